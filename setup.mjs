@@ -1,0 +1,22 @@
+// Makes a fresh clone ready: installs the packages, a current Node, and builds. Each step is skipped when its result stands,
+// so a second run costs a second and needs no network. Plain JavaScript, because it runs before anything is installed and on
+// whatever Node the system has.
+import { spawnSync } from 'node:child_process';
+import { existsSync, statSync, writeFileSync } from 'node:fs';
+
+const stamp = 'node_modules/.installed';
+const currentNode = process.platform === 'win32' ? 'node_modules/node/bin/node.exe' : 'node_modules/node/bin/node';
+
+const run = (command) => {
+  const { status } = spawnSync(command, { shell: true, stdio: ['ignore', 'inherit', 'inherit'] });
+  if (status !== 0) {
+    console.error(`autocached: set-up stopped because "${command}" failed; its own message is above`);
+    process.exit(1);
+  }
+};
+
+const installed = existsSync(stamp) && statSync(stamp).mtimeMs >= statSync('package.json').mtimeMs;
+if (!installed) run('npm install --loglevel=error');
+if (!existsSync(currentNode)) run('npm rebuild node --ignore-scripts=false --silent');
+if (!installed) writeFileSync(stamp, '');
+run('npm run --silent build');

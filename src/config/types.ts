@@ -1,0 +1,66 @@
+import type { LogForm, LogLevel } from '../core/log.ts';
+import type { Medium, Mode } from '../core/types.ts';
+
+/** An amount of a volume: a number of bytes, a share of the volume's size (0..1), or what the daemon finds sensible. */
+export type Amount = { kind: 'auto' } | { kind: 'bytes'; bytes: number } | { kind: 'share'; share: number };
+
+/** A value for everything, and other values for some keys (categories or media). `null` = no bound. */
+export interface Bounds<K extends string, V> {
+  overall: V;
+  by: Partial<Record<K, V>>;
+}
+
+export const policyNames = ['lru', 'lfu'] as const;
+export type PolicyName = (typeof policyNames)[number];
+
+/** The whole configuration, typed and checked. Bytes, milliseconds and bytes per second throughout. */
+export interface Config {
+  /** Cache directory on the SSD. Absolute. */
+  dir: string;
+  /** State directory: catalog, token, lock, daemon.json. Absolute. */
+  stateDir: string;
+  limit: Amount;
+  minFree: Amount;
+  roots: { path: string; kind: Medium | null }[];
+  comfyui: string[];
+  mode: Mode;
+  onMiss: 'background' | 'wait' | 'auto';
+  waitMaxMs: number;
+  minSize: Bounds<string, number>;
+  maxSize: Bounds<string, number | null>;
+  /** Globs over the absolute path, the path below the root and the base name; empty = everything. */
+  include: string[];
+  exclude: string[];
+  /** Empty = all. */
+  categories: string[];
+  policy: PolicyName;
+  jobs: number;
+  jobsPerSource: Partial<Record<Medium, number>>;
+  rate: Bounds<Medium, number | null>;
+  dailyWrites: number | null;
+  compress: 'off' | 'cold';
+  /** Null = no RAM tier. */
+  ramDir: string | null;
+  ramLimit: Amount;
+  verify: 'stream' | 'reread';
+  /** Period of re-reading every copy; null = never. */
+  scrubMs: number | null;
+  listen: { host: string; port: number };
+  log: { level: LogLevel; form: LogForm };
+}
+
+/** One configuration value as people see it: what `config` and `GET /api/cache/config` show. */
+export interface Setting {
+  key: string;
+  value: string;
+  /** `default`, `environment`, `flag`, or the path of the .env file. */
+  from: string;
+  meaning: string;
+}
+
+export interface LoadedConfig {
+  config: Config;
+  settings: Setting[];
+  /** Said once at start: aliases understood, values that have no effect here. */
+  notices: string[];
+}

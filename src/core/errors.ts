@@ -1,0 +1,83 @@
+/**
+ * Every error that can reach a user has a code from this list. The table says what the code means to the two callers that
+ * translate it: the HTTP status, and whether doing the same again can help.
+ */
+const table = {
+  BAD_REQUEST: { status: 400, retry: false },
+  BAD_CONFIG: { status: 400, retry: false },
+  UNAUTHORIZED: { status: 401, retry: false },
+  FORBIDDEN: { status: 403, retry: false },
+  NOT_FOUND: { status: 404, retry: false },
+  CONFLICT: { status: 409, retry: false },
+  BODY_TOO_LARGE: { status: 413, retry: false },
+  NOT_JSON: { status: 415, retry: false },
+  INTERNAL: { status: 500, retry: false },
+  NO_SPACE: { status: 507, retry: true },
+  TOO_LARGE: { status: 507, retry: false },
+  SOURCE_MISSING: { status: 404, retry: true },
+  SOURCE_AWAY: { status: 503, retry: true },
+  SOURCE_IO: { status: 502, retry: true },
+  SOURCE_CHANGED: { status: 409, retry: true },
+  CACHE_IO: { status: 500, retry: true },
+  CANCELLED: { status: 409, retry: true },
+  IN_USE: { status: 409, retry: true },
+  ALREADY_RUNNING: { status: 409, retry: false },
+  NOT_RUNNING: { status: 503, retry: true },
+} as const;
+
+export type ErrorCode = keyof typeof table;
+
+export interface ErrorBody {
+  code: ErrorCode;
+  message: string;
+  /** What to do about it. */
+  hint: string | null;
+}
+
+/** An error that a user may see. Anything else that is thrown is a fault of the program and is shown as `INTERNAL`. */
+export class CacheError extends Error {
+  override name = 'CacheError';
+  readonly code: ErrorCode;
+  readonly hint: string | null;
+
+  constructor(code: ErrorCode, message: string, options: { hint?: string; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.hint = options.hint ?? null;
+  }
+
+  get status(): number {
+    return table[this.code].status;
+  }
+
+  get body(): ErrorBody {
+    return { code: this.code, message: this.message, hint: this.hint };
+  }
+}
+
+/** True for an error after which the same attempt may succeed later. */
+export function isRetryable(code: ErrorCode): boolean {
+  return table[code].retry;
+}
+
+/** The thrown thing as a `CacheError`: itself, or `INTERNAL` around it. */
+export function toCacheError(thrown: unknown): CacheError {
+  if (thrown instanceof CacheError) return thrown;
+  return new CacheError('INTERNAL', messageOf(thrown), { cause: thrown });
+}
+
+/** The message of anything that can be thrown. */
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}
+
+/**
+ * Node's error code (`ENOENT`, …). Node has no name for ESTALE, the error of a network file handle whose server has forgotten
+ * it, and reports `Unknown system error -116`.
+ */
+export function errnoOf(thrown: unknown): string | undefined {
+  if (!(thrown instanceof Error)) return undefined;
+  const { code, errno } = thrown as NodeJS.ErrnoException;
+  if (errno === -116) return 'ESTALE';
+  return typeof code === 'string' ? code : undefined;
+}

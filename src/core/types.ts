@@ -1,0 +1,104 @@
+/** The vocabulary: types only. Every word here is the word of the design, the HTTP API, the CLI and the log. */
+
+/** A place that copies live in. */
+export const tierNames = ['ram', 'ssd', 'cold'] as const;
+export type TierName = (typeof tierNames)[number];
+
+/** What a source's own medium is. `ssd` means there is nothing to gain from a copy on the SSD tier. */
+export const media = ['hdd', 'nas', 's3', 'ssd'] as const;
+export type Medium = (typeof media)[number];
+
+export const modes = ['off', 'read-only', 'read-write'] as const;
+export type Mode = (typeof modes)[number];
+
+/** Why a lookup was answered as it was. Closed list; programs rely on the words. */
+export const reasons = [
+  'HIT',
+  'HIT_RAM',
+  'HIT_OFFLINE',
+  'HIT_AFTER_WAIT',
+  'COPYING',
+  'QUEUED',
+  'WAIT_TIMEOUT',
+  'STALE',
+  'BYPASS_SMALL',
+  'BYPASS_LARGE',
+  'BYPASS_EXCLUDED',
+  'BYPASS_FAST_SOURCE',
+  'BYPASS_SCAN',
+  'BYPASS_UNKNOWN_ROOT',
+  'NOT_ADMITTED',
+  'NO_SPACE',
+  'READ_ONLY',
+  'OFF',
+  'SOURCE_MISSING',
+  'ERROR',
+] as const;
+export type Reason = (typeof reasons)[number];
+
+export const purposes = ['load', 'metadata', 'scan'] as const;
+/** Why the asker wants the path. Only `load` counts as use and may start a copy. */
+export type Purpose = (typeof purposes)[number];
+
+/** Highest first: what a loader waits for goes before what it may want next. */
+export const priorities = ['wait', 'prefetch', 'warm', 'background'] as const;
+export type Priority = (typeof priorities)[number];
+
+export type CopyState = 'copying' | 'ready' | 'stale' | 'evicting';
+
+/** Identity of a source's content without reading it: size in bytes, mtime in ns (decimal), inode where it is stable. */
+export interface Fingerprint {
+  size: number;
+  mtimeNs: string;
+  /** Decimal; null where the file system has no stable inodes or the asker did not say. */
+  ino: string | null;
+}
+
+/** What a published copy looked like on its disk when it was sealed; checked at every hand-out. */
+export interface Seal {
+  size: number;
+  mtimeNs: string;
+  ino: string;
+}
+
+/** What is known of a source right now. `away`: its root does not answer; `missing`: the root answers and the file is not there. */
+export type SourceState =
+  | { state: 'present'; fingerprint: Fingerprint }
+  | { state: 'missing' }
+  | { state: 'away'; why: string };
+
+/** One source file as the catalog knows it. */
+export interface Entry {
+  id: number;
+  /** Absolute path of the source. */
+  path: string;
+  /** Absolute path of the root that the source lies below. */
+  root: string;
+  /** Path below the root, with the platform's separators. */
+  rel: string;
+  category: string | null;
+  fingerprint: Fingerprint;
+  uses: number;
+  /** Logical time of the last use; 0 = never used. */
+  lastUse: number;
+  /** Wall-clock milliseconds of the last use, for people; null = never used. */
+  lastUsedAt: number | null;
+  pinned: boolean;
+}
+
+/** One entry's bytes in one tier. */
+export interface Copy {
+  id: number;
+  entryId: number;
+  tier: TierName;
+  path: string;
+  state: CopyState;
+  /** The source's fingerprint when it was copied. */
+  source: Fingerprint;
+  /** Null until published. */
+  seal: Seal | null;
+  /** Hash over the chunk hashes, see `codec/chunk-hash.ts`; null until published. */
+  hash: string | null;
+  /** Bytes the copy takes from the tier's limit (reserved while copying). */
+  bytes: number;
+}
