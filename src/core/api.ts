@@ -258,7 +258,7 @@ export interface ExplainAnswer {
 
 export interface LeaseRequest {
   client: ClientInfo;
-  /** Renew the client's leases on these paths (copies or sources); all of them when left out. */
+  /** Copies whose leases to renew or end; `true` for all that the client holds. */
   renew?: string[] | true;
   end?: string[] | true;
 }

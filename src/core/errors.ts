@@ -13,6 +13,7 @@ const table = {
   NOT_JSON: { status: 415, retry: false },
   INTERNAL: { status: 500, retry: false },
   NO_SPACE: { status: 507, retry: true },
+  NOT_ADMITTED: { status: 507, retry: true },
   TOO_LARGE: { status: 507, retry: false },
   SOURCE_MISSING: { status: 404, retry: true },
   SOURCE_AWAY: { status: 503, retry: true },

@@ -1,0 +1,162 @@
+import type { Copy, CopyState, Fingerprint, Seal, TierName } from '../core/types.ts';
+import type { Database } from './database.ts';
+
+interface Row {
+  id: number;
+  entry_id: number;
+  tier: TierName;
+  path: string;
+  state: CopyState;
+  source_size: number;
+  source_mtime_ns: string;
+  source_ino: string | null;
+  seal_size: number | null;
+  seal_mtime_ns: string | null;
+  seal_ino: string | null;
+  hash: string | null;
+  bytes: number;
+}
+
+export interface ReserveRequest {
+  entryId: number;
+  tier: TierName;
+  path: string;
+  source: Fingerprint;
+  bytes: number;
+  /** Most bytes the tier may hold. */
+  limit: number;
+  /** Free bytes of the tier's volume now, less what running copies have still to write. */
+  free: number;
+  /** Free bytes that must be left. */
+  floor: number;
+}
+
+/** Either the reserved copy, or how many bytes must leave first. */
+export type Reservation = { copy: Copy } | { short: number };
+
+const readySql = `SELECT * FROM copies WHERE entry_id = ? AND state = 'ready'
+  ORDER BY CASE tier WHEN 'ram' THEN 0 WHEN 'ssd' THEN 1 ELSE 2 END`;
+
+/** The copies in the tiers: reserved, published, marked and forgotten, each in one transaction. */
+export class Copies {
+  readonly #db: Database;
+
+  constructor(db: Database) {
+    this.#db = db;
+  }
+
+  /** Law 3: nothing is written before `used + reserved + incoming <= limit` and `free - incoming >= floor` hold together. */
+  reserve(request: ReserveRequest): Reservation {
+    return this.#db.transaction(() => {
+      const used = this.usedBytes(request.tier);
+      const short = Math.max(used + request.bytes - request.limit, request.floor - (request.free - request.bytes));
+      if (short > 0) return { short };
+      const { entryId, tier, path, source, bytes } = request;
+      const row = this.#db.get<Row>(
+        `INSERT INTO copies (entry_id, tier, path, state, source_size, source_mtime_ns, source_ino, bytes)
+         VALUES (?, ?, ?, 'copying', ?, ?, ?, ?) RETURNING *`,
+        entryId,
+        tier,
+        path,
+        source.size,
+        source.mtimeNs,
+        source.ino,
+        bytes,
+      );
+      if (!row) throw new Error('INSERT ... RETURNING gave no row');
+      return { copy: copyOf(row) };
+    });
+  }
+
+  /** Puts a finished copy into service in place of what the entry had in that tier. The file is already under its name. */
+  publish(id: number, published: { seal: Seal; hash: string; source: Fingerprint }): void {
+    const { seal, hash, source } = published;
+    this.#db.transaction(() => {
+      this.#db.run(
+        `DELETE FROM copies WHERE id <> ?1 AND state IN ('ready', 'stale')
+         AND (entry_id, tier) = (SELECT entry_id, tier FROM copies WHERE id = ?1)`,
+        id,
+      );
+      this.#db.run(
+        `UPDATE copies SET state = 'ready', seal_size = ?, seal_mtime_ns = ?, seal_ino = ?, hash = ?, bytes = ?,
+           source_size = ?, source_mtime_ns = ?, source_ino = ? WHERE id = ?`,
+        seal.size,
+        seal.mtimeNs,
+        seal.ino,
+        hash,
+        seal.size,
+        source.size,
+        source.mtimeNs,
+        source.ino,
+        id,
+      );
+    });
+  }
+
+  setState(id: number, state: CopyState): void {
+    this.#db.run('UPDATE copies SET state = ? WHERE id = ?', state, id);
+  }
+
+  /** A ready copy whose source was replaced: still on disk, not handed out any more. */
+  retire(id: number): void {
+    this.#db.run("UPDATE copies SET state = 'stale' WHERE id = ? AND state = 'ready'", id);
+  }
+
+  forget(id: number): void {
+    this.#db.run('DELETE FROM copies WHERE id = ?', id);
+  }
+
+  ofEntry(entryId: number): Copy[] {
+    return this.#db.all<Row>('SELECT * FROM copies WHERE entry_id = ? ORDER BY id', entryId).map(copyOf);
+  }
+
+  /** Copies in service, the fastest tier first. */
+  readyOf(entryId: number): Copy[] {
+    return this.#db.all<Row>(readySql, entryId).map(copyOf);
+  }
+
+  inState(...states: CopyState[]): Copy[] {
+    const marks = states.map(() => '?').join(', ');
+    return this.#db.all<Row>(`SELECT * FROM copies WHERE state IN (${marks}) ORDER BY id`, ...states).map(copyOf);
+  }
+
+  byPath(path: string): Copy | undefined {
+    const row = this.#db.get<Row>("SELECT * FROM copies WHERE path = ? AND state <> 'copying'", path);
+    return row && copyOf(row);
+  }
+
+  /** Bytes held or reserved in a tier. */
+  usedBytes(tier: TierName): number {
+    return (
+      this.#db.get<{ bytes: number }>('SELECT coalesce(sum(bytes), 0) AS bytes FROM copies WHERE tier = ?', tier)?.bytes ?? 0
+    );
+  }
+
+  totals(tier: TierName): { files: number; bytes: number; reserved: number } {
+    const row = this.#db.get<{ files: number; bytes: number; reserved: number }>(
+      `SELECT count(*) FILTER (WHERE state <> 'copying') AS files,
+              coalesce(sum(bytes) FILTER (WHERE state <> 'copying'), 0) AS bytes,
+              coalesce(sum(bytes) FILTER (WHERE state = 'copying'), 0) AS reserved FROM copies WHERE tier = ?`,
+      tier,
+    );
+    return row ?? { files: 0, bytes: 0, reserved: 0 };
+  }
+}
+
+function copyOf(row: Row): Copy {
+  const seal =
+    row.seal_size === null || row.seal_mtime_ns === null || row.seal_ino === null
+      ? null
+      : { size: row.seal_size, mtimeNs: row.seal_mtime_ns, ino: row.seal_ino };
+  return {
+    id: row.id,
+    entryId: row.entry_id,
+    tier: row.tier,
+    path: row.path,
+    state: row.state,
+    source: { size: row.source_size, mtimeNs: row.source_mtime_ns, ino: row.source_ino },
+    seal,
+    hash: row.hash,
+    bytes: row.bytes,
+  };
+}

@@ -1,0 +1,115 @@
+import { existsSync, renameSync } from 'node:fs';
+import Sqlite from 'better-sqlite3';
+import { CacheError, messageOf } from '../core/errors.ts';
+import { migrations } from './migrations.ts';
+
+/** The SQLite file of the catalog: opened, migrated, and replaced when it is damaged. Statements are prepared once. */
+export class Database {
+  #db: Sqlite.Database;
+  #statements = new Map<string, Sqlite.Statement>();
+  readonly file: string;
+
+  /**
+   * Opens `file`, creating or migrating it. `damaged` tells why an existing file was set aside, or null.
+   * @throws CacheError BAD_CONFIG when the file was written by a newer version.
+   */
+  static open(file: string): { database: Database; damaged: string | null } {
+    try {
+      return { database: new Database(file, openChecked(file)), damaged: null };
+    } catch (error) {
+      if (error instanceof CacheError || !isDamage(error)) throw error;
+      setAside(file);
+      return { database: new Database(file, openChecked(file)), damaged: messageOf(error) };
+    }
+  }
+
+  private constructor(file: string, db: Sqlite.Database) {
+    this.file = file;
+    this.#db = db;
+  }
+
+  /** Sets the file aside and starts an empty one, for damage that shows while running. */
+  replace(): void {
+    this.#db.close();
+    this.#statements.clear();
+    setAside(this.file);
+    this.#db = openChecked(this.file);
+  }
+
+  get<Row>(sql: string, ...values: unknown[]): Row | undefined {
+    return this.#statement(sql).get(...values) as Row | undefined;
+  }
+
+  all<Row>(sql: string, ...values: unknown[]): Row[] {
+    return this.#statement(sql).all(...values) as Row[];
+  }
+
+  run(sql: string, ...values: unknown[]): { changes: number; lastInsertRowid: number } {
+    const { changes, lastInsertRowid } = this.#statement(sql).run(...values);
+    return { changes, lastInsertRowid: Number(lastInsertRowid) };
+  }
+
+  /** Everything `work` writes is committed together or not at all. */
+  transaction<T>(work: () => T): T {
+    return this.#db.transaction(work).immediate();
+  }
+
+  close(): void {
+    this.#db.close();
+  }
+
+  #statement(sql: string): Sqlite.Statement {
+    let statement = this.#statements.get(sql);
+    if (!statement) {
+      statement = this.#db.prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+}
+
+/** True for SQLite errors that mean the file itself is broken. */
+export function isDamage(error: unknown): boolean {
+  return error instanceof Sqlite.SqliteError && /^SQLITE_(CORRUPT|NOTADB)/.test(error.code);
+}
+
+function openChecked(file: string): Sqlite.Database {
+  const db = new Sqlite(file);
+  try {
+    db.pragma('journal_mode = WAL');
+    db.pragma('synchronous = NORMAL');
+    db.pragma('foreign_keys = ON');
+    db.pragma('busy_timeout = 2000');
+    const verdict = db.pragma('quick_check(1)', { simple: true });
+    if (verdict !== 'ok') throw new Sqlite.SqliteError(String(verdict), 'SQLITE_CORRUPT');
+    migrate(db, file);
+    return db;
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+function migrate(db: Sqlite.Database, file: string): void {
+  const version = Number(db.pragma('user_version', { simple: true }));
+  if (version > migrations.length) {
+    throw new CacheError('BAD_CONFIG', `the catalog ${file} was written by a newer autocached (schema ${version})`, {
+      hint: 'Update autocached, or move the file away: it is rebuilt from the cache directory.',
+    });
+  }
+  for (const [index, sql] of migrations.entries()) {
+    if (index < version) continue;
+    db.transaction(() => {
+      db.exec(sql);
+      db.pragma(`user_version = ${index + 1}`);
+    })();
+  }
+}
+
+function setAside(file: string): void {
+  let number = 1;
+  while (existsSync(`${file}.damaged-${number}`)) number += 1;
+  for (const suffix of ['', '-wal', '-shm']) {
+    if (existsSync(file + suffix)) renameSync(file + suffix, `${file}.damaged-${number}${suffix}`);
+  }
+}

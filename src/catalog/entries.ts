@@ -1,0 +1,144 @@
+import type { EntriesQuery, EntrySort } from '../core/api.ts';
+import type { Entry, Fingerprint } from '../core/types.ts';
+import type { Database } from './database.ts';
+
+/** What the catalog must be told about a source to know it. */
+export interface SourceFile {
+  path: string;
+  root: string;
+  rel: string;
+  category: string | null;
+  fingerprint: Fingerprint;
+}
+
+interface Row {
+  id: number;
+  path: string;
+  root: string;
+  rel: string;
+  category: string | null;
+  size: number;
+  mtime_ns: string;
+  ino: string | null;
+  uses: number;
+  last_use: number;
+  last_used_at: number | null;
+  pinned: number;
+}
+
+const orders: Record<EntrySort, string> = {
+  name: 'e.rel',
+  size: 'e.size',
+  uses: 'e.uses',
+  lastUsed: 'e.last_use',
+  category: 'e.category',
+};
+
+/** The sources that the catalog knows. */
+export class Entries {
+  readonly #db: Database;
+
+  constructor(db: Database) {
+    this.#db = db;
+  }
+
+  byPath(path: string): Entry | undefined {
+    return toEntry(this.#db.get<Row>('SELECT * FROM entries WHERE path = ?', path));
+  }
+
+  byId(id: number): Entry | undefined {
+    return toEntry(this.#db.get<Row>('SELECT * FROM entries WHERE id = ?', id));
+  }
+
+  /** Entries of a category with this path below their root: how a file is found while its source is away. */
+  byName(category: string, rel: string): Entry[] {
+    return this.#db.all<Row>('SELECT * FROM entries WHERE category = ? AND rel = ?', category, rel).map(entryOf);
+  }
+
+  /** Every entry below `root`, for the keeper of that root. */
+  pathsBelow(root: string): { path: string; fingerprint: Fingerprint }[] {
+    return this.#db
+      .all<Row>('SELECT * FROM entries WHERE root = ?', root)
+      .map((row) => ({ path: row.path, fingerprint: fingerprintOf(row) }));
+  }
+
+  /** Adds the source or brings its fingerprint up to date. Use counts stay. */
+  put(file: SourceFile): Entry {
+    const { size, mtimeNs, ino } = file.fingerprint;
+    const row = this.#db.get<Row>(
+      `INSERT INTO entries (path, root, rel, category, size, mtime_ns, ino) VALUES (?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT (path) DO UPDATE SET root = excluded.root, rel = excluded.rel,
+         category = coalesce(excluded.category, category), size = excluded.size, mtime_ns = excluded.mtime_ns,
+         ino = CASE WHEN size = excluded.size AND mtime_ns = excluded.mtime_ns THEN coalesce(excluded.ino, ino) ELSE excluded.ino END
+       RETURNING *`,
+      file.path,
+      file.root,
+      file.rel,
+      file.category,
+      size,
+      mtimeNs,
+      ino,
+    );
+    if (!row) throw new Error('INSERT ... RETURNING gave no row');
+    return entryOf(row);
+  }
+
+  /** @param tick logical time of the last of these uses  @param at wall clock in ms, for people */
+  addUses(id: number, uses: number, tick: number, at: number): void {
+    this.#db.run('UPDATE entries SET uses = uses + ?, last_use = ?, last_used_at = ? WHERE id = ?', uses, tick, at, id);
+  }
+
+  setPinned(id: number, pinned: boolean): void {
+    this.#db.run('UPDATE entries SET pinned = ? WHERE id = ?', pinned ? 1 : 0, id);
+  }
+
+  /** Highest logical time in the catalog. */
+  lastTick(): number {
+    return this.#db.get<{ tick: number | null }>('SELECT max(last_use) AS tick FROM entries')?.tick ?? 0;
+  }
+
+  /** Filtered and sorted; `glob` is left to the caller, who pages after it. */
+  list(query: EntriesQuery): Entry[] {
+    const order = orders[query.sort ?? 'lastUsed'];
+    const descending = query.descending ?? (query.sort ?? 'lastUsed') === 'lastUsed';
+    return this.#db
+      .all<Row>(
+        `SELECT e.* FROM entries e
+         WHERE (?1 IS NULL OR e.category = ?1) AND (?2 IS NULL OR e.root = ?2) AND (?3 IS NULL OR e.pinned = ?3)
+           AND (?4 IS NULL OR ?4 = EXISTS (SELECT 1 FROM copies c WHERE c.entry_id = e.id AND c.state = 'ready'))
+         ORDER BY ${order} ${descending ? 'DESC' : 'ASC'}, e.path`,
+        query.category ?? null,
+        query.root ?? null,
+        flag(query.pinned),
+        flag(query.cached),
+      )
+      .map(entryOf);
+  }
+}
+
+function flag(value: boolean | undefined): number | null {
+  return value === undefined ? null : Number(value);
+}
+
+function toEntry(row: Row | undefined): Entry | undefined {
+  return row && entryOf(row);
+}
+
+function entryOf(row: Row): Entry {
+  return {
+    id: row.id,
+    path: row.path,
+    root: row.root,
+    rel: row.rel,
+    category: row.category,
+    fingerprint: fingerprintOf(row),
+    uses: row.uses,
+    lastUse: row.last_use,
+    lastUsedAt: row.last_used_at,
+    pinned: row.pinned === 1,
+  };
+}
+
+function fingerprintOf(row: Row): Fingerprint {
+  return { size: row.size, mtimeNs: row.mtime_ns, ino: row.ino };
+}

@@ -1,0 +1,23 @@
+import { join } from 'node:path';
+import Sqlite from 'better-sqlite3';
+import { CacheError } from '../core/errors.ts';
+
+/**
+ * Takes the one-daemon lock of a directory, held until the returned function is called or the process ends, however it ends:
+ * the operating system drops it, so a crash leaves nothing stale behind.
+ * @throws CacheError ALREADY_RUNNING when another process holds it.
+ */
+export function lockDirectory(dir: string, what: string): () => void {
+  const db = new Sqlite(join(dir, 'autocached.lock'), { timeout: 0 });
+  try {
+    db.exec('BEGIN EXCLUSIVE');
+  } catch (error) {
+    db.close();
+    if (!(error instanceof Sqlite.SqliteError) || !error.code.startsWith('SQLITE_BUSY')) throw error;
+    throw new CacheError('ALREADY_RUNNING', `another autocached is using the ${what} ${dir}`, {
+      hint: 'Stop it with `autocached stop`, or give this one its own AUTOCACHE_DIR and AUTOCACHE_STATE.',
+      cause: error,
+    });
+  }
+  return () => db.close();
+}

@@ -1,0 +1,166 @@
+import type { DailyTotals, JobView } from '../core/api.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Database } from './database.ts';
+import type { Entries, SourceFile } from './entries.ts';
+
+type Totals = Omit<DailyTotals, 'day'>;
+
+interface Use {
+  file: SourceFile;
+  uses: number;
+  tick: number;
+  at: number;
+}
+
+const zero: Totals = {
+  hits: 0,
+  misses: 0,
+  hitBytes: 0,
+  missBytes: 0,
+  bytesCopied: 0,
+  evictions: 0,
+  evictedBytes: 0,
+  secondsSaved: 0,
+};
+
+/**
+ * What happens too often to be written at once: uses, daily totals, job states and leases are gathered in memory and written in
+ * one transaction by `flush`, so that an answer never waits for the disk. A crash loses what came after the last flush, which is
+ * statistics only.
+ */
+export class Usage {
+  readonly #db: Database;
+  readonly #entries: Entries;
+  readonly #clock: Clock;
+  #tick: number;
+  #uses = new Map<string, Use>();
+  #today: Totals = { ...zero };
+  #jobs = new Map<number, JobView>();
+  #leases: { copyPath: string; client: string }[] | null = null;
+
+  constructor(db: Database, entries: Entries, clock: Clock) {
+    this.#db = db;
+    this.#entries = entries;
+    this.#clock = clock;
+    this.#tick = entries.lastTick();
+  }
+
+  /** Counts one use of a source (law 11: ordered by a counter, the wall clock is for people). */
+  used(file: SourceFile): void {
+    this.#tick += 1;
+    const use = this.#uses.get(file.path);
+    const counted = { file, uses: (use?.uses ?? 0) + 1, tick: this.#tick, at: this.#clock.now() };
+    this.#uses.set(file.path, counted);
+  }
+
+  /** The present logical time. */
+  get tick(): number {
+    return this.#tick;
+  }
+
+  add(part: Partial<Totals>): void {
+    for (const [key, value] of Object.entries(part) as [keyof Totals, number][]) this.#today[key] += value;
+  }
+
+  job(view: JobView): void {
+    this.#jobs.set(view.id, view);
+  }
+
+  leases(all: { copyPath: string; client: string }[]): void {
+    this.#leases = all;
+  }
+
+  /** Writes what was gathered, in one transaction; what could not be written is kept for the next time. */
+  flush(): void {
+    if (
+      this.#uses.size === 0 &&
+      this.#jobs.size === 0 &&
+      this.#leases === null &&
+      Object.values(this.#today).every((n) => n === 0)
+    )
+      return;
+    this.#db.transaction(() => {
+      for (const use of this.#uses.values()) this.#writeUse(use);
+      for (const view of this.#jobs.values()) this.#writeJob(view);
+      this.#writeToday();
+      if (this.#leases) this.#writeLeases(this.#leases);
+    });
+    this.#uses.clear();
+    this.#jobs.clear();
+    this.#leases = null;
+    this.#today = { ...zero };
+  }
+
+  /** Totals by UTC day, oldest first, with what has not been flushed yet. */
+  daily(): DailyTotals[] {
+    this.flush();
+    return this.#db.all<DailyTotals>(
+      `SELECT day, hits, misses, hit_bytes AS hitBytes, miss_bytes AS missBytes, bytes_copied AS bytesCopied, evictions,
+              evicted_bytes AS evictedBytes, seconds_saved AS secondsSaved FROM daily ORDER BY day`,
+    );
+  }
+
+  lastJobId(): number {
+    return this.#db.get<{ id: number | null }>('SELECT max(id) AS id FROM jobs')?.id ?? 0;
+  }
+
+  /** Jobs that were queued or running when the daemon ended, in their order. */
+  unfinishedJobs(): { id: number; path: string; priority: JobView['priority'] }[] {
+    return this.#db.all("SELECT id, path, priority FROM jobs WHERE state IN ('queued', 'running') ORDER BY id");
+  }
+
+  forgetJob(id: number): void {
+    this.#db.run('DELETE FROM jobs WHERE id = ?', id);
+  }
+
+  savedLeases(): { copyPath: string; client: string }[] {
+    return this.#db.all('SELECT copy_path AS copyPath, client FROM leases');
+  }
+
+  #writeUse({ file, uses, tick, at }: Use): void {
+    this.#entries.addUses(this.#entries.put(file).id, uses, tick, at);
+  }
+
+  #writeJob(view: JobView): void {
+    const finished = view.state === 'queued' || view.state === 'running' ? null : this.#clock.now();
+    this.#db.run(
+      'INSERT OR REPLACE INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
+      view.id,
+      view.path,
+      view.priority,
+      view.state,
+      view.bytesTotal,
+      view.bytesDone,
+      view.error?.code ?? null,
+      view.error?.message ?? null,
+      finished,
+    );
+    this.#db.run('DELETE FROM jobs WHERE id <= ?', view.id - 1000);
+  }
+
+  #writeToday(): void {
+    const day = new Date(this.#clock.now()).toISOString().slice(0, 10);
+    const t = this.#today;
+    this.#db.run(
+      `INSERT INTO daily VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (day) DO UPDATE SET
+         hits = hits + excluded.hits, misses = misses + excluded.misses, hit_bytes = hit_bytes + excluded.hit_bytes,
+         miss_bytes = miss_bytes + excluded.miss_bytes, bytes_copied = bytes_copied + excluded.bytes_copied,
+         evictions = evictions + excluded.evictions, evicted_bytes = evicted_bytes + excluded.evicted_bytes,
+         seconds_saved = seconds_saved + excluded.seconds_saved`,
+      day,
+      t.hits,
+      t.misses,
+      t.hitBytes,
+      t.missBytes,
+      t.bytesCopied,
+      t.evictions,
+      t.evictedBytes,
+      t.secondsSaved,
+    );
+  }
+
+  #writeLeases(leases: { copyPath: string; client: string }[]): void {
+    this.#db.run('DELETE FROM leases');
+    for (const { copyPath, client } of leases) this.#db.run('INSERT OR IGNORE INTO leases VALUES (?, ?)', copyPath, client);
+  }
+}

@@ -1,0 +1,216 @@
+import { join } from 'node:path';
+import type { EventMap, JobView } from '../core/api.ts';
+import type { Clock } from '../core/clock.ts';
+import { CacheError, isRetryable, toCacheError } from '../core/errors.ts';
+import type { Events } from '../core/events.ts';
+import type { Log } from '../core/log.ts';
+import type { Copy, Medium } from '../core/types.ts';
+import type { Tier } from '../tiers/tier.ts';
+import { type CopyRequest, Job } from './job.ts';
+import { makeRoom, type RoomDeps } from './make-room.ts';
+import type { CopyReport } from './messages.ts';
+import { CopyQueue, type QueueLimits, rank } from './queue.ts';
+import type { CopyWorkers } from './workers.ts';
+
+export interface CopierDeps extends Omit<RoomDeps, 'outstanding'> {
+  tier: Tier;
+  workers: CopyWorkers;
+  events: Events;
+  clock: Clock;
+  log: Log;
+  limits: QueueLimits;
+  rateFor(medium: Medium): number | null;
+  /** Told after every copy: bytes and the ms spent reading them. */
+  onMeasured(root: string, bytes: number, readMs: number): void;
+}
+
+/** Progress events of one job are at least so far apart, ms. */
+const progressEveryMs = 250;
+/** After a failure the same source is left alone for so long, doubling up to the last, ms. */
+const backOffMs = { first: 2000, last: 300_000 };
+/** Ended jobs that are still shown. */
+const keepEnded = 50;
+
+/** Background copies: one job a source, however many ask; queue, room, worker, publication. */
+export class Copier implements AsyncDisposable {
+  readonly #deps: CopierDeps;
+  readonly #queue: CopyQueue<Job>;
+  #active = new Map<string, Job>();
+  #ended: Job[] = [];
+  #failures = new Map<string, { error: CacheError; until: number; waitMs: number }>();
+  #nextId: number;
+  /** Reservations are made one after the other, so that two jobs do not choose the same victims. */
+  #room: Promise<unknown> = Promise.resolve();
+  #stopping = false;
+
+  constructor(deps: CopierDeps) {
+    this.#deps = deps;
+    this.#queue = new CopyQueue(deps.limits);
+    this.#nextId = deps.catalog.usage.lastJobId() + 1;
+  }
+
+  /** Joins the job of this source or queues a new one; raises its priority when this asker's is higher. */
+  request(request: CopyRequest): Job {
+    const active = this.#active.get(request.file.path);
+    if (active) {
+      if (rank(request) < rank(active)) active.priority = request.priority;
+      return active;
+    }
+    const job = new Job(this.#nextId++, request, this.#deps.clock);
+    this.#active.set(request.file.path, job);
+    this.#queue.push(job);
+    this.#tell('job-queued', job);
+    setImmediate(() => this.#startNext());
+    return job;
+  }
+
+  activeJob(sourcePath: string): Job | undefined {
+    return this.#active.get(sourcePath);
+  }
+
+  /** Why a copy of this source is not tried again yet, or undefined. */
+  recentFailure(sourcePath: string): CacheError | undefined {
+    const failure = this.#failures.get(sourcePath);
+    return failure && failure.until > this.#deps.clock.monotonic() ? failure.error : undefined;
+  }
+
+  /** Running, waiting, then the last that ended. */
+  jobs(): JobView[] {
+    return [
+      ...this.#queue.running,
+      ...[...this.#queue.waiting].sort((a, b) => rank(a) - rank(b)),
+      ...this.#ended.toReversed(),
+    ].map((job) => job.view());
+  }
+
+  counts(): { running: number; queued: number } {
+    return { running: this.#queue.running.length, queued: this.#queue.waiting.length };
+  }
+
+  /** @throws CacheError NOT_FOUND when no such job is queued or running. */
+  cancel(id: number): JobView {
+    const job = [...this.#active.values()].find((candidate) => candidate.id === id);
+    if (!job) throw new CacheError('NOT_FOUND', `no job ${id} is queued or running`, { hint: 'See `autocached jobs`.' });
+    if (this.#queue.remove(id)) this.#end(job, 'cancelled', new CacheError('CANCELLED', 'the copy was cancelled'));
+    else this.#deps.workers.cancel(id);
+    return job.view();
+  }
+
+  /** Ends the workers. Jobs stay in the catalog as unfinished, and the next start takes them up. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopping = true;
+    await this.#deps.workers[Symbol.asyncDispose]();
+  }
+
+  #startNext(): void {
+    for (let job = this.#stopping ? undefined : this.#queue.take(); job; job = this.#queue.take()) {
+      const started = job;
+      started.start();
+      this.#tell('job-started', started);
+      this.#run(started)
+        .then(() => this.#end(started, 'done', null))
+        .catch((thrown: unknown) => {
+          const error = toCacheError(thrown);
+          this.#end(started, error.code === 'CANCELLED' ? 'cancelled' : 'failed', error);
+        });
+    }
+  }
+
+  async #run(job: Job): Promise<void> {
+    const { catalog, tier, workers, rateFor, onMeasured } = this.#deps;
+    const { file } = job;
+    const copy = await this.#reserve(job);
+    try {
+      const place = tier.placeOf(file.root, file.rel);
+      const report = await workers.run(
+        {
+          id: job.id,
+          source: file,
+          temp: join(tier.partialDir, `${copy.id}.part`),
+          ...place,
+          rate: rateFor(job.medium),
+        },
+        { networkRoot: job.medium === 'nas' ? file.root : null, progress: this.#progress(job) },
+      );
+      this.#publish(copy, report, job);
+      onMeasured(file.root, report.bytes, report.readMs);
+    } catch (error) {
+      if (!this.#stopping) catalog.copies.forget(copy.id);
+      throw error;
+    }
+  }
+
+  async #reserve(job: Job): Promise<Copy> {
+    const { catalog, tier } = this.#deps;
+    const entry = catalog.entries.put(job.file);
+    const room = this.#room.then(async () => {
+      const copy = await makeRoom({ ...this.#deps, outstanding: () => this.#outstanding() }, tier, entry, job.file.fingerprint);
+      job.reserved = copy !== null;
+      return copy;
+    });
+    this.#room = room.catch(() => {});
+    const copy = await room;
+    if (!copy) throw new CacheError('NOT_ADMITTED', 'what would have to leave for it is worth more');
+    return copy;
+  }
+
+  #publish(copy: Copy, report: CopyReport, job: Job): void {
+    const { catalog } = this.#deps;
+    catalog.transaction(() => {
+      catalog.entries.put({ ...job.file, fingerprint: report.source });
+      catalog.copies.publish(copy.id, report);
+    });
+    catalog.usage.add({ bytesCopied: report.bytes });
+    job.bytesDone = report.bytes;
+  }
+
+  #progress(job: Job): (bytesDone: number) => void {
+    let toldAt = Number.NEGATIVE_INFINITY;
+    return (bytesDone) => {
+      job.bytesDone = bytesDone;
+      const now = this.#deps.clock.monotonic();
+      if (now - toldAt < progressEveryMs) return;
+      toldAt = now;
+      this.#deps.events.emit('job-progress', job.view());
+    };
+  }
+
+  #outstanding(): number {
+    const reserved = this.#queue.running.filter((job) => job.reserved);
+    return reserved.reduce((sum, job) => sum + job.file.fingerprint.size - job.bytesDone, 0);
+  }
+
+  #end(job: Job, state: 'done' | 'failed' | 'cancelled', error: CacheError | null): void {
+    const { path } = job.file;
+    this.#queue.finished(job.id);
+    this.#active.delete(path);
+    job.finish(state, error);
+    if (this.#stopping) return;
+    if (state === 'failed' && error) this.#remember(path, error);
+    else this.#failures.delete(path);
+    this.#ended = [...this.#ended, job].slice(-keepEnded);
+    this.#tell(state === 'done' ? 'job-done' : 'job-failed', job);
+    this.#startNext();
+  }
+
+  #remember(path: string, error: CacheError): void {
+    const before = this.#failures.get(path);
+    const waitMs = isRetryable(error.code)
+      ? Math.min((before?.waitMs ?? backOffMs.first / 2) * 2, backOffMs.last)
+      : backOffMs.last;
+    // A source that changed is asked for by its new fingerprint; waiting would only serve it late.
+    if (error.code !== 'SOURCE_CHANGED')
+      this.#failures.set(path, { error, waitMs, until: this.#deps.clock.monotonic() + waitMs });
+  }
+
+  #tell(name: 'job-queued' | 'job-started' | 'job-done' | 'job-failed', job: Job): void {
+    const view = job.view();
+    this.#deps.catalog.usage.job(view);
+    this.#deps.events.emit(name satisfies keyof EventMap, view);
+    const level = name === 'job-failed' && job.state === 'failed' ? 'warn' : 'info';
+    this.#deps.log[level](
+      { path: view.path, bytes: view.bytesTotal, ...(view.error && { code: view.error.code, why: view.error.message }) },
+      name,
+    );
+  }
+}

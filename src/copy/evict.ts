@@ -1,0 +1,78 @@
+import type { Catalog } from '../catalog/catalog.ts';
+import { CacheError } from '../core/errors.ts';
+import type { Events } from '../core/events.ts';
+import type { Log } from '../core/log.ts';
+import type { Copy, Entry, TierName } from '../core/types.ts';
+import type { Tier } from '../tiers/tier.ts';
+import { filesInUse } from './in-use.ts';
+
+export interface EvictDeps {
+  catalog: Catalog;
+  tiers: Record<TierName, Tier | undefined>;
+  events: Events;
+  log: Log;
+  isLeased(copyPath: string): boolean;
+  /** True while a job copies this source: its place is about to be written. */
+  isBusy(sourcePath: string): boolean;
+}
+
+export type Eviction = { removed: true } | { removed: false; why: string };
+
+/**
+ * Takes copies out of their tiers. Two phases: the row is marked first, so that the copy is not handed out any more, then the
+ * file goes, then the row. What is leased, pinned or open is left alone; what cannot be removed stays in service.
+ */
+export class Evictor {
+  readonly #deps: EvictDeps;
+
+  constructor(deps: EvictDeps) {
+    this.#deps = deps;
+  }
+
+  /** Why this copy may not leave now, or null. `inUse` comes from `openFiles`, once for many copies. */
+  obstacle(copy: Copy, entry: Entry, inUse: ReadonlySet<string>): string | null {
+    if (entry.pinned && copy.state === 'ready') return 'pinned';
+    if (this.#deps.isBusy(entry.path)) return 'being copied';
+    return this.#use(copy, inUse);
+  }
+
+  /** The same for a stale copy that makes room for its own successor. */
+  obstacleForSuccessor(copy: Copy, inUse: ReadonlySet<string>): string | null {
+    return copy.state === 'stale' ? this.#use(copy, inUse) : 'in service';
+  }
+
+  openFiles(tier: Tier): Promise<Set<string>> {
+    return filesInUse(tier.dir);
+  }
+
+  /** Removes one copy that has no obstacle. @param why is for the log: `space`, `purge`, `evict`, `damaged`. */
+  async evict(copy: Copy, entry: Entry, why: string): Promise<Eviction> {
+    const { catalog, tiers, events, log } = this.#deps;
+    const tier = tiers[copy.tier];
+    if (!tier) return { removed: false, why: `the ${copy.tier} tier is switched off` };
+    // Both may have changed while other victims were leaving.
+    if (this.#deps.isLeased(copy.path)) return { removed: false, why: 'leased' };
+    if (catalog.copies.byPath(copy.path)?.id !== copy.id) return { removed: false, why: 'already gone' };
+    catalog.copies.setState(copy.id, 'evicting');
+    let leaving: string;
+    try {
+      leaving = tier.takeOut(copy.path);
+    } catch (error) {
+      if (!(error instanceof CacheError) || error.code !== 'IN_USE') throw error;
+      catalog.copies.setState(copy.id, copy.state);
+      log.warn({ path: copy.path }, 'copy could not be removed; skipped');
+      return { removed: false, why: error.message };
+    }
+    catalog.copies.forget(copy.id);
+    await tier.free(leaving);
+    catalog.usage.add({ evictions: 1, evictedBytes: copy.bytes });
+    events.emit('entry-evicted', { entry: entry.id, path: entry.path, bytes: copy.bytes, why });
+    log.info({ path: entry.path, bytes: copy.bytes, why }, 'evicted');
+    return { removed: true };
+  }
+
+  #use(copy: Copy, inUse: ReadonlySet<string>): string | null {
+    if (this.#deps.isLeased(copy.path)) return 'leased';
+    return inUse.has(copy.path) ? 'open in a program' : null;
+  }
+}

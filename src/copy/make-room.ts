@@ -1,0 +1,118 @@
+import type { Catalog } from '../catalog/catalog.ts';
+import type { Reservation } from '../catalog/copies.ts';
+import { CacheError } from '../core/errors.ts';
+import type { Copy, Entry, Fingerprint } from '../core/types.ts';
+import type { Candidate, Policy } from '../policy/policy.ts';
+import type { Tier } from '../tiers/tier.ts';
+import type { Evictor } from './evict.ts';
+
+export interface Bound {
+  /** Most bytes the tier may hold. */
+  limit: number;
+  /** Free bytes its volume must keep. */
+  floor: number;
+}
+
+export interface RoomDeps {
+  catalog: Catalog;
+  evictor: Evictor;
+  policy(): Policy;
+  bound(tier: Tier): Bound;
+  /** Bytes that running copies have reserved in the tier but not written yet. */
+  outstanding(tier: Tier): number;
+}
+
+interface Victim {
+  copy: Copy;
+  entry: Entry;
+}
+
+/**
+ * Reserves space for a copy, letting the least valuable copies leave first when it is short. Null when the policy finds what would
+ * have to leave worth more.
+ * @throws CacheError TOO_LARGE when it can never fit, NO_SPACE when too much of the tier is pinned or in use.
+ */
+export async function makeRoom(deps: RoomDeps, tier: Tier, entry: Entry, source: Fingerprint): Promise<Copy | null> {
+  const { limit } = deps.bound(tier);
+  if (source.size > limit) throw new CacheError('TOO_LARGE', `the file is larger than the limit of the ${tier.name} tier`);
+  // A copy that cannot be removed (open on Windows, say) is passed over; it must not keep the others from leaving.
+  const stuck = new Set<number>();
+  for (;;) {
+    const reservation = reserve(deps, tier, entry, source);
+    if ('copy' in reservation) return reservation.copy;
+    deps.catalog.usage.flush();
+    const victims = await chooseVictims(deps, tier, { entry, short: reservation.short, stuck });
+    if (victims.length === 0) throw noSpace(tier, reservation.short);
+    if (!deps.policy().admit(candidate(entry, source.size), victims.map(toCandidate), deps.catalog.usage.tick)) return null;
+    for (const { copy, entry: owner } of victims) {
+      const { removed } = await deps.evictor.evict(copy, owner, 'space');
+      if (!removed) stuck.add(copy.id);
+    }
+  }
+}
+
+/** Lets copies leave until the tier is within its bounds again: after the limit was lowered, or something else filled the disk. */
+export async function trim(deps: RoomDeps, tier: Tier): Promise<void> {
+  const { limit, floor } = deps.bound(tier);
+  const short = Math.max(deps.catalog.copies.usedBytes(tier.name) - limit, floor - tier.capacity().free);
+  if (short <= 0) return;
+  deps.catalog.usage.flush();
+  for (const { copy, entry } of await chooseVictims(deps, tier, { entry: null, short, stuck: new Set() })) {
+    await deps.evictor.evict(copy, entry, 'space');
+  }
+}
+
+function noSpace(tier: Tier, short: number): CacheError {
+  return new CacheError(
+    'NO_SPACE',
+    `${short} bytes are short on the ${tier.name} tier, and what is there is pinned or in use`,
+    {
+      hint: 'Raise AUTOCACHE_LIMIT, unpin something, or try again when nothing is loading.',
+    },
+  );
+}
+
+function reserve({ catalog, bound, outstanding }: RoomDeps, tier: Tier, entry: Entry, source: Fingerprint): Reservation {
+  const { limit, floor } = bound(tier);
+  const free = tier.capacity().free - outstanding(tier);
+  const { path } = tier.placeOf(entry.root, entry.rel);
+  return catalog.copies.reserve({ entryId: entry.id, tier: tier.name, path, source, bytes: source.size, limit, free, floor });
+}
+
+/** Lowest score first, until enough bytes would leave; stale copies before all others. Empty when not enough can leave. */
+async function chooseVictims(
+  { catalog, evictor, policy }: RoomDeps,
+  tier: Tier,
+  need: { entry: Entry | null; short: number; stuck: ReadonlySet<number> },
+): Promise<Victim[]> {
+  const inUse = await evictor.openFiles(tier);
+  const { tick } = catalog.usage;
+  const ranked: (Victim & { score: number })[] = [];
+  for (const copy of catalog.copies.inState('ready', 'stale')) {
+    if (copy.tier !== tier.name || need.stuck.has(copy.id)) continue;
+    const entry = catalog.entries.byId(copy.entryId);
+    if (!entry) continue;
+    const own = entry.id === need.entry?.id;
+    if ((own ? evictor.obstacleForSuccessor(copy, inUse) : evictor.obstacle(copy, entry, inUse)) !== null) continue;
+    const score = copy.state === 'stale' ? Number.NEGATIVE_INFINITY : policy().score(candidate(entry, copy.bytes), tick);
+    ranked.push({ copy, entry, score });
+  }
+  ranked.sort((a, b) => a.score - b.score || a.copy.id - b.copy.id);
+  const victims: Victim[] = [];
+  let bytes = 0;
+  for (const victim of ranked) {
+    if (bytes >= need.short) break;
+    victims.push(victim);
+    bytes += victim.copy.bytes;
+  }
+  // Evicting a part of what is needed would cost copies and win nothing.
+  return bytes >= need.short ? victims : [];
+}
+
+function candidate(entry: Entry, bytes: number): Candidate {
+  return { entry, bytes };
+}
+
+function toCandidate({ copy, entry }: Victim): Candidate {
+  return candidate(entry, copy.bytes);
+}

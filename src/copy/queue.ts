@@ -1,0 +1,76 @@
+import { type Medium, type Priority, priorities } from '../core/types.ts';
+
+export interface Queued {
+  id: number;
+  priority: Priority;
+  /** What the source lies on, and which of them: limits are per root. */
+  medium: Medium;
+  root: string;
+}
+
+export interface QueueLimits {
+  jobs: number;
+  perSource: Partial<Record<Medium, number>>;
+}
+
+/**
+ * Which copy starts next. Highest priority first, then first come, first served; a job whose source is busy lets later ones of
+ * other sources pass. Pure: it starts nothing.
+ */
+export class CopyQueue<T extends Queued> {
+  readonly #limits: QueueLimits;
+  #waiting: T[] = [];
+  #running = new Map<number, T>();
+
+  constructor(limits: QueueLimits) {
+    this.#limits = limits;
+  }
+
+  get waiting(): readonly T[] {
+    return this.#waiting;
+  }
+
+  get running(): readonly T[] {
+    return [...this.#running.values()];
+  }
+
+  push(job: T): void {
+    this.#waiting.push(job);
+  }
+
+  /** Takes the next job that may start now, or undefined. */
+  take(): T | undefined {
+    if (this.#running.size >= this.#limits.jobs) return undefined;
+    let next: T | undefined;
+    for (const job of this.#waiting) {
+      const better = !next || rank(job) < rank(next);
+      if (better && this.#sourceHasRoom(job)) next = job;
+    }
+    if (next) {
+      this.#waiting.splice(this.#waiting.indexOf(next), 1);
+      this.#running.set(next.id, next);
+    }
+    return next;
+  }
+
+  /** Takes a waiting job out. @returns false when it is not waiting. */
+  remove(id: number): boolean {
+    const index = this.#waiting.findIndex((job) => job.id === id);
+    if (index >= 0) this.#waiting.splice(index, 1);
+    return index >= 0;
+  }
+
+  finished(id: number): void {
+    this.#running.delete(id);
+  }
+
+  #sourceHasRoom({ medium, root }: T): boolean {
+    const limit = this.#limits.perSource[medium];
+    return limit === undefined || this.running.filter((job) => job.root === root).length < limit;
+  }
+}
+
+/** 0 is the highest. */
+export function rank({ priority }: { priority: Priority }): number {
+  return priorities.indexOf(priority);
+}

@@ -1,0 +1,115 @@
+import type { Clock } from '../core/clock.ts';
+import { CacheError } from '../core/errors.ts';
+import { type Peer, siblingModule, startPeer } from '../core/peer.ts';
+import type { CopyOrder, CopyReport, FromWorker, ToWorker } from './messages.ts';
+
+/** A network source that gives no byte for so long is taken for hung, ms. */
+const stallMs = 60_000;
+
+interface Running {
+  worker: Worker;
+  stall: NodeJS.Timeout | undefined;
+  progress(bytesDone: number): void;
+  resolve(report: CopyReport): void;
+  reject(error: CacheError): void;
+}
+
+interface Worker {
+  peer: Peer<ToWorker, FromWorker>;
+  /** The network root it serves, null for a thread that serves local disks. */
+  networkRoot: string | null;
+  orders: Set<number>;
+}
+
+export interface RunOptions {
+  /** The order's root when it is on a network: such sources are read by a process of their own. */
+  networkRoot: string | null;
+  progress(bytesDone: number): void;
+}
+
+/** The threads and processes that copy. They are started when first needed and replaced when they end. */
+export class CopyWorkers implements AsyncDisposable {
+  readonly #module: URL;
+  readonly #clock: Clock;
+  #workers = new Set<Worker>();
+  #running = new Map<number, Running>();
+
+  constructor(clock: Clock, module: URL = siblingModule('worker', import.meta.url)) {
+    this.#clock = clock;
+    this.#module = module;
+  }
+
+  /** Copies as ordered. @throws CacheError as `runCopyJob`, or SOURCE_AWAY when the source hangs. */
+  run(order: CopyOrder, options: RunOptions): Promise<CopyReport> {
+    const worker = this.#workerFor(options.networkRoot);
+    worker.orders.add(order.id);
+    return new Promise((resolve, reject) => {
+      this.#running.set(order.id, { worker, stall: undefined, progress: options.progress, resolve, reject });
+      this.#watchStall(order.id);
+      worker.peer.send({ type: 'copy', order });
+    });
+  }
+
+  /** Asks for the end of a copy; its promise is then rejected with CANCELLED. */
+  cancel(id: number): void {
+    this.#running.get(id)?.worker.peer.send({ type: 'cancel', id });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const worker of this.#workers) this.#drop(worker, 'the daemon is stopping', 'CANCELLED');
+  }
+
+  #workerFor(networkRoot: string | null): Worker {
+    for (const worker of this.#workers) {
+      if (networkRoot === null ? worker.networkRoot === null && worker.orders.size === 0 : worker.networkRoot === networkRoot)
+        return worker;
+    }
+    const peer = startPeer<ToWorker, FromWorker>(this.#module, networkRoot === null ? 'thread' : 'process');
+    const worker: Worker = { peer, networkRoot, orders: new Set() };
+    peer.onMessage((message) => this.#heard(message));
+    peer.onExit(() => this.#drop(worker, 'the copy worker ended unexpectedly', 'CACHE_IO'));
+    this.#workers.add(worker);
+    return worker;
+  }
+
+  #heard(message: FromWorker): void {
+    const running = this.#running.get(message.id);
+    if (!running) return;
+    if (message.type === 'progress') {
+      running.progress(message.bytesDone);
+      this.#watchStall(message.id);
+      return;
+    }
+    this.#forget(message.id, running);
+    if (message.type === 'copied') running.resolve(message.report);
+    else running.reject(new CacheError(message.code, message.message));
+  }
+
+  #watchStall(id: number): void {
+    const running = this.#running.get(id);
+    if (!running || running.worker.networkRoot === null) return;
+    clearTimeout(running.stall);
+    const since = this.#clock.monotonic();
+    running.stall = setTimeout(() => {
+      const seconds = Math.round((this.#clock.monotonic() - since) / 1000);
+      this.#drop(running.worker, `the source has not answered for ${seconds} s`, 'SOURCE_AWAY');
+    }, stallMs).unref();
+  }
+
+  #drop(worker: Worker, why: string, code: 'CACHE_IO' | 'SOURCE_AWAY' | 'CANCELLED'): void {
+    if (!this.#workers.delete(worker)) return;
+    worker.peer.kill();
+    for (const id of worker.orders) {
+      const running = this.#running.get(id);
+      if (!running) continue;
+      this.#forget(id, running);
+      running.reject(new CacheError(code, why));
+    }
+  }
+
+  #forget(id: number, running: Running): void {
+    clearTimeout(running.stall);
+    running.worker.orders.delete(id);
+    this.#running.delete(id);
+  }
+}

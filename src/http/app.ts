@@ -1,0 +1,41 @@
+import { type FastifyError, type FastifyInstance, fastify } from 'fastify';
+import { CacheError, messageOf } from '../core/errors.ts';
+import type { Log } from '../core/log.ts';
+import { type GuardOptions, guard } from './guard.ts';
+import type { Rooms } from './rooms.ts';
+import { cacheRoutes } from './routes/cache.ts';
+import { entryRoutes } from './routes/entries.ts';
+import { healthRoutes } from './routes/health.ts';
+import { jobRoutes } from './routes/jobs.ts';
+import { lookupRoutes } from './routes/lookup.ts';
+import { rootRoutes } from './routes/roots.ts';
+
+const bodyLimit = 16 * 1024 * 1024;
+
+/** The HTTP interface over the rooms, without a port: tests inject requests, the daemon listens. */
+export function createApp(rooms: Rooms, options: GuardOptions): FastifyInstance {
+  const app = fastify({ bodyLimit, forceCloseConnections: true, routerOptions: { ignoreTrailingSlash: true } });
+  // A page can send text/plain without asking; JSON makes the browser ask first, and it is refused.
+  app.removeContentTypeParser('text/plain');
+  guard(app, options);
+  app.setErrorHandler((thrown: FastifyError, _request, reply) => {
+    const error = translate(thrown, rooms.log);
+    return reply.status(error.status).send({ error: error.body });
+  });
+  app.setNotFoundHandler((request) => {
+    throw new CacheError('NOT_FOUND', `there is no ${request.method} ${request.url.split('?', 1)[0]}`);
+  });
+  for (const routes of [healthRoutes, lookupRoutes, cacheRoutes, entryRoutes, jobRoutes, rootRoutes]) routes(app, rooms);
+  return app;
+}
+
+function translate(thrown: FastifyError, log: Log): CacheError {
+  if (thrown instanceof CacheError) return thrown;
+  const { statusCode, message } = thrown;
+  if (statusCode === 413) return new CacheError('BODY_TOO_LARGE', 'the body is larger than 16 MiB');
+  if (statusCode === 415)
+    return new CacheError('NOT_JSON', 'the body must be JSON', { hint: 'Send Content-Type: application/json.' });
+  if (statusCode !== undefined && statusCode < 500) return new CacheError('BAD_REQUEST', message);
+  log.error({ err: thrown }, 'request failed');
+  return new CacheError('INTERNAL', messageOf(thrown));
+}

@@ -1,0 +1,48 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { CacheError } from '../core/errors.ts';
+
+export interface GuardOptions {
+  token: string;
+  /** The Host headers that are ours, exactly, such as `127.0.0.1:8189`. */
+  hosts: ReadonlySet<string>;
+}
+
+/**
+ * Law 9. A web page must not reach the daemon: its Host (after DNS rebinding) or its Origin is not on the list, and it has no
+ * token. Only `/healthz` does without the token.
+ */
+export function guard(app: FastifyInstance, { token, hosts }: GuardOptions): void {
+  const expected = digest(`Bearer ${token}`);
+  app.addHook('onRequest', async (request) => {
+    const { host, origin } = request.headers;
+    if (host === undefined || !hosts.has(host.toLowerCase())) throw new CacheError('FORBIDDEN', 'this Host is not served here');
+    if (origin !== undefined && !isOurs(origin, hosts))
+      throw new CacheError('FORBIDDEN', 'requests from this Origin are refused');
+    if (pathOf(request) === '/healthz') return;
+    if (!timingSafeEqual(digest(request.headers.authorization ?? ''), expected)) {
+      throw new CacheError('UNAUTHORIZED', 'the token is missing or wrong', {
+        hint: 'Send `Authorization: Bearer <token>`; the token is in the file that daemon.json names as tokenFile.',
+      });
+    }
+  });
+}
+
+/** Host headers under which a listener on `host` and `port` is reached from this machine. */
+export function hostsOf(host: string, port: number): Set<string> {
+  const names = ['127.0.0.1', 'localhost', '[::1]', host.includes(':') ? `[${host}]` : host];
+  return new Set(names.map((name) => `${name.toLowerCase()}:${port}`));
+}
+
+function isOurs(origin: string, hosts: ReadonlySet<string>): boolean {
+  return origin.startsWith('http://') && hosts.has(origin.slice('http://'.length).toLowerCase());
+}
+
+function pathOf(request: FastifyRequest): string {
+  return request.url.split('?', 1)[0] ?? '';
+}
+
+/** Equal lengths for the comparison, whatever was sent. */
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}

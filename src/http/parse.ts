@@ -1,0 +1,30 @@
+import { isAbsolute } from 'node:path';
+import { z } from 'zod';
+import { CacheError } from '../core/errors.ts';
+
+/** JSON has no `undefined`: a field that is absent is absent, which zod's types do not say. */
+type Present<T> = T extends readonly (infer Item)[]
+  ? Present<Item>[]
+  : T extends object
+    ? { [K in keyof T]: Present<Exclude<T[K], undefined>> }
+    : T;
+
+/** The body or query as `schema` describes it. @throws CacheError BAD_REQUEST that names every field that is wrong. */
+export function parse<T>(schema: z.ZodType<T>, input: unknown): Present<T> {
+  const result = schema.safeParse(input ?? {});
+  if (result.success) return result.data as Present<T>;
+  const problems = result.error.issues.map((issue) => `${issue.path.join('.') || 'body'}: ${issue.message}`);
+  throw new CacheError('BAD_REQUEST', problems.join('; '));
+}
+
+/** No path that a program could open has a NUL in it or is longer than any system allows. */
+const text = z
+  .string()
+  .min(1)
+  .max(32_767)
+  .refine((value) => !value.includes('\0'), 'must not contain a NUL character');
+
+export const name = text;
+export const absolutePath = text.refine((value) => isAbsolute(value), 'must be an absolute path');
+export const milliseconds = z.number().nonnegative().finite();
+export const bytes = z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER);

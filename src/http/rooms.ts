@@ -1,0 +1,46 @@
+import type { Catalog } from '../catalog/catalog.ts';
+import type { Copier } from '../copy/copier.ts';
+import type { Evictor } from '../copy/evict.ts';
+import type { ConfigChange, ConfigValue, RootsRequest, RootView, TierStats } from '../core/api.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Events } from '../core/events.ts';
+import type { Log } from '../core/log.ts';
+import type { Mode, TierName } from '../core/types.ts';
+import type { Leases } from '../lookup/leases.ts';
+import type { Lookup } from '../lookup/lookup.ts';
+import type { LookupStats } from '../lookup/stats.ts';
+import type { Policy } from '../policy/policy.ts';
+import type { Tier } from '../tiers/tier.ts';
+
+/** What the routes are given to serve. */
+export interface Rooms {
+  version: string;
+  startedAt: number;
+  clock: Clock;
+  log: Log;
+  events: Events;
+  catalog: Catalog;
+  lookup: Lookup;
+  lookupStats: LookupStats;
+  leases: Leases;
+  copier: Copier;
+  evictor: Evictor;
+  tiers: Record<TierName, Tier | undefined>;
+  tierStats(): TierStats[];
+  policy(): Policy;
+  settings: {
+    mode(): Mode;
+    describe(): ConfigValue[];
+    notices: readonly string[];
+    /** @throws CacheError BAD_CONFIG and changes nothing. */
+    change(change: ConfigChange): void;
+  };
+  roots: {
+    list(): RootView[];
+    /** @throws CacheError BAD_REQUEST when a path cannot be a root. */
+    register(request: RootsRequest): Promise<RootView[]>;
+  };
+  /** Longest wait a request may ask for, ms. */
+  waitMaxMs: number;
+  stop(): void;
+}

@@ -1,0 +1,81 @@
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import { chooseCopies, removeCopies } from '../../copy/purge.ts';
+import type { DailyTotals, StatsAnswer } from '../../core/api.ts';
+import { CacheError } from '../../core/errors.ts';
+import { modes, tierNames } from '../../core/types.ts';
+import { matcher } from '../../lookup/filters.ts';
+import { absolutePath, bytes, milliseconds, name, parse } from '../parse.ts';
+import type { Rooms } from '../rooms.ts';
+
+const clearBody = z.strictObject({
+  all: z.boolean().optional(),
+  category: name.optional(),
+  root: absolutePath.optional(),
+  olderThanMs: milliseconds.optional(),
+  largerThan: bytes.optional(),
+  glob: name.optional(),
+  tier: z.enum(tierNames).optional(),
+  dryRun: z.boolean().optional(),
+});
+
+const configBody = z.strictObject({ mode: z.enum(modes).optional(), limit: name.optional(), policy: name.optional() });
+
+/** The cache as a whole: how it does, how it is set, and emptying it. */
+export function cacheRoutes(app: FastifyInstance, rooms: Rooms): void {
+  const { settings } = rooms;
+
+  app.get('/api/cache/stats', () => statsOf(rooms));
+
+  app.get('/api/cache/config', () => ({ settings: settings.describe(), notices: settings.notices }));
+
+  app.post('/api/cache/config', (request) => {
+    settings.change(parse(configBody, request.body));
+    return { settings: settings.describe(), notices: settings.notices };
+  });
+
+  app.post('/api/cache/clear', (request) => {
+    const body = parse(clearBody, request.body);
+    const { dryRun = false, ...filters } = body;
+    // An empty body must not empty the cache.
+    if (filters.all !== true && Object.keys(filters).filter((key) => key !== 'all').length === 0) {
+      throw new CacheError('BAD_REQUEST', 'say what to clear', { hint: 'Give a filter, or "all": true for every copy.' });
+    }
+    const deps = { ...rooms, matcher };
+    return removeCopies(deps, chooseCopies(deps, body), { dryRun, why: 'purge' });
+  });
+}
+
+function statsOf(rooms: Rooms): StatsAnswer {
+  const { catalog, lookupStats, copier, settings, tiers, clock } = rooms;
+  const daily = catalog.usage.daily();
+  const sum = (key: Exclude<keyof DailyTotals, 'day'>) => daily.reduce((total, day) => total + day[key], 0);
+  const [hits, misses, hitBytes, missBytes] = [sum('hits'), sum('misses'), sum('hitBytes'), sum('missBytes')];
+  return {
+    version: rooms.version,
+    pid: process.pid,
+    mode: settings.mode(),
+    policy: rooms.policy().name,
+    dir: tiers.ssd?.dir ?? '',
+    uptimeMs: Math.round(clock.monotonic() - rooms.startedAt),
+    lookups: lookupStats.lookups,
+    hits,
+    misses,
+    hitRate: share(hits, misses),
+    byteHitRate: share(hitBytes, missBytes),
+    hitBytes,
+    missBytes,
+    evictions: sum('evictions'),
+    bytesCopied: sum('bytesCopied'),
+    secondsSaved: sum('secondsSaved'),
+    latencyMs: lookupStats.latencyMs(),
+    tiers: rooms.tierStats(),
+    roots: rooms.roots.list(),
+    jobs: copier.counts(),
+    daily: daily.slice(-30),
+  };
+}
+
+function share(part: number, rest: number): number | null {
+  return part + rest === 0 ? null : part / (part + rest);
+}

@@ -1,0 +1,35 @@
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import { CacheError } from '../../core/errors.ts';
+import { parse } from '../parse.ts';
+import type { Rooms } from '../rooms.ts';
+
+const maxStreams = 64;
+const pingEveryMs = 15_000;
+
+/** Copies under way, and everything that happens as server-sent events. */
+export function jobRoutes(app: FastifyInstance, { copier, events }: Rooms): void {
+  app.get('/api/jobs', () => ({ jobs: copier.jobs() }));
+
+  app.delete('/api/jobs/:id', (request) => {
+    const { id } = parse(z.object({ id: z.coerce.number().int() }), request.params);
+    return { job: copier.cancel(id) };
+  });
+
+  let streams = 0;
+  app.get('/api/events', (_request, reply) => {
+    if (streams >= maxStreams) throw new CacheError('CONFLICT', `${maxStreams} event streams are open already`);
+    streams += 1;
+    reply.hijack();
+    const { raw } = reply;
+    raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
+    raw.write(': autocached\n\n');
+    const ping = setInterval(() => raw.write(': ping\n\n'), pingEveryMs);
+    const unsubscribe = events.subscribe((name, event) => raw.write(`event: ${name}\ndata: ${JSON.stringify(event)}\n\n`));
+    raw.on('close', () => {
+      streams -= 1;
+      clearInterval(ping);
+      unsubscribe();
+    });
+  });
+}

@@ -1,0 +1,56 @@
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import type { ExplainAnswer } from '../../core/api.ts';
+import { purposes } from '../../core/types.ts';
+import { absolutePath, bytes, milliseconds, name, parse } from '../parse.ts';
+import type { Rooms } from '../rooms.ts';
+import { viewOf } from '../views.ts';
+
+const client = z.object({
+  app: z.string().max(200),
+  pid: z.number().int().optional(),
+  prompt: z.string().max(1000).optional(),
+  node: z.string().max(1000).optional(),
+});
+
+const lookupBody = z
+  .object({
+    path: absolutePath.optional(),
+    size: bytes.optional(),
+    mtimeNs: z
+      .string()
+      .regex(/^-?\d{1,20}$/, 'must be nanoseconds in decimal')
+      .optional(),
+    category: name.optional(),
+    name: name.optional(),
+    purpose: z.enum(purposes).default('load'),
+    waitMs: milliseconds.default(0),
+    client: client.nullable().default(null),
+  })
+  .refine(
+    (body) => body.path !== undefined || (body.category !== undefined && body.name !== undefined),
+    'give a path, or a category and a name',
+  );
+
+/** Room one of the way of a lookup: parse, ask, answer. */
+export function lookupRoutes(app: FastifyInstance, rooms: Rooms): void {
+  app.post('/api/lookup', (request) => rooms.lookup.answer(parse(lookupBody, request.body)));
+
+  app.get('/api/cache/explain', async (request): Promise<ExplainAnswer> => {
+    const { path } = parse(z.object({ path: absolutePath }), request.query);
+    const { lookup, lookupStats, leases, policy, catalog, roots } = rooms;
+    const examination = await lookup.examine({ path, purpose: 'load', waitMs: 0, client: null });
+    const entry = examination?.entry;
+    const copies = entry ? catalog.copies.ofEntry(entry.id) : [];
+    const serve = examination?.decision.serve === 'copy' ? examination.copy?.path : undefined;
+    return {
+      path,
+      entry: entry ? viewOf(entry, rooms) : null,
+      root: roots.list().find((root) => root.path === examination?.located.root) ?? null,
+      leases: copies.flatMap((copy) => leases.on(copy.path)),
+      decisions: lookupStats.decisionsOn(path).map((decision) => ({ ...decision, at: new Date(decision.at).toISOString() })),
+      score: entry ? policy().score({ entry, bytes: entry.fingerprint.size }, catalog.usage.tick) : null,
+      now: { reason: examination?.decision.reason ?? 'BYPASS_UNKNOWN_ROOT', path: serve ?? path },
+    };
+  });
+}

@@ -1,0 +1,77 @@
+import type { CacheError } from '../core/errors.ts';
+import type { Copy, Fingerprint, Medium, Mode, Purpose, Reason, SourceState } from '../core/types.ts';
+import type { FilteredFile, Filters } from './filters.ts';
+
+/** All that a decision rests on; gathered by `lookup.ts`, so that deciding is pure. */
+export interface Facts {
+  mode: Mode;
+  purpose: Purpose;
+  file: FilteredFile;
+  medium: Medium;
+  source: SourceState;
+  /** The copy to serve, if there is one; its seal has been checked. */
+  copy: Copy | null;
+  job: 'queued' | 'running' | null;
+  /** Why a copy of it failed a moment ago. */
+  failure: CacheError | null;
+  filters: Filters;
+  /** Limit of the tier, bytes. */
+  limit: number;
+}
+
+export interface Decision {
+  serve: 'copy' | 'source';
+  reason: Reason;
+  /** Ask for a copy of the source as it is now. */
+  request?: Fingerprint;
+  /** The copy is of an older source and must not be served again. */
+  retire?: boolean;
+}
+
+/** Where the asker should open the file, and whether a copy is wanted. The order of the questions is the order of the law. */
+export function decide(facts: Facts): Decision {
+  const { mode, purpose, copy, source, file, filters } = facts;
+  if (mode === 'off') return fromSource('OFF');
+  if (purpose === 'scan') return fromSource('BYPASS_SCAN');
+  if (filters.excluded(file)) return fromSource('BYPASS_EXCLUDED');
+  if (source.state !== 'present') return copy ? fromCopy('HIT_OFFLINE') : fromSource('SOURCE_MISSING');
+
+  const { fingerprint } = source;
+  if (copy && sameContent(copy.source, fingerprint)) return fromCopy(copy.tier === 'ram' ? 'HIT_RAM' : 'HIT');
+  const miss = decideMiss(facts, fingerprint);
+  if (!copy) return miss;
+  // The source was replaced: its old copy is never served again, whatever becomes of the new one.
+  return { ...miss, retire: true, reason: miss.request ? 'STALE' : miss.reason };
+}
+
+function decideMiss(facts: Facts, fingerprint: Fingerprint): Decision {
+  const { purpose, medium, file, filters, mode, job, failure, limit } = facts;
+  if (purpose === 'metadata') return fromSource('BYPASS_SCAN');
+  if (medium === 'ssd') return fromSource('BYPASS_FAST_SOURCE');
+  if (filters.tooSmall(file.category, fingerprint.size)) return fromSource('BYPASS_SMALL');
+  if (filters.tooLarge(file.category, fingerprint.size, limit)) return fromSource('BYPASS_LARGE');
+  if (mode === 'read-only') return fromSource('READ_ONLY');
+  if (job) return { ...fromSource(job === 'running' ? 'COPYING' : 'QUEUED'), request: fingerprint };
+  if (failure) return fromSource(reasonOf(failure));
+  return { ...fromSource('QUEUED'), request: fingerprint };
+}
+
+/** Size and mtime always; the inode where both sides know it. */
+export function sameContent(a: Fingerprint, b: Fingerprint): boolean {
+  return a.size === b.size && a.mtimeNs === b.mtimeNs && (a.ino === null || b.ino === null || a.ino === b.ino);
+}
+
+function reasonOf(failure: CacheError): Reason {
+  if (failure.code === 'NO_SPACE') return 'NO_SPACE';
+  if (failure.code === 'TOO_LARGE') return 'BYPASS_LARGE';
+  if (failure.code === 'NOT_ADMITTED') return 'NOT_ADMITTED';
+  return 'ERROR';
+}
+
+function fromSource(reason: Reason): Decision {
+  return { serve: 'source', reason };
+}
+
+function fromCopy(reason: Reason): Decision {
+  return { serve: 'copy', reason };
+}

@@ -1,0 +1,48 @@
+import { basename } from 'node:path';
+import picomatch from 'picomatch';
+
+/** Which sources are cached at all, as configured. */
+export interface FilterOptions {
+  minSize: { overall: number; by: Partial<Record<string, number>> };
+  maxSize: { overall: number | null; by: Partial<Record<string, number | null>> };
+  include: readonly string[];
+  exclude: readonly string[];
+  categories: readonly string[];
+}
+
+export interface FilteredFile {
+  path: string;
+  rel: string;
+  category: string | null;
+}
+
+export interface Filters {
+  excluded(file: FilteredFile): boolean;
+  tooSmall(category: string | null, size: number): boolean;
+  /** @param limit the tier's, bytes */
+  tooLarge(category: string | null, size: number, limit: number): boolean;
+}
+
+/** Compiles the globs once; a glob may match the absolute path, the path below the root, or the base name. */
+export function createFilters(options: FilterOptions): Filters {
+  const included = options.include.length > 0 ? matcher(options.include) : () => true;
+  const excluded = options.exclude.length > 0 ? matcher(options.exclude) : () => false;
+  const categories = new Set(options.categories);
+  return {
+    excluded: (file) =>
+      excluded(file) || !included(file) || (categories.size > 0 && (file.category === null || !categories.has(file.category))),
+    tooSmall: (category, size) => size < (options.minSize.by[category ?? ''] ?? options.minSize.overall),
+    tooLarge: (category, size, limit) =>
+      size > Math.min(options.maxSize.by[category ?? ''] ?? options.maxSize.overall ?? limit, limit),
+  };
+}
+
+/** Matches globs as `--glob`, AUTOCACHE_INCLUDE and AUTOCACHE_EXCLUDE mean them. */
+export function matcher(globs: readonly string[]): (file: Pick<FilteredFile, 'path' | 'rel'>) => boolean {
+  const isMatch = picomatch([...globs], {
+    dot: true,
+    nocase: process.platform !== 'linux',
+    windows: process.platform === 'win32',
+  });
+  return ({ path, rel }) => isMatch(path) || isMatch(rel) || isMatch(basename(rel));
+}

@@ -1,0 +1,219 @@
+import type { Catalog } from '../catalog/catalog.ts';
+import type { SourceFile } from '../catalog/entries.ts';
+import type { JobView, LookupAnswer, LookupRequest } from '../core/api.ts';
+import { bounded } from '../core/bounded.ts';
+import type { Clock } from '../core/clock.ts';
+import type { CacheError } from '../core/errors.ts';
+import type { Log } from '../core/log.ts';
+import type { Copy, Entry, Medium, Mode, Priority, SourceState, TierName } from '../core/types.ts';
+import type { Tier } from '../tiers/tier.ts';
+import { type Decision, decide } from './decide.ts';
+import type { Filters } from './filters.ts';
+import type { Leases } from './leases.ts';
+import { isHit, isMiss, type LookupStats } from './stats.ts';
+
+/** A path below a root, as the registry of roots sees it. */
+export interface Located {
+  /** Canonical source path: aliases and doubled names collapse here. */
+  path: string;
+  root: string;
+  rel: string;
+  category: string | null;
+  medium: Medium;
+}
+
+/** A copy on its way, as much of it as a lookup needs. */
+export interface CopyInProgress {
+  readonly state: JobView['state'];
+  readonly ended: Promise<void>;
+  view(): JobView;
+}
+
+export interface LookupDeps {
+  catalog: Catalog;
+  tiers: Record<TierName, Tier | undefined>;
+  locate(path: string): Located | null;
+  /** Where a category's file of that name may be, best first. */
+  candidates(category: string, name: string): Located[];
+  /** Asks the source itself, bounded by a deadline. */
+  statSource(located: Located): Promise<SourceState>;
+  requestCopy(request: { file: SourceFile; priority: Priority; medium: Medium }): CopyInProgress;
+  activeJob(path: string): CopyInProgress | undefined;
+  recentFailure(path: string): CacheError | undefined;
+  /** Takes a copy out of service whose file is not what was sealed. */
+  onDamaged(copy: Copy, entry: Entry, verdict: 'gone' | 'changed'): void;
+  /** Seconds that serving `bytes` from `tier` saves over their source. */
+  secondsSaved(located: Located, tier: TierName, bytes: number): number;
+  mode(): Mode;
+  filters: Filters;
+  limit(): number;
+  /** Longest wait, ms; 0 when misses never wait. */
+  waitMaxMs: number;
+  leases: Leases;
+  stats: LookupStats;
+  clock: Clock;
+  log: Log;
+}
+
+/** What is known about a file that was asked for, and what follows from it. Examining changes nothing. */
+export interface Examination {
+  located: Located;
+  entry: Entry | undefined;
+  source: SourceState;
+  copy: Copy | null;
+  damaged: { copy: Copy; verdict: 'gone' | 'changed' } | null;
+  decision: Decision;
+}
+
+/** Room one of a lookup: finds, lets `decide` judge, answers, and asks for a copy. Nothing here waits for a disk but for one stat. */
+export class Lookup {
+  readonly #deps: LookupDeps;
+
+  constructor(deps: LookupDeps) {
+    this.#deps = deps;
+  }
+
+  /** Never rejects: whatever goes wrong, the asker gets the path it would have used (law 5). */
+  async answer(request: LookupRequest): Promise<LookupAnswer> {
+    const { stats, clock, log } = this.#deps;
+    const startedAt = clock.monotonic();
+    let answer: LookupAnswer;
+    try {
+      answer = await this.#answer(request);
+    } catch (error) {
+      log.error({ err: error, path: request.path }, 'lookup failed; the asker gets its own path');
+      answer = { path: request.path ?? request.name ?? '', tier: null, reason: 'ERROR', leaseMs: 0, entry: null, job: null };
+    }
+    const app = request.client?.app ?? null;
+    const path = request.path ?? answer.path;
+    stats.record(
+      { at: clock.now(), path, reason: answer.reason, purpose: request.purpose, app },
+      clock.monotonic() - startedAt,
+    );
+    log.debug({ path, reason: answer.reason, tier: answer.tier }, 'lookup');
+    return answer;
+  }
+
+  /** Everything a lookup of this file rests on, or null when it lies below no known root. */
+  async examine(request: LookupRequest): Promise<Examination | null> {
+    const found = await this.#locate(request);
+    return found && this.#examine(request, found.located, found.source);
+  }
+
+  async #answer(request: LookupRequest): Promise<LookupAnswer> {
+    const found = await this.#locate(request);
+    if (!found) return fromSource(request.path ?? request.name ?? '', null, 'BYPASS_UNKNOWN_ROOT');
+    const examination = this.#examine(request, found.located, found.source);
+    const job = this.#request(request, examination);
+    const waitMs = Math.min(request.waitMs, this.#deps.waitMaxMs);
+    if (!job || waitMs <= 0) return this.#give(request, examination, job);
+    await bounded(job.ended, waitMs);
+    return this.#giveAfterWait(request, this.#examine(request, found.located, found.source), job);
+  }
+
+  async #locate(request: LookupRequest): Promise<{ located: Located; source: SourceState } | null> {
+    const { locate, candidates, statSource } = this.#deps;
+    if (request.path !== undefined) {
+      const located = locate(request.path);
+      return located && { located, source: askersStat(request) ?? (await statSource(located)) };
+    }
+    const places = candidates(request.category ?? '', request.name ?? '');
+    const states = await Promise.all(places.map(statSource));
+    const found = places.map((located, index) => ({ located, source: states[index] ?? ({ state: 'missing' } as const) }));
+    const here = found.find(({ source }) => source.state === 'present');
+    // With no source in sight, the name that has a copy is the one that is meant.
+    return here ?? found.find(({ located }) => this.#usable(located.path).copy !== null) ?? found[0] ?? null;
+  }
+
+  #examine(request: LookupRequest, located: Located, source: SourceState): Examination {
+    const { mode, filters, limit, activeJob, recentFailure } = this.#deps;
+    const { entry, copy, damaged } = this.#usable(located.path);
+    const file = { path: located.path, rel: located.rel, category: request.category ?? located.category };
+    const state = activeJob(located.path)?.state;
+    const decision = decide({
+      mode: mode(),
+      purpose: request.purpose,
+      file,
+      medium: located.medium,
+      source,
+      copy,
+      job: state === 'queued' || state === 'running' ? state : null,
+      failure: recentFailure(located.path) ?? null,
+      filters,
+      limit: limit(),
+    });
+    return { located: { ...located, category: file.category }, entry, source, copy, damaged, decision };
+  }
+
+  /** The fastest ready copy whose seal holds. */
+  #usable(path: string): Pick<Examination, 'entry' | 'copy' | 'damaged'> {
+    const { catalog, tiers } = this.#deps;
+    const entry = catalog.entries.byPath(path);
+    if (!entry) return { entry, copy: null, damaged: null };
+    let damaged: Examination['damaged'] = null;
+    for (const copy of catalog.copies.readyOf(entry.id)) {
+      const verdict = copy.seal && tiers[copy.tier]?.check(copy.path, copy.seal);
+      if (verdict === 'ok') return { entry, copy, damaged };
+      if (verdict) damaged = { copy, verdict };
+    }
+    return { entry, copy: null, damaged };
+  }
+
+  /** What follows from the decision, after the answer: writes are left to the next turn of the loop. */
+  #request(request: LookupRequest, { located, entry, source, copy, damaged, decision }: Examination): CopyInProgress | null {
+    const { catalog, onDamaged, requestCopy, activeJob } = this.#deps;
+    if (damaged && entry) setImmediate(() => onDamaged(damaged.copy, entry, damaged.verdict));
+    if (decision.retire && copy) setImmediate(() => catalog.copies.retire(copy.id));
+    if (!decision.request || request.purpose !== 'load' || source.state !== 'present') return activeJob(located.path) ?? null;
+    const { path, root, rel, category, medium } = located;
+    const file = { path, root, rel, category, fingerprint: decision.request };
+    return requestCopy({ file, priority: request.waitMs > 0 ? 'wait' : 'background', medium });
+  }
+
+  #give(request: LookupRequest, examination: Examination, job: CopyInProgress | null): LookupAnswer {
+    const { located, entry, copy, decision } = examination;
+    const { leases } = this.#deps;
+    if (request.purpose === 'load') this.#count(examination);
+    if (decision.serve === 'copy' && copy) {
+      const granted = request.purpose === 'load' ? leases.grant(copy.path, request.client) : 0;
+      return {
+        path: copy.path,
+        tier: copy.tier,
+        reason: decision.reason,
+        leaseMs: granted,
+        entry: entry?.id ?? null,
+        job: null,
+      };
+    }
+    const path = request.path ?? located.path;
+    return { ...fromSource(path, located.medium, decision.reason), entry: entry?.id ?? null, job: job?.view() ?? null };
+  }
+
+  #giveAfterWait(request: LookupRequest, examination: Examination, job: CopyInProgress): LookupAnswer {
+    const { decision } = examination;
+    const waiting = job.state === 'queued' || job.state === 'running';
+    const reason = decision.serve === 'copy' ? 'HIT_AFTER_WAIT' : waiting ? 'WAIT_TIMEOUT' : decision.reason;
+    return this.#give(request, { ...examination, decision: { ...decision, reason } }, job);
+  }
+
+  #count({ located, source, copy, decision }: Examination): void {
+    const { catalog, secondsSaved } = this.#deps;
+    const fingerprint = source.state === 'present' ? source.fingerprint : copy?.source;
+    if (!fingerprint) return;
+    const { size } = fingerprint;
+    if (isHit(decision.reason) && copy) {
+      catalog.usage.add({ hits: 1, hitBytes: size, secondsSaved: secondsSaved(located, copy.tier, size) });
+    } else if (isMiss(decision.reason)) catalog.usage.add({ misses: 1, missBytes: size });
+    else return;
+    const { path, root, rel, category } = located;
+    catalog.usage.used({ path, root, rel, category, fingerprint });
+  }
+}
+
+function askersStat({ size, mtimeNs }: LookupRequest): SourceState | null {
+  return size === undefined || mtimeNs === undefined ? null : { state: 'present', fingerprint: { size, mtimeNs, ino: null } };
+}
+
+function fromSource(path: string, tier: LookupAnswer['tier'], reason: LookupAnswer['reason']): LookupAnswer {
+  return { path, tier, reason, leaseMs: 0, entry: null, job: null };
+}

@@ -1,0 +1,95 @@
+import { spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  closeSync,
+  fstatSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
+import type { Seal } from '../core/types.ts';
+import type { SealFile } from './seal-file.ts';
+
+export interface Publication {
+  /** The finished file, on the tier's file system. */
+  temp: string;
+  path: string;
+  sealPath: string;
+  source: SealFile['source'];
+  hash: string;
+  chunks: readonly string[];
+}
+
+/**
+ * Puts a finished file under its name: mtime of the source, fsync, proof, rename, fsync of the directory (law 1). A crash at any
+ * point leaves either nothing under the name, or a file that its proof fits.
+ */
+export function publish(publication: Publication): Seal {
+  const { temp, path, sealPath, source, hash, chunks } = publication;
+  copyMtime(source.path, source.fingerprint.mtimeNs, temp);
+  const seal = sealOf(temp);
+  // A program that opens its model for writing gets an error instead of changing the copy under everybody else.
+  if (process.platform !== 'win32') chmodSync(temp, 0o444);
+  mkdirSync(dirname(path), { recursive: true });
+  mkdirSync(dirname(sealPath), { recursive: true });
+  const proof: SealFile = { version: 1, source, seal, hash, chunks: chunks.join('') };
+  writeDurably(`${temp}.seal`, `${JSON.stringify(proof)}\n`);
+  renameSync(`${temp}.seal`, sealPath);
+  syncDirectory(dirname(sealPath));
+  renameSync(temp, path);
+  syncDirectory(dirname(path));
+  return seal;
+}
+
+function sealOf(file: string): Seal {
+  const fd = openSync(file, 'r+');
+  try {
+    fsyncSync(fd);
+    const stat = fstatSync(fd, { bigint: true });
+    return { size: Number(stat.size), mtimeNs: String(stat.mtimeNs), ino: String(stat.ino) };
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/**
+ * Loaders compare mtimes, some to the nanosecond. Node sets microseconds; where that is not exact, POSIX `touch` copies the rest
+ * from the source. On Windows the microsecond stays.
+ */
+function copyMtime(source: string, mtimeNs: string, file: string): void {
+  const seconds = Number(BigInt(mtimeNs) / 1000n) / 1e6;
+  utimesSync(file, seconds, seconds);
+  if (process.platform === 'win32' || mtimeOf(file) === mtimeNs) return;
+  spawnSync('touch', ['-c', '-r', source, '--', file], { stdio: 'ignore', timeout: 10_000 });
+  if (mtimeOf(file) !== mtimeNs) utimesSync(file, seconds, seconds);
+}
+
+function mtimeOf(file: string): string {
+  return String(statSync(file, { bigint: true }).mtimeNs);
+}
+
+function writeDurably(path: string, text: string): void {
+  const fd = openSync(path, 'w', 0o600);
+  try {
+    writeFileSync(fd, text);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Makes a rename survive a power cut. Windows has no such call and journals the name itself. */
+function syncDirectory(dir: string): void {
+  if (process.platform === 'win32') return;
+  const fd = openSync(dir, 'r');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}

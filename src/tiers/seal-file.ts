@@ -1,0 +1,41 @@
+import { z } from 'zod';
+import type { Fingerprint, Seal } from '../core/types.ts';
+
+/**
+ * The proof that lies beside every copy: enough to rebuild the catalog's row without the source, and to find a flipped bit by
+ * re-reading the copy alone.
+ */
+export interface SealFile {
+  version: 1;
+  source: { path: string; root: string; rel: string; category: string | null; fingerprint: Fingerprint };
+  seal: Seal;
+  hash: string;
+  /** XXH3-128 of each 8 MiB chunk, hex, joined. */
+  chunks: string;
+}
+
+const digits = z.string().regex(/^-?\d+$/);
+const size = z.number().int().nonnegative();
+
+const schema = z.object({
+  version: z.literal(1),
+  source: z.object({
+    path: z.string().min(1),
+    root: z.string().min(1),
+    rel: z.string().min(1),
+    category: z.string().nullable(),
+    fingerprint: z.object({ size, mtimeNs: digits, ino: digits.nullable() }),
+  }),
+  seal: z.object({ size, mtimeNs: digits, ino: digits }),
+  hash: z.string().min(1),
+  chunks: z.string(),
+});
+
+/** The proof as written, or undefined when the text is not a whole proof (a crash can leave half of one). */
+export function parseSealFile(text: string): SealFile | undefined {
+  try {
+    return schema.parse(JSON.parse(text));
+  } catch {
+    return undefined;
+  }
+}
