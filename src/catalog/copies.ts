@@ -73,9 +73,9 @@ export class Copies {
     const { seal, hash, source } = published;
     this.#db.transaction(() => {
       this.#db.run(
-        `DELETE FROM copies WHERE id <> ?1 AND state IN ('ready', 'stale')
-         AND (entry_id, tier) = (SELECT entry_id, tier FROM copies WHERE id = ?1)`,
-        id,
+        `DELETE FROM copies WHERE id <> @id AND state IN ('ready', 'stale')
+         AND (entry_id, tier) = (SELECT entry_id, tier FROM copies WHERE id = @id)`,
+        { id },
       );
       this.#db.run(
         `UPDATE copies SET state = 'ready', seal_size = ?, seal_mtime_ns = ?, seal_ino = ?, hash = ?, bytes = ?,

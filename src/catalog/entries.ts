@@ -104,13 +104,11 @@ export class Entries {
     return this.#db
       .all<Row>(
         `SELECT e.* FROM entries e
-         WHERE (?1 IS NULL OR e.category = ?1) AND (?2 IS NULL OR e.root = ?2) AND (?3 IS NULL OR e.pinned = ?3)
-           AND (?4 IS NULL OR ?4 = EXISTS (SELECT 1 FROM copies c WHERE c.entry_id = e.id AND c.state = 'ready'))
+         WHERE (@category IS NULL OR e.category = @category) AND (@root IS NULL OR e.root = @root)
+           AND (@pinned IS NULL OR e.pinned = @pinned)
+           AND (@cached IS NULL OR @cached = EXISTS (SELECT 1 FROM copies c WHERE c.entry_id = e.id AND c.state = 'ready'))
          ORDER BY ${order} ${descending ? 'DESC' : 'ASC'}, e.path`,
-        query.category ?? null,
-        query.root ?? null,
-        flag(query.pinned),
-        flag(query.cached),
+        { category: query.category ?? null, root: query.root ?? null, pinned: flag(query.pinned), cached: flag(query.cached) },
       )
       .map(entryOf);
   }

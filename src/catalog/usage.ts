@@ -104,13 +104,11 @@ export class Usage {
     return this.#db.get<{ id: number | null }>('SELECT max(id) AS id FROM jobs')?.id ?? 0;
   }
 
-  /** Jobs that were queued or running when the daemon ended, in their order. */
-  unfinishedJobs(): { id: number; path: string; priority: JobView['priority'] }[] {
-    return this.#db.all("SELECT id, path, priority FROM jobs WHERE state IN ('queued', 'running') ORDER BY id");
-  }
-
-  forgetJob(id: number): void {
-    this.#db.run('DELETE FROM jobs WHERE id = ?', id);
+  /** Sources whose jobs were queued or running when the daemon ended, in their order; they are forgotten with this call. */
+  takeUnfinishedJobs(): string[] {
+    return this.#db
+      .all<{ path: string }>("DELETE FROM jobs WHERE state IN ('queued', 'running') RETURNING path, id")
+      .map(({ path }) => path);
   }
 
   savedLeases(): { copyPath: string; client: string }[] {

@@ -41,8 +41,9 @@ export async function makeRoom(deps: RoomDeps, tier: Tier, entry: Entry, source:
     const reservation = reserve(deps, tier, entry, source);
     if ('copy' in reservation) return reservation.copy;
     deps.catalog.usage.flush();
-    const victims = await chooseVictims(deps, tier, { entry, short: reservation.short, stuck });
-    if (victims.length === 0) throw noSpace(tier, reservation.short);
+    const { victims, bytes } = await chooseVictims(deps, tier, { entry, short: reservation.short, stuck });
+    // Evicting a part of what is needed would cost copies and win nothing.
+    if (bytes < reservation.short) throw noSpace(tier, reservation.short);
     if (!deps.policy().admit(candidate(entry, source.size), victims.map(toCandidate), deps.catalog.usage.tick)) return null;
     for (const { copy, entry: owner } of victims) {
       const { removed } = await deps.evictor.evict(copy, owner, 'space');
@@ -57,9 +58,8 @@ export async function trim(deps: RoomDeps, tier: Tier): Promise<void> {
   const short = Math.max(deps.catalog.copies.usedBytes(tier.name) - limit, floor - tier.capacity().free);
   if (short <= 0) return;
   deps.catalog.usage.flush();
-  for (const { copy, entry } of await chooseVictims(deps, tier, { entry: null, short, stuck: new Set() })) {
-    await deps.evictor.evict(copy, entry, 'space');
-  }
+  const { victims } = await chooseVictims(deps, tier, { entry: null, short, stuck: new Set() });
+  for (const { copy, entry } of victims) await deps.evictor.evict(copy, entry, 'space');
 }
 
 function noSpace(tier: Tier, short: number): CacheError {
@@ -79,12 +79,12 @@ function reserve({ catalog, bound, outstanding }: RoomDeps, tier: Tier, entry: E
   return catalog.copies.reserve({ entryId: entry.id, tier: tier.name, path, source, bytes: source.size, limit, free, floor });
 }
 
-/** Lowest score first, until enough bytes would leave; stale copies before all others. Empty when not enough can leave. */
+/** Lowest score first, until enough bytes would leave or nothing more can; stale copies before all others. */
 async function chooseVictims(
   { catalog, evictor, policy }: RoomDeps,
   tier: Tier,
   need: { entry: Entry | null; short: number; stuck: ReadonlySet<number> },
-): Promise<Victim[]> {
+): Promise<{ victims: Victim[]; bytes: number }> {
   const inUse = await evictor.openFiles(tier);
   const { tick } = catalog.usage;
   const ranked: (Victim & { score: number })[] = [];
@@ -105,8 +105,7 @@ async function chooseVictims(
     victims.push(victim);
     bytes += victim.copy.bytes;
   }
-  // Evicting a part of what is needed would cost copies and win nothing.
-  return bytes >= need.short ? victims : [];
+  return { victims, bytes };
 }
 
 function candidate(entry: Entry, bytes: number): Candidate {

@@ -1,7 +1,7 @@
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Copier } from '../copy/copier.ts';
 import type { Evictor } from '../copy/evict.ts';
-import type { ConfigChange, ConfigValue, RootsRequest, RootView, TierStats } from '../core/api.ts';
+import type { ConfigChange, ConfigValue, RootsRequest, RootView } from '../core/api.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Events } from '../core/events.ts';
 import type { Log } from '../core/log.ts';
@@ -26,7 +26,8 @@ export interface Rooms {
   copier: Copier;
   evictor: Evictor;
   tiers: Record<TierName, Tier | undefined>;
-  tierStats(): TierStats[];
+  /** Limit and floor of the SSD tier, bytes. */
+  bound(): { limit: number; floor: number };
   policy(): Policy;
   settings: {
     mode(): Mode;

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { chooseCopies, removeCopies } from '../../copy/purge.ts';
-import type { DailyTotals, StatsAnswer } from '../../core/api.ts';
+import type { DailyTotals, StatsAnswer, TierStats } from '../../core/api.ts';
 import { CacheError } from '../../core/errors.ts';
 import { modes, tierNames } from '../../core/types.ts';
 import { matcher } from '../../lookup/filters.ts';
@@ -19,7 +19,7 @@ const clearBody = z.strictObject({
   dryRun: z.boolean().optional(),
 });
 
-const configBody = z.strictObject({ mode: z.enum(modes).optional(), limit: name.optional(), policy: name.optional() });
+const configBody = z.strictObject({ mode: z.enum(modes).optional(), limit: name.optional(), policy: name.optional(), rate: name.optional() });
 
 /** The cache as a whole: how it does, how it is set, and emptying it. */
 export function cacheRoutes(app: FastifyInstance, rooms: Rooms): void {
@@ -69,11 +69,21 @@ function statsOf(rooms: Rooms): StatsAnswer {
     bytesCopied: sum('bytesCopied'),
     secondsSaved: sum('secondsSaved'),
     latencyMs: lookupStats.latencyMs(),
-    tiers: rooms.tierStats(),
+    tiers: tierStats(rooms),
     roots: rooms.roots.list(),
     jobs: copier.counts(),
     daily: daily.slice(-30),
   };
+}
+
+function tierStats({ tiers, catalog, bound }: Rooms): TierStats[] {
+  return Object.values(tiers).flatMap((tier) => {
+    if (!tier) return [];
+    const { limit, floor } = bound();
+    const { files, bytes: held, reserved } = catalog.copies.totals(tier.name);
+    const { free } = tier.capacity();
+    return [{ tier: tier.name, files, bytes: held, reserved, limit, free, floor, utilisation: limit > 0 ? (held + reserved) / limit : 0 }];
+  });
 }
 
 function share(part: number, rest: number): number | null {

@@ -1,0 +1,22 @@
+import type { Amount } from './types.ts';
+
+/** Share of what is free (or the cache's already) that `auto` takes: the rest is the user's. */
+const autoShare = 0.8;
+
+/**
+ * Limit and floor of a tier in bytes.
+ * @param volume size and free bytes of the volume, and what the tier holds on it already
+ */
+export function boundOf(
+  { limit, minFree }: { limit: Amount; minFree: Amount },
+  volume: { size: number; free: number; used: number },
+): { limit: number; floor: number } {
+  const floor = bytesOf(minFree, volume.size, 0.05 * volume.size);
+  const available = Math.max(0, volume.free + volume.used - floor);
+  return { limit: bytesOf(limit, volume.size, autoShare * available), floor };
+}
+
+function bytesOf(amount: Amount, size: number, auto: number): number {
+  if (amount.kind === 'bytes') return amount.bytes;
+  return Math.floor(amount.kind === 'share' ? amount.share * size : auto);
+}

@@ -1,0 +1,65 @@
+import { randomBytes } from 'node:crypto';
+import { chmodSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import type { DaemonFile } from '../core/api.ts';
+import { CacheError, errnoOf } from '../core/errors.ts';
+import { createApp } from './app.ts';
+import { hostsOf } from './guard.ts';
+import type { Rooms } from './rooms.ts';
+
+export interface ListenOptions {
+  host: string;
+  /** 0 = any free one. */
+  port: number;
+  /** Where the token and daemon.json lie. */
+  stateDir: string;
+}
+
+/**
+ * Serves the rooms over HTTP and tells programs where, in `daemon.json`, until disposed.
+ * @throws CacheError BAD_CONFIG when the address cannot be had.
+ */
+export async function listen(rooms: Rooms, { host, port, stateDir }: ListenOptions): Promise<AsyncDisposable & { url: string }> {
+  const tokenFile = join(stateDir, 'token');
+  const hosts = new Set<string>();
+  const app = createApp(rooms, { token: readToken(tokenFile), hosts });
+  try {
+    await app.listen({ host, port });
+  } catch (error) {
+    throw new CacheError('BAD_CONFIG', `cannot listen on ${host}:${port} (${errnoOf(error) ?? 'unknown'})`, {
+      hint: 'Another program has the port, or the address is not this machine’s: set AUTOCACHE_LISTEN, such as 127.0.0.1:8190.',
+      cause: error,
+    });
+  }
+  const { port: bound } = app.server.address() as AddressInfo;
+  for (const name of hostsOf(host, bound)) hosts.add(name);
+  const url = `http://${host.includes(':') ? `[${host}]` : host}:${bound}`;
+  const daemonFile = join(stateDir, 'daemon.json');
+  const { version } = rooms;
+  writePrivately(daemonFile, `${JSON.stringify({ url, pid: process.pid, version, tokenFile } satisfies DaemonFile)}\n`);
+  return {
+    url,
+    [Symbol.asyncDispose]: async () => {
+      rmSync(daemonFile, { force: true });
+      await app.close();
+    },
+  };
+}
+
+/** The token outlives restarts, so that programs that have read it go on. */
+function readToken(file: string): string {
+  const known = existsSync(file) ? readFileSync(file, 'utf8').trim() : '';
+  if (/^[0-9a-f]{64}$/.test(known)) {
+    if (process.platform !== 'win32') chmodSync(file, 0o600);
+    return known;
+  }
+  const token = randomBytes(32).toString('hex');
+  writePrivately(file, `${token}\n`);
+  return token;
+}
+
+function writePrivately(file: string, text: string): void {
+  writeFileSync(`${file}.new`, text, { mode: 0o600 });
+  renameSync(`${file}.new`, file);
+}

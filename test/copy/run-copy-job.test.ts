@@ -1,0 +1,120 @@
+import { appendFileSync, existsSync, readdirSync, readFileSync, renameSync, statSync, utimesSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { chunkSize } from '../../src/codec/chunk-hash.ts';
+import type { CopyOrder } from '../../src/copy/messages.ts';
+import { runCopyJob } from '../../src/copy/run-copy-job.ts';
+import { openPosixTier } from '../../src/tiers/posix-tier.ts';
+import { parseSealFile } from '../../src/tiers/seal-file.ts';
+import { fingerprintOf, writeModel } from '../helpers/files.ts';
+import { tempDir } from '../helpers/temp-dir.ts';
+
+const quiet = () => ({ progress: () => {}, signal: new AbortController().signal });
+
+function arrange(size: number) {
+  const dir = tempDir();
+  const root = join(dir, 'models');
+  const rel = join('checkpoints', 'a.safetensors');
+  const path = join(root, rel);
+  const bytes = writeModel(path, size);
+  const tier = openPosixTier('ssd', join(dir, 'cache'));
+  const place = tier.placeOf(root, rel);
+  const order: CopyOrder = {
+    id: 1,
+    source: { path, root, rel, category: 'checkpoints', fingerprint: fingerprintOf(path) },
+    temp: join(tier.partialDir, '1.part'),
+    ...place,
+    rate: null,
+  };
+  return { dir, bytes, tier, order, place };
+}
+
+describe('a copy', () => {
+  test('has the bytes, the name and the mtime of its source, and a proof that fits', async () => {
+    const { order, bytes, tier, place } = arrange(chunkSize + 12_345);
+    const report = await runCopyJob(order, quiet());
+    expect(readFileSync(place.path).equals(bytes)).toBe(true);
+    expect(place.path.endsWith(order.source.rel)).toBe(true);
+    expect(statSync(place.path, { bigint: true }).mtimeNs).toBe(statSync(order.source.path, { bigint: true }).mtimeNs);
+    expect(tier.check(place.path, report.seal)).toBe('ok');
+    const proof = parseSealFile(readFileSync(place.sealPath, 'utf8'));
+    expect(proof).toMatchObject({ hash: report.hash, seal: report.seal, source: { path: order.source.path } });
+    expect(proof?.chunks).toHaveLength(2 * 32);
+    expect(readdirSync(tier.partialDir)).toEqual([]);
+  });
+
+  test('keeps an mtime to the nanosecond', async () => {
+    const { order, place } = arrange(100);
+    // The file system sets nanoseconds at a write that no utimes call can express.
+    appendFileSync(order.source.path, 'x');
+    order.source.fingerprint = fingerprintOf(order.source.path);
+    await runCopyJob(order, quiet());
+    expect(String(statSync(place.path, { bigint: true }).mtimeNs)).toBe(order.source.fingerprint.mtimeNs);
+  });
+
+  test('of an empty file is an empty file', async () => {
+    const { order, place } = arrange(0);
+    await runCopyJob(order, quiet());
+    expect(statSync(place.path).size).toBe(0);
+  });
+
+  test('tells how far it is, up to the last byte', async () => {
+    const { order } = arrange(2 * chunkSize + 1);
+    const steps: number[] = [];
+    await runCopyJob(order, { progress: (bytes) => steps.push(bytes), signal: new AbortController().signal });
+    expect(steps).toEqual([chunkSize, 2 * chunkSize, 2 * chunkSize + 1]);
+  });
+});
+
+describe('nothing is published and no temp file stays', () => {
+  const expectNothing = ({ tier, place }: ReturnType<typeof arrange>) => {
+    expect(existsSync(place.path)).toBe(false);
+    expect(existsSync(place.sealPath)).toBe(false);
+    expect(readdirSync(tier.partialDir)).toEqual([]);
+  };
+
+  test('when the source was replaced since it was asked for', async () => {
+    const arranged = arrange(1000);
+    appendFileSync(arranged.order.source.path, 'more');
+    await expect(runCopyJob(arranged.order, quiet())).rejects.toMatchObject({ code: 'SOURCE_CHANGED' });
+    expectNothing(arranged);
+  });
+
+  test.each([
+    ['grows', (path: string) => appendFileSync(path, 'more')],
+    ['is touched', (path: string) => utimesSync(path, 1, 1)],
+    [
+      'is replaced by another file of the same size and mtime',
+      (path: string) => {
+        writeModel(`${path}.new`, statSync(path).size);
+        renameSync(`${path}.new`, path);
+      },
+    ],
+  ])('when the source %s while it is copied', async (_how, change) => {
+    const arranged = arrange(3 * chunkSize);
+    let fired = 0;
+    const progress = () => {
+      fired += 1;
+      if (fired === 1) change(arranged.order.source.path);
+    };
+    await expect(runCopyJob(arranged.order, { ...quiet(), progress })).rejects.toMatchObject({ code: 'SOURCE_CHANGED' });
+    expect(fired).toBeGreaterThan(0);
+    expectNothing(arranged);
+  });
+
+  test('when it is cancelled half-way', async () => {
+    const arranged = arrange(3 * chunkSize);
+    const abort = new AbortController();
+    await expect(runCopyJob(arranged.order, { progress: () => abort.abort(), signal: abort.signal })).rejects.toMatchObject({
+      code: 'CANCELLED',
+    });
+    expectNothing(arranged);
+  });
+
+  test('when the source is gone', async () => {
+    const arranged = arrange(10);
+    renameSync(arranged.order.source.path, `${arranged.order.source.path}.away`);
+    await expect(runCopyJob(arranged.order, quiet())).rejects.toMatchObject({ code: 'SOURCE_MISSING' });
+    expectNothing(arranged);
+  });
+});

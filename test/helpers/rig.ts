@@ -1,0 +1,99 @@
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import { Catalog } from '../../src/catalog/catalog.ts';
+import { Copier } from '../../src/copy/copier.ts';
+import { Evictor } from '../../src/copy/evict.ts';
+import type { Job } from '../../src/copy/job.ts';
+import type { Bound } from '../../src/copy/make-room.ts';
+import { CopyWorkers } from '../../src/copy/workers.ts';
+import type { EventMap } from '../../src/core/api.ts';
+import { type Clock, systemClock } from '../../src/core/clock.ts';
+import { Events } from '../../src/core/events.ts';
+import { createLog } from '../../src/core/log.ts';
+import type { Medium } from '../../src/core/types.ts';
+import { Leases } from '../../src/lookup/leases.ts';
+import { policies } from '../../src/policy/policies.ts';
+import { openPosixTier } from '../../src/tiers/posix-tier.ts';
+import { fingerprintOf, writeModel } from './files.ts';
+import { tempDir } from './temp-dir.ts';
+
+export interface RigOptions {
+  dir?: string;
+  limit?: number;
+  floor?: number;
+  policy?: keyof typeof policies;
+  clock?: Clock;
+  jobs?: number;
+}
+
+/** The copying half of the daemon over real folders: catalog, tier, evictor, pool. */
+export function createRig(options: RigOptions = {}) {
+  const dir = options.dir ?? tempDir();
+  const root = join(dir, 'models');
+  const clock = options.clock ?? systemClock;
+  const log = createLog({ level: 'silent', form: 'json' });
+  const events = new Events();
+  const catalog = new Catalog(join(dir, 'catalog.db'), clock);
+  const tier = openPosixTier('ssd', join(dir, 'cache'));
+  const tiers = { ssd: tier, ram: undefined, cold: undefined };
+  const leases = new Leases(clock, []);
+  const bound: Bound = { limit: options.limit ?? 1e9, floor: options.floor ?? 0 };
+  const evictor = new Evictor({
+    catalog,
+    tiers,
+    events,
+    log,
+    isLeased: (path) => leases.isLeased(path),
+    isBusy: (path) => copier.activeJob(path) !== undefined,
+  });
+  const workers = new CopyWorkers(clock);
+  const copier = new Copier({
+    catalog,
+    evictor,
+    tier,
+    workers,
+    events,
+    clock,
+    log,
+    policy: () => policies[options.policy ?? 'lru'],
+    bound: () => bound,
+    limits: { jobs: options.jobs ?? 2, perSource: {} },
+    rateFor: () => null,
+    onMeasured: () => {},
+  });
+  const close = async () => {
+    await copier[Symbol.asyncDispose]();
+    catalog[Symbol.dispose]();
+  };
+  let open = true;
+  const closeOnce = async () => {
+    if (open) await close();
+    open = false;
+  };
+  onTestFinished(closeOnce);
+
+  const source = (rel: string, size: number) => {
+    const path = join(root, rel);
+    const bytes = writeModel(path, size);
+    return { path, rel, bytes };
+  };
+  const file = (path: string) => ({
+    path,
+    root,
+    rel: path.slice(root.length + 1),
+    category: path.slice(root.length + 1).split('/')[0] ?? null,
+    fingerprint: fingerprintOf(path),
+  });
+  const request = (path: string, priority: Job['priority'] = 'background', medium: Medium = 'hdd') =>
+    copier.request({ file: file(path), priority, medium });
+  /** Copies and waits for the end. */
+  const copy = async (path: string) => {
+    const job = request(path);
+    await job.ended;
+    return job;
+  };
+  const seen: { name: keyof EventMap; event: unknown }[] = [];
+  events.subscribe((name, event) => seen.push({ name, event }));
+
+  return { dir, root, clock, catalog, tier, tiers, leases, bound, evictor, workers, copier, events, seen, log, source, file, request, copy, close: closeOnce };
+}
