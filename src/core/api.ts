@@ -243,6 +243,7 @@ export interface ConfigChange {
   mode?: Mode;
   limit?: string;
   policy?: string;
+  rate?: string;
 }
 
 export interface ExplainAnswer {
