@@ -56,7 +56,7 @@ export function parseChange(change: ConfigChange): Partial<Config> {
     }
     try {
       // The text comes from a request: it may be anything, and unlike in a file an empty one is a mistake.
-      if (typeof text !== 'string' || text === '') throw new TypeError('expected a text that is not empty');
+      if (typeof text !== 'string' || text.trim() === '') throw new TypeError('expected a text that is not empty');
       parseInto(config, field, { text: text.trim(), place: nowhere });
     } catch (error) {
       problems.push(`${name}: ${messageOf(error)}`);

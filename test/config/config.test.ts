@@ -245,7 +245,7 @@ describe('a change while the daemon runs', () => {
   });
 
   test('is refused with everything that is wrong with it, and changes nothing', () => {
-    const change = { mode: '', limit: '0', policy: 7, dir: '/x', constructor: 'x' } as unknown as Parameters<
+    const change = { mode: '', limit: '0', policy: 7, rate: ' ', dir: '/x', constructor: 'x' } as unknown as Parameters<
       typeof parseChange
     >[0];
     expect(() => parseChange(change)).toThrow(
@@ -254,6 +254,7 @@ describe('a change while the daemon runs', () => {
         'mode: expected a text that is not empty',
         'limit: expected more than 0, or "auto" (AUTOCACHE_MODE=off stops caching), got "0"',
         'policy: expected a text that is not empty',
+        'rate: expected a text that is not empty',
         'dir: cannot change while the daemon runs; limit, mode, policy, rate can',
         'constructor: cannot change while the daemon runs; limit, mode, policy, rate can',
       ].join('\n  '),
