@@ -53,9 +53,11 @@ export interface Config {
 export interface Setting {
   key: string;
   value: string;
-  /** `default`, `environment`, `flag`, or the path of the .env file. */
+  /** `default`, `environment`, `flag`, or the path of the .env file; for an alias followed by its name in parentheses. */
   from: string;
   meaning: string;
+  /** True when it may change while the daemon runs. */
+  live: boolean;
 }
 
 export interface LoadedConfig {

@@ -1,0 +1,30 @@
+import { posix, win32 } from 'node:path';
+
+/** Where a person's caches and states lie on this system, before anything is configured. */
+export interface Directories {
+  cache: string;
+  state: string;
+}
+
+/**
+ * The default directories: the XDG base directories on Linux and the like, ~/Library on macOS, %LOCALAPPDATA% on Windows.
+ * A relative XDG directory is not used, as its specification demands.
+ */
+export function defaultDirectories(platform: NodeJS.Platform, env: NodeJS.ProcessEnv, home: string): Directories {
+  if (platform === 'win32') {
+    const local = env['LOCALAPPDATA'] || win32.join(home, 'AppData', 'Local');
+    return { cache: win32.join(local, 'autocached', 'Cache'), state: win32.join(local, 'autocached', 'State') };
+  }
+  if (platform === 'darwin') {
+    const library = posix.join(home, 'Library');
+    return {
+      cache: posix.join(library, 'Caches', 'autocached'),
+      state: posix.join(library, 'Application Support', 'autocached'),
+    };
+  }
+  const xdg = (name: string, ...otherwise: string[]) => {
+    const set = env[name];
+    return posix.join(set && posix.isAbsolute(set) ? set : posix.join(home, ...otherwise), 'autocached');
+  };
+  return { cache: xdg('XDG_CACHE_HOME', '.cache'), state: xdg('XDG_STATE_HOME', '.local', 'state') };
+}

@@ -1,0 +1,144 @@
+import { readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { parse } from 'dotenv';
+import { errnoOf, messageOf } from '../core/errors.ts';
+import { defaultDirectories } from './directories.ts';
+import { keys } from './keys.ts';
+import { type Place, parsePath, pathsOf } from './paths.ts';
+
+/** Where the configuration is read from; what is left out is that of this process. */
+export interface LoadOptions {
+  env?: NodeJS.ProcessEnv;
+  cwd?: string;
+  /** By full key, such as `AUTOCACHE_DIR`. */
+  flags?: Record<string, string>;
+  platform?: NodeJS.Platform;
+  home?: string;
+}
+
+/** The keys of ours, and of Arena AutoCache, that one place sets. */
+export interface Layer {
+  /** `environment`, `flag`, or the path of the .env file. */
+  from: string;
+  /** Directory that relative paths start from. */
+  base: string;
+  values: Record<string, string>;
+}
+
+export interface RawEnv {
+  /** A later layer wins over an earlier one. */
+  layers: Layer[];
+  place: Omit<Place, 'base'>;
+  cwd: string;
+  /** One line each. */
+  problems: string[];
+}
+
+/** A value as it was written, and where. */
+export interface Given {
+  key: string;
+  text: string;
+  from: string;
+  base: string;
+}
+
+/**
+ * Reads the layers of the configuration: the .env file in the state directory, the one in the working directory, the
+ * environment, the flags.
+ */
+export function readEnv(options: LoadOptions = {}): RawEnv {
+  const { env = process.env, cwd = process.cwd(), flags = {}, platform = process.platform, home = homedir() } = options;
+  const place = { platform, home, defaults: defaultDirectories(platform, env, home) };
+  const paths = pathsOf(platform);
+  const problems: string[] = [];
+
+  const environment = { from: 'environment', base: cwd, values: unquoted(platform === 'win32' ? upperCased(env) : env) };
+  const layers = [readFile(cwd), environment, { from: 'flag', base: cwd, values: ours(flags) }];
+  const stateDir = stateDirectory(layers, place);
+  if (paths.relative(stateDir, cwd) !== '') {
+    const file = readFile(stateDir);
+    layers.unshift(file);
+    if (file.values[keys.stateDir.name] && stateDirectory([file], place) !== stateDir) {
+      problems.push(
+        `${file.from}: ${keys.stateDir.name}: this file is found by it and cannot set it; set it in the environment`,
+      );
+    }
+  }
+  return { layers, place, cwd, problems };
+
+  function readFile(directory: string): Layer {
+    const path = paths.join(directory, '.env');
+    const read = readDotenv(path);
+    problems.push(...read.problems.map((problem) => `${path}: ${problem}`));
+    return { from: path, base: directory, values: ours(read.values) };
+  }
+}
+
+/** Every key that is set, as the last layer has it. */
+export function effective(layers: readonly Layer[]): Map<string, Given> {
+  const given = new Map<string, Given>();
+  for (const { from, base, values } of layers) {
+    for (const [key, text] of Object.entries(values)) given.set(key, { key, text, from, base });
+  }
+  return given;
+}
+
+/** The state directory that the layers name. A bad path is reported when all keys are parsed. */
+function stateDirectory(layers: Layer[], place: Omit<Place, 'base'>): string {
+  const given = effective(layers).get(keys.stateDir.name);
+  try {
+    if (given?.text) return parsePath(given.text, { ...place, base: given.base });
+  } catch {}
+  return place.defaults.state;
+}
+
+function readDotenv(path: string): { values: Record<string, string>; problems: string[] } {
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(path);
+  } catch (error) {
+    // A directory named .env is a Python environment.
+    if (['ENOENT', 'ENOTDIR', 'EISDIR'].includes(errnoOf(error) ?? '')) return { values: {}, problems: [] };
+    return { values: {}, problems: [`cannot be read: ${messageOf(error)}`] };
+  }
+  // Windows PowerShell 5 writes UTF-16, in which no key would be found.
+  if (bytes.includes(0)) return { values: {}, problems: ['is not UTF-8 text; save it as UTF-8'] };
+  const values = parse(bytes);
+  return { values, problems: [...misreadLines(bytes.toString(), values), ...brokenLines(values)] };
+}
+
+/** Lines of ours that the .env format passes over or cuts short without a word. */
+function misreadLines(text: string, values: Record<string, string>): string[] {
+  return text.split(/\r\n?|\n/).flatMap((line) => {
+    const [, key = '', rest = ''] = /^\s*(?:export\s+)?((?:AUTOCACHE|ARENA)_[\w.-]*)(.*)$/i.exec(line) ?? [];
+    if (key !== '' && values[key] === undefined) return [`${key}: expected ${key}=value on the line`];
+    if (/^\s*=\s*[^\s'"`#][^#]*[^\s#]#/.test(rest)) return [`${key}: "#" starts a comment; put the value in single quotes`];
+    return [];
+  });
+}
+
+function brokenLines(values: Record<string, string>): string[] {
+  const broken = Object.entries(ours(values)).filter(([, text]) => /[\r\n]/.test(text));
+  return broken.map(
+    ([key]) =>
+      `${key}: holds a line break, which \\n and \\r mean in double quotes; use single quotes, or none, for a Windows path`,
+  );
+}
+
+function ours(values: NodeJS.ProcessEnv): Record<string, string> {
+  const entries = Object.entries(values).filter(([key, text]) => /^(?:AUTOCACHE|ARENA)_/i.test(key) && text !== undefined);
+  return Object.fromEntries(entries.map(([key, text = '']) => [key, text.trim()]));
+}
+
+/** Without the quotes around a whole value, which `set` of Windows and `docker --env-file` leave on. */
+function unquoted(env: NodeJS.ProcessEnv): Record<string, string> {
+  const entries = Object.entries(ours(env));
+  return Object.fromEntries(
+    entries.map(([key, text]) => [key, /^(["'])(?:(?!\1).)*\1$/.test(text) ? text.slice(1, -1).trim() : text]),
+  );
+}
+
+/** Names of environment variables have no case on Windows. */
+function upperCased(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).map(([key, text]) => [key.toUpperCase(), text]));
+}

@@ -1,0 +1,245 @@
+import { modes } from '../core/types.ts';
+import { type Place, parseMedium, parsePath, parsePaths, parseRoots } from './paths.ts';
+import { type Config, policyNames } from './types.ts';
+import { parseDuration, parseRate, parseSize } from './units.ts';
+import {
+  bounds,
+  moreThanZero,
+  oneOf,
+  parseCategory,
+  parseFloor,
+  parseJobsPerSource,
+  parseLimit,
+  parseList,
+  parseListen,
+  parseLog,
+  wholeNumber,
+} from './values.ts';
+
+/** One key of the configuration. */
+export interface Key<V> {
+  name: string;
+  /** As a person would write it. A value that is left empty means the default. */
+  default: string;
+  /** One line. */
+  meaning: string;
+  /** True when it may change while the daemon runs. */
+  live: boolean;
+  /** @throws CacheError BAD_REQUEST */
+  parse: (text: string, place: Place) => V;
+}
+
+/**
+ * Every key there is, in the order people see them. The typed configuration, `.env.example`, the `config` command and the hint
+ * for an unknown key all come from this table.
+ */
+export const keys: { readonly [F in keyof Config]: Key<Config[F]> } = {
+  dir: {
+    name: 'AUTOCACHE_DIR',
+    default: '',
+    meaning: "cache directory on the SSD; empty = autocached in the user's cache directory",
+    live: false,
+    parse: (text, place) => (text === '' ? place.defaults.cache : parsePath(text, place)),
+  },
+  limit: {
+    name: 'AUTOCACHE_LIMIT',
+    default: 'auto',
+    meaning: 'most bytes the SSD tier may hold: 200GiB, 80% of the volume, or auto',
+    live: true,
+    parse: parseLimit,
+  },
+  minFree: {
+    name: 'AUTOCACHE_MIN_FREE',
+    default: '5%',
+    meaning: 'free space that stays on the volume of the cache directory: 50GiB or a share of the volume',
+    live: false,
+    parse: parseFloor,
+  },
+  roots: {
+    name: 'AUTOCACHE_ROOTS',
+    default: '',
+    meaning: "source roots besides ComfyUI's own, path or path=hdd|nas|s3|ssd, separated by ; or : (Windows: ;)",
+    live: false,
+    parse: parseRoots,
+  },
+  comfyui: {
+    name: 'AUTOCACHE_COMFYUI',
+    default: '',
+    meaning: 'ComfyUI directories whose extra_model_paths.yaml and extra_paths.yaml are read, separated like the roots',
+    live: false,
+    parse: parsePaths,
+  },
+  mode: {
+    name: 'AUTOCACHE_MODE',
+    default: 'read-write',
+    meaning: 'off, read-only (use copies, make none) or read-write',
+    live: true,
+    parse: oneOf(modes),
+  },
+  onMiss: {
+    name: 'AUTOCACHE_ON_MISS',
+    default: 'auto',
+    meaning: 'background (load from the source now), wait (for the copy), or auto (wait when that is estimated to be faster)',
+    live: false,
+    parse: oneOf(['background', 'wait', 'auto']),
+  },
+  waitMaxMs: {
+    name: 'AUTOCACHE_WAIT_MAX',
+    default: '10m',
+    meaning: 'longest wait for a copy',
+    live: false,
+    parse: parseDuration,
+  },
+  minSize: {
+    name: 'AUTOCACHE_MIN_SIZE',
+    default: '16MiB',
+    meaning: 'smaller files are left alone; by category as 16MiB,loras=1MiB',
+    live: false,
+    parse: bounds({ name: parseCategory, value: parseSize, overall: 16 * 2 ** 20 }),
+  },
+  maxSize: {
+    name: 'AUTOCACHE_MAX_SIZE',
+    default: 'none',
+    meaning: 'larger files are left alone; by category as none,loras=2GiB',
+    live: false,
+    parse: bounds<string, number | null>({ name: parseCategory, value: moreThanZero(parseSize, 'none'), overall: null }),
+  },
+  include: {
+    name: 'AUTOCACHE_INCLUDE',
+    default: '',
+    meaning:
+      'globs of what is cached, separated by commas; matched with the path, the path below the root and the name; empty = all',
+    live: false,
+    parse: parseList,
+  },
+  exclude: {
+    name: 'AUTOCACHE_EXCLUDE',
+    default: '',
+    meaning: 'globs of what is not cached, also when AUTOCACHE_INCLUDE names it',
+    live: false,
+    parse: parseList,
+  },
+  categories: {
+    name: 'AUTOCACHE_CATEGORIES',
+    default: '',
+    meaning: 'categories that are cached, such as checkpoints,loras,vae; empty = all',
+    live: false,
+    parse: parseList,
+  },
+  policy: {
+    name: 'AUTOCACHE_POLICY',
+    default: 'lru',
+    meaning: `which copies leave first when room is needed: ${policyNames.join(', ')}`,
+    live: true,
+    parse: oneOf(policyNames),
+  },
+  jobs: {
+    name: 'AUTOCACHE_JOBS',
+    default: '2',
+    meaning: 'copies at once',
+    live: false,
+    parse: wholeNumber(1, 64),
+  },
+  jobsPerSource: {
+    name: 'AUTOCACHE_JOBS_PER_SOURCE',
+    default: 'hdd=1',
+    meaning: 'copies at once from one source, by its kind, such as hdd=1,nas=2; hdd stays 1 unless it is named',
+    live: false,
+    parse: parseJobsPerSource,
+  },
+  rate: {
+    name: 'AUTOCACHE_RATE',
+    default: 'none',
+    meaning: 'most bytes per second that copying reads, such as 500MiB, or by kind of source as nas=200MiB',
+    live: true,
+    parse: bounds({ name: parseMedium, value: moreThanZero(parseRate, 'none'), overall: null }),
+  },
+  dailyWrites: {
+    name: 'AUTOCACHE_DAILY_WRITES',
+    default: 'none',
+    meaning: 'most bytes written to the SSD in a day, to bound its wear',
+    live: false,
+    parse: moreThanZero(parseSize, 'none'),
+  },
+  compress: {
+    name: 'AUTOCACHE_COMPRESS',
+    default: 'off',
+    meaning: 'off, or cold: copies long unused are kept compressed',
+    live: false,
+    parse: oneOf(['off', 'cold']),
+  },
+  ramDir: {
+    name: 'AUTOCACHE_RAM_DIR',
+    default: 'off',
+    meaning: 'directory of the RAM tier, on a tmpfs such as /dev/shm',
+    live: false,
+    parse: (text, place) => (text.toLowerCase() === 'off' ? null : parsePath(text, place)),
+  },
+  ramLimit: {
+    name: 'AUTOCACHE_RAM_LIMIT',
+    default: 'auto',
+    meaning: 'most bytes the RAM tier may hold: 16GiB, 50% of its volume, or auto',
+    live: false,
+    parse: parseLimit,
+  },
+  verify: {
+    name: 'AUTOCACHE_VERIFY',
+    default: 'stream',
+    meaning: 'stream: hash while copying, or reread: also read the finished copy back',
+    live: false,
+    parse: oneOf(['stream', 'reread']),
+  },
+  scrubMs: {
+    name: 'AUTOCACHE_SCRUB',
+    default: 'off',
+    meaning: 'off, or how often every copy is read again and compared with its hash, such as 30d',
+    live: false,
+    parse: moreThanZero(parseDuration, 'off'),
+  },
+  listen: {
+    name: 'AUTOCACHE_LISTEN',
+    default: '127.0.0.1:8189',
+    meaning: 'address of the HTTP interface, host:port',
+    live: false,
+    parse: parseListen,
+  },
+  stateDir: {
+    name: 'AUTOCACHE_STATE',
+    default: '',
+    meaning: "state directory (catalog, token, lock); empty = autocached in the user's state directory",
+    live: false,
+    parse: (text, place) => (text === '' ? place.defaults.state : parsePath(text, place)),
+  },
+  log: {
+    name: 'AUTOCACHE_LOG',
+    default: 'info,pretty',
+    meaning: 'trace, debug, info, warn, error or silent, and after a comma the form: pretty or json',
+    live: false,
+    parse: parseLog,
+  },
+};
+
+/** The fields of the configuration, in the order of the table. */
+export const fields = Object.keys(keys) as (keyof Config)[];
+
+/** A part of a key that this version does not do: in words, and the value that stands in for what was asked for. */
+interface NotYet<V> {
+  part: string;
+  instead: (asked: V) => V;
+}
+
+/** Delete a line when its feature is there. A setting that this changes is announced at start as having no effect. */
+export const notYet: { readonly [F in keyof Config]?: NotYet<Config[F]> } = {
+  roots: { part: 's3', instead: (roots) => roots.filter(({ kind }) => kind !== 's3') },
+  dailyWrites: { part: 'a bound', instead: () => null },
+  compress: { part: 'cold', instead: () => 'off' },
+  ramDir: { part: 'a directory', instead: () => null },
+  verify: { part: 'reread', instead: () => 'stream' },
+  scrubMs: { part: 'a period', instead: () => null },
+};
+
+/** The line about a key that people read. */
+export function meaningOf(field: keyof Config): string {
+  const missing = notYet[field];
+  return missing ? `${keys[field].meaning} (no effect yet: ${missing.part})` : keys[field].meaning;
+}

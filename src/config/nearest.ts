@@ -1,0 +1,37 @@
+/**
+ * The word of `known` that takes the fewest edits to reach from `word`, for its length: who leaves out a whole word of a name
+ * (`FREE` for `MIN_FREE`) is nearer to it than to a short name that has hardly a letter in common.
+ * @throws RangeError when `known` is empty
+ */
+export function nearest(word: string, known: readonly string[]): string {
+  const [best] = known
+    .map((candidate) => ({ candidate, distance: edits(word, candidate) / Math.max(word.length, candidate.length) }))
+    .toSorted((a, b) => a.distance - b.distance);
+  if (!best) throw new RangeError('nothing to choose from');
+  return best.candidate;
+}
+
+/**
+ * Fewest insertions, deletions, replacements and swaps of neighbours that turn `a` into `b` (optimal string alignment, the
+ * restricted Damerau-Levenshtein distance), row by row.
+ */
+function edits(a: string, b: string): number {
+  let before: number[] = [];
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i += 1) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j += 1) {
+      const replace = at(row, j - 1) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      const swapped = a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      next.push(
+        Math.min(replace, at(row, j) + 1, at(next, j - 1) + 1, swapped ? at(before, j - 2) + 1 : Number.POSITIVE_INFINITY),
+      );
+    }
+    [before, row] = [row, next];
+  }
+  return at(row, b.length);
+}
+
+function at(row: number[], index: number): number {
+  return row[index] ?? Number.POSITIVE_INFINITY;
+}

@@ -1,0 +1,87 @@
+import { type PlatformPath, posix, win32 } from 'node:path';
+import { CacheError } from '../core/errors.ts';
+import { type Medium, media } from '../core/types.ts';
+import type { Directories } from './directories.ts';
+import type { Config } from './types.ts';
+import { expected } from './units.ts';
+
+/** What a path means depends on: the system, its user, and where the value was written. */
+export interface Place {
+  platform: NodeJS.Platform;
+  home: string;
+  /** Directory that relative paths start from: that of the .env file, or the working directory. */
+  base: string;
+  defaults: Directories;
+}
+
+/** Path functions of a platform, which need not be the one that runs. */
+export function pathsOf(platform: NodeJS.Platform): PlatformPath {
+  return platform === 'win32' ? win32 : posix;
+}
+
+/**
+ * `text` as an absolute path; `~` is the home directory.
+ * @throws CacheError BAD_REQUEST for what would silently become a strange directory below the working directory: a variable
+ * that nothing expands, an address, or a Windows path on another system.
+ */
+export function parsePath(text: string, place: Omit<Place, 'defaults'>): string {
+  const windows = place.platform === 'win32';
+  if (text === '') throw expected('a path', text);
+  if (/^\$|\$\{/.test(text) || (windows && /%\w+%/.test(text))) {
+    throw expected('a path without variables (~ stands for your home directory)', text);
+  }
+  if (/^[a-z][a-z\d+.-]+:\/\//i.test(text)) throw expected('a directory (mount the address first)', text);
+  if (!windows && /^(?:[a-z]:[\\/]|\\\\)/i.test(text)) {
+    throw expected('a path of this system (WSL shows drive C: as /mnt/c)', text);
+  }
+  const path = text.replace(/^~(?=$|[\\/])/, () => place.home);
+  return pathsOf(place.platform).resolve(place.base, path);
+}
+
+/** Directories separated by `;`, on POSIX by `:` too. @throws CacheError BAD_REQUEST */
+export function parsePaths(text: string, place: Place): string[] {
+  return [...new Set(splitPaths(text, place.platform).map((item) => parsePath(item, place)))];
+}
+
+/**
+ * Roots, each `path` or `path=kind`. What follows the last `=` is a kind unless it holds a slash; a directory whose own name
+ * holds `=` is therefore written with its kind.
+ * @throws CacheError BAD_REQUEST
+ */
+export function parseRoots(text: string, place: Place): Config['roots'] {
+  const roots = new Map<string, Medium | null>();
+  for (const item of splitPaths(text, place.platform)) {
+    const root = parseRoot(item, place);
+    const other = roots.get(root.path);
+    if (other !== undefined && other !== root.kind) {
+      throw new CacheError('BAD_REQUEST', `${root.path} is listed twice, with different kinds`);
+    }
+    roots.set(root.path, root.kind);
+  }
+  return [...roots].map(([path, kind]) => ({ path, kind }));
+}
+
+function parseRoot(item: string, place: Place): Config['roots'][number] {
+  const [, before, after] = /^(.*)=([^=/\\]*)$/.exec(item) ?? [];
+  const kind = after === undefined ? null : parseMedium(after);
+  const path = (before ?? item).trim();
+  if (!path.startsWith('s3://')) return { path: parsePath(path, place), kind };
+  if (kind !== null && kind !== 's3') throw expected('s3 as the kind of an s3:// address', item);
+  return { path, kind: 's3' };
+}
+
+/** `hdd`, `nas`, `s3` or `ssd`. @throws CacheError BAD_REQUEST */
+export function parseMedium(text: string): Medium {
+  const medium = media.find((name) => name === text.trim().toLowerCase());
+  if (!medium) throw expected(`a kind, one of ${media.join(', ')}`, text);
+  return medium;
+}
+
+function splitPaths(text: string, platform: NodeJS.Platform): string[] {
+  if (platform !== 'win32' && /(?:^|[;:])[a-z]:[\\/]/i.test(text)) {
+    throw expected('paths of this system (WSL shows drive C: as /mnt/c)', text);
+  }
+  // The colon of an address such as s3://bucket separates nothing.
+  const parts = text.split(platform === 'win32' ? ';' : /;|:(?!(?<=(?:^|[;:])[a-z][a-z\d+.-]+:)\/\/)/i);
+  return parts.map((part) => part.trim()).filter((part) => part !== '');
+}

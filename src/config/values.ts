@@ -1,0 +1,115 @@
+import { isIPv4, isIPv6 } from 'node:net';
+import { logForms, logLevels } from '../core/log.ts';
+import type { Medium } from '../core/types.ts';
+import { parseMedium } from './paths.ts';
+import type { Amount, Bounds, Config } from './types.ts';
+import { expected, parseShare, parseSize } from './units.ts';
+
+/** Parsers of the values that the table of keys is made of. Each throws CacheError BAD_REQUEST for anything else. */
+type Parse<V> = (text: string) => V;
+
+/** One word of a closed list, in any case. */
+export function oneOf<W extends string>(words: readonly W[]): Parse<W> {
+  return (text) => {
+    const word = words.find((candidate) => candidate === text.toLowerCase());
+    if (word === undefined) throw expected(`one of ${words.join(', ')}`, text);
+    return word;
+  };
+}
+
+/** A whole number between two bounds, both allowed. */
+export function wholeNumber(least: number, most: number): Parse<number> {
+  return (text) => {
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || value < least || value > most) throw expected(`a whole number from ${least} to ${most}`, text);
+    return value;
+  };
+}
+
+/** What `parse` reads, but more than nothing; one of `words` means null. */
+export function moreThanZero(parse: Parse<number>, word: string): Parse<number | null> {
+  return (text) => {
+    if (text.toLowerCase() === word) return null;
+    const value = parse(text);
+    if (value === 0) throw expected(`more than 0, or "${word}"`, text);
+    return value;
+  };
+}
+
+/** Bytes or a share of the volume. */
+function parseAmount(text: string): Amount {
+  return text.endsWith('%') ? { kind: 'share', share: parseShare(text) } : { kind: 'bytes', bytes: parseSize(text) };
+}
+
+/** Bytes, a share of the volume, or `auto`; nothing at all is refused, because it would empty the tier. */
+export function parseLimit(text: string): Amount {
+  if (text.toLowerCase() === 'auto') return { kind: 'auto' };
+  const amount = parseAmount(text);
+  if ((amount.kind === 'bytes' && amount.bytes === 0) || (amount.kind === 'share' && amount.share === 0)) {
+    throw expected('more than 0, or "auto" (AUTOCACHE_MODE=off stops caching)', text);
+  }
+  return amount;
+}
+
+/** Bytes or a share of the volume that stay free; the whole volume is refused, because nothing could ever be copied. */
+export function parseFloor(text: string): Amount {
+  const amount = parseAmount(text);
+  if (amount.kind === 'share' && amount.share === 1) throw expected('less than 100%', text);
+  return amount;
+}
+
+/** Items separated by `,` or `;`. Commas inside the braces of a glob belong to it. */
+export function parseList(text: string): string[] {
+  const items = text.match(/(?:\{[^}]*\}|[^,;])+/g) ?? [];
+  return items.map((item) => item.trim()).filter((item) => item !== '');
+}
+
+/** `16MiB,loras=1MiB`: a value for everything (`overall` when left out), and others by name. */
+export function bounds<K extends string, V>(options: { name: Parse<K>; value: Parse<V>; overall: V }): Parse<Bounds<K, V>> {
+  return (text) => {
+    let overall: V | undefined;
+    const by = new Map<K, V>();
+    for (const item of parseList(text)) {
+      const [first = '', second] = item.split(/=(.*)/);
+      if (second !== undefined) by.set(options.name(first.trim()), options.value(second.trim()));
+      else if (overall === undefined) overall = options.value(first);
+      else throw expected('one value for everything and name=value for the others', text);
+    }
+    return { overall: overall ?? options.overall, by: Object.fromEntries(by) as Partial<Record<K, V>> };
+  };
+}
+
+/** A category as ComfyUI names it: any word. */
+export function parseCategory(text: string): string {
+  if (text === '') throw expected('a category before "="', text);
+  return text;
+}
+
+/** `hdd=1,nas=2`. A hard disk stays at one copy unless it is named: a second reader makes both slower than one after the other. */
+export function parseJobsPerSource(text: string): Partial<Record<Medium, number>> {
+  const jobs = wholeNumber(1, 64);
+  const read = bounds<Medium, number | null>({ name: parseMedium, value: jobs, overall: null })(text);
+  if (read.overall !== null) throw expected('kinds with numbers such as hdd=1,nas=2', text);
+  return { hdd: 1, ...(read.by as Partial<Record<Medium, number>>) };
+}
+
+/** `127.0.0.1:8189`, `[::1]:8189`, `localhost:8189`, or a port alone, which means the loopback address. Port 0 = any free one. */
+export function parseListen(text: string): Config['listen'] {
+  const [, six, name, port = ''] = /^(?:(?:\[([^\]]+)\]|([^:[\]]+)):)?(\d+)$/.exec(text) ?? [];
+  const host = six ?? name ?? '127.0.0.1';
+  if (port === '' || Number(port) > 65_535 || !(six === undefined ? isHost(host) : isIPv6(six))) {
+    throw expected('host:port such as 127.0.0.1:8189 or [::1]:8189', text);
+  }
+  return { host, port: Number(port) };
+}
+
+function isHost(text: string): boolean {
+  return /^[\d.]+$/.test(text) ? isIPv4(text) : /^[a-z\d](?:[a-z\d.-]*[a-z\d])?$/i.test(text);
+}
+
+/** `level` or `level,form`. */
+export function parseLog(text: string): Config['log'] {
+  const [level = '', form = 'pretty', ...rest] = text.split(',').map((part) => part.trim());
+  if (rest.length > 0) throw expected('level or level,form such as info,pretty', text);
+  return { level: oneOf(logLevels)(level), form: oneOf(logForms)(form) };
+}

@@ -1,0 +1,263 @@
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { loadConfig, parseChange } from '../../src/config/config.ts';
+import type { Config } from '../../src/config/types.ts';
+import { CacheError } from '../../src/core/errors.ts';
+import { directory, load, problems } from './load.ts';
+
+const GiB = 2 ** 30;
+const MiB = 2 ** 20;
+
+const defaults: Config = {
+  dir: '/home/ada/.cache/autocached',
+  limit: { kind: 'auto' },
+  minFree: { kind: 'share', share: 0.05 },
+  roots: [],
+  comfyui: [],
+  mode: 'read-write',
+  onMiss: 'auto',
+  waitMaxMs: 600_000,
+  minSize: { overall: 16 * MiB, by: {} },
+  maxSize: { overall: null, by: {} },
+  include: [],
+  exclude: [],
+  categories: [],
+  policy: 'lru',
+  jobs: 2,
+  jobsPerSource: { hdd: 1 },
+  rate: { overall: null, by: {} },
+  dailyWrites: null,
+  compress: 'off',
+  ramDir: null,
+  ramLimit: { kind: 'auto' },
+  verify: 'stream',
+  scrubMs: null,
+  listen: { host: '127.0.0.1', port: 8189 },
+  stateDir: '/home/ada/.local/state/autocached',
+  log: { level: 'info', form: 'pretty' },
+};
+
+test('nothing needs to be configured', () => {
+  const { config, settings, notices } = load();
+  expect(config).toEqual(defaults);
+  expect(notices).toEqual([]);
+  expect(settings).toHaveLength(26);
+  expect(settings.every(({ from }) => from === 'default')).toBe(true);
+});
+
+test('the defaults of this machine are accepted too', () => {
+  expect(loadConfig({ env: {}, cwd: directory(), home: directory() }).config.jobs).toBe(2);
+});
+
+test('every key does what it says', () => {
+  const { config, notices } = load({
+    AUTOCACHE_DIR: '/mnt/nvme/cache',
+    AUTOCACHE_LIMIT: '80%',
+    AUTOCACHE_MIN_FREE: '50GiB',
+    AUTOCACHE_ROOTS: '/mnt/nas=nas:/mnt/hdd',
+    AUTOCACHE_COMFYUI: '~/ComfyUI;/opt/comfy',
+    AUTOCACHE_MODE: 'READ-ONLY',
+    AUTOCACHE_ON_MISS: 'background',
+    AUTOCACHE_WAIT_MAX: '90s',
+    AUTOCACHE_MIN_SIZE: '16MiB,loras=1MiB',
+    AUTOCACHE_MAX_SIZE: '40GiB;loras=none',
+    AUTOCACHE_INCLUDE: '**/*.{safetensors,gguf}',
+    AUTOCACHE_EXCLUDE: '**/old/**,**/test/**',
+    AUTOCACHE_CATEGORIES: 'checkpoints;loras',
+    AUTOCACHE_POLICY: 'lfu',
+    AUTOCACHE_JOBS: '4',
+    AUTOCACHE_JOBS_PER_SOURCE: 'hdd=2,nas=3',
+    AUTOCACHE_RATE: '1GiB/s,nas=200MiB',
+    AUTOCACHE_RAM_LIMIT: '16GiB',
+    AUTOCACHE_LISTEN: '[::1]:9000',
+    AUTOCACHE_STATE: '/var/lib/autocached',
+    AUTOCACHE_LOG: 'debug,json',
+  });
+  expect(config).toEqual({
+    ...defaults,
+    dir: '/mnt/nvme/cache',
+    limit: { kind: 'share', share: 0.8 },
+    minFree: { kind: 'bytes', bytes: 50 * GiB },
+    roots: [
+      { path: '/mnt/nas', kind: 'nas' },
+      { path: '/mnt/hdd', kind: null },
+    ],
+    comfyui: ['/home/ada/ComfyUI', '/opt/comfy'],
+    mode: 'read-only',
+    onMiss: 'background',
+    waitMaxMs: 90_000,
+    minSize: { overall: 16 * MiB, by: { loras: MiB } },
+    maxSize: { overall: 40 * GiB, by: { loras: null } },
+    include: ['**/*.{safetensors,gguf}'],
+    exclude: ['**/old/**', '**/test/**'],
+    categories: ['checkpoints', 'loras'],
+    policy: 'lfu',
+    jobs: 4,
+    jobsPerSource: { hdd: 2, nas: 3 },
+    rate: { overall: GiB, by: { nas: 200 * MiB } },
+    ramLimit: { kind: 'bytes', bytes: 16 * GiB },
+    listen: { host: '::1', port: 9000 },
+    stateDir: '/var/lib/autocached',
+    log: { level: 'debug', form: 'json' },
+  });
+  expect(notices).toEqual([]);
+});
+
+describe('what is wrong is said at once', () => {
+  test('three slips in three places cost one start, not three', () => {
+    const cwd = directory({ '.env': 'AUTOCACHE_LIMT=200GiB\nAUTOCACHE_MODE=readonly\n' });
+    expect(problems({ AUTOCACHE_JOBS: 'many', ARENA_CACHE_MAX_GB: 'x' }, { cwd, flags: { AUTOCACHE_SIZE: '1' } })).toEqual([
+      `${join(cwd, '.env')}: AUTOCACHE_LIMT: not a known key; the nearest one is AUTOCACHE_LIMIT`,
+      'flag: AUTOCACHE_SIZE: not a known key; the nearest one is AUTOCACHE_MIN_SIZE',
+      'environment: ARENA_CACHE_MAX_GB: expected a number from 0, got "x"',
+      `${join(cwd, '.env')}: AUTOCACHE_MODE: expected one of off, read-only, read-write, got "readonly"`,
+      'environment: AUTOCACHE_JOBS: expected a whole number from 1 to 64, got "many"',
+    ]);
+  });
+
+  test('the message is one, with a hint at where all keys are', () => {
+    try {
+      load({ AUTOCACHE_JOBS: '0' });
+      expect.unreachable();
+    } catch (error) {
+      expect(error).toBeInstanceOf(CacheError);
+      expect(error).toMatchObject({
+        code: 'BAD_CONFIG',
+        message:
+          'the configuration cannot be used:\n  environment: AUTOCACHE_JOBS: expected a whole number from 1 to 64, got "0"',
+        hint: '.env.example holds every key with its default',
+      });
+    }
+  });
+
+  test.each([
+    ['AUTOCACHE_COMFYUI_URL', 'AUTOCACHE_COMFYUI'],
+    ['AUTOCACHE_MAXSIZE', 'AUTOCACHE_MAX_SIZE'],
+    ['AUTOCACHE_DIRS', 'AUTOCACHE_DIR'],
+    ['AUTOCACHE_PORT', 'AUTOCACHE_ROOTS'],
+    ['autocache_limit', 'AUTOCACHE_LIMIT'],
+    ['AUTOCACHE_', 'AUTOCACHE_DIR'],
+  ])('%s is led to %s', (key, nearest) => {
+    expect(problems({ [key]: 'secret-value' })).toEqual([
+      `environment: ${key}: not a known key; the nearest one is ${nearest}`,
+    ]);
+  });
+
+  test('no secret is printed: not the value of an unknown key, not a password in an address', () => {
+    const env = { AUTOCACHE_TOKEN: 'hush', AUTOCACHE_ROOTS: 's3://ada:hush@bucket=nas', ARENA_NAS_ROOT: 'smb://ada:hush@nas' };
+    expect(problems(env).join('\n')).not.toContain('hush');
+    const { settings, notices } = load({ AUTOCACHE_ROOTS: 's3://ada:hush@bucket', ARENA_NAS_ROOT: '/x' });
+    expect(JSON.stringify({ settings, notices })).not.toContain('hush');
+    expect(JSON.stringify(settings)).toContain('s3://***@bucket');
+  });
+});
+
+describe('contradictions are refused', () => {
+  test('no file is both large and small enough', () => {
+    expect(problems({ AUTOCACHE_MIN_SIZE: '2GiB', AUTOCACHE_MAX_SIZE: '1GiB' })).toEqual([
+      'AUTOCACHE_MIN_SIZE (environment) and AUTOCACHE_MAX_SIZE (environment): no file has a size from 2 GiB to 1 GiB',
+    ]);
+    expect(problems({ AUTOCACHE_MAX_SIZE: '10MiB' })).toEqual([
+      'AUTOCACHE_MIN_SIZE (default) and AUTOCACHE_MAX_SIZE (environment): no file has a size from 16 MiB to 10 MiB',
+    ]);
+  });
+
+  test('nor in one category', () => {
+    expect(problems({ AUTOCACHE_MIN_SIZE: 'vae=2GiB', AUTOCACHE_MAX_SIZE: '1GiB,loras=1MiB' })).toEqual([
+      'AUTOCACHE_MIN_SIZE (environment) and AUTOCACHE_MAX_SIZE (environment): no file has a size from 2 GiB to 1 GiB for vae',
+      'AUTOCACHE_MIN_SIZE (environment) and AUTOCACHE_MAX_SIZE (environment): no file has a size from 16 MiB to 1 MiB for loras',
+    ]);
+    expect(load({ AUTOCACHE_MIN_SIZE: 'vae=2GiB', AUTOCACHE_MAX_SIZE: '1GiB,vae=none' }).config.maxSize.by).toEqual({
+      vae: null,
+    });
+  });
+
+  test('a purge of the cache directory could not spare a catalog inside it', () => {
+    expect(problems({ AUTOCACHE_DIR: '/x', AUTOCACHE_STATE: '/x/' })).toEqual([
+      'AUTOCACHE_DIR (environment) and AUTOCACHE_STATE (environment): the cache and the state need a directory each, not both /x',
+    ]);
+  });
+
+  test('a limit for a RAM tier that is off is fine', () => {
+    expect(load({ AUTOCACHE_RAM_LIMIT: '50%' }).config).toMatchObject({ ramDir: null, ramLimit: { share: 0.5 } });
+  });
+});
+
+describe('what this version does not do', () => {
+  test('is announced, and does not half happen', () => {
+    const { config, notices, settings } = load({
+      AUTOCACHE_COMPRESS: 'cold',
+      AUTOCACHE_RAM_DIR: '/dev/shm/cache',
+      AUTOCACHE_DAILY_WRITES: '100GB',
+      AUTOCACHE_SCRUB: '30d',
+      AUTOCACHE_VERIFY: 'reread',
+      AUTOCACHE_ROOTS: '/mnt/hdd=hdd:/mnt/bucket=s3:s3://bucket',
+    });
+    expect(config).toEqual({ ...defaults, roots: [{ path: '/mnt/hdd', kind: 'hdd' }] });
+    expect(notices).toEqual([
+      'AUTOCACHE_ROOTS=/mnt/hdd=hdd:/mnt/bucket=s3:s3://bucket has no effect in this version (from environment)',
+      'AUTOCACHE_DAILY_WRITES=100GB has no effect in this version (from environment)',
+      'AUTOCACHE_COMPRESS=cold has no effect in this version (from environment)',
+      'AUTOCACHE_RAM_DIR=/dev/shm/cache has no effect in this version (from environment)',
+      'AUTOCACHE_VERIFY=reread has no effect in this version (from environment)',
+      'AUTOCACHE_SCRUB=30d has no effect in this version (from environment)',
+    ]);
+    expect(settings.find(({ key }) => key === 'AUTOCACHE_COMPRESS')?.meaning).toContain('(no effect yet: cold)');
+  });
+
+  test('is not announced to who set it to what happens anyway', () => {
+    const env = { AUTOCACHE_COMPRESS: 'off', AUTOCACHE_RAM_DIR: 'OFF', AUTOCACHE_SCRUB: 'off', AUTOCACHE_VERIFY: 'stream' };
+    expect(load({ ...env, AUTOCACHE_DAILY_WRITES: 'none' }).notices).toEqual([]);
+  });
+});
+
+test('settings show words and paths as understood, and everything else as it was written', () => {
+  const { settings } = load({
+    AUTOCACHE_DIR: '~/cache',
+    AUTOCACHE_MODE: 'OFF',
+    AUTOCACHE_MIN_SIZE: '16M',
+    AUTOCACHE_LIMIT: '',
+  });
+  const shown = (name: string) => settings.find(({ key }) => key === `AUTOCACHE_${name}`);
+  expect(shown('DIR')).toMatchObject({ value: '/home/ada/cache', from: 'environment' });
+  expect(shown('STATE')).toMatchObject({ value: '/home/ada/.local/state/autocached', from: 'default', live: false });
+  expect(shown('MODE')).toMatchObject({ value: 'off', live: true });
+  expect(shown('MIN_SIZE')).toMatchObject({ value: '16M' });
+  expect(shown('LIMIT')).toMatchObject({ value: 'auto', from: 'environment', live: true });
+  expect(shown('RAM_DIR')).toMatchObject({ value: 'off' });
+  expect(settings.filter(({ live }) => live).map(({ key }) => key)).toEqual([
+    'AUTOCACHE_LIMIT',
+    'AUTOCACHE_MODE',
+    'AUTOCACHE_POLICY',
+    'AUTOCACHE_RATE',
+  ]);
+});
+
+describe('a change while the daemon runs', () => {
+  test('sets what it names and nothing else', () => {
+    expect(parseChange({ mode: 'off', limit: ' 80% ', policy: 'lfu', rate: 'nas=1MiB' })).toEqual({
+      mode: 'off',
+      limit: { kind: 'share', share: 0.8 },
+      policy: 'lfu',
+      rate: { overall: null, by: { nas: MiB } },
+    });
+    expect(parseChange({})).toEqual({});
+  });
+
+  test('is refused with everything that is wrong with it, and changes nothing', () => {
+    const change = { mode: '', limit: '0', policy: 7, rate: ' ', dir: '/x', constructor: 'x' } as unknown as Parameters<
+      typeof parseChange
+    >[0];
+    expect(() => parseChange(change)).toThrow(
+      [
+        'the configuration cannot be used:',
+        'mode: expected a text that is not empty',
+        'limit: expected more than 0, or "auto" (AUTOCACHE_MODE=off stops caching), got "0"',
+        'policy: expected a text that is not empty',
+        'rate: expected a text that is not empty',
+        'dir: cannot change while the daemon runs; limit, mode, policy, rate can',
+        'constructor: cannot change while the daemon runs; limit, mode, policy, rate can',
+      ].join('\n  '),
+    );
+  });
+});

@@ -1,0 +1,57 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { fields, keys, meaningOf } from '../../src/config/keys.ts';
+import { directory, load } from './load.ts';
+
+const example = readFileSync('.env.example', 'utf8').replaceAll('\r\n', '\n');
+
+describe('.env.example', () => {
+  test('names every key with its meaning and default, in the order of the table', () => {
+    const [, ...blocks] = example.trimEnd().split('\n\n');
+    expect(blocks).toEqual(fields.map((field) => `# ${meaningOf(field)}\n# ${keys[field].name}=${keys[field].default}`));
+  });
+
+  test('changes nothing when it is copied to .env', () => {
+    expect(load({}, { cwd: directory({ '.env': example }) })).toEqual(load({}, { cwd: directory() }));
+  });
+
+  test('holds exactly the defaults when it is uncommented', () => {
+    const uncommented = example.replaceAll('# AUTOCACHE_', 'AUTOCACHE_');
+    const { config, notices, settings } = load({}, { cwd: directory({ '.env': uncommented }) });
+    expect(config).toEqual(load({}, { cwd: directory() }).config);
+    expect(notices).toEqual([]);
+    expect(settings.every(({ from }) => from !== 'default')).toBe(true);
+  });
+});
+
+describe('presets', () => {
+  const presets = readdirSync('config/presets');
+
+  test('are the three that the documentation names', () => {
+    expect(presets.toSorted()).toEqual(['laptop.env', 'nas.env', 'workstation.env']);
+  });
+
+  test.each(presets)('%s starts as it is, without a notice', (name) => {
+    const text = readFileSync(`config/presets/${name}`, 'utf8');
+    const { notices, settings } = load({}, { cwd: directory({ '.env': text }) });
+    expect(notices).toEqual([]);
+    const set = settings.filter(({ from }) => from !== 'default').map(({ key }) => key);
+    expect(set).toEqual(
+      [...text.matchAll(/^(AUTOCACHE_\w+)=/gm)].map(([, key]) => key).toSorted((a, b) => order(a) - order(b)),
+    );
+  });
+
+  test.each(presets)('the examples in the comments of %s can be used on their system', (name) => {
+    const text = readFileSync(`config/presets/${name}`, 'utf8');
+    for (const [, key = '', value = ''] of text.matchAll(/^# (AUTOCACHE_\w+)=(.*?)\r?$/gm)) {
+      const platform = /^[A-Z]:\\|^\\\\/.test(value) ? 'win32' : 'linux';
+      const { config } = load({ [key]: value }, { platform });
+      if (key === 'AUTOCACHE_ROOTS') expect(config.roots[0]?.kind).toBe(value.split('=').at(-1)?.split(';')[0]);
+    }
+    expect(text).toMatch(/^# AUTOCACHE_ROOTS=\/.*=(hdd|nas)\r?$/m);
+  });
+
+  function order(key: string | undefined): number {
+    return fields.findIndex((field) => keys[field].name === key);
+  }
+});
