@@ -65,12 +65,16 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
 
   const catalog = new Catalog(join(config.stateDir, 'catalog.db'), clock);
   opened.defer(() => catalog[Symbol.dispose]());
-  if (catalog.damaged) log.error({ why: catalog.damaged }, 'the catalog was damaged; it is set aside and rebuilt from the cache directory');
+  if (catalog.damaged)
+    log.error({ why: catalog.damaged }, 'the catalog was damaged; it is set aside and rebuilt from the cache directory');
   reconcile({ catalog, tier, log });
 
   const settings = new LiveSettings(loaded, catalog.settings);
   const resolveBound = () =>
-    boundOf({ ...settings.current, minFree: config.minFree }, { ...tier.capacity(), used: catalog.copies.usedBytes(tier.name) });
+    boundOf(
+      { ...settings.current, minFree: config.minFree },
+      { ...tier.capacity(), used: catalog.copies.usedBytes(tier.name) },
+    );
   let resolved = resolveBound();
   const bound = () => resolved;
   const policy = () => policies[settings.current.policy];
@@ -106,7 +110,9 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
   opened.defer(() => copier[Symbol.asyncDispose]());
 
   const trimToBound = () =>
-    trim({ catalog, evictor, policy, bound, outstanding: () => 0 }, tier).catch((err) => log.error({ err }, 'trimming to the limit failed'));
+    trim({ catalog, evictor, policy, bound, outstanding: () => 0 }, tier).catch((err) =>
+      log.error({ err }, 'trimming to the limit failed'),
+    );
 
   const lookupStats = new LookupStats();
   const lookup = new Lookup({
@@ -118,7 +124,8 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
     requestCopy: (request) => copier.request(request),
     activeJob: (path) => copier.activeJob(path),
     recentFailure: (path) => copier.recentFailure(path),
-    onDamaged: (copy, entry) => void evictor.evict(copy, entry, 'damaged').catch((err) => log.error({ err }, 'removing a damaged copy failed')),
+    onDamaged: (copy, entry) =>
+      void evictor.evict(copy, entry, 'damaged').catch((err) => log.error({ err }, 'removing a damaged copy failed')),
     secondsSaved: (source, name, bytes) => speeds.secondsSaved(source, name, bytes),
     mode: () => settings.current.mode,
     filters: createFilters(config),
@@ -132,42 +139,48 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
 
   opened.defer(startFlushing({ catalog, leases, log }));
   const stopRequested = Promise.withResolvers<void>();
-  const server = await listen({
-    version,
-    startedAt: clock.monotonic(),
-    clock,
-    log,
-    events,
-    catalog,
-    lookup,
-    lookupStats,
-    leases,
-    copier,
-    evictor,
-    tiers,
-    bound,
-    policy,
-    settings: {
-      mode: () => settings.current.mode,
-      describe: () => settings.describe(),
-      notices: loaded.notices,
-      change: (change) => {
-        settings.change(change);
-        if (change.mode) events.emit('mode-changed', { mode: change.mode });
-        resolved = resolveBound();
-        void trimToBound();
+  const server = await listen(
+    {
+      version,
+      startedAt: clock.monotonic(),
+      clock,
+      log,
+      events,
+      catalog,
+      lookup,
+      lookupStats,
+      leases,
+      copier,
+      evictor,
+      tiers,
+      bound,
+      policy,
+      settings: {
+        mode: () => settings.current.mode,
+        describe: () => settings.describe(),
+        notices: loaded.notices,
+        change: (change) => {
+          settings.change(change);
+          if (change.mode) events.emit('mode-changed', { mode: change.mode });
+          resolved = resolveBound();
+          void trimToBound();
+        },
       },
+      roots: { list: () => roots.list(), register: (request) => roots.register(request) },
+      waitMaxMs: config.waitMaxMs,
+      stop: stopRequested.resolve,
     },
-    roots: { list: () => roots.list(), register: (request) => roots.register(request) },
-    waitMaxMs: config.waitMaxMs,
-    stop: stopRequested.resolve,
-  }, { ...config.listen, stateDir: config.stateDir });
+    { ...config.listen, stateDir: config.stateDir },
+  );
   opened.defer(() => server[Symbol.asyncDispose]());
 
   void trimToBound();
   roots.watch();
   // What the last run of the daemon did not finish copying; the sources are asked anew.
-  void warm({ lookup, waitMaxMs: 0, requestCopy: (request) => copier.request(request) }, { paths: catalog.usage.takeUnfinishedJobs() });
+  void warm(
+    { lookup, waitMaxMs: 0, requestCopy: (request) => copier.request(request) },
+    { paths: catalog.usage.takeUnfinishedJobs() },
+  );
 
   return {
     url: server.url,

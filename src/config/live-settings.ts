@@ -11,7 +11,12 @@ export interface SavedSettings {
 
 type Live = Pick<Config, 'mode' | 'limit' | 'policy' | 'rate'>;
 
-const liveKeys = { mode: 'AUTOCACHE_MODE', limit: 'AUTOCACHE_LIMIT', policy: 'AUTOCACHE_POLICY', rate: 'AUTOCACHE_RATE' } as const;
+const liveKeys = {
+  mode: 'AUTOCACHE_MODE',
+  limit: 'AUTOCACHE_LIMIT',
+  policy: 'AUTOCACHE_POLICY',
+  rate: 'AUTOCACHE_RATE',
+} as const;
 
 /** The configuration as it is in force: what was loaded, with what has been changed while running. */
 export class LiveSettings {
@@ -43,7 +48,9 @@ export class LiveSettings {
   }
 
   describe(): ConfigValue[] {
-    const changed = new Map(Object.entries(this.#changed).map(([name, value]) => [liveKeys[name as keyof Live] as string, value]));
+    const changed = new Map(
+      Object.entries(this.#changed).map(([name, value]) => [liveKeys[name as keyof Live] as string, value]),
+    );
     return this.#loaded.settings.map((setting) => {
       const value = changed.get(setting.key);
       return value === undefined ? setting : { ...setting, value, from: 'live' };

@@ -4,6 +4,8 @@ import { existsSync, readFileSync } from 'node:fs';
 export const version: string = readVersion();
 
 function readVersion(): string {
-  const file = ['../../package.json', '../../../package.json'].map((path) => new URL(path, import.meta.url)).find((url) => existsSync(url));
+  const file = ['../../package.json', '../../../package.json']
+    .map((path) => new URL(path, import.meta.url))
+    .find((url) => existsSync(url));
   return file ? (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version : '0.0.0';
 }

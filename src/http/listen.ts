@@ -20,7 +20,10 @@ export interface ListenOptions {
  * Serves the rooms over HTTP and tells programs where, in `daemon.json`, until disposed.
  * @throws CacheError BAD_CONFIG when the address cannot be had.
  */
-export async function listen(rooms: Rooms, { host, port, stateDir }: ListenOptions): Promise<AsyncDisposable & { url: string }> {
+export async function listen(
+  rooms: Rooms,
+  { host, port, stateDir }: ListenOptions,
+): Promise<AsyncDisposable & { url: string }> {
   const tokenFile = join(stateDir, 'token');
   const hosts = new Set<string>();
   const app = createApp(rooms, { token: readToken(tokenFile), hosts });

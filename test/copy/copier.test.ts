@@ -45,7 +45,9 @@ describe('a limit is a limit', () => {
 
   test('is never overshot, not even while a copy runs', async () => {
     const rig = createRig({ limit: 4 * MiB, jobs: 4 });
-    const jobs = Array.from({ length: 12 }, (_, index) => rig.request(rig.source(`loras/${index}.safetensors`, MiB + index).path));
+    const jobs = Array.from({ length: 12 }, (_, index) =>
+      rig.request(rig.source(`loras/${index}.safetensors`, MiB + index).path),
+    );
     let most = 0;
     rig.events.subscribe(() => {
       most = Math.max(most, rig.catalog.copies.usedBytes('ssd'));

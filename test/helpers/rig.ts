@@ -95,5 +95,25 @@ export function createRig(options: RigOptions = {}) {
   const seen: { name: keyof EventMap; event: unknown }[] = [];
   events.subscribe((name, event) => seen.push({ name, event }));
 
-  return { dir, root, clock, catalog, tier, tiers, leases, bound, evictor, workers, copier, events, seen, log, source, file, request, copy, close: closeOnce };
+  return {
+    dir,
+    root,
+    clock,
+    catalog,
+    tier,
+    tiers,
+    leases,
+    bound,
+    evictor,
+    workers,
+    copier,
+    events,
+    seen,
+    log,
+    source,
+    file,
+    request,
+    copy,
+    close: closeOnce,
+  };
 }

@@ -19,7 +19,12 @@ const clearBody = z.strictObject({
   dryRun: z.boolean().optional(),
 });
 
-const configBody = z.strictObject({ mode: z.enum(modes).optional(), limit: name.optional(), policy: name.optional(), rate: name.optional() });
+const configBody = z.strictObject({
+  mode: z.enum(modes).optional(),
+  limit: name.optional(),
+  policy: name.optional(),
+  rate: name.optional(),
+});
 
 /** The cache as a whole: how it does, how it is set, and emptying it. */
 export function cacheRoutes(app: FastifyInstance, rooms: Rooms): void {
@@ -82,7 +87,18 @@ function tierStats({ tiers, catalog, bound }: Rooms): TierStats[] {
     const { limit, floor } = bound();
     const { files, bytes: held, reserved } = catalog.copies.totals(tier.name);
     const { free } = tier.capacity();
-    return [{ tier: tier.name, files, bytes: held, reserved, limit, free, floor, utilisation: limit > 0 ? (held + reserved) / limit : 0 }];
+    return [
+      {
+        tier: tier.name,
+        files,
+        bytes: held,
+        reserved,
+        limit,
+        free,
+        floor,
+        utilisation: limit > 0 ? (held + reserved) / limit : 0,
+      },
+    ];
   });
 }
 
