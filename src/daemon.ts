@@ -35,7 +35,7 @@ export interface Daemon extends AsyncDisposable {
   roots: RootView[];
   limitBytes: number;
   usedBytes: number;
-  stopRequested: Promise<void>;
+  stopped: Promise<void>;
 }
 
 /**
@@ -70,6 +70,9 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
   reconcile({ catalog, tier, log });
 
   const settings = new LiveSettings(loaded, catalog.settings);
+  // The view that programs read while no daemon answers must not outlive a mode of `off`.
+  const tellMode = () => catalog.settings.set('resolver', settings.current.mode === 'off' ? 'off' : 'on', '');
+  tellMode();
   const resolveBound = () =>
     boundOf(
       { ...settings.current, minFree: config.minFree },
@@ -81,7 +84,7 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
 
   const roots = new SourceRoots({ catalog, events, log, clock, cacheDir: config.dir });
   opened.defer(() => roots[Symbol.asyncDispose]());
-  await roots.open({ configured: config.roots, comfyui: config.comfyui });
+  await roots.open({ configured: config.roots, comfyui: config.comfyui, environment: loaded.environment });
 
   const speeds = new Speeds();
   const leases = new Leases(clock, catalog.usage.savedLeases());
@@ -138,7 +141,7 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
   });
 
   opened.defer(startFlushing({ catalog, leases, log }));
-  const stopRequested = Promise.withResolvers<void>();
+  const stopped = Promise.withResolvers<void>();
   const server = await listen(
     {
       version,
@@ -162,20 +165,20 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
         change: (change) => {
           settings.change(change);
           if (change.mode) events.emit('mode-changed', { mode: change.mode });
-          resolved = resolveBound();
+          tellMode();
+        resolved = resolveBound();
           void trimToBound();
         },
       },
       roots: { list: () => roots.list(), register: (request) => roots.register(request) },
       waitMaxMs: config.waitMaxMs,
-      stop: stopRequested.resolve,
+      stop: stopped.resolve,
     },
     { ...config.listen, stateDir: config.stateDir },
   );
   opened.defer(() => server[Symbol.asyncDispose]());
 
   void trimToBound();
-  roots.watch();
   // What the last run of the daemon did not finish copying; the sources are asked anew.
   void warm(
     { lookup, waitMaxMs: 0, requestCopy: (request) => copier.request(request) },
@@ -188,7 +191,7 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
     roots: roots.list(),
     limitBytes: bound().limit,
     usedBytes: catalog.copies.usedBytes('ssd'),
-    stopRequested: stopRequested.promise,
+    stopped: stopped.promise,
     [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
   };
 }

@@ -37,7 +37,8 @@ export function loadConfig(options: LoadOptions = {}): LoadedConfig {
   problems.push(...contradictions(config, settings));
   if (problems.length > 0) throw badConfig(problems);
   const withoutEffect = leaveOut(config, settings);
-  return { config, settings, notices: arena.notice === null ? withoutEffect : [arena.notice, ...withoutEffect] };
+  const notices = arena.notice === null ? withoutEffect : [arena.notice, ...withoutEffect];
+  return { config, settings, notices, environment: raw.environment };
 }
 
 /**

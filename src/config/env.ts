@@ -30,6 +30,7 @@ export interface RawEnv {
   layers: Layer[];
   place: Omit<Place, 'base'>;
   cwd: string;
+  environment: NodeJS.ProcessEnv;
   /** One line each. */
   problems: string[];
 }
@@ -64,7 +65,7 @@ export function readEnv(options: LoadOptions = {}): RawEnv {
       );
     }
   }
-  return { layers, place, cwd, problems };
+  return { layers, place, cwd, environment: env, problems };
 
   function readFile(directory: string): Layer {
     const path = paths.join(directory, '.env');
@@ -72,6 +73,12 @@ export function readEnv(options: LoadOptions = {}): RawEnv {
     problems.push(...read.problems.map((problem) => `${path}: ${problem}`));
     return { from: path, base: directory, values: ours(read.values) };
   }
+}
+
+/** The state directory that the .env of the working directory and the environment name: where programs find the daemon. */
+export function stateDirFromEnvironment(options: LoadOptions = {}): string {
+  const raw = readEnv(options);
+  return stateDirectory(raw.layers, raw.place);
 }
 
 /** Every key that is set, as the last layer has it. */

@@ -65,4 +65,6 @@ export interface LoadedConfig {
   settings: Setting[];
   /** Said once at start: aliases understood, values that have no effect here. */
   notices: string[];
+  /** The environment it was read from, for files of others that name variables. */
+  environment: NodeJS.ProcessEnv;
 }

@@ -76,10 +76,10 @@ export class Lookup {
   /** Never rejects: whatever goes wrong, the asker gets the path it would have used (law 5). */
   async answer(request: LookupRequest): Promise<LookupAnswer> {
     const { stats, clock, log } = this.#deps;
-    const startedAt = clock.monotonic();
+    const time = { start: clock.monotonic(), waited: 0 };
     let answer: LookupAnswer;
     try {
-      answer = await this.#answer(request);
+      answer = await this.#answer(request, time);
     } catch (error) {
       log.error({ err: error, path: request.path }, 'lookup failed; the asker gets its own path');
       answer = { path: request.path ?? request.name ?? '', tier: null, reason: 'ERROR', leaseMs: 0, entry: null, job: null };
@@ -88,7 +88,7 @@ export class Lookup {
     const path = request.path ?? answer.path;
     stats.record(
       { at: clock.now(), path, reason: answer.reason, purpose: request.purpose, app },
-      clock.monotonic() - startedAt,
+      clock.monotonic() - time.start - time.waited,
     );
     log.debug({ path, reason: answer.reason, tier: answer.tier }, 'lookup');
     return answer;
@@ -100,14 +100,16 @@ export class Lookup {
     return found && this.#examine(request, found.located, found.source);
   }
 
-  async #answer(request: LookupRequest): Promise<LookupAnswer> {
+  async #answer(request: LookupRequest, time: { waited: number }): Promise<LookupAnswer> {
     const found = await this.#locate(request);
     if (!found) return fromSource(request.path ?? request.name ?? '', null, 'BYPASS_UNKNOWN_ROOT');
     const examination = this.#examine(request, found.located, found.source);
     const job = this.#request(request, examination);
-    const waitMs = Math.min(request.waitMs, this.#deps.waitMaxMs);
-    if (!job || waitMs <= 0) return this.#give(request, examination, job);
+    const waitMs = examination.decision.request ? Math.min(request.waitMs, this.#deps.waitMaxMs) : 0;
+    if (!job || waitMs <= 0 || request.purpose !== 'load') return this.#give(request, examination, job);
+    const waitsFrom = this.#deps.clock.monotonic();
     await bounded(job.ended, waitMs);
+    time.waited = this.#deps.clock.monotonic() - waitsFrom;
     return this.#giveAfterWait(request, this.#examine(request, found.located, found.source), job);
   }
 

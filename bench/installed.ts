@@ -1,0 +1,60 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Client } from '../src/cli/client.ts';
+
+/** The installed program with a folder of its own, for benchmarks and the demo. */
+export class Installed implements AsyncDisposable {
+  readonly dir: string;
+  readonly root: string;
+  readonly stateDir: string;
+  readonly #env: Record<string, string>;
+  #child: ChildProcess | undefined;
+
+  /** @param settings AUTOCACHE_* beside those that keep it apart from the user's own daemon */
+  constructor(name: string, settings: (root: string) => Record<string, string>) {
+    this.dir = mkdtempSync(join(tmpdir(), `autocached-${name}-`));
+    this.root = join(this.dir, 'models');
+    this.stateDir = join(this.dir, 'state');
+    this.#env = {
+      PATH: process.env['PATH'] ?? '',
+      HOME: this.dir,
+      AUTOCACHE_DIR: join(this.dir, 'ssd'),
+      AUTOCACHE_STATE: this.stateDir,
+      AUTOCACHE_LISTEN: '127.0.0.1:0',
+      AUTOCACHE_MIN_FREE: '1%',
+      AUTOCACHE_LOG: 'error',
+      ...settings(this.root),
+    };
+  }
+
+  /** Starts `autocached start` and waits until it has said its next step. */
+  async start(): Promise<Client> {
+    const program = fileURLToPath(new URL('../dist/bin/autocached.js', import.meta.url));
+    const child = spawn(process.execPath, [program, 'start'], { env: this.#env, cwd: this.dir, stdio: ['ignore', 'pipe', 'inherit'] });
+    this.#child = child;
+    const ended = once(child, 'exit').then(() => {
+      throw new Error('the daemon did not start');
+    });
+    await Promise.race([once(child.stdout, 'data'), ended]);
+    ended.catch(() => {});
+    child.stdout.resume();
+    return Client.find(this.stateDir);
+  }
+
+  async end(signal: NodeJS.Signals): Promise<void> {
+    const child = this.#child;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const gone = once(child, 'exit');
+    child.kill(signal);
+    await gone;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.end('SIGTERM');
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+}

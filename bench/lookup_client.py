@@ -1,0 +1,72 @@
+"""A loader's side of a lookup: one kept-open connection, Python's standard library, nothing clever. Prints JSON."""
+import http.client
+import json
+import multiprocessing
+import os
+import sys
+import time
+
+
+def connect(url):
+    host, port = url.split("//")[1].split(":")
+    connection = http.client.HTTPConnection(host, int(port))
+    connection.connect()
+    return connection
+
+
+def ask(url, token, paths, seconds, results):
+    connection = connect(url)
+    headers = {"Authorization": "Bearer " + token, "Content-Type": "application/json"}
+    bodies = []
+    for path in paths:
+        stat = os.stat(path)
+        bodies.append(json.dumps({"path": path, "size": stat.st_size, "mtimeNs": str(stat.st_mtime_ns),
+                                  "client": {"app": "bench", "pid": os.getpid()}}).encode())
+    took = []
+    end = time.perf_counter() + seconds
+    index = 0
+    while time.perf_counter() < end:
+        start = time.perf_counter()
+        connection.request("POST", "/api/lookup", bodies[index % len(bodies)], headers)
+        answer = json.loads(connection.getresponse().read())
+        took.append(time.perf_counter() - start)
+        if answer["reason"] != "HIT":
+            raise SystemExit("expected a HIT, got " + answer["reason"])
+        index += 1
+    results.put(took)
+
+
+def isfile(paths, seconds):
+    took = []
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        for path in paths:
+            start = time.perf_counter()
+            os.path.isfile(path)
+            took.append(time.perf_counter() - start)
+    return took
+
+
+def summary(took, seconds):
+    took.sort()
+    return {"p50": took[len(took) // 2] * 1000, "p99": took[int(len(took) * 0.99)] * 1000, "perSecond": len(took) / seconds}
+
+
+def main():
+    job = json.load(sys.stdin)
+    paths, seconds = job["paths"], job["seconds"]
+    if job["clients"] == 0:
+        print(json.dumps(summary(isfile(paths, seconds), seconds)))
+        return
+    results = multiprocessing.Queue()
+    clients = [multiprocessing.Process(target=ask, args=(job["url"], job["token"], paths, seconds, results))
+               for _ in range(job["clients"])]
+    for client in clients:
+        client.start()
+    took = [one for _ in clients for one in results.get()]
+    for client in clients:
+        client.join()
+    print(json.dumps(summary(took, seconds)))
+
+
+main()
