@@ -42,11 +42,11 @@ class Breaker:
             if first:
                 self._pause = FIRST_SECONDS
                 self._until, self._seen = self._clock() + self._pause, self._stamp()
-        message = "the daemon is left alone for a while; models load from their own paths or from sealed copies (%s)"
+        message = "autocached: the daemon is not asked for a while; models load from their own paths or from sealed copies (%s)"
         log.log(logging.WARNING if first else logging.DEBUG, message, why)
 
     def worked(self) -> None:
         with self._lock:
             again, self._pause = bool(self._pause), 0.0
         if again:
-            log.info("the daemon answers again")
+            log.info("autocached: the daemon answers again")

@@ -40,7 +40,7 @@ def _rows(state_dir: str, path: str, source: os.stat_result) -> list[tuple]:
         with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=0.05)) as catalog:
             return catalog.execute(_QUERY, (path, source.st_size, str(source.st_mtime_ns))).fetchall()
     except sqlite3.Error as error:
-        log.debug("the catalog %s cannot be read: %s", file, error)
+        log.debug("autocached: the catalog %s cannot be read: %s", file, error)
         return []
 
 

@@ -135,7 +135,7 @@ def _read_announcement(file: str) -> Announcement:
     try:
         with open(file, encoding="utf-8") as text:
             found = json.load(text)
-        with open(str(found["tokenFile"]), encoding="utf-8") as text:
+        with open(os.path.join(os.path.dirname(file), found["tokenFile"]), encoding="utf-8") as text:
             token = text.read().strip()
         url = urlsplit(str(found["url"]))
         if url.scheme != "http" or not url.hostname or not url.port:

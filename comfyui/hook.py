@@ -34,7 +34,7 @@ def install(folder_paths, here: str):
                 return path
             return resolver.resolve(path, _category(folder_paths, folder_name), _name(filename), client)
         except Exception:
-            log.warning("no copy of %s is used, because of an error in autocached's resolver", path, exc_info=True)
+            log.warning("autocached: an error in the resolver; %s is loaded itself", path, exc_info=True)
             return path
 
     get_full_path.enabled = True

@@ -40,10 +40,12 @@ class Registration:
 
     def _tell(self) -> None:
         try:
-            self._daemon.post("/api/roots", {"origin": "comfyui", "roots": self._folders()}, _ANSWER_SECONDS)
+            roots = self._folders()
+            self._daemon.post("/api/roots", {"origin": "comfyui", "roots": roots}, _ANSWER_SECONDS)
+            log.info("autocached: the daemon answers, and knows the %d model folders now", len(roots))
         except Trouble as why:
             with self._lock:
                 self._told, self._not_before = None, self._clock() + _AGAIN_SECONDS
-            log.warning("the daemon could not be told where the models are; it will be told again later (%s)", why)
+            log.warning("autocached: the daemon could not be told where the models are; it will be told again later (%s)", why)
         finally:
             self._daemon.close()

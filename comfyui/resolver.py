@@ -37,9 +37,9 @@ class Resolver:
         if copy is None:
             return path
         if not _can_stand_for(copy, path, source.st_size):
-            log.warning("%s is not used for %s: not a regular file of that size and name", copy, path)
+            log.warning("autocached: %s is not used for %s: it is no regular file of that size and name", copy, path)
             return path
-        log.debug("%s instead of %s", copy, path)
+        log.debug("autocached: %s instead of %s", copy, path)
         return copy
 
     def _copy_of(self, path: str, source: os.stat_result, question: dict) -> str | None:

@@ -31,7 +31,7 @@ def wait_ms(env=os.environ) -> int:
     text = env.get("AUTOCACHE_WAIT_MS") or "0"
     if text.isascii() and text.isdigit():
         return int(text)
-    log.warning("AUTOCACHE_WAIT_MS is %r; it takes a whole number of milliseconds, and counts as 0", text)
+    log.warning("autocached: AUTOCACHE_WAIT_MS is %r; it takes a whole number of milliseconds, and counts as 0", text)
     return 0
 
 

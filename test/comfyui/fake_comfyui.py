@@ -115,6 +115,8 @@ class ComfyTest(unittest.TestCase):
         with self.assertLogs("autocached", level) as logs:
             yield logs
         self.assertEqual(len(logs.output), 1, logs.output)
+        # ComfyUI prints the message alone, without the logger's name.
+        self.assertTrue(logs.records[0].getMessage().startswith("autocached: "), logs.output)
 
 
 def in_thread(work):

@@ -79,9 +79,13 @@ class Outage(ComfyTest):
         self.assertEqual(self.wrapper.autocached._daemon.stamp(), stamp)
         self.assertEqual(self.load(), self.source)
         self.now += 2
-        with self.one_log_line("INFO"):
+        with self.assertLogs("autocached", "INFO") as logs:
             self.assertEqual(self.load(), self.copy)
-        self.assertEqual(self.load(), self.copy)
+            self.assertEqual(self.load(), self.copy)
+        self.assertEqual(
+            sorted(record.getMessage() for record in logs.records),
+            ["autocached: the daemon answers again", "autocached: the daemon answers, and knows the 3 model folders now"],
+        )
 
     def test_a_hung_daemon_costs_its_time_out_once(self):
         with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -148,6 +152,11 @@ class Outage(ComfyTest):
         with self.one_log_line():
             self.load_often()
         self.assertEqual(self.daemon.unauthorized, 1)
+
+    def test_a_token_file_named_relative_to_the_daemon_file_is_found(self):
+        self.daemon.start()
+        self.daemon.announce(tokenFile="token")
+        self.assertEqual(self.load(), self.copy)
 
     def test_a_daemon_file_that_makes_no_sense_gives_the_source(self):
         file = os.path.join(self.state, "daemon.json")
