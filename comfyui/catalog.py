@@ -6,7 +6,6 @@ import contextlib
 import logging
 import os
 import sqlite3
-import stat
 from urllib.request import pathname2url
 
 log = logging.getLogger("autocached")
@@ -20,12 +19,12 @@ _QUERY = """
 
 def sealed_copy(state_dir: str, path: str, source: os.stat_result) -> str | None:
     """
-    A copy of the source as it is now (`source` is its stat) that still looks as it did when it was sealed; None when there
-    is none or the catalog cannot be read.
+    The path of a copy of the source as it is now (`source` is its stat) that still looks as it did when it was sealed; None
+    when there is none or the catalog cannot be read.
     """
     rows = [row for row in _rows(state_dir, path, source) if row[0] in _TIERS]
     for _, copy, size, mtime_ns, ino in sorted(rows, key=lambda row: _TIERS.index(row[0])):
-        if size == source.st_size and _seal_holds(copy, (size, mtime_ns, ino)):
+        if _seal_holds(copy, (size, mtime_ns, ino)):
             return copy
     return None
 
@@ -49,4 +48,4 @@ def _seal_holds(copy: str, seal: tuple) -> bool:
         now = os.lstat(copy)
     except OSError:
         return False
-    return stat.S_ISREG(now.st_mode) and seal == (now.st_size, str(now.st_mtime_ns), str(now.st_ino))
+    return seal == (now.st_size, str(now.st_mtime_ns), str(now.st_ino))

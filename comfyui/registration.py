@@ -23,7 +23,8 @@ class Registration:
         self._clock = clock
         self._lock = threading.Lock()
         self._told = None
-        self._not_before = 0.0
+        # A daemon that could not be told, and when it is told again.
+        self._refused = (None, 0.0)
 
     def offer(self) -> None:
         """Starts telling the daemon in a thread of its own, unless it has been told."""
@@ -33,19 +34,19 @@ class Registration:
             return
         who = (announced.url, announced.pid)
         with self._lock:
-            if self._told == who or self._clock() < self._not_before:
+            if self._told == who or (self._refused[0] == who and self._clock() < self._refused[1]):
                 return
             self._told = who
-        threading.Thread(target=self._tell, name="autocached-roots", daemon=True).start()
+        threading.Thread(target=self._tell, args=(who,), name="autocached-roots", daemon=True).start()
 
-    def _tell(self) -> None:
+    def _tell(self, who: tuple) -> None:
         try:
             roots = self._folders()
             self._daemon.post("/api/roots", {"origin": "comfyui", "roots": roots}, _ANSWER_SECONDS)
             log.info("autocached: the daemon answers, and knows the %d model folders now", len(roots))
         except Trouble as why:
             with self._lock:
-                self._told, self._not_before = None, self._clock() + _AGAIN_SECONDS
+                self._told, self._refused = None, (who, self._clock() + _AGAIN_SECONDS)
             log.warning("autocached: the daemon could not be told where the models are; it will be told again later (%s)", why)
         finally:
             self._daemon.close()

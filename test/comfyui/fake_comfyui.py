@@ -111,6 +111,19 @@ class ComfyTest(unittest.TestCase):
         _set_environment(values)
 
     @contextlib.contextmanager
+    def no_log_line(self, level="WARNING"):
+        with self.assertLogs("autocached", level) as logs:
+            yield
+            logging.getLogger("autocached").critical("the end")
+        self.assertEqual(logs.output[:-1], [])
+
+    @contextlib.contextmanager
+    def no_error_in_the_resolver(self):
+        with self.assertLogs("autocached", "DEBUG") as logs:
+            yield
+        self.assertEqual([record.getMessage() for record in logs.records if record.exc_info], [])
+
+    @contextlib.contextmanager
     def one_log_line(self, level="WARNING"):
         with self.assertLogs("autocached", level) as logs:
             yield logs

@@ -19,6 +19,8 @@ class FakeDaemon:
         self.roots = []
         self.connections = 0
         self.unauthorized = 0
+        # True: a connection ends with each answer.
+        self.closes = False
         # Set by a test: called with the handler instead of answering a lookup.
         self.misbehave = None
         # Model folders are answered with this status, once this event is set.
@@ -99,15 +101,17 @@ class FakeDaemon:
         path = self.copies.get(body["path"], body["path"])
         hit = path != body["path"]
         answer = {"path": path, "tier": "ssd" if hit else "nas", "reason": "HIT" if hit else "QUEUED", "leaseMs": 60000}
-        return send(handler, 200, dict(answer, entry=1, job=None))
+        return send(handler, 200, dict(answer, entry=1, job=None), self.closes)
 
 
-def send(handler, status, body):
-    send_bytes(handler, status, json.dumps(body).encode("utf-8"))
+def send(handler, status, body, closes=False):
+    send_bytes(handler, status, json.dumps(body).encode("utf-8"), closes)
 
 
-def send_bytes(handler, status, body):
+def send_bytes(handler, status, body, closes=False):
     handler.send_response(status)
+    if closes:
+        handler.send_header("Connection", "close")
     handler.send_header("Content-Type", "application/json")
     handler.send_header("Content-Length", str(len(body)))
     handler.end_headers()

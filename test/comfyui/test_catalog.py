@@ -74,6 +74,13 @@ class WithoutDaemon(ComfyTest):
 
     def test_a_compressed_copy_is_not_given_to_a_loader(self):
         self.seal(self.source, self.copy, "cold")
+        self.load()
+        with self.no_log_line():
+            self.assertEqual(self.load(), self.source)
+
+    def test_a_sealed_copy_of_another_size_is_not_used(self):
+        self.make_file("ssd", "checkpoints", "a.safetensors", content=b"half")
+        self.seal(self.source, self.copy)
         self.assertEqual(self.load(), self.source)
 
     def test_with_the_mode_off_nothing_is_served(self):

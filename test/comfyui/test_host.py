@@ -27,6 +27,7 @@ class Host(ComfyTest):
         self.assertEqual(in_thread(scanner.collect_models_files), [self.source])
         # Even while a node runs, as when it starts a scan itself.
         self.assertEqual(self.in_node(scanner.collect_models_files), [self.source])
+        self.assertEqual(self.in_node(lambda: scanner.find("checkpoints", "a.safetensors")), self.source)
         self.assertEqual(self.daemon.lookups, [])
 
     def test_reading_a_header_for_the_browser_is_not_a_use(self):
@@ -79,6 +80,8 @@ class Host(ComfyTest):
         self.assertEqual(in_thread(lambda: self.nodes.load("checkpoints", "a.safetensors")), self.copy)
         self.assertEqual(self.nodes.load("checkpoints", "a.safetensors"), self.source)
         self.assertEqual(in_thread(scanner.collect_models_files), [self.source])
+        header = lambda: asyncio.run(sys.modules["server"].view_metadata("checkpoints", "a.safetensors"))
+        self.assertEqual(in_thread(header), self.source)
         self.assertEqual([lookup["client"] for lookup in self.daemon.lookups], [{"app": "comfyui", "pid": os.getpid()}])
 
     def test_a_name_that_leads_out_of_the_model_folders_finds_nothing(self):
@@ -140,11 +143,14 @@ class Host(ComfyTest):
 
     def test_signals_and_environment_stay_as_they_were(self):
         handlers = {number: signal.getsignal(number) for number in signal.valid_signals()}
-        environment, flag, threads = dict(os.environ), sys.dont_write_bytecode, threading.active_count()
+        environment, threads = dict(os.environ), threading.active_count()
         patched = dict(vars(self.folder_paths))
+        self.addCleanup(setattr, sys, "dont_write_bytecode", sys.dont_write_bytecode)
+        self.addCleanup(setattr, sys, "pycache_prefix", sys.pycache_prefix)
+        sys.dont_write_bytecode, sys.pycache_prefix = False, self.make_folder("compiled")
         self.start_shim()
         self.assertEqual({number: signal.getsignal(number) for number in handlers}, handlers)
-        self.assertEqual((dict(os.environ), sys.dont_write_bytecode), (environment, flag))
+        self.assertEqual((dict(os.environ), sys.dont_write_bytecode), (environment, False))
         self.assertEqual(threading.active_count(), threads)
         changed = [key for key, value in vars(self.folder_paths).items() if patched.get(key) is not value]
         self.assertEqual(changed, ["get_full_path"])
@@ -164,9 +170,17 @@ class Host(ComfyTest):
         again.start()
         self.load()
         self.assertEqual(again.roots, self.daemon.roots)
+        # One that took over the port and the token of the last.
+        again.pid = 3
+        again.announce()
+        self.load()
+        self.assertEqual(len(again.roots), 2)
 
     def test_a_daemon_that_is_slow_to_hear_of_the_folders_holds_no_lookup_up(self):
         self.start_shim()
+        registration = self.wrapper.autocached._registration
+        folders, threads = registration._folders, []
+        registration._folders = lambda: threads.append(threading.current_thread().name) or folders()
         self.daemon.hear_roots.clear()
         self.addCleanup(self.daemon.hear_roots.set)
         ask = lambda: [self.nodes.load("checkpoints", "a.safetensors") for _ in range(3)]
@@ -175,6 +189,7 @@ class Host(ComfyTest):
         self.daemon.hear_roots.set()
         self.load()
         self.assertEqual(len(self.daemon.roots), 1)
+        self.assertEqual(threads, ["autocached-roots"])
 
     def test_a_daemon_that_refuses_the_folders_is_told_again_a_minute_later(self):
         self.start_shim()
@@ -191,6 +206,17 @@ class Host(ComfyTest):
         self.load()
         self.load()
         self.assertEqual(len(self.daemon.roots), 2)
+
+    def test_a_daemon_that_died_before_it_heard_of_the_folders_does_not_keep_the_next_one_waiting(self):
+        self.start_shim()
+        self.daemon.roots_status = 500
+        self.load()
+        self.daemon.stop()
+        again = FakeDaemon(self.state, {self.source: self.copy}, pid=2)
+        self.addCleanup(again.stop)
+        again.start()
+        self.load()
+        self.assertEqual(len(again.roots), 1)
 
     def test_nothing_is_printed_and_no_file_is_written(self):
         """In a process of its own: in an empty directory, with Python free to write .pyc files."""

@@ -63,9 +63,10 @@ class Answers(WithDaemon):
         self.assertEqual(self.daemon.lookups[0]["name"], os.path.join("sdxl", "c.safetensors"))
 
     def test_a_file_that_does_not_exist_is_not_asked_for(self):
-        with self.assertRaises(FileNotFoundError):
+        with self.no_log_line(), self.assertRaises(FileNotFoundError):
             self.load(name="none.safetensors")
-        self.assertIsNone(self.in_node(lambda: self.nodes.load_or_none("no-such-category", "a.safetensors")))
+        with self.no_log_line():
+            self.assertIsNone(self.in_node(lambda: self.nodes.load_or_none("no-such-category", "a.safetensors")))
         self.assertEqual(self.daemon.lookups, [])
 
     def test_many_lookups_share_one_connection(self):
@@ -76,6 +77,28 @@ class Answers(WithDaemon):
         self.assertEqual(len(self.daemon.lookups), 20)
         # Another one, which may come later, tells the daemon the model folders.
         self.assertIn(self.daemon.connections, (1, 2))
+
+    def test_a_daemon_that_ends_each_connection_is_asked_over_new_ones(self):
+        self.daemon.closes = True
+
+        def work():
+            return {self.nodes.load("checkpoints", "a.safetensors") for _ in range(5)}
+
+        with self.no_log_line():
+            self.assertEqual(self.in_node(work), {self.copy})
+        self.assertEqual(len(self.daemon.lookups), 5)
+
+    def test_a_forked_process_does_not_speak_over_the_connection_of_its_parent(self):
+        daemon = self.wrapper.autocached._daemon
+
+        def work():
+            self.nodes.load("checkpoints", "a.safetensors")
+            kept = daemon._kept.connection
+            daemon._kept.owner = (daemon._kept.owner[0], os.getpid() - 1)
+            self.nodes.load("checkpoints", "a.safetensors")
+            return kept is daemon._kept.connection
+
+        self.assertFalse(self.in_node(work))
 
     def test_many_threads_get_right_answers_at_once(self):
         files = dict(self.make_source_and_copy(name="m%d.safetensors" % n) for n in range(8))
@@ -143,6 +166,9 @@ class WrongAnswers(WithDaemon):
 
     def test_a_link_is_not_given_out(self):
         link = os.path.join(self.make_folder("ssd", "links"), "a.safetensors")
+        # The size of a link is the length of what it says.
+        for file in (self.source, self.copy):
+            self.make_file(file, content=b"x" * len(self.copy))
         try:
             os.symlink(self.copy, link)
         except OSError as error:
@@ -155,6 +181,8 @@ class WrongAnswers(WithDaemon):
         self.assert_source_is_used()
 
     def test_a_relative_path_is_not_an_answer(self):
+        self.addCleanup(os.chdir, os.getcwd())
+        os.chdir(os.path.dirname(self.copy))
         self.answer_with("a.safetensors")
         self.assert_source_is_used()
 
@@ -164,7 +192,8 @@ class WrongAnswers(WithDaemon):
                 self.daemon.misbehave = lambda handler, body=body: send_bytes(handler, 200, body)
                 # A daemon that starts is asked at once.
                 self.daemon.announce()
-                self.assertEqual(self.load(), self.source)
+                with self.no_error_in_the_resolver():
+                    self.assertEqual(self.load(), self.source)
         self.assertEqual(len(self.daemon.lookups), 8)
 
     def test_what_is_not_http_is_not_an_answer(self):

@@ -14,3 +14,7 @@ def collect_models_files():
                 if path:
                     found.append(path)
     return found
+
+
+def find(category, name):
+    return folder_paths.get_full_path_or_raise(category, name)
