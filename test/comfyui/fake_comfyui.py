@@ -38,6 +38,7 @@ class ComfyTest(unittest.TestCase):
         self.addCleanup(shutil.rmtree, self.dir)
         self.state, self.models, self.ssd = (self.make_folder(name) for name in ("state", "models", "ssd"))
         self.set_environment(AUTOCACHE_STATE=self.state, AUTOCACHE_WAIT_MS=None)
+        self.addCleanup(self.finish_registration)
         self.addCleanup(forget, "folder_paths", "comfy_execution", "server", "latent_preview", "app", "nodes", "autocached_comfyui")
         sys.path.insert(0, self.fake)
         self.addCleanup(sys.path.remove, self.fake)
@@ -56,6 +57,9 @@ class ComfyTest(unittest.TestCase):
             module = importlib.util.module_from_spec(spec)
             spec.loader.exec_module(module)
         self.wrapper = self.folder_paths.get_full_path
+        # A busy machine can take longer than the true time-outs, which only the tests of a hung daemon need.
+        sys.modules["autocached_comfyui.daemon"].CONNECT_SECONDS = 60.0
+        sys.modules["autocached_comfyui.resolver"].ANSWER_SECONDS = 60.0
         self.start_others()
         return module
 

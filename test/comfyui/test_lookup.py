@@ -1,6 +1,7 @@
 """Which path a node is given while the daemon answers."""
 
 import os
+import sys
 import threading
 
 from fake_comfyui import ComfyTest, in_thread
@@ -142,7 +143,7 @@ class Waiting(WithDaemon):
         daemon._exchange = spy
         self.assertEqual(self.load(), self.copy)
         self.assertEqual(self.daemon.lookups[0]["waitMs"], 1500)
-        self.assertEqual(allowed[0], 1.75)
+        self.assertEqual(allowed[0], sys.modules["autocached_comfyui.resolver"].ANSWER_SECONDS + 1.5)
 
 
 class WrongAnswers(WithDaemon):
