@@ -1,0 +1,52 @@
+"""After a failure the daemon is left alone for a while, so that a dead or hung one costs its time-out once."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+
+log = logging.getLogger("autocached")
+
+FIRST_SECONDS = 2.0
+LONGEST_SECONDS = 30.0
+
+
+class Breaker:
+    """`stamp()` tells when another try can be worth it early: a daemon that starts writes daemon.json anew."""
+
+    def __init__(self, stamp, clock=time.monotonic):
+        self._stamp = stamp
+        self._clock = clock
+        self._lock = threading.Lock()
+        # 0 while the daemon answers.
+        self._pause = 0.0
+        self._until = 0.0
+        self._seen = None
+
+    def allows(self) -> bool:
+        """False while the daemon is left alone. When the pause is over one caller tries, and the next pause has begun."""
+        if not self._pause:
+            return True
+        with self._lock:
+            now, stamp = self._clock(), self._stamp()
+            if now < self._until and stamp == self._seen:
+                return False
+            self._pause = min(self._pause * 2, LONGEST_SECONDS) if stamp == self._seen else FIRST_SECONDS
+            self._until, self._seen = now + self._pause, stamp
+            return True
+
+    def failed(self, why: Exception) -> None:
+        with self._lock:
+            first = not self._pause
+            if first:
+                self._pause = FIRST_SECONDS
+                self._until, self._seen = self._clock() + self._pause, self._stamp()
+        message = "autocached: the daemon is not asked for a while; models load from their own paths or from sealed copies (%s)"
+        log.log(logging.WARNING if first else logging.DEBUG, message, why)
+
+    def worked(self) -> None:
+        with self._lock:
+            again, self._pause = bool(self._pause), 0.0
+        if again:
+            log.info("autocached: the daemon answers again")

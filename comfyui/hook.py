@@ -1,0 +1,66 @@
+"""The one thing that is changed in ComfyUI: folder_paths.get_full_path is wrapped, and can be unwrapped."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+import sys
+
+from .host import client_of, model_folders
+from .resolver import Resolver
+from .state import state_directory, wait_ms
+
+log = logging.getLogger("autocached")
+
+
+def install(folder_paths, here: str):
+    """Wraps folder_paths.get_full_path and returns the wrapper; a second call returns the wrapper that stands."""
+    original = folder_paths.get_full_path
+    if hasattr(original, "autocached"):
+        return original
+    resolver = Resolver(
+        state_directory(here), wait_ms=wait_ms(), folders=lambda: model_folders(folder_paths)
+    )
+
+    @functools.wraps(original)
+    def get_full_path(folder_name, filename, *args, **kwargs):
+        path = original(folder_name, filename, *args, **kwargs)
+        if not get_full_path.enabled or not isinstance(path, str):
+            return path
+        try:
+            client = client_of(sys._getframe(1))
+            if client is None:
+                return path
+            return resolver.resolve(path, _category(folder_paths, folder_name), _name(filename), client)
+        except Exception:
+            log.warning("autocached: an error in the resolver; %s is loaded itself", path, exc_info=True)
+            return path
+
+    get_full_path.enabled = True
+    get_full_path.autocached = resolver
+    folder_paths.get_full_path = get_full_path
+    return get_full_path
+
+
+def uninstall(folder_paths, wrapper) -> bool:
+    """
+    Makes the wrapper a plain pass-through for whoever still holds it, and puts the original back. False when somebody has
+    wrapped the wrapper since: taking it out would take theirs out as well.
+    """
+    wrapper.enabled = False
+    if folder_paths.get_full_path is not wrapper:
+        return False
+    folder_paths.get_full_path = wrapper.__wrapped__
+    return True
+
+
+def _category(folder_paths, folder_name):
+    """`unet` and `clip` are old words for categories that have other names now."""
+    map_legacy = getattr(folder_paths, "map_legacy", None)
+    return map_legacy(folder_name) if map_legacy else folder_name
+
+
+def _name(filename):
+    """The name as ComfyUI itself takes it: it cannot lead out of a model folder."""
+    return os.path.relpath(os.path.join("/", filename), "/")

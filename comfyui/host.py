@@ -1,0 +1,59 @@
+"""What ComfyUI tells about itself. Its modules are only looked at, never imported, so that their order stays its own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import threading
+
+# Modules of ComfyUI that look up paths without loading a model for a node: HTTP routes, the asset scanner, previews.
+_NOT_LOADERS = ("server", "latent_preview", "app")
+# Folders that ComfyUI keeps beside its model folders and that hold no weights.
+_NOT_MODELS = ("custom_nodes", "configs")
+
+
+def client_of(frame) -> dict | None:
+    """Who asks, when that is a node of a running prompt (`frame` called get_full_path); None for everybody else."""
+    if _caller(frame) in _NOT_LOADERS or _on_event_loop():
+        return None
+    client = {"app": "comfyui", "pid": os.getpid()}
+    executing = getattr(sys.modules.get("comfy_execution.utils"), "get_executing_context", None)
+    if executing is None:
+        # ComfyUI before July 2025: nodes run in a thread of their own, everything else in the main thread.
+        return None if threading.current_thread() is threading.main_thread() else client
+    context = executing()
+    if context is None:
+        return None
+    return dict(client, prompt=str(context.prompt_id), node=str(context.node_id))
+
+
+def model_folders(folder_paths) -> list[dict]:
+    """ComfyUI's model folders, as POST /api/roots takes them."""
+    pairs = {
+        (os.path.abspath(folder), category)
+        for category, entry in list(folder_paths.folder_names_and_paths.items())
+        if category not in _NOT_MODELS
+        for folder in entry[0]
+    }
+    return [{"path": path, "category": category} for path, category in sorted(pairs)]
+
+
+def _caller(frame) -> str:
+    """The top-level package of the calling module; get_full_path_or_raise in folder_paths only hands the question on."""
+    while frame is not None and frame.f_globals.get("__name__") == "folder_paths":
+        frame = frame.f_back
+    return "" if frame is None else str(frame.f_globals.get("__name__")).partition(".")[0]
+
+
+def _on_event_loop() -> bool:
+    """
+    True on the server's event loop, which must not wait for anything. The thread that executes prompts has a running loop
+    of its own, so that a loop runs is not enough to tell.
+    """
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    server = getattr(getattr(sys.modules.get("server"), "PromptServer", None), "instance", None)
+    return loop is getattr(server, "loop", None) or threading.current_thread() is threading.main_thread()

@@ -1,0 +1,43 @@
+"""Where the daemon keeps its state, by the same rules as the daemon itself, and what the environment sets."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+
+log = logging.getLogger("autocached")
+
+# Written beside these files by `autocached comfyui install`: ComfyUI may run with another environment than the daemon.
+STATE_FILE = "autocached_state.txt"
+
+
+def state_directory(here: str, env=os.environ, platform: str = sys.platform) -> str:
+    """The state directory: AUTOCACHE_STATE, else the one noted at installation in `here`, else the platform's default."""
+    named = env.get("AUTOCACHE_STATE") or _first_line(os.path.join(here, STATE_FILE))
+    if named:
+        return os.path.abspath(os.path.expanduser(named))
+    home = os.path.expanduser("~")
+    if platform == "win32":
+        local = env.get("LOCALAPPDATA") or os.path.join(home, "AppData", "Local")
+        return os.path.join(local, "autocached", "State")
+    if platform == "darwin":
+        return os.path.join(home, "Library", "Application Support", "autocached")
+    return os.path.join(env.get("XDG_STATE_HOME") or os.path.join(home, ".local", "state"), "autocached")
+
+
+def wait_ms(env=os.environ) -> int:
+    """How long a node may wait for a copy that is being made, in ms: AUTOCACHE_WAIT_MS, 0 when unset."""
+    text = env.get("AUTOCACHE_WAIT_MS") or "0"
+    if text.isascii() and text.isdigit():
+        return int(text)
+    log.warning("autocached: AUTOCACHE_WAIT_MS is %r; it takes a whole number of milliseconds, and counts as 0", text)
+    return 0
+
+
+def _first_line(file: str) -> str:
+    try:
+        with open(file, encoding="utf-8") as lines:
+            return lines.readline().strip()
+    except (OSError, UnicodeDecodeError):
+        return ""

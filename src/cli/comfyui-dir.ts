@@ -1,0 +1,47 @@
+import { existsSync, statSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { CacheError } from '../core/errors.ts';
+
+/**
+ * The absolute path of a ComfyUI, given by its user: a checkout, or a base directory (`--base-directory`, and what the
+ * desktop app calls its base path) that holds models and custom nodes apart from the program.
+ * @throws CacheError BAD_REQUEST when it is neither, with where ComfyUI seems to be.
+ */
+export function comfyuiDir(given: string): string {
+  const dir = resolve(given);
+  if (isCheckout(dir) || isBaseDirectory(dir)) return dir;
+  if (!isDirectory(dir)) {
+    throw new CacheError('BAD_REQUEST', `there is no directory ${dir}`, { hint: 'give the directory of ComfyUI' });
+  }
+  const inside = join(dir, 'ComfyUI');
+  const hint = isCheckout(inside)
+    ? `did you mean ${inside}?`
+    : 'give the directory that holds main.py and folder_paths.py, or the base directory that holds models and custom_nodes';
+  throw new CacheError('BAD_REQUEST', `${dir} is not a ComfyUI directory`, { hint });
+}
+
+/** The version of the ComfyUI in `dir`; null where it does not say, as in a base directory. */
+export async function comfyuiVersion(dir: string): Promise<string | null> {
+  const python = await readText(join(dir, 'comfyui_version.py'));
+  const found = python.match(/^__version__\s*=\s*["']([^"']+)["']/m);
+  if (found?.[1]) return found[1];
+  const project = (await readText(join(dir, 'pyproject.toml'))).match(/^\[project\]$([^[]*)/m)?.[1] ?? '';
+  return project.match(/^version\s*=\s*"([^"]+)"/m)?.[1] ?? null;
+}
+
+function isCheckout(dir: string): boolean {
+  return existsSync(join(dir, 'main.py')) && existsSync(join(dir, 'folder_paths.py'));
+}
+
+function isBaseDirectory(dir: string): boolean {
+  return isDirectory(join(dir, 'custom_nodes')) && isDirectory(join(dir, 'models'));
+}
+
+function isDirectory(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+}
+
+async function readText(file: string): Promise<string> {
+  return readFile(file, 'utf8').catch(() => '');
+}

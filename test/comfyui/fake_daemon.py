@@ -1,0 +1,125 @@
+"""A daemon as the resolver sees it: daemon.json, a token file, and an HTTP server that answers as the test says."""
+
+import http.server
+import json
+import os
+import socket
+import threading
+
+
+class FakeDaemon:
+    """`copies` maps source paths to copies; everything else is answered with the path that was asked for."""
+
+    def __init__(self, state, copies=None, token="secret", pid=1):
+        self.state = state
+        self.copies = copies or {}
+        self.token = token
+        self.pid = pid
+        self.lookups = []
+        self.roots = []
+        self.connections = 0
+        self.unauthorized = 0
+        # True: a connection ends with each answer.
+        self.closes = False
+        # Set by a test: called with the handler instead of answering a lookup.
+        self.misbehave = None
+        # Model folders are answered with this status, once this event is set.
+        self.roots_status = 200
+        self.hear_roots = threading.Event()
+        self.hear_roots.set()
+        self._open = set()
+        self._server = None
+
+    def start(self, port=0):
+        daemon = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
+
+            def setup(self):
+                super().setup()
+                daemon.connections += 1
+                daemon._open.add(self.connection)
+
+            def finish(self):
+                daemon._open.discard(self.connection)
+                super().finish()
+
+            def do_POST(self):
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                daemon.answer(self, body)
+
+            def log_message(self, *_):
+                pass
+
+        class Server(http.server.ThreadingHTTPServer):
+            daemon_threads = True
+            request_queue_size = 128
+
+            def handle_error(self, *_):
+                pass
+
+        self._server = Server(("127.0.0.1", port), Handler)
+        self.port = self._server.server_address[1]
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.005})
+        self._thread.start()
+        self.announce()
+        return self
+
+    def announce(self, **changes):
+        token_file = os.path.join(self.state, "token")
+        replace(token_file, self.token)
+        found = {"url": "http://127.0.0.1:%d" % self.port, "pid": self.pid, "version": "0", "tokenFile": token_file}
+        replace(os.path.join(self.state, "daemon.json"), json.dumps(dict(found, **changes)))
+
+    def stop(self):
+        """As a killed daemon: its port and its connections are gone, its daemon.json is not."""
+        if self._server is None:
+            return
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+        for connection in list(self._open):
+            try:
+                connection.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+        self._server = None
+
+    def answer(self, handler, body):
+        if handler.headers["Authorization"] != "Bearer " + self.token:
+            self.unauthorized += 1
+            return send(handler, 401, {"error": {"code": "UNAUTHORIZED", "message": "", "hint": None}})
+        if handler.path == "/api/roots":
+            self.hear_roots.wait(60)
+            self.roots.append(body)
+            return send(handler, self.roots_status, {"roots": []})
+        self.lookups.append(body)
+        if self.misbehave:
+            return self.misbehave(handler)
+        path = self.copies.get(body["path"], body["path"])
+        hit = path != body["path"]
+        answer = {"path": path, "tier": "ssd" if hit else "nas", "reason": "HIT" if hit else "QUEUED", "leaseMs": 60000}
+        return send(handler, 200, dict(answer, entry=1, job=None), self.closes)
+
+
+def send(handler, status, body, closes=False):
+    send_bytes(handler, status, json.dumps(body).encode("utf-8"), closes)
+
+
+def send_bytes(handler, status, body, closes=False):
+    handler.send_response(status)
+    if closes:
+        handler.send_header("Connection", "close")
+    handler.send_header("Content-Type", "application/json")
+    handler.send_header("Content-Length", str(len(body)))
+    handler.end_headers()
+    handler.wfile.write(body)
+
+
+def replace(path, text):
+    """Written beside and renamed, as the daemon does, so that nobody reads half of it."""
+    with open(path + ".new", "w", encoding="utf-8") as file:
+        file.write(text)
+    os.replace(path + ".new", path)
