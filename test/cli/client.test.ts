@@ -43,8 +43,11 @@ describe('finding the daemon', () => {
 describe('a daemon in trouble', () => {
   test('that hangs is given up after a while, and its process is named', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-    const { promise: asked, resolve } = Promise.withResolvers<void>();
-    await using daemon = await startFakeDaemon({ 'GET /api/cache/stats': () => resolve() });
+    let wasAsked = () => {};
+    const asked = new Promise<void>((resolve) => {
+      wasAsked = resolve;
+    });
+    await using daemon = await startFakeDaemon({ 'GET /api/cache/stats': () => wasAsked() });
     const answer = (await Client.find(daemon.stateDir)).stats();
     const outcome = expect(answer).rejects.toMatchObject({
       code: 'NOT_RUNNING',
@@ -58,9 +61,12 @@ describe('a daemon in trouble', () => {
 
   test('is waited for as long as the lookup waits for its copy, and a little longer', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-    const { promise: asked, resolve } = Promise.withResolvers<() => void>();
+    let wasAsked = (_answer: () => void) => {};
+    const asked = new Promise<() => void>((resolve) => {
+      wasAsked = resolve;
+    });
     await using daemon = await startFakeDaemon({
-      'POST /api/lookup': (_asked, response) => resolve(() => response.end(JSON.stringify(hit))),
+      'POST /api/lookup': (_asked, response) => wasAsked(() => response.end(JSON.stringify(hit))),
     });
     const client = await Client.find(daemon.stateDir);
     const answer = client.lookup({ path: '/a', purpose: 'load', waitMs: 600_000, client: null });

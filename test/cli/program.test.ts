@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
@@ -35,7 +35,7 @@ describe('help', () => {
   });
 
   test('tells the version of the package', async () => {
-    const { version } = await import('../../package.json', { with: { type: 'json' } });
+    const { version } = JSON.parse(await readFile('package.json', 'utf8'));
     expect(await runCli(['--version'])).toEqual({ code: 0, out: `${version}\n`, err: '' });
   });
 });
@@ -120,22 +120,22 @@ test('what the daemon refuses is said with its hint, and the exit code is 1', as
 describe('colours', () => {
   const daemonWithEntries = () =>
     startFakeDaemon({ 'GET /api/cache/entries': () => ({ total: 2, entries: [checkpoint, lora] }) });
-  const escape = '\u001b[';
+  const colour = '\u001b[';
 
   test('are for terminals', async () => {
     vi.stubEnv('NO_COLOR', undefined);
     vi.stubEnv('TERM', 'xterm-256color');
     await using daemon = await daemonWithEntries();
     const stateDir = daemon.stateDir;
-    expect((await runCli(['list'], { stateDir, columns: 100 })).out).toContain(escape);
-    expect((await runCli(['list'], { stateDir })).out).not.toContain(escape);
+    expect((await runCli(['list'], { stateDir, columns: 100 })).out).toContain(colour);
+    expect((await runCli(['list'], { stateDir })).out).not.toContain(colour);
   });
 
   test('are left out when NO_COLOR asks for it', async () => {
     vi.stubEnv('NO_COLOR', '1');
     vi.stubEnv('TERM', 'xterm-256color');
     await using daemon = await daemonWithEntries();
-    expect((await runCli(['list'], { stateDir: daemon.stateDir, columns: 100 })).out).not.toContain(escape);
+    expect((await runCli(['list'], { stateDir: daemon.stateDir, columns: 100 })).out).not.toContain(colour);
   });
 });
 

@@ -10,7 +10,7 @@ const stream = [
   ': still alive\n\n',
 ].join('');
 
-const events = [
+const whole = [
   { name: 'job-progress', data: running },
   { name: 'mode-changed', data: { mode: 'off' } },
 ];
@@ -18,20 +18,22 @@ const events = [
 test('events arrive whole, however the network cuts the stream', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1 }), async (lengths) => {
-      expect(await read(cut(stream, lengths))).toEqual(events);
+      expect(await read(cut(stream, lengths))).toEqual(whole);
     }),
   );
 });
 
 test('an event that the daemon did not finish is not taken for one', async () => {
-  expect(await read([stream, 'event: mode-changed\ndata: {"mode":"read-'])).toEqual(events);
+  expect(await read([stream, 'event: mode-changed\ndata: {"mode":"read-'])).toEqual(whole);
 });
 
 async function read(pieces: string[]): Promise<DaemonEvent[]> {
   async function* chunks() {
     yield* pieces;
   }
-  return Array.fromAsync(readEvents(chunks()));
+  const events: DaemonEvent[] = [];
+  for await (const event of readEvents(chunks())) events.push(event);
+  return events;
 }
 
 function cut(text: string, lengths: number[]): string[] {
