@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { resolve } from 'node:path';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { installShim, type ShimStatus, shimStatus, uninstallShim } from '../../src/cli/comfyui-link.ts';
 import { CacheError } from '../../src/core/errors.ts';
@@ -25,7 +25,7 @@ describe('comfyui install', () => {
     vi.mocked(installShim).mockResolvedValue(installed);
     const { code, out } = await runCli(['comfyui', 'install', 'ComfyUI'], { stateDir: '/state', cwd: '/home/me' });
     expect(code).toBe(0);
-    expect(installShim).toHaveBeenCalledWith('/home/me/ComfyUI', { stateDir: '/state' });
+    expect(installShim).toHaveBeenCalledWith(resolve('/home/me/ComfyUI'), { stateDir: resolve('/state') });
     expect(out).toBe(
       [
         `installed in ${folder}`,
@@ -40,7 +40,7 @@ describe('comfyui install', () => {
   test('--link links', async () => {
     vi.mocked(installShim).mockResolvedValue({ ...installed, linked: true });
     const { out } = await runCli(['comfyui', 'install', '/ComfyUI', '--link'], { stateDir: '/state' });
-    expect(installShim).toHaveBeenCalledWith('/ComfyUI', { stateDir: '/state', link: true });
+    expect(installShim).toHaveBeenCalledWith(resolve('/ComfyUI'), { stateDir: resolve('/state'), link: true });
     expect(out).toContain('0.1.0, up to date, linked');
   });
 
@@ -74,7 +74,7 @@ describe('comfyui status', () => {
 
 describe('comfyui uninstall', () => {
   test('says what it removed, and what it left because it is not ours', async () => {
-    vi.mocked(uninstallShim).mockResolvedValue({ folder, removed: ['a.py', 'b.py'], left: [join('notes.txt')] });
+    vi.mocked(uninstallShim).mockResolvedValue({ folder, removed: ['a.py', 'b.py'], left: ['notes.txt'] });
     const { code, out } = await runCli(['comfyui', 'uninstall', '/ComfyUI']);
     expect(code).toBe(0);
     expect(out).toBe(`removed 2 files from ${folder}\nleft in place, not ours: notes.txt\n`);

@@ -85,6 +85,13 @@ describe('start --detach', () => {
     expect(err.match(/a line of the log/g)).toHaveLength(1);
   });
 
+  test('does not take an older daemon, which answers in the same state directory, for the new one', async () => {
+    await using older = await startFakeDaemon();
+    const { code, err } = await runCli(['start', '--detach'], { stateDir: older.stateDir, cwd, self: [...self, '--fail'] });
+    expect(code).toBe(1);
+    expect(err).toContain('the daemon did not start');
+  });
+
   test('--json prints what daemon.json holds', async () => {
     const { out } = await runCli(['start', '--detach', '--json'], { stateDir, cwd, self });
     expect(JSON.parse(out)).toEqual(await daemonFile());

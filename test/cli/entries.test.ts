@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { widthOf } from '../../src/cli/text/fit.ts';
 import { startFakeDaemon } from './fake-daemon.ts';
@@ -41,7 +42,7 @@ describe('list', () => {
     });
     expect(daemon.asked[0]?.query).toEqual({
       category: 'loras',
-      root: '/mnt/models',
+      root: resolve('/mnt/models'),
       glob: '*fp8*',
       cached: 'true',
       pinned: 'true',
@@ -64,7 +65,7 @@ describe('pin, unpin and evict', () => {
     await using daemon = await startFakeDaemon({ [`POST /api/cache/${command}`]: () => ({ entries: [checkpoint] }) });
     const { code, out } = await runCli([command, '7', '/a', 'loras/b'], { stateDir: daemon.stateDir });
     expect(code).toBe(0);
-    expect(daemon.asked[0]?.body).toEqual({ ids: [7], paths: ['/a'], names: ['loras/b'] });
+    expect(daemon.asked[0]?.body).toEqual({ ids: [7], paths: [resolve('/a')], names: ['loras/b'] });
     expect(out).toBe(`${command}ned 1 file, 6.46 GiB\n  checkpoints/SDXL/sd_xl_base_1.0.safetensors\n`);
   });
 
@@ -99,7 +100,7 @@ describe('explain', () => {
     await using daemon = await startFakeDaemon({ 'GET /api/cache/explain': () => story });
     const { code, out } = await runCli(['explain', 'SDXL/x.safetensors'], { stateDir: daemon.stateDir, cwd: '/mnt/nas' });
     expect(code).toBe(0);
-    expect(daemon.asked[0]?.query).toEqual({ path: '/mnt/nas/SDXL/x.safetensors' });
+    expect(daemon.asked[0]?.query).toEqual({ path: resolve('/mnt/nas/SDXL/x.safetensors') });
     expect(out).toContain('now     HIT: a true copy is on the SSD');
     expect(out).toContain('root    /mnt/nas/models (nas, detected; ok)');
     expect(out).toContain('file    #7, checkpoints, 6.46 GiB, 1,204 uses');

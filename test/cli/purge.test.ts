@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type FakeDaemon, startFakeDaemon } from './fake-daemon.ts';
 import { runCli } from './run-cli.ts';
@@ -72,7 +73,7 @@ describe('purge', () => {
     expect(daemon.bodies(key)).toEqual([
       {
         category: 'loras',
-        root: '/mnt/models',
+        root: resolve('/mnt/models'),
         olderThanMs: 30 * 86_400_000,
         largerThan: 5 * 1024 ** 3,
         glob: '*fp8*',

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -115,6 +115,7 @@ describe('an answer that is not true is not followed', () => {
   });
 
   test('a directory', async () => {
+    await rm(source);
     await rm(copy);
     await mkdir(copy);
     expect(await resolver.resolve(source)).toEqual(unchanged(source));
@@ -127,8 +128,9 @@ describe('an answer that is not true is not followed', () => {
   });
 
   test.skipIf(process.platform === 'win32')('a link', async () => {
-    await rm(copy);
-    await symlink(source, copy);
+    await rename(copy, join(dir, 'elsewhere'));
+    await symlink(join(dir, 'elsewhere'), copy);
+    await rm(source);
     expect(await resolver.resolve(source)).toEqual(unchanged(source));
   });
 

@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { join, resolve } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Client } from '../../src/cli/client.ts';
 import { waitForJobs } from '../../src/cli/wait-for-jobs.ts';
 import type { JobView, WarmAnswer, WarmItem } from '../../src/core/api.ts';
@@ -15,6 +15,7 @@ let cwd: string;
 beforeEach(async () => {
   cwd = await mkdtemp(join(tmpdir(), 'autocached-warm-'));
 });
+afterEach(() => vi.useRealTimers());
 afterEach(() => rm(cwd, { recursive: true, force: true }));
 
 const ready: WarmItem = {
@@ -121,6 +122,25 @@ describe('warm waits until the copies are there', () => {
   });
 });
 
+test('warm asks what is there when it cannot know how a copy ended', async () => {
+  let asked = 0;
+  await using daemon = await startFakeDaemon({
+    [key]: () => ({ items: [asked++ === 0 ? copying : { ...copying, ready: true, job: null }], ready: 0, missing: 1 }),
+    'GET /api/jobs': () => ({ jobs: [] }),
+  });
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  const run = startCli(['warm', 'x'], { stateDir: daemon.stateDir, cwd });
+  await run.err.until('54 %');
+  await vi.advanceTimersByTimeAsync(5_000);
+  const { code, out } = await run.done;
+  expect(code).toBe(0);
+  expect(out).toContain('1 of 1 file ready');
+  expect(daemon.bodies(key)).toEqual([
+    { paths: [join(cwd, 'x')], names: [] },
+    { paths: [join(cwd, 'x')], names: [], check: true },
+  ]);
+});
+
 describe('warm --no-wait', () => {
   test('queues and returns', async () => {
     await using daemon = await answering(copying, waiting);
@@ -158,7 +178,9 @@ describe('warm takes', () => {
     const input = 'checkpoints:c\n/mnt/d\n';
     const args = ['warm', '/mnt/a', '--from', 'list.txt', '-', '--no-wait'];
     expect((await runCli(args, { stateDir: daemon.stateDir, cwd, input })).code).toBe(0);
-    expect(daemon.bodies(key)).toEqual([{ paths: ['/mnt/a', '/mnt/d'], names: ['checkpoints/c', 'loras/b'] }]);
+    expect(daemon.bodies(key)).toEqual([
+      { paths: [resolve('/mnt/a'), resolve('/mnt/d')], names: ['checkpoints/c', 'loras/b'] },
+    ]);
   });
 
   test('a directory for all the files below it, and only counts the many it leaves alone', async () => {

@@ -1,9 +1,12 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { installShim, type ShimStatus, shimStatus, uninstallShim } from '../comfyui-link.ts';
+import type { ShimStatus, uninstallShim } from '../comfyui-link.ts';
 import { type Run, stateDirOf } from '../session.ts';
 import type { Look } from '../text/look.ts';
 import { counted } from '../text/words.ts';
+
+/** Loaded when it is needed: no other command should wait for what it brings along. */
+const shim = () => import('../comfyui-link.ts');
 
 export function addComfyui(program: Command, run: Run): void {
   const comfyui = program.command('comfyui').description('put the resolver into a ComfyUI, or take it out again');
@@ -15,7 +18,7 @@ export function addComfyui(program: Command, run: Run): void {
     .action(
       run(async (session, dir: string, { link }: { link?: true }) => {
         const options = { stateDir: stateDirOf(session), ...(link && { link }) };
-        const data = await installShim(resolve(session.cwd, dir), options);
+        const data = await (await shim()).installShim(resolve(session.cwd, dir), options);
         return { data, page: (look) => `${statusPage(data, look)}\nStart ComfyUI again; from then on it asks autocached.` };
       }),
     );
@@ -25,7 +28,7 @@ export function addComfyui(program: Command, run: Run): void {
     .argument('<dir>', 'directory of ComfyUI')
     .action(
       run(async (session, dir: string) => {
-        const data = await uninstallShim(resolve(session.cwd, dir));
+        const data = await (await shim()).uninstallShim(resolve(session.cwd, dir));
         return { data, page: () => removedPage(data) };
       }),
     );
@@ -35,7 +38,7 @@ export function addComfyui(program: Command, run: Run): void {
     .argument('<dir>', 'directory of ComfyUI')
     .action(
       run(async (session, dir: string) => {
-        const data = await shimStatus(resolve(session.cwd, dir));
+        const data = await (await shim()).shimStatus(resolve(session.cwd, dir));
         return { data, page: (look) => statusPage(data, look) };
       }),
     );
