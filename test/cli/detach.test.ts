@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Client } from '../../src/cli/client.ts';
 import { stopDaemon } from '../../src/cli/stop-daemon.ts';
@@ -8,7 +9,7 @@ import type { DaemonFile } from '../../src/core/api.ts';
 import { startFakeDaemon } from './fake-daemon.ts';
 import { runCli } from './run-cli.ts';
 
-const program = join(import.meta.dirname, 'daemon-program.mjs');
+const program = fileURLToPath(new URL('./daemon-program.mjs', import.meta.url));
 const self = [process.execPath, program];
 
 let cwd: string;

@@ -7,7 +7,7 @@ import { text } from 'node:stream/consumers';
 import type { EventMap } from '../../src/core/api.ts';
 
 /** What was asked: `key` is `GET /api/jobs`, without the query. */
-export interface Asked {
+interface Asked {
   key: string;
   query: Record<string, string>;
   body: unknown;
