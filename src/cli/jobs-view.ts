@@ -25,7 +25,7 @@ function lines(err: Screen): JobsView {
       const quarter = job.bytesTotal > 0 ? Math.floor((job.bytesDone / job.bytesTotal) * 4) : 0;
       if (isOver(job)) err.write(`${endOf(job)}\n`);
       else if (job.state === 'running' && quarters.get(job.id) !== quarter)
-        err.write(`#${job.id} ${jobName(job)}: ${jobProgress(job)}\n`);
+        err.write(`#${job.id} ${plain(jobName(job))}: ${jobProgress(job)}\n`);
       if (job.state === 'running') quarters.set(job.id, quarter);
     },
     [Symbol.dispose]: () => {},

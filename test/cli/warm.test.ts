@@ -165,10 +165,20 @@ describe('warm --check', () => {
     expect(daemon.bodies(key)).toEqual([{ paths: [join(cwd, 'x')], names: [], check: true }]);
   });
 
-  test('ends with exit code 0 when all is there', async () => {
-    await using daemon = await answering(ready);
+  test('ends with exit code 0 when all is there that is to be there', async () => {
+    await using daemon = await answering(ready, small);
     expect((await runCli(['warm', 'x', '--check'], { stateDir: daemon.stateDir })).code).toBe(0);
   });
+});
+
+test.each([
+  [[], 1],
+  [['--check'], 4],
+])('warm %j of a file below no known root is no success: it will never be cached', async (options, exitCode) => {
+  await using daemon = await answering({ ...missing, reason: 'BYPASS_UNKNOWN_ROOT' });
+  const { code, out } = await runCli(['warm', 'x', ...options], { stateDir: daemon.stateDir });
+  expect(code).toBe(exitCode);
+  expect(out).toMatch(/missing .*below no directory that autocached knows/);
 });
 
 describe('warm takes', () => {

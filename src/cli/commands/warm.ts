@@ -12,7 +12,7 @@ import { pathsAndNames } from '../items.ts';
 import { openJobsView } from '../jobs-view.ts';
 import { type Answer, exitCodes } from '../print.ts';
 import { clientOf, type Run, type Session } from '../session.ts';
-import { isBypass } from '../text/reason-text.ts';
+import { isLeftAlone } from '../text/reason-text.ts';
 import { warmPage } from '../text/warm-page.ts';
 import { waitForJobs } from '../wait-for-jobs.ts';
 
@@ -59,10 +59,11 @@ async function warm(session: Session, words: string[], options: Options): Promis
   const request = { paths: await withoutDirectories(paths, session), names };
   if (options.check) {
     const data = await client.warm({ ...request, check: true });
-    return { data, page: (look) => warmPage(data, look), exitCode: data.missing > 0 ? exitCodes.difference : exitCodes.done };
+    const isMissing = data.items.some((item) => !item.ready && !isLeftAlone(item.reason));
+    return { data, page: (look) => warmPage(data, look), exitCode: isMissing ? exitCodes.difference : exitCodes.done };
   }
   const data = await (options.wait ? warmAndWait(client, { request, session }) : client.warm(request));
-  const failed = data.items.some((item) => !item.ready && !isBypass(item.reason) && (options.wait || !item.job));
+  const failed = data.items.some((item) => !item.ready && !isLeftAlone(item.reason) && (options.wait || !item.job));
   return { data, page: (look) => warmPage(data, look), exitCode: failed ? exitCodes.failed : exitCodes.done };
 
   function read(name: string): Promise<string> {

@@ -28,7 +28,7 @@ export function reasonText(reason: Reason): string {
   return texts[reason] ?? reason;
 }
 
-/** Nothing is wrong with a file that autocached leaves alone on purpose. */
-export function isBypass(reason: Reason): boolean {
-  return reason.startsWith('BYPASS_');
+/** Nothing is wrong with a file that autocached leaves alone on purpose. One below no known root is left alone by mistake. */
+export function isLeftAlone(reason: Reason): boolean {
+  return reason.startsWith('BYPASS_') && reason !== 'BYPASS_UNKNOWN_ROOT';
 }

@@ -1,13 +1,13 @@
 import type { WarmAnswer, WarmItem } from '../../core/api.ts';
 import { formatBytes } from '../../core/format.ts';
 import type { Look } from './look.ts';
-import { isBypass, reasonText } from './reason-text.ts';
+import { isLeftAlone, reasonText } from './reason-text.ts';
 import { table } from './table.ts';
 import { counted } from './words.ts';
 
 /** What is there and what is not; files that autocached leaves alone on purpose are only counted when they are many. */
 export function warmPage({ items }: WarmAnswer, look: Look): string {
-  const left = items.filter((item) => !item.ready && isBypass(item.reason));
+  const left = items.filter((item) => !item.ready && isLeftAlone(item.reason));
   const shown = left.length > 5 ? items.filter((item) => !left.includes(item)) : items;
   const waited = items.filter((item) => item.ready || !left.includes(item));
   const ready = waited.filter((item) => item.ready).length;
@@ -32,7 +32,7 @@ function rowsOf(items: WarmItem[], look: Look): string {
 
 function stateOf(item: WarmItem): string {
   if (item.ready) return 'ready';
-  if (isBypass(item.reason)) return 'left alone';
+  if (isLeftAlone(item.reason)) return 'left alone';
   return item.job && item.job.state !== 'failed' && item.job.state !== 'cancelled' ? item.job.state : 'missing';
 }
 
