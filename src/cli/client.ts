@@ -1,0 +1,180 @@
+import { Agent } from 'node:http';
+import type {
+  ClearRequest,
+  ConfigChange,
+  ConfigValue,
+  DaemonFile,
+  EntriesAnswer,
+  EntriesQuery,
+  EntryView,
+  ExplainAnswer,
+  JobView,
+  LookupAnswer,
+  LookupRequest,
+  RemovalAnswer,
+  SelectRequest,
+  StatsAnswer,
+  WarmAnswer,
+  WarmRequest,
+} from '../core/api.ts';
+import { CacheError, type ErrorBody, messageOf } from '../core/errors.ts';
+import { type Call, type CallAnswer, CallTimeout, callDaemon, openResponse } from '../daemon-call.ts';
+import { type FoundDaemon, findDaemon } from '../daemon-file.ts';
+import { type DaemonEvent, readEvents } from './sse.ts';
+
+export interface ConfigAnswer {
+  settings: ConfigValue[];
+  notices: string[];
+}
+
+const usualWaitMs = 30_000;
+
+/** The daemon's HTTP API, typed. Every method throws `CacheError`: the daemon's own, or `NOT_RUNNING` when nobody answers. */
+export class Client {
+  readonly #found: FoundDaemon;
+  readonly #agent = new Agent({ keepAlive: false });
+
+  constructor(found: FoundDaemon) {
+    this.#found = found;
+  }
+
+  /** @throws CacheError `NOT_RUNNING` when the state directory names no daemon. */
+  static async find(stateDir: string): Promise<Client> {
+    return new Client(await findDaemon(stateDir));
+  }
+
+  get daemon(): DaemonFile {
+    const { url, pid, version, tokenFile } = this.#found;
+    return { url, pid, version, tokenFile };
+  }
+
+  async healthy(): Promise<boolean> {
+    const { status } = await this.#send('GET', '/healthz', { answerMs: 2_000 });
+    return status === 200;
+  }
+
+  lookup(body: LookupRequest): Promise<LookupAnswer> {
+    return this.#ask('POST', '/api/lookup', { body, answerMs: usualWaitMs + body.waitMs });
+  }
+
+  stats(): Promise<StatsAnswer> {
+    return this.#ask('GET', '/api/cache/stats');
+  }
+
+  config(): Promise<ConfigAnswer> {
+    return this.#ask('GET', '/api/cache/config');
+  }
+
+  changeConfig(body: ConfigChange): Promise<ConfigAnswer> {
+    return this.#ask('POST', '/api/cache/config', { body });
+  }
+
+  clear(body: ClearRequest): Promise<RemovalAnswer> {
+    return this.#ask('POST', '/api/cache/clear', { body, answerMs: null });
+  }
+
+  entries(query: EntriesQuery): Promise<EntriesAnswer> {
+    const words = Object.fromEntries(Object.entries(query).map(([key, value]) => [key, String(value)]));
+    return this.#ask('GET', `/api/cache/entries?${new URLSearchParams(words)}`);
+  }
+
+  warm(body: WarmRequest): Promise<WarmAnswer> {
+    return this.#ask('POST', '/api/cache/warm', { body, answerMs: null });
+  }
+
+  pin(body: SelectRequest): Promise<{ entries: EntryView[] }> {
+    return this.#ask('POST', '/api/cache/pin', { body });
+  }
+
+  unpin(body: SelectRequest): Promise<{ entries: EntryView[] }> {
+    return this.#ask('POST', '/api/cache/unpin', { body });
+  }
+
+  evict(body: SelectRequest & { dryRun?: boolean }): Promise<RemovalAnswer> {
+    return this.#ask('POST', '/api/cache/evict', { body, answerMs: null });
+  }
+
+  explain(path: string): Promise<ExplainAnswer> {
+    return this.#ask('GET', `/api/cache/explain?${new URLSearchParams({ path })}`);
+  }
+
+  jobs(): Promise<{ jobs: JobView[] }> {
+    return this.#ask('GET', '/api/jobs');
+  }
+
+  cancelJob(id: number): Promise<unknown> {
+    return this.#ask('DELETE', `/api/jobs/${id}`);
+  }
+
+  shutdown(): Promise<{ stopping: true }> {
+    return this.#ask('POST', '/api/shutdown', { body: {} });
+  }
+
+  /** The daemon's events from now on: when this resolves, none is missed. Ends when `signal` aborts or the daemon goes away. */
+  async events(signal: AbortSignal): Promise<AsyncGenerator<DaemonEvent>> {
+    const response = await openResponse(this.#call('GET', '/api/events', {}), signal).catch((error) =>
+      this.#unreachable(error),
+    );
+    response.setEncoding('utf8');
+    if (response.statusCode === 200) return quietEnd(readEvents(response));
+    const text = (await response.toArray()).join('');
+    return parse({ status: response.statusCode ?? 0, text });
+  }
+
+  async #ask<T>(method: string, path: string, options: { body?: unknown; answerMs?: number | null } = {}): Promise<T> {
+    return parse<T>(await this.#send(method, path, options));
+  }
+
+  #send(method: string, path: string, options: { body?: unknown; answerMs?: number | null }): Promise<CallAnswer> {
+    return callDaemon(this.#call(method, path, options)).catch((error: unknown) => this.#unreachable(error));
+  }
+
+  #call(method: string, path: string, options: { body?: unknown; answerMs?: number | null }): Call {
+    const { url, token } = this.#found;
+    return { url, token, method, path, agent: this.#agent, connectMs: 2_000, answerMs: usualWaitMs, ...options };
+  }
+
+  #unreachable(cause: unknown): never {
+    const { url, pid } = this.#found;
+    if (cause instanceof CallTimeout) {
+      const message = `the daemon at ${url} does not answer`;
+      throw new CacheError('NOT_RUNNING', message, {
+        hint: `if it stays so, end process ${pid} and run: autocached start`,
+        cause,
+      });
+    }
+    if (refused.has((cause as NodeJS.ErrnoException).code ?? '')) {
+      throw new CacheError('NOT_RUNNING', 'the daemon is not running', { hint: 'autocached start', cause });
+    }
+    throw new CacheError('NOT_RUNNING', `the daemon at ${url} broke off: ${messageOf(cause)}`, {
+      hint: 'autocached status',
+      cause,
+    });
+  }
+}
+
+const refused = new Set(['ECONNREFUSED', 'EADDRNOTAVAIL', 'ENOENT']);
+
+function parse<T>({ status, text }: CallAnswer): T {
+  let answer: unknown;
+  try {
+    answer = text === '' ? null : JSON.parse(text);
+  } catch {
+    throw new CacheError('INTERNAL', `the daemon answered ${status} with something that is not JSON`, {
+      hint: 'is another program listening at the address in daemon.json?',
+    });
+  }
+  if (status >= 200 && status < 300) return answer as T;
+  const { code, message, hint } = (answer as { error?: Partial<ErrorBody> } | null)?.error ?? {};
+  throw new CacheError(code ?? 'INTERNAL', message ?? `the daemon answered ${status}`, { ...(hint && { hint }) });
+}
+
+/** A stream that breaks because one of the two sides went away is a stream that has ended. */
+async function* quietEnd(events: AsyncGenerator<DaemonEvent>): AsyncGenerator<DaemonEvent> {
+  try {
+    yield* events;
+  } catch (error) {
+    const { code, name } = error as NodeJS.ErrnoException;
+    if (code !== 'ECONNRESET' && name !== 'AbortError') throw error;
+  }
+}

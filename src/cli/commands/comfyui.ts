@@ -1,0 +1,65 @@
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import type { ShimStatus, uninstallShim } from '../comfyui-link.ts';
+import { type Run, stateDirOf } from '../session.ts';
+import type { Look } from '../text/look.ts';
+import { counted } from '../text/words.ts';
+
+/** Loaded when it is needed: no other command should wait for what it brings along. */
+const shim = () => import('../comfyui-link.ts');
+
+export function addComfyui(program: Command, run: Run): void {
+  const comfyui = program.command('comfyui').description('put the resolver into a ComfyUI, or take it out again');
+  comfyui
+    .command('install')
+    .description('ComfyUI asks autocached from its next start on')
+    .argument('<dir>', 'directory of ComfyUI')
+    .option('--link', 'link to the files of this autocached instead of copying them, for work on them')
+    .action(
+      run(async (session, dir: string, { link }: { link?: true }) => {
+        const options = { stateDir: stateDirOf(session), ...(link && { link }) };
+        const data = await (await shim()).installShim(resolve(session.cwd, dir), options);
+        return { data, page: (look) => `${statusPage(data, look)}\nStart ComfyUI again; from then on it asks autocached.` };
+      }),
+    );
+  comfyui
+    .command('uninstall')
+    .description('ComfyUI is as it was before, from its next start on')
+    .argument('<dir>', 'directory of ComfyUI')
+    .action(
+      run(async (session, dir: string) => {
+        const data = await (await shim()).uninstallShim(resolve(session.cwd, dir));
+        return { data, page: () => removedPage(data) };
+      }),
+    );
+  comfyui
+    .command('status')
+    .description('whether the resolver is there, and up to date')
+    .argument('<dir>', 'directory of ComfyUI')
+    .action(
+      run(async (session, dir: string) => {
+        const data = await (await shim()).shimStatus(resolve(session.cwd, dir));
+        return { data, page: (look) => statusPage(data, look) };
+      }),
+    );
+}
+
+function statusPage(status: ShimStatus, { paint }: Look): string {
+  const comfyui = `  ComfyUI   ${status.comfyuiVersion ?? 'of a version that cannot be told'}`;
+  if (!status.installed) return `not installed in ${status.folder}\n${comfyui}`;
+  const state = status.upToDate
+    ? 'up to date'
+    : paint('yellow', 'not the files of this autocached; install again to renew them');
+  return [
+    `installed in ${status.folder}`,
+    `  version   ${status.version}, ${state}${status.linked ? ', linked' : ''}`,
+    comfyui,
+    `  daemon    found by ${status.stateDir}`,
+  ].join('\n');
+}
+
+function removedPage({ folder, removed, left }: Awaited<ReturnType<typeof uninstallShim>>): string {
+  if (removed.length === 0) return `not installed in ${folder}`;
+  const rest = left.length > 0 ? `\nleft in place, not ours: ${left.join(', ')}` : '';
+  return `removed ${counted(removed.length, 'file')} from ${folder}${rest}`;
+}

@@ -1,0 +1,65 @@
+import type { Command } from 'commander';
+import type { JobView } from '../../core/api.ts';
+import { CacheError } from '../../core/errors.ts';
+import { formatBytes } from '../../core/format.ts';
+import { openJobsView } from '../jobs-view.ts';
+import { count } from '../options.ts';
+import type { Answer } from '../print.ts';
+import { clientOf, type Run, type Session } from '../session.ts';
+import type { Look } from '../text/look.ts';
+import { table } from '../text/table.ts';
+import { jobName, jobProgress } from '../text/words.ts';
+import { jobOf } from '../wait-for-jobs.ts';
+
+interface Options {
+  cancel?: number;
+  follow?: true;
+}
+
+export function addJobs(program: Command, run: Run): void {
+  program
+    .command('jobs')
+    .description('the copies that run and wait')
+    .option('--cancel <id>', 'stop this one', count)
+    .option('--follow', 'show how they go on, until Ctrl-C')
+    .action(run(jobs));
+}
+
+async function jobs(session: Session, { cancel, follow }: Options): Promise<Answer | undefined> {
+  if (cancel !== undefined && follow) throw new CacheError('BAD_REQUEST', '--cancel and --follow do not go together');
+  const client = await clientOf(session);
+  if (cancel !== undefined) return { data: await client.cancelJob(cancel), page: () => `job #${cancel} is cancelled` };
+  if (!follow) {
+    const data = await client.jobs();
+    return { data, page: (look) => page(data.jobs, look) };
+  }
+  const events = await client.events(session.unread);
+  using view = openJobsView(session);
+  for (const job of (await client.jobs()).jobs) view.update(job);
+  for await (const event of events) {
+    const job = jobOf(event);
+    if (job) view.update(job);
+    if (job && session.json) session.out.write(`${JSON.stringify(job)}\n`);
+  }
+  if (session.unread.aborted) return undefined;
+  throw new CacheError('NOT_RUNNING', 'the daemon has stopped', { hint: 'autocached start' });
+}
+
+function page(all: JobView[], look: Look): string {
+  if (all.length === 0) return 'nothing is being copied';
+  return table(
+    all,
+    [
+      { title: 'ID', value: (job) => String(job.id), align: 'right' },
+      { title: 'PRIORITY', value: (job) => job.priority },
+      { title: 'FILE', value: jobName, shrinks: true },
+      { title: 'STATE', value: stateOf },
+    ],
+    look,
+  );
+}
+
+function stateOf(job: JobView): string {
+  if (job.state === 'running') return jobProgress(job);
+  return job.error ? `${job.state}: ${job.error.message}` : `${job.state}, ${formatBytes(job.bytesTotal)}`;
+}

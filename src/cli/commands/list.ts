@@ -1,0 +1,78 @@
+import { resolve } from 'node:path';
+import { type Command, Option } from 'commander';
+import { type EntriesAnswer, type EntriesQuery, type EntrySort, type EntryView, entrySorts } from '../../core/api.ts';
+import { formatBytes } from '../../core/format.ts';
+import { count as wholeNumber } from '../options.ts';
+import { clientOf, type Run } from '../session.ts';
+import type { Look } from '../text/look.ts';
+import { table } from '../text/table.ts';
+import { ago, count, counted } from '../text/words.ts';
+
+interface Options {
+  category?: string;
+  root?: string;
+  glob?: string;
+  cached?: true;
+  pinned?: true;
+  sort: EntrySort;
+  limit: number;
+}
+
+export function addList(program: Command, run: Run): void {
+  program
+    .command('list')
+    .description('the files that autocached knows, and where their copies are')
+    .option('--category <name>', 'only this category, such as loras')
+    .option('--root <dir>', 'only files below this root')
+    .option('--glob <pattern>', "only names that match, such as '*fp8*'")
+    .option('--cached', 'only files with a ready copy')
+    .option('--pinned', 'only files that are never evicted')
+    .addOption(new Option('--sort <by>', 'order').choices(entrySorts).default('lastUsed'))
+    .option('--limit <number>', 'at most so many', wholeNumber, 50)
+    .action(
+      run(async (session, options: Options) => {
+        const client = await clientOf(session);
+        const data = await client.entries(queryOf(options, session.cwd));
+        return { data, page: (look) => page(data, look) };
+      }),
+    );
+}
+
+function queryOf({ sort, root, ...filters }: Options, cwd: string): EntriesQuery {
+  // Names read from A to Z; of sizes, uses and times the largest is the interesting one.
+  const descending = sort !== 'name' && sort !== 'category';
+  return { ...filters, ...(root && { root: resolve(cwd, root) }), sort, descending };
+}
+
+const roomForIds = 100;
+
+function page({ entries, total }: EntriesAnswer, look: Look): string {
+  if (entries.length === 0) return 'no file matches';
+  const spacious = look.width === null || look.width >= roomForIds;
+  const rows = table<EntryView>(
+    entries,
+    [
+      ...(spacious ? [{ title: 'ID', value: (entry: EntryView) => String(entry.id), align: 'right' as const }] : []),
+      { title: 'NAME', value: (entry) => entry.name, shrinks: true },
+      { title: 'CATEGORY', value: (entry) => entry.category ?? '-' },
+      { title: 'SIZE', value: (entry) => formatBytes(entry.size), align: 'right' },
+      { title: 'TIER', value: tiersOf },
+      { title: 'USES', value: (entry) => count(entry.uses), align: 'right' },
+      { title: 'USED', value: (entry) => ago(entry.lastUsedAt) },
+      { title: '', value: flagsOf },
+    ],
+    look,
+  );
+  if (entries.length >= total) return rows;
+  return `${rows}\n${look.paint('dim', `${count(entries.length)} of ${counted(total, 'file')}; --limit shows more`)}`;
+}
+
+/** Where a lookup finds the file: the tiers with a ready copy, and in brackets what is on its way. */
+function tiersOf({ copies }: EntryView): string {
+  const words = copies.map((copy) => (copy.state === 'ready' ? copy.tier : `(${copy.state})`));
+  return words.join(' ') || '-';
+}
+
+function flagsOf({ pinned, leased }: EntryView): string {
+  return [...(pinned ? ['pinned'] : []), ...(leased ? ['leased'] : [])].join(', ');
+}

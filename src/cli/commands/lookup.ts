@@ -1,0 +1,70 @@
+import { stat } from 'node:fs/promises';
+import { type Command, Option } from 'commander';
+import type { LookupAnswer, LookupRequest } from '../../core/api.ts';
+import { formatDuration } from '../../core/format.ts';
+import { type Purpose, purposes } from '../../core/types.ts';
+import { parseItem } from '../items.ts';
+import { duration } from '../options.ts';
+import { exitCodes } from '../print.ts';
+import { clientOf, type Run } from '../session.ts';
+import { plain } from '../text/fit.ts';
+import type { Look } from '../text/look.ts';
+import { reasonText } from '../text/reason-text.ts';
+import { jobProgress } from '../text/words.ts';
+
+interface Options {
+  wait: number;
+  purpose: Purpose;
+}
+
+const examples = `
+Examples:
+  autocached lookup /mnt/nas/models/checkpoints/a.safetensors
+  autocached lookup checkpoints/a.safetensors --wait 10m
+
+With --json: one file answers an object, several files an array.`;
+
+export function addLookup(program: Command, run: Run): void {
+  program
+    .command('lookup')
+    .description('where a file is best opened; starts a copy when there is none')
+    .argument('<file...>', 'path, or category/name')
+    .option('--wait <duration>', 'wait so long for the copy, such as 10m', duration, 0)
+    .addOption(new Option('--purpose <why>', 'only load counts as use').choices(purposes).default('load'))
+    .addHelpText('after', examples)
+    .action(
+      run(async (session, files: string[], options: Options) => {
+        const client = await clientOf(session);
+        const answers: LookupAnswer[] = [];
+        for (const file of files) answers.push(await client.lookup(await requestFor(file, { ...options, cwd: session.cwd })));
+        const failed = answers.some(({ reason }) => reason === 'ERROR' || reason === 'SOURCE_MISSING');
+        return {
+          data: answers.length === 1 ? answers[0] : answers,
+          page: (look) => answers.map((answer) => page(answer, look)).join('\n'),
+          exitCode: failed ? exitCodes.failed : exitCodes.done,
+        };
+      }),
+    );
+}
+
+async function requestFor(file: string, { cwd, purpose, wait }: Options & { cwd: string }): Promise<LookupRequest> {
+  const item = parseItem(file, { cwd });
+  // A file that is not there is asked for all the same: its source may be away and its copy not.
+  const seen = 'path' in item ? await stat(item.path, { bigint: true }).catch(() => null) : null;
+  return {
+    ...item,
+    ...(seen && { size: Number(seen.size), mtimeNs: String(seen.mtimeNs) }),
+    purpose,
+    waitMs: wait,
+    client: { app: 'autocached lookup', pid: process.pid },
+  };
+}
+
+function page({ path, tier, reason, leaseMs, job }: LookupAnswer, look: Look): string {
+  const lines = [plain(path), `  ${look.paint('bold', reason)}  ${reasonText(reason)}`];
+  const where = tier ? [`on ${tier}`] : [];
+  if (leaseMs > 0) where.push(`stays there for at least ${formatDuration(leaseMs)}`);
+  if (where.length > 0) lines.push(`  ${where.join(', ')}`);
+  if (job) lines.push(`  job #${job.id} ${job.state}: ${jobProgress(job)}`);
+  return lines.join('\n');
+}

@@ -1,0 +1,24 @@
+import { Argument, type Command } from 'commander';
+import { type Mode, modes } from '../../core/types.ts';
+import { clientOf, type Run } from '../session.ts';
+
+const meanings: Record<Mode, string> = {
+  off: 'every lookup is answered with the source',
+  'read-only': 'copies are used, none are made',
+  'read-write': 'copies are used and made',
+};
+
+export function addMode(program: Command, run: Run): void {
+  program
+    .command('mode')
+    .description('show the mode, or change it at once')
+    .addArgument(new Argument('[mode]', 'the new mode').choices(modes))
+    .action(
+      run(async (session, wanted: Mode | undefined) => {
+        const client = await clientOf(session);
+        if (wanted) await client.changeConfig({ mode: wanted });
+        const { mode } = await client.stats();
+        return { data: { mode }, page: (look) => `${look.paint('bold', mode)}: ${meanings[mode]}` };
+      }),
+    );
+}

@@ -1,0 +1,86 @@
+import { resolve } from 'node:path';
+import { type Command, Option } from 'commander';
+import type { ClearRequest, RemovalAnswer } from '../../core/api.ts';
+import { CacheError } from '../../core/errors.ts';
+import { formatBytes } from '../../core/format.ts';
+import { type TierName, tierNames } from '../../core/types.ts';
+import { confirm } from '../confirm.ts';
+import { duration, size } from '../options.ts';
+import { type Answer, exitCodes } from '../print.ts';
+import { clientOf, type Run, type Session } from '../session.ts';
+import { lookOf } from '../text/look.ts';
+import { removalPage } from '../text/removal-page.ts';
+import { counted } from '../text/words.ts';
+
+interface Options {
+  all?: true;
+  category?: string;
+  root?: string;
+  olderThan?: number;
+  largerThan?: number;
+  glob?: string;
+  tier?: TierName;
+  dryRun?: true;
+  yes?: true;
+}
+
+const examples = `
+Only copies are deleted, never a source. Copies in use and pinned ones stay.
+
+Examples:
+  autocached purge --older-than 30d --dry-run
+  autocached purge --category loras --larger-than 1GiB
+  autocached purge --all --yes`;
+
+export function addPurge(program: Command, run: Run): void {
+  program
+    .command('purge')
+    .description('delete copies by age, size, name, ...; shows them and asks first')
+    .option('--all', 'every copy')
+    .option('--category <name>', 'copies of this category')
+    .option('--root <dir>', 'copies of files below this root')
+    .option('--older-than <duration>', 'not used for so long, such as 30d', duration)
+    .option('--larger-than <size>', 'larger than, such as 5GiB', size)
+    .option('--glob <pattern>', "names that match, such as '*fp8*'")
+    .addOption(new Option('--tier <name>', 'copies in this tier').choices(tierNames))
+    .option('--dry-run', 'only show what would be deleted')
+    .option('-y, --yes', 'do not ask')
+    .addHelpText('after', examples)
+    .action(run(purge));
+}
+
+async function purge(session: Session, options: Options): Promise<Answer> {
+  const request = requestOf(options, session.cwd);
+  const interactive = session.in.isTTY === true && !session.json;
+  if (!options.dryRun && !options.yes && !interactive) {
+    throw new CacheError('BAD_REQUEST', 'purge asks before it deletes, and there is nobody to ask here', {
+      hint: 'add --yes to delete without asking, or --dry-run to see what would be deleted',
+    });
+  }
+  const client = await clientOf(session);
+  if (options.dryRun) return answer(await client.clear({ ...request, dryRun: true }));
+  if (!options.yes) {
+    const plan = await client.clear({ ...request, dryRun: true });
+    if (plan.files === 0) return answer(plan);
+    session.err.write(`${removalPage(plan, lookOf(session.err))}\n`);
+    const question = `Delete ${counted(plan.files, 'copy', 'copies')}, ${formatBytes(plan.bytes)}?`;
+    if (!(await confirm(question, session))) return { data: plan, page: () => 'nothing deleted', exitCode: exitCodes.failed };
+  }
+  return answer(await client.clear(request));
+}
+
+function answer(data: RemovalAnswer): Answer {
+  return { data, page: (look) => removalPage(data, look) };
+}
+
+function requestOf({ olderThan, root, dryRun: _, yes: __, ...rest }: Options, cwd: string): ClearRequest {
+  const request: ClearRequest = {
+    ...rest,
+    ...(root !== undefined && { root: resolve(cwd, root) }),
+    ...(olderThan !== undefined && { olderThanMs: olderThan }),
+  };
+  if (Object.keys(request).length > 0) return request;
+  throw new CacheError('BAD_REQUEST', 'say which copies to delete', {
+    hint: 'a filter such as --older-than 30d (autocached purge --help shows them), or --all',
+  });
+}

@@ -1,0 +1,49 @@
+import { dirname, isAbsolute } from 'node:path';
+import type { Command } from 'commander';
+import { loadConfig } from '../../config/config.ts';
+import type { ConfigValue } from '../../core/api.ts';
+import { toCacheError } from '../../core/errors.ts';
+import { Client } from '../client.ts';
+import { startDetached } from '../detach.ts';
+import type { Answer } from '../print.ts';
+import { type Run, type Session, stateDirOf } from '../session.ts';
+import { flagsOf, type StartOptions, withStartOptions } from '../start-options.ts';
+import { startedAnswer } from '../started-answer.ts';
+import { stopDaemon } from '../stop-daemon.ts';
+
+export function addRestart(program: Command, run: Run): void {
+  withStartOptions(program.command('restart'))
+    .description('stop the daemon and start it in the background, with the options it was started with')
+    .action(run(restart));
+}
+
+async function restart(session: Session, options: StartOptions): Promise<Answer> {
+  const running = await runningDaemon(stateDirOf(session));
+  const settings = running?.settings ?? [];
+  const flags = { ...flagsAtStart(settings), ...flagsOf(options, session.stateFlag) };
+  const cwd = envFileDirectory(settings, stateDirOf(session)) ?? session.cwd;
+  // A configuration that is refused must not cost the daemon that runs.
+  loadConfig({ cwd, flags });
+  if (running) await stopDaemon(running.client);
+  return startedAnswer(await startDetached({ self: session.self, flags, cwd }));
+}
+
+async function runningDaemon(stateDir: string): Promise<{ client: Client; settings: ConfigValue[] } | null> {
+  try {
+    const client = await Client.find(stateDir);
+    return { client, settings: (await client.config()).settings };
+  } catch (error) {
+    if (toCacheError(error).code === 'NOT_RUNNING') return null;
+    throw error;
+  }
+}
+
+function flagsAtStart(settings: ConfigValue[]): Record<string, string> {
+  return Object.fromEntries(settings.filter(({ from }) => from === 'flag').map(({ key, value }) => [key, value]));
+}
+
+/** Where the daemon read its .env file, when that is not the state directory: it is to find the same one again. */
+function envFileDirectory(settings: ConfigValue[], stateDir: string): string | undefined {
+  const directories = settings.filter(({ from }) => isAbsolute(from)).map(({ from }) => dirname(from));
+  return directories.find((directory) => directory !== stateDir);
+}

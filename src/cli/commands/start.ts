@@ -1,0 +1,65 @@
+import type { Command } from 'commander';
+import { loadConfig } from '../../config/config.ts';
+import type { Daemon } from '../../daemon.ts';
+import { findDaemon } from '../../daemon-file.ts';
+import { startDetached } from '../detach.ts';
+import { type Answer, printAnswer } from '../print.ts';
+import type { Host, Run, Session } from '../session.ts';
+import { flagsOf, type StartOptions, withStartOptions } from '../start-options.ts';
+import { startedAnswer } from '../started-answer.ts';
+import { startPage } from '../text/start-page.ts';
+
+const examples = `
+Examples:
+  autocached start --roots "/mnt/nas/models;/mnt/hdd/models" --limit 200GiB
+  autocached start --detach --set AUTOCACHE_JOBS=4
+
+Everything else that can be set: see .env.example, or: autocached config`;
+
+export function addStart(program: Command, run: Run): void {
+  withStartOptions(program.command('start'))
+    .description('start the daemon, here until Ctrl-C or in the background')
+    .option('--detach', 'in the background, its output in daemon.log of the state directory')
+    .addHelpText('after', examples)
+    .action(run(start));
+}
+
+async function start(session: Session, { detach, ...options }: StartOptions & { detach?: true }): Promise<Answer | undefined> {
+  const { cwd, self, signals } = session;
+  const flags = flagsOf(options, session.stateFlag);
+  if (detach) return startedAnswer(await startDetached({ self, flags, cwd }));
+
+  const loaded = loadConfig({ cwd, flags });
+  const { startDaemon } = await import('../../daemon.ts');
+  using end = awaitSignal(signals);
+  await using daemon = await startDaemon(loaded);
+  printAnswer(await answerOf(daemon, loaded.notices), session);
+  const signal = await Promise.race([end.signal, daemon.stopped]);
+  if (signal) session.err.write(`${signal}: stopping; a second one quits at once\n`);
+  return undefined;
+}
+
+async function answerOf(daemon: Daemon, notices: string[]): Promise<Answer> {
+  const { config, url, roots, usedBytes, limitBytes } = daemon;
+  const { token: _, ...data } = await findDaemon(config.stateDir);
+  const facts = { url, roots, usedBytes, limitBytes, notices, dir: config.dir, mode: config.mode, pid: process.pid };
+  return { data, page: (look) => startPage({ ...facts, stop: 'Ctrl-C stops it' }, look) };
+}
+
+const signalNames = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGBREAK'];
+
+/** The first signal that asks for an end. Nobody listens for the second one, so that it ends the process there and then. */
+function awaitSignal(signals: Host['signals']): Disposable & { signal: Promise<string> } {
+  let stopListening = () => {};
+  const signal = new Promise<string>((resolve) => {
+    const received = (name: string) => {
+      stopListening();
+      resolve(name);
+    };
+    stopListening = () => {
+      for (const name of signalNames) signals.off(name, received);
+    };
+    for (const name of signalNames) signals.on(name, received);
+  });
+  return { signal, [Symbol.dispose]: () => stopListening() };
+}

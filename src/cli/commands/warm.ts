@@ -1,0 +1,126 @@
+import { existsSync } from 'node:fs';
+import { readFile, stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { text as readAll } from 'node:stream/consumers';
+import type { Command } from 'commander';
+import type { JobView, WarmAnswer, WarmItem } from '../../core/api.ts';
+import { CacheError, messageOf } from '../../core/errors.ts';
+import type { Client } from '../client.ts';
+import { filesBelow } from '../file-tree.ts';
+import { parseItemList } from '../item-list.ts';
+import { pathsAndNames } from '../items.ts';
+import { openJobsView } from '../jobs-view.ts';
+import { type Answer, exitCodes } from '../print.ts';
+import { clientOf, type Run, type Session } from '../session.ts';
+import { isLeftAlone } from '../text/reason-text.ts';
+import { warmPage } from '../text/warm-page.ts';
+import { waitForJobs } from '../wait-for-jobs.ts';
+
+interface Options {
+  from?: string;
+  check?: true;
+  wait: boolean;
+}
+
+const examples = `
+A list holds one item a line, or several with commas between them, or is a JSON array; # starts a comment.
+
+Examples:
+  autocached warm checkpoints/a.safetensors loras:style.safetensors
+  autocached warm /mnt/nas/models/unet
+  autocached warm --from favourites.txt --check
+  grep flux all-models.txt | autocached warm -`;
+
+export function addWarm(program: Command, run: Run): void {
+  program
+    .command('warm')
+    .description('copy files to the fast disk now, and wait until they are there')
+    .argument('[item...]', 'path, directory, category/name, or - for a list on standard input')
+    .option('--from <file>', 'read the items from a list file')
+    .option('--check', 'copy nothing, only say what is there; exit code 4 when something is missing')
+    .option('--no-wait', 'queue the copies and return')
+    .addHelpText('after', examples)
+    .action(run(warm));
+}
+
+async function warm(session: Session, words: string[], options: Options): Promise<Answer> {
+  const listed = await Promise.all(
+    [...words.filter((word) => word === '-'), ...(options.from ? [options.from] : [])].map(read),
+  );
+  const lists = listed.flatMap((text) => parseItemList(text, (word) => existsSync(resolve(session.cwd, word))));
+  const items = [...words.filter((word) => word !== '-'), ...lists];
+  if (items.length === 0) {
+    throw new CacheError('BAD_REQUEST', 'nothing to warm', {
+      hint: 'name files, a directory or category/name, or give a list with --from',
+    });
+  }
+  const client = await clientOf(session);
+  const { paths, names } = pathsAndNames(items, session);
+  const request = { paths: await withoutDirectories(paths, session), names };
+  if (options.check) {
+    const data = await client.warm({ ...request, check: true });
+    const isMissing = data.items.some((item) => !item.ready && !isLeftAlone(item.reason));
+    return { data, page: (look) => warmPage(data, look), exitCode: isMissing ? exitCodes.difference : exitCodes.done };
+  }
+  const data = await (options.wait ? warmAndWait(client, { request, session }) : client.warm(request));
+  const failed = data.items.some((item) => !item.ready && !isLeftAlone(item.reason) && (options.wait || !item.job));
+  return { data, page: (look) => warmPage(data, look), exitCode: failed ? exitCodes.failed : exitCodes.done };
+
+  function read(name: string): Promise<string> {
+    if (name === '-') return readAll(session.in);
+    return readFile(resolve(session.cwd, name), 'utf8').catch((cause: unknown) => {
+      throw new CacheError('BAD_REQUEST', `the list cannot be read: ${messageOf(cause)}`, { cause });
+    });
+  }
+}
+
+/** The files below a directory stand for it; the daemon says which of them it would cache. */
+async function withoutDirectories(paths: string[], { err }: Session): Promise<string[]> {
+  const expanded: string[] = [];
+  for (const path of paths) {
+    const isDirectory = await stat(path).then(
+      (found) => found.isDirectory(),
+      () => false,
+    );
+    if (!isDirectory) expanded.push(path);
+    else expanded.push(...(await filesBelow(path, (at, error) => err.write(`cannot list ${at}: ${messageOf(error)}\n`))));
+  }
+  return expanded;
+}
+
+interface Work {
+  request: { paths: string[]; names: string[] };
+  session: Session;
+}
+
+async function warmAndWait(client: Client, { request, session }: Work): Promise<WarmAnswer> {
+  const over = new AbortController();
+  const events = await client.events(AbortSignal.any([over.signal, session.unread]));
+  try {
+    const asked = await client.warm(request);
+    using view = openJobsView(session);
+    const jobs = asked.items.flatMap((item) => (item.job && !item.ready ? [item.job] : []));
+    const ended = await waitForJobs(jobs, { client, events, onUpdate: (job) => view.update(job) });
+    const items = await outcomes(asked.items, ended);
+    const ready = items.filter((item) => item.ready).length;
+    return { items, ready, missing: items.length - ready };
+  } finally {
+    over.abort();
+  }
+
+  /** A job whose end nobody told us of leaves the question open: then the daemon is asked what is there. */
+  async function outcomes(items: WarmItem[], ended: Map<number, JobView>): Promise<WarmItem[]> {
+    const isOpen = (item: WarmItem) => item.job !== null && !item.ready && !ended.has(item.job.id);
+    const now = items.some(isOpen) ? (await client.warm({ ...request, check: true })).items : [];
+    return items.map(
+      (item) => (isOpen(item) ? now.find((other) => other.item === item.item) : null) ?? withOutcome(item, ended),
+    );
+  }
+}
+
+function withOutcome(item: WarmItem, ended: Map<number, JobView>): WarmItem {
+  const job = item.job && ended.get(item.job.id);
+  if (!job || item.ready) return item;
+  if (job.state === 'done') return { ...item, job, ready: true, reason: 'HIT', message: null };
+  return { ...item, job, reason: 'ERROR', message: job.error?.message ?? job.state };
+}

@@ -1,0 +1,69 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, open, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { loadConfig } from '../config/config.ts';
+import { CacheError } from '../core/errors.ts';
+import { Client } from './client.ts';
+import { poll } from './poll.ts';
+
+const longestMs = 60_000;
+const logLines = 15;
+
+interface Detached {
+  /** The command line that runs this program. */
+  self: string[];
+  flags: Record<string, string>;
+  cwd: string;
+}
+
+/**
+ * Starts the daemon as a process of its own, its output in `daemon.log` of the state directory, and waits until it answers.
+ * @throws CacheError BAD_CONFIG at once; INTERNAL with the end of the log when the daemon ends or stays silent for a minute.
+ */
+export async function startDetached({ self, flags, cwd }: Detached): Promise<{ client: Client; logPath: string }> {
+  const { stateDir } = loadConfig({ cwd, flags }).config;
+  await mkdir(stateDir, { recursive: true, mode: 0o700 });
+  const logPath = join(stateDir, 'daemon.log');
+  const log = await open(logPath, 'a', 0o600);
+  const { size: logStart } = await log.stat();
+  try {
+    const child = await spawned([...self, 'start', ...asArguments(flags)], { cwd, output: log.fd });
+    const client = await poll(longestMs, async () => (hasEnded(child) ? 'ended' : await answering(stateDir, child)));
+    if (client instanceof Client) return { client, logPath };
+    const what = client === 'ended' ? 'the daemon did not start' : `the daemon (pid ${child.pid}) does not answer yet`;
+    throw new CacheError('INTERNAL', `${what}; the end of ${logPath}:\n${await tail(logPath, logStart)}`);
+  } finally {
+    await log.close();
+  }
+}
+
+async function spawned(
+  [program = '', ...args]: string[],
+  { cwd, output }: { cwd: string; output: number },
+): Promise<ChildProcess> {
+  const child = spawn(program, args, { cwd, detached: true, windowsHide: true, stdio: ['ignore', output, output] });
+  await once(child, 'spawn');
+  child.unref();
+  return child;
+}
+
+function asArguments(flags: Record<string, string>): string[] {
+  return Object.entries(flags).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
+}
+
+function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode !== null || signalCode !== null;
+}
+
+/** The client of the daemon that this child has become; an older one may still be named in the state directory. */
+async function answering(stateDir: string, child: ChildProcess): Promise<Client | null> {
+  const client = await Client.find(stateDir).catch(() => null);
+  if (client?.daemon.pid !== child.pid) return null;
+  return (await client?.healthy().catch(() => false)) ? client : null;
+}
+
+async function tail(path: string, start: number): Promise<string> {
+  const text = (await readFile(path)).subarray(start).toString().trimEnd();
+  return text.split('\n').slice(-logLines).join('\n');
+}

@@ -1,0 +1,34 @@
+import type { Dirent } from 'node:fs';
+import { readdir, realpath, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/**
+ * Every regular file below a directory, sorted, links followed. Names that start with a dot are left out: they are tools' own
+ * files. `unreadable` is told of what could not be listed.
+ */
+export async function filesBelow(directory: string, unreadable: (path: string, error: unknown) => void): Promise<string[]> {
+  const seen = new Set<string>();
+  const files: string[] = [];
+  await walk(directory);
+  return files.sort();
+
+  async function walk(path: string): Promise<void> {
+    try {
+      const real = await realpath(path);
+      if (seen.has(real)) return;
+      seen.add(real);
+      const entries = await readdir(path, { withFileTypes: true });
+      for (const entry of entries) {
+        if (!entry.name.startsWith('.')) await visit(entry, join(path, entry.name));
+      }
+    } catch (error) {
+      unreadable(path, error);
+    }
+  }
+
+  async function visit(entry: Dirent, path: string): Promise<void> {
+    const found = entry.isSymbolicLink() ? await stat(path).catch(() => null) : entry;
+    if (found?.isDirectory()) await walk(path);
+    else if (found?.isFile()) files.push(path);
+  }
+}

@@ -1,0 +1,29 @@
+import { CacheError } from '../core/errors.ts';
+
+/**
+ * The words of a list file: a JSON array of strings, or lines; in a line, commas separate words and ` #` starts a comment.
+ * A line that is a file's name as it stands (`exists`) is one word, whatever is in it.
+ * @throws CacheError BAD_REQUEST
+ */
+export function parseItemList(text: string, exists: (word: string) => boolean): string[] {
+  const content = text.replace(/^\ufeff/, '');
+  if (content.trimStart().startsWith('[')) return parseJson(content);
+  return content.split(/\r?\n/).flatMap((line) => {
+    const whole = line.trim();
+    if (whole !== '' && exists(whole)) return [whole];
+    const words = whole.replace(/(^|\s)#.*$/, '').split(',');
+    return words.map((word) => word.trim()).filter((word) => word !== '');
+  });
+}
+
+function parseJson(text: string): string[] {
+  const hint = 'a list in JSON looks like ["checkpoints/a.safetensors", "/models/b.gguf"]';
+  let list: unknown;
+  try {
+    list = JSON.parse(text);
+  } catch (cause) {
+    throw new CacheError('BAD_REQUEST', 'the list starts with "[" and is not JSON', { hint, cause });
+  }
+  if (Array.isArray(list) && list.every((word) => typeof word === 'string')) return list;
+  throw new CacheError('BAD_REQUEST', 'the list is JSON, and not an array of strings', { hint });
+}

@@ -1,0 +1,48 @@
+import { existsSync } from 'node:fs';
+import nodePath, { type PlatformPath } from 'node:path';
+import type { SelectRequest } from '../core/api.ts';
+
+/** What a word on the command line names: a file, or a model by the name that ComfyUI has for it. */
+export type Item = { path: string } | { category: string; name: string };
+
+/** Where words are read; tests name another platform. */
+export interface Place {
+  cwd: string;
+  exists?: (path: string) => boolean;
+  platform?: PlatformPath;
+}
+
+/**
+ * A file that is there wins; else `category/name` or `category:name` is a model's name. `./x` and absolute paths are always paths,
+ * also when nothing is there: the source may be away and its copy not.
+ */
+export function parseItem(text: string, { cwd, exists = existsSync, platform = nodePath }: Place): Item {
+  const path = platform.resolve(cwd, text);
+  if (platform.isAbsolute(text) || /^\.\.?[\\/]/.test(text) || exists(path)) return { path };
+  const separators = platform.sep === '\\' ? /[:\\/]/ : /[:/]/;
+  const [category = '', ...rest] = text.split(separators);
+  // One letter before a colon is a drive of Windows.
+  if (category.length < 2 || rest.join('') === '') return { path };
+  const name = text.slice(category.length + 1);
+  return { category, name: platform.sep === '\\' ? name.replaceAll('\\', '/') : name };
+}
+
+/** Words as the entries that an operation is for. A number, or `#` and a number, is an entry's id. */
+export function selectRequest(words: string[], place: Place): SelectRequest {
+  const ids = words.filter((word) => idPattern.test(word)).map((word) => Number(word.replace('#', '')));
+  const { paths, names } = pathsAndNames(
+    words.filter((word) => !idPattern.test(word)),
+    place,
+  );
+  return { ...(ids.length > 0 && { ids }), ...(paths.length > 0 && { paths }), ...(names.length > 0 && { names }) };
+}
+
+export function pathsAndNames(words: string[], place: Place): { paths: string[]; names: string[] } {
+  const items = words.map((word) => parseItem(word, place));
+  return {
+    paths: items.flatMap((item) => ('path' in item ? [item.path] : [])),
+    names: items.flatMap((item) => ('path' in item ? [] : [`${item.category}/${item.name}`])),
+  };
+}
+
+const idPattern = /^#?\d+$/;

@@ -1,0 +1,88 @@
+import { MultiBar, type SingleBar } from 'cli-progress';
+import type { JobView } from '../core/api.ts';
+import { formatBytes } from '../core/format.ts';
+import type { Session } from './session.ts';
+import { progressBar } from './text/bar.ts';
+import { plain, shorten } from './text/fit.ts';
+import { lookOf, type Screen } from './text/look.ts';
+import { jobName, jobProgress } from './text/words.ts';
+
+/** Shows how jobs go on while they run. */
+export interface JobsView extends Disposable {
+  update(job: JobView): void;
+}
+
+/** A bar for each running job on a terminal, plain lines elsewhere, nothing with `--json`. On standard error. */
+export function openJobsView(session: Session): JobsView {
+  if (session.json) return { update: () => {}, [Symbol.dispose]: () => {} };
+  return session.err.isTTY ? bars(session.err) : lines(session.err);
+}
+
+function lines(err: Screen): JobsView {
+  const quarters = new Map<number, number>();
+  return {
+    update(job) {
+      const quarter = job.bytesTotal > 0 ? Math.floor((job.bytesDone / job.bytesTotal) * 4) : 0;
+      if (isOver(job)) err.write(`${endOf(job)}\n`);
+      else if (job.state === 'running' && quarters.get(job.id) !== quarter)
+        err.write(`#${job.id} ${plain(jobName(job))}: ${jobProgress(job)}\n`);
+      if (job.state === 'running') quarters.set(job.id, quarter);
+    },
+    [Symbol.dispose]: () => {},
+  };
+}
+
+function bars(err: Screen): JobsView {
+  const look = lookOf(err);
+  const width = (look.width ?? 80) - 1;
+  const running = new Map<number, SingleBar>();
+  let shown = false;
+  const all = new MultiBar({
+    stream: err,
+    format: (_options, _params, { job }: { job: JobView }) => barLine(job, width),
+    clearOnComplete: true,
+    // Lines are cut to the width here, so that nothing of the terminal is switched off that Ctrl-C would leave off.
+    linewrap: true,
+    forceRedraw: true,
+  });
+  return {
+    update(job) {
+      const bar = running.get(job.id);
+      shown ||= job.state !== 'queued';
+      if (isOver(job)) {
+        all.log(`${look.paint(job.state === 'done' ? 'green' : 'red', endOf(job))}\n`);
+        if (bar) all.remove(bar);
+        running.delete(job.id);
+      } else if (bar) {
+        bar.update(job.bytesDone, { job });
+      } else if (job.state === 'running') {
+        running.set(job.id, all.create(job.bytesTotal, job.bytesDone, { job }));
+      }
+    },
+    [Symbol.dispose]() {
+      if (!shown) return;
+      // The last lines are written by an update; without one they would be lost.
+      all.update();
+      all.stop();
+    },
+  };
+}
+
+const roomForBar = 110;
+
+function barLine(job: JobView, width: number): string {
+  const share = job.bytesTotal > 0 ? job.bytesDone / job.bytesTotal : 0;
+  const facts = `${progressBar(share, width < roomForBar ? 10 : 30)} ${jobProgress(job)}  `;
+  return facts + shorten(plain(jobName(job)), Math.max(12, width - facts.length));
+}
+
+/** One line on a job that is over: what became of it. */
+function endOf(job: JobView): string {
+  const name = `#${job.id} ${plain(jobName(job))}`;
+  if (job.state === 'done') return `${name}: copied, ${formatBytes(job.bytesTotal)}`;
+  return `${name}: ${job.state}${job.error ? `: ${job.error.message}` : ''}`;
+}
+
+export function isOver(job: JobView): boolean {
+  return job.state === 'done' || job.state === 'failed' || job.state === 'cancelled';
+}

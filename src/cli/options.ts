@@ -1,0 +1,29 @@
+import { InvalidArgumentError } from 'commander';
+import { parseDuration, parseSize } from '../config/units.ts';
+import { messageOf } from '../core/errors.ts';
+
+/** Parsers of option values: a bad value is wrong use, and the message says which option it was. */
+
+export const duration = withCommander(parseDuration);
+
+export const size = withCommander(parseSize);
+
+export const count = withCommander((text: string) => {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new Error(`expected a whole number from 1, got "${text}"`);
+  return Number(text);
+});
+
+/** For options that may be given several times. */
+export function collect(text: string, before: string[] = []): string[] {
+  return [...before, text];
+}
+
+function withCommander<T>(parse: (text: string) => T): (text: string) => T {
+  return (text) => {
+    try {
+      return parse(text);
+    } catch (error) {
+      throw new InvalidArgumentError(messageOf(error));
+    }
+  };
+}

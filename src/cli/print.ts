@@ -1,0 +1,46 @@
+import { type CacheError, toCacheError } from '../core/errors.ts';
+import { type Look, lookOf, type Screen } from './text/look.ts';
+
+/** What a command has to say: the data for programs, and the same as a page for people. */
+export interface Answer {
+  /** What `--json` prints: exactly what the API answered. */
+  data: unknown;
+  page: (look: Look) => string;
+  /** Left out = done. */
+  exitCode?: number;
+}
+
+/** Where to print, and for whom. */
+interface Output {
+  out: Screen;
+  err: Screen;
+  json: boolean;
+}
+
+/** What the program tells the shell. */
+export const exitCodes = { done: 0, failed: 1, wrongUse: 2, notRunning: 3, difference: 4 } as const;
+
+/** Prints an answer to standard output. Answers the exit code. */
+export function printAnswer(answer: Answer, to: Output): number {
+  const text = to.json ? JSON.stringify(answer.data, null, 2) : answer.page(lookOf(to.out));
+  if (text !== '') to.out.write(`${text}\n`);
+  return answer.exitCode ?? exitCodes.done;
+}
+
+/** Prints what went wrong: for people to standard error, for programs the API's error body to standard output. */
+export function printError(thrown: unknown, to: Output): number {
+  const error = toCacheError(thrown);
+  if (to.json) {
+    to.out.write(`${JSON.stringify({ error: error.body }, null, 2)}\n`);
+  } else {
+    const { paint } = lookOf(to.err);
+    to.err.write(`${paint('red', 'autocached:')} ${error.message}\n`);
+    if (error.hint) to.err.write(`  ${paint('dim', 'hint:')} ${error.hint}\n`);
+  }
+  return exitCodeOf(error);
+}
+
+function exitCodeOf(error: CacheError): number {
+  if (error.code === 'NOT_RUNNING') return exitCodes.notRunning;
+  return error.code === 'BAD_REQUEST' || error.code === 'BAD_CONFIG' ? exitCodes.wrongUse : exitCodes.failed;
+}

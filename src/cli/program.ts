@@ -1,0 +1,100 @@
+import { Command, CommanderError } from 'commander';
+import { addComfyui } from './commands/comfyui.ts';
+import { addConfig } from './commands/config.ts';
+import { addEvents } from './commands/events.ts';
+import { addEvict } from './commands/evict.ts';
+import { addExplain } from './commands/explain.ts';
+import { addJobs } from './commands/jobs.ts';
+import { addList } from './commands/list.ts';
+import { addLookup } from './commands/lookup.ts';
+import { addMode } from './commands/mode.ts';
+import { addPin } from './commands/pin.ts';
+import { addPurge } from './commands/purge.ts';
+import { addRestart } from './commands/restart.ts';
+import { addStart } from './commands/start.ts';
+import { addStatus } from './commands/status.ts';
+import { addStop } from './commands/stop.ts';
+import { addWarm } from './commands/warm.ts';
+import { type Answer, exitCodes, printAnswer, printError } from './print.ts';
+import { type Host, openSession, type Run } from './session.ts';
+import { ownVersion } from './version.ts';
+
+const examples = `
+Examples:
+  autocached start --roots /mnt/nas/models --detach
+  autocached comfyui install ~/ComfyUI
+  autocached warm checkpoints/sd_xl_base_1.0.safetensors
+  autocached status
+
+Exit codes: 0 done, 1 failed, 2 wrong use, 3 daemon not running, 4 check found a difference`;
+
+/** Runs one command line and answers the exit code. Nothing is thrown: what goes wrong has been printed. */
+export async function runProgram(args: string[], host: Host): Promise<number> {
+  let exitCode: number = exitCodes.done;
+  const unread = new AbortController();
+  // The reader of our output has gone (`autocached list | head`): there is nobody left to tell anything.
+  const stopPrinting = () => unread.abort();
+  host.out.on('error', stopPrinting);
+
+  const program = new Command('autocached');
+  const run: Run =
+    (command) =>
+    async (...given) => {
+      const session = openSession(host, program.opts(), unread.signal);
+      const answer: Answer | undefined = await command(session, ...given);
+      if (answer) exitCode = printAnswer(answer, session);
+    };
+  describe(program, host);
+  addCommands(program, run);
+
+  try {
+    await program.parseAsync(args, { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) exitCode = printError(error, openSession(host, program.opts(), unread.signal));
+    else if (error.exitCode !== 0) exitCode = exitCodes.wrongUse;
+  } finally {
+    host.out.off('error', stopPrinting);
+  }
+  return exitCode;
+}
+
+function describe(program: Command, host: Host): void {
+  program
+    .description('Keeps the model weights you are using on the fastest disk of the machine.')
+    .option('--json', 'print what the API answered, for programs')
+    .option('--state <dir>', 'state directory, where the daemon is found (default: AUTOCACHE_STATE)')
+    .version(ownVersion(), '--version', 'print the version')
+    .helpOption('-h, --help', 'show help')
+    .addHelpCommand(new Command('help').argument('[command]').description('show help on a command').helpGroup('What it does:'))
+    .addHelpText('after', examples)
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({ writeOut: (text) => host.out.write(text), writeErr: (text) => host.err.write(text) })
+    .showHelpAfterError('(autocached --help shows what there is)')
+    .exitOverride();
+}
+
+function addCommands(program: Command, run: Run): void {
+  program.commandsGroup('The daemon:');
+  addStart(program, run);
+  addStop(program, run);
+  addRestart(program, run);
+  addMode(program, run);
+  addConfig(program, run);
+
+  program.commandsGroup('What it does:');
+  addStatus(program, run);
+  addList(program, run);
+  addExplain(program, run);
+  addJobs(program, run);
+  addEvents(program, run);
+
+  program.commandsGroup('Files:');
+  addLookup(program, run);
+  addWarm(program, run);
+  addPin(program, run);
+  addEvict(program, run);
+  addPurge(program, run);
+
+  program.commandsGroup('ComfyUI:');
+  addComfyui(program, run);
+}

@@ -1,0 +1,26 @@
+import type { EventMap } from '../core/api.ts';
+
+/** One event of `GET /api/events`. */
+export type DaemonEvent = { [K in keyof EventMap]: { name: K; data: EventMap[K] } }[keyof EventMap];
+
+/** Server-sent events out of text that arrives in pieces of any size. Comments (`: …`, the daemon's sign of life) are skipped. */
+export async function* readEvents(chunks: AsyncIterable<string>): AsyncGenerator<DaemonEvent> {
+  let rest = '';
+  for await (const chunk of chunks) {
+    const blocks = (rest + chunk).replaceAll('\r\n', '\n').split('\n\n');
+    rest = blocks.pop() ?? '';
+    for (const block of blocks) {
+      const event = parseBlock(block);
+      if (event) yield event;
+    }
+  }
+}
+
+function parseBlock(block: string): DaemonEvent | null {
+  const fields = block.split('\n').map((line) => /^(event|data): ?(.*)$/.exec(line));
+  const valuesOf = (name: string) => fields.filter((field) => field?.[1] === name).map((field) => field?.[2]);
+  const name = valuesOf('event').at(-1);
+  const data = valuesOf('data');
+  if (name === undefined || data.length === 0) return null;
+  return { name, data: JSON.parse(data.join('\n')) } as DaemonEvent;
+}

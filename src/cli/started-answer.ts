@@ -1,0 +1,20 @@
+import type { Client } from './client.ts';
+import type { Answer } from './print.ts';
+import { startPage } from './text/start-page.ts';
+
+/** What `start --detach` and `restart` say: the daemon's address and state, asked of the daemon itself. */
+export async function startedAnswer({ client, logPath }: { client: Client; logPath: string }): Promise<Answer> {
+  const [stats, config] = await Promise.all([client.stats(), client.config()]);
+  const ssd = stats.tiers.find(({ tier }) => tier === 'ssd');
+  const started = {
+    ...client.daemon,
+    dir: stats.dir,
+    mode: stats.mode,
+    roots: stats.roots,
+    usedBytes: ssd?.bytes ?? 0,
+    limitBytes: ssd?.limit ?? 0,
+    notices: config.notices,
+    stop: `autocached stop ends it; its log: ${logPath}`,
+  };
+  return { data: client.daemon, page: (look) => startPage(started, look) };
+}

@@ -1,0 +1,28 @@
+import { formatBytes } from '../../core/format.ts';
+import type { DaemonEvent } from '../sse.ts';
+import { jobName, jobProgress } from './words.ts';
+
+/** What an event says, in one line without its name. */
+export function eventText({ name, data }: DaemonEvent): string {
+  switch (name) {
+    case 'job-queued':
+    case 'job-started':
+    case 'job-done':
+      return `#${data.id} ${jobName(data)}, ${formatBytes(data.bytesTotal)}`;
+    case 'job-progress':
+      return `#${data.id} ${jobName(data)}: ${jobProgress(data)}`;
+    case 'job-failed':
+      return `#${data.id} ${jobName(data)}: ${data.error?.message ?? data.state}`;
+    case 'copy-stale':
+      return `${data.path} has changed; its copy is no longer used`;
+    case 'entry-evicted':
+      return `${data.path}, ${formatBytes(data.bytes)}: ${data.why}`;
+    case 'root-health':
+      return `${data.path} is ${data.health}${data.why ? `: ${data.why}` : ''}`;
+    case 'mode-changed':
+      return data.mode;
+    default:
+      // A newer daemon may say more than this program knows.
+      return JSON.stringify(data);
+  }
+}

@@ -1,0 +1,50 @@
+import type { EntryView, ExplainAnswer, RootView } from '../../core/api.ts';
+import { formatBytes, formatDuration } from '../../core/format.ts';
+import { plain } from './fit.ts';
+import type { Look } from './look.ts';
+import { reasonText } from './reason-text.ts';
+import { table } from './table.ts';
+import { ago, counted, localTime } from './words.ts';
+
+/** The page of `autocached explain`. */
+export function explainPage({ path, entry, root, leases, decisions, score, now }: ExplainAnswer, look: Look): string {
+  const lines = [look.paint('bold', plain(path)), fact('now', `${now.reason}: ${reasonText(now.reason)}`)];
+  if (now.path !== path) lines.push(fact('', `a lookup answers ${plain(now.path)}`));
+  lines.push(fact('root', rootText(root)), fact('file', entry ? entryText(entry) : 'not in the catalog: never asked for'));
+  for (const copy of entry?.copies ?? []) {
+    lines.push(fact('copy', `${copy.state} on ${copy.tier}, ${formatBytes(copy.bytes)}: ${plain(copy.path)}`));
+  }
+  if (score !== null)
+    lines.push(fact('score', `${Number(score.toPrecision(4))} (the copy with the lowest score leaves first)`));
+  for (const { client, expiresInMs } of leases)
+    lines.push(fact('in use', `by ${plain(client)}, for ${formatDuration(expiresInMs)}`));
+  if (decisions.length === 0) return lines.join('\n');
+  const rows = table(
+    decisions,
+    [
+      { title: '  LAST ANSWERS', value: ({ at }) => `  ${localTime(at)}` },
+      { title: 'REASON', value: ({ reason }) => reason },
+      { title: 'FOR', value: ({ purpose }) => purpose },
+      { title: 'BY', value: ({ app }) => app ?? '-' },
+    ],
+    look,
+  );
+  return `${lines.join('\n')}\n${rows}`;
+}
+
+function fact(name: string, text: string): string {
+  return `  ${name.padEnd(8)}${text}`;
+}
+
+function rootText(root: RootView | null): string {
+  if (!root) return 'none: only files below a known root are cached';
+  const health = root.why ? `${root.health}: ${root.why}` : root.health;
+  return `${plain(root.path)} (${root.kind}, ${root.kindFrom}; ${health})`;
+}
+
+function entryText(entry: EntryView): string {
+  const words = [`#${entry.id}`, entry.category ?? 'no category', formatBytes(entry.size), counted(entry.uses, 'use')];
+  if (entry.lastUsedAt) words.push(`last ${ago(entry.lastUsedAt)}`);
+  if (entry.pinned) words.push('pinned');
+  return words.join(', ');
+}

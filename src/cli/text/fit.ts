@@ -1,0 +1,42 @@
+import { stripVTControlCharacters } from 'node:util';
+
+const wide =
+  /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}/u;
+const segments = new Intl.Segmenter();
+
+/** Columns that a text takes on a terminal: 2 for each East Asian wide character, 0 for colours. */
+export function widthOf(text: string): number {
+  return charactersOf(stripVTControlCharacters(text)).reduce((sum, character) => sum + widthOfOne(character), 0);
+}
+
+/** At most `width` columns: the middle gives way, because the names of models differ at both ends. */
+export function shorten(text: string, width: number): string {
+  if (widthOf(text) <= width) return text;
+  const characters = charactersOf(text);
+  const tail = take(characters.toReversed(), Math.ceil((width - 1) * 0.6)).reverse();
+  const head = take(characters, width - 1 - widthOf(tail.join('')));
+  return `${head.join('')}…${tail.join('')}`;
+}
+
+/** Without the characters that would steer the terminal: names come from other people's disks. */
+export function plain(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not reach a terminal
+  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, '?');
+}
+
+function take(characters: string[], width: number): string[] {
+  let left = width;
+  const end = characters.findIndex((character) => {
+    left -= widthOfOne(character);
+    return left < 0;
+  });
+  return end < 0 ? characters : characters.slice(0, end);
+}
+
+function charactersOf(text: string): string[] {
+  return [...segments.segment(text)].map(({ segment }) => segment);
+}
+
+function widthOfOne(character: string): number {
+  return wide.test(character) ? 2 : 1;
+}

@@ -1,0 +1,34 @@
+import type { RemovalAnswer } from '../../core/api.ts';
+import { formatBytes } from '../../core/format.ts';
+import type { Look } from './look.ts';
+import { table } from './table.ts';
+import { counted } from './words.ts';
+
+const mostRows = 20;
+
+/** What was, or would be, deleted, and what is left and why. */
+export function removalPage(answer: RemovalAnswer, look: Look): string {
+  const { dryRun, files, bytes, removed, skipped } = answer;
+  const copies = counted(files, 'copy', 'copies');
+  const parts = [rowsOf(removed, look)];
+  if (files === 0) parts.push('nothing to delete');
+  else if (dryRun) parts.push(`would delete ${copies}, ${formatBytes(bytes)}`);
+  else parts.push(`deleted ${copies}, ${formatBytes(bytes)}`);
+  if (skipped.length > 0) parts.push(look.paint('yellow', `left in place: ${skipped.length}`), rowsOf(skipped, look));
+  return parts.filter((part) => part !== '').join('\n');
+}
+
+function rowsOf(items: { path: string; bytes: number; why?: string }[], look: Look): string {
+  if (items.length === 0) return '';
+  const rows = table(
+    items.slice(0, look.width === null ? items.length : mostRows),
+    [
+      { title: 'SIZE', value: ({ bytes }) => formatBytes(bytes), align: 'right' },
+      { title: 'FILE', value: ({ path }) => path, shrinks: true },
+      { title: '', value: ({ why }) => why ?? '' },
+    ],
+    look,
+  );
+  const more = items.length - mostRows;
+  return look.width !== null && more > 0 ? `${rows}\n${look.paint('dim', `and ${counted(more, 'more', 'more')}`)}` : rows;
+}

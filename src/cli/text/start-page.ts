@@ -1,0 +1,43 @@
+import type { RootView } from '../../core/api.ts';
+import { formatBytes } from '../../core/format.ts';
+import type { Mode } from '../../core/types.ts';
+import { plain } from './fit.ts';
+import type { Look } from './look.ts';
+
+export interface Started {
+  url: string;
+  pid: number;
+  dir: string;
+  usedBytes: number;
+  limitBytes: number;
+  mode: Mode;
+  roots: RootView[];
+  notices: string[];
+  /** How it is stopped, and where its log is. */
+  stop: string;
+}
+
+/** What a person reads when the daemon has started: where everything is, and the one next step. */
+export function startPage(started: Started, { paint }: Look): string {
+  const { url, pid, dir, usedBytes, limitBytes, mode, roots, notices, stop } = started;
+  const kinds = roots.map((root) => `${plain(root.path)} (${root.kind}${root.health === 'away' ? ', away' : ''})`);
+  return [
+    `${paint('bold', 'autocached')} runs at ${url} (pid ${pid}); ${stop}`,
+    `  cache  ${plain(dir)}, ${formatBytes(usedBytes)} of ${formatBytes(limitBytes)} used`,
+    `  mode   ${mode}`,
+    ...(kinds.length > 0 ? kinds : ['none known yet']).map(
+      (kind, index) => `  ${(index === 0 ? 'roots' : '').padEnd(7)}${kind}`,
+    ),
+    ...notices.map((notice) => `${paint('yellow', 'note:')} ${notice}`),
+    `${paint('green', 'next:')} ${nextStep(started)}`,
+  ].join('\n');
+}
+
+function nextStep({ roots, usedBytes, mode }: Started): string {
+  if (mode === 'off') return 'autocached mode read-write (until then every lookup is answered with the source)';
+  if (roots.length === 0) {
+    return 'say where the models are: AUTOCACHE_ROOTS=/path/to/models in .env, or: autocached comfyui install DIR';
+  }
+  if (usedBytes === 0) return 'autocached lookup FILE, with a file below a root: the first lookup starts its copy';
+  return 'autocached status';
+}

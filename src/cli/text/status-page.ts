@@ -1,0 +1,118 @@
+import type { EntryView, JobView, RootView, StatsAnswer, TierStats } from '../../core/api.ts';
+import { formatBytes, formatDuration } from '../../core/format.ts';
+import { progressBar, usageBar } from './bar.ts';
+import { plain, shorten, widthOf } from './fit.ts';
+import type { Look } from './look.ts';
+import { table } from './table.ts';
+import { count, counted, entryName, jobName, jobProgress, percent } from './words.ts';
+
+interface Status {
+  stats: StatsAnswer;
+  jobs: JobView[];
+  biggest: EntryView[];
+  mostUsed: EntryView[];
+  url: string;
+}
+
+const widest = 120;
+
+/** The page of `autocached status`. */
+export function statusPage({ stats, jobs, biggest, mostUsed, url }: Status, look: Look): string {
+  const width = Math.min(look.width ?? widest, widest);
+  const page = { ...look, width };
+  const title = (text: string) => look.paint('bold', text);
+  return [
+    head(stats, url, page),
+    [title('Space'), ...stats.tiers.map((tier) => tierLines(tier, page))].join('\n'),
+    [title('Use'), ...useLines(stats)].join('\n'),
+    [title('Jobs'), ...jobLines(jobs, page)].join('\n'),
+    [title('Roots'), rootLines(stats.roots, page)].join('\n'),
+    entryLines('Biggest copies', biggest, page),
+    entryLines('Most used', mostUsed, page),
+  ]
+    .filter((part) => part !== '')
+    .join('\n\n');
+}
+
+type Page = Look & { width: number };
+
+function head(stats: StatsAnswer, url: string, { paint, width }: Page): string {
+  const name = `${paint('bold', 'autocached')} ${stats.version}`;
+  const mode = stats.mode === 'read-write' ? stats.mode : paint('yellow', stats.mode);
+  const settings = `mode ${mode}, policy ${stats.policy}, cache in `;
+  return [
+    `${name}  running for ${formatDuration(stats.uptimeMs)}  ${url}  pid ${stats.pid}`,
+    settings + shorten(plain(stats.dir), Math.max(20, width - widthOf(settings))),
+  ].join('\n');
+}
+
+function tierLines(tier: TierStats, page: Page): string {
+  const share = (bytes: number) => (tier.limit > 0 ? bytes / tier.limit : 0);
+  const bar = usageBar({ used: share(tier.bytes), reserved: share(tier.reserved) }, page.width - 16, page);
+  const reserved = tier.reserved > 0 ? ` + ${formatBytes(tier.reserved)} reserved` : '';
+  return [
+    `  ${tier.tier.padEnd(5)}${bar} ${percent(share(tier.bytes + tier.reserved)).padStart(6)}`,
+    `       ${formatBytes(tier.bytes)} used${reserved} of ${formatBytes(tier.limit)} in ${counted(tier.files, 'file')}`,
+    page.paint(
+      'dim',
+      `       ${formatBytes(tier.free)} free on the volume, of which ${formatBytes(tier.floor)} are left alone`,
+    ),
+  ].join('\n');
+}
+
+function useLines(stats: StatsAnswer): string[] {
+  if (stats.hitRate === null) return ['  nothing has been asked for yet'];
+  const { hit, miss } = stats.latencyMs;
+  const bytes = stats.byteHitRate === null ? '' : `; by bytes ${percent(stats.byteHitRate)}`;
+  return [
+    `  hits     ${percent(stats.hitRate)} of ${counted(stats.hits + stats.misses, 'load')}${bytes}`,
+    `  saved    about ${formatDuration(stats.secondsSaved * 1000)} of loading`,
+    `  copied   ${formatBytes(stats.bytesCopied)}; ${counted(stats.evictions, 'copy', 'copies')} evicted`,
+    `  answers  hit ${formatDuration(hit.p50)} (p99 ${formatDuration(hit.p99)}), miss ${formatDuration(miss.p50)} (p99 ${formatDuration(miss.p99)})`,
+  ];
+}
+
+function jobLines(jobs: JobView[], page: Page): string[] {
+  const running = jobs.filter((job) => job.state === 'running');
+  const queued = jobs.filter((job) => job.state === 'queued');
+  if (running.length + queued.length === 0) return ['  nothing is being copied'];
+  const lines = running.map((job) => {
+    const share = job.bytesTotal > 0 ? job.bytesDone / job.bytesTotal : 0;
+    const name = shorten(plain(jobName(job)), page.width - 2);
+    return `  ${name}\n  ${progressBar(share, Math.floor(page.width / 2) - 8)} ${jobProgress(job)}`;
+  });
+  if (queued.length > 0) {
+    const bytes = queued.reduce((sum, job) => sum + job.bytesTotal, 0);
+    lines.push(page.paint('dim', `  ${count(queued.length)} more waiting, ${formatBytes(bytes)}`));
+  }
+  return lines;
+}
+
+function rootLines(roots: RootView[], page: Page): string {
+  if (roots.length === 0) return '  none known: set AUTOCACHE_ROOTS, or run: autocached comfyui install DIR';
+  const lines = table(
+    roots,
+    [
+      { title: '  PATH', value: ({ path }) => `  ${path}`, shrinks: true },
+      { title: 'KIND', value: ({ kind, kindFrom }) => (kindFrom === 'assumed' ? `${kind}?` : kind) },
+      { title: 'FILES', value: ({ files }) => (files === null ? '-' : count(files)), align: 'right' },
+      { title: 'HEALTH', value: ({ health, why }) => (why ? `${health}: ${shorten(why, 30)}` : health) },
+    ],
+    page,
+  );
+  return roots.some(({ health }) => health === 'away') ? `${lines}\n${awayNote(page)}` : lines;
+}
+
+function awayNote({ paint }: Look): string {
+  return paint('yellow', '  a root that is away loses nothing: its copies keep serving until it is back');
+}
+
+function entryLines(title: string, entries: EntryView[], page: Page): string {
+  const used = title === 'Most used' ? entries.filter(({ uses }) => uses > 0) : entries;
+  if (used.length === 0) return '';
+  const rows = used.map((entry) => {
+    const facts = `  ${formatBytes(entry.size).padStart(9)}  ${count(entry.uses).padStart(5)} uses  `;
+    return `${facts}${shorten(plain(entryName(entry)), page.width - facts.length)}`;
+  });
+  return [page.paint('bold', title), ...rows].join('\n');
+}

@@ -1,0 +1,2 @@
+/** For other Node programs: `createResolver().resolve(path)` answers where to open a model file. */
+export { createResolver, type Resolution, type ResolveOptions, type Resolver, type ResolverOptions } from './resolver.ts';

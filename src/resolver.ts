@@ -1,0 +1,165 @@
+import type { BigIntStats } from 'node:fs';
+import { lstat, stat } from 'node:fs/promises';
+import { Agent } from 'node:http';
+import { isAbsolute, resolve as resolvePath } from 'node:path';
+import { Breaker } from './breaker.ts';
+import { stateDirFromEnvironment } from './config/env.ts';
+import type { JobView, LookupAnswer, LookupRequest } from './core/api.ts';
+import { type Medium, type Purpose, type Reason, reasons, type TierName } from './core/types.ts';
+import { callDaemon } from './daemon-call.ts';
+import { daemonFilePath, type FoundDaemon, findDaemon } from './daemon-file.ts';
+
+export interface ResolverOptions {
+  /** Where `daemon.json` is; default: the state directory of the environment. */
+  stateDir?: string;
+  /** Longest waits for the connection and, beyond `waitMs`, for the answer; default 50 and 250 ms. */
+  timeoutMs?: { connect?: number; answer?: number };
+  /** How long `resolve` may wait for a copy that is being made, in ms; default 0. */
+  waitMs?: number;
+}
+
+export interface ResolveOptions {
+  /** With `name`: what ComfyUI calls the file. Finds a copy even when the source is offline under another path. */
+  category?: string;
+  name?: string;
+  /** Default `load`: the only one that counts as use and may start a copy. */
+  purpose?: Purpose;
+  waitMs?: number;
+}
+
+/** Where to open a file. `path` is always usable: a true copy, or exactly the path that was asked for. */
+export interface Resolution {
+  path: string;
+  tier: TierName | Medium | null;
+  /** `ERROR` also stands for a daemon that is absent, dead or hung. */
+  reason: Reason;
+  /** How long the daemon promises to keep the path, in ms; 0 for a path that is not a copy. */
+  leaseMs: number;
+  job: JobView | null;
+}
+
+export interface Resolver {
+  /** Never throws, and never waits longer than the time-outs plus `waitMs`. */
+  resolve(path: string, options?: ResolveOptions): Promise<Resolution>;
+  /** Closes the connections to the daemon. */
+  close(): void;
+}
+
+/** Asks the daemon where files are best opened. Any trouble on the way gives back the path that was asked for. */
+export function createResolver(options: ResolverOptions = {}): Resolver {
+  const stateDir = options.stateDir ?? stateDirFromEnvironment();
+  const connectMs = options.timeoutMs?.connect ?? 50;
+  const answerMs = options.timeoutMs?.answer ?? 250;
+  const agent = new Agent({ keepAlive: true });
+  const breaker = new Breaker();
+  const known = rememberDaemon(stateDir, () => breaker.reset());
+  const statSource = bounded((path) => stat(path, { bigint: true }), answerMs);
+  const statCopy = bounded((path) => lstat(path, { bigint: true }), answerMs);
+
+  async function ask(path: string, { category, name, purpose, waitMs }: ResolveOptions): Promise<Resolution> {
+    const source = resolvePath(path);
+    const daemon = await known.find();
+    const started = breaker.enter();
+    if (started === null) return unchanged(path);
+    const seen = await statSource(source);
+    const wait = waitMs ?? options.waitMs ?? 0;
+    const body: LookupRequest = {
+      path: source,
+      ...(seen && { size: Number(seen.size), mtimeNs: String(seen.mtimeNs) }),
+      ...(category !== undefined && { category }),
+      ...(name !== undefined && { name }),
+      purpose: purpose ?? 'load',
+      waitMs: wait,
+      client: { app: 'node', pid: process.pid },
+    };
+    try {
+      const call = { ...daemon, method: 'POST', path: '/api/lookup', agent, body, connectMs, answerMs: answerMs + wait };
+      const { status, text } = await callDaemon(call);
+      const answer = status === 200 ? parseAnswer(text) : null;
+      // Refused for what was asked (4xx) is no sign of a sick daemon, unless it is the token that is refused.
+      if (!answer && (status < 400 || status >= 500 || status === 401)) throw new Error(`unusable answer (${status})`);
+      breaker.reset();
+      return answer ? await verified(path, answer, seen?.size) : unchanged(path);
+    } catch (error) {
+      breaker.failed(started);
+      known.forget();
+      throw error;
+    }
+  }
+
+  /** The copy when it is what the daemon says: a regular file, no link, as large as the source. Else the path asked for. */
+  async function verified(path: string, answer: LookupAnswer, size: bigint | undefined): Promise<Resolution> {
+    const { tier, reason, leaseMs, job } = answer;
+    if (answer.path === resolvePath(path)) return { path, tier, reason, leaseMs, job };
+    const copy = await statCopy(answer.path);
+    if (!copy?.isFile() || copy.size === 0n || (size !== undefined && copy.size !== size)) return unchanged(path);
+    return { path: answer.path, tier, reason, leaseMs, job };
+  }
+
+  return {
+    resolve: (path, asked = {}) => ask(path, asked).catch(() => unchanged(path)),
+    close: () => agent.destroy(),
+  };
+}
+
+function unchanged(path: string): Resolution {
+  return { path, tier: null, reason: 'ERROR', leaseMs: 0, job: null };
+}
+
+function parseAnswer(text: string): LookupAnswer | null {
+  try {
+    const answer = JSON.parse(text) as LookupAnswer;
+    return isAbsolute(answer.path) && reasons.includes(answer.reason) ? answer : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Reads `daemon.json` again only when it has changed; a new one means a new daemon. */
+function rememberDaemon(stateDir: string, changed: () => void) {
+  let seen = '';
+  let daemon: FoundDaemon | null = null;
+  return {
+    async find(): Promise<FoundDaemon> {
+      const { mtimeNs, size, ino } = await stat(daemonFilePath(stateDir), { bigint: true });
+      const now = `${mtimeNs} ${size} ${ino}`;
+      if (now !== seen) {
+        daemon = await findDaemon(stateDir);
+        seen = now;
+        changed();
+      }
+      daemon ??= await findDaemon(stateDir);
+      return daemon;
+    },
+    forget(): void {
+      daemon = null;
+    },
+  };
+}
+
+/**
+ * A stat, or undefined when there is none in time. A hung mount holds a thread for good and Node has only a few, so while one
+ * stat hangs no other is begun.
+ */
+function bounded(statOf: (path: string) => Promise<BigIntStats>, ms: number) {
+  let overdue = 0;
+  return async (path: string): Promise<BigIntStats | undefined> => {
+    if (overdue > 0) return undefined;
+    let late = false;
+    let timer: NodeJS.Timeout | undefined;
+    const timeout = new Promise<undefined>((resolve) => {
+      timer = setTimeout(() => {
+        late = true;
+        overdue++;
+        resolve(undefined);
+      }, ms);
+    });
+    const found = statOf(path)
+      .catch(() => undefined)
+      .finally(() => {
+        clearTimeout(timer);
+        if (late) overdue--;
+      });
+    return Promise.race([found, timeout]);
+  };
+}

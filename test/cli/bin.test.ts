@@ -1,0 +1,61 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { describe, expect, test } from 'vitest';
+
+const root = join(import.meta.dirname, '..', '..');
+const bin = join(root, 'bin', 'autocached.ts');
+
+function node(...args: string[]): Promise<{ code: number; out: string; err: string }> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, args, (error, out, err) => resolve({ code: Number(error?.code ?? 0), out, err }));
+  });
+}
+
+describe('the program', () => {
+  test.each(['v20.20.2', 'v22.14.0', 'v18.19.0'])(
+    'on Node %s says in one line what it needs, and loads nothing',
+    async (version) => {
+      const code = `for (const [name, value] of [['version', '${version}'], ['versions', { ...process.versions, node: '${version.slice(1)}' }]])
+      Object.defineProperty(process, name, { value });`;
+      const old = `data:text/javascript,${encodeURIComponent(code)}`;
+      const ran = await node('--import', old, bin, '--version');
+      expect(ran).toEqual({
+        code: 2,
+        out: '',
+        err: expect.stringContaining(`autocached needs Node 22.15 or newer; this is ${version}.`),
+      });
+      expect(ran.err.trimEnd().split('\n')).toHaveLength(1);
+    },
+  );
+
+  test('hands its exit code to the shell', async () => {
+    const stateDir = await mkdtemp(join(tmpdir(), 'autocached-bin-'));
+    const { code, err } = await node(bin, 'status', '--state', stateDir);
+    await rm(stateDir, { recursive: true });
+    expect(code).toBe(3);
+    expect(err).toContain('the daemon is not running');
+  });
+});
+
+describe('the database is loaded', () => {
+  const loads = (module: string) =>
+    node(
+      '--input-type=module',
+      '--eval',
+      `import { createRequire } from 'node:module';
+      const require = createRequire(${JSON.stringify(pathToFileURL(bin).href)});
+      await import(${JSON.stringify(module)});
+      console.log(Object.keys(require.cache).some((path) => path.includes('better-sqlite3')));`,
+    );
+  const local = (path: string) => pathToFileURL(join(root, path)).href;
+
+  test('by no program that uses the resolver, and by no command but start', async () => {
+    const required = pathToFileURL(join(root, 'node_modules', 'better-sqlite3', 'lib', 'index.js')).href;
+    expect(await loads(required)).toMatchObject({ out: 'true\n' });
+    expect(await loads(local('src/index.ts'))).toEqual({ code: 0, out: 'false\n', err: '' });
+    expect(await loads(local('src/cli/program.ts'))).toEqual({ code: 0, out: 'false\n', err: '' });
+  });
+});

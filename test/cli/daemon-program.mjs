@@ -1,0 +1,43 @@
+// Stands in for the program that `start --detach` starts: `daemon-program.mjs [--fail] start --set KEY=VALUE ...`. It answers
+// the few routes that starting and stopping need, tells its options as settings, and ends when it is asked to.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { join } from 'node:path';
+
+const args = process.argv.slice(2);
+console.log('a line of the log');
+if (args.includes('--fail')) {
+  console.error('the cache directory is on a floppy disk');
+  process.exit(1);
+}
+
+const flags = args.filter((_, index) => args[index - 1] === '--set').map((word) => word.split('='));
+const stateDir = Object.fromEntries(flags).AUTOCACHE_STATE;
+const settings = flags.map(([key, value]) => ({ key, value, from: 'flag', meaning: '', live: false }));
+settings.push({ key: 'AUTOCACHE_JOBS', value: process.cwd(), from: join(process.cwd(), '.env'), meaning: '', live: false });
+
+const stats = { dir: '/ssd/cache', mode: 'read-write', roots: [], tiers: [{ tier: 'ssd', bytes: 0, limit: 1024 }] };
+const answers = {
+  'GET /healthz': {},
+  'GET /api/cache/stats': stats,
+  'GET /api/cache/config': { settings, notices: ['a notice'] },
+  'POST /api/shutdown': { stopping: true },
+};
+
+const server = createServer((request, response) => {
+  const key = `${request.method} ${request.url}`;
+  response.setHeader('content-type', 'application/json');
+  response.end(JSON.stringify(answers[key]));
+  if (key === 'POST /api/shutdown') {
+    server.close();
+    server.closeIdleConnections();
+  }
+});
+
+server.listen(0, '127.0.0.1', () => {
+  mkdirSync(stateDir, { recursive: true });
+  writeFileSync(join(stateDir, 'token'), 'secret');
+  const url = `http://127.0.0.1:${server.address().port}`;
+  const file = { url, pid: process.pid, version: '0.1.0', tokenFile: join(stateDir, 'token') };
+  writeFileSync(join(stateDir, 'daemon.json'), JSON.stringify(file));
+});

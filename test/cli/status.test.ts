@@ -1,0 +1,77 @@
+import { describe, expect, test } from 'vitest';
+import { widthOf } from '../../src/cli/text/fit.ts';
+import type { StatsAnswer } from '../../src/core/api.ts';
+import { type FakeDaemon, startFakeDaemon } from './fake-daemon.ts';
+import { runCli } from './run-cli.ts';
+import { checkpoint, lora, queued, running, stats } from './samples.ts';
+
+function daemonWith(changes: Partial<StatsAnswer> = {}): Promise<FakeDaemon> {
+  return startFakeDaemon({
+    'GET /api/cache/stats': () => ({ ...stats, ...changes }),
+    'GET /api/jobs': () => ({ jobs: [running, queued] }),
+    'GET /api/cache/entries': ({ query }) => ({ total: 2, entries: query['sort'] === 'uses' ? [checkpoint, lora] : [lora] }),
+  });
+}
+
+async function page(daemon: FakeDaemon, columns?: number): Promise<string> {
+  const { code, out } = await runCli(['status'], { stateDir: daemon.stateDir, ...(columns && { columns }) });
+  expect(code).toBe(0);
+  return out;
+}
+
+describe('status tells at a glance', () => {
+  test('how full the disk is, how useful the cache was, and what runs', async () => {
+    await using daemon = await daemonWith();
+    const out = await page(daemon);
+    expect(out).toContain('132 GiB used + 6.5 GiB reserved of 200 GiB in 41 files');
+    expect(out).toContain('91 % of 1,320 loads; by bytes 94 %');
+    expect(out).toContain('about 3h 12m of loading');
+    expect(out).toContain('54 % of 6.5 GiB, 412 MiB/s, 8s left');
+    expect(out).toContain('1 more waiting, 220 MiB');
+    expect(out).toContain('hit 0.31ms (p99 1.12ms), miss 0.52ms (p99 2.05ms)');
+    expect(out).toContain('mode read-write, policy lru, cache in /home/me/.cache/autocached');
+    expect(out).toContain('running for 3d 4h');
+  });
+
+  test('which root is away, why, and that nothing is lost by it', async () => {
+    await using daemon = await daemonWith();
+    const out = await page(daemon);
+    expect(out).toMatch(/\/mnt\/hdd\/models +hdd +- +away: does not answer/);
+    expect(out).toMatch(/\/mnt\/nas\/models +nas +1,204 +ok/);
+    expect(out).toContain('its copies keep serving');
+  });
+
+  test('the biggest copies, and the most used files without those never used', async () => {
+    await using daemon = await daemonWith();
+    const [, biggest = '', mostUsed = ''] = (await page(daemon)).split(/Biggest copies|Most used/);
+    expect(biggest).toContain('loras/画风.safetensors');
+    expect(mostUsed).toContain('1,204 uses  checkpoints/SDXL/sd_xl_base_1.0.safetensors');
+    expect(mostUsed).not.toContain('loras/');
+    expect(daemon.asked.map(({ query }) => query)).toContainEqual({
+      cached: 'true',
+      sort: 'size',
+      descending: 'true',
+      limit: '5',
+    });
+  });
+
+  test('what to do when it knows no root and nothing was asked for', async () => {
+    await using daemon = await daemonWith({ roots: [], hitRate: null, byteHitRate: null });
+    const out = await page(daemon);
+    expect(out).toContain('none known: set AUTOCACHE_ROOTS, or run: autocached comfyui install DIR');
+    expect(out).toContain('nothing has been asked for yet');
+  });
+
+  test.each([80, 100, 200])('within %d columns', async (columns) => {
+    await using daemon = await daemonWith({ dir: `/home/${'me/'.repeat(60)}` });
+    const lines = (await page(daemon, columns)).split('\n').map(widthOf);
+    expect(Math.max(...lines)).toBeLessThanOrEqual(columns);
+  });
+});
+
+test('status --json is the answer of the API and nothing else, for one request', async () => {
+  await using daemon = await daemonWith();
+  const { out } = await runCli(['status', '--json'], { stateDir: daemon.stateDir });
+  expect(JSON.parse(out)).toEqual(stats);
+  expect(daemon.asked.map(({ key }) => key)).toEqual(['GET /api/cache/stats']);
+});
