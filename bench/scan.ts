@@ -3,6 +3,7 @@ import { closeSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync,
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { setTimeout } from 'node:timers/promises';
 import { Roots } from '../src/roots/registry.ts';
 import { SourceHost } from '../src/roots/source-host.ts';
 
@@ -33,6 +34,8 @@ for (const [name, kind] of [
   const { root } = roots.add({ path: tree, origin: 'config', medium: { ...facts, kind } });
   const before = process.memoryUsage().rss;
   await using host = new SourceHost({ roots });
+  // Starting a reader costs some milliseconds once, and is no part of a walk.
+  await host.identify(root, { deadlineMs: 10_000 });
   rows[name] = await measure(before, async () => {
     let seen = 0;
     const onFiles = (batch: unknown[]) => {
@@ -43,6 +46,10 @@ for (const [name, kind] of [
   });
 }
 const now = process.memoryUsage().rss;
+const idle = await measure(now, async () => {
+  await setTimeout(400);
+  return files;
+});
 const find = await measure(now, async () => count('find', ['-L', tree, '-type', 'f', '-printf', '%s %T@\\n']));
 const python = await measure(now, async () => count('python3', ['-c', pythonWalk, tree], Number));
 
@@ -50,9 +57,10 @@ for (const [name, { seconds, rssMb, delay }] of Object.entries(rows)) {
   console.log(
     `${name}: ${seconds.toFixed(3)} s, ${Math.round(files / seconds)} files/s, RSS +${rssMb.toFixed(0)} MiB, ` +
       `${ratio(seconds, find.seconds)} find, ${ratio(seconds, python.seconds)} os.walk+stat, ` +
-      `loop delay p50 ${ms(delay.percentile(50))} p99 ${ms(delay.percentile(99))} max ${ms(delay.max)}`,
+      `loop delay ${lag(delay)}`,
   );
 }
+console.log(`the same loop with nothing to do: ${lag(idle.delay)}`);
 console.log(`find: ${find.seconds.toFixed(3)} s; python os.walk+stat: ${python.seconds.toFixed(3)} s`);
 
 /** RSS growth over `before`, with that of child processes where /proc tells it. */
@@ -105,6 +113,10 @@ function makeTree(top: string): number {
 
 function ratio(seconds: number, other: number): string {
   return `${(seconds / other).toFixed(2)}x`;
+}
+
+function lag(delay: { max: number; percentile(share: number): number }): string {
+  return `p50 ${ms(delay.percentile(50))} p99 ${ms(delay.percentile(99))} max ${ms(delay.max)}`;
 }
 
 function ms(nanoseconds: number): string {

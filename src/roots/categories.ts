@@ -54,6 +54,11 @@ export function folderCategory(folder: string): string {
   return categoryOfFolder.get(folder) ?? folder;
 }
 
+/** The category whose name a folder bears; null when it bears none of ComfyUI's own. */
+export function standardCategory(folder: string): string | null {
+  return categoryOfFolder.get(folder) ?? null;
+}
+
 /** The folders of `models/` that hold a category, in ComfyUI's order. */
 export function categoryFolders(category: string): readonly string[] {
   const current = currentCategory(category);

@@ -1,5 +1,5 @@
 import { posix, win32 } from 'node:path';
-import { isMap, isScalar, isSeq, LineCounter, type Node, type ParsedNode, parseDocument, type YAMLMap } from 'yaml';
+import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
 import { CacheError } from '../core/errors.ts';
 import { currentCategory, notModels, standardCategories } from './categories.ts';
 import { expand, type Surroundings } from './expand.ts';
@@ -14,6 +14,7 @@ export interface ExtraPaths {
 interface Reading extends Surroundings {
   file: string;
   lines: LineCounter;
+  document: Document;
   found: ExtraPaths;
 }
 
@@ -26,12 +27,12 @@ const systemFolders = new Set(['output', 'input', 'temp', 'user']);
  */
 export function readExtraPaths(text: string, file: string, surroundings: Surroundings): ExtraPaths {
   const lines = new LineCounter();
-  const reading: Reading = { ...surroundings, file, lines, found: { paths: [], output: null } };
-  // ComfyUI reads YAML 1.1 (`yes` is true, `<<` merges) and lets the last of two equal keys win.
+  // ComfyUI reads YAML 1.1: `yes` is true, `<<` merges, and the last of two equal keys wins.
   const document = parseDocument(text, { version: '1.1', merge: true, uniqueKeys: false, lineCounter: lines });
+  const reading: Reading = { ...surroundings, file, lines, document, found: { paths: [], output: null } };
   const [error] = document.errors;
   if (error) throw bad(reading, error.pos[0], error.message.split('\n')[0]?.replace(/ at line.*$/, '') ?? 'not YAML');
-  const contents: ParsedNode | null = document.contents;
+  const contents = document.contents as Node | null;
   if (isEmpty(contents)) return reading.found;
   for (const { key, value } of pairsOf(contents, reading, 'sections such as "comfyui:"')) readSection(key, value, reading);
   return reading.found;
@@ -42,10 +43,10 @@ function readSection(name: string, node: Node | null, reading: Reading): void {
   const pairs = pairsOf(node, reading, `"${name}" with a list of folders below it`);
   const base = basePath(pairs, null, reading);
   const isDefault = flag(pairs, false);
-  const nested = pairs.findLast(({ key, value }) => key === 'models' && isMap(value));
+  const nested = pairs.find(({ key, value }) => key === 'models' && isMap(value));
   const categories = pairs.filter((pair) => pair !== nested && !systemFolders.has(pair.key));
   addFolders(categories, { base, isDefault, implicit: !nested }, reading);
-  const output = pairs.findLast(({ key }) => key === 'output');
+  const output = pairs.find(({ key }) => key === 'output');
   const [folder] = output ? foldersOf(output.value, reading) : [];
   if (folder) reading.found.output = absolute(expand(folder, reading), base, reading);
   if (!nested) return;
@@ -81,26 +82,28 @@ function addFolders(
 }
 
 /** One folder, or one a line; a list is accepted too. Lines that begin with `#` were meant as comments. */
-function foldersOf(node: Node | null, reading: Reading): string[] {
+function foldersOf(written: unknown, reading: Reading): string[] {
+  const node = follow(written, reading);
   if (isEmpty(node)) return [];
-  if (isSeq(node)) return node.items.flatMap((item) => foldersOf(item as Node, reading));
-  if (!isScalar(node) || typeof node.value !== 'string')
-    throw bad(reading, node?.range?.[0] ?? 0, 'a folder was expected here');
-  return node.value
+  if (isSeq(node)) return node.items.flatMap((item) => foldersOf(item, reading));
+  if (!isScalar(node)) throw bad(reading, node?.range?.[0] ?? 0, 'a folder was expected here');
+  // The folder `.` is a number for YAML 1.1: what is written counts.
+  const text = typeof node.value === 'string' ? node.value : (node.source ?? '');
+  return text
     .split('\n')
     .map((line) => line.replace(/\s+#.*$/, '').trim())
     .filter((line) => line !== '' && !line.startsWith('#'));
 }
 
 function basePath(pairs: Pair[], parent: string | null, reading: Reading): string | null {
-  const pair = pairs.findLast(({ key }) => key === 'base_path');
+  const pair = pairs.find(({ key }) => key === 'base_path');
   if (!pair || isEmpty(pair.value)) return parent;
   const [base] = foldersOf(pair.value, reading);
   return base === undefined ? parent : absolute(expand(base, reading), parent, reading);
 }
 
 function flag(pairs: Pair[], otherwise: boolean): boolean {
-  const node = pairs.findLast(({ key }) => key === 'is_default')?.value;
+  const node = pairs.find(({ key }) => key === 'is_default')?.value;
   if (!isScalar(node)) return otherwise;
   return typeof node.value === 'string' ? node.value.toLowerCase() !== 'false' && node.value !== '' : Boolean(node.value);
 }
@@ -110,11 +113,21 @@ function absolute(folder: string, base: string | null, { file, platform }: Readi
   return paths.resolve(base ?? paths.dirname(file), folder).replace(/(?<=[^\\/:])[\\/]$/, '');
 }
 
-function pairsOf(node: Node | null, reading: Reading, expected: string): Pair[] {
+function pairsOf(written: unknown, reading: Reading, expected: string): Pair[] {
+  const node = follow(written, reading);
   if (!isMap(node)) throw bad(reading, node?.range?.[0] ?? 0, `expected ${expected}`);
-  return (node as YAMLMap<Node, Node | null>).items.map(({ key, value }) => {
-    return { key: isScalar(key) ? String(key.value) : String(key), value };
-  });
+  const pairs = new Map<string, Pair>();
+  for (const { key, value } of node.items) {
+    const name = isScalar(key) ? (key.source ?? String(key.value)) : String(key);
+    const merged = name === '<<' ? pairsOf(value, reading, expected) : [{ key: name, value: follow(value, reading) }];
+    for (const pair of merged) if (name !== '<<' || !pairs.has(pair.key)) pairs.set(pair.key, pair);
+  }
+  return [...pairs.values()];
+}
+
+function follow(written: unknown, { document }: Reading): Node | null {
+  const node = written as Node | null;
+  return isAlias(node) ? (node.resolve(document) ?? null) : node;
 }
 
 function isEmpty(node: Node | null): boolean {

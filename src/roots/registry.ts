@@ -1,7 +1,7 @@
 import type { RootView } from '../core/api.ts';
 import { CacheError } from '../core/errors.ts';
 import type { Medium } from '../core/types.ts';
-import { categoryFolders, currentCategory, folderCategory } from './categories.ts';
+import { categoryFolders, currentCategory, folderCategory, standardCategory } from './categories.ts';
 import type { MediumFacts } from './medium.ts';
 import { cleanName, type PathRules, pathRules } from './paths.ts';
 
@@ -66,7 +66,9 @@ export class Roots {
     if (known && !spec.optional) known.optional = false;
     if (spec.medium) this.learn(root, spec.medium);
     if (spec.kind) Object.assign(root, { kind: spec.kind, kindFrom: 'configured' });
-    const category = spec.category ? currentCategory(spec.category) : null;
+    // A root that was given without a category may bear its name: `/mnt/nas/loras`.
+    const named = known ? null : standardCategory(path.slice(path.lastIndexOf(this.rules.sep) + 1));
+    const category = spec.category ? currentCategory(spec.category) : named;
     if (category && !root.categories.includes(category)) root.categories.push(category);
     if (!known) this.#roots.set(this.rules.key(path), root);
     return { root, added: !known };

@@ -42,7 +42,7 @@ export interface WalkResult {
   foreign: string[];
 }
 
-const batchSize = 500;
+const batchSize = 250;
 const sliceMs = 4;
 const mostDepth = 64;
 const { key } = pathRules();
