@@ -1,0 +1,44 @@
+import { realpath } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { CacheError, errnoOf } from '../core/errors.ts';
+import { liesBelow, pathRules } from './paths.ts';
+
+/**
+ * Law 2: the cache directory and a root must not be one, nor contain each other. Both paths with links resolved.
+ * @throws CacheError `BAD_CONFIG`
+ */
+export function assertDisjoint(cacheDirReal: string, rootReal: string, platform: NodeJS.Platform = process.platform): void {
+  const relation = relationOf(cacheDirReal, rootReal, platform);
+  if (relation === null) return;
+  throw new CacheError('BAD_CONFIG', `the cache directory ${cacheDirReal} ${relation} the root ${rootReal}`, {
+    hint: 'set AUTOCACHE_DIR to a directory that has nothing to do with your models: what lies in the cache may be deleted',
+  });
+}
+
+function relationOf(cacheDir: string, root: string, platform: NodeJS.Platform): string | null {
+  const rules = pathRules(platform);
+  // On macOS two spellings that differ by case are as good as always the same directory.
+  const plain = (path: string) => (platform === 'darwin' ? path.toLowerCase().normalize('NFC') : path);
+  const cache = rules.normalise(plain(cacheDir)) ?? plain(cacheDir);
+  const source = rules.normalise(plain(root)) ?? plain(root);
+  if (rules.key(cache) === rules.key(source)) return 'is also';
+  if (liesBelow(cache, source, rules)) return 'lies inside';
+  return liesBelow(source, cache, rules) ? 'contains' : null;
+}
+
+/**
+ * The real path of a local directory that may not exist yet: links are resolved in the part that does. Not for network paths,
+ * which can hang (`SourceHost.identify` answers for those).
+ */
+export async function realPathOf(path: string): Promise<string> {
+  const absolute = resolve(path);
+  const missing: string[] = [];
+  for (let existing = absolute; ; existing = dirname(existing)) {
+    try {
+      return join(await realpath(existing), ...missing);
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT' || dirname(existing) === existing) throw error;
+      missing.unshift(existing.slice(dirname(existing).length).replace(/^[\\/]/, ''));
+    }
+  }
+}

@@ -1,0 +1,141 @@
+import { posix, win32 } from 'node:path';
+import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
+import { CacheError } from '../core/errors.ts';
+import { currentCategory, notModels, standardCategories } from './categories.ts';
+import { expand, type Surroundings } from './expand.ts';
+
+/** What a paths file of ComfyUI says, in its order. */
+export interface ExtraPaths {
+  paths: { path: string; category: string; isDefault: boolean; optional: boolean }[];
+  /** Where ComfyUI saves what it makes, when the file moves that. */
+  output: string | null;
+}
+
+interface Reading extends Surroundings {
+  file: string;
+  lines: LineCounter;
+  document: Document;
+  found: ExtraPaths;
+}
+
+const systemFolders = new Set(['output', 'input', 'temp', 'user']);
+
+/**
+ * Reads `extra_model_paths.yaml` (sections of `category: folders`) or its successor `extra_paths.yaml`, which adds a nested
+ * `models:` section, the system folders, and takes up every standard category folder below a base path by itself.
+ * @throws CacheError `BAD_CONFIG` with file and line
+ */
+export function readExtraPaths(text: string, file: string, surroundings: Surroundings): ExtraPaths {
+  const lines = new LineCounter();
+  // ComfyUI reads YAML 1.1: `yes` is true, `<<` merges, and the last of two equal keys wins.
+  const document = parseDocument(text, { version: '1.1', merge: true, uniqueKeys: false, lineCounter: lines });
+  const reading: Reading = { ...surroundings, file, lines, document, found: { paths: [], output: null } };
+  const [error] = document.errors;
+  if (error) throw bad(reading, error.pos[0], error.message.split('\n')[0]?.replace(/ at line.*$/, '') ?? 'not YAML');
+  const contents = document.contents as Node | null;
+  if (isEmpty(contents)) return reading.found;
+  for (const { key, value } of pairsOf(contents, reading, 'sections such as "comfyui:"')) readSection(key, value, reading);
+  return reading.found;
+}
+
+function readSection(name: string, node: Node | null, reading: Reading): void {
+  if (isEmpty(node)) return;
+  const pairs = pairsOf(node, reading, `"${name}" with a list of folders below it`);
+  const base = basePath(pairs, null, reading);
+  const isDefault = flag(pairs, false);
+  const nested = pairs.find(({ key, value }) => key === 'models' && isMap(value));
+  const categories = pairs.filter((pair) => pair !== nested && !systemFolders.has(pair.key));
+  addFolders(categories, { base, isDefault, implicit: !nested }, reading);
+  const output = pairs.find(({ key }) => key === 'output');
+  const [folder] = output ? foldersOf(output.value, reading) : [];
+  if (folder) reading.found.output = absolute(expand(folder, reading), base, reading);
+  if (!nested) return;
+  const models = pairsOf(nested.value, reading, '"models"');
+  const options = { base: basePath(models, base, reading), isDefault: flag(models, isDefault), implicit: true };
+  addFolders(models, options, reading);
+}
+
+interface Pair {
+  key: string;
+  value: Node | null;
+}
+
+function addFolders(
+  pairs: Pair[],
+  options: { base: string | null; isDefault: boolean; implicit: boolean },
+  reading: Reading,
+): void {
+  const { base, isDefault, implicit } = options;
+  const categories = pairs.filter(({ key }) => key !== 'base_path' && key !== 'is_default');
+  for (const { key, value } of categories) {
+    if (notModels.has(key)) continue;
+    for (const folder of foldersOf(value, reading)) {
+      const path = absolute(folder, base, reading);
+      reading.found.paths.push({ path, category: currentCategory(key), isDefault, optional: false });
+    }
+  }
+  if (base === null || !implicit) return;
+  for (const category of Object.keys(standardCategories)) {
+    if (categories.some(({ key }) => key === category)) continue;
+    reading.found.paths.push({ path: absolute(category, base, reading), category, isDefault, optional: true });
+  }
+}
+
+/** One folder, or one a line; a list is accepted too. Lines that begin with `#` were meant as comments. */
+function foldersOf(written: unknown, reading: Reading): string[] {
+  const node = follow(written, reading);
+  if (isEmpty(node)) return [];
+  if (isSeq(node)) return node.items.flatMap((item) => foldersOf(item, reading));
+  if (!isScalar(node)) throw bad(reading, node?.range?.[0] ?? 0, 'a folder was expected here');
+  // The folder `.` is a number for YAML 1.1: what is written counts.
+  const text = typeof node.value === 'string' ? node.value : (node.source ?? '');
+  return text
+    .split('\n')
+    .map((line) => line.replace(/\s+#.*$/, '').trim())
+    .filter((line) => line !== '' && !line.startsWith('#'));
+}
+
+function basePath(pairs: Pair[], parent: string | null, reading: Reading): string | null {
+  const pair = pairs.find(({ key }) => key === 'base_path');
+  if (!pair || isEmpty(pair.value)) return parent;
+  const [base] = foldersOf(pair.value, reading);
+  return base === undefined ? parent : absolute(expand(base, reading), parent, reading);
+}
+
+function flag(pairs: Pair[], otherwise: boolean): boolean {
+  const node = pairs.find(({ key }) => key === 'is_default')?.value;
+  if (!isScalar(node)) return otherwise;
+  return typeof node.value === 'string' ? node.value.toLowerCase() !== 'false' && node.value !== '' : Boolean(node.value);
+}
+
+function absolute(folder: string, base: string | null, { file, platform }: Reading): string {
+  const paths = platform === 'win32' ? win32 : posix;
+  return paths.resolve(base ?? paths.dirname(file), folder).replace(/(?<=[^\\/:])[\\/]$/, '');
+}
+
+function pairsOf(written: unknown, reading: Reading, expected: string): Pair[] {
+  const node = follow(written, reading);
+  if (!isMap(node)) throw bad(reading, node?.range?.[0] ?? 0, `expected ${expected}`);
+  const pairs = new Map<string, Pair>();
+  for (const { key, value } of node.items) {
+    const name = isScalar(key) ? (key.source ?? String(key.value)) : String(key);
+    const merged = name === '<<' ? pairsOf(value, reading, expected) : [{ key: name, value: follow(value, reading) }];
+    for (const pair of merged) if (name !== '<<' || !pairs.has(pair.key)) pairs.set(pair.key, pair);
+  }
+  return [...pairs.values()];
+}
+
+function follow(written: unknown, { document }: Reading): Node | null {
+  const node = written as Node | null;
+  return isAlias(node) ? (node.resolve(document) ?? null) : node;
+}
+
+function isEmpty(node: Node | null): boolean {
+  return node === null || (isScalar(node) && (node.value === null || node.value === undefined));
+}
+
+function bad({ file, lines }: Reading, offset: number, message: string): CacheError {
+  return new CacheError('BAD_CONFIG', `${file}, line ${lines.linePos(offset).line}: ${message}`, {
+    hint: 'correct the file (ComfyUI could not read it either); Windows paths need no quotes, or single ones',
+  });
+}

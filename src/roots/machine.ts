@@ -1,0 +1,77 @@
+import { readlink } from 'node:fs/promises';
+import { win32 } from 'node:path';
+import { isNetworkFileSystem } from './file-systems.ts';
+import { findMount, type Mount, readMounts } from './mount-table.ts';
+
+/** What of a machine decides where a path leads. None of it touches the path's own volume. */
+export interface Machine {
+  platform: NodeJS.Platform;
+  /** Target of a symbolic link; null for anything else. Asked for local paths only. */
+  readlink(path: string): Promise<string | null>;
+  /** The volume that a path without links lies on. */
+  volumeOf(path: string): VolumeId;
+}
+
+export interface VolumeId {
+  /** Equal for two paths on one volume. */
+  id: string;
+  /** Whether it can hang. */
+  network: boolean;
+}
+
+/** A mount point outside Linux, where a thread cannot look it up by itself. */
+export interface KnownVolume {
+  mountPoint: string;
+  network: boolean;
+}
+
+const mountTableLifeMs = 1_000;
+
+/**
+ * This machine. On Linux the mount table is read, again when it is older than a second; elsewhere the caller passes the
+ * volumes it knows of.
+ */
+export function thisMachine(volumes: readonly KnownVolume[] = []): Machine {
+  const { platform } = process;
+  const volumeOf = platform === 'linux' ? mountTableLookup() : (path: string) => knownVolume(volumes, path, platform);
+  return { platform, readlink: readlinkOrNull, volumeOf };
+}
+
+function mountTableLookup(): (path: string) => VolumeId {
+  let readAt = Number.NEGATIVE_INFINITY;
+  let mounts: Mount[] = [];
+  return (path) => {
+    if (performance.now() - readAt > mountTableLifeMs) {
+      mounts = readMounts();
+      readAt = performance.now();
+    }
+    const mount = findMount(mounts, path);
+    return mount ? { id: String(mount.id), network: isNetworkFileSystem(mount.type) } : { id: '', network: false };
+  };
+}
+
+/** The longest of the volumes' mount points above a path; on Windows a share is a volume of its own. */
+export function knownVolume(volumes: readonly KnownVolume[], path: string, platform: NodeJS.Platform): VolumeId {
+  const root = platform === 'win32' ? win32.parse(path).root.toLowerCase() : '';
+  if (platform === 'win32' && isUncPath(path)) return { id: root, network: true };
+  const above = volumes.filter(({ mountPoint }) => {
+    if (platform === 'win32') return root.startsWith(mountPoint.toLowerCase());
+    return mountPoint === '/' || path === mountPoint || path.startsWith(`${mountPoint}/`);
+  });
+  const [best] = above.sort((a, b) => b.mountPoint.length - a.mountPoint.length);
+  return best ? { id: best.mountPoint.toLowerCase(), network: best.network } : { id: root, network: false };
+}
+
+/** True for `\\server\share\…` in each of its spellings; `\\?\C:\…` and `\\.\…` are local. */
+export function isUncPath(path: string): boolean {
+  const backslashed = path.replaceAll('/', '\\');
+  return /^\\\\[?.]\\UNC\\/i.test(backslashed) || /^\\\\[^\\?.]/.test(backslashed);
+}
+
+async function readlinkOrNull(path: string): Promise<string | null> {
+  try {
+    return await readlink(path);
+  } catch {
+    return null;
+  }
+}

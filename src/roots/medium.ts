@@ -1,0 +1,89 @@
+import { posix } from 'node:path';
+import type { Medium } from '../core/types.ts';
+import { isNetworkFileSystem } from './file-systems.ts';
+import { type Disk, diskOf, type Sysfs, thisSysfs } from './linux-disk.ts';
+import { isUncPath, type KnownVolume, thisMachine } from './machine.ts';
+import { findMount, type Mount, readMounts } from './mount-table.ts';
+import { readVolumes } from './read-volumes.ts';
+import { resolveLocally } from './resolve-locally.ts';
+import { findVolume, type Volume } from './volumes.ts';
+
+/** What is known of the medium below a path, without touching the path. */
+export interface MediumFacts {
+  kind: Medium;
+  /** `assumed`: nothing that can be relied on was found; a copy on the SSD does no harm then. */
+  from: 'detected' | 'assumed';
+  /** The disk or the share: equal for two paths on the same one; null = not known. */
+  device: string | null;
+  fileSystem: string | null;
+  /** The path with its local symbolic links resolved; a network mount is not looked into. */
+  resolved: string;
+}
+
+/** Media that can hang: what lies on them is read by a child process. */
+export function isNetwork(kind: Medium): boolean {
+  return kind === 'nas' || kind === 's3';
+}
+
+/**
+ * The medium below an absolute path. Reads the mount table and sysfs on Linux, the system's volume list elsewhere, and never
+ * the path itself beyond the local disks, so that a mount that hangs cannot hang the caller.
+ */
+export async function detectMedium(path: string): Promise<MediumFacts> {
+  const { platform } = process;
+  if (platform === 'linux') {
+    const { path: resolved } = await resolveLocally(path, thisMachine());
+    return { ...linuxMedium(resolved, readMounts(), thisSysfs), resolved };
+  }
+  const volumes = await readVolumes(platform);
+  const { path: resolved } = await resolveLocally(path, thisMachine(knownVolumes(volumes)));
+  return { ...volumeMedium(resolved, volumes, platform === 'win32' ? 'win32' : 'darwin'), resolved };
+}
+
+/** What a thread needs of the volumes to stay on its own. Linux has its mount table for that: empty there. */
+export function knownVolumes(volumes: readonly Volume[]): KnownVolume[] {
+  return volumes.map(({ mountPoint, kind }) => ({ mountPoint, network: isNetwork(kind) }));
+}
+
+type Facts = Omit<MediumFacts, 'resolved'>;
+
+const unknown: Facts = { kind: 'hdd', from: 'assumed', device: null, fileSystem: null };
+
+/** Pure part for Linux: `path` has no symbolic links left. */
+export function linuxMedium(path: string, mounts: readonly Mount[], sysfs: Sysfs): Facts {
+  const mount = findMount(mounts, path);
+  if (!mount) return unknown;
+  const { type: fileSystem, source } = mount;
+  if (isNetworkFileSystem(fileSystem)) {
+    return { kind: 'nas', from: 'detected', device: source || mount.mountPoint, fileSystem };
+  }
+  if (fileSystem === 'tmpfs' || fileSystem === 'ramfs') return { kind: 'ssd', from: 'detected', device: 'memory', fileSystem };
+  return { ...diskOf(deviceOf(mount, sysfs), sysfs, (file) => diskOfFile(file, mounts, sysfs)), fileSystem };
+}
+
+/** btrfs and others number their devices themselves (major 0): there the mounted device node tells. */
+function deviceOf({ device, source }: Mount, sysfs: Sysfs): string {
+  if (!device.startsWith('0:') || !source.startsWith('/dev/')) return device;
+  return posix.basename(sysfs.real(source) ?? source);
+}
+
+function diskOfFile(file: string, mounts: readonly Mount[], sysfs: Sysfs): Disk {
+  const { kind, from, device } = linuxMedium(file, mounts, sysfs);
+  return { kind, from, device };
+}
+
+/** Pure part for macOS and Windows. */
+export function volumeMedium(path: string, volumes: readonly Volume[], platform: 'darwin' | 'win32'): Facts {
+  if (platform === 'win32' && isUncPath(path)) {
+    const share = path
+      .replaceAll('/', '\\')
+      .replace(/^\\\\[?.]\\UNC/i, '')
+      .split('\\')
+      .filter(Boolean)
+      .slice(0, 2);
+    return { kind: 'nas', from: 'detected', device: share.join('\\').toLowerCase(), fileSystem: 'smb' };
+  }
+  const volume = findVolume(volumes, path, platform);
+  if (!volume) return unknown;
+  return { kind: volume.kind, from: volume.from, device: volume.device, fileSystem: volume.fileSystem };
+}

@@ -1,0 +1,48 @@
+import { type Clock, systemClock } from '../core/clock.ts';
+import { isNetworkFileSystem } from './file-systems.ts';
+import { isNetwork } from './medium.ts';
+import type { Root } from './registry.ts';
+import { type ChannelOptions, SourceChannel } from './source-channel.ts';
+import { forkReader, type OpenPort, threadReader } from './source-port.ts';
+
+export interface ReadersOptions extends Partial<Omit<ChannelOptions, 'open'>> {
+  /** How readers are started; replaced in tests. */
+  openProcess?: OpenPort;
+  openThread?: OpenPort;
+}
+
+type Place = Pick<Root, 'kind' | 'device' | 'fileSystem' | 'path'>;
+
+const defaults = { clock: systemClock as Clock, hangMs: 15_000, mostHung: 3, pauseMs: { first: 1_000, longest: 60_000 } };
+
+/**
+ * Which reader reads what is on a place: null = the thread for local disks, else the child process of that name. One process
+ * a device rather than a root: ComfyUI has dozens of roots on one share, which hang together, and a process takes 45 MB.
+ */
+export function readerOf({ kind, device, fileSystem, path }: Place): string | null {
+  return isNetwork(kind) || isNetworkFileSystem(fileSystem ?? '') ? (device ?? path) : null;
+}
+
+/** The lines to all readers, opened when first needed. */
+export class Readers {
+  #options: ReadersOptions;
+  #channels = new Map<string | null, SourceChannel>();
+
+  constructor(options: ReadersOptions) {
+    this.#options = options;
+  }
+
+  for(place: Place): SourceChannel {
+    const reader = readerOf(place);
+    const known = this.#channels.get(reader);
+    if (known) return known;
+    const { openProcess = forkReader(), openThread = threadReader(), ...options } = this.#options;
+    const channel = new SourceChannel({ ...defaults, ...options, open: reader === null ? openThread : openProcess });
+    this.#channels.set(reader, channel);
+    return channel;
+  }
+
+  close(): void {
+    for (const channel of this.#channels.values()) channel.close();
+  }
+}

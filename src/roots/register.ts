@@ -1,0 +1,73 @@
+import { folderCategory } from './categories.ts';
+import { assertDisjoint, realPathOf } from './disjoint.ts';
+import { isPseudoFileSystem } from './file-systems.ts';
+import { detectMedium } from './medium.ts';
+import type { Root, RootSpec, Roots } from './registry.ts';
+import type { SourceFile, SourceHost } from './source-host.ts';
+
+const lookMs = 5_000;
+
+export interface RegisterOptions {
+  roots: Roots;
+  host: SourceHost;
+  /** Null only where there is no cache directory to protect. */
+  cacheDir: string | null;
+}
+
+/**
+ * Adds a root with what can be found out of it: its medium without touching it, its real path by asking for at most 5 s (a
+ * root that is away is added all the same: its copies are needed now). A link to a directory that is already in a root becomes
+ * an alias, so that no file is cached twice.
+ * @throws CacheError `BAD_CONFIG` when root and cache directory are not apart; `BAD_REQUEST` for a path that is not absolute
+ */
+export async function registerRoot(
+  spec: RootSpec,
+  { roots, host, cacheDir }: RegisterOptions,
+): Promise<{ root: Root; added: boolean }> {
+  const medium = await detectMedium(spec.path);
+  const cacheReal = cacheDir === null ? null : await realPathOf(cacheDir);
+  if (cacheReal !== null) assertDisjoint(cacheReal, medium.resolved);
+  const isKnown = roots.get(medium.resolved) ?? roots.find(medium.resolved);
+  const { root, added } = roots.add({ ...spec, medium, path: isKnown ? medium.resolved : spec.path });
+  if (isKnown) roots.addAlias(spec.path, medium.resolved);
+  for (const other of roots.list()) if (other !== root && other.resolved === root.path) roots.addAlias(other.path, root.path);
+  const seen = await host.identify(root, { deadlineMs: lookMs });
+  if (cacheReal !== null && seen.state === 'ok') assertApart(cacheReal, seen.facts.real, () => added && roots.remove(root));
+  return { root, added };
+}
+
+function assertApart(cacheReal: string, rootReal: string, undo: () => unknown): void {
+  try {
+    assertDisjoint(cacheReal, rootReal);
+  } catch (error) {
+    undo();
+    throw error;
+  }
+}
+
+const modelFile = /\.(safetensors|sft|ckpt|pt2?|pth|bin|pkl|gguf|onnx)$/i;
+
+/**
+ * Makes a root of its own of a path below `parent` that lies on another volume (a link to a NAS, a mounted disk): it is read by
+ * whoever may touch that volume, and it can be away while `parent` is there. A link to a single file is no root; the file is
+ * returned instead.
+ */
+export async function adoptForeign(
+  at: string,
+  parent: Root,
+  { roots, host }: Pick<RegisterOptions, 'roots' | 'host'>,
+): Promise<{ root: Root | null; file: SourceFile | null }> {
+  const known = roots.get(at);
+  if (known) return { root: null, file: null };
+  const medium = await detectMedium(at);
+  if (isPseudoFileSystem(medium.fileSystem)) return { root: null, file: null };
+  const state = await host.stat(at, { deadlineMs: lookMs });
+  if (state.state === 'present') return { root: null, file: { path: at, fingerprint: state.fingerprint } };
+  // Away: its name must tell whether it is a file. One root too many does no harm.
+  if (state.state === 'away' && modelFile.test(at)) return { root: null, file: null };
+  const [folder = ''] = at.slice(parent.path.length).split(roots.rules.sep).filter(Boolean);
+  const categories = parent.categories.length > 0 ? parent.categories : [folderCategory(folder)];
+  const { root } = roots.add({ path: at, origin: parent.origin, medium, optional: true });
+  for (const category of categories) roots.add({ path: at, origin: parent.origin, category, optional: true });
+  return { root, file: null };
+}

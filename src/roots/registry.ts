@@ -1,0 +1,186 @@
+import type { RootView } from '../core/api.ts';
+import { CacheError } from '../core/errors.ts';
+import type { Medium } from '../core/types.ts';
+import { categoryFolders, currentCategory, folderCategory, standardCategory } from './categories.ts';
+import type { MediumFacts } from './medium.ts';
+import { cleanName, type PathRules, pathRules } from './paths.ts';
+
+/** A directory of sources. The objects are shared: what is learned of a root later is seen by all who hold it. */
+export interface Root {
+  /** Absolute, normalised, without a trailing separator. */
+  readonly path: string;
+  kind: Medium;
+  kindFrom: RootView['kindFrom'];
+  /** What the files below it are for ComfyUI; empty = the first folder below the root says it. */
+  categories: string[];
+  readonly origin: RootView['origin'];
+  /** The disk or share; null = not known. */
+  device: string | null;
+  fileSystem: string | null;
+  /** The path with its local symbolic links followed; null = not looked at yet. */
+  resolved: string | null;
+  /** One of the folders that ComfyUI looks into when they exist: that it is absent is no outage. */
+  optional: boolean;
+}
+
+export interface RootSpec {
+  path: string;
+  origin: RootView['origin'];
+  category?: string | null;
+  /** Said by the user; wins over what is detected. */
+  kind?: Medium | null;
+  medium?: MediumFacts;
+  optional?: boolean;
+}
+
+/** Where a file lies among the roots. */
+export interface Located {
+  root: Root;
+  /** The file's absolute path, normalised, with the alias of its root replaced. */
+  path: string;
+  /** Path below the root, with the platform's separators. */
+  rel: string;
+  category: string | null;
+}
+
+const mostAliases = 8;
+
+/** The known roots. All answers are lexical: no file is touched. */
+export class Roots {
+  readonly rules: PathRules;
+  #roots = new Map<string, Root>();
+  #aliases = new Map<string, string>();
+
+  constructor(platform: NodeJS.Platform = process.platform) {
+    this.rules = pathRules(platform);
+  }
+
+  /**
+   * Adds a root, or what the spec says to the root of the same path (spellings that differ by a trailing separator are one).
+   * @throws CacheError `BAD_REQUEST` when the path is not absolute.
+   */
+  add(spec: RootSpec): { root: Root; added: boolean } {
+    const path = this.#normalise(spec.path);
+    const known = this.#roots.get(this.rules.key(path));
+    const root = known ?? emptyRoot(path, spec);
+    if (known && !spec.optional) known.optional = false;
+    if (spec.medium) this.learn(root, spec.medium);
+    if (spec.kind) Object.assign(root, { kind: spec.kind, kindFrom: 'configured' });
+    // A root that was given without a category may bear its name: `/mnt/nas/loras`.
+    const named = known ? null : standardCategory(path.slice(path.lastIndexOf(this.rules.sep) + 1));
+    const category = spec.category ? currentCategory(spec.category) : named;
+    if (category && !root.categories.includes(category)) root.categories.push(category);
+    if (!known) this.#roots.set(this.rules.key(path), root);
+    return { root, added: !known };
+  }
+
+  remove({ path }: Root): void {
+    this.#roots.delete(this.rules.key(path));
+  }
+
+  /** Takes over what was found out of a root's medium; a kind that the user has said stays. */
+  learn(root: Root, { kind, from, device, fileSystem, resolved }: MediumFacts): void {
+    Object.assign(root, { device, fileSystem, resolved });
+    if (root.kindFrom !== 'configured') Object.assign(root, { kind, kindFrom: from });
+  }
+
+  /**
+   * Makes `alias` (a symbolic link) another name of the directory `path`, which lies in a root or is one. A root that was
+   * registered under the alias becomes one with the root at `path`.
+   */
+  addAlias(alias: string, path: string): void {
+    const from = this.#normalise(alias);
+    const to = this.#normalise(path);
+    const key = this.rules.key(from);
+    if (key === this.rules.key(to)) return;
+    const replaced = this.#roots.get(key);
+    this.#roots.delete(key);
+    this.#aliases.set(key, to);
+    if (!replaced) return;
+    const { root } = this.add({ path: to, origin: replaced.origin, optional: replaced.optional });
+    root.categories = [...new Set([...root.categories, ...replaced.categories])];
+    if (root.kindFrom === 'assumed') Object.assign(root, { kind: replaced.kind, kindFrom: replaced.kindFrom });
+  }
+
+  /** In the order of their registration, which is the order in which names are looked up. */
+  list(): Root[] {
+    return [...this.#roots.values()];
+  }
+
+  /** The root at exactly this path. */
+  get(path: string): Root | null {
+    const normal = this.rules.normalise(path);
+    return (normal !== null && this.#roots.get(this.rules.key(normal))) || null;
+  }
+
+  /** The longest root that contains the absolute path; null when none does. */
+  find(path: string): Located | null {
+    let file = this.rules.normalise(path);
+    for (let hop = 0; file !== null && hop <= mostAliases; hop++) {
+      const owner = this.#nearest(file);
+      if (!owner) return null;
+      const below = file.slice(owner.directory.length);
+      const rel = below.startsWith(this.rules.sep) ? below.slice(1) : below;
+      if (owner.root) return { root: owner.root, path: file, rel, category: this.#category(owner.root, rel) };
+      file = this.rules.join(owner.alias, rel);
+    }
+    return null;
+  }
+
+  /** Where ComfyUI would look for a model, in root order. The name cannot leave the roots, whatever is in it. */
+  resolveName(category: string, name: string): Located[] {
+    const clean = cleanName(name, this.rules);
+    if (clean === null) return [];
+    const wanted = currentCategory(category);
+    const found = new Map<string, Located>();
+    for (const root of this.#roots.values()) {
+      const byFolder = root.categories.length === 0;
+      if (!byFolder && !root.categories.includes(wanted)) continue;
+      for (const folder of byFolder ? categoryFolders(wanted) : ['']) {
+        const located = this.find(this.rules.join(root.path, folder, clean));
+        if (located) found.set(this.rules.key(located.path), located);
+      }
+    }
+    return [...found.values()];
+  }
+
+  #nearest(
+    file: string,
+  ): { directory: string; root: Root; alias: null } | { directory: string; root: null; alias: string } | null {
+    const { rules } = this;
+    for (
+      let path = file, directory = rules.dirname(path);
+      directory !== path;
+      path = directory, directory = rules.dirname(path)
+    ) {
+      const key = rules.key(directory);
+      const root = this.#roots.get(key);
+      if (root) return { directory, root, alias: null };
+      const alias = this.#aliases.get(key);
+      if (alias !== undefined) return { directory, root: null, alias };
+    }
+    return null;
+  }
+
+  #category({ categories }: Root, rel: string): string | null {
+    if (categories.length === 1) return categories[0] ?? null;
+    const end = rel.indexOf(this.rules.sep);
+    const folder = end === -1 ? null : folderCategory(rel.slice(0, end));
+    if (categories.length === 0) return folder;
+    // A folder shared by several categories: its own name decides when it is one of them.
+    return folder !== null && categories.includes(folder) ? folder : (categories[0] ?? null);
+  }
+
+  #normalise(path: string): string {
+    const normal = this.rules.normalise(path);
+    if (normal !== null) return normal;
+    throw new CacheError('BAD_REQUEST', `"${path}" cannot be a root: the path is not absolute`, {
+      hint: 'give the full path of the directory',
+    });
+  }
+}
+
+function emptyRoot(path: string, { origin, optional }: RootSpec): Root {
+  const medium = { kind: 'hdd', kindFrom: 'assumed', device: null, fileSystem: null, resolved: null } as const;
+  return { path, ...medium, categories: [], origin, optional: optional ?? false };
+}

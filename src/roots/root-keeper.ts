@@ -1,0 +1,225 @@
+import type { RootView } from '../core/api.ts';
+import { type Clock, systemClock } from '../core/clock.ts';
+import { CacheError, messageOf } from '../core/errors.ts';
+import type { Log } from '../core/log.ts';
+import { isSameFingerprint } from './compare.ts';
+import { readerOf } from './readers.ts';
+import type { Root } from './registry.ts';
+import { type ScanOptions, scanDirectory, scanRoot } from './scan.ts';
+
+export interface RootKeeperOptions extends Omit<ScanOptions, 'signal'> {
+  log: Log;
+  clock?: Clock;
+  onHealth(root: Root, health: RootView['health'], why: string | null): void;
+  /** Pause between two walks of a root, ms. */
+  rescanMs: number;
+  /** Pause between two looks at whether the roots are there, ms. */
+  healthMs?: number;
+  /** How long changes in a directory are gathered before they are looked at, ms. */
+  settleMs?: number;
+}
+
+export interface ScanTotals {
+  files: number;
+  bytes: number;
+  ms: number;
+}
+
+interface Kept {
+  health: RootView['health'];
+  why: string | null;
+  files: number | null;
+  /** Monotonic ms. */
+  scanDueAt: number;
+  scan: Promise<ScanTotals> | null;
+  watch: { stop: AbortController; stands: () => boolean } | null;
+  /** Reported changes are looked at one after the other. */
+  changes: Promise<void>;
+}
+
+const lookMs = 10_000;
+const samples = 5;
+
+/**
+ * Keeps what is known of the roots true: walks them, watches the local ones, and tells an outage from a deletion. A root that
+ * is empty, absent, silent, or another file system than it was is `away`, and nothing is said about the files in it.
+ */
+export class RootKeeper implements AsyncDisposable {
+  #options: RootKeeperOptions & { clock: Clock; healthMs: number; settleMs: number };
+  #kept = new Map<Root, Kept>();
+  #stop = new AbortController();
+  #timer: NodeJS.Timeout | undefined;
+  #looking: Promise<unknown> = Promise.resolve();
+
+  constructor(options: RootKeeperOptions) {
+    this.#options = { clock: systemClock, healthMs: 30_000, settleMs: 1_000, ...options };
+  }
+
+  /** Looks at all roots now, and again for ever; returns at once. */
+  start(): void {
+    const look = () => {
+      this.#looking = this.look().finally(() => {
+        if (!this.#stop.signal.aborted) this.#timer = setTimeout(look, this.#options.healthMs).unref();
+      });
+    };
+    look();
+  }
+
+  /** Looks once whether the roots are there, and walks those that are due. Never throws. */
+  async look(): Promise<void> {
+    const isDue = (root: Root) => this.#options.clock.monotonic() >= this.#keep(root).scanDueAt;
+    await this.#inGroups(async (root) => {
+      if (!isDue(root)) await this.#identify(root);
+      if (isDue(root)) await this.scan(root);
+    });
+  }
+
+  /**
+   * Walks one root, or all that answer, and reports what differs from what the caller knows.
+   * @throws CacheError `SOURCE_AWAY` when the one root does not answer
+   */
+  scan(root?: Root): Promise<ScanTotals> {
+    if (!root) return this.#scanAll();
+    const kept = this.#keep(root);
+    kept.scan ??= this.#scanRoot(root, kept).finally(() => {
+      kept.scan = null;
+    });
+    return kept.scan;
+  }
+
+  health(root: Root): Pick<RootView, 'health' | 'why' | 'files'> {
+    const { health, why, files } = this.#keep(root);
+    return { health, why, files };
+  }
+
+  /** Ends all that is under way. The readers are the host's. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    clearTimeout(this.#timer);
+    for (const kept of this.#kept.values()) kept.watch?.stop.abort();
+    await Promise.allSettled([this.#looking, ...[...this.#kept.values()].map((kept) => kept.scan)]);
+  }
+
+  async #scanAll(): Promise<ScanTotals> {
+    const startedAt = this.#options.clock.monotonic();
+    const totals = { files: 0, bytes: 0 };
+    await this.#inGroups(async (root) => {
+      const { files, bytes } = await this.scan(root);
+      totals.files += files;
+      totals.bytes += bytes;
+    });
+    return { ...totals, ms: this.#options.clock.monotonic() - startedAt };
+  }
+
+  /** Roots of one reader one after the other, readers beside each other. Roots that are found on the way come along. */
+  async #inGroups(work: (root: Root) => Promise<unknown>): Promise<void> {
+    const done = new Set<Root>();
+    const left = () => this.#options.roots.list().filter((root) => !done.has(root));
+    const inTurn = async (roots: Root[]) => {
+      for (const root of roots) {
+        done.add(root);
+        if (!this.#stop.signal.aborted) await work(root).catch((error) => this.#failed(root, error));
+      }
+    };
+    for (let roots = left(); roots.length > 0; roots = left()) {
+      const groups = new Map<string | null, Root[]>();
+      for (const root of roots) groups.set(readerOf(root), [...(groups.get(readerOf(root)) ?? []), root]);
+      await Promise.all([...groups.values()].map(inTurn));
+    }
+  }
+
+  #failed(root: Root, error: unknown): void {
+    const expected = error instanceof CacheError && (error.code === 'SOURCE_AWAY' || error.code === 'CANCELLED');
+    if (!expected) this.#options.log.warn({ err: error, root: root.path }, 'a root could not be walked');
+  }
+
+  /** @throws CacheError `SOURCE_AWAY` */
+  async #identify(root: Root): Promise<void> {
+    const seen = await this.#options.host.identify(root, { deadlineMs: lookMs });
+    const back = seen.state === 'away' && seen.facts !== null && (await this.#recognises(root));
+    if (back && seen.facts) this.#options.host.trust(root, seen.facts.identity);
+    if (seen.state === 'away' && !back) {
+      this.#setHealth(root, 'away', seen.why);
+      throw new CacheError('SOURCE_AWAY', `${root.path}: ${seen.why}`);
+    }
+    this.#setHealth(root, 'ok', null);
+  }
+
+  /** Another volume than before is the same root when files that are known stand in it unchanged. */
+  async #recognises(root: Root): Promise<boolean> {
+    for (const page of this.#options.known(root, root.path)) {
+      for (const file of page.slice(0, samples)) {
+        const state = await this.#options.host.stat(file.path, { deadlineMs: lookMs });
+        if (state.state === 'present' && isSameFingerprint(state.fingerprint, file.fingerprint)) return true;
+      }
+      break;
+    }
+    return false;
+  }
+
+  async #scanRoot(root: Root, kept: Kept): Promise<ScanTotals> {
+    const { clock, rescanMs } = this.#options;
+    const startedAt = clock.monotonic();
+    await this.#identify(root);
+    await this.#watch(root, kept);
+    const { files, bytes } = await scanRoot(root, { ...this.#options, signal: this.#stop.signal });
+    kept.files = files;
+    kept.scanDueAt = clock.monotonic() + rescanMs;
+    return { files, bytes, ms: clock.monotonic() - startedAt };
+  }
+
+  /** Local roots only: a network file system does not tell what others change in it. */
+  async #watch(root: Root, kept: Kept): Promise<void> {
+    const { host, log, settleMs } = this.#options;
+    if (readerOf(root) !== null || kept.watch?.stands()) return;
+    const stop = new AbortController();
+    const onTrouble = (why: string) => log.info({ root: root.path, why }, 'changes below this root wait for the next walk');
+    const onChanged = (directories: string[]) => {
+      kept.changes = kept.changes.then(() => this.#changed(root, directories));
+    };
+    try {
+      const stands = await host.watch(root, { settleMs, onChanged, onTrouble, signal: stop.signal });
+      kept.watch = { stop, stands };
+    } catch (error) {
+      onTrouble(messageOf(error));
+    }
+  }
+
+  async #changed(root: Root, directories: string[]): Promise<void> {
+    try {
+      for (const directory of directories) {
+        if (this.#stop.signal.aborted) return;
+        await scanDirectory(root, directory, { ...this.#options, signal: this.#stop.signal });
+      }
+    } catch (error) {
+      this.#failed(root, error);
+    }
+  }
+
+  #setHealth(root: Root, health: 'ok' | 'away', why: string | null): void {
+    const { log, onHealth } = this.#options;
+    const kept = this.#keep(root);
+    // A folder that ComfyUI would look into, and that was never there, is not away.
+    if (health === 'away' && root.optional && kept.health === 'unknown') return;
+    const changed = kept.health !== health;
+    Object.assign(kept, { health, why });
+    if (!changed) return;
+    if (health === 'away') {
+      kept.watch?.stop.abort();
+      kept.watch = null;
+      // What happens until it is back is not known.
+      kept.scanDueAt = Number.NEGATIVE_INFINITY;
+      log.warn({ root: root.path, why }, 'a root is away');
+    } else log.info({ root: root.path }, 'a root answers');
+    onHealth(root, health, why);
+  }
+
+  #keep(root: Root): Kept {
+    const known = this.#kept.get(root);
+    if (known) return known;
+    const nothing = { health: 'unknown' as const, why: null, files: null, scan: null, watch: null };
+    const kept: Kept = { ...nothing, scanDueAt: Number.NEGATIVE_INFINITY, changes: Promise.resolve() };
+    this.#kept.set(root, kept);
+    return kept;
+  }
+}

@@ -1,0 +1,102 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { CacheError } from '../core/errors.ts';
+import type { SourceState } from '../core/types.ts';
+import { Comparison } from './compare.ts';
+import { adoptForeign } from './register.ts';
+import type { Root, Roots } from './registry.ts';
+import type { SourceFile, SourceHost } from './source-host.ts';
+import type { WalkResult } from './walk.ts';
+
+export interface ScanOptions {
+  roots: Roots;
+  host: SourceHost;
+  /**
+   * The sources that the caller knows below a directory (a root or one inside it), in pages of some hundreds; between two
+   * pages the event loop turns.
+   */
+  known(root: Root, directory: string): Iterable<readonly SourceFile[]>;
+  /** A known source is found changed, or missing while its root answers. Never called for an outage. */
+  onChange(path: string, state: SourceState): void;
+  /** Sources that the caller does not know, some hundreds at a time. */
+  onAdded?: ((files: SourceFile[]) => void) | undefined;
+  /** A volume was found below a root, behind a link or a mount point: it is a root of its own from now on. */
+  onRoot?: ((root: Root) => void) | undefined;
+  signal: AbortSignal;
+}
+
+const lookMs = 10_000;
+const mostAway = 3;
+
+/**
+ * Walks a whole root and reports what differs from what the caller knows.
+ * @throws CacheError `SOURCE_AWAY`, `SOURCE_IO`, `CANCELLED`
+ */
+export async function scanRoot(root: Root, options: ScanOptions): Promise<WalkResult> {
+  const comparison = await expectKnown(root, { directory: root.path, ...options });
+  return compare(root, { comparison, directory: root.path, recursive: true }, options);
+}
+
+/** The same for the files that lie directly in one directory; for all below it when it is no directory any more. */
+export async function scanDirectory(root: Root, directory: string, options: ScanOptions): Promise<void> {
+  const { dirname } = options.roots.rules;
+  const comparison = await expectKnown(root, { directory, ...options }, (path) => dirname(path) === directory);
+  try {
+    await compare(root, { comparison, directory, recursive: false }, options);
+  } catch (error) {
+    if (!(error instanceof CacheError) || error.code !== 'SOURCE_IO') throw error;
+    const all = await expectKnown(root, { directory, ...options });
+    await checkUnseen(all.unseen([]), options);
+  }
+}
+
+async function expectKnown(
+  root: Root,
+  { directory, known, roots }: ScanOptions & { directory: string },
+  isMeant: (path: string) => boolean = () => true,
+): Promise<Comparison> {
+  const comparison = new Comparison(roots.rules);
+  for (const page of known(root, directory)) {
+    for (const file of page) if (isMeant(file.path)) comparison.expect(file);
+    await nextTurn();
+  }
+  return comparison;
+}
+
+interface Part {
+  comparison: Comparison;
+  directory: string;
+  recursive: boolean;
+}
+
+async function compare(root: Root, { comparison, directory, recursive }: Part, options: ScanOptions): Promise<WalkResult> {
+  const { host, onChange, onAdded, onRoot, signal } = options;
+  const onFiles = (files: SourceFile[]) => {
+    const added: SourceFile[] = [];
+    for (const file of files) {
+      const verdict = comparison.see(file);
+      if (verdict === 'added') added.push(file);
+      else if (verdict === 'changed') onChange(file.path, { state: 'present', fingerprint: file.fingerprint });
+    }
+    if (added.length > 0) onAdded?.(added);
+  };
+  const result = await host.walk(root, { directory, recursive, onFiles, signal });
+  for (const at of result.foreign) {
+    const found = await adoptForeign(at, root, options);
+    if (found.root) onRoot?.(found.root);
+    if (found.file) onFiles([found.file]);
+  }
+  const unread = [...result.failures.map(({ path }) => path), ...result.foreign];
+  await checkUnseen(comparison.unseen(unread), options);
+  return result;
+}
+
+/** A file that a walk did not meet may have appeared since, or lie behind a second link to its directory: each is asked for. */
+async function checkUnseen(paths: string[], { host, onChange, signal }: ScanOptions): Promise<void> {
+  let away = 0;
+  for (const path of paths) {
+    if (signal.aborted || away >= mostAway) return;
+    const state = await host.stat(path, { deadlineMs: lookMs });
+    if (state.state === 'away') away++;
+    else onChange(path, state);
+  }
+}

@@ -1,0 +1,70 @@
+import { lstatSync, opendirSync, realpathSync, statfsSync, statSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join, relative, sep } from 'node:path';
+import { errnoOf } from '../core/errors.ts';
+import type { Ground, RootFacts, StatAnswer } from './messages.ts';
+import { isSkippedName } from './walk.ts';
+
+/** The questions about single paths, as a reader answers them. They may block, and hang: that is what readers are for. */
+
+/** @throws the error of the file system, other than "not there" */
+export function answerStat(path: string, ground: Ground): StatAnswer {
+  try {
+    const stats = statSync(path, { bigint: true });
+    if (!stats.isFile()) return { is: 'other' };
+    return { is: 'file', size: Number(stats.size), mtimeNs: stats.mtimeNs, ino: ground.stableInodes ? stats.ino : null };
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT' && errnoOf(error) !== 'ENOTDIR') throw error;
+  }
+  // A link that leads nowhere is as likely one into a volume that is away: its file is not known to be gone.
+  if (leadsNowhere(ground.root, path)) return { is: 'absent', root: null };
+  return { is: 'absent', root: factsOrNull(ground) };
+}
+
+function leadsNowhere(root: string, path: string): boolean {
+  let prefix = root;
+  for (const part of relative(root, path).split(sep)) {
+    prefix = join(prefix, part);
+    const link = lstatSync(prefix, { throwIfNoEntry: false });
+    if (!link) return false;
+    if (link.isSymbolicLink() && !statSync(prefix, { throwIfNoEntry: false })) return true;
+  }
+  return false;
+}
+
+function factsOrNull(ground: Ground): RootFacts | null {
+  try {
+    return identify(ground);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return null;
+    throw error;
+  }
+}
+
+/** @throws the error of the file system when the root is not a directory that answers */
+export function identify({ root }: Ground): RootFacts {
+  const empty = isEmptyDirectory(root);
+  const { dev } = statSync(root, { bigint: true });
+  const { type, bsize, blocks } = statfsSync(root);
+  return { empty, identity: { device: String(dev), type, bytes: bsize * blocks }, real: realpathSync(root) };
+}
+
+function isEmptyDirectory(path: string): boolean {
+  const directory = opendirSync(path);
+  try {
+    for (let entry = directory.readSync(); entry; entry = directory.readSync()) if (!isSkippedName(entry.name)) return false;
+    return true;
+  } finally {
+    directory.closeSync();
+  }
+}
+
+const mostText = 1024 * 1024;
+
+/** A small text file; null when there is none. */
+export async function readText(path: string): Promise<string | null> {
+  const size = statSync(path, { throwIfNoEntry: false })?.size;
+  if (size === undefined) return null;
+  if (size > mostText) throw new Error(`${path} has ${size} bytes; a text of at most ${mostText} was expected`);
+  return readFile(path, 'utf8');
+}
