@@ -86,9 +86,14 @@ function makeModel(name: string, size: number): string {
 }
 
 /** Asks where to open a file and reads the answer to its last byte, as a loader does. */
-async function openAs(step: string, path: string, how: { twice?: boolean; waitMs?: number; offline?: boolean } = {}): Promise<void> {
+async function openAs(
+  step: string,
+  path: string,
+  how: { twice?: boolean; waitMs?: number; offline?: boolean } = {},
+): Promise<void> {
   const stat = how.offline ? {} : ownStat(path);
-  const ask = () => client.lookup({ path, ...stat, purpose: 'load', waitMs: how.waitMs ?? 0, client: { app: 'demo', pid: process.pid } });
+  const ask = () =>
+    client.lookup({ path, ...stat, purpose: 'load', waitMs: how.waitMs ?? 0, client: { app: 'demo', pid: process.pid } });
   const startedAt = performance.now();
   let answer = await ask();
   if (how.twice) {
@@ -130,11 +135,24 @@ async function copied(path: string): Promise<void> {
 
 function print(): void {
   const cold = rows[0]?.bytesPerSecond ?? 1;
-  const table = new Table({ head: ['step', 'reason', 'tier', 'seconds', 'per second', 'speed-up', 'bytes'], style: { head: [], border: [] } });
+  const table = new Table({
+    head: ['step', 'reason', 'tier', 'seconds', 'per second', 'speed-up', 'bytes'],
+    style: { head: [], border: [] },
+  });
   for (const { step, answer, seconds, bytesPerSecond, same } of rows) {
     const speedUp = `${(bytesPerSecond / cold).toFixed(1)}x`;
-    table.push([step, answer.reason, answer.tier ?? '-', seconds.toFixed(2), formatBytes(bytesPerSecond), speedUp, same ? 'equal' : 'WRONG']);
+    table.push([
+      step,
+      answer.reason,
+      answer.tier ?? '-',
+      seconds.toFixed(2),
+      formatBytes(bytesPerSecond),
+      speedUp,
+      same ? 'equal' : 'WRONG',
+    ]);
   }
-  console.log(`A source paced to a 1 Gbit/s NAS (${formatBytes(nasSpeed)} a second), copies on this disk. Time includes the lookup.\n`);
+  console.log(
+    `A source paced to a 1 Gbit/s NAS (${formatBytes(nasSpeed)} a second), copies on this disk. Time includes the lookup.\n`,
+  );
   console.log(table.toString());
 }

@@ -34,7 +34,11 @@ export class Installed implements AsyncDisposable {
   /** Starts `autocached start` and waits until it has said its next step. */
   async start(): Promise<Client> {
     const program = fileURLToPath(new URL('../dist/bin/autocached.js', import.meta.url));
-    const child = spawn(process.execPath, [program, 'start'], { env: this.#env, cwd: this.dir, stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(process.execPath, [program, 'start'], {
+      env: this.#env,
+      cwd: this.dir,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     this.#child = child;
     const ended = once(child, 'exit').then(() => {
       throw new Error('the daemon did not start');

@@ -36,7 +36,9 @@ await client.warm({ paths, wait: true });
 
 const token = readFileSync(client.daemon.tokenFile, 'utf8').trim();
 const measure = async (clients: number): Promise<Figures> => {
-  const python = spawn('python3', [fileURLToPath(new URL('./lookup_client.py', import.meta.url))], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const python = spawn('python3', [fileURLToPath(new URL('./lookup_client.py', import.meta.url))], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
   python.stdin.end(JSON.stringify({ url: client.daemon.url, token, paths, seconds, clients }));
   const [output] = await Promise.all([text(python.stdout), once(python, 'exit')]);
   return JSON.parse(output) as Figures;
@@ -49,7 +51,10 @@ const stopCopies = keepCopying();
 const copying = await measure(1);
 const copied = await stopCopies();
 
-const table = new Table({ head: ['', 'p50 ms', 'p99 ms', 'per second', 'p50 / isfile', 'goal'], style: { head: [], border: [] } });
+const table = new Table({
+  head: ['', 'p50 ms', 'p99 ms', 'per second', 'p50 / isfile', 'goal'],
+  style: { head: [], border: [] },
+});
 const row = (name: string, { p50, p99, perSecond }: Figures, goal: string) =>
   table.push([name, p50.toFixed(3), p99.toFixed(3), Math.round(perSecond), (p50 / isfile.p50).toFixed(0), goal]);
 row('os.path.isfile', isfile, '');

@@ -166,7 +166,7 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
           settings.change(change);
           if (change.mode) events.emit('mode-changed', { mode: change.mode });
           tellMode();
-        resolved = resolveBound();
+          resolved = resolveBound();
           void trimToBound();
         },
       },
@@ -179,6 +179,7 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
   opened.defer(() => server[Symbol.asyncDispose]());
 
   void trimToBound();
+  roots.keep();
   // What the last run of the daemon did not finish copying; the sources are asked anew.
   void warm(
     { lookup, waitMaxMs: 0, requestCopy: (request) => copier.request(request) },

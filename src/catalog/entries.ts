@@ -55,10 +55,10 @@ export class Entries {
     return this.#db.all<Row>('SELECT * FROM entries WHERE category = ? AND rel = ?', category, rel).map(entryOf);
   }
 
-  /** Every entry below `root`, for the keeper of that root. */
-  pathsBelow(root: string): { path: string; fingerprint: Fingerprint }[] {
+  /** Sources below `root` in the order of their paths, `most` of them from the first after `after` on. */
+  pageBelow(root: string, { after, most }: { after: string; most: number }): { path: string; fingerprint: Fingerprint }[] {
     return this.#db
-      .all<Row>('SELECT * FROM entries WHERE root = ?', root)
+      .all<Row>('SELECT * FROM entries WHERE root = ? AND path > ? ORDER BY path LIMIT ?', root, after, most)
       .map((row) => ({ path: row.path, fingerprint: fingerprintOf(row) }));
   }
 

@@ -30,9 +30,15 @@ export function forkReader(url: URL = readerUrl): OpenPort {
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       serialization: 'advanced',
     });
+    // A reader that sits in a system call would not notice that its daemon is gone.
+    const end = () => void child.kill('SIGKILL');
+    process.once('exit', end);
     child.on('message', (reply) => onReply(reply as ReaderReply | ReaderEvent));
     child.on('error', () => {});
-    child.on('exit', (code, signal) => onExit(`the reading process ended (${signal ?? code})`));
+    child.on('exit', (code, signal) => {
+      process.off('exit', end);
+      onExit(`the reading process ended (${signal ?? code})`);
+    });
     child.unref();
     child.channel?.unref();
     return {
@@ -40,7 +46,7 @@ export function forkReader(url: URL = readerUrl): OpenPort {
       send: (request) => void child.send(request, () => {}),
       kill() {
         child.removeAllListeners('message');
-        child.kill('SIGKILL');
+        end();
         if (child.connected) child.disconnect();
       },
     };

@@ -1,4 +1,5 @@
 import { homedir } from 'node:os';
+import { sep } from 'node:path';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { RootsRequest, RootView } from '../core/api.ts';
 import type { Clock } from '../core/clock.ts';
@@ -7,13 +8,18 @@ import type { Events } from '../core/events.ts';
 import type { Log } from '../core/log.ts';
 import type { Medium, SourceState } from '../core/types.ts';
 import { comfyuiPaths } from '../roots/comfyui-paths.ts';
-import { assertDisjoint, realPathOf } from '../roots/disjoint.ts';
-import { detectMedium } from '../roots/medium.ts';
+import { isSameFingerprint } from '../roots/compare.ts';
+import { registerRoot } from '../roots/register.ts';
 import { type Root, type RootSpec, Roots } from '../roots/registry.ts';
-import { SourceHost } from '../roots/source-host.ts';
+import { RootKeeper } from '../roots/root-keeper.ts';
+import { type SourceFile, SourceHost } from '../roots/source-host.ts';
 
 /** How long a lookup waits for a source when the asker has not told its stat, ms. */
 const statDeadlineMs = 200;
+/** Pause between two walks of a root. Local roots are watched between them; on a network root this is how changes are found, ms. */
+const rescanMs = 10 * 60_000;
+/** Known sources are handed to the keeper in pages of so many. */
+const pageSize = 500;
 
 export interface SourceRootsOptions {
   catalog: Catalog;
@@ -37,11 +43,25 @@ export class SourceRoots implements AsyncDisposable {
   readonly #options: SourceRootsOptions;
   readonly #roots = new Roots();
   readonly #host: SourceHost;
-  #cacheDirReal = '';
+  readonly #keeper: RootKeeper;
 
   constructor(options: SourceRootsOptions) {
+    const { log, clock, events } = options;
     this.#options = options;
     this.#host = new SourceHost({ roots: this.#roots });
+    this.#keeper = new RootKeeper({
+      roots: this.#roots,
+      host: this.#host,
+      log,
+      clock,
+      rescanMs,
+      known: (root, directory) => this.#known(root, directory),
+      onChange: (path, state) => this.#changed(path, state),
+      onHealth: (root, health, why) => {
+        events.emit('root-health', this.#view(root));
+        log[health === 'away' ? 'warn' : 'info']({ root: root.path, health, why }, 'root-health');
+      },
+    });
   }
 
   /**
@@ -53,7 +73,6 @@ export class SourceRoots implements AsyncDisposable {
     comfyui: readonly string[];
     environment: NodeJS.ProcessEnv;
   }): Promise<void> {
-    this.#cacheDirReal = await realPathOf(this.#options.cacheDir);
     for (const { path, kind } of from.configured) await this.#add({ path, kind, origin: 'config' });
     for (const directory of from.comfyui) {
       const found = await comfyuiPaths(directory, {
@@ -66,6 +85,11 @@ export class SourceRoots implements AsyncDisposable {
     for (const spec of this.#options.catalog.settings.savedRoots()) {
       await this.#addOrWarn({ ...spec, category: spec.category || null });
     }
+  }
+
+  /** Begins to walk and to watch; returns at once. */
+  keep(): void {
+    this.#keeper.start();
   }
 
   locate(path: string): LocatedSource | null {
@@ -107,16 +131,14 @@ export class SourceRoots implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#keeper[Symbol.asyncDispose]();
     await this.#host[Symbol.asyncDispose]();
   }
 
   async #add(spec: RootSpec): Promise<void> {
-    const medium = await detectMedium(spec.path);
-    assertDisjoint(this.#cacheDirReal, medium.resolved);
-    assertDisjoint(this.#cacheDirReal, spec.path);
-    const { root, added } = this.#roots.add({ ...spec, medium });
-    if (medium.resolved !== root.path) this.#roots.addAlias(root.path, medium.resolved);
-    if (added) this.#options.log.info({ path: root.path, kind: root.kind, kindFrom: root.kindFrom }, 'root');
+    const { cacheDir, log } = this.#options;
+    const { root, added } = await registerRoot(spec, { roots: this.#roots, host: this.#host, cacheDir });
+    if (added) log.info({ path: root.path, kind: root.kind, kindFrom: root.kindFrom }, 'root');
   }
 
   async #addOrWarn(spec: RootSpec): Promise<void> {
@@ -129,7 +151,31 @@ export class SourceRoots implements AsyncDisposable {
 
   #view(root: Root): RootView {
     const { path, kind, kindFrom, categories, origin } = root;
-    return { path, kind, kindFrom, categories: [...categories], origin, health: 'unknown', why: null, files: null };
+    return { path, kind, kindFrom, categories: [...categories], origin, ...this.#keeper.health(root) };
+  }
+
+  *#known(root: Root, directory: string): Iterable<SourceFile[]> {
+    const { entries } = this.#options.catalog;
+    for (let last = ''; ; ) {
+      const page = entries.pageBelow(root.path, { after: last, most: pageSize });
+      if (page.length === 0) return;
+      last = page.at(-1)?.path ?? last;
+      yield page.filter(({ path }) => directory === root.path || path.startsWith(directory + sep));
+    }
+  }
+
+  /** A source was replaced behind our back: its copy goes out of service before anybody asks. That it is missing takes nothing away. */
+  #changed(path: string, state: SourceState): void {
+    const { catalog, events, log } = this.#options;
+    const entry = catalog.entries.byPath(path);
+    if (!entry || state.state !== 'present') return;
+    catalog.entries.put({ ...entry, fingerprint: state.fingerprint });
+    for (const copy of catalog.copies.readyOf(entry.id)) {
+      if (isSameFingerprint(copy.source, state.fingerprint)) continue;
+      catalog.copies.retire(copy.id);
+      events.emit('copy-stale', { entry: entry.id, path });
+      log.info({ path }, 'source changed; its copy is out of service');
+    }
   }
 }
 

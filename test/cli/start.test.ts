@@ -30,7 +30,7 @@ function daemonIs(
 ): void {
   const { roots = [nas, hddAway], usedBytes = 132 * gib, mode = 'read-write' } = changes;
   const config = { stateDir, dir: '/ssd/cache', mode } as never;
-  vi.mocked(loadConfig).mockReturnValue({ config, settings: [], notices: ['the limit is small'] });
+  vi.mocked(loadConfig).mockReturnValue({ config, settings: [], notices: ['the limit is small'], environment: {} });
   const stopped = new Promise<void>((resolve) => {
     stop = resolve;
   });
