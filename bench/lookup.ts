@@ -32,7 +32,8 @@ mkdirSync(join(installed.root, 'loras', 'sdxl'), { recursive: true });
 const paths = Array.from({ length: files }, (_, index) => join(installed.root, 'loras', 'sdxl', `style-${index}.safetensors`));
 for (const path of paths) writeFileSync(path, Buffer.alloc(4096, path));
 const client = await installed.start();
-await client.warm({ paths, wait: true });
+const warmed = await client.warm({ paths, wait: true });
+if (warmed.missing > 0) throw new Error(`${warmed.missing} files were not copied: ${JSON.stringify(warmed.items.find((item) => !item.ready))}`);
 
 const token = readFileSync(client.daemon.tokenFile, 'utf8').trim();
 const measure = async (clients: number): Promise<Figures> => {
@@ -40,7 +41,8 @@ const measure = async (clients: number): Promise<Figures> => {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   python.stdin.end(JSON.stringify({ url: client.daemon.url, token, paths, seconds, clients }));
-  const [output] = await Promise.all([text(python.stdout), once(python, 'exit')]);
+  const [output, [code]] = await Promise.all([text(python.stdout), once(python, 'exit')]);
+  if (code !== 0) throw new Error('the Python client failed');
   return JSON.parse(output) as Figures;
 };
 

@@ -31,7 +31,8 @@ def ask(url, token, paths, seconds, results):
         answer = json.loads(connection.getresponse().read())
         took.append(time.perf_counter() - start)
         if answer["reason"] != "HIT":
-            raise SystemExit("expected a HIT, got " + answer["reason"])
+            results.put("expected a HIT, got %s" % answer)
+            return
         index += 1
     results.put(took)
 
@@ -63,7 +64,12 @@ def main():
                for _ in range(job["clients"])]
     for client in clients:
         client.start()
-    took = [one for _ in clients for one in results.get()]
+    took = []
+    for _ in clients:
+        result = results.get()
+        if isinstance(result, str):
+            sys.exit(result)
+        took += result
     for client in clients:
         client.join()
     print(json.dumps(summary(took, seconds)))

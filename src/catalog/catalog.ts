@@ -1,13 +1,26 @@
 import type { Clock } from '../core/clock.ts';
+import type { Copy, Entry } from '../core/types.ts';
 import { Copies } from './copies.ts';
 import { Database } from './database.ts';
 import { Entries } from './entries.ts';
 import { Settings } from './settings.ts';
 import { Usage } from './usage.ts';
 
+/** What a lookup needs to know of a source. */
+export interface Found {
+  entry: Entry;
+  /** Copies in service, the fastest tier first. */
+  ready: readonly Copy[];
+}
+
+/** Sources whose rows are kept in memory between two writes. */
+const keepFound = 10_000;
+
 /** The one writer of the catalog: entries, copies, usage and settings over one SQLite file. All methods are synchronous. */
 export class Catalog implements Disposable {
   readonly #db: Database;
+  #found = new Map<string, Found>();
+  #foundAt = -1;
   readonly entries: Entries;
   readonly copies: Copies;
   readonly usage: Usage;
@@ -23,6 +36,22 @@ export class Catalog implements Disposable {
     this.copies = new Copies(database);
     this.settings = new Settings(database);
     this.usage = new Usage(database, this.entries, clock);
+  }
+
+  /** The source at `path` with its copies in service. Read again only after something was written: lookups come in bursts. */
+  find(path: string): Found | undefined {
+    if (this.#foundAt !== this.#db.version || this.#found.size > keepFound) {
+      this.#found.clear();
+      this.#foundAt = this.#db.version;
+    }
+    let found = this.#found.get(path);
+    if (!found) {
+      const entry = this.entries.byPath(path);
+      if (!entry) return undefined;
+      found = { entry, ready: this.copies.readyOf(entry.id) };
+      this.#found.set(path, found);
+    }
+    return found;
   }
 
   transaction<T>(work: () => T): T {

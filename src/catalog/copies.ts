@@ -52,7 +52,7 @@ export class Copies {
       const short = Math.max(used + request.bytes - request.limit, request.floor - (request.free - request.bytes));
       if (short > 0) return { short };
       const { entryId, tier, path, source, bytes } = request;
-      const row = this.#db.get<Row>(
+      const row = this.#db.write<Row>(
         `INSERT INTO copies (entry_id, tier, path, state, source_size, source_mtime_ns, source_ino, bytes)
          VALUES (?, ?, ?, 'copying', ?, ?, ?, ?) RETURNING *`,
         entryId,
@@ -63,7 +63,6 @@ export class Copies {
         source.ino,
         bytes,
       );
-      if (!row) throw new Error('INSERT ... RETURNING gave no row');
       return { copy: copyOf(row) };
     });
   }

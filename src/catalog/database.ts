@@ -8,6 +8,8 @@ export class Database {
   #db: Sqlite.Database;
   #statements = new Map<string, Sqlite.Statement>();
   readonly file: string;
+  /** Grows with every write, so that what was read before can be known to stand. */
+  version = 0;
 
   /**
    * Opens `file`, creating or migrating it. `damaged` tells why an existing file was set aside, or null.
@@ -34,6 +36,7 @@ export class Database {
     this.#statements.clear();
     setAside(this.file);
     this.#db = openChecked(this.file);
+    this.version += 1;
   }
 
   get<Row>(sql: string, ...values: unknown[]): Row | undefined {
@@ -44,13 +47,21 @@ export class Database {
     return this.#statement(sql).all(...values) as Row[];
   }
 
+  /** For `INSERT … RETURNING`. */
+  write<Row>(sql: string, ...values: unknown[]): Row {
+    this.version += 1;
+    return this.#statement(sql).get(...values) as Row;
+  }
+
   run(sql: string, ...values: unknown[]): { changes: number; lastInsertRowid: number } {
+    this.version += 1;
     const { changes, lastInsertRowid } = this.#statement(sql).run(...values);
     return { changes, lastInsertRowid: Number(lastInsertRowid) };
   }
 
   /** Everything `work` writes is committed together or not at all. */
   transaction<T>(work: () => T): T {
+    this.version += 1;
     return this.#db.transaction(work).immediate();
   }
 

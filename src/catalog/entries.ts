@@ -65,7 +65,7 @@ export class Entries {
   /** Adds the source or brings its fingerprint up to date. Use counts stay. */
   put(file: SourceFile): Entry {
     const { size, mtimeNs, ino } = file.fingerprint;
-    const row = this.#db.get<Row>(
+    const row = this.#db.write<Row>(
       `INSERT INTO entries (path, root, rel, category, size, mtime_ns, ino) VALUES (?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT (path) DO UPDATE SET root = excluded.root, rel = excluded.rel,
          category = coalesce(excluded.category, category), size = excluded.size, mtime_ns = excluded.mtime_ns,
@@ -79,7 +79,6 @@ export class Entries {
       mtimeNs,
       ino,
     );
-    if (!row) throw new Error('INSERT ... RETURNING gave no row');
     return entryOf(row);
   }
 

@@ -1,3 +1,5 @@
+import { constants, setPriority } from 'node:os';
+import { isMainThread } from 'node:worker_threads';
 import { toCacheError } from '../core/errors.ts';
 import { parentPeer } from '../core/peer.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
@@ -6,6 +8,8 @@ import { runCopyJob } from './run-copy-job.ts';
 /** The entry of a copy worker, as a thread or as a process: takes orders one after the other or several at once. */
 const parent = parentPeer<FromWorker, ToWorker>();
 const running = new Map<number, AbortController>();
+
+giveWay();
 
 parent.onMessage((message) => {
   if (message.type === 'cancel') {
@@ -26,3 +30,8 @@ parent.onMessage((message) => {
     })
     .finally(() => running.delete(order.id));
 });
+
+/** Copying is never as urgent as a lookup or the program that loads. Only Linux has a priority for each thread. */
+function giveWay(): void {
+  if (isMainThread || process.platform === 'linux') setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
+}

@@ -150,10 +150,11 @@ export class Lookup {
   /** The fastest ready copy whose seal holds. */
   #usable(path: string): Pick<Examination, 'entry' | 'copy' | 'damaged'> {
     const { catalog, tiers } = this.#deps;
-    const entry = catalog.entries.byPath(path);
-    if (!entry) return { entry, copy: null, damaged: null };
+    const found = catalog.find(path);
+    if (!found) return { entry: undefined, copy: null, damaged: null };
+    const { entry, ready } = found;
     let damaged: Examination['damaged'] = null;
-    for (const copy of catalog.copies.readyOf(entry.id)) {
+    for (const copy of ready) {
       const verdict = copy.seal && tiers[copy.tier]?.check(copy.path, copy.seal);
       if (verdict === 'ok') return { entry, copy, damaged };
       if (verdict) damaged = { copy, verdict };
