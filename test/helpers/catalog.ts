@@ -13,8 +13,9 @@ export function openCatalog(options: { file?: string; clock?: Clock } = {}) {
   const catalog = new Catalog(file, options.clock ?? new ManualClock());
   let open = true;
   const close = () => {
-    if (open) catalog[Symbol.dispose]();
+    if (!open) return;
     open = false;
+    catalog[Symbol.dispose]();
   };
   onTestFinished(close);
   return { catalog, file, close };
