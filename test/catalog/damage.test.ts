@@ -48,7 +48,10 @@ describe('a damaged catalog is set aside and the daemon starts all the same', ()
     ['it lost its second half', (file) => truncateSync(file, Math.floor(statSync(file).size / 2))],
     ['ten bytes are left', (file) => truncateSync(file, 10)],
     ['it is something else altogether', (file) => writeFileSync(file, 'not a database at all\n'.repeat(1000))],
-    ['only its first line is right', (file) => writeFileSync(file, Buffer.concat([readFileSync(file).subarray(0, 100), Buffer.alloc(9000)]))],
+    [
+      'only its first line is right',
+      (file) => writeFileSync(file, Buffer.concat([readFileSync(file).subarray(0, 100), Buffer.alloc(9000)])),
+    ],
     ['its schema is that of another program', otherProgram],
     ['its schema version was lost', (file) => pragma(file, 'user_version = 0')],
   ];
@@ -90,7 +93,9 @@ describe('a damaged catalog is set aside and the daemon starts all the same', ()
     const file = writtenCatalog();
     // The header's version for writers: too new for this SQLite, which then only reads.
     change(file, (bytes) => bytes.writeUInt8(3, 18));
-    expect(() => openCatalog({ file })).toThrow(expect.objectContaining({ code: 'BAD_CONFIG', hint: expect.stringContaining('right to write') }));
+    expect(() => openCatalog({ file })).toThrow(
+      expect.objectContaining({ code: 'BAD_CONFIG', hint: expect.stringContaining('right to write') }),
+    );
     expect(existsSync(`${file}.damaged-1`)).toBe(false);
   });
 
@@ -158,7 +163,11 @@ describe('what lies beside the catalog', () => {
 test('whatever happened to the file, the daemon starts or says what is wrong with it, and never half works', () => {
   const whole = readFileSync(writtenCatalog());
   const dir = tempDir();
-  const offset = fc.oneof(fc.nat(whole.length - 1), fc.nat(200), fc.integer({ min: 1, max: 12 }).map((page) => page * pageSize));
+  const offset = fc.oneof(
+    fc.nat(whole.length - 1),
+    fc.nat(200),
+    fc.integer({ min: 1, max: 12 }).map((page) => page * pageSize),
+  );
   const damage = fc.record({
     flips: fc.array(fc.record({ offset, value: fc.integer({ min: 1, max: 255 }) }), { minLength: 1, maxLength: 8 }),
     cut: fc.option(fc.nat(whole.length), { freq: 3 }),
