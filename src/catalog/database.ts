@@ -83,7 +83,8 @@ function openChecked(file: string): Sqlite.Database {
     const verdict = db.pragma('quick_check(1)', { simple: true });
     if (verdict !== 'ok') throw new Sqlite.SqliteError(String(verdict), 'SQLITE_CORRUPT');
     migrate(db, file);
-    if (schemaOf(db) !== expectedSchema()) throw new Sqlite.SqliteError('the schema is not that of its version', 'SQLITE_CORRUPT');
+    if (schemaOf(db) !== expectedSchema())
+      throw new Sqlite.SqliteError('the schema is not that of its version', 'SQLITE_CORRUPT');
     assertWritable(db, file);
     return db;
   } catch (error) {

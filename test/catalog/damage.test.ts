@@ -175,7 +175,8 @@ test('whatever happened to the file, the daemon starts or says what is wrong wit
   let number = 0;
   fc.assert(
     fc.property(damage, ({ flips, cut }) => {
-      const file = join(dir, `${(number += 1)}.db`);
+      number += 1;
+      const file = join(dir, `${number}.db`);
       const bytes = Buffer.from(whole);
       for (const flip of flips) bytes[flip.offset] = (bytes[flip.offset] ?? 0) ^ flip.value;
       writeFileSync(file, bytes.subarray(0, cut ?? whole.length));
