@@ -76,7 +76,7 @@ export class Copies {
     const { seal, hash, source } = published;
     this.#db.transaction(() => {
       this.#db.run(
-        `DELETE FROM copies WHERE id <> @id AND state IN ('ready', 'stale')
+        `DELETE FROM copies WHERE id <> @id AND state <> 'copying'
          AND (entry_id, tier, path) = (SELECT entry_id, tier, path FROM copies WHERE id = @id)`,
         { id },
       );
