@@ -64,7 +64,10 @@ export class Catalog implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.usage.flush();
-    this.#db.close();
+    try {
+      this.usage.flush();
+    } finally {
+      this.#db.close();
+    }
   }
 }

@@ -67,12 +67,20 @@ export class Copies {
     });
   }
 
-  /** Puts a finished copy into service in place of what the entry had in that tier. The file is already under its name. */
+  /**
+   * Puts a finished copy into service in place of what the entry had in that tier. The file is already under its name. An older
+   * copy under another name (its root has changed) becomes stale: its file is still there and still takes its space.
+   */
   publish(id: number, published: { seal: Seal; hash: string; source: Fingerprint }): void {
     const { seal, hash, source } = published;
     this.#db.transaction(() => {
       this.#db.run(
-        `DELETE FROM copies WHERE id <> @id AND state IN ('ready', 'stale')
+        `DELETE FROM copies WHERE id <> @id AND state <> 'copying'
+         AND (entry_id, tier, path) = (SELECT entry_id, tier, path FROM copies WHERE id = @id)`,
+        { id },
+      );
+      this.#db.run(
+        `UPDATE copies SET state = 'stale' WHERE id <> @id AND state = 'ready'
          AND (entry_id, tier) = (SELECT entry_id, tier FROM copies WHERE id = @id)`,
         { id },
       );

@@ -13,13 +13,13 @@ export class Database {
 
   /**
    * Opens `file`, creating or migrating it. `damaged` tells why an existing file was set aside, or null.
-   * @throws CacheError BAD_CONFIG when the file was written by a newer version.
+   * @throws CacheError BAD_CONFIG when the file was written by a newer version or cannot be written.
    */
   static open(file: string): { database: Database; damaged: string | null } {
     try {
       return { database: new Database(file, openChecked(file)), damaged: null };
     } catch (error) {
-      if (error instanceof CacheError || !isDamage(error)) throw error;
+      if (!isDamage(error)) throw error;
       setAside(file);
       return { database: new Database(file, openChecked(file)), damaged: messageOf(error) };
     }
@@ -79,9 +79,9 @@ export class Database {
   }
 }
 
-/** True for SQLite errors that mean the file itself is broken. */
-export function isDamage(error: unknown): boolean {
-  return error instanceof Sqlite.SqliteError && /^SQLITE_(CORRUPT|NOTADB)/.test(error.code);
+/** True for errors at opening that mean the file itself is broken; SQLITE_ERROR is then a format or a schema that is not ours. */
+function isDamage(error: unknown): boolean {
+  return error instanceof Sqlite.SqliteError && /^SQLITE_(CORRUPT|NOTADB|ERROR)/.test(error.code);
 }
 
 function openChecked(file: string): Sqlite.Database {
@@ -94,6 +94,9 @@ function openChecked(file: string): Sqlite.Database {
     const verdict = db.pragma('quick_check(1)', { simple: true });
     if (verdict !== 'ok') throw new Sqlite.SqliteError(String(verdict), 'SQLITE_CORRUPT');
     migrate(db, file);
+    if (schemaOf(db) !== expectedSchema())
+      throw new Sqlite.SqliteError('the schema is not that of its version', 'SQLITE_CORRUPT');
+    assertWritable(db, file);
     return db;
   } catch (error) {
     db.close();
@@ -115,6 +118,34 @@ function migrate(db: Sqlite.Database, file: string): void {
       db.pragma(`user_version = ${index + 1}`);
     })();
   }
+}
+
+/** SQLite opens a file that it may only read without a word, and refuses the first write. */
+function assertWritable(db: Sqlite.Database, file: string): void {
+  try {
+    db.pragma(`user_version = ${migrations.length}`);
+  } catch (error) {
+    if (!(error instanceof Sqlite.SqliteError) || !error.code.startsWith('SQLITE_READONLY')) throw error;
+    throw new CacheError('BAD_CONFIG', `the catalog ${file} cannot be written`, {
+      hint: 'Give your user the right to write it, or move it away: it is rebuilt from the cache directory.',
+      cause: error,
+    });
+  }
+}
+
+/** What the migrations make of an empty file. A flipped bit in the schema is found by comparing with it, and by nothing else. */
+function expectedSchema(): string {
+  const db = new Sqlite(':memory:');
+  try {
+    migrate(db, ':memory:');
+    return schemaOf(db);
+  } finally {
+    db.close();
+  }
+}
+
+function schemaOf(db: Sqlite.Database): string {
+  return JSON.stringify(db.prepare('SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name').raw().all());
 }
 
 function setAside(file: string): void {

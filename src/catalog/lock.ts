@@ -2,6 +2,9 @@ import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { CacheError } from '../core/errors.ts';
 
+/** A lock that nothing refers to would be collected, and let go. */
+const held = new Set<Sqlite.Database>();
+
 /**
  * Takes the one-daemon lock of a directory, held until the returned function is called or the process ends, however it ends:
  * the operating system drops it, so a crash leaves nothing stale behind.
@@ -19,5 +22,9 @@ export function lockDirectory(dir: string, what: string): () => void {
       cause: error,
     });
   }
-  return () => db.close();
+  held.add(db);
+  return () => {
+    held.delete(db);
+    db.close();
+  };
 }

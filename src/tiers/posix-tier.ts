@@ -1,18 +1,19 @@
 import { createHash, randomUUID } from 'node:crypto';
 import {
   chmodSync,
+  lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
+  realpathSync,
   renameSync,
   rmdirSync,
   rmSync,
   statfsSync,
-  statSync,
   writeFileSync,
 } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, normalize, sep } from 'node:path';
 import { CacheError, errnoOf } from '../core/errors.ts';
 import type { Seal, TierName } from '../core/types.ts';
 import type { CopyPlace, Tier } from './tier.ts';
@@ -23,8 +24,10 @@ const markerName = '.autocached';
  * Opens a directory as a tier of plain files, creating it when it is not there.
  * @throws CacheError BAD_CONFIG when it holds files but not autocached's marker (law 2: nothing foreign is ever deleted).
  */
-export function openPosixTier(name: TierName, dir: string): Tier {
-  claim(dir);
+export function openPosixTier(name: TierName, given: string): Tier {
+  claim(given);
+  // The system tells open files by their real paths; a tier behind a link would find none of its copies in use.
+  const dir = realpathSync(given);
   const partialDir = join(dir, 'partial');
   mkdirSync(partialDir, { recursive: true });
 
@@ -47,7 +50,11 @@ export function openPosixTier(name: TierName, dir: string): Tier {
 function placeOf(dir: string, root: string, rel: string): CopyPlace {
   const hash = createHash('sha256').update(root).digest('hex').slice(0, 10);
   const readable = basename(root).replace(/[^\w.-]/g, '_') || 'root';
-  const below = join(`${readable}-${hash}`, rel);
+  const mirror = `${readable}-${hash}`;
+  const below = join(mirror, rel);
+  if (!below.startsWith(mirror + sep) || below.endsWith(sep) || below.includes('\0')) {
+    throw new CacheError('BAD_REQUEST', `${JSON.stringify(rel)} names no file below ${root}`);
+  }
   return { path: join(dir, 'files', below), sealPath: join(dir, 'seals', `${below}.json`) };
 }
 
@@ -61,43 +68,69 @@ export function copyPathOf(dir: string, sealPath: string): string {
   return `${join(dir, 'files')}${sealPath.slice(join(dir, 'seals').length, -'.json'.length)}`;
 }
 
+/** A link or a folder in the copy's place is not the copy (law 7), and what cannot be looked at cannot be handed out. */
 function checkSeal(path: string, seal: Seal): 'ok' | 'gone' | 'changed' {
-  const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
-  if (!stat) return 'gone';
-  const same =
-    stat.isFile() && Number(stat.size) === seal.size && String(stat.mtimeNs) === seal.mtimeNs && String(stat.ino) === seal.ino;
-  return same ? 'ok' : 'changed';
+  try {
+    const stat = lstatSync(path, { bigint: true });
+    if (!stat.isFile()) return 'gone';
+    const same = Number(stat.size) === seal.size && String(stat.mtimeNs) === seal.mtimeNs && String(stat.ino) === seal.ino;
+    return same ? 'ok' : 'changed';
+  } catch {
+    return 'gone';
+  }
 }
 
 function takeOut({ dir, partialDir, path }: { dir: string; partialDir: string; path: string }): string {
+  if (!isPlaceIn(dir, path)) throw new Error(`${path} is not a place of this tier`);
   const leaving = join(partialDir, `${randomUUID()}.leaving`);
   try {
-    renameSync(path, leaving);
-  } catch (error) {
-    const errno = errnoOf(error);
-    if (errno !== 'ENOENT') {
-      throw new CacheError('IN_USE', `${path} cannot be removed now (${errno})`, {
-        hint: 'A program still has it open; it is tried again later.',
-        cause: error,
-      });
+    if (isPlainFile(path)) {
+      mkdirSync(partialDir, { recursive: true });
+      renameSync(path, leaving);
     }
+  } catch (error) {
+    throw new CacheError('IN_USE', `${path} cannot be removed now (${errnoOf(error)})`, {
+      hint: 'A program still has it open; it is tried again later.',
+      cause: error,
+    });
   }
-  rmSync(sealPathOf(dir, path), { force: true });
+  // A proof that stays for now proves nothing without its copy, and goes at the next start.
+  attempt(() => rmSync(sealPathOf(dir, path), { force: true }));
   pruneEmptyParents(dir, path);
   pruneEmptyParents(dir, sealPathOf(dir, path));
   return leaving;
 }
 
+/** True for a path that a copy in this tier can have. A catalog may know copies of a cache directory that was left behind. */
+export function isPlaceIn(dir: string, path: string): boolean {
+  return path.startsWith(join(dir, 'files') + sep) && normalize(path) === path;
+}
+
+/** Law 2: a folder, a link, or a file behind a link is not what was put there, and stays. */
+function isPlainFile(path: string): boolean {
+  try {
+    const parent = dirname(path);
+    return realpathSync(parent) === parent && lstatSync(path).isFile();
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR', 'ELOOP'].includes(errnoOf(error) ?? '')) return false;
+    throw error;
+  }
+}
+
+function attempt(step: () => void): boolean {
+  try {
+    step();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Removes directories that became empty; a directory that holds anything, ours or not, stays. */
 function pruneEmptyParents(dir: string, path: string): void {
   const stop = [join(dir, 'files'), join(dir, 'seals')];
-  for (let parent = dirname(path); !stop.includes(parent) && parent.startsWith(dir); parent = dirname(parent)) {
-    try {
-      rmdirSync(parent);
-    } catch {
-      return;
-    }
-  }
+  let parent = dirname(path);
+  while (!stop.includes(parent) && attempt(() => rmdirSync(parent))) parent = dirname(parent);
 }
 
 function claim(dir: string): void {

@@ -6,12 +6,14 @@ import {
   fsyncSync,
   mkdirSync,
   openSync,
+  realpathSync,
   renameSync,
   statSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
+import { errnoOf } from '../core/errors.ts';
 import type { Seal } from '../core/types.ts';
 import type { SealFile } from './seal-file.ts';
 
@@ -35,15 +37,30 @@ export function publish(publication: Publication): Seal {
   const seal = sealOf(temp);
   // A program that opens its model for writing gets an error instead of changing the copy under everybody else.
   if (process.platform !== 'win32') chmodSync(temp, 0o444);
-  mkdirSync(dirname(path), { recursive: true });
-  mkdirSync(dirname(sealPath), { recursive: true });
   const proof: SealFile = { version: 1, source, seal, hash, chunks: chunks.join('') };
   writeDurably(`${temp}.seal`, `${JSON.stringify(proof)}\n`);
-  renameSync(`${temp}.seal`, sealPath);
-  syncDirectory(dirname(sealPath));
-  renameSync(temp, path);
-  syncDirectory(dirname(path));
+  moveDurably(`${temp}.seal`, sealPath);
+  moveDurably(temp, path);
   return seal;
+}
+
+/** How often a directory may be removed again, as an eviction does with one that is empty. */
+const moveTries = 5;
+
+function moveDurably(from: string, to: string): void {
+  const dir = dirname(to);
+  for (let tries = 1; ; tries += 1) {
+    try {
+      mkdirSync(dir, { recursive: true });
+      // Law 2: a folder of the tier that somebody made a link leads to files that are not ours.
+      if (realpathSync(dir) !== dir) throw new Error(`${dir} leads over a link to another place`);
+      renameSync(from, to);
+      break;
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT' || tries === moveTries) throw error;
+    }
+  }
+  syncDirectory(dir);
 }
 
 function sealOf(file: string): Seal {

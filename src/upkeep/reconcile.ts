@@ -1,9 +1,9 @@
-import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Catalog } from '../catalog/catalog.ts';
-import { errnoOf } from '../core/errors.ts';
+import { CacheError, errnoOf } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
-import { copyPathOf, isClaimed, sealPathOf } from '../tiers/posix-tier.ts';
+import { copyPathOf, isClaimed, isPlaceIn, sealPathOf } from '../tiers/posix-tier.ts';
 import { parseSealFile, type SealFile } from '../tiers/seal-file.ts';
 import type { Tier } from '../tiers/tier.ts';
 
@@ -12,7 +12,7 @@ export interface ReconcileReport {
   temps: number;
   /** Copies whose copying or leaving a crash cut short. */
   halves: number;
-  /** Rows whose file is gone or is not what was sealed. */
+  /** Rows whose file is gone, is not what was sealed, or lies in another cache directory. */
   forgotten: number;
   /** Files with a proof that fits and no row: a crash between rename and commit, or a lost catalog. */
   adopted: number;
@@ -21,35 +21,45 @@ export interface ReconcileReport {
 /**
  * Makes the catalog and the tier's directory agree, before the first lookup. In this order:
  * 1. `dropTemps`: unfinished and leaving files go.
- * 2. `dropHalves`: rows that were being copied or evicted go; a file that was leaving goes with its row.
- * 3. `forgetMissing`: rows go whose file does not match its seal.
- * 4. `adoptProven`: files come back whose proof fits; this alone rebuilds a lost catalog.
- * Files without a proof of ours are not touched.
+ * 2. `forgetElsewhere`: rows of a cache directory that was configured before go; its files stay, for the day it is back.
+ * 3. `dropHalves`: rows that were being copied or evicted go; a file that was leaving goes with its row.
+ * 4. `forgetMissing`: rows go whose file does not match its seal.
+ * 5. `adoptProven`: files come back whose proof fits; this alone rebuilds a lost catalog.
+ * Files without a proof of ours are not touched. A copy that a program holds open stays on the books as `evicting`.
  */
 export function reconcile({ catalog, tier, log }: { catalog: Catalog; tier: Tier; log: Log }): ReconcileReport {
   if (!isClaimed(tier.dir)) throw new Error(`${tier.dir} lost its marker`);
   const temps = dropTemps(tier);
+  const elsewhere = forgetElsewhere(catalog, tier, log);
   const halves = dropHalves(catalog, tier);
-  const forgotten = forgetMissing(catalog, tier, log);
+  const missing = forgetMissing(catalog, tier, log);
   const adopted = adoptProven(catalog, tier);
-  const report = { temps, halves, forgotten, adopted };
+  const report = { temps, halves, forgotten: elsewhere + missing, adopted };
   if (Object.values(report).some((count) => count > 0)) log.info(report, 'cache directory reconciled');
   return report;
 }
 
+/** The names that a copy, its proof and an eviction give to what is not in its place. */
+const tempName = /^[\d-]+\.part(\.seal)?$|^[\da-f-]{36}\.leaving$/;
+
 function dropTemps(tier: Tier): number {
-  const names = readdirSync(tier.partialDir);
-  for (const name of names) rmSync(join(tier.partialDir, name), { force: true });
-  return names.length;
+  const names = readdirSync(tier.partialDir).filter((name) => tempName.test(name));
+  return names.filter((name) => removed(join(tier.partialDir, name))).length;
+}
+
+function forgetElsewhere(catalog: Catalog, tier: Tier, log: Log): number {
+  const copies = catalog.copies.inState('copying', 'ready', 'stale', 'evicting');
+  const elsewhere = copies.filter((copy) => copy.tier === tier.name && !isPlaceIn(tier.dir, copy.path));
+  for (const { id } of elsewhere) catalog.copies.forget(id);
+  if (elsewhere.length > 0) log.warn({ copies: elsewhere.length }, 'copies in another cache directory are not used');
+  return elsewhere.length;
 }
 
 function dropHalves(catalog: Catalog, tier: Tier): number {
   const halves = catalog.copies.inState('copying', 'evicting').filter((copy) => copy.tier === tier.name);
-  for (const copy of halves) {
-    if (copy.state === 'evicting') rmSync(tier.takeOut(copy.path), { force: true });
-    catalog.copies.forget(copy.id);
-  }
-  return halves.length;
+  const dropped = halves.filter((copy) => copy.state === 'copying' || takenOut(tier, copy.path));
+  for (const { id } of dropped) catalog.copies.forget(id);
+  return dropped.length;
 }
 
 function forgetMissing(catalog: Catalog, tier: Tier, log: Log): number {
@@ -59,37 +69,74 @@ function forgetMissing(catalog: Catalog, tier: Tier, log: Log): number {
     const verdict = tier.check(copy.path, copy.seal);
     if (verdict === 'ok') continue;
     // A stale copy may have been replaced under its name just before the crash: that file is adopted below, not removed.
-    if (verdict === 'changed' && !proofOf(sealPathOf(tier.dir, copy.path), tier))
-      rmSync(tier.takeOut(copy.path), { force: true });
-    catalog.copies.forget(copy.id);
+    const replaced = verdict === 'changed' && proofOf(sealPathOf(tier.dir, copy.path), tier) !== undefined;
+    if (verdict === 'gone' || replaced || takenOut(tier, copy.path)) catalog.copies.forget(copy.id);
+    else catalog.copies.setState(copy.id, 'evicting');
     log.warn({ path: copy.path, verdict }, 'copy is not what was sealed; it is out of service');
     forgotten += 1;
   }
   return forgotten;
 }
 
+/** False when a program holds the file: the next start tries again. */
+function takenOut(tier: Tier, path: string): boolean {
+  try {
+    removed(tier.takeOut(path));
+    return true;
+  } catch (error) {
+    if (error instanceof CacheError && error.code === 'IN_USE') return false;
+    throw error;
+  }
+}
+
+/** What cannot be removed now (held open on Windows, say) must not keep the daemon from starting. */
+function removed(path: string): boolean {
+  try {
+    rmSync(path, { force: true });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 function adoptProven(catalog: Catalog, tier: Tier): number {
   let adopted = 0;
   for (const sealPath of filesBelow(join(tier.dir, 'seals'))) {
     const copyPath = copyPathOf(tier.dir, sealPath);
-    if (catalog.copies.byPath(copyPath)) continue;
-    const proof = proofOf(sealPath, tier);
-    if (proof && tier.placeOf(proof.source.root, proof.source.rel).path === copyPath) {
-      adopt(catalog, tier, { proof, copyPath });
-      adopted += 1;
-    } else if (!statSync(copyPath, { throwIfNoEntry: false })) rmSync(sealPath, { force: true });
+    const proof = catalog.copies.byPath(copyPath) ? undefined : readProof(sealPath);
+    if (!proof || !names(proof, copyPath, tier)) continue;
+    const verdict = tier.check(copyPath, proof.seal);
+    if (verdict === 'gone') removed(sealPath);
+    if (verdict !== 'ok') continue;
+    adopt(catalog, tier, { proof, copyPath });
+    adopted += 1;
   }
   return adopted;
 }
 
-/** The proof, if it is whole and the file beside it is what it proves. */
+/** The proof, if the file beside it is what it proves. */
 function proofOf(sealPath: string, tier: Tier): SealFile | undefined {
+  const proof = readProof(sealPath);
+  const copyPath = copyPathOf(tier.dir, sealPath);
+  return proof && names(proof, copyPath, tier) && tier.check(copyPath, proof.seal) === 'ok' ? proof : undefined;
+}
+
+function readProof(sealPath: string): SealFile | undefined {
   try {
-    const proof = parseSealFile(readFileSync(sealPath, 'utf8'));
-    return proof && tier.check(copyPathOf(tier.dir, sealPath), proof.seal) === 'ok' ? proof : undefined;
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined;
-    throw error;
+    return parseSealFile(readFileSync(sealPath, 'utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
+/** A proof may have been moved or edited: it must be of this place, and of the source that this is the place of. */
+function names({ source }: SealFile, copyPath: string, tier: Tier): boolean {
+  const { path, root, rel } = source;
+  if (![root + rel, `${root}/${rel}`, `${root}\\${rel}`].includes(path)) return false;
+  try {
+    return tier.placeOf(root, rel).path === copyPath;
+  } catch {
+    return false;
   }
 }
 

@@ -26,6 +26,8 @@ export interface RigOptions {
   jobs?: number;
 }
 
+export type Rig = ReturnType<typeof createRig>;
+
 /** The copying half of the daemon over real folders: catalog, tier, evictor, pool. */
 export function createRig(options: RigOptions = {}) {
   const dir = options.dir ?? tempDir();

@@ -1,0 +1,68 @@
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import { Catalog } from '../../src/catalog/catalog.ts';
+import type { SourceFile } from '../../src/catalog/entries.ts';
+import type { Clock } from '../../src/core/clock.ts';
+import type { Copy, Fingerprint } from '../../src/core/types.ts';
+import { ManualClock } from './manual-clock.ts';
+import { tempDir } from './temp-dir.ts';
+
+/** A catalog in a directory of its own, closed when the test ends. */
+export function openCatalog(options: { file?: string; clock?: Clock } = {}) {
+  const file = options.file ?? join(tempDir(), 'catalog.db');
+  const catalog = new Catalog(file, options.clock ?? new ManualClock());
+  let open = true;
+  const close = () => {
+    if (!open) return;
+    open = false;
+    catalog[Symbol.dispose]();
+  };
+  onTestFinished(close);
+  return { catalog, file, close };
+}
+
+export const fingerprint = (size = 1000, mtimeNs = '1700000000123456789', ino: string | null = '42'): Fingerprint => ({
+  size,
+  mtimeNs,
+  ino,
+});
+
+export function sourceFile(rel: string, part: Partial<SourceFile> = {}): SourceFile {
+  const root = part.root ?? '/models';
+  return { path: `${root}/${rel}`, root, rel, category: rel.split('/')[0] ?? null, fingerprint: fingerprint(), ...part };
+}
+
+/** A copy in service, straight into the catalog: no file stands behind it. */
+export function putCopy(
+  catalog: Catalog,
+  file: SourceFile,
+  { tier = 'ssd', path = `/cache/files/${file.rel}` }: Partial<Pick<Copy, 'tier' | 'path'>> = {},
+): Copy {
+  const copy = reserveCopy(catalog, file, { tier, path });
+  const { size } = file.fingerprint;
+  const seal = { size, mtimeNs: file.fingerprint.mtimeNs, ino: '7' };
+  catalog.copies.publish(copy.id, { seal, hash: 'xxh128c8:00', source: file.fingerprint });
+  const published = catalog.copies.ofEntry(copy.entryId).find(({ id }) => id === copy.id);
+  if (!published) throw new Error('the copy is not in the catalog');
+  return published;
+}
+
+/** A copy that is being made. */
+export function reserveCopy(
+  catalog: Catalog,
+  file: SourceFile,
+  { tier = 'ssd', path = `/cache/files/${file.rel}` }: Partial<Pick<Copy, 'tier' | 'path'>> = {},
+): Copy {
+  const entry = catalog.entries.put(file);
+  const endless = { limit: Number.POSITIVE_INFINITY, free: Number.POSITIVE_INFINITY, floor: 0 };
+  const reservation = catalog.copies.reserve({
+    entryId: entry.id,
+    tier,
+    path,
+    source: file.fingerprint,
+    bytes: file.fingerprint.size,
+    ...endless,
+  });
+  if (!('copy' in reservation)) throw new Error('no room');
+  return reservation.copy;
+}

@@ -1,0 +1,69 @@
+import type * as Fs from 'node:fs';
+import { expect, onTestFinished } from 'vitest';
+
+const watched = [
+  'chmodSync',
+  'closeSync',
+  'fstatSync',
+  'fsyncSync',
+  'mkdirSync',
+  'openSync',
+  'readSync',
+  'renameSync',
+  'statSync',
+  'utimesSync',
+  'writeFileSync',
+  'writeSync',
+] as const;
+type Call = (typeof watched)[number];
+
+interface Fault {
+  call: Call | 'any';
+  when(args: readonly unknown[], call: Call): boolean;
+  act(real: () => unknown, args: readonly unknown[]): unknown;
+  fired: number;
+}
+
+let active: Fault[] = [];
+
+/**
+ * Makes calls of `node:fs` go wrong until the test ends, and fails the test when the fault never fired. Put at the top of the
+ * test file: `vi.mock('node:fs', async (original) => (await import('../helpers/faulty-fs.ts')).faultyFs(await original()));`
+ */
+export function injectFault(call: Fault['call'], fault: Partial<Pick<Fault, 'when'>> & Pick<Fault, 'act'>): Fault {
+  const added: Fault = { call, when: () => true, fired: 0, ...fault };
+  active.push(added);
+  onTestFinished(() => {
+    active = active.filter((other) => other !== added);
+    expect(added.fired, `the fault in ${call} never fired`).toBeGreaterThan(0);
+  });
+  return added;
+}
+
+/** Ends a fault before the test does. */
+export function heal(fault: Fault): void {
+  active = active.filter((other) => other !== fault);
+}
+
+/** `node:fs` with calls that faults can be put into. */
+export function faultyFs(real: typeof Fs): typeof Fs & { default: typeof Fs } {
+  const wrapped = Object.fromEntries(watched.map((call) => [call, wrap(call, real[call] as (...args: unknown[]) => unknown)]));
+  const faulty = { ...real, ...wrapped } as typeof Fs;
+  return { ...faulty, default: faulty };
+}
+
+/** An error as the system reports it. */
+export function systemError(code: string, message = code): NodeJS.ErrnoException {
+  return Object.assign(new Error(`${code}: ${message}`), { code });
+}
+
+function wrap(call: Call, original: (...args: unknown[]) => unknown) {
+  return (...args: unknown[]): unknown => {
+    const fault = active.find(
+      (candidate) => (candidate.call === call || candidate.call === 'any') && candidate.when(args, call),
+    );
+    if (!fault) return original(...args);
+    fault.fired += 1;
+    return fault.act(() => original(...args), args);
+  };
+}

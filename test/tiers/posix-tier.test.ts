@@ -1,0 +1,140 @@
+import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join, sep } from 'node:path';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { copyPathOf, isClaimed, openPosixTier, sealPathOf } from '../../src/tiers/posix-tier.ts';
+import { writeModel } from '../helpers/files.ts';
+import { tempDir } from '../helpers/temp-dir.ts';
+
+const canLink = process.platform !== 'win32';
+
+describe('a directory becomes a cache only when nothing else lives there', () => {
+  test('one that is not there yet is made, marked, and readable by its user only', () => {
+    const dir = join(tempDir(), 'some', 'where', 'cache');
+    const tier = openPosixTier('ssd', dir);
+    expect(isClaimed(dir)).toBe(true);
+    expect(readdirSync(tier.partialDir)).toEqual([]);
+    if (process.platform !== 'win32') expect(statSync(dir).mode & 0o777).toBe(0o700);
+  });
+
+  test('an empty one is taken, and one with the marker is taken again with all that is in it', () => {
+    const dir = tempDir();
+    openPosixTier('ssd', dir);
+    writeFileSync(join(dir, 'notes.txt'), 'mine');
+    openPosixTier('ssd', dir);
+    expect(readFileSync(join(dir, 'notes.txt'), 'utf8')).toBe('mine');
+  });
+
+  test('a library of models is refused, and not a byte of it changes (Arena A5: it was emptied)', () => {
+    const library = tempDir();
+    const models = ['checkpoints/a.safetensors', 'loras/deep/er/b.gguf', '.hidden'].map((rel) => join(library, rel));
+    const bytes = models.map((path) => writeModel(path, 500));
+    const refused = expect.objectContaining({
+      code: 'BAD_CONFIG',
+      message: expect.stringContaining(library),
+      hint: expect.stringContaining('AUTOCACHE_DIR'),
+    });
+    expect(() => openPosixTier('ssd', library)).toThrow(refused);
+    expect(readdirSync(library).sort()).toEqual(['.hidden', 'checkpoints', 'loras']);
+    for (const [index, path] of models.entries()) expect(readFileSync(path).equals(bytes[index] ?? Buffer.alloc(0))).toBe(true);
+    expect(isClaimed(library)).toBe(false);
+  });
+
+  test.runIf(canLink)('a library behind a link is refused as well', () => {
+    const dir = tempDir();
+    writeModel(join(dir, 'library', 'a.safetensors'), 10);
+    symlinkSync(join(dir, 'library'), join(dir, 'cache'));
+    expect(() => openPosixTier('ssd', join(dir, 'cache'))).toThrow('not autocached');
+    expect(readdirSync(join(dir, 'library'))).toEqual(['a.safetensors']);
+  });
+
+  test.runIf(canLink)('behind a link, paths are those that the system shows of open files, or none would seem in use', () => {
+    const dir = tempDir();
+    mkdirSync(join(dir, 'ssd'));
+    symlinkSync(join(dir, 'ssd'), join(dir, 'cache'));
+    const tier = openPosixTier('ssd', join(dir, 'cache'));
+    expect(tier.placeOf('/models', 'a').path.startsWith(join(dir, 'ssd') + sep)).toBe(true);
+  });
+
+  test('a file in the place of the directory is an error that says so', () => {
+    const file = join(tempDir(), 'cache');
+    writeFileSync(file, 'x');
+    expect(() => openPosixTier('ssd', file)).toThrow(/EEXIST|ENOTDIR/);
+    expect(readFileSync(file, 'utf8')).toBe('x');
+  });
+});
+
+describe('the place of a copy', () => {
+  const tier = () => openPosixTier('ssd', join(tempDir(), 'cache'));
+
+  test('keeps base name, extension and the whole path below the root: loaders look at them', () => {
+    const rel = join('loras', 'sub folder', 'Modèle №1 [v2].fp8.safetensors');
+    const { path, sealPath } = tier().placeOf('/nas/models', rel);
+    expect(path.endsWith(sep + rel)).toBe(true);
+    expect(basename(path)).toBe('Modèle №1 [v2].fp8.safetensors');
+    expect(dirname(path)).not.toBe(dirname(sealPath));
+  });
+
+  test.each([
+    ['of equal names', '/nas/models', '/hdd/models'],
+    ['that differ by case', '/nas/Models', '/nas/models'],
+    ['whose names become equal when cleaned', '/nas/mo dels', '/nas/mo_dels'],
+    ['that are one inside the other', '/nas', '/nas/models'],
+    ['of the whole disk and of none', '/', ''],
+  ])('two roots %s do not share it', (_what, one, other) => {
+    const { placeOf } = tier();
+    expect(placeOf(one, 'a').path).not.toBe(placeOf(other, 'a').path);
+  });
+
+  test('a proof leads to its copy and back', () => {
+    const opened = tier();
+    const { path, sealPath } = opened.placeOf('/nas/models', join('loras', 'a.json'));
+    expect(sealPathOf(opened.dir, path)).toBe(sealPath);
+    expect(copyPathOf(opened.dir, sealPath)).toBe(path);
+  });
+
+  test.each([
+    ['..'],
+    ['../x'],
+    ['../../../etc/passwd'],
+    ['a/../../x'],
+    ['a/../../../seals/x'],
+    [''],
+    ['.'],
+    ['a/..'],
+    ['a\0b'],
+  ])('a hostile %j is refused', (rel) => {
+    expect(() => tier().placeOf('/nas/models', rel)).toThrow(expect.objectContaining({ code: 'BAD_REQUEST' }));
+  });
+
+  test('never leaves the tier, whatever the root and the name are', () => {
+    const opened = openPosixTier('ssd', join(tempDir(), 'cache'));
+    const part = fc.oneof(fc.constantFrom('..', '.', '', '/', '\\', 'a', 'C:', '~', '%2e%2e'), fc.string());
+    const path = fc.array(part, { maxLength: 6 }).map((parts) => parts.join('/'));
+    fc.assert(
+      fc.property(path, path, (root, rel) => {
+        try {
+          const place = opened.placeOf(root, rel);
+          for (const [kind, found] of [
+            ['files', place.path],
+            ['seals', place.sealPath],
+          ] as const) {
+            const below = found.slice(join(opened.dir, kind).length + 1).split(sep);
+            expect(found.startsWith(join(opened.dir, kind) + sep)).toBe(true);
+            expect(below.length).toBeGreaterThan(1);
+            expect(below).not.toContain('..');
+          }
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'BAD_REQUEST' });
+        }
+      }),
+    );
+  });
+});
+
+test('the capacity is that of the volume, in bytes', () => {
+  const { size, free } = openPosixTier('ssd', join(tempDir(), 'cache')).capacity();
+  expect(size).toBeGreaterThan(1_000_000);
+  expect(free).toBeGreaterThan(0);
+  expect(free).toBeLessThanOrEqual(size);
+});

@@ -1,0 +1,184 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, statSync, symlinkSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { openPosixTier } from '../../src/tiers/posix-tier.ts';
+import { publish } from '../../src/tiers/publish.ts';
+import { parseSealFile } from '../../src/tiers/seal-file.ts';
+import { heal, injectFault, systemError } from '../helpers/faulty-fs.ts';
+import { fingerprintOf, writeModel } from '../helpers/files.ts';
+import { tempDir } from '../helpers/temp-dir.ts';
+
+vi.mock('node:fs', async (original) => (await import('../helpers/faulty-fs.ts')).faultyFs(await original()));
+
+function arrange() {
+  const dir = tempDir();
+  const root = join(dir, 'models');
+  const rel = join('loras', 'a.safetensors');
+  const tier = openPosixTier('ssd', join(dir, 'cache'));
+  const place = tier.placeOf(root, rel);
+  const path = join(root, rel);
+  const prepare = (size: number, hash: string) => {
+    writeModel(path, size);
+    const temp = join(tier.partialDir, `${hash}.part`);
+    const bytes = writeModel(temp, size);
+    const source = { path, root, rel, category: 'loras', fingerprint: fingerprintOf(path) };
+    return { publication: { temp, ...place, source, hash, chunks: ['ab', 'cd'] }, bytes };
+  };
+  /** The copy and the proof that lies beside it. */
+  const found = () => {
+    const proof = existsSync(place.sealPath) ? parseSealFile(readFileSync(place.sealPath, 'utf8')) : undefined;
+    return { proof, fits: proof !== undefined && tier.check(place.path, proof.seal) === 'ok' };
+  };
+  return { dir, tier, place, prepare, found };
+}
+
+describe('a finished file', () => {
+  test('comes under its name with a proof that fits and from which the catalog can be rebuilt', () => {
+    const { tier, place, prepare, found } = arrange();
+    const { publication, bytes } = prepare(1000, 'one');
+    const seal = publish(publication);
+    expect(readFileSync(place.path).equals(bytes)).toBe(true);
+    expect(found()).toEqual({
+      fits: true,
+      proof: { version: 1, source: publication.source, seal, hash: 'one', chunks: 'abcd' },
+    });
+    expect(readdirSync(tier.partialDir)).toEqual([]);
+    if (process.platform !== 'win32') expect(statSync(place.path).mode & 0o777).toBe(0o444);
+  });
+
+  test('takes the place of an older copy that programs have open', () => {
+    const { place, prepare, found } = arrange();
+    publish(prepare(1000, 'old').publication);
+    const { publication, bytes } = prepare(2000, 'new');
+    publish(publication);
+    expect(readFileSync(place.path).equals(bytes)).toBe(true);
+    expect(found()).toMatchObject({ fits: true, proof: { hash: 'new' } });
+  });
+
+  test('is on the disk before it has its name, proof first', () => {
+    const { prepare, place } = arrange();
+    const { publication } = prepare(10, 'one');
+    const done: string[] = [];
+    const names = new Map([
+      [publication.temp, 'copy'],
+      [`${publication.temp}.seal`, 'proof'],
+      [dirname(place.path), "copy's folder"],
+      [dirname(place.sealPath), "proof's folder"],
+    ]);
+    const opened = new Map<unknown, string>();
+    injectFault('openSync', {
+      act: (real, [path]) => {
+        const fd = real();
+        opened.set(fd, names.get(String(path)) ?? String(path));
+        return fd;
+      },
+    });
+    injectFault('fsyncSync', {
+      act: (real, [fd]) => {
+        done.push(`sync ${opened.get(fd)}`);
+        return real();
+      },
+    });
+    injectFault('renameSync', {
+      act: (real, [from]) => {
+        done.push(`name ${names.get(String(from))}`);
+        return real();
+      },
+    });
+    publish(publication);
+    const folders = process.platform === 'win32' ? [] : ["sync proof's folder", "sync copy's folder"];
+    expect(done.filter((step) => !folders.includes(step))).toEqual(['sync copy', 'sync proof', 'name proof', 'name copy']);
+    if (folders.length > 0) expect(done.slice(-3)).toEqual(["sync proof's folder", 'name copy', "sync copy's folder"]);
+  });
+
+  test('finds its folder removed by an eviction at the last moment, and makes it again', () => {
+    const { place, prepare, found } = arrange();
+    const { publication } = prepare(10, 'one');
+    for (const target of [place.path, place.sealPath]) {
+      let removed = false;
+      injectFault('renameSync', {
+        when: (args) => !removed && args[1] === target,
+        act: (real) => {
+          removed = true;
+          rmdirSync(dirname(target));
+          return real();
+        },
+      });
+    }
+    publish(publication);
+    expect(found().fits).toBe(true);
+  });
+
+  test.skipIf(process.platform === 'win32')(
+    'is not put through a link into a library, over the model that it is a copy of',
+    () => {
+      const { dir, place, prepare } = arrange();
+      const { publication } = prepare(10, 'one');
+      const model = readFileSync(publication.source.path);
+      mkdirSync(dirname(dirname(place.path)), { recursive: true });
+      symlinkSync(join(dir, 'models', 'loras'), dirname(place.path));
+      expect(() => publish(publication)).toThrow('link');
+      expect(readFileSync(publication.source.path).equals(model)).toBe(true);
+      expect(statSync(publication.source.path).mode & 0o200).toBe(0o200);
+    },
+  );
+});
+
+describe('whichever call fails, a copy with a proof that fits is whole', () => {
+  function runWithFault(number: number, before: 'nothing' | 'an older copy') {
+    const arranged = arrange();
+    const { place, prepare } = arranged;
+    const old = before === 'nothing' ? null : prepare(1000, 'old');
+    if (old) publish(old.publication);
+    const { publication, bytes } = prepare(2000, 'new');
+    let call = 0;
+    let failed = '';
+    const fault = injectFault('any', {
+      when: () => true,
+      act: (real, args) => {
+        call += 1;
+        if (call !== number) return real();
+        failed = String(args[0]);
+        throw systemError('EIO', 'injected');
+      },
+    });
+    let error: unknown = null;
+    try {
+      publish(publication);
+    } catch (thrown) {
+      error = thrown;
+    }
+    heal(fault);
+    const copy = existsSync(place.path) ? readFileSync(place.path) : null;
+    return { ...arranged, failed, error, copy, bytes, old: old?.bytes ?? null };
+  }
+
+  test.each(['nothing', 'an older copy'] as const)('over %s', (before) => {
+    let number = 1;
+    for (; number < 200; number += 1) {
+      const { error, failed, copy, bytes, old, found } = runWithFault(number, before);
+      if (failed === '') break;
+      const isNew = copy?.equals(bytes) ?? false;
+      const isOld = copy !== null && old !== null && copy.equals(old);
+      expect(copy === null || isNew || isOld, `call ${number}, ${failed}`).toBe(true);
+      if (error === null) expect(isNew && found().fits, `call ${number}, ${failed}`).toBe(true);
+      // A proof that fits proves the bytes that stand there.
+      if (found().fits) expect(found().proof?.seal.size, `call ${number}, ${failed}`).toBe(copy?.length);
+      if (isNew) expect(found().fits, `call ${number}, ${failed}`).toBe(true);
+    }
+    expect(number).toBeGreaterThan(15);
+  });
+});
+
+test('an mtime that no utimes call can express is kept all the same, and without `touch` it is the closest there is', () => {
+  const { prepare } = arrange();
+  const { publication } = prepare(10, 'one');
+  publication.source.fingerprint.mtimeNs = '1700000000123456789';
+  const path = process.env['PATH'];
+  onTestFinished(() => {
+    process.env['PATH'] = path;
+  });
+  process.env['PATH'] = '';
+  const { mtimeNs } = publish(publication);
+  expect(mtimeNs.slice(0, 16)).toBe('1700000000123456');
+});

@@ -1,0 +1,59 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { createLog } from '../../src/core/log.ts';
+import { Leases } from '../../src/lookup/leases.ts';
+import { startFlushing } from '../../src/upkeep/flush.ts';
+import { openCatalog, sourceFile } from '../helpers/catalog.ts';
+import { ManualClock } from '../helpers/manual-clock.ts';
+
+beforeEach(() => void vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] }));
+afterEach(() => void vi.useRealTimers());
+
+function arrange() {
+  const { catalog, file, close } = openCatalog();
+  const log = createLog({ level: 'silent', form: 'json' });
+  const leases = new Leases(new ManualClock(), []);
+  const error = vi.spyOn(log, 'error');
+  return { catalog, file, close, leases, error, stop: startFlushing({ catalog, leases, log }) };
+}
+
+const a = sourceFile('loras/a.safetensors');
+
+describe('what was gathered is written', () => {
+  test('within a second, without anybody asking', () => {
+    const { catalog, leases, stop } = arrange();
+    catalog.usage.used(a);
+    leases.grant('/cache/a', { app: 'comfyui', pid: 1 });
+    expect(catalog.entries.byPath(a.path)).toBeUndefined();
+    vi.advanceTimersByTime(1000);
+    expect(catalog.entries.byPath(a.path)?.uses).toBe(1);
+    expect(catalog.usage.savedLeases()).toEqual([{ copyPath: '/cache/a', client: 'comfyui:1' }]);
+    stop();
+  });
+
+  test('once more when the daemon stops, and then never again', () => {
+    const { catalog, stop } = arrange();
+    catalog.usage.used(a);
+    stop();
+    expect(catalog.entries.byPath(a.path)?.uses).toBe(1);
+    catalog.usage.used(a);
+    vi.advanceTimersByTime(10_000);
+    expect(catalog.entries.byPath(a.path)?.uses).toBe(1);
+  });
+
+  test('later when the disk refuses it now: leases and uses are told once, the daemon lives on', () => {
+    const { catalog, leases, error, stop } = arrange();
+    const flush = vi.spyOn(catalog.usage, 'flush').mockImplementationOnce(() => {
+      throw new Error('database or disk is full');
+    });
+    catalog.usage.used(a);
+    leases.grant('/cache/a', { app: 'comfyui', pid: 1 });
+    vi.advanceTimersByTime(500);
+    expect(flush).toHaveBeenCalledTimes(1);
+    expect(error).toHaveBeenCalledTimes(1);
+    vi.advanceTimersByTime(500);
+    expect(error).toHaveBeenCalledTimes(1);
+    expect(catalog.entries.byPath(a.path)?.uses).toBe(1);
+    expect(catalog.usage.savedLeases()).toHaveLength(1);
+    stop();
+  });
+});

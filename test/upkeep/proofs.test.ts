@@ -1,0 +1,127 @@
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { sealPathOf } from '../../src/tiers/posix-tier.ts';
+import type { SealFile } from '../../src/tiers/seal-file.ts';
+import { reconcile } from '../../src/upkeep/reconcile.ts';
+import { writeModel } from '../helpers/files.ts';
+import { createRig, type Rig } from '../helpers/rig.ts';
+import { nothing } from './arrange.ts';
+
+/** A copy that the catalog does not know, with its proof: what `adoptProven` looks at. */
+async function withUnknownCopy() {
+  const rig = createRig();
+  const { path, bytes } = rig.source('loras/a.safetensors', 1000);
+  await rig.copy(path);
+  const [copy] = rig.catalog.copies.inState('ready');
+  rig.catalog.copies.forget(copy?.id ?? 0);
+  const place = rig.tier.placeOf(rig.root, 'loras/a.safetensors');
+  const proof = JSON.parse(readFileSync(place.sealPath, 'utf8')) as SealFile;
+  return { rig, path, bytes, place, proof };
+}
+
+function expectNotAdopted(rig: Rig) {
+  expect(reconcile(rig)).toEqual(nothing);
+  expect(rig.catalog.copies.inState('ready', 'stale')).toEqual([]);
+}
+
+describe('a proof that does not prove adopts nothing', () => {
+  test.each<[string, (text: string) => string]>([
+    ['cut off in the middle', (text) => text.slice(0, text.length / 2)],
+    ['empty', () => ''],
+    ['all zeros, as a power cut leaves it', (text) => '\0'.repeat(text.length)],
+    ['of a later version', (text) => text.replace('"version":1', '"version":2')],
+  ])('%s: the copy stays where it is, out of service', async (_what, change) => {
+    const { rig, place, bytes } = await withUnknownCopy();
+    writeFileSync(place.sealPath, change(readFileSync(place.sealPath, 'utf8')));
+    expectNotAdopted(rig);
+    expect(readFileSync(place.path).equals(bytes)).toBe(true);
+  });
+
+  test('of another size, time or inode', async () => {
+    const { rig, place, proof } = await withUnknownCopy();
+    for (const seal of [{ size: 999 }, { mtimeNs: '1' }, { ino: '1' }]) {
+      writeFileSync(place.sealPath, JSON.stringify({ ...proof, seal: { ...proof.seal, ...seal } }));
+      expectNotAdopted(rig);
+    }
+  });
+});
+
+describe('a proof that names another place is not believed', () => {
+  test.each<[string, (source: SealFile['source']) => Partial<SealFile['source']>]>([
+    ['another root', () => ({ root: '/somewhere/else', path: '/somewhere/else/loras/a.safetensors' })],
+    ['another name', ({ root }) => ({ rel: 'loras/b.safetensors', path: join(root, 'loras/b.safetensors') })],
+    ['a source that is not the name below the root', ({ root }) => ({ path: join(root, 'loras/b.safetensors') })],
+    ['a source outside its root', () => ({ path: '/etc/passwd' })],
+    ['a source whose path only ends alike', ({ root, rel }) => ({ path: `${root}/x/${rel}` })],
+    ['a way out of the tier', () => ({ rel: '../../../a.safetensors' })],
+    ['a name with a NUL', () => ({ rel: 'loras/a\0.safetensors' })],
+  ])('%s', async (_what, change) => {
+    const { rig, place, proof } = await withUnknownCopy();
+    writeModel(join(rig.root, 'loras/b.safetensors'), 1000);
+    writeFileSync(place.sealPath, JSON.stringify({ ...proof, source: { ...proof.source, ...change(proof.source) } }));
+    expectNotAdopted(rig);
+    expect(rig.catalog.entries.list({})).toHaveLength(1);
+    expect(existsSync(place.path)).toBe(true);
+  });
+
+  test('a true proof laid beside another file does not lend it its name', async () => {
+    const { rig, place, proof } = await withUnknownCopy();
+    const other = rig.tier.placeOf(rig.root, 'loras/b.safetensors');
+    writeModel(other.path, 1000);
+    const { ino, mtimeNs } = statSync(other.path, { bigint: true });
+    const seal = { size: 1000, mtimeNs: String(mtimeNs), ino: String(ino) };
+    writeFileSync(other.sealPath, JSON.stringify({ ...proof, seal }));
+    rmSync(place.sealPath);
+    expectNotAdopted(rig);
+  });
+
+  test.skipIf(process.platform === 'win32')('a folder of proofs that is a link is not followed', async () => {
+    const { rig, place } = await withUnknownCopy();
+    const seals = join(rig.tier.dir, 'seals');
+    const away = join(rig.dir, 'away');
+    mkdirSync(away);
+    writeFileSync(join(away, 'x.json'), readFileSync(place.sealPath));
+    rmSync(place.sealPath);
+    symlinkSync(away, join(seals, 'link'));
+    expectNotAdopted(rig);
+    expect(existsSync(join(away, 'x.json'))).toBe(true);
+  });
+});
+
+describe('tidying', () => {
+  test('a proof of ours whose copy is gone goes', async () => {
+    const { rig, place } = await withUnknownCopy();
+    rmSync(place.path);
+    expectNotAdopted(rig);
+    expect(existsSync(place.sealPath)).toBe(false);
+  });
+
+  test('what somebody else keeps in the cache directory stays, byte for byte', async () => {
+    const { rig, place } = await withUnknownCopy();
+    const { dir } = rig.tier;
+    const foreign = [
+      join(dir, 'notes.txt'),
+      join(dir, 'backup', 'a.safetensors'),
+      join(dir, 'files', 'loose.safetensors'),
+      join(dirname(place.path), 'unknown.safetensors'),
+      join(dirname(place.sealPath), 'notes.json'),
+      join(dir, 'seals', 'settings.json'),
+      join(dir, 'seals', 'readme.md'),
+      join(dir, 'partial', 'notes.txt'),
+    ];
+    const bytes = foreign.map((path) => writeModel(path, 50));
+    // Looks like a proof, and is of no place here.
+    const copied = sealPathOf(dir, join(dir, 'files', 'moved', 'a.safetensors'));
+    mkdirSync(dirname(copied), { recursive: true });
+    writeFileSync(copied, readFileSync(place.sealPath));
+    expect(reconcile(rig)).toEqual({ ...nothing, adopted: 1 });
+    for (const [index, path] of foreign.entries())
+      expect(readFileSync(path).equals(bytes[index] ?? Buffer.alloc(0))).toBe(true);
+    expect(existsSync(copied)).toBe(true);
+  });
+
+  test('a cache directory without any proofs yet is in order', () => {
+    expect(reconcile(createRig())).toEqual(nothing);
+  });
+});
