@@ -7,7 +7,8 @@ import { Budget } from './limits.ts';
 import { Literals } from './literals.ts';
 import { NodeClasses } from './node-classes.ts';
 import { nodeModels, type Reader } from './node-models.ts';
-import { type Outputs, outputsOf, sourcesOf } from './outputs.ts';
+import { notExecuted } from './not-executed.ts';
+import { outputsOf } from './outputs.ts';
 import { type Document, readDocument } from './read-document.ts';
 import { Expansion } from './scope.ts';
 import type { Analysis, AnalyzeOptions, DeclaredModel, Graph, GraphNode, ModelUse, SkippedNode } from './types.ts';
@@ -27,14 +28,17 @@ export function analyze(document: unknown, options: AnalyzeOptions = {}): Analys
   const graph = toGraph(found, classes, budget);
   const reader: Reader = { classes, literals: new Literals(graph, classes), options, budget };
   const outputs = outputsOf(graph, classes);
-  const order = executionOrder(outputs.valid, dependenciesOf(graph, classes, reader.literals));
+  const dependencies = dependenciesOf(graph, classes, reader.literals);
+  const order = executionOrder(outputs.valid, dependencies);
   const executed = order.flatMap((id) => graph.nodes.get(id) ?? []).map((node) => ({ node, ...nodeModels(node, reader) }));
   return {
     kind: found.prompt ? 'prompt' : 'workflow',
     models: eachOnce(executed.flatMap(({ uses }) => uses)),
     skipped: [
       ...executed.flatMap(({ node, unused }) => unused.map((why) => ({ node: node.id, why }))),
-      ...notExecuted(graph, { outputs, executed: new Set(order) }).flatMap(({ node, why }) => withModels(node, why, reader)),
+      ...notExecuted(graph, { outputs, dependencies, executed: new Set(order) }).flatMap(({ node, why }) =>
+        withModels(node, why, reader),
+      ),
     ],
   };
 }
@@ -57,33 +61,6 @@ function declaredModels(workflow: JsonObject, classes: NodeClasses): Map<string,
   } catch {
     return new Map();
   }
-}
-
-function notExecuted(
-  graph: Graph,
-  { outputs, executed }: { outputs: Outputs; executed: ReadonlySet<string> },
-): Graph['absent'] {
-  const refused = reach(outputs.refused, graph);
-  const reachable = reach(outputs.valid, graph);
-  const rest = [...graph.nodes.values()].filter(({ id }) => !executed.has(id));
-  const reason = ({ id }: GraphNode) => {
-    if (reachable.has(id)) return 'a switch leaves it out';
-    return refused.has(id) ? 'ComfyUI refuses its output: a required input is not connected' : 'no output needs it';
-  };
-  return [...rest.map((node) => ({ node, why: reason(node) })), ...graph.absent];
-}
-
-/** The given nodes and all they are linked to. */
-function reach(from: readonly string[], graph: Graph): Set<string> {
-  const reached = new Set<string>();
-  const stack = [...from];
-  for (let id = stack.pop(); id !== undefined; id = stack.pop()) {
-    const node = graph.nodes.get(id);
-    if (!node || reached.has(id)) continue;
-    reached.add(id);
-    stack.push(...sourcesOf(node));
-  }
-  return reached;
 }
 
 /** Of the nodes that are not executed only those are worth a word that would have loaded something. */

@@ -13,8 +13,14 @@ export function readPrompt(prompt: JsonObject, declared: ReadonlyMap<string, rea
     if (!isObject(node) || typeof node['class_type'] !== 'string') continue;
     const inputs = isObject(node['inputs']) ? Object.entries(node['inputs']) : [];
     budget.spend(1 + inputs.length);
-    nodes.set(id, { id, classType: node['class_type'], inputs: new Map(inputs), declared: declared.get(id) ?? [] });
+    nodes.set(id, {
+      id,
+      classType: node['class_type'],
+      inputs: new Map(inputs),
+      unfed: null,
+      declared: declared.get(id) ?? [],
+    });
   }
   if (nodes.size > limits.nodes) throw unreadable(`the prompt has more than ${limits.nodes} nodes`);
-  return { nodes, absent: [], targets: null };
+  return { nodes, absent: [], blueprint: false, targets: null };
 }

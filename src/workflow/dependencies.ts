@@ -3,7 +3,7 @@ import type { NodeClasses } from './node-classes.ts';
 import type { Graph, GraphNode } from './types.ts';
 
 /** A node that another one takes an input from. */
-export interface Dependency {
+interface Dependency {
   node: string;
   /** Executed only when the other node asks for it, which it does after its other inputs are there. */
   lazy: boolean;

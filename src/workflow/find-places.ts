@@ -1,4 +1,5 @@
 import { guessCategory } from './guess-category.ts';
+import type { Budget } from './limits.ts';
 import { isNoModel, looksLikeModel, type Place } from './model-names.ts';
 import type { NodeClasses } from './node-classes.ts';
 import type { AnalyzeOptions, GraphNode, How } from './types.ts';
@@ -12,6 +13,7 @@ export interface Question {
   name: string;
   classes: NodeClasses;
   options: AnalyzeOptions;
+  budget: Budget;
 }
 
 export interface Answer {
@@ -45,19 +47,25 @@ function learned({ node, input, name, options }: Question): Place[] | null {
   return category === null || isNoModel(name) ? null : [{ category, name }];
 }
 
-/** The input offers a list of files: the category is the one that has them. */
+/**
+ * The input offers a list of files: the category is the one that has the file, preferably the usual one; of several, and for a
+ * file that is gone, the one that has most of the list.
+ */
 function offeredByComfyUi(question: Question): Place[] | null {
   const { node, input, name, classes, options } = question;
   const spec = classes.spec(node, input);
-  if (spec?.kind !== 'choice' || !looksLikeModel(name)) return null;
-  const files = spec.options.filter(looksLikeModel).slice(0, 16);
-  const has = (category: string, file: string) => options.resolveName?.(category, slashed(file)) != null;
-  const votes = (options.categories?.() ?? []).flatMap((category) => {
-    const count = files.filter((file) => has(category, file)).length + (has(category, name) ? 16 : 0);
-    return count > 0 && files.length > 0 ? [{ category, count: count + (category === usual(question) ? 32 : 0) }] : [];
-  });
-  if (votes.length === 0) return null;
-  return votes.sort((one, other) => other.count - one.count).map(({ category }) => ({ category, name }));
+  const files = spec?.kind === 'choice' ? spec.options.filter(looksLikeModel).slice(0, 16).map(slashed) : [];
+  if (files.length === 0 || !looksLikeModel(name)) return null;
+  const preferred = classes.categoryOf(node.classType, input) ?? guessCategory(input, node.classType);
+  if (preferred !== null && exists(question, preferred, name)) return [{ category: preferred, name }];
+  const all = options.categories?.() ?? [];
+  const having = all.filter((category) => exists(question, category, name));
+  if (having.length === 1) return having.map((category) => ({ category, name }));
+  const votes = (having.length > 0 ? having : all)
+    .map((category) => ({ category, count: files.filter((file) => exists(question, category, file)).length }))
+    .filter(({ count }) => count > 0)
+    .sort((one, other) => other.count - one.count || Number(other.category === preferred) - Number(one.category === preferred));
+  return votes.length === 0 ? null : votes.map(({ category }) => ({ category, name }));
 }
 
 function coreTable({ node, input, name, classes }: Question): Place[] | null {
@@ -78,17 +86,16 @@ function byName(question: Question): Place[] | null {
   const { node, input, name, classes, options } = question;
   const guess = guessCategory(input, node.classType);
   if (!looksLikeModel(name)) return guess !== null && isTinyVae(name, guess, classes) ? [{ category: guess, name }] : null;
-  const others = (options.categories?.() ?? []).filter(
-    (category) => category !== guess && options.resolveName?.(category, name) != null,
-  );
-  if (guess === null && others.length === 0 && noFile.test(input)) return null;
-  const categories = guess === null && others.length > 0 ? others : [guess, ...others];
+  if (guess !== null && exists(question, guess, name)) return [{ category: guess, name }];
+  const having = (options.categories?.() ?? []).filter((category) => exists(question, category, name));
+  if (guess === null && having.length === 0 && noFile.test(input)) return null;
+  const categories = having.length > 0 ? having : [guess];
   return categories.map((category) => ({ category, name }));
 }
 
-/** The category that the stock table or the names give: it decides between folders that share files. */
-function usual({ node, input, classes }: Question): string | null {
-  return classes.categoryOf(node.classType, input) ?? guessCategory(input, node.classType);
+function exists({ options, budget }: Question, category: string, name: string): boolean {
+  budget.spend();
+  return options.resolveName?.(category, name) != null;
 }
 
 function isTinyVae(name: string, category: string, { core }: NodeClasses): boolean {

@@ -3,7 +3,7 @@ import { proxiedValue } from './promoted-values.ts';
 import { isVirtual, resolveInput } from './resolve-links.ts';
 import { type Expansion, innerScope, rootScope, type Scope } from './scope.ts';
 import type { Graph, GraphNode } from './types.ts';
-import type { UiNode } from './ui-workflow.ts';
+import type { UiNode, UiWorkflow } from './ui-workflow.ts';
 
 /**
  * The prompt that the editor would make of a workflow: subgraphs expanded, editor-only nodes resolved, muted and bypassed nodes
@@ -20,7 +20,14 @@ export function flatten(expansion: Expansion): Graph {
     if (why === null) active.push(executable);
     else absent.push({ node: executable, why });
   }
-  return { nodes: new Map(inPromptOrder(active).map((node) => [node.id, node])), absent, targets: null };
+  const nodes = new Map(inPromptOrder(active).map((node) => [node.id, node]));
+  return { nodes, absent, blueprint: isBlueprint(expansion.workflow), targets: null };
+}
+
+/** ComfyUI's blueprints are workflows that consist of one subgraph. */
+function isBlueprint({ root, subgraphs }: UiWorkflow): boolean {
+  const [only] = root.nodes.values();
+  return root.nodes.size === 1 && only !== undefined && subgraphs.has(only.type);
 }
 
 interface Found {
@@ -42,6 +49,7 @@ function* walk(scope: Scope, why: string | null, expansion: Expansion): Generato
 
 function toGraphNode(scope: Scope, node: UiNode, expansion: Expansion): GraphNode {
   const inputs = new Map(expansion.valuesOf(node));
+  const unfed = new Set<string>();
   const proxies = scope.host?.proxies ?? [];
   expansion.budget.spend(inputs.size + node.inputs.length + proxies.length);
   for (const [, widget] of proxies.filter(([target]) => target === node.id)) {
@@ -51,8 +59,9 @@ function toGraphNode(scope: Scope, node: UiNode, expansion: Expansion): GraphNod
   for (const slot of node.inputs) {
     const source = resolveInput(scope, slot, expansion);
     if (source) inputs.set(slot.name, 'link' in source ? [...source.link] : source.value);
+    else if (!slot.widget) unfed.add(slot.name);
   }
-  return { id: `${scope.path}${node.id}`, classType: node.type, inputs, declared: node.declared };
+  return { id: `${scope.path}${node.id}`, classType: node.type, inputs, unfed, declared: node.declared };
 }
 
 /** A prompt is a JavaScript object: whole numbers come first, ascending, then the rest as it was put in. */

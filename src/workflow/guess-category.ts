@@ -28,7 +28,10 @@ const words: readonly (readonly [RegExp, string])[] = [
 export function guessCategory(input: string, classType: string): string | null {
   const last = input.slice(input.lastIndexOf('.') + 1);
   return (
-    spokenOf(last) ?? spokenOf(input) ?? spokenOf(classType) ?? (/^model(_name|_path)?$/.test(last) ? generic(classType) : null)
+    spokenOf(last) ??
+    spokenOf(input) ??
+    spokenOf(classType) ??
+    (/^(model(_name|_path)?|#\d+)$/.test(last) ? generic(classType) : null)
   );
 }
 
@@ -37,14 +40,18 @@ function spokenOf(name: string): string | null {
   return words.find(([word]) => word.test(flat))?.[1] ?? null;
 }
 
-/** `WanVideoModelLoader.model` and its like: what packs call the diffusion model. */
+/** `WanVideoModelLoader.model` and its like: what packs call the diffusion model. `#0` is a widget without a name. */
 function generic(classType: string): string | null {
   return /(^|_)model_?loader|load_?model/.test(snake(classType)) ? 'diffusion_models' : null;
 }
 
 function snake(name: string): string {
-  return name
-    .replace(/([a-z\d])([A-Z])/g, '$1_$2')
-    .replace(/[^\p{L}\d]+/gu, '_')
-    .toLowerCase();
+  return (
+    name
+      // Not "lo_ra".
+      .replaceAll('LoRA', 'Lora')
+      .replace(/([a-z\d])([A-Z])/g, '$1_$2')
+      .replace(/[^\p{L}\d]+/gu, '_')
+      .toLowerCase()
+  );
 }

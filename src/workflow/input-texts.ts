@@ -4,7 +4,7 @@ import { asLink, type Literals } from './literals.ts';
 import type { GraphNode } from './types.ts';
 
 /** A text somewhere in an input of a node. */
-export interface InputText {
+interface InputText {
   /** `lora_1.lora` for a value inside a value. */
   input: string;
   text: string;
@@ -13,7 +13,7 @@ export interface InputText {
 }
 
 /** A text input whose value another node computes. */
-export interface ComputedInput {
+interface ComputedInput {
   input: string;
   by: string;
 }

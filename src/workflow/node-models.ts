@@ -27,7 +27,7 @@ export function nodeModels(node: GraphNode, reader: Reader): NodeModels {
   const models: NodeModels = { uses: [], unused: [] };
   for (const { input, text, off } of texts) {
     const name = slashed(text);
-    const answer = findPlaces({ node, input, name, classes, options });
+    const answer = findPlaces({ node, input, name, classes, options, budget });
     const [place] = answer?.places ?? [];
     if (!answer || !place) continue;
     const files = answer.places.length > 1 ? [answer.places] : filesOf(place, classes.core);

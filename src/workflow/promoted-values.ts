@@ -30,6 +30,11 @@ export function promotedValue(scope: Scope, port: number, expansion: Expansion):
   ].find((value) => value !== undefined);
 }
 
+/** True when a subgraph's input stands for a widget inside: it then always has a value, though perhaps none that we can tell. */
+export function isPromoted(scope: Scope, port: number): boolean {
+  return widgetTargets(scope, port).length > 0;
+}
+
 interface Target {
   node: UiNode;
   slot: UiSlot;
@@ -47,8 +52,8 @@ function widgetTargets({ graph }: Scope, port: number): Target[] {
 function ownValue(scope: Scope, host: UiNode, port: number): unknown {
   const name = scope.graph.inputs[port]?.name ?? '';
   if (host.namedValues && Object.hasOwn(host.namedValues, name)) return given(host.namedValues[name]);
-  if (widgetTargets(scope, port).length === 0) return undefined;
-  const before = scope.graph.inputs.slice(0, port).filter((_, index) => widgetTargets(scope, index).length > 0);
+  if (!isPromoted(scope, port)) return undefined;
+  const before = scope.graph.inputs.slice(0, port).filter((_, index) => isPromoted(scope, index));
   return given(host.values[before.length]);
 }
 

@@ -1,5 +1,5 @@
 import { limits } from './limits.ts';
-import { promotedValue } from './promoted-values.ts';
+import { isPromoted, promotedValue } from './promoted-values.ts';
 import { type Expansion, innerScope, type Scope } from './scope.ts';
 import type { Link } from './types.ts';
 import { inputSide, outputSide, type UiNode, type UiSlot } from './ui-workflow.ts';
@@ -11,8 +11,8 @@ export type Source = { link: Link } | { value: unknown };
  * Follows a link to its source as the editor does when it makes a prompt: out of and into subgraphs, through reroutes and
  * bypassed nodes, from a GetNode to its SetNode. Undefined when it leads nowhere or to a muted node.
  */
-export function resolveInput(scope: Scope, slot: UiSlot, expansion: Expansion, hops = 0): Source | undefined {
-  return fromLink(scope, { link: slot.link, type: slot.type, expansion, hops });
+export function resolveInput(scope: Scope, slot: UiSlot, expansion: Expansion): Source | undefined {
+  return fromLink(scope, { link: slot.link, type: slot.type, expansion, hops: 0 });
 }
 
 interface Step {
@@ -37,9 +37,10 @@ function fromOutside(scope: Scope, port: number, step: Step): Source | undefined
   const { host, parent } = scope;
   const name = scope.graph.inputs[port]?.name;
   const slot = host?.inputs.find((input) => input.name === name);
-  if (parent && slot && slot.link !== null) return resolveInput(parent, slot, step.expansion, step.hops + 1);
-  const value = promotedValue(scope, port, step.expansion);
-  return value === undefined ? undefined : { value };
+  if (parent && slot && slot.link !== null) {
+    return fromLink(parent, { link: slot.link, type: slot.type, expansion: step.expansion, hops: step.hops + 1 });
+  }
+  return isPromoted(scope, port) ? { value: promotedValue(scope, port, step.expansion) } : undefined;
 }
 
 interface NodeStep extends Step {
@@ -53,7 +54,7 @@ function fromNode(scope: Scope, step: NodeStep): Source | undefined {
   if (node.state === 'muted') return undefined;
   if (node.state === 'bypassed') {
     const through = wayThrough(node, slot, step.type);
-    return through && resolveInput(scope, through, expansion, hops);
+    return through && fromLink(scope, { link: through.link, type: through.type, expansion, hops });
   }
   const inner = innerScope(node, scope, expansion);
   if (inner) {

@@ -13,6 +13,8 @@ export interface GraphNode {
   id: string;
   classType: string;
   inputs: Map<string, unknown>;
+  /** Sockets that the editor shows and nothing feeds; null when the document is no workflow of the editor. */
+  unfed: ReadonlySet<string> | null;
   declared: readonly DeclaredModel[];
 }
 
@@ -22,13 +24,11 @@ export interface Graph {
   nodes: Map<string, GraphNode>;
   /** Nodes that are in the workflow and that ComfyUI is never given, with why. */
   absent: { node: GraphNode; why: string }[];
+  /** The document is a part to be used in workflows: all of it counts, also what has no output yet. */
+  blueprint: boolean;
   /** Output nodes that the client asked for; null = all. */
   targets: ReadonlySet<string> | null;
 }
-
-export const graphKinds = ['prompt', 'workflow'] as const;
-/** `prompt`: what ComfyUI executes (API format); `workflow`: what its editor saves. */
-export type GraphKind = (typeof graphKinds)[number];
 
 /**
  * How a model was found, surest first: `learned` from real lookups, `object_info` of the running ComfyUI, `core` table of the
@@ -58,7 +58,8 @@ export interface SkippedNode {
 }
 
 export interface Analysis {
-  kind: GraphKind;
+  /** `prompt`: what ComfyUI executes (API format); `workflow`: what its editor saves. */
+  kind: 'prompt' | 'workflow';
   /** In the order in which they will be loaded; each file once. */
   models: ModelUse[];
   skipped: SkippedNode[];

@@ -20,7 +20,7 @@ export interface UiGraph {
   outputs: readonly UiPort[];
 }
 
-export interface UiPort {
+interface UiPort {
   name: string;
   links: readonly string[];
 }
@@ -52,7 +52,7 @@ export interface UiSlot {
   widget: boolean;
 }
 
-export interface UiLink {
+interface UiLink {
   origin: string;
   originSlot: number;
   target: string;
