@@ -5,7 +5,7 @@ import type { Dependencies } from './dependencies.ts';
  * first, then what is one step and two steps before an output, then the one that was met first. Lazy inputs join when the node
  * that may want them is reached. Written after the behaviour of `ExecutionList` in ComfyUI's comfy_execution/graph.py.
  *
- * What outputs do not need, and what waits for itself, is absent from the answer.
+ * ComfyUI takes outputs in no fixed order; here it is the given one. What outputs do not need, and what waits for itself, is absent from the answer.
  */
 export function executionOrder(outputs: readonly string[], dependencies: Dependencies): string[] {
   const list = new Pending(dependencies, new Set(outputs));

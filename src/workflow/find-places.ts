@@ -80,7 +80,9 @@ function declaredByAuthor({ node, name }: Question): Place[] | null {
   return declared ? [{ category: declared.category, name }] : null;
 }
 
+/** Inputs and classes whose texts may end like a file and are none. */
 const noFile = /(^|_)(prefix|save|output|prompt|text|string|url|link|comment|note|label|title|description|repo|regex)($|_)/i;
+const noLoader = /note|label|show|display|preview/i;
 
 function byName(question: Question): Place[] | null {
   const { node, input, name, classes, options } = question;
@@ -88,7 +90,7 @@ function byName(question: Question): Place[] | null {
   if (!looksLikeModel(name)) return guess !== null && isTinyVae(name, guess, classes) ? [{ category: guess, name }] : null;
   if (guess !== null && exists(question, guess, name)) return [{ category: guess, name }];
   const having = (options.categories?.() ?? []).filter((category) => exists(question, category, name));
-  if (guess === null && having.length === 0 && noFile.test(input)) return null;
+  if (guess === null && having.length === 0 && (noFile.test(input) || noLoader.test(node.classType))) return null;
   const categories = having.length > 0 ? having : [guess];
   return categories.map((category) => ({ category, name }));
 }

@@ -59,7 +59,7 @@ function toGraphNode(scope: Scope, node: UiNode, expansion: Expansion): GraphNod
   for (const slot of node.inputs) {
     const source = resolveInput(scope, slot, expansion);
     if (source) inputs.set(slot.name, 'link' in source ? [...source.link] : source.value);
-    else if (!slot.widget) unfed.add(slot.name);
+    else if (!slot.widget && !expansion.workflow.hasUnsavedLinks) unfed.add(slot.name);
   }
   return { id: `${scope.path}${node.id}`, classType: node.type, inputs, unfed, declared: node.declared };
 }

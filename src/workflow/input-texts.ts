@@ -52,9 +52,10 @@ function collect(value: unknown, at: Place, into: { found: InputTexts; budget: B
 
 function collectObject(value: JsonObject, at: Place, into: { found: InputTexts; budget: Budget }): void {
   // The editor wraps lists so, because a bare list of two would read as a link.
-  const wrapped = Object.hasOwn(value, '__value__');
-  if (wrapped) collect(value['__value__'], { ...at, depth: at.depth + 1 }, into);
-  if (wrapped) return;
+  if (Object.hasOwn(value, '__value__')) {
+    collect(value['__value__'], { ...at, depth: at.depth + 1 }, into);
+    return;
+  }
   const off = at.off ?? switchedOffInside(value);
   for (const [key, item] of Object.entries(value))
     collect(item, { input: `${at.input}.${key}`, off, depth: at.depth + 1 }, into);

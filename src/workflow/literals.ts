@@ -56,7 +56,8 @@ export class Literals {
     if (!node.inputs.has(whenTrue)) return whenFalse;
     if (!node.inputs.has(whenFalse)) return whenTrue;
     const condition = this.of(node.inputs.get(on));
-    return typeof condition === 'boolean' ? (condition ? whenTrue : whenFalse) : null;
+    if (typeof condition !== 'boolean' && typeof condition !== 'number') return null;
+    return condition ? whenTrue : whenFalse;
   }
 
   #handedOn(node: GraphNode): unknown {

@@ -32,10 +32,9 @@ export function nodeModels(node: GraphNode, reader: Reader): NodeModels {
     if (!answer || !place) continue;
     const files = answer.places.length > 1 ? [answer.places] : filesOf(place, classes.core);
     const why = off ?? idle;
-    if (why !== null) models.unused.push(`${name}: ${why}`);
-    else
-      for (const places of files)
-        models.uses.push({ node: node.id, classType: node.classType, input, ...resolved(places, options), how: answer.how });
+    const found = { node: node.id, classType: node.classType, input, how: answer.how };
+    if (why === null) models.uses.push(...files.map((places) => ({ ...found, ...resolved(places, options) })));
+    else models.unused.push(`${name}: ${why}`);
   }
   const unnamed = computed.filter(({ input }) => classes.categoryOf(node.classType, input) !== null);
   models.unused.push(...unnamed.map(({ input, by }) => `${input}: node ${by} computes the name`));

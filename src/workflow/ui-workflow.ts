@@ -7,6 +7,8 @@ export interface UiWorkflow {
   root: UiGraph;
   /** By the id that nodes of the subgraph have as their type. */
   subgraphs: ReadonlyMap<string, UiGraph>;
+  /** Nodes that send their input everywhere (cg-use-everywhere): the links that they make are not saved. */
+  hasUnsavedLinks: boolean;
 }
 
 /** The root graph, or the definition of a subgraph. */
@@ -65,7 +67,9 @@ export function readWorkflow(workflow: JsonObject, budget: Budget): UiWorkflow {
     const id = isObject(definition) ? idOf(definition['id']) : null;
     return isObject(definition) && id !== null ? [[id, readGraph(definition, budget)] as const] : [];
   });
-  return { root: readGraph(workflow, budget), subgraphs: new Map(subgraphs) };
+  const root = readGraph(workflow, budget);
+  const all = [root, ...subgraphs.map(([, graph]) => graph)].flatMap((graph) => [...graph.nodes.values()]);
+  return { root, subgraphs: new Map(subgraphs), hasUnsavedLinks: all.some(({ type }) => /everywhere/i.test(type)) };
 }
 
 function readGraph(graph: JsonObject, budget: Budget): UiGraph {

@@ -85,3 +85,13 @@ export function workflow(nodes: SavedNode[], links: SavedLink[], subgraphs: Save
     definitions: { subgraphs: subgraphs.map((subgraph) => ({ ...subgraph, links: subgraph.links.map(asObject) })) },
   };
 }
+
+/** An output node of a saved workflow. */
+export function save(id: number, link: number): SavedNode {
+  return { id, type: 'PreviewAny', inputs: [{ name: 'source', type: '*', link }] };
+}
+
+/** A loader of a saved workflow. */
+export function vae(id: number, name: unknown, rest: Partial<SavedNode> = {}): SavedNode {
+  return { id, type: 'VAELoader', outputs: [{ type: 'VAE' }], widgets_values: [name], ...rest };
+}

@@ -203,4 +203,8 @@ describe('nodes of other packs', () => {
   ])('%j names no model to load', (inputs) => {
     expect(names(feeding('Custom Node', inputs))).toEqual([]);
   });
+
+  test('a file name that a node only shows is no model', () => {
+    expect(names(feeding('ShowText|pysssss', { result: 'a.safetensors' }))).toEqual([]);
+  });
 });
