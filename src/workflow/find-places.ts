@@ -60,10 +60,9 @@ function offeredByComfyUi(question: Question): Place[] | null {
   if (preferred !== null && exists(question, preferred, name)) return [{ category: preferred, name }];
   const all = options.categories?.() ?? [];
   const having = all.filter((category) => exists(question, category, name));
-  if (having.length === 1) return having.map((category) => ({ category, name }));
   const votes = (having.length > 0 ? having : all)
     .map((category) => ({ category, count: files.filter((file) => exists(question, category, file)).length }))
-    .filter(({ count }) => count > 0)
+    .filter(({ count }) => count > 0 || having.length > 0)
     .sort((one, other) => other.count - one.count || Number(other.category === preferred) - Number(one.category === preferred));
   return votes.length === 0 ? null : votes.map(({ category }) => ({ category, name }));
 }

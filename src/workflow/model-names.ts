@@ -44,7 +44,6 @@ export interface VaeNames {
 export function filesOf(place: Place, names: VaeNames): Places[] {
   const isVae = place.category === 'vae' || place.category === 'vae_approx';
   if (isVae && names.tinyVaes.includes(place.name)) return ['encoder', 'decoder'].map((half) => halfOf(place.name, half));
-  if (isNoModel(place.name)) return [];
   if (isVae && names.approximateVaes.includes(place.name.replace(/\.[^.]+$/, ''))) {
     return [[{ category: 'vae_approx', name: place.name }, place]];
   }

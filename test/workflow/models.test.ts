@@ -125,6 +125,15 @@ describe('names that come over a link', () => {
   });
 });
 
+test('a soft switch with one branch connected takes that branch, whatever its condition', () => {
+  const soft = feeding(
+    'ComfySoftSwitchNode',
+    { switch: true, on_false: ['2', 0] },
+    { '2': ['VAELoader', { vae_name: 'a.pt' }] },
+  );
+  expect(names(soft)).toEqual(['vae/a.pt']);
+});
+
 describe('nodes of other packs', () => {
   test('a row of a LoRA list counts when it is on and has a strength', () => {
     const rows = feeding('Power Lora Loader (rgthree)', {
@@ -151,9 +160,9 @@ describe('nodes of other packs', () => {
   });
 
   test('lists that the editor wrapped are looked into', () => {
-    expect(names(feeding('Many Loras', { loras: { __value__: ['a.safetensors', 'b.safetensors'] } }))).toEqual([
-      'loras/a.safetensors',
-      'loras/b.safetensors',
+    expect(analyze(feeding('Many Loras', { loras: { __value__: ['a.safetensors', 'b.safetensors'] } })).models).toMatchObject([
+      { input: 'loras', category: 'loras', name: 'a.safetensors' },
+      { input: 'loras', category: 'loras', name: 'b.safetensors' },
     ]);
   });
 

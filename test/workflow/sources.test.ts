@@ -34,6 +34,10 @@ describe('which source is believed', () => {
     ]);
   });
 
+  test('a learned input that is set to nothing loads nothing', () => {
+    expect(names(feeding('Mystery Loader', { file: 'None' }), { learned: () => 'loras' })).toEqual([]);
+  });
+
   test('a file that is gone keeps the category of the others in its list', () => {
     const gone = feeding('Mystery Loader', { file: 'gone.safetensors' });
     expect(analyze(gone, { objectInfo: info, ...exists }).models).toMatchObject([
@@ -47,6 +51,14 @@ describe('which source is believed', () => {
     expect(
       analyze(feeding('UNETLoader', { unet_name: 'a.safetensors' }), { objectInfo: unet, ...shared }).models,
     ).toMatchObject([{ category: 'diffusion_models', how: 'object_info' }]);
+  });
+
+  test('of two categories that have the file the one with more of the list is named', () => {
+    const both = files('a/b.safetensors', 'z/a.safetensors', 'z/b.safetensors', 'z/c.safetensors');
+    const list = { Loader: { input: { required: { file: [['a.safetensors', 'b.safetensors', 'c.safetensors'], {}] } } } };
+    expect(analyze(feeding('Loader', { file: 'b.safetensors' }), { objectInfo: list, ...both }).models).toMatchObject([
+      { category: 'z' },
+    ]);
   });
 
   test('inputs that a choice brings are found under their dotted name', () => {
@@ -89,6 +101,12 @@ describe('what ComfyUI refuses', () => {
     expect(skipped).toEqual([
       { node: '1', why: 'a.safetensors: ComfyUI refuses its output: a required input is not connected' },
     ]);
+  });
+
+  test('inputs that grow in number are not missed under the name of their group', () => {
+    const list = { '6': ['CreateList', { 'inputs.input0': ['7', 0] }], '7': ['VAELoader', { vae_name: 'c.pt' }] } as const;
+    const document = prompt({ ...broken, ...list, '8': ['PreviewAny', { source: ['6', 0] }] });
+    expect(names(document, { objectInfo })).toEqual(['vae/b.safetensors', 'vae/c.pt']);
   });
 
   test('where every output lacks something, the document is taken as one in the making', () => {

@@ -31,6 +31,25 @@ describe('subgraphs', () => {
       expect(names(workflow([node, save(8, 1)], outside, [inner()]))).toEqual(['vae/outer.pt']);
   });
 
+  test('values are counted over the inputs that stand for widgets only', () => {
+    const image = { name: 'image', linkIds: [] };
+    const after: SavedSubgraph = {
+      ...inner(),
+      inputs: [image, ...(inner().inputs ?? [])],
+      links: [
+        [10, -10, 1, 1, 0, 'COMBO'],
+        [11, 1, 0, -20, 0, 'VAE'],
+      ],
+    };
+    expect(names(workflow([host({ widgets_values: ['outer.pt'] }), save(8, 1)], outside, [after]))).toEqual(['vae/outer.pt']);
+  });
+
+  test('a value that the editor could not place is used by the name of its input', () => {
+    const entry = { originalEntry: ['-1', 'vae_name'], reason: 'missingSourceNode', hostValue: 'aside.pt' };
+    const node = host({ widgets_values: ['outer.pt'], properties: { proxyWidgetErrorQuarantine: [entry] } });
+    expect(names(workflow([node, save(8, 1)], outside, [inner()]))).toEqual(['vae/aside.pt']);
+  });
+
   test('where the node outside has no value the one inside counts', () => {
     const proxied = host({ widgets_values: [], properties: { proxyWidgets: [['1', 'vae_name']] } });
     const empty = host({ widgets_values: [null] });
@@ -84,6 +103,12 @@ describe('subgraphs', () => {
       { node: '7:3:1', name: 'linked.pt' },
     ]);
     expect(names(workflow([valued, save(8, 1)], outside, [inner(), middle]))).toEqual(['vae/valued.pt']);
+    const proxied = {
+      ...host({ widgets_values: ['proxied.pt'], properties: { proxyWidgets: [['3', 'vae_name']] } }),
+      type: 'middle',
+    };
+    const unlinked: SavedSubgraph = { ...middle, inputs: [], nodes: [{ id: 3, type: 'sub', outputs: [{ type: 'VAE' }] }] };
+    expect(names(workflow([proxied, save(8, 1)], outside, [inner(), unlinked]))).toEqual(['vae/proxied.pt']);
     expect(names(workflow([{ ...host(), type: 'middle' }, save(8, 1)], outside, [inner(), middle]))).toEqual(['vae/inner.pt']);
   });
 
@@ -93,6 +118,8 @@ describe('subgraphs', () => {
       skipped: [{ node: '7:1', why: 'inner.pt: muted' }],
     });
     expect(names(workflow([host()], [], [inner()]))).toEqual(['vae/inner.pt']);
+    const previewing: SavedSubgraph = { ...inner(), nodes: [...inner().nodes, { id: 2, type: 'PreviewAny' }] };
+    expect(names(workflow([host()], [], [previewing]))).toEqual(['vae/inner.pt']);
   });
 
   test('a subgraph that contains itself is refused', () => {

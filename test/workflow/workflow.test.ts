@@ -69,6 +69,26 @@ describe('widget values', () => {
   });
 });
 
+test('inputs that only take links, and inputs that a choice brings, are counted rightly among the values', () => {
+  const info = {
+    Loader: {
+      input: {
+        required: {
+          text: ['STRING', { forceInput: true }],
+          mode: [
+            'COMFY_DYNAMICCOMBO_V3',
+            { options: [{ key: 'big', inputs: { required: { size: ['INT', {}], crop: ['COMBO', {}] } } }] },
+          ],
+          vae_name: [['a.pt'], {}],
+        },
+      },
+      output_node: true,
+    },
+  };
+  const loader: SavedNode = { id: 1, type: 'Loader', widgets_values: ['big', 512, 'center', 'a.pt'] };
+  expect(analyze(workflow([loader], []), { objectInfo: info }).models).toMatchObject([{ input: 'vae_name', name: 'a.pt' }]);
+});
+
 describe('nodes that ComfyUI is not given', () => {
   test('muted and bypassed loaders are not prefetched, and the answer says so', () => {
     const document = workflow(
@@ -107,6 +127,55 @@ describe('nodes that ComfyUI is not given', () => {
       ],
     );
     expect(names(document)).toEqual(['diffusion_models/base.safetensors']);
+  });
+
+  test('a bypassed node with two inputs of one type hands each on to its own output', () => {
+    const text = (id: number, value: string): SavedNode => ({
+      id,
+      type: 'PrimitiveString',
+      outputs: [{ type: 'STRING' }],
+      widgets_values: [value],
+    });
+    const both: SavedNode = {
+      id: 3,
+      type: 'Both',
+      mode: 4,
+      inputs: [
+        { name: 'one', type: 'STRING', link: 1 },
+        { name: 'two', type: 'STRING', link: 2 },
+      ],
+      outputs: [{ type: 'STRING' }, { type: 'STRING' }],
+    };
+    const loader = vae(4, 'old.pt', { inputs: [{ name: 'vae_name', type: 'STRING', link: 3, widget: { name: 'vae_name' } }] });
+    const document = workflow(
+      [text(1, 'one.pt'), text(2, 'two.pt'), both, loader, save(5, 4)],
+      [
+        [1, 1, 0, 3, 0, 'STRING'],
+        [2, 2, 0, 3, 1, 'STRING'],
+        [3, 3, 1, 4, 0, 'STRING'],
+        [4, 4, 0, 5, 0, 'VAE'],
+      ],
+    );
+    expect(names(document)).toEqual(['vae/two.pt']);
+  });
+
+  test('a widget that is linked to a muted node keeps its own value', () => {
+    const loader = vae(1, 'own.pt', { inputs: [{ name: 'vae_name', type: 'STRING', link: 2, widget: { name: 'vae_name' } }] });
+    const text: SavedNode = {
+      id: 2,
+      type: 'PrimitiveString',
+      mode: 2,
+      outputs: [{ type: 'STRING' }],
+      widgets_values: ['muted.pt'],
+    };
+    const document = workflow(
+      [loader, text, save(3, 1)],
+      [
+        [1, 1, 0, 3, 0, 'VAE'],
+        [2, 2, 0, 1, 0, 'STRING'],
+      ],
+    );
+    expect(names(document)).toEqual(['vae/own.pt']);
   });
 
   test('reroutes, and SetNode with GetNode, lead to the loader', () => {
