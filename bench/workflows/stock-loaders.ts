@@ -1,6 +1,6 @@
 /**
  * Stock loader nodes of ComfyUI 0.33 for the benchmark's ground truth: which of a node's widget values name a model file, by
- * position and by input. Written by hand from the node's documentation, not taken from `config/comfyui-nodes.json`, so that a
+ * position and by input. Written by hand from the nodes' definitions, not taken from `config/comfyui-nodes.json`, so that a
  * mistake there shows.
  */
 export const stockLoaders: Readonly<Record<string, readonly { at: number; input: string; folder: string }[]>> = {
