@@ -1,0 +1,48 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { z } from 'zod';
+
+const tableSchema = z.strictObject({
+  /** The version whose nodes these are. */
+  comfyui: z.string(),
+  loaders: z.record(
+    z.string(),
+    z.strictObject({
+      /** Category of each input that names a model file. */
+      models: z.record(z.string(), z.string()),
+      /** Inputs with a widget, in the order in which a workflow lists their values. */
+      widgets: z.array(z.string()),
+      /** The node returns before it loads anything when all these inputs are 0. */
+      idleWhenZero: z.array(z.string()).optional(),
+    }),
+  ),
+  /** Nodes whose output is the literal in this input. */
+  constants: z.record(z.string(), z.string()),
+  /** Nodes that evaluate only one of two inputs. */
+  switches: z.record(z.string(), z.strictObject({ on: z.string(), whenTrue: z.string(), whenFalse: z.string() })),
+  /** Names in `vae` that stand for an encoder and a decoder file in `vae_approx`. */
+  tinyVaes: z.array(z.string()),
+  /** Base names of single files in `vae_approx` that are offered among `vae`. */
+  approximateVaes: z.array(z.string()),
+  outputs: z.array(z.string()),
+  /** Nodes that load no model and are no output. */
+  others: z.array(z.string()),
+});
+
+/** What is known of ComfyUI's stock nodes without asking a running ComfyUI: `config/comfyui-nodes.json`. */
+export type CoreTable = z.infer<typeof tableSchema>;
+
+let loaded: CoreTable | undefined;
+
+/** The table, read once. It lies in the package's `config` directory, beside `src` in a checkout and above `dist` when built. */
+export function coreTable(): CoreTable {
+  loaded ??= tableSchema.parse(JSON.parse(readFileSync(find(import.meta.dirname), 'utf8')));
+  return loaded;
+}
+
+function find(directory: string): string {
+  const path = join(directory, 'config', 'comfyui-nodes.json');
+  if (existsSync(path)) return path;
+  if (dirname(directory) === directory) throw new Error('config/comfyui-nodes.json is missing from the package');
+  return find(dirname(directory));
+}

@@ -1,0 +1,30 @@
+import { asLink, type Literals } from './literals.ts';
+import type { NodeClasses } from './node-classes.ts';
+import type { Graph, GraphNode } from './types.ts';
+
+/** A node that another one takes an input from. */
+interface Dependency {
+  node: string;
+  /** Executed only when the other node asks for it, which it does after its other inputs are there. */
+  lazy: boolean;
+}
+
+export type Dependencies = ReadonlyMap<string, readonly Dependency[]>;
+
+/** What each node needs, without the branches that a switch with a known condition leaves alone. */
+export function dependenciesOf(graph: Graph, classes: NodeClasses, literals: Literals): Dependencies {
+  return new Map([...graph.nodes].map(([id, node]) => [id, ofNode(node, { graph, classes, literals })]));
+}
+
+function ofNode(node: GraphNode, all: { graph: Graph; classes: NodeClasses; literals: Literals }): Dependency[] {
+  const { graph, classes, literals } = all;
+  const choice = classes.switchOf(node.classType);
+  const chosen = literals.chosenInput(node);
+  return [...node.inputs].flatMap(([input, value]) => {
+    const link = asLink(value);
+    if (!link || !graph.nodes.has(link[0])) return [];
+    const branch = choice !== null && (input === choice.whenTrue || input === choice.whenFalse);
+    if (branch && chosen !== null && input !== chosen) return [];
+    return [{ node: link[0], lazy: branch || classes.spec(node, input)?.lazy === true }];
+  });
+}

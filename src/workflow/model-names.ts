@@ -1,0 +1,60 @@
+import { limits } from './limits.ts';
+
+const extensions = /\.(safetensors|sft|gguf|ckpt|pt|pt2|pth|bin|pkl|onnx|engine|trt)$/i;
+
+/** True for a name that can only be a model file: one line, an extension of weights, and no address. */
+export function looksLikeModel(name: string): boolean {
+  return name.length <= limits.nameLength && extensions.test(name) && !/[\n\r<>"]|^[a-z]+:\/\//i.test(name);
+}
+
+const noModel = new Set([
+  '',
+  'none',
+  '[none]',
+  'null',
+  'undefined',
+  'pixel_space',
+  'baked vae',
+  'default',
+  'auto',
+  'disabled',
+  'off',
+]);
+
+/** What model lists offer for "no file". */
+export function isNoModel(name: string): boolean {
+  return noModel.has(name.trim().toLowerCase());
+}
+
+/** Where a file may lie, most likely first. */
+export type Places = readonly Place[];
+
+export interface Place {
+  category: string | null;
+  name: string;
+}
+
+/** Names in `vae` that stand for files in `vae_approx`: ComfyUI's VAELoader. */
+export interface VaeNames {
+  tinyVaes: readonly string[];
+  approximateVaes: readonly string[];
+}
+
+/** The files that a name in a category means: mostly one, for the tiny autoencoders an encoder and a decoder. */
+export function filesOf(place: Place, names: VaeNames): Places[] {
+  const isVae = place.category === 'vae' || place.category === 'vae_approx';
+  if (isVae && names.tinyVaes.includes(place.name)) return ['encoder', 'decoder'].map((half) => halfOf(place.name, half));
+  if (isVae && names.approximateVaes.includes(place.name.replace(/\.[^.]+$/, ''))) {
+    return [[{ category: 'vae_approx', name: place.name }, place]];
+  }
+  const detector = /^(bbox|segm)\/(.+)$/.exec(place.name);
+  return [detector ? [place, { category: `ultralytics_${detector[1]}`, name: detector[2] ?? '' }] : [place]];
+}
+
+/** ComfyUI takes the first file that begins so; these are the endings it lists, the published one first. */
+function halfOf(name: string, half: string): Place[] {
+  return ['pth', 'safetensors', 'pt', 'sft', 'ckpt', 'bin'].map((extension) => ({
+    category: 'vae_approx',
+    name: `${name}_${half}.${extension}`,
+  }));
+}

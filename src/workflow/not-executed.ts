@@ -1,0 +1,36 @@
+import type { Dependencies } from './dependencies.ts';
+import { type Outputs, sourcesOf } from './outputs.ts';
+import type { Graph, GraphNode } from './types.ts';
+
+interface Execution {
+  outputs: Outputs;
+  dependencies: Dependencies;
+  executed: ReadonlySet<string>;
+}
+
+/** The nodes of a document that ComfyUI will not execute, with why. */
+export function notExecuted(graph: Graph, { outputs, dependencies, executed }: Execution): Graph['absent'] {
+  const linked = (id: string) => sourcesOf(graph.nodes.get(id));
+  const circling = reach(outputs.valid, (id) => dependencies.get(id)?.map(({ node }) => node) ?? []);
+  const leftOut = reach(outputs.valid, linked);
+  const refused = reach(outputs.refused, linked);
+  const reason = ({ id }: GraphNode) => {
+    if (circling.has(id)) return 'its links go round in a circle';
+    if (leftOut.has(id)) return 'a switch leaves it out';
+    return refused.has(id) ? 'ComfyUI refuses its output: a required input is not connected' : 'no output needs it';
+  };
+  const rest = [...graph.nodes.values()].filter(({ id }) => !executed.has(id));
+  return [...rest.map((node) => ({ node, why: reason(node) })), ...graph.absent];
+}
+
+/** The given nodes and all that leads to them. */
+function reach(from: readonly string[], sources: (id: string) => readonly string[]): Set<string> {
+  const reached = new Set<string>();
+  const stack = [...from];
+  for (let id = stack.pop(); id !== undefined; id = stack.pop()) {
+    if (reached.has(id)) continue;
+    reached.add(id);
+    for (const source of sources(id)) stack.push(source);
+  }
+  return reached;
+}
