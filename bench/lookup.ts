@@ -33,7 +33,8 @@ const paths = Array.from({ length: files }, (_, index) => join(installed.root, '
 for (const path of paths) writeFileSync(path, Buffer.alloc(4096, path));
 const client = await installed.start();
 const warmed = await client.warm({ paths, wait: true });
-if (warmed.missing > 0) throw new Error(`${warmed.missing} files were not copied: ${JSON.stringify(warmed.items.find((item) => !item.ready))}`);
+if (warmed.missing > 0)
+  throw new Error(`${warmed.missing} files were not copied: ${JSON.stringify(warmed.items.find((item) => !item.ready))}`);
 
 const token = readFileSync(client.daemon.tokenFile, 'utf8').trim();
 const measure = async (clients: number): Promise<Figures> => {
