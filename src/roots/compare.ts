@@ -1,13 +1,8 @@
-import type { Fingerprint } from '../core/types.ts';
+import { isSameFingerprint } from '../core/fingerprint.ts';
 import { liesBelow, type PathRules } from './paths.ts';
 import type { SourceFile } from './source-host.ts';
 
 export type Verdict = 'same' | 'changed' | 'added';
-
-/** Equal content as far as fingerprints tell. An inode counts when both sides know one. */
-export function isSameFingerprint(a: Fingerprint, b: Fingerprint): boolean {
-  return a.size === b.size && a.mtimeNs === b.mtimeNs && (a.ino === null || b.ino === null || a.ino === b.ino);
-}
 
 /** What is known of a directory set against what a walk finds in it. */
 export class Comparison {

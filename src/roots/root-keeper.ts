@@ -1,8 +1,8 @@
 import type { RootView } from '../core/api.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { CacheError, messageOf } from '../core/errors.ts';
+import { isSameFingerprint } from '../core/fingerprint.ts';
 import type { Log } from '../core/log.ts';
-import { isSameFingerprint } from './compare.ts';
 import { readerOf } from './readers.ts';
 import type { Root } from './registry.ts';
 import { type ScanOptions, scanDirectory, scanRoot } from './scan.ts';
