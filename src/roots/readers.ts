@@ -13,7 +13,13 @@ export interface ReadersOptions extends Partial<Omit<ChannelOptions, 'open'>> {
 
 type Place = Pick<Root, 'kind' | 'device' | 'fileSystem' | 'path'>;
 
-const defaults = { clock: systemClock as Clock, hangMs: 15_000, mostHung: 3, pauseMs: { first: 1_000, longest: 60_000 } };
+const defaults = {
+  clock: systemClock as Clock,
+  stallMs: 1_000,
+  hangMs: 15_000,
+  mostHung: 3,
+  pauseMs: { first: 1_000, longest: 60_000 },
+};
 
 /**
  * Which reader reads what is on a place: null = the thread for local disks, else the child process of that name. One process

@@ -9,34 +9,39 @@ import { isSkippedName } from './walk.ts';
 
 /** @throws the error of the file system, other than "not there" */
 export function answerStat(path: string, ground: Ground): StatAnswer {
-  try {
-    const stats = statSync(path, { bigint: true });
-    if (!stats.isFile()) return { is: 'other' };
+  const stats = orAbsent(() => statSync(path, { bigint: true }), null);
+  if (stats && !stats.isFile()) return { is: 'other' };
+  if (stats) {
     return { is: 'file', size: Number(stats.size), mtimeNs: stats.mtimeNs, ino: ground.stableInodes ? stats.ino : null };
-  } catch (error) {
-    if (errnoOf(error) !== 'ENOENT' && errnoOf(error) !== 'ENOTDIR') throw error;
   }
   // A link that leads nowhere is as likely one into a volume that is away: its file is not known to be gone.
   if (leadsNowhere(ground.root, path)) return { is: 'absent', root: null };
-  return { is: 'absent', root: factsOrNull(ground) };
+  return { is: 'absent', root: orAbsent(() => identify(ground), null) };
 }
 
 function leadsNowhere(root: string, path: string): boolean {
   let prefix = root;
   for (const part of relative(root, path).split(sep)) {
     prefix = join(prefix, part);
-    const link = lstatSync(prefix, { throwIfNoEntry: false });
-    if (!link) return false;
-    if (link.isSymbolicLink() && !statSync(prefix, { throwIfNoEntry: false })) return true;
+    if (!exists(prefix)) return isLink(prefix);
   }
   return false;
 }
 
-function factsOrNull(ground: Ground): RootFacts | null {
+function exists(path: string): boolean {
+  return orAbsent<unknown>(() => statSync(path), null) !== null;
+}
+
+function isLink(path: string): boolean {
+  return orAbsent(() => lstatSync(path).isSymbolicLink(), false);
+}
+
+/** @throws what the file system says other than "not there" */
+function orAbsent<T>(look: () => T, absent: T): T {
   try {
-    return identify(ground);
+    return look();
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return null;
+    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return absent;
     throw error;
   }
 }

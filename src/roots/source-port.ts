@@ -18,7 +18,9 @@ export interface PortListener {
 export type OpenPort = (listener: PortListener) => SourcePort;
 
 /** The reader's file beside this one, in source and in built form. */
-const readerUrl = new URL(import.meta.url.endsWith('.ts') ? './source-child.ts' : './source-child.js', import.meta.url);
+const readerUrl = import.meta.url.endsWith('.ts')
+  ? new URL('./source-child.ts', import.meta.url)
+  : new URL('./source-child.js', import.meta.url);
 
 // A reader holds little at a time; without a bound the young generation grows to several times that.
 const youngGenerationMb = 4;
@@ -30,9 +32,15 @@ export function forkReader(url: URL = readerUrl): OpenPort {
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       serialization: 'advanced',
     });
+    // A reader that sits in a system call would not notice that its daemon is gone.
+    const end = () => void child.kill('SIGKILL');
+    process.once('exit', end);
     child.on('message', (reply) => onReply(reply as ReaderReply | ReaderEvent));
     child.on('error', () => {});
-    child.on('exit', (code, signal) => onExit(`the reading process ended (${signal ?? code})`));
+    child.on('exit', (code, signal) => {
+      process.off('exit', end);
+      onExit(`the reading process ended (${signal ?? code})`);
+    });
     child.unref();
     child.channel?.unref();
     return {
@@ -40,7 +48,7 @@ export function forkReader(url: URL = readerUrl): OpenPort {
       send: (request) => void child.send(request, () => {}),
       kill() {
         child.removeAllListeners('message');
-        child.kill('SIGKILL');
+        end();
         if (child.connected) child.disconnect();
       },
     };

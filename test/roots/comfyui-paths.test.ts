@@ -10,9 +10,12 @@ const windows = { home: 'C:\\Users\\u', environment: { APPDATA: 'C:\\Users\\u\\A
 
 /** `category path`, with `!` for a default and `?` for a folder that need not exist; those taken up by themselves left out. */
 function read(text: string, surroundings: typeof linux | typeof windows = linux): string[] {
-  const file = surroundings.platform === 'win32' ? 'C:\\ComfyUI\\extra_model_paths.yaml' : '/opt/ComfyUI/extra_model_paths.yaml';
+  const file =
+    surroundings.platform === 'win32' ? 'C:\\ComfyUI\\extra_model_paths.yaml' : '/opt/ComfyUI/extra_model_paths.yaml';
   const { paths } = readExtraPaths(text, file, surroundings);
-  return paths.filter(({ optional }) => !optional).map(({ category, path, isDefault }) => `${isDefault ? '!' : ''}${category} ${path}`);
+  return paths
+    .filter(({ optional }) => !optional)
+    .map(({ category, path, isDefault }) => `${isDefault ? '!' : ''}${category} ${path}`);
 }
 
 describe('extra_model_paths.yaml', () => {
@@ -50,7 +53,7 @@ empty:
   it.each([
     ['a home folder', 'a:\n  base_path: ~/models\n  vae: vae', 'vae /home/u/models/vae'],
     ['a variable', 'a:\n  base_path: $MODELS/x\n  vae: vae', 'vae /mnt/nas/x/vae'],
-    ['a variable in braces', 'a:\n  base_path: "${MODELS}/x"\n  vae: vae', 'vae /mnt/nas/x/vae'],
+    ['a variable in braces', `a:\n  base_path: "\${MODELS}/x"\n  vae: vae`, 'vae /mnt/nas/x/vae'],
     ['a variable that is not set', 'a:\n  base_path: /a/$NONE\n  vae: vae', 'vae /a/$NONE/vae'],
     ['no base path', 'a:\n  vae: my/vae', 'vae /opt/ComfyUI/my/vae'],
     ['no base path, absolute', 'a:\n  vae: /my/vae/', 'vae /my/vae'],
@@ -81,8 +84,14 @@ empty:
   });
 
   it('understands Windows paths', () => {
-    const text = "a:\n  base_path: D:\\AI\\models\n  vae: vae\n  loras: |\n    lora\n    E:/loras\nb:\n  base_path: '%appdata%\\x'\n  vae: y\n";
-    expect(read(text, windows)).toEqual(['vae D:\\AI\\models\\vae', 'loras D:\\AI\\models\\lora', 'loras E:\\loras', 'vae C:\\Users\\u\\AppData\\x\\y']);
+    const text =
+      "a:\n  base_path: D:\\AI\\models\n  vae: vae\n  loras: |\n    lora\n    E:/loras\nb:\n  base_path: '%appdata%\\x'\n  vae: y\n";
+    expect(read(text, windows)).toEqual([
+      'vae D:\\AI\\models\\vae',
+      'loras D:\\AI\\models\\lora',
+      'loras E:\\loras',
+      'vae C:\\Users\\u\\AppData\\x\\y',
+    ]);
   });
 
   it.each([
@@ -101,7 +110,10 @@ empty:
       }
     })();
     expect(error).toBeInstanceOf(CacheError);
-    expect(error).toMatchObject({ code: 'BAD_CONFIG', message: expect.stringContaining(`/opt/ComfyUI/extra_model_paths.yaml, ${line}`) });
+    expect(error).toMatchObject({
+      code: 'BAD_CONFIG',
+      message: expect.stringContaining(`/opt/ComfyUI/extra_model_paths.yaml, ${line}`),
+    });
   });
 });
 
@@ -134,7 +146,11 @@ describe('the model folders of a ComfyUI', () => {
 
   it('are those of a fresh one, in the order in which ComfyUI looks', async () => {
     const directory = tempTree();
-    expect(await ask(directory, 'diffusion_models')).toEqual(['/models/unet', '/models/diffusion_models', '/output/diffusion_models']);
+    expect(await ask(directory, 'diffusion_models')).toEqual([
+      '/models/unet',
+      '/models/diffusion_models',
+      '/output/diffusion_models',
+    ]);
     expect(await ask(directory, 'text_encoders')).toEqual(['/models/text_encoders', '/models/clip', '/output/clip']);
     expect(await ask(directory, 'controlnet')).toEqual(['/models/controlnet', '/models/t2i_adapter']);
     // For the folders of custom nodes, and none of the kind that holds no weights.
@@ -144,7 +160,8 @@ describe('the model folders of a ComfyUI', () => {
 
   it('are said once each, a default first', async () => {
     const directory = tempTree({
-      'extra_model_paths.yaml': 'a:\n  base_path: more\n  is_default: true\n  loras: |\n    one\n    two\n  vae: ../models/vae\n',
+      'extra_model_paths.yaml':
+        'a:\n  base_path: more\n  is_default: true\n  loras: |\n    one\n    two\n  vae: ../models/vae\n',
     });
     expect(await ask(directory, 'loras')).toEqual(['/more/two', '/more/one', '/models/loras', '/output/loras']);
     expect(await ask(directory, 'vae')).toEqual(['/models/vae', '/output/vae']);

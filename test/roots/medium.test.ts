@@ -123,24 +123,43 @@ describe('the medium of a Linux path', () => {
 });
 
 describe('file systems', () => {
-  it.each(['nfs', 'nfs4', 'cifs', 'smb3', 'smbfs', '9p', 'fuse.sshfs', 'fuse.rclone', 'afpfs', 'webdav', 'ceph', 'vboxsf', 'drvfs', 'autofs'])(
-    '%s can hang',
-    (type) => {
-      expect(isNetworkFileSystem(type)).toBe(true);
-    },
-  );
+  it.each([
+    'nfs',
+    'nfs4',
+    'cifs',
+    'smb3',
+    'smbfs',
+    '9p',
+    'fuse.sshfs',
+    'fuse.rclone',
+    'afpfs',
+    'webdav',
+    'ceph',
+    'vboxsf',
+    'drvfs',
+    'autofs',
+  ])('%s can hang', (type) => {
+    expect(isNetworkFileSystem(type)).toBe(true);
+  });
 
   it.each(['ext4', 'xfs', 'btrfs', 'apfs', 'NTFS', 'fuseblk', 'tmpfs', 'zfs', 'f2fs'])('%s is local', (type) => {
     expect(isNetworkFileSystem(type)).toBe(false);
   });
 
   it('does not rely on inode numbers that change from mount to mount', () => {
-    const stable = ['ext4', 'nfs4', 'APFS', 'ntfs', 'fuse.sshfs', 'cifs', 'smbfs', 'exfat', 'vfat', null].filter(hasStableInodes);
+    const stable = ['ext4', 'nfs4', 'APFS', 'ntfs', 'fuse.sshfs', 'cifs', 'smbfs', 'exfat', 'vfat', null].filter(
+      hasStableInodes,
+    );
     expect(stable).toEqual(['ext4', 'nfs4', 'APFS', 'ntfs']);
   });
 
   it('expects no models in the kernel', () => {
-    expect(['proc', 'sysfs', 'cgroup2', 'squashfs', 'ext4', null].filter(isPseudoFileSystem)).toEqual(['proc', 'sysfs', 'cgroup2', 'squashfs']);
+    expect(['proc', 'sysfs', 'cgroup2', 'squashfs', 'ext4', null].filter(isPseudoFileSystem)).toEqual([
+      'proc',
+      'sysfs',
+      'cgroup2',
+      'squashfs',
+    ]);
   });
 });
 

@@ -26,18 +26,25 @@ describe('finding the root of a file', () => {
     expect(roots.find(path)).toMatchObject({ root: { path: root }, rel, category });
   });
 
-  it.each(['/mnt/nas/models2/a', '/mnt/nas/models/../a', '/mnt/nas/models', 'models/a', '', '/mnt/nas/models/a\0'])('not for %j', (path) => {
-    expect(rootsOf('linux', ['/mnt/nas/models']).find(path)).toBeNull();
-  });
+  it.each(['/mnt/nas/models2/a', '/mnt/nas/models/../a', '/mnt/nas/models', 'models/a', '', '/mnt/nas/models/a\0'])(
+    'not for %j',
+    (path) => {
+      expect(rootsOf('linux', ['/mnt/nas/models']).find(path)).toBeNull();
+    },
+  );
 
   it('knows Windows spellings of one path', () => {
     const roots = rootsOf('win32', ['D:\\Models\\', '\\\\NAS\\share', 'E:\\']);
-    expect(roots.find('d:/models/LORAS/A.safetensors')).toMatchObject({ rel: 'LORAS\\A.safetensors', root: { path: 'D:\\Models' } });
+    expect(roots.find('d:/models/LORAS/A.safetensors')).toMatchObject({
+      rel: 'LORAS\\A.safetensors',
+      root: { path: 'D:\\Models' },
+    });
     expect(roots.find('\\\\?\\D:\\models\\x')).toMatchObject({ rel: 'x' });
     expect(roots.find('//nas/Share/vae/x')).toMatchObject({ rel: 'vae\\x', category: 'vae' });
     expect(roots.find('\\\\?\\UNC\\nas\\share\\vae\\x')).toMatchObject({ rel: 'vae\\x' });
     expect(roots.find('e:\\a\\b')).toMatchObject({ rel: 'a\\b' });
-    for (const path of ['\\models\\x', 'D:models\\x', 'D:\\Models2\\x', '\\\\nas\\share2\\x']) expect(roots.find(path)).toBeNull();
+    for (const path of ['\\models\\x', 'D:models\\x', 'D:\\Models2\\x', '\\\\nas\\share2\\x'])
+      expect(roots.find(path)).toBeNull();
   });
 
   it('agrees with a slow search on whatever roots and paths there are', () => {
@@ -47,7 +54,10 @@ describe('finding the root of a file', () => {
       fc.property(fc.array(path, { maxLength: 8 }), path, fc.boolean(), (rootPaths, file, onWindows) => {
         const paths = onWindows ? win32 : posix;
         const start = onWindows ? 'C:/' : '/';
-        const roots = rootsOf(onWindows ? 'win32' : 'linux', rootPaths.map((root) => start + root));
+        const roots = rootsOf(
+          onWindows ? 'win32' : 'linux',
+          rootPaths.map((root) => start + root),
+        );
         const target = paths.resolve(start + file);
         const fold = (text: string) => (onWindows ? text.toLowerCase() : text);
         const above = rootPaths
@@ -104,7 +114,11 @@ describe('two names of one directory', () => {
   it('lead to one path, so that a file is cached once', () => {
     const roots = rootsOf('linux', ['/mnt/nas/models']);
     roots.addAlias('/home/u/ComfyUI/models', '/mnt/nas/models');
-    expect(roots.find('/home/u/ComfyUI/models/vae/a')).toMatchObject({ path: '/mnt/nas/models/vae/a', category: 'vae', rel: 'vae/a' });
+    expect(roots.find('/home/u/ComfyUI/models/vae/a')).toMatchObject({
+      path: '/mnt/nas/models/vae/a',
+      category: 'vae',
+      rel: 'vae/a',
+    });
   });
 
   it('make one root of two', () => {
@@ -153,16 +167,29 @@ describe('looking a name up as ComfyUI does', () => {
     expect(paths(category, 'a')).toEqual(expected);
   });
 
-  it.each(['../../etc/passwd', '/etc/passwd', '..', '', '.', 'a/../../../../b', 'a\0b'])('cannot be led out of the roots by %j', (name) => {
-    for (const path of paths('vae', name)) expect(path.startsWith('/m/vae/')).toBe(true);
-  });
+  it.each(['../../etc/passwd', '/etc/passwd', '..', '', '.', 'a/../../../../b', 'a\0b'])(
+    'cannot be led out of the roots by %j',
+    (name) => {
+      for (const path of paths('vae', name)) expect(path.startsWith('/m/vae/')).toBe(true);
+    },
+  );
 
   it('cleans names as Python does', () => {
     expect(['a/b', '/a/b', '../a', 'a//b/', 'a/../b', 'a\\b', '..', ''].map((name) => cleanName(name, posixPaths))).toEqual([
       ...['a/b', 'a/b', 'a', 'a/b', 'b', 'a\\b', null, null],
     ]);
     const names = ['a/b', 'a\\b', '\\a', '..\\..\\a', 'C:\\a', 'C:a', '\\\\nas\\share\\a', 'a.txt:stream', '..'];
-    expect(names.map((name) => cleanName(name, windowsPaths))).toEqual(['a\\b', 'a\\b', 'a', 'a', null, null, null, null, null]);
+    expect(names.map((name) => cleanName(name, windowsPaths))).toEqual([
+      'a\\b',
+      'a\\b',
+      'a',
+      'a',
+      null,
+      null,
+      null,
+      null,
+      null,
+    ]);
   });
 
   it('stays below the roots whatever the name is', () => {

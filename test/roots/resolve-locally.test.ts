@@ -3,7 +3,11 @@ import { isUncPath, knownVolume, type Machine } from '../../src/roots/machine.ts
 import { foreignPart, resolveLocally } from '../../src/roots/resolve-locally.ts';
 
 /** A machine of links and volumes; fails when a network path is touched, which on a real one could hang. */
-function machine(links: Record<string, string>, volumes: Record<string, boolean>, platform: NodeJS.Platform = 'linux'): Machine {
+function machine(
+  links: Record<string, string>,
+  volumes: Record<string, boolean>,
+  platform: NodeJS.Platform = 'linux',
+): Machine {
   const known = Object.entries(volumes).map(([mountPoint, network]) => ({ mountPoint, network }));
   const volumeOf = (path: string) => knownVolume(known, path, platform);
   return {
