@@ -33,9 +33,12 @@ export function readerOf({ kind, device, fileSystem, path }: Place): string | nu
 export class Readers {
   #options: ReadersOptions;
   #channels = new Map<string | null, SourceChannel>();
+  #end = () => this.close();
 
   constructor(options: ReadersOptions) {
     this.#options = options;
+    // A reader that sits in a system call would not notice that its daemon is gone.
+    process.once('exit', this.#end);
   }
 
   for(place: Place): SourceChannel {
@@ -49,6 +52,7 @@ export class Readers {
   }
 
   close(): void {
+    process.off('exit', this.#end);
     for (const channel of this.#channels.values()) channel.close();
   }
 }

@@ -32,15 +32,10 @@ export function forkReader(url: URL = readerUrl): OpenPort {
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       serialization: 'advanced',
     });
-    // A reader that sits in a system call would not notice that its daemon is gone.
-    const end = () => void child.kill('SIGKILL');
-    process.once('exit', end);
     child.on('message', (reply) => onReply(reply as ReaderReply | ReaderEvent));
-    child.on('error', () => {});
-    child.on('exit', (code, signal) => {
-      process.off('exit', end);
-      onExit(`the reading process ended (${signal ?? code})`);
-    });
+    // Without a pid it could not be started, and there will be no `exit`.
+    child.on('error', (error) => child.pid === undefined && onExit(error.message));
+    child.on('exit', (code, signal) => onExit(`the reading process ended (${signal ?? code})`));
     child.unref();
     child.channel?.unref();
     return {
@@ -48,7 +43,7 @@ export function forkReader(url: URL = readerUrl): OpenPort {
       send: (request) => void child.send(request, () => {}),
       kill() {
         child.removeAllListeners('message');
-        end();
+        child.kill('SIGKILL');
         if (child.connected) child.disconnect();
       },
     };

@@ -1,67 +1,9 @@
-import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { mkdtempSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { createLog } from '../../src/core/log.ts';
-import type { SourceState } from '../../src/core/types.ts';
-import { Roots } from '../../src/roots/registry.ts';
-import { RootKeeper, type RootKeeperOptions } from '../../src/roots/root-keeper.ts';
-import { type SourceFile, SourceHost } from '../../src/roots/source-host.ts';
-import { forkReader } from '../../src/roots/source-port.ts';
+import { type OpenPort, threadReader } from '../../src/roots/source-port.ts';
+import { keeping } from './keeping.ts';
 import { fill, tempTree, touch } from './temp-tree.ts';
-
-/** A keeper beside a small catalog that learns all it is told of. */
-function keeping(options: Partial<RootKeeperOptions> & { silentNas?: boolean } = {}) {
-  const roots = new Roots();
-  const { silentNas, ...rest } = options;
-  const silent = forkReader(new URL('./readers/silent.mjs', import.meta.url));
-  const host = new SourceHost({ roots, ...(silentNas && { openProcess: silent, stallMs: 0 }) });
-  const known = new Map<string, SourceFile>();
-  const changes: [path: string, state: SourceState['state']][] = [];
-  const health: string[] = [];
-  let wake = () => {};
-  const keeper = new RootKeeper({
-    roots,
-    host,
-    log: createLog({ level: 'silent', form: 'json' }),
-    known: (_root, directory) => [[...known.values()].filter(({ path }) => path.startsWith(directory))],
-    onChange(path, state) {
-      changes.push([path, state.state]);
-      if (state.state === 'present') known.set(path, { path, fingerprint: state.fingerprint });
-      else known.delete(path);
-      wake();
-    },
-    onAdded(files) {
-      for (const file of files) known.set(file.path, file);
-      wake();
-    },
-    onHealth: (root, state) => void health.push(`${state} ${root.path}`),
-    rescanMs: 3_600_000,
-    settleMs: 5,
-    ...rest,
-  });
-  onTestFinished(async () => {
-    await keeper[Symbol.asyncDispose]();
-    await host[Symbol.asyncDispose]();
-  });
-  const until = async (isSo: () => boolean) => {
-    while (!isSo()) {
-      await new Promise<void>((resolve) => {
-        wake = resolve;
-      });
-    }
-  };
-  const add = (path: string, kind: 'hdd' | 'nas' = 'hdd', optional = false) => {
-    const medium = {
-      kind,
-      from: 'detected',
-      device: kind === 'nas' ? '//nas/x' : 'sda',
-      fileSystem: 'ext4',
-      resolved: path,
-    } as const;
-    return roots.add({ path, origin: 'config', medium, optional }).root;
-  };
-  return { roots, host, keeper, known, changes, health, until, add };
-}
 
 describe('walking the roots', () => {
   it('tells what came, changed and went since the catalog last looked', async () => {
@@ -95,6 +37,33 @@ describe('walking the roots', () => {
     expect(await keeper.scan()).toMatchObject({ files: 2, bytes: 3 });
   });
 
+  it('does not ask for files of a root inside another one when it walks that one', async () => {
+    const top = tempTree({ 'a.ckpt': 'x', 'loras/b.ckpt': 'x' });
+    const { keeper, changes, known, add } = keeping();
+    const outer = add(top);
+    add(join(top, 'loras'));
+    await keeper.scan();
+    expect(known.size).toBe(2);
+    rmSync(join(top, 'loras/b.ckpt'));
+    fill(top, { 'loras/c.ckpt': 'x' });
+    await keeper.scan(outer);
+    expect(changes).toEqual([]);
+  });
+
+  it('fails when the catalog does, and the daemon goes on', async () => {
+    const top = tempTree({ 'a.ckpt': 'x' });
+    let fails = true;
+    const { keeper, add } = keeping({
+      onAdded() {
+        if (fails) throw new Error('database is full');
+      },
+    });
+    const root = add(top, 'nas');
+    await expect(keeper.scan(root)).rejects.toThrow('database is full');
+    fails = false;
+    expect(await keeper.scan(root)).toMatchObject({ files: 1 });
+  });
+
   it('is done once for all who ask at once', async () => {
     const { keeper, add } = keeping();
     const root = add(tempTree({ 'a.ckpt': 'x' }));
@@ -122,73 +91,6 @@ describe('walking the roots', () => {
   });
 });
 
-describe('an outage', () => {
-  it('is no deletion: an emptied mount point takes nothing from the catalog', async () => {
-    const top = tempTree({ 'nas/a.ckpt': 'x', 'nas/b.ckpt': 'x' });
-    const nas = join(top, 'nas');
-    const { keeper, known, changes, health, add } = keeping();
-    const root = add(nas, 'nas');
-    await keeper.look();
-    renameSync(nas, join(top, 'unmounted'));
-    mkdirSync(nas);
-    await keeper.look();
-    await expect(keeper.scan(root)).rejects.toMatchObject({ code: 'SOURCE_AWAY' });
-    expect({ changes, files: known.size }).toEqual({ changes: [], files: 2 });
-    expect(keeper.health(root)).toMatchObject({ health: 'away', why: expect.stringContaining('empty') });
-    rmSync(nas, { recursive: true });
-    renameSync(join(top, 'unmounted'), nas);
-    rmSync(join(nas, 'b.ckpt'));
-    await keeper.look();
-    expect(health).toEqual([`ok ${nas}`, `away ${nas}`, `ok ${nas}`]);
-    expect(changes).toEqual([[join(nas, 'b.ckpt'), 'missing']]);
-  });
-
-  it('of a NAS that hangs is told in bounded time, and the other roots are walked', async () => {
-    const top = tempTree({ 'local/a.ckpt': 'x', 'nas/b.ckpt': 'x' });
-    const { keeper, host, health, known, add } = keeping({ silentNas: true });
-    const nas = add(join(top, 'nas'), 'nas');
-    add(join(top, 'local'));
-    // Somebody asked with less patience, and got no answer: from then on nobody waits.
-    await host.identify(nas, { deadlineMs: 30 });
-    await keeper.look();
-    expect(health.sort()).toEqual([`away ${join(top, 'nas')}`, `ok ${join(top, 'local')}`]);
-    expect(known.size).toBe(1);
-  });
-
-  it('ends when known files stand unchanged on what was mounted instead', async () => {
-    const top = tempTree({ 'a.ckpt': 'x', 'b.ckpt': 'x' });
-    const { keeper, host, changes, add } = keeping();
-    const root = add(top, 'nas');
-    await keeper.look();
-    host.trust(root, { device: 'another', type: 1, bytes: 1 });
-    rmSync(join(top, 'b.ckpt'));
-    await keeper.scan(root);
-    expect(changes).toEqual([[join(top, 'b.ckpt'), 'missing']]);
-  });
-
-  it('stays one when nothing that is known stands there', async () => {
-    const top = tempTree({ 'a.ckpt': 'x' });
-    const { keeper, host, changes, add } = keeping();
-    const root = add(top, 'nas');
-    await keeper.look();
-    host.trust(root, { device: 'another', type: 1, bytes: 1 });
-    renameSync(join(top, 'a.ckpt'), join(top, 'README.txt'));
-    await expect(keeper.scan(root)).rejects.toMatchObject({ code: 'SOURCE_AWAY' });
-    expect(changes).toEqual([]);
-  });
-
-  it('is not what a ComfyUI folder is in that was never made', async () => {
-    const { keeper, health, add } = keeping();
-    const root = add(join(tempTree(), 'output/loras'), 'hdd', true);
-    await keeper.look();
-    expect(keeper.health(root).health).toBe('unknown');
-    expect(health).toEqual([]);
-    fill(dirname(root.path), { 'loras/a.ckpt': 'x' });
-    await keeper.look();
-    expect(keeper.health(root)).toMatchObject({ health: 'ok', files: 1 });
-  });
-});
-
 describe('watching local roots', () => {
   it('tells of changes without a walk', async () => {
     const top = tempTree({ 'a.ckpt': 'x', 'sub/b.ckpt': 'x' });
@@ -203,6 +105,40 @@ describe('watching local roots', () => {
     rmSync(join(top, 'new'), { recursive: true });
     await until(() => !known.has(join(top, 'new/deep/c.ckpt')));
     expect(known.size).toBe(1);
+  });
+
+  it('is taken up again when its thread has ended, with what was missed', async () => {
+    const top = tempTree({ 'a.ckpt': 'x' });
+    let crash = () => {};
+    const openThread: OpenPort = (listener) => {
+      const port = threadReader()(listener);
+      crash = () => {
+        port.kill();
+        listener.onExit('crashed');
+      };
+      return port;
+    };
+    const { keeper, known, until, add } = keeping({ openThread, pauseMs: { first: 0, longest: 0 } });
+    add(top);
+    await keeper.look();
+    crash();
+    fill(top, { 'b.ckpt': 'x' });
+    await keeper.look();
+    expect(known.has(join(top, 'b.ckpt'))).toBe(true);
+    fill(top, { 'c.ckpt': 'x' });
+    await until(() => known.has(join(top, 'c.ckpt')));
+  });
+
+  it('ends for a root that became another name of one', async () => {
+    const top = tempTree({ 'nas/a.ckpt': 'x', link: '-> nas' });
+    const { roots, keeper, known, until, add } = keeping();
+    add(join(top, 'link'));
+    await keeper.look();
+    roots.addAlias(join(top, 'link'), join(top, 'nas'));
+    await keeper.look();
+    fill(top, { 'nas/b.ckpt': 'x' });
+    await until(() => known.has(join(top, 'nas/b.ckpt')));
+    expect(known.has(join(top, 'link/b.ckpt'))).toBe(false);
   });
 
   it('starts by itself and ends with the keeper', async () => {
