@@ -3,7 +3,7 @@ import { accessSync, constants, mkdirSync, mkdtempSync, renameSync, rmSync, stat
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { Medium } from '../../src/core/types.ts';
 import { Roots } from '../../src/roots/registry.ts';
 import { type SourceFile, SourceHost, type SourceHostOptions } from '../../src/roots/source-host.ts';
@@ -12,15 +12,22 @@ import { fill, tempTree } from './temp-tree.ts';
 
 const soon = { deadlineMs: 20_000 };
 
-function hostOf(path: string, kind: Medium, options: Partial<SourceHostOptions> & { fileSystem?: string } = {}) {
+// Starting a reader takes longer than most tests: those that need no special one share theirs.
+const sharedRoots = new Roots();
+const sharedHost = new SourceHost({ roots: sharedRoots });
+afterAll(() => sharedHost[Symbol.asyncDispose]());
+
+function hostOf(path: string, kind: Medium, fileSystem = kind === 'nas' ? 'nfs4' : 'ext4') {
+  const medium = { kind, from: 'detected', device: '//shared/nas', fileSystem, resolved: path } as const;
+  const { root } = sharedRoots.add({ path, origin: 'config', medium });
+  return { roots: sharedRoots, root, host: sharedHost };
+}
+
+function ownHostOf(path: string, options: Partial<SourceHostOptions>) {
   const roots = new Roots();
-  const { fileSystem = kind === 'nas' ? 'nfs4' : 'ext4', ...rest } = options;
-  const { root } = roots.add({
-    path,
-    origin: 'config',
-    medium: { kind, from: 'detected', device: null, fileSystem, resolved: path },
-  });
-  const host = new SourceHost({ roots, ...rest });
+  const medium = { kind: 'nas', from: 'detected', device: null, fileSystem: 'nfs4', resolved: path } as const;
+  const { root } = roots.add({ path, origin: 'config', medium });
+  const host = new SourceHost({ roots, ...options });
   onTestFinished(() => host[Symbol.asyncDispose]());
   return { roots, root, host };
 }
@@ -119,7 +126,7 @@ describe('inodes', () => {
     ['nfs4', true],
   ])('of %s count: %s', async (fileSystem, count) => {
     const top = tempTree({ 'a.ckpt': 'x' });
-    const { host, root } = hostOf(top, 'nas', { fileSystem });
+    const { host, root } = hostOf(top, 'nas', fileSystem);
     const inos: (string | null)[] = [];
     await host.walk(root, { onFiles: (files) => inos.push(...files.map(({ fingerprint }) => fingerprint.ino)) });
     const state = await host.stat(join(top, 'a.ckpt'), soon);
@@ -154,7 +161,7 @@ describe('a NAS that hangs', () => {
   ])('is away after the deadline, and its reader is killed and replaced (%s)', async (_, script) => {
     const top = tempTree({ 'a.ckpt': 'x' });
     const { opened, firstEnd, openProcess } = scripted(script);
-    const { host, root } = hostOf(top, 'nas', { openProcess, stallMs: 0, hangMs: 30, pauseMs: { first: 0, longest: 0 } });
+    const { host, root } = ownHostOf(top, { openProcess, stallMs: 0, hangMs: 30, pauseMs: { first: 0, longest: 0 } });
     const start = performance.now();
     expect(await host.stat(join(top, 'a.ckpt'), { deadlineMs: 20 })).toMatchObject({ state: 'away' });
     expect(await host.identify(root, { deadlineMs: 20_000 })).toMatchObject({ state: 'away' });
@@ -169,7 +176,7 @@ describe('a NAS that hangs', () => {
     const { openProcess } = scripted(new URL('./readers/silent.mjs', import.meta.url));
     let processes = 0;
     const firstHangs: OpenPort = (listener) => (processes++ === 0 ? openProcess : forkReader())(listener);
-    const { host, roots } = hostOf(join(top, 'nas'), 'nas', { openProcess: firstHangs });
+    const { host, roots } = ownHostOf(join(top, 'nas'), { openProcess: firstHangs });
     const medium = { from: 'detected', fileSystem: 'ext4', resolved: top } as const;
     roots.add({ path: join(top, 'local'), origin: 'config', medium: { ...medium, kind: 'hdd', device: 'sda' } });
     roots.add({ path: join(top, 'other'), origin: 'config', medium: { ...medium, kind: 'nas', device: '//other/share' } });
@@ -186,7 +193,7 @@ describe('a NAS that hangs', () => {
       processes++;
       return forkReader()(listener);
     };
-    const { host, roots } = hostOf(join(top, 'c'), 'nas', { openProcess });
+    const { host, roots } = ownHostOf(join(top, 'c'), { openProcess });
     const medium = { kind: 'nas', from: 'detected', device: '//nas/models', fileSystem: 'cifs', resolved: top } as const;
     for (const name of ['a', 'b']) roots.add({ path: join(top, name), origin: 'config', medium });
     expect(await host.stat(join(top, 'a/x'), soon)).toMatchObject({ state: 'present' });
@@ -203,7 +210,7 @@ describe('a NAS that hangs', () => {
 
 it('a reader that crashes makes its source away, not the daemon', async () => {
   const top = tempTree({ 'a.ckpt': 'x' });
-  const { host } = hostOf(top, 'nas', { openProcess: scripted(new URL('./readers/crash.mjs', import.meta.url)).openProcess });
+  const { host } = ownHostOf(top, { openProcess: scripted(new URL('./readers/crash.mjs', import.meta.url)).openProcess });
   expect(await host.stat(join(top, 'a.ckpt'), soon)).toEqual({ state: 'away', why: 'the reading process ended (7)' });
 });
 
