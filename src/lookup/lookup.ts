@@ -40,6 +40,8 @@ export interface LookupDeps {
   requestCopy(request: { file: SourceFile; priority: Priority; medium: Medium }): CopyInProgress;
   activeJob(path: string): CopyInProgress | undefined;
   recentFailure(path: string): CacheError | undefined;
+  /** Told of whatever made a lookup fail. */
+  onTrouble(error: unknown): void;
   /** Takes a copy out of service whose file is not what was sealed. */
   onDamaged(copy: Copy, entry: Entry, verdict: 'gone' | 'changed'): void;
   /** Seconds that serving `bytes` from `tier` saves over their source. */
@@ -82,6 +84,7 @@ export class Lookup {
       answer = await this.#answer(request, time);
     } catch (error) {
       log.error({ err: error, path: request.path }, 'lookup failed; the asker gets its own path');
+      setImmediate(() => this.#deps.onTrouble(error));
       answer = { path: request.path ?? request.name ?? '', tier: null, reason: 'ERROR', leaseMs: 0, entry: null, job: null };
     }
     const app = request.client?.app ?? null;
