@@ -106,7 +106,8 @@ export class Lookup {
     const examination = this.#examine(request, found.located, found.source);
     const job = this.#request(request, examination);
     const waitMs = Math.min(request.waitMs, this.#deps.waitMaxMs);
-    if (!job || waitMs <= 0) return this.#give(request, examination, job);
+    // Who would not be given the copy does not wait for it, even if one is being made.
+    if (!job || !examination.decision.request || waitMs <= 0) return this.#give(request, examination, job);
     await bounded(job.ended, waitMs);
     return this.#giveAfterWait(request, this.#examine(request, found.located, found.source), job);
   }
@@ -128,7 +129,8 @@ export class Lookup {
   #examine(request: LookupRequest, located: Located, source: SourceState): Examination {
     const { mode, filters, limit, activeJob, recentFailure } = this.#deps;
     const { entry, copy, damaged } = this.#usable(located.path);
-    const file = { path: located.path, rel: located.rel, category: request.category ?? located.category };
+    // A file has one category, whichever of its names it is asked for by.
+    const file = { path: located.path, rel: located.rel, category: located.category ?? request.category ?? null };
     const state = activeJob(located.path)?.state;
     const decision = decide({
       mode: mode(),
@@ -162,12 +164,23 @@ export class Lookup {
   /** What follows from the decision, after the answer: writes are left to the next turn of the loop. */
   #request(request: LookupRequest, { located, entry, source, copy, damaged, decision }: Examination): CopyInProgress | null {
     const { catalog, onDamaged, requestCopy, activeJob } = this.#deps;
-    if (damaged && entry) setImmediate(() => onDamaged(damaged.copy, entry, damaged.verdict));
-    if (decision.retire && copy) setImmediate(() => catalog.copies.retire(copy.id));
+    if (damaged && entry) this.#afterwards(() => onDamaged(damaged.copy, entry, damaged.verdict));
+    if (decision.retire && copy) this.#afterwards(() => catalog.copies.retire(copy.id));
     if (!decision.request || request.purpose !== 'load' || source.state !== 'present') return activeJob(located.path) ?? null;
     const { path, root, rel, category, medium } = located;
     const file = { path, root, rel, category, fingerprint: decision.request };
     return requestCopy({ file, priority: request.waitMs > 0 ? 'wait' : 'background', medium });
+  }
+
+  /** Nobody is there to catch what `work` throws. */
+  #afterwards(work: () => void): void {
+    setImmediate(() => {
+      try {
+        work();
+      } catch (err) {
+        this.#deps.log.error({ err }, 'a copy could not be taken out of service');
+      }
+    });
   }
 
   #give(request: LookupRequest, examination: Examination, job: CopyInProgress | null): LookupAnswer {
@@ -191,9 +204,11 @@ export class Lookup {
 
   #giveAfterWait(request: LookupRequest, examination: Examination, job: CopyInProgress): LookupAnswer {
     const { decision } = examination;
-    const waiting = job.state === 'queued' || job.state === 'running';
-    const reason = decision.serve === 'copy' ? 'HIT_AFTER_WAIT' : waiting ? 'WAIT_TIMEOUT' : decision.reason;
-    return this.#give(request, { ...examination, decision: { ...decision, reason } }, job);
+    const open = job.state === 'queued' || job.state === 'running' || job.state === 'cancelled';
+    const reason = decision.serve === 'copy' ? 'HIT_AFTER_WAIT' : open ? 'WAIT_TIMEOUT' : decision.reason;
+    // The source changed under that copy: what is asked for now is another one.
+    const next = open ? null : this.#request(request, examination);
+    return this.#give(request, { ...examination, decision: { ...decision, reason } }, next ?? job);
   }
 
   #count({ located, source, copy, decision }: Examination): void {
