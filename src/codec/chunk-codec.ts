@@ -6,14 +6,19 @@ import { packPairs, unpackPairs } from './pairs.ts';
 import { compress, compressedBound, type Zstd } from './zstd.ts';
 import { inspectFrame } from './zstd-frame.ts';
 
-/** Room for all frames of a chunk of so many bytes. */
+/** Room for the frames of any chunk of so many bytes. */
 export const encodedBound = (size: number): number => 2 * compressedBound(size);
 
-/**
- * Encodes the chunk that lies in `memory.raw`, and writes its frames one after the other into `output`.
- * @returns the chunk's description, and how many bytes each frame takes
- */
-export function encodeChunk(memory: ChunkMemory, run: Run, output: Uint8Array): { chunk: Chunk; frames: number[] } {
+export interface EncodedChunk {
+  chunk: Chunk;
+  /** The frames, one after the other; a view of the output that was given. */
+  bytes: Uint8Array;
+  /** How many bytes each frame takes. */
+  frames: number[];
+}
+
+/** Encodes the chunk that lies in `memory.raw`. @param output `encodedBound` bytes or more */
+export function encodeChunk(memory: ChunkMemory, run: Run, output: Uint8Array): EncodedChunk {
   const crc32 = zlib.crc32(memory.raw.subarray(0, run.size));
   const pairs = takeApart(memory, run);
   const chunk = { ...run, crc32, ...(pairs && { pairs }) };
@@ -24,7 +29,7 @@ export function encodeChunk(memory: ChunkMemory, run: Run, output: Uint8Array): 
     frames.push(length);
     at += length;
   }
-  return { chunk, frames };
+  return { chunk, bytes: output.subarray(0, at), frames };
 }
 
 /**

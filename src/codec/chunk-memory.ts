@@ -21,7 +21,7 @@ export interface ChunkMemory {
 
 /** @param capacity bytes of the largest chunk  @param make where the kernels come from */
 export function createChunkMemory(capacity: number, make: (size: number) => KernelMemory = bestKernels): ChunkMemory {
-  const { bytes, kernels } = make(4 * capacity + 9 * slack);
+  const { bytes, kernels } = make(4 * capacity + 16 * slack);
   let used = 0;
   const area = (size: number) => {
     const begin = used;

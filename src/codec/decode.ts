@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { CacheError } from '../core/errors.ts';
 import { CompressedFile } from './compressed-file.ts';
-import { type CodecHooks, stopIfCancelled } from './encode.ts';
 import { writeAt } from './file-io.ts';
 import type { Metadata } from './format.ts';
+import { type CodecHooks, stopIfCancelled } from './hooks.ts';
 
 export interface DecodeOptions extends CodecHooks {
   /**
@@ -16,20 +16,21 @@ export interface DecodeOptions extends CodecHooks {
 
 /**
  * Restores the original from its compressed form, byte for byte, one chunk after the other.
- * @param source an open compressed file  @param target an open empty file; until this has returned it is not to be used
+ * @param source an open compressed file
+ * @param target an open empty file, not to be used until this has returned; or null, to check the source and write nothing
  * @throws CacheError CORRUPT, BAD_REQUEST (written by a later version), CANCELLED; errors of the file system as they are
  */
-export async function decodeFile(source: number, target: number, options: DecodeOptions = {}): Promise<Metadata> {
+export async function decodeFile(source: number, target: number | null, options: DecodeOptions = {}): Promise<Metadata> {
   const file = new CompressedFile(source);
   const { metadata } = file;
   const hash = options.check === 'chunks' ? null : createHash('sha256');
   let done = 0;
   for (const index of metadata.chunks.keys()) {
-    stopIfCancelled(options.signal);
+    stopIfCancelled(options);
     const bytes = await file.chunk(index);
     hash?.update(bytes);
     options.onBytes?.(bytes);
-    writeAt(target, bytes, done);
+    if (target !== null) writeAt(target, bytes, done);
     done += bytes.length;
     options.onProgress?.(done, metadata.size);
     await nextTurn();

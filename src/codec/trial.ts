@@ -39,9 +39,8 @@ async function sampleSaving(source: number, chunks: readonly Run[]): Promise<num
   for (const { run, offset } of spread(chunks)) {
     const bytes = memory.raw.subarray(0, run.size);
     if (readAt(source, bytes, offset) < run.size) break;
-    const { frames } = encodeChunk(memory, run, output);
     before += run.size;
-    after += frames.reduce((sum, frame) => sum + frame, 0);
+    after += encodeChunk(memory, run, output).bytes.length;
     await nextTurn();
   }
   return before === 0 ? 0 : Math.max(0, 1 - after / before);

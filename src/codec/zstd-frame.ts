@@ -23,15 +23,14 @@ export function inspectFrame(frame: Uint8Array): ZstdFrame {
   const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
   const header = readHeader(view);
   const stored: { begin: number; end: number }[] = [];
-  let allStored = true;
   let exact = 0;
-  let coded = 0;
+  let [blocks, coded] = [0, 0];
   let at = header.size;
   for (let last = false; !last; ) {
     const block = readBlock(view, at);
     last = block.last;
+    if (++blocks > header.contentSize / smallestBlock + 2) throw damaged('it has more blocks than its content can need');
     if (block.type === 'stored') stored.push({ begin: at + 3, end: at + 3 + block.size });
-    else allStored = false;
     if (block.type === 'coded') coded++;
     else exact += block.size;
     at += 3 + block.bytes;
@@ -39,8 +38,7 @@ export function inspectFrame(frame: Uint8Array): ZstdFrame {
   if (at + header.checksumBytes !== frame.byteLength) throw damaged('its length is not what its blocks add up to');
   if (exact > header.contentSize || (coded === 0 && exact < header.contentSize))
     throw damaged('its blocks do not make its content');
-  if (coded > header.contentSize / smallestBlock + 1) throw damaged('it has more blocks than its content can need');
-  return { contentSize: header.contentSize, stored: allStored ? stored : null };
+  return { contentSize: header.contentSize, stored: stored.length === blocks ? stored : null };
 }
 
 function readHeader(view: DataView): { size: number; contentSize: number; checksumBytes: number } {
