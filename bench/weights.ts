@@ -40,8 +40,10 @@ export function makeSafetensors(tensors: readonly NamedTensor[]): Uint8Array {
 /** A model of about `size` bytes. Tensors of 4 MiB come back after 64 MiB: farther than any compressor here looks. */
 export function makeModel(dtype: WeightType, size: number): Uint8Array {
   const tensorBytes = 2 ** 22;
-  const different = Array.from({ length: 16 }, (_, k) => makeTensor(dtype, tensorBytes / widths[dtype], k + 1));
   const count = Math.max(1, Math.round(size / tensorBytes));
+  const different = Array.from({ length: Math.min(16, count) }, (_, k) =>
+    makeTensor(dtype, tensorBytes / widths[dtype], k + 1),
+  );
   return makeSafetensors(
     Array.from({ length: count }, (_, k) => ({ ...different[k % 16], name: `blocks.${k}.weight` }) as NamedTensor),
   );
@@ -51,22 +53,32 @@ const encoders: Record<WeightType, (values: Float32Array) => Uint8Array> = {
   F32: (values) => new Uint8Array(values.buffer),
   BF16: (values) => {
     const bits = new Uint32Array(values.buffer);
-    return new Uint8Array(Uint16Array.from(bits, (b) => (b + 0x7fff + ((b >>> 16) & 1)) >>> 16).buffer);
+    return new Uint8Array(new Uint16Array(bits.map((b) => (b + 0x7fff + ((b >>> 16) & 1)) >>> 16)).buffer);
   },
-  F16: (values) => new Uint8Array(Uint16Array.from(values, (value) => smallFloat(value, 5, 10)).buffer),
+  F16: (values) => new Uint8Array(new Uint16Array(smallFloats(values, 5, 10)).buffer),
   F8_E4M3: (values) => {
     const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-    return Uint8Array.from(values, (value) => smallFloat((value / largest) * 448, 4, 3));
+    return new Uint8Array(
+      smallFloats(
+        values.map((value) => (value / largest) * 448),
+        4,
+        3,
+      ),
+    );
   },
 };
 
-/** The bits of the nearest number with so many exponent and mantissa bits; `value` must not be larger than those can say. */
-function smallFloat(value: number, exponentBits: number, mantissaBits: number): number {
+/** The bits of the nearest numbers with so many exponent and mantissa bits; no value may be larger than those can say. */
+function smallFloats(values: Float32Array, exponentBits: number, mantissaBits: number): Float32Array {
   const bias = 2 ** (exponentBits - 1) - 1;
-  const exponent = Math.max(Math.floor(Math.log2(Math.abs(value) || 1e-30)), 1 - bias);
-  const steps = roundToEven((Math.abs(value) / 2 ** exponent) * 2 ** mantissaBits);
-  const magnitude = (exponent + bias - 1) * 2 ** mantissaBits + steps;
-  return magnitude + (value < 0 ? 2 ** (exponentBits + mantissaBits) : 0);
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  const powers = Float64Array.from({ length: 256 }, (_, exponent) => 2 ** (mantissaBits - (exponent - 127)));
+  const sign = 2 ** (exponentBits + mantissaBits);
+  return values.map((value, k) => {
+    const exponent = Math.max(((bits[k] ?? 0) >>> 23) & 0xff, 128 - bias);
+    const steps = roundToEven(Math.abs(value) * (powers[exponent] ?? 0));
+    return (exponent - 127 + bias - 1) * 2 ** mantissaBits + steps + (value < 0 ? sign : 0);
+  });
 }
 
 function roundToEven(value: number): number {
