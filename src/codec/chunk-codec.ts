@@ -1,6 +1,6 @@
 import zlib from 'node:zlib';
-import { CacheError } from '../core/errors.ts';
 import type { ChunkMemory } from './chunk-memory.ts';
+import { corrupt } from './corrupt.ts';
 import { allowsPairs, type Chunk, frameSizes, type Pairs, type Run, widthOf } from './format.ts';
 import { packPairs, unpackPairs } from './pairs.ts';
 import { compress, compressedBound, type Zstd } from './zstd.ts';
@@ -43,15 +43,15 @@ export async function decodeChunk(
 ): Promise<Uint8Array> {
   for (const [k, content] of contentsOf(memory, chunk).entries()) {
     const frame = source.frames[k];
-    if (!frame) throw new CacheError('CORRUPT', 'a chunk lacks a frame');
+    if (!frame) throw corrupt('a chunk lacks a frame');
     const { contentSize, stored } = inspectFrame(frame);
-    if (contentSize !== content.length) throw new CacheError('CORRUPT', 'a frame is not as long as the metadata says');
+    if (contentSize !== content.length) throw corrupt('a frame is not as long as the metadata says');
     if (stored) copyStored(frame, stored, content);
     else await source.zstd.decompress(frame, content);
   }
   putTogether(memory, chunk);
   const raw = memory.raw.subarray(0, chunk.size);
-  if (zlib.crc32(raw) !== chunk.crc32) throw new CacheError('CORRUPT', 'a chunk does not match its CRC-32');
+  if (zlib.crc32(raw) !== chunk.crc32) throw corrupt('a chunk does not match its CRC-32');
   return raw;
 }
 

@@ -1,6 +1,6 @@
-import { CacheError } from '../core/errors.ts';
 import { decodeChunk } from './chunk-codec.ts';
 import { type ChunkMemory, createChunkMemory } from './chunk-memory.ts';
+import { corrupt } from './corrupt.ts';
 import { readAt } from './file-io.ts';
 import { type Chunk, frameSizes, type Metadata } from './format.ts';
 import { type FramePlace, readTail } from './tail.ts';
@@ -44,7 +44,8 @@ export class CompressedFile {
    * @returns how many there were: fewer than asked for at the end
    * @throws CacheError CORRUPT; errors of the file system as they are
    */
-  read(offset: number, target: Uint8Array): Promise<number> {
+  async read(offset: number, target: Uint8Array): Promise<number> {
+    if (!Number.isSafeInteger(offset) || offset < 0) throw new RangeError(`there is no byte ${offset}`);
     const turn = this.#turn.then(() => this.#read(offset, target));
     this.#turn = turn.catch(() => {});
     return turn;
@@ -118,4 +119,3 @@ function placeChunks(metadata: Metadata, frames: FramePlace[]): PlacedChunk[] {
 const sum = (frames: FramePlace[]): number => frames.reduce((total, { size }) => total + size, 0);
 const compressedSize = ({ frames }: PlacedChunk): number => sum(frames);
 const largest = (sizes: number[]): number => sizes.reduce((most, size) => Math.max(most, size), 0);
-const corrupt = (why: string): CacheError => new CacheError('CORRUPT', `the compressed file is damaged: ${why}`);

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { CacheError } from '../core/errors.ts';
 import { CompressedFile } from './compressed-file.ts';
+import { corrupt } from './corrupt.ts';
 import { writeAt } from './file-io.ts';
 import type { Metadata } from './format.ts';
 import { type CodecHooks, stopIfCancelled } from './hooks.ts';
@@ -36,7 +36,7 @@ export async function decodeFile(source: number, target: number | null, options:
     await nextTurn();
   }
   if (hash && hash.digest('hex') !== metadata.sha256) {
-    throw new CacheError('CORRUPT', 'the restored file does not match its SHA-256');
+    throw corrupt('what comes out does not match its SHA-256');
   }
   return metadata;
 }

@@ -8,8 +8,9 @@ import { z } from 'zod';
  *     a skippable frame (0x184D2A50)                    the CRC-32 of the text that follows, 4 bytes; then `Metadata` as JSON
  *     a skippable frame (0x184D2A5E)                    the seek table of the zstd seekable format, a line for each frame above
  *
- * All numbers are little-endian. The seek table stands last and gives the place and the size of every frame, the metadata's
- * included, so a reader starts at the end of the file (`tail.ts`).
+ * All numbers are little-endian. The seek table stands last, so a reader starts at the end of the file (`tail.ts`). A line of it is
+ * the size of a frame and the size of its content, 4 bytes each; behind the lines stand their number (4 bytes), a zero, and
+ * the magic number 0x8F92EAB1. The metadata is the last line, with a content of 0.
  *
  * The file is cut into chunks of at most 2 MiB, at the boundaries of its tensors: a larger tensor is cut into even parts, which
  * depend on nothing but its size; smaller neighbours share a chunk (`layout.ts`). A chunk is stored in one of four ways:
@@ -42,7 +43,7 @@ export const seekableMagic = 0x8f92eab1;
 
 /** What is written; and the most that a reader accepts, because it is what a reader needs memory for. */
 export const chunkBytes = 2 * 1024 * 1024;
-export const maxChunkBytes = 8 * 1024 * 1024;
+const maxChunkBytes = 8 * 1024 * 1024;
 /** What is written; 400 GB. */
 export const maxChunks = 200_000;
 

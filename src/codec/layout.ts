@@ -22,25 +22,26 @@ const alignment = 64;
 
 /** How to cut a file. A header that is damaged makes the file one of unknown kind; nothing in it can do harm. */
 export function readLayout(fd: number, size: number): Layout {
-  const start = new Uint8Array(Math.min(size, ggufHeaderSize));
-  readAt(fd, start, 0);
+  const unknown: Layout = { kind: 'other', fault: null, chunks: cut([{ size, as: 'plain' }]) };
+  const start = readStart(fd, Math.min(size, ggufHeaderSize));
   try {
     if (isGguf(start)) {
       parseGguf(start, size);
-      return { kind: 'gguf', fault: null, chunks: cut([{ size, as: 'plain' }]) };
+      return { ...unknown, kind: 'gguf' };
     }
     const jsonSize = safetensorsJsonSize(start, size);
-    if (jsonSize !== null) {
-      const header = new Uint8Array(8 + jsonSize);
-      readAt(fd, header, 0);
-      const { tensors, dataBegin } = parseSafetensors(header, size);
-      return { kind: 'safetensors', fault: null, chunks: cut([{ size: dataBegin, as: 'plain' }, ...tensors.map(runOf)]) };
-    }
+    if (jsonSize === null) return unknown;
+    const { tensors, dataBegin } = parseSafetensors(readStart(fd, 8 + jsonSize), size);
+    return { kind: 'safetensors', fault: null, chunks: cut([{ size: dataBegin, as: 'plain' }, ...tensors.map(runOf)]) };
   } catch (error) {
-    if (!(error instanceof CacheError)) throw error;
-    return { kind: 'other', fault: error.message, chunks: cut([{ size, as: 'plain' }]) };
+    if (error instanceof CacheError) return { ...unknown, fault: error.message };
+    throw error;
   }
-  return { kind: 'other', fault: null, chunks: cut([{ size, as: 'plain' }]) };
+}
+
+function readStart(fd: number, size: number): Uint8Array {
+  const start = new Uint8Array(size);
+  return start.subarray(0, readAt(fd, start, 0));
 }
 
 const runOf = ({ dtype, begin, end }: Tensor): Run => ({ size: end - begin, as: transformOf[dtype] ?? 'plain' });

@@ -1,5 +1,5 @@
-import { CacheError } from '../core/errors.ts';
 import type { ChunkMemory } from './chunk-memory.ts';
+import { corrupt } from './corrupt.ts';
 import { elementsPerEscape, escapeBytes, type Pairs } from './format.ts';
 
 /** How many exponents are looked at to find the base; the rest of a chunk is like them, and what is not gets listed. */
@@ -32,7 +32,7 @@ export function unpackPairs(memory: ChunkMemory, exponents: Uint8Array, pairs: P
   const list = listOf(memory, exponents, pairs.escapes);
   for (let k = 0; k < pairs.escapes; k++) {
     const index = list.getUint32(4 * k, true);
-    if (index >= exponents.length) throw new CacheError('CORRUPT', 'a chunk lists an element behind its end');
+    if (index >= exponents.length) throw corrupt('a chunk lists an element behind its end');
     exponents[index] = list.getUint8(4 * pairs.escapes + k);
   }
 }

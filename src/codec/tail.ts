@@ -3,6 +3,7 @@ import zlib from 'node:zlib';
 import type { ZodType } from 'zod';
 import { CacheError } from '../core/errors.ts';
 import { maxJsonBytes, parseJsonObject } from './bounded-json.ts';
+import { corrupt } from './corrupt.ts';
 import { readAt } from './file-io.ts';
 import {
   type Chunk,
@@ -129,6 +130,3 @@ function readExactly(fd: number, position: number, size: number): Uint8Array<Arr
   if (readAt(fd, bytes, position) < size) throw corrupt('it became shorter while it was read');
   return bytes;
 }
-
-const corrupt = (why: string): CacheError =>
-  new CacheError('CORRUPT', `the compressed file is damaged: ${why}`, { hint: 'remove it; it is made again from its source' });

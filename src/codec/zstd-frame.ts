@@ -1,4 +1,5 @@
-import { CacheError } from '../core/errors.ts';
+import type { CacheError } from '../core/errors.ts';
+import { corrupt } from './corrupt.ts';
 
 /** What one zstd frame says of itself. */
 export interface ZstdFrame {
@@ -29,29 +30,29 @@ export function inspectFrame(frame: Uint8Array): ZstdFrame {
   for (let last = false; !last; ) {
     const block = readBlock(view, at);
     last = block.last;
-    if (++blocks > header.contentSize / smallestBlock + 2) throw damaged('it has more blocks than its content can need');
+    if (++blocks > header.contentSize / smallestBlock + 2) throw damaged('has more blocks than its content can need');
     if (block.type === 'stored') stored.push({ begin: at + 3, end: at + 3 + block.size });
     if (block.type === 'coded') coded++;
     else exact += block.size;
     at += 3 + block.bytes;
   }
-  if (at + header.checksumBytes !== frame.byteLength) throw damaged('its length is not what its blocks add up to');
+  if (at + header.checksumBytes !== frame.byteLength) throw damaged('is not as long as its blocks add up to');
   if (exact > header.contentSize || (coded === 0 && exact < header.contentSize))
-    throw damaged('its blocks do not make its content');
+    throw damaged('has blocks that do not make its content');
   return { contentSize: header.contentSize, stored: stored.length === blocks ? stored : null };
 }
 
 function readHeader(view: DataView): { size: number; contentSize: number; checksumBytes: number } {
-  if (view.byteLength < 6 || view.getUint32(0, true) !== magic) throw damaged('it does not begin as one');
+  if (view.byteLength < 6 || view.getUint32(0, true) !== magic) throw damaged('does not begin as one');
   const descriptor = view.getUint8(4);
   const singleSegment = (descriptor & 0x20) !== 0;
-  if ((descriptor & 0x08) !== 0) throw damaged('it uses a reserved bit');
-  if ((descriptor & 0x03) !== 0) throw damaged('it needs a dictionary');
+  if ((descriptor & 0x08) !== 0) throw damaged('uses a reserved bit');
+  if ((descriptor & 0x03) !== 0) throw damaged('needs a dictionary');
   const code = descriptor >> 6;
   const bytes = code === 0 && singleSegment ? 1 : (contentSizeBytes[code] ?? 0);
-  if (bytes === 0) throw damaged('it does not declare the size of its content');
+  if (bytes === 0) throw damaged('does not declare the size of its content');
   const at = singleSegment ? 5 : 6;
-  if (view.byteLength < at + bytes) throw damaged('its header is cut off');
+  if (view.byteLength < at + bytes) throw damaged('has a header that is cut off');
   return { size: at + bytes, contentSize: readContentSize(view, at, bytes), checksumBytes: (descriptor & 0x04) === 0 ? 0 : 4 };
 }
 
@@ -72,15 +73,15 @@ interface Block {
 }
 
 function readBlock(view: DataView, at: number): Block {
-  if (at + 3 > view.byteLength) throw damaged('it is cut off');
+  if (at + 3 > view.byteLength) throw damaged('is cut off');
   const header = view.getUint16(at, true) | (view.getUint8(at + 2) << 16);
   const type = (['stored', 'repeated', 'coded'] as const)[(header >> 1) & 3];
   const size = header >> 3;
-  if (!type) throw damaged('it has a block of a reserved type');
-  if (size > maxBlock) throw damaged('it has a block over 128 KiB');
+  if (!type) throw damaged('has a block of a reserved type');
+  if (size > maxBlock) throw damaged('has a block over 128 KiB');
   const bytes = type === 'repeated' ? 1 : size;
-  if (at + 3 + bytes > view.byteLength) throw damaged('it is cut off');
+  if (at + 3 + bytes > view.byteLength) throw damaged('is cut off');
   return { last: (header & 1) === 1, type, bytes, size };
 }
 
-const damaged = (why: string): CacheError => new CacheError('CORRUPT', `a zstd frame is damaged: ${why}`);
+const damaged = (why: string): CacheError => corrupt(`a zstd frame ${why}`);

@@ -1,5 +1,6 @@
 import zlib from 'node:zlib';
 import { CacheError, messageOf } from '../core/errors.ts';
+import { corrupt } from './corrupt.ts';
 
 /**
  * zstd for blocks of up to a few MiB: Node's own where it has one (22.15, 23.8 and later), otherwise, for decoding only,
@@ -84,8 +85,7 @@ function place(content: Uint8Array, target: Uint8Array): void {
   target.set(content);
 }
 
-const undecodable = (cause: unknown): CacheError =>
-  new CacheError('CORRUPT', `a zstd frame does not decode: ${messageOf(cause)}`, { cause });
+const undecodable = (cause: unknown): CacheError => corrupt(`a zstd frame does not decode: ${messageOf(cause)}`, cause);
 
 /**
  * Gives the memory of a result back now instead of at some garbage collection, so that the next result gets the same pages: new

@@ -39,7 +39,7 @@ const attacks: [string, (file: Parts) => void, RegExp][] = [
   [
     'a frame that declares a terabyte',
     (file) => withFrame(0, Buffer.from('28b52ffde00000000000010000010000', 'hex'))(file),
-    /blocks do not make/,
+    /blocks that do not make/,
   ],
   ['a frame that needs a dictionary', withFrame(0, Buffer.from('28b52ffd2107010900000041', 'hex')), /dictionary/],
   ['a skippable frame among the data', withFrame(0, Buffer.from('502a4d18010000000007', 'hex')), /does not begin/],

@@ -135,6 +135,13 @@ test('any range can be read, also while another one is', async () => {
   );
 });
 
+test('a place before the beginning is refused, and behind the end there is nothing', async () => {
+  const file = new CompressedFile((await compressed(Buffer.alloc(100, 'x'))).fd);
+  await expect(file.read(-1, Buffer.alloc(10))).rejects.toThrow(RangeError);
+  expect(await file.read(100, Buffer.alloc(10))).toBe(0);
+  expect(await file.read(95, Buffer.alloc(10))).toBe(5);
+});
+
 test('progress goes up to the end, and the caller sees every byte once, both ways', async () => {
   const original = mixedModel();
   const seen = { encoding: createHash('sha256'), decoding: createHash('sha256') };
