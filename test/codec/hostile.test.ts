@@ -41,6 +41,7 @@ const attacks: [string, (file: Parts) => void, RegExp][] = [
     (file) => withFrame(0, Buffer.from('28b52ffde00000000000010000010000', 'hex'))(file),
     /blocks that do not make/,
   ],
+  ['a frame of a megabyte for a few bytes', withFrame(0, Buffer.alloc(2 ** 20)), /larger than its content/],
   ['a frame that needs a dictionary', withFrame(0, Buffer.from('28b52ffd2107010900000041', 'hex')), /dictionary/],
   ['a skippable frame among the data', withFrame(0, Buffer.from('502a4d18010000000007', 'hex')), /does not begin/],
   [
@@ -112,6 +113,26 @@ test('chunks that are exchanged together with their checksums are found by the S
     code: 'CORRUPT',
     message: expect.stringMatching(/SHA-256/),
   });
+});
+
+test('a word that changes in what the writer noted is found by the checksum of the metadata', async () => {
+  const file = takeApart();
+  withMetadata({ about: { name: 'first.safetensors' } })(file);
+  const bytes = assemble(file);
+  target.put(Buffer.from(bytes.toString('latin1').replace('first.safetensors', 'worst.safetensors'), 'latin1'));
+  await expect(decode(target)).rejects.toMatchObject({ code: 'CORRUPT', message: expect.stringMatching(/metadata.*CRC-32/) });
+});
+
+test('a sound chunk is still right after a damaged one has been read', async () => {
+  const damaged = takeApart();
+  withFrame(5, frameOf(Buffer.alloc(12_000, 'x')))(damaged);
+  target.put(assemble(damaged));
+  const file = new CompressedFile(target.fd);
+  const [header, start] = [Buffer.alloc(100), Buffer.from(original.subarray(0, 100))];
+  await file.read(0, header);
+  await expect(file.read(original.length - 40_000, Buffer.alloc(100))).rejects.toThrow(/CRC-32/);
+  await file.read(0, header.fill(0));
+  expect(header.equals(start)).toBe(true);
 });
 
 /** Byte-wise damage of the end: what, from the end, and the message. */
