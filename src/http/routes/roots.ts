@@ -21,7 +21,10 @@ const leaseBody = z.object({
 export function rootRoutes(app: FastifyInstance, { roots, leases }: Rooms): void {
   app.get('/api/roots', (): RootsAnswer => ({ roots: roots.list() }));
 
-  app.post('/api/roots', async (request): Promise<RootsAnswer> => ({ roots: await roots.register(parse(rootsBody, request.body)) }));
+  app.post(
+    '/api/roots',
+    async (request): Promise<RootsAnswer> => ({ roots: await roots.register(parse(rootsBody, request.body)) }),
+  );
 
   app.post('/api/leases', (request): LeaseAnswer => {
     const { client: asked, renew, end } = parse(leaseBody, request.body);
