@@ -7,8 +7,11 @@ const names = readdirSync(import.meta.dirname).flatMap((file) => {
   return name && !notBenchmarks.has(name) ? [name] : [];
 });
 const wanted = process.argv[2];
-if (wanted !== undefined && names.includes(wanted)) await import(`./${wanted}.ts`);
-else {
+if (wanted !== undefined && names.includes(wanted)) {
+  // What follows the name is the benchmark's own.
+  process.argv.splice(2, 1);
+  await import(`./${wanted}.ts`);
+} else {
   console.error(`usage: npm run bench -- NAME, where NAME is one of ${names.join(', ')}`);
   process.exitCode = 2;
 }
