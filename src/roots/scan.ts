@@ -1,7 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { CacheError } from '../core/errors.ts';
+import { isSameFingerprint } from '../core/fingerprint.ts';
 import type { SourceState } from '../core/types.ts';
-import { Comparison, isSameFingerprint } from './compare.ts';
+import { Comparison } from './compare.ts';
 import { adoptForeign } from './register.ts';
 import type { Root, Roots } from './registry.ts';
 import type { SourceFile, SourceHost } from './source-host.ts';
