@@ -1,4 +1,6 @@
 import { Agent } from 'node:http';
+import { type Call, type CallAnswer, CallTimeout, callDaemon, openResponse } from '../client/daemon-call.ts';
+import { type FoundDaemon, findDaemon } from '../client/daemon-file.ts';
 import type {
   ClearRequest,
   ConfigChange,
@@ -18,8 +20,6 @@ import type {
   WarmRequest,
 } from '../core/api.ts';
 import { CacheError, type ErrorBody, messageOf } from '../core/errors.ts';
-import { type Call, type CallAnswer, CallTimeout, callDaemon, openResponse } from '../daemon-call.ts';
-import { type FoundDaemon, findDaemon } from '../daemon-file.ts';
 import { type DaemonEvent, readEvents } from './sse.ts';
 
 export interface ConfigAnswer {
