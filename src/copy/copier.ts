@@ -122,7 +122,7 @@ export class Copier implements AsyncDisposable {
   }
 
   async #run(job: Job): Promise<void> {
-    const { tier, workers, rateFor, onMeasured } = this.#deps;
+    const { tier, workers, rateFor, bound, onMeasured } = this.#deps;
     const { file } = job;
     const copy = await this.#reserve(job);
     // Ids of copies are used again; a half file that could not be removed must not be in the way of the next.
@@ -137,6 +137,7 @@ export class Copier implements AsyncDisposable {
           temp,
           ...place,
           rate: rateFor(job.medium),
+          floor: bound(tier).floor,
         },
         { networkRoot: job.medium === 'nas' ? file.root : null, progress: this.#progress(job) },
       );
