@@ -5,6 +5,7 @@ import { Copier } from '../../src/copy/copier.ts';
 import { Evictor } from '../../src/copy/evict.ts';
 import type { Job } from '../../src/copy/job.ts';
 import type { Bound } from '../../src/copy/make-room.ts';
+import type { QueueLimits } from '../../src/copy/queue.ts';
 import { CopyWorkers } from '../../src/copy/workers.ts';
 import type { EventMap } from '../../src/core/api.ts';
 import { type Clock, systemClock } from '../../src/core/clock.ts';
@@ -24,6 +25,9 @@ export interface RigOptions {
   policy?: keyof typeof policies;
   clock?: Clock;
   jobs?: number;
+  perSource?: QueueLimits['perSource'];
+  /** Another worker than the real one. */
+  workerModule?: URL;
 }
 
 export type Rig = ReturnType<typeof createRig>;
@@ -48,7 +52,7 @@ export function createRig(options: RigOptions = {}) {
     isLeased: (path) => leases.isLeased(path),
     isBusy: (path) => copier.activeJob(path) !== undefined,
   });
-  const workers = new CopyWorkers(clock);
+  const workers = new CopyWorkers(clock, options.workerModule);
   const copier = new Copier({
     catalog,
     evictor,
@@ -59,7 +63,7 @@ export function createRig(options: RigOptions = {}) {
     log,
     policy: () => policies[options.policy ?? 'lru'],
     bound: () => bound,
-    limits: { jobs: options.jobs ?? 2, perSource: {} },
+    limits: { jobs: options.jobs ?? 2, perSource: options.perSource ?? {} },
     rateFor: () => null,
     onMeasured: () => {},
   });
