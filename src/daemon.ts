@@ -7,6 +7,7 @@ import { LiveSettings } from './config/live-settings.ts';
 import type { Config, LoadedConfig } from './config/types.ts';
 import { Copier } from './copy/copier.ts';
 import { Evictor } from './copy/evict.ts';
+import type { CopyRequest } from './copy/job.ts';
 import { trim } from './copy/make-room.ts';
 import { CopyWorkers } from './copy/workers.ts';
 import type { RootView } from './core/api.ts';
@@ -26,6 +27,7 @@ import { policies } from './policy/policies.ts';
 import { openPosixTier } from './tiers/posix-tier.ts';
 import { startFlushing } from './upkeep/flush.ts';
 import { reconcile } from './upkeep/reconcile.ts';
+import { Scrub } from './upkeep/scrub.ts';
 import { SourceRoots } from './upkeep/source-roots.ts';
 
 /** A running daemon. Disposing it stops it; `stopped` settles when it has been asked to stop over HTTP. */
@@ -140,6 +142,18 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
     log,
   });
 
+  const warmDeps = { lookup, waitMaxMs: 0, requestCopy: (request: CopyRequest) => copier.request(request) };
+  const scrub = new Scrub({
+    catalog,
+    tiers,
+    events,
+    log,
+    clock,
+    recopy: async ({ path }) => (await warm(warmDeps, { paths: [path] })).items.some(({ job }) => job !== null),
+    periodMs: config.scrubMs,
+  });
+  opened.defer(() => scrub[Symbol.asyncDispose]());
+
   opened.defer(startFlushing({ catalog, leases, log }));
   const stopped = Promise.withResolvers<void>();
   const server = await listen(
@@ -155,6 +169,7 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
       leases,
       copier,
       evictor,
+      scrub,
       tiers,
       bound,
       policy,
@@ -181,10 +196,8 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
   void trimToBound();
   roots.keep();
   // What the last run of the daemon did not finish copying; the sources are asked anew.
-  void warm(
-    { lookup, waitMaxMs: 0, requestCopy: (request) => copier.request(request) },
-    { paths: catalog.usage.takeUnfinishedJobs() },
-  );
+  void warm(warmDeps, { paths: catalog.usage.takeUnfinishedJobs() });
+  scrub.start();
 
   return {
     url: server.url,
