@@ -15,6 +15,7 @@ import { systemClock } from './core/clock.ts';
 import { Disposal } from './core/disposal.ts';
 import { Events } from './core/events.ts';
 import { createLog, type Log } from './core/log.ts';
+import type { Medium } from './core/types.ts';
 import { version } from './core/version.ts';
 import { listen } from './http/listen.ts';
 import { createFilters } from './lookup/filters.ts';
@@ -88,7 +89,8 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
   opened.defer(() => roots[Symbol.asyncDispose]());
   await roots.open({ configured: config.roots, comfyui: config.comfyui, environment: loaded.environment });
 
-  const speeds = new Speeds();
+  const speeds = new Speeds(catalog.speeds);
+  const rateFor = (medium: Medium) => settings.current.rate.by[medium] ?? settings.current.rate.overall;
   const leases = new Leases(clock, catalog.usage.savedLeases());
   const evictor = new Evictor({
     catalog,
@@ -109,8 +111,11 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
     policy,
     bound,
     limits: { jobs: config.jobs, perSource: config.jobsPerSource },
-    rateFor: (medium) => settings.current.rate.by[medium] ?? settings.current.rate.overall,
-    onMeasured: (root, bytes, readMs) => speeds.learn(root, bytes, readMs),
+    rateFor,
+    onMeasured: ({ root, path }, bytes, readMs) => {
+      speeds.learn(root, bytes, readMs);
+      void roots.probe(path).then((ms) => ms !== null && speeds.learnSmallReads(root, ms));
+    },
   });
   opened.defer(() => copier[Symbol.asyncDispose]());
 
@@ -135,7 +140,11 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
     mode: () => settings.current.mode,
     filters: createFilters(config),
     limit: () => bound().limit,
-    waitMaxMs: config.onMiss === 'background' ? 0 : config.waitMaxMs,
+    onMiss: config.onMiss,
+    waitMaxMs: config.waitMaxMs,
+    speeds,
+    bytesAhead: (located) => copier.bytesAhead(located),
+    rateFor,
     leases,
     stats: lookupStats,
     clock,
@@ -150,6 +159,7 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
     log,
     clock,
     recopy: async ({ path }) => (await warm(warmDeps, { paths: [path] })).items.some(({ job }) => job !== null),
+    onMeasured: (name, bytes, readMs) => speeds.learn(name, bytes, readMs),
     periodMs: config.scrubMs,
   });
   opened.defer(() => scrub[Symbol.asyncDispose]());

@@ -21,7 +21,7 @@ export interface CopierDeps extends Omit<RoomDeps, 'outstanding'> {
   limits: QueueLimits;
   rateFor(medium: Medium): number | null;
   /** Told after every copy: bytes and the ms spent reading them. */
-  onMeasured(root: string, bytes: number, readMs: number): void;
+  onMeasured(source: { root: string; path: string }, bytes: number, readMs: number): void;
 }
 
 /** Progress events of one job are at least so far apart, ms. */
@@ -66,6 +66,12 @@ export class Copier implements AsyncDisposable {
 
   activeJob(sourcePath: string): Job | undefined {
     return this.#active.get(sourcePath);
+  }
+
+  /** Bytes that others have still to copy before a copy from this root that somebody waits for can start. */
+  bytesAhead(source: { root: string; medium: Medium }): number {
+    const left = this.#queue.before(source).map((job) => job.file.fingerprint.size - job.bytesDone);
+    return left.length === 0 ? 0 : Math.min(...left);
   }
 
   /** Why a copy of this source is not tried again yet, or undefined. */
@@ -133,7 +139,7 @@ export class Copier implements AsyncDisposable {
         { networkRoot: job.medium === 'nas' ? file.root : null, progress: this.#progress(job) },
       );
       this.#publish(copy, report, job);
-      onMeasured(file.root, report.bytes, report.readMs);
+      onMeasured(file, report.bytes, report.readMs);
     } catch (error) {
       if (!this.#stopping) catalog.copies.forget(copy.id);
       throw error;

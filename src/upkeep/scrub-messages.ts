@@ -13,7 +13,9 @@ export interface VerifyOrder {
 }
 
 /** `why` is for people; `chunks` are the numbers of the 8 MiB chunks that differ, empty when it is not about single chunks. */
-export type Verdict = { same: true } | { same: false; why: string; chunks: number[] };
+export type Verdict =
+  | { same: true /** Spent in reading past the page cache; null when it was not passed. */; readMs: number | null }
+  | { same: false; why: string; chunks: number[] };
 
 export type FromScrubWorker =
   | { type: 'progress'; id: number; bytesDone: number }

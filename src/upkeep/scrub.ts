@@ -19,6 +19,8 @@ export interface ScrubDeps {
   clock: Clock;
   /** Has the source copied again; false when it is not there. */
   recopy(entry: Entry): Promise<boolean>;
+  /** Told how long reading a copy past the page cache took, ms. */
+  onMeasured(tier: TierName, bytes: number, readMs: number): void;
   /** Period in which every copy is read again, ms; null = only when asked for. */
   periodMs: number | null;
 }
@@ -143,8 +145,10 @@ export class Scrub implements AsyncDisposable {
     }
     answer.files += 1;
     answer.bytes += copy.bytes;
-    if (checked.same) this.#deps.catalog.copies.verified(copy.id, this.#deps.clock.now());
-    else answer.damaged.push({ ...item, copy: copy.path, tier: copy.tier, ...(await this.#retire(copy, entry, checked)) });
+    if (checked.same) {
+      this.#deps.catalog.copies.verified(copy.id, this.#deps.clock.now());
+      if (checked.readMs !== null) this.#deps.onMeasured(copy.tier, copy.bytes, checked.readMs);
+    } else answer.damaged.push({ ...item, copy: copy.path, tier: copy.tier, ...(await this.#retire(copy, entry, checked)) });
   }
 
   async #retire(

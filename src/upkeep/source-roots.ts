@@ -16,6 +16,8 @@ import { type SourceFile, SourceHost } from '../roots/source-host.ts';
 
 /** How long a lookup waits for a source when the asker has not told its stat, ms. */
 const statDeadlineMs = 200;
+/** A source that is so slow with a few small reads is not measured, ms. */
+const probeDeadlineMs = 5000;
 /** Pause between two walks of a root. Local roots are watched between them; on a network root this is how changes are found, ms. */
 const rescanMs = 10 * 60_000;
 /** Known sources are handed to the keeper in pages of so many. */
@@ -103,6 +105,11 @@ export class SourceRoots implements AsyncDisposable {
 
   stat({ path }: LocatedSource): Promise<SourceState> {
     return this.#host.stat(path, { deadlineMs: statDeadlineMs });
+  }
+
+  /** How long this source takes for one small read, ms; null where that cannot be told. */
+  probe(path: string): Promise<number | null> {
+    return this.#host.probe(path, { deadlineMs: probeDeadlineMs });
   }
 
   list(): RootView[] {

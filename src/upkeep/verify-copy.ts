@@ -20,7 +20,7 @@ export async function verifyCopy(order: VerifyOrder, progress: (bytesDone: numbe
   const chunk = new Uint8Array(new ArrayBuffer(chunkSize, { maxByteLength: chunkSize }));
   const opened = open(order.path, chunk);
   if (typeof opened === 'string') return differs(opened);
-  const fd = opened;
+  const { fd, uncached } = opened;
   try {
     const { size, mtimeNs, ino } = fstatSync(fd, { bigint: true });
     const { seal } = order;
@@ -30,10 +30,14 @@ export async function verifyCopy(order: VerifyOrder, progress: (bytesDone: numbe
     const hash = await ChunkHash.create();
     const bad: number[] = [];
     const startedAt = performance.now();
+    let readMs = 0;
     for (let done = 0; done < seal.size; ) {
       const index = Math.floor(done / chunkSize);
       const length = Math.min(chunkSize, seal.size - done);
-      if (readChunk(fd, chunk, { length, position: done })) hash.update(chunk.subarray(0, length));
+      const readAt = performance.now();
+      const read = readChunk(fd, chunk, { length, position: done });
+      readMs += performance.now() - readAt;
+      if (read) hash.update(chunk.subarray(0, length));
       else bad.push(index);
       done += length;
       progress(done);
@@ -41,7 +45,7 @@ export async function verifyCopy(order: VerifyOrder, progress: (bytesDone: numbe
     }
     if (bad.length > 0) return { same: false, why: 'a part of it cannot be read', chunks: bad };
     const whole = hash.digest();
-    if (whole === order.hash) return { same: true };
+    if (whole === order.hash) return { same: true, readMs: uncached ? readMs : null };
     const chunks = hash.chunks.flatMap((digest, index) =>
       proof.chunks.startsWith(digest, index * digest.length) ? [] : [index],
     );
@@ -64,9 +68,10 @@ function readText(path: string): string {
 }
 
 /** The open file, or in words why there is none. */
-function open(path: string, chunk: Uint8Array): number | string {
+function open(path: string, chunk: Uint8Array): { fd: number; uncached: boolean } | string {
   try {
-    return openUncached(path, chunk) ?? openSync(path, 'r');
+    const fd = openUncached(path, chunk);
+    return fd === null ? { fd: openSync(path, 'r'), uncached: false } : { fd, uncached: true };
   } catch (error) {
     const errno = errnoOf(error) ?? '';
     if (['ENOENT', 'ENOTDIR', 'EACCES', 'EIO'].includes(errno)) return errno === 'ENOENT' ? 'it is gone' : messageOf(error);

@@ -14,6 +14,7 @@ function createScrub(rig: Rig): Scrub {
   const scrub = new Scrub({
     ...rig,
     periodMs: null,
+    onMeasured: () => {},
     recopy: async ({ path }) => {
       if (!existsSync(path)) return false;
       rig.request(path);

@@ -49,7 +49,7 @@ function rot(copy: Copy, position: number, change: (bytes: Buffer) => void, leng
 describe('a copy that is read again', () => {
   test('and is what was copied, is left as it is', async () => {
     const rig = createRig();
-    expect(await verify(rig, await copied(rig))).toEqual({ same: true });
+    expect(await verify(rig, await copied(rig))).toMatchObject({ same: true });
   });
 
   test('with one flipped bit anywhere is found, and the chunk is named', async () => {
@@ -69,7 +69,7 @@ describe('a copy that is read again', () => {
       }),
       { numRuns: 10, examples: [[[0, 0]], [[copy.bytes - 1, 7]], [[chunkSize - 1, 3]], [[chunkSize, 3]]] },
     );
-    expect(await verify(rig, copy)).toEqual({ same: true });
+    expect(await verify(rig, copy)).toMatchObject({ same: true });
   });
 
   test('with a zeroed page (a torn write) is found', async () => {
