@@ -30,6 +30,7 @@ import { startFlushing } from './upkeep/flush.ts';
 import { reconcile } from './upkeep/reconcile.ts';
 import { Scrub } from './upkeep/scrub.ts';
 import { SourceRoots } from './upkeep/source-roots.ts';
+import { takeUpWhenBack } from './upkeep/take-up.ts';
 
 /** A running daemon. Disposing it stops it; `stopped` settles when it has been asked to stop over HTTP. */
 export interface Daemon extends AsyncDisposable {
@@ -163,6 +164,17 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
     periodMs: config.scrubMs,
   });
   opened.defer(() => scrub[Symbol.asyncDispose]());
+
+  opened.defer(
+    takeUpWhenBack({
+      events,
+      rootOf: (path) => roots.locate(path)?.root ?? null,
+      check: (path) => roots.check(path),
+      takeAway: (root) => copier.takeAway(root),
+      backOffMs: (path) => copier.backOffMs(path),
+      copyAgain: (paths) => void warm(warmDeps, { paths }),
+    }),
+  );
 
   opened.defer(startFlushing({ catalog, leases, log }));
   const stopped = Promise.withResolvers<void>();

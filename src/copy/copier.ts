@@ -37,7 +37,7 @@ export class Copier implements AsyncDisposable {
   readonly #queue: CopyQueue<Job>;
   #active = new Map<string, Job>();
   #ended: Job[] = [];
-  #failures = new Map<string, { error: CacheError; until: number; waitMs: number }>();
+  #failures = new Map<string, { error: CacheError; root: string; until: number; waitMs: number }>();
   #nextId: number;
   /** Reservations are made one after the other, so that two jobs do not choose the same victims. */
   #room: Promise<unknown> = Promise.resolve();
@@ -78,6 +78,18 @@ export class Copier implements AsyncDisposable {
   recentFailure(sourcePath: string): CacheError | undefined {
     const failure = this.#failures.get(sourcePath);
     return failure && failure.until > this.#deps.clock.monotonic() ? failure.error : undefined;
+  }
+
+  /** Sources of a root whose copies failed because it was away. They may be tried again from now on. */
+  takeAway(root: string): string[] {
+    const away = [...this.#failures].filter(([, { error, root: of }]) => error.code === 'SOURCE_AWAY' && of === root);
+    for (const [path, failure] of away) this.#failures.set(path, { ...failure, until: 0 });
+    return away.map(([path]) => path);
+  }
+
+  /** How long a source is left alone after a failure, from now on, ms. */
+  backOffMs(sourcePath: string): number {
+    return Math.max(0, (this.#failures.get(sourcePath)?.until ?? 0) - this.#deps.clock.monotonic());
   }
 
   /** Running, waiting, then the last that ended. */
@@ -192,21 +204,21 @@ export class Copier implements AsyncDisposable {
     this.#active.delete(path);
     job.finish(state, error);
     if (this.#stopping) return;
-    if (state === 'failed' && error) this.#remember(path, error);
+    if (state === 'failed' && error) this.#remember(job.file, error);
     else this.#failures.delete(path);
     this.#ended = [...this.#ended, job].slice(-keepEnded);
     this.#tell(state === 'done' ? 'job-done' : 'job-failed', job);
     this.#startNext();
   }
 
-  #remember(path: string, error: CacheError): void {
+  #remember({ path, root }: Job['file'], error: CacheError): void {
     const before = this.#failures.get(path);
     const waitMs = isRetryable(error.code)
       ? Math.min((before?.waitMs ?? backOffMs.first / 2) * 2, backOffMs.last)
       : backOffMs.last;
     // A source that changed is asked for by its new fingerprint; waiting would only serve it late.
     if (error.code !== 'SOURCE_CHANGED')
-      this.#failures.set(path, { error, waitMs, until: this.#deps.clock.monotonic() + waitMs });
+      this.#failures.set(path, { error, root, waitMs, until: this.#deps.clock.monotonic() + waitMs });
   }
 
   #tell(name: 'job-queued' | 'job-started' | 'job-done' | 'job-failed', job: Job): void {

@@ -32,6 +32,7 @@ interface Kept {
   /** Monotonic ms. */
   scanDueAt: number;
   scan: Promise<ScanTotals> | null;
+  check: Promise<void> | null;
   watch: { stop: AbortController; stands: () => boolean } | null;
   /** Reported changes are looked at one after the other. */
   changes: Promise<void>;
@@ -39,6 +40,8 @@ interface Kept {
 
 const lookMs = 10_000;
 const samples = 5;
+/** Pause between two looks while a root is away, ms. */
+const awayLookMs = 5_000;
 
 /**
  * Keeps what is known of the roots true: walks them, watches the local ones, and tells an outage from a deletion. A root that
@@ -59,7 +62,7 @@ export class RootKeeper implements AsyncDisposable {
   start(): void {
     const look = () => {
       this.#looking = this.look().finally(() => {
-        if (!this.#stop.signal.aborted) this.#timer = setTimeout(look, this.#options.healthMs).unref();
+        if (!this.#stop.signal.aborted) this.#timer = setTimeout(look, this.#pauseMs()).unref();
       });
     };
     look();
@@ -87,6 +90,17 @@ export class RootKeeper implements AsyncDisposable {
     return kept.scan;
   }
 
+  /** Looks at one root now, because something was seen that does not fit what is known of it. Never throws. */
+  check(root: Root): Promise<void> {
+    const kept = this.#keep(root);
+    kept.check ??= this.#identify(root)
+      .catch((error) => this.#failed(root, error))
+      .finally(() => {
+        kept.check = null;
+      });
+    return kept.check;
+  }
+
   health(root: Root): Pick<RootView, 'health' | 'why' | 'files'> {
     const { health, why, files } = this.#keep(root);
     return { health, why, files };
@@ -98,6 +112,12 @@ export class RootKeeper implements AsyncDisposable {
     clearTimeout(this.#timer);
     for (const kept of this.#kept.values()) kept.watch?.stop.abort();
     await Promise.allSettled([this.#looking, ...[...this.#kept.values()].map((kept) => kept.scan)]);
+  }
+
+  /** Somebody waits for what is away. */
+  #pauseMs(): number {
+    const anyAway = [...this.#kept.values()].some(({ health }) => health === 'away');
+    return anyAway ? Math.min(awayLookMs, this.#options.healthMs) : this.#options.healthMs;
   }
 
   async #scanAll(): Promise<ScanTotals> {
@@ -217,7 +237,7 @@ export class RootKeeper implements AsyncDisposable {
   #keep(root: Root): Kept {
     const known = this.#kept.get(root);
     if (known) return known;
-    const nothing = { health: 'unknown' as const, why: null, files: null, scan: null, watch: null };
+    const nothing = { health: 'unknown' as const, why: null, files: null, scan: null, check: null, watch: null };
     const kept: Kept = { ...nothing, scanDueAt: Number.NEGATIVE_INFINITY, changes: Promise.resolve() };
     this.#kept.set(root, kept);
     return kept;
