@@ -68,6 +68,8 @@ async function measureAll(): Promise<void> {
     const second: number[] = [];
     const plain: number[] = [];
     for (let round = 0; round < rounds; round += 1) {
+      const local = join(installed.dir, 'plain');
+      writeModel(local);
       const [a, b] = ['a', 'b'].map((which) => writeModel(`${reader}-${extension}-${round}-${which}.${extension}`)) as [
         string,
         string,
@@ -81,8 +83,6 @@ async function measureAll(): Promise<void> {
       await idle(client);
       const { path } = (await client.lookup({ path: b, purpose: 'load', waitMs: 0, client: null })) as { path: string };
       second.push((await load(reader, b, client, [path])).seconds);
-      const local = join(installed.dir, 'plain');
-      writeModel(local);
       plain.push((await load(reader, local)).seconds);
       for (const file of [a, b, local]) rmSync(file);
     }

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { EventMap, JobView } from '../core/api.ts';
 import type { Clock } from '../core/clock.ts';
-import { CacheError, isRetryable, toCacheError } from '../core/errors.ts';
+import { CacheError, type ErrorCode, isRetryable, toCacheError } from '../core/errors.ts';
 import type { Events } from '../core/events.ts';
 import type { Log } from '../core/log.ts';
 import type { Copy, Medium } from '../core/types.ts';
@@ -28,6 +28,8 @@ export interface CopierDeps extends Omit<RoomDeps, 'outstanding'> {
 const progressEveryMs = 250;
 /** After a failure the same source is left alone for so long, doubling up to the last, ms. */
 const backOffMs = { first: 2000, last: 300_000 };
+/** What an outage looks like to a copy: a server that is going away errs on reads, too. */
+const outageCodes: ReadonlySet<ErrorCode> = new Set(['SOURCE_AWAY', 'SOURCE_IO']);
 /** Ended jobs that are still shown. */
 const keepEnded = 50;
 
@@ -80,9 +82,9 @@ export class Copier implements AsyncDisposable {
     return failure && failure.until > this.#deps.clock.monotonic() ? failure.error : undefined;
   }
 
-  /** Sources of a root whose copies failed because it was away. They may be tried again from now on. */
+  /** Sources of a root whose copies failed as they do when it is away. They may be tried again from now on. */
   takeAway(root: string): string[] {
-    const away = [...this.#failures].filter(([, { error, root: of }]) => error.code === 'SOURCE_AWAY' && of === root);
+    const away = [...this.#failures].filter(([, { error, root: of }]) => outageCodes.has(error.code) && of === root);
     for (const [path, failure] of away) this.#failures.set(path, { ...failure, until: 0 });
     return away.map(([path]) => path);
   }

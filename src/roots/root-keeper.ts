@@ -60,12 +60,9 @@ export class RootKeeper implements AsyncDisposable {
 
   /** Looks at all roots now, and again for ever; returns at once. */
   start(): void {
-    const look = () => {
-      this.#looking = this.look().finally(() => {
-        if (!this.#stop.signal.aborted) this.#timer = setTimeout(look, this.#pauseMs()).unref();
-      });
-    };
-    look();
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#looking = this.look().finally(() => this.#lookLater());
   }
 
   /** Looks once whether the roots are there, and walks those that are due. Never throws. */
@@ -114,10 +111,13 @@ export class RootKeeper implements AsyncDisposable {
     await Promise.allSettled([this.#looking, ...[...this.#kept.values()].map((kept) => kept.scan)]);
   }
 
-  /** Somebody waits for what is away. */
-  #pauseMs(): number {
+  #lookLater(): void {
+    if (this.#stop.signal.aborted) return;
+    clearTimeout(this.#timer);
+    // Somebody waits for what is away.
     const anyAway = [...this.#kept.values()].some(({ health }) => health === 'away');
-    return anyAway ? Math.min(awayLookMs, this.#options.healthMs) : this.#options.healthMs;
+    const { healthMs } = this.#options;
+    this.#timer = setTimeout(() => this.start(), anyAway ? Math.min(awayLookMs, healthMs) : healthMs).unref();
   }
 
   async #scanAll(): Promise<ScanTotals> {
@@ -229,6 +229,8 @@ export class RootKeeper implements AsyncDisposable {
       kept.watch = null;
       // What happens until it is back is not known.
       kept.scanDueAt = Number.NEGATIVE_INFINITY;
+      // A look that was due in half a minute is due sooner now; one that runs sees to it when it ends.
+      if (this.#timer) this.#lookLater();
       log.warn({ root: root.path, why }, 'a root is away');
     } else log.info({ root: root.path }, 'a root answers');
     onHealth(root, health, why);

@@ -39,8 +39,9 @@ export function takeUpWhenBack({ events, rootOf, check, takeAway, backOffMs, cop
       else if (away.delete(path)) takeUp(path);
     } else if (name === 'job-failed') {
       const { path, error } = event as { path: string; error: { code: string } | null };
-      if (error?.code !== 'SOURCE_AWAY') return;
-      void check(path).then(() => later(path));
+      // A file that cannot be read is no outage, unless its root turns out to be away.
+      if (error?.code === 'SOURCE_IO') void check(path);
+      if (error?.code === 'SOURCE_AWAY') void check(path).then(() => later(path));
     }
   });
   return () => {

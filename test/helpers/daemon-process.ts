@@ -44,7 +44,7 @@ export async function startDaemonProcess(options: StartOptions): Promise<DaemonP
       ...options.settings,
       ...options.environment,
     },
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'ignore'],
   });
   onTestFinished(() => endDaemonProcess(child));
   const ended = once(child, 'exit').then(([code, signal]) => {

@@ -107,6 +107,7 @@ describe.skipIf(noFaultyMount !== null)('a NAS that', () => {
     expect(performance.now() - startedAt).toBeLessThan(250);
     const back = await healthIs(daemon, 'ok');
     mount.behave('ok');
+    // A reader that hung is given a pause; the roots are looked at again by themselves.
     await back();
     expect(await ask(daemon.client, paths[0] ?? '')).toMatchObject({ reason: 'HIT' });
   });
@@ -129,6 +130,8 @@ describe.skipIf(noFaultyMount !== null)('a NAS that', () => {
     await failed();
     const done = await until(daemon, 'job-done', ({ path }) => path === third);
     mount.behave('ok');
+    // Found by the next look at the roots, or sooner by anybody's lookup.
+    if (errno !== 107) await ask(daemon.client, paths[0] ?? '');
     await done();
     expect(await ask(daemon.client, third)).toMatchObject({ reason: 'HIT' });
   });
