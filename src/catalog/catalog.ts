@@ -4,6 +4,7 @@ import { Copies } from './copies.ts';
 import { Database, isDamage } from './database.ts';
 import { Entries } from './entries.ts';
 import { Settings } from './settings.ts';
+import { SavedSpeeds } from './speeds.ts';
 import { Usage } from './usage.ts';
 
 /** What a lookup needs to know of a source. */
@@ -25,6 +26,7 @@ export class Catalog implements Disposable {
   readonly copies: Copies;
   readonly usage: Usage;
   readonly settings: Settings;
+  readonly speeds: SavedSpeeds;
   /** Why the file was set aside at opening, or null. The caller rebuilds the copies from the cache directory. */
   readonly damaged: string | null;
 
@@ -35,6 +37,7 @@ export class Catalog implements Disposable {
     this.entries = new Entries(database);
     this.copies = new Copies(database);
     this.settings = new Settings(database);
+    this.speeds = new SavedSpeeds(database);
     this.usage = new Usage(database, this.entries, clock);
   }
 

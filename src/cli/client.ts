@@ -20,6 +20,7 @@ import type {
   WarmRequest,
 } from '../core/api.ts';
 import { CacheError, type ErrorBody, messageOf } from '../core/errors.ts';
+import type { VerifyAnswer, VerifyRequest } from '../core/verify-api.ts';
 import { type DaemonEvent, readEvents } from './sse.ts';
 
 export interface ConfigAnswer {
@@ -92,6 +93,10 @@ export class Client {
 
   evict(body: SelectRequest & { dryRun?: boolean }): Promise<RemovalAnswer> {
     return this.#ask('POST', '/api/cache/evict', { body, answerMs: null });
+  }
+
+  verify(body: VerifyRequest): Promise<VerifyAnswer> {
+    return this.#ask('POST', '/api/cache/verify', { body, answerMs: null });
   }
 
   explain(path: string): Promise<ExplainAnswer> {

@@ -10,7 +10,9 @@ import type { Tier } from '../tiers/tier.ts';
 import { type Decision, decide } from './decide.ts';
 import type { Filters } from './filters.ts';
 import type { Leases } from './leases.ts';
+import type { Speeds } from './speeds.ts';
 import { isHit, isMiss, type LookupStats } from './stats.ts';
+import { isMapped, worthWaiting } from './worth-waiting.ts';
 
 /** A path below a root, as the registry of roots sees it. */
 export interface Located {
@@ -49,8 +51,15 @@ export interface LookupDeps {
   mode(): Mode;
   filters: Filters;
   limit(): number;
-  /** Longest wait, ms; 0 when misses never wait. */
+  /** Whether a miss waits for its copy: always, never, or when that is estimated to be the faster way. */
+  onMiss: 'wait' | 'background' | 'auto';
+  /** Longest wait, ms. */
   waitMaxMs: number;
+  speeds: Pick<Speeds, 'of' | 'ofTier' | 'smallReadMs'>;
+  /** Bytes that must be copied before a copy from there can start. */
+  bytesAhead(located: Located): number;
+  /** Most bytes per second that copying may read there, null = no bound. */
+  rateFor(medium: Medium): number | null;
   leases: Leases;
   stats: LookupStats;
   clock: Clock;
@@ -107,15 +116,34 @@ export class Lookup {
     const found = await this.#locate(request);
     if (!found) return fromSource(request.path ?? request.name ?? '', null, 'BYPASS_UNKNOWN_ROOT');
     const examination = this.#examine(request, found.located, found.source);
-    const job = this.#request(request, examination);
-    const waitMs = Math.min(request.waitMs, this.#deps.waitMaxMs);
-    // Who would not be given the copy does not wait for it, even if one is being made.
-    const waits = examination.decision.request && request.purpose === 'load' && waitMs > 0;
-    if (!job || !waits) return this.#give(request, examination, job);
+    const waitMs = this.#waitMs(request, examination);
+    const job = this.#request(request, examination, waitMs > 0 ? 'wait' : 'background');
+    if (!job || waitMs <= 0) return this.#give(request, examination, job);
     const waitsFrom = this.#deps.clock.monotonic();
     await bounded(job.ended, waitMs);
     time.waited = this.#deps.clock.monotonic() - waitsFrom;
     return this.#giveAfterWait(request, this.#examine(request, found.located, found.source), job);
+  }
+
+  /** How long this asker waits for the copy: 0 when it does better to load from the source. */
+  #waitMs(request: LookupRequest, { located, decision }: Examination): number {
+    const { onMiss, waitMaxMs, speeds, activeJob, bytesAhead, rateFor } = this.#deps;
+    if (!decision.request || request.purpose !== 'load' || onMiss === 'background') return 0;
+    const boundMs = Math.min(request.waitMs, waitMaxMs);
+    if (boundMs <= 0 || onMiss === 'wait') return boundMs;
+    const { root, medium } = located;
+    const job = activeJob(located.path)?.view();
+    const { size } = decision.request;
+    const load = {
+      size,
+      left: size - (job?.bytesDone ?? 0),
+      ahead: job?.state === 'running' ? 0 : bytesAhead(located),
+      sequential: Math.min(speeds.of(root, medium), rateFor(medium) ?? Number.POSITIVE_INFINITY),
+      smallReadMs: speeds.smallReadMs(root, medium),
+      tier: speeds.ofTier('ssd'),
+      mapped: isMapped(located.path),
+    };
+    return worthWaiting(load, boundMs) ? boundMs : 0;
   }
 
   async #locate(request: LookupRequest): Promise<{ located: Located; source: SourceState } | null> {
@@ -169,14 +197,18 @@ export class Lookup {
   }
 
   /** What follows from the decision, after the answer: writes are left to the next turn of the loop. */
-  #request(request: LookupRequest, { located, entry, source, copy, damaged, decision }: Examination): CopyInProgress | null {
+  #request(
+    request: LookupRequest,
+    { located, entry, source, copy, damaged, decision }: Examination,
+    priority: Priority,
+  ): CopyInProgress | null {
     const { catalog, onDamaged, requestCopy, activeJob } = this.#deps;
     if (damaged && entry) this.#afterwards(() => onDamaged(damaged.copy, entry, damaged.verdict));
     if (decision.retire && copy) this.#afterwards(() => catalog.copies.retire(copy.id));
     if (!decision.request || request.purpose !== 'load' || source.state !== 'present') return activeJob(located.path) ?? null;
     const { path, root, rel, category, medium } = located;
     const file = { path, root, rel, category, fingerprint: decision.request };
-    return requestCopy({ file, priority: request.waitMs > 0 ? 'wait' : 'background', medium });
+    return requestCopy({ file, priority, medium });
   }
 
   /** Nobody is there to catch what `work` throws. */
@@ -214,7 +246,7 @@ export class Lookup {
     const open = job.state === 'queued' || job.state === 'running' || job.state === 'cancelled';
     const reason = decision.serve === 'copy' ? 'HIT_AFTER_WAIT' : open ? 'WAIT_TIMEOUT' : decision.reason;
     // The source changed under that copy: what is asked for now is another one.
-    const next = open ? null : this.#request(request, examination);
+    const next = open ? null : this.#request(request, examination, 'background');
     return this.#give(request, { ...examination, decision: { ...decision, reason } }, next ?? job);
   }
 

@@ -33,6 +33,7 @@ interface Kept {
   /** Monotonic ms. */
   scanDueAt: number;
   scan: Promise<ScanTotals> | null;
+  check: Promise<void> | null;
   watch: { stop: AbortController; stands: () => boolean } | null;
   /** Reported changes are looked at one after the other. */
   changes: Promise<void>;
@@ -40,6 +41,8 @@ interface Kept {
 
 const lookMs = 10_000;
 const samples = 5;
+/** Pause between two looks while a root is away, ms. */
+const awayLookMs = 5_000;
 
 /**
  * Keeps what is known of the roots true: walks them, watches the local ones, and tells an outage from a deletion. A root that
@@ -58,12 +61,9 @@ export class RootKeeper implements AsyncDisposable {
 
   /** Looks at all roots now, and again for ever; returns at once. */
   start(): void {
-    const look = () => {
-      this.#looking = this.look().finally(() => {
-        if (!this.#stop.signal.aborted) this.#timer = setTimeout(look, this.#options.healthMs).unref();
-      });
-    };
-    look();
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#looking = this.look().finally(() => this.#lookLater());
   }
 
   /** Looks once whether the roots are there, and walks those that are due. Never throws. */
@@ -89,6 +89,17 @@ export class RootKeeper implements AsyncDisposable {
     return kept.scan;
   }
 
+  /** Looks at one root now, because something was seen that does not fit what is known of it. Never throws. */
+  check(root: Root): Promise<void> {
+    const kept = this.#keep(root);
+    kept.check ??= this.#identify(root)
+      .catch((error) => this.#failed(root, error))
+      .finally(() => {
+        kept.check = null;
+      });
+    return kept.check;
+  }
+
   health(root: Root): Pick<RootView, 'health' | 'why' | 'files'> {
     const { health, why, files } = this.#keep(root);
     return { health, why, files };
@@ -100,6 +111,15 @@ export class RootKeeper implements AsyncDisposable {
     clearTimeout(this.#timer);
     for (const kept of this.#kept.values()) kept.watch?.stop.abort();
     await Promise.allSettled([this.#looking, ...[...this.#kept.values()].map((kept) => kept.scan)]);
+  }
+
+  #lookLater(): void {
+    if (this.#stop.signal.aborted) return;
+    clearTimeout(this.#timer);
+    // Somebody waits for what is away.
+    const anyAway = [...this.#kept.values()].some(({ health }) => health === 'away');
+    const { healthMs } = this.#options;
+    this.#timer = setTimeout(() => this.start(), anyAway ? Math.min(awayLookMs, healthMs) : healthMs).unref();
   }
 
   async #scanAll(): Promise<ScanTotals> {
@@ -232,6 +252,8 @@ export class RootKeeper implements AsyncDisposable {
       kept.watch = null;
       // What happens until it is back is not known.
       kept.scanDueAt = Number.NEGATIVE_INFINITY;
+      // A look that was due in half a minute is due sooner now; one that runs sees to it when it ends.
+      if (this.#timer) this.#lookLater();
       log.warn({ root: root.path, why }, 'a root is away');
     } else log.info({ root: root.path }, 'a root answers');
     onHealth(root, health, why);
@@ -240,7 +262,7 @@ export class RootKeeper implements AsyncDisposable {
   #keep(root: Root): Kept {
     const known = this.#kept.get(root);
     if (known) return known;
-    const nothing = { health: 'unknown' as const, why: null, files: null, scan: null, watch: null };
+    const nothing = { health: 'unknown' as const, why: null, files: null, scan: null, check: null, watch: null };
     const kept: Kept = { ...nothing, scanDueAt: Number.NEGATIVE_INFINITY, changes: Promise.resolve() };
     this.#kept.set(root, kept);
     return kept;

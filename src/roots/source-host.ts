@@ -158,6 +158,15 @@ export class SourceHost implements AsyncDisposable {
     return reply.op === 'text' ? reply.text : null;
   }
 
+  /** How long the source takes for one small read, ms; null where that cannot be told. Never throws. */
+  async probe(path: string, { deadlineMs }: { deadlineMs: number }): Promise<number | null> {
+    const located = this.#roots.find(path);
+    if (!located) return null;
+    const question = (ground: Ground): Question => ({ op: 'probe', ground, path: located.path });
+    const answer = await this.#askRoot(located.root, question, { deadlineMs }).catch(() => null);
+    return answer?.reply.op === 'probe' ? answer.reply.ms : null;
+  }
+
   /** Does not wait for the readers: one that hangs ends when its mount answers. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#readers.close();

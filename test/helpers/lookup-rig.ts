@@ -42,7 +42,7 @@ export function createLookupRig(options: LookupRigOptions = {}) {
     return existsSync(path) ? { state: 'present', fingerprint: fingerprintOf(path) } : { state: 'missing' };
   });
   const stats = new LookupStats();
-  const speeds = new Speeds();
+  const speeds = new Speeds(rig.catalog.speeds);
   const deps: LookupDeps = {
     catalog: rig.catalog,
     tiers: rig.tiers,
@@ -72,7 +72,11 @@ export function createLookupRig(options: LookupRigOptions = {}) {
       ...options.filters,
     }),
     limit: () => rig.bound.limit,
+    onMiss: 'wait',
     waitMaxMs: options.waitMaxMs ?? 60_000,
+    speeds,
+    bytesAhead: (located) => rig.copier.bytesAhead(located),
+    rateFor: () => null,
     leases: rig.leases,
     stats,
     clock: rig.clock,
