@@ -7,6 +7,7 @@ import { LiveSettings } from './config/live-settings.ts';
 import type { Config, LoadedConfig } from './config/types.ts';
 import { Copier } from './copy/copier.ts';
 import { Evictor } from './copy/evict.ts';
+import type { CopyRequest } from './copy/job.ts';
 import { trim } from './copy/make-room.ts';
 import { CopyWorkers } from './copy/workers.ts';
 import type { RootView } from './core/api.ts';
@@ -21,12 +22,14 @@ import { Leases } from './lookup/leases.ts';
 import { Lookup } from './lookup/lookup.ts';
 import { Speeds } from './lookup/speeds.ts';
 import { LookupStats } from './lookup/stats.ts';
-import { warm } from './lookup/warm.ts';
+import { warm, warmEach } from './lookup/warm.ts';
 import { policies } from './policy/policies.ts';
 import { openPosixTier } from './tiers/posix-tier.ts';
 import { startFlushing } from './upkeep/flush.ts';
 import { reconcile } from './upkeep/reconcile.ts';
 import { SourceRoots } from './upkeep/source-roots.ts';
+import { Learned } from './workflow/learned.ts';
+import { Workflows } from './workflow/workflows.ts';
 
 /** A running daemon. Disposing it stops it; `stopped` settles when it has been asked to stop over HTTP. */
 export interface Daemon extends AsyncDisposable {
@@ -117,6 +120,17 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
       log.error({ err }, 'trimming to the limit failed'),
     );
 
+  const learned = new Learned(catalog.settings.learned(), (input) =>
+    // Writes come after the answer.
+    setImmediate(() => {
+      try {
+        catalog.settings.saveLearned(input);
+      } catch (err) {
+        log.error({ err }, 'what was learned of a node could not be written');
+      }
+    }),
+  );
+
   const lookupStats = new LookupStats();
   const lookup = new Lookup({
     catalog,
@@ -130,6 +144,10 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
     onDamaged: (copy, entry) =>
       void evictor.evict(copy, entry, 'damaged').catch((err) => log.error({ err }, 'removing a damaged copy failed')),
     secondsSaved: (source, name, bytes) => speeds.secondsSaved(source, name, bytes),
+    onLoad: ({ client, category, name }) => {
+      const { prompt, node } = client ?? {};
+      if (prompt && node && category && name) learned.observe({ prompt, node, category, name });
+    },
     mode: () => settings.current.mode,
     filters: createFilters(config),
     limit: () => bound().limit,
@@ -138,6 +156,19 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
     stats: lookupStats,
     clock,
     log,
+  });
+
+  const warmDeps = { lookup, waitMaxMs: 0, requestCopy: (request: CopyRequest) => copier.request(request) };
+  const workflows = new Workflows({
+    files: (names, { copy }) =>
+      warmEach(
+        warmDeps,
+        names.map((ask) => ({ item: `${ask.category}/${ask.name}`, ask })),
+        { check: !copy, priority: 'prefetch' },
+      ),
+    categories: () => roots.categories(),
+    objectInfo: () => null,
+    learned,
   });
 
   opened.defer(startFlushing({ catalog, leases, log }));
@@ -154,6 +185,7 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
       lookupStats,
       leases,
       copier,
+      workflows,
       evictor,
       tiers,
       bound,
@@ -181,10 +213,7 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
   void trimToBound();
   roots.keep();
   // What the last run of the daemon did not finish copying; the sources are asked anew.
-  void warm(
-    { lookup, waitMaxMs: 0, requestCopy: (request) => copier.request(request) },
-    { paths: catalog.usage.takeUnfinishedJobs() },
-  );
+  void warm(warmDeps, { paths: catalog.usage.takeUnfinishedJobs() });
 
   return {
     url: server.url,

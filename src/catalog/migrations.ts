@@ -84,4 +84,13 @@ export const migrations: readonly string[] = [
     FROM copies c JOIN entries e ON e.id = c.entry_id
     WHERE c.state = 'ready' AND coalesce((SELECT value FROM settings WHERE key = 'resolver'), 'on') = 'on';
   `,
+  `
+  -- What an input of a ComfyUI node class names, as real lookups have shown.
+  CREATE TABLE learned (
+    class_type TEXT NOT NULL,
+    input TEXT NOT NULL,
+    category TEXT NOT NULL,
+    PRIMARY KEY (class_type, input)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

@@ -18,6 +18,7 @@ import type {
   WarmRequest,
 } from '../core/api.ts';
 import { CacheError, type ErrorBody, messageOf } from '../core/errors.ts';
+import type { PrefetchAnswer, WorkflowAnswer } from '../core/workflow-api.ts';
 import { type Call, type CallAnswer, CallTimeout, callDaemon, openResponse } from '../daemon-call.ts';
 import { type FoundDaemon, findDaemon } from '../daemon-file.ts';
 import { type DaemonEvent, readEvents } from './sse.ts';
@@ -80,6 +81,14 @@ export class Client {
 
   warm(body: WarmRequest): Promise<WarmAnswer> {
     return this.#ask('POST', '/api/cache/warm', { body, answerMs: null });
+  }
+
+  analyze(body: object): Promise<WorkflowAnswer> {
+    return this.#ask('POST', '/api/workflows/analyze', { body });
+  }
+
+  prefetch(body: object): Promise<PrefetchAnswer> {
+    return this.#ask('POST', '/api/workflows/prefetch', { body });
   }
 
   pin(body: SelectRequest): Promise<{ entries: EntryView[] }> {

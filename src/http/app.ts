@@ -9,6 +9,7 @@ import { healthRoutes } from './routes/health.ts';
 import { jobRoutes } from './routes/jobs.ts';
 import { lookupRoutes } from './routes/lookup.ts';
 import { rootRoutes } from './routes/roots.ts';
+import { workflowRoutes } from './routes/workflows.ts';
 
 const bodyLimit = 16 * 1024 * 1024;
 
@@ -25,7 +26,8 @@ export function createApp(rooms: Rooms, options: GuardOptions): FastifyInstance 
   app.setNotFoundHandler((request) => {
     throw new CacheError('NOT_FOUND', `there is no ${request.method} ${request.url.split('?', 1)[0]}`);
   });
-  for (const routes of [healthRoutes, lookupRoutes, cacheRoutes, entryRoutes, jobRoutes, rootRoutes]) routes(app, rooms);
+  for (const routes of [healthRoutes, lookupRoutes, cacheRoutes, entryRoutes, jobRoutes, rootRoutes, workflowRoutes])
+    routes(app, rooms);
   return app;
 }
 

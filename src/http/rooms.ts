@@ -11,6 +11,7 @@ import type { Lookup } from '../lookup/lookup.ts';
 import type { LookupStats } from '../lookup/stats.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { Tier } from '../tiers/tier.ts';
+import type { Workflows } from '../workflow/workflows.ts';
 
 /** What the routes are given to serve. */
 export interface Rooms {
@@ -24,6 +25,7 @@ export interface Rooms {
   lookupStats: LookupStats;
   leases: Leases;
   copier: Copier;
+  workflows: Workflows;
   evictor: Evictor;
   tiers: Record<TierName, Tier | undefined>;
   /** Limit and floor of the SSD tier, bytes. */

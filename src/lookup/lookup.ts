@@ -42,6 +42,8 @@ export interface LookupDeps {
   recentFailure(path: string): CacheError | undefined;
   /** Takes a copy out of service whose file is not what was sealed. */
   onDamaged(copy: Copy, entry: Entry, verdict: 'gone' | 'changed'): void;
+  /** Told of every load that was answered. */
+  onLoad?(request: LookupRequest): void;
   /** Seconds that serving `bytes` from `tier` saves over their source. */
   secondsSaved(located: Located, tier: TierName, bytes: number): number;
   mode(): Mode;
@@ -90,6 +92,7 @@ export class Lookup {
       { at: clock.now(), path, reason: answer.reason, purpose: request.purpose, app },
       clock.monotonic() - time.start - time.waited,
     );
+    if (request.purpose === 'load') this.#deps.onLoad?.(request);
     log.debug({ path, reason: answer.reason, tier: answer.tier }, 'lookup');
     return answer;
   }

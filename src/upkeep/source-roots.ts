@@ -7,6 +7,7 @@ import { CacheError, toCacheError } from '../core/errors.ts';
 import type { Events } from '../core/events.ts';
 import type { Log } from '../core/log.ts';
 import type { Medium, SourceState } from '../core/types.ts';
+import { standardCategories } from '../roots/categories.ts';
 import { comfyuiPaths } from '../roots/comfyui-paths.ts';
 import { isSameFingerprint } from '../roots/compare.ts';
 import { registerRoot } from '../roots/register.ts';
@@ -99,6 +100,13 @@ export class SourceRoots implements AsyncDisposable {
 
   candidates(category: string, name: string): LocatedSource[] {
     return this.#roots.resolveName(category, name).map(flat);
+  }
+
+  /** Every category that a root holds; roots that hold several may hold any of ComfyUI's own. */
+  categories(): string[] {
+    const listed = this.#roots.list().map((root) => root.categories);
+    const several = listed.some((categories) => categories.length === 0);
+    return [...new Set([...listed.flat(), ...(several ? Object.keys(standardCategories) : [])])];
   }
 
   stat({ path }: LocatedSource): Promise<SourceState> {

@@ -1,11 +1,12 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
+import type { CopyRequest } from '../../copy/job.ts';
 import { type Chosen, removeCopies } from '../../copy/purge.ts';
-import { type EntriesAnswer, type EntryView, entrySorts, type SelectRequest } from '../../core/api.ts';
+import { type EntriesAnswer, type EntryView, entrySorts, type SelectRequest, type WarmRequest } from '../../core/api.ts';
 import { CacheError } from '../../core/errors.ts';
 import type { Entry } from '../../core/types.ts';
 import { matcher } from '../../lookup/filters.ts';
-import { splitName, warm } from '../../lookup/warm.ts';
+import { splitName, type Wanted, warm } from '../../lookup/warm.ts';
 import { absolutePath, name, parse } from '../parse.ts';
 import type { Rooms } from '../rooms.ts';
 import { viewOf } from '../views.ts';
@@ -34,6 +35,8 @@ const selectBody = z.object({
 const warmBody = z.object({
   paths: z.array(absolutePath).max(10_000).optional(),
   names: z.array(name).max(10_000).optional(),
+  workflow: z.unknown().optional(),
+  prompt: z.unknown().optional(),
   wait: z.boolean().optional(),
   check: z.boolean().optional(),
 });
@@ -51,9 +54,11 @@ export function entryRoutes(app: FastifyInstance, rooms: Rooms): void {
     return { total: chosen.length, entries: page.map((entry) => viewOf(entry, rooms)) };
   });
 
-  app.post('/api/cache/warm', (request) =>
-    warm({ lookup, waitMaxMs, requestCopy: (wanted) => copier.request(wanted) }, parse(warmBody, request.body)),
-  );
+  app.post('/api/cache/warm', async (request) => {
+    const body = parse(warmBody, request.body);
+    const deps = { lookup, waitMaxMs, requestCopy: (wanted: CopyRequest) => copier.request(wanted) };
+    return warm(deps, body, await modelsOf(body, rooms));
+  });
 
   for (const pinned of [true, false]) {
     app.post(`/api/cache/${pinned ? 'pin' : 'unpin'}`, async (request): Promise<{ entries: EntryView[] }> => {
@@ -75,6 +80,12 @@ export function entryRoutes(app: FastifyInstance, rooms: Rooms): void {
     );
     return removeCopies({ ...rooms, matcher }, chosen, { dryRun: body.dryRun ?? false, why: 'evict' });
   });
+}
+
+async function modelsOf({ workflow, prompt }: WarmRequest, { workflows }: Rooms): Promise<Wanted[]> {
+  if (workflow === undefined && prompt === undefined) return [];
+  const names = await workflows.names({ workflow, prompt });
+  return names.map((ask) => ({ item: ask.category === '' ? ask.name : `${ask.category}/${ask.name}`, ask }));
 }
 
 /** @throws CacheError NOT_FOUND naming the first that is not known and has no source either. */
