@@ -8,6 +8,7 @@ import { entryRoutes } from './routes/entries.ts';
 import { healthRoutes } from './routes/health.ts';
 import { jobRoutes } from './routes/jobs.ts';
 import { lookupRoutes } from './routes/lookup.ts';
+import { metricsRoutes } from './routes/metrics.ts';
 import { rootRoutes } from './routes/roots.ts';
 import { workflowRoutes } from './routes/workflows.ts';
 
@@ -26,8 +27,17 @@ export function createApp(rooms: Rooms, options: GuardOptions): FastifyInstance 
   app.setNotFoundHandler((request) => {
     throw new CacheError('NOT_FOUND', `there is no ${request.method} ${request.url.split('?', 1)[0]}`);
   });
-  for (const routes of [healthRoutes, lookupRoutes, cacheRoutes, entryRoutes, jobRoutes, rootRoutes, workflowRoutes])
-    routes(app, rooms);
+  const allRoutes = [
+    healthRoutes,
+    lookupRoutes,
+    cacheRoutes,
+    entryRoutes,
+    jobRoutes,
+    rootRoutes,
+    metricsRoutes,
+    workflowRoutes,
+  ];
+  for (const routes of allRoutes) routes(app, rooms);
   return app;
 }
 

@@ -40,6 +40,8 @@ export interface LookupDeps {
   requestCopy(request: { file: SourceFile; priority: Priority; medium: Medium }): CopyInProgress;
   activeJob(path: string): CopyInProgress | undefined;
   recentFailure(path: string): CacheError | undefined;
+  /** Told of whatever made a lookup fail. */
+  onTrouble(error: unknown): void;
   /** Takes a copy out of service whose file is not what was sealed. */
   onDamaged(copy: Copy, entry: Entry, verdict: 'gone' | 'changed'): void;
   /** Told of every load that was answered. */
@@ -84,6 +86,7 @@ export class Lookup {
       answer = await this.#answer(request, time);
     } catch (error) {
       log.error({ err: error, path: request.path }, 'lookup failed; the asker gets its own path');
+      setImmediate(() => this.#deps.onTrouble(error));
       answer = { path: request.path ?? request.name ?? '', tier: null, reason: 'ERROR', leaseMs: 0, entry: null, job: null };
     }
     const app = request.client?.app ?? null;
@@ -108,8 +111,10 @@ export class Lookup {
     if (!found) return fromSource(request.path ?? request.name ?? '', null, 'BYPASS_UNKNOWN_ROOT');
     const examination = this.#examine(request, found.located, found.source);
     const job = this.#request(request, examination);
-    const waitMs = examination.decision.request ? Math.min(request.waitMs, this.#deps.waitMaxMs) : 0;
-    if (!job || waitMs <= 0 || request.purpose !== 'load') return this.#give(request, examination, job);
+    const waitMs = Math.min(request.waitMs, this.#deps.waitMaxMs);
+    // Who would not be given the copy does not wait for it, even if one is being made.
+    const waits = examination.decision.request && request.purpose === 'load' && waitMs > 0;
+    if (!job || !waits) return this.#give(request, examination, job);
     const waitsFrom = this.#deps.clock.monotonic();
     await bounded(job.ended, waitMs);
     time.waited = this.#deps.clock.monotonic() - waitsFrom;
@@ -133,7 +138,8 @@ export class Lookup {
   #examine(request: LookupRequest, located: Located, source: SourceState): Examination {
     const { mode, filters, limit, activeJob, recentFailure } = this.#deps;
     const { entry, copy, damaged } = this.#usable(located.path);
-    const file = { path: located.path, rel: located.rel, category: request.category ?? located.category };
+    // A file has one category, whichever of its names it is asked for by.
+    const file = { path: located.path, rel: located.rel, category: located.category ?? request.category ?? null };
     const state = activeJob(located.path)?.state;
     const decision = decide({
       mode: mode(),
@@ -168,12 +174,23 @@ export class Lookup {
   /** What follows from the decision, after the answer: writes are left to the next turn of the loop. */
   #request(request: LookupRequest, { located, entry, source, copy, damaged, decision }: Examination): CopyInProgress | null {
     const { catalog, onDamaged, requestCopy, activeJob } = this.#deps;
-    if (damaged && entry) setImmediate(() => onDamaged(damaged.copy, entry, damaged.verdict));
-    if (decision.retire && copy) setImmediate(() => catalog.copies.retire(copy.id));
+    if (damaged && entry) this.#afterwards(() => onDamaged(damaged.copy, entry, damaged.verdict));
+    if (decision.retire && copy) this.#afterwards(() => catalog.copies.retire(copy.id));
     if (!decision.request || request.purpose !== 'load' || source.state !== 'present') return activeJob(located.path) ?? null;
     const { path, root, rel, category, medium } = located;
     const file = { path, root, rel, category, fingerprint: decision.request };
     return requestCopy({ file, priority: request.waitMs > 0 ? 'wait' : 'background', medium });
+  }
+
+  /** Nobody is there to catch what `work` throws. */
+  #afterwards(work: () => void): void {
+    setImmediate(() => {
+      try {
+        work();
+      } catch (err) {
+        this.#deps.log.error({ err }, 'a copy could not be taken out of service');
+      }
+    });
   }
 
   #give(request: LookupRequest, examination: Examination, job: CopyInProgress | null): LookupAnswer {
@@ -197,9 +214,11 @@ export class Lookup {
 
   #giveAfterWait(request: LookupRequest, examination: Examination, job: CopyInProgress): LookupAnswer {
     const { decision } = examination;
-    const waiting = job.state === 'queued' || job.state === 'running';
-    const reason = decision.serve === 'copy' ? 'HIT_AFTER_WAIT' : waiting ? 'WAIT_TIMEOUT' : decision.reason;
-    return this.#give(request, { ...examination, decision: { ...decision, reason } }, job);
+    const open = job.state === 'queued' || job.state === 'running' || job.state === 'cancelled';
+    const reason = decision.serve === 'copy' ? 'HIT_AFTER_WAIT' : open ? 'WAIT_TIMEOUT' : decision.reason;
+    // The source changed under that copy: what is asked for now is another one.
+    const next = open ? null : this.#request(request, examination);
+    return this.#give(request, { ...examination, decision: { ...decision, reason } }, next ?? job);
   }
 
   #count({ located, source, copy, decision }: Examination): void {

@@ -11,8 +11,8 @@ export interface ScanOptions {
   roots: Roots;
   host: SourceHost;
   /**
-   * The sources that the caller knows below a directory (a root or one inside it), in pages of some hundreds; between two
-   * pages the event loop turns.
+   * The sources of a root that the caller knows below a directory (the root or one inside it), in pages of some hundreds;
+   * between two pages the event loop turns.
    */
   known(root: Root, directory: string): Iterable<readonly SourceFile[]>;
   /** A known source is found changed, or missing while its root answers. Never called for an outage. */
@@ -56,7 +56,7 @@ async function expectKnown(
 ): Promise<Comparison> {
   const comparison = new Comparison(roots.rules);
   for (const page of known(root, directory)) {
-    for (const file of page) if (isMeant(file.path)) comparison.expect(file);
+    for (const file of page) if (isMeant(file.path) && roots.find(file.path)?.root === root) comparison.expect(file);
     await nextTurn();
   }
   return comparison;
@@ -95,7 +95,7 @@ async function checkUnseen(paths: string[], { host, onChange, signal }: ScanOpti
   let away = 0;
   for (const path of paths) {
     if (signal.aborted || away >= mostAway) return;
-    const state = await host.stat(path, { deadlineMs: lookMs });
+    const state = await host.stat(path, { deadlineMs: lookMs, signal });
     if (state.state === 'away') away++;
     else onChange(path, state);
   }

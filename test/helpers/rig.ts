@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { join, sep } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { Catalog } from '../../src/catalog/catalog.ts';
 import { Copier } from '../../src/copy/copier.ts';
@@ -79,13 +79,11 @@ export function createRig(options: RigOptions = {}) {
     const bytes = writeModel(path, size);
     return { path, rel, bytes };
   };
-  const file = (path: string) => ({
-    path,
-    root,
-    rel: path.slice(root.length + 1),
-    category: path.slice(root.length + 1).split('/')[0] ?? null,
-    fingerprint: fingerprintOf(path),
-  });
+  const place = (path: string) => {
+    const rel = path.slice(root.length + 1);
+    return { path, root, rel, category: rel.split(sep)[0] ?? null };
+  };
+  const file = (path: string) => ({ ...place(path), fingerprint: fingerprintOf(path) });
   const request = (path: string, priority: Job['priority'] = 'background', medium: Medium = 'hdd') =>
     copier.request({ file: file(path), priority, medium });
   /** Copies and waits for the end. */
@@ -113,6 +111,7 @@ export function createRig(options: RigOptions = {}) {
     seen,
     log,
     source,
+    place,
     file,
     request,
     copy,
