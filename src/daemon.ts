@@ -26,6 +26,7 @@ import { warm, warmEach } from './lookup/warm.ts';
 import { policies } from './policy/policies.ts';
 import { assertLocal } from './roots/assert-local.ts';
 import { openPosixTier } from './tiers/posix-tier.ts';
+import { watchComfyuiQueue } from './upkeep/comfyui-queue.ts';
 import { startFlushing } from './upkeep/flush.ts';
 import { reconcile } from './upkeep/reconcile.ts';
 import { SourceRoots } from './upkeep/source-roots.ts';
@@ -174,6 +175,7 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
   });
 
   const warmDeps = { lookup, waitMaxMs: 0, requestCopy: (request: CopyRequest) => copier.request(request) };
+  let objectInfo: unknown = null;
   const workflows = new Workflows({
     files: (names, { copy }) =>
       warmEach(
@@ -182,7 +184,7 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
         { check: !copy, priority: 'prefetch' },
       ),
     categories: () => roots.categories(),
-    objectInfo: () => null,
+    objectInfo: () => objectInfo,
     learned,
   });
 
@@ -227,6 +229,17 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
 
   void trimToBound();
   roots.keep();
+  if (config.comfyuiUrl !== null) {
+    const endWatching = watchComfyuiQueue({
+      url: config.comfyuiUrl,
+      onPrompt: ({ document, promptId }) => workflows.prefetch(document, promptId),
+      onObjectInfo: (info) => {
+        objectInfo = info;
+      },
+      log,
+    });
+    opened.defer(endWatching);
+  }
   // What the last run of the daemon did not finish copying; the sources are asked anew.
   void warm(warmDeps, { paths: catalog.usage.takeUnfinishedJobs() });
 
