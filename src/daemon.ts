@@ -219,7 +219,7 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
           void trimToBound();
         },
       },
-      roots: { list: () => roots.list(), register: (request) => roots.register(request) },
+      roots: { list: () => roots.list(), locate: (path) => roots.locate(path), register: (request) => roots.register(request) },
       waitMaxMs: config.waitMaxMs,
       stop: stopped.resolve,
     },

@@ -92,5 +92,8 @@ export const migrations: readonly string[] = [
     category TEXT NOT NULL,
     PRIMARY KEY (class_type, input)
   ) STRICT, WITHOUT ROWID;
+
+  -- Directories whose files are pinned as they come; each path ends with a separator.
+  CREATE TABLE pinned_directories (path TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
   `,
 ];

@@ -6,11 +6,11 @@ import type {
   DaemonFile,
   EntriesAnswer,
   EntriesQuery,
-  EntryView,
   ExplainAnswer,
   JobView,
   LookupAnswer,
   LookupRequest,
+  PinAnswer,
   RemovalAnswer,
   SelectRequest,
   StatsAnswer,
@@ -91,11 +91,11 @@ export class Client {
     return this.#ask('POST', '/api/workflows/prefetch', { body });
   }
 
-  pin(body: SelectRequest): Promise<{ entries: EntryView[] }> {
+  pin(body: SelectRequest): Promise<PinAnswer> {
     return this.#ask('POST', '/api/cache/pin', { body });
   }
 
-  unpin(body: SelectRequest): Promise<{ entries: EntryView[] }> {
+  unpin(body: SelectRequest): Promise<PinAnswer> {
     return this.#ask('POST', '/api/cache/unpin', { body });
   }
 

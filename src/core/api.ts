@@ -195,11 +195,18 @@ export interface RemovalAnswer {
   skipped: { id: number; path: string; bytes: number; why: string }[];
 }
 
-/** Which entries an operation is for: catalog ids, absolute paths, or `category/name`. */
+/** Which entries an operation is for: catalog ids, absolute paths, `category/name`, or all below some directories. */
 export interface SelectRequest {
   ids?: number[];
   paths?: string[];
   names?: string[];
+  below?: string[];
+}
+
+export interface PinAnswer {
+  entries: EntryView[];
+  /** Directories that were named: what appears below them later is pinned too, or no longer. */
+  directories: string[];
 }
 
 export interface WarmRequest {

@@ -40,6 +40,8 @@ export interface Rooms {
   };
   roots: {
     list(): RootView[];
+    /** The path as the catalog has it, or null below no known root. */
+    locate(path: string): { path: string } | null;
     /** @throws CacheError BAD_REQUEST when a path cannot be a root. */
     register(request: RootsRequest): Promise<RootView[]>;
   };

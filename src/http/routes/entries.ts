@@ -1,8 +1,9 @@
+import { dirname, join, resolve, sep } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import type { CopyRequest } from '../../copy/job.ts';
 import { type Chosen, removeCopies } from '../../copy/purge.ts';
-import { type EntriesAnswer, type EntryView, entrySorts, type SelectRequest, type WarmRequest } from '../../core/api.ts';
+import { type EntriesAnswer, entrySorts, type PinAnswer, type SelectRequest, type WarmRequest } from '../../core/api.ts';
 import { CacheError } from '../../core/errors.ts';
 import type { Entry } from '../../core/types.ts';
 import { matcher } from '../../lookup/filters.ts';
@@ -29,6 +30,7 @@ const selectBody = z.object({
   ids: z.array(z.number().int()).max(10_000).optional(),
   paths: z.array(absolutePath).max(10_000).optional(),
   names: z.array(name).max(10_000).optional(),
+  below: z.array(absolutePath).max(1000).optional(),
   dryRun: z.boolean().optional(),
 });
 
@@ -61,18 +63,22 @@ export function entryRoutes(app: FastifyInstance, rooms: Rooms): void {
   });
 
   for (const pinned of [true, false]) {
-    app.post(`/api/cache/${pinned ? 'pin' : 'unpin'}`, async (request): Promise<{ entries: EntryView[] }> => {
-      const entries = await select(rooms, parse(selectBody, request.body));
+    app.post(`/api/cache/${pinned ? 'pin' : 'unpin'}`, async (request): Promise<PinAnswer> => {
+      const { below = [], ...files } = parse(selectBody, request.body);
+      const directories = below.map((directory) => directoryOf(rooms, directory));
+      const entries = await select(rooms, files, directories);
       catalog.transaction(() => {
+        for (const directory of directories) catalog.entries.setPinnedBelow(directory, pinned);
         for (const entry of entries) catalog.entries.setPinned(entry.id, pinned);
       });
-      return { entries: entries.map((entry) => viewOf({ ...entry, pinned }, rooms)) };
+      return { entries: entries.map((entry) => viewOf({ ...entry, pinned }, rooms)), directories };
     });
   }
 
   app.post('/api/cache/evict', async (request) => {
     const body = parse(selectBody, request.body);
-    const entries = await select(rooms, body);
+    const directories = (body.below ?? []).map((directory) => directoryOf(rooms, directory));
+    const entries = await select(rooms, body, directories);
     const chosen = entries.flatMap((entry): Chosen[] =>
       catalog.copies
         .ofEntry(entry.id)
@@ -89,10 +95,11 @@ async function modelsOf({ workflow, prompt }: WarmRequest, { workflows }: Rooms)
 }
 
 /** @throws CacheError NOT_FOUND naming the first that is not known and has no source either. */
-async function select({ catalog, lookup }: Rooms, request: SelectRequest): Promise<Entry[]> {
+async function select({ catalog, lookup }: Rooms, request: SelectRequest, directories: string[]): Promise<Entry[]> {
   const asks = [...(request.paths ?? []).map((path) => ({ path })), ...(request.names ?? []).map(splitName)];
-  if (asks.length === 0 && !request.ids?.length)
-    throw new CacheError('BAD_REQUEST', 'name at least one entry: ids, paths or names');
+  if (asks.length === 0 && !request.ids?.length && directories.length === 0)
+    throw new CacheError('BAD_REQUEST', 'name at least one entry: ids, paths, names or below');
+  const inside = directories.flatMap((directory) => catalog.entries.below(directory));
   const byId = (request.ids ?? []).map((id) => catalog.entries.byId(id) ?? notKnown(`entry ${id}`));
   const byAsk = asks.map(async (ask) => {
     const found = await lookup.examine({ ...ask, purpose: 'metadata', waitMs: 0, client: null });
@@ -102,7 +109,17 @@ async function select({ catalog, lookup }: Rooms, request: SelectRequest): Promi
     const { path, root, rel, category } = found.located;
     return catalog.entries.put({ path, root, rel, category, fingerprint: found.source.fingerprint });
   });
-  return [...byId, ...(await Promise.all(byAsk))];
+  const entries = [...byId, ...(await Promise.all(byAsk)), ...inside];
+  return [...new Map(entries.map((entry) => [entry.id, entry])).values()];
+}
+
+/** A directory as the catalog spells it. @throws CacheError NOT_FOUND when it neither lies in a root nor holds one */
+function directoryOf({ roots }: Rooms, directory: string): string {
+  const located = roots.locate(join(directory, 'file'));
+  if (located) return dirname(located.path);
+  const path = resolve(directory);
+  if (roots.list().some((root) => root.path.startsWith(path.endsWith(sep) ? path : path + sep))) return path;
+  throw new CacheError('NOT_FOUND', `${directory} lies below no known root`, { hint: '`autocached status` shows the roots.' });
 }
 
 function notKnown(what: string): never {
