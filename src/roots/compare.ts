@@ -32,10 +32,9 @@ export class Comparison {
   }
 
   /** Known files that were not found and are not at or below one of `unread`: these may be gone. */
-  unseen(unread: readonly string[]): string[] {
+  unseen(unread: readonly string[]): SourceFile[] {
     const { key } = this.#rules;
     const excused = (path: string) => unread.some((top) => key(path) === key(top) || liesBelow(path, top, this.#rules));
-    const left = [...this.#known.values()].flatMap((files) => [...files.values()].map((file) => file.path));
-    return left.filter((path) => !excused(path));
+    return [...this.#known.values()].flatMap((files) => [...files.values()]).filter(({ path }) => !excused(path));
   }
 }

@@ -58,10 +58,7 @@ export class SourceRoots implements AsyncDisposable {
       rescanMs,
       known: (root, directory) => this.#known(root, directory),
       onChange: (path, state) => this.#changed(path, state),
-      onHealth: (root, health, why) => {
-        events.emit('root-health', this.#view(root));
-        log[health === 'away' ? 'warn' : 'info']({ root: root.path, health, why }, 'root-health');
-      },
+      onHealth: (root) => events.emit('root-health', this.#view(root)),
     });
   }
 

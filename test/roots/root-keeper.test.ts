@@ -74,6 +74,63 @@ describe('walking the roots', () => {
 
   it('does not call a file deleted that stands behind a second link, or behind one that leads nowhere', async () => {
     const top = tempTree({
+      'models/one': '-> ../shared',
+      'models/two': '-> ../shared',
+      'shared/a.ckpt': 'x',
+      'out/b.ckpt': 'x',
+      'models/b.ckpt': '-> ../out/b.ckpt',
+    });
+    const { keeper, known, changes, add } = keeping();
+    const root = add(join(top, 'models'));
+    await keeper.scan(root);
+    const shared = [...known.values()].find(({ path }) => path.endsWith('a.ckpt'));
+    for (const name of ['one', 'two']) {
+      const path = join(top, 'models', name, 'a.ckpt');
+      known.set(path, { path, fingerprint: shared?.fingerprint ?? { size: 0, mtimeNs: '0', ino: null } });
+    }
+    rmSync(join(top, 'out'), { recursive: true });
+    await keeper.scan(root);
+    expect(changes).toEqual([]);
+    expect(known.size).toBe(3);
+  });
+
+  it('does not ask for files of a root inside another one when it walks that one', async () => {
+    const top = tempTree({ 'a.ckpt': 'x', 'loras/b.ckpt': 'x' });
+    const { keeper, changes, known, add } = keeping();
+    const outer = add(top);
+    add(join(top, 'loras'));
+    await keeper.scan();
+    expect(known.size).toBe(2);
+    rmSync(join(top, 'loras/b.ckpt'));
+    fill(top, { 'loras/c.ckpt': 'x' });
+    await keeper.scan(outer);
+    expect(changes).toEqual([]);
+  });
+
+  it('fails when the catalog does, and the daemon goes on', async () => {
+    const top = tempTree({ 'a.ckpt': 'x' });
+    let fails = true;
+    const { keeper, add } = keeping({
+      onAdded() {
+        if (fails) throw new Error('database is full');
+      },
+    });
+    const root = add(top, 'nas');
+    await expect(keeper.scan(root)).rejects.toThrow('database is full');
+    fails = false;
+    expect(await keeper.scan(root)).toMatchObject({ files: 1 });
+  });
+
+  it('is done once for all who ask at once', async () => {
+    const { keeper, add } = keeping();
+    const root = add(tempTree({ 'a.ckpt': 'x' }));
+    const [one, two] = [keeper.scan(root), keeper.scan(root)];
+    expect(one).toBe(two);
+    await one;
+  });
+
+  it('does not call a file deleted that stands behind a second link, or behind one that leads nowhere', async () => {
+    const top = tempTree({
       'models/real/a.ckpt': 'x',
       'models/again': '-> real',
       'out/b.ckpt': 'x',
