@@ -17,6 +17,7 @@ import { Events } from './core/events.ts';
 import { createLog, type Log } from './core/log.ts';
 import { version } from './core/version.ts';
 import { listen } from './http/listen.ts';
+import { Companions } from './lookup/companions.ts';
 import { createFilters } from './lookup/filters.ts';
 import { Leases } from './lookup/leases.ts';
 import { Lookup } from './lookup/lookup.ts';
@@ -146,6 +147,14 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
     }),
   );
 
+  const companions = new Companions({
+    catalog,
+    tiers,
+    filesBeside: (path) => roots.filesBeside(path),
+    requestCopy: (request) => copier.request(request),
+    recentFailure: (path) => copier.recentFailure(path),
+    clock,
+  });
   const lookupStats = new LookupStats();
   const lookup = new Lookup({
     catalog,
@@ -153,7 +162,9 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
     locate: (path) => roots.locate(path),
     candidates: (category, name) => roots.candidates(category, name),
     statSource: (located) => roots.stat(located),
-    requestCopy: (request) => copier.request(request),
+    requestCopy: (request) => companions.request(request),
+    isComplete: (path) => companions.complete(path),
+    onServed: (path, lease) => companions.served(path, lease),
     activeJob: (path) => copier.activeJob(path),
     recentFailure: (path) => copier.recentFailure(path),
     onDamaged: (copy, entry) =>
@@ -174,7 +185,7 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
     log,
   });
 
-  const warmDeps = { lookup, waitMaxMs: 0, requestCopy: (request: CopyRequest) => copier.request(request) };
+  const warmDeps = { lookup, waitMaxMs: 0, requestCopy: (request: CopyRequest) => companions.request(request) };
   let objectInfo: unknown = null;
   const workflows = new Workflows({
     files: (names, { copy }) =>
@@ -202,6 +213,7 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
       lookupStats,
       leases,
       copier,
+      requestCopy: warmDeps.requestCopy,
       workflows,
       evictor,
       tiers,

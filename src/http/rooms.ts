@@ -7,7 +7,7 @@ import type { Events } from '../core/events.ts';
 import type { Log } from '../core/log.ts';
 import type { Mode, TierName } from '../core/types.ts';
 import type { Leases } from '../lookup/leases.ts';
-import type { Lookup } from '../lookup/lookup.ts';
+import type { Lookup, LookupDeps } from '../lookup/lookup.ts';
 import type { LookupStats } from '../lookup/stats.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { Tier } from '../tiers/tier.ts';
@@ -25,6 +25,7 @@ export interface Rooms {
   lookupStats: LookupStats;
   leases: Leases;
   copier: Copier;
+  requestCopy: LookupDeps['requestCopy'];
   workflows: Workflows;
   evictor: Evictor;
   tiers: Record<TierName, Tier | undefined>;

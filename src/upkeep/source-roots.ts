@@ -1,5 +1,5 @@
 import { homedir } from 'node:os';
-import { sep } from 'node:path';
+import { dirname, sep } from 'node:path';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { RootsRequest, RootView } from '../core/api.ts';
 import type { Clock } from '../core/clock.ts';
@@ -108,6 +108,16 @@ export class SourceRoots implements AsyncDisposable {
 
   stat({ path }: LocatedSource): Promise<SourceState> {
     return this.#host.stat(path, { deadlineMs: statDeadlineMs });
+  }
+
+  /** The files in the directory of a source. @throws CacheError `SOURCE_AWAY`, `SOURCE_IO` */
+  async filesBeside(path: string): Promise<SourceFile[]> {
+    const located = this.#roots.find(path);
+    if (!located) return [];
+    const files: SourceFile[] = [];
+    const directory = dirname(located.path);
+    await this.#host.walk(located.root, { directory, recursive: false, onFiles: (batch) => files.push(...batch) });
+    return files;
   }
 
   list(): RootView[] {

@@ -1,7 +1,6 @@
 import { dirname, join, resolve, sep } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import type { CopyRequest } from '../../copy/job.ts';
 import { type Chosen, removeCopies } from '../../copy/purge.ts';
 import { type EntriesAnswer, entrySorts, type PinAnswer, type SelectRequest, type WarmRequest } from '../../core/api.ts';
 import { CacheError } from '../../core/errors.ts';
@@ -45,7 +44,7 @@ const warmBody = z.object({
 
 /** What the catalog knows, and what one does with chosen entries. */
 export function entryRoutes(app: FastifyInstance, rooms: Rooms): void {
-  const { catalog, lookup, copier, waitMaxMs } = rooms;
+  const { catalog, lookup, requestCopy, waitMaxMs } = rooms;
 
   app.get('/api/cache/entries', (request): EntriesAnswer => {
     const query = parse(entriesQuery, request.query);
@@ -58,8 +57,7 @@ export function entryRoutes(app: FastifyInstance, rooms: Rooms): void {
 
   app.post('/api/cache/warm', async (request) => {
     const body = parse(warmBody, request.body);
-    const deps = { lookup, waitMaxMs, requestCopy: (wanted: CopyRequest) => copier.request(wanted) };
-    return warm(deps, body, await modelsOf(body, rooms));
+    return warm({ lookup, waitMaxMs, requestCopy }, body, await modelsOf(body, rooms));
   });
 
   for (const pinned of [true, false]) {
