@@ -2,7 +2,7 @@ import { messageOf } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 
 /** A prompt in ComfyUI's queue, in the form of the body of `POST /prompt`. */
-export interface QueuedPrompt {
+interface QueuedPrompt {
   promptId: string;
   document: { prompt: unknown; extra_data?: unknown; partial_execution_targets?: unknown };
 }
