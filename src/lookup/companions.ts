@@ -4,7 +4,7 @@ import type { SourceFile } from '../catalog/entries.ts';
 import type { Clock } from '../core/clock.ts';
 import type { CacheError } from '../core/errors.ts';
 import { isSameFingerprint } from '../core/fingerprint.ts';
-import type { Copy, Fingerprint, Medium, Priority, TierName } from '../core/types.ts';
+import type { Copy, Entry, Fingerprint, Medium, Priority, TierName } from '../core/types.ts';
 import type { Tier } from '../tiers/tier.ts';
 import { hasCompanions, isCompanion } from './companion-names.ts';
 import type { CopyInProgress } from './lookup.ts';
@@ -139,9 +139,16 @@ export class Companions {
   }
 }
 
-function companionsOf(path: string, files: readonly Beside[]): Beside[] {
+/** These entries and the known ones that are handed out with them only: what is to stay must stay together. */
+export function withCompanions(entries: readonly Entry[], catalog: Catalog): Entry[] {
+  return entries.flatMap((entry) =>
+    hasCompanions(basename(entry.path))
+      ? [entry, ...companionsOf(entry.path, catalog.entries.below(dirname(entry.path)))]
+      : [entry],
+  );
+}
+
+function companionsOf<T extends Beside>(path: string, files: readonly T[]): T[] {
   const directory = dirname(path);
-  return files
-    .filter((file) => dirname(file.path) === directory && isCompanion(basename(path), basename(file.path)))
-    .map((file) => ({ path: file.path, fingerprint: file.fingerprint }));
+  return files.filter((file) => dirname(file.path) === directory && isCompanion(basename(path), basename(file.path)));
 }

@@ -122,6 +122,14 @@ describe('a loader finds beside the copy what it finds beside the source', () =>
       .toBe(true);
   });
 
+  test('a pinned file keeps its companions', async () => {
+    const main = 'loras/peft/adapter_model.safetensors';
+    const { client, root } = await daemonWith({ [main]: 2000, 'loras/peft/adapter_config.json': 60 });
+    await client.warm({ paths: [join(root, main)], wait: true });
+    await client.pin({ paths: [join(root, main)] });
+    expect((await client.evict({ below: [root] })).skipped.map(({ why }) => why)).toEqual(['pinned', 'pinned']);
+  });
+
   test('warm --check calls a file ready only with its companions', async () => {
     const main = 'loras/peft/adapter_model.safetensors';
     const { client, root, ask, beside } = await daemonWith({ [main]: 2000, 'loras/peft/adapter_config.json': 60 });

@@ -5,6 +5,7 @@ import { type Chosen, removeCopies } from '../../copy/purge.ts';
 import { type EntriesAnswer, entrySorts, type PinAnswer, type SelectRequest, type WarmRequest } from '../../core/api.ts';
 import { CacheError } from '../../core/errors.ts';
 import type { Entry } from '../../core/types.ts';
+import { withCompanions } from '../../lookup/companions.ts';
 import { matcher } from '../../lookup/filters.ts';
 import { splitName, type Wanted, warm } from '../../lookup/warm.ts';
 import { absolutePath, name, parse } from '../parse.ts';
@@ -65,9 +66,10 @@ export function entryRoutes(app: FastifyInstance, rooms: Rooms): void {
       const { below = [], ...files } = parse(selectBody, request.body);
       const directories = below.map((directory) => directoryOf(rooms, directory));
       const entries = await select(rooms, files, directories);
+      const units = withCompanions(entries, catalog);
       catalog.transaction(() => {
         for (const directory of directories) catalog.entries.setPinnedBelow(directory, pinned);
-        for (const entry of entries) catalog.entries.setPinned(entry.id, pinned);
+        for (const entry of units) catalog.entries.setPinned(entry.id, pinned);
       });
       return { entries: entries.map((entry) => viewOf({ ...entry, pinned }, rooms)), directories };
     });
