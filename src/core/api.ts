@@ -195,16 +195,27 @@ export interface RemovalAnswer {
   skipped: { id: number; path: string; bytes: number; why: string }[];
 }
 
-/** Which entries an operation is for: catalog ids, absolute paths, or `category/name`. */
+/** Which entries an operation is for: catalog ids, absolute paths, `category/name`, or all below some directories. */
 export interface SelectRequest {
   ids?: number[];
   paths?: string[];
   names?: string[];
+  below?: string[];
+}
+
+export interface PinAnswer {
+  entries: EntryView[];
+  /** Directories that were named: what appears below them later is pinned too, or no longer. */
+  directories: string[];
 }
 
 export interface WarmRequest {
   paths?: string[];
   names?: string[];
+  /** A workflow of ComfyUI's editor: its models, in load order. */
+  workflow?: unknown;
+  /** An API prompt; it counts where both are given. */
+  prompt?: unknown;
   /** Answer when the copies are ready (bounded by the configured longest wait). */
   wait?: boolean;
   /** Only report what is there, byte-exact. */
@@ -215,6 +226,8 @@ export interface WarmItem {
   /** As it was asked for. */
   item: string;
   path: string | null;
+  /** Where a lookup would point now: a tier of ours or the source's own medium; null when no such file is known. */
+  tier: TierName | Medium | null;
   reason: Reason;
   ready: boolean;
   size: number | null;
