@@ -8,20 +8,22 @@ import os
 import sys
 
 from .host import client_of, model_folders
+from .prefetch import Prefetch
 from .resolver import Resolver
-from .state import state_directory, wait_ms
+from .state import state_directory
 
 log = logging.getLogger("autocached")
+
+_prefetch: Prefetch | None = None
 
 
 def install(folder_paths, here: str):
     """Wraps folder_paths.get_full_path and returns the wrapper; a second call returns the wrapper that stands."""
+    global _prefetch
     original = folder_paths.get_full_path
     if hasattr(original, "autocached"):
         return original
-    resolver = Resolver(
-        state_directory(here), wait_ms=wait_ms(), folders=lambda: model_folders(folder_paths)
-    )
+    resolver = Resolver(state_directory(here), folders=lambda: model_folders(folder_paths))
 
     @functools.wraps(original)
     def get_full_path(folder_name, filename, *args, **kwargs):
@@ -40,7 +42,15 @@ def install(folder_paths, here: str):
     get_full_path.enabled = True
     get_full_path.autocached = resolver
     folder_paths.get_full_path = get_full_path
+    _prefetch = Prefetch(resolver.daemon, resolver.registration)
+    resolver.registration.offer()
     return get_full_path
+
+
+def nodes_are_loading() -> None:
+    """Called when ComfyUI loads custom nodes: its server is made by then, and does not serve yet."""
+    if _prefetch is not None:
+        _prefetch.attach()
 
 
 def uninstall(folder_paths, wrapper) -> bool:

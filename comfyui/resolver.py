@@ -5,24 +5,36 @@ from __future__ import annotations
 import logging
 import os
 import stat
+import time
 
 from .breaker import Breaker
 from .catalog import sealed_copy
 from .daemon import ANSWER_SECONDS, Daemon, Trouble
+from .leases import Leases
 from .registration import Registration
+from .wait import Wait
 
 log = logging.getLogger("autocached")
 
+# How long a node asks to wait for a copy at a time. The first time is short: a hung daemon is found out by it.
+FIRST_WAIT_MS = 100
+WAIT_MS = 500
+# However long the daemon finds waiting worth it.
+LONGEST_WAIT_SECONDS = 600.0
+# How long a lookup waits for a daemon that is just being told where the models are.
+TELLING_SECONDS = 1.0
+
 
 class Resolver:
-    """`folders()` lists ComfyUI's model folders for the daemon; `wait_ms` is how long a node may wait for a copy, in ms."""
+    """`folders()` lists ComfyUI's model folders for the daemon."""
 
-    def __init__(self, state_dir: str, wait_ms: int = 0, folders=list):
+    def __init__(self, state_dir: str, folders=list, clock=time.monotonic):
         self._state_dir = state_dir
-        self._wait_ms = wait_ms
-        self._daemon = Daemon(state_dir)
-        self._breaker = Breaker(self._daemon.stamp)
-        self._registration = Registration(self._daemon, folders)
+        self._clock = clock
+        self.daemon = Daemon(state_dir)
+        self.registration = Registration(self.daemon, folders)
+        self._breaker = Breaker(self.daemon.stamp)
+        self._leases = Leases(self.daemon)
 
     def resolve(self, path: str, category: str, name: str, client: dict | None = None) -> str:
         """
@@ -51,17 +63,46 @@ class Resolver:
                 self._breaker.failed(why)
             else:
                 self._breaker.worked()
-                self._registration.offer()
-                return None if os.path.normcase(answer) == os.path.normcase(absolute) else answer
+                copy = answer["path"]
+                if os.path.normcase(copy) == os.path.normcase(absolute):
+                    return None
+                self._leases.hold(copy, answer.get("leaseMs"))
+                return copy
         return sealed_copy(self._state_dir, absolute, source)
 
-    def _ask(self, question: dict) -> str:
-        question.update(purpose="load", waitMs=self._wait_ms)
-        answer = self._daemon.post("/api/lookup", question, ANSWER_SECONDS + self._wait_ms / 1000)
+    def _ask(self, question: dict) -> dict:
+        """The daemon's last word. Only a node of a running prompt waits for a copy, and only while the daemon finds it worth it."""
+        may_wait = bool((question["client"] or {}).get("prompt"))
+        first = FIRST_WAIT_MS if may_wait else 0
+        told = self.registration.times
+        answer = self._ask_once(question, first)
+        self.registration.offer()
+        if answer.get("reason") == "BYPASS_UNKNOWN_ROOT" and self.registration.finish(TELLING_SECONDS) > told:
+            answer = self._ask_once(question, first)
+        if may_wait and answer.get("reason") == "WAIT_TIMEOUT":
+            answer = self._wait(question, answer)
+        return answer
+
+    def _wait(self, question: dict, answer: dict) -> dict:
+        began = self._clock()
+        with Wait(question["name"], question["client"].get("node")) as wait:
+            while answer.get("reason") == "WAIT_TIMEOUT" and self._clock() - began < LONGEST_WAIT_SECONDS:
+                wait.show(answer.get("job"))
+                if wait.interrupted():
+                    break
+                answer = self._ask_once(question, WAIT_MS, self._clock() - began)
+        return answer
+
+    def _ask_once(self, question: dict, wait_ms: int, waited: float = 0.0) -> dict:
+        body = dict(question, purpose="load", waitMs=wait_ms)
+        if wait_ms:
+            # Says that it is one question asked in slices, so that the daemon counts it once and knows how long it has been.
+            body["waitedMs"] = int(waited * 1000)
+        answer = self.daemon.post("/api/lookup", body, ANSWER_SECONDS + wait_ms / 1000)
         path = answer.get("path")
         if not isinstance(path, str) or not os.path.isabs(path):
             raise Trouble("the answer has no absolute path")
-        return path
+        return answer
 
 
 def _can_stand_for(copy: str, path: str, size: int) -> bool:

@@ -37,7 +37,7 @@ class ComfyTest(unittest.TestCase):
         self.dir = os.path.realpath(tempfile.mkdtemp(prefix="autocached-test-"))
         self.addCleanup(shutil.rmtree, self.dir)
         self.state, self.models, self.ssd = (self.make_folder(name) for name in ("state", "models", "ssd"))
-        self.set_environment(AUTOCACHE_STATE=self.state, AUTOCACHE_WAIT_MS=None)
+        self.set_environment(AUTOCACHE_STATE=self.state)
         self.addCleanup(self.finish_registration)
         self.addCleanup(forget, "folder_paths", "comfy_execution", "server", "latent_preview", "app", "nodes", "autocached_comfyui")
         sys.path.insert(0, self.fake)

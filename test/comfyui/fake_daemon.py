@@ -17,6 +17,11 @@ class FakeDaemon:
         self.pid = pid
         self.lookups = []
         self.roots = []
+        self.prefetches = []
+        self.leases = []
+        # What the next lookups are answered with beside their paths, in order.
+        self.script = []
+        self.lease_ms = 0
         self.connections = 0
         self.unauthorized = 0
         # True: a connection ends with each answer.
@@ -25,6 +30,7 @@ class FakeDaemon:
         self.misbehave = None
         # Model folders are answered with this status, once this event is set.
         self.roots_status = 200
+        self.prefetch_status = 200
         self.hear_roots = threading.Event()
         self.hear_roots.set()
         self._open = set()
@@ -95,13 +101,21 @@ class FakeDaemon:
             self.hear_roots.wait(60)
             self.roots.append(body)
             return send(handler, self.roots_status, {"roots": []})
+        if handler.path == "/api/leases":
+            self.leases.append(body)
+            return send(handler, 200, {"leases": []})
+        if handler.path == "/api/workflows/prefetch":
+            self.prefetches.append(body)
+            return send(handler, self.prefetch_status, {})
         self.lookups.append(body)
         if self.misbehave:
             return self.misbehave(handler)
+        if self.script:
+            return send(handler, 200, dict({"path": body["path"], "tier": "nas", "leaseMs": 0, "entry": 1, "job": None}, **self.script.pop(0)))
         path = self.copies.get(body["path"], body["path"])
         hit = path != body["path"]
-        answer = {"path": path, "tier": "ssd" if hit else "nas", "reason": "HIT" if hit else "QUEUED", "leaseMs": 60000}
-        return send(handler, 200, dict(answer, entry=1, job=None), self.closes)
+        answer = {"path": path, "tier": "ssd" if hit else "nas", "reason": "HIT" if hit else "QUEUED"}
+        return send(handler, 200, dict(answer, leaseMs=self.lease_ms if hit else 0, entry=1, job=None), self.closes)
 
 
 def send(handler, status, body, closes=False):
