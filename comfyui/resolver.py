@@ -16,11 +16,11 @@ from .wait import Wait
 
 log = logging.getLogger("autocached")
 
-# How long a node asks to wait for a copy at a time. The first time is short: a hung daemon is found out by it.
-FIRST_WAIT_MS = 100
-WAIT_MS = 500
-# However long the daemon finds waiting worth it.
-LONGEST_WAIT_SECONDS = 600.0
+# How long a node of a running prompt would wait for a copy; the daemon decides whether that is worth it, and bounds it.
+WAIT_MS = 600_000
+# It asks again and again meanwhile, to show how far the copy is. The first time is short: a hung daemon is found out by it.
+FIRST_SLICE_MS = 100
+SLICE_MS = 500
 # How long a lookup waits for a daemon that is just being told where the models are.
 TELLING_SECONDS = 1.0
 
@@ -73,12 +73,13 @@ class Resolver:
     def _ask(self, question: dict) -> dict:
         """The daemon's last word. Only a node of a running prompt waits for a copy, and only while the daemon finds it worth it."""
         may_wait = bool((question["client"] or {}).get("prompt"))
-        first = FIRST_WAIT_MS if may_wait else 0
+        if may_wait:
+            question = dict(question, waitMs=WAIT_MS, waitedMs=0, sliceMs=FIRST_SLICE_MS)
         told = self.registration.times
-        answer = self._ask_once(question, first)
+        answer = self._ask_once(question)
         self.registration.offer()
         if answer.get("reason") == "BYPASS_UNKNOWN_ROOT" and self.registration.finish(TELLING_SECONDS) > told:
-            answer = self._ask_once(question, first)
+            answer = self._ask_once(question)
         if may_wait and answer.get("reason") == "WAIT_TIMEOUT":
             answer = self._wait(question, answer)
         return answer
@@ -86,19 +87,17 @@ class Resolver:
     def _wait(self, question: dict, answer: dict) -> dict:
         began = self._clock()
         with Wait(question["name"], question["client"].get("node")) as wait:
-            while answer.get("reason") == "WAIT_TIMEOUT" and self._clock() - began < LONGEST_WAIT_SECONDS:
+            while answer.get("reason") == "WAIT_TIMEOUT":
                 wait.show(answer.get("job"))
-                if wait.interrupted():
+                waited_ms = int((self._clock() - began) * 1000)
+                if waited_ms > WAIT_MS or wait.interrupted():
                     break
-                answer = self._ask_once(question, WAIT_MS, self._clock() - began)
+                answer = self._ask_once(dict(question, waitedMs=waited_ms, sliceMs=SLICE_MS))
         return answer
 
-    def _ask_once(self, question: dict, wait_ms: int, waited: float = 0.0) -> dict:
-        body = dict(question, purpose="load", waitMs=wait_ms)
-        if wait_ms:
-            # Says that it is one question asked in slices, so that the daemon counts it once and knows how long it has been.
-            body["waitedMs"] = int(waited * 1000)
-        answer = self.daemon.post("/api/lookup", body, ANSWER_SECONDS + wait_ms / 1000)
+    def _ask_once(self, question: dict) -> dict:
+        slice_seconds = question.get("sliceMs", 0) / 1000
+        answer = self.daemon.post("/api/lookup", dict(question, purpose="load"), ANSWER_SECONDS + slice_seconds)
         path = answer.get("path")
         if not isinstance(path, str) or not os.path.isabs(path):
             raise Trouble("the answer has no absolute path")

@@ -84,6 +84,7 @@ export class Lookup {
       log.error({ err: error, path: request.path }, 'lookup failed; the asker gets its own path');
       answer = { path: request.path ?? request.name ?? '', tier: null, reason: 'ERROR', leaseMs: 0, entry: null, job: null };
     }
+    if (isAskedAgain(request, answer.reason)) return answer;
     const app = request.client?.app ?? null;
     const path = request.path ?? answer.path;
     stats.record(
@@ -108,7 +109,7 @@ export class Lookup {
     const waitMs = examination.decision.request ? Math.min(request.waitMs, this.#deps.waitMaxMs) : 0;
     if (!job || waitMs <= 0 || request.purpose !== 'load') return this.#give(request, examination, job);
     const waitsFrom = this.#deps.clock.monotonic();
-    await bounded(job.ended, waitMs);
+    await bounded(job.ended, Math.min(waitMs, request.sliceMs ?? waitMs));
     time.waited = this.#deps.clock.monotonic() - waitsFrom;
     return this.#giveAfterWait(request, this.#examine(request, found.located, found.source), job);
   }
@@ -176,7 +177,7 @@ export class Lookup {
   #give(request: LookupRequest, examination: Examination, job: CopyInProgress | null): LookupAnswer {
     const { located, entry, copy, decision } = examination;
     const { leases } = this.#deps;
-    if (request.purpose === 'load') this.#count(examination);
+    if (request.purpose === 'load' && !isAskedAgain(request, decision.reason)) this.#count(examination);
     if (decision.serve === 'copy' && copy) {
       const granted = request.purpose === 'load' ? leases.grant(copy.path, request.client) : 0;
       return {
@@ -211,6 +212,11 @@ export class Lookup {
     const { path, root, rel, category } = located;
     catalog.usage.used({ path, root, rel, category, fingerprint });
   }
+}
+
+/** A wait in slices is one lookup: what it comes to in the end is what counts. */
+function isAskedAgain({ sliceMs }: LookupRequest, reason: LookupAnswer['reason']): boolean {
+  return sliceMs !== undefined && reason === 'WAIT_TIMEOUT';
 }
 
 function askersStat({ size, mtimeNs }: LookupRequest): SourceState | null {

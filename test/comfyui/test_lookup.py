@@ -46,8 +46,9 @@ class Answers(WithDaemon):
                     "category": "checkpoints",
                     "name": "a.safetensors",
                     "purpose": "load",
-                    "waitMs": 100,
+                    "waitMs": 600000,
                     "waitedMs": 0,
+                    "sliceMs": 100,
                     "client": {"app": "comfyui", "pid": os.getpid(), "prompt": "prompt-1", "node": "4"},
                 }
             ],
