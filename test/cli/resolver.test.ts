@@ -44,7 +44,7 @@ function unchanged(path: string): Resolution {
 
 describe('with a daemon', () => {
   test('a file is opened from its copy', async () => {
-    expect(await resolver.resolve(source)).toEqual({ path: copy, tier: 'ssd', reason: 'HIT', leaseMs: 120_000, job: null });
+    expect(await resolver.resolve(source)).toEqual({ path: copy, tier: 'ssd', reason: 'HIT', leaseMs: 600_000, job: null });
   });
 
   test('the daemon is told all that it would have to find out', async () => {

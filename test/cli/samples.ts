@@ -138,7 +138,7 @@ export const hit: LookupAnswer = {
   path: '/home/me/.cache/autocached/checkpoints/a.safetensors',
   tier: 'ssd',
   reason: 'HIT',
-  leaseMs: 120_000,
+  leaseMs: 600_000,
   entry: 7,
   job: null,
 };

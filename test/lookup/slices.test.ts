@@ -56,7 +56,6 @@ test('who waits in slices hears after each of them how far the copy is, and coun
   expect(await last).toMatchObject({ reason: 'HIT_AFTER_WAIT', tier: 'ssd' });
   expect(stats.lookups).toBe(1);
   expect(stats.decisionsOn(path).map(({ reason }) => reason)).toEqual(['HIT_AFTER_WAIT']);
-  catalog.usage.flush();
   expect(catalog.usage.daily()).toMatchObject([{ hits: 1, misses: 0 }]);
 });
 
