@@ -8,6 +8,7 @@ import os
 import sys
 
 from .host import client_of, model_folders
+from .offline import OfflineNames
 from .prefetch import Prefetch
 from .resolver import Resolver
 from .state import state_directory
@@ -28,21 +29,26 @@ def install(folder_paths, here: str):
     @functools.wraps(original)
     def get_full_path(folder_name, filename, *args, **kwargs):
         path = original(folder_name, filename, *args, **kwargs)
-        if not get_full_path.enabled or not isinstance(path, str):
+        if not get_full_path.enabled or not (path is None or isinstance(path, str)):
             return path
         try:
             client = client_of(sys._getframe(1))
             if client is None:
                 return path
-            return resolver.resolve(path, _category(folder_paths, folder_name), _name(filename), client)
+            category, name = _category(folder_paths, folder_name), _name(filename)
+            if path is None:
+                return resolver.find(category, name, client)
+            return resolver.resolve(path, category, name, client)
         except Exception:
-            log.warning("autocached: an error in the resolver; %s is loaded itself", path, exc_info=True)
+            log.warning("autocached: an error in the resolver; ComfyUI's own answer stands: %s", path, exc_info=True)
             return path
 
     get_full_path.enabled = True
     get_full_path.autocached = resolver
     folder_paths.get_full_path = get_full_path
-    _prefetch = Prefetch(resolver.daemon, resolver.registration)
+    offline = OfflineNames(resolver.daemon, folder_paths)
+    _prefetch = Prefetch(resolver.daemon, resolver.registration, offline.refresh)
+    offline.refresh()
     resolver.registration.offer()
     return get_full_path
 

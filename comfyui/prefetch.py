@@ -19,11 +19,15 @@ _MOST_WAITING = 100
 
 
 class Prefetch:
-    """Takes prompts on ComfyUI's event loop, at no cost to it, and passes them on in a thread that lives while there are some."""
+    """
+    Takes prompts on ComfyUI's event loop, at no cost to it, and passes them on in a thread that lives while there are some.
+    `heard()` is called there for each.
+    """
 
-    def __init__(self, daemon: Daemon, registration: Registration):
+    def __init__(self, daemon: Daemon, registration: Registration, heard):
         self._daemon = daemon
         self._registration = registration
+        self._heard = heard
         self._prompts = queue.Queue(_MOST_WAITING)
         self._lock = threading.Lock()
         self._sender = None
@@ -67,6 +71,7 @@ class Prefetch:
         if prompt_id is not None:
             body["promptId"] = str(prompt_id)
         try:
+            self._heard()
             self._registration.offer()
             self._registration.finish(_ANSWER_SECONDS)
             self._daemon.post("/api/workflows/prefetch", body, _ANSWER_SECONDS)

@@ -48,10 +48,24 @@ class Resolver:
         copy = self._copy_of(path, source, {"category": category, "name": name, "client": client})
         if copy is None:
             return path
-        if not _can_stand_for(copy, path, source.st_size):
-            log.warning("autocached: %s is not used for %s: it is no regular file of that size and name", copy, path)
-            return path
-        log.debug("autocached: %s instead of %s", copy, path)
+        return copy if _can_stand_for(copy, path, source.st_size) else path
+
+    def find(self, category: str, name: str, client: dict) -> str | None:
+        """The copy of a file that ComfyUI finds nowhere, when the daemon says that its folder is away; else None."""
+        if not self._breaker.allows():
+            return None
+        question = {"category": category, "name": name, "client": client, "purpose": "load", "waitMs": 0}
+        try:
+            answer = self.daemon.post("/api/lookup", question)
+        except Trouble as why:
+            self._breaker.failed(why)
+            return None
+        self._breaker.worked()
+        copy = answer.get("path")
+        if answer.get("reason") != "HIT_OFFLINE" or not isinstance(copy, str) or not _can_stand_for(copy, name, None):
+            return None
+        self._leases.hold(copy, answer.get("leaseMs"))
+        log.info("autocached: the folder of %s is away; its copy %s is loaded", name, copy)
         return copy
 
     def _copy_of(self, path: str, source: os.stat_result, question: dict) -> str | None:
@@ -104,9 +118,15 @@ class Resolver:
         return answer
 
 
-def _can_stand_for(copy: str, path: str, size: int) -> bool:
+def _can_stand_for(copy: str, path: str, size: int | None) -> bool:
+    """`size` is the source's, None when nobody can tell."""
     try:
         found = os.lstat(copy)
     except OSError:
-        return False
-    return stat.S_ISREG(found.st_mode) and found.st_size == size and os.path.basename(copy) == os.path.basename(path)
+        found = None
+    same_name = os.path.isabs(copy) and os.path.basename(copy) == os.path.basename(path)
+    if found and same_name and stat.S_ISREG(found.st_mode) and size in (None, found.st_size):
+        log.debug("autocached: %s instead of %s", copy, path)
+        return True
+    log.warning("autocached: %s is not used for %s: it is no regular file of that size and name", copy, path)
+    return False

@@ -5,6 +5,7 @@ import json
 import os
 import socket
 import threading
+from urllib.parse import parse_qsl, urlsplit
 
 
 class FakeDaemon:
@@ -22,6 +23,9 @@ class FakeDaemon:
         # What the next lookups are answered with beside their paths, in order.
         self.script = []
         self.lease_ms = 0
+        # Copies by category and name, for lookups without a path; and what lists of roots and entries answer.
+        self.offline = {}
+        self.cached = {}
         self.connections = 0
         self.unauthorized = 0
         # True: a connection ends with each answer.
@@ -51,6 +55,9 @@ class FakeDaemon:
             def finish(self):
                 daemon._open.discard(self.connection)
                 super().finish()
+
+            def do_GET(self):
+                daemon.answer_get(self)
 
             def do_POST(self):
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -93,6 +100,17 @@ class FakeDaemon:
                 pass
         self._server = None
 
+    def answer_get(self, handler):
+        """Files of `cached`, a map of roots that are away to paths of files that have copies; pages of `page` files."""
+        if handler.path == "/api/roots":
+            away = [{"path": root, "health": "away"} for root in self.cached]
+            return send(handler, 200, {"roots": [*away, {"path": "/mnt/other", "health": "ok"}]})
+        query = dict(parse_qsl(urlsplit(handler.path).query))
+        files = [{"path": path, "root": root} for root in self.cached for path in self.cached[root]]
+        files += [{"path": "/mnt/other/checkpoints/there.safetensors", "root": "/mnt/other"}]
+        start = int(query["offset"])
+        return send(handler, 200, {"total": len(files), "entries": files[start : start + int(query["limit"])]})
+
     def answer(self, handler, body):
         if handler.headers["Authorization"] != "Bearer " + self.token:
             self.unauthorized += 1
@@ -112,6 +130,10 @@ class FakeDaemon:
             return self.misbehave(handler)
         if self.script:
             return send(handler, 200, dict({"path": body["path"], "tier": "nas", "leaseMs": 0, "entry": 1, "job": None}, **self.script.pop(0)))
+        if "path" not in body:
+            offline = self.offline.get((body["category"], body["name"]))
+            found = {"path": offline or body["name"], "reason": "HIT_OFFLINE" if offline else "BYPASS_UNKNOWN_ROOT"}
+            return send(handler, 200, dict(found, tier=None, leaseMs=0, entry=None, job=None))
         path = self.copies.get(body["path"], body["path"])
         hit = path != body["path"]
         answer = {"path": path, "tier": "ssd" if hit else "nas", "reason": "HIT" if hit else "QUEUED"}
