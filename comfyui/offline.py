@@ -17,8 +17,7 @@ _PAGE = 200
 class OfflineNames:
     """
     ComfyUI keeps the list of files of each category until a folder of it changes. The names are added to that list: no function
-    of ComfyUI is changed, and as soon as the folder is back ComfyUI itself lists it anew. It is only ever done while the daemon says
-    that a folder is away and has copies of files in it.
+    of ComfyUI is changed, and as soon as the folder is back ComfyUI itself lists it anew.
     """
 
     def __init__(self, daemon: Daemon, folder_paths):
@@ -36,9 +35,9 @@ class OfflineNames:
 
     def _refresh(self) -> None:
         try:
-            paths = self._cached_and_away()
-            for category in list(self._folder_paths.folder_names_and_paths) if paths else ():
-                self._add(category, paths)
+            cached = self._cached()
+            for category in list(self._folder_paths.folder_names_and_paths) if cached else ():
+                self._add(category, cached)
         except Trouble as why:
             log.debug("autocached: names of cached models are not looked for: %s", why)
         except Exception:
@@ -48,22 +47,20 @@ class OfflineNames:
             with self._lock:
                 self._thread = None
 
-    def _cached_and_away(self) -> list[str]:
-        roots = self._daemon.get("/api/roots", _ANSWER_SECONDS)["roots"]
-        away = {root["path"] for root in roots if root["health"] == "away"}
+    def _cached(self) -> list[str]:
         found: list[str] = []
-        offset, total = 0, 1 if away else 0
+        offset, total = 0, 1
         while offset < total:
             route = "/api/cache/entries?cached=true&limit=%d&offset=%d" % (_PAGE, offset)
             page = self._daemon.get(route, _ANSWER_SECONDS)
-            found += [entry["path"] for entry in page["entries"] if entry["root"] in away]
+            found += [entry["path"] for entry in page["entries"]]
             offset, total = offset + _PAGE, page["total"]
         return found
 
-    def _add(self, category: str, paths: list[str]) -> None:
+    def _add(self, category: str, cached: list[str]) -> None:
         own = self._folder_paths
         folders, extensions = own.folder_names_and_paths[category]
-        names = {name for folder in folders for name in _names_below(os.path.abspath(folder), paths)}
+        names = {name for folder in folders for name in _names_below(os.path.abspath(folder), cached)}
         names = set(own.filter_files_extensions(names, extensions))
         if not names or names <= self._listed(category):
             return
@@ -80,6 +77,17 @@ class OfflineNames:
         return set(kept[0]) if kept else set()
 
 
-def _names_below(folder: str, paths: list[str]) -> list[str]:
+def _names_below(folder: str, cached: list[str]) -> list[str]:
+    """Names of the cached files that belong into a folder that is away: what was deleted from one that is there stays deleted."""
     start = os.path.join(folder, "")
-    return [path[len(start) :] for path in paths if path.startswith(start)]
+    names = [path[len(start) :] for path in cached if path.startswith(start)]
+    return names if names and _is_away(folder) else []
+
+
+def _is_away(folder: str) -> bool:
+    """A share that is not mounted leaves an empty folder, or none."""
+    try:
+        with os.scandir(folder) as found:
+            return next(found, None) is None
+    except OSError:
+        return True

@@ -49,8 +49,8 @@ class ComfyTest(unittest.TestCase):
         self.folder_paths.folder_names_and_paths["custom_nodes"] = ([self.make_folder("custom_nodes")], set())
         self.folder_paths.folder_names_and_paths["configs"] = ([self.make_folder("models", "configs")], {".yaml"})
 
-    def start_shim(self, shim=SHIM):
-        """What main.py does with the script of a custom node, and then with the node itself."""
+    def start_shim(self, shim=SHIM, settled=True):
+        """What main.py does with the script of a custom node, and then with the node itself; `settled`: and its threads have ended."""
         for file in ("prestartup_script.py", "__init__.py"):
             module = self.run_file(os.path.join(shim, file))
         self.wrapper = self.folder_paths.get_full_path
@@ -58,6 +58,9 @@ class ComfyTest(unittest.TestCase):
         sys.modules["autocached_comfyui.daemon"].CONNECT_SECONDS = 60.0
         sys.modules["autocached_comfyui.resolver"].ANSWER_SECONDS = 60.0
         self.start_others()
+        if settled:
+            self.finish("autocached-offline")
+            self.finish_registration()
         return module
 
     def run_file(self, path):

@@ -23,9 +23,9 @@ class FakeDaemon:
         # What the next lookups are answered with beside their paths, in order.
         self.script = []
         self.lease_ms = 0
-        # Copies by category and name, for lookups without a path; and what lists of roots and entries answer.
+        # Copies by category and name, for lookups without a path; and which files have copies.
         self.offline = {}
-        self.cached = {}
+        self.cached = []
         self.connections = 0
         self.unauthorized = 0
         # True: a connection ends with each answer.
@@ -101,15 +101,11 @@ class FakeDaemon:
         self._server = None
 
     def answer_get(self, handler):
-        """Files of `cached`, a map of roots that are away to paths of files that have copies; pages of `page` files."""
-        if handler.path == "/api/roots":
-            away = [{"path": root, "health": "away"} for root in self.cached]
-            return send(handler, 200, {"roots": [*away, {"path": "/mnt/other", "health": "ok"}]})
+        """Which files have copies, in pages."""
         query = dict(parse_qsl(urlsplit(handler.path).query))
-        files = [{"path": path, "root": root} for root in self.cached for path in self.cached[root]]
-        files += [{"path": "/mnt/other/checkpoints/there.safetensors", "root": "/mnt/other"}]
         start = int(query["offset"])
-        return send(handler, 200, {"total": len(files), "entries": files[start : start + int(query["limit"])]})
+        files = [{"path": path} for path in self.cached[start : start + int(query["limit"])]]
+        return send(handler, 200, {"total": len(self.cached), "entries": files})
 
     def answer(self, handler, body):
         if handler.headers["Authorization"] != "Bearer " + self.token:

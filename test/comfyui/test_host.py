@@ -182,7 +182,7 @@ class Host(ComfyTest):
     def test_a_daemon_that_is_slow_to_hear_of_the_folders_holds_no_lookup_up(self):
         self.daemon.hear_roots.clear()
         self.addCleanup(self.daemon.hear_roots.set)
-        self.start_shim()
+        self.start_shim(settled=False)
         ask = lambda: [self.nodes.load("checkpoints", "a.safetensors") for _ in range(3)]
         self.assertEqual(self.in_node(ask), [self.copy] * 3)
         self.assertEqual(self.daemon.roots, [])

@@ -17,6 +17,7 @@ class Offline(ComfyTest):
         self.folder_paths.folder_names_and_paths["checkpoints"][0].append(os.path.join(self.models, "more"))
         self.daemon = FakeDaemon(self.state, {})
         self.daemon.offline[("checkpoints", "a.safetensors")] = self.copy
+        self.daemon.cached = [self.source, os.path.join(self.models, "more", "deleted.safetensors"), "/mnt/other/a.safetensors"]
         self.addCleanup(self.daemon.stop)
         self.daemon.start()
         self.start_shim()
@@ -25,11 +26,9 @@ class Offline(ComfyTest):
     def go_away(self):
         """As an unmounted share whose mount point is gone too."""
         shutil.move(self.root, self.make_folder("elsewhere"))
-        self.daemon.cached = {self.root: [self.source]}
 
     def come_back(self):
         shutil.move(os.path.join(self.dir, "elsewhere", "checkpoints"), self.models)
-        self.daemon.cached = {}
 
     def names(self):
         return self.folder_paths.get_filename_list("checkpoints")
@@ -81,7 +80,7 @@ class Offline(ComfyTest):
     def test_many_copies_are_all_listed_and_what_is_no_model_is_not(self):
         self.go_away()
         many = [os.path.join(self.root, "sub", "m%03d.safetensors" % n) for n in range(450)]
-        self.daemon.cached = {self.root: [*many, os.path.join(self.root, "notes.txt")]}
+        self.daemon.cached = [*many, os.path.join(self.root, "notes.txt")]
         self.look()
         expected = [os.path.join("sub", os.path.basename(path)) for path in many]
         self.assertEqual(self.names(), ["b.safetensors", *expected])
