@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 
 const here = import.meta.dirname;
+const shim = join(here, '..', '..', 'comfyui');
 const python = process.platform === 'win32' ? 'python' : 'python3';
 const realTests = 'test_real_comfyui.py';
 
@@ -16,6 +17,11 @@ test('the resolver inside ComfyUI passes its own tests', { timeout: 120_000 }, (
 
 test.skipIf(!process.env['COMFYUI_DIR'])('the resolver works in the ComfyUI at COMFYUI_DIR', { timeout: 120_000 }, () => {
   expect(runPassing(realTests)).toBe(countTests(realTests));
+});
+
+test('the registry of custom nodes is told the version of the package', () => {
+  const version = /^version = "(.*)"$/m.exec(readFileSync(join(shim, 'pyproject.toml'), 'utf8'))?.[1];
+  expect(version).toBe(JSON.parse(readFileSync(join(shim, '..', 'package.json'), 'utf8')).version);
 });
 
 /** Runs the unittest files of `pattern`; how many tests ran and passed (skipped is what a platform does not have). */
