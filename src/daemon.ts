@@ -7,6 +7,7 @@ import { LiveSettings } from './config/live-settings.ts';
 import type { Config, LoadedConfig } from './config/types.ts';
 import { Copier } from './copy/copier.ts';
 import { Evictor } from './copy/evict.ts';
+import type { CopyRequest } from './copy/job.ts';
 import { trim } from './copy/make-room.ts';
 import { CopyWorkers } from './copy/workers.ts';
 import type { RootView } from './core/api.ts';
@@ -14,6 +15,7 @@ import { systemClock } from './core/clock.ts';
 import { Disposal } from './core/disposal.ts';
 import { Events } from './core/events.ts';
 import { createLog, type Log } from './core/log.ts';
+import type { Medium } from './core/types.ts';
 import { version } from './core/version.ts';
 import { listen } from './http/listen.ts';
 import { createFilters } from './lookup/filters.ts';
@@ -23,10 +25,13 @@ import { Speeds } from './lookup/speeds.ts';
 import { LookupStats } from './lookup/stats.ts';
 import { warm } from './lookup/warm.ts';
 import { policies } from './policy/policies.ts';
+import { assertLocal } from './roots/assert-local.ts';
 import { openPosixTier } from './tiers/posix-tier.ts';
 import { startFlushing } from './upkeep/flush.ts';
 import { reconcile } from './upkeep/reconcile.ts';
+import { Scrub } from './upkeep/scrub.ts';
 import { SourceRoots } from './upkeep/source-roots.ts';
+import { takeUpWhenBack } from './upkeep/take-up.ts';
 
 /** A running daemon. Disposing it stops it; `stopped` settles when it has been asked to stop over HTTP. */
 export interface Daemon extends AsyncDisposable {
@@ -58,6 +63,8 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
   const events = new Events();
 
   mkdirSync(config.stateDir, { recursive: true, mode: 0o700 });
+  await assertLocal(config.stateDir, 'AUTOCACHE_STATE');
+  await assertLocal(config.dir, 'AUTOCACHE_DIR');
   opened.defer(lockDirectory(config.stateDir, 'state directory'));
   const tier = openPosixTier('ssd', config.dir);
   opened.defer(lockDirectory(config.dir, 'cache directory'));
@@ -69,6 +76,11 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
     log.error({ why: catalog.damaged }, 'the catalog was damaged; it is set aside and rebuilt from the cache directory');
   reconcile({ catalog, tier, log });
 
+  const onTrouble = (error: unknown) => {
+    log.error({ err: error }, 'the catalog is in trouble');
+    if (catalog.replaceIfDamaged(error)) reconcile({ catalog, tier, log });
+  };
+
   const settings = new LiveSettings(loaded, catalog.settings);
   // The view that programs read while no daemon answers must not outlive a mode of `off`.
   const tellMode = () => catalog.settings.set('resolver', settings.current.mode === 'off' ? 'off' : 'on', '');
@@ -79,6 +91,12 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
       { ...tier.capacity(), used: catalog.copies.usedBytes(tier.name) },
     );
   let resolved = resolveBound();
+  if (config.limit.kind === 'bytes' && config.limit.bytes > resolved.limit) {
+    log.warn(
+      { asked: config.limit.bytes, limit: resolved.limit },
+      'AUTOCACHE_LIMIT is more than the volume can hold; less is used',
+    );
+  }
   const bound = () => resolved;
   const policy = () => policies[settings.current.policy];
 
@@ -86,7 +104,8 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
   opened.defer(() => roots[Symbol.asyncDispose]());
   await roots.open({ configured: config.roots, comfyui: config.comfyui, environment: loaded.environment });
 
-  const speeds = new Speeds();
+  const speeds = new Speeds(catalog.speeds);
+  const rateFor = (medium: Medium) => settings.current.rate.by[medium] ?? settings.current.rate.overall;
   const leases = new Leases(clock, catalog.usage.savedLeases());
   const evictor = new Evictor({
     catalog,
@@ -107,8 +126,11 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
     policy,
     bound,
     limits: { jobs: config.jobs, perSource: config.jobsPerSource },
-    rateFor: (medium) => settings.current.rate.by[medium] ?? settings.current.rate.overall,
-    onMeasured: (root, bytes, readMs) => speeds.learn(root, bytes, readMs),
+    rateFor,
+    onMeasured: ({ root, path }, bytes, readMs) => {
+      speeds.learn(root, bytes, readMs);
+      void roots.probe(path).then((ms) => ms !== null && speeds.learnSmallReads(root, ms));
+    },
   });
   opened.defer(() => copier[Symbol.asyncDispose]());
 
@@ -129,18 +151,47 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
     recentFailure: (path) => copier.recentFailure(path),
     onDamaged: (copy, entry) =>
       void evictor.evict(copy, entry, 'damaged').catch((err) => log.error({ err }, 'removing a damaged copy failed')),
+    onTrouble,
     secondsSaved: (source, name, bytes) => speeds.secondsSaved(source, name, bytes),
     mode: () => settings.current.mode,
     filters: createFilters(config),
     limit: () => bound().limit,
-    waitMaxMs: config.onMiss === 'background' ? 0 : config.waitMaxMs,
+    onMiss: config.onMiss,
+    waitMaxMs: config.waitMaxMs,
+    speeds,
+    bytesAhead: (located) => copier.bytesAhead(located),
+    rateFor,
     leases,
     stats: lookupStats,
     clock,
     log,
   });
 
-  opened.defer(startFlushing({ catalog, leases, log }));
+  const warmDeps = { lookup, waitMaxMs: 0, requestCopy: (request: CopyRequest) => copier.request(request) };
+  const scrub = new Scrub({
+    catalog,
+    tiers,
+    events,
+    log,
+    clock,
+    recopy: async ({ path }) => (await warm(warmDeps, { paths: [path] })).items.some(({ job }) => job !== null),
+    onMeasured: (name, bytes, readMs) => speeds.learn(name, bytes, readMs),
+    periodMs: config.scrubMs,
+  });
+  opened.defer(() => scrub[Symbol.asyncDispose]());
+
+  opened.defer(
+    takeUpWhenBack({
+      events,
+      rootOf: (path) => roots.locate(path)?.root ?? null,
+      check: (path) => roots.check(path),
+      takeAway: (root) => copier.takeAway(root),
+      backOffMs: (path) => copier.backOffMs(path),
+      copyAgain: (paths) => void warm(warmDeps, { paths }),
+    }),
+  );
+
+  opened.defer(startFlushing({ catalog, leases, onTrouble }));
   const stopped = Promise.withResolvers<void>();
   const server = await listen(
     {
@@ -155,6 +206,7 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
       leases,
       copier,
       evictor,
+      scrub,
       tiers,
       bound,
       policy,
@@ -181,10 +233,8 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
   void trimToBound();
   roots.keep();
   // What the last run of the daemon did not finish copying; the sources are asked anew.
-  void warm(
-    { lookup, waitMaxMs: 0, requestCopy: (request) => copier.request(request) },
-    { paths: catalog.usage.takeUnfinishedJobs() },
-  );
+  void warm(warmDeps, { paths: catalog.usage.takeUnfinishedJobs() });
+  scrub.start();
 
   return {
     url: server.url,

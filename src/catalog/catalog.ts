@@ -1,9 +1,10 @@
 import type { Clock } from '../core/clock.ts';
 import type { Copy, Entry } from '../core/types.ts';
 import { Copies } from './copies.ts';
-import { Database } from './database.ts';
+import { Database, isDamage } from './database.ts';
 import { Entries } from './entries.ts';
 import { Settings } from './settings.ts';
+import { SavedSpeeds } from './speeds.ts';
 import { Usage } from './usage.ts';
 
 /** What a lookup needs to know of a source. */
@@ -25,6 +26,7 @@ export class Catalog implements Disposable {
   readonly copies: Copies;
   readonly usage: Usage;
   readonly settings: Settings;
+  readonly speeds: SavedSpeeds;
   /** Why the file was set aside at opening, or null. The caller rebuilds the copies from the cache directory. */
   readonly damaged: string | null;
 
@@ -35,6 +37,7 @@ export class Catalog implements Disposable {
     this.entries = new Entries(database);
     this.copies = new Copies(database);
     this.settings = new Settings(database);
+    this.speeds = new SavedSpeeds(database);
     this.usage = new Usage(database, this.entries, clock);
   }
 
@@ -58,9 +61,14 @@ export class Catalog implements Disposable {
     return this.#db.transaction(work);
   }
 
-  /** Sets a file that turned out to be damaged aside and goes on with an empty one. */
-  replaceDamaged(): void {
+  /**
+   * Sets the file aside when `error` says that it is damaged, and goes on with an empty one.
+   * @returns true when it did; the copies are then to be rebuilt from the cache directory
+   */
+  replaceIfDamaged(error: unknown): boolean {
+    if (!isDamage(error)) return false;
     this.#db.replace();
+    return true;
   }
 
   [Symbol.dispose](): void {

@@ -15,6 +15,7 @@ interface Row {
   seal_ino: string | null;
   hash: string | null;
   bytes: number;
+  verified_at: number | null;
 }
 
 export interface ReserveRequest {
@@ -107,6 +108,18 @@ export class Copies {
   /** A ready copy whose source was replaced: still on disk, not handed out any more. */
   retire(id: number): void {
     this.#db.run("UPDATE copies SET state = 'stale' WHERE id = ? AND state = 'ready'", id);
+  }
+
+  /** The copy was read again and is what was copied. */
+  verified(id: number, at: number): void {
+    this.#db.run('UPDATE copies SET verified_at = ? WHERE id = ?', at, id);
+  }
+
+  /** Copies in service with the wall-clock ms of their last check, those never checked first. */
+  leastVerified(): { copy: Copy; verifiedAt: number | null }[] {
+    return this.#db
+      .all<Row>("SELECT * FROM copies WHERE state = 'ready' ORDER BY verified_at NULLS FIRST, id")
+      .map((row) => ({ copy: copyOf(row), verifiedAt: row.verified_at }));
   }
 
   forget(id: number): void {

@@ -84,4 +84,10 @@ export const migrations: readonly string[] = [
     FROM copies c JOIN entries e ON e.id = c.entry_id
     WHERE c.state = 'ready' AND coalesce((SELECT value FROM settings WHERE key = 'resolver'), 'on') = 'on';
   `,
+  // When a copy was last read again and found as it was copied, wall-clock ms; null = never since it was made.
+  'ALTER TABLE copies ADD COLUMN verified_at INTEGER',
+  `
+  -- Measured speeds of roots (by path) and tiers (by name): bytes per second of large reads, ms of one small read.
+  CREATE TABLE speeds (place TEXT PRIMARY KEY, sequential REAL, small_read_ms REAL) STRICT, WITHOUT ROWID;
+  `,
 ];

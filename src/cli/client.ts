@@ -1,4 +1,6 @@
 import { Agent } from 'node:http';
+import { type Call, type CallAnswer, CallTimeout, callDaemon, openResponse } from '../client/daemon-call.ts';
+import { type FoundDaemon, findDaemon } from '../client/daemon-file.ts';
 import type {
   ClearRequest,
   ConfigChange,
@@ -18,8 +20,7 @@ import type {
   WarmRequest,
 } from '../core/api.ts';
 import { CacheError, type ErrorBody, messageOf } from '../core/errors.ts';
-import { type Call, type CallAnswer, CallTimeout, callDaemon, openResponse } from '../daemon-call.ts';
-import { type FoundDaemon, findDaemon } from '../daemon-file.ts';
+import type { VerifyAnswer, VerifyRequest } from '../core/verify-api.ts';
 import { type DaemonEvent, readEvents } from './sse.ts';
 
 export interface ConfigAnswer {
@@ -92,6 +93,10 @@ export class Client {
 
   evict(body: SelectRequest & { dryRun?: boolean }): Promise<RemovalAnswer> {
     return this.#ask('POST', '/api/cache/evict', { body, answerMs: null });
+  }
+
+  verify(body: VerifyRequest): Promise<VerifyAnswer> {
+    return this.#ask('POST', '/api/cache/verify', { body, answerMs: null });
   }
 
   explain(path: string): Promise<ExplainAnswer> {

@@ -14,6 +14,7 @@ import { addRestart } from './commands/restart.ts';
 import { addStart } from './commands/start.ts';
 import { addStatus } from './commands/status.ts';
 import { addStop } from './commands/stop.ts';
+import { addVerify } from './commands/verify.ts';
 import { addWarm } from './commands/warm.ts';
 import { type Answer, exitCodes, printAnswer, printError } from './print.ts';
 import { type Host, openSession, type Run } from './session.ts';
@@ -94,6 +95,7 @@ function addCommands(program: Command, run: Run): void {
   addPin(program, run);
   addEvict(program, run);
   addPurge(program, run);
+  addVerify(program, run);
 
   program.commandsGroup('ComfyUI:');
   addComfyui(program, run);

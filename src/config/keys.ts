@@ -191,7 +191,7 @@ export const keys: { readonly [F in keyof Config]: Key<Config[F]> } = {
   },
   scrubMs: {
     name: 'AUTOCACHE_SCRUB',
-    default: 'off',
+    default: '30d',
     meaning: 'off, or how often every copy is read again and compared with its hash, such as 30d',
     live: false,
     parse: moreThanZero(parseDuration, 'off'),
@@ -235,7 +235,6 @@ export const notYet: { readonly [F in keyof Config]?: NotYet<Config[F]> } = {
   compress: { part: 'cold', instead: () => 'off' },
   ramDir: { part: 'a directory', instead: () => null },
   verify: { part: 'reread', instead: () => 'stream' },
-  scrubMs: { part: 'a period', instead: () => null },
 };
 
 /** The line about a key that people read. */

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { EventMap, JobView } from '../core/api.ts';
 import type { Clock } from '../core/clock.ts';
-import { CacheError, isRetryable, toCacheError } from '../core/errors.ts';
+import { CacheError, type ErrorCode, isRetryable, toCacheError } from '../core/errors.ts';
 import type { Events } from '../core/events.ts';
 import type { Log } from '../core/log.ts';
 import type { Copy, Medium } from '../core/types.ts';
@@ -21,13 +21,15 @@ export interface CopierDeps extends Omit<RoomDeps, 'outstanding'> {
   limits: QueueLimits;
   rateFor(medium: Medium): number | null;
   /** Told after every copy: bytes and the ms spent reading them. */
-  onMeasured(root: string, bytes: number, readMs: number): void;
+  onMeasured(source: { root: string; path: string }, bytes: number, readMs: number): void;
 }
 
 /** Progress events of one job are at least so far apart, ms. */
 const progressEveryMs = 250;
 /** After a failure the same source is left alone for so long, doubling up to the last, ms. */
 const backOffMs = { first: 2000, last: 300_000 };
+/** What an outage looks like to a copy: a server that is going away errs on reads, too. */
+const outageCodes: ReadonlySet<ErrorCode> = new Set(['SOURCE_AWAY', 'SOURCE_IO']);
 /** Ended jobs that are still shown. */
 const keepEnded = 50;
 
@@ -37,7 +39,7 @@ export class Copier implements AsyncDisposable {
   readonly #queue: CopyQueue<Job>;
   #active = new Map<string, Job>();
   #ended: Job[] = [];
-  #failures = new Map<string, { error: CacheError; until: number; waitMs: number }>();
+  #failures = new Map<string, { error: CacheError; root: string; until: number; waitMs: number }>();
   #nextId: number;
   /** Reservations are made one after the other, so that two jobs do not choose the same victims. */
   #room: Promise<unknown> = Promise.resolve();
@@ -54,6 +56,8 @@ export class Copier implements AsyncDisposable {
     const active = this.#active.get(request.file.path);
     if (active) {
       if (rank(request) < rank(active)) active.priority = request.priority;
+      // The source may have been replaced while its copy waited.
+      if (active.state === 'queued') active.file = request.file;
       return active;
     }
     const job = new Job(this.#nextId++, request, this.#deps.clock);
@@ -68,10 +72,28 @@ export class Copier implements AsyncDisposable {
     return this.#active.get(sourcePath);
   }
 
+  /** Bytes that others have still to copy before a copy from this root that somebody waits for can start. */
+  bytesAhead(source: { root: string; medium: Medium }): number {
+    const left = this.#queue.before(source).map((job) => job.file.fingerprint.size - job.bytesDone);
+    return left.length === 0 ? 0 : Math.min(...left);
+  }
+
   /** Why a copy of this source is not tried again yet, or undefined. */
   recentFailure(sourcePath: string): CacheError | undefined {
     const failure = this.#failures.get(sourcePath);
     return failure && failure.until > this.#deps.clock.monotonic() ? failure.error : undefined;
+  }
+
+  /** Sources of a root whose copies failed as they do when it is away. They may be tried again from now on. */
+  takeAway(root: string): string[] {
+    const away = [...this.#failures].filter(([, { error, root: of }]) => outageCodes.has(error.code) && of === root);
+    for (const [path, failure] of away) this.#failures.set(path, { ...failure, until: 0 });
+    return away.map(([path]) => path);
+  }
+
+  /** How long a source is left alone after a failure, from now on, ms. */
+  backOffMs(sourcePath: string): number {
+    return Math.max(0, (this.#failures.get(sourcePath)?.until ?? 0) - this.#deps.clock.monotonic());
   }
 
   /** Running, waiting, then the last that ended. */
@@ -92,7 +114,10 @@ export class Copier implements AsyncDisposable {
     const job = [...this.#active.values()].find((candidate) => candidate.id === id);
     if (!job) throw new CacheError('NOT_FOUND', `no job ${id} is queued or running`, { hint: 'See `autocached jobs`.' });
     if (this.#queue.remove(id)) this.#end(job, 'cancelled', new CacheError('CANCELLED', 'the copy was cancelled'));
-    else this.#deps.workers.cancel(id);
+    else {
+      job.cancelRequested = true;
+      this.#deps.workers.cancel(id);
+    }
     return job.view();
   }
 
@@ -117,33 +142,45 @@ export class Copier implements AsyncDisposable {
   }
 
   async #run(job: Job): Promise<void> {
-    const { catalog, tier, workers, rateFor, onMeasured } = this.#deps;
+    const { tier, workers, rateFor, bound, onMeasured } = this.#deps;
     const { file } = job;
     const copy = await this.#reserve(job);
+    // Ids of copies are used again; a half file that could not be removed must not be in the way of the next.
+    const temp = join(tier.partialDir, `${copy.id}-${job.id}.part`);
     try {
+      assertWanted(job);
       const place = tier.placeOf(file.root, file.rel);
       const report = await workers.run(
         {
           id: job.id,
           source: file,
-          temp: join(tier.partialDir, `${copy.id}.part`),
+          temp,
           ...place,
           rate: rateFor(job.medium),
+          floor: bound(tier).floor,
         },
         { networkRoot: job.medium === 'nas' ? file.root : null, progress: this.#progress(job) },
       );
       this.#publish(copy, report, job);
-      onMeasured(file.root, report.bytes, report.readMs);
+      onMeasured(file, report.bytes, report.readMs);
     } catch (error) {
-      if (!this.#stopping) catalog.copies.forget(copy.id);
+      await this.#discard(copy, temp);
       throw error;
     }
+  }
+
+  /** A worker that was killed has left its half file; what cannot be removed now goes at the next start. */
+  async #discard(copy: Copy, temp: string): Promise<void> {
+    const { catalog, tier } = this.#deps;
+    for (const file of this.#stopping ? [] : [temp, `${temp}.seal`]) await tier.free(file).catch(() => {});
+    if (!this.#stopping) catalog.copies.forget(copy.id);
   }
 
   async #reserve(job: Job): Promise<Copy> {
     const { catalog, tier } = this.#deps;
     const entry = catalog.entries.put(job.file);
     const room = this.#room.then(async () => {
+      assertWanted(job);
       const copy = await makeRoom({ ...this.#deps, outstanding: () => this.#outstanding() }, tier, entry, job.file.fingerprint);
       job.reserved = copy !== null;
       return copy;
@@ -186,21 +223,21 @@ export class Copier implements AsyncDisposable {
     this.#active.delete(path);
     job.finish(state, error);
     if (this.#stopping) return;
-    if (state === 'failed' && error) this.#remember(path, error);
+    if (state === 'failed' && error) this.#remember(job.file, error);
     else this.#failures.delete(path);
     this.#ended = [...this.#ended, job].slice(-keepEnded);
     this.#tell(state === 'done' ? 'job-done' : 'job-failed', job);
     this.#startNext();
   }
 
-  #remember(path: string, error: CacheError): void {
+  #remember({ path, root }: Job['file'], error: CacheError): void {
     const before = this.#failures.get(path);
     const waitMs = isRetryable(error.code)
       ? Math.min((before?.waitMs ?? backOffMs.first / 2) * 2, backOffMs.last)
       : backOffMs.last;
     // A source that changed is asked for by its new fingerprint; waiting would only serve it late.
     if (error.code !== 'SOURCE_CHANGED')
-      this.#failures.set(path, { error, waitMs, until: this.#deps.clock.monotonic() + waitMs });
+      this.#failures.set(path, { error, root, waitMs, until: this.#deps.clock.monotonic() + waitMs });
   }
 
   #tell(name: 'job-queued' | 'job-started' | 'job-done' | 'job-failed', job: Job): void {
@@ -213,4 +250,9 @@ export class Copier implements AsyncDisposable {
       name,
     );
   }
+}
+
+/** @throws CacheError CANCELLED when nobody wants the copy any more. */
+function assertWanted(job: Job): void {
+  if (job.cancelRequested) throw new CacheError('CANCELLED', 'the copy was cancelled');
 }

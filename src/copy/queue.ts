@@ -64,7 +64,13 @@ export class CopyQueue<T extends Queued> {
     this.#running.delete(id);
   }
 
-  #sourceHasRoom({ medium, root }: T): boolean {
+  /** Jobs of which one must end before a job of this source that somebody waits for can start. */
+  before(source: Pick<T, 'medium' | 'root'>): T[] {
+    if (!this.#sourceHasRoom(source)) return this.running.filter((job) => job.root === source.root);
+    return this.#running.size < this.#limits.jobs ? [] : [...this.running];
+  }
+
+  #sourceHasRoom({ medium, root }: Pick<T, 'medium' | 'root'>): boolean {
     const limit = this.#limits.perSource[medium];
     return limit === undefined || this.running.filter((job) => job.root === root).length < limit;
   }

@@ -259,13 +259,6 @@ export interface ExplainAnswer {
   now: { reason: Reason; path: string };
 }
 
-export interface LeaseRequest {
-  client: ClientInfo;
-  /** Copies whose leases to renew or end; `true` for all that the client holds. */
-  renew?: string[] | true;
-  end?: string[] | true;
-}
-
 export interface LeaseAnswer {
   leases: { path: string; expiresInMs: number }[];
 }
@@ -286,6 +279,9 @@ export interface EventMap {
   'job-done': JobView;
   'job-failed': JobView;
   'copy-stale': { entry: number; path: string };
+  'copy-damaged': { entry: number; path: string; copy: string; tier: TierName; why: string; chunks: number[] };
+  /** Bytes over all copies of one round. */
+  'verify-progress': { path: string; bytesDone: number; bytesTotal: number };
   'entry-evicted': { entry: number; path: string; bytes: number; why: string };
   'root-health': RootView;
   'mode-changed': { mode: Mode };

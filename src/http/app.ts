@@ -8,7 +8,9 @@ import { entryRoutes } from './routes/entries.ts';
 import { healthRoutes } from './routes/health.ts';
 import { jobRoutes } from './routes/jobs.ts';
 import { lookupRoutes } from './routes/lookup.ts';
+import { metricsRoutes } from './routes/metrics.ts';
 import { rootRoutes } from './routes/roots.ts';
+import { verifyRoutes } from './routes/verify.ts';
 
 const bodyLimit = 16 * 1024 * 1024;
 
@@ -25,7 +27,17 @@ export function createApp(rooms: Rooms, options: GuardOptions): FastifyInstance 
   app.setNotFoundHandler((request) => {
     throw new CacheError('NOT_FOUND', `there is no ${request.method} ${request.url.split('?', 1)[0]}`);
   });
-  for (const routes of [healthRoutes, lookupRoutes, cacheRoutes, entryRoutes, jobRoutes, rootRoutes]) routes(app, rooms);
+  for (const routes of [
+    healthRoutes,
+    lookupRoutes,
+    cacheRoutes,
+    entryRoutes,
+    jobRoutes,
+    rootRoutes,
+    verifyRoutes,
+    metricsRoutes,
+  ])
+    routes(app, rooms);
   return app;
 }
 

@@ -11,6 +11,7 @@ import type { Lookup } from '../lookup/lookup.ts';
 import type { LookupStats } from '../lookup/stats.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { Tier } from '../tiers/tier.ts';
+import type { Scrub } from '../upkeep/scrub.ts';
 
 /** What the routes are given to serve. */
 export interface Rooms {
@@ -25,6 +26,7 @@ export interface Rooms {
   leases: Leases;
   copier: Copier;
   evictor: Evictor;
+  scrub: Scrub;
   tiers: Record<TierName, Tier | undefined>;
   /** Limit and floor of the SSD tier, bytes. */
   bound(): { limit: number; floor: number };

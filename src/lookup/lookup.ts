@@ -10,7 +10,9 @@ import type { Tier } from '../tiers/tier.ts';
 import { type Decision, decide } from './decide.ts';
 import type { Filters } from './filters.ts';
 import type { Leases } from './leases.ts';
+import type { Speeds } from './speeds.ts';
 import { isHit, isMiss, type LookupStats } from './stats.ts';
+import { isMapped, worthWaiting } from './worth-waiting.ts';
 
 /** A path below a root, as the registry of roots sees it. */
 export interface Located {
@@ -40,6 +42,8 @@ export interface LookupDeps {
   requestCopy(request: { file: SourceFile; priority: Priority; medium: Medium }): CopyInProgress;
   activeJob(path: string): CopyInProgress | undefined;
   recentFailure(path: string): CacheError | undefined;
+  /** Told of whatever made a lookup fail. */
+  onTrouble(error: unknown): void;
   /** Takes a copy out of service whose file is not what was sealed. */
   onDamaged(copy: Copy, entry: Entry, verdict: 'gone' | 'changed'): void;
   /** Seconds that serving `bytes` from `tier` saves over their source. */
@@ -47,8 +51,15 @@ export interface LookupDeps {
   mode(): Mode;
   filters: Filters;
   limit(): number;
-  /** Longest wait, ms; 0 when misses never wait. */
+  /** Whether a miss waits for its copy: always, never, or when that is estimated to be the faster way. */
+  onMiss: 'wait' | 'background' | 'auto';
+  /** Longest wait, ms. */
   waitMaxMs: number;
+  speeds: Pick<Speeds, 'of' | 'ofTier' | 'smallReadMs'>;
+  /** Bytes that must be copied before a copy from there can start. */
+  bytesAhead(located: Located): number;
+  /** Most bytes per second that copying may read there, null = no bound. */
+  rateFor(medium: Medium): number | null;
   leases: Leases;
   stats: LookupStats;
   clock: Clock;
@@ -82,6 +93,7 @@ export class Lookup {
       answer = await this.#answer(request, time);
     } catch (error) {
       log.error({ err: error, path: request.path }, 'lookup failed; the asker gets its own path');
+      setImmediate(() => this.#deps.onTrouble(error));
       answer = { path: request.path ?? request.name ?? '', tier: null, reason: 'ERROR', leaseMs: 0, entry: null, job: null };
     }
     if (isAskedAgain(request, answer.reason)) return answer;
@@ -105,13 +117,34 @@ export class Lookup {
     const found = await this.#locate(request);
     if (!found) return fromSource(request.path ?? request.name ?? '', null, 'BYPASS_UNKNOWN_ROOT');
     const examination = this.#examine(request, found.located, found.source);
-    const job = this.#request(request, examination);
-    const waitMs = examination.decision.request ? Math.min(request.waitMs, this.#deps.waitMaxMs) : 0;
-    if (!job || waitMs <= 0 || request.purpose !== 'load') return this.#give(request, examination, job);
+    const waitMs = this.#waitMs(request, examination);
+    const job = this.#request(request, examination, waitMs > 0 ? 'wait' : 'background');
+    if (!job || waitMs <= 0) return this.#give(request, examination, job);
     const waitsFrom = this.#deps.clock.monotonic();
     await bounded(job.ended, Math.min(waitMs, request.sliceMs ?? waitMs));
     time.waited = this.#deps.clock.monotonic() - waitsFrom;
     return this.#giveAfterWait(request, this.#examine(request, found.located, found.source), job);
+  }
+
+  /** How long this asker waits for the copy: 0 when it does better to load from the source. */
+  #waitMs(request: LookupRequest, { located, decision }: Examination): number {
+    const { onMiss, waitMaxMs, speeds, activeJob, bytesAhead, rateFor } = this.#deps;
+    if (!decision.request || request.purpose !== 'load' || onMiss === 'background') return 0;
+    const boundMs = Math.min(request.waitMs, waitMaxMs);
+    if (boundMs <= 0 || onMiss === 'wait') return boundMs;
+    const { root, medium } = located;
+    const job = activeJob(located.path)?.view();
+    const { size } = decision.request;
+    const load = {
+      size,
+      left: size - (job?.bytesDone ?? 0),
+      ahead: job?.state === 'running' ? 0 : bytesAhead(located),
+      sequential: Math.min(speeds.of(root, medium), rateFor(medium) ?? Number.POSITIVE_INFINITY),
+      smallReadMs: speeds.smallReadMs(root, medium),
+      tier: speeds.ofTier('ssd'),
+      mapped: isMapped(located.path),
+    };
+    return worthWaiting(load, boundMs) ? boundMs : 0;
   }
 
   async #locate(request: LookupRequest): Promise<{ located: Located; source: SourceState } | null> {
@@ -131,7 +164,8 @@ export class Lookup {
   #examine(request: LookupRequest, located: Located, source: SourceState): Examination {
     const { mode, filters, limit, activeJob, recentFailure } = this.#deps;
     const { entry, copy, damaged } = this.#usable(located.path);
-    const file = { path: located.path, rel: located.rel, category: request.category ?? located.category };
+    // A file has one category, whichever of its names it is asked for by.
+    const file = { path: located.path, rel: located.rel, category: located.category ?? request.category ?? null };
     const state = activeJob(located.path)?.state;
     const decision = decide({
       mode: mode(),
@@ -164,14 +198,29 @@ export class Lookup {
   }
 
   /** What follows from the decision, after the answer: writes are left to the next turn of the loop. */
-  #request(request: LookupRequest, { located, entry, source, copy, damaged, decision }: Examination): CopyInProgress | null {
+  #request(
+    request: LookupRequest,
+    { located, entry, source, copy, damaged, decision }: Examination,
+    priority: Priority,
+  ): CopyInProgress | null {
     const { catalog, onDamaged, requestCopy, activeJob } = this.#deps;
-    if (damaged && entry) setImmediate(() => onDamaged(damaged.copy, entry, damaged.verdict));
-    if (decision.retire && copy) setImmediate(() => catalog.copies.retire(copy.id));
+    if (damaged && entry) this.#afterwards(() => onDamaged(damaged.copy, entry, damaged.verdict));
+    if (decision.retire && copy) this.#afterwards(() => catalog.copies.retire(copy.id));
     if (!decision.request || request.purpose !== 'load' || source.state !== 'present') return activeJob(located.path) ?? null;
     const { path, root, rel, category, medium } = located;
     const file = { path, root, rel, category, fingerprint: decision.request };
-    return requestCopy({ file, priority: request.waitMs > 0 ? 'wait' : 'background', medium });
+    return requestCopy({ file, priority, medium });
+  }
+
+  /** Nobody is there to catch what `work` throws. */
+  #afterwards(work: () => void): void {
+    setImmediate(() => {
+      try {
+        work();
+      } catch (err) {
+        this.#deps.log.error({ err }, 'a copy could not be taken out of service');
+      }
+    });
   }
 
   #give(request: LookupRequest, examination: Examination, job: CopyInProgress | null): LookupAnswer {
@@ -195,9 +244,11 @@ export class Lookup {
 
   #giveAfterWait(request: LookupRequest, examination: Examination, job: CopyInProgress): LookupAnswer {
     const { decision } = examination;
-    const waiting = job.state === 'queued' || job.state === 'running';
-    const reason = decision.serve === 'copy' ? 'HIT_AFTER_WAIT' : waiting ? 'WAIT_TIMEOUT' : decision.reason;
-    return this.#give(request, { ...examination, decision: { ...decision, reason } }, job);
+    const open = job.state === 'queued' || job.state === 'running' || job.state === 'cancelled';
+    const reason = decision.serve === 'copy' ? 'HIT_AFTER_WAIT' : open ? 'WAIT_TIMEOUT' : decision.reason;
+    // The source changed under that copy: what is asked for now is another one.
+    const next = open ? null : this.#request(request, examination, 'background');
+    return this.#give(request, { ...examination, decision: { ...decision, reason } }, next ?? job);
   }
 
   #count({ located, source, copy, decision }: Examination): void {

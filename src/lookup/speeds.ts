@@ -10,29 +10,76 @@ const assumed: Record<Medium | TierName, number> = {
   ram: 8e9,
 };
 
+/** The same for one small read somewhere in a file, ms. */
+const assumedSmallReadMs: Record<Medium, number> = { hdd: 9, nas: 1.5, s3: 40, ssd: 0.1 };
+
 /** Weight of a new measurement against those before. */
 const weight = 0.3;
 
-/** How fast each root really is, learned from the copies that were made from it. */
-export class Speeds {
-  #measured = new Map<string, number>();
+/** What was measured of a root, or of a tier under its name. Null = not yet. */
+export interface Speed {
+  /** Bytes per second. */
+  sequential: number | null;
+  smallReadMs: number | null;
+}
 
-  /** @param readMs time spent in reading alone */
-  learn(root: string, bytes: number, readMs: number): void {
-    // A small file says more about the seek or the page cache than about the disk.
-    if (bytes < 8 * 1024 * 1024 || readMs <= 0) return;
-    const speed = bytes / (readMs / 1000);
-    const before = this.#measured.get(root);
-    this.#measured.set(root, before === undefined ? speed : before + weight * (speed - before));
+export interface SpeedStore {
+  load(): { place: string; speed: Speed }[];
+  save(place: string, speed: Speed): void;
+}
+
+/** How fast each root and each tier really is: learned from copies, from probes and from reading copies again; kept over restarts. */
+export class Speeds {
+  #measured: Map<string, Speed>;
+  readonly #store: SpeedStore;
+
+  constructor(store: SpeedStore) {
+    this.#store = store;
+    this.#measured = new Map(store.load().map(({ place, speed }) => [place, speed]));
   }
 
-  /** Bytes per second. */
+  /** @param place a root or the name of a tier  @param readMs time spent in reading alone */
+  learn(place: string, bytes: number, readMs: number): void {
+    // A small file says more about the seek or the page cache than about the disk.
+    if (bytes < 8 * 1024 * 1024 || readMs <= 0) return;
+    const before = this.#of(place);
+    this.#keep(place, { ...before, sequential: blend(before.sequential, bytes / (readMs / 1000)) });
+  }
+
+  learnSmallReads(place: string, ms: number): void {
+    const before = this.#of(place);
+    this.#keep(place, { ...before, smallReadMs: blend(before.smallReadMs, ms) });
+  }
+
+  /** Bytes per second of large reads, one after the other. */
   of(root: string, medium: Medium): number {
-    return this.#measured.get(root) ?? assumed[medium];
+    return this.#of(root).sequential ?? assumed[medium];
+  }
+
+  /** The same of a tier. */
+  ofTier(tier: TierName): number {
+    return this.#of(tier).sequential ?? assumed[tier];
+  }
+
+  smallReadMs(root: string, medium: Medium): number {
+    return this.#of(root).smallReadMs ?? assumedSmallReadMs[medium];
   }
 
   /** Seconds that reading `bytes` from `tier` saves over reading them from their source; never negative. */
   secondsSaved(source: { root: string; medium: Medium }, tier: TierName, bytes: number): number {
-    return Math.max(0, bytes / this.of(source.root, source.medium) - bytes / assumed[tier]);
+    return Math.max(0, bytes / this.of(source.root, source.medium) - bytes / this.ofTier(tier));
   }
+
+  #of(place: string): Speed {
+    return this.#measured.get(place) ?? { sequential: null, smallReadMs: null };
+  }
+
+  #keep(place: string, speed: Speed): void {
+    this.#measured.set(place, speed);
+    this.#store.save(place, speed);
+  }
+}
+
+function blend(before: number | null, now: number): number {
+  return before === null ? now : before + weight * (now - before);
 }

@@ -18,7 +18,9 @@ export type ReaderRequest =
   | { op: 'watch'; id: number; ground: Ground; skip: string[]; settleMs: number }
   /** Ends a walk or a watch. */
   | { op: 'cancel'; id: number }
-  | { op: 'read'; id: number; path: string };
+  | { op: 'read'; id: number; path: string }
+  /** How long a small read in this file takes. */
+  | { op: 'probe'; id: number; ground: Ground; path: string };
 
 /** What tells one file system at a path from another one: an empty mount point is not the volume that was there before. */
 export interface RootIdentity {
@@ -50,6 +52,7 @@ export type ReaderReply =
   | { op: 'walked'; id: number; result: WalkResult }
   | { op: 'watching'; id: number; directories: number }
   | { op: 'text'; id: number; text: string | null }
+  | { op: 'probe'; id: number; ms: number | null }
   /** A thread's answer to everything that lies on another volume than the root from `at` on: it was not touched. */
   | { op: 'foreign'; id: number; at: string }
   | { op: 'failed'; id: number; code: string; message: string };

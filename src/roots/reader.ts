@@ -1,6 +1,7 @@
 import { errnoOf, messageOf } from '../core/errors.ts';
 import { type Machine, thisMachine } from './machine.ts';
 import type { Ground, ReaderEvent, ReaderReply, ReaderRequest } from './messages.ts';
+import { probeSmallReads } from './probe.ts';
 import { foreignPart } from './resolve-locally.ts';
 import { answerStat, identify, readText } from './source-answers.ts';
 import { walk } from './walk.ts';
@@ -56,6 +57,8 @@ class Reader {
         return { op, id, facts: identify(request.ground) };
       case 'read':
         return { op: 'text', id, text: await readText(request.path) };
+      case 'probe':
+        return { op, id, ms: probeSmallReads(request.path) };
       case 'walk':
         return this.#walk(request);
       case 'watch':
@@ -76,7 +79,8 @@ class Reader {
   async #foreign(request: ReaderRequest): Promise<string | null> {
     if (this.#transport.mayTouchNetwork || !('ground' in request)) return null;
     const { ground } = request;
-    const target = request.op === 'stat' ? request.path : request.op === 'walk' ? request.directory : ground.root;
+    const target =
+      request.op === 'stat' || request.op === 'probe' ? request.path : request.op === 'walk' ? request.directory : ground.root;
     return foreignPart(ground.root, target, this.#machineFor(ground));
   }
 

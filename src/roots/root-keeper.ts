@@ -1,11 +1,12 @@
 import type { RootView } from '../core/api.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { CacheError, messageOf } from '../core/errors.ts';
+import { isSameFingerprint } from '../core/fingerprint.ts';
 import type { Log } from '../core/log.ts';
-import { isSameFingerprint } from './compare.ts';
 import { readerOf } from './readers.ts';
 import type { Root } from './registry.ts';
 import { type ScanOptions, scanDirectory, scanRoot } from './scan.ts';
+import type { Patience } from './source-host.ts';
 
 export interface RootKeeperOptions extends Omit<ScanOptions, 'signal'> {
   log: Log;
@@ -32,6 +33,7 @@ interface Kept {
   /** Monotonic ms. */
   scanDueAt: number;
   scan: Promise<ScanTotals> | null;
+  check: Promise<void> | null;
   watch: { stop: AbortController; stands: () => boolean } | null;
   /** Reported changes are looked at one after the other. */
   changes: Promise<void>;
@@ -39,6 +41,8 @@ interface Kept {
 
 const lookMs = 10_000;
 const samples = 5;
+/** Pause between two looks while a root is away, ms. */
+const awayLookMs = 5_000;
 
 /**
  * Keeps what is known of the roots true: walks them, watches the local ones, and tells an outage from a deletion. A root that
@@ -57,17 +61,15 @@ export class RootKeeper implements AsyncDisposable {
 
   /** Looks at all roots now, and again for ever; returns at once. */
   start(): void {
-    const look = () => {
-      this.#looking = this.look().finally(() => {
-        if (!this.#stop.signal.aborted) this.#timer = setTimeout(look, this.#options.healthMs).unref();
-      });
-    };
-    look();
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#looking = this.look().finally(() => this.#lookLater());
   }
 
   /** Looks once whether the roots are there, and walks those that are due. Never throws. */
   async look(): Promise<void> {
-    const isDue = (root: Root) => this.#options.clock.monotonic() >= this.#keep(root).scanDueAt;
+    const isDue = (root: Root) => this.#options.clock.monotonic() >= this.#keep(root).scanDueAt || this.#isBlind(root);
+    this.#letGo();
     await this.#inGroups(async (root) => {
       if (!isDue(root)) await this.#identify(root);
       if (isDue(root)) await this.scan(root);
@@ -87,6 +89,17 @@ export class RootKeeper implements AsyncDisposable {
     return kept.scan;
   }
 
+  /** Looks at one root now, because something was seen that does not fit what is known of it. Never throws. */
+  check(root: Root): Promise<void> {
+    const kept = this.#keep(root);
+    kept.check ??= this.#identify(root)
+      .catch((error) => this.#failed(root, error))
+      .finally(() => {
+        kept.check = null;
+      });
+    return kept.check;
+  }
+
   health(root: Root): Pick<RootView, 'health' | 'why' | 'files'> {
     const { health, why, files } = this.#keep(root);
     return { health, why, files };
@@ -98,6 +111,15 @@ export class RootKeeper implements AsyncDisposable {
     clearTimeout(this.#timer);
     for (const kept of this.#kept.values()) kept.watch?.stop.abort();
     await Promise.allSettled([this.#looking, ...[...this.#kept.values()].map((kept) => kept.scan)]);
+  }
+
+  #lookLater(): void {
+    if (this.#stop.signal.aborted) return;
+    clearTimeout(this.#timer);
+    // Somebody waits for what is away.
+    const anyAway = [...this.#kept.values()].some(({ health }) => health === 'away');
+    const { healthMs } = this.#options;
+    this.#timer = setTimeout(() => this.start(), anyAway ? Math.min(awayLookMs, healthMs) : healthMs).unref();
   }
 
   async #scanAll(): Promise<ScanTotals> {
@@ -128,6 +150,22 @@ export class RootKeeper implements AsyncDisposable {
     }
   }
 
+  /** What a watch would have told is lost when its reader ended. */
+  #isBlind(root: Root): boolean {
+    const { watch } = this.#keep(root);
+    return watch !== null && !watch.stands();
+  }
+
+  /** Of roots that became one with another or were removed. */
+  #letGo(): void {
+    const { roots } = this.#options;
+    for (const [root, kept] of this.#kept) {
+      if (roots.get(root.path) === root) continue;
+      kept.watch?.stop.abort();
+      this.#kept.delete(root);
+    }
+  }
+
   #failed(root: Root, error: unknown): void {
     const expected = error instanceof CacheError && (error.code === 'SOURCE_AWAY' || error.code === 'CANCELLED');
     if (!expected) this.#options.log.warn({ err: error, root: root.path }, 'a root could not be walked');
@@ -135,7 +173,7 @@ export class RootKeeper implements AsyncDisposable {
 
   /** @throws CacheError `SOURCE_AWAY` */
   async #identify(root: Root): Promise<void> {
-    const seen = await this.#options.host.identify(root, { deadlineMs: lookMs });
+    const seen = await this.#options.host.identify(root, this.#patience());
     const back = seen.state === 'away' && seen.facts !== null && (await this.#recognises(root));
     if (back && seen.facts) this.#options.host.trust(root, seen.facts.identity);
     if (seen.state === 'away' && !back) {
@@ -149,7 +187,7 @@ export class RootKeeper implements AsyncDisposable {
   async #recognises(root: Root): Promise<boolean> {
     for (const page of this.#options.known(root, root.path)) {
       for (const file of page.slice(0, samples)) {
-        const state = await this.#options.host.stat(file.path, { deadlineMs: lookMs });
+        const state = await this.#options.host.stat(file.path, this.#patience());
         if (state.state === 'present' && isSameFingerprint(state.fingerprint, file.fingerprint)) return true;
       }
       break;
@@ -196,8 +234,13 @@ export class RootKeeper implements AsyncDisposable {
     }
   }
 
+  #patience(): Patience {
+    return { deadlineMs: lookMs, signal: this.#stop.signal };
+  }
+
   #setHealth(root: Root, health: 'ok' | 'away', why: string | null): void {
     const { log, onHealth } = this.#options;
+    if (this.#stop.signal.aborted) return;
     const kept = this.#keep(root);
     // A folder that ComfyUI would look into, and that was never there, is not away.
     if (health === 'away' && root.optional && kept.health === 'unknown') return;
@@ -209,6 +252,8 @@ export class RootKeeper implements AsyncDisposable {
       kept.watch = null;
       // What happens until it is back is not known.
       kept.scanDueAt = Number.NEGATIVE_INFINITY;
+      // A look that was due in half a minute is due sooner now; one that runs sees to it when it ends.
+      if (this.#timer) this.#lookLater();
       log.warn({ root: root.path, why }, 'a root is away');
     } else log.info({ root: root.path }, 'a root answers');
     onHealth(root, health, why);
@@ -217,7 +262,7 @@ export class RootKeeper implements AsyncDisposable {
   #keep(root: Root): Kept {
     const known = this.#kept.get(root);
     if (known) return known;
-    const nothing = { health: 'unknown' as const, why: null, files: null, scan: null, watch: null };
+    const nothing = { health: 'unknown' as const, why: null, files: null, scan: null, check: null, watch: null };
     const kept: Kept = { ...nothing, scanDueAt: Number.NEGATIVE_INFINITY, changes: Promise.resolve() };
     this.#kept.set(root, kept);
     return kept;

@@ -5,17 +5,19 @@ import type { RootsRequest, RootView } from '../core/api.ts';
 import type { Clock } from '../core/clock.ts';
 import { CacheError, toCacheError } from '../core/errors.ts';
 import type { Events } from '../core/events.ts';
+import { isSameFingerprint } from '../core/fingerprint.ts';
 import type { Log } from '../core/log.ts';
 import type { Medium, SourceState } from '../core/types.ts';
 import { comfyuiPaths } from '../roots/comfyui-paths.ts';
-import { isSameFingerprint } from '../roots/compare.ts';
 import { registerRoot } from '../roots/register.ts';
 import { type Root, type RootSpec, Roots } from '../roots/registry.ts';
 import { RootKeeper } from '../roots/root-keeper.ts';
 import { type SourceFile, SourceHost } from '../roots/source-host.ts';
 
 /** How long a lookup waits for a source when the asker has not told its stat, ms. */
-const statDeadlineMs = 200;
+const statDeadlineMs = 150;
+/** A source that is so slow with a few small reads is not measured, ms. */
+const probeDeadlineMs = 5000;
 /** Pause between two walks of a root. Local roots are watched between them; on a network root this is how changes are found, ms. */
 const rescanMs = 10 * 60_000;
 /** Known sources are handed to the keeper in pages of so many. */
@@ -57,10 +59,7 @@ export class SourceRoots implements AsyncDisposable {
       rescanMs,
       known: (root, directory) => this.#known(root, directory),
       onChange: (path, state) => this.#changed(path, state),
-      onHealth: (root, health, why) => {
-        events.emit('root-health', this.#view(root));
-        log[health === 'away' ? 'warn' : 'info']({ root: root.path, health, why }, 'root-health');
-      },
+      onHealth: (root) => events.emit('root-health', this.#view(root)),
     });
   }
 
@@ -101,8 +100,23 @@ export class SourceRoots implements AsyncDisposable {
     return this.#roots.resolveName(category, name).map(flat);
   }
 
-  stat({ path }: LocatedSource): Promise<SourceState> {
-    return this.#host.stat(path, { deadlineMs: statDeadlineMs });
+  async stat({ path }: LocatedSource): Promise<SourceState> {
+    const state = await this.#host.stat(path, { deadlineMs: statDeadlineMs });
+    const root = this.#roots.find(path)?.root;
+    // What a lookup sees first is not left to the next look at the roots.
+    if (root && (state.state === 'away') !== (this.#keeper.health(root).health === 'away')) void this.#keeper.check(root);
+    return state;
+  }
+
+  /** Looks at the root of this source now; its health follows. Never throws. */
+  async check(path: string): Promise<void> {
+    const root = this.#roots.find(path)?.root;
+    if (root) await this.#keeper.check(root);
+  }
+
+  /** How long this source takes for one small read, ms; null where that cannot be told. */
+  probe(path: string): Promise<number | null> {
+    return this.#host.probe(path, { deadlineMs: probeDeadlineMs });
   }
 
   list(): RootView[] {

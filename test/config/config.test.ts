@@ -31,7 +31,7 @@ const defaults: Config = {
   ramDir: null,
   ramLimit: { kind: 'auto' },
   verify: 'stream',
-  scrubMs: null,
+  scrubMs: 30 * 24 * 3600 * 1000,
   listen: { host: '127.0.0.1', port: 8189 },
   stateDir: '/home/ada/.local/state/autocached',
   log: { level: 'info', form: 'pretty' },
@@ -189,7 +189,6 @@ describe('what this version does not do', () => {
       AUTOCACHE_COMPRESS: 'cold',
       AUTOCACHE_RAM_DIR: '/dev/shm/cache',
       AUTOCACHE_DAILY_WRITES: '100GB',
-      AUTOCACHE_SCRUB: '30d',
       AUTOCACHE_VERIFY: 'reread',
       AUTOCACHE_ROOTS: '/mnt/hdd=hdd:/mnt/bucket=s3:s3://bucket',
     });
@@ -200,7 +199,6 @@ describe('what this version does not do', () => {
       'AUTOCACHE_COMPRESS=cold has no effect in this version (from environment)',
       'AUTOCACHE_RAM_DIR=/dev/shm/cache has no effect in this version (from environment)',
       'AUTOCACHE_VERIFY=reread has no effect in this version (from environment)',
-      'AUTOCACHE_SCRUB=30d has no effect in this version (from environment)',
     ]);
     expect(settings.find(({ key }) => key === 'AUTOCACHE_COMPRESS')?.meaning).toContain('(no effect yet: cold)');
   });

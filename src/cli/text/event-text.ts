@@ -1,6 +1,6 @@
 import { formatBytes } from '../../core/format.ts';
 import type { DaemonEvent } from '../sse.ts';
-import { jobName, jobProgress } from './words.ts';
+import { jobName, jobProgress, percent } from './words.ts';
 
 /** What an event says, in one line without its name. */
 export function eventText({ name, data }: DaemonEvent): string {
@@ -15,6 +15,10 @@ export function eventText({ name, data }: DaemonEvent): string {
       return `#${data.id} ${jobName(data)}: ${data.error?.message ?? data.state}`;
     case 'copy-stale':
       return `${data.path} has changed; its copy is no longer used`;
+    case 'copy-damaged':
+      return `${data.path}: ${data.why}; its copy is no longer used`;
+    case 'verify-progress':
+      return `${data.path}: ${percent(data.bytesTotal > 0 ? data.bytesDone / data.bytesTotal : 1)} of ${formatBytes(data.bytesTotal)}`;
     case 'entry-evicted':
       return `${data.path}, ${formatBytes(data.bytes)}: ${data.why}`;
     case 'root-health':

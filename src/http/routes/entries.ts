@@ -24,7 +24,7 @@ const entriesQuery = z.object({
   offset: z.coerce.number().int().min(0).default(0),
 });
 
-const selectBody = z.object({
+export const selectBody = z.object({
   ids: z.array(z.number().int()).max(10_000).optional(),
   paths: z.array(absolutePath).max(10_000).optional(),
   names: z.array(name).max(10_000).optional(),
@@ -78,7 +78,7 @@ export function entryRoutes(app: FastifyInstance, rooms: Rooms): void {
 }
 
 /** @throws CacheError NOT_FOUND naming the first that is not known and has no source either. */
-async function select({ catalog, lookup }: Rooms, request: SelectRequest): Promise<Entry[]> {
+export async function select({ catalog, lookup }: Rooms, request: SelectRequest): Promise<Entry[]> {
   const asks = [...(request.paths ?? []).map((path) => ({ path })), ...(request.names ?? []).map(splitName)];
   if (asks.length === 0 && !request.ids?.length)
     throw new CacheError('BAD_REQUEST', 'name at least one entry: ids, paths or names');

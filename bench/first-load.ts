@@ -1,0 +1,134 @@
+/**
+ * The first load of a model from a slow disk, with autocached and without it, and the second; cold caches. The slow disk is a real
+ * ext4 on a throttled loop device, so this needs root on Linux.
+ */
+import { spawn } from 'node:child_process';
+import { randomFillSync } from 'node:crypto';
+import { once } from 'node:events';
+import { closeSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import Table from 'cli-table3';
+import type { Client } from '../src/cli/client.ts';
+import { Installed } from './installed.ts';
+import { SlowMount } from './slow-mount.ts';
+
+const MiB = 2 ** 20;
+/** Small for a model; larger ones win more, because starting and publishing a copy costs the same. */
+const size = 768 * MiB;
+const rounds = 3;
+const disk = { bytes: 4 * 2 ** 30, bytesPerSecond: 150e6, readsPerSecond: 300 };
+
+type Reader = 'sequential' | 'mapped';
+interface Load {
+  seconds: number;
+  waited: number;
+  reason: string;
+  path: string;
+}
+
+const cases: { name: string; reader: Reader; extension: string; goal: number }[] = [
+  { name: 'read in sequence, .ckpt', reader: 'sequential', extension: 'ckpt', goal: 1.05 },
+  { name: 'read in sequence, .safetensors', reader: 'sequential', extension: 'safetensors', goal: 1.05 },
+  { name: 'mapped, pages in random order', reader: 'mapped', extension: 'safetensors', goal: 0.5 },
+];
+
+let slow: SlowMount;
+try {
+  slow = new SlowMount(disk);
+} catch (error) {
+  console.log(
+    `SKIPPED: no slow disk can be made here (root on Linux with cgroup v1 blkio is needed): ${String(error).split('\n')[0]}`,
+  );
+  process.exit(0);
+}
+try {
+  await measureAll();
+} finally {
+  slow[Symbol.dispose]();
+}
+
+async function measureAll(): Promise<void> {
+  await using installed = new Installed('bench-first-load', () => ({
+    AUTOCACHE_ROOTS: `${slow.path}=hdd`,
+    AUTOCACHE_LIMIT: '20GiB',
+  }));
+  const client = await installed.start();
+  // One copy before, as every installation has made: the daemon then knows the disk.
+  await client.warm({ paths: [writeModel('known.safetensors')], wait: true });
+  const table = new Table({
+    head: ['', 'direct s', 'first s', 'first / direct', 'goal', 'reasons', 'second s', 'plain file on the SSD s'],
+    style: { head: [], border: [] },
+  });
+  for (const { name, reader, extension, goal } of cases) {
+    const direct: number[] = [];
+    const first: Load[] = [];
+    const second: number[] = [];
+    const plain: number[] = [];
+    for (let round = 0; round < rounds; round += 1) {
+      const local = join(installed.dir, 'plain');
+      writeModel(local);
+      const [a, b] = ['a', 'b'].map((which) => writeModel(`${reader}-${extension}-${round}-${which}.${extension}`)) as [
+        string,
+        string,
+      ];
+      // In turn, so that a noisy minute hits both.
+      const steps = [
+        async () => void direct.push((await load(reader, a)).seconds),
+        async () => void first.push(await load(reader, b, client)),
+      ];
+      for (const step of round % 2 ? steps : steps.reverse()) await step();
+      await idle(client);
+      const { path } = (await client.lookup({ path: b, purpose: 'load', waitMs: 0, client: null })) as { path: string };
+      second.push((await load(reader, b, client, [path])).seconds);
+      plain.push((await load(reader, local)).seconds);
+      for (const file of [a, b, local]) rmSync(file);
+    }
+    const firsts = first.map(({ seconds }) => seconds);
+    table.push([
+      name,
+      median(direct).toFixed(2),
+      median(firsts).toFixed(2),
+      (median(firsts) / median(direct)).toFixed(2),
+      `<= ${goal}`,
+      [...new Set(first.map(({ reason }) => reason))].join(' '),
+      median(second).toFixed(2),
+      median(plain).toFixed(2),
+    ]);
+  }
+  console.log(
+    `${size / MiB} MiB a file, ${rounds} rounds, disk of ${disk.bytesPerSecond / 1e6} MB/s and ${disk.readsPerSecond} reads a second\n`,
+  );
+  console.log(table.toString());
+}
+
+async function load(reader: Reader, path: string, client?: Client, cold: string[] = [path]): Promise<Load> {
+  const script = fileURLToPath(new URL('./first_load_client.py', import.meta.url));
+  const python = spawn('python3', [script], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const daemon = client && { url: client.daemon.url, token: readFileSync(client.daemon.tokenFile, 'utf8').trim() };
+  python.stdin.end(JSON.stringify({ reader, path, cold, ...daemon }));
+  const [output, [code]] = await Promise.all([text(python.stdout), once(python, 'exit')]);
+  if (code !== 0) throw new Error('the Python loader failed');
+  return JSON.parse(output) as Load;
+}
+
+/** Random bytes, so that nothing on the way can take a short cut. */
+function writeModel(name: string): string {
+  const path = name.startsWith('/') ? name : join(slow.path, name);
+  writeFileSync(path, '');
+  const fd = openSync(path, 'w');
+  const block = Buffer.alloc(4 * MiB);
+  for (let done = 0; done < size; done += block.length) writeSync(fd, randomFillSync(block));
+  closeSync(fd);
+  return path;
+}
+
+async function idle(client: Client): Promise<void> {
+  while ((await client.jobs()).jobs.some(({ state }) => state === 'running' || state === 'queued')) await sleep(20);
+}
+
+function median(values: number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+}

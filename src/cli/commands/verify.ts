@@ -1,0 +1,65 @@
+import { SingleBar } from 'cli-progress';
+import type { Command } from 'commander';
+import { CacheError } from '../../core/errors.ts';
+import { formatBytes } from '../../core/format.ts';
+import type { VerifyAnswer } from '../../core/verify-api.ts';
+import type { Client } from '../client.ts';
+import { selectRequest } from '../items.ts';
+import { exitCodes } from '../print.ts';
+import { clientOf, type Run, type Session } from '../session.ts';
+import type { Look } from '../text/look.ts';
+import { counted } from '../text/words.ts';
+
+export function addVerify(program: Command, run: Run): void {
+  program
+    .command('verify')
+    .description('read copies again and compare them with what was copied; exit code 4 when one differs')
+    .argument('[item...]', 'path, category/name, or id from list')
+    .option('--all', 'every copy')
+    .action(
+      run(async (session, items: string[], { all }: { all?: true }) => {
+        if (!all && items.length === 0)
+          throw new CacheError('BAD_REQUEST', 'nothing to verify', { hint: 'name files, or give --all for every copy' });
+        const client = await clientOf(session);
+        const data = await withProgress(client, session, () => client.verify(all ? { all } : selectRequest(items, session)));
+        return {
+          data,
+          page: (look) => verifyPage(data, look),
+          exitCode: data.damaged.length > 0 ? exitCodes.difference : exitCodes.done,
+        };
+      }),
+    );
+}
+
+/** A bar on a terminal while `work` goes on; nothing elsewhere, where only the outcome matters. */
+async function withProgress<T>(client: Client, session: Session, work: () => Promise<T>): Promise<T> {
+  if (session.json || !session.err.isTTY) return work();
+  const over = new AbortController();
+  const events = await client.events(AbortSignal.any([over.signal, session.unread]));
+  const bar = new SingleBar({ stream: session.err, format: '{bar} {percentage} % of {size}', clearOnComplete: true });
+  const shown = (async () => {
+    for await (const { name, data } of events) {
+      if (name !== 'verify-progress') continue;
+      if (!bar.isActive) bar.start(data.bytesTotal, 0, { size: formatBytes(data.bytesTotal) });
+      bar.update(data.bytesDone);
+    }
+  })();
+  try {
+    return await work();
+  } finally {
+    over.abort();
+    await shown.catch(() => {});
+    bar.stop();
+  }
+}
+
+function verifyPage({ files, bytes, damaged, skipped }: VerifyAnswer, look: Look): string {
+  const lines = damaged.flatMap(({ path, why, chunks, recopied }) => [
+    `${look.paint('red', 'differs')}  ${path}`,
+    `         ${why}${chunks.length > 0 ? ` (${counted(chunks.length, 'chunk')}: ${chunks.slice(0, 10).join(', ')})` : ''}`,
+    `         ${recopied ? 'a new copy is on its way' : 'out of service; it is copied again when its source is there'}`,
+  ]);
+  lines.push(...skipped.map(({ path, why }) => `${look.paint('yellow', 'skipped')}  ${path}: ${why}`));
+  const differ = damaged.length > 0 ? `, ${damaged.length} ${damaged.length === 1 ? 'differs' : 'differ'}` : '';
+  return [...lines, `${counted(files, 'copy', 'copies')} read again, ${formatBytes(bytes)}${differ}`].join('\n');
+}

@@ -1,0 +1,26 @@
+import type { SelectRequest } from './api.ts';
+import type { TierName } from './types.ts';
+
+/** `POST /api/cache/verify`: which copies are read again and compared with their hashes. */
+export interface VerifyRequest extends SelectRequest {
+  all?: boolean;
+}
+
+export interface VerifyAnswer {
+  /** Copies and bytes that were read again, the damaged ones included. */
+  files: number;
+  bytes: number;
+  damaged: {
+    id: number;
+    path: string;
+    bytes: number;
+    copy: string;
+    tier: TierName;
+    why: string;
+    /** Numbers of the 8 MiB chunks that differ, from 0; empty when it is not about single chunks. */
+    chunks: number[];
+    /** True when the source is there and a new copy is on its way. */
+    recopied: boolean;
+  }[];
+  skipped: { id: number; path: string; bytes: number; why: string }[];
+}

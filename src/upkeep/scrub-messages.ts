@@ -1,0 +1,23 @@
+import type { Seal } from '../core/types.ts';
+
+/** One copy to read again. Plain data: it crosses to a thread. */
+export interface VerifyOrder {
+  id: number;
+  path: string;
+  sealPath: string;
+  /** What the catalog knows of the copy; the proof on the disk must say the same. */
+  seal: Seal;
+  hash: string;
+  /** Bytes per second, null = as fast as it goes. */
+  rate: number | null;
+}
+
+/** `why` is for people; `chunks` are the numbers of the 8 MiB chunks that differ, empty when it is not about single chunks. */
+export type Verdict =
+  | { same: true /** Spent in reading past the page cache; null when it was not passed. */; readMs: number | null }
+  | { same: false; why: string; chunks: number[] };
+
+export type FromScrubWorker =
+  | { type: 'progress'; id: number; bytesDone: number }
+  | { type: 'verified'; id: number; verdict: Verdict }
+  | { type: 'failed'; id: number; message: string };

@@ -1,0 +1,188 @@
+import { rmSync } from 'node:fs';
+import type { Catalog } from '../catalog/catalog.ts';
+import type { Clock } from '../core/clock.ts';
+import { CacheError, messageOf } from '../core/errors.ts';
+import type { Events } from '../core/events.ts';
+import type { Log } from '../core/log.ts';
+import type { Copy, Entry, TierName } from '../core/types.ts';
+import type { VerifyAnswer } from '../core/verify-api.ts';
+import { sealPathOf } from '../tiers/posix-tier.ts';
+import type { Tier } from '../tiers/tier.ts';
+import type { Verdict } from './scrub-messages.ts';
+import { ScrubThread } from './scrub-thread.ts';
+
+export interface ScrubDeps {
+  catalog: Catalog;
+  tiers: Record<TierName, Tier | undefined>;
+  events: Events;
+  log: Log;
+  clock: Clock;
+  /** Has the source copied again; false when it is not there. */
+  recopy(entry: Entry): Promise<boolean>;
+  /** Told how long reading a copy past the page cache took, ms. */
+  onMeasured(tier: TierName, bytes: number, readMs: number): void;
+  /** Period in which every copy is read again, ms; null = only when asked for. */
+  periodMs: number | null;
+}
+
+/** Pause between two looks for copies that are due, ms. */
+const lookEveryMs = 60 * 60_000;
+/** A round of one period goes at twice the pace that would just do, and never slower than this, bytes per second. */
+const slowestRate = 16 * 1024 * 1024;
+/** Progress events are at least so far apart, ms. */
+const progressEveryMs = 250;
+
+/**
+ * Finds bits that have turned on the SSD: reads copies again and compares them with the hashes of their proofs, in a thread of
+ * low priority. A copy that differs goes out of service at once, and is replaced when its source is there. Nothing else in the
+ * cache directory is looked at or touched.
+ */
+export class Scrub implements AsyncDisposable {
+  readonly #deps: ScrubDeps;
+  readonly #stop = new AbortController();
+  #timer: NodeJS.Timeout | undefined;
+  #round: Promise<unknown> = Promise.resolve();
+
+  constructor(deps: ScrubDeps) {
+    this.#deps = deps;
+  }
+
+  /** Begins to read what is due, now and again for ever; returns at once. */
+  start(): void {
+    const { periodMs, log } = this.#deps;
+    if (periodMs === null) return;
+    const look = () => {
+      this.#round = this.scrubDue(periodMs)
+        .catch((err) => log.error({ err }, 'reading copies again failed'))
+        .finally(() => {
+          if (!this.#stop.signal.aborted) this.#timer = setTimeout(look, lookEveryMs).unref();
+        });
+    };
+    look();
+  }
+
+  /** Reads every copy whose last check is longer ago than `periodMs`, slowly. */
+  scrubDue(periodMs: number): Promise<VerifyAnswer> {
+    const { catalog, clock } = this.#deps;
+    const now = clock.now();
+    // A check in the future was noted before the clock was set back: nothing is known of it.
+    const isDue = (at: number | null) => at === null || at > now || now - at >= periodMs;
+    const copies = catalog.copies.leastVerified().filter(({ verifiedAt }) => isDue(verifiedAt));
+    const total = catalog.copies.inState('ready').reduce((sum, { bytes }) => sum + bytes, 0);
+    const rate = Math.max(slowestRate, (2 * total) / (periodMs / 1000));
+    return this.verify(
+      copies.map(({ copy }) => copy),
+      { rate },
+    );
+  }
+
+  /** Reads these copies now, one after the other. What has no copy in service when its turn comes is skipped. */
+  async verify(copies: readonly Copy[], options: { rate?: number; signal?: AbortSignal } = {}): Promise<VerifyAnswer> {
+    const answer: VerifyAnswer = { files: 0, bytes: 0, damaged: [], skipped: [] };
+    if (copies.length === 0) return answer;
+    const signal = AbortSignal.any([this.#stop.signal, ...(options.signal ? [options.signal] : [])]);
+    using thread = new ScrubThread();
+    const end = () => thread[Symbol.dispose]();
+    signal.addEventListener('abort', end, { once: true });
+    const total = copies.reduce((sum, { bytes }) => sum + bytes, 0);
+    let before = 0;
+    try {
+      for (const copy of copies) {
+        if (signal.aborted) throw new CacheError('CANCELLED', 'the check was broken off');
+        const entry = this.#deps.catalog.entries.byId(copy.entryId);
+        const progress = this.#progress(entry, { before, total });
+        const checked = entry && (await this.#check(thread, copy, { rate: options.rate ?? null, progress }));
+        if (entry) await this.#note(copy, entry, checked, answer);
+        before += copy.bytes;
+      }
+    } finally {
+      signal.removeEventListener('abort', end);
+    }
+    return answer;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    clearTimeout(this.#timer);
+    await this.#round;
+  }
+
+  /** The verdict, or why there is none. */
+  async #check(
+    thread: ScrubThread,
+    copy: Copy,
+    { rate, progress }: { rate: number | null; progress: (bytesDone: number) => void },
+  ): Promise<Verdict | { skipped: string }> {
+    const tier = this.#deps.tiers[copy.tier];
+    if (!tier || !copy.seal || !copy.hash) return { skipped: 'it has no proof to compare with' };
+    if (!this.#isCurrent(copy)) return { skipped: 'it is no longer in service' };
+    const order = {
+      id: copy.id,
+      path: copy.path,
+      sealPath: sealPathOf(tier.dir, copy.path),
+      seal: copy.seal,
+      hash: copy.hash,
+      rate,
+    };
+    const verdict = await thread.verify(order, progress).catch((error: unknown) => {
+      if (error instanceof CacheError && error.code === 'CACHE_IO') return { skipped: error.message };
+      throw error;
+    });
+    // It may have been replaced or removed while it was read: then it was another file that was found.
+    return this.#isCurrent(copy) ? verdict : { skipped: 'it left while it was read' };
+  }
+
+  async #note(
+    copy: Copy,
+    entry: Entry,
+    checked: Verdict | { skipped: string } | undefined,
+    answer: VerifyAnswer,
+  ): Promise<void> {
+    const item = { id: entry.id, path: entry.path, bytes: copy.bytes };
+    if (!checked || 'skipped' in checked) {
+      answer.skipped.push({ ...item, why: checked?.skipped ?? 'it is not known' });
+      return;
+    }
+    answer.files += 1;
+    answer.bytes += copy.bytes;
+    if (checked.same) {
+      this.#deps.catalog.copies.verified(copy.id, this.#deps.clock.now());
+      if (checked.readMs !== null) this.#deps.onMeasured(copy.tier, copy.bytes, checked.readMs);
+    } else answer.damaged.push({ ...item, copy: copy.path, tier: copy.tier, ...(await this.#retire(copy, entry, checked)) });
+  }
+
+  async #retire(
+    copy: Copy,
+    entry: Entry,
+    { why, chunks }: Extract<Verdict, { same: false }>,
+  ): Promise<{ why: string; chunks: number[]; recopied: boolean }> {
+    const { catalog, tiers, events, log, recopy } = this.#deps;
+    catalog.copies.retire(copy.id);
+    events.emit('copy-damaged', { entry: entry.id, path: entry.path, copy: copy.path, tier: copy.tier, why, chunks });
+    log.error({ path: entry.path, copy: copy.path, why, chunks }, 'a copy is damaged; it is out of service');
+    const tier = tiers[copy.tier];
+    try {
+      // A rebuilt catalog takes up what has a proof.
+      if (tier) rmSync(sealPathOf(tier.dir, copy.path), { force: true });
+      return { why, chunks, recopied: await recopy(entry) };
+    } catch (error) {
+      log.warn({ path: entry.path, why: messageOf(error) }, 'a damaged copy could not be replaced yet');
+      return { why, chunks, recopied: false };
+    }
+  }
+
+  #isCurrent(copy: Copy): boolean {
+    const now = this.#deps.catalog.copies.byPath(copy.path);
+    return now?.id === copy.id && now.state === 'ready';
+  }
+
+  #progress(entry: Entry | undefined, { before, total }: { before: number; total: number }): (bytesDone: number) => void {
+    const { clock, events } = this.#deps;
+    let toldAt = Number.NEGATIVE_INFINITY;
+    return (bytesDone) => {
+      if (!entry || clock.monotonic() - toldAt < progressEveryMs) return;
+      toldAt = clock.monotonic();
+      events.emit('verify-progress', { path: entry.path, bytesDone: before + bytesDone, bytesTotal: total });
+    };
+  }
+}

@@ -1,0 +1,116 @@
+import { closeSync, constants, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ChunkHash, chunkSize } from '../codec/chunk-hash.ts';
+import { errnoOf, messageOf } from '../core/errors.ts';
+import { parseSealFile } from '../tiers/seal-file.ts';
+import type { Verdict, VerifyOrder } from './scrub-messages.ts';
+
+/** Whether the file system lets the cache be passed shows at the first read. */
+const probeBytes = 64 * 1024;
+
+/**
+ * Reads a copy again and compares it with its proof, chunk by chunk. Where the system can, the bytes come from the disk itself: the
+ * page cache would show what was written rather than what is kept, and would lose what programs need for what nobody asked for.
+ */
+export async function verifyCopy(order: VerifyOrder, progress: (bytesDone: number) => void): Promise<Verdict> {
+  const proof = parseSealFile(readText(order.sealPath));
+  if (!proof) return differs('its proof is gone or damaged');
+  if (proof.hash !== order.hash) return differs('its proof is of another copy');
+  // A buffer that may grow begins at a page of memory, which reading past the cache asks for.
+  const chunk = new Uint8Array(new ArrayBuffer(chunkSize, { maxByteLength: chunkSize }));
+  const opened = open(order.path, chunk);
+  if (typeof opened === 'string') return differs(opened);
+  const { fd, uncached } = opened;
+  try {
+    const { size, mtimeNs, ino } = fstatSync(fd, { bigint: true });
+    const { seal } = order;
+    if (Number(size) !== seal.size) return differs(`it has ${size} bytes instead of ${seal.size}`);
+    if (String(mtimeNs) !== seal.mtimeNs || String(ino) !== seal.ino)
+      return differs('it was written or replaced by another program');
+    const hash = await ChunkHash.create();
+    const bad: number[] = [];
+    const startedAt = performance.now();
+    let readMs = 0;
+    for (let done = 0; done < seal.size; ) {
+      const index = Math.floor(done / chunkSize);
+      const length = Math.min(chunkSize, seal.size - done);
+      const readAt = performance.now();
+      const read = readChunk(fd, chunk, { length, position: done });
+      readMs += performance.now() - readAt;
+      if (read) hash.update(chunk.subarray(0, length));
+      else bad.push(index);
+      done += length;
+      progress(done);
+      await pause(done, startedAt, order.rate);
+    }
+    if (bad.length > 0) return { same: false, why: 'a part of it cannot be read', chunks: bad };
+    const whole = hash.digest();
+    if (whole === order.hash) return { same: true, readMs: uncached ? readMs : null };
+    const chunks = hash.chunks.flatMap((digest, index) =>
+      proof.chunks.startsWith(digest, index * digest.length) ? [] : [index],
+    );
+    return { same: false, why: 'its bytes are not those that were copied', chunks };
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function differs(why: string): Verdict {
+  return { same: false, why, chunks: [] };
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+/** The open file, or in words why there is none. */
+function open(path: string, chunk: Uint8Array): { fd: number; uncached: boolean } | string {
+  try {
+    const fd = openUncached(path, chunk);
+    return fd === null ? { fd: openSync(path, 'r'), uncached: false } : { fd, uncached: true };
+  } catch (error) {
+    const errno = errnoOf(error) ?? '';
+    if (['ENOENT', 'ENOTDIR', 'EACCES', 'EIO'].includes(errno)) return errno === 'ENOENT' ? 'it is gone' : messageOf(error);
+    throw error;
+  }
+}
+
+/** Linux only, and not on every file system: null elsewhere, where it is read through the cache. */
+function openUncached(path: string, chunk: Uint8Array): number | null {
+  let fd: number | undefined;
+  try {
+    fd = openSync(path, constants.O_RDONLY | (constants.O_DIRECT ?? 0));
+    readSync(fd, chunk, 0, probeBytes, 0);
+    return fd;
+  } catch (error) {
+    if (fd !== undefined) closeSync(fd);
+    if (errnoOf(error) === 'EINVAL') return null;
+    throw error;
+  }
+}
+
+/** False when the disk does not give the bytes back. */
+function readChunk(fd: number, into: Uint8Array, { length, position }: { length: number; position: number }): boolean {
+  try {
+    for (let read = 0; read < length; ) {
+      // The whole of what is left of the buffer: reading past the cache takes lengths of whole blocks only.
+      const got = readSync(fd, into, read, into.length - read, position + read);
+      if (got === 0) return false;
+      read += got;
+    }
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === 'EIO') return false;
+    throw error;
+  }
+}
+
+/** Under a rate, until the bytes done are due; always lets messages in. */
+async function pause(done: number, startedAt: number, rate: number | null): Promise<void> {
+  const dueMs = rate === null ? 0 : (done / rate) * 1000 - (performance.now() - startedAt);
+  await sleep(Math.max(0, dueMs));
+}

@@ -1,0 +1,40 @@
+import { expect, test } from 'vitest';
+import { startFakeDaemon } from './fake-daemon.ts';
+import { runCli } from './run-cli.ts';
+
+const bad = {
+  id: 7,
+  path: '/mnt/nas/a.safetensors',
+  bytes: 2048,
+  copy: '/ssd/a.safetensors',
+  tier: 'ssd',
+  why: 'its bytes are not those that were copied',
+  chunks: [3],
+  recopied: true,
+};
+
+test('verify says which chunk of which copy differs, and tells scripts by exit code 4', async () => {
+  await using daemon = await startFakeDaemon({
+    'POST /api/cache/verify': () => ({ files: 2, bytes: 4096, damaged: [bad], skipped: [] }),
+  });
+  const { code, out } = await runCli(['verify', '--all'], { stateDir: daemon.stateDir });
+  expect(code).toBe(4);
+  expect(out).toContain('differs  /mnt/nas/a.safetensors');
+  expect(out).toContain('(1 chunk: 3)');
+  expect(out).toContain('a new copy is on its way');
+  expect(out).toContain('2 copies read again, 4 KiB, 1 differs');
+  expect(daemon.asked[0]?.body).toEqual({ all: true });
+});
+
+test('verify of one file asks for that file, and is done when it is the same', async () => {
+  await using daemon = await startFakeDaemon({
+    'POST /api/cache/verify': () => ({ files: 1, bytes: 2048, damaged: [], skipped: [] }),
+  });
+  const { code, out } = await runCli(['verify', 'loras/a'], { stateDir: daemon.stateDir });
+  expect([code, out]).toEqual([0, '1 copy read again, 2 KiB\n']);
+  expect(daemon.asked[0]?.body).toEqual({ names: ['loras/a'] });
+});
+
+test('verify of nothing is wrong use, not a silent success', async () => {
+  expect((await runCli(['verify'])).code).toBe(2);
+});

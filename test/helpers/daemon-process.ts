@@ -1,0 +1,64 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { onTestFinished } from 'vitest';
+import { Client } from '../../src/cli/client.ts';
+import { tempDir } from './temp-dir.ts';
+
+const program = fileURLToPath(new URL('../../bin/autocached.ts', import.meta.url));
+
+export interface DaemonProcess {
+  dir: string;
+  stateDir: string;
+  cacheDir: string;
+  child: ChildProcess;
+  client: Client;
+}
+
+export interface StartOptions {
+  /** Its folder with state and cache; default: a new one. */
+  dir?: string;
+  settings: Record<string, string>;
+  /** Options of Node itself. */
+  nodeOptions?: string;
+  environment?: Record<string, string>;
+}
+
+/** The whole program in a process of its own, ended when the test ends. @throws when it does not come to answer. */
+export async function startDaemonProcess(options: StartOptions): Promise<DaemonProcess> {
+  const dir = options.dir ?? tempDir();
+  const [stateDir, cacheDir] = [join(dir, 'state'), join(dir, 'cache')];
+  const child = spawn(process.execPath, [program, 'start'], {
+    cwd: dir,
+    env: {
+      PATH: process.env['PATH'] ?? '',
+      HOME: dir,
+      AUTOCACHE_DIR: cacheDir,
+      AUTOCACHE_STATE: stateDir,
+      AUTOCACHE_LISTEN: '127.0.0.1:0',
+      AUTOCACHE_MIN_FREE: '1%',
+      AUTOCACHE_MIN_SIZE: '1KiB',
+      AUTOCACHE_LOG: 'error',
+      NODE_OPTIONS: options.nodeOptions ?? '',
+      ...options.settings,
+      ...options.environment,
+    },
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  onTestFinished(() => endDaemonProcess(child));
+  const ended = once(child, 'exit').then(([code, signal]) => {
+    throw new Error(`the daemon ended before it answered (${signal ?? code})`);
+  });
+  await Promise.race([once(child.stdout, 'data'), ended]);
+  ended.catch(() => {});
+  child.stdout.resume();
+  return { dir, stateDir, cacheDir, child, client: await Client.find(stateDir) };
+}
+
+export async function endDaemonProcess(child: ChildProcess, signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const gone = once(child, 'exit');
+  child.kill(signal);
+  await gone;
+}

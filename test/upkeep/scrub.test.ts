@@ -1,0 +1,139 @@
+import { chmodSync, existsSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import Sqlite from 'better-sqlite3';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import type { Copy } from '../../src/core/types.ts';
+import { sealPathOf } from '../../src/tiers/posix-tier.ts';
+import { reconcile } from '../../src/upkeep/reconcile.ts';
+import { Scrub } from '../../src/upkeep/scrub.ts';
+import { ManualClock } from '../helpers/manual-clock.ts';
+import { createRig, type Rig } from '../helpers/rig.ts';
+
+const day = 24 * 3600 * 1000;
+
+function createScrub(rig: Rig): Scrub {
+  const scrub = new Scrub({
+    ...rig,
+    periodMs: null,
+    onMeasured: () => {},
+    recopy: async ({ path }) => {
+      if (!existsSync(path)) return false;
+      rig.request(path);
+      return true;
+    },
+  });
+  onTestFinished(() => scrub[Symbol.asyncDispose]());
+  return scrub;
+}
+
+async function copies(rig: Rig, ...names: string[]): Promise<Copy[]> {
+  for (const name of names) expect((await rig.copy(rig.source(`loras/${name}`, 100_000).path)).state).toBe('done');
+  return rig.catalog.copies.inState('ready');
+}
+
+/** One byte turns; size, mtime and inode stay. */
+function rot({ path, seal }: Copy): void {
+  chmodSync(path, 0o600);
+  const bytes = readFileSync(path);
+  bytes[50_000] = (bytes[50_000] ?? 0) ^ 1;
+  writeFileSync(path, bytes);
+  const seconds = Number(BigInt(seal?.mtimeNs ?? 0) / 1000n) / 1e6;
+  utimesSync(path, seconds, seconds);
+}
+
+const damaged = (rig: Rig) => rig.seen.filter(({ name }) => name === 'copy-damaged').map(({ event }) => event);
+
+describe('a copy whose bits turned', () => {
+  test('is not handed out again, is reported, and is replaced by a true one', async () => {
+    const rig = createRig();
+    const [a] = await copies(rig, 'a.safetensors', 'b.safetensors');
+    if (!a) throw new Error('no copy');
+    rot(a);
+    const states: (string | undefined)[] = [];
+    rig.events.subscribe((name) => {
+      if (name === 'copy-damaged') states.push(rig.catalog.copies.byPath(a.path)?.state);
+    });
+    const answer = await createScrub(rig).verify(rig.catalog.copies.inState('ready'));
+    expect(answer).toMatchObject({ files: 2, damaged: [{ copy: a.path, chunks: [0], recopied: true }], skipped: [] });
+    expect(states).toEqual(['stale']);
+    expect(damaged(rig)).toEqual([
+      {
+        entry: a.entryId,
+        path: join(rig.root, 'loras/a.safetensors'),
+        copy: a.path,
+        tier: 'ssd',
+        why: expect.any(String),
+        chunks: [0],
+      },
+    ]);
+    await rig.copier.activeJob(join(rig.root, 'loras/a.safetensors'))?.ended;
+    expect(rig.catalog.copies.inState('ready')).toHaveLength(2);
+    expect(await createScrub(rig).verify(rig.catalog.copies.inState('ready'))).toMatchObject({ files: 2, damaged: [] });
+    expect(readFileSync(a.path).equals(readFileSync(join(rig.root, 'loras/a.safetensors')))).toBe(true);
+  });
+
+  test('stays on the disk, but is not used, when its source is away; a rebuilt catalog does not take it up either', async () => {
+    const rig = createRig();
+    const [a] = await copies(rig, 'a.safetensors');
+    if (!a) throw new Error('no copy');
+    rot(a);
+    rmSync(rig.root, { recursive: true });
+    const answer = await createScrub(rig).verify([a]);
+    expect(answer.damaged).toMatchObject([{ recopied: false }]);
+    expect(existsSync(a.path)).toBe(true);
+    expect(rig.catalog.copies.inState('ready')).toEqual([]);
+    rig.catalog.replaceIfDamaged(new Sqlite.SqliteError('malformed', 'SQLITE_CORRUPT'));
+    expect(reconcile(rig)).toMatchObject({ adopted: 0 });
+  });
+
+  test('that left while it was read is not taken for damaged', async () => {
+    const rig = createRig();
+    const [a] = await copies(rig, 'a.safetensors');
+    if (!a) throw new Error('no copy');
+    rot(a);
+    const checking = createScrub(rig).verify([a]);
+    rig.catalog.copies.forget(a.id);
+    expect(await checking).toMatchObject({ damaged: [], skipped: [{ why: 'it left while it was read' }] });
+    expect(damaged(rig)).toEqual([]);
+  });
+
+  test('files in the cache directory that are not ours are neither read nor touched', async () => {
+    const rig = createRig();
+    const [a] = await copies(rig, 'a.safetensors');
+    if (!a) throw new Error('no copy');
+    const foreign = `${a.path}.sha256`;
+    writeFileSync(foreign, 'not ours');
+    renameSync(sealPathOf(rig.tier.dir, a.path), `${sealPathOf(rig.tier.dir, a.path)}.bak`);
+    expect(await createScrub(rig).verify(rig.catalog.copies.inState('ready'))).toMatchObject({
+      files: 1,
+      damaged: [{ copy: a.path }],
+    });
+    expect(readFileSync(foreign, 'utf8')).toBe('not ours');
+    expect(existsSync(`${sealPathOf(rig.tier.dir, a.path)}.bak`)).toBe(true);
+  });
+});
+
+describe('within a period', () => {
+  test('every copy is read once, also over restarts, and again in the next', async () => {
+    const clock = new ManualClock();
+    const rig = createRig({ clock });
+    await copies(rig, 'a.safetensors', 'b.safetensors');
+    expect(await createScrub(rig).scrubDue(30 * day)).toMatchObject({ files: 2, damaged: [] });
+    expect(await createScrub(rig).scrubDue(30 * day)).toMatchObject({ files: 0 });
+    await copies(rig, 'c.safetensors');
+    expect(await createScrub(rig).scrubDue(30 * day)).toMatchObject({ files: 1 });
+    clock.advance(30 * day);
+    expect(await createScrub(rig).scrubDue(30 * day)).toMatchObject({ files: 3 });
+  });
+
+  test('stopping the daemon does not wait for a file to be read to its end', async () => {
+    const rig = createRig();
+    await copies(rig, 'a.safetensors');
+    const scrub = createScrub(rig);
+    const checking = scrub.verify(rig.catalog.copies.inState('ready'), { rate: 1 });
+    const ended = expect(checking).rejects.toThrow(/broken off/);
+    await scrub[Symbol.asyncDispose]();
+    await ended;
+    expect(rig.catalog.copies.inState('ready')).toHaveLength(1);
+  });
+});
