@@ -62,7 +62,11 @@ class Daemon:
                 self._read = (stamp, _read_announcement(self._file))
             return self._read[1]
 
-    def post(self, route: str, body: dict, answer_seconds: float = ANSWER_SECONDS) -> dict:
+    def get(self, route: str, answer_seconds: float = ANSWER_SECONDS) -> dict:
+        """As `post`."""
+        return self.post(route, None, answer_seconds)
+
+    def post(self, route: str, body: dict | None, answer_seconds: float = ANSWER_SECONDS) -> dict:
         """
         The daemon's answer, a JSON object. Asks a second time when a kept connection had ended meanwhile, or when the
         daemon turns out to be at another place or to have another token. Raises Trouble.
@@ -108,11 +112,15 @@ class Daemon:
         self._kept.owner = (announced.url, os.getpid())
         return connection
 
-    def _exchange(self, connection, announced: Announcement, route: str, body: dict, answer_seconds: float) -> dict:
-        headers = {"Authorization": "Bearer " + announced.token, "Content-Type": "application/json"}
+    def _exchange(self, connection, announced: Announcement, route: str, body: dict | None, answer_seconds: float) -> dict:
+        headers = {"Authorization": "Bearer " + announced.token}
+        method, content = "GET", None
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+            method, content = "POST", json.dumps(body).encode("utf-8")
         try:
             connection.sock.settimeout(answer_seconds)
-            connection.request("POST", route, json.dumps(body).encode("utf-8"), headers)
+            connection.request(method, route, content, headers)
             response = connection.getresponse()
             text = response.read(_ANSWER_BYTES)
             if response.will_close or not response.isclosed():

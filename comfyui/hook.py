@@ -8,39 +8,55 @@ import os
 import sys
 
 from .host import client_of, model_folders
+from .offline import OfflineNames
+from .prefetch import Prefetch
 from .resolver import Resolver
-from .state import state_directory, wait_ms
+from .state import state_directory
 
 log = logging.getLogger("autocached")
+
+_prefetch: Prefetch | None = None
 
 
 def install(folder_paths, here: str):
     """Wraps folder_paths.get_full_path and returns the wrapper; a second call returns the wrapper that stands."""
+    global _prefetch
     original = folder_paths.get_full_path
     if hasattr(original, "autocached"):
         return original
-    resolver = Resolver(
-        state_directory(here), wait_ms=wait_ms(), folders=lambda: model_folders(folder_paths)
-    )
+    resolver = Resolver(state_directory(here), folders=lambda: model_folders(folder_paths))
 
     @functools.wraps(original)
     def get_full_path(folder_name, filename, *args, **kwargs):
         path = original(folder_name, filename, *args, **kwargs)
-        if not get_full_path.enabled or not isinstance(path, str):
+        if not get_full_path.enabled or not (path is None or isinstance(path, str)):
             return path
         try:
             client = client_of(sys._getframe(1))
             if client is None:
                 return path
-            return resolver.resolve(path, _category(folder_paths, folder_name), _name(filename), client)
+            category, name = _category(folder_paths, folder_name), _name(filename)
+            if path is None:
+                return resolver.find(category, name, client)
+            return resolver.resolve(path, category, name, client)
         except Exception:
-            log.warning("autocached: an error in the resolver; %s is loaded itself", path, exc_info=True)
+            log.warning("autocached: an error in the resolver; ComfyUI's own answer stands: %s", path, exc_info=True)
             return path
 
     get_full_path.enabled = True
     get_full_path.autocached = resolver
     folder_paths.get_full_path = get_full_path
+    offline = OfflineNames(resolver.daemon, folder_paths)
+    _prefetch = Prefetch(resolver.daemon, resolver.registration, offline.refresh)
+    offline.refresh()
+    resolver.registration.offer()
     return get_full_path
+
+
+def nodes_are_loading() -> None:
+    """Called when ComfyUI loads custom nodes: its server is made by then, and does not serve yet."""
+    if _prefetch is not None:
+        _prefetch.attach()
 
 
 def uninstall(folder_paths, wrapper) -> bool:

@@ -7,6 +7,8 @@ import os
 import sys
 import threading
 
+# What the daemon calls ComfyUI.
+APP = "comfyui"
 # Modules of ComfyUI that look up paths without loading a model for a node: HTTP routes, the asset scanner, previews.
 _NOT_LOADERS = ("server", "latent_preview", "app")
 # Folders that ComfyUI keeps beside its model folders and that hold no weights.
@@ -17,7 +19,7 @@ def client_of(frame) -> dict | None:
     """Who asks, when that is a node of a running prompt (`frame` called get_full_path); None for everybody else."""
     if _caller(frame) in _NOT_LOADERS or _on_event_loop():
         return None
-    client = {"app": "comfyui", "pid": os.getpid()}
+    client = {"app": APP, "pid": os.getpid()}
     executing = getattr(sys.modules.get("comfy_execution.utils"), "get_executing_context", None)
     if executing is None:
         # ComfyUI before July 2025: nodes run in a thread of their own, everything else in the main thread.
@@ -37,6 +39,15 @@ def model_folders(folder_paths) -> list[dict]:
         for folder in entry[0]
     }
     return [{"path": path, "category": category} for path, category in sorted(pairs)]
+
+
+def prompts_left() -> bool:
+    """True while a prompt runs or waits in the queue."""
+    server = getattr(getattr(sys.modules.get("server"), "PromptServer", None), "instance", None)
+    try:
+        return server.prompt_queue.get_tasks_remaining() > 0
+    except Exception:
+        return False
 
 
 def _caller(frame) -> str:

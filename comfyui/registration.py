@@ -1,4 +1,4 @@
-"""Tells the daemon where ComfyUI's models lie, once for each daemon, without anybody waiting for it."""
+"""Tells the daemon where ComfyUI's models lie, without anybody waiting for it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _AGAIN_SECONDS = 60.0
 
 
 class Registration:
-    """`folders()` lists the model folders. Called again after a restart of the daemon, known by its pid."""
+    """`folders()` lists the model folders. Told again to another daemon, known by its pid, and when custom nodes have added folders."""
 
     def __init__(self, daemon: Daemon, folders, clock=time.monotonic):
         self._daemon = daemon
@@ -23,7 +23,9 @@ class Registration:
         self._clock = clock
         self._lock = threading.Lock()
         self._told = None
-        # A daemon that could not be told, and when it is told again.
+        self._telling = None
+        self.times = 0
+        # What a daemon could not be told, and when it is told again.
         self._refused = (None, 0.0)
 
     def offer(self) -> None:
@@ -32,21 +34,32 @@ class Registration:
             announced = self._daemon.announcement()
         except Trouble:
             return
-        who = (announced.url, announced.pid)
+        roots = self._folders()
+        what = (announced.url, announced.pid, roots)
         with self._lock:
-            if self._told == who or (self._refused[0] == who and self._clock() < self._refused[1]):
+            if self._told == what or (self._refused[0] == what and self._clock() < self._refused[1]):
                 return
-            self._told = who
-        threading.Thread(target=self._tell, args=(who,), name="autocached-roots", daemon=True).start()
+            self._told = what
+            self._telling = threading.Thread(target=self._tell, args=(what,), name="autocached-roots", daemon=True)
+            self._telling.start()
 
-    def _tell(self, who: tuple) -> None:
+    def finish(self, seconds: float) -> int:
+        """Waits for what is being told. How many times a daemon has been told."""
+        telling = self._telling
+        if telling is not None:
+            telling.join(seconds)
+        return self.times
+
+    def _tell(self, what: tuple) -> None:
+        roots = what[2]
         try:
-            roots = self._folders()
             self._daemon.post("/api/roots", {"origin": "comfyui", "roots": roots}, _ANSWER_SECONDS)
+            self.times += 1
             log.info("autocached: the daemon answers, and knows the %d model folders now", len(roots))
         except Trouble as why:
             with self._lock:
-                self._told, self._refused = None, (who, self._clock() + _AGAIN_SECONDS)
+                self._told, self._refused = None, (what, self._clock() + _AGAIN_SECONDS)
             log.warning("autocached: the daemon could not be told where the models are; it will be told again later (%s)", why)
         finally:
             self._daemon.close()
+            self._telling = None

@@ -5,24 +5,36 @@ from __future__ import annotations
 import logging
 import os
 import stat
+import time
 
 from .breaker import Breaker
 from .catalog import sealed_copy
 from .daemon import ANSWER_SECONDS, Daemon, Trouble
+from .leases import Leases
 from .registration import Registration
+from .wait import Wait
 
 log = logging.getLogger("autocached")
 
+# How long a node of a running prompt would wait for a copy; the daemon decides whether that is worth it, and bounds it.
+WAIT_MS = 600_000
+# It asks again and again meanwhile, to show how far the copy is. The first time is short: a hung daemon is found out by it.
+FIRST_SLICE_MS = 100
+SLICE_MS = 500
+# How long a lookup waits for a daemon that is just being told where the models are.
+TELLING_SECONDS = 1.0
+
 
 class Resolver:
-    """`folders()` lists ComfyUI's model folders for the daemon; `wait_ms` is how long a node may wait for a copy, in ms."""
+    """`folders()` lists ComfyUI's model folders for the daemon."""
 
-    def __init__(self, state_dir: str, wait_ms: int = 0, folders=list):
+    def __init__(self, state_dir: str, folders=list, clock=time.monotonic):
         self._state_dir = state_dir
-        self._wait_ms = wait_ms
-        self._daemon = Daemon(state_dir)
-        self._breaker = Breaker(self._daemon.stamp)
-        self._registration = Registration(self._daemon, folders)
+        self._clock = clock
+        self.daemon = Daemon(state_dir)
+        self.registration = Registration(self.daemon, folders)
+        self._breaker = Breaker(self.daemon.stamp)
+        self._leases = Leases(self.daemon)
 
     def resolve(self, path: str, category: str, name: str, client: dict | None = None) -> str:
         """
@@ -36,10 +48,24 @@ class Resolver:
         copy = self._copy_of(path, source, {"category": category, "name": name, "client": client})
         if copy is None:
             return path
-        if not _can_stand_for(copy, path, source.st_size):
-            log.warning("autocached: %s is not used for %s: it is no regular file of that size and name", copy, path)
-            return path
-        log.debug("autocached: %s instead of %s", copy, path)
+        return copy if _can_stand_for(copy, path, source.st_size) else path
+
+    def find(self, category: str, name: str, client: dict) -> str | None:
+        """The copy of a file that ComfyUI finds nowhere, when the daemon says that its folder is away; else None."""
+        if not self._breaker.allows():
+            return None
+        question = {"category": category, "name": name, "client": client, "purpose": "load", "waitMs": 0}
+        try:
+            answer = self.daemon.post("/api/lookup", question)
+        except Trouble as why:
+            self._breaker.failed(why)
+            return None
+        self._breaker.worked()
+        copy = answer.get("path")
+        if answer.get("reason") != "HIT_OFFLINE" or not isinstance(copy, str) or not _can_stand_for(copy, name, None):
+            return None
+        self._leases.hold(copy, answer.get("leaseMs"))
+        log.info("autocached: the folder of %s is away; its copy %s is loaded", name, copy)
         return copy
 
     def _copy_of(self, path: str, source: os.stat_result, question: dict) -> str | None:
@@ -51,22 +77,56 @@ class Resolver:
                 self._breaker.failed(why)
             else:
                 self._breaker.worked()
-                self._registration.offer()
-                return None if os.path.normcase(answer) == os.path.normcase(absolute) else answer
+                copy = answer["path"]
+                if os.path.normcase(copy) == os.path.normcase(absolute):
+                    return None
+                self._leases.hold(copy, answer.get("leaseMs"))
+                return copy
         return sealed_copy(self._state_dir, absolute, source)
 
-    def _ask(self, question: dict) -> str:
-        question.update(purpose="load", waitMs=self._wait_ms)
-        answer = self._daemon.post("/api/lookup", question, ANSWER_SECONDS + self._wait_ms / 1000)
+    def _ask(self, question: dict) -> dict:
+        """The daemon's last word. Only a node of a running prompt waits for a copy, and only while the daemon finds it worth it."""
+        may_wait = bool((question["client"] or {}).get("prompt"))
+        if may_wait:
+            question = dict(question, waitMs=WAIT_MS, waitedMs=0, sliceMs=FIRST_SLICE_MS)
+        told = self.registration.times
+        answer = self._ask_once(question)
+        self.registration.offer()
+        if answer.get("reason") == "BYPASS_UNKNOWN_ROOT" and self.registration.finish(TELLING_SECONDS) > told:
+            answer = self._ask_once(question)
+        if may_wait and answer.get("reason") == "WAIT_TIMEOUT":
+            answer = self._wait(question, answer)
+        return answer
+
+    def _wait(self, question: dict, answer: dict) -> dict:
+        began = self._clock()
+        with Wait(question["name"], question["client"].get("node")) as wait:
+            while answer.get("reason") == "WAIT_TIMEOUT":
+                wait.show(answer.get("job"))
+                waited_ms = int((self._clock() - began) * 1000)
+                if waited_ms > WAIT_MS or wait.interrupted():
+                    break
+                answer = self._ask_once(dict(question, waitedMs=waited_ms, sliceMs=SLICE_MS))
+        return answer
+
+    def _ask_once(self, question: dict) -> dict:
+        slice_seconds = question.get("sliceMs", 0) / 1000
+        answer = self.daemon.post("/api/lookup", dict(question, purpose="load"), ANSWER_SECONDS + slice_seconds)
         path = answer.get("path")
         if not isinstance(path, str) or not os.path.isabs(path):
             raise Trouble("the answer has no absolute path")
-        return path
+        return answer
 
 
-def _can_stand_for(copy: str, path: str, size: int) -> bool:
+def _can_stand_for(copy: str, path: str, size: int | None) -> bool:
+    """`size` is the source's, None when nobody can tell."""
     try:
         found = os.lstat(copy)
     except OSError:
-        return False
-    return stat.S_ISREG(found.st_mode) and found.st_size == size and os.path.basename(copy) == os.path.basename(path)
+        found = None
+    same_name = os.path.isabs(copy) and os.path.basename(copy) == os.path.basename(path)
+    if found and same_name and stat.S_ISREG(found.st_mode) and size in (None, found.st_size):
+        log.debug("autocached: %s instead of %s", copy, path)
+        return True
+    log.warning("autocached: %s is not used for %s: it is no regular file of that size and name", copy, path)
+    return False

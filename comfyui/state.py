@@ -1,12 +1,9 @@
-"""Where the daemon keeps its state, by the same rules as the daemon itself, and what the environment sets."""
+"""Where the daemon keeps its state, by the same rules as the daemon itself."""
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
-
-log = logging.getLogger("autocached")
 
 # Written beside these files by `autocached comfyui install`: ComfyUI may run with another environment than the daemon.
 STATE_FILE = "autocached_state.txt"
@@ -24,15 +21,6 @@ def state_directory(here: str, env=os.environ, platform: str = sys.platform) -> 
     if platform == "darwin":
         return os.path.join(home, "Library", "Application Support", "autocached")
     return os.path.join(env.get("XDG_STATE_HOME") or os.path.join(home, ".local", "state"), "autocached")
-
-
-def wait_ms(env=os.environ) -> int:
-    """How long a node may wait for a copy that is being made, in ms: AUTOCACHE_WAIT_MS, 0 when unset."""
-    text = env.get("AUTOCACHE_WAIT_MS") or "0"
-    if text.isascii() and text.isdigit():
-        return int(text)
-    log.warning("autocached: AUTOCACHE_WAIT_MS is %r; it takes a whole number of milliseconds, and counts as 0", text)
-    return 0
 
 
 def _first_line(file: str) -> str:

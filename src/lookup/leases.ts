@@ -2,7 +2,7 @@ import type { ClientInfo } from '../core/api.ts';
 import type { Clock } from '../core/clock.ts';
 
 /** How long an answered path stays valid without being asked for again or renewed, ms. */
-export const leaseMs = 10 * 60_000;
+export const leaseMs = 2 * 60_000;
 
 /** Promises that a handed-out copy stays where it is, by copy and client. Held in memory; the catalog keeps them over a restart. */
 export class Leases {

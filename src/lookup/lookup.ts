@@ -103,6 +103,7 @@ export class Lookup {
       setImmediate(() => this.#deps.onTrouble(error));
       answer = { path: request.path ?? request.name ?? '', tier: null, reason: 'ERROR', leaseMs: 0, entry: null, job: null };
     }
+    if (isAskedAgain(request, answer.reason)) return answer;
     const app = request.client?.app ?? null;
     const path = request.path ?? answer.path;
     stats.record(
@@ -128,7 +129,7 @@ export class Lookup {
     const job = this.#request(request, examination, waitMs > 0 ? 'wait' : 'background');
     if (!job || waitMs <= 0) return this.#give(request, examination, job);
     const waitsFrom = this.#deps.clock.monotonic();
-    await bounded(job.ended, waitMs);
+    await bounded(job.ended, Math.min(waitMs, request.sliceMs ?? waitMs));
     time.waited = this.#deps.clock.monotonic() - waitsFrom;
     return this.#giveAfterWait(request, this.#examine(request, found.located, found.source), job);
   }
@@ -234,7 +235,7 @@ export class Lookup {
   #give(request: LookupRequest, examination: Examination, job: CopyInProgress | null): LookupAnswer {
     const { located, entry, copy, decision } = examination;
     const { leases } = this.#deps;
-    if (request.purpose === 'load') this.#count(examination);
+    if (request.purpose === 'load' && !isAskedAgain(request, decision.reason)) this.#count(examination);
     if (decision.serve === 'copy' && copy) {
       const lease = (copyPath: string) => leases.grant(copyPath, request.client);
       const granted = request.purpose === 'load' ? lease(copy.path) : 0;
@@ -273,6 +274,11 @@ export class Lookup {
     const { path, root, rel, category } = located;
     catalog.usage.used({ path, root, rel, category, fingerprint });
   }
+}
+
+/** A wait in slices is one lookup: what it comes to in the end is what counts. */
+function isAskedAgain({ sliceMs }: LookupRequest, reason: LookupAnswer['reason']): boolean {
+  return sliceMs !== undefined && reason === 'WAIT_TIMEOUT';
 }
 
 function askersStat({ size, mtimeNs }: LookupRequest): SourceState | null {

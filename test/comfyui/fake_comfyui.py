@@ -37,9 +37,9 @@ class ComfyTest(unittest.TestCase):
         self.dir = os.path.realpath(tempfile.mkdtemp(prefix="autocached-test-"))
         self.addCleanup(shutil.rmtree, self.dir)
         self.state, self.models, self.ssd = (self.make_folder(name) for name in ("state", "models", "ssd"))
-        self.set_environment(AUTOCACHE_STATE=self.state, AUTOCACHE_WAIT_MS=None)
+        self.set_environment(AUTOCACHE_STATE=self.state)
         self.addCleanup(self.finish_registration)
-        self.addCleanup(forget, "folder_paths", "comfy_execution", "server", "latent_preview", "app", "nodes", "autocached_comfyui")
+        self.addCleanup(forget, "folder_paths", "comfy", "comfy_execution", "server", "latent_preview", "app", "nodes", "autocached_comfyui")
         sys.path.insert(0, self.fake)
         self.addCleanup(sys.path.remove, self.fake)
         self.folder_paths = importlib.import_module("folder_paths")
@@ -49,18 +49,24 @@ class ComfyTest(unittest.TestCase):
         self.folder_paths.folder_names_and_paths["custom_nodes"] = ([self.make_folder("custom_nodes")], set())
         self.folder_paths.folder_names_and_paths["configs"] = ([self.make_folder("models", "configs")], {".yaml"})
 
-    def start_shim(self, shim=SHIM):
-        """What main.py does with the script of a custom node, and then with the node itself."""
+    def start_shim(self, shim=SHIM, settled=True):
+        """What main.py does with the script of a custom node, and then with the node itself; `settled`: and its threads have ended."""
         for file in ("prestartup_script.py", "__init__.py"):
-            path = os.path.join(shim, file)
-            spec = importlib.util.spec_from_file_location(os.path.splitext(path)[0], path)
-            module = importlib.util.module_from_spec(spec)
-            spec.loader.exec_module(module)
+            module = self.run_file(os.path.join(shim, file))
         self.wrapper = self.folder_paths.get_full_path
         # A busy machine can take longer than the true time-outs, which only the tests of a hung daemon need.
         sys.modules["autocached_comfyui.daemon"].CONNECT_SECONDS = 60.0
         sys.modules["autocached_comfyui.resolver"].ANSWER_SECONDS = 60.0
         self.start_others()
+        if settled:
+            self.finish("autocached-offline")
+            self.finish_registration()
+        return module
+
+    def run_file(self, path):
+        spec = importlib.util.spec_from_file_location(os.path.splitext(path)[0], path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
         return module
 
     def start_others(self):
@@ -86,8 +92,11 @@ class ComfyTest(unittest.TestCase):
         return path
 
     def finish_registration(self):
+        self.finish("autocached-roots")
+
+    def finish(self, name):
         for thread in threading.enumerate():
-            if thread.name == "autocached-roots":
+            if thread.name == name:
                 thread.join()
 
     def make_folder(self, *parts):

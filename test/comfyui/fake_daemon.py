@@ -5,6 +5,7 @@ import json
 import os
 import socket
 import threading
+from urllib.parse import parse_qsl, urlsplit
 
 
 class FakeDaemon:
@@ -17,6 +18,14 @@ class FakeDaemon:
         self.pid = pid
         self.lookups = []
         self.roots = []
+        self.prefetches = []
+        self.leases = []
+        # What the next lookups are answered with beside their paths, in order.
+        self.script = []
+        self.lease_ms = 0
+        # Copies by category and name, for lookups without a path; and which files have copies.
+        self.offline = {}
+        self.cached = []
         self.connections = 0
         self.unauthorized = 0
         # True: a connection ends with each answer.
@@ -25,6 +34,7 @@ class FakeDaemon:
         self.misbehave = None
         # Model folders are answered with this status, once this event is set.
         self.roots_status = 200
+        self.prefetch_status = 200
         self.hear_roots = threading.Event()
         self.hear_roots.set()
         self._open = set()
@@ -45,6 +55,9 @@ class FakeDaemon:
             def finish(self):
                 daemon._open.discard(self.connection)
                 super().finish()
+
+            def do_GET(self):
+                daemon.answer_get(self)
 
             def do_POST(self):
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -87,6 +100,13 @@ class FakeDaemon:
                 pass
         self._server = None
 
+    def answer_get(self, handler):
+        """Which files have copies, in pages."""
+        query = dict(parse_qsl(urlsplit(handler.path).query))
+        start = int(query["offset"])
+        files = [{"path": path} for path in self.cached[start : start + int(query["limit"])]]
+        return send(handler, 200, {"total": len(self.cached), "entries": files})
+
     def answer(self, handler, body):
         if handler.headers["Authorization"] != "Bearer " + self.token:
             self.unauthorized += 1
@@ -95,13 +115,25 @@ class FakeDaemon:
             self.hear_roots.wait(60)
             self.roots.append(body)
             return send(handler, self.roots_status, {"roots": []})
+        if handler.path == "/api/leases":
+            self.leases.append(body)
+            return send(handler, 200, {"leases": []})
+        if handler.path == "/api/workflows/prefetch":
+            self.prefetches.append(body)
+            return send(handler, self.prefetch_status, {})
         self.lookups.append(body)
         if self.misbehave:
             return self.misbehave(handler)
+        if self.script:
+            return send(handler, 200, dict({"path": body["path"], "tier": "nas", "leaseMs": 0, "entry": 1, "job": None}, **self.script.pop(0)))
+        if "path" not in body:
+            offline = self.offline.get((body["category"], body["name"]))
+            found = {"path": offline or body["name"], "reason": "HIT_OFFLINE" if offline else "BYPASS_UNKNOWN_ROOT"}
+            return send(handler, 200, dict(found, tier=None, leaseMs=0, entry=None, job=None))
         path = self.copies.get(body["path"], body["path"])
         hit = path != body["path"]
-        answer = {"path": path, "tier": "ssd" if hit else "nas", "reason": "HIT" if hit else "QUEUED", "leaseMs": 60000}
-        return send(handler, 200, dict(answer, entry=1, job=None), self.closes)
+        answer = {"path": path, "tier": "ssd" if hit else "nas", "reason": "HIT" if hit else "QUEUED"}
+        return send(handler, 200, dict(answer, leaseMs=self.lease_ms if hit else 0, entry=1, job=None), self.closes)
 
 
 def send(handler, status, body, closes=False):

@@ -93,8 +93,10 @@ class Host(ComfyTest):
             with self.subTest(name):
                 self.assertIsNone(self.in_node(lambda: self.nodes.load_or_none("checkpoints", name)))
         self.assertEqual(self.load(name="../../a.safetensors"), self.copy)
-        self.assertEqual(self.daemon.lookups[0]["name"], "a.safetensors")
-        self.assertEqual(len(self.daemon.lookups), 1)
+        asked = [lookup["path"] for lookup in self.daemon.lookups if "path" in lookup]
+        self.assertEqual(asked, [self.source])
+        names = [lookup["name"] for lookup in self.daemon.lookups]
+        self.assertFalse([name for name in names if name.startswith("..") or os.path.isabs(name)])
         self.assertEqual(sorted(os.listdir(self.dir)), before)
 
     def test_whoever_imports_the_function_by_name_gets_the_copies_too(self):
@@ -143,7 +145,7 @@ class Host(ComfyTest):
 
     def test_signals_and_environment_stay_as_they_were(self):
         handlers = {number: signal.getsignal(number) for number in signal.valid_signals()}
-        environment, threads = dict(os.environ), threading.active_count()
+        environment = dict(os.environ)
         patched = dict(vars(self.folder_paths))
         self.addCleanup(setattr, sys, "dont_write_bytecode", sys.dont_write_bytecode)
         self.addCleanup(setattr, sys, "pycache_prefix", sys.pycache_prefix)
@@ -151,7 +153,8 @@ class Host(ComfyTest):
         self.start_shim()
         self.assertEqual({number: signal.getsignal(number) for number in handlers}, handlers)
         self.assertEqual((dict(os.environ), sys.dont_write_bytecode), (environment, False))
-        self.assertEqual(threading.active_count(), threads)
+        self.finish_registration()
+        self.assertEqual([thread.name for thread in threading.enumerate() if thread.name.startswith("autocached")], [])
         changed = [key for key, value in vars(self.folder_paths).items() if patched.get(key) is not value]
         self.assertEqual(changed, ["get_full_path"])
 
@@ -177,26 +180,53 @@ class Host(ComfyTest):
         self.assertEqual(len(again.roots), 2)
 
     def test_a_daemon_that_is_slow_to_hear_of_the_folders_holds_no_lookup_up(self):
-        self.start_shim()
-        registration = self.wrapper.autocached._registration
-        folders, threads = registration._folders, []
-        registration._folders = lambda: threads.append(threading.current_thread().name) or folders()
         self.daemon.hear_roots.clear()
         self.addCleanup(self.daemon.hear_roots.set)
+        self.start_shim(settled=False)
         ask = lambda: [self.nodes.load("checkpoints", "a.safetensors") for _ in range(3)]
         self.assertEqual(self.in_node(ask), [self.copy] * 3)
         self.assertEqual(self.daemon.roots, [])
         self.daemon.hear_roots.set()
         self.load()
         self.assertEqual(len(self.daemon.roots), 1)
-        self.assertEqual(threads, ["autocached-roots"])
+
+    def test_the_daemon_knows_the_folders_before_the_first_prompt(self):
+        self.start_shim()
+        self.finish_registration()
+        self.assertEqual(len(self.daemon.roots), 1)
+        self.assertEqual(self.daemon.lookups, [])
+
+    def test_folders_that_custom_nodes_add_are_told_too(self):
+        self.start_shim()
+        self.finish_registration()
+        self.folder_paths.folder_names_and_paths["ultralytics"] = ([self.make_folder("models", "ultralytics")], {".pt"})
+        self.load()
+        self.load()
+        self.assertEqual([len(told["roots"]) for told in self.daemon.roots], [3, 4])
+
+    def test_the_first_lookup_of_a_daemon_that_started_later_waits_until_it_knows_the_folders(self):
+        self.daemon.stop()
+        self.start_shim()
+        self.daemon.start()
+        self.daemon.script = [{"reason": "BYPASS_UNKNOWN_ROOT"}]
+        self.assertEqual(self.load(), self.copy)
+        self.assertEqual((len(self.daemon.roots), len(self.daemon.lookups)), (1, 2))
+
+    def test_a_file_that_lies_below_no_root_is_asked_for_once(self):
+        self.start_shim()
+        self.finish_registration()
+        self.daemon.script = [{"reason": "BYPASS_UNKNOWN_ROOT"}]
+        self.assertEqual(self.load(), self.source)
+        self.assertEqual(len(self.daemon.lookups), 1)
 
     def test_a_daemon_that_refuses_the_folders_is_told_again_a_minute_later(self):
+        self.daemon.stop()
         self.start_shim()
-        registration = self.wrapper.autocached._registration
+        registration = self.wrapper.autocached.registration
         now = [100.0]
         registration._clock = lambda: now[0]
         self.daemon.roots_status = 500
+        self.daemon.start()
         with self.one_log_line():
             for _ in range(3):
                 self.load()
@@ -208,8 +238,8 @@ class Host(ComfyTest):
         self.assertEqual(len(self.daemon.roots), 2)
 
     def test_a_daemon_that_died_before_it_heard_of_the_folders_does_not_keep_the_next_one_waiting(self):
-        self.start_shim()
         self.daemon.roots_status = 500
+        self.start_shim()
         self.load()
         self.daemon.stop()
         again = FakeDaemon(self.state, {self.source: self.copy}, pid=2)

@@ -24,13 +24,13 @@ class OutageTest(ComfyTest):
         self.breaker = self.wrapper.autocached._breaker
         self.breaker._clock = lambda: self.now
         self.tries = 0
-        connect = self.wrapper.autocached._daemon._connect
+        connect = self.wrapper.autocached.daemon._connect
 
         def counted(announced):
             self.tries += 1
             return connect(announced)
 
-        self.wrapper.autocached._daemon._connect = counted
+        self.wrapper.autocached.daemon._connect = counted
 
     def load_often(self):
         for _ in range(50):
@@ -76,10 +76,10 @@ class Outage(OutageTest):
         port = self.daemon.port
         self.daemon.stop()
         self.load_often()
-        stamp = self.wrapper.autocached._daemon.stamp()
+        stamp = self.wrapper.autocached.daemon.stamp()
         self.daemon.announce = lambda: None
         self.daemon.start(port)
-        self.assertEqual(self.wrapper.autocached._daemon.stamp(), stamp)
+        self.assertEqual(self.wrapper.autocached.daemon.stamp(), stamp)
         self.assertEqual(self.load(), self.source)
         self.now += 2
         with self.assertLogs("autocached", "INFO") as logs:

@@ -11,7 +11,7 @@ class Settings(ComfyTest):
         super().setUp()
         self.start_shim()
         state = sys.modules["autocached_comfyui.state"]
-        self.find, self.wait_ms = state.state_directory, state.wait_ms
+        self.find = state.state_directory
         self.home = os.path.expanduser("~")
 
     def test_each_platform_has_its_place(self):
@@ -37,10 +37,3 @@ class Settings(ComfyTest):
 
     def test_the_shim_in_the_package_carries_no_note(self):
         self.assertFalse(os.path.exists(os.path.join(SHIM, "autocached_state.txt")))
-
-    def test_nobody_waits_unless_told_to(self):
-        self.assertEqual(self.wait_ms({}), 0)
-        self.assertEqual(self.wait_ms({"AUTOCACHE_WAIT_MS": "1500"}), 1500)
-        for text in ("soon", "-1", "1.5", "\u00b2"):
-            with self.subTest(text), self.one_log_line():
-                self.assertEqual(self.wait_ms({"AUTOCACHE_WAIT_MS": text}), 0)

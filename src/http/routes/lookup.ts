@@ -25,6 +25,9 @@ const lookupBody = z
     name: name.optional(),
     purpose: z.enum(purposes).default('load'),
     waitMs: milliseconds.default(0),
+    /** How long the asker has waited in earlier slices. */
+    waitedMs: milliseconds.default(0),
+    sliceMs: milliseconds.optional(),
     client: client.nullable().default(null),
   })
   .refine(
@@ -34,7 +37,11 @@ const lookupBody = z
 
 /** Room one of the way of a lookup: parse, ask, answer. */
 export function lookupRoutes(app: FastifyInstance, rooms: Rooms): void {
-  app.post('/api/lookup', (request) => rooms.lookup.answer(parse(lookupBody, request.body)));
+  app.post('/api/lookup', (request) => {
+    const { waitedMs, ...body } = parse(lookupBody, request.body);
+    const waitMs = Math.max(0, Math.min(body.waitMs, rooms.waitMaxMs) - waitedMs);
+    return rooms.lookup.answer({ ...body, waitMs });
+  });
 
   app.get('/api/cache/explain', async (request): Promise<ExplainAnswer> => {
     const { path } = parse(z.object({ path: absolutePath }), request.query);

@@ -1,0 +1,70 @@
+"""Copies that were handed out stay where they are while a prompt runs or this process has them mapped."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+
+from .daemon import Daemon, Trouble
+from .host import APP, prompts_left
+
+log = logging.getLogger("autocached")
+
+# Several tries before a lease ends.
+_TRIES = 4
+
+
+class Leases:
+    """One thread, which lives from the first copy handed out until none is needed any more."""
+
+    def __init__(self, daemon: Daemon):
+        self._daemon = daemon
+        self._lock = threading.Lock()
+        self._held: set[str] = set()
+        self._keeper = None
+
+    def hold(self, copy: str, lease_ms) -> None:
+        """`lease_ms` is how long the daemon keeps the copy unless it hears again of it, in ms."""
+        if not isinstance(lease_ms, (int, float)) or lease_ms <= 0:
+            return
+        with self._lock:
+            self._held.add(copy)
+            if self._keeper is None:
+                pause = lease_ms / 1000 / _TRIES
+                self._keeper = threading.Thread(target=self._keep, args=(pause,), name="autocached-leases", daemon=True)
+                self._keeper.start()
+
+    def _keep(self, pause: float) -> None:
+        try:
+            while self._renew_after(pause):
+                pass
+        finally:
+            self._daemon.close()
+
+    def _renew_after(self, pause: float) -> bool:
+        threading.Event().wait(pause)
+        with self._lock:
+            held = set(self._held)
+        needed = held if prompts_left() else _mapped(held)
+        body = {"client": {"app": APP, "pid": os.getpid()}, "renew": sorted(needed), "end": sorted(held - needed)}
+        try:
+            self._daemon.post("/api/leases", body)
+        except Trouble as why:
+            log.debug("autocached: leases were not renewed: %s", why)
+        with self._lock:
+            self._held -= held - needed
+            if not self._held:
+                self._keeper = None
+            return bool(self._held)
+
+
+def _mapped(copies: set[str]) -> set[str]:
+    """Those that this process has mapped. Only Linux tells; elsewhere the system itself keeps a mapped file, or its contents."""
+    try:
+        with open("/proc/self/maps", "rb") as maps:
+            lines = {line.rstrip(b"\n").partition(b"/")[2] for line in maps}
+    except OSError:
+        return set()
+    # The kernel writes a newline in a name as \012.
+    return {copy for copy in copies if os.fsencode(copy).replace(b"\n", b"\\012").lstrip(b"/") in lines}

@@ -1,0 +1,93 @@
+"""Names of cached models whose folder is away, so that ComfyUI still offers them and takes prompts that name them."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+
+from .daemon import Daemon, Trouble
+
+log = logging.getLogger("autocached")
+
+_ANSWER_SECONDS = 5.0
+_PAGE = 200
+
+
+class OfflineNames:
+    """
+    ComfyUI keeps the list of files of each category until a folder of it changes. The names are added to that list: no function
+    of ComfyUI is changed, and as soon as the folder is back ComfyUI itself lists it anew.
+    """
+
+    def __init__(self, daemon: Daemon, folder_paths):
+        self._daemon = daemon
+        self._folder_paths = folder_paths
+        self._lock = threading.Lock()
+        self._thread = None
+
+    def refresh(self) -> None:
+        """Looks for such names in a thread of its own, one at a time: ComfyUI's own listing of a hung mount may never end."""
+        with self._lock:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._refresh, name="autocached-offline", daemon=True)
+                self._thread.start()
+
+    def _refresh(self) -> None:
+        try:
+            cached = self._cached()
+            for category in list(self._folder_paths.folder_names_and_paths) if cached else ():
+                self._add(category, cached)
+        except Trouble as why:
+            log.debug("autocached: names of cached models are not looked for: %s", why)
+        except Exception:
+            log.debug("autocached: names of cached models were not added", exc_info=True)
+        finally:
+            self._daemon.close()
+            with self._lock:
+                self._thread = None
+
+    def _cached(self) -> list[str]:
+        found: list[str] = []
+        offset, total = 0, 1
+        while offset < total:
+            route = "/api/cache/entries?cached=true&limit=%d&offset=%d" % (_PAGE, offset)
+            page = self._daemon.get(route, _ANSWER_SECONDS)
+            found += [entry["path"] for entry in page["entries"]]
+            offset, total = offset + _PAGE, page["total"]
+        return found
+
+    def _add(self, category: str, cached: list[str]) -> None:
+        own = self._folder_paths
+        folders, extensions = own.folder_names_and_paths[category]
+        names = {name for folder in folders for name in _names_below(os.path.abspath(folder), cached)}
+        names = set(own.filter_files_extensions(names, extensions))
+        if not names or names <= self._listed(category):
+            return
+        listed, times, at = own.get_filename_list_(category)
+        own.filename_list_cache[category] = (sorted(names.union(listed)), times, at)
+        log.info("autocached: a folder of %s is away; its %d cached models stay in the list", category, len(names))
+
+    def _listed(self, category: str) -> set[str]:
+        try:
+            kept = self._folder_paths.cached_filename_list_(category)
+        except OSError:
+            # ComfyUI itself stumbles over a folder that it has listed and that is gone; a new list mends that.
+            return set()
+        return set(kept[0]) if kept else set()
+
+
+def _names_below(folder: str, cached: list[str]) -> list[str]:
+    """Names of the cached files that belong into a folder that is away: what was deleted from one that is there stays deleted."""
+    start = os.path.join(folder, "")
+    names = [path[len(start) :] for path in cached if path.startswith(start)]
+    return names if names and _is_away(folder) else []
+
+
+def _is_away(folder: str) -> bool:
+    """A share that is not mounted leaves an empty folder, or none."""
+    try:
+        with os.scandir(folder) as found:
+            return next(found, None) is None
+    except OSError:
+        return True

@@ -1,0 +1,81 @@
+"""A node waits for a copy: the user sees how far it is, and can interrupt. Whatever ComfyUI lacks for that is left out."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sys
+
+log = logging.getLogger("autocached")
+
+_UNITS = ("B", "kB", "MB", "GB", "TB")
+
+
+class Wait:
+    """In use as a context manager in the thread that waits; `node` is the id of the node there."""
+
+    def __init__(self, name: str, node: str | None):
+        self._name = name
+        self._node = node
+        self._bar = None
+        self._said = False
+
+    def __enter__(self):
+        log.info("autocached: %s is being copied to the faster disk; its node waits for it", self._name)
+        return self
+
+    def __exit__(self, *_) -> None:
+        if self._said:
+            self._say("")
+
+    def show(self, job: dict | None) -> None:
+        """`job` as the daemon describes it."""
+        if not isinstance(job, dict):
+            return
+        done, total, left = (job.get(key) for key in ("bytesDone", "bytesTotal", "etaMs"))
+        if not isinstance(done, int) or not isinstance(total, int) or total <= 0:
+            return
+        text = "autocached: copying %s to the faster disk, %s of %s" % (self._name, _bytes(done), _bytes(total))
+        if isinstance(left, (int, float)):
+            text += ", %d s left" % round(left / 1000)
+        self._said = True
+        self._say(text)
+        self._move(done, total)
+
+    def interrupted(self) -> bool:
+        """True when the user wants the prompt to end. ComfyUI ends it itself, at the next place where it is safe."""
+        with contextlib.suppress(Exception):
+            return bool(sys.modules["comfy.model_management"].processing_interrupted())
+        return False
+
+    def _say(self, text: str) -> None:
+        if self._node is None:
+            return
+        with contextlib.suppress(Exception):
+            server = sys.modules["server"].PromptServer.instance
+            server.send_progress_text(text, self._node, server.client_id)
+
+    def _move(self, done: int, total: int) -> None:
+        if self.interrupted():
+            return
+        try:
+            if self._bar is None:
+                self._bar = sys.modules["comfy.utils"].ProgressBar(total, node_id=self._node)
+            self._bar.update_absolute(done, total)
+        except BaseException as error:
+            # A bar that moves ends an interrupted prompt, by an exception that not everybody who asks for a path can pass on.
+            # The wish is noted again for ComfyUI's next own look.
+            if type(error).__name__ == "InterruptProcessingException":
+                sys.modules["comfy.model_management"].interrupt_current_processing(True)
+            elif not isinstance(error, Exception):
+                raise
+
+
+def _bytes(count: float) -> str:
+    for unit in _UNITS[:-1]:
+        if count < 1000:
+            break
+        count /= 1000
+    else:
+        unit = _UNITS[-1]
+    return ("%d %s" if unit == "B" else "%.1f %s") % (count, unit)

@@ -1,0 +1,67 @@
+import { expect, test } from 'vitest';
+import type { LookupRequest } from '../../src/core/api.ts';
+import { createFilters } from '../../src/lookup/filters.ts';
+import { Lookup, type LookupDeps } from '../../src/lookup/lookup.ts';
+import { LookupStats } from '../../src/lookup/stats.ts';
+import { createRig } from '../helpers/rig.ts';
+
+/** A lookup over real folders whose copies never end by themselves. */
+function createSlowLookup() {
+  const rig = createRig();
+  const { path } = rig.source('loras/a.safetensors', 4096);
+  const stats = new LookupStats();
+  const done = Promise.withResolvers<void>();
+  const job = { state: 'running' as 'running' | 'done', ended: done.promise, view: () => ({ id: 1 }) };
+  const located = { path, root: rig.root, rel: 'loras/a.safetensors', category: 'loras', medium: 'nas' };
+  const deps = {
+    ...rig,
+    locate: () => located,
+    requestCopy: () => job,
+    activeJob: () => undefined,
+    recentFailure: () => undefined,
+    secondsSaved: () => 0,
+    mode: () => 'read-write',
+    filters: createFilters({
+      minSize: { overall: 0, by: {} },
+      maxSize: { overall: null, by: {} },
+      include: [],
+      exclude: [],
+      categories: [],
+    }),
+    limit: () => 1e9,
+    onMiss: 'wait',
+    waitMaxMs: 600_000,
+    stats,
+  };
+  const lookup = new Lookup(deps as unknown as LookupDeps);
+  const { size, mtimeNs } = rig.file(path).fingerprint;
+  const ask = (how: Partial<LookupRequest>) =>
+    lookup.answer({ path, size, mtimeNs, purpose: 'load', waitMs: 600_000, client: null, ...how });
+  const finish = async () => {
+    await rig.copy(path);
+    job.state = 'done';
+    done.resolve();
+  };
+  return { ask, finish, stats, catalog: rig.catalog, path };
+}
+
+test('who waits in slices hears after each of them how far the copy is, and counts once', async () => {
+  const { ask, finish, stats, catalog, path } = createSlowLookup();
+  for (let slice = 0; slice < 3; slice++) {
+    expect(await ask({ sliceMs: 1 })).toMatchObject({ path, reason: 'WAIT_TIMEOUT', job: { id: 1 } });
+  }
+  expect(stats.lookups).toBe(0);
+  const last = ask({ sliceMs: 600_000 });
+  await finish();
+  expect(await last).toMatchObject({ reason: 'HIT_AFTER_WAIT', tier: 'ssd' });
+  expect(stats.lookups).toBe(1);
+  expect(stats.decisionsOn(path).map(({ reason }) => reason)).toEqual(['HIT_AFTER_WAIT']);
+  expect(catalog.usage.daily()).toMatchObject([{ hits: 1, misses: 0 }]);
+});
+
+test('who gives up waiting is a miss, once', async () => {
+  const { ask, stats, path } = createSlowLookup();
+  await ask({ sliceMs: 1 });
+  expect(await ask({ sliceMs: 1, waitMs: 0 })).toMatchObject({ path, reason: 'QUEUED' });
+  expect(stats.decisionsOn(path).map(({ reason }) => reason)).toEqual(['QUEUED']);
+});
