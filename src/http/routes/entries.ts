@@ -24,12 +24,14 @@ const entriesQuery = z.object({
   offset: z.coerce.number().int().min(0).default(0),
 });
 
-const selectBody = z.object({
+// A misspelt `dryRun` must not evict.
+const selectBody = z.strictObject({
   ids: z.array(z.number().int()).max(10_000).optional(),
   paths: z.array(absolutePath).max(10_000).optional(),
   names: z.array(name).max(10_000).optional(),
-  dryRun: z.boolean().optional(),
 });
+
+const evictBody = selectBody.extend({ dryRun: z.boolean().optional() });
 
 const warmBody = z.object({
   paths: z.array(absolutePath).max(10_000).optional(),
@@ -66,7 +68,7 @@ export function entryRoutes(app: FastifyInstance, rooms: Rooms): void {
   }
 
   app.post('/api/cache/evict', async (request) => {
-    const body = parse(selectBody, request.body);
+    const body = parse(evictBody, request.body);
     const entries = await select(rooms, body);
     const chosen = entries.flatMap((entry): Chosen[] =>
       catalog.copies
@@ -91,7 +93,9 @@ async function select({ catalog, lookup }: Rooms, request: SelectRequest): Promi
     const { path, root, rel, category } = found.located;
     return catalog.entries.put({ path, root, rel, category, fingerprint: found.source.fingerprint });
   });
-  return [...byId, ...(await Promise.all(byAsk))];
+  const found = [...byId, ...(await Promise.all(byAsk))];
+  // One file may have been named in several ways.
+  return [...new Map(found.map((entry) => [entry.id, entry])).values()];
 }
 
 function notKnown(what: string): never {
