@@ -65,6 +65,11 @@ export interface Examination {
   decision: Decision;
 }
 
+interface Found {
+  located: Located;
+  source: SourceState;
+}
+
 /** Room one of a lookup: finds, lets `decide` judge, answers, and asks for a copy. Nothing here waits for a disk but for one stat. */
 export class Lookup {
   readonly #deps: LookupDeps;
@@ -78,14 +83,17 @@ export class Lookup {
     const { stats, clock, log } = this.#deps;
     const startedAt = clock.monotonic();
     let answer: LookupAnswer;
+    // One file's story is told in one place, whichever alias or name it was asked for by.
+    let path = request.path ?? request.name ?? '';
     try {
-      answer = await this.#answer(request);
+      const found = await this.#locate(request);
+      path = found?.located.path ?? path;
+      answer = await this.#answer(request, found);
     } catch (error) {
       log.error({ err: error, path: request.path }, 'lookup failed; the asker gets its own path');
       answer = { path: request.path ?? request.name ?? '', tier: null, reason: 'ERROR', leaseMs: 0, entry: null, job: null };
     }
     const app = request.client?.app ?? null;
-    const path = request.path ?? answer.path;
     stats.record(
       { at: clock.now(), path, reason: answer.reason, purpose: request.purpose, app },
       clock.monotonic() - startedAt,
@@ -100,8 +108,7 @@ export class Lookup {
     return found && this.#examine(request, found.located, found.source);
   }
 
-  async #answer(request: LookupRequest): Promise<LookupAnswer> {
-    const found = await this.#locate(request);
+  async #answer(request: LookupRequest, found: Found | null): Promise<LookupAnswer> {
     if (!found) return fromSource(request.path ?? request.name ?? '', null, 'BYPASS_UNKNOWN_ROOT');
     const examination = this.#examine(request, found.located, found.source);
     const job = this.#request(request, examination);
@@ -112,7 +119,7 @@ export class Lookup {
     return this.#giveAfterWait(request, this.#examine(request, found.located, found.source), job);
   }
 
-  async #locate(request: LookupRequest): Promise<{ located: Located; source: SourceState } | null> {
+  async #locate(request: LookupRequest): Promise<Found | null> {
     const { locate, candidates, statSource } = this.#deps;
     if (request.path !== undefined) {
       const located = locate(request.path);
