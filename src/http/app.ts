@@ -1,4 +1,4 @@
-import { type FastifyError, type FastifyInstance, fastify } from 'fastify';
+import { type FastifyError, type FastifyInstance, type FastifyReply, fastify } from 'fastify';
 import { CacheError, messageOf } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import { type GuardOptions, guard } from './guard.ts';
@@ -17,14 +17,21 @@ const bodyLimit = 16 * 1024 * 1024;
 
 /** The HTTP interface over the rooms, without a port: tests inject requests, the daemon listens. */
 export function createApp(rooms: Rooms, options: GuardOptions): FastifyInstance {
-  const app = fastify({ bodyLimit, forceCloseConnections: true, routerOptions: { ignoreTrailingSlash: true } });
+  const answerError = (thrown: FastifyError, reply: FastifyReply) => {
+    const error = translate(thrown, rooms.log);
+    return reply.status(error.status).send({ error: error.body });
+  };
+  const app = fastify({
+    bodyLimit,
+    forceCloseConnections: true,
+    routerOptions: { ignoreTrailingSlash: true },
+    // An address that cannot be read does not get as far as a route, or to the error handler below.
+    frameworkErrors: (thrown, _request, reply) => void answerError(thrown, reply),
+  });
   // A page can send text/plain without asking; JSON makes the browser ask first, and it is refused.
   app.removeContentTypeParser('text/plain');
   guard(app, options);
-  app.setErrorHandler((thrown: FastifyError, _request, reply) => {
-    const error = translate(thrown, rooms.log);
-    return reply.status(error.status).send({ error: error.body });
-  });
+  app.setErrorHandler((thrown: FastifyError, _request, reply) => answerError(thrown, reply));
   app.setNotFoundHandler((request) => {
     throw new CacheError('NOT_FOUND', `there is no ${request.method} ${request.url.split('?', 1)[0]}`);
   });

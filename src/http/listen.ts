@@ -16,6 +16,9 @@ export interface ListenOptions {
   stateDir: string;
 }
 
+/** Where a listener on all addresses is reached; Windows does not dial the address that it listens on. */
+const dialledAs: Record<string, string | undefined> = { '0.0.0.0': '127.0.0.1', '::': '::1' };
+
 /**
  * Serves the rooms over HTTP and tells programs where, in `daemon.json`, until disposed.
  * @throws CacheError BAD_CONFIG when the address cannot be had.
@@ -37,7 +40,8 @@ export async function listen(
   }
   const { port: bound } = app.server.address() as AddressInfo;
   for (const name of hostsOf(host, bound)) hosts.add(name);
-  const url = `http://${host.includes(':') ? `[${host}]` : host}:${bound}`;
+  const name = dialledAs[host] ?? host;
+  const url = `http://${name.includes(':') ? `[${name}]` : name}:${bound}`;
   const daemonFile = join(stateDir, 'daemon.json');
   const { version } = rooms;
   writePrivately(daemonFile, `${JSON.stringify({ url, pid: process.pid, version, tokenFile } satisfies DaemonFile)}\n`);

@@ -83,6 +83,11 @@ export interface Examination {
   decision: Decision;
 }
 
+interface Found {
+  located: Located;
+  source: SourceState;
+}
+
 /** Room one of a lookup: finds, lets `decide` judge, answers, and asks for a copy. Nothing here waits for a disk but for one stat. */
 export class Lookup {
   readonly #deps: LookupDeps;
@@ -96,8 +101,12 @@ export class Lookup {
     const { stats, clock, log } = this.#deps;
     const time = { start: clock.monotonic(), waited: 0 };
     let answer: LookupAnswer;
+    // One file's story is told in one place, whichever alias or name it was asked for by.
+    let path = request.path ?? request.name ?? '';
     try {
-      answer = await this.#answer(request, time);
+      const found = await this.#locate(request);
+      path = found?.located.path ?? path;
+      answer = await this.#answer(request, found, time);
     } catch (error) {
       log.error({ err: error, path: request.path }, 'lookup failed; the asker gets its own path');
       setImmediate(() => this.#deps.onTrouble(error));
@@ -105,7 +114,6 @@ export class Lookup {
     }
     if (isAskedAgain(request, answer.reason)) return answer;
     const app = request.client?.app ?? null;
-    const path = request.path ?? answer.path;
     stats.record(
       { at: clock.now(), path, reason: answer.reason, purpose: request.purpose, app },
       clock.monotonic() - time.start - time.waited,
@@ -121,8 +129,7 @@ export class Lookup {
     return found && this.#examine(request, found.located, found.source);
   }
 
-  async #answer(request: LookupRequest, time: { waited: number }): Promise<LookupAnswer> {
-    const found = await this.#locate(request);
+  async #answer(request: LookupRequest, found: Found | null, time: { waited: number }): Promise<LookupAnswer> {
     if (!found) return fromSource(request.path ?? request.name ?? '', null, 'BYPASS_UNKNOWN_ROOT');
     const examination = this.#examine(request, found.located, found.source);
     const waitMs = this.#waitMs(request, examination);
@@ -155,7 +162,7 @@ export class Lookup {
     return worthWaiting(load, boundMs) ? boundMs : 0;
   }
 
-  async #locate(request: LookupRequest): Promise<{ located: Located; source: SourceState } | null> {
+  async #locate(request: LookupRequest): Promise<Found | null> {
     const { locate, candidates, statSource } = this.#deps;
     if (request.path !== undefined) {
       const located = locate(request.path);

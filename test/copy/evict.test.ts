@@ -13,7 +13,7 @@ const KiB = 1024;
 
 /** Copies of so many files of 100 KiB, used in their order; `0` longest ago. */
 async function withCopies(count: number, options: Parameters<typeof createRig>[0] = {}) {
-  const rig = createRig(options);
+  const rig = createRig({ workers: 'inline', ...options });
   const paths: string[] = [];
   for (let index = 0; index < count; index += 1) {
     const { path } = rig.source(`loras/${index}.safetensors`, 100 * KiB);

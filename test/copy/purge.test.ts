@@ -11,7 +11,7 @@ const day = 24 * 3600_000;
 /** Copies of `a` (used ten days ago), `b` (used just now) and `c` (never used). */
 async function arrange() {
   const clock = new ManualClock();
-  const rig = createRig({ clock });
+  const rig = createRig({ clock, workers: 'inline' });
   const paths = [
     ['loras/a.safetensors', 1000],
     ['vae/b.safetensors', 2000],

@@ -16,7 +16,7 @@ describe('a worker that dies in the middle of a copy', () => {
   test.each(['hdd', 'nas'] as const)(
     'of a %s leaves no half file, no reservation, and can be followed by another',
     async (medium) => {
-      const rig = createRig({ workerModule: dying });
+      const rig = createRig({ workers: dying });
       const { path } = rig.source('loras/a.safetensors', 1000);
       // The second one would find the half file of the first in its way: catalog ids are used again.
       for (const _try of [1, 2]) {
@@ -36,7 +36,7 @@ describe('a network source that stops to answer', () => {
   test('is given up after a minute: its job fails, its half file goes, and the daemon can stop', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     onTestFinished(() => void vi.useRealTimers());
-    const rig = createRig({ workerModule: hung });
+    const rig = createRig({ workers: hung });
     const { path } = rig.source('loras/a.safetensors', 1000);
     const job = rig.request(path, 'background', 'nas');
     await vi.waitUntil(() => job.bytesDone > 0, { timeout: 10_000 });

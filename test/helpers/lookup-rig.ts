@@ -21,7 +21,7 @@ const legacy: Record<string, string> = { clip: 'text_encoders', unet: 'diffusion
 
 /** The rig with a lookup before it. One root; what a registry of roots would know is set by hand in `sources`. */
 export function createLookupRig(options: LookupRigOptions = {}) {
-  const rig = createRig(options);
+  const rig = createRig({ workers: 'inline', ...options });
   const sources = {
     mode: 'read-write' as Mode,
     medium: 'hdd' as Medium,

@@ -16,6 +16,7 @@ import { Leases } from '../../src/lookup/leases.ts';
 import { policies } from '../../src/policy/policies.ts';
 import { openPosixTier } from '../../src/tiers/posix-tier.ts';
 import { fingerprintOf, writeModel } from './files.ts';
+import { InlineWorkers } from './inline-workers.ts';
 import { tempDir } from './temp-dir.ts';
 
 export interface RigOptions {
@@ -26,8 +27,8 @@ export interface RigOptions {
   clock?: Clock;
   jobs?: number;
   perSource?: QueueLimits['perSource'];
-  /** Another worker than the real one. */
-  workerModule?: URL;
+  /** How copies are made: by threads and processes as in the daemon (the default), on the test's thread, or by this worker. */
+  workers?: 'inline' | URL;
 }
 
 export type Rig = ReturnType<typeof createRig>;
@@ -52,7 +53,7 @@ export function createRig(options: RigOptions = {}) {
     isLeased: (path) => leases.isLeased(path),
     isBusy: (path) => copier.activeJob(path) !== undefined,
   });
-  const workers = new CopyWorkers(clock, options.workerModule);
+  const workers = options.workers === 'inline' ? new InlineWorkers(clock) : new CopyWorkers(clock, options.workers);
   const copier = new Copier({
     catalog,
     evictor,

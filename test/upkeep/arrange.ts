@@ -6,7 +6,7 @@ export const nothing = { temps: 0, halves: 0, forgotten: 0, adopted: 0 };
 
 /** A rig with one copy in service. */
 export async function withCopy(rel = 'loras/a.safetensors', size = 1000) {
-  const rig = createRig();
+  const rig = createRig({ workers: 'inline' });
   const { path, bytes } = rig.source(rel, size);
   await rig.copy(path);
   const copy = theCopy(rig);

@@ -10,7 +10,7 @@ import { nothing } from './arrange.ts';
 
 /** A copy that the catalog does not know, with its proof: what `adoptProven` looks at. */
 async function withUnknownCopy() {
-  const rig = createRig();
+  const rig = createRig({ workers: 'inline' });
   const { path, bytes } = rig.source('loras/a.safetensors', 1000);
   await rig.copy(path);
   const [copy] = rig.catalog.copies.inState('ready');

@@ -26,13 +26,15 @@ const entriesQuery = z.object({
   offset: z.coerce.number().int().min(0).default(0),
 });
 
-export const selectBody = z.object({
+// A misspelt `dryRun` must not evict.
+export const selectBody = z.strictObject({
   ids: z.array(z.number().int()).max(10_000).optional(),
   paths: z.array(absolutePath).max(10_000).optional(),
   names: z.array(name).max(10_000).optional(),
   below: z.array(absolutePath).max(1000).optional(),
-  dryRun: z.boolean().optional(),
 });
+
+const evictBody = selectBody.extend({ dryRun: z.boolean().optional() });
 
 const warmBody = z.object({
   paths: z.array(absolutePath).max(10_000).optional(),
@@ -74,7 +76,7 @@ export function entryRoutes(app: FastifyInstance, rooms: Rooms): void {
   }
 
   app.post('/api/cache/evict', async (request) => {
-    const body = parse(selectBody, request.body);
+    const body = parse(evictBody, request.body);
     const { entries } = await select(rooms, body);
     const chosen = entries.flatMap((entry): Chosen[] =>
       catalog.copies

@@ -6,6 +6,8 @@ import type { Rooms } from '../rooms.ts';
 
 const maxStreams = 64;
 const pingEveryMs = 15_000;
+/** A listener that is so far behind has stopped reading; what it missed it can ask for when it is back. */
+const maxBehindBytes = 1024 * 1024;
 
 /** Copies under way, and everything that happens as server-sent events. */
 export function jobRoutes(app: FastifyInstance, { copier, events }: Rooms): void {
@@ -17,7 +19,7 @@ export function jobRoutes(app: FastifyInstance, { copier, events }: Rooms): void
   });
 
   let streams = 0;
-  app.get('/api/events', (_request, reply) => {
+  app.get('/api/events', { exposeHeadRoute: false }, (_request, reply) => {
     if (streams >= maxStreams) throw new CacheError('CONFLICT', `${maxStreams} event streams are open already`);
     streams += 1;
     reply.hijack();
@@ -25,7 +27,10 @@ export function jobRoutes(app: FastifyInstance, { copier, events }: Rooms): void
     raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
     raw.write(': autocached\n\n');
     const ping = setInterval(() => raw.write(': ping\n\n'), pingEveryMs);
-    const unsubscribe = events.subscribe((name, event) => raw.write(`event: ${name}\ndata: ${JSON.stringify(event)}\n\n`));
+    const unsubscribe = events.subscribe((name, event) => {
+      raw.write(`event: ${name}\ndata: ${JSON.stringify(event)}\n\n`);
+      if (raw.writableLength > maxBehindBytes) raw.destroy();
+    });
     raw.on('close', () => {
       streams -= 1;
       clearInterval(ping);

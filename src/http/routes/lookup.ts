@@ -55,7 +55,9 @@ export function lookupRoutes(app: FastifyInstance, rooms: Rooms): void {
       entry: entry ? viewOf(entry, rooms) : null,
       root: roots.list().find((root) => root.path === examination?.located.root) ?? null,
       leases: copies.flatMap((copy) => leases.on(copy.path)),
-      decisions: lookupStats.decisionsOn(path).map((decision) => ({ ...decision, at: new Date(decision.at).toISOString() })),
+      decisions: lookupStats
+        .decisionsOn(examination?.located.path ?? path)
+        .map(({ at, reason, purpose, app }) => ({ at: new Date(at).toISOString(), reason, purpose, app })),
       score: entry ? policy().score({ entry, bytes: entry.fingerprint.size }, catalog.usage.tick) : null,
       now: { reason: examination?.decision.reason ?? 'BYPASS_UNKNOWN_ROOT', path: serve ?? path },
     };

@@ -4,7 +4,7 @@ import { parse } from '../parse.ts';
 import type { Rooms } from '../rooms.ts';
 import { select, selectBody } from './entries.ts';
 
-const verifyBody = selectBody.omit({ dryRun: true }).extend({ all: z.boolean().optional() });
+const verifyBody = selectBody.extend({ all: z.boolean().optional() });
 
 /** Reading copies again on demand. The answer comes when all are read; who goes away before that ends the reading. */
 export function verifyRoutes(app: FastifyInstance, rooms: Rooms): void {

@@ -1,0 +1,101 @@
+import { describe, expect, test, vi } from 'vitest';
+import type { JobView, LeaseAnswer } from '../../../src/core/api.ts';
+import { CacheError } from '../../../src/core/errors.ts';
+import { createClient } from '../../helpers/rooms.ts';
+
+describe('/api/jobs', () => {
+  test('lists what runs, what waits and what has ended, and cancels', async () => {
+    const { get, send, source, request } = createClient({ jobs: 1 });
+    const ended = request(source('loras/a.safetensors', 1000).path);
+    await ended.ended;
+    const job = request(source('loras/b.safetensors', 1000).path);
+    const { body } = await get('/api/jobs');
+    expect((body as { jobs: JobView[] }).jobs).toMatchObject([
+      { id: 2, state: expect.stringMatching(/queued|running/) },
+      { id: 1, state: 'done', bytesDone: 1000, bytesTotal: 1000, error: null },
+    ]);
+    await job.ended;
+    expect(await send({ method: 'DELETE', url: '/api/jobs/2' })).toMatchObject({
+      status: 404,
+      body: { error: { code: 'NOT_FOUND' } },
+    });
+    const third = request(source('loras/c.safetensors', 1000).path);
+    const cancelled = await send({ method: 'DELETE', url: '/api/jobs/3' });
+    expect(cancelled).toMatchObject({ status: 200, body: { job: { id: 3 } } });
+    await third.ended;
+    expect(third.state).toBe('cancelled');
+  });
+});
+
+describe('/api/leases', () => {
+  test('renews and ends what a client holds, and tells what it holds then', async () => {
+    const { post, source, copy, placeOf, leases } = createClient();
+    const paths = ['a', 'b'].map((name) => source(`loras/${name}.safetensors`, 1000).path);
+    const client = { app: 'comfyui', pid: 1 };
+    for (const path of paths) {
+      await copy(path);
+      await post('/api/lookup', { path, client });
+    }
+    const [a = '', b = ''] = paths.map(placeOf);
+    const told = async (payload: object) => ((await post('/api/leases', { client, ...payload })).body as LeaseAnswer).leases;
+    expect(await told({ renew: true })).toEqual([
+      { path: a, expiresInMs: expect.any(Number) },
+      { path: b, expiresInMs: expect.any(Number) },
+    ]);
+    expect((await told({ end: [a] })).map(({ path }) => path)).toEqual([b]);
+    expect(await told({ client: { app: 'comfyui', pid: 2 } })).toEqual([]);
+    expect(await told({ end: true })).toEqual([]);
+    expect(leases.isLeased(b)).toBe(false);
+  });
+
+  test.each([{}, { client: {} }, { client: { app: 'x' }, renew: false }, { client: { app: 'x' }, end: ['relative'] }])(
+    'refuses %j',
+    async (payload) => {
+      const { post } = createClient();
+      expect((await post('/api/leases', payload)).status).toBe(400);
+    },
+  );
+});
+
+describe('/api/roots', () => {
+  test('lists, and registers what the resolver finds', async () => {
+    const { get, post, rooms, root } = createClient();
+    const view = { roots: [expect.objectContaining({ path: root })] };
+    expect((await get('/api/roots')).body).toEqual(view);
+    const body = { origin: 'comfyui', roots: [{ path: '/nas/loras', category: 'loras', kind: 'nas' }] };
+    expect((await post('/api/roots', body)).body).toEqual(view);
+    expect(rooms.roots.register).toHaveBeenCalledWith(body);
+    await post('/api/roots', { roots: [{ path: '/nas/vae' }] });
+    expect(rooms.roots.register).toHaveBeenLastCalledWith({ origin: 'api', roots: [{ path: '/nas/vae' }] });
+  });
+
+  test.each([
+    { roots: 'x' },
+    { roots: [{}] },
+    { roots: [{ path: 'relative' }] },
+    { roots: [{ path: '/a', kind: 'tape' }] },
+    { origin: 'config', roots: [] },
+  ])('refuses %j', async (payload) => {
+    const { post, rooms } = createClient();
+    expect((await post('/api/roots', payload)).status).toBe(400);
+    expect(rooms.roots.register).not.toHaveBeenCalled();
+  });
+
+  test('tells why a root cannot be one', async () => {
+    const { post, rooms } = createClient();
+    vi.mocked(rooms.roots.register).mockRejectedValue(
+      new CacheError('BAD_REQUEST', 'the cache directory lies inside', { hint: 'move it' }),
+    );
+    expect(await post('/api/roots', { roots: [{ path: '/a' }] })).toMatchObject({
+      status: 400,
+      body: { error: { code: 'BAD_REQUEST', message: 'the cache directory lies inside', hint: 'move it' } },
+    });
+  });
+});
+
+test('POST /api/shutdown answers first, then stops', async () => {
+  const { post, stop } = createClient();
+  expect(await post('/api/shutdown')).toMatchObject({ status: 200, body: { stopping: true } });
+  expect(stop).not.toHaveBeenCalled();
+  await vi.waitFor(() => expect(stop).toHaveBeenCalledTimes(1));
+});
