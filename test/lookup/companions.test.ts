@@ -118,7 +118,7 @@ describe('a loader finds beside the copy what it finds beside the source', () =>
     const bytes = writeModel(config, 77);
     const copied = () => readFileSync(daemon.beside(path, 'adapter_config.json')).equals(bytes);
     await expect
-      .poll(async () => (await daemon.ask(main, 1000)).reason.startsWith('HIT') && copied(), { interval: 5 })
+      .poll(async () => (await daemon.ask(main, 1000)).reason.startsWith('HIT') && copied(), { interval: 5, timeout: 15_000 })
       .toBe(true);
   });
 
