@@ -11,7 +11,10 @@ export class Installed implements AsyncDisposable {
   readonly dir: string;
   readonly root: string;
   readonly stateDir: string;
-  readonly #env: Record<string, string>;
+  readonly env: Record<string, string>;
+  /** Arguments for Node that run the program. */
+  readonly command = [fileURLToPath(new URL('../dist/bin/autocached.js', import.meta.url))];
+  #stderr: 'inherit' | 'ignore' = 'inherit';
   #child: ChildProcess | undefined;
 
   /** @param settings AUTOCACHE_* beside those that keep it apart from the user's own daemon */
@@ -19,7 +22,7 @@ export class Installed implements AsyncDisposable {
     this.dir = mkdtempSync(join(tmpdir(), `autocached-${name}-`));
     this.root = join(this.dir, 'models');
     this.stateDir = join(this.dir, 'state');
-    this.#env = {
+    this.env = {
       PATH: process.env['PATH'] ?? '',
       HOME: this.dir,
       AUTOCACHE_DIR: join(this.dir, 'ssd'),
@@ -31,13 +34,17 @@ export class Installed implements AsyncDisposable {
     };
   }
 
+  /** Its log goes nowhere: for tests that make it complain. */
+  quiet(): void {
+    this.#stderr = 'ignore';
+  }
+
   /** Starts `autocached start` and waits until it has said its next step. */
   async start(): Promise<Client> {
-    const program = fileURLToPath(new URL('../dist/bin/autocached.js', import.meta.url));
-    const child = spawn(process.execPath, [program, 'start'], {
-      env: this.#env,
+    const child = spawn(process.execPath, [...this.command, 'start'], {
+      env: this.env,
       cwd: this.dir,
-      stdio: ['ignore', 'pipe', 'inherit'],
+      stdio: ['ignore', 'pipe', this.#stderr],
     });
     this.#child = child;
     const ended = once(child, 'exit').then(() => {

@@ -1,14 +1,17 @@
 /** `npm run bench -- NAME`: runs one benchmark, or tells which there are. */
 import { readdirSync } from 'node:fs';
 
-const notBenchmarks = new Set(['run', 'demo', 'installed', 'slow-mount']);
+const notBenchmarks = new Set(['run', 'demo', 'installed', 'weights', 'slow-mount']);
 const names = readdirSync(import.meta.dirname).flatMap((file) => {
   const name = file.endsWith('.ts') ? file.slice(0, -3) : '';
   return name && !notBenchmarks.has(name) ? [name] : [];
 });
 const wanted = process.argv[2];
-if (wanted !== undefined && names.includes(wanted)) await import(`./${wanted}.ts`);
-else {
+if (wanted !== undefined && names.includes(wanted)) {
+  // What follows the name is the benchmark's own.
+  process.argv.splice(2, 1);
+  await import(`./${wanted}.ts`);
+} else {
   console.error(`usage: npm run bench -- NAME, where NAME is one of ${names.join(', ')}`);
   process.exitCode = 2;
 }

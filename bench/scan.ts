@@ -50,18 +50,34 @@ const idle = await measure(now, async () => {
   await setTimeout(400);
   return files;
 });
-const find = await measure(now, async () => count('find', ['-L', tree, '-type', 'f', '-printf', '%s %T@\\n']));
-const python = await measure(now, async () => count('python3', ['-c', pythonWalk, tree], Number));
+const others = {
+  find: await timed('find', ['-L', tree, '-type', 'f', '-printf', '%s %T@\\n'], (out) => out.split('\n').length - 1),
+  'os.walk+stat in Python': await timed('python3', ['-c', pythonWalk, tree], Number),
+};
 
 for (const [name, { seconds, rssMb, delay }] of Object.entries(rows)) {
+  const ratios = Object.entries(others).map(([other, time]) =>
+    time === null ? '' : `${(seconds / time).toFixed(2)}x ${other}, `,
+  );
   console.log(
-    `${name}: ${seconds.toFixed(3)} s, ${Math.round(files / seconds)} files/s, RSS +${rssMb.toFixed(0)} MiB, ` +
-      `${ratio(seconds, find.seconds)} find, ${ratio(seconds, python.seconds)} os.walk+stat, ` +
-      `loop delay ${lag(delay)}`,
+    `${name}: ${files} files in ${seconds.toFixed(3)} s, ${Math.round(files / seconds)} files/s, RSS +${rssMb.toFixed(0)} MiB, ` +
+      `${ratios.join('')}loop delay ${lag(delay)}`,
   );
 }
 console.log(`the same loop with nothing to do: ${lag(idle.delay)}`);
-console.log(`find: ${find.seconds.toFixed(3)} s; python os.walk+stat: ${python.seconds.toFixed(3)} s`);
+for (const [name, time] of Object.entries(others))
+  console.log(`${name}: ${time === null ? 'not here' : `${time.toFixed(3)} s`}`);
+
+/** Seconds of another program that looks at the same files; null where there is no such program. */
+async function timed(program: string, args: string[], read: (out: string) => number): Promise<number | null> {
+  if (spawnSync(program, ['--version']).status !== 0) return null;
+  const count = () => {
+    const { status, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8', maxBuffer: 2 ** 28 });
+    if (status !== 0) throw new Error(`${program} failed: ${stderr}`);
+    return read(stdout);
+  };
+  return (await measure(now, async () => count())).seconds;
+}
 
 /** RSS growth over `before`, with that of child processes where /proc tells it. */
 async function measure(before: number, run: () => Promise<number>) {
@@ -93,12 +109,6 @@ function childrenRss(): number {
   }
 }
 
-function count(program: string, args: string[], read = (out: string) => out.split('\n').length - 1): number {
-  const { status, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8', maxBuffer: 2 ** 28 });
-  if (status !== 0) throw new Error(`${program} failed: ${stderr}`);
-  return read(stdout);
-}
-
 function makeTree(top: string): number {
   let made = 0;
   for (let index = 0; index < directories; index++) {
@@ -109,10 +119,6 @@ function makeTree(top: string): number {
     }
   }
   return made;
-}
-
-function ratio(seconds: number, other: number): string {
-  return `${(seconds / other).toFixed(2)}x`;
 }
 
 function lag(delay: { max: number; percentile(share: number): number }): string {

@@ -1,13 +1,10 @@
 #!/usr/bin/env node
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-if (major < 22 || (major === 22 && minor < 15)) {
-  console.error(
-    `autocached needs Node 22.15 or newer; this is ${process.version}. Install a current Node from https://nodejs.org, or, in a copy of the sources, use "npm start", which brings its own.`,
-  );
-  process.exitCode = 2;
-} else {
+if (major > 22 || (major === 22 && minor >= 15)) {
   // Imported only now: what it imports does not load in an older Node.
   const { runProgram } = await import('../src/cli/program.ts');
   process.exitCode = await runProgram(process.argv.slice(2), {
@@ -18,4 +15,27 @@ if (major < 22 || (major === 22 && minor < 15)) {
     self: [process.execPath, ...process.execArgv, fileURLToPath(import.meta.url)],
     signals: process,
   });
+} else {
+  const need = `autocached needs Node 22.15 or newer; this is ${process.version}.`;
+  const own = ownNode();
+  if (own === undefined) {
+    console.error(
+      `${need} Install a current Node from https://nodejs.org, or, in a copy of the sources, use "npm start", which brings its own.`,
+    );
+    process.exitCode = 2;
+  } else {
+    console.error(`${need} Going on with the one that npm start has installed here.`);
+    const child = spawn(own, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: 'inherit' });
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal));
+    child.on('exit', (code) => {
+      process.exitCode = code ?? 1;
+    });
+  }
+}
+
+/** The Node that the sources bring along: two directories above the compiled program, one above the source. */
+function ownNode(): string | undefined {
+  const name = process.platform === 'win32' ? 'node.exe' : 'node';
+  const places = ['../', '../../'].map((up) => fileURLToPath(new URL(`${up}node_modules/node/bin/${name}`, import.meta.url)));
+  return places.find((place) => place !== process.execPath && existsSync(place));
 }

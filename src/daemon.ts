@@ -25,6 +25,7 @@ import { Speeds } from './lookup/speeds.ts';
 import { LookupStats } from './lookup/stats.ts';
 import { warm } from './lookup/warm.ts';
 import { policies } from './policy/policies.ts';
+import { assertLocal } from './roots/assert-local.ts';
 import { openPosixTier } from './tiers/posix-tier.ts';
 import { startFlushing } from './upkeep/flush.ts';
 import { reconcile } from './upkeep/reconcile.ts';
@@ -62,6 +63,8 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
   const events = new Events();
 
   mkdirSync(config.stateDir, { recursive: true, mode: 0o700 });
+  await assertLocal(config.stateDir, 'AUTOCACHE_STATE');
+  await assertLocal(config.dir, 'AUTOCACHE_DIR');
   opened.defer(lockDirectory(config.stateDir, 'state directory'));
   const tier = openPosixTier('ssd', config.dir);
   opened.defer(lockDirectory(config.dir, 'cache directory'));
@@ -73,6 +76,11 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
     log.error({ why: catalog.damaged }, 'the catalog was damaged; it is set aside and rebuilt from the cache directory');
   reconcile({ catalog, tier, log });
 
+  const onTrouble = (error: unknown) => {
+    log.error({ err: error }, 'the catalog is in trouble');
+    if (catalog.replaceIfDamaged(error)) reconcile({ catalog, tier, log });
+  };
+
   const settings = new LiveSettings(loaded, catalog.settings);
   // The view that programs read while no daemon answers must not outlive a mode of `off`.
   const tellMode = () => catalog.settings.set('resolver', settings.current.mode === 'off' ? 'off' : 'on', '');
@@ -83,6 +91,12 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
       { ...tier.capacity(), used: catalog.copies.usedBytes(tier.name) },
     );
   let resolved = resolveBound();
+  if (config.limit.kind === 'bytes' && config.limit.bytes > resolved.limit) {
+    log.warn(
+      { asked: config.limit.bytes, limit: resolved.limit },
+      'AUTOCACHE_LIMIT is more than the volume can hold; less is used',
+    );
+  }
   const bound = () => resolved;
   const policy = () => policies[settings.current.policy];
 
@@ -138,6 +152,7 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
     recentFailure: (path) => copier.recentFailure(path),
     onDamaged: (copy, entry) =>
       void evictor.evict(copy, entry, 'damaged').catch((err) => log.error({ err }, 'removing a damaged copy failed')),
+    onTrouble,
     secondsSaved: (source, name, bytes) => speeds.secondsSaved(source, name, bytes),
     mode: () => settings.current.mode,
     filters: createFilters(config),
@@ -177,7 +192,7 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
     }),
   );
 
-  opened.defer(startFlushing({ catalog, leases, log }));
+  opened.defer(startFlushing({ catalog, leases, onTrouble }));
   const stopped = Promise.withResolvers<void>();
   const server = await listen(
     {

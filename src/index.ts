@@ -1,2 +1,8 @@
 /** For other Node programs: `createResolver().resolve(path)` answers where to open a model file. */
-export { createResolver, type Resolution, type ResolveOptions, type Resolver, type ResolverOptions } from './resolver.ts';
+export {
+  createResolver,
+  type Resolution,
+  type ResolveOptions,
+  type Resolver,
+  type ResolverOptions,
+} from './client/resolver.ts';

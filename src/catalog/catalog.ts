@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.ts';
 import type { Copy, Entry } from '../core/types.ts';
 import { Copies } from './copies.ts';
-import { Database } from './database.ts';
+import { Database, isDamage } from './database.ts';
 import { Entries } from './entries.ts';
 import { Settings } from './settings.ts';
 import { SavedSpeeds } from './speeds.ts';
@@ -61,9 +61,14 @@ export class Catalog implements Disposable {
     return this.#db.transaction(work);
   }
 
-  /** Sets a file that turned out to be damaged aside and goes on with an empty one. */
-  replaceDamaged(): void {
+  /**
+   * Sets the file aside when `error` says that it is damaged, and goes on with an empty one.
+   * @returns true when it did; the copies are then to be rebuilt from the cache directory
+   */
+  replaceIfDamaged(error: unknown): boolean {
+    if (!isDamage(error)) return false;
     this.#db.replace();
+    return true;
   }
 
   [Symbol.dispose](): void {

@@ -80,7 +80,7 @@ export class Database {
 }
 
 /** True for errors at opening that mean the file itself is broken; SQLITE_ERROR is then a format or a schema that is not ours. */
-function isDamage(error: unknown): boolean {
+export function isDamage(error: unknown): boolean {
   return error instanceof Sqlite.SqliteError && /^SQLITE_(CORRUPT|NOTADB|ERROR)/.test(error.code);
 }
 

@@ -1,4 +1,6 @@
 import { Agent } from 'node:http';
+import { type Call, type CallAnswer, CallTimeout, callDaemon, openResponse } from '../client/daemon-call.ts';
+import { type FoundDaemon, findDaemon } from '../client/daemon-file.ts';
 import type {
   ClearRequest,
   ConfigChange,
@@ -19,8 +21,6 @@ import type {
 } from '../core/api.ts';
 import { CacheError, type ErrorBody, messageOf } from '../core/errors.ts';
 import type { VerifyAnswer, VerifyRequest } from '../core/verify-api.ts';
-import { type Call, type CallAnswer, CallTimeout, callDaemon, openResponse } from '../daemon-call.ts';
-import { type FoundDaemon, findDaemon } from '../daemon-file.ts';
 import { type DaemonEvent, readEvents } from './sse.ts';
 
 export interface ConfigAnswer {

@@ -13,7 +13,8 @@ export function boundOf(
 ): { limit: number; floor: number } {
   const floor = bytesOf(minFree, volume.size, 0.05 * volume.size);
   const available = Math.max(0, volume.free + volume.used - floor);
-  return { limit: bytesOf(limit, volume.size, autoShare * available), floor };
+  // A limit beyond the volume would only be found out when the disk is full.
+  return { limit: Math.min(bytesOf(limit, volume.size, autoShare * available), Math.max(0, volume.size - floor)), floor };
 }
 
 function bytesOf(amount: Amount, size: number, auto: number): number {

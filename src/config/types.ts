@@ -11,7 +11,7 @@ export interface Bounds<K extends string, V> {
 }
 
 export const policyNames = ['lru', 'lfu'] as const;
-export type PolicyName = (typeof policyNames)[number];
+type PolicyName = (typeof policyNames)[number];
 
 /** The whole configuration, typed and checked. Bytes, milliseconds and bytes per second throughout. */
 export interface Config {

@@ -56,6 +56,8 @@ export class Copier implements AsyncDisposable {
     const active = this.#active.get(request.file.path);
     if (active) {
       if (rank(request) < rank(active)) active.priority = request.priority;
+      // The source may have been replaced while its copy waited.
+      if (active.state === 'queued') active.file = request.file;
       return active;
     }
     const job = new Job(this.#nextId++, request, this.#deps.clock);
@@ -112,7 +114,10 @@ export class Copier implements AsyncDisposable {
     const job = [...this.#active.values()].find((candidate) => candidate.id === id);
     if (!job) throw new CacheError('NOT_FOUND', `no job ${id} is queued or running`, { hint: 'See `autocached jobs`.' });
     if (this.#queue.remove(id)) this.#end(job, 'cancelled', new CacheError('CANCELLED', 'the copy was cancelled'));
-    else this.#deps.workers.cancel(id);
+    else {
+      job.cancelRequested = true;
+      this.#deps.workers.cancel(id);
+    }
     return job.view();
   }
 
@@ -137,33 +142,45 @@ export class Copier implements AsyncDisposable {
   }
 
   async #run(job: Job): Promise<void> {
-    const { catalog, tier, workers, rateFor, onMeasured } = this.#deps;
+    const { tier, workers, rateFor, bound, onMeasured } = this.#deps;
     const { file } = job;
     const copy = await this.#reserve(job);
+    // Ids of copies are used again; a half file that could not be removed must not be in the way of the next.
+    const temp = join(tier.partialDir, `${copy.id}-${job.id}.part`);
     try {
+      assertWanted(job);
       const place = tier.placeOf(file.root, file.rel);
       const report = await workers.run(
         {
           id: job.id,
           source: file,
-          temp: join(tier.partialDir, `${copy.id}.part`),
+          temp,
           ...place,
           rate: rateFor(job.medium),
+          floor: bound(tier).floor,
         },
         { networkRoot: job.medium === 'nas' ? file.root : null, progress: this.#progress(job) },
       );
       this.#publish(copy, report, job);
       onMeasured(file, report.bytes, report.readMs);
     } catch (error) {
-      if (!this.#stopping) catalog.copies.forget(copy.id);
+      await this.#discard(copy, temp);
       throw error;
     }
+  }
+
+  /** A worker that was killed has left its half file; what cannot be removed now goes at the next start. */
+  async #discard(copy: Copy, temp: string): Promise<void> {
+    const { catalog, tier } = this.#deps;
+    for (const file of this.#stopping ? [] : [temp, `${temp}.seal`]) await tier.free(file).catch(() => {});
+    if (!this.#stopping) catalog.copies.forget(copy.id);
   }
 
   async #reserve(job: Job): Promise<Copy> {
     const { catalog, tier } = this.#deps;
     const entry = catalog.entries.put(job.file);
     const room = this.#room.then(async () => {
+      assertWanted(job);
       const copy = await makeRoom({ ...this.#deps, outstanding: () => this.#outstanding() }, tier, entry, job.file.fingerprint);
       job.reserved = copy !== null;
       return copy;
@@ -233,4 +250,9 @@ export class Copier implements AsyncDisposable {
       name,
     );
   }
+}
+
+/** @throws CacheError CANCELLED when nobody wants the copy any more. */
+function assertWanted(job: Job): void {
+  if (job.cancelRequested) throw new CacheError('CANCELLED', 'the copy was cancelled');
 }

@@ -1,5 +1,5 @@
 import type { Catalog } from '../catalog/catalog.ts';
-import { CacheError } from '../core/errors.ts';
+import { messageOf } from '../core/errors.ts';
 import type { Events } from '../core/events.ts';
 import type { Log } from '../core/log.ts';
 import type { Copy, Entry, TierName } from '../core/types.ts';
@@ -57,14 +57,13 @@ export class Evictor {
     let leaving: string;
     try {
       leaving = tier.takeOut(copy.path);
-    } catch (error) {
-      if (!(error instanceof CacheError) || error.code !== 'IN_USE') throw error;
+    } catch (err) {
       catalog.copies.setState(copy.id, copy.state);
-      log.warn({ path: copy.path }, 'copy could not be removed; skipped');
-      return { removed: false, why: error.message };
+      log.warn({ path: copy.path, err }, 'copy could not be removed; skipped');
+      return { removed: false, why: messageOf(err) };
     }
     catalog.copies.forget(copy.id);
-    await tier.free(leaving);
+    await tier.free(leaving).catch((err) => log.warn({ path: leaving, err }, 'space is not free before the next start'));
     catalog.usage.add({ evictions: 1, evictedBytes: copy.bytes });
     events.emit('entry-evicted', { entry: entry.id, path: entry.path, bytes: copy.bytes, why });
     log.info({ path: entry.path, bytes: copy.bytes, why }, 'evicted');

@@ -1,5 +1,5 @@
 import { readdir, readFile, readlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, sep } from 'node:path';
 
 /**
  * Files below `dir` that some process has mapped or open (law 8). Linux tells; elsewhere the set is empty and the removal itself
@@ -8,11 +8,11 @@ import { join } from 'node:path';
 export async function filesInUse(dir: string, proc = '/proc'): Promise<Set<string>> {
   const inUse = new Set<string>();
   if (process.platform !== 'linux') return inUse;
-  const pids = (await readdir(proc)).filter((name) => /^\d+$/.test(name) && name !== String(process.pid));
+  const pids = (await readdir(proc).catch(() => [])).filter((name) => /^\d+$/.test(name) && name !== String(process.pid));
   await Promise.all(
     pids.map(async (pid) => {
       for (const path of [...(await mapped(join(proc, pid))), ...(await open(join(proc, pid)))]) {
-        if (path.startsWith(dir)) inUse.add(path);
+        if (path.startsWith(dir + sep)) inUse.add(path);
       }
     }),
   );

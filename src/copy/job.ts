@@ -14,12 +14,13 @@ export interface CopyRequest {
 /** One copy on its way: queued, running, then done, failed or cancelled. */
 export class Job implements Queued {
   readonly id: number;
-  readonly file: SourceFile;
+  file: SourceFile;
   readonly medium: Medium;
   priority: Priority;
   state: JobState = 'queued';
   error: CacheError | null = null;
   bytesDone = 0;
+  cancelRequested = false;
   /** Bytes of the tier that are reserved for it and not yet written. */
   reserved = false;
   /** Settles when the job has ended, in whatever way; it never rejects. */

@@ -37,17 +37,24 @@ export async function makeRoom(deps: RoomDeps, tier: Tier, entry: Entry, source:
   if (source.size > limit) throw new CacheError('TOO_LARGE', `the file is larger than the limit of the ${tier.name} tier`);
   // A copy that cannot be removed (open on Windows, say) is passed over; it must not keep the others from leaving.
   const stuck = new Set<number>();
+  let needed: number | null = null;
+  let freed = 0;
   for (;;) {
     const reservation = reserve(deps, tier, entry, source);
     if ('copy' in reservation) return reservation.copy;
+    const { short } = reservation;
+    needed ??= short;
+    // Some file systems give space back only seconds later; going on would empty the cache meanwhile.
+    if (freed >= needed) throw noSpace(tier, short, 'what has left for it does not show yet');
     deps.catalog.usage.flush();
-    const { victims, bytes } = await chooseVictims(deps, tier, { entry, short: reservation.short, stuck });
+    const { victims, bytes } = await chooseVictims(deps, tier, { entry, short, stuck });
     // Evicting a part of what is needed would cost copies and win nothing.
-    if (bytes < reservation.short) throw noSpace(tier, reservation.short);
+    if (bytes < short) throw noSpace(tier, short, 'what is there is pinned or in use');
     if (!deps.policy().admit(candidate(entry, source.size), victims.map(toCandidate), deps.catalog.usage.tick)) return null;
     for (const { copy, entry: owner } of victims) {
       const { removed } = await deps.evictor.evict(copy, owner, 'space');
-      if (!removed) stuck.add(copy.id);
+      if (removed) freed += copy.bytes;
+      else stuck.add(copy.id);
     }
   }
 }
@@ -55,21 +62,24 @@ export async function makeRoom(deps: RoomDeps, tier: Tier, entry: Entry, source:
 /** Lets copies leave until the tier is within its bounds again: after the limit was lowered, or something else filled the disk. */
 export async function trim(deps: RoomDeps, tier: Tier): Promise<void> {
   const { limit, floor } = deps.bound(tier);
-  const short = Math.max(deps.catalog.copies.usedBytes(tier.name) - limit, floor - tier.capacity().free);
-  if (short <= 0) return;
-  deps.catalog.usage.flush();
-  const { victims } = await chooseVictims(deps, tier, { entry: null, short, stuck: new Set() });
-  for (const { copy, entry } of victims) await deps.evictor.evict(copy, entry, 'space');
+  const stuck = new Set<number>();
+  let short = Math.max(deps.catalog.copies.usedBytes(tier.name) - limit, floor - tier.capacity().free);
+  while (short > 0) {
+    deps.catalog.usage.flush();
+    const { victims } = await chooseVictims(deps, tier, { entry: null, short, stuck });
+    if (victims.length === 0) return;
+    for (const { copy, entry } of victims) {
+      const { removed } = await deps.evictor.evict(copy, entry, 'space');
+      if (removed) short -= copy.bytes;
+      else stuck.add(copy.id);
+    }
+  }
 }
 
-function noSpace(tier: Tier, short: number): CacheError {
-  return new CacheError(
-    'NO_SPACE',
-    `${short} bytes are short on the ${tier.name} tier, and what is there is pinned or in use`,
-    {
-      hint: 'Raise AUTOCACHE_LIMIT, unpin something, or try again when nothing is loading.',
-    },
-  );
+function noSpace(tier: Tier, short: number, why: string): CacheError {
+  return new CacheError('NO_SPACE', `${short} bytes are short on the ${tier.name} tier, and ${why}`, {
+    hint: 'Raise AUTOCACHE_LIMIT, unpin something, or try again when nothing is loading.',
+  });
 }
 
 function reserve({ catalog, bound, outstanding }: RoomDeps, tier: Tier, entry: Entry, source: Fingerprint): Reservation {

@@ -11,6 +11,8 @@ export interface CopyOrder {
   sealPath: string;
   /** Bytes per second, null = as fast as it goes. */
   rate: number | null;
+  /** Free bytes that the volume of the tier must keep. */
+  floor: number;
 }
 
 export type ToWorker = { type: 'copy'; order: CopyOrder } | { type: 'cancel'; id: number };

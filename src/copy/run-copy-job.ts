@@ -7,6 +7,7 @@ import {
   readSync,
   rmSync,
   type Stats,
+  statfsSync,
   statSync,
   writeSync,
 } from 'node:fs';
@@ -21,7 +22,7 @@ import type { CopyOrder, CopyReport } from './messages.ts';
 
 /** Bytes a read; the measured best for one sequential stream through user space. */
 const blockSize = 512 * 1024;
-/** Between two of these the worker looks for a cancel and tells how far it is. */
+/** Between two of these the worker looks for a cancel and at the free space, and tells how far it is. */
 const stepBytes = 8 * 1024 * 1024;
 /**
  * Written bytes are sent to the disk in portions of so many, two at most on the way: a copy that leaves gigabytes of dirty pages to
@@ -41,6 +42,8 @@ export interface CopyHooks {
  * @throws CacheError SOURCE_MISSING, SOURCE_AWAY, SOURCE_IO, SOURCE_CHANGED, NO_SPACE, CACHE_IO or CANCELLED.
  */
 export async function runCopyJob(order: CopyOrder, hooks: CopyHooks): Promise<CopyReport> {
+  // Opening a pipe would wait for its other end, for ever.
+  fingerprintOf(reading(() => statSync(order.source.path, { bigint: true })));
   const source = reading(() => openSync(order.source.path, 'r'));
   try {
     const before = fingerprintOf(reading(() => fstatSync(source, { bigint: true })));
@@ -89,6 +92,7 @@ async function copyBytes(
         syncing = dataSync(target);
         synced = done;
       }
+      writing(() => assertFloor(order));
       await pause(done, startedAt, order.rate);
       if (hooks.signal.aborted) throw new CacheError('CANCELLED', 'the copy was cancelled');
     }
@@ -123,8 +127,16 @@ function openForWriting(temp: string): number {
 
 function writeAll(fd: number, bytes: Uint8Array, position: number): void {
   for (let written = 0; written < bytes.length; ) {
-    written += writeSync(fd, bytes, written, bytes.length - written, position + written);
+    const taken = writeSync(fd, bytes, written, bytes.length - written, position + written);
+    if (taken === 0) throw new Error('the system takes no more bytes');
+    written += taken;
   }
+}
+
+/** Law 3: what was free when the copy began may have gone to another program since. */
+function assertFloor({ temp, floor }: CopyOrder): void {
+  const { bavail, bsize } = statfsSync(dirname(temp));
+  if (bavail * bsize < floor) throw new CacheError('NO_SPACE', 'the free space of the cache disk fell below its floor');
 }
 
 function assertSame(expected: Fingerprint, found: Fingerprint, path: string): void {
@@ -165,7 +177,7 @@ function writing<T>(call: () => T): T {
   try {
     return call();
   } catch (error) {
-    throw writeError(error);
+    throw error instanceof CacheError ? error : writeError(error);
   }
 }
 

@@ -6,6 +6,8 @@ import type { CopyOrder, CopyReport, FromWorker, ToWorker } from './messages.ts'
 /** A network source that gives no byte for so long is taken for hung, ms. */
 const stallMs = 60_000;
 
+const stopping = 'the daemon is stopping';
+
 interface Running {
   worker: Worker;
   stall: NodeJS.Timeout | undefined;
@@ -33,6 +35,7 @@ export class CopyWorkers implements AsyncDisposable {
   readonly #clock: Clock;
   #workers = new Set<Worker>();
   #running = new Map<number, Running>();
+  #stopped = false;
 
   constructor(clock: Clock, module: URL = siblingModule('worker', import.meta.url)) {
     this.#clock = clock;
@@ -41,6 +44,8 @@ export class CopyWorkers implements AsyncDisposable {
 
   /** Copies as ordered. @throws CacheError as `runCopyJob`, or SOURCE_AWAY when the source hangs. */
   run(order: CopyOrder, options: RunOptions): Promise<CopyReport> {
+    // A worker that is started now would keep the process from ending.
+    if (this.#stopped) return Promise.reject(new CacheError('CANCELLED', stopping));
     const worker = this.#workerFor(options.networkRoot);
     worker.orders.add(order.id);
     return new Promise((resolve, reject) => {
@@ -56,7 +61,8 @@ export class CopyWorkers implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const worker of this.#workers) this.#drop(worker, 'the daemon is stopping', 'CANCELLED');
+    this.#stopped = true;
+    for (const worker of this.#workers) this.#drop(worker, stopping, 'CANCELLED');
   }
 
   #workerFor(networkRoot: string | null): Worker {

@@ -257,13 +257,6 @@ export interface ExplainAnswer {
   now: { reason: Reason; path: string };
 }
 
-export interface LeaseRequest {
-  client: ClientInfo;
-  /** Copies whose leases to renew or end; `true` for all that the client holds. */
-  renew?: string[] | true;
-  end?: string[] | true;
-}
-
 export interface LeaseAnswer {
   leases: { path: string; expiresInMs: number }[];
 }

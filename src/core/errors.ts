@@ -20,6 +20,7 @@ const table = {
   SOURCE_IO: { status: 502, retry: true },
   SOURCE_CHANGED: { status: 409, retry: true },
   CACHE_IO: { status: 500, retry: true },
+  CORRUPT: { status: 500, retry: false },
   CANCELLED: { status: 409, retry: true },
   IN_USE: { status: 409, retry: true },
   ALREADY_RUNNING: { status: 409, retry: false },

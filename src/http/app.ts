@@ -8,6 +8,7 @@ import { entryRoutes } from './routes/entries.ts';
 import { healthRoutes } from './routes/health.ts';
 import { jobRoutes } from './routes/jobs.ts';
 import { lookupRoutes } from './routes/lookup.ts';
+import { metricsRoutes } from './routes/metrics.ts';
 import { rootRoutes } from './routes/roots.ts';
 import { verifyRoutes } from './routes/verify.ts';
 
@@ -26,7 +27,16 @@ export function createApp(rooms: Rooms, options: GuardOptions): FastifyInstance 
   app.setNotFoundHandler((request) => {
     throw new CacheError('NOT_FOUND', `there is no ${request.method} ${request.url.split('?', 1)[0]}`);
   });
-  for (const routes of [healthRoutes, lookupRoutes, cacheRoutes, entryRoutes, jobRoutes, rootRoutes, verifyRoutes])
+  for (const routes of [
+    healthRoutes,
+    lookupRoutes,
+    cacheRoutes,
+    entryRoutes,
+    jobRoutes,
+    rootRoutes,
+    verifyRoutes,
+    metricsRoutes,
+  ])
     routes(app, rooms);
   return app;
 }

@@ -1,4 +1,5 @@
 import type { CacheError } from '../core/errors.ts';
+import { isSameFingerprint } from '../core/fingerprint.ts';
 import type { Copy, Fingerprint, Medium, Mode, Purpose, Reason, SourceState } from '../core/types.ts';
 import type { FilteredFile, Filters } from './filters.ts';
 
@@ -37,7 +38,7 @@ export function decide(facts: Facts): Decision {
   if (source.state !== 'present') return copy ? fromCopy('HIT_OFFLINE') : fromSource('SOURCE_MISSING');
 
   const { fingerprint } = source;
-  if (copy && sameContent(copy.source, fingerprint)) return fromCopy(copy.tier === 'ram' ? 'HIT_RAM' : 'HIT');
+  if (copy && isSameFingerprint(copy.source, fingerprint)) return fromCopy(copy.tier === 'ram' ? 'HIT_RAM' : 'HIT');
   const miss = decideMiss(facts, fingerprint);
   if (!copy) return miss;
   // The source was replaced: its old copy is never served again, whatever becomes of the new one.
@@ -54,11 +55,6 @@ function decideMiss(facts: Facts, fingerprint: Fingerprint): Decision {
   if (job) return { ...fromSource(job === 'running' ? 'COPYING' : 'QUEUED'), request: fingerprint };
   if (failure) return fromSource(reasonOf(failure));
   return { ...fromSource('QUEUED'), request: fingerprint };
-}
-
-/** Size and mtime always; the inode where both sides know it. */
-export function sameContent(a: Fingerprint, b: Fingerprint): boolean {
-  return a.size === b.size && a.mtimeNs === b.mtimeNs && (a.ino === null || b.ino === null || a.ino === b.ino);
 }
 
 function reasonOf(failure: CacheError): Reason {

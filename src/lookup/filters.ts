@@ -31,10 +31,15 @@ export function createFilters(options: FilterOptions): Filters {
   return {
     excluded: (file) =>
       excluded(file) || !included(file) || (categories.size > 0 && (file.category === null || !categories.has(file.category))),
-    tooSmall: (category, size) => size < (options.minSize.by[category ?? ''] ?? options.minSize.overall),
-    tooLarge: (category, size, limit) =>
-      size > Math.min(options.maxSize.by[category ?? ''] ?? options.maxSize.overall ?? limit, limit),
+    tooSmall: (category, size) => size < boundOf(options.minSize, category),
+    tooLarge: (category, size, limit) => size > Math.min(boundOf(options.maxSize, category) ?? limit, limit),
   };
+}
+
+/** The category's own bound, which may be none (null); else the one for all. Categories come from requests: any word may be one. */
+function boundOf<V>({ overall, by }: { overall: V; by: Partial<Record<string, V>> }, category: string | null): V {
+  const own = category !== null && Object.hasOwn(by, category) ? by[category] : undefined;
+  return own === undefined ? overall : own;
 }
 
 /** Matches globs as `--glob`, AUTOCACHE_INCLUDE and AUTOCACHE_EXCLUDE mean them. */

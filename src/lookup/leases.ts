@@ -23,16 +23,7 @@ export class Leases {
   }
 
   isLeased(copyPath: string): boolean {
-    const holders = this.#byCopy.get(copyPath);
-    if (!holders) return false;
-    const now = this.#clock.monotonic();
-    for (const [client, until] of holders) {
-      if (until > now) return true;
-      holders.delete(client);
-    }
-    this.#byCopy.delete(copyPath);
-    this.#changed = true;
-    return false;
+    return this.#holders(copyPath) !== undefined;
   }
 
   /** Renews what the client holds of `paths`, or all of it. */
@@ -54,16 +45,34 @@ export class Leases {
   }
 
   on(copyPath: string): { client: string; expiresInMs: number }[] {
-    if (!this.isLeased(copyPath)) return [];
     const now = this.#clock.monotonic();
-    return [...(this.#byCopy.get(copyPath) ?? [])].map(([client, until]) => ({ client, expiresInMs: Math.round(until - now) }));
+    const holders = this.#holders(copyPath) ?? [];
+    return [...holders].map(([client, until]) => ({ client, expiresInMs: Math.round(until - now) }));
   }
 
   /** All leases when any has changed since the last call, for the catalog; else null. */
   changes(): { copyPath: string; client: string }[] | null {
+    const all = [...this.#byCopy.keys()].flatMap((copyPath) =>
+      [...(this.#holders(copyPath)?.keys() ?? [])].map((client) => ({ copyPath, client })),
+    );
     if (!this.#changed) return null;
     this.#changed = false;
-    return [...this.#byCopy].flatMap(([copyPath, holders]) => [...holders.keys()].map((client) => ({ copyPath, client })));
+    return all;
+  }
+
+  /** Who holds the copy now, by client; undefined for nobody. What has run out is dropped. */
+  #holders(copyPath: string): Map<string, number> | undefined {
+    const holders = this.#byCopy.get(copyPath);
+    if (!holders) return undefined;
+    const now = this.#clock.monotonic();
+    for (const [client, until] of holders) {
+      if (until > now) continue;
+      holders.delete(client);
+      this.#changed = true;
+    }
+    if (holders.size > 0) return holders;
+    this.#byCopy.delete(copyPath);
+    return undefined;
   }
 
   #grant(copyPath: string, client: string): void {

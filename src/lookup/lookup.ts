@@ -46,6 +46,8 @@ export interface LookupDeps {
   requestCopy(request: { file: SourceFile; priority: Priority; medium: Medium }): CopyInProgress;
   activeJob(path: string): CopyInProgress | undefined;
   recentFailure(path: string): CacheError | undefined;
+  /** Told of whatever made a lookup fail. */
+  onTrouble(error: unknown): void;
   /** Takes a copy out of service whose file is not what was sealed. */
   onDamaged(copy: Copy, entry: Entry, verdict: 'gone' | 'changed'): void;
   /** Seconds that serving `bytes` from `tier` saves over their source. */
@@ -95,6 +97,7 @@ export class Lookup {
       answer = await this.#answer(request, time);
     } catch (error) {
       log.error({ err: error, path: request.path }, 'lookup failed; the asker gets its own path');
+      setImmediate(() => this.#deps.onTrouble(error));
       answer = { path: request.path ?? request.name ?? '', tier: null, reason: 'ERROR', leaseMs: 0, entry: null, job: null };
     }
     const app = request.client?.app ?? null;
@@ -165,7 +168,8 @@ export class Lookup {
   #examine(request: LookupRequest, located: Located, source: SourceState): Examination {
     const { mode, filters, limit, activeJob, recentFailure } = this.#deps;
     const { entry, copy, damaged } = this.#usable(located.path);
-    const file = { path: located.path, rel: located.rel, category: request.category ?? located.category };
+    // A file has one category, whichever of its names it is asked for by.
+    const file = { path: located.path, rel: located.rel, category: located.category ?? request.category ?? null };
     const state = activeJob(located.path)?.state;
     const decision = decide({
       mode: mode(),
@@ -204,12 +208,23 @@ export class Lookup {
     priority: Priority,
   ): CopyInProgress | null {
     const { catalog, onDamaged, requestCopy, activeJob } = this.#deps;
-    if (damaged && entry) setImmediate(() => onDamaged(damaged.copy, entry, damaged.verdict));
-    if (decision.retire && copy) setImmediate(() => catalog.copies.retire(copy.id));
+    if (damaged && entry) this.#afterwards(() => onDamaged(damaged.copy, entry, damaged.verdict));
+    if (decision.retire && copy) this.#afterwards(() => catalog.copies.retire(copy.id));
     if (!decision.request || request.purpose !== 'load' || source.state !== 'present') return activeJob(located.path) ?? null;
     const { path, root, rel, category, medium } = located;
     const file = { path, root, rel, category, fingerprint: decision.request };
     return requestCopy({ file, priority, medium });
+  }
+
+  /** Nobody is there to catch what `work` throws. */
+  #afterwards(work: () => void): void {
+    setImmediate(() => {
+      try {
+        work();
+      } catch (err) {
+        this.#deps.log.error({ err }, 'a copy could not be taken out of service');
+      }
+    });
   }
 
   #give(request: LookupRequest, examination: Examination, job: CopyInProgress | null): LookupAnswer {
@@ -233,9 +248,11 @@ export class Lookup {
 
   #giveAfterWait(request: LookupRequest, examination: Examination, job: CopyInProgress): LookupAnswer {
     const { decision } = examination;
-    const waiting = job.state === 'queued' || job.state === 'running';
-    const reason = decision.serve === 'copy' ? 'HIT_AFTER_WAIT' : waiting ? 'WAIT_TIMEOUT' : decision.reason;
-    return this.#give(request, { ...examination, decision: { ...decision, reason } }, job);
+    const open = job.state === 'queued' || job.state === 'running' || job.state === 'cancelled';
+    const reason = decision.serve === 'copy' ? 'HIT_AFTER_WAIT' : open ? 'WAIT_TIMEOUT' : decision.reason;
+    // The source changed under that copy: what is asked for now is another one.
+    const next = open ? null : this.#request(request, examination, 'background');
+    return this.#give(request, { ...examination, decision: { ...decision, reason } }, next ?? job);
   }
 
   #count({ located, source, copy, decision }: Examination): void {

@@ -62,10 +62,14 @@ function request({ requestCopy }: WarmDeps, { located, decision }: Examination):
 }
 
 async function after(deps: WarmDeps, before: WarmItem, ask: Ask | object, job: CopyInProgress): Promise<WarmItem> {
-  const examination = await deps.lookup.examine({ ...ask, purpose: 'load', waitMs: 0, client: null });
-  if (!examination) return before;
-  const item = describe(before.item, examination, job);
-  return { ...item, message: item.ready ? null : (job.view().error?.message ?? 'it is not finished yet') };
+  try {
+    const examination = await deps.lookup.examine({ ...ask, purpose: 'load', waitMs: 0, client: null });
+    if (!examination) return before;
+    const item = describe(before.item, examination, job);
+    return { ...item, message: item.ready ? null : (job.view().error?.message ?? 'it is not finished yet') };
+  } catch (error) {
+    return { ...before, reason: 'ERROR', message: messageOf(error) };
+  }
 }
 
 function describe(item: string, { located, source, copy, decision }: Examination, job: CopyInProgress | null): WarmItem {

@@ -55,7 +55,9 @@ export function linuxMedium(path: string, mounts: readonly Mount[], sysfs: Sysfs
   if (!mount) return unknown;
   const { type: fileSystem, source } = mount;
   if (isNetworkFileSystem(fileSystem)) {
-    return { kind: 'nas', from: 'detected', device: source || mount.mountPoint, fileSystem };
+    // All of systemd's automount points have one source, and lead to as many servers.
+    const device = fileSystem === 'autofs' || source === 'none' || source === '' ? mount.mountPoint : source;
+    return { kind: 'nas', from: 'detected', device, fileSystem };
   }
   if (fileSystem === 'tmpfs' || fileSystem === 'ramfs') return { kind: 'ssd', from: 'detected', device: 'memory', fileSystem };
   return { ...diskOf(deviceOf(mount, sysfs), sysfs, (file) => diskOfFile(file, mounts, sysfs)), fileSystem };

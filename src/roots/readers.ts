@@ -13,7 +13,13 @@ export interface ReadersOptions extends Partial<Omit<ChannelOptions, 'open'>> {
 
 type Place = Pick<Root, 'kind' | 'device' | 'fileSystem' | 'path'>;
 
-const defaults = { clock: systemClock as Clock, hangMs: 15_000, mostHung: 3, pauseMs: { first: 1_000, longest: 60_000 } };
+const defaults = {
+  clock: systemClock as Clock,
+  stallMs: 1_000,
+  hangMs: 15_000,
+  mostHung: 3,
+  pauseMs: { first: 1_000, longest: 60_000 },
+};
 
 /**
  * Which reader reads what is on a place: null = the thread for local disks, else the child process of that name. One process
@@ -27,9 +33,12 @@ export function readerOf({ kind, device, fileSystem, path }: Place): string | nu
 export class Readers {
   #options: ReadersOptions;
   #channels = new Map<string | null, SourceChannel>();
+  #end = () => this.close();
 
   constructor(options: ReadersOptions) {
     this.#options = options;
+    // A reader that sits in a system call would not notice that its daemon is gone.
+    process.once('exit', this.#end);
   }
 
   for(place: Place): SourceChannel {
@@ -43,6 +52,7 @@ export class Readers {
   }
 
   close(): void {
+    process.off('exit', this.#end);
     for (const channel of this.#channels.values()) channel.close();
   }
 }

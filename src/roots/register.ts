@@ -5,7 +5,7 @@ import { detectMedium } from './medium.ts';
 import type { Root, RootSpec, Roots } from './registry.ts';
 import type { SourceFile, SourceHost } from './source-host.ts';
 
-const lookMs = 5_000;
+const lookMs = 2_000;
 
 export interface RegisterOptions {
   roots: Roots;
@@ -15,7 +15,7 @@ export interface RegisterOptions {
 }
 
 /**
- * Adds a root with what can be found out of it: its medium without touching it, its real path by asking for at most 5 s (a
+ * Adds a root with what can be found out of it: its medium without touching it, its real path by asking for at most 2 s (a
  * root that is away is added all the same: its copies are needed now). A link to a directory that is already in a root becomes
  * an alias, so that no file is cached twice.
  * @throws CacheError `BAD_CONFIG` when root and cache directory are not apart; `BAD_REQUEST` for a path that is not absolute

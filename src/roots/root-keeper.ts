@@ -1,11 +1,12 @@
 import type { RootView } from '../core/api.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { CacheError, messageOf } from '../core/errors.ts';
+import { isSameFingerprint } from '../core/fingerprint.ts';
 import type { Log } from '../core/log.ts';
-import { isSameFingerprint } from './compare.ts';
 import { readerOf } from './readers.ts';
 import type { Root } from './registry.ts';
 import { type ScanOptions, scanDirectory, scanRoot } from './scan.ts';
+import type { Patience } from './source-host.ts';
 
 export interface RootKeeperOptions extends Omit<ScanOptions, 'signal'> {
   log: Log;
@@ -67,7 +68,8 @@ export class RootKeeper implements AsyncDisposable {
 
   /** Looks once whether the roots are there, and walks those that are due. Never throws. */
   async look(): Promise<void> {
-    const isDue = (root: Root) => this.#options.clock.monotonic() >= this.#keep(root).scanDueAt;
+    const isDue = (root: Root) => this.#options.clock.monotonic() >= this.#keep(root).scanDueAt || this.#isBlind(root);
+    this.#letGo();
     await this.#inGroups(async (root) => {
       if (!isDue(root)) await this.#identify(root);
       if (isDue(root)) await this.scan(root);
@@ -148,6 +150,22 @@ export class RootKeeper implements AsyncDisposable {
     }
   }
 
+  /** What a watch would have told is lost when its reader ended. */
+  #isBlind(root: Root): boolean {
+    const { watch } = this.#keep(root);
+    return watch !== null && !watch.stands();
+  }
+
+  /** Of roots that became one with another or were removed. */
+  #letGo(): void {
+    const { roots } = this.#options;
+    for (const [root, kept] of this.#kept) {
+      if (roots.get(root.path) === root) continue;
+      kept.watch?.stop.abort();
+      this.#kept.delete(root);
+    }
+  }
+
   #failed(root: Root, error: unknown): void {
     const expected = error instanceof CacheError && (error.code === 'SOURCE_AWAY' || error.code === 'CANCELLED');
     if (!expected) this.#options.log.warn({ err: error, root: root.path }, 'a root could not be walked');
@@ -155,7 +173,7 @@ export class RootKeeper implements AsyncDisposable {
 
   /** @throws CacheError `SOURCE_AWAY` */
   async #identify(root: Root): Promise<void> {
-    const seen = await this.#options.host.identify(root, { deadlineMs: lookMs });
+    const seen = await this.#options.host.identify(root, this.#patience());
     const back = seen.state === 'away' && seen.facts !== null && (await this.#recognises(root));
     if (back && seen.facts) this.#options.host.trust(root, seen.facts.identity);
     if (seen.state === 'away' && !back) {
@@ -169,7 +187,7 @@ export class RootKeeper implements AsyncDisposable {
   async #recognises(root: Root): Promise<boolean> {
     for (const page of this.#options.known(root, root.path)) {
       for (const file of page.slice(0, samples)) {
-        const state = await this.#options.host.stat(file.path, { deadlineMs: lookMs });
+        const state = await this.#options.host.stat(file.path, this.#patience());
         if (state.state === 'present' && isSameFingerprint(state.fingerprint, file.fingerprint)) return true;
       }
       break;
@@ -216,8 +234,13 @@ export class RootKeeper implements AsyncDisposable {
     }
   }
 
+  #patience(): Patience {
+    return { deadlineMs: lookMs, signal: this.#stop.signal };
+  }
+
   #setHealth(root: Root, health: 'ok' | 'away', why: string | null): void {
     const { log, onHealth } = this.#options;
+    if (this.#stop.signal.aborted) return;
     const kept = this.#keep(root);
     // A folder that ComfyUI would look into, and that was never there, is not away.
     if (health === 'away' && root.optional && kept.health === 'unknown') return;

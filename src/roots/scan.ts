@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { CacheError } from '../core/errors.ts';
+import { isSameFingerprint } from '../core/fingerprint.ts';
 import type { SourceState } from '../core/types.ts';
 import { Comparison } from './compare.ts';
 import { adoptForeign } from './register.ts';
@@ -11,8 +12,8 @@ export interface ScanOptions {
   roots: Roots;
   host: SourceHost;
   /**
-   * The sources that the caller knows below a directory (a root or one inside it), in pages of some hundreds; between two
-   * pages the event loop turns.
+   * The sources of a root that the caller knows below a directory (the root or one inside it), in pages of some hundreds;
+   * between two pages the event loop turns.
    */
   known(root: Root, directory: string): Iterable<readonly SourceFile[]>;
   /** A known source is found changed, or missing while its root answers. Never called for an outage. */
@@ -56,7 +57,7 @@ async function expectKnown(
 ): Promise<Comparison> {
   const comparison = new Comparison(roots.rules);
   for (const page of known(root, directory)) {
-    for (const file of page) if (isMeant(file.path)) comparison.expect(file);
+    for (const file of page) if (isMeant(file.path) && roots.find(file.path)?.root === root) comparison.expect(file);
     await nextTurn();
   }
   return comparison;
@@ -91,12 +92,12 @@ async function compare(root: Root, { comparison, directory, recursive }: Part, o
 }
 
 /** A file that a walk did not meet may have appeared since, or lie behind a second link to its directory: each is asked for. */
-async function checkUnseen(paths: string[], { host, onChange, signal }: ScanOptions): Promise<void> {
+async function checkUnseen(files: SourceFile[], { host, onChange, signal }: ScanOptions): Promise<void> {
   let away = 0;
-  for (const path of paths) {
+  for (const { path, fingerprint } of files) {
     if (signal.aborted || away >= mostAway) return;
-    const state = await host.stat(path, { deadlineMs: lookMs });
+    const state = await host.stat(path, { deadlineMs: lookMs, signal });
     if (state.state === 'away') away++;
-    else onChange(path, state);
+    else if (state.state === 'missing' || !isSameFingerprint(state.fingerprint, fingerprint)) onChange(path, state);
   }
 }

@@ -6,6 +6,8 @@ import type { OpenPort, SourcePort } from './source-port.ts';
 export interface ChannelOptions {
   open: OpenPort;
   clock: Clock;
+  /** How long a reader must be silent about a question that is overdue before others are turned away at once, ms. */
+  stallMs: number;
   /** How long a reader may be silent about a question before it counts as hung and is replaced, ms. */
   hangMs: number;
   /** Most hung readers that are waited for to die; with so many no new one is started. */
@@ -36,8 +38,9 @@ interface Pending {
 /**
  * Questions to one reader. Two clocks run: the asker's deadline, after which the asker is told that the source is away while
  * the reader goes on (a NAS that spins up answers late, and killing its reader would not make it faster), and `hangMs`, after
- * which the reader is given up: killed, not waited for, replaced at the next question after a pause. While a reader is
- * overdue, or a pause runs, or too many hung readers still exist, every further question is answered `SOURCE_AWAY` at once.
+ * which the reader is given up: killed, not waited for, replaced at the next question after a pause. While a reader has been
+ * silent for `stallMs`, or a pause runs, or too many hung readers still exist, further questions are answered `SOURCE_AWAY` at
+ * once.
  */
 export class SourceChannel {
   #options: ChannelOptions;
@@ -48,7 +51,8 @@ export class SourceChannel {
   #lastId = 0;
   #failures = 0;
   #notBefore = Number.NEGATIVE_INFINITY;
-  #overdue = false;
+  /** When the oldest question was asked, or heard of, that is overdue; null while none is. */
+  #silentSince: number | null = null;
   #hangTimer: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -103,9 +107,11 @@ export class SourceChannel {
 
   #refusal(): string | null {
     if (this.#closed) return 'the daemon is stopping';
-    if (this.#overdue) return 'an earlier question is still unanswered';
+    const { stallMs, clock } = this.#options;
+    const stalled = this.#silentSince !== null && clock.monotonic() - this.#silentSince >= stallMs;
+    if (stalled) return 'an earlier question is still unanswered';
     if (this.#hung.size >= this.#options.mostHung) return `${this.#hung.size} readers hang in it`;
-    if (this.#port === null && this.#options.clock.monotonic() < this.#notBefore) return 'it did not answer a moment ago';
+    if (this.#port === null && clock.monotonic() < this.#notBefore) return 'it did not answer a moment ago';
     return null;
   }
 
@@ -118,7 +124,7 @@ export class SourceChannel {
   }
 
   #hear(reply: ReaderReply | ReaderEvent): void {
-    this.#overdue = false;
+    this.#silentSince = null;
     this.#failures = 0;
     const pending = this.#pending.get(reply.id);
     if (pending) pending.heardAt = this.#options.clock.monotonic();
@@ -136,7 +142,7 @@ export class SourceChannel {
   #expire(id: number): void {
     const pending = this.#pending.get(id);
     if (!pending?.settle) return;
-    this.#overdue = true;
+    this.#silentSince ??= pending.heardAt;
     this.#listeners.delete(id);
     pending.settle(away(`no answer within ${pending.deadlineMs} ms`));
     pending.settle = null;
@@ -181,7 +187,7 @@ export class SourceChannel {
   }
 
   #settleAll(why: string): void {
-    this.#overdue = false;
+    this.#silentSince = null;
     this.#listeners.clear();
     for (const [id, pending] of this.#pending) {
       this.#forget(id);

@@ -26,6 +26,12 @@ export interface SourceFile {
  */
 export type RootState = { state: 'ok'; facts: RootFacts } | { state: 'away'; why: string; facts: RootFacts | null };
 
+/** How long an asker waits. */
+export interface Patience {
+  deadlineMs: number;
+  signal?: AbortSignal;
+}
+
 export interface WalkRequest {
   /** Default: the root itself. */
   directory?: string;
@@ -63,13 +69,12 @@ export class SourceHost implements AsyncDisposable {
   }
 
   /** What is known of one source right now; never throws. `missing` only when its root answers and is the one it was. */
-  async stat(path: string, { deadlineMs }: { deadlineMs: number }): Promise<SourceState> {
+  async stat(path: string, options: Patience): Promise<SourceState> {
     const located = this.#roots.find(path);
     if (!located) return { state: 'away', why: 'it lies below no known root' };
+    const question = (ground: Ground): Question => ({ op: 'stat', ground, path: located.path });
     try {
-      const { reply, ground } = await this.#askRoot(located.root, (of) => ({ op: 'stat', ground: of, path: located.path }), {
-        deadlineMs,
-      });
+      const { reply, ground } = await this.#askRoot(located.root, question, options);
       if (reply.op !== 'stat') return { state: 'away', why: 'its volume changes' };
       return this.#stateOf(reply.answer, ground.root);
     } catch (error) {
@@ -78,9 +83,9 @@ export class SourceHost implements AsyncDisposable {
   }
 
   /** Whether a root is there; never throws. */
-  async identify(root: Root, { deadlineMs }: { deadlineMs: number }): Promise<RootState> {
+  async identify(root: Root, options: Patience): Promise<RootState> {
     try {
-      const { reply } = await this.#askRoot(root, (ground) => ({ op: 'identify', ground }), { deadlineMs });
+      const { reply } = await this.#askRoot(root, (ground) => ({ op: 'identify', ground }), options);
       if (reply.op !== 'identify') return { state: 'away', why: 'its volume changes', facts: null };
       const { facts } = reply;
       const why = this.#outage(facts, root.path);
@@ -106,14 +111,26 @@ export class SourceHost implements AsyncDisposable {
    */
   async walk(root: Root, { directory = root.path, recursive = true, onFiles, signal }: WalkRequest): Promise<WalkResult> {
     const skip = this.#rootsBelow(root);
+    const stop = new AbortController();
+    let failure: { error: unknown } | null = null;
     const onEvent = (event: ReaderEvent, channel: SourceChannel) => {
-      if (event.op !== 'files') return;
-      onFiles(filesOf(event.batch, directory, this.#roots.rules.sep));
-      channel.acknowledge(event);
+      if (event.op !== 'files' || failure) return;
+      try {
+        onFiles(filesOf(event.batch, directory, this.#roots.rules.sep));
+        channel.acknowledge(event);
+      } catch (error) {
+        failure = { error };
+        stop.abort();
+      }
     };
     const question = (ground: Ground): Question => ({ op: 'walk', ground, directory, recursive, skip });
-    const { reply } = await this.#askRoot(root, question, { deadlineMs: walkSilenceMs, onEvent, signal });
-    if (reply.op === 'walked') return reply.result;
+    const ended = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
+    try {
+      const { reply } = await this.#askRoot(root, question, { deadlineMs: walkSilenceMs, onEvent, signal: ended });
+      if (reply.op === 'walked') return reply.result;
+    } catch (error) {
+      throw (failure as { error: unknown } | null)?.error ?? error;
+    }
     throw new CacheError('SOURCE_AWAY', `${directory} is on a volume that changes`);
   }
 
@@ -135,9 +152,9 @@ export class SourceHost implements AsyncDisposable {
   }
 
   /** A small text file anywhere (ComfyUI's yaml may lie on a NAS); null when there is none. @throws CacheError */
-  async readText(path: string, { deadlineMs }: { deadlineMs: number }): Promise<string | null> {
+  async readText(path: string, options: Patience): Promise<string | null> {
     const channel = this.#readers.for({ ...(await detectMedium(path)), path });
-    const reply = await channel.ask({ op: 'read', path }, { deadlineMs });
+    const reply = await channel.ask({ op: 'read', path }, options);
     return reply.op === 'text' ? reply.text : null;
   }
 

@@ -18,7 +18,9 @@ export interface PortListener {
 export type OpenPort = (listener: PortListener) => SourcePort;
 
 /** The reader's file beside this one, in source and in built form. */
-const readerUrl = new URL(import.meta.url.endsWith('.ts') ? './source-child.ts' : './source-child.js', import.meta.url);
+const readerUrl = import.meta.url.endsWith('.ts')
+  ? new URL('./source-child.ts', import.meta.url)
+  : new URL('./source-child.js', import.meta.url);
 
 // A reader holds little at a time; without a bound the young generation grows to several times that.
 const youngGenerationMb = 4;
@@ -34,7 +36,8 @@ export function forkReader(url: URL = readerUrl): OpenPort {
     const end = () => void child.kill('SIGKILL');
     process.once('exit', end);
     child.on('message', (reply) => onReply(reply as ReaderReply | ReaderEvent));
-    child.on('error', () => {});
+    // Without a pid it could not be started, and there will be no `exit`.
+    child.on('error', (error) => child.pid === undefined && onExit(error.message));
     child.on('exit', (code, signal) => {
       process.off('exit', end);
       onExit(`the reading process ended (${signal ?? code})`);

@@ -2,7 +2,6 @@ import { createHash, randomUUID } from 'node:crypto';
 import {
   chmodSync,
   lstatSync,
-  mkdirSync,
   readdirSync,
   readFileSync,
   realpathSync,
@@ -14,6 +13,7 @@ import {
 } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { basename, dirname, join, normalize, sep } from 'node:path';
+import { ensureDirSync } from 'fs-extra/esm';
 import { CacheError, errnoOf } from '../core/errors.ts';
 import type { Seal, TierName } from '../core/types.ts';
 import type { CopyPlace, Tier } from './tier.ts';
@@ -29,7 +29,7 @@ export function openPosixTier(name: TierName, given: string): Tier {
   // The system tells open files by their real paths; a tier behind a link would find none of its copies in use.
   const dir = realpathSync(given);
   const partialDir = join(dir, 'partial');
-  mkdirSync(partialDir, { recursive: true });
+  ensureDirSync(partialDir);
 
   return {
     name,
@@ -85,7 +85,7 @@ function takeOut({ dir, partialDir, path }: { dir: string; partialDir: string; p
   const leaving = join(partialDir, `${randomUUID()}.leaving`);
   try {
     if (isPlainFile(path)) {
-      mkdirSync(partialDir, { recursive: true });
+      ensureDirSync(partialDir);
       renameSync(path, leaving);
     }
   } catch (error) {
@@ -134,7 +134,7 @@ function pruneEmptyParents(dir: string, path: string): void {
 }
 
 function claim(dir: string): void {
-  mkdirSync(dir, { recursive: true });
+  ensureDirSync(dir);
   const names = readdirSync(dir);
   if (names.includes(markerName)) return;
   if (names.length > 0) {

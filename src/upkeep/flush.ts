@@ -1,5 +1,4 @@
 import type { Catalog } from '../catalog/catalog.ts';
-import type { Log } from '../core/log.ts';
 
 const everyMs = 500;
 
@@ -7,20 +6,20 @@ const everyMs = 500;
 export function startFlushing({
   catalog,
   leases,
-  log,
+  onTrouble,
 }: {
   catalog: Catalog;
   leases: { changes(): { copyPath: string; client: string }[] | null };
-  log: Log;
+  /** Statistics wait for the next time; lookups go on. */
+  onTrouble(error: unknown): void;
 }): () => void {
   const flush = () => {
     try {
       const changed = leases.changes();
       if (changed) catalog.usage.leases(changed);
       catalog.usage.flush();
-    } catch (err) {
-      // Statistics wait for the next time; lookups go on.
-      log.error({ err }, 'the catalog could not be written');
+    } catch (error) {
+      onTrouble(error);
     }
   };
   const timer = setInterval(flush, everyMs);

@@ -5,10 +5,10 @@ import type { RootsRequest, RootView } from '../core/api.ts';
 import type { Clock } from '../core/clock.ts';
 import { CacheError, toCacheError } from '../core/errors.ts';
 import type { Events } from '../core/events.ts';
+import { isSameFingerprint } from '../core/fingerprint.ts';
 import type { Log } from '../core/log.ts';
 import type { Medium, SourceState } from '../core/types.ts';
 import { comfyuiPaths } from '../roots/comfyui-paths.ts';
-import { isSameFingerprint } from '../roots/compare.ts';
 import { registerRoot } from '../roots/register.ts';
 import { type Root, type RootSpec, Roots } from '../roots/registry.ts';
 import { RootKeeper } from '../roots/root-keeper.ts';
@@ -59,10 +59,7 @@ export class SourceRoots implements AsyncDisposable {
       rescanMs,
       known: (root, directory) => this.#known(root, directory),
       onChange: (path, state) => this.#changed(path, state),
-      onHealth: (root, health, why) => {
-        events.emit('root-health', this.#view(root));
-        log[health === 'away' ? 'warn' : 'info']({ root: root.path, health, why }, 'root-health');
-      },
+      onHealth: (root) => events.emit('root-health', this.#view(root)),
     });
   }
 

@@ -111,7 +111,8 @@ describe('a damaged catalog is set aside and the daemon starts all the same', ()
   test('damage that shows while running is replaced by an empty catalog that works', () => {
     const file = writtenCatalog();
     const { catalog } = openCatalog({ file });
-    catalog.replaceDamaged();
+    expect(catalog.replaceIfDamaged(new Error('disk full'))).toBe(false);
+    expect(catalog.replaceIfDamaged(new Sqlite.SqliteError('malformed', 'SQLITE_CORRUPT'))).toBe(true);
     expect(existsSync(`${file}.damaged-1`)).toBe(true);
     expect(catalog.entries.list({})).toEqual([]);
     exercise(catalog);

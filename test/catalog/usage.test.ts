@@ -109,7 +109,7 @@ describe('order is by a counter, not by the clock', () => {
     first.close();
     const second = openCatalog({ file: first.file });
     expect(second.catalog.usage.tick).toBe(10);
-    second.catalog.replaceDamaged();
+    second.catalog.replaceIfDamaged(new Sqlite.SqliteError('malformed', 'SQLITE_CORRUPT'));
     second.catalog.usage.used(b);
     expect(second.catalog.usage.tick).toBe(11);
   });

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { copyFile, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -15,13 +15,19 @@ function node(...args: string[]): Promise<{ code: number; out: string; err: stri
 }
 
 describe('the program', () => {
+  const asOld = (version: string) => {
+    const code = `for (const [name, value] of [['version', '${version}'], ['versions', { ...process.versions, node: '${version.slice(1)}' }],
+      ['execPath', '/usr/bin/node']]) Object.defineProperty(process, name, { value });`;
+    return ['--import', `data:text/javascript,${encodeURIComponent(code)}`];
+  };
+
   test.each(['v20.20.2', 'v22.14.0', 'v18.19.0'])(
-    'on Node %s says in one line what it needs, and loads nothing',
+    'installed alone on Node %s says in one line what it needs, and loads nothing',
     async (version) => {
-      const code = `for (const [name, value] of [['version', '${version}'], ['versions', { ...process.versions, node: '${version.slice(1)}' }]])
-      Object.defineProperty(process, name, { value });`;
-      const old = `data:text/javascript,${encodeURIComponent(code)}`;
-      const ran = await node('--import', old, bin, '--version');
+      const alone = await mkdtemp(join(tmpdir(), 'autocached-bin-'));
+      await copyFile(bin, join(alone, 'autocached.ts'));
+      const ran = await node(...asOld(version), join(alone, 'autocached.ts'), '--version');
+      await rm(alone, { recursive: true });
       expect(ran).toEqual({
         code: 2,
         out: '',
@@ -30,6 +36,12 @@ describe('the program', () => {
       expect(ran.err.trimEnd().split('\n')).toHaveLength(1);
     },
   );
+
+  test('in the sources, on an old Node, says so and goes on with the Node that was installed there', async () => {
+    const { code, out, err } = await node(...asOld('v20.20.2'), bin, '--version');
+    expect(err).toContain('this is v20.20.2. Going on with');
+    expect({ code, out }).toEqual({ code: 0, out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });
+  });
 
   test('hands its exit code to the shell', async () => {
     const stateDir = await mkdtemp(join(tmpdir(), 'autocached-bin-'));

@@ -25,6 +25,7 @@ function arrange(size: number) {
     temp: join(tier.partialDir, '1.part'),
     ...place,
     rate: null,
+    floor: 0,
   };
   return { dir, bytes, tier, order, place };
 }

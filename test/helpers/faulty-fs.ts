@@ -11,6 +11,7 @@ const watched = [
   'readSync',
   'renameSync',
   'statSync',
+  'statfsSync',
   'utimesSync',
   'writeFileSync',
   'writeSync',

@@ -1,61 +1,46 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, renameSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 import { tempDir } from './temp-dir.ts';
 
-const script = fileURLToPath(new URL('./fault-fuse.py', import.meta.url));
-const pythons = ['python3', '/usr/bin/python3'];
-const python = pythons.find((name) => spawnSync(name, ['-c', 'import fusepy']).status === 0);
+const server = fileURLToPath(new URL('./faulty-fuse.py', import.meta.url));
 
-/** Why no such mount can be made here, or null. */
-export const noFaultyMount =
-  process.platform !== 'linux' || !existsSync('/dev/fuse') || process.getuid?.() !== 0
-    ? 'FUSE as root on Linux is needed'
-    : python === undefined
-      ? 'python3-fusepy is needed'
-      : null;
+/** Why a file system that goes wrong cannot be mounted here, or null. A mount may be refused all the same. */
+export const noMounts: string | null =
+  process.platform !== 'linux'
+    ? 'FUSE mounts are for Linux'
+    : process.getuid?.() !== 0
+      ? 'mounting needs root'
+      : !existsSync('/dev/fuse')
+        ? 'there is no /dev/fuse'
+        : spawnSync('python3', ['--version']).status !== 0
+          ? 'there is no python3'
+          : null;
 
-export interface FaultyMount {
-  /** Where files are put. */
-  source: string;
-  /** Where they are seen. */
-  path: string;
-  /** How the mount behaves from now on; a number is an errno that every call fails with. */
-  behave(mode: 'ok' | 'hang' | number): void;
-  unmount(): Promise<void>;
-}
-
-/** A mount that hangs and errs when told so; gone when the test ends. */
-export async function createFaultyMount(): Promise<FaultyMount> {
-  const dir = tempDir();
-  const [source, path, control] = [join(dir, 'disk'), join(dir, 'nas'), join(dir, 'control')];
-  mkdirSync(source);
-  mkdirSync(path);
-  const behave: FaultyMount['behave'] = (mode) => {
-    writeFileSync(`${control}.new`, typeof mode === 'number' ? `error ${mode}` : mode);
-    renameSync(`${control}.new`, control);
-  };
-  behave('ok');
-  const { dev } = statSync(path);
-  const child = spawn(python ?? '', [script, source, path, control], { stdio: ['ignore', 'ignore', 'inherit'] });
+/**
+ * Mounts a real file system at `mountPoint` with a file of the backing file's name and bytes, whose reads from `offset` on can be
+ * made to fail or to hang. Gives the reason when the system refuses to mount.
+ */
+export async function faultyMount(backing: string, mountPoint: string, offset: number) {
+  const faultFile = join(tempDir(), 'fault');
+  mkdirSync(mountPoint, { recursive: true });
+  const child = spawn('python3', [server, backing, mountPoint, String(offset), faultFile], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
   const ended = once(child, 'exit');
-  let mounted = true;
-  const unmount = async () => {
-    if (!mounted) return;
-    mounted = false;
-    behave('ok');
-    // It detaches the mount as it ends, also one that is in use.
-    child.kill();
+  onTestFinished(async () => {
+    child.stdin.end();
     await ended;
+  });
+  const [said] = (await once(child.stdout, 'data')) as [Buffer];
+  const refused = String(said).startsWith('mounted') ? null : String(said).trim();
+  return {
+    refused,
+    path: join(mountPoint, basename(backing)),
+    fail: (how: 'eio' | 'hang') => writeFileSync(faultFile, how),
+    heal: () => rmSync(faultFile, { force: true }),
   };
-  onTestFinished(unmount);
-  while (statSync(path).dev === dev) {
-    if (child.exitCode !== null) throw new Error('the mount could not be made');
-    await sleep(20);
-  }
-  return { source, path, behave, unmount };
 }

@@ -1,10 +1,11 @@
-import { join } from 'node:path';
+import { join, sep } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { Catalog } from '../../src/catalog/catalog.ts';
 import { Copier } from '../../src/copy/copier.ts';
 import { Evictor } from '../../src/copy/evict.ts';
 import type { Job } from '../../src/copy/job.ts';
 import type { Bound } from '../../src/copy/make-room.ts';
+import type { QueueLimits } from '../../src/copy/queue.ts';
 import { CopyWorkers } from '../../src/copy/workers.ts';
 import type { EventMap } from '../../src/core/api.ts';
 import { type Clock, systemClock } from '../../src/core/clock.ts';
@@ -24,6 +25,9 @@ export interface RigOptions {
   policy?: keyof typeof policies;
   clock?: Clock;
   jobs?: number;
+  perSource?: QueueLimits['perSource'];
+  /** Another worker than the real one. */
+  workerModule?: URL;
 }
 
 export type Rig = ReturnType<typeof createRig>;
@@ -48,7 +52,7 @@ export function createRig(options: RigOptions = {}) {
     isLeased: (path) => leases.isLeased(path),
     isBusy: (path) => copier.activeJob(path) !== undefined,
   });
-  const workers = new CopyWorkers(clock);
+  const workers = new CopyWorkers(clock, options.workerModule);
   const copier = new Copier({
     catalog,
     evictor,
@@ -59,7 +63,7 @@ export function createRig(options: RigOptions = {}) {
     log,
     policy: () => policies[options.policy ?? 'lru'],
     bound: () => bound,
-    limits: { jobs: options.jobs ?? 2, perSource: {} },
+    limits: { jobs: options.jobs ?? 2, perSource: options.perSource ?? {} },
     rateFor: () => null,
     onMeasured: () => {},
   });
@@ -79,13 +83,11 @@ export function createRig(options: RigOptions = {}) {
     const bytes = writeModel(path, size);
     return { path, rel, bytes };
   };
-  const file = (path: string) => ({
-    path,
-    root,
-    rel: path.slice(root.length + 1),
-    category: path.slice(root.length + 1).split('/')[0] ?? null,
-    fingerprint: fingerprintOf(path),
-  });
+  const place = (path: string) => {
+    const rel = path.slice(root.length + 1);
+    return { path, root, rel, category: rel.split(sep)[0] ?? null };
+  };
+  const file = (path: string) => ({ ...place(path), fingerprint: fingerprintOf(path) });
   const request = (path: string, priority: Job['priority'] = 'background', medium: Medium = 'hdd') =>
     copier.request({ file: file(path), priority, medium });
   /** Copies and waits for the end. */
@@ -113,6 +115,7 @@ export function createRig(options: RigOptions = {}) {
     seen,
     log,
     source,
+    place,
     file,
     request,
     copy,

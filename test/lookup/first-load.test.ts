@@ -27,6 +27,7 @@ function createLookups(changes: Partial<LookupDeps> = {}) {
     requestCopy: (request) => rig.copier.request(request),
     activeJob: (path) => rig.copier.activeJob(path),
     recentFailure: (path) => rig.copier.recentFailure(path),
+    onTrouble: () => {},
     onDamaged: () => {},
     secondsSaved: () => 0,
     mode: () => 'read-write',

@@ -4,8 +4,8 @@ import { describe, expect, test } from 'vitest';
 import type { Client } from '../../src/cli/client.ts';
 import type { EventMap, LookupAnswer, RootView } from '../../src/core/api.ts';
 import { type DaemonProcess, startDaemonProcess } from '../helpers/daemon-process.ts';
-import { createFaultyMount, type FaultyMount, noFaultyMount } from '../helpers/faulty-mount.ts';
 import { writeModel } from '../helpers/files.ts';
+import { createFaultyMount, type FaultyMount, noFaultyMount } from '../helpers/hanging-mount.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
 
 const size = 300_000;

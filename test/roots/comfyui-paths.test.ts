@@ -53,7 +53,7 @@ empty:
   it.each([
     ['a home folder', 'a:\n  base_path: ~/models\n  vae: vae', 'vae /home/u/models/vae'],
     ['a variable', 'a:\n  base_path: $MODELS/x\n  vae: vae', 'vae /mnt/nas/x/vae'],
-    ['a variable in braces', 'a:\n  base_path: "${MODELS}/x"\n  vae: vae', 'vae /mnt/nas/x/vae'],
+    ['a variable in braces', `a:\n  base_path: "\${MODELS}/x"\n  vae: vae`, 'vae /mnt/nas/x/vae'],
     ['a variable that is not set', 'a:\n  base_path: /a/$NONE\n  vae: vae', 'vae /a/$NONE/vae'],
     ['no base path', 'a:\n  vae: my/vae', 'vae /opt/ComfyUI/my/vae'],
     ['no base path, absolute', 'a:\n  vae: /my/vae/', 'vae /my/vae'],

@@ -104,7 +104,7 @@ describe('the medium of a Linux path', () => {
     ['/mnt/win/models', 'nas', 'detected', 'C:\\'],
     ['/mnt/ssh/models', 'nas', 'detected', 'me@nas:/models'],
     ['/mnt/smb/models', 'nas', 'detected', '//nas/models'],
-    ['/auto/models', 'nas', 'detected', 'systemd-1'],
+    ['/auto/models', 'nas', 'detected', '/auto'],
     ['/ram/models', 'ssd', 'detected', 'memory'],
     // What cannot be relied on: a needless copy does less harm than a model that is never cached.
     ['/hyperv/models', 'hdd', 'assumed', 'sdc'],

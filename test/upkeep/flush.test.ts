@@ -1,5 +1,4 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { createLog } from '../../src/core/log.ts';
 import { Leases } from '../../src/lookup/leases.ts';
 import { startFlushing } from '../../src/upkeep/flush.ts';
 import { openCatalog, sourceFile } from '../helpers/catalog.ts';
@@ -10,10 +9,9 @@ afterEach(() => void vi.useRealTimers());
 
 function arrange() {
   const { catalog, file, close } = openCatalog();
-  const log = createLog({ level: 'silent', form: 'json' });
   const leases = new Leases(new ManualClock(), []);
-  const error = vi.spyOn(log, 'error');
-  return { catalog, file, close, leases, error, stop: startFlushing({ catalog, leases, log }) };
+  const error = vi.fn();
+  return { catalog, file, close, leases, error, stop: startFlushing({ catalog, leases, onTrouble: error }) };
 }
 
 const a = sourceFile('loras/a.safetensors');

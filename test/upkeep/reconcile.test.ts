@@ -21,7 +21,7 @@ import { nothing, restart, theCopy, withCopy } from './arrange.ts';
 async function publishWithoutCommit(rig: Rig, path: string) {
   const file = rig.file(path);
   const place = rig.tier.placeOf(file.root, file.rel);
-  const order = { id: 99, source: file, temp: join(rig.tier.partialDir, '99.part'), ...place, rate: null };
+  const order = { id: 99, source: file, temp: join(rig.tier.partialDir, '99.part'), ...place, rate: null, floor: 0 };
   return runCopyJob(order, { progress: () => {}, signal: new AbortController().signal });
 }
 

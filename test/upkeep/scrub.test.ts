@@ -1,5 +1,6 @@
 import { chmodSync, existsSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import Sqlite from 'better-sqlite3';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Copy } from '../../src/core/types.ts';
 import { sealPathOf } from '../../src/tiers/posix-tier.ts';
@@ -81,7 +82,7 @@ describe('a copy whose bits turned', () => {
     expect(answer.damaged).toMatchObject([{ recopied: false }]);
     expect(existsSync(a.path)).toBe(true);
     expect(rig.catalog.copies.inState('ready')).toEqual([]);
-    rig.catalog.replaceDamaged();
+    rig.catalog.replaceIfDamaged(new Sqlite.SqliteError('malformed', 'SQLITE_CORRUPT'));
     expect(reconcile(rig)).toMatchObject({ adopted: 0 });
   });
 

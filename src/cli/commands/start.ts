@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
+import { findDaemon } from '../../client/daemon-file.ts';
 import { loadConfig } from '../../config/config.ts';
 import type { Daemon } from '../../daemon.ts';
-import { findDaemon } from '../../daemon-file.ts';
 import { startDetached } from '../detach.ts';
 import { type Answer, printAnswer } from '../print.ts';
 import type { Host, Run, Session } from '../session.ts';

@@ -32,7 +32,9 @@ export function localTime(at: string): string {
 
 /** What people call an entry: `checkpoints/a.safetensors`. */
 export function entryName(entry: Pick<EntryView, 'category' | 'name'>): string {
-  return entry.category ? `${entry.category}/${entry.name}` : entry.name;
+  // Below a root that holds all categories the name begins with the folder, which is the category already.
+  const named = entry.category === null || /^[^\\/]+/.exec(entry.name)?.[0] === entry.category;
+  return named ? entry.name : `${entry.category}/${entry.name}`;
 }
 
 export function jobName(job: Pick<JobView, 'category' | 'path'>): string {

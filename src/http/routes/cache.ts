@@ -1,12 +1,12 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { chooseCopies, removeCopies } from '../../copy/purge.ts';
-import type { DailyTotals, StatsAnswer, TierStats } from '../../core/api.ts';
 import { CacheError } from '../../core/errors.ts';
 import { modes, tierNames } from '../../core/types.ts';
 import { matcher } from '../../lookup/filters.ts';
 import { absolutePath, bytes, milliseconds, name, parse } from '../parse.ts';
 import type { Rooms } from '../rooms.ts';
+import { statsOf } from '../stats.ts';
 
 const clearBody = z.strictObject({
   all: z.boolean().optional(),
@@ -49,59 +49,4 @@ export function cacheRoutes(app: FastifyInstance, rooms: Rooms): void {
     const deps = { ...rooms, matcher };
     return removeCopies(deps, chooseCopies(deps, body), { dryRun, why: 'purge' });
   });
-}
-
-function statsOf(rooms: Rooms): StatsAnswer {
-  const { catalog, lookupStats, copier, settings, tiers, clock } = rooms;
-  const daily = catalog.usage.daily();
-  const sum = (key: Exclude<keyof DailyTotals, 'day'>) => daily.reduce((total, day) => total + day[key], 0);
-  const [hits, misses, hitBytes, missBytes] = [sum('hits'), sum('misses'), sum('hitBytes'), sum('missBytes')];
-  return {
-    version: rooms.version,
-    pid: process.pid,
-    mode: settings.mode(),
-    policy: rooms.policy().name,
-    dir: tiers.ssd?.dir ?? '',
-    uptimeMs: Math.round(clock.monotonic() - rooms.startedAt),
-    lookups: lookupStats.lookups,
-    hits,
-    misses,
-    hitRate: share(hits, misses),
-    byteHitRate: share(hitBytes, missBytes),
-    hitBytes,
-    missBytes,
-    evictions: sum('evictions'),
-    bytesCopied: sum('bytesCopied'),
-    secondsSaved: sum('secondsSaved'),
-    latencyMs: lookupStats.latencyMs(),
-    tiers: tierStats(rooms),
-    roots: rooms.roots.list(),
-    jobs: copier.counts(),
-    daily: daily.slice(-30),
-  };
-}
-
-function tierStats({ tiers, catalog, bound }: Rooms): TierStats[] {
-  return Object.values(tiers).flatMap((tier) => {
-    if (!tier) return [];
-    const { limit, floor } = bound();
-    const { files, bytes: held, reserved } = catalog.copies.totals(tier.name);
-    const { free } = tier.capacity();
-    return [
-      {
-        tier: tier.name,
-        files,
-        bytes: held,
-        reserved,
-        limit,
-        free,
-        floor,
-        utilisation: limit > 0 ? (held + reserved) / limit : 0,
-      },
-    ];
-  });
-}
-
-function share(part: number, rest: number): number | null {
-  return part + rest === 0 ? null : part / (part + rest);
 }

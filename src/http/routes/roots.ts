@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import type { LeaseAnswer } from '../../core/api.ts';
+import type { LeaseAnswer, RootsAnswer } from '../../core/api.ts';
 import { media } from '../../core/types.ts';
 import { absolutePath, name, parse } from '../parse.ts';
 import type { Rooms } from '../rooms.ts';
@@ -19,9 +19,12 @@ const leaseBody = z.object({
 
 /** Where sources are, and who still needs which copy. */
 export function rootRoutes(app: FastifyInstance, { roots, leases }: Rooms): void {
-  app.get('/api/roots', () => ({ roots: roots.list() }));
+  app.get('/api/roots', (): RootsAnswer => ({ roots: roots.list() }));
 
-  app.post('/api/roots', async (request) => ({ roots: await roots.register(parse(rootsBody, request.body)) }));
+  app.post(
+    '/api/roots',
+    async (request): Promise<RootsAnswer> => ({ roots: await roots.register(parse(rootsBody, request.body)) }),
+  );
 
   app.post('/api/leases', (request): LeaseAnswer => {
     const { client: asked, renew, end } = parse(leaseBody, request.body);

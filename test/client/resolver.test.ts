@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createResolver, type Resolution, type Resolver, type ResolverOptions } from '../../src/index.ts';
-import { type FakeDaemon, refuse, startFakeDaemon } from './fake-daemon.ts';
-import { hit } from './samples.ts';
+import { type FakeDaemon, refuse, startFakeDaemon } from '../cli/fake-daemon.ts';
+import { hit } from '../cli/samples.ts';
 
 const key = 'POST /api/lookup';
 

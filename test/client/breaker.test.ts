@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Breaker } from '../../src/breaker.ts';
+import { Breaker } from '../../src/client/breaker.ts';
 
 function breakerAt() {
   let now = 1000;

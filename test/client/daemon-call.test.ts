@@ -3,7 +3,7 @@ import { Agent } from 'node:http';
 import { Socket } from 'node:net';
 import { Worker } from 'node:worker_threads';
 import { expect, test } from 'vitest';
-import { CallTimeout, callDaemon } from '../../src/daemon-call.ts';
+import { CallTimeout, callDaemon } from '../../src/client/daemon-call.ts';
 
 const call = { url: 'http://127.0.0.1:9', method: 'GET', path: '/', token: 'secret', connectMs: 10, answerMs: null };
 

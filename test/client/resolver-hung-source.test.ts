@@ -2,8 +2,8 @@ import { type PathLike, statSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { expect, test, vi } from 'vitest';
 import { createResolver } from '../../src/index.ts';
-import { startFakeDaemon } from './fake-daemon.ts';
-import { hit } from './samples.ts';
+import { startFakeDaemon } from '../cli/fake-daemon.ts';
+import { hit } from '../cli/samples.ts';
 
 const onHungMount = '/mnt/hung/a.safetensors';
 

@@ -2,10 +2,10 @@ import type { BigIntStats } from 'node:fs';
 import { lstat, stat } from 'node:fs/promises';
 import { Agent } from 'node:http';
 import { isAbsolute, resolve as resolvePath } from 'node:path';
+import { stateDirFromEnvironment } from '../config/env.ts';
+import type { JobView, LookupAnswer, LookupRequest } from '../core/api.ts';
+import { type Medium, type Purpose, type Reason, reasons, type TierName } from '../core/types.ts';
 import { Breaker } from './breaker.ts';
-import { stateDirFromEnvironment } from './config/env.ts';
-import type { JobView, LookupAnswer, LookupRequest } from './core/api.ts';
-import { type Medium, type Purpose, type Reason, reasons, type TierName } from './core/types.ts';
 import { callDaemon } from './daemon-call.ts';
 import { daemonFilePath, type FoundDaemon, findDaemon } from './daemon-file.ts';
 

@@ -1,0 +1,105 @@
+/**
+ * Synthetic model weights: normally distributed, every tensor with a standard deviation of its own between 0.01 and 0.05
+ * (log-uniform), as trained layers have. Always the same for the same seed.
+ */
+export const weightTypes = ['BF16', 'F16', 'F32', 'F8_E4M3'] as const;
+export type WeightType = (typeof weightTypes)[number];
+
+const widths: Record<WeightType, number> = { BF16: 2, F16: 2, F32: 4, F8_E4M3: 1 };
+
+export interface NamedTensor {
+  name: string;
+  dtype: string;
+  bytes: Uint8Array;
+}
+
+/** One tensor. F8_E4M3 is scaled so that its largest value is the largest of the type, as quantisers do. */
+export function makeTensor(dtype: WeightType, elements: number, seed: number): NamedTensor {
+  const random = generator(seed);
+  const deviation = 0.01 * 5 ** random();
+  const values = new Float32Array(elements);
+  for (let i = 0; i < elements; i += 2) [values[i], values[i + 1]] = normalPair(random, deviation);
+  return { name: `blocks.${seed}.weight`, dtype, bytes: encoders[dtype](values) };
+}
+
+/** A safetensors file. */
+export function makeSafetensors(tensors: readonly NamedTensor[]): Uint8Array {
+  let at = 0;
+  const header: Record<string, unknown> = { __metadata__: { format: 'pt' } };
+  for (const { name, dtype, bytes } of tensors) {
+    const elements = bytes.length / (widths[dtype as WeightType] ?? 1);
+    header[name] = { dtype, shape: [elements], data_offsets: [at, at + bytes.length] };
+    at += bytes.length;
+  }
+  const json = Buffer.from(JSON.stringify(header));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(json.length));
+  return Buffer.concat([length, json, ...tensors.map(({ bytes }) => bytes)]);
+}
+
+/** A model of about `size` bytes. Tensors of 4 MiB come back after 64 MiB: farther than any compressor here looks. */
+export function makeModel(dtype: WeightType, size: number): Uint8Array {
+  const tensorBytes = 2 ** 22;
+  const count = Math.max(1, Math.round(size / tensorBytes));
+  const different = Array.from({ length: Math.min(16, count) }, (_, k) =>
+    makeTensor(dtype, tensorBytes / widths[dtype], k + 1),
+  );
+  return makeSafetensors(
+    Array.from({ length: count }, (_, k) => ({ ...different[k % 16], name: `blocks.${k}.weight` }) as NamedTensor),
+  );
+}
+
+const encoders: Record<WeightType, (values: Float32Array) => Uint8Array> = {
+  F32: (values) => new Uint8Array(values.buffer),
+  BF16: (values) => {
+    const bits = new Uint32Array(values.buffer);
+    return new Uint8Array(new Uint16Array(bits.map((b) => (b + 0x7fff + ((b >>> 16) & 1)) >>> 16)).buffer);
+  },
+  F16: (values) => new Uint8Array(new Uint16Array(smallFloats(values, 5, 10)).buffer),
+  F8_E4M3: (values) => {
+    const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+    return new Uint8Array(
+      smallFloats(
+        values.map((value) => (value / largest) * 448),
+        4,
+        3,
+      ),
+    );
+  },
+};
+
+/** The bits of the nearest numbers with so many exponent and mantissa bits; no value may be larger than those can say. */
+function smallFloats(values: Float32Array, exponentBits: number, mantissaBits: number): Float32Array {
+  const bias = 2 ** (exponentBits - 1) - 1;
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  const powers = Float64Array.from({ length: 256 }, (_, exponent) => 2 ** (mantissaBits - (exponent - 127)));
+  const sign = 2 ** (exponentBits + mantissaBits);
+  return values.map((value, k) => {
+    const exponent = Math.max(((bits[k] ?? 0) >>> 23) & 0xff, 128 - bias);
+    const steps = roundToEven(Math.abs(value) * (powers[exponent] ?? 0));
+    return (exponent - 127 + bias - 1) * 2 ** mantissaBits + steps + (value < 0 ? sign : 0);
+  });
+}
+
+function roundToEven(value: number): number {
+  const rounded = Math.round(value);
+  return rounded - value === 0.5 && rounded % 2 === 1 ? rounded - 1 : rounded;
+}
+
+/** Box and Muller's transformation. */
+function normalPair(random: () => number, deviation: number): [number, number] {
+  const radius = deviation * Math.sqrt(-2 * Math.log(1 - random()));
+  const angle = 2 * Math.PI * random();
+  return [radius * Math.cos(angle), radius * Math.sin(angle)];
+}
+
+/** Numbers from 0 up to 1 (the generator known as mulberry32). */
+function generator(seed: number): () => number {
+  let state = Math.imul(seed, 0x9e3779b9);
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}

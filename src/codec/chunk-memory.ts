@@ -1,0 +1,41 @@
+import { elementsPerEscape, escapeBytes } from './format.ts';
+import { plainKernels } from './plain-kernels.ts';
+import { type KernelMemory, type PlaneKernels, slack } from './plane-kernels.ts';
+import { wasmKernels } from './wasm-kernels.ts';
+
+/**
+ * One chunk in memory in all its forms. Everything lies in one block, so that the vector kernels reach it and files are read
+ * and written without copies between. An area's `byteOffset` is its address for the kernels.
+ */
+export interface ChunkMemory {
+  kernels: PlaneKernels;
+  /** The original bytes. */
+  raw: Uint8Array;
+  /** Byte planes by element width, lowest first. */
+  planes: { 2: [Uint8Array, Uint8Array]; 4: [Uint8Array, Uint8Array, Uint8Array, Uint8Array] };
+  /** The uppermost plane as pairs, and the list behind them. */
+  packed: Uint8Array;
+  /** One for every 32 elements, while packing. */
+  flags: Uint8Array;
+}
+
+/** @param capacity bytes of the largest chunk  @param make where the kernels come from */
+export function createChunkMemory(capacity: number, make: (size: number) => KernelMemory = bestKernels): ChunkMemory {
+  const { bytes, kernels } = make(4 * capacity + 16 * slack);
+  let used = 0;
+  const area = (size: number) => {
+    const begin = used;
+    used += size + slack;
+    return bytes.subarray(begin, begin + size);
+  };
+  const [whole, half, quarter] = [capacity, Math.ceil(capacity / 2), Math.ceil(capacity / 4)];
+  return {
+    kernels,
+    raw: area(whole),
+    planes: { 2: [area(half), area(half)], 4: [area(quarter), area(quarter), area(quarter), area(quarter)] },
+    packed: area(quarter + Math.ceil((half / elementsPerEscape) * escapeBytes)),
+    flags: area(Math.ceil(half / 32)),
+  };
+}
+
+const bestKernels = (size: number): KernelMemory => wasmKernels(size) ?? plainKernels(size);

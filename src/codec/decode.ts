@@ -1,0 +1,42 @@
+import { createHash } from 'node:crypto';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { CompressedFile } from './compressed-file.ts';
+import { corrupt } from './corrupt.ts';
+import { writeAt } from './file-io.ts';
+import type { Metadata } from './format.ts';
+import { type CodecHooks, stopIfCancelled } from './hooks.ts';
+
+export interface DecodeOptions extends CodecHooks {
+  /**
+   * `whole` (the default) compares the SHA-256 of all bytes with the one from the metadata at the end. `chunks` leaves that out:
+   * for a caller that hashes in `onBytes` itself. The CRC-32 of every chunk is checked in either case.
+   */
+  check?: 'whole' | 'chunks';
+}
+
+/**
+ * Restores the original from its compressed form, byte for byte, one chunk after the other.
+ * @param source an open compressed file
+ * @param target an open empty file, not to be used until this has returned; or null, to check the source and write nothing
+ * @throws CacheError CORRUPT, BAD_REQUEST (written by a later version), CANCELLED; errors of the file system as they are
+ */
+export async function decodeFile(source: number, target: number | null, options: DecodeOptions = {}): Promise<Metadata> {
+  const file = new CompressedFile(source);
+  const { metadata } = file;
+  const hash = options.check === 'chunks' ? null : createHash('sha256');
+  let done = 0;
+  for (const index of metadata.chunks.keys()) {
+    stopIfCancelled(options);
+    const bytes = await file.chunk(index);
+    hash?.update(bytes);
+    options.onBytes?.(bytes);
+    if (target !== null) writeAt(target, bytes, done);
+    done += bytes.length;
+    options.onProgress?.(done, metadata.size);
+    await nextTurn();
+  }
+  if (hash && hash.digest('hex') !== metadata.sha256) {
+    throw corrupt('what comes out does not match its SHA-256');
+  }
+  return metadata;
+}

@@ -1,0 +1,63 @@
+import { createHash } from 'node:crypto';
+import { fstatSync } from 'node:fs';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { CacheError } from '../core/errors.ts';
+import { encodeChunk, encodedBound } from './chunk-codec.ts';
+import { createChunkMemory } from './chunk-memory.ts';
+import { readAt, writeAt } from './file-io.ts';
+import { type Chunk, chunkBytes, formatName, formatVersion, frameSizes, maxChunks } from './format.ts';
+import { type CodecHooks, stopIfCancelled } from './hooks.ts';
+import { readLayout } from './layout.ts';
+import { buildTail } from './tail.ts';
+
+export interface EncodeOptions extends CodecHooks {
+  /** Kept in the metadata, for whoever reads the file later: a name, a time. */
+  about?: Record<string, unknown>;
+}
+
+export interface Encoded {
+  /** Bytes of the original, and of what was written. */
+  size: number;
+  storedSize: number;
+  /** Of the original, hexadecimal. */
+  sha256: string;
+}
+
+/**
+ * Writes the compressed form of a model file (`format.ts`) into an empty file. Works on one chunk after the other, with 13 MiB of
+ * buffers for a file of any size, and lets other work in between.
+ * @param source an open file  @param target an open empty file; syncing and publishing it is the caller's
+ * @throws CacheError SOURCE_CHANGED, CANCELLED, TOO_LARGE, BAD_CONFIG; errors of the file system as they are
+ */
+export async function encodeFile(source: number, target: number, options: EncodeOptions = {}): Promise<Encoded> {
+  const { size } = fstatSync(source);
+  const layout = readLayout(source, size);
+  if (layout.chunks.length > maxChunks) throw new CacheError('TOO_LARGE', 'the file is too large to be compressed');
+  const memory = createChunkMemory(chunkBytes);
+  const output = new Uint8Array(encodedBound(chunkBytes));
+  const hash = createHash('sha256');
+  const chunks: Chunk[] = [];
+  const frames: { size: number; contentSize: number }[] = [];
+  let [done, written] = [0, 0];
+  for (const run of layout.chunks) {
+    stopIfCancelled(options);
+    const bytes = memory.raw.subarray(0, run.size);
+    if (readAt(source, bytes, done) < run.size)
+      throw new CacheError('SOURCE_CHANGED', 'the file became shorter while it was read');
+    hash.update(bytes);
+    options.onBytes?.(bytes);
+    const encoded = encodeChunk(memory, run, output);
+    writeAt(target, encoded.bytes, written);
+    chunks.push(encoded.chunk);
+    frames.push(...frameSizes(encoded.chunk).map((contentSize, k) => ({ size: encoded.frames[k] ?? 0, contentSize })));
+    done += run.size;
+    written += encoded.bytes.length;
+    options.onProgress?.(done, size);
+    await nextTurn();
+  }
+  const sha256 = hash.digest('hex');
+  const about = options.about ?? {};
+  const tail = buildTail(frames, { format: formatName, version: formatVersion, requires: [], size, sha256, about, chunks });
+  writeAt(target, tail, written);
+  return { size, storedSize: written + tail.length, sha256 };
+}

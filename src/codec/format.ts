@@ -1,0 +1,116 @@
+import { z } from 'zod';
+
+/**
+ * The compressed form of a model file, extension `.zst`: a standard zstd file (`zstd -t` and `zstd -l` accept and check it) that
+ * can be read from any place.
+ *
+ *     the zstd frames of chunk 0, of chunk 1, …         one after the other
+ *     a skippable frame (0x184D2A50)                    the CRC-32 of the text that follows, 4 bytes; then `Metadata` as JSON
+ *     a skippable frame (0x184D2A5E)                    the seek table of the zstd seekable format, a line for each frame above
+ *
+ * All numbers are little-endian. The seek table stands last, so a reader starts at the end of the file (`tail.ts`). A line of it is
+ * the size of a frame and the size of its content, 4 bytes each; behind the lines stand their number (4 bytes), a zero, and
+ * the magic number 0x8F92EAB1. The metadata is the last line, with a content of 0.
+ *
+ * The file is cut into chunks of at most 2 MiB, at the boundaries of its tensors: a larger tensor is cut into even parts, which
+ * depend on nothing but its size; smaller neighbours share a chunk (`layout.ts`). A chunk is stored in one of four ways:
+ *
+ *     plain      one frame with the bytes as they are
+ *     planes2    for fp16: two frames, one with the lower byte of each element and one with the upper
+ *     planes2r   for bf16: the same, after rotating each element left by one bit, so that the exponent fills the upper byte
+ *     planes4r   for fp32: four frames, lowest byte first, after the same rotation
+ *
+ * Weights are noise but for their exponents, which take few values, so only the exponents compress: about three to one, and bf16 as a
+ * whole by a third. With `pairs`, two exponents share a byte of the last plane, the first one in the low half, each as its
+ * distance from `base`, 0 to 14. 15 stands for any other exponent; those are listed behind the pairs, in the same frame: first the
+ * index of each such element in the chunk, 4 bytes, then the exponents themselves. It halves the bytes to be decoded, which is
+ * most of the work of a restore, and saves a little space.
+ *
+ * Three checks stand over the data: zstd's XXH64 in every frame, the CRC-32 of every chunk's bytes, the SHA-256 of the whole file.
+ *
+ * What may come later has its place. A reader ignores keys it does not know, at every level, and refuses a file whose `requires`
+ * names something it does not know: chunks that lie in another file (`shared`), chunks stored as the difference from a base,
+ * and whatever else changes the meaning of what is described here. `version` changes when the frame of it all does.
+ *
+ * Without this program: `restore-script.ts` is a script for Python and the zstd command.
+ */
+export const formatName = 'autocached';
+export const formatVersion = 1;
+export const metadataMagic = 0x184d2a50;
+export const seekTableMagic = 0x184d2a5e;
+/** The last four bytes of the file. */
+export const seekableMagic = 0x8f92eab1;
+
+/** What is written; and the most that a reader accepts, because it is what a reader needs memory for. */
+export const chunkBytes = 2 * 1024 * 1024;
+const maxChunkBytes = 8 * 1024 * 1024;
+/** What is written; 400 GB. */
+export const maxChunks = 200_000;
+
+/** A chunk is not stored as `pairs` when more than one element in so many would have to be listed. */
+export const elementsPerEscape = 512;
+/** Bytes of one listed element: index and exponent. */
+export const escapeBytes = 5;
+
+export const transforms = ['plain', 'planes2', 'planes2r', 'planes4r'] as const;
+export type Transform = (typeof transforms)[number];
+
+/** A run of the original file's bytes and the way they are stored. */
+export interface Run {
+  size: number;
+  as: Transform;
+}
+
+/** Bytes of an element. */
+export const widthOf: Record<Transform, 1 | 2 | 4> = { plain: 1, planes2: 2, planes2r: 2, planes4r: 4 };
+
+const count = z.int().min(0);
+const pairsSchema = z.looseObject({ base: count.max(255), escapes: count });
+export const chunkSchema = z
+  .looseObject({
+    /** Bytes of the original file. */
+    size: z.int().min(1).max(maxChunkBytes),
+    as: z.enum(transforms),
+    /** Of the original bytes. */
+    crc32: count.max(0xffffffff),
+    pairs: pairsSchema.optional(),
+  })
+  .refine(({ size, as }) => size % widthOf[as] === 0, 'its size is not a whole number of elements')
+  .refine(({ size, as, pairs }) => !pairs || allowsPairs({ size, as }), 'it cannot have pairs')
+  .refine(
+    ({ size, as, pairs }) => (pairs?.escapes ?? 0) * elementsPerEscape <= size / widthOf[as],
+    'it lists too many elements',
+  );
+
+const metadataShape = {
+  format: z.literal(formatName),
+  version: z.literal(formatVersion),
+  /** What a reader must know beyond version 1. Nothing yet. */
+  requires: z.array(z.string()).max(0),
+  /** Bytes of the original file, and their hash in hexadecimal. */
+  size: count,
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  /** Whatever the writer wants to know about the original again: a name, a time. */
+  about: z.record(z.string(), z.unknown()),
+  /** Checked one by one, so that the first wrong one ends it. */
+  chunks: z.array(z.unknown()),
+};
+export const metadataSchema = z.looseObject(metadataShape);
+
+export type Chunk = z.infer<typeof chunkSchema>;
+export type Pairs = z.infer<typeof pairsSchema>;
+export interface Metadata extends z.infer<z.ZodObject<typeof metadataShape>> {
+  chunks: Chunk[];
+}
+
+/** Two exponents make a byte, so there have to be two. */
+export function allowsPairs({ size, as }: Run): boolean {
+  return (as === 'planes2r' || as === 'planes4r') && (size / widthOf[as]) % 2 === 0;
+}
+
+/** Bytes that each frame of a chunk decodes to, in the order of the frames. */
+export function frameSizes({ size, as, pairs }: Pick<Chunk, 'size' | 'as' | 'pairs'>): number[] {
+  const elements = size / widthOf[as];
+  const sizes = Array.from({ length: widthOf[as] }, () => elements);
+  return pairs ? [...sizes.slice(0, -1), elements / 2 + pairs.escapes * escapeBytes] : sizes;
+}

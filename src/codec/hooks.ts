@@ -1,0 +1,13 @@
+import { CacheError } from '../core/errors.ts';
+
+/** How the encoding or decoding of a file is watched and ended. All bytes are those of the original file. */
+export interface CodecHooks {
+  onProgress?(bytesDone: number, bytesTotal: number): void;
+  /** Sees all bytes in order, for a hash of the caller's own; they are overwritten afterwards. */
+  onBytes?(bytes: Uint8Array): void;
+  signal?: AbortSignal | undefined;
+}
+
+export function stopIfCancelled({ signal }: CodecHooks): void {
+  if (signal?.aborted) throw new CacheError('CANCELLED', 'the work was cancelled', { cause: signal.reason });
+}

@@ -1,0 +1,78 @@
+import { CacheError } from '../core/errors.ts';
+import { readAt } from './file-io.ts';
+import { chunkBytes, type Run, type Transform, widthOf } from './format.ts';
+import { ggufHeaderSize, isGguf, parseGguf } from './gguf.ts';
+import { parseSafetensors, safetensorsJsonSize, type Tensor } from './safetensors.ts';
+
+export interface Layout {
+  kind: 'safetensors' | 'gguf' | 'other';
+  /** Why a header that looks like one of those was not used. */
+  fault: string | null;
+  /** The whole file, in order. */
+  chunks: Run[];
+}
+
+/** The types whose exponents are worth taking out. What is not listed is stored as it is: already quantised, or rare. */
+const transformOf: Record<string, Transform> = { F16: 'planes2', BF16: 'planes2r', F32: 'planes4r' };
+
+/** A tensor of at most so many bytes may lie in a chunk of another type: the frames of its own would cost more. */
+const tiny = 4096;
+/** Parts of a large tensor are multiples of it. */
+const alignment = 64;
+
+/** How to cut a file. A header that is damaged makes the file one of unknown kind; nothing in it can do harm. */
+export function readLayout(fd: number, size: number): Layout {
+  const unknown: Layout = { kind: 'other', fault: null, chunks: cut([{ size, as: 'plain' }]) };
+  const start = readStart(fd, Math.min(size, ggufHeaderSize));
+  try {
+    if (isGguf(start)) {
+      parseGguf(start, size);
+      return { ...unknown, kind: 'gguf' };
+    }
+    const jsonSize = safetensorsJsonSize(start, size);
+    if (jsonSize === null) return unknown;
+    const { tensors, dataBegin } = parseSafetensors(readStart(fd, 8 + jsonSize), size);
+    return { kind: 'safetensors', fault: null, chunks: cut([{ size: dataBegin, as: 'plain' }, ...tensors.map(runOf)]) };
+  } catch (error) {
+    if (error instanceof CacheError) return { ...unknown, fault: error.message };
+    throw error;
+  }
+}
+
+function readStart(fd: number, size: number): Uint8Array {
+  const start = new Uint8Array(size);
+  return start.subarray(0, readAt(fd, start, 0));
+}
+
+const runOf = ({ dtype, begin, end }: Tensor): Run => ({ size: end - begin, as: transformOf[dtype] ?? 'plain' });
+
+/** Cuts runs larger than a chunk, and gathers neighbours that fit into one. */
+export function cut(runs: readonly Run[]): Run[] {
+  const chunks: Run[] = [];
+  let open: Run | null = null;
+  for (const run of runs) {
+    if (run.size === 0) continue;
+    if (run.size > chunkBytes) {
+      chunks.push(...evenParts(run));
+      open = null;
+    } else if (open && canShare(open, run)) {
+      open.size += run.size;
+    } else {
+      open = { ...run };
+      chunks.push(open);
+    }
+  }
+  return chunks;
+}
+
+function canShare(open: Run, run: Run): boolean {
+  if (open.size + run.size > chunkBytes) return false;
+  return open.as === run.as || (run.size <= tiny && run.size % widthOf[open.as] === 0);
+}
+
+function evenParts({ size, as }: Run): Run[] {
+  const parts = Math.ceil(size / chunkBytes);
+  const part = Math.ceil(size / parts / alignment) * alignment;
+  const whole = Array.from({ length: Math.floor(size / part) }, () => ({ size: part, as }));
+  return size % part === 0 ? whole : [...whole, { size: size % part, as }];
+}

@@ -1,0 +1,72 @@
+import type { ChunkMemory } from './chunk-memory.ts';
+import { corrupt } from './corrupt.ts';
+import { elementsPerEscape, escapeBytes, type Pairs } from './format.ts';
+
+/** How many exponents are looked at to find the base; the rest of a chunk is like them, and what is not gets listed. */
+const sampled = 8192;
+/** Exponents that a half byte can say; the last value of the sixteen is the mark of the others. */
+const inReach = 15;
+
+/**
+ * Packs `exponents`, an even number of them, into `memory.packed`, with the list of those that do not fit behind.
+ * @returns null when too many do not fit
+ */
+export function packPairs(memory: ChunkMemory, exponents: Uint8Array): Pairs | null {
+  const { kernels, packed, flags } = memory;
+  const base = chooseBase(exponents);
+  kernels.pack(exponents.byteOffset, packed.byteOffset, flags.byteOffset, base, exponents.length);
+  const escapes = findEscapes(exponents, flags.subarray(0, Math.ceil(exponents.length / 32)), base);
+  if (!escapes) return null;
+  const list = listOf(memory, exponents, escapes.length);
+  for (const [k, index] of escapes.entries()) {
+    list.setUint32(4 * k, index, true);
+    list.setUint8(4 * escapes.length + k, exponents[index] ?? 0);
+  }
+  return { base, escapes: escapes.length };
+}
+
+/** The reverse. @throws CacheError CORRUPT when the list names an element that is not there */
+export function unpackPairs(memory: ChunkMemory, exponents: Uint8Array, pairs: Pairs): void {
+  const { kernels, packed } = memory;
+  kernels.unpack(exponents.byteOffset, packed.byteOffset, pairs.base, exponents.length);
+  const list = listOf(memory, exponents, pairs.escapes);
+  for (let k = 0; k < pairs.escapes; k++) {
+    const index = list.getUint32(4 * k, true);
+    if (index >= exponents.length) throw corrupt('a chunk lists an element behind its end');
+    exponents[index] = list.getUint8(4 * pairs.escapes + k);
+  }
+}
+
+function listOf({ packed }: ChunkMemory, exponents: Uint8Array, escapes: number): DataView {
+  return new DataView(packed.buffer, packed.byteOffset + exponents.length / 2, escapes * escapeBytes);
+}
+
+/** The start of the fifteen neighbouring exponents that most elements have. */
+function chooseBase(exponents: Uint8Array): number {
+  const histogram = new Uint32Array(256);
+  const step = Math.max(1, Math.floor(exponents.length / sampled));
+  for (let i = 0; i < exponents.length; i += step) {
+    const exponent = exponents[i] ?? 0;
+    histogram[exponent] = (histogram[exponent] ?? 0) + 1;
+  }
+  let best = { base: 0, covered: -1 };
+  for (let base = 0; base <= 256 - inReach; base++) {
+    const covered = histogram.subarray(base, base + inReach).reduce((sum, count) => sum + count, 0);
+    if (covered > best.covered) best = { base, covered };
+  }
+  return best.base;
+}
+
+/** Indices of the elements out of reach; null when they are too many. `flags` has a 1 for every 32 elements with one among them. */
+function findEscapes(exponents: Uint8Array, flags: Uint8Array, base: number): number[] | null {
+  const escapes: number[] = [];
+  const limit = Math.floor(exponents.length / elementsPerEscape);
+  for (let group = flags.indexOf(1); group >= 0; group = flags.indexOf(1, group + 1)) {
+    const end = Math.min(32 * group + 32, exponents.length);
+    for (let i = 32 * group; i < end; i++) {
+      if ((((exponents[i] ?? 0) - base) & 0xff) >= inReach) escapes.push(i);
+    }
+    if (escapes.length > limit) return null;
+  }
+  return escapes;
+}

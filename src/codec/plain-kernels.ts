@@ -1,0 +1,76 @@
+import type { KernelMemory, PlaneKernels } from './plane-kernels.ts';
+
+/** The kernels in JavaScript: for a runtime without WebAssembly vectors, and the standard that those are tested against. */
+export function plainKernels(size: number): KernelMemory {
+  const bytes = new Uint8Array(size);
+  return { bytes, kernels: kernelsOver(bytes) };
+}
+
+function kernelsOver(memory: Uint8Array): PlaneKernels {
+  return {
+    split2: (elements, p0, p1, count) => split(memory, elements, { planes: [p0, p1], count }),
+    split2R: (elements, p0, p1, count) => splitRotated(memory, elements, { planes: [p0, p1], count }),
+    split4R: (elements, p0, p1, p2, p3, count) => splitRotated(memory, elements, { planes: [p0, p1, p2, p3], count }),
+    merge2: (elements, p0, p1, count) => merge(memory, elements, { planes: [p0, p1], count }),
+    merge2R: (elements, p0, p1, count) => mergeRotated(memory, elements, { planes: [p0, p1], count }),
+    merge4R: (elements, p0, p1, p2, p3, count) => mergeRotated(memory, elements, { planes: [p0, p1, p2, p3], count }),
+
+    pack(plane, packed, flags, base, count) {
+      const nibble = (index: number) => Math.min(((memory[plane + index] ?? 0) - base) & 0xff, 15);
+      memory.fill(0, flags, flags + Math.ceil(count / 32));
+      for (let i = 0; i < count; i += 2) {
+        const low = nibble(i);
+        const high = nibble(i + 1);
+        memory[packed + i / 2] = low | (high << 4);
+        if (low === 15 || high === 15) memory[flags + (i >> 5)] = 1;
+      }
+    },
+
+    unpack(plane, packed, base, count) {
+      for (let i = 0; i < count; i += 2) {
+        const pair = memory[packed + i / 2] ?? 0;
+        memory[plane + i] = base + (pair & 15);
+        memory[plane + i + 1] = base + (pair >> 4);
+      }
+    },
+  };
+}
+
+interface Planes {
+  planes: number[];
+  count: number;
+}
+
+function split(memory: Uint8Array, elements: number, { planes, count }: Planes): void {
+  planes.forEach((plane, k) => {
+    for (let i = 0; i < count; i++) memory[plane + i] = memory[elements + i * planes.length + k] ?? 0;
+  });
+}
+
+function merge(memory: Uint8Array, elements: number, { planes, count }: Planes): void {
+  planes.forEach((plane, k) => {
+    for (let i = 0; i < count; i++) memory[elements + i * planes.length + k] = memory[plane + i] ?? 0;
+  });
+}
+
+/** Each byte moves up by one bit and takes the top bit of the byte below it; the lowest takes that of the highest. */
+function splitRotated(memory: Uint8Array, elements: number, { planes, count }: Planes): void {
+  const width = planes.length;
+  planes.forEach((plane, k) => {
+    const below = (k + width - 1) % width;
+    for (let i = 0; i < count; i++) {
+      const element = elements + i * width;
+      memory[plane + i] = ((memory[element + k] ?? 0) << 1) | ((memory[element + below] ?? 0) >> 7);
+    }
+  });
+}
+
+function mergeRotated(memory: Uint8Array, elements: number, { planes, count }: Planes): void {
+  const width = planes.length;
+  planes.forEach((plane, k) => {
+    const above = planes[(k + 1) % width] ?? 0;
+    for (let i = 0; i < count; i++) {
+      memory[elements + i * width + k] = ((memory[plane + i] ?? 0) >> 1) | ((memory[above + i] ?? 0) << 7);
+    }
+  });
+}

@@ -1,0 +1,31 @@
+/**
+ * The inner loops of the codec, over one block of memory; every argument but `count` and `base` is an address in it. A count is a
+ * number of elements. Two implementations give the same bytes: `wasm-kernels.ts` and `plain-kernels.ts`. They may read and write
+ * up to `slack` bytes behind the last element of each area.
+ *
+ * `split` takes elements of 2 or 4 bytes apart into byte planes, lowest byte first; `merge` puts them together. The variants with
+ * an R first rotate each element left by one bit (and back after merging): bf16 and fp32 begin with a sign bit, and without
+ * it the exponent, the only part of a weight that compresses, fills the top byte exactly.
+ *
+ * `pack` writes two exponents a byte, the first in the low half, each as its distance from `base`; 15 stands for everything that
+ * is not within 0 to 14. It sets a flag byte for every 32 exponents: 1 when there is a 15 among them (the last flag also for what
+ * lies behind the last exponent). `unpack` is the reverse, with base + 15 in the place of those.
+ */
+export interface PlaneKernels {
+  split2(elements: number, plane0: number, plane1: number, count: number): void;
+  split2R(elements: number, plane0: number, plane1: number, count: number): void;
+  split4R(elements: number, plane0: number, plane1: number, plane2: number, plane3: number, count: number): void;
+  merge2(elements: number, plane0: number, plane1: number, count: number): void;
+  merge2R(elements: number, plane0: number, plane1: number, count: number): void;
+  merge4R(elements: number, plane0: number, plane1: number, plane2: number, plane3: number, count: number): void;
+  pack(plane: number, packed: number, flags: number, base: number, count: number): void;
+  unpack(plane: number, packed: number, base: number, count: number): void;
+}
+
+/** Bytes behind each area that a kernel may touch. */
+export const slack = 64;
+
+export interface KernelMemory {
+  bytes: Uint8Array<ArrayBuffer>;
+  kernels: PlaneKernels;
+}

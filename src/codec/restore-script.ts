@@ -1,0 +1,48 @@
+/**
+ * A program for whoever has compressed files and not autocached: `python3 restore.py model.safetensors.zst model.safetensors`.
+ * Needs Python 3.8 and the `zstd` command. It is to lie beside the files, in the directory of the compressed tier.
+ */
+export const restoreScript = `\
+"""Restores a model file that autocached has compressed: python3 restore.py COMPRESSED RESTORED. Needs the zstd command."""
+import hashlib, json, subprocess, sys, zlib
+from struct import unpack
+
+with open(sys.argv[1], "rb") as file:
+    file.seek(-9, 2)
+    lines = unpack("<IBI", file.read(9))[0]
+    table = file.seek(-(17 + 8 * lines), 2)
+    file.seek(-17, 2)
+    size = unpack("<I", file.read(4))[0]  # of the last line: the metadata
+    file.seek(table - size + 12)
+    metadata = json.loads(file.read(size - 12))
+assert metadata["version"] == 1 and not metadata["requires"], "written by a later version of autocached"
+
+content = subprocess.Popen(["zstd", "-dc", sys.argv[1]], stdout=subprocess.PIPE)
+whole = hashlib.sha256()
+with open(sys.argv[2], "wb") as restored:
+    for chunk in metadata["chunks"]:
+        width = {"plain": 1, "planes2": 2, "planes2r": 2, "planes4r": 4}[chunk["as"]]
+        count = chunk["size"] // width
+        pairs = chunk.get("pairs")
+        planes = [content.stdout.read(count) for _ in range(width - 1 if pairs else width)]
+        if pairs:
+            packed, escapes, top = content.stdout.read(count // 2), pairs["escapes"], bytearray(count)
+            top[0::2] = packed.translate(bytes((pairs["base"] + byte % 16) % 256 for byte in range(256)))
+            top[1::2] = packed.translate(bytes((pairs["base"] + byte // 16) % 256 for byte in range(256)))
+            places, values = unpack("<%dI" % escapes, content.stdout.read(4 * escapes)), content.stdout.read(escapes)
+            for place, value in zip(places, values):
+                top[place] = value
+            planes.append(bytes(top))
+        if chunk["as"].endswith("r"):  # rotate back: each byte takes the lowest bit of the next higher one
+            low, high = int.from_bytes(b"\\x7f" * count, "little"), int.from_bytes(b"\\x80" * count, "little")
+            numbers = [int.from_bytes(plane, "little") for plane in planes]
+            numbers = [number >> 1 & low | numbers[(k + 1) % width] << 7 & high for k, number in enumerate(numbers)]
+            planes = [number.to_bytes(count, "little") for number in numbers]
+        raw = bytearray(chunk["size"])
+        for k, plane in enumerate(planes):
+            raw[k::width] = plane
+        assert zlib.crc32(raw) == chunk["crc32"], "damaged"
+        whole.update(raw)
+        restored.write(raw)
+assert whole.hexdigest() == metadata["sha256"] and content.wait() == 0, "damaged"
+`;

@@ -1,0 +1,190 @@
+import type { KernelMemory, PlaneKernels } from './plane-kernels.ts';
+import {
+  add,
+  add8,
+  and,
+  any,
+  assemble,
+  type Code,
+  constant,
+  equal8,
+  fill8,
+  get,
+  isBelow,
+  load,
+  min8,
+  multiply,
+  or,
+  repeat,
+  set,
+  shiftLanes,
+  shiftRight,
+  shuffle,
+  store,
+  storeByte,
+  subtract8,
+  type WasmFunction,
+} from './wasm-module.ts';
+
+/** The part of the runtime's `WebAssembly` that is used; the type library has it only together with the browser's types. */
+interface Wasm {
+  Memory: new (size: { initial: number }) => { buffer: ArrayBuffer };
+  Module: new (bytes: Uint8Array<ArrayBuffer>) => object;
+  Instance: new (module: object, imports: { env: { memory: object } }) => { exports: unknown };
+  validate(bytes: Uint8Array<ArrayBuffer>): boolean;
+}
+
+const wasm = (globalThis as { WebAssembly?: Wasm }).WebAssembly;
+let compiled: object | null | undefined;
+
+/** The kernels with 128-bit vectors, over a memory of at least `size` bytes; null where the runtime has no such instructions. */
+export function wasmKernels(size: number): KernelMemory | null {
+  compiled ??= compile();
+  if (!wasm || !compiled) return null;
+  const memory = new wasm.Memory({ initial: Math.ceil(size / 65536) });
+  const { exports } = new wasm.Instance(compiled, { env: { memory } });
+  return { bytes: new Uint8Array(memory.buffer), kernels: exports as PlaneKernels };
+}
+
+function compile(): object | null {
+  const bytes = assemble([
+    split2('split2', (x) => x),
+    split2('split2R', (x) => rotateLeft(2, x)),
+    split4R(),
+    merge2('merge2', (x) => x),
+    merge2('merge2R', (x) => rotateRight(2, x)),
+    merge4R(),
+    pack(),
+    unpack(),
+  ]);
+  return wasm?.validate(bytes) ? new wasm.Module(bytes) : null;
+}
+
+const evenBytes = [0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30];
+const oddBytes = evenBytes.map((lane) => lane + 1);
+/** `x0 y0 x1 y1 …`, of the lower and of the upper half. */
+const interleaveLow = [0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23];
+const interleaveHigh = interleaveLow.map((lane) => lane + 8);
+/** The same with pairs of bytes. */
+const pairsLow = [0, 1, 16, 17, 2, 3, 18, 19, 4, 5, 20, 21, 6, 7, 22, 23];
+const pairsHigh = pairsLow.map((lane) => lane + 8);
+/** Of eight elements of four bytes: the first bytes, then the second ones; and the same for the third and the fourth. */
+const firstTwo = [0, 4, 8, 12, 16, 20, 24, 28, 1, 5, 9, 13, 17, 21, 25, 29];
+const lastTwo = firstTwo.map((lane) => lane + 2);
+const lowHalves = [0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23];
+const highHalves = lowHalves.map((lane) => lane + 8);
+
+const rotateLeft = (width: 2 | 4, x: Code): Code => or(shiftLanes.left(width, x, 1), shiftLanes.right(width, x, 8 * width - 1));
+const rotateRight = (width: 2 | 4, x: Code): Code =>
+  or(shiftLanes.right(width, x, 1), shiftLanes.left(width, x, 8 * width - 1));
+
+function split2(name: string, rotate: (x: Code) => Code): WasmFunction {
+  const [elements, plane0, plane1] = [0, 1, 2];
+  return loop({ name, parameters: 4, step: 16 }, (at, [a, b]) => [
+    ...set(a, load(at(elements, 2))),
+    ...set(b, load(at(elements, 2), 16)),
+    ...set(a, rotate(get(a))),
+    ...set(b, rotate(get(b))),
+    ...store(at(plane0), 0, shuffle(get(a), get(b), evenBytes)),
+    ...store(at(plane1), 0, shuffle(get(a), get(b), oddBytes)),
+  ]);
+}
+
+function merge2(name: string, rotate: (x: Code) => Code): WasmFunction {
+  const [elements, plane0, plane1] = [0, 1, 2];
+  return loop({ name, parameters: 4, step: 16 }, (at, [a, b, c]) => [
+    ...set(a, load(at(plane0))),
+    ...set(b, load(at(plane1))),
+    ...set(c, shuffle(get(a), get(b), interleaveLow)),
+    ...store(at(elements, 2), 0, rotate(get(c))),
+    ...set(c, shuffle(get(a), get(b), interleaveHigh)),
+    ...store(at(elements, 2), 16, rotate(get(c))),
+  ]);
+}
+
+function split4R(): WasmFunction {
+  const [elements, planes] = [0, [1, 2, 3, 4]];
+  return loop({ name: 'split4R', parameters: 6, step: 16 }, (at, [a, b, c, d, e, f]) => {
+    const quarters = [a, b, c, d];
+    const halves = (lanes: number[]) => [...set(e, shuffle(get(a), get(b), lanes)), ...set(f, shuffle(get(c), get(d), lanes))];
+    return [
+      ...quarters.flatMap((local, part) => set(local, load(at(elements, 4), 16 * part))),
+      ...quarters.flatMap((local) => set(local, rotateLeft(4, get(local)))),
+      ...halves(firstTwo),
+      ...store(at(planes[0]), 0, shuffle(get(e), get(f), lowHalves)),
+      ...store(at(planes[1]), 0, shuffle(get(e), get(f), highHalves)),
+      ...halves(lastTwo),
+      ...store(at(planes[2]), 0, shuffle(get(e), get(f), lowHalves)),
+      ...store(at(planes[3]), 0, shuffle(get(e), get(f), highHalves)),
+    ];
+  });
+}
+
+function merge4R(): WasmFunction {
+  const [elements, planes] = [0, [1, 2, 3, 4]];
+  return loop({ name: 'merge4R', parameters: 6, step: 16 }, (at, [a, b, c, d, e, f, g]) => {
+    const half = (interleave: number[], offset: number) => [
+      ...set(e, shuffle(get(a), get(b), interleave)),
+      ...set(f, shuffle(get(c), get(d), interleave)),
+      ...set(g, shuffle(get(e), get(f), pairsLow)),
+      ...store(at(elements, 4), offset, rotateRight(4, get(g))),
+      ...set(g, shuffle(get(e), get(f), pairsHigh)),
+      ...store(at(elements, 4), offset + 16, rotateRight(4, get(g))),
+    ];
+    return [
+      ...[a, b, c, d].flatMap((local, k) => set(local, load(at(planes[k])))),
+      ...half(interleaveLow, 0),
+      ...half(interleaveHigh, 32),
+    ];
+  });
+}
+
+function pack(): WasmFunction {
+  const [plane, packed, flags, base] = [0, 1, 2, 3];
+  return loop({ name: 'pack', parameters: 5, step: 32 }, (at, [a, b, c], index) => {
+    const distance = (offset: number) => min8(subtract8(load(at(plane), offset), fill8(get(base))), fill8(constant(15)));
+    const isEscape = (x: Code) => equal8(x, fill8(constant(15)));
+    return [
+      ...set(a, distance(0)),
+      ...set(b, distance(16)),
+      ...storeByte(add(get(flags), shiftRight(index, 5)), any(or(isEscape(get(a)), isEscape(get(b))))),
+      ...set(c, shuffle(get(a), get(b), oddBytes)),
+      ...set(a, shuffle(get(a), get(b), evenBytes)),
+      ...store(add(get(packed), shiftRight(index, 1)), 0, or(get(a), shiftLanes.left(1, get(c), 4))),
+    ];
+  });
+}
+
+function unpack(): WasmFunction {
+  const [plane, packed, base] = [0, 1, 2];
+  return loop({ name: 'unpack', parameters: 4, step: 32 }, (at, [a, b, c], index) => [
+    ...set(a, load(add(get(packed), shiftRight(index, 1)))),
+    ...set(b, and(get(a), fill8(constant(15)))),
+    ...set(c, shiftLanes.right(1, get(a), 4)),
+    ...store(at(plane), 0, add8(shuffle(get(b), get(c), interleaveLow), fill8(get(base)))),
+    ...store(at(plane), 16, add8(shuffle(get(b), get(c), interleaveHigh), fill8(get(base)))),
+  ]);
+}
+
+type Locals = [a: number, b: number, c: number, d: number, e: number, f: number, g: number];
+
+/**
+ * Runs `body` for every `step` elements; the last parameter is their count. `at(pointer, width)` is the address of the current
+ * element, `width` bytes each, behind the pointer that is in that parameter.
+ */
+function loop(
+  shape: { name: string; parameters: number; step: number },
+  body: (at: (pointer?: number, width?: number) => Code, locals: Locals, index: Code) => Code,
+): WasmFunction {
+  const index = shape.parameters;
+  const local = (k: number) => index + 1 + k;
+  const at = (pointer = 0, width = 1) => add(get(pointer), width === 1 ? get(index) : multiply(get(index), constant(width)));
+  const locals: Locals = [local(0), local(1), local(2), local(3), local(4), local(5), local(6)];
+  const next = set(index, add(get(index), constant(shape.step)));
+  return {
+    name: shape.name,
+    parameters: shape.parameters,
+    locals: { i32: 1, v128: 7 },
+    body: repeat([...body(at, locals, get(index)), ...next], isBelow(get(index), get(shape.parameters - 1))),
+  };
+}

@@ -1,0 +1,105 @@
+/**
+ * A very small WebAssembly assembler: just the instructions that `wasm-kernels.ts` needs, as functions that return bytes.
+ * Arguments are given as code, so an expression is written as it is read: `store(i, add(get(a), get(b)))`. With it the module
+ * is built from readable source when it is first used, and there is no binary in the repository to be trusted.
+ *
+ * Encodings: WebAssembly core specification 2.0, chapter 5 (binary format), including the 128-bit vector instructions.
+ */
+
+export type Code = readonly number[];
+
+export interface WasmFunction {
+  name: string;
+  /** Every function takes this many i32 and returns nothing. */
+  parameters: number;
+  /** Further local variables, numbered after the parameters: first the i32, then the v128. */
+  locals: { i32: number; v128: number };
+  body: Code;
+}
+
+const i32 = 0x7f;
+const v128 = 0x7b;
+
+export const get = (local: number): Code => [0x20, ...unsigned(local)];
+export const set = (local: number, value: Code): Code => [...value, 0x21, ...unsigned(local)];
+export const constant = (value: number): Code => [0x41, ...signed(value)];
+export const add = (a: Code, b: Code): Code => [...a, ...b, 0x6a];
+export const multiply = (a: Code, b: Code): Code => [...a, ...b, 0x6c];
+export const shiftRight = (a: Code, bits: number): Code => [...a, ...constant(bits), 0x76];
+export const isBelow = (a: Code, b: Code): Code => [...a, ...b, 0x49];
+/** Stores the low byte of `value`. */
+export const storeByte = (address: Code, value: Code): Code => [...address, ...value, 0x3a, 0, 0];
+/** Runs `body`, and again as long as `condition` holds after it. */
+export const repeat = (body: Code, condition: Code): Code => [0x03, 0x40, ...body, ...condition, 0x0d, 0, 0x0b];
+
+/** 16 bytes at `address + offset`. */
+export const load = (address: Code, offset = 0): Code => [...address, ...vector(0x00), 0, ...unsigned(offset)];
+export const store = (address: Code, offset: number, value: Code): Code =>
+  [address, value, vector(0x0b), [0], unsigned(offset)].flat();
+/** The bytes that `lanes` names: 0 to 15 of `a`, 16 to 31 of `b`. */
+export const shuffle = (a: Code, b: Code, lanes: readonly number[]): Code => [...a, ...b, ...vector(0x0d), ...lanes];
+export const fill8 = (value: Code): Code => [...value, ...vector(0x0f)];
+export const equal8 = (a: Code, b: Code): Code => [...a, ...b, ...vector(0x23)];
+export const and = (a: Code, b: Code): Code => [...a, ...b, ...vector(0x4e)];
+export const or = (a: Code, b: Code): Code => [...a, ...b, ...vector(0x50)];
+/** 1 when any bit of the vector is set. */
+export const any = (a: Code): Code => [...a, ...vector(0x53)];
+export const add8 = (a: Code, b: Code): Code => [...a, ...b, ...vector(0x6e)];
+export const subtract8 = (a: Code, b: Code): Code => [...a, ...b, ...vector(0x71)];
+export const min8 = (a: Code, b: Code): Code => [...a, ...b, ...vector(0x77)];
+
+/** Shifts of every lane; to the right, zeros come in. */
+export const shiftLanes = {
+  left: (width: 1 | 2 | 4, a: Code, bits: number): Code => [
+    ...a,
+    ...constant(bits),
+    ...vector({ 1: 0x6b, 2: 0x8b, 4: 0xab }[width]),
+  ],
+  right: (width: 1 | 2 | 4, a: Code, bits: number): Code => [
+    ...a,
+    ...constant(bits),
+    ...vector({ 1: 0x6d, 2: 0x8d, 4: 0xad }[width]),
+  ],
+};
+
+/** A module that exports `functions` and imports its memory as `env.memory`. */
+export function assemble(functions: readonly WasmFunction[]): Uint8Array<ArrayBuffer> {
+  const indices = functions.map((_, index) => unsigned(index));
+  return Uint8Array.from([
+    ...[0x00, ...ascii('asm'), 1, 0, 0, 0],
+    ...section(1, functions.map(type)),
+    ...section(2, [[...text('env'), ...text('memory'), 0x02, 0x00, ...unsigned(1)]]),
+    ...section(3, indices),
+    ...section(
+      7,
+      functions.map((f, index) => [...text(f.name), 0x00, ...unsigned(index)]),
+    ),
+    ...section(10, functions.map(code)),
+  ]);
+}
+
+const type = (f: WasmFunction): Code => [0x60, ...list(Array.from({ length: f.parameters }, () => [i32])), 0];
+
+function code(f: WasmFunction): Code {
+  const locals = list([
+    [...unsigned(f.locals.i32), i32],
+    [...unsigned(f.locals.v128), v128],
+  ]);
+  return sized([...locals, ...f.body, 0x0b]);
+}
+
+const section = (id: number, items: Code[]): Code => [id, ...sized(list(items))];
+const list = (items: readonly Code[]): Code => [...unsigned(items.length), ...items.flat()];
+const sized = (bytes: Code): Code => [...unsigned(bytes.length), ...bytes];
+const text = (name: string): Code => sized(ascii(name));
+const ascii = (name: string): Code => [...name].map((letter) => letter.charCodeAt(0));
+const vector = (opcode: number): Code => [0xfd, ...unsigned(opcode)];
+
+/** LEB128, the format's integer encoding: seven bits a byte, low bits first, the top bit says that more follow. */
+function unsigned(value: number): Code {
+  return value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...unsigned(value >>> 7)];
+}
+
+function signed(value: number): Code {
+  return value >= -0x40 && value < 0x40 ? [value & 0x7f] : [(value & 0x7f) | 0x80, ...signed(value >> 7)];
+}

@@ -1,0 +1,96 @@
+import zlib from 'node:zlib';
+import { CacheError, messageOf } from '../core/errors.ts';
+import { corrupt } from './corrupt.ts';
+
+/**
+ * zstd for blocks of up to a few MiB: Node's own where it has one (22.15, 23.8 and later), otherwise, for decoding only,
+ * the package `@mongodb-js/zstd`.
+ */
+export interface Zstd {
+  /** Decodes one frame that `inspectFrame` has passed; `target` is exactly as long as its content. @throws CacheError CORRUPT */
+  decompress(frame: Uint8Array, target: Uint8Array): Promise<void> | void;
+}
+
+const { constants } = zlib;
+
+/**
+ * Huffman only: with a hash table of 64 entries the search for repetitions, which finds none in weights and takes most of the time,
+ * is over at once, and every block is coded byte by byte. (Negative levels and a target length would switch that off as well.) On
+ * the exponents of weights this is both smaller and several times faster than any level.
+ */
+const huffmanOnly = {
+  [constants.ZSTD_c_compressionLevel]: 1,
+  [constants.ZSTD_c_strategy]: constants.ZSTD_fast,
+  [constants.ZSTD_c_minMatch]: 7,
+  [constants.ZSTD_c_hashLog]: 6,
+  [constants.ZSTD_c_chainLog]: 6,
+  [constants.ZSTD_c_windowLog]: 18,
+  [constants.ZSTD_c_targetLength]: 0,
+  [constants.ZSTD_c_checksumFlag]: 1,
+};
+
+/** The most bytes that `compress` makes of `size` bytes. */
+export const compressedBound = (size: number): number => size + (size >> 8) + 64;
+
+/**
+ * Writes `bytes` as one frame into `target`, which must have room for `compressedBound` bytes; returns the frame's length.
+ * @throws CacheError BAD_CONFIG when this Node cannot write zstd
+ */
+export function compress(bytes: Uint8Array, target: Uint8Array): number {
+  if (typeof zlib.zstdCompressSync !== 'function') {
+    throw new CacheError('BAD_CONFIG', `Node ${process.versions.node} cannot write zstd`, {
+      hint: 'use Node 22.15, 23.8 or a later one, or set AUTOCACHE_COMPRESS=off',
+    });
+  }
+  const chunkSize = compressedBound(bytes.length);
+  const frame = zlib.zstdCompressSync(bytes, { params: huffmanOnly, chunkSize });
+  target.set(frame);
+  const { length } = frame;
+  free(frame, chunkSize);
+  return length;
+}
+
+export const nodeZstd: Zstd = {
+  decompress(frame, target) {
+    // With a little more room than the content takes, zstd decodes straight into the result: twice as fast.
+    const chunkSize = target.length + 64;
+    let content: Uint8Array;
+    try {
+      content = zlib.zstdDecompressSync(frame, { chunkSize, maxOutputLength: target.length });
+    } catch (error) {
+      throw undecodable(error);
+    }
+    place(content, target);
+    free(content, chunkSize);
+  },
+};
+
+export const packageZstd: Zstd = {
+  async decompress(frame, target) {
+    const { decompress } = await import('@mongodb-js/zstd');
+    let content: Uint8Array;
+    try {
+      content = await decompress(Buffer.from(frame.buffer, frame.byteOffset, frame.byteLength));
+    } catch (error) {
+      throw undecodable(error);
+    }
+    place(content, target);
+  },
+};
+
+export const bestZstd: Zstd = typeof zlib.zstdDecompressSync === 'function' ? nodeZstd : packageZstd;
+
+function place(content: Uint8Array, target: Uint8Array): void {
+  if (content.length !== target.length) throw undecodable('its content is not as long as it declares');
+  target.set(content);
+}
+
+const undecodable = (cause: unknown): CacheError => corrupt(`a zstd frame does not decode: ${messageOf(cause)}`, cause);
+
+/**
+ * Gives the memory of a result back now instead of at some garbage collection, so that the next result gets the same pages: new
+ * ones cost more than the copying. A small result shares its memory with other buffers, which shows in the size, and is left alone.
+ */
+function free({ buffer }: Uint8Array, chunkSize: number): void {
+  if (buffer.byteLength === chunkSize) (buffer as { transfer?(size: number): unknown }).transfer?.(0);
+}

@@ -1,0 +1,117 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { plainKernels } from '../../src/codec/plain-kernels.ts';
+import { type KernelMemory, slack } from '../../src/codec/plane-kernels.ts';
+import { wasmKernels } from '../../src/codec/wasm-kernels.ts';
+
+/** Room for 200 elements in each of six areas. */
+const area = 4 * 200 + slack;
+const [elements, a, b, c, d, e] = [0, area, 2 * area, 3 * area, 4 * area, 5 * area] as const;
+
+function vectors(): KernelMemory {
+  const memory = wasmKernels(6 * area);
+  if (!memory) throw new Error('this runtime has no vector instructions, so there is nothing to compare');
+  return memory;
+}
+
+interface Call {
+  run(memory: KernelMemory, count: number, base: number): void;
+  /** Areas that are written, and bytes in each. */
+  writes(count: number): [area: number, bytes: number][];
+}
+
+const calls: Record<string, Call> = {
+  split2: {
+    run: ({ kernels }, count) => kernels.split2(elements, a, b, count),
+    writes: (count) => [a, b].map((plane) => [plane, count]),
+  },
+  split2R: {
+    run: ({ kernels }, count) => kernels.split2R(elements, a, b, count),
+    writes: (count) => [a, b].map((plane) => [plane, count]),
+  },
+  split4R: {
+    run: ({ kernels }, count) => kernels.split4R(elements, a, b, c, d, count),
+    writes: (count) => [a, b, c, d].map((plane) => [plane, count]),
+  },
+  merge2: {
+    run: ({ kernels }, count) => kernels.merge2(elements, a, b, count),
+    writes: (count) => [[elements, 2 * count]],
+  },
+  merge2R: {
+    run: ({ kernels }, count) => kernels.merge2R(elements, a, b, count),
+    writes: (count) => [[elements, 2 * count]],
+  },
+  merge4R: {
+    run: ({ kernels }, count) => kernels.merge4R(elements, a, b, c, d, count),
+    writes: (count) => [[elements, 4 * count]],
+  },
+  pack: {
+    run: ({ kernels }, count, base) => kernels.pack(a, b, e, base, count),
+    writes: (count) => [
+      [b, count / 2],
+      [e, Math.floor(count / 32)],
+    ],
+  },
+  unpack: {
+    run: ({ kernels }, count, base) => kernels.unpack(a, b, base, count),
+    writes: (count) => [[a, count]],
+  },
+};
+
+/** Bytes from a base on, in a range of values that is narrow, as exponents are, or wide. */
+const input = fc.record({
+  seed: fc.integer(),
+  base: fc.nat(255),
+  range: fc.constantFrom(3, 15, 16, 17, 256),
+  pairs: fc.integer({ min: 1, max: 100 }),
+});
+
+function fill(memory: KernelMemory, { seed, base, range }: { seed: number; base: number; range: number }): void {
+  let state = seed;
+  for (let i = 0; i < memory.bytes.length; i++) {
+    state = (Math.imul(state, 1664525) + 1013904223) | 0;
+    memory.bytes[i] = base + ((state >>> 16) % range);
+  }
+}
+
+test.each(Object.entries(calls))('a machine without vector instructions gets the same bytes from %s', (_, { run, writes }) => {
+  const [fast, slow] = [vectors(), plainKernels(6 * area)];
+  fc.assert(
+    fc.property(input, (chosen) => {
+      for (const memory of [fast, slow]) {
+        fill(memory, chosen);
+        run(memory, 2 * chosen.pairs, chosen.base);
+      }
+      for (const [begin, bytes] of writes(2 * chosen.pairs)) {
+        const [x, y] = [fast, slow].map((memory) => Buffer.from(memory.bytes.slice(begin, begin + bytes)).toString('hex'));
+        expect(x).toBe(y);
+      }
+    }),
+    { numRuns: 150 },
+  );
+});
+
+test('bf16 is taken apart into its exponents and the rest, with the sign in the lowest bit', () => {
+  const { bytes, kernels } = vectors();
+  const exponent = 0x7b;
+  new Uint16Array(bytes.buffer, elements, 2).set([(exponent << 7) | 0x2a, 0x8000 | (exponent << 7) | 0x55]);
+  kernels.split2R(elements, a, b, 2);
+  expect([...bytes.subarray(b, b + 2)]).toEqual([exponent, exponent]);
+  expect([...bytes.subarray(a, a + 2)]).toEqual([0x2a << 1, (0x55 << 1) | 1]);
+});
+
+test('fp32 is taken apart into its exponents and the rest, with the sign in the lowest bit', () => {
+  const { bytes, kernels } = vectors();
+  new Float32Array(bytes.buffer, elements, 2).set([1, -2]);
+  kernels.split4R(elements, a, b, c, d, 2);
+  expect([...bytes.subarray(d, d + 2)]).toEqual([127, 128]);
+  expect([...bytes.subarray(a, a + 2)]).toEqual([0, 1]);
+});
+
+test('pairs keep every exponent within reach, and mark the others', () => {
+  const { bytes, kernels } = vectors();
+  bytes.set([100, 114, 115, 99], a);
+  kernels.pack(a, b, e, 100, 4);
+  expect([...bytes.subarray(b, b + 2)]).toEqual([14 << 4, 0xff]);
+  expect(bytes[e]).toBe(1);
+});

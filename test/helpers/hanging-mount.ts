@@ -1,0 +1,61 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { onTestFinished } from 'vitest';
+import { tempDir } from './temp-dir.ts';
+
+const script = fileURLToPath(new URL('./fault-fuse.py', import.meta.url));
+const pythons = ['python3', '/usr/bin/python3'];
+const python = pythons.find((name) => spawnSync(name, ['-c', 'import fusepy']).status === 0);
+
+/** Why no such mount can be made here, or null. */
+export const noFaultyMount =
+  process.platform !== 'linux' || !existsSync('/dev/fuse') || process.getuid?.() !== 0
+    ? 'FUSE as root on Linux is needed'
+    : python === undefined
+      ? 'python3-fusepy is needed'
+      : null;
+
+export interface FaultyMount {
+  /** Where files are put. */
+  source: string;
+  /** Where they are seen. */
+  path: string;
+  /** How the mount behaves from now on; a number is an errno that every call fails with. */
+  behave(mode: 'ok' | 'hang' | number): void;
+  unmount(): Promise<void>;
+}
+
+/** A mount that hangs and errs when told so; gone when the test ends. */
+export async function createFaultyMount(): Promise<FaultyMount> {
+  const dir = tempDir();
+  const [source, path, control] = [join(dir, 'disk'), join(dir, 'nas'), join(dir, 'control')];
+  mkdirSync(source);
+  mkdirSync(path);
+  const behave: FaultyMount['behave'] = (mode) => {
+    writeFileSync(`${control}.new`, typeof mode === 'number' ? `error ${mode}` : mode);
+    renameSync(`${control}.new`, control);
+  };
+  behave('ok');
+  const { dev } = statSync(path);
+  const child = spawn(python ?? '', [script, source, path, control], { stdio: ['ignore', 'ignore', 'inherit'] });
+  const ended = once(child, 'exit');
+  let mounted = true;
+  const unmount = async () => {
+    if (!mounted) return;
+    mounted = false;
+    behave('ok');
+    // It detaches the mount as it ends, also one that is in use.
+    child.kill();
+    await ended;
+  };
+  onTestFinished(unmount);
+  while (statSync(path).dev === dev) {
+    if (child.exitCode !== null) throw new Error('the mount could not be made');
+    await sleep(20);
+  }
+  return { source, path, behave, unmount };
+}

@@ -1,0 +1,161 @@
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import type { JobState } from '../../src/core/api.ts';
+import { bounded } from '../../src/core/bounded.ts';
+import { CacheError } from '../../src/core/errors.ts';
+import type { CopyInProgress } from '../../src/lookup/lookup.ts';
+import { fingerprintOf } from '../helpers/files.ts';
+import { createLookupRig, type LookupRig, withCopy } from '../helpers/lookup-rig.ts';
+
+const MiB = 1024 * 1024;
+
+/** A copy that is under way until the test says how it ended. */
+function heldJob(rig: LookupRig) {
+  const { promise: ended, resolve } = Promise.withResolvers<void>();
+  let state: JobState = 'running';
+  const view = vi.fn(() => ({ state }) as ReturnType<CopyInProgress['view']>);
+  const job: CopyInProgress = {
+    get state() {
+      return state;
+    },
+    ended,
+    view,
+  };
+  const end = (as: JobState) => {
+    state = as;
+    resolve();
+  };
+  vi.mocked(rig.deps.requestCopy).mockImplementation(() => job);
+  rig.deps.activeJob = () => (state === 'running' ? job : undefined);
+  return { job, end };
+}
+
+describe('an asker that waits', () => {
+  test('gets the copy the moment it is there', async () => {
+    const rig = createLookupRig();
+    const { path } = rig.source('checkpoints/a.safetensors', MiB);
+    const answer = await rig.ask(path, { waitMs: 30_000 });
+    expect(answer).toMatchObject({ path: rig.placeOf(path), tier: 'ssd', reason: 'HIT_AFTER_WAIT', job: null });
+    expect(rig.leases.isLeased(answer.path)).toBe(true);
+    expect(rig.copier.jobs()).toMatchObject([{ priority: 'wait', state: 'done' }]);
+    rig.catalog.usage.flush();
+    expect(rig.catalog.usage.daily().at(-1)).toMatchObject({ hits: 1, misses: 0 });
+  });
+
+  test('is not alone: a hundred wait for one copy and all wake', async () => {
+    const rig = createLookupRig();
+    const { path } = rig.source('checkpoints/a.safetensors', MiB);
+    const run = vi.spyOn(rig.workers, 'run');
+    const answers = await Promise.all(Array.from({ length: 100 }, () => rig.ask(path, { waitMs: 30_000 })));
+    expect(new Set(answers.map((answer) => `${answer.reason} ${answer.path}`))).toEqual(
+      new Set([`HIT_AFTER_WAIT ${rig.placeOf(path)}`]),
+    );
+    expect(run).toHaveBeenCalledTimes(1);
+  });
+
+  test('makes the copy go before all that is made in the background', async () => {
+    const rig = createLookupRig({ jobs: 1 });
+    const paths = ['a', 'b', 'c', 'd'].map((name) => rig.source(`loras/${name}.safetensors`, 1000).path);
+    const jobs = paths.map((path) => rig.request(path));
+    const wanted = paths[3] ?? '';
+    const { size, mtimeNs } = fingerprintOf(wanted);
+    expect(await rig.ask(wanted, { waitMs: 30_000, size, mtimeNs })).toMatchObject({ reason: 'HIT_AFTER_WAIT' });
+    await Promise.all(jobs.map((job) => job.ended));
+    const started = rig.seen.filter(({ name }) => name === 'job-started').map(({ event }) => (event as { path: string }).path);
+    expect(started).toEqual([wanted, ...paths.slice(0, 3)]);
+  });
+
+  test('gets its own path when the time is up, and the copy goes on', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const rig = createLookupRig({ waitMaxMs: 5000 });
+    const { path } = rig.source('checkpoints/a.safetensors', MiB);
+    const { job } = heldJob(rig);
+    const answer = rig.ask(path, { waitMs: 60_000 });
+    await vi.waitUntil(() => vi.getTimerCount() > 0);
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(await answer).toMatchObject({ path, tier: 'hdd', reason: 'WAIT_TIMEOUT', job: { state: 'running' } });
+    expect(job.state).toBe('running');
+  });
+
+  test('does not wait where waiting is switched off', async () => {
+    const rig = createLookupRig({ waitMaxMs: 0 });
+    const { path } = rig.source('checkpoints/a.safetensors', MiB);
+    heldJob(rig);
+    expect(await rig.ask(path, { waitMs: 60_000 })).toMatchObject({ path, reason: 'COPYING' });
+  });
+
+  test('gets the source of a copy that fails, and the reason', async () => {
+    const rig = createLookupRig();
+    const { path } = rig.source('checkpoints/a.safetensors', MiB);
+    vi.spyOn(rig.workers, 'run').mockRejectedValueOnce(new CacheError('NO_SPACE', 'the cache disk is full'));
+    const answer = await rig.ask(path, { waitMs: 30_000 });
+    expect(answer).toMatchObject({ path, reason: 'NO_SPACE', job: { state: 'failed', error: { code: 'NO_SPACE' } } });
+  });
+
+  test('gets the source when somebody cancels the copy, which then stays cancelled', async () => {
+    const rig = createLookupRig();
+    const { path } = rig.source('checkpoints/a.safetensors', MiB);
+    const { end } = heldJob(rig);
+    const answer = rig.ask(path, { waitMs: 30_000 });
+    await vi.waitUntil(() => vi.mocked(rig.deps.requestCopy).mock.calls.length > 0);
+    end('cancelled');
+    expect(await answer).toMatchObject({ path, reason: 'WAIT_TIMEOUT', job: { state: 'cancelled' } });
+    expect(rig.deps.requestCopy).toHaveBeenCalledTimes(1);
+  });
+
+  test('for the copy of an older source, which cannot end well, has a new one queued as it is told', async () => {
+    const rig = createLookupRig();
+    const { path } = rig.source('checkpoints/a.safetensors', MiB);
+    const { end } = heldJob(rig);
+    const answer = rig.ask(path, { waitMs: 30_000 });
+    await vi.waitUntil(() => vi.mocked(rig.deps.requestCopy).mock.calls.length > 0);
+    const next = { state: 'queued' as const, ended: Promise.resolve(), view: () => ({ state: 'queued', id: 2 }) as never };
+    vi.mocked(rig.deps.requestCopy).mockImplementation(() => next);
+    end('failed');
+    expect(await answer).toMatchObject({ path, reason: 'QUEUED', job: { id: 2, state: 'queued' } });
+    expect(rig.deps.requestCopy).toHaveBeenCalledTimes(2);
+  });
+});
+
+describe('nobody waits for what it would not be given', () => {
+  const hurried = async (rig: LookupRig, path: string, part: object = {}) => {
+    heldJob(rig);
+    return rig.ask(path, { waitMs: 30_000, ...part });
+  };
+
+  test('off means off, also while a copy runs', async () => {
+    const rig = createLookupRig();
+    const { path } = rig.source('checkpoints/a.safetensors', MiB);
+    rig.sources.mode = 'off';
+    expect(await hurried(rig, path)).toMatchObject({ path, reason: 'OFF' });
+  });
+
+  test.each(['metadata', 'scan'] as const)('%s does not wait', async (purpose) => {
+    const rig = createLookupRig();
+    const { path } = rig.source('checkpoints/a.safetensors', MiB);
+    expect(await hurried(rig, path, { purpose })).toMatchObject({ path, reason: 'BYPASS_SCAN' });
+  });
+
+  test('a copy that can be served is served: a source that hangs in a copy does not hold it up', async () => {
+    const { rig, copy, path } = await withCopy();
+    rig.sources.away = 'the share does not answer';
+    expect(await hurried(rig, path)).toMatchObject({ path: copy, reason: 'HIT_OFFLINE' });
+  });
+
+  test('read-only does not wait for the last copy that still runs', async () => {
+    const rig = createLookupRig();
+    const { path } = rig.source('checkpoints/a.safetensors', MiB);
+    rig.sources.mode = 'read-only';
+    expect(await hurried(rig, path)).toMatchObject({ path, reason: 'READ_ONLY' });
+  });
+});
+
+test('a wait of a month is a wait, not an answer at once', async () => {
+  const set = vi.spyOn(globalThis, 'setTimeout');
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const waiting = bounded(promise, 31 * 24 * 3600_000);
+  expect(set.mock.calls.at(-1)?.[1]).toBeLessThanOrEqual(2 ** 31 - 1);
+  set.mockRestore();
+  resolve();
+  await waiting;
+});

@@ -1,0 +1,61 @@
+import { onTestFinished } from 'vitest';
+import { createLog } from '../../src/core/log.ts';
+import type { SourceState } from '../../src/core/types.ts';
+import { Roots } from '../../src/roots/registry.ts';
+import { RootKeeper, type RootKeeperOptions } from '../../src/roots/root-keeper.ts';
+import { type SourceFile, SourceHost, type SourceHostOptions } from '../../src/roots/source-host.ts';
+import { forkReader } from '../../src/roots/source-port.ts';
+
+/** A keeper beside a small catalog that learns all it is told of. */
+export function keeping(options: Partial<RootKeeperOptions & SourceHostOptions> & { silentNas?: boolean } = {}) {
+  const roots = new Roots();
+  const { silentNas, ...rest } = options;
+  const silent = forkReader(new URL('./readers/silent.mjs', import.meta.url));
+  const host = new SourceHost({ ...rest, roots, ...(silentNas && { openProcess: silent, stallMs: 0 }) });
+  const known = new Map<string, SourceFile>();
+  const changes: [path: string, state: SourceState['state']][] = [];
+  const health: string[] = [];
+  let wake = () => {};
+  const keeper = new RootKeeper({
+    roots,
+    host,
+    log: createLog({ level: 'silent', form: 'json' }),
+    known: (_root, directory) => [[...known.values()].filter(({ path }) => path.startsWith(directory))],
+    onChange(path, state) {
+      changes.push([path, state.state]);
+      if (state.state === 'present') known.set(path, { path, fingerprint: state.fingerprint });
+      else known.delete(path);
+      wake();
+    },
+    onAdded(files) {
+      for (const file of files) known.set(file.path, file);
+      wake();
+    },
+    onHealth: (root, state) => void health.push(`${state} ${root.path}`),
+    rescanMs: 3_600_000,
+    settleMs: 5,
+    ...rest,
+  });
+  onTestFinished(async () => {
+    await keeper[Symbol.asyncDispose]();
+    await host[Symbol.asyncDispose]();
+  });
+  const until = async (isSo: () => boolean) => {
+    while (!isSo()) {
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    }
+  };
+  const add = (path: string, kind: 'hdd' | 'nas' = 'hdd', optional = false) => {
+    const medium = {
+      kind,
+      from: 'detected',
+      device: kind === 'nas' ? '//nas/x' : 'sda',
+      fileSystem: 'ext4',
+      resolved: path,
+    } as const;
+    return roots.add({ path, origin: 'config', medium, optional }).root;
+  };
+  return { roots, host, keeper, known, changes, health, until, add };
+}
