@@ -18,7 +18,7 @@ import { SlowMount } from './slow-mount.ts';
 const MiB = 2 ** 20;
 /** Small for a model; larger ones win more, because starting and publishing a copy costs the same. */
 const size = 768 * MiB;
-const rounds = 3;
+const rounds = 2;
 const disk = { bytes: 4 * 2 ** 30, bytesPerSecond: 150e6, readsPerSecond: 300 };
 
 type Reader = 'sequential' | 'mapped';
@@ -36,6 +36,7 @@ const cases: { name: string; reader: Reader; extension: string; goal: number }[]
 ];
 
 let slow: SlowMount;
+let end: () => Promise<void> = async () => {};
 try {
   slow = new SlowMount(disk);
 } catch (error) {
@@ -43,6 +44,14 @@ try {
     `SKIPPED: no slow disk can be made here (root on Linux with cgroup v1 blkio is needed): ${String(error).split('\n')[0]}`,
   );
   process.exit(0);
+}
+// A mount must not stay behind, whatever ends this.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    void end();
+    slow[Symbol.dispose]();
+    process.exit(1);
+  });
 }
 try {
   await measureAll();
@@ -55,6 +64,7 @@ async function measureAll(): Promise<void> {
     AUTOCACHE_ROOTS: `${slow.path}=hdd`,
     AUTOCACHE_LIMIT: '20GiB',
   }));
+  end = () => installed.end('SIGKILL');
   const client = await installed.start();
   // One copy before, as every installation has made: the daemon then knows the disk.
   await client.warm({ paths: [writeModel('known.safetensors')], wait: true });

@@ -133,7 +133,8 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
     rateFor,
     onMeasured: ({ root, path }, bytes, readMs) => {
       speeds.learn(root, bytes, readMs);
-      void roots.probe(path).then((ms) => ms !== null && speeds.learnSmallReads(root, ms));
+      const medium = roots.locate(path)?.medium;
+      if (medium) void roots.probe(path).then((ms) => ms !== null && speeds.learnSmallReads(root, medium, ms));
     },
   });
   opened.defer(() => copier[Symbol.asyncDispose]());

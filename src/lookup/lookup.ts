@@ -1,3 +1,4 @@
+import { freemem } from 'node:os';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { SourceFile } from '../catalog/entries.ts';
 import type { JobView, LookupAnswer, LookupRequest } from '../core/api.ts';
@@ -13,6 +14,9 @@ import type { Leases } from './leases.ts';
 import type { Speeds } from './speeds.ts';
 import { isHit, isMiss, type LookupStats } from './stats.ts';
 import { isMapped, worthWaiting } from './worth-waiting.ts';
+
+/** How fast a file is read that the page cache holds, bytes per second. */
+const justWritten = 4e9;
 
 /** A path below a root, as the registry of roots sees it. */
 export interface Located {
@@ -156,7 +160,8 @@ export class Lookup {
       ahead: job?.state === 'running' ? 0 : bytesAhead(located),
       sequential: Math.min(speeds.of(root, medium), rateFor(medium) ?? Number.POSITIVE_INFINITY),
       smallReadMs: speeds.smallReadMs(root, medium),
-      tier: speeds.ofTier('ssd'),
+      // What was just written is still in memory, unless there is too little of it.
+      tier: size < freemem() / 2 ? justWritten : speeds.ofTier('ssd'),
       mapped: isMapped(located.path),
     };
     return worthWaiting(load, boundMs) ? boundMs : 0;

@@ -46,9 +46,9 @@ export class Speeds {
     this.#keep(place, { ...before, sequential: blend(before.sequential, bytes / (readMs / 1000)) });
   }
 
-  learnSmallReads(place: string, ms: number): void {
-    const before = this.#of(place);
-    this.#keep(place, { ...before, smallReadMs: blend(before.smallReadMs, ms) });
+  /** What is assumed counts as the first measurement: a few reads that some cache answered must not outweigh what is likely. */
+  learnSmallReads(root: string, medium: Medium, ms: number): void {
+    this.#keep(root, { ...this.#of(root), smallReadMs: blend(this.smallReadMs(root, medium), ms) });
   }
 
   /** Bytes per second of large reads, one after the other. */

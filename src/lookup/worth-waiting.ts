@@ -9,7 +9,7 @@ export interface FirstLoad {
   sequential: number;
   /** How long the source takes for one small read somewhere in a file, ms. */
   smallReadMs: number;
-  /** How fast the finished copy is read. */
+  /** How fast the finished copy is read where it was just written. */
   tier: number;
   /** The loader maps the file and faults its pages in, rather than reading it in large pieces. */
   mapped: boolean;
@@ -20,13 +20,15 @@ export interface FirstLoad {
  * while a copy keeps the source busy.
  */
 const faultBytes = 128 * 1024;
+/** Starting a copy, its last fsync and its publication, ms. */
+const publishMs = 150;
 /** What waiting may cost at most: the bytes of the SSD are there for the next load, and this one is hardly later. */
 const tolerance = 1.05;
 
 /** How long the copy, the load after it, and the load from the source instead would take, ms. */
 export function estimateFirstLoad(load: FirstLoad): { copyMs: number; viaCopyMs: number; directMs: number } {
   const { size, left, ahead, sequential, smallReadMs, tier, mapped } = load;
-  const copyMs = ((ahead + left) / sequential) * 1000;
+  const copyMs = ((ahead + left) / sequential) * 1000 + publishMs;
   const straightMs = (size / sequential) * 1000;
   const directMs = mapped ? straightMs + (size / faultBytes) * smallReadMs : straightMs;
   return { copyMs, viaCopyMs: copyMs + (size / tier) * 1000, directMs };

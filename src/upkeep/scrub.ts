@@ -53,7 +53,9 @@ export class Scrub implements AsyncDisposable {
     if (periodMs === null) return;
     const look = () => {
       this.#round = this.scrubDue(periodMs)
-        .catch((err) => log.error({ err }, 'reading copies again failed'))
+        .catch((err) => {
+          if (!this.#stop.signal.aborted) log.error({ err }, 'reading copies again failed');
+        })
         .finally(() => {
           if (!this.#stop.signal.aborted) this.#timer = setTimeout(look, lookEveryMs).unref();
         });

@@ -1,0 +1,66 @@
+/**
+ * Preloaded into the daemon (`node --import`), and by NODE_OPTIONS into its threads and processes: every call that changes something
+ * below the cache directory, and every write to the catalog, is a numbered step. Before the step whose number is CRASH_AT the daemon
+ * is killed as by a power cut. CRASH_LOG gathers the steps of all threads, one line each.
+ */
+import fs from 'node:fs';
+import { createRequire, syncBuiltinESMExports } from 'node:module';
+import { isMainThread } from 'node:worker_threads';
+
+const { CRASH_AT = '', CRASH_LOG = '', CRASH_BELOW = '' } = process.env;
+const real = { openSync: fs.openSync, writeSync: fs.writeSync, readFileSync: fs.readFileSync };
+const ours = new Set<number>();
+const log = CRASH_LOG === '' ? -1 : real.openSync(CRASH_LOG, 'a');
+
+function step(name: string, detail: string): void {
+  // Appending is one step for the system, so threads and processes count together.
+  real.writeSync(log, `${name} ${detail.replaceAll('\n', ' ')}\n`);
+  const count = real.readFileSync(CRASH_LOG, 'utf8').split('\n').length - 1;
+  if (count !== Number(CRASH_AT)) return;
+  const isReader = process.send !== undefined;
+  if (isReader) process.kill(process.ppid, 'SIGKILL');
+  process.kill(process.pid, 'SIGKILL');
+  // The signal ends every thread; this one must not take the step before it arrives.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 60_000);
+}
+
+function isOurs(target: unknown): boolean {
+  return typeof target === 'number' ? ours.has(target) : typeof target === 'string' && target.startsWith(CRASH_BELOW);
+}
+
+type AnyCall = (...args: unknown[]) => unknown;
+
+function wrap(where: object, name: string): void {
+  const calls = where as Record<string, AnyCall>;
+  const original = calls[name];
+  if (!original) throw new Error(`no ${name} to wrap`);
+  calls[name] = (...args) => {
+    const writes = name !== 'openSync' || args[1] !== 'r';
+    if (writes && isOurs(args[0])) step(name, String(args[0]));
+    const result = original.apply(where, args);
+    if (name === 'openSync' && isOurs(args[0])) ours.add(result as number);
+    if (name === 'closeSync') ours.delete(args[0] as number);
+    return result;
+  };
+}
+
+if (log >= 0) {
+  const sync = ['mkdirSync', 'openSync', 'writeSync', 'writeFileSync', 'fsyncSync', 'utimesSync', 'chmodSync', 'renameSync'];
+  for (const name of [...sync, 'rmSync', 'rmdirSync', 'closeSync', 'fdatasync']) wrap(fs, name);
+  wrap(fs.promises, 'rm');
+  syncBuiltinESMExports();
+  // In the daemon itself the rows are steps as well; its threads and processes never open the catalog.
+  if (isMainThread && process.send === undefined) {
+    const Sqlite = createRequire(import.meta.url)('better-sqlite3') as typeof import('better-sqlite3');
+    const memory = new Sqlite(':memory:');
+    const statements = Object.getPrototypeOf(memory.prepare('SELECT 1')) as { run: AnyCall; get: AnyCall; source: string };
+    memory.close();
+    for (const name of ['run', 'get'] as const) {
+      const original = statements[name];
+      statements[name] = function (this: { source: string; reader: boolean }, ...args) {
+        if (/^\s*(INSERT|UPDATE|DELETE)[^;]*\bcopies\b/.test(this.source)) step('row', this.source.slice(0, 60));
+        return original.apply(this, args);
+      };
+    }
+  }
+}

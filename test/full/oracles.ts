@@ -1,0 +1,109 @@
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import type { DaemonProcess } from '../helpers/daemon-process.ts';
+
+export interface World {
+  root: string;
+  /** Sources as they were written. */
+  sources: { path: string; bytes: Buffer; mtimeNs: bigint }[];
+  limit: number;
+}
+
+const answerMs = 1000;
+
+/** What must hold after every crash, of what the daemon now says and of what lies on the disk. Answers what does not. */
+export async function violations(daemon: DaemonProcess, world: World): Promise<string[]> {
+  return [
+    ...(await servesTrueBytes(daemon, world)),
+    ...leavesSourcesAlone(world),
+    ...(await keepsTheLimit(daemon, world)),
+    ...(await leavesNoOrphans(daemon)),
+    ...(await keepsSecrets(daemon, world)),
+  ];
+}
+
+/** O1 and O5: every answer comes in time, and leads to the bytes of the source. */
+async function servesTrueBytes({ client }: DaemonProcess, { sources }: World): Promise<string[]> {
+  const wrong: string[] = [];
+  for (const { path, bytes } of sources) {
+    const startedAt = performance.now();
+    const answer = await client.lookup({ path, purpose: 'metadata', waitMs: 0, client: null });
+    const ms = performance.now() - startedAt;
+    if (ms > answerMs) wrong.push(`O5: a lookup took ${Math.round(ms)} ms`);
+    if (answer.reason === 'ERROR') wrong.push('O5: a lookup failed');
+    if (!readFileSync(answer.path).equals(bytes)) wrong.push(`O1: ${answer.path} is not its source`);
+  }
+  const { damaged } = await client.verify({ all: true });
+  return [...wrong, ...damaged.map(({ copy, why }) => `O1: ${copy}: ${why}`)];
+}
+
+/** O2 */
+function leavesSourcesAlone({ sources, root }: World): string[] {
+  const wrong = sources.filter(
+    ({ path, bytes, mtimeNs }) => !readFileSync(path).equals(bytes) || statSync(path, { bigint: true }).mtimeNs !== mtimeNs,
+  );
+  const extra = filesBelow(root).filter((path) => !sources.some((source) => source.path === path));
+  return [...wrong.map(({ path }) => `O2: ${path} changed`), ...extra.map((path) => `O2: ${path} appeared among the sources`)];
+}
+
+/** O3, of the books and of the disk. */
+async function keepsTheLimit({ client, cacheDir }: DaemonProcess, { limit }: World): Promise<string[]> {
+  const [tier] = (await client.stats()).tiers;
+  const booked = (tier?.bytes ?? 0) + (tier?.reserved ?? 0);
+  const held = bytesHeld(cacheDir);
+  const wrong = [];
+  if (booked > limit) wrong.push(`O3: ${booked} bytes are booked, the limit is ${limit}`);
+  if (held > limit) wrong.push(`O3: ${held} bytes are held, the limit is ${limit}`);
+  if (held !== booked) wrong.push(`O3: ${held} bytes are held and ${booked} are booked`);
+  return wrong;
+}
+
+/** Bytes of copies, finished and unfinished, that lie in a cache directory now. */
+export function bytesHeld(cacheDir: string): number {
+  const files = ['files', 'partial'].flatMap((name) => filesBelow(join(cacheDir, name)));
+  return files.filter((path) => !path.endsWith('.seal')).reduce((sum, path) => sum + sizeOf(path), 0);
+}
+
+/** O4 */
+async function leavesNoOrphans({ client, cacheDir }: DaemonProcess): Promise<string[]> {
+  const { entries } = await client.entries({});
+  const rows = entries.flatMap(({ copies }) => copies);
+  const files = filesBelow(join(cacheDir, 'files'));
+  const seals = filesBelow(join(cacheDir, 'seals')).map((path) => relative(join(cacheDir, 'seals'), path));
+  const isSealed = (path: string) => seals.includes(`${relative(join(cacheDir, 'files'), path)}.json`);
+  return [
+    ...files.filter((path) => !rows.some((row) => row.path === path)).map((path) => `O4: ${path} has no row`),
+    ...files.filter((path) => !isSealed(path)).map((path) => `O4: ${path} has no proof`),
+    ...rows
+      .filter(({ state, path }) => state !== 'ready' || !existsSync(path))
+      .map(({ path, state }) => `O4: ${state} row of ${path}`),
+    ...seals
+      .filter((seal) => !existsSync(join(cacheDir, 'files', seal.slice(0, -5))))
+      .map((seal) => `O4: proof ${seal} of nothing`),
+    ...filesBelow(join(cacheDir, 'partial')).map((path) => `O4: ${path} was left`),
+  ];
+}
+
+/** O6: what anybody may read tells no path and no token. */
+async function keepsSecrets({ client }: DaemonProcess, { root }: World): Promise<string[]> {
+  const { url, tokenFile } = client.daemon;
+  const token = readFileSync(tokenFile, 'utf8').trim();
+  const texts = await Promise.all(
+    ['/healthz', '/metrics', '/', '/api/cache/stats'].map(async (path) => (await fetch(url + path)).text()),
+  );
+  return texts.some((text) => text.includes(root) || text.includes(token))
+    ? ['O6: a path or the token is told to anybody']
+    : [];
+}
+
+function filesBelow(dir: string): string[] {
+  if (!existsSync(dir)) return [];
+  return readdirSync(dir, { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
+}
+
+/** 0 when it left between two looks. */
+function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+}
