@@ -72,7 +72,7 @@ export function createRooms(options: LookupRigOptions = {}) {
   return { ...rig, rooms, stop, settings };
 }
 
-export type TestRooms = ReturnType<typeof createRooms>;
+type TestRooms = ReturnType<typeof createRooms>;
 
 /** The app without a port, and a client that has the token and is who it says it is. */
 export function createClient(options: LookupRigOptions = {}) {
