@@ -18,20 +18,24 @@ import { createLog, type Log } from './core/log.ts';
 import type { Medium } from './core/types.ts';
 import { version } from './core/version.ts';
 import { listen } from './http/listen.ts';
+import { Companions } from './lookup/companions.ts';
 import { createFilters } from './lookup/filters.ts';
 import { Leases } from './lookup/leases.ts';
 import { Lookup } from './lookup/lookup.ts';
 import { Speeds } from './lookup/speeds.ts';
 import { LookupStats } from './lookup/stats.ts';
-import { warm } from './lookup/warm.ts';
+import { warm, warmEach } from './lookup/warm.ts';
 import { policies } from './policy/policies.ts';
 import { assertLocal } from './roots/assert-local.ts';
 import { openPosixTier } from './tiers/posix-tier.ts';
+import { watchComfyuiQueue } from './upkeep/comfyui-queue.ts';
 import { startFlushing } from './upkeep/flush.ts';
 import { reconcile } from './upkeep/reconcile.ts';
 import { Scrub } from './upkeep/scrub.ts';
 import { SourceRoots } from './upkeep/source-roots.ts';
 import { takeUpWhenBack } from './upkeep/take-up.ts';
+import { Learned } from './workflow/learned.ts';
+import { Workflows } from './workflow/workflows.ts';
 
 /** A running daemon. Disposing it stops it; `stopped` settles when it has been asked to stop over HTTP. */
 export interface Daemon extends AsyncDisposable {
@@ -139,6 +143,25 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
       log.error({ err }, 'trimming to the limit failed'),
     );
 
+  const learned = new Learned(catalog.settings.learned(), (input) =>
+    // Writes come after the answer.
+    setImmediate(() => {
+      try {
+        catalog.settings.saveLearned(input);
+      } catch (err) {
+        log.error({ err }, 'what was learned of a node could not be written');
+      }
+    }),
+  );
+
+  const companions = new Companions({
+    catalog,
+    tiers,
+    filesBeside: (path) => roots.filesBeside(path),
+    requestCopy: (request) => copier.request(request),
+    recentFailure: (path) => copier.recentFailure(path),
+    clock,
+  });
   const lookupStats = new LookupStats();
   const lookup = new Lookup({
     catalog,
@@ -146,13 +169,19 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
     locate: (path) => roots.locate(path),
     candidates: (category, name) => roots.candidates(category, name),
     statSource: (located) => roots.stat(located),
-    requestCopy: (request) => copier.request(request),
+    requestCopy: (request) => companions.request(request),
+    isComplete: (path) => companions.complete(path),
+    onServed: (path, lease) => companions.served(path, lease),
     activeJob: (path) => copier.activeJob(path),
     recentFailure: (path) => copier.recentFailure(path),
     onDamaged: (copy, entry) =>
       void evictor.evict(copy, entry, 'damaged').catch((err) => log.error({ err }, 'removing a damaged copy failed')),
     onTrouble,
     secondsSaved: (source, name, bytes) => speeds.secondsSaved(source, name, bytes),
+    onLoad: ({ client, category, name }) => {
+      const { prompt, node } = client ?? {};
+      if (prompt && node && category && name) learned.observe({ prompt, node, category, name });
+    },
     mode: () => settings.current.mode,
     filters: createFilters(config),
     limit: () => bound().limit,
@@ -167,7 +196,7 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
     log,
   });
 
-  const warmDeps = { lookup, waitMaxMs: 0, requestCopy: (request: CopyRequest) => copier.request(request) };
+  const warmDeps = { lookup, waitMaxMs: 0, requestCopy: (request: CopyRequest) => companions.request(request) };
   const scrub = new Scrub({
     catalog,
     tiers,
@@ -190,6 +219,18 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
       copyAgain: (paths) => void warm(warmDeps, { paths }),
     }),
   );
+  let objectInfo: unknown = null;
+  const workflows = new Workflows({
+    files: (names, { copy }) =>
+      warmEach(
+        warmDeps,
+        names.map((ask) => ({ item: `${ask.category}/${ask.name}`, ask })),
+        { check: !copy, priority: 'prefetch' },
+      ),
+    categories: () => roots.categories(),
+    objectInfo: () => objectInfo,
+    learned,
+  });
 
   opened.defer(startFlushing({ catalog, leases, onTrouble }));
   const stopped = Promise.withResolvers<void>();
@@ -205,6 +246,8 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
       lookupStats,
       leases,
       copier,
+      requestCopy: warmDeps.requestCopy,
+      workflows,
       evictor,
       scrub,
       tiers,
@@ -222,7 +265,7 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
           void trimToBound();
         },
       },
-      roots: { list: () => roots.list(), register: (request) => roots.register(request) },
+      roots: { list: () => roots.list(), locate: (path) => roots.locate(path), register: (request) => roots.register(request) },
       waitMaxMs: config.waitMaxMs,
       stop: stopped.resolve,
     },
@@ -232,6 +275,17 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
 
   void trimToBound();
   roots.keep();
+  if (config.comfyuiUrl !== null) {
+    const endWatching = watchComfyuiQueue({
+      url: config.comfyuiUrl,
+      onPrompt: ({ document, promptId }) => workflows.prefetch(document, promptId),
+      onObjectInfo: (info) => {
+        objectInfo = info;
+      },
+      log,
+    });
+    opened.defer(endWatching);
+  }
   // What the last run of the daemon did not finish copying; the sources are asked anew.
   void warm(warmDeps, { paths: catalog.usage.takeUnfinishedJobs() });
   scrub.start();

@@ -93,9 +93,8 @@ function openChecked(file: string): Sqlite.Database {
     db.pragma('busy_timeout = 2000');
     const verdict = db.pragma('quick_check(1)', { simple: true });
     if (verdict !== 'ok') throw new Sqlite.SqliteError(String(verdict), 'SQLITE_CORRUPT');
-    migrate(db, file);
-    if (schemaOf(db) !== expectedSchema())
-      throw new Sqlite.SqliteError('the schema is not that of its version', 'SQLITE_CORRUPT');
+    assertKnown(db, file);
+    migrate(db);
     assertWritable(db, file);
     return db;
   } catch (error) {
@@ -104,14 +103,25 @@ function openChecked(file: string): Sqlite.Database {
   }
 }
 
-function migrate(db: Sqlite.Database, file: string): void {
-  const version = Number(db.pragma('user_version', { simple: true }));
+function versionOf(db: Sqlite.Database): number {
+  return Number(db.pragma('user_version', { simple: true }));
+}
+
+/** A file of another program, or one with a flipped bit in its schema, is found before anything is written into it. */
+function assertKnown(db: Sqlite.Database, file: string): void {
+  const version = versionOf(db);
   if (version > migrations.length) {
     throw new CacheError('BAD_CONFIG', `the catalog ${file} was written by a newer autocached (schema ${version})`, {
       hint: 'Update autocached, or move the file away: it is rebuilt from the cache directory.',
     });
   }
-  for (const [index, sql] of migrations.entries()) {
+  if (schemaOf(db) !== expectedSchema(version))
+    throw new Sqlite.SqliteError('the schema is not that of its version', 'SQLITE_CORRUPT');
+}
+
+function migrate(db: Sqlite.Database, to = migrations.length): void {
+  const version = versionOf(db);
+  for (const [index, sql] of migrations.slice(0, to).entries()) {
     if (index < version) continue;
     db.transaction(() => {
       db.exec(sql);
@@ -133,11 +143,11 @@ function assertWritable(db: Sqlite.Database, file: string): void {
   }
 }
 
-/** What the migrations make of an empty file. A flipped bit in the schema is found by comparing with it, and by nothing else. */
-function expectedSchema(): string {
+/** What the first `version` migrations make of an empty file. */
+function expectedSchema(version: number): string {
   const db = new Sqlite(':memory:');
   try {
-    migrate(db, ':memory:');
+    migrate(db, version);
     return schemaOf(db);
   } finally {
     db.close();

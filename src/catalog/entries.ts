@@ -1,3 +1,4 @@
+import { sep } from 'node:path';
 import type { EntriesQuery, EntrySort } from '../core/api.ts';
 import type { Entry, Fingerprint } from '../core/types.ts';
 import type { Database } from './database.ts';
@@ -66,7 +67,8 @@ export class Entries {
   put(file: SourceFile): Entry {
     const { size, mtimeNs, ino } = file.fingerprint;
     const row = this.#db.write<Row>(
-      `INSERT INTO entries (path, root, rel, category, size, mtime_ns, ino) VALUES (?, ?, ?, ?, ?, ?, ?)
+      `INSERT INTO entries (path, root, rel, category, size, mtime_ns, ino, pinned) VALUES (?, ?, ?, ?, ?, ?, ?,
+         EXISTS (SELECT 1 FROM pinned_directories d WHERE substr(?, 1, length(d.path)) = d.path))
        ON CONFLICT (path) DO UPDATE SET root = excluded.root, rel = excluded.rel,
          category = coalesce(excluded.category, category), size = excluded.size, mtime_ns = excluded.mtime_ns,
          ino = CASE WHEN size = excluded.size AND mtime_ns = excluded.mtime_ns THEN coalesce(excluded.ino, ino) ELSE excluded.ino END
@@ -78,6 +80,7 @@ export class Entries {
       size,
       mtimeNs,
       ino,
+      file.path,
     );
     return entryOf(row);
   }
@@ -89,6 +92,19 @@ export class Entries {
 
   setPinned(id: number, pinned: boolean): void {
     this.#db.run('UPDATE entries SET pinned = ? WHERE id = ?', pinned ? 1 : 0, id);
+  }
+
+  /** Pins or unpins what lies below a directory. What appears there later is pinned too, until the directory is unpinned. */
+  setPinnedBelow(directory: string, pinned: boolean): void {
+    const prefix = prefixOf(directory);
+    this.#db.run('DELETE FROM pinned_directories WHERE substr(path, 1, length(?)) = ?', prefix, prefix);
+    if (pinned) this.#db.run('INSERT INTO pinned_directories VALUES (?)', prefix);
+    this.#db.run('UPDATE entries SET pinned = ? WHERE substr(path, 1, length(?)) = ?', pinned ? 1 : 0, prefix, prefix);
+  }
+
+  below(directory: string): Entry[] {
+    const sql = 'SELECT * FROM entries WHERE substr(path, 1, length(?)) = ? ORDER BY path';
+    return this.#db.all<Row>(sql, prefixOf(directory), prefixOf(directory)).map(entryOf);
   }
 
   /** Highest logical time in the catalog. */
@@ -111,6 +127,10 @@ export class Entries {
       )
       .map(entryOf);
   }
+}
+
+function prefixOf(directory: string): string {
+  return directory.endsWith(sep) ? directory : directory + sep;
 }
 
 function flag(value: boolean | undefined): number | null {

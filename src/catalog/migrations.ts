@@ -89,5 +89,17 @@ export const migrations: readonly string[] = [
   `
   -- Measured speeds of roots (by path) and tiers (by name): bytes per second of large reads, ms of one small read.
   CREATE TABLE speeds (place TEXT PRIMARY KEY, sequential REAL, small_read_ms REAL) STRICT, WITHOUT ROWID;
+    `,
+  `
+  -- What an input of a ComfyUI node class names, as real lookups have shown.
+  CREATE TABLE learned (
+    class_type TEXT NOT NULL,
+    input TEXT NOT NULL,
+    category TEXT NOT NULL,
+    PRIMARY KEY (class_type, input)
+  ) STRICT, WITHOUT ROWID;
+
+  -- Directories whose files are pinned as they come; each path ends with a separator.
+  CREATE TABLE pinned_directories (path TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
   `,
 ];

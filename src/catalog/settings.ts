@@ -1,7 +1,7 @@
 import type { Medium } from '../core/types.ts';
 import type { Database } from './database.ts';
 
-/** What was changed while running and outlives a restart: live settings, and the roots that programs registered. */
+/** What was changed or learned while running and outlives a restart: live settings, registered roots, categories of inputs. */
 export class Settings {
   readonly #db: Database;
 
@@ -25,5 +25,14 @@ export class Settings {
 
   savedRoots(): { path: string; category: string; kind: Medium | null; origin: 'comfyui' | 'api' }[] {
     return this.#db.all('SELECT * FROM roots ORDER BY path');
+  }
+
+  /** Which category of models an input of a ComfyUI node names, as real lookups have shown. */
+  saveLearned({ classType, input, category }: { classType: string; input: string; category: string }): void {
+    this.#db.run('INSERT OR REPLACE INTO learned VALUES (?, ?, ?)', classType, input, category);
+  }
+
+  learned(): { classType: string; input: string; category: string }[] {
+    return this.#db.all('SELECT class_type AS classType, input, category FROM learned');
   }
 }

@@ -8,11 +8,11 @@ import type {
   DaemonFile,
   EntriesAnswer,
   EntriesQuery,
-  EntryView,
   ExplainAnswer,
   JobView,
   LookupAnswer,
   LookupRequest,
+  PinAnswer,
   RemovalAnswer,
   SelectRequest,
   StatsAnswer,
@@ -21,6 +21,7 @@ import type {
 } from '../core/api.ts';
 import { CacheError, type ErrorBody, messageOf } from '../core/errors.ts';
 import type { VerifyAnswer, VerifyRequest } from '../core/verify-api.ts';
+import type { PrefetchAnswer, WorkflowAnswer } from '../core/workflow-api.ts';
 import { type DaemonEvent, readEvents } from './sse.ts';
 
 export interface ConfigAnswer {
@@ -83,11 +84,19 @@ export class Client {
     return this.#ask('POST', '/api/cache/warm', { body, answerMs: null });
   }
 
-  pin(body: SelectRequest): Promise<{ entries: EntryView[] }> {
+  analyze(body: object): Promise<WorkflowAnswer> {
+    return this.#ask('POST', '/api/workflows/analyze', { body });
+  }
+
+  prefetch(body: object): Promise<PrefetchAnswer> {
+    return this.#ask('POST', '/api/workflows/prefetch', { body });
+  }
+
+  pin(body: SelectRequest): Promise<PinAnswer> {
     return this.#ask('POST', '/api/cache/pin', { body });
   }
 
-  unpin(body: SelectRequest): Promise<{ entries: EntryView[] }> {
+  unpin(body: SelectRequest): Promise<PinAnswer> {
     return this.#ask('POST', '/api/cache/unpin', { body });
   }
 

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import nodePath, { type PlatformPath } from 'node:path';
 import type { SelectRequest } from '../core/api.ts';
 
@@ -27,8 +28,32 @@ export function parseItem(text: string, { cwd, exists = existsSync, platform = n
   return { category, name: platform.sep === '\\' ? name.replaceAll('\\', '/') : name };
 }
 
-/** Words as the entries that an operation is for. A number, or `#` and a number, is an entry's id. */
-export function selectRequest(words: string[], place: Place): SelectRequest {
+/**
+ * Words as the entries that an operation is for. A number, or `#` and a number, is an entry's id; a directory, or a path that ends
+ * with a separator while its disk is away, is all that lies below it.
+ */
+export async function selectRequest(words: string[], place: Place): Promise<SelectRequest> {
+  const isDirectory = await Promise.all(words.map((word) => isDirectoryWord(word, place)));
+  const files = filesRequest(
+    words.filter((_word, index) => !isDirectory[index]),
+    place,
+  );
+  const below = words.filter((_word, index) => isDirectory[index]).map((word) => nodePath.resolve(place.cwd, word));
+  return { ...files, ...(below.length > 0 && { below }) };
+}
+
+async function isDirectoryWord(word: string, place: Place): Promise<boolean> {
+  if (idPattern.test(word)) return false;
+  const item = parseItem(word, place);
+  if (!('path' in item)) return false;
+  if (/[\\/]$/.test(word)) return true;
+  return stat(item.path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+}
+
+function filesRequest(words: string[], place: Place): SelectRequest {
   const ids = words.filter((word) => idPattern.test(word)).map((word) => Number(word.replace('#', '')));
   const { paths, names } = pathsAndNames(
     words.filter((word) => !idPattern.test(word)),

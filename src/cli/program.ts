@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { addAnalyze } from './commands/analyze.ts';
 import { addComfyui } from './commands/comfyui.ts';
 import { addConfig } from './commands/config.ts';
 import { addEvents } from './commands/events.ts';
@@ -92,6 +93,7 @@ function addCommands(program: Command, run: Run): void {
   program.commandsGroup('Files:');
   addLookup(program, run);
   addWarm(program, run);
+  addAnalyze(program, run);
   addPin(program, run);
   addEvict(program, run);
   addPurge(program, run);

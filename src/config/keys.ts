@@ -13,6 +13,7 @@ import {
   parseList,
   parseListen,
   parseLog,
+  parseUrl,
   wholeNumber,
 } from './values.ts';
 
@@ -68,6 +69,14 @@ export const keys: { readonly [F in keyof Config]: Key<Config[F]> } = {
     meaning: 'ComfyUI directories whose extra_model_paths.yaml and extra_paths.yaml are read, separated like the roots',
     live: false,
     parse: parsePaths,
+  },
+  comfyuiUrl: {
+    name: 'AUTOCACHE_COMFYUI_URL',
+    default: 'off',
+    meaning:
+      'off, or where a ComfyUI without the shim listens, such as http://127.0.0.1:8188: what is in its queue is prefetched',
+    live: false,
+    parse: parseUrl,
   },
   mode: {
     name: 'AUTOCACHE_MODE',

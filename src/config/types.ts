@@ -23,6 +23,8 @@ export interface Config {
   minFree: Amount;
   roots: { path: string; kind: Medium | null }[];
   comfyui: string[];
+  /** Where a ComfyUI listens whose queue is watched; null = none. Ends with `/`. */
+  comfyuiUrl: string | null;
   mode: Mode;
   onMiss: 'background' | 'wait' | 'auto';
   waitMaxMs: number;

@@ -103,6 +103,15 @@ export function parseListen(text: string): Config['listen'] {
   return { host, port: Number(port) };
 }
 
+/** The address of a server, with a `/` at its end; null for `off`. */
+export function parseUrl(text: string): string | null {
+  if (text.toLowerCase() === 'off') return null;
+  const url = URL.parse(text);
+  const isServer = url !== null && /^https?:$/.test(url.protocol) && url.username + url.password + url.search + url.hash === '';
+  if (!isServer) throw expected('off or an address such as http://127.0.0.1:8188', text);
+  return url.href.endsWith('/') ? url.href : `${url.href}/`;
+}
+
 function isHost(text: string): boolean {
   return /^[\d.]+$/.test(text) ? isIPv4(text) : /^[a-z\d](?:[a-z\d.-]*[a-z\d])?$/i.test(text);
 }

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
-import type { EventMap, JobView } from '../core/api.ts';
+import type { JobView } from '../core/api.ts';
 import type { Clock } from '../core/clock.ts';
 import { CacheError, type ErrorCode, isRetryable, toCacheError } from '../core/errors.ts';
+import type { EventMap } from '../core/event-map.ts';
 import type { Events } from '../core/events.ts';
 import type { Log } from '../core/log.ts';
 import type { Copy, Medium } from '../core/types.ts';

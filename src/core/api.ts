@@ -197,16 +197,27 @@ export interface RemovalAnswer {
   skipped: { id: number; path: string; bytes: number; why: string }[];
 }
 
-/** Which entries an operation is for: catalog ids, absolute paths, or `category/name`. */
+/** Which entries an operation is for: catalog ids, absolute paths, `category/name`, or all below some directories. */
 export interface SelectRequest {
   ids?: number[];
   paths?: string[];
   names?: string[];
+  below?: string[];
+}
+
+export interface PinAnswer {
+  entries: EntryView[];
+  /** Directories that were named: what appears below them later is pinned too, or no longer. */
+  directories: string[];
 }
 
 export interface WarmRequest {
   paths?: string[];
   names?: string[];
+  /** A workflow of ComfyUI's editor: its models, in load order. */
+  workflow?: unknown;
+  /** An API prompt; it counts where both are given. */
+  prompt?: unknown;
   /** Answer when the copies are ready (bounded by the configured longest wait). */
   wait?: boolean;
   /** Only report what is there, byte-exact. */
@@ -217,6 +228,8 @@ export interface WarmItem {
   /** As it was asked for. */
   item: string;
   path: string | null;
+  /** Where a lookup would point now: a tier of ours or the source's own medium; null when no such file is known. */
+  tier: TierName | Medium | null;
   reason: Reason;
   ready: boolean;
   size: number | null;
@@ -269,20 +282,4 @@ export interface DaemonFile {
   pid: number;
   version: string;
   tokenFile: string;
-}
-
-/** Server-sent events of `GET /api/events`: the event's name is the key. */
-export interface EventMap {
-  'job-queued': JobView;
-  'job-started': JobView;
-  'job-progress': JobView;
-  'job-done': JobView;
-  'job-failed': JobView;
-  'copy-stale': { entry: number; path: string };
-  'copy-damaged': { entry: number; path: string; copy: string; tier: TierName; why: string; chunks: number[] };
-  /** Bytes over all copies of one round. */
-  'verify-progress': { path: string; bytesDone: number; bytesTotal: number };
-  'entry-evicted': { entry: number; path: string; bytes: number; why: string };
-  'root-health': RootView;
-  'mode-changed': { mode: Mode };
 }

@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import type { EventMap } from './api.ts';
+import type { EventMap } from './event-map.ts';
 
 /** The daemon's typed event bus: `copy` and `upkeep` speak, `http` listens. */
 export class Events {

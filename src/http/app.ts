@@ -11,6 +11,7 @@ import { lookupRoutes } from './routes/lookup.ts';
 import { metricsRoutes } from './routes/metrics.ts';
 import { rootRoutes } from './routes/roots.ts';
 import { verifyRoutes } from './routes/verify.ts';
+import { workflowRoutes } from './routes/workflows.ts';
 
 const bodyLimit = 16 * 1024 * 1024;
 
@@ -27,7 +28,7 @@ export function createApp(rooms: Rooms, options: GuardOptions): FastifyInstance 
   app.setNotFoundHandler((request) => {
     throw new CacheError('NOT_FOUND', `there is no ${request.method} ${request.url.split('?', 1)[0]}`);
   });
-  for (const routes of [
+  const allRoutes = [
     healthRoutes,
     lookupRoutes,
     cacheRoutes,
@@ -36,8 +37,9 @@ export function createApp(rooms: Rooms, options: GuardOptions): FastifyInstance 
     rootRoutes,
     verifyRoutes,
     metricsRoutes,
-  ])
-    routes(app, rooms);
+    workflowRoutes,
+  ];
+  for (const routes of allRoutes) routes(app, rooms);
   return app;
 }
 

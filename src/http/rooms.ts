@@ -7,11 +7,12 @@ import type { Events } from '../core/events.ts';
 import type { Log } from '../core/log.ts';
 import type { Mode, TierName } from '../core/types.ts';
 import type { Leases } from '../lookup/leases.ts';
-import type { Lookup } from '../lookup/lookup.ts';
+import type { Lookup, LookupDeps } from '../lookup/lookup.ts';
 import type { LookupStats } from '../lookup/stats.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { Tier } from '../tiers/tier.ts';
 import type { Scrub } from '../upkeep/scrub.ts';
+import type { Workflows } from '../workflow/workflows.ts';
 
 /** What the routes are given to serve. */
 export interface Rooms {
@@ -25,6 +26,8 @@ export interface Rooms {
   lookupStats: LookupStats;
   leases: Leases;
   copier: Copier;
+  requestCopy: LookupDeps['requestCopy'];
+  workflows: Workflows;
   evictor: Evictor;
   scrub: Scrub;
   tiers: Record<TierName, Tier | undefined>;
@@ -40,6 +43,8 @@ export interface Rooms {
   };
   roots: {
     list(): RootView[];
+    /** The path as the catalog has it, or null below no known root. */
+    locate(path: string): { path: string } | null;
     /** @throws CacheError BAD_REQUEST when a path cannot be a root. */
     register(request: RootsRequest): Promise<RootView[]>;
   };

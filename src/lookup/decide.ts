@@ -12,6 +12,8 @@ export interface Facts {
   source: SourceState;
   /** The copy to serve, if there is one; its seal has been checked. */
   copy: Copy | null;
+  /** Files that loaders open beside it have no copies yet. */
+  incomplete?: boolean;
   job: 'queued' | 'running' | null;
   /** Why a copy of it failed a moment ago. */
   failure: CacheError | null;
@@ -38,7 +40,10 @@ export function decide(facts: Facts): Decision {
   if (source.state !== 'present') return copy ? fromCopy('HIT_OFFLINE') : fromSource('SOURCE_MISSING');
 
   const { fingerprint } = source;
-  if (copy && isSameFingerprint(copy.source, fingerprint)) return fromCopy(copy.tier === 'ram' ? 'HIT_RAM' : 'HIT');
+  if (copy && isSameFingerprint(copy.source, fingerprint)) {
+    if (!facts.incomplete || purpose !== 'load') return fromCopy(copy.tier === 'ram' ? 'HIT_RAM' : 'HIT');
+    return mode === 'read-only' ? fromSource('READ_ONLY') : { ...fromSource('COPYING'), request: fingerprint };
+  }
   const miss = decideMiss(facts, fingerprint);
   if (!copy) return miss;
   // The source was replaced: its old copy is never served again, whatever becomes of the new one.

@@ -39,13 +39,20 @@ export interface LookupDeps {
   candidates(category: string, name: string): Located[];
   /** Asks the source itself, bounded by a deadline. */
   statSource(located: Located): Promise<SourceState>;
-  requestCopy(request: { file: SourceFile; priority: Priority; medium: Medium }): CopyInProgress;
+  /** Null when all of it is there already. */
+  requestCopy(request: { file: SourceFile; priority: Priority; medium: Medium }): CopyInProgress | null;
+  /** False while files that loaders open beside this one have no copies. */
+  isComplete(path: string): boolean;
+  /** A copy was handed out: what is opened beside it is in use too. */
+  onServed(path: string, lease: (copyPath: string) => void): void;
   activeJob(path: string): CopyInProgress | undefined;
   recentFailure(path: string): CacheError | undefined;
   /** Told of whatever made a lookup fail. */
   onTrouble(error: unknown): void;
   /** Takes a copy out of service whose file is not what was sealed. */
   onDamaged(copy: Copy, entry: Entry, verdict: 'gone' | 'changed'): void;
+  /** Told of every load that was answered. */
+  onLoad?(request: LookupRequest): void;
   /** Seconds that serving `bytes` from `tier` saves over their source. */
   secondsSaved(located: Located, tier: TierName, bytes: number): number;
   mode(): Mode;
@@ -103,6 +110,7 @@ export class Lookup {
       { at: clock.now(), path, reason: answer.reason, purpose: request.purpose, app },
       clock.monotonic() - time.start - time.waited,
     );
+    if (request.purpose === 'load') this.#deps.onLoad?.(request);
     log.debug({ path, reason: answer.reason, tier: answer.tier }, 'lookup');
     return answer;
   }
@@ -174,6 +182,7 @@ export class Lookup {
       medium: located.medium,
       source,
       copy,
+      incomplete: copy !== null && !this.#deps.isComplete(located.path),
       job: state === 'queued' || state === 'running' ? state : null,
       failure: recentFailure(located.path) ?? null,
       filters,
@@ -228,7 +237,9 @@ export class Lookup {
     const { leases } = this.#deps;
     if (request.purpose === 'load' && !isAskedAgain(request, decision.reason)) this.#count(examination);
     if (decision.serve === 'copy' && copy) {
-      const granted = request.purpose === 'load' ? leases.grant(copy.path, request.client) : 0;
+      const lease = (copyPath: string) => leases.grant(copyPath, request.client);
+      const granted = request.purpose === 'load' ? lease(copy.path) : 0;
+      if (request.purpose === 'load') this.#deps.onServed(located.path, lease);
       return {
         path: copy.path,
         tier: copy.tier,

@@ -1,6 +1,7 @@
 import type { WarmAnswer, WarmItem, WarmRequest } from '../core/api.ts';
 import { bounded } from '../core/bounded.ts';
 import { CacheError, messageOf } from '../core/errors.ts';
+import type { Priority } from '../core/types.ts';
 import type { CopyInProgress, Examination, Lookup, LookupDeps } from './lookup.ts';
 
 export interface WarmDeps extends Pick<LookupDeps, 'requestCopy'> {
@@ -8,30 +9,47 @@ export interface WarmDeps extends Pick<LookupDeps, 'requestCopy'> {
   waitMaxMs: number;
 }
 
-interface Warming {
-  item: WarmItem;
-  job: CopyInProgress | null;
+/** A file that is wanted: as the asker calls it, and how lookups find it. */
+export interface Wanted {
+  item: string;
+  ask: { path: string } | { category: string; name: string };
+}
+
+interface WarmOptions extends Pick<WarmRequest, 'wait' | 'check'> {
+  priority?: Priority;
 }
 
 /**
  * Has copies made of files that are wanted soon, without counting as use. With `check` it only reports; a file counts as ready
  * when its copy's seal and its source's fingerprint hold, byte for byte the same size.
+ * @param models files that a workflow loads, besides the paths and names of the request
  */
-export async function warm(deps: WarmDeps, request: WarmRequest): Promise<WarmAnswer> {
+export async function warm(deps: WarmDeps, request: WarmRequest, models: readonly Wanted[] = []): Promise<WarmAnswer> {
   const wanted = [
     ...(request.paths ?? []).map((path) => ({ item: path, ask: { path } })),
     ...(request.names ?? []).map((item) => ({ item, ask: splitName(item) })),
+    ...models,
   ];
-  const started = await Promise.all(wanted.map(({ item, ask }) => start(deps, item, ask, request.check === true)));
-  if (request.wait) await bounded(Promise.all(started.map(({ job }) => job?.ended)), deps.waitMaxMs);
-  const items = await Promise.all(
-    started.map(({ item, job }, index) => (request.wait && job ? after(deps, item, wanted[index]?.ask ?? {}, job) : item)),
-  );
+  const items = await warmEach(deps, wanted, request);
   const ready = items.filter((item) => item.ready).length;
   return { items, ready, missing: items.length - ready };
 }
 
-type Ask = { path: string } | { category: string; name: string };
+/** The same for files that are named already. Their copies are queued in the given order, whichever source answers first. */
+export async function warmEach(deps: WarmDeps, wanted: readonly Wanted[], options: WarmOptions): Promise<WarmItem[]> {
+  const { wait = false, check = false, priority = 'warm' } = options;
+  const examined = await Promise.all(wanted.map((one) => examine(deps, one)));
+  const jobs = examined.map(({ found }) => (check || !found ? null : request(deps, found, priority)));
+  if (wait) await bounded(Promise.all(jobs.map((job) => job?.ended)), deps.waitMaxMs);
+  return Promise.all(
+    wanted.map((one, index) => {
+      const job = jobs[index] ?? null;
+      const { found, item } = examined[index] ?? bare(one.item, 'ERROR', 'it was not looked at');
+      if (wait && job) return after(deps, one, job);
+      return found ? describe(one.item, found, job) : item;
+    }),
+  );
+}
 
 /** `category/name` or `category:name`. @throws CacheError BAD_REQUEST */
 export function splitName(text: string): { category: string; name: string } {
@@ -44,41 +62,42 @@ export function splitName(text: string): { category: string; name: string } {
   return { category, name };
 }
 
-async function start(deps: WarmDeps, item: string, ask: Ask, check: boolean): Promise<Warming> {
+interface Examined {
+  found: Examination | null;
+  /** What to say of it when nothing was found. */
+  item: WarmItem;
+}
+
+async function examine({ lookup }: WarmDeps, { item, ask }: Wanted): Promise<Examined> {
   try {
-    const examination = await deps.lookup.examine({ ...ask, purpose: 'load', waitMs: 0, client: null });
-    if (!examination) return { item: bare(item, 'BYPASS_UNKNOWN_ROOT', 'it lies below no known root'), job: null };
-    const job = check ? null : request(deps, examination);
-    return { item: describe(item, examination, job), job };
+    const found = await lookup.examine({ ...ask, purpose: 'load', waitMs: 0, client: null });
+    return { ...bare(item, 'BYPASS_UNKNOWN_ROOT', 'it lies below no known root'), found };
   } catch (error) {
-    return { item: bare(item, 'ERROR', messageOf(error)), job: null };
+    return bare(item, 'ERROR', messageOf(error));
   }
 }
 
-function request({ requestCopy }: WarmDeps, { located, decision }: Examination): CopyInProgress | null {
+function request({ requestCopy }: WarmDeps, { located, decision }: Examination, priority: Priority): CopyInProgress | null {
   if (!decision.request) return null;
   const { path, root, rel, category, medium } = located;
-  return requestCopy({ file: { path, root, rel, category, fingerprint: decision.request }, priority: 'warm', medium });
+  return requestCopy({ file: { path, root, rel, category, fingerprint: decision.request }, priority, medium });
 }
 
-async function after(deps: WarmDeps, before: WarmItem, ask: Ask | object, job: CopyInProgress): Promise<WarmItem> {
-  try {
-    const examination = await deps.lookup.examine({ ...ask, purpose: 'load', waitMs: 0, client: null });
-    if (!examination) return before;
-    const item = describe(before.item, examination, job);
-    return { ...item, message: item.ready ? null : (job.view().error?.message ?? 'it is not finished yet') };
-  } catch (error) {
-    return { ...before, reason: 'ERROR', message: messageOf(error) };
-  }
+async function after(deps: WarmDeps, wanted: Wanted, job: CopyInProgress): Promise<WarmItem> {
+  const { found, item } = await examine(deps, wanted);
+  if (!found) return item;
+  const now = describe(wanted.item, found, job);
+  return { ...now, message: now.ready ? null : (job.view().error?.message ?? 'it is not finished yet') };
 }
 
 function describe(item: string, { located, source, copy, decision }: Examination, job: CopyInProgress | null): WarmItem {
   const ready = decision.serve === 'copy';
   const size = ready && copy ? copy.source.size : source.state === 'present' ? source.fingerprint.size : null;
   const message = source.state === 'away' && !ready ? source.why : null;
-  return { item, path: located.path, reason: decision.reason, ready, size, job: job?.view() ?? null, message };
+  const tier = ready && copy ? copy.tier : located.medium;
+  return { item, path: located.path, tier, reason: decision.reason, ready, size, job: job?.view() ?? null, message };
 }
 
-function bare(item: string, reason: WarmItem['reason'], message: string): WarmItem {
-  return { item, path: null, reason, ready: false, size: null, job: null, message };
+function bare(item: string, reason: WarmItem['reason'], message: string): Examined {
+  return { found: null, item: { item, path: null, tier: null, reason, ready: false, size: null, job: null, message } };
 }

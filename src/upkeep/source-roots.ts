@@ -1,5 +1,5 @@
 import { homedir } from 'node:os';
-import { sep } from 'node:path';
+import { dirname, sep } from 'node:path';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { RootsRequest, RootView } from '../core/api.ts';
 import type { Clock } from '../core/clock.ts';
@@ -8,6 +8,7 @@ import type { Events } from '../core/events.ts';
 import { isSameFingerprint } from '../core/fingerprint.ts';
 import type { Log } from '../core/log.ts';
 import type { Medium, SourceState } from '../core/types.ts';
+import { standardCategories } from '../roots/categories.ts';
 import { comfyuiPaths } from '../roots/comfyui-paths.ts';
 import { registerRoot } from '../roots/register.ts';
 import { type Root, type RootSpec, Roots } from '../roots/registry.ts';
@@ -100,6 +101,13 @@ export class SourceRoots implements AsyncDisposable {
     return this.#roots.resolveName(category, name).map(flat);
   }
 
+  /** Every category that a root holds; roots that hold several may hold any of ComfyUI's own. */
+  categories(): string[] {
+    const listed = this.#roots.list().map((root) => root.categories);
+    const several = listed.some((categories) => categories.length === 0);
+    return [...new Set([...listed.flat(), ...(several ? Object.keys(standardCategories) : [])])];
+  }
+
   async stat({ path }: LocatedSource): Promise<SourceState> {
     const state = await this.#host.stat(path, { deadlineMs: statDeadlineMs });
     const root = this.#roots.find(path)?.root;
@@ -117,6 +125,16 @@ export class SourceRoots implements AsyncDisposable {
   /** How long this source takes for one small read, ms; null where that cannot be told. */
   probe(path: string): Promise<number | null> {
     return this.#host.probe(path, { deadlineMs: probeDeadlineMs });
+  }
+
+  /** The files in the directory of a source. @throws CacheError `SOURCE_AWAY`, `SOURCE_IO` */
+  async filesBeside(path: string): Promise<SourceFile[]> {
+    const located = this.#roots.find(path);
+    if (!located) return [];
+    const files: SourceFile[] = [];
+    const directory = dirname(located.path);
+    await this.#host.walk(located.root, { directory, recursive: false, onFiles: (batch) => files.push(...batch) });
+    return files;
   }
 
   list(): RootView[] {

@@ -1,3 +1,5 @@
+import type { WorkflowModel } from '../core/workflow-api.ts';
+
 /** A node's output: the node's id and the index of the output. An API prompt writes it `["12:3", 0]`. */
 export type Link = readonly [node: string, slot: number];
 
@@ -30,11 +32,7 @@ export interface Graph {
   targets: ReadonlySet<string> | null;
 }
 
-/**
- * How a model was found, surest first: `learned` from real lookups, `object_info` of the running ComfyUI, `core` table of the
- * stock nodes, `models` that the workflow's author declared, `name` of the input and the file.
- */
-export type How = 'learned' | 'object_info' | 'core' | 'models' | 'name';
+export type How = WorkflowModel['how'];
 
 /** One model file that a document's execution will load. */
 export interface ModelUse {

@@ -62,7 +62,9 @@ describe('list', () => {
 
 describe('pin, unpin and evict', () => {
   test.each(['pin', 'unpin'])('%s takes ids, paths and names, and says what it did', async (command) => {
-    await using daemon = await startFakeDaemon({ [`POST /api/cache/${command}`]: () => ({ entries: [checkpoint] }) });
+    await using daemon = await startFakeDaemon({
+      [`POST /api/cache/${command}`]: () => ({ entries: [checkpoint], directories: [] }),
+    });
     const { code, out } = await runCli([command, '7', '/a', 'loras/b'], { stateDir: daemon.stateDir });
     expect(code).toBe(0);
     expect(daemon.asked[0]?.body).toEqual({ ids: [7], paths: [resolve('/a')], names: ['loras/b'] });

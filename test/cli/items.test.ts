@@ -44,11 +44,11 @@ describe('a word names a model of ComfyUI', () => {
   });
 });
 
-test('ids, paths and names of one command line come apart', () => {
-  expect(selectRequest(['12', '#13', '/a', 'loras/b', 'c'], nothingIsThere)).toEqual({
+test('ids, paths and names of one command line come apart', async () => {
+  expect(await selectRequest(['12', '#13', '/a', 'loras/b', 'c'], nothingIsThere)).toEqual({
     ids: [12, 13],
     paths: ['/a', '/home/me/c'],
     names: ['loras/b'],
   });
-  expect(selectRequest(['12'], nothingIsThere)).toEqual({ ids: [12] });
+  expect(await selectRequest(['12'], nothingIsThere)).toEqual({ ids: [12] });
 });

@@ -21,6 +21,7 @@ afterEach(() => rm(cwd, { recursive: true, force: true }));
 const ready: WarmItem = {
   item: 'loras/a.safetensors',
   path: '/mnt/nas/models/loras/a.safetensors',
+  tier: 'ssd',
   reason: 'HIT',
   ready: true,
   size: 220 * 1024 ** 2,

@@ -14,6 +14,7 @@ const defaults: Config = {
   minFree: { kind: 'share', share: 0.05 },
   roots: [],
   comfyui: [],
+  comfyuiUrl: null,
   mode: 'read-write',
   onMiss: 'auto',
   waitMaxMs: 600_000,
@@ -41,7 +42,7 @@ test('nothing needs to be configured', () => {
   const { config, settings, notices } = load();
   expect(config).toEqual(defaults);
   expect(notices).toEqual([]);
-  expect(settings).toHaveLength(26);
+  expect(settings).toHaveLength(Object.keys(defaults).length);
   expect(settings.every(({ from }) => from === 'default')).toBe(true);
 });
 
@@ -131,7 +132,7 @@ describe('what is wrong is said at once', () => {
   });
 
   test.each([
-    ['AUTOCACHE_COMFYUI_URL', 'AUTOCACHE_COMFYUI'],
+    ['AUTOCACHE_COMFYUIS', 'AUTOCACHE_COMFYUI'],
     ['AUTOCACHE_MAXSIZE', 'AUTOCACHE_MAX_SIZE'],
     ['AUTOCACHE_DIRS', 'AUTOCACHE_DIR'],
     ['AUTOCACHE_PORT', 'AUTOCACHE_ROOTS'],

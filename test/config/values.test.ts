@@ -11,6 +11,7 @@ import {
   parseList,
   parseListen,
   parseLog,
+  parseUrl,
   wholeNumber,
 } from '../../src/config/values.ts';
 
@@ -26,6 +27,14 @@ test('numbers outside the bounds are refused', () => {
   for (const text of ['0', '65', '1.5', '-1', '', 'two', '1e1']) {
     expect(() => parse(text)).toThrow('expected a whole number from 1 to 64, got');
   }
+});
+
+test('an address of a server ends with a slash, so that paths are put behind it', () => {
+  expect(parseUrl('http://127.0.0.1:8188')).toBe('http://127.0.0.1:8188/');
+  expect(parseUrl('https://gpu.lan/comfy')).toBe('https://gpu.lan/comfy/');
+  expect(parseUrl('off')).toBeNull();
+  for (const text of ['127.0.0.1:8188', 'ftp://a', 'http://user:word@a', 'http://a/?x=1', 'on'])
+    expect(() => parseUrl(text)).toThrow('expected off or an address such as http://127.0.0.1:8188');
 });
 
 describe('a limit', () => {

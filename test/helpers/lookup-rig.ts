@@ -57,6 +57,8 @@ export function createLookupRig(options: LookupRigOptions = {}) {
     }),
     statSource,
     requestCopy: vi.fn((request) => rig.copier.request(request)),
+    isComplete: () => true,
+    onServed: vi.fn(),
     activeJob: (path) => rig.copier.activeJob(path),
     recentFailure: (path) => rig.copier.recentFailure(path),
     onTrouble: vi.fn(),

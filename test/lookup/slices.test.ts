@@ -19,6 +19,9 @@ function createSlowLookup() {
     requestCopy: () => job,
     activeJob: () => undefined,
     recentFailure: () => undefined,
+    isComplete: () => true,
+    onServed: () => {},
+    onTrouble: () => {},
     secondsSaved: () => 0,
     mode: () => 'read-write',
     filters: createFilters({

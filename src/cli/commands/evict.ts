@@ -7,13 +7,13 @@ import { removalPage } from '../text/removal-page.ts';
 export function addEvict(program: Command, run: Run): void {
   program
     .command('evict')
-    .description('delete the copies of these files; the sources stay')
-    .argument('<file...>', 'path, category/name, or id from list')
+    .description('delete the copies of these files, or of all below a directory; the sources stay')
+    .argument('<file...>', 'path, directory, category/name, or id from list')
     .option('--dry-run', 'only show what would be deleted')
     .action(
       run(async (session, files: string[], { dryRun }: { dryRun?: true }) => {
         const client = await clientOf(session);
-        const data = await client.evict({ ...selectRequest(files, session), ...(dryRun && { dryRun }) });
+        const data = await client.evict({ ...(await selectRequest(files, session)), ...(dryRun && { dryRun }) });
         const failed = data.files === 0 && data.skipped.length > 0;
         return { data, page: (look) => removalPage(data, look), exitCode: failed ? exitCodes.failed : exitCodes.done };
       }),

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { EntryView } from '../../core/api.ts';
+import type { PinAnswer } from '../../core/api.ts';
 import { formatBytes } from '../../core/format.ts';
 import { selectRequest } from '../items.ts';
 import { clientOf, type Run } from '../session.ts';
@@ -10,28 +10,29 @@ import { counted, entryName } from '../text/words.ts';
 export function addPin(program: Command, run: Run): void {
   program
     .command('pin')
-    .description('never evict the copies of these files')
-    .argument('<file...>', 'path, category/name, or id from list')
+    .description('never evict the copies of these files; of a directory also those that are added later')
+    .argument('<file...>', 'path, directory, category/name, or id from list')
     .action(
       run(async (session, files: string[]) => {
-        const data = await (await clientOf(session)).pin(selectRequest(files, session));
-        return { data, page: () => page('pinned', data.entries) };
+        const data = await (await clientOf(session)).pin(await selectRequest(files, session));
+        return { data, page: () => page('pinned', data) };
       }),
     );
   program
     .command('unpin')
     .description('let them be evicted again')
-    .argument('<file...>', 'path, category/name, or id from list')
+    .argument('<file...>', 'path, directory, category/name, or id from list')
     .action(
       run(async (session, files: string[]) => {
-        const data = await (await clientOf(session)).unpin(selectRequest(files, session));
-        return { data, page: () => page('unpinned', data.entries) };
+        const data = await (await clientOf(session)).unpin(await selectRequest(files, session));
+        return { data, page: () => page('unpinned', data) };
       }),
     );
 }
 
-function page(done: string, entries: EntryView[]): string {
+function page(done: string, { entries, directories }: PinAnswer): string {
   const bytes = entries.reduce((sum, { size }) => sum + size, 0);
   const names = entries.map((entry) => `  ${plain(entryName(entry))}`);
-  return [`${done} ${counted(entries.length, 'file')}, ${formatBytes(bytes)}`, ...names].join('\n');
+  const rules = directories.map((directory) => `${done} ${plain(directory)} with all files that are added to it later`);
+  return [...rules, `${done} ${counted(entries.length, 'file')}, ${formatBytes(bytes)}`, ...names].join('\n');
 }

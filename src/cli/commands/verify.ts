@@ -21,7 +21,8 @@ export function addVerify(program: Command, run: Run): void {
         if (!all && items.length === 0)
           throw new CacheError('BAD_REQUEST', 'nothing to verify', { hint: 'name files, or give --all for every copy' });
         const client = await clientOf(session);
-        const data = await withProgress(client, session, () => client.verify(all ? { all } : selectRequest(items, session)));
+        const request = all ? { all } : await selectRequest(items, session);
+        const data = await withProgress(client, session, () => client.verify(request));
         return {
           data,
           page: (look) => verifyPage(data, look),

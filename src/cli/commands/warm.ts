@@ -15,6 +15,7 @@ import { clientOf, type Run, type Session } from '../session.ts';
 import { isLeftAlone } from '../text/reason-text.ts';
 import { warmPage } from '../text/warm-page.ts';
 import { waitForJobs } from '../wait-for-jobs.ts';
+import { workflowIn } from '../workflow-file.ts';
 
 interface Options {
   from?: string;
@@ -25,17 +26,20 @@ interface Options {
 const examples = `
 A list holds one item a line, or several with commas between them, or is a JSON array; # starts a comment.
 
+A workflow (JSON, or a PNG or WebP image that ComfyUI has saved) stands for the models that it loads, in load order.
+
 Examples:
   autocached warm checkpoints/a.safetensors loras:style.safetensors
   autocached warm /mnt/nas/models/unet
   autocached warm --from favourites.txt --check
+  autocached warm portrait.json image.png
   grep flux all-models.txt | autocached warm -`;
 
 export function addWarm(program: Command, run: Run): void {
   program
     .command('warm')
     .description('copy files to the fast disk now, and wait until they are there')
-    .argument('[item...]', 'path, directory, category/name, or - for a list on standard input')
+    .argument('[item...]', 'path, directory, category/name, workflow, or - for a list on standard input')
     .option('--from <file>', 'read the items from a list file')
     .option('--check', 'copy nothing, only say what is there; exit code 4 when something is missing')
     .option('--no-wait', 'queue the copies and return')
@@ -55,8 +59,7 @@ async function warm(session: Session, words: string[], options: Options): Promis
     });
   }
   const client = await clientOf(session);
-  const { paths, names } = pathsAndNames(items, session);
-  const request = { paths: await withoutDirectories(paths, session), names };
+  const request = await withoutDirectories(await withoutWorkflows(pathsAndNames(items, session), client), session);
   if (options.check) {
     const data = await client.warm({ ...request, check: true });
     const isMissing = data.items.some((item) => !item.ready && !isLeftAlone(item.reason));
@@ -74,8 +77,21 @@ async function warm(session: Session, words: string[], options: Options): Promis
   }
 }
 
+/** A workflow stands for the models that it loads. */
+async function withoutWorkflows({ paths, names }: Files, client: Client): Promise<Files> {
+  const others: string[] = [];
+  const models: string[] = [];
+  for (const path of paths) {
+    const workflow = await workflowIn(path);
+    if (!workflow) others.push(path);
+    else
+      models.push(...(await client.analyze(workflow)).models.map(({ category, name }) => `${category ?? 'unknown'}/${name}`));
+  }
+  return { paths: others, names: [...new Set([...names, ...models])] };
+}
+
 /** The files below a directory stand for it; the daemon says which of them it would cache. */
-async function withoutDirectories(paths: string[], { err }: Session): Promise<string[]> {
+async function withoutDirectories({ paths, names }: Files, { err }: Session): Promise<Files> {
   const expanded: string[] = [];
   for (const path of paths) {
     const isDirectory = await stat(path).then(
@@ -85,11 +101,16 @@ async function withoutDirectories(paths: string[], { err }: Session): Promise<st
     if (!isDirectory) expanded.push(path);
     else expanded.push(...(await filesBelow(path, (at, error) => err.write(`cannot list ${at}: ${messageOf(error)}\n`))));
   }
-  return expanded;
+  return { paths: expanded, names };
+}
+
+interface Files {
+  paths: string[];
+  names: string[];
 }
 
 interface Work {
-  request: { paths: string[]; names: string[] };
+  request: Files;
   session: Session;
 }
 

@@ -1,11 +1,13 @@
+import { dirname, join, resolve, sep } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { type Chosen, removeCopies } from '../../copy/purge.ts';
-import { type EntriesAnswer, type EntryView, entrySorts, type SelectRequest } from '../../core/api.ts';
+import { type EntriesAnswer, entrySorts, type PinAnswer, type SelectRequest, type WarmRequest } from '../../core/api.ts';
 import { CacheError } from '../../core/errors.ts';
 import type { Entry } from '../../core/types.ts';
+import { withCompanions } from '../../lookup/companions.ts';
 import { matcher } from '../../lookup/filters.ts';
-import { splitName, warm } from '../../lookup/warm.ts';
+import { splitName, type Wanted, warm } from '../../lookup/warm.ts';
 import { absolutePath, name, parse } from '../parse.ts';
 import type { Rooms } from '../rooms.ts';
 import { viewOf } from '../views.ts';
@@ -28,19 +30,22 @@ export const selectBody = z.object({
   ids: z.array(z.number().int()).max(10_000).optional(),
   paths: z.array(absolutePath).max(10_000).optional(),
   names: z.array(name).max(10_000).optional(),
+  below: z.array(absolutePath).max(1000).optional(),
   dryRun: z.boolean().optional(),
 });
 
 const warmBody = z.object({
   paths: z.array(absolutePath).max(10_000).optional(),
   names: z.array(name).max(10_000).optional(),
+  workflow: z.unknown().optional(),
+  prompt: z.unknown().optional(),
   wait: z.boolean().optional(),
   check: z.boolean().optional(),
 });
 
 /** What the catalog knows, and what one does with chosen entries. */
 export function entryRoutes(app: FastifyInstance, rooms: Rooms): void {
-  const { catalog, lookup, copier, waitMaxMs } = rooms;
+  const { catalog, lookup, requestCopy, waitMaxMs } = rooms;
 
   app.get('/api/cache/entries', (request): EntriesAnswer => {
     const query = parse(entriesQuery, request.query);
@@ -51,23 +56,26 @@ export function entryRoutes(app: FastifyInstance, rooms: Rooms): void {
     return { total: chosen.length, entries: page.map((entry) => viewOf(entry, rooms)) };
   });
 
-  app.post('/api/cache/warm', (request) =>
-    warm({ lookup, waitMaxMs, requestCopy: (wanted) => copier.request(wanted) }, parse(warmBody, request.body)),
-  );
+  app.post('/api/cache/warm', async (request) => {
+    const body = parse(warmBody, request.body);
+    return warm({ lookup, waitMaxMs, requestCopy }, body, await modelsOf(body, rooms));
+  });
 
   for (const pinned of [true, false]) {
-    app.post(`/api/cache/${pinned ? 'pin' : 'unpin'}`, async (request): Promise<{ entries: EntryView[] }> => {
-      const entries = await select(rooms, parse(selectBody, request.body));
+    app.post(`/api/cache/${pinned ? 'pin' : 'unpin'}`, async (request): Promise<PinAnswer> => {
+      const { entries, directories } = await select(rooms, parse(selectBody, request.body));
+      const units = withCompanions(entries, catalog);
       catalog.transaction(() => {
-        for (const entry of entries) catalog.entries.setPinned(entry.id, pinned);
+        for (const directory of directories) catalog.entries.setPinnedBelow(directory, pinned);
+        for (const entry of units) catalog.entries.setPinned(entry.id, pinned);
       });
-      return { entries: entries.map((entry) => viewOf({ ...entry, pinned }, rooms)) };
+      return { entries: entries.map((entry) => viewOf({ ...entry, pinned }, rooms)), directories };
     });
   }
 
   app.post('/api/cache/evict', async (request) => {
     const body = parse(selectBody, request.body);
-    const entries = await select(rooms, body);
+    const { entries } = await select(rooms, body);
     const chosen = entries.flatMap((entry): Chosen[] =>
       catalog.copies
         .ofEntry(entry.id)
@@ -77,11 +85,23 @@ export function entryRoutes(app: FastifyInstance, rooms: Rooms): void {
   });
 }
 
-/** @throws CacheError NOT_FOUND naming the first that is not known and has no source either. */
-export async function select({ catalog, lookup }: Rooms, request: SelectRequest): Promise<Entry[]> {
+async function modelsOf({ workflow, prompt }: WarmRequest, { workflows }: Rooms): Promise<Wanted[]> {
+  if (workflow === undefined && prompt === undefined) return [];
+  const names = await workflows.names({ workflow, prompt });
+  return names.map((ask) => ({ item: ask.category === '' ? ask.name : `${ask.category}/${ask.name}`, ask }));
+}
+
+/**
+ * The entries that a request is for, and the directories it names whole.
+ * @throws CacheError NOT_FOUND naming the first that is not known and has no source either
+ */
+export async function select(rooms: Rooms, request: SelectRequest): Promise<{ entries: Entry[]; directories: string[] }> {
+  const { catalog, lookup } = rooms;
+  const directories = (request.below ?? []).map((directory) => directoryOf(rooms, directory));
   const asks = [...(request.paths ?? []).map((path) => ({ path })), ...(request.names ?? []).map(splitName)];
-  if (asks.length === 0 && !request.ids?.length)
-    throw new CacheError('BAD_REQUEST', 'name at least one entry: ids, paths or names');
+  if (asks.length === 0 && !request.ids?.length && directories.length === 0)
+    throw new CacheError('BAD_REQUEST', 'name at least one entry: ids, paths, names or below');
+  const inside = directories.flatMap((directory) => catalog.entries.below(directory));
   const byId = (request.ids ?? []).map((id) => catalog.entries.byId(id) ?? notKnown(`entry ${id}`));
   const byAsk = asks.map(async (ask) => {
     const found = await lookup.examine({ ...ask, purpose: 'metadata', waitMs: 0, client: null });
@@ -91,7 +111,17 @@ export async function select({ catalog, lookup }: Rooms, request: SelectRequest)
     const { path, root, rel, category } = found.located;
     return catalog.entries.put({ path, root, rel, category, fingerprint: found.source.fingerprint });
   });
-  return [...byId, ...(await Promise.all(byAsk))];
+  const entries = [...byId, ...(await Promise.all(byAsk)), ...inside];
+  return { entries: [...new Map(entries.map((entry) => [entry.id, entry])).values()], directories };
+}
+
+/** A directory as the catalog spells it. @throws CacheError NOT_FOUND when it neither lies in a root nor holds one */
+function directoryOf({ roots }: Rooms, directory: string): string {
+  const located = roots.locate(join(directory, 'file'));
+  if (located) return dirname(located.path);
+  const path = resolve(directory);
+  if (roots.list().some((root) => root.path.startsWith(path.endsWith(sep) ? path : path + sep))) return path;
+  throw new CacheError('NOT_FOUND', `${directory} lies below no known root`, { hint: '`autocached status` shows the roots.' });
 }
 
 function notKnown(what: string): never {

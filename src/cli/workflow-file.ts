@@ -1,0 +1,53 @@
+import { open, readFile, stat } from 'node:fs/promises';
+import { CacheError, messageOf } from '../core/errors.ts';
+import { readDocument } from '../workflow/read-document.ts';
+
+/** Larger files are no workflow, whatever they begin with. */
+const mostBytes = 512 * 2 ** 20;
+const headBytes = 64;
+
+/**
+ * The prompt or workflow that a file holds (JSON, PNG or WebP), as the daemon's workflow routes take it.
+ * @throws CacheError BAD_REQUEST when it holds none or cannot be read
+ */
+export async function readWorkflow(path: string): Promise<object> {
+  try {
+    const { size } = await stat(path);
+    if (size > mostBytes) throw new CacheError('BAD_REQUEST', `it is larger than ${mostBytes / 2 ** 20} MiB`);
+    const { prompt, workflow, targets } = readDocument(await readFile(path));
+    return {
+      ...(prompt && { prompt }),
+      ...(workflow && { workflow }),
+      ...(targets && { partial_execution_targets: [...targets] }),
+    };
+  } catch (error) {
+    const hint = error instanceof CacheError ? error.hint : null;
+    throw new CacheError('BAD_REQUEST', `${path} cannot be read as a workflow: ${messageOf(error)}`, {
+      ...(hint && { hint }),
+      cause: error,
+    });
+  }
+}
+
+/**
+ * The same for a file that may be something else, by its content: null for what is neither image nor prompt nor workflow.
+ * @throws CacheError BAD_REQUEST for an image that carries no workflow
+ */
+export async function workflowIn(path: string): Promise<object | null> {
+  const head = await headOf(path);
+  if (/^\x89PNG|^RIFF.{4}WEBP/s.test(head)) return readWorkflow(path);
+  // A JSON file may be a model's configuration just as well.
+  return /^(\xef\xbb\xbf)?\s*\{\s*["}]/.test(head) ? readWorkflow(path).catch(() => null) : null;
+}
+
+/** The first bytes as Latin-1; empty for what is no file or cannot be read. */
+async function headOf(path: string): Promise<string> {
+  try {
+    if (!(await stat(path)).isFile()) return '';
+    await using file = await open(path);
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(headBytes), 0, headBytes, 0);
+    return buffer.toString('latin1', 0, bytesRead);
+  } catch {
+    return '';
+  }
+}

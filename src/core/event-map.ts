@@ -1,0 +1,18 @@
+import type { JobView, RootView } from './api.ts';
+import type { Mode, TierName } from './types.ts';
+
+/** Server-sent events of `GET /api/events`: the event's name is the key. */
+export interface EventMap {
+  'job-queued': JobView;
+  'job-started': JobView;
+  'job-progress': JobView;
+  'job-done': JobView;
+  'job-failed': JobView;
+  'copy-stale': { entry: number; path: string };
+  'copy-damaged': { entry: number; path: string; copy: string; tier: TierName; why: string; chunks: number[] };
+  /** Bytes over all copies of one round. */
+  'verify-progress': { path: string; bytesDone: number; bytesTotal: number };
+  'entry-evicted': { entry: number; path: string; bytes: number; why: string };
+  'root-health': RootView;
+  'mode-changed': { mode: Mode };
+}

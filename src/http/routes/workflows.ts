@@ -1,0 +1,17 @@
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import { name, parse } from '../parse.ts';
+import type { Rooms } from '../rooms.ts';
+
+/** The document may also be ComfyUI's own request body of `POST /prompt`; what else is in it is left alone. */
+const document = z.looseObject({ promptId: name.nullish() });
+
+/** Models of an API prompt or a workflow: naming them, and copying them before they are asked for. */
+export function workflowRoutes(app: FastifyInstance, { workflows }: Rooms): void {
+  app.post('/api/workflows/analyze', (request) => workflows.analyze(parse(document, request.body)));
+
+  app.post('/api/workflows/prefetch', (request) => {
+    const body = parse(document, request.body);
+    return workflows.prefetch(body, body.promptId ?? null);
+  });
+}

@@ -1,0 +1,32 @@
+/** One of several files that only together are a model: `model-00001-of-00005.safetensors`. */
+const shard = /^(.+)-\d{5}-of-(\d{5})(\.[a-z0-9]+)$/i;
+/** Names of the Hugging Face layouts, where each model has a directory of its own with its configuration in it. */
+const hubWeights = /^(adapter_model|model|pytorch_model|diffusion_pytorch_model)(\.[a-z0-9]+)?\.(safetensors|bin|pt|pth)$/i;
+const hubSettings =
+  /^(.*config|.*index|.*tokens(_map)?|tokenizer|vocab|chat_template)\.json$|^(tokenizer|spiece)\.model$|^merges\.txt$/i;
+const gguf = /\.gguf$/i;
+const projector = /mmproj.*\.gguf$/i;
+const quantisation = /[-_.](ud-)?(i?q\d\w*|bf16|fp?16|fp?32)$/i;
+
+/** True for a file whose loaders also open files beside it: they find what they look for, or it is not handed out. */
+export function hasCompanions(name: string): boolean {
+  return shard.test(name) || hubWeights.test(name) || (gguf.test(name) && !projector.test(name));
+}
+
+/** Whether loaders of `name` look for `other`, a file in the same directory. */
+export function isCompanion(name: string, other: string): boolean {
+  if (other === name) return false;
+  if (gguf.test(name) && !shard.test(name)) return projector.test(other) && isProjectorOf(name, other);
+  return hubSettings.test(other) || isSameSet(name, other);
+}
+
+/** As ComfyUI-GGUF matches them, by the name without its quantisation; and those that bear no model's name. */
+function isProjectorOf(name: string, other: string): boolean {
+  const model = name.replace(gguf, '').replace(quantisation, '').toLowerCase();
+  return other.toLowerCase().includes(model) || /^mmproj/i.test(other);
+}
+
+function isSameSet(name: string, other: string): boolean {
+  const [one, two] = [shard.exec(name), shard.exec(other)];
+  return one !== null && two !== null && one[1] === two[1] && one[2] === two[2] && one[3] === two[3];
+}

@@ -1,0 +1,67 @@
+import type { WarmItem } from '../core/api.ts';
+import type { WorkflowAnswer } from '../core/workflow-api.ts';
+import { analyze } from './analyze.ts';
+import type { Analysis, AnalyzeOptions } from './types.ts';
+
+/** A model as ComfyUI names it. */
+export interface ModelName {
+  category: string;
+  name: string;
+}
+
+export interface FindModelsDeps extends Omit<AnalyzeOptions, 'resolveName'> {
+  /** What there is of these files, in their order. */
+  check(names: readonly ModelName[]): Promise<WarmItem[]>;
+}
+
+/** Names that are looked for on behalf of one document, and how often what was found changes what else is looked for. */
+const most = { names: 2000, rounds: 4 };
+
+/**
+ * The model files of a document (see `analyze`), looked for where this machine has its models. Analysing asks for files and
+ * may not wait, sources answer late: a file that has not been looked for is taken to be there, then all of them are looked for
+ * at once, and the document is analysed again with what was found.
+ * @throws CacheError BAD_REQUEST when the document cannot be read
+ */
+export async function findModels(document: unknown, { check, ...options }: FindModelsDeps): Promise<Analysis> {
+  const known = new Map<string, WarmItem>();
+  for (let round = 0; ; round++) {
+    const asked = new Map<string, ModelName>();
+    const resolveName = (category: string, name: string) => {
+      const key = `${category}/${name}`;
+      const item = known.get(key);
+      if (item) return isThere(item) ? item.path : null;
+      if (round >= most.rounds || known.size + asked.size >= most.names) return null;
+      asked.set(key, { category, name });
+      return key;
+    };
+    const analysis = analyze(document, { ...options, resolveName });
+    if (asked.size === 0) return analysis;
+    const items = await check([...asked.values()]);
+    for (const [index, key] of [...asked.keys()].entries()) known.set(key, items[index] ?? notThere);
+  }
+}
+
+/** The models of an analysis with what there is of each. @param items in the order of `analysis.models` */
+export function withItems({ kind, models, skipped }: Analysis, items: readonly WarmItem[]): WorkflowAnswer {
+  const found = models.map((model, index) => {
+    const { path, tier, reason, size, ready } = items[index] ?? notThere;
+    return { ...model, path: size === null && !ready ? null : path, tier, reason, size, ready };
+  });
+  return { kind, models: found, skipped };
+}
+
+function isThere({ ready, size }: WarmItem): boolean {
+  return ready || size !== null;
+}
+
+const notThere: WarmItem = {
+  item: '',
+  path: null,
+  tier: null,
+  reason: 'SOURCE_MISSING',
+  ready: false,
+  size: null,
+  job: null,
+  message: null,
+};

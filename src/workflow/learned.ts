@@ -1,0 +1,88 @@
+import { readPrompt } from './api-prompt.ts';
+import { slashed } from './find-places.ts';
+import { inputTexts } from './input-texts.ts';
+import { Budget } from './limits.ts';
+import { Literals } from './literals.ts';
+import { looksLikeModel } from './model-names.ts';
+import { NodeClasses } from './node-classes.ts';
+import { readDocument } from './read-document.ts';
+
+/** What was learned: an input of a node class names files of this category; `''` = now of one, now of another. */
+export interface LearnedInput {
+  classType: string;
+  input: string;
+  category: string;
+}
+
+/** A load that really happened, as far as it was told. */
+export interface ObservedLoad {
+  prompt: string;
+  node: string;
+  category: string;
+  name: string;
+}
+
+interface NamedFile {
+  node: string;
+  classType: string;
+  input: string;
+  name: string;
+}
+
+/** Prompts whose loads are still expected. */
+const keepPrompts = 100;
+
+/**
+ * Learns the categories of inputs: a prompt was announced, then a node of it asked for a file that one of its inputs names.
+ * Covers every custom node whose files are looked up by name.
+ */
+export class Learned {
+  #categories: Map<string, string>;
+  #prompts = new Map<string, NamedFile[]>();
+  readonly #save: (learned: LearnedInput) => void;
+
+  constructor(known: readonly LearnedInput[], save: (learned: LearnedInput) => void) {
+    this.#categories = new Map(known.map(({ classType, input, category }) => [keyOf(classType, input), category]));
+    this.#save = save;
+  }
+
+  readonly category = (classType: string, input: string): string | null => {
+    return this.#categories.get(keyOf(classType, input)) || null;
+  };
+
+  /** A prompt that will be executed. @throws CacheError BAD_REQUEST when it cannot be read */
+  expect(promptId: string, document: unknown): void {
+    this.#prompts.delete(promptId);
+    this.#prompts.set(promptId, namedFiles(document));
+    for (const oldest of [...this.#prompts.keys()].slice(0, -keepPrompts)) this.#prompts.delete(oldest);
+  }
+
+  observe({ prompt, node, category, name }: ObservedLoad): void {
+    const wanted = slashed(name);
+    const file = this.#prompts.get(prompt)?.find((named) => named.node === node && named.name === wanted);
+    if (!file) return;
+    const { classType, input } = file;
+    const known = this.#categories.get(keyOf(classType, input));
+    if (known === category || known === '') return;
+    const learned = known === undefined ? category : '';
+    this.#categories.set(keyOf(classType, input), learned);
+    this.#save({ classType, input, category: learned });
+  }
+}
+
+function namedFiles(document: unknown): NamedFile[] {
+  const { prompt } = readDocument(document);
+  if (!prompt) return [];
+  const budget = new Budget();
+  const graph = readPrompt(prompt, new Map(), budget);
+  const literals = new Literals(graph, new NodeClasses(null));
+  return [...graph.nodes.values()].flatMap((node) =>
+    inputTexts(node, literals, budget)
+      .texts.map(({ input, text }) => ({ node: node.id, classType: node.classType, input, name: slashed(text) }))
+      .filter(({ name }) => looksLikeModel(name)),
+  );
+}
+
+function keyOf(classType: string, input: string): string {
+  return `${classType}\0${input}`;
+}

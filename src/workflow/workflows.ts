@@ -1,0 +1,64 @@
+import type { WarmItem } from '../core/api.ts';
+import type { PrefetchAnswer, WorkflowAnswer } from '../core/workflow-api.ts';
+import { findModels, type ModelName, withItems } from './find-models.ts';
+import type { Learned } from './learned.ts';
+import type { Analysis } from './types.ts';
+
+export interface WorkflowsDeps {
+  /** What there is of these files, in their order; with `copy`, copies of what is wanted are queued in that order. */
+  files(names: readonly ModelName[], options: { copy: boolean }): Promise<WarmItem[]>;
+  /** All categories that the roots know. */
+  categories(): readonly string[];
+  /** ComfyUI's description of its nodes; null while there is none. */
+  objectInfo(): unknown;
+  learned: Learned;
+}
+
+/** Which models workflows load, and having them copied before they are asked for. */
+export class Workflows {
+  readonly #deps: WorkflowsDeps;
+  /** Prefetches take turns, so that the copies of a later prompt are queued behind those of an earlier one. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(deps: WorkflowsDeps) {
+    this.#deps = deps;
+  }
+
+  /** @throws CacheError BAD_REQUEST when the document cannot be read */
+  async analyze(document: unknown): Promise<WorkflowAnswer> {
+    const analysis = await this.#find(document);
+    return withItems(analysis, await this.#deps.files(namesOf(analysis), { copy: false }));
+  }
+
+  /**
+   * Starts copies of what a prompt loads, in load order.
+   * @param promptId ComfyUI's; with it, what the prompt really looks up is learned from
+   * @throws CacheError BAD_REQUEST when the document cannot be read
+   */
+  prefetch(document: unknown, promptId: string | null): Promise<PrefetchAnswer> {
+    const answer = this.#last.then(async () => {
+      if (promptId !== null) this.#deps.learned.expect(promptId, document);
+      const analysis = await this.#find(document);
+      const items = await this.#deps.files(namesOf(analysis), { copy: true });
+      return { jobs: items.flatMap(({ job }) => job ?? []), models: withItems(analysis, items).models };
+    });
+    this.#last = answer.catch(() => {});
+    return answer;
+  }
+
+  /** Names of the models of a document, in load order. @throws CacheError BAD_REQUEST when it cannot be read */
+  async names(document: unknown): Promise<ModelName[]> {
+    return namesOf(await this.#find(document));
+  }
+
+  #find(document: unknown): Promise<Analysis> {
+    const { files, categories, objectInfo, learned } = this.#deps;
+    const check = (names: readonly ModelName[]) => files(names, { copy: false });
+    return findModels(document, { check, categories, objectInfo: objectInfo(), learned: learned.category });
+  }
+}
+
+/** A model whose category nothing tells is looked for in the roots themselves. */
+function namesOf({ models }: Analysis): ModelName[] {
+  return models.map(({ category, name }) => ({ category: category ?? '', name }));
+}

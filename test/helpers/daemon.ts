@@ -1,0 +1,43 @@
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import { Client } from '../../src/cli/client.ts';
+import { loadConfig } from '../../src/config/config.ts';
+import { startDaemon } from '../../src/daemon.ts';
+import { writeModel } from './files.ts';
+import { tempDir } from './temp-dir.ts';
+
+/** A whole daemon in this process, over folders of its own, with the folder `models` as a hard disk; ended with the test. */
+export async function runDaemon(files: Record<string, number>, settings: Record<string, string> = {}) {
+  const dir = tempDir();
+  const root = join(dir, 'models');
+  const bytes = Object.fromEntries(Object.entries(files).map(([name, size]) => [name, writeModel(join(root, name), size)]));
+  const stateDir = join(dir, 'state');
+  const env = {
+    AUTOCACHE_DIR: join(dir, 'ssd'),
+    AUTOCACHE_STATE: stateDir,
+    AUTOCACHE_ROOTS: `${root}=hdd`,
+    AUTOCACHE_LISTEN: '127.0.0.1:0',
+    AUTOCACHE_MIN_SIZE: '1',
+    AUTOCACHE_MIN_FREE: '1',
+    AUTOCACHE_LOG: 'silent',
+    ...settings,
+  };
+  const start = () => startDaemon(loadConfig({ env, cwd: dir, home: dir }));
+  let daemon = await start();
+  let client = await Client.find(stateDir);
+  onTestFinished(() => daemon[Symbol.asyncDispose]());
+  return {
+    dir,
+    root,
+    stateDir,
+    bytes,
+    get client() {
+      return client;
+    },
+    async restart() {
+      await daemon[Symbol.asyncDispose]();
+      daemon = await start();
+      client = await Client.find(stateDir);
+    },
+  };
+}
