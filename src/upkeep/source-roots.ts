@@ -149,7 +149,8 @@ export class SourceRoots implements AsyncDisposable {
     const refused: CacheError[] = [];
     for (const { path, category = null, kind = null } of roots) {
       try {
-        await this.#add({ path, category, kind, origin });
+        // ComfyUI names every folder it would look into; that one was never there is no outage.
+        await this.#add({ path, category, kind, origin, optional: origin === 'comfyui' });
         this.#options.catalog.settings.saveRoot({ path, category, kind, origin });
       } catch (error) {
         refused.push(toCacheError(error));

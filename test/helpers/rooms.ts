@@ -72,8 +72,6 @@ export function createRooms(options: LookupRigOptions = {}) {
   return { ...rig, rooms, stop, settings };
 }
 
-type TestRooms = ReturnType<typeof createRooms>;
-
 /** The app without a port, and a client that has the token and is who it says it is. */
 export function createClient(options: LookupRigOptions = {}) {
   const rig = createRooms(options);
