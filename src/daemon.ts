@@ -100,14 +100,15 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
     catalog,
     evictor,
     tier,
-    workers: new CopyWorkers(clock),
+    workers: new CopyWorkers(clock, loaded.environment),
     events,
     clock,
     log,
     policy,
     bound,
     limits: { jobs: config.jobs, perSource: config.jobsPerSource },
-    rateFor: (medium) => settings.current.rate.by[medium] ?? settings.current.rate.overall,
+    rates: () => settings.current.rate,
+    dailyWrites: config.dailyWrites,
     onMeasured: (root, bytes, readMs) => speeds.learn(root, bytes, readMs),
   });
   opened.defer(() => copier[Symbol.asyncDispose]());
@@ -164,6 +165,7 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
         notices: loaded.notices,
         change: (change) => {
           settings.change(change);
+          copier.reconsider();
           if (change.mode) events.emit('mode-changed', { mode: change.mode });
           tellMode();
           resolved = resolveBound();

@@ -1,15 +1,18 @@
-import { join } from 'node:path';
 import type { EventMap, JobView } from '../core/api.ts';
 import type { Clock } from '../core/clock.ts';
 import { CacheError, isRetryable, toCacheError } from '../core/errors.ts';
 import type { Events } from '../core/events.ts';
+import { formatBytes } from '../core/format.ts';
 import type { Log } from '../core/log.ts';
-import type { Copy, Medium } from '../core/types.ts';
+import type { Copy } from '../core/types.ts';
+import { keepPartial, partialPath } from '../tiers/partial.ts';
 import type { Tier } from '../tiers/tier.ts';
 import { type CopyRequest, Job } from './job.ts';
 import { makeRoom, type RoomDeps } from './make-room.ts';
 import type { CopyReport } from './messages.ts';
+import { Pacer, type Rates } from './pacer.ts';
 import { CopyQueue, type QueueLimits, rank } from './queue.ts';
+import { Turns } from './turns.ts';
 import type { CopyWorkers } from './workers.ts';
 
 export interface CopierDeps extends Omit<RoomDeps, 'outstanding'> {
@@ -19,7 +22,9 @@ export interface CopierDeps extends Omit<RoomDeps, 'outstanding'> {
   clock: Clock;
   log: Log;
   limits: QueueLimits;
-  rateFor(medium: Medium): number | null;
+  rates(): Rates;
+  /** Most bytes written in a UTC day, null = no bound. */
+  dailyWrites: number | null;
   /** Told after every copy: bytes and the ms spent reading them. */
   onMeasured(root: string, bytes: number, readMs: number): void;
 }
@@ -35,6 +40,7 @@ const keepEnded = 50;
 export class Copier implements AsyncDisposable {
   readonly #deps: CopierDeps;
   readonly #queue: CopyQueue<Job>;
+  readonly #turns: Turns;
   #active = new Map<string, Job>();
   #ended: Job[] = [];
   #failures = new Map<string, { error: CacheError; until: number; waitMs: number }>();
@@ -46,6 +52,11 @@ export class Copier implements AsyncDisposable {
   constructor(deps: CopierDeps) {
     this.#deps = deps;
     this.#queue = new CopyQueue(deps.limits);
+    this.#turns = new Turns(
+      new Pacer(deps.clock, deps.rates),
+      () => this.#queue.running,
+      (id, paced) => deps.workers.pace(id, paced),
+    );
     this.#nextId = deps.catalog.usage.lastJobId() + 1;
   }
 
@@ -53,7 +64,10 @@ export class Copier implements AsyncDisposable {
   request(request: CopyRequest): Job {
     const active = this.#active.get(request.file.path);
     if (active) {
-      if (rank(request) < rank(active)) active.priority = request.priority;
+      if (rank(request) < rank(active)) {
+        active.priority = request.priority;
+        setImmediate(() => this.#startNext());
+      }
       return active;
     }
     const job = new Job(this.#nextId++, request, this.#deps.clock);
@@ -96,6 +110,22 @@ export class Copier implements AsyncDisposable {
     return job.view();
   }
 
+  get paused(): boolean {
+    return this.#turns.paused;
+  }
+
+  /** Copies stand still where they are, and no new one starts, until they are resumed. Not kept over a restart. */
+  pause(paused: boolean): void {
+    this.#turns.paused = paused;
+    this.#deps.log.info(paused ? 'copies are paused' : 'copies go on');
+    this.#startNext();
+  }
+
+  /** To be called when a rate has changed. */
+  reconsider(): void {
+    this.#turns.reconsider();
+  }
+
   /** Ends the workers. Jobs stay in the catalog as unfinished, and the next start takes them up. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopping = true;
@@ -103,7 +133,8 @@ export class Copier implements AsyncDisposable {
   }
 
   #startNext(): void {
-    for (let job = this.#stopping ? undefined : this.#queue.take(); job; job = this.#queue.take()) {
+    const next = () => (this.#stopping || this.paused ? undefined : this.#queue.take());
+    for (let job = next(); job; job = next()) {
       const started = job;
       started.start();
       this.#tell('job-started', started);
@@ -114,36 +145,66 @@ export class Copier implements AsyncDisposable {
           this.#end(started, error.code === 'CANCELLED' ? 'cancelled' : 'failed', error);
         });
     }
+    this.#turns.reconsider();
   }
 
   async #run(job: Job): Promise<void> {
-    const { catalog, tier, workers, rateFor, onMeasured } = this.#deps;
+    const { tier, workers, onMeasured } = this.#deps;
     const { file } = job;
     const copy = await this.#reserve(job);
+    const temp = partialPath(tier.partialDir, file.path);
+    const network = job.medium === 'nas';
     try {
-      const place = tier.placeOf(file.root, file.rel);
       const report = await workers.run(
+        { id: job.id, source: file, temp, ...tier.placeOf(file.root, file.rel), network, identity: job.medium !== 'ssd' },
         {
-          id: job.id,
-          source: file,
-          temp: join(tier.partialDir, `${copy.id}.part`),
-          ...place,
-          rate: rateFor(job.medium),
+          networkRoot: network ? file.root : null,
+          paced: this.#turns.begin(job),
+          progress: this.#progress(job),
+          resuming: (from) => this.#resuming(job, from),
+          ask: (bytes) => this.#turns.ask(job, bytes),
         },
-        { networkRoot: job.medium === 'nas' ? file.root : null, progress: this.#progress(job) },
       );
       this.#publish(copy, report, job);
-      onMeasured(file.root, report.bytes, report.readMs);
+      onMeasured(file.root, report.bytes - report.resumedFrom, report.readMs);
     } catch (error) {
-      if (!this.#stopping) catalog.copies.forget(copy.id);
+      if (!this.#stopping) this.#keep(copy, temp);
       throw error;
     }
+  }
+
+  /** What an interrupted copy can go on from keeps its place in the accounts. */
+  #keep(copy: Copy, temp: string): void {
+    const { copies } = this.#deps.catalog;
+    const bytes = keepPartial(temp);
+    if (bytes > 0) copies.shrink(copy.id, bytes);
+    else copies.forget(copy.id);
+  }
+
+  #resuming(job: Job, from: number): void {
+    job.resumedFrom = from;
+    job.bytesDone = from;
+    this.#deps.log.info({ path: job.file.path, from, bytes: job.file.fingerprint.size }, 'resuming');
+  }
+
+  /** @throws CacheError NOT_ADMITTED: the bound holds for every priority, for the wear is the same; who waits loads from the source. */
+  #assertBudget(job: Job): void {
+    const { dailyWrites, catalog, clock } = this.#deps;
+    if (dailyWrites === null) return;
+    const today = new Date(clock.now()).toISOString().slice(0, 10);
+    const written = catalog.usage.daily().find(({ day }) => day === today)?.bytesCopied ?? 0;
+    const promised = this.#queue.running.reduce((sum, other) => sum + (other.reserved ? other.file.fingerprint.size : 0), 0);
+    if (written + promised + job.file.fingerprint.size <= dailyWrites) return;
+    throw new CacheError('NOT_ADMITTED', `the day's ${formatBytes(dailyWrites)} of writes leave no room for this copy`, {
+      hint: 'AUTOCACHE_DAILY_WRITES bounds them; a new day begins at 00:00 UTC.',
+    });
   }
 
   async #reserve(job: Job): Promise<Copy> {
     const { catalog, tier } = this.#deps;
     const entry = catalog.entries.put(job.file);
     const room = this.#room.then(async () => {
+      this.#assertBudget(job);
       const copy = await makeRoom({ ...this.#deps, outstanding: () => this.#outstanding() }, tier, entry, job.file.fingerprint);
       job.reserved = copy !== null;
       return copy;
@@ -160,7 +221,6 @@ export class Copier implements AsyncDisposable {
       catalog.entries.put({ ...job.file, fingerprint: report.source });
       catalog.copies.publish(copy.id, report);
     });
-    catalog.usage.add({ bytesCopied: report.bytes });
     job.bytesDone = report.bytes;
   }
 
@@ -182,7 +242,9 @@ export class Copier implements AsyncDisposable {
 
   #end(job: Job, state: 'done' | 'failed' | 'cancelled', error: CacheError | null): void {
     const { path } = job.file;
+    this.#deps.catalog.usage.add({ bytesCopied: job.written });
     this.#queue.finished(job.id);
+    this.#turns.end(job);
     this.#active.delete(path);
     job.finish(state, error);
     if (this.#stopping) return;

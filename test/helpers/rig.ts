@@ -5,6 +5,8 @@ import { Copier } from '../../src/copy/copier.ts';
 import { Evictor } from '../../src/copy/evict.ts';
 import type { Job } from '../../src/copy/job.ts';
 import type { Bound } from '../../src/copy/make-room.ts';
+import type { Rates } from '../../src/copy/pacer.ts';
+import type { QueueLimits } from '../../src/copy/queue.ts';
 import { CopyWorkers } from '../../src/copy/workers.ts';
 import type { EventMap } from '../../src/core/api.ts';
 import { type Clock, systemClock } from '../../src/core/clock.ts';
@@ -24,6 +26,9 @@ export interface RigOptions {
   policy?: keyof typeof policies;
   clock?: Clock;
   jobs?: number;
+  perSource?: QueueLimits['perSource'];
+  rates?: Rates;
+  dailyWrites?: number;
 }
 
 export type Rig = ReturnType<typeof createRig>;
@@ -59,8 +64,9 @@ export function createRig(options: RigOptions = {}) {
     log,
     policy: () => policies[options.policy ?? 'lru'],
     bound: () => bound,
-    limits: { jobs: options.jobs ?? 2, perSource: {} },
-    rateFor: () => null,
+    limits: { jobs: options.jobs ?? 2, perSource: options.perSource ?? {} },
+    rates: () => options.rates ?? { overall: null, by: {} },
+    dailyWrites: options.dailyWrites ?? null,
     onMeasured: () => {},
   });
   const close = async () => {
