@@ -53,9 +53,9 @@ export function reconcile({ catalog, tier, log }: { catalog: Catalog; tier: Tier
 const tempName = /^(?:[\d-]+|[\da-f]{32})\.part(\.\w+)*$|^[\da-f-]{36}\.leaving$/;
 
 function dropTemps(catalog: Catalog, tier: Tier): number {
+  const temps = readdirSync(tier.partialDir).filter((name) => tempName.test(name));
   const resumable = listPartials(tier.partialDir).filter((temp) => isResumable(catalog, temp) && keepPartial(temp) > 0);
   const kept = new Set(resumable.flatMap((temp) => partialFiles(temp)));
-  const temps = readdirSync(tier.partialDir).filter((name) => tempName.test(name));
   const paths = temps.map((name) => join(tier.partialDir, name));
   return paths.filter((path) => !kept.has(path) && removed(path)).length;
 }
