@@ -14,7 +14,9 @@ async function interrupted(options: Parameters<typeof createRig>[0] = {}) {
   const rig = createRig(options);
   const { path, bytes } = rig.source('checkpoints/a.safetensors', size);
   const job = rig.request(path);
-  rig.events.subscribe((name) => name === 'job-progress' && job.bytesDone > 3 * chunkSize && rig.copier.cancel(job.id));
+  rig.events.subscribe(
+    (name) => name === 'job-progress' && job.state === 'running' && job.bytesDone > 3 * chunkSize && rig.copier.cancel(job.id),
+  );
   await job.ended;
   return { rig, path, bytes, job, temp: partialPath(rig.tier.partialDir, path) };
 }
