@@ -5,8 +5,8 @@ import type { CopyOrder, CopyReport, FromWorker, ToWorker } from './messages.ts'
 
 /** A network source that gives no byte for so long is taken for hung, ms. */
 const stallMs = 60_000;
-/** Threads of a process that reads a network source: 16 reads for each of two copies, and what they write. */
-const readerThreads = 36;
+/** Threads of a process that reads a network source: sixteen reads under way, and what is written meanwhile. */
+const readerThreads = 20;
 
 interface Running extends Omit<RunOptions, 'networkRoot' | 'paced'> {
   worker: Worker;
