@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -96,6 +97,7 @@ test.each(['hdd', 'nas'])(
     const fresh = await ChunkHash.create();
     fresh.update(bytes);
     expect(parseSealFile(readFileSync(place.sealPath, 'utf8'))?.hash).toBe(fresh.digest());
+    expect((await again.explain(path)).sha256).toBe(createHash('sha256').update(bytes).digest('hex'));
     expect(readdirSync(tier.partialDir)).toEqual([]);
     const ended = once(second.child, 'exit');
     second.child.kill('SIGTERM');
