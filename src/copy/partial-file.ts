@@ -2,7 +2,7 @@ import { closeSync, constants, fdatasync, ftruncateSync, mkdirSync, openSync, re
 import { dirname } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { chunkSize } from '../codec/chunk-hash.ts';
+import { type ChunkHash, chunkSize } from '../codec/chunk-hash.ts';
 import type { Fingerprint } from '../core/types.ts';
 import { dropPartial, keepPartial, readJournal, writeJournal } from '../tiers/partial.ts';
 import type { SealFile } from '../tiers/seal-file.ts';
@@ -10,11 +10,16 @@ import { CopyHashes } from './copy-hashes.ts';
 import { reading, writeError, writing } from './io-errors.ts';
 
 /**
- * Between two checkpoints. One is always on its way to the disk while the next is filled, so that an interrupted copy reads less
- * than two of them again, and no more than two lie in memory unwritten: a copy that leaves gigabytes of dirty pages to its last
- * fsync makes every other program's small writes wait for them.
+ * Between two entries in the journal. One may be on its way while the next comes up, and two chunks of the source are compared on
+ * resuming: less than 64 MiB are read again. The journal does not wait for the disk: a killed program loses nothing that it has
+ * written, and after a power cut the chunks that did not reach the disk are found by their hashes.
  */
-const checkpointBytes = 3 * chunkSize;
+const journalBytes = 3 * chunkSize;
+/**
+ * Written bytes are sent to the disk in portions of so many, two at most on the way: a copy that leaves gigabytes of dirty pages to
+ * its last fsync makes every other program's small writes wait for them.
+ */
+const syncBytes = 8 * chunkSize;
 
 interface ResumeOptions {
   sourceFd: number;
@@ -36,15 +41,18 @@ export class PartialFile {
   readonly #temp: string;
   readonly #source: SealFile['source'];
   readonly #fd: number;
-  /** Up to where there is a checkpoint, made or on its way. */
-  #marked: number;
+  /** Up to where the journal speaks, and up to where the bytes were sent to the disk, or are on their way. */
+  #journaled: number;
+  #synced: number;
+  #journaling: Promise<void> = Promise.resolve();
   #syncing: Promise<void> = Promise.resolve();
 
   private constructor(temp: string, source: SealFile['source'], opened: { fd: number; at: number }) {
     this.#temp = temp;
     this.#source = source;
     this.#fd = opened.fd;
-    this.#marked = opened.at;
+    this.#journaled = opened.at;
+    this.#synced = opened.at;
   }
 
   /**
@@ -86,31 +94,48 @@ export class PartialFile {
     });
   }
 
-  /** Sends what was written to the disk and notes it, once enough has come together. Waits for the checkpoint before. */
+  /** Notes what was written, and sends it to the disk, whenever enough has come together. */
   async checkpoint({ chunked }: CopyHashes): Promise<void> {
     const bytes = chunked.wholeBytes;
-    if (bytes - this.#marked < checkpointBytes) return;
-    this.#marked = bytes;
+    if (bytes - this.#journaled >= journalBytes) await this.#note(chunked);
+    if (bytes - this.#synced < syncBytes) return;
+    this.#synced = bytes;
     await this.#syncing;
-    const journal = { version: 1 as const, source: this.#source, bytes, chunks: [...chunked.chunks] };
-    this.#syncing = promisify(fdatasync)(this.#fd)
-      .then(() => writeJournal(this.#temp, journal))
-      .catch((error) => {
-        throw writeError(error);
-      });
-    // Whoever awaits it next sees the failure; until then it is no unhandled one.
-    this.#syncing.catch(() => {});
+    this.#syncing = watched(promisify(fdatasync)(this.#fd));
   }
 
-  /** @throws CacheError when the last checkpoint failed; the file is closed all the same. */
+  /** Notes all whole chunks: what is interrupted in order loses no more than the last of them. */
+  async interrupted({ chunked }: CopyHashes): Promise<void> {
+    if (chunked.wholeBytes > this.#journaled) await this.#note(chunked);
+    await this.#journaling;
+  }
+
+  /** @throws CacheError when the last write or sync failed; the file is closed all the same. */
   async close(): Promise<void> {
     try {
       // The file must not be closed under a sync that still runs.
-      await this.#syncing;
+      await Promise.all([this.#journaling, this.#syncing]);
     } finally {
+      await this.#syncing.catch(() => {});
       closeSync(this.#fd);
     }
   }
+
+  async #note({ wholeBytes, chunks }: ChunkHash): Promise<void> {
+    this.#journaled = wholeBytes;
+    await this.#journaling;
+    const journal = { version: 1 as const, source: this.#source, bytes: wholeBytes, chunks: [...chunks] };
+    this.#journaling = watched(writeJournal(this.#temp, journal));
+  }
+}
+
+/** Whoever awaits it next sees the failure, in our words; until then it is no unhandled one. */
+function watched(work: Promise<void>): Promise<void> {
+  const told = work.catch((error) => {
+    throw writeError(error);
+  });
+  told.catch(() => {});
+  return told;
 }
 
 /** How many bytes can be relied on: whole chunks, from the start, up to the first that is not what it was. */

@@ -102,6 +102,10 @@ async function copyBytes(fd: number, order: CopyOrder, hooks: CopyHooks): Promis
     reader = (network ? parallelReader : sequentialReader)({ fd, path: source.path, from, end });
     const readMs = await eachBlock({ reader, hashes, from, end, file }, hooks, () => file.checkpoint(hashes));
     return { ...hashes.digest(), readMs, resumedFrom: from };
+  } catch (error) {
+    // On a full disk the journal of before stays.
+    await file.interrupted(hashes).catch(() => {});
+    throw error;
   } finally {
     await reader?.settled();
     await file.close();

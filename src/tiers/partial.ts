@@ -6,8 +6,7 @@ import { z } from 'zod';
 import { parseSource, type SealFile } from './seal-file.ts';
 
 /**
- * What lies beside an unfinished file: which source it is of, and how many of its bytes were on the disk, with their hashes, when
- * this was written. It is not trusted: who goes on from it reads those bytes again and compares, so that a torn or a stale
+ * What lies beside an unfinished file: which source it is of, and how many of its bytes were written, with their hashes. It is not trusted: who goes on from it reads those bytes again and compares, so that a torn or a stale
  * journal costs time and nothing else.
  */
 export interface Journal {
@@ -47,12 +46,11 @@ export function listPartials(partialDir: string): string[] {
   return [...names].map((name) => join(partialDir, name));
 }
 
-/** Writes the journal so that a reader finds the old one or the new one. What it speaks of must be on the disk by now. */
+/** Writes the journal so that a reader finds the old one or the new one, or, after a power cut, one that is not whole. */
 export async function writeJournal(temp: string, journal: Journal): Promise<void> {
   const file = await open(temp + suffix.next, 'w', 0o600);
   try {
     await file.writeFile(JSON.stringify({ ...journal, chunks: journal.chunks.join('') }));
-    await file.datasync();
   } finally {
     await file.close();
   }
@@ -81,12 +79,12 @@ export function keepPartial(temp: string): number {
   const journal = readJournal(temp);
   try {
     const stat = lstatSync(temp);
-    if (journal && stat.isFile() && stat.size >= journal.bytes) {
+    if (journal && stat.isFile() && stat.size > 0) {
       // A copy that was interrupted while it was published is read-only by then.
       chmodSync(temp, 0o600);
       if (stat.size > journal.bytes) truncateSync(temp, journal.bytes);
       for (const leftover of [suffix.next, suffix.seal]) rmSync(temp + leftover, { force: true });
-      return journal.bytes;
+      return Math.min(stat.size, journal.bytes);
     }
   } catch {
     // Not there, or not to be used: it goes.

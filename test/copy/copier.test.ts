@@ -168,7 +168,8 @@ describe('when things go wrong', () => {
     rig.copier.cancel(running.id);
     await running.ended;
     expect([running.state, queued.state]).toEqual(['cancelled', 'cancelled']);
-    expect(rig.catalog.copies.usedBytes('ssd')).toBe(0);
+    // What the running one has written is kept for the next time, and counted.
+    expect(rig.catalog.copies.usedBytes('ssd')).toBeLessThan(64 * MiB);
     expect(() => rig.copier.cancel(running.id)).toThrow('no job');
   });
 

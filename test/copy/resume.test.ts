@@ -157,11 +157,11 @@ describe('an interrupted copy begins anew, or further back,', () => {
     expect(await finish(arranged)).toBe(2 * chunkSize);
   });
 
-  test('when its partial file is shorter than the journal says', async () => {
+  test('when its partial file is shorter than the journal says, as after a power cut', async () => {
     const arranged = arrange();
     await interrupt(arranged);
-    truncateSync(arranged.temp, 2 * chunkSize);
-    expect(await finish(arranged)).toBe(0);
+    truncateSync(arranged.temp, 2 * chunkSize + 17);
+    expect(await finish(arranged)).toBe(2 * chunkSize);
   });
 
   test.each<[string, (path: string) => void]>([
@@ -190,14 +190,14 @@ test('nothing is kept of a source that changed while it was copied', async () =>
   expect(readdirSync(arranged.tier.partialDir)).toEqual([]);
 });
 
-test('a journal speaks of bytes that are on the disk, and of them only', async () => {
+test('a journal speaks of bytes that were written, and is never far behind', async () => {
   const arranged = arrange();
   const seen: number[] = [];
   const progress = (done: number) => {
     const journal = existsSync(arranged.temp) ? readJournal(arranged.temp) : undefined;
     if (journal) seen.push(journal.bytes);
     expect(journal?.bytes ?? 0).toBeLessThanOrEqual(done);
-    expect(done - (journal?.bytes ?? 0)).toBeLessThan(64 * 1024 * 1024 - chunkSize);
+    expect(done - (journal?.bytes ?? 0)).toBeLessThanOrEqual(6 * chunkSize);
   };
   await runCopyJob(arranged.order(), { ...quiet(), progress });
   expect(seen.length).toBeGreaterThan(0);

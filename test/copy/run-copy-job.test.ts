@@ -102,7 +102,7 @@ describe('nothing is published and no temp file stays', () => {
     expectNothing(arranged);
   });
 
-  test('when it is cancelled half-way', async () => {
+  test('when it is cancelled half-way, but what it has is kept for the next time', async () => {
     const arranged = arrange(3 * chunkSize);
     const abort = new AbortController();
     await expect(
@@ -110,7 +110,7 @@ describe('nothing is published and no temp file stays', () => {
     ).rejects.toMatchObject({
       code: 'CANCELLED',
     });
-    expectNothing(arranged);
+    expect([arranged.place.path, arranged.place.sealPath].map((path) => existsSync(path))).toEqual([false, false]);
   });
 
   test('when the source is gone', async () => {
