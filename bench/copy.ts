@@ -1,6 +1,7 @@
 /**
  * How fast a background copy is, hash and fsync included, beside cp, dd, rsync and rclone: `node bench/copy.ts` as root on Linux.
- * Every run starts with a cold source; a ratio is the median over rounds of (cp's time / the time), each against the cp of its round.
+ * Every run starts with a cold source; a ratio is the median over rounds of (cp's time / the time), each against the cp shortly before
+ * it. What "cp again" is away from 1 is the noise of the machine. `node bench/copy.ts 150 mount` runs these parts alone.
  */
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { randomFillSync } from 'node:crypto';
@@ -43,7 +44,10 @@ const contenders: Record<string, Contender> = {
   'rclone copyto': ({ path }, target) => run('rclone', ['copyto', '--config', '/dev/null', path, target], target),
 };
 
-const table = new Table({ head: ['source', 'copied by', 'MiB/s', 'ratio to cp', 'rounds'] });
+const table = new Table({
+  head: ['source', 'copied by', 'MiB/s', 'ratio to cp', 'of all rounds'],
+  style: { head: [], border: [], compact: true },
+});
 try {
   if (process.platform !== 'linux' || process.getuid?.() !== 0) throw new Error('this benchmark needs Linux and root');
   const disk = throttledDisk(640);
@@ -66,27 +70,32 @@ function chosen(name: string): boolean {
 }
 
 async function compare(source: Source): Promise<void> {
-  const { size } = statSync(source.path);
-  const times = new Map<string, number[]>();
-  const usable = Object.entries(contenders).filter(([name]) => isInstalled(name.split(' ')[0] ?? ''));
+  const results = new Map<string, { ms: number; ratio: number }[]>();
+  const order = Object.keys(contenders).flatMap((name) => (name === 'autocached' ? ['cp', name] : [name]));
   for (let round = 0; round < source.rounds; round += 1) {
-    for (const [name, copy] of usable) {
+    let cp = Number.NaN;
+    for (const name of order.filter(isInstalled)) {
       const target = join(dir, 'target.bin');
       forget(source.path);
       const startedAt = performance.now();
-      await copy(source, target);
-      times.set(name, [...(times.get(name) ?? []), performance.now() - startedAt]);
+      await contenders[name]?.(source, target);
+      const ms = performance.now() - startedAt;
       rmSync(target, { force: true });
+      if (name === 'cp') cp = ms;
+      results.set(name, [...(results.get(name) ?? []), { ms, ratio: cp / ms }]);
     }
   }
-  const base = times.get('cp') ?? [];
+  const mebibytes = statSync(source.path).size / MiB;
   for (const name of Object.keys(contenders)) {
-    const own = times.get(name);
-    if (!own) table.push([source.name, name, 'not installed', '', '']);
-    else {
-      const ratio = median(own.map((ms, round) => (base[round] ?? Number.NaN) / ms));
-      table.push([source.name, name, (size / MiB / (median(own) / 1000)).toFixed(0), ratio.toFixed(2), own.length]);
+    const own = results.get(name);
+    if (!own) {
+      table.push([source.name, name, 'not installed', '', '']);
+      continue;
     }
+    const speed = mebibytes / (median(own.map(({ ms }) => ms)) / 1000);
+    const ratios = own.map(({ ratio }) => ratio);
+    const spread = `${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)}`;
+    table.push([source.name, name, speed.toFixed(0), median(ratios).toFixed(2), name === 'cp' ? '' : spread]);
   }
 }
 
@@ -115,8 +124,8 @@ function run(program: string, args: string[], target: string): void {
   execFileSync('sync', [target]);
 }
 
-function isInstalled(program: string): boolean {
-  return program === 'autocached' || spawnSync('which', [program]).status === 0;
+function isInstalled(name: string): boolean {
+  return name === 'autocached' || spawnSync('which', [name.split(' ')[0] ?? '']).status === 0;
 }
 
 /** Takes the file out of the page cache, and only that. */

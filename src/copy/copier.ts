@@ -33,6 +33,8 @@ export interface CopierDeps extends Omit<RoomDeps, 'outstanding'> {
 const progressEveryMs = 250;
 /** After a failure the same source is left alone for so long, doubling up to the last, ms. */
 const backOffMs = { first: 2000, last: 300_000 };
+/** Free space is looked at each time so much was copied, bytes. */
+const floorCheckBytes = 32 * 1024 * 1024;
 /** Ended jobs that are still shown. */
 const keepEnded = 50;
 
@@ -141,7 +143,7 @@ export class Copier implements AsyncDisposable {
       this.#run(started)
         .then(() => this.#end(started, 'done', null))
         .catch((thrown: unknown) => {
-          const error = toCacheError(thrown);
+          const error = started.stopped ?? toCacheError(thrown);
           this.#end(started, error.code === 'CANCELLED' ? 'cancelled' : 'failed', error);
         });
     }
@@ -226,13 +228,28 @@ export class Copier implements AsyncDisposable {
 
   #progress(job: Job): (bytesDone: number) => void {
     let toldAt = Number.NEGATIVE_INFINITY;
+    let checkedAt = 0;
     return (bytesDone) => {
       job.bytesDone = bytesDone;
+      if (bytesDone - checkedAt >= floorCheckBytes) {
+        checkedAt = bytesDone;
+        this.#checkFloor(job);
+      }
       const now = this.#deps.clock.monotonic();
       if (now - toldAt < progressEveryMs) return;
       toldAt = now;
       this.#deps.events.emit('job-progress', job.view());
     };
+  }
+
+  /** Law 3: what another program takes while a copy runs is not taken from the floor by us. */
+  #checkFloor(job: Job): void {
+    const { tier, bound, workers } = this.#deps;
+    if (tier.capacity().free >= bound(tier).floor) return;
+    job.stopped ??= new CacheError('NO_SPACE', 'the free space of the cache disk came to its floor while the copy ran', {
+      hint: 'Free space on the volume of the cache directory, or lower AUTOCACHE_MIN_FREE.',
+    });
+    workers.cancel(job.id);
   }
 
   #outstanding(): number {

@@ -22,6 +22,8 @@ export class Job implements Queued {
   bytesDone = 0;
   /** Bytes taken over from an interrupted copy. */
   resumedFrom = 0;
+  /** Why the daemon itself ends it. */
+  stopped: CacheError | null = null;
   /** Bytes of the tier that are reserved for it and not yet written. */
   reserved = false;
   /** Settles when the job has ended, in whatever way; it never rejects. */
