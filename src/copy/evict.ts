@@ -1,5 +1,5 @@
 import type { Catalog } from '../catalog/catalog.ts';
-import { CacheError, messageOf } from '../core/errors.ts';
+import { CacheError } from '../core/errors.ts';
 import type { Events } from '../core/events.ts';
 import type { Log } from '../core/log.ts';
 import type { Copy, Entry, TierName } from '../core/types.ts';
@@ -77,11 +77,7 @@ export class Evictor {
   #dropInterrupted(copy: Copy, entry: Entry, { tier, why }: { tier: Tier; why: string }): Eviction {
     const { catalog, isBusy, log } = this.#deps;
     if (isBusy(entry.path)) return { removed: false, why: 'being copied' };
-    try {
-      dropPartial(partialPath(tier.partialDir, entry.path));
-    } catch (error) {
-      return { removed: false, why: messageOf(error) };
-    }
+    if (!dropPartial(partialPath(tier.partialDir, entry.path))) return { removed: false, why: 'open in a program' };
     catalog.copies.forget(copy.id);
     log.info({ path: entry.path, bytes: copy.bytes, why }, 'interrupted copy removed');
     return { removed: true };

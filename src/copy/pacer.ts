@@ -8,7 +8,7 @@ export interface Rates {
 }
 
 /** How far a schedule may lie behind before its backlog is forgiven, ms: more than timers are late, less than a burst anyone feels. */
-const slackMs = 250;
+const slackMs = 500;
 
 /** One schedule for each bound, shared by all copies that it applies to: each step is due when those before it have had their time. */
 export class Pacer {

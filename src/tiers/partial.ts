@@ -93,7 +93,12 @@ export function keepPartial(temp: string): number {
   return 0;
 }
 
-/** Removes an unfinished file with all that lies beside it. @throws when the system holds on to it. */
-export function dropPartial(temp: string): void {
-  for (const part of [suffix.journal, suffix.next, suffix.seal, '']) rmSync(temp + part, { force: true });
+/** Removes an unfinished file with all that lies beside it. @returns false when the system holds on to it (open on Windows, say) */
+export function dropPartial(temp: string): boolean {
+  try {
+    for (const part of [suffix.journal, suffix.next, suffix.seal, '']) rmSync(temp + part, { force: true });
+    return true;
+  } catch {
+    return false;
+  }
 }
