@@ -1,7 +1,3 @@
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { Catalog } from './catalog/catalog.ts';
-import { lockDirectory } from './catalog/lock.ts';
 import { boundOf } from './config/bound.ts';
 import { LiveSettings } from './config/live-settings.ts';
 import type { Config, LoadedConfig } from './config/types.ts';
@@ -26,11 +22,9 @@ import { Speeds } from './lookup/speeds.ts';
 import { LookupStats } from './lookup/stats.ts';
 import { warm, warmEach } from './lookup/warm.ts';
 import { policies } from './policy/policies.ts';
-import { assertLocal } from './roots/assert-local.ts';
-import { openPosixTier } from './tiers/posix-tier.ts';
+import { openStorage } from './storage.ts';
 import { watchComfyuiQueue } from './upkeep/comfyui-queue.ts';
 import { startFlushing } from './upkeep/flush.ts';
-import { reconcile } from './upkeep/reconcile.ts';
 import { Scrub } from './upkeep/scrub.ts';
 import { SourceRoots } from './upkeep/source-roots.ts';
 import { takeUpWhenBack } from './upkeep/take-up.ts';
@@ -66,24 +60,7 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
   const clock = systemClock;
   const events = new Events();
 
-  mkdirSync(config.stateDir, { recursive: true, mode: 0o700 });
-  await assertLocal(config.stateDir, 'AUTOCACHE_STATE');
-  await assertLocal(config.dir, 'AUTOCACHE_DIR');
-  opened.defer(lockDirectory(config.stateDir, 'state directory'));
-  const tier = openPosixTier('ssd', config.dir);
-  opened.defer(lockDirectory(config.dir, 'cache directory'));
-  const tiers = { ram: undefined, ssd: tier, cold: undefined };
-
-  const catalog = new Catalog(join(config.stateDir, 'catalog.db'), clock);
-  opened.defer(() => catalog[Symbol.dispose]());
-  if (catalog.damaged)
-    log.error({ why: catalog.damaged }, 'the catalog was damaged; it is set aside and rebuilt from the cache directory');
-  reconcile({ catalog, tier, log });
-
-  const onTrouble = (error: unknown) => {
-    log.error({ err: error }, 'the catalog is in trouble');
-    if (catalog.replaceIfDamaged(error)) reconcile({ catalog, tier, log });
-  };
+  const { tier, tiers, catalog, onTrouble } = await openStorage(config, { clock, log, opened });
 
   const settings = new LiveSettings(loaded, catalog.settings);
   // The view that programs read while no daemon answers must not outlive a mode of `off`.
@@ -123,14 +100,15 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
     catalog,
     evictor,
     tier,
-    workers: new CopyWorkers(clock),
+    workers: new CopyWorkers(clock, loaded.environment),
     events,
     clock,
     log,
     policy,
     bound,
     limits: { jobs: config.jobs, perSource: config.jobsPerSource },
-    rateFor,
+    rates: () => settings.current.rate,
+    dailyWrites: config.dailyWrites,
     onMeasured: ({ root, path }, bytes, readMs) => {
       speeds.learn(root, bytes, readMs);
       const medium = roots.locate(path)?.medium;
@@ -160,7 +138,7 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
     tiers,
     filesBeside: (path) => roots.filesBeside(path),
     requestCopy: (request) => copier.request(request),
-    recentFailure: (path) => copier.recentFailure(path),
+    recentFailure: (path) => copier.failures.recent(path),
     clock,
   });
   const lookupStats = new LookupStats();
@@ -174,7 +152,7 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
     isComplete: (path) => companions.complete(path),
     onServed: (path, lease) => companions.served(path, lease),
     activeJob: (path) => copier.activeJob(path),
-    recentFailure: (path) => copier.recentFailure(path),
+    recentFailure: (path) => copier.failures.recent(path),
     onDamaged: (copy, entry) =>
       void evictor.evict(copy, entry, 'damaged').catch((err) => log.error({ err }, 'removing a damaged copy failed')),
     onTrouble,
@@ -215,8 +193,8 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
       events,
       rootOf: (path) => roots.locate(path)?.root ?? null,
       check: (path) => roots.check(path),
-      takeAway: (root) => copier.takeAway(root),
-      backOffMs: (path) => copier.backOffMs(path),
+      takeAway: (root) => copier.failures.takeAway(root),
+      backOffMs: (path) => copier.failures.backOffMs(path),
       copyAgain: (paths) => void warm(warmDeps, { paths }),
     }),
   );
@@ -260,6 +238,7 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
         notices: loaded.notices,
         change: (change) => {
           settings.change(change);
+          copier.reconsider();
           if (change.mode) events.emit('mode-changed', { mode: change.mode });
           tellMode();
           resolved = resolveBound();

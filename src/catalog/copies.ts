@@ -30,6 +30,8 @@ export interface ReserveRequest {
   free: number;
   /** Free bytes that must be left. */
   floor: number;
+  /** What an interrupted copy of the same source left: its bytes are there already, and its row goes with this. */
+  replaces?: Pick<Copy, 'id' | 'bytes'>;
 }
 
 /** Either the reserved copy, or how many bytes must leave first. */
@@ -49,10 +51,12 @@ export class Copies {
   /** Law 3: nothing is written before `used + reserved + incoming <= limit` and `free - incoming >= floor` hold together. */
   reserve(request: ReserveRequest): Reservation {
     return this.#db.transaction(() => {
-      const used = this.usedBytes(request.tier);
-      const short = Math.max(used + request.bytes - request.limit, request.floor - (request.free - request.bytes));
+      const { entryId, tier, path, source, bytes, replaces } = request;
+      const incoming = bytes - (replaces?.bytes ?? 0);
+      const used = this.usedBytes(tier);
+      const short = Math.max(used + incoming - request.limit, request.floor - (request.free - incoming));
       if (short > 0) return { short };
-      const { entryId, tier, path, source, bytes } = request;
+      if (replaces) this.forget(replaces.id);
       const row = this.#db.write<Row>(
         `INSERT INTO copies (entry_id, tier, path, state, source_size, source_mtime_ns, source_ino, bytes)
          VALUES (?, ?, ?, 'copying', ?, ?, ?, ?) RETURNING *`,
@@ -120,6 +124,11 @@ export class Copies {
     return this.#db
       .all<Row>("SELECT * FROM copies WHERE state = 'ready' ORDER BY verified_at NULLS FIRST, id")
       .map((row) => ({ copy: copyOf(row), verifiedAt: row.verified_at }));
+  }
+
+  /** What an interrupted copy keeps of its reservation. */
+  shrink(id: number, bytes: number): void {
+    this.#db.run("UPDATE copies SET bytes = ? WHERE id = ? AND state = 'copying'", bytes, id);
   }
 
   forget(id: number): void {

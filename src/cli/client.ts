@@ -112,8 +112,13 @@ export class Client {
     return this.#ask('GET', `/api/cache/explain?${new URLSearchParams({ path })}`);
   }
 
-  jobs(): Promise<{ jobs: JobView[] }> {
+  jobs(): Promise<{ jobs: JobView[]; paused: boolean }> {
     return this.#ask('GET', '/api/jobs');
+  }
+
+  /** Lets all copies stand still, or go on. */
+  pauseJobs(paused: boolean): Promise<{ paused: boolean }> {
+    return this.#ask('POST', `/api/jobs/${paused ? 'pause' : 'resume'}`, { body: {} });
   }
 
   cancelJob(id: number): Promise<unknown> {

@@ -22,6 +22,11 @@ export class ChunkHash {
     this.#whole = whole.init();
   }
 
+  /** Bytes hashed so far that belong to whole chunks. */
+  get wholeBytes(): number {
+    return this.chunks.length * chunkSize;
+  }
+
   update(bytes: Uint8Array): void {
     let rest = bytes;
     while (rest.length > 0) {
@@ -31,6 +36,16 @@ export class ChunkHash {
       rest = rest.subarray(part.length);
       if (this.#filled === chunkSize) this.#endChunk();
     }
+  }
+
+  /** Takes over one whole chunk that was hashed before, if it still is what it was. Only between whole chunks. */
+  accept(chunk: Uint8Array, digest: string): boolean {
+    const same = this.#chunk.update(chunk).digest('hex') === digest;
+    this.#chunk.init();
+    if (!same) return false;
+    this.chunks.push(digest);
+    this.#whole.update(digest);
+    return true;
   }
 
   /** `xxh128c8:<hex>`. The hasher is spent afterwards. */

@@ -159,14 +159,14 @@ export const keys: { readonly [F in keyof Config]: Key<Config[F]> } = {
   rate: {
     name: 'AUTOCACHE_RATE',
     default: 'none',
-    meaning: 'most bytes per second that copying reads, such as 500MiB, or by kind of source as nas=200MiB',
+    meaning: 'most bytes per second that all copies read together, such as 500MiB, or all of one kind of source as nas=200MiB',
     live: true,
     parse: bounds({ name: parseMedium, value: moreThanZero(parseRate, 'none'), overall: null }),
   },
   dailyWrites: {
     name: 'AUTOCACHE_DAILY_WRITES',
     default: 'none',
-    meaning: 'most bytes written to the SSD in a day, to bound its wear',
+    meaning: 'most bytes written to the SSD in a UTC day, to bound its wear; beyond it nothing is copied, whoever asks',
     live: false,
     parse: moreThanZero(parseSize, 'none'),
   },
@@ -240,7 +240,6 @@ interface NotYet<V> {
 /** Delete a line when its feature is there. A setting that this changes is announced at start as having no effect. */
 export const notYet: { readonly [F in keyof Config]?: NotYet<Config[F]> } = {
   roots: { part: 's3', instead: (roots) => roots.filter(({ kind }) => kind !== 's3') },
-  dailyWrites: { part: 'a bound', instead: () => null },
   compress: { part: 'cold', instead: () => 'off' },
   ramDir: { part: 'a directory', instead: () => null },
   verify: { part: 'reread', instead: () => 'stream' },

@@ -1,16 +1,20 @@
-import { join } from 'node:path';
 import type { JobView } from '../core/api.ts';
 import type { Clock } from '../core/clock.ts';
-import { CacheError, type ErrorCode, isRetryable, toCacheError } from '../core/errors.ts';
+import { CacheError, toCacheError } from '../core/errors.ts';
 import type { EventMap } from '../core/event-map.ts';
 import type { Events } from '../core/events.ts';
+import { formatBytes } from '../core/format.ts';
 import type { Log } from '../core/log.ts';
 import type { Copy, Medium } from '../core/types.ts';
+import { keepPartial, partialPath } from '../tiers/partial.ts';
 import type { Tier } from '../tiers/tier.ts';
+import { Failures } from './failures.ts';
 import { type CopyRequest, Job } from './job.ts';
 import { makeRoom, type RoomDeps } from './make-room.ts';
 import type { CopyReport } from './messages.ts';
+import { Pacer, type Rates } from './pacer.ts';
 import { CopyQueue, type QueueLimits, rank } from './queue.ts';
+import { Turns } from './turns.ts';
 import type { CopyWorkers } from './workers.ts';
 
 export interface CopierDeps extends Omit<RoomDeps, 'outstanding'> {
@@ -20,17 +24,17 @@ export interface CopierDeps extends Omit<RoomDeps, 'outstanding'> {
   clock: Clock;
   log: Log;
   limits: QueueLimits;
-  rateFor(medium: Medium): number | null;
+  rates(): Rates;
+  /** Most bytes written in a UTC day, null = no bound. */
+  dailyWrites: number | null;
   /** Told after every copy: bytes and the ms spent reading them. */
   onMeasured(source: { root: string; path: string }, bytes: number, readMs: number): void;
 }
 
 /** Progress events of one job are at least so far apart, ms. */
 const progressEveryMs = 250;
-/** After a failure the same source is left alone for so long, doubling up to the last, ms. */
-const backOffMs = { first: 2000, last: 300_000 };
-/** What an outage looks like to a copy: a server that is going away errs on reads, too. */
-const outageCodes: ReadonlySet<ErrorCode> = new Set(['SOURCE_AWAY', 'SOURCE_IO']);
+/** Free space is looked at each time so much was copied, bytes. */
+const floorCheckBytes = 32 * 1024 * 1024;
 /** Ended jobs that are still shown. */
 const keepEnded = 50;
 
@@ -38,9 +42,10 @@ const keepEnded = 50;
 export class Copier implements AsyncDisposable {
   readonly #deps: CopierDeps;
   readonly #queue: CopyQueue<Job>;
+  readonly #turns: Turns;
   #active = new Map<string, Job>();
   #ended: Job[] = [];
-  #failures = new Map<string, { error: CacheError; root: string; until: number; waitMs: number }>();
+  readonly failures: Failures;
   #nextId: number;
   /** Reservations are made one after the other, so that two jobs do not choose the same victims. */
   #room: Promise<unknown> = Promise.resolve();
@@ -48,7 +53,13 @@ export class Copier implements AsyncDisposable {
 
   constructor(deps: CopierDeps) {
     this.#deps = deps;
+    this.failures = new Failures(deps.clock);
     this.#queue = new CopyQueue(deps.limits);
+    this.#turns = new Turns(
+      new Pacer(deps.clock, deps.rates),
+      () => this.#queue.running,
+      (id, paced) => deps.workers.pace(id, paced),
+    );
     this.#nextId = deps.catalog.usage.lastJobId() + 1;
   }
 
@@ -56,9 +67,12 @@ export class Copier implements AsyncDisposable {
   request(request: CopyRequest): Job {
     const active = this.#active.get(request.file.path);
     if (active) {
-      if (rank(request) < rank(active)) active.priority = request.priority;
       // The source may have been replaced while its copy waited.
       if (active.state === 'queued') active.file = request.file;
+      if (rank(request) < rank(active)) {
+        active.priority = request.priority;
+        setImmediate(() => this.#startNext());
+      }
       return active;
     }
     const job = new Job(this.#nextId++, request, this.#deps.clock);
@@ -77,24 +91,6 @@ export class Copier implements AsyncDisposable {
   bytesAhead(source: { root: string; medium: Medium }): number {
     const left = this.#queue.before(source).map((job) => job.file.fingerprint.size - job.bytesDone);
     return left.length === 0 ? 0 : Math.min(...left);
-  }
-
-  /** Why a copy of this source is not tried again yet, or undefined. */
-  recentFailure(sourcePath: string): CacheError | undefined {
-    const failure = this.#failures.get(sourcePath);
-    return failure && failure.until > this.#deps.clock.monotonic() ? failure.error : undefined;
-  }
-
-  /** Sources of a root whose copies failed as they do when it is away. They may be tried again from now on. */
-  takeAway(root: string): string[] {
-    const away = [...this.#failures].filter(([, { error, root: of }]) => outageCodes.has(error.code) && of === root);
-    for (const [path, failure] of away) this.#failures.set(path, { ...failure, until: 0 });
-    return away.map(([path]) => path);
-  }
-
-  /** How long a source is left alone after a failure, from now on, ms. */
-  backOffMs(sourcePath: string): number {
-    return Math.max(0, (this.#failures.get(sourcePath)?.until ?? 0) - this.#deps.clock.monotonic());
   }
 
   /** Running, waiting, then the last that ended. */
@@ -122,6 +118,22 @@ export class Copier implements AsyncDisposable {
     return job.view();
   }
 
+  get paused(): boolean {
+    return this.#turns.paused;
+  }
+
+  /** Copies stand still where they are, and no new one starts, until they are resumed. Not kept over a restart. */
+  pause(paused: boolean): void {
+    this.#turns.paused = paused;
+    this.#deps.log.info(paused ? 'copies are paused' : 'copies go on');
+    this.#startNext();
+  }
+
+  /** To be called when a rate has changed. */
+  reconsider(): void {
+    this.#turns.reconsider();
+  }
+
   /** Ends the workers. Jobs stay in the catalog as unfinished, and the next start takes them up. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopping = true;
@@ -129,52 +141,72 @@ export class Copier implements AsyncDisposable {
   }
 
   #startNext(): void {
-    for (let job = this.#stopping ? undefined : this.#queue.take(); job; job = this.#queue.take()) {
+    const next = () => (this.#stopping || this.paused ? undefined : this.#queue.take());
+    for (let job = next(); job; job = next()) {
       const started = job;
       started.start();
       this.#tell('job-started', started);
       this.#run(started)
         .then(() => this.#end(started, 'done', null))
         .catch((thrown: unknown) => {
-          const error = toCacheError(thrown);
+          const error = started.stopped ?? toCacheError(thrown);
           this.#end(started, error.code === 'CANCELLED' ? 'cancelled' : 'failed', error);
         });
     }
+    this.#turns.reconsider();
   }
 
   async #run(job: Job): Promise<void> {
-    const { tier, workers, rateFor, bound, onMeasured } = this.#deps;
+    const { tier, workers, onMeasured } = this.#deps;
     const { file } = job;
     const copy = await this.#reserve(job);
-    // Ids of copies are used again; a half file that could not be removed must not be in the way of the next.
-    const temp = join(tier.partialDir, `${copy.id}-${job.id}.part`);
+    const temp = partialPath(tier.partialDir, file.path);
+    const network = job.medium === 'nas';
     try {
       assertWanted(job);
-      const place = tier.placeOf(file.root, file.rel);
       const report = await workers.run(
+        { id: job.id, source: file, temp, ...tier.placeOf(file.root, file.rel), network, identity: job.medium !== 'ssd' },
         {
-          id: job.id,
-          source: file,
-          temp,
-          ...place,
-          rate: rateFor(job.medium),
-          floor: bound(tier).floor,
+          networkRoot: network ? file.root : null,
+          paced: this.#turns.begin(job),
+          progress: this.#progress(job),
+          resuming: (from) => this.#resuming(job, from),
+          ask: (bytes) => this.#turns.ask(job, bytes),
         },
-        { networkRoot: job.medium === 'nas' ? file.root : null, progress: this.#progress(job) },
       );
       this.#publish(copy, report, job);
-      onMeasured(file, report.bytes, report.readMs);
+      onMeasured(file, report.bytes - report.resumedFrom, report.readMs);
     } catch (error) {
-      await this.#discard(copy, temp);
+      if (!this.#stopping) this.#keep(copy, temp);
       throw error;
     }
   }
 
-  /** A worker that was killed has left its half file; what cannot be removed now goes at the next start. */
-  async #discard(copy: Copy, temp: string): Promise<void> {
-    const { catalog, tier } = this.#deps;
-    for (const file of this.#stopping ? [] : [temp, `${temp}.seal`]) await tier.free(file).catch(() => {});
-    if (!this.#stopping) catalog.copies.forget(copy.id);
+  /** What an interrupted copy can go on from keeps its place in the accounts. */
+  #keep(copy: Copy, temp: string): void {
+    const { copies } = this.#deps.catalog;
+    const bytes = keepPartial(temp);
+    if (bytes > 0) copies.shrink(copy.id, bytes);
+    else copies.forget(copy.id);
+  }
+
+  #resuming(job: Job, from: number): void {
+    job.resumedFrom = from;
+    job.bytesDone = from;
+    this.#deps.log.info({ path: job.file.path, from, bytes: job.file.fingerprint.size }, 'resuming');
+  }
+
+  /** @throws CacheError NOT_ADMITTED: the bound holds for every priority, for the wear is the same; who waits loads from the source. */
+  #assertBudget(job: Job): void {
+    const { dailyWrites, catalog, clock } = this.#deps;
+    if (dailyWrites === null) return;
+    const today = new Date(clock.now()).toISOString().slice(0, 10);
+    const written = catalog.usage.daily().find(({ day }) => day === today)?.bytesCopied ?? 0;
+    const promised = this.#queue.running.reduce((sum, other) => sum + (other.reserved ? other.file.fingerprint.size : 0), 0);
+    if (written + promised + job.file.fingerprint.size <= dailyWrites) return;
+    throw new CacheError('NOT_ADMITTED', `the day's ${formatBytes(dailyWrites)} of writes leave no room for this copy`, {
+      hint: 'AUTOCACHE_DAILY_WRITES bounds them; a new day begins at 00:00 UTC.',
+    });
   }
 
   async #reserve(job: Job): Promise<Copy> {
@@ -182,6 +214,7 @@ export class Copier implements AsyncDisposable {
     const entry = catalog.entries.put(job.file);
     const room = this.#room.then(async () => {
       assertWanted(job);
+      this.#assertBudget(job);
       const copy = await makeRoom({ ...this.#deps, outstanding: () => this.#outstanding() }, tier, entry, job.file.fingerprint);
       job.reserved = copy !== null;
       return copy;
@@ -198,19 +231,33 @@ export class Copier implements AsyncDisposable {
       catalog.entries.put({ ...job.file, fingerprint: report.source });
       catalog.copies.publish(copy.id, report);
     });
-    catalog.usage.add({ bytesCopied: report.bytes });
     job.bytesDone = report.bytes;
   }
 
   #progress(job: Job): (bytesDone: number) => void {
     let toldAt = Number.NEGATIVE_INFINITY;
+    let checkedAt = 0;
     return (bytesDone) => {
       job.bytesDone = bytesDone;
+      if (bytesDone - checkedAt >= floorCheckBytes) {
+        checkedAt = bytesDone;
+        this.#checkFloor(job);
+      }
       const now = this.#deps.clock.monotonic();
       if (now - toldAt < progressEveryMs) return;
       toldAt = now;
       this.#deps.events.emit('job-progress', job.view());
     };
+  }
+
+  /** Law 3: what another program takes while a copy runs is not taken from the floor by us. */
+  #checkFloor(job: Job): void {
+    const { tier, bound, workers } = this.#deps;
+    if (tier.capacity().free >= bound(tier).floor) return;
+    job.stopped ??= new CacheError('NO_SPACE', 'the free space of the cache disk came to its floor while the copy ran', {
+      hint: 'Free space on the volume of the cache directory, or lower AUTOCACHE_MIN_FREE.',
+    });
+    workers.cancel(job.id);
   }
 
   #outstanding(): number {
@@ -220,25 +267,17 @@ export class Copier implements AsyncDisposable {
 
   #end(job: Job, state: 'done' | 'failed' | 'cancelled', error: CacheError | null): void {
     const { path } = job.file;
+    this.#deps.catalog.usage.add({ bytesCopied: job.written });
     this.#queue.finished(job.id);
+    this.#turns.end(job);
     this.#active.delete(path);
     job.finish(state, error);
     if (this.#stopping) return;
-    if (state === 'failed' && error) this.#remember(job.file, error);
-    else this.#failures.delete(path);
+    if (state === 'failed' && error) this.failures.remember(job.file, error);
+    else this.failures.forget(path);
     this.#ended = [...this.#ended, job].slice(-keepEnded);
     this.#tell(state === 'done' ? 'job-done' : 'job-failed', job);
     this.#startNext();
-  }
-
-  #remember({ path, root }: Job['file'], error: CacheError): void {
-    const before = this.#failures.get(path);
-    const waitMs = isRetryable(error.code)
-      ? Math.min((before?.waitMs ?? backOffMs.first / 2) * 2, backOffMs.last)
-      : backOffMs.last;
-    // A source that changed is asked for by its new fingerprint; waiting would only serve it late.
-    if (error.code !== 'SOURCE_CHANGED')
-      this.#failures.set(path, { error, root, waitMs, until: this.#deps.clock.monotonic() + waitMs });
   }
 
   #tell(name: 'job-queued' | 'job-started' | 'job-done' | 'job-failed', job: Job): void {

@@ -3,6 +3,7 @@ import { messageOf } from '../core/errors.ts';
 import type { Events } from '../core/events.ts';
 import type { Log } from '../core/log.ts';
 import type { Copy, Entry, TierName } from '../core/types.ts';
+import { dropPartial, partialPath } from '../tiers/partial.ts';
 import type { Tier } from '../tiers/tier.ts';
 import { filesInUse } from './in-use.ts';
 
@@ -50,6 +51,7 @@ export class Evictor {
     const { catalog, tiers, events, log } = this.#deps;
     const tier = tiers[copy.tier];
     if (!tier) return { removed: false, why: `the ${copy.tier} tier is switched off` };
+    if (copy.state === 'copying') return this.#dropInterrupted(copy, entry, { tier, why });
     // Both may have changed while other victims were leaving.
     if (this.#deps.isLeased(copy.path)) return { removed: false, why: 'leased' };
     if (catalog.copies.byPath(copy.path)?.id !== copy.id) return { removed: false, why: 'already gone' };
@@ -67,6 +69,16 @@ export class Evictor {
     catalog.usage.add({ evictions: 1, evictedBytes: copy.bytes });
     events.emit('entry-evicted', { entry: entry.id, path: entry.path, bytes: copy.bytes, why });
     log.info({ path: entry.path, bytes: copy.bytes, why }, 'evicted');
+    return { removed: true };
+  }
+
+  /** What an interrupted copy left and no job goes on with. */
+  #dropInterrupted(copy: Copy, entry: Entry, { tier, why }: { tier: Tier; why: string }): Eviction {
+    const { catalog, isBusy, log } = this.#deps;
+    if (isBusy(entry.path)) return { removed: false, why: 'being copied' };
+    if (!dropPartial(partialPath(tier.partialDir, entry.path))) return { removed: false, why: 'open in a program' };
+    catalog.copies.forget(copy.id);
+    log.info({ path: entry.path, bytes: copy.bytes, why }, 'interrupted copy removed');
     return { removed: true };
   }
 

@@ -21,6 +21,10 @@ export class Job implements Queued {
   error: CacheError | null = null;
   bytesDone = 0;
   cancelRequested = false;
+  /** Bytes taken over from an interrupted copy. */
+  resumedFrom = 0;
+  /** Why the daemon itself ends it. */
+  stopped: CacheError | null = null;
   /** Bytes of the tier that are reserved for it and not yet written. */
   reserved = false;
   /** Settles when the job has ended, in whatever way; it never rejects. */
@@ -44,6 +48,11 @@ export class Job implements Queued {
     return this.file.root;
   }
 
+  /** Bytes that this job has written to the tier. */
+  get written(): number {
+    return Math.max(0, this.bytesDone - this.resumedFrom);
+  }
+
   start(): void {
     this.state = 'running';
     this.#startedAt = this.#clock.monotonic();
@@ -59,7 +68,7 @@ export class Job implements Queued {
   view(): JobView {
     const bytesTotal = this.file.fingerprint.size;
     const elapsedMs = this.#clock.monotonic() - this.#startedAt;
-    const bytesPerSecond = this.bytesDone > 0 && elapsedMs > 0 ? Math.round(this.bytesDone / (elapsedMs / 1000)) : 0;
+    const bytesPerSecond = elapsedMs > 0 ? Math.round(this.written / (elapsedMs / 1000)) : 0;
     return {
       id: this.id,
       state: this.state,

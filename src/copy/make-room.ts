@@ -86,10 +86,21 @@ function reserve({ catalog, bound, outstanding }: RoomDeps, tier: Tier, entry: E
   const { limit, floor } = bound(tier);
   const free = tier.capacity().free - outstanding(tier);
   const { path } = tier.placeOf(entry.root, entry.rel);
-  return catalog.copies.reserve({ entryId: entry.id, tier: tier.name, path, source, bytes: source.size, limit, free, floor });
+  const left = catalog.copies.ofEntry(entry.id).find((copy) => copy.state === 'copying' && copy.tier === tier.name);
+  return catalog.copies.reserve({
+    entryId: entry.id,
+    tier: tier.name,
+    path,
+    source,
+    bytes: source.size,
+    limit,
+    free,
+    floor,
+    ...(left && { replaces: left }),
+  });
 }
 
-/** Lowest score first, until enough bytes would leave or nothing more can; stale copies before all others. */
+/** Lowest score first, until enough bytes would leave or nothing more can; stale and interrupted copies before all others. */
 async function chooseVictims(
   { catalog, evictor, policy }: RoomDeps,
   tier: Tier,
@@ -98,13 +109,14 @@ async function chooseVictims(
   const inUse = await evictor.openFiles(tier);
   const { tick } = catalog.usage;
   const ranked: (Victim & { score: number })[] = [];
-  for (const copy of catalog.copies.inState('ready', 'stale')) {
+  for (const copy of catalog.copies.inState('ready', 'stale', 'copying')) {
     if (copy.tier !== tier.name || need.stuck.has(copy.id)) continue;
     const entry = catalog.entries.byId(copy.entryId);
     if (!entry) continue;
     const own = entry.id === need.entry?.id;
+    if (own && copy.state === 'copying') continue;
     if ((own ? evictor.obstacleForSuccessor(copy, inUse) : evictor.obstacle(copy, entry, inUse)) !== null) continue;
-    const score = copy.state === 'stale' ? Number.NEGATIVE_INFINITY : policy().score(candidate(entry, copy.bytes), tick);
+    const score = copy.state === 'ready' ? policy().score(candidate(entry, copy.bytes), tick) : Number.NEGATIVE_INFINITY;
     ranked.push({ copy, entry, score });
   }
   ranked.sort((a, b) => a.score - b.score || a.copy.id - b.copy.id);

@@ -9,16 +9,24 @@ export interface CopyOrder {
   temp: string;
   path: string;
   sealPath: string;
-  /** Bytes per second, null = as fast as it goes. */
-  rate: number | null;
-  /** Free bytes that the volume of the tier must keep. */
-  floor: number;
+  /** Whether the source is on a network: many reads under way at once, instead of one stream. */
+  network: boolean;
+  /** Whether to make SHA-256 too, as long as it costs no time. */
+  identity: boolean;
 }
 
-export type ToWorker = { type: 'copy'; order: CopyOrder } | { type: 'cancel'; id: number };
+export type ToWorker =
+  | { type: 'copy'; order: CopyOrder; paced: boolean }
+  | { type: 'cancel'; id: number }
+  /** From now on the copy asks before each step, or does not. */
+  | { type: 'pace'; id: number; paced: boolean }
+  /** The step that was asked for may be taken. */
+  | { type: 'go'; id: number };
 
 export type FromWorker =
   | { type: 'progress'; id: number; bytesDone: number }
+  | { type: 'resuming'; id: number; from: number }
+  | { type: 'ask'; id: number; bytes: number }
   | { type: 'copied'; id: number; report: CopyReport }
   | { type: 'failed'; id: number; code: ErrorCode; message: string };
 
@@ -28,6 +36,8 @@ export interface CopyReport {
   /** As read from the open file: includes the inode, which the asker may not have told. */
   source: Fingerprint;
   bytes: number;
+  /** Bytes taken over from an interrupted copy. */
+  resumedFrom: number;
   /** Time spent reading the source, ms: the source's speed without the rest. */
   readMs: number;
 }

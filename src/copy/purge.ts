@@ -19,12 +19,12 @@ export interface Chosen {
   entry: Entry;
 }
 
-/** The copies that every given filter fits. */
+/** The copies that every given filter fits, interrupted ones too. */
 export function chooseCopies({ catalog, clock, matcher }: PurgeDeps, filter: ClearRequest): Chosen[] {
   const matches = filter.glob === undefined ? () => true : matcher([filter.glob]);
   const usedBefore = filter.olderThanMs === undefined ? null : clock.now() - filter.olderThanMs;
   catalog.usage.flush();
-  return catalog.copies.inState('ready', 'stale').flatMap((copy) => {
+  return catalog.copies.inState('ready', 'stale', 'copying').flatMap((copy) => {
     const entry = catalog.entries.byId(copy.entryId);
     if (!entry || !matches(entry)) return [];
     if (filter.category !== undefined && entry.category !== filter.category) return [];

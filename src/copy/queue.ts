@@ -15,7 +15,7 @@ export interface QueueLimits {
 
 /**
  * Which copy starts next. Highest priority first, then first come, first served; a job whose source is busy lets later ones of
- * other sources pass. Pure: it starts nothing.
+ * other sources pass. What somebody waits for is not kept by copies that nobody waits for: those give way. Pure: it starts nothing.
  */
 export class CopyQueue<T extends Queued> {
   readonly #limits: QueueLimits;
@@ -40,11 +40,10 @@ export class CopyQueue<T extends Queued> {
 
   /** Takes the next job that may start now, or undefined. */
   take(): T | undefined {
-    if (this.#running.size >= this.#limits.jobs) return undefined;
     let next: T | undefined;
     for (const job of this.#waiting) {
       const better = !next || rank(job) < rank(next);
-      if (better && this.#sourceHasRoom(job)) next = job;
+      if (better && this.#hasRoom(job)) next = job;
     }
     if (next) {
       this.#waiting.splice(this.#waiting.indexOf(next), 1);
@@ -65,14 +64,18 @@ export class CopyQueue<T extends Queued> {
   }
 
   /** Jobs of which one must end before a job of this source that somebody waits for can start. */
-  before(source: Pick<T, 'medium' | 'root'>): T[] {
-    if (!this.#sourceHasRoom(source)) return this.running.filter((job) => job.root === source.root);
-    return this.#running.size < this.#limits.jobs ? [] : [...this.running];
+  before({ medium, root }: Pick<T, 'medium' | 'root'>): T[] {
+    if (this.#hasRoom({ medium, root, priority: 'wait' })) return [];
+    const waiting = this.running.filter((job) => job.priority === 'wait');
+    const beside = waiting.filter((job) => job.root === root);
+    return beside.length > 0 ? beside : waiting;
   }
 
-  #sourceHasRoom({ medium, root }: Pick<T, 'medium' | 'root'>): boolean {
+  #hasRoom({ medium, root, priority }: Pick<T, 'medium' | 'root' | 'priority'>): boolean {
+    const rivals = this.running.filter((job) => priority !== 'wait' || job.priority === 'wait');
     const limit = this.#limits.perSource[medium];
-    return limit === undefined || this.running.filter((job) => job.root === root).length < limit;
+    const sourceHasRoom = limit === undefined || rivals.filter((job) => job.root === root).length < limit;
+    return rivals.length < this.#limits.jobs && sourceHasRoom;
   }
 }
 

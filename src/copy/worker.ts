@@ -2,34 +2,56 @@ import { constants, setPriority } from 'node:os';
 import { isMainThread } from 'node:worker_threads';
 import { toCacheError } from '../core/errors.ts';
 import { parentPeer } from '../core/peer.ts';
-import type { FromWorker, ToWorker } from './messages.ts';
+import type { CopyOrder, FromWorker, ToWorker } from './messages.ts';
 import { runCopyJob } from './run-copy-job.ts';
 
 /** The entry of a copy worker, as a thread or as a process: takes orders one after the other or several at once. */
 const parent = parentPeer<FromWorker, ToWorker>();
-const running = new Map<number, AbortController>();
+const running = new Map<number, Running>();
+
+interface Running {
+  abort: AbortController;
+  paced: boolean;
+  /** Lets the step begin that was asked for. */
+  go: () => void;
+}
 
 giveWay();
 
 parent.onMessage((message) => {
-  if (message.type === 'cancel') {
-    running.get(message.id)?.abort();
+  if (message.type === 'copy') {
+    copy(message.order, message.paced);
     return;
   }
-  const { order } = message;
-  const abort = new AbortController();
-  running.set(order.id, abort);
+  const job = running.get(message.id);
+  if (!job) return;
+  if (message.type === 'pace') job.paced = message.paced;
+  if (message.type === 'cancel') job.abort.abort();
+  if (message.type !== 'pace' || !message.paced) job.go();
+});
+
+function copy(order: CopyOrder, paced: boolean): void {
+  const { id } = order;
+  const job: Running = { abort: new AbortController(), paced, go: () => {} };
+  running.set(id, job);
   runCopyJob(order, {
-    signal: abort.signal,
-    progress: (bytesDone) => parent.send({ type: 'progress', id: order.id, bytesDone }),
+    signal: job.abort.signal,
+    progress: (bytesDone) => parent.send({ type: 'progress', id, bytesDone }),
+    resuming: (from) => parent.send({ type: 'resuming', id, from }),
+    paced: () => job.paced,
+    ask: (bytes) =>
+      new Promise((resolve) => {
+        job.go = resolve;
+        parent.send({ type: 'ask', id, bytes });
+      }),
   })
-    .then((report) => parent.send({ type: 'copied', id: order.id, report }))
+    .then((report) => parent.send({ type: 'copied', id, report }))
     .catch((thrown: unknown) => {
       const error = toCacheError(thrown);
-      parent.send({ type: 'failed', id: order.id, code: error.code, message: error.message });
+      parent.send({ type: 'failed', id, code: error.code, message: error.message });
     })
-    .finally(() => running.delete(order.id));
-});
+    .finally(() => running.delete(id));
+}
 
 /** Copying is never as urgent as a lookup or the program that loads. Only Linux has a priority for each thread. */
 function giveWay(): void {

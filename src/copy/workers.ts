@@ -5,13 +5,14 @@ import type { CopyOrder, CopyReport, FromWorker, ToWorker } from './messages.ts'
 
 /** A network source that gives no byte for so long is taken for hung, ms. */
 const stallMs = 60_000;
+/** Threads of a process that reads a network source: sixteen reads under way, and what is written meanwhile. */
+const readerThreads = 20;
 
 const stopping = 'the daemon is stopping';
 
-interface Running {
+interface Running extends Omit<RunOptions, 'networkRoot' | 'paced'> {
   worker: Worker;
   stall: NodeJS.Timeout | undefined;
-  progress(bytesDone: number): void;
   resolve(report: CopyReport): void;
   reject(error: CacheError): void;
 }
@@ -26,20 +27,29 @@ interface Worker {
 export interface RunOptions {
   /** The order's root when it is on a network: such sources are read by a process of their own. */
   networkRoot: string | null;
+  /** Whether it asks before each step. */
+  paced: boolean;
   progress(bytesDone: number): void;
+  resuming(from: number): void;
+  /** Resolves when the next step may be taken. */
+  ask(bytes: number): Promise<void>;
 }
 
 /** The threads and processes that copy. They are started when first needed and replaced when they end. */
 export class CopyWorkers implements AsyncDisposable {
   readonly #module: URL;
   readonly #clock: Clock;
+  readonly #environment: NodeJS.ProcessEnv | undefined;
   #workers = new Set<Worker>();
   #running = new Map<number, Running>();
   #stopped = false;
 
-  constructor(clock: Clock, module: URL = siblingModule('worker', import.meta.url)) {
+  /** @param environment of the processes that read network sources; undefined = this process's own */
+  constructor(clock: Clock, environment?: NodeJS.ProcessEnv, module: URL = siblingModule('worker', import.meta.url)) {
     this.#clock = clock;
     this.#module = module;
+    // Node reads files on four threads unless it is told otherwise before it starts; many reads are to be under way at once.
+    this.#environment = environment && { ...environment, UV_THREADPOOL_SIZE: String(readerThreads) };
   }
 
   /** Copies as ordered. @throws CacheError as `runCopyJob`, or SOURCE_AWAY when the source hangs. */
@@ -49,15 +59,20 @@ export class CopyWorkers implements AsyncDisposable {
     const worker = this.#workerFor(options.networkRoot);
     worker.orders.add(order.id);
     return new Promise((resolve, reject) => {
-      this.#running.set(order.id, { worker, stall: undefined, progress: options.progress, resolve, reject });
+      this.#running.set(order.id, { ...options, worker, stall: undefined, resolve, reject });
       this.#watchStall(order.id);
-      worker.peer.send({ type: 'copy', order });
+      worker.peer.send({ type: 'copy', order, paced: options.paced });
     });
   }
 
   /** Asks for the end of a copy; its promise is then rejected with CANCELLED. */
   cancel(id: number): void {
     this.#running.get(id)?.worker.peer.send({ type: 'cancel', id });
+  }
+
+  /** Says to a running copy whether to ask before each step. */
+  pace(id: number, paced: boolean): void {
+    this.#running.get(id)?.worker.peer.send({ type: 'pace', id, paced });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -70,7 +85,7 @@ export class CopyWorkers implements AsyncDisposable {
       if (networkRoot === null ? worker.networkRoot === null && worker.orders.size === 0 : worker.networkRoot === networkRoot)
         return worker;
     }
-    const peer = startPeer<ToWorker, FromWorker>(this.#module, networkRoot === null ? 'thread' : 'process');
+    const peer = startPeer<ToWorker, FromWorker>(this.#module, networkRoot === null ? 'thread' : 'process', this.#environment);
     const worker: Worker = { peer, networkRoot, orders: new Set() };
     peer.onMessage((message) => this.#heard(message));
     peer.onExit(() => this.#drop(worker, 'the copy worker ended unexpectedly', 'CACHE_IO'));
@@ -86,9 +101,26 @@ export class CopyWorkers implements AsyncDisposable {
       this.#watchStall(message.id);
       return;
     }
+    if (message.type === 'resuming') {
+      running.resuming(message.from);
+      return;
+    }
+    if (message.type === 'ask') {
+      void this.#giveTurn(message.id, message.bytes, running);
+      return;
+    }
     this.#forget(message.id, running);
     if (message.type === 'copied') running.resolve(message.report);
     else running.reject(new CacheError(message.code, message.message));
+  }
+
+  async #giveTurn(id: number, bytes: number, running: Running): Promise<void> {
+    // Who stands still on our word is not hung.
+    clearTimeout(running.stall);
+    await running.ask(bytes);
+    if (this.#running.get(id) !== running) return;
+    this.#watchStall(id);
+    running.worker.peer.send({ type: 'go', id });
   }
 
   #watchStall(id: number): void {

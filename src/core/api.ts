@@ -268,6 +268,8 @@ export interface ExplainAnswer {
   leases: { client: string; expiresInMs: number }[];
   decisions: { at: string; reason: Reason; purpose: Purpose; app: string | null }[];
   score: number | null;
+  /** SHA-256 of the copy, hex, as model sites publish it; null without a copy, and where making it would have slowed the copy down. */
+  sha256: string | null;
   /** What a lookup would be answered now. */
   now: { reason: Reason; path: string };
 }

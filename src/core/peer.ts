@@ -15,9 +15,14 @@ export interface Peer<Send, Receive> {
 /**
  * Starts `module` beside this one as a thread (quick, for local disks) or as a process of its own (for sources that can hang: a
  * thread in a hung system call cannot be ended, and keeps the daemon from ending).
+ * @param env of a process; undefined = this one's
  */
-export function startPeer<Send, Receive>(module: URL, kind: 'thread' | 'process'): Peer<Send, Receive> {
-  return kind === 'thread' ? startThread(module) : startProcess(module);
+export function startPeer<Send, Receive>(
+  module: URL,
+  kind: 'thread' | 'process',
+  env?: NodeJS.ProcessEnv,
+): Peer<Send, Receive> {
+  return kind === 'thread' ? startThread(module) : startProcess(module, env);
 }
 
 /** `worker.ts` beside `base` when running from source, `worker.js` when compiled. */
@@ -52,8 +57,9 @@ function startThread<Send, Receive>(module: URL): Peer<Send, Receive> {
   };
 }
 
-function startProcess<Send, Receive>(module: URL): Peer<Send, Receive> {
-  const child = fork(fileURLToPath(module), { stdio: ['ignore', 'ignore', 'inherit', 'ipc'], execArgv: [] });
+function startProcess<Send, Receive>(module: URL, env?: NodeJS.ProcessEnv): Peer<Send, Receive> {
+  const stdio = ['ignore', 'ignore', 'inherit', 'ipc'] as const;
+  const child = fork(fileURLToPath(module), { stdio: [...stdio], execArgv: [], ...(env && { env }) });
   return {
     send: (message) => {
       if (child.connected) child.send(message as object);

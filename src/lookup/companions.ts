@@ -7,7 +7,7 @@ import { isSameFingerprint } from '../core/fingerprint.ts';
 import type { Copy, Entry, Fingerprint, Medium, Priority, TierName } from '../core/types.ts';
 import type { Tier } from '../tiers/tier.ts';
 import { hasCompanions, isCompanion } from './companion-names.ts';
-import type { CopyInProgress } from './lookup.ts';
+import type { CopyInProgress } from './deps.ts';
 
 interface CopyRequest {
   file: SourceFile;

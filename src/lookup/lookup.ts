@@ -1,91 +1,14 @@
 import { freemem } from 'node:os';
-import type { Catalog } from '../catalog/catalog.ts';
-import type { SourceFile } from '../catalog/entries.ts';
-import type { JobView, LookupAnswer, LookupRequest } from '../core/api.ts';
+import type { LookupAnswer, LookupRequest } from '../core/api.ts';
 import { bounded } from '../core/bounded.ts';
-import type { Clock } from '../core/clock.ts';
-import type { CacheError } from '../core/errors.ts';
-import type { Log } from '../core/log.ts';
-import type { Copy, Entry, Medium, Mode, Priority, SourceState, TierName } from '../core/types.ts';
-import type { Tier } from '../tiers/tier.ts';
-import { type Decision, decide } from './decide.ts';
-import type { Filters } from './filters.ts';
-import type { Leases } from './leases.ts';
-import type { Speeds } from './speeds.ts';
-import { isHit, isMiss, type LookupStats } from './stats.ts';
+import type { Priority, SourceState } from '../core/types.ts';
+import { decide } from './decide.ts';
+import type { CopyInProgress, Examination, Located, LookupDeps } from './deps.ts';
+import { isHit, isMiss } from './stats.ts';
 import { isMapped, worthWaiting } from './worth-waiting.ts';
 
 /** How fast a file is read that the page cache holds, bytes per second. */
 const justWritten = 4e9;
-
-/** A path below a root, as the registry of roots sees it. */
-export interface Located {
-  /** Canonical source path: aliases and doubled names collapse here. */
-  path: string;
-  root: string;
-  rel: string;
-  category: string | null;
-  medium: Medium;
-}
-
-/** A copy on its way, as much of it as a lookup needs. */
-export interface CopyInProgress {
-  readonly state: JobView['state'];
-  readonly ended: Promise<void>;
-  view(): JobView;
-}
-
-export interface LookupDeps {
-  catalog: Catalog;
-  tiers: Record<TierName, Tier | undefined>;
-  locate(path: string): Located | null;
-  /** Where a category's file of that name may be, best first. */
-  candidates(category: string, name: string): Located[];
-  /** Asks the source itself, bounded by a deadline. */
-  statSource(located: Located): Promise<SourceState>;
-  /** Null when all of it is there already. */
-  requestCopy(request: { file: SourceFile; priority: Priority; medium: Medium }): CopyInProgress | null;
-  /** False while files that loaders open beside this one have no copies. */
-  isComplete(path: string): boolean;
-  /** A copy was handed out: what is opened beside it is in use too. */
-  onServed(path: string, lease: (copyPath: string) => void): void;
-  activeJob(path: string): CopyInProgress | undefined;
-  recentFailure(path: string): CacheError | undefined;
-  /** Told of whatever made a lookup fail. */
-  onTrouble(error: unknown): void;
-  /** Takes a copy out of service whose file is not what was sealed. */
-  onDamaged(copy: Copy, entry: Entry, verdict: 'gone' | 'changed'): void;
-  /** Told of every load that was answered. */
-  onLoad?(request: LookupRequest): void;
-  /** Seconds that serving `bytes` from `tier` saves over their source. */
-  secondsSaved(located: Located, tier: TierName, bytes: number): number;
-  mode(): Mode;
-  filters: Filters;
-  limit(): number;
-  /** Whether a miss waits for its copy: always, never, or when that is estimated to be the faster way. */
-  onMiss: 'wait' | 'background' | 'auto';
-  /** Longest wait, ms. */
-  waitMaxMs: number;
-  speeds: Pick<Speeds, 'of' | 'ofTier' | 'smallReadMs'>;
-  /** Bytes that must be copied before a copy from there can start. */
-  bytesAhead(located: Located): number;
-  /** Most bytes per second that copying may read there, null = no bound. */
-  rateFor(medium: Medium): number | null;
-  leases: Leases;
-  stats: LookupStats;
-  clock: Clock;
-  log: Log;
-}
-
-/** What is known about a file that was asked for, and what follows from it. Examining changes nothing. */
-export interface Examination {
-  located: Located;
-  entry: Entry | undefined;
-  source: SourceState;
-  copy: Copy | null;
-  damaged: { copy: Copy; verdict: 'gone' | 'changed' } | null;
-  decision: Decision;
-}
 
 interface Found {
   located: Located;

@@ -2,7 +2,8 @@ import type { WarmAnswer, WarmItem, WarmRequest } from '../core/api.ts';
 import { bounded } from '../core/bounded.ts';
 import { CacheError, messageOf } from '../core/errors.ts';
 import type { Priority } from '../core/types.ts';
-import type { CopyInProgress, Examination, Lookup, LookupDeps } from './lookup.ts';
+import type { CopyInProgress, Examination, LookupDeps } from './deps.ts';
+import type { Lookup } from './lookup.ts';
 
 export interface WarmDeps extends Pick<LookupDeps, 'requestCopy'> {
   lookup: Lookup;

@@ -22,6 +22,8 @@ export interface FirstLoad {
 const faultBytes = 128 * 1024;
 /** Starting a copy, its last fsync and its publication, ms. */
 const publishMs = 150;
+/** A copy that is there so soon is always waited for, ms: nobody notices, and the model is off its source for its whole life. */
+const soonMs = 1000;
 /** What waiting may cost at most: the bytes of the SSD are there for the next load, and this one is hardly later. */
 const tolerance = 1.05;
 
@@ -34,10 +36,10 @@ export function estimateFirstLoad(load: FirstLoad): { copyMs: number; viaCopyMs:
   return { copyMs, viaCopyMs: copyMs + (size / tier) * 1000, directMs };
 }
 
-/** Whether copy-then-load is no later than loading from the source, and the copy can be there within `boundMs`. */
+/** Whether the copy can be there within `boundMs`, and is there soon or copy-then-load is no later than loading from the source. */
 export function worthWaiting(load: FirstLoad, boundMs: number): boolean {
   const { copyMs, viaCopyMs, directMs } = estimateFirstLoad(load);
-  return copyMs <= boundMs && viaCopyMs <= directMs * tolerance;
+  return copyMs <= boundMs && (copyMs <= soonMs || viaCopyMs <= directMs * tolerance);
 }
 
 /** Formats whose loaders map the file; the others are read from front to back. */

@@ -25,6 +25,7 @@ export interface Publication {
   source: SealFile['source'];
   hash: string;
   chunks: readonly string[];
+  sha256: string | null;
 }
 
 /**
@@ -32,12 +33,12 @@ export interface Publication {
  * point leaves either nothing under the name, or a file that its proof fits.
  */
 export function publish(publication: Publication): Seal {
-  const { temp, path, sealPath, source, hash, chunks } = publication;
+  const { temp, path, sealPath, source, hash, chunks, sha256 } = publication;
   copyMtime(source.path, source.fingerprint.mtimeNs, temp);
   const seal = sealOf(temp);
   // A program that opens its model for writing gets an error instead of changing the copy under everybody else.
   if (process.platform !== 'win32') chmodSync(temp, 0o444);
-  const proof: SealFile = { version: 1, source, seal, hash, chunks: chunks.join('') };
+  const proof: SealFile = { version: 1, source, seal, hash, chunks: chunks.join(''), sha256 };
   writeDurably(`${temp}.seal`, `${JSON.stringify(proof)}\n`);
   moveDurably(`${temp}.seal`, sealPath);
   moveDurably(temp, path);

@@ -12,23 +12,32 @@ export interface SealFile {
   hash: string;
   /** XXH3-128 of each 8 MiB chunk, hex, joined. */
   chunks: string;
+  /** The SHA-256 that model sites publish, hex; null where it would have slowed the copy down. */
+  sha256: string | null;
 }
 
 const digits = z.string().regex(/^-?\d+$/);
 const size = z.number().int().nonnegative();
 
+const source = z.object({
+  path: z.string().min(1),
+  root: z.string().min(1),
+  rel: z.string().min(1),
+  category: z.string().nullable(),
+  fingerprint: z.object({ size, mtimeNs: digits, ino: digits.nullable() }),
+});
+
 const schema = z.object({
   version: z.literal(1),
-  source: z.object({
-    path: z.string().min(1),
-    root: z.string().min(1),
-    rel: z.string().min(1),
-    category: z.string().nullable(),
-    fingerprint: z.object({ size, mtimeNs: digits, ino: digits.nullable() }),
-  }),
+  source,
   seal: z.object({ size, mtimeNs: digits, ino: digits }),
   hash: z.string().min(1),
   chunks: z.string(),
+  sha256: z
+    .string()
+    .regex(/^[\da-f]{64}$/)
+    .nullable()
+    .default(null),
 });
 
 /** The proof as written, or undefined when the text is not a whole proof (a crash can leave half of one). */
@@ -38,4 +47,9 @@ export function parseSealFile(text: string): SealFile | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** The part that says which source it is, or undefined. */
+export function parseSource(value: unknown): SealFile['source'] | undefined {
+  return source.safeParse(value).data;
 }

@@ -1,8 +1,10 @@
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Catalog } from '../catalog/catalog.ts';
+import type { ReserveRequest } from '../catalog/copies.ts';
 import { CacheError, errnoOf } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
+import { dropPartial, keepPartial, listPartials, partialFiles, readJournal } from '../tiers/partial.ts';
 import { copyPathOf, isClaimed, isPlaceIn, sealPathOf } from '../tiers/posix-tier.ts';
 import { parseSealFile, type SealFile } from '../tiers/seal-file.ts';
 import type { Tier } from '../tiers/tier.ts';
@@ -16,35 +18,74 @@ export interface ReconcileReport {
   forgotten: number;
   /** Files with a proof that fits and no row: a crash between rename and commit, or a lost catalog. */
   adopted: number;
+  /** Interrupted copies that can be gone on with. */
+  resumable: number;
 }
+
+/** An interrupted copy that nobody went on with for so long is not wanted any more, ms. */
+const partialAgeMs = 7 * 24 * 60 * 60_000;
 
 /**
  * Makes the catalog and the tier's directory agree, before the first lookup. In this order:
- * 1. `dropTemps`: unfinished and leaving files go.
+ * 1. `dropTemps`: leaving files go, and unfinished ones that cannot be gone on with: their journal is not whole, the source is known
+ *    to have changed, or nobody wanted them for a week.
  * 2. `forgetElsewhere`: rows of a cache directory that was configured before go; its files stay, for the day it is back.
  * 3. `dropHalves`: rows that were being copied or evicted go; a file that was leaving goes with its row.
  * 4. `forgetMissing`: rows go whose file does not match its seal.
  * 5. `adoptProven`: files come back whose proof fits; this alone rebuilds a lost catalog.
+ * 6. `keepInterrupted`: what is left of unfinished files is entered into the accounts.
  * Files without a proof of ours are not touched. A copy that a program holds open stays on the books as `evicting`.
  */
 export function reconcile({ catalog, tier, log }: { catalog: Catalog; tier: Tier; log: Log }): ReconcileReport {
   if (!isClaimed(tier.dir)) throw new Error(`${tier.dir} lost its marker`);
-  const temps = dropTemps(tier);
+  const temps = dropTemps(catalog, tier);
   const elsewhere = forgetElsewhere(catalog, tier, log);
   const halves = dropHalves(catalog, tier);
   const missing = forgetMissing(catalog, tier, log);
   const adopted = adoptProven(catalog, tier);
-  const report = { temps, halves, forgotten: elsewhere + missing, adopted };
+  const resumable = keepInterrupted(catalog, tier);
+  const report = { temps, halves, forgotten: elsewhere + missing, adopted, resumable };
   if (Object.values(report).some((count) => count > 0)) log.info(report, 'cache directory reconciled');
   return report;
 }
 
 /** The names that a copy, its proof and an eviction give to what is not in its place. */
-const tempName = /^[\d-]+\.part(\.seal)?$|^[\da-f-]{36}\.leaving$/;
+const tempName = /^(?:[\d-]+|[\da-f]{32})\.part(\.\w+)*$|^[\da-f-]{36}\.leaving$/;
 
-function dropTemps(tier: Tier): number {
-  const names = readdirSync(tier.partialDir).filter((name) => tempName.test(name));
-  return names.filter((name) => removed(join(tier.partialDir, name))).length;
+function dropTemps(catalog: Catalog, tier: Tier): number {
+  const temps = readdirSync(tier.partialDir).filter((name) => tempName.test(name));
+  const resumable = listPartials(tier.partialDir).filter((temp) => isResumable(catalog, temp) && keepPartial(temp) > 0);
+  const kept = new Set(resumable.flatMap((temp) => partialFiles(temp)));
+  const paths = temps.map((name) => join(tier.partialDir, name));
+  return paths.filter((path) => !kept.has(path) && removed(path)).length;
+}
+
+function isResumable(catalog: Catalog, temp: string): boolean {
+  const journal = readJournal(temp);
+  if (!journal || Date.now() - journal.writtenAt > partialAgeMs) return false;
+  const known = catalog.entries.byPath(journal.source.path)?.fingerprint;
+  const { size, mtimeNs } = journal.source.fingerprint;
+  return !known || (known.size === size && known.mtimeNs === mtimeNs);
+}
+
+function keepInterrupted(catalog: Catalog, tier: Tier): number {
+  let kept = 0;
+  for (const temp of listPartials(tier.partialDir)) {
+    const journal = readJournal(temp);
+    if (!journal) continue;
+    const { source, bytes } = journal;
+    try {
+      const { path } = tier.placeOf(source.root, source.rel);
+      catalog.transaction(() => {
+        const entry = catalog.entries.byPath(source.path) ?? catalog.entries.put(source);
+        takesItsSpace(catalog, { entryId: entry.id, tier: tier.name, path, source: source.fingerprint, bytes });
+      });
+      kept += 1;
+    } catch {
+      dropPartial(temp);
+    }
+  }
+  return kept;
 }
 
 function forgetElsewhere(catalog: Catalog, tier: Tier, log: Log): number {
@@ -144,21 +185,23 @@ function adopt(catalog: Catalog, tier: Tier, { proof, copyPath }: { proof: SealF
   catalog.transaction(() => {
     const known = catalog.entries.byPath(proof.source.path);
     const entry = known ?? catalog.entries.put(proof.source);
-    const reservation = catalog.copies.reserve({
+    const reservation = takesItsSpace(catalog, {
       entryId: entry.id,
       tier: tier.name,
       path: copyPath,
       source: proof.source.fingerprint,
       bytes: proof.seal.size,
-      // It takes its space already; whether that is within the limit is for the next copy to settle.
-      limit: Number.POSITIVE_INFINITY,
-      free: Number.POSITIVE_INFINITY,
-      floor: 0,
     });
     if ('copy' in reservation) {
       catalog.copies.publish(reservation.copy.id, { seal: proof.seal, hash: proof.hash, source: proof.source.fingerprint });
     }
   });
+}
+
+/** Enters what is on the disk already; whether that is within the limit is for the next copy to settle. */
+function takesItsSpace(catalog: Catalog, copy: Omit<ReserveRequest, 'limit' | 'free' | 'floor'>) {
+  const unbounded = { limit: Number.POSITIVE_INFINITY, free: Number.POSITIVE_INFINITY, floor: 0 };
+  return catalog.copies.reserve({ ...copy, ...unbounded });
 }
 
 function* filesBelow(dir: string): Generator<string> {

@@ -108,6 +108,7 @@ describe('explain', () => {
     expect(out).toContain('file    #7, checkpoints, 6.46 GiB, 1,204 uses');
     expect(out).toContain('copy    ready on ssd, 6.46 GiB: /home/me/.cache/autocached');
     expect(out).toContain('in use  by comfyui, for 9m');
+    expect(out).toContain(`sha256  ${'ab'.repeat(32)}`);
     expect(out).toContain('score   0.1235');
     expect(out).toMatch(/COPYING +load +-/);
   });

@@ -37,6 +37,21 @@ describe('jobs', () => {
     expect(err).toBe('autocached: there is no job 12\n');
   });
 
+  test.each([
+    ['--pause', 'pause', 'copies stand still'],
+    ['--resume', 'resume', 'copies go on'],
+  ])('%s is told to the daemon', async (option, action, says) => {
+    await using daemon = await startFakeDaemon({ [`POST /api/jobs/${action}`]: () => ({ paused: action === 'pause' }) });
+    const { code, out } = await runCli(['jobs', option], { stateDir: daemon.stateDir });
+    expect(code).toBe(0);
+    expect(out).toContain(says);
+  });
+
+  test('says that copies are paused, so that nobody waits for them', async () => {
+    await using daemon = await startFakeDaemon({ 'GET /api/jobs': () => ({ jobs: [queued], paused: true }) });
+    expect((await runCli(['jobs'], { stateDir: daemon.stateDir })).out).toMatch(/^paused\n/);
+  });
+
   test('--follow goes on until the daemon stops', async () => {
     await using daemon = await startFakeDaemon({ 'GET /api/jobs': () => ({ jobs: [running] }) });
     const run = startCli(['jobs', '--follow'], { stateDir: daemon.stateDir });

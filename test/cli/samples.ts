@@ -161,5 +161,6 @@ export const story: ExplainAnswer = {
     { at: '2026-11-19T12:00:00.000Z', reason: 'COPYING', purpose: 'load', app: null },
   ],
   score: 0.123456,
+  sha256: 'ab'.repeat(32),
   now: { reason: 'HIT', path: checkpoint.copies[0]?.path ?? '' },
 };

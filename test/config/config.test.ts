@@ -189,14 +189,12 @@ describe('what this version does not do', () => {
     const { config, notices, settings } = load({
       AUTOCACHE_COMPRESS: 'cold',
       AUTOCACHE_RAM_DIR: '/dev/shm/cache',
-      AUTOCACHE_DAILY_WRITES: '100GB',
       AUTOCACHE_VERIFY: 'reread',
       AUTOCACHE_ROOTS: '/mnt/hdd=hdd:/mnt/bucket=s3:s3://bucket',
     });
     expect(config).toEqual({ ...defaults, roots: [{ path: '/mnt/hdd', kind: 'hdd' }] });
     expect(notices).toEqual([
       'AUTOCACHE_ROOTS=/mnt/hdd=hdd:/mnt/bucket=s3:s3://bucket has no effect in this version (from environment)',
-      'AUTOCACHE_DAILY_WRITES=100GB has no effect in this version (from environment)',
       'AUTOCACHE_COMPRESS=cold has no effect in this version (from environment)',
       'AUTOCACHE_RAM_DIR=/dev/shm/cache has no effect in this version (from environment)',
       'AUTOCACHE_VERIFY=reread has no effect in this version (from environment)',
@@ -206,7 +204,7 @@ describe('what this version does not do', () => {
 
   test('is not announced to who set it to what happens anyway', () => {
     const env = { AUTOCACHE_COMPRESS: 'off', AUTOCACHE_RAM_DIR: 'OFF', AUTOCACHE_SCRUB: 'off', AUTOCACHE_VERIFY: 'stream' };
-    expect(load({ ...env, AUTOCACHE_DAILY_WRITES: 'none' }).notices).toEqual([]);
+    expect(load(env).notices).toEqual([]);
   });
 });
 

@@ -8,12 +8,12 @@ import { runCopyJob } from '../../src/copy/run-copy-job.ts';
 import { openPosixTier } from '../../src/tiers/posix-tier.ts';
 import { injectFault, systemError } from '../helpers/faulty-fs.ts';
 import { fingerprintOf, writeModel } from '../helpers/files.ts';
+import { quiet } from '../helpers/hooks.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
 
 vi.mock('node:fs', async (original) => (await import('../helpers/faulty-fs.ts')).faultyFs(await original()));
 
 const MiB = 1024 * 1024;
-const quiet = () => ({ progress: () => {}, signal: new AbortController().signal });
 
 function arrange(size: number) {
   const dir = tempDir();
@@ -24,10 +24,18 @@ function arrange(size: number) {
   const tier = openPosixTier('ssd', join(dir, 'cache'));
   const place = tier.placeOf(root, rel);
   const source = { path, root, rel, category: 'checkpoints', fingerprint: fingerprintOf(path) };
-  const order: CopyOrder = { id: 1, source, temp: join(tier.partialDir, '1-1.part'), ...place, rate: null, floor: 0 };
+  const order: CopyOrder = {
+    id: 1,
+    source,
+    temp: join(tier.partialDir, '1-1.part'),
+    ...place,
+    network: false,
+    identity: false,
+  };
   const expectNothing = () => {
     expect([place.path, place.sealPath].map((file) => existsSync(file))).toEqual([false, false]);
-    expect(readdirSync(tier.partialDir)).toEqual([]);
+    // Only what the next try goes on from may be left.
+    expect(readdirSync(tier.partialDir).filter((name) => !name.startsWith('1-1.part'))).toEqual([]);
     expect(readFileSync(path).equals(bytes)).toBe(true);
   };
   return { bytes, order, place, expectNothing };
@@ -162,19 +170,6 @@ describe('nothing is published and nothing stays', () => {
       },
     });
     await expect(runCopyJob(order, quiet())).rejects.toMatchObject({ code: 'NO_SPACE' });
-    expectNothing();
-  });
-
-  test('when another program fills the disk meanwhile: the floor stays free', async () => {
-    const { order, expectNothing } = arrange(4 * chunkSize);
-    const steps: number[] = [];
-    injectFault('statfsSync', {
-      when: () => steps.length >= 2,
-      act: (real) => ({ ...(real() as object), bavail: 10, bsize: 4096 }),
-    });
-    const copying = runCopyJob({ ...order, floor: MiB }, { ...quiet(), progress: (done) => steps.push(done) });
-    await expect(copying).rejects.toMatchObject({ code: 'NO_SPACE', message: expect.stringContaining('floor') });
-    expect(steps).toEqual([chunkSize, 2 * chunkSize]);
     expectNothing();
   });
 });

@@ -62,11 +62,14 @@ describe('one disk reads one file at a time', () => {
     expect(queue.take()).toBe(second);
   });
 
-  test('even for somebody who waits: two heads cannot be at two places', () => {
-    const [first, hurried] = [job(), job({ priority: 'wait' })];
+  test('for one who waits at a time; the copy in the background stands still meanwhile', () => {
+    const waiting = () => job({ priority: 'wait' });
+    const [first, hurried, second] = [job(), waiting(), waiting()];
     const queue = queueOf({ perSource: { hdd: 1 } }, first);
     queue.take();
     queue.push(hurried);
+    queue.push(second);
+    expect(queue.take()).toBe(hurried);
     expect(queue.take()).toBeUndefined();
   });
 
@@ -102,9 +105,13 @@ test('whatever comes and ends: all limits hold, nothing idles that may start, no
       const queue = queueOf(given);
       const ended: Queued[] = [];
       let pushed = 0;
-      const full = ({ medium, root }: Queued) => {
+      // Who waits is held back only by others who wait: the rest stands still meanwhile.
+      const hasRoom = ({ medium, root, priority }: Queued) => {
+        const rivals = queue.running.filter((other) => priority !== 'wait' || other.priority === 'wait');
         const limit = (given.perSource as QueueLimits['perSource'])[medium];
-        return limit !== undefined && queue.running.filter((other) => other.root === root).length >= limit;
+        return (
+          rivals.length < given.jobs && (limit === undefined || rivals.filter((other) => other.root === root).length < limit)
+        );
       };
       for (const next of steps) {
         if (next === 'finish') {
@@ -119,13 +126,14 @@ test('whatever comes and ends: all limits hold, nothing idles that may start, no
         }
         const rank = (one: Queued) => priorities.indexOf(one.priority);
         for (;;) {
-          const startable = queue.running.length < given.jobs ? queue.waiting.filter((one) => !full(one)) : [];
+          const startable = queue.waiting.filter(hasRoom);
           const best = Math.min(...startable.map(rank));
           const expected = startable.find((one) => rank(one) === best);
           expect(queue.take()).toBe(expected);
           if (!expected) break;
         }
-        expect(queue.running.length).toBeLessThanOrEqual(given.jobs);
+        expect(queue.running.filter((one) => one.priority === 'wait').length).toBeLessThanOrEqual(given.jobs);
+        expect(queue.running.filter((one) => one.priority !== 'wait').length).toBeLessThanOrEqual(given.jobs);
         expect(queue.running.length + queue.waiting.length + ended.length).toBe(pushed);
       }
     }),

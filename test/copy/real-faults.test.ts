@@ -32,8 +32,9 @@ describe.skipIf(noMounts !== null)(`a real mount that goes wrong${noMounts === n
         error: { code: 'SOURCE_IO', message: expect.stringContaining('EIO') },
       });
       expect([copy.path, copy.sealPath].map((path) => existsSync(path))).toEqual([false, false]);
-      expect(readdirSync(rig.tier.partialDir)).toEqual([]);
-      expect(rig.catalog.copies.usedBytes('ssd')).toBe(0);
+      // What is left is what the next try goes on from, and it is counted.
+      const left = readdirSync(rig.tier.partialDir).filter((name) => name.endsWith('.part'));
+      expect(rig.catalog.copies.usedBytes('ssd') > 0).toBe(left.length > 0);
       mount.heal();
       const healed = rig.request(mount.path, 'background', medium);
       await healed.ended;

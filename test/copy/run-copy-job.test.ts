@@ -7,9 +7,8 @@ import { runCopyJob } from '../../src/copy/run-copy-job.ts';
 import { openPosixTier } from '../../src/tiers/posix-tier.ts';
 import { parseSealFile } from '../../src/tiers/seal-file.ts';
 import { fingerprintOf, writeModel } from '../helpers/files.ts';
+import { quiet } from '../helpers/hooks.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
-
-const quiet = () => ({ progress: () => {}, signal: new AbortController().signal });
 
 function arrange(size: number) {
   const dir = tempDir();
@@ -24,8 +23,8 @@ function arrange(size: number) {
     source: { path, root, rel, category: 'checkpoints', fingerprint: fingerprintOf(path) },
     temp: join(tier.partialDir, '1.part'),
     ...place,
-    rate: null,
-    floor: 0,
+    network: false,
+    identity: false,
   };
   return { dir, bytes, tier, order, place };
 }
@@ -62,7 +61,7 @@ describe('a copy', () => {
   test('tells how far it is, up to the last byte', async () => {
     const { order } = arrange(2 * chunkSize + 1);
     const steps: number[] = [];
-    await runCopyJob(order, { progress: (bytes) => steps.push(bytes), signal: new AbortController().signal });
+    await runCopyJob(order, { ...quiet(), progress: (bytes) => steps.push(bytes) });
     expect(steps).toEqual([chunkSize, 2 * chunkSize, 2 * chunkSize + 1]);
   });
 });
@@ -103,13 +102,15 @@ describe('nothing is published and no temp file stays', () => {
     expectNothing(arranged);
   });
 
-  test('when it is cancelled half-way', async () => {
+  test('when it is cancelled half-way, but what it has is kept for the next time', async () => {
     const arranged = arrange(3 * chunkSize);
     const abort = new AbortController();
-    await expect(runCopyJob(arranged.order, { progress: () => abort.abort(), signal: abort.signal })).rejects.toMatchObject({
+    await expect(
+      runCopyJob(arranged.order, { ...quiet(), progress: () => abort.abort(), signal: abort.signal }),
+    ).rejects.toMatchObject({
       code: 'CANCELLED',
     });
-    expectNothing(arranged);
+    expect([arranged.place.path, arranged.place.sealPath].map((path) => existsSync(path))).toEqual([false, false]);
   });
 
   test('when the source is gone', async () => {

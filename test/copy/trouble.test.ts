@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { CacheError } from '../../src/core/errors.ts';
+import { quiet } from '../helpers/hooks.ts';
 import { createRig, type Rig } from '../helpers/rig.ts';
 
 const MiB = 1024 * 1024;
@@ -46,7 +47,7 @@ describe('a network source that stops to answer', () => {
     await job.ended;
     expect(job.error).toMatchObject({ code: 'SOURCE_AWAY' });
     nothingLeft(rig);
-    expect(rig.copier.recentFailure(path)?.code).toBe('SOURCE_AWAY');
+    expect(rig.copier.failures.recent(path)?.code).toBe('SOURCE_AWAY');
     await rig.close();
   });
 });
@@ -66,7 +67,7 @@ describe('stopping', () => {
     await job.ended;
     expect(job.state).not.toBe('done');
     expect(existsSync(rig.tier.placeOf(rig.root, 'loras/a.safetensors').path)).toBe(false);
-    await expect(rig.workers.run({} as never, { networkRoot: null, progress: () => {} })).rejects.toMatchObject({
+    await expect(rig.workers.run({} as never, { networkRoot: null, ...quiet(), paced: false })).rejects.toMatchObject({
       code: 'CANCELLED',
     });
   });
@@ -108,7 +109,7 @@ describe('cancelling', () => {
     const job = rig.request(path);
     rig.copier.cancel(job.id);
     await job.ended;
-    expect(rig.copier.recentFailure(path)).toBeUndefined();
+    expect(rig.copier.failures.recent(path)).toBeUndefined();
     expect((await rig.copy(path)).state).toBe('done');
   });
 });
@@ -134,7 +135,7 @@ describe('a source that changes', () => {
     const job = rig.copier.request({ file, priority: 'background', medium: 'hdd' });
     await job.ended;
     expect(job.error?.code).toBe('SOURCE_CHANGED');
-    expect(rig.copier.recentFailure(path)).toBeUndefined();
+    expect(rig.copier.failures.recent(path)).toBeUndefined();
   });
 });
 
@@ -148,7 +149,7 @@ test('a source that fails again and again is asked less and less, and forgiven w
   for (let failure = 0; failure < 10; failure += 1) {
     await rig.copy(path);
     let pause = 0;
-    for (; rig.copier.recentFailure(path); pause += 1000) clock.advance(1000);
+    for (; rig.copier.failures.recent(path); pause += 1000) clock.advance(1000);
     pauses.push(pause / 1000);
   }
   expect(pauses).toEqual([2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
@@ -157,5 +158,5 @@ test('a source that fails again and again is asked less and less, and forgiven w
   vi.spyOn(rig.workers, 'run').mockRejectedValue(new CacheError('SOURCE_IO', 'EIO'));
   await rig.copy(path);
   clock.advance(2000);
-  expect(rig.copier.recentFailure(path)).toBeUndefined();
+  expect(rig.copier.failures.recent(path)).toBeUndefined();
 });

@@ -6,11 +6,11 @@ import { CopyWorkers, type RunOptions } from '../../src/copy/workers.ts';
 export class InlineWorkers extends CopyWorkers {
   #running = new Map<number, AbortController>();
 
-  override async run(order: CopyOrder, { progress }: RunOptions): Promise<CopyReport> {
+  override async run(order: CopyOrder, { progress, resuming, ask, paced }: RunOptions): Promise<CopyReport> {
     const abort = new AbortController();
     this.#running.set(order.id, abort);
     try {
-      return await runCopyJob(order, { progress, signal: abort.signal });
+      return await runCopyJob(order, { progress, resuming, ask, paced: () => paced, signal: abort.signal });
     } finally {
       this.#running.delete(order.id);
     }

@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { vi } from 'vitest';
 import type { LookupAnswer, LookupRequest } from '../../src/core/api.ts';
 import type { Medium, Mode, SourceState } from '../../src/core/types.ts';
+import type { Located, LookupDeps } from '../../src/lookup/deps.ts';
 import { createFilters, type FilterOptions } from '../../src/lookup/filters.ts';
-import { type Located, Lookup, type LookupDeps } from '../../src/lookup/lookup.ts';
+import { Lookup } from '../../src/lookup/lookup.ts';
 import { Speeds } from '../../src/lookup/speeds.ts';
 import { LookupStats } from '../../src/lookup/stats.ts';
 import { fingerprintOf } from './files.ts';
@@ -60,7 +61,7 @@ export function createLookupRig(options: LookupRigOptions = {}) {
     isComplete: () => true,
     onServed: vi.fn(),
     activeJob: (path) => rig.copier.activeJob(path),
-    recentFailure: (path) => rig.copier.recentFailure(path),
+    recentFailure: (path) => rig.copier.failures.recent(path),
     onTrouble: vi.fn(),
     onDamaged: vi.fn((copy, entry) => void rig.evictor.evict(copy, entry, 'damaged').catch((err) => rig.log.error({ err }))),
     secondsSaved: (source, tier, bytes) => speeds.secondsSaved(source, tier, bytes),

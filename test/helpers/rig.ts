@@ -5,6 +5,9 @@ import { Copier } from '../../src/copy/copier.ts';
 import { Evictor } from '../../src/copy/evict.ts';
 import type { Job } from '../../src/copy/job.ts';
 import type { Bound } from '../../src/copy/make-room.ts';
+
+import type { Rates } from '../../src/copy/pacer.ts';
+
 import type { QueueLimits } from '../../src/copy/queue.ts';
 import { CopyWorkers } from '../../src/copy/workers.ts';
 import { type Clock, systemClock } from '../../src/core/clock.ts';
@@ -29,6 +32,8 @@ export interface RigOptions {
   perSource?: QueueLimits['perSource'];
   /** How copies are made: by threads and processes as in the daemon (the default), on the test's thread, or by this worker. */
   workers?: 'inline' | URL;
+  rates?: Rates;
+  dailyWrites?: number;
 }
 
 export type Rig = ReturnType<typeof createRig>;
@@ -53,7 +58,7 @@ export function createRig(options: RigOptions = {}) {
     isLeased: (path) => leases.isLeased(path),
     isBusy: (path) => copier.activeJob(path) !== undefined,
   });
-  const workers = options.workers === 'inline' ? new InlineWorkers(clock) : new CopyWorkers(clock, options.workers);
+  const workers = options.workers === 'inline' ? new InlineWorkers(clock) : new CopyWorkers(clock, undefined, options.workers);
   const copier = new Copier({
     catalog,
     evictor,
@@ -65,7 +70,8 @@ export function createRig(options: RigOptions = {}) {
     policy: () => policies[options.policy ?? 'lru'],
     bound: () => bound,
     limits: { jobs: options.jobs ?? 2, perSource: options.perSource ?? {} },
-    rateFor: () => null,
+    rates: () => options.rates ?? { overall: null, by: {} },
+    dailyWrites: options.dailyWrites ?? null,
     onMeasured: () => {},
   });
   const close = async () => {

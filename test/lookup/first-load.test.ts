@@ -1,7 +1,8 @@
 import { describe, expect, test, vi } from 'vitest';
 import type { LookupAnswer } from '../../src/core/api.ts';
+import type { LookupDeps } from '../../src/lookup/deps.ts';
 import { createFilters } from '../../src/lookup/filters.ts';
-import { Lookup, type LookupDeps } from '../../src/lookup/lookup.ts';
+import { Lookup } from '../../src/lookup/lookup.ts';
 import { Speeds } from '../../src/lookup/speeds.ts';
 import { LookupStats } from '../../src/lookup/stats.ts';
 import { createRig } from '../helpers/rig.ts';
@@ -26,7 +27,7 @@ function createLookups(changes: Partial<LookupDeps> = {}) {
     statSource: async ({ path }) => ({ state: 'present', fingerprint: rig.file(path).fingerprint }),
     requestCopy: (request) => rig.copier.request(request),
     activeJob: (path) => rig.copier.activeJob(path),
-    recentFailure: (path) => rig.copier.recentFailure(path),
+    recentFailure: (path) => rig.copier.failures.recent(path),
     isComplete: () => true,
     onServed: () => {},
     onTrouble: () => {},
@@ -56,7 +57,7 @@ describe('the first load', () => {
   });
 
   test('of a file that is read from front to back starts at once, and its copy is made meanwhile', async () => {
-    const { rig, ask } = createLookups();
+    const { rig, ask } = createLookups({ rateFor: () => 2 * MiB });
     const { path } = rig.source('loras/a.ckpt', 3 * MiB);
     expect(await ask(path)).toMatchObject({ reason: 'QUEUED', path, job: { priority: 'background' } });
     await rig.copier.activeJob(path)?.ended;
@@ -93,7 +94,7 @@ describe('the first load', () => {
       ['a', 2 * MiB],
       ['b', MiB],
     ] as const)
-      rig.request(rig.source(`loras/${name}`, size).path);
+      rig.request(rig.source(`loras/${name}`, size).path, 'wait');
     await new Promise((resolve) => setImmediate(resolve));
     expect(rig.copier.counts()).toEqual({ running: 2, queued: 0 });
     expect(rig.copier.bytesAhead(place)).toBe(MiB);

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import type { LookupRequest } from '../../src/core/api.ts';
+import type { LookupDeps } from '../../src/lookup/deps.ts';
 import { createFilters } from '../../src/lookup/filters.ts';
-import { Lookup, type LookupDeps } from '../../src/lookup/lookup.ts';
+import { Lookup } from '../../src/lookup/lookup.ts';
 import { LookupStats } from '../../src/lookup/stats.ts';
 import { createRig } from '../helpers/rig.ts';
 

@@ -2,7 +2,7 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { JobState } from '../../src/core/api.ts';
 import { bounded } from '../../src/core/bounded.ts';
 import { CacheError } from '../../src/core/errors.ts';
-import type { CopyInProgress } from '../../src/lookup/lookup.ts';
+import type { CopyInProgress } from '../../src/lookup/deps.ts';
 import { fingerprintOf } from '../helpers/files.ts';
 import { createLookupRig, type LookupRig, withCopy } from '../helpers/lookup-rig.ts';
 

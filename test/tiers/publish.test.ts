@@ -22,7 +22,7 @@ function arrange() {
     const temp = join(tier.partialDir, `${hash}.part`);
     const bytes = writeModel(temp, size);
     const source = { path, root, rel, category: 'loras', fingerprint: fingerprintOf(path) };
-    return { publication: { temp, ...place, source, hash, chunks: ['ab', 'cd'] }, bytes };
+    return { publication: { temp, ...place, source, hash, chunks: ['ab', 'cd'], sha256: null }, bytes };
   };
   /** The copy and the proof that lies beside it. */
   const found = () => {
@@ -40,7 +40,7 @@ describe('a finished file', () => {
     expect(readFileSync(place.path).equals(bytes)).toBe(true);
     expect(found()).toEqual({
       fits: true,
-      proof: { version: 1, source: publication.source, seal, hash: 'one', chunks: 'abcd' },
+      proof: { version: 1, source: publication.source, seal, hash: 'one', chunks: 'abcd', sha256: null },
     });
     expect(readdirSync(tier.partialDir)).toEqual([]);
     if (process.platform !== 'win32') expect(statSync(place.path).mode & 0o777).toBe(0o444);

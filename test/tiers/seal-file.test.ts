@@ -14,6 +14,7 @@ const proof: SealFile = {
   seal: { size: 9, mtimeNs: '-5', ino: '18446744073709551615' },
   hash: 'xxh128c8:ab',
   chunks: 'abcd',
+  sha256: null,
 };
 
 test('a proof is read as it was written', () => {

@@ -2,7 +2,7 @@ import { reconcile } from '../../src/upkeep/reconcile.ts';
 import { createRig, type Rig } from '../helpers/rig.ts';
 
 /** The report when all agrees. */
-export const nothing = { temps: 0, halves: 0, forgotten: 0, adopted: 0 };
+export const nothing = { temps: 0, halves: 0, forgotten: 0, adopted: 0, resumable: 0 };
 
 /** A rig with one copy in service. */
 export async function withCopy(rel = 'loras/a.safetensors', size = 1000) {

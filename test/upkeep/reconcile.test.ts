@@ -14,6 +14,7 @@ import { describe, expect, test } from 'vitest';
 import { runCopyJob } from '../../src/copy/run-copy-job.ts';
 import { CacheError } from '../../src/core/errors.ts';
 import { reconcile } from '../../src/upkeep/reconcile.ts';
+import { quiet } from '../helpers/hooks.ts';
 import { createRig, type Rig } from '../helpers/rig.ts';
 import { nothing, restart, theCopy, withCopy } from './arrange.ts';
 
@@ -21,8 +22,8 @@ import { nothing, restart, theCopy, withCopy } from './arrange.ts';
 async function publishWithoutCommit(rig: Rig, path: string) {
   const file = rig.file(path);
   const place = rig.tier.placeOf(file.root, file.rel);
-  const order = { id: 99, source: file, temp: join(rig.tier.partialDir, '99.part'), ...place, rate: null, floor: 0 };
-  return runCopyJob(order, { progress: () => {}, signal: new AbortController().signal });
+  const order = { id: 99, source: file, temp: join(rig.tier.partialDir, '99.part'), ...place, network: false, identity: false };
+  return runCopyJob(order, quiet());
 }
 
 function reserve(rig: Rig, path: string) {
@@ -206,7 +207,7 @@ describe('a copy with a proof comes back', () => {
     reserve(rig, path);
     const published = await publishWithoutCommit(rig, path);
     const { next, report } = await restart(rig);
-    expect(report).toEqual({ temps: 0, halves: 1, forgotten: 1, adopted: 1 });
+    expect(report).toEqual({ ...nothing, halves: 1, forgotten: 1, adopted: 1 });
     expect(theCopy(next)).toMatchObject({ hash: published.hash, bytes: 3000 });
     expect(next.catalog.copies.usedBytes('ssd')).toBe(3000);
   });

@@ -14,6 +14,8 @@ import { jobOf } from '../wait-for-jobs.ts';
 interface Options {
   cancel?: number;
   follow?: true;
+  pause?: true;
+  resume?: true;
 }
 
 export function addJobs(program: Command, run: Run): void {
@@ -21,17 +23,27 @@ export function addJobs(program: Command, run: Run): void {
     .command('jobs')
     .description('the copies that run and wait')
     .option('--cancel <id>', 'stop this one', count)
+    .option('--pause', 'let all copies stand still where they are, until --resume or a new start')
+    .option('--resume', 'let them go on')
     .option('--follow', 'show how they go on, until Ctrl-C')
     .action(run(jobs));
 }
 
-async function jobs(session: Session, { cancel, follow }: Options): Promise<Answer | undefined> {
-  if (cancel !== undefined && follow) throw new CacheError('BAD_REQUEST', '--cancel and --follow do not go together');
+async function jobs(session: Session, { cancel, follow, pause, resume }: Options): Promise<Answer | undefined> {
+  if ([cancel, follow, pause, resume].filter((option) => option !== undefined).length > 1)
+    throw new CacheError('BAD_REQUEST', '--cancel, --pause, --resume and --follow do not go together');
   const client = await clientOf(session);
+  if (pause || resume) {
+    const data = await client.pauseJobs(pause === true);
+    return {
+      data,
+      page: () => (data.paused ? 'copies stand still; `autocached jobs --resume` lets them go on' : 'copies go on'),
+    };
+  }
   if (cancel !== undefined) return { data: await client.cancelJob(cancel), page: () => `job #${cancel} is cancelled` };
   if (!follow) {
     const data = await client.jobs();
-    return { data, page: (look) => page(data.jobs, look) };
+    return { data, page: (look) => (data.paused ? `paused\n${page(data.jobs, look)}` : page(data.jobs, look)) };
   }
   const events = await client.events(session.unread);
   using view = openJobsView(session);

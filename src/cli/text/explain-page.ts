@@ -7,13 +7,14 @@ import { table } from './table.ts';
 import { ago, counted, localTime } from './words.ts';
 
 /** The page of `autocached explain`. */
-export function explainPage({ path, entry, root, leases, decisions, score, now }: ExplainAnswer, look: Look): string {
+export function explainPage({ path, entry, root, leases, decisions, score, sha256, now }: ExplainAnswer, look: Look): string {
   const lines = [look.paint('bold', plain(path)), fact('now', `${now.reason}: ${reasonText(now.reason)}`)];
   if (now.path !== path) lines.push(fact('', `a lookup answers ${plain(now.path)}`));
   lines.push(fact('root', rootText(root)), fact('file', entry ? entryText(entry) : 'not in the catalog: never asked for'));
   for (const copy of entry?.copies ?? []) {
     lines.push(fact('copy', `${copy.state} on ${copy.tier}, ${formatBytes(copy.bytes)}: ${plain(copy.path)}`));
   }
+  if (sha256 !== null) lines.push(fact('sha256', sha256));
   if (score !== null)
     lines.push(fact('score', `${Number(score.toPrecision(4))} (the copy with the lowest score leaves first)`));
   for (const { client, expiresInMs } of leases)

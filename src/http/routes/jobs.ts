@@ -11,7 +11,14 @@ const maxBehindBytes = 1024 * 1024;
 
 /** Copies under way, and everything that happens as server-sent events. */
 export function jobRoutes(app: FastifyInstance, { copier, events }: Rooms): void {
-  app.get('/api/jobs', () => ({ jobs: copier.jobs() }));
+  app.get('/api/jobs', () => ({ jobs: copier.jobs(), paused: copier.paused }));
+
+  for (const paused of [true, false]) {
+    app.post(`/api/jobs/${paused ? 'pause' : 'resume'}`, () => {
+      copier.pause(paused);
+      return { paused: copier.paused };
+    });
+  }
 
   app.delete('/api/jobs/:id', (request) => {
     const { id } = parse(z.object({ id: z.coerce.number().int() }), request.params);

@@ -102,6 +102,7 @@ describe('GET /api/cache/explain', () => {
     expect((await get(`/api/cache/explain?path=${encodeURIComponent(path)}`)).body).toEqual({
       path,
       entry: null,
+      sha256: null,
       root: expect.anything(),
       leases: [],
       decisions: [],

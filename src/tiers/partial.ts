@@ -1,0 +1,104 @@
+import { createHash } from 'node:crypto';
+import { chmodSync, lstatSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs';
+import { open, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { parseSource, type SealFile } from './seal-file.ts';
+
+/**
+ * What lies beside an unfinished file: which source it is of, and how many of its bytes were written, with their hashes. It is not trusted: who goes on from it reads those bytes again and compares, so that a torn or a stale
+ * journal costs time and nothing else.
+ */
+export interface Journal {
+  version: 1;
+  source: SealFile['source'];
+  /** Whole chunks, from the start of the file. */
+  bytes: number;
+  /** The hash of each of them, hex. */
+  chunks: string[];
+}
+
+const suffix = { journal: '.journal', next: '.journal.new', seal: '.seal' };
+
+/** An unfinished file and its journal. */
+export function partialFiles(temp: string): string[] {
+  return [temp, temp + suffix.journal];
+}
+
+/** Bytes of one chunk's hash as hex. */
+const digestLength = 32;
+
+const schema = z.object({
+  version: z.literal(1),
+  source: z.unknown(),
+  bytes: z.number().int().positive(),
+  chunks: z.string().regex(/^[\da-f]*$/),
+});
+
+/** Where a source is copied to until it is whole: found again by the source's path, after a crash too. */
+export function partialPath(partialDir: string, sourcePath: string): string {
+  return join(partialDir, `${createHash('sha256').update(sourcePath).digest('hex').slice(0, 32)}.part`);
+}
+
+/** The unfinished files of a tier, by path. */
+export function listPartials(partialDir: string): string[] {
+  const names = new Set(readdirSync(partialDir).flatMap((name) => /^([\da-f]{32}\.part)(\.|$)/.exec(name)?.[1] ?? []));
+  return [...names].map((name) => join(partialDir, name));
+}
+
+/** Writes the journal so that a reader finds the old one or the new one, or, after a power cut, one that is not whole. */
+export async function writeJournal(temp: string, journal: Journal): Promise<void> {
+  const file = await open(temp + suffix.next, 'w', 0o600);
+  try {
+    await file.writeFile(JSON.stringify({ ...journal, chunks: journal.chunks.join('') }));
+  } finally {
+    await file.close();
+  }
+  await rename(temp + suffix.next, temp + suffix.journal);
+}
+
+/** The journal, and when it was written (wall clock, ms); undefined when there is none or it is not whole. */
+export function readJournal(temp: string): (Journal & { writtenAt: number }) | undefined {
+  try {
+    const { source, bytes, chunks } = schema.parse(JSON.parse(readFileSync(temp + suffix.journal, 'utf8')));
+    const known = parseSource(source);
+    const digests = chunks.match(new RegExp(`.{${digestLength}}`, 'g')) ?? [];
+    const writtenAt = lstatSync(temp + suffix.journal).mtimeMs;
+    const whole = known && bytes <= known.fingerprint.size && digests.length * digestLength === chunks.length;
+    return whole && digests.length > 0 ? { version: 1, source: known, bytes, chunks: digests, writtenAt } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Keeps of an unfinished file what can be gone on from, and removes the rest, or all. Nobody may be writing to it.
+ * @returns bytes kept
+ */
+export function keepPartial(temp: string): number {
+  const journal = readJournal(temp);
+  try {
+    const stat = lstatSync(temp);
+    if (journal && stat.isFile() && stat.size > 0) {
+      // A copy that was interrupted while it was published is read-only by then.
+      chmodSync(temp, 0o600);
+      if (stat.size > journal.bytes) truncateSync(temp, journal.bytes);
+      for (const leftover of [suffix.next, suffix.seal]) rmSync(temp + leftover, { force: true });
+      return Math.min(stat.size, journal.bytes);
+    }
+  } catch {
+    // Not there, or not to be used: it goes.
+  }
+  dropPartial(temp);
+  return 0;
+}
+
+/** Removes an unfinished file with all that lies beside it. @returns false when the system holds on to it (open on Windows, say) */
+export function dropPartial(temp: string): boolean {
+  try {
+    for (const part of [suffix.journal, suffix.next, suffix.seal, '']) rmSync(temp + part, { force: true });
+    return true;
+  } catch {
+    return false;
+  }
+}

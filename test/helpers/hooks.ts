@@ -1,0 +1,12 @@
+import type { CopyHooks } from '../../src/copy/run-copy-job.ts';
+
+/** Hooks of a copy that nobody watches and nothing slows down. */
+export function quiet(): CopyHooks {
+  return {
+    progress: () => {},
+    resuming: () => {},
+    paced: () => false,
+    ask: async () => {},
+    signal: new AbortController().signal,
+  };
+}
