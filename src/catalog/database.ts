@@ -155,7 +155,10 @@ function expectedSchema(version: number): string {
 }
 
 function schemaOf(db: Sqlite.Database): string {
-  return JSON.stringify(db.prepare('SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name').raw().all());
+  // SQLite's own tables come and go, with ANALYZE for one.
+  const sql =
+    "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite~_%' ESCAPE '~' ORDER BY type, name";
+  return JSON.stringify(db.prepare(sql).raw().all());
 }
 
 function setAside(file: string): void {

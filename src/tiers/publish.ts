@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
   closeSync,
+  existsSync,
   fstatSync,
   fsyncSync,
   mkdirSync,
@@ -52,9 +53,8 @@ function moveDurably(from: string, to: string): void {
   const dir = dirname(to);
   for (let tries = 1; ; tries += 1) {
     try {
+      assertNoLink(dir);
       mkdirSync(dir, { recursive: true });
-      // Law 2: a folder of the tier that somebody made a link leads to files that are not ours.
-      if (realpathSync(dir) !== dir) throw new Error(`${dir} leads over a link to another place`);
       renameSync(from, to);
       break;
     } catch (error) {
@@ -62,6 +62,13 @@ function moveDurably(from: string, to: string): void {
     }
   }
   syncDirectory(dir);
+}
+
+/** Law 2: a folder of the tier that somebody made a link leads to files that are not ours, and folders are not made there. */
+function assertNoLink(dir: string): void {
+  let existing = dir;
+  while (!existsSync(existing) && existing !== dirname(existing)) existing = dirname(existing);
+  if (realpathSync(existing) !== existing) throw new Error(`${existing} is a link to another place`);
 }
 
 function sealOf(file: string): Seal {

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { lstatSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { ReserveRequest } from '../catalog/copies.ts';
@@ -147,12 +147,21 @@ function adoptProven(catalog: Catalog, tier: Tier): number {
     const proof = catalog.copies.byPath(copyPath) ? undefined : readProof(sealPath);
     if (!proof || !names(proof, copyPath, tier)) continue;
     const verdict = tier.check(copyPath, proof.seal);
-    if (verdict === 'gone') removed(sealPath);
+    if (verdict === 'gone' && isAbsent(copyPath)) removed(sealPath);
     if (verdict !== 'ok') continue;
     adopt(catalog, tier, { proof, copyPath });
     adopted += 1;
   }
   return adopted;
+}
+
+/** Not so when the disk cannot tell: a proof that is lost then cannot be made again. */
+function isAbsent(path: string): boolean {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false }) === undefined;
+  } catch (error) {
+    return errnoOf(error) === 'ENOTDIR';
+  }
 }
 
 /** The proof, if the file beside it is what it proves. */

@@ -27,6 +27,18 @@ describe('opening', () => {
     expect(catalog.entries.put(sourceFile('loras/a.safetensors')).id).toBe(1);
   });
 
+  test('a catalog that somebody has had analysed is in order', () => {
+    const { catalog, file, close } = openCatalog();
+    putCopy(catalog, sourceFile('loras/a.safetensors'));
+    close();
+    const db = new Sqlite(file);
+    db.exec('ANALYZE');
+    db.close();
+    const again = openCatalog({ file }).catalog;
+    expect(again.damaged).toBeNull();
+    expect(again.copies.inState('ready')).toHaveLength(1);
+  });
+
   test('a catalog of a newer version is refused, said so, and left exactly as it is', () => {
     const { file, close } = openCatalog();
     close();

@@ -6,6 +6,7 @@ const watched = [
   'closeSync',
   'fstatSync',
   'fsyncSync',
+  'lstatSync',
   'mkdirSync',
   'openSync',
   'readSync',

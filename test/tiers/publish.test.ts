@@ -124,6 +124,16 @@ describe('a finished file', () => {
   );
 });
 
+test.skipIf(process.platform === 'win32')('no folder is made behind a link', () => {
+  const { dir, place, prepare } = arrange();
+  const { publication } = prepare(10, 'one');
+  mkdirSync(dirname(dirname(dirname(place.path))), { recursive: true });
+  symlinkSync(join(dir, 'models'), dirname(dirname(place.path)));
+  const deeper = join(dirname(place.path), 'new', 'a.safetensors');
+  expect(() => publish({ ...publication, path: deeper })).toThrow('link');
+  expect(existsSync(join(dir, 'models', 'loras', 'new'))).toBe(false);
+});
+
 describe('whichever call fails, a copy with a proof that fits is whole', () => {
   function runWithFault(number: number, before: 'nothing' | 'an older copy') {
     const arranged = arrange();

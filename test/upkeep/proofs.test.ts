@@ -1,12 +1,15 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { sealPathOf } from '../../src/tiers/posix-tier.ts';
 import type { SealFile } from '../../src/tiers/seal-file.ts';
 import { reconcile } from '../../src/upkeep/reconcile.ts';
+import { heal, injectFault, systemError } from '../helpers/faulty-fs.ts';
 import { writeModel } from '../helpers/files.ts';
 import { createRig, type Rig } from '../helpers/rig.ts';
 import { nothing } from './arrange.ts';
+
+vi.mock('node:fs', async (original) => (await import('../helpers/faulty-fs.ts')).faultyFs(await original()));
 
 /** A copy that the catalog does not know, with its proof: what `adoptProven` looks at. */
 async function withUnknownCopy() {
@@ -95,6 +98,20 @@ describe('tidying', () => {
     rmSync(place.path);
     expectNotAdopted(rig);
     expect(existsSync(place.sealPath)).toBe(false);
+  });
+
+  test('a proof stays when the disk cannot tell whether its copy is there', async () => {
+    const { rig, place } = await withUnknownCopy();
+    const fault = injectFault('lstatSync', {
+      when: ([path]) => path === place.path,
+      act: () => {
+        throw systemError('EIO');
+      },
+    });
+    expectNotAdopted(rig);
+    expect(existsSync(place.sealPath)).toBe(true);
+    heal(fault);
+    expect(reconcile(rig)).toEqual({ ...nothing, adopted: 1 });
   });
 
   test('what somebody else keeps in the cache directory stays, byte for byte', async () => {
