@@ -105,6 +105,10 @@ export class Copies {
     });
   }
 
+  isCopying(id: number): boolean {
+    return this.#db.get("SELECT 1 FROM copies WHERE id = ? AND state = 'copying'", id) !== undefined;
+  }
+
   setState(id: number, state: CopyState): void {
     this.#db.run('UPDATE copies SET state = ? WHERE id = ?', state, id);
   }

@@ -76,6 +76,8 @@ export class Evictor {
   #dropInterrupted(copy: Copy, entry: Entry, { tier, why }: { tier: Tier; why: string }): Eviction {
     const { catalog, isBusy, log } = this.#deps;
     if (isBusy(entry.path)) return { removed: false, why: 'being copied' };
+    // A job may have taken it up, and finished, since it was chosen.
+    if (!catalog.copies.isCopying(copy.id)) return { removed: false, why: 'copied meanwhile' };
     if (!dropPartial(partialPath(tier.partialDir, entry.path))) return { removed: false, why: 'open in a program' };
     catalog.copies.forget(copy.id);
     log.info({ path: entry.path, bytes: copy.bytes, why }, 'interrupted copy removed');

@@ -112,3 +112,17 @@ describe('purging', () => {
     expect(existsSync(copyOf(a))).toBe(true);
   });
 });
+
+test('a copy that was finished after it was chosen as interrupted stays on the books', async () => {
+  const rig = createRig({ workers: 'inline' });
+  const { path } = rig.source('loras/a.safetensors', 1000);
+  const job = rig.request(path);
+  const copying = new Promise<void>((resolve) => rig.events.subscribe((name) => name === 'job-progress' && resolve()));
+  await copying;
+  const chosen = chooseCopies({ ...rig, matcher }, { all: true });
+  expect(chosen.map(({ copy }) => copy.state)).toEqual(['copying']);
+  await job.ended;
+  const answer = await removeCopies({ ...rig, matcher }, chosen, { dryRun: false, why: 'purge' });
+  expect(answer.skipped).toMatchObject([{ why: 'copied meanwhile' }]);
+  expect(rig.catalog.copies.inState('ready')).toHaveLength(1);
+});
