@@ -147,7 +147,7 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
     tiers,
     locate: (path) => roots.locate(path),
     candidates: (category, name) => roots.candidates(category, name),
-    statSource: (located) => roots.stat(located),
+    statSource: (located, patience) => roots.stat(located, patience),
     requestCopy: (request) => companions.request(request),
     isComplete: (path) => companions.complete(path),
     onServed: (path, lease) => companions.served(path, lease),

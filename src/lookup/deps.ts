@@ -29,6 +29,9 @@ export interface CopyInProgress {
   view(): JobView;
 }
 
+/** `loader`: a program stands still until it has its path. `command`: somebody plans ahead, and a disk may spin up for it. */
+export type Patience = 'loader' | 'command';
+
 /** What a lookup is given by the daemon. */
 export interface LookupDeps {
   catalog: Catalog;
@@ -36,8 +39,8 @@ export interface LookupDeps {
   locate(path: string): Located | null;
   /** Where a category's file of that name may be, best first. */
   candidates(category: string, name: string): Located[];
-  /** Asks the source itself, bounded by a deadline. */
-  statSource(located: Located): Promise<SourceState>;
+  /** Asks the source itself, bounded by a deadline that suits who waits. */
+  statSource(located: Located, patience: Patience): Promise<SourceState>;
   /** Null when all of it is there already. */
   requestCopy(request: { file: SourceFile; priority: Priority; medium: Medium }): CopyInProgress | null;
   /** False while files that loaders open beside this one have no copies. */

@@ -3,7 +3,7 @@ import type { LookupAnswer, LookupRequest } from '../core/api.ts';
 import { bounded } from '../core/bounded.ts';
 import type { Priority, SourceState } from '../core/types.ts';
 import { decide } from './decide.ts';
-import type { CopyInProgress, Examination, Located, LookupDeps } from './deps.ts';
+import type { CopyInProgress, Examination, Located, LookupDeps, Patience } from './deps.ts';
 import { isHit, isMiss } from './stats.ts';
 import { isMapped, worthWaiting } from './worth-waiting.ts';
 
@@ -31,7 +31,7 @@ export class Lookup {
     // One file's story is told in one place, whichever alias or name it was asked for by.
     let path = request.path ?? request.name ?? '';
     try {
-      const found = await this.#locate(request);
+      const found = await this.#locate(request, 'loader');
       path = found?.located.path ?? path;
       answer = await this.#answer(request, found, time);
     } catch (error) {
@@ -52,7 +52,7 @@ export class Lookup {
 
   /** Everything a lookup of this file rests on, or null when it lies below no known root. */
   async examine(request: LookupRequest): Promise<Examination | null> {
-    const found = await this.#locate(request);
+    const found = await this.#locate(request, 'command');
     return found && this.#examine(request, found.located, found.source);
   }
 
@@ -90,14 +90,14 @@ export class Lookup {
     return worthWaiting(load, boundMs) ? boundMs : 0;
   }
 
-  async #locate(request: LookupRequest): Promise<Found | null> {
+  async #locate(request: LookupRequest, patience: Patience): Promise<Found | null> {
     const { locate, candidates, statSource } = this.#deps;
     if (request.path !== undefined) {
       const located = locate(request.path);
-      return located && { located, source: askersStat(request) ?? (await statSource(located)) };
+      return located && { located, source: askersStat(request) ?? (await statSource(located, patience)) };
     }
     const places = candidates(request.category ?? '', request.name ?? '');
-    const states = await Promise.all(places.map(statSource));
+    const states = await Promise.all(places.map((located) => statSource(located, patience)));
     const found = places.map((located, index) => ({ located, source: states[index] ?? ({ state: 'missing' } as const) }));
     const here = found.find(({ source }) => source.state === 'present');
     // With no source in sight, the name that has a copy is the one that is meant.

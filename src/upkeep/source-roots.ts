@@ -15,8 +15,8 @@ import { type Root, type RootSpec, Roots } from '../roots/registry.ts';
 import { RootKeeper } from '../roots/root-keeper.ts';
 import { type SourceFile, SourceHost } from '../roots/source-host.ts';
 
-/** How long a lookup waits for a source when the asker has not told its stat, ms. */
-const statDeadlineMs = 150;
+/** How long a source is waited for when the asker has not told its stat, ms: by a lookup, and by a command that plans ahead. */
+const statDeadlineMs = { loader: 150, command: 10_000 };
 /** A source that is so slow with a few small reads is not measured, ms. */
 const probeDeadlineMs = 5000;
 /** Pause between two walks of a root. Local roots are watched between them; on a network root this is how changes are found, ms. */
@@ -47,6 +47,7 @@ export class SourceRoots implements AsyncDisposable {
   readonly #roots = new Roots();
   readonly #host: SourceHost;
   readonly #keeper: RootKeeper;
+  #asking = new Map<string, Promise<SourceState>>();
 
   constructor(options: SourceRootsOptions) {
     const { log, clock, events } = options;
@@ -108,8 +109,19 @@ export class SourceRoots implements AsyncDisposable {
     return [...new Set([...listed.flat(), ...(several ? Object.keys(standardCategories) : [])])];
   }
 
-  async stat({ path }: LocatedSource): Promise<SourceState> {
-    const state = await this.#host.stat(path, { deadlineMs: statDeadlineMs });
+  /** Asks the source; many who ask for one file at once share the question. */
+  stat({ path }: LocatedSource, patience: keyof typeof statDeadlineMs): Promise<SourceState> {
+    const key = `${patience}:${path}`;
+    let asking = this.#asking.get(key);
+    if (!asking) {
+      asking = this.#stat(path, statDeadlineMs[patience]).finally(() => this.#asking.delete(key));
+      this.#asking.set(key, asking);
+    }
+    return asking;
+  }
+
+  async #stat(path: string, deadlineMs: number): Promise<SourceState> {
+    const state = await this.#host.stat(path, { deadlineMs });
     const root = this.#roots.find(path)?.root;
     // What a lookup sees first is not left to the next look at the roots.
     if (root && (state.state === 'away') !== (this.#keeper.health(root).health === 'away')) void this.#keeper.check(root);

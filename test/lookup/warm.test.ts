@@ -80,11 +80,11 @@ describe('warming', () => {
     const paths = ['a', 'b'].map((name) => rig.source(`loras/${name}.safetensors`, MiB).path);
     const real = vi.mocked(rig.deps.statSource).getMockImplementation();
     let asked = 0;
-    vi.mocked(rig.deps.statSource).mockImplementation(async (located) => {
+    vi.mocked(rig.deps.statSource).mockImplementation(async (located, patience) => {
       asked += 1;
       // Before the copies, then after them.
       if (located.path === paths[0] && (asked <= 1 || asked >= 3)) throw new Error('EIO');
-      return real ? real(located) : { state: 'missing' };
+      return real ? real(located, "command") : { state: 'missing' };
     });
     const once = await warmOn(rig, { paths, wait: true });
     expect(once.items.map(({ ready, reason }) => [ready, reason])).toEqual([
