@@ -84,7 +84,7 @@ describe('warming', () => {
       asked += 1;
       // Before the copies, then after them.
       if (located.path === paths[0] && (asked <= 1 || asked >= 3)) throw new Error('EIO');
-      return real ? real(located, "command") : { state: 'missing' };
+      return real ? real(located, patience) : { state: 'missing' };
     });
     const once = await warmOn(rig, { paths, wait: true });
     expect(once.items.map(({ ready, reason }) => [ready, reason])).toEqual([
