@@ -59,6 +59,13 @@ class Answers(WithDaemon):
         self.load("clip", "t5.safetensors")
         self.assertEqual(self.daemon.lookups[0]["category"], "text_encoders")
 
+    def test_the_large_unet_and_text_encoder_files_are_found_too_not_only_checkpoints_arena_a2(self):
+        for category, folder in (("unet", "diffusion_models"), ("clip", "text_encoders")):
+            self.folder_paths.folder_names_and_paths[folder] = ([self.make_folder("models", folder)], {".safetensors"})
+            source, copy = self.make_source_and_copy(folder, "big.safetensors")
+            self.daemon.copies[source] = copy
+            self.assertEqual(self.load(category, "big.safetensors"), copy)
+
     def test_a_file_in_a_subfolder_is_asked_for_by_its_path_below_the_model_folder(self):
         source, copy = self.make_source_and_copy(name=os.path.join("sdxl", "c.safetensors"))
         self.daemon.copies[source] = copy
