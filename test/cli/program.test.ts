@@ -124,6 +124,7 @@ describe('colours', () => {
 
   test('are for terminals', async () => {
     vi.stubEnv('NO_COLOR', undefined);
+    vi.stubEnv('CI', undefined);
     vi.stubEnv('TERM', 'xterm-256color');
     await using daemon = await daemonWithEntries();
     const stateDir = daemon.stateDir;
