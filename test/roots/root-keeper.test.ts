@@ -94,41 +94,6 @@ describe('walking the roots', () => {
     expect(known.size).toBe(3);
   });
 
-  it('does not ask for files of a root inside another one when it walks that one', async () => {
-    const top = tempTree({ 'a.ckpt': 'x', 'loras/b.ckpt': 'x' });
-    const { keeper, changes, known, add } = keeping();
-    const outer = add(top);
-    add(join(top, 'loras'));
-    await keeper.scan();
-    expect(known.size).toBe(2);
-    rmSync(join(top, 'loras/b.ckpt'));
-    fill(top, { 'loras/c.ckpt': 'x' });
-    await keeper.scan(outer);
-    expect(changes).toEqual([]);
-  });
-
-  it('fails when the catalog does, and the daemon goes on', async () => {
-    const top = tempTree({ 'a.ckpt': 'x' });
-    let fails = true;
-    const { keeper, add } = keeping({
-      onAdded() {
-        if (fails) throw new Error('database is full');
-      },
-    });
-    const root = add(top, 'nas');
-    await expect(keeper.scan(root)).rejects.toThrow('database is full');
-    fails = false;
-    expect(await keeper.scan(root)).toMatchObject({ files: 1 });
-  });
-
-  it('is done once for all who ask at once', async () => {
-    const { keeper, add } = keeping();
-    const root = add(tempTree({ 'a.ckpt': 'x' }));
-    const [one, two] = [keeper.scan(root), keeper.scan(root)];
-    expect(one).toBe(two);
-    await one;
-  });
-
   it('does not call a file deleted that stands behind a second link, or behind one that leads nowhere', async () => {
     const top = tempTree({
       'models/real/a.ckpt': 'x',
