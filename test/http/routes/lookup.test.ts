@@ -103,6 +103,7 @@ describe('GET /api/cache/explain', () => {
       path,
       entry: null,
       sha256: null,
+      published: null,
       root: expect.anything(),
       leases: [],
       decisions: [],
