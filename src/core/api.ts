@@ -46,6 +46,8 @@ export interface JobView {
   priority: Priority;
   path: string;
   category: string | null;
+  /** Where the copy will lie. */
+  tier: TierName;
   bytesDone: number;
   bytesTotal: number;
   /** 0 until measured. */
