@@ -10,6 +10,8 @@ const widths: Record<WeightType, number> = { BF16: 2, F16: 2, F32: 4, F8_E4M3: 1
 export interface NamedTensor {
   name: string;
   dtype: string;
+  /** One dimension when it is left out. */
+  shape?: number[];
   bytes: Uint8Array;
 }
 
@@ -26,9 +28,9 @@ export function makeTensor(dtype: WeightType, elements: number, seed: number): N
 export function makeSafetensors(tensors: readonly NamedTensor[]): Uint8Array {
   let at = 0;
   const header: Record<string, unknown> = { __metadata__: { format: 'pt' } };
-  for (const { name, dtype, bytes } of tensors) {
+  for (const { name, dtype, shape, bytes } of tensors) {
     const elements = bytes.length / (widths[dtype as WeightType] ?? 1);
-    header[name] = { dtype, shape: [elements], data_offsets: [at, at + bytes.length] };
+    header[name] = { dtype, shape: shape ?? [elements], data_offsets: [at, at + bytes.length] };
     at += bytes.length;
   }
   const json = Buffer.from(JSON.stringify(header));

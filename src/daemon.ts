@@ -26,6 +26,7 @@ import { openStorage } from './storage.ts';
 import { watchComfyuiQueue } from './upkeep/comfyui-queue.ts';
 import { retireDamaged } from './upkeep/damaged.ts';
 import { startFlushing } from './upkeep/flush.ts';
+import { PublishedCheck } from './upkeep/published.ts';
 import { Scrub } from './upkeep/scrub.ts';
 import { SourceRoots } from './upkeep/source-roots.ts';
 import { takeUpWhenBack } from './upkeep/take-up.ts';
@@ -190,6 +191,8 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
     periodMs: config.scrubMs,
   });
   opened.defer(() => scrub[Symbol.asyncDispose]());
+  const published = new PublishedCheck({ catalog, tiers, events, log, published: (path) => roots.published(path) });
+  opened.defer(published.start());
 
   opened.defer(
     takeUpWhenBack({
@@ -232,6 +235,7 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
       workflows,
       evictor,
       scrub,
+      published,
       tiers,
       bound,
       policy,

@@ -132,6 +132,8 @@ export interface StatsAnswer {
   bytesCopied: number;
   /** Estimate: bytes served from a tier times the difference of the measured speeds. */
   secondsSaved: number;
+  /** Sources with a copy that are not what somebody has published the SHA-256 of; `verify` names them. */
+  mismatched: number;
   /** Milliseconds inside the daemon. */
   latencyMs: { hit: Percentiles; miss: Percentiles };
   tiers: TierStats[];
@@ -272,8 +274,18 @@ export interface ExplainAnswer {
   score: number | null;
   /** SHA-256 of the copy, hex, as model sites publish it; null without a copy, and where making it would have slowed the copy down. */
   sha256: string | null;
+  published: PublishedView | null;
   /** What a lookup would be answered now. */
   now: { reason: Reason; path: string };
+}
+
+/** The SHA-256 that lies beside a source, or that its name in the Hugging Face cache is. */
+export interface PublishedView {
+  sha256: string;
+  /** The file that says so. */
+  from: string;
+  /** Whether the copy, and so the source, has it; null while the copy's is not known. */
+  same: boolean | null;
 }
 
 export interface LeaseAnswer {

@@ -24,6 +24,7 @@ export function statsOf(rooms: Rooms): StatsAnswer {
     evictions: sum('evictions'),
     bytesCopied: sum('bytesCopied'),
     secondsSaved: sum('secondsSaved'),
+    mismatched: catalog.published.mismatches(),
     latencyMs: lookupStats.latencyMs(),
     tiers: tierStats(rooms),
     roots: rooms.roots.list(),

@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.ts';
 import { CacheError, messageOf } from '../core/errors.ts';
 import type { Copy, Entry, TierName } from '../core/types.ts';
-import type { VerifyAnswer } from '../core/verify-api.ts';
+import type { ScrubReport } from '../core/verify-api.ts';
 import { sealPathOf } from '../tiers/posix-tier.ts';
 import { type DamagedDeps, retireDamaged } from './damaged.ts';
 import type { Verdict } from './scrub-messages.ts';
@@ -56,7 +56,7 @@ export class Scrub implements AsyncDisposable {
   }
 
   /** Reads every copy whose last check is longer ago than `periodMs`, slowly. */
-  scrubDue(periodMs: number): Promise<VerifyAnswer> {
+  scrubDue(periodMs: number): Promise<ScrubReport> {
     const { catalog, clock } = this.#deps;
     const now = clock.now();
     // A check in the future was noted before the clock was set back: nothing is known of it.
@@ -71,8 +71,8 @@ export class Scrub implements AsyncDisposable {
   }
 
   /** Reads these copies now, one after the other. What has no copy in service when its turn comes is skipped. */
-  async verify(copies: readonly Copy[], options: { rate?: number; signal?: AbortSignal } = {}): Promise<VerifyAnswer> {
-    const answer: VerifyAnswer = { files: 0, bytes: 0, damaged: [], skipped: [] };
+  async verify(copies: readonly Copy[], options: { rate?: number; signal?: AbortSignal } = {}): Promise<ScrubReport> {
+    const answer: ScrubReport = { files: 0, bytes: 0, damaged: [], skipped: [] };
     if (copies.length === 0) return answer;
     const signal = AbortSignal.any([this.#stop.signal, ...(options.signal ? [options.signal] : [])]);
     using thread = new ScrubThread();
@@ -130,7 +130,7 @@ export class Scrub implements AsyncDisposable {
     copy: Copy,
     entry: Entry,
     checked: Verdict | { skipped: string } | undefined,
-    answer: VerifyAnswer,
+    answer: ScrubReport,
   ): Promise<void> {
     const item = { id: entry.id, path: entry.path, bytes: copy.bytes };
     if (!checked || 'skipped' in checked) {

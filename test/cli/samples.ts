@@ -52,6 +52,7 @@ export const stats: StatsAnswer = {
   evictions: 12,
   bytesCopied: 312 * gib,
   secondsSaved: 11_520,
+  mismatched: 0,
   latencyMs: { hit: { p50: 0.31, p95: 0.8, p99: 1.12 }, miss: { p50: 0.52, p95: 1.4, p99: 2.05 } },
   tiers: [
     {
@@ -164,5 +165,6 @@ export const story: ExplainAnswer = {
   ],
   score: 0.123456,
   sha256: 'ab'.repeat(32),
+  published: null,
   now: { reason: 'HIT', path: checkpoint.copies[0]?.path ?? '' },
 };

@@ -39,6 +39,11 @@ const series: readonly Series[] = [
   { name: 'autocached_evictions_total', help: 'Copies that left', read: (stats) => stats.evictions },
   { name: 'autocached_seconds_saved_total', help: 'Estimated seconds of loading saved', read: (stats) => stats.secondsSaved },
   {
+    name: 'autocached_mismatched_sources',
+    help: 'Sources that are not what is published beside them',
+    read: (stats) => stats.mismatched,
+  },
+  {
     name: 'autocached_lookups',
     help: 'Lookups since the start, by reason',
     labels: ['reason'],

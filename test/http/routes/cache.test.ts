@@ -25,6 +25,7 @@ describe('GET /api/cache/stats', () => {
       evictions: 0,
       bytesCopied: 0,
       secondsSaved: 0,
+      mismatched: 0,
       latencyMs: { hit: none, miss: none },
       tiers: [
         {

@@ -104,6 +104,7 @@ describe('GET /api/cache/explain', () => {
       path,
       entry: null,
       sha256: null,
+      published: null,
       root: expect.anything(),
       leases: [],
       decisions: [],
