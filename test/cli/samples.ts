@@ -1,12 +1,5 @@
-import type {
-  EntryView,
-  ExplainAnswer,
-  JobView,
-  LookupAnswer,
-  RemovalAnswer,
-  RootView,
-  StatsAnswer,
-} from '../../src/core/api.ts';
+import type { EntryView, ExplainAnswer, JobView, LookupAnswer, RemovalAnswer, RootView } from '../../src/core/api.ts';
+import type { StatsAnswer } from '../../src/core/stats-api.ts';
 
 /** Answers as a daemon that has been used for some days gives them. */
 
