@@ -1,4 +1,4 @@
-import type { DailyTotals, StatsAnswer, TierStats } from '../core/api.ts';
+import type { DailyTotals, StatsAnswer, TierStats } from '../core/stats-api.ts';
 import type { Rooms } from './rooms.ts';
 
 /** How the cache does, from all rooms. */

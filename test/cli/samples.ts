@@ -1,12 +1,5 @@
-import type {
-  EntryView,
-  ExplainAnswer,
-  JobView,
-  LookupAnswer,
-  RemovalAnswer,
-  RootView,
-  StatsAnswer,
-} from '../../src/core/api.ts';
+import type { EntryView, ExplainAnswer, JobView, LookupAnswer, RemovalAnswer, RootView } from '../../src/core/api.ts';
+import type { StatsAnswer } from '../../src/core/stats-api.ts';
 
 /** Answers as a daemon that has been used for some days gives them. */
 
@@ -77,6 +70,7 @@ export const running: JobView = {
   priority: 'wait',
   path: '/mnt/nas/models/checkpoints/sd_xl_base_1.0.safetensors',
   category: 'checkpoints',
+  tier: 'ssd',
   bytesDone: 3.5 * gib,
   bytesTotal: 6.5 * gib,
   bytesPerSecond: 412 * mib,
@@ -91,6 +85,7 @@ export const queued: JobView = {
   priority: 'warm',
   path: '/mnt/nas/models/loras/style.safetensors',
   category: 'loras',
+  tier: 'ssd',
   bytesDone: 0,
   bytesTotal: 220 * mib,
   bytesPerSecond: 0,

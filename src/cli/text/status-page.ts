@@ -1,5 +1,6 @@
-import type { EntryView, JobView, RootView, StatsAnswer, TierStats } from '../../core/api.ts';
+import type { EntryView, JobView, RootView } from '../../core/api.ts';
 import { formatBytes, formatDuration } from '../../core/format.ts';
+import type { StatsAnswer, TierStats } from '../../core/stats-api.ts';
 import { progressBar, usageBar } from './bar.ts';
 import { plain, shorten, widthOf } from './fit.ts';
 import type { Look } from './look.ts';

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { Gauge, Registry } from 'prom-client';
-import type { StatsAnswer } from '../../core/api.ts';
+import type { StatsAnswer } from '../../core/stats-api.ts';
 import type { Rooms } from '../rooms.ts';
 import { statsOf } from '../stats.ts';
 

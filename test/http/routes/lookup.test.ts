@@ -27,6 +27,7 @@ describe('POST /api/lookup', () => {
         priority: 'background',
         path,
         category: 'loras',
+        tier: 'ssd',
         bytesDone: 0,
         bytesTotal: 1000,
         bytesPerSecond: 0,
