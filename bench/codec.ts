@@ -6,7 +6,8 @@
  * Speeds are MB of the original for each second of processor time (user and system, all threads), with the files in memory where
  * the system has /dev/shm. "restore" writes a new file, "check" only decodes (`zstd -t`). A round runs everything once, one
  * after the other; a speed is the median of the rounds, and "× zstd" the median of the quotients within each round, so that what
- * else the machine does falls on both sides; the range of the quotients stands behind it. The first round warms up and does not count. Needs bash and the zstd command.
+ * else the machine does falls on both sides; their range stands behind it. The first round warms up and does not count. Needs bash
+ * and the zstd command.
  */
 import { execFileSync } from 'node:child_process';
 import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
