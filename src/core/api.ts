@@ -1,3 +1,4 @@
+import type { StuckView } from './stuck-api.ts';
 import type { CopyState, Medium, Mode, Priority, Purpose, Reason, TierName } from './types.ts';
 
 /** The shapes of the HTTP API: what the daemon's routes answer and what the CLI, the resolver and other programs read. */
@@ -135,6 +136,8 @@ export interface StatsAnswer {
   tiers: TierStats[];
   roots: RootView[];
   jobs: { running: number; queued: number };
+  /** What programs still read from their sources although copies are ready. */
+  stuck: StuckView[];
   /** By UTC day, newest last. */
   daily: DailyTotals[];
 }

@@ -5,7 +5,7 @@ import type { ExplainAnswer } from '../../core/api.ts';
 import { type Copy, purposes } from '../../core/types.ts';
 import { sealPathOf } from '../../tiers/posix-tier.ts';
 import { parseSealFile } from '../../tiers/seal-file.ts';
-import { absolutePath, bytes, milliseconds, name, parse } from '../parse.ts';
+import { absolutePath, bytes, milliseconds, name, nanoseconds, parse } from '../parse.ts';
 import type { Rooms } from '../rooms.ts';
 import { viewOf } from '../views.ts';
 
@@ -20,10 +20,7 @@ const lookupBody = z
   .object({
     path: absolutePath.optional(),
     size: bytes.optional(),
-    mtimeNs: z
-      .string()
-      .regex(/^-?\d{1,20}$/, 'must be nanoseconds in decimal')
-      .optional(),
+    mtimeNs: nanoseconds.optional(),
     category: name.optional(),
     name: name.optional(),
     purpose: z.enum(purposes).default('load'),
