@@ -80,12 +80,13 @@ async function cloneBytes(source: SealFile['source'], order: CopyOrder, hooks: C
   chmodSync(order.temp, 0o600);
   const end = source.fingerprint.size;
   const fd = writing(() => openSync(order.temp, 'r'));
+  const reader = sequentialReader({ fd, path: source.path, from: 0, end });
   try {
     const hashes = await CopyHashes.create(order.identity);
-    const reader = sequentialReader({ fd, path: source.path, from: 0, end });
-    const readMs = await eachBlock({ reader, hashes, from: 0, end }, hooks, async () => {});
-    return { ...hashes.digest(), readMs, resumedFrom: 0 };
+    await eachBlock({ reader, hashes, from: 0, end }, hooks, async () => {});
+    return { ...hashes.digest(), readMs: reader.readMs, resumedFrom: 0 };
   } finally {
+    await reader.settled();
     closeSync(fd);
   }
 }
@@ -102,8 +103,8 @@ async function copyBytes(fd: number, order: CopyOrder, hooks: CopyHooks): Promis
   try {
     if (from > 0) hooks.resuming(from);
     reader = (network ? parallelReader : sequentialReader)({ fd, path: source.path, from, end });
-    const readMs = await eachBlock({ reader, hashes, from, end, file }, hooks, () => file.checkpoint(hashes));
-    return { ...hashes.digest(), readMs, resumedFrom: from };
+    await eachBlock({ reader, hashes, from, end, file }, hooks, () => file.checkpoint(hashes));
+    return { ...hashes.digest(), readMs: reader.readMs, resumedFrom: from };
   } catch (error) {
     // On a full disk the journal of before stays.
     await file.interrupted(hashes).catch(() => {});
@@ -122,31 +123,28 @@ interface Flow {
   file?: PartialFile;
 }
 
-/** Reads, hashes and writes until the end. @returns ms spent waiting for the source */
-async function eachBlock(flow: Flow, hooks: CopyHooks, afterStep: () => Promise<void>): Promise<number> {
+/** Hashes and writes what is read, until the end. */
+async function eachBlock(flow: Flow, hooks: CopyHooks, afterStep: () => Promise<void>): Promise<void> {
   const { reader, hashes, from, end, file } = flow;
-  let readMs = 0;
   for (let done = from; done < end; ) {
     const paced = hooks.paced();
     const stepEnd = Math.min(done + (paced ? pacedStepBytes : stepBytes), end);
     if (paced) await hooks.ask(stepEnd - done);
     while (done < stepEnd) {
-      const readAt = performance.now();
-      const read = reader.next();
-      const bytes = read instanceof Promise ? await read : read;
-      readMs += performance.now() - readAt;
+      const askedAt = performance.now();
+      const bytes = await reader.next();
+      const takenAt = performance.now();
       hashes.update(bytes);
       file?.write(bytes, done);
       done += bytes.length;
+      if (!paced) hashes.judge({ bytes: bytes.length, waitedMs: takenAt - askedAt, workedMs: performance.now() - takenAt });
     }
     hooks.progress(done);
-    hashes.judge(done - from, readMs);
     await afterStep();
     // Lets messages in.
     await turn();
     assertWanted(hooks.signal);
   }
-  return readMs;
 }
 
 function assertWanted(signal: AbortSignal): void {
