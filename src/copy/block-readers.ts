@@ -1,4 +1,5 @@
 import { read } from 'node:fs';
+import type { CompressedFile } from '../codec/compressed-file.ts';
 import { CacheError } from '../core/errors.ts';
 import { readError } from './io-errors.ts';
 
@@ -30,6 +31,31 @@ export function sequentialReader(range: Range): BlockReader {
     before = done.catch(() => {});
     return done;
   });
+}
+
+/** The original bytes of a compressed copy, decoded on the way and checked chunk by chunk. */
+export function compressedReader(file: CompressedFile): BlockReader {
+  const blocks = blocksOf(file);
+  const busy = new BusyTime();
+  return {
+    async next() {
+      const { value } = await busy.during(blocks.next());
+      if (!value) throw new Error('read past the end');
+      return value;
+    },
+    get readMs() {
+      return busy.ms;
+    },
+    settled: async () => {},
+  };
+}
+
+async function* blocksOf(file: CompressedFile): AsyncGenerator<Uint8Array, undefined> {
+  for (const index of file.metadata.chunks.keys()) {
+    const chunk = await file.chunk(index);
+    // In the pieces that a paced copy asks for.
+    for (let at = 0; at < chunk.length; at += blockBytes) yield chunk.subarray(at, at + blockBytes);
+  }
 }
 
 /** Reads under way at once. A mount that takes 10 ms a request gives a hundred of them a second to who asks one by one. */
