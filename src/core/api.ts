@@ -232,6 +232,7 @@ export interface WarmItem {
   tier: TierName | Medium | null;
   reason: Reason;
   ready: boolean;
+  pinned: boolean;
   size: number | null;
   job: JobView | null;
   message: string | null;
