@@ -17,6 +17,8 @@ export interface WorkflowModel extends Pick<WarmItem, 'path' | 'tier' | 'reason'
    * nodes, `models` that the workflow's author declared, `name` of the input and the file.
    */
   how: 'learned' | 'object_info' | 'core' | 'models' | 'name';
+  /** Loaded only when a switch in the workflow is turned; such models come last and are not prefetched. */
+  switchedOff?: true;
 }
 
 /** What `POST /api/workflows/analyze` answers. */

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { runDaemon } from '../helpers/daemon.ts';
-import { prompt } from '../workflow/documents.ts';
+import { prompt, switched } from '../workflow/documents.ts';
 
 const base = 'checkpoints/base.safetensors';
 const style = 'loras/sub/style.safetensors';
@@ -151,4 +151,13 @@ test('an input that names files of two categories is not believed to name one', 
     await client.lookup({ category, name, purpose: 'load', waitMs: 0, client: client1 });
   }
   expect((await client.analyze({ prompt: both })).models.map(({ how }) => how)).not.toContain('learned');
+});
+
+test('of a workflow with a switch everything is warmed, and only what the switch asks for is prefetched', async () => {
+  const files = { 'vae/off.pt': 1000, 'vae/on.pt': 2000 };
+  const { client } = await runDaemon(files);
+  const prefetched = await client.prefetch({ workflow: switched });
+  expect(prefetched.models.map(({ name }) => name)).toEqual(['on.pt']);
+  const warmed = await client.warm({ workflow: switched, wait: true });
+  expect(warmed).toMatchObject({ ready: 2, missing: 0 });
 });

@@ -42,6 +42,7 @@ export function addWarm(program: Command, run: Run): void {
     .argument('[item...]', 'path, directory, category/name, workflow, or - for a list on standard input')
     .option('--from <file>', 'read the items from a list file')
     .option('--check', 'copy nothing, only say what is there; exit code 4 when something is missing')
+    .option('--wait', 'return when they are there, or cannot be', true)
     .option('--no-wait', 'queue the copies and return')
     .addHelpText('after', examples)
     .action(run(warm));

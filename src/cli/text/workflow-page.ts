@@ -31,8 +31,16 @@ function rows(models: WorkflowAnswer['models'], look: Look): string {
       { title: 'FILE', value: ({ name }) => name, shrinks: true },
       { title: 'WHERE', value: ({ tier, path }) => (path === null ? '-' : (tier ?? '-')) },
       { title: 'SIZE', value: ({ size }) => (size === null ? '-' : formatBytes(size)), align: 'right' },
-      { title: '', value: ({ ready, reason }) => (ready || reason === 'QUEUED' ? '' : reasonText(reason)) },
+      { title: '', value: noteOn },
     ],
     look,
   );
+}
+
+function noteOn({ ready, reason, switchedOff }: WorkflowAnswer['models'][number]): string {
+  const notes = [
+    ...(switchedOff ? ['if its switch is turned'] : []),
+    ...(ready || reason === 'QUEUED' ? [] : [reasonText(reason)]),
+  ];
+  return notes.join('; ');
 }
