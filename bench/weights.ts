@@ -10,6 +10,8 @@ const widths: Record<WeightType, number> = { BF16: 2, F16: 2, F32: 4, F8_E4M3: 1
 export interface NamedTensor {
   name: string;
   dtype: string;
+  /** One dimension when it is left out. */
+  shape?: number[];
   bytes: Uint8Array;
 }
 
@@ -18,7 +20,7 @@ export function makeTensor(dtype: WeightType, elements: number, seed: number): N
   const random = generator(seed);
   const deviation = 0.01 * 5 ** random();
   const values = new Float32Array(elements);
-  for (let i = 0; i < elements; i += 2) [values[i], values[i + 1]] = normalPair(random, deviation);
+  for (let i = 0; i < elements; i += 2) values.set(normalPair(random, deviation).slice(0, elements - i), i);
   return { name: `blocks.${seed}.weight`, dtype, bytes: encoders[dtype](values) };
 }
 
@@ -26,9 +28,9 @@ export function makeTensor(dtype: WeightType, elements: number, seed: number): N
 export function makeSafetensors(tensors: readonly NamedTensor[]): Uint8Array {
   let at = 0;
   const header: Record<string, unknown> = { __metadata__: { format: 'pt' } };
-  for (const { name, dtype, bytes } of tensors) {
+  for (const { name, dtype, shape, bytes } of tensors) {
     const elements = bytes.length / (widths[dtype as WeightType] ?? 1);
-    header[name] = { dtype, shape: [elements], data_offsets: [at, at + bytes.length] };
+    header[name] = { dtype, shape: shape ?? [elements], data_offsets: [at, at + bytes.length] };
     at += bytes.length;
   }
   const json = Buffer.from(JSON.stringify(header));
@@ -47,6 +49,29 @@ export function makeModel(dtype: WeightType, size: number): Uint8Array {
   return makeSafetensors(
     Array.from({ length: count }, (_, k) => ({ ...different[k % 16], name: `blocks.${k}.weight` }) as NamedTensor),
   );
+}
+
+/**
+ * A compact Real-ESRGAN upscaler of scale 1: an image goes in and one of the same size comes out, and all of the weights are used on
+ * the way. 144 MiB with 512 features and 16 layers.
+ */
+export function makeUpscaler({ seed, features, layers }: { seed: number; features: number; layers: number }): Uint8Array {
+  const tensor = (name: string, shape: number[]): NamedTensor => {
+    const elements = shape.reduce((product, length) => product * length, 1);
+    return { ...makeTensor('F32', elements, seed), name, shape };
+  };
+  const conv = (at: number, out: number, from: number) => [
+    tensor(`body.${at}.weight`, [out, from, 3, 3]),
+    tensor(`body.${at}.bias`, [out]),
+  ];
+  const activation = (at: number) => tensor(`body.${at}.weight`, [features]);
+  const inner = tensor('', [features, features, 3, 3]);
+  const middle = Array.from({ length: layers }, (_, k) => [
+    { ...inner, name: `body.${2 + 2 * k}.weight` },
+    tensor(`body.${2 + 2 * k}.bias`, [features]),
+    activation(3 + 2 * k),
+  ]);
+  return makeSafetensors([...conv(0, features, 3), activation(1), ...middle.flat(), ...conv(2 + 2 * layers, 3, features)]);
 }
 
 const encoders: Record<WeightType, (values: Float32Array) => Uint8Array> = {

@@ -25,7 +25,9 @@ import { warm, warmEach } from './lookup/warm.ts';
 import { policies } from './policy/policies.ts';
 import { openStorage } from './storage.ts';
 import { watchComfyuiQueue } from './upkeep/comfyui-queue.ts';
+import { retireDamaged } from './upkeep/damaged.ts';
 import { startFlushing } from './upkeep/flush.ts';
+import { PublishedCheck } from './upkeep/published.ts';
 import { Scrub } from './upkeep/scrub.ts';
 import { SourceRoots } from './upkeep/source-roots.ts';
 import { takeUpWhenBack } from './upkeep/take-up.ts';
@@ -70,7 +72,7 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
   const resolveBound = () =>
     boundOf(
       { ...settings.current, minFree: config.minFree },
-      { ...tier.capacity(), used: catalog.copies.usedBytes(tier.name) },
+      { ...tier.capacity(), used: catalog.copies.usedUnderLimit(tier.name) },
     );
   let resolved = resolveBound();
   if (config.limit.kind === 'bytes' && config.limit.bytes > resolved.limit) {
@@ -95,12 +97,12 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
     events,
     log,
     isLeased: (path) => leases.isLeased(path),
-    isBusy: (path) => copier.activeJob(path) !== undefined,
+    isBusy: (path) => copier.isBusy(path),
   });
   const copier = new Copier({
     catalog,
     evictor,
-    tier,
+    tiers,
     workers: new CopyWorkers(clock, loaded.environment),
     events,
     clock,
@@ -115,6 +117,8 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
       const medium = roots.locate(path)?.medium;
       if (medium) void roots.probe(path).then((ms) => ms !== null && speeds.learnSmallReads(root, medium, ms));
     },
+    onRestored: (name, bytes, ms) => speeds.learn(name, bytes, ms),
+    onDamaged: (copy, entry, why) => retireDamaged({ catalog, tiers, events, log }, { copy, entry }, { why, chunks: [] }),
   });
   opened.defer(() => copier[Symbol.asyncDispose]());
 
@@ -188,6 +192,8 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
     periodMs: config.scrubMs,
   });
   opened.defer(() => scrub[Symbol.asyncDispose]());
+  const published = new PublishedCheck({ catalog, tiers, events, log, published: (path) => roots.published(path) });
+  opened.defer(published.start());
 
   opened.defer(
     takeUpWhenBack({
@@ -232,6 +238,7 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
       workflows,
       evictor,
       scrub,
+      published,
       tiers,
       bound,
       policy,

@@ -3,6 +3,7 @@ import type { Copy, Entry } from '../core/types.ts';
 import { Copies } from './copies.ts';
 import { Database, isDamage } from './database.ts';
 import { Entries } from './entries.ts';
+import { PublishedHashes } from './published.ts';
 import { Settings } from './settings.ts';
 import { SavedSpeeds } from './speeds.ts';
 import { Usage } from './usage.ts';
@@ -27,6 +28,7 @@ export class Catalog implements Disposable {
   readonly usage: Usage;
   readonly settings: Settings;
   readonly speeds: SavedSpeeds;
+  readonly published: PublishedHashes;
   /** Why the file was set aside at opening, or null. The caller rebuilds the copies from the cache directory. */
   readonly damaged: string | null;
 
@@ -38,6 +40,7 @@ export class Catalog implements Disposable {
     this.copies = new Copies(database);
     this.settings = new Settings(database);
     this.speeds = new SavedSpeeds(database);
+    this.published = new PublishedHashes(database);
     this.usage = new Usage(database, this.entries, clock);
   }
 

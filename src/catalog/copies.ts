@@ -1,4 +1,4 @@
-import type { Copy, CopyState, Fingerprint, Seal, TierName } from '../core/types.ts';
+import { type Copy, type CopyState, type Fingerprint, type Seal, type TierName, underOneLimit } from '../core/types.ts';
 import type { Database } from './database.ts';
 
 interface Row {
@@ -24,7 +24,7 @@ export interface ReserveRequest {
   path: string;
   source: Fingerprint;
   bytes: number;
-  /** Most bytes the tier may hold. */
+  /** Most bytes the tier may hold, with those that share its limit. */
   limit: number;
   /** Free bytes of the tier's volume now, less what running copies have still to write. */
   free: number;
@@ -53,7 +53,7 @@ export class Copies {
     return this.#db.transaction(() => {
       const { entryId, tier, path, source, bytes, replaces } = request;
       const incoming = bytes - (replaces?.bytes ?? 0);
-      const used = this.usedBytes(tier);
+      const used = this.usedUnderLimit(tier);
       const short = Math.max(used + incoming - request.limit, request.floor - (request.free - incoming));
       if (short > 0) return { short };
       if (replaces) this.forget(replaces.id);
@@ -156,6 +156,11 @@ export class Copies {
   byPath(path: string): Copy | undefined {
     const row = this.#db.get<Row>("SELECT * FROM copies WHERE path = ? AND state <> 'copying'", path);
     return row && copyOf(row);
+  }
+
+  /** Bytes held or reserved in a tier and in those that share its limit. */
+  usedUnderLimit(tier: TierName): number {
+    return underOneLimit[tier].reduce((sum, name) => sum + this.usedBytes(name), 0);
   }
 
   /** Bytes held or reserved in a tier. */

@@ -102,4 +102,13 @@ export const migrations: readonly string[] = [
   -- Directories whose files are pinned as they come; each path ends with a separator.
   CREATE TABLE pinned_directories (path TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- The SHA-256 that was found beside a source. same: whether its copy has it; null while that is not known.
+  CREATE TABLE published (
+    entry_id INTEGER PRIMARY KEY REFERENCES entries (id) ON DELETE CASCADE,
+    sha256 TEXT NOT NULL,
+    origin TEXT NOT NULL,
+    same INTEGER
+  ) STRICT;
+  `,
 ];

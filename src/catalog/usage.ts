@@ -1,5 +1,6 @@
-import type { DailyTotals, JobView } from '../core/api.ts';
+import type { JobView } from '../core/api.ts';
 import type { Clock } from '../core/clock.ts';
+import type { DailyTotals } from '../core/stats-api.ts';
 import type { Database } from './database.ts';
 import type { Entries, SourceFile } from './entries.ts';
 

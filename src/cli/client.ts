@@ -15,11 +15,11 @@ import type {
   PinAnswer,
   RemovalAnswer,
   SelectRequest,
-  StatsAnswer,
   WarmAnswer,
   WarmRequest,
 } from '../core/api.ts';
 import { CacheError, type ErrorBody, messageOf } from '../core/errors.ts';
+import type { StatsAnswer } from '../core/stats-api.ts';
 import type { VerifyAnswer, VerifyRequest } from '../core/verify-api.ts';
 import type { PrefetchAnswer, WorkflowAnswer } from '../core/workflow-api.ts';
 import { type DaemonEvent, readEvents } from './sse.ts';

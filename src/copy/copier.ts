@@ -1,44 +1,23 @@
 import type { JobView } from '../core/api.ts';
-import type { Clock } from '../core/clock.ts';
 import { CacheError, toCacheError } from '../core/errors.ts';
 import type { EventMap } from '../core/event-map.ts';
-import type { Events } from '../core/events.ts';
-import { formatBytes } from '../core/format.ts';
-import type { Log } from '../core/log.ts';
-import type { Copy, Medium } from '../core/types.ts';
-import { keepPartial, partialPath } from '../tiers/partial.ts';
-import type { Tier } from '../tiers/tier.ts';
+import { type Medium, type TierName, tierNames } from '../core/types.ts';
+import { CopyMaker, type CopyMakerDeps } from './copy-maker.ts';
 import { Failures } from './failures.ts';
-import { type CopyRequest, Job } from './job.ts';
-import { makeRoom, type RoomDeps } from './make-room.ts';
-import type { CopyReport } from './messages.ts';
+import { type CopyRequest, Job, jobKey } from './job.ts';
 import { Pacer, type Rates } from './pacer.ts';
 import { CopyQueue, type QueueLimits, rank } from './queue.ts';
 import { Turns } from './turns.ts';
-import type { CopyWorkers } from './workers.ts';
 
-export interface CopierDeps extends Omit<RoomDeps, 'outstanding'> {
-  tier: Tier;
-  workers: CopyWorkers;
-  events: Events;
-  clock: Clock;
-  log: Log;
+export interface CopierDeps extends Omit<CopyMakerDeps, 'running' | 'turns' | 'isStopping'> {
   limits: QueueLimits;
   rates(): Rates;
-  /** Most bytes written in a UTC day, null = no bound. */
-  dailyWrites: number | null;
-  /** Told after every copy: bytes and the ms spent reading them. */
-  onMeasured(source: { root: string; path: string }, bytes: number, readMs: number): void;
 }
 
-/** Progress events of one job are at least so far apart, ms. */
-const progressEveryMs = 250;
-/** Free space is looked at each time so much was copied, bytes. */
-const floorCheckBytes = 32 * 1024 * 1024;
 /** Ended jobs that are still shown. */
 const keepEnded = 50;
 
-/** Background copies: one job a source, however many ask; queue, room, worker, publication. */
+/** Background copies: one job for a source and a tier, however many ask; `CopyMaker` does the work. */
 export class Copier implements AsyncDisposable {
   readonly #deps: CopierDeps;
   readonly #queue: CopyQueue<Job>;
@@ -47,8 +26,7 @@ export class Copier implements AsyncDisposable {
   #ended: Job[] = [];
   readonly failures: Failures;
   #nextId: number;
-  /** Reservations are made one after the other, so that two jobs do not choose the same victims. */
-  #room: Promise<unknown> = Promise.resolve();
+  readonly #maker: CopyMaker;
   #stopping = false;
 
   constructor(deps: CopierDeps) {
@@ -60,12 +38,18 @@ export class Copier implements AsyncDisposable {
       () => this.#queue.running,
       (id, paced) => deps.workers.pace(id, paced),
     );
+    this.#maker = new CopyMaker({
+      ...deps,
+      running: () => this.#queue.running,
+      turns: this.#turns,
+      isStopping: () => this.#stopping,
+    });
     this.#nextId = deps.catalog.usage.lastJobId() + 1;
   }
 
-  /** Joins the job of this source or queues a new one; raises its priority when this asker's is higher. */
+  /** Joins the job of this source and tier or queues a new one; raises its priority when this asker's is higher. */
   request(request: CopyRequest): Job {
-    const active = this.#active.get(request.file.path);
+    const active = this.#active.get(jobKey(request.file.path, request.tier ?? 'ssd'));
     if (active) {
       // The source may have been replaced while its copy waited.
       if (active.state === 'queued') active.file = request.file;
@@ -76,15 +60,21 @@ export class Copier implements AsyncDisposable {
       return active;
     }
     const job = new Job(this.#nextId++, request, this.#deps.clock);
-    this.#active.set(request.file.path, job);
+    job.origin = this.#maker.originOf(job);
+    this.#active.set(job.key, job);
     this.#queue.push(job);
     this.#tell('job-queued', job);
     setImmediate(() => this.#startNext());
     return job;
   }
 
-  activeJob(sourcePath: string): Job | undefined {
-    return this.#active.get(sourcePath);
+  activeJob(sourcePath: string, tier: TierName = 'ssd'): Job | undefined {
+    return this.#active.get(jobKey(sourcePath, tier));
+  }
+
+  /** True while a copy of this source is being made, in whichever tier: what is there of it is read, or about to be replaced. */
+  isBusy(sourcePath: string): boolean {
+    return tierNames.some((tier) => this.#active.has(jobKey(sourcePath, tier)));
   }
 
   /** Bytes that others have still to copy before a copy from this root that somebody waits for can start. */
@@ -146,7 +136,8 @@ export class Copier implements AsyncDisposable {
       const started = job;
       started.start();
       this.#tell('job-started', started);
-      this.#run(started)
+      this.#maker
+        .make(started)
         .then(() => this.#end(started, 'done', null))
         .catch((thrown: unknown) => {
           const error = started.stopped ?? toCacheError(thrown);
@@ -156,125 +147,15 @@ export class Copier implements AsyncDisposable {
     this.#turns.reconsider();
   }
 
-  async #run(job: Job): Promise<void> {
-    const { tier, workers, onMeasured } = this.#deps;
-    const { file } = job;
-    const copy = await this.#reserve(job);
-    const temp = partialPath(tier.partialDir, file.path);
-    const network = job.medium === 'nas';
-    try {
-      assertWanted(job);
-      const report = await workers.run(
-        { id: job.id, source: file, temp, ...tier.placeOf(file.root, file.rel), network, identity: job.medium !== 'ssd' },
-        {
-          networkRoot: network ? file.root : null,
-          paced: this.#turns.begin(job),
-          progress: this.#progress(job),
-          resuming: (from) => this.#resuming(job, from),
-          ask: (bytes) => this.#turns.ask(job, bytes),
-        },
-      );
-      this.#publish(copy, report, job);
-      onMeasured(file, report.bytes - report.resumedFrom, report.readMs);
-    } catch (error) {
-      if (!this.#stopping) this.#keep(copy, temp);
-      throw error;
-    }
-  }
-
-  /** What an interrupted copy can go on from keeps its place in the accounts. */
-  #keep(copy: Copy, temp: string): void {
-    const { copies } = this.#deps.catalog;
-    const bytes = keepPartial(temp);
-    if (bytes > 0) copies.shrink(copy.id, bytes);
-    else copies.forget(copy.id);
-  }
-
-  #resuming(job: Job, from: number): void {
-    job.resumedFrom = from;
-    job.bytesDone = from;
-    this.#deps.log.info({ path: job.file.path, from, bytes: job.file.fingerprint.size }, 'resuming');
-  }
-
-  /** @throws CacheError NOT_ADMITTED: the bound holds for every priority, for the wear is the same; who waits loads from the source. */
-  #assertBudget(job: Job): void {
-    const { dailyWrites, catalog, clock } = this.#deps;
-    if (dailyWrites === null) return;
-    const today = new Date(clock.now()).toISOString().slice(0, 10);
-    const written = catalog.usage.daily().find(({ day }) => day === today)?.bytesCopied ?? 0;
-    const promised = this.#queue.running.reduce((sum, other) => sum + (other.reserved ? other.file.fingerprint.size : 0), 0);
-    if (written + promised + job.file.fingerprint.size <= dailyWrites) return;
-    throw new CacheError('NOT_ADMITTED', `the day's ${formatBytes(dailyWrites)} of writes leave no room for this copy`, {
-      hint: 'AUTOCACHE_DAILY_WRITES bounds them; a new day begins at 00:00 UTC.',
-    });
-  }
-
-  async #reserve(job: Job): Promise<Copy> {
-    const { catalog, tier } = this.#deps;
-    const entry = catalog.entries.put(job.file);
-    const room = this.#room.then(async () => {
-      assertWanted(job);
-      this.#assertBudget(job);
-      const copy = await makeRoom({ ...this.#deps, outstanding: () => this.#outstanding() }, tier, entry, job.file.fingerprint);
-      job.reserved = copy !== null;
-      return copy;
-    });
-    this.#room = room.catch(() => {});
-    const copy = await room;
-    if (!copy) throw new CacheError('NOT_ADMITTED', 'what would have to leave for it is worth more');
-    return copy;
-  }
-
-  #publish(copy: Copy, report: CopyReport, job: Job): void {
-    const { catalog } = this.#deps;
-    catalog.transaction(() => {
-      catalog.entries.put({ ...job.file, fingerprint: report.source });
-      catalog.copies.publish(copy.id, report);
-    });
-    job.bytesDone = report.bytes;
-  }
-
-  #progress(job: Job): (bytesDone: number) => void {
-    let toldAt = Number.NEGATIVE_INFINITY;
-    let checkedAt = 0;
-    return (bytesDone) => {
-      job.bytesDone = bytesDone;
-      if (bytesDone - checkedAt >= floorCheckBytes) {
-        checkedAt = bytesDone;
-        this.#checkFloor(job);
-      }
-      const now = this.#deps.clock.monotonic();
-      if (now - toldAt < progressEveryMs) return;
-      toldAt = now;
-      this.#deps.events.emit('job-progress', job.view());
-    };
-  }
-
-  /** Law 3: what another program takes while a copy runs is not taken from the floor by us. */
-  #checkFloor(job: Job): void {
-    const { tier, bound, workers } = this.#deps;
-    if (tier.capacity().free >= bound(tier).floor) return;
-    job.stopped ??= new CacheError('NO_SPACE', 'the free space of the cache disk came to its floor while the copy ran', {
-      hint: 'Free space on the volume of the cache directory, or lower AUTOCACHE_MIN_FREE.',
-    });
-    workers.cancel(job.id);
-  }
-
-  #outstanding(): number {
-    const reserved = this.#queue.running.filter((job) => job.reserved);
-    return reserved.reduce((sum, job) => sum + job.file.fingerprint.size - job.bytesDone, 0);
-  }
-
   #end(job: Job, state: 'done' | 'failed' | 'cancelled', error: CacheError | null): void {
-    const { path } = job.file;
-    this.#deps.catalog.usage.add({ bytesCopied: job.written });
+    if (job.tier !== 'ram') this.#deps.catalog.usage.add({ bytesCopied: job.written });
     this.#queue.finished(job.id);
     this.#turns.end(job);
-    this.#active.delete(path);
+    this.#active.delete(job.key);
     job.finish(state, error);
     if (this.#stopping) return;
-    if (state === 'failed' && error) this.failures.remember(job.file, error);
-    else this.failures.forget(path);
+    if (state === 'failed' && error) this.failures.remember(job, error);
+    else this.failures.forget(job);
     this.#ended = [...this.#ended, job].slice(-keepEnded);
     this.#tell(state === 'done' ? 'job-done' : 'job-failed', job);
     this.#startNext();
@@ -282,7 +163,8 @@ export class Copier implements AsyncDisposable {
 
   #tell(name: 'job-queued' | 'job-started' | 'job-done' | 'job-failed', job: Job): void {
     const view = job.view();
-    this.#deps.catalog.usage.job(view);
+    // What is found unfinished at the next start is copied to the SSD.
+    if (job.tier === 'ssd') this.#deps.catalog.usage.job(view);
     this.#deps.events.emit(name satisfies keyof EventMap, view);
     const level = name === 'job-failed' && job.state === 'failed' ? 'warn' : 'info';
     this.#deps.log[level](
@@ -290,9 +172,4 @@ export class Copier implements AsyncDisposable {
       name,
     );
   }
-}
-
-/** @throws CacheError CANCELLED when nobody wants the copy any more. */
-function assertWanted(job: Job): void {
-  if (job.cancelRequested) throw new CacheError('CANCELLED', 'the copy was cancelled');
 }

@@ -2,20 +2,29 @@ import type { SourceFile } from '../catalog/entries.ts';
 import type { JobState, JobView } from '../core/api.ts';
 import type { Clock } from '../core/clock.ts';
 import type { CacheError } from '../core/errors.ts';
-import type { Medium, Priority } from '../core/types.ts';
+import type { Copy, Medium, Priority, TierName } from '../core/types.ts';
 import type { Queued } from './queue.ts';
 
 export interface CopyRequest {
   file: SourceFile;
   priority: Priority;
   medium: Medium;
+  /** Where to; the SSD when it is not said. */
+  tier?: TierName;
+}
+
+/** Copies of one source into different tiers are different jobs. */
+export function jobKey(path: string, tier: TierName): string {
+  return `${tier}:${path}`;
 }
 
 /** One copy on its way: queued, running, then done, failed or cancelled. */
 export class Job implements Queued {
   readonly id: number;
   file: SourceFile;
-  readonly medium: Medium;
+  readonly tier: TierName;
+  /** The copy in another tier that is read instead of the source, null = none. */
+  origin: Copy | null = null;
   priority: Priority;
   state: JobState = 'queued';
   error: CacheError | null = null;
@@ -25,18 +34,20 @@ export class Job implements Queued {
   resumedFrom = 0;
   /** Why the daemon itself ends it. */
   stopped: CacheError | null = null;
-  /** Bytes of the tier that are reserved for it and not yet written. */
-  reserved = false;
+  /** Bytes of the tier that are reserved for it; 0 before and after. */
+  reserved = 0;
   /** Settles when the job has ended, in whatever way; it never rejects. */
   readonly ended: Promise<void>;
   #end: () => void = () => {};
   #startedAt = 0;
   readonly #clock: Clock;
+  readonly #medium: Medium;
 
   constructor(id: number, request: CopyRequest, clock: Clock) {
     this.id = id;
     this.file = request.file;
-    this.medium = request.medium;
+    this.#medium = request.medium;
+    this.tier = request.tier ?? 'ssd';
     this.priority = request.priority;
     this.#clock = clock;
     this.ended = new Promise((resolve) => {
@@ -44,8 +55,18 @@ export class Job implements Queued {
     });
   }
 
+  get key(): string {
+    return jobKey(this.file.path, this.tier);
+  }
+
+  /** What is read: the source's medium, or the cache's own disk. */
+  get medium(): Medium {
+    return this.origin ? 'ssd' : this.#medium;
+  }
+
+  /** Which of them is read: jobs with the same one share it. */
   get root(): string {
-    return this.file.root;
+    return this.origin ? 'the cache' : this.file.root;
   }
 
   /** Bytes that this job has written to the tier. */
@@ -61,7 +82,7 @@ export class Job implements Queued {
   finish(state: 'done' | 'failed' | 'cancelled', error: CacheError | null = null): void {
     this.state = state;
     this.error = error;
-    this.reserved = false;
+    this.reserved = 0;
     this.#end();
   }
 
@@ -75,6 +96,7 @@ export class Job implements Queued {
       priority: this.priority,
       path: this.file.path,
       category: this.file.category,
+      tier: this.tier,
       bytesDone: this.bytesDone,
       bytesTotal,
       bytesPerSecond: this.state === 'running' ? bytesPerSecond : 0,

@@ -1,7 +1,7 @@
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Reservation } from '../catalog/copies.ts';
 import { CacheError } from '../core/errors.ts';
-import type { Copy, Entry, Fingerprint } from '../core/types.ts';
+import { type Copy, type Entry, type Fingerprint, underOneLimit } from '../core/types.ts';
 import type { Candidate, Policy } from '../policy/policy.ts';
 import type { Tier } from '../tiers/tier.ts';
 import type { Evictor } from './evict.ts';
@@ -63,7 +63,7 @@ export async function makeRoom(deps: RoomDeps, tier: Tier, entry: Entry, source:
 export async function trim(deps: RoomDeps, tier: Tier): Promise<void> {
   const { limit, floor } = deps.bound(tier);
   const stuck = new Set<number>();
-  let short = Math.max(deps.catalog.copies.usedBytes(tier.name) - limit, floor - tier.capacity().free);
+  let short = Math.max(deps.catalog.copies.usedUnderLimit(tier.name) - limit, floor - tier.capacity().free);
   while (short > 0) {
     deps.catalog.usage.flush();
     const { victims } = await chooseVictims(deps, tier, { entry: null, short, stuck });
@@ -110,10 +110,10 @@ async function chooseVictims(
   const { tick } = catalog.usage;
   const ranked: (Victim & { score: number })[] = [];
   for (const copy of catalog.copies.inState('ready', 'stale', 'copying')) {
-    if (copy.tier !== tier.name || need.stuck.has(copy.id)) continue;
+    if (!underOneLimit[tier.name].includes(copy.tier) || need.stuck.has(copy.id)) continue;
     const entry = catalog.entries.byId(copy.entryId);
     if (!entry) continue;
-    const own = entry.id === need.entry?.id;
+    const own = entry.id === need.entry?.id && copy.tier === tier.name;
     if (own && copy.state === 'copying') continue;
     if ((own ? evictor.obstacleForSuccessor(copy, inUse) : evictor.obstacle(copy, entry, inUse)) !== null) continue;
     const score = copy.state === 'ready' ? policy().score(candidate(entry, copy.bytes), tick) : Number.NEGATIVE_INFINITY;

@@ -1,6 +1,7 @@
 import type { ErrorCode } from '../core/errors.ts';
 import type { Fingerprint, Seal } from '../core/types.ts';
 import type { SealFile } from '../tiers/seal-file.ts';
+import type { CopyPlace } from '../tiers/tier.ts';
 
 /** What a copy worker is told and what it reports. Plain data: it crosses to a thread or to another process. */
 export interface CopyOrder {
@@ -9,10 +10,21 @@ export interface CopyOrder {
   temp: string;
   path: string;
   sealPath: string;
+  /** The copy that is read instead of the source, if any. */
+  origin?: OriginCopy | null;
   /** Whether the source is on a network: many reads under way at once, instead of one stream. */
   network: boolean;
   /** Whether to make SHA-256 too, as long as it costs no time. */
   identity: boolean;
+}
+
+/** A copy of the same source in another tier: reading it takes less time, and the source need not be there. */
+export interface OriginCopy extends CopyPlace {
+  /** Whether it lies there in the form of `codec/format.ts`. */
+  compressed: boolean;
+  seal: Seal;
+  /** Of the bytes of the source. */
+  hash: string;
 }
 
 export type ToWorker =
@@ -38,6 +50,6 @@ export interface CopyReport {
   bytes: number;
   /** Bytes taken over from an interrupted copy. */
   resumedFrom: number;
-  /** Time spent reading the source, ms: the source's speed without the rest. */
+  /** Time spent reading the source, ms: the source's speed without the rest. Of a compressed origin, with all that was done. */
   readMs: number;
 }

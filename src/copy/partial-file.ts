@@ -47,12 +47,17 @@ export class PartialFile {
   #journaling: Promise<void> = Promise.resolve();
   #syncing: Promise<void> = Promise.resolve();
 
-  private constructor(temp: string, source: SealFile['source'], opened: { fd: number; at: number }) {
+  private constructor(temp: string, source: SealFile['source'], opened: { fd: number; at: number; journal?: boolean }) {
     this.#temp = temp;
     this.#source = source;
     this.#fd = opened.fd;
-    this.#journaled = opened.at;
+    this.#journaled = opened.journal === false ? Number.POSITIVE_INFINITY : opened.at;
     this.#synced = opened.at;
+  }
+
+  /** An empty file without a journal: what interrupts it is to begin anew. */
+  static create(temp: string, source: SealFile['source']): PartialFile {
+    return new PartialFile(temp, source, { fd: createAnew(temp), at: 0, journal: false });
   }
 
   /**
@@ -77,13 +82,8 @@ export class PartialFile {
       }
       closeSync(fd);
     }
-    // A new file, never the old one emptied: a worker that was left behind may still hold that.
-    const fd = writing(() => {
-      dropPartial(temp);
-      mkdirSync(dirname(temp), { recursive: true });
-      return openSync(temp, 'wx', 0o600);
-    });
-    return { file: new PartialFile(temp, source, { fd, at: 0 }), at: 0, hashes: await CopyHashes.create(options.identity) };
+    const hashes = await CopyHashes.create(options.identity);
+    return { file: new PartialFile(temp, source, { fd: createAnew(temp), at: 0 }), at: 0, hashes };
   }
 
   write(bytes: Uint8Array, position: number): void {
@@ -129,6 +129,15 @@ export class PartialFile {
     const journal = { version: 1 as const, source: this.#source, bytes: wholeBytes, chunks: [...chunks] };
     this.#journaling = watched(writeJournal(this.#temp, journal));
   }
+}
+
+/** A new file, never the old one emptied: a worker that was left behind may still hold that. */
+function createAnew(temp: string): number {
+  return writing(() => {
+    dropPartial(temp);
+    mkdirSync(dirname(temp), { recursive: true });
+    return openSync(temp, 'wx', 0o600);
+  });
 }
 
 /** Whoever awaits it next sees the failure, in our words; until then it is no unhandled one. */

@@ -1,30 +1,16 @@
 import { chmodSync, closeSync, constants, copyFileSync, fstatSync, openSync, type Stats, statSync } from 'node:fs';
-import { setImmediate as turn } from 'node:timers/promises';
 import { CacheError, type ErrorCode, toCacheError } from '../core/errors.ts';
 import type { Fingerprint } from '../core/types.ts';
 import { dropPartial, keepPartial } from '../tiers/partial.ts';
 import { publish } from '../tiers/publish.ts';
 import type { SealFile } from '../tiers/seal-file.ts';
 import { type BlockReader, parallelReader, sequentialReader } from './block-readers.ts';
+import { copyFromTier } from './copy-from-tier.ts';
 import { CopyHashes } from './copy-hashes.ts';
+import { assertWanted, type CopyHooks, eachBlock } from './each-block.ts';
 import { reading, writing } from './io-errors.ts';
 import type { CopyOrder, CopyReport } from './messages.ts';
 import { PartialFile } from './partial-file.ts';
-
-/** Between two of these the worker looks for a cancel and tells how far it is. A paced copy asks for each, in smaller ones. */
-const stepBytes = 8 * 1024 * 1024;
-const pacedStepBytes = 1024 * 1024;
-
-export interface CopyHooks {
-  progress(bytesDone: number): void;
-  /** An interrupted copy goes on from here. */
-  resuming(from: number): void;
-  /** Whether to ask before each step. */
-  paced(): boolean;
-  /** Resolves when the next step may be taken. */
-  ask(bytes: number): Promise<void>;
-  signal: AbortSignal;
-}
 
 /** After these a copy can go on where it was, once its source or its disk is back. */
 const resumable: readonly ErrorCode[] = ['CANCELLED', 'SOURCE_MISSING', 'SOURCE_AWAY', 'SOURCE_IO', 'NO_SPACE'];
@@ -33,9 +19,10 @@ const resumable: readonly ErrorCode[] = ['CANCELLED', 'SOURCE_MISSING', 'SOURCE_
  * Copies one source to its place in a tier, hashing every byte on the way, and publishes it. Reads and writes are positional and
  * checked one by one: the kernel's copy calls as Node wraps them report success with wrong bytes when the source errs half-way.
  * What an interruption leaves is kept up to its last checkpoint, and the next copy of the same source goes on from there.
- * @throws CacheError SOURCE_MISSING, SOURCE_AWAY, SOURCE_IO, SOURCE_CHANGED, NO_SPACE, CACHE_IO or CANCELLED.
+ * @throws CacheError SOURCE_MISSING, SOURCE_AWAY, SOURCE_IO, SOURCE_CHANGED, NO_SPACE, CACHE_IO or CANCELLED; CORRUPT of an origin.
  */
 export async function runCopyJob(order: CopyOrder, hooks: CopyHooks): Promise<CopyReport> {
+  if (order.origin) return copyFromTier(order, order.origin, hooks);
   try {
     // Opening a pipe would wait for its other end, for ever.
     fingerprintOf(reading(() => statSync(order.source.path, { bigint: true })));
@@ -80,12 +67,13 @@ async function cloneBytes(source: SealFile['source'], order: CopyOrder, hooks: C
   chmodSync(order.temp, 0o600);
   const end = source.fingerprint.size;
   const fd = writing(() => openSync(order.temp, 'r'));
+  const reader = sequentialReader({ fd, path: source.path, from: 0, end });
   try {
     const hashes = await CopyHashes.create(order.identity);
-    const reader = sequentialReader({ fd, path: source.path, from: 0, end });
-    const readMs = await eachBlock({ reader, hashes, from: 0, end }, hooks, async () => {});
-    return { ...hashes.digest(), readMs, resumedFrom: 0 };
+    await eachBlock({ reader, hashes, from: 0, end }, hooks, async () => {});
+    return { ...hashes.digest(), readMs: reader.readMs, resumedFrom: 0 };
   } finally {
+    await reader.settled();
     closeSync(fd);
   }
 }
@@ -102,8 +90,8 @@ async function copyBytes(fd: number, order: CopyOrder, hooks: CopyHooks): Promis
   try {
     if (from > 0) hooks.resuming(from);
     reader = (network ? parallelReader : sequentialReader)({ fd, path: source.path, from, end });
-    const readMs = await eachBlock({ reader, hashes, from, end, file }, hooks, () => file.checkpoint(hashes));
-    return { ...hashes.digest(), readMs, resumedFrom: from };
+    await eachBlock({ reader, hashes, from, end, file }, hooks, () => file.checkpoint(hashes));
+    return { ...hashes.digest(), readMs: reader.readMs, resumedFrom: from };
   } catch (error) {
     // On a full disk the journal of before stays.
     await file.interrupted(hashes).catch(() => {});
@@ -112,45 +100,6 @@ async function copyBytes(fd: number, order: CopyOrder, hooks: CopyHooks): Promis
     await reader?.settled();
     await file.close();
   }
-}
-
-interface Flow {
-  reader: BlockReader;
-  hashes: CopyHashes;
-  from: number;
-  end: number;
-  file?: PartialFile;
-}
-
-/** Reads, hashes and writes until the end. @returns ms spent waiting for the source */
-async function eachBlock(flow: Flow, hooks: CopyHooks, afterStep: () => Promise<void>): Promise<number> {
-  const { reader, hashes, from, end, file } = flow;
-  let readMs = 0;
-  for (let done = from; done < end; ) {
-    const paced = hooks.paced();
-    const stepEnd = Math.min(done + (paced ? pacedStepBytes : stepBytes), end);
-    if (paced) await hooks.ask(stepEnd - done);
-    while (done < stepEnd) {
-      const readAt = performance.now();
-      const read = reader.next();
-      const bytes = read instanceof Promise ? await read : read;
-      readMs += performance.now() - readAt;
-      hashes.update(bytes);
-      file?.write(bytes, done);
-      done += bytes.length;
-    }
-    hooks.progress(done);
-    hashes.judge(done - from, readMs);
-    await afterStep();
-    // Lets messages in.
-    await turn();
-    assertWanted(hooks.signal);
-  }
-  return readMs;
-}
-
-function assertWanted(signal: AbortSignal): void {
-  if (signal.aborted) throw new CacheError('CANCELLED', 'the copy was cancelled');
 }
 
 function assertSame(expected: Fingerprint, found: Fingerprint, path: string): void {

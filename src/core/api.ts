@@ -1,4 +1,3 @@
-import type { StuckView } from './stuck-api.ts';
 import type { CopyState, Medium, Mode, Priority, Purpose, Reason, TierName } from './types.ts';
 
 /** The shapes of the HTTP API: what the daemon's routes answer and what the CLI, the resolver and other programs read. */
@@ -47,6 +46,8 @@ export interface JobView {
   priority: Priority;
   path: string;
   category: string | null;
+  /** Where the copy will lie. */
+  tier: TierName;
   bytesDone: number;
   bytesTotal: number;
   /** 0 until measured. */
@@ -92,66 +93,6 @@ export interface EntriesQuery {
 export interface EntriesAnswer {
   total: number;
   entries: EntryView[];
-}
-
-export interface TierStats {
-  tier: TierName;
-  files: number;
-  bytes: number;
-  reserved: number;
-  limit: number;
-  free: number;
-  floor: number;
-  /** 0..1 of the limit. */
-  utilisation: number;
-}
-
-export interface Percentiles {
-  p50: number;
-  p95: number;
-  p99: number;
-}
-
-export interface StatsAnswer {
-  version: string;
-  pid: number;
-  mode: Mode;
-  policy: string;
-  dir: string;
-  uptimeMs: number;
-  lookups: number;
-  hits: number;
-  misses: number;
-  /** 0..1 over lookups that count as use; null before the first. */
-  hitRate: number | null;
-  byteHitRate: number | null;
-  hitBytes: number;
-  missBytes: number;
-  evictions: number;
-  bytesCopied: number;
-  /** Estimate: bytes served from a tier times the difference of the measured speeds. */
-  secondsSaved: number;
-  /** Milliseconds inside the daemon. */
-  latencyMs: { hit: Percentiles; miss: Percentiles };
-  tiers: TierStats[];
-  roots: RootView[];
-  jobs: { running: number; queued: number };
-  /** What programs still read from their sources although copies are ready. */
-  stuck: StuckView[];
-  /** By UTC day, newest last. */
-  daily: DailyTotals[];
-}
-
-export interface DailyTotals {
-  day: string;
-  hits: number;
-  misses: number;
-  hitBytes: number;
-  missBytes: number;
-  bytesCopied: number;
-  evictions: number;
-  evictedBytes: number;
-  secondsSaved: number;
 }
 
 export interface RootView {
@@ -235,6 +176,7 @@ export interface WarmItem {
   tier: TierName | Medium | null;
   reason: Reason;
   ready: boolean;
+  pinned: boolean;
   size: number | null;
   job: JobView | null;
   message: string | null;
@@ -273,8 +215,18 @@ export interface ExplainAnswer {
   score: number | null;
   /** SHA-256 of the copy, hex, as model sites publish it; null without a copy, and where making it would have slowed the copy down. */
   sha256: string | null;
+  published: PublishedView | null;
   /** What a lookup would be answered now. */
   now: { reason: Reason; path: string };
+}
+
+/** The SHA-256 that lies beside a source, or that its name in the Hugging Face cache is. */
+export interface PublishedView {
+  sha256: string;
+  /** The file that says so. */
+  from: string;
+  /** Whether the copy, and so the source, has it; null while the copy's is not known. */
+  same: boolean | null;
 }
 
 export interface LeaseAnswer {

@@ -11,6 +11,8 @@ export interface EventMap {
   'job-failed': JobView;
   'copy-stale': { entry: number; path: string };
   'copy-damaged': { entry: number; path: string; copy: string; tier: TierName; why: string; chunks: number[] };
+  /** A source is not the file that somebody has published the SHA-256 of. */
+  'published-mismatch': { entry: number; path: string; sha256: string; published: string; from: string };
   /** Bytes over all copies of one round. */
   'verify-progress': { path: string; bytesDone: number; bytesTotal: number };
   'entry-evicted': { entry: number; path: string; bytes: number; why: string };

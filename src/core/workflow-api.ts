@@ -1,7 +1,9 @@
 import type { JobView, WarmItem } from './api.ts';
 
 /** A model file that a workflow loads, and what there is of it. */
-export interface WorkflowModel extends Pick<WarmItem, 'path' | 'tier' | 'reason' | 'size' | 'ready'> {
+export interface WorkflowModel extends Pick<WarmItem, 'path' | 'tier' | 'reason' | 'size' | 'ready' | 'pinned'> {
+  /** The reason in a sentence for people. */
+  why: string;
   node: string;
   classType: string;
   /** Name of the input; `lora_1.lora` for a value inside a value. */
@@ -15,6 +17,8 @@ export interface WorkflowModel extends Pick<WarmItem, 'path' | 'tier' | 'reason'
    * nodes, `models` that the workflow's author declared, `name` of the input and the file.
    */
   how: 'learned' | 'object_info' | 'core' | 'models' | 'name';
+  /** Loaded only when a switch in the workflow is turned; such models come last and are not prefetched. */
+  switchedOff?: true;
 }
 
 /** What `POST /api/workflows/analyze` answers. */

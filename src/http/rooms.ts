@@ -13,6 +13,7 @@ import type { LookupStats } from '../lookup/stats.ts';
 import type { Stuck } from '../lookup/stuck.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { Tier } from '../tiers/tier.ts';
+import type { PublishedCheck } from '../upkeep/published.ts';
 import type { Scrub } from '../upkeep/scrub.ts';
 import type { Workflows } from '../workflow/workflows.ts';
 
@@ -35,6 +36,7 @@ export interface Rooms {
   workflows: Workflows;
   evictor: Evictor;
   scrub: Scrub;
+  published: PublishedCheck;
   tiers: Record<TierName, Tier | undefined>;
   /** Limit and floor of the SSD tier, bytes. */
   bound(): { limit: number; floor: number };

@@ -1,4 +1,4 @@
-import type { DailyTotals, StatsAnswer, TierStats } from '../core/api.ts';
+import type { DailyTotals, StatsAnswer, TierStats } from '../core/stats-api.ts';
 import type { Rooms } from './rooms.ts';
 
 /** How the cache does, from all rooms. */
@@ -24,6 +24,7 @@ export function statsOf(rooms: Rooms): StatsAnswer {
     evictions: sum('evictions'),
     bytesCopied: sum('bytesCopied'),
     secondsSaved: sum('secondsSaved'),
+    mismatched: catalog.published.mismatches(),
     latencyMs: lookupStats.latencyMs(),
     tiers: tierStats(rooms),
     roots: rooms.roots.list(),

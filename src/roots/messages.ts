@@ -1,4 +1,5 @@
 import type { KnownVolume } from './machine.ts';
+import type { Published } from './published.ts';
 import type { FileBatch, WalkResult } from './walk.ts';
 
 /** What a reader (the child process or thread that touches sources) may know of the root a request is about. */
@@ -20,7 +21,9 @@ export type ReaderRequest =
   | { op: 'cancel'; id: number }
   | { op: 'read'; id: number; path: string }
   /** How long a small read in this file takes. */
-  | { op: 'probe'; id: number; ground: Ground; path: string };
+  | { op: 'probe'; id: number; ground: Ground; path: string }
+  /** Which SHA-256 somebody has published for this file. */
+  | { op: 'published'; id: number; ground: Ground; path: string };
 
 /** What tells one file system at a path from another one: an empty mount point is not the volume that was there before. */
 export interface RootIdentity {
@@ -53,6 +56,7 @@ export type ReaderReply =
   | { op: 'watching'; id: number; directories: number }
   | { op: 'text'; id: number; text: string | null }
   | { op: 'probe'; id: number; ms: number | null }
+  | { op: 'published'; id: number; published: Published | null }
   /** A thread's answer to everything that lies on another volume than the root from `at` on: it was not touched. */
   | { op: 'foreign'; id: number; at: string }
   | { op: 'failed'; id: number; code: string; message: string };

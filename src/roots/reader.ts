@@ -2,6 +2,7 @@ import { errnoOf, messageOf } from '../core/errors.ts';
 import { type Machine, thisMachine } from './machine.ts';
 import type { Ground, ReaderEvent, ReaderReply, ReaderRequest } from './messages.ts';
 import { probeSmallReads } from './probe.ts';
+import { findPublished, type Published } from './published.ts';
 import { foreignPart } from './resolve-locally.ts';
 import { answerStat, identify, readText } from './source-answers.ts';
 import { walk } from './walk.ts';
@@ -59,6 +60,8 @@ class Reader {
         return { op: 'text', id, text: await readText(request.path) };
       case 'probe':
         return { op, id, ms: probeSmallReads(request.path) };
+      case 'published':
+        return { op, id, published: await this.#published(request) };
       case 'walk':
         return this.#walk(request);
       case 'watch':
@@ -79,9 +82,13 @@ class Reader {
   async #foreign(request: ReaderRequest): Promise<string | null> {
     if (this.#transport.mayTouchNetwork || !('ground' in request)) return null;
     const { ground } = request;
-    const target =
-      request.op === 'stat' || request.op === 'probe' ? request.path : request.op === 'walk' ? request.directory : ground.root;
+    const target = 'path' in request ? request.path : request.op === 'walk' ? request.directory : ground.root;
     return foreignPart(ground.root, target, this.#machineFor(ground));
+  }
+
+  #published({ path, ground }: Request<'published'>): Promise<Published | null> {
+    const isNear = async (beside: string) => (await foreignPart(ground.root, beside, this.#machineFor(ground))) === null;
+    return findPublished(path, ground.root, this.#transport.mayTouchNetwork ? async () => true : isNear);
   }
 
   async #walk({ id, ground, directory, recursive, skip }: Request<'walk'>): Promise<ReaderReply> {

@@ -5,6 +5,7 @@ import type { KnownVolume } from './machine.ts';
 import { detectMedium, knownVolumes } from './medium.ts';
 import type { Ground, ReaderEvent, ReaderReply, RootFacts, RootIdentity, StatAnswer } from './messages.ts';
 import { liesBelow } from './paths.ts';
+import type { Published } from './published.ts';
 import { readVolumes } from './read-volumes.ts';
 import { Readers, type ReadersOptions } from './readers.ts';
 import type { Root, Roots } from './registry.ts';
@@ -165,6 +166,16 @@ export class SourceHost implements AsyncDisposable {
     const question = (ground: Ground): Question => ({ op: 'probe', ground, path: located.path });
     const answer = await this.#askRoot(located.root, question, { deadlineMs }).catch(() => null);
     return answer?.reply.op === 'probe' ? answer.reply.ms : null;
+  }
+
+  /** The SHA-256 that somebody has published for this source, null when nobody has. @throws CacheError `SOURCE_AWAY`, `SOURCE_IO` */
+  async published(path: string, options: Patience): Promise<Published | null> {
+    const located = this.#roots.find(path);
+    if (!located) return null;
+    const question = (ground: Ground): Question => ({ op: 'published', ground, path: located.path });
+    const { reply } = await this.#askRoot(located.root, question, options);
+    if (reply.op === 'published') return reply.published;
+    throw new CacheError('SOURCE_AWAY', `${located.path} is on a volume that changes`);
   }
 
   /** Does not wait for the readers: one that hangs ends when its mount answers. */

@@ -27,6 +27,8 @@ export interface Publication {
   hash: string;
   chunks: readonly string[];
   sha256: string | null;
+  /** A file that has the source's mtime, when it is not to be the source. */
+  mtimeFrom?: string;
 }
 
 /**
@@ -34,8 +36,8 @@ export interface Publication {
  * point leaves either nothing under the name, or a file that its proof fits.
  */
 export function publish(publication: Publication): Seal {
-  const { temp, path, sealPath, source, hash, chunks, sha256 } = publication;
-  copyMtime(source.path, source.fingerprint.mtimeNs, temp);
+  const { temp, path, sealPath, source, hash, chunks, sha256, mtimeFrom = source.path } = publication;
+  copyMtime(mtimeFrom, source.fingerprint.mtimeNs, temp);
   const seal = sealOf(temp);
   // A program that opens its model for writing gets an error instead of changing the copy under everybody else.
   if (process.platform !== 'win32') chmodSync(temp, 0o444);
@@ -84,13 +86,13 @@ function sealOf(file: string): Seal {
 
 /**
  * Loaders compare mtimes, some to the nanosecond. Node sets microseconds; where that is not exact, POSIX `touch` copies the rest
- * from the source. On Windows the microsecond stays.
+ * from a file that has it. On Windows the microsecond stays.
  */
-function copyMtime(source: string, mtimeNs: string, file: string): void {
+function copyMtime(from: string, mtimeNs: string, file: string): void {
   const seconds = Number(BigInt(mtimeNs) / 1000n) / 1e6;
   utimesSync(file, seconds, seconds);
   if (process.platform === 'win32' || mtimeOf(file) === mtimeNs) return;
-  spawnSync('touch', ['-c', '-r', source, '--', file], { stdio: 'ignore', timeout: 10_000 });
+  spawnSync('touch', ['-c', '-r', from, '--', file], { stdio: 'ignore', timeout: 10_000 });
   if (mtimeOf(file) !== mtimeNs) utimesSync(file, seconds, seconds);
 }
 

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import type { Fingerprint, Seal } from '../core/types.ts';
 
@@ -47,6 +48,11 @@ export function parseSealFile(text: string): SealFile | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** The proof at `path`, or undefined when there is no whole one. */
+export async function readSealFile(path: string): Promise<SealFile | undefined> {
+  return parseSealFile(await readFile(path, 'utf8').catch(() => ''));
 }
 
 /** The part that says which source it is, or undefined. */

@@ -1,21 +1,13 @@
-import { rmSync } from 'node:fs';
-import type { Catalog } from '../catalog/catalog.ts';
 import type { Clock } from '../core/clock.ts';
 import { CacheError, messageOf } from '../core/errors.ts';
-import type { Events } from '../core/events.ts';
-import type { Log } from '../core/log.ts';
 import type { Copy, Entry, TierName } from '../core/types.ts';
-import type { VerifyAnswer } from '../core/verify-api.ts';
+import type { ScrubReport } from '../core/verify-api.ts';
 import { sealPathOf } from '../tiers/posix-tier.ts';
-import type { Tier } from '../tiers/tier.ts';
+import { type DamagedDeps, retireDamaged } from './damaged.ts';
 import type { Verdict } from './scrub-messages.ts';
 import { ScrubThread } from './scrub-thread.ts';
 
-export interface ScrubDeps {
-  catalog: Catalog;
-  tiers: Record<TierName, Tier | undefined>;
-  events: Events;
-  log: Log;
+export interface ScrubDeps extends DamagedDeps {
   clock: Clock;
   /** Has the source copied again; false when it is not there. */
   recopy(entry: Entry): Promise<boolean>;
@@ -64,7 +56,7 @@ export class Scrub implements AsyncDisposable {
   }
 
   /** Reads every copy whose last check is longer ago than `periodMs`, slowly. */
-  scrubDue(periodMs: number): Promise<VerifyAnswer> {
+  scrubDue(periodMs: number): Promise<ScrubReport> {
     const { catalog, clock } = this.#deps;
     const now = clock.now();
     // A check in the future was noted before the clock was set back: nothing is known of it.
@@ -79,8 +71,8 @@ export class Scrub implements AsyncDisposable {
   }
 
   /** Reads these copies now, one after the other. What has no copy in service when its turn comes is skipped. */
-  async verify(copies: readonly Copy[], options: { rate?: number; signal?: AbortSignal } = {}): Promise<VerifyAnswer> {
-    const answer: VerifyAnswer = { files: 0, bytes: 0, damaged: [], skipped: [] };
+  async verify(copies: readonly Copy[], options: { rate?: number; signal?: AbortSignal } = {}): Promise<ScrubReport> {
+    const answer: ScrubReport = { files: 0, bytes: 0, damaged: [], skipped: [] };
     if (copies.length === 0) return answer;
     const signal = AbortSignal.any([this.#stop.signal, ...(options.signal ? [options.signal] : [])]);
     using thread = new ScrubThread();
@@ -138,7 +130,7 @@ export class Scrub implements AsyncDisposable {
     copy: Copy,
     entry: Entry,
     checked: Verdict | { skipped: string } | undefined,
-    answer: VerifyAnswer,
+    answer: ScrubReport,
   ): Promise<void> {
     const item = { id: entry.id, path: entry.path, bytes: copy.bytes };
     if (!checked || 'skipped' in checked) {
@@ -158,14 +150,9 @@ export class Scrub implements AsyncDisposable {
     entry: Entry,
     { why, chunks }: Extract<Verdict, { same: false }>,
   ): Promise<{ why: string; chunks: number[]; recopied: boolean }> {
-    const { catalog, tiers, events, log, recopy } = this.#deps;
-    catalog.copies.retire(copy.id);
-    events.emit('copy-damaged', { entry: entry.id, path: entry.path, copy: copy.path, tier: copy.tier, why, chunks });
-    log.error({ path: entry.path, copy: copy.path, why, chunks }, 'a copy is damaged; it is out of service');
-    const tier = tiers[copy.tier];
+    const { log, recopy } = this.#deps;
     try {
-      // A rebuilt catalog takes up what has a proof.
-      if (tier) rmSync(sealPathOf(tier.dir, copy.path), { force: true });
+      retireDamaged(this.#deps, { copy, entry }, { why, chunks });
       return { why, chunks, recopied: await recopy(entry) };
     } catch (error) {
       log.warn({ path: entry.path, why: messageOf(error) }, 'a damaged copy could not be replaced yet');

@@ -10,6 +10,7 @@ import type { Log } from '../core/log.ts';
 import type { Medium, SourceState } from '../core/types.ts';
 import { standardCategories } from '../roots/categories.ts';
 import { comfyuiPaths } from '../roots/comfyui-paths.ts';
+import type { Published } from '../roots/published.ts';
 import { registerRoot } from '../roots/register.ts';
 import { type Root, type RootSpec, Roots } from '../roots/registry.ts';
 import { RootKeeper } from '../roots/root-keeper.ts';
@@ -19,6 +20,8 @@ import { type SourceFile, SourceHost } from '../roots/source-host.ts';
 const statDeadlineMs = { loader: 150, command: 10_000 };
 /** A source that is so slow with a few small reads is not measured, ms. */
 const probeDeadlineMs = 5000;
+/** A few small files, on a disk that was just read or that spins up, ms. */
+const publishedDeadlineMs = 10_000;
 /** Pause between two walks of a root. Local roots are watched between them; on a network root this is how changes are found, ms. */
 const rescanMs = 10 * 60_000;
 /** Known sources are handed to the keeper in pages of so many. */
@@ -137,6 +140,11 @@ export class SourceRoots implements AsyncDisposable {
   /** How long this source takes for one small read, ms; null where that cannot be told. */
   probe(path: string): Promise<number | null> {
     return this.#host.probe(path, { deadlineMs: probeDeadlineMs });
+  }
+
+  /** The SHA-256 that lies beside this source, null when none does. @throws CacheError `SOURCE_AWAY`, `SOURCE_IO` */
+  published(path: string): Promise<Published | null> {
+    return this.#host.published(path, { deadlineMs: publishedDeadlineMs });
   }
 
   /** The files in the directory of a source. @throws CacheError `SOURCE_AWAY`, `SOURCE_IO` */

@@ -7,7 +7,7 @@ import { Budget } from './limits.ts';
 import { Literals } from './literals.ts';
 import { NodeClasses } from './node-classes.ts';
 import { nodeModels, type Reader } from './node-models.ts';
-import { notExecuted } from './not-executed.ts';
+import { notExecuted, switchedOff } from './not-executed.ts';
 import { outputsOf } from './outputs.ts';
 import { type Document, readDocument } from './read-document.ts';
 import { Expansion } from './scope.ts';
@@ -18,6 +18,9 @@ import { readWorkflow } from './ui-workflow.ts';
  * The model files that ComfyUI will load for a document, in load order. The document is an API prompt (bare or as the body of
  * `POST /prompt`), a workflow of the editor, a JSON text of either, or the bytes of a PNG or WebP image that carries one. Where
  * a document has both, the prompt counts.
+ *
+ * A workflow of the editor is yet to be run: what a switch in it leaves out comes last, for ComfyUI wants those files to be there
+ * too, and the switch may be turned. A prompt is run as it is.
  *
  * @throws CacheError BAD_REQUEST when the document cannot be read
  */
@@ -31,14 +34,17 @@ export function analyze(document: unknown, options: AnalyzeOptions = {}): Analys
   const dependencies = dependenciesOf(graph, classes, reader.literals);
   const order = executionOrder(outputs.valid, dependencies);
   const executed = order.flatMap((id) => graph.nodes.get(id) ?? []).map((node) => ({ node, ...nodeModels(node, reader) }));
+  const others = notExecuted(graph, { outputs, dependencies, executed: new Set(order) });
+  const maybe = found.prompt ? [] : others.filter(({ why }) => why === switchedOff);
   return {
     kind: found.prompt ? 'prompt' : 'workflow',
-    models: eachOnce(executed.flatMap(({ uses }) => uses)),
+    models: eachOnce([
+      ...executed.flatMap(({ uses }) => uses),
+      ...maybe.flatMap(({ node }) => nodeModels(node, reader).uses.map((use) => ({ ...use, switchedOff: true as const }))),
+    ]),
     skipped: [
       ...executed.flatMap(({ node, unused }) => unused.map((why) => ({ node: node.id, why }))),
-      ...notExecuted(graph, { outputs, dependencies, executed: new Set(order) }).flatMap(({ node, why }) =>
-        withModels(node, why, reader),
-      ),
+      ...others.filter((other) => !maybe.includes(other)).flatMap(({ node, why }) => withModels(node, why, reader)),
     ],
   };
 }

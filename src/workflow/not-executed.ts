@@ -2,6 +2,9 @@ import type { Dependencies } from './dependencies.ts';
 import { type Outputs, sourcesOf } from './outputs.ts';
 import type { Graph, GraphNode } from './types.ts';
 
+/** Said of a node that a switch, as it is set now, does not ask for. */
+export const switchedOff = 'a switch leaves it out';
+
 interface Execution {
   outputs: Outputs;
   dependencies: Dependencies;
@@ -16,7 +19,7 @@ export function notExecuted(graph: Graph, { outputs, dependencies, executed }: E
   const refused = reach(outputs.refused, linked);
   const reason = ({ id }: GraphNode) => {
     if (circling.has(id)) return 'its links go round in a circle';
-    if (leftOut.has(id)) return 'a switch leaves it out';
+    if (leftOut.has(id)) return switchedOff;
     return refused.has(id) ? 'ComfyUI refuses its output: a required input is not connected' : 'no output needs it';
   };
   const rest = [...graph.nodes.values()].filter(({ id }) => !executed.has(id));

@@ -34,7 +34,7 @@ export interface Graph {
 
 export type How = WorkflowModel['how'];
 
-/** One model file that a document's execution will load. */
+/** One model file that a document's execution will load, or may. */
 export interface ModelUse {
   node: string;
   classType: string;
@@ -47,6 +47,8 @@ export interface ModelUse {
   /** What `resolveName` said; null when it knows no such file or was not given. */
   path: string | null;
   how: How;
+  /** Loaded only when a switch in the workflow is turned; those come last. */
+  switchedOff?: true;
 }
 
 /** A node with a model that will not be loaded, or whose name cannot be known before execution. */

@@ -38,7 +38,8 @@ export class Workflows {
   prefetch(document: unknown, promptId: string | null): Promise<PrefetchAnswer> {
     const answer = this.#last.then(async () => {
       if (promptId !== null) this.#deps.learned.expect(promptId, document);
-      const analysis = await this.#find(document);
+      const found = await this.#find(document);
+      const analysis = { ...found, models: found.models.filter(({ switchedOff }) => !switchedOff) };
       const items = await this.#deps.files(namesOf(analysis), { copy: true });
       return { jobs: items.flatMap(({ job }) => job ?? []), models: withItems(analysis, items).models };
     });

@@ -15,6 +15,7 @@ const job = (id: number, state: JobView['state'], path = `/models/${id}`): JobVi
   priority: 'background',
   path,
   category: null,
+  tier: 'ssd',
   bytesDone: 0,
   bytesTotal: 10,
   bytesPerSecond: 0,

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { ConfigValue, StatsAnswer } from '../../src/core/api.ts';
+import type { ConfigValue } from '../../src/core/api.ts';
+import type { StatsAnswer } from '../../src/core/stats-api.ts';
 import { type FakeDaemon, startFakeDaemon } from './fake-daemon.ts';
 import { runCli } from './run-cli.ts';
 import { stats } from './samples.ts';

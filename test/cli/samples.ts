@@ -1,12 +1,5 @@
-import type {
-  EntryView,
-  ExplainAnswer,
-  JobView,
-  LookupAnswer,
-  RemovalAnswer,
-  RootView,
-  StatsAnswer,
-} from '../../src/core/api.ts';
+import type { EntryView, ExplainAnswer, JobView, LookupAnswer, RemovalAnswer, RootView } from '../../src/core/api.ts';
+import type { StatsAnswer } from '../../src/core/stats-api.ts';
 
 /** Answers as a daemon that has been used for some days gives them. */
 
@@ -52,6 +45,7 @@ export const stats: StatsAnswer = {
   evictions: 12,
   bytesCopied: 312 * gib,
   secondsSaved: 11_520,
+  mismatched: 0,
   latencyMs: { hit: { p50: 0.31, p95: 0.8, p99: 1.12 }, miss: { p50: 0.52, p95: 1.4, p99: 2.05 } },
   tiers: [
     {
@@ -77,6 +71,7 @@ export const running: JobView = {
   priority: 'wait',
   path: '/mnt/nas/models/checkpoints/sd_xl_base_1.0.safetensors',
   category: 'checkpoints',
+  tier: 'ssd',
   bytesDone: 3.5 * gib,
   bytesTotal: 6.5 * gib,
   bytesPerSecond: 412 * mib,
@@ -91,6 +86,7 @@ export const queued: JobView = {
   priority: 'warm',
   path: '/mnt/nas/models/loras/style.safetensors',
   category: 'loras',
+  tier: 'ssd',
   bytesDone: 0,
   bytesTotal: 220 * mib,
   bytesPerSecond: 0,
@@ -163,5 +159,6 @@ export const story: ExplainAnswer = {
   ],
   score: 0.123456,
   sha256: 'ab'.repeat(32),
+  published: null,
   now: { reason: 'HIT', path: checkpoint.copies[0]?.path ?? '' },
 };

@@ -15,7 +15,7 @@ const bad = {
 
 test('verify says which chunk of which copy differs, and tells scripts by exit code 4', async () => {
   await using daemon = await startFakeDaemon({
-    'POST /api/cache/verify': () => ({ files: 2, bytes: 4096, damaged: [bad], skipped: [] }),
+    'POST /api/cache/verify': () => ({ files: 2, bytes: 4096, damaged: [bad], mismatched: [], skipped: [] }),
   });
   const { code, out } = await runCli(['verify', '--all'], { stateDir: daemon.stateDir });
   expect(code).toBe(4);
@@ -26,9 +26,22 @@ test('verify says which chunk of which copy differs, and tells scripts by exit c
   expect(daemon.asked[0]?.body).toEqual({ all: true });
 });
 
+test('verify names a source that is not what was published, and says what to do', async () => {
+  const mismatched = [
+    { id: 7, path: '/nas/a.ckpt', bytes: 2048, sha256: 'a'.repeat(64), published: 'b'.repeat(64), from: '/nas/a.ckpt.sha256' },
+  ];
+  await using daemon = await startFakeDaemon({
+    'POST /api/cache/verify': () => ({ files: 1, bytes: 2048, damaged: [], mismatched, skipped: [] }),
+  });
+  const { code, out } = await runCli(['verify', '--all'], { stateDir: daemon.stateDir });
+  expect(code).toBe(4);
+  expect(out).toContain('not as published  /nas/a.ckpt');
+  expect(out).toContain(`/nas/a.ckpt.sha256 says ${'b'.repeat(64)}; download the file again`);
+});
+
 test('verify of one file asks for that file, and is done when it is the same', async () => {
   await using daemon = await startFakeDaemon({
-    'POST /api/cache/verify': () => ({ files: 1, bytes: 2048, damaged: [], skipped: [] }),
+    'POST /api/cache/verify': () => ({ files: 1, bytes: 2048, damaged: [], mismatched: [], skipped: [] }),
   });
   const { code, out } = await runCli(['verify', 'loras/a'], { stateDir: daemon.stateDir });
   expect([code, out]).toEqual([0, '1 copy read again, 2 KiB\n']);

@@ -1,15 +1,41 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readSync, statSync, utimesSync, writeFileSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { makeSafetensors } from '../../bench/weights.ts';
 import type { Fingerprint } from '../../src/core/types.ts';
 
 /** Writes a file of random bytes with an mtime in the past, as a model that was downloaded some time ago. */
 export function writeModel(path: string, size: number): Buffer {
   const bytes = randomBytes(size);
+  writeModelBytes(path, bytes);
+  return bytes;
+}
+
+function writeModelBytes(path: string, bytes: Buffer): void {
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, bytes);
   utimesSync(path, 1_700_000_000, 1_700_000_000.123456);
+}
+
+/** The same of weights that compress by a third: bf16, with noise in all bits but the exponent's. */
+export function writeWeights(path: string, size: number): Buffer {
+  const weights = randomBytes(size);
+  for (let at = 1; at < size; at += 2) weights[at] = 0x3c | ((weights[at] ?? 0) & 0x81);
+  const bytes = Buffer.from(makeSafetensors([{ name: 'blocks.0.weight', dtype: 'BF16', bytes: weights }]));
+  writeModelBytes(path, bytes);
   return bytes;
+}
+
+/** Turns one bit as a failing disk does: nothing that a stat tells changes. */
+export function flipBit(path: string, position: number): void {
+  const { mtimeNs } = statSync(path, { bigint: true });
+  const file = openSync(path, 'r+');
+  const byte = Buffer.alloc(1);
+  readSync(file, byte, 0, 1, position);
+  writeSync(file, Buffer.of((byte[0] ?? 0) ^ 4), 0, 1, position);
+  closeSync(file);
+  const seconds = Number(mtimeNs / 1000n) / 1e6;
+  utimesSync(path, seconds, seconds);
 }
 
 export function fingerprintOf(path: string): Fingerprint {

@@ -14,16 +14,19 @@ import { type Clock, systemClock } from '../../src/core/clock.ts';
 import type { EventMap } from '../../src/core/event-map.ts';
 import { Events } from '../../src/core/events.ts';
 import { createLog } from '../../src/core/log.ts';
-import type { Medium } from '../../src/core/types.ts';
+import type { Medium, TierName } from '../../src/core/types.ts';
 import { Leases } from '../../src/lookup/leases.ts';
 import { policies } from '../../src/policy/policies.ts';
 import { openPosixTier } from '../../src/tiers/posix-tier.ts';
+import { retireDamaged } from '../../src/upkeep/damaged.ts';
 import { fingerprintOf, writeModel } from './files.ts';
 import { InlineWorkers } from './inline-workers.ts';
 import { tempDir } from './temp-dir.ts';
 
 export interface RigOptions {
   dir?: string;
+  /** Tiers besides the ssd tier. */
+  extra?: ('ram' | 'cold')[];
   limit?: number;
   floor?: number;
   policy?: keyof typeof policies;
@@ -47,7 +50,9 @@ export function createRig(options: RigOptions = {}) {
   const events = new Events();
   const catalog = new Catalog(join(dir, 'catalog.db'), clock);
   const tier = openPosixTier('ssd', join(dir, 'cache'));
-  const tiers = { ssd: tier, ram: undefined, cold: undefined };
+  const openExtra = (name: 'ram' | 'cold') =>
+    options.extra?.includes(name) ? openPosixTier(name, join(dir, name)) : undefined;
+  const tiers = { ssd: tier, ram: openExtra('ram'), cold: openExtra('cold') };
   const leases = new Leases(clock, []);
   const bound: Bound = { limit: options.limit ?? 1e9, floor: options.floor ?? 0 };
   const evictor = new Evictor({
@@ -56,13 +61,13 @@ export function createRig(options: RigOptions = {}) {
     events,
     log,
     isLeased: (path) => leases.isLeased(path),
-    isBusy: (path) => copier.activeJob(path) !== undefined,
+    isBusy: (path) => copier.isBusy(path),
   });
   const workers = options.workers === 'inline' ? new InlineWorkers(clock) : new CopyWorkers(clock, undefined, options.workers);
   const copier = new Copier({
     catalog,
     evictor,
-    tier,
+    tiers,
     workers,
     events,
     clock,
@@ -73,6 +78,8 @@ export function createRig(options: RigOptions = {}) {
     rates: () => options.rates ?? { overall: null, by: {} },
     dailyWrites: options.dailyWrites ?? null,
     onMeasured: () => {},
+    onRestored: () => {},
+    onDamaged: (copy, entry, why) => retireDamaged({ catalog, tiers, events, log }, { copy, entry }, { why, chunks: [] }),
   });
   const close = async () => {
     await copier[Symbol.asyncDispose]();
@@ -95,11 +102,11 @@ export function createRig(options: RigOptions = {}) {
     return { path, root, rel, category: rel.split(sep)[0] ?? null };
   };
   const file = (path: string) => ({ ...place(path), fingerprint: fingerprintOf(path) });
-  const request = (path: string, priority: Job['priority'] = 'background', medium: Medium = 'hdd') =>
-    copier.request({ file: file(path), priority, medium });
+  const request = (path: string, priority: Job['priority'] = 'background', medium: Medium = 'hdd', tier: TierName = 'ssd') =>
+    copier.request({ file: file(path), priority, medium, tier });
   /** Copies and waits for the end. */
-  const copy = async (path: string) => {
-    const job = request(path);
+  const copy = async (path: string, to: TierName = 'ssd') => {
+    const job = request(path, 'background', 'hdd', to);
     await job.ended;
     return job;
   };

@@ -7,6 +7,7 @@ import { hostsOf } from '../../src/http/guard.ts';
 import type { Rooms } from '../../src/http/rooms.ts';
 import { Stuck } from '../../src/lookup/stuck.ts';
 import { policies } from '../../src/policy/policies.ts';
+import { PublishedCheck } from '../../src/upkeep/published.ts';
 import { Scrub } from '../../src/upkeep/scrub.ts';
 import { Learned } from '../../src/workflow/learned.ts';
 import { Workflows } from '../../src/workflow/workflows.ts';
@@ -69,6 +70,7 @@ export function createRooms(options: LookupRigOptions = {}) {
     requestCopy: (request) => rig.copier.request(request),
     workflows,
     scrub,
+    published: new PublishedCheck({ ...rig, published: async () => null }),
     waitMaxMs: 30_000,
     stop,
   };

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { runDaemon } from '../helpers/daemon.ts';
-import { prompt } from '../workflow/documents.ts';
+import { prompt, switched } from '../workflow/documents.ts';
 
 const base = 'checkpoints/base.safetensors';
 const style = 'loras/sub/style.safetensors';
@@ -21,17 +21,38 @@ const document = prompt({
 test('the models of a prompt are named in load order, with where each file is', async () => {
   const { client, root } = await runDaemon({ [base]: 2000, [style]: 1000 });
   await client.warm({ paths: [join(root, base)], wait: true });
+  await client.pin({ paths: [join(root, style)] });
   const { kind, models } = await client.analyze({ prompt: document });
   expect(kind).toBe('prompt');
   const inOrder = models.filter(({ name }) => name !== 'gone.safetensors');
   expect(inOrder).toMatchObject([
-    { node: '1', classType: 'CheckpointLoaderSimple', input: 'ckpt_name', tier: 'ssd', ready: true, size: 2000, reason: 'HIT' },
-    { node: '2', category: 'loras', name: 'sub/style.safetensors', tier: 'hdd', ready: false, size: 1000, how: 'core' },
+    {
+      node: '1',
+      classType: 'CheckpointLoaderSimple',
+      input: 'ckpt_name',
+      tier: 'ssd',
+      ready: true,
+      size: 2000,
+      reason: 'HIT',
+      pinned: false,
+    },
+    {
+      node: '2',
+      category: 'loras',
+      name: 'sub/style.safetensors',
+      tier: 'hdd',
+      ready: false,
+      size: 1000,
+      how: 'core',
+      pinned: true,
+    },
   ]);
   expect(inOrder.map(({ path }) => path)).toEqual([join(root, base), join(root, style)]);
   expect(models.find(({ name }) => name === 'gone.safetensors')).toMatchObject({
     path: null,
     reason: 'SOURCE_MISSING',
+    why: 'there is no such file',
+    pinned: false,
     size: null,
   });
   expect((await client.jobs()).jobs).toHaveLength(1);
@@ -130,4 +151,13 @@ test('an input that names files of two categories is not believed to name one', 
     await client.lookup({ category, name, purpose: 'load', waitMs: 0, client: client1 });
   }
   expect((await client.analyze({ prompt: both })).models.map(({ how }) => how)).not.toContain('learned');
+});
+
+test('of a workflow with a switch everything is warmed, and only what the switch asks for is prefetched', async () => {
+  const files = { 'vae/off.pt': 1000, 'vae/on.pt': 2000 };
+  const { client } = await runDaemon(files);
+  const prefetched = await client.prefetch({ workflow: switched });
+  expect(prefetched.models.map(({ name }) => name)).toEqual(['on.pt']);
+  const warmed = await client.warm({ workflow: switched, wait: true });
+  expect(warmed).toMatchObject({ ready: 2, missing: 0 });
 });

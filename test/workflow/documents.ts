@@ -95,3 +95,28 @@ export function save(id: number, link: number): SavedNode {
 export function vae(id: number, name: unknown, rest: Partial<SavedNode> = {}): SavedNode {
   return { id, type: 'VAELoader', outputs: [{ type: 'VAE' }], widgets_values: [name], ...rest };
 }
+
+/** A workflow whose switch asks for `on.pt` and leaves `off.pt` out. */
+export const switched = workflow(
+  [
+    vae(1, 'off.pt'),
+    vae(2, 'on.pt'),
+    {
+      id: 3,
+      type: 'ComfySwitchNode',
+      inputs: [
+        { name: 'on_false', type: '*', link: 1 },
+        { name: 'on_true', type: '*', link: 2 },
+        { name: 'switch', widget: { name: 'switch' } },
+      ],
+      outputs: [{ type: '*' }],
+      widgets_values: [true],
+    },
+    save(4, 3),
+  ],
+  [
+    [1, 1, 0, 3, 0, 'VAE'],
+    [2, 2, 0, 3, 1, 'VAE'],
+    [3, 3, 0, 4, 0, '*'],
+  ],
+);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { analyze } from '../../src/workflow/analyze.ts';
-import { names, objectInfo, type SavedLink, type SavedNode, save, vae, workflow } from './documents.ts';
+import { names, objectInfo, type SavedLink, type SavedNode, save, switched, vae, workflow } from './documents.ts';
 
 describe('widget values', () => {
   test('values are named by position, also with the one that the editor adds to a seed', () => {
@@ -263,4 +263,13 @@ describe('sockets that nothing feeds', () => {
     const everywhere: SavedNode = { id: 6, type: 'Anything Everywhere' };
     expect(names(workflow([...nodes, everywhere], links), { objectInfo }).sort()).toEqual(['vae/a.pt', 'vae/b.pt']);
   });
+});
+
+test('what a switch of a workflow leaves out comes last and is marked: the switch may be turned before it runs', () => {
+  const { models, skipped } = analyze(switched, { objectInfo });
+  expect(models.map(({ name, switchedOff }) => ({ name, switchedOff }))).toEqual([
+    { name: 'on.pt', switchedOff: undefined },
+    { name: 'off.pt', switchedOff: true },
+  ]);
+  expect(skipped).toEqual([]);
 });

@@ -13,7 +13,7 @@ import { counted } from '../text/words.ts';
 export function addVerify(program: Command, run: Run): void {
   program
     .command('verify')
-    .description('read copies again and compare them with what was copied; exit code 4 when one differs')
+    .description('read copies again and compare them with what was copied and published; exit code 4 when one differs')
     .argument('[item...]', 'path, category/name, or id from list')
     .option('--all', 'every copy')
     .action(
@@ -26,7 +26,7 @@ export function addVerify(program: Command, run: Run): void {
         return {
           data,
           page: (look) => verifyPage(data, look),
-          exitCode: data.damaged.length > 0 ? exitCodes.difference : exitCodes.done,
+          exitCode: data.damaged.length + data.mismatched.length > 0 ? exitCodes.difference : exitCodes.done,
         };
       }),
     );
@@ -54,12 +54,19 @@ async function withProgress<T>(client: Client, session: Session, work: () => Pro
   }
 }
 
-function verifyPage({ files, bytes, damaged, skipped }: VerifyAnswer, look: Look): string {
+function verifyPage({ files, bytes, damaged, mismatched, skipped }: VerifyAnswer, look: Look): string {
   const lines = damaged.flatMap(({ path, why, chunks, recopied }) => [
     `${look.paint('red', 'differs')}  ${path}`,
     `         ${why}${chunks.length > 0 ? ` (${counted(chunks.length, 'chunk')}: ${chunks.slice(0, 10).join(', ')})` : ''}`,
     `         ${recopied ? 'a new copy is on its way' : 'out of service; it is copied again when its source is there'}`,
   ]);
+  for (const { path, sha256, published, from } of mismatched) {
+    lines.push(
+      `${look.paint('yellow', 'not as published')}  ${path}`,
+      `         it has ${sha256}`,
+      `         ${from} says ${published}; download the file again`,
+    );
+  }
   lines.push(...skipped.map(({ path, why }) => `${look.paint('yellow', 'skipped')}  ${path}: ${why}`));
   const differ = damaged.length > 0 ? `, ${damaged.length} ${damaged.length === 1 ? 'differs' : 'differ'}` : '';
   return [...lines, `${counted(files, 'copy', 'copies')} read again, ${formatBytes(bytes)}${differ}`].join('\n');

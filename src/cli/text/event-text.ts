@@ -17,6 +17,8 @@ export function eventText({ name, data }: DaemonEvent): string {
       return `${data.path} has changed; its copy is no longer used`;
     case 'copy-damaged':
       return `${data.path}: ${data.why}; its copy is no longer used`;
+    case 'published-mismatch':
+      return `${data.path} is not the file that was published (${data.from}); download it again`;
     case 'verify-progress':
       return `${data.path}: ${percent(data.bytesTotal > 0 ? data.bytesDone / data.bytesTotal : 1)} of ${formatBytes(data.bytesTotal)}`;
     case 'entry-evicted':

@@ -1,13 +1,14 @@
-import type { EntryView, ExplainAnswer, RootView } from '../../core/api.ts';
+import type { EntryView, ExplainAnswer, PublishedView, RootView } from '../../core/api.ts';
 import { formatBytes, formatDuration } from '../../core/format.ts';
+import { reasonText } from '../../core/reason-text.ts';
 import { plain } from './fit.ts';
 import type { Look } from './look.ts';
-import { reasonText } from './reason-text.ts';
 import { table } from './table.ts';
 import { ago, counted, localTime } from './words.ts';
 
 /** The page of `autocached explain`. */
-export function explainPage({ path, entry, root, leases, decisions, score, sha256, now }: ExplainAnswer, look: Look): string {
+export function explainPage(answer: ExplainAnswer, look: Look): string {
+  const { path, entry, root, leases, decisions, score, sha256, published, now } = answer;
   const lines = [look.paint('bold', plain(path)), fact('now', `${now.reason}: ${reasonText(now.reason)}`)];
   if (now.path !== path) lines.push(fact('', `a lookup answers ${plain(now.path)}`));
   lines.push(fact('root', rootText(root)), fact('file', entry ? entryText(entry) : 'not in the catalog: never asked for'));
@@ -15,6 +16,7 @@ export function explainPage({ path, entry, root, leases, decisions, score, sha25
     lines.push(fact('copy', `${copy.state} on ${copy.tier}, ${formatBytes(copy.bytes)}: ${plain(copy.path)}`));
   }
   if (sha256 !== null) lines.push(fact('sha256', sha256));
+  if (published) lines.push(...publishedLines(published, look));
   if (score !== null)
     lines.push(fact('score', `${Number(score.toPrecision(4))} (the copy with the lowest score leaves first)`));
   for (const { client, expiresInMs } of leases)
@@ -41,6 +43,15 @@ function rootText(root: RootView | null): string {
   if (!root) return 'none: only files below a known root are cached';
   const health = root.why ? `${root.health}: ${root.why}` : root.health;
   return `${plain(root.path)} (${root.kind}, ${root.kindFrom}; ${health})`;
+}
+
+function publishedLines({ sha256, from, same }: PublishedView, { paint }: Look): string[] {
+  if (same === true) return [fact('', `as published: ${plain(from)}`)];
+  if (same === null) return [fact('', `not yet compared with ${plain(from)}`)];
+  return [
+    fact('', paint('yellow', `not what was published: ${plain(from)}`)),
+    fact('', paint('yellow', `says ${sha256}; download the file again`)),
+  ];
 }
 
 function entryText(entry: EntryView): string {

@@ -1,5 +1,6 @@
-import type { EntryView, JobView, RootView, StatsAnswer, TierStats } from '../../core/api.ts';
+import type { EntryView, JobView, RootView } from '../../core/api.ts';
 import { formatBytes, formatDuration } from '../../core/format.ts';
+import type { StatsAnswer, TierStats } from '../../core/stats-api.ts';
 import type { StuckView } from '../../core/stuck-api.ts';
 import { progressBar, usageBar } from './bar.ts';
 import { plain, shorten, widthOf } from './fit.ts';
@@ -28,7 +29,7 @@ export function statusPage({ stats, jobs, biggest, mostUsed, url }: Status, look
     [title('Use'), ...useLines(stats)].join('\n'),
     [title('Jobs'), ...jobLines(jobs, page)].join('\n'),
     stuckLines(stats.stuck, page),
-    [title('Roots'), rootLines(stats.roots, page)].join('\n'),
+    [title('Roots'), rootLines(stats.roots, page), ...mismatchLines(stats, page)].join('\n'),
     entryLines('Biggest copies', biggest, page),
     entryLines('Most used', mostUsed, page),
   ]
@@ -113,6 +114,12 @@ function rootLines(roots: RootView[], page: Page): string {
     page,
   );
   return roots.some(({ health }) => health === 'away') ? `${lines}\n${awayNote(page)}` : lines;
+}
+
+function mismatchLines({ mismatched }: StatsAnswer, { paint }: Look): string[] {
+  if (mismatched === 0) return [];
+  const files = mismatched === 1 ? '1 file is' : `${count(mismatched)} files are`;
+  return [paint('yellow', `  ${files} not what was published: autocached verify --all names them`)];
 }
 
 function awayNote({ paint }: Look): string {

@@ -1,8 +1,8 @@
 import { formatBytes } from '../../core/format.ts';
+import { reasonText } from '../../core/reason-text.ts';
 import type { WorkflowAnswer } from '../../core/workflow-api.ts';
 import { plain } from './fit.ts';
 import type { Look } from './look.ts';
-import { reasonText } from './reason-text.ts';
 import { table } from './table.ts';
 import { counted } from './words.ts';
 
@@ -31,8 +31,16 @@ function rows(models: WorkflowAnswer['models'], look: Look): string {
       { title: 'FILE', value: ({ name }) => name, shrinks: true },
       { title: 'WHERE', value: ({ tier, path }) => (path === null ? '-' : (tier ?? '-')) },
       { title: 'SIZE', value: ({ size }) => (size === null ? '-' : formatBytes(size)), align: 'right' },
-      { title: '', value: ({ ready, reason }) => (ready || reason === 'QUEUED' ? '' : reasonText(reason)) },
+      { title: '', value: noteOn },
     ],
     look,
   );
+}
+
+function noteOn({ ready, reason, switchedOff }: WorkflowAnswer['models'][number]): string {
+  const notes = [
+    ...(switchedOff ? ['if its switch is turned'] : []),
+    ...(ready || reason === 'QUEUED' ? [] : [reasonText(reason)]),
+  ];
+  return notes.join('; ');
 }

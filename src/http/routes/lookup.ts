@@ -1,10 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import type { ExplainAnswer } from '../../core/api.ts';
-import { type Copy, purposes } from '../../core/types.ts';
-import { sealPathOf } from '../../tiers/posix-tier.ts';
-import { parseSealFile } from '../../tiers/seal-file.ts';
+import { purposes } from '../../core/types.ts';
 import { absolutePath, bytes, milliseconds, name, nanoseconds, parse } from '../parse.ts';
 import type { Rooms } from '../rooms.ts';
 import { viewOf } from '../views.ts';
@@ -45,7 +42,7 @@ export function lookupRoutes(app: FastifyInstance, rooms: Rooms): void {
 
   app.get('/api/cache/explain', async (request): Promise<ExplainAnswer> => {
     const { path } = parse(z.object({ path: absolutePath }), request.query);
-    const { lookup, lookupStats, leases, policy, catalog, roots } = rooms;
+    const { lookup, lookupStats, leases, policy, catalog, published, roots } = rooms;
     const examination = await lookup.examine({ path, purpose: 'load', waitMs: 0, client: null });
     const entry = examination?.entry;
     const copies = entry ? catalog.copies.ofEntry(entry.id) : [];
@@ -59,17 +56,9 @@ export function lookupRoutes(app: FastifyInstance, rooms: Rooms): void {
         .decisionsOn(examination?.located.path ?? path)
         .map(({ at, reason, purpose, app }) => ({ at: new Date(at).toISOString(), reason, purpose, app })),
       score: entry ? policy().score({ entry, bytes: entry.fingerprint.size }, catalog.usage.tick) : null,
-      sha256: await identityOf(copies, rooms),
+      sha256: entry ? await published.sha256Of(entry) : null,
+      published: entry ? catalog.published.of(entry.id) : null,
       now: { reason: examination?.decision.reason ?? 'BYPASS_UNKNOWN_ROOT', path: serve ?? path },
     };
   });
-}
-
-/** From the proof of the copy in service: the catalog does not keep it. */
-async function identityOf(copies: readonly Copy[], { tiers }: Rooms): Promise<string | null> {
-  const copy = copies.find(({ state }) => state === 'ready');
-  const tier = copy && tiers[copy.tier];
-  if (!tier) return null;
-  const text = await readFile(sealPathOf(tier.dir, copy.path), 'utf8').catch(() => '');
-  return parseSealFile(text)?.sha256 ?? null;
 }

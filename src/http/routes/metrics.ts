@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { Gauge, Registry } from 'prom-client';
-import type { StatsAnswer } from '../../core/api.ts';
+import type { StatsAnswer } from '../../core/stats-api.ts';
 import type { Rooms } from '../rooms.ts';
 import { statsOf } from '../stats.ts';
 
@@ -38,6 +38,11 @@ const series: readonly Series[] = [
   { name: 'autocached_copied_bytes_total', help: 'Bytes written to the SSD', read: (stats) => stats.bytesCopied },
   { name: 'autocached_evictions_total', help: 'Copies that left', read: (stats) => stats.evictions },
   { name: 'autocached_seconds_saved_total', help: 'Estimated seconds of loading saved', read: (stats) => stats.secondsSaved },
+  {
+    name: 'autocached_mismatched_sources',
+    help: 'Sources that are not what is published beside them',
+    read: (stats) => stats.mismatched,
+  },
   {
     name: 'autocached_lookups',
     help: 'Lookups since the start, by reason',

@@ -1,5 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
+import type { Copy } from '../../core/types.ts';
+import type { VerifyAnswer } from '../../core/verify-api.ts';
 import { parse } from '../parse.ts';
 import type { Rooms } from '../rooms.ts';
 import { select, selectBody } from './entries.ts';
@@ -9,13 +11,32 @@ const verifyBody = selectBody.extend({ all: z.boolean().optional() });
 /** Reading copies again on demand. The answer comes when all are read; who goes away before that ends the reading. */
 export function verifyRoutes(app: FastifyInstance, rooms: Rooms): void {
   const { catalog, scrub } = rooms;
-  app.post('/api/cache/verify', async (request, reply) => {
+  app.post('/api/cache/verify', async (request, reply): Promise<VerifyAnswer> => {
     const body = parse(verifyBody, request.body);
     const copies = body.all
       ? catalog.copies.inState('ready')
       : (await select(rooms, body)).entries.flatMap((entry) => catalog.copies.readyOf(entry.id));
     const gone = new AbortController();
     reply.raw.on('close', () => gone.abort());
-    return scrub.verify(copies, { signal: gone.signal });
+    const report = await scrub.verify(copies, { signal: gone.signal });
+    return { ...report, mismatched: await mismatchesOf(copies, rooms, gone.signal) };
   });
+}
+
+/** What is published is looked for anew: it may have come after the copy was made. */
+async function mismatchesOf(
+  copies: readonly Copy[],
+  { catalog, published }: Rooms,
+  signal: AbortSignal,
+): Promise<VerifyAnswer['mismatched']> {
+  const found: VerifyAnswer['mismatched'] = [];
+  for (const id of new Set(copies.map(({ entryId }) => entryId))) {
+    const entry = signal.aborted ? undefined : catalog.entries.byId(id);
+    const outcome = entry && (await published.check(entry));
+    if (!entry || outcome?.same !== false) continue;
+    const sha256 = (await published.sha256Of(entry)) ?? '';
+    const { path, fingerprint } = entry;
+    found.push({ id, path, bytes: fingerprint.size, sha256, published: outcome.sha256, from: outcome.from });
+  }
+  return found;
 }

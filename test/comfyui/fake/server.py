@@ -1,6 +1,7 @@
 """ComfyUI's server: its event loop, its queue, and the route that reads the header of a model."""
 
 import folder_paths
+from aiohttp import web
 
 
 class PromptQueue:
@@ -27,6 +28,7 @@ class PromptServer:
         self.prompt_queue = PromptQueue()
         self.on_prompt_handlers = []
         self.texts = []
+        self.routes = web.RouteTableDef()
 
     def add_on_prompt_handler(self, handler):
         self.on_prompt_handlers.append(handler)

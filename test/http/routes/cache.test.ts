@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import type { ConfigValue, RemovalAnswer, StatsAnswer } from '../../../src/core/api.ts';
+import type { ConfigValue, RemovalAnswer } from '../../../src/core/api.ts';
+import type { StatsAnswer } from '../../../src/core/stats-api.ts';
 import { createClient } from '../../helpers/rooms.ts';
 
 describe('GET /api/cache/stats', () => {
@@ -25,6 +26,7 @@ describe('GET /api/cache/stats', () => {
       evictions: 0,
       bytesCopied: 0,
       secondsSaved: 0,
+      mismatched: 0,
       latencyMs: { hit: none, miss: none },
       tiers: [
         {

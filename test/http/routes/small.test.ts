@@ -15,6 +15,8 @@ describe('/api/jobs', () => {
       { id: 2, state: expect.stringMatching(/queued|running/) },
       { id: 1, state: 'done', bytesDone: 1000, bytesTotal: 1000, error: null },
     ]);
+    expect((await get('/api/jobs?limit=1')).body).toMatchObject({ jobs: [{ id: 2 }], paused: false });
+    expect((await get('/api/jobs?limit=0')).status).toBe(400);
     await job.ended;
     expect(await send({ method: 'DELETE', url: '/api/jobs/2' })).toMatchObject({
       status: 404,

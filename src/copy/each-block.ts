@@ -1,0 +1,58 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { CacheError } from '../core/errors.ts';
+import type { BlockReader } from './block-readers.ts';
+import type { CopyHashes } from './copy-hashes.ts';
+import type { PartialFile } from './partial-file.ts';
+
+/** Between two of these the worker looks for a cancel and tells how far it is. A paced copy asks for each, in smaller ones. */
+const stepBytes = 8 * 1024 * 1024;
+const pacedStepBytes = 1024 * 1024;
+
+export interface CopyHooks {
+  progress(bytesDone: number): void;
+  /** An interrupted copy goes on from here. */
+  resuming(from: number): void;
+  /** Whether to ask before each step. */
+  paced(): boolean;
+  /** Resolves when the next step may be taken. */
+  ask(bytes: number): Promise<void>;
+  signal: AbortSignal;
+}
+
+interface Flow {
+  reader: BlockReader;
+  hashes: CopyHashes;
+  from: number;
+  end: number;
+  file?: PartialFile;
+}
+
+/** Hashes and writes what is read, until the end. */
+export async function eachBlock(flow: Flow, hooks: CopyHooks, afterStep: () => Promise<void>): Promise<void> {
+  const { reader, hashes, from, end, file } = flow;
+  for (let done = from; done < end; ) {
+    const paced = hooks.paced();
+    const stepEnd = Math.min(done + (paced ? pacedStepBytes : stepBytes), end);
+    if (paced) await hooks.ask(stepEnd - done);
+    while (done < stepEnd) {
+      const askedAt = performance.now();
+      const bytes = await reader.next();
+      const takenAt = performance.now();
+      hashes.update(bytes);
+      file?.write(bytes, done);
+      done += bytes.length;
+      // A paced copy has time to spare.
+      if (!paced) hashes.judge({ bytes: bytes.length, waitedMs: takenAt - askedAt, workedMs: performance.now() - takenAt });
+    }
+    hooks.progress(done);
+    await afterStep();
+    // Lets messages in.
+    await turn();
+    assertWanted(hooks.signal);
+  }
+}
+
+/** @throws CacheError CANCELLED */
+export function assertWanted(signal: AbortSignal): void {
+  if (signal.aborted) throw new CacheError('CANCELLED', 'the copy was cancelled');
+}

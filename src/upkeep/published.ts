@@ -1,0 +1,81 @@
+import type { Catalog } from '../catalog/catalog.ts';
+import type { PublishedView } from '../core/api.ts';
+import { messageOf } from '../core/errors.ts';
+import type { Events } from '../core/events.ts';
+import type { Log } from '../core/log.ts';
+import type { Entry, TierName } from '../core/types.ts';
+import { sealPathOf } from '../tiers/posix-tier.ts';
+import { readSealFile } from '../tiers/seal-file.ts';
+import type { Tier } from '../tiers/tier.ts';
+
+export interface PublishedDeps {
+  catalog: Catalog;
+  tiers: Record<TierName, Tier | undefined>;
+  events: Events;
+  log: Log;
+  /** What lies beside the source. Rejects when the source does not answer. */
+  published(path: string): Promise<{ sha256: string; from: string } | null>;
+}
+
+/**
+ * Compares sources with the SHA-256 that somebody has published for them. The copy speaks for the source: it has the same bytes, and
+ * its SHA-256 was made on the way. A difference means that the source itself is not what its author gave out (a broken download,
+ * another version); its copy is a true one and stays in service.
+ */
+export class PublishedCheck {
+  readonly #deps: PublishedDeps;
+
+  constructor(deps: PublishedDeps) {
+    this.#deps = deps;
+  }
+
+  /** Compares each source when its copy is done; returns the function that ends it. */
+  start(): () => void {
+    return this.#deps.events.subscribe((name, event) => {
+      if (name !== 'job-done') return;
+      const entry = this.#deps.catalog.entries.byPath((event as { path: string }).path);
+      if (entry) void this.check(entry);
+    });
+  }
+
+  /** Looks beside the source now and compares; what was found before counts while the source does not answer. Never rejects. */
+  async check(entry: Entry): Promise<PublishedView | null> {
+    const { catalog, log } = this.#deps;
+    try {
+      const sha256 = await this.sha256Of(entry);
+      const before = catalog.published.of(entry.id);
+      const found = await this.#deps.published(entry.path).catch((error: unknown) => {
+        log.debug({ path: entry.path, why: messageOf(error) }, 'what is published for a source could not be read');
+        return before;
+      });
+      if (!found) {
+        if (before) catalog.published.forget(entry.id);
+        return null;
+      }
+      const now = { sha256: found.sha256, from: found.from, same: sha256 === null ? null : sha256 === found.sha256 };
+      catalog.published.save(entry.id, now);
+      if (sha256 !== null && now.same === false && before?.same !== false) this.#report(entry, sha256, now);
+      return now;
+    } catch (err) {
+      log.error({ err, path: entry.path }, 'comparing a source with what is published failed');
+      return null;
+    }
+  }
+
+  /** From the proof of the copy in service; null without a copy, or while its SHA-256 has not been made. */
+  async sha256Of(entry: Entry): Promise<string | null> {
+    const [copy] = this.#deps.catalog.copies.readyOf(entry.id);
+    const tier = copy && this.#deps.tiers[copy.tier];
+    return tier ? ((await readSealFile(sealPathOf(tier.dir, copy.path)))?.sha256 ?? null) : null;
+  }
+
+  #report(entry: Entry, sha256: string, published: { sha256: string; from: string }): void {
+    const { events, log } = this.#deps;
+    const { id, path } = entry;
+    events.emit('published-mismatch', { entry: id, path, sha256, published: published.sha256, from: published.from });
+    log.warn(
+      { path, sha256, published: published.sha256, from: published.from },
+      'the source is not the file that was published; download it again',
+    );
+  }
+}
