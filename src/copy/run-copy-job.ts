@@ -67,12 +67,13 @@ async function cloneBytes(source: SealFile['source'], order: CopyOrder, hooks: C
   chmodSync(order.temp, 0o600);
   const end = source.fingerprint.size;
   const fd = writing(() => openSync(order.temp, 'r'));
+  const reader = sequentialReader({ fd, path: source.path, from: 0, end });
   try {
     const hashes = await CopyHashes.create(order.identity);
-    const reader = sequentialReader({ fd, path: source.path, from: 0, end });
-    const readMs = await eachBlock({ reader, hashes, from: 0, end }, hooks, async () => {});
-    return { ...hashes.digest(), readMs, resumedFrom: 0 };
+    await eachBlock({ reader, hashes, from: 0, end }, hooks, async () => {});
+    return { ...hashes.digest(), readMs: reader.readMs, resumedFrom: 0 };
   } finally {
+    await reader.settled();
     closeSync(fd);
   }
 }
@@ -89,8 +90,8 @@ async function copyBytes(fd: number, order: CopyOrder, hooks: CopyHooks): Promis
   try {
     if (from > 0) hooks.resuming(from);
     reader = (network ? parallelReader : sequentialReader)({ fd, path: source.path, from, end });
-    const readMs = await eachBlock({ reader, hashes, from, end, file }, hooks, () => file.checkpoint(hashes));
-    return { ...hashes.digest(), readMs, resumedFrom: from };
+    await eachBlock({ reader, hashes, from, end, file }, hooks, () => file.checkpoint(hashes));
+    return { ...hashes.digest(), readMs: reader.readMs, resumedFrom: from };
   } catch (error) {
     // On a full disk the journal of before stays.
     await file.interrupted(hashes).catch(() => {});

@@ -176,6 +176,7 @@ export interface WarmItem {
   tier: TierName | Medium | null;
   reason: Reason;
   ready: boolean;
+  pinned: boolean;
   size: number | null;
   job: JobView | null;
   message: string | null;

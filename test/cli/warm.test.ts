@@ -24,6 +24,7 @@ const ready: WarmItem = {
   tier: 'ssd',
   reason: 'HIT',
   ready: true,
+  pinned: false,
   size: 220 * 1024 ** 2,
   job: null,
   message: null,
