@@ -23,6 +23,7 @@ import { LookupStats } from './lookup/stats.ts';
 import { Stuck } from './lookup/stuck.ts';
 import { warm, warmEach } from './lookup/warm.ts';
 import { policies } from './policy/policies.ts';
+import type { Surroundings } from './policy/policy.ts';
 import { openStorage } from './storage.ts';
 import { watchComfyuiQueue } from './upkeep/comfyui-queue.ts';
 import { retireDamaged } from './upkeep/damaged.ts';
@@ -82,13 +83,15 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
     );
   }
   const bound = () => resolved;
-  const policy = () => policies[settings.current.policy];
 
   const roots = new SourceRoots({ catalog, events, log, clock, cacheDir: config.dir });
   opened.defer(() => roots[Symbol.asyncDispose]());
   await roots.open({ configured: config.roots, comfyui: config.comfyui, environment: loaded.environment });
 
   const speeds = new Speeds(catalog.speeds);
+  const secondsPerByte: Surroundings['secondsPerByte'] = ({ path, root }) =>
+    Math.max(speeds.secondsSaved({ root, medium: roots.locate(path)?.medium ?? 'hdd' }, 'ssd', 1), Number.EPSILON);
+  const policy = () => policies[settings.current.policy]({ now: () => clock.now(), secondsPerByte });
   const rateFor = (medium: Medium) => settings.current.rate.by[medium] ?? settings.current.rate.overall;
   const leases = new Leases(clock, catalog.usage.savedLeases());
   const evictor = new Evictor({

@@ -12,6 +12,7 @@ import { addMode } from './commands/mode.ts';
 import { addPin } from './commands/pin.ts';
 import { addPurge } from './commands/purge.ts';
 import { addRestart } from './commands/restart.ts';
+import { addSimulate } from './commands/simulate.ts';
 import { addStart } from './commands/start.ts';
 import { addStatus } from './commands/status.ts';
 import { addStop } from './commands/stop.ts';
@@ -89,6 +90,7 @@ function addCommands(program: Command, run: Run): void {
   addExplain(program, run);
   addJobs(program, run);
   addEvents(program, run);
+  addSimulate(program, run);
 
   program.commandsGroup('Files:');
   addLookup(program, run);

@@ -9,6 +9,8 @@ export interface Votes {
   votedAt: number | null;
 }
 
+export const noVotes: Readonly<Votes> = { votes: 0, votedAt: null };
+
 const halfLifeMs = 4 * 24 * 3600 * 1000;
 const windowMs = 10 * 60 * 1000;
 
@@ -20,7 +22,7 @@ export function votesAt({ votes, votedAt }: Votes, now: number): number {
 /** After a use at `now`. */
 export function withUse(before: Votes, now: number): Votes {
   const { votedAt } = before;
-  // A vote from the future is one of a clock that was wrong: it counts as cast now.
+  // A vote that lies far ahead is from a clock that was wrong.
   if (votedAt !== null && Math.abs(now - votedAt) < windowMs) return before;
   return { votes: votesAt(before, now) + 1, votedAt: now };
 }

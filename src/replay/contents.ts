@@ -31,6 +31,11 @@ export class Contents {
     this.#score = score;
   }
 
+  /** Bytes of each kind. */
+  get used(): Readonly<{ hot: number; cold: number }> {
+    return this.#used;
+  }
+
   stateOf(file: File): 'hot' | 'cold' | null {
     return this.#held.get(file)?.state ?? null;
   }

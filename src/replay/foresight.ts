@@ -1,5 +1,5 @@
 import type { Candidate, Policy } from '../policy/policy.ts';
-import type { Read, Trace } from './trace.ts';
+import type { Read } from './trace.ts';
 
 /**
  * Belady's rule, which knows the future: what is read again last leaves first, and what would be read again later than those it
@@ -7,7 +7,7 @@ import type { Read, Trace } from './trace.ts';
  * measure against, not an exact bound.
  * @param host what the one host reads whose cache it is for
  */
-export function foresight(host: Trace['hosts'][number]): Policy {
+export function foresight(host: readonly Read[]): Policy {
   const nextRead = nextReads(host);
   // Lookups count the reads of the host, so the logical time is the index of the read, from 1 on.
   const next = ({ entry }: Candidate) => nextRead[entry.lastUse - 1] ?? Number.MAX_SAFE_INTEGER;

@@ -1,4 +1,4 @@
-import { withUse } from '../core/votes.ts';
+import { noVotes, withUse } from '../core/votes.ts';
 import type { Candidate, Policy, Surroundings } from '../policy/policy.ts';
 import { Contents, type File } from './contents.ts';
 import type { Read, Trace } from './trace.ts';
@@ -20,7 +20,8 @@ export interface Outcome {
   hitBytes: number;
   /** Bytes written to the SSD: copies, compressed copies, restored ones. */
   writtenBytes: number;
-  /** Seconds of reading that copies saved, less what restoring took. */
+  /** Seconds that reading everything from its source would take, and those that copies saved of them; restoring is taken off. */
+  sourceSeconds: number;
   secondsSaved: number;
 }
 
@@ -33,7 +34,16 @@ const [ssdSpeed, restoreSpeed] = [2e9, 1e9];
  * compressed when the limit comes near. Copying and compressing take no time here, and no queue is known.
  */
 export function replay(trace: Trace, options: ReplayOptions): Outcome {
-  const total: Outcome = { reads: 0, bytes: 0, hits: 0, coldHits: 0, hitBytes: 0, writtenBytes: 0, secondsSaved: 0 };
+  const total: Outcome = {
+    reads: 0,
+    bytes: 0,
+    hits: 0,
+    coldHits: 0,
+    hitBytes: 0,
+    writtenBytes: 0,
+    sourceSeconds: 0,
+    secondsSaved: 0,
+  };
   for (const reads of trace.hosts) {
     const host = new Host(options, total, reads);
     for (const read of reads) host.read(read);
@@ -74,7 +84,7 @@ class Host {
   #used(read: Read): File {
     const before = this.#files.get(read.file);
     this.#tick += 1;
-    const votes = withUse(before ?? { votes: 0, votedAt: null }, this.#now);
+    const votes = withUse(before ?? noVotes, this.#now);
     const file: File = before ?? {
       path: read.file,
       root: '',
@@ -95,6 +105,7 @@ class Host {
     const outcome = this.#outcome;
     outcome.reads += 1;
     outcome.bytes += size;
+    outcome.sourceSeconds += size / sourceSpeed;
     if (state === null) return;
     outcome.hits += 1;
     outcome.hitBytes += size;

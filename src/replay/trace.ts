@@ -43,7 +43,8 @@ export function parseTrace(name: string, text: string): Trace {
     const field = (title: string) => values[columns.indexOf(title)];
     if (field('ram_hit') === '1') continue;
     const read = readOf(field);
-    if (!read) throw new CacheError('BAD_REQUEST', `${name}, line ${k + 2}: expected numbers for ts and size, and a known tier`);
+    if (!read)
+      throw new CacheError('BAD_REQUEST', `${name}, line ${k + 2}: expected numbers for ts and size, and a known tier`);
     sizes.set(read.file, read.size);
     const host = field('node') ?? '';
     const reads = hosts.get(host) ?? [];
