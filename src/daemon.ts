@@ -5,6 +5,7 @@ import { Copier } from './copy/copier.ts';
 import { Evictor } from './copy/evict.ts';
 import type { CopyRequest } from './copy/job.ts';
 import { trim } from './copy/make-room.ts';
+import { Sharing } from './copy/share.ts';
 import { CopyWorkers } from './copy/workers.ts';
 import type { RootView } from './core/api.ts';
 import { systemClock } from './core/clock.ts';
@@ -20,7 +21,6 @@ import { Leases } from './lookup/leases.ts';
 import { Lookup } from './lookup/lookup.ts';
 import { Speeds } from './lookup/speeds.ts';
 import { LookupStats } from './lookup/stats.ts';
-import { Stuck } from './lookup/stuck.ts';
 import { warm, warmEach } from './lookup/warm.ts';
 import { policies } from './policy/policies.ts';
 import { openStorage } from './storage.ts';
@@ -121,6 +121,9 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
     onDamaged: (copy, entry, why) => retireDamaged({ catalog, tiers, events, log }, { copy, entry }, { why, chunks: [] }),
   });
   opened.defer(() => copier[Symbol.asyncDispose]());
+
+  const sharing = new Sharing({ catalog, tier, evictor, events, log });
+  opened.defer(() => sharing[Symbol.asyncDispose]());
 
   const trimToBound = () =>
     trim({ catalog, evictor, policy, bound, outstanding: () => 0 }, tier).catch((err) =>
@@ -231,8 +234,6 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
       lookup,
       lookupStats,
       leases,
-      stuck: new Stuck({ lookup, events, clock, log }),
-      comfyuiFree: config.comfyuiFree,
       copier,
       requestCopy: warmDeps.requestCopy,
       workflows,
@@ -279,6 +280,7 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
   // What the last run of the daemon did not finish copying; the sources are asked anew.
   void warm(warmDeps, { paths: catalog.usage.takeUnfinishedJobs() });
   scrub.start();
+  sharing.start();
 
   return {
     url: server.url,

@@ -29,7 +29,6 @@ export function statsOf(rooms: Rooms): StatsAnswer {
     tiers: tierStats(rooms),
     roots: rooms.roots.list(),
     jobs: copier.counts(),
-    stuck: rooms.stuck.list(),
     daily: daily.slice(-30),
   };
 }

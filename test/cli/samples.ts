@@ -60,7 +60,6 @@ export const stats: StatsAnswer = {
     },
   ],
   roots: [nas, hddAway],
-  stuck: [],
   jobs: { running: 1, queued: 2 },
   daily: [],
 };

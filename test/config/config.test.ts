@@ -15,7 +15,6 @@ const defaults: Config = {
   roots: [],
   comfyui: [],
   comfyuiUrl: null,
-  comfyuiFree: 'off',
   mode: 'read-write',
   onMiss: 'auto',
   waitMaxMs: 600_000,
