@@ -21,6 +21,7 @@ import { Leases } from './lookup/leases.ts';
 import { Lookup } from './lookup/lookup.ts';
 import { Speeds } from './lookup/speeds.ts';
 import { LookupStats } from './lookup/stats.ts';
+import { Stuck } from './lookup/stuck.ts';
 import { warm, warmEach } from './lookup/warm.ts';
 import { policies } from './policy/policies.ts';
 import { openStorage } from './storage.ts';
@@ -234,6 +235,8 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
       lookup,
       lookupStats,
       leases,
+      stuck: new Stuck({ lookup, events, clock, log }),
+      comfyuiFree: config.comfyuiFree,
       copier,
       requestCopy: warmDeps.requestCopy,
       workflows,
