@@ -167,6 +167,8 @@ export interface WarmRequest {
   wait?: boolean;
   /** Only report what is there, byte-exact. */
   check?: boolean;
+  /** Bring the copies into the RAM tier too; without one, have them read once for the page cache. */
+  ram?: boolean;
 }
 
 export interface WarmItem {
