@@ -2,7 +2,6 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { CacheError } from '../core/errors.ts';
 import type { BlockReader } from './block-readers.ts';
 import type { CopyHashes } from './copy-hashes.ts';
-import type { PartialFile } from './partial-file.ts';
 
 /** Between two of these the worker looks for a cancel and tells how far it is. A paced copy asks for each, in smaller ones. */
 const stepBytes = 8 * 1024 * 1024;
@@ -24,7 +23,7 @@ interface Flow {
   hashes: CopyHashes;
   from: number;
   end: number;
-  file?: PartialFile;
+  file?: { write(bytes: Uint8Array, position: number): void };
 }
 
 /** Hashes and writes what is read, until the end. */

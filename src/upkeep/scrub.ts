@@ -1,8 +1,10 @@
+import { renameSync, rmSync } from 'node:fs';
 import type { Clock } from '../core/clock.ts';
 import { CacheError, messageOf } from '../core/errors.ts';
 import type { Copy, Entry, TierName } from '../core/types.ts';
 import type { ScrubReport } from '../core/verify-api.ts';
 import { sealPathOf } from '../tiers/posix-tier.ts';
+import { prepareProof, readSealFile } from '../tiers/seal-file.ts';
 import { type DamagedDeps, retireDamaged } from './damaged.ts';
 import type { Verdict } from './scrub-messages.ts';
 import { ScrubThread } from './scrub-thread.ts';
@@ -13,6 +15,8 @@ export interface ScrubDeps extends DamagedDeps {
   recopy(entry: Entry): Promise<boolean>;
   /** Told how long reading a copy past the page cache took, ms. */
   onMeasured(tier: TierName, bytes: number, readMs: number): void;
+  /** Told when the SHA-256 of a copy was made, after all, and stands in its proof. */
+  onIdentified(copy: Copy, entry: Entry): void;
   /** Period in which every copy is read again, ms; null = only when asked for. */
   periodMs: number | null;
 }
@@ -86,7 +90,9 @@ export class Scrub implements AsyncDisposable {
         const entry = this.#deps.catalog.entries.byId(copy.entryId);
         const progress = this.#progress(entry, { before, total });
         const checked = entry && (await this.#check(thread, copy, { rate: options.rate ?? null, progress }));
-        if (entry) await this.#note(copy, entry, checked, answer);
+        // What shares the file of a damaged copy went out of service with it.
+        const isTold = answer.damaged.some((damaged) => damaged.copy === copy.path);
+        if (entry && !isTold) await this.#note(copy, entry, checked, answer);
         before += copy.bytes;
       }
     } finally {
@@ -116,6 +122,7 @@ export class Scrub implements AsyncDisposable {
       sealPath: sealPathOf(tier.dir, copy.path),
       seal: copy.seal,
       hash: copy.hash,
+      identity: copy.tier !== 'cold',
       rate,
     };
     const verdict = await thread.verify(order, progress).catch((error: unknown) => {
@@ -142,22 +149,46 @@ export class Scrub implements AsyncDisposable {
     if (checked.same) {
       this.#deps.catalog.copies.verified(copy.id, this.#deps.clock.now());
       if (checked.readMs !== null) this.#deps.onMeasured(copy.tier, copy.bytes, checked.readMs);
-    } else answer.damaged.push({ ...item, copy: copy.path, tier: copy.tier, ...(await this.#retire(copy, entry, checked)) });
+      if (checked.sha256 !== null) await this.#identify(copy, entry, checked.sha256);
+    } else answer.damaged.push(...(await this.#retire(copy, entry, checked)));
   }
 
-  async #retire(
-    copy: Copy,
-    entry: Entry,
-    { why, chunks }: Extract<Verdict, { same: false }>,
-  ): Promise<{ why: string; chunks: number[]; recopied: boolean }> {
-    const { log, recopy } = this.#deps;
+  async #identify(copy: Copy, entry: Entry, sha256: string): Promise<void> {
+    const { tiers, log, onIdentified } = this.#deps;
+    const tier = tiers[copy.tier];
+    if (!tier) return;
     try {
-      retireDamaged(this.#deps, { copy, entry }, { why, chunks });
-      return { why, chunks, recopied: await recopy(entry) };
-    } catch (error) {
-      log.warn({ path: entry.path, why: messageOf(error) }, 'a damaged copy could not be replaced yet');
-      return { why, chunks, recopied: false };
+      const sealPath = sealPathOf(tier.dir, copy.path);
+      const proof = await readSealFile(sealPath);
+      if (!proof) return;
+      const next = await prepareProof(tier.partialDir, { ...proof, sha256 });
+      // Whatever changed meanwhile has a proof of its own.
+      const now = this.#deps.catalog.copies.byPath(copy.path);
+      if (this.#isCurrent(copy) && now?.seal?.ino === proof.seal.ino) renameSync(next, sealPath);
+      else rmSync(next, { force: true });
+    } catch (err) {
+      log.warn({ path: copy.path, err }, 'a SHA-256 could not be noted');
+      return;
     }
+    onIdentified(copy, entry);
+  }
+
+  async #retire(copy: Copy, entry: Entry, { why, chunks }: Extract<Verdict, { same: false }>): Promise<ScrubReport['damaged']> {
+    const damaged = retireDamaged(this.#deps, { copy, entry }, { why, chunks });
+    return Promise.all(
+      damaged.map(async (one) => {
+        const { id, path } = one.entry;
+        const { path: at, bytes, tier } = one.copy;
+        return { id, path, bytes, copy: at, tier, why, chunks, recopied: await this.#recopy(one.entry) };
+      }),
+    );
+  }
+
+  #recopy(entry: Entry): Promise<boolean> {
+    return this.#deps.recopy(entry).catch((error: unknown) => {
+      this.#deps.log.warn({ path: entry.path, why: messageOf(error) }, 'a damaged copy could not be replaced yet');
+      return false;
+    });
   }
 
   #isCurrent(copy: Copy): boolean {

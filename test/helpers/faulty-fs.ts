@@ -6,6 +6,7 @@ const watched = [
   'closeSync',
   'fstatSync',
   'fsyncSync',
+  'linkSync',
   'lstatSync',
   'mkdirSync',
   'openSync',
