@@ -11,9 +11,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import Table from 'cli-table3';
+import type { Outcome } from '../src/replay/replay.ts';
 import { ratesOf, type SimulatedPolicy, simulate, simulatedPolicies } from '../src/replay/simulate.ts';
 import { parseTrace } from '../src/replay/trace.ts';
-import type { Outcome } from '../src/replay/replay.ts';
 
 interface Bounds {
   trace: string;

@@ -26,7 +26,7 @@ import { Stuck } from './lookup/stuck.ts';
 import { warm, warmEach } from './lookup/warm.ts';
 import { policies } from './policy/policies.ts';
 import type { Surroundings } from './policy/policy.ts';
-import { openBounds, openStorage } from './storage.ts';
+import { openBounds, openLearned, openStorage } from './storage.ts';
 import { watchComfyuiQueue } from './upkeep/comfyui-queue.ts';
 import { retireDamaged } from './upkeep/damaged.ts';
 import { emptyRam } from './upkeep/empty-ram.ts';
@@ -35,7 +35,6 @@ import { PublishedCheck } from './upkeep/published.ts';
 import { Scrub } from './upkeep/scrub.ts';
 import { SourceRoots } from './upkeep/source-roots.ts';
 import { takeUpWhenBack } from './upkeep/take-up.ts';
-import { Learned } from './workflow/learned.ts';
 import { Workflows } from './workflow/workflows.ts';
 
 /** A running daemon. Disposing it stops it; `stopped` settles when it has been asked to stop over HTTP. */
@@ -108,6 +107,8 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
     bound,
     limits: { jobs: config.jobs, perSource: config.jobsPerSource },
     rates: () => settings.current.rate,
+    polite: config.polite,
+    diskOf: (root) => roots.diskOf(root),
     dailyWrites: config.dailyWrites,
     onMeasured: ({ root, path }, bytes, readMs) => {
       speeds.learn(root, bytes, readMs);
@@ -130,16 +131,7 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
       log.error({ err }, 'trimming to the limit failed'),
     );
 
-  const learned = new Learned(catalog.settings.learned(), (input) =>
-    // Writes come after the answer.
-    setImmediate(() => {
-      try {
-        catalog.settings.saveLearned(input);
-      } catch (err) {
-        log.error({ err }, 'what was learned of a node could not be written');
-      }
-    }),
-  );
+  const learned = openLearned(storage, log);
 
   const companions = new Companions({
     catalog,
@@ -195,6 +187,10 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
     clock,
     recopy: async ({ path }) => (await warm(warmDeps, { paths: [path] })).items.some(({ job }) => job !== null),
     onMeasured: (name, bytes, readMs) => speeds.learn(name, bytes, readMs),
+    onIdentified: (copy, entry) => {
+      sharing.later([copy]);
+      void published.check(entry);
+    },
     periodMs: config.scrubMs,
   });
   opened.defer(() => scrub[Symbol.asyncDispose]());
