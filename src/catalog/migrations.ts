@@ -111,4 +111,6 @@ export const migrations: readonly string[] = [
     same INTEGER
   ) STRICT;
   `,
+  // Copies that share their bytes are known by their inode, those that could by their hash.
+  'CREATE INDEX copies_by_inode ON copies (seal_ino); CREATE INDEX copies_by_hash ON copies (hash)',
 ];

@@ -6,6 +6,7 @@ import {
   bounds,
   moreThanZero,
   oneOf,
+  orOff,
   parseCategory,
   parseFloor,
   parseJobsPerSource,
@@ -77,6 +78,13 @@ export const keys: { readonly [F in keyof Config]: Key<Config[F]> } = {
       'off, or where a ComfyUI without the shim listens, such as http://127.0.0.1:8188: what is in its queue is prefetched',
     live: false,
     parse: parseUrl,
+  },
+  comfyuiFree: {
+    name: 'AUTOCACHE_COMFYUI_FREE',
+    default: 'off',
+    meaning: 'off, or auto: an idle ComfyUI unloads models it still reads from their source though their copies are ready',
+    live: false,
+    parse: oneOf(['off', 'auto']),
   },
   mode: {
     name: 'AUTOCACHE_MODE',
@@ -179,17 +187,19 @@ export const keys: { readonly [F in keyof Config]: Key<Config[F]> } = {
   },
   ramDir: {
     name: 'AUTOCACHE_RAM_DIR',
-    default: 'off',
-    meaning: 'directory of the RAM tier, on a tmpfs such as /dev/shm',
+    default: '',
+    meaning:
+      'directory of the RAM tier, on a tmpfs or a RAM disk; empty = /dev/shm/autocached on Linux, none elsewhere; off = no RAM tier',
     live: false,
-    parse: (text, place) => (text.toLowerCase() === 'off' ? null : parsePath(text, place)),
+    parse: orOff((text, place) => (text === '' ? null : parsePath(text, place))),
   },
   ramLimit: {
     name: 'AUTOCACHE_RAM_LIMIT',
-    default: 'auto',
-    meaning: 'most bytes the RAM tier may hold: 16GiB, 50% of its volume, or auto',
+    default: '',
+    meaning:
+      'off, or most bytes in RAM: 16GiB, 50% of the memory available at start, auto (70%); empty = auto with AUTOCACHE_RAM_DIR, else off',
     live: false,
-    parse: parseLimit,
+    parse: orOff((text) => (text === '' ? null : parseLimit(text))),
   },
   verify: {
     name: 'AUTOCACHE_VERIFY',
@@ -241,7 +251,6 @@ interface NotYet<V> {
 export const notYet: { readonly [F in keyof Config]?: NotYet<Config[F]> } = {
   roots: { part: 's3', instead: (roots) => roots.filter(({ kind }) => kind !== 's3') },
   compress: { part: 'cold', instead: () => 'off' },
-  ramDir: { part: 'a directory', instead: () => null },
   verify: { part: 'reread', instead: () => 'stream' },
 };
 

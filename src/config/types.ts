@@ -25,6 +25,8 @@ export interface Config {
   comfyui: string[];
   /** Where a ComfyUI listens whose queue is watched; null = none. Ends with `/`. */
   comfyuiUrl: string | null;
+  /** `auto`: ComfyUI unloads models that it still reads from their sources, once their copies are ready and it is idle. */
+  comfyuiFree: 'off' | 'auto';
   mode: Mode;
   onMiss: 'background' | 'wait' | 'auto';
   waitMaxMs: number;
@@ -41,9 +43,10 @@ export interface Config {
   rate: Bounds<Medium, number | null>;
   dailyWrites: number | null;
   compress: 'off' | 'cold';
-  /** Null = no RAM tier. */
-  ramDir: string | null;
-  ramLimit: Amount;
+  /** Null = not said; see `ramTierOf`. */
+  ramDir: string | 'off' | null;
+  /** A share is of the memory that is available at start. */
+  ramLimit: Amount | 'off' | null;
   verify: 'stream' | 'reread';
   /** Period of re-reading every copy; null = never. */
   scrubMs: number | null;

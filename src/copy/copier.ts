@@ -168,7 +168,12 @@ export class Copier implements AsyncDisposable {
     this.#deps.events.emit(name satisfies keyof EventMap, view);
     const level = name === 'job-failed' && job.state === 'failed' ? 'warn' : 'info';
     this.#deps.log[level](
-      { path: view.path, bytes: view.bytesTotal, ...(view.error && { code: view.error.code, why: view.error.message }) },
+      {
+        path: view.path,
+        tier: view.tier,
+        bytes: view.bytesTotal,
+        ...(view.error && { code: view.error.code, why: view.error.message }),
+      },
       name,
     );
   }

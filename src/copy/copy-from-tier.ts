@@ -40,7 +40,7 @@ export async function copyFromTier(order: CopyOrder, origin: OriginCopy, hooks: 
 }
 
 /** A copy that is to be read, open, with its proof. @throws CacheError CORRUPT when it is not what was sealed */
-function openOrigin({ path, sealPath, seal, hash }: OriginCopy): { fd: number; proof: SealFile } {
+export function openOrigin({ path, sealPath, seal, hash }: OriginCopy): { fd: number; proof: SealFile } {
   const [fd, proof] = fromOrigin(() => [openSync(path, 'r'), parseSealFile(readFileSync(sealPath, 'utf8'))]);
   try {
     const { size, mtimeNs, ino } = fstatSync(fd, { bigint: true });
@@ -55,13 +55,15 @@ function openOrigin({ path, sealPath, seal, hash }: OriginCopy): { fd: number; p
 
 async function copyBytes(fd: number, { order, origin }: { order: CopyOrder; origin: OriginCopy }, hooks: CopyHooks) {
   const end = order.source.fingerprint.size;
-  const reader = fromOrigin(() => readerOf(fd, origin, end));
   const hashes = await CopyHashes.create(false);
   const file = PartialFile.create(order.temp, order.source);
+  let reader: BlockReader | undefined;
   try {
-    const readMs = await eachBlock({ reader, hashes, from: 0, end, file }, hooks, () => file.checkpoint(hashes));
-    return { ...hashes.digest(), readMs };
+    reader = fromOrigin(() => readerOf(fd, origin, end));
+    await eachBlock({ reader, hashes, from: 0, end, file }, hooks, () => file.checkpoint(hashes));
+    return { ...hashes.digest(), readMs: reader.readMs };
   } finally {
+    await reader?.settled();
     await file.close();
   }
 }
@@ -77,6 +79,9 @@ function readerOf(fd: number, { path, compressed }: OriginCopy, end: number): Bl
       } catch (error) {
         throw damaged(messageOf(error), error);
       }
+    },
+    get readMs() {
+      return reader.readMs;
     },
     settled: reader.settled,
   };

@@ -10,9 +10,10 @@ import { sealPathOf } from '../tiers/posix-tier.ts';
 import type { Tier } from '../tiers/tier.ts';
 import type { Job } from './job.ts';
 import { makeRoom, type RoomDeps } from './make-room.ts';
-import type { CopyReport, OriginCopy } from './messages.ts';
+import type { CopyOrder, CopyReport, OriginCopy } from './messages.ts';
 import type { Turns } from './turns.ts';
-import type { CopyWorkers } from './workers.ts';
+import { publishLinked, twinsOf } from './twins.ts';
+import type { CopyWorkers, RunOptions } from './workers.ts';
 
 export interface CopyMakerDeps extends Omit<RoomDeps, 'outstanding'> {
   tiers: Record<TierName, Tier | undefined>;
@@ -63,10 +64,11 @@ export class CopyMaker {
   /** @throws CacheError as `runCopyJob`, and when there is no room for it */
   async make(job: Job): Promise<void> {
     const tier = this.#tierOf(job.tier);
+    if (await this.#link(job, tier)) return;
     const copy = await this.#reserve(job, tier);
     const temp = partialPath(tier.partialDir, job.file.path);
     try {
-      const report = await this.#copy(job, tier, temp);
+      const report = await this.#copy(job, tier);
       this.#publish(copy, report, job);
     } catch (error) {
       if (!this.#deps.isStopping()) this.#keep(copy, temp);
@@ -74,15 +76,33 @@ export class CopyMaker {
     }
   }
 
+  /** A source that has the bytes of another one: its copy is another name of that one's, nothing is written, no room is needed. */
+  async #link(job: Job, tier: Tier): Promise<boolean> {
+    const { catalog, log, onMeasured, workers } = this.#deps;
+    const twins = tier.name === 'ssd' && !job.origin ? twinsOf(job.file, tier, catalog) : [];
+    if (twins.length === 0) return false;
+    assertWanted(job);
+    const report = await workers.link({ ...this.#order(job, tier), twins }, this.#options(job, this.#telling(job)));
+    if (!report || !(await publishLinked(report, job.file, tier, catalog))) {
+      job.bytesDone = 0;
+      return false;
+    }
+    job.linked = true;
+    job.bytesDone = report.bytes;
+    onMeasured(job.file, report.bytes, report.readMs);
+    log.info({ path: job.file.path, of: report.twin.path }, 'the same bytes are there under another name');
+    return true;
+  }
+
   /** From the fastest copy that is what was sealed, or from the source when there is none. */
-  async #copy(job: Job, tier: Tier, temp: string): Promise<CopyReport> {
-    const { catalog, onDamaged, onRestored, onMeasured } = this.#deps;
+  async #copy(job: Job, tier: Tier): Promise<CopyReport> {
+    const { catalog, workers, onDamaged, onRestored, onMeasured } = this.#deps;
     for (;;) {
       assertWanted(job);
       const origin = this.originOf(job);
       job.origin = origin;
       try {
-        const report = await this.#work(job, tier, temp);
+        const report = await workers.run(this.#order(job, tier), this.#options(job, this.#progress(job, tier)));
         if (origin?.tier === 'cold') onRestored(origin.tier, report.bytes, report.readMs);
         if (!origin) onMeasured(job.file, report.bytes - report.resumedFrom, report.readMs);
         return report;
@@ -96,26 +116,28 @@ export class CopyMaker {
     }
   }
 
-  #work(job: Job, tier: Tier, temp: string): Promise<CopyReport> {
-    const { workers, turns } = this.#deps;
-    const { file, origin } = job;
-    const network = job.medium === 'nas';
-    const order = {
+  #order(job: Job, tier: Tier): CopyOrder {
+    const { file, origin, medium } = job;
+    return {
       id: job.id,
       source: origin ? { ...file, fingerprint: origin.source } : file,
-      temp,
+      temp: partialPath(tier.partialDir, file.path),
       ...tier.placeOf(file.root, file.rel),
       origin: origin && this.#placeOf(origin),
-      network,
-      identity: job.medium !== 'ssd',
+      network: medium === 'nas',
+      identity: medium !== 'ssd',
     };
-    return workers.run(order, {
-      networkRoot: network ? file.root : null,
+  }
+
+  #options(job: Job, progress: RunOptions['progress']): RunOptions {
+    const { turns } = this.#deps;
+    return {
+      networkRoot: job.medium === 'nas' ? job.file.root : null,
       paced: turns.begin(job),
-      progress: this.#progress(job, tier),
+      progress,
       resuming: (from) => this.#resuming(job, from),
       ask: (bytes) => turns.ask(job, bytes),
-    });
+    };
   }
 
   #placeOf({ tier, path, seal, hash }: Copy): OriginCopy {
@@ -183,14 +205,21 @@ export class CopyMaker {
   }
 
   #progress(job: Job, tier: Tier): (bytesDone: number) => void {
-    let toldAt = Number.NEGATIVE_INFINITY;
+    const tell = this.#telling(job);
     let checkedAt = 0;
     return (bytesDone) => {
-      job.bytesDone = bytesDone;
       if (bytesDone - checkedAt >= floorCheckBytes) {
         checkedAt = bytesDone;
         this.#checkFloor(job, tier);
       }
+      tell(bytesDone);
+    };
+  }
+
+  #telling(job: Job): (bytesDone: number) => void {
+    let toldAt = Number.NEGATIVE_INFINITY;
+    return (bytesDone) => {
+      job.bytesDone = bytesDone;
       const now = this.#deps.clock.monotonic();
       if (now - toldAt < progressEveryMs) return;
       toldAt = now;

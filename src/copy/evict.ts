@@ -1,6 +1,7 @@
 import type { Catalog } from '../catalog/catalog.ts';
 import { messageOf } from '../core/errors.ts';
 import type { Events } from '../core/events.ts';
+import { isSameFingerprint } from '../core/fingerprint.ts';
 import type { Log } from '../core/log.ts';
 import type { Copy, Entry, TierName } from '../core/types.ts';
 import { dropPartial, partialPath } from '../tiers/partial.ts';
@@ -17,7 +18,8 @@ export interface EvictDeps {
   isBusy(sourcePath: string): boolean;
 }
 
-export type Eviction = { removed: true } | { removed: false; why: string };
+/** `freed`: bytes that came free; none while another copy shares them. */
+export type Eviction = { removed: true; freed: number } | { removed: false; why: string };
 
 /**
  * Takes copies out of their tiers. Two phases: the row is marked first, so that the copy is not handed out any more, then the
@@ -32,18 +34,23 @@ export class Evictor {
 
   /** Why this copy may not leave now, or null. `inUse` comes from `openFiles`, once for many copies. */
   obstacle(copy: Copy, entry: Entry, inUse: ReadonlySet<string>): string | null {
-    if (entry.pinned && copy.state === 'ready') return 'pinned';
+    if (entry.pinned && copy.state === 'ready' && !this.#isSpare(copy)) return 'pinned';
     if (this.#deps.isBusy(entry.path)) return 'being copied';
-    return this.#use(copy, inUse);
+    return this.use(copy, inUse);
   }
 
   /** The same for a stale copy that makes room for its own successor. */
   obstacleForSuccessor(copy: Copy, inUse: ReadonlySet<string>): string | null {
-    return copy.state === 'stale' ? this.#use(copy, inUse) : 'in service';
+    return copy.state === 'stale' ? this.use(copy, inUse) : 'in service';
   }
 
   openFiles(tier: Tier): Promise<Set<string>> {
     return filesInUse(tier.dir);
+  }
+
+  /** Bytes that come free when this copy leaves, and those that are `gone` have left. */
+  frees(copy: Copy, gone: ReadonlySet<number> = new Set()): number {
+    return this.#deps.catalog.equals.sharersOf(copy).every(({ id }) => gone.has(id)) ? copy.bytes : 0;
   }
 
   /** Removes one copy that has no obstacle. @param why is for the log: `space`, `purge`, `evict`, `damaged`. */
@@ -65,11 +72,12 @@ export class Evictor {
       return { removed: false, why: messageOf(err) };
     }
     catalog.copies.forget(copy.id);
+    const freed = this.frees(copy);
     await tier.free(leaving).catch((err) => log.warn({ path: leaving, err }, 'space is not free before the next start'));
-    catalog.usage.add({ evictions: 1, evictedBytes: copy.bytes });
+    catalog.usage.add({ evictions: 1, evictedBytes: freed });
     events.emit('entry-evicted', { entry: entry.id, path: entry.path, bytes: copy.bytes, why });
-    log.info({ path: entry.path, bytes: copy.bytes, why }, 'evicted');
-    return { removed: true };
+    log.info({ path: entry.path, bytes: copy.bytes, freed, why }, 'evicted');
+    return { removed: true, freed };
   }
 
   /** What an interrupted copy left and no job goes on with. */
@@ -81,10 +89,17 @@ export class Evictor {
     if (!dropPartial(partialPath(tier.partialDir, entry.path))) return { removed: false, why: 'open in a program' };
     catalog.copies.forget(copy.id);
     log.info({ path: entry.path, bytes: copy.bytes, why }, 'interrupted copy removed');
-    return { removed: true };
+    return { removed: true, freed: copy.bytes };
   }
 
-  #use(copy: Copy, inUse: ReadonlySet<string>): string | null {
+  /** In memory, with the same on the SSD: a pinned file does not leave with it. */
+  #isSpare({ tier, entryId, source }: Copy): boolean {
+    const others = () => this.#deps.catalog.copies.readyOf(entryId).filter((copy) => copy.tier !== 'ram');
+    return tier === 'ram' && others().some((copy) => isSameFingerprint(copy.source, source));
+  }
+
+  /** Whether its file is about to be opened, or open, or null. */
+  use(copy: Copy, inUse: ReadonlySet<string>): string | null {
     if (this.#deps.isLeased(copy.path)) return 'leased';
     return inUse.has(copy.path) ? 'open in a program' : null;
   }

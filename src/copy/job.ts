@@ -32,6 +32,8 @@ export class Job implements Queued {
   cancelRequested = false;
   /** Bytes taken over from an interrupted copy. */
   resumedFrom = 0;
+  /** The copy is another name of one that was there: nothing was written. */
+  linked = false;
   /** Why the daemon itself ends it. */
   stopped: CacheError | null = null;
   /** Bytes of the tier that are reserved for it; 0 before and after. */
@@ -71,7 +73,7 @@ export class Job implements Queued {
 
   /** Bytes that this job has written to the tier. */
   get written(): number {
-    return Math.max(0, this.bytesDone - this.resumedFrom);
+    return this.linked ? 0 : Math.max(0, this.bytesDone - this.resumedFrom);
   }
 
   start(): void {

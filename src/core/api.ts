@@ -135,6 +135,7 @@ export interface ClearRequest {
 export interface RemovalAnswer {
   dryRun: boolean;
   files: number;
+  /** What comes free: copies that share their bytes with one that stays free nothing. */
   bytes: number;
   removed: { id: number; path: string; bytes: number }[];
   /** Left in place, each with why: in use, pinned, or a file that could not be removed. */
@@ -166,6 +167,8 @@ export interface WarmRequest {
   wait?: boolean;
   /** Only report what is there, byte-exact. */
   check?: boolean;
+  /** Bring the copies into the RAM tier too; without one, have them read once for the page cache. */
+  ram?: boolean;
 }
 
 export interface WarmItem {

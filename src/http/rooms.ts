@@ -10,6 +10,8 @@ import type { LookupDeps } from '../lookup/deps.ts';
 import type { Leases } from '../lookup/leases.ts';
 import type { Lookup } from '../lookup/lookup.ts';
 import type { LookupStats } from '../lookup/stats.ts';
+import type { Stuck } from '../lookup/stuck.ts';
+import type { WarmMemoryDeps } from '../lookup/warm-memory.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { Tier } from '../tiers/tier.ts';
 import type { PublishedCheck } from '../upkeep/published.ts';
@@ -27,15 +29,19 @@ export interface Rooms {
   lookup: Lookup;
   lookupStats: LookupStats;
   leases: Leases;
+  stuck: Stuck;
+  /** Whether ComfyUI is to let go of models that it still reads from their sources. */
+  comfyuiFree: 'off' | 'auto';
   copier: Copier;
   requestCopy: LookupDeps['requestCopy'];
+  memory: Pick<WarmMemoryDeps, 'promote' | 'pageCache'>;
   workflows: Workflows;
   evictor: Evictor;
   scrub: Scrub;
   published: PublishedCheck;
   tiers: Record<TierName, Tier | undefined>;
-  /** Limit and floor of the SSD tier, bytes. */
-  bound(): { limit: number; floor: number };
+  /** Limit and floor of a tier, bytes. */
+  bound(tier: Tier): { limit: number; floor: number };
   policy(): Policy;
   settings: {
     mode(): Mode;

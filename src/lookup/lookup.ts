@@ -1,7 +1,8 @@
 import { freemem } from 'node:os';
 import type { LookupAnswer, LookupRequest } from '../core/api.ts';
 import { bounded } from '../core/bounded.ts';
-import type { Priority, SourceState } from '../core/types.ts';
+import { isSameFingerprint } from '../core/fingerprint.ts';
+import type { Copy, Priority, SourceState } from '../core/types.ts';
 import { decide } from './decide.ts';
 import type { CopyInProgress, Examination, Located, LookupDeps, Patience } from './deps.ts';
 import { isHit, isMiss } from './stats.ts';
@@ -106,7 +107,7 @@ export class Lookup {
 
   #examine(request: LookupRequest, located: Located, source: SourceState): Examination {
     const { mode, filters, limit, activeJob, recentFailure } = this.#deps;
-    const { entry, copy, damaged } = this.#usable(located.path);
+    const { entry, copy, damaged } = this.#usable(located.path, source);
     // A file has one category, whichever of its names it is asked for by.
     const file = { path: located.path, rel: located.rel, category: located.category ?? request.category ?? null };
     const state = activeJob(located.path)?.state;
@@ -117,7 +118,7 @@ export class Lookup {
       medium: located.medium,
       source,
       copy,
-      incomplete: copy !== null && !this.#deps.isComplete(located.path),
+      incomplete: copy !== null && !this.#deps.isComplete(located.path, copy.tier),
       job: state === 'queued' || state === 'running' ? state : null,
       failure: recentFailure(located.path) ?? null,
       filters,
@@ -126,19 +127,21 @@ export class Lookup {
     return { located: { ...located, category: file.category }, entry, source, copy, damaged, decision };
   }
 
-  /** The fastest ready copy whose seal holds. */
-  #usable(path: string): Pick<Examination, 'entry' | 'copy' | 'damaged'> {
-    const { catalog, tiers } = this.#deps;
+  /** The fastest ready copy whose seal holds; one of the source as it is, with what loaders open beside it, before all others. */
+  #usable(path: string, source?: SourceState): Pick<Examination, 'entry' | 'copy' | 'damaged'> {
+    const { catalog, tiers, isComplete } = this.#deps;
     const found = catalog.find(path);
     if (!found) return { entry: undefined, copy: null, damaged: null };
     const { entry, ready } = found;
     let damaged: Examination['damaged'] = null;
-    for (const copy of ready) {
+    const sound = ready.filter((copy) => {
       const verdict = copy.seal && tiers[copy.tier]?.check(copy.path, copy.seal);
-      if (verdict === 'ok') return { entry, copy, damaged };
-      if (verdict) damaged = { copy, verdict };
-    }
-    return { entry, copy: null, damaged };
+      if (verdict && verdict !== 'ok') damaged = { copy, verdict };
+      return verdict === 'ok';
+    });
+    const isCurrent = (copy: Copy) => source?.state !== 'present' || isSameFingerprint(copy.source, source.fingerprint);
+    const best = sound.length > 1 ? sound.find((copy) => isCurrent(copy) && isComplete(path, copy.tier)) : undefined;
+    return { entry, copy: best ?? sound[0] ?? null, damaged };
   }
 
   /** What follows from the decision, after the answer: writes are left to the next turn of the loop. */
@@ -174,7 +177,7 @@ export class Lookup {
     if (decision.serve === 'copy' && copy) {
       const lease = (copyPath: string) => leases.grant(copyPath, request.client);
       const granted = request.purpose === 'load' ? lease(copy.path) : 0;
-      if (request.purpose === 'load') this.#deps.onServed(located.path, lease);
+      if (request.purpose === 'load') this.#deps.onServed(located.path, copy.tier, lease);
       return {
         path: copy.path,
         tier: copy.tier,

@@ -50,7 +50,7 @@ export function reconcile({ catalog, tier, log }: { catalog: Catalog; tier: Tier
 }
 
 /** The names that a copy, its proof and an eviction give to what is not in its place. */
-const tempName = /^(?:[\d-]+|[\da-f]{32})\.part(\.\w+)*$|^[\da-f-]{36}\.leaving$/;
+export const tempName = /^(?:[\d-]+|[\da-f]{32})\.part(\.\w+)*$|^[\da-f-]{36}\.leaving$/;
 
 function dropTemps(catalog: Catalog, tier: Tier): number {
   const temps = readdirSync(tier.partialDir).filter((name) => tempName.test(name));
@@ -120,7 +120,7 @@ function forgetMissing(catalog: Catalog, tier: Tier, log: Log): number {
 }
 
 /** False when a program holds the file: the next start tries again. */
-function takenOut(tier: Tier, path: string): boolean {
+export function takenOut(tier: Tier, path: string): boolean {
   try {
     removed(tier.takeOut(path));
     return true;
@@ -131,7 +131,7 @@ function takenOut(tier: Tier, path: string): boolean {
 }
 
 /** What cannot be removed now (held open on Windows, say) must not keep the daemon from starting. */
-function removed(path: string): boolean {
+export function removed(path: string): boolean {
   try {
     rmSync(path, { force: true });
     return true;
@@ -213,7 +213,7 @@ function takesItsSpace(catalog: Catalog, copy: Omit<ReserveRequest, 'limit' | 'f
   return catalog.copies.reserve({ ...copy, ...unbounded });
 }
 
-function* filesBelow(dir: string): Generator<string> {
+export function* filesBelow(dir: string): Generator<string> {
   let names: ReturnType<typeof list>;
   try {
     names = list(dir);

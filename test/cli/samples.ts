@@ -60,6 +60,7 @@ export const stats: StatsAnswer = {
     },
   ],
   roots: [nas, hddAway],
+  stuck: [],
   jobs: { running: 1, queued: 2 },
   daily: [],
 };

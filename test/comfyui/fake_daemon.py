@@ -20,6 +20,10 @@ class FakeDaemon:
         self.roots = []
         self.prefetches = []
         self.leases = []
+        # What was reported as open, and what is answered: these paths have copies by now, and whether to free them.
+        self.open_sources = []
+        self.ready = set()
+        self.free = "off"
         # What the next lookups are answered with beside their paths, in order.
         self.script = []
         self.lease_ms = 0
@@ -125,6 +129,10 @@ class FakeDaemon:
         if handler.path == "/api/leases":
             self.leases.append(body)
             return send(handler, 200, {"leases": []})
+        if handler.path == "/api/stuck":
+            self.open_sources.append(body)
+            stuck = [source["path"] for source in body["sources"] if source["path"] in self.ready]
+            return send(handler, 200, {"stuck": stuck, "free": self.free})
         if handler.path == "/api/workflows/prefetch":
             self.prefetches.append(body)
             return send(handler, self.prefetch_status, {})

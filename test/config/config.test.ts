@@ -15,6 +15,7 @@ const defaults: Config = {
   roots: [],
   comfyui: [],
   comfyuiUrl: null,
+  comfyuiFree: 'off',
   mode: 'read-write',
   onMiss: 'auto',
   waitMaxMs: 600_000,
@@ -30,7 +31,7 @@ const defaults: Config = {
   dailyWrites: null,
   compress: 'off',
   ramDir: null,
-  ramLimit: { kind: 'auto' },
+  ramLimit: null,
   verify: 'stream',
   scrubMs: 30 * 24 * 3600 * 1000,
   listen: { host: '127.0.0.1', port: 8189 },
@@ -180,7 +181,7 @@ describe('contradictions are refused', () => {
   });
 
   test('a limit for a RAM tier that is off is fine', () => {
-    expect(load({ AUTOCACHE_RAM_LIMIT: '50%' }).config).toMatchObject({ ramDir: null, ramLimit: { share: 0.5 } });
+    expect(load({ AUTOCACHE_RAM_DIR: 'off', AUTOCACHE_RAM_LIMIT: '50%' }).config).toMatchObject({ ramDir: 'off' });
   });
 });
 
@@ -188,7 +189,6 @@ describe('what this version does not do', () => {
   test('is announced, and does not half happen', () => {
     const { config, notices, settings } = load({
       AUTOCACHE_COMPRESS: 'cold',
-      AUTOCACHE_RAM_DIR: '/dev/shm/cache',
       AUTOCACHE_VERIFY: 'reread',
       AUTOCACHE_ROOTS: '/mnt/hdd=hdd:/mnt/bucket=s3:s3://bucket',
     });
@@ -196,7 +196,6 @@ describe('what this version does not do', () => {
     expect(notices).toEqual([
       'AUTOCACHE_ROOTS=/mnt/hdd=hdd:/mnt/bucket=s3:s3://bucket has no effect in this version (from environment)',
       'AUTOCACHE_COMPRESS=cold has no effect in this version (from environment)',
-      'AUTOCACHE_RAM_DIR=/dev/shm/cache has no effect in this version (from environment)',
       'AUTOCACHE_VERIFY=reread has no effect in this version (from environment)',
     ]);
     expect(settings.find(({ key }) => key === 'AUTOCACHE_COMPRESS')?.meaning).toContain('(no effect yet: cold)');
@@ -221,7 +220,7 @@ test('settings show words and paths as understood, and everything else as it was
   expect(shown('MODE')).toMatchObject({ value: 'off', live: true });
   expect(shown('MIN_SIZE')).toMatchObject({ value: '16M' });
   expect(shown('LIMIT')).toMatchObject({ value: 'auto', from: 'environment', live: true });
-  expect(shown('RAM_DIR')).toMatchObject({ value: 'off' });
+  expect(shown('RAM_DIR')).toMatchObject({ value: '' });
   expect(settings.filter(({ live }) => live).map(({ key }) => key)).toEqual([
     'AUTOCACHE_LIMIT',
     'AUTOCACHE_MODE',

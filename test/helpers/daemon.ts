@@ -36,8 +36,10 @@ export async function runDaemon(files: Record<string, number>, settings: Record<
     get client() {
       return client;
     },
-    async restart() {
+    end: () => daemon[Symbol.asyncDispose](),
+    async restart(changed: Record<string, string> = {}) {
       await daemon[Symbol.asyncDispose]();
+      Object.assign(env, changed);
       daemon = await start();
       client = await Client.find(stateDir);
     },

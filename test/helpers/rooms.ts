@@ -5,6 +5,8 @@ import type { RootView } from '../../src/core/api.ts';
 import { createApp } from '../../src/http/app.ts';
 import { hostsOf } from '../../src/http/guard.ts';
 import type { Rooms } from '../../src/http/rooms.ts';
+import { PageCache } from '../../src/lookup/page-cache.ts';
+import { Stuck } from '../../src/lookup/stuck.ts';
 import { policies } from '../../src/policy/policies.ts';
 import { PublishedCheck } from '../../src/upkeep/published.ts';
 import { Scrub } from '../../src/upkeep/scrub.ts';
@@ -49,6 +51,8 @@ export function createRooms(options: LookupRigOptions = {}) {
     lookup: rig.lookup,
     lookupStats: rig.stats,
     leases: rig.leases,
+    stuck: new Stuck(rig),
+    comfyuiFree: 'auto',
     copier: rig.copier,
     evictor: rig.evictor,
     tiers: rig.tiers,
@@ -65,6 +69,7 @@ export function createRooms(options: LookupRigOptions = {}) {
     },
     roots: { list: () => [root], locate: (path) => rig.deps.locate(path), register: vi.fn(async () => [root]) },
     requestCopy: (request) => rig.copier.request(request),
+    memory: { promote: null, pageCache: new PageCache() },
     workflows,
     scrub,
     published: new PublishedCheck({ ...rig, published: async () => null }),

@@ -6,6 +6,13 @@ from aiohttp import web
 
 class PromptQueue:
     tasks = 0
+    task_counter = 0
+
+    def __init__(self):
+        self.flags = {}
+
+    def set_flag(self, name, data):
+        self.flags[name] = data
 
     def get_tasks_remaining(self):
         return self.tasks

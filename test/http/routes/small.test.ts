@@ -1,6 +1,7 @@
 import { describe, expect, test, vi } from 'vitest';
 import type { JobView, LeaseAnswer } from '../../../src/core/api.ts';
 import { CacheError } from '../../../src/core/errors.ts';
+import { fingerprintOf } from '../../helpers/files.ts';
 import { createClient } from '../../helpers/rooms.ts';
 
 describe('/api/jobs', () => {
@@ -93,6 +94,27 @@ describe('/api/roots', () => {
       body: { error: { code: 'BAD_REQUEST', message: 'the cache directory lies inside', hint: 'move it' } },
     });
   });
+});
+
+describe('/api/stuck', () => {
+  test('tells a program which of its open sources have copies, and whether to let go of them', async () => {
+    const { get, post, source, copy } = createClient();
+    const { path } = source('loras/a.safetensors', 1000);
+    const { size, mtimeNs } = fingerprintOf(path);
+    const body = { client: { app: 'comfyui', pid: 1 }, sources: [{ path, size, mtimeNs }] };
+    expect((await post('/api/stuck', body)).body).toEqual({ stuck: [], free: 'auto' });
+    await copy(path);
+    expect((await post('/api/stuck', body)).body).toEqual({ stuck: [path], free: 'auto' });
+    expect((await get('/api/cache/stats')).body).toMatchObject({ stuck: [{ path, size, app: 'comfyui', pid: 1 }] });
+  });
+
+  test.each([{}, { client: { app: 'x' } }, { client: { app: 'x' }, sources: [{ path: 'relative', size: 1, mtimeNs: '1' }] }])(
+    'refuses %j',
+    async (payload) => {
+      const { post } = createClient();
+      expect((await post('/api/stuck', payload)).status).toBe(400);
+    },
+  );
 });
 
 test('POST /api/shutdown answers first, then stops', async () => {
