@@ -192,6 +192,10 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
     clock,
     recopy: async ({ path }) => (await warm(warmDeps, { paths: [path] })).items.some(({ job }) => job !== null),
     onMeasured: (name, bytes, readMs) => speeds.learn(name, bytes, readMs),
+    onIdentified: (copy, entry) => {
+      sharing.later([copy]);
+      void published.check(entry);
+    },
     periodMs: config.scrubMs,
   });
   opened.defer(() => scrub[Symbol.asyncDispose]());
