@@ -101,7 +101,10 @@ test('a copy into memory ends when memory runs short meanwhile, and nothing of i
   await new Promise<void>((resolve) => rig.events.subscribe((name) => name === 'job-progress' && resolve()));
   rig.bound.floor = Number.MAX_SAFE_INTEGER;
   await job.ended;
-  expect(job.view()).toMatchObject({ state: 'failed', error: { code: 'NO_SPACE', message: expect.stringContaining('memory') } });
+  expect(job.view()).toMatchObject({
+    state: 'failed',
+    error: { code: 'NO_SPACE', message: expect.stringContaining('memory') },
+  });
   expect(rig.catalog.copies.totals('ram')).toMatchObject({ files: 0, bytes: 0, reserved: 0 });
   expect((await rig.ask(path)).reason).toBe('HIT');
 });
