@@ -3,6 +3,7 @@ import { addAnalyze } from './commands/analyze.ts';
 import { addComfyui } from './commands/comfyui.ts';
 import { addConfig } from './commands/config.ts';
 import { addDashboard } from './commands/dashboard.ts';
+import { addDoctor } from './commands/doctor.ts';
 import { addEvents } from './commands/events.ts';
 import { addEvict } from './commands/evict.ts';
 import { addExplain } from './commands/explain.ts';
@@ -86,6 +87,7 @@ function addCommands(program: Command, run: Run): void {
 
   program.commandsGroup('What it does:');
   addStatus(program, run);
+  addDoctor(program, run);
   addList(program, run);
   addExplain(program, run);
   addJobs(program, run);
