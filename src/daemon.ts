@@ -105,6 +105,8 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
     bound,
     limits: { jobs: config.jobs, perSource: config.jobsPerSource },
     rates: () => settings.current.rate,
+    polite: config.polite,
+    diskOf: (root) => roots.diskOf(root),
     dailyWrites: config.dailyWrites,
     onMeasured: ({ root, path }, bytes, readMs) => {
       speeds.learn(root, bytes, readMs);
