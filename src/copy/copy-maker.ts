@@ -13,7 +13,7 @@ import type { Job } from './job.ts';
 import { makeRoom, type RoomDeps } from './make-room.ts';
 import type { CopyOrder, CopyReport, OriginCopy } from './messages.ts';
 import type { Turns } from './turns.ts';
-import { publishLinked, twinsOf } from './twins.ts';
+import { alikeTo, publishLinked, twinsOf } from './twins.ts';
 import type { CopyWorkers, RunOptions } from './workers.ts';
 
 export interface CopyMakerDeps extends Omit<RoomDeps, 'outstanding'> {
@@ -125,6 +125,7 @@ export class CopyMaker {
       temp: partialPath(tier.partialDir, file.path),
       ...tier.placeOf(file.root, file.rel),
       origin: origin && this.#placeOf(origin),
+      alike: origin ? [] : alikeTo(file, tier, this.#deps.catalog),
       network: medium === 'nas',
       identity: medium !== 'ssd',
     };
