@@ -105,6 +105,8 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
     bound,
     limits: { jobs: config.jobs, perSource: config.jobsPerSource },
     rates: () => settings.current.rate,
+    polite: config.polite,
+    diskOf: (root) => roots.diskOf(root),
     dailyWrites: config.dailyWrites,
     onMeasured: ({ root, path }, bytes, readMs) => {
       speeds.learn(root, bytes, readMs);
@@ -192,6 +194,10 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
     clock,
     recopy: async ({ path }) => (await warm(warmDeps, { paths: [path] })).items.some(({ job }) => job !== null),
     onMeasured: (name, bytes, readMs) => speeds.learn(name, bytes, readMs),
+    onIdentified: (copy, entry) => {
+      sharing.later([copy]);
+      void published.check(entry);
+    },
     periodMs: config.scrubMs,
   });
   opened.defer(() => scrub[Symbol.asyncDispose]());

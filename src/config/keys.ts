@@ -1,7 +1,7 @@
 import { modes } from '../core/types.ts';
 import { type Place, parseMedium, parsePath, parsePaths, parseRoots } from './paths.ts';
 import { type Config, policyNames } from './types.ts';
-import { parseDuration, parseRate, parseSize } from './units.ts';
+import { parseBoolean, parseDuration, parseRate, parseSize } from './units.ts';
 import {
   bounds,
   moreThanZero,
@@ -170,6 +170,13 @@ export const keys: { readonly [F in keyof Config]: Key<Config[F]> } = {
     meaning: 'most bytes per second that all copies read together, such as 500MiB, or all of one kind of source as nas=200MiB',
     live: true,
     parse: bounds({ name: parseMedium, value: moreThanZero(parseRate, 'none'), overall: null }),
+  },
+  polite: {
+    name: 'AUTOCACHE_POLITE',
+    default: 'on',
+    meaning: 'on: copies that nobody waits for give way while another program reads from the same local disk (Linux), or off',
+    live: false,
+    parse: parseBoolean,
   },
   dailyWrites: {
     name: 'AUTOCACHE_DAILY_WRITES',

@@ -41,6 +41,8 @@ export interface Config {
   jobs: number;
   jobsPerSource: Partial<Record<Medium, number>>;
   rate: Bounds<Medium, number | null>;
+  /** Whether copies that nobody waits for give way to other programs that read from the same disk. */
+  polite: boolean;
   dailyWrites: number | null;
   compress: 'off' | 'cold';
   /** Null = not said; see `ramTierOf`. */

@@ -158,6 +158,11 @@ export class SourceRoots implements AsyncDisposable {
     return files;
   }
 
+  /** The disks of a root by the kernel's names, joined by `+`; null when they are not known. */
+  diskOf(root: string): string | null {
+    return this.#roots.get(root)?.device ?? null;
+  }
+
   list(): RootView[] {
     return this.#roots.list().map((root) => this.#view(root));
   }

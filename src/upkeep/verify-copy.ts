@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ChunkHash, chunkSize } from '../codec/chunk-hash.ts';
@@ -28,6 +29,7 @@ export async function verifyCopy(order: VerifyOrder, progress: (bytesDone: numbe
     if (String(mtimeNs) !== seal.mtimeNs || String(ino) !== seal.ino)
       return differs('it was written or replaced by another program');
     const hash = await ChunkHash.create();
+    const identity = order.identity && proof.sha256 === null ? createHash('sha256') : null;
     const bad: number[] = [];
     const startedAt = performance.now();
     let readMs = 0;
@@ -37,15 +39,19 @@ export async function verifyCopy(order: VerifyOrder, progress: (bytesDone: numbe
       const readAt = performance.now();
       const read = readChunk(fd, chunk, { length, position: done });
       readMs += performance.now() - readAt;
-      if (read) hash.update(chunk.subarray(0, length));
-      else bad.push(index);
+      if (read) {
+        hash.update(chunk.subarray(0, length));
+        identity?.update(chunk.subarray(0, length));
+      } else bad.push(index);
       done += length;
       progress(done);
       await pause(done, startedAt, order.rate);
     }
     if (bad.length > 0) return { same: false, why: 'a part of it cannot be read', chunks: bad };
     const whole = hash.digest();
-    if (whole === order.hash) return { same: true, readMs: uncached ? readMs : null };
+    if (whole === order.hash) {
+      return { same: true, readMs: uncached ? readMs : null, sha256: identity?.digest('hex') ?? null };
+    }
     const chunks = hash.chunks.flatMap((digest, index) =>
       proof.chunks.startsWith(digest, index * digest.length) ? [] : [index],
     );

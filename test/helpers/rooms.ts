@@ -39,7 +39,7 @@ export function createRooms(options: LookupRigOptions = {}) {
     objectInfo: () => null,
     learned: new Learned([], () => {}),
   });
-  const scrub = new Scrub({ ...rig, recopy: async () => false, onMeasured: () => {}, periodMs: null });
+  const scrub = new Scrub({ ...rig, recopy: async () => false, onMeasured: () => {}, onIdentified: () => {}, periodMs: null });
   onTestFinished(() => scrub[Symbol.asyncDispose]());
   const rooms: Rooms = {
     version: '1.2.3',
