@@ -12,7 +12,7 @@ import type { Job } from './job.ts';
 import { makeRoom, type RoomDeps } from './make-room.ts';
 import type { CopyOrder, CopyReport, OriginCopy } from './messages.ts';
 import type { Turns } from './turns.ts';
-import { publishLinked, twinsOf } from './twins.ts';
+import { alikeTo, publishLinked, twinsOf } from './twins.ts';
 import type { CopyWorkers, RunOptions } from './workers.ts';
 
 export interface CopyMakerDeps extends Omit<RoomDeps, 'outstanding'> {
@@ -124,6 +124,7 @@ export class CopyMaker {
       temp: partialPath(tier.partialDir, file.path),
       ...tier.placeOf(file.root, file.rel),
       origin: origin && this.#placeOf(origin),
+      alike: origin ? [] : alikeTo(file, tier, this.#deps.catalog),
       network: medium === 'nas',
       identity: medium !== 'ssd',
     };
@@ -231,9 +232,12 @@ export class CopyMaker {
   #checkFloor(job: Job, tier: Tier): void {
     const { bound, workers } = this.#deps;
     if (tier.capacity().free >= bound(tier).floor) return;
-    job.stopped ??= new CacheError('NO_SPACE', 'the free space of the cache disk came to its floor while the copy ran', {
-      hint: 'Free space on the volume of the cache directory, or lower AUTOCACHE_MIN_FREE.',
-    });
+    job.stopped ??=
+      tier.name === 'ram'
+        ? new CacheError('NO_SPACE', 'memory ran short while the copy was made')
+        : new CacheError('NO_SPACE', 'the free space of the cache disk came to its floor while the copy ran', {
+            hint: 'Free space on the volume of the cache directory, or lower AUTOCACHE_MIN_FREE.',
+          });
     workers.cancel(job.id);
   }
 

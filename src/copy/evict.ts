@@ -53,7 +53,7 @@ export class Evictor {
     return this.#deps.catalog.equals.sharersOf(copy).every(({ id }) => gone.has(id)) ? copy.bytes : 0;
   }
 
-  /** Removes one copy that has no obstacle. @param why is for the log: `space`, `purge`, `evict`, `damaged`. */
+  /** Removes one copy that has no obstacle. @param why is for the log: `space`, `memory`, `purge`, `evict`, `damaged`, `stale`. */
   async evict(copy: Copy, entry: Entry, why: string): Promise<Eviction> {
     const { catalog, tiers, events, log } = this.#deps;
     const tier = tiers[copy.tier];
