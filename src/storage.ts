@@ -8,7 +8,7 @@ import { ramBoundOf, ramTierOf } from './config/ram-tier.ts';
 import type { Amount, Config } from './config/types.ts';
 import type { Clock } from './core/clock.ts';
 import type { Disposal } from './core/disposal.ts';
-import type { Log } from './core/log.ts';
+import { daemonLogName, type Log } from './core/log.ts';
 import type { TierName } from './core/types.ts';
 import { assertInMemory, assertOwn } from './roots/assert-in-memory.ts';
 import { assertLocal } from './roots/assert-local.ts';
@@ -17,6 +17,7 @@ import { inMemory, type MemoryTier } from './tiers/in-memory.ts';
 import { readMemory } from './tiers/memory.ts';
 import { isClaimed, openPosixTier } from './tiers/posix-tier.ts';
 import type { Tier } from './tiers/tier.ts';
+import { boundLog } from './upkeep/bound-log.ts';
 import { emptyRam, forgetRam } from './upkeep/empty-ram.ts';
 import { reconcile } from './upkeep/reconcile.ts';
 import { Learned } from './workflow/learned.ts';
@@ -46,6 +47,7 @@ export async function openStorage(config: Config, { clock, log, opened }: Openin
   await assertLocal(stateDir, 'AUTOCACHE_STATE');
   await assertLocal(dir, 'AUTOCACHE_DIR');
   opened.defer(lockDirectory(stateDir, 'state directory'));
+  opened.defer(boundLog({ file: join(stateDir, daemonLogName), log }));
   const tier = openPosixTier('ssd', dir);
   opened.defer(lockDirectory(dir, 'cache directory'));
 
