@@ -1,11 +1,8 @@
 import { boundOf } from './config/bound.ts';
 import { LiveSettings } from './config/live-settings.ts';
 import type { Config, LoadedConfig } from './config/types.ts';
-import { Copier } from './copy/copier.ts';
-import { Evictor } from './copy/evict.ts';
 import type { CopyRequest } from './copy/job.ts';
-import { trim } from './copy/make-room.ts';
-import { CopyWorkers } from './copy/workers.ts';
+import { openCopying } from './copying.ts';
 import type { RootView } from './core/api.ts';
 import { systemClock } from './core/clock.ts';
 import { Disposal } from './core/disposal.ts';
@@ -24,7 +21,6 @@ import { warm, warmEach } from './lookup/warm.ts';
 import { policies } from './policy/policies.ts';
 import { openStorage } from './storage.ts';
 import { watchComfyuiQueue } from './upkeep/comfyui-queue.ts';
-import { retireDamaged } from './upkeep/damaged.ts';
 import { startFlushing } from './upkeep/flush.ts';
 import { PublishedCheck } from './upkeep/published.ts';
 import { Scrub } from './upkeep/scrub.ts';
@@ -90,41 +86,8 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
   const speeds = new Speeds(catalog.speeds);
   const rateFor = (medium: Medium) => settings.current.rate.by[medium] ?? settings.current.rate.overall;
   const leases = new Leases(clock, catalog.usage.savedLeases());
-  const evictor = new Evictor({
-    catalog,
-    tiers,
-    events,
-    log,
-    isLeased: (path) => leases.isLeased(path),
-    isBusy: (path) => copier.isBusy(path),
-  });
-  const copier = new Copier({
-    catalog,
-    evictor,
-    tiers,
-    workers: new CopyWorkers(clock, loaded.environment),
-    events,
-    clock,
-    log,
-    policy,
-    bound,
-    limits: { jobs: config.jobs, perSource: config.jobsPerSource },
-    rates: () => settings.current.rate,
-    dailyWrites: config.dailyWrites,
-    onMeasured: ({ root, path }, bytes, readMs) => {
-      speeds.learn(root, bytes, readMs);
-      const medium = roots.locate(path)?.medium;
-      if (medium) void roots.probe(path).then((ms) => ms !== null && speeds.learnSmallReads(root, medium, ms));
-    },
-    onRestored: (name, bytes, ms) => speeds.learn(name, bytes, ms),
-    onDamaged: (copy, entry, why) => retireDamaged({ catalog, tiers, events, log }, { copy, entry }, { why, chunks: [] }),
-  });
-  opened.defer(() => copier[Symbol.asyncDispose]());
-
-  const trimToBound = () =>
-    trim({ catalog, evictor, policy, bound, outstanding: () => 0 }, tier).catch((err) =>
-      log.error({ err }, 'trimming to the limit failed'),
-    );
+  const copying = { catalog, tiers, events, log, clock, roots, speeds, leases, settings, policy, bound };
+  const { evictor, copier, demoter, trimToBound } = openCopying(copying, loaded, opened);
 
   const learned = new Learned(catalog.settings.learned(), (input) =>
     // Writes come after the answer.
@@ -171,7 +134,7 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
     onMiss: config.onMiss,
     waitMaxMs: config.waitMaxMs,
     speeds,
-    bytesAhead: (located) => copier.bytesAhead(located),
+    bytesAhead: (located, restore) => copier.bytesAhead(located, restore),
     rateFor,
     leases,
     stats: lookupStats,
@@ -249,7 +212,7 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
           if (change.mode) events.emit('mode-changed', { mode: change.mode });
           tellMode();
           resolved = resolveBound();
-          void trimToBound();
+          void trimToBound().then(() => demoter.consider());
         },
       },
       roots: { list: () => roots.list(), locate: (path) => roots.locate(path), register: (request) => roots.register(request) },
@@ -276,13 +239,14 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
   // What the last run of the daemon did not finish copying; the sources are asked anew.
   void warm(warmDeps, { paths: catalog.usage.takeUnfinishedJobs() });
   scrub.start();
+  demoter.start();
 
   return {
     url: server.url,
     config,
     roots: roots.list(),
     limitBytes: bound().limit,
-    usedBytes: catalog.copies.usedBytes('ssd'),
+    usedBytes: catalog.copies.usedUnderLimit('ssd'),
     stopped: stopped.promise,
     [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
   };

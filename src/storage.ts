@@ -7,9 +7,9 @@ import type { Disposal } from './core/disposal.ts';
 import type { Log } from './core/log.ts';
 import type { TierName } from './core/types.ts';
 import { assertLocal } from './roots/assert-local.ts';
-import { openPosixTier } from './tiers/posix-tier.ts';
+import { isClaimed, openPosixTier } from './tiers/posix-tier.ts';
 import type { Tier } from './tiers/tier.ts';
-import { reconcile } from './upkeep/reconcile.ts';
+import { reconcileAll } from './upkeep/reconcile.ts';
 
 export interface Storage {
   tier: Tier;
@@ -24,7 +24,7 @@ export interface Storage {
  * @throws CacheError ALREADY_RUNNING or BAD_CONFIG
  */
 export async function openStorage(
-  { dir, stateDir }: { dir: string; stateDir: string },
+  { dir, stateDir, compress }: { dir: string; stateDir: string; compress: 'off' | 'cold' },
   { clock, log, opened }: { clock: Clock; log: Log; opened: Disposal },
 ): Promise<Storage> {
   mkdirSync(stateDir, { recursive: true, mode: 0o700 });
@@ -33,17 +33,21 @@ export async function openStorage(
   opened.defer(lockDirectory(stateDir, 'state directory'));
   const tier = openPosixTier('ssd', dir);
   opened.defer(lockDirectory(dir, 'cache directory'));
+  const coldDir = join(tier.dir, 'cold');
+  // What was compressed before it was switched off is still restored.
+  const cold = compress === 'cold' || isClaimed(coldDir) ? openPosixTier('cold', coldDir) : undefined;
+  const tiers = { ram: undefined, ssd: tier, cold };
 
   const catalog = new Catalog(join(stateDir, 'catalog.db'), clock);
   opened.defer(() => catalog[Symbol.dispose]());
   if (catalog.damaged) {
     log.error({ why: catalog.damaged }, 'the catalog was damaged; it is set aside and rebuilt from the cache directory');
   }
-  reconcile({ catalog, tier, log });
+  reconcileAll({ catalog, tiers, log });
 
   const onTrouble = (error: unknown) => {
     log.error({ err: error }, 'the catalog is in trouble');
-    if (catalog.replaceIfDamaged(error)) reconcile({ catalog, tier, log });
+    if (catalog.replaceIfDamaged(error)) reconcileAll({ catalog, tiers, log });
   };
-  return { tier, tiers: { ram: undefined, ssd: tier, cold: undefined }, catalog, onTrouble };
+  return { tier, tiers, catalog, onTrouble };
 }

@@ -34,6 +34,13 @@ export interface ReserveRequest {
   replaces?: Pick<Copy, 'id' | 'bytes'>;
 }
 
+interface TierTotals {
+  files: number;
+  bytes: number;
+  represented: number;
+  reserved: number;
+}
+
 /** Either the reserved copy, or how many bytes must leave first. */
 export type Reservation = { copy: Copy } | { short: number };
 
@@ -118,6 +125,16 @@ export class Copies {
     this.#db.run("UPDATE copies SET state = 'stale' WHERE id = ? AND state = 'ready'", id);
   }
 
+  /** Compressing this copy would save too little: it is not tried again. */
+  setDense(id: number): void {
+    this.#db.run('UPDATE copies SET dense = 1 WHERE id = ?', id);
+  }
+
+  /** Uncompressed copies in service that may be worth compressing. */
+  compressible(): Copy[] {
+    return this.#db.all<Row>("SELECT * FROM copies WHERE state = 'ready' AND tier = 'ssd' AND dense = 0").map(copyOf);
+  }
+
   /** The copy was read again and is what was copied. */
   verified(id: number, at: number): void {
     this.#db.run('UPDATE copies SET verified_at = ? WHERE id = ?', at, id);
@@ -170,14 +187,16 @@ export class Copies {
     );
   }
 
-  totals(tier: TierName): { files: number; bytes: number; reserved: number } {
-    const row = this.#db.get<{ files: number; bytes: number; reserved: number }>(
+  /** `represented`: bytes of the sources. */
+  totals(tier: TierName): TierTotals {
+    const row = this.#db.get<TierTotals>(
       `SELECT count(*) FILTER (WHERE state <> 'copying') AS files,
               coalesce(sum(bytes) FILTER (WHERE state <> 'copying'), 0) AS bytes,
+              coalesce(sum(source_size) FILTER (WHERE state <> 'copying'), 0) AS represented,
               coalesce(sum(bytes) FILTER (WHERE state = 'copying'), 0) AS reserved FROM copies WHERE tier = ?`,
       tier,
     );
-    return row ?? { files: 0, bytes: 0, reserved: 0 };
+    return row ?? { files: 0, bytes: 0, represented: 0, reserved: 0 };
   }
 }
 

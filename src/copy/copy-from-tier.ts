@@ -40,7 +40,7 @@ export async function copyFromTier(order: CopyOrder, origin: OriginCopy, hooks: 
 }
 
 /** A copy that is to be read, open, with its proof. @throws CacheError CORRUPT when it is not what was sealed */
-function openOrigin({ path, sealPath, seal, hash }: OriginCopy): { fd: number; proof: SealFile } {
+export function openOrigin({ path, sealPath, seal, hash }: OriginCopy): { fd: number; proof: SealFile } {
   const [fd, proof] = fromOrigin(() => [openSync(path, 'r'), parseSealFile(readFileSync(sealPath, 'utf8'))]);
   try {
     const { size, mtimeNs, ino } = fstatSync(fd, { bigint: true });
@@ -91,7 +91,8 @@ function fromOrigin<T>(call: () => T): T {
   }
 }
 
-function damaged(why: string, cause?: unknown): CacheError {
+/** What is wrong with an origin. */
+export function damaged(why: string, cause?: unknown): CacheError {
   return new CacheError('CORRUPT', why, { cause });
 }
 

@@ -1,5 +1,6 @@
+import { leastSaving } from '../codec/trial.ts';
 import type { Clock } from '../core/clock.ts';
-import { CacheError } from '../core/errors.ts';
+import { CacheError, toCacheError } from '../core/errors.ts';
 import type { Events } from '../core/events.ts';
 import { isSameFingerprint } from '../core/fingerprint.ts';
 import { formatBytes } from '../core/format.ts';
@@ -8,6 +9,7 @@ import { type Copy, type Entry, type TierName, underOneLimit } from '../core/typ
 import { keepPartial, partialPath } from '../tiers/partial.ts';
 import { sealPathOf } from '../tiers/posix-tier.ts';
 import type { Tier } from '../tiers/tier.ts';
+import { leaveCold, leaveHot } from './cold.ts';
 import type { Job } from './job.ts';
 import { makeRoom, type RoomDeps } from './make-room.ts';
 import type { CopyReport, OriginCopy } from './messages.ts';
@@ -49,11 +51,12 @@ export class CopyMaker {
   }
 
   /** The fastest copy of the same bytes in another tier, null = the source has to be read. */
-  originOf({ file, tier }: Job): Copy | null {
+  originOf({ file, tier }: Job, only?: TierName): Copy | null {
     const { catalog, tiers } = this.#deps;
     const entry = catalog.entries.byPath(file.path);
     const isGood = (copy: Copy) =>
       copy.tier !== tier &&
+      (only === undefined || copy.tier === only) &&
       isSameFingerprint(copy.source, file.fingerprint) &&
       copy.seal !== null &&
       tiers[copy.tier]?.check(copy.path, copy.seal) === 'ok';
@@ -66,11 +69,33 @@ export class CopyMaker {
     const copy = await this.#reserve(job, tier);
     const temp = partialPath(tier.partialDir, job.file.path);
     try {
-      const report = await this.#copy(job, tier, temp);
+      const report = job.tier === 'cold' ? await this.#compress(job, tier, temp) : await this.#copy(job, tier, temp);
       this.#publish(copy, report, job);
     } catch (error) {
       if (!this.#deps.isStopping()) this.#keep(copy, temp);
       throw error;
+    }
+    if (job.tier === 'cold') await leaveHot(this.#deps, copy.entryId);
+    if (job.tier === 'ssd') await leaveCold(this.#deps, copy.entryId, 'restored');
+  }
+
+  /** From the copy on the SSD; there is no other way into the cold tier. */
+  async #compress(job: Job, tier: Tier, temp: string): Promise<CopyReport> {
+    const { catalog, onDamaged } = this.#deps;
+    const origin = this.originOf(job, 'ssd');
+    if (!origin) throw new CacheError('CANCELLED', 'there is no copy to compress any more');
+    job.origin = origin;
+    try {
+      const report = await this.#work(job, tier, temp);
+      job.stored = report.seal.size;
+      return report;
+    } catch (error) {
+      const { code, message } = toCacheError(error);
+      const entry = catalog.entries.byId(origin.entryId);
+      if (code === 'CORRUPT' && entry) onDamaged(origin, entry, message);
+      if (code !== 'NOT_ADMITTED') throw error;
+      catalog.copies.setDense(origin.id);
+      throw new CacheError('CANCELLED', message);
     }
   }
 
@@ -106,6 +131,7 @@ export class CopyMaker {
       temp,
       ...tier.placeOf(file.root, file.rel),
       origin: origin && this.#placeOf(origin),
+      ...(job.tier === 'cold' && { compressInto: job.reserved }),
       network,
       identity: job.medium !== 'ssd',
     };
@@ -150,7 +176,7 @@ export class CopyMaker {
     const today = new Date(clock.now()).toISOString().slice(0, 10);
     const written = catalog.usage.daily().find(({ day }) => day === today)?.bytesCopied ?? 0;
     const promised = running().reduce((sum, other) => sum + (other.tier === 'ram' ? 0 : other.reserved), 0);
-    if (written + promised + job.file.fingerprint.size <= dailyWrites) return;
+    if (written + promised + bytesFor(job) <= dailyWrites) return;
     throw new CacheError('NOT_ADMITTED', `the day's ${formatBytes(dailyWrites)} of writes leave no room for this copy`, {
       hint: 'AUTOCACHE_DAILY_WRITES bounds them; a new day begins at 00:00 UTC.',
     });
@@ -162,8 +188,7 @@ export class CopyMaker {
     const room = this.#room.then(async () => {
       assertWanted(job);
       this.#assertBudget(job);
-      const outstanding = () => this.#outstanding(tier);
-      const copy = await makeRoom({ ...this.#deps, outstanding }, tier, entry, job.file.fingerprint);
+      const copy = await makeRoom(this.#roomDeps(job), tier, this.#needOf(job, entry));
       job.reserved = copy?.bytes ?? 0;
       return copy;
     });
@@ -171,6 +196,29 @@ export class CopyMaker {
     const copy = await room;
     if (!copy) throw new CacheError('NOT_ADMITTED', 'what would have to leave for it is worth more');
     return copy;
+  }
+
+  #roomDeps(job: Job): RoomDeps {
+    const outstanding = (tier: Tier) => this.#outstanding(tier);
+    return { ...this.#deps, outstanding, ...(job.tier !== 'cold' && { giveWay: () => this.#endCompressing() }) };
+  }
+
+  /** Compressing saves space: nothing that is worth more leaves for it. */
+  #needOf(job: Job, entry: Entry): Parameters<typeof makeRoom>[2] {
+    const { catalog, policy } = this.#deps;
+    const [source, bytes] = [job.file.fingerprint, bytesFor(job)];
+    if (job.tier !== 'cold') return { entry, source, bytes };
+    return { entry, source, bytes, below: policy().score({ entry, bytes: source.size }, catalog.usage.tick) };
+  }
+
+  /** One that waits for its reservation holds nothing, and would wait for us. */
+  async #endCompressing(): Promise<void> {
+    const compressing = this.#deps.running().filter(({ tier, reserved }) => tier === 'cold' && reserved > 0);
+    for (const job of compressing) {
+      job.cancelRequested = true;
+      this.#deps.workers.cancel(job.id);
+    }
+    await Promise.all(compressing.map(({ ended }) => ended));
   }
 
   #publish(copy: Copy, report: CopyReport, job: Job): void {
@@ -211,8 +259,14 @@ export class CopyMaker {
   /** Bytes that running copies have reserved on the volume of a tier and not yet written. */
   #outstanding({ name }: Tier): number {
     const beside = this.#deps.running().filter(({ tier, reserved }) => reserved > 0 && underOneLimit[name].includes(tier));
-    return beside.reduce((sum, job) => sum + job.reserved - job.bytesDone, 0);
+    return beside.reduce((sum, job) => sum + job.unwritten, 0);
   }
+}
+
+/** What a job needs of its tier; a compressed form that takes more than that is not worth it. */
+function bytesFor({ tier, file }: Job): number {
+  const { size } = file.fingerprint;
+  return tier === 'cold' ? Math.floor(size * (1 - leastSaving)) : size;
 }
 
 /** @throws CacheError CANCELLED when nobody wants the copy any more. */

@@ -17,6 +17,9 @@ export interface EvictDeps {
   isBusy(sourcePath: string): boolean;
 }
 
+/** Why a copy leaves while another tier has the file. */
+const moves: readonly string[] = ['compressed', 'restored', 'not needed'];
+
 export type Eviction = { removed: true } | { removed: false; why: string };
 
 /**
@@ -34,19 +37,19 @@ export class Evictor {
   obstacle(copy: Copy, entry: Entry, inUse: ReadonlySet<string>): string | null {
     if (entry.pinned && copy.state === 'ready') return 'pinned';
     if (this.#deps.isBusy(entry.path)) return 'being copied';
-    return this.#use(copy, inUse);
+    return this.use(copy, inUse);
   }
 
   /** The same for a stale copy that makes room for its own successor. */
   obstacleForSuccessor(copy: Copy, inUse: ReadonlySet<string>): string | null {
-    return copy.state === 'stale' ? this.#use(copy, inUse) : 'in service';
+    return copy.state === 'stale' ? this.use(copy, inUse) : 'in service';
   }
 
   openFiles(tier: Tier): Promise<Set<string>> {
     return filesInUse(tier.dir);
   }
 
-  /** Removes one copy that has no obstacle. @param why is for the log: `space`, `purge`, `evict`, `damaged`. */
+  /** Removes one copy that has no obstacle. @param why is for the log: `space`, `purge`, `evict`, `damaged`, or one of `moves`. */
   async evict(copy: Copy, entry: Entry, why: string): Promise<Eviction> {
     const { catalog, tiers, events, log } = this.#deps;
     const tier = tiers[copy.tier];
@@ -66,7 +69,7 @@ export class Evictor {
     }
     catalog.copies.forget(copy.id);
     await tier.free(leaving).catch((err) => log.warn({ path: leaving, err }, 'space is not free before the next start'));
-    catalog.usage.add({ evictions: 1, evictedBytes: copy.bytes });
+    if (!moves.includes(why)) catalog.usage.add({ evictions: 1, evictedBytes: copy.bytes });
     events.emit('entry-evicted', { entry: entry.id, path: entry.path, bytes: copy.bytes, why });
     log.info({ path: entry.path, bytes: copy.bytes, why }, 'evicted');
     return { removed: true };
@@ -84,7 +87,8 @@ export class Evictor {
     return { removed: true };
   }
 
-  #use(copy: Copy, inUse: ReadonlySet<string>): string | null {
+  /** Why nobody may be deprived of this file now, or null. */
+  use(copy: Copy, inUse: ReadonlySet<string>): string | null {
     if (this.#deps.isLeased(copy.path)) return 'leased';
     return inUse.has(copy.path) ? 'open in a program' : null;
   }

@@ -13,6 +13,9 @@ export interface CopyRequest {
   tier?: TierName;
 }
 
+/** What is read where a copy is made of another copy; no root has such a path. */
+export const theCache = { root: 'the cache', medium: 'ssd' } as const;
+
 /** Copies of one source into different tiers are different jobs. */
 export function jobKey(path: string, tier: TierName): string {
   return `${tier}:${path}`;
@@ -36,6 +39,8 @@ export class Job implements Queued {
   stopped: CacheError | null = null;
   /** Bytes of the tier that are reserved for it; 0 before and after. */
   reserved = 0;
+  /** Bytes of the compressed form, once it is there. */
+  stored: number | null = null;
   /** Settles when the job has ended, in whatever way; it never rejects. */
   readonly ended: Promise<void>;
   #end: () => void = () => {};
@@ -61,17 +66,29 @@ export class Job implements Queued {
 
   /** What is read: the source's medium, or the cache's own disk. */
   get medium(): Medium {
-    return this.origin ? 'ssd' : this.#medium;
+    return this.origin ? theCache.medium : this.#medium;
   }
 
   /** Which of them is read: jobs with the same one share it. */
   get root(): string {
-    return this.origin ? 'the cache' : this.file.root;
+    return this.origin ? theCache.root : this.file.root;
   }
 
-  /** Bytes that this job has written to the tier. */
-  get written(): number {
+  /** Bytes of the source that this job has gone through. */
+  get copied(): number {
     return Math.max(0, this.bytesDone - this.resumedFrom);
+  }
+
+  /** Bytes that it has written to the tier; while compressing, no less than that. */
+  get written(): number {
+    if (this.stored !== null) return this.stored;
+    return this.tier === 'cold' ? this.reserved - this.unwritten : this.copied;
+  }
+
+  /** Bytes of its reservation that it may still write. */
+  get unwritten(): number {
+    const share = this.bytesDone / Math.max(1, this.file.fingerprint.size);
+    return this.tier === 'cold' ? Math.ceil(this.reserved * (1 - share)) : this.reserved - this.bytesDone;
   }
 
   start(): void {
@@ -89,7 +106,7 @@ export class Job implements Queued {
   view(): JobView {
     const bytesTotal = this.file.fingerprint.size;
     const elapsedMs = this.#clock.monotonic() - this.#startedAt;
-    const bytesPerSecond = elapsedMs > 0 ? Math.round(this.written / (elapsedMs / 1000)) : 0;
+    const bytesPerSecond = elapsedMs > 0 ? Math.round(this.copied / (elapsedMs / 1000)) : 0;
     return {
       id: this.id,
       state: this.state,

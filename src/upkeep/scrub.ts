@@ -116,6 +116,7 @@ export class Scrub implements AsyncDisposable {
       sealPath: sealPathOf(tier.dir, copy.path),
       seal: copy.seal,
       hash: copy.hash,
+      compressed: copy.tier === 'cold',
       rate,
     };
     const verdict = await thread.verify(order, progress).catch((error: unknown) => {
