@@ -26,8 +26,13 @@ export interface DemoterDeps {
   slowSource(entry: Entry): Medium | null;
 }
 
-/** Compressing begins when so much of the limit is used: it takes time, and room for the result beside the original. */
-const highMark = 0.9;
+/**
+ * Compressing begins when there is no more room than for so many copies like the one that is next: one that somebody asks for
+ * meanwhile, and the compressed form beside its original.
+ */
+const copiesOfRoom = 2;
+/** Where fewer copies like it fill the limit, that room is worth more than what compressing saves. */
+const copiesInLimit = 8;
 /** Share of the limit that compressed copies may take: what is used again and again is to stay as it is. */
 const coldShare = 0.5;
 /** Leases end and files are closed without a word; they are looked at again after so long, ms. */
@@ -81,10 +86,10 @@ export class Demoter implements AsyncDisposable {
 
   async #demote(): Promise<void> {
     const { catalog, copier, slowSource } = this.#deps;
-    while (this.#isFull()) {
+    for (;;) {
       const next = await this.#next();
       const medium = next && slowSource(next.entry);
-      if (!next || !medium || this.#stopped) return;
+      if (!next || !medium || !this.#isShort(next.copy)) return;
       const { copy, entry } = next;
       if (catalog.copies.readyOf(entry.id).some(({ tier }) => tier === 'cold')) {
         await leaveHot(this.#deps, entry.id);
@@ -100,27 +105,31 @@ export class Demoter implements AsyncDisposable {
 
   /** What is not worth compressing is passed over; whatever else was in the way is still there for the next. */
   #mayGoOn(job: Job, copy: Copy): boolean {
-    if (this.#stopped) return false;
     return job.state === 'done' || !this.#deps.catalog.copies.compressible().some(({ id }) => id === copy.id);
   }
 
-  #isFull(): boolean {
-    const { catalog, tiers, bound, mayCopy } = this.#deps;
-    if (!tiers.ssd || this.#stopped || !mayCopy()) return false;
-    return catalog.copies.usedUnderLimit('ssd') > highMark * bound(tiers.ssd).limit;
+  #isShort({ bytes }: Copy): boolean {
+    return this.#deps.catalog.copies.usedUnderLimit('ssd') + copiesOfRoom * bytes > this.#limit();
+  }
+
+  #limit(): number {
+    const { tiers, bound } = this.#deps;
+    return tiers.ssd ? bound(tiers.ssd).limit : 0;
   }
 
   /** The copy with the lowest score that may be compressed. */
   async #next(): Promise<{ copy: Copy; entry: Entry } | null> {
-    const { catalog, evictor, tiers, policy, bound, slowSource } = this.#deps;
-    if (!tiers.ssd) return null;
+    const { catalog, evictor, tiers, policy, mayCopy, slowSource } = this.#deps;
+    if (!tiers.ssd || this.#stopped || !mayCopy()) return null;
     catalog.usage.flush();
-    const most = coldShare * bound(tiers.ssd).limit - catalog.copies.usedBytes('cold');
+    const limit = this.#limit();
+    const room = coldShare * limit - catalog.copies.usedBytes('cold');
     const inUse = await evictor.openFiles(tiers.ssd);
     let lowest: { copy: Copy; entry: Entry; score: number } | null = null;
     for (const copy of catalog.copies.compressible()) {
       const entry = catalog.entries.byId(copy.entryId);
-      if (!entry || copy.bytes * (1 - leastSaving) > most || slowSource(entry) === null) continue;
+      const fits = copy.bytes * (1 - leastSaving) <= room && copy.bytes * copiesInLimit <= limit;
+      if (!entry || !fits || slowSource(entry) === null) continue;
       if (evictor.obstacle(copy, entry, inUse) !== null) continue;
       const score = policy().score({ entry, bytes: copy.bytes }, catalog.usage.tick);
       if (!lowest || score < lowest.score) lowest = { copy, entry, score };

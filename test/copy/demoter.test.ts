@@ -11,8 +11,8 @@ import type { Rig } from '../helpers/rig.ts';
 const MiB = 1024 * 1024;
 const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j'];
 const tenWeights = Object.fromEntries(names.map((name) => [name, 'weights' as const]));
-/** Ten copies of a MiB are more than nine tenths of it, and there is room to compress one. */
-const limit = 11 * MiB;
+/** Beside ten copies of a MiB there is no room for two more until one is compressed. */
+const limit = 11.8 * MiB;
 
 async function demoted(rig: Rig, changes: Parameters<typeof demoterOf>[1] = {}) {
   const demoter = demoterOf(rig, changes);
@@ -70,18 +70,18 @@ describe('when the limit is nearly reached', () => {
     const totals = rig.catalog.copies.totals('cold');
     expect(totals).toMatchObject({ files: 1, reserved: 0 });
     expect(totals.represented / totals.bytes).toBeGreaterThan(1.4);
-    expect(rig.catalog.copies.usedUnderLimit('ssd')).toBeLessThan(0.9 * limit);
+    expect(rig.catalog.copies.usedUnderLimit('ssd')).toBeLessThan(limit - 2 * MiB);
     expect(rig.catalog.usage.daily().at(-1)).toMatchObject({ evictions: 0 });
     expect(readdirSync(rig.tiers.cold?.partialDir ?? '')).toEqual([]);
   });
 
   test('what would save too little is left alone, and not tried twice', async () => {
-    const { rig, paths } = await withCopies({ noise: 'noise', ...tenWeights }, MiB, { limit: 12 * MiB });
+    const { rig, paths } = await withCopies({ noise: 'noise', ...tenWeights }, MiB, { limit: 12.8 * MiB });
     await demoted(rig);
     expect(compressings(rig).map(({ path }) => path)).toEqual(paths.slice(0, 2));
     expect(tiersOf(rig, paths[0] ?? '')).toEqual(['ssd']);
     expect(tiersOf(rig, paths[1] ?? '')).toEqual(['cold']);
-    rig.bound.limit = 11 * MiB;
+    rig.bound.limit = 12.5 * MiB;
     await demoted(rig);
     expect(compressings(rig).filter(({ path }) => path === paths[0])).toHaveLength(1);
     expect(rig.copier.jobs().filter(({ state }) => state === 'failed')).toEqual([]);
@@ -105,17 +105,23 @@ describe('when the limit is nearly reached', () => {
     expect(compressings(rig)).toEqual([]);
   });
 
-  test('no more than half of the limit is given to compressed copies', async () => {
+  test('while files come and go it never takes more than half of the limit, and more files are kept than fit', async () => {
     const { rig } = await withCopies(tenWeights, MiB, { limit });
-    rig.catalog.entries.setPinnedBelow(rig.root, true);
-    const left = () => rig.catalog.copies.totals('cold').bytes;
-    for (let round = 0; round < 12; round += 1) {
-      rig.catalog.entries.setPinnedBelow(rig.root, false);
-      rig.bound.limit = Math.max(rig.catalog.copies.usedUnderLimit('ssd') * 1.1, 2 * left() - MiB);
+    for (let index = 0; index < 12; index += 1) {
       await demoted(rig);
+      const { path } = rig.weights(`loras/more${index}`, MiB);
+      expect((await rig.copy(path)).error).toBeNull();
+      rig.catalog.usage.used(rig.file(path));
+      expect(rig.catalog.copies.totals('cold').bytes).toBeLessThanOrEqual(limit / 2);
+      expect(rig.catalog.copies.usedUnderLimit('ssd')).toBeLessThanOrEqual(limit);
     }
-    expect(rig.catalog.copies.totals('ssd').files).toBeGreaterThan(1);
-    expect(left()).toBeLessThanOrEqual(rig.bound.limit / 2);
+    expect(rig.catalog.copies.inState('ready').length).toBeGreaterThan(limit / MiB);
+  });
+
+  test('where few such files fill the limit, none is compressed', async () => {
+    const { rig } = await withCopies({ a: 'weights', b: 'weights', c: 'weights' }, MiB, { limit: 4 * MiB });
+    await demoted(rig);
+    expect(compressings(rig)).toEqual([]);
   });
 });
 
@@ -145,7 +151,7 @@ describe('while a copy is compressed', () => {
     const held = hold(rates, rig);
     demoterOf(rig).consider();
     await held.begun;
-    const job = await rig.copy(rig.source('loras/new', 1.5 * MiB).path);
+    const job = await rig.copy(rig.source('loras/new', 2.5 * MiB).path);
     held.letGo();
     expect(job.error).toBeNull();
     expect(tiersOf(rig, paths[0] ?? '')).toEqual([]);
@@ -170,7 +176,7 @@ describe('while a copy is compressed', () => {
 test('what makes room is chosen over both tiers: the compressed copy of the least valuable file leaves before others', async () => {
   const { rig, paths } = await withCopies(tenWeights, MiB, { limit });
   await demoted(rig);
-  expect((await rig.copy(rig.source('loras/new', 1.5 * MiB).path)).error).toBeNull();
+  expect((await rig.copy(rig.source('loras/new', 2.5 * MiB).path)).error).toBeNull();
   expect(tiersOf(rig, paths[0] ?? '')).toEqual([]);
   expect(paths.slice(1).map((path) => tiersOf(rig, path))).toEqual(paths.slice(1).map(() => ['ssd']));
 });

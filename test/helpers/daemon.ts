@@ -36,8 +36,9 @@ export async function runDaemon(files: Record<string, number>, settings: Record<
     get client() {
       return client;
     },
-    async restart() {
+    async restart(changes: Record<string, string> = {}) {
       await daemon[Symbol.asyncDispose]();
+      Object.assign(env, changes);
       daemon = await start();
       client = await Client.find(stateDir);
     },
