@@ -6,7 +6,8 @@
  * Speeds are MB of the original for each second of processor time (user and system, all threads), with the files in memory where
  * the system has /dev/shm. "restore" writes a new file, "check" only decodes (`zstd -t`). A round runs everything once, one
  * after the other; a speed is the median of the rounds, and "× zstd" the median of the quotients within each round, so that what
- * else the machine does falls on both sides. The first round warms up and does not count. Needs bash and the zstd command.
+ * else the machine does falls on both sides; their range stands behind it. The first round warms up and does not count. Needs bash
+ * and the zstd command.
  */
 import { execFileSync } from 'node:child_process';
 import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -91,7 +92,7 @@ function command(line: string): number {
 function show(dtype: string, size: number, results: Round[]): void {
   const of = (task: string) => results.map((round) => round[task] ?? Number.NaN);
   const speed = (task: string) => Math.round(size / 1e6 / median(of(task)));
-  const times = (task: string, other: string) => median(of(other).map((seconds, k) => seconds / (of(task)[k] ?? 1))).toFixed(2);
+  const times = (task: string, other: string) => withRange(of(other).map((seconds, k) => seconds / (of(task)[k] ?? 1)));
   const ratio = (name: string) => (size / statSync(at(name)).size).toFixed(3);
   const line = (file: string, suffix: string) => [
     ratio(file),
@@ -112,6 +113,11 @@ function show(dtype: string, size: number, results: Round[]): void {
   );
   const smaller = 1 - statSync(at('ours.zst')).size / statSync(at('3.zst')).size;
   console.log(`${table.toString()}\n${(100 * smaller).toFixed(1)} % smaller than zstd -3\n`);
+}
+
+function withRange(values: number[]): string {
+  const [middle, least, most] = [median(values), Math.min(...values), Math.max(...values)].map((value) => value.toFixed(2));
+  return `${middle} (${least} to ${most})`;
 }
 
 function median(values: number[]): number {

@@ -14,8 +14,30 @@ interface Options {
   base: string;
   /** Folder with a sub-folder for each category. */
   models: string;
+  /** More flags. */
+  flags?: string[];
   /** Beside the caller's own environment. */
   env?: Record<string, string>;
+}
+
+/** A prompt that sends a small image through upscalers in a row, each of which keeps its size, and saves it. */
+export function upscaling(names: readonly string[]): object {
+  return {
+    start: { class_type: 'EmptyImage', inputs: { width: 16, height: 16, batch_size: 1, color: 0x336699 } },
+    ...Object.fromEntries(
+      names.flatMap((name, k) => [
+        [`load${k}`, { class_type: 'UpscaleModelLoader', inputs: { model_name: name } }],
+        [
+          `use${k}`,
+          {
+            class_type: 'ImageUpscaleWithModel',
+            inputs: { upscale_model: [`load${k}`, 0], image: [k === 0 ? 'start' : `use${k - 1}`, 0] },
+          },
+        ],
+      ]),
+    ),
+    save: { class_type: 'SaveImage', inputs: { images: [`use${names.length - 1}`, 0], filename_prefix: 'image' } },
+  };
 }
 
 interface History {
@@ -34,7 +56,7 @@ export class ComfyuiServer implements AsyncDisposable {
   }
 
   /** @throws when it does not answer within two minutes */
-  static async start({ checkout, python, base, models, env }: Options): Promise<ComfyuiServer> {
+  static async start({ checkout, python, base, models, flags = [], env }: Options): Promise<ComfyuiServer> {
     const port = await freePort();
     for (const dir of ['custom_nodes', 'input', 'output']) mkdirSync(join(base, dir), { recursive: true });
     const folders = readdirSync(models).map((category) => `  ${category}: ${category}`);
@@ -42,13 +64,17 @@ export class ComfyuiServer implements AsyncDisposable {
     writeFileSync(paths, ['bench:', `  base_path: ${models}`, ...folders, ''].join('\n'));
     const logFile = join(base, 'comfyui.log');
     const log = openSync(logFile, 'a');
-    const flags = ['--disable-api-nodes', '--disable-auto-launch', '--database-url', 'sqlite:///:memory:'];
+    const common = ['--disable-api-nodes', '--disable-auto-launch', '--database-url', 'sqlite:///:memory:'];
     const places = ['--base-directory', base, '--extra-model-paths-config', paths];
-    const child = spawn(python, ['main.py', '--cpu', '--listen', '127.0.0.1', '--port', String(port), ...flags, ...places], {
-      cwd: checkout,
-      env: { ...process.env, ...env },
-      stdio: ['ignore', log, log],
-    });
+    const child = spawn(
+      python,
+      ['main.py', '--cpu', '--listen', '127.0.0.1', '--port', String(port), ...common, ...places, ...flags],
+      {
+        cwd: checkout,
+        env: { ...process.env, ...env },
+        stdio: ['ignore', log, log],
+      },
+    );
     const server = new ComfyuiServer(child, `http://127.0.0.1:${port}`);
     const deadline = performance.now() + 120_000;
     while (!(await server.#answers())) {
@@ -71,8 +97,8 @@ export class ComfyuiServer implements AsyncDisposable {
     const sent = performance.now();
     await this.#post('/prompt', { prompt, prompt_id: promptId });
     for (;;) {
-      const history = (await this.#json(`/history/${promptId}`)) as Record<string, History>;
-      const done = history[promptId];
+      const { body } = await this.get(`/history/${promptId}`);
+      const done = (body as Record<string, History>)[promptId];
       if (done) {
         const seconds = (performance.now() - sent) / 1000;
         if (!done.status.completed) throw new Error(`the prompt failed: ${JSON.stringify(done.status)}`);
@@ -104,14 +130,30 @@ export class ComfyuiServer implements AsyncDisposable {
     return [...new Set(paths.filter((path) => path.startsWith(`${dir}/`)))];
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  /** What one of its GET routes answers. */
+  async get(path: string): Promise<{ status: number; body: unknown }> {
+    const answer = await fetch(this.#url + path);
+    return { status: answer.status, body: await answer.json().catch(() => null) };
+  }
+
+  /** Asks the process to end. @returns false when it had to be killed after ten seconds */
+  async end(signal: NodeJS.Signals): Promise<boolean> {
     const child = this.#child;
-    if (child.exitCode !== null || child.signalCode !== null) return;
+    if (child.exitCode !== null || child.signalCode !== null) return true;
     const gone = once(child, 'exit');
-    child.kill('SIGTERM');
-    const timer = setTimeout(() => child.kill('SIGKILL'), 10_000);
+    child.kill(signal);
+    let obeyed = true;
+    const timer = setTimeout(() => {
+      obeyed = false;
+      child.kill('SIGKILL');
+    }, 10_000);
     await gone;
     clearTimeout(timer);
+    return obeyed;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.end('SIGTERM');
   }
 
   async #answers(): Promise<boolean> {
@@ -126,10 +168,6 @@ export class ComfyuiServer implements AsyncDisposable {
     if (!image) throw new Error('the prompt gave no image');
     const answer = await fetch(`${this.#url}/view?${new URLSearchParams({ ...image })}`);
     return Buffer.from(await answer.arrayBuffer());
-  }
-
-  async #json(path: string): Promise<unknown> {
-    return (await fetch(this.#url + path)).json();
   }
 
   async #post(path: string, body: object): Promise<void> {

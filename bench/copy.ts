@@ -1,11 +1,11 @@
 /**
  * How fast a background copy is, hash and fsync included, beside cp, dd, rsync and rclone: `node bench/copy.ts` as root on Linux.
- * Every run starts with a cold source; a ratio is the median over rounds of (cp's time / the time), each against the cp shortly before
- * it. What "cp again" is away from 1 is the noise of the machine. `node bench/copy.ts 150 mount` runs these parts alone.
+ * Source and target are disks of their own, loop devices whose blocks are all there. Every run starts with a cold source and ends
+ * with a durable target; a ratio is the median over rounds of (cp's time / the time), each against the cp shortly before it, in
+ * turning order. What "cp again" is away from 1 is the noise of the machine. `node bench/copy.ts 150 mount` runs these parts alone.
  */
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
-import { randomFillSync } from 'node:crypto';
-import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -13,15 +13,17 @@ import Table from 'cli-table3';
 import { CopyWorkers } from '../src/copy/workers.ts';
 import { systemClock } from '../src/core/clock.ts';
 import { openPosixTier } from '../src/tiers/posix-tier.ts';
+import { forget, SlowMount, writeRandom } from './slow-mount.ts';
 
 const MiB = 2 ** 20;
-const throttle = '/sys/fs/cgroup/blkio/blkio.throttle.read_bps_device';
 const wanted = process.argv.slice(2);
 
+if (process.platform !== 'linux' || process.getuid?.() !== 0) throw new Error('this benchmark needs Linux and root');
 const dir = mkdtempSync(join(tmpdir(), 'autocached-bench-copy-'));
-const tier = openPosixTier('ssd', join(dir, 'cache'));
-const workers = new CopyWorkers(systemClock, { ...process.env });
 const cleanUp: (() => void)[] = [];
+const ssd = disk(1000);
+const tier = openPosixTier('ssd', join(ssd.path, 'cache'));
+const workers = new CopyWorkers(systemClock, { ...process.env });
 let lastId = 0;
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void end().then(() => process.exit(1)));
 
@@ -45,55 +47,83 @@ const contenders: Record<string, Contender> = {
 };
 
 try {
-  if (process.platform !== 'linux' || process.getuid?.() !== 0) throw new Error('this benchmark needs Linux and root');
-  const disk = throttledDisk(640);
+  const source = disk(640);
   for (const speed of [150, 400]) {
     if (!chosen(String(speed))) continue;
-    disk.limit(speed * MiB);
-    await compare({ name: `disk, ${speed} MiB/s`, path: disk.file(`${speed}.bin`, speed * 1.5), network: false, rounds: 3 });
+    source.limit({ bytesPerSecond: speed * MiB });
+    await compare({ name: `disk, ${speed} MiB/s`, path: only(source.path, speed * 1.5), network: false, rounds: 5 });
   }
-  disk.limit(0);
-  if (chosen('disk')) await compare({ name: 'disk, unthrottled', path: disk.file('400.bin', 600), network: false, rounds: 3 });
+  source.limit({});
+  if (chosen('disk')) await compare({ name: 'disk, unthrottled', path: only(source.path, 600), network: false, rounds: 7 });
   const mount = chosen('mount') ? await slowMount(10, 96) : undefined;
   if (mount) await compare({ name: 'mount, 10 ms a request', path: mount, network: true, rounds: 3 });
 } finally {
   await end();
 }
+
 function chosen(name: string): boolean {
   return wanted.length === 0 || wanted.includes(name);
 }
 
+interface Run {
+  ms: number;
+  cpuMs: number;
+  ratio: number;
+}
+
 async function compare(source: Source): Promise<void> {
-  const results = new Map<string, { ms: number; ratio: number }[]>();
-  const order = Object.keys(contenders).flatMap((name) => (name === 'autocached' ? ['cp', name] : [name]));
+  const results = new Map<string, Run[]>();
+  const others = Object.keys(contenders).filter((name) => name !== 'cp' && isInstalled(name));
   for (let round = 0; round < source.rounds; round += 1) {
+    // Ours beside a cp of its own, before it and after it in turn.
+    const pair = round % 2 ? ['autocached', 'cp'] : ['cp', 'autocached'];
+    const pending: (readonly [string, Omit<Run, 'ratio'>])[] = [];
     let cp = Number.NaN;
-    for (const name of order.filter(isInstalled)) {
-      const target = join(dir, 'target.bin');
-      forget(source.path);
-      const startedAt = performance.now();
-      await contenders[name]?.(source, target);
-      const ms = performance.now() - startedAt;
-      rmSync(target, { force: true });
-      if (name === 'cp') cp = ms;
-      results.set(name, [...(results.get(name) ?? []), { ms, ratio: cp / ms }]);
+    for (const name of [...pair, ...others.filter((other) => other !== 'autocached')]) {
+      const run = await once(name, source);
+      if (name === 'cp') cp = run.ms;
+      pending.push([name, run]);
     }
+    for (const [name, run] of pending) results.set(name, [...(results.get(name) ?? []), { ...run, ratio: cp / run.ms }]);
   }
-  const head = [source.name, 'MiB/s', 'ratio to cp', 'of all rounds'];
+  const head = [source.name, 'MiB/s', 'ratio to cp', 'of all rounds', 'CPU s per GiB'];
   const table = new Table({ head, style: { head: [], border: [], compact: true } });
   const mebibytes = statSync(source.path).size / MiB;
   for (const name of Object.keys(contenders)) {
     const own = results.get(name);
     if (!own) {
-      table.push([name, 'not installed', '', '']);
+      table.push([name, 'not installed', '', '', '']);
       continue;
     }
     const speed = mebibytes / (median(own.map(({ ms }) => ms)) / 1000);
     const ratios = own.map(({ ratio }) => ratio);
     const spread = `${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)}`;
-    table.push([name, speed.toFixed(0), median(ratios).toFixed(2), name === 'cp' ? '' : spread]);
+    const cpu = (median(own.map(({ cpuMs }) => cpuMs)) / 1000 / mebibytes) * 1024;
+    const known = !(source.network && name === 'autocached');
+    table.push([name, speed.toFixed(0), median(ratios).toFixed(2), name === 'cp' ? '' : spread, known ? cpu.toFixed(2) : '']);
   }
   console.log(table.toString());
+}
+
+async function once(name: string, source: Source): Promise<Omit<Run, 'ratio'>> {
+  const target = join(ssd.path, 'target.bin');
+  forget(source.path);
+  execFileSync('sync', ['-f', ssd.path]);
+  const [startedAt, cpuBefore] = [performance.now(), cpuMs()];
+  await contenders[name]?.(source, target);
+  const run = { ms: performance.now() - startedAt, cpuMs: cpuMs() - cpuBefore };
+  rmSync(target, { force: true });
+  return run;
+}
+
+/** Of this process, with its threads, and of its children that have ended, user and system. */
+function cpuMs(): number {
+  const fields = readFileSync('/proc/self/stat', 'utf8')
+    .replace(/^.*\) /, '')
+    .split(' ')
+    .map(Number);
+  const ticks = fields.slice(11, 15).reduce((sum, value) => sum + value, 0);
+  return ticks * 10;
 }
 
 async function ours({ path, network }: Source): Promise<void> {
@@ -125,32 +155,17 @@ function isInstalled(name: string): boolean {
   return name === 'autocached' || spawnSync('which', [name.split(' ')[0] ?? '']).status === 0;
 }
 
-/** Takes the file out of the page cache, and only that. */
-function forget(path: string): void {
-  execFileSync('dd', [`if=${path}`, 'iflag=nocache', 'count=0', 'status=none']);
+function disk(mebibytes: number): SlowMount {
+  const made = new SlowMount({ bytes: mebibytes * MiB });
+  cleanUp.push(() => made[Symbol.dispose]());
+  return made;
 }
 
-function throttledDisk(mebibytes: number) {
-  const image = join(dir, 'disk.img');
-  const point = join(dir, 'disk');
-  mkdirSync(point);
-  execFileSync('truncate', ['-s', `${mebibytes}M`, image]);
-  execFileSync('mkfs.ext4', ['-qF', '-m', '0', image]);
-  const device = execFileSync('losetup', ['-f', '--show', '--direct-io=on', image], { encoding: 'utf8' }).trim();
-  cleanUp.push(() => execFileSync('losetup', ['-d', device]));
-  execFileSync('mount', [device, point]);
-  cleanUp.push(() => execFileSync('umount', ['-l', point]));
-  const number = execFileSync('lsblk', ['-dno', 'MAJ:MIN', device], { encoding: 'utf8' }).trim();
-  const limit = (bytesPerSecond: number) => writeFileSync(throttle, `${number} ${bytesPerSecond}`);
-  cleanUp.push(() => limit(0));
-  return {
-    limit,
-    file: (name: string, size: number) => {
-      for (const old of ['150.bin', '400.bin']) if (old !== name) rmSync(join(point, old), { force: true });
-      const path = join(point, name);
-      return existsSync(path) ? path : randomFile(path, size);
-    },
-  };
+/** The one file of the source disk. */
+function only(point: string, mebibytes: number): string {
+  const path = join(point, 'model.bin');
+  rmSync(path, { force: true });
+  return writeRandom(path, mebibytes * MiB);
 }
 
 /** Undefined where FUSE or its Python module is missing. */
@@ -159,7 +174,7 @@ async function slowMount(ms: number, mebibytes: number): Promise<string | undefi
   const point = join(dir, 'mount');
   mkdirSync(folder);
   mkdirSync(point);
-  randomFile(join(folder, 'model.bin'), mebibytes);
+  writeRandom(join(folder, 'model.bin'), mebibytes * MiB);
   const script = join(import.meta.dirname, 'slow_mount.py');
   const server: ChildProcess = spawn('/usr/bin/python3', [script, folder, point, String(ms)], {
     stdio: ['ignore', 'ignore', 'inherit'],
@@ -172,14 +187,6 @@ async function slowMount(ms: number, mebibytes: number): Promise<string | undefi
   }
   console.log('mount: left out, there is no FUSE here or no python3-fusepy');
   return undefined;
-}
-
-function randomFile(path: string, mebibytes: number): string {
-  const block = Buffer.alloc(MiB);
-  const fd = openSync(path, 'w');
-  for (let written = 0; written < mebibytes; written += 1) writeSync(fd, randomFillSync(block));
-  closeSync(fd);
-  return path;
 }
 
 function median(values: number[]): number {

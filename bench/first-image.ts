@@ -10,10 +10,10 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Table from 'cli-table3';
 import type { Client } from '../src/cli/client.ts';
-import { ComfyuiServer } from './comfyui-server.ts';
+import { ComfyuiServer, upscaling } from './comfyui-server.ts';
 import { Installed } from './installed.ts';
 import { SlowMount } from './slow-mount.ts';
-import { makeSafetensors, makeTensor, type NamedTensor } from './weights.ts';
+import { makeUpscaler } from './weights.ts';
 
 const checkout = process.env['COMFYUI_DIR'];
 const python = process.env['COMFYUI_PYTHON'] ?? 'python3';
@@ -21,24 +21,6 @@ const rounds = Number(process.argv[2] ?? 3);
 const disk = { bytes: 2 ** 30, bytesPerSecond: 100e6, readsPerSecond: 300 };
 const names = ['first.safetensors', 'second.safetensors', 'third.safetensors'];
 const category = 'upscale_models';
-
-/** Three upscalers in a row, each of which keeps the size. */
-const prompt = {
-  start: { class_type: 'EmptyImage', inputs: { width: 16, height: 16, batch_size: 1, color: 0x336699 } },
-  ...Object.fromEntries(
-    names.flatMap((name, k) => [
-      [`load${k}`, { class_type: 'UpscaleModelLoader', inputs: { model_name: name } }],
-      [
-        `use${k}`,
-        {
-          class_type: 'ImageUpscaleWithModel',
-          inputs: { upscale_model: [`load${k}`, 0], image: [k === 0 ? 'start' : `use${k - 1}`, 0] },
-        },
-      ],
-    ]),
-  ),
-  save: { class_type: 'SaveImage', inputs: { images: [`use${names.length - 1}`, 0], filename_prefix: 'bench' } },
-};
 
 /** Runs of a prompt: seconds, what its image is, and the model files that ComfyUI had open meanwhile. */
 interface Run {
@@ -55,7 +37,8 @@ async function measure(comfyui: string): Promise<void> {
   using slow = new SlowMount(disk);
   const models = join(slow.path, 'models');
   mkdirSync(join(models, category), { recursive: true });
-  for (const [seed, name] of names.entries()) writeFileSync(join(models, category, name), makeUpscaler(seed + 1));
+  for (const [seed, name] of names.entries())
+    writeFileSync(join(models, category, name), makeUpscaler({ seed: seed + 1, features: 512, layers: 16 }));
   await using installed = new Installed('bench-first-image', () => ({
     AUTOCACHE_ROOTS: `${models}=hdd`,
     AUTOCACHE_LIMIT: '8GiB',
@@ -125,7 +108,7 @@ async function runCold(server: ComfyuiServer, source: string, cacheDir?: string)
   };
   const timer = setInterval(look, 5);
   try {
-    const { seconds, image } = await server.run(prompt);
+    const { seconds, image } = await server.run(upscaling(names));
     return { seconds, image: createHash('sha256').update(image).digest('hex'), opened };
   } finally {
     clearInterval(timer);
@@ -139,32 +122,6 @@ function isModel(path: string): boolean {
 function dropPageCache(): void {
   execFileSync('sync');
   writeFileSync('/proc/sys/vm/drop_caches', '1');
-}
-
-/** A compact Real-ESRGAN upscaler of scale 1 with 16 inner layers of 512 features, random weights: 144 MiB, all of them used. */
-function makeUpscaler(seed: number): Uint8Array {
-  const features = 512;
-  const layers = 16;
-  const inner = makeTensor('F32', features * features * 9, seed).bytes;
-  const tensor = (name: string, shape: number[], bytes?: Uint8Array): NamedTensor => {
-    const elements = shape.reduce((product, length) => product * length, 1);
-    return {
-      name,
-      dtype: 'F32',
-      shape,
-      bytes: bytes ?? makeTensor('F32', elements + (elements % 2), seed).bytes.subarray(0, elements * 4),
-    };
-  };
-  const conv = (at: number, out: number, from: number, bytes?: Uint8Array) => [
-    tensor(`body.${at}.weight`, [out, from, 3, 3], bytes),
-    tensor(`body.${at}.bias`, [out]),
-  ];
-  const activation = (at: number) => tensor(`body.${at}.weight`, [features]);
-  const middle = Array.from({ length: layers }, (_, k) => [
-    ...conv(2 + 2 * k, features, features, inner),
-    activation(3 + 2 * k),
-  ]);
-  return makeSafetensors([...conv(0, features, 3), activation(1), ...middle.flat(), ...conv(2 + 2 * layers, 3, features)]);
 }
 
 function median(values: number[]): number {

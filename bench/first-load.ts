@@ -3,9 +3,8 @@
  * ext4 on a throttled loop device, so this needs root on Linux.
  */
 import { spawn } from 'node:child_process';
-import { randomFillSync } from 'node:crypto';
 import { once } from 'node:events';
-import { closeSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -13,7 +12,7 @@ import { fileURLToPath } from 'node:url';
 import Table from 'cli-table3';
 import type { Client } from '../src/cli/client.ts';
 import { Installed } from './installed.ts';
-import { SlowMount } from './slow-mount.ts';
+import { SlowMount, writeRandom } from './slow-mount.ts';
 
 const MiB = 2 ** 20;
 /** Small for a model; larger ones win more, because starting and publishing a copy costs the same. */
@@ -124,15 +123,8 @@ async function load(reader: Reader, path: string, client?: Client, cold: string[
   return JSON.parse(output) as Load;
 }
 
-/** Random bytes, so that nothing on the way can take a short cut. */
 function writeModel(name: string): string {
-  const path = name.startsWith('/') ? name : join(slow.path, name);
-  writeFileSync(path, '');
-  const fd = openSync(path, 'w');
-  const block = Buffer.alloc(4 * MiB);
-  for (let done = 0; done < size; done += block.length) writeSync(fd, randomFillSync(block));
-  closeSync(fd);
-  return path;
+  return writeRandom(name.startsWith('/') ? name : join(slow.path, name), size);
 }
 
 async function idle(client: Client): Promise<void> {

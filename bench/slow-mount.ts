@@ -1,50 +1,82 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { randomFillSync } from 'node:crypto';
+import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const throttle = '/sys/fs/cgroup/blkio/blkio.throttle.';
+const blockBytes = 4 * 2 ** 20;
 
-/** A real ext4 on a loop device that the kernel keeps as slow as a hard disk. Needs root and the blkio controller of cgroup v1. */
+export interface DiskLimits {
+  /** 0 = no limit. */
+  bytesPerSecond: number;
+  readsPerSecond: number;
+}
+
+/** A real ext4 on a loop device whose reads the kernel keeps as slow as a hard disk's. Needs root and the blkio controller of cgroup v1. */
 export class SlowMount implements Disposable {
   readonly dir = mkdtempSync(join(tmpdir(), 'autocached-slow-'));
-  readonly path = join(this.dir, 'hdd');
+  readonly path = join(this.dir, 'disk');
   #device: string | undefined;
   #mounted = false;
 
   /** @throws when the machine does not let us; nothing stays behind then. */
-  constructor({ bytes, bytesPerSecond, readsPerSecond }: { bytes: number; bytesPerSecond: number; readsPerSecond: number }) {
+  constructor({ bytes, ...limits }: { bytes: number } & Partial<DiskLimits>) {
     try {
       const image = join(this.dir, 'disk.img');
-      run('truncate', '-s', String(bytes), image);
-      run('mkfs.ext4', '-qF', image);
-      this.#device = run('losetup', '-f', '--show', image).trim();
+      // A disk whose blocks are there: on a sparse image the first write to each block would be many times slower than the second.
+      writeRandom(image, bytes);
+      run('mkfs.ext4', '-qF', '-m', '0', '-E', 'nodiscard,lazy_itable_init=0,lazy_journal_init=0', image);
+      this.#device = run('losetup', '-f', '--show', '--direct-io=on', image).trim();
       mkdirSync(this.path);
       run('mount', this.#device, this.path);
       this.#mounted = true;
       // As real disks and network mounts have it; the loop device takes 20 times that.
       run('blockdev', '--setra', '256', this.#device);
-      this.#limit('read_bps_device', bytesPerSecond);
-      this.#limit('read_iops_device', readsPerSecond);
+      this.limit(limits);
     } catch (error) {
       this[Symbol.dispose]();
       throw error;
     }
   }
 
+  /** Its major and minor number, as /proc/diskstats and the kernel's limits name it. */
+  get number(): string {
+    const { rdev } = statSync(this.#device ?? '');
+    return `${rdev >> 8}:${rdev & 0xff}`;
+  }
+
+  limit({ bytesPerSecond = 0, readsPerSecond = 0 }: Partial<DiskLimits>): void {
+    writeFileSync(`${throttle}read_bps_device`, `${this.number} ${bytesPerSecond}`);
+    writeFileSync(`${throttle}read_iops_device`, `${this.number} ${readsPerSecond}`);
+  }
+
   [Symbol.dispose](): void {
     if (this.#device !== undefined) {
-      for (const what of ['read_bps_device', 'read_iops_device']) attempt(() => this.#limit(what, 0));
+      attempt(() => this.limit({}));
       if (this.#mounted) attempt(() => run('umount', this.path));
       attempt(() => run('losetup', '-d', this.#device ?? ''));
     }
     rmSync(this.dir, { recursive: true, force: true });
   }
+}
 
-  #limit(what: string, value: number): void {
-    const { rdev } = statSync(this.#device ?? '');
-    writeFileSync(throttle + what, `${rdev >> 8}:${rdev & 0xff} ${value}`);
+/** Random bytes, so that nothing on the way can take a short cut. @returns the path */
+export function writeRandom(path: string, bytes: number): string {
+  const block = randomFillSync(Buffer.alloc(blockBytes));
+  const fd = openSync(path, 'w');
+  for (let done = 0; done < bytes; done += block.length) {
+    block.writeDoubleLE(Math.random(), 0);
+    writeSync(fd, block, 0, Math.min(block.length, bytes - done));
   }
+  closeSync(fd);
+  return path;
+}
+
+/** Takes a file out of the page cache, and only that. */
+export function forget(path: string): void {
+  execFileSync('sync', [path]);
+  execFileSync('dd', [`if=${path}`, 'iflag=nocache', 'count=0', 'status=none']);
 }
 
 function run(program: string, ...args: string[]): string {

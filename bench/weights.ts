@@ -20,7 +20,7 @@ export function makeTensor(dtype: WeightType, elements: number, seed: number): N
   const random = generator(seed);
   const deviation = 0.01 * 5 ** random();
   const values = new Float32Array(elements);
-  for (let i = 0; i < elements; i += 2) [values[i], values[i + 1]] = normalPair(random, deviation);
+  for (let i = 0; i < elements; i += 2) values.set(normalPair(random, deviation).slice(0, elements - i), i);
   return { name: `blocks.${seed}.weight`, dtype, bytes: encoders[dtype](values) };
 }
 
@@ -49,6 +49,29 @@ export function makeModel(dtype: WeightType, size: number): Uint8Array {
   return makeSafetensors(
     Array.from({ length: count }, (_, k) => ({ ...different[k % 16], name: `blocks.${k}.weight` }) as NamedTensor),
   );
+}
+
+/**
+ * A compact Real-ESRGAN upscaler of scale 1: an image goes in and one of the same size comes out, and all of the weights are used on
+ * the way. 144 MiB with 512 features and 16 layers.
+ */
+export function makeUpscaler({ seed, features, layers }: { seed: number; features: number; layers: number }): Uint8Array {
+  const tensor = (name: string, shape: number[]): NamedTensor => {
+    const elements = shape.reduce((product, length) => product * length, 1);
+    return { ...makeTensor('F32', elements, seed), name, shape };
+  };
+  const conv = (at: number, out: number, from: number) => [
+    tensor(`body.${at}.weight`, [out, from, 3, 3]),
+    tensor(`body.${at}.bias`, [out]),
+  ];
+  const activation = (at: number) => tensor(`body.${at}.weight`, [features]);
+  const inner = tensor('', [features, features, 3, 3]);
+  const middle = Array.from({ length: layers }, (_, k) => [
+    { ...inner, name: `body.${2 + 2 * k}.weight` },
+    tensor(`body.${2 + 2 * k}.bias`, [features]),
+    activation(3 + 2 * k),
+  ]);
+  return makeSafetensors([...conv(0, features, 3), activation(1), ...middle.flat(), ...conv(2 + 2 * layers, 3, features)]);
 }
 
 const encoders: Record<WeightType, (values: Float32Array) => Uint8Array> = {

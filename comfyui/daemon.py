@@ -16,10 +16,16 @@ ANSWER_SECONDS = 0.25
 _ANSWER_BYTES = 1 << 18
 # What a connection, HTTP, or a token that fits no header can raise.
 _FAULTS = (OSError, http.client.HTTPException, ValueError)
+# Statuses with which the daemon answers a request that it understood; asking again would not help.
+_REFUSALS = (400, 404, 409, 413, 415, 422)
 
 
 class Trouble(Exception):
     """The daemon gave no answer that can be used; the message says why."""
+
+
+class Refused(Trouble):
+    """The daemon answered, and says no; the message is its own."""
 
 
 class Announcement(NamedTuple):
@@ -66,10 +72,11 @@ class Daemon:
         """As `post`."""
         return self.post(route, None, answer_seconds)
 
-    def post(self, route: str, body: dict | None, answer_seconds: float = ANSWER_SECONDS) -> dict:
+    def post(self, route: str, body: dict | bytes | None, answer_seconds: float = ANSWER_SECONDS) -> dict:
         """
-        The daemon's answer, a JSON object. Asks a second time when a kept connection had ended meanwhile, or when the
-        daemon turns out to be at another place or to have another token. Raises Trouble.
+        The daemon's answer, a JSON object, to a JSON object that may be written out already. Asks a second time when a kept
+        connection had ended meanwhile, or when the daemon turns out to be at another place or to have another token. Raises
+        Trouble, of which Refused says that the daemon understood and will not.
         """
         announced = self.announcement()
         kept = self._connection(announced)
@@ -77,6 +84,8 @@ class Daemon:
             return self._exchange(kept or self._connect(announced), announced, route, body, answer_seconds)
         except socket.timeout:
             raise Trouble("no answer in time from " + announced.url) from None
+        except Refused:
+            raise
         except (*_FAULTS, Trouble) as error:
             latest = self.announcement(again=True)
             ended = kept is not None and not isinstance(error, Trouble)
@@ -112,12 +121,12 @@ class Daemon:
         self._kept.owner = (announced.url, os.getpid())
         return connection
 
-    def _exchange(self, connection, announced: Announcement, route: str, body: dict | None, answer_seconds: float) -> dict:
+    def _exchange(self, connection, announced: Announcement, route: str, body: dict | bytes | None, answer_seconds: float) -> dict:
         headers = {"Authorization": "Bearer " + announced.token}
         method, content = "GET", None
         if body is not None:
             headers["Content-Type"] = "application/json"
-            method, content = "POST", json.dumps(body).encode("utf-8")
+            method, content = "POST", body if isinstance(body, bytes) else json.dumps(body).encode("utf-8")
         try:
             connection.sock.settimeout(answer_seconds)
             connection.request(method, route, content, headers)
@@ -128,15 +137,25 @@ class Daemon:
         except BaseException:
             self.close()
             raise
-        if not 200 <= response.status < 300:
-            raise Trouble("status %d" % response.status)
         try:
             answer = json.loads(text)
         except ValueError:
             answer = None
+        refusal = _message_of(answer)
+        if refusal is not None and response.status in _REFUSALS:
+            raise Refused(refusal)
+        if not 200 <= response.status < 300:
+            raise Trouble("status %d" % response.status)
         if not isinstance(answer, dict):
             raise Trouble("the answer is not a JSON object")
         return answer
+
+
+def _message_of(answer) -> str | None:
+    """What the daemon says of an error."""
+    error = answer.get("error") if isinstance(answer, dict) else None
+    message = error.get("message") if isinstance(error, dict) else None
+    return message[:500] if isinstance(message, str) else None
 
 
 def _read_announcement(file: str) -> Announcement:

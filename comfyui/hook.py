@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 
+from .browser import Browser
 from .host import client_of, model_folders
 from .offline import OfflineNames
 from .prefetch import Prefetch
@@ -16,11 +17,12 @@ from .state import state_directory
 log = logging.getLogger("autocached")
 
 _prefetch: Prefetch | None = None
+_browser: Browser | None = None
 
 
 def install(folder_paths, here: str):
     """Wraps folder_paths.get_full_path and returns the wrapper; a second call returns the wrapper that stands."""
-    global _prefetch
+    global _prefetch, _browser
     original = folder_paths.get_full_path
     if hasattr(original, "autocached"):
         return original
@@ -48,6 +50,7 @@ def install(folder_paths, here: str):
     folder_paths.get_full_path = get_full_path
     offline = OfflineNames(resolver.daemon, folder_paths)
     _prefetch = Prefetch(resolver.daemon, resolver.registration, offline.refresh)
+    _browser = Browser(resolver.daemon, resolver.registration)
     offline.refresh()
     resolver.registration.offer()
     return get_full_path
@@ -57,6 +60,8 @@ def nodes_are_loading() -> None:
     """Called when ComfyUI loads custom nodes: its server is made by then, and does not serve yet."""
     if _prefetch is not None:
         _prefetch.attach()
+    if _browser is not None:
+        _browser.attach()
 
 
 def uninstall(folder_paths, wrapper) -> bool:

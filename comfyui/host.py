@@ -43,11 +43,38 @@ def model_folders(folder_paths) -> list[dict]:
 
 def prompts_left() -> bool:
     """True while a prompt runs or waits in the queue."""
-    server = getattr(getattr(sys.modules.get("server"), "PromptServer", None), "instance", None)
     try:
-        return server.prompt_queue.get_tasks_remaining() > 0
+        return _prompt_queue().get_tasks_remaining() > 0
     except Exception:
         return False
+
+
+def idle_since_prompt() -> int | None:
+    """How many prompts ComfyUI has begun, when none runs or waits; None when one does or that cannot be told."""
+    queue = _prompt_queue()
+    try:
+        return queue.task_counter if queue.get_tasks_remaining() == 0 else None
+    except Exception:
+        return None
+
+
+def free_models() -> bool:
+    """
+    Has ComfyUI unload its models and forget what nodes have put out, as its own route POST /free does: its worker does so between
+    prompts, never while one runs. False when this ComfyUI cannot be asked to.
+    """
+    queue = _prompt_queue()
+    try:
+        queue.set_flag("unload_models", True)
+        queue.set_flag("free_memory", True)
+    except Exception:
+        return False
+    return True
+
+
+def _prompt_queue():
+    server = getattr(getattr(sys.modules.get("server"), "PromptServer", None), "instance", None)
+    return getattr(server, "prompt_queue", None)
 
 
 def _caller(frame) -> str:

@@ -8,6 +8,7 @@ import threading
 
 from .daemon import Daemon, Trouble
 from .host import APP, prompts_left
+from .mapped import mapped
 
 log = logging.getLogger("autocached")
 
@@ -46,7 +47,8 @@ class Leases:
         threading.Event().wait(pause)
         with self._lock:
             held = set(self._held)
-        needed = held if prompts_left() else _mapped(held)
+        # Elsewhere than on Linux the system itself keeps a mapped file, or its contents.
+        needed = held if prompts_left() else mapped(held) or set()
         body = {"client": {"app": APP, "pid": os.getpid()}, "renew": sorted(needed), "end": sorted(held - needed)}
         try:
             self._daemon.post("/api/leases", body)
@@ -57,14 +59,3 @@ class Leases:
             if not self._held:
                 self._keeper = None
             return bool(self._held)
-
-
-def _mapped(copies: set[str]) -> set[str]:
-    """Those that this process has mapped. Only Linux tells; elsewhere the system itself keeps a mapped file, or its contents."""
-    try:
-        with open("/proc/self/maps", "rb") as maps:
-            lines = {line.rstrip(b"\n").partition(b"/")[2] for line in maps}
-    except OSError:
-        return set()
-    # The kernel writes a newline in a name as \012.
-    return {copy for copy in copies if os.fsencode(copy).replace(b"\n", b"\\012").lstrip(b"/") in lines}

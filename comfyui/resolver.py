@@ -12,6 +12,7 @@ from .catalog import sealed_copy
 from .daemon import ANSWER_SECONDS, Daemon, Trouble
 from .leases import Leases
 from .registration import Registration
+from .stuck import Stuck
 from .wait import Wait
 
 log = logging.getLogger("autocached")
@@ -35,6 +36,7 @@ class Resolver:
         self.registration = Registration(self.daemon, folders)
         self._breaker = Breaker(self.daemon.stamp)
         self._leases = Leases(self.daemon)
+        self._stuck = Stuck(self.daemon)
 
     def resolve(self, path: str, category: str, name: str, client: dict | None = None) -> str:
         """
@@ -79,7 +81,10 @@ class Resolver:
                 self._breaker.worked()
                 copy = answer["path"]
                 if os.path.normcase(copy) == os.path.normcase(absolute):
+                    if answer.get("job"):
+                        self._stuck.opened(absolute, source)
                     return None
+                self._stuck.redirected(absolute)
                 self._leases.hold(copy, answer.get("leaseMs"))
                 return copy
         return sealed_copy(self._state_dir, absolute, source)

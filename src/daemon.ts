@@ -2,6 +2,7 @@ import { boundOf } from './config/bound.ts';
 import { LiveSettings } from './config/live-settings.ts';
 import type { Config, LoadedConfig } from './config/types.ts';
 import type { CopyRequest } from './copy/job.ts';
+import { Sharing } from './copy/share.ts';
 import { openCopying } from './copying.ts';
 import type { RootView } from './core/api.ts';
 import { systemClock } from './core/clock.ts';
@@ -17,6 +18,7 @@ import { Leases } from './lookup/leases.ts';
 import { Lookup } from './lookup/lookup.ts';
 import { Speeds } from './lookup/speeds.ts';
 import { LookupStats } from './lookup/stats.ts';
+import { Stuck } from './lookup/stuck.ts';
 import { warm, warmEach } from './lookup/warm.ts';
 import { policies } from './policy/policies.ts';
 import { openStorage } from './storage.ts';
@@ -88,6 +90,9 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
   const leases = new Leases(clock, catalog.usage.savedLeases());
   const copying = { catalog, tiers, events, log, clock, roots, speeds, leases, settings, policy, bound };
   const { evictor, copier, demoter, trimToBound } = openCopying(copying, loaded, opened);
+
+  const sharing = new Sharing({ catalog, tier, evictor, events, log });
+  opened.defer(() => sharing[Symbol.asyncDispose]());
 
   const learned = new Learned(catalog.settings.learned(), (input) =>
     // Writes come after the answer.
@@ -193,6 +198,8 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
       lookup,
       lookupStats,
       leases,
+      stuck: new Stuck({ lookup, events, clock, log }),
+      comfyuiFree: config.comfyuiFree,
       copier,
       requestCopy: warmDeps.requestCopy,
       workflows,
@@ -239,6 +246,7 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
   // What the last run of the daemon did not finish copying; the sources are asked anew.
   void warm(warmDeps, { paths: catalog.usage.takeUnfinishedJobs() });
   scrub.start();
+  sharing.start();
   demoter.start();
 
   return {

@@ -3,6 +3,7 @@ import type { Copy, Entry } from '../core/types.ts';
 import { Copies } from './copies.ts';
 import { Database, isDamage } from './database.ts';
 import { Entries } from './entries.ts';
+import { EqualCopies } from './equal-copies.ts';
 import { PublishedHashes } from './published.ts';
 import { Settings } from './settings.ts';
 import { SavedSpeeds } from './speeds.ts';
@@ -27,6 +28,7 @@ export class Catalog implements Disposable {
   #foundAt = -1;
   readonly entries: Entries;
   readonly copies: Copies;
+  readonly equals: EqualCopies;
   readonly usage: Usage;
   readonly settings: Settings;
   readonly speeds: SavedSpeeds;
@@ -40,6 +42,7 @@ export class Catalog implements Disposable {
     this.damaged = damaged;
     this.entries = new Entries(database);
     this.copies = new Copies(database);
+    this.equals = new EqualCopies(database);
     this.settings = new Settings(database);
     this.speeds = new SavedSpeeds(database);
     this.published = new PublishedHashes(database);

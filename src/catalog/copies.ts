@@ -1,7 +1,7 @@
 import { type Copy, type CopyState, type Fingerprint, type Seal, type TierName, underOneLimit } from '../core/types.ts';
 import type { Database } from './database.ts';
 
-interface Row {
+export interface CopyRow {
   id: number;
   entry_id: number;
   tier: TierName;
@@ -47,6 +47,9 @@ export type Reservation = { copy: Copy } | { short: number };
 const readySql = `SELECT * FROM copies WHERE entry_id = ? AND state = 'ready'
   ORDER BY CASE tier WHEN 'ram' THEN 0 WHEN 'ssd' THEN 1 ELSE 2 END`;
 
+/** By these two names are known to be one file: the inode, and, since a number is used again, what it was sealed with. */
+export const inodeColumns = 'seal_ino, seal_size, seal_mtime_ns, hash';
+
 /** The copies in the tiers: reserved, published, marked and forgotten, each in one transaction. */
 export class Copies {
   readonly #db: Database;
@@ -64,7 +67,7 @@ export class Copies {
       const short = Math.max(used + incoming - request.limit, request.floor - (request.free - incoming));
       if (short > 0) return { short };
       if (replaces) this.forget(replaces.id);
-      const row = this.#db.write<Row>(
+      const row = this.#db.write<CopyRow>(
         `INSERT INTO copies (entry_id, tier, path, state, source_size, source_mtime_ns, source_ino, bytes)
          VALUES (?, ?, ?, 'copying', ?, ?, ?, ?) RETURNING *`,
         entryId,
@@ -132,7 +135,7 @@ export class Copies {
 
   /** Uncompressed copies in service that may be worth compressing. */
   compressible(): Copy[] {
-    return this.#db.all<Row>("SELECT * FROM copies WHERE state = 'ready' AND tier = 'ssd' AND dense = 0").map(copyOf);
+    return this.#db.all<CopyRow>("SELECT * FROM copies WHERE state = 'ready' AND tier = 'ssd' AND dense = 0").map(copyOf);
   }
 
   /** The copy was read again and is what was copied. */
@@ -143,7 +146,7 @@ export class Copies {
   /** Copies in service with the wall-clock ms of their last check, those never checked first. */
   leastVerified(): { copy: Copy; verifiedAt: number | null }[] {
     return this.#db
-      .all<Row>("SELECT * FROM copies WHERE state = 'ready' ORDER BY verified_at NULLS FIRST, id")
+      .all<CopyRow>("SELECT * FROM copies WHERE state = 'ready' ORDER BY verified_at NULLS FIRST, id")
       .map((row) => ({ copy: copyOf(row), verifiedAt: row.verified_at }));
   }
 
@@ -157,21 +160,21 @@ export class Copies {
   }
 
   ofEntry(entryId: number): Copy[] {
-    return this.#db.all<Row>('SELECT * FROM copies WHERE entry_id = ? ORDER BY id', entryId).map(copyOf);
+    return this.#db.all<CopyRow>('SELECT * FROM copies WHERE entry_id = ? ORDER BY id', entryId).map(copyOf);
   }
 
   /** Copies in service, the fastest tier first. */
   readyOf(entryId: number): Copy[] {
-    return this.#db.all<Row>(readySql, entryId).map(copyOf);
+    return this.#db.all<CopyRow>(readySql, entryId).map(copyOf);
   }
 
   inState(...states: CopyState[]): Copy[] {
     const marks = states.map(() => '?').join(', ');
-    return this.#db.all<Row>(`SELECT * FROM copies WHERE state IN (${marks}) ORDER BY id`, ...states).map(copyOf);
+    return this.#db.all<CopyRow>(`SELECT * FROM copies WHERE state IN (${marks}) ORDER BY id`, ...states).map(copyOf);
   }
 
   byPath(path: string): Copy | undefined {
-    const row = this.#db.get<Row>("SELECT * FROM copies WHERE path = ? AND state <> 'copying'", path);
+    const row = this.#db.get<CopyRow>("SELECT * FROM copies WHERE path = ? AND state <> 'copying'", path);
     return row && copyOf(row);
   }
 
@@ -182,25 +185,25 @@ export class Copies {
 
   /** Bytes held or reserved in a tier. */
   usedBytes(tier: TierName): number {
-    return (
-      this.#db.get<{ bytes: number }>('SELECT coalesce(sum(bytes), 0) AS bytes FROM copies WHERE tier = ?', tier)?.bytes ?? 0
-    );
+    const { bytes, reserved } = this.totals(tier);
+    return bytes + reserved;
   }
 
-  /** `represented`: bytes of the sources. */
+  /** What a tier holds. Copies that share their bytes are files of their own, and their bytes count once. */
   totals(tier: TierName): TierTotals {
     const row = this.#db.get<TierTotals>(
-      `SELECT count(*) FILTER (WHERE state <> 'copying') AS files,
-              coalesce(sum(bytes) FILTER (WHERE state <> 'copying'), 0) AS bytes,
-              coalesce(sum(source_size) FILTER (WHERE state <> 'copying'), 0) AS represented,
-              coalesce(sum(bytes) FILTER (WHERE state = 'copying'), 0) AS reserved FROM copies WHERE tier = ?`,
-      tier,
+      `SELECT coalesce(sum(files), 0) AS files, coalesce(sum(bytes), 0) AS bytes, coalesce(sum(represented), 0) AS represented,
+              (SELECT coalesce(sum(bytes), 0) FROM copies WHERE tier = @tier AND state = 'copying') AS reserved
+       FROM (SELECT count(*) AS files, max(bytes) AS bytes, sum(source_size) AS represented FROM copies
+             WHERE tier = @tier AND state <> 'copying' GROUP BY ${inodeColumns})`,
+      { tier },
     );
     return row ?? { files: 0, bytes: 0, represented: 0, reserved: 0 };
   }
 }
 
-function copyOf(row: Row): Copy {
+/** The row as the program knows it. */
+export function copyOf(row: CopyRow): Copy {
   const seal =
     row.seal_size === null || row.seal_mtime_ns === null || row.seal_ino === null
       ? null

@@ -111,6 +111,8 @@ export const migrations: readonly string[] = [
     same INTEGER
   ) STRICT;
   `,
+  // Copies that share their bytes are known by their inode, those that could by their hash.
+  'CREATE INDEX copies_by_inode ON copies (seal_ino); CREATE INDEX copies_by_hash ON copies (hash)',
   `
   -- A compressed copy is no file that a loader can open.
   DROP VIEW resolver_v1;

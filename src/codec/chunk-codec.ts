@@ -1,39 +1,37 @@
-import zlib from 'node:zlib';
 import type { ChunkMemory } from './chunk-memory.ts';
 import { corrupt } from './corrupt.ts';
+import { crc32 } from './crc32.ts';
 import { allowsPairs, type Chunk, frameSizes, type Pairs, type Run, widthOf } from './format.ts';
 import { packPairs, unpackPairs } from './pairs.ts';
-import { compress, compressedBound, type Zstd } from './zstd.ts';
+import { inStep, join, type Pieces } from './pieces.ts';
+import { compress, type Zstd } from './zstd.ts';
 import { inspectFrame } from './zstd-frame.ts';
-
-/** Room for the frames of any chunk of so many bytes. */
-export const encodedBound = (size: number): number => 2 * compressedBound(size);
 
 export interface EncodedChunk {
   chunk: Chunk;
-  /** The frames, one after the other; a view of the output that was given. */
+  /** The frames, one after the other; a view of `memory.frames`. */
   bytes: Uint8Array;
   /** How many bytes each frame takes. */
   frames: number[];
 }
 
-/** Encodes the chunk that lies in `memory.raw`. @param output `encodedBound` bytes or more */
-export function encodeChunk(memory: ChunkMemory, run: Run, output: Uint8Array): EncodedChunk {
-  const crc32 = zlib.crc32(memory.raw.subarray(0, run.size));
+/** Encodes the chunk that lies in `memory.raw`. */
+export function encodeChunk(memory: ChunkMemory, run: Run): EncodedChunk {
+  const crc = crc32(memory.raw.subarray(0, run.size));
   const pairs = takeApart(memory, run);
-  const chunk = { ...run, crc32, ...(pairs && { pairs }) };
+  const chunk = { ...run, crc32: crc, ...(pairs && { pairs }) };
   const frames: number[] = [];
   let at = 0;
   for (const content of contentsOf(memory, chunk)) {
-    const length = compress(content, output.subarray(at));
+    const length = compress(content, memory.frames.subarray(at));
     frames.push(length);
     at += length;
   }
-  return { chunk, bytes: output.subarray(0, at), frames };
+  return { chunk, bytes: memory.frames.subarray(0, at), frames };
 }
 
 /**
- * Decodes a chunk from its compressed frames. The result lies in `memory.raw`, until the next chunk.
+ * Decodes a chunk from its compressed frames, which lie in `memory.frames`. The result lies in `memory.raw`, until the next chunk.
  * @throws CacheError CORRUPT unless it is exactly what was encoded
  */
 export async function decodeChunk(
@@ -41,27 +39,31 @@ export async function decodeChunk(
   chunk: Chunk,
   source: { frames: Uint8Array[]; zstd: Zstd },
 ): Promise<Uint8Array> {
+  const planes: Pieces[] = [];
   for (const [k, content] of contentsOf(memory, chunk).entries()) {
     const frame = source.frames[k];
     if (!frame) throw corrupt('a chunk lacks a frame');
     const { contentSize, stored } = inspectFrame(frame);
     if (contentSize !== content.length) throw corrupt('a frame is not as long as the metadata says');
-    if (stored) copyStored(frame, stored, content);
+    // The chunk's CRC-32 covers stored bytes, so they do not go through zstd for the sake of its own check.
+    const inPlace = stored?.map(({ begin, end }) => frame.subarray(begin, end));
+    if (inPlace && isPlane(chunk, k)) {
+      planes.push(inPlace);
+      continue;
+    }
+    if (inPlace) join(inPlace, content);
     else await source.zstd.decompress(frame, content);
+    planes.push([content]);
   }
-  putTogether(memory, chunk);
+  putTogether(memory, chunk, planes);
   const raw = memory.raw.subarray(0, chunk.size);
-  if (zlib.crc32(raw) !== chunk.crc32) throw corrupt('a chunk does not match its CRC-32');
+  if (crc32(raw) !== chunk.crc32) throw corrupt('a chunk does not match its CRC-32');
   return raw;
 }
 
-/** The chunk's CRC-32 covers these bytes, so they do not go through zstd for the sake of its own check. */
-function copyStored(frame: Uint8Array, stored: { begin: number; end: number }[], content: Uint8Array): void {
-  let at = 0;
-  for (const { begin, end } of stored) {
-    content.set(frame.subarray(begin, end), at);
-    at += end - begin;
-  }
+/** Whether a frame's content is merged as it is, wherever it lies: not what is the result already, and not pairs. */
+function isPlane({ as, pairs }: Chunk, frame: number): boolean {
+  return as !== 'plain' && !(pairs && frame === widthOf[as] - 1);
 }
 
 /** Where the contents of a chunk's frames lie in memory: what is compressed, and where it is decoded to. */
@@ -88,14 +90,19 @@ function takeApart(memory: ChunkMemory, run: Run): Pairs | null {
   return exponents && allowsPairs(run) ? packPairs(memory, exponents) : null;
 }
 
-function putTogether(memory: ChunkMemory, chunk: Chunk): void {
-  const { kernels, raw, planes } = memory;
+function putTogether(memory: ChunkMemory, chunk: Chunk, planes: Pieces[]): void {
+  const { kernels, raw } = memory;
   const exponents = planesOf(memory, chunk).at(-1);
-  if (exponents && chunk.pairs) unpackPairs(memory, exponents, chunk.pairs);
-  const [a, b] = planes[2];
-  const [c, d, e, f] = planes[4];
-  const [to, count] = [raw.byteOffset, chunk.size / widthOf[chunk.as]];
-  if (chunk.as === 'planes2') kernels.merge2(to, a.byteOffset, b.byteOffset, count);
-  if (chunk.as === 'planes2r') kernels.merge2R(to, a.byteOffset, b.byteOffset, count);
-  if (chunk.as === 'planes4r') kernels.merge4R(to, c.byteOffset, d.byteOffset, e.byteOffset, f.byteOffset, count);
+  if (exponents && chunk.pairs) {
+    unpackPairs(memory, exponents, chunk.pairs);
+    planes[planes.length - 1] = [exponents];
+  }
+  const width = widthOf[chunk.as];
+  for (const { begin, count, addresses } of inStep(planes)) {
+    const to = raw.byteOffset + begin * width;
+    const [a = 0, b = 0, c = 0, d = 0] = addresses;
+    if (chunk.as === 'planes2') kernels.merge2(to, a, b, count);
+    if (chunk.as === 'planes2r') kernels.merge2R(to, a, b, count);
+    if (chunk.as === 'planes4r') kernels.merge4R(to, a, b, c, d, count);
+  }
 }

@@ -2,6 +2,7 @@ import { elementsPerEscape, escapeBytes } from './format.ts';
 import { plainKernels } from './plain-kernels.ts';
 import { type KernelMemory, type PlaneKernels, slack } from './plane-kernels.ts';
 import { wasmKernels } from './wasm-kernels.ts';
+import { compressedBound } from './zstd.ts';
 
 /**
  * One chunk in memory in all its forms. Everything lies in one block, so that the vector kernels reach it and files are read
@@ -17,11 +18,13 @@ export interface ChunkMemory {
   packed: Uint8Array;
   /** One for every 32 elements, while packing. */
   flags: Uint8Array;
+  /** Its compressed frames, with room for those of any chunk. */
+  frames: Uint8Array;
 }
 
 /** @param capacity bytes of the largest chunk  @param make where the kernels come from */
 export function createChunkMemory(capacity: number, make: (size: number) => KernelMemory = bestKernels): ChunkMemory {
-  const { bytes, kernels } = make(4 * capacity + 16 * slack);
+  const { bytes, kernels } = make(5 * capacity + (capacity >> 8) + 32 * slack);
   let used = 0;
   const area = (size: number) => {
     const begin = used;
@@ -35,6 +38,7 @@ export function createChunkMemory(capacity: number, make: (size: number) => Kern
     planes: { 2: [area(half), area(half)], 4: [area(quarter), area(quarter), area(quarter), area(quarter)] },
     packed: area(quarter + Math.ceil((half / elementsPerEscape) * escapeBytes)),
     flags: area(Math.ceil(half / 32)),
+    frames: area(compressedBound(capacity) + 3 * compressedBound(0)),
   };
 }
 

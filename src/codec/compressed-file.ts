@@ -19,7 +19,6 @@ export class CompressedFile {
   readonly #fd: number;
   readonly #chunks: PlacedChunk[];
   readonly #memory: ChunkMemory;
-  readonly #input: Uint8Array;
   /** The chunk that lies decoded in memory. */
   #current: number | null = null;
   /** The last read: reads share the memory, so they take turns. */
@@ -36,7 +35,6 @@ export class CompressedFile {
     this.metadata = metadata;
     this.#chunks = placeChunks(metadata, frames);
     this.#memory = createChunkMemory(largest(metadata.chunks.map(({ size }) => size)));
-    this.#input = new Uint8Array(largest(this.#chunks.map(compressedSize)));
   }
 
   /**
@@ -78,7 +76,10 @@ export class CompressedFile {
 
   #readFrames(frames: FramePlace[]): Uint8Array[] {
     const begin = frames[0]?.position ?? 0;
-    const input = this.#input.subarray(0, sum(frames));
+    const input = this.#memory.frames.subarray(
+      0,
+      frames.reduce((total, { size }) => total + size, 0),
+    );
     if (readAt(this.#fd, input, begin) < input.length) throw corrupt('it became shorter while it was read');
     return frames.map(({ position, size }) => input.subarray(position - begin, position - begin + size));
   }
@@ -116,6 +117,4 @@ function placeChunks(metadata: Metadata, frames: FramePlace[]): PlacedChunk[] {
   return placed;
 }
 
-const sum = (frames: FramePlace[]): number => frames.reduce((total, { size }) => total + size, 0);
-const compressedSize = ({ frames }: PlacedChunk): number => sum(frames);
 const largest = (sizes: number[]): number => sizes.reduce((most, size) => Math.max(most, size), 0);

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { fstatSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { CacheError } from '../core/errors.ts';
-import { encodeChunk, encodedBound } from './chunk-codec.ts';
+import { encodeChunk } from './chunk-codec.ts';
 import { createChunkMemory } from './chunk-memory.ts';
 import { readAt, writeAt } from './file-io.ts';
 import { type Chunk, chunkBytes, formatName, formatVersion, frameSizes, maxChunks } from './format.ts';
@@ -24,7 +24,7 @@ export interface Encoded {
 }
 
 /**
- * Writes the compressed form of a model file (`format.ts`) into an empty file. Works on one chunk after the other, with 13 MiB of
+ * Writes the compressed form of a model file (`format.ts`) into an empty file. Works on one chunk after the other, with 11 MiB of
  * buffers for a file of any size, and lets other work in between.
  * @param source an open file  @param target an open empty file; syncing and publishing it is the caller's
  * @throws CacheError SOURCE_CHANGED, CANCELLED, TOO_LARGE, BAD_CONFIG; errors of the file system as they are
@@ -34,7 +34,6 @@ export async function encodeFile(source: number, target: number, options: Encode
   const layout = readLayout(source, size);
   if (layout.chunks.length > maxChunks) throw new CacheError('TOO_LARGE', 'the file is too large to be compressed');
   const memory = createChunkMemory(chunkBytes);
-  const output = new Uint8Array(encodedBound(chunkBytes));
   const hash = createHash('sha256');
   const chunks: Chunk[] = [];
   const frames: { size: number; contentSize: number }[] = [];
@@ -46,7 +45,7 @@ export async function encodeFile(source: number, target: number, options: Encode
       throw new CacheError('SOURCE_CHANGED', 'the file became shorter while it was read');
     hash.update(bytes);
     options.onBytes?.(bytes);
-    const encoded = encodeChunk(memory, run, output);
+    const encoded = encodeChunk(memory, run);
     writeAt(target, encoded.bytes, written);
     chunks.push(encoded.chunk);
     frames.push(...frameSizes(encoded.chunk).map((contentSize, k) => ({ size: encoded.frames[k] ?? 0, contentSize })));

@@ -1,6 +1,6 @@
 import { fstatSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { encodeChunk, encodedBound } from './chunk-codec.ts';
+import { encodeChunk } from './chunk-codec.ts';
 import { createChunkMemory } from './chunk-memory.ts';
 import { readAt } from './file-io.ts';
 import { chunkBytes, type Run } from './format.ts';
@@ -34,14 +34,13 @@ export async function trial(source: number): Promise<Trial> {
 
 async function sampleSaving(source: number, chunks: readonly Run[]): Promise<number> {
   const memory = createChunkMemory(chunkBytes);
-  const output = new Uint8Array(encodedBound(chunkBytes));
   let before = 0;
   let after = 0;
   for (const { run, offset } of spread(chunks)) {
     const bytes = memory.raw.subarray(0, run.size);
     if (readAt(source, bytes, offset) < run.size) break;
     before += run.size;
-    after += encodeChunk(memory, run, output).bytes.length;
+    after += encodeChunk(memory, run).bytes.length;
     await nextTurn();
   }
   return before === 0 ? 0 : Math.max(0, 1 - after / before);

@@ -78,6 +78,13 @@ export const keys: { readonly [F in keyof Config]: Key<Config[F]> } = {
     live: false,
     parse: parseUrl,
   },
+  comfyuiFree: {
+    name: 'AUTOCACHE_COMFYUI_FREE',
+    default: 'off',
+    meaning: 'off, or auto: an idle ComfyUI unloads models it still reads from their source though their copies are ready',
+    live: false,
+    parse: oneOf(['off', 'auto']),
+  },
   mode: {
     name: 'AUTOCACHE_MODE',
     default: 'read-write',

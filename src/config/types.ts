@@ -25,6 +25,8 @@ export interface Config {
   comfyui: string[];
   /** Where a ComfyUI listens whose queue is watched; null = none. Ends with `/`. */
   comfyuiUrl: string | null;
+  /** `auto`: ComfyUI unloads models that it still reads from their sources, once their copies are ready and it is idle. */
+  comfyuiFree: 'off' | 'auto';
   mode: Mode;
   onMiss: 'background' | 'wait' | 'auto';
   waitMaxMs: number;

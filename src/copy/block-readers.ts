@@ -1,13 +1,14 @@
-import { read, readSync } from 'node:fs';
-import { promisify } from 'node:util';
+import { read } from 'node:fs';
 import type { CompressedFile } from '../codec/compressed-file.ts';
 import { CacheError } from '../core/errors.ts';
-import { readError, reading } from './io-errors.ts';
+import { readError } from './io-errors.ts';
 
-/** Gives a file's bytes in order, block by block. */
+/** Gives a file's bytes in order, block by block, and reads on while the caller is busy with a block. */
 export interface BlockReader {
   /** The next block; its memory is used again at the next call. @throws CacheError SOURCE_* */
-  next(): Uint8Array | Promise<Uint8Array>;
+  next(): Promise<Uint8Array>;
+  /** How long at least one read was under way so far, ms: the source's time, whatever the caller does meanwhile. */
+  readonly readMs: number;
   /** Resolves when no read is under way: before that the file must not be closed. */
   settled(): Promise<unknown>;
 }
@@ -20,32 +21,30 @@ interface Range {
   end: number;
 }
 
-/** Bytes a read of a local disk; the measured best for one sequential stream through user space. */
-const localBlock = 512 * 1024;
+const blockBytes = 1024 * 1024;
 
-/** One stream, one read after the other: what a disk with a head wants. */
-export function sequentialReader({ fd, path, from, end }: Range): BlockReader {
-  const block = Buffer.allocUnsafe(localBlock);
-  let at = from;
-  return {
-    next() {
-      const length = reading(() => readSync(fd, block, 0, Math.min(localBlock, end - at), at));
-      if (length === 0) throw becameShorter(path);
-      at += length;
-      return block.subarray(0, length);
-    },
-    settled: async () => {},
-  };
+/** One stream: a read begins when the one before it has ended, as a disk with a head wants it, and runs while that one's block is used. */
+export function sequentialReader(range: Range): BlockReader {
+  let before: Promise<unknown> = Promise.resolve();
+  return readAhead(range, 2, (read) => {
+    const done = before.then(read);
+    before = done.catch(() => {});
+    return done;
+  });
 }
 
 /** The original bytes of a compressed copy, decoded on the way and checked chunk by chunk. */
 export function compressedReader(file: CompressedFile): BlockReader {
   const blocks = blocksOf(file);
+  const busy = new BusyTime();
   return {
     async next() {
-      const { value } = await blocks.next();
+      const { value } = await busy.during(blocks.next());
       if (!value) throw new Error('read past the end');
       return value;
+    },
+    get readMs() {
+      return busy.ms;
     },
     settled: async () => {},
   };
@@ -55,56 +54,82 @@ async function* blocksOf(file: CompressedFile): AsyncGenerator<Uint8Array, undef
   for (const index of file.metadata.chunks.keys()) {
     const chunk = await file.chunk(index);
     // In the pieces that a paced copy asks for.
-    for (let at = 0; at < chunk.length; at += localBlock) yield chunk.subarray(at, at + localBlock);
+    for (let at = 0; at < chunk.length; at += blockBytes) yield chunk.subarray(at, at + blockBytes);
   }
 }
 
-/** Reads under way at once, and bytes each. A mount that takes 10 ms a request gives a hundred of them a second to who asks one by one. */
+/** Reads under way at once. A mount that takes 10 ms a request gives a hundred of them a second to who asks one by one. */
 const depth = 16;
-const networkBlock = 1024 * 1024;
 
 /** Many reads under way, handed on in order. */
-export function parallelReader({ fd, path, from, end }: Range): BlockReader {
-  const slots = Math.min(depth, Math.ceil((end - from) / networkBlock));
-  const buffers = Array.from({ length: slots }, () => Buffer.allocUnsafe(networkBlock));
+export function parallelReader(range: Range): BlockReader {
+  return readAhead(range, depth, (read) => read());
+}
+
+type Read = () => Promise<Uint8Array>;
+
+function readAhead(range: Range, blocks: number, start: (read: Read) => Promise<Uint8Array>): BlockReader {
+  const { from, end } = range;
+  const busy = new BusyTime();
+  const slots = Math.min(blocks, Math.ceil((end - from) / blockBytes));
   const underWay: Promise<Uint8Array>[] = [];
   let asked = from;
   let given: Buffer | undefined;
   const ask = (buffer: Buffer) => {
     if (asked >= end) return;
-    const block = buffer.subarray(0, Math.min(networkBlock, end - asked));
-    const filled = fill({ fd, path }, block, asked);
+    const block = buffer.subarray(0, Math.min(blockBytes, end - asked));
+    const at = asked;
+    const filled = start(() => busy.during(fill(range, block, at)));
     asked += block.length;
     // Whoever takes it sees the failure; a read that nobody takes any more must not end the process.
     filled.catch(() => {});
     underWay.push(filled);
   };
-  for (const buffer of buffers) ask(buffer);
+  for (let slot = 0; slot < slots; slot += 1) ask(Buffer.allocUnsafe(blockBytes));
   return {
     async next() {
       if (given) ask(given);
       const block = await underWay.shift();
       if (!block) throw new Error('read past the end');
-      given = Buffer.from(block.buffer, block.byteOffset, networkBlock);
+      given = Buffer.from(block.buffer, block.byteOffset, blockBytes);
       return block;
+    },
+    get readMs() {
+      return busy.ms;
     },
     settled: () => Promise.allSettled(underWay),
   };
 }
 
-const readAsync = promisify(read);
+/** Sums the time in which anything is under way; what overlaps counts once. */
+class BusyTime {
+  ms = 0;
+  #underWay = 0;
+  #since = 0;
 
-async function fill({ fd, path }: Pick<Range, 'fd' | 'path'>, block: Buffer, at: number): Promise<Uint8Array> {
+  async during<T>(work: Promise<T>): Promise<T> {
+    if (this.#underWay === 0) this.#since = performance.now();
+    this.#underWay += 1;
+    try {
+      return await work;
+    } finally {
+      this.#underWay -= 1;
+      if (this.#underWay === 0) this.ms += performance.now() - this.#since;
+    }
+  }
+}
+
+async function fill({ fd, path }: Range, block: Buffer, at: number): Promise<Uint8Array> {
   for (let filled = 0; filled < block.length; ) {
-    const { bytesRead } = await readAsync(fd, block, filled, block.length - filled, at + filled).catch((error) => {
-      throw readError(error);
-    });
-    if (bytesRead === 0) throw becameShorter(path);
-    filled += bytesRead;
+    const got = await readSome(fd, block.subarray(filled), at + filled);
+    if (got === 0) throw new CacheError('SOURCE_CHANGED', `${path} became shorter while it was copied`);
+    filled += got;
   }
   return block;
 }
 
-function becameShorter(path: string): CacheError {
-  return new CacheError('SOURCE_CHANGED', `${path} became shorter while it was copied`);
+function readSome(fd: number, into: Buffer, position: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    read(fd, into, 0, into.length, position, (error, bytes) => (error ? reject(readError(error)) : resolve(bytes)));
+  });
 }

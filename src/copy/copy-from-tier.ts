@@ -55,13 +55,15 @@ export function openOrigin({ path, sealPath, seal, hash }: OriginCopy): { fd: nu
 
 async function copyBytes(fd: number, { order, origin }: { order: CopyOrder; origin: OriginCopy }, hooks: CopyHooks) {
   const end = order.source.fingerprint.size;
-  const reader = fromOrigin(() => readerOf(fd, origin, end));
   const hashes = await CopyHashes.create(false);
   const file = PartialFile.create(order.temp, order.source);
+  let reader: BlockReader | undefined;
   try {
-    const readMs = await eachBlock({ reader, hashes, from: 0, end, file }, hooks, () => file.checkpoint(hashes));
-    return { ...hashes.digest(), readMs };
+    reader = fromOrigin(() => readerOf(fd, origin, end));
+    await eachBlock({ reader, hashes, from: 0, end, file }, hooks, () => file.checkpoint(hashes));
+    return { ...hashes.digest(), readMs: reader.readMs };
   } finally {
+    await reader?.settled();
     await file.close();
   }
 }
@@ -77,6 +79,9 @@ function readerOf(fd: number, { path, compressed }: OriginCopy, end: number): Bl
       } catch (error) {
         throw damaged(messageOf(error), error);
       }
+    },
+    get readMs() {
+      return reader.readMs;
     },
     settled: reader.settled,
   };

@@ -1,15 +1,23 @@
 import { createHash, type Hash } from 'node:crypto';
 import { ChunkHash } from '../codec/chunk-hash.ts';
 
-/** Reading faster than this, in bytes per second, would wait for SHA-256. */
-const identityBelow = 400e6;
-/** How many bytes to judge that by: the first may come from a cache. */
-const judgedAfter = 128 * 1024 * 1024;
+/** SHA-256 costs no time while at least this part of the time is spent waiting for the source. */
+const spareShare = 0.15;
+/** How many bytes to judge that by: the first may come from a cache, and a single wait says nothing. */
+const judgedBytes = 32 * 1024 * 1024;
+
+/** What became of a block: how long it was waited for, and how long hashing and writing it took. */
+interface BlockTimes {
+  bytes: number;
+  waitedMs: number;
+  workedMs: number;
+}
 
 /** The hashes made of a copy on its way: always the chunks', and SHA-256 for as long as it costs no time. */
 export class CopyHashes {
   readonly chunked: ChunkHash;
   #identity: Hash | null;
+  #judged: BlockTimes = { bytes: 0, waitedMs: 0, workedMs: 0 };
 
   static async create(identity: boolean): Promise<CopyHashes> {
     return new CopyHashes(await ChunkHash.create(), identity ? createHash('sha256') : null);
@@ -32,9 +40,15 @@ export class CopyHashes {
     return true;
   }
 
-  /** Gives SHA-256 up when the source turns out to be faster than it. */
-  judge(bytesRead: number, readMs: number): void {
-    if (bytesRead >= judgedAfter && bytesRead > (readMs / 1000) * identityBelow) this.#identity = null;
+  /** Gives SHA-256 up when the source does not leave the time for it. */
+  judge({ bytes, waitedMs, workedMs }: BlockTimes): void {
+    const sum = this.#judged;
+    sum.bytes += bytes;
+    sum.waitedMs += waitedMs;
+    sum.workedMs += workedMs;
+    if (sum.bytes < judgedBytes) return;
+    if (sum.waitedMs < spareShare * (sum.waitedMs + sum.workedMs)) this.#identity = null;
+    this.#judged = { bytes: 0, waitedMs: 0, workedMs: 0 };
   }
 
   digest(): { hash: string; chunks: string[]; sha256: string | null } {

@@ -130,7 +130,8 @@ export class Demoter implements AsyncDisposable {
       const entry = catalog.entries.byId(copy.entryId);
       const fits = copy.bytes * (1 - leastSaving) <= room && copy.bytes * copiesInLimit <= limit;
       if (!entry || !fits || slowSource(entry) === null) continue;
-      if (evictor.obstacle(copy, entry, inUse) !== null) continue;
+      // One name of a file that has several frees nothing.
+      if (evictor.frees(copy) === 0 || evictor.obstacle(copy, entry, inUse) !== null) continue;
       const score = policy().score({ entry, bytes: copy.bytes }, catalog.usage.tick);
       if (!lowest || score < lowest.score) lowest = { copy, entry, score };
     }

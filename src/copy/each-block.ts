@@ -2,7 +2,6 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { CacheError } from '../core/errors.ts';
 import type { BlockReader } from './block-readers.ts';
 import type { CopyHashes } from './copy-hashes.ts';
-import type { PartialFile } from './partial-file.ts';
 
 /** Between two of these the worker looks for a cancel and tells how far it is. A paced copy asks for each, in smaller ones. */
 const stepBytes = 8 * 1024 * 1024;
@@ -24,34 +23,32 @@ interface Flow {
   hashes: CopyHashes;
   from: number;
   end: number;
-  file?: PartialFile;
+  file?: { write(bytes: Uint8Array, position: number): void };
 }
 
-/** Reads, hashes and writes until the end. @returns ms spent waiting for the source */
-export async function eachBlock(flow: Flow, hooks: CopyHooks, afterStep: () => Promise<void>): Promise<number> {
+/** Hashes and writes what is read, until the end. */
+export async function eachBlock(flow: Flow, hooks: CopyHooks, afterStep: () => Promise<void>): Promise<void> {
   const { reader, hashes, from, end, file } = flow;
-  let readMs = 0;
   for (let done = from; done < end; ) {
     const paced = hooks.paced();
     const stepEnd = Math.min(done + (paced ? pacedStepBytes : stepBytes), end);
     if (paced) await hooks.ask(stepEnd - done);
     while (done < stepEnd) {
-      const readAt = performance.now();
-      const read = reader.next();
-      const bytes = read instanceof Promise ? await read : read;
-      readMs += performance.now() - readAt;
+      const askedAt = performance.now();
+      const bytes = await reader.next();
+      const takenAt = performance.now();
       hashes.update(bytes);
       file?.write(bytes, done);
       done += bytes.length;
+      // A paced copy has time to spare.
+      if (!paced) hashes.judge({ bytes: bytes.length, waitedMs: takenAt - askedAt, workedMs: performance.now() - takenAt });
     }
     hooks.progress(done);
-    hashes.judge(done - from, readMs);
     await afterStep();
     // Lets messages in.
     await turn();
     assertWanted(hooks.signal);
   }
-  return readMs;
 }
 
 /** @throws CacheError CANCELLED */

@@ -20,7 +20,8 @@ export interface EvictDeps {
 /** Why a copy leaves while another tier has the file. */
 const moves: readonly string[] = ['compressed', 'restored', 'not needed'];
 
-export type Eviction = { removed: true } | { removed: false; why: string };
+/** `freed`: bytes that came free; none while another copy shares them. */
+export type Eviction = { removed: true; freed: number } | { removed: false; why: string };
 
 /**
  * Takes copies out of their tiers. Two phases: the row is marked first, so that the copy is not handed out any more, then the
@@ -49,6 +50,11 @@ export class Evictor {
     return filesInUse(tier.dir);
   }
 
+  /** Bytes that come free when this copy leaves, and those that are `gone` have left. */
+  frees(copy: Copy, gone: ReadonlySet<number> = new Set()): number {
+    return this.#deps.catalog.equals.sharersOf(copy).every(({ id }) => gone.has(id)) ? copy.bytes : 0;
+  }
+
   /** Removes one copy that has no obstacle. @param why is for the log: `space`, `purge`, `evict`, `damaged`, or one of `moves`. */
   async evict(copy: Copy, entry: Entry, why: string): Promise<Eviction> {
     const { catalog, tiers, events, log } = this.#deps;
@@ -68,11 +74,12 @@ export class Evictor {
       return { removed: false, why: messageOf(err) };
     }
     catalog.copies.forget(copy.id);
+    const freed = this.frees(copy);
     await tier.free(leaving).catch((err) => log.warn({ path: leaving, err }, 'space is not free before the next start'));
-    if (!moves.includes(why)) catalog.usage.add({ evictions: 1, evictedBytes: copy.bytes });
+    if (!moves.includes(why)) catalog.usage.add({ evictions: 1, evictedBytes: freed });
     events.emit('entry-evicted', { entry: entry.id, path: entry.path, bytes: copy.bytes, why });
-    log.info({ path: entry.path, bytes: copy.bytes, why }, 'evicted');
-    return { removed: true };
+    log.info({ path: entry.path, bytes: copy.bytes, freed, why }, 'evicted');
+    return { removed: true, freed };
   }
 
   /** What an interrupted copy left and no job goes on with. */
@@ -84,10 +91,10 @@ export class Evictor {
     if (!dropPartial(partialPath(tier.partialDir, entry.path))) return { removed: false, why: 'open in a program' };
     catalog.copies.forget(copy.id);
     log.info({ path: entry.path, bytes: copy.bytes, why }, 'interrupted copy removed');
-    return { removed: true };
+    return { removed: true, freed: copy.bytes };
   }
 
-  /** Why nobody may be deprived of this file now, or null. */
+  /** Whether its file is about to be opened, or open, or null. */
   use(copy: Copy, inUse: ReadonlySet<string>): string | null {
     if (this.#deps.isLeased(copy.path)) return 'leased';
     return inUse.has(copy.path) ? 'open in a program' : null;

@@ -1,7 +1,7 @@
 import type { SourceFile } from '../catalog/entries.ts';
 import type { JobState, JobView } from '../core/api.ts';
 import type { Clock } from '../core/clock.ts';
-import type { CacheError } from '../core/errors.ts';
+import { CacheError } from '../core/errors.ts';
 import type { Copy, Medium, Priority, TierName } from '../core/types.ts';
 import type { Queued } from './queue.ts';
 
@@ -35,6 +35,8 @@ export class Job implements Queued {
   cancelRequested = false;
   /** Bytes taken over from an interrupted copy. */
   resumedFrom = 0;
+  /** The copy is another name of one that was there: nothing was written. */
+  linked = false;
   /** Why the daemon itself ends it. */
   stopped: CacheError | null = null;
   /** Bytes of the tier that are reserved for it; 0 before and after. */
@@ -82,6 +84,7 @@ export class Job implements Queued {
   /** Bytes that it has written to the tier; while compressing, no less than that. */
   get written(): number {
     if (this.stored !== null) return this.stored;
+    if (this.linked) return 0;
     return this.tier === 'cold' ? this.reserved - this.unwritten : this.copied;
   }
 
@@ -124,4 +127,9 @@ export class Job implements Queued {
       error: this.error && { code: this.error.code, message: this.error.message },
     };
   }
+}
+
+/** @throws CacheError CANCELLED when nobody wants the copy any more. */
+export function assertWanted({ cancelRequested }: Job): void {
+  if (cancelRequested) throw new CacheError('CANCELLED', 'the copy was cancelled');
 }

@@ -5,6 +5,7 @@ import { type Copy, type Entry, type Fingerprint, underOneLimit } from '../core/
 import type { Candidate, Policy } from '../policy/policy.ts';
 import type { Tier } from '../tiers/tier.ts';
 import type { Evictor } from './evict.ts';
+import { fileKey, leavingTogether, type Victim } from './victims.ts';
 
 export interface Bound {
   /** Most bytes the tier may hold. */
@@ -29,11 +30,6 @@ interface RoomOptions {
   bytes?: number;
   /** Only copies with a lower score than this may leave for it. */
   below?: number;
-}
-
-interface Victim {
-  copy: Copy;
-  entry: Entry;
 }
 
 /**
@@ -71,8 +67,8 @@ export async function makeRoom(
     if (bytes < short) throw noSpace(tier, short, 'what is there is pinned or in use');
     if (!deps.policy().admit(candidate(entry, wanted), victims.map(toCandidate), deps.catalog.usage.tick)) return null;
     for (const { copy, entry: owner } of victims) {
-      const { removed } = await deps.evictor.evict(copy, owner, 'space');
-      if (removed) freed += copy.bytes;
+      const outcome = await deps.evictor.evict(copy, owner, 'space');
+      if (outcome.removed) freed += outcome.freed;
       else stuck.add(copy.id);
     }
   }
@@ -88,8 +84,8 @@ export async function trim(deps: RoomDeps, tier: Tier): Promise<void> {
     const { victims } = await chooseVictims(deps, tier, { entry: null, short, stuck });
     if (victims.length === 0) return;
     for (const { copy, entry } of victims) {
-      const { removed } = await deps.evictor.evict(copy, entry, 'space');
-      if (removed) short -= copy.bytes;
+      const outcome = await deps.evictor.evict(copy, entry, 'space');
+      if (outcome.removed) short -= outcome.freed;
       else stuck.add(copy.id);
     }
   }
@@ -135,24 +131,27 @@ async function chooseVictims(
   const inUse = await evictor.openFiles(tier);
   const { tick } = catalog.usage;
   const ranked: (Victim & { score: number })[] = [];
-  for (const copy of catalog.copies.inState('ready', 'stale', 'copying')) {
-    if (!underOneLimit[tier.name].includes(copy.tier) || need.stuck.has(copy.id)) continue;
+  const held = new Set<string>();
+  for (const copy of catalog.copies.inState('ready', 'stale', 'copying', 'evicting')) {
+    if (!underOneLimit[tier.name].includes(copy.tier)) continue;
     const entry = catalog.entries.byId(copy.entryId);
     if (!entry) continue;
     const own = entry.id === need.entry?.id && copy.tier === tier.name;
     if (own && copy.state === 'copying') continue;
-    if ((own ? evictor.obstacleForSuccessor(copy, inUse) : evictor.obstacle(copy, entry, inUse)) !== null) continue;
+    const obstacle = own ? evictor.obstacleForSuccessor(copy, inUse) : evictor.obstacle(copy, entry, inUse);
+    if (obstacle !== null || copy.state === 'evicting' || need.stuck.has(copy.id)) {
+      held.add(fileKey(copy));
+      continue;
+    }
     const score = isSpare(catalog, copy) ? Number.NEGATIVE_INFINITY : policy().score(candidate(entry, copy.bytes), tick);
-    if (score < (need.below ?? Number.POSITIVE_INFINITY)) ranked.push({ copy, entry, score });
+    ranked.push({ copy, entry, score });
   }
-  const isHot = ({ copy }: Victim) => Number(copy.tier !== 'cold');
-  ranked.sort((a, b) => a.score - b.score || isHot(a) - isHot(b) || a.copy.id - b.copy.id);
   const victims: Victim[] = [];
   let bytes = 0;
-  for (const victim of ranked) {
-    if (bytes >= need.short) break;
-    victims.push(victim);
-    bytes += victim.copy.bytes;
+  for (const unit of leavingTogether(ranked, held)) {
+    if (bytes >= need.short || unit.score >= (need.below ?? Number.POSITIVE_INFINITY)) break;
+    victims.push(...unit.victims);
+    bytes += unit.bytes;
   }
   return { victims, bytes };
 }

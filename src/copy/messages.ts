@@ -10,6 +10,8 @@ export interface CopyOrder {
   temp: string;
   path: string;
   sealPath: string;
+  /** Copies of other sources that may have the same bytes. */
+  twins?: TwinCopy[];
   /** The copy that is read instead of the source, if any. */
   origin?: OriginCopy | null;
   /** Compresses the origin into at most so many bytes, instead of copying it. */
@@ -29,8 +31,13 @@ export interface OriginCopy extends CopyPlace {
   hash: string;
 }
 
+/** A copy of another source that is of the same size. */
+export type TwinCopy = Omit<OriginCopy, 'compressed'>;
+
 export type ToWorker =
   | { type: 'copy'; order: CopyOrder; paced: boolean }
+  /** Only if one of the twins has the same bytes: nothing is written. */
+  | { type: 'link'; order: CopyOrder; paced: boolean }
   | { type: 'cancel'; id: number }
   /** From now on the copy asks before each step, or does not. */
   | { type: 'pace'; id: number; paced: boolean }
@@ -42,7 +49,13 @@ export type FromWorker =
   | { type: 'resuming'; id: number; from: number }
   | { type: 'ask'; id: number; bytes: number }
   | { type: 'copied'; id: number; report: CopyReport }
+  | { type: 'linked'; id: number; report: LinkReport | null }
   | { type: 'failed'; id: number; code: ErrorCode; message: string };
+
+/** The copy is another name of that file. */
+export interface LinkReport extends CopyReport {
+  twin: TwinCopy;
+}
 
 export interface CopyReport {
   seal: Seal;

@@ -45,6 +45,7 @@ export async function removeCopies(
   const answer: RemovalAnswer = { dryRun, files: 0, bytes: 0, removed: [], skipped: [] };
   const open = await Promise.all(Object.values(tiers).map((tier) => (tier ? evictor.openFiles(tier) : new Set<string>())));
   const inUse = new Set(open.flatMap((paths) => [...paths]));
+  const gone = new Set<number>();
   for (const { copy, entry } of chosen) {
     const item = { id: entry.id, path: entry.path, bytes: copy.bytes };
     const obstacle = evictor.obstacle(copy, entry, inUse);
@@ -52,7 +53,7 @@ export async function removeCopies(
       obstacle !== null
         ? { removed: false as const, why: obstacle }
         : dryRun
-          ? { removed: true as const }
+          ? { removed: true as const, freed: evictor.frees(copy, gone) }
           : await evictor.evict(copy, entry, why);
     if (!outcome.removed) {
       answer.skipped.push({ ...item, why: outcome.why });
@@ -60,7 +61,8 @@ export async function removeCopies(
     }
     answer.removed.push(item);
     answer.files += 1;
-    answer.bytes += copy.bytes;
+    answer.bytes += outcome.freed;
+    gone.add(copy.id);
   }
   return answer;
 }

@@ -1,6 +1,5 @@
-import { chmodSync, closeSync, constants, copyFileSync, fstatSync, openSync, type Stats, statSync } from 'node:fs';
-import { CacheError, type ErrorCode, toCacheError } from '../core/errors.ts';
-import type { Fingerprint } from '../core/types.ts';
+import { chmodSync, closeSync, constants, copyFileSync, openSync } from 'node:fs';
+import { type ErrorCode, toCacheError } from '../core/errors.ts';
 import { dropPartial, keepPartial } from '../tiers/partial.ts';
 import { publish } from '../tiers/publish.ts';
 import type { SealFile } from '../tiers/seal-file.ts';
@@ -9,8 +8,9 @@ import { compressCopy } from './compress-copy.ts';
 import { copyFromTier } from './copy-from-tier.ts';
 import { CopyHashes } from './copy-hashes.ts';
 import { assertWanted, type CopyHooks, eachBlock } from './each-block.ts';
-import { reading, writing } from './io-errors.ts';
+import { writing } from './io-errors.ts';
 import type { CopyOrder, CopyReport } from './messages.ts';
+import { assertUnchanged, openSource } from './open-source.ts';
 import { PartialFile } from './partial-file.ts';
 
 /** After these a copy can go on where it was, once its source or its disk is back. */
@@ -27,11 +27,9 @@ export async function runCopyJob(order: CopyOrder, hooks: CopyHooks): Promise<Co
   const { origin, compressInto } = order;
   if (origin) return compressInto === undefined ? copyFromTier(order, origin, hooks) : compressCopy(order, origin, hooks);
   try {
-    // Opening a pipe would wait for its other end, for ever.
-    fingerprintOf(reading(() => statSync(order.source.path, { bigint: true })));
-    const fd = reading(() => openSync(order.source.path, 'r'));
+    const { fd, before } = openSource(order.source);
     try {
-      return await copyAndPublish(fd, order, hooks);
+      return await copyAndPublish({ fd, before }, order, hooks);
     } finally {
       closeSync(fd);
     }
@@ -42,9 +40,11 @@ export async function runCopyJob(order: CopyOrder, hooks: CopyHooks): Promise<Co
   }
 }
 
-async function copyAndPublish(fd: number, order: CopyOrder, hooks: CopyHooks): Promise<CopyReport> {
-  const before = fingerprintOf(reading(() => fstatSync(fd, { bigint: true })));
-  assertSame(order.source.fingerprint, before, order.source.path);
+async function copyAndPublish(
+  { fd, before }: ReturnType<typeof openSource>,
+  order: CopyOrder,
+  hooks: CopyHooks,
+): Promise<CopyReport> {
   const source = { ...order.source, fingerprint: before };
   const { readMs, resumedFrom, ...copied } =
     (await cloneBytes(source, order, hooks)) ?? (await copyBytes(fd, { ...order, source }, hooks));
@@ -70,12 +70,13 @@ async function cloneBytes(source: SealFile['source'], order: CopyOrder, hooks: C
   chmodSync(order.temp, 0o600);
   const end = source.fingerprint.size;
   const fd = writing(() => openSync(order.temp, 'r'));
+  const reader = sequentialReader({ fd, path: source.path, from: 0, end });
   try {
     const hashes = await CopyHashes.create(order.identity);
-    const reader = sequentialReader({ fd, path: source.path, from: 0, end });
-    const readMs = await eachBlock({ reader, hashes, from: 0, end }, hooks, async () => {});
-    return { ...hashes.digest(), readMs, resumedFrom: 0 };
+    await eachBlock({ reader, hashes, from: 0, end }, hooks, async () => {});
+    return { ...hashes.digest(), readMs: reader.readMs, resumedFrom: 0 };
   } finally {
+    await reader.settled();
     closeSync(fd);
   }
 }
@@ -92,8 +93,8 @@ async function copyBytes(fd: number, order: CopyOrder, hooks: CopyHooks): Promis
   try {
     if (from > 0) hooks.resuming(from);
     reader = (network ? parallelReader : sequentialReader)({ fd, path: source.path, from, end });
-    const readMs = await eachBlock({ reader, hashes, from, end, file }, hooks, () => file.checkpoint(hashes));
-    return { ...hashes.digest(), readMs, resumedFrom: from };
+    await eachBlock({ reader, hashes, from, end, file }, hooks, () => file.checkpoint(hashes));
+    return { ...hashes.digest(), readMs: reader.readMs, resumedFrom: from };
   } catch (error) {
     // On a full disk the journal of before stays.
     await file.interrupted(hashes).catch(() => {});
@@ -102,24 +103,4 @@ async function copyBytes(fd: number, order: CopyOrder, hooks: CopyHooks): Promis
     await reader?.settled();
     await file.close();
   }
-}
-
-function assertSame(expected: Fingerprint, found: Fingerprint, path: string): void {
-  if (expected.size === found.size && expected.mtimeNs === found.mtimeNs) return;
-  throw new CacheError('SOURCE_CHANGED', `${path} is not the file that was asked for any more`);
-}
-
-/** The open file must not have changed, and the name must still lead to it. */
-function assertUnchanged(fd: number, before: Fingerprint, path: string): void {
-  for (const now of [reading(() => fstatSync(fd, { bigint: true })), reading(() => statSync(path, { bigint: true }))]) {
-    const after = fingerprintOf(now);
-    if (after.size !== before.size || after.mtimeNs !== before.mtimeNs || after.ino !== before.ino) {
-      throw new CacheError('SOURCE_CHANGED', `${path} changed while it was copied`);
-    }
-  }
-}
-
-function fingerprintOf(stat: { size: bigint; mtimeNs: bigint; ino: bigint; isFile: Stats['isFile'] }): Fingerprint {
-  if (!stat.isFile()) throw new CacheError('BAD_REQUEST', 'only regular files are cached');
-  return { size: Number(stat.size), mtimeNs: String(stat.mtimeNs), ino: String(stat.ino) };
 }

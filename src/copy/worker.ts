@@ -2,7 +2,9 @@ import { constants, setPriority } from 'node:os';
 import { isMainThread } from 'node:worker_threads';
 import { toCacheError } from '../core/errors.ts';
 import { parentPeer } from '../core/peer.ts';
-import type { CopyOrder, FromWorker, ToWorker } from './messages.ts';
+import type { CopyHooks } from './each-block.ts';
+import { linkTwin } from './link-twin.ts';
+import type { FromWorker, ToWorker } from './messages.ts';
 import { runCopyJob } from './run-copy-job.ts';
 
 /** The entry of a copy worker, as a thread or as a process: takes orders one after the other or several at once. */
@@ -19,8 +21,8 @@ interface Running {
 giveWay();
 
 parent.onMessage((message) => {
-  if (message.type === 'copy') {
-    copy(message.order, message.paced);
+  if (message.type === 'copy' || message.type === 'link') {
+    take(message);
     return;
   }
   const job = running.get(message.id);
@@ -30,11 +32,11 @@ parent.onMessage((message) => {
   if (message.type !== 'pace' || !message.paced) job.go();
 });
 
-function copy(order: CopyOrder, paced: boolean): void {
+function take({ type, order, paced }: Extract<ToWorker, { type: 'copy' | 'link' }>): void {
   const { id } = order;
   const job: Running = { abort: new AbortController(), paced, go: () => {} };
   running.set(id, job);
-  runCopyJob(order, {
+  const hooks: CopyHooks = {
     signal: job.abort.signal,
     progress: (bytesDone) => parent.send({ type: 'progress', id, bytesDone }),
     resuming: (from) => parent.send({ type: 'resuming', id, from }),
@@ -44,8 +46,12 @@ function copy(order: CopyOrder, paced: boolean): void {
         job.go = resolve;
         parent.send({ type: 'ask', id, bytes });
       }),
-  })
-    .then((report) => parent.send({ type: 'copied', id, report }))
+  };
+  const work =
+    type === 'copy'
+      ? runCopyJob(order, hooks).then((report) => parent.send({ type: 'copied', id, report }))
+      : linkTwin(order, hooks).then((report) => parent.send({ type: 'linked', id, report }));
+  work
     .catch((thrown: unknown) => {
       const error = toCacheError(thrown);
       parent.send({ type: 'failed', id, code: error.code, message: error.message });

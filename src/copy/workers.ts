@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.ts';
 import { CacheError } from '../core/errors.ts';
 import { type Peer, siblingModule, startPeer } from '../core/peer.ts';
-import type { CopyOrder, CopyReport, FromWorker, ToWorker } from './messages.ts';
+import type { CopyOrder, CopyReport, FromWorker, LinkReport, ToWorker } from './messages.ts';
 
 /** A network source that gives no byte for so long is taken for hung, ms. */
 const stallMs = 60_000;
@@ -13,7 +13,7 @@ const stopping = 'the daemon is stopping';
 interface Running extends Omit<RunOptions, 'networkRoot' | 'paced'> {
   worker: Worker;
   stall: NodeJS.Timeout | undefined;
-  resolve(report: CopyReport): void;
+  resolve(report: CopyReport | LinkReport | null): void;
   reject(error: CacheError): void;
 }
 
@@ -54,6 +54,15 @@ export class CopyWorkers implements AsyncDisposable {
 
   /** Copies as ordered. @throws CacheError as `runCopyJob`, or SOURCE_AWAY when the source hangs. */
   run(order: CopyOrder, options: RunOptions): Promise<CopyReport> {
+    return this.#start('copy', order, options) as Promise<CopyReport>;
+  }
+
+  /** Makes the copy a hard link of the first of its twins that has the same bytes; null when none has. @throws as `run` */
+  link(order: CopyOrder, options: RunOptions): Promise<LinkReport | null> {
+    return this.#start('link', order, options) as Promise<LinkReport | null>;
+  }
+
+  #start(type: 'copy' | 'link', order: CopyOrder, options: RunOptions): Promise<CopyReport | LinkReport | null> {
     // A worker that is started now would keep the process from ending.
     if (this.#stopped) return Promise.reject(new CacheError('CANCELLED', stopping));
     const worker = this.#workerFor(options.networkRoot);
@@ -61,7 +70,7 @@ export class CopyWorkers implements AsyncDisposable {
     return new Promise((resolve, reject) => {
       this.#running.set(order.id, { ...options, worker, stall: undefined, resolve, reject });
       this.#watchStall(order.id);
-      worker.peer.send({ type: 'copy', order, paced: options.paced });
+      worker.peer.send({ type, order, paced: options.paced });
     });
   }
 
@@ -110,7 +119,7 @@ export class CopyWorkers implements AsyncDisposable {
       return;
     }
     this.#forget(message.id, running);
-    if (message.type === 'copied') running.resolve(message.report);
+    if (message.type === 'copied' || message.type === 'linked') running.resolve(message.report);
     else running.reject(new CacheError(message.code, message.message));
   }
 

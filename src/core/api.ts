@@ -135,6 +135,7 @@ export interface ClearRequest {
 export interface RemovalAnswer {
   dryRun: boolean;
   files: number;
+  /** What comes free: copies that share their bytes with one that stays free nothing. */
   bytes: number;
   removed: { id: number; path: string; bytes: number }[];
   /** Left in place, each with why: in use, pinned, or a file that could not be removed. */
@@ -176,6 +177,7 @@ export interface WarmItem {
   tier: TierName | Medium | null;
   reason: Reason;
   ready: boolean;
+  pinned: boolean;
   size: number | null;
   job: JobView | null;
   message: string | null;

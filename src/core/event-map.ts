@@ -1,4 +1,5 @@
 import type { JobView, RootView } from './api.ts';
+import type { StuckView } from './stuck-api.ts';
 import type { Mode, TierName } from './types.ts';
 
 /** Server-sent events of `GET /api/events`: the event's name is the key. */
@@ -16,5 +17,6 @@ export interface EventMap {
   'verify-progress': { path: string; bytesDone: number; bytesTotal: number };
   'entry-evicted': { entry: number; path: string; bytes: number; why: string };
   'root-health': RootView;
+  'source-stuck': StuckView;
   'mode-changed': { mode: Mode };
 }

@@ -1,4 +1,5 @@
 import type { RootView } from './api.ts';
+import type { StuckView } from './stuck-api.ts';
 import type { Mode, TierName } from './types.ts';
 
 /** What `GET /api/cache/stats` answers. */
@@ -53,6 +54,8 @@ export interface StatsAnswer {
   tiers: TierStats[];
   roots: RootView[];
   jobs: { running: number; queued: number };
+  /** What programs still read from their sources although copies are ready. */
+  stuck: StuckView[];
   /** By UTC day, newest last. */
   daily: DailyTotals[];
 }

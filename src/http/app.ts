@@ -10,6 +10,7 @@ import { jobRoutes } from './routes/jobs.ts';
 import { lookupRoutes } from './routes/lookup.ts';
 import { metricsRoutes } from './routes/metrics.ts';
 import { rootRoutes } from './routes/roots.ts';
+import { stuckRoutes } from './routes/stuck.ts';
 import { verifyRoutes } from './routes/verify.ts';
 import { workflowRoutes } from './routes/workflows.ts';
 
@@ -42,6 +43,7 @@ export function createApp(rooms: Rooms, options: GuardOptions): FastifyInstance 
     entryRoutes,
     jobRoutes,
     rootRoutes,
+    stuckRoutes,
     verifyRoutes,
     metricsRoutes,
     workflowRoutes,

@@ -26,5 +26,7 @@ const text = z
 
 export const name = text;
 export const absolutePath = text.refine((value) => isAbsolute(value), 'must be an absolute path');
+/** In decimal: more digits than a number of JSON keeps. */
+export const nanoseconds = z.string().regex(/^-?\d{1,20}$/, 'must be nanoseconds in decimal');
 export const milliseconds = z.number().nonnegative().finite();
 export const bytes = z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER);

@@ -10,6 +10,7 @@ import type { LookupDeps } from '../lookup/deps.ts';
 import type { Leases } from '../lookup/leases.ts';
 import type { Lookup } from '../lookup/lookup.ts';
 import type { LookupStats } from '../lookup/stats.ts';
+import type { Stuck } from '../lookup/stuck.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { Tier } from '../tiers/tier.ts';
 import type { PublishedCheck } from '../upkeep/published.ts';
@@ -27,6 +28,9 @@ export interface Rooms {
   lookup: Lookup;
   lookupStats: LookupStats;
   leases: Leases;
+  stuck: Stuck;
+  /** Whether ComfyUI is to let go of models that it still reads from their sources. */
+  comfyuiFree: 'off' | 'auto';
   copier: Copier;
   requestCopy: LookupDeps['requestCopy'];
   workflows: Workflows;

@@ -29,6 +29,7 @@ export function statsOf(rooms: Rooms): StatsAnswer {
     tiers: tierStats(rooms),
     roots: rooms.roots.list(),
     jobs: copier.counts(),
+    stuck: rooms.stuck.list(),
     daily: daily.slice(-30),
   };
 }

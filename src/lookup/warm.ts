@@ -91,14 +91,19 @@ async function after(deps: WarmDeps, wanted: Wanted, job: CopyInProgress): Promi
   return { ...now, message: now.ready ? null : (job.view().error?.message ?? 'it is not finished yet') };
 }
 
-function describe(item: string, { located, source, copy, decision }: Examination, job: CopyInProgress | null): WarmItem {
+function describe(item: string, { located, entry, source, copy, decision }: Examination, job: CopyInProgress | null): WarmItem {
   const ready = decision.serve === 'copy';
   const size = ready && copy ? copy.source.size : source.state === 'present' ? source.fingerprint.size : null;
   const message = source.state === 'away' && !ready ? source.why : null;
   const tier = ready && copy ? copy.tier : located.medium;
-  return { item, path: located.path, tier, reason: decision.reason, ready, size, job: job?.view() ?? null, message };
+  const { path } = located;
+  const pinned = entry?.pinned ?? false;
+  return { item, path, tier, reason: decision.reason, ready, pinned, size, job: job?.view() ?? null, message };
 }
 
 function bare(item: string, reason: WarmItem['reason'], message: string): Examined {
-  return { found: null, item: { item, path: null, tier: null, reason, ready: false, size: null, job: null, message } };
+  return {
+    found: null,
+    item: { item, path: null, tier: null, reason, ready: false, pinned: false, size: null, job: null, message },
+  };
 }

@@ -51,7 +51,8 @@ export function publish(publication: Publication): Seal {
 /** How often a directory may be removed again, as an eviction does with one that is empty. */
 const moveTries = 5;
 
-function moveDurably(from: string, to: string): void {
+/** Renames a file so that a power cut does not undo it. */
+export function moveDurably(from: string, to: string): void {
   const dir = dirname(to);
   for (let tries = 1; ; tries += 1) {
     try {
@@ -100,7 +101,8 @@ function mtimeOf(file: string): string {
   return String(statSync(file, { bigint: true }).mtimeNs);
 }
 
-function writeDurably(path: string, text: string): void {
+/** Writes a small file so that a power cut does not take it. */
+export function writeDurably(path: string, text: string): void {
   const fd = openSync(path, 'w', 0o600);
   try {
     writeFileSync(fd, text);

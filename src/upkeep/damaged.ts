@@ -13,20 +13,40 @@ export interface DamagedDeps {
   log: Log;
 }
 
+interface Damaged {
+  copy: Copy;
+  entry: Entry;
+}
+
 /**
- * Takes a copy out of service whose bytes turned out not to be those that were copied, and says so. Its file stays until space is
- * needed. @param chunks the numbers of the 8 MiB chunks that differ, empty when they are not known
- * @throws errors of the file system when its proof cannot be removed
+ * Takes a copy out of service whose bytes turned out not to be those that were copied, with all that share its file, and says so. The
+ * file stays until space is needed. @param chunks the numbers of the 8 MiB chunks that differ, empty when they are not known
+ * @returns the copy and those that share its file
  */
 export function retireDamaged(
   { catalog, tiers, events, log }: DamagedDeps,
-  { copy, entry }: { copy: Copy; entry: Entry },
+  found: Damaged,
   { why, chunks }: { why: string; chunks: number[] },
-): void {
-  catalog.copies.retire(copy.id);
-  events.emit('copy-damaged', { entry: entry.id, path: entry.path, copy: copy.path, tier: copy.tier, why, chunks });
-  log.error({ path: entry.path, copy: copy.path, why, chunks }, 'a copy is damaged; it is out of service');
-  const tier = tiers[copy.tier];
-  // A rebuilt catalog takes up what has a proof.
-  if (tier) rmSync(sealPathOf(tier.dir, copy.path), { force: true });
+): Damaged[] {
+  const sharers = catalog.equals.sharersOf(found.copy).flatMap((copy): Damaged[] => {
+    const entry = copy.state === 'ready' ? catalog.entries.byId(copy.entryId) : undefined;
+    return entry ? [{ copy, entry }] : [];
+  });
+  const damaged = [found, ...sharers];
+  for (const { copy } of damaged) catalog.copies.retire(copy.id);
+  for (const { copy, entry } of damaged) {
+    events.emit('copy-damaged', { entry: entry.id, path: entry.path, copy: copy.path, tier: copy.tier, why, chunks });
+    log.error({ path: entry.path, copy: copy.path, why, chunks }, 'a copy is damaged; it is out of service');
+    dropProof(copy, tiers[copy.tier], log);
+  }
+  return damaged;
+}
+
+/** A rebuilt catalog takes up what has a proof. */
+function dropProof({ path }: Copy, tier: Tier | undefined, log: Log): void {
+  try {
+    if (tier) rmSync(sealPathOf(tier.dir, path), { force: true });
+  } catch (err) {
+    log.warn({ path, err }, 'the proof of a damaged copy could not be removed');
+  }
 }

@@ -86,7 +86,9 @@ export class Scrub implements AsyncDisposable {
         const entry = this.#deps.catalog.entries.byId(copy.entryId);
         const progress = this.#progress(entry, { before, total });
         const checked = entry && (await this.#check(thread, copy, { rate: options.rate ?? null, progress }));
-        if (entry) await this.#note(copy, entry, checked, answer);
+        // What shares the file of a damaged copy went out of service with it.
+        const isTold = answer.damaged.some((damaged) => damaged.copy === copy.path);
+        if (entry && !isTold) await this.#note(copy, entry, checked, answer);
         before += copy.bytes;
       }
     } finally {
@@ -143,22 +145,25 @@ export class Scrub implements AsyncDisposable {
     if (checked.same) {
       this.#deps.catalog.copies.verified(copy.id, this.#deps.clock.now());
       if (checked.readMs !== null) this.#deps.onMeasured(copy.tier, copy.bytes, checked.readMs);
-    } else answer.damaged.push({ ...item, copy: copy.path, tier: copy.tier, ...(await this.#retire(copy, entry, checked)) });
+    } else answer.damaged.push(...(await this.#retire(copy, entry, checked)));
   }
 
-  async #retire(
-    copy: Copy,
-    entry: Entry,
-    { why, chunks }: Extract<Verdict, { same: false }>,
-  ): Promise<{ why: string; chunks: number[]; recopied: boolean }> {
-    const { log, recopy } = this.#deps;
-    try {
-      retireDamaged(this.#deps, { copy, entry }, { why, chunks });
-      return { why, chunks, recopied: await recopy(entry) };
-    } catch (error) {
-      log.warn({ path: entry.path, why: messageOf(error) }, 'a damaged copy could not be replaced yet');
-      return { why, chunks, recopied: false };
-    }
+  async #retire(copy: Copy, entry: Entry, { why, chunks }: Extract<Verdict, { same: false }>): Promise<ScrubReport['damaged']> {
+    const damaged = retireDamaged(this.#deps, { copy, entry }, { why, chunks });
+    return Promise.all(
+      damaged.map(async (one) => {
+        const { id, path } = one.entry;
+        const { path: at, bytes, tier } = one.copy;
+        return { id, path, bytes, copy: at, tier, why, chunks, recopied: await this.#recopy(one.entry) };
+      }),
+    );
+  }
+
+  #recopy(entry: Entry): Promise<boolean> {
+    return this.#deps.recopy(entry).catch((error: unknown) => {
+      this.#deps.log.warn({ path: entry.path, why: messageOf(error) }, 'a damaged copy could not be replaced yet');
+      return false;
+    });
   }
 
   #isCurrent(copy: Copy): boolean {

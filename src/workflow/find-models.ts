@@ -1,4 +1,5 @@
 import type { WarmItem } from '../core/api.ts';
+import { reasonText } from '../core/reason-text.ts';
 import type { WorkflowAnswer } from '../core/workflow-api.ts';
 import { analyze } from './analyze.ts';
 import type { Analysis, AnalyzeOptions } from './types.ts';
@@ -45,8 +46,9 @@ export async function findModels(document: unknown, { check, ...options }: FindM
 /** The models of an analysis with what there is of each. @param items in the order of `analysis.models` */
 export function withItems({ kind, models, skipped }: Analysis, items: readonly WarmItem[]): WorkflowAnswer {
   const found = models.map((model, index) => {
-    const { path, tier, reason, size, ready } = items[index] ?? notThere;
-    return { ...model, path: size === null && !ready ? null : path, tier, reason, size, ready };
+    const { path, tier, reason, size, ready, pinned } = items[index] ?? notThere;
+    const known = size === null && !ready ? null : path;
+    return { ...model, path: known, tier, reason, why: reasonText(reason), size, ready, pinned };
   });
   return { kind, models: found, skipped };
 }
@@ -61,6 +63,7 @@ const notThere: WarmItem = {
   tier: null,
   reason: 'SOURCE_MISSING',
   ready: false,
+  pinned: false,
   size: null,
   job: null,
   message: null,

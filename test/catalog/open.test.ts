@@ -74,7 +74,7 @@ describe('resolver_v1, which the shim reads while the daemon is away', () => {
         copy_path: ready.path,
         copy_size: 1000,
         copy_mtime_ns: '1700000000123456789',
-        copy_ino: '7',
+        copy_ino: ready.seal?.ino,
         tier: 'ssd',
       },
     ];

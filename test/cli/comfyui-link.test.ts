@@ -10,14 +10,16 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { installShim, shimStatus, uninstallShim } from '../../src/cli/comfyui-link.ts';
 
 const root = join(import.meta.dirname, '..', '..');
-const shipped = readdirSync(join(root, 'comfyui'))
-  .filter((name) => name !== '__pycache__')
-  .sort();
+const filesBelow = (folder: string) =>
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)).replaceAll('\\', '/'));
+const shipped = filesBelow(join(root, 'comfyui')).filter((name) => !name.includes('__pycache__'));
 const marker = 'autocached_files.json';
 const note = 'autocached_state.txt';
 
@@ -57,8 +59,9 @@ test('after installing, ComfyUI finds the whole resolver and the resolver finds 
   const status = await installShim(comfy, { stateDir });
   expect(status).toMatchObject({ folder, installed: true, upToDate: true, linked: false, stateDir, comfyuiVersion: '0.33.0' });
   expect(status.version).toBe(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version);
-  expect(list()).toEqual([...shipped, marker, note].sort());
+  expect(filesBelow(folder).sort()).toEqual([...shipped, marker, note].sort());
   expect(shipped).toContain('prestartup_script.py');
+  expect(shipped).toContain('web/autocached.js');
   for (const name of shipped) expect(readFileSync(join(folder, name))).toEqual(readFileSync(join(root, 'comfyui', name)));
   expect(readFileSync(join(folder, note), 'utf8')).toBe(`${stateDir}\n`);
 });

@@ -33,6 +33,16 @@ describe('status tells at a glance', () => {
     expect(out).toContain('running for 3d 4h');
   });
 
+  test('what ComfyUI still reads from its source, and what to do', async () => {
+    const path = '/mnt/nas/models/unet/big.safetensors';
+    await using daemon = await daemonWith({ stuck: [{ path, size: 6 * 1024 ** 3, app: 'comfyui', pid: 42 }] });
+    const out = await page(daemon);
+    expect(out).toMatch(/6 GiB {2}comfyui 42 {2}\/mnt\/nas\/models\/unet\/big\.safetensors/);
+    expect(out).toContain('AUTOCACHE_COMFYUI_FREE=auto');
+    await using other = await daemonWith();
+    expect(await page(other)).not.toContain('AUTOCACHE_COMFYUI_FREE');
+  });
+
   test('which root is away, why, and that nothing is lost by it', async () => {
     await using daemon = await daemonWith();
     const out = await page(daemon);

@@ -3,9 +3,9 @@ import { describe, expect, test } from 'vitest';
 import { progressBar, usageBar } from '../../src/cli/text/bar.ts';
 import { plain, shorten, widthOf } from '../../src/cli/text/fit.ts';
 import type { Look } from '../../src/cli/text/look.ts';
-import { reasonText } from '../../src/cli/text/reason-text.ts';
 import { table } from '../../src/cli/text/table.ts';
 import { ago, percent } from '../../src/cli/text/words.ts';
+import { reasonText } from '../../src/core/reason-text.ts';
 import { reasons } from '../../src/core/types.ts';
 
 const uncoloured: Look = { width: 80, paint: (_format, text) => text };

@@ -24,6 +24,7 @@ const ready: WarmItem = {
   tier: 'ssd',
   reason: 'HIT',
   ready: true,
+  pinned: false,
   size: 220 * 1024 ** 2,
   job: null,
   message: null,
@@ -106,7 +107,7 @@ describe('warm waits until the copies are there', () => {
 
   test('and does not wait for what autocached leaves alone on purpose', async () => {
     await using daemon = await answering(ready, small);
-    const { code, out } = await runCli(['warm', 'x'], { stateDir: daemon.stateDir });
+    const { code, out } = await runCli(['warm', 'x', '--wait'], { stateDir: daemon.stateDir });
     expect(code).toBe(0);
     expect(out).toContain('1 of 1 file ready');
     expect(out).toContain('1 file left alone: smaller than AUTOCACHE_MIN_SIZE');

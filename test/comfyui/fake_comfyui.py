@@ -39,7 +39,7 @@ class ComfyTest(unittest.TestCase):
         self.state, self.models, self.ssd = (self.make_folder(name) for name in ("state", "models", "ssd"))
         self.set_environment(AUTOCACHE_STATE=self.state)
         self.addCleanup(self.finish_registration)
-        self.addCleanup(forget, "folder_paths", "comfy", "comfy_execution", "server", "latent_preview", "app", "nodes", "autocached_comfyui")
+        self.addCleanup(forget, "folder_paths", "comfy", "comfy_execution", "server", "latent_preview", "app", "nodes", "aiohttp", "autocached_comfyui")
         sys.path.insert(0, self.fake)
         self.addCleanup(sys.path.remove, self.fake)
         self.folder_paths = importlib.import_module("folder_paths")

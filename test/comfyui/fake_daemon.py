@@ -20,6 +20,10 @@ class FakeDaemon:
         self.roots = []
         self.prefetches = []
         self.leases = []
+        # What was reported as open, and what is answered: these paths have copies by now, and whether to free them.
+        self.open_sources = []
+        self.ready = set()
+        self.free = "off"
         # What the next lookups are answered with beside their paths, in order.
         self.script = []
         self.lease_ms = 0
@@ -37,6 +41,11 @@ class FakeDaemon:
         self.prefetch_status = 200
         self.hear_roots = threading.Event()
         self.hear_roots.set()
+        # Status and body by route, for all other routes; what they were asked; and the answers wait for this event.
+        self.answers = {}
+        self.asked = []
+        self.hear_others = threading.Event()
+        self.hear_others.set()
         self._open = set()
         self._server = None
 
@@ -102,6 +111,8 @@ class FakeDaemon:
 
     def answer_get(self, handler):
         """Which files have copies, in pages."""
+        if urlsplit(handler.path).path in self.answers:
+            return self.answer_other(handler, None)
         query = dict(parse_qsl(urlsplit(handler.path).query))
         start = int(query["offset"])
         files = [{"path": path} for path in self.cached[start : start + int(query["limit"])]]
@@ -118,9 +129,15 @@ class FakeDaemon:
         if handler.path == "/api/leases":
             self.leases.append(body)
             return send(handler, 200, {"leases": []})
+        if handler.path == "/api/stuck":
+            self.open_sources.append(body)
+            stuck = [source["path"] for source in body["sources"] if source["path"] in self.ready]
+            return send(handler, 200, {"stuck": stuck, "free": self.free})
         if handler.path == "/api/workflows/prefetch":
             self.prefetches.append(body)
             return send(handler, self.prefetch_status, {})
+        if handler.path in self.answers:
+            return self.answer_other(handler, body)
         self.lookups.append(body)
         if self.misbehave:
             return self.misbehave(handler)
@@ -134,6 +151,11 @@ class FakeDaemon:
         hit = path != body["path"]
         answer = {"path": path, "tier": "ssd" if hit else "nas", "reason": "HIT" if hit else "QUEUED"}
         return send(handler, 200, dict(answer, leaseMs=self.lease_ms if hit else 0, entry=1, job=None), self.closes)
+
+    def answer_other(self, handler, body):
+        self.asked.append((handler.path, body))
+        self.hear_others.wait(60)
+        return send(handler, *self.answers[urlsplit(handler.path).path])
 
 
 def send(handler, status, body, closes=False):

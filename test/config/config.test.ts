@@ -15,6 +15,7 @@ const defaults: Config = {
   roots: [],
   comfyui: [],
   comfyuiUrl: null,
+  comfyuiFree: 'off',
   mode: 'read-write',
   onMiss: 'auto',
   waitMaxMs: 600_000,

@@ -166,7 +166,7 @@ describe('one eviction', () => {
   test('frees the space, keeps the source and what is known of it, and is told and counted', async () => {
     const { rig, paths } = await withCopies(1);
     const { copy, entry } = held(rig, 0);
-    expect(await rig.evictor.evict(copy, entry, 'evict')).toEqual({ removed: true });
+    expect(await rig.evictor.evict(copy, entry, 'evict')).toMatchObject({ removed: true });
     expect([existsSync(copy.path), existsSync(paths[0] ?? '')]).toEqual([false, true]);
     expect(rig.catalog.entries.byPath(paths[0] ?? '')?.uses).toBe(1);
     expect(rig.catalog.usage.daily().at(-1)).toMatchObject({ evictions: 1, evictedBytes: 100 * KiB });
@@ -183,7 +183,7 @@ describe('one eviction', () => {
     expect(await rig.evictor.evict(copy, entry, 'space')).toEqual({ removed: false, why: 'leased' });
     rig.leases.end({ app: 'comfyui' }, true);
     const both = await Promise.all([rig.evictor.evict(copy, entry, 'space'), rig.evictor.evict(copy, entry, 'space')]);
-    expect(both).toEqual([{ removed: true }, { removed: false, why: 'already gone' }]);
+    expect(both).toMatchObject([{ removed: true }, { removed: false, why: 'already gone' }]);
     expect(rig.catalog.usage.daily().at(-1)).toMatchObject({ evictions: 1 });
   });
 
@@ -204,7 +204,7 @@ describe('one eviction', () => {
     const { rig } = await withCopies(1);
     const { copy, entry } = held(rig, 0);
     vi.spyOn(rig.tier, 'free').mockRejectedValue(new Error('EPERM'));
-    expect(await rig.evictor.evict(copy, entry, 'space')).toEqual({ removed: true });
+    expect(await rig.evictor.evict(copy, entry, 'space')).toMatchObject({ removed: true });
     expect(rig.catalog.copies.byPath(copy.path)).toBeUndefined();
   });
 

@@ -44,7 +44,7 @@ function arrange(size: number) {
 describe('what the user would suffer with fs.copyFile', () => {
   test('an I/O error of the source in mid-file is reported, never a file of the right size with wrong bytes', async () => {
     const { order, expectNothing } = arrange(3 * chunkSize);
-    injectFault('readSync', {
+    injectFault('read', {
       when: ([, , , , position]) => Number(position) >= 2 * chunkSize,
       act: () => {
         throw systemError('EIO', 'i/o error, read');
@@ -59,7 +59,7 @@ describe('what the user would suffer with fs.copyFile', () => {
 
   test('an I/O error at the very last byte as well', async () => {
     const { order, expectNothing } = arrange(chunkSize + 1);
-    injectFault('readSync', {
+    injectFault('read', {
       when: ([, , , , position]) => position === chunkSize,
       act: () => {
         throw systemError('EIO');
@@ -76,8 +76,8 @@ describe('the copy has every byte in its place', () => {
     ['a few bytes at a time', (length: number) => Math.min(length, 100_003)],
     ['one page', () => 4096],
   ])('when reads give %s', async (_how, shorter) => {
-    const { order, place, bytes } = arrange(2 * MiB + 17);
-    const fault = injectFault('readSync', {
+    const { order, place, bytes } = arrange(4 * MiB + 17);
+    const fault = injectFault('read', {
       when: ([, , , length]) => Number(length) > 4096,
       // A second call of the real function, with a smaller length, is what a short read is.
       act: (_real, [fd, buffer, offset, length, position]) => read(fd, buffer, offset, shorter(Number(length)), position),
@@ -135,7 +135,7 @@ describe('nothing is published and nothing stays', () => {
     ['EACCES', 'SOURCE_IO'],
   ])('when reading fails with %s, which is told as %s', async (errno, code) => {
     const { order, expectNothing } = arrange(1000);
-    injectFault('readSync', {
+    injectFault('read', {
       act: () => {
         throw systemError(errno);
       },
@@ -146,7 +146,7 @@ describe('nothing is published and nothing stays', () => {
 
   test('when the server has forgotten the file, an error that Node has no name for', async () => {
     const { order, expectNothing } = arrange(1000);
-    injectFault('readSync', {
+    injectFault('read', {
       act: () => {
         throw Object.assign(new Error('Unknown system error -116'), { code: 'Unknown system error -116', errno: -116 });
       },
@@ -157,7 +157,7 @@ describe('nothing is published and nothing stays', () => {
 
   test('when the file became shorter than it said', async () => {
     const { order, expectNothing } = arrange(2 * MiB);
-    injectFault('readSync', { when: ([, , , , position]) => Number(position) >= MiB, act: () => 0 });
+    injectFault('read', { when: ([, , , , position]) => Number(position) >= MiB, act: () => 0 });
     await expect(runCopyJob(order, quiet())).rejects.toMatchObject({ code: 'SOURCE_CHANGED' });
     expectNothing();
   });

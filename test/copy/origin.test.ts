@@ -48,7 +48,7 @@ async function withColdCopy(size = 6 * MiB) {
   rig.catalog.copies.publish(reserved.copy.id, { seal, hash: proof.hash, source: source.fingerprint });
   const [hot] = rig.catalog.copies.readyOf(entry.id);
   if (!hot) throw new Error('no copy');
-  expect(await rig.evictor.evict(hot, entry, 'evict')).toEqual({ removed: true });
+  expect(await rig.evictor.evict(hot, entry, 'evict')).toMatchObject({ removed: true });
   return { rig, path, bytes, source, proof, cold: cold.path };
 }
 

@@ -91,7 +91,7 @@ describe('an interrupted copy', () => {
   });
 
   test.each([
-    ['the source goes away', 'readSync', 'ESTALE', 'SOURCE_AWAY'],
+    ['the source goes away', 'read', 'ESTALE', 'SOURCE_AWAY'],
     ['the cache disk is full', 'writeSync', 'ENOSPC', 'NO_SPACE'],
   ] as const)('keeps what it has when %s', async (_what, call, errno, code) => {
     const arranged = arrange();

@@ -6,6 +6,7 @@ const watched = [
   'closeSync',
   'fstatSync',
   'fsyncSync',
+  'linkSync',
   'lstatSync',
   'mkdirSync',
   'openSync',
@@ -17,7 +18,8 @@ const watched = [
   'writeFileSync',
   'writeSync',
 ] as const;
-type Call = (typeof watched)[number];
+/** `read` is the one with a callback: its faults throw or give a number of bytes, as those of `readSync` do. */
+type Call = (typeof watched)[number] | 'read';
 
 interface Fault {
   call: Call | 'any';
@@ -50,13 +52,31 @@ export function heal(fault: Fault): void {
 /** `node:fs` with calls that faults can be put into. */
 export function faultyFs(real: typeof Fs): typeof Fs & { default: typeof Fs } {
   const wrapped = Object.fromEntries(watched.map((call) => [call, wrap(call, real[call] as (...args: unknown[]) => unknown)]));
-  const faulty = { ...real, ...wrapped } as typeof Fs;
+  const faulty = { ...real, ...wrapped, read: wrapRead(real) } as typeof Fs;
   return { ...faulty, default: faulty };
 }
 
 /** An error as the system reports it. */
 export function systemError(code: string, message = code): NodeJS.ErrnoException {
   return Object.assign(new Error(`${code}: ${message}`), { code });
+}
+
+function wrapRead(real: typeof Fs) {
+  const inTurn = wrap('read', (...args) => (real.readSync as (...all: unknown[]) => number)(...args));
+  return (...args: unknown[]): void => {
+    const rest = args.slice(0, -1);
+    const callback = args.at(-1) as (error: unknown, bytes?: unknown) => void;
+    setImmediate(() => {
+      let bytes: unknown;
+      try {
+        bytes = inTurn(...rest);
+      } catch (error) {
+        callback(error);
+        return;
+      }
+      callback(null, bytes);
+    });
+  };
 }
 
 function wrap(call: Call, original: (...args: unknown[]) => unknown) {

@@ -1,4 +1,6 @@
-import type { CopyOrder, CopyReport } from '../../src/copy/messages.ts';
+import type { CopyHooks } from '../../src/copy/each-block.ts';
+import { linkTwin } from '../../src/copy/link-twin.ts';
+import type { CopyOrder, CopyReport, LinkReport } from '../../src/copy/messages.ts';
 import { runCopyJob } from '../../src/copy/run-copy-job.ts';
 import { CopyWorkers, type RunOptions } from '../../src/copy/workers.ts';
 
@@ -6,11 +8,23 @@ import { CopyWorkers, type RunOptions } from '../../src/copy/workers.ts';
 export class InlineWorkers extends CopyWorkers {
   #running = new Map<number, AbortController>();
 
-  override async run(order: CopyOrder, { progress, resuming, ask, paced }: RunOptions): Promise<CopyReport> {
+  override run(order: CopyOrder, options: RunOptions): Promise<CopyReport> {
+    return this.#work(order, options, runCopyJob);
+  }
+
+  override link(order: CopyOrder, options: RunOptions): Promise<LinkReport | null> {
+    return this.#work(order, options, linkTwin);
+  }
+
+  async #work<T>(
+    order: CopyOrder,
+    { progress, resuming, ask, paced }: RunOptions,
+    work: (order: CopyOrder, hooks: CopyHooks) => Promise<T>,
+  ): Promise<T> {
     const abort = new AbortController();
     this.#running.set(order.id, abort);
     try {
-      return await runCopyJob(order, { progress, resuming, ask, paced: () => paced, signal: abort.signal });
+      return await work(order, { progress, resuming, ask, paced: () => paced, signal: abort.signal });
     } finally {
       this.#running.delete(order.id);
     }

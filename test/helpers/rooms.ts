@@ -5,6 +5,7 @@ import type { RootView } from '../../src/core/api.ts';
 import { createApp } from '../../src/http/app.ts';
 import { hostsOf } from '../../src/http/guard.ts';
 import type { Rooms } from '../../src/http/rooms.ts';
+import { Stuck } from '../../src/lookup/stuck.ts';
 import { policies } from '../../src/policy/policies.ts';
 import { PublishedCheck } from '../../src/upkeep/published.ts';
 import { Scrub } from '../../src/upkeep/scrub.ts';
@@ -49,6 +50,8 @@ export function createRooms(options: LookupRigOptions = {}) {
     lookup: rig.lookup,
     lookupStats: rig.stats,
     leases: rig.leases,
+    stuck: new Stuck(rig),
+    comfyuiFree: 'auto',
     copier: rig.copier,
     evictor: rig.evictor,
     tiers: rig.tiers,

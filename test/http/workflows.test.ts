@@ -21,17 +21,38 @@ const document = prompt({
 test('the models of a prompt are named in load order, with where each file is', async () => {
   const { client, root } = await runDaemon({ [base]: 2000, [style]: 1000 });
   await client.warm({ paths: [join(root, base)], wait: true });
+  await client.pin({ paths: [join(root, style)] });
   const { kind, models } = await client.analyze({ prompt: document });
   expect(kind).toBe('prompt');
   const inOrder = models.filter(({ name }) => name !== 'gone.safetensors');
   expect(inOrder).toMatchObject([
-    { node: '1', classType: 'CheckpointLoaderSimple', input: 'ckpt_name', tier: 'ssd', ready: true, size: 2000, reason: 'HIT' },
-    { node: '2', category: 'loras', name: 'sub/style.safetensors', tier: 'hdd', ready: false, size: 1000, how: 'core' },
+    {
+      node: '1',
+      classType: 'CheckpointLoaderSimple',
+      input: 'ckpt_name',
+      tier: 'ssd',
+      ready: true,
+      size: 2000,
+      reason: 'HIT',
+      pinned: false,
+    },
+    {
+      node: '2',
+      category: 'loras',
+      name: 'sub/style.safetensors',
+      tier: 'hdd',
+      ready: false,
+      size: 1000,
+      how: 'core',
+      pinned: true,
+    },
   ]);
   expect(inOrder.map(({ path }) => path)).toEqual([join(root, base), join(root, style)]);
   expect(models.find(({ name }) => name === 'gone.safetensors')).toMatchObject({
     path: null,
     reason: 'SOURCE_MISSING',
+    why: 'there is no such file',
+    pinned: false,
     size: null,
   });
   expect((await client.jobs()).jobs).toHaveLength(1);

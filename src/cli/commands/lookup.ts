@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
 import type { LookupAnswer, LookupRequest } from '../../core/api.ts';
 import { formatDuration } from '../../core/format.ts';
+import { reasonText } from '../../core/reason-text.ts';
 import { type Purpose, purposes } from '../../core/types.ts';
 import { parseItem } from '../items.ts';
 import { duration } from '../options.ts';
@@ -9,7 +10,6 @@ import { exitCodes } from '../print.ts';
 import { clientOf, type Run } from '../session.ts';
 import { plain } from '../text/fit.ts';
 import type { Look } from '../text/look.ts';
-import { reasonText } from '../text/reason-text.ts';
 import { jobProgress } from '../text/words.ts';
 
 interface Options {

@@ -5,6 +5,7 @@ import { text as readAll } from 'node:stream/consumers';
 import type { Command } from 'commander';
 import type { JobView, WarmAnswer, WarmItem } from '../../core/api.ts';
 import { CacheError, messageOf } from '../../core/errors.ts';
+import { isLeftAlone } from '../../core/reason-text.ts';
 import type { Client } from '../client.ts';
 import { filesBelow } from '../file-tree.ts';
 import { parseItemList } from '../item-list.ts';
@@ -12,7 +13,6 @@ import { pathsAndNames } from '../items.ts';
 import { openJobsView } from '../jobs-view.ts';
 import { type Answer, exitCodes } from '../print.ts';
 import { clientOf, type Run, type Session } from '../session.ts';
-import { isLeftAlone } from '../text/reason-text.ts';
 import { warmPage } from '../text/warm-page.ts';
 import { waitForJobs } from '../wait-for-jobs.ts';
 import { workflowIn } from '../workflow-file.ts';
@@ -42,6 +42,7 @@ export function addWarm(program: Command, run: Run): void {
     .argument('[item...]', 'path, directory, category/name, workflow, or - for a list on standard input')
     .option('--from <file>', 'read the items from a list file')
     .option('--check', 'copy nothing, only say what is there; exit code 4 when something is missing')
+    .option('--wait', 'return when they are there, or cannot be', true)
     .option('--no-wait', 'queue the copies and return')
     .addHelpText('after', examples)
     .action(run(warm));

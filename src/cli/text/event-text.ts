@@ -25,6 +25,8 @@ export function eventText({ name, data }: DaemonEvent): string {
       return `${data.path}, ${formatBytes(data.bytes)}: ${data.why}`;
     case 'root-health':
       return `${data.path} is ${data.health}${data.why ? `: ${data.why}` : ''}`;
+    case 'source-stuck':
+      return `${data.path} is still read by ${data.app} (pid ${data.pid}), although its copy is ready`;
     case 'mode-changed':
       return data.mode;
     default:

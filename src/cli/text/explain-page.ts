@@ -1,8 +1,8 @@
 import type { EntryView, ExplainAnswer, PublishedView, RootView } from '../../core/api.ts';
 import { formatBytes, formatDuration } from '../../core/format.ts';
+import { reasonText } from '../../core/reason-text.ts';
 import { plain } from './fit.ts';
 import type { Look } from './look.ts';
-import { reasonText } from './reason-text.ts';
 import { table } from './table.ts';
 import { ago, counted, localTime } from './words.ts';
 

@@ -14,6 +14,8 @@ export function removalPage(answer: RemovalAnswer, look: Look): string {
   if (files === 0) parts.push('nothing to delete');
   else if (dryRun) parts.push(`would delete ${copies}, ${formatBytes(bytes)}`);
   else parts.push(`deleted ${copies}, ${formatBytes(bytes)}`);
+  const shared = removed.reduce((sum, item) => sum + item.bytes, 0) - bytes;
+  if (shared > 0) parts.push(`that is ${formatBytes(shared)} less than the files add up to: equal files share their bytes`);
   if (skipped.length > 0) parts.push(look.paint('yellow', `left in place: ${skipped.length}`), rowsOf(skipped, look));
   return parts.filter((part) => part !== '').join('\n');
 }

@@ -1,6 +1,7 @@
 import type { EntryView, JobView, RootView } from '../../core/api.ts';
 import { formatBytes, formatDuration } from '../../core/format.ts';
 import type { StatsAnswer, TierStats } from '../../core/stats-api.ts';
+import type { StuckView } from '../../core/stuck-api.ts';
 import { progressBar, usageBar } from './bar.ts';
 import { plain, shorten, widthOf } from './fit.ts';
 import type { Look } from './look.ts';
@@ -27,6 +28,7 @@ export function statusPage({ stats, jobs, biggest, mostUsed, url }: Status, look
     [title('Space'), ...stats.tiers.map((tier) => tierLines(tier, page))].join('\n'),
     [title('Use'), ...useLines(stats)].join('\n'),
     [title('Jobs'), ...jobLines(jobs, page)].join('\n'),
+    stuckLines(stats.stuck, page),
     [title('Roots'), rootLines(stats.roots, page), ...mismatchLines(stats, page)].join('\n'),
     entryLines('Biggest copies', biggest, page),
     entryLines('Most used', mostUsed, page),
@@ -97,6 +99,16 @@ function jobLines(jobs: JobView[], page: Page): string[] {
     lines.push(page.paint('dim', `  ${count(queued.length)} more waiting, ${formatBytes(bytes)}`));
   }
   return lines;
+}
+
+function stuckLines(stuck: StuckView[], page: Page): string {
+  if (stuck.length === 0) return '';
+  const lines = stuck.map(({ path, size, app, pid }) => {
+    const facts = `  ${formatBytes(size).padStart(9)}  ${app} ${pid}  `;
+    return `${facts}${shorten(plain(path), page.width - facts.length)}`;
+  });
+  const note = '  their copies are ready: unload the models in ComfyUI, or set AUTOCACHE_COMFYUI_FREE=auto';
+  return [page.paint('bold', 'Still read from their sources'), ...lines, page.paint('yellow', note)].join('\n');
 }
 
 function rootLines(roots: RootView[], page: Page): string {

@@ -1,7 +1,7 @@
 import type { WarmAnswer, WarmItem } from '../../core/api.ts';
 import { formatBytes } from '../../core/format.ts';
+import { isLeftAlone, reasonText } from '../../core/reason-text.ts';
 import type { Look } from './look.ts';
-import { isLeftAlone, reasonText } from './reason-text.ts';
 import { table } from './table.ts';
 import { counted } from './words.ts';
 

@@ -1,8 +1,8 @@
 import { formatBytes } from '../../core/format.ts';
+import { reasonText } from '../../core/reason-text.ts';
 import type { WorkflowAnswer } from '../../core/workflow-api.ts';
 import { plain } from './fit.ts';
 import type { Look } from './look.ts';
-import { reasonText } from './reason-text.ts';
 import { table } from './table.ts';
 import { counted } from './words.ts';
 

@@ -9,9 +9,15 @@ const pingEveryMs = 15_000;
 /** A listener that is so far behind has stopped reading; what it missed it can ask for when it is back. */
 const maxBehindBytes = 1024 * 1024;
 
+/** Those that run come first, then those that wait. */
+const jobsQuery = z.object({ limit: z.coerce.number().int().min(1).optional() });
+
 /** Copies under way, and everything that happens as server-sent events. */
 export function jobRoutes(app: FastifyInstance, { copier, events }: Rooms): void {
-  app.get('/api/jobs', () => ({ jobs: copier.jobs(), paused: copier.paused }));
+  app.get('/api/jobs', (request) => {
+    const { limit } = parse(jobsQuery, request.query);
+    return { jobs: copier.jobs().slice(0, limit), paused: copier.paused };
+  });
 
   for (const paused of [true, false]) {
     app.post(`/api/jobs/${paused ? 'pause' : 'resume'}`, () => {

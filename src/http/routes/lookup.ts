@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import type { ExplainAnswer } from '../../core/api.ts';
 import { purposes } from '../../core/types.ts';
-import { absolutePath, bytes, milliseconds, name, parse } from '../parse.ts';
+import { absolutePath, bytes, milliseconds, name, nanoseconds, parse } from '../parse.ts';
 import type { Rooms } from '../rooms.ts';
 import { viewOf } from '../views.ts';
 
@@ -17,10 +17,7 @@ const lookupBody = z
   .object({
     path: absolutePath.optional(),
     size: bytes.optional(),
-    mtimeNs: z
-      .string()
-      .regex(/^-?\d{1,20}$/, 'must be nanoseconds in decimal')
-      .optional(),
+    mtimeNs: nanoseconds.optional(),
     category: name.optional(),
     name: name.optional(),
     purpose: z.enum(purposes).default('load'),

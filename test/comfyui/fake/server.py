@@ -1,10 +1,18 @@
 """ComfyUI's server: its event loop, its queue, and the route that reads the header of a model."""
 
 import folder_paths
+from aiohttp import web
 
 
 class PromptQueue:
     tasks = 0
+    task_counter = 0
+
+    def __init__(self):
+        self.flags = {}
+
+    def set_flag(self, name, data):
+        self.flags[name] = data
 
     def get_tasks_remaining(self):
         return self.tasks
@@ -20,6 +28,7 @@ class PromptServer:
         self.prompt_queue = PromptQueue()
         self.on_prompt_handlers = []
         self.texts = []
+        self.routes = web.RouteTableDef()
 
     def add_on_prompt_handler(self, handler):
         self.on_prompt_handlers.append(handler)

@@ -145,6 +145,7 @@ describe('POST /api/cache/warm', () => {
           path,
           reason: 'HIT',
           ready: true,
+          pinned: false,
           size: 1234,
           tier: 'ssd',
           job: expect.objectContaining({ state: 'done' }),

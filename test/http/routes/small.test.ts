@@ -1,6 +1,7 @@
 import { describe, expect, test, vi } from 'vitest';
 import type { JobView, LeaseAnswer } from '../../../src/core/api.ts';
 import { CacheError } from '../../../src/core/errors.ts';
+import { fingerprintOf } from '../../helpers/files.ts';
 import { createClient } from '../../helpers/rooms.ts';
 
 describe('/api/jobs', () => {
@@ -14,6 +15,8 @@ describe('/api/jobs', () => {
       { id: 2, state: expect.stringMatching(/queued|running/) },
       { id: 1, state: 'done', bytesDone: 1000, bytesTotal: 1000, error: null },
     ]);
+    expect((await get('/api/jobs?limit=1')).body).toMatchObject({ jobs: [{ id: 2 }], paused: false });
+    expect((await get('/api/jobs?limit=0')).status).toBe(400);
     await job.ended;
     expect(await send({ method: 'DELETE', url: '/api/jobs/2' })).toMatchObject({
       status: 404,
@@ -91,6 +94,27 @@ describe('/api/roots', () => {
       body: { error: { code: 'BAD_REQUEST', message: 'the cache directory lies inside', hint: 'move it' } },
     });
   });
+});
+
+describe('/api/stuck', () => {
+  test('tells a program which of its open sources have copies, and whether to let go of them', async () => {
+    const { get, post, source, copy } = createClient();
+    const { path } = source('loras/a.safetensors', 1000);
+    const { size, mtimeNs } = fingerprintOf(path);
+    const body = { client: { app: 'comfyui', pid: 1 }, sources: [{ path, size, mtimeNs }] };
+    expect((await post('/api/stuck', body)).body).toEqual({ stuck: [], free: 'auto' });
+    await copy(path);
+    expect((await post('/api/stuck', body)).body).toEqual({ stuck: [path], free: 'auto' });
+    expect((await get('/api/cache/stats')).body).toMatchObject({ stuck: [{ path, size, app: 'comfyui', pid: 1 }] });
+  });
+
+  test.each([{}, { client: { app: 'x' } }, { client: { app: 'x' }, sources: [{ path: 'relative', size: 1, mtimeNs: '1' }] }])(
+    'refuses %j',
+    async (payload) => {
+      const { post } = createClient();
+      expect((await post('/api/stuck', payload)).status).toBe(400);
+    },
+  );
 });
 
 test('POST /api/shutdown answers first, then stops', async () => {

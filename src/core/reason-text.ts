@@ -1,4 +1,4 @@
-import type { Reason } from '../../core/types.ts';
+import type { Reason } from './types.ts';
 
 const texts: Record<Reason, string> = {
   HIT: 'a true copy is on the SSD',

@@ -1,0 +1,178 @@
+"""Routes of ComfyUI's own server for the sidebar in the browser: they pass on to the daemon, and hold up nobody."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import secrets
+import sys
+import threading
+
+from .browser_guard import LOCAL, REFUSED, may_change, may_have_token, standing
+from .browser_view import state_view, workflow_view
+from .daemon import Daemon, Refused, Trouble
+from .registration import Registration
+
+log = logging.getLogger("autocached")
+
+_STATE_SECONDS = 2.0
+# Sources may have to be asked whether they are there.
+_ANSWER_SECONDS = 8.0
+_WORKFLOW_BYTES = 8 << 20
+_CHANGE_BYTES = 1 << 20
+_MOST_AT_ONCE = 8
+_JOBS = "/api/jobs?limit=200"
+_MODES = ("off", "read-only", "read-write")
+_CHANGES = {"warm": "/api/cache/warm", "pin": "/api/cache/pin", "unpin": "/api/cache/unpin"}
+
+
+class Browser:
+    """Handlers run on ComfyUI's event loop; whatever waits for the daemon runs in threads that end with it, a few at once."""
+
+    def __init__(self, daemon: Daemon, registration: Registration):
+        self._daemon = daemon
+        self._registration = registration
+        self._token = secrets.token_urlsafe(32)
+        self._under_way = 0
+        self._web = None
+
+    def attach(self) -> None:
+        """Adds the routes while ComfyUI's server still takes some. Once; ComfyUI serves them below /api too."""
+        server = getattr(getattr(sys.modules.get("server"), "PromptServer", None), "instance", None)
+        routes = getattr(server, "routes", None)
+        if routes is None or self._web is not None:
+            return
+        from aiohttp import web
+
+        self._web = web
+        routes.get("/autocached/state")(self.state)
+        routes.post("/autocached/workflow")(self.workflow)
+        routes.post("/autocached/session")(self.session)
+        routes.post("/autocached/change")(self.change)
+
+    async def state(self, request):
+        """How the cache does, and which copies are under way."""
+        who = standing(request.headers, request.remote)
+        if who == REFUSED:
+            return self._refuse()
+        return await self._ask(lambda: dict(self._look(), mayChange=who == LOCAL))
+
+    async def workflow(self, request):
+        """The models of the workflow in the body, as POST /api/workflows/analyze takes it, and where each is."""
+        if standing(request.headers, request.remote) == REFUSED:
+            return self._refuse()
+        body = await _read(request, _WORKFLOW_BYTES)
+        return self._too_large() if body is None else await self._ask(lambda: self._analyze(body))
+
+    async def session(self, request):
+        """The token of this run of ComfyUI, for a page that may have it."""
+        if not may_have_token(request.headers, request.remote):
+            return self._refuse()
+        return self._json({"token": self._token})
+
+    async def change(self, request):
+        """`{"mode": …}`, or `{"warm" | "pin" | "unpin": ["category/name", …]}`."""
+        if not may_change(request.headers, request.remote, self._token):
+            return self._refuse()
+        body = await _read(request, _CHANGE_BYTES)
+        if body is None:
+            return self._too_large()
+        asked = _change_in(body)
+        if asked is None:
+            return self._json({"error": "this is no change that can be made"}, 400)
+        return await self._ask(lambda: self._change(*asked))
+
+    async def _ask(self, work):
+        """What `work` answers, as JSON. Status 200 with the daemon away too: that is nothing a page should report as an error."""
+        if self._under_way >= _MOST_AT_ONCE:
+            return self._json({"alive": False})
+        self._under_way += 1
+        try:
+            return self._json(await _in_thread(work, self._daemon.close))
+        except Refused as why:
+            return self._json({"alive": True, "refused": str(why)})
+        except Trouble as why:
+            log.debug("autocached: the browser's question was not answered: %s", why)
+            return self._json({"alive": False})
+        except Exception:
+            log.debug("autocached: the daemon's answer is not understood", exc_info=True)
+            return self._json({"alive": False})
+        finally:
+            self._under_way -= 1
+
+    def _look(self) -> dict:
+        stats = self._daemon.get("/api/cache/stats", _STATE_SECONDS)
+        return state_view(stats, self._daemon.get(_JOBS, _STATE_SECONDS))
+
+    def _analyze(self, body: bytes) -> dict:
+        self._registration.offer()
+        analysis = self._daemon.post("/api/workflows/analyze", body, _ANSWER_SECONDS)
+        return workflow_view(analysis, self._daemon.get(_JOBS, _STATE_SECONDS))
+
+    def _change(self, route: str, body: dict) -> dict:
+        self._daemon.post(route, body, _ANSWER_SECONDS)
+        return {"alive": True}
+
+    def _refuse(self):
+        return self._json({"error": "not for this page"}, 403)
+
+    def _too_large(self):
+        return self._json({"error": "the body is too large"}, 413)
+
+    def _json(self, answer: dict, status: int = 200):
+        return self._web.json_response(answer, status=status, headers={"Cache-Control": "no-store"})
+
+
+async def _in_thread(work, at_end):
+    """What `work` returns or raises; `at_end` is called in its thread. The end of ComfyUI does not wait for either."""
+    loop = asyncio.get_running_loop()
+    answer = loop.create_future()
+
+    def settle(result, error):
+        # Who asked may have gone.
+        if not answer.done():
+            answer.set_result(result) if error is None else answer.set_exception(error)
+
+    def run():
+        result = error = None
+        try:
+            result = work()
+        except Exception as raised:
+            error = raised
+        finally:
+            at_end()
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(settle, result, error)
+
+    threading.Thread(target=run, name="autocached-browser", daemon=True).start()
+    return await answer
+
+
+async def _read(request, most: int) -> bytes | None:
+    """The body, or None when it is longer than `most` bytes; no more than that is kept in memory."""
+    if (request.content_length or 0) > most:
+        return None
+    body = bytearray()
+    async for part in request.content.iter_chunked(1 << 16):
+        body += part
+        if len(body) > most:
+            return None
+    return bytes(body)
+
+
+def _change_in(body: bytes) -> tuple[str, dict] | None:
+    """The daemon's route and what it is told, or None when this is none of the changes that a page can make."""
+    try:
+        asked = json.loads(body)
+    except ValueError:
+        return None
+    if not isinstance(asked, dict) or len(asked) != 1:
+        return None
+    [(what, value)] = asked.items()
+    if what == "mode":
+        return ("/api/cache/config", {"mode": value}) if value in _MODES else None
+    if what not in _CHANGES or not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        return None
+    return _CHANGES[what], {"names": value}

@@ -1,0 +1,36 @@
+"""What a browser is shown of the daemon's answers: no path of a file is among it."""
+
+from __future__ import annotations
+
+_MODEL = ("name", "category", "node", "classType", "tier", "reason", "why", "size", "ready", "pinned")
+_COPY = ("id", "state", "bytesDone", "bytesTotal", "bytesPerSecond", "etaMs")
+_TIER = ("tier", "files", "bytes", "limit")
+_UNDER_WAY = ("running", "queued")
+
+
+def state_view(stats: dict, jobs: dict) -> dict:
+    """From GET /api/cache/stats and GET /api/jobs."""
+    return {
+        "alive": True,
+        "version": stats.get("version"),
+        "mode": stats.get("mode"),
+        "secondsSaved": stats.get("secondsSaved"),
+        "tiers": [_only(tier, _TIER) for tier in stats.get("tiers", ())],
+        "paused": bool(jobs.get("paused")),
+        "copies": _copies(jobs),
+    }
+
+
+def workflow_view(analysis: dict, jobs: dict) -> dict:
+    """From POST /api/workflows/analyze and GET /api/jobs; a model's `copy` is the id of the one that is under way for it."""
+    by_path = {job.get("path"): job.get("id") for job in jobs.get("jobs", ()) if job.get("state") in _UNDER_WAY}
+    models = [dict(_only(model, _MODEL), copy=by_path.get(model.get("path"))) for model in analysis.get("models", ())]
+    return {"alive": True, "models": models, "copies": _copies(jobs)}
+
+
+def _copies(jobs: dict) -> list:
+    return [_only(job, _COPY) for job in jobs.get("jobs", ()) if job.get("state") in _UNDER_WAY]
+
+
+def _only(whole: dict, keys: tuple) -> dict:
+    return {key: whole.get(key) for key in keys}

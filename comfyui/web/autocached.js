@@ -1,0 +1,133 @@
+import { api } from '../../scripts/api.js';
+import { app } from '../../scripts/app.js';
+import { Panel } from './panel.js';
+import { createRoutes } from './routes.js';
+import { textOf, Watch } from './watch.js';
+import { badgeText, summarize } from './words.js';
+
+const id = 'autocached';
+const badgeSetting = 'autocached.Badge';
+const secondsSetting = 'autocached.PollSeconds';
+const usualSeconds = 5;
+
+/** The frontend is there: before that it complains of whoever asks for the graph. */
+let started = false;
+/** While the tab is open. */
+let panel = null;
+
+const ask = (path, options) => (api?.fetchApi ? api.fetchApi(path, options) : fetch(path, options));
+const routes = createRoutes(ask, isEmbeddedElsewhere());
+const watch = new Watch({
+  routes,
+  workflow: openWorkflow,
+  wanted: () => started && !document.hidden && (panel !== null || setting(badgeSetting, true)),
+  seconds: () => setting(secondsSetting, usualSeconds),
+  now: () => performance.now(),
+});
+
+app?.registerExtension?.({
+  name: id,
+  settings: [
+    {
+      id: badgeSetting,
+      category: [id, 'Sidebar', 'Badge'],
+      name: 'Badge on the icon of the sidebar',
+      tooltip: 'How many models of the open workflow are not on the fast disk, and how far their copies are.',
+      sortOrder: 2,
+      type: 'boolean',
+      defaultValue: true,
+      onChange: () => {
+        showBadge();
+        void watch.tick();
+      },
+    },
+    {
+      id: secondsSetting,
+      category: [id, 'Sidebar', 'PollSeconds'],
+      name: 'Seconds between looks while nothing is copied',
+      tooltip: 'While models are copied their progress is shown every second.',
+      sortOrder: 1,
+      type: 'slider',
+      attrs: { min: 2, max: 60, step: 1 },
+      defaultValue: usualSeconds,
+    },
+  ],
+  setup: start,
+});
+
+function start() {
+  const manager = app.extensionManager;
+  if (!manager?.registerSidebarTab) return;
+  addStyle();
+  manager.registerSidebarTab({
+    id,
+    icon: 'pi pi-bolt',
+    title: id,
+    tooltip: 'Where the models of this workflow are',
+    type: 'custom',
+    render: open,
+    destroy: close,
+  });
+  watch.subscribe(showBadge);
+  watch.subscribe(() => panel?.update());
+  document.addEventListener('visibilitychange', () => void watch.tick());
+  for (const event of ['graphChanged', 'promptQueued', 'execution_success']) {
+    api.addEventListener?.(event, () => watch.workflowChanged());
+  }
+  started = true;
+  void watch.tick();
+}
+
+function open(container) {
+  panel = new Panel(watch, routes);
+  container.replaceChildren(panel.root);
+  panel.update();
+  void watch.refresh();
+}
+
+function close() {
+  panel = null;
+}
+
+function showBadge() {
+  const { alive, mode, models, copies } = watch.view;
+  const shown = alive && mode !== 'off' && setting(badgeSetting, true);
+  // The frontend looks at its own object of the tab, and shows what changes in it.
+  const tabs = app.extensionManager.getSidebarTabs?.() ?? app.extensionManager.sidebarTab?.sidebarTabs;
+  const tab = Array.isArray(tabs) ? tabs.find((one) => one.id === id) : undefined;
+  if (tab) tab.iconBadge = shown ? badgeText(summarize(models, copies)) : '';
+}
+
+/** The open workflow as the daemon reads it; null when the frontend does not give it. */
+function openWorkflow() {
+  try {
+    const graph = app.rootGraph ?? app.graph;
+    return textOf(graph.serialize());
+  } catch {
+    return null;
+  }
+}
+
+function setting(name, usual) {
+  try {
+    return app.extensionManager.setting.get(name) ?? usual;
+  } catch {
+    return usual;
+  }
+}
+
+function addStyle() {
+  const link = document.createElement('link');
+  link.rel = 'stylesheet';
+  link.href = new URL('./autocached.css', import.meta.url).href;
+  document.head.append(link);
+}
+
+/** In a page of another site: what a user presses there may not be what they see. */
+function isEmbeddedElsewhere() {
+  try {
+    return window.top.location.origin !== window.location.origin;
+  } catch {
+    return true;
+  }
+}

@@ -1,0 +1,127 @@
+import { element, setText } from './elements.js';
+import { ModelRow } from './model-row.js';
+import { describeModel, formatBytes, formatSeconds, nameOf, summarize, summaryText } from './words.js';
+
+const modes = [
+  ['read-write', 'On', 'Models are loaded from their copies, and copied when they have none'],
+  ['read-only', 'Read only', 'Models are loaded from their copies; nothing is copied'],
+  ['off', 'Off', 'Models are loaded from their own places'],
+];
+const awayText = 'The autocached daemon is not running. Models load from their own places.';
+
+/** The sidebar tab: what the cache does, and the models of the open workflow. */
+export class Panel {
+  #watch;
+  #routes;
+  #rows = new Map();
+  #said = element('p', { class: 'autocached-said', attributes: { role: 'status' } });
+  #facts = element('dl', { class: 'autocached-facts' });
+  #modes = element('fieldset', { class: 'autocached-modes' }, element('legend', { text: 'Mode' }));
+  #summary = element('span', { class: 'autocached-muted', attributes: { role: 'status' } });
+  #warmAll = element('button', { text: 'Copy all', attributes: { type: 'button' }, on: { click: () => this.#warm() } });
+  #pinAll = element('button', { attributes: { type: 'button' }, on: { click: () => this.#pin() } });
+  #list = element('ul', { class: 'autocached-models' });
+  #note = element('p', { class: 'autocached-muted' });
+  #body;
+  root;
+
+  constructor(watch, routes) {
+    this.#watch = watch;
+    this.#routes = routes;
+    for (const mode of modes) this.#modes.append(this.#modeChoice(...mode));
+    const heading = element('h4', { text: 'This workflow' });
+    const actions = element('div', { class: 'autocached-actions' }, this.#warmAll, this.#pinAll);
+    const workflow = element('section', {}, heading, this.#summary, actions, this.#list);
+    this.#body = element('div', {}, this.#modes, this.#facts, workflow, this.#note);
+    const title = element('h3', { text: 'autocached' });
+    this.root = element('div', { class: 'autocached-panel' }, title, this.#said, this.#body);
+  }
+
+  /** Shows the latest view. */
+  update() {
+    const { view } = this.#watch;
+    this.#body.hidden = !view.alive;
+    setText(this.#said, view.alive === false ? awayText : view.alive === null ? 'Asking the daemon' : '');
+    if (!view.alive) return;
+    for (const input of this.#modes.querySelectorAll('input')) {
+      input.checked = input.value === view.mode;
+      input.disabled = !view.mayChange;
+    }
+    this.#showFacts(view);
+    this.#showModels(view);
+    setText(this.#note, noteOf(view));
+  }
+
+  #showFacts({ secondsSaved, tiers, paused }) {
+    const facts = [['Time saved', typeof secondsSaved === 'number' ? formatSeconds(secondsSaved) : '']];
+    for (const { tier, bytes, limit } of tiers) {
+      facts.push([tier.toUpperCase(), limit > 0 ? `${formatBytes(bytes)} of ${formatBytes(limit)}` : formatBytes(bytes)]);
+    }
+    if (paused) facts.push(['Copies', 'paused']);
+    const items = facts.map(([name, value]) =>
+      element('div', {}, element('dt', { text: name }), element('dd', { text: value })),
+    );
+    this.#facts.replaceChildren(...items);
+  }
+
+  #showModels(view) {
+    const { models, copies, mayChange, mode } = view;
+    const summary = summarize(models, copies);
+    setText(this.#summary, summaryText(summary));
+    this.#warmAll.hidden = !mayChange || mode !== 'read-write' || this.#copyable().length === 0;
+    this.#pinAll.hidden = !mayChange || this.#pinnable().length === 0;
+    setText(this.#pinAll, this.#allPinned() ? 'Unpin all' : 'Pin all');
+    const rows = models.map((model) => this.#row(model, copies, view));
+    if (rows.some((row, index) => this.#list.children[index] !== row) || this.#list.children.length > rows.length)
+      this.#list.replaceChildren(...rows);
+  }
+
+  #row(model, copies, view) {
+    const key = `${model.category}/${model.name}`;
+    let row = this.#rows.get(key);
+    if (!row) {
+      row = new ModelRow((wanted) => this.#change(wanted));
+      this.#rows.set(key, row);
+    }
+    row.update(model, copies, view);
+    return row.root;
+  }
+
+  #modeChoice(value, name, meaning) {
+    const attributes = { type: 'radio', name: 'autocached-mode', value };
+    const input = element('input', { attributes, on: { change: () => this.#change({ mode: value }) } });
+    return element('label', { attributes: { title: meaning } }, input, element('span', { text: name }));
+  }
+
+  #copyable() {
+    const { models, copies } = this.#watch.view;
+    return models.filter((model) => describeModel(model, copies).canCopy);
+  }
+
+  #pinnable() {
+    return this.#watch.view.models.filter((model) => nameOf(model) !== null && model.size !== null);
+  }
+
+  #allPinned() {
+    return this.#pinnable().every(({ pinned }) => pinned);
+  }
+
+  #warm() {
+    return this.#change({ warm: this.#copyable().map(nameOf) });
+  }
+
+  #pin() {
+    return this.#change({ [this.#allPinned() ? 'unpin' : 'pin']: this.#pinnable().map(nameOf) });
+  }
+
+  async #change(wanted) {
+    const done = await this.#routes.change(wanted);
+    await this.#watch.refresh();
+    if (!done && this.#watch.view.alive) setText(this.#note, 'That was refused; `autocached doctor` helps to find out why.');
+  }
+}
+
+function noteOf({ mayChange, mode }) {
+  if (!mayChange) return 'Changes can be made on the machine that ComfyUI runs on.';
+  return mode === 'off' ? 'autocached is switched off.' : '';
+}

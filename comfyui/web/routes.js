@@ -1,0 +1,53 @@
+/** The routes of autocached in ComfyUI's server. Nothing here throws: what does not answer is away. */
+
+const patienceMs = 12_000;
+const away = { alive: false };
+
+/**
+ * @param ask as `fetch`, for a path below ComfyUI's own address
+ * @param embedded true in a page of another site, which could make a user press what they do not see
+ */
+export function createRoutes(ask, embedded) {
+  let token = null;
+
+  const get = (path) => answerOf(ask, path, {});
+  const post = (path, body, headers = {}) =>
+    answerOf(ask, path, { method: 'POST', body, headers: { 'Content-Type': 'application/json', ...headers } });
+
+  async function change(body) {
+    token ??= (await post('/autocached/session', '{}')).answer.token ?? null;
+    return token === null ? { status: 403, answer: away } : post('/autocached/change', body, { 'X-Autocached-Token': token });
+  }
+
+  return {
+    async state() {
+      const { answer } = await get('/autocached/state');
+      return { ...answer, mayChange: answer.mayChange === true && !embedded };
+    },
+    /** @param {string} body of POST /api/workflows/analyze */
+    async workflow(body) {
+      return (await post('/autocached/workflow', body)).answer;
+    },
+    /** True when it was done. @param wanted `{mode}`, or `{warm | pin | unpin: names}` */
+    async change(wanted) {
+      const body = JSON.stringify(wanted);
+      let result = await change(body);
+      if (result.status === 403) {
+        // ComfyUI was started again, and has another token.
+        token = null;
+        result = await change(body);
+      }
+      return result.answer.alive === true && result.answer.refused === undefined;
+    },
+  };
+}
+
+async function answerOf(ask, path, options) {
+  try {
+    const response = await ask(path, { ...options, signal: AbortSignal.timeout(patienceMs) });
+    const answer = await response.json();
+    return { status: response.status, answer: response.ok ? answer : away };
+  } catch {
+    return { status: 0, answer: away };
+  }
+}

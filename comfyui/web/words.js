@@ -1,0 +1,102 @@
+/** What the sidebar says, without any page: figures, words and states of what the routes answer. */
+
+/** Nothing has to be said of these. */
+const plainHits = ['HIT', 'HIT_RAM'];
+const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
+
+/** @param {number} bytes */
+export function formatBytes(bytes) {
+  let value = bytes;
+  let unit = 0;
+  for (; value >= 1023.5 && unit < units.length - 1; unit += 1) value /= 1024;
+  return `${unit === 0 ? Math.round(value) : threeDigits(value)} ${units[unit]}`;
+}
+
+/** @param {number} seconds */
+export function formatSeconds(seconds) {
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min`;
+  const minutes = Math.round(whole / 60);
+  if (minutes < 48 * 60) return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  return `${Math.floor(minutes / (24 * 60))} days`;
+}
+
+/** @param {number} value */
+function threeDigits(value) {
+  return String(Number(value.toFixed(value >= 100 ? 0 : value >= 10 ? 1 : 2)));
+}
+
+/**
+ * A model of the workflow, as its row shows it. `tone` is one of `ready`, `copying`, `waiting`, `slow`, `apart` (left alone on
+ * purpose) and `missing`; `percent` is null unless it is being copied.
+ */
+export function describeModel(model, copies) {
+  const copy = copies.find(({ id }) => id === model.copy);
+  const row = { place: placeOf(model.tier), percent: null, detail: model.why ?? '', canCopy: false };
+  if (copy?.state === 'running') {
+    const percent = percentOf(copy);
+    return { ...row, tone: 'copying', place: `${percent}%`, percent, detail: progressOf(copy) };
+  }
+  if (copy) return { ...row, tone: 'waiting', place: 'queued', detail: 'waits for its turn to be copied' };
+  if (model.ready) return { ...row, tone: 'ready', detail: plainHits.includes(model.reason) ? '' : row.detail };
+  if (model.size === null) return { ...row, tone: 'missing', place: 'missing' };
+  if (model.reason.startsWith('BYPASS_') && model.reason !== 'BYPASS_UNKNOWN_ROOT') return { ...row, tone: 'apart' };
+  // Nobody has asked for it yet: that a copy would be queued is what the next load is told.
+  const detail = model.reason === 'QUEUED' ? 'not copied yet' : row.detail;
+  const canCopy = model.category !== null && ['QUEUED', 'STALE', 'ERROR', 'NO_SPACE', 'NOT_ADMITTED'].includes(model.reason);
+  return { ...row, tone: 'slow', detail, canCopy };
+}
+
+/** The whole workflow: how many of its models are where, and how far the copies that it needs are. */
+export function summarize(models, copies) {
+  const rows = models.map((model) => describeModel(model, copies));
+  const count = (...tones) => rows.filter(({ tone }) => tones.includes(tone)).length;
+  const needed = copies.filter(({ id }) => models.some(({ copy }) => copy === id));
+  return {
+    total: models.length,
+    ready: count('ready'),
+    slow: count('slow'),
+    missing: count('missing'),
+    percent: needed.length === 0 ? null : percentOf(added(needed)),
+  };
+}
+
+/** In one line. */
+export function summaryText({ total, ready, missing }) {
+  if (total === 0) return 'This workflow loads no model files.';
+  const rest = missing > 0 ? `, ${missing} missing` : '';
+  return `${ready} of ${total} on the fast disk${rest}`;
+}
+
+/** On the tab's icon: how far the copies are, else how many models would load from a slow disk; empty when all is well. */
+export function badgeText({ percent, slow }) {
+  if (percent !== null) return `${percent}%`;
+  return slow > 0 ? String(slow) : '';
+}
+
+/** What a route is told to call the model; null when it cannot be named. */
+export function nameOf({ category, name }) {
+  return category === null ? null : `${category}/${name}`;
+}
+
+function placeOf(tier) {
+  return tier === null ? '?' : tier.toUpperCase();
+}
+
+function progressOf({ bytesDone, bytesTotal, bytesPerSecond, etaMs }) {
+  const parts = [`${formatBytes(bytesDone)} of ${formatBytes(bytesTotal)}`];
+  if (bytesPerSecond > 0) parts.push(`${formatBytes(bytesPerSecond)}/s`);
+  if (typeof etaMs === 'number') parts.push(`${formatSeconds(etaMs / 1000)} left`);
+  return parts.join(', ');
+}
+
+function added(copies) {
+  const sum = (key) => copies.reduce((total, copy) => total + copy[key], 0);
+  return { bytesDone: sum('bytesDone'), bytesTotal: sum('bytesTotal') };
+}
+
+/** Never 100 before it is done. */
+function percentOf({ bytesDone, bytesTotal }) {
+  return bytesTotal > 0 ? Math.min(99, Math.floor((bytesDone / bytesTotal) * 100)) : 0;
+}

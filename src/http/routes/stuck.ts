@@ -1,0 +1,18 @@
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import type { StuckAnswer } from '../../core/stuck-api.ts';
+import { absolutePath, bytes, nanoseconds, parse } from '../parse.ts';
+import type { Rooms } from '../rooms.ts';
+
+const stuckBody = z.object({
+  client: z.object({ app: z.string().max(200), pid: z.number().int().optional() }),
+  sources: z.array(z.object({ path: absolutePath, size: bytes, mtimeNs: nanoseconds })).max(1000),
+});
+
+/** A program tells which sources it still has open; it is told which of them have a copy by now, and whether to let go of them. */
+export function stuckRoutes(app: FastifyInstance, { stuck, comfyuiFree }: Rooms): void {
+  app.post('/api/stuck', async (request): Promise<StuckAnswer> => {
+    const found = await stuck.report(parse(stuckBody, request.body));
+    return { stuck: found.map(({ path }) => path), free: comfyuiFree };
+  });
+}

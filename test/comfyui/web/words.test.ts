@@ -1,0 +1,115 @@
+import { describe, expect, test } from 'vitest';
+import {
+  badgeText,
+  describeModel,
+  formatBytes,
+  formatSeconds,
+  nameOf,
+  summarize,
+  summaryText,
+} from '../../../comfyui/web/words.js';
+import { formatBytes as coreFormatBytes } from '../../../src/core/format.ts';
+import { reasons } from '../../../src/core/types.ts';
+
+const model = (changes = {}) => ({
+  name: 'flux/a.safetensors',
+  category: 'loras',
+  tier: 'hdd',
+  reason: 'QUEUED',
+  why: 'a sentence',
+  size: 1000,
+  ready: false,
+  pinned: false,
+  copy: null as number | null,
+  ...changes,
+});
+const running = { id: 3, state: 'running', bytesDone: 2 ** 20, bytesTotal: 2 ** 22, bytesPerSecond: 2 ** 20, etaMs: 3000 };
+const ready = model({ ready: true, tier: 'ssd', reason: 'HIT' });
+
+describe('a model of the workflow', () => {
+  test('that is being copied shows how far, how fast and how long', () => {
+    expect(describeModel(model({ copy: 3 }), [running])).toMatchObject({
+      tone: 'copying',
+      place: '25%',
+      percent: 25,
+      detail: '1 MiB of 4 MiB, 1 MiB/s, 3 s left',
+      canCopy: false,
+    });
+    const fresh = { ...running, bytesDone: 0, bytesPerSecond: 0, etaMs: null };
+    expect(describeModel(model({ copy: 3 }), [fresh]).detail).toBe('0 B of 4 MiB');
+  });
+
+  test('is never shown as wholly copied before it is', () => {
+    expect(describeModel(model({ copy: 3 }), [{ ...running, bytesDone: 2 ** 22 }]).percent).toBe(99);
+    expect(describeModel(model({ copy: 3 }), [{ ...running, bytesDone: 0, bytesTotal: 0 }]).percent).toBe(0);
+  });
+
+  test('that waits, that is there, that is nowhere', () => {
+    expect(describeModel(model({ copy: 3 }), [{ ...running, state: 'queued' }])).toMatchObject({
+      tone: 'waiting',
+      place: 'queued',
+    });
+    expect(describeModel(ready, [])).toMatchObject({ tone: 'ready', place: 'SSD', detail: '', canCopy: false });
+    const offline = model({ ready: true, tier: 'ssd', reason: 'HIT_OFFLINE' });
+    expect(describeModel(offline, [])).toMatchObject({ tone: 'ready', detail: 'a sentence' });
+    const gone = model({ size: null, tier: null, reason: 'SOURCE_MISSING' });
+    expect(describeModel(gone, [])).toMatchObject({ tone: 'missing', place: 'missing', canCopy: false });
+  });
+
+  test('whose copy is under way no more is not shown as being copied', () => {
+    expect(describeModel(model({ copy: 3 }), [])).toMatchObject({
+      tone: 'slow',
+      place: 'HDD',
+      detail: 'not copied yet',
+      canCopy: true,
+    });
+  });
+
+  test('has a button for copying only where that would help, and is named', () => {
+    const canCopy = reasons.filter((reason) => describeModel(model({ reason }), []).canCopy);
+    expect(canCopy).toEqual(['QUEUED', 'STALE', 'NOT_ADMITTED', 'NO_SPACE', 'ERROR']);
+    expect(describeModel(model({ category: null }), []).canCopy).toBe(false);
+    expect([nameOf(model()), nameOf(model({ category: null }))]).toEqual(['loras/flux/a.safetensors', null]);
+  });
+
+  test('that is left alone on purpose is no trouble, unlike one below no known folder', () => {
+    const tones = reasons.filter((reason) => describeModel(model({ reason }), []).tone === 'apart');
+    expect(tones).toEqual(['BYPASS_SMALL', 'BYPASS_LARGE', 'BYPASS_EXCLUDED', 'BYPASS_FAST_SOURCE', 'BYPASS_SCAN']);
+  });
+});
+
+describe('the workflow', () => {
+  test('is counted in one line', () => {
+    const gone = model({ size: null, reason: 'SOURCE_MISSING' });
+    expect(summaryText(summarize([ready, model(), gone], []))).toBe('1 of 3 on the fast disk, 1 missing');
+    expect(summaryText(summarize([ready], []))).toBe('1 of 1 on the fast disk');
+    expect(summaryText(summarize([], []))).toBe('This workflow loads no model files.');
+  });
+
+  test('has a badge while something is to be said: its own copies first, then what is slow', () => {
+    const other = { ...running, id: 4, bytesDone: 0 };
+    expect(badgeText(summarize([ready, model({ copy: 3 })], [running, other]))).toBe('25%');
+    expect(badgeText(summarize([model({ copy: 3 }), model({ copy: 4 })], [running, other]))).toBe('12%');
+    expect(badgeText(summarize([ready, model(), model()], [other]))).toBe('2');
+    expect(badgeText(summarize([ready, model({ reason: 'BYPASS_SMALL' })], []))).toBe('');
+  });
+});
+
+test('bytes are written as everywhere else in autocached', () => {
+  const counts = [0, 1, 1023, 1024, 1536, 1048063, 1048064, 10 ** 9, 6_938_040_682, 2 ** 40, 2 ** 50, 3 * 2 ** 60];
+  expect(counts.map(formatBytes)).toEqual(counts.map(coreFormatBytes));
+});
+
+test('times are written for people', () => {
+  expect([0, 0.4, 59.4, 59.6, 3599, 3600, 5400, 172_799, 172_800].map(formatSeconds)).toEqual([
+    '0 s',
+    '0 s',
+    '59 s',
+    '1 min',
+    '59 min',
+    '1 h 0 min',
+    '1 h 30 min',
+    '2 days',
+    '2 days',
+  ]);
+});
