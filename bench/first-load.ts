@@ -34,39 +34,17 @@ const cases: { name: string; reader: Reader; extension: string; goal: number }[]
   { name: 'mapped, pages in random order', reader: 'mapped', extension: 'safetensors', goal: 0.5 },
 ];
 
-let slow: SlowMount;
-let end: () => Promise<void> = async () => {};
-try {
-  slow = new SlowMount(disk);
-} catch (error) {
-  console.log(
-    `SKIPPED: no slow disk can be made here (root on Linux with cgroup v1 blkio is needed): ${String(error).split('\n')[0]}`,
-  );
-  process.exit(0);
-}
-// A mount must not stay behind, whatever ends this.
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => {
-    void end();
-    slow[Symbol.dispose]();
-    process.exit(1);
-  });
-}
-try {
-  await measureAll();
-} finally {
-  slow[Symbol.dispose]();
-}
+using slow = SlowMount.orSkip(disk);
+if (slow) await measureAll(slow);
 
-async function measureAll(): Promise<void> {
+async function measureAll({ path: root }: SlowMount): Promise<void> {
   await using installed = new Installed('bench-first-load', () => ({
-    AUTOCACHE_ROOTS: `${slow.path}=hdd`,
+    AUTOCACHE_ROOTS: `${root}=hdd`,
     AUTOCACHE_LIMIT: '20GiB',
   }));
-  end = () => installed.end('SIGKILL');
   const client = await installed.start();
   // One copy before, as every installation has made: the daemon then knows the disk.
-  await client.warm({ paths: [writeModel('known.safetensors')], wait: true });
+  await client.warm({ paths: [writeModel(join(root, 'known.safetensors'))], wait: true });
   const table = new Table({
     head: ['', 'direct s', 'first s', 'first / direct', 'goal', 'reasons', 'second s', 'plain file on the SSD s'],
     style: { head: [], border: [] },
@@ -79,10 +57,9 @@ async function measureAll(): Promise<void> {
     for (let round = 0; round < rounds; round += 1) {
       const local = join(installed.dir, 'plain');
       writeModel(local);
-      const [a, b] = ['a', 'b'].map((which) => writeModel(`${reader}-${extension}-${round}-${which}.${extension}`)) as [
-        string,
-        string,
-      ];
+      const [a, b] = ['a', 'b'].map((which) =>
+        writeModel(join(root, `${reader}-${extension}-${round}-${which}.${extension}`)),
+      ) as [string, string];
       // In turn, so that a noisy minute hits both.
       const steps = [
         async () => void direct.push((await load(reader, a)).seconds),
@@ -123,8 +100,8 @@ async function load(reader: Reader, path: string, client?: Client, cold: string[
   return JSON.parse(output) as Load;
 }
 
-function writeModel(name: string): string {
-  return writeRandom(name.startsWith('/') ? name : join(slow.path, name), size);
+function writeModel(path: string): string {
+  return writeRandom(path, size);
 }
 
 async function idle(client: Client): Promise<void> {

@@ -47,6 +47,7 @@ export class Installed implements AsyncDisposable {
       stdio: ['ignore', 'pipe', this.#stderr],
     });
     this.#child = child;
+    process.once('exit', () => child.kill('SIGKILL'));
     const ended = once(child, 'exit').then(() => {
       throw new Error('the daemon did not start');
     });

@@ -40,7 +40,22 @@ export class SlowMount implements Disposable {
     }
   }
 
-  /** Its major and minor number, as /proc/diskstats and the kernel's limits name it. */
+  /** Says why when the machine does not let us, and takes it away again whatever ends this process. */
+  static orSkip(options: { bytes: number } & Partial<DiskLimits>): SlowMount | null {
+    try {
+      const slow = new SlowMount(options);
+      // Programs that still use it are told to end by 'exit' first.
+      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+      process.once('exit', () => slow[Symbol.dispose]());
+      return slow;
+    } catch (error) {
+      const why = String(error).split('\n')[0];
+      console.log(`SKIPPED: no slow disk can be made here (root on Linux with cgroup v1 blkio is needed): ${why}`);
+      return null;
+    }
+  }
+
+  /** Its major and minor number, as the kernel's limits name it. */
   get number(): string {
     const { rdev } = statSync(this.#device ?? '');
     return `${rdev >> 8}:${rdev & 0xff}`;
@@ -54,9 +69,10 @@ export class SlowMount implements Disposable {
   [Symbol.dispose](): void {
     if (this.#device !== undefined) {
       attempt(() => this.limit({}));
-      if (this.#mounted) attempt(() => run('umount', this.path));
+      if (this.#mounted) attempt(() => run('umount', '-l', this.path));
       attempt(() => run('losetup', '-d', this.#device ?? ''));
     }
+    this.#device = undefined;
     rmSync(this.dir, { recursive: true, force: true });
   }
 }

@@ -50,6 +50,8 @@ export function openCopying(
     workers: new CopyWorkers(deps.clock, environment),
     limits: { jobs: config.jobs, perSource: config.jobsPerSource },
     rates: () => settings.current.rate,
+    polite: config.polite,
+    diskOf: (root) => roots.diskOf(root),
     dailyWrites: config.dailyWrites,
     onMeasured: ({ root, path }, bytes, readMs) => {
       speeds.learn(root, bytes, readMs);

@@ -1,7 +1,7 @@
-import { boundOf } from './config/bound.ts';
 import { LiveSettings } from './config/live-settings.ts';
 import type { Config, LoadedConfig } from './config/types.ts';
 import type { CopyRequest } from './copy/job.ts';
+import { startRam } from './copy/ram.ts';
 import { Sharing } from './copy/share.ts';
 import { openCopying } from './copying.ts';
 import type { RootView } from './core/api.ts';
@@ -9,20 +9,22 @@ import { systemClock } from './core/clock.ts';
 import { Disposal } from './core/disposal.ts';
 import { Events } from './core/events.ts';
 import { createLog, type Log } from './core/log.ts';
-import type { Medium } from './core/types.ts';
+import type { Entry, Medium } from './core/types.ts';
 import { version } from './core/version.ts';
 import { listen } from './http/listen.ts';
-import { Companions } from './lookup/companions.ts';
+import { Companions, withCompanions } from './lookup/companions.ts';
 import { createFilters } from './lookup/filters.ts';
 import { Leases } from './lookup/leases.ts';
 import { Lookup } from './lookup/lookup.ts';
+import { PageCache } from './lookup/page-cache.ts';
 import { Speeds } from './lookup/speeds.ts';
 import { LookupStats } from './lookup/stats.ts';
 import { Stuck } from './lookup/stuck.ts';
 import { warm, warmEach } from './lookup/warm.ts';
 import { policies } from './policy/policies.ts';
-import { openStorage } from './storage.ts';
+import { openBounds, openStorage } from './storage.ts';
 import { watchComfyuiQueue } from './upkeep/comfyui-queue.ts';
+import { emptyRam } from './upkeep/empty-ram.ts';
 import { startFlushing } from './upkeep/flush.ts';
 import { PublishedCheck } from './upkeep/published.ts';
 import { Scrub } from './upkeep/scrub.ts';
@@ -60,37 +62,31 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
   const clock = systemClock;
   const events = new Events();
 
-  const { tier, tiers, catalog, onTrouble } = await openStorage(config, { clock, log, opened });
+  const storage = await openStorage(config, { clock, log, opened });
+  const { tier, ram, tiers, catalog, onTrouble } = storage;
 
   const settings = new LiveSettings(loaded, catalog.settings);
   // The view that programs read while no daemon answers must not outlive a mode of `off`.
   const tellMode = () => catalog.settings.set('resolver', settings.current.mode === 'off' ? 'off' : 'on', '');
   tellMode();
-  const resolveBound = () =>
-    boundOf(
-      { ...settings.current, minFree: config.minFree },
-      { ...tier.capacity(), used: catalog.copies.usedUnderLimit(tier.name) },
-    );
-  let resolved = resolveBound();
-  if (config.limit.kind === 'bytes' && config.limit.bytes > resolved.limit) {
-    log.warn(
-      { asked: config.limit.bytes, limit: resolved.limit },
-      'AUTOCACHE_LIMIT is more than the volume can hold; less is used',
-    );
-  }
-  const bound = () => resolved;
+  const bounds = openBounds(storage, settings, { minFree: config.minFree, log });
+  const bound = bounds.of;
   const policy = () => policies[settings.current.policy];
 
-  const roots = new SourceRoots({ catalog, events, log, clock, cacheDir: config.dir });
+  const roots = new SourceRoots({ catalog, events, log, clock, cacheDirs: [config.dir, ...(ram ? [ram.tier.dir] : [])] });
   opened.defer(() => roots[Symbol.asyncDispose]());
   await roots.open({ configured: config.roots, comfyui: config.comfyui, environment: loaded.environment });
 
   const speeds = new Speeds(catalog.speeds);
   const rateFor = (medium: Medium) => settings.current.rate.by[medium] ?? settings.current.rate.overall;
   const leases = new Leases(clock, catalog.usage.savedLeases());
+  if (ram) opened.defer(() => emptyRam(catalog, ram.tier, (path) => leases.isLeased(path)));
   const copying = { catalog, tiers, events, log, clock, roots, speeds, leases, settings, policy, bound };
   const { evictor, copier, demoter, trimToBound } = openCopying(copying, loaded, opened);
 
+  const unitOf = (entry: Entry) => withCompanions([entry], catalog);
+  const mode = () => settings.current.mode;
+  const promotion = ram && startRam({ catalog, evictor, copier, tier: ram.tier, policy, bound, mode, unitOf, log }, opened);
   const sharing = new Sharing({ catalog, tier, evictor, events, log });
   opened.defer(() => sharing[Symbol.asyncDispose]());
 
@@ -121,8 +117,11 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
     candidates: (category, name) => roots.candidates(category, name),
     statSource: (located, patience) => roots.stat(located, patience),
     requestCopy: (request) => companions.request(request),
-    isComplete: (path) => companions.complete(path),
-    onServed: (path, lease) => companions.served(path, lease),
+    isComplete: (path, tier) => companions.complete(path, tier),
+    onServed: (path, tier, lease) => {
+      companions.served(path, tier, lease);
+      promotion?.used(path);
+    },
     activeJob: (path) => copier.activeJob(path),
     recentFailure: (path) => copier.failures.recent(path),
     onDamaged: (copy, entry) =>
@@ -133,9 +132,9 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
       const { prompt, node } = client ?? {};
       if (prompt && node && category && name) learned.observe({ prompt, node, category, name });
     },
-    mode: () => settings.current.mode,
+    mode,
     filters: createFilters(config),
-    limit: () => bound().limit,
+    limit: () => bound(tier).limit,
     onMiss: config.onMiss,
     waitMaxMs: config.waitMaxMs,
     speeds,
@@ -156,6 +155,10 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
     clock,
     recopy: async ({ path }) => (await warm(warmDeps, { paths: [path] })).items.some(({ job }) => job !== null),
     onMeasured: (name, bytes, readMs) => speeds.learn(name, bytes, readMs),
+    onIdentified: (copy, entry) => {
+      sharing.later([copy]);
+      void published.check(entry);
+    },
     periodMs: config.scrubMs,
   });
   opened.defer(() => scrub[Symbol.asyncDispose]());
@@ -202,6 +205,7 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
       comfyuiFree: config.comfyuiFree,
       copier,
       requestCopy: warmDeps.requestCopy,
+      memory: { promote: promotion && ((path) => promotion.promote(path, 'warm')), pageCache: new PageCache() },
       workflows,
       evictor,
       scrub,
@@ -210,7 +214,7 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
       bound,
       policy,
       settings: {
-        mode: () => settings.current.mode,
+        mode,
         describe: () => settings.describe(),
         notices: loaded.notices,
         change: (change) => {
@@ -218,7 +222,7 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
           copier.reconsider();
           if (change.mode) events.emit('mode-changed', { mode: change.mode });
           tellMode();
-          resolved = resolveBound();
+          bounds.renew();
           void trimToBound().then(() => demoter.consider());
         },
       },
@@ -253,7 +257,7 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
     url: server.url,
     config,
     roots: roots.list(),
-    limitBytes: bound().limit,
+    limitBytes: bound(tier).limit,
     usedBytes: catalog.copies.usedUnderLimit('ssd'),
     stopped: stopped.promise,
     [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),

@@ -95,6 +95,11 @@ describe('the linter', () => {
       ['src/cli/commands/list.ts', 'over HTTP'],
     ],
     [
+      'a doctor that reaches into the catalog',
+      { 'src/cli/doctor/look.ts': 'import { name } from "../../catalog/catalog.ts";\n\nexport const look = name;\n' },
+      ['src/cli/doctor/look.ts', 'the doctor looks at disks'],
+    ],
+    [
       'a re-export, which is an import too',
       { 'src/core/all.ts': 'export { name } from "../catalog/catalog.ts";\n' },
       ['src/core/all.ts', 'core is the vocabulary'],

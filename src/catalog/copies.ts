@@ -84,7 +84,8 @@ export class Copies {
 
   /**
    * Puts a finished copy into service in place of what the entry had in that tier. The file is already under its name. An older
-   * copy under another name (its root has changed) becomes stale: its file is still there and still takes its space.
+   * copy under another name (its root has changed) becomes stale: its file is still there and still takes its space. So do copies in
+   * other tiers, which are made from the one on the SSD, when that is now of another source.
    */
   publish(id: number, published: { seal: Seal; hash: string; source: Fingerprint }): void {
     const { seal, hash, source } = published;
@@ -96,8 +97,10 @@ export class Copies {
       );
       this.#db.run(
         `UPDATE copies SET state = 'stale' WHERE id <> @id AND state = 'ready'
-         AND (entry_id, tier) = (SELECT entry_id, tier FROM copies WHERE id = @id)`,
-        { id },
+         AND entry_id = (SELECT entry_id FROM copies WHERE id = @id)
+         AND (tier = (SELECT tier FROM copies WHERE id = @id)
+           OR ((SELECT tier FROM copies WHERE id = @id) = 'ssd' AND (source_size <> @size OR source_mtime_ns <> @mtimeNs)))`,
+        { id, size: source.size, mtimeNs: source.mtimeNs },
       );
       this.#db.run(
         `UPDATE copies SET state = 'ready', seal_size = ?, seal_mtime_ns = ?, seal_ino = ?, hash = ?, bytes = ?,

@@ -18,7 +18,7 @@ export function lockDirectory(dir: string, what: string): () => void {
     db.close();
     if (!(error instanceof Sqlite.SqliteError) || !error.code.startsWith('SQLITE_BUSY')) throw error;
     throw new CacheError('ALREADY_RUNNING', `another autocached is using the ${what} ${dir}`, {
-      hint: 'Stop it with `autocached stop`, or give this one its own AUTOCACHE_DIR and AUTOCACHE_STATE.',
+      hint: 'Stop it with `autocached stop`, or give this one its own AUTOCACHE_DIR, AUTOCACHE_STATE and AUTOCACHE_RAM_DIR.',
       cause: error,
     });
   }

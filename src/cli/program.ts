@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { addAnalyze } from './commands/analyze.ts';
 import { addComfyui } from './commands/comfyui.ts';
 import { addConfig } from './commands/config.ts';
+import { addDoctor } from './commands/doctor.ts';
 import { addEvents } from './commands/events.ts';
 import { addEvict } from './commands/evict.ts';
 import { addExplain } from './commands/explain.ts';
@@ -85,6 +86,7 @@ function addCommands(program: Command, run: Run): void {
 
   program.commandsGroup('What it does:');
   addStatus(program, run);
+  addDoctor(program, run);
   addList(program, run);
   addExplain(program, run);
   addJobs(program, run);

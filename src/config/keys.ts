@@ -1,11 +1,12 @@
 import { modes } from '../core/types.ts';
 import { type Place, parseMedium, parsePath, parsePaths, parseRoots } from './paths.ts';
 import { type Config, policyNames } from './types.ts';
-import { parseDuration, parseRate, parseSize } from './units.ts';
+import { parseBoolean, parseDuration, parseRate, parseSize } from './units.ts';
 import {
   bounds,
   moreThanZero,
   oneOf,
+  orOff,
   parseCategory,
   parseFloor,
   parseJobsPerSource,
@@ -170,6 +171,13 @@ export const keys: { readonly [F in keyof Config]: Key<Config[F]> } = {
     live: true,
     parse: bounds({ name: parseMedium, value: moreThanZero(parseRate, 'none'), overall: null }),
   },
+  polite: {
+    name: 'AUTOCACHE_POLITE',
+    default: 'on',
+    meaning: 'on: copies that nobody waits for give way while another program reads from the same local disk (Linux), or off',
+    live: false,
+    parse: parseBoolean,
+  },
   dailyWrites: {
     name: 'AUTOCACHE_DAILY_WRITES',
     default: 'none',
@@ -186,17 +194,19 @@ export const keys: { readonly [F in keyof Config]: Key<Config[F]> } = {
   },
   ramDir: {
     name: 'AUTOCACHE_RAM_DIR',
-    default: 'off',
-    meaning: 'directory of the RAM tier, on a tmpfs such as /dev/shm',
+    default: '',
+    meaning:
+      'directory of the RAM tier, on a tmpfs or a RAM disk; empty = /dev/shm/autocached on Linux, none elsewhere; off = no RAM tier',
     live: false,
-    parse: (text, place) => (text.toLowerCase() === 'off' ? null : parsePath(text, place)),
+    parse: orOff((text, place) => (text === '' ? null : parsePath(text, place))),
   },
   ramLimit: {
     name: 'AUTOCACHE_RAM_LIMIT',
-    default: 'auto',
-    meaning: 'most bytes the RAM tier may hold: 16GiB, 50% of its volume, or auto',
+    default: '',
+    meaning:
+      'off, or most bytes in RAM: 16GiB, 50% of the memory available at start, auto (70%); empty = auto with AUTOCACHE_RAM_DIR, else off',
     live: false,
-    parse: parseLimit,
+    parse: orOff((text) => (text === '' ? null : parseLimit(text))),
   },
   verify: {
     name: 'AUTOCACHE_VERIFY',
@@ -247,7 +257,6 @@ interface NotYet<V> {
 /** Delete a line when its feature is there. A setting that this changes is announced at start as having no effect. */
 export const notYet: { readonly [F in keyof Config]?: NotYet<Config[F]> } = {
   roots: { part: 's3', instead: (roots) => roots.filter(({ kind }) => kind !== 's3') },
-  ramDir: { part: 'a directory', instead: () => null },
   verify: { part: 'reread', instead: () => 'stream' },
 };
 

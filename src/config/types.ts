@@ -41,11 +41,14 @@ export interface Config {
   jobs: number;
   jobsPerSource: Partial<Record<Medium, number>>;
   rate: Bounds<Medium, number | null>;
+  /** Whether copies that nobody waits for give way to other programs that read from the same disk. */
+  polite: boolean;
   dailyWrites: number | null;
   compress: 'off' | 'cold';
-  /** Null = no RAM tier. */
-  ramDir: string | null;
-  ramLimit: Amount;
+  /** Null = not said; see `ramTierOf`. */
+  ramDir: string | 'off' | null;
+  /** A share is of the memory that is available at start. */
+  ramLimit: Amount | 'off' | null;
   verify: 'stream' | 'reread';
   /** Period of re-reading every copy; null = never. */
   scrubMs: number | null;

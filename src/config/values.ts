@@ -1,7 +1,7 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { logForms, logLevels } from '../core/log.ts';
 import type { Medium } from '../core/types.ts';
-import { parseMedium } from './paths.ts';
+import { type Place, parseMedium } from './paths.ts';
 import type { Amount, Bounds, Config } from './types.ts';
 import { expected, parseShare, parseSize } from './units.ts';
 
@@ -34,6 +34,11 @@ export function moreThanZero(parse: Parse<number>, word: string): Parse<number |
     if (value === 0) throw expected(`more than 0, or "${word}"`, text);
     return value;
   };
+}
+
+/** The word `off`, or what `parse` reads. */
+export function orOff<V>(parse: (text: string, place: Place) => V): (text: string, place: Place) => V | 'off' {
+  return (text, place) => (text.toLowerCase() === 'off' ? 'off' : parse(text, place));
 }
 
 /** Bytes or a share of the volume. */

@@ -4,6 +4,7 @@ import type { EventMap } from '../core/event-map.ts';
 import { type Medium, type TierName, tierNames } from '../core/types.ts';
 import { CopyMaker, type CopyMakerDeps } from './copy-maker.ts';
 import { Failures } from './failures.ts';
+import { ForeignReads } from './foreign-reads.ts';
 import { type CopyRequest, Job, jobKey, theCache } from './job.ts';
 import { Pacer, type Rates } from './pacer.ts';
 import { CopyQueue, type QueueLimits, rank } from './queue.ts';
@@ -12,6 +13,10 @@ import { Turns } from './turns.ts';
 export interface CopierDeps extends Omit<CopyMakerDeps, 'running' | 'turns' | 'isStopping'> {
   limits: QueueLimits;
   rates(): Rates;
+  /** Whether copies that nobody waits for give way to other programs that read from the same disk. */
+  polite: boolean;
+  /** The disks of a root by the kernel's names, joined by `+`; null when they are not known. */
+  diskOf(root: string): string | null;
 }
 
 /** Ended jobs that are still shown. */
@@ -21,6 +26,7 @@ const keepEnded = 50;
 export class Copier implements AsyncDisposable {
   readonly #deps: CopierDeps;
   readonly #queue: CopyQueue<Job>;
+  readonly #foreign: ForeignReads;
   readonly #turns: Turns;
   #active = new Map<string, Job>();
   #ended: Job[] = [];
@@ -33,8 +39,11 @@ export class Copier implements AsyncDisposable {
     this.#deps = deps;
     this.failures = new Failures(deps.clock);
     this.#queue = new CopyQueue(deps.limits);
+    const { clock, diskOf } = deps;
+    this.#foreign = new ForeignReads({ clock, diskOf, onChange: () => this.#turns.reconsider() });
     this.#turns = new Turns(
       new Pacer(deps.clock, deps.rates),
+      deps.polite ? this.#foreign : null,
       () => this.#queue.running,
       (id, paced) => deps.workers.pace(id, paced),
     );
@@ -127,6 +136,7 @@ export class Copier implements AsyncDisposable {
   /** Ends the workers. Jobs stay in the catalog as unfinished, and the next start takes them up. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopping = true;
+    this.#foreign[Symbol.dispose]();
     await this.#deps.workers[Symbol.asyncDispose]();
   }
 
@@ -168,7 +178,12 @@ export class Copier implements AsyncDisposable {
     this.#deps.events.emit(name satisfies keyof EventMap, view);
     const level = name === 'job-failed' && job.state === 'failed' ? 'warn' : 'info';
     this.#deps.log[level](
-      { path: view.path, bytes: view.bytesTotal, ...(view.error && { code: view.error.code, why: view.error.message }) },
+      {
+        path: view.path,
+        tier: view.tier,
+        bytes: view.bytesTotal,
+        ...(view.error && { code: view.error.code, why: view.error.message }),
+      },
       name,
     );
   }

@@ -1,6 +1,7 @@
 import type { Catalog } from '../catalog/catalog.ts';
 import { messageOf } from '../core/errors.ts';
 import type { Events } from '../core/events.ts';
+import { isSameFingerprint } from '../core/fingerprint.ts';
 import type { Log } from '../core/log.ts';
 import type { Copy, Entry, TierName } from '../core/types.ts';
 import { dropPartial, partialPath } from '../tiers/partial.ts';
@@ -36,7 +37,7 @@ export class Evictor {
 
   /** Why this copy may not leave now, or null. `inUse` comes from `openFiles`, once for many copies. */
   obstacle(copy: Copy, entry: Entry, inUse: ReadonlySet<string>): string | null {
-    if (entry.pinned && copy.state === 'ready') return 'pinned';
+    if (entry.pinned && copy.state === 'ready' && !this.#isSpare(copy)) return 'pinned';
     if (this.#deps.isBusy(entry.path)) return 'being copied';
     return this.use(copy, inUse);
   }
@@ -92,6 +93,12 @@ export class Evictor {
     catalog.copies.forget(copy.id);
     log.info({ path: entry.path, bytes: copy.bytes, why }, 'interrupted copy removed');
     return { removed: true, freed: copy.bytes };
+  }
+
+  /** In memory, with the same on the SSD: a pinned file does not leave with it. */
+  #isSpare({ tier, entryId, source }: Copy): boolean {
+    const others = () => this.#deps.catalog.copies.readyOf(entryId).filter((copy) => copy.tier !== 'ram');
+    return tier === 'ram' && others().some((copy) => isSameFingerprint(copy.source, source));
   }
 
   /** Whether its file is about to be opened, or open, or null. */

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { linkSync, renameSync, rmSync } from 'node:fs';
-import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Catalog } from '../catalog/catalog.ts';
 import { messageOf } from '../core/errors.ts';
@@ -9,7 +8,7 @@ import type { Log } from '../core/log.ts';
 import type { Copy, Seal } from '../core/types.ts';
 import { linkBeside } from '../tiers/link.ts';
 import { sealPathOf } from '../tiers/posix-tier.ts';
-import { readSealFile, type SealFile } from '../tiers/seal-file.ts';
+import { prepareProof, readSealFile, type SealFile } from '../tiers/seal-file.ts';
 import type { Tier } from '../tiers/tier.ts';
 import type { Evictor } from './evict.ts';
 
@@ -47,9 +46,9 @@ export class Sharing implements AsyncDisposable {
       if (name !== 'job-done') return;
       const entry = catalog.entries.byPath((event as { path: string }).path);
       const copy = entry && catalog.copies.readyOf(entry.id).find((one) => one.tier === tier.name);
-      if (copy) this.#later([copy]);
+      if (copy) this.later([copy]);
     });
-    this.#later(catalog.equals.withEquals(tier.name));
+    this.later(catalog.equals.withEquals(tier.name));
   }
 
   /** Joins each of these with its equals. Never rejects. @returns bytes that came free */
@@ -70,7 +69,8 @@ export class Sharing implements AsyncDisposable {
     await this.#work;
   }
 
-  #later(copies: readonly Copy[]): void {
+  /** Joins these with their equals, soon. */
+  later(copies: readonly Copy[]): void {
     this.#work = this.#work.then(() => this.share(copies));
   }
 
@@ -95,12 +95,10 @@ export class Sharing implements AsyncDisposable {
     const { catalog, tier, evictor, log } = this.#deps;
     const link = linkBeside(stays, tier.partialDir);
     if (link === null) return 0;
-    const [newProof, leaving] = [
-      join(tier.partialDir, `${randomUUID()}.leaving`),
-      join(tier.partialDir, `${randomUUID()}.leaving`),
-    ];
+    const leaving = join(tier.partialDir, `${randomUUID()}.leaving`);
+    let newProof = link;
     try {
-      await writeProof(newProof, { ...proof, seal: stays.seal });
+      newProof = await prepareProof(tier.partialDir, { ...proof, seal: stays.seal });
       // From here on nothing else runs: a lookup between the file and its row would find the copy damaged.
       if (![leaves, stays].every((copy) => this.#isCurrent(copy)) || evictor.use(leaves, new Set()) !== null) return 0;
       const freed = evictor.frees(leaves);
@@ -134,14 +132,4 @@ export class Sharing implements AsyncDisposable {
 
 function isSealed(copy: Copy): copy is Sealed {
   return copy.seal !== null;
-}
-
-async function writeProof(path: string, proof: SealFile): Promise<void> {
-  const file = await open(path, 'wx', 0o600);
-  try {
-    await file.writeFile(`${JSON.stringify(proof)}\n`);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
 }

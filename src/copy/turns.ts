@@ -1,18 +1,37 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { bounded } from '../core/bounded.ts';
+import type { ForeignReads } from './foreign-reads.ts';
 import type { Job } from './job.ts';
 import type { Pacer } from './pacer.ts';
 
-/** Gives running copies their turns: paused ones none, ones that give way none, and bounded ones when they are due. */
+/** A copy that gives way to another program still takes a step so often, ms: it comes to its end, and costs that one a few per cent. */
+const trickleMs = 1000;
+
+/** Who reads from the same disk. */
+type Foreign = Pick<ForeignReads, 'watch' | 'isRead'>;
+
+/**
+ * Gives running copies their turns: paused ones none, ones that give way to a copy that somebody waits for none, ones whose disk
+ * another program reads from few, and bounded ones when they are due.
+ */
 export class Turns {
   readonly #pacer: Pacer;
   readonly #running: () => readonly Job[];
   readonly #tell: (id: number, paced: boolean) => void;
   #paced = new Map<number, boolean>();
   #held = new Map<number, () => void>();
+  readonly #foreign: Foreign | null;
   paused = false;
 
-  constructor(pacer: Pacer, running: () => readonly Job[], tell: (id: number, paced: boolean) => void) {
+  /** @param foreign null = other programs are not given way to */
+  constructor(
+    pacer: Pacer,
+    foreign: Foreign | null,
+    running: () => readonly Job[],
+    tell: (id: number, paced: boolean) => void,
+  ) {
     this.#pacer = pacer;
+    this.#foreign = foreign;
     this.#running = running;
     this.#tell = tell;
   }
@@ -26,9 +45,8 @@ export class Turns {
 
   /** Resolves when the job may take its step. */
   async ask(job: Job, bytes: number): Promise<void> {
-    while (this.#paced.has(job.id) && this.#isHeld(job)) {
-      await new Promise<void>((resolve) => this.#held.set(job.id, resolve));
-    }
+    if (this.#yields(job)) await bounded(this.#released(job), trickleMs);
+    while (this.#paced.has(job.id) && this.#isHeld(job)) await this.#released(job);
     await sleep(this.#pacer.enter(job.medium, bytes));
   }
 
@@ -39,18 +57,27 @@ export class Turns {
 
   /** To be called when jobs have come, gone or changed their priority, or when a rate has. */
   reconsider(): void {
+    this.#foreign?.watch(
+      this.#running()
+        .filter(mayYield)
+        .map(({ root }) => root),
+    );
     for (const job of this.#running()) {
       const before = this.#paced.get(job.id);
       if (before === undefined) continue;
       const paced = this.#mustAsk(job);
       this.#paced.set(job.id, paced);
       if (paced !== before) this.#tell(job.id, paced);
-      if (!this.#isHeld(job)) this.#release(job.id);
+      if (!this.#isHeld(job) && !this.#yields(job)) this.#release(job.id);
     }
   }
 
   #mustAsk(job: Job): boolean {
-    return this.#isHeld(job) || this.#pacer.isBound(job.medium);
+    return this.#isHeld(job) || this.#yields(job) || this.#pacer.isBound(job.medium);
+  }
+
+  #yields(job: Job): boolean {
+    return mayYield(job) && this.#foreign?.isRead(job.root) === true;
   }
 
   /** While somebody waits for a copy from the same source, the others from there stand still; compressing does so for anybody. */
@@ -60,8 +87,17 @@ export class Turns {
     return job.priority !== 'wait' && this.#running().some((other) => other.priority === 'wait' && isInTheWay(other));
   }
 
+  #released({ id }: Job): Promise<void> {
+    return new Promise((resolve) => this.#held.set(id, resolve));
+  }
+
   #release(id: number): void {
     this.#held.get(id)?.();
     this.#held.delete(id);
   }
+}
+
+/** Nobody waits for it, and it is read from its source. */
+function mayYield({ priority, origin }: Job): boolean {
+  return priority !== 'wait' && origin === null;
 }

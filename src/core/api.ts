@@ -167,6 +167,8 @@ export interface WarmRequest {
   wait?: boolean;
   /** Only report what is there, byte-exact. */
   check?: boolean;
+  /** Bring the copies into the RAM tier too; without one, have them read once for the page cache. */
+  ram?: boolean;
 }
 
 export interface WarmItem {
@@ -214,7 +216,7 @@ export interface ExplainAnswer {
   leases: { client: string; expiresInMs: number }[];
   decisions: { at: string; reason: Reason; purpose: Purpose; app: string | null }[];
   score: number | null;
-  /** SHA-256 of the copy, hex, as model sites publish it; null without a copy, and where making it would have slowed the copy down. */
+  /** SHA-256 of the copy, hex, as model sites publish it; null without a copy, and until it was made (on the way, or when it is read again). */
   sha256: string | null;
   published: PublishedView | null;
   /** What a lookup would be answered now. */

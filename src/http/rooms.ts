@@ -11,6 +11,7 @@ import type { Leases } from '../lookup/leases.ts';
 import type { Lookup } from '../lookup/lookup.ts';
 import type { LookupStats } from '../lookup/stats.ts';
 import type { Stuck } from '../lookup/stuck.ts';
+import type { WarmMemoryDeps } from '../lookup/warm-memory.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { Tier } from '../tiers/tier.ts';
 import type { PublishedCheck } from '../upkeep/published.ts';
@@ -33,13 +34,14 @@ export interface Rooms {
   comfyuiFree: 'off' | 'auto';
   copier: Copier;
   requestCopy: LookupDeps['requestCopy'];
+  memory: Pick<WarmMemoryDeps, 'promote' | 'pageCache'>;
   workflows: Workflows;
   evictor: Evictor;
   scrub: Scrub;
   published: PublishedCheck;
   tiers: Record<TierName, Tier | undefined>;
-  /** Limit and floor of the SSD tier, bytes. */
-  bound(): { limit: number; floor: number };
+  /** Limit and floor of a tier, bytes. */
+  bound(tier: Tier): { limit: number; floor: number };
   policy(): Policy;
   settings: {
     mode(): Mode;

@@ -37,7 +37,7 @@ export function statsOf(rooms: Rooms): StatsAnswer {
 function tierStats({ tiers, catalog, bound }: Rooms): TierStats[] {
   return Object.values(tiers).flatMap((tier) => {
     if (!tier) return [];
-    const { limit, floor } = bound();
+    const { limit, floor } = bound(tier);
     const { files, bytes: held, represented, reserved } = catalog.copies.totals(tier.name);
     const { free } = tier.capacity();
     return [

@@ -50,17 +50,17 @@ export class Companions {
     this.#deps = deps;
   }
 
-  /** False while a loader would miss something beside the copy of this source. */
-  complete(path: string): boolean {
+  /** False while a loader would miss something beside the copy of this source in that tier. */
+  complete(path: string, tier: TierName): boolean {
     if (!hasCompanions(basename(path))) return true;
-    return !this.#unlisted.has(path) && this.#of(path).every((file) => this.#copyOf(file) !== null);
+    return !this.#unlisted.has(path) && this.#of(path).every((file) => this.#copyOf(file, tier) !== null);
   }
 
   /** Has a file copied with its companions. Null when there is nothing to copy, as far as is known. */
   request(request: CopyRequest): CopyInProgress | null {
     const { path } = request.file;
     if (!hasCompanions(basename(path))) return this.#deps.requestCopy(request);
-    const own = this.#copyOf(request.file) ? [] : [this.#deps.requestCopy(request)];
+    const own = this.#copyOf(request.file, 'ssd') ? [] : [this.#deps.requestCopy(request)];
     if (own.length > 0 && !this.#known.has(path)) this.#unlisted.add(path);
     const jobs = [...own, ...this.#requestMissing(request, this.#of(path))];
     const later = this.#list(path).then((files) => this.#requestMissing(request, files));
@@ -76,10 +76,10 @@ export class Companions {
   }
 
   /** The copies that a loader of this one will open too: they are in use with it. */
-  served(path: string, lease: (copyPath: string) => void): void {
+  served(path: string, tier: TierName, lease: (copyPath: string) => void): void {
     if (!hasCompanions(basename(path))) return;
     for (const file of this.#of(path)) {
-      const copy = this.#copyOf(file);
+      const copy = this.#copyOf(file, tier);
       const entry = this.#deps.catalog.entries.byPath(file.path);
       if (!copy || !entry) continue;
       lease(copy.path);
@@ -90,7 +90,7 @@ export class Companions {
 
   #requestMissing({ file, priority, medium }: CopyRequest, files: readonly Beside[]): CopyInProgress[] {
     const { requestCopy, recentFailure } = this.#deps;
-    const missing = files.filter((beside) => !this.#copyOf(beside) && !recentFailure(beside.path));
+    const missing = files.filter((beside) => !this.#copyOf(beside, 'ssd') && !recentFailure(beside.path));
     return missing.map(({ path, fingerprint }) => {
       const rel = file.rel.slice(0, file.rel.length - basename(file.rel).length) + basename(path);
       return requestCopy({ file: { ...file, path, rel, fingerprint }, priority, medium });
@@ -130,11 +130,14 @@ export class Companions {
   }
 
   /** A copy of the file as it is now. */
-  #copyOf({ path, fingerprint }: Beside): Copy | null {
+  #copyOf({ path, fingerprint }: Beside, tier: TierName): Copy | null {
     const { catalog, tiers } = this.#deps;
     const ready = catalog.find(path)?.ready ?? [];
-    const isGood = ({ source, seal, tier, path: at }: Copy) =>
-      isSameFingerprint(source, fingerprint) && seal !== null && tiers[tier]?.check(at, seal) === 'ok';
+    const isGood = (copy: Copy) =>
+      copy.tier === tier &&
+      isSameFingerprint(copy.source, fingerprint) &&
+      copy.seal !== null &&
+      tiers[tier]?.check(copy.path, copy.seal) === 'ok';
     return ready.find(isGood) ?? null;
   }
 }

@@ -43,10 +43,10 @@ export interface LookupDeps {
   statSource(located: Located, patience: Patience): Promise<SourceState>;
   /** Null when all of it is there already. */
   requestCopy(request: { file: SourceFile; priority: Priority; medium: Medium }): CopyInProgress | null;
-  /** False while files that loaders open beside this one have no copies. */
-  isComplete(path: string): boolean;
+  /** False while files that loaders open beside this one have no copies in that tier. */
+  isComplete(path: string, tier: TierName): boolean;
   /** A copy was handed out: what is opened beside it is in use too. */
-  onServed(path: string, lease: (copyPath: string) => void): void;
+  onServed(path: string, tier: TierName, lease: (copyPath: string) => void): void;
   activeJob(path: string): CopyInProgress | undefined;
   recentFailure(path: string): CacheError | undefined;
   /** Told of whatever made a lookup fail. */

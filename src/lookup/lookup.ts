@@ -115,7 +115,7 @@ export class Lookup {
 
   #examine(request: LookupRequest, located: Located, source: SourceState): Examination {
     const { mode, filters, limit, activeJob, recentFailure } = this.#deps;
-    const { entry, copy, cold, damaged } = this.#usable(located.path);
+    const { entry, copy, cold, damaged } = this.#usable(located.path, source);
     // A file has one category, whichever of its names it is asked for by.
     const file = { path: located.path, rel: located.rel, category: located.category ?? request.category ?? null };
     const state = activeJob(located.path)?.state;
@@ -127,7 +127,7 @@ export class Lookup {
       source,
       copy,
       cold,
-      incomplete: copy !== null && !this.#deps.isComplete(located.path),
+      incomplete: copy !== null && !this.#deps.isComplete(located.path, copy.tier),
       job: state === 'queued' || state === 'running' ? state : null,
       failure: recentFailure(located.path) ?? null,
       filters,
@@ -136,9 +136,12 @@ export class Lookup {
     return { located: { ...located, category: file.category }, entry, source, copy, cold, damaged, decision };
   }
 
-  /** The fastest copy that can be served, and the compressed one, whose seals hold. */
-  #usable(path: string): Usable {
-    const { catalog, tiers } = this.#deps;
+  /**
+   * The fastest copy that can be served, and the compressed one, whose seals hold; one of the source as it is, with what loaders open
+   * beside it, before all others.
+   */
+  #usable(path: string, source?: SourceState): Usable {
+    const { catalog, tiers, isComplete } = this.#deps;
     const found = catalog.find(path);
     if (!found) return { entry: undefined, copy: null, cold: null, damaged: null };
     const { entry, ready, cold } = found;
@@ -148,8 +151,10 @@ export class Lookup {
       if (verdict && verdict !== 'ok') damaged = { copy, verdict };
       return verdict === 'ok';
     };
-    const copy = ready.find(holds) ?? null;
-    return { entry, copy, cold: cold && holds(cold) ? cold : null, damaged };
+    const sound = ready.filter(holds);
+    const isCurrent = (copy: Copy) => source?.state !== 'present' || isSameFingerprint(copy.source, source.fingerprint);
+    const best = sound.length > 1 ? sound.find((copy) => isCurrent(copy) && isComplete(path, copy.tier)) : undefined;
+    return { entry, copy: best ?? sound[0] ?? null, cold: cold && holds(cold) ? cold : null, damaged };
   }
 
   /** What follows from the decision, after the answer: writes are left to the next turn of the loop. */
@@ -188,7 +193,7 @@ export class Lookup {
     if (decision.serve === 'copy' && copy) {
       const lease = (copyPath: string) => leases.grant(copyPath, request.client);
       const granted = request.purpose === 'load' ? lease(copy.path) : 0;
-      if (request.purpose === 'load') this.#deps.onServed(located.path, lease);
+      if (request.purpose === 'load') this.#deps.onServed(located.path, copy.tier, lease);
       return {
         path: copy.path,
         tier: copy.tier,

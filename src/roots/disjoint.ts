@@ -4,14 +4,23 @@ import { CacheError, errnoOf } from '../core/errors.ts';
 import { liesBelow, pathRules } from './paths.ts';
 
 /**
- * Law 2: the cache directory and a root must not be one, nor contain each other. Both paths with links resolved.
+ * Law 2: a cache directory and a root must not be one, nor contain each other. Both paths with links resolved.
  * @throws CacheError `BAD_CONFIG`
  */
 export function assertDisjoint(cacheDirReal: string, rootReal: string, platform: NodeJS.Platform = process.platform): void {
-  const relation = relationOf(cacheDirReal, rootReal, platform);
+  assertApart(['the cache directory', cacheDirReal], ['the root', rootReal], platform);
+}
+
+/** The same for any two directories, each with what it is. */
+export function assertApart(
+  [one, path]: readonly [what: string, path: string],
+  [other, otherPath]: readonly [what: string, path: string],
+  platform: NodeJS.Platform = process.platform,
+): void {
+  const relation = relationOf(path, otherPath, platform);
   if (relation === null) return;
-  throw new CacheError('BAD_CONFIG', `the cache directory ${cacheDirReal} ${relation} the root ${rootReal}`, {
-    hint: 'set AUTOCACHE_DIR to a directory that has nothing to do with your models: what lies in the cache may be deleted',
+  throw new CacheError('BAD_CONFIG', `${one} ${path} ${relation} ${other} ${otherPath}`, {
+    hint: 'set AUTOCACHE_DIR and AUTOCACHE_RAM_DIR to directories that hold nothing else: what lies in them may be deleted',
   });
 }
 

@@ -1,4 +1,5 @@
 import type { KnownVolume } from './machine.ts';
+import type { ReadSpeeds } from './measure-reads.ts';
 import type { Published } from './published.ts';
 import type { FileBatch, WalkResult } from './walk.ts';
 
@@ -22,6 +23,8 @@ export type ReaderRequest =
   | { op: 'read'; id: number; path: string }
   /** How long a small read in this file takes. */
   | { op: 'probe'; id: number; ground: Ground; path: string }
+  /** How fast this file is read. */
+  | { op: 'measure'; id: number; ground: Ground; path: string }
   /** Which SHA-256 somebody has published for this file. */
   | { op: 'published'; id: number; ground: Ground; path: string };
 
@@ -56,6 +59,7 @@ export type ReaderReply =
   | { op: 'watching'; id: number; directories: number }
   | { op: 'text'; id: number; text: string | null }
   | { op: 'probe'; id: number; ms: number | null }
+  | { op: 'measure'; id: number; speeds: ReadSpeeds | null }
   | { op: 'published'; id: number; published: Published | null }
   /** A thread's answer to everything that lies on another volume than the root from `at` on: it was not touched. */
   | { op: 'foreign'; id: number; at: string }

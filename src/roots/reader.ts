@@ -1,5 +1,6 @@
 import { errnoOf, messageOf } from '../core/errors.ts';
 import { type Machine, thisMachine } from './machine.ts';
+import { measureReads } from './measure-reads.ts';
 import type { Ground, ReaderEvent, ReaderReply, ReaderRequest } from './messages.ts';
 import { probeSmallReads } from './probe.ts';
 import { findPublished, type Published } from './published.ts';
@@ -62,6 +63,8 @@ class Reader {
         return { op, id, ms: probeSmallReads(request.path) };
       case 'published':
         return { op, id, published: await this.#published(request) };
+      case 'measure':
+        return { op, id, speeds: measureReads(request.path) };
       case 'walk':
         return this.#walk(request);
       case 'watch':

@@ -10,8 +10,8 @@ const lookMs = 2_000;
 export interface RegisterOptions {
   roots: Roots;
   host: SourceHost;
-  /** Null only where there is no cache directory to protect. */
-  cacheDir: string | null;
+  /** The directories that copies lie in. */
+  cacheDirs: readonly string[];
 }
 
 /**
@@ -22,23 +22,23 @@ export interface RegisterOptions {
  */
 export async function registerRoot(
   spec: RootSpec,
-  { roots, host, cacheDir }: RegisterOptions,
+  { roots, host, cacheDirs }: RegisterOptions,
 ): Promise<{ root: Root; added: boolean }> {
   const medium = await detectMedium(spec.path);
-  const cacheReal = cacheDir === null ? null : await realPathOf(cacheDir);
-  if (cacheReal !== null) assertDisjoint(cacheReal, medium.resolved);
+  const caches = await Promise.all(cacheDirs.map(realPathOf));
+  assertApart(caches, medium.resolved);
   const isKnown = roots.get(medium.resolved) ?? roots.find(medium.resolved);
   const { root, added } = roots.add({ ...spec, medium, path: isKnown ? medium.resolved : spec.path });
   if (isKnown) roots.addAlias(spec.path, medium.resolved);
   for (const other of roots.list()) if (other !== root && other.resolved === root.path) roots.addAlias(other.path, root.path);
   const seen = await host.identify(root, { deadlineMs: lookMs });
-  if (cacheReal !== null && seen.state === 'ok') assertApart(cacheReal, seen.facts.real, () => added && roots.remove(root));
+  if (seen.state === 'ok') assertApart(caches, seen.facts.real, () => added && roots.remove(root));
   return { root, added };
 }
 
-function assertApart(cacheReal: string, rootReal: string, undo: () => unknown): void {
+function assertApart(caches: readonly string[], rootReal: string, undo: () => unknown = () => {}): void {
   try {
-    assertDisjoint(cacheReal, rootReal);
+    for (const cache of caches) assertDisjoint(cache, rootReal);
   } catch (error) {
     undo();
     throw error;

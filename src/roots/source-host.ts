@@ -2,6 +2,7 @@ import { CacheError, messageOf } from '../core/errors.ts';
 import type { Fingerprint, SourceState } from '../core/types.ts';
 import { hasStableInodes } from './file-systems.ts';
 import type { KnownVolume } from './machine.ts';
+import type { ReadSpeeds } from './measure-reads.ts';
 import { detectMedium, knownVolumes } from './medium.ts';
 import type { Ground, ReaderEvent, ReaderReply, RootFacts, RootIdentity, StatAnswer } from './messages.ts';
 import { liesBelow } from './paths.ts';
@@ -176,6 +177,18 @@ export class SourceHost implements AsyncDisposable {
     const { reply } = await this.#askRoot(located.root, question, options);
     if (reply.op === 'published') return reply.published;
     throw new CacheError('SOURCE_AWAY', `${located.path} is on a volume that changes`);
+  }
+
+  /**
+   * How fast a source is read; null for one that is too small to tell.
+   * @throws CacheError `SOURCE_AWAY`, `SOURCE_IO`
+   */
+  async measure(path: string, { deadlineMs }: { deadlineMs: number }): Promise<ReadSpeeds | null> {
+    const located = this.#roots.find(path);
+    if (!located) return null;
+    const question = (ground: Ground): Question => ({ op: 'measure', ground, path: located.path });
+    const { reply } = await this.#askRoot(located.root, question, { deadlineMs });
+    return reply.op === 'measure' ? reply.speeds : null;
   }
 
   /** Does not wait for the readers: one that hangs ends when its mount answers. */

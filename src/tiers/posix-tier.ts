@@ -28,7 +28,7 @@ const suffixes: Record<TierName, string> = { ram: '', ssd: '', cold: '.zst' };
  * @throws CacheError BAD_CONFIG when it holds files but not autocached's marker (law 2: nothing foreign is ever deleted).
  */
 export function openPosixTier(name: TierName, given: string): Tier {
-  claim(given);
+  claim(given, name === 'ram' ? 'AUTOCACHE_RAM_DIR' : 'AUTOCACHE_DIR');
   // The system tells open files by their real paths; a tier behind a link would find none of its copies in use.
   const dir = realpathSync(given);
   const partialDir = join(dir, 'partial');
@@ -136,13 +136,13 @@ function pruneEmptyParents(dir: string, path: string): void {
   while (!stop.includes(parent) && attempt(() => rmdirSync(parent))) parent = dirname(parent);
 }
 
-function claim(dir: string): void {
+function claim(dir: string, key: string): void {
   ensureDirSync(dir);
   const names = readdirSync(dir);
   if (names.includes(markerName)) return;
   if (names.length > 0) {
     throw new CacheError('BAD_CONFIG', `the cache directory ${dir} holds files that are not autocached's`, {
-      hint: 'Name an empty or new directory in AUTOCACHE_DIR.',
+      hint: `Name an empty or new directory in ${key}.`,
     });
   }
   writeFileSync(join(dir, markerName), 'autocached owns this directory: what it did not put here it does not touch.\n');

@@ -1,4 +1,6 @@
-import { readFile } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { open, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { z } from 'zod';
 import type { Fingerprint, Seal } from '../core/types.ts';
 
@@ -55,6 +57,20 @@ export function parseSealFile(text: string): SealFile | undefined {
 /** The proof at `path`, or undefined when there is no whole one. */
 export async function readSealFile(path: string): Promise<SealFile | undefined> {
   return parseSealFile(await readFile(path, 'utf8').catch(() => ''));
+}
+
+/** Writes a proof that is to take the place of an old one, durably. @returns where it lies until it is renamed */
+export async function prepareProof(partialDir: string, proof: SealFile): Promise<string> {
+  // What bears such a name goes at the next start.
+  const path = join(partialDir, `${randomUUID()}.leaving`);
+  const file = await open(path, 'wx', 0o600);
+  try {
+    await file.writeFile(`${JSON.stringify(proof)}\n`);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  return path;
 }
 
 /** The part that says which source it is, or undefined. */

@@ -23,19 +23,21 @@ export interface ReconcileReport {
   resumable: number;
 }
 
-/** Every tier, one after the other; rows of a tier that is not there, or not any more, go. */
+/** The tiers on the disk, one after the other; rows of a cold tier that is not there, or not any more, go. */
 export function reconcileAll({
   catalog,
-  tiers,
+  tiers: { ssd, cold },
   log,
 }: {
   catalog: Catalog;
-  tiers: Record<TierName, Tier | undefined>;
+  tiers: Pick<Record<TierName, Tier | undefined>, 'ssd' | 'cold'>;
   log: Log;
 }): void {
-  for (const tier of Object.values(tiers)) if (tier) reconcile({ catalog, tier, log });
-  const without = catalog.copies.inState('copying', 'ready', 'stale', 'evicting').filter(({ tier }) => !tiers[tier]);
-  for (const { id } of without) catalog.copies.forget(id);
+  for (const tier of [ssd, cold]) if (tier) reconcile({ catalog, tier, log });
+  const lost = cold
+    ? []
+    : catalog.copies.inState('copying', 'ready', 'stale', 'evicting').filter(({ tier }) => tier === 'cold');
+  for (const { id } of lost) catalog.copies.forget(id);
 }
 
 /** An interrupted copy that nobody went on with for so long is not wanted any more, ms. */
@@ -66,7 +68,7 @@ export function reconcile({ catalog, tier, log }: { catalog: Catalog; tier: Tier
 }
 
 /** The names that a copy, its proof and an eviction give to what is not in its place. */
-const tempName = /^(?:[\d-]+|[\da-f]{32})\.part(\.\w+)*$|^[\da-f-]{36}\.leaving$/;
+export const tempName = /^(?:[\d-]+|[\da-f]{32})\.part(\.\w+)*$|^[\da-f-]{36}\.leaving$/;
 
 function dropTemps(catalog: Catalog, tier: Tier): number {
   const temps = readdirSync(tier.partialDir).filter((name) => tempName.test(name));
@@ -136,7 +138,7 @@ function forgetMissing(catalog: Catalog, tier: Tier, log: Log): number {
 }
 
 /** False when a program holds the file: the next start tries again. */
-function takenOut(tier: Tier, path: string): boolean {
+export function takenOut(tier: Tier, path: string): boolean {
   try {
     removed(tier.takeOut(path));
     return true;
@@ -147,7 +149,7 @@ function takenOut(tier: Tier, path: string): boolean {
 }
 
 /** What cannot be removed now (held open on Windows, say) must not keep the daemon from starting. */
-function removed(path: string): boolean {
+export function removed(path: string): boolean {
   try {
     rmSync(path, { force: true });
     return true;
@@ -229,7 +231,7 @@ function takesItsSpace(catalog: Catalog, copy: Omit<ReserveRequest, 'limit' | 'f
   return catalog.copies.reserve({ ...copy, ...unbounded });
 }
 
-function* filesBelow(dir: string): Generator<string> {
+export function* filesBelow(dir: string): Generator<string> {
   let names: ReturnType<typeof list>;
   try {
     names = list(dir);

@@ -1,8 +1,10 @@
+import { renameSync, rmSync } from 'node:fs';
 import type { Clock } from '../core/clock.ts';
 import { CacheError, messageOf } from '../core/errors.ts';
 import type { Copy, Entry, TierName } from '../core/types.ts';
 import type { ScrubReport } from '../core/verify-api.ts';
 import { sealPathOf } from '../tiers/posix-tier.ts';
+import { prepareProof, readSealFile } from '../tiers/seal-file.ts';
 import { type DamagedDeps, retireDamaged } from './damaged.ts';
 import type { Verdict } from './scrub-messages.ts';
 import { ScrubThread } from './scrub-thread.ts';
@@ -13,6 +15,8 @@ export interface ScrubDeps extends DamagedDeps {
   recopy(entry: Entry): Promise<boolean>;
   /** Told how long reading a copy past the page cache took, ms. */
   onMeasured(tier: TierName, bytes: number, readMs: number): void;
+  /** Told when the SHA-256 of a copy was made, after all, and stands in its proof. */
+  onIdentified(copy: Copy, entry: Entry): void;
   /** Period in which every copy is read again, ms; null = only when asked for. */
   periodMs: number | null;
 }
@@ -119,6 +123,7 @@ export class Scrub implements AsyncDisposable {
       seal: copy.seal,
       hash: copy.hash,
       compressed: copy.tier === 'cold',
+      identity: copy.tier !== 'cold',
       rate,
     };
     const verdict = await thread.verify(order, progress).catch((error: unknown) => {
@@ -145,7 +150,28 @@ export class Scrub implements AsyncDisposable {
     if (checked.same) {
       this.#deps.catalog.copies.verified(copy.id, this.#deps.clock.now());
       if (checked.readMs !== null) this.#deps.onMeasured(copy.tier, copy.bytes, checked.readMs);
+      if (checked.sha256 !== null) await this.#identify(copy, entry, checked.sha256);
     } else answer.damaged.push(...(await this.#retire(copy, entry, checked)));
+  }
+
+  async #identify(copy: Copy, entry: Entry, sha256: string): Promise<void> {
+    const { tiers, log, onIdentified } = this.#deps;
+    const tier = tiers[copy.tier];
+    if (!tier) return;
+    try {
+      const sealPath = sealPathOf(tier.dir, copy.path);
+      const proof = await readSealFile(sealPath);
+      if (!proof) return;
+      const next = await prepareProof(tier.partialDir, { ...proof, sha256 });
+      // Whatever changed meanwhile has a proof of its own.
+      const now = this.#deps.catalog.copies.byPath(copy.path);
+      if (this.#isCurrent(copy) && now?.seal?.ino === proof.seal.ino) renameSync(next, sealPath);
+      else rmSync(next, { force: true });
+    } catch (err) {
+      log.warn({ path: copy.path, err }, 'a SHA-256 could not be noted');
+      return;
+    }
+    onIdentified(copy, entry);
   }
 
   async #retire(copy: Copy, entry: Entry, { why, chunks }: Extract<Verdict, { same: false }>): Promise<ScrubReport['damaged']> {

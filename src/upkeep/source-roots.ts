@@ -32,7 +32,8 @@ export interface SourceRootsOptions {
   events: Events;
   log: Log;
   clock: Clock;
-  cacheDir: string;
+  /** The directories that copies lie in. */
+  cacheDirs: readonly string[];
 }
 
 /** A file below a root, as lookups see it. */
@@ -157,6 +158,11 @@ export class SourceRoots implements AsyncDisposable {
     return files;
   }
 
+  /** The disks of a root by the kernel's names, joined by `+`; null when they are not known. */
+  diskOf(root: string): string | null {
+    return this.#roots.get(root)?.device ?? null;
+  }
+
   list(): RootView[] {
     return this.#roots.list().map((root) => this.#view(root));
   }
@@ -189,8 +195,8 @@ export class SourceRoots implements AsyncDisposable {
   }
 
   async #add(spec: RootSpec): Promise<void> {
-    const { cacheDir, log } = this.#options;
-    const { root, added } = await registerRoot(spec, { roots: this.#roots, host: this.#host, cacheDir });
+    const { cacheDirs, log } = this.#options;
+    const { root, added } = await registerRoot(spec, { roots: this.#roots, host: this.#host, cacheDirs });
     if (added) log.info({ path: root.path, kind: root.kind, kindFrom: root.kindFrom }, 'root');
   }
 

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ChunkHash, chunkSize } from '../codec/chunk-hash.ts';
@@ -30,6 +31,7 @@ export async function verifyCopy(order: VerifyOrder, progress: (bytesDone: numbe
       return differs('it was written or replaced by another program');
     if (order.compressed) return await verifyCompressed(fd, { order, proof }, progress);
     const hash = await ChunkHash.create();
+    const identity = order.identity && proof.sha256 === null ? createHash('sha256') : null;
     const bad: number[] = [];
     const startedAt = performance.now();
     let readMs = 0;
@@ -39,14 +41,17 @@ export async function verifyCopy(order: VerifyOrder, progress: (bytesDone: numbe
       const readAt = performance.now();
       const read = readChunk(fd, chunk, { length, position: done });
       readMs += performance.now() - readAt;
-      if (read) hash.update(chunk.subarray(0, length));
-      else bad.push(index);
+      if (read) {
+        hash.update(chunk.subarray(0, length));
+        identity?.update(chunk.subarray(0, length));
+      } else bad.push(index);
       done += length;
       progress(done);
       await pause(done, startedAt, order.rate);
     }
     if (bad.length > 0) return { same: false, why: 'a part of it cannot be read', chunks: bad };
-    return compare(hash, { order, proof }) ?? { same: true, readMs: uncached ? readMs : null };
+    const differing = compare(hash, { order, proof });
+    return differing ?? { same: true, readMs: uncached ? readMs : null, sha256: identity?.digest('hex') ?? null };
   } finally {
     closeSync(fd);
   }
@@ -76,7 +81,7 @@ async function verifyCompressed(
     if (!(error instanceof CacheError) && errnoOf(error) !== 'EIO') throw error;
     return { same: false, why: messageOf(error), chunks: [Math.floor(done / chunkSize)] };
   }
-  return compare(hash, { order, proof }) ?? { same: true, readMs: null };
+  return compare(hash, { order, proof }) ?? { same: true, readMs: null, sha256: null };
 }
 
 /** What differs, or null. */

@@ -28,10 +28,11 @@ const defaults: Config = {
   jobs: 2,
   jobsPerSource: { hdd: 1 },
   rate: { overall: null, by: {} },
+  polite: true,
   dailyWrites: null,
   compress: 'off',
   ramDir: null,
-  ramLimit: { kind: 'auto' },
+  ramLimit: null,
   verify: 'stream',
   scrubMs: 30 * 24 * 3600 * 1000,
   listen: { host: '127.0.0.1', port: 8189 },
@@ -70,6 +71,7 @@ test('every key does what it says', () => {
     AUTOCACHE_JOBS: '4',
     AUTOCACHE_JOBS_PER_SOURCE: 'hdd=2,nas=3',
     AUTOCACHE_RATE: '1GiB/s,nas=200MiB',
+    AUTOCACHE_POLITE: 'off',
     AUTOCACHE_RAM_LIMIT: '16GiB',
     AUTOCACHE_LISTEN: '[::1]:9000',
     AUTOCACHE_STATE: '/var/lib/autocached',
@@ -97,6 +99,7 @@ test('every key does what it says', () => {
     jobs: 4,
     jobsPerSource: { hdd: 2, nas: 3 },
     rate: { overall: GiB, by: { nas: 200 * MiB } },
+    polite: false,
     ramLimit: { kind: 'bytes', bytes: 16 * GiB },
     listen: { host: '::1', port: 9000 },
     stateDir: '/var/lib/autocached',
@@ -136,7 +139,7 @@ describe('what is wrong is said at once', () => {
     ['AUTOCACHE_COMFYUIS', 'AUTOCACHE_COMFYUI'],
     ['AUTOCACHE_MAXSIZE', 'AUTOCACHE_MAX_SIZE'],
     ['AUTOCACHE_DIRS', 'AUTOCACHE_DIR'],
-    ['AUTOCACHE_PORT', 'AUTOCACHE_ROOTS'],
+    ['AUTOCACHE_ROOT', 'AUTOCACHE_ROOTS'],
     ['autocache_limit', 'AUTOCACHE_LIMIT'],
     ['AUTOCACHE_', 'AUTOCACHE_DIR'],
   ])('%s is led to %s', (key, nearest) => {
@@ -181,21 +184,19 @@ describe('contradictions are refused', () => {
   });
 
   test('a limit for a RAM tier that is off is fine', () => {
-    expect(load({ AUTOCACHE_RAM_LIMIT: '50%' }).config).toMatchObject({ ramDir: null, ramLimit: { share: 0.5 } });
+    expect(load({ AUTOCACHE_RAM_DIR: 'off', AUTOCACHE_RAM_LIMIT: '50%' }).config).toMatchObject({ ramDir: 'off' });
   });
 });
 
 describe('what this version does not do', () => {
   test('is announced, and does not half happen', () => {
     const { config, notices, settings } = load({
-      AUTOCACHE_RAM_DIR: '/dev/shm/cache',
       AUTOCACHE_VERIFY: 'reread',
       AUTOCACHE_ROOTS: '/mnt/hdd=hdd:/mnt/bucket=s3:s3://bucket',
     });
     expect(config).toEqual({ ...defaults, roots: [{ path: '/mnt/hdd', kind: 'hdd' }] });
     expect(notices).toEqual([
       'AUTOCACHE_ROOTS=/mnt/hdd=hdd:/mnt/bucket=s3:s3://bucket has no effect in this version (from environment)',
-      'AUTOCACHE_RAM_DIR=/dev/shm/cache has no effect in this version (from environment)',
       'AUTOCACHE_VERIFY=reread has no effect in this version (from environment)',
     ]);
     expect(settings.find(({ key }) => key === 'AUTOCACHE_VERIFY')?.meaning).toContain('(no effect yet: reread)');
@@ -220,7 +221,7 @@ test('settings show words and paths as understood, and everything else as it was
   expect(shown('MODE')).toMatchObject({ value: 'off', live: true });
   expect(shown('MIN_SIZE')).toMatchObject({ value: '16M' });
   expect(shown('LIMIT')).toMatchObject({ value: 'auto', from: 'environment', live: true });
-  expect(shown('RAM_DIR')).toMatchObject({ value: 'off' });
+  expect(shown('RAM_DIR')).toMatchObject({ value: '' });
   expect(settings.filter(({ live }) => live).map(({ key }) => key)).toEqual([
     'AUTOCACHE_LIMIT',
     'AUTOCACHE_MODE',

@@ -36,9 +36,10 @@ export async function runDaemon(files: Record<string, number>, settings: Record<
     get client() {
       return client;
     },
-    async restart(changes: Record<string, string> = {}) {
+    end: () => daemon[Symbol.asyncDispose](),
+    async restart(changed: Record<string, string> = {}) {
       await daemon[Symbol.asyncDispose]();
-      Object.assign(env, changes);
+      Object.assign(env, changed);
       daemon = await start();
       client = await Client.find(stateDir);
     },

@@ -76,6 +76,8 @@ export function createRig(options: RigOptions = {}) {
     bound: () => bound,
     limits: { jobs: options.jobs ?? 2, perSource: options.perSource ?? {} },
     rates: () => options.rates ?? { overall: null, by: {} },
+    polite: false,
+    diskOf: () => null,
     dailyWrites: options.dailyWrites ?? null,
     onMeasured: () => {},
     onRestored: () => {},

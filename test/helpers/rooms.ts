@@ -5,6 +5,7 @@ import type { RootView } from '../../src/core/api.ts';
 import { createApp } from '../../src/http/app.ts';
 import { hostsOf } from '../../src/http/guard.ts';
 import type { Rooms } from '../../src/http/rooms.ts';
+import { PageCache } from '../../src/lookup/page-cache.ts';
 import { Stuck } from '../../src/lookup/stuck.ts';
 import { policies } from '../../src/policy/policies.ts';
 import { PublishedCheck } from '../../src/upkeep/published.ts';
@@ -38,7 +39,7 @@ export function createRooms(options: LookupRigOptions = {}) {
     objectInfo: () => null,
     learned: new Learned([], () => {}),
   });
-  const scrub = new Scrub({ ...rig, recopy: async () => false, onMeasured: () => {}, periodMs: null });
+  const scrub = new Scrub({ ...rig, recopy: async () => false, onMeasured: () => {}, onIdentified: () => {}, periodMs: null });
   onTestFinished(() => scrub[Symbol.asyncDispose]());
   const rooms: Rooms = {
     version: '1.2.3',
@@ -68,6 +69,7 @@ export function createRooms(options: LookupRigOptions = {}) {
     },
     roots: { list: () => [root], locate: (path) => rig.deps.locate(path), register: vi.fn(async () => [root]) },
     requestCopy: (request) => rig.copier.request(request),
+    memory: { promote: null, pageCache: new PageCache() },
     workflows,
     scrub,
     published: new PublishedCheck({ ...rig, published: async () => null }),

@@ -6,12 +6,12 @@ import { Roots } from '../../src/roots/registry.ts';
 import { SourceHost } from '../../src/roots/source-host.ts';
 import { tempTree } from './temp-tree.ts';
 
-function registering(cacheDir: string | null) {
+function registering(...cacheDirs: string[]) {
   const roots = new Roots();
   const host = new SourceHost({ roots });
   onTestFinished(() => host[Symbol.asyncDispose]());
   const register = (path: string, more: { category?: string; kind?: 'ssd' } = {}) => {
-    return registerRoot({ path, origin: 'config', ...more }, { roots, host, cacheDir });
+    return registerRoot({ path, origin: 'config', ...more }, { roots, host, cacheDirs });
   };
   return { roots, register };
 }
@@ -51,7 +51,7 @@ describe('registering a root', () => {
 
   it('keeps a link to a directory of its own under the name that ComfyUI uses', async () => {
     const top = tempTree({ 'nas/loras/a.ckpt': 'x', loras: '-> nas/loras' });
-    const { register } = registering(null);
+    const { register } = registering();
     expect((await register(join(top, 'loras'))).root).toMatchObject({
       path: join(top, 'loras'),
       resolved: join(top, 'nas/loras'),
@@ -63,7 +63,7 @@ describe('registering a root', () => {
     ['link last', ['nas/loras', 'loras']],
   ])('does not have one file under two names (%s)', async (_, order) => {
     const top = tempTree({ 'nas/loras/a.ckpt': 'x', loras: '-> nas/loras' });
-    const { register, roots } = registering(null);
+    const { register, roots } = registering();
     for (const path of order) await register(join(top, path), { category: 'my_loras' });
     expect(roots.list().map(({ path }) => path)).toEqual([join(top, 'nas/loras')]);
     expect(roots.find(join(top, 'loras/a.ckpt'))?.path).toBe(join(top, 'nas/loras/a.ckpt'));

@@ -68,7 +68,13 @@ describe('the next start', () => {
 describe('a compressed copy that is read again', () => {
   test.each([false, true])('is decoded and compared; with a flipped bit: %s', async (flipped) => {
     const { rig, cold } = await withCold(2 * chunkSize);
-    const scrub = new Scrub({ ...rig, recopy: async () => false, onMeasured: () => {}, periodMs: null });
+    const scrub = new Scrub({
+      ...rig,
+      recopy: async () => false,
+      onMeasured: () => {},
+      onIdentified: () => {},
+      periodMs: null,
+    });
     if (flipped) flipBit(cold, Math.floor(statSync(cold).size * 0.75));
     const { files, damaged } = await scrub.verify(rig.catalog.copies.inState('ready'));
     expect(files).toBe(1);

@@ -1,9 +1,11 @@
+import { createHash } from 'node:crypto';
 import { chmodSync, existsSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Copy } from '../../src/core/types.ts';
 import { sealPathOf } from '../../src/tiers/posix-tier.ts';
+import { readSealFile } from '../../src/tiers/seal-file.ts';
 import { reconcile } from '../../src/upkeep/reconcile.ts';
 import { Scrub } from '../../src/upkeep/scrub.ts';
 import { ManualClock } from '../helpers/manual-clock.ts';
@@ -16,6 +18,7 @@ function createScrub(rig: Rig): Scrub {
     ...rig,
     periodMs: null,
     onMeasured: () => {},
+    onIdentified: () => {},
     recopy: async ({ path }) => {
       if (!existsSync(path)) return false;
       rig.request(path);
@@ -136,4 +139,28 @@ describe('within a period', () => {
     await ended;
     expect(rig.catalog.copies.inState('ready')).toHaveLength(1);
   });
+});
+
+test('a copy without a SHA-256, because its source was fast, gets one when it is read again', async () => {
+  const rig = createRig({ workers: 'inline' });
+  const { path, bytes } = rig.source('loras/a.safetensors', 100_000);
+  await rig.request(path, 'background', 'ssd').ended;
+  const [copy] = rig.catalog.copies.inState('ready');
+  if (!copy) throw new Error('no copy');
+  const proof = () => readSealFile(sealPathOf(rig.tier.dir, copy.path));
+  expect((await proof())?.sha256).toBeNull();
+  const identified: string[] = [];
+  const scrub = new Scrub({
+    ...rig,
+    periodMs: null,
+    onMeasured: () => {},
+    onIdentified: ({ path: at }) => identified.push(at),
+    recopy: async () => false,
+  });
+  onTestFinished(() => scrub[Symbol.asyncDispose]());
+  const before = await proof();
+  for (let round = 0; round < 2; round += 1) expect((await scrub.verify([copy])).damaged).toEqual([]);
+  expect(await proof()).toEqual({ ...before, sha256: createHash('sha256').update(bytes).digest('hex') });
+  expect(identified).toEqual([copy.path]);
+  expect(reconcile(rig)).toMatchObject({ temps: 0, forgotten: 0 });
 });

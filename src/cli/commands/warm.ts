@@ -10,17 +10,18 @@ import type { Client } from '../client.ts';
 import { filesBelow } from '../file-tree.ts';
 import { parseItemList } from '../item-list.ts';
 import { pathsAndNames } from '../items.ts';
-import { openJobsView } from '../jobs-view.ts';
+import { type JobsView, openJobsView } from '../jobs-view.ts';
 import { type Answer, exitCodes } from '../print.ts';
 import { clientOf, type Run, type Session } from '../session.ts';
 import { warmPage } from '../text/warm-page.ts';
-import { waitForJobs } from '../wait-for-jobs.ts';
+import { jobOf, waitForJobs } from '../wait-for-jobs.ts';
 import { workflowIn } from '../workflow-file.ts';
 
 interface Options {
   from?: string;
   check?: true;
   wait: boolean;
+  ram?: true;
 }
 
 const examples = `
@@ -44,6 +45,7 @@ export function addWarm(program: Command, run: Run): void {
     .option('--check', 'copy nothing, only say what is there; exit code 4 when something is missing')
     .option('--wait', 'return when they are there, or cannot be', true)
     .option('--no-wait', 'queue the copies and return')
+    .option('--ram', 'bring the copies into the RAM tier too; without one, read them once for the page cache of the system')
     .addHelpText('after', examples)
     .action(run(warm));
 }
@@ -60,7 +62,8 @@ async function warm(session: Session, words: string[], options: Options): Promis
     });
   }
   const client = await clientOf(session);
-  const request = await withoutDirectories(await withoutWorkflows(pathsAndNames(items, session), client), session);
+  const files = await withoutDirectories(await withoutWorkflows(pathsAndNames(items, session), client), session);
+  const request = { ...files, ...(options.ram && { ram: true }) };
   if (options.check) {
     const data = await client.warm({ ...request, check: true });
     const isMissing = data.items.some((item) => !item.ready && !isLeftAlone(item.reason));
@@ -111,29 +114,42 @@ interface Files {
 }
 
 interface Work {
-  request: Files;
+  request: Files & { ram?: boolean };
   session: Session;
 }
 
 async function warmAndWait(client: Client, { request, session }: Work): Promise<WarmAnswer> {
+  const { ram, ...files } = request;
   const over = new AbortController();
   const events = await client.events(AbortSignal.any([over.signal, session.unread]));
   try {
-    const asked = await client.warm(request);
+    const asked = await client.warm(files);
     using view = openJobsView(session);
     const jobs = asked.items.flatMap((item) => (item.job && !item.ready ? [item.job] : []));
     const ended = await waitForJobs(jobs, { client, events, onUpdate: (job) => view.update(job) });
     const items = await outcomes(asked.items, ended);
+    if (ram) {
+      void showIntoRam(items, view);
+      return await client.warm({ ...request, wait: true });
+    }
     const ready = items.filter((item) => item.ready).length;
     return { items, ready, missing: items.length - ready };
   } finally {
     over.abort();
   }
 
+  /** Copies from tier to tier are quick: the daemon is asked once, and they are shown meanwhile. */
+  async function showIntoRam(items: WarmItem[], view: JobsView): Promise<void> {
+    for await (const event of events) {
+      const job = jobOf(event);
+      if (job?.tier === 'ram' && items.some(({ path }) => path === job.path)) view.update(job);
+    }
+  }
+
   /** A job whose end nobody told us of leaves the question open: then the daemon is asked what is there. */
   async function outcomes(items: WarmItem[], ended: Map<number, JobView>): Promise<WarmItem[]> {
     const isOpen = (item: WarmItem) => item.job !== null && !item.ready && !ended.has(item.job.id);
-    const now = items.some(isOpen) ? (await client.warm({ ...request, check: true })).items : [];
+    const now = items.some(isOpen) ? (await client.warm({ ...files, check: true })).items : [];
     return items.map(
       (item) => (isOpen(item) ? now.find((other) => other.item === item.item) : null) ?? withOutcome(item, ended),
     );

@@ -24,7 +24,7 @@ function rowsOf(items: WarmItem[], look: Look): string {
       { title: '', value: stateOf },
       { title: 'SIZE', value: ({ size }) => (size === null ? '-' : formatBytes(size)), align: 'right' },
       { title: 'FILE', value: ({ item }) => item, shrinks: true },
-      { title: '', value: (item) => (item.ready ? '' : (item.message ?? reasonText(item.reason))) },
+      { title: '', value: (item) => item.message ?? (item.ready ? '' : reasonText(item.reason)) },
     ],
     look,
   );

@@ -8,6 +8,7 @@ import type { Entry } from '../../core/types.ts';
 import { withCompanions } from '../../lookup/companions.ts';
 import { matcher } from '../../lookup/filters.ts';
 import { splitName, type Wanted, warm } from '../../lookup/warm.ts';
+import { warmIntoMemory } from '../../lookup/warm-memory.ts';
 import { absolutePath, name, parse } from '../parse.ts';
 import type { Rooms } from '../rooms.ts';
 import { viewOf } from '../views.ts';
@@ -43,11 +44,12 @@ const warmBody = z.object({
   prompt: z.unknown().optional(),
   wait: z.boolean().optional(),
   check: z.boolean().optional(),
+  ram: z.boolean().optional(),
 });
 
 /** What the catalog knows, and what one does with chosen entries. */
 export function entryRoutes(app: FastifyInstance, rooms: Rooms): void {
-  const { catalog, lookup, requestCopy, waitMaxMs } = rooms;
+  const { catalog, lookup, requestCopy, waitMaxMs, log } = rooms;
 
   app.get('/api/cache/entries', (request): EntriesAnswer => {
     const query = parse(entriesQuery, request.query);
@@ -60,7 +62,9 @@ export function entryRoutes(app: FastifyInstance, rooms: Rooms): void {
 
   app.post('/api/cache/warm', async (request) => {
     const body = parse(warmBody, request.body);
-    return warm({ lookup, waitMaxMs, requestCopy }, body, await modelsOf(body, rooms));
+    const models = await modelsOf(body, rooms);
+    const deps = { lookup, waitMaxMs, requestCopy };
+    return body.ram ? warmIntoMemory({ ...deps, ...rooms.memory, log }, body, models) : warm(deps, body, models);
   });
 
   for (const pinned of [true, false]) {

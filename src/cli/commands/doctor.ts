@@ -1,0 +1,40 @@
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import { exitCodes } from '../print.ts';
+import { type Run, stateDirOf } from '../session.ts';
+import { doctorPage } from '../text/doctor-page.ts';
+
+const notes = `
+Writes 32 MiB to the cache directory, reads at most 100 MiB of one file on each disk with models, and removes what it wrote.
+
+Exit codes: 0 nothing has failed (there may be warnings), 4 a check has failed.`;
+
+export function addDoctor(program: Command, run: Run): void {
+  program
+    .command('doctor')
+    .description('checks daemon, cache, disks with models and ComfyUI, and says what to do')
+    .argument('[dir...]', 'directories of ComfyUI, besides those that are found')
+    .option('--url <url>', 'where ComfyUI listens (default: AUTOCACHE_COMFYUI_URL, else http://127.0.0.1:8188)')
+    .addHelpText('after', notes)
+    .action(
+      run(async (session, dirs: string[], { url }: { url?: string }) => {
+        const { cwd, stateFlag } = session;
+        // Loaded when it is needed: no other command should wait for what it brings along.
+        const { examine, parseAddress } = await import('../doctor/examine.ts');
+        const findings = await examine({
+          cwd,
+          stateDir: stateDirOf(session),
+          flags: stateFlag === undefined ? {} : { AUTOCACHE_STATE: stateFlag },
+          dirs: dirs.map((dir) => resolve(cwd, dir)),
+          url: url === undefined ? null : parseAddress(url),
+        });
+        const count = (verdict: string) => findings.filter((finding) => finding.verdict === verdict).length;
+        const data = { ok: count('ok'), warn: count('warn'), fail: count('fail'), findings };
+        return {
+          data,
+          page: (look) => doctorPage(data, look),
+          exitCode: data.fail > 0 ? exitCodes.difference : exitCodes.done,
+        };
+      }),
+    );
+}

@@ -1,0 +1,74 @@
+import { formatBytes } from '../../core/format.ts';
+import type { TierStats } from '../../core/stats-api.ts';
+import { isNetworkFileSystem } from '../../roots/file-systems.ts';
+import type { ReadSpeeds } from '../../roots/measure-reads.ts';
+import { isNetwork, type MediumFacts } from '../../roots/medium.ts';
+import { type Finding, fail, ok, warn } from './finding.ts';
+import { speedText } from './speed-text.ts';
+
+export interface CacheFacts {
+  dir: string;
+  medium: MediumFacts;
+  /** What a trial of writing there came to. */
+  trial:
+    | { is: 'done'; speeds: ReadSpeeds | null; clockSkewMs: number; caseSensitive: boolean }
+    | { is: 'absent' }
+    /** On a network: it is not touched. */
+    | { is: 'untouched' }
+    | { is: 'failed'; why: string };
+  /** Of its volume, bytes; null when that cannot be told. */
+  free: number | null;
+  /** The floor of free space, bytes. */
+  floor: number;
+  tier: TierStats | null;
+}
+
+const mostSkewMs = 5000;
+
+/** The cache directory: what it lies on, how fast that is, and whether there is room. */
+export function cacheFindings(facts: CacheFacts): Finding[] {
+  return [place(facts), ...trial(facts), ...room(facts)];
+}
+
+function place({ dir, medium, trial }: CacheFacts): Finding {
+  const { kind, from, fileSystem, device } = medium;
+  const on = [fileSystem, device].filter((word) => word !== null).join(' on ') || 'an unknown file system';
+  const move = 'set AUTOCACHE_DIR to a directory on a local SSD';
+  if (isNetwork(kind) || isNetworkFileSystem(fileSystem ?? '')) return fail('cache', `${dir} is on a network (${on})`, move);
+  if (kind === 'hdd' && from === 'detected') return warn('cache', `${dir} is on a hard disk (${on})`, move);
+  const sure = from === 'assumed' ? ', which the system does not call an SSD' : '';
+  const speeds = trial.is === 'done' && trial.speeds ? `: ${speedText(trial.speeds)}` : '';
+  return ok('cache', `${dir} is on ${on}${sure}${speeds}`);
+}
+
+function trial({ dir, trial: done }: CacheFacts): Finding[] {
+  if (done.is === 'absent') return [warn('cache', `${dir} does not exist yet`, 'autocached start makes it')];
+  if (done.is === 'failed') {
+    return [fail('cache', `nothing can be written to ${dir}: ${done.why}`, 'make it writable for you, or set AUTOCACHE_DIR')];
+  }
+  if (done.is === 'untouched') return [];
+  const findings: Finding[] = [];
+  if (Math.abs(done.clockSkewMs) > mostSkewMs) {
+    const seconds = Math.round(done.clockSkewMs / 1000);
+    const todo = 'set the clocks: times of files would not match';
+    findings.push(warn('cache', `the clock of ${dir} differs from this machine's by ${seconds} s`, todo));
+  }
+  if (!done.caseSensitive && process.platform === 'linux') {
+    const todo = 'use another file system, or give models names that differ by more than that';
+    findings.push(warn('cache', `${dir} does not tell A.safetensors from a.safetensors`, todo));
+  }
+  return findings;
+}
+
+function room({ dir, free, floor, tier }: CacheFacts): Finding[] {
+  if (free === null) return [];
+  const says = `${formatBytes(free)} free, of which ${formatBytes(floor)} are left alone`;
+  if (free < floor) {
+    return [fail('cache', `${says}: nothing can be copied`, `free space on the volume of ${dir}, or lower AUTOCACHE_MIN_FREE`)];
+  }
+  if (tier && tier.limit - tier.bytes > free - floor) {
+    const most = formatBytes(tier.bytes + Math.max(0, free - floor));
+    return [warn('cache', `${says}: the limit of ${formatBytes(tier.limit)} cannot be reached`, `free space; ${most} fit now`)];
+  }
+  return [ok('cache', says)];
+}

@@ -1,0 +1,49 @@
+import { formatBytes } from '../../core/format.ts';
+import type { StatsAnswer } from '../../core/stats-api.ts';
+import { type Finding, fail, ok, warn } from './finding.ts';
+
+export interface DaemonFacts {
+  /** Why the configuration cannot be used; null when it can. */
+  configProblem: string | null;
+  /** What the daemon says of itself; null when none answers. */
+  stats: StatsAnswer | null;
+  /** Why none answers. */
+  problem: string | null;
+  /** True when a daemon is announced, and its process or address does not answer. */
+  announced: boolean;
+  /** Address of the configuration, and whether another program has it. */
+  listen: { address: string; taken: boolean } | null;
+  /** Version of the program that asks. */
+  version: string;
+}
+
+/** The configuration, and the daemon itself. */
+export function daemonFindings(facts: DaemonFacts): Finding[] {
+  const { configProblem, stats, version } = facts;
+  const findings: Finding[] = [];
+  if (configProblem !== null) {
+    findings.push(fail('config', configProblem, 'correct these settings: autocached config shows where each comes from'));
+  }
+  if (!stats) return [...findings, ...whyNone(facts)];
+  const limit = stats.tiers.find(({ tier }) => tier === 'ssd')?.limit;
+  const size = limit === undefined ? '' : `, limit ${formatBytes(limit)}`;
+  findings.push(ok('daemon', `autocached ${stats.version} runs (pid ${stats.pid}), mode ${stats.mode}${size}`));
+  if (stats.version !== version) {
+    findings.push(warn('daemon', `it is version ${stats.version}, this program is ${version}`, 'autocached restart'));
+  }
+  if (stats.mode !== 'read-write') {
+    const effect = stats.mode === 'off' ? 'no copy is used' : 'no new copies are made';
+    findings.push(warn('daemon', `in mode ${stats.mode} ${effect}`, 'autocached mode read-write'));
+  }
+  return findings;
+}
+
+function whyNone({ problem, announced, listen }: DaemonFacts): Finding[] {
+  const why = problem ?? 'the daemon is not running';
+  if (announced) return [fail('daemon', why, 'end that process if it hangs, then: autocached start --detach')];
+  if (listen?.taken) {
+    const todo = 'set AUTOCACHE_LISTEN to another address, such as 127.0.0.1:8190';
+    return [fail('daemon', `it is not running, and another program has ${listen.address}`, todo)];
+  }
+  return [fail('daemon', why, 'autocached start --detach')];
+}

@@ -1,0 +1,142 @@
+import { statfs } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { homedir, totalmem } from 'node:os';
+import { dirname } from 'node:path';
+import { findDaemon } from '../../client/daemon-file.ts';
+import { boundOf } from '../../config/bound.ts';
+import { loadConfig } from '../../config/config.ts';
+import type { Config } from '../../config/types.ts';
+import { parseUrl } from '../../config/values.ts';
+import { CacheError, messageOf } from '../../core/errors.ts';
+import type { StatsAnswer } from '../../core/stats-api.ts';
+import { comfyuiPaths } from '../../roots/comfyui-paths.ts';
+import { detectMedium, isNetwork } from '../../roots/medium.ts';
+import { Client } from '../client.ts';
+import { comfyuiVersion } from '../comfyui-dir.ts';
+import { shimStatus } from '../comfyui-link.ts';
+import { ownVersion } from '../version.ts';
+import { type CacheFacts, cacheFindings } from './cache-checks.ts';
+import { comfyuiFindings } from './comfyui-checks.ts';
+import { askComfyui } from './comfyui-server.ts';
+import { type DaemonFacts, daemonFindings } from './daemon-checks.ts';
+import { isFastNvme } from './fast-nvme.ts';
+import { findComfyui, usualUrl } from './find-comfyui.ts';
+import type { Finding } from './finding.ts';
+import { type KnownRoot, lookAtSources } from './look-at-sources.ts';
+import { nodePackFindings, readNodePacks } from './node-packs.ts';
+import { shimFindings } from './shim-checks.ts';
+import { sourceFindings } from './source-checks.ts';
+import { tryCache } from './try-cache.ts';
+
+export interface ExamineOptions {
+  cwd: string;
+  stateDir: string;
+  flags: Record<string, string>;
+  /** Directories of ComfyUI. @throws CacheError BAD_REQUEST when one is none */
+  dirs: string[];
+  /** Where ComfyUI listens; null = as configured, or where it usually does. */
+  url: string | null;
+}
+
+/** Everything that `doctor` finds, with the daemon or without. Takes some seconds; writes 32 MiB to the cache directory and removes them. */
+export async function examine({ cwd, stateDir, flags, dirs, url }: ExamineOptions): Promise<Finding[]> {
+  const { config, problem } = readConfig(cwd, flags);
+  const daemon = await lookAtDaemon(stateDir, config);
+  const { stats } = daemon;
+  const said = url ?? config?.comfyuiUrl ?? null;
+  const running = await askComfyui(said ?? usualUrl);
+  const found = await findComfyui({ named: [...dirs, ...(config?.comfyui ?? [])], running, roots: stats?.roots ?? [] });
+  const cacheDir = stats?.dir ?? config?.dir;
+  const cache = cacheDir === undefined ? null : await lookAtCache(cacheDir, config, stats);
+  const sources = await lookAtSources(stats ? rootsOf(stats) : await configuredRoots(config, found));
+  const packs = (await Promise.all(found.map((dir) => readNodePacks(`${dir}/custom_nodes`)))).flat();
+  const shims = found.map(async (dir) => ({ dir, status: await shimStatus(dir).catch(messageOf) }));
+  return [
+    ...daemonFindings({ ...daemon, configProblem: problem, version: ownVersion() }),
+    ...(cache ? cacheFindings(cache) : []),
+    ...sourceFindings(sources, { device: cache?.medium.device ?? null, speeds: speedsOf(cache) }),
+    ...comfyuiFindings({
+      running,
+      silentUrl: running ? null : said,
+      dirs: await Promise.all(found.map(async (dir) => ({ dir, version: await comfyuiVersion(dir) }))),
+      ramBytes: totalmem(),
+      fast: {
+        cache: isFastNvme(cache?.medium.device ?? null),
+        sources: sources.map(({ device }) => isFastNvme(device)),
+      },
+    }),
+    ...shimFindings({ shims: await Promise.all(shims), running, stateDir, daemonVersion: stats?.version ?? null }),
+    ...nodePackFindings(packs),
+  ];
+}
+
+/** @throws CacheError BAD_REQUEST */
+export function parseAddress(text: string): string {
+  const url = parseUrl(text);
+  if (url !== null) return url;
+  throw new CacheError('BAD_REQUEST', 'expected an address such as http://127.0.0.1:8188');
+}
+
+function readConfig(cwd: string, flags: Record<string, string>): { config: Config | null; problem: string | null } {
+  try {
+    return { config: loadConfig({ cwd, flags }).config, problem: null };
+  } catch (error) {
+    return { config: null, problem: messageOf(error) };
+  }
+}
+
+async function lookAtDaemon(stateDir: string, config: Config | null): Promise<Omit<DaemonFacts, 'configProblem' | 'version'>> {
+  const announced = await findDaemon(stateDir).then(
+    () => true,
+    () => false,
+  );
+  try {
+    const stats = await (await Client.find(stateDir)).stats();
+    return { stats, problem: null, announced, listen: null };
+  } catch (error) {
+    const listen = config && { address: `${config.listen.host}:${config.listen.port}`, taken: await isTaken(config.listen) };
+    return { stats: null, problem: messageOf(error), announced, listen };
+  }
+}
+
+function isTaken({ host, port }: Config['listen']): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(true));
+    server.listen({ host, port, exclusive: true }, () => server.close(() => resolve(false)));
+  });
+}
+
+async function lookAtCache(dir: string, config: Config | null, stats: StatsAnswer | null): Promise<CacheFacts> {
+  const medium = await detectMedium(dir);
+  const tier = stats?.tiers.find(({ tier: name }) => name === 'ssd') ?? null;
+  if (isNetwork(medium.kind)) return { dir, medium, trial: { is: 'untouched' }, free: null, floor: 0, tier };
+  const volume = await statfs(dir).catch(() => statfs(dirname(dir)).catch(() => null));
+  const free = volume && volume.bavail * volume.bsize;
+  const bound = config && volume && boundOf(config, { size: volume.blocks * volume.bsize, free: free ?? 0, used: 0 });
+  return { dir, medium, trial: await tryCache(dir), free, floor: tier?.floor ?? bound?.floor ?? 0, tier };
+}
+
+function speedsOf(cache: CacheFacts | null) {
+  return cache?.trial.is === 'done' ? cache.trial.speeds : null;
+}
+
+function rootsOf({ roots }: StatsAnswer): KnownRoot[] {
+  return roots.map(({ path, kind, kindFrom, health, why, origin }) => ({
+    path,
+    kind: kindFrom === 'configured' ? kind : null,
+    health,
+    why,
+    optional: origin === 'comfyui' && health !== 'away',
+  }));
+}
+
+/** Where the daemon would look, without one. */
+async function configuredRoots(config: Config | null, comfyui: readonly string[]): Promise<KnownRoot[]> {
+  const known: KnownRoot[] = (config?.roots ?? []).map(({ path, kind }) => ({ path, kind, optional: false }));
+  for (const dir of comfyui) {
+    const paths = await comfyuiPaths(dir, { home: homedir() }).catch(() => []);
+    known.push(...paths.map(({ path, optional }) => ({ path, kind: null, optional })));
+  }
+  return known;
+}

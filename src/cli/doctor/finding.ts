@@ -1,0 +1,24 @@
+/** What one check found. */
+export interface Finding {
+  check: 'config' | 'daemon' | 'cache' | 'source' | 'comfyui' | 'fast-disk' | 'shim' | 'nodes';
+  verdict: 'ok' | 'warn' | 'fail';
+  says: string;
+  /** What to do about it; null when nothing needs to be done. */
+  todo: string | null;
+}
+
+type Check = Finding['check'];
+
+export function ok(check: Check, says: string): Finding {
+  return { check, verdict: 'ok', says, todo: null };
+}
+
+/** Works, but less well than it could. */
+export function warn(check: Check, says: string, todo: string): Finding {
+  return { check, verdict: 'warn', says, todo };
+}
+
+/** Does not work. */
+export function fail(check: Check, says: string, todo: string): Finding {
+  return { check, verdict: 'fail', says, todo };
+}

@@ -1,0 +1,65 @@
+import type { Medium } from '../../core/types.ts';
+import type { ReadSpeeds } from '../../roots/measure-reads.ts';
+import { type Finding, ok, warn } from './finding.ts';
+import { speedText } from './speed-text.ts';
+
+/** The roots that lie on one disk or share. */
+export interface SourceFacts {
+  /** Null = not known: a root by itself. */
+  device: string | null;
+  fileSystem: string | null;
+  kind: Medium;
+  kindFrom: 'configured' | 'detected' | 'assumed';
+  roots: string[];
+  state: { is: 'measured'; speeds: ReadSpeeds } | { is: 'nothing' } | { is: 'away'; why: string };
+}
+
+export interface CacheSide {
+  device: string | null;
+  speeds: ReadSpeeds | null;
+}
+
+/** A copy that is not at least so much faster is not worth its space. */
+const leastGain = 1.3;
+
+/** Where models live, and whether copies of them gain anything. */
+export function sourceFindings(sources: readonly SourceFacts[], cache: CacheSide): Finding[] {
+  if (sources.length === 0) {
+    const todo = 'set AUTOCACHE_ROOTS=/path/to/models, or run: autocached comfyui install DIR, and start ComfyUI';
+    return [warn('source', 'no folders with models are known', todo)];
+  }
+  return sources.map((source) => sourceFinding(source, cache));
+}
+
+function sourceFinding(source: SourceFacts, cache: CacheSide): Finding {
+  const { kind, kindFrom, device, state } = source;
+  const what = describe(source);
+  if (state.is === 'away') {
+    return warn('source', `${what} is away: ${state.why}`, 'mount it; its copies keep serving until it is back');
+  }
+  const speeds = state.is === 'measured' ? `: ${speedText(state.speeds)}` : ': no file of 8 MiB or more to measure with';
+  if (kind === 'ssd') return ok('source', `${what} is fast and left alone${speeds}`);
+  if (device !== null && device === cache.device) {
+    const todo = 'copies there gain nothing: set AUTOCACHE_DIR to another, faster disk';
+    return warn('source', `${what} is on the disk of the cache${speeds}`, todo);
+  }
+  if (state.is === 'measured' && cache.speeds && !isWorthIt(state.speeds, cache.speeds)) {
+    const sure = kindFrom === 'configured' ? '' : ` as AUTOCACHE_ROOTS=${source.roots[0]}=ssd`;
+    const todo = `leave it alone: name it${sure} or in AUTOCACHE_EXCLUDE`;
+    return warn('source', `${what} is about as fast as the cache${speeds}`, todo);
+  }
+  return ok('source', `${what}${speeds}`);
+}
+
+function isWorthIt(source: ReadSpeeds, cache: ReadSpeeds): boolean {
+  // What may come from memory says nothing against the disk.
+  if (!source.direct) return true;
+  return cache.bytesPerSecond > source.bytesPerSecond * leastGain || source.smallReadMs > cache.smallReadMs * leastGain;
+}
+
+function describe({ roots, kind, kindFrom, device, fileSystem }: SourceFacts): string {
+  const [first = '', ...others] = roots;
+  const more = others.length === 0 ? '' : ` and ${others.length} more`;
+  const on = [fileSystem, device].filter((word) => word !== null && word !== '').join(' on ');
+  return `${first}${more} (${kind}${kindFrom === 'assumed' ? '?' : ''}${on ? `, ${on}` : ''})`;
+}

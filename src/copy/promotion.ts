@@ -1,0 +1,140 @@
+import type { Catalog } from '../catalog/catalog.ts';
+import { type CacheError, messageOf } from '../core/errors.ts';
+import { isSameFingerprint } from '../core/fingerprint.ts';
+import type { Log } from '../core/log.ts';
+import type { Entry, Mode, Priority } from '../core/types.ts';
+import type { Candidate, Policy } from '../policy/policy.ts';
+import { isWorthPromoting } from '../policy/worth-promoting.ts';
+import type { Tier } from '../tiers/tier.ts';
+import type { Evictor } from './evict.ts';
+import type { CopyRequest, Job } from './job.ts';
+import type { Bound } from './make-room.ts';
+
+export interface PromotionDeps {
+  catalog: Catalog;
+  evictor: Pick<Evictor, 'obstacle'>;
+  /** The RAM tier. */
+  tier: Tier;
+  bound(tier: Tier): Bound;
+  policy(): Policy;
+  mode(): Mode;
+  /** The entry and those that loaders open beside it: they find them there, or the copy is not handed out. */
+  unitOf(entry: Entry): Entry[];
+  requestCopy(request: CopyRequest & { tier: 'ram' }): Job;
+  /** Why copying this source into memory failed a moment ago, or undefined. */
+  recentFailure(path: string): CacheError | undefined;
+  log: Log;
+}
+
+/** How long after a use it is looked whether the copy should move, ms: the program that asked loads first. */
+const settleMs = 1000;
+
+/**
+ * Brings copies into the RAM tier: when they are asked for, and by themselves after a use when the policy finds them worth more than
+ * what would have to leave. One at a time, and never on the way to an answer.
+ */
+export class Promotion implements AsyncDisposable {
+  readonly #deps: PromotionDeps;
+  /** Copies that were used, each as it was before. */
+  #used = new Map<string, Entry>();
+  #timer: NodeJS.Timeout | undefined;
+  #working: Promise<void> | null = null;
+  #ended = false;
+
+  constructor(deps: PromotionDeps) {
+    this.#deps = deps;
+  }
+
+  /** A copy was handed out. Cheap: the rest is done later. */
+  used(path: string): void {
+    const { catalog, mode, recentFailure } = this.#deps;
+    const isNoted = (this.#used.get(path)?.uses ?? 0) > 0;
+    if (isNoted || mode() !== 'read-write' || recentFailure(path)) return;
+    // Uses are written twice a second: what the catalog says now is how it was before this one.
+    const found = catalog.find(path);
+    if (!found || found.ready.some(({ tier }) => tier === 'ram')) return;
+    this.#used.set(path, found.entry);
+    this.#arrange();
+  }
+
+  /**
+   * Has the whole unit copied into memory, from its copies in other tiers.
+   * @returns the jobs; none when all of it is there
+   */
+  promote(path: string, priority: Priority): Job[] {
+    const entry = this.#deps.catalog.entries.byPath(path);
+    return (entry ? this.#missing(entry) : []).map((file) => {
+      const { path, root, rel, category, fingerprint } = file;
+      const request = { file: { path, root, rel, category, fingerprint }, priority, medium: 'ssd' } as const;
+      return this.#deps.requestCopy({ ...request, tier: 'ram' });
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#ended = true;
+    clearTimeout(this.#timer);
+    await this.#working;
+  }
+
+  #arrange(): void {
+    if (this.#ended || this.#working || this.#timer || this.#used.size === 0) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#working = this.#promoteBest()
+        .catch((err) => this.#deps.log.error({ why: messageOf(err) }, 'a copy could not be brought into memory'))
+        .finally(() => {
+          this.#working = null;
+          this.#arrange();
+        });
+    }, settleMs).unref();
+  }
+
+  /** The most valuable of those that were used, if it is worth it; who is not must be used again. */
+  async #promoteBest(): Promise<void> {
+    const { policy, catalog } = this.#deps;
+    catalog.usage.flush();
+    const { tick } = catalog.usage;
+    const used = [...this.#used].map(([path, before]) => ({ path, before: this.#asCandidate(before) }));
+    const worth = used.filter(({ before }) => before !== null && this.#isWorth(before));
+    const [best, ...later] = worth.toSorted((a, b) => scoreOf(b.before) - scoreOf(a.before));
+    this.#used = new Map([...this.#used].filter(([path]) => later.some((one) => one.path === path)));
+    if (best) await Promise.all(this.promote(best.path, 'background').map(({ ended }) => ended));
+
+    function scoreOf(candidate: Candidate | null): number {
+      return candidate ? policy().score(candidate, tick) : Number.NEGATIVE_INFINITY;
+    }
+  }
+
+  /** The unit as one, null when there is nothing to move. */
+  #asCandidate(before: Entry): Candidate | null {
+    const missing = this.#missing(before);
+    const bytes = missing.reduce((sum, { fingerprint }) => sum + fingerprint.size, 0);
+    return missing.length > 0 ? { entry: before, bytes } : null;
+  }
+
+  #isWorth(before: Candidate): boolean {
+    const { catalog, tier, bound, policy } = this.#deps;
+    const { limit, floor } = bound(tier);
+    const { bytes, reserved } = catalog.copies.totals('ram');
+    const room = Math.min(limit - bytes, tier.capacity().free - floor) - reserved;
+    return isWorthPromoting(before, { room, residents: this.#residents() }, policy(), catalog.usage.tick);
+  }
+
+  #residents(): Candidate[] {
+    const { catalog, evictor } = this.#deps;
+    return catalog.copies.inState('ready').flatMap((copy) => {
+      const entry = copy.tier === 'ram' ? catalog.entries.byId(copy.entryId) : undefined;
+      const stays = !entry || evictor.obstacle(copy, entry, new Set()) !== null;
+      return stays ? [] : [{ entry, bytes: copy.bytes }];
+    });
+  }
+
+  /** What of the unit has a copy in another tier and none in memory. */
+  #missing(entry: Entry): Entry[] {
+    const { catalog, unitOf } = this.#deps;
+    return unitOf(entry).filter((file) => {
+      const ready = catalog.copies.readyOf(file.id).filter(({ source }) => isSameFingerprint(source, file.fingerprint));
+      return ready.length > 0 && ready.every(({ tier }) => tier !== 'ram');
+    });
+  }
+}

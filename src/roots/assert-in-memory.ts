@@ -1,0 +1,41 @@
+import { lstatSync, statfsSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { CacheError, errnoOf } from '../core/errors.ts';
+
+/** Numbers that statfs(2) gives for tmpfs and ramfs. */
+const inMemory = [0x01021994, 0x858458f6];
+
+/**
+ * A "RAM tier" on a disk would cost its wear and win nothing. Only Linux can tell; elsewhere the user's word counts.
+ * @param dir an absolute path without links, which need not exist yet
+ * @throws CacheError BAD_CONFIG
+ */
+export function assertInMemory(dir: string, typeOf = fileSystemType): void {
+  if (process.platform !== 'linux' || inMemory.includes(typeOf(dir))) return;
+  throw new CacheError('BAD_CONFIG', `AUTOCACHE_RAM_DIR: ${dir} does not lie in memory (tmpfs or ramfs)`, {
+    hint: 'Name a directory on a tmpfs, such as /dev/shm/autocached, or set AUTOCACHE_RAM_LIMIT=off.',
+  });
+}
+
+function fileSystemType(path: string): number {
+  for (let existing = path; ; existing = dirname(existing)) {
+    try {
+      return statfsSync(existing).type;
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT' || dirname(existing) === existing) throw error;
+    }
+  }
+}
+
+/**
+ * Every user may make directories in /dev/shm: one that somebody else made or may write to could give out their files as copies.
+ * @throws CacheError BAD_CONFIG
+ */
+export function assertOwn(dir: string, user = process.getuid?.()): void {
+  if (user === undefined) return;
+  const { uid, mode } = lstatSync(dir);
+  if (uid === user && (mode & 0o022) === 0) return;
+  throw new CacheError('BAD_CONFIG', `AUTOCACHE_RAM_DIR: ${dir} belongs to another user, or others may write to it`, {
+    hint: 'Name a directory in AUTOCACHE_RAM_DIR that only you can write to.',
+  });
+}

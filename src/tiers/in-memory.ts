@@ -1,0 +1,36 @@
+import type { Memory, ReadMemory } from './memory.ts';
+import type { Tier } from './tier.ts';
+
+/** A tier whose files lie in memory. */
+export interface MemoryTier extends Tier {
+  /** Reads anew how much memory is left. */
+  look(): Promise<Memory>;
+}
+
+/**
+ * The tier with memory for its volume: as free as there is memory that can be had, so that whoever keeps a floor of free space
+ * keeps memory free. What was written to or removed from the volume since the last reading counts.
+ */
+export async function inMemory(tier: Tier, read: ReadMemory): Promise<MemoryTier> {
+  const heldNow = () => {
+    const { size, free } = tier.capacity();
+    return size - free;
+  };
+  let memory = await read();
+  let heldThen = heldNow();
+  return {
+    ...tier,
+    capacity: () => {
+      const volume = tier.capacity();
+      const left = Math.max(0, memory.available - (heldNow() - heldThen));
+      // A ramfs, and a tmpfs without a size, tell neither size nor use: memory alone bounds them.
+      if (volume.size === 0) return { size: memory.total, free: left };
+      return { size: Math.min(volume.size, memory.total), free: Math.min(volume.free, left) };
+    },
+    look: async () => {
+      memory = await read();
+      heldThen = heldNow();
+      return memory;
+    },
+  };
+}
