@@ -36,10 +36,8 @@ app?.registerExtension?.({
       sortOrder: 2,
       type: 'boolean',
       defaultValue: true,
-      onChange: () => {
-        showBadge();
-        void watch.tick();
-      },
+      // The frontend calls this before the new value can be read.
+      onChange: () => setTimeout(badgeChanged),
     },
     {
       id: secondsSetting,
@@ -87,6 +85,12 @@ function open(container) {
 
 function close() {
   panel = null;
+}
+
+function badgeChanged() {
+  if (!started) return;
+  showBadge();
+  void watch.tick();
 }
 
 function showBadge() {

@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { addAnalyze } from './commands/analyze.ts';
 import { addComfyui } from './commands/comfyui.ts';
 import { addConfig } from './commands/config.ts';
+import { addDashboard } from './commands/dashboard.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addEvents } from './commands/events.ts';
 import { addEvict } from './commands/evict.ts';
@@ -91,6 +92,7 @@ function addCommands(program: Command, run: Run): void {
   addExplain(program, run);
   addJobs(program, run);
   addEvents(program, run);
+  addDashboard(program, run);
 
   program.commandsGroup('Files:');
   addLookup(program, run);

@@ -219,9 +219,12 @@ export class CopyMaker {
   #checkFloor(job: Job, tier: Tier): void {
     const { bound, workers } = this.#deps;
     if (tier.capacity().free >= bound(tier).floor) return;
-    job.stopped ??= new CacheError('NO_SPACE', 'the free space of the cache disk came to its floor while the copy ran', {
-      hint: 'Free space on the volume of the cache directory, or lower AUTOCACHE_MIN_FREE.',
-    });
+    job.stopped ??=
+      tier.name === 'ram'
+        ? new CacheError('NO_SPACE', 'memory ran short while the copy was made')
+        : new CacheError('NO_SPACE', 'the free space of the cache disk came to its floor while the copy ran', {
+            hint: 'Free space on the volume of the cache directory, or lower AUTOCACHE_MIN_FREE.',
+          });
     workers.cancel(job.id);
   }
 }

@@ -84,7 +84,7 @@ export async function trim(deps: RoomDeps, tier: Tier): Promise<void> {
     const { victims } = await chooseVictims(deps, tier, { entry: null, short, stuck });
     if (victims.length === 0) return;
     for (const { copy, entry } of victims) {
-      const outcome = await deps.evictor.evict(copy, entry, 'space');
+      const outcome = await deps.evictor.evict(copy, entry, tier.name === 'ram' ? 'memory' : 'space');
       if (outcome.removed) short -= outcome.freed;
       else stuck.add(copy.id);
     }
@@ -93,7 +93,7 @@ export async function trim(deps: RoomDeps, tier: Tier): Promise<void> {
 
 function noSpace(tier: Tier, short: number, why: string): CacheError {
   return new CacheError('NO_SPACE', `${short} bytes are short on the ${tier.name} tier, and ${why}`, {
-    hint: 'Raise AUTOCACHE_LIMIT, unpin something, or try again when nothing is loading.',
+    hint: `Raise ${tier.name === 'ram' ? 'AUTOCACHE_RAM_LIMIT' : 'AUTOCACHE_LIMIT'}, unpin something, or try again when nothing is loading.`,
   });
 }
 

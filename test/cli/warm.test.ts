@@ -143,6 +143,42 @@ test('warm asks what is there when it cannot know how a copy ended', async () =>
   ]);
 });
 
+describe('warm --ram', () => {
+  const inRam: WarmItem = { ...ready, tier: 'ram', reason: 'HIT_RAM' };
+
+  test('waits for the copies on the SSD, then has them brought into memory', async () => {
+    const answers = [ready, inRam];
+    await using daemon = await startFakeDaemon({ [key]: () => ({ items: [answers.shift()], ready: 1, missing: 0 }) });
+    const { code, out } = await runCli(['warm', 'loras/a.safetensors', '--ram'], { stateDir: daemon.stateDir });
+    expect(code).toBe(0);
+    expect(out).toContain('1 of 1 file ready');
+    const names = ['loras/a.safetensors'];
+    expect(daemon.bodies(key)).toEqual([
+      { paths: [], names },
+      { paths: [], names, ram: true, wait: true },
+    ]);
+  });
+
+  test('shows what the daemon says of a machine without a RAM tier', async () => {
+    const message = 'there is no RAM tier: its copy is read once';
+    await using daemon = await answering({ ...ready, message });
+    const { code, out } = await runCli(['warm', 'loras/a.safetensors', '--ram'], { stateDir: daemon.stateDir });
+    expect(code).toBe(0);
+    expect(out).toContain(message);
+  });
+
+  test('fails when something does not get into memory', async () => {
+    await using daemon = await answering({
+      ...ready,
+      ready: false,
+      message: 'the file is larger than the limit of the ram tier',
+    });
+    const { code, out } = await runCli(['warm', 'loras/a.safetensors', '--ram'], { stateDir: daemon.stateDir });
+    expect(code).toBe(1);
+    expect(out).toContain('larger than the limit');
+  });
+});
+
 describe('warm --no-wait', () => {
   test('queues and returns', async () => {
     await using daemon = await answering(copying, waiting);
