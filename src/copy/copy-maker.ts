@@ -11,7 +11,7 @@ import { assertWanted, type Job } from './job.ts';
 import type { CopyOrder, CopyReport, OriginCopy } from './messages.ts';
 import { type ReservationDeps, Reservations } from './reservations.ts';
 import type { Turns } from './turns.ts';
-import { publishLinked, twinsOf } from './twins.ts';
+import { alikeTo, publishLinked, twinsOf } from './twins.ts';
 import type { RunOptions } from './workers.ts';
 
 export interface CopyMakerDeps extends ReservationDeps {
@@ -141,6 +141,7 @@ export class CopyMaker {
       temp: partialPath(tier.partialDir, file.path),
       ...tier.placeOf(file.root, file.rel),
       origin: origin && this.#placeOf(origin),
+      alike: origin ? [] : alikeTo(file, tier, this.#deps.catalog),
       ...(job.tier === 'cold' && { compressInto: job.reserved }),
       network: medium === 'nas',
       identity: medium !== 'ssd',

@@ -65,7 +65,8 @@ export async function makeRoom(
     }
     // Evicting a part of what is needed would cost copies and win nothing.
     if (bytes < short) throw noSpace(tier, short, 'what is there is pinned or in use');
-    if (!deps.policy().admit(candidate(entry, wanted), victims.map(toCandidate), deps.catalog.usage.tick)) return null;
+    if (!deps.policy().admit(candidate(entry, wanted), victims.filter(isInService).map(toCandidate), deps.catalog.usage.tick))
+      return null;
     for (const { copy, entry: owner } of victims) {
       const outcome = await deps.evictor.evict(copy, owner, 'space');
       if (outcome.removed) freed += outcome.freed;
@@ -164,6 +165,8 @@ function isSpare({ copies }: Catalog, copy: Copy): boolean {
 function candidate(entry: Entry, bytes: number): Candidate {
   return { entry, bytes };
 }
+
+const isInService = ({ copy }: Victim) => copy.state === 'ready';
 
 function toCandidate({ copy, entry }: Victim): Candidate {
   return candidate(entry, copy.bytes);

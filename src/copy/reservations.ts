@@ -3,6 +3,7 @@ import type { Clock } from '../core/clock.ts';
 import { CacheError } from '../core/errors.ts';
 import { formatBytes } from '../core/format.ts';
 import { type Copy, type Entry, underOneLimit } from '../core/types.ts';
+import type { Policy } from '../policy/policy.ts';
 import type { Tier } from '../tiers/tier.ts';
 import { assertWanted, type Job } from './job.ts';
 import { makeRoom, type RoomDeps } from './make-room.ts';
@@ -58,7 +59,15 @@ export class Reservations {
 
   #roomDeps(job: Job): RoomDeps {
     const outstanding = (tier: Tier) => this.#outstanding(tier);
-    return { ...this.#deps, outstanding, ...(job.tier !== 'cold' && { giveWay: () => this.#endCompressing() }) };
+    const policy = () => this.#policyFor(job);
+    return { ...this.#deps, outstanding, policy, ...(job.tier !== 'cold' && { giveWay: () => this.#endCompressing() }) };
+  }
+
+  /** What somebody asked for, is about to load, or waits for a restore of, is copied whatever it displaces. */
+  #policyFor({ priority, origin, tier }: Job): Policy {
+    const policy = this.#deps.policy();
+    const isWanted = priority === 'warm' || priority === 'prefetch' || (priority === 'wait' && origin?.tier === 'cold');
+    return isWanted || tier === 'cold' ? { ...policy, admit: () => true } : policy;
   }
 
   /** Compressing saves space: nothing that is worth more leaves for it. */

@@ -8,7 +8,7 @@ import { createRig, type Rig, type RigOptions } from './rig.ts';
 export function demoterOf(rig: Rig, changes: { slowSource?: () => Medium | null; mayCopy?: () => boolean } = {}): Demoter {
   const demoter = new Demoter({
     ...rig,
-    policy: () => policies.lru,
+    policy: () => policies.lru(),
     bound: () => rig.bound,
     mayCopy: () => true,
     slowSource: () => 'hdd',
