@@ -25,7 +25,8 @@ import { LookupStats } from './lookup/stats.ts';
 import { Stuck } from './lookup/stuck.ts';
 import { warm, warmEach } from './lookup/warm.ts';
 import { policies } from './policy/policies.ts';
-import { openBounds, openStorage } from './storage.ts';
+import type { Surroundings } from './policy/policy.ts';
+import { openBounds, openLearned, openStorage } from './storage.ts';
 import { watchComfyuiQueue } from './upkeep/comfyui-queue.ts';
 import { retireDamaged } from './upkeep/damaged.ts';
 import { emptyRam } from './upkeep/empty-ram.ts';
@@ -34,7 +35,6 @@ import { PublishedCheck } from './upkeep/published.ts';
 import { Scrub } from './upkeep/scrub.ts';
 import { SourceRoots } from './upkeep/source-roots.ts';
 import { takeUpWhenBack } from './upkeep/take-up.ts';
-import { Learned } from './workflow/learned.ts';
 import { Workflows } from './workflow/workflows.ts';
 
 /** A running daemon. Disposing it stops it; `stopped` settles when it has been asked to stop over HTTP. */
@@ -75,13 +75,15 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
   tellMode();
   const bounds = openBounds(storage, settings, { minFree: config.minFree, log });
   const bound = bounds.of;
-  const policy = () => policies[settings.current.policy];
 
   const roots = new SourceRoots({ catalog, events, log, clock, cacheDirs: [config.dir, ...(ram ? [ram.tier.dir] : [])] });
   opened.defer(() => roots[Symbol.asyncDispose]());
   await roots.open({ configured: config.roots, comfyui: config.comfyui, environment: loaded.environment });
 
   const speeds = new Speeds(catalog.speeds);
+  const secondsPerByte: Surroundings['secondsPerByte'] = ({ path, root }) =>
+    Math.max(speeds.secondsSaved({ root, medium: roots.locate(path)?.medium ?? 'hdd' }, 'ssd', 1), Number.EPSILON);
+  const policy = () => policies[settings.current.policy]({ now: () => clock.now(), secondsPerByte });
   const rateFor = (medium: Medium) => settings.current.rate.by[medium] ?? settings.current.rate.overall;
   const leases = new Leases(clock, catalog.usage.savedLeases());
   if (ram) opened.defer(() => emptyRam(catalog, ram.tier, (path) => leases.isLeased(path)));
@@ -129,16 +131,7 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
       log.error({ err }, 'trimming to the limit failed'),
     );
 
-  const learned = new Learned(catalog.settings.learned(), (input) =>
-    // Writes come after the answer.
-    setImmediate(() => {
-      try {
-        catalog.settings.saveLearned(input);
-      } catch (err) {
-        log.error({ err }, 'what was learned of a node could not be written');
-      }
-    }),
-  );
+  const learned = openLearned(storage, log);
 
   const companions = new Companions({
     catalog,

@@ -19,6 +19,7 @@ import { isClaimed, openPosixTier } from './tiers/posix-tier.ts';
 import type { Tier } from './tiers/tier.ts';
 import { emptyRam, forgetRam } from './upkeep/empty-ram.ts';
 import { reconcile } from './upkeep/reconcile.ts';
+import { Learned } from './workflow/learned.ts';
 
 export interface Storage {
   tier: Tier;
@@ -129,4 +130,18 @@ export function openBounds(
       onSsd = read();
     },
   };
+}
+
+/** What real loads have shown of ComfyUI's nodes, kept in the catalog. */
+export function openLearned({ catalog }: Storage, log: Log): Learned {
+  return new Learned(catalog.settings.learned(), (input) =>
+    // Writes come after the answer.
+    setImmediate(() => {
+      try {
+        catalog.settings.saveLearned(input);
+      } catch (err) {
+        log.error({ err }, 'what was learned of a node could not be written');
+      }
+    }),
+  );
 }

@@ -113,4 +113,10 @@ export const migrations: readonly string[] = [
   `,
   // Copies that share their bytes are known by their inode, those that could by their hash.
   'CREATE INDEX copies_by_inode ON copies (seal_ino); CREATE INDEX copies_by_hash ON copies (hash)',
+  `
+  -- How wanted a file is: a count that fades, as it was at voted_at (wall-clock ms). What is known from before is the last use.
+  ALTER TABLE entries ADD COLUMN votes REAL NOT NULL DEFAULT 0;
+  ALTER TABLE entries ADD COLUMN voted_at INTEGER;
+  UPDATE entries SET votes = 1, voted_at = last_used_at WHERE last_used_at IS NOT NULL;
+  `,
 ];

@@ -145,7 +145,7 @@ export const keys: { readonly [F in keyof Config]: Key<Config[F]> } = {
   },
   policy: {
     name: 'AUTOCACHE_POLICY',
-    default: 'lru',
+    default: 'heat',
     meaning: `which copies leave first when room is needed: ${policyNames.join(', ')}`,
     live: true,
     parse: oneOf(policyNames),

@@ -5,6 +5,7 @@ import { isSameFingerprint } from '../core/fingerprint.ts';
 import { formatBytes } from '../core/format.ts';
 import type { Log } from '../core/log.ts';
 import { type Copy, type Entry, type TierName, underOneLimit } from '../core/types.ts';
+import type { Policy } from '../policy/policy.ts';
 import { keepPartial, partialPath } from '../tiers/partial.ts';
 import { sealPathOf } from '../tiers/posix-tier.ts';
 import type { Tier } from '../tiers/tier.ts';
@@ -12,7 +13,7 @@ import type { Job } from './job.ts';
 import { makeRoom, type RoomDeps } from './make-room.ts';
 import type { CopyOrder, CopyReport, OriginCopy } from './messages.ts';
 import type { Turns } from './turns.ts';
-import { publishLinked, twinsOf } from './twins.ts';
+import { alikeTo, publishLinked, twinsOf } from './twins.ts';
 import type { CopyWorkers, RunOptions } from './workers.ts';
 
 export interface CopyMakerDeps extends Omit<RoomDeps, 'outstanding'> {
@@ -124,6 +125,7 @@ export class CopyMaker {
       temp: partialPath(tier.partialDir, file.path),
       ...tier.placeOf(file.root, file.rel),
       origin: origin && this.#placeOf(origin),
+      alike: origin ? [] : alikeTo(file, tier, this.#deps.catalog),
       network: medium === 'nas',
       identity: medium !== 'ssd',
     };
@@ -185,7 +187,12 @@ export class CopyMaker {
       assertWanted(job);
       this.#assertBudget(job);
       const outstanding = () => this.#outstanding(tier);
-      const copy = await makeRoom({ ...this.#deps, outstanding }, tier, entry, job.file.fingerprint);
+      const copy = await makeRoom(
+        { ...this.#deps, outstanding, policy: () => this.#policyFor(job) },
+        tier,
+        entry,
+        job.file.fingerprint,
+      );
       job.reserved = copy?.bytes ?? 0;
       return copy;
     });
@@ -193,6 +200,12 @@ export class CopyMaker {
     const copy = await room;
     if (!copy) throw new CacheError('NOT_ADMITTED', 'what would have to leave for it is worth more');
     return copy;
+  }
+
+  /** What somebody asked for, or is about to load, is copied whatever it displaces. */
+  #policyFor({ priority }: Job): Policy {
+    const policy = this.#deps.policy();
+    return priority === 'warm' || priority === 'prefetch' ? { ...policy, admit: () => true } : policy;
   }
 
   #publish(copy: Copy, report: CopyReport, job: Job): void {

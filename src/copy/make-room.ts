@@ -46,7 +46,10 @@ export async function makeRoom(deps: RoomDeps, tier: Tier, entry: Entry, source:
     const { victims, bytes } = await chooseVictims(deps, tier, { entry, short, stuck });
     // Evicting a part of what is needed would cost copies and win nothing.
     if (bytes < short) throw noSpace(tier, short, 'what is there is pinned or in use');
-    if (!deps.policy().admit(candidate(entry, source.size), victims.map(toCandidate), deps.catalog.usage.tick)) return null;
+    if (
+      !deps.policy().admit(candidate(entry, source.size), victims.filter(isInService).map(toCandidate), deps.catalog.usage.tick)
+    )
+      return null;
     for (const { copy, entry: owner } of victims) {
       const outcome = await deps.evictor.evict(copy, owner, 'space');
       if (outcome.removed) freed += outcome.freed;
@@ -133,6 +136,8 @@ async function chooseVictims(
 function candidate(entry: Entry, bytes: number): Candidate {
   return { entry, bytes };
 }
+
+const isInService = ({ copy }: Victim) => copy.state === 'ready';
 
 function toCandidate({ copy, entry }: Victim): Candidate {
   return candidate(entry, copy.bytes);

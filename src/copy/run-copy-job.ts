@@ -4,6 +4,7 @@ import { dropPartial, keepPartial } from '../tiers/partial.ts';
 import { publish } from '../tiers/publish.ts';
 import type { SealFile } from '../tiers/seal-file.ts';
 import { type BlockReader, parallelReader, sequentialReader } from './block-readers.ts';
+import { cloneTwin } from './clone-twin.ts';
 import { copyFromTier } from './copy-from-tier.ts';
 import { CopyHashes } from './copy-hashes.ts';
 import { assertWanted, type CopyHooks, eachBlock } from './each-block.ts';
@@ -44,7 +45,9 @@ async function copyAndPublish(
 ): Promise<CopyReport> {
   const source = { ...order.source, fingerprint: before };
   const { readMs, resumedFrom, ...copied } =
-    (await cloneBytes(source, order, hooks)) ?? (await copyBytes(fd, { ...order, source }, hooks));
+    (await cloneBytes(source, order, hooks)) ??
+    (await cloneTwin(fd, order, hooks)) ??
+    (await copyBytes(fd, { ...order, source }, hooks));
   assertUnchanged(fd, before, source.path);
   const seal = writing(() => publish({ ...order, source, ...copied }));
   dropPartial(order.temp);

@@ -24,7 +24,7 @@ const defaults: Config = {
   include: [],
   exclude: [],
   categories: [],
-  policy: 'lru',
+  policy: 'heat',
   jobs: 2,
   jobsPerSource: { hdd: 1 },
   rate: { overall: null, by: {} },

@@ -5,7 +5,7 @@ import { filesInUse } from '../../src/copy/in-use.ts';
 import { makeRoom, trim } from '../../src/copy/make-room.ts';
 import { CacheError } from '../../src/core/errors.ts';
 import type { Copy, Entry } from '../../src/core/types.ts';
-import { policies } from '../../src/policy/policies.ts';
+import { lru } from '../../src/policy/lru.ts';
 import { createRig, type Rig } from '../helpers/rig.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
 
@@ -42,7 +42,7 @@ function held(rig: Rig, index: number): { copy: Copy; entry: Entry } {
 const roomDeps = (rig: Rig) => ({
   catalog: rig.catalog,
   evictor: rig.evictor,
-  policy: () => policies.lru,
+  policy: () => lru,
   bound: () => rig.bound,
   outstanding: () => 0,
 });
@@ -92,7 +92,7 @@ describe('making room', () => {
     const { path } = rig.source('loras/new.safetensors', 100 * KiB);
     const file = rig.file(path);
     const asked = vi.fn(() => false);
-    const policy = () => ({ ...policies.lru, admit: asked });
+    const policy = () => ({ ...lru, admit: asked });
     const entry = rig.catalog.entries.put(file);
     expect(await makeRoom({ ...roomDeps(rig), policy }, rig.tier, entry, file.fingerprint)).toBeNull();
     expect(asked).toHaveBeenCalledWith(

@@ -4,6 +4,7 @@ import type { StatsAnswer, TierStats } from '../../core/stats-api.ts';
 import type { StuckView } from '../../core/stuck-api.ts';
 import { progressBar, usageBar } from './bar.ts';
 import { plain, shorten, widthOf } from './fit.ts';
+import { foldRoots } from './fold-roots.ts';
 import type { Look } from './look.ts';
 import { table } from './table.ts';
 import { count, counted, entryName, jobName, jobProgress, percent } from './words.ts';
@@ -104,7 +105,7 @@ function stuckLines(stuck: StuckView[], page: Page): string {
 function rootLines(roots: RootView[], page: Page): string {
   if (roots.length === 0) return '  none known: set AUTOCACHE_ROOTS, or run: autocached comfyui install DIR';
   const lines = table(
-    roots,
+    foldRoots(roots),
     [
       { title: '  PATH', value: ({ path }) => `  ${path}`, shrinks: true },
       { title: 'KIND', value: ({ kind, kindFrom }) => (kindFrom === 'assumed' ? `${kind}?` : kind) },
