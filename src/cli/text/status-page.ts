@@ -54,14 +54,24 @@ function tierLines(tier: TierStats, page: Page): string {
   const share = (bytes: number) => (tier.limit > 0 ? bytes / tier.limit : 0);
   const bar = usageBar({ used: share(tier.bytes), reserved: share(tier.reserved) }, page.width - 16, page);
   const reserved = tier.reserved > 0 ? ` + ${formatBytes(tier.reserved)} reserved` : '';
-  return [
+  const lines = [
     `  ${tier.tier.padEnd(5)}${bar} ${percent(share(tier.bytes + tier.reserved)).padStart(6)}`,
-    `       ${formatBytes(tier.bytes)} used${reserved} of ${formatBytes(tier.limit)} in ${counted(tier.files, 'file')}`,
+    `       ${formatBytes(tier.bytes)} used${reserved} of ${formatBytes(tier.limit)} in ${counted(tier.files, 'file')}${holds(tier)}`,
+  ];
+  // It lies on the volume of the ssd tier, and under its limit.
+  if (tier.tier === 'cold') return lines.join('\n');
+  return [
+    ...lines,
     page.paint(
       'dim',
       `       ${formatBytes(tier.free)} free on the volume, of which ${formatBytes(tier.floor)} are left alone`,
     ),
   ].join('\n');
+}
+
+/** What is stored in less space than it has. */
+function holds({ bytes, represented, ratio }: TierStats): string {
+  return ratio === null || represented === bytes ? '' : `; holds ${formatBytes(represented)} of models (${ratio.toFixed(2)}x)`;
 }
 
 function useLines(stats: StatsAnswer): string[] {
