@@ -14,6 +14,7 @@ import { addMode } from './commands/mode.ts';
 import { addPin } from './commands/pin.ts';
 import { addPurge } from './commands/purge.ts';
 import { addRestart } from './commands/restart.ts';
+import { addSimulate } from './commands/simulate.ts';
 import { addStart } from './commands/start.ts';
 import { addStatus } from './commands/status.ts';
 import { addStop } from './commands/stop.ts';
@@ -93,6 +94,7 @@ function addCommands(program: Command, run: Run): void {
   addJobs(program, run);
   addEvents(program, run);
   addDashboard(program, run);
+  addSimulate(program, run);
 
   program.commandsGroup('Files:');
   addLookup(program, run);
