@@ -1,12 +1,9 @@
 import { LiveSettings } from './config/live-settings.ts';
 import type { Config, LoadedConfig } from './config/types.ts';
-import { Copier } from './copy/copier.ts';
-import { Evictor } from './copy/evict.ts';
 import type { CopyRequest } from './copy/job.ts';
-import { trim } from './copy/make-room.ts';
 import { startRam } from './copy/ram.ts';
 import { Sharing } from './copy/share.ts';
-import { CopyWorkers } from './copy/workers.ts';
+import { openCopying } from './copying.ts';
 import type { RootView } from './core/api.ts';
 import { systemClock } from './core/clock.ts';
 import { Disposal } from './core/disposal.ts';
@@ -28,7 +25,6 @@ import { policies } from './policy/policies.ts';
 import type { Surroundings } from './policy/policy.ts';
 import { openBounds, openLearned, openStorage } from './storage.ts';
 import { watchComfyuiQueue } from './upkeep/comfyui-queue.ts';
-import { retireDamaged } from './upkeep/damaged.ts';
 import { emptyRam } from './upkeep/empty-ram.ts';
 import { startFlushing } from './upkeep/flush.ts';
 import { PublishedCheck } from './upkeep/published.ts';
@@ -87,49 +83,14 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
   const rateFor = (medium: Medium) => settings.current.rate.by[medium] ?? settings.current.rate.overall;
   const leases = new Leases(clock, catalog.usage.savedLeases());
   if (ram) opened.defer(() => emptyRam(catalog, ram.tier, (path) => leases.isLeased(path)));
-  const evictor = new Evictor({
-    catalog,
-    tiers,
-    events,
-    log,
-    isLeased: (path) => leases.isLeased(path),
-    isBusy: (path) => copier.isBusy(path),
-  });
-  const copier = new Copier({
-    catalog,
-    evictor,
-    tiers,
-    workers: new CopyWorkers(clock, loaded.environment),
-    events,
-    clock,
-    log,
-    policy,
-    bound,
-    limits: { jobs: config.jobs, perSource: config.jobsPerSource },
-    rates: () => settings.current.rate,
-    polite: config.polite,
-    diskOf: (root) => roots.diskOf(root),
-    dailyWrites: config.dailyWrites,
-    onMeasured: ({ root, path }, bytes, readMs) => {
-      speeds.learn(root, bytes, readMs);
-      const medium = roots.locate(path)?.medium;
-      if (medium) void roots.probe(path).then((ms) => ms !== null && speeds.learnSmallReads(root, medium, ms));
-    },
-    onRestored: (name, bytes, ms) => speeds.learn(name, bytes, ms),
-    onDamaged: (copy, entry, why) => retireDamaged({ catalog, tiers, events, log }, { copy, entry }, { why, chunks: [] }),
-  });
-  opened.defer(() => copier[Symbol.asyncDispose]());
+  const copying = { catalog, tiers, events, log, clock, roots, speeds, leases, settings, policy, bound };
+  const { evictor, copier, demoter, trimToBound } = openCopying(copying, loaded, opened);
 
   const unitOf = (entry: Entry) => withCompanions([entry], catalog);
   const mode = () => settings.current.mode;
   const promotion = ram && startRam({ catalog, evictor, copier, tier: ram.tier, policy, bound, mode, unitOf, log }, opened);
   const sharing = new Sharing({ catalog, tier, evictor, events, log });
   opened.defer(() => sharing[Symbol.asyncDispose]());
-
-  const trimToBound = () =>
-    trim({ catalog, evictor, policy, bound, outstanding: () => 0 }, tier).catch((err) =>
-      log.error({ err }, 'trimming to the limit failed'),
-    );
 
   const learned = openLearned(storage, log);
 
@@ -170,7 +131,7 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
     onMiss: config.onMiss,
     waitMaxMs: config.waitMaxMs,
     speeds,
-    bytesAhead: (located) => copier.bytesAhead(located),
+    bytesAhead: (located, restore) => copier.bytesAhead(located, restore),
     rateFor,
     leases,
     stats: lookupStats,
@@ -255,7 +216,7 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
           if (change.mode) events.emit('mode-changed', { mode: change.mode });
           tellMode();
           bounds.renew();
-          void trimToBound();
+          void trimToBound().then(() => demoter.consider());
         },
       },
       roots: { list: () => roots.list(), locate: (path) => roots.locate(path), register: (request) => roots.register(request) },
@@ -283,13 +244,14 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
   void warm(warmDeps, { paths: catalog.usage.takeUnfinishedJobs() });
   scrub.start();
   sharing.start();
+  demoter.start();
 
   return {
     url: server.url,
     config,
     roots: roots.list(),
     limitBytes: bound(tier).limit,
-    usedBytes: catalog.copies.usedBytes('ssd'),
+    usedBytes: catalog.copies.usedUnderLimit('ssd'),
     stopped: stopped.promise,
     [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
   };

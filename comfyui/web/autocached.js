@@ -51,6 +51,8 @@ app?.registerExtension?.({
     },
   ],
   setup: start,
+  // Another workflow was opened, or a tab with one.
+  afterConfigureGraph: () => watch.workflowChanged(),
 });
 
 function start() {

@@ -64,7 +64,7 @@ export function summarize(models, copies) {
 
 /** In one line. */
 export function summaryText({ total, ready, missing }) {
-  if (total === 0) return 'This workflow loads no model files.';
+  if (total === 0) return 'It loads no model files.';
   const rest = missing > 0 ? `, ${missing} missing` : '';
   return `${ready} of ${total} on the fast disk${rest}`;
 }

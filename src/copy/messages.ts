@@ -16,6 +16,8 @@ export interface CopyOrder {
   alike?: TwinCopy[];
   /** The copy that is read instead of the source, if any. */
   origin?: OriginCopy | null;
+  /** Compresses the origin into at most so many bytes, instead of copying it. */
+  compressInto?: number;
   /** Whether the source is on a network: many reads under way at once, instead of one stream. */
   network: boolean;
   /** Whether to make SHA-256 too, as long as it costs no time. */

@@ -126,7 +126,7 @@ export class PartialFile {
 }
 
 /** A new file, never the old one emptied: a worker that was left behind may still hold that. */
-function createAnew(temp: string): number {
+export function createAnew(temp: string): number {
   return writing(() => {
     dropPartial(temp);
     mkdirSync(dirname(temp), { recursive: true });

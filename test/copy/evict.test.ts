@@ -51,7 +51,7 @@ describe('making room', () => {
   const room = (rig: Rig, size: number) => {
     const { path } = rig.source('loras/new.safetensors', size);
     const file = rig.file(path);
-    return makeRoom(roomDeps(rig), rig.tier, rig.catalog.entries.put(file), file.fingerprint);
+    return makeRoom(roomDeps(rig), rig.tier, { entry: rig.catalog.entries.put(file), source: file.fingerprint });
   };
 
   test('takes no more than is needed, the least valuable first', async () => {
@@ -94,7 +94,7 @@ describe('making room', () => {
     const asked = vi.fn(() => false);
     const policy = () => ({ ...lru, admit: asked });
     const entry = rig.catalog.entries.put(file);
-    expect(await makeRoom({ ...roomDeps(rig), policy }, rig.tier, entry, file.fingerprint)).toBeNull();
+    expect(await makeRoom({ ...roomDeps(rig), policy }, rig.tier, { entry, source: file.fingerprint })).toBeNull();
     expect(asked).toHaveBeenCalledWith(
       expect.objectContaining({ bytes: 100 * KiB }),
       [expect.objectContaining({ bytes: 100 * KiB })],

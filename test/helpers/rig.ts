@@ -20,7 +20,7 @@ import { policies } from '../../src/policy/policies.ts';
 import type { Surroundings } from '../../src/policy/policy.ts';
 import { openPosixTier } from '../../src/tiers/posix-tier.ts';
 import { retireDamaged } from '../../src/upkeep/damaged.ts';
-import { fingerprintOf, writeModel } from './files.ts';
+import { fingerprintOf, writeModel, writeWeights } from './files.ts';
 import { InlineWorkers } from './inline-workers.ts';
 import { tempDir } from './temp-dir.ts';
 
@@ -103,6 +103,12 @@ export function createRig(options: RigOptions = {}) {
     const bytes = writeModel(path, size);
     return { path, rel, bytes };
   };
+  /** A source that compresses by a third. */
+  const weights = (rel: string, size: number) => {
+    const path = join(root, rel);
+    const bytes = writeWeights(path, size);
+    return { path, rel, bytes };
+  };
   const place = (path: string) => {
     const rel = path.slice(root.length + 1);
     return { path, root, rel, category: rel.split(sep)[0] ?? null };
@@ -135,6 +141,7 @@ export function createRig(options: RigOptions = {}) {
     seen,
     log,
     source,
+    weights,
     place,
     file,
     request,

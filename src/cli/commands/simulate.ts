@@ -38,12 +38,16 @@ export function addSimulate(program: Command, run: Run): void {
     .command('simulate')
     .description('what each policy and cache size would have made of recorded reads')
     .argument('<trace...>', 'what was read, as CSV')
-    .option('--sizes <sizes>', 'cache sizes: bytes, or shares of all that was read', list(parseCacheSize), [
-      { share: 0.1 },
-      { share: 0.2 },
-      { share: 0.4 },
-    ])
-    .option('--policies <names>', `which: ${simulatedPolicies.join(', ')}`, list(parsePolicy), simulatedPolicies)
+    .addOption(
+      new Option('--sizes <sizes>', 'cache sizes: bytes, or shares of all that was read')
+        .argParser(list(parseCacheSize))
+        .default([{ share: 0.1 }, { share: 0.2 }, { share: 0.4 }], '10%,20%,40%'),
+    )
+    .addOption(
+      new Option('--policies <names>', 'which of them')
+        .argParser(list(parsePolicy))
+        .default(simulatedPolicies, simulatedPolicies.join()),
+    )
     .addOption(
       new Option('--cold [dtype]', 'also with a cold tier; the type of the weights where the trace does not say it').choices(
         coldTypes,
