@@ -45,7 +45,17 @@ function wrap(where: object, name: string): void {
 }
 
 if (log >= 0) {
-  const sync = ['mkdirSync', 'openSync', 'writeSync', 'writeFileSync', 'fsyncSync', 'utimesSync', 'chmodSync', 'renameSync'];
+  const sync = [
+    'mkdirSync',
+    'openSync',
+    'writeSync',
+    'writeFileSync',
+    'fsyncSync',
+    'utimesSync',
+    'chmodSync',
+    'renameSync',
+    'linkSync',
+  ];
   for (const name of [...sync, 'rmSync', 'rmdirSync', 'closeSync', 'fdatasync']) wrap(fs, name);
   wrap(fs.promises, 'rm');
   syncBuiltinESMExports();

@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import type { WarmRequest } from '../../src/core/api.ts';
 import { CacheError } from '../../src/core/errors.ts';
 import { type DaemonProcess, endDaemonProcess, startDaemonProcess } from '../helpers/daemon-process.ts';
 import { writeModel } from '../helpers/files.ts';
@@ -56,17 +57,23 @@ async function use({ client, child }: DaemonProcess, world: World): Promise<numb
   const paths = world.sources.map(({ path }) => path);
   let begin = 0;
   try {
-    await client.warm({ paths, wait: true });
+    await bring({ paths });
     begin = stepsOf(world).length + 1;
-    for (const path of paths) {
-      const { ready, items } = await client.warm({ paths: [path], ram: true, wait: true });
-      if (ready !== 1) throw new Error(`it is not in memory: ${JSON.stringify(items)}`);
-    }
+    for (const path of paths) await bring({ paths: [path], ram: true });
   } catch (error) {
     if (!(error instanceof CacheError) || error.code !== 'NOT_RUNNING') throw error;
     await dead;
   }
   return begin;
+
+  /** On a busy machine a source may be late with an answer. */
+  async function bring(request: WarmRequest): Promise<void> {
+    for (let tries = 1; ; tries += 1) {
+      const { missing, items } = await client.warm({ ...request, wait: true });
+      if (missing === 0) return;
+      if (tries === 5) throw new Error(`not brought: ${JSON.stringify(items)}`);
+    }
+  }
 }
 
 /** What is wrong with the next life: memory is not given back, or an answer is not true. */
