@@ -1,3 +1,4 @@
+import { availableParallelism, loadavg } from 'node:os';
 import type { Clock } from '../core/clock.ts';
 import { CacheError } from '../core/errors.ts';
 import type { Events } from '../core/events.ts';
@@ -134,6 +135,7 @@ export class CopyMaker {
     return {
       networkRoot: job.medium === 'nas' ? job.file.root : null,
       paced: turns.begin(job),
+      urgent: job.priority === 'wait',
       progress,
       resuming: (from) => this.#resuming(job, from),
       ask: (bytes) => turns.ask(job, bytes),
@@ -242,6 +244,12 @@ export class CopyMaker {
     const beside = this.#deps.running().filter(({ tier, reserved }) => reserved > 0 && underOneLimit[name].includes(tier));
     return beside.reduce((sum, job) => sum + job.reserved - job.bytesDone, 0);
   }
+}
+
+/** SHA-256 is not worth a wait: on a busy machine a copy that somebody waits for goes without, and gets it when it is read again. */
+function hasTimeForIdentity({ medium, priority }: Job): boolean {
+  const busy = (loadavg()[0] ?? 0) > availableParallelism();
+  return medium !== 'ssd' && !(priority === 'wait' && busy);
 }
 
 /** @throws CacheError CANCELLED when nobody wants the copy any more. */
