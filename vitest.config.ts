@@ -7,7 +7,7 @@ export default defineConfig({
     testTimeout: 20_000,
     coverage: {
       provider: 'v8',
-      include: ['src/**'],
+      include: ['src/**/*.ts'],
       reporter: ['text-summary'],
       thresholds: { lines: 90, functions: 88, branches: 84, statements: 90 },
     },

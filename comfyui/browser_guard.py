@@ -29,10 +29,13 @@ def standing(headers, peer: str | None) -> str:
     if origin is not None and origin.lower() not in ("http://" + host, "https://" + host):
         return REFUSED
     forwarded = any(name in _FORWARDED or name.startswith("x-forwarded") for name in names)
-    # A foreign name that leads to this machine (DNS rebinding) makes its page local to the peer's address, not to the host.
-    if forwarded or not _is_loopback(peer) or not _is_loopback(_hostname(host)):
+    if forwarded or not _is_loopback(peer):
         return READER
-    return LOCAL
+    name = _hostname(host) or ""
+    if _is_loopback(name):
+        return LOCAL
+    # A name out of the DNS that leads to this machine makes any site's page local: rebinding. Addresses and bare names do not.
+    return REFUSED if "." in name and _address(name) is None else READER
 
 
 def may_have_token(headers, peer: str | None) -> bool:
@@ -57,8 +60,12 @@ def _hostname(host: str) -> str | None:
 def _is_loopback(name: str | None) -> bool:
     if name == "localhost":
         return True
+    address = _address(name)
+    return address is not None and (getattr(address, "ipv4_mapped", None) or address).is_loopback
+
+
+def _address(name: str | None):
     try:
-        address = ipaddress.ip_address(name or "")
+        return ipaddress.ip_address(name or "")
     except ValueError:
-        return False
-    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
+        return None

@@ -8,7 +8,8 @@ import os
 import sys
 
 from .browser import Browser
-from .host import client_of, model_folders
+from .host import client_of, is_interruption, model_folders
+from .node import NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS, AutocachedPath
 from .offline import OfflineNames
 from .prefetch import Prefetch
 from .resolver import Resolver
@@ -41,13 +42,16 @@ def install(folder_paths, here: str):
             if path is None:
                 return resolver.find(category, name, client)
             return resolver.resolve(path, category, name, client)
-        except Exception:
+        except Exception as error:
+            if is_interruption(error):
+                raise
             log.warning("autocached: an error in the resolver; ComfyUI's own answer stands: %s", path, exc_info=True)
             return path
 
     get_full_path.enabled = True
     get_full_path.autocached = resolver
     folder_paths.get_full_path = get_full_path
+    AutocachedPath.own, AutocachedPath.resolver = staticmethod(original), resolver
     offline = OfflineNames(resolver.daemon, folder_paths)
     _prefetch = Prefetch(resolver.daemon, resolver.registration, offline.refresh)
     _browser = Browser(resolver.daemon, resolver.registration)
@@ -56,12 +60,13 @@ def install(folder_paths, here: str):
     return get_full_path
 
 
-def nodes_are_loading() -> None:
-    """Called when ComfyUI loads custom nodes: its server is made by then, and does not serve yet."""
+def nodes_are_loading() -> tuple[dict, dict]:
+    """Called when ComfyUI loads custom nodes: its server is made by then, and does not serve yet. Classes and titles of nodes."""
     if _prefetch is not None:
         _prefetch.attach()
     if _browser is not None:
         _browser.attach()
+    return NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS
 
 
 def uninstall(folder_paths, wrapper) -> bool:
@@ -70,6 +75,7 @@ def uninstall(folder_paths, wrapper) -> bool:
     wrapped the wrapper since: taking it out would take theirs out as well.
     """
     wrapper.enabled = False
+    AutocachedPath.resolver = None
     if folder_paths.get_full_path is not wrapper:
         return False
     folder_paths.get_full_path = wrapper.__wrapped__

@@ -12,7 +12,7 @@ APP = "comfyui"
 # Modules of ComfyUI that look up paths without loading a model for a node: HTTP routes, the asset scanner, previews.
 _NOT_LOADERS = ("server", "latent_preview", "app")
 # Folders that ComfyUI keeps beside its model folders and that hold no weights.
-_NOT_MODELS = ("custom_nodes", "configs")
+NOT_MODELS = ("custom_nodes", "configs")
 
 
 def client_of(frame) -> dict | None:
@@ -35,7 +35,7 @@ def model_folders(folder_paths) -> list[dict]:
     pairs = {
         (os.path.abspath(folder), category)
         for category, entry in list(folder_paths.folder_names_and_paths.items())
-        if category not in _NOT_MODELS
+        if category not in NOT_MODELS
         for folder in entry[0]
     }
     return [{"path": path, "category": category} for path, category in sorted(pairs)]
@@ -70,6 +70,24 @@ def free_models() -> bool:
     except Exception:
         return False
     return True
+
+
+def is_executing_node() -> bool:
+    """
+    True when the calling thread is in the function of a node, where ComfyUI expects that a prompt ends. Other methods of a node
+    (IS_CHANGED) run in the same thread with the same context, and there such an end would be that of the thread.
+    """
+    frame = sys._getframe(1)
+    while frame is not None:
+        if frame.f_code.co_name == "get_output_data" and frame.f_globals.get("__name__") == "execution":
+            return True
+        frame = frame.f_back
+    return False
+
+
+def is_interruption(error: BaseException) -> bool:
+    """True for what ComfyUI raises to end an interrupted prompt; in old versions it is an Exception like others."""
+    return type(error).__name__ == "InterruptProcessingException"
 
 
 def _prompt_queue():

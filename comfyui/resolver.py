@@ -6,6 +6,7 @@ import logging
 import os
 import stat
 import time
+from typing import NamedTuple
 
 from .breaker import Breaker
 from .catalog import sealed_copy
@@ -26,6 +27,14 @@ SLICE_MS = 500
 TELLING_SECONDS = 1.0
 
 
+class Answer(NamedTuple):
+    """Where to open a file; what that lies on, empty when not known; and the daemon's reason, `ERROR` when it is away."""
+
+    path: str
+    tier: str
+    reason: str
+
+
 class Resolver:
     """`folders()` lists ComfyUI's model folders for the daemon."""
 
@@ -43,14 +52,20 @@ class Resolver:
         Where to open the file that ComfyUI found at `path`: a copy that is a regular file with the source's size and base
         name, or `path` itself on any trouble.
         """
+        return self.answer(path, {"category": category, "name": name, "client": client, "purpose": "load"}).path
+
+    def answer(self, path: str | None, question: dict) -> Answer:
+        """The same with what it lies on and why. `path` is None for a file that ComfyUI finds nowhere."""
+        if path is None:
+            client = question["client"]
+            copy = self.find(question["category"], question["name"], client) if client else None
+            return Answer(copy, "ssd", "HIT_OFFLINE") if copy else Answer("", "", "SOURCE_MISSING")
         try:
             source = os.stat(path)
         except OSError:
-            return path
-        copy = self._copy_of(path, source, {"category": category, "name": name, "client": client})
-        if copy is None:
-            return path
-        return copy if _can_stand_for(copy, path, source.st_size) else path
+            return Answer(path, "", "SOURCE_MISSING")
+        answer = self._answer(path, source, question)
+        return answer if answer.path == path or _can_stand_for(answer.path, path, source.st_size) else Answer(path, "", "ERROR")
 
     def find(self, category: str, name: str, client: dict) -> str | None:
         """The copy of a file that ComfyUI finds nowhere, when the daemon says that its folder is away; else None."""
@@ -70,7 +85,7 @@ class Resolver:
         log.info("autocached: the folder of %s is away; its copy %s is loaded", name, copy)
         return copy
 
-    def _copy_of(self, path: str, source: os.stat_result, question: dict) -> str | None:
+    def _answer(self, path: str, source: os.stat_result, question: dict) -> Answer:
         absolute = os.path.abspath(path)
         if self._breaker.allows():
             try:
@@ -80,18 +95,20 @@ class Resolver:
             else:
                 self._breaker.worked()
                 copy = answer["path"]
+                tier, reason = str(answer.get("tier") or ""), str(answer.get("reason") or "")
                 if os.path.normcase(copy) == os.path.normcase(absolute):
-                    if answer.get("job"):
+                    if answer.get("job") and question["purpose"] == "load":
                         self._stuck.opened(absolute, source)
-                    return None
+                    return Answer(path, tier, reason)
                 self._stuck.redirected(absolute)
                 self._leases.hold(copy, answer.get("leaseMs"))
-                return copy
-        return sealed_copy(self._state_dir, absolute, source)
+                return Answer(copy, tier, reason)
+        copy = sealed_copy(self._state_dir, absolute, source)
+        return Answer(copy, "ssd", "HIT") if copy else Answer(path, "", "ERROR")
 
     def _ask(self, question: dict) -> dict:
         """The daemon's last word. Only a node of a running prompt waits for a copy, and only while the daemon finds it worth it."""
-        may_wait = bool((question["client"] or {}).get("prompt"))
+        may_wait = question["purpose"] == "load" and bool((question["client"] or {}).get("prompt"))
         if may_wait:
             question = dict(question, waitMs=WAIT_MS, waitedMs=0, sliceMs=FIRST_SLICE_MS)
         told = self.registration.times
@@ -110,13 +127,14 @@ class Resolver:
                 wait.show(answer.get("job"))
                 waited_ms = int((self._clock() - began) * 1000)
                 if waited_ms > WAIT_MS or wait.interrupted():
+                    wait.end_prompt()
                     break
                 answer = self._ask_once(dict(question, waitedMs=waited_ms, sliceMs=SLICE_MS))
         return answer
 
     def _ask_once(self, question: dict) -> dict:
         slice_seconds = question.get("sliceMs", 0) / 1000
-        answer = self.daemon.post("/api/lookup", dict(question, purpose="load"), ANSWER_SECONDS + slice_seconds)
+        answer = self.daemon.post("/api/lookup", question, ANSWER_SECONDS + slice_seconds)
         path = answer.get("path")
         if not isinstance(path, str) or not os.path.isabs(path):
             raise Trouble("the answer has no absolute path")

@@ -6,6 +6,8 @@ import contextlib
 import logging
 import sys
 
+from .host import is_executing_node, is_interruption
+
 log = logging.getLogger("autocached")
 
 _UNITS = ("B", "kB", "MB", "GB", "TB")
@@ -43,10 +45,19 @@ class Wait:
         self._move(done, total)
 
     def interrupted(self) -> bool:
-        """True when the user wants the prompt to end. ComfyUI ends it itself, at the next place where it is safe."""
+        """True when the user wants the prompt to end."""
         with contextlib.suppress(Exception):
             return bool(sys.modules["comfy.model_management"].processing_interrupted())
         return False
+
+    def end_prompt(self) -> None:
+        """
+        Ends an interrupted prompt here and now, as ComfyUI does, in place of loading a model first that nobody wants any more.
+        Returns where ComfyUI does not expect that: it ends the prompt itself later. It still knows of the interruption.
+        """
+        kind = getattr(sys.modules.get("comfy.model_management"), "InterruptProcessingException", None)
+        if self.interrupted() and kind is not None and is_executing_node():
+            raise kind()
 
     def _say(self, text: str) -> None:
         if self._node is None:
@@ -65,7 +76,7 @@ class Wait:
         except BaseException as error:
             # A bar that moves ends an interrupted prompt, by an exception that not everybody who asks for a path can pass on.
             # The wish is noted again for ComfyUI's next own look.
-            if type(error).__name__ == "InterruptProcessingException":
+            if is_interruption(error):
                 sys.modules["comfy.model_management"].interrupt_current_processing(True)
             elif not isinstance(error, Exception):
                 raise

@@ -1,12 +1,9 @@
 import { LiveSettings } from './config/live-settings.ts';
 import type { Config, LoadedConfig } from './config/types.ts';
-import { Copier } from './copy/copier.ts';
-import { Evictor } from './copy/evict.ts';
 import type { CopyRequest } from './copy/job.ts';
-import { trim } from './copy/make-room.ts';
 import { startRam } from './copy/ram.ts';
 import { Sharing } from './copy/share.ts';
-import { CopyWorkers } from './copy/workers.ts';
+import { openCopying } from './copying.ts';
 import type { RootView } from './core/api.ts';
 import { systemClock } from './core/clock.ts';
 import { Disposal } from './core/disposal.ts';
@@ -25,16 +22,15 @@ import { LookupStats } from './lookup/stats.ts';
 import { Stuck } from './lookup/stuck.ts';
 import { warm, warmEach } from './lookup/warm.ts';
 import { policies } from './policy/policies.ts';
-import { openBounds, openStorage } from './storage.ts';
+import type { Surroundings } from './policy/policy.ts';
+import { openBounds, openLearned, openStorage } from './storage.ts';
 import { watchComfyuiQueue } from './upkeep/comfyui-queue.ts';
-import { retireDamaged } from './upkeep/damaged.ts';
 import { emptyRam } from './upkeep/empty-ram.ts';
 import { startFlushing } from './upkeep/flush.ts';
 import { PublishedCheck } from './upkeep/published.ts';
 import { Scrub } from './upkeep/scrub.ts';
 import { SourceRoots } from './upkeep/source-roots.ts';
 import { takeUpWhenBack } from './upkeep/take-up.ts';
-import { Learned } from './workflow/learned.ts';
 import { Workflows } from './workflow/workflows.ts';
 
 /** A running daemon. Disposing it stops it; `stopped` settles when it has been asked to stop over HTTP. */
@@ -75,48 +71,20 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
   tellMode();
   const bounds = openBounds(storage, settings, { minFree: config.minFree, log });
   const bound = bounds.of;
-  const policy = () => policies[settings.current.policy];
 
   const roots = new SourceRoots({ catalog, events, log, clock, cacheDirs: [config.dir, ...(ram ? [ram.tier.dir] : [])] });
   opened.defer(() => roots[Symbol.asyncDispose]());
   await roots.open({ configured: config.roots, comfyui: config.comfyui, environment: loaded.environment });
 
   const speeds = new Speeds(catalog.speeds);
+  const secondsPerByte: Surroundings['secondsPerByte'] = ({ path, root }) =>
+    Math.max(speeds.secondsSaved({ root, medium: roots.locate(path)?.medium ?? 'hdd' }, 'ssd', 1), Number.EPSILON);
+  const policy = () => policies[settings.current.policy]({ now: () => clock.now(), secondsPerByte });
   const rateFor = (medium: Medium) => settings.current.rate.by[medium] ?? settings.current.rate.overall;
   const leases = new Leases(clock, catalog.usage.savedLeases());
   if (ram) opened.defer(() => emptyRam(catalog, ram.tier, (path) => leases.isLeased(path)));
-  const evictor = new Evictor({
-    catalog,
-    tiers,
-    events,
-    log,
-    isLeased: (path) => leases.isLeased(path),
-    isBusy: (path) => copier.isBusy(path),
-  });
-  const copier = new Copier({
-    catalog,
-    evictor,
-    tiers,
-    workers: new CopyWorkers(clock, loaded.environment),
-    events,
-    clock,
-    log,
-    policy,
-    bound,
-    limits: { jobs: config.jobs, perSource: config.jobsPerSource },
-    rates: () => settings.current.rate,
-    polite: config.polite,
-    diskOf: (root) => roots.diskOf(root),
-    dailyWrites: config.dailyWrites,
-    onMeasured: ({ root, path }, bytes, readMs) => {
-      speeds.learn(root, bytes, readMs);
-      const medium = roots.locate(path)?.medium;
-      if (medium) void roots.probe(path).then((ms) => ms !== null && speeds.learnSmallReads(root, medium, ms));
-    },
-    onRestored: (name, bytes, ms) => speeds.learn(name, bytes, ms),
-    onDamaged: (copy, entry, why) => retireDamaged({ catalog, tiers, events, log }, { copy, entry }, { why, chunks: [] }),
-  });
-  opened.defer(() => copier[Symbol.asyncDispose]());
+  const copying = { catalog, tiers, events, log, clock, roots, speeds, leases, settings, policy, bound };
+  const { evictor, copier, demoter, trimToBound } = openCopying(copying, loaded, opened);
 
   const unitOf = (entry: Entry) => withCompanions([entry], catalog);
   const mode = () => settings.current.mode;
@@ -124,21 +92,7 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
   const sharing = new Sharing({ catalog, tier, evictor, events, log });
   opened.defer(() => sharing[Symbol.asyncDispose]());
 
-  const trimToBound = () =>
-    trim({ catalog, evictor, policy, bound, outstanding: () => 0 }, tier).catch((err) =>
-      log.error({ err }, 'trimming to the limit failed'),
-    );
-
-  const learned = new Learned(catalog.settings.learned(), (input) =>
-    // Writes come after the answer.
-    setImmediate(() => {
-      try {
-        catalog.settings.saveLearned(input);
-      } catch (err) {
-        log.error({ err }, 'what was learned of a node could not be written');
-      }
-    }),
-  );
+  const learned = openLearned(storage, log);
 
   const companions = new Companions({
     catalog,
@@ -177,7 +131,7 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
     onMiss: config.onMiss,
     waitMaxMs: config.waitMaxMs,
     speeds,
-    bytesAhead: (located) => copier.bytesAhead(located),
+    bytesAhead: (located, restore) => copier.bytesAhead(located, restore),
     rateFor,
     leases,
     stats: lookupStats,
@@ -262,7 +216,7 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
           if (change.mode) events.emit('mode-changed', { mode: change.mode });
           tellMode();
           bounds.renew();
-          void trimToBound();
+          void trimToBound().then(() => demoter.consider());
         },
       },
       roots: { list: () => roots.list(), locate: (path) => roots.locate(path), register: (request) => roots.register(request) },
@@ -290,13 +244,14 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
   void warm(warmDeps, { paths: catalog.usage.takeUnfinishedJobs() });
   scrub.start();
   sharing.start();
+  demoter.start();
 
   return {
     url: server.url,
     config,
     roots: roots.list(),
     limitBytes: bound(tier).limit,
-    usedBytes: catalog.copies.usedBytes('ssd'),
+    usedBytes: catalog.copies.usedUnderLimit('ssd'),
     stopped: stopped.promise,
     [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
   };

@@ -8,7 +8,7 @@ import { ramBoundOf, ramTierOf } from './config/ram-tier.ts';
 import type { Amount, Config } from './config/types.ts';
 import type { Clock } from './core/clock.ts';
 import type { Disposal } from './core/disposal.ts';
-import type { Log } from './core/log.ts';
+import { daemonLogName, type Log } from './core/log.ts';
 import type { TierName } from './core/types.ts';
 import { assertInMemory, assertOwn } from './roots/assert-in-memory.ts';
 import { assertLocal } from './roots/assert-local.ts';
@@ -17,8 +17,10 @@ import { inMemory, type MemoryTier } from './tiers/in-memory.ts';
 import { readMemory } from './tiers/memory.ts';
 import { isClaimed, openPosixTier } from './tiers/posix-tier.ts';
 import type { Tier } from './tiers/tier.ts';
+import { boundLog } from './upkeep/bound-log.ts';
 import { emptyRam, forgetRam } from './upkeep/empty-ram.ts';
-import { reconcile } from './upkeep/reconcile.ts';
+import { reconcileAll } from './upkeep/reconcile.ts';
+import { Learned } from './workflow/learned.ts';
 
 export interface Storage {
   tier: Tier;
@@ -40,29 +42,34 @@ interface Opening {
  * @throws CacheError ALREADY_RUNNING or BAD_CONFIG
  */
 export async function openStorage(config: Config, { clock, log, opened }: Opening): Promise<Storage> {
-  const { dir, stateDir } = config;
+  const { dir, stateDir, compress } = config;
   mkdirSync(stateDir, { recursive: true, mode: 0o700 });
   await assertLocal(stateDir, 'AUTOCACHE_STATE');
   await assertLocal(dir, 'AUTOCACHE_DIR');
   opened.defer(lockDirectory(stateDir, 'state directory'));
+  opened.defer(boundLog({ file: join(stateDir, daemonLogName), log }));
   const tier = openPosixTier('ssd', dir);
   opened.defer(lockDirectory(dir, 'cache directory'));
+  const coldDir = join(tier.dir, 'cold');
+  // What was compressed before it was switched off is still restored.
+  const cold = compress === 'cold' || isClaimed(coldDir) ? openPosixTier('cold', coldDir) : undefined;
 
   const catalog = new Catalog(join(stateDir, 'catalog.db'), clock);
   opened.defer(() => catalog[Symbol.dispose]());
   if (catalog.damaged) {
     log.error({ why: catalog.damaged }, 'the catalog was damaged; it is set aside and rebuilt from the cache directory');
   }
-  reconcile({ catalog, tier, log });
+  const onDisk = { ssd: tier, cold };
+  reconcileAll({ catalog, tiers: onDisk, log });
   const ram = await openRam(config, catalog, { log, opened });
 
   const onTrouble = (error: unknown) => {
     log.error({ err: error }, 'the catalog is in trouble');
     if (!catalog.replaceIfDamaged(error)) return;
-    reconcile({ catalog, tier, log });
+    reconcileAll({ catalog, tiers: onDisk, log });
     if (ram) emptyRam(catalog, ram.tier);
   };
-  return { tier, ram, tiers: { ram: ram?.tier, ssd: tier, cold: undefined }, catalog, onTrouble };
+  return { tier, ram, tiers: { ram: ram?.tier, ...onDisk }, catalog, onTrouble };
 }
 
 /** Where the RAM tier lies when nobody says it; elsewhere there is no such place, and the page cache is used. */
@@ -129,4 +136,18 @@ export function openBounds(
       onSsd = read();
     },
   };
+}
+
+/** What real loads have shown of ComfyUI's nodes, kept in the catalog. */
+export function openLearned({ catalog }: Storage, log: Log): Learned {
+  return new Learned(catalog.settings.learned(), (input) =>
+    // Writes come after the answer.
+    setImmediate(() => {
+      try {
+        catalog.settings.saveLearned(input);
+      } catch (err) {
+        log.error({ err }, 'what was learned of a node could not be written');
+      }
+    }),
+  );
 }

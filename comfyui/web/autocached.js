@@ -36,10 +36,8 @@ app?.registerExtension?.({
       sortOrder: 2,
       type: 'boolean',
       defaultValue: true,
-      onChange: () => {
-        showBadge();
-        void watch.tick();
-      },
+      // The frontend calls this before the new value can be read.
+      onChange: () => setTimeout(badgeChanged),
     },
     {
       id: secondsSetting,
@@ -53,6 +51,8 @@ app?.registerExtension?.({
     },
   ],
   setup: start,
+  // Another workflow was opened, or a tab with one.
+  afterConfigureGraph: () => watch.workflowChanged(),
 });
 
 function start() {
@@ -87,6 +87,12 @@ function open(container) {
 
 function close() {
   panel = null;
+}
+
+function badgeChanged() {
+  if (!started) return;
+  showBadge();
+  void watch.tick();
 }
 
 function showBadge() {

@@ -8,6 +8,7 @@ const modes = [
   ['off', 'Off', 'Models are loaded from their own places'],
 ];
 const awayText = 'The autocached daemon is not running. Models load from their own places.';
+const refusedText = 'Not shown at this address of ComfyUI. At its IP address, or at localhost, it is.';
 
 /** The sidebar tab: what the cache does, and the models of the open workflow. */
 export class Panel {
@@ -41,7 +42,7 @@ export class Panel {
   update() {
     const { view } = this.#watch;
     this.#body.hidden = !view.alive;
-    setText(this.#said, view.alive === false ? awayText : view.alive === null ? 'Asking the daemon' : '');
+    setText(this.#said, saidOf(view));
     if (!view.alive) return;
     for (const input of this.#modes.querySelectorAll('input')) {
       input.checked = input.value === view.mode;
@@ -119,6 +120,12 @@ export class Panel {
     await this.#watch.refresh();
     if (!done && this.#watch.view.alive) setText(this.#note, 'That was refused; `autocached doctor` helps to find out why.');
   }
+}
+
+function saidOf({ alive, refused }) {
+  if (alive) return '';
+  if (alive === null) return 'Asking the daemon';
+  return refused ? refusedText : awayText;
 }
 
 function noteOf({ mayChange, mode }) {

@@ -21,7 +21,8 @@ export function createRoutes(ask, embedded) {
 
   return {
     async state() {
-      const { answer } = await get('/autocached/state');
+      const { status, answer } = await get('/autocached/state');
+      if (status === 403) return { ...away, mayChange: false, refused: true };
       return { ...answer, mayChange: answer.mayChange === true && !embedded };
     },
     /** @param {string} body of POST /api/workflows/analyze */

@@ -80,7 +80,7 @@ export class Watch {
   async #ask() {
     const { routes } = this.#deps;
     const state = await routes.state();
-    this.view = { ...this.view, ...state, copies: state.copies ?? [] };
+    this.view = { ...this.view, ...state, copies: state.copies ?? [], refused: state.refused === true };
     // What happened while it was away nobody can tell.
     if (!state.alive) this.#changed = true;
     if (!state.alive) return;

@@ -64,7 +64,7 @@ export function summarize(models, copies) {
 
 /** In one line. */
 export function summaryText({ total, ready, missing }) {
-  if (total === 0) return 'This workflow loads no model files.';
+  if (total === 0) return 'It loads no model files.';
   const rest = missing > 0 ? `, ${missing} missing` : '';
   return `${ready} of ${total} on the fast disk${rest}`;
 }
@@ -84,7 +84,8 @@ function placeOf(tier) {
   return tier === null ? '?' : tier.toUpperCase();
 }
 
-function progressOf({ bytesDone, bytesTotal, bytesPerSecond, etaMs }) {
+/** How far, how fast, how long. */
+export function progressOf({ bytesDone, bytesTotal, bytesPerSecond, etaMs }) {
   const parts = [`${formatBytes(bytesDone)} of ${formatBytes(bytesTotal)}`];
   if (bytesPerSecond > 0) parts.push(`${formatBytes(bytesPerSecond)}/s`);
   if (typeof etaMs === 'number') parts.push(`${formatSeconds(etaMs / 1000)} left`);
@@ -97,6 +98,6 @@ function added(copies) {
 }
 
 /** Never 100 before it is done. */
-function percentOf({ bytesDone, bytesTotal }) {
+export function percentOf({ bytesDone, bytesTotal }) {
   return bytesTotal > 0 ? Math.min(99, Math.floor((bytesDone / bytesTotal) * 100)) : 0;
 }

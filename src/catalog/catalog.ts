@@ -12,8 +12,10 @@ import { Usage } from './usage.ts';
 /** What a lookup needs to know of a source. */
 export interface Found {
   entry: Entry;
-  /** Copies in service, the fastest tier first. */
+  /** Copies that can be handed out, the fastest tier first. */
   ready: readonly Copy[];
+  /** The compressed copy, which has to be restored before that. */
+  cold: Copy | null;
 }
 
 /** Sources whose rows are kept in memory between two writes. */
@@ -57,7 +59,8 @@ export class Catalog implements Disposable {
     if (!found) {
       const entry = this.entries.byPath(path);
       if (!entry) return undefined;
-      found = { entry, ready: this.copies.readyOf(entry.id) };
+      const copies = this.copies.readyOf(entry.id);
+      found = { entry, ready: copies.filter(isPlain), cold: copies.find((copy) => !isPlain(copy)) ?? null };
       this.#found.set(path, found);
     }
     return found;
@@ -84,4 +87,8 @@ export class Catalog implements Disposable {
       this.#db.close();
     }
   }
+}
+
+function isPlain({ tier }: Copy): boolean {
+  return tier !== 'cold';
 }

@@ -34,6 +34,13 @@ export interface ReserveRequest {
   replaces?: Pick<Copy, 'id' | 'bytes'>;
 }
 
+interface TierTotals {
+  files: number;
+  bytes: number;
+  represented: number;
+  reserved: number;
+}
+
 /** Either the reserved copy, or how many bytes must leave first. */
 export type Reservation = { copy: Copy } | { short: number };
 
@@ -124,6 +131,16 @@ export class Copies {
     this.#db.run("UPDATE copies SET state = 'stale' WHERE id = ? AND state = 'ready'", id);
   }
 
+  /** Compressing this copy would save too little: it is not tried again. */
+  setDense(id: number): void {
+    this.#db.run('UPDATE copies SET dense = 1 WHERE id = ?', id);
+  }
+
+  /** Uncompressed copies in service that may be worth compressing. */
+  compressible(): Copy[] {
+    return this.#db.all<CopyRow>("SELECT * FROM copies WHERE state = 'ready' AND tier = 'ssd' AND dense = 0").map(copyOf);
+  }
+
   /** The copy was read again and is what was copied. */
   verified(id: number, at: number): void {
     this.#db.run('UPDATE copies SET verified_at = ? WHERE id = ?', at, id);
@@ -176,15 +193,15 @@ export class Copies {
   }
 
   /** What a tier holds. Copies that share their bytes are files of their own, and their bytes count once. */
-  totals(tier: TierName): { files: number; bytes: number; reserved: number } {
-    const row = this.#db.get<{ files: number; bytes: number; reserved: number }>(
-      `SELECT coalesce(sum(files), 0) AS files, coalesce(sum(bytes), 0) AS bytes,
+  totals(tier: TierName): TierTotals {
+    const row = this.#db.get<TierTotals>(
+      `SELECT coalesce(sum(files), 0) AS files, coalesce(sum(bytes), 0) AS bytes, coalesce(sum(represented), 0) AS represented,
               (SELECT coalesce(sum(bytes), 0) FROM copies WHERE tier = @tier AND state = 'copying') AS reserved
-       FROM (SELECT count(*) AS files, max(bytes) AS bytes FROM copies
+       FROM (SELECT count(*) AS files, max(bytes) AS bytes, sum(source_size) AS represented FROM copies
              WHERE tier = @tier AND state <> 'copying' GROUP BY ${inodeColumns})`,
       { tier },
     );
-    return row ?? { files: 0, bytes: 0, reserved: 0 };
+    return row ?? { files: 0, bytes: 0, represented: 0, reserved: 0 };
   }
 }
 

@@ -1,6 +1,7 @@
 import { sep } from 'node:path';
 import type { EntriesQuery, EntrySort } from '../core/api.ts';
 import type { Entry, Fingerprint } from '../core/types.ts';
+import { noVotes, withUse } from '../core/votes.ts';
 import type { Database } from './database.ts';
 
 /** What the catalog must be told about a source to know it. */
@@ -25,6 +26,8 @@ interface Row {
   last_use: number;
   last_used_at: number | null;
   pinned: number;
+  votes: number;
+  voted_at: number | null;
 }
 
 const orders: Record<EntrySort, string> = {
@@ -85,9 +88,18 @@ export class Entries {
     return entryOf(row);
   }
 
-  /** @param tick logical time of the last of these uses  @param at wall clock in ms, for people */
+  /** @param tick logical time of the last of these uses  @param at its wall clock in ms, for people and for votes, which fade */
   addUses(id: number, uses: number, tick: number, at: number): void {
-    this.#db.run('UPDATE entries SET uses = uses + ?, last_use = ?, last_used_at = ? WHERE id = ?', uses, tick, at, id);
+    const { votes, votedAt } = withUse(this.byId(id) ?? noVotes, at);
+    this.#db.run(
+      'UPDATE entries SET uses = uses + ?, last_use = ?, last_used_at = ?, votes = ?, voted_at = ? WHERE id = ?',
+      uses,
+      tick,
+      at,
+      votes,
+      votedAt,
+      id,
+    );
   }
 
   setPinned(id: number, pinned: boolean): void {
@@ -153,6 +165,8 @@ function entryOf(row: Row): Entry {
     lastUse: row.last_use,
     lastUsedAt: row.last_used_at,
     pinned: row.pinned === 1,
+    votes: row.votes,
+    votedAt: row.voted_at,
   };
 }
 

@@ -24,6 +24,13 @@ export class EqualCopies {
     return this.#db.all<CopyRow>(sql, entryId, tier, size, mtimeNs).map(copyOf);
   }
 
+  /** Copies in service of other sources of this size, the last made first. */
+  ofSize(entryId: number, tier: TierName, size: number): Copy[] {
+    const sql = `SELECT * FROM copies WHERE entry_id <> ? AND tier = ? AND state = 'ready'
+      AND source_size = ? AND seal_size = ? ORDER BY id DESC`;
+    return this.#db.all<CopyRow>(sql, entryId, tier, size, size).map(copyOf);
+  }
+
   /** Copies in service with the hash, size and mtime of this one, in files of their own. */
   equalsOf(id: number, tier: TierName): Copy[] {
     const sql = `SELECT b.* FROM copies a JOIN copies b ON b.tier = a.tier AND b.state = 'ready' AND b.hash = a.hash

@@ -113,4 +113,23 @@ export const migrations: readonly string[] = [
   `,
   // Copies that share their bytes are known by their inode, those that could by their hash.
   'CREATE INDEX copies_by_inode ON copies (seal_ino); CREATE INDEX copies_by_hash ON copies (hash)',
+  `
+  -- How wanted a file is: a count that fades, as it was at voted_at (wall-clock ms). What is known from before is the last use.
+  ALTER TABLE entries ADD COLUMN votes REAL NOT NULL DEFAULT 0;
+  ALTER TABLE entries ADD COLUMN voted_at INTEGER;
+  UPDATE entries SET votes = 1, voted_at = last_used_at WHERE last_used_at IS NOT NULL;
+  `,
+  `
+  -- A compressed copy is no file that a loader can open.
+  DROP VIEW resolver_v1;
+  CREATE VIEW resolver_v1 AS
+    SELECT e.path AS source_path, c.source_size, c.source_mtime_ns, c.path AS copy_path,
+           c.seal_size AS copy_size, c.seal_mtime_ns AS copy_mtime_ns, c.seal_ino AS copy_ino, c.tier
+    FROM copies c JOIN entries e ON e.id = c.entry_id
+    WHERE c.state = 'ready' AND c.tier <> 'cold'
+      AND coalesce((SELECT value FROM settings WHERE key = 'resolver'), 'on') = 'on';
+
+  -- 1: compressing it would save too little.
+  ALTER TABLE copies ADD COLUMN dense INTEGER NOT NULL DEFAULT 0;
+  `,
 ];

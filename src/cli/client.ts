@@ -125,6 +125,11 @@ export class Client {
     return this.#ask('DELETE', `/api/jobs/${id}`);
   }
 
+  /** Below the daemon's address: where the dashboard opens, once and within a minute. */
+  dashboard(): Promise<{ path: string }> {
+    return this.#ask('POST', '/api/dashboard/code', { body: {} });
+  }
+
   shutdown(): Promise<{ stopping: true }> {
     return this.#ask('POST', '/api/shutdown', { body: {} });
   }

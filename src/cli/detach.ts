@@ -4,6 +4,7 @@ import { mkdir, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { loadConfig } from '../config/config.ts';
 import { CacheError } from '../core/errors.ts';
+import { daemonLogName } from '../core/log.ts';
 import { Client } from './client.ts';
 import { poll } from './poll.ts';
 
@@ -24,7 +25,7 @@ interface Detached {
 export async function startDetached({ self, flags, cwd }: Detached): Promise<{ client: Client; logPath: string }> {
   const { stateDir } = loadConfig({ cwd, flags }).config;
   await mkdir(stateDir, { recursive: true, mode: 0o700 });
-  const logPath = join(stateDir, 'daemon.log');
+  const logPath = join(stateDir, daemonLogName);
   const log = await open(logPath, 'a', 0o600);
   const { size: logStart } = await log.stat();
   try {
@@ -64,6 +65,11 @@ async function answering(stateDir: string, child: ChildProcess): Promise<Client 
 }
 
 async function tail(path: string, start: number): Promise<string> {
-  const text = (await readFile(path)).subarray(start).toString().trimEnd();
+  const bytes = await readFile(path);
+  // Shorter than before: what was there has been put aside.
+  const text = bytes
+    .subarray(bytes.length < start ? 0 : start)
+    .toString()
+    .trimEnd();
   return text.split('\n').slice(-logLines).join('\n');
 }

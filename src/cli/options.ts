@@ -18,7 +18,7 @@ export function collect(text: string, before: string[] = []): string[] {
   return [...before, text];
 }
 
-function withCommander<T>(parse: (text: string) => T): (text: string) => T {
+export function withCommander<T>(parse: (text: string) => T): (text: string) => T {
   return (text) => {
     try {
       return parse(text);

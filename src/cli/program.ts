@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { addAnalyze } from './commands/analyze.ts';
 import { addComfyui } from './commands/comfyui.ts';
 import { addConfig } from './commands/config.ts';
+import { addDashboard } from './commands/dashboard.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addEvents } from './commands/events.ts';
 import { addEvict } from './commands/evict.ts';
@@ -13,6 +14,7 @@ import { addMode } from './commands/mode.ts';
 import { addPin } from './commands/pin.ts';
 import { addPurge } from './commands/purge.ts';
 import { addRestart } from './commands/restart.ts';
+import { addSimulate } from './commands/simulate.ts';
 import { addStart } from './commands/start.ts';
 import { addStatus } from './commands/status.ts';
 import { addStop } from './commands/stop.ts';
@@ -91,6 +93,8 @@ function addCommands(program: Command, run: Run): void {
   addExplain(program, run);
   addJobs(program, run);
   addEvents(program, run);
+  addDashboard(program, run);
+  addSimulate(program, run);
 
   program.commandsGroup('Files:');
   addLookup(program, run);

@@ -11,7 +11,7 @@ export async function startedAnswer({ client, logPath }: { client: Client; logPa
     dir: stats.dir,
     mode: stats.mode,
     roots: stats.roots,
-    usedBytes: ssd?.bytes ?? 0,
+    usedBytes: stats.tiers.reduce((sum, { tier, bytes }) => (tier === 'ram' ? sum : sum + bytes), 0),
     limitBytes: ssd?.limit ?? 0,
     notices: config.notices,
     stop: `autocached stop ends it; its log: ${logPath}`,

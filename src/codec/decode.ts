@@ -33,7 +33,7 @@ export async function decodeFile(source: number, target: number | null, options:
     if (target !== null) writeAt(target, bytes, done);
     done += bytes.length;
     options.onProgress?.(done, metadata.size);
-    await nextTurn();
+    await (options.turn?.(bytes.length) ?? nextTurn());
   }
   if (hash && hash.digest('hex') !== metadata.sha256) {
     throw corrupt('what comes out does not match its SHA-256');

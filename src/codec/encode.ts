@@ -52,7 +52,7 @@ export async function encodeFile(source: number, target: number, options: Encode
     done += run.size;
     written += encoded.bytes.length;
     options.onProgress?.(done, size);
-    await nextTurn();
+    await (options.turn?.(run.size) ?? nextTurn());
   }
   const sha256 = hash.digest('hex');
   const about = options.about ?? {};

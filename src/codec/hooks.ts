@@ -5,6 +5,8 @@ export interface CodecHooks {
   onProgress?(bytesDone: number, bytesTotal: number): void;
   /** Sees all bytes in order, for a hash of the caller's own; they are overwritten afterwards. */
   onBytes?(bytes: Uint8Array): void;
+  /** Called after every chunk with its size; the next one waits for it. */
+  turn?(bytes: number): Promise<unknown>;
   signal?: AbortSignal | undefined;
 }
 

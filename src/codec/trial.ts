@@ -16,7 +16,8 @@ export interface Trial {
   worthwhile: boolean;
 }
 
-const leastSaving = 0.1;
+/** Share of its size that compressing a file must save. */
+export const leastSaving = 0.1;
 const samples = 5;
 
 /**

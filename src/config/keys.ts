@@ -145,7 +145,7 @@ export const keys: { readonly [F in keyof Config]: Key<Config[F]> } = {
   },
   policy: {
     name: 'AUTOCACHE_POLICY',
-    default: 'lru',
+    default: 'heat',
     meaning: `which copies leave first when room is needed: ${policyNames.join(', ')}`,
     live: true,
     parse: oneOf(policyNames),
@@ -188,7 +188,7 @@ export const keys: { readonly [F in keyof Config]: Key<Config[F]> } = {
   compress: {
     name: 'AUTOCACHE_COMPRESS',
     default: 'off',
-    meaning: 'off, or cold: copies long unused are kept compressed',
+    meaning: 'off, or cold: when the limit is nearly reached, the least valuable copies are kept compressed',
     live: false,
     parse: oneOf(['off', 'cold']),
   },
@@ -257,7 +257,6 @@ interface NotYet<V> {
 /** Delete a line when its feature is there. A setting that this changes is announced at start as having no effect. */
 export const notYet: { readonly [F in keyof Config]?: NotYet<Config[F]> } = {
   roots: { part: 's3', instead: (roots) => roots.filter(({ kind }) => kind !== 's3') },
-  compress: { part: 'cold', instead: () => 'off' },
   verify: { part: 'reread', instead: () => 'stream' },
 };
 

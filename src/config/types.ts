@@ -10,7 +10,7 @@ export interface Bounds<K extends string, V> {
   by: Partial<Record<K, V>>;
 }
 
-export const policyNames = ['lru', 'lfu'] as const;
+export const policyNames = ['heat', 'lru', 'lfu'] as const;
 type PolicyName = (typeof policyNames)[number];
 
 /** The whole configuration, typed and checked. Bytes, milliseconds and bytes per second throughout. */

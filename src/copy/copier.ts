@@ -5,7 +5,7 @@ import { type Medium, type TierName, tierNames } from '../core/types.ts';
 import { CopyMaker, type CopyMakerDeps } from './copy-maker.ts';
 import { Failures } from './failures.ts';
 import { ForeignReads } from './foreign-reads.ts';
-import { type CopyRequest, Job, jobKey } from './job.ts';
+import { type CopyRequest, Job, jobKey, theCache } from './job.ts';
 import { Pacer, type Rates } from './pacer.ts';
 import { CopyQueue, type QueueLimits, rank } from './queue.ts';
 import { Turns } from './turns.ts';
@@ -87,9 +87,9 @@ export class Copier implements AsyncDisposable {
     return tierNames.some((tier) => this.#active.has(jobKey(sourcePath, tier)));
   }
 
-  /** Bytes that others have still to copy before a copy from this root that somebody waits for can start. */
-  bytesAhead(source: { root: string; medium: Medium }): number {
-    const left = this.#queue.before(source).map((job) => job.file.fingerprint.size - job.bytesDone);
+  /** Bytes that others have still to copy before a copy from this root, or a restore, that somebody waits for can start. */
+  bytesAhead(source: { root: string; medium: Medium }, restore = false): number {
+    const left = this.#queue.before(restore ? theCache : source).map((job) => job.file.fingerprint.size - job.bytesDone);
     return left.length === 0 ? 0 : Math.min(...left);
   }
 

@@ -96,7 +96,8 @@ function fromOrigin<T>(call: () => T): T {
   }
 }
 
-function damaged(why: string, cause?: unknown): CacheError {
+/** What is wrong with an origin. */
+export function damaged(why: string, cause?: unknown): CacheError {
   return new CacheError('CORRUPT', why, { cause });
 }
 

@@ -1,36 +1,30 @@
 import { availableParallelism, loadavg } from 'node:os';
-import type { Clock } from '../core/clock.ts';
-import { CacheError } from '../core/errors.ts';
+import { CacheError, toCacheError } from '../core/errors.ts';
 import type { Events } from '../core/events.ts';
 import { isSameFingerprint } from '../core/fingerprint.ts';
-import { formatBytes } from '../core/format.ts';
 import type { Log } from '../core/log.ts';
-import { type Copy, type Entry, type TierName, underOneLimit } from '../core/types.ts';
+import type { Copy, Entry, TierName } from '../core/types.ts';
 import { keepPartial, partialPath } from '../tiers/partial.ts';
 import { sealPathOf } from '../tiers/posix-tier.ts';
 import type { Tier } from '../tiers/tier.ts';
-import type { Job } from './job.ts';
-import { makeRoom, type RoomDeps } from './make-room.ts';
+import { leaveCold, leaveHot } from './cold.ts';
+import { assertWanted, type Job } from './job.ts';
 import type { CopyOrder, CopyReport, OriginCopy } from './messages.ts';
+import { type ReservationDeps, Reservations } from './reservations.ts';
 import type { Turns } from './turns.ts';
-import { publishLinked, twinsOf } from './twins.ts';
-import type { CopyWorkers, RunOptions } from './workers.ts';
+import { alikeTo, publishLinked, twinsOf } from './twins.ts';
+import type { RunOptions } from './workers.ts';
 
-export interface CopyMakerDeps extends Omit<RoomDeps, 'outstanding'> {
+export interface CopyMakerDeps extends ReservationDeps {
   tiers: Record<TierName, Tier | undefined>;
-  workers: CopyWorkers;
   events: Events;
-  clock: Clock;
   log: Log;
-  /** Most bytes written to the SSD in a UTC day, null = no bound. */
-  dailyWrites: number | null;
   /** Told after every copy of a source: bytes and the ms spent reading them. */
   onMeasured(source: { root: string; path: string }, bytes: number, readMs: number): void;
   /** The same of a compressed copy, with all the time that restoring it took. */
   onRestored(tier: TierName, bytes: number, ms: number): void;
   /** Takes a copy out of service that turned out not to be what was sealed. */
   onDamaged(copy: Copy, entry: Entry, why: string): void;
-  running(): readonly Job[];
   turns: Turns;
   isStopping(): boolean;
 }
@@ -43,19 +37,20 @@ const floorCheckBytes = 32 * 1024 * 1024;
 /** One copy from its reservation to its row: room, worker, publication. */
 export class CopyMaker {
   readonly #deps: CopyMakerDeps;
-  /** Reservations are made one after the other, so that two jobs do not choose the same victims. */
-  #room: Promise<unknown> = Promise.resolve();
+  readonly #reservations: Reservations;
 
   constructor(deps: CopyMakerDeps) {
     this.#deps = deps;
+    this.#reservations = new Reservations(deps);
   }
 
   /** The fastest copy of the same bytes in another tier, null = the source has to be read. */
-  originOf({ file, tier }: Job): Copy | null {
+  originOf({ file, tier }: Job, only?: TierName): Copy | null {
     const { catalog, tiers } = this.#deps;
     const entry = catalog.entries.byPath(file.path);
     const isGood = (copy: Copy) =>
       copy.tier !== tier &&
+      (only === undefined || copy.tier === only) &&
       isSameFingerprint(copy.source, file.fingerprint) &&
       copy.seal !== null &&
       tiers[copy.tier]?.check(copy.path, copy.seal) === 'ok';
@@ -66,14 +61,36 @@ export class CopyMaker {
   async make(job: Job): Promise<void> {
     const tier = this.#tierOf(job.tier);
     if (await this.#link(job, tier)) return;
-    const copy = await this.#reserve(job, tier);
+    const copy = await this.#reservations.make(job, tier);
     const temp = partialPath(tier.partialDir, job.file.path);
     try {
-      const report = await this.#copy(job, tier);
+      const report = job.tier === 'cold' ? await this.#compress(job, tier) : await this.#copy(job, tier);
       this.#publish(copy, report, job);
     } catch (error) {
       if (!this.#deps.isStopping()) this.#keep(copy, temp);
       throw error;
+    }
+    if (job.tier === 'cold') await leaveHot(this.#deps, copy.entryId);
+    if (job.tier === 'ssd') await leaveCold(this.#deps, copy.entryId, 'restored');
+  }
+
+  /** From the copy on the SSD; there is no other way into the cold tier. */
+  async #compress(job: Job, tier: Tier): Promise<CopyReport> {
+    const { catalog, workers, onDamaged } = this.#deps;
+    const origin = this.originOf(job, 'ssd');
+    if (!origin) throw new CacheError('CANCELLED', 'there is no copy to compress any more');
+    job.origin = origin;
+    try {
+      const report = await workers.run(this.#order(job, tier), this.#options(job, this.#progress(job, tier)));
+      job.stored = report.seal.size;
+      return report;
+    } catch (error) {
+      const { code, message } = toCacheError(error);
+      const entry = catalog.entries.byId(origin.entryId);
+      if (code === 'CORRUPT' && entry) onDamaged(origin, entry, message);
+      if (code !== 'NOT_ADMITTED') throw error;
+      catalog.copies.setDense(origin.id);
+      throw new CacheError('CANCELLED', message);
     }
   }
 
@@ -125,8 +142,10 @@ export class CopyMaker {
       temp: partialPath(tier.partialDir, file.path),
       ...tier.placeOf(file.root, file.rel),
       origin: origin && this.#placeOf(origin),
+      alike: origin ? [] : alikeTo(file, tier, this.#deps.catalog),
+      ...(job.tier === 'cold' && { compressInto: job.reserved }),
       network: medium === 'nas',
-      identity: medium !== 'ssd',
+      identity: hasTimeForIdentity(job),
     };
   }
 
@@ -167,36 +186,6 @@ export class CopyMaker {
     this.#deps.log.info({ path: job.file.path, from, bytes: job.file.fingerprint.size }, 'resuming');
   }
 
-  /** @throws CacheError NOT_ADMITTED: the bound holds for every priority, for the wear is the same; who waits loads from the source. */
-  #assertBudget(job: Job): void {
-    const { dailyWrites, catalog, clock, running } = this.#deps;
-    if (dailyWrites === null || job.tier === 'ram') return;
-    const today = new Date(clock.now()).toISOString().slice(0, 10);
-    const written = catalog.usage.daily().find(({ day }) => day === today)?.bytesCopied ?? 0;
-    const promised = running().reduce((sum, other) => sum + (other.tier === 'ram' ? 0 : other.reserved), 0);
-    if (written + promised + job.file.fingerprint.size <= dailyWrites) return;
-    throw new CacheError('NOT_ADMITTED', `the day's ${formatBytes(dailyWrites)} of writes leave no room for this copy`, {
-      hint: 'AUTOCACHE_DAILY_WRITES bounds them; a new day begins at 00:00 UTC.',
-    });
-  }
-
-  async #reserve(job: Job, tier: Tier): Promise<Copy> {
-    const { catalog } = this.#deps;
-    const entry = catalog.entries.put(job.file);
-    const room = this.#room.then(async () => {
-      assertWanted(job);
-      this.#assertBudget(job);
-      const outstanding = () => this.#outstanding(tier);
-      const copy = await makeRoom({ ...this.#deps, outstanding }, tier, entry, job.file.fingerprint);
-      job.reserved = copy?.bytes ?? 0;
-      return copy;
-    });
-    this.#room = room.catch(() => {});
-    const copy = await room;
-    if (!copy) throw new CacheError('NOT_ADMITTED', 'what would have to leave for it is worth more');
-    return copy;
-  }
-
   #publish(copy: Copy, report: CopyReport, job: Job): void {
     const { catalog } = this.#deps;
     catalog.transaction(() => {
@@ -233,16 +222,13 @@ export class CopyMaker {
   #checkFloor(job: Job, tier: Tier): void {
     const { bound, workers } = this.#deps;
     if (tier.capacity().free >= bound(tier).floor) return;
-    job.stopped ??= new CacheError('NO_SPACE', 'the free space of the cache disk came to its floor while the copy ran', {
-      hint: 'Free space on the volume of the cache directory, or lower AUTOCACHE_MIN_FREE.',
-    });
+    job.stopped ??=
+      tier.name === 'ram'
+        ? new CacheError('NO_SPACE', 'memory ran short while the copy was made')
+        : new CacheError('NO_SPACE', 'the free space of the cache disk came to its floor while the copy ran', {
+            hint: 'Free space on the volume of the cache directory, or lower AUTOCACHE_MIN_FREE.',
+          });
     workers.cancel(job.id);
-  }
-
-  /** Bytes that running copies have reserved on the volume of a tier and not yet written. */
-  #outstanding({ name }: Tier): number {
-    const beside = this.#deps.running().filter(({ tier, reserved }) => reserved > 0 && underOneLimit[name].includes(tier));
-    return beside.reduce((sum, job) => sum + job.reserved - job.bytesDone, 0);
   }
 }
 
@@ -250,9 +236,4 @@ export class CopyMaker {
 function hasTimeForIdentity({ medium, priority }: Job): boolean {
   const busy = (loadavg()[0] ?? 0) > availableParallelism();
   return medium !== 'ssd' && !(priority === 'wait' && busy);
-}
-
-/** @throws CacheError CANCELLED when nobody wants the copy any more. */
-function assertWanted(job: Job): void {
-  if (job.cancelRequested) throw new CacheError('CANCELLED', 'the copy was cancelled');
 }

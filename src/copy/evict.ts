@@ -18,6 +18,9 @@ export interface EvictDeps {
   isBusy(sourcePath: string): boolean;
 }
 
+/** Why a copy leaves while another tier has the file. */
+const moves: readonly string[] = ['compressed', 'restored', 'not needed'];
+
 /** `freed`: bytes that came free; none while another copy shares them. */
 export type Eviction = { removed: true; freed: number } | { removed: false; why: string };
 
@@ -53,7 +56,7 @@ export class Evictor {
     return this.#deps.catalog.equals.sharersOf(copy).every(({ id }) => gone.has(id)) ? copy.bytes : 0;
   }
 
-  /** Removes one copy that has no obstacle. @param why is for the log: `space`, `purge`, `evict`, `damaged`. */
+  /** Removes one copy that has no obstacle. @param why is for the log: `space`, `memory`, `purge`, `evict`, `damaged`, `stale`, or of `moves`. */
   async evict(copy: Copy, entry: Entry, why: string): Promise<Eviction> {
     const { catalog, tiers, events, log } = this.#deps;
     const tier = tiers[copy.tier];
@@ -74,7 +77,7 @@ export class Evictor {
     catalog.copies.forget(copy.id);
     const freed = this.frees(copy);
     await tier.free(leaving).catch((err) => log.warn({ path: leaving, err }, 'space is not free before the next start'));
-    catalog.usage.add({ evictions: 1, evictedBytes: freed });
+    if (!moves.includes(why)) catalog.usage.add({ evictions: 1, evictedBytes: freed });
     events.emit('entry-evicted', { entry: entry.id, path: entry.path, bytes: copy.bytes, why });
     log.info({ path: entry.path, bytes: copy.bytes, freed, why }, 'evicted');
     return { removed: true, freed };

@@ -1,7 +1,7 @@
 import type { SourceFile } from '../catalog/entries.ts';
 import type { JobState, JobView } from '../core/api.ts';
 import type { Clock } from '../core/clock.ts';
-import type { CacheError } from '../core/errors.ts';
+import { CacheError } from '../core/errors.ts';
 import type { Copy, Medium, Priority, TierName } from '../core/types.ts';
 import type { Queued } from './queue.ts';
 
@@ -12,6 +12,9 @@ export interface CopyRequest {
   /** Where to; the SSD when it is not said. */
   tier?: TierName;
 }
+
+/** What is read where a copy is made of another copy; no root has such a path. */
+export const theCache = { root: 'the cache', medium: 'ssd' } as const;
 
 /** Copies of one source into different tiers are different jobs. */
 export function jobKey(path: string, tier: TierName): string {
@@ -38,6 +41,8 @@ export class Job implements Queued {
   stopped: CacheError | null = null;
   /** Bytes of the tier that are reserved for it; 0 before and after. */
   reserved = 0;
+  /** Bytes of the compressed form, once it is there. */
+  stored: number | null = null;
   /** Settles when the job has ended, in whatever way; it never rejects. */
   readonly ended: Promise<void>;
   #end: () => void = () => {};
@@ -63,17 +68,30 @@ export class Job implements Queued {
 
   /** What is read: the source's medium, or the cache's own disk. */
   get medium(): Medium {
-    return this.origin ? 'ssd' : this.#medium;
+    return this.origin ? theCache.medium : this.#medium;
   }
 
   /** Which of them is read: jobs with the same one share it. */
   get root(): string {
-    return this.origin ? 'the cache' : this.file.root;
+    return this.origin ? theCache.root : this.file.root;
   }
 
-  /** Bytes that this job has written to the tier. */
+  /** Bytes of the source that this job has gone through. */
+  get copied(): number {
+    return Math.max(0, this.bytesDone - this.resumedFrom);
+  }
+
+  /** Bytes that it has written to the tier; while compressing, no less than that. */
   get written(): number {
-    return this.linked ? 0 : Math.max(0, this.bytesDone - this.resumedFrom);
+    if (this.stored !== null) return this.stored;
+    if (this.linked) return 0;
+    return this.tier === 'cold' ? this.reserved - this.unwritten : this.copied;
+  }
+
+  /** Bytes of its reservation that it may still write. */
+  get unwritten(): number {
+    const share = this.bytesDone / Math.max(1, this.file.fingerprint.size);
+    return this.tier === 'cold' ? Math.ceil(this.reserved * (1 - share)) : this.reserved - this.bytesDone;
   }
 
   start(): void {
@@ -91,7 +109,7 @@ export class Job implements Queued {
   view(): JobView {
     const bytesTotal = this.file.fingerprint.size;
     const elapsedMs = this.#clock.monotonic() - this.#startedAt;
-    const bytesPerSecond = elapsedMs > 0 ? Math.round(this.written / (elapsedMs / 1000)) : 0;
+    const bytesPerSecond = elapsedMs > 0 ? Math.round(this.copied / (elapsedMs / 1000)) : 0;
     return {
       id: this.id,
       state: this.state,
@@ -109,4 +127,9 @@ export class Job implements Queued {
       error: this.error && { code: this.error.code, message: this.error.message },
     };
   }
+}
+
+/** @throws CacheError CANCELLED when nobody wants the copy any more. */
+export function assertWanted({ cancelRequested }: Job): void {
+  if (cancelRequested) throw new CacheError('CANCELLED', 'the copy was cancelled');
 }

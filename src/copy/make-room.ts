@@ -21,6 +21,15 @@ export interface RoomDeps {
   bound(tier: Tier): Bound;
   /** Bytes that running copies have reserved in the tier but not written yet. */
   outstanding(tier: Tier): number;
+  /** Told once when too little can leave: ends what holds copies and room only to save space. */
+  giveWay?(): Promise<void>;
+}
+
+interface RoomOptions {
+  /** What the copy takes, if that is not the size of the source. */
+  bytes?: number;
+  /** Only copies with a lower score than this may leave for it. */
+  below?: number;
 }
 
 /**
@@ -28,25 +37,36 @@ export interface RoomDeps {
  * have to leave worth more.
  * @throws CacheError TOO_LARGE when it can never fit, NO_SPACE when too much of the tier is pinned or in use.
  */
-export async function makeRoom(deps: RoomDeps, tier: Tier, entry: Entry, source: Fingerprint): Promise<Copy | null> {
+export async function makeRoom(
+  deps: RoomDeps,
+  tier: Tier,
+  { entry, source, bytes: wanted = source.size, below }: { entry: Entry; source: Fingerprint } & RoomOptions,
+): Promise<Copy | null> {
   const { limit } = deps.bound(tier);
-  if (source.size > limit) throw new CacheError('TOO_LARGE', `the file is larger than the limit of the ${tier.name} tier`);
+  if (wanted > limit) throw new CacheError('TOO_LARGE', `the file is larger than the limit of the ${tier.name} tier`);
   // A copy that cannot be removed (open on Windows, say) is passed over; it must not keep the others from leaving.
   const stuck = new Set<number>();
   let needed: number | null = null;
+  let mayGiveWay = deps.giveWay !== undefined;
   let freed = 0;
   for (;;) {
-    const reservation = reserve(deps, tier, entry, source);
+    const reservation = reserve(deps, tier, { entry, source, bytes: wanted });
     if ('copy' in reservation) return reservation.copy;
     const { short } = reservation;
     needed ??= short;
     // Some file systems give space back only seconds later; going on would empty the cache meanwhile.
     if (freed >= needed) throw noSpace(tier, short, 'what has left for it does not show yet');
     deps.catalog.usage.flush();
-    const { victims, bytes } = await chooseVictims(deps, tier, { entry, short, stuck });
+    const { victims, bytes } = await chooseVictims(deps, tier, { entry, short, stuck, ...(below !== undefined && { below }) });
+    if (bytes < short && mayGiveWay) {
+      mayGiveWay = false;
+      await deps.giveWay?.();
+      continue;
+    }
     // Evicting a part of what is needed would cost copies and win nothing.
     if (bytes < short) throw noSpace(tier, short, 'what is there is pinned or in use');
-    if (!deps.policy().admit(candidate(entry, source.size), victims.map(toCandidate), deps.catalog.usage.tick)) return null;
+    if (!deps.policy().admit(candidate(entry, wanted), victims.filter(isInService).map(toCandidate), deps.catalog.usage.tick))
+      return null;
     for (const { copy, entry: owner } of victims) {
       const outcome = await deps.evictor.evict(copy, owner, 'space');
       if (outcome.removed) freed += outcome.freed;
@@ -65,7 +85,7 @@ export async function trim(deps: RoomDeps, tier: Tier): Promise<void> {
     const { victims } = await chooseVictims(deps, tier, { entry: null, short, stuck });
     if (victims.length === 0) return;
     for (const { copy, entry } of victims) {
-      const outcome = await deps.evictor.evict(copy, entry, 'space');
+      const outcome = await deps.evictor.evict(copy, entry, tier.name === 'ram' ? 'memory' : 'space');
       if (outcome.removed) short -= outcome.freed;
       else stuck.add(copy.id);
     }
@@ -74,11 +94,15 @@ export async function trim(deps: RoomDeps, tier: Tier): Promise<void> {
 
 function noSpace(tier: Tier, short: number, why: string): CacheError {
   return new CacheError('NO_SPACE', `${short} bytes are short on the ${tier.name} tier, and ${why}`, {
-    hint: 'Raise AUTOCACHE_LIMIT, unpin something, or try again when nothing is loading.',
+    hint: `Raise ${tier.name === 'ram' ? 'AUTOCACHE_RAM_LIMIT' : 'AUTOCACHE_LIMIT'}, unpin something, or try again when nothing is loading.`,
   });
 }
 
-function reserve({ catalog, bound, outstanding }: RoomDeps, tier: Tier, entry: Entry, source: Fingerprint): Reservation {
+function reserve(
+  { catalog, bound, outstanding }: RoomDeps,
+  tier: Tier,
+  { entry, source, bytes }: { entry: Entry; source: Fingerprint; bytes: number },
+): Reservation {
   const { limit, floor } = bound(tier);
   const free = tier.capacity().free - outstanding(tier);
   const { path } = tier.placeOf(entry.root, entry.rel);
@@ -88,7 +112,7 @@ function reserve({ catalog, bound, outstanding }: RoomDeps, tier: Tier, entry: E
     tier: tier.name,
     path,
     source,
-    bytes: source.size,
+    bytes,
     limit,
     free,
     floor,
@@ -96,11 +120,14 @@ function reserve({ catalog, bound, outstanding }: RoomDeps, tier: Tier, entry: E
   });
 }
 
-/** Lowest score first, until enough bytes would leave or nothing more can; stale and interrupted copies before all others. */
+/**
+ * Lowest score first, until enough bytes would leave or nothing more can; stale and interrupted copies before all others, and
+ * compressed ones of files that are there uncompressed. Of equals the compressed one leaves.
+ */
 async function chooseVictims(
   { catalog, evictor, policy }: RoomDeps,
   tier: Tier,
-  need: { entry: Entry | null; short: number; stuck: ReadonlySet<number> },
+  need: { entry: Entry | null; short: number; stuck: ReadonlySet<number>; below?: number },
 ): Promise<{ victims: Victim[]; bytes: number }> {
   const inUse = await evictor.openFiles(tier);
   const { tick } = catalog.usage;
@@ -117,22 +144,29 @@ async function chooseVictims(
       held.add(fileKey(copy));
       continue;
     }
-    const score = copy.state === 'ready' ? policy().score(candidate(entry, copy.bytes), tick) : Number.NEGATIVE_INFINITY;
+    const score = isSpare(catalog, copy) ? Number.NEGATIVE_INFINITY : policy().score(candidate(entry, copy.bytes), tick);
     ranked.push({ copy, entry, score });
   }
   const victims: Victim[] = [];
   let bytes = 0;
   for (const unit of leavingTogether(ranked, held)) {
-    if (bytes >= need.short) break;
+    if (bytes >= need.short || unit.score >= (need.below ?? Number.POSITIVE_INFINITY)) break;
     victims.push(...unit.victims);
     bytes += unit.bytes;
   }
   return { victims, bytes };
 }
 
+function isSpare({ copies }: Catalog, copy: Copy): boolean {
+  if (copy.state !== 'ready') return true;
+  return copy.tier === 'cold' && copies.readyOf(copy.entryId).some(({ tier }) => tier === 'ssd');
+}
+
 function candidate(entry: Entry, bytes: number): Candidate {
   return { entry, bytes };
 }
+
+const isInService = ({ copy }: Victim) => copy.state === 'ready';
 
 function toCandidate({ copy, entry }: Victim): Candidate {
   return candidate(entry, copy.bytes);

@@ -10,10 +10,14 @@ export interface CopyOrder {
   temp: string;
   path: string;
   sealPath: string;
-  /** Copies of other sources that may have the same bytes. */
+  /** Copies of other sources of the same size and mtime: it may be a hard link of one of them. */
   twins?: TwinCopy[];
+  /** Copies of other sources of the same size: it may share the blocks of one of them. */
+  alike?: TwinCopy[];
   /** The copy that is read instead of the source, if any. */
   origin?: OriginCopy | null;
+  /** Compresses the origin into at most so many bytes, instead of copying it. */
+  compressInto?: number;
   /** Whether the source is on a network: many reads under way at once, instead of one stream. */
   network: boolean;
   /** Whether to make SHA-256 too, as long as it costs no time. */

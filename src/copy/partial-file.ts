@@ -87,13 +87,7 @@ export class PartialFile {
   }
 
   write(bytes: Uint8Array, position: number): void {
-    writing(() => {
-      for (let written = 0; written < bytes.length; ) {
-        const taken = writeSync(this.#fd, bytes, written, bytes.length - written, position + written);
-        if (taken === 0) throw new Error('the system takes no more bytes');
-        written += taken;
-      }
-    });
+    writing(() => writeFully(this.#fd, bytes, position));
   }
 
   /** Notes what was written, and sends it to the disk, whenever enough has come together. */
@@ -132,12 +126,21 @@ export class PartialFile {
 }
 
 /** A new file, never the old one emptied: a worker that was left behind may still hold that. */
-function createAnew(temp: string): number {
+export function createAnew(temp: string): number {
   return writing(() => {
     dropPartial(temp);
     mkdirSync(dirname(temp), { recursive: true });
     return openSync(temp, 'wx', 0o600);
   });
+}
+
+/** @throws what the file system says, when it does not take all of it */
+export function writeFully(fd: number, bytes: Uint8Array, position: number): void {
+  for (let written = 0; written < bytes.length; ) {
+    const taken = writeSync(fd, bytes, written, bytes.length - written, position + written);
+    if (taken === 0) throw new Error('the system takes no more bytes');
+    written += taken;
+  }
 }
 
 /** Whoever awaits it next sees the failure, in our words; until then it is no unhandled one. */

@@ -1,8 +1,10 @@
-import { type Medium, type Priority, priorities } from '../core/types.ts';
+import { type Medium, type Priority, priorities, type TierName } from '../core/types.ts';
 
 export interface Queued {
   id: number;
   priority: Priority;
+  /** Where to. Compressing into the cold tier takes no place of others, and goes one by one. */
+  tier: TierName;
   /** What the source lies on, and which of them: limits are per root. */
   medium: Medium;
   root: string;
@@ -65,14 +67,16 @@ export class CopyQueue<T extends Queued> {
 
   /** Jobs of which one must end before a job of this source that somebody waits for can start. */
   before({ medium, root }: Pick<T, 'medium' | 'root'>): T[] {
-    if (this.#hasRoom({ medium, root, priority: 'wait' })) return [];
+    if (this.#hasRoom({ medium, root, priority: 'wait', tier: 'ssd' })) return [];
     const waiting = this.running.filter((job) => job.priority === 'wait');
     const beside = waiting.filter((job) => job.root === root);
     return beside.length > 0 ? beside : waiting;
   }
 
-  #hasRoom({ medium, root, priority }: Pick<T, 'medium' | 'root' | 'priority'>): boolean {
-    const rivals = this.running.filter((job) => priority !== 'wait' || job.priority === 'wait');
+  #hasRoom({ medium, root, priority, tier }: Omit<Queued, 'id'>): boolean {
+    if (tier === 'cold') return !this.running.some((job) => job.tier === 'cold');
+    const copies = this.running.filter((job) => job.tier !== 'cold');
+    const rivals = copies.filter((job) => priority !== 'wait' || job.priority === 'wait');
     const limit = this.#limits.perSource[medium];
     const sourceHasRoom = limit === undefined || rivals.filter((job) => job.root === root).length < limit;
     return rivals.length < this.#limits.jobs && sourceHasRoom;

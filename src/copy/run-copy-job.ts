@@ -4,6 +4,8 @@ import { dropPartial, keepPartial } from '../tiers/partial.ts';
 import { publish } from '../tiers/publish.ts';
 import type { SealFile } from '../tiers/seal-file.ts';
 import { type BlockReader, parallelReader, sequentialReader } from './block-readers.ts';
+import { cloneTwin } from './clone-twin.ts';
+import { compressCopy } from './compress-copy.ts';
 import { copyFromTier } from './copy-from-tier.ts';
 import { CopyHashes } from './copy-hashes.ts';
 import { assertWanted, type CopyHooks, eachBlock } from './each-block.ts';
@@ -19,10 +21,12 @@ const resumable: readonly ErrorCode[] = ['CANCELLED', 'SOURCE_MISSING', 'SOURCE_
  * Copies one source to its place in a tier, hashing every byte on the way, and publishes it. Reads and writes are positional and
  * checked one by one: the kernel's copy calls as Node wraps them report success with wrong bytes when the source errs half-way.
  * What an interruption leaves is kept up to its last checkpoint, and the next copy of the same source goes on from there.
- * @throws CacheError SOURCE_MISSING, SOURCE_AWAY, SOURCE_IO, SOURCE_CHANGED, NO_SPACE, CACHE_IO or CANCELLED; CORRUPT of an origin.
+ * @throws CacheError SOURCE_MISSING, SOURCE_AWAY, SOURCE_IO, SOURCE_CHANGED, NO_SPACE, CACHE_IO or CANCELLED; CORRUPT of an origin;
+ *   NOT_ADMITTED of one that is not worth compressing.
  */
 export async function runCopyJob(order: CopyOrder, hooks: CopyHooks): Promise<CopyReport> {
-  if (order.origin) return copyFromTier(order, order.origin, hooks);
+  const { origin, compressInto } = order;
+  if (origin) return compressInto === undefined ? copyFromTier(order, origin, hooks) : compressCopy(order, origin, hooks);
   try {
     const { fd, before } = openSource(order.source);
     try {
@@ -44,7 +48,9 @@ async function copyAndPublish(
 ): Promise<CopyReport> {
   const source = { ...order.source, fingerprint: before };
   const { readMs, resumedFrom, ...copied } =
-    (await cloneBytes(source, order, hooks)) ?? (await copyBytes(fd, { ...order, source }, hooks));
+    (await cloneBytes(source, order, hooks)) ??
+    (await cloneTwin(fd, order, hooks)) ??
+    (await copyBytes(fd, { ...order, source }, hooks));
   assertUnchanged(fd, before, source.path);
   const seal = writing(() => publish({ ...order, source, ...copied }));
   dropPartial(order.temp);

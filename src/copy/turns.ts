@@ -80,10 +80,11 @@ export class Turns {
     return mayYield(job) && this.#foreign?.isRead(job.root) === true;
   }
 
-  /** While somebody waits for a copy from the same source, the others from there stand still. */
+  /** While somebody waits for a copy from the same source, the others from there stand still; compressing does so for anybody. */
   #isHeld(job: Job): boolean {
     if (this.paused) return true;
-    return job.priority !== 'wait' && this.#running().some((other) => other.priority === 'wait' && other.root === job.root);
+    const isInTheWay = (other: Job) => other.root === job.root || job.tier === 'cold';
+    return job.priority !== 'wait' && this.#running().some((other) => other.priority === 'wait' && isInTheWay(other));
   }
 
   #released({ id }: Job): Promise<void> {

@@ -1,5 +1,6 @@
 import type { Catalog } from '../catalog/catalog.ts';
 import type { SourceFile } from '../catalog/entries.ts';
+import type { Copy } from '../core/types.ts';
 import { sealPathOf } from '../tiers/posix-tier.ts';
 import type { Tier } from '../tiers/tier.ts';
 import type { LinkReport, TwinCopy } from './messages.ts';
@@ -15,13 +16,19 @@ export function twinsOf(file: SourceFile, tier: Tier, { copies, entries, equals 
   const entry = entries.byPath(file.path);
   const isBegun = entry && copies.ofEntry(entry.id).some((copy) => copy.state === 'copying' && copy.tier === tier.name);
   if (isBegun) return [];
-  return equals
-    .twinsOf(entry?.id ?? 0, tier.name, file.fingerprint)
-    .flatMap(({ path, seal, hash }) => {
-      if (!seal || hash === null || tier.check(path, seal) !== 'ok') return [];
-      return [{ path, sealPath: sealPathOf(tier.dir, path), seal, hash }];
-    })
-    .slice(0, mostTwins);
+  return places(equals.twinsOf(entry?.id ?? 0, tier.name, file.fingerprint), tier);
+}
+
+/** Copies whose blocks this source's copy could share, where the file system can do that: of the same size. */
+export function alikeTo(file: SourceFile, tier: Tier, { entries, equals }: Catalog): TwinCopy[] {
+  return places(equals.ofSize(entries.byPath(file.path)?.id ?? 0, tier.name, file.fingerprint.size), tier);
+}
+
+function places(copies: readonly Copy[], tier: Tier): TwinCopy[] {
+  return copies.slice(0, mostTwins).flatMap(({ path, seal, hash }) => {
+    if (!seal || hash === null || tier.check(path, seal) !== 'ok') return [];
+    return [{ path, sealPath: sealPathOf(tier.dir, path), seal, hash }];
+  });
 }
 
 /**

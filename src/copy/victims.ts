@@ -18,7 +18,7 @@ export function fileKey({ id, tier, seal, hash }: Copy): string {
 }
 
 /**
- * What can leave, lowest score first. Names of one file leave together or not at all, for one alone frees nothing: the file is worth
+ * What can leave, lowest score first, and of equals the compressed one. Names of one file leave together or not at all, for one alone frees nothing: the file is worth
  * what its best name is worth, and one name that is `held` (leased, open, pinned) holds all of them.
  */
 export function leavingTogether(ranked: readonly (Victim & { score: number })[], held: ReadonlySet<string>): Unit[] {
@@ -30,5 +30,6 @@ export function leavingTogether(ranked: readonly (Victim & { score: number })[],
     units.set(key, { victims: [...victims, victim], bytes: victim.copy.bytes, score: Math.max(score, best) });
   }
   const firstId = ({ victims }: Unit) => victims[0]?.copy.id ?? 0;
-  return [...units.values()].sort((a, b) => a.score - b.score || firstId(a) - firstId(b));
+  const isHot = ({ victims }: Unit) => Number(victims[0]?.copy.tier !== 'cold');
+  return [...units.values()].sort((a, b) => a.score - b.score || isHot(a) - isHot(b) || firstId(a) - firstId(b));
 }

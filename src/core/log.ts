@@ -7,6 +7,9 @@ export type LogLevel = (typeof logLevels)[number];
 export const logForms = ['pretty', 'json'] as const;
 export type LogForm = (typeof logForms)[number];
 
+/** Output of a daemon in the background, in its state directory. */
+export const daemonLogName = 'daemon.log';
+
 const names: Record<number, string> = { 10: 'trace', 20: 'debug', 30: 'info', 40: 'WARN', 50: 'ERROR', 60: 'FATAL' };
 
 /** The root logger. `pretty` prints one line a message for people; `json` one object a line for programs. */

@@ -7,8 +7,14 @@ import type { Mode, TierName } from './types.ts';
 export interface TierStats {
   tier: TierName;
   files: number;
+  /** Bytes that the copies take. */
   bytes: number;
+  /** Bytes of the models that they are copies of. */
+  represented: number;
+  /** `represented` over `bytes`; null while the tier is empty. */
+  ratio: number | null;
   reserved: number;
+  /** The ssd and the cold tier share one limit. */
   limit: number;
   free: number;
   floor: number;

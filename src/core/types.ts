@@ -1,3 +1,5 @@
+import type { Votes } from './votes.ts';
+
 /** The vocabulary: types only. Every word here is the word of the design, the HTTP API, the CLI and the log. */
 
 /** A place that copies live in. */
@@ -75,7 +77,7 @@ export type SourceState =
   | { state: 'away'; why: string };
 
 /** One source file as the catalog knows it. */
-export interface Entry {
+export interface Entry extends Votes {
   id: number;
   /** Absolute path of the source. */
   path: string;

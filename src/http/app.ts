@@ -4,6 +4,7 @@ import type { Log } from '../core/log.ts';
 import { type GuardOptions, guard } from './guard.ts';
 import type { Rooms } from './rooms.ts';
 import { cacheRoutes } from './routes/cache.ts';
+import { dashboardRoutes } from './routes/dashboard.ts';
 import { entryRoutes } from './routes/entries.ts';
 import { healthRoutes } from './routes/health.ts';
 import { jobRoutes } from './routes/jobs.ts';
@@ -49,6 +50,7 @@ export function createApp(rooms: Rooms, options: GuardOptions): FastifyInstance 
     workflowRoutes,
   ];
   for (const routes of allRoutes) routes(app, rooms);
+  dashboardRoutes(app, rooms, options.token);
   return app;
 }
 

@@ -1,6 +1,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { CacheError } from '../core/errors.ts';
+import { publicPaths } from './routes/dashboard.ts';
 
 export interface GuardOptions {
   token: string;
@@ -10,7 +11,7 @@ export interface GuardOptions {
 
 /**
  * Law 9. A web page must not reach the daemon: its Host (after DNS rebinding) or its Origin is not on the list, and it has no
- * token. Only `/healthz` does without the token.
+ * token. Only `/healthz` and what the dashboard needs to come by it do without the token.
  */
 export function guard(app: FastifyInstance, { token, hosts }: GuardOptions): void {
   const expected = Buffer.from(`Bearer ${token}`);
@@ -19,7 +20,8 @@ export function guard(app: FastifyInstance, { token, hosts }: GuardOptions): voi
     if (host === undefined || !hosts.has(host.toLowerCase())) throw new CacheError('FORBIDDEN', 'this Host is not served here');
     if (origin !== undefined && !isOurs(origin, hosts))
       throw new CacheError('FORBIDDEN', 'requests from this Origin are refused');
-    if (pathOf(request) === '/healthz') return;
+    const path = pathOf(request);
+    if (path === '/healthz' || publicPaths.has(path)) return;
     if (!isEqual(Buffer.from(request.headers.authorization ?? ''), expected)) {
       throw new CacheError('UNAUTHORIZED', 'the token is missing or wrong', {
         hint: 'Send `Authorization: Bearer <token>`; the token is in the file that daemon.json names as tokenFile.',

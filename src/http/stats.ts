@@ -38,13 +38,15 @@ function tierStats({ tiers, catalog, bound }: Rooms): TierStats[] {
   return Object.values(tiers).flatMap((tier) => {
     if (!tier) return [];
     const { limit, floor } = bound(tier);
-    const { files, bytes: held, reserved } = catalog.copies.totals(tier.name);
+    const { files, bytes: held, represented, reserved } = catalog.copies.totals(tier.name);
     const { free } = tier.capacity();
     return [
       {
         tier: tier.name,
         files,
         bytes: held,
+        represented,
+        ratio: held > 0 ? represented / held : null,
         reserved,
         limit,
         free,

@@ -12,6 +12,8 @@ export interface Facts {
   source: SourceState;
   /** The copy to serve, if there is one; its seal has been checked. */
   copy: Copy | null;
+  /** The compressed copy, if there is one: it cannot be served, but a copy can be made of it without the source. */
+  cold: Copy | null;
   /** Files that loaders open beside it have no copies yet. */
   incomplete?: boolean;
   job: 'queued' | 'running' | null;
@@ -25,9 +27,9 @@ export interface Facts {
 export interface Decision {
   serve: 'copy' | 'source';
   reason: Reason;
-  /** Ask for a copy of the source as it is now. */
+  /** Ask for a copy of the source as it is now; with the source away, as its compressed copy has it. */
   request?: Fingerprint;
-  /** The copy is of an older source and must not be served again. */
+  /** There are copies of an older source, which must not be served again. */
   retire?: boolean;
 }
 
@@ -37,7 +39,7 @@ export function decide(facts: Facts): Decision {
   if (mode === 'off') return fromSource('OFF');
   if (purpose === 'scan') return fromSource('BYPASS_SCAN');
   if (filters.excluded(file)) return fromSource('BYPASS_EXCLUDED');
-  if (source.state !== 'present') return copy ? fromCopy('HIT_OFFLINE') : fromSource('SOURCE_MISSING');
+  if (source.state !== 'present') return copy ? fromCopy('HIT_OFFLINE') : decideRestore(facts);
 
   const { fingerprint } = source;
   if (copy && isSameFingerprint(copy.source, fingerprint)) {
@@ -45,9 +47,19 @@ export function decide(facts: Facts): Decision {
     return mode === 'read-only' ? fromSource('READ_ONLY') : { ...fromSource('COPYING'), request: fingerprint };
   }
   const miss = decideMiss(facts, fingerprint);
-  if (!copy) return miss;
+  const outdated = [copy, facts.cold].some((old) => old !== null && !isSameFingerprint(old.source, fingerprint));
+  if (!outdated) return miss;
   // The source was replaced: its old copy is never served again, whatever becomes of the new one.
   return { ...miss, retire: true, reason: miss.request ? 'STALE' : miss.reason };
+}
+
+/** The source does not answer: what is compressed is the only way to the file. */
+function decideRestore({ purpose, mode, cold, job, failure }: Facts): Decision {
+  if (!cold || purpose !== 'load') return fromSource('SOURCE_MISSING');
+  if (mode === 'read-only') return fromSource('READ_ONLY');
+  if (job) return { ...fromSource(job === 'running' ? 'COPYING' : 'QUEUED'), request: cold.source };
+  if (failure) return fromSource(reasonOf(failure));
+  return { ...fromSource('QUEUED'), request: cold.source };
 }
 
 function decideMiss(facts: Facts, fingerprint: Fingerprint): Decision {

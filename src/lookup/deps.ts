@@ -65,8 +65,8 @@ export interface LookupDeps {
   /** Longest wait, ms. */
   waitMaxMs: number;
   speeds: Pick<Speeds, 'of' | 'ofTier' | 'smallReadMs'>;
-  /** Bytes that must be copied before a copy from there can start. */
-  bytesAhead(located: Located): number;
+  /** Bytes that must be copied before a copy from there, or a restore, can start. */
+  bytesAhead(located: Located, restore: boolean): number;
   /** Most bytes per second that copying may read there, null = no bound. */
   rateFor(medium: Medium): number | null;
   leases: Leases;
@@ -81,6 +81,7 @@ export interface Examination {
   entry: Entry | undefined;
   source: SourceState;
   copy: Copy | null;
+  cold: Copy | null;
   damaged: { copy: Copy; verdict: 'gone' | 'changed' } | null;
   decision: Decision;
 }

@@ -16,6 +16,8 @@ interface Found {
   source: SourceState;
 }
 
+type Usable = Pick<Examination, 'entry' | 'copy' | 'cold' | 'damaged'>;
+
 /** Room one of a lookup: finds, lets `decide` judge, answers, and asks for a copy. Nothing here waits for a disk but for one stat. */
 export class Lookup {
   readonly #deps: LookupDeps;
@@ -70,19 +72,24 @@ export class Lookup {
   }
 
   /** How long this asker waits for the copy: 0 when it does better to load from the source. */
-  #waitMs(request: LookupRequest, { located, decision }: Examination): number {
+  #waitMs(request: LookupRequest, { located, source, cold, decision }: Examination): number {
     const { onMiss, waitMaxMs, speeds, activeJob, bytesAhead, rateFor } = this.#deps;
-    if (!decision.request || request.purpose !== 'load' || onMiss === 'background') return 0;
+    if (!decision.request || request.purpose !== 'load') return 0;
     const boundMs = Math.min(request.waitMs, waitMaxMs);
+    // With the source away a restore is the only way.
+    if (source.state !== 'present') return boundMs;
+    if (onMiss === 'background') return 0;
     if (boundMs <= 0 || onMiss === 'wait') return boundMs;
     const { root, medium } = located;
+    const restore = cold !== null && isSameFingerprint(cold.source, decision.request);
+    const speed = restore ? speeds.ofTier('cold') : speeds.of(root, medium);
     const job = activeJob(located.path)?.view();
     const { size } = decision.request;
     const load = {
       size,
       left: size - (job?.bytesDone ?? 0),
-      ahead: job?.state === 'running' ? 0 : bytesAhead(located),
-      sequential: Math.min(speeds.of(root, medium), rateFor(medium) ?? Number.POSITIVE_INFINITY),
+      ahead: job?.state === 'running' ? 0 : bytesAhead(located, restore),
+      sequential: Math.min(speed, rateFor(restore ? 'ssd' : medium) ?? Number.POSITIVE_INFINITY),
       smallReadMs: speeds.smallReadMs(root, medium),
       // What was just written is still in memory, unless there is too little of it.
       tier: size < freemem() / 2 ? justWritten : speeds.ofTier('ssd'),
@@ -102,12 +109,13 @@ export class Lookup {
     const found = places.map((located, index) => ({ located, source: states[index] ?? ({ state: 'missing' } as const) }));
     const here = found.find(({ source }) => source.state === 'present');
     // With no source in sight, the name that has a copy is the one that is meant.
-    return here ?? found.find(({ located }) => this.#usable(located.path).copy !== null) ?? found[0] ?? null;
+    const isKept = ({ copy, cold }: Usable) => copy !== null || cold !== null;
+    return here ?? found.find(({ located }) => isKept(this.#usable(located.path))) ?? found[0] ?? null;
   }
 
   #examine(request: LookupRequest, located: Located, source: SourceState): Examination {
     const { mode, filters, limit, activeJob, recentFailure } = this.#deps;
-    const { entry, copy, damaged } = this.#usable(located.path, source);
+    const { entry, copy, cold, damaged } = this.#usable(located.path, source);
     // A file has one category, whichever of its names it is asked for by.
     const file = { path: located.path, rel: located.rel, category: located.category ?? request.category ?? null };
     const state = activeJob(located.path)?.state;
@@ -118,42 +126,50 @@ export class Lookup {
       medium: located.medium,
       source,
       copy,
+      cold,
       incomplete: copy !== null && !this.#deps.isComplete(located.path, copy.tier),
       job: state === 'queued' || state === 'running' ? state : null,
       failure: recentFailure(located.path) ?? null,
       filters,
       limit: limit(),
     });
-    return { located: { ...located, category: file.category }, entry, source, copy, damaged, decision };
+    return { located: { ...located, category: file.category }, entry, source, copy, cold, damaged, decision };
   }
 
-  /** The fastest ready copy whose seal holds; one of the source as it is, with what loaders open beside it, before all others. */
-  #usable(path: string, source?: SourceState): Pick<Examination, 'entry' | 'copy' | 'damaged'> {
+  /**
+   * The fastest copy that can be served, and the compressed one, whose seals hold; one of the source as it is, with what loaders open
+   * beside it, before all others.
+   */
+  #usable(path: string, source?: SourceState): Usable {
     const { catalog, tiers, isComplete } = this.#deps;
     const found = catalog.find(path);
-    if (!found) return { entry: undefined, copy: null, damaged: null };
-    const { entry, ready } = found;
+    if (!found) return { entry: undefined, copy: null, cold: null, damaged: null };
+    const { entry, ready, cold } = found;
     let damaged: Examination['damaged'] = null;
-    const sound = ready.filter((copy) => {
+    const holds = (copy: Copy) => {
       const verdict = copy.seal && tiers[copy.tier]?.check(copy.path, copy.seal);
       if (verdict && verdict !== 'ok') damaged = { copy, verdict };
       return verdict === 'ok';
-    });
+    };
+    const sound = ready.filter(holds);
     const isCurrent = (copy: Copy) => source?.state !== 'present' || isSameFingerprint(copy.source, source.fingerprint);
     const best = sound.length > 1 ? sound.find((copy) => isCurrent(copy) && isComplete(path, copy.tier)) : undefined;
-    return { entry, copy: best ?? sound[0] ?? null, damaged };
+    return { entry, copy: best ?? sound[0] ?? null, cold: cold && holds(cold) ? cold : null, damaged };
   }
 
   /** What follows from the decision, after the answer: writes are left to the next turn of the loop. */
   #request(
     request: LookupRequest,
-    { located, entry, source, copy, damaged, decision }: Examination,
+    { located, entry, source, copy, cold, damaged, decision }: Examination,
     priority: Priority,
   ): CopyInProgress | null {
     const { catalog, onDamaged, requestCopy, activeJob } = this.#deps;
     if (damaged && entry) this.#afterwards(() => onDamaged(damaged.copy, entry, damaged.verdict));
-    if (decision.retire && copy) this.#afterwards(() => catalog.copies.retire(copy.id));
-    if (!decision.request || request.purpose !== 'load' || source.state !== 'present') return activeJob(located.path) ?? null;
+    for (const old of [copy, cold]) {
+      if (!decision.retire || !old || source.state !== 'present') continue;
+      if (!isSameFingerprint(old.source, source.fingerprint)) this.#afterwards(() => catalog.copies.retire(old.id));
+    }
+    if (!decision.request || request.purpose !== 'load') return activeJob(located.path) ?? null;
     const { path, root, rel, category, medium } = located;
     const file = { path, root, rel, category, fingerprint: decision.request };
     return requestCopy({ file, priority, medium });
@@ -200,9 +216,9 @@ export class Lookup {
     return this.#give(request, { ...examination, decision: { ...decision, reason } }, next ?? job);
   }
 
-  #count({ located, source, copy, decision }: Examination): void {
+  #count({ located, source, copy, cold, decision }: Examination): void {
     const { catalog, secondsSaved } = this.#deps;
-    const fingerprint = source.state === 'present' ? source.fingerprint : copy?.source;
+    const fingerprint = source.state === 'present' ? source.fingerprint : (copy ?? cold)?.source;
     if (!fingerprint) return;
     const { size } = fingerprint;
     if (isHit(decision.reason) && copy) {

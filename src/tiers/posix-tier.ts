@@ -20,8 +20,11 @@ import type { CopyPlace, Tier } from './tier.ts';
 
 const markerName = '.autocached';
 
+/** What the names of a tier's copies end with, besides the name of their source. */
+const suffixes: Record<TierName, string> = { ram: '', ssd: '', cold: '.zst' };
+
 /**
- * Opens a directory as a tier of plain files, creating it when it is not there.
+ * Opens a directory as a tier of files, creating it when it is not there.
  * @throws CacheError BAD_CONFIG when it holds files but not autocached's marker (law 2: nothing foreign is ever deleted).
  */
 export function openPosixTier(name: TierName, given: string): Tier {
@@ -35,7 +38,7 @@ export function openPosixTier(name: TierName, given: string): Tier {
     name,
     dir,
     partialDir,
-    placeOf: (root, rel) => placeOf(dir, root, rel),
+    placeOf: (root, rel) => placeOf(dir, root, rel, suffixes[name]),
     capacity: () => {
       const { bsize, blocks, bavail } = statfsSync(dir);
       return { size: bsize * blocks, free: bsize * bavail };
@@ -47,7 +50,7 @@ export function openPosixTier(name: TierName, given: string): Tier {
 }
 
 /** Mirrors a root below the tier: a readable name with a hash that keeps equally named roots apart. */
-function placeOf(dir: string, root: string, rel: string): CopyPlace {
+function placeOf(dir: string, root: string, rel: string, suffix: string): CopyPlace {
   const hash = createHash('sha256').update(root).digest('hex').slice(0, 10);
   const readable = basename(root).replace(/[^\w.-]/g, '_') || 'root';
   const mirror = `${readable}-${hash}`;
@@ -55,7 +58,7 @@ function placeOf(dir: string, root: string, rel: string): CopyPlace {
   if (!below.startsWith(mirror + sep) || below.endsWith(sep) || below.includes('\0')) {
     throw new CacheError('BAD_REQUEST', `${JSON.stringify(rel)} names no file below ${root}`);
   }
-  return { path: join(dir, 'files', below), sealPath: join(dir, 'seals', `${below}.json`) };
+  return { path: join(dir, 'files', below + suffix), sealPath: join(dir, 'seals', `${below}${suffix}.json`) };
 }
 
 /** Where the proof of a copy lies. */

@@ -11,7 +11,9 @@ import type { Fingerprint, Seal } from '../core/types.ts';
 export interface SealFile {
   version: 1;
   source: { path: string; root: string; rel: string; category: string | null; fingerprint: Fingerprint };
+  /** Of the file as it lies there, compressed or not. */
   seal: Seal;
+  /** Like all hashes here, of the source's bytes. */
   hash: string;
   /** XXH3-128 of each 8 MiB chunk, hex, joined. */
   chunks: string;

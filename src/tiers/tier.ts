@@ -2,7 +2,7 @@ import type { Seal, TierName } from '../core/types.ts';
 
 /** Where one copy and its proof lie in a tier. */
 export interface CopyPlace {
-  /** The file that is handed out: the source's base name below a mirror of the source's path below its root. */
+  /** The file that is handed out: the source's base name below a mirror of the source's path below its root; `.zst` behind it in the cold tier. */
   path: string;
   /** The proof beside it, in a tree of its own, so that a loader that lists the copy's directory finds model files only. */
   sealPath: string;

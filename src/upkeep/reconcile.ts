@@ -4,6 +4,7 @@ import type { Catalog } from '../catalog/catalog.ts';
 import type { ReserveRequest } from '../catalog/copies.ts';
 import { CacheError, errnoOf } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
+import type { TierName } from '../core/types.ts';
 import { dropPartial, keepPartial, listPartials, partialFiles, readJournal } from '../tiers/partial.ts';
 import { copyPathOf, isClaimed, isPlaceIn, sealPathOf } from '../tiers/posix-tier.ts';
 import { parseSealFile, type SealFile } from '../tiers/seal-file.ts';
@@ -20,6 +21,23 @@ export interface ReconcileReport {
   adopted: number;
   /** Interrupted copies that can be gone on with. */
   resumable: number;
+}
+
+/** The tiers on the disk, one after the other; rows of a cold tier that is not there, or not any more, go. */
+export function reconcileAll({
+  catalog,
+  tiers: { ssd, cold },
+  log,
+}: {
+  catalog: Catalog;
+  tiers: Pick<Record<TierName, Tier | undefined>, 'ssd' | 'cold'>;
+  log: Log;
+}): void {
+  for (const tier of [ssd, cold]) if (tier) reconcile({ catalog, tier, log });
+  const lost = cold
+    ? []
+    : catalog.copies.inState('copying', 'ready', 'stale', 'evicting').filter(({ tier }) => tier === 'cold');
+  for (const { id } of lost) catalog.copies.forget(id);
 }
 
 /** An interrupted copy that nobody went on with for so long is not wanted any more, ms. */

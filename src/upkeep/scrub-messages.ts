@@ -8,6 +8,8 @@ export interface VerifyOrder {
   /** What the catalog knows of the copy; the proof on the disk must say the same. */
   seal: Seal;
   hash: string;
+  /** Whether it lies there in the form of `codec/format.ts`. */
+  compressed: boolean;
   /** Whether to make SHA-256 too when the proof has none. */
   identity: boolean;
   /** Bytes per second, null = as fast as it goes. */

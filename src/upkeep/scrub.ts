@@ -122,6 +122,7 @@ export class Scrub implements AsyncDisposable {
       sealPath: sealPathOf(tier.dir, copy.path),
       seal: copy.seal,
       hash: copy.hash,
+      compressed: copy.tier === 'cold',
       identity: copy.tier !== 'cold',
       rate,
     };

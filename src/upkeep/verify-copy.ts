@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ChunkHash, chunkSize } from '../codec/chunk-hash.ts';
-import { errnoOf, messageOf } from '../core/errors.ts';
-import { parseSealFile } from '../tiers/seal-file.ts';
+import { CompressedFile } from '../codec/compressed-file.ts';
+import { CacheError, errnoOf, messageOf } from '../core/errors.ts';
+import { parseSealFile, type SealFile } from '../tiers/seal-file.ts';
 import type { Verdict, VerifyOrder } from './scrub-messages.ts';
 
 /** Whether the file system lets the cache be passed shows at the first read. */
@@ -19,7 +20,7 @@ export async function verifyCopy(order: VerifyOrder, progress: (bytesDone: numbe
   if (proof.hash !== order.hash) return differs('its proof is of another copy');
   // A buffer that may grow begins at a page of memory, which reading past the cache asks for.
   const chunk = new Uint8Array(new ArrayBuffer(chunkSize, { maxByteLength: chunkSize }));
-  const opened = open(order.path, chunk);
+  const opened = open(order, chunk);
   if (typeof opened === 'string') return differs(opened);
   const { fd, uncached } = opened;
   try {
@@ -28,6 +29,7 @@ export async function verifyCopy(order: VerifyOrder, progress: (bytesDone: numbe
     if (Number(size) !== seal.size) return differs(`it has ${size} bytes instead of ${seal.size}`);
     if (String(mtimeNs) !== seal.mtimeNs || String(ino) !== seal.ino)
       return differs('it was written or replaced by another program');
+    if (order.compressed) return await verifyCompressed(fd, { order, proof }, progress);
     const hash = await ChunkHash.create();
     const identity = order.identity && proof.sha256 === null ? createHash('sha256') : null;
     const bad: number[] = [];
@@ -48,17 +50,47 @@ export async function verifyCopy(order: VerifyOrder, progress: (bytesDone: numbe
       await pause(done, startedAt, order.rate);
     }
     if (bad.length > 0) return { same: false, why: 'a part of it cannot be read', chunks: bad };
-    const whole = hash.digest();
-    if (whole === order.hash) {
-      return { same: true, readMs: uncached ? readMs : null, sha256: identity?.digest('hex') ?? null };
-    }
-    const chunks = hash.chunks.flatMap((digest, index) =>
-      proof.chunks.startsWith(digest, index * digest.length) ? [] : [index],
-    );
-    return { same: false, why: 'its bytes are not those that were copied', chunks };
+    const differing = compare(hash, { order, proof });
+    return differing ?? { same: true, readMs: uncached ? readMs : null, sha256: identity?.digest('hex') ?? null };
   } finally {
     closeSync(fd);
   }
+}
+
+/** Decodes it as a restore does, which checks every frame and chunk, and hashes what comes out. */
+async function verifyCompressed(
+  fd: number,
+  { order, proof }: { order: VerifyOrder; proof: SealFile },
+  progress: (bytesDone: number) => void,
+): Promise<Verdict> {
+  const hash = await ChunkHash.create();
+  const startedAt = performance.now();
+  let done = 0;
+  try {
+    const file = new CompressedFile(fd);
+    const { chunks, size } = file.metadata;
+    for (const index of chunks.keys()) {
+      const bytes = await file.chunk(index);
+      hash.update(bytes);
+      done += bytes.length;
+      const stored = Math.round((done / size) * order.seal.size);
+      progress(stored);
+      await pause(stored, startedAt, order.rate);
+    }
+  } catch (error) {
+    if (!(error instanceof CacheError) && errnoOf(error) !== 'EIO') throw error;
+    return { same: false, why: messageOf(error), chunks: [Math.floor(done / chunkSize)] };
+  }
+  return compare(hash, { order, proof }) ?? { same: true, readMs: null, sha256: null };
+}
+
+/** What differs, or null. */
+function compare(hash: ChunkHash, { order, proof }: { order: VerifyOrder; proof: SealFile }): Verdict | null {
+  if (hash.digest() === order.hash) return null;
+  const chunks = hash.chunks.flatMap((digest, index) =>
+    proof.chunks.startsWith(digest, index * digest.length) ? [] : [index],
+  );
+  return { same: false, why: 'its bytes are not those that were copied', chunks };
 }
 
 function differs(why: string): Verdict {
@@ -74,9 +106,9 @@ function readText(path: string): string {
 }
 
 /** The open file, or in words why there is none. */
-function open(path: string, chunk: Uint8Array): { fd: number; uncached: boolean } | string {
+function open({ path, compressed }: VerifyOrder, chunk: Uint8Array): { fd: number; uncached: boolean } | string {
   try {
-    const fd = openUncached(path, chunk);
+    const fd = compressed ? null : openUncached(path, chunk);
     return fd === null ? { fd: openSync(path, 'r'), uncached: false } : { fd, uncached: true };
   } catch (error) {
     const errno = errnoOf(error) ?? '';

@@ -75,9 +75,9 @@ describe('space is reserved before the first byte', () => {
     putCopy(catalog, sourceFile('loras/a', { fingerprint: fingerprint(100) }), { tier: 'ram' });
     putCopy(catalog, sourceFile('loras/b', { fingerprint: fingerprint(200) }));
     reserveCopy(catalog, sourceFile('loras/c', { fingerprint: fingerprint(300) }));
-    expect(catalog.copies.totals('ram')).toEqual({ files: 1, bytes: 100, reserved: 0 });
-    expect(catalog.copies.totals('ssd')).toEqual({ files: 1, bytes: 200, reserved: 300 });
-    expect(catalog.copies.totals('cold')).toEqual({ files: 0, bytes: 0, reserved: 0 });
+    expect(catalog.copies.totals('ram')).toEqual({ files: 1, bytes: 100, represented: 100, reserved: 0 });
+    expect(catalog.copies.totals('ssd')).toEqual({ files: 1, bytes: 200, represented: 200, reserved: 300 });
+    expect(catalog.copies.totals('cold')).toEqual({ files: 0, bytes: 0, represented: 0, reserved: 0 });
   });
 });
 

@@ -17,6 +17,8 @@ describe('one source is one entry', () => {
       uses: 3,
       lastUse: 7,
       lastUsedAt: 1000,
+      votes: 1,
+      votedAt: 1000,
       pinned: true,
     });
     expect(catalog.entries.byId(id)).toEqual(again);

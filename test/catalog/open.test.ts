@@ -63,6 +63,7 @@ describe('resolver_v1, which the shim reads while the daemon is away', () => {
     const leaving = putCopy(catalog, sourceFile('loras/leaving.safetensors'));
     catalog.copies.setState(leaving.id, 'evicting');
     reserveCopy(catalog, sourceFile('loras/copying.safetensors'));
+    putCopy(catalog, sourceFile('loras/compressed.safetensors'), { tier: 'cold' });
     const reader = new Sqlite(file, { readonly: true, timeout: 0 });
     const rows = () => reader.prepare('SELECT * FROM resolver_v1').all();
     const expected = [

@@ -15,7 +15,9 @@ describe('help', () => {
     const { code, out } = await runCli(['--help']);
     expect(code).toBe(0);
     const commands =
-      'start stop restart mode config status list explain jobs events lookup warm pin unpin evict purge comfyui'.split(' ');
+      'start stop restart mode config status list explain jobs events dashboard lookup warm pin unpin evict purge comfyui'.split(
+        ' ',
+      );
     for (const command of commands) expect(out).toMatch(new RegExp(`^  ${command} `, 'm'));
     expect(out).toContain('autocached start --roots /mnt/nas/models --detach');
   });
@@ -73,6 +75,7 @@ describe('with no daemon', () => {
     ['jobs'],
     ['jobs', '--follow'],
     ['events'],
+    ['dashboard'],
     ['mode'],
     ['config'],
     ['stop'],

@@ -52,6 +52,8 @@ export const stats: StatsAnswer = {
       tier: 'ssd',
       files: 41,
       bytes: 132 * gib,
+      represented: 132 * gib,
+      ratio: 1,
       reserved: 6.5 * gib,
       limit: 200 * gib,
       free: 312 * gib,

@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Client } from '../../src/cli/client.ts';
 import { waitForJobs } from '../../src/cli/wait-for-jobs.ts';
-import type { JobView, WarmAnswer, WarmItem } from '../../src/core/api.ts';
+import type { JobView, WarmAnswer, WarmItem, WarmRequest } from '../../src/core/api.ts';
 import { type FakeDaemon, startFakeDaemon } from './fake-daemon.ts';
 import { runCli, startCli } from './run-cli.ts';
 import { queued, running } from './samples.ts';
@@ -37,7 +37,14 @@ const small: WarmItem = { ...ready, item: '/mnt/small.txt', reason: 'BYPASS_SMAL
 function answering(...items: WarmItem[]): Promise<FakeDaemon> {
   const count = items.filter((item) => item.ready).length;
   const answer: WarmAnswer = { items, ready: count, missing: items.length - count };
-  return startFakeDaemon({ [key]: () => answer });
+  const whole = items.map((item) => ({ ...item, ready: true }));
+  // Asked to wait, it answers when the files that belong to them are there too.
+  return startFakeDaemon({
+    [key]: ({ body }) => {
+      const { wait, ram } = body as WarmRequest;
+      return wait && !ram ? { ...answer, items: whole } : answer;
+    },
+  });
 }
 
 const done: JobView = { ...running, state: 'done', bytesDone: running.bytesTotal };
@@ -95,6 +102,16 @@ describe('warm waits until the copies are there', () => {
     });
   });
 
+  test('and calls a model whose other files are missing not ready', async () => {
+    const alone = { ...copying, reason: 'COPYING' as const, message: 'the disk answered EIO' };
+    await using daemon = await startFakeDaemon({ [key]: () => ({ items: [alone], ready: 0, missing: 1 }) });
+    const run = startCli(['warm', 'x'], { stateDir: daemon.stateDir });
+    await daemon.emit('job-done', done);
+    const { code, out } = await run.done;
+    expect(code).toBe(1);
+    expect(out).toMatch(/missing +220 MiB +\/mnt\/big +the disk answered EIO/);
+  });
+
   test('but not on a daemon that has gone', async () => {
     await using daemon = await answering(copying);
     const run = startCli(['warm', 'x'], { stateDir: daemon.stateDir });
@@ -141,6 +158,42 @@ test('warm asks what is there when it cannot know how a copy ended', async () =>
     { paths: [join(cwd, 'x')], names: [] },
     { paths: [join(cwd, 'x')], names: [], check: true },
   ]);
+});
+
+describe('warm --ram', () => {
+  const inRam: WarmItem = { ...ready, tier: 'ram', reason: 'HIT_RAM' };
+
+  test('waits for the copies on the SSD, then has them brought into memory', async () => {
+    const answers = [ready, inRam];
+    await using daemon = await startFakeDaemon({ [key]: () => ({ items: [answers.shift()], ready: 1, missing: 0 }) });
+    const { code, out } = await runCli(['warm', 'loras/a.safetensors', '--ram'], { stateDir: daemon.stateDir });
+    expect(code).toBe(0);
+    expect(out).toContain('1 of 1 file ready');
+    const names = ['loras/a.safetensors'];
+    expect(daemon.bodies(key)).toEqual([
+      { paths: [], names },
+      { paths: [], names, ram: true, wait: true },
+    ]);
+  });
+
+  test('shows what the daemon says of a machine without a RAM tier', async () => {
+    const message = 'there is no RAM tier: its copy is read once';
+    await using daemon = await answering({ ...ready, message });
+    const { code, out } = await runCli(['warm', 'loras/a.safetensors', '--ram'], { stateDir: daemon.stateDir });
+    expect(code).toBe(0);
+    expect(out).toContain(message);
+  });
+
+  test('fails when something does not get into memory', async () => {
+    await using daemon = await answering({
+      ...ready,
+      ready: false,
+      message: 'the file is larger than the limit of the ram tier',
+    });
+    const { code, out } = await runCli(['warm', 'loras/a.safetensors', '--ram'], { stateDir: daemon.stateDir });
+    expect(code).toBe(1);
+    expect(out).toContain('larger than the limit');
+  });
 });
 
 describe('warm --no-wait', () => {

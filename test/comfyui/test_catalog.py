@@ -48,6 +48,15 @@ class WithoutDaemon(ComfyTest):
         self.seal(self.source, fast, "ram")
         self.assertEqual(self.load(), fast)
 
+    def test_a_copy_in_memory_that_is_not_what_was_sealed_gives_way_to_the_one_on_the_ssd(self):
+        self.seal(self.source, self.copy)
+        fast = os.path.join(self.make_folder("ram"), "a.safetensors")
+        for harm in (lambda: os.utime(fast, ns=(1, 1)), lambda: os.remove(fast)):
+            shutil.copy2(self.copy, fast)
+            self.seal(self.source, fast, "ram")
+            harm()
+            self.assertEqual(self.load(), self.copy)
+
     def test_a_source_that_changed_is_loaded_itself(self):
         self.seal(self.source, self.copy)
         os.utime(self.source, ns=(1, 1))

@@ -158,8 +158,8 @@ class Host(ComfyTest):
         changed = [key for key, value in vars(self.folder_paths).items() if patched.get(key) is not value]
         self.assertEqual(changed, ["get_full_path"])
 
-    def test_there_are_no_nodes(self):
-        self.assertEqual(self.start_shim().NODE_CLASS_MAPPINGS, {})
+    def test_there_is_one_node(self):
+        self.assertEqual(list(self.start_shim().NODE_CLASS_MAPPINGS), ["AutocachedPath"])
 
     def test_comfyuis_model_folders_are_told_once_and_again_after_a_restart(self):
         self.start_shim()

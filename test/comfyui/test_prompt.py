@@ -77,6 +77,20 @@ class Waiting(Prompts):
                 self.assertTrue(self.interruption.processing_interrupted())
                 self.interruption.interrupt_current_processing(False)
 
+    def test_an_interrupted_prompt_ends_at_once_and_loads_nothing(self):
+        execution = importlib.import_module("execution")
+        ended = self.interruption.InterruptProcessingException
+        for kind in (ended, type("InterruptProcessingException", (Exception,), {})):
+            with self.subTest(kind), self.no_log_line():
+                self.interruption.InterruptProcessingException = kind
+                self.wait_for(*[0] * 50)
+                self.bar.before_move = self.interruption.interrupt_current_processing
+                with self.assertRaises(kind):
+                    self.in_node(lambda: execution.get_output_data(lambda: self.nodes.load("checkpoints", "a.safetensors")))
+                self.assertTrue(self.interruption.processing_interrupted())
+                self.assertEqual(self.server.texts[-1][0], "")
+                self.interruption.interrupt_current_processing(False)
+
     def test_a_daemon_that_dies_meanwhile_is_not_waited_for(self):
         self.wait_for(0)
         self.bar.before_move = self.daemon.stop

@@ -24,7 +24,7 @@ const defaults: Config = {
   include: [],
   exclude: [],
   categories: [],
-  policy: 'lru',
+  policy: 'heat',
   jobs: 2,
   jobsPerSource: { hdd: 1 },
   rate: { overall: null, by: {} },
@@ -191,17 +191,15 @@ describe('contradictions are refused', () => {
 describe('what this version does not do', () => {
   test('is announced, and does not half happen', () => {
     const { config, notices, settings } = load({
-      AUTOCACHE_COMPRESS: 'cold',
       AUTOCACHE_VERIFY: 'reread',
       AUTOCACHE_ROOTS: '/mnt/hdd=hdd:/mnt/bucket=s3:s3://bucket',
     });
     expect(config).toEqual({ ...defaults, roots: [{ path: '/mnt/hdd', kind: 'hdd' }] });
     expect(notices).toEqual([
       'AUTOCACHE_ROOTS=/mnt/hdd=hdd:/mnt/bucket=s3:s3://bucket has no effect in this version (from environment)',
-      'AUTOCACHE_COMPRESS=cold has no effect in this version (from environment)',
       'AUTOCACHE_VERIFY=reread has no effect in this version (from environment)',
     ]);
-    expect(settings.find(({ key }) => key === 'AUTOCACHE_COMPRESS')?.meaning).toContain('(no effect yet: cold)');
+    expect(settings.find(({ key }) => key === 'AUTOCACHE_VERIFY')?.meaning).toContain('(no effect yet: reread)');
   });
 
   test('is not announced to who set it to what happens anyway', () => {

@@ -20,7 +20,7 @@ test('the later place wins, key by key, and each value remembers its own', () =>
     limit: { bytes: 3 * 2 ** 30 },
     minFree: { share: 0.02 },
     onMiss: 'wait',
-    policy: 'lru',
+    policy: 'heat',
   });
   const from = Object.fromEntries(settings.map((setting) => [setting.key, setting.from]));
   expect(from).toMatchObject({

@@ -5,7 +5,7 @@ import { filesInUse } from '../../src/copy/in-use.ts';
 import { makeRoom, trim } from '../../src/copy/make-room.ts';
 import { CacheError } from '../../src/core/errors.ts';
 import type { Copy, Entry } from '../../src/core/types.ts';
-import { policies } from '../../src/policy/policies.ts';
+import { lru } from '../../src/policy/lru.ts';
 import { createRig, type Rig } from '../helpers/rig.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
 
@@ -42,7 +42,7 @@ function held(rig: Rig, index: number): { copy: Copy; entry: Entry } {
 const roomDeps = (rig: Rig) => ({
   catalog: rig.catalog,
   evictor: rig.evictor,
-  policy: () => policies.lru,
+  policy: () => lru,
   bound: () => rig.bound,
   outstanding: () => 0,
 });
@@ -51,7 +51,7 @@ describe('making room', () => {
   const room = (rig: Rig, size: number) => {
     const { path } = rig.source('loras/new.safetensors', size);
     const file = rig.file(path);
-    return makeRoom(roomDeps(rig), rig.tier, rig.catalog.entries.put(file), file.fingerprint);
+    return makeRoom(roomDeps(rig), rig.tier, { entry: rig.catalog.entries.put(file), source: file.fingerprint });
   };
 
   test('takes no more than is needed, the least valuable first', async () => {
@@ -92,9 +92,9 @@ describe('making room', () => {
     const { path } = rig.source('loras/new.safetensors', 100 * KiB);
     const file = rig.file(path);
     const asked = vi.fn(() => false);
-    const policy = () => ({ ...policies.lru, admit: asked });
+    const policy = () => ({ ...lru, admit: asked });
     const entry = rig.catalog.entries.put(file);
-    expect(await makeRoom({ ...roomDeps(rig), policy }, rig.tier, entry, file.fingerprint)).toBeNull();
+    expect(await makeRoom({ ...roomDeps(rig), policy }, rig.tier, { entry, source: file.fingerprint })).toBeNull();
     expect(asked).toHaveBeenCalledWith(
       expect.objectContaining({ bytes: 100 * KiB }),
       [expect.objectContaining({ bytes: 100 * KiB })],

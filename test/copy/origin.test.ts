@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { encodeFile } from '../../src/codec/encode.ts';
 import { publish } from '../../src/tiers/publish.ts';
 import { parseSealFile } from '../../src/tiers/seal-file.ts';
-import { flipBit, writeWeights } from '../helpers/files.ts';
+import { flipBit } from '../helpers/files.ts';
 import { createRig, type Rig } from '../helpers/rig.ts';
 
 const MiB = 1024 * 1024;
@@ -27,8 +27,7 @@ async function withCopy(size = 9 * MiB) {
 /** A rig with a file whose only copy is compressed. */
 async function withColdCopy(size = 6 * MiB) {
   const rig = createRig({ extra: ['cold'] });
-  const path = join(rig.root, 'loras/a.safetensors');
-  const bytes = writeWeights(path, size);
+  const { path, bytes } = rig.weights('loras/a.safetensors', size);
   const source = rig.file(path);
   expect((await rig.copy(path)).state).toBe('done');
   const plain = placeIn(rig, 'ssd');
@@ -139,7 +138,8 @@ describe('a copy out of the cold tier', () => {
     flipBit(cold, position(statSync(cold).size));
     expect((await rig.copy(path)).error).toBeNull();
     expect(readFileSync(placeIn(rig, 'ssd').path).equals(bytes)).toBe(true);
-    expect(rig.catalog.copies.inState('stale').map(({ tier }) => tier)).toEqual(['cold']);
+    expect(existsSync(cold)).toBe(false);
+    expect(rig.catalog.copies.inState('ready', 'stale').map(({ tier }) => tier)).toEqual(['ssd']);
     expect(rig.seen.filter(({ name }) => name === 'copy-damaged')).toHaveLength(1);
   });
 

@@ -6,6 +6,7 @@ import { media, priorities } from '../../src/core/types.ts';
 let nextId = 1;
 const job = (part: Partial<Queued> = {}): Queued => ({
   id: nextId++,
+  tier: 'ssd',
   priority: 'background',
   medium: 'hdd',
   root: '/hdd',

@@ -1,5 +1,5 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { runDaemon } from '../helpers/daemon.ts';
 
@@ -83,6 +83,28 @@ describe.runIf(process.platform === 'linux' && existsSync('/dev/shm'))('the RAM 
     await daemon.restart(change(ramDir));
     expect(copies()).toEqual([]);
     expect((await ask('loras/a.safetensors')).reason).toBe('HIT');
+  });
+
+  test('files that belong together are in memory together, or served from the SSD', async () => {
+    const names = { 'text_encoders/Q-Q4.gguf': 3000, 'text_encoders/Q-mmproj-F16.gguf': 2000 };
+    const { daemon, ramDir, ask, warm, copies } = await arrange(names);
+    const [model = '', projector = ''] = Object.keys(names);
+    await warm(model);
+    expect(copies().sort()).toEqual(
+      Object.keys(names)
+        .map((name) => basename(name))
+        .sort(),
+    );
+    const { path, reason } = await ask(model);
+    expect(reason).toBe('HIT_RAM');
+    expect(readFileSync(join(dirname(path), basename(projector))).equals(daemon.bytes[projector] ?? Buffer.alloc(0))).toBe(
+      true,
+    );
+    const inRam = readdirSync(ramDir, { recursive: true, encoding: 'utf8' }).find((file) => /mmproj.*gguf$/.test(file));
+    rmSync(join(ramDir, inRam ?? ''));
+    const next = await ask(model);
+    expect(next).toMatchObject({ tier: 'ssd', reason: 'HIT' });
+    expect(existsSync(join(dirname(next.path), basename(projector)))).toBe(true);
   });
 
   test('a directory where it must not be keeps the daemon from starting', async () => {

@@ -92,3 +92,19 @@ test('it looks by itself when it is started, until it is ended', async () => {
   await rig.keeper[Symbol.asyncDispose]();
   expect(rig.inMemoryNow()).toEqual(['loras/b.safetensors']);
 });
+
+test('a copy into memory ends when memory runs short meanwhile, and nothing of it stays', async () => {
+  const rig = await createRamRig({ rates: { overall: 100e6, by: {} } });
+  const { path } = rig.source('checkpoints/a.safetensors', 80 * MiB);
+  await rig.copy(path);
+  const job = rig.request(path, 'background', 'hdd', 'ram');
+  await new Promise<void>((resolve) => rig.events.subscribe((name) => name === 'job-progress' && resolve()));
+  rig.bound.floor = Number.MAX_SAFE_INTEGER;
+  await job.ended;
+  expect(job.view()).toMatchObject({
+    state: 'failed',
+    error: { code: 'NO_SPACE', message: expect.stringContaining('memory') },
+  });
+  expect(rig.catalog.copies.totals('ram')).toMatchObject({ files: 0, bytes: 0, reserved: 0 });
+  expect((await rig.ask(path)).reason).toBe('HIT');
+});

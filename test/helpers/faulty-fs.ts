@@ -4,6 +4,7 @@ import { expect, onTestFinished } from 'vitest';
 const watched = [
   'chmodSync',
   'closeSync',
+  'copyFileSync',
   'fstatSync',
   'fsyncSync',
   'linkSync',

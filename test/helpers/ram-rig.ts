@@ -4,6 +4,7 @@ import type { Entry } from '../../src/core/types.ts';
 import { policies } from '../../src/policy/policies.ts';
 import { inMemory } from '../../src/tiers/in-memory.ts';
 import { createLookupRig, type LookupRigOptions } from './lookup-rig.ts';
+import { surroundings } from './rig.ts';
 
 /** The lookup rig with a RAM tier that takes itself for memory of which `memory` tells how much there is. Copies are its only use. */
 export async function createRamRig(options: LookupRigOptions = {}) {
@@ -15,7 +16,7 @@ export async function createRamRig(options: LookupRigOptions = {}) {
   const capacity = () => ({ size: 1e9, free: 1e9 - held() });
   const tier = await inMemory({ ...ram, capacity }, async () => ({ ...memory }));
   rig.tiers.ram = tier;
-  const policy = () => policies[options.policy ?? 'lru'];
+  const policy = () => policies[options.policy ?? 'lru'](surroundings);
   const bound = () => rig.bound;
   const warned: unknown[] = [];
   const log = Object.assign(Object.create(rig.log), { warn: (fields: unknown) => warned.push(fields) });

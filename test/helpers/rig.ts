@@ -17,9 +17,10 @@ import { createLog } from '../../src/core/log.ts';
 import type { Medium, TierName } from '../../src/core/types.ts';
 import { Leases } from '../../src/lookup/leases.ts';
 import { policies } from '../../src/policy/policies.ts';
+import type { Surroundings } from '../../src/policy/policy.ts';
 import { openPosixTier } from '../../src/tiers/posix-tier.ts';
 import { retireDamaged } from '../../src/upkeep/damaged.ts';
-import { fingerprintOf, writeModel } from './files.ts';
+import { fingerprintOf, writeModel, writeWeights } from './files.ts';
 import { InlineWorkers } from './inline-workers.ts';
 import { tempDir } from './temp-dir.ts';
 
@@ -38,6 +39,9 @@ export interface RigOptions {
   rates?: Rates;
   dailyWrites?: number;
 }
+
+/** A clock that stands still, and sources that are all equally slow. */
+export const surroundings: Surroundings = { now: () => 1e12, secondsPerByte: () => 1e-8 };
 
 export type Rig = ReturnType<typeof createRig>;
 
@@ -72,7 +76,7 @@ export function createRig(options: RigOptions = {}) {
     events,
     clock,
     log,
-    policy: () => policies[options.policy ?? 'lru'],
+    policy: () => policies[options.policy ?? 'lru'](surroundings),
     bound: () => bound,
     limits: { jobs: options.jobs ?? 2, perSource: options.perSource ?? {} },
     rates: () => options.rates ?? { overall: null, by: {} },
@@ -97,6 +101,12 @@ export function createRig(options: RigOptions = {}) {
   const source = (rel: string, size: number) => {
     const path = join(root, rel);
     const bytes = writeModel(path, size);
+    return { path, rel, bytes };
+  };
+  /** A source that compresses by a third. */
+  const weights = (rel: string, size: number) => {
+    const path = join(root, rel);
+    const bytes = writeWeights(path, size);
     return { path, rel, bytes };
   };
   const place = (path: string) => {
@@ -131,6 +141,7 @@ export function createRig(options: RigOptions = {}) {
     seen,
     log,
     source,
+    weights,
     place,
     file,
     request,

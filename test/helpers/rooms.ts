@@ -14,6 +14,7 @@ import { Learned } from '../../src/workflow/learned.ts';
 import { Workflows } from '../../src/workflow/workflows.ts';
 import { load } from '../config/load.ts';
 import { createLookupRig, type LookupRigOptions } from './lookup-rig.ts';
+import { surroundings } from './rig.ts';
 
 const port = 8189;
 const token = 'f'.repeat(64);
@@ -57,7 +58,7 @@ export function createRooms(options: LookupRigOptions = {}) {
     evictor: rig.evictor,
     tiers: rig.tiers,
     bound: () => rig.bound,
-    policy: () => policies[settings.current.policy],
+    policy: () => policies[settings.current.policy](surroundings),
     settings: {
       mode: () => settings.current.mode,
       describe: () => settings.describe(),

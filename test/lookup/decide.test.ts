@@ -56,6 +56,7 @@ const usual: Facts = {
   medium: 'nas',
   source: sources.present,
   copy: null,
+  cold: null,
   job: null,
   failure: null,
   filters,
@@ -199,6 +200,31 @@ describe('a miss', () => {
   });
 });
 
+describe('a compressed copy', () => {
+  const cold = copyOf(now, 'cold');
+
+  test('is never served, but wanted back on the SSD', () => {
+    expect(decided({ cold })).toEqual(source('QUEUED', { request: now }));
+    expect(decided({ cold, job: 'running' })).toEqual(source('COPYING', { request: now }));
+    expect(decided({ cold, mode: 'read-only' })).toEqual(source('READ_ONLY'));
+    expect(decided({ cold, purpose: 'metadata' })).toEqual(source('BYPASS_SCAN'));
+  });
+
+  test('of an older source goes out of service', () => {
+    expect(decided({ cold: copyOf(older, 'cold') })).toEqual(source('STALE', { request: now, retire: true }));
+  });
+
+  test.each([sources.missing, sources.away])('is the only way to a file that is $state', (state) => {
+    const facts = { cold, source: state };
+    expect(decided(facts)).toEqual(source('QUEUED', { request: now }));
+    expect(decided({ ...facts, job: 'running' })).toEqual(source('COPYING', { request: now }));
+    expect(decided({ ...facts, failure: new CacheError('NO_SPACE', '') })).toEqual(source('NO_SPACE'));
+    expect(decided({ ...facts, mode: 'read-only' })).toEqual(source('READ_ONLY'));
+    expect(decided({ ...facts, purpose: 'metadata' })).toEqual(source('SOURCE_MISSING'));
+    expect(decided({ ...facts, copy: copies.fresh })).toEqual(copy('HIT_OFFLINE'));
+  });
+});
+
 test('whatever the facts are: no old bytes beside a source, no copy made that was not asked for', () => {
   const fingerprint = fc.record({
     size: fc.constantFrom(1, 20 * MiB, 600 * MiB),
@@ -215,6 +241,7 @@ test('whatever the facts are: no old bytes beside a source, no copy made that wa
       fingerprint.map((found): SourceState => ({ state: 'present', fingerprint: found })),
     ),
     copy: fc.option(fingerprint.map((found) => copyOf(found))),
+    cold: fc.option(fingerprint.map((found) => copyOf(found, 'cold'))),
     job: fc.constantFrom('queued' as const, 'running' as const, null),
     failure: fc.option(fc.constantFrom(new CacheError('NO_SPACE', ''), new CacheError('SOURCE_IO', ''))),
     filters: fc.constant(filters),
@@ -223,15 +250,17 @@ test('whatever the facts are: no old bytes beside a source, no copy made that wa
   fc.assert(
     fc.property(facts, (given) => {
       const decision = decide(given);
-      const { mode, purpose, source: state, copy: held } = given;
+      const { mode, purpose, source: state, copy: held, cold } = given;
       if (decision.serve === 'copy') {
         expect(held).not.toBeNull();
         if (held && state.state === 'present') expect(isSameFingerprint(held.source, state.fingerprint)).toBe(true);
         expect(decision).toEqual({ serve: 'copy', reason: expect.stringMatching(/^HIT/) });
       }
-      if (decision.request) expect([mode, purpose, state.state]).toEqual(['read-write', 'load', 'present']);
-      if (decision.retire)
-        expect(held && state.state === 'present' && isSameFingerprint(held.source, state.fingerprint)).toBe(false);
+      if (decision.request) expect([mode, purpose]).toEqual(['read-write', 'load']);
+      if (decision.request) expect(decision.request).toEqual(state.state === 'present' ? state.fingerprint : cold?.source);
+      const isOld = (copy: Copy | null) =>
+        copy !== null && state.state === 'present' && !isSameFingerprint(copy.source, state.fingerprint);
+      if (decision.retire) expect(isOld(held) || isOld(cold)).toBe(true);
     }),
   );
 });

@@ -1,4 +1,4 @@
-import { lfu } from '../../src/policy/lfu.ts';
+import { policies } from '../../src/policy/policies.ts';
 import { policyContract } from './policy.contract.ts';
 
-policyContract(lfu);
+policyContract(policies.lfu);

@@ -1,4 +1,4 @@
-import { lru } from '../../src/policy/lru.ts';
+import { policies } from '../../src/policy/policies.ts';
 import { policyContract } from './policy.contract.ts';
 
-policyContract(lru);
+policyContract(policies.lru);

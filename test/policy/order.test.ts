@@ -1,12 +1,15 @@
 import { expect, test } from 'vitest';
-import { policies } from '../../src/policy/policies.ts';
+import { lfu } from '../../src/policy/lfu.ts';
+import { lru } from '../../src/policy/lru.ts';
 import type { Policy } from '../../src/policy/policy.ts';
 
 /** The order in which these files leave: `uses@lastUse`. */
 function leaving(policy: Policy, files: string[]): string[] {
   const score = (file: string) => {
     const [uses = 0, lastUse = 0] = file.split('@').map(Number);
-    return policy.score({ entry: { uses, lastUse, fingerprint: { size: 1, mtimeNs: '0', ino: null } }, bytes: 1 }, 100);
+    const fingerprint = { size: 1, mtimeNs: '0', ino: null };
+    const entry = { path: '/m/a', root: '/m', uses, lastUse, votes: uses, votedAt: lastUse, fingerprint };
+    return policy.score({ entry, bytes: 1 }, 100);
   };
   return [...files].sort((a, b) => score(a) - score(b));
 }
@@ -14,9 +17,9 @@ function leaving(policy: Policy, files: string[]): string[] {
 const files = ['50@10', '1@99', '0@0', '7@60', '7@20'];
 
 test('LRU goes by the last use alone', () => {
-  expect(leaving(policies.lru, files)).toEqual(['0@0', '50@10', '7@20', '7@60', '1@99']);
+  expect(leaving(lru, files)).toEqual(['0@0', '50@10', '7@20', '7@60', '1@99']);
 });
 
 test('LFU goes by the number of uses, then by the last one', () => {
-  expect(leaving(policies.lfu, files)).toEqual(['0@0', '1@99', '7@20', '7@60', '50@10']);
+  expect(leaving(lfu, files)).toEqual(['0@0', '1@99', '7@20', '7@60', '50@10']);
 });

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { policies } from '../../src/policy/policies.ts';
-import type { Candidate, Policy } from '../../src/policy/policy.ts';
+import type { Candidate, Policy, Surroundings } from '../../src/policy/policy.ts';
 
 /** Logical time of the tests; a lookup a second for a year. */
 const now = 31_000_000;
@@ -11,18 +11,25 @@ const candidate: fc.Arbitrary<Candidate> = fc
   .map(({ uses, lastUse, size }) => candidateOf({ uses, lastUse: uses === 0 ? 0 : lastUse, size }));
 
 function candidateOf({ uses, lastUse, size = 1000 }: { uses: number; lastUse: number; size?: number }): Candidate {
-  return { entry: { uses, lastUse, fingerprint: { size, mtimeNs: '0', ino: null } }, bytes: size };
+  // A second of the wall clock for each step of the logical one, and a vote for each use.
+  const votedAt = lastUse === 0 ? null : lastUse * 1000;
+  const fingerprint = { size, mtimeNs: '0', ino: null };
+  return { entry: { path: '/m/a', root: '/m', uses, lastUse, votes: uses, votedAt, fingerprint }, bytes: size };
 }
 
 function frozen({ entry, bytes }: Candidate): Candidate {
   return Object.freeze({ entry: Object.freeze({ ...entry, fingerprint: Object.freeze({ ...entry.fingerprint }) }), bytes });
 }
 
+const surroundings: Surroundings = { now: () => now * 1000, secondsPerByte: () => 1e-8 };
+
 /** What every policy promises, whatever it finds valuable. */
-export function policyContract(policy: Policy): void {
+export function policyContract(make: (surroundings: Surroundings) => Policy): void {
+  const policy = make(surroundings);
+
   describe(`the policy ${policy.name}`, () => {
     test('is found under its name', () => {
-      expect(policies[policy.name as keyof typeof policies]).toBe(policy);
+      expect(policies[policy.name as keyof typeof policies]).toBe(make);
     });
 
     test('says the same of the same, and leaves what it looks at as it is', () => {

@@ -1,17 +1,26 @@
 import { describe, expect, test } from 'vitest';
-import { policies } from '../../src/policy/policies.ts';
+import { lfu } from '../../src/policy/lfu.ts';
+import { lru } from '../../src/policy/lru.ts';
 import type { Candidate } from '../../src/policy/policy.ts';
 import { isWorthPromoting } from '../../src/policy/worth-promoting.ts';
 
 const file = (uses: number, lastUse: number, bytes = 10): Candidate => ({
-  entry: { uses, lastUse, fingerprint: { size: bytes, mtimeNs: '0', ino: null } },
+  entry: {
+    path: '/m/a',
+    root: '/m',
+    uses,
+    lastUse,
+    votes: uses,
+    votedAt: lastUse,
+    fingerprint: { size: bytes, mtimeNs: '0', ino: null },
+  },
   bytes,
 });
 const tick = 100;
 
-describe.each(['lru', 'lfu'] as const)('by %s', (name) => {
+describe.each([lru, lfu])('by $name', (policy) => {
   const judge = (before: Candidate, room: number, residents: Candidate[] = []) =>
-    isWorthPromoting(before, { room, residents }, policies[name], tick);
+    isWorthPromoting(before, { room, residents }, policy, tick);
 
   test('a file enters free room at its second use', () => {
     expect(judge(file(0, 0), 1000)).toBe(false);
@@ -45,7 +54,7 @@ describe.each(['lru', 'lfu'] as const)('by %s', (name) => {
       const candidate = (one: number) => file(files[one]?.uses ?? 0, files[one]?.lastUse ?? 0);
       const place = { room: 20 - inside.length * 10, residents: inside.map(candidate) };
       if (inside.includes(index)) hits += 1;
-      else if (isWorthPromoting(candidate(index), place, policies[name], now)) {
+      else if (isWorthPromoting(candidate(index), place, policy, now)) {
         moves += 1;
         if (inside.length === 2)
           inside = inside.toSorted((a, b) => (files[a]?.lastUse ?? 0) - (files[b]?.lastUse ?? 0)).slice(1);
@@ -61,6 +70,6 @@ describe.each(['lru', 'lfu'] as const)('by %s', (name) => {
 
 test('by LRU, one that is used twice since another one was used takes its place', () => {
   const [old, now] = [file(40, 60), file(1, 61)];
-  expect(isWorthPromoting(now, { room: 0, residents: [old] }, policies.lru, tick)).toBe(true);
-  expect(isWorthPromoting(file(1, 59), { room: 0, residents: [old] }, policies.lru, tick)).toBe(false);
+  expect(isWorthPromoting(now, { room: 0, residents: [old] }, lru, tick)).toBe(true);
+  expect(isWorthPromoting(file(1, 59), { room: 0, residents: [old] }, lru, tick)).toBe(false);
 });

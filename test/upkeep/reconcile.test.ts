@@ -217,7 +217,15 @@ describe('a copy with a proof comes back', () => {
     for (const rel of ['loras/sub folder/ü.safetensors', 'vae/b.json', 'c.gguf']) await rig.copy(rig.source(rel, 500).path);
     const known = (of: Rig) =>
       of.catalog.copies.inState('ready').map(({ id: _id, entryId, ...copy }) => {
-        const { id: _entry, uses: _uses, lastUse: _last, lastUsedAt: _at, ...entry } = of.catalog.entries.byId(entryId) ?? {};
+        const {
+          id: _entry,
+          uses: _uses,
+          lastUse: _last,
+          lastUsedAt: _at,
+          votes: _votes,
+          votedAt: _voted,
+          ...entry
+        } = of.catalog.entries.byId(entryId) ?? {};
         return { copy, entry };
       });
     const byPath = (of: Rig) => known(of).sort((a, b) => a.copy.path.localeCompare(b.copy.path));

@@ -31,7 +31,8 @@ async function copied(rig: Rig, name = 'a.safetensors', size = 2 * chunkSize + 1
 function verify(rig: Rig, copy: Copy) {
   const { seal, hash, path, id } = copy;
   if (!seal || !hash) throw new Error('not sealed');
-  return verifyCopy({ id, path, sealPath: sealPathOf(rig.tier.dir, path), seal, hash, identity: false, rate: null }, () => {});
+  const order = { id, path, sealPath: sealPathOf(rig.tier.dir, path), seal, hash };
+  return verifyCopy({ ...order, compressed: false, identity: false, rate: null }, () => {});
 }
 
 /** Changes bytes behind everybody's back: size, mtime and inode stay. */

@@ -127,7 +127,7 @@ async function warmAndWait(client: Client, { request, session }: Work): Promise<
     using view = openJobsView(session);
     const jobs = asked.items.flatMap((item) => (item.job && !item.ready ? [item.job] : []));
     const ended = await waitForJobs(jobs, { client, events, onUpdate: (job) => view.update(job) });
-    const items = await outcomes(asked.items, ended);
+    const items = await whole(await outcomes(asked.items, ended));
     if (ram) {
       void showIntoRam(items, view);
       return await client.warm({ ...request, wait: true });
@@ -144,6 +144,17 @@ async function warmAndWait(client: Client, { request, session }: Work): Promise<
       const job = jobOf(event);
       if (job?.tier === 'ram' && items.some(({ path }) => path === job.path)) view.update(job);
     }
+  }
+
+  /** Shards, settings and the like are copied with the file they belong to, by jobs of their own: it is ready when they are there. */
+  async function whole(items: WarmItem[]): Promise<WarmItem[]> {
+    const copied = items.flatMap(({ path, job }) => (path !== null && job?.state === 'done' ? [path] : []));
+    if (copied.length === 0) return items;
+    const now = new Map((await client.warm({ paths: copied, wait: true })).items.map((item) => [item.path, item]));
+    return items.map((item) => {
+      const { ready = true, reason = item.reason, message = null } = now.get(item.path) ?? {};
+      return ready ? item : { ...item, job: null, ready, reason, message: message ?? 'files that belong to it are missing' };
+    });
   }
 
   /** A job whose end nobody told us of leaves the question open: then the daemon is asked what is there. */

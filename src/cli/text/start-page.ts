@@ -2,6 +2,7 @@ import type { RootView } from '../../core/api.ts';
 import { formatBytes } from '../../core/format.ts';
 import type { Mode } from '../../core/types.ts';
 import { plain } from './fit.ts';
+import { foldRoots } from './fold-roots.ts';
 import type { Look } from './look.ts';
 
 export interface Started {
@@ -20,7 +21,7 @@ export interface Started {
 /** What a person reads when the daemon has started: where everything is, and the one next step. */
 export function startPage(started: Started, { paint }: Look): string {
   const { url, pid, dir, usedBytes, limitBytes, mode, roots, notices, stop } = started;
-  const kinds = roots.map((root) => `${plain(root.path)} (${root.kind}${root.health === 'away' ? ', away' : ''})`);
+  const kinds = foldRoots(roots).map((root) => `${plain(root.path)} (${root.kind}${root.health === 'away' ? ', away' : ''})`);
   return [
     `${paint('bold', 'autocached')} runs at ${url} (pid ${pid}); ${stop}`,
     `  cache  ${plain(dir)}, ${formatBytes(usedBytes)} of ${formatBytes(limitBytes)} used`,

@@ -4,6 +4,7 @@ import type { StatsAnswer, TierStats } from '../../core/stats-api.ts';
 import type { StuckView } from '../../core/stuck-api.ts';
 import { progressBar, usageBar } from './bar.ts';
 import { plain, shorten, widthOf } from './fit.ts';
+import { foldRoots } from './fold-roots.ts';
 import type { Look } from './look.ts';
 import { table } from './table.ts';
 import { count, counted, entryName, jobName, jobProgress, percent } from './words.ts';
@@ -53,14 +54,24 @@ function tierLines(tier: TierStats, page: Page): string {
   const share = (bytes: number) => (tier.limit > 0 ? bytes / tier.limit : 0);
   const bar = usageBar({ used: share(tier.bytes), reserved: share(tier.reserved) }, page.width - 16, page);
   const reserved = tier.reserved > 0 ? ` + ${formatBytes(tier.reserved)} reserved` : '';
-  return [
+  const lines = [
     `  ${tier.tier.padEnd(5)}${bar} ${percent(share(tier.bytes + tier.reserved)).padStart(6)}`,
-    `       ${formatBytes(tier.bytes)} used${reserved} of ${formatBytes(tier.limit)} in ${counted(tier.files, 'file')}`,
+    `       ${formatBytes(tier.bytes)} used${reserved} of ${formatBytes(tier.limit)} in ${counted(tier.files, 'file')}${holds(tier)}`,
+  ];
+  // It lies on the volume of the ssd tier, and under its limit.
+  if (tier.tier === 'cold') return lines.join('\n');
+  return [
+    ...lines,
     page.paint(
       'dim',
       `       ${formatBytes(tier.free)} free on the volume, of which ${formatBytes(tier.floor)} are left alone`,
     ),
   ].join('\n');
+}
+
+/** What is stored in less space than it has. */
+function holds({ bytes, represented, ratio }: TierStats): string {
+  return ratio === null || represented === bytes ? '' : `; holds ${formatBytes(represented)} of models (${ratio.toFixed(2)}x)`;
 }
 
 function useLines(stats: StatsAnswer): string[] {
@@ -104,7 +115,7 @@ function stuckLines(stuck: StuckView[], page: Page): string {
 function rootLines(roots: RootView[], page: Page): string {
   if (roots.length === 0) return '  none known: set AUTOCACHE_ROOTS, or run: autocached comfyui install DIR';
   const lines = table(
-    roots,
+    foldRoots(roots),
     [
       { title: '  PATH', value: ({ path }) => `  ${path}`, shrinks: true },
       { title: 'KIND', value: ({ kind, kindFrom }) => (kindFrom === 'assumed' ? `${kind}?` : kind) },

@@ -12,7 +12,11 @@ interface Series {
   read(stats: StatsAnswer, rooms: Rooms): number | [Record<string, string>, number][];
 }
 
-const tierSeries = (name: string, help: string, key: 'files' | 'bytes' | 'reserved' | 'limit' | 'free' | 'floor'): Series => ({
+const tierSeries = (
+  name: string,
+  help: string,
+  key: 'files' | 'bytes' | 'represented' | 'reserved' | 'limit' | 'free' | 'floor',
+): Series => ({
   name: `autocached_tier_${name}`,
   help,
   labels: ['tier'],
@@ -66,6 +70,7 @@ const series: readonly Series[] = [
   },
   tierSeries('files', 'Copies in the tier', 'files'),
   tierSeries('bytes', 'Bytes of the copies', 'bytes'),
+  tierSeries('represented_bytes', 'Bytes of the models that the copies are of', 'represented'),
   tierSeries('reserved_bytes', 'Bytes reserved for running copies', 'reserved'),
   tierSeries('limit_bytes', 'Most bytes the tier may hold', 'limit'),
   tierSeries('free_bytes', 'Free bytes of the volume', 'free'),

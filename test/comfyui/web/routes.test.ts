@@ -65,6 +65,11 @@ test('in a page of another site nothing can be changed', async () => {
   expect((await createRoutes(ask, true).state()).mayChange).toBe(false);
 });
 
+test('an address of ComfyUI that is refused is told from a daemon that is away', async () => {
+  const routes = createRoutes(async () => respond(403, { error: 'not for this page' }), false);
+  expect(await routes.state()).toEqual({ alive: false, mayChange: false, refused: true });
+});
+
 test.each([
   ['no connection', () => Promise.reject(new TypeError('failed to fetch'))],
   ['no such route', async () => respond(404, { alive: true })],

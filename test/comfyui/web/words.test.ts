@@ -83,7 +83,7 @@ describe('the workflow', () => {
     const gone = model({ size: null, reason: 'SOURCE_MISSING' });
     expect(summaryText(summarize([ready, model(), gone], []))).toBe('1 of 3 on the fast disk, 1 missing');
     expect(summaryText(summarize([ready], []))).toBe('1 of 1 on the fast disk');
-    expect(summaryText(summarize([], []))).toBe('This workflow loads no model files.');
+    expect(summaryText(summarize([], []))).toBe('It loads no model files.');
   });
 
   test('has a badge while something is to be said: its own copies first, then what is slow', () => {

@@ -33,6 +33,8 @@ describe('GET /api/cache/stats', () => {
           tier: 'ssd',
           files: 0,
           bytes: 0,
+          represented: 0,
+          ratio: null,
           reserved: 0,
           limit: 1e9,
           free: expect.any(Number),

@@ -1,0 +1,96 @@
+import { readFile } from 'node:fs/promises';
+import { basename, resolve } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { SingleBar } from 'cli-progress';
+import { type Command, Option } from 'commander';
+import { parseShare, parseSize } from '../../config/units.ts';
+import { CacheError, messageOf } from '../../core/errors.ts';
+import {
+  type CacheSize,
+  type ColdType,
+  coldTypes,
+  type SimulatedPolicy,
+  type SimulationRequest,
+  simulate,
+  simulatedPolicies,
+} from '../../replay/simulate.ts';
+import { parseTrace, type Trace } from '../../replay/trace.ts';
+import { withCommander } from '../options.ts';
+import type { Run, Session } from '../session.ts';
+import { simulationPage } from '../text/simulation-page.ts';
+
+interface Options {
+  sizes: CacheSize[];
+  policies: SimulatedPolicy[];
+  cold?: ColdType | true;
+}
+
+const example = `
+A trace is CSV, also compressed with gzip: a line for each read of a model file, with the columns ts (seconds), file and size
+(bytes), and if known tier (hdd, nas, nas10g), node (a cache for each), dtype (bf16, f16, ...) and ram_hit (1 = was not read).
+
+Example:
+  autocached simulate reads.csv --sizes 20%,200GiB --cold`;
+
+export function addSimulate(program: Command, run: Run): void {
+  const list = <T>(parse: (text: string) => T) => withCommander((text) => text.split(',').map((part) => parse(part.trim())));
+  program
+    .command('simulate')
+    .description('what each policy and cache size would have made of recorded reads')
+    .argument('<trace...>', 'what was read, as CSV')
+    .addOption(
+      new Option('--sizes <sizes>', 'cache sizes: bytes, or shares of all that was read')
+        .argParser(list(parseCacheSize))
+        .default([{ share: 0.1 }, { share: 0.2 }, { share: 0.4 }], '10%,20%,40%'),
+    )
+    .addOption(
+      new Option('--policies <names>', 'which of them')
+        .argParser(list(parsePolicy))
+        .default(simulatedPolicies, simulatedPolicies.join()),
+    )
+    .addOption(
+      new Option('--cold [dtype]', 'also with a cold tier; the type of the weights where the trace does not say it').choices(
+        coldTypes,
+      ),
+    )
+    .addHelpText('after', example)
+    .action(
+      run(async (session, files: string[], { sizes, policies, cold }: Options) => {
+        const traces = await Promise.all(files.map((file) => readTrace(resolve(session.cwd, file))));
+        const request = { sizes, policies, cold: cold === true ? 'bf16' : (cold ?? null) } as const;
+        const data = await withProgress(session, traces, request);
+        return { data, page: (look) => simulationPage(data, look) };
+      }),
+    );
+}
+
+async function readTrace(path: string): Promise<Trace> {
+  const name = basename(path).replace(/\.csv(\.gz)?$/, '');
+  try {
+    const bytes = await readFile(path);
+    return parseTrace(name, (bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzipSync(bytes) : bytes).toString());
+  } catch (error) {
+    throw error instanceof CacheError ? error : new CacheError('BAD_REQUEST', `${path} cannot be read: ${messageOf(error)}`);
+  }
+}
+
+async function withProgress(session: Session, traces: Trace[], request: SimulationRequest) {
+  if (session.json || !session.err.isTTY) return simulate(traces, request);
+  const bar = new SingleBar({ stream: session.err, format: '{bar} {percentage} %', clearOnComplete: true });
+  bar.start(1, 0);
+  try {
+    return await simulate(traces, request, (done, total) => bar.update(done / total));
+  } finally {
+    bar.stop();
+  }
+}
+
+function parseCacheSize(text: string): CacheSize {
+  return text.endsWith('%') ? { share: parseShare(text) } : { bytes: parseSize(text) };
+}
+
+function parsePolicy(text: string): SimulatedPolicy {
+  const policy = simulatedPolicies.find((name) => name === text);
+  if (!policy) throw new CacheError('BAD_REQUEST', `"${text}" is none of ${simulatedPolicies.join(', ')}`);
+  return policy;
+}

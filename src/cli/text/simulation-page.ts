@@ -1,0 +1,72 @@
+import { formatBytes } from '../../core/format.ts';
+import { type CacheSize, type Rates, type Result, ratesOf } from '../../replay/simulate.ts';
+import type { Look } from './look.ts';
+import { type Column, table } from './table.ts';
+import { counted } from './words.ts';
+
+interface Row {
+  size: string;
+  policy: string;
+  plain: Rates;
+  cold: Rates | null;
+}
+
+export function simulationPage(results: readonly Result[], look: Look): string {
+  const traces = new Set(results.map(({ trace }) => trace)).size;
+  const columns: Column<Row>[] = [
+    { title: 'CACHE', value: ({ size }) => size },
+    { title: 'POLICY', value: ({ policy }) => policy },
+    ...rateColumns('', ({ plain }) => plain),
+  ];
+  const restored: Column<Row> = {
+    title: 'RESTORED',
+    align: 'right',
+    value: ({ cold }) => (cold ? percent(cold.restored) : ''),
+  };
+  const withCold = [...rateColumns('COLD: ', ({ cold }) => cold), restored];
+  const rows = rowsOf(results);
+  const page = table(rows, rows.some(({ cold }) => cold) ? [...columns, ...withCold] : columns, look);
+  const notes = [
+    'BYTES: share of the bytes read that came from the cache. TIME: share of the time from the sources that it saves.',
+    `WRITTEN: bytes written to the SSD for each byte read. ${traces === 1 ? '' : `Means over ${counted(traces, 'trace')}. `}`,
+  ];
+  if (results.some(({ policy }) => policy === 'foresight'))
+    notes.push('foresight knows what is read next; no policy can be much better.');
+  return [page, '', ...notes.map((note) => look.paint('dim', note.trim()))].join('\n');
+}
+
+function rateColumns(prefix: string, rates: (row: Row) => Rates | null): Column<Row>[] {
+  const column = (title: string, value: (rates: Rates) => string): Column<Row> => ({
+    title: `${prefix}${title}`,
+    align: 'right',
+    value: (row) => {
+      const of = rates(row);
+      return of ? value(of) : '';
+    },
+  });
+  return [
+    column('BYTES', ({ byteHitRate }) => percent(byteHitRate)),
+    column('TIME', ({ timeSaved }) => percent(timeSaved)),
+    column('WRITTEN', ({ written }) => written.toFixed(2)),
+  ];
+}
+
+function rowsOf(results: readonly Result[]): Row[] {
+  const groups = Map.groupBy(results, ({ size, policy }) => `${sizeText(size)} ${policy}`);
+  return [...groups.values()].flatMap((group) => {
+    const [first] = group;
+    if (!first) return [];
+    const outcomes = (cold: boolean) => group.filter((result) => result.cold === cold).map(({ outcome }) => outcome);
+    const cold = outcomes(true);
+    return {
+      size: sizeText(first.size),
+      policy: first.policy,
+      plain: ratesOf(outcomes(false)),
+      cold: cold.length > 0 ? ratesOf(cold) : null,
+    };
+  });
+}
+
+const sizeText = (size: CacheSize): string =>
+  'bytes' in size ? formatBytes(size.bytes) : `${Number((100 * size.share).toFixed(2))} %`;
+const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;

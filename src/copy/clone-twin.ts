@@ -1,0 +1,58 @@
+import { chmodSync, closeSync, constants, copyFileSync, openSync } from 'node:fs';
+import { dropPartial, keepPartial } from '../tiers/partial.ts';
+import { parallelReader, sequentialReader } from './block-readers.ts';
+import { CopyHashes } from './copy-hashes.ts';
+import { type CopyHooks, eachBlock } from './each-block.ts';
+import { writing } from './io-errors.ts';
+import type { CopyOrder, TwinCopy } from './messages.ts';
+import { writeFully } from './partial-file.ts';
+import { comparer, looksAlike } from './twin-file.ts';
+
+/**
+ * Where the file system can share blocks, a copy of a source that looks like another one begins as a clone of that one's copy: a
+ * file of its own, with its own mtime, on the same blocks. Every byte of the source is read, hashed and compared; what differs is
+ * written. Null where blocks cannot be shared, and when no copy looks like it.
+ * @throws CacheError as `runCopyJob` does when the source or the disk fails
+ */
+export async function cloneTwin(
+  fd: number,
+  order: CopyOrder,
+  hooks: CopyHooks,
+): Promise<(ReturnType<CopyHashes['digest']> & { readMs: number; resumedFrom: number }) | null> {
+  const { alike = [], source, temp, network, identity } = order;
+  const { path, fingerprint } = source;
+  const end = fingerprint.size;
+  if (keepPartial(temp) > 0 || !alike.some((twin) => cloned(twin, temp, fd, end))) return null;
+  const reader = (network ? parallelReader : sequentialReader)({ fd, path, from: 0, end });
+  const file = writing(() => openSync(temp, 'r+'));
+  try {
+    const isSame = comparer(file);
+    const write = (bytes: Uint8Array, position: number) => {
+      if (!writing(() => isSame(bytes, position))) writing(() => writeFully(file, bytes, position));
+    };
+    const hashes = await CopyHashes.create(identity);
+    await eachBlock({ reader, hashes, from: 0, end, file: { write } }, hooks, async () => {});
+    return { ...hashes.digest(), readMs: reader.readMs, resumedFrom: 0 };
+  } finally {
+    await reader.settled();
+    closeSync(file);
+  }
+}
+
+/** The flag forbids Node to fall back to copying, which can go wrong unseen. */
+function cloned(twin: TwinCopy, temp: string, source: number, size: number): boolean {
+  try {
+    copyFileSync(twin.path, temp, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE_FORCE);
+  } catch {
+    return false;
+  }
+  chmodSync(temp, 0o600);
+  const fd = writing(() => openSync(temp, 'r'));
+  try {
+    if (looksAlike(source, fd, size)) return true;
+  } finally {
+    closeSync(fd);
+  }
+  dropPartial(temp);
+  return false;
+}

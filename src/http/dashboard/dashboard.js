@@ -1,0 +1,161 @@
+import { ask, signIn } from './daemon.js';
+import { element, setText } from './elements.js';
+import { formatBytes, formatSeconds, percentOf, progressOf } from './words.js';
+
+const at = (id) => document.getElementById(id);
+const modes = [
+  ['read-write', 'On'],
+  ['read-only', 'Read only'],
+  ['off', 'Off'],
+];
+const shownFiles = 200;
+const busyMs = 1000;
+const idleMs = 5000;
+const signInText = 'Run `autocached dashboard` and open the address that it prints.';
+
+const token = await signIn(location, history, sessionStorage);
+let timer;
+
+if (token === null) setText(at('said'), signInText);
+else begin();
+
+function begin() {
+  for (const [value, name] of modes) {
+    const attributes = { type: 'radio', name: 'mode', value };
+    const input = element('input', { attributes, on: { change: () => change('/api/cache/config', { mode: value }) } });
+    at('modes').append(element('label', {}, input, ` ${name}`));
+  }
+  for (const id of ['glob', 'cached']) at(id).addEventListener('input', () => void refresh());
+  document.addEventListener('visibilitychange', () => void refresh());
+  void refresh();
+}
+
+async function refresh() {
+  clearTimeout(timer);
+  if (document.hidden) return;
+  let pause = idleMs;
+  try {
+    const [stats, { jobs }, files] = await Promise.all([
+      ask(token, '/api/cache/stats'),
+      ask(token, '/api/jobs?limit=50'),
+      ask(token, filesPath()),
+    ]);
+    show(stats, jobs, files);
+    if (stats.jobs.running > 0) pause = busyMs;
+    setText(at('said'), '');
+  } catch (error) {
+    at('body').hidden = true;
+    setText(at('said'), error instanceof TypeError ? 'The daemon is not running.' : `${error.message}. ${signInText}`);
+  }
+  clearTimeout(timer);
+  timer = setTimeout(() => void refresh(), pause);
+}
+
+async function change(path, body) {
+  let refusal = '';
+  try {
+    await ask(token, path, body);
+  } catch (error) {
+    refusal = error.message;
+  }
+  await refresh();
+  if (refusal !== '') setText(at('said'), refusal);
+}
+
+function filesPath() {
+  const query = new URLSearchParams({ sort: 'lastUsed', descending: 'true', limit: String(shownFiles) });
+  if (at('cached').checked) query.set('cached', 'true');
+  if (at('glob').value !== '') query.set('glob', at('glob').value);
+  return `/api/cache/entries?${query}`;
+}
+
+function show(stats, jobs, { total, entries }) {
+  at('body').hidden = false;
+  for (const input of at('modes').querySelectorAll('input')) input.checked = input.value === stats.mode;
+  at('facts').replaceChildren(...facts(stats));
+  const underWay = jobs.filter(({ state }) => state === 'running' || state === 'queued');
+  at('copies').replaceChildren(...(underWay.length > 0 ? underWay.map(copyRow) : [quiet('none')]));
+  setText(at('count'), total > entries.length ? `the last ${entries.length} of ${total}` : `${total}`);
+  showFiles(entries);
+  const known = stats.roots.filter(({ files, origin }) => files || origin !== 'comfyui');
+  at('roots').replaceChildren(...(known.length > 0 ? known.map(rootRow) : [quiet('none yet')]));
+}
+
+/** The keyboard stays on the button that it was on. */
+function showFiles(entries) {
+  const { key } = document.activeElement?.dataset ?? {};
+  at('files').replaceChildren(...entries.map(fileRow));
+  if (key !== undefined)
+    at('files')
+      .querySelector(`[data-key="${CSS.escape(key)}"]`)
+      ?.focus();
+}
+
+function facts({ secondsSaved, hitRate, hitBytes, tiers, jobs }) {
+  const items = [
+    fact('Time saved', formatSeconds(secondsSaved)),
+    fact('Loads from copies', hitRate === null ? 'none yet' : `${Math.round(hitRate * 100)}%, ${formatBytes(hitBytes)}`),
+    fact('Copies under way', jobs.queued > 0 ? `${jobs.running}, ${jobs.queued} waiting` : `${jobs.running}`),
+  ];
+  for (const { tier, files, bytes, limit } of tiers) {
+    const bar = element('progress', { attributes: { max: '1', 'aria-label': `${tier} in use` } });
+    bar.value = limit > 0 ? bytes / limit : 0;
+    items.push(fact(`${tier.toUpperCase()}, ${counted(files)}`, `${formatBytes(bytes)} of ${formatBytes(limit)}`, bar));
+  }
+  return items;
+}
+
+function fact(name, value, ...more) {
+  return element('div', {}, element('dt', { text: name }), element('dd', { text: value }), ...more);
+}
+
+function copyRow(job) {
+  const bar = element('progress', { attributes: { max: '100', 'aria-label': job.path } });
+  bar.value = percentOf(job);
+  const how = job.state === 'queued' ? `waits, ${formatBytes(job.bytesTotal)}` : progressOf(job);
+  return element('li', {}, element('div', { text: job.path }), bar, element('div', { class: 'muted', text: how }));
+}
+
+function fileRow({ id, path, name, category, size, uses, lastUsedAt, pinned, copies }) {
+  const button = (what, text, route) => {
+    const attributes = { type: 'button', 'data-key': `${what} ${id}`, 'aria-label': `${text} ${name}` };
+    return element('button', { text, attributes, on: { click: () => change(route, { ids: [id] }) } });
+  };
+  const ready = copies.filter(({ state }) => state === 'ready');
+  const buttons = [button('pin', pinned ? 'Unpin' : 'Pin', `/api/cache/${pinned ? 'unpin' : 'pin'}`)];
+  if (ready.length > 0 && !pinned) buttons.push(button('evict', 'Evict', '/api/cache/evict'));
+  return element(
+    'tr',
+    {},
+    element('td', { text: name, attributes: { title: path } }),
+    element('td', { text: category ?? '' }),
+    element('td', { class: 'number', text: formatBytes(size) }),
+    element('td', { text: ready.map(({ tier }) => tier.toUpperCase()).join(', ') }),
+    element('td', { class: 'number', text: String(uses) }),
+    element('td', { text: lastUsedAt === null ? '' : new Date(lastUsedAt).toLocaleString() }),
+    element('td', { class: 'actions' }, ...buttons),
+  );
+}
+
+function rootRow({ path, kind, health, why, files }) {
+  const state = element('span', {
+    class: health === 'away' ? 'bad' : 'good',
+    text: health === 'away' ? (why ?? 'away') : health,
+  });
+  const known = files === null ? '' : `, ${counted(files)}`;
+  return element(
+    'li',
+    {},
+    element('div', { text: path }),
+    element('span', { class: 'muted', text: `${kind}${known}, ` }),
+    state,
+  );
+}
+
+function counted(files) {
+  return files === 1 ? '1 file' : `${files} files`;
+}
+
+function quiet(text) {
+  return element('li', { class: 'muted', text });
+}

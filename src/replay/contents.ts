@@ -1,0 +1,85 @@
+import type { Candidate } from '../policy/policy.ts';
+
+type Entry = Candidate['entry'];
+
+export interface File extends Entry {
+  /** Bytes per second that its source gives. */
+  sourceSpeed: number;
+  /** How many times smaller it becomes in the cold tier. */
+  coldRatio: number;
+}
+interface Held {
+  file: File;
+  state: 'hot' | 'cold';
+  bytes: number;
+}
+
+/** As `copy/demoter.ts` has it: compressing begins at this share of the limit, and may take up to that share. */
+const [highMark, coldShare] = [0.9, 0.5];
+/** What would save less than a tenth is not compressed. */
+const leastRatio = 1 / 0.9;
+
+/** What the cache of one host holds, under one limit for both tiers. */
+export class Contents {
+  readonly #capacity: number;
+  readonly #score: (file: File, bytes: number) => number;
+  readonly #held = new Map<File, Held>();
+  #used = { hot: 0, cold: 0 };
+
+  constructor(capacity: number, score: (file: File, bytes: number) => number) {
+    this.#capacity = capacity;
+    this.#score = score;
+  }
+
+  /** Bytes of each kind. */
+  get used(): Readonly<{ hot: number; cold: number }> {
+    return this.#used;
+  }
+
+  stateOf(file: File): 'hot' | 'cold' | null {
+    return this.#held.get(file)?.state ?? null;
+  }
+
+  put(file: File, state: 'hot' | 'cold'): void {
+    this.remove(file);
+    const bytes = state === 'hot' ? file.fingerprint.size : Math.ceil(file.fingerprint.size / file.coldRatio);
+    this.#held.set(file, { file, state, bytes });
+    this.#used[state] += bytes;
+  }
+
+  remove(file: File): void {
+    const held = this.#held.get(file);
+    if (held) this.#used[held.state] -= held.bytes;
+    this.#held.delete(file);
+  }
+
+  /** What has to leave for `bytes` more of a file: lowest score first, of equals the compressed one. Null when it cannot fit. */
+  victimsFor(bytes: number, incoming: File): Held[] | null {
+    let short = this.#used.hot + this.#used.cold + bytes - this.#capacity;
+    const victims: Held[] = [];
+    if (short <= 0) return victims;
+    for (const held of this.#ranked((held) => held.file !== incoming)) {
+      victims.push(held);
+      short -= held.bytes;
+      if (short <= 0) return victims;
+    }
+    return null;
+  }
+
+  /** Compresses the least valuable copies until the limit is far enough; the bytes of each that was written. */
+  *demote(): Generator<number> {
+    if (this.#used.hot + this.#used.cold <= highMark * this.#capacity) return;
+    for (const { file, bytes } of this.#ranked((held) => held.state === 'hot' && held.file.coldRatio >= leastRatio)) {
+      if (this.#used.hot + this.#used.cold <= highMark * this.#capacity) return;
+      if (this.#used.cold + bytes / leastRatio > coldShare * this.#capacity) continue;
+      this.put(file, 'cold');
+      yield this.#held.get(file)?.bytes ?? 0;
+    }
+  }
+
+  #ranked(which: (held: Held) => boolean): Held[] {
+    const scored = [...this.#held.values()].filter(which).map((held) => ({ held, score: this.#score(held.file, held.bytes) }));
+    const isHot = ({ state }: Held) => Number(state === 'hot');
+    return scored.sort((a, b) => a.score - b.score || isHot(a.held) - isHot(b.held)).map(({ held }) => held);
+  }
+}

@@ -1,0 +1,31 @@
+import type { Candidate, Policy } from '../policy/policy.ts';
+import type { Read } from './trace.ts';
+
+/**
+ * Belady's rule, which knows the future: what is read again last leaves first, and what would be read again later than those it
+ * displaces is not copied. No policy that does not know the future can be much better; with files of different sizes it is a mark to
+ * measure against, not an exact bound.
+ * @param host what the one host reads whose cache it is for
+ */
+export function foresight(host: readonly Read[]): Policy {
+  const nextRead = nextReads(host);
+  // Lookups count the reads of the host, so the logical time is the index of the read, from 1 on.
+  const next = ({ entry }: Candidate) => nextRead[entry.lastUse - 1] ?? Number.MAX_SAFE_INTEGER;
+  return {
+    name: 'foresight',
+    score: (candidate) => -next(candidate),
+    admit: (incoming, victims) => victims.every((victim) => next(incoming) < next(victim)),
+  };
+}
+
+/** For each read, the index of the next one of the same file. */
+function nextReads(reads: readonly Read[]): number[] {
+  const seen = new Map<string, number>();
+  const next: number[] = [];
+  for (let k = reads.length - 1; k >= 0; k--) {
+    const { file } = reads[k] as Read;
+    next[k] = seen.get(file) ?? Number.MAX_SAFE_INTEGER;
+    seen.set(file, k);
+  }
+  return next;
+}

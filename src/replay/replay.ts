@@ -1,0 +1,139 @@
+import { noVotes, withUse } from '../core/votes.ts';
+import type { Candidate, Policy, Surroundings } from '../policy/policy.ts';
+import { Contents, type File } from './contents.ts';
+import type { Read, Trace } from './trace.ts';
+
+export interface ReplayOptions {
+  /** Bytes that the cache of each host may hold. */
+  capacity: number;
+  policy: (surroundings: Surroundings, host: readonly Read[]) => Policy;
+  /** How many times smaller a file becomes in the cold tier; null = there is none. */
+  coldRatio: ((read: Read) => number) | null;
+}
+
+export interface Outcome {
+  reads: number;
+  bytes: number;
+  /** Reads that found a copy, and those among them that had to restore a compressed one. */
+  hits: number;
+  coldHits: number;
+  hitBytes: number;
+  /** Bytes written to the SSD: copies, compressed copies, restored ones. */
+  writtenBytes: number;
+  /** Seconds that reading everything from its source would take, and those that copies saved of them; restoring is taken off. */
+  sourceSeconds: number;
+  secondsSaved: number;
+}
+
+/** Bytes per second of reading a copy, and of restoring a compressed one. */
+const [ssdSpeed, restoreSpeed] = [2e9, 1e9];
+
+/**
+ * Plays a trace through caches that work as the daemon does, with its policies: a read that misses copies the file, the least
+ * valuable copies leave for it, and the policy may say that they are worth more. With a cold tier, the least valuable copies are
+ * compressed when the limit comes near. Copying and compressing take no time here, and no queue is known.
+ */
+export function replay(trace: Trace, options: ReplayOptions): Outcome {
+  const total: Outcome = {
+    reads: 0,
+    bytes: 0,
+    hits: 0,
+    coldHits: 0,
+    hitBytes: 0,
+    writtenBytes: 0,
+    sourceSeconds: 0,
+    secondsSaved: 0,
+  };
+  for (const reads of trace.hosts) {
+    const host = new Host(options, total, reads);
+    for (const read of reads) host.read(read);
+  }
+  return total;
+}
+
+class Host {
+  readonly #options: ReplayOptions;
+  readonly #outcome: Outcome;
+  readonly #policy: Policy;
+  readonly #files = new Map<string, File>();
+  readonly #contents: Contents;
+  #tick = 0;
+  #now = 0;
+
+  constructor(options: ReplayOptions, outcome: Outcome, reads: readonly Read[]) {
+    this.#options = options;
+    this.#outcome = outcome;
+    const secondsPerByte = ({ path }: Candidate['entry']) => {
+      const speed = this.#files.get(path)?.sourceSpeed ?? ssdSpeed;
+      return Math.max(1 / speed - 1 / ssdSpeed, 1e-15);
+    };
+    this.#policy = options.policy({ now: () => this.#now, secondsPerByte }, reads);
+    this.#contents = new Contents(options.capacity, (file, bytes) => this.#policy.score({ entry: file, bytes }, this.#tick));
+  }
+
+  read(read: Read): void {
+    this.#now = read.at * 1000;
+    const file = this.#used(read);
+    const state = this.#contents.stateOf(file);
+    this.#count(read, state);
+    if (state === 'cold') this.#restore(file);
+    if (state === null) this.#copy(file);
+    for (const bytes of this.#contents.demote()) this.#outcome.writtenBytes += bytes;
+  }
+
+  #used(read: Read): File {
+    const before = this.#files.get(read.file);
+    this.#tick += 1;
+    const votes = withUse(before ?? noVotes, this.#now);
+    const file: File = before ?? {
+      path: read.file,
+      root: '',
+      uses: 0,
+      lastUse: 0,
+      ...votes,
+      fingerprint: { size: read.size, mtimeNs: '0', ino: null },
+      sourceSpeed: read.sourceSpeed,
+      // What its source gives as fast is not worth compressing.
+      coldRatio: read.sourceSpeed < restoreSpeed ? (this.#options.coldRatio?.(read) ?? 1) : 1,
+    };
+    Object.assign(file, votes, { uses: file.uses + 1, lastUse: this.#tick });
+    this.#files.set(read.file, file);
+    return file;
+  }
+
+  #count({ size, sourceSpeed }: Read, state: 'hot' | 'cold' | null): void {
+    const outcome = this.#outcome;
+    outcome.reads += 1;
+    outcome.bytes += size;
+    outcome.sourceSeconds += size / sourceSpeed;
+    if (state === null) return;
+    outcome.hits += 1;
+    outcome.hitBytes += size;
+    outcome.secondsSaved += size / sourceSpeed - size / ssdSpeed;
+    if (state === 'hot') return;
+    outcome.coldHits += 1;
+    outcome.secondsSaved -= size / restoreSpeed;
+  }
+
+  #copy(file: File): void {
+    const { size } = file.fingerprint;
+    const victims = this.#contents.victimsFor(size, file);
+    if (!victims) return;
+    const candidates = victims.map(({ file: entry, bytes }) => ({ entry, bytes }));
+    if (!this.#policy.admit({ entry: file, bytes: size }, candidates, this.#tick)) return;
+    for (const { file: victim } of victims) this.#contents.remove(victim);
+    this.#contents.put(file, 'hot');
+    this.#outcome.writtenBytes += size;
+  }
+
+  /** To the SSD, if room can be made; the compressed copy leaves when it is there. */
+  #restore(file: File): void {
+    const victims = this.#contents.victimsFor(file.fingerprint.size, file);
+    const worth = (entry: File, bytes: number) => this.#policy.score({ entry, bytes }, this.#tick);
+    // Loaded through memory, then: a copy that is worth more does not leave for it.
+    if (!victims || victims.some(({ file: victim, bytes }) => worth(victim, bytes) >= worth(file, bytes))) return;
+    for (const { file: victim } of victims) this.#contents.remove(victim);
+    this.#contents.put(file, 'hot');
+    this.#outcome.writtenBytes += file.fingerprint.size;
+  }
+}

@@ -1,0 +1,62 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { expect, test } from 'vitest';
+import { tempDir } from '../helpers/temp-dir.ts';
+import { runCli } from './run-cli.ts';
+
+/** Three files in use, and a library that is read through between. */
+function reads(): string {
+  const used = Array.from({ length: 5 }, () => ['a', 'b', 'c']).flat();
+  const all = [...used, ...Array.from({ length: 20 }, (_, k) => `other${k}`), 'a', 'b', 'c'];
+  return ['ts,file,size,tier', ...all.map((name, k) => `${k * 1200},${name},1000000,hdd`)].join('\n');
+}
+
+function folder(): string {
+  const dir = tempDir();
+  writeFileSync(join(dir, 'plain.csv'), reads());
+  writeFileSync(join(dir, 'packed.csv.gz'), gzipSync(reads()));
+  return dir;
+}
+
+test('needs no daemon, and tells what each policy and size would have made of the reads', async () => {
+  const { code, out } = await runCli(['simulate', 'plain.csv', '--sizes', '3MB,100%'], { cwd: folder() });
+  expect(code).toBe(0);
+  const lines = out.split('\n');
+  expect(lines[0]).toMatch(/CACHE +POLICY +BYTES +TIME +WRITTEN$/);
+  expect(lines.filter((line) => line.startsWith('2.86 MiB')).map((line) => line.split(/ {2,}/).slice(1, 3))).toEqual([
+    ['heat', '39.5 %'],
+    ['lru', '31.6 %'],
+    ['lfu', '36.8 %'],
+    ['foresight', '39.5 %'],
+  ]);
+  expect(lines.filter((line) => line.startsWith('100 %')).every((line) => line.includes('39.5 %'))).toBe(true);
+});
+
+test('compressed traces are read too; with --cold, every figure comes twice', async () => {
+  const args = ['simulate', 'plain.csv', 'packed.csv.gz', '--sizes', '20%', '--policies', 'lru', '--cold', '--json'];
+  const { code, out } = await runCli(args, { cwd: folder() });
+  expect(code).toBe(0);
+  const results = JSON.parse(out) as { trace: string; cold: boolean; outcome: { hits: number } }[];
+  expect(results.map(({ trace, cold }) => [trace, cold])).toEqual([
+    ['plain', false],
+    ['plain', true],
+    ['packed', false],
+    ['packed', true],
+  ]);
+  expect(results[0]?.outcome).toEqual(results[2]?.outcome);
+  const page = await runCli(args.slice(0, -1), { cwd: folder() });
+  expect(page.out).toContain('COLD: BYTES');
+  expect(page.out).toContain('Means over 2 traces');
+});
+
+test.each([
+  [['simulate', 'nothing.csv'], /nothing\.csv cannot be read/],
+  [['simulate', 'plain.csv', '--policies', 'guess'], /"guess" is none of heat, lru, lfu/],
+  [['simulate', 'plain.csv', '--sizes', 'much'], /expected a size/],
+  [['simulate', 'plain.csv', '--cold', 'jpeg'], /Allowed choices are bf16/],
+])('%j is wrong use', async (args, message) => {
+  const { code, err } = await runCli(args, { cwd: folder() });
+  expect(code).toBe(2);
+  expect(err).toMatch(message);
+});

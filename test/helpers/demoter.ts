@@ -1,0 +1,38 @@
+import { onTestFinished } from 'vitest';
+import { Demoter } from '../../src/copy/demoter.ts';
+import type { Medium } from '../../src/core/types.ts';
+import { policies } from '../../src/policy/policies.ts';
+import { createRig, type Rig, type RigOptions } from './rig.ts';
+
+/** What compresses the copies of this rig when its limit is nearly reached. */
+export function demoterOf(rig: Rig, changes: { slowSource?: () => Medium | null; mayCopy?: () => boolean } = {}): Demoter {
+  const demoter = new Demoter({
+    ...rig,
+    policy: () => policies.lru(),
+    bound: () => rig.bound,
+    mayCopy: () => true,
+    slowSource: () => 'hdd',
+    ...changes,
+  });
+  onTestFinished(() => demoter[Symbol.asyncDispose]());
+  return demoter;
+}
+
+/** A rig with the copies of some files, the first one used longest ago. */
+export async function withCopies(files: Record<string, 'weights' | 'noise'>, size: number, options: RigOptions = {}) {
+  const rig = createRig({ extra: ['cold'], ...options });
+  const paths: string[] = [];
+  for (const [name, kind] of Object.entries(files)) {
+    const { path } = kind === 'weights' ? rig.weights(`loras/${name}`, size) : rig.source(`loras/${name}`, size);
+    const job = await rig.copy(path);
+    if (job.error) throw job.error;
+    rig.catalog.usage.used(rig.file(path));
+    paths.push(path);
+  }
+  return { rig, paths };
+}
+
+/** The tiers that hold a ready copy of this source. */
+export function tiersOf({ catalog }: Rig, path: string): string[] {
+  return catalog.copies.readyOf(catalog.entries.byPath(path)?.id ?? 0).map(({ tier }) => tier);
+}

@@ -1,0 +1,46 @@
+import { expect, test } from 'vitest';
+import { parseTrace } from '../../src/replay/trace.ts';
+
+test('reads are taken by the names of the columns, host by host, without those that memory served', () => {
+  const trace = parseTrace(
+    'two',
+    [
+      'size,file,ts,node,tier,ram_hit,dtype',
+      '10,a,1.5,n0,nas1g,0,BF16',
+      '20,b,2,n1,hdd,0,F16',
+      '10,a,3,n0,nas1g,1,BF16',
+      '10,a,4,n1,nas1g,0,BF16',
+      '',
+    ].join('\r\n'),
+  );
+  const a = { file: 'a', size: 10, sourceSpeed: 110e6, dtype: 'bf16' };
+  expect(trace).toEqual({
+    name: 'two',
+    footprint: 30,
+    hosts: [
+      [{ ...a, at: 1.5 }],
+      [
+        { file: 'b', size: 20, sourceSpeed: 150e6, dtype: 'f16', at: 2 },
+        { ...a, at: 4 },
+      ],
+    ],
+  });
+});
+
+test('three columns are enough', () => {
+  expect(parseTrace('small', 'ts,file,size\n0,a,10').hosts).toEqual([
+    [{ at: 0, file: 'a', size: 10, sourceSpeed: 150e6, dtype: null }],
+  ]);
+});
+
+test.each([
+  ['another file', 'name,bytes\na,1', /no column "ts"/],
+  ['nothing', '', /no column "ts"/],
+  ['a size that is none', 'ts,file,size\n0,a,much', /line 2/],
+  ['a line that is cut off', 'ts,file,size\n0,a,5\n1,a', /line 3/],
+  ['a medium that nobody knows', 'ts,file,size,tier\n0,a,5,tape', /known tier/],
+])('%s is refused, and said where', (_what, text, message) => {
+  expect(() => parseTrace('t', text)).toThrow(
+    expect.objectContaining({ code: 'BAD_REQUEST', message: expect.stringMatching(message) }),
+  );
+});
