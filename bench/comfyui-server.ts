@@ -48,11 +48,11 @@ interface History {
 /** A real ComfyUI on the CPU, with a base directory of its own. */
 export class ComfyuiServer implements AsyncDisposable {
   readonly #child: ChildProcess;
-  readonly #url: string;
+  readonly url: string;
 
   private constructor(child: ChildProcess, url: string) {
     this.#child = child;
-    this.#url = url;
+    this.url = url;
   }
 
   /** @throws when it does not answer within two minutes */
@@ -132,7 +132,7 @@ export class ComfyuiServer implements AsyncDisposable {
 
   /** What one of its GET routes answers. */
   async get(path: string): Promise<{ status: number; body: unknown }> {
-    const answer = await fetch(this.#url + path);
+    const answer = await fetch(this.url + path);
     return { status: answer.status, body: await answer.json().catch(() => null) };
   }
 
@@ -157,7 +157,7 @@ export class ComfyuiServer implements AsyncDisposable {
   }
 
   async #answers(): Promise<boolean> {
-    return fetch(`${this.#url}/system_stats`).then(
+    return fetch(`${this.url}/system_stats`).then(
       ({ ok }) => ok,
       () => false,
     );
@@ -166,13 +166,13 @@ export class ComfyuiServer implements AsyncDisposable {
   async #image({ outputs }: History): Promise<Buffer> {
     const image = Object.values(outputs).flatMap(({ images }) => images ?? [])[0];
     if (!image) throw new Error('the prompt gave no image');
-    const answer = await fetch(`${this.#url}/view?${new URLSearchParams({ ...image })}`);
+    const answer = await fetch(`${this.url}/view?${new URLSearchParams({ ...image })}`);
     return Buffer.from(await answer.arrayBuffer());
   }
 
   async #post(path: string, body: object): Promise<void> {
     const headers = { 'Content-Type': 'application/json' };
-    const answer = await fetch(this.#url + path, { method: 'POST', headers, body: JSON.stringify(body) });
+    const answer = await fetch(this.url + path, { method: 'POST', headers, body: JSON.stringify(body) });
     if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
   }
 }

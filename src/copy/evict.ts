@@ -101,6 +101,12 @@ export class Evictor {
     return tier === 'ram' && others().some((copy) => isSameFingerprint(copy.source, source));
   }
 
+  /** Whether another file with the same bytes may take the place of its own now. */
+  mayBeReplaced(copy: Copy, inUse: ReadonlySet<string>): boolean {
+    const entry = this.#deps.catalog.entries.byId(copy.entryId);
+    return entry !== undefined && !this.#deps.isBusy(entry.path) && this.use(copy, inUse) === null;
+  }
+
   /** Whether its file is about to be opened, or open, or null. */
   use(copy: Copy, inUse: ReadonlySet<string>): string | null {
     if (this.#deps.isLeased(copy.path)) return 'leased';

@@ -85,7 +85,7 @@ export class Sharing implements AsyncDisposable {
     if (!first?.sha256 || first.sha256 !== second?.sha256) return 0;
     const inUse = await evictor.openFiles(tier);
     const [older, newer] = a.id < b.id ? [a, b] : [b, a];
-    const leaves = [older, newer].find((copy) => evictor.use(copy, inUse) === null);
+    const leaves = [older, newer].find((copy) => evictor.mayBeReplaced(copy, inUse));
     if (!leaves) return 0;
     return this.#replace(leaves, leaves === older ? newer : older, leaves === a ? first : second);
   }
@@ -100,7 +100,7 @@ export class Sharing implements AsyncDisposable {
     try {
       newProof = await prepareProof(tier.partialDir, { ...proof, seal: stays.seal });
       // From here on nothing else runs: a lookup between the file and its row would find the copy damaged.
-      if (![leaves, stays].every((copy) => this.#isCurrent(copy)) || evictor.use(leaves, new Set()) !== null) return 0;
+      if (![leaves, stays].every((copy) => this.#isCurrent(copy)) || !evictor.mayBeReplaced(leaves, new Set())) return 0;
       const freed = evictor.frees(leaves);
       // Large files take a while to go: not in this turn.
       linkSync(leaves.path, leaving);

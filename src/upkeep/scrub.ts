@@ -85,7 +85,9 @@ export class Scrub implements AsyncDisposable {
     const total = copies.reduce((sum, { bytes }) => sum + bytes, 0);
     let before = 0;
     try {
-      for (const copy of copies) {
+      for (const listed of copies) {
+        // A round takes long; what was listed may have another seal by now.
+        const copy = this.#deps.catalog.copies.byPath(listed.path) ?? listed;
         if (signal.aborted) throw new CacheError('CANCELLED', 'the check was broken off');
         const entry = this.#deps.catalog.entries.byId(copy.entryId);
         const progress = this.#progress(entry, { before, total });
@@ -164,8 +166,7 @@ export class Scrub implements AsyncDisposable {
       if (!proof) return;
       const next = await prepareProof(tier.partialDir, { ...proof, sha256 });
       // Whatever changed meanwhile has a proof of its own.
-      const now = this.#deps.catalog.copies.byPath(copy.path);
-      if (this.#isCurrent(copy) && now?.seal?.ino === proof.seal.ino) renameSync(next, sealPath);
+      if (this.#isCurrent(copy)) renameSync(next, sealPath);
       else rmSync(next, { force: true });
     } catch (err) {
       log.warn({ path: copy.path, err }, 'a SHA-256 could not be noted');
@@ -194,7 +195,8 @@ export class Scrub implements AsyncDisposable {
 
   #isCurrent(copy: Copy): boolean {
     const now = this.#deps.catalog.copies.byPath(copy.path);
-    return now?.id === copy.id && now.state === 'ready';
+    // Equal copies become one file while nobody looks: the row then has the seal of that one.
+    return now?.id === copy.id && now.state === 'ready' && now.seal?.ino === copy.seal?.ino;
   }
 
   #progress(entry: Entry | undefined, { before, total }: { before: number; total: number }): (bytesDone: number) => void {

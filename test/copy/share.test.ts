@@ -120,6 +120,17 @@ test('damage in a shared file takes all of its names out of service, and each is
   expect(reconcile(rig)).toMatchObject({ adopted: 0 });
 });
 
+test('that happens while the copies are read again, and none is taken for damaged', async () => {
+  const { rig, sharing, one, other, copies } = await arrange();
+  const deps = { ...rig, periodMs: null, onMeasured: () => {}, onIdentified: () => {}, recopy: async () => false };
+  const scrub = new Scrub(deps);
+  onTestFinished(() => scrub[Symbol.asyncDispose]());
+  const verifying = scrub.verify([one, other, one]);
+  expect(await sharing.share(copies)).toBe(size);
+  expect((await verifying).damaged).toEqual([]);
+  expect((await scrub.verify([one, other])).damaged).toEqual([]);
+});
+
 test('a purge tells what really comes free, before and after', async () => {
   const { rig, sharing, copies } = await arrange();
   await sharing.share(copies);

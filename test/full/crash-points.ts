@@ -45,9 +45,20 @@ function wrap(where: object, name: string): void {
 }
 
 if (log >= 0) {
-  const sync = ['mkdirSync', 'openSync', 'writeSync', 'writeFileSync', 'fsyncSync', 'utimesSync', 'chmodSync', 'renameSync'];
-  const truncating = ['truncateSync', 'ftruncateSync'];
-  for (const name of [...sync, ...truncating, 'rmSync', 'rmdirSync', 'closeSync', 'fdatasync']) wrap(fs, name);
+  const sync = [
+    'mkdirSync',
+    'openSync',
+    'writeSync',
+    'writeFileSync',
+    'fsyncSync',
+    'utimesSync',
+    'chmodSync',
+    'renameSync',
+    'linkSync',
+    'truncateSync',
+    'ftruncateSync',
+  ];
+  for (const name of [...sync, 'rmSync', 'rmdirSync', 'closeSync', 'fdatasync']) wrap(fs, name);
   for (const name of ['rm', 'rename', 'open']) wrap(fs.promises, name);
   syncBuiltinESMExports();
   // In the daemon itself the rows are steps as well; its threads and processes never open the catalog.

@@ -59,10 +59,11 @@ async function keepsTheLimit({ client, cacheDir }: DaemonProcess, { limit }: Wor
   return wrong;
 }
 
-/** Bytes of copies, finished and unfinished, that lie in a cache directory now. */
+/** Bytes of copies, finished and unfinished, that lie in a cache directory now; names of one file count once. */
 export function bytesHeld(cacheDir: string): number {
   const files = ['files', 'partial'].flatMap((name) => filesBelow(join(cacheDir, name)));
-  return files.filter((path) => !/\.(seal|journal|journal\.new)$/.test(path)).reduce((sum, path) => sum + sizeOf(path), 0);
+  const sizes = new Map(files.filter((path) => !/\.(seal|journal|journal\.new)$/.test(path)).map(sizeOf));
+  return [...sizes.values()].reduce((sum, size) => sum + size, 0);
 }
 
 /** O4 */
@@ -92,7 +93,8 @@ async function leavesNoOrphans({ client, cacheDir }: DaemonProcess): Promise<str
 function isResumable(path: string): boolean {
   const temp = path.replace(/\.journal$/, '');
   const journal = readJournal(temp);
-  return journal !== undefined && sizeOf(temp) > 0 && sizeOf(temp) <= journal.bytes;
+  const [, size] = sizeOf(temp);
+  return journal !== undefined && size > 0 && size <= journal.bytes;
 }
 
 /** O6: what anybody may read tells no path and no token. */
@@ -114,7 +116,8 @@ function filesBelow(dir: string): string[] {
     .map((entry) => join(entry.parentPath, entry.name));
 }
 
-/** 0 when it left between two looks. */
-function sizeOf(path: string): number {
-  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+/** Inode and size; nothing when it left between two looks. */
+function sizeOf(path: string): [ino: number, size: number] {
+  const { ino, size } = statSync(path, { throwIfNoEntry: false }) ?? { ino: 0, size: 0 };
+  return [ino, size];
 }

@@ -6,6 +6,7 @@ import { ComfyuiServer, upscaling } from '../../bench/comfyui-server.ts';
 import { Installed } from '../../bench/installed.ts';
 import { makeUpscaler } from '../../bench/weights.ts';
 import { installShim, uninstallShim } from '../../src/cli/comfyui-link.ts';
+import { examine } from '../../src/cli/doctor/examine.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
 
 const checkout = process.env['COMFYUI_DIR'];
@@ -39,6 +40,32 @@ describe.skipIf(!checkout)('a real ComfyUI on the CPU', () => {
     expect((await result).image).toEqual(await expected());
   });
 
+  test('runs the node that gives a path, and is found in order by the doctor', async () => {
+    const { installed, client, sources } = await daemon({ AUTOCACHE_ON_MISS: 'wait' });
+    await using server = await start(installed.dir, installed);
+    const where = { class_type: 'AutocachedPath', inputs: { category: 'upscale_models', name: names[0] } };
+    const shown = ['path', 'tier', 'reason'].map((name, index) => [
+      name,
+      { class_type: 'PreviewAny', inputs: { source: ['where', index] } },
+    ]);
+    await server.run({ ...prompt, where, ...Object.fromEntries(shown) });
+    const [{ outputs }] = Object.values((await server.get('/history')).body as Record<string, { outputs: Outputs }>) as [
+      { outputs: Outputs },
+    ];
+    const { entry } = await client.explain(sources[0] ?? '');
+    expect(outputs['path']?.text).toEqual([entry?.copies[0]?.path]);
+    expect(outputs['tier']?.text).toEqual(['ssd']);
+    expect(outputs['reason']?.text?.[0]).toMatch(/^HIT/);
+
+    const asked = { cwd: installed.dir, stateDir: installed.stateDir, flags: {}, dirs: [], url: `${server.url}/` };
+    const findings = await examine(asked);
+    expect(findings.filter(({ verdict }) => verdict === 'fail')).toEqual([]);
+    const said = findings.map(({ check, says }) => `${check}: ${says}`);
+    expect(said).toContainEqual(expect.stringMatching(/^comfyui: version \S+ runs/));
+    expect(said).toContainEqual(expect.stringMatching(/^shim: loaded by/));
+    expect(said).toContainEqual(expect.stringMatching(/^shim: version \S+ in /));
+  });
+
   test('is as it was before, once the shim is taken out', async () => {
     const { installed, client } = await daemon({});
     const base = baseOf(installed.dir);
@@ -50,6 +77,8 @@ describe.skipIf(!checkout)('a real ComfyUI on the CPU', () => {
     expect((await client.entries({})).entries).toEqual([]);
   });
 });
+
+type Outputs = Record<string, { text?: string[] } | undefined>;
 
 let without: Promise<Buffer> | undefined;
 
