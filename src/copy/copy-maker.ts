@@ -88,8 +88,8 @@ export class CopyMaker {
       const { code, message } = toCacheError(error);
       const entry = catalog.entries.byId(origin.entryId);
       if (code === 'CORRUPT' && entry) onDamaged(origin, entry, message);
-      if (code !== 'NOT_ADMITTED') throw error;
-      catalog.copies.setDense(origin.id);
+      if (code === 'NOT_ADMITTED') catalog.copies.setDense(origin.id);
+      else if (code !== 'NO_SPACE') throw error;
       throw new CacheError('CANCELLED', message);
     }
   }

@@ -1,5 +1,5 @@
 import type { Catalog } from '../catalog/catalog.ts';
-import { leastSaving } from '../codec/trial.ts';
+import { mostCompressed } from '../codec/trial.ts';
 import type { Events } from '../core/events.ts';
 import type { Log } from '../core/log.ts';
 import type { Copy, Entry, Medium, TierName } from '../core/types.ts';
@@ -128,7 +128,7 @@ export class Demoter implements AsyncDisposable {
     let lowest: { copy: Copy; entry: Entry; score: number } | null = null;
     for (const copy of catalog.copies.compressible()) {
       const entry = catalog.entries.byId(copy.entryId);
-      const fits = copy.bytes * (1 - leastSaving) <= room && copy.bytes * copiesInLimit <= limit;
+      const fits = mostCompressed(copy.bytes) <= room && copy.bytes * copiesInLimit <= limit;
       if (!entry || !fits || slowSource(entry) === null) continue;
       // One name of a file that has several frees nothing.
       if (evictor.frees(copy) === 0 || evictor.obstacle(copy, entry, inUse) !== null) continue;
