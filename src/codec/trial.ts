@@ -17,8 +17,13 @@ export interface Trial {
 }
 
 /** Share of its size that compressing a file must save. */
-export const leastSaving = 0.1;
+const leastSaving = 0.1;
 const samples = 5;
+
+/** Most bytes that the compressed form of so many may take. */
+export function mostCompressed(size: number): number {
+  return Math.floor(size * (1 - leastSaving));
+}
 
 /**
  * Estimates what `encodeFile` would save, by encoding a few chunks spread over the file. GGUF files are not even tried: their

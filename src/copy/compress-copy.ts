@@ -4,7 +4,7 @@ import { ChunkHash } from '../codec/chunk-hash.ts';
 import { decodeFile } from '../codec/decode.ts';
 import { encodeFile } from '../codec/encode.ts';
 import type { CodecHooks } from '../codec/hooks.ts';
-import { trial } from '../codec/trial.ts';
+import { mostCompressed, trial } from '../codec/trial.ts';
 import { CacheError } from '../core/errors.ts';
 import { dropPartial } from '../tiers/partial.ts';
 import { publish } from '../tiers/publish.ts';
@@ -20,14 +20,16 @@ const syncBytes = 64 * 1024 * 1024;
 /**
  * Puts the compressed form of a copy into the cold tier. What the copy gives is hashed and must be what was sealed; what was written
  * is decoded again and must come to the same. A few chunks are tried first.
- * @throws CacheError NOT_ADMITTED when it would not be smaller than `compressInto`, CORRUPT when the copy is not what was sealed;
- *   NO_SPACE, CACHE_IO or CANCELLED.
+ * @throws CacheError NOT_ADMITTED when it would save too little, NO_SPACE when it would need more than `compressInto`, CORRUPT when
+ *   the copy is not what was sealed; CACHE_IO or CANCELLED.
  */
 export async function compressCopy(order: CopyOrder, origin: OriginCopy, hooks: CopyHooks): Promise<CopyReport> {
   const { source, temp } = order;
   const { fd, proof } = openOrigin(origin);
   try {
-    if (!(await trial(fd)).worthwhile) throw dense();
+    const { saving, worthwhile } = await trial(fd);
+    if (!worthwhile) throw dense();
+    if (source.fingerprint.size * (1 - saving) > (order.compressInto ?? 0)) throw tooLarge(order);
     const startedAt = performance.now();
     const sha256 = await encodeInto(fd, { order, origin }, hooks);
     await assertRestorable({ order, origin }, hooks);
@@ -61,14 +63,14 @@ async function encodeInto(fd: number, { order, origin }: Work, hooks: CopyHooks)
       onBytes: (bytes) => hash.update(bytes),
       turn: async (bytes) => {
         const { size } = fstatSync(target);
-        if (size > compressInto) throw dense();
+        if (size > compressInto) throw tooLarge(order);
         if (size - synced >= syncBytes) fdatasyncSync(target);
         if (size - synced >= syncBytes) synced = size;
         await codec.turn(bytes);
       },
     });
     if (hash.digest() !== origin.hash) throw damaged('its bytes are not those that were copied');
-    if (storedSize > compressInto) throw dense();
+    if (storedSize > compressInto) throw tooLarge(order);
     return sha256;
   } finally {
     closeSync(target);
@@ -88,6 +90,11 @@ async function assertRestorable({ order, origin }: Work, hooks: CopyHooks): Prom
   } finally {
     closeSync(fd);
   }
+}
+
+function tooLarge({ source, compressInto = 0 }: CopyOrder): CacheError {
+  if (compressInto >= mostCompressed(source.fingerprint.size)) return dense();
+  return new CacheError('NO_SPACE', 'its compressed form needs more room than there is');
 }
 
 function dense(): CacheError {

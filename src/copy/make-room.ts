@@ -21,8 +21,11 @@ export interface RoomDeps {
   bound(tier: Tier): Bound;
   /** Bytes that running copies have reserved in the tier but not written yet. */
   outstanding(tier: Tier): number;
-  /** Told once when too little can leave: ends what holds copies and room only to save space. */
-  giveWay?(): Promise<void>;
+  /**
+   * Ends what holds room only to save space, if that gives so many bytes; null = in any case.
+   * @returns false when there is no such work, or it does not hold enough
+   */
+  giveWay?(bytes: number | null): Promise<boolean>;
 }
 
 interface RoomOptions {
@@ -47,22 +50,18 @@ export async function makeRoom(
   // A copy that cannot be removed (open on Windows, say) is passed over; it must not keep the others from leaving.
   const stuck = new Set<number>();
   let needed: number | null = null;
-  let mayGiveWay = deps.giveWay !== undefined;
   let freed = 0;
   for (;;) {
     const reservation = reserve(deps, tier, { entry, source, bytes: wanted });
     if ('copy' in reservation) return reservation.copy;
     const { short } = reservation;
+    if (await deps.giveWay?.(short)) continue;
     needed ??= short;
     // Some file systems give space back only seconds later; going on would empty the cache meanwhile.
     if (freed >= needed) throw noSpace(tier, short, 'what has left for it does not show yet');
     deps.catalog.usage.flush();
     const { victims, bytes } = await chooseVictims(deps, tier, { entry, short, stuck, ...(below !== undefined && { below }) });
-    if (bytes < short && mayGiveWay) {
-      mayGiveWay = false;
-      await deps.giveWay?.();
-      continue;
-    }
+    if (bytes < short && (await deps.giveWay?.(null))) continue;
     // Evicting a part of what is needed would cost copies and win nothing.
     if (bytes < short) throw noSpace(tier, short, 'what is there is pinned or in use');
     if (!deps.policy().admit(candidate(entry, wanted), victims.filter(isInService).map(toCandidate), deps.catalog.usage.tick))

@@ -1,6 +1,6 @@
-import { leastSaving } from '../codec/trial.ts';
+import { mostCompressed } from '../codec/trial.ts';
 import type { Clock } from '../core/clock.ts';
-import { CacheError } from '../core/errors.ts';
+import { CacheError, toCacheError } from '../core/errors.ts';
 import { formatBytes } from '../core/format.ts';
 import { type Copy, type Entry, underOneLimit } from '../core/types.ts';
 import type { Policy } from '../policy/policy.ts';
@@ -16,6 +16,9 @@ export interface ReservationDeps extends Omit<RoomDeps, 'outstanding' | 'giveWay
   dailyWrites: number | null;
   running(): readonly Job[];
 }
+
+/** Share of its size that a compressed file usually takes, with some to spare. */
+const usualForm = 0.7;
 
 /** Reserves room for jobs before their first byte (law 3). */
 export class Reservations {
@@ -34,12 +37,12 @@ export class Reservations {
     const room = this.#last.then(async () => {
       assertWanted(job);
       this.#assertBudget(job);
-      const copy = await makeRoom(this.#roomDeps(job), tier, this.#needOf(job, entry));
+      const copy = await this.#makeRoom(job, tier, entry);
       job.reserved = copy?.bytes ?? 0;
       return copy;
     });
     this.#last = room.catch(() => {});
-    const copy = await room;
+    const copy = await (job.tier === 'cold' ? room.catch(giveUp) : room);
     if (!copy) throw new CacheError('NOT_ADMITTED', 'what would have to leave for it is worth more');
     return copy;
   }
@@ -60,7 +63,12 @@ export class Reservations {
   #roomDeps(job: Job): RoomDeps {
     const outstanding = (tier: Tier) => this.#outstanding(tier);
     const policy = () => this.#policyFor(job);
-    return { ...this.#deps, outstanding, policy, ...(job.tier !== 'cold' && { giveWay: () => this.#endCompressing() }) };
+    return {
+      ...this.#deps,
+      outstanding,
+      policy,
+      ...(job.tier !== 'cold' && { giveWay: (bytes: number | null) => this.#endCompressing(bytes) }),
+    };
   }
 
   /** What somebody asked for, is about to load, or waits for a restore of, is copied whatever it displaces. */
@@ -68,6 +76,16 @@ export class Reservations {
     const policy = this.#deps.policy();
     const isWanted = priority === 'warm' || priority === 'prefetch' || (priority === 'wait' && origin?.tier === 'cold');
     return isWanted || tier === 'cold' ? { ...policy, admit: () => true } : policy;
+  }
+
+  /** Most weights compress to two thirds: with less room than any could need it is tried with that. */
+  async #makeRoom(job: Job, tier: Tier, entry: Entry): Promise<Copy | null> {
+    const need = this.#needOf(job, entry);
+    const usual = Math.floor(usualForm * job.file.fingerprint.size);
+    return makeRoom(this.#roomDeps(job), tier, need).catch((error) => {
+      if (job.tier !== 'cold' || toCacheError(error).code !== 'NO_SPACE') throw error;
+      return makeRoom(this.#roomDeps(job), tier, { ...need, bytes: usual });
+    });
   }
 
   /** Compressing saves space: nothing that is worth more leaves for it. */
@@ -79,13 +97,16 @@ export class Reservations {
   }
 
   /** One that waits for its reservation holds nothing, and would wait for us. */
-  async #endCompressing(): Promise<void> {
+  async #endCompressing(bytes: number | null): Promise<boolean> {
     const compressing = this.#deps.running().filter(({ tier, reserved }) => tier === 'cold' && reserved > 0);
+    const held = compressing.reduce((sum, job) => sum + job.reserved, 0);
+    if (compressing.length === 0 || (bytes !== null && held < bytes)) return false;
     for (const job of compressing) {
       job.cancelRequested = true;
       this.#deps.workers.cancel(job.id);
     }
     await Promise.all(compressing.map(({ ended }) => ended));
+    return true;
   }
 
   /** Bytes that running copies have reserved on the volume of a tier and not yet written. */
@@ -95,8 +116,14 @@ export class Reservations {
   }
 }
 
+/** Compressing is tried again when there is room; that there is none is no failure. */
+function giveUp(error: unknown): never {
+  const { code } = toCacheError(error);
+  throw code === 'NO_SPACE' || code === 'NOT_ADMITTED' ? new CacheError('CANCELLED', 'there is no room to compress it') : error;
+}
+
 /** What a job needs of its tier; a compressed form that takes more than that is not worth it. */
 function bytesFor({ tier, file }: Job): number {
   const { size } = file.fingerprint;
-  return tier === 'cold' ? Math.floor(size * (1 - leastSaving)) : size;
+  return tier === 'cold' ? mostCompressed(size) : size;
 }

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { readJournal } from '../../src/tiers/partial.ts';
 import type { DaemonProcess } from '../helpers/daemon-process.ts';
 
 export interface World {
@@ -61,7 +62,7 @@ async function keepsTheLimit({ client, cacheDir }: DaemonProcess, { limit }: Wor
 /** Bytes of copies, finished and unfinished, that lie in a cache directory now; names of one file count once. */
 export function bytesHeld(cacheDir: string): number {
   const files = ['files', 'partial'].flatMap((name) => filesBelow(join(cacheDir, name)));
-  const sizes = new Map(files.filter((path) => !path.endsWith('.seal')).map(sizeOf));
+  const sizes = new Map(files.filter((path) => !/\.(seal|journal|journal\.new)$/.test(path)).map(sizeOf));
   return [...sizes.values()].reduce((sum, size) => sum + size, 0);
 }
 
@@ -70,19 +71,30 @@ async function leavesNoOrphans({ client, cacheDir }: DaemonProcess): Promise<str
   const { entries } = await client.entries({});
   const rows = entries.flatMap(({ copies }) => copies);
   const files = filesBelow(join(cacheDir, 'files'));
+  const partial = filesBelow(join(cacheDir, 'partial'));
   const seals = filesBelow(join(cacheDir, 'seals')).map((path) => relative(join(cacheDir, 'seals'), path));
+  // What a copy can go on from is kept, and the row of that copy.
+  const halves = partial.filter((path) => path.endsWith('.part') && isResumable(path)).length;
   const isSealed = (path: string) => seals.includes(`${relative(join(cacheDir, 'files'), path)}.json`);
   return [
     ...files.filter((path) => !rows.some((row) => row.path === path)).map((path) => `O4: ${path} has no row`),
     ...files.filter((path) => !isSealed(path)).map((path) => `O4: ${path} has no proof`),
     ...rows
-      .filter(({ state, path }) => state !== 'ready' || !existsSync(path))
+      .filter(({ state, path }) => (state === 'copying' ? halves === 0 : state !== 'ready' || !existsSync(path)))
       .map(({ path, state }) => `O4: ${state} row of ${path}`),
     ...seals
       .filter((seal) => !existsSync(join(cacheDir, 'files', seal.slice(0, -5))))
       .map((seal) => `O4: proof ${seal} of nothing`),
-    ...filesBelow(join(cacheDir, 'partial')).map((path) => `O4: ${path} was left`),
+    ...partial.filter((path) => !isResumable(path)).map((path) => `O4: ${path} was left`),
   ];
+}
+
+/** An unfinished file with its journal, or that journal. */
+function isResumable(path: string): boolean {
+  const temp = path.replace(/\.journal$/, '');
+  const journal = readJournal(temp);
+  const [, size] = sizeOf(temp);
+  return journal !== undefined && size > 0 && size <= journal.bytes;
 }
 
 /** O6: what anybody may read tells no path and no token. */
