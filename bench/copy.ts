@@ -141,7 +141,14 @@ async function ours({ path, network }: Source): Promise<void> {
       network,
       identity: true,
     },
-    { networkRoot: network ? '/' : null, paced: false, progress: () => {}, resuming: () => {}, ask: async () => {} },
+    {
+      networkRoot: network ? '/' : null,
+      paced: false,
+      urgent: false,
+      progress: () => {},
+      resuming: () => {},
+      ask: async () => {},
+    },
   );
   rmSync(place.path);
 }

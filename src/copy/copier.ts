@@ -64,6 +64,7 @@ export class Copier implements AsyncDisposable {
       if (active.state === 'queued') active.file = request.file;
       if (rank(request) < rank(active)) {
         active.priority = request.priority;
+        if (active.priority === 'wait') this.#deps.workers.hurry(active.id);
         setImmediate(() => this.#startNext());
       }
       return active;

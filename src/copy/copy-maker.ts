@@ -1,3 +1,4 @@
+import { availableParallelism, loadavg } from 'node:os';
 import { CacheError, toCacheError } from '../core/errors.ts';
 import type { Events } from '../core/events.ts';
 import { isSameFingerprint } from '../core/fingerprint.ts';
@@ -144,7 +145,7 @@ export class CopyMaker {
       alike: origin ? [] : alikeTo(file, tier, this.#deps.catalog),
       ...(job.tier === 'cold' && { compressInto: job.reserved }),
       network: medium === 'nas',
-      identity: medium !== 'ssd',
+      identity: hasTimeForIdentity(job),
     };
   }
 
@@ -153,6 +154,7 @@ export class CopyMaker {
     return {
       networkRoot: job.medium === 'nas' ? job.file.root : null,
       paced: turns.begin(job),
+      urgent: job.priority === 'wait',
       progress,
       resuming: (from) => this.#resuming(job, from),
       ask: (bytes) => turns.ask(job, bytes),
@@ -228,4 +230,10 @@ export class CopyMaker {
           });
     workers.cancel(job.id);
   }
+}
+
+/** SHA-256 is not worth a wait: on a busy machine a copy that somebody waits for goes without, and gets it when it is read again. */
+function hasTimeForIdentity({ medium, priority }: Job): boolean {
+  const busy = (loadavg()[0] ?? 0) > availableParallelism();
+  return medium !== 'ssd' && !(priority === 'wait' && busy);
 }

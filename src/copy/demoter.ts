@@ -3,6 +3,7 @@ import { mostCompressed } from '../codec/trial.ts';
 import type { Events } from '../core/events.ts';
 import type { Log } from '../core/log.ts';
 import type { Copy, Entry, Medium, TierName } from '../core/types.ts';
+import { type Fill, isShort, mayBeCompressed } from '../policy/demotion.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { Tier } from '../tiers/tier.ts';
 import { leaveHot } from './cold.ts';
@@ -26,15 +27,6 @@ export interface DemoterDeps {
   slowSource(entry: Entry): Medium | null;
 }
 
-/**
- * Compressing begins when there is no more room than for so many copies like the one that is next: one that somebody asks for
- * meanwhile, and the compressed form beside its original.
- */
-const copiesOfRoom = 2;
-/** Where fewer copies like it fill the limit, that room is worth more than what compressing saves. */
-const copiesInLimit = 8;
-/** Share of the limit that compressed copies may take: what is used again and again is to stay as it is. */
-const coldShare = 0.5;
 /** Leases end and files are closed without a word; they are looked at again after so long, ms. */
 const lookEveryMs = 5 * 60_000;
 
@@ -89,7 +81,7 @@ export class Demoter implements AsyncDisposable {
     for (;;) {
       const next = await this.#next();
       const medium = next && slowSource(next.entry);
-      if (!next || !medium || !this.#isShort(next.copy)) return;
+      if (!next || !medium || !isShort(next.copy.bytes, this.#fill())) return;
       const { copy, entry } = next;
       if (catalog.copies.readyOf(entry.id).some(({ tier }) => tier === 'cold')) {
         await leaveHot(this.#deps, entry.id);
@@ -108,13 +100,10 @@ export class Demoter implements AsyncDisposable {
     return job.state === 'done' || !this.#deps.catalog.copies.compressible().some(({ id }) => id === copy.id);
   }
 
-  #isShort({ bytes }: Copy): boolean {
-    return this.#deps.catalog.copies.usedUnderLimit('ssd') + copiesOfRoom * bytes > this.#limit();
-  }
-
-  #limit(): number {
-    const { tiers, bound } = this.#deps;
-    return tiers.ssd ? bound(tiers.ssd).limit : 0;
+  #fill(): Fill {
+    const { tiers, bound, catalog } = this.#deps;
+    const limit = tiers.ssd ? bound(tiers.ssd).limit : 0;
+    return { limit, used: catalog.copies.usedUnderLimit('ssd'), cold: catalog.copies.usedBytes('cold') };
   }
 
   /** The copy with the lowest score that may be compressed. */
@@ -122,13 +111,12 @@ export class Demoter implements AsyncDisposable {
     const { catalog, evictor, tiers, policy, mayCopy, slowSource } = this.#deps;
     if (!tiers.ssd || this.#stopped || !mayCopy()) return null;
     catalog.usage.flush();
-    const limit = this.#limit();
-    const room = coldShare * limit - catalog.copies.usedBytes('cold');
+    const fill = this.#fill();
     const inUse = await evictor.openFiles(tiers.ssd);
     let lowest: { copy: Copy; entry: Entry; score: number } | null = null;
     for (const copy of catalog.copies.compressible()) {
       const entry = catalog.entries.byId(copy.entryId);
-      const fits = mostCompressed(copy.bytes) <= room && copy.bytes * copiesInLimit <= limit;
+      const fits = mayBeCompressed(copy.bytes, mostCompressed(copy.bytes), fill);
       if (!entry || !fits || slowSource(entry) === null) continue;
       // One name of a file that has several frees nothing.
       if (evictor.frees(copy) === 0 || evictor.obstacle(copy, entry, inUse) !== null) continue;

@@ -37,10 +37,12 @@ export interface OriginCopy extends CopyPlace {
 export type TwinCopy = Omit<OriginCopy, 'compressed'>;
 
 export type ToWorker =
-  | { type: 'copy'; order: CopyOrder; paced: boolean }
+  | { type: 'copy'; order: CopyOrder; paced: boolean; urgent: boolean }
   /** Only if one of the twins has the same bytes: nothing is written. */
-  | { type: 'link'; order: CopyOrder; paced: boolean }
+  | { type: 'link'; order: CopyOrder; paced: boolean; urgent: boolean }
   | { type: 'cancel'; id: number }
+  /** Somebody waits for the copy from now on. */
+  | { type: 'hurry'; id: number }
   /** From now on the copy asks before each step, or does not. */
   | { type: 'pace'; id: number; paced: boolean }
   /** The step that was asked for may be taken. */

@@ -14,11 +14,11 @@ const running = new Map<number, Running>();
 interface Running {
   abort: AbortController;
   paced: boolean;
+  /** Somebody waits for it. */
+  urgent: boolean;
   /** Lets the step begin that was asked for. */
   go: () => void;
 }
-
-giveWay();
 
 parent.onMessage((message) => {
   if (message.type === 'copy' || message.type === 'link') {
@@ -29,13 +29,19 @@ parent.onMessage((message) => {
   if (!job) return;
   if (message.type === 'pace') job.paced = message.paced;
   if (message.type === 'cancel') job.abort.abort();
+  if (message.type === 'hurry') {
+    job.urgent = true;
+    giveWay();
+    return;
+  }
   if (message.type !== 'pace' || !message.paced) job.go();
 });
 
-function take({ type, order, paced }: Extract<ToWorker, { type: 'copy' | 'link' }>): void {
+function take({ type, order, paced, urgent }: Extract<ToWorker, { type: 'copy' | 'link' }>): void {
   const { id } = order;
-  const job: Running = { abort: new AbortController(), paced, go: () => {} };
+  const job: Running = { abort: new AbortController(), paced, urgent, go: () => {} };
   running.set(id, job);
+  giveWay();
   const hooks: CopyHooks = {
     signal: job.abort.signal,
     progress: (bytesDone) => parent.send({ type: 'progress', id, bytesDone }),
@@ -59,7 +65,16 @@ function take({ type, order, paced }: Extract<ToWorker, { type: 'copy' | 'link' 
     .finally(() => running.delete(id));
 }
 
-/** Copying is never as urgent as a lookup or the program that loads. Only Linux has a priority for each thread. */
+/**
+ * A copy that nobody waits for is never as urgent as a lookup or the program that loads. Only Linux has a priority for each thread,
+ * and only a privileged user may take a lower one back.
+ */
 function giveWay(): void {
-  if (isMainThread || process.platform === 'linux') setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
+  if (!isMainThread && process.platform !== 'linux') return;
+  const { PRIORITY_BELOW_NORMAL, PRIORITY_NORMAL } = constants.priority;
+  try {
+    setPriority([...running.values()].some(({ urgent }) => urgent) ? PRIORITY_NORMAL : PRIORITY_BELOW_NORMAL);
+  } catch {
+    // It stays low.
+  }
 }

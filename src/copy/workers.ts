@@ -10,7 +10,7 @@ const readerThreads = 20;
 
 const stopping = 'the daemon is stopping';
 
-interface Running extends Omit<RunOptions, 'networkRoot' | 'paced'> {
+interface Running extends Omit<RunOptions, 'networkRoot' | 'paced' | 'urgent'> {
   worker: Worker;
   stall: NodeJS.Timeout | undefined;
   resolve(report: CopyReport | LinkReport | null): void;
@@ -22,6 +22,8 @@ interface Worker {
   /** The network root it serves, null for a thread that serves local disks. */
   networkRoot: string | null;
   orders: Set<number>;
+  /** It has copied what nobody waited for, and may not be able to take its low priority back. */
+  low: boolean;
 }
 
 export interface RunOptions {
@@ -29,6 +31,8 @@ export interface RunOptions {
   networkRoot: string | null;
   /** Whether it asks before each step. */
   paced: boolean;
+  /** Whether somebody waits for it. */
+  urgent: boolean;
   progress(bytesDone: number): void;
   resuming(from: number): void;
   /** Resolves when the next step may be taken. */
@@ -65,18 +69,23 @@ export class CopyWorkers implements AsyncDisposable {
   #start(type: 'copy' | 'link', order: CopyOrder, options: RunOptions): Promise<CopyReport | LinkReport | null> {
     // A worker that is started now would keep the process from ending.
     if (this.#stopped) return Promise.reject(new CacheError('CANCELLED', stopping));
-    const worker = this.#workerFor(options.networkRoot);
+    const worker = this.#workerFor(options);
     worker.orders.add(order.id);
     return new Promise((resolve, reject) => {
       this.#running.set(order.id, { ...options, worker, stall: undefined, resolve, reject });
       this.#watchStall(order.id);
-      worker.peer.send({ type, order, paced: options.paced });
+      worker.peer.send({ type, order, paced: options.paced, urgent: options.urgent });
     });
   }
 
   /** Asks for the end of a copy; its promise is then rejected with CANCELLED. */
   cancel(id: number): void {
     this.#running.get(id)?.worker.peer.send({ type: 'cancel', id });
+  }
+
+  /** Says to a running copy that somebody waits for it. */
+  hurry(id: number): void {
+    this.#running.get(id)?.worker.peer.send({ type: 'hurry', id });
   }
 
   /** Says to a running copy whether to ask before each step. */
@@ -89,13 +98,18 @@ export class CopyWorkers implements AsyncDisposable {
     for (const worker of this.#workers) this.#drop(worker, stopping, 'CANCELLED');
   }
 
-  #workerFor(networkRoot: string | null): Worker {
+  #workerFor({ networkRoot, urgent }: RunOptions): Worker {
     for (const worker of this.#workers) {
-      if (networkRoot === null ? worker.networkRoot === null && worker.orders.size === 0 : worker.networkRoot === networkRoot)
+      if (worker.networkRoot !== networkRoot || (networkRoot === null && worker.orders.size > 0)) continue;
+      if (networkRoot !== null || !urgent || !worker.low) {
+        worker.low ||= !urgent;
         return worker;
+      }
+      // Idle: the new one takes its place.
+      this.#drop(worker, stopping, 'CANCELLED');
     }
     const peer = startPeer<ToWorker, FromWorker>(this.#module, networkRoot === null ? 'thread' : 'process', this.#environment);
-    const worker: Worker = { peer, networkRoot, orders: new Set() };
+    const worker: Worker = { peer, networkRoot, orders: new Set(), low: !urgent };
     peer.onMessage((message) => this.#heard(message));
     peer.onExit(() => this.#drop(worker, 'the copy worker ended unexpectedly', 'CACHE_IO'));
     this.#workers.add(worker);

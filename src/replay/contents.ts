@@ -1,3 +1,4 @@
+import { type Fill, isShort, mayBeCompressed } from '../policy/demotion.ts';
 import type { Candidate } from '../policy/policy.ts';
 
 type Entry = Candidate['entry'];
@@ -14,8 +15,6 @@ interface Held {
   bytes: number;
 }
 
-/** As `copy/demoter.ts` has it: compressing begins at this share of the limit, and may take up to that share. */
-const [highMark, coldShare] = [0.9, 0.5];
 /** What would save less than a tenth is not compressed. */
 const leastRatio = 1 / 0.9;
 
@@ -66,15 +65,23 @@ export class Contents {
     return null;
   }
 
-  /** Compresses the least valuable copies until the limit is far enough; the bytes of each that was written. */
+  /** Compresses the least valuable copies, one after the other, as long as room is short; the bytes of each that was written. */
   *demote(): Generator<number> {
-    if (this.#used.hot + this.#used.cold <= highMark * this.#capacity) return;
-    for (const { file, bytes } of this.#ranked((held) => held.state === 'hot' && held.file.coldRatio >= leastRatio)) {
-      if (this.#used.hot + this.#used.cold <= highMark * this.#capacity) return;
-      if (this.#used.cold + bytes / leastRatio > coldShare * this.#capacity) continue;
-      this.put(file, 'cold');
-      yield this.#held.get(file)?.bytes ?? 0;
+    for (;;) {
+      const next = this.#ranked((held) => this.#isCompressible(held))[0];
+      if (!next || !isShort(next.bytes, this.#fill())) return;
+      this.put(next.file, 'cold');
+      yield this.#held.get(next.file)?.bytes ?? 0;
     }
+  }
+
+  #isCompressible({ file, state, bytes }: Held): boolean {
+    return state === 'hot' && file.coldRatio >= leastRatio && mayBeCompressed(bytes, bytes / leastRatio, this.#fill());
+  }
+
+  #fill(): Fill {
+    const { hot, cold } = this.#used;
+    return { limit: this.#capacity, used: hot + cold, cold };
   }
 
   #ranked(which: (held: Held) => boolean): Held[] {

@@ -67,7 +67,9 @@ describe('stopping', () => {
     await job.ended;
     expect(job.state).not.toBe('done');
     expect(existsSync(rig.tier.placeOf(rig.root, 'loras/a.safetensors').path)).toBe(false);
-    await expect(rig.workers.run({} as never, { networkRoot: null, ...quiet(), paced: false })).rejects.toMatchObject({
+    await expect(
+      rig.workers.run({} as never, { networkRoot: null, ...quiet(), paced: false, urgent: false }),
+    ).rejects.toMatchObject({
       code: 'CANCELLED',
     });
   });

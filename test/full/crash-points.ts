@@ -35,7 +35,7 @@ function wrap(where: object, name: string): void {
   const original = calls[name];
   if (!original) throw new Error(`no ${name} to wrap`);
   calls[name] = (...args) => {
-    const writes = name !== 'openSync' || args[1] !== 'r';
+    const writes = !name.startsWith('open') || args[1] !== 'r';
     if (writes && isOurs(args[0])) step(name, String(args[0]));
     const result = original.apply(where, args);
     if (name === 'openSync' && isOurs(args[0])) ours.add(result as number);
@@ -55,9 +55,11 @@ if (log >= 0) {
     'chmodSync',
     'renameSync',
     'linkSync',
+    'truncateSync',
+    'ftruncateSync',
   ];
   for (const name of [...sync, 'rmSync', 'rmdirSync', 'closeSync', 'fdatasync']) wrap(fs, name);
-  wrap(fs.promises, 'rm');
+  for (const name of ['rm', 'rename', 'open']) wrap(fs.promises, name);
   syncBuiltinESMExports();
   // In the daemon itself the rows are steps as well; its threads and processes never open the catalog.
   if (isMainThread && process.send === undefined) {

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
-import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { CacheError } from '../../src/core/errors.ts';
 import { type DaemonProcess, endDaemonProcess, startDaemonProcess } from '../helpers/daemon-process.ts';
 import { writeModel } from '../helpers/files.ts';
@@ -11,35 +11,59 @@ import { bytesHeld, violations, type World } from './oracles.ts';
 
 const preload = fileURLToPath(new URL('./crash-points.ts', import.meta.url));
 const MiB = 2 ** 20;
-/** Every how many-th step is a crash point; 1 = all. */
+/** Every how many-th step is a crash point; 1 = all. And how often each is run. */
 const every = Number(process.env['CRASH_EVERY'] ?? 1);
+const runs = Number(process.env['CRASH_RUNS'] ?? 1);
 const goalSteps = 25;
+/** O1 to O6, see the oracles. */
+const oracles = 6;
 
-describe.each(['hdd', 'nas'] as const)(
-  'the daemon, killed at every step of two copies and of a third that evicts one, on %s',
-  (kind) => {
-    test('comes back with what was whole, and with nothing else', async () => {
-      const uncut = await run(kind, 0);
-      expect(uncut.fired).toBe(false);
-      expect(uncut.wrong).toEqual([]);
-      const points = Array.from({ length: uncut.steps.length }, (_, index) => index + 1).filter((at) => at % every === 0);
-      expect(uncut.steps.length).toBeGreaterThanOrEqual(goalSteps);
-      let fired = 0;
-      const wrong: string[] = [];
-      for (const at of points) {
-        const outcome = await run(kind, at);
-        if (outcome.fired) fired += 1;
-        wrong.push(...outcome.wrong.map((what) => `killed before step ${at} (${outcome.steps.at(-1)}): ${what}`));
-      }
-      console.log(
-        `${kind}: ${points.length} crash points of ${uncut.steps.length} steps, ${fired} fired, ${wrong.length} violations`,
-      );
-      expect(wrong).toEqual([]);
-      // The number of writes to the catalog differs a little from run to run; a matrix that misses more tests nothing.
-      expect(fired).toBeGreaterThanOrEqual(points.length * 0.95);
-    });
+type Kind = 'hdd' | 'nas';
+
+interface Scenario {
+  name: string;
+  /** Bytes of the sources, and of the limit. */
+  sizes: number[];
+  limit: number;
+  /** A life before the one that is cut short; it is killed in the middle of a copy, whose unfinished file and journal stay. */
+  interrupted: boolean;
+}
+
+const scenarios: Scenario[] = [
+  {
+    name: 'two copies and a third that evicts one',
+    sizes: [1.2 * MiB, 1.2 * MiB + 1, 1.2 * MiB + 2],
+    limit: 3 * MiB,
+    interrupted: false,
   },
-);
+  { name: 'the resume of a killed copy', sizes: [60 * MiB + 5], limit: 80 * MiB, interrupted: true },
+];
+
+const cases = scenarios.flatMap((scenario) => (['hdd', 'nas'] as const).map((kind) => ({ ...scenario, kind })));
+
+describe.each(cases)('the daemon, killed at every step of $name, on $kind', ({ kind, ...scenario }) => {
+  test('comes back with what was whole, and with nothing else', async () => {
+    const uncut = await run(scenario, kind, 0);
+    expect(uncut.fired).toBe(false);
+    expect(uncut.wrong).toEqual([]);
+    const points = Array.from({ length: uncut.steps.length }, (_, index) => index + 1).filter((at) => at % every === 0);
+    expect(uncut.steps.length).toBeGreaterThanOrEqual(goalSteps);
+    let fired = 0;
+    const wrong: string[] = [];
+    for (const at of points.flatMap((point) => Array<number>(runs).fill(point))) {
+      const outcome = await run(scenario, kind, at);
+      if (outcome.fired) fired += 1;
+      wrong.push(...outcome.wrong.map((what) => `killed before step ${at} (${outcome.steps.at(-1)}): ${what}`));
+    }
+    const of = `${points.length} crash points (of ${uncut.steps.length} steps)`;
+    console.log(
+      `${kind}, ${scenario.name}: ${of} x ${runs} runs, faults fired ${fired}, ${oracles} oracles held, ${wrong.length} violations`,
+    );
+    expect(wrong).toEqual([]);
+    // The number of writes to the catalog differs a little from run to run; a matrix that misses more tests nothing.
+    expect(fired).toBeGreaterThanOrEqual(points.length * runs * 0.95);
+  });
+});
 
 interface Outcome {
   fired: boolean;
@@ -48,10 +72,11 @@ interface Outcome {
 }
 
 /** One life of the daemon, cut short before step `at` (0 = not), and what is found in the next. */
-async function run(kind: 'hdd' | 'nas', at: number): Promise<Outcome> {
+async function run(scenario: Scenario, kind: Kind, at: number): Promise<Outcome> {
   const dir = tempDir();
-  const world = createWorld(dir);
+  const world = createWorld(dir, scenario);
   const settings = { AUTOCACHE_ROOTS: `${world.root}=${kind}`, AUTOCACHE_LIMIT: `${world.limit}`, AUTOCACHE_SCRUB: 'off' };
+  if (scenario.interrupted) await interrupt({ dir, settings }, world);
   const log = join(dir, 'steps');
   writeFileSync(log, '');
   const environment = { CRASH_AT: `${at}`, CRASH_LOG: log, CRASH_BELOW: join(dir, 'cache') };
@@ -71,17 +96,31 @@ async function run(kind: 'hdd' | 'nas', at: number): Promise<Outcome> {
   return { fired, steps, wrong };
 }
 
-function createWorld(dir: string): World {
-  const root = join(dir, 'models');
-  const sources = ['a', 'b', 'c'].map((name, index) => {
-    const path = join(root, `loras/${name}.safetensors`);
-    const bytes = writeModel(path, 1.2 * MiB + index);
-    return { path, bytes, mtimeNs: statSync(path, { bigint: true }).mtimeNs };
+/** Kills a daemon in the middle of its copy, as soon as there is something to go on from. */
+async function interrupt(options: { dir: string; settings: Record<string, string> }, { sources }: World): Promise<void> {
+  const settings = { ...options.settings, AUTOCACHE_RATE: '40MiB' };
+  const { client, child, cacheDir } = await startDaemonProcess({ ...options, settings });
+  const paths = sources.map(({ path }) => path);
+  await client.warm({ paths });
+  await vi.waitUntil(() => readdirSync(join(cacheDir, 'partial')).some((name) => name.endsWith('.journal')), {
+    timeout: 60_000,
+    interval: 5,
   });
-  return { root, sources, limit: 3 * MiB };
+  await endDaemonProcess(child, 'SIGKILL');
+  if (readdirSync(join(cacheDir, 'partial')).length === 0) throw new Error('the copy ended before it was interrupted');
 }
 
-/** Copies a, b, and c, for which one of them must leave. Ends early when the daemon dies. */
+function createWorld(dir: string, { sizes, limit }: Scenario): World {
+  const root = join(dir, 'models');
+  const sources = sizes.map((size, index) => {
+    const path = join(root, `loras/${'abc'[index]}.safetensors`);
+    const bytes = writeModel(path, Math.floor(size));
+    return { path, bytes, mtimeNs: statSync(path, { bigint: true }).mtimeNs };
+  });
+  return { root, sources, limit };
+}
+
+/** Copies all sources one after the other. Ends early when the daemon dies. */
 async function use({ client, child, cacheDir }: DaemonProcess, { sources }: World): Promise<{ most: number }> {
   const dead = once(child, 'exit');
   let most = 0;

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import type { EntryView } from '../../src/core/api.ts';
+import { readJournal } from '../../src/tiers/partial.ts';
 import type { DaemonProcess } from '../helpers/daemon-process.ts';
 
 export interface World {
@@ -62,7 +63,7 @@ async function keepsTheLimit({ client, cacheDir }: DaemonProcess, { limit }: Wor
 /** Bytes of copies, finished and unfinished, that lie in a cache directory now; names of one file count once. */
 export function bytesHeld(cacheDir: string): number {
   const files = ['files', 'partial', 'cold/files', 'cold/partial'].flatMap((name) => filesBelow(join(cacheDir, name)));
-  const sizes = new Map(files.filter((path) => !path.endsWith('.seal')).map(sizeOf));
+  const sizes = new Map(files.filter((path) => !/\.(seal|journal|journal\.new)$/.test(path)).map(sizeOf));
   return [...sizes.values()].reduce((sum, size) => sum + size, 0);
 }
 
@@ -71,16 +72,19 @@ async function leavesNoOrphans({ client, cacheDir }: DaemonProcess): Promise<str
   const { entries } = await client.entries({});
   const rows = entries.flatMap(({ copies }) => copies);
   const found = [cacheDir, join(cacheDir, 'cold')].flatMap((dir) => orphansOf(dir, rows));
+  // What a copy can go on from is kept, and the row of that copy.
+  const halves = filesBelow(join(cacheDir, 'partial')).filter((path) => path.endsWith('.part') && isResumable(path)).length;
   return [
     ...found,
     ...rows
-      .filter(({ state, path }) => state !== 'ready' || !existsSync(path))
+      .filter(({ state, path }) => (state === 'copying' ? halves === 0 : state !== 'ready' || !existsSync(path)))
       .map(({ path, state }) => `O4: ${state} row of ${path}`),
   ];
 }
 
 function orphansOf(cacheDir: string, rows: EntryView['copies']): string[] {
   const files = filesBelow(join(cacheDir, 'files'));
+  const partial = filesBelow(join(cacheDir, 'partial'));
   const seals = filesBelow(join(cacheDir, 'seals')).map((path) => relative(join(cacheDir, 'seals'), path));
   const isSealed = (path: string) => seals.includes(`${relative(join(cacheDir, 'files'), path)}.json`);
   return [
@@ -89,8 +93,16 @@ function orphansOf(cacheDir: string, rows: EntryView['copies']): string[] {
     ...seals
       .filter((seal) => !existsSync(join(cacheDir, 'files', seal.slice(0, -5))))
       .map((seal) => `O4: proof ${seal} of nothing`),
-    ...filesBelow(join(cacheDir, 'partial')).map((path) => `O4: ${path} was left`),
+    ...partial.filter((path) => !isResumable(path)).map((path) => `O4: ${path} was left`),
   ];
+}
+
+/** An unfinished file with its journal, or that journal. */
+function isResumable(path: string): boolean {
+  const temp = path.replace(/\.journal$/, '');
+  const journal = readJournal(temp);
+  const [, size] = sizeOf(temp);
+  return journal !== undefined && size > 0 && size <= journal.bytes;
 }
 
 /** O6: what anybody may read tells no path and no token. */

@@ -72,7 +72,8 @@ describe('a replay without a cold tier', () => {
 });
 
 describe('a replay with a cold tier', () => {
-  const cold = { capacity: 400, coldRatio: () => 2 };
+  const cold = { capacity: 1000, coldRatio: () => 2 };
+  const nine = [...'abcdefghi'];
 
   test('holds more files, and hits those that would have left', () => {
     const round = Array.from({ length: 22 }, (_, k) => `file${k}`);
@@ -85,20 +86,21 @@ describe('a replay with a cold tier', () => {
   });
 
   test('takes the time of restoring off what it saves', () => {
-    const trace = traceOf(['a', 'b', 'c', 'd', 'a']);
+    const trace = traceOf([...nine, 'a']);
     const { coldHits, secondsSaved } = replay(trace, { ...cold, policy: lru });
     expect(coldHits).toBe(1);
     expect(secondsSaved).toBeCloseTo(100 / 150e6 - 100 / 2e9 - 100 / 1e9, 15);
   });
 
   test('leaves alone what would save less than a tenth, and what its source gives as fast', () => {
-    const list = ['a', 'b', 'c', 'd', 'e', 'a'];
+    const list = [...nine, 'a'];
+    expect(replay(traceOf(list), { ...cold, policy: lru }).coldHits).toBe(1);
     for (const [trace, coldRatio] of [
       [traceOf(list), () => 1.1],
       [traceOf(list, { tier: 'nas10g' }), () => 2],
     ] as const) {
-      const outcome = replay(trace, { capacity: 400, coldRatio, policy: lru });
-      expect(outcome).toEqual(replay(trace, { capacity: 400, coldRatio: null, policy: lru }));
+      const outcome = replay(trace, { ...cold, coldRatio, policy: lru });
+      expect(outcome).toEqual(replay(trace, { ...cold, coldRatio: null, policy: lru }));
     }
   });
 

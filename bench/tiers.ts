@@ -1,0 +1,119 @@
+/**
+ * Seconds until a program has read a model: from a slow disk without autocached, and through a daemon that has no copy yet, that has
+ * it compressed in the cold tier, on the SSD, in memory.
+ *
+ *     node bench/tiers.ts [MiB of the model, 2048]
+ *
+ * "path after" is when the lookup, which waits, has answered; "read after" when all bytes behind that path have been read too. Page
+ * caches are cold, but for a copy that was made while the lookup waited: it lies in the page cache, as it does for a loader. The model
+ * is synthetic weights in bf16. The slow disk is a real ext4 on a throttled loop device, so this needs root on Linux. The
+ * temporary directory needs room for ten such models: the cold tier begins to work when the cache is nearly full.
+ */
+import { closeSync, mkdirSync, openSync, readFileSync, readSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import Table from 'cli-table3';
+import type { Client } from '../src/cli/client.ts';
+import type { TierName } from '../src/core/types.ts';
+import { Installed } from './installed.ts';
+import { forget, SlowMount } from './slow-mount.ts';
+import { makeModel } from './weights.ts';
+
+const MiB = 2 ** 20;
+const size = Number(process.argv[2] ?? 2048) * MiB;
+const limit = String(Math.round(8.2 * size));
+const bytesPerSecond = 150e6;
+const loader = { app: 'bench', pid: process.pid };
+const block = Buffer.alloc(8 * MiB);
+
+using slow = SlowMount.orSkip({ bytes: Math.round(1.1 * size) + 64 * MiB, bytesPerSecond });
+if (slow) await measureAll(slow);
+
+interface Load {
+  reason: string;
+  answered: number;
+  read: number;
+  path: string;
+}
+
+async function measureAll({ path: root }: SlowMount): Promise<void> {
+  await using installed = new Installed('bench-tiers', (other) => ({
+    AUTOCACHE_ROOTS: `${root}=hdd;${other}=hdd`,
+    AUTOCACHE_LIMIT: limit,
+    AUTOCACHE_COMPRESS: 'cold',
+    AUTOCACHE_RAM_LIMIT: String(Math.round(1.5 * size)),
+    AUTOCACHE_RAM_DIR: `/dev/shm/autocached-bench-${process.pid}`,
+    AUTOCACHE_ON_MISS: 'wait',
+  }));
+  const model = join(root, 'model.safetensors');
+  writeFileSync(model, makeModel('BF16', size));
+  const filling = join(installed.root, 'filling.bin');
+  mkdirSync(installed.root);
+  closeSync(openSync(filling, 'w'));
+  truncateSync(filling, Math.round(5.5 * size));
+  const client = await installed.start();
+  // Two thirds of the cache go to something that stays.
+  await client.warm({ paths: [filling], wait: true });
+  await client.pin({ paths: [filling] });
+  forget(model);
+  const direct = seconds(() => readAll(model));
+  forget(model);
+  const rows: [string, Load][] = [['source, through a copy', await load(client, model)]];
+  forget(await compressed(client, model));
+  rows.push(['cold tier', await load(client, model)]);
+  forget(rows.at(-1)?.[1].path ?? '');
+  rows.push(['SSD', await load(client, model)]);
+  await client.warm({ paths: [model], ram: true, wait: true });
+  rows.push(['RAM', await load(client, model)]);
+  const head = ['', 'reason', 'path after s', 'read after s', '× without'];
+  const table = new Table({ head, style: { head: [], border: [], compact: true } });
+  table.push(['source, without autocached', '', '', direct.toFixed(2), '1.00']);
+  for (const [name, { reason, answered, read }] of rows) {
+    table.push([name, reason, answered.toFixed(2), read.toFixed(2), (direct / read).toFixed(2)]);
+  }
+  console.log(`${size / MiB} MiB of bf16 weights, source of ${bytesPerSecond / 1e6} MB/s\n${table.toString()}`);
+}
+
+async function load(client: Client, model: string): Promise<Load> {
+  const begin = performance.now();
+  const { path, reason } = await client.lookup({ path: model, purpose: 'load', waitMs: 600_000, client: loader });
+  const answered = (performance.now() - begin) / 1000;
+  return { path, reason, answered, read: answered + seconds(() => readAll(path)) };
+}
+
+/** Lets go of the model, and waits until it is compressed. @returns where */
+async function compressed(client: Client, model: string): Promise<string> {
+  await endLeases(client);
+  for (let looks = 0; looks < 600; looks++) {
+    // The daemon looks for something to compress after every change.
+    await client.changeConfig({ limit });
+    const { entries } = await client.entries({ cached: true });
+    const copies = entries.find(({ path }) => path === model)?.copies ?? [];
+    const of = (tier: TierName) => copies.find((copy) => copy.tier === tier && copy.state === 'ready');
+    const cold = of('cold');
+    if (cold && !of('ssd')) return cold.path;
+    await sleep(500);
+  }
+  throw new Error('nothing was compressed within five minutes');
+}
+
+/** As the shim does when a model is not used any more. */
+async function endLeases({ daemon }: Client): Promise<void> {
+  const token = readFileSync(daemon.tokenFile, 'utf8').trim();
+  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+  const body = JSON.stringify({ client: loader, end: true });
+  const { status } = await fetch(`${daemon.url}/api/leases`, { method: 'POST', headers, body });
+  if (status !== 200) throw new Error(`the leases could not be ended: ${status}`);
+}
+
+function readAll(path: string): void {
+  const fd = openSync(path, 'r');
+  while (readSync(fd, block) > 0);
+  closeSync(fd);
+}
+
+function seconds(work: () => void): number {
+  const begin = performance.now();
+  work();
+  return (performance.now() - begin) / 1000;
+}
