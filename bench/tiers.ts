@@ -9,7 +9,17 @@
  * is synthetic weights in bf16. The slow disk is a real ext4 on a throttled loop device, so this needs root on Linux. The
  * temporary directory needs room for ten such models: the cold tier begins to work when the cache is nearly full.
  */
-import { closeSync, mkdirSync, openSync, readFileSync, readSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Table from 'cli-table3';
@@ -26,8 +36,13 @@ const bytesPerSecond = 150e6;
 const loader = { app: 'bench', pid: process.pid };
 const block = Buffer.alloc(8 * MiB);
 
+const memory = mkdtempSync('/dev/shm/autocached-bench-tiers-');
 using slow = SlowMount.orSkip({ bytes: Math.round(1.1 * size) + 64 * MiB, bytesPerSecond });
-if (slow) await measureAll(slow);
+try {
+  if (slow) await measureAll(slow);
+} finally {
+  rmSync(memory, { recursive: true, force: true });
+}
 
 interface Load {
   reason: string;
@@ -42,7 +57,7 @@ async function measureAll({ path: root }: SlowMount): Promise<void> {
     AUTOCACHE_LIMIT: limit,
     AUTOCACHE_COMPRESS: 'cold',
     AUTOCACHE_RAM_LIMIT: String(Math.round(1.5 * size)),
-    AUTOCACHE_RAM_DIR: `/dev/shm/autocached-bench-${process.pid}`,
+    AUTOCACHE_RAM_DIR: memory,
     AUTOCACHE_ON_MISS: 'wait',
   }));
   const model = join(root, 'model.safetensors');

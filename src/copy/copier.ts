@@ -69,7 +69,7 @@ export class Copier implements AsyncDisposable {
       }
       return active;
     }
-    const job = new Job(this.#nextId++, request, this.#deps.clock);
+    const job = new Job(this.#nextId++, { ...request, disk: this.#diskOf(request.file.root) }, this.#deps.clock);
     job.origin = this.#maker.originOf(job);
     this.#active.set(job.key, job);
     this.#queue.push(job);
@@ -88,8 +88,10 @@ export class Copier implements AsyncDisposable {
   }
 
   /** Bytes that others have still to copy before a copy from this root, or a restore, that somebody waits for can start. */
-  bytesAhead(source: { root: string; medium: Medium }, restore = false): number {
-    const left = this.#queue.before(restore ? theCache : source).map((job) => job.file.fingerprint.size - job.bytesDone);
+  bytesAhead({ root, medium }: { root: string; medium: Medium }, restore = false): number {
+    const left = this.#queue
+      .before(restore ? theCache : { medium, disk: this.#diskOf(root) })
+      .map((job) => job.file.fingerprint.size - job.bytesDone);
     return left.length === 0 ? 0 : Math.min(...left);
   }
 
@@ -139,6 +141,11 @@ export class Copier implements AsyncDisposable {
     this.#stopping = true;
     this.#foreign[Symbol.dispose]();
     await this.#deps.workers[Symbol.asyncDispose]();
+  }
+
+  /** A network share has none of its own here: each of its roots counts for itself. */
+  #diskOf(root: string): string {
+    return this.#deps.diskOf(root) ?? root;
   }
 
   #startNext(): void {

@@ -13,8 +13,8 @@ export interface CopyRequest {
   tier?: TierName;
 }
 
-/** What is read where a copy is made of another copy; no root has such a path. */
-export const theCache = { root: 'the cache', medium: 'ssd' } as const;
+/** What is read where a copy is made of another copy; no disk has such a name. */
+export const theCache = { disk: 'the cache', medium: 'ssd' } as const;
 
 /** Copies of one source into different tiers are different jobs. */
 export function jobKey(path: string, tier: TierName): string {
@@ -49,11 +49,14 @@ export class Job implements Queued {
   #startedAt = 0;
   readonly #clock: Clock;
   readonly #medium: Medium;
+  readonly #disk: string;
 
-  constructor(id: number, request: CopyRequest, clock: Clock) {
+  /** @param disk the source's, by whatever name */
+  constructor(id: number, request: CopyRequest & { disk: string }, clock: Clock) {
     this.id = id;
     this.file = request.file;
     this.#medium = request.medium;
+    this.#disk = request.disk;
     this.tier = request.tier ?? 'ssd';
     this.priority = request.priority;
     this.#clock = clock;
@@ -72,8 +75,8 @@ export class Job implements Queued {
   }
 
   /** Which of them is read: jobs with the same one share it. */
-  get root(): string {
-    return this.origin ? theCache.root : this.file.root;
+  get disk(): string {
+    return this.origin ? theCache.disk : this.#disk;
   }
 
   /** Bytes of the source that this job has gone through. */

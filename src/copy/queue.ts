@@ -5,9 +5,9 @@ export interface Queued {
   priority: Priority;
   /** Where to. Compressing into the cold tier takes no place of others, and goes one by one. */
   tier: TierName;
-  /** What the source lies on, and which of them: limits are per root. */
+  /** What the source lies on, and which of them: a disk, or where that is not known a root. Limits are for each. */
   medium: Medium;
-  root: string;
+  disk: string;
 }
 
 export interface QueueLimits {
@@ -66,19 +66,19 @@ export class CopyQueue<T extends Queued> {
   }
 
   /** Jobs of which one must end before a job of this source that somebody waits for can start. */
-  before({ medium, root }: Pick<T, 'medium' | 'root'>): T[] {
-    if (this.#hasRoom({ medium, root, priority: 'wait', tier: 'ssd' })) return [];
+  before({ medium, disk }: Pick<T, 'medium' | 'disk'>): T[] {
+    if (this.#hasRoom({ medium, disk, priority: 'wait', tier: 'ssd' })) return [];
     const waiting = this.running.filter((job) => job.priority === 'wait');
-    const beside = waiting.filter((job) => job.root === root);
+    const beside = waiting.filter((job) => job.disk === disk);
     return beside.length > 0 ? beside : waiting;
   }
 
-  #hasRoom({ medium, root, priority, tier }: Omit<Queued, 'id'>): boolean {
+  #hasRoom({ medium, disk, priority, tier }: Omit<Queued, 'id'>): boolean {
     if (tier === 'cold') return !this.running.some((job) => job.tier === 'cold');
     const copies = this.running.filter((job) => job.tier !== 'cold');
     const rivals = copies.filter((job) => priority !== 'wait' || job.priority === 'wait');
     const limit = this.#limits.perSource[medium];
-    const sourceHasRoom = limit === undefined || rivals.filter((job) => job.root === root).length < limit;
+    const sourceHasRoom = limit === undefined || rivals.filter((job) => job.disk === disk).length < limit;
     return rivals.length < this.#limits.jobs && sourceHasRoom;
   }
 }

@@ -60,7 +60,7 @@ export class Turns {
     this.#foreign?.watch(
       this.#running()
         .filter(mayYield)
-        .map(({ root }) => root),
+        .map(({ file }) => file.root),
     );
     for (const job of this.#running()) {
       const before = this.#paced.get(job.id);
@@ -77,13 +77,13 @@ export class Turns {
   }
 
   #yields(job: Job): boolean {
-    return mayYield(job) && this.#foreign?.isRead(job.root) === true;
+    return mayYield(job) && this.#foreign?.isRead(job.file.root) === true;
   }
 
-  /** While somebody waits for a copy from the same source, the others from there stand still; compressing does so for anybody. */
+  /** While somebody waits for a copy from the same disk, the others from there stand still; compressing does so for anybody. */
   #isHeld(job: Job): boolean {
     if (this.paused) return true;
-    const isInTheWay = (other: Job) => other.root === job.root || job.tier === 'cold';
+    const isInTheWay = (other: Job) => other.disk === job.disk || job.tier === 'cold';
     return job.priority !== 'wait' && this.#running().some((other) => other.priority === 'wait' && isInTheWay(other));
   }
 

@@ -39,5 +39,5 @@ export function boundLog({ file, log, most = 16 * mib, everyMs = 60_000, fd = 2 
 function isOpenAs(file: string, fd: number): boolean {
   const there = statSync(file, { bigint: true, throwIfNoEntry: false });
   const open = fstatSync(fd, { bigint: true });
-  return there !== undefined && there.isFile() && there.ino === open.ino && there.dev === open.dev;
+  return there?.isFile() === true && there.ino === open.ino && there.dev === open.dev;
 }

@@ -30,6 +30,20 @@ describe('one copy for all who ask', () => {
   });
 });
 
+test.each([
+  ['one disk', () => 'sda', ['job-started', 'job-done', 'job-started', 'job-done']],
+  ['disks of their own', () => null, ['job-started', 'job-started', 'job-done', 'job-done']],
+])('folders on %s share what a source may have of copies at once, as far as it is the same', async (_, diskOf, order) => {
+  const rig = createRig({ perSource: { hdd: 1 }, diskOf });
+  const jobs = ['loras', 'vae'].map((folder) => {
+    const { path } = rig.source(`${folder}/a.safetensors`, MiB);
+    const file = { ...rig.file(path), root: join(rig.root, folder), rel: 'a.safetensors' };
+    return rig.copier.request({ file, priority: 'background', medium: 'hdd' });
+  });
+  await Promise.all(jobs.map((job) => job.ended));
+  expect(rig.seen.map(({ name }) => name).filter((name) => name === 'job-started' || name === 'job-done')).toEqual(order);
+});
+
 describe('a limit is a limit', () => {
   test('LRU keeps the file that is used (Arena A6: hot file evicted first)', async () => {
     const rig = createRig({ limit: 3 * MiB });

@@ -63,3 +63,23 @@ test('no rate is ever passed, whatever copies there are', () => {
     { numRuns: 50 },
   );
 });
+
+test('a rate that is changed while copies run holds from then on, within 5 %', () => {
+  const clock = new ManualClock();
+  const rates: Rates = { overall: 100 * MB, by: {} };
+  const pacer = new Pacer(clock, () => rates);
+  const bytesIn = (ms: number) => {
+    const end = clock.monotonic() + ms;
+    for (let bytes = 0; ; bytes += step) {
+      const waitMs = pacer.enter('hdd', step);
+      if (clock.monotonic() + waitMs > end) return bytes;
+      clock.advance(waitMs);
+    }
+  };
+  for (const rate of [100, 25, 300]) {
+    rates.overall = rate * MB;
+    const measured = bytesIn(20_000) / 20 / MB;
+    expect(measured / rate).toBeGreaterThan(0.95);
+    expect(measured / rate).toBeLessThan(1.05);
+  }
+});

@@ -9,7 +9,7 @@ const job = (part: Partial<Queued> = {}): Queued => ({
   tier: 'ssd',
   priority: 'background',
   medium: 'hdd',
-  root: '/hdd',
+  disk: '/hdd',
   ...part,
 });
 
@@ -54,7 +54,7 @@ describe('which copy starts next', () => {
 
 describe('one disk reads one file at a time', () => {
   test('and while it is busy, the jobs of other disks pass', () => {
-    const [first, second, other] = [job(), job(), job({ root: '/hdd2' })];
+    const [first, second, other] = [job(), job(), job({ disk: '/hdd2' })];
     const queue = queueOf({ jobs: 3, perSource: { hdd: 1 } }, first, second, other);
     expect(takeAll(queue)).toEqual([first, other]);
     queue.finished(other.id);
@@ -75,7 +75,7 @@ describe('one disk reads one file at a time', () => {
   });
 
   test('a medium without a limit of its own has only the common one', () => {
-    const jobs = [job({ medium: 'nas', root: '/nas' }), job({ medium: 'nas', root: '/nas' })];
+    const jobs = [job({ medium: 'nas', disk: '/nas' }), job({ medium: 'nas', disk: '/nas' })];
     expect(takeAll(queueOf({ perSource: { hdd: 1 } }, ...jobs))).toEqual(jobs);
   });
 });
@@ -94,7 +94,7 @@ test('whatever comes and ends: all limits hold, nothing idles that may start, no
   const arbitraryJob = fc.record({
     priority: fc.constantFrom(...priorities),
     medium: fc.constantFrom(...media),
-    root: fc.constantFrom('/a', '/b', '/c'),
+    disk: fc.constantFrom('/a', '/b', '/c'),
   });
   const step = fc.oneof(arbitraryJob, fc.constant('finish' as const));
   const limits = fc.record({
@@ -107,11 +107,11 @@ test('whatever comes and ends: all limits hold, nothing idles that may start, no
       const ended: Queued[] = [];
       let pushed = 0;
       // Who waits is held back only by others who wait: the rest stands still meanwhile.
-      const hasRoom = ({ medium, root, priority }: Queued) => {
+      const hasRoom = ({ medium, disk, priority }: Queued) => {
         const rivals = queue.running.filter((other) => priority !== 'wait' || other.priority === 'wait');
         const limit = (given.perSource as QueueLimits['perSource'])[medium];
         return (
-          rivals.length < given.jobs && (limit === undefined || rivals.filter((other) => other.root === root).length < limit)
+          rivals.length < given.jobs && (limit === undefined || rivals.filter((other) => other.disk === disk).length < limit)
         );
       };
       for (const next of steps) {

@@ -9,7 +9,7 @@ import { ManualClock } from '../helpers/manual-clock.ts';
 function arrange(priority: Priority, { polite = true } = {}) {
   const clock = new ManualClock();
   const file = { path: '/r/a', root: '/r', rel: 'a', category: null, fingerprint: { size: 1e9, mtimeNs: '1', ino: null } };
-  const job = new Job(1, { file, priority, medium: 'hdd' }, clock);
+  const job = new Job(1, { file, disk: 'sda', priority, medium: 'hdd' }, clock);
   const state = { read: false, watched: [] as readonly string[], told: [] as boolean[] };
   const foreign = {
     watch: (roots: readonly string[]) => {

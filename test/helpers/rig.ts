@@ -34,6 +34,7 @@ export interface RigOptions {
   clock?: Clock;
   jobs?: number;
   perSource?: QueueLimits['perSource'];
+  diskOf?: (root: string) => string | null;
   /** How copies are made: by threads and processes as in the daemon (the default), on the test's thread, or by this worker. */
   workers?: 'inline' | URL;
   rates?: Rates;
@@ -81,7 +82,7 @@ export function createRig(options: RigOptions = {}) {
     limits: { jobs: options.jobs ?? 2, perSource: options.perSource ?? {} },
     rates: () => options.rates ?? { overall: null, by: {} },
     polite: false,
-    diskOf: () => null,
+    diskOf: options.diskOf ?? (() => null),
     dailyWrites: options.dailyWrites ?? null,
     onMeasured: () => {},
     onRestored: () => {},
