@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import type { EntryView } from '../../src/core/api.ts';
 import { readJournal } from '../../src/tiers/partial.ts';
 import type { DaemonProcess } from '../helpers/daemon-process.ts';
 
@@ -49,8 +50,8 @@ function leavesSourcesAlone({ sources, root }: World): string[] {
 
 /** O3, of the books and of the disk. */
 async function keepsTheLimit({ client, cacheDir }: DaemonProcess, { limit }: World): Promise<string[]> {
-  const [tier] = (await client.stats()).tiers;
-  const booked = (tier?.bytes ?? 0) + (tier?.reserved ?? 0);
+  const { tiers } = await client.stats();
+  const booked = tiers.reduce((sum, { bytes, reserved }) => sum + bytes + reserved, 0);
   const held = bytesHeld(cacheDir);
   const wrong = [];
   if (booked > limit) wrong.push(`O3: ${booked} bytes are booked, the limit is ${limit}`);
@@ -61,7 +62,7 @@ async function keepsTheLimit({ client, cacheDir }: DaemonProcess, { limit }: Wor
 
 /** Bytes of copies, finished and unfinished, that lie in a cache directory now; names of one file count once. */
 export function bytesHeld(cacheDir: string): number {
-  const files = ['files', 'partial'].flatMap((name) => filesBelow(join(cacheDir, name)));
+  const files = ['files', 'partial', 'cold/files', 'cold/partial'].flatMap((name) => filesBelow(join(cacheDir, name)));
   const sizes = new Map(files.filter((path) => !/\.(seal|journal|journal\.new)$/.test(path)).map(sizeOf));
   return [...sizes.values()].reduce((sum, size) => sum + size, 0);
 }
@@ -70,18 +71,25 @@ export function bytesHeld(cacheDir: string): number {
 async function leavesNoOrphans({ client, cacheDir }: DaemonProcess): Promise<string[]> {
   const { entries } = await client.entries({});
   const rows = entries.flatMap(({ copies }) => copies);
+  const found = [cacheDir, join(cacheDir, 'cold')].flatMap((dir) => orphansOf(dir, rows));
+  // What a copy can go on from is kept, and the row of that copy.
+  const halves = filesBelow(join(cacheDir, 'partial')).filter((path) => path.endsWith('.part') && isResumable(path)).length;
+  return [
+    ...found,
+    ...rows
+      .filter(({ state, path }) => (state === 'copying' ? halves === 0 : state !== 'ready' || !existsSync(path)))
+      .map(({ path, state }) => `O4: ${state} row of ${path}`),
+  ];
+}
+
+function orphansOf(cacheDir: string, rows: EntryView['copies']): string[] {
   const files = filesBelow(join(cacheDir, 'files'));
   const partial = filesBelow(join(cacheDir, 'partial'));
   const seals = filesBelow(join(cacheDir, 'seals')).map((path) => relative(join(cacheDir, 'seals'), path));
-  // What a copy can go on from is kept, and the row of that copy.
-  const halves = partial.filter((path) => path.endsWith('.part') && isResumable(path)).length;
   const isSealed = (path: string) => seals.includes(`${relative(join(cacheDir, 'files'), path)}.json`);
   return [
     ...files.filter((path) => !rows.some((row) => row.path === path)).map((path) => `O4: ${path} has no row`),
     ...files.filter((path) => !isSealed(path)).map((path) => `O4: ${path} has no proof`),
-    ...rows
-      .filter(({ state, path }) => (state === 'copying' ? halves === 0 : state !== 'ready' || !existsSync(path)))
-      .map(({ path, state }) => `O4: ${state} row of ${path}`),
     ...seals
       .filter((seal) => !existsSync(join(cacheDir, 'files', seal.slice(0, -5))))
       .map((seal) => `O4: proof ${seal} of nothing`),
