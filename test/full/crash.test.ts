@@ -61,7 +61,7 @@ describe.each(cases)('the daemon, killed at every step of $name, on $kind', ({ k
     );
     expect(wrong).toEqual([]);
     // The number of writes to the catalog differs a little from run to run; a matrix that misses more tests nothing.
-    expect(fired).toBeGreaterThanOrEqual(points.length * runs * 0.95);
+    expect(fired).toBeGreaterThanOrEqual(Math.max(1, Math.floor(points.length * runs * 0.95)));
   });
 });
 
