@@ -24,6 +24,7 @@ export interface PublishedDeps {
  */
 export class PublishedCheck {
   readonly #deps: PublishedDeps;
+  #ended = false;
 
   constructor(deps: PublishedDeps) {
     this.#deps = deps;
@@ -31,11 +32,15 @@ export class PublishedCheck {
 
   /** Compares each source when its copy is done; returns the function that ends it. */
   start(): () => void {
-    return this.#deps.events.subscribe((name, event) => {
+    const unsubscribe = this.#deps.events.subscribe((name, event) => {
       if (name !== 'job-done') return;
       const entry = this.#deps.catalog.entries.byPath((event as { path: string }).path);
       if (entry) void this.check(entry);
     });
+    return () => {
+      this.#ended = true;
+      unsubscribe();
+    };
   }
 
   /** Looks beside the source now and compares; what was found before counts while the source does not answer. Never rejects. */
@@ -48,6 +53,8 @@ export class PublishedCheck {
         log.debug({ path: entry.path, why: messageOf(error) }, 'what is published for a source could not be read');
         return before;
       });
+      // The catalog is closed by now.
+      if (this.#ended) return null;
       if (!found) {
         if (before) catalog.published.forget(entry.id);
         return null;
