@@ -53,8 +53,6 @@ export class PublishedCheck {
         log.debug({ path: entry.path, why: messageOf(error) }, 'what is published for a source could not be read');
         return before;
       });
-      // The catalog is closed by now.
-      if (this.#ended) return null;
       if (!found) {
         if (before) catalog.published.forget(entry.id);
         return null;
@@ -64,7 +62,8 @@ export class PublishedCheck {
       if (sha256 !== null && now.same === false && before?.same !== false) this.#report(entry, sha256, now);
       return now;
     } catch (err) {
-      log.error({ err, path: entry.path }, 'comparing a source with what is published failed');
+      // The catalog is closed when the daemon ends.
+      if (!this.#ended) log.error({ err, path: entry.path }, 'comparing a source with what is published failed');
       return null;
     }
   }
