@@ -136,7 +136,7 @@ export class ComfyuiServer implements AsyncDisposable {
     return { status: answer.status, body: await answer.json().catch(() => null) };
   }
 
-  /** Asks the process to end. @returns false when it had to be killed after ten seconds */
+  /** Asks the process to end. @returns false when it had to be killed after half a minute, which it may take where little is in the page cache */
   async end(signal: NodeJS.Signals): Promise<boolean> {
     const child = this.#child;
     if (child.exitCode !== null || child.signalCode !== null) return true;
@@ -146,7 +146,7 @@ export class ComfyuiServer implements AsyncDisposable {
     const timer = setTimeout(() => {
       obeyed = false;
       child.kill('SIGKILL');
-    }, 10_000);
+    }, 30_000);
     await gone;
     clearTimeout(timer);
     return obeyed;
