@@ -61,25 +61,30 @@ export class Copies {
   /** Law 3: nothing is written before `used + reserved + incoming <= limit` and `free - incoming >= floor` hold together. */
   reserve(request: ReserveRequest): Reservation {
     return this.#db.transaction(() => {
-      const { entryId, tier, path, source, bytes, replaces } = request;
+      const { tier, bytes, replaces } = request;
       const incoming = bytes - (replaces?.bytes ?? 0);
       const used = this.usedUnderLimit(tier);
       const short = Math.max(used + incoming - request.limit, request.floor - (request.free - incoming));
       if (short > 0) return { short };
       if (replaces) this.forget(replaces.id);
-      const row = this.#db.write<CopyRow>(
-        `INSERT INTO copies (entry_id, tier, path, state, source_size, source_mtime_ns, source_ino, bytes)
-         VALUES (?, ?, ?, 'copying', ?, ?, ?, ?) RETURNING *`,
-        entryId,
-        tier,
-        path,
-        source.size,
-        source.mtimeNs,
-        source.ino,
-        bytes,
-      );
-      return { copy: copyOf(row) };
+      return { copy: this.enter(request) };
     });
+  }
+
+  /** Enters what takes no room that it has not already; whether that is within the limit is for the next copy to settle. */
+  enter({ entryId, tier, path, source, bytes }: Pick<ReserveRequest, 'entryId' | 'tier' | 'path' | 'source' | 'bytes'>): Copy {
+    const row = this.#db.write<CopyRow>(
+      `INSERT INTO copies (entry_id, tier, path, state, source_size, source_mtime_ns, source_ino, bytes)
+       VALUES (?, ?, ?, 'copying', ?, ?, ?, ?) RETURNING *`,
+      entryId,
+      tier,
+      path,
+      source.size,
+      source.mtimeNs,
+      source.ino,
+      bytes,
+    );
+    return copyOf(row);
   }
 
   /**

@@ -11,8 +11,11 @@ export function readAt(fd: number, target: Uint8Array, position: number): number
   return filled;
 }
 
+/** Writes all of it from `position` on. @throws what the file system says, also when it takes no more without saying why */
 export function writeAt(fd: number, bytes: Uint8Array, position: number): void {
   for (let written = 0; written < bytes.length; ) {
-    written += writeSync(fd, bytes, written, bytes.length - written, position + written);
+    const taken = writeSync(fd, bytes, written, bytes.length - written, position + written);
+    if (taken === 0) throw new Error('the system takes no more bytes');
+    written += taken;
   }
 }

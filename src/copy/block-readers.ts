@@ -62,8 +62,13 @@ async function* blocksOf(file: CompressedFile): AsyncGenerator<Uint8Array, undef
 const depth = 16;
 
 /** Many reads under way, handed on in order. */
-export function parallelReader(range: Range): BlockReader {
+function parallelReader(range: Range): BlockReader {
   return readAhead(range, depth, (read) => read());
+}
+
+/** What suits a source that is on a network or not. */
+export function sourceReader(range: Range, network: boolean): BlockReader {
+  return network ? parallelReader(range) : sequentialReader(range);
 }
 
 type Read = () => Promise<Uint8Array>;

@@ -1,11 +1,11 @@
 import { chmodSync, closeSync, constants, copyFileSync, openSync } from 'node:fs';
+import { writeAt } from '../codec/file-io.ts';
 import { dropPartial, keepPartial } from '../tiers/partial.ts';
-import { parallelReader, sequentialReader } from './block-readers.ts';
+import { sourceReader } from './block-readers.ts';
 import { CopyHashes } from './copy-hashes.ts';
 import { type CopyHooks, eachBlock } from './each-block.ts';
 import { writing } from './io-errors.ts';
 import type { CopyOrder, TwinCopy } from './messages.ts';
-import { writeFully } from './partial-file.ts';
 import { comparer, looksAlike } from './twin-file.ts';
 
 /**
@@ -23,12 +23,12 @@ export async function cloneTwin(
   const { path, fingerprint } = source;
   const end = fingerprint.size;
   if (keepPartial(temp) > 0 || !alike.some((twin) => cloned(twin, temp, fd, end))) return null;
-  const reader = (network ? parallelReader : sequentialReader)({ fd, path, from: 0, end });
+  const reader = sourceReader({ fd, path, from: 0, end }, network);
   const file = writing(() => openSync(temp, 'r+'));
   try {
     const isSame = comparer(file);
     const write = (bytes: Uint8Array, position: number) => {
-      if (!writing(() => isSame(bytes, position))) writing(() => writeFully(file, bytes, position));
+      if (!writing(() => isSame(bytes, position))) writing(() => writeAt(file, bytes, position));
     };
     const hashes = await CopyHashes.create(identity);
     await eachBlock({ reader, hashes, from: 0, end, file: { write } }, hooks, async () => {});
@@ -39,14 +39,22 @@ export async function cloneTwin(
   }
 }
 
-/** The flag forbids Node to fall back to copying, which can go wrong unseen. */
-function cloned(twin: TwinCopy, temp: string, source: number, size: number): boolean {
+/**
+ * Makes `temp` a new file on the blocks of another one. The flag forbids Node to fall back to copying, which can go wrong unseen.
+ * @returns false where blocks cannot be shared
+ */
+export function cloneFile(path: string, temp: string): boolean {
   try {
-    copyFileSync(twin.path, temp, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE_FORCE);
+    copyFileSync(path, temp, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE_FORCE);
   } catch {
     return false;
   }
   chmodSync(temp, 0o600);
+  return true;
+}
+
+function cloned(twin: TwinCopy, temp: string, source: number, size: number): boolean {
+  if (!cloneFile(twin.path, temp)) return false;
   const fd = writing(() => openSync(temp, 'r'));
   try {
     if (looksAlike(source, fd, size)) return true;

@@ -64,8 +64,10 @@ async function encodeInto(fd: number, { order, origin }: Work, hooks: CopyHooks)
       turn: async (bytes) => {
         const { size } = fstatSync(target);
         if (size > compressInto) throw tooLarge(order);
-        if (size - synced >= syncBytes) fdatasyncSync(target);
-        if (size - synced >= syncBytes) synced = size;
+        if (size - synced >= syncBytes) {
+          fdatasyncSync(target);
+          synced = size;
+        }
         await codec.turn(bytes);
       },
     });

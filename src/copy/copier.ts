@@ -26,7 +26,7 @@ const keepEnded = 50;
 export class Copier implements AsyncDisposable {
   readonly #deps: CopierDeps;
   readonly #queue: CopyQueue<Job>;
-  readonly #foreign: ForeignReads;
+  readonly #foreign: ForeignReads | null;
   readonly #turns: Turns;
   #active = new Map<string, Job>();
   #ended: Job[] = [];
@@ -39,11 +39,11 @@ export class Copier implements AsyncDisposable {
     this.#deps = deps;
     this.failures = new Failures(deps.clock);
     this.#queue = new CopyQueue(deps.limits);
-    const { clock, diskOf } = deps;
-    this.#foreign = new ForeignReads({ clock, diskOf, onChange: () => this.#turns.reconsider() });
+    const { clock, diskOf, polite } = deps;
+    this.#foreign = polite ? new ForeignReads({ clock, diskOf, onChange: () => this.#turns.reconsider() }) : null;
     this.#turns = new Turns(
       new Pacer(deps.clock, deps.rates),
-      deps.polite ? this.#foreign : null,
+      this.#foreign,
       () => this.#queue.running,
       (id, paced) => deps.workers.pace(id, paced),
     );
@@ -139,7 +139,7 @@ export class Copier implements AsyncDisposable {
   /** Ends the workers. Jobs stay in the catalog as unfinished, and the next start takes them up. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopping = true;
-    this.#foreign[Symbol.dispose]();
+    this.#foreign?.[Symbol.dispose]();
     await this.#deps.workers[Symbol.asyncDispose]();
   }
 

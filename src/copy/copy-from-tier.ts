@@ -3,7 +3,7 @@ import { CompressedFile } from '../codec/compressed-file.ts';
 import { CacheError, messageOf } from '../core/errors.ts';
 import { dropPartial } from '../tiers/partial.ts';
 import { publish } from '../tiers/publish.ts';
-import { parseSealFile, type SealFile } from '../tiers/seal-file.ts';
+import { fitsSeal, parseSealFile, type SealFile } from '../tiers/seal-file.ts';
 import { type BlockReader, compressedReader, sequentialReader } from './block-readers.ts';
 import { CopyHashes } from './copy-hashes.ts';
 import { type CopyHooks, eachBlock } from './each-block.ts';
@@ -43,9 +43,7 @@ export async function copyFromTier(order: CopyOrder, origin: OriginCopy, hooks: 
 export function openOrigin({ path, sealPath, seal, hash }: OriginCopy): { fd: number; proof: SealFile } {
   const [fd, proof] = fromOrigin(() => [openSync(path, 'r'), parseSealFile(readFileSync(sealPath, 'utf8'))]);
   try {
-    const { size, mtimeNs, ino } = fstatSync(fd, { bigint: true });
-    const same = Number(size) === seal.size && String(mtimeNs) === seal.mtimeNs && String(ino) === seal.ino;
-    if (proof?.hash !== hash || !same) throw damaged('it is not what was sealed');
+    if (proof?.hash !== hash || !fitsSeal(fstatSync(fd, { bigint: true }), seal)) throw damaged('it is not what was sealed');
     return { fd, proof };
   } catch (error) {
     closeSync(fd);

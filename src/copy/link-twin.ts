@@ -1,7 +1,7 @@
 import { closeSync } from 'node:fs';
 import { publishLink } from '../tiers/link.ts';
 import type { SealFile } from '../tiers/seal-file.ts';
-import { parallelReader, sequentialReader } from './block-readers.ts';
+import { sourceReader } from './block-readers.ts';
 import { openOrigin } from './copy-from-tier.ts';
 import { CopyHashes } from './copy-hashes.ts';
 import { type CopyHooks, eachBlock } from './each-block.ts';
@@ -69,7 +69,7 @@ async function compare(
   const end = fingerprint.size;
   const hashes = await CopyHashes.create(false);
   const isSame = comparer(twin);
-  const reader = (network ? parallelReader : sequentialReader)({ fd: source, path, from: 0, end });
+  const reader = sourceReader({ fd: source, path, from: 0, end }, network);
   const file = {
     write(bytes: Uint8Array, position: number) {
       if (!isSame(bytes, position)) throw new Differs();

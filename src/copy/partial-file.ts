@@ -1,8 +1,9 @@
-import { closeSync, constants, fdatasync, ftruncateSync, mkdirSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, constants, fdatasync, ftruncateSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { type ChunkHash, chunkSize } from '../codec/chunk-hash.ts';
+import { readAt, writeAt } from '../codec/file-io.ts';
 import { isSameFingerprint } from '../core/fingerprint.ts';
 import { dropPartial, keepPartial, readJournal, writeJournal } from '../tiers/partial.ts';
 import type { SealFile } from '../tiers/seal-file.ts';
@@ -87,7 +88,7 @@ export class PartialFile {
   }
 
   write(bytes: Uint8Array, position: number): void {
-    writing(() => writeFully(this.#fd, bytes, position));
+    writing(() => writeAt(this.#fd, bytes, position));
   }
 
   /** Notes what was written, and sends it to the disk, whenever enough has come together. */
@@ -134,15 +135,6 @@ export function createAnew(temp: string): number {
   });
 }
 
-/** @throws what the file system says, when it does not take all of it */
-export function writeFully(fd: number, bytes: Uint8Array, position: number): void {
-  for (let written = 0; written < bytes.length; ) {
-    const taken = writeSync(fd, bytes, written, bytes.length - written, position + written);
-    if (taken === 0) throw new Error('the system takes no more bytes');
-    written += taken;
-  }
-}
-
 /** Whoever awaits it next sees the failure, in our words; until then it is no unhandled one. */
 function watched(work: Promise<void>): Promise<void> {
   const told = work.catch((error) => {
@@ -161,27 +153,19 @@ async function takeOver(
   const chunk = Buffer.allocUnsafe(chunkSize);
   const original = Buffer.allocUnsafe(chunkSize);
   const isOfSource = (at: number) => {
-    writing(() => readFully(fd, chunk, at));
-    return reading(() => readFully(sourceFd, original, at)) === chunkSize && original.equals(chunk);
+    writing(() => readAt(fd, chunk, at));
+    return reading(() => readAt(sourceFd, original, at)) === chunkSize && original.equals(chunk);
   };
   if (!isOfSource(0)) return 0;
   let at = 0;
   for (const digest of digests) {
-    if (writing(() => readFully(fd, chunk, at)) < chunkSize || !hashes.accept(chunk, digest)) break;
+    if (writing(() => readAt(fd, chunk, at)) < chunkSize || !hashes.accept(chunk, digest)) break;
     at += chunkSize;
     // Lets a cancel in.
     await turn();
     onChunk(at);
   }
   return at > 0 && isOfSource(at - chunkSize) ? at : 0;
-}
-
-function readFully(fd: number, buffer: Buffer, position: number): number {
-  let filled = 0;
-  for (let length = 1; length > 0 && filled < buffer.length; filled += length) {
-    length = readSync(fd, buffer, filled, buffer.length - filled, position + filled);
-  }
-  return filled;
 }
 
 function isSame(a: SealFile['source'], b: SealFile['source']): boolean {

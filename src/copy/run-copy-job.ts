@@ -1,10 +1,10 @@
-import { chmodSync, closeSync, constants, copyFileSync, openSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { type ErrorCode, toCacheError } from '../core/errors.ts';
 import { dropPartial, keepPartial } from '../tiers/partial.ts';
 import { publish } from '../tiers/publish.ts';
 import type { SealFile } from '../tiers/seal-file.ts';
-import { type BlockReader, parallelReader, sequentialReader } from './block-readers.ts';
-import { cloneTwin } from './clone-twin.ts';
+import { type BlockReader, sequentialReader, sourceReader } from './block-readers.ts';
+import { cloneFile, cloneTwin } from './clone-twin.ts';
 import { compressCopy } from './compress-copy.ts';
 import { copyFromTier } from './copy-from-tier.ts';
 import { CopyHashes } from './copy-hashes.ts';
@@ -60,17 +60,11 @@ async function copyAndPublish(
 type Copied = ReturnType<CopyHashes['digest']> & Pick<CopyReport, 'readMs' | 'resumedFrom'>;
 
 /**
- * On a file system that can share blocks a copy costs nothing; null where it cannot. The flag forbids Node to fall back to copying,
- * which can go wrong unseen; what came of it is read and hashed like any other copy.
+ * On a file system that can share blocks a copy costs nothing; null where it cannot. What came of it is read and hashed like any
+ * other copy.
  */
 async function cloneBytes(source: SealFile['source'], order: CopyOrder, hooks: CopyHooks): Promise<Copied | null> {
-  if (order.network || keepPartial(order.temp) > 0) return null;
-  try {
-    copyFileSync(source.path, order.temp, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE_FORCE);
-  } catch {
-    return null;
-  }
-  chmodSync(order.temp, 0o600);
+  if (order.network || keepPartial(order.temp) > 0 || !cloneFile(source.path, order.temp)) return null;
   const end = source.fingerprint.size;
   const fd = writing(() => openSync(order.temp, 'r'));
   const reader = sequentialReader({ fd, path: source.path, from: 0, end });
@@ -95,7 +89,7 @@ async function copyBytes(fd: number, order: CopyOrder, hooks: CopyHooks): Promis
   let reader: BlockReader | undefined;
   try {
     if (from > 0) hooks.resuming(from);
-    reader = (network ? parallelReader : sequentialReader)({ fd, path: source.path, from, end });
+    reader = sourceReader({ fd, path: source.path, from, end }, network);
     await eachBlock({ reader, hashes, from, end, file }, hooks, () => file.checkpoint(hashes));
     return { ...hashes.digest(), readMs: reader.readMs, resumedFrom: from };
   } catch (error) {

@@ -1,4 +1,4 @@
-import { readSync } from 'node:fs';
+import { readAt } from '../codec/file-io.ts';
 import { reading } from './io-errors.ts';
 
 /** Two files of one size are looked at in so many places all over them, so many bytes each, before one is read whole. */
@@ -11,8 +11,8 @@ export function looksAlike(source: number, twin: number, size: number): boolean 
   const last = Math.max(0, size - sampleBytes);
   for (let sample = 0; sample < samples; sample += 1) {
     const at = Math.floor((last * sample) / (samples - 1));
-    const length = reading(() => readFully(source, a, at));
-    if (readFully(twin, b, at) !== length || !a.subarray(0, length).equals(b.subarray(0, length))) return false;
+    const length = reading(() => readAt(source, a, at));
+    if (readAt(twin, b, at) !== length || !a.subarray(0, length).equals(b.subarray(0, length))) return false;
   }
   return true;
 }
@@ -23,14 +23,6 @@ export function comparer(twin: number): (bytes: Uint8Array, position: number) =>
   return (bytes, position) => {
     if (block.length < bytes.length) block = Buffer.allocUnsafe(bytes.length);
     const same = block.subarray(0, bytes.length);
-    return readFully(twin, same, position) === bytes.length && same.equals(bytes);
+    return readAt(twin, same, position) === bytes.length && same.equals(bytes);
   };
-}
-
-function readFully(fd: number, buffer: Buffer, position: number): number {
-  let filled = 0;
-  for (let length = 1; length > 0 && filled < buffer.length; filled += length) {
-    length = readSync(fd, buffer, filled, buffer.length - filled, position + filled);
-  }
-  return filled;
 }

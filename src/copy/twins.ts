@@ -41,17 +41,8 @@ export async function publishLinked(report: LinkReport, file: SourceFile, tier: 
     const twin = catalog.copies.byPath(report.twin.path);
     if (twin?.state !== 'ready' || twin.seal?.ino !== report.seal.ino) return false;
     const entry = catalog.entries.put({ ...file, fingerprint: report.source });
-    const unbounded = { limit: Number.POSITIVE_INFINITY, free: Number.POSITIVE_INFINITY, floor: 0 };
-    const reservation = catalog.copies.reserve({
-      entryId: entry.id,
-      tier: tier.name,
-      path,
-      source: report.source,
-      bytes: 0,
-      ...unbounded,
-    });
-    if (!('copy' in reservation)) return false;
-    catalog.copies.publish(reservation.copy.id, report);
+    const copy = catalog.copies.enter({ entryId: entry.id, tier: tier.name, path, source: report.source, bytes: 0 });
+    catalog.copies.publish(copy.id, report);
     return true;
   });
   if (!entered) await tier.free(tier.takeOut(path));

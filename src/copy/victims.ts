@@ -18,8 +18,9 @@ export function fileKey({ id, tier, seal, hash }: Copy): string {
 }
 
 /**
- * What can leave, lowest score first, and of equals the compressed one. Names of one file leave together or not at all, for one alone frees nothing: the file is worth
- * what its best name is worth, and one name that is `held` (leased, open, pinned) holds all of them.
+ * What can leave, lowest score first, and of equals the compressed one. Names of one file leave together or not at all, for one
+ * alone frees nothing: the file is worth what its best name is worth, and one name that is `held` (leased, open, pinned) holds all
+ * of them.
  */
 export function leavingTogether(ranked: readonly (Victim & { score: number })[], held: ReadonlySet<string>): Unit[] {
   const units = new Map<string, Unit>();

@@ -56,7 +56,7 @@ function open(path: string): { fd: number; direct: boolean } {
 }
 
 /** How long each read took, ms. */
-function timedReads(fd: number, block: typeof small, positionOf: (index: number) => number): number[] {
+export function timedReads(fd: number, block: typeof small, positionOf: (index: number) => number): number[] {
   // A buffer that may grow begins at a page of memory, which reading past the cache asks for.
   const into = new Uint8Array(new ArrayBuffer(block.bytes, { maxByteLength: block.bytes }));
   const times: number[] = [];

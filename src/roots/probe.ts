@@ -1,4 +1,5 @@
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync } from 'node:fs';
+import { timedReads } from './measure-reads.ts';
 
 const reads = 8;
 const block = 4096;
@@ -15,14 +16,8 @@ export function probeSmallReads(path: string): number | null {
   try {
     const blocks = Math.floor(fstatSync(fd).size / block);
     if (blocks < reads * reads) return null;
-    // A buffer that may grow begins at a page of memory, which reading past the cache asks for.
-    const into = new Uint8Array(new ArrayBuffer(block, { maxByteLength: block }));
-    const times = Array.from({ length: reads }, () => {
-      const position = Math.floor(Math.random() * blocks) * block;
-      const startedAt = performance.now();
-      readSync(fd, into, 0, block, position);
-      return performance.now() - startedAt;
-    });
+    const much = { bytes: block, most: reads, ms: Number.POSITIVE_INFINITY };
+    const times = timedReads(fd, much, () => Math.floor(Math.random() * blocks) * block);
     return times.sort((a, b) => a - b)[reads / 2] ?? null;
   } finally {
     closeSync(fd);

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { errnoOf } from '../core/errors.ts';
 import type { Seal } from '../core/types.ts';
 import { moveDurably, writeDurably } from './publish.ts';
-import type { SealFile } from './seal-file.ts';
+import { fitsSeal, type SealFile } from './seal-file.ts';
 
 /** Without hard links, out of them, or the file has just left: there is to be a file of its own. */
 const refusals = ['EPERM', 'EACCES', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EINVAL', 'EMLINK', 'EXDEV', 'ENOENT'];
@@ -19,9 +19,7 @@ export function linkBeside(copy: { path: string; seal: Seal }, partialDir: strin
     if (refusals.includes(errnoOf(error) ?? '')) return null;
     throw error;
   }
-  const { size, mtimeNs, ino } = lstatSync(link, { bigint: true });
-  const { seal } = copy;
-  if (Number(size) === seal.size && String(mtimeNs) === seal.mtimeNs && String(ino) === seal.ino) return link;
+  if (fitsSeal(lstatSync(link, { bigint: true }), copy.seal)) return link;
   rmSync(link, { force: true });
   return null;
 }

@@ -16,6 +16,7 @@ import { basename, dirname, join, normalize, sep } from 'node:path';
 import { ensureDirSync } from 'fs-extra/esm';
 import { CacheError, errnoOf } from '../core/errors.ts';
 import type { Seal, TierName } from '../core/types.ts';
+import { fitsSeal } from './seal-file.ts';
 import type { CopyPlace, Tier } from './tier.ts';
 
 const markerName = '.autocached';
@@ -76,8 +77,7 @@ function checkSeal(path: string, seal: Seal): 'ok' | 'gone' | 'changed' {
   try {
     const stat = lstatSync(path, { bigint: true });
     if (!stat.isFile()) return 'gone';
-    const same = Number(stat.size) === seal.size && String(stat.mtimeNs) === seal.mtimeNs && String(stat.ino) === seal.ino;
-    return same ? 'ok' : 'changed';
+    return fitsSeal(stat, seal) ? 'ok' : 'changed';
   } catch {
     return 'gone';
   }

@@ -21,6 +21,11 @@ export interface SealFile {
   sha256: string | null;
 }
 
+/** Whether a file is what was sealed, as far as its stat tells. */
+export function fitsSeal(stat: { size: bigint; mtimeNs: bigint; ino: bigint }, seal: Seal): boolean {
+  return Number(stat.size) === seal.size && String(stat.mtimeNs) === seal.mtimeNs && String(stat.ino) === seal.ino;
+}
+
 const digits = z.string().regex(/^-?\d+$/);
 const size = z.number().int().nonnegative();
 

@@ -1,7 +1,6 @@
 import { lstatSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Catalog } from '../catalog/catalog.ts';
-import type { ReserveRequest } from '../catalog/copies.ts';
 import { CacheError, errnoOf } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { TierName } from '../core/types.ts';
@@ -96,7 +95,7 @@ function keepInterrupted(catalog: Catalog, tier: Tier): number {
       const { path } = tier.placeOf(source.root, source.rel);
       catalog.transaction(() => {
         const entry = catalog.entries.byPath(source.path) ?? catalog.entries.put(source);
-        takesItsSpace(catalog, { entryId: entry.id, tier: tier.name, path, source: source.fingerprint, bytes });
+        catalog.copies.enter({ entryId: entry.id, tier: tier.name, path, source: source.fingerprint, bytes });
       });
       kept += 1;
     } catch {
@@ -212,23 +211,15 @@ function adopt(catalog: Catalog, tier: Tier, { proof, copyPath }: { proof: SealF
   catalog.transaction(() => {
     const known = catalog.entries.byPath(proof.source.path);
     const entry = known ?? catalog.entries.put(proof.source);
-    const reservation = takesItsSpace(catalog, {
+    const copy = catalog.copies.enter({
       entryId: entry.id,
       tier: tier.name,
       path: copyPath,
       source: proof.source.fingerprint,
       bytes: proof.seal.size,
     });
-    if ('copy' in reservation) {
-      catalog.copies.publish(reservation.copy.id, { seal: proof.seal, hash: proof.hash, source: proof.source.fingerprint });
-    }
+    catalog.copies.publish(copy.id, { seal: proof.seal, hash: proof.hash, source: proof.source.fingerprint });
   });
-}
-
-/** Enters what is on the disk already; whether that is within the limit is for the next copy to settle. */
-function takesItsSpace(catalog: Catalog, copy: Omit<ReserveRequest, 'limit' | 'free' | 'floor'>) {
-  const unbounded = { limit: Number.POSITIVE_INFINITY, free: Number.POSITIVE_INFINITY, floor: 0 };
-  return catalog.copies.reserve({ ...copy, ...unbounded });
 }
 
 export function* filesBelow(dir: string): Generator<string> {

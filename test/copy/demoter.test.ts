@@ -126,19 +126,25 @@ describe('when the limit is nearly reached', () => {
 });
 
 describe('while a copy is compressed', () => {
-  test('a lease that comes keeps the file on the SSD, and the compressed copy goes', async () => {
+  /** Ten copies, of which one is being compressed and stands still. */
+  async function begun() {
     const rates = { overall: null, by: { ssd: null as number | null } };
     const { rig, paths } = await withCopies(tenWeights, MiB, { limit, rates });
     const held = hold(rates, rig);
     const demoter = demoterOf(rig);
     demoter.consider();
     await held.begun;
-    const { path } = rig.tier.placeOf(rig.root, 'loras/a');
-    rig.leases.grant(path, { app: 'comfyui', pid: 1 });
+    return { rig, path: paths[0] ?? '', held, demoter };
+  }
+
+  test('a lease that comes keeps the file on the SSD, and the compressed copy goes', async () => {
+    const { rig, path, held } = await begun();
+    const { path: copy } = rig.tier.placeOf(rig.root, 'loras/a');
+    rig.leases.grant(copy, { app: 'comfyui', pid: 1 });
     held.letGo();
-    await rig.copier.activeJob(paths[0] ?? '', 'cold')?.ended;
-    expect(tiersOf(rig, paths[0] ?? '')).toEqual(['ssd']);
-    expect(existsSync(path)).toBe(true);
+    await rig.copier.activeJob(path, 'cold')?.ended;
+    expect(tiersOf(rig, path)).toEqual(['ssd']);
+    expect(existsSync(copy)).toBe(true);
     expect(existsSync(rig.tiers.cold?.placeOf(rig.root, 'loras/a').path ?? '')).toBe(false);
   });
 
@@ -160,16 +166,11 @@ describe('while a copy is compressed', () => {
   });
 
   test('the end of the daemon leaves the file on the SSD', async () => {
-    const rates = { overall: null, by: { ssd: null as number | null } };
-    const { rig, paths } = await withCopies(tenWeights, MiB, { limit, rates });
-    const held = hold(rates, rig);
-    const demoter = demoterOf(rig);
-    demoter.consider();
-    await held.begun;
+    const { rig, path, demoter } = await begun();
     await demoter[Symbol.asyncDispose]();
     await rig.copier[Symbol.asyncDispose]();
     await demoter.settled();
-    expect(tiersOf(rig, paths[0] ?? '')).toEqual(['ssd']);
+    expect(tiersOf(rig, path)).toEqual(['ssd']);
   });
 });
 
