@@ -1,7 +1,8 @@
-import { read } from 'node:fs';
+import { closeSync, read, readSync } from 'node:fs';
 import type { CompressedFile } from '../codec/compressed-file.ts';
 import { CacheError } from '../core/errors.ts';
-import { readError } from './io-errors.ts';
+import { openUncached, pageAligned } from '../core/uncached.ts';
+import { readError, reading } from './io-errors.ts';
 
 /** Gives a file's bytes in order, block by block, and reads on while the caller is busy with a block. */
 export interface BlockReader {
@@ -9,8 +10,8 @@ export interface BlockReader {
   next(): Promise<Uint8Array>;
   /** How long at least one read was under way so far, ms: the source's time, whatever the caller does meanwhile. */
   readonly readMs: number;
-  /** Resolves when no read is under way: before that the file must not be closed. */
-  settled(): Promise<unknown>;
+  /** Resolves when no read is under way: before that the file must not be closed. Nothing can be read afterwards. */
+  close(): Promise<void>;
 }
 
 interface Range {
@@ -24,13 +25,14 @@ interface Range {
 const blockBytes = 1024 * 1024;
 
 /** One stream: a read begins when the one before it has ended, as a disk with a head wants it, and runs while that one's block is used. */
-export function sequentialReader(range: Range): BlockReader {
+function sequentialReader(range: Range): BlockReader {
   let before: Promise<unknown> = Promise.resolve();
-  return readAhead(range, 2, (read) => {
-    const done = before.then(read);
+  const start = (read: Read) => {
+    const done = before.then(() => read(range.fd));
     before = done.catch(() => {});
     return done;
-  });
+  };
+  return readAhead(range, { blocks: 2, start });
 }
 
 /** The original bytes of a compressed copy, decoded on the way and checked chunk by chunk. */
@@ -46,7 +48,7 @@ export function compressedReader(file: CompressedFile): BlockReader {
     get readMs() {
       return busy.ms;
     },
-    settled: async () => {},
+    close: async () => {},
   };
 }
 
@@ -63,46 +65,95 @@ const depth = 16;
 
 /** Many reads under way, handed on in order. */
 function parallelReader(range: Range): BlockReader {
-  return readAhead(range, depth, (read) => read());
+  return readAhead(range, { blocks: depth, start: (read) => read(range.fd) });
 }
 
-/** What suits a source that is on a network or not. */
+/** Smaller files do no harm in the page cache, bytes. */
+const leastUncached = 16 * 1024 * 1024;
+/** So often it is looked whether the page cache has the file, bytes. */
+const lookBytes = 64 * 1024 * 1024;
+/** A page that is there so soon comes from memory, ms: no disk gives one in this time. */
+const fromMemoryMs = 0.03;
+
+/**
+ * One stream past the page cache, two or three reads of it under way: a large model that is only passed on must not push out of
+ * memory what programs use, and to put it there costs more time than all else. What is in the page cache already, because somebody
+ * has just loaded or downloaded it, comes from there, for the disk would be slower. Null where the cache cannot be passed.
+ */
+function uncachedReader(range: Range): BlockReader | null {
+  const { fd, from, end } = range;
+  if (process.platform !== 'linux' || end - from < leastUncached) return null;
+  // Opened anew by its number: the name may lead to another file by now.
+  const uncached = reading(() => openUncached(`/proc/self/fd/${fd}`));
+  if (uncached === null) return null;
+  let fromMemory = false;
+  let looked = Number.NEGATIVE_INFINITY;
+  const start = (read: Read, at: number) => {
+    if (at - looked >= lookBytes) {
+      looked = at;
+      fromMemory = reading(() => isInMemory(fd, at));
+    }
+    return read(fromMemory ? fd : uncached);
+  };
+  return readAhead(range, { blocks: 3, start, end: () => closeSync(uncached) });
+}
+
+function isInMemory(fd: number, at: number): boolean {
+  const page = Buffer.allocUnsafe(4096);
+  const startedAt = performance.now();
+  readSync(fd, page, 0, page.length, at);
+  return performance.now() - startedAt < fromMemoryMs;
+}
+
+/** What suits a file on a network, or on a disk of this machine. */
 export function sourceReader(range: Range, network: boolean): BlockReader {
-  return network ? parallelReader(range) : sequentialReader(range);
+  return network ? parallelReader(range) : (uncachedReader(range) ?? sequentialReader(range));
 }
 
-type Read = () => Promise<Uint8Array>;
+/** Reads a block from the file as it is open here. */
+type Read = (fd: number) => Promise<Uint8Array>;
 
-function readAhead(range: Range, blocks: number, start: (read: Read) => Promise<Uint8Array>): BlockReader {
+interface Plan {
+  /** How many blocks there are in memory. All but the one that is used may be under way. */
+  blocks: number;
+  /** Begins to read the block at a position. */
+  start(read: Read, at: number): Promise<Uint8Array>;
+  end?(): void;
+}
+
+function readAhead(range: Range, { blocks, start, end: whenClosed }: Plan): BlockReader {
   const { from, end } = range;
   const busy = new BusyTime();
   const slots = Math.min(blocks, Math.ceil((end - from) / blockBytes));
   const underWay: Promise<Uint8Array>[] = [];
   let asked = from;
-  let given: Buffer | undefined;
-  const ask = (buffer: Buffer) => {
+  let given: Uint8Array | undefined;
+  const ask = (buffer: Uint8Array) => {
     if (asked >= end) return;
-    const block = buffer.subarray(0, Math.min(blockBytes, end - asked));
     const at = asked;
-    const filled = start(() => busy.during(fill(range, block, at)));
-    asked += block.length;
+    asked = Math.min(end, at + blockBytes);
+    const block = { buffer, at, length: asked - at };
+    const filled = start((fd) => busy.during(fill(range, fd, block)), at);
     // Whoever takes it sees the failure; a read that nobody takes any more must not end the process.
     filled.catch(() => {});
     underWay.push(filled);
   };
-  for (let slot = 0; slot < slots; slot += 1) ask(Buffer.allocUnsafe(blockBytes));
+  for (let slot = 0; slot < slots; slot += 1) ask(pageAligned(blockBytes));
   return {
     async next() {
       if (given) ask(given);
       const block = await underWay.shift();
       if (!block) throw new Error('read past the end');
-      given = Buffer.from(block.buffer, block.byteOffset, blockBytes);
+      given = new Uint8Array(block.buffer);
       return block;
     },
     get readMs() {
       return busy.ms;
     },
-    settled: () => Promise.allSettled(underWay),
+    async close() {
+      await Promise.allSettled(underWay);
+      whenClosed?.();
+    },
   };
 }
 
@@ -124,16 +175,24 @@ class BusyTime {
   }
 }
 
-async function fill({ fd, path }: Range, block: Buffer, at: number): Promise<Uint8Array> {
-  for (let filled = 0; filled < block.length; ) {
-    const got = await readSome(fd, block.subarray(filled), at + filled);
-    if (got === 0) throw new CacheError('SOURCE_CHANGED', `${path} became shorter while it was copied`);
-    filled += got;
-  }
-  return block;
+interface Block {
+  buffer: Uint8Array;
+  /** Its first byte in the file, and how many there are to come. */
+  at: number;
+  length: number;
 }
 
-function readSome(fd: number, into: Buffer, position: number): Promise<number> {
+async function fill(range: Range, fd: number, { buffer, at, length }: Block): Promise<Uint8Array> {
+  for (let filled = 0; filled < length; ) {
+    // Always to the end of the buffer, as reading past the cache asks for; how it goes on after half a block, only the cache knows.
+    const got = await readSome(filled === 0 ? fd : range.fd, buffer.subarray(filled), at + filled);
+    if (got === 0) throw new CacheError('SOURCE_CHANGED', `${range.path} became shorter while it was copied`);
+    filled += got;
+  }
+  return buffer.subarray(0, length);
+}
+
+function readSome(fd: number, into: Uint8Array, position: number): Promise<number> {
   return new Promise((resolve, reject) => {
     read(fd, into, 0, into.length, position, (error, bytes) => (error ? reject(readError(error)) : resolve(bytes)));
   });

@@ -1,7 +1,7 @@
 import { chmodSync, closeSync, constants, copyFileSync, openSync } from 'node:fs';
 import { writeAt } from '../codec/file-io.ts';
 import { dropPartial, keepPartial } from '../tiers/partial.ts';
-import { sourceReader } from './block-readers.ts';
+import { type BlockReader, sourceReader } from './block-readers.ts';
 import { CopyHashes } from './copy-hashes.ts';
 import { type CopyHooks, eachBlock } from './each-block.ts';
 import { writing } from './io-errors.ts';
@@ -23,18 +23,19 @@ export async function cloneTwin(
   const { path, fingerprint } = source;
   const end = fingerprint.size;
   if (keepPartial(temp) > 0 || !alike.some((twin) => cloned(twin, temp, fd, end))) return null;
-  const reader = sourceReader({ fd, path, from: 0, end }, network);
   const file = writing(() => openSync(temp, 'r+'));
+  let reader: BlockReader | undefined;
   try {
     const isSame = comparer(file);
     const write = (bytes: Uint8Array, position: number) => {
       if (!writing(() => isSame(bytes, position))) writing(() => writeAt(file, bytes, position));
     };
     const hashes = await CopyHashes.create(identity);
+    reader = sourceReader({ fd, path, from: 0, end }, network);
     await eachBlock({ reader, hashes, from: 0, end, file: { write } }, hooks, async () => {});
     return { ...hashes.digest(), readMs: reader.readMs, resumedFrom: 0 };
   } finally {
-    await reader.settled();
+    await reader?.close();
     closeSync(file);
   }
 }

@@ -4,7 +4,7 @@ import { CacheError, messageOf } from '../core/errors.ts';
 import { dropPartial } from '../tiers/partial.ts';
 import { publish } from '../tiers/publish.ts';
 import { fitsSeal, parseSealFile, type SealFile } from '../tiers/seal-file.ts';
-import { type BlockReader, compressedReader, sequentialReader } from './block-readers.ts';
+import { type BlockReader, compressedReader, sourceReader } from './block-readers.ts';
 import { CopyHashes } from './copy-hashes.ts';
 import { type CopyHooks, eachBlock } from './each-block.ts';
 import { writing } from './io-errors.ts';
@@ -61,7 +61,7 @@ async function copyBytes(fd: number, { order, origin }: { order: CopyOrder; orig
     await eachBlock({ reader, hashes, from: 0, end, file }, hooks, () => file.checkpoint(hashes));
     return { ...hashes.digest(), readMs: reader.readMs };
   } finally {
-    await reader?.settled();
+    await reader?.close();
     await file.close();
   }
 }
@@ -69,7 +69,7 @@ async function copyBytes(fd: number, { order, origin }: { order: CopyOrder; orig
 function readerOf(fd: number, { path, compressed }: OriginCopy, end: number): BlockReader {
   const file = compressed ? new CompressedFile(fd) : null;
   if (file && file.metadata.size !== end) throw new Error('it is of another size');
-  const reader = file ? compressedReader(file) : sequentialReader({ fd, path, from: 0, end });
+  const reader = file ? compressedReader(file) : sourceReader({ fd, path, from: 0, end }, false);
   return {
     next: async () => {
       try {
@@ -81,7 +81,7 @@ function readerOf(fd: number, { path, compressed }: OriginCopy, end: number): Bl
     get readMs() {
       return reader.readMs;
     },
-    settled: reader.settled,
+    close: reader.close,
   };
 }
 

@@ -82,6 +82,6 @@ async function compare(
     if (error instanceof Differs) return null;
     throw error;
   } finally {
-    await reader.settled();
+    await reader.close();
   }
 }

@@ -3,7 +3,7 @@ import { type ErrorCode, toCacheError } from '../core/errors.ts';
 import { dropPartial, keepPartial } from '../tiers/partial.ts';
 import { publish } from '../tiers/publish.ts';
 import type { SealFile } from '../tiers/seal-file.ts';
-import { type BlockReader, sequentialReader, sourceReader } from './block-readers.ts';
+import { type BlockReader, sourceReader } from './block-readers.ts';
 import { cloneFile, cloneTwin } from './clone-twin.ts';
 import { compressCopy } from './compress-copy.ts';
 import { copyFromTier } from './copy-from-tier.ts';
@@ -67,13 +67,13 @@ async function cloneBytes(source: SealFile['source'], order: CopyOrder, hooks: C
   if (order.network || keepPartial(order.temp) > 0 || !cloneFile(source.path, order.temp)) return null;
   const end = source.fingerprint.size;
   const fd = writing(() => openSync(order.temp, 'r'));
-  const reader = sequentialReader({ fd, path: source.path, from: 0, end });
+  const reader = sourceReader({ fd, path: source.path, from: 0, end }, false);
   try {
     const hashes = await CopyHashes.create(order.identity);
     await eachBlock({ reader, hashes, from: 0, end }, hooks, async () => {});
     return { ...hashes.digest(), readMs: reader.readMs, resumedFrom: 0 };
   } finally {
-    await reader.settled();
+    await reader.close();
     closeSync(fd);
   }
 }
@@ -97,7 +97,7 @@ async function copyBytes(fd: number, order: CopyOrder, hooks: CopyHooks): Promis
     await file.interrupted(hashes).catch(() => {});
     throw error;
   } finally {
-    await reader?.settled();
+    await reader?.close();
     await file.close();
   }
 }

@@ -1,4 +1,5 @@
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { openUncached, pageAligned } from '../core/uncached.ts';
 
 /** How fast a file is read. */
 export interface ReadSpeeds {
@@ -21,7 +22,8 @@ export const leastToMeasure = 8 * large.bytes;
  * @throws what the file system says
  */
 export function measureReads(path: string): ReadSpeeds | null {
-  const { fd, direct } = open(path);
+  const uncached = openUncached(path);
+  const fd = uncached ?? openSync(path, 'r');
   try {
     const { size } = fstatSync(fd);
     if (size < leastToMeasure) return null;
@@ -35,30 +37,16 @@ export function measureReads(path: string): ReadSpeeds | null {
     return {
       smallReadMs: sorted[Math.floor(sorted.length / 2)] ?? 0,
       bytesPerSecond: (largeReads.length * large.bytes) / Math.max(seconds, 1e-9),
-      direct,
+      direct: uncached !== null,
     };
   } finally {
     closeSync(fd);
   }
 }
 
-/** Past the page cache where the system and the file system can do that. */
-function open(path: string): { fd: number; direct: boolean } {
-  const { O_RDONLY, O_DIRECT } = constants;
-  if (O_DIRECT !== undefined) {
-    try {
-      return { fd: openSync(path, O_RDONLY | O_DIRECT), direct: true };
-    } catch {
-      // Some file systems do not know the flag; whatever else is wrong shows again below.
-    }
-  }
-  return { fd: openSync(path, O_RDONLY), direct: false };
-}
-
 /** How long each read took, ms. */
 export function timedReads(fd: number, block: typeof small, positionOf: (index: number) => number): number[] {
-  // A buffer that may grow begins at a page of memory, which reading past the cache asks for.
-  const into = new Uint8Array(new ArrayBuffer(block.bytes, { maxByteLength: block.bytes }));
+  const into = pageAligned(block.bytes);
   const times: number[] = [];
   const end = performance.now() + block.ms;
   while (times.length < block.most && (times.length === 0 || performance.now() < end)) {

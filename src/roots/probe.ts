@@ -1,4 +1,5 @@
-import { closeSync, constants, fstatSync, openSync } from 'node:fs';
+import { closeSync, fstatSync } from 'node:fs';
+import { openUncached } from '../core/uncached.ts';
 import { timedReads } from './measure-reads.ts';
 
 const reads = 8;
@@ -10,9 +11,8 @@ const block = 4096;
  * @throws what the file system says
  */
 export function probeSmallReads(path: string): number | null {
-  const { O_DIRECT } = constants;
-  if (O_DIRECT === undefined) return null;
-  const fd = openSync(path, constants.O_RDONLY | O_DIRECT);
+  const fd = openUncached(path);
+  if (fd === null) return null;
   try {
     const blocks = Math.floor(fstatSync(fd).size / block);
     if (blocks < reads * reads) return null;

@@ -1,14 +1,12 @@
 import { createHash } from 'node:crypto';
-import { closeSync, constants, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ChunkHash, chunkSize } from '../codec/chunk-hash.ts';
 import { CompressedFile } from '../codec/compressed-file.ts';
 import { CacheError, errnoOf, messageOf } from '../core/errors.ts';
+import { openUncached, pageAligned } from '../core/uncached.ts';
 import { parseSealFile, type SealFile } from '../tiers/seal-file.ts';
 import type { Verdict, VerifyOrder } from './scrub-messages.ts';
-
-/** Whether the file system lets the cache be passed shows at the first read. */
-const probeBytes = 64 * 1024;
 
 /**
  * Reads a copy again and compares it with its proof, chunk by chunk. Where the system can, the bytes come from the disk itself: the
@@ -18,9 +16,8 @@ export async function verifyCopy(order: VerifyOrder, progress: (bytesDone: numbe
   const proof = parseSealFile(readText(order.sealPath));
   if (!proof) return differs('its proof is gone or damaged');
   if (proof.hash !== order.hash) return differs('its proof is of another copy');
-  // A buffer that may grow begins at a page of memory, which reading past the cache asks for.
-  const chunk = new Uint8Array(new ArrayBuffer(chunkSize, { maxByteLength: chunkSize }));
-  const opened = open(order, chunk);
+  const chunk = pageAligned(chunkSize);
+  const opened = open(order);
   if (typeof opened === 'string') return differs(opened);
   const { fd, uncached } = opened;
   try {
@@ -106,27 +103,13 @@ function readText(path: string): string {
 }
 
 /** The open file, or in words why there is none. */
-function open({ path, compressed }: VerifyOrder, chunk: Uint8Array): { fd: number; uncached: boolean } | string {
+function open({ path, compressed }: VerifyOrder): { fd: number; uncached: boolean } | string {
   try {
-    const fd = compressed ? null : openUncached(path, chunk);
+    const fd = compressed ? null : openUncached(path);
     return fd === null ? { fd: openSync(path, 'r'), uncached: false } : { fd, uncached: true };
   } catch (error) {
     const errno = errnoOf(error) ?? '';
     if (['ENOENT', 'ENOTDIR', 'EACCES', 'EIO'].includes(errno)) return errno === 'ENOENT' ? 'it is gone' : messageOf(error);
-    throw error;
-  }
-}
-
-/** Linux only, and not on every file system: null elsewhere, where it is read through the cache. */
-function openUncached(path: string, chunk: Uint8Array): number | null {
-  let fd: number | undefined;
-  try {
-    fd = openSync(path, constants.O_RDONLY | (constants.O_DIRECT ?? 0));
-    readSync(fd, chunk, 0, probeBytes, 0);
-    return fd;
-  } catch (error) {
-    if (fd !== undefined) closeSync(fd);
-    if (errnoOf(error) === 'EINVAL') return null;
     throw error;
   }
 }
