@@ -1,8 +1,9 @@
-import { closeSync, read, readSync } from 'node:fs';
+import { closeSync, read, readFileSync, readSync } from 'node:fs';
 import type { CompressedFile } from '../codec/compressed-file.ts';
 import { CacheError } from '../core/errors.ts';
 import { openUncached, pageAligned } from '../core/uncached.ts';
 import { readError, reading } from './io-errors.ts';
+import type { CopyOrder } from './messages.ts';
 
 /** Gives a file's bytes in order, block by block, and reads on while the caller is busy with a block. */
 export interface BlockReader {
@@ -72,8 +73,6 @@ function parallelReader(range: Range): BlockReader {
 const leastUncached = 16 * 1024 * 1024;
 /** So often it is looked whether the page cache has the file, bytes. */
 const lookBytes = 64 * 1024 * 1024;
-/** A page that is there so soon comes from memory, ms: no disk gives one in this time. */
-const fromMemoryMs = 0.03;
 
 /**
  * One stream past the page cache, two or three reads of it under way: a large model that is only passed on must not push out of
@@ -98,16 +97,31 @@ function uncachedReader(range: Range): BlockReader | null {
   return readAhead(range, { blocks: 3, start, end: () => closeSync(uncached) });
 }
 
+/** Whether a page of the file comes without a disk, by what the kernel counts for this thread; also true where it does not count. */
 function isInMemory(fd: number, at: number): boolean {
   const page = Buffer.allocUnsafe(4096);
-  const startedAt = performance.now();
+  const before = readFromDisks();
   readSync(fd, page, 0, page.length, at);
-  return performance.now() - startedAt < fromMemoryMs;
+  return readFromDisks() === before;
 }
 
-/** What suits a file on a network, or on a disk of this machine. */
-export function sourceReader(range: Range, network: boolean): BlockReader {
-  return network ? parallelReader(range) : (uncachedReader(range) ?? sequentialReader(range));
+function readFromDisks(): string | undefined {
+  try {
+    return /^read_bytes: \d+$/m.exec(readFileSync('/proc/thread-self/io', 'utf8'))?.[0];
+  } catch {
+    return undefined;
+  }
+}
+
+/** What suits a source. */
+export function sourceReader(range: Range, { network, shared = false }: Pick<CopyOrder, 'network' | 'shared'>): BlockReader {
+  if (network) return parallelReader(range);
+  return shared ? sequentialReader(range) : localReader(range);
+}
+
+/** What suits a file on a disk of this machine that no other program reads. */
+export function localReader(range: Range): BlockReader {
+  return uncachedReader(range) ?? sequentialReader(range);
 }
 
 /** Reads a block from the file as it is open here. */

@@ -19,7 +19,7 @@ export async function cloneTwin(
   order: CopyOrder,
   hooks: CopyHooks,
 ): Promise<(ReturnType<CopyHashes['digest']> & { readMs: number; resumedFrom: number }) | null> {
-  const { alike = [], source, temp, network, identity } = order;
+  const { alike = [], source, temp, identity } = order;
   const { path, fingerprint } = source;
   const end = fingerprint.size;
   if (keepPartial(temp) > 0 || !alike.some((twin) => cloned(twin, temp, fd, end))) return null;
@@ -31,7 +31,7 @@ export async function cloneTwin(
       if (!writing(() => isSame(bytes, position))) writing(() => writeAt(file, bytes, position));
     };
     const hashes = await CopyHashes.create(identity);
-    reader = sourceReader({ fd, path, from: 0, end }, network);
+    reader = sourceReader({ fd, path, from: 0, end }, order);
     await eachBlock({ reader, hashes, from: 0, end, file: { write } }, hooks, async () => {});
     return { ...hashes.digest(), readMs: reader.readMs, resumedFrom: 0 };
   } finally {

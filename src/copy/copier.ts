@@ -21,6 +21,8 @@ export interface CopierDeps extends Omit<CopyMakerDeps, 'running' | 'turns' | 'i
 
 /** Ended jobs that are still shown. */
 const keepEnded = 50;
+/** Who loads a smaller file himself is done before its copy gets in his way, bytes. */
+const leastExpected = 64 * 1024 * 1024;
 
 /** Background copies: one job for a source and a tier, however many ask; `CopyMaker` does the work. */
 export class Copier implements AsyncDisposable {
@@ -58,6 +60,18 @@ export class Copier implements AsyncDisposable {
 
   /** Joins the job of this source and tier or queues a new one; raises its priority when this asker's is higher. */
   request(request: CopyRequest): Job {
+    const job = this.#requested(request);
+    setImmediate(() => {
+      this.#startNext();
+      const { file, priority, tier = 'ssd' } = request;
+      // He was told the source's path, and reads from it now. What he has read is then copied out of the page cache.
+      const readsItself = priority === 'background' && tier === 'ssd' && file.fingerprint.size >= leastExpected;
+      if (readsItself) this.#foreign?.expect(file.root);
+    });
+    return job;
+  }
+
+  #requested(request: CopyRequest): Job {
     const active = this.#active.get(jobKey(request.file.path, request.tier ?? 'ssd'));
     if (active) {
       // The source may have been replaced while its copy waited.
@@ -65,7 +79,6 @@ export class Copier implements AsyncDisposable {
       if (rank(request) < rank(active)) {
         active.priority = request.priority;
         if (active.priority === 'wait') this.#deps.workers.hurry(active.id);
-        setImmediate(() => this.#startNext());
       }
       return active;
     }
@@ -74,7 +87,6 @@ export class Copier implements AsyncDisposable {
     this.#active.set(job.key, job);
     this.#queue.push(job);
     this.#tell('job-queued', job);
-    setImmediate(() => this.#startNext());
     return job;
   }
 

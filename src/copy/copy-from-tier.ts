@@ -4,7 +4,7 @@ import { CacheError, messageOf } from '../core/errors.ts';
 import { dropPartial } from '../tiers/partial.ts';
 import { publish } from '../tiers/publish.ts';
 import { fitsSeal, parseSealFile, type SealFile } from '../tiers/seal-file.ts';
-import { type BlockReader, compressedReader, sourceReader } from './block-readers.ts';
+import { type BlockReader, compressedReader, localReader } from './block-readers.ts';
 import { CopyHashes } from './copy-hashes.ts';
 import { type CopyHooks, eachBlock } from './each-block.ts';
 import { writing } from './io-errors.ts';
@@ -69,7 +69,7 @@ async function copyBytes(fd: number, { order, origin }: { order: CopyOrder; orig
 function readerOf(fd: number, { path, compressed }: OriginCopy, end: number): BlockReader {
   const file = compressed ? new CompressedFile(fd) : null;
   if (file && file.metadata.size !== end) throw new Error('it is of another size');
-  const reader = file ? compressedReader(file) : sourceReader({ fd, path, from: 0, end }, false);
+  const reader = file ? compressedReader(file) : localReader({ fd, path, from: 0, end });
   return {
     next: async () => {
       try {

@@ -145,6 +145,7 @@ export class CopyMaker {
       alike: origin ? [] : alikeTo(file, tier, this.#deps.catalog),
       ...(job.tier === 'cold' && { compressInto: job.reserved }),
       network: medium === 'nas',
+      shared: job.priority === 'background',
       identity: hasTimeForIdentity(job),
     };
   }

@@ -71,6 +71,14 @@ export class ForeignReads implements Disposable {
     else this.#timer ??= setInterval(() => this.sample(), sampleMs).unref();
   }
 
+  /** A program was told to read from there itself: it counts as reading from now on, until it has been quiet for a while. */
+  expect(root: string): void {
+    const disks = this.#disksOf(root).filter((disk) => this.#watched.includes(disk) && !this.#yielded.has(disk));
+    if (disks.length === 0 || !this.#counters()) return;
+    for (const disk of disks) this.#yielded.set(disk, { quietBelow, quietSince: null, falseAlarm: false });
+    this.#options.onChange();
+  }
+
   isRead(root: string): boolean {
     return this.#yielded.size > 0 && this.#disksOf(root).some((disk) => this.#yielded.has(disk));
   }

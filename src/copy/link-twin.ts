@@ -63,13 +63,14 @@ class Differs extends Error {}
 
 async function compare(
   { source, twin }: { source: number; twin: number },
-  { source: { path, fingerprint }, network }: CopyOrder,
+  order: CopyOrder,
   hooks: CopyHooks,
 ): Promise<{ hash: string; readMs: number } | null> {
+  const { path, fingerprint } = order.source;
   const end = fingerprint.size;
   const hashes = await CopyHashes.create(false);
   const isSame = comparer(twin);
-  const reader = sourceReader({ fd: source, path, from: 0, end }, network);
+  const reader = sourceReader({ fd: source, path, from: 0, end }, order);
   const file = {
     write(bytes: Uint8Array, position: number) {
       if (!isSame(bytes, position)) throw new Differs();

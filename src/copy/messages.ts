@@ -20,6 +20,8 @@ export interface CopyOrder {
   compressInto?: number;
   /** Whether the source is on a network: many reads under way at once, instead of one stream. */
   network: boolean;
+  /** Whether the program that asked reads the source at the same time: through the page cache each byte comes from the disk once. */
+  shared?: boolean;
   /** Whether to make SHA-256 too, as long as it costs no time. */
   identity: boolean;
 }

@@ -3,7 +3,7 @@ import { type ErrorCode, toCacheError } from '../core/errors.ts';
 import { dropPartial, keepPartial } from '../tiers/partial.ts';
 import { publish } from '../tiers/publish.ts';
 import type { SealFile } from '../tiers/seal-file.ts';
-import { type BlockReader, sourceReader } from './block-readers.ts';
+import { type BlockReader, localReader, sourceReader } from './block-readers.ts';
 import { cloneFile, cloneTwin } from './clone-twin.ts';
 import { compressCopy } from './compress-copy.ts';
 import { copyFromTier } from './copy-from-tier.ts';
@@ -67,7 +67,7 @@ async function cloneBytes(source: SealFile['source'], order: CopyOrder, hooks: C
   if (order.network || keepPartial(order.temp) > 0 || !cloneFile(source.path, order.temp)) return null;
   const end = source.fingerprint.size;
   const fd = writing(() => openSync(order.temp, 'r'));
-  const reader = sourceReader({ fd, path: source.path, from: 0, end }, false);
+  const reader = localReader({ fd, path: source.path, from: 0, end });
   try {
     const hashes = await CopyHashes.create(order.identity);
     await eachBlock({ reader, hashes, from: 0, end }, hooks, async () => {});
@@ -79,7 +79,7 @@ async function cloneBytes(source: SealFile['source'], order: CopyOrder, hooks: C
 }
 
 async function copyBytes(fd: number, order: CopyOrder, hooks: CopyHooks): Promise<Copied> {
-  const { source, temp, identity, network } = order;
+  const { source, temp, identity } = order;
   const end = source.fingerprint.size;
   const onChunk = (bytes: number) => {
     hooks.progress(bytes);
@@ -89,7 +89,7 @@ async function copyBytes(fd: number, order: CopyOrder, hooks: CopyHooks): Promis
   let reader: BlockReader | undefined;
   try {
     if (from > 0) hooks.resuming(from);
-    reader = sourceReader({ fd, path: source.path, from, end }, network);
+    reader = sourceReader({ fd, path: source.path, from, end }, order);
     await eachBlock({ reader, hashes, from, end, file }, hooks, () => file.checkpoint(hashes));
     return { ...hashes.digest(), readMs: reader.readMs, resumedFrom: from };
   } catch (error) {

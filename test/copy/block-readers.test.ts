@@ -27,9 +27,9 @@ function isInMemory(path: string, position: number): boolean {
   return readFromDisks() === before;
 }
 
-async function readAll(path: string, from = 0): Promise<Buffer> {
+async function readAll(path: string, { from = 0, shared = false } = {}): Promise<Buffer> {
   const fd = openSync(path, 'r');
-  const reader = sourceReader({ fd, path, from, end: size }, false);
+  const reader = sourceReader({ fd, path, from, end: size }, { network: false, shared });
   const parts: Buffer[] = [];
   try {
     for (let done = from; done < size; done += parts.at(-1)?.length ?? 0) parts.push(Buffer.from(await reader.next()));
@@ -68,10 +68,18 @@ describe('a large source on a local disk', () => {
     expect(readFromDisks() - before).toBeLessThan(MiB);
   });
 
+  test('goes through the page cache while the program that asked for it reads it too', async (context) => {
+    const path = join(tempDir(), 'model.bin');
+    const bytes = writeModel(path, size);
+    if (!tells(path)) return context.skip('the page cache cannot be watched here');
+    expect((await readAll(path, { shared: true })).equals(bytes)).toBe(true);
+    expect([8, 16, 23].map((at) => isInMemory(path, at * MiB))).toEqual([true, true, true]);
+  });
+
   test('is read from the middle on', async () => {
     const path = join(tempDir(), 'model.bin');
     const bytes = writeModel(path, size);
-    expect((await readAll(path, 8 * MiB)).equals(bytes.subarray(8 * MiB))).toBe(true);
+    expect((await readAll(path, { from: 8 * MiB })).equals(bytes.subarray(8 * MiB))).toBe(true);
   });
 
   test('that became shorter is told, and the reader can still be closed', async () => {

@@ -117,6 +117,35 @@ describe('a disk that copies come from', () => {
   });
 });
 
+describe('a disk that a program was told to read from', () => {
+  test('counts as read until it has been quiet for a second', () => {
+    const { foreign, pass, state } = arrange();
+    foreign.expect('/a');
+    expect([foreign.isRead('/a'), foreign.isRead('/b'), state.changes]).toEqual([true, false, 1]);
+    pass(1000, [{ disk: 'sda', ours: 1 }]);
+    expect(foreign.isRead('/a')).toBe(true);
+    pass(400, [{ disk: 'sda', ours: 1 }]);
+    expect(foreign.isRead('/a')).toBe(false);
+  });
+
+  test('counts as read for as long as the program reads', () => {
+    const { foreign, pass } = arrange();
+    foreign.expect('/a');
+    pass(10_000, [{ disk: 'sda', ours: 1, others: 20 }]);
+    expect(foreign.isRead('/a')).toBe(true);
+    pass(1400, [{ disk: 'sda', ours: 1 }]);
+    expect(foreign.isRead('/a')).toBe(false);
+  });
+
+  test('is free where the system does not count: nobody would tell when it is quiet', () => {
+    const foreign = new ForeignReads({ clock: systemClock, diskOf: () => 'sda', onChange: () => {}, counters: () => null });
+    onTestFinished(() => foreign[Symbol.dispose]());
+    foreign.watch(['/a']);
+    foreign.expect('/a');
+    expect(foreign.isRead('/a')).toBe(false);
+  });
+});
+
 test('roots whose disk is not known, and systems that do not count, are never read by others', () => {
   const { foreign, pass } = arrange();
   pass(5000, [{ disk: 'sda', others: 500 }]);

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { Job } from '../../src/copy/job.ts';
 import { ManualClock } from '../helpers/manual-clock.ts';
 import { createRig, type Rig } from '../helpers/rig.ts';
@@ -56,6 +56,23 @@ describe('a copy that somebody waits for', () => {
     await Promise.all([elsewhere.ended, foreground.ended]);
     expect([elsewhere.state, foreground.state]).toEqual(['done', 'done']);
   });
+});
+
+test.runIf(process.platform === 'linux').each([
+  ['stands still for a second while who asked for it loads from the source', 'background', true],
+  ['begins at once when nobody was told to load from the source', 'prefetch', false],
+] as const)('a large copy %s', async (_how, priority, still) => {
+  const rig = createRig({ polite: true, diskOf: () => 'a disk' });
+  const { path } = rig.source('checkpoints/big.safetensors', 64 * MiB);
+  const run = vi.spyOn(rig.workers, 'run');
+  const pace = vi.spyOn(rig.workers, 'pace');
+  const startedAt = performance.now();
+  const job = rig.request(path, priority);
+  await job.ended;
+  expect(job.state).toBe('done');
+  const paced = run.mock.calls.some(([, { paced }]) => paced) || pace.mock.calls.some(([, paced]) => paced);
+  expect(paced).toBe(still);
+  if (still) expect(performance.now() - startedAt).toBeGreaterThan(900);
 });
 
 describe('paused copies', () => {

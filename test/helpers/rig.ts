@@ -39,6 +39,8 @@ export interface RigOptions {
   workers?: 'inline' | URL;
   rates?: Rates;
   dailyWrites?: number;
+  /** Gives way to other programs; off unless it is said. */
+  polite?: boolean;
 }
 
 /** A clock that stands still, and sources that are all equally slow. */
@@ -81,7 +83,7 @@ export function createRig(options: RigOptions = {}) {
     bound: () => bound,
     limits: { jobs: options.jobs ?? 2, perSource: options.perSource ?? {} },
     rates: () => options.rates ?? { overall: null, by: {} },
-    polite: false,
+    polite: options.polite ?? false,
     diskOf: options.diskOf ?? (() => null),
     dailyWrites: options.dailyWrites ?? null,
     onMeasured: () => {},
