@@ -5,6 +5,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, rmSync, statSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -130,19 +131,35 @@ async function measureAll(slowDisk: SlowMount, { path: fastDir }: SlowMount): Pr
   console.log(await wake(client, writeRandom(join(root, 'asked-by-many.safetensors'), 512 * MiB)));
 }
 
-/** How soon all who wait for one copy have their answers, from the moment on at which it has its name. */
+/** How soon all who wait for one copy have their answers. */
 async function wake(client: Client, path: string): Promise<string> {
-  const ask = async () => {
-    const answer = await client.lookup({ path, purpose: 'load', waitMs: 600_000, client: null });
-    return { ...answer, at: performance.timeOrigin + performance.now() };
-  };
-  const answers = await Promise.all(Array.from({ length: waiters }, ask));
-  if (answers.some(({ reason }) => reason !== 'HIT_AFTER_WAIT')) throw new Error('not all have waited');
-  const namedAt = Number(statSync(answers[0]?.path ?? '', { bigint: true }).ctimeNs) / 1e6;
+  const answers = await Promise.all(Array.from({ length: waiters }, () => ask(client, path)));
+  if (answers.some(({ answer }) => !answer.includes('HIT_AFTER_WAIT'))) throw new Error('not all have waited');
+  const { path: copy } = await client.lookup({ path, purpose: 'metadata', waitMs: 0, client: null });
+  const namedAt = Number(statSync(copy, { bigint: true }).ctimeNs) / 1e6 - performance.timeOrigin;
   const after = answers.map(({ at }) => at - namedAt).toSorted((a, b) => a - b);
   const [first = Number.NaN] = after;
   const last = after.at(-1) ?? Number.NaN;
-  return `${waiters} waiters of one copy: the last woke ${last.toFixed(1)} ms after the file had its name (flush of the directory included), ${(last - first).toFixed(1)} ms after the first; goal <= 10 ms`;
+  return `${waiters} waiters of one copy: the first has its answer ${first.toFixed(1)} ms after the copy has its name (and its directory is flushed), the last ${(last - first).toFixed(1)} ms later; goal <= 10 ms`;
+}
+
+/** On a connection of its own, with as little as can be: fifty waiters in one process are to measure the daemon, not themselves. */
+async function ask({ daemon }: Client, path: string): Promise<{ at: number; answer: string }> {
+  const { hostname, port, host } = new URL(daemon.url);
+  const body = JSON.stringify({ path, waitMs: 600_000 });
+  const head = [
+    'POST /api/lookup HTTP/1.1',
+    `Host: ${host}`,
+    `Authorization: Bearer ${readFileSync(daemon.tokenFile, 'utf8').trim()}`,
+    'Content-Type: application/json',
+    `Content-Length: ${body.length}`,
+    'Connection: close',
+  ];
+  const socket = connect(Number(port), hostname);
+  socket.write(`${head.join('\r\n')}\r\n\r\n${body}`);
+  const [first] = (await once(socket, 'data')) as [Buffer];
+  const at = performance.now();
+  return { at, answer: first.toString() + (await text(socket)) };
 }
 
 async function load(reader: Reader, path: string, client?: Client, cold: string[] = [path]): Promise<Load> {
