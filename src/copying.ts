@@ -51,6 +51,7 @@ export function openCopying(
     limits: { jobs: config.jobs, perSource: config.jobsPerSource },
     rates: () => settings.current.rate,
     polite: config.polite,
+    reread: config.verify === 'reread',
     diskOf: (root) => roots.diskOf(root),
     dailyWrites: config.dailyWrites,
     onMeasured: ({ root, path }, bytes, readMs) => {

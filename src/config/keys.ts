@@ -211,7 +211,7 @@ export const keys: { readonly [F in keyof Config]: Key<Config[F]> } = {
   verify: {
     name: 'AUTOCACHE_VERIFY',
     default: 'stream',
-    meaning: 'stream: hash while copying, or reread: also read the finished copy back',
+    meaning: 'stream: hash while copying, or reread: also read the finished copy back from the disk, before it is used',
     live: false,
     parse: oneOf(['stream', 'reread']),
   },
@@ -257,7 +257,6 @@ interface NotYet<V> {
 /** Delete a line when its feature is there. A setting that this changes is announced at start as having no effect. */
 export const notYet: { readonly [F in keyof Config]?: NotYet<Config[F]> } = {
   roots: { part: 's3', instead: (roots) => roots.filter(({ kind }) => kind !== 's3') },
-  verify: { part: 'reread', instead: () => 'stream' },
 };
 
 /** The line about a key that people read. */

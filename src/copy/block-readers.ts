@@ -79,7 +79,7 @@ const lookBytes = 64 * 1024 * 1024;
  * memory what programs use, and to put it there costs more time than all else. What is in the page cache already, because somebody
  * has just loaded or downloaded it, comes from there, for the disk would be slower. Null where the cache cannot be passed.
  */
-function uncachedReader(range: Range): BlockReader | null {
+function uncachedReader(range: Range, { look }: { look: boolean }): BlockReader | null {
   const { fd, from, end } = range;
   if (process.platform !== 'linux' || end - from < leastUncached) return null;
   // Opened anew by its number: the name may lead to another file by now.
@@ -88,7 +88,7 @@ function uncachedReader(range: Range): BlockReader | null {
   let fromMemory = false;
   let looked = Number.NEGATIVE_INFINITY;
   const start = (read: Read, at: number) => {
-    if (at - looked >= lookBytes) {
+    if (look && at - looked >= lookBytes) {
       looked = at;
       fromMemory = reading(() => isInMemory(fd, at));
     }
@@ -121,7 +121,12 @@ export function sourceReader(range: Range, { network, shared = false }: Pick<Cop
 
 /** What suits a file on a disk of this machine that no other program reads. */
 export function localReader(range: Range): BlockReader {
-  return uncachedReader(range) ?? sequentialReader(range);
+  return uncachedReader(range, { look: true }) ?? sequentialReader(range);
+}
+
+/** What the disk gives, rather than the page cache, as far as that can be passed. */
+export function diskReader(range: Range): BlockReader {
+  return uncachedReader(range, { look: false }) ?? sequentialReader(range);
 }
 
 /** Reads a block from the file as it is open here. */

@@ -10,6 +10,7 @@ import { type CopyHooks, eachBlock } from './each-block.ts';
 import { writing } from './io-errors.ts';
 import type { CopyOrder, CopyReport, OriginCopy } from './messages.ts';
 import { PartialFile } from './partial-file.ts';
+import { assertWritten } from './reread.ts';
 
 /**
  * Makes a copy from a copy of the same source in another tier. The source itself is not touched. What is read is hashed like any
@@ -27,6 +28,7 @@ export async function copyFromTier(order: CopyOrder, origin: OriginCopy, hooks: 
       const { readMs, ...hashes } = await copyBytes(fd, { order, origin }, waits.hooks);
       const busyMs = performance.now() - startedAt - waits.waitedMs();
       if (hashes.hash !== origin.hash) throw damaged('its bytes are not those that were copied');
+      await assertWritten(order, hashes.hash, hooks);
       const seal = writing(() => publish({ ...order, ...hashes, sha256: proof.sha256, mtimeFrom: origin.path }));
       const { size } = source.fingerprint;
       const report = { seal, hash: hashes.hash, source: source.fingerprint, bytes: size, resumedFrom: 0 };

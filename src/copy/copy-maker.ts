@@ -25,6 +25,8 @@ export interface CopyMakerDeps extends ReservationDeps {
   onRestored(tier: TierName, bytes: number, ms: number): void;
   /** Takes a copy out of service that turned out not to be what was sealed. */
   onDamaged(copy: Copy, entry: Entry, why: string): void;
+  /** Whether finished copies are read back from the disk before they are published. */
+  reread: boolean;
   turns: Turns;
   isStopping(): boolean;
 }
@@ -147,6 +149,7 @@ export class CopyMaker {
       network: medium === 'nas',
       shared: job.priority === 'background',
       identity: hasTimeForIdentity(job),
+      reread: this.#deps.reread,
     };
   }
 

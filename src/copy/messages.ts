@@ -24,6 +24,8 @@ export interface CopyOrder {
   shared?: boolean;
   /** Whether to make SHA-256 too, as long as it costs no time. */
   identity: boolean;
+  /** Whether the finished copy is read back from the disk before it is published. */
+  reread?: boolean;
 }
 
 /** A copy of the same source in another tier: reading it takes less time, and the source need not be there. */

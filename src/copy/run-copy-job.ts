@@ -13,6 +13,7 @@ import { writing } from './io-errors.ts';
 import type { CopyOrder, CopyReport } from './messages.ts';
 import { assertUnchanged, openSource } from './open-source.ts';
 import { PartialFile } from './partial-file.ts';
+import { assertWritten } from './reread.ts';
 
 /** After these a copy can go on where it was, once its source or its disk is back. */
 const resumable: readonly ErrorCode[] = ['CANCELLED', 'SOURCE_MISSING', 'SOURCE_AWAY', 'SOURCE_IO', 'NO_SPACE'];
@@ -51,6 +52,7 @@ async function copyAndPublish(
     (await cloneBytes(source, order, hooks)) ??
     (await cloneTwin(fd, order, hooks)) ??
     (await copyBytes(fd, { ...order, source }, hooks));
+  await assertWritten(order, copied.hash, hooks);
   assertUnchanged(fd, before, source.path);
   const seal = writing(() => publish({ ...order, source, ...copied }));
   dropPartial(order.temp);

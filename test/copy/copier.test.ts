@@ -44,6 +44,14 @@ test.each([
   expect(rig.seen.map(({ name }) => name).filter((name) => name === 'job-started' || name === 'job-done')).toEqual(order);
 });
 
+test.each([true, false])('copies are read back before they are published: %s', async (reread) => {
+  const rig = createRig({ reread });
+  const run = vi.spyOn(rig.workers, 'run');
+  const job = await rig.copy(rig.source('loras/a.safetensors', MiB).path);
+  expect(job.state).toBe('done');
+  expect(run.mock.calls.map(([order]) => order.reread)).toEqual([reread]);
+});
+
 describe('a limit is a limit', () => {
   test('LRU keeps the file that is used (Arena A6: hot file evicted first)', async () => {
     const rig = createRig({ limit: 3 * MiB });

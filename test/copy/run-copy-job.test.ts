@@ -1,12 +1,12 @@
 import { appendFileSync, existsSync, readdirSync, readFileSync, renameSync, statSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { chunkSize } from '../../src/codec/chunk-hash.ts';
+import { ChunkHash, chunkSize } from '../../src/codec/chunk-hash.ts';
 import type { CopyOrder } from '../../src/copy/messages.ts';
 import { runCopyJob } from '../../src/copy/run-copy-job.ts';
 import { openPosixTier } from '../../src/tiers/posix-tier.ts';
 import { parseSealFile } from '../../src/tiers/seal-file.ts';
-import { fingerprintOf, writeModel } from '../helpers/files.ts';
+import { fingerprintOf, flipBit, writeModel } from '../helpers/files.ts';
 import { quiet } from '../helpers/hooks.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
 
@@ -63,6 +63,44 @@ describe('a copy', () => {
     const steps: number[] = [];
     await runCopyJob(order, { ...quiet(), progress: (bytes) => steps.push(bytes) });
     expect(steps).toEqual([chunkSize, 2 * chunkSize, 2 * chunkSize + 1]);
+  });
+});
+
+describe('a copy whose bytes turn on the way to the disk', () => {
+  /** Turns a bit of what was written, as soon as all of it is. */
+  const turning = ({ order }: ReturnType<typeof arrange>) => {
+    const state = { turned: 0 };
+    const { size } = order.source.fingerprint;
+    const progress = (bytes: number) => {
+      if (bytes !== size) return;
+      flipBit(order.temp, size - 5000);
+      state.turned += 1;
+    };
+    return { state, hooks: { ...quiet(), progress } };
+  };
+
+  test.each([chunkSize + 12_345, 3 * chunkSize + 1])(
+    'is not published when it is to be read back, with %i bytes',
+    async (size) => {
+      const arranged = arrange(size);
+      const { state, hooks } = turning(arranged);
+      await expect(runCopyJob({ ...arranged.order, reread: true }, hooks)).rejects.toMatchObject({ code: 'CACHE_IO' });
+      expect(state.turned).toBe(1);
+      expect(existsSync(arranged.place.path)).toBe(false);
+      expect(readdirSync(arranged.tier.partialDir)).toEqual([]);
+      await runCopyJob({ ...arranged.order, reread: true }, quiet());
+      expect(readFileSync(arranged.place.path).equals(arranged.bytes)).toBe(true);
+    },
+  );
+
+  test('is published otherwise, and differs from its proof', async () => {
+    const arranged = arrange(chunkSize);
+    const { state, hooks } = turning(arranged);
+    const { hash } = await runCopyJob(arranged.order, hooks);
+    expect(state.turned).toBe(1);
+    const hashes = await ChunkHash.create();
+    hashes.update(readFileSync(arranged.place.path));
+    expect(hashes.digest()).not.toBe(hash);
   });
 });
 

@@ -41,6 +41,7 @@ export interface RigOptions {
   dailyWrites?: number;
   /** Gives way to other programs; off unless it is said. */
   polite?: boolean;
+  reread?: boolean;
 }
 
 /** A clock that stands still, and sources that are all equally slow. */
@@ -84,6 +85,7 @@ export function createRig(options: RigOptions = {}) {
     limits: { jobs: options.jobs ?? 2, perSource: options.perSource ?? {} },
     rates: () => options.rates ?? { overall: null, by: {} },
     polite: options.polite ?? false,
+    reread: options.reread ?? false,
     diskOf: options.diskOf ?? (() => null),
     dailyWrites: options.dailyWrites ?? null,
     onMeasured: () => {},
