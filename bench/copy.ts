@@ -51,10 +51,10 @@ try {
   for (const speed of [150, 400]) {
     if (!chosen(String(speed))) continue;
     source.limit({ bytesPerSecond: speed * MiB });
-    await compare({ name: `disk, ${speed} MiB/s`, path: only(source.path, speed * 1.5), network: false, rounds: 5 });
+    await compare({ name: `disk, ${speed} MiB/s`, path: only(source.path, speed * 1.5), network: false, rounds: 9 });
   }
   source.limit({});
-  if (chosen('disk')) await compare({ name: 'disk, unthrottled', path: only(source.path, 600), network: false, rounds: 7 });
+  if (chosen('disk')) await compare({ name: 'disk, unthrottled', path: only(source.path, 600), network: false, rounds: 9 });
   const mount = chosen('mount') ? await slowMount(10, 96) : undefined;
   if (mount) await compare({ name: 'mount, 10 ms a request', path: mount, network: true, rounds: 3 });
 } finally {
