@@ -9,17 +9,7 @@
  * is synthetic weights in bf16. The slow disk is a real ext4 on a throttled loop device, so this needs root on Linux. The
  * temporary directory needs room for ten such models: the cold tier begins to work when the cache is nearly full.
  */
-import {
-  closeSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  readFileSync,
-  readSync,
-  rmSync,
-  truncateSync,
-  writeFileSync,
-} from 'node:fs';
+import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, readSync, rmSync, truncateSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Table from 'cli-table3';
@@ -61,7 +51,7 @@ async function measureAll({ path: root }: SlowMount): Promise<void> {
     AUTOCACHE_ON_MISS: 'wait',
   }));
   const model = join(root, 'model.safetensors');
-  writeFileSync(model, makeModel('BF16', size));
+  writeWhole(model, makeModel('BF16', size));
   const filling = join(installed.root, 'filling.bin');
   mkdirSync(installed.root);
   closeSync(openSync(filling, 'w'));
@@ -119,6 +109,13 @@ async function endLeases({ daemon }: Client): Promise<void> {
   const body = JSON.stringify({ client: loader, end: true });
   const { status } = await fetch(`${daemon.url}/api/leases`, { method: 'POST', headers, body });
   if (status !== 200) throw new Error(`the leases could not be ended: ${status}`);
+}
+
+/** In pieces: one call takes less than 2 GiB. */
+function writeWhole(path: string, bytes: Uint8Array): void {
+  const fd = openSync(path, 'w');
+  for (let at = 0; at < bytes.length; at += block.length) writeSync(fd, bytes.subarray(at, at + block.length));
+  closeSync(fd);
 }
 
 function readAll(path: string): void {
