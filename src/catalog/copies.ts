@@ -71,7 +71,7 @@ export class Copies {
     });
   }
 
-  /** Enters what takes no room that it has not already; whether that is within the limit is for the next copy to settle. */
+  /** Enters a copy without looking at the bounds, for what lies on the disk already: the next copy settles whether that is within them. */
   enter({ entryId, tier, path, source, bytes }: Pick<ReserveRequest, 'entryId' | 'tier' | 'path' | 'source' | 'bytes'>): Copy {
     const row = this.#db.write<CopyRow>(
       `INSERT INTO copies (entry_id, tier, path, state, source_size, source_mtime_ns, source_ino, bytes)

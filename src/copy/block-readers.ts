@@ -1,7 +1,8 @@
-import { closeSync, read, readFileSync, readSync } from 'node:fs';
+import { closeSync, read, readSync } from 'node:fs';
 import type { CompressedFile } from '../codec/compressed-file.ts';
 import { CacheError } from '../core/errors.ts';
 import { openUncached, pageAligned } from '../core/uncached.ts';
+import { readFromDisks } from './foreign-reads.ts';
 import { readError, reading } from './io-errors.ts';
 import type { CopyOrder } from './messages.ts';
 
@@ -83,7 +84,7 @@ function uncachedReader(range: Range, { look }: { look: boolean }): BlockReader 
   const { fd, from, end } = range;
   if (process.platform !== 'linux' || end - from < leastUncached) return null;
   // Opened anew by its number: the name may lead to another file by now.
-  const uncached = reading(() => openUncached(`/proc/self/fd/${fd}`));
+  const uncached = openUncached(`/proc/self/fd/${fd}`);
   if (uncached === null) return null;
   let fromMemory = false;
   let looked = Number.NEGATIVE_INFINITY;
@@ -100,17 +101,9 @@ function uncachedReader(range: Range, { look }: { look: boolean }): BlockReader 
 /** Whether a page of the file comes without a disk, by what the kernel counts for this thread; also true where it does not count. */
 function isInMemory(fd: number, at: number): boolean {
   const page = Buffer.allocUnsafe(4096);
-  const before = readFromDisks();
+  const before = readFromDisks('thread-self');
   readSync(fd, page, 0, page.length, at);
-  return readFromDisks() === before;
-}
-
-function readFromDisks(): string | undefined {
-  try {
-    return /^read_bytes: \d+$/m.exec(readFileSync('/proc/thread-self/io', 'utf8'))?.[0];
-  } catch {
-    return undefined;
-  }
+  return readFromDisks('thread-self') === before;
 }
 
 /** What suits a source. */

@@ -61,13 +61,11 @@ export class Copier implements AsyncDisposable {
   /** Joins the job of this source and tier or queues a new one; raises its priority when this asker's is higher. */
   request(request: CopyRequest): Job {
     const job = this.#requested(request);
-    setImmediate(() => {
-      this.#startNext();
-      const { file, priority, tier = 'ssd' } = request;
-      // He was told the source's path, and reads from it now. What he has read is then copied out of the page cache.
-      const readsItself = priority === 'background' && tier === 'ssd' && file.fingerprint.size >= leastExpected;
-      if (readsItself) this.#foreign?.expect(file.root);
-    });
+    const { file, priority, tier = 'ssd' } = request;
+    // He was told the source's path, and reads from it now. What he has read is then copied out of the page cache.
+    const readsItself = priority === 'background' && tier === 'ssd' && file.fingerprint.size >= leastExpected;
+    // Only once the copy has begun is its disk watched.
+    if (readsItself) setImmediate(() => this.#foreign?.expect(file.root));
     return job;
   }
 
@@ -79,6 +77,7 @@ export class Copier implements AsyncDisposable {
       if (rank(request) < rank(active)) {
         active.priority = request.priority;
         if (active.priority === 'wait') this.#deps.workers.hurry(active.id);
+        setImmediate(() => this.#startNext());
       }
       return active;
     }
@@ -87,6 +86,7 @@ export class Copier implements AsyncDisposable {
     this.#active.set(job.key, job);
     this.#queue.push(job);
     this.#tell('job-queued', job);
+    setImmediate(() => this.#startNext());
     return job;
   }
 

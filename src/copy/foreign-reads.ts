@@ -153,8 +153,18 @@ export function linuxCounters(): ReadCounters | null {
       .split('\n')
       .map((line) => line.trim().split(/\s+/))
       .map((fields): [string, number] => [fields[2] ?? '', Number(fields[5]) * sectorBytes]);
-    const own = /^read_bytes: (\d+)$/m.exec(readFileSync('/proc/self/io', 'utf8'))?.[1];
-    return own === undefined ? null : { disks: new Map(disks), own: Number(own) };
+    const own = readFromDisks('self');
+    return own === null ? null : { disks: new Map(disks), own };
+  } catch {
+    return null;
+  }
+}
+
+/** What Linux counts as read from disks for this process, or for this thread of it, bytes; null where it does not. */
+export function readFromDisks(who: 'self' | 'thread-self'): number | null {
+  try {
+    const bytes = /^read_bytes: (\d+)$/m.exec(readFileSync(`/proc/${who}/io`, 'utf8'))?.[1];
+    return bytes === undefined ? null : Number(bytes);
   } catch {
     return null;
   }

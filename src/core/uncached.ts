@@ -1,5 +1,4 @@
 import { closeSync, constants, openSync, readSync } from 'node:fs';
-import { errnoOf } from './errors.ts';
 
 const pageBytes = 4096;
 
@@ -10,8 +9,8 @@ export function pageAligned(bytes: number): Uint8Array {
 
 /**
  * Opens a file for reading past the page cache: from multiples of 4 KiB on, into `pageAligned` memory of such a length. Null where
- * the system or the file system cannot do that, which may show at the first read only.
- * @throws what the file system says
+ * the system or the file system cannot do that, which may show at the first read only; whatever else is wrong shows again where the
+ * file is opened as usual.
  */
 export function openUncached(path: string): number | null {
   const { O_DIRECT, O_RDONLY } = constants;
@@ -21,9 +20,8 @@ export function openUncached(path: string): number | null {
     fd = openSync(path, O_RDONLY | O_DIRECT);
     readSync(fd, pageAligned(pageBytes), 0, pageBytes, 0);
     return fd;
-  } catch (error) {
+  } catch {
     if (fd !== undefined) closeSync(fd);
-    if (errnoOf(error) === 'EINVAL') return null;
-    throw error;
+    return null;
   }
 }

@@ -1,9 +1,9 @@
-import { execFileSync } from 'node:child_process';
 import { closeSync, ftruncateSync, openSync, readFileSync, readSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, type TestContext, test } from 'vitest';
+import { forget } from '../../bench/slow-mount.ts';
 import { diskReader, localReader, sourceReader } from '../../src/copy/block-readers.ts';
-import { linuxCounters } from '../../src/copy/foreign-reads.ts';
+import { readFromDisks } from '../../src/copy/foreign-reads.ts';
 import { writeModel } from '../helpers/files.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
 
@@ -11,20 +11,14 @@ const MiB = 2 ** 20;
 const size = 24 * MiB + 4711;
 
 /** What this process has had read from disks, bytes. */
-const readFromDisks = () => linuxCounters()?.own ?? Number.NaN;
-
-/** Out of the page cache, and only that file. */
-function forget(path: string): void {
-  execFileSync('sync', [path]);
-  execFileSync('dd', [`if=${path}`, 'iflag=nocache', 'count=0', 'status=none']);
-}
+const fromDisks = () => readFromDisks('self') ?? Number.NaN;
 
 function isInMemory(path: string, position: number): boolean {
   const fd = openSync(path, 'r');
-  const before = readFromDisks();
+  const before = fromDisks();
   readSync(fd, Buffer.alloc(4096), 0, 4096, position);
   closeSync(fd);
-  return readFromDisks() === before;
+  return fromDisks() === before;
 }
 
 async function readAll(path: string, { from = 0, open = localReader } = {}): Promise<Buffer> {
@@ -40,48 +34,42 @@ async function readAll(path: string, { from = 0, open = localReader } = {}): Pro
   return Buffer.concat(parts);
 }
 
-/** Whether the kernel forgets the file when told to and counts what is read: not on a temporary directory in memory. */
-function tells(path: string): boolean {
-  if (process.platform !== 'linux') return false;
+/** A model that is not in the page cache; skips the test where that cannot be watched, as on a temporary directory in memory. */
+function coldModel(context: TestContext): { path: string; bytes: Buffer } {
+  const path = join(tempDir(), 'model.bin');
+  const bytes = writeModel(path, size);
+  if (process.platform !== 'linux') context.skip('the page cache cannot be watched here');
   forget(path);
-  const told = !isInMemory(path, 0);
+  if (isInMemory(path, 0)) context.skip('the page cache cannot be watched here');
   forget(path);
-  return told;
+  return { path, bytes };
 }
 
 describe('a large source on a local disk', () => {
   test('is read past the page cache', async (context) => {
-    const path = join(tempDir(), 'model.bin');
-    const bytes = writeModel(path, size);
-    if (!tells(path)) return context.skip('the page cache cannot be watched here');
+    const { path, bytes } = coldModel(context);
     expect((await readAll(path)).equals(bytes)).toBe(true);
     expect([8, 16, 23].map((at) => isInMemory(path, at * MiB))).toEqual([false, false, false]);
   });
 
   test('comes from the page cache when it is there', async (context) => {
-    const path = join(tempDir(), 'model.bin');
-    const bytes = writeModel(path, size);
-    if (!tells(path)) return context.skip('the page cache cannot be watched here');
+    const { path, bytes } = coldModel(context);
     readFileSync(path);
-    const before = readFromDisks();
+    const before = fromDisks();
     expect((await readAll(path)).equals(bytes)).toBe(true);
-    expect(readFromDisks() - before).toBeLessThan(MiB);
+    expect(fromDisks() - before).toBeLessThan(MiB);
   });
 
   test('comes from the disk all the same when that is what is to be proven', async (context) => {
-    const path = join(tempDir(), 'model.bin');
-    const bytes = writeModel(path, size);
-    if (!tells(path)) return context.skip('the page cache cannot be watched here');
+    const { path, bytes } = coldModel(context);
     readFileSync(path);
-    const before = readFromDisks();
+    const before = fromDisks();
     expect((await readAll(path, { open: diskReader })).equals(bytes)).toBe(true);
-    expect(readFromDisks() - before).toBeGreaterThanOrEqual(size);
+    expect(fromDisks() - before).toBeGreaterThanOrEqual(size);
   });
 
   test('goes through the page cache while the program that asked for it reads it too', async (context) => {
-    const path = join(tempDir(), 'model.bin');
-    const bytes = writeModel(path, size);
-    if (!tells(path)) return context.skip('the page cache cannot be watched here');
+    const { path, bytes } = coldModel(context);
     expect(
       (await readAll(path, { open: (range) => sourceReader(range, { network: false, shared: true }) })).equals(bytes),
     ).toBe(true);
