@@ -2,7 +2,7 @@ import type { ChunkMemory } from './chunk-memory.ts';
 import { corrupt } from './corrupt.ts';
 import { crc32 } from './crc32.ts';
 import { allowsPairs, type Chunk, frameSizes, type Pairs, type Run, widthOf } from './format.ts';
-import { packPairs, unpackPairs } from './pairs.ts';
+import { packPairs, unpackPairs, worthNibbles } from './pairs.ts';
 import { inStep, join, type Pieces } from './pieces.ts';
 import { compress, type Zstd } from './zstd.ts';
 import { inspectFrame } from './zstd-frame.ts';
@@ -16,8 +16,10 @@ export interface EncodedChunk {
 }
 
 /** Encodes the chunk that lies in `memory.raw`. */
-export function encodeChunk(memory: ChunkMemory, run: Run): EncodedChunk {
-  const crc = crc32(memory.raw.subarray(0, run.size));
+export function encodeChunk(memory: ChunkMemory, { size, as }: Run): EncodedChunk {
+  const raw = memory.raw.subarray(0, size);
+  const run: Run = { size, as: as === 'nibbles' && !worthNibbles(raw) ? 'plain' : as };
+  const crc = crc32(raw);
   const pairs = takeApart(memory, run);
   const chunk = { ...run, crc32: crc, ...(pairs && { pairs }) };
   const frames: number[] = [];
@@ -83,6 +85,7 @@ function takeApart(memory: ChunkMemory, run: Run): Pairs | null {
   const [a, b] = planes[2];
   const [c, d, e, f] = planes[4];
   const [from, count] = [raw.byteOffset, run.size / widthOf[run.as]];
+  if (run.as === 'nibbles') kernels.splitNibbles(from, a.byteOffset, b.byteOffset, count);
   if (run.as === 'planes2') kernels.split2(from, a.byteOffset, b.byteOffset, count);
   if (run.as === 'planes2r') kernels.split2R(from, a.byteOffset, b.byteOffset, count);
   if (run.as === 'planes4r') kernels.split4R(from, c.byteOffset, d.byteOffset, e.byteOffset, f.byteOffset, count);
@@ -101,6 +104,7 @@ function putTogether(memory: ChunkMemory, chunk: Chunk, planes: Pieces[]): void 
   for (const { begin, count, addresses } of inStep(planes)) {
     const to = raw.byteOffset + begin * width;
     const [a = 0, b = 0, c = 0, d = 0] = addresses;
+    if (chunk.as === 'nibbles') kernels.mergeNibbles(to, a, b, count);
     if (chunk.as === 'planes2') kernels.merge2(to, a, b, count);
     if (chunk.as === 'planes2r') kernels.merge2R(to, a, b, count);
     if (chunk.as === 'planes4r') kernels.merge4R(to, a, b, c, d, count);

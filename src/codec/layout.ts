@@ -13,7 +13,7 @@ export interface Layout {
 }
 
 /** The types whose exponents are worth taking out. What is not listed is stored as it is: already quantised, or rare. */
-const transformOf: Record<string, Transform> = { F16: 'planes2', BF16: 'planes2r', F32: 'planes4r' };
+const transformOf: Record<string, Transform> = { F8_E4M3: 'nibbles', F16: 'planes2', BF16: 'planes2r', F32: 'planes4r' };
 
 /** A tensor of at most so many bytes may lie in a chunk of another type: the frames of its own would cost more. */
 const tiny = 4096;
@@ -44,7 +44,11 @@ function readStart(fd: number, size: number): Uint8Array {
   return start.subarray(0, readAt(fd, start, 0));
 }
 
-const runOf = ({ dtype, begin, end }: Tensor): Run => ({ size: end - begin, as: transformOf[dtype] ?? 'plain' });
+function runOf({ dtype, begin, end }: Tensor): Run {
+  const [size, as] = [end - begin, transformOf[dtype] ?? 'plain'];
+  // An odd number of elements of which two share a byte.
+  return { size, as: size % widthOf[as] === 0 ? as : 'plain' };
+}
 
 /** Cuts runs larger than a chunk, and gathers neighbours that fit into one. */
 export function cut(runs: readonly Run[]): Run[] {

@@ -2,8 +2,10 @@ import type { ChunkMemory } from './chunk-memory.ts';
 import { corrupt } from './corrupt.ts';
 import { elementsPerEscape, escapeBytes, type Pairs } from './format.ts';
 
-/** How many exponents are looked at to find the base; the rest of a chunk is like them, and what is not gets listed. */
+/** How many elements are looked at to learn what a chunk is like. What is not like them is stored well enough. */
 const sampled = 8192;
+/** By how much `nibbles` may be larger than what they are made of. */
+const priceOfNibbles = 1.02;
 /** Exponents that a half byte can say; the last value of the sixteen is the mark of the others. */
 const inReach = 15;
 
@@ -41,14 +43,40 @@ function listOf({ packed }: ChunkMemory, exponents: Uint8Array, escapes: number)
   return new DataView(packed.buffer, packed.byteOffset + exponents.length / 2, escapes * escapeBytes);
 }
 
+/**
+ * Whether the exponents of fp8 are worth storing apart from the mantissas. They are not where small weights were cast without a
+ * scale: most are denormal there, or zero, and their mantissas say more than noise.
+ */
+export function worthNibbles(elements: Uint8Array): boolean {
+  const histogram = histogramOf(elements);
+  const exponents = new Uint32Array(16);
+  for (const [element, count] of histogram.entries()) {
+    const exponent = (element >> 3) & 15;
+    exponents[exponent] = (exponents[exponent] ?? 0) + count;
+  }
+  return entropy(exponents) + 4 < priceOfNibbles * entropy(histogram);
+}
+
+/** Bits that one of these takes, coded on its own. */
+function entropy(histogram: Uint32Array): number {
+  const all = histogram.reduce((sum, count) => sum + count, 0);
+  return histogram.reduce((bits, count) => (count ? bits - (count / all) * Math.log2(count / all) : bits), 0);
+}
+
+/** How many of the sampled bytes have each value. */
+function histogramOf(bytes: Uint8Array): Uint32Array {
+  const histogram = new Uint32Array(256);
+  const step = Math.max(1, Math.floor(bytes.length / sampled));
+  for (let i = 0; i < bytes.length; i += step) {
+    const value = bytes[i] ?? 0;
+    histogram[value] = (histogram[value] ?? 0) + 1;
+  }
+  return histogram;
+}
+
 /** The start of the fifteen neighbouring exponents that most elements have. */
 function chooseBase(exponents: Uint8Array): number {
-  const histogram = new Uint32Array(256);
-  const step = Math.max(1, Math.floor(exponents.length / sampled));
-  for (let i = 0; i < exponents.length; i += step) {
-    const exponent = exponents[i] ?? 0;
-    histogram[exponent] = (histogram[exponent] ?? 0) + 1;
-  }
+  const histogram = histogramOf(exponents);
   let best = { base: 0, covered: -1 };
   for (let base = 0; base <= 256 - inReach; base++) {
     const covered = histogram.subarray(base, base + inReach).reduce((sum, count) => sum + count, 0);

@@ -11,9 +11,24 @@ function kernelsOver(memory: Uint8Array): PlaneKernels {
     split2: (elements, p0, p1, count) => split(memory, elements, { planes: [p0, p1], count }),
     split2R: (elements, p0, p1, count) => splitRotated(memory, elements, { planes: [p0, p1], count }),
     split4R: (elements, p0, p1, p2, p3, count) => splitRotated(memory, elements, { planes: [p0, p1, p2, p3], count }),
+    splitNibbles(elements, p0, p1, count) {
+      for (let i = 0; i < count; i++) {
+        const [x = 0, y = 0] = memory.subarray(elements + 2 * i, elements + 2 * i + 2);
+        memory[p0 + i] = (x & 7) | ((x >> 4) & 8) | ((y & 7) << 4) | (y & 0x80);
+        memory[p1 + i] = ((x >> 3) & 15) | ((y << 1) & 0xf0);
+      }
+    },
     merge2: (elements, p0, p1, count) => merge(memory, elements, { planes: [p0, p1], count }),
     merge2R: (elements, p0, p1, count) => mergeRotated(memory, elements, { planes: [p0, p1], count }),
     merge4R: (elements, p0, p1, p2, p3, count) => mergeRotated(memory, elements, { planes: [p0, p1, p2, p3], count }),
+
+    mergeNibbles(elements, p0, p1, count) {
+      for (let i = 0; i < count; i++) {
+        const [rest, exponent] = [memory[p0 + i] ?? 0, memory[p1 + i] ?? 0];
+        memory[elements + 2 * i] = (rest & 7) | ((rest & 8) << 4) | ((exponent & 15) << 3);
+        memory[elements + 2 * i + 1] = ((rest >> 4) & 7) | (rest & 0x80) | ((exponent & 0xf0) >> 1);
+      }
+    },
 
     pack(plane, packed, flags, base, count) {
       const nibble = (index: number) => Math.min(((memory[plane + index] ?? 0) - base) & 0xff, 15);

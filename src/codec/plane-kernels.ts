@@ -7,6 +7,9 @@
  * an R first rotate each element left by one bit (and back after merging): bf16 and fp32 begin with a sign bit, and without
  * it the exponent, the only part of a weight that compresses, fills the top byte exactly.
  *
+ * `splitNibbles` takes fp8 (e4m3) apart, two elements of one byte at a time: both mantissas, each with its sign above it, go into a
+ * byte of the first plane and both exponents into one of the second, those of the first element in the low halves.
+ *
  * `pack` writes two exponents a byte, the first in the low half, each as its distance from `base`; 15 stands for everything that
  * is not within 0 to 14. It sets a flag byte for every 32 exponents: 1 when there is a 15 among them (the last flag also for what
  * lies behind the last exponent). `unpack` is the reverse, with base + 15 in the place of those.
@@ -15,9 +18,11 @@ export interface PlaneKernels {
   split2(elements: number, plane0: number, plane1: number, count: number): void;
   split2R(elements: number, plane0: number, plane1: number, count: number): void;
   split4R(elements: number, plane0: number, plane1: number, plane2: number, plane3: number, count: number): void;
+  splitNibbles(elements: number, plane0: number, plane1: number, count: number): void;
   merge2(elements: number, plane0: number, plane1: number, count: number): void;
   merge2R(elements: number, plane0: number, plane1: number, count: number): void;
   merge4R(elements: number, plane0: number, plane1: number, plane2: number, plane3: number, count: number): void;
+  mergeNibbles(elements: number, plane0: number, plane1: number, count: number): void;
   pack(plane: number, packed: number, flags: number, base: number, count: number): void;
   unpack(plane: number, packed: number, base: number, count: number): void;
 }

@@ -17,18 +17,25 @@ with open(sys.argv[1], "rb") as file:
     metadata = json.loads(file.read(size - 12))
 assert metadata["version"] == 1 and not metadata["requires"], "written by a later version of autocached"
 
+def either(one, other):
+    number = int.from_bytes(one, "little") | int.from_bytes(other, "little")
+    return number.to_bytes(len(one), "little")
+
+def each(function, string):
+    return string.translate(bytes(function(byte) % 256 for byte in range(256)))
+
 content = subprocess.Popen(["zstd", "-dc", sys.argv[1]], stdout=subprocess.PIPE)
 whole = hashlib.sha256()
 with open(sys.argv[2], "wb") as restored:
     for chunk in metadata["chunks"]:
-        width = {"plain": 1, "planes2": 2, "planes2r": 2, "planes4r": 4}[chunk["as"]]
+        width = {"plain": 1, "nibbles": 2, "planes2": 2, "planes2r": 2, "planes4r": 4}[chunk["as"]]
         count = chunk["size"] // width
         pairs = chunk.get("pairs")
         planes = [content.stdout.read(count) for _ in range(width - 1 if pairs else width)]
         if pairs:
             packed, escapes, top = content.stdout.read(count // 2), pairs["escapes"], bytearray(count)
-            top[0::2] = packed.translate(bytes((pairs["base"] + byte % 16) % 256 for byte in range(256)))
-            top[1::2] = packed.translate(bytes((pairs["base"] + byte // 16) % 256 for byte in range(256)))
+            top[0::2] = each(lambda byte: pairs["base"] + byte % 16, packed)
+            top[1::2] = each(lambda byte: pairs["base"] + byte // 16, packed)
             places, values = unpack("<%dI" % escapes, content.stdout.read(4 * escapes)), content.stdout.read(escapes)
             for place, value in zip(places, values):
                 top[place] = value
@@ -38,6 +45,11 @@ with open(sys.argv[2], "wb") as restored:
             numbers = [int.from_bytes(plane, "little") for plane in planes]
             numbers = [number >> 1 & low | numbers[(k + 1) % width] << 7 & high for k, number in enumerate(numbers)]
             planes = [number.to_bytes(count, "little") for number in numbers]
+        if chunk["as"] == "nibbles":  # back to the two elements that share two bytes
+            numbers, exponents = planes
+            numbers = [each(lambda byte: byte >> k & 7 | (byte >> k & 8) << 4, numbers) for k in (0, 4)]
+            exponents = [each(lambda byte: (byte >> k & 15) << 3, exponents) for k in (0, 4)]
+            planes = list(map(either, numbers, exponents))
         raw = bytearray(chunk["size"])
         for k, plane in enumerate(planes):
             raw[k::width] = plane

@@ -50,9 +50,11 @@ function compile(): object | null {
   const bytes = assemble([
     split2('split2', (x) => x),
     split2('split2R', (x) => rotateLeft(2, x)),
+    splitNibbles(),
     split4R(),
     merge2('merge2', (x) => x),
     merge2('merge2R', (x) => rotateRight(2, x)),
+    mergeNibbles(),
     merge4R(),
     pack(),
     unpack(),
@@ -139,11 +141,44 @@ function merge4R(): WasmFunction {
   });
 }
 
+/** By so many bits to the left, or to the right when negative, in lanes of two bytes: what comes from the byte beside is masked out. */
+const shift = (x: Code, bits: number): Code => (bits < 0 ? shiftLanes.right(2, x, -bits) : shiftLanes.left(2, x, bits));
+
+function splitNibbles(): WasmFunction {
+  const [elements, plane0, plane1] = [0, 1, 2];
+  return loop({ name: 'splitNibbles', parameters: 4, step: 16 }, (at, [a, b, c], { keep }) => {
+    const bits = (x: number, by: number, mask: number) => and(shift(get(x), by), keep(mask));
+    return [
+      ...set(c, load(at(elements, 2))),
+      ...set(b, load(at(elements, 2), 16)),
+      ...set(a, shuffle(get(c), get(b), evenBytes)),
+      ...set(b, shuffle(get(c), get(b), oddBytes)),
+      ...store(at(plane0), 0, or(or(bits(a, 0, 0x07), bits(a, -4, 0x08)), or(bits(b, 4, 0x70), bits(b, 0, 0x80)))),
+      ...store(at(plane1), 0, or(bits(a, -3, 0x0f), bits(b, 1, 0xf0))),
+    ];
+  });
+}
+
+function mergeNibbles(): WasmFunction {
+  const [elements, plane0, plane1] = [0, 1, 2];
+  return loop({ name: 'mergeNibbles', parameters: 4, step: 16 }, (at, [a, b, c, d], { keep }) => {
+    const bits = (x: number, by: number, mask: number) => and(shift(get(x), by), keep(mask));
+    return [
+      ...set(a, load(at(plane0))),
+      ...set(b, load(at(plane1))),
+      ...set(c, or(or(bits(a, 0, 0x07), bits(a, 4, 0x80)), bits(b, 3, 0x78))),
+      ...set(d, or(or(bits(a, -4, 0x07), bits(a, 0, 0x80)), bits(b, -1, 0x78))),
+      ...store(at(elements, 2), 0, shuffle(get(c), get(d), interleaveLow)),
+      ...store(at(elements, 2), 16, shuffle(get(c), get(d), interleaveHigh)),
+    ];
+  });
+}
+
 function pack(): WasmFunction {
   const [plane, packed, flags, base] = [0, 1, 2, 3];
-  return loop({ name: 'pack', parameters: 5, step: 32 }, (at, [a, b, c], index) => {
-    const distance = (offset: number) => min8(subtract8(load(at(plane), offset), fill8(get(base))), fill8(constant(15)));
-    const isEscape = (x: Code) => equal8(x, fill8(constant(15)));
+  return loop({ name: 'pack', parameters: 5, step: 32 }, (at, [a, b, c], { keep, index }) => {
+    const distance = (offset: number) => min8(subtract8(load(at(plane), offset), fill8(get(base))), keep(15));
+    const isEscape = (x: Code) => equal8(x, keep(15));
     return [
       ...set(a, distance(0)),
       ...set(b, distance(16)),
@@ -157,9 +192,9 @@ function pack(): WasmFunction {
 
 function unpack(): WasmFunction {
   const [plane, packed, base] = [0, 1, 2];
-  return loop({ name: 'unpack', parameters: 4, step: 32 }, (at, [a, b, c], index) => [
+  return loop({ name: 'unpack', parameters: 4, step: 32 }, (at, [a, b, c], { keep, index }) => [
     ...set(a, load(add(get(packed), shiftRight(index, 1)))),
-    ...set(b, and(get(a), fill8(constant(15)))),
+    ...set(b, and(get(a), keep(15))),
     ...set(c, shiftLanes.right(1, get(a), 4)),
     ...store(at(plane), 0, add8(shuffle(get(b), get(c), interleaveLow), fill8(get(base)))),
     ...store(at(plane), 16, add8(shuffle(get(b), get(c), interleaveHigh), fill8(get(base)))),
@@ -168,23 +203,40 @@ function unpack(): WasmFunction {
 
 type Locals = [a: number, b: number, c: number, d: number, e: number, f: number, g: number];
 
+interface Tools {
+  /** How many elements are done. */
+  index: Code;
+  /** A vector with this value in every byte. It is made once, before the loop: the runtime would make it again every time. */
+  keep(value: number): Code;
+}
+
 /**
  * Runs `body` for every `step` elements; the last parameter is their count. `at(pointer, width)` is the address of the current
  * element, `width` bytes each, behind the pointer that is in that parameter.
  */
 function loop(
   shape: { name: string; parameters: number; step: number },
-  body: (at: (pointer?: number, width?: number) => Code, locals: Locals, index: Code) => Code,
+  body: (at: (pointer?: number, width?: number) => Code, locals: Locals, tools: Tools) => Code,
 ): WasmFunction {
   const index = shape.parameters;
   const local = (k: number) => index + 1 + k;
   const at = (pointer = 0, width = 1) => add(get(pointer), width === 1 ? get(index) : multiply(get(index), constant(width)));
   const locals: Locals = [local(0), local(1), local(2), local(3), local(4), local(5), local(6)];
   const next = set(index, add(get(index), constant(shape.step)));
+  const kept = new Map<number, number>();
+  const keep = (value: number) => {
+    const own = kept.get(value) ?? local(locals.length + kept.size);
+    kept.set(value, own);
+    return get(own);
+  };
+  const repeated = repeat(
+    [...body(at, locals, { index: get(index), keep }), ...next],
+    isBelow(get(index), get(shape.parameters - 1)),
+  );
   return {
     name: shape.name,
     parameters: shape.parameters,
-    locals: { i32: 1, v128: 7 },
-    body: repeat([...body(at, locals, get(index)), ...next], isBelow(get(index), get(shape.parameters - 1))),
+    locals: { i32: 1, v128: locals.length + kept.size },
+    body: [...[...kept].flatMap(([value, own]) => set(own, fill8(constant(value)))), ...repeated],
   };
 }

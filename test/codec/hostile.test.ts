@@ -75,7 +75,7 @@ const attacks: [string, (file: Parts) => void, RegExp][] = [
   ['pairs of an odd number of elements', withChunk(2, { size: 23_998 }), /cannot have pairs/],
   ['a base that is no byte', withChunk(2, { pairs: { base: 256, escapes: 0 } }), /pairs.base/],
   ['more listed elements than may be', withChunk(2, { pairs: { base: 110, escapes: 24 } }), /too many elements/],
-  ['another way to put the bytes together', withChunk(3, { as: 'planes2r' }), /CRC-32/],
+  ['another way to put the bytes together', withChunk(5, { as: 'planes2' }), /CRC-32/],
   ['a size that the chunks do not have', withMetadata({ size: 7 }), /add up to the size/],
   ['a SHA-256 of something else', withMetadata({ sha256: 'a'.repeat(64) }), /SHA-256/],
   ['a SHA-256 that is none', withMetadata({ sha256: '../../etc' }), /sha256/],
@@ -130,7 +130,7 @@ test('a sound chunk is still right after a damaged one has been read', async () 
   const file = new CompressedFile(target.fd);
   const [header, start] = [Buffer.alloc(100), Buffer.from(original.subarray(0, 100))];
   await file.read(0, header);
-  await expect(file.read(original.length - 40_000, Buffer.alloc(100))).rejects.toThrow(/CRC-32/);
+  await expect(file.read(original.length - 50_000, Buffer.alloc(100))).rejects.toThrow(/CRC-32/);
   await file.read(0, header.fill(0));
   expect(header.equals(start)).toBe(true);
 });
@@ -141,11 +141,11 @@ const ends: [string, (bytes: Buffer) => Buffer | undefined, RegExp][] = [
   ['a few zeros', () => Buffer.alloc(17), /end is missing/],
   ['something appended', (bytes) => Buffer.concat([bytes, Buffer.from('x')]), /end is missing/],
   ['a seek table of 2^32 lines', (bytes) => void bytes.writeUInt32LE(0xffffffff, bytes.length - 9), /longer than the file/],
-  ['a seek table with one line less', (bytes) => void bytes.writeUInt32LE(11, bytes.length - 9), /no beginning/],
+  ['a seek table with one line less', (bytes) => void bytes.writeUInt32LE(13, bytes.length - 9), /no beginning/],
   ['a seek table with checksums', (bytes) => void bytes.writeUInt8(0x80, bytes.length - 5), /another kind/],
   [
     'a frame that is longer by one',
-    (bytes) => void bytes.writeUInt8(bytes.readUInt8(bytes.length - 105) + 1, bytes.length - 105),
+    (bytes) => void bytes.writeUInt8(bytes.readUInt8(bytes.length - 121) + 1, bytes.length - 121),
     /add up/,
   ],
   ['a plain zstd file', () => frameOf(Buffer.alloc(1000)), /end is missing/],

@@ -74,7 +74,7 @@ test('each type is stored in its own way, and unknown ones as they are', () => {
   const file = testFile(Buffer.concat([length, json, ...tensors.map((tensor) => tensor.bytes)]));
   const { kind, fault, chunks } = readLayout(file.fd, file.bytes().length);
   expect({ kind, fault }).toEqual({ kind: 'safetensors', fault: null });
-  expect(chunks.map(({ as }) => as)).toEqual(['plain', 'planes2r', 'planes2', 'planes4r', 'plain']);
+  expect(chunks.map(({ as }) => as)).toEqual(['plain', 'planes2r', 'planes2', 'planes4r', 'nibbles', 'plain']);
 });
 
 test('a damaged header leaves the file alone and says why', () => {

@@ -33,6 +33,14 @@ const calls: Record<string, Call> = {
     run: ({ kernels }, count) => kernels.split4R(elements, a, b, c, d, count),
     writes: (count) => [a, b, c, d].map((plane) => [plane, count]),
   },
+  splitNibbles: {
+    run: ({ kernels }, count) => kernels.splitNibbles(elements, a, b, count),
+    writes: (count) => [a, b].map((plane) => [plane, count]),
+  },
+  mergeNibbles: {
+    run: ({ kernels }, count) => kernels.mergeNibbles(elements, a, b, count),
+    writes: (count) => [[elements, 2 * count]],
+  },
   merge2: {
     run: ({ kernels }, count) => kernels.merge2(elements, a, b, count),
     writes: (count) => [[elements, 2 * count]],
@@ -106,6 +114,14 @@ test('fp32 is taken apart into its exponents and the rest, with the sign in the 
   kernels.split4R(elements, a, b, c, d, 2);
   expect([...bytes.subarray(d, d + 2)]).toEqual([127, 128]);
   expect([...bytes.subarray(a, a + 2)]).toEqual([0, 1]);
+});
+
+test('fp8 is taken apart into its exponents and the rest, two elements a byte', () => {
+  const { bytes, kernels } = vectors();
+  bytes.set([0x80 | (11 << 3) | 5, (2 << 3) | 6], elements);
+  kernels.splitNibbles(elements, a, b, 1);
+  expect(bytes[a]).toBe(0xd | (6 << 4));
+  expect(bytes[b]).toBe(11 | (2 << 4));
 });
 
 test('pairs keep every exponent within reach, and mark the others', () => {

@@ -7,12 +7,16 @@ import { buildTail, readTail } from '../../src/codec/tail.ts';
 import { CacheError } from '../../src/core/errors.ts';
 import { type TestFile, testFile } from './files.ts';
 
-/** A compressed file to be damaged. Its chunks: 0 the header, 1 fp32 (frames 1 to 4), 2 bf16 (5, 6), 3 fp16 (7, 8), 4 bf16 (9, 10). */
+/**
+ * A compressed file to be damaged. Its chunks: 0 the header, 1 fp32 (frames 1 to 4), 2 bf16 (5, 6), 3 fp16 (7, 8), 4 bf16 (9, 10),
+ * 5 fp8 (11, 12).
+ */
 export const original = makeSafetensors([
   makeTensor('F32', 3000, 1),
   makeTensor('BF16', 12_000, 2),
   makeTensor('F16', 4000, 3),
   makeTensor('BF16', 12_000, 4),
+  makeTensor('F8_E4M3', 8000, 5),
 ]);
 const sound = testFile();
 await encodeFile(testFile(original).fd, sound.fd);

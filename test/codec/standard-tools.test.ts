@@ -16,7 +16,8 @@ const original = makeSafetensors([
   { name: 'wild', dtype: 'F32', bytes: wild },
   makeTensor('BF16', 1_200_000, 2),
   makeTensor('F16', 50_000, 3),
-  makeTensor('F8_E4M3', 100_001, 4),
+  makeTensor('F8_E4M3', 100_000, 4),
+  makeTensor('F8_E4M3', 100_001, 5),
 ]);
 let compressed: TestFile;
 
