@@ -1,10 +1,19 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Client } from '../src/cli/client.ts';
+
+/** As the shim does when a program does not use its models any more. */
+export async function endLeases({ daemon }: Client, who: { app: string; pid: number }): Promise<void> {
+  const token = readFileSync(daemon.tokenFile, 'utf8').trim();
+  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+  const body = JSON.stringify({ client: who, end: true });
+  const { status } = await fetch(`${daemon.url}/api/leases`, { method: 'POST', headers, body });
+  if (status !== 200) throw new Error(`the leases could not be ended: ${status}`);
+}
 
 /** The installed program with a folder of its own, for benchmarks and the demo. */
 export class Installed implements AsyncDisposable {

@@ -1,6 +1,6 @@
 /**
  * Seconds until a program has read a model: from a slow disk without autocached, and through a daemon that has no copy yet, that has
- * it compressed in the cold tier, on the SSD, in memory.
+ * it on the SSD, compressed in the cold tier (with the RAM tier off and on), in memory.
  *
  *     node bench/tiers.ts [MiB of the model, 2048]
  *
@@ -9,13 +9,13 @@
  * is synthetic weights in bf16. The slow disk is a real ext4 on a throttled loop device, so this needs root on Linux. The
  * temporary directory needs room for ten such models: the cold tier begins to work when the cache is nearly full.
  */
-import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, readSync, rmSync, truncateSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, mkdtempSync, openSync, readSync, rmSync, truncateSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Table from 'cli-table3';
 import type { Client } from '../src/cli/client.ts';
 import type { TierName } from '../src/core/types.ts';
-import { Installed } from './installed.ts';
+import { endLeases, Installed } from './installed.ts';
 import { forget, SlowMount } from './slow-mount.ts';
 import { makeModel } from './weights.ts';
 
@@ -46,8 +46,6 @@ async function measureAll({ path: root }: SlowMount): Promise<void> {
     AUTOCACHE_ROOTS: `${root}=hdd;${other}=hdd`,
     AUTOCACHE_LIMIT: limit,
     AUTOCACHE_COMPRESS: 'cold',
-    AUTOCACHE_RAM_LIMIT: String(Math.round(1.5 * size)),
-    AUTOCACHE_RAM_DIR: memory,
     AUTOCACHE_ON_MISS: 'wait',
   }));
   const model = join(root, 'model.safetensors');
@@ -56,7 +54,7 @@ async function measureAll({ path: root }: SlowMount): Promise<void> {
   mkdirSync(installed.root);
   closeSync(openSync(filling, 'w'));
   truncateSync(filling, Math.round(5.5 * size));
-  const client = await installed.start();
+  let client = await installed.start();
   // Two thirds of the cache go to something that stays.
   await client.warm({ paths: [filling], wait: true });
   await client.pin({ paths: [filling] });
@@ -64,11 +62,15 @@ async function measureAll({ path: root }: SlowMount): Promise<void> {
   const direct = seconds(() => readAll(model));
   forget(model);
   const rows: [string, Load][] = [['source, through a copy', await load(client, model)]];
-  forget(await compressed(client, model));
-  rows.push(['cold tier', await load(client, model)]);
   forget(rows.at(-1)?.[1].path ?? '');
   rows.push(['SSD', await load(client, model)]);
-  await client.warm({ paths: [model], ram: true, wait: true });
+  forget(await compressed(client, model));
+  rows.push(['cold tier, to the SSD', await load(client, model)]);
+  await installed.end('SIGTERM');
+  Object.assign(installed.env, { AUTOCACHE_RAM_DIR: memory, AUTOCACHE_RAM_LIMIT: String(Math.round(1.5 * size)) });
+  client = await installed.start();
+  forget(await compressed(client, model));
+  rows.push(['cold tier, to memory', await load(client, model)]);
   rows.push(['RAM', await load(client, model)]);
   const head = ['', 'reason', 'path after s', 'read after s', '× without'];
   const table = new Table({ head, style: { head: [], border: [], compact: true } });
@@ -88,7 +90,7 @@ async function load(client: Client, model: string): Promise<Load> {
 
 /** Lets go of the model, and waits until it is compressed. @returns where */
 async function compressed(client: Client, model: string): Promise<string> {
-  await endLeases(client);
+  await endLeases(client, loader);
   for (let looks = 0; looks < 600; looks++) {
     // The daemon looks for something to compress after every change.
     await client.changeConfig({ limit });
@@ -100,15 +102,6 @@ async function compressed(client: Client, model: string): Promise<string> {
     await sleep(500);
   }
   throw new Error('nothing was compressed within five minutes');
-}
-
-/** As the shim does when a model is not used any more. */
-async function endLeases({ daemon }: Client): Promise<void> {
-  const token = readFileSync(daemon.tokenFile, 'utf8').trim();
-  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
-  const body = JSON.stringify({ client: loader, end: true });
-  const { status } = await fetch(`${daemon.url}/api/leases`, { method: 'POST', headers, body });
-  if (status !== 200) throw new Error(`the leases could not be ended: ${status}`);
 }
 
 /** In pieces: one call takes less than 2 GiB. */

@@ -102,6 +102,7 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
     recentFailure: (path) => copier.failures.recent(path),
     clock,
   });
+  const requestCopy = (request: CopyRequest) => promotion?.restore(request) ?? companions.request(request);
   const lookupStats = new LookupStats();
   const lookup = new Lookup({
     catalog,
@@ -109,13 +110,13 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
     locate: (path) => roots.locate(path),
     candidates: (category, name) => roots.candidates(category, name),
     statSource: (located, patience) => roots.stat(located, patience),
-    requestCopy: (request) => companions.request(request),
+    requestCopy,
     isComplete: (path, tier) => companions.complete(path, tier),
     onServed: (path, tier, lease) => {
       companions.served(path, tier, lease);
       promotion?.used(path);
     },
-    activeJob: (path) => copier.activeJob(path),
+    activeJob: (path) => copier.activeJob(path) ?? copier.activeJob(path, 'ram'),
     recentFailure: (path) => copier.failures.recent(path),
     onDamaged: (copy, entry) =>
       void evictor.evict(copy, entry, 'damaged').catch((err) => log.error({ err }, 'removing a damaged copy failed')),
@@ -139,7 +140,7 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
     log,
   });
 
-  const warmDeps = { lookup, waitMaxMs: 0, requestCopy: (request: CopyRequest) => companions.request(request) };
+  const warmDeps = { lookup, waitMaxMs: 0, requestCopy };
   const scrub = new Scrub({
     catalog,
     tiers,
@@ -197,7 +198,7 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
       stuck: new Stuck({ lookup, events, clock, log }),
       comfyuiFree: config.comfyuiFree,
       copier,
-      requestCopy: warmDeps.requestCopy,
+      requestCopy,
       memory: { promote: promotion && ((path) => promotion.promote(path, 'warm')), pageCache: new PageCache() },
       workflows,
       evictor,

@@ -85,6 +85,7 @@ export class Demoter implements AsyncDisposable {
       const { copy, entry } = next;
       if (catalog.copies.readyOf(entry.id).some(({ tier }) => tier === 'cold')) {
         await leaveHot(this.#deps, entry.id);
+        if (this.#stopped) return;
         continue;
       }
       const { path, root, rel, category } = entry;
@@ -97,6 +98,8 @@ export class Demoter implements AsyncDisposable {
 
   /** What is not worth compressing is passed over; whatever else was in the way is still there for the next. */
   #mayGoOn(job: Job, copy: Copy): boolean {
+    // The catalog may be closed by now.
+    if (this.#stopped) return false;
     return job.state === 'done' || !this.#deps.catalog.copies.compressible().some(({ id }) => id === copy.id);
   }
 
@@ -113,6 +116,7 @@ export class Demoter implements AsyncDisposable {
     catalog.usage.flush();
     const fill = this.#fill();
     const inUse = await evictor.openFiles(tiers.ssd);
+    if (this.#stopped) return null;
     let lowest: { copy: Copy; entry: Entry; score: number } | null = null;
     for (const copy of catalog.copies.compressible()) {
       const entry = catalog.entries.byId(copy.entryId);

@@ -23,6 +23,7 @@ export interface PromotionDeps {
   requestCopy(request: CopyRequest & { tier: 'ram' }): Job;
   /** Why copying this source into memory failed a moment ago, or undefined. */
   recentFailure(path: string): CacheError | undefined;
+  activeJob(path: string, tier: 'ram' | 'ssd'): Job | undefined;
   log: Log;
 }
 
@@ -30,8 +31,8 @@ export interface PromotionDeps {
 const settleMs = 1000;
 
 /**
- * Brings copies into the RAM tier: when they are asked for, and by themselves after a use when the policy finds them worth more than
- * what would have to leave. One at a time, and never on the way to an answer.
+ * Brings copies into the RAM tier: when they are asked for; when a compressed one is restored; and by themselves after a use, one at a
+ * time and never on the way to an answer. The last two when the policy finds them worth more than what would have to leave.
  */
 export class Promotion implements AsyncDisposable {
   readonly #deps: PromotionDeps;
@@ -68,6 +69,25 @@ export class Promotion implements AsyncDisposable {
       const request = { file: { path, root, rel, category, fingerprint }, priority, medium: 'ssd' } as const;
       return this.#deps.requestCopy({ ...request, tier: 'ram' });
     });
+  }
+
+  /**
+   * Has a file that lies nowhere but in the cold tier restored into memory: nothing is written to the SSD, and it stays compressed for
+   * the next time.
+   * @returns null when it is to be restored to the SSD: it is not worth the memory, or somebody wants to find it there later
+   */
+  restore(request: CopyRequest): Job | null {
+    const { catalog, unitOf, recentFailure, activeJob, requestCopy } = this.#deps;
+    const { file, priority } = request;
+    const entry = catalog.entries.byPath(file.path);
+    if (!entry || priority === 'warm' || recentFailure(file.path)) return null;
+    const copies = catalog.copies.readyOf(entry.id).filter(({ source }) => isSameFingerprint(source, file.fingerprint));
+    if (copies.length === 0 || copies.some(({ tier }) => tier !== 'cold')) return null;
+    // Of what loaders open beside it, something may have no copy at all.
+    if (unitOf(entry).length > 1) return null;
+    const isComing = activeJob(file.path, 'ram') !== undefined;
+    if (!isComing && activeJob(file.path, 'ssd')) return null;
+    return isComing || this.#isWorth({ entry, bytes: file.fingerprint.size }) ? requestCopy({ ...request, tier: 'ram' }) : null;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

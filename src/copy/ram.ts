@@ -29,6 +29,7 @@ export function startRam({ copier, ...deps }: RamDeps, opened: Disposal): Promot
     ...deps,
     requestCopy: (request) => copier.request(request),
     recentFailure: (path) => copier.failures.recent(path, 'ram'),
+    activeJob: (path, tier) => copier.activeJob(path, tier),
   });
   const keeper = new RamKeeper({ ...deps, outstanding: () => 0 });
   opened.defer(() => promotion[Symbol.asyncDispose]());

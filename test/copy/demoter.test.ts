@@ -1,5 +1,5 @@
 import { closeSync, existsSync, openSync, readdirSync, readFileSync } from 'node:fs';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { ChunkHash } from '../../src/codec/chunk-hash.ts';
 import { decodeFile } from '../../src/codec/decode.ts';
 import type { JobView } from '../../src/core/api.ts';
@@ -41,6 +41,21 @@ function hold(rates: { by: { ssd?: number | null } }, rig: Rig) {
     },
   };
 }
+
+test('it ends with the daemon, and does not look into a catalog that was closed while it looked at open files', async () => {
+  const { rig } = await withCopies(tenWeights, MiB, { limit });
+  const failed = vi.spyOn(rig.log, 'error');
+  const demoter = demoterOf(rig);
+  const looks = vi.spyOn(rig.evictor, 'openFiles').mockImplementation(async () => {
+    await demoter[Symbol.asyncDispose]();
+    rig.catalog[Symbol.dispose]();
+    return new Set();
+  });
+  demoter.consider();
+  await demoter.settled();
+  expect(looks).toHaveBeenCalledOnce();
+  expect(failed).not.toHaveBeenCalled();
+});
 
 describe('when the limit is nearly reached', () => {
   test('the least valuable copy is compressed, proven by decoding, and only then leaves the SSD', async () => {

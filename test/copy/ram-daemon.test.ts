@@ -1,15 +1,19 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { endLeases } from '../../bench/installed.ts';
+import type { JobView } from '../../src/core/api.ts';
 import { runDaemon } from '../helpers/daemon.ts';
+import { writeWeights } from '../helpers/files.ts';
+
+const who = { app: 'comfyui', pid: 1 };
 
 /** A whole daemon with its RAM tier on a real tmpfs. */
-async function arrange(files: Record<string, number> = { 'loras/a.safetensors': 100_000 }) {
+async function arrange(files: Record<string, number> = { 'loras/a.safetensors': 100_000 }, settings = {}) {
   const top = mkdtempSync('/dev/shm/autocached-test-');
   onTestFinished(() => rmSync(top, { recursive: true, force: true }));
   const ramDir = join(top, 'ram');
-  const daemon = await runDaemon(files, { AUTOCACHE_RAM_DIR: ramDir, AUTOCACHE_RAM_LIMIT: '10MiB' });
-  const who = { app: 'comfyui', pid: 1 };
+  const daemon = await runDaemon(files, { AUTOCACHE_RAM_DIR: ramDir, AUTOCACHE_RAM_LIMIT: '10MiB', ...settings });
   const ask = (name: string, waitMs = 0) =>
     daemon.client.lookup({ path: join(daemon.root, name), purpose: 'load', waitMs, client: who });
   /** Has the file in memory, and nobody holds it. */
@@ -42,6 +46,37 @@ describe.runIf(process.platform === 'linux' && existsSync('/dev/shm'))('the RAM 
     expect(ram?.floor).toBeGreaterThan(2 ** 20);
     // What is written to memory wears out nothing.
     expect(stats.bytesCopied).toBe(100_000);
+  });
+
+  test('takes what a load has restored from the cold tier', async () => {
+    const limit = '11.8MiB';
+    const { daemon, ramDir, ask } = await arrange({}, { AUTOCACHE_COMPRESS: 'cold', AUTOCACHE_LIMIT: limit });
+    const names = Array.from({ length: 10 }, (_, k) => `loras/${k}.safetensors`);
+    const bytes = names.map((name) => writeWeights(join(daemon.root, name), 2 ** 20));
+    for (const name of names) expect((await ask(name, 10_000)).reason).toBe('HIT_AFTER_WAIT');
+    const events = await daemon.client.events(AbortSignal.timeout(10_000));
+    // What is leased is not compressed; the daemon looks again after every change.
+    await endLeases(daemon.client, who);
+    await daemon.client.changeConfig({ limit });
+    let compressed = '';
+    for await (const { name, data } of events) {
+      const { tier, path } = data as JobView;
+      if (name !== 'job-done' || tier !== 'cold') continue;
+      compressed = path;
+      break;
+    }
+    const answer = await ask(compressed.slice(daemon.root.length + 1), 10_000);
+    expect(answer).toMatchObject({ reason: 'HIT_AFTER_WAIT', tier: 'ram' });
+    expect(answer.path.startsWith(join(ramDir, 'files'))).toBe(true);
+    const original = bytes[names.findIndex((name) => compressed.endsWith(name))];
+    expect(readFileSync(answer.path).equals(original ?? Buffer.alloc(0))).toBe(true);
+    const { entries } = await daemon.client.entries({ cached: true });
+    expect(
+      entries
+        .find(({ path }) => path === compressed)
+        ?.copies.map(({ tier }) => tier)
+        .sort(),
+    ).toEqual(['cold', 'ram']);
   });
 
   test('gives its memory back when the daemon ends, and is filled anew by the next one', async () => {

@@ -8,7 +8,7 @@ import { surroundings } from './rig.ts';
 
 /** The lookup rig with a RAM tier that takes itself for memory of which `memory` tells how much there is. Copies are its only use. */
 export async function createRamRig(options: LookupRigOptions = {}) {
-  const rig = createLookupRig({ ...options, extra: ['ram'] });
+  const rig = createLookupRig({ ...options, extra: ['ram', ...(options.extra ?? [])] });
   const ram = rig.tiers.ram;
   if (!ram) throw new Error('the rig has no RAM tier');
   const memory = { total: 1e9, available: 1e9 };
@@ -30,6 +30,7 @@ export async function createRamRig(options: LookupRigOptions = {}) {
     unitOf: (entry: Entry) => [entry],
     requestCopy: (request) => rig.copier.request(request),
     recentFailure: (path) => rig.copier.failures.recent(path, 'ram'),
+    activeJob: (path, tier) => rig.copier.activeJob(path, tier),
   });
   /** A source with copies on the SSD and in memory. */
   const inRam = async (rel: string, size: number) => {

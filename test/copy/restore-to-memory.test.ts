@@ -1,0 +1,118 @@
+import { existsSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { expect, onTestFinished, test } from 'vitest';
+import { tiersOf } from '../helpers/demoter.ts';
+import { flipBit } from '../helpers/files.ts';
+import { createRamRig } from '../helpers/ram-rig.ts';
+
+const MiB = 1024 * 1024;
+const patience = { waitMs: 20_000 };
+
+/** A rig whose one file, used before, lies compressed in the cold tier and nowhere else. */
+async function withCold({ used = true } = {}) {
+  const rig = await createRamRig({ extra: ['cold'] });
+  onTestFinished(() => rig.promotion[Symbol.asyncDispose]());
+  rig.deps.requestCopy = (request) => rig.promotion.restore(request) ?? rig.copier.request(request);
+  rig.deps.activeJob = (path) => rig.copier.activeJob(path) ?? rig.copier.activeJob(path, 'ram');
+  const rel = 'checkpoints/a.safetensors';
+  const { path, bytes } = rig.weights(rel, 2 * MiB);
+  for (const tier of ['ssd', 'cold'] as const) await rig.copy(path, tier);
+  if (used) rig.catalog.usage.used(rig.file(path));
+  rig.catalog.usage.flush();
+  expect(tiersOf(rig, path)).toEqual(['cold']);
+  const cold = rig.tiers.cold?.placeOf(rig.root, rel).path ?? '';
+  return { rig, path, bytes, cold, inMemory: rig.ram.placeOf(rig.root, rel).path };
+}
+
+test('a compressed file is restored into memory, nothing is written to the SSD, and it stays compressed', async () => {
+  const { rig, path, bytes, inMemory } = await withCold();
+  const answer = await rig.ask(path, patience);
+  expect(answer).toMatchObject({ reason: 'HIT_AFTER_WAIT', tier: 'ram', path: inMemory });
+  expect(readFileSync(answer.path).equals(bytes)).toBe(true);
+  expect(existsSync(rig.placeOf(path))).toBe(false);
+  expect(tiersOf(rig, path).sort()).toEqual(['cold', 'ram']);
+  expect(await rig.ask(path)).toMatchObject({ reason: 'HIT_RAM' });
+  expect(rig.catalog.usage.daily().at(-1)?.bytesCopied).toBeLessThan(4 * MiB);
+});
+
+test('when memory runs short it leaves, and the next load restores it again', async () => {
+  const { rig, path, inMemory } = await withCold();
+  await rig.ask(path, patience);
+  rig.leases.end({ app: 'comfyui', pid: 1 }, true);
+  rig.memory.available = 0;
+  rig.bound.floor = MiB;
+  await rig.keeper.look();
+  expect(tiersOf(rig, path)).toEqual(['cold']);
+  rig.memory.available = 1e9;
+  await rig.keeper.look();
+  expect(await rig.ask(path, patience)).toMatchObject({ reason: 'HIT_AFTER_WAIT', path: inMemory });
+});
+
+test('it is the only way while the source is away', async () => {
+  const { rig, path, bytes } = await withCold();
+  rig.sources.away = 'the share does not answer';
+  rmSync(path);
+  const answer = await rig.ask(path, patience);
+  expect(answer).toMatchObject({ reason: 'HIT_AFTER_WAIT', tier: 'ram' });
+  expect(readFileSync(answer.path).equals(bytes)).toBe(true);
+  expect(await rig.ask(path)).toMatchObject({ reason: 'HIT_OFFLINE', tier: 'ram' });
+});
+
+test('all who ask for it wait for one restore', async () => {
+  const { rig, path } = await withCold();
+  const first = await rig.ask(path);
+  expect(first).toMatchObject({ reason: 'QUEUED', path, job: { tier: 'ram', priority: 'background' } });
+  const answers = await Promise.all([rig.ask(path, patience), rig.ask(path, patience)]);
+  expect(answers.map(({ reason }) => reason)).toEqual(['HIT_AFTER_WAIT', 'HIT_AFTER_WAIT']);
+  expect(
+    rig.copier
+      .jobs()
+      .filter(({ state }) => state === 'done')
+      .map(({ tier }) => tier),
+  ).toEqual(['ram', 'cold', 'ssd']);
+});
+
+test.each([
+  ['there is no room in memory', (rig: Rig) => Object.assign(rig.memory, { available: 0 }), {}],
+  ['it was never used', () => {}, { used: false }],
+  ['it could not be restored to memory a moment ago', failInMemory, {}],
+])('it is restored to the SSD when %s', async (_, arrange, options) => {
+  const { rig, path, bytes } = await withCold(options);
+  await arrange(rig, path);
+  await rig.ram.look();
+  const answer = await rig.ask(path, patience);
+  expect(answer).toMatchObject({ reason: 'HIT_AFTER_WAIT', tier: 'ssd', path: rig.placeOf(path) });
+  expect(readFileSync(answer.path).equals(bytes)).toBe(true);
+  expect(tiersOf(rig, path)).toEqual(['ssd']);
+});
+
+test('who warms it up finds it on the SSD, and a restore that is on its way there is waited for', async () => {
+  const { rig, path } = await withCold();
+  const file = rig.file(path);
+  expect(rig.promotion.restore({ file, priority: 'warm', medium: 'hdd' })).toBeNull();
+  const warming = rig.copier.request({ file, priority: 'warm', medium: 'hdd' });
+  expect(rig.promotion.restore({ file, priority: 'wait', medium: 'hdd' })).toBeNull();
+  expect(await rig.ask(path, patience)).toMatchObject({ reason: 'HIT_AFTER_WAIT', tier: 'ssd' });
+  await warming.ended;
+  expect(tiersOf(rig, path)).toEqual(['ssd']);
+});
+
+test('a damaged one is replaced by the bytes of its source', async () => {
+  const { rig, path, bytes, cold } = await withCold();
+  flipBit(cold, Math.floor(statSync(cold).size / 3));
+  const answer = await rig.ask(path, patience);
+  expect(answer.reason).toBe('HIT_AFTER_WAIT');
+  expect(readFileSync(answer.path).equals(bytes)).toBe(true);
+  expect(rig.seen.filter(({ name }) => name === 'copy-damaged')).toHaveLength(1);
+});
+
+type Rig = Awaited<ReturnType<typeof createRamRig>>;
+
+/** The job is cut off by a memory that is full for a moment. */
+async function failInMemory(rig: Rig, path: string): Promise<void> {
+  const job = rig.promotion.restore({ file: rig.file(path), priority: 'background', medium: 'hdd' });
+  rig.memory.available = 0;
+  await rig.ram.look();
+  await job?.ended;
+  expect(job?.error?.code).toBe('NO_SPACE');
+  rig.memory.available = 1e9;
+}
