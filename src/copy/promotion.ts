@@ -74,7 +74,7 @@ export class Promotion implements AsyncDisposable {
   /**
    * Has a file that lies nowhere but in the cold tier restored into memory: nothing is written to the SSD, and it stays compressed for
    * the next time.
-   * @returns null when it is to be restored to the SSD: it is not worth the memory, or somebody wants to find it there later
+   * @returns null when it is to be restored to the SSD: there is no room and it is not worth what would leave, or it shall be found there
    */
   restore(request: CopyRequest): Job | null {
     const { catalog, unitOf, recentFailure, activeJob, requestCopy } = this.#deps;
@@ -85,9 +85,12 @@ export class Promotion implements AsyncDisposable {
     if (copies.length === 0 || copies.some(({ tier }) => tier !== 'cold')) return null;
     // Of what loaders open beside it, something may have no copy at all.
     if (unitOf(entry).length > 1) return null;
-    const isComing = activeJob(file.path, 'ram') !== undefined;
-    if (!isComing && activeJob(file.path, 'ssd')) return null;
-    return isComing || this.#isWorth({ entry, bytes: file.fingerprint.size }) ? requestCopy({ ...request, tier: 'ram' }) : null;
+    if (!activeJob(file.path, 'ram')) {
+      if (activeJob(file.path, 'ssd')) return null;
+      const bytes = file.fingerprint.size;
+      if (this.#room() < bytes && !this.#isWorth({ entry, bytes })) return null;
+    }
+    return requestCopy({ ...request, tier: 'ram' });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -133,11 +136,16 @@ export class Promotion implements AsyncDisposable {
   }
 
   #isWorth(before: Candidate): boolean {
-    const { catalog, tier, bound, policy } = this.#deps;
+    const { catalog, policy } = this.#deps;
+    return isWorthPromoting(before, { room: this.#room(), residents: this.#residents() }, policy(), catalog.usage.tick);
+  }
+
+  /** Bytes that a copy may take without another one leaving; negative when too much is taken already. */
+  #room(): number {
+    const { catalog, tier, bound } = this.#deps;
     const { limit, floor } = bound(tier);
     const { bytes, reserved } = catalog.copies.totals('ram');
-    const room = Math.min(limit - bytes, tier.capacity().free - floor) - reserved;
-    return isWorthPromoting(before, { room, residents: this.#residents() }, policy(), catalog.usage.tick);
+    return Math.min(limit - bytes, tier.capacity().free - floor) - reserved;
   }
 
   #residents(): Candidate[] {

@@ -7,8 +7,8 @@ import { createRamRig } from '../helpers/ram-rig.ts';
 const MiB = 1024 * 1024;
 const patience = { waitMs: 20_000 };
 
-/** A rig whose one file, used before, lies compressed in the cold tier and nowhere else. */
-async function withCold({ used = true } = {}) {
+/** A rig whose one file lies compressed in the cold tier and nowhere else. */
+async function withCold() {
   const rig = await createRamRig({ extra: ['cold'] });
   onTestFinished(() => rig.promotion[Symbol.asyncDispose]());
   rig.deps.requestCopy = (request) => rig.promotion.restore(request) ?? rig.copier.request(request);
@@ -16,8 +16,6 @@ async function withCold({ used = true } = {}) {
   const rel = 'checkpoints/a.safetensors';
   const { path, bytes } = rig.weights(rel, 2 * MiB);
   for (const tier of ['ssd', 'cold'] as const) await rig.copy(path, tier);
-  if (used) rig.catalog.usage.used(rig.file(path));
-  rig.catalog.usage.flush();
   expect(tiersOf(rig, path)).toEqual(['cold']);
   const cold = rig.tiers.cold?.placeOf(rig.root, rel).path ?? '';
   return { rig, path, bytes, cold, inMemory: rig.ram.placeOf(rig.root, rel).path };
@@ -72,11 +70,11 @@ test('all who ask for it wait for one restore', async () => {
 });
 
 test.each([
-  ['there is no room in memory', (rig: Rig) => Object.assign(rig.memory, { available: 0 }), {}],
-  ['it was never used', () => {}, { used: false }],
-  ['it could not be restored to memory a moment ago', failInMemory, {}],
-])('it is restored to the SSD when %s', async (_, arrange, options) => {
-  const { rig, path, bytes } = await withCold(options);
+  ['there is no room in memory', (rig: Rig) => Object.assign(rig.memory, { available: 0 })],
+  ['what would have to leave is worth more', fillMemory],
+  ['it could not be restored to memory a moment ago', failInMemory],
+])('it is restored to the SSD when %s', async (_, arrange) => {
+  const { rig, path, bytes } = await withCold();
   await arrange(rig, path);
   await rig.ram.look();
   const answer = await rig.ask(path, patience);
@@ -106,6 +104,24 @@ test('a damaged one is replaced by the bytes of its source', async () => {
 });
 
 type Rig = Awaited<ReturnType<typeof createRamRig>>;
+
+/** With something that was used later. */
+async function fillMemory(rig: Rig): Promise<void> {
+  const { path } = await rig.inRam('loras/b.safetensors', 2 * MiB);
+  rig.catalog.usage.used(rig.file(path));
+  rig.catalog.usage.flush();
+  rig.memory.available = MiB;
+}
+
+test('it takes the place of what is worth less', async () => {
+  const { rig, path, inMemory } = await withCold();
+  await fillMemory(rig);
+  for (let use = 0; use < 2; use += 1) rig.catalog.usage.used(rig.file(path));
+  rig.catalog.usage.flush();
+  await rig.ram.look();
+  expect(await rig.ask(path, patience)).toMatchObject({ reason: 'HIT_AFTER_WAIT', path: inMemory });
+  expect(rig.inMemoryNow()).toEqual(['checkpoints/a.safetensors']);
+});
 
 /** The job is cut off by a memory that is full for a moment. */
 async function failInMemory(rig: Rig, path: string): Promise<void> {

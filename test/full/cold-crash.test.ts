@@ -1,8 +1,8 @@
 import { once } from 'node:events';
-import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { CacheError } from '../../src/core/errors.ts';
 import { type DaemonProcess, endDaemonProcess, startDaemonProcess } from '../helpers/daemon-process.ts';
 import { writeWeights } from '../helpers/files.ts';
@@ -15,26 +15,31 @@ const KiB = 1024;
 const every = Number(process.env['CRASH_EVERY'] ?? 1);
 const goalSteps = 30;
 
-test('the daemon, killed at every step of compressing two copies and of restoring one, keeps every file', async () => {
-  const uncut = await run(0);
-  expect(uncut).toMatchObject({ fired: false, wrong: [] });
-  expect(uncut.steps.length).toBeGreaterThanOrEqual(goalSteps);
-  expect(uncut.steps.filter((step) => step.includes('/cold/'))).not.toEqual([]);
-  const points = Array.from({ length: uncut.steps.length }, (_, index) => index + 1).filter((at) => at % every === 0);
-  let fired = 0;
-  const wrong: string[] = [];
-  for (const at of points) {
-    const outcome = await run(at);
-    if (outcome.fired) fired += 1;
-    wrong.push(...outcome.wrong.map((what) => `killed before step ${at} (${outcome.steps.at(-1)}): ${what}`));
-  }
-  console.log(`cold: ${points.length} crash points of ${uncut.steps.length} steps, ${fired} fired, ${wrong.length} violations`);
-  expect(wrong).toEqual([]);
-  expect(fired).toBeGreaterThanOrEqual(points.length * 0.9);
-});
+test.each(['ssd', 'ram'] as const)(
+  'killed at every step of compressing two copies and of restoring one to %s, it keeps every file',
+  async (to) => {
+    const uncut = await run(0, to);
+    expect(uncut).toMatchObject({ fired: false, wrong: [] });
+    expect(uncut.steps.length).toBeGreaterThanOrEqual(goalSteps);
+    expect(uncut.steps.filter((step) => step.includes('/cold/'))).not.toEqual([]);
+    const points = Array.from({ length: uncut.steps.length }, (_, index) => index + 1).filter((at) => at % every === 0);
+    let fired = 0;
+    const wrong: string[] = [];
+    for (const at of points) {
+      const outcome = await run(at, to);
+      if (outcome.fired) fired += 1;
+      wrong.push(...outcome.wrong.map((what) => `killed before step ${at} (${outcome.steps.at(-1)}): ${what}`));
+    }
+    console.log(
+      `cold, to ${to}: ${points.length} crash points of ${uncut.steps.length} steps, ${fired} fired, ${wrong.length} violations`,
+    );
+    expect(wrong).toEqual([]);
+    expect(fired).toBeGreaterThanOrEqual(points.length * 0.9);
+  },
+);
 
 /** Eight copies made in peace; then compressing is switched on, and the daemon is killed before step `at` (0 = not). */
-async function run(at: number): Promise<{ fired: boolean; steps: string[]; wrong: string[] }> {
+async function run(at: number, to: 'ssd' | 'ram'): Promise<{ fired: boolean; steps: string[]; wrong: string[] }> {
   const dir = tempDir();
   const world = createWorld(dir);
   const settings = { AUTOCACHE_ROOTS: `${world.root}=hdd`, AUTOCACHE_LIMIT: `${world.limit}`, AUTOCACHE_SCRUB: 'off' };
@@ -45,12 +50,15 @@ async function run(at: number): Promise<{ fired: boolean; steps: string[]; wrong
 
   const log = join(dir, 'steps');
   writeFileSync(log, '');
-  const environment = { CRASH_AT: `${at}`, CRASH_LOG: log, CRASH_BELOW: join(dir, 'cache') };
-  const cold = { ...settings, AUTOCACHE_COMPRESS: 'cold' };
+  const memory = mkdtempSync('/dev/shm/autocached-test-');
+  onTestFinished(() => rmSync(memory, { recursive: true, force: true }));
+  const environment = { CRASH_AT: `${at}`, CRASH_LOG: log, CRASH_BELOW: `${join(dir, 'cache')}:${memory}` };
+  const ram = to === 'ram' && { AUTOCACHE_RAM_DIR: join(memory, 'ram'), AUTOCACHE_RAM_LIMIT: '2MiB' };
+  const cold = { ...settings, ...ram, AUTOCACHE_COMPRESS: 'cold' };
   const first = await startDaemonProcess({ dir, settings: cold, environment, nodeOptions: `--import=${preload}` }).catch(
     () => null,
   );
-  if (first) await use(first);
+  if (first) await use(first, to);
   const steps = readFileSync(log, 'utf8').trimEnd().split('\n');
   const fired = first === null || first.child.signalCode === 'SIGKILL';
   const held = bytesHeld(join(dir, 'cache'));
@@ -64,6 +72,7 @@ async function run(at: number): Promise<{ fired: boolean; steps: string[]; wrong
   if (kept < world.sources.length) wrong.push(`${world.sources.length - kept} files are in no tier any more`);
   await endDaemonProcess(second.child);
   rmSync(dir, { recursive: true });
+  rmSync(memory, { recursive: true });
   return { fired, steps, wrong };
 }
 
@@ -78,7 +87,7 @@ function createWorld(dir: string): World {
 }
 
 /** Until two copies are compressed and one is back. Ends early when the daemon dies. */
-async function use({ client, child }: DaemonProcess): Promise<void> {
+async function use({ client, child }: DaemonProcess, to: 'ssd' | 'ram'): Promise<void> {
   const dead = once(child, 'exit');
   try {
     let cold: string[] = [];
@@ -89,7 +98,7 @@ async function use({ client, child }: DaemonProcess): Promise<void> {
       cold = entries.filter(isCold).map(({ path }) => path);
     }
     const answer = await client.lookup({ path: cold[0] ?? '', purpose: 'load', waitMs: 30_000, client: null });
-    expect(answer.reason).toBe('HIT_AFTER_WAIT');
+    expect(answer).toMatchObject({ reason: 'HIT_AFTER_WAIT', tier: to });
   } catch (error) {
     if (!(error instanceof CacheError) || error.code !== 'NOT_RUNNING') throw error;
     await dead;

@@ -1,6 +1,6 @@
 /**
  * Preloaded into the daemon (`node --import`), and by NODE_OPTIONS into its threads and processes: every call that changes something
- * below the cache directory, and every write to the catalog, is a numbered step. Before the step whose number is CRASH_AT the daemon
+ * below CRASH_BELOW (directories, joined by `:`), and every write to the catalog, is a numbered step. Before the step whose number is CRASH_AT the daemon
  * is killed as by a power cut. CRASH_LOG gathers the steps of all threads, one line each.
  */
 import fs from 'node:fs';
@@ -9,6 +9,7 @@ import { isMainThread } from 'node:worker_threads';
 
 const { CRASH_AT = '', CRASH_LOG = '', CRASH_BELOW = '' } = process.env;
 const real = { openSync: fs.openSync, writeSync: fs.writeSync, readFileSync: fs.readFileSync };
+const directories = CRASH_BELOW.split(':');
 const ours = new Set<number>();
 const log = CRASH_LOG === '' ? -1 : real.openSync(CRASH_LOG, 'a');
 
@@ -25,7 +26,8 @@ function step(name: string, detail: string): void {
 }
 
 function isOurs(target: unknown): boolean {
-  return typeof target === 'number' ? ours.has(target) : typeof target === 'string' && target.startsWith(CRASH_BELOW);
+  if (typeof target === 'number') return ours.has(target);
+  return typeof target === 'string' && directories.some((directory) => target.startsWith(directory));
 }
 
 type AnyCall = (...args: unknown[]) => unknown;
