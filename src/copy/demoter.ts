@@ -1,16 +1,17 @@
 import type { Catalog } from '../catalog/catalog.ts';
 import { mostCompressed } from '../codec/trial.ts';
+import type { EventMap } from '../core/event-map.ts';
 import type { Events } from '../core/events.ts';
 import type { Log } from '../core/log.ts';
 import type { Copy, Entry, Medium, TierName } from '../core/types.ts';
-import { type Fill, isShort, mayBeCompressed } from '../policy/demotion.ts';
+import { type Fill, isShort, mayBeCompressed, workingRoom } from '../policy/demotion.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { Tier } from '../tiers/tier.ts';
 import { leaveHot } from './cold.ts';
 import type { Copier } from './copier.ts';
 import type { Evictor } from './evict.ts';
 import type { Job } from './job.ts';
-import type { Bound } from './make-room.ts';
+import { type Bound, release, roomIn } from './make-room.ts';
 
 export interface DemoterDeps {
   catalog: Catalog;
@@ -39,7 +40,11 @@ export class Demoter implements AsyncDisposable {
   #stopped = false;
   #running: Promise<void> | null = null;
   #unsubscribe: () => void = () => {};
+  /** There was cause to look again while it ran. */
+  #asked = false;
   #timer: NodeJS.Timeout | undefined;
+  /** A copy had to leave since room was made last. */
+  #pushedOut = false;
 
   constructor(deps: DemoterDeps) {
     this.#deps = deps;
@@ -47,8 +52,9 @@ export class Demoter implements AsyncDisposable {
 
   /** Looks now, after every copy, and from time to time. */
   start(): void {
-    this.#unsubscribe = this.#deps.events.subscribe((name) => {
+    this.#unsubscribe = this.#deps.events.subscribe((name, event) => {
       if (name === 'job-done') this.consider();
+      if (name === 'entry-evicted' && (event as EventMap['entry-evicted']).why === 'space') this.#pushedOut = true;
     });
     this.#timer = setInterval(() => this.consider(), lookEveryMs).unref();
     this.consider();
@@ -56,18 +62,24 @@ export class Demoter implements AsyncDisposable {
 
   /** Begins to compress if there is cause; returns at once. */
   consider(): void {
+    this.#asked = true;
     if (this.#running || this.#stopped) return;
+    this.#asked = false;
     const { log } = this.#deps;
     this.#running = this.#demote()
-      .catch((err) => log.error({ err }, 'compressing copies failed'))
+      // The catalog is closed when the daemon ends, whatever was waited for here.
+      .catch((err) => {
+        if (!this.#stopped) log.error({ err }, 'compressing copies failed');
+      })
       .finally(() => {
         this.#running = null;
+        if (this.#asked) this.consider();
       });
   }
 
   /** Resolves when nothing is being compressed. */
   async settled(): Promise<void> {
-    await this.#running;
+    while (this.#running) await this.#running;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -85,7 +97,10 @@ export class Demoter implements AsyncDisposable {
       const { copy, entry } = next;
       if (catalog.copies.readyOf(entry.id).some(({ tier }) => tier === 'cold')) {
         await leaveHot(this.#deps, entry.id);
-        if (this.#stopped) return;
+        continue;
+      }
+      if (!next.fits) {
+        if (!(await this.#release(copy))) return;
         continue;
       }
       const { path, root, rel, category } = entry;
@@ -96,10 +111,26 @@ export class Demoter implements AsyncDisposable {
     }
   }
 
+  /**
+   * When copies come faster than others are compressed, the cache ends too full to compress anything, and would stay so: every miss would
+   * push one copy out. The first time that happens one more leaves with it, so that the next ones can be compressed instead.
+   * @returns false when it is not the time for that
+   */
+  async #release(copy: Copy): Promise<boolean> {
+    const { tiers } = this.#deps;
+    if (!this.#pushedOut || !tiers.ssd) return false;
+    await release({ ...this.#deps, outstanding: () => 0 }, tiers.ssd, workingRoom(copy.bytes) - this.#room());
+    this.#pushedOut = false;
+    return true;
+  }
+
+  #room(): number {
+    const { ssd } = this.#deps.tiers;
+    return ssd ? roomIn(this.#deps, ssd) : 0;
+  }
+
   /** What is not worth compressing is passed over; whatever else was in the way is still there for the next. */
   #mayGoOn(job: Job, copy: Copy): boolean {
-    // The catalog may be closed by now.
-    if (this.#stopped) return false;
     return job.state === 'done' || !this.#deps.catalog.copies.compressible().some(({ id }) => id === copy.id);
   }
 
@@ -109,23 +140,25 @@ export class Demoter implements AsyncDisposable {
     return { limit, used: catalog.copies.usedUnderLimit('ssd'), cold: catalog.copies.usedBytes('cold') };
   }
 
-  /** The copy with the lowest score that may be compressed. */
-  async #next(): Promise<{ copy: Copy; entry: Entry } | null> {
+  /** The copy with the lowest score that may be compressed, of those for which there is room if there are any. */
+  async #next(): Promise<{ copy: Copy; entry: Entry; fits: boolean } | null> {
     const { catalog, evictor, tiers, policy, mayCopy, slowSource } = this.#deps;
     if (!tiers.ssd || this.#stopped || !mayCopy()) return null;
     catalog.usage.flush();
     const fill = this.#fill();
     const inUse = await evictor.openFiles(tiers.ssd);
-    if (this.#stopped) return null;
-    let lowest: { copy: Copy; entry: Entry; score: number } | null = null;
+    const room = this.#room();
+    let lowest: { copy: Copy; entry: Entry; fits: boolean; score: number } | null = null;
     for (const copy of catalog.copies.compressible()) {
       const entry = catalog.entries.byId(copy.entryId);
-      const fits = mayBeCompressed(copy.bytes, mostCompressed(copy.bytes), fill);
-      if (!entry || !fits || slowSource(entry) === null) continue;
+      const mayBe = mayBeCompressed(copy.bytes, mostCompressed(copy.bytes), fill);
+      if (!entry || !mayBe || slowSource(entry) === null) continue;
       // One name of a file that has several frees nothing.
       if (evictor.frees(copy) === 0 || evictor.obstacle(copy, entry, inUse) !== null) continue;
       const score = policy().score({ entry, bytes: copy.bytes }, catalog.usage.tick);
-      if (!lowest || score < lowest.score) lowest = { copy, entry, score };
+      const fits = workingRoom(copy.bytes) <= room;
+      if (!lowest || (fits && !lowest.fits) || (fits === lowest.fits && score < lowest.score))
+        lowest = { copy, entry, fits, score };
     }
     return lowest;
   }

@@ -76,9 +76,19 @@ export async function makeRoom(
 
 /** Lets copies leave until the tier is within its bounds again: after the limit was lowered, or something else filled the disk. */
 export async function trim(deps: RoomDeps, tier: Tier): Promise<void> {
-  const { limit, floor } = deps.bound(tier);
+  await release(deps, tier, -roomIn(deps, tier));
+}
+
+/** Bytes that the bounds of the tier leave, but for what running copies will still write; negative when there is too much in it. */
+export function roomIn({ catalog, bound }: Pick<RoomDeps, 'catalog' | 'bound'>, tier: Tier): number {
+  const { limit, floor } = bound(tier);
+  return Math.min(limit - catalog.copies.usedUnderLimit(tier.name), tier.capacity().free - floor);
+}
+
+/** Lets the least valuable copies leave until so many bytes have come free, or nothing more can leave. */
+export async function release(deps: RoomDeps, tier: Tier, bytes: number): Promise<void> {
   const stuck = new Set<number>();
-  let short = Math.max(deps.catalog.copies.usedUnderLimit(tier.name) - limit, floor - tier.capacity().free);
+  let short = bytes;
   while (short > 0) {
     deps.catalog.usage.flush();
     const { victims } = await chooseVictims(deps, tier, { entry: null, short, stuck });

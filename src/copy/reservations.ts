@@ -3,6 +3,7 @@ import type { Clock } from '../core/clock.ts';
 import { CacheError, toCacheError } from '../core/errors.ts';
 import { formatBytes } from '../core/format.ts';
 import { type Copy, type Entry, underOneLimit } from '../core/types.ts';
+import { workingRoom } from '../policy/demotion.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { Tier } from '../tiers/tier.ts';
 import { assertWanted, type Job } from './job.ts';
@@ -16,9 +17,6 @@ export interface ReservationDeps extends Omit<RoomDeps, 'outstanding' | 'giveWay
   dailyWrites: number | null;
   running(): readonly Job[];
 }
-
-/** Share of its size that a compressed file usually takes, with some to spare. */
-const usualForm = 0.7;
 
 /** Reserves room for jobs before their first byte (law 3). */
 export class Reservations {
@@ -78,10 +76,10 @@ export class Reservations {
     return isWanted || tier === 'cold' ? { ...policy, admit: () => true } : policy;
   }
 
-  /** Most weights compress to two thirds: with less room than any could need it is tried with that. */
+  /** With less room than any compressed form could need it is tried with what most need. */
   async #makeRoom(job: Job, tier: Tier, entry: Entry): Promise<Copy | null> {
     const need = this.#needOf(job, entry);
-    const usual = Math.floor(usualForm * job.file.fingerprint.size);
+    const usual = workingRoom(job.file.fingerprint.size);
     return makeRoom(this.#roomDeps(job), tier, need).catch((error) => {
       if (job.tier !== 'cold' || toCacheError(error).code !== 'NO_SPACE') throw error;
       return makeRoom(this.#roomDeps(job), tier, { ...need, bytes: usual });

@@ -8,6 +8,9 @@ const copiesInLimit = 8;
 /** Share of the limit that compressed copies may take: what is used again and again is to stay as it is. */
 const coldShare = 0.5;
 
+/** Share of its size that a compressed file usually takes, with some to spare. */
+const usualForm = 0.7;
+
 /** Bytes under one limit: all of them, and those of compressed copies among them. */
 export interface Fill {
   limit: number;
@@ -18,6 +21,11 @@ export interface Fill {
 /** Whether the next copy of so many bytes is to be compressed now. */
 export function isShort(bytes: number, { limit, used }: Fill): boolean {
   return used + copiesOfRoom * bytes > limit;
+}
+
+/** Bytes that compressing a copy of so many needs beside it, as a rule: most weights come to two thirds. */
+export function workingRoom(bytes: number): number {
+  return Math.floor(usualForm * bytes);
 }
 
 /** Whether a copy may be compressed at all. @param compressed the most that it may take then */

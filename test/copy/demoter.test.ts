@@ -133,6 +133,28 @@ describe('when the limit is nearly reached', () => {
     expect(rig.catalog.copies.inState('ready').length).toBeGreaterThan(limit / MiB);
   });
 
+  test('what came too fast to be compressed leaves no cache that never compresses again: one more leaves, once', async () => {
+    const { rig } = await withCopies({ ...tenWeights, k: 'weights' }, MiB, { limit: 11.5 * MiB });
+    const demoter = demoterOf(rig);
+    demoter.start();
+    await demoter.settled();
+    // Without cause nothing leaves, and nothing is tried that cannot succeed.
+    expect(rig.seen.filter(({ name }) => name === 'entry-evicted')).toEqual([]);
+    expect(compressings(rig)).toEqual([]);
+    const evicted = () => rig.catalog.usage.daily().at(-1)?.evictions;
+    for (const [count, name] of ['x', 'y', 'z'].entries()) {
+      const { path } = rig.weights(`loras/${name}`, MiB);
+      expect((await rig.copy(path)).error).toBeNull();
+      rig.catalog.usage.used(rig.file(path));
+      await demoter.settled();
+      // The first one pushes out one copy and has one more leave; there is room for the others.
+      expect({ count, evicted: evicted() }).toEqual({ count, evicted: 2 });
+    }
+    expect(rig.catalog.copies.totals('cold').files).toBeGreaterThan(2);
+    expect(rig.catalog.copies.usedUnderLimit('ssd')).toBeLessThanOrEqual(limit);
+    expect(rig.copier.jobs().filter(({ state }) => state !== 'done')).toEqual([]);
+  });
+
   test('where few such files fill the limit, none is compressed', async () => {
     const { rig } = await withCopies({ a: 'weights', b: 'weights', c: 'weights' }, MiB, { limit: 4 * MiB });
     await demoted(rig);
