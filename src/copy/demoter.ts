@@ -113,8 +113,8 @@ export class Demoter implements AsyncDisposable {
 
   /**
    * When copies come faster than others are compressed, the cache ends too full to compress anything, and would stay so: every miss would
-   * push one copy out. The first time that happens one more leaves with it, so that the next ones can be compressed instead.
-   * @returns false when it is not the time for that
+   * push one copy out. After one that did, one more leaves, so that the next ones can be compressed instead.
+   * @returns false when nothing was pushed out
    */
   async #release(copy: Copy): Promise<boolean> {
     const { tiers } = this.#deps;

@@ -10,7 +10,7 @@ export type SimulatedPolicy = keyof typeof rules;
 export const simulatedPolicies = Object.keys(rules) as SimulatedPolicy[];
 
 /** How many times smaller weights of each type become, as `npm run bench -- codec` measures it; what is not here does not. */
-const coldRatios = { bf16: 1.51, f16: 1.18, f32: 1.2, f8_e4m3: 1.22, none: 1 };
+const coldRatios = { bf16: 1.51, f16: 1.18, f32: 1.2, f8_e4m3: 1.21, none: 1 };
 export type ColdType = keyof typeof coldRatios;
 export const coldTypes = Object.keys(coldRatios) as ColdType[];
 
