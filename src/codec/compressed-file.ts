@@ -25,7 +25,7 @@ export class CompressedFile {
   #turn: Promise<unknown> = Promise.resolve();
 
   /**
-   * Its buffers take at most 42 MiB, whatever the file says, and 10 MiB for a file that `encodeFile` wrote.
+   * Its buffers take at most 42 MiB, whatever the file says, and 5 MiB for a file that `encodeFile` wrote.
    * @param fd stays the caller's to close
    * @throws CacheError CORRUPT when the file is damaged, BAD_REQUEST when a later version wrote it
    */

@@ -24,7 +24,7 @@ export interface Encoded {
 }
 
 /**
- * Writes the compressed form of a model file (`format.ts`) into an empty file. Works on one chunk after the other, with 11 MiB of
+ * Writes the compressed form of a model file (`format.ts`) into an empty file. Works on one chunk after the other, with 6 MiB of
  * buffers for a file of any size, and lets other work in between.
  * @param source an open file  @param target an open empty file; syncing and publishing it is the caller's
  * @throws CacheError SOURCE_CHANGED, CANCELLED, TOO_LARGE, BAD_CONFIG; errors of the file system as they are

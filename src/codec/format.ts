@@ -12,7 +12,7 @@ import { z } from 'zod';
  * the size of a frame and the size of its content, 4 bytes each; behind the lines stand their number (4 bytes), a zero, and
  * the magic number 0x8F92EAB1. The metadata is the last line, with a content of 0.
  *
- * The file is cut into chunks of at most 2 MiB, at the boundaries of its tensors: a larger tensor is cut into even parts, which
+ * The file is cut into chunks of at most 1 MiB, at the boundaries of its tensors: a larger tensor is cut into even parts, which
  * depend on nothing but its size; smaller neighbours share a chunk (`layout.ts`). A chunk is stored in one of five ways:
  *
  *     plain      one frame with the bytes as they are
@@ -44,11 +44,11 @@ export const seekTableMagic = 0x184d2a5e;
 /** The last four bytes of the file. */
 export const seekableMagic = 0x8f92eab1;
 
-/** What is written; and the most that a reader accepts, because it is what a reader needs memory for. */
-export const chunkBytes = 2 * 1024 * 1024;
+/** What is written: all forms of a chunk stay near the processor. And the most that a reader accepts, for it needs memory for it. */
+export const chunkBytes = 1024 * 1024;
 const maxChunkBytes = 8 * 1024 * 1024;
-/** What is written; 400 GB. */
-export const maxChunks = 200_000;
+/** What is written; 180 GiB, so that the metadata does not become too large. */
+export const maxChunks = 180_000;
 
 /** A chunk is not stored as `pairs` when more than one element in so many would have to be listed. */
 export const elementsPerEscape = 512;
