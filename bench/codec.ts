@@ -35,7 +35,8 @@ try {
 
 async function measure(dtype: WeightType): Promise<void> {
   const model = makeModel(dtype, mebibytes * 2 ** 20);
-  for (const name of ['model', 'restored', 'other']) writeFileSync(at(name), model);
+  writeFileSync(at('model'), model);
+  for (const name of ['restored', 'other']) writeFileSync(at(name), new Uint8Array(model.length));
   const results: Round[] = [];
   for (let round = 0; round <= rounds; round++) {
     const result = await runRound();
@@ -54,7 +55,6 @@ async function runRound(): Promise<Round> {
     rmSync(at(to), { force: true });
     return to;
   };
-  writeFileSync(at('nothing'), '');
   return {
     compress: await ours('model', fresh('ours.zst'), encodeFile),
     compress1: command(`zstd -q -f -1 --single-thread ${at('model')} -o ${at('1.zst')}`),
