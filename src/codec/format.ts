@@ -44,7 +44,7 @@ export const seekTableMagic = 0x184d2a5e;
 /** The last four bytes of the file. */
 export const seekableMagic = 0x8f92eab1;
 
-/** What is written: all forms of a chunk stay near the processor. And the most that a reader accepts, for it needs memory for it. */
+/** What is written, so that all forms of a chunk stay near the processor; and the most that a reader accepts: it needs memory for it. */
 export const chunkBytes = 1024 * 1024;
 const maxChunkBytes = 8 * 1024 * 1024;
 /** What is written; 180 GiB, so that the metadata does not become too large. */

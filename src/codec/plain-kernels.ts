@@ -13,7 +13,7 @@ function kernelsOver(memory: Uint8Array): PlaneKernels {
     split4R: (elements, p0, p1, p2, p3, count) => splitRotated(memory, elements, { planes: [p0, p1, p2, p3], count }),
     splitNibbles(elements, p0, p1, count) {
       for (let i = 0; i < count; i++) {
-        const [x = 0, y = 0] = memory.subarray(elements + 2 * i, elements + 2 * i + 2);
+        const [x, y] = [memory[elements + 2 * i] ?? 0, memory[elements + 2 * i + 1] ?? 0];
         memory[p0 + i] = (x & 7) | ((x >> 4) & 8) | ((y & 7) << 4) | (y & 0x80);
         memory[p1 + i] = ((x >> 3) & 15) | ((y << 1) & 0xf0);
       }

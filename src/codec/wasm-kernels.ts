@@ -141,37 +141,36 @@ function merge4R(): WasmFunction {
   });
 }
 
-/** By so many bits to the left, or to the right when negative, in lanes of two bytes: what comes from the byte beside is masked out. */
-const shift = (x: Code, bits: number): Code => (bits < 0 ? shiftLanes.right(2, x, -bits) : shiftLanes.left(2, x, bits));
+/** Bits of each byte, moved up, or down when negative. Lanes of two bytes do it: the mask keeps out what comes from the byte beside. */
+function bitsOf(local: number, by: number, mask: Code): Code {
+  const x = get(local);
+  if (by === 0) return and(x, mask);
+  return and(by < 0 ? shiftLanes.right(2, x, -by) : shiftLanes.left(2, x, by), mask);
+}
 
 function splitNibbles(): WasmFunction {
   const [elements, plane0, plane1] = [0, 1, 2];
-  return loop({ name: 'splitNibbles', parameters: 4, step: 16 }, (at, [a, b, c], { keep }) => {
-    const bits = (x: number, by: number, mask: number) => and(shift(get(x), by), keep(mask));
-    return [
-      ...set(c, load(at(elements, 2))),
-      ...set(b, load(at(elements, 2), 16)),
-      ...set(a, shuffle(get(c), get(b), evenBytes)),
-      ...set(b, shuffle(get(c), get(b), oddBytes)),
-      ...store(at(plane0), 0, or(or(bits(a, 0, 0x07), bits(a, -4, 0x08)), or(bits(b, 4, 0x70), bits(b, 0, 0x80)))),
-      ...store(at(plane1), 0, or(bits(a, -3, 0x0f), bits(b, 1, 0xf0))),
-    ];
-  });
+  return loop({ name: 'splitNibbles', parameters: 4, step: 16 }, (at, [a, b, c], { keep }) => [
+    ...set(c, load(at(elements, 2))),
+    ...set(b, load(at(elements, 2), 16)),
+    ...set(a, shuffle(get(c), get(b), evenBytes)),
+    ...set(b, shuffle(get(c), get(b), oddBytes)),
+    ...set(c, or(bitsOf(a, 0, keep(0x07)), bitsOf(a, -4, keep(0x08)))),
+    ...store(at(plane0), 0, or(get(c), or(bitsOf(b, 4, keep(0x70)), bitsOf(b, 0, keep(0x80))))),
+    ...store(at(plane1), 0, or(bitsOf(a, -3, keep(0x0f)), bitsOf(b, 1, keep(0xf0)))),
+  ]);
 }
 
 function mergeNibbles(): WasmFunction {
   const [elements, plane0, plane1] = [0, 1, 2];
-  return loop({ name: 'mergeNibbles', parameters: 4, step: 16 }, (at, [a, b, c, d], { keep }) => {
-    const bits = (x: number, by: number, mask: number) => and(shift(get(x), by), keep(mask));
-    return [
-      ...set(a, load(at(plane0))),
-      ...set(b, load(at(plane1))),
-      ...set(c, or(or(bits(a, 0, 0x07), bits(a, 4, 0x80)), bits(b, 3, 0x78))),
-      ...set(d, or(or(bits(a, -4, 0x07), bits(a, 0, 0x80)), bits(b, -1, 0x78))),
-      ...store(at(elements, 2), 0, shuffle(get(c), get(d), interleaveLow)),
-      ...store(at(elements, 2), 16, shuffle(get(c), get(d), interleaveHigh)),
-    ];
-  });
+  return loop({ name: 'mergeNibbles', parameters: 4, step: 16 }, (at, [a, b, c, d], { keep }) => [
+    ...set(a, load(at(plane0))),
+    ...set(b, load(at(plane1))),
+    ...set(c, or(or(bitsOf(a, 0, keep(0x07)), bitsOf(a, 4, keep(0x80))), bitsOf(b, 3, keep(0x78)))),
+    ...set(d, or(or(bitsOf(a, -4, keep(0x07)), bitsOf(a, 0, keep(0x80))), bitsOf(b, -1, keep(0x78)))),
+    ...store(at(elements, 2), 0, shuffle(get(c), get(d), interleaveLow)),
+    ...store(at(elements, 2), 16, shuffle(get(c), get(d), interleaveHigh)),
+  ]);
 }
 
 function pack(): WasmFunction {

@@ -62,9 +62,8 @@ export class Demoter implements AsyncDisposable {
 
   /** Begins to compress if there is cause; returns at once. */
   consider(): void {
-    this.#asked = true;
-    if (this.#running || this.#stopped) return;
-    this.#asked = false;
+    this.#asked = this.#running !== null;
+    if (this.#asked || this.#stopped) return;
     const { log } = this.#deps;
     this.#running = this.#demote()
       // The catalog is closed when the daemon ends, whatever was waited for here.
@@ -117,16 +116,12 @@ export class Demoter implements AsyncDisposable {
    * @returns false when nothing was pushed out
    */
   async #release(copy: Copy): Promise<boolean> {
-    const { tiers } = this.#deps;
-    if (!this.#pushedOut || !tiers.ssd) return false;
-    await release({ ...this.#deps, outstanding: () => 0 }, tiers.ssd, workingRoom(copy.bytes) - this.#room());
+    const { ssd } = this.#deps.tiers;
+    if (!this.#pushedOut || !ssd) return false;
+    const deps = { ...this.#deps, outstanding: () => 0 };
+    await release(deps, ssd, workingRoom(copy.bytes) - roomIn(deps, ssd));
     this.#pushedOut = false;
     return true;
-  }
-
-  #room(): number {
-    const { ssd } = this.#deps.tiers;
-    return ssd ? roomIn(this.#deps, ssd) : 0;
   }
 
   /** What is not worth compressing is passed over; whatever else was in the way is still there for the next. */
@@ -147,7 +142,7 @@ export class Demoter implements AsyncDisposable {
     catalog.usage.flush();
     const fill = this.#fill();
     const inUse = await evictor.openFiles(tiers.ssd);
-    const room = this.#room();
+    const room = roomIn({ ...this.#deps, outstanding: () => 0 }, tiers.ssd);
     let lowest: { copy: Copy; entry: Entry; fits: boolean; score: number } | null = null;
     for (const copy of catalog.copies.compressible()) {
       const entry = catalog.entries.byId(copy.entryId);

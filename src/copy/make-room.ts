@@ -79,10 +79,11 @@ export async function trim(deps: RoomDeps, tier: Tier): Promise<void> {
   await release(deps, tier, -roomIn(deps, tier));
 }
 
-/** Bytes that the bounds of the tier leave, but for what running copies will still write; negative when there is too much in it. */
-export function roomIn({ catalog, bound }: Pick<RoomDeps, 'catalog' | 'bound'>, tier: Tier): number {
-  const { limit, floor } = bound(tier);
-  return Math.min(limit - catalog.copies.usedUnderLimit(tier.name), tier.capacity().free - floor);
+/** Bytes that a copy may take without another one leaving; negative when there is too much in the tier. */
+export function roomIn(deps: Pick<RoomDeps, 'catalog' | 'bound' | 'outstanding'>, tier: Tier): number {
+  const { limit, floor } = deps.bound(tier);
+  const free = tier.capacity().free - deps.outstanding(tier);
+  return Math.min(limit - deps.catalog.copies.usedUnderLimit(tier.name), free - floor);
 }
 
 /** Lets the least valuable copies leave until so many bytes have come free, or nothing more can leave. */

@@ -2,13 +2,13 @@ import type { Catalog } from '../catalog/catalog.ts';
 import { type CacheError, messageOf } from '../core/errors.ts';
 import { isSameFingerprint } from '../core/fingerprint.ts';
 import type { Log } from '../core/log.ts';
-import type { Entry, Mode, Priority } from '../core/types.ts';
+import type { Copy, Entry, Fingerprint, Mode, Priority } from '../core/types.ts';
 import type { Candidate, Policy } from '../policy/policy.ts';
 import { isWorthPromoting } from '../policy/worth-promoting.ts';
 import type { Tier } from '../tiers/tier.ts';
 import type { Evictor } from './evict.ts';
 import type { CopyRequest, Job } from './job.ts';
-import type { Bound } from './make-room.ts';
+import { type Bound, roomIn } from './make-room.ts';
 
 export interface PromotionDeps {
   catalog: Catalog;
@@ -81,7 +81,7 @@ export class Promotion implements AsyncDisposable {
     const { file, priority } = request;
     const entry = catalog.entries.byPath(file.path);
     if (!entry || priority === 'warm' || recentFailure(file.path)) return null;
-    const copies = catalog.copies.readyOf(entry.id).filter(({ source }) => isSameFingerprint(source, file.fingerprint));
+    const copies = this.#copiesOf(entry, file.fingerprint);
     if (copies.length === 0 || copies.some(({ tier }) => tier !== 'cold')) return null;
     // Of what loaders open beside it, something may have no copy at all.
     if (unitOf(entry).length > 1) return null;
@@ -140,12 +140,14 @@ export class Promotion implements AsyncDisposable {
     return isWorthPromoting(before, { room: this.#room(), residents: this.#residents() }, policy(), catalog.usage.tick);
   }
 
-  /** Bytes that a copy may take without another one leaving; negative when too much is taken already. */
   #room(): number {
-    const { catalog, tier, bound } = this.#deps;
-    const { limit, floor } = bound(tier);
-    const { bytes, reserved } = catalog.copies.totals('ram');
-    return Math.min(limit - bytes, tier.capacity().free - floor) - reserved;
+    const { catalog, tier } = this.#deps;
+    return roomIn({ ...this.#deps, outstanding: () => catalog.copies.totals('ram').reserved }, tier);
+  }
+
+  /** The copies of a file as it is now. */
+  #copiesOf({ id }: Entry, fingerprint: Fingerprint): Copy[] {
+    return this.#deps.catalog.copies.readyOf(id).filter(({ source }) => isSameFingerprint(source, fingerprint));
   }
 
   #residents(): Candidate[] {
@@ -159,9 +161,8 @@ export class Promotion implements AsyncDisposable {
 
   /** What of the unit has a copy in another tier and none in memory. */
   #missing(entry: Entry): Entry[] {
-    const { catalog, unitOf } = this.#deps;
-    return unitOf(entry).filter((file) => {
-      const ready = catalog.copies.readyOf(file.id).filter(({ source }) => isSameFingerprint(source, file.fingerprint));
+    return this.#deps.unitOf(entry).filter((file) => {
+      const ready = this.#copiesOf(file, file.fingerprint);
       return ready.length > 0 && ready.every(({ tier }) => tier !== 'ram');
     });
   }

@@ -134,7 +134,8 @@ describe('when the limit is nearly reached', () => {
   });
 
   test('what came too fast to be compressed leaves no cache that never compresses again: one more leaves, once', async () => {
-    const { rig } = await withCopies({ ...tenWeights, k: 'weights' }, MiB, { limit: 11.5 * MiB });
+    const full = 11.5 * MiB;
+    const { rig } = await withCopies({ ...tenWeights, k: 'weights' }, MiB, { limit: full });
     const demoter = demoterOf(rig);
     demoter.start();
     await demoter.settled();
@@ -151,7 +152,7 @@ describe('when the limit is nearly reached', () => {
       expect({ count, evicted: evicted() }).toEqual({ count, evicted: 2 });
     }
     expect(rig.catalog.copies.totals('cold').files).toBeGreaterThan(2);
-    expect(rig.catalog.copies.usedUnderLimit('ssd')).toBeLessThanOrEqual(limit);
+    expect(rig.catalog.copies.usedUnderLimit('ssd')).toBeLessThanOrEqual(full);
     expect(rig.copier.jobs().filter(({ state }) => state !== 'done')).toEqual([]);
   });
 

@@ -1,18 +1,17 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { endLeases } from '../../bench/installed.ts';
 import type { JobView } from '../../src/core/api.ts';
 import { runDaemon } from '../helpers/daemon.ts';
 import { writeWeights } from '../helpers/files.ts';
+import { tempDir } from '../helpers/temp-dir.ts';
 
 const who = { app: 'comfyui', pid: 1 };
 
 /** A whole daemon with its RAM tier on a real tmpfs. */
 async function arrange(files: Record<string, number> = { 'loras/a.safetensors': 100_000 }, settings = {}) {
-  const top = mkdtempSync('/dev/shm/autocached-test-');
-  onTestFinished(() => rmSync(top, { recursive: true, force: true }));
-  const ramDir = join(top, 'ram');
+  const ramDir = join(tempDir('/dev/shm'), 'ram');
   const daemon = await runDaemon(files, { AUTOCACHE_RAM_DIR: ramDir, AUTOCACHE_RAM_LIMIT: '10MiB', ...settings });
   const ask = (name: string, waitMs = 0) =>
     daemon.client.lookup({ path: join(daemon.root, name), purpose: 'load', waitMs, client: who });

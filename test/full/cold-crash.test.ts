@@ -1,8 +1,8 @@
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { CacheError } from '../../src/core/errors.ts';
 import { type DaemonProcess, endDaemonProcess, startDaemonProcess } from '../helpers/daemon-process.ts';
 import { writeWeights } from '../helpers/files.ts';
@@ -50,8 +50,7 @@ async function run(at: number, to: 'ssd' | 'ram'): Promise<{ fired: boolean; ste
 
   const log = join(dir, 'steps');
   writeFileSync(log, '');
-  const memory = mkdtempSync('/dev/shm/autocached-test-');
-  onTestFinished(() => rmSync(memory, { recursive: true, force: true }));
+  const memory = tempDir('/dev/shm');
   const environment = { CRASH_AT: `${at}`, CRASH_LOG: log, CRASH_BELOW: `${join(dir, 'cache')}:${memory}` };
   const ram = to === 'ram' && { AUTOCACHE_RAM_DIR: join(memory, 'ram'), AUTOCACHE_RAM_LIMIT: '2MiB' };
   const cold = { ...settings, ...ram, AUTOCACHE_COMPRESS: 'cold' };

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { WarmRequest } from '../../src/core/api.ts';
 import { CacheError } from '../../src/core/errors.ts';
 import { type DaemonProcess, endDaemonProcess, startDaemonProcess } from '../helpers/daemon-process.ts';
@@ -16,8 +16,7 @@ const every = Number(process.env['CRASH_EVERY'] ?? 1);
 /** Two models of which one fits into memory. */
 function createWorld() {
   const dir = tempDir();
-  const ramTop = mkdtempSync('/dev/shm/autocached-test-');
-  onTestFinished(() => rmSync(ramTop, { recursive: true, force: true }));
+  const ramTop = tempDir('/dev/shm');
   const root = join(dir, 'models');
   const sources = ['a', 'b'].map((name) => {
     const path = join(root, `loras/${name}.safetensors`);

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 
 /** A directory of its own for one test, gone when the test ends. */
-export function tempDir(): string {
-  const dir = realpathSync(mkdtempSync(join(tmpdir(), 'autocached-test-')));
+export function tempDir(parent = tmpdir()): string {
+  const dir = realpathSync(mkdtempSync(join(parent, 'autocached-test-')));
   onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
   return dir;
 }
