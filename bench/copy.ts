@@ -10,8 +10,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Table from 'cli-table3';
-import { CopyWorkers } from '../src/copy/workers.ts';
-import { systemClock } from '../src/core/clock.ts';
+import { CopyWorkers } from '../src/jobs/workers.ts';
+import { systemClock } from '../src/runtime/clock.ts';
 import { openPosixTier } from '../src/tiers/posix-tier.ts';
 import { forget, SlowMount, writeRandom } from './slow-mount.ts';
 

@@ -4,7 +4,7 @@ import { closeSync, mkdirSync, openSync, readSync, renameSync, statSync, writeSy
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Table from 'cli-table3';
-import type { LookupAnswer } from '../src/core/api.ts';
+import type { LookupAnswer } from '../src/api/api.ts';
 import { formatBytes } from '../src/core/format.ts';
 import { Installed } from './installed.ts';
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout } from 'node:timers/promises';
 import { Roots } from '../src/roots/registry.ts';
-import { SourceHost } from '../src/roots/source-host.ts';
+import { SourceClient } from '../src/sources/client.ts';
 
 /**
  * How long a walk of 100,000 files in 1,050 directories takes, what it costs in memory, and how much it holds up the daemon's
@@ -33,7 +33,7 @@ for (const [name, kind] of [
 ] as const) {
   const { root } = roots.add({ path: tree, origin: 'config', medium: { ...facts, kind } });
   const before = process.memoryUsage().rss;
-  await using host = new SourceHost({ roots });
+  await using host = new SourceClient({ roots });
   // Starting a reader costs some milliseconds once, and is no part of a walk.
   await host.identify(root, { deadlineMs: 10_000 });
   rows[name] = await measure(before, async () => {

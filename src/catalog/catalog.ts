@@ -1,5 +1,5 @@
-import type { Clock } from '../core/clock.ts';
 import type { Copy, Entry } from '../core/types.ts';
+import type { Clock } from '../runtime/clock.ts';
 import { Copies } from './copies.ts';
 import { Database, isDamage } from './database.ts';
 import { Entries } from './entries.ts';

@@ -1,17 +1,8 @@
 import { sep } from 'node:path';
-import type { EntriesQuery, EntrySort } from '../core/api.ts';
-import type { Entry, Fingerprint } from '../core/types.ts';
+import type { EntriesQuery, EntrySort } from '../api/api.ts';
+import type { Entry, Fingerprint, SourceFile } from '../core/types.ts';
 import { noVotes, withUse } from '../core/votes.ts';
 import type { Database } from './database.ts';
-
-/** What the catalog must be told about a source to know it. */
-export interface SourceFile {
-  path: string;
-  root: string;
-  rel: string;
-  category: string | null;
-  fingerprint: Fingerprint;
-}
 
 interface Row {
   id: number;

@@ -18,7 +18,7 @@ export class EqualCopies {
   }
 
   /** Copies in service of other sources that were of this size and mtime: their bytes may be the same. */
-  twinsOf(entryId: number, tier: TierName, { size, mtimeNs }: Fingerprint): Copy[] {
+  hardLinkCandidates(entryId: number, tier: TierName, { size, mtimeNs }: Fingerprint): Copy[] {
     const sql = `SELECT * FROM copies WHERE entry_id <> ? AND tier = ? AND state = 'ready'
       AND source_size = ? AND source_mtime_ns = ? ORDER BY id`;
     return this.#db.all<CopyRow>(sql, entryId, tier, size, mtimeNs).map(copyOf);

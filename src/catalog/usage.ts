@@ -1,8 +1,9 @@
-import type { JobView } from '../core/api.ts';
-import type { Clock } from '../core/clock.ts';
-import type { DailyTotals } from '../core/stats-api.ts';
+import type { JobView } from '../api/api.ts';
+import type { DailyTotals } from '../api/stats.ts';
+import type { SourceFile } from '../core/types.ts';
+import type { Clock } from '../runtime/clock.ts';
 import type { Database } from './database.ts';
-import type { Entries, SourceFile } from './entries.ts';
+import type { Entries } from './entries.ts';
 
 type Totals = Omit<DailyTotals, 'day'>;
 

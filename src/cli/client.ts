@@ -1,6 +1,4 @@
 import { Agent } from 'node:http';
-import { type Call, type CallAnswer, CallTimeout, callDaemon, openResponse } from '../client/daemon-call.ts';
-import { type FoundDaemon, findDaemon } from '../client/daemon-file.ts';
 import type {
   ClearRequest,
   ConfigChange,
@@ -17,11 +15,13 @@ import type {
   SelectRequest,
   WarmAnswer,
   WarmRequest,
-} from '../core/api.ts';
+} from '../api/api.ts';
+import type { StatsAnswer } from '../api/stats.ts';
+import type { VerifyAnswer, VerifyRequest } from '../api/verify.ts';
+import type { PrefetchAnswer, WorkflowAnswer } from '../api/workflow.ts';
+import { type Call, type CallAnswer, CallTimeout, callDaemon, openResponse } from '../client/daemon-call.ts';
+import { type FoundDaemon, findDaemon } from '../client/daemon-file.ts';
 import { CacheError, type ErrorBody, messageOf } from '../core/errors.ts';
-import type { StatsAnswer } from '../core/stats-api.ts';
-import type { VerifyAnswer, VerifyRequest } from '../core/verify-api.ts';
-import type { PrefetchAnswer, WorkflowAnswer } from '../core/workflow-api.ts';
 import { type DaemonEvent, readEvents } from './sse.ts';
 
 export interface ConfigAnswer {

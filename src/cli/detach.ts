@@ -4,7 +4,7 @@ import { mkdir, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { loadConfig } from '../config/config.ts';
 import { CacheError } from '../core/errors.ts';
-import { daemonLogName } from '../core/log.ts';
+import { daemonLogName } from '../runtime/log.ts';
 import { Client } from './client.ts';
 import { poll } from './poll.ts';
 

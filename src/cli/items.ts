@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import nodePath, { type PlatformPath } from 'node:path';
-import type { SelectRequest } from '../core/api.ts';
+import type { SelectRequest } from '../api/api.ts';
 
 /** What a word on the command line names: a file, or a model by the name that ComfyUI has for it. */
 export type Item = { path: string } | { category: string; name: string };

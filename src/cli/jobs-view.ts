@@ -1,5 +1,5 @@
 import { MultiBar, type SingleBar } from 'cli-progress';
-import type { JobView } from '../core/api.ts';
+import type { JobView } from '../api/api.ts';
 import { formatBytes } from '../core/format.ts';
 import type { Session } from './session.ts';
 import { progressBar } from './text/bar.ts';

@@ -1,4 +1,4 @@
-import type { EventMap } from '../core/event-map.ts';
+import type { EventMap } from '../api/event-map.ts';
 
 /** One event of `GET /api/events`. */
 export type DaemonEvent = { [K in keyof EventMap]: { name: K; data: EventMap[K] } }[keyof EventMap];

@@ -1,4 +1,4 @@
-import type { JobView } from '../core/api.ts';
+import type { JobView } from '../api/api.ts';
 import { CacheError } from '../core/errors.ts';
 import type { Client } from './client.ts';
 import { isOver } from './jobs-view.ts';

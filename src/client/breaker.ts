@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from '../core/clock.ts';
+import { type Clock, systemClock } from '../runtime/clock.ts';
 
 const firstPauseMs = 2_000;
 const longestPauseMs = 30_000;

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import type { DaemonFile } from '../core/api.ts';
+import type { DaemonFile } from '../api/api.ts';
 import { CacheError, errnoOf, messageOf } from '../core/errors.ts';
 
 export interface FoundDaemon extends DaemonFile {

@@ -1,9 +1,9 @@
 import type { ChunkMemory } from './chunk-memory.ts';
 import { corrupt } from './corrupt.ts';
 import { crc32 } from './crc32.ts';
+import { packPairs, unpackPairs, worthNibbles } from './exponent-packing.ts';
 import { allowsPairs, type Chunk, frameSizes, type Pairs, type Run, widthOf } from './format.ts';
-import { packPairs, unpackPairs, worthNibbles } from './pairs.ts';
-import { inStep, join, type Pieces } from './pieces.ts';
+import { inStep, join, type Pieces } from './segments.ts';
 import { compress, type Zstd } from './zstd.ts';
 import { inspectFrame } from './zstd-frame.ts';
 

@@ -2,8 +2,8 @@ import { decodeChunk } from './chunk-codec.ts';
 import { type ChunkMemory, createChunkMemory } from './chunk-memory.ts';
 import { corrupt } from './corrupt.ts';
 import { readAt } from './file-io.ts';
+import { type FramePlace, readTail } from './footer.ts';
 import { type Chunk, frameSizes, type Metadata } from './format.ts';
-import { type FramePlace, readTail } from './tail.ts';
 import { bestZstd, compressedBound } from './zstd.ts';
 
 interface PlacedChunk {

@@ -4,7 +4,7 @@ import { CompressedFile } from './compressed-file.ts';
 import { corrupt } from './corrupt.ts';
 import { writeAt } from './file-io.ts';
 import type { Metadata } from './format.ts';
-import { type CodecHooks, stopIfCancelled } from './hooks.ts';
+import { type CodecHooks, stopIfCancelled } from './progress.ts';
 
 export interface DecodeOptions extends CodecHooks {
   /**

@@ -5,10 +5,10 @@ import { CacheError } from '../core/errors.ts';
 import { encodeChunk } from './chunk-codec.ts';
 import { createChunkMemory } from './chunk-memory.ts';
 import { readAt, writeAt } from './file-io.ts';
+import { buildTail } from './footer.ts';
 import { type Chunk, chunkBytes, formatName, formatVersion, frameSizes, maxChunks } from './format.ts';
-import { type CodecHooks, stopIfCancelled } from './hooks.ts';
 import { readLayout } from './layout.ts';
-import { buildTail } from './tail.ts';
+import { type CodecHooks, stopIfCancelled } from './progress.ts';
 
 export interface EncodeOptions extends CodecHooks {
   /** Kept in the metadata, for whoever reads the file later: a name, a time. */

@@ -1,8 +1,8 @@
 import { CacheError } from '../core/errors.ts';
+import { ggufHeaderSize, isGguf, parseGguf } from '../weights/gguf.ts';
+import { parseSafetensors, safetensorsJsonSize, type Tensor } from '../weights/safetensors.ts';
 import { readAt } from './file-io.ts';
 import { chunkBytes, type Run, type Transform, widthOf } from './format.ts';
-import { ggufHeaderSize, isGguf, parseGguf } from './gguf.ts';
-import { parseSafetensors, safetensorsJsonSize, type Tensor } from './safetensors.ts';
 
 export interface Layout {
   kind: 'safetensors' | 'gguf' | 'other';

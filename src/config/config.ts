@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { ConfigChange } from '../core/api.ts';
+import type { ConfigChange } from '../api/api.ts';
 import { CacheError, messageOf } from '../core/errors.ts';
 import { formatBytes } from '../core/format.ts';
 import { readArena } from './arena.ts';

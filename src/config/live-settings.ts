@@ -1,4 +1,4 @@
-import type { ConfigChange, ConfigValue } from '../core/api.ts';
+import type { ConfigChange, ConfigValue } from '../api/api.ts';
 import { parseChange } from './config.ts';
 import type { Config, LoadedConfig } from './types.ts';
 

@@ -1,5 +1,5 @@
-import type { LogForm, LogLevel } from '../core/log.ts';
 import type { Medium, Mode } from '../core/types.ts';
+import type { LogForm, LogLevel } from '../runtime/log.ts';
 
 /** An amount of a volume: a number of bytes, a share of the volume's size (0..1), or what the daemon finds sensible. */
 export type Amount = { kind: 'auto' } | { kind: 'bytes'; bytes: number } | { kind: 'share'; share: number };

@@ -1,6 +1,6 @@
 import { isIPv4, isIPv6 } from 'node:net';
-import { logForms, logLevels } from '../core/log.ts';
 import type { Medium } from '../core/types.ts';
+import { logForms, logLevels } from '../runtime/log.ts';
 import { type Place, parseMedium } from './paths.ts';
 import type { Amount, Bounds, Config } from './types.ts';
 import { expected, parseShare, parseSize } from './units.ts';

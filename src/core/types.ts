@@ -76,9 +76,8 @@ export type SourceState =
   | { state: 'missing' }
   | { state: 'away'; why: string };
 
-/** One source file as the catalog knows it. */
-export interface Entry extends Votes {
-  id: number;
+/** One source file: where it is, what it is for, and what it looked like when it was last asked. */
+export interface SourceFile {
   /** Absolute path of the source. */
   path: string;
   /** Absolute path of the root that the source lies below. */
@@ -87,6 +86,11 @@ export interface Entry extends Votes {
   rel: string;
   category: string | null;
   fingerprint: Fingerprint;
+}
+
+/** One source file as the catalog knows it. */
+export interface Entry extends SourceFile, Votes {
+  id: number;
   uses: number;
   /** Logical time of the last use; 0 = never used. */
   lastUse: number;

@@ -1,8 +1,7 @@
 import { type FastifyError, type FastifyInstance, type FastifyReply, fastify } from 'fastify';
 import { CacheError, messageOf } from '../core/errors.ts';
-import type { Log } from '../core/log.ts';
+import type { Log } from '../runtime/log.ts';
 import { type GuardOptions, guard } from './guard.ts';
-import type { Rooms } from './rooms.ts';
 import { cacheRoutes } from './routes/cache.ts';
 import { dashboardRoutes } from './routes/dashboard.ts';
 import { entryRoutes } from './routes/entries.ts';
@@ -14,11 +13,12 @@ import { rootRoutes } from './routes/roots.ts';
 import { stuckRoutes } from './routes/stuck.ts';
 import { verifyRoutes } from './routes/verify.ts';
 import { workflowRoutes } from './routes/workflows.ts';
+import type { Services } from './services.ts';
 
 const bodyLimit = 16 * 1024 * 1024;
 
 /** The HTTP interface over the rooms, without a port: tests inject requests, the daemon listens. */
-export function createApp(rooms: Rooms, options: GuardOptions): FastifyInstance {
+export function createApp(rooms: Services, options: GuardOptions): FastifyInstance {
   const answerError = (thrown: FastifyError, reply: FastifyReply) => {
     const error = translate(thrown, rooms.log);
     return reply.status(error.status).send({ error: error.body });

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Clock } from '../core/clock.ts';
+import type { Clock } from '../runtime/clock.ts';
 
 /** How long a code may be exchanged, ms. */
 const validMs = 60_000;

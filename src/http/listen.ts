@@ -2,11 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import type { DaemonFile } from '../core/api.ts';
+import type { DaemonFile } from '../api/api.ts';
 import { CacheError, errnoOf } from '../core/errors.ts';
 import { createApp } from './app.ts';
 import { hostsOf } from './guard.ts';
-import type { Rooms } from './rooms.ts';
+import type { Services } from './services.ts';
 
 export interface ListenOptions {
   host: string;
@@ -24,7 +24,7 @@ const dialledAs: Record<string, string | undefined> = { '0.0.0.0': '127.0.0.1', 
  * @throws CacheError BAD_CONFIG when the address cannot be had.
  */
 export async function listen(
-  rooms: Rooms,
+  rooms: Services,
   { host, port, stateDir }: ListenOptions,
 ): Promise<AsyncDisposable & { url: string }> {
   const tokenFile = join(stateDir, 'token');

@@ -1,8 +1,8 @@
-import type { DailyTotals, StatsAnswer, TierStats } from '../core/stats-api.ts';
-import type { Rooms } from './rooms.ts';
+import type { DailyTotals, StatsAnswer, TierStats } from '../api/stats.ts';
+import type { Services } from './services.ts';
 
 /** How the cache does, from all rooms. */
-export function statsOf(rooms: Rooms): StatsAnswer {
+export function statsOf(rooms: Services): StatsAnswer {
   const { catalog, lookupStats, copier, settings, tiers, clock } = rooms;
   const daily = catalog.usage.daily();
   const sum = (key: Exclude<keyof DailyTotals, 'day'>) => daily.reduce((total, day) => total + day[key], 0);
@@ -34,7 +34,7 @@ export function statsOf(rooms: Rooms): StatsAnswer {
   };
 }
 
-function tierStats({ tiers, catalog, bound }: Rooms): TierStats[] {
+function tierStats({ tiers, catalog, bound }: Services): TierStats[] {
   return Object.values(tiers).flatMap((tier) => {
     if (!tier) return [];
     const { limit, floor } = bound(tier);

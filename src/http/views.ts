@@ -1,9 +1,9 @@
-import type { EntryView } from '../core/api.ts';
+import type { EntryView } from '../api/api.ts';
 import type { Entry } from '../core/types.ts';
-import type { Rooms } from './rooms.ts';
+import type { Services } from './services.ts';
 
 /** An entry as the API shows it. */
-export function viewOf(entry: Entry, { catalog, leases }: Pick<Rooms, 'catalog' | 'leases'>): EntryView {
+export function viewOf(entry: Entry, { catalog, leases }: Pick<Services, 'catalog' | 'leases'>): EntryView {
   const copies = catalog.copies.ofEntry(entry.id);
   return {
     id: entry.id,

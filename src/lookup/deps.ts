@@ -1,15 +1,12 @@
+import type { ClientInfo, JobView, LookupRequest } from '../api/api.ts';
 import type { Catalog } from '../catalog/catalog.ts';
-import type { SourceFile } from '../catalog/entries.ts';
-import type { JobView, LookupRequest } from '../core/api.ts';
-import type { Clock } from '../core/clock.ts';
 import type { CacheError } from '../core/errors.ts';
-import type { Log } from '../core/log.ts';
-import type { Copy, Entry, Medium, Mode, Priority, SourceState, TierName } from '../core/types.ts';
+import type { Copy, Entry, Medium, Mode, Priority, SourceFile, SourceState, TierName } from '../core/types.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Log } from '../runtime/log.ts';
 import type { Tier } from '../tiers/tier.ts';
 import type { Decision } from './decide.ts';
 import type { Filters } from './filters.ts';
-import type { Leases } from './leases.ts';
-import type { Speeds } from './speeds.ts';
 import type { LookupStats } from './stats.ts';
 
 /** A path below a root, as the registry of roots sees it. */
@@ -27,6 +24,13 @@ export interface CopyInProgress {
   readonly state: JobView['state'];
   readonly ended: Promise<void>;
   view(): JobView;
+}
+
+/** What was measured, or is assumed until then: bytes per second of large reads, ms of one small read. */
+export interface MeasuredSpeeds {
+  of(root: string, medium: Medium): number;
+  ofTier(tier: TierName): number;
+  smallReadMs(root: string, medium: Medium): number;
 }
 
 /** `loader`: a program stands still until it has its path. `command`: somebody plans ahead, and a disk may spin up for it. */
@@ -64,12 +68,12 @@ export interface LookupDeps {
   onMiss: 'wait' | 'background' | 'auto';
   /** Longest wait, ms. */
   waitMaxMs: number;
-  speeds: Pick<Speeds, 'of' | 'ofTier' | 'smallReadMs'>;
+  speeds: MeasuredSpeeds;
   /** Bytes that must be copied before a copy from there, or a restore, can start. */
   bytesAhead(located: Located, restore: boolean): number;
   /** Most bytes per second that copying may read there, null = no bound. */
   rateFor(medium: Medium): number | null;
-  leases: Leases;
+  leases: { grant(copyPath: string, client: ClientInfo | null): number };
   stats: LookupStats;
   clock: Clock;
   log: Log;

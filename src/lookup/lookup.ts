@@ -1,8 +1,8 @@
 import { freemem } from 'node:os';
-import type { LookupAnswer, LookupRequest } from '../core/api.ts';
-import { bounded } from '../core/bounded.ts';
+import type { LookupAnswer, LookupRequest } from '../api/api.ts';
 import { isSameFingerprint } from '../core/fingerprint.ts';
 import type { Copy, Priority, SourceState } from '../core/types.ts';
+import { bounded } from '../runtime/bounded.ts';
 import { decide } from './decide.ts';
 import type { CopyInProgress, Examination, Located, LookupDeps, Patience } from './deps.ts';
 import { isHit, isMiss } from './stats.ts';

@@ -1,4 +1,4 @@
-import type { Percentiles } from '../core/stats-api.ts';
+import type { Percentiles } from '../api/stats.ts';
 import type { Purpose, Reason } from '../core/types.ts';
 
 export interface DecisionRecord {

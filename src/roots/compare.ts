@@ -1,6 +1,6 @@
 import { isSameFingerprint } from '../core/fingerprint.ts';
-import { liesBelow, type PathRules } from './paths.ts';
-import type { SourceFile } from './source-host.ts';
+import { liesBelow, type PathRules } from '../media/paths.ts';
+import type { ListedFile } from '../sources/client.ts';
 
 export type Verdict = 'same' | 'changed' | 'added';
 
@@ -8,13 +8,13 @@ export type Verdict = 'same' | 'changed' | 'added';
 export class Comparison {
   #rules: PathRules;
   // By directory: one map of 100,000 files would stop the event loop for some 10 ms whenever it grows.
-  #known = new Map<string, Map<string, SourceFile>>();
+  #known = new Map<string, Map<string, ListedFile>>();
 
   constructor(rules: PathRules) {
     this.#rules = rules;
   }
 
-  expect(file: SourceFile): void {
+  expect(file: ListedFile): void {
     const key = this.#rules.key(file.path);
     const directory = this.#rules.dirname(key);
     const files = this.#known.get(directory);
@@ -22,7 +22,7 @@ export class Comparison {
     else this.#known.set(directory, new Map([[key, file]]));
   }
 
-  see(file: SourceFile): Verdict {
+  see(file: ListedFile): Verdict {
     const key = this.#rules.key(file.path);
     const files = this.#known.get(this.#rules.dirname(key));
     const known = files?.get(key);
@@ -32,7 +32,7 @@ export class Comparison {
   }
 
   /** Known files that were not found and are not at or below one of `unread`: these may be gone. */
-  unseen(unread: readonly string[]): SourceFile[] {
+  unseen(unread: readonly string[]): ListedFile[] {
     const { key } = this.#rules;
     const excused = (path: string) => unread.some((top) => key(path) === key(top) || liesBelow(path, top, this.#rules));
     return [...this.#known.values()].flatMap((files) => [...files.values()]).filter(({ path }) => !excused(path));

@@ -1,7 +1,7 @@
 import { realpath } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { CacheError, errnoOf } from '../core/errors.ts';
-import { liesBelow, pathRules } from './paths.ts';
+import { liesBelow, pathRules } from '../media/paths.ts';
 
 /**
  * Law 2: a cache directory and a root must not be one, nor contain each other. Both paths with links resolved.
@@ -37,7 +37,7 @@ function relationOf(cacheDir: string, root: string, platform: NodeJS.Platform): 
 
 /**
  * The real path of a local directory that may not exist yet: links are resolved in the part that does. Not for network paths,
- * which can hang (`SourceHost.identify` answers for those).
+ * which can hang (`SourceClient.identify` answers for those).
  */
 export async function realPathOf(path: string): Promise<string> {
   const absolute = resolve(path);

@@ -1,15 +1,16 @@
-import { folderCategory } from './categories.ts';
+import { folderCategory } from '../comfyui/categories.ts';
+import { isPseudoFileSystem } from '../media/file-systems.ts';
+import { detectMedium } from '../media/medium.ts';
+import type { ListedFile, SourceClient } from '../sources/client.ts';
+import type { Root } from '../sources/root.ts';
 import { assertDisjoint, realPathOf } from './disjoint.ts';
-import { isPseudoFileSystem } from './file-systems.ts';
-import { detectMedium } from './medium.ts';
-import type { Root, RootSpec, Roots } from './registry.ts';
-import type { SourceFile, SourceHost } from './source-host.ts';
+import type { RootSpec, Roots } from './registry.ts';
 
 const lookMs = 2_000;
 
 export interface RegisterOptions {
   roots: Roots;
-  host: SourceHost;
+  host: SourceClient;
   /** The directories that copies lie in. */
   cacheDirs: readonly string[];
 }
@@ -56,7 +57,7 @@ export async function adoptForeign(
   at: string,
   parent: Root,
   { roots, host }: Pick<RegisterOptions, 'roots' | 'host'>,
-): Promise<{ root: Root | null; file: SourceFile | null }> {
+): Promise<{ root: Root | null; file: ListedFile | null }> {
   const known = roots.get(at);
   if (known) return { root: null, file: null };
   const medium = await detectMedium(at);

@@ -1,27 +1,10 @@
-import type { RootView } from '../core/api.ts';
+import type { RootView } from '../api/api.ts';
+import { categoryFolders, currentCategory, folderCategory, standardCategory } from '../comfyui/categories.ts';
 import { CacheError } from '../core/errors.ts';
 import type { Medium } from '../core/types.ts';
-import { categoryFolders, currentCategory, folderCategory, standardCategory } from './categories.ts';
-import type { MediumFacts } from './medium.ts';
-import { cleanName, type PathRules, pathRules } from './paths.ts';
-
-/** A directory of sources. The objects are shared: what is learned of a root later is seen by all who hold it. */
-export interface Root {
-  /** Absolute, normalised, without a trailing separator. */
-  readonly path: string;
-  kind: Medium;
-  kindFrom: RootView['kindFrom'];
-  /** What the files below it are for ComfyUI; empty = the first folder below the root says it. */
-  categories: string[];
-  readonly origin: RootView['origin'];
-  /** The disk or share; null = not known. */
-  device: string | null;
-  fileSystem: string | null;
-  /** The path with its local symbolic links followed; null = not looked at yet. */
-  resolved: string | null;
-  /** One of the folders that ComfyUI looks into when they exist: that it is absent is no outage. */
-  optional: boolean;
-}
+import type { MediumFacts } from '../media/medium.ts';
+import { cleanName, type PathRules, pathRules } from '../media/paths.ts';
+import type { Located, Root, RootIndex } from '../sources/root.ts';
 
 export interface RootSpec {
   path: string;
@@ -33,20 +16,10 @@ export interface RootSpec {
   optional?: boolean;
 }
 
-/** Where a file lies among the roots. */
-export interface Located {
-  root: Root;
-  /** The file's absolute path, normalised, with the alias of its root replaced. */
-  path: string;
-  /** Path below the root, with the platform's separators. */
-  rel: string;
-  category: string | null;
-}
-
 const mostAliases = 8;
 
 /** The known roots. All answers are lexical: no file is touched. */
-export class Roots {
+export class Roots implements RootIndex {
   readonly rules: PathRules;
   #roots = new Map<string, Root>();
   #aliases = new Map<string, string>();

@@ -1,12 +1,12 @@
-import type { RootView } from '../core/api.ts';
-import { type Clock, systemClock } from '../core/clock.ts';
+import type { RootView } from '../api/api.ts';
 import { CacheError, messageOf } from '../core/errors.ts';
 import { isSameFingerprint } from '../core/fingerprint.ts';
-import type { Log } from '../core/log.ts';
-import { readerOf } from './readers.ts';
-import type { Root } from './registry.ts';
+import { type Clock, systemClock } from '../runtime/clock.ts';
+import type { Log } from '../runtime/log.ts';
+import type { Patience } from '../sources/client.ts';
+import { readerOf } from '../sources/pool.ts';
+import type { Root } from '../sources/root.ts';
 import { type ScanOptions, scanDirectory, scanRoot } from './scan.ts';
-import type { Patience } from './source-host.ts';
 
 export interface RootKeeperOptions extends Omit<ScanOptions, 'signal'> {
   log: Log;

@@ -2,24 +2,25 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { CacheError } from '../core/errors.ts';
 import { isSameFingerprint } from '../core/fingerprint.ts';
 import type { SourceState } from '../core/types.ts';
+import type { ListedFile, SourceClient } from '../sources/client.ts';
+import type { Root } from '../sources/root.ts';
+import type { WalkResult } from '../sources/walk.ts';
 import { Comparison } from './compare.ts';
 import { adoptForeign } from './register.ts';
-import type { Root, Roots } from './registry.ts';
-import type { SourceFile, SourceHost } from './source-host.ts';
-import type { WalkResult } from './walk.ts';
+import type { Roots } from './registry.ts';
 
 export interface ScanOptions {
   roots: Roots;
-  host: SourceHost;
+  host: SourceClient;
   /**
    * The sources of a root that the caller knows below a directory (the root or one inside it), in pages of some hundreds;
    * between two pages the event loop turns.
    */
-  known(root: Root, directory: string): Iterable<readonly SourceFile[]>;
+  known(root: Root, directory: string): Iterable<readonly ListedFile[]>;
   /** A known source is found changed, or missing while its root answers. Never called for an outage. */
   onChange(path: string, state: SourceState): void;
   /** Sources that the caller does not know, some hundreds at a time. */
-  onAdded?: ((files: SourceFile[]) => void) | undefined;
+  onAdded?: ((files: ListedFile[]) => void) | undefined;
   /** A volume was found below a root, behind a link or a mount point: it is a root of its own from now on. */
   onRoot?: ((root: Root) => void) | undefined;
   signal: AbortSignal;
@@ -71,8 +72,8 @@ interface Part {
 
 async function compare(root: Root, { comparison, directory, recursive }: Part, options: ScanOptions): Promise<WalkResult> {
   const { host, onChange, onAdded, onRoot, signal } = options;
-  const onFiles = (files: SourceFile[]) => {
-    const added: SourceFile[] = [];
+  const onFiles = (files: ListedFile[]) => {
+    const added: ListedFile[] = [];
     for (const file of files) {
       const verdict = comparison.see(file);
       if (verdict === 'added') added.push(file);
@@ -92,7 +93,7 @@ async function compare(root: Root, { comparison, directory, recursive }: Part, o
 }
 
 /** A file that a walk did not meet may have appeared since, or lie behind a second link to its directory: each is asked for. */
-async function checkUnseen(files: SourceFile[], { host, onChange, signal }: ScanOptions): Promise<void> {
+async function checkUnseen(files: ListedFile[], { host, onChange, signal }: ScanOptions): Promise<void> {
   let away = 0;
   for (const { path, fingerprint } of files) {
     if (signal.aborted || away >= mostAway) return;

@@ -3,8 +3,8 @@ import { linkSync, lstatSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { errnoOf } from '../core/errors.ts';
 import type { Seal } from '../core/types.ts';
+import { fitsSeal, type Manifest } from './manifest.ts';
 import { moveDurably, writeDurably } from './publish.ts';
-import { fitsSeal, type SealFile } from './seal-file.ts';
 
 /** Without hard links, out of them, or the file has just left: there is to be a file of its own. */
 const refusals = ['EPERM', 'EACCES', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EINVAL', 'EMLINK', 'EXDEV', 'ENOENT'];
@@ -29,12 +29,12 @@ export function linkBeside(copy: { path: string; seal: Seal }, partialDir: strin
  * every publication: proof, rename, fsync of the directory; the row comes after. The file itself is not touched.
  * @returns false where there are no hard links, or when the copy is gone or not what was sealed
  */
-export function publishLink({ copy, path, sealPath, proof, temp }: LinkedCopy): boolean {
+export function publishLink({ copy, path, manifestPath, proof, temp }: LinkedCopy): boolean {
   const link = linkBeside(copy, dirname(temp));
   if (link === null) return false;
   try {
     writeDurably(`${temp}.seal`, `${JSON.stringify({ ...proof, seal: copy.seal })}\n`);
-    moveDurably(`${temp}.seal`, sealPath);
+    moveDurably(`${temp}.seal`, manifestPath);
     moveDurably(link, path);
     return true;
   } finally {
@@ -48,8 +48,8 @@ interface LinkedCopy {
   /** The copy that is given another name. */
   copy: { path: string; seal: Seal };
   path: string;
-  sealPath: string;
-  proof: Omit<SealFile, 'seal'>;
+  manifestPath: string;
+  proof: Omit<Manifest, 'seal'>;
   /** Name for what is unfinished, in the tier. */
   temp: string;
 }

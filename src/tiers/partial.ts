@@ -3,7 +3,8 @@ import { chmodSync, lstatSync, readdirSync, readFileSync, rmSync, truncateSync }
 import { open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { parseSource, type SealFile } from './seal-file.ts';
+import type { SourceFile } from '../core/types.ts';
+import { parseSource } from './manifest.ts';
 
 /**
  * What lies beside an unfinished file: which source it is of, and how many of its bytes were written, with their hashes. It is not trusted: who goes on from it reads those bytes again and compares, so that a torn or a stale
@@ -11,7 +12,7 @@ import { parseSource, type SealFile } from './seal-file.ts';
  */
 export interface Journal {
   version: 1;
-  source: SealFile['source'];
+  source: SourceFile;
   /** Whole chunks, from the start of the file. */
   bytes: number;
   /** The hash of each of them, hex. */

@@ -16,7 +16,7 @@ import { basename, dirname, join, normalize, sep } from 'node:path';
 import { ensureDirSync } from 'fs-extra/esm';
 import { CacheError, errnoOf } from '../core/errors.ts';
 import type { Seal, TierName } from '../core/types.ts';
-import { fitsSeal } from './seal-file.ts';
+import { fitsSeal } from './manifest.ts';
 import type { CopyPlace, Tier } from './tier.ts';
 
 const markerName = '.autocached';
@@ -59,17 +59,17 @@ function placeOf(dir: string, root: string, rel: string, suffix: string): CopyPl
   if (!below.startsWith(mirror + sep) || below.endsWith(sep) || below.includes('\0')) {
     throw new CacheError('BAD_REQUEST', `${JSON.stringify(rel)} names no file below ${root}`);
   }
-  return { path: join(dir, 'files', below + suffix), sealPath: join(dir, 'seals', `${below}${suffix}.json`) };
+  return { path: join(dir, 'files', below + suffix), manifestPath: join(dir, 'seals', `${below}${suffix}.json`) };
 }
 
 /** Where the proof of a copy lies. */
-export function sealPathOf(dir: string, copyPath: string): string {
+export function manifestPathOf(dir: string, copyPath: string): string {
   return `${join(dir, 'seals')}${copyPath.slice(join(dir, 'files').length)}.json`;
 }
 
-/** Where the copy of a proof lies: the reverse of `sealPathOf`. */
-export function copyPathOf(dir: string, sealPath: string): string {
-  return `${join(dir, 'files')}${sealPath.slice(join(dir, 'seals').length, -'.json'.length)}`;
+/** Where the copy of a proof lies: the reverse of `manifestPathOf`. */
+export function copyPathOf(dir: string, manifestPath: string): string {
+  return `${join(dir, 'files')}${manifestPath.slice(join(dir, 'seals').length, -'.json'.length)}`;
 }
 
 /** A link or a folder in the copy's place is not the copy (law 7), and what cannot be looked at cannot be handed out. */
@@ -98,9 +98,9 @@ function takeOut({ dir, partialDir, path }: { dir: string; partialDir: string; p
     });
   }
   // A proof that stays for now proves nothing without its copy, and goes at the next start.
-  attempt(() => rmSync(sealPathOf(dir, path), { force: true }));
+  attempt(() => rmSync(manifestPathOf(dir, path), { force: true }));
   pruneEmptyParents(dir, path);
-  pruneEmptyParents(dir, sealPathOf(dir, path));
+  pruneEmptyParents(dir, manifestPathOf(dir, path));
   return leaving;
 }
 

@@ -15,15 +15,15 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { errnoOf } from '../core/errors.ts';
-import type { Seal } from '../core/types.ts';
-import type { SealFile } from './seal-file.ts';
+import type { Seal, SourceFile } from '../core/types.ts';
+import type { Manifest } from './manifest.ts';
 
 export interface Publication {
   /** The finished file, on the tier's file system. */
   temp: string;
   path: string;
-  sealPath: string;
-  source: SealFile['source'];
+  manifestPath: string;
+  source: SourceFile;
   hash: string;
   chunks: readonly string[];
   sha256: string | null;
@@ -36,14 +36,14 @@ export interface Publication {
  * point leaves either nothing under the name, or a file that its proof fits.
  */
 export function publish(publication: Publication): Seal {
-  const { temp, path, sealPath, source, hash, chunks, sha256, mtimeFrom = source.path } = publication;
+  const { temp, path, manifestPath, source, hash, chunks, sha256, mtimeFrom = source.path } = publication;
   copyMtime(mtimeFrom, source.fingerprint.mtimeNs, temp);
   const seal = sealOf(temp);
   // A program that opens its model for writing gets an error instead of changing the copy under everybody else.
   if (process.platform !== 'win32') chmodSync(temp, 0o444);
-  const proof: SealFile = { version: 1, source, seal, hash, chunks: chunks.join(''), sha256 };
+  const proof: Manifest = { version: 1, source, seal, hash, chunks: chunks.join(''), sha256 };
   writeDurably(`${temp}.seal`, `${JSON.stringify(proof)}\n`);
-  moveDurably(`${temp}.seal`, sealPath);
+  moveDurably(`${temp}.seal`, manifestPath);
   moveDurably(temp, path);
   return seal;
 }

@@ -5,7 +5,7 @@ export interface CopyPlace {
   /** The file that is handed out: the source's base name below a mirror of the source's path below its root; `.zst` behind it in the cold tier. */
   path: string;
   /** The proof beside it, in a tree of its own, so that a loader that lists the copy's directory finds model files only. */
-  sealPath: string;
+  manifestPath: string;
 }
 
 /** A place that copies live in. The files are written by a worker (`publish.ts`); everything here is quick and local. */

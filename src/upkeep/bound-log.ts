@@ -1,5 +1,5 @@
 import { fstatSync, ftruncateSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import type { Log } from '../core/log.ts';
+import type { Log } from '../runtime/log.ts';
 
 export interface BoundLogOptions {
   /** Where the log lies when this process runs in the background. */

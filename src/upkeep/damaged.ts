@@ -1,9 +1,9 @@
 import { rmSync } from 'node:fs';
 import type { Catalog } from '../catalog/catalog.ts';
-import type { Events } from '../core/events.ts';
-import type { Log } from '../core/log.ts';
 import type { Copy, Entry, TierName } from '../core/types.ts';
-import { sealPathOf } from '../tiers/posix-tier.ts';
+import type { Events } from '../runtime/events.ts';
+import type { Log } from '../runtime/log.ts';
+import { manifestPathOf } from '../tiers/posix-tier.ts';
 import type { Tier } from '../tiers/tier.ts';
 
 export interface DamagedDeps {
@@ -45,7 +45,7 @@ export function retireDamaged(
 /** A rebuilt catalog takes up what has a proof. */
 function dropProof({ path }: Copy, tier: Tier | undefined, log: Log): void {
   try {
-    if (tier) rmSync(sealPathOf(tier.dir, path), { force: true });
+    if (tier) rmSync(manifestPathOf(tier.dir, path), { force: true });
   } catch (err) {
     log.warn({ path, err }, 'the proof of a damaged copy could not be removed');
   }

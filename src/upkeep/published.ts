@@ -1,11 +1,11 @@
+import type { PublishedView } from '../api/api.ts';
 import type { Catalog } from '../catalog/catalog.ts';
-import type { PublishedView } from '../core/api.ts';
 import { messageOf } from '../core/errors.ts';
-import type { Events } from '../core/events.ts';
-import type { Log } from '../core/log.ts';
 import type { Entry, TierName } from '../core/types.ts';
-import { sealPathOf } from '../tiers/posix-tier.ts';
-import { readSealFile } from '../tiers/seal-file.ts';
+import type { Events } from '../runtime/events.ts';
+import type { Log } from '../runtime/log.ts';
+import { readManifest } from '../tiers/manifest.ts';
+import { manifestPathOf } from '../tiers/posix-tier.ts';
 import type { Tier } from '../tiers/tier.ts';
 
 export interface PublishedDeps {
@@ -72,7 +72,7 @@ export class PublishedCheck {
   async sha256Of(entry: Entry): Promise<string | null> {
     const [copy] = this.#deps.catalog.copies.readyOf(entry.id);
     const tier = copy && this.#deps.tiers[copy.tier];
-    return tier ? ((await readSealFile(sealPathOf(tier.dir, copy.path)))?.sha256 ?? null) : null;
+    return tier ? ((await readManifest(manifestPathOf(tier.dir, copy.path)))?.sha256 ?? null) : null;
   }
 
   #report(entry: Entry, sha256: string, published: { sha256: string; from: string }): void {

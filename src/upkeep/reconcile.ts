@@ -2,11 +2,11 @@ import { lstatSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Catalog } from '../catalog/catalog.ts';
 import { CacheError, errnoOf } from '../core/errors.ts';
-import type { Log } from '../core/log.ts';
 import type { TierName } from '../core/types.ts';
+import type { Log } from '../runtime/log.ts';
+import { type Manifest, parseManifest } from '../tiers/manifest.ts';
 import { dropPartial, keepPartial, listPartials, partialFiles, readJournal } from '../tiers/partial.ts';
-import { copyPathOf, isClaimed, isPlaceIn, sealPathOf } from '../tiers/posix-tier.ts';
-import { parseSealFile, type SealFile } from '../tiers/seal-file.ts';
+import { copyPathOf, isClaimed, isPlaceIn, manifestPathOf } from '../tiers/posix-tier.ts';
 import type { Tier } from '../tiers/tier.ts';
 
 export interface ReconcileReport {
@@ -127,7 +127,7 @@ function forgetMissing(catalog: Catalog, tier: Tier, log: Log): number {
     const verdict = tier.check(copy.path, copy.seal);
     if (verdict === 'ok') continue;
     // A stale copy may have been replaced under its name just before the crash: that file is adopted below, not removed.
-    const replaced = verdict === 'changed' && proofOf(sealPathOf(tier.dir, copy.path), tier) !== undefined;
+    const replaced = verdict === 'changed' && proofOf(manifestPathOf(tier.dir, copy.path), tier) !== undefined;
     if (verdict === 'gone' || replaced || takenOut(tier, copy.path)) catalog.copies.forget(copy.id);
     else catalog.copies.setState(copy.id, 'evicting');
     log.warn({ path: copy.path, verdict }, 'copy is not what was sealed; it is out of service');
@@ -159,12 +159,12 @@ export function removed(path: string): boolean {
 
 function adoptProven(catalog: Catalog, tier: Tier): number {
   let adopted = 0;
-  for (const sealPath of filesBelow(join(tier.dir, 'seals'))) {
-    const copyPath = copyPathOf(tier.dir, sealPath);
-    const proof = catalog.copies.byPath(copyPath) ? undefined : readProof(sealPath);
+  for (const manifestPath of filesBelow(join(tier.dir, 'seals'))) {
+    const copyPath = copyPathOf(tier.dir, manifestPath);
+    const proof = catalog.copies.byPath(copyPath) ? undefined : readProof(manifestPath);
     if (!proof || !names(proof, copyPath, tier)) continue;
     const verdict = tier.check(copyPath, proof.seal);
-    if (verdict === 'gone' && isAbsent(copyPath)) removed(sealPath);
+    if (verdict === 'gone' && isAbsent(copyPath)) removed(manifestPath);
     if (verdict !== 'ok') continue;
     adopt(catalog, tier, { proof, copyPath });
     adopted += 1;
@@ -182,22 +182,22 @@ function isAbsent(path: string): boolean {
 }
 
 /** The proof, if the file beside it is what it proves. */
-function proofOf(sealPath: string, tier: Tier): SealFile | undefined {
-  const proof = readProof(sealPath);
-  const copyPath = copyPathOf(tier.dir, sealPath);
+function proofOf(manifestPath: string, tier: Tier): Manifest | undefined {
+  const proof = readProof(manifestPath);
+  const copyPath = copyPathOf(tier.dir, manifestPath);
   return proof && names(proof, copyPath, tier) && tier.check(copyPath, proof.seal) === 'ok' ? proof : undefined;
 }
 
-function readProof(sealPath: string): SealFile | undefined {
+function readProof(manifestPath: string): Manifest | undefined {
   try {
-    return parseSealFile(readFileSync(sealPath, 'utf8'));
+    return parseManifest(readFileSync(manifestPath, 'utf8'));
   } catch {
     return undefined;
   }
 }
 
 /** A proof may have been moved or edited: it must be of this place, and of the source that this is the place of. */
-function names({ source }: SealFile, copyPath: string, tier: Tier): boolean {
+function names({ source }: Manifest, copyPath: string, tier: Tier): boolean {
   const { path, root, rel } = source;
   if (![root + rel, `${root}/${rel}`, `${root}\\${rel}`].includes(path)) return false;
   try {
@@ -207,7 +207,7 @@ function names({ source }: SealFile, copyPath: string, tier: Tier): boolean {
   }
 }
 
-function adopt(catalog: Catalog, tier: Tier, { proof, copyPath }: { proof: SealFile; copyPath: string }): void {
+function adopt(catalog: Catalog, tier: Tier, { proof, copyPath }: { proof: Manifest; copyPath: string }): void {
   catalog.transaction(() => {
     const known = catalog.entries.byPath(proof.source.path);
     const entry = known ?? catalog.entries.put(proof.source);

@@ -1,10 +1,10 @@
 import { CacheError } from '../core/errors.ts';
-import { siblingModule, startPeer } from '../core/peer.ts';
-import type { FromScrubWorker, Verdict, VerifyOrder } from './scrub-messages.ts';
+import { siblingModule, startPeer } from '../runtime/peer.ts';
+import type { FromScrubWorker, Verdict, VerifyOrder } from '../transfer/verify-messages.ts';
 
 /** A thread that reads copies again, started for one round and ended with it. */
 export class ScrubThread implements Disposable {
-  #peer = startPeer<VerifyOrder, FromScrubWorker>(siblingModule('scrub-worker', import.meta.url), 'thread');
+  #peer = startPeer<VerifyOrder, FromScrubWorker>(siblingModule('../transfer/verify-worker', import.meta.url), 'thread');
   #progress: (bytesDone: number) => void = () => {};
   #settle: (answer: Verdict | CacheError) => void = () => {};
 

@@ -1,12 +1,12 @@
 import { renameSync, rmSync } from 'node:fs';
-import type { Clock } from '../core/clock.ts';
+import type { ScrubReport } from '../api/verify.ts';
 import { CacheError, messageOf } from '../core/errors.ts';
 import type { Copy, Entry, TierName } from '../core/types.ts';
-import type { ScrubReport } from '../core/verify-api.ts';
-import { sealPathOf } from '../tiers/posix-tier.ts';
-import { prepareProof, readSealFile } from '../tiers/seal-file.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { prepareManifest, readManifest } from '../tiers/manifest.ts';
+import { manifestPathOf } from '../tiers/posix-tier.ts';
+import type { Verdict } from '../transfer/verify-messages.ts';
 import { type DamagedDeps, retireDamaged } from './damaged.ts';
-import type { Verdict } from './scrub-messages.ts';
 import { ScrubThread } from './scrub-thread.ts';
 
 export interface ScrubDeps extends DamagedDeps {
@@ -121,7 +121,7 @@ export class Scrub implements AsyncDisposable {
     const order = {
       id: copy.id,
       path: copy.path,
-      sealPath: sealPathOf(tier.dir, copy.path),
+      manifestPath: manifestPathOf(tier.dir, copy.path),
       seal: copy.seal,
       hash: copy.hash,
       compressed: copy.tier === 'cold',
@@ -161,12 +161,12 @@ export class Scrub implements AsyncDisposable {
     const tier = tiers[copy.tier];
     if (!tier) return;
     try {
-      const sealPath = sealPathOf(tier.dir, copy.path);
-      const proof = await readSealFile(sealPath);
+      const manifestPath = manifestPathOf(tier.dir, copy.path);
+      const proof = await readManifest(manifestPath);
       if (!proof) return;
-      const next = await prepareProof(tier.partialDir, { ...proof, sha256 });
+      const next = await prepareManifest(tier.partialDir, { ...proof, sha256 });
       // Whatever changed meanwhile has a proof of its own.
-      if (this.#isCurrent(copy)) renameSync(next, sealPath);
+      if (this.#isCurrent(copy)) renameSync(next, manifestPath);
       else rmSync(next, { force: true });
     } catch (err) {
       log.warn({ path: copy.path, err }, 'a SHA-256 could not be noted');

@@ -1,6 +1,6 @@
-import type { WarmItem } from '../core/api.ts';
+import type { WarmItem } from '../api/api.ts';
+import type { WorkflowAnswer } from '../api/workflow.ts';
 import { reasonText } from '../core/reason-text.ts';
-import type { WorkflowAnswer } from '../core/workflow-api.ts';
 import { analyze } from './analyze.ts';
 import type { Analysis, AnalyzeOptions } from './types.ts';
 

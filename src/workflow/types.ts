@@ -1,4 +1,4 @@
-import type { WorkflowModel } from '../core/workflow-api.ts';
+import type { WorkflowModel } from '../api/workflow.ts';
 
 /** A node's output: the node's id and the index of the output. An API prompt writes it `["12:3", 0]`. */
 export type Link = readonly [node: string, slot: number];

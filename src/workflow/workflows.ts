@@ -1,5 +1,5 @@
-import type { WarmItem } from '../core/api.ts';
-import type { PrefetchAnswer, WorkflowAnswer } from '../core/workflow-api.ts';
+import type { WarmItem } from '../api/api.ts';
+import type { PrefetchAnswer, WorkflowAnswer } from '../api/workflow.ts';
 import { findModels, type ModelName, withItems } from './find-models.ts';
 import type { Learned } from './learned.ts';
 import type { Analysis } from './types.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { ConfigValue } from '../../src/core/api.ts';
-import type { StatsAnswer } from '../../src/core/stats-api.ts';
+import type { ConfigValue } from '../../src/api/api.ts';
+import type { StatsAnswer } from '../../src/api/stats.ts';
 import { type FakeDaemon, startFakeDaemon } from './fake-daemon.ts';
 import { runCli } from './run-cli.ts';
 import { stats } from './samples.ts';

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { DaemonFile } from '../../src/api/api.ts';
 import { Client } from '../../src/cli/client.ts';
 import { stopDaemon } from '../../src/cli/stop-daemon.ts';
-import type { DaemonFile } from '../../src/core/api.ts';
 import { startFakeDaemon } from './fake-daemon.ts';
 import { runCli } from './run-cli.ts';
 

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import type { EventMap } from '../../src/core/event-map.ts';
+import type { EventMap } from '../../src/api/event-map.ts';
 
 /** What was asked: `key` is `GET /api/jobs`, without the query. */
 interface Asked {

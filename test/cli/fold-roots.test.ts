@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import type { RootView } from '../../src/api/api.ts';
 import { foldRoots } from '../../src/cli/text/fold-roots.ts';
-import type { RootView } from '../../src/core/api.ts';
 
 const root = (path: string, rest: Partial<RootView> = {}): RootView => ({
   path: join('/', path),

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { EventMap } from '../../src/core/event-map.ts';
+import type { EventMap } from '../../src/api/event-map.ts';
 import { type FakeDaemon, refuse, startFakeDaemon } from './fake-daemon.ts';
 import { runCli, startCli } from './run-cli.ts';
 import { hddAway, queued, running } from './samples.ts';

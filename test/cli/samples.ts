@@ -1,5 +1,5 @@
-import type { EntryView, ExplainAnswer, JobView, LookupAnswer, RemovalAnswer, RootView } from '../../src/core/api.ts';
-import type { StatsAnswer } from '../../src/core/stats-api.ts';
+import type { EntryView, ExplainAnswer, JobView, LookupAnswer, RemovalAnswer, RootView } from '../../src/api/api.ts';
+import type { StatsAnswer } from '../../src/api/stats.ts';
 
 /** Answers as a daemon that has been used for some days gives them. */
 

@@ -2,15 +2,15 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
+import type { RootView } from '../../src/api/api.ts';
+import { startDaemon } from '../../src/compose/daemon.ts';
 import { loadConfig } from '../../src/config/config.ts';
-import type { RootView } from '../../src/core/api.ts';
 import { CacheError } from '../../src/core/errors.ts';
-import { startDaemon } from '../../src/daemon.ts';
 import { type FakeDaemon, startFakeDaemon } from './fake-daemon.ts';
 import { runCli, startCli } from './run-cli.ts';
 import { hddAway, nas } from './samples.ts';
 
-vi.mock('../../src/daemon.ts', () => ({ startDaemon: vi.fn() }));
+vi.mock('../../src/compose/daemon.ts', () => ({ startDaemon: vi.fn() }));
 vi.mock('../../src/config/config.ts', () => ({ loadConfig: vi.fn() }));
 
 const gib = 1024 ** 3;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import type { StatsAnswer } from '../../src/api/stats.ts';
 import { widthOf } from '../../src/cli/text/fit.ts';
-import type { StatsAnswer } from '../../src/core/stats-api.ts';
 import { type FakeDaemon, startFakeDaemon } from './fake-daemon.ts';
 import { runCli } from './run-cli.ts';
 import { checkpoint, lora, queued, running, stats } from './samples.ts';

@@ -2,8 +2,8 @@ import { expect } from 'vitest';
 import { makeSafetensors, makeTensor } from '../../bench/weights.ts';
 import { decodeFile } from '../../src/codec/decode.ts';
 import { encodeFile } from '../../src/codec/encode.ts';
+import { buildTail, readTail } from '../../src/codec/footer.ts';
 import type { Metadata } from '../../src/codec/format.ts';
-import { buildTail, readTail } from '../../src/codec/tail.ts';
 import { CacheError } from '../../src/core/errors.ts';
 import { type TestFile, testFile } from './files.ts';
 

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { Installed } from '../../bench/installed.ts';
+import type { LookupAnswer } from '../../src/api/api.ts';
 import type { Client } from '../../src/cli/client.ts';
-import type { LookupAnswer } from '../../src/core/api.ts';
 import { writeModel } from '../helpers/files.ts';
 
 const MiB = 2 ** 20;

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import type { EntryView } from '../../src/core/api.ts';
+import type { EntryView } from '../../src/api/api.ts';
 import { readJournal } from '../../src/tiers/partial.ts';
 import type { DaemonProcess } from '../helpers/daemon-process.ts';
 

@@ -1,9 +1,8 @@
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { Catalog } from '../../src/catalog/catalog.ts';
-import type { SourceFile } from '../../src/catalog/entries.ts';
-import type { Clock } from '../../src/core/clock.ts';
-import type { Copy, Fingerprint } from '../../src/core/types.ts';
+import type { Copy, Fingerprint, SourceFile } from '../../src/core/types.ts';
+import type { Clock } from '../../src/runtime/clock.ts';
 import { ManualClock } from './manual-clock.ts';
 import { tempDir } from './temp-dir.ts';
 

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { Client } from '../../src/cli/client.ts';
+import { startDaemon } from '../../src/compose/daemon.ts';
 import { loadConfig } from '../../src/config/config.ts';
-import { startDaemon } from '../../src/daemon.ts';
 import { writeModel } from './files.ts';
 import { tempDir } from './temp-dir.ts';
 

@@ -1,6 +1,6 @@
 import { onTestFinished } from 'vitest';
-import { Demoter } from '../../src/copy/demoter.ts';
 import type { Medium } from '../../src/core/types.ts';
+import { Demoter } from '../../src/placement/demoter.ts';
 import { policies } from '../../src/policy/policies.ts';
 import { createRig, type Rig, type RigOptions } from './rig.ts';
 

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
-import type { FromWorker, ToWorker } from '../../src/copy/messages.ts';
-import { parentPeer } from '../../src/core/peer.ts';
+import { parentPeer } from '../../src/runtime/peer.ts';
+import type { FromWorker, ToWorker } from '../../src/transfer/messages.ts';
 
 /** A copy worker that dies in the middle of its first order, as one that runs out of memory or is killed does. */
 const parent = parentPeer<FromWorker, ToWorker>();

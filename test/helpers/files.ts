@@ -26,7 +26,7 @@ export function writeWeights(path: string, size: number): Buffer {
   return bytes;
 }
 
-/** Turns one bit as a failing disk does: nothing that a stat tells changes. */
+/** IoScheduler one bit as a failing disk does: nothing that a stat tells changes. */
 export function flipBit(path: string, position: number): void {
   const { mtimeNs } = statSync(path, { bigint: true });
   const file = openSync(path, 'r+');

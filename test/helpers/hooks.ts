@@ -1,4 +1,4 @@
-import type { CopyHooks } from '../../src/copy/each-block.ts';
+import type { CopyHooks } from '../../src/transfer/each-block.ts';
 
 /** Hooks of a copy that nobody watches and nothing slows down. */
 export function quiet(): CopyHooks {

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
-import type { FromWorker, ToWorker } from '../../src/copy/messages.ts';
-import { parentPeer } from '../../src/core/peer.ts';
+import { parentPeer } from '../../src/runtime/peer.ts';
+import type { FromWorker, ToWorker } from '../../src/transfer/messages.ts';
 
 /** A copy worker whose source has stopped to answer: it writes a little, says so, and is heard of no more. */
 const parent = parentPeer<FromWorker, ToWorker>();

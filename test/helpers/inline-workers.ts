@@ -1,8 +1,8 @@
-import type { CopyHooks } from '../../src/copy/each-block.ts';
-import { linkTwin } from '../../src/copy/link-twin.ts';
-import type { CopyOrder, CopyReport, LinkReport } from '../../src/copy/messages.ts';
-import { runCopyJob } from '../../src/copy/run-copy-job.ts';
-import { CopyWorkers, type RunOptions } from '../../src/copy/workers.ts';
+import { CopyWorkers, type RunOptions } from '../../src/jobs/workers.ts';
+import type { CopyHooks } from '../../src/transfer/each-block.ts';
+import { linkDuplicate } from '../../src/transfer/link-duplicate.ts';
+import type { CopyOrder, CopyReport, LinkReport } from '../../src/transfer/messages.ts';
+import { runCopyJob } from '../../src/transfer/run-copy-job.ts';
 
 /** Copies for real, but on the test's own thread: starting one takes longer than most tests. */
 export class InlineWorkers extends CopyWorkers {
@@ -13,7 +13,7 @@ export class InlineWorkers extends CopyWorkers {
   }
 
   override link(order: CopyOrder, options: RunOptions): Promise<LinkReport | null> {
-    return this.#work(order, options, linkTwin);
+    return this.#work(order, options, linkDuplicate);
   }
 
   async #work<T>(

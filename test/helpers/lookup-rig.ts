@@ -1,13 +1,13 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { vi } from 'vitest';
-import type { LookupAnswer, LookupRequest } from '../../src/core/api.ts';
+import type { LookupAnswer, LookupRequest } from '../../src/api/api.ts';
 import type { Medium, Mode, SourceState } from '../../src/core/types.ts';
 import type { Located, LookupDeps } from '../../src/lookup/deps.ts';
 import { createFilters, type FilterOptions } from '../../src/lookup/filters.ts';
 import { Lookup } from '../../src/lookup/lookup.ts';
-import { Speeds } from '../../src/lookup/speeds.ts';
 import { LookupStats } from '../../src/lookup/stats.ts';
+import { Speeds } from '../../src/usage/speeds.ts';
 import { fingerprintOf } from './files.ts';
 import { createRig, type RigOptions } from './rig.ts';
 

@@ -1,4 +1,4 @@
-import type { Clock } from '../../src/core/clock.ts';
+import type { Clock } from '../../src/runtime/clock.ts';
 
 /** A clock that stands still until it is moved; wall and monotonic time move apart when told so. */
 export class ManualClock implements Clock {

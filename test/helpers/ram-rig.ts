@@ -1,6 +1,6 @@
-import { Promotion } from '../../src/copy/promotion.ts';
-import { RamKeeper } from '../../src/copy/ram-keeper.ts';
 import type { Entry } from '../../src/core/types.ts';
+import { Promotion } from '../../src/placement/promotion.ts';
+import { RamKeeper } from '../../src/placement/ram-keeper.ts';
 import { policies } from '../../src/policy/policies.ts';
 import { inMemory } from '../../src/tiers/in-memory.ts';
 import { createLookupRig, type LookupRigOptions } from './lookup-rig.ts';

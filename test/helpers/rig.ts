@@ -1,25 +1,23 @@
 import { join, sep } from 'node:path';
 import { onTestFinished } from 'vitest';
+import type { EventMap } from '../../src/api/event-map.ts';
 import { Catalog } from '../../src/catalog/catalog.ts';
-import { Copier } from '../../src/copy/copier.ts';
-import { Evictor } from '../../src/copy/evict.ts';
-import type { Job } from '../../src/copy/job.ts';
-import type { Bound } from '../../src/copy/make-room.ts';
-
-import type { Rates } from '../../src/copy/pacer.ts';
-
-import type { QueueLimits } from '../../src/copy/queue.ts';
-import { CopyWorkers } from '../../src/copy/workers.ts';
-import { type Clock, systemClock } from '../../src/core/clock.ts';
-import type { EventMap } from '../../src/core/event-map.ts';
-import { Events } from '../../src/core/events.ts';
-import { createLog } from '../../src/core/log.ts';
 import type { Medium, TierName } from '../../src/core/types.ts';
-import { Leases } from '../../src/lookup/leases.ts';
+import { Copier } from '../../src/jobs/copier.ts';
+import type { Job } from '../../src/jobs/job.ts';
+import type { QueueLimits } from '../../src/jobs/queue.ts';
+import type { Rates } from '../../src/jobs/rate-limiter.ts';
+import { CopyWorkers } from '../../src/jobs/workers.ts';
 import { policies } from '../../src/policy/policies.ts';
 import type { Surroundings } from '../../src/policy/policy.ts';
+import { type Clock, systemClock } from '../../src/runtime/clock.ts';
+import { Events } from '../../src/runtime/events.ts';
+import { createLog } from '../../src/runtime/log.ts';
+import { Evictor } from '../../src/space/evict.ts';
+import type { Bound } from '../../src/space/make-room.ts';
 import { openPosixTier } from '../../src/tiers/posix-tier.ts';
 import { retireDamaged } from '../../src/upkeep/damaged.ts';
+import { Leases } from '../../src/usage/leases.ts';
 import { fingerprintOf, writeModel, writeWeights } from './files.ts';
 import { InlineWorkers } from './inline-workers.ts';
 import { tempDir } from './temp-dir.ts';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
-import { createClient } from '../helpers/rooms.ts';
+import { createClient } from '../helpers/services.ts';
 
 const error = (code: string, message: unknown = expect.any(String)) => ({
   error: { code, message, hint: expect.toSatisfy((hint: unknown) => hint === null || typeof hint === 'string') },

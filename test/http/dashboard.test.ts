@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, test, vi } from 'vitest';
 import { ask, signIn } from '../../src/http/dashboard/daemon.js';
-import { createClient } from '../helpers/rooms.ts';
+import { createClient } from '../helpers/services.ts';
 
 afterEach(() => void vi.unstubAllGlobals());
 

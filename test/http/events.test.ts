@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import type { JobView } from '../../src/core/api.ts';
+import type { JobView } from '../../src/api/api.ts';
 import { listen } from '../../src/http/listen.ts';
-import { createRooms } from '../helpers/rooms.ts';
+import { createRooms } from '../helpers/services.ts';
 
 async function start() {
   const rig = createRooms();

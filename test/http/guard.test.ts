@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { hostsOf } from '../../src/http/guard.ts';
-import { createClient } from '../helpers/rooms.ts';
+import { createClient } from '../helpers/services.ts';
 
 const refused = (code: string) => ({
   error: { code, message: expect.any(String), hint: code === 'UNAUTHORIZED' ? expect.any(String) : null },

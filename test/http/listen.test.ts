@@ -3,9 +3,9 @@ import { connect } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { DaemonFile } from '../../src/core/api.ts';
+import type { DaemonFile } from '../../src/api/api.ts';
 import { listen } from '../../src/http/listen.ts';
-import { createRooms } from '../helpers/rooms.ts';
+import { createRooms } from '../helpers/services.ts';
 
 const hasIpv6 = Object.values(networkInterfaces()).some((addresses) => addresses?.some(({ address }) => address === '::1'));
 

@@ -1,10 +1,10 @@
 import { describe, expect, test, vi } from 'vitest';
-import type { LookupAnswer } from '../../src/core/api.ts';
+import type { LookupAnswer } from '../../src/api/api.ts';
 import type { LookupDeps } from '../../src/lookup/deps.ts';
 import { createFilters } from '../../src/lookup/filters.ts';
 import { Lookup } from '../../src/lookup/lookup.ts';
-import { Speeds } from '../../src/lookup/speeds.ts';
 import { LookupStats } from '../../src/lookup/stats.ts';
+import { Speeds } from '../../src/usage/speeds.ts';
 import { createRig } from '../helpers/rig.ts';
 
 const MiB = 1024 * 1024;

@@ -1,7 +1,7 @@
 import { linkSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
-import { leaseMs } from '../../src/lookup/leases.ts';
+import { leaseMs } from '../../src/usage/leases.ts';
 import { createLookupRig, withCopy } from '../helpers/lookup-rig.ts';
 
 const MiB = 1024 * 1024;

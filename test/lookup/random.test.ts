@@ -2,9 +2,9 @@ import { existsSync, readdirSync, readFileSync, renameSync, utimesSync, writeFil
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test, vi } from 'vitest';
-import { chooseCopies, removeCopies } from '../../src/copy/purge.ts';
 import { modes } from '../../src/core/types.ts';
 import { matcher } from '../../src/lookup/filters.ts';
+import { chooseCopies, removeCopies } from '../../src/space/purge.ts';
 import { reconcile } from '../../src/upkeep/reconcile.ts';
 import { createLookupRig, type LookupRig, nextTurn } from '../helpers/lookup-rig.ts';
 

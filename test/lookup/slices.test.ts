@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { LookupRequest } from '../../src/core/api.ts';
+import type { LookupRequest } from '../../src/api/api.ts';
 import type { LookupDeps } from '../../src/lookup/deps.ts';
 import { createFilters } from '../../src/lookup/filters.ts';
 import { Lookup } from '../../src/lookup/lookup.ts';

@@ -1,8 +1,8 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import type { JobState } from '../../src/core/api.ts';
-import { bounded } from '../../src/core/bounded.ts';
+import type { JobState } from '../../src/api/api.ts';
 import { CacheError } from '../../src/core/errors.ts';
 import type { CopyInProgress } from '../../src/lookup/deps.ts';
+import { bounded } from '../../src/runtime/bounded.ts';
 import { fingerprintOf } from '../helpers/files.ts';
 import { createLookupRig, type LookupRig, withCopy } from '../helpers/lookup-rig.ts';
 

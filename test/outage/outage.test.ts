@@ -1,9 +1,9 @@
 import { mkdirSync, readFileSync, renameSync, rmdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import type { LookupAnswer, RootView } from '../../src/api/api.ts';
+import type { EventMap } from '../../src/api/event-map.ts';
 import type { Client } from '../../src/cli/client.ts';
-import type { LookupAnswer, RootView } from '../../src/core/api.ts';
-import type { EventMap } from '../../src/core/event-map.ts';
 import { type DaemonProcess, startDaemonProcess } from '../helpers/daemon-process.ts';
 import { writeModel } from '../helpers/files.ts';
 import { createFaultyMount, type FaultyMount, noFaultyMount } from '../helpers/hanging-mount.ts';

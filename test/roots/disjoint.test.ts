@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { assertDisjoint, realPathOf } from '../../src/roots/disjoint.ts';
-import { tempTree } from './temp-tree.ts';
+import { tempTree } from '../sources/temp-tree.ts';
 
 describe('cache directory and roots', () => {
   it.each([

@@ -1,18 +1,18 @@
 import { onTestFinished } from 'vitest';
-import { createLog } from '../../src/core/log.ts';
 import type { SourceState } from '../../src/core/types.ts';
 import { Roots } from '../../src/roots/registry.ts';
 import { RootKeeper, type RootKeeperOptions } from '../../src/roots/root-keeper.ts';
-import { type SourceFile, SourceHost, type SourceHostOptions } from '../../src/roots/source-host.ts';
-import { forkReader } from '../../src/roots/source-port.ts';
+import { createLog } from '../../src/runtime/log.ts';
+import { type ListedFile, SourceClient, type SourceClientOptions } from '../../src/sources/client.ts';
+import { forkReader } from '../../src/sources/transport.ts';
 
 /** A keeper beside a small catalog that learns all it is told of. */
-export function keeping(options: Partial<RootKeeperOptions & SourceHostOptions> & { silentNas?: boolean } = {}) {
+export function keeping(options: Partial<RootKeeperOptions & SourceClientOptions> & { silentNas?: boolean } = {}) {
   const roots = new Roots();
   const { silentNas, ...rest } = options;
-  const silent = forkReader(new URL('./readers/silent.mjs', import.meta.url));
-  const host = new SourceHost({ ...rest, roots, ...(silentNas && { openProcess: silent, stallMs: 0 }) });
-  const known = new Map<string, SourceFile>();
+  const silent = forkReader(new URL('../sources/readers/silent.mjs', import.meta.url));
+  const host = new SourceClient({ ...rest, roots, ...(silentNas && { openProcess: silent, stallMs: 0 }) });
+  const known = new Map<string, ListedFile>();
   const changes: [path: string, state: SourceState['state']][] = [];
   const health: string[] = [];
   let wake = () => {};

@@ -1,8 +1,8 @@
 import { mkdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { fill, tempTree } from '../sources/temp-tree.ts';
 import { keeping } from './keeping.ts';
-import { fill, tempTree } from './temp-tree.ts';
 
 describe('an outage', () => {
   it('is no deletion: an emptied mount point takes nothing from the catalog', async () => {

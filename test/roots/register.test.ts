@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { registerRoot } from '../../src/roots/register.ts';
 import { Roots } from '../../src/roots/registry.ts';
-import { SourceHost } from '../../src/roots/source-host.ts';
-import { tempTree } from './temp-tree.ts';
+import { SourceClient } from '../../src/sources/client.ts';
+import { tempTree } from '../sources/temp-tree.ts';
 
 function registering(...cacheDirs: string[]) {
   const roots = new Roots();
-  const host = new SourceHost({ roots });
+  const host = new SourceClient({ roots });
   onTestFinished(() => host[Symbol.asyncDispose]());
   const register = (path: string, more: { category?: string; kind?: 'ssd' } = {}) => {
     return registerRoot({ path, origin: 'config', ...more }, { roots, host, cacheDirs });

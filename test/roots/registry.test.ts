@@ -1,7 +1,7 @@
 import { posix, win32 } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { cleanName, posixPaths, windowsPaths } from '../../src/roots/paths.ts';
+import { cleanName, posixPaths, windowsPaths } from '../../src/media/paths.ts';
 import { Roots } from '../../src/roots/registry.ts';
 
 const facts = { from: 'detected', device: 'sda', fileSystem: 'ext4', resolved: '/x' } as const;

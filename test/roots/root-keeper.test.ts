@@ -1,9 +1,9 @@
 import { mkdtempSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { type OpenPort, threadReader } from '../../src/roots/source-port.ts';
+import { type OpenPort, threadReader } from '../../src/sources/transport.ts';
+import { fill, tempTree, touch } from '../sources/temp-tree.ts';
 import { keeping } from './keeping.ts';
-import { fill, tempTree, touch } from './temp-tree.ts';
 
 describe('walking the roots', () => {
   it('tells what came, changed and went since the catalog last looked', async () => {

@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileS
 import { basename, dirname, join, sep } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { copyPathOf, isClaimed, openPosixTier, sealPathOf } from '../../src/tiers/posix-tier.ts';
+import { copyPathOf, isClaimed, manifestPathOf, openPosixTier } from '../../src/tiers/posix-tier.ts';
 import { writeModel } from '../helpers/files.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
 
@@ -69,10 +69,10 @@ describe('the place of a copy', () => {
 
   test('keeps base name, extension and the whole path below the root: loaders look at them', () => {
     const rel = join('loras', 'sub folder', 'Modèle №1 [v2].fp8.safetensors');
-    const { path, sealPath } = tier().placeOf('/nas/models', rel);
+    const { path, manifestPath } = tier().placeOf('/nas/models', rel);
     expect(path.endsWith(sep + rel)).toBe(true);
     expect(basename(path)).toBe('Modèle №1 [v2].fp8.safetensors');
-    expect(dirname(path)).not.toBe(dirname(sealPath));
+    expect(dirname(path)).not.toBe(dirname(manifestPath));
   });
 
   test.each([
@@ -88,9 +88,9 @@ describe('the place of a copy', () => {
 
   test('a proof leads to its copy and back', () => {
     const opened = tier();
-    const { path, sealPath } = opened.placeOf('/nas/models', join('loras', 'a.json'));
-    expect(sealPathOf(opened.dir, path)).toBe(sealPath);
-    expect(copyPathOf(opened.dir, sealPath)).toBe(path);
+    const { path, manifestPath } = opened.placeOf('/nas/models', join('loras', 'a.json'));
+    expect(manifestPathOf(opened.dir, path)).toBe(manifestPath);
+    expect(copyPathOf(opened.dir, manifestPath)).toBe(path);
   });
 
   test.each([
@@ -117,7 +117,7 @@ describe('the place of a copy', () => {
           const place = opened.placeOf(root, rel);
           for (const [kind, found] of [
             ['files', place.path],
-            ['seals', place.sealPath],
+            ['seals', place.manifestPath],
           ] as const) {
             const below = found.slice(join(opened.dir, kind).length + 1).split(sep);
             expect(found.startsWith(join(opened.dir, kind) + sep)).toBe(true);

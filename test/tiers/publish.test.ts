@@ -1,9 +1,9 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, statSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { parseManifest } from '../../src/tiers/manifest.ts';
 import { openPosixTier } from '../../src/tiers/posix-tier.ts';
 import { publish } from '../../src/tiers/publish.ts';
-import { parseSealFile } from '../../src/tiers/seal-file.ts';
 import { heal, injectFault, systemError } from '../helpers/faulty-fs.ts';
 import { fingerprintOf, writeModel } from '../helpers/files.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
@@ -26,7 +26,7 @@ function arrange() {
   };
   /** The copy and the proof that lies beside it. */
   const found = () => {
-    const proof = existsSync(place.sealPath) ? parseSealFile(readFileSync(place.sealPath, 'utf8')) : undefined;
+    const proof = existsSync(place.manifestPath) ? parseManifest(readFileSync(place.manifestPath, 'utf8')) : undefined;
     return { proof, fits: proof !== undefined && tier.check(place.path, proof.seal) === 'ok' };
   };
   return { dir, tier, place, prepare, found };
@@ -63,7 +63,7 @@ describe('a finished file', () => {
       [publication.temp, 'copy'],
       [`${publication.temp}.seal`, 'proof'],
       [dirname(place.path), "copy's folder"],
-      [dirname(place.sealPath), "proof's folder"],
+      [dirname(place.manifestPath), "proof's folder"],
     ]);
     const opened = new Map<unknown, string>();
     injectFault('openSync', {
@@ -94,7 +94,7 @@ describe('a finished file', () => {
   test('finds its folder removed by an eviction at the last moment, and makes it again', () => {
     const { place, prepare, found } = arrange();
     const { publication } = prepare(10, 'one');
-    for (const target of [place.path, place.sealPath]) {
+    for (const target of [place.path, place.manifestPath]) {
       let removed = false;
       injectFault('renameSync', {
         when: (args) => !removed && args[1] === target,

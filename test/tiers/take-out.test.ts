@@ -31,8 +31,8 @@ function arrange(rel = join('loras', 'a.safetensors')) {
   const tier = openPosixTier('ssd', dir);
   const place = tier.placeOf('/nas/models', rel);
   writeModel(place.path, 1000);
-  mkdirSync(dirname(place.sealPath), { recursive: true });
-  writeFileSync(place.sealPath, '{}');
+  mkdirSync(dirname(place.manifestPath), { recursive: true });
+  writeFileSync(place.manifestPath, '{}');
   return { dir, tier, ...place, seal: sealOf(place.path) };
 }
 
@@ -100,8 +100,8 @@ describe('taking a copy out', () => {
   });
 
   test('leaves a folder that holds something else, ours or not', () => {
-    const { tier, path, sealPath } = arrange();
-    const foreign = [join(dirname(path), 'readme.txt'), join(dirname(sealPath), 'readme.txt')];
+    const { tier, path, manifestPath } = arrange();
+    const foreign = [join(dirname(path), 'readme.txt'), join(dirname(manifestPath), 'readme.txt')];
     for (const file of foreign) writeFileSync(file, 'mine');
     const neighbour = tier.placeOf('/nas/models', join('loras', 'b.safetensors')).path;
     writeModel(neighbour, 10);
@@ -110,19 +110,19 @@ describe('taking a copy out', () => {
   });
 
   test('that is not there any more is done already', async () => {
-    const { tier, path, sealPath } = arrange();
+    const { tier, path, manifestPath } = arrange();
     rmSync(path);
     await tier.free(tier.takeOut(path));
-    expect(existsSync(sealPath)).toBe(false);
+    expect(existsSync(manifestPath)).toBe(false);
   });
 
   test('that the system does not let go of leaves it in its place, proof and all', () => {
-    const { tier, path, sealPath } = arrange();
+    const { tier, path, manifestPath } = arrange();
     rmSync(tier.partialDir, { recursive: true });
     writeFileSync(tier.partialDir, 'the rename has nowhere to go');
     expect(() => tier.takeOut(path)).toThrow(expect.objectContaining({ code: 'IN_USE', hint: expect.any(String) }));
     expect(existsSync(path)).toBe(true);
-    expect(existsSync(sealPath)).toBe(true);
+    expect(existsSync(manifestPath)).toBe(true);
   });
 
   test('never takes what lies outside the tier, however it is spelled', () => {

@@ -1,7 +1,7 @@
 import { closeSync, existsSync, openSync, readdirSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, onTestFinished, test, vi } from 'vitest';
-import { createLog } from '../../src/core/log.ts';
+import { createLog } from '../../src/runtime/log.ts';
 import { boundLog } from '../../src/upkeep/bound-log.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
 

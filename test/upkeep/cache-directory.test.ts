@@ -12,7 +12,7 @@ describe('another cache directory', () => {
     expect(reconcile({ ...rig, tier: moved })).toEqual({ ...nothing, forgotten: 1 });
     expect(rig.catalog.copies.inState('ready')).toEqual([]);
     expect(rig.tier.check(place.path, copy.seal ?? { size: 0, mtimeNs: '', ino: '' })).toBe('ok');
-    expect(existsSync(place.sealPath)).toBe(true);
+    expect(existsSync(place.manifestPath)).toBe(true);
     expect(reconcile(rig)).toEqual({ ...nothing, adopted: 1 });
     expect(theCopy(rig)).toMatchObject({ path: place.path, hash: copy.hash });
   });

@@ -1,8 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
-import type { SourceFile } from '../../src/catalog/entries.ts';
-import type { CopyState } from '../../src/core/types.ts';
+import type { CopyState, SourceFile } from '../../src/core/types.ts';
 import { openPosixTier } from '../../src/tiers/posix-tier.ts';
 import { emptyRam } from '../../src/upkeep/empty-ram.ts';
 import { openCatalog, putCopy, reserveCopy, sourceFile } from '../helpers/catalog.ts';
@@ -13,19 +12,19 @@ function arrange() {
   const { catalog } = openCatalog();
   const tier = openPosixTier('ram', join(tempDir(), 'ram'));
   const put = (file: SourceFile) => {
-    const { path, sealPath } = tier.placeOf(file.root, file.rel);
-    for (const each of [path, sealPath]) {
+    const { path, manifestPath } = tier.placeOf(file.root, file.rel);
+    for (const each of [path, manifestPath]) {
       mkdirSync(dirname(each), { recursive: true });
       writeFileSync(each, 'bytes');
     }
-    return { path, sealPath, copy: putCopy(catalog, file, { tier: 'ram', path }) };
+    return { path, manifestPath, copy: putCopy(catalog, file, { tier: 'ram', path }) };
   };
   return { catalog, tier, put };
 }
 
 test('rows, copies with their proofs and what is unfinished go; the SSD tier and files of others stay', () => {
   const { catalog, tier, put } = arrange();
-  const { path, sealPath } = put(sourceFile('loras/a.safetensors'));
+  const { path, manifestPath } = put(sourceFile('loras/a.safetensors'));
   const other = put(sourceFile('loras/b.safetensors'));
   catalog.copies.forget(other.copy.id);
   reserveCopy(catalog, sourceFile('loras/c.safetensors'), { tier: 'ram' });
@@ -36,7 +35,7 @@ test('rows, copies with their proofs and what is unfinished go; the SSD tier and
 
   expect(emptyRam(catalog, tier)).toBe(2);
 
-  for (const file of [path, sealPath, other.path, other.sealPath, unfinished]) expect(existsSync(file)).toBe(false);
+  for (const file of [path, manifestPath, other.path, other.manifestPath, unfinished]) expect(existsSync(file)).toBe(false);
   for (const file of foreign) expect(readFileSync(file, 'utf8')).toBe('x');
   expect(readdirSync(tier.partialDir)).toEqual(['notes.txt']);
   const states: CopyState[] = ['copying', 'ready', 'stale', 'evicting'];
@@ -48,7 +47,7 @@ test('what is spared stays in service', () => {
   const [kept, gone] = [put(sourceFile('loras/a.safetensors')), put(sourceFile('loras/b.safetensors'))];
   emptyRam(catalog, tier, (path) => path === kept.path);
   expect(existsSync(gone.path)).toBe(false);
-  expect([kept.path, kept.sealPath].every((path) => existsSync(path))).toBe(true);
+  expect([kept.path, kept.manifestPath].every((path) => existsSync(path))).toBe(true);
   expect(catalog.copies.inState('ready')).toEqual([kept.copy]);
 });
 

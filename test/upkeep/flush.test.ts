@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { Leases } from '../../src/lookup/leases.ts';
 import { startFlushing } from '../../src/upkeep/flush.ts';
+import { Leases } from '../../src/usage/leases.ts';
 import { openCatalog, sourceFile } from '../helpers/catalog.ts';
 import { ManualClock } from '../helpers/manual-clock.ts';
 

@@ -24,7 +24,7 @@ async function interrupted(options: Parameters<typeof createRig>[0] = {}) {
 /** The same, as a crash leaves it: made by hand, so that no timing is in it. */
 async function left() {
   const { quiet } = await import('../helpers/hooks.ts');
-  const { runCopyJob } = await import('../../src/copy/run-copy-job.ts');
+  const { runCopyJob } = await import('../../src/transfer/run-copy-job.ts');
   const rig = createRig();
   const { path, bytes } = rig.source('checkpoints/a.safetensors', size);
   const file = rig.file(path);

@@ -1,8 +1,9 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
-import { sealPathOf } from '../../src/tiers/posix-tier.ts';
-import type { SealFile } from '../../src/tiers/seal-file.ts';
+import type { SourceFile } from '../../src/core/types.ts';
+import type { Manifest } from '../../src/tiers/manifest.ts';
+import { manifestPathOf } from '../../src/tiers/posix-tier.ts';
 import { reconcile } from '../../src/upkeep/reconcile.ts';
 import { heal, injectFault, systemError } from '../helpers/faulty-fs.ts';
 import { writeModel } from '../helpers/files.ts';
@@ -19,7 +20,7 @@ async function withUnknownCopy() {
   const [copy] = rig.catalog.copies.inState('ready');
   rig.catalog.copies.forget(copy?.id ?? 0);
   const place = rig.tier.placeOf(rig.root, 'loras/a.safetensors');
-  const proof = JSON.parse(readFileSync(place.sealPath, 'utf8')) as SealFile;
+  const proof = JSON.parse(readFileSync(place.manifestPath, 'utf8')) as Manifest;
   return { rig, path, bytes, place, proof };
 }
 
@@ -36,7 +37,7 @@ describe('a proof that does not prove adopts nothing', () => {
     ['of a later version', (text) => text.replace('"version":1', '"version":2')],
   ])('%s: the copy stays where it is, out of service', async (_what, change) => {
     const { rig, place, bytes } = await withUnknownCopy();
-    writeFileSync(place.sealPath, change(readFileSync(place.sealPath, 'utf8')));
+    writeFileSync(place.manifestPath, change(readFileSync(place.manifestPath, 'utf8')));
     expectNotAdopted(rig);
     expect(readFileSync(place.path).equals(bytes)).toBe(true);
   });
@@ -44,14 +45,14 @@ describe('a proof that does not prove adopts nothing', () => {
   test('of another size, time or inode', async () => {
     const { rig, place, proof } = await withUnknownCopy();
     for (const seal of [{ size: 999 }, { mtimeNs: '1' }, { ino: '1' }]) {
-      writeFileSync(place.sealPath, JSON.stringify({ ...proof, seal: { ...proof.seal, ...seal } }));
+      writeFileSync(place.manifestPath, JSON.stringify({ ...proof, seal: { ...proof.seal, ...seal } }));
       expectNotAdopted(rig);
     }
   });
 });
 
 describe('a proof that names another place is not believed', () => {
-  test.each<[string, (source: SealFile['source']) => Partial<SealFile['source']>]>([
+  test.each<[string, (source: SourceFile) => Partial<SourceFile>]>([
     ['another root', () => ({ root: '/somewhere/else', path: '/somewhere/else/loras/a.safetensors' })],
     ['another name', ({ root }) => ({ rel: 'loras/b.safetensors', path: join(root, 'loras/b.safetensors') })],
     ['a source that is not the name below the root', ({ root }) => ({ path: join(root, 'loras/b.safetensors') })],
@@ -62,7 +63,7 @@ describe('a proof that names another place is not believed', () => {
   ])('%s', async (_what, change) => {
     const { rig, place, proof } = await withUnknownCopy();
     writeModel(join(rig.root, 'loras/b.safetensors'), 1000);
-    writeFileSync(place.sealPath, JSON.stringify({ ...proof, source: { ...proof.source, ...change(proof.source) } }));
+    writeFileSync(place.manifestPath, JSON.stringify({ ...proof, source: { ...proof.source, ...change(proof.source) } }));
     expectNotAdopted(rig);
     expect(rig.catalog.entries.list({})).toHaveLength(1);
     expect(existsSync(place.path)).toBe(true);
@@ -74,8 +75,8 @@ describe('a proof that names another place is not believed', () => {
     writeModel(other.path, 1000);
     const { ino, mtimeNs } = statSync(other.path, { bigint: true });
     const seal = { size: 1000, mtimeNs: String(mtimeNs), ino: String(ino) };
-    writeFileSync(other.sealPath, JSON.stringify({ ...proof, seal }));
-    rmSync(place.sealPath);
+    writeFileSync(other.manifestPath, JSON.stringify({ ...proof, seal }));
+    rmSync(place.manifestPath);
     expectNotAdopted(rig);
   });
 
@@ -84,8 +85,8 @@ describe('a proof that names another place is not believed', () => {
     const seals = join(rig.tier.dir, 'seals');
     const away = join(rig.dir, 'away');
     mkdirSync(away);
-    writeFileSync(join(away, 'x.json'), readFileSync(place.sealPath));
-    rmSync(place.sealPath);
+    writeFileSync(join(away, 'x.json'), readFileSync(place.manifestPath));
+    rmSync(place.manifestPath);
     symlinkSync(away, join(seals, 'link'));
     expectNotAdopted(rig);
     expect(existsSync(join(away, 'x.json'))).toBe(true);
@@ -97,7 +98,7 @@ describe('tidying', () => {
     const { rig, place } = await withUnknownCopy();
     rmSync(place.path);
     expectNotAdopted(rig);
-    expect(existsSync(place.sealPath)).toBe(false);
+    expect(existsSync(place.manifestPath)).toBe(false);
   });
 
   test('a proof stays when the disk cannot tell whether its copy is there', async () => {
@@ -109,7 +110,7 @@ describe('tidying', () => {
       },
     });
     expectNotAdopted(rig);
-    expect(existsSync(place.sealPath)).toBe(true);
+    expect(existsSync(place.manifestPath)).toBe(true);
     heal(fault);
     expect(reconcile(rig)).toEqual({ ...nothing, adopted: 1 });
   });
@@ -122,16 +123,16 @@ describe('tidying', () => {
       join(dir, 'backup', 'a.safetensors'),
       join(dir, 'files', 'loose.safetensors'),
       join(dirname(place.path), 'unknown.safetensors'),
-      join(dirname(place.sealPath), 'notes.json'),
+      join(dirname(place.manifestPath), 'notes.json'),
       join(dir, 'seals', 'settings.json'),
       join(dir, 'seals', 'readme.md'),
       join(dir, 'partial', 'notes.txt'),
     ];
     const bytes = foreign.map((path) => writeModel(path, 50));
     // Looks like a proof, and is of no place here.
-    const copied = sealPathOf(dir, join(dir, 'files', 'moved', 'a.safetensors'));
+    const copied = manifestPathOf(dir, join(dir, 'files', 'moved', 'a.safetensors'));
     mkdirSync(dirname(copied), { recursive: true });
-    writeFileSync(copied, readFileSync(place.sealPath));
+    writeFileSync(copied, readFileSync(place.manifestPath));
     expect(reconcile(rig)).toEqual({ ...nothing, adopted: 1 });
     for (const [index, path] of foreign.entries())
       expect(readFileSync(path).equals(bytes[index] ?? Buffer.alloc(0))).toBe(true);

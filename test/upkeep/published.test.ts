@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import type { EventMap } from '../../src/core/event-map.ts';
+import type { EventMap } from '../../src/api/event-map.ts';
 import { PublishedCheck } from '../../src/upkeep/published.ts';
 import { runCli } from '../cli/run-cli.ts';
 import { runDaemon } from '../helpers/daemon.ts';

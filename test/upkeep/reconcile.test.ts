@@ -11,8 +11,8 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { runCopyJob } from '../../src/copy/run-copy-job.ts';
 import { CacheError } from '../../src/core/errors.ts';
+import { runCopyJob } from '../../src/transfer/run-copy-job.ts';
 import { reconcile } from '../../src/upkeep/reconcile.ts';
 import { quiet } from '../helpers/hooks.ts';
 import { createRig, type Rig } from '../helpers/rig.ts';
@@ -88,7 +88,7 @@ describe('halves', () => {
     if (when === 'after') rig.tier.takeOut(place.path);
     const { next, report } = await restart(rig);
     expect(report).toEqual({ ...nothing, halves: 1, temps: when === 'after' ? 1 : 0 });
-    expect([place.path, place.sealPath].map((path) => existsSync(path))).toEqual([false, false]);
+    expect([place.path, place.manifestPath].map((path) => existsSync(path))).toEqual([false, false]);
     expect(readdirSync(rig.tier.partialDir)).toEqual([]);
     expect(next.catalog.copies.usedBytes('ssd')).toBe(0);
   });
@@ -133,7 +133,7 @@ describe('a copy that is not what was sealed is out of service', () => {
     expect(report).toEqual({ ...nothing, forgotten: 1 });
     expect(next.catalog.copies.inState('ready', 'stale', 'evicting')).toEqual([]);
     expect(existsSync(place.path)).toBe(false);
-    expect(existsSync(place.sealPath)).toBe(false);
+    expect(existsSync(place.manifestPath)).toBe(false);
     expect(existsSync(path)).toBe(true);
     expect(reconcile(next)).toEqual(nothing);
   });
@@ -143,7 +143,7 @@ describe('a copy that is not what was sealed is out of service', () => {
     await rig.copy(rig.source('loras/b.safetensors', 1000).path);
     const other = rig.tier.placeOf(rig.root, 'loras/b.safetensors');
     const { next, report } = await restart(rig, () => {
-      for (const which of ['path', 'sealPath'] as const) {
+      for (const which of ['path', 'manifestPath'] as const) {
         renameSync(place[which], `${place[which]}.x`);
         renameSync(other[which], place[which]);
         renameSync(`${place[which]}.x`, other[which]);

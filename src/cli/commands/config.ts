@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
+import type { ConfigChange, ConfigValue } from '../../api/api.ts';
 import { nearest } from '../../config/nearest.ts';
-import type { ConfigChange, ConfigValue } from '../../core/api.ts';
 import { CacheError } from '../../core/errors.ts';
 import { type Mode, modes } from '../../core/types.ts';
 import type { Client, ConfigAnswer } from '../client.ts';

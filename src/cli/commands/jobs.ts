@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { JobView } from '../../core/api.ts';
+import type { JobView } from '../../api/api.ts';
 import { CacheError } from '../../core/errors.ts';
 import { formatBytes } from '../../core/format.ts';
 import { openJobsView } from '../jobs-view.ts';

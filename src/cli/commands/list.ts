@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
-import { type EntriesAnswer, type EntriesQuery, type EntrySort, type EntryView, entrySorts } from '../../core/api.ts';
+import { type EntriesAnswer, type EntriesQuery, type EntrySort, type EntryView, entrySorts } from '../../api/api.ts';
 import { formatBytes } from '../../core/format.ts';
 import { count as wholeNumber } from '../options.ts';
 import { clientOf, type Run } from '../session.ts';

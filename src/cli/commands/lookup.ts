@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
-import type { LookupAnswer, LookupRequest } from '../../core/api.ts';
+import type { LookupAnswer, LookupRequest } from '../../api/api.ts';
 import { formatDuration } from '../../core/format.ts';
 import { reasonText } from '../../core/reason-text.ts';
 import { type Purpose, purposes } from '../../core/types.ts';

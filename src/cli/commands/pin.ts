@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { PinAnswer } from '../../core/api.ts';
+import type { PinAnswer } from '../../api/api.ts';
 import { formatBytes } from '../../core/format.ts';
 import { selectRequest } from '../items.ts';
 import { clientOf, type Run } from '../session.ts';

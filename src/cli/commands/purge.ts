@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
-import type { ClearRequest, RemovalAnswer } from '../../core/api.ts';
+import type { ClearRequest, RemovalAnswer } from '../../api/api.ts';
 import { CacheError } from '../../core/errors.ts';
 import { formatBytes } from '../../core/format.ts';
 import { type TierName, tierNames } from '../../core/types.ts';

@@ -1,7 +1,7 @@
 import { dirname, isAbsolute } from 'node:path';
 import type { Command } from 'commander';
+import type { ConfigValue } from '../../api/api.ts';
 import { loadConfig } from '../../config/config.ts';
-import type { ConfigValue } from '../../core/api.ts';
 import { toCacheError } from '../../core/errors.ts';
 import { Client } from '../client.ts';
 import { startDetached } from '../detach.ts';

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { findDaemon } from '../../client/daemon-file.ts';
+import type { Daemon } from '../../compose/daemon.ts';
 import { loadConfig } from '../../config/config.ts';
-import type { Daemon } from '../../daemon.ts';
 import { startDetached } from '../detach.ts';
 import { type Answer, printAnswer } from '../print.ts';
 import type { Host, Run, Session } from '../session.ts';
@@ -30,7 +30,7 @@ async function start(session: Session, { detach, ...options }: StartOptions & { 
   if (detach) return startedAnswer(await startDetached({ self, flags, cwd }));
 
   const loaded = loadConfig({ cwd, flags });
-  const { startDaemon } = await import('../../daemon.ts');
+  const { startDaemon } = await import('../../compose/daemon.ts');
   using end = awaitSignal(signals);
   await using daemon = await startDaemon(loaded);
   printAnswer(await answerOf(daemon, loaded.notices), session);

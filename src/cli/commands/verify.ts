@@ -1,8 +1,8 @@
 import { SingleBar } from 'cli-progress';
 import type { Command } from 'commander';
+import type { VerifyAnswer } from '../../api/verify.ts';
 import { CacheError } from '../../core/errors.ts';
 import { formatBytes } from '../../core/format.ts';
-import type { VerifyAnswer } from '../../core/verify-api.ts';
 import type { Client } from '../client.ts';
 import { selectRequest } from '../items.ts';
 import { exitCodes } from '../print.ts';

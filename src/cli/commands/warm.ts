@@ -3,7 +3,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { text as readAll } from 'node:stream/consumers';
 import type { Command } from 'commander';
-import type { JobView, WarmAnswer, WarmItem } from '../../core/api.ts';
+import type { JobView, WarmAnswer, WarmItem } from '../../api/api.ts';
 import { CacheError, messageOf } from '../../core/errors.ts';
 import { isLeftAlone } from '../../core/reason-text.ts';
 import type { Client } from '../client.ts';

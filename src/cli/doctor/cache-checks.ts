@@ -1,8 +1,8 @@
+import type { TierStats } from '../../api/stats.ts';
 import { formatBytes } from '../../core/format.ts';
-import type { TierStats } from '../../core/stats-api.ts';
-import { isNetworkFileSystem } from '../../roots/file-systems.ts';
-import type { ReadSpeeds } from '../../roots/measure-reads.ts';
-import { isNetwork, type MediumFacts } from '../../roots/medium.ts';
+import { isNetworkFileSystem } from '../../media/file-systems.ts';
+import { isNetwork, type MediumFacts } from '../../media/medium.ts';
+import type { ReadSpeeds } from '../../sources/measure-reads.ts';
 import { type Finding, fail, ok, warn } from './finding.ts';
 import { speedText } from './speed-text.ts';
 

@@ -1,5 +1,5 @@
+import type { StatsAnswer } from '../../api/stats.ts';
 import { formatBytes } from '../../core/format.ts';
-import type { StatsAnswer } from '../../core/stats-api.ts';
 import { type Finding, fail, ok, warn } from './finding.ts';
 
 export interface DaemonFacts {

@@ -1,4 +1,4 @@
-import { type Sysfs, thisSysfs } from '../../roots/linux-disk.ts';
+import { type Sysfs, thisSysfs } from '../../media/linux-disk.ts';
 
 /**
  * True when every disk of `device` (kernel names with `+` between them) is an NVMe disk with at least four PCIe lanes of 8 GT/s or

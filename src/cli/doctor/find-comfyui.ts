@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { RootView } from '../../core/api.ts';
-import { detectMedium, isNetwork } from '../../roots/medium.ts';
+import type { RootView } from '../../api/api.ts';
+import { detectMedium, isNetwork } from '../../media/medium.ts';
 import { comfyuiDir } from '../comfyui-dir.ts';
 import type { RunningComfyui } from './comfyui-server.ts';
 

@@ -1,10 +1,11 @@
-import type { RootView } from '../../core/api.ts';
+import type { RootView } from '../../api/api.ts';
 import { messageOf } from '../../core/errors.ts';
 import type { Medium } from '../../core/types.ts';
-import { leastToMeasure } from '../../roots/measure-reads.ts';
-import { detectMedium, type MediumFacts } from '../../roots/medium.ts';
-import { type Root, Roots } from '../../roots/registry.ts';
-import { SourceHost } from '../../roots/source-host.ts';
+import { detectMedium, type MediumFacts } from '../../media/medium.ts';
+import { Roots } from '../../roots/registry.ts';
+import { SourceClient } from '../../sources/client.ts';
+import { leastToMeasure } from '../../sources/measure-reads.ts';
+import type { Root } from '../../sources/root.ts';
 import type { SourceFacts } from './source-checks.ts';
 
 /** A directory with models, as the daemon or the configuration has it. */
@@ -31,7 +32,7 @@ interface Known extends KnownRoot {
  */
 export async function lookAtSources(known: readonly KnownRoot[], waits = patience): Promise<SourceFacts[]> {
   const roots = new Roots();
-  await using host = new SourceHost({ roots });
+  await using host = new SourceClient({ roots });
   const groups = new Map<string, Known[]>();
   for (const root of known) {
     const medium = await detectMedium(root.path);
@@ -45,7 +46,7 @@ export async function lookAtSources(known: readonly KnownRoot[], waits = patienc
 
 interface Place {
   roots: Roots;
-  host: SourceHost;
+  host: SourceClient;
   searchMs: number;
   measureMs: number;
 }
@@ -97,7 +98,7 @@ async function measureIn(
 }
 
 /** The first file that is large enough to measure with. */
-async function findLarge(root: Root, host: SourceHost, end: AbortSignal): Promise<string | null> {
+async function findLarge(root: Root, host: SourceClient, end: AbortSignal): Promise<string | null> {
   const enough = new AbortController();
   let found: string | null = null;
   const onFiles = (files: { path: string; fingerprint: { size: number } }[]) => {

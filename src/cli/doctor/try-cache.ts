@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, open, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errnoOf, messageOf } from '../../core/errors.ts';
-import { measureReads } from '../../roots/measure-reads.ts';
+import { measureReads } from '../../sources/measure-reads.ts';
 import type { CacheFacts } from './cache-checks.ts';
 
 const trialMib = 32;

@@ -1,4 +1,4 @@
-import type { EntryView, ExplainAnswer, PublishedView, RootView } from '../../core/api.ts';
+import type { EntryView, ExplainAnswer, PublishedView, RootView } from '../../api/api.ts';
 import { formatBytes, formatDuration } from '../../core/format.ts';
 import { reasonText } from '../../core/reason-text.ts';
 import { plain } from './fit.ts';

@@ -1,5 +1,5 @@
 import { dirname, join } from 'node:path';
-import type { RootView } from '../../core/api.ts';
+import type { RootView } from '../../api/api.ts';
 
 export type FoldedRoot = Pick<RootView, 'path' | 'kind' | 'kindFrom' | 'health' | 'why' | 'files'>;
 

@@ -1,4 +1,4 @@
-import type { RemovalAnswer } from '../../core/api.ts';
+import type { RemovalAnswer } from '../../api/api.ts';
 import { formatBytes } from '../../core/format.ts';
 import type { Look } from './look.ts';
 import { table } from './table.ts';

@@ -1,4 +1,4 @@
-import type { RootView } from '../../core/api.ts';
+import type { RootView } from '../../api/api.ts';
 import { formatBytes } from '../../core/format.ts';
 import type { Mode } from '../../core/types.ts';
 import { plain } from './fit.ts';

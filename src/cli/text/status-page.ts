@@ -1,7 +1,7 @@
-import type { EntryView, JobView, RootView } from '../../core/api.ts';
+import type { EntryView, JobView, RootView } from '../../api/api.ts';
+import type { StuckView } from '../../api/open-sources.ts';
+import type { StatsAnswer, TierStats } from '../../api/stats.ts';
 import { formatBytes, formatDuration } from '../../core/format.ts';
-import type { StatsAnswer, TierStats } from '../../core/stats-api.ts';
-import type { StuckView } from '../../core/stuck-api.ts';
 import { progressBar, usageBar } from './bar.ts';
 import { plain, shorten, widthOf } from './fit.ts';
 import { foldRoots } from './fold-roots.ts';

@@ -1,4 +1,4 @@
-import type { WarmAnswer, WarmItem } from '../../core/api.ts';
+import type { WarmAnswer, WarmItem } from '../../api/api.ts';
 import { formatBytes } from '../../core/format.ts';
 import { isLeftAlone, reasonText } from '../../core/reason-text.ts';
 import type { Look } from './look.ts';

@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import type { EntryView, JobView } from '../../core/api.ts';
+import type { EntryView, JobView } from '../../api/api.ts';
 import { formatBytes, formatDuration } from '../../core/format.ts';
 
 /** `1,204` */

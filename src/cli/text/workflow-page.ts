@@ -1,6 +1,6 @@
+import type { WorkflowAnswer } from '../../api/workflow.ts';
 import { formatBytes } from '../../core/format.ts';
 import { reasonText } from '../../core/reason-text.ts';
-import type { WorkflowAnswer } from '../../core/workflow-api.ts';
 import { plain } from './fit.ts';
 import type { Look } from './look.ts';
 import { table } from './table.ts';

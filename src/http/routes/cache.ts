@@ -1,11 +1,11 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import { chooseCopies, removeCopies } from '../../copy/purge.ts';
 import { CacheError } from '../../core/errors.ts';
 import { modes, tierNames } from '../../core/types.ts';
 import { matcher } from '../../lookup/filters.ts';
+import { chooseCopies, removeCopies } from '../../space/purge.ts';
 import { absolutePath, bytes, milliseconds, name, parse } from '../parse.ts';
-import type { Rooms } from '../rooms.ts';
+import type { Services } from '../services.ts';
 import { statsOf } from '../stats.ts';
 
 const clearBody = z.strictObject({
@@ -27,7 +27,7 @@ const configBody = z.strictObject({
 });
 
 /** The cache as a whole: how it does, how it is set, and emptying it. */
-export function cacheRoutes(app: FastifyInstance, rooms: Rooms): void {
+export function cacheRoutes(app: FastifyInstance, rooms: Services): void {
   const { settings } = rooms;
 
   app.get('/api/cache/stats', () => statsOf(rooms));

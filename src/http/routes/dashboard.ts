@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { CacheError } from '../../core/errors.ts';
 import { Codes } from '../codes.ts';
 import { parse } from '../parse.ts';
-import type { Rooms } from '../rooms.ts';
+import type { Services } from '../services.ts';
 
 const own = 'src/http/dashboard';
 /** Of the sidebar in ComfyUI, which shows the same things. */
@@ -36,7 +36,7 @@ const headers = {
 };
 
 /** The page at `/`, and how it comes by the token: who has it gets a code, and the page exchanges the code for it. */
-export function dashboardRoutes(app: FastifyInstance, { clock }: Rooms, token: string): void {
+export function dashboardRoutes(app: FastifyInstance, { clock }: Services, token: string): void {
   const root = packageRoot();
   const codes = new Codes(clock);
 

@@ -1,16 +1,16 @@
 import { dirname, join, resolve, sep } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import { type Chosen, removeCopies } from '../../copy/purge.ts';
-import { type EntriesAnswer, entrySorts, type PinAnswer, type SelectRequest, type WarmRequest } from '../../core/api.ts';
+import { type EntriesAnswer, entrySorts, type PinAnswer, type SelectRequest, type WarmRequest } from '../../api/api.ts';
 import { CacheError } from '../../core/errors.ts';
 import type { Entry } from '../../core/types.ts';
-import { withCompanions } from '../../lookup/companions.ts';
 import { matcher } from '../../lookup/filters.ts';
-import { splitName, type Wanted, warm } from '../../lookup/warm.ts';
-import { warmIntoMemory } from '../../lookup/warm-memory.ts';
+import { withCompanions } from '../../placement/companions.ts';
+import { type Chosen, removeCopies } from '../../space/purge.ts';
+import { splitName, type Wanted, warm } from '../../usage/warm.ts';
+import { warmIntoMemory } from '../../usage/warm-memory.ts';
 import { absolutePath, name, parse } from '../parse.ts';
-import type { Rooms } from '../rooms.ts';
+import type { Services } from '../services.ts';
 import { viewOf } from '../views.ts';
 
 const flag = z.enum(['true', 'false']).transform((value) => value === 'true');
@@ -48,7 +48,7 @@ const warmBody = z.object({
 });
 
 /** What the catalog knows, and what one does with chosen entries. */
-export function entryRoutes(app: FastifyInstance, rooms: Rooms): void {
+export function entryRoutes(app: FastifyInstance, rooms: Services): void {
   const { catalog, lookup, requestCopy, waitMaxMs, log } = rooms;
 
   app.get('/api/cache/entries', (request): EntriesAnswer => {
@@ -91,7 +91,7 @@ export function entryRoutes(app: FastifyInstance, rooms: Rooms): void {
   });
 }
 
-async function modelsOf({ workflow, prompt }: WarmRequest, { workflows }: Rooms): Promise<Wanted[]> {
+async function modelsOf({ workflow, prompt }: WarmRequest, { workflows }: Services): Promise<Wanted[]> {
   if (workflow === undefined && prompt === undefined) return [];
   const names = await workflows.names({ workflow, prompt });
   return names.map((ask) => ({ item: ask.category === '' ? ask.name : `${ask.category}/${ask.name}`, ask }));
@@ -101,7 +101,7 @@ async function modelsOf({ workflow, prompt }: WarmRequest, { workflows }: Rooms)
  * The entries that a request is for, and the directories it names whole.
  * @throws CacheError NOT_FOUND naming the first that is not known and has no source either
  */
-export async function select(rooms: Rooms, request: SelectRequest): Promise<{ entries: Entry[]; directories: string[] }> {
+export async function select(rooms: Services, request: SelectRequest): Promise<{ entries: Entry[]; directories: string[] }> {
   const { catalog, lookup } = rooms;
   const directories = (request.below ?? []).map((directory) => directoryOf(rooms, directory));
   const asks = [...(request.paths ?? []).map((path) => ({ path })), ...(request.names ?? []).map(splitName)];
@@ -122,7 +122,7 @@ export async function select(rooms: Rooms, request: SelectRequest): Promise<{ en
 }
 
 /** A directory as the catalog spells it. @throws CacheError NOT_FOUND when it neither lies in a root nor holds one */
-function directoryOf({ roots }: Rooms, directory: string): string {
+function directoryOf({ roots }: Services, directory: string): string {
   const located = roots.locate(join(directory, 'file'));
   if (located) return dirname(located.path);
   const path = resolve(directory);

@@ -1,8 +1,8 @@
 import type { FastifyInstance } from 'fastify';
-import type { Rooms } from '../rooms.ts';
+import type { Services } from '../services.ts';
 
 /** Is it alive, and make it end. */
-export function healthRoutes(app: FastifyInstance, rooms: Rooms): void {
+export function healthRoutes(app: FastifyInstance, rooms: Services): void {
   app.get('/healthz', () => ({ ok: true, version: rooms.version }));
 
   app.post('/api/shutdown', () => {

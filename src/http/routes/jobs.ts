@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { CacheError } from '../../core/errors.ts';
 import { parse } from '../parse.ts';
-import type { Rooms } from '../rooms.ts';
+import type { Services } from '../services.ts';
 
 const maxStreams = 64;
 const pingEveryMs = 15_000;
@@ -13,7 +13,7 @@ const maxBehindBytes = 1024 * 1024;
 const jobsQuery = z.object({ limit: z.coerce.number().int().min(1).optional() });
 
 /** Copies under way, and everything that happens as server-sent events. */
-export function jobRoutes(app: FastifyInstance, { copier, events }: Rooms): void {
+export function jobRoutes(app: FastifyInstance, { copier, events }: Services): void {
   app.get('/api/jobs', (request) => {
     const { limit } = parse(jobsQuery, request.query);
     return { jobs: copier.jobs().slice(0, limit), paused: copier.paused };

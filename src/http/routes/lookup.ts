@@ -1,9 +1,9 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import type { ExplainAnswer } from '../../core/api.ts';
+import type { ExplainAnswer } from '../../api/api.ts';
 import { purposes } from '../../core/types.ts';
 import { absolutePath, bytes, milliseconds, name, nanoseconds, parse } from '../parse.ts';
-import type { Rooms } from '../rooms.ts';
+import type { Services } from '../services.ts';
 import { viewOf } from '../views.ts';
 
 const client = z.object({
@@ -33,7 +33,7 @@ const lookupBody = z
   );
 
 /** Room one of the way of a lookup: parse, ask, answer. */
-export function lookupRoutes(app: FastifyInstance, rooms: Rooms): void {
+export function lookupRoutes(app: FastifyInstance, rooms: Services): void {
   app.post('/api/lookup', (request) => {
     const { waitedMs, ...body } = parse(lookupBody, request.body);
     const waitMs = Math.max(0, Math.min(body.waitMs, rooms.waitMaxMs) - waitedMs);

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { Gauge, Registry } from 'prom-client';
-import type { StatsAnswer } from '../../core/stats-api.ts';
-import type { Rooms } from '../rooms.ts';
+import type { StatsAnswer } from '../../api/stats.ts';
+import type { Services } from '../services.ts';
 import { statsOf } from '../stats.ts';
 
 interface Series {
@@ -9,7 +9,7 @@ interface Series {
   help: string;
   labels?: readonly string[];
   /** One value, or one for each set of labels. */
-  read(stats: StatsAnswer, rooms: Rooms): number | [Record<string, string>, number][];
+  read(stats: StatsAnswer, rooms: Services): number | [Record<string, string>, number][];
 }
 
 const tierSeries = (
@@ -78,7 +78,7 @@ const series: readonly Series[] = [
 ];
 
 /** Prometheus text. Figures only: no path and no name of a file is in it. */
-export function metricsRoutes(app: FastifyInstance, rooms: Rooms): void {
+export function metricsRoutes(app: FastifyInstance, rooms: Services): void {
   const registry = new Registry();
   const gauges = series.map((one) => ({
     one,

@@ -1,9 +1,9 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import type { LeaseAnswer, RootsAnswer } from '../../core/api.ts';
+import type { LeaseAnswer, RootsAnswer } from '../../api/api.ts';
 import { media } from '../../core/types.ts';
 import { absolutePath, name, parse } from '../parse.ts';
-import type { Rooms } from '../rooms.ts';
+import type { Services } from '../services.ts';
 
 const rootsBody = z.object({
   origin: z.enum(['comfyui', 'api']).default('api'),
@@ -18,7 +18,7 @@ const leaseBody = z.object({
 });
 
 /** Where sources are, and who still needs which copy. */
-export function rootRoutes(app: FastifyInstance, { roots, leases }: Rooms): void {
+export function rootRoutes(app: FastifyInstance, { roots, leases }: Services): void {
   app.get('/api/roots', (): RootsAnswer => ({ roots: roots.list() }));
 
   app.post(

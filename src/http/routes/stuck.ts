@@ -1,8 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import type { StuckAnswer } from '../../core/stuck-api.ts';
+import type { StuckAnswer } from '../../api/open-sources.ts';
 import { absolutePath, bytes, nanoseconds, parse } from '../parse.ts';
-import type { Rooms } from '../rooms.ts';
+import type { Services } from '../services.ts';
 
 const stuckBody = z.object({
   client: z.object({ app: z.string().max(200), pid: z.number().int().optional() }),
@@ -10,7 +10,7 @@ const stuckBody = z.object({
 });
 
 /** A program tells which sources it still has open; it is told which of them have a copy by now, and whether to let go of them. */
-export function stuckRoutes(app: FastifyInstance, { stuck, comfyuiFree }: Rooms): void {
+export function stuckRoutes(app: FastifyInstance, { stuck, comfyuiFree }: Services): void {
   app.post('/api/stuck', async (request): Promise<StuckAnswer> => {
     const found = await stuck.report(parse(stuckBody, request.body));
     return { stuck: found.map(({ path }) => path), free: comfyuiFree };

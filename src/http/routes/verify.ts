@@ -1,15 +1,15 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
+import type { VerifyAnswer } from '../../api/verify.ts';
 import type { Copy } from '../../core/types.ts';
-import type { VerifyAnswer } from '../../core/verify-api.ts';
 import { parse } from '../parse.ts';
-import type { Rooms } from '../rooms.ts';
+import type { Services } from '../services.ts';
 import { select, selectBody } from './entries.ts';
 
 const verifyBody = selectBody.extend({ all: z.boolean().optional() });
 
 /** Reading copies again on demand. The answer comes when all are read; who goes away before that ends the reading. */
-export function verifyRoutes(app: FastifyInstance, rooms: Rooms): void {
+export function verifyRoutes(app: FastifyInstance, rooms: Services): void {
   const { catalog, scrub } = rooms;
   app.post('/api/cache/verify', async (request, reply): Promise<VerifyAnswer> => {
     const body = parse(verifyBody, request.body);
@@ -26,7 +26,7 @@ export function verifyRoutes(app: FastifyInstance, rooms: Rooms): void {
 /** What is published is looked for anew: it may have come after the copy was made. */
 async function mismatchesOf(
   copies: readonly Copy[],
-  { catalog, published }: Rooms,
+  { catalog, published }: Services,
   signal: AbortSignal,
 ): Promise<VerifyAnswer['mismatched']> {
   const found: VerifyAnswer['mismatched'] = [];

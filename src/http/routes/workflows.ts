@@ -1,13 +1,13 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { name, parse } from '../parse.ts';
-import type { Rooms } from '../rooms.ts';
+import type { Services } from '../services.ts';
 
 /** The document may also be ComfyUI's own request body of `POST /prompt`; what else is in it is left alone. */
 const document = z.looseObject({ promptId: name.nullish() });
 
 /** Models of an API prompt or a workflow: naming them, and copying them before they are asked for. */
-export function workflowRoutes(app: FastifyInstance, { workflows }: Rooms): void {
+export function workflowRoutes(app: FastifyInstance, { workflows }: Services): void {
   app.post('/api/workflows/analyze', (request) => workflows.analyze(parse(document, request.body)));
 
   app.post('/api/workflows/prefetch', (request) => {

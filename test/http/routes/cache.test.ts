@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import type { ConfigValue, RemovalAnswer } from '../../../src/core/api.ts';
-import type { StatsAnswer } from '../../../src/core/stats-api.ts';
-import { createClient } from '../../helpers/rooms.ts';
+import type { ConfigValue, RemovalAnswer } from '../../../src/api/api.ts';
+import type { StatsAnswer } from '../../../src/api/stats.ts';
+import { createClient } from '../../helpers/services.ts';
 
 describe('GET /api/cache/stats', () => {
   test('of a cache that nobody has used yet divides nothing by nothing', async () => {

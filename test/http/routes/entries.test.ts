@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { EntriesAnswer, EntryView, RemovalAnswer, WarmAnswer } from '../../../src/core/api.ts';
-import { createClient } from '../../helpers/rooms.ts';
+import type { EntriesAnswer, EntryView, RemovalAnswer, WarmAnswer } from '../../../src/api/api.ts';
+import { createClient } from '../../helpers/services.ts';
 
 /** A client over a cache with three copies. */
 async function arrange() {

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { ExplainAnswer, LookupAnswer } from '../../../src/core/api.ts';
-import { leaseMs } from '../../../src/lookup/leases.ts';
+import type { ExplainAnswer, LookupAnswer } from '../../../src/api/api.ts';
+import { leaseMs } from '../../../src/usage/leases.ts';
 import { fingerprintOf } from '../../helpers/files.ts';
-import { createClient } from '../../helpers/rooms.ts';
+import { createClient } from '../../helpers/services.ts';
 
 const client = { app: 'comfyui', pid: 4711, prompt: 'p', node: '5' };
 

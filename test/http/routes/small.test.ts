@@ -1,8 +1,8 @@
 import { describe, expect, test, vi } from 'vitest';
-import type { JobView, LeaseAnswer } from '../../../src/core/api.ts';
+import type { JobView, LeaseAnswer } from '../../../src/api/api.ts';
 import { CacheError } from '../../../src/core/errors.ts';
 import { fingerprintOf } from '../../helpers/files.ts';
-import { createClient } from '../../helpers/rooms.ts';
+import { createClient } from '../../helpers/services.ts';
 
 describe('/api/jobs', () => {
   test('lists what runs, what waits and what has ended, and cancels', async () => {

@@ -1,0 +1,245 @@
+import type { CopyState, Medium, Mode, Priority, Purpose, Reason, TierName } from '../core/types.ts';
+
+/** The shapes of the HTTP API: what the daemon's routes answer and what the CLI, the resolver and other programs read. */
+
+export interface LookupRequest {
+  /** Absolute: what the program would open. May be left out when `category` and `name` are given. */
+  path?: string;
+  /** The asker's own stat of `path`, so that the daemon needs none. */
+  size?: number;
+  mtimeNs?: string;
+  category?: string;
+  name?: string;
+  purpose: Purpose;
+  /** How long the asker will wait for a copy, in ms. */
+  waitMs: number;
+  /** Wants an answer after this many ms, `WAIT_TIMEOUT` when it is worth waiting on; the asker then asks again. One lookup all the same. */
+  sliceMs?: number;
+  client: ClientInfo | null;
+}
+
+export interface ClientInfo {
+  app: string;
+  pid?: number;
+  prompt?: string;
+  node?: string;
+}
+
+export interface LookupAnswer {
+  /** Where to open the file: a copy, or the path that was asked for. */
+  path: string;
+  /** Where that is: a tier of ours, the source's own medium, or null when it lies below no known root. */
+  tier: TierName | Medium | null;
+  reason: Reason;
+  /** How long the path stays valid, in ms; 0 for a path that is not ours. */
+  leaseMs: number;
+  /** Catalog id, null for a file that is not in the catalog. */
+  entry: number | null;
+  job: JobView | null;
+}
+
+export type JobState = 'queued' | 'running' | 'done' | 'failed' | 'cancelled';
+
+export interface JobView {
+  id: number;
+  state: JobState;
+  priority: Priority;
+  path: string;
+  category: string | null;
+  /** Where the copy will lie. */
+  tier: TierName;
+  bytesDone: number;
+  bytesTotal: number;
+  /** 0 until measured. */
+  bytesPerSecond: number;
+  /** Null until it can be estimated. */
+  etaMs: number | null;
+  error: { code: string; message: string } | null;
+}
+
+export interface EntryView {
+  id: number;
+  path: string;
+  root: string;
+  /** Path below the root. */
+  name: string;
+  category: string | null;
+  size: number;
+  mtimeNs: string;
+  uses: number;
+  /** ISO 8601, null = never used. */
+  lastUsedAt: string | null;
+  pinned: boolean;
+  leased: boolean;
+  copies: { tier: TierName; path: string; state: CopyState; bytes: number; hash: string | null }[];
+}
+
+export const entrySorts = ['name', 'size', 'uses', 'lastUsed', 'category'] as const;
+export type EntrySort = (typeof entrySorts)[number];
+
+/** Query of `GET /api/cache/entries`; `cached` limits it to entries that have a ready copy. */
+export interface EntriesQuery {
+  category?: string;
+  root?: string;
+  glob?: string;
+  cached?: boolean;
+  pinned?: boolean;
+  sort?: EntrySort;
+  descending?: boolean;
+  limit?: number;
+  offset?: number;
+}
+
+export interface EntriesAnswer {
+  total: number;
+  entries: EntryView[];
+}
+
+export interface RootView {
+  path: string;
+  kind: Medium;
+  /** How the kind is known: said in the configuration, or read off the system. */
+  kindFrom: 'configured' | 'detected' | 'assumed';
+  categories: string[];
+  origin: 'config' | 'comfyui' | 'api';
+  /** `away` = does not answer, is empty or absent: an outage, never a removal. */
+  health: 'unknown' | 'ok' | 'away';
+  why: string | null;
+  files: number | null;
+}
+
+/** `POST /api/roots`: what the shim registers. */
+export interface RootsRequest {
+  origin?: 'comfyui' | 'api';
+  roots: { path: string; category?: string; kind?: Medium }[];
+}
+
+export interface RootsAnswer {
+  roots: RootView[];
+}
+
+/** Body of `POST /api/cache/clear`. At least one filter or `all` must be given. */
+export interface ClearRequest {
+  all?: boolean;
+  category?: string;
+  root?: string;
+  /** Milliseconds since the last use. */
+  olderThanMs?: number;
+  largerThan?: number;
+  glob?: string;
+  tier?: TierName;
+  dryRun?: boolean;
+}
+
+/** What became (or, in a dry run, would become) of the copies that an operation chose. */
+export interface RemovalAnswer {
+  dryRun: boolean;
+  files: number;
+  /** What comes free: copies that share their bytes with one that stays free nothing. */
+  bytes: number;
+  removed: { id: number; path: string; bytes: number }[];
+  /** Left in place, each with why: in use, pinned, or a file that could not be removed. */
+  skipped: { id: number; path: string; bytes: number; why: string }[];
+}
+
+/** Which entries an operation is for: catalog ids, absolute paths, `category/name`, or all below some directories. */
+export interface SelectRequest {
+  ids?: number[];
+  paths?: string[];
+  names?: string[];
+  below?: string[];
+}
+
+export interface PinAnswer {
+  entries: EntryView[];
+  /** Directories that were named: what appears below them later is pinned too, or no longer. */
+  directories: string[];
+}
+
+export interface WarmRequest {
+  paths?: string[];
+  names?: string[];
+  /** A workflow of ComfyUI's editor: its models, in load order. */
+  workflow?: unknown;
+  /** An API prompt; it counts where both are given. */
+  prompt?: unknown;
+  /** Answer when the copies are ready (bounded by the configured longest wait). */
+  wait?: boolean;
+  /** Only report what is there, byte-exact. */
+  check?: boolean;
+  /** Bring the copies into the RAM tier too; without one, have them read once for the page cache. */
+  ram?: boolean;
+}
+
+export interface WarmItem {
+  /** As it was asked for. */
+  item: string;
+  path: string | null;
+  /** Where a lookup would point now: a tier of ours or the source's own medium; null when no such file is known. */
+  tier: TierName | Medium | null;
+  reason: Reason;
+  ready: boolean;
+  pinned: boolean;
+  size: number | null;
+  job: JobView | null;
+  message: string | null;
+}
+
+export interface WarmAnswer {
+  items: WarmItem[];
+  ready: number;
+  missing: number;
+}
+
+export interface ConfigValue {
+  key: string;
+  value: string;
+  /** `default`, `environment`, `flag`, `live`, or the path of the .env file. */
+  from: string;
+  meaning: string;
+  /** True when `POST /api/cache/config` takes it. */
+  live: boolean;
+}
+
+/** Keys that may change while the daemon runs. */
+export interface ConfigChange {
+  mode?: Mode;
+  limit?: string;
+  policy?: string;
+  rate?: string;
+}
+
+export interface ExplainAnswer {
+  path: string;
+  entry: EntryView | null;
+  root: RootView | null;
+  leases: { client: string; expiresInMs: number }[];
+  decisions: { at: string; reason: Reason; purpose: Purpose; app: string | null }[];
+  score: number | null;
+  /** SHA-256 of the copy, hex, as model sites publish it; null without a copy, and until it was made (on the way, or when it is read again). */
+  sha256: string | null;
+  published: PublishedView | null;
+  /** What a lookup would be answered now. */
+  now: { reason: Reason; path: string };
+}
+
+/** The SHA-256 that lies beside a source, or that its name in the Hugging Face cache is. */
+export interface PublishedView {
+  sha256: string;
+  /** The file that says so. */
+  from: string;
+  /** Whether the copy, and so the source, has it; null while the copy's is not known. */
+  same: boolean | null;
+}
+
+export interface LeaseAnswer {
+  leases: { path: string; expiresInMs: number }[];
+}
+
+/** `daemon.json` in the state directory: how programs find the daemon. */
+export interface DaemonFile {
+  url: string;
+  pid: number;
+  version: string;
+  tokenFile: string;
+}

@@ -1,0 +1,73 @@
+import type { Mode, TierName } from '../core/types.ts';
+import type { RootView } from './api.ts';
+import type { StuckView } from './open-sources.ts';
+
+/** What `GET /api/cache/stats` answers. */
+
+export interface TierStats {
+  tier: TierName;
+  files: number;
+  /** Bytes that the copies take. */
+  bytes: number;
+  /** Bytes of the models that they are copies of. */
+  represented: number;
+  /** `represented` over `bytes`; null while the tier is empty. */
+  ratio: number | null;
+  reserved: number;
+  /** The ssd and the cold tier share one limit. */
+  limit: number;
+  free: number;
+  floor: number;
+  /** 0..1 of the limit. */
+  utilisation: number;
+}
+
+export interface Percentiles {
+  p50: number;
+  p95: number;
+  p99: number;
+}
+
+export interface StatsAnswer {
+  version: string;
+  pid: number;
+  mode: Mode;
+  policy: string;
+  dir: string;
+  uptimeMs: number;
+  lookups: number;
+  hits: number;
+  misses: number;
+  /** 0..1 over lookups that count as use; null before the first. */
+  hitRate: number | null;
+  byteHitRate: number | null;
+  hitBytes: number;
+  missBytes: number;
+  evictions: number;
+  bytesCopied: number;
+  /** Estimate: bytes served from a tier times the difference of the measured speeds. */
+  secondsSaved: number;
+  /** Sources with a copy that are not what somebody has published the SHA-256 of; `verify` names them. */
+  mismatched: number;
+  /** Milliseconds inside the daemon. */
+  latencyMs: { hit: Percentiles; miss: Percentiles };
+  tiers: TierStats[];
+  roots: RootView[];
+  jobs: { running: number; queued: number };
+  /** What programs still read from their sources although copies are ready. */
+  stuck: StuckView[];
+  /** By UTC day, newest last. */
+  daily: DailyTotals[];
+}
+
+export interface DailyTotals {
+  day: string;
+  hits: number;
+  misses: number;
+  hitBytes: number;
+  missBytes: number;
+  bytesCopied: number;
+  evictions: number;
+  evictedBytes: number;
+  secondsSaved: number;
+}

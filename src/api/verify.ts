@@ -1,0 +1,40 @@
+import type { TierName } from '../core/types.ts';
+import type { SelectRequest } from './api.ts';
+
+/** `POST /api/cache/verify`: which copies are read again and compared with their hashes. */
+export interface VerifyRequest extends SelectRequest {
+  all?: boolean;
+}
+
+/** What came of reading copies again. */
+export type ScrubReport = Omit<VerifyAnswer, 'mismatched'>;
+
+export interface VerifyAnswer {
+  /** Copies and bytes that were read again, the damaged ones included. */
+  files: number;
+  bytes: number;
+  damaged: {
+    id: number;
+    path: string;
+    bytes: number;
+    copy: string;
+    tier: TierName;
+    why: string;
+    /** Numbers of the 8 MiB chunks that differ, from 0; empty when it is not about single chunks. */
+    chunks: number[];
+    /** True when the source is there and a new copy is on its way. */
+    recopied: boolean;
+  }[];
+  /** Sources whose bytes are not what is published beside them; their copies are true ones and stay in service. */
+  mismatched: {
+    id: number;
+    path: string;
+    bytes: number;
+    /** SHA-256 of the copy, hex. */
+    sha256: string;
+    published: string;
+    /** The file that says so. */
+    from: string;
+  }[];
+  skipped: { id: number; path: string; bytes: number; why: string }[];
+}

@@ -1,0 +1,92 @@
+import { readFile } from 'node:fs/promises';
+import { posix, win32 } from 'node:path';
+import { CacheError, errnoOf, messageOf } from '../core/errors.ts';
+import { pathRules } from '../media/paths.ts';
+import { currentCategory, standardCategories } from './categories.ts';
+import type { Surroundings } from './expand.ts';
+import { type ExtraPaths, readExtraPaths } from './extra-paths.ts';
+
+export interface ComfyuiPath {
+  path: string;
+  /** Null: the first folder below `path` is the category (`models/` itself, for what custom nodes keep there). */
+  category: string | null;
+  origin: 'comfyui';
+  /** ComfyUI looks there when it exists; that it does not is no fault. */
+  optional: boolean;
+}
+
+export interface ComfyuiOptions extends Partial<Surroundings> {
+  home: string;
+  /** Text of a file, null when there is none; where ComfyUI lies on a NAS, reading through a child process. */
+  readText?: (path: string) => Promise<string | null>;
+}
+
+const saved = ['checkpoints', 'clip', 'vae', 'diffusion_models', 'loras'];
+
+/**
+ * The model folders of a ComfyUI directory in ComfyUI's order within each category: its `models/`, what
+ * `extra_paths.yaml` (or, without one, `extra_model_paths.yaml`) adds, and where it saves models of its own making.
+ * Nothing but the two yaml files is looked at, so a model folder that is offline is found all the same.
+ * @throws CacheError `BAD_CONFIG` with file and line
+ */
+export async function comfyuiPaths(directory: string, options: ComfyuiOptions): Promise<ComfyuiPath[]> {
+  const { home, environment = {}, platform = process.platform, readText = readTextFile } = options;
+  const paths = platform === 'win32' ? win32 : posix;
+  const base = paths.resolve(directory);
+  let extra: ExtraPaths = { paths: [], output: null };
+  for (const name of ['extra_paths.yaml', 'extra_model_paths.yaml']) {
+    const file = paths.join(base, name);
+    const text = await readText(file);
+    if (text === null) continue;
+    extra = readExtraPaths(text, file, { home, environment, platform });
+    break;
+  }
+  const folders = new FolderLists(platform);
+  for (const [category, names] of Object.entries(standardCategories)) {
+    for (const name of names)
+      folders.add({ path: paths.join(base, 'models', name), category, isDefault: false, optional: true });
+  }
+  for (const folder of extra.paths) folders.add(folder);
+  const output = extra.output ?? paths.join(base, 'output');
+  for (const name of saved) {
+    folders.add({ path: paths.join(output, name), category: currentCategory(name), isDefault: false, optional: true });
+  }
+  const models = { path: paths.join(base, 'models'), category: null, origin: 'comfyui' as const, optional: false };
+  return [...folders.all(), models];
+}
+
+type Folder = ExtraPaths['paths'][number];
+
+/** One ordered list of folders a category, filled as ComfyUI's `add_model_folder_path` does: a default goes to the front. */
+class FolderLists {
+  #lists = new Map<string, Map<string, Folder>>();
+  #key: (path: string) => string;
+
+  constructor(platform: NodeJS.Platform) {
+    this.#key = pathRules(platform).key;
+  }
+
+  add(folder: Folder): void {
+    const key = this.#key(folder.path);
+    const list = this.#lists.get(folder.category) ?? new Map<string, Folder>();
+    const known = list.get(key);
+    const merged = known ? { ...known, optional: known.optional && folder.optional } : folder;
+    if (folder.isDefault) list.delete(key);
+    this.#lists.set(folder.category, folder.isDefault ? new Map([[key, merged], ...list]) : list.set(key, merged));
+  }
+
+  all(): ComfyuiPath[] {
+    return [...this.#lists.values()].flatMap((list) =>
+      [...list.values()].map(({ path, category, optional }) => ({ path, category, origin: 'comfyui' as const, optional })),
+    );
+  }
+}
+
+async function readTextFile(path: string): Promise<string | null> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return null;
+    throw new CacheError('BAD_CONFIG', `cannot read ${path}: ${messageOf(error)}`, { cause: error });
+  }
+}

@@ -1,0 +1,125 @@
+import { messageOf } from '../core/errors.ts';
+import type { Log } from '../runtime/log.ts';
+
+/** A prompt in ComfyUI's queue, in the form of the body of `POST /prompt`. */
+interface QueuedPrompt {
+  promptId: string;
+  document: { prompt: unknown; extra_data?: unknown; partial_execution_targets?: unknown };
+}
+
+export interface ComfyuiQueueOptions {
+  /** Where ComfyUI listens, such as `http://127.0.0.1:8188/`. */
+  url: string;
+  /** Told once of every prompt that runs or waits, the one that runs first. */
+  onPrompt(prompt: QueuedPrompt): Promise<unknown>;
+  /** Told what ComfyUI says of its nodes, after every start of it. */
+  onObjectInfo(objectInfo: unknown): void;
+  log: Log;
+  /** Pause between two looks, ms. */
+  everyMs?: number;
+}
+
+/** Longest pause between two tries while ComfyUI is away, ms. */
+const mostPauseMs = 60_000;
+const queueLimits = { bytes: 128 * 2 ** 20, ms: 10_000 };
+/** Its answer takes long when ComfyUI has to list every model folder first. */
+const infoLimits = { bytes: 64 * 2 ** 20, ms: 5 * 60_000 };
+
+/**
+ * Watches the queue of a ComfyUI that has no shim (it cannot be installed there, or runs on a machine that shares the roots).
+ * @returns how to end it
+ */
+export function watchComfyuiQueue(options: ComfyuiQueueOptions): () => void {
+  const { everyMs = 2000, log } = options;
+  const stop = new AbortController();
+  const look = new QueueLook(options, stop.signal);
+  let pauseMs = everyMs;
+  let timer: NodeJS.Timeout | undefined;
+  let answers: boolean | null = null;
+
+  const round = async () => {
+    const error = await look.take().then(
+      () => null,
+      (thrown: unknown) => thrown,
+    );
+    if (stop.signal.aborted) return;
+    if (answers !== (error === null)) {
+      answers = error === null;
+      const facts = { url: options.url, ...(error !== null && { why: messageOf(error) }) };
+      log.info(facts, answers ? 'ComfyUI answers; prompts in its queue are prefetched' : 'ComfyUI does not answer');
+    }
+    pauseMs = answers ? everyMs : Math.min(pauseMs * 2, mostPauseMs);
+    timer = setTimeout(round, pauseMs);
+  };
+  void round();
+  return () => {
+    stop.abort();
+    clearTimeout(timer);
+  };
+}
+
+class QueueLook {
+  readonly #options: ComfyuiQueueOptions;
+  readonly #signal: AbortSignal;
+  #seen = new Set<string>();
+  #describing: Promise<void> | null = null;
+
+  constructor(options: ComfyuiQueueOptions, signal: AbortSignal) {
+    this.#options = options;
+    this.#signal = signal;
+  }
+
+  async take(): Promise<void> {
+    const { onPrompt, log } = this.#options;
+    const queue = await this.#get('queue', queueLimits).catch((error: unknown) => {
+      // When it comes back it may have other nodes.
+      this.#describing = null;
+      throw error;
+    });
+    this.#describing ??= this.#describe();
+    const prompts = queuedPrompts(queue);
+    const fresh = prompts.filter(({ promptId }) => !this.#seen.has(promptId));
+    this.#seen = new Set(prompts.map(({ promptId }) => promptId));
+    for (const prompt of fresh) {
+      await onPrompt(prompt).catch((err: unknown) => log.debug({ err, prompt: prompt.promptId }, 'a prompt cannot be read'));
+    }
+  }
+
+  async #describe(): Promise<void> {
+    const { onObjectInfo, log } = this.#options;
+    try {
+      onObjectInfo(await this.#get('object_info', infoLimits));
+    } catch (error) {
+      log.debug({ why: messageOf(error) }, 'ComfyUI does not describe its nodes');
+    }
+  }
+
+  async #get(path: string, most: { bytes: number; ms: number }): Promise<unknown> {
+    const signal = AbortSignal.any([this.#signal, AbortSignal.timeout(most.ms)]);
+    const response = await fetch(new URL(path, this.#options.url), { signal, redirect: 'error' });
+    if (!response.ok) throw new Error(`${path} is answered with ${response.status}`);
+    const chunks: Uint8Array[] = [];
+    let bytes = 0;
+    for await (const chunk of response.body ?? []) {
+      bytes += chunk.length;
+      if (bytes > most.bytes) throw new Error(`the answer of ${path} is larger than ${most.bytes} bytes`);
+      chunks.push(chunk);
+    }
+    return JSON.parse(Buffer.concat(chunks).toString('utf8'));
+  }
+}
+
+/** Of `GET /queue`: what runs, then what waits in the order in which it will run (ComfyUI lists a heap). */
+function queuedPrompts(queue: unknown): QueuedPrompt[] {
+  const { queue_running: running, queue_pending: pending } = (queue ?? {}) as Record<string, unknown>;
+  const waiting = itemsOf(pending).sort((one, other) => Number(one[0]) - Number(other[0]));
+  return [...itemsOf(running), ...waiting].flatMap(([, promptId, prompt, extra, targets]) =>
+    typeof promptId === 'string'
+      ? [{ promptId, document: { prompt, extra_data: extra, partial_execution_targets: targets } }]
+      : [],
+  );
+}
+
+function itemsOf(list: unknown): unknown[][] {
+  return Array.isArray(list) ? list.filter((item) => Array.isArray(item)) : [];
+}

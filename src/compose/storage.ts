@@ -1,0 +1,153 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { Catalog } from '../catalog/catalog.ts';
+import { lockDirectory } from '../catalog/lock.ts';
+import { boundOf } from '../config/bound.ts';
+import type { LiveSettings } from '../config/live-settings.ts';
+import { ramBoundOf, ramTierOf } from '../config/ram-tier.ts';
+import type { Amount, Config } from '../config/types.ts';
+import type { TierName } from '../core/types.ts';
+import { assertInMemory, assertOwn } from '../media/assert-in-memory.ts';
+import { assertLocal } from '../media/assert-local.ts';
+import { assertApart, realPathOf } from '../roots/disjoint.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Disposal } from '../runtime/disposal.ts';
+import { daemonLogName, type Log } from '../runtime/log.ts';
+import { inMemory, type MemoryTier } from '../tiers/in-memory.ts';
+import { readMemory } from '../tiers/memory.ts';
+import { isClaimed, openPosixTier } from '../tiers/posix-tier.ts';
+import type { Tier } from '../tiers/tier.ts';
+import { boundLog } from '../upkeep/bound-log.ts';
+import { emptyRam, forgetRam } from '../upkeep/empty-ram.ts';
+import { reconcileAll } from '../upkeep/reconcile.ts';
+import { Learned } from '../workflow/learned.ts';
+
+export interface Storage {
+  tier: Tier;
+  ram: { tier: MemoryTier; bound: { limit: number; floor: number } } | null;
+  tiers: Record<TierName, Tier | undefined>;
+  catalog: Catalog;
+  /** Sets a catalog aside that turns out to be damaged while running, and rebuilds it. */
+  onTrouble(error: unknown): void;
+}
+
+interface Opening {
+  clock: Clock;
+  log: Log;
+  opened: Disposal;
+}
+
+/**
+ * Opens what outlives the daemon, and the RAM tier, which does not: locks the directories, opens tiers and catalog, and makes them agree.
+ * @throws CacheError ALREADY_RUNNING or BAD_CONFIG
+ */
+export async function openStorage(config: Config, { clock, log, opened }: Opening): Promise<Storage> {
+  const { dir, stateDir, compress } = config;
+  mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+  await assertLocal(stateDir, 'AUTOCACHE_STATE');
+  await assertLocal(dir, 'AUTOCACHE_DIR');
+  opened.defer(lockDirectory(stateDir, 'state directory'));
+  opened.defer(boundLog({ file: join(stateDir, daemonLogName), log }));
+  const tier = openPosixTier('ssd', dir);
+  opened.defer(lockDirectory(dir, 'cache directory'));
+  const coldDir = join(tier.dir, 'cold');
+  // What was compressed before it was switched off is still restored.
+  const cold = compress === 'cold' || isClaimed(coldDir) ? openPosixTier('cold', coldDir) : undefined;
+
+  const catalog = new Catalog(join(stateDir, 'catalog.db'), clock);
+  opened.defer(() => catalog[Symbol.dispose]());
+  if (catalog.damaged) {
+    log.error({ why: catalog.damaged }, 'the catalog was damaged; it is set aside and rebuilt from the cache directory');
+  }
+  const onDisk = { ssd: tier, cold };
+  reconcileAll({ catalog, tiers: onDisk, log });
+  const ram = await openRam(config, catalog, { log, opened });
+
+  const onTrouble = (error: unknown) => {
+    log.error({ err: error }, 'the catalog is in trouble');
+    if (!catalog.replaceIfDamaged(error)) return;
+    reconcileAll({ catalog, tiers: onDisk, log });
+    if (ram) emptyRam(catalog, ram.tier);
+  };
+  return { tier, ram, tiers: { ram: ram?.tier, ...onDisk }, catalog, onTrouble };
+}
+
+/** Where the RAM tier lies when nobody says it; elsewhere there is no such place, and the page cache is used. */
+const usualRamDir = process.platform === 'linux' ? '/dev/shm/autocached' : null;
+
+async function openRam(config: Config, catalog: Catalog, { log, opened }: Omit<Opening, 'clock'>): Promise<Storage['ram']> {
+  const wanted = ramTierOf(config);
+  const given = wanted && (wanted.dir ?? usualRamDir);
+  const dir = given && (await realPathOf(given));
+  leaveFormerRam(catalog, dir, log);
+  forgetRam(catalog);
+  if (!dir) return null;
+  assertInMemory(dir);
+  assertApart(['the directory of the RAM tier', dir], ['the cache directory', await realPathOf(config.dir)]);
+  assertApart(['the directory of the RAM tier', dir], ['the state directory', await realPathOf(config.stateDir)]);
+  const tier = openPosixTier('ram', dir);
+  assertOwn(tier.dir);
+  opened.defer(lockDirectory(dir, 'directory of the RAM tier'));
+  catalog.settings.set('ram', dir, '');
+  const copies = emptyRam(catalog, tier);
+  if (copies > 0) log.info({ dir, copies }, 'the RAM tier of the last run is emptied');
+  const inRam = await inMemory(tier, readMemory);
+  const { limit, floor } = ramBoundOf(wanted.limit, await inRam.look());
+  const { size } = inRam.capacity();
+  if (limit > size) log.warn({ dir, limit, size }, 'the volume of the RAM tier is smaller than its limit; less is used');
+  return { tier: inRam, bound: { limit: Math.min(limit, size), floor } };
+}
+
+/** What a killed daemon left in a directory that is not used any more would stay in memory until the machine is started anew. */
+function leaveFormerRam(catalog: Catalog, dir: string | null, log: Log): void {
+  const former = catalog.settings.get('ram', '');
+  if (!former || former === dir) return;
+  if (isClaimed(former)) {
+    using lock = new DisposableStack();
+    try {
+      lock.defer(lockDirectory(former, 'directory of the RAM tier'));
+      emptyRam(catalog, openPosixTier('ram', former));
+    } catch (err) {
+      log.warn({ dir: former, err }, 'the former directory of the RAM tier is not emptied');
+    }
+  }
+  catalog.settings.set('ram', '', '');
+}
+
+/** Limit and floor of each tier in bytes, as they are in force; `renew` after the settings have changed. */
+export function openBounds(
+  { tier, ram, catalog }: Storage,
+  settings: LiveSettings,
+  { minFree, log }: { minFree: Amount; log: Log },
+): { of(tier: { name: TierName }): { limit: number; floor: number }; renew(): void } {
+  const read = () => {
+    const { limit } = settings.current;
+    const volume = { ...tier.capacity(), used: catalog.copies.usedUnderLimit(tier.name) };
+    const bound = boundOf({ limit, minFree }, volume);
+    if (limit.kind === 'bytes' && limit.bytes > bound.limit) {
+      log.warn({ asked: limit.bytes, limit: bound.limit }, 'AUTOCACHE_LIMIT is more than the volume can hold; less is used');
+    }
+    return bound;
+  };
+  let onSsd = read();
+  return {
+    of: ({ name }) => (ram && name === 'ram' ? ram.bound : onSsd),
+    renew: () => {
+      onSsd = read();
+    },
+  };
+}
+
+/** What real loads have shown of ComfyUI's nodes, kept in the catalog. */
+export function openLearned({ catalog }: Storage, log: Log): Learned {
+  return new Learned(catalog.settings.learned(), (input) =>
+    // Writes come after the answer.
+    setImmediate(() => {
+      try {
+        catalog.settings.saveLearned(input);
+      } catch (err) {
+        log.error({ err }, 'what was learned of a node could not be written');
+      }
+    }),
+  );
+}

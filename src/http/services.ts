@@ -1,0 +1,63 @@
+import type { ConfigChange, ConfigValue, RootsRequest, RootView } from '../api/api.ts';
+import type { Catalog } from '../catalog/catalog.ts';
+import type { Mode, TierName } from '../core/types.ts';
+import type { Copier } from '../jobs/copier.ts';
+import type { LookupDeps } from '../lookup/deps.ts';
+import type { Lookup } from '../lookup/lookup.ts';
+import type { LookupStats } from '../lookup/stats.ts';
+import type { Policy } from '../policy/policy.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Events } from '../runtime/events.ts';
+import type { Log } from '../runtime/log.ts';
+import type { Evictor } from '../space/evict.ts';
+import type { Tier } from '../tiers/tier.ts';
+import type { PublishedCheck } from '../upkeep/published.ts';
+import type { Scrub } from '../upkeep/scrub.ts';
+import type { Leases } from '../usage/leases.ts';
+import type { OpenSources } from '../usage/open-sources.ts';
+import type { WarmMemoryDeps } from '../usage/warm-memory.ts';
+import type { Workflows } from '../workflow/workflows.ts';
+
+/** What the routes are given to serve. */
+export interface Services {
+  version: string;
+  startedAt: number;
+  clock: Clock;
+  log: Log;
+  events: Events;
+  catalog: Catalog;
+  lookup: Lookup;
+  lookupStats: LookupStats;
+  leases: Leases;
+  stuck: OpenSources;
+  /** Whether ComfyUI is to let go of models that it still reads from their sources. */
+  comfyuiFree: 'off' | 'auto';
+  copier: Copier;
+  requestCopy: LookupDeps['requestCopy'];
+  memory: Pick<WarmMemoryDeps, 'promote' | 'pageCache'>;
+  workflows: Workflows;
+  evictor: Evictor;
+  scrub: Scrub;
+  published: PublishedCheck;
+  tiers: Record<TierName, Tier | undefined>;
+  /** Limit and floor of a tier, bytes. */
+  bound(tier: Tier): { limit: number; floor: number };
+  policy(): Policy;
+  settings: {
+    mode(): Mode;
+    describe(): ConfigValue[];
+    notices: readonly string[];
+    /** @throws CacheError BAD_CONFIG and changes nothing. */
+    change(change: ConfigChange): void;
+  };
+  roots: {
+    list(): RootView[];
+    /** The path as the catalog has it, or null below no known root. */
+    locate(path: string): { path: string } | null;
+    /** @throws CacheError BAD_REQUEST when a path cannot be a root. */
+    register(request: RootsRequest): Promise<RootView[]>;
+  };
+  /** Longest wait a request may ask for, ms. */
+  waitMaxMs: number;
+  stop(): void;
+}

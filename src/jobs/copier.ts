@@ -1,0 +1,210 @@
+import type { JobView } from '../api/api.ts';
+import type { EventMap } from '../api/event-map.ts';
+import { CacheError, toCacheError } from '../core/errors.ts';
+import { type Medium, type TierName, tierNames } from '../core/types.ts';
+import { CopyMaker, type CopyMakerDeps } from './copy-maker.ts';
+import { DiskContention } from './disk-contention.ts';
+import { Failures } from './failures.ts';
+import { IoScheduler } from './io-scheduler.ts';
+import { type CopyRequest, Job, jobKey, theCache } from './job.ts';
+import { CopyQueue, type QueueLimits, rank } from './queue.ts';
+import { RateLimiter, type Rates } from './rate-limiter.ts';
+
+export interface CopierDeps extends Omit<CopyMakerDeps, 'running' | 'turns' | 'isStopping'> {
+  limits: QueueLimits;
+  rates(): Rates;
+  /** Whether copies that nobody waits for give way to other programs that read from the same disk. */
+  polite: boolean;
+  /** The disks of a root by the kernel's names, joined by `+`; null when they are not known. */
+  diskOf(root: string): string | null;
+}
+
+/** Ended jobs that are still shown. */
+const keepEnded = 50;
+/** Who loads a smaller file himself is done before its copy gets in his way, bytes. */
+const leastExpected = 64 * 1024 * 1024;
+
+/** Background copies: one job for a source and a tier, however many ask; `CopyMaker` does the work. */
+export class Copier implements AsyncDisposable {
+  readonly #deps: CopierDeps;
+  readonly #queue: CopyQueue<Job>;
+  readonly #foreign: DiskContention | null;
+  readonly #turns: IoScheduler;
+  #active = new Map<string, Job>();
+  #ended: Job[] = [];
+  readonly failures: Failures;
+  #nextId: number;
+  readonly #maker: CopyMaker;
+  #stopping = false;
+
+  constructor(deps: CopierDeps) {
+    this.#deps = deps;
+    this.failures = new Failures(deps.clock);
+    this.#queue = new CopyQueue(deps.limits);
+    const { clock, diskOf, polite } = deps;
+    this.#foreign = polite ? new DiskContention({ clock, diskOf, onChange: () => this.#turns.reconsider() }) : null;
+    this.#turns = new IoScheduler(
+      new RateLimiter(deps.clock, deps.rates),
+      this.#foreign,
+      () => this.#queue.running,
+      (id, paced) => deps.workers.pace(id, paced),
+    );
+    this.#maker = new CopyMaker({
+      ...deps,
+      running: () => this.#queue.running,
+      turns: this.#turns,
+      isStopping: () => this.#stopping,
+    });
+    this.#nextId = deps.catalog.usage.lastJobId() + 1;
+  }
+
+  /** Joins the job of this source and tier or queues a new one; raises its priority when this asker's is higher. */
+  request(request: CopyRequest): Job {
+    const job = this.#requested(request);
+    const { file, priority, tier = 'ssd' } = request;
+    // He was told the source's path, and reads from it now. What he has read is then copied out of the page cache.
+    const readsItself = priority === 'background' && tier === 'ssd' && file.fingerprint.size >= leastExpected;
+    // Only once the copy has begun is its disk watched.
+    if (readsItself) setImmediate(() => this.#foreign?.expect(file.root));
+    return job;
+  }
+
+  #requested(request: CopyRequest): Job {
+    const active = this.#active.get(jobKey(request.file.path, request.tier ?? 'ssd'));
+    if (active) {
+      // The source may have been replaced while its copy waited.
+      if (active.state === 'queued') active.file = request.file;
+      if (rank(request) < rank(active)) {
+        active.priority = request.priority;
+        if (active.priority === 'wait') this.#deps.workers.hurry(active.id);
+        setImmediate(() => this.#startNext());
+      }
+      return active;
+    }
+    const job = new Job(this.#nextId++, { ...request, disk: this.#diskOf(request.file.root) }, this.#deps.clock);
+    job.origin = this.#maker.originOf(job);
+    this.#active.set(job.key, job);
+    this.#queue.push(job);
+    this.#tell('job-queued', job);
+    setImmediate(() => this.#startNext());
+    return job;
+  }
+
+  activeJob(sourcePath: string, tier: TierName = 'ssd'): Job | undefined {
+    return this.#active.get(jobKey(sourcePath, tier));
+  }
+
+  /** True while a copy of this source is being made, in whichever tier: what is there of it is read, or about to be replaced. */
+  isBusy(sourcePath: string): boolean {
+    return tierNames.some((tier) => this.#active.has(jobKey(sourcePath, tier)));
+  }
+
+  /** Bytes that others have still to copy before a copy from this root, or a restore, that somebody waits for can start. */
+  bytesAhead({ root, medium }: { root: string; medium: Medium }, restore = false): number {
+    const left = this.#queue
+      .before(restore ? theCache : { medium, disk: this.#diskOf(root) })
+      .map((job) => job.file.fingerprint.size - job.bytesDone);
+    return left.length === 0 ? 0 : Math.min(...left);
+  }
+
+  /** Running, waiting, then the last that ended. */
+  jobs(): JobView[] {
+    return [
+      ...this.#queue.running,
+      ...[...this.#queue.waiting].sort((a, b) => rank(a) - rank(b)),
+      ...this.#ended.toReversed(),
+    ].map((job) => job.view());
+  }
+
+  counts(): { running: number; queued: number } {
+    return { running: this.#queue.running.length, queued: this.#queue.waiting.length };
+  }
+
+  /** @throws CacheError NOT_FOUND when no such job is queued or running. */
+  cancel(id: number): JobView {
+    const job = [...this.#active.values()].find((candidate) => candidate.id === id);
+    if (!job) throw new CacheError('NOT_FOUND', `no job ${id} is queued or running`, { hint: 'See `autocached jobs`.' });
+    if (this.#queue.remove(id)) this.#end(job, 'cancelled', new CacheError('CANCELLED', 'the copy was cancelled'));
+    else {
+      job.cancelRequested = true;
+      this.#deps.workers.cancel(id);
+    }
+    return job.view();
+  }
+
+  get paused(): boolean {
+    return this.#turns.paused;
+  }
+
+  /** Copies stand still where they are, and no new one starts, until they are resumed. Not kept over a restart. */
+  pause(paused: boolean): void {
+    this.#turns.paused = paused;
+    this.#deps.log.info(paused ? 'copies are paused' : 'copies go on');
+    this.#startNext();
+  }
+
+  /** To be called when a rate has changed. */
+  reconsider(): void {
+    this.#turns.reconsider();
+  }
+
+  /** Ends the workers. Jobs stay in the catalog as unfinished, and the next start takes them up. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopping = true;
+    this.#foreign?.[Symbol.dispose]();
+    await this.#deps.workers[Symbol.asyncDispose]();
+  }
+
+  /** A network share has none of its own here: each of its roots counts for itself. */
+  #diskOf(root: string): string {
+    return this.#deps.diskOf(root) ?? root;
+  }
+
+  #startNext(): void {
+    const next = () => (this.#stopping || this.paused ? undefined : this.#queue.take());
+    for (let job = next(); job; job = next()) {
+      const started = job;
+      started.start();
+      this.#tell('job-started', started);
+      this.#maker
+        .make(started)
+        .then(() => this.#end(started, 'done', null))
+        .catch((thrown: unknown) => {
+          const error = started.stopped ?? toCacheError(thrown);
+          this.#end(started, error.code === 'CANCELLED' ? 'cancelled' : 'failed', error);
+        });
+    }
+    this.#turns.reconsider();
+  }
+
+  #end(job: Job, state: 'done' | 'failed' | 'cancelled', error: CacheError | null): void {
+    if (job.tier !== 'ram') this.#deps.catalog.usage.add({ bytesCopied: job.written });
+    this.#queue.finished(job.id);
+    this.#turns.end(job);
+    this.#active.delete(job.key);
+    job.finish(state, error);
+    if (this.#stopping) return;
+    if (state === 'failed' && error) this.failures.remember(job, error);
+    else this.failures.forget(job);
+    this.#ended = [...this.#ended, job].slice(-keepEnded);
+    this.#tell(state === 'done' ? 'job-done' : 'job-failed', job);
+    this.#startNext();
+  }
+
+  #tell(name: 'job-queued' | 'job-started' | 'job-done' | 'job-failed', job: Job): void {
+    const view = job.view();
+    // What is found unfinished at the next start is copied to the SSD.
+    if (job.tier === 'ssd') this.#deps.catalog.usage.job(view);
+    this.#deps.events.emit(name satisfies keyof EventMap, view);
+    const level = name === 'job-failed' && job.state === 'failed' ? 'warn' : 'info';
+    this.#deps.log[level](
+      {
+        path: view.path,
+        tier: view.tier,
+        bytes: view.bytesTotal,
+        ...(view.error && { code: view.error.code, why: view.error.message }),
+      },
+      name,
+    );
+  }
+}

@@ -1,0 +1,49 @@
+import type { Catalog } from '../catalog/catalog.ts';
+import type { Copy, SourceFile } from '../core/types.ts';
+import { manifestPathOf } from '../tiers/posix-tier.ts';
+import type { Tier } from '../tiers/tier.ts';
+import type { DuplicateCopy, LinkReport } from '../transfer/messages.ts';
+
+/** Most twins that are looked at: many files of one size and mtime are more likely strangers. */
+const mostTwins = 8;
+
+/**
+ * Copies whose file this source's copy could be another name of: of the same size and mtime, and as they were sealed. None when an
+ * interrupted copy of it can be gone on with.
+ */
+export function hardLinkCandidates(file: SourceFile, tier: Tier, { copies, entries, equals }: Catalog): DuplicateCopy[] {
+  const entry = entries.byPath(file.path);
+  const isBegun = entry && copies.ofEntry(entry.id).some((copy) => copy.state === 'copying' && copy.tier === tier.name);
+  if (isBegun) return [];
+  return places(equals.hardLinkCandidates(entry?.id ?? 0, tier.name, file.fingerprint), tier);
+}
+
+/** Copies whose blocks this source's copy could share, where the file system can do that: of the same size. */
+export function reflinkCandidates(file: SourceFile, tier: Tier, { entries, equals }: Catalog): DuplicateCopy[] {
+  return places(equals.ofSize(entries.byPath(file.path)?.id ?? 0, tier.name, file.fingerprint.size), tier);
+}
+
+function places(copies: readonly Copy[], tier: Tier): DuplicateCopy[] {
+  return copies.slice(0, mostTwins).flatMap(({ path, seal, hash }) => {
+    if (!seal || hash === null || tier.check(path, seal) !== 'ok') return [];
+    return [{ path, manifestPath: manifestPathOf(tier.dir, path), seal, hash }];
+  });
+}
+
+/**
+ * Enters a copy that is another name of its twin's file. It takes no room, as long as the twin is there: when that left meanwhile, or
+ * went out of service, the new name goes too. @returns whether the copy is in service
+ */
+export async function publishLinked(report: LinkReport, file: SourceFile, tier: Tier, catalog: Catalog): Promise<boolean> {
+  const { path } = tier.placeOf(file.root, file.rel);
+  const entered = catalog.transaction(() => {
+    const twin = catalog.copies.byPath(report.twin.path);
+    if (twin?.state !== 'ready' || twin.seal?.ino !== report.seal.ino) return false;
+    const entry = catalog.entries.put({ ...file, fingerprint: report.source });
+    const copy = catalog.copies.enter({ entryId: entry.id, tier: tier.name, path, source: report.source, bytes: 0 });
+    catalog.copies.publish(copy.id, report);
+    return true;
+  });
+  if (!entered) await tier.free(tier.takeOut(path));
+  return entered;
+}

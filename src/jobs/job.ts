@@ -1,0 +1,137 @@
+import type { JobState, JobView } from '../api/api.ts';
+import { CacheError } from '../core/errors.ts';
+import type { Copy, Medium, Priority, SourceFile, TierName } from '../core/types.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Queued } from './queue.ts';
+
+export interface CopyRequest {
+  file: SourceFile;
+  priority: Priority;
+  medium: Medium;
+  /** Where to; the SSD when it is not said. */
+  tier?: TierName;
+}
+
+/** What is read where a copy is made of another copy; no disk has such a name. */
+export const theCache = { disk: 'the cache', medium: 'ssd' } as const;
+
+/** Copies of one source into different tiers are different jobs. */
+export function jobKey(path: string, tier: TierName): string {
+  return `${tier}:${path}`;
+}
+
+/** One copy on its way: queued, running, then done, failed or cancelled. */
+export class Job implements Queued {
+  readonly id: number;
+  file: SourceFile;
+  readonly tier: TierName;
+  /** The copy in another tier that is read instead of the source, null = none. */
+  origin: Copy | null = null;
+  priority: Priority;
+  state: JobState = 'queued';
+  error: CacheError | null = null;
+  bytesDone = 0;
+  cancelRequested = false;
+  /** Bytes taken over from an interrupted copy. */
+  resumedFrom = 0;
+  /** The copy is another name of one that was there: nothing was written. */
+  linked = false;
+  /** Why the daemon itself ends it. */
+  stopped: CacheError | null = null;
+  /** Bytes of the tier that are reserved for it; 0 before and after. */
+  reserved = 0;
+  /** Bytes of the compressed form, once it is there. */
+  stored: number | null = null;
+  /** Settles when the job has ended, in whatever way; it never rejects. */
+  readonly ended: Promise<void>;
+  #end: () => void = () => {};
+  #startedAt = 0;
+  readonly #clock: Clock;
+  readonly #medium: Medium;
+  readonly #disk: string;
+
+  /** @param disk the source's, by whatever name */
+  constructor(id: number, request: CopyRequest & { disk: string }, clock: Clock) {
+    this.id = id;
+    this.file = request.file;
+    this.#medium = request.medium;
+    this.#disk = request.disk;
+    this.tier = request.tier ?? 'ssd';
+    this.priority = request.priority;
+    this.#clock = clock;
+    this.ended = new Promise((resolve) => {
+      this.#end = resolve;
+    });
+  }
+
+  get key(): string {
+    return jobKey(this.file.path, this.tier);
+  }
+
+  /** What is read: the source's medium, or the cache's own disk. */
+  get medium(): Medium {
+    return this.origin ? theCache.medium : this.#medium;
+  }
+
+  /** Which of them is read: jobs with the same one share it. */
+  get disk(): string {
+    return this.origin ? theCache.disk : this.#disk;
+  }
+
+  /** Bytes of the source that this job has gone through. */
+  get copied(): number {
+    return Math.max(0, this.bytesDone - this.resumedFrom);
+  }
+
+  /** Bytes that it has written to the tier; while compressing, no less than that. */
+  get written(): number {
+    if (this.stored !== null) return this.stored;
+    if (this.linked) return 0;
+    return this.tier === 'cold' ? this.reserved - this.unwritten : this.copied;
+  }
+
+  /** Bytes of its reservation that it may still write. */
+  get unwritten(): number {
+    const share = this.bytesDone / Math.max(1, this.file.fingerprint.size);
+    return this.tier === 'cold' ? Math.ceil(this.reserved * (1 - share)) : this.reserved - this.bytesDone;
+  }
+
+  start(): void {
+    this.state = 'running';
+    this.#startedAt = this.#clock.monotonic();
+  }
+
+  finish(state: 'done' | 'failed' | 'cancelled', error: CacheError | null = null): void {
+    this.state = state;
+    this.error = error;
+    this.reserved = 0;
+    this.#end();
+  }
+
+  view(): JobView {
+    const bytesTotal = this.file.fingerprint.size;
+    const elapsedMs = this.#clock.monotonic() - this.#startedAt;
+    const bytesPerSecond = elapsedMs > 0 ? Math.round(this.copied / (elapsedMs / 1000)) : 0;
+    return {
+      id: this.id,
+      state: this.state,
+      priority: this.priority,
+      path: this.file.path,
+      category: this.file.category,
+      tier: this.tier,
+      bytesDone: this.bytesDone,
+      bytesTotal,
+      bytesPerSecond: this.state === 'running' ? bytesPerSecond : 0,
+      etaMs:
+        this.state === 'running' && bytesPerSecond > 0
+          ? Math.round(((bytesTotal - this.bytesDone) / bytesPerSecond) * 1000)
+          : null,
+      error: this.error && { code: this.error.code, message: this.error.message },
+    };
+  }
+}
+
+/** @throws CacheError CANCELLED when nobody wants the copy any more. */
+export function assertWanted({ cancelRequested }: Job): void {
+  if (cancelRequested) throw new CacheError('CANCELLED', 'the copy was cancelled');
+}

@@ -1,0 +1,36 @@
+import { readFileSync } from 'node:fs';
+
+/** Who reads from disks, in bytes since the system's start. */
+export interface ReadCounters {
+  /** Of each disk, by the kernel's name for it (`sda`). */
+  disks: Map<string, number>;
+  /** What this process alone has had read from any of them. */
+  own: number;
+}
+
+const sectorBytes = 512;
+
+/** Linux counts for every disk, and for every process; null where either is missing. */
+export function linuxCounters(): ReadCounters | null {
+  try {
+    const disks = readFileSync('/proc/diskstats', 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => line.trim().split(/\s+/))
+      .map((fields): [string, number] => [fields[2] ?? '', Number(fields[5]) * sectorBytes]);
+    const own = readFromDisks('self');
+    return own === null ? null : { disks: new Map(disks), own };
+  } catch {
+    return null;
+  }
+}
+
+/** What Linux counts as read from disks for this process, or for this thread of it, bytes; null where it does not. */
+export function readFromDisks(who: 'self' | 'thread-self'): number | null {
+  try {
+    const bytes = /^read_bytes: (\d+)$/m.exec(readFileSync(`/proc/${who}/io`, 'utf8'))?.[1];
+    return bytes === undefined ? null : Number(bytes);
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,159 @@
+import { basename, dirname } from 'node:path';
+import type { Catalog } from '../catalog/catalog.ts';
+import type { CacheError } from '../core/errors.ts';
+import { isSameFingerprint } from '../core/fingerprint.ts';
+import type { Copy, Entry, Fingerprint, Medium, Priority, SourceFile, TierName } from '../core/types.ts';
+import type { Job } from '../jobs/job.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Tier } from '../tiers/tier.ts';
+import { hasCompanions, isCompanion } from '../weights/companion-names.ts';
+
+interface CopyRequest {
+  file: SourceFile;
+  priority: Priority;
+  medium: Medium;
+}
+
+/** A copy on its way, as much of it as whoever waits for it needs. */
+type CopyInProgress = Pick<Job, 'state' | 'ended' | 'view'>;
+
+interface Beside {
+  path: string;
+  fingerprint: Fingerprint;
+}
+
+export interface CompanionsDeps {
+  catalog: Catalog;
+  tiers: Record<TierName, Tier | undefined>;
+  /** The files in the directory of a source, this one too. Rejects when the source does not answer. */
+  filesBeside(path: string): Promise<Beside[]>;
+  requestCopy(request: CopyRequest): CopyInProgress;
+  recentFailure(path: string): CacheError | undefined;
+  clock: Clock;
+}
+
+/** A directory is listed again for a file that is asked for after so long, ms. */
+const listAgainMs = 60_000;
+
+/**
+ * Loaders open more than the file they asked for: the other shards, the mmproj beside a GGUF, the configuration in a model's
+ * directory. Such files are copied together as one unit, and a copy whose companions are not all there is not handed out: beside
+ * it a loader would find less than beside the source. Which files belong together is learned by listing the source's directory,
+ * never on the way to an answer; until that has happened (after a restart) the catalog tells.
+ */
+export class Companions {
+  readonly #deps: CompanionsDeps;
+  #known = new Map<string, { files: Beside[]; listedAt: number }>();
+  #listing = new Map<string, Promise<Beside[]>>();
+  /** Being copied, and its directory has not been listed yet. */
+  #unlisted = new Set<string>();
+
+  constructor(deps: CompanionsDeps) {
+    this.#deps = deps;
+  }
+
+  /** False while a loader would miss something beside the copy of this source in that tier. */
+  complete(path: string, tier: TierName): boolean {
+    if (!hasCompanions(basename(path))) return true;
+    return !this.#unlisted.has(path) && this.#of(path).every((file) => this.#copyOf(file, tier) !== null);
+  }
+
+  /** Has a file copied with its companions. Null when there is nothing to copy, as far as is known. */
+  request(request: CopyRequest): CopyInProgress | null {
+    const { path } = request.file;
+    if (!hasCompanions(basename(path))) return this.#deps.requestCopy(request);
+    const own = this.#copyOf(request.file, 'ssd') ? [] : [this.#deps.requestCopy(request)];
+    if (own.length > 0 && !this.#known.has(path)) this.#unlisted.add(path);
+    const jobs = [...own, ...this.#requestMissing(request, this.#of(path))];
+    const later = this.#list(path).then((files) => this.#requestMissing(request, files));
+    const [first] = jobs;
+    if (!first) return null;
+    return {
+      get state() {
+        return first.state;
+      },
+      ended: later.then((more) => Promise.all([...jobs, ...more].map((job) => job.ended))).then(() => {}),
+      view: () => first.view(),
+    };
+  }
+
+  /** The copies that a loader of this one will open too: they are in use with it. */
+  served(path: string, tier: TierName, lease: (copyPath: string) => void): void {
+    if (!hasCompanions(basename(path))) return;
+    for (const file of this.#of(path)) {
+      const copy = this.#copyOf(file, tier);
+      const entry = this.#deps.catalog.entries.byPath(file.path);
+      if (!copy || !entry) continue;
+      lease(copy.path);
+      this.#deps.catalog.usage.used(entry);
+    }
+    void this.#list(path);
+  }
+
+  #requestMissing({ file, priority, medium }: CopyRequest, files: readonly Beside[]): CopyInProgress[] {
+    const { requestCopy, recentFailure } = this.#deps;
+    const missing = files.filter((beside) => !this.#copyOf(beside, 'ssd') && !recentFailure(beside.path));
+    return missing.map(({ path, fingerprint }) => {
+      const rel = file.rel.slice(0, file.rel.length - basename(file.rel).length) + basename(path);
+      return requestCopy({ file: { ...file, path, rel, fingerprint }, priority, medium });
+    });
+  }
+
+  #of(path: string): Beside[] {
+    let known = this.#known.get(path);
+    if (!known) {
+      const entries = this.#deps.catalog.entries.below(dirname(path));
+      known = { files: companionsOf(path, entries), listedAt: Number.NEGATIVE_INFINITY };
+      this.#known.set(path, known);
+    }
+    return known.files;
+  }
+
+  /** Lists again what was listed long ago; never rejects. What the source does not tell stays as it was known. */
+  #list(path: string): Promise<Beside[]> {
+    const { filesBeside, clock } = this.#deps;
+    const known = this.#known.get(path);
+    if (known && clock.monotonic() - known.listedAt < listAgainMs) return Promise.resolve(known.files);
+    const under = this.#listing.get(path);
+    if (under) return under;
+    const listing = filesBeside(path)
+      .then((files) => {
+        const found = companionsOf(path, files);
+        this.#known.set(path, { files: found, listedAt: clock.monotonic() });
+        return found;
+      })
+      .catch(() => this.#of(path))
+      .finally(() => {
+        this.#unlisted.delete(path);
+        this.#listing.delete(path);
+      });
+    this.#listing.set(path, listing);
+    return listing;
+  }
+
+  /** A copy of the file as it is now. */
+  #copyOf({ path, fingerprint }: Beside, tier: TierName): Copy | null {
+    const { catalog, tiers } = this.#deps;
+    const ready = catalog.find(path)?.ready ?? [];
+    const isGood = (copy: Copy) =>
+      copy.tier === tier &&
+      isSameFingerprint(copy.source, fingerprint) &&
+      copy.seal !== null &&
+      tiers[tier]?.check(copy.path, copy.seal) === 'ok';
+    return ready.find(isGood) ?? null;
+  }
+}
+
+/** These entries and the known ones that are handed out with them only: what is to stay must stay together. */
+export function withCompanions(entries: readonly Entry[], catalog: Catalog): Entry[] {
+  return entries.flatMap((entry) =>
+    hasCompanions(basename(entry.path))
+      ? [entry, ...companionsOf(entry.path, catalog.entries.below(dirname(entry.path)))]
+      : [entry],
+  );
+}
+
+function companionsOf<T extends Beside>(path: string, files: readonly T[]): T[] {
+  const directory = dirname(path);
+  return files.filter((file) => dirname(file.path) === directory && isCompanion(basename(path), basename(file.path)));
+}

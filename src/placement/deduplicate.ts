@@ -1,0 +1,135 @@
+import { randomUUID } from 'node:crypto';
+import { linkSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Catalog } from '../catalog/catalog.ts';
+import { messageOf } from '../core/errors.ts';
+import type { Copy, Seal } from '../core/types.ts';
+import type { Events } from '../runtime/events.ts';
+import type { Log } from '../runtime/log.ts';
+import type { Evictor } from '../space/evict.ts';
+import { linkBeside } from '../tiers/link.ts';
+import { type Manifest, prepareManifest, readManifest } from '../tiers/manifest.ts';
+import { manifestPathOf } from '../tiers/posix-tier.ts';
+import type { Tier } from '../tiers/tier.ts';
+
+export interface DeduplicatorDeps {
+  catalog: Catalog;
+  tier: Tier;
+  evictor: Evictor;
+  events: Events;
+  log: Log;
+}
+
+interface Sealed extends Copy {
+  seal: Seal;
+}
+
+/**
+ * Makes two copies that turn out to have the same bytes and the same mtime two names of one file: those that were copied at the same
+ * time, and those of a cache from before. A SHA-256 in both proofs is what proves it; nothing is read again. Copies with different
+ * mtimes stay two, for a file has one mtime under all of its names, and a copy has that of its source.
+ */
+export class Deduplicator implements AsyncDisposable {
+  readonly #deps: DeduplicatorDeps;
+  #work: Promise<unknown> = Promise.resolve();
+  #unsubscribe: () => void = () => {};
+  #stopping = false;
+
+  constructor(deps: DeduplicatorDeps) {
+    this.#deps = deps;
+  }
+
+  /** Looks through all copies now, and at each one that is made. Returns at once. */
+  start(): void {
+    const { catalog, events, tier } = this.#deps;
+    this.#unsubscribe = events.subscribe((name, event) => {
+      if (name !== 'job-done') return;
+      const entry = catalog.entries.byPath((event as { path: string }).path);
+      const copy = entry && catalog.copies.readyOf(entry.id).find((one) => one.tier === tier.name);
+      if (copy) this.later([copy]);
+    });
+    this.later(catalog.equals.withEquals(tier.name));
+  }
+
+  /** Joins each of these with its equals. Never rejects. @returns bytes that came free */
+  async share(copies: readonly Copy[]): Promise<number> {
+    let freed = 0;
+    for (const { id } of copies) {
+      for (const other of this.#equalsOf(id)) {
+        const copy = this.#equalsOf(other.id).find((one) => one.id === id);
+        if (copy && !this.#stopping) freed += await this.#join(copy, other).catch((error) => this.#failed(copy, error));
+      }
+    }
+    return freed;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopping = true;
+    this.#unsubscribe();
+    await this.#work;
+  }
+
+  /** Joins these with their equals, soon. */
+  later(copies: readonly Copy[]): void {
+    this.#work = this.#work.then(() => this.share(copies));
+  }
+
+  #equalsOf(id: number): Sealed[] {
+    return this.#deps.catalog.equals.equalsOf(id, this.#deps.tier.name).filter(isSealed);
+  }
+
+  /** The file that was read last stays, unless the name of the other one is in use. */
+  async #join(a: Sealed, b: Sealed): Promise<number> {
+    const { evictor, tier } = this.#deps;
+    const [first, second] = await Promise.all([this.#proofOf(a), this.#proofOf(b)]);
+    if (!first?.sha256 || first.sha256 !== second?.sha256) return 0;
+    const inUse = await evictor.openFiles(tier);
+    const [older, newer] = a.id < b.id ? [a, b] : [b, a];
+    const leaves = [older, newer].find((copy) => evictor.mayBeReplaced(copy, inUse));
+    if (!leaves) return 0;
+    return this.#replace(leaves, leaves === older ? newer : older, leaves === a ? first : second);
+  }
+
+  /** Proof, then file, then row, as in every publication. Until the row is written either file is a true copy. */
+  async #replace(leaves: Sealed, stays: Sealed, proof: Manifest): Promise<number> {
+    const { catalog, tier, evictor, log } = this.#deps;
+    const link = linkBeside(stays, tier.partialDir);
+    if (link === null) return 0;
+    const leaving = join(tier.partialDir, `${randomUUID()}.leaving`);
+    let newProof = link;
+    try {
+      newProof = await prepareManifest(tier.partialDir, { ...proof, seal: stays.seal });
+      // From here on nothing else runs: a lookup between the file and its row would find the copy damaged.
+      if (![leaves, stays].every((copy) => this.#isCurrent(copy)) || !evictor.mayBeReplaced(leaves, new Set())) return 0;
+      const freed = evictor.frees(leaves);
+      // Large files take a while to go: not in this turn.
+      linkSync(leaves.path, leaving);
+      renameSync(newProof, manifestPathOf(tier.dir, leaves.path));
+      renameSync(link, leaves.path);
+      catalog.equals.reseal(leaves.id, stays.seal);
+      log.info({ path: leaves.path, of: stays.path, freed }, 'two copies are one file now');
+      return freed;
+    } finally {
+      for (const left of [link, newProof]) rmSync(left, { force: true });
+      await tier.free(leaving);
+    }
+  }
+
+  #isCurrent({ id, path, seal }: Sealed): boolean {
+    const now = this.#deps.catalog.copies.byPath(path);
+    return now?.id === id && now.state === 'ready' && now.seal?.ino === seal.ino && this.#deps.tier.check(path, seal) === 'ok';
+  }
+
+  #proofOf({ path }: Copy): Promise<Manifest | undefined> {
+    return readManifest(manifestPathOf(this.#deps.tier.dir, path));
+  }
+
+  #failed({ path }: Copy, error: unknown): number {
+    this.#deps.log.warn({ path, why: messageOf(error) }, 'equal copies stay two files');
+    return 0;
+  }
+}
+
+function isSealed(copy: Copy): copy is Sealed {
+  return copy.seal !== null;
+}

@@ -1,0 +1,160 @@
+import type { EventMap } from '../api/event-map.ts';
+import type { Catalog } from '../catalog/catalog.ts';
+import { mostCompressed } from '../codec/estimate.ts';
+import type { Copy, Entry, Medium, TierName } from '../core/types.ts';
+import type { Copier } from '../jobs/copier.ts';
+import type { Job } from '../jobs/job.ts';
+import { type Fill, isShort, mayBeCompressed, workingRoom } from '../policy/demotion.ts';
+import type { Policy } from '../policy/policy.ts';
+import type { Events } from '../runtime/events.ts';
+import type { Log } from '../runtime/log.ts';
+import { dropAfterDemote } from '../space/drop-after-move.ts';
+import type { Evictor } from '../space/evict.ts';
+import { type Bound, release, roomIn } from '../space/make-room.ts';
+import type { Tier } from '../tiers/tier.ts';
+
+export interface DemoterDeps {
+  catalog: Catalog;
+  evictor: Evictor;
+  copier: Pick<Copier, 'request'>;
+  tiers: Record<TierName, Tier | undefined>;
+  events: Events;
+  log: Log;
+  policy(): Policy;
+  bound(tier: Tier): Bound;
+  /** Whether copies may be made now. */
+  mayCopy(): boolean;
+  /** What the source lies on, if restoring its compressed copy takes less time than reading it; else null. */
+  slowSource(entry: Entry): Medium | null;
+}
+
+/** Leases end and files are closed without a word; they are looked at again after so long, ms. */
+const lookEveryMs = 5 * 60_000;
+
+/**
+ * Compresses the least valuable copies into the cold tier before room is short, one after the other, so that less has to leave.
+ * What is in use or pinned, what would save less than a tenth, and what its source gives faster is left as it is.
+ */
+export class Demoter implements AsyncDisposable {
+  readonly #deps: DemoterDeps;
+  #stopped = false;
+  #running: Promise<void> | null = null;
+  #unsubscribe: () => void = () => {};
+  /** There was cause to look again while it ran. */
+  #asked = false;
+  #timer: NodeJS.Timeout | undefined;
+  /** A copy had to leave since room was made last. */
+  #pushedOut = false;
+
+  constructor(deps: DemoterDeps) {
+    this.#deps = deps;
+  }
+
+  /** Looks now, after every copy, and from time to time. */
+  start(): void {
+    this.#unsubscribe = this.#deps.events.subscribe((name, event) => {
+      if (name === 'job-done') this.consider();
+      if (name === 'entry-evicted' && (event as EventMap['entry-evicted']).why === 'space') this.#pushedOut = true;
+    });
+    this.#timer = setInterval(() => this.consider(), lookEveryMs).unref();
+    this.consider();
+  }
+
+  /** Begins to compress if there is cause; returns at once. */
+  consider(): void {
+    this.#asked = this.#running !== null;
+    if (this.#asked || this.#stopped) return;
+    const { log } = this.#deps;
+    this.#running = this.#demote()
+      // The catalog is closed when the daemon ends, whatever was waited for here.
+      .catch((err) => {
+        if (!this.#stopped) log.error({ err }, 'compressing copies failed');
+      })
+      .finally(() => {
+        this.#running = null;
+        if (this.#asked) this.consider();
+      });
+  }
+
+  /** Resolves when nothing is being compressed. */
+  async settled(): Promise<void> {
+    while (this.#running) await this.#running;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopped = true;
+    this.#unsubscribe();
+    clearInterval(this.#timer);
+  }
+
+  async #demote(): Promise<void> {
+    const { catalog, copier, slowSource } = this.#deps;
+    for (;;) {
+      const next = await this.#next();
+      const medium = next && slowSource(next.entry);
+      if (!next || !medium || !isShort(next.copy.bytes, this.#fill())) return;
+      const { copy, entry } = next;
+      if (catalog.copies.readyOf(entry.id).some(({ tier }) => tier === 'cold')) {
+        await dropAfterDemote(this.#deps, entry.id);
+        continue;
+      }
+      if (!next.fits) {
+        if (!(await this.#release(copy))) return;
+        continue;
+      }
+      const { path, root, rel, category } = entry;
+      const file = { path, root, rel, category, fingerprint: copy.source };
+      const job = copier.request({ file, medium, priority: 'background', tier: 'cold' });
+      await job.ended;
+      if (!this.#mayGoOn(job, copy)) return;
+    }
+  }
+
+  /**
+   * When copies come faster than others are compressed, the cache ends too full to compress anything, and would stay so: every miss would
+   * push one copy out. After one that did, one more leaves, so that the next ones can be compressed instead.
+   * @returns false when nothing was pushed out
+   */
+  async #release(copy: Copy): Promise<boolean> {
+    const { ssd } = this.#deps.tiers;
+    if (!this.#pushedOut || !ssd) return false;
+    const deps = { ...this.#deps, outstanding: () => 0 };
+    await release(deps, ssd, workingRoom(copy.bytes) - roomIn(deps, ssd));
+    this.#pushedOut = false;
+    return true;
+  }
+
+  /** What is not worth compressing is passed over; whatever else was in the way is still there for the next. */
+  #mayGoOn(job: Job, copy: Copy): boolean {
+    return job.state === 'done' || !this.#deps.catalog.copies.compressible().some(({ id }) => id === copy.id);
+  }
+
+  #fill(): Fill {
+    const { tiers, bound, catalog } = this.#deps;
+    const limit = tiers.ssd ? bound(tiers.ssd).limit : 0;
+    return { limit, used: catalog.copies.usedUnderLimit('ssd'), cold: catalog.copies.usedBytes('cold') };
+  }
+
+  /** The copy with the lowest score that may be compressed, of those for which there is room if there are any. */
+  async #next(): Promise<{ copy: Copy; entry: Entry; fits: boolean } | null> {
+    const { catalog, evictor, tiers, policy, mayCopy, slowSource } = this.#deps;
+    if (!tiers.ssd || this.#stopped || !mayCopy()) return null;
+    catalog.usage.flush();
+    const fill = this.#fill();
+    const inUse = await evictor.openFiles(tiers.ssd);
+    const room = roomIn({ ...this.#deps, outstanding: () => 0 }, tiers.ssd);
+    let lowest: { copy: Copy; entry: Entry; fits: boolean; score: number } | null = null;
+    for (const copy of catalog.copies.compressible()) {
+      const entry = catalog.entries.byId(copy.entryId);
+      const mayBe = mayBeCompressed(copy.bytes, mostCompressed(copy.bytes), fill);
+      if (!entry || !mayBe || slowSource(entry) === null) continue;
+      // One name of a file that has several frees nothing.
+      if (evictor.frees(copy) === 0 || evictor.obstacle(copy, entry, inUse) !== null) continue;
+      const score = policy().score({ entry, bytes: copy.bytes }, catalog.usage.tick);
+      const fits = workingRoom(copy.bytes) <= room;
+      if (!lowest || (fits && !lowest.fits) || (fits === lowest.fits && score < lowest.score))
+        lowest = { copy, entry, fits, score };
+    }
+    return lowest;
+  }
+}

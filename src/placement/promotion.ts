@@ -1,0 +1,169 @@
+import type { Catalog } from '../catalog/catalog.ts';
+import { type CacheError, messageOf } from '../core/errors.ts';
+import { isSameFingerprint } from '../core/fingerprint.ts';
+import type { Copy, Entry, Fingerprint, Mode, Priority } from '../core/types.ts';
+import type { CopyRequest, Job } from '../jobs/job.ts';
+import type { Candidate, Policy } from '../policy/policy.ts';
+import { isWorthPromoting } from '../policy/worth-promoting.ts';
+import type { Log } from '../runtime/log.ts';
+import type { Evictor } from '../space/evict.ts';
+import { type Bound, roomIn } from '../space/make-room.ts';
+import type { Tier } from '../tiers/tier.ts';
+
+export interface PromotionDeps {
+  catalog: Catalog;
+  evictor: Pick<Evictor, 'obstacle'>;
+  /** The RAM tier. */
+  tier: Tier;
+  bound(tier: Tier): Bound;
+  policy(): Policy;
+  mode(): Mode;
+  /** The entry and those that loaders open beside it: they find them there, or the copy is not handed out. */
+  unitOf(entry: Entry): Entry[];
+  requestCopy(request: CopyRequest & { tier: 'ram' }): Job;
+  /** Why copying this source into memory failed a moment ago, or undefined. */
+  recentFailure(path: string): CacheError | undefined;
+  activeJob(path: string, tier: 'ram' | 'ssd'): Job | undefined;
+  log: Log;
+}
+
+/** How long after a use it is looked whether the copy should move, ms: the program that asked loads first. */
+const settleMs = 1000;
+
+/**
+ * Brings copies into the RAM tier: when they are asked for; when a compressed one is restored; and by themselves after a use, one at a
+ * time and never on the way to an answer. The last two when the policy finds them worth more than what would have to leave.
+ */
+export class Promotion implements AsyncDisposable {
+  readonly #deps: PromotionDeps;
+  /** Copies that were used, each as it was before. */
+  #used = new Map<string, Entry>();
+  #timer: NodeJS.Timeout | undefined;
+  #working: Promise<void> | null = null;
+  #ended = false;
+
+  constructor(deps: PromotionDeps) {
+    this.#deps = deps;
+  }
+
+  /** A copy was handed out. Cheap: the rest is done later. */
+  used(path: string): void {
+    const { catalog, mode, recentFailure } = this.#deps;
+    const isNoted = (this.#used.get(path)?.uses ?? 0) > 0;
+    if (isNoted || mode() !== 'read-write' || recentFailure(path)) return;
+    // Uses are written twice a second: what the catalog says now is how it was before this one.
+    const found = catalog.find(path);
+    if (!found || found.ready.some(({ tier }) => tier === 'ram')) return;
+    this.#used.set(path, found.entry);
+    this.#arrange();
+  }
+
+  /**
+   * Has the whole unit copied into memory, from its copies in other tiers.
+   * @returns the jobs; none when all of it is there
+   */
+  promote(path: string, priority: Priority): Job[] {
+    const entry = this.#deps.catalog.entries.byPath(path);
+    return (entry ? this.#missing(entry) : []).map((file) => {
+      const { path, root, rel, category, fingerprint } = file;
+      const request = { file: { path, root, rel, category, fingerprint }, priority, medium: 'ssd' } as const;
+      return this.#deps.requestCopy({ ...request, tier: 'ram' });
+    });
+  }
+
+  /**
+   * Has a file that lies nowhere but in the cold tier restored into memory: nothing is written to the SSD, and it stays compressed for
+   * the next time.
+   * @returns null when it is to be restored to the SSD: there is no room and it is not worth what would leave, or it shall be found there
+   */
+  restore(request: CopyRequest): Job | null {
+    const { catalog, unitOf, recentFailure, activeJob, requestCopy } = this.#deps;
+    const { file, priority } = request;
+    const entry = catalog.entries.byPath(file.path);
+    if (!entry || priority === 'warm' || recentFailure(file.path)) return null;
+    const copies = this.#copiesOf(entry, file.fingerprint);
+    if (copies.length === 0 || copies.some(({ tier }) => tier !== 'cold')) return null;
+    // Of what loaders open beside it, something may have no copy at all.
+    if (unitOf(entry).length > 1) return null;
+    if (!activeJob(file.path, 'ram')) {
+      if (activeJob(file.path, 'ssd')) return null;
+      const bytes = file.fingerprint.size;
+      if (this.#room() < bytes && !this.#isWorth({ entry, bytes })) return null;
+    }
+    return requestCopy({ ...request, tier: 'ram' });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#ended = true;
+    clearTimeout(this.#timer);
+    await this.#working;
+  }
+
+  #arrange(): void {
+    if (this.#ended || this.#working || this.#timer || this.#used.size === 0) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#working = this.#promoteBest()
+        .catch((err) => this.#deps.log.error({ why: messageOf(err) }, 'a copy could not be brought into memory'))
+        .finally(() => {
+          this.#working = null;
+          this.#arrange();
+        });
+    }, settleMs).unref();
+  }
+
+  /** The most valuable of those that were used, if it is worth it; who is not must be used again. */
+  async #promoteBest(): Promise<void> {
+    const { policy, catalog } = this.#deps;
+    catalog.usage.flush();
+    const { tick } = catalog.usage;
+    const used = [...this.#used].map(([path, before]) => ({ path, before: this.#asCandidate(before) }));
+    const worth = used.filter(({ before }) => before !== null && this.#isWorth(before));
+    const [best, ...later] = worth.toSorted((a, b) => scoreOf(b.before) - scoreOf(a.before));
+    this.#used = new Map([...this.#used].filter(([path]) => later.some((one) => one.path === path)));
+    if (best) await Promise.all(this.promote(best.path, 'background').map(({ ended }) => ended));
+
+    function scoreOf(candidate: Candidate | null): number {
+      return candidate ? policy().score(candidate, tick) : Number.NEGATIVE_INFINITY;
+    }
+  }
+
+  /** The unit as one, null when there is nothing to move. */
+  #asCandidate(before: Entry): Candidate | null {
+    const missing = this.#missing(before);
+    const bytes = missing.reduce((sum, { fingerprint }) => sum + fingerprint.size, 0);
+    return missing.length > 0 ? { entry: before, bytes } : null;
+  }
+
+  #isWorth(before: Candidate): boolean {
+    const { catalog, policy } = this.#deps;
+    return isWorthPromoting(before, { room: this.#room(), residents: this.#residents() }, policy(), catalog.usage.tick);
+  }
+
+  #room(): number {
+    const { catalog, tier } = this.#deps;
+    return roomIn({ ...this.#deps, outstanding: () => catalog.copies.totals('ram').reserved }, tier);
+  }
+
+  /** The copies of a file as it is now. */
+  #copiesOf({ id }: Entry, fingerprint: Fingerprint): Copy[] {
+    return this.#deps.catalog.copies.readyOf(id).filter(({ source }) => isSameFingerprint(source, fingerprint));
+  }
+
+  #residents(): Candidate[] {
+    const { catalog, evictor } = this.#deps;
+    return catalog.copies.inState('ready').flatMap((copy) => {
+      const entry = copy.tier === 'ram' ? catalog.entries.byId(copy.entryId) : undefined;
+      const stays = !entry || evictor.obstacle(copy, entry, new Set()) !== null;
+      return stays ? [] : [{ entry, bytes: copy.bytes }];
+    });
+  }
+
+  /** What of the unit has a copy in another tier and none in memory. */
+  #missing(entry: Entry): Entry[] {
+    return this.#deps.unitOf(entry).filter((file) => {
+      const ready = this.#copiesOf(file, file.fingerprint);
+      return ready.length > 0 && ready.every(({ tier }) => tier !== 'ram');
+    });
+  }
+}

@@ -1,0 +1,70 @@
+import type { Catalog } from '../catalog/catalog.ts';
+import type { Log } from '../runtime/log.ts';
+import type { Evictor } from '../space/evict.ts';
+import { type RoomDeps, trim } from '../space/make-room.ts';
+import type { MemoryTier } from '../tiers/in-memory.ts';
+
+export interface RamKeeperDeps extends RoomDeps {
+  catalog: Catalog;
+  evictor: Evictor;
+  tier: MemoryTier;
+  log: Log;
+}
+
+/** Pause between two looks at the memory, ms: a program that allocates fills what is kept free in a few seconds at most. */
+const lookEveryMs = 2000;
+
+/** Has copies leave the RAM tier when memory runs short, before the system swaps; their copies on the SSD serve on. */
+export class RamKeeper implements AsyncDisposable {
+  readonly #deps: RamKeeperDeps;
+  #timer: NodeJS.Timeout | undefined;
+  #looking: Promise<void> = Promise.resolve();
+  #ended = false;
+  /** It was said already that nothing can leave. */
+  #told = false;
+
+  constructor(deps: RamKeeperDeps) {
+    this.#deps = deps;
+  }
+
+  /** Looks now and again until it is disposed. */
+  start(): void {
+    this.#looking = this.look()
+      .catch((err) => this.#deps.log.error({ err }, 'looking after the memory failed'))
+      .finally(() => {
+        if (!this.#ended) this.#timer = setTimeout(() => this.start(), lookEveryMs).unref();
+      });
+  }
+
+  async look(): Promise<void> {
+    const { tier, bound, catalog, log } = this.#deps;
+    await tier.look();
+    await this.#dropStale();
+    await trim(this.#deps, tier);
+    const short = bound(tier).floor - tier.capacity().free;
+    const { files, bytes } = catalog.copies.totals('ram');
+    if (short <= 0 || files === 0) this.#told = false;
+    else if (!this.#told) {
+      this.#told = true;
+      log.warn({ short, files, bytes }, 'memory is short, and what is in the RAM tier is leased, open or pinned: it stays');
+    }
+  }
+
+  /** Of a replaced source: on the SSD such a copy waits for its successor, here it only takes memory. */
+  async #dropStale(): Promise<void> {
+    const { catalog, evictor, tier } = this.#deps;
+    const stale = catalog.copies.inState('stale').filter((copy) => copy.tier === 'ram');
+    if (stale.length === 0) return;
+    const inUse = await evictor.openFiles(tier);
+    for (const copy of stale) {
+      const entry = catalog.entries.byId(copy.entryId);
+      if (entry && evictor.obstacle(copy, entry, inUse) === null) await evictor.evict(copy, entry, 'stale');
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#ended = true;
+    clearTimeout(this.#timer);
+    await this.#looking;
+  }
+}

@@ -1,0 +1,192 @@
+import { type BigIntStats, type Dirent, statSync } from 'node:fs';
+import { readdir, realpath } from 'node:fs/promises';
+import { basename, sep } from 'node:path';
+import { errnoOf } from '../core/errors.ts';
+import type { Machine } from '../media/machine.ts';
+import { pathRules } from '../media/paths.ts';
+import { type Resolution, resolveLocally } from '../media/resolve-locally.ts';
+
+/** Files in columns: a thousand objects would cost the receiver's thread more than a thousand strings. */
+export interface FileBatch {
+  /** Paths below the walked directory. */
+  rels: string[];
+  sizes: number[];
+  mtimesNs: BigInt64Array;
+  /** Null where inodes are not stable. */
+  inos: BigUint64Array | null;
+}
+
+export interface WalkOptions {
+  /** Takes a batch; the walk goes on when it resolves, which bounds what is in memory. */
+  onBatch: (batch: FileBatch) => unknown;
+  /** Called now and then while nothing else is heard: the walk gets on. */
+  onProgress?: () => void;
+  recursive?: boolean;
+  stableInodes?: boolean;
+  /** Keys (`PathRules.key`) of directories that are not entered: roots of their own. */
+  skip?: ReadonlySet<string>;
+  machine: Machine;
+  /** Whether this thread may touch network volumes (and hang with them). */
+  mayTouchNetwork?: boolean;
+  signal?: AbortSignal;
+}
+
+export interface WalkResult {
+  files: number;
+  bytes: number;
+  /** Absolute paths of the directories that were entered. */
+  directories: string[];
+  /** What could not be read: of these paths, and of what lies below them, nothing is known. */
+  failures: { path: string; code: string }[];
+  /** What lies on another volume than `root`, and was not entered: a volume comes and goes by itself. */
+  foreign: string[];
+}
+
+const batchSize = 250;
+const sliceMs = 4;
+const mostDepth = 64;
+const { key } = pathRules();
+
+const temporary = /\.(part|partial|tmp|temp|crdownload|download|incomplete|aria2|lock)$/i;
+const litter = new Set(['$recycle.bin', 'system volume information', 'lost+found', '#recycle', '@eadir', '__pycache__']);
+
+/** Names that are nobody's model: hidden ones, unfinished downloads, the litter of operating systems and NAS boxes. */
+export function isSkippedName(name: string): boolean {
+  return name.startsWith('.') || temporary.test(name) || litter.has(name.toLowerCase());
+}
+
+/**
+ * Walks a tree and hands out its files with their fingerprints. Lists directories asynchronously and stats synchronously, the
+ * fastest way measured, so it belongs into a thread or process that may block; every 4 ms it lets other work in.
+ * Follows links to directories, each target once, never into one of their own parents.
+ * @throws the error of reading `root` itself; those of what lies below are in `failures`
+ */
+export async function walk(root: string, options: WalkOptions): Promise<WalkResult> {
+  const entries = await readdir(root, { withFileTypes: true });
+  const { path: real } = await resolve(root, options);
+  const run = new Walk(real, options);
+  await run.take({ path: root, rel: '', real, depth: 0 }, entries);
+  return run.finish();
+}
+
+interface Directory {
+  path: string;
+  rel: string;
+  real: string;
+  depth: number;
+}
+
+class Walk {
+  #options: WalkOptions;
+  #volume: string;
+  #queue: Directory[] = [];
+  #linked = new Set<string>();
+  #result: WalkResult = { files: 0, bytes: 0, directories: [], failures: [], foreign: [] };
+  #rels: string[] = [];
+  #stats: BigIntStats[] = [];
+  #sliceEnd = performance.now() + sliceMs;
+
+  constructor(real: string, options: WalkOptions) {
+    this.#options = options;
+    this.#volume = options.machine.volumeOf(real).id;
+  }
+
+  async finish(): Promise<WalkResult> {
+    for (let next = this.#queue.pop(); next; next = this.#queue.pop()) {
+      const { path } = next;
+      const entries = await readdir(path, { withFileTypes: true }).catch((error: unknown) => this.#fail(path, error));
+      if (entries) await this.take(next, entries);
+    }
+    await this.#flush();
+    return this.#result;
+  }
+
+  async take(directory: Directory, entries: Dirent[]): Promise<void> {
+    this.#options.signal?.throwIfAborted();
+    this.#result.directories.push(directory.path);
+    if (performance.now() > this.#sliceEnd) await this.#breathe();
+    for (const entry of entries) {
+      const { name } = entry;
+      if (isSkippedName(name)) continue;
+      const path = child(directory.path, name);
+      const rel = directory.rel === '' ? name : directory.rel + sep + name;
+      if (entry.isFile()) this.#addFile(path, rel);
+      else if (entry.isDirectory()) this.#enqueue({ path, rel, real: child(directory.real, name), depth: directory.depth + 1 });
+      else if (entry.isSymbolicLink()) await this.#followLink(directory, path, rel);
+      if (this.#rels.length >= batchSize) await this.#flush();
+      if (performance.now() > this.#sliceEnd) await this.#breathe();
+    }
+  }
+
+  #enqueue(directory: Directory): void {
+    const { recursive = true, skip, machine } = this.#options;
+    if (machine.volumeOf(directory.real).id !== this.#volume) this.#result.foreign.push(directory.path);
+    else if (recursive && !skip?.has(key(directory.path)) && directory.depth <= mostDepth) this.#queue.push(directory);
+  }
+
+  async #followLink(parent: Directory, path: string, rel: string): Promise<void> {
+    try {
+      const { path: real, networkAt } = await resolve(child(parent.real, basename(path)), this.#options);
+      if (networkAt !== null || this.#options.machine.volumeOf(real).id !== this.#volume) {
+        this.#result.foreign.push(path);
+        return;
+      }
+      const stats = statSync(path, { bigint: true });
+      if (stats.isFile()) this.#push(rel, stats);
+      if (!stats.isDirectory() || this.#linked.has(real) || child(parent.real, '').startsWith(child(real, ''))) return;
+      this.#linked.add(real);
+      this.#enqueue({ path, rel, real, depth: parent.depth + 1 });
+    } catch (error) {
+      // A dangling link may be one into a volume that is not mounted.
+      this.#fail(path, error);
+    }
+  }
+
+  #addFile(path: string, rel: string): void {
+    try {
+      const stats = statSync(path, { bigint: true });
+      if (stats.isFile()) this.#push(rel, stats);
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT') this.#fail(path, error);
+    }
+  }
+
+  #fail(path: string, error: unknown): void {
+    this.#result.failures.push({ path, code: errnoOf(error) ?? 'UNKNOWN' });
+  }
+
+  #push(rel: string, stats: BigIntStats): void {
+    this.#rels.push(rel);
+    this.#stats.push(stats);
+    this.#result.files++;
+    this.#result.bytes += Number(stats.size);
+  }
+
+  async #flush(): Promise<void> {
+    if (this.#rels.length === 0) return;
+    const stats = this.#stats;
+    const batch: FileBatch = {
+      rels: this.#rels,
+      sizes: stats.map(({ size }) => Number(size)),
+      mtimesNs: BigInt64Array.from(stats, ({ mtimeNs }) => mtimeNs),
+      inos: this.#options.stableInodes ? BigUint64Array.from(stats, ({ ino }) => ino) : null,
+    };
+    this.#rels = [];
+    this.#stats = [];
+    await this.#options.onBatch(batch);
+  }
+
+  async #breathe(): Promise<void> {
+    this.#options.onProgress?.();
+    await new Promise((done) => setImmediate(done));
+    this.#sliceEnd = performance.now() + sliceMs;
+  }
+}
+
+function child(directory: string, name: string): string {
+  return directory.endsWith(sep) ? directory + name : directory + sep + name;
+}
+
+async function resolve(path: string, { machine, mayTouchNetwork }: WalkOptions): Promise<Resolution> {
+  return mayTouchNetwork ? { path: await realpath(path), networkAt: null } : resolveLocally(path, machine);
+}

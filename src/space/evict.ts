@@ -1,0 +1,115 @@
+import type { Catalog } from '../catalog/catalog.ts';
+import { messageOf } from '../core/errors.ts';
+import { isSameFingerprint } from '../core/fingerprint.ts';
+import type { Copy, Entry, TierName } from '../core/types.ts';
+import type { Events } from '../runtime/events.ts';
+import type { Log } from '../runtime/log.ts';
+import { dropPartial, partialPath } from '../tiers/partial.ts';
+import type { Tier } from '../tiers/tier.ts';
+import { filesInUse } from './in-use.ts';
+
+export interface EvictDeps {
+  catalog: Catalog;
+  tiers: Record<TierName, Tier | undefined>;
+  events: Events;
+  log: Log;
+  isLeased(copyPath: string): boolean;
+  /** True while a job copies this source: its place is about to be written. */
+  isBusy(sourcePath: string): boolean;
+}
+
+/** Why a copy leaves while another tier has the file. */
+const moves: readonly string[] = ['compressed', 'restored', 'not needed'];
+
+/** `freed`: bytes that came free; none while another copy shares them. */
+export type Eviction = { removed: true; freed: number } | { removed: false; why: string };
+
+/**
+ * Takes copies out of their tiers. Two phases: the row is marked first, so that the copy is not handed out any more, then the
+ * file goes, then the row. What is leased, pinned or open is left alone; what cannot be removed stays in service.
+ */
+export class Evictor {
+  readonly #deps: EvictDeps;
+
+  constructor(deps: EvictDeps) {
+    this.#deps = deps;
+  }
+
+  /** Why this copy may not leave now, or null. `inUse` comes from `openFiles`, once for many copies. */
+  obstacle(copy: Copy, entry: Entry, inUse: ReadonlySet<string>): string | null {
+    if (entry.pinned && copy.state === 'ready' && !this.#isSpare(copy)) return 'pinned';
+    if (this.#deps.isBusy(entry.path)) return 'being copied';
+    return this.use(copy, inUse);
+  }
+
+  /** The same for a stale copy that makes room for its own successor. */
+  obstacleForSuccessor(copy: Copy, inUse: ReadonlySet<string>): string | null {
+    return copy.state === 'stale' ? this.use(copy, inUse) : 'in service';
+  }
+
+  openFiles(tier: Tier): Promise<Set<string>> {
+    return filesInUse(tier.dir);
+  }
+
+  /** Bytes that come free when this copy leaves, and those that are `gone` have left. */
+  frees(copy: Copy, gone: ReadonlySet<number> = new Set()): number {
+    return this.#deps.catalog.equals.sharersOf(copy).every(({ id }) => gone.has(id)) ? copy.bytes : 0;
+  }
+
+  /** Removes one copy that has no obstacle. @param why is for the log: `space`, `memory`, `purge`, `evict`, `damaged`, `stale`, or of `moves`. */
+  async evict(copy: Copy, entry: Entry, why: string): Promise<Eviction> {
+    const { catalog, tiers, events, log } = this.#deps;
+    const tier = tiers[copy.tier];
+    if (!tier) return { removed: false, why: `the ${copy.tier} tier is switched off` };
+    if (copy.state === 'copying') return this.#dropInterrupted(copy, entry, { tier, why });
+    // Both may have changed while other victims were leaving.
+    if (this.#deps.isLeased(copy.path)) return { removed: false, why: 'leased' };
+    if (catalog.copies.byPath(copy.path)?.id !== copy.id) return { removed: false, why: 'already gone' };
+    catalog.copies.setState(copy.id, 'evicting');
+    let leaving: string;
+    try {
+      leaving = tier.takeOut(copy.path);
+    } catch (err) {
+      catalog.copies.setState(copy.id, copy.state);
+      log.warn({ path: copy.path, err }, 'copy could not be removed; skipped');
+      return { removed: false, why: messageOf(err) };
+    }
+    catalog.copies.forget(copy.id);
+    const freed = this.frees(copy);
+    await tier.free(leaving).catch((err) => log.warn({ path: leaving, err }, 'space is not free before the next start'));
+    if (!moves.includes(why)) catalog.usage.add({ evictions: 1, evictedBytes: freed });
+    events.emit('entry-evicted', { entry: entry.id, path: entry.path, bytes: copy.bytes, why });
+    log.info({ path: entry.path, bytes: copy.bytes, freed, why }, 'evicted');
+    return { removed: true, freed };
+  }
+
+  /** What an interrupted copy left and no job goes on with. */
+  #dropInterrupted(copy: Copy, entry: Entry, { tier, why }: { tier: Tier; why: string }): Eviction {
+    const { catalog, isBusy, log } = this.#deps;
+    if (isBusy(entry.path)) return { removed: false, why: 'being copied' };
+    // A job may have taken it up, and finished, since it was chosen.
+    if (!catalog.copies.isCopying(copy.id)) return { removed: false, why: 'copied meanwhile' };
+    if (!dropPartial(partialPath(tier.partialDir, entry.path))) return { removed: false, why: 'open in a program' };
+    catalog.copies.forget(copy.id);
+    log.info({ path: entry.path, bytes: copy.bytes, why }, 'interrupted copy removed');
+    return { removed: true, freed: copy.bytes };
+  }
+
+  /** In memory, with the same on the SSD: a pinned file does not leave with it. */
+  #isSpare({ tier, entryId, source }: Copy): boolean {
+    const others = () => this.#deps.catalog.copies.readyOf(entryId).filter((copy) => copy.tier !== 'ram');
+    return tier === 'ram' && others().some((copy) => isSameFingerprint(copy.source, source));
+  }
+
+  /** Whether another file with the same bytes may take the place of its own now. */
+  mayBeReplaced(copy: Copy, inUse: ReadonlySet<string>): boolean {
+    const entry = this.#deps.catalog.entries.byId(copy.entryId);
+    return entry !== undefined && !this.#deps.isBusy(entry.path) && this.use(copy, inUse) === null;
+  }
+
+  /** Whether its file is about to be opened, or open, or null. */
+  use(copy: Copy, inUse: ReadonlySet<string>): string | null {
+    if (this.#deps.isLeased(copy.path)) return 'leased';
+    return inUse.has(copy.path) ? 'open in a program' : null;
+  }
+}

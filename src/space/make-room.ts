@@ -1,0 +1,188 @@
+import type { Catalog } from '../catalog/catalog.ts';
+import type { Reservation } from '../catalog/copies.ts';
+import { CacheError } from '../core/errors.ts';
+import { type Copy, type Entry, type Fingerprint, underOneLimit } from '../core/types.ts';
+import type { Candidate, Policy } from '../policy/policy.ts';
+import type { Tier } from '../tiers/tier.ts';
+import type { Evictor } from './evict.ts';
+import { type EvictionCandidate, evictionUnits, fileKey } from './eviction-candidates.ts';
+
+export interface Bound {
+  /** Most bytes the tier may hold. */
+  limit: number;
+  /** Free bytes its volume must keep. */
+  floor: number;
+}
+
+export interface RoomDeps {
+  catalog: Catalog;
+  evictor: Evictor;
+  policy(): Policy;
+  bound(tier: Tier): Bound;
+  /** Bytes that running copies have reserved in the tier but not written yet. */
+  outstanding(tier: Tier): number;
+  /**
+   * Ends what holds room only to save space, if that gives so many bytes; null = in any case.
+   * @returns false when there is no such work, or it does not hold enough
+   */
+  giveWay?(bytes: number | null): Promise<boolean>;
+}
+
+interface RoomOptions {
+  /** What the copy takes, if that is not the size of the source. */
+  bytes?: number;
+  /** Only copies with a lower score than this may leave for it. */
+  below?: number;
+}
+
+/**
+ * Reserves space for a copy, letting the least valuable copies leave first when it is short. Null when the policy finds what would
+ * have to leave worth more.
+ * @throws CacheError TOO_LARGE when it can never fit, NO_SPACE when too much of the tier is pinned or in use.
+ */
+export async function makeRoom(
+  deps: RoomDeps,
+  tier: Tier,
+  { entry, source, bytes: wanted = source.size, below }: { entry: Entry; source: Fingerprint } & RoomOptions,
+): Promise<Copy | null> {
+  const { limit } = deps.bound(tier);
+  if (wanted > limit) throw new CacheError('TOO_LARGE', `the file is larger than the limit of the ${tier.name} tier`);
+  // A copy that cannot be removed (open on Windows, say) is passed over; it must not keep the others from leaving.
+  const stuck = new Set<number>();
+  let needed: number | null = null;
+  let freed = 0;
+  for (;;) {
+    const reservation = reserve(deps, tier, { entry, source, bytes: wanted });
+    if ('copy' in reservation) return reservation.copy;
+    const { short } = reservation;
+    if (await deps.giveWay?.(short)) continue;
+    needed ??= short;
+    // Some file systems give space back only seconds later; going on would empty the cache meanwhile.
+    if (freed >= needed) throw noSpace(tier, short, 'what has left for it does not show yet');
+    deps.catalog.usage.flush();
+    const { victims, bytes } = await chooseCandidates(deps, tier, {
+      entry,
+      short,
+      stuck,
+      ...(below !== undefined && { below }),
+    });
+    if (bytes < short && (await deps.giveWay?.(null))) continue;
+    // Evicting a part of what is needed would cost copies and win nothing.
+    if (bytes < short) throw noSpace(tier, short, 'what is there is pinned or in use');
+    if (!deps.policy().admit(candidate(entry, wanted), victims.filter(isInService).map(toCandidate), deps.catalog.usage.tick))
+      return null;
+    for (const { copy, entry: owner } of victims) {
+      const outcome = await deps.evictor.evict(copy, owner, 'space');
+      if (outcome.removed) freed += outcome.freed;
+      else stuck.add(copy.id);
+    }
+  }
+}
+
+/** Lets copies leave until the tier is within its bounds again: after the limit was lowered, or something else filled the disk. */
+export async function trim(deps: RoomDeps, tier: Tier): Promise<void> {
+  await release(deps, tier, -roomIn(deps, tier));
+}
+
+/** Bytes that a copy may take without another one leaving; negative when there is too much in the tier. */
+export function roomIn(deps: Pick<RoomDeps, 'catalog' | 'bound' | 'outstanding'>, tier: Tier): number {
+  const { limit, floor } = deps.bound(tier);
+  const free = tier.capacity().free - deps.outstanding(tier);
+  return Math.min(limit - deps.catalog.copies.usedUnderLimit(tier.name), free - floor);
+}
+
+/** Lets the least valuable copies leave until so many bytes have come free, or nothing more can leave. */
+export async function release(deps: RoomDeps, tier: Tier, bytes: number): Promise<void> {
+  const stuck = new Set<number>();
+  let short = bytes;
+  while (short > 0) {
+    deps.catalog.usage.flush();
+    const { victims } = await chooseCandidates(deps, tier, { entry: null, short, stuck });
+    if (victims.length === 0) return;
+    for (const { copy, entry } of victims) {
+      const outcome = await deps.evictor.evict(copy, entry, tier.name === 'ram' ? 'memory' : 'space');
+      if (outcome.removed) short -= outcome.freed;
+      else stuck.add(copy.id);
+    }
+  }
+}
+
+function noSpace(tier: Tier, short: number, why: string): CacheError {
+  return new CacheError('NO_SPACE', `${short} bytes are short on the ${tier.name} tier, and ${why}`, {
+    hint: `Raise ${tier.name === 'ram' ? 'AUTOCACHE_RAM_LIMIT' : 'AUTOCACHE_LIMIT'}, unpin something, or try again when nothing is loading.`,
+  });
+}
+
+function reserve(
+  { catalog, bound, outstanding }: RoomDeps,
+  tier: Tier,
+  { entry, source, bytes }: { entry: Entry; source: Fingerprint; bytes: number },
+): Reservation {
+  const { limit, floor } = bound(tier);
+  const free = tier.capacity().free - outstanding(tier);
+  const { path } = tier.placeOf(entry.root, entry.rel);
+  const left = catalog.copies.ofEntry(entry.id).find((copy) => copy.state === 'copying' && copy.tier === tier.name);
+  return catalog.copies.reserve({
+    entryId: entry.id,
+    tier: tier.name,
+    path,
+    source,
+    bytes,
+    limit,
+    free,
+    floor,
+    ...(left && { replaces: left }),
+  });
+}
+
+/**
+ * Lowest score first, until enough bytes would leave or nothing more can; stale and interrupted copies before all others, and
+ * compressed ones of files that are there uncompressed. Of equals the compressed one leaves.
+ */
+async function chooseCandidates(
+  { catalog, evictor, policy }: RoomDeps,
+  tier: Tier,
+  need: { entry: Entry | null; short: number; stuck: ReadonlySet<number>; below?: number },
+): Promise<{ victims: EvictionCandidate[]; bytes: number }> {
+  const inUse = await evictor.openFiles(tier);
+  const { tick } = catalog.usage;
+  const ranked: (EvictionCandidate & { score: number })[] = [];
+  const held = new Set<string>();
+  for (const copy of catalog.copies.inState('ready', 'stale', 'copying', 'evicting')) {
+    if (!underOneLimit[tier.name].includes(copy.tier)) continue;
+    const entry = catalog.entries.byId(copy.entryId);
+    if (!entry) continue;
+    const own = entry.id === need.entry?.id && copy.tier === tier.name;
+    if (own && copy.state === 'copying') continue;
+    const obstacle = own ? evictor.obstacleForSuccessor(copy, inUse) : evictor.obstacle(copy, entry, inUse);
+    if (obstacle !== null || copy.state === 'evicting' || need.stuck.has(copy.id)) {
+      held.add(fileKey(copy));
+      continue;
+    }
+    const score = isSpare(catalog, copy) ? Number.NEGATIVE_INFINITY : policy().score(candidate(entry, copy.bytes), tick);
+    ranked.push({ copy, entry, score });
+  }
+  const victims: EvictionCandidate[] = [];
+  let bytes = 0;
+  for (const unit of evictionUnits(ranked, held)) {
+    if (bytes >= need.short || unit.score >= (need.below ?? Number.POSITIVE_INFINITY)) break;
+    victims.push(...unit.victims);
+    bytes += unit.bytes;
+  }
+  return { victims, bytes };
+}
+
+function isSpare({ copies }: Catalog, copy: Copy): boolean {
+  if (copy.state !== 'ready') return true;
+  return copy.tier === 'cold' && copies.readyOf(copy.entryId).some(({ tier }) => tier === 'ssd');
+}
+
+function candidate(entry: Entry, bytes: number): Candidate {
+  return { entry, bytes };
+}
+
+const isInService = ({ copy }: EvictionCandidate) => copy.state === 'ready';
+
+function toCandidate({ copy, entry }: EvictionCandidate): Candidate {
+  return candidate(entry, copy.bytes);
+}

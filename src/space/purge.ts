@@ -1,0 +1,68 @@
+import type { ClearRequest, RemovalAnswer } from '../api/api.ts';
+import type { Catalog } from '../catalog/catalog.ts';
+import type { Copy, Entry, TierName } from '../core/types.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Tier } from '../tiers/tier.ts';
+import type { Evictor } from './evict.ts';
+
+export interface PurgeDeps {
+  catalog: Catalog;
+  evictor: Evictor;
+  tiers: Record<TierName, Tier | undefined>;
+  clock: Clock;
+  /** Compiles a glob over path, name below the root and base name. */
+  matcher(globs: readonly string[]): (file: { path: string; rel: string }) => boolean;
+}
+
+export interface Chosen {
+  copy: Copy;
+  entry: Entry;
+}
+
+/** The copies that every given filter fits, interrupted ones too. */
+export function chooseCopies({ catalog, clock, matcher }: PurgeDeps, filter: ClearRequest): Chosen[] {
+  const matches = filter.glob === undefined ? () => true : matcher([filter.glob]);
+  const usedBefore = filter.olderThanMs === undefined ? null : clock.now() - filter.olderThanMs;
+  catalog.usage.flush();
+  return catalog.copies.inState('ready', 'stale', 'copying').flatMap((copy) => {
+    const entry = catalog.entries.byId(copy.entryId);
+    if (!entry || !matches(entry)) return [];
+    if (filter.category !== undefined && entry.category !== filter.category) return [];
+    if (filter.root !== undefined && entry.root !== filter.root) return [];
+    if (filter.tier !== undefined && copy.tier !== filter.tier) return [];
+    if (filter.largerThan !== undefined && copy.bytes <= filter.largerThan) return [];
+    if (usedBefore !== null && (entry.lastUsedAt ?? 0) >= usedBefore) return [];
+    return [{ copy, entry }];
+  });
+}
+
+/** Removes copies one by one; what is pinned, leased or open stays and is said so. Sources are never touched. */
+export async function removeCopies(
+  { evictor, tiers }: PurgeDeps,
+  chosen: readonly Chosen[],
+  { dryRun, why }: { dryRun: boolean; why: string },
+): Promise<RemovalAnswer> {
+  const answer: RemovalAnswer = { dryRun, files: 0, bytes: 0, removed: [], skipped: [] };
+  const open = await Promise.all(Object.values(tiers).map((tier) => (tier ? evictor.openFiles(tier) : new Set<string>())));
+  const inUse = new Set(open.flatMap((paths) => [...paths]));
+  const gone = new Set<number>();
+  for (const { copy, entry } of chosen) {
+    const item = { id: entry.id, path: entry.path, bytes: copy.bytes };
+    const obstacle = evictor.obstacle(copy, entry, inUse);
+    const outcome =
+      obstacle !== null
+        ? { removed: false as const, why: obstacle }
+        : dryRun
+          ? { removed: true as const, freed: evictor.frees(copy, gone) }
+          : await evictor.evict(copy, entry, why);
+    if (!outcome.removed) {
+      answer.skipped.push({ ...item, why: outcome.why });
+      continue;
+    }
+    answer.removed.push(item);
+    answer.files += 1;
+    answer.bytes += outcome.freed;
+    gone.add(copy.id);
+  }
+  return answer;
+}

@@ -1,0 +1,211 @@
+import { closeSync, read, readSync } from 'node:fs';
+import type { CompressedFile } from '../codec/compressed-file.ts';
+import { CacheError } from '../core/errors.ts';
+import { readFromDisks } from '../media/disk-counters.ts';
+import { openUncached, pageAligned } from '../runtime/uncached.ts';
+import { readError, reading } from '../sources/io-errors.ts';
+import type { CopyOrder } from './messages.ts';
+
+/** Gives a file's bytes in order, block by block, and reads on while the caller is busy with a block. */
+export interface BlockReader {
+  /** The next block; its memory is used again at the next call. @throws CacheError SOURCE_* */
+  next(): Promise<Uint8Array>;
+  /** How long at least one read was under way so far, ms: the source's time, whatever the caller does meanwhile. */
+  readonly readMs: number;
+  /** Resolves when no read is under way: before that the file must not be closed. Nothing can be read afterwards. */
+  close(): Promise<void>;
+}
+
+interface Range {
+  fd: number;
+  path: string;
+  /** First byte and the byte after the last. */
+  from: number;
+  end: number;
+}
+
+const blockBytes = 1024 * 1024;
+
+/** One stream: a read begins when the one before it has ended, as a disk with a head wants it, and runs while that one's block is used. */
+function sequentialReader(range: Range): BlockReader {
+  let before: Promise<unknown> = Promise.resolve();
+  const start = (read: Read) => {
+    const done = before.then(() => read(range.fd));
+    before = done.catch(() => {});
+    return done;
+  };
+  return readAhead(range, { blocks: 2, start });
+}
+
+/** The original bytes of a compressed copy, decoded on the way and checked chunk by chunk. */
+export function compressedReader(file: CompressedFile): BlockReader {
+  const blocks = blocksOf(file);
+  const busy = new BusyTime();
+  return {
+    async next() {
+      const { value } = await busy.during(blocks.next());
+      if (!value) throw new Error('read past the end');
+      return value;
+    },
+    get readMs() {
+      return busy.ms;
+    },
+    close: async () => {},
+  };
+}
+
+async function* blocksOf(file: CompressedFile): AsyncGenerator<Uint8Array, undefined> {
+  for (const index of file.metadata.chunks.keys()) {
+    const chunk = await file.chunk(index);
+    // In the pieces that a paced copy asks for.
+    for (let at = 0; at < chunk.length; at += blockBytes) yield chunk.subarray(at, at + blockBytes);
+  }
+}
+
+/** Reads under way at once. A mount that takes 10 ms a request gives a hundred of them a second to who asks one by one. */
+const depth = 16;
+
+/** Many reads under way, handed on in order. */
+function parallelReader(range: Range): BlockReader {
+  return readAhead(range, { blocks: depth, start: (read) => read(range.fd) });
+}
+
+/** Smaller files do no harm in the page cache, bytes. */
+const leastUncached = 16 * 1024 * 1024;
+/** So often it is looked whether the page cache has the file, bytes. */
+const lookBytes = 64 * 1024 * 1024;
+
+/**
+ * One stream past the page cache, two or three reads of it under way: a large model that is only passed on must not push out of
+ * memory what programs use, and to put it there costs more time than all else. What is in the page cache already, because somebody
+ * has just loaded or downloaded it, comes from there, for the disk would be slower. Null where the cache cannot be passed.
+ */
+function uncachedReader(range: Range, { look }: { look: boolean }): BlockReader | null {
+  const { fd, from, end } = range;
+  if (process.platform !== 'linux' || end - from < leastUncached) return null;
+  // Opened anew by its number: the name may lead to another file by now.
+  const uncached = openUncached(`/proc/self/fd/${fd}`);
+  if (uncached === null) return null;
+  let fromMemory = false;
+  let looked = Number.NEGATIVE_INFINITY;
+  const start = (read: Read, at: number) => {
+    if (look && at - looked >= lookBytes) {
+      looked = at;
+      fromMemory = reading(() => isInMemory(fd, at));
+    }
+    return read(fromMemory ? fd : uncached);
+  };
+  return readAhead(range, { blocks: 3, start, end: () => closeSync(uncached) });
+}
+
+/** Whether a page of the file comes without a disk, by what the kernel counts for this thread; also true where it does not count. */
+function isInMemory(fd: number, at: number): boolean {
+  const page = Buffer.allocUnsafe(4096);
+  const before = readFromDisks('thread-self');
+  readSync(fd, page, 0, page.length, at);
+  return readFromDisks('thread-self') === before;
+}
+
+/** What suits a source. */
+export function sourceReader(range: Range, { network, shared = false }: Pick<CopyOrder, 'network' | 'shared'>): BlockReader {
+  if (network) return parallelReader(range);
+  return shared ? sequentialReader(range) : localReader(range);
+}
+
+/** What suits a file on a disk of this machine that no other program reads. */
+export function localReader(range: Range): BlockReader {
+  return uncachedReader(range, { look: true }) ?? sequentialReader(range);
+}
+
+/** What the disk gives, rather than the page cache, as far as that can be passed. */
+export function diskReader(range: Range): BlockReader {
+  return uncachedReader(range, { look: false }) ?? sequentialReader(range);
+}
+
+/** Reads a block from the file as it is open here. */
+type Read = (fd: number) => Promise<Uint8Array>;
+
+interface Plan {
+  /** How many blocks there are in memory. All but the one that is used may be under way. */
+  blocks: number;
+  /** Begins to read the block at a position. */
+  start(read: Read, at: number): Promise<Uint8Array>;
+  end?(): void;
+}
+
+function readAhead(range: Range, { blocks, start, end: whenClosed }: Plan): BlockReader {
+  const { from, end } = range;
+  const busy = new BusyTime();
+  const slots = Math.min(blocks, Math.ceil((end - from) / blockBytes));
+  const underWay: Promise<Uint8Array>[] = [];
+  let asked = from;
+  let given: Uint8Array | undefined;
+  const ask = (buffer: Uint8Array) => {
+    if (asked >= end) return;
+    const at = asked;
+    asked = Math.min(end, at + blockBytes);
+    const block = { buffer, at, length: asked - at };
+    const filled = start((fd) => busy.during(fill(range, fd, block)), at);
+    // Whoever takes it sees the failure; a read that nobody takes any more must not end the process.
+    filled.catch(() => {});
+    underWay.push(filled);
+  };
+  for (let slot = 0; slot < slots; slot += 1) ask(pageAligned(blockBytes));
+  return {
+    async next() {
+      if (given) ask(given);
+      const block = await underWay.shift();
+      if (!block) throw new Error('read past the end');
+      given = new Uint8Array(block.buffer);
+      return block;
+    },
+    get readMs() {
+      return busy.ms;
+    },
+    async close() {
+      await Promise.allSettled(underWay);
+      whenClosed?.();
+    },
+  };
+}
+
+/** Sums the time in which anything is under way; what overlaps counts once. */
+class BusyTime {
+  ms = 0;
+  #underWay = 0;
+  #since = 0;
+
+  async during<T>(work: Promise<T>): Promise<T> {
+    if (this.#underWay === 0) this.#since = performance.now();
+    this.#underWay += 1;
+    try {
+      return await work;
+    } finally {
+      this.#underWay -= 1;
+      if (this.#underWay === 0) this.ms += performance.now() - this.#since;
+    }
+  }
+}
+
+interface Block {
+  buffer: Uint8Array;
+  /** Its first byte in the file, and how many there are to come. */
+  at: number;
+  length: number;
+}
+
+async function fill(range: Range, fd: number, { buffer, at, length }: Block): Promise<Uint8Array> {
+  for (let filled = 0; filled < length; ) {
+    // Always to the end of the buffer, as reading past the cache asks for; how it goes on after half a block, only the cache knows.
+    const got = await readSome(filled === 0 ? fd : range.fd, buffer.subarray(filled), at + filled);
+    if (got === 0) throw new CacheError('SOURCE_CHANGED', `${range.path} became shorter while it was copied`);
+    filled += got;
+  }
+  return buffer.subarray(0, length);
+}
+
+function readSome(fd: number, into: Uint8Array, position: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    read(fd, into, 0, into.length, position, (error, bytes) => (error ? reject(readError(error)) : resolve(bytes)));
+  });
+}

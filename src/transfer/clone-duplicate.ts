@@ -1,0 +1,67 @@
+import { chmodSync, closeSync, constants, copyFileSync, openSync } from 'node:fs';
+import { writeAt } from '../codec/file-io.ts';
+import { writing } from '../sources/io-errors.ts';
+import { dropPartial, keepPartial } from '../tiers/partial.ts';
+import { type BlockReader, sourceReader } from './block-readers.ts';
+import { comparer, looksAlike } from './compare-files.ts';
+import { CopyHashes } from './copy-hashes.ts';
+import { type CopyHooks, eachBlock } from './each-block.ts';
+import type { CopyOrder, DuplicateCopy } from './messages.ts';
+
+/**
+ * Where the file system can share blocks, a copy of a source that looks like another one begins as a clone of that one's copy: a
+ * file of its own, with its own mtime, on the same blocks. Every byte of the source is read, hashed and compared; what differs is
+ * written. Null where blocks cannot be shared, and when no copy looks like it.
+ * @throws CacheError as `runCopyJob` does when the source or the disk fails
+ */
+export async function cloneDuplicate(
+  fd: number,
+  order: CopyOrder,
+  hooks: CopyHooks,
+): Promise<(ReturnType<CopyHashes['digest']> & { readMs: number; resumedFrom: number }) | null> {
+  const { alike = [], source, temp, identity } = order;
+  const { path, fingerprint } = source;
+  const end = fingerprint.size;
+  if (keepPartial(temp) > 0 || !alike.some((twin) => cloned(twin, temp, fd, end))) return null;
+  const file = writing(() => openSync(temp, 'r+'));
+  let reader: BlockReader | undefined;
+  try {
+    const isSame = comparer(file);
+    const write = (bytes: Uint8Array, position: number) => {
+      if (!writing(() => isSame(bytes, position))) writing(() => writeAt(file, bytes, position));
+    };
+    const hashes = await CopyHashes.create(identity);
+    reader = sourceReader({ fd, path, from: 0, end }, order);
+    await eachBlock({ reader, hashes, from: 0, end, file: { write } }, hooks, async () => {});
+    return { ...hashes.digest(), readMs: reader.readMs, resumedFrom: 0 };
+  } finally {
+    await reader?.close();
+    closeSync(file);
+  }
+}
+
+/**
+ * Makes `temp` a new file on the blocks of another one. The flag forbids Node to fall back to copying, which can go wrong unseen.
+ * @returns false where blocks cannot be shared
+ */
+export function cloneFile(path: string, temp: string): boolean {
+  try {
+    copyFileSync(path, temp, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE_FORCE);
+  } catch {
+    return false;
+  }
+  chmodSync(temp, 0o600);
+  return true;
+}
+
+function cloned(twin: DuplicateCopy, temp: string, source: number, size: number): boolean {
+  if (!cloneFile(twin.path, temp)) return false;
+  const fd = writing(() => openSync(temp, 'r'));
+  try {
+    if (looksAlike(source, fd, size)) return true;
+  } finally {
+    closeSync(fd);
+  }
+  dropPartial(temp);
+  return false;
+}

@@ -1,0 +1,28 @@
+import { readAt } from '../codec/file-io.ts';
+import { reading } from '../sources/io-errors.ts';
+
+/** Two files of one size are looked at in so many places all over them, so many bytes each, before one is read whole. */
+const samples = 16;
+const sampleBytes = 64 * 1024;
+
+/** Whether two files of this size may have the same bytes: those at the start (a model's header), at the end, and between agree. */
+export function looksAlike(source: number, twin: number, size: number): boolean {
+  const [a, b] = [Buffer.allocUnsafe(sampleBytes), Buffer.allocUnsafe(sampleBytes)];
+  const last = Math.max(0, size - sampleBytes);
+  for (let sample = 0; sample < samples; sample += 1) {
+    const at = Math.floor((last * sample) / (samples - 1));
+    const length = reading(() => readAt(source, a, at));
+    if (readAt(twin, b, at) !== length || !a.subarray(0, length).equals(b.subarray(0, length))) return false;
+  }
+  return true;
+}
+
+/** Compares what is read of a source, block by block, with the bytes of another file. */
+export function comparer(twin: number): (bytes: Uint8Array, position: number) => boolean {
+  let block = Buffer.allocUnsafe(0);
+  return (bytes, position) => {
+    if (block.length < bytes.length) block = Buffer.allocUnsafe(bytes.length);
+    const same = block.subarray(0, bytes.length);
+    return readAt(twin, same, position) === bytes.length && same.equals(bytes);
+  };
+}

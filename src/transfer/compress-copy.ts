@@ -1,0 +1,113 @@
+import { closeSync, fdatasyncSync, fstatSync, openSync } from 'node:fs';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { ChunkHash } from '../codec/chunk-hash.ts';
+import { decodeFile } from '../codec/decode.ts';
+import { encodeFile } from '../codec/encode.ts';
+import { mostCompressed, trial } from '../codec/estimate.ts';
+import type { CodecHooks } from '../codec/progress.ts';
+import { CacheError } from '../core/errors.ts';
+import { writeError, writing } from '../sources/io-errors.ts';
+import { dropPartial } from '../tiers/partial.ts';
+import { publish } from '../tiers/publish.ts';
+import { damaged, openOrigin } from './copy-from-tier.ts';
+import type { CopyHooks } from './each-block.ts';
+import type { CopyOrder, CopyReport, OriginCopy } from './messages.ts';
+import { createAnew } from './partial-file.ts';
+
+/** Written bytes are sent to the disk in portions of so many, so that they are no burden for others at the end. */
+const syncBytes = 64 * 1024 * 1024;
+
+/**
+ * Puts the compressed form of a copy into the cold tier. What the copy gives is hashed and must be what was sealed; what was written
+ * is decoded again and must come to the same. A few chunks are tried first.
+ * @throws CacheError NOT_ADMITTED when it would save too little, NO_SPACE when it would need more than `compressInto`, CORRUPT when
+ *   the copy is not what was sealed; CACHE_IO or CANCELLED.
+ */
+export async function compressCopy(order: CopyOrder, origin: OriginCopy, hooks: CopyHooks): Promise<CopyReport> {
+  const { source, temp } = order;
+  const { fd, proof } = openOrigin(origin);
+  try {
+    const { saving, worthwhile } = await trial(fd);
+    if (!worthwhile) throw dense();
+    if (source.fingerprint.size * (1 - saving) > (order.compressInto ?? 0)) throw tooLarge(order);
+    const startedAt = performance.now();
+    const sha256 = await encodeInto(fd, { order, origin }, hooks);
+    await assertRestorable({ order, origin }, hooks);
+    const chunks = proof.chunks.match(/.{32}/g) ?? [];
+    const seal = writing(() => publish({ ...order, hash: origin.hash, chunks, sha256, mtimeFrom: origin.path }));
+    const readMs = performance.now() - startedAt;
+    return { seal, hash: origin.hash, source: source.fingerprint, bytes: source.fingerprint.size, resumedFrom: 0, readMs };
+  } catch (error) {
+    throw error instanceof CacheError ? error : writeError(error);
+  } finally {
+    closeSync(fd);
+    dropPartial(temp);
+  }
+}
+
+interface Work {
+  order: CopyOrder;
+  origin: OriginCopy;
+}
+
+/** @returns the SHA-256 of the original */
+async function encodeInto(fd: number, { order, origin }: Work, hooks: CopyHooks): Promise<string> {
+  const { temp, compressInto = 0 } = order;
+  const target = createAnew(temp);
+  let synced = 0;
+  try {
+    const hash = await ChunkHash.create();
+    const codec = codecHooks(hooks, 0);
+    const { storedSize, sha256 } = await encodeFile(fd, target, {
+      ...codec,
+      onBytes: (bytes) => hash.update(bytes),
+      turn: async (bytes) => {
+        const { size } = fstatSync(target);
+        if (size > compressInto) throw tooLarge(order);
+        if (size - synced >= syncBytes) {
+          fdatasyncSync(target);
+          synced = size;
+        }
+        await codec.turn(bytes);
+      },
+    });
+    if (hash.digest() !== origin.hash) throw damaged('its bytes are not those that were copied');
+    if (storedSize > compressInto) throw tooLarge(order);
+    return sha256;
+  } finally {
+    closeSync(target);
+  }
+}
+
+async function assertRestorable({ order, origin }: Work, hooks: CopyHooks): Promise<void> {
+  const fd = openSync(order.temp, 'r');
+  try {
+    const hash = await ChunkHash.create();
+    const onBytes = (bytes: Uint8Array) => hash.update(bytes);
+    await decodeFile(fd, null, { ...codecHooks(hooks, 0.5), check: 'chunks', onBytes });
+    if (hash.digest() !== origin.hash) throw new CacheError('CACHE_IO', 'what was compressed does not come out again');
+  } catch (error) {
+    // It is not the origin that is damaged.
+    throw error instanceof CacheError && error.code === 'CORRUPT' ? new CacheError('CACHE_IO', error.message) : error;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function tooLarge({ source, compressInto = 0 }: CopyOrder): CacheError {
+  if (compressInto >= mostCompressed(source.fingerprint.size)) return dense();
+  return new CacheError('NO_SPACE', 'its compressed form needs more room than there is');
+}
+
+function dense(): CacheError {
+  return new CacheError('NOT_ADMITTED', 'compressing it would save too little');
+}
+
+/** Encoding is the first half of the work, reading it again the second. */
+function codecHooks(hooks: CopyHooks, before: 0 | 0.5) {
+  return {
+    signal: hooks.signal,
+    onProgress: (done: number, total: number) => hooks.progress(Math.floor(before * total + done / 2)),
+    turn: (bytes: number) => (hooks.paced() ? hooks.ask(bytes) : nextTurn()),
+  } satisfies CodecHooks;
+}

@@ -1,0 +1,113 @@
+import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
+import { CompressedFile } from '../codec/compressed-file.ts';
+import { CacheError, messageOf } from '../core/errors.ts';
+import { writing } from '../sources/io-errors.ts';
+import { fitsSeal, type Manifest, parseManifest } from '../tiers/manifest.ts';
+import { dropPartial } from '../tiers/partial.ts';
+import { publish } from '../tiers/publish.ts';
+import { type BlockReader, compressedReader, localReader } from './block-readers.ts';
+import { CopyHashes } from './copy-hashes.ts';
+import { type CopyHooks, eachBlock } from './each-block.ts';
+import type { CopyOrder, CopyReport, OriginCopy } from './messages.ts';
+import { PartialFile } from './partial-file.ts';
+import { assertWritten } from './reread.ts';
+
+/**
+ * Makes a copy from a copy of the same source in another tier. The source itself is not touched. What is read is hashed like any
+ * other copy, and must come to the hash that the origin was sealed with; an interrupted one begins anew, for it would take over
+ * bytes that this has not been shown of yet.
+ * @throws CacheError CORRUPT when the origin is not what was sealed; NO_SPACE, CACHE_IO or CANCELLED.
+ */
+export async function copyFromTier(order: CopyOrder, origin: OriginCopy, hooks: CopyHooks): Promise<CopyReport> {
+  const { source, temp } = order;
+  try {
+    const { fd, proof } = openOrigin(origin);
+    try {
+      const waits = timed(hooks);
+      const startedAt = performance.now();
+      const { readMs, ...hashes } = await copyBytes(fd, { order, origin }, waits.hooks);
+      const busyMs = performance.now() - startedAt - waits.waitedMs();
+      if (hashes.hash !== origin.hash) throw damaged('its bytes are not those that were copied');
+      await assertWritten(order, hashes.hash, hooks);
+      const seal = writing(() => publish({ ...order, ...hashes, sha256: proof.sha256, mtimeFrom: origin.path }));
+      const { size } = source.fingerprint;
+      const report = { seal, hash: hashes.hash, source: source.fingerprint, bytes: size, resumedFrom: 0 };
+      return { ...report, readMs: origin.compressed ? busyMs : readMs };
+    } finally {
+      closeSync(fd);
+    }
+  } finally {
+    dropPartial(temp);
+  }
+}
+
+/** A copy that is to be read, open, with its proof. @throws CacheError CORRUPT when it is not what was sealed */
+export function openOrigin({ path, manifestPath, seal, hash }: OriginCopy): { fd: number; proof: Manifest } {
+  const [fd, proof] = fromOrigin(() => [openSync(path, 'r'), parseManifest(readFileSync(manifestPath, 'utf8'))]);
+  try {
+    if (proof?.hash !== hash || !fitsSeal(fstatSync(fd, { bigint: true }), seal)) throw damaged('it is not what was sealed');
+    return { fd, proof };
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+}
+
+async function copyBytes(fd: number, { order, origin }: { order: CopyOrder; origin: OriginCopy }, hooks: CopyHooks) {
+  const end = order.source.fingerprint.size;
+  const hashes = await CopyHashes.create(false);
+  const file = PartialFile.create(order.temp, order.source);
+  let reader: BlockReader | undefined;
+  try {
+    reader = fromOrigin(() => readerOf(fd, origin, end));
+    await eachBlock({ reader, hashes, from: 0, end, file }, hooks, () => file.checkpoint(hashes));
+    return { ...hashes.digest(), readMs: reader.readMs };
+  } finally {
+    await reader?.close();
+    await file.close();
+  }
+}
+
+function readerOf(fd: number, { path, compressed }: OriginCopy, end: number): BlockReader {
+  const file = compressed ? new CompressedFile(fd) : null;
+  if (file && file.metadata.size !== end) throw new Error('it is of another size');
+  const reader = file ? compressedReader(file) : localReader({ fd, path, from: 0, end });
+  return {
+    next: async () => {
+      try {
+        return await reader.next();
+      } catch (error) {
+        throw damaged(messageOf(error), error);
+      }
+    },
+    get readMs() {
+      return reader.readMs;
+    },
+    close: reader.close,
+  };
+}
+
+/** Whatever fails with the origin is the origin's fault, never the source's. */
+function fromOrigin<T>(call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    throw damaged(messageOf(error), error);
+  }
+}
+
+/** What is wrong with an origin. */
+export function damaged(why: string, cause?: unknown): CacheError {
+  return new CacheError('CORRUPT', why, { cause });
+}
+
+/** The same hooks, with a clock that counts the time spent waiting for turns, ms. */
+function timed(hooks: CopyHooks): { hooks: CopyHooks; waitedMs(): number } {
+  let waited = 0;
+  const ask = async (bytes: number) => {
+    const from = performance.now();
+    await hooks.ask(bytes);
+    waited += performance.now() - from;
+  };
+  return { hooks: { ...hooks, ask }, waitedMs: () => waited };
+}

@@ -1,0 +1,105 @@
+import { closeSync, openSync } from 'node:fs';
+import { type ErrorCode, toCacheError } from '../core/errors.ts';
+import type { SourceFile } from '../core/types.ts';
+import { writing } from '../sources/io-errors.ts';
+import { assertUnchanged, openSource } from '../sources/open-source.ts';
+import { dropPartial, keepPartial } from '../tiers/partial.ts';
+import { publish } from '../tiers/publish.ts';
+import { type BlockReader, localReader, sourceReader } from './block-readers.ts';
+import { cloneDuplicate, cloneFile } from './clone-duplicate.ts';
+import { compressCopy } from './compress-copy.ts';
+import { copyFromTier } from './copy-from-tier.ts';
+import { CopyHashes } from './copy-hashes.ts';
+import { assertWanted, type CopyHooks, eachBlock } from './each-block.ts';
+import type { CopyOrder, CopyReport } from './messages.ts';
+import { PartialFile } from './partial-file.ts';
+import { assertWritten } from './reread.ts';
+
+/** After these a copy can go on where it was, once its source or its disk is back. */
+const resumable: readonly ErrorCode[] = ['CANCELLED', 'SOURCE_MISSING', 'SOURCE_AWAY', 'SOURCE_IO', 'NO_SPACE'];
+
+/**
+ * Copies one source to its place in a tier, hashing every byte on the way, and publishes it. Reads and writes are positional and
+ * checked one by one: the kernel's copy calls as Node wraps them report success with wrong bytes when the source errs half-way.
+ * What an interruption leaves is kept up to its last checkpoint, and the next copy of the same source goes on from there.
+ * @throws CacheError SOURCE_MISSING, SOURCE_AWAY, SOURCE_IO, SOURCE_CHANGED, NO_SPACE, CACHE_IO or CANCELLED; CORRUPT of an origin;
+ *   NOT_ADMITTED of one that is not worth compressing.
+ */
+export async function runCopyJob(order: CopyOrder, hooks: CopyHooks): Promise<CopyReport> {
+  const { origin, compressInto } = order;
+  if (origin) return compressInto === undefined ? copyFromTier(order, origin, hooks) : compressCopy(order, origin, hooks);
+  try {
+    const { fd, before } = openSource(order.source);
+    try {
+      return await copyAndPublish({ fd, before }, order, hooks);
+    } finally {
+      closeSync(fd);
+    }
+  } catch (error) {
+    if (resumable.includes(toCacheError(error).code)) keepPartial(order.temp);
+    else dropPartial(order.temp);
+    throw error;
+  }
+}
+
+async function copyAndPublish(
+  { fd, before }: ReturnType<typeof openSource>,
+  order: CopyOrder,
+  hooks: CopyHooks,
+): Promise<CopyReport> {
+  const source = { ...order.source, fingerprint: before };
+  const { readMs, resumedFrom, ...copied } =
+    (await cloneBytes(source, order, hooks)) ??
+    (await cloneDuplicate(fd, order, hooks)) ??
+    (await copyBytes(fd, { ...order, source }, hooks));
+  await assertWritten(order, copied.hash, hooks);
+  assertUnchanged(fd, before, source.path);
+  const seal = writing(() => publish({ ...order, source, ...copied }));
+  dropPartial(order.temp);
+  return { seal, hash: copied.hash, source: before, bytes: before.size, resumedFrom, readMs };
+}
+
+type Copied = ReturnType<CopyHashes['digest']> & Pick<CopyReport, 'readMs' | 'resumedFrom'>;
+
+/**
+ * On a file system that can share blocks a copy costs nothing; null where it cannot. What came of it is read and hashed like any
+ * other copy.
+ */
+async function cloneBytes(source: SourceFile, order: CopyOrder, hooks: CopyHooks): Promise<Copied | null> {
+  if (order.network || keepPartial(order.temp) > 0 || !cloneFile(source.path, order.temp)) return null;
+  const end = source.fingerprint.size;
+  const fd = writing(() => openSync(order.temp, 'r'));
+  const reader = localReader({ fd, path: source.path, from: 0, end });
+  try {
+    const hashes = await CopyHashes.create(order.identity);
+    await eachBlock({ reader, hashes, from: 0, end }, hooks, async () => {});
+    return { ...hashes.digest(), readMs: reader.readMs, resumedFrom: 0 };
+  } finally {
+    await reader.close();
+    closeSync(fd);
+  }
+}
+
+async function copyBytes(fd: number, order: CopyOrder, hooks: CopyHooks): Promise<Copied> {
+  const { source, temp, identity } = order;
+  const end = source.fingerprint.size;
+  const onChunk = (bytes: number) => {
+    hooks.progress(bytes);
+    assertWanted(hooks.signal);
+  };
+  const { file, at: from, hashes } = await PartialFile.open(temp, source, { sourceFd: fd, identity, onChunk });
+  let reader: BlockReader | undefined;
+  try {
+    if (from > 0) hooks.resuming(from);
+    reader = sourceReader({ fd, path: source.path, from, end }, order);
+    await eachBlock({ reader, hashes, from, end, file }, hooks, () => file.checkpoint(hashes));
+    return { ...hashes.digest(), readMs: reader.readMs, resumedFrom: from };
+  } catch (error) {
+    // On a full disk the journal of before stays.
+    await file.interrupted(hashes).catch(() => {});
+    throw error;
+  } finally {
+    await reader?.close();
+    await file.close();
+  }
+}

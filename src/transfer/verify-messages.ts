@@ -1,0 +1,33 @@
+import type { Seal } from '../core/types.ts';
+
+/** One copy to read again. Plain data: it crosses to a thread. */
+export interface VerifyOrder {
+  id: number;
+  path: string;
+  manifestPath: string;
+  /** What the catalog knows of the copy; the proof on the disk must say the same. */
+  seal: Seal;
+  hash: string;
+  /** Whether it lies there in the form of `codec/format.ts`. */
+  compressed: boolean;
+  /** Whether to make SHA-256 too when the proof has none. */
+  identity: boolean;
+  /** Bytes per second, null = as fast as it goes. */
+  rate: number | null;
+}
+
+/** `why` is for people; `chunks` are the numbers of the 8 MiB chunks that differ, empty when it is not about single chunks. */
+export type Verdict =
+  | {
+      same: true;
+      /** Spent in reading past the page cache; null when it was not passed. */
+      readMs: number | null;
+      /** Made because the proof had none; otherwise null. */
+      sha256: string | null;
+    }
+  | { same: false; why: string; chunks: number[] };
+
+export type FromScrubWorker =
+  | { type: 'progress'; id: number; bytesDone: number }
+  | { type: 'verified'; id: number; verdict: Verdict }
+  | { type: 'failed'; id: number; message: string };

@@ -1,0 +1,167 @@
+import { readdirSync } from 'node:fs';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { DiskContention } from '../../src/jobs/disk-contention.ts';
+import { linuxCounters } from '../../src/media/disk-counters.ts';
+import { systemClock } from '../../src/runtime/clock.ts';
+import { ManualClock } from '../helpers/manual-clock.ts';
+
+const MiB = 2 ** 20;
+const sampleMs = 200;
+
+/** Two disks under a root each, and what reads from them. */
+function arrange() {
+  const clock = new ManualClock();
+  const disks = new Map([
+    ['sda', 0],
+    ['sdb', 0],
+  ]);
+  const state = { own: 0, changes: 0 };
+  const foreign = new DiskContention({
+    clock,
+    diskOf: (root) => (root === '/a' ? 'sda' : root === '/b' ? 'sdb' : null),
+    onChange: () => {
+      state.changes += 1;
+    },
+    counters: () => ({ disks: new Map(disks), own: state.own }),
+  });
+  onTestFinished(() => foreign[Symbol.dispose]());
+  /** Lets time pass in which `ours` and `others` read from a disk, MiB a second. */
+  const pass = (ms: number, speeds: { disk: string; ours?: number; others?: number }[]) => {
+    for (let at = 0; at < ms; at += sampleMs) {
+      clock.advance(sampleMs);
+      for (const { disk, ours = 0, others = 0 } of speeds) {
+        disks.set(disk, (disks.get(disk) ?? 0) + ((ours + others) * MiB * sampleMs) / 1000);
+        state.own += (ours * MiB * sampleMs) / 1000;
+      }
+      foreign.sample();
+    }
+  };
+  foreign.watch(['/a', '/b']);
+  foreign.sample();
+  return { clock, foreign, state, pass, disks };
+}
+
+describe('a disk that copies come from', () => {
+  test.each([5, 150, 3000])('is not read by others while only we read from it, with %i MiB a second', (ours) => {
+    const { foreign, pass } = arrange();
+    pass(20_000, [{ disk: 'sda', ours }]);
+    expect(foreign.isRead('/a')).toBe(false);
+  });
+
+  test.each([20, 75, 150])('is read by others within 1.4 s when somebody reads %i MiB a second beside us', (others) => {
+    const { foreign, pass, state } = arrange();
+    pass(5000, [{ disk: 'sda', ours: 150 }]);
+    pass(1400, [{ disk: 'sda', ours: 75, others }]);
+    expect(foreign.isRead('/a')).toBe(true);
+    expect(state.changes).toBe(1);
+  });
+
+  test('within 400 ms when somebody loads a model from a hard disk', () => {
+    const { foreign, pass } = arrange();
+    pass(400, [{ disk: 'sda', ours: 75, others: 75 }]);
+    expect(foreign.isRead('/a')).toBe(true);
+  });
+
+  test('stays so while it is read, and is free a second after; another reader is noticed again', () => {
+    const { foreign, pass, state } = arrange();
+    pass(1000, [{ disk: 'sda', ours: 75, others: 75 }]);
+    pass(30_000, [{ disk: 'sda', ours: 1, others: 140 }]);
+    expect(foreign.isRead('/a')).toBe(true);
+    pass(800, [{ disk: 'sda', ours: 1 }]);
+    expect(foreign.isRead('/a')).toBe(true);
+    pass(600, [{ disk: 'sda', ours: 1 }]);
+    expect(foreign.isRead('/a')).toBe(false);
+    expect(state.changes).toBe(2);
+    pass(1000, [{ disk: 'sda', ours: 75, others: 75 }]);
+    expect(foreign.isRead('/a')).toBe(true);
+  });
+
+  test('is not given way for the odd read of a quiet system', () => {
+    const { foreign, pass } = arrange();
+    for (let round = 0; round < 20; round += 1) {
+      pass(200, [{ disk: 'sda', ours: 150, others: 5 }]);
+      pass(1800, [{ disk: 'sda', ours: 150 }]);
+    }
+    expect(foreign.isRead('/a')).toBe(false);
+  });
+
+  test('loses little to one who goes on reading a little: he gets on as well beside us', () => {
+    const { foreign, pass } = arrange();
+    let still = 0;
+    for (let at = 0; at < 60_000; at += sampleMs) {
+      const yielding = foreign.isRead('/a');
+      if (yielding) still += sampleMs;
+      pass(sampleMs, [{ disk: 'sda', ours: yielding ? 1 : 100, others: 16 }]);
+    }
+    expect(still / 60_000).toBeLessThan(0.3);
+  });
+
+  test('does not stop copies from another disk', () => {
+    const { foreign, pass } = arrange();
+    pass(5000, [
+      { disk: 'sda', ours: 40, others: 110 },
+      { disk: 'sdb', ours: 50 },
+    ]);
+    expect([foreign.isRead('/a'), foreign.isRead('/b')]).toEqual([true, false]);
+  });
+
+  test('whose counter is told later than ours is no other one', () => {
+    const { foreign, disks, state, clock } = arrange();
+    for (let round = 0; round < 50; round += 1) {
+      // What is under way is counted for us already, and for the disk a sample later.
+      clock.advance(sampleMs);
+      state.own += 30 * MiB;
+      disks.set('sda', state.own - (round % 2) * 2 * MiB);
+      foreign.sample();
+    }
+    expect(foreign.isRead('/a')).toBe(false);
+  });
+});
+
+describe('a disk that a program was told to read from', () => {
+  test('counts as read until it has been quiet for a second', () => {
+    const { foreign, pass, state } = arrange();
+    foreign.expect('/a');
+    expect([foreign.isRead('/a'), foreign.isRead('/b'), state.changes]).toEqual([true, false, 1]);
+    pass(1000, [{ disk: 'sda', ours: 1 }]);
+    expect(foreign.isRead('/a')).toBe(true);
+    pass(400, [{ disk: 'sda', ours: 1 }]);
+    expect(foreign.isRead('/a')).toBe(false);
+  });
+
+  test('counts as read for as long as the program reads', () => {
+    const { foreign, pass } = arrange();
+    foreign.expect('/a');
+    pass(10_000, [{ disk: 'sda', ours: 1, others: 20 }]);
+    expect(foreign.isRead('/a')).toBe(true);
+    pass(1400, [{ disk: 'sda', ours: 1 }]);
+    expect(foreign.isRead('/a')).toBe(false);
+  });
+
+  test('is free where the system does not count: nobody would tell when it is quiet', () => {
+    const foreign = new DiskContention({ clock: systemClock, diskOf: () => 'sda', onChange: () => {}, counters: () => null });
+    onTestFinished(() => foreign[Symbol.dispose]());
+    foreign.watch(['/a']);
+    foreign.expect('/a');
+    expect(foreign.isRead('/a')).toBe(false);
+  });
+});
+
+test('roots whose disk is not known, and systems that do not count, are never read by others', () => {
+  const { foreign, pass } = arrange();
+  pass(5000, [{ disk: 'sda', others: 500 }]);
+  expect(foreign.isRead('/elsewhere')).toBe(false);
+  const dumb = new DiskContention({ clock: systemClock, diskOf: () => 'sda', onChange: () => {}, counters: () => null });
+  dumb.watch(['/a']);
+  dumb.sample();
+  dumb.sample();
+  expect(dumb.isRead('/a')).toBe(false);
+  dumb.watch([]);
+});
+
+test.runIf(process.platform === 'linux')('Linux counts for every disk, and for this process', () => {
+  const { disks, own } = linuxCounters() ?? { disks: new Map<string, number>(), own: -1 };
+  expect([...disks.keys()].sort()).toEqual(expect.arrayContaining(readdirSync('/sys/block')));
+  expect([...disks.values()].every((bytes) => bytes >= 0)).toBe(true);
+  expect(own).toBeGreaterThanOrEqual(0);
+});

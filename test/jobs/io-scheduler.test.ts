@@ -1,0 +1,60 @@
+import { describe, expect, test } from 'vitest';
+import type { Priority } from '../../src/core/types.ts';
+import { IoScheduler } from '../../src/jobs/io-scheduler.ts';
+import { Job } from '../../src/jobs/job.ts';
+import { RateLimiter } from '../../src/jobs/rate-limiter.ts';
+import { ManualClock } from '../helpers/manual-clock.ts';
+
+/** One running job on a disk that another program begins or ends to read from. */
+function arrange(priority: Priority, { polite = true } = {}) {
+  const clock = new ManualClock();
+  const file = { path: '/r/a', root: '/r', rel: 'a', category: null, fingerprint: { size: 1e9, mtimeNs: '1', ino: null } };
+  const job = new Job(1, { file, disk: 'sda', priority, medium: 'hdd' }, clock);
+  const state = { read: false, watched: [] as readonly string[], told: [] as boolean[] };
+  const foreign = {
+    watch: (roots: readonly string[]) => {
+      state.watched = roots;
+    },
+    isRead: () => state.read,
+  };
+  const pacer = new RateLimiter(clock, () => ({ overall: null, by: {} }));
+  const turns = new IoScheduler(
+    pacer,
+    polite ? foreign : null,
+    () => [job],
+    (_id, paced) => state.told.push(paced),
+  );
+  const startsPaced = turns.begin(job);
+  turns.reconsider();
+  return { turns, job, state, startsPaced };
+}
+
+describe('a copy whose disk another program reads from', () => {
+  test('asks for its steps from then on, gets one a second, and runs on when the other has ended', async () => {
+    const { turns, job, state, startsPaced } = arrange('background');
+    expect([startsPaced, state.watched]).toEqual([false, ['/r']]);
+    state.read = true;
+    turns.reconsider();
+    expect(state.told).toEqual([true]);
+    const startedAt = performance.now();
+    await turns.ask(job, 1);
+    expect(performance.now() - startedAt).toBeGreaterThan(900);
+    const second = turns.ask(job, 1);
+    state.read = false;
+    const freedAt = performance.now();
+    turns.reconsider();
+    await second;
+    expect(performance.now() - freedAt).toBeLessThan(500);
+    expect(state.told).toEqual([true, false]);
+  });
+
+  test.each([
+    ['somebody waits for it', 'wait', true],
+    ['politeness is switched off', 'background', false],
+  ] as const)('runs on when %s', (_why, priority, polite) => {
+    const { turns, state } = arrange(priority, { polite });
+    state.read = true;
+    turns.reconsider();
+    expect([state.told, state.watched]).toEqual([[], []]);
+  });
+});

@@ -1,0 +1,135 @@
+import { describe, expect, test, vi } from 'vitest';
+import type { Job } from '../../src/jobs/job.ts';
+import { ManualClock } from '../helpers/manual-clock.ts';
+import { createRig, type Rig } from '../helpers/rig.ts';
+
+const MiB = 1024 * 1024;
+
+const event = (rig: Rig, job: Job, wanted: string) =>
+  new Promise<void>((resolve) => {
+    const stop = rig.events.subscribe((name, told) => {
+      if (name !== wanted || (told as { id: number }).id !== job.id) return;
+      stop();
+      resolve();
+    });
+  });
+
+/** Resolves once the job has stood still for some turns of the event loop. */
+async function still(job: Job): Promise<number> {
+  for (let same = 0, before = -1; same < 30; ) {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    same = job.bytesDone === before ? same + 1 : 0;
+    before = job.bytesDone;
+  }
+  return job.bytesDone;
+}
+
+describe('a copy that somebody waits for', () => {
+  test.each(['hdd', 'nas'] as const)(
+    'is not kept waiting by a background copy from the same %s, which then goes on',
+    async (kind) => {
+      const rig = createRig({ perSource: { [kind]: 1 }, rates: { overall: 60e6, by: {} } });
+      const background = rig.request(rig.source('checkpoints/big.safetensors', 48 * MiB).path, 'background', kind);
+      await event(rig, background, 'job-progress');
+      const foreground = rig.request(rig.source('checkpoints/wanted.safetensors', 24 * MiB).path, 'wait', kind);
+      await event(rig, foreground, 'job-progress');
+      const before = background.bytesDone;
+      await foreground.ended;
+      expect(foreground.state).toBe('done');
+      expect(background.state).toBe('running');
+      // The step that was under way when the other came may still end.
+      expect(background.bytesDone - before).toBeLessThanOrEqual(8 * MiB);
+      await background.ended;
+      expect(background.state).toBe('done');
+    },
+  );
+
+  test('does not stop a copy from another source', async () => {
+    const rig = createRig();
+    const other = rig.source('loras/other.safetensors', MiB);
+    const elsewhere = rig.copier.request({
+      file: { ...rig.file(other.path), root: `${rig.root}/loras`, rel: 'other.safetensors' },
+      priority: 'background',
+      medium: 'hdd',
+    });
+    const foreground = rig.request(rig.source('checkpoints/wanted.safetensors', 8 * MiB).path, 'wait');
+    await Promise.all([elsewhere.ended, foreground.ended]);
+    expect([elsewhere.state, foreground.state]).toEqual(['done', 'done']);
+  });
+});
+
+test.runIf(process.platform === 'linux').each([
+  ['stands still for a second while who asked for it loads from the source', 'background', true],
+  ['begins at once when nobody was told to load from the source', 'prefetch', false],
+] as const)('a large copy %s', async (_how, priority, still) => {
+  const rig = createRig({ polite: true, diskOf: () => 'a disk' });
+  const { path } = rig.source('checkpoints/big.safetensors', 64 * MiB);
+  const run = vi.spyOn(rig.workers, 'run');
+  const pace = vi.spyOn(rig.workers, 'pace');
+  const startedAt = performance.now();
+  const job = rig.request(path, priority);
+  await job.ended;
+  expect(job.state).toBe('done');
+  const paced = run.mock.calls.some(([, { paced }]) => paced) || pace.mock.calls.some(([, paced]) => paced);
+  expect(paced).toBe(still);
+  if (still) expect(performance.now() - startedAt).toBeGreaterThan(900);
+});
+
+describe('paused copies', () => {
+  test('stand still where they are, none begins, and all go on when they are resumed', async () => {
+    const rig = createRig({ jobs: 1, rates: { overall: 100e6, by: {} } });
+    const running = rig.request(rig.source('checkpoints/a.safetensors', 40 * MiB).path);
+    const queued = rig.request(rig.source('checkpoints/b.safetensors', MiB).path, 'wait');
+    await event(rig, running, 'job-progress');
+    rig.copier.pause(true);
+    expect(await still(running)).toBeLessThan(40 * MiB);
+    const late = rig.request(rig.source('checkpoints/c.safetensors', MiB).path, 'wait');
+    await still(late);
+    expect([late.state, running.state]).toEqual(['queued', 'running']);
+    rig.copier.pause(false);
+    await Promise.all([running.ended, queued.ended, late.ended]);
+    expect([running.state, queued.state, late.state]).toEqual(['done', 'done', 'done']);
+  });
+
+  test('can be cancelled', async () => {
+    const rig = createRig({ rates: { overall: 100e6, by: {} } });
+    const job = rig.request(rig.source('checkpoints/a.safetensors', 40 * MiB).path);
+    await event(rig, job, 'job-progress');
+    rig.copier.pause(true);
+    rig.copier.cancel(job.id);
+    await job.ended;
+    expect(job.state).toBe('cancelled');
+  });
+});
+
+describe('the writes of a day', () => {
+  test.each(['background', 'wait'] as const)(
+    'have a bound that a copy of priority %s cannot pass, and says so',
+    async (priority) => {
+      const rig = createRig({ dailyWrites: 3 * MiB });
+      await rig.copy(rig.source('loras/a.safetensors', 2 * MiB).path);
+      const job = rig.request(rig.source('loras/b.safetensors', 2 * MiB).path, priority);
+      await job.ended;
+      expect(job.error).toMatchObject({ code: 'NOT_ADMITTED', message: expect.stringContaining('3 MiB of writes') });
+      expect(rig.catalog.copies.usedBytes('ssd')).toBe(2 * MiB);
+      const small = await rig.copy(rig.source('loras/c.safetensors', MiB).path);
+      expect(small.state).toBe('done');
+    },
+  );
+
+  test('two that start together share it', async () => {
+    const rig = createRig({ dailyWrites: 3 * MiB });
+    const jobs = ['a', 'b'].map((name) => rig.request(rig.source(`loras/${name}.safetensors`, 2 * MiB).path));
+    await Promise.all(jobs.map((job) => job.ended));
+    expect(jobs.map(({ state }) => state).sort()).toEqual(['done', 'failed']);
+  });
+
+  test('begin anew with the next day', async () => {
+    const clock = new ManualClock();
+    const rig = createRig({ dailyWrites: 3 * MiB, clock });
+    await rig.copy(rig.source('loras/a.safetensors', 2 * MiB).path);
+    rig.catalog.usage.flush();
+    clock.setWall(clock.now() + 86_400_000);
+    expect((await rig.copy(rig.source('loras/b.safetensors', 2 * MiB).path)).state).toBe('done');
+  });
+});

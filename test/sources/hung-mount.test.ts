@@ -1,0 +1,93 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { accessSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { detectMedium } from '../../src/media/medium.ts';
+import { Roots } from '../../src/roots/registry.ts';
+import { SourceClient } from '../../src/sources/client.ts';
+import { forkReader, type OpenPort } from '../../src/sources/transport.ts';
+import { tempTree } from './temp-tree.ts';
+
+const python = '/usr/bin/python3';
+const canMount = (() => {
+  try {
+    accessSync('/dev/fuse');
+    accessSync(python);
+    return process.getuid?.() === 0;
+  } catch {
+    return false;
+  }
+})();
+
+/** Mounts a file system that hangs; the returned function takes it away again. */
+async function hang(place: string): Promise<() => Promise<void>> {
+  const script = fileURLToPath(new URL('./readers/hung-mount.py', import.meta.url));
+  const mounting = spawn(python, [script, place], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const ended = once(mounting, 'exit');
+  const release = async () => {
+    mounting.stdin.end();
+    await ended;
+  };
+  onTestFinished(release);
+  await once(mounting.stdout, 'data');
+  return release;
+}
+
+function defer<T>() {
+  let resolve: (value: T) => void = () => {};
+  const promise = new Promise<T>((settle) => {
+    resolve = settle;
+  });
+  return { promise, resolve };
+}
+
+describe.runIf(canMount)('a mount that really hangs', () => {
+  it('is told by the mount table alone, and hangs neither the daemon nor its local roots', async () => {
+    const top = tempTree({ 'models/a.ckpt': 'x', 'models/nas': '-> ../mnt', mnt: null });
+    const killed = defer<void>();
+    const ended = defer<string>();
+    let isEnded = false;
+    const openProcess: OpenPort = (listener) => {
+      const onExit = (why: string) => {
+        isEnded = true;
+        ended.resolve(why);
+        listener.onExit(why);
+      };
+      const port = forkReader()({ ...listener, onExit });
+      return {
+        send: port.send,
+        kill() {
+          killed.resolve();
+          port.kill();
+        },
+      };
+    };
+    const roots = new Roots();
+    const host = new SourceClient({ roots, openProcess, hangMs: 50 });
+    onTestFinished(() => host[Symbol.asyncDispose]());
+    const release = await hang(join(top, 'mnt'));
+    expect(await detectMedium(join(top, 'models/nas/loras'))).toMatchObject({
+      kind: 'nas',
+      from: 'detected',
+      resolved: join(top, 'mnt/loras'),
+    });
+
+    const medium = await detectMedium(join(top, 'models'));
+    const { root } = roots.add({ path: join(top, 'models'), origin: 'config', medium });
+    // The first question starts the thread; this deadline is for the mount.
+    expect(await host.identify(root, { deadlineMs: 20_000 })).toMatchObject({ state: 'ok' });
+    expect(await host.stat(join(top, 'models/nas/b.ckpt'), { deadlineMs: 500 })).toMatchObject({ state: 'away' });
+    expect(await host.walk(root, { onFiles: () => {} })).toMatchObject({ files: 1, foreign: [join(top, 'models/nas')] });
+    expect(await host.stat(join(top, 'models/a.ckpt'), { deadlineMs: 20_000 })).toMatchObject({ state: 'present' });
+    // The daemon's own threads are free: this needs one of them.
+    expect((await stat(top)).isDirectory()).toBe(true);
+    // The reader is killed, and cannot die before the mount answers or goes.
+    await killed.promise;
+    expect(isEnded).toBe(false);
+    await release();
+    expect(await ended.promise).toBe('the reading process ended (SIGKILL)');
+  });
+});

@@ -1,0 +1,233 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { ReaderEvent, ReaderReply, ReaderRequest } from '../../src/sources/messages.ts';
+import { SourceChannel } from '../../src/sources/rpc.ts';
+import type { OpenPort, PortListener } from '../../src/sources/transport.ts';
+
+class FakeReader {
+  requests: ReaderRequest[] = [];
+  killed = false;
+  listener: PortListener;
+
+  constructor(listener: PortListener) {
+    this.listener = listener;
+  }
+
+  say(message: ReaderReply | ReaderEvent): void {
+    this.listener.onReply(message);
+  }
+
+  /** Answers the last question. */
+  answer(text = 'x'): void {
+    this.say({ op: 'text', id: this.requests.at(-1)?.id ?? 0, text });
+  }
+}
+
+function makeChannel() {
+  const readers: FakeReader[] = [];
+  const open: OpenPort = (listener) => {
+    const reader = new FakeReader(listener);
+    readers.push(reader);
+    return {
+      send: (request) => void reader.requests.push(request),
+      kill() {
+        reader.killed = true;
+      },
+    };
+  };
+  const channel = new SourceChannel({
+    open,
+    clock: { now: () => 0, monotonic: () => performance.now() },
+    stallMs: 200,
+    hangMs: 1_000,
+    mostHung: 2,
+    pauseMs: { first: 100, longest: 400 },
+  });
+  /** What became of a question: its text, or why there is none. */
+  const ask = async (deadlineMs = 50) => {
+    try {
+      const reply = await channel.ask({ op: 'read', path: '/x' }, { deadlineMs });
+      return reply.op === 'text' ? reply.text : reply.op;
+    } catch (error) {
+      return `${(error as { code: string }).code}: ${(error as Error).message}`;
+    }
+  };
+  const last = () => readers.at(-1) as FakeReader;
+  return { channel, ask, readers, last };
+}
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+/** Lets a reader hang until it is given up. */
+async function hang({ ask }: ReturnType<typeof makeChannel>): Promise<void> {
+  const asked = ask();
+  await vi.advanceTimersByTimeAsync(50);
+  await asked;
+  await vi.advanceTimersByTimeAsync(1_000);
+}
+
+describe('asking a reader', () => {
+  it('starts it with the first question and keeps it', async () => {
+    const { ask, readers, last } = makeChannel();
+    const first = ask();
+    last().answer('one');
+    expect(await first).toBe('one');
+    const second = ask();
+    last().answer('two');
+    expect(await second).toBe('two');
+    expect(readers).toHaveLength(1);
+  });
+
+  it('tells answers of questions that are asked at once apart', async () => {
+    const { ask, last } = makeChannel();
+    const [first, second] = [ask(), ask()];
+    const [one, two] = last().requests;
+    last().say({ op: 'text', id: two?.id ?? 0, text: 'two' });
+    last().say({ op: 'text', id: one?.id ?? 0, text: 'one' });
+    expect(await Promise.all([first, second])).toEqual(['one', 'two']);
+  });
+
+  it.each([
+    ['ESTALE', 'SOURCE_AWAY'],
+    ['ENOTCONN', 'SOURCE_AWAY'],
+    ['EHOSTDOWN', 'SOURCE_AWAY'],
+    ['EIO', 'SOURCE_AWAY'],
+    ['EACCES', 'SOURCE_IO'],
+    ['ENOENT', 'SOURCE_IO'],
+  ])('takes %s for %s', async (code, expected) => {
+    const { ask, last } = makeChannel();
+    const asked = ask();
+    last().say({ op: 'failed', id: 1, code, message: `${code}: no` });
+    expect(await asked).toBe(`${expected}: ${code}: no`);
+  });
+});
+
+describe('a source that hangs', () => {
+  it('holds nobody longer than the deadline, and later askers not at all', async () => {
+    const { ask, readers } = makeChannel();
+    const asked = ask(50);
+    await vi.advanceTimersByTimeAsync(50);
+    expect(await asked).toBe('SOURCE_AWAY: no answer within 50 ms');
+    await vi.advanceTimersByTimeAsync(150);
+    expect(await ask()).toContain('still unanswered');
+    expect(readers[0]?.killed).toBe(false);
+  });
+
+  it('is not concluded from one impatient question', async () => {
+    const { ask, last } = makeChannel();
+    const hasty = ask(1);
+    await vi.advanceTimersByTimeAsync(100);
+    expect(await hasty).toContain('no answer');
+    const patient = ask(1_000);
+    last().answer('started');
+    expect(await patient).toBe('started');
+  });
+
+  it('that answers late was only slow: its reader lives on', async () => {
+    const { ask, readers, last } = makeChannel();
+    const asked = ask(50);
+    await vi.advanceTimersByTimeAsync(500);
+    await asked;
+    last().answer('late');
+    const again = ask();
+    last().answer('in time');
+    expect(await again).toBe('in time');
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(readers).toHaveLength(1);
+    expect(readers[0]?.killed).toBe(false);
+  });
+
+  it('gets a new reader after a pause, and nobody waits for the old one to die', async () => {
+    const made = makeChannel();
+    await hang(made);
+    expect(made.readers[0]?.killed).toBe(true);
+    expect(await made.ask()).toContain('a moment ago');
+    await vi.advanceTimersByTimeAsync(100);
+    const asked = made.ask();
+    expect(made.readers).toHaveLength(2);
+    made.last().answer('back');
+    expect(await asked).toBe('back');
+  });
+
+  it('never collects more hung readers than allowed, and goes on when they have died', async () => {
+    const made = makeChannel();
+    await hang(made);
+    await vi.advanceTimersByTimeAsync(400);
+    await hang(made);
+    await vi.advanceTimersByTimeAsync(400);
+    expect(made.channel.hung).toBe(2);
+    expect(await made.ask()).toContain('2 readers hang');
+    expect(made.readers).toHaveLength(2);
+    made.readers[0]?.listener.onExit('SIGKILL');
+    expect(made.channel.hung).toBe(1);
+    const asked = made.ask();
+    made.last().answer('back');
+    expect(await asked).toBe('back');
+  });
+
+  it('is asked again ever more rarely while it fails, up to a bound', async () => {
+    const made = makeChannel();
+    const pauses: number[] = [];
+    for (let round = 0; round < 4; round++) {
+      const asked = made.ask();
+      made.last().listener.onExit('it crashed');
+      expect(await asked).toBe('SOURCE_AWAY: it crashed');
+      let pause = 0;
+      for (let opened = made.readers.length; made.readers.length === opened; pause += 50) {
+        await vi.advanceTimersByTimeAsync(50);
+        void made.ask();
+      }
+      pauses.push(pause);
+    }
+    expect(pauses).toEqual([100, 200, 400, 400]);
+  });
+
+  it('does not count as hung while a long question gets on', async () => {
+    const { channel, readers, last } = makeChannel();
+    const events: string[] = [];
+    const ground = { root: '/x', stableInodes: false, volumes: [] };
+    const question = { op: 'walk' as const, ground, directory: '/x', recursive: true, skip: [] };
+    const walked = channel.ask(question, { deadlineMs: 50, onEvent: (event) => events.push(event.op) });
+    for (let second = 0; second < 100; second++) {
+      await vi.advanceTimersByTimeAsync(40);
+      last().say({ op: 'alive', id: 1 });
+    }
+    last().answer('end');
+    expect(await walked).toMatchObject({ op: 'text' });
+    expect(events).toHaveLength(100);
+    expect(readers[0]?.killed).toBe(false);
+  });
+});
+
+describe('ending', () => {
+  it('a question that is cancelled is answered and the reader told', async () => {
+    const { channel, last } = makeChannel();
+    const stop = new AbortController();
+    const asked = channel.ask({ op: 'read', path: '/x' }, { deadlineMs: 1_000, signal: stop.signal });
+    stop.abort();
+    await expect(asked).rejects.toMatchObject({ code: 'CANCELLED' });
+    expect(last().requests.at(-1)).toEqual({ op: 'cancel', id: 1 });
+    await expect(channel.ask({ op: 'read', path: '/x' }, { deadlineMs: 1_000, signal: stop.signal })).rejects.toMatchObject({
+      code: 'CANCELLED',
+    });
+  });
+
+  it('an event that nobody hears any more ends what sends it', async () => {
+    const { ask, last } = makeChannel();
+    const asked = ask();
+    last().answer();
+    await asked;
+    last().say({ op: 'alive', id: 1 });
+    expect(last().requests.at(-1)).toEqual({ op: 'cancel', id: 1 });
+  });
+
+  it('the daemon does not wait for readers, nor do questions', async () => {
+    const { channel, ask, last } = makeChannel();
+    const asked = ask();
+    channel.close();
+    expect(await asked).toContain('stopping');
+    expect(await ask()).toContain('stopping');
+    expect(last().killed).toBe(true);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});

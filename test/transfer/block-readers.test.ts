@@ -1,0 +1,93 @@
+import { closeSync, ftruncateSync, openSync, readFileSync, readSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, type TestContext, test } from 'vitest';
+import { forget } from '../../bench/slow-mount.ts';
+import { readFromDisks } from '../../src/media/disk-counters.ts';
+import { diskReader, localReader, sourceReader } from '../../src/transfer/block-readers.ts';
+import { writeModel } from '../helpers/files.ts';
+import { tempDir } from '../helpers/temp-dir.ts';
+
+const MiB = 2 ** 20;
+const size = 24 * MiB + 4711;
+
+/** What this process has had read from disks, bytes. */
+const fromDisks = () => readFromDisks('self') ?? Number.NaN;
+
+function isInMemory(path: string, position: number): boolean {
+  const fd = openSync(path, 'r');
+  const before = fromDisks();
+  readSync(fd, Buffer.alloc(4096), 0, 4096, position);
+  closeSync(fd);
+  return fromDisks() === before;
+}
+
+async function readAll(path: string, { from = 0, open = localReader } = {}): Promise<Buffer> {
+  const fd = openSync(path, 'r');
+  const reader = open({ fd, path, from, end: size });
+  const parts: Buffer[] = [];
+  try {
+    for (let done = from; done < size; done += parts.at(-1)?.length ?? 0) parts.push(Buffer.from(await reader.next()));
+  } finally {
+    await reader.close();
+    closeSync(fd);
+  }
+  return Buffer.concat(parts);
+}
+
+/** A model that is not in the page cache; skips the test where that cannot be watched, as on a temporary directory in memory. */
+function coldModel(context: TestContext): { path: string; bytes: Buffer } {
+  const path = join(tempDir(), 'model.bin');
+  const bytes = writeModel(path, size);
+  if (process.platform !== 'linux') context.skip('the page cache cannot be watched here');
+  forget(path);
+  if (isInMemory(path, 0)) context.skip('the page cache cannot be watched here');
+  forget(path);
+  return { path, bytes };
+}
+
+describe('a large source on a local disk', () => {
+  test('is read past the page cache', async (context) => {
+    const { path, bytes } = coldModel(context);
+    expect((await readAll(path)).equals(bytes)).toBe(true);
+    expect([8, 16, 23].map((at) => isInMemory(path, at * MiB))).toEqual([false, false, false]);
+  });
+
+  test('comes from the page cache when it is there', async (context) => {
+    const { path, bytes } = coldModel(context);
+    readFileSync(path);
+    const before = fromDisks();
+    expect((await readAll(path)).equals(bytes)).toBe(true);
+    expect(fromDisks() - before).toBeLessThan(MiB);
+  });
+
+  test('comes from the disk all the same when that is what is to be proven', async (context) => {
+    const { path, bytes } = coldModel(context);
+    readFileSync(path);
+    const before = fromDisks();
+    expect((await readAll(path, { open: diskReader })).equals(bytes)).toBe(true);
+    expect(fromDisks() - before).toBeGreaterThanOrEqual(size);
+  });
+
+  test('goes through the page cache while the program that asked for it reads it too', async (context) => {
+    const { path, bytes } = coldModel(context);
+    expect(
+      (await readAll(path, { open: (range) => sourceReader(range, { network: false, shared: true }) })).equals(bytes),
+    ).toBe(true);
+    expect([8, 16, 23].map((at) => isInMemory(path, at * MiB))).toEqual([true, true, true]);
+  });
+
+  test('is read from the middle on', async () => {
+    const path = join(tempDir(), 'model.bin');
+    const bytes = writeModel(path, size);
+    expect((await readAll(path, { from: 8 * MiB })).equals(bytes.subarray(8 * MiB))).toBe(true);
+  });
+
+  test('that became shorter is told, and the reader can still be closed', async () => {
+    const path = join(tempDir(), 'model.bin');
+    writeModel(path, size);
+    const writer = openSync(path, 'r+');
+    ftruncateSync(writer, 20 * MiB + 1000);
+    closeSync(writer);
+    await expect(readAll(path)).rejects.toMatchObject({ code: 'SOURCE_CHANGED' });
+  });
+});
