@@ -27,7 +27,7 @@ export interface CopyInProgress {
 }
 
 /** What was measured, or is assumed until then: bytes per second of large reads, ms of one small read. */
-export interface MeasuredSpeeds {
+interface MeasuredSpeeds {
   of(root: string, medium: Medium): number;
   ofTier(tier: TierName): number;
   smallReadMs(root: string, medium: Medium): number;
