@@ -5,8 +5,10 @@ import { type GuardOptions, guard } from './guard.ts';
 import { cacheRoutes } from './routes/cache.ts';
 import { dashboardRoutes } from './routes/dashboard.ts';
 import { entryRoutes } from './routes/entries.ts';
+import { eventRoutes } from './routes/events.ts';
 import { healthRoutes } from './routes/health.ts';
 import { jobRoutes } from './routes/jobs.ts';
+import { leaseRoutes } from './routes/leases.ts';
 import { lookupRoutes } from './routes/lookup.ts';
 import { metricsRoutes } from './routes/metrics.ts';
 import { rootRoutes } from './routes/roots.ts';
@@ -43,7 +45,9 @@ export function createApp(rooms: Services, options: GuardOptions): FastifyInstan
     cacheRoutes,
     entryRoutes,
     jobRoutes,
+    eventRoutes,
     rootRoutes,
+    leaseRoutes,
     stuckRoutes,
     verifyRoutes,
     metricsRoutes,

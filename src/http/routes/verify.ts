@@ -3,8 +3,8 @@ import { z } from 'zod';
 import type { VerifyAnswer } from '../../api/verify.ts';
 import type { Copy } from '../../core/types.ts';
 import { parse } from '../parse.ts';
+import { select, selectBody } from '../select.ts';
 import type { Services } from '../services.ts';
-import { select, selectBody } from './entries.ts';
 
 const verifyBody = selectBody.extend({ all: z.boolean().optional() });
 

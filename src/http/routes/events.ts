@@ -1,0 +1,31 @@
+import type { FastifyInstance } from 'fastify';
+import { CacheError } from '../../core/errors.ts';
+import type { Services } from '../services.ts';
+
+const maxStreams = 64;
+const pingEveryMs = 15_000;
+/** A listener that is so far behind has stopped reading; it can ask for what it missed when it is back. */
+const maxBehindBytes = 1024 * 1024;
+
+/** Everything that happens, as server-sent events. */
+export function eventRoutes(app: FastifyInstance, { events }: Pick<Services, 'events'>): void {
+  let streams = 0;
+  app.get('/api/events', { exposeHeadRoute: false }, (_request, reply) => {
+    if (streams >= maxStreams) throw new CacheError('CONFLICT', `${maxStreams} event streams are open already`);
+    streams += 1;
+    reply.hijack();
+    const { raw } = reply;
+    raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
+    raw.write(': autocached\n\n');
+    const ping = setInterval(() => raw.write(': ping\n\n'), pingEveryMs);
+    const unsubscribe = events.subscribe((name, event) => {
+      raw.write(`event: ${name}\ndata: ${JSON.stringify(event)}\n\n`);
+      if (raw.writableLength > maxBehindBytes) raw.destroy();
+    });
+    raw.on('close', () => {
+      streams -= 1;
+      clearInterval(ping);
+      unsubscribe();
+    });
+  });
+}

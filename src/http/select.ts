@@ -1,0 +1,58 @@
+import { dirname, join, resolve, sep } from 'node:path';
+import { z } from 'zod';
+import type { SelectRequest } from '../api/api.ts';
+import { CacheError } from '../core/errors.ts';
+import type { Entry } from '../core/types.ts';
+import { splitName } from '../usage/warm.ts';
+import { absolutePath, name } from './parse.ts';
+import type { Services } from './services.ts';
+
+// A misspelt `dryRun` must not evict.
+export const selectBody = z.strictObject({
+  ids: z.array(z.number().int()).max(10_000).optional(),
+  paths: z.array(absolutePath).max(10_000).optional(),
+  names: z.array(name).max(10_000).optional(),
+  below: z.array(absolutePath).max(1000).optional(),
+});
+
+type SelectServices = Pick<Services, 'catalog' | 'lookup' | 'roots'>;
+
+/**
+ * The entries that a request is for, and the directories it names whole.
+ * @throws CacheError NOT_FOUND naming the first that is not known and has no source either
+ */
+export async function select(
+  services: SelectServices,
+  request: SelectRequest,
+): Promise<{ entries: Entry[]; directories: string[] }> {
+  const { catalog, lookup } = services;
+  const directories = (request.below ?? []).map((directory) => directoryOf(services, directory));
+  const asks = [...(request.paths ?? []).map((path) => ({ path })), ...(request.names ?? []).map(splitName)];
+  if (asks.length === 0 && !request.ids?.length && directories.length === 0)
+    throw new CacheError('BAD_REQUEST', 'name at least one entry: ids, paths, names or below');
+  const inside = directories.flatMap((directory) => catalog.entries.below(directory));
+  const byId = (request.ids ?? []).map((id) => catalog.entries.byId(id) ?? notKnown(`entry ${id}`));
+  const byAsk = asks.map(async (ask) => {
+    const found = await lookup.examine({ ...ask, purpose: 'metadata', waitMs: 0, client: null });
+    if (found?.entry) return found.entry;
+    const what = 'path' in ask ? ask.path : `${ask.category}/${ask.name}`;
+    if (found?.source.state !== 'present') return notKnown(what);
+    const { path, root, rel, category } = found.located;
+    return catalog.entries.put({ path, root, rel, category, fingerprint: found.source.fingerprint });
+  });
+  const entries = [...byId, ...(await Promise.all(byAsk)), ...inside];
+  return { entries: [...new Map(entries.map((entry) => [entry.id, entry])).values()], directories };
+}
+
+/** A directory as the catalog spells it. @throws CacheError NOT_FOUND when it neither lies in a root nor holds one */
+function directoryOf({ roots }: SelectServices, directory: string): string {
+  const located = roots.locate(join(directory, 'file'));
+  if (located) return dirname(located.path);
+  const path = resolve(directory);
+  if (roots.list().some((root) => root.path.startsWith(path.endsWith(sep) ? path : path + sep))) return path;
+  throw new CacheError('NOT_FOUND', `${directory} lies below no known root`, { hint: '`autocached status` shows the roots.' });
+}
+
+function notKnown(what: string): never {
+  throw new CacheError('NOT_FOUND', `${what} is not known`, { hint: '`autocached list` shows what is.' });
+}
