@@ -2,7 +2,8 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
-import { CacheError, errnoOf, messageOf } from '../core/errors.ts';
+import { CacheError, messageOf } from '../core/errors.ts';
+import { meaningOf } from '../runtime/errnos.ts';
 import { comfyuiDir, comfyuiVersion } from './comfyui-dir.ts';
 import {
   listFiles,
@@ -141,8 +142,8 @@ async function isCurrent(folder: string, marker: Marker, packageDir: string): Pr
 }
 
 function refused(error: unknown, folder: string, linked: boolean): unknown {
-  const code = errnoOf(error);
-  if (code !== 'EACCES' && code !== 'EPERM' && code !== 'EROFS') return error;
+  const meaning = meaningOf(error);
+  if (meaning !== 'denied' && meaning !== 'read-only') return error;
   const hint = linked
     ? 'links may need a privilege here: install without --link'
     : 'run this as the user that ComfyUI belongs to, or make the folder writable';

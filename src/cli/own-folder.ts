@@ -1,7 +1,8 @@
 import { lstat, mkdir, readdir, readFile, rm, rmdir, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import { z } from 'zod';
-import { CacheError, errnoOf } from '../core/errors.ts';
+import { CacheError } from '../core/errors.ts';
+import { errnoOf } from '../runtime/errnos.ts';
 
 /**
  * In a folder that other programs may write to as well, this file names those that are ours: written first, removed last.

@@ -1,4 +1,5 @@
-import { CacheError, errnoOf } from '../core/errors.ts';
+import { CacheError } from '../core/errors.ts';
+import { errnoOf } from '../runtime/errnos.ts';
 import type { Client } from './client.ts';
 import { poll } from './poll.ts';
 

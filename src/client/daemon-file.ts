@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { DaemonFile } from '../api/api.ts';
-import { CacheError, errnoOf, messageOf } from '../core/errors.ts';
+import { CacheError, messageOf } from '../core/errors.ts';
+import { errnoOf } from '../runtime/errnos.ts';
 
 export interface FoundDaemon extends DaemonFile {
   token: string;

@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { posix, win32 } from 'node:path';
-import { CacheError, errnoOf, messageOf } from '../core/errors.ts';
+import { CacheError, messageOf } from '../core/errors.ts';
 import { pathRules } from '../media/paths.ts';
+import { meaningOf } from '../runtime/errnos.ts';
 import { currentCategory, standardCategories } from './categories.ts';
 import type { Surroundings } from './expand.ts';
 import { type ExtraPaths, readExtraPaths } from './extra-paths.ts';
@@ -86,7 +87,7 @@ async function readTextFile(path: string): Promise<string | null> {
   try {
     return await readFile(path, 'utf8');
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return null;
+    if (meaningOf(error) === 'missing') return null;
     throw new CacheError('BAD_CONFIG', `cannot read ${path}: ${messageOf(error)}`, { cause: error });
   }
 }

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { parse } from 'dotenv';
-import { errnoOf, messageOf } from '../core/errors.ts';
+import { messageOf } from '../core/errors.ts';
+import { errnoOf, meaningOf } from '../runtime/errnos.ts';
 import { defaultDirectories } from './directories.ts';
 import { keys } from './keys.ts';
 import { type Place, parsePath, pathsOf } from './paths.ts';
@@ -105,7 +106,7 @@ function readDotenv(path: string): { values: Record<string, string>; problems: s
     bytes = readFileSync(path);
   } catch (error) {
     // A directory named .env is a Python environment.
-    if (['ENOENT', 'ENOTDIR', 'EISDIR'].includes(errnoOf(error) ?? '')) return { values: {}, problems: [] };
+    if (meaningOf(error) === 'missing' || errnoOf(error) === 'EISDIR') return { values: {}, problems: [] };
     return { values: {}, problems: [`cannot be read: ${messageOf(error)}`] };
   }
   // Windows PowerShell 5 writes UTF-16, in which no key would be found.

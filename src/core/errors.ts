@@ -72,14 +72,3 @@ export function toCacheError(thrown: unknown): CacheError {
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }
-
-/**
- * Node's error code (`ENOENT`, …). Node has no name for ESTALE, the error of a network file handle whose server has forgotten
- * it, and reports `Unknown system error -116`.
- */
-export function errnoOf(thrown: unknown): string | undefined {
-  if (!(thrown instanceof Error)) return undefined;
-  const { code, errno } = thrown as NodeJS.ErrnoException;
-  if (errno === -116) return 'ESTALE';
-  return typeof code === 'string' ? code : undefined;
-}

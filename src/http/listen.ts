@@ -3,7 +3,8 @@ import { chmodSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync 
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { DaemonFile } from '../api/api.ts';
-import { CacheError, errnoOf } from '../core/errors.ts';
+import { CacheError } from '../core/errors.ts';
+import { errnoOf } from '../runtime/errnos.ts';
 import { createApp } from './app.ts';
 import { hostsOf } from './guard.ts';
 import type { Services } from './services.ts';

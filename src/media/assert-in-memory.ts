@@ -1,6 +1,7 @@
 import { lstatSync, statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { CacheError, errnoOf } from '../core/errors.ts';
+import { CacheError } from '../core/errors.ts';
+import { errnoOf } from '../runtime/errnos.ts';
 
 /** Numbers that statfs(2) gives for tmpfs and ramfs. */
 const inMemory = [0x01021994, 0x858458f6];

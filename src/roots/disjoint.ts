@@ -1,7 +1,8 @@
 import { realpath } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { CacheError, errnoOf } from '../core/errors.ts';
+import { CacheError } from '../core/errors.ts';
 import { liesBelow, pathRules } from '../media/paths.ts';
+import { errnoOf } from '../runtime/errnos.ts';
 
 /**
  * Law 2: a cache directory and a root must not be one, nor contain each other. Both paths with links resolved.

@@ -1,6 +1,7 @@
-import { CacheError, type ErrorCode, errnoOf, messageOf } from '../core/errors.ts';
+import { CacheError, type ErrorCode, messageOf } from '../core/errors.ts';
+import { type ErrnoMeaning, meaningOf } from '../runtime/errnos.ts';
 
-const awayCodes = new Set(['ENOTCONN', 'ESTALE', 'EHOSTDOWN', 'EHOSTUNREACH', 'ETIMEDOUT', 'ENETUNREACH', 'ENODEV', 'ENXIO']);
+const readCodes: Partial<Record<ErrnoMeaning, ErrorCode>> = { missing: 'SOURCE_MISSING', away: 'SOURCE_AWAY' };
 
 /** Runs one call on the source and says in our words how it failed. */
 export function reading<T>(call: () => T): T {
@@ -21,13 +22,11 @@ export function writing<T>(call: () => T): T {
 }
 
 export function readError(error: unknown): CacheError {
-  const errno = errnoOf(error) ?? '';
-  const code: ErrorCode = errno === 'ENOENT' ? 'SOURCE_MISSING' : awayCodes.has(errno) ? 'SOURCE_AWAY' : 'SOURCE_IO';
+  const code = readCodes[meaningOf(error) ?? 'io'] ?? 'SOURCE_IO';
   return new CacheError(code, `reading the source failed: ${messageOf(error)}`, { cause: error });
 }
 
 export function writeError(error: unknown): CacheError {
-  const errno = errnoOf(error) ?? '';
-  if (errno === 'ENOSPC' || errno === 'EDQUOT') return new CacheError('NO_SPACE', 'the cache disk is full', { cause: error });
+  if (meaningOf(error) === 'full') return new CacheError('NO_SPACE', 'the cache disk is full', { cause: error });
   return new CacheError('CACHE_IO', `writing the copy failed: ${messageOf(error)}`, { cause: error });
 }

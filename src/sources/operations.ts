@@ -1,7 +1,7 @@
 import { lstatSync, opendirSync, realpathSync, statfsSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
-import { errnoOf } from '../core/errors.ts';
+import { meaningOf } from '../runtime/errnos.ts';
 import type { Ground, RootFacts, StatAnswer } from './messages.ts';
 import { isSkippedName } from './walk.ts';
 
@@ -41,7 +41,7 @@ function orAbsent<T>(look: () => T, absent: T): T {
   try {
     return look();
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return absent;
+    if (meaningOf(error) === 'missing') return absent;
     throw error;
   }
 }

@@ -1,5 +1,6 @@
 import { CacheError } from '../core/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { meaningOf } from '../runtime/errnos.ts';
 import type { ReaderEvent, ReaderReply, ReaderRequest } from './messages.ts';
 import type { OpenPort, SourcePort } from './transport.ts';
 
@@ -211,14 +212,10 @@ export class SourceChannel {
   }
 }
 
-// By these a file system says that its other end is not there, rather than something of one file.
-const outages = new Set([
-  ...['EIO', 'ENODEV', 'ENXIO', 'ENOMEDIUM', 'EREMOTEIO', 'ENOTCONN', 'ESTALE', 'ETIMEDOUT', 'EHOSTDOWN', 'EHOSTUNREACH'],
-  ...['ENETDOWN', 'ENETUNREACH', 'ECONNREFUSED', 'ECONNABORTED', 'ECONNRESET', 'UNKNOWN'],
-]);
-
 function failure({ code, message }: { code: string; message: string }): CacheError {
-  return new CacheError(outages.has(code) ? 'SOURCE_AWAY' : 'SOURCE_IO', message);
+  const meaning = meaningOf(code);
+  // No content was read: an input/output error of a name or a listing is one of the volume.
+  return new CacheError(meaning === 'away' || meaning === 'io' ? 'SOURCE_AWAY' : 'SOURCE_IO', message);
 }
 
 function away(why: string): CacheError {

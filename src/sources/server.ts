@@ -1,6 +1,7 @@
-import { errnoOf, messageOf } from '../core/errors.ts';
+import { messageOf } from '../core/errors.ts';
 import { type Machine, thisMachine } from '../media/machine.ts';
 import { foreignPart } from '../media/resolve-locally.ts';
+import { errnoOf } from '../runtime/errnos.ts';
 import { measureReads } from './measure-reads.ts';
 import type { Ground, ReaderEvent, ReaderReply, ReaderRequest } from './messages.ts';
 import { answerStat, identify, readText } from './operations.ts';

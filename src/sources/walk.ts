@@ -1,10 +1,10 @@
 import { type BigIntStats, type Dirent, statSync } from 'node:fs';
 import { readdir, realpath } from 'node:fs/promises';
 import { basename, sep } from 'node:path';
-import { errnoOf } from '../core/errors.ts';
 import type { Machine } from '../media/machine.ts';
 import { pathRules } from '../media/paths.ts';
 import { type Resolution, resolveLocally } from '../media/resolve-locally.ts';
+import { errnoOf } from '../runtime/errnos.ts';
 
 /** Files in columns: a thousand objects would cost the receiver's thread more than a thousand strings. */
 export interface FileBatch {

@@ -1,10 +1,11 @@
 import { type FSWatcher, watch as watchFiles } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, join, sep } from 'node:path';
-import { errnoOf, messageOf } from '../core/errors.ts';
+import { messageOf } from '../core/errors.ts';
 import type { Machine } from '../media/machine.ts';
 import { pathRules } from '../media/paths.ts';
 import { resolveLocally } from '../media/resolve-locally.ts';
+import { errnoOf } from '../runtime/errnos.ts';
 import { isSkippedName } from './walk.ts';
 
 export interface WatchOptions {

@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { linkSync, lstatSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { errnoOf } from '../core/errors.ts';
 import type { Seal } from '../core/types.ts';
+import { type ErrnoMeaning, meaningOf } from '../runtime/errnos.ts';
 import { fitsSeal, type Manifest } from './manifest.ts';
 import { moveDurably, writeDurably } from './publish.ts';
 
 /** Without hard links, out of them, or the file has just left: there is to be a file of its own. */
-const refusals = ['EPERM', 'EACCES', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EINVAL', 'EMLINK', 'EXDEV', 'ENOENT'];
+const refusals: ReadonlySet<ErrnoMeaning | null> = new Set(['denied', 'unsupported', 'missing']);
 
 /** Gives the file of a copy a second name, to be moved to its place; null where that cannot be, or when it is not what was sealed. */
 export function linkBeside(copy: { path: string; seal: Seal }, partialDir: string): string | null {
@@ -16,7 +16,7 @@ export function linkBeside(copy: { path: string; seal: Seal }, partialDir: strin
   try {
     linkSync(copy.path, link);
   } catch (error) {
-    if (refusals.includes(errnoOf(error) ?? '')) return null;
+    if (refusals.has(meaningOf(error))) return null;
     throw error;
   }
   if (fitsSeal(lstatSync(link, { bigint: true }), copy.seal)) return link;

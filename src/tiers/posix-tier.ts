@@ -14,8 +14,9 @@ import {
 import { rm } from 'node:fs/promises';
 import { basename, dirname, join, normalize, sep } from 'node:path';
 import { ensureDirSync } from 'fs-extra/esm';
-import { CacheError, errnoOf } from '../core/errors.ts';
+import { CacheError } from '../core/errors.ts';
 import type { Seal, TierName } from '../core/types.ts';
+import { errnoOf, meaningOf } from '../runtime/errnos.ts';
 import { fitsSeal } from './manifest.ts';
 import type { CopyPlace, Tier } from './tier.ts';
 
@@ -115,7 +116,8 @@ function isPlainFile(path: string): boolean {
     const parent = dirname(path);
     return realpathSync(parent) === parent && lstatSync(path).isFile();
   } catch (error) {
-    if (['ENOENT', 'ENOTDIR', 'ELOOP'].includes(errnoOf(error) ?? '')) return false;
+    const meaning = meaningOf(error);
+    if (meaning === 'missing' || meaning === 'bad-name') return false;
     throw error;
   }
 }

@@ -14,8 +14,8 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
-import { errnoOf } from '../core/errors.ts';
 import type { Seal, SourceFile } from '../core/types.ts';
+import { errnoOf } from '../runtime/errnos.ts';
 import type { Manifest } from './manifest.ts';
 
 export interface Publication {

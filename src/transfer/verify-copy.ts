@@ -3,7 +3,8 @@ import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ChunkHash, chunkSize } from '../codec/chunk-hash.ts';
 import { CompressedFile } from '../codec/compressed-file.ts';
-import { CacheError, errnoOf, messageOf } from '../core/errors.ts';
+import { CacheError, messageOf } from '../core/errors.ts';
+import { meaningOf } from '../runtime/errnos.ts';
 import { openUncached, pageAligned } from '../runtime/uncached.ts';
 import { type Manifest, parseManifest } from '../tiers/manifest.ts';
 import type { Verdict, VerifyOrder } from './verify-messages.ts';
@@ -75,7 +76,7 @@ async function verifyCompressed(
       await pause(stored, startedAt, order.rate);
     }
   } catch (error) {
-    if (!(error instanceof CacheError) && errnoOf(error) !== 'EIO') throw error;
+    if (!(error instanceof CacheError) && meaningOf(error) !== 'io') throw error;
     return { same: false, why: messageOf(error), chunks: [Math.floor(done / chunkSize)] };
   }
   return compare(hash, { order, proof }) ?? { same: true, readMs: null, sha256: null };
@@ -108,8 +109,9 @@ function open({ path, compressed }: VerifyOrder): { fd: number; uncached: boolea
     const fd = compressed ? null : openUncached(path);
     return fd === null ? { fd: openSync(path, 'r'), uncached: false } : { fd, uncached: true };
   } catch (error) {
-    const errno = errnoOf(error) ?? '';
-    if (['ENOENT', 'ENOTDIR', 'EACCES', 'EIO'].includes(errno)) return errno === 'ENOENT' ? 'it is gone' : messageOf(error);
+    const meaning = meaningOf(error);
+    if (meaning === 'missing') return 'it is gone';
+    if (meaning === 'denied' || meaning === 'io') return messageOf(error);
     throw error;
   }
 }
@@ -125,7 +127,7 @@ function readChunk(fd: number, into: Uint8Array, { length, position }: { length:
     }
     return true;
   } catch (error) {
-    if (errnoOf(error) === 'EIO') return false;
+    if (meaningOf(error) === 'io') return false;
     throw error;
   }
 }

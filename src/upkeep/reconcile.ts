@@ -1,8 +1,9 @@
 import { lstatSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Catalog } from '../catalog/catalog.ts';
-import { CacheError, errnoOf } from '../core/errors.ts';
+import { CacheError } from '../core/errors.ts';
 import type { TierName } from '../core/types.ts';
+import { errnoOf } from '../runtime/errnos.ts';
 import type { Log } from '../runtime/log.ts';
 import { type Manifest, parseManifest } from '../tiers/manifest.ts';
 import { dropPartial, keepPartial, listPartials, partialFiles, readJournal } from '../tiers/partial.ts';

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, open, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { errnoOf, messageOf } from '../../core/errors.ts';
+import { messageOf } from '../../core/errors.ts';
+import { errnoOf } from '../../runtime/errnos.ts';
 import { measureReads } from '../../sources/measure-reads.ts';
 import type { CacheFacts } from './cache-checks.ts';
 

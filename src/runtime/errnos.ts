@@ -1,0 +1,73 @@
+import { constants } from 'node:os';
+
+/** What an error of the file system says of the file, or of what it lies on. */
+export type ErrnoMeaning =
+  /** No such file or directory. */
+  | 'missing'
+  /** The volume or the server behind it does not answer: nothing is known of the file. */
+  | 'away'
+  | 'denied'
+  /** A read or write failed; of a file a bad sector, of a whole share as likely an outage. */
+  | 'io'
+  /** The disk, or this user's share of it. */
+  | 'full'
+  | 'read-only'
+  /** Another program holds it; later it may go. */
+  | 'in-use'
+  /** No file can have that name there. */
+  | 'bad-name'
+  /** This file system cannot do that, or not with this file. */
+  | 'unsupported';
+
+/** The one list: POSIX, and the names that Node gives to the errors of Windows. */
+const namesOf: Record<ErrnoMeaning, string[]> = {
+  missing: ['ENOENT', 'ENOTDIR'],
+  away: [
+    ...['ESTALE', 'ENODEV', 'ENXIO', 'ENOMEDIUM', 'ENOTCONN', 'ESHUTDOWN', 'ENOLINK', 'ENONET', 'ECOMM'],
+    ...['ETIMEDOUT', 'ETIME', 'EHOSTDOWN', 'EHOSTUNREACH', 'ENETDOWN', 'ENETUNREACH', 'ENETRESET'],
+    ...['ECONNREFUSED', 'ECONNABORTED', 'ECONNRESET'],
+    // A share whose session ended wants its keys again; the file is as it was.
+    ...['ENOKEY', 'EKEYEXPIRED', 'EKEYREVOKED'],
+    // Windows: a drive that is not ready and a network path that is not found have no other name.
+    'UNKNOWN',
+  ],
+  denied: ['EACCES', 'EPERM'],
+  io: ['EIO', 'EREMOTEIO', 'EUCLEAN', 'EBADMSG'],
+  full: ['ENOSPC', 'EDQUOT'],
+  'read-only': ['EROFS'],
+  'in-use': ['EBUSY', 'ETXTBSY'],
+  'bad-name': ['ENAMETOOLONG', 'ELOOP', 'EILSEQ'],
+  unsupported: ['ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EINVAL', 'EMLINK', 'EXDEV', 'EFBIG'],
+};
+
+const meanings = new Map(
+  Object.entries(namesOf).flatMap(([meaning, names]) => names.map((name) => [name, meaning as ErrnoMeaning] as const)),
+);
+
+/** Node reports what it has no name for by its number: `Unknown system error -116`. */
+const byNumber = new Map([
+  ...Object.entries(constants.errno).map(([name, number]) => [number, name] as const),
+  ...(process.platform === 'linux'
+    ? ([
+        [70, 'ECOMM'],
+        [117, 'EUCLEAN'],
+        [123, 'ENOMEDIUM'],
+        [126, 'ENOKEY'],
+        [127, 'EKEYEXPIRED'],
+        [128, 'EKEYREVOKED'],
+      ] as const)
+    : []),
+]);
+
+/** The name of a system error (`ENOENT`, `ESTALE`, …), or Node's code of any other; undefined where there is none. */
+export function errnoOf(thrown: unknown): string | undefined {
+  if (!(thrown instanceof Error)) return undefined;
+  const { code, errno } = thrown as NodeJS.ErrnoException;
+  if (typeof code !== 'string' || !code.startsWith('Unknown system error')) return code;
+  return byNumber.get(-(errno ?? 0)) ?? code;
+}
+
+/** What a system error means, given as it was thrown or by its name; null for everything else. */
+export function meaningOf(error: unknown): ErrnoMeaning | null {
+  return meanings.get((typeof error === 'string' ? error : errnoOf(error)) ?? '') ?? null;
+}
