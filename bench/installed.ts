@@ -21,6 +21,8 @@ export class Installed implements AsyncDisposable {
   readonly root: string;
   readonly stateDir: string;
   readonly env: Record<string, string>;
+  /** The Node that runs the program. */
+  node = process.execPath;
   /** Arguments for Node that run the program. */
   readonly command = [fileURLToPath(new URL('../dist/bin/autocached.js', import.meta.url))];
   #stderr: 'inherit' | 'ignore' = 'inherit';
@@ -50,7 +52,7 @@ export class Installed implements AsyncDisposable {
 
   /** Starts `autocached start` and waits until it has said its next step. */
   async start(): Promise<Client> {
-    const child = spawn(process.execPath, [...this.command, 'start'], {
+    const child = spawn(this.node, [...this.command, 'start'], {
       env: this.env,
       cwd: this.dir,
       stdio: ['ignore', 'pipe', this.#stderr],

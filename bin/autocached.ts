@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-if (major > 22 || (major === 22 && minor >= 15)) {
+if (major > 22 || (major === 22 && minor >= 22)) {
   // Imported only now: what it imports does not load in an older Node.
   const { runProgram } = await import('../src/cli/program.ts');
   process.exitCode = await runProgram(process.argv.slice(2), {
@@ -16,7 +16,7 @@ if (major > 22 || (major === 22 && minor >= 15)) {
     signals: process,
   });
 } else {
-  const need = `autocached needs Node 22.15 or newer; this is ${process.version}.`;
+  const need = `autocached needs Node 22.22 or newer; this is ${process.version}.`;
   const own = ownNode();
   if (own === undefined) {
     console.error(

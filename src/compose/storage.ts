@@ -103,12 +103,14 @@ function leaveFormerRam(catalog: Catalog, dir: string | null, log: Log): void {
   const former = catalog.settings.get('ram', '');
   if (!former || former === dir) return;
   if (isClaimed(former)) {
-    using lock = new DisposableStack();
+    let unlock = () => {};
     try {
-      lock.defer(lockDirectory(former, 'directory of the RAM tier'));
+      unlock = lockDirectory(former, 'directory of the RAM tier');
       emptyRam(catalog, openPosixTier('ram', former));
     } catch (err) {
       log.warn({ dir: former, err }, 'the former directory of the RAM tier is not emptied');
+    } finally {
+      unlock();
     }
   }
   catalog.settings.set('ram', '', '');

@@ -21,7 +21,7 @@ describe('the program', () => {
     return ['--import', `data:text/javascript,${encodeURIComponent(code)}`];
   };
 
-  test.each(['v20.20.2', 'v22.14.0', 'v18.19.0'])(
+  test.each(['v20.20.2', 'v22.21.1', 'v18.19.0'])(
     'installed alone on Node %s says in one line what it needs, and loads nothing',
     async (version) => {
       const alone = await mkdtemp(join(tmpdir(), 'autocached-bin-'));
@@ -31,7 +31,7 @@ describe('the program', () => {
       expect(ran).toEqual({
         code: 2,
         out: '',
-        err: expect.stringContaining(`autocached needs Node 22.15 or newer; this is ${version}.`),
+        err: expect.stringContaining(`autocached needs Node 22.22 or newer; this is ${version}.`),
       });
       expect(ran.err.trimEnd().split('\n')).toHaveLength(1);
     },
