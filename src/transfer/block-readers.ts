@@ -1,10 +1,11 @@
-import { closeSync, read, readSync } from 'node:fs';
+import { closeSync, readSync } from 'node:fs';
 import type { CompressedFile } from '../codec/compressed-file.ts';
 import { CacheError } from '../core/errors.ts';
 import { readFromDisks } from '../media/disk-counters.ts';
 import { openUncached, pageAligned } from '../runtime/uncached.ts';
-import { readError, reading } from '../sources/io-errors.ts';
-import type { CopyOrder } from './messages.ts';
+import type { OpenSource, ReadableFile } from '../sources/driver.ts';
+import { readableFile } from '../sources/drivers/posix/readable-file.ts';
+import { reading } from '../sources/io-errors.ts';
 
 /** Gives a file's bytes in order, block by block, and reads on while the caller is busy with a block. */
 export interface BlockReader {
@@ -16,9 +17,8 @@ export interface BlockReader {
   close(): Promise<void>;
 }
 
-interface Range {
-  fd: number;
-  path: string;
+interface Range<File = ReadableFile> {
+  file: File;
   /** First byte and the byte after the last. */
   from: number;
   end: number;
@@ -30,7 +30,7 @@ const blockBytes = 1024 * 1024;
 function sequentialReader(range: Range): BlockReader {
   let before: Promise<unknown> = Promise.resolve();
   const start = (read: Read) => {
-    const done = before.then(() => read(range.fd));
+    const done = before.then(() => read(range.file));
     before = done.catch(() => {});
     return done;
   };
@@ -62,12 +62,9 @@ async function* blocksOf(file: CompressedFile): AsyncGenerator<Uint8Array, undef
   }
 }
 
-/** Reads under way at once. A mount that takes 10 ms a request gives a hundred of them a second to who asks one by one. */
-const depth = 16;
-
 /** Many reads under way, handed on in order. */
-function parallelReader(range: Range): BlockReader {
-  return readAhead(range, { blocks: depth, start: (read) => read(range.fd) });
+function parallelReader(range: Range, blocks: number): BlockReader {
+  return readAhead(range, { blocks, start: (read) => read(range.file) });
 }
 
 /** Smaller files do no harm in the page cache, bytes. */
@@ -78,14 +75,17 @@ const lookBytes = 64 * 1024 * 1024;
 /**
  * One stream past the page cache, two or three reads of it under way: a large model that is only passed on must not push out of
  * memory what programs use, and to put it there costs more time than all else. What is in the page cache already, because somebody
- * has just loaded or downloaded it, comes from there, for the disk would be slower. Null where the cache cannot be passed.
+ * has just loaded or downloaded it, comes from there, for the disk would be slower. Null where the cache cannot be passed, and for a
+ * file without a descriptor.
  */
 function uncachedReader(range: Range, { look }: { look: boolean }): BlockReader | null {
-  const { fd, from, end } = range;
-  if (process.platform !== 'linux' || end - from < leastUncached) return null;
+  const { file, from, end } = range;
+  const { fd } = file;
+  if (fd === undefined || process.platform !== 'linux' || end - from < leastUncached) return null;
   // Opened anew by its number: the name may lead to another file by now.
-  const uncached = openUncached(`/proc/self/fd/${fd}`);
-  if (uncached === null) return null;
+  const uncachedFd = openUncached(`/proc/self/fd/${fd}`);
+  if (uncachedFd === null) return null;
+  const uncached = readableFile(uncachedFd, file.path);
   let fromMemory = false;
   let looked = Number.NEGATIVE_INFINITY;
   const start = (read: Read, at: number) => {
@@ -93,9 +93,9 @@ function uncachedReader(range: Range, { look }: { look: boolean }): BlockReader 
       looked = at;
       fromMemory = reading(() => isInMemory(fd, at));
     }
-    return read(fromMemory ? fd : uncached);
+    return read(fromMemory ? file : uncached);
   };
-  return readAhead(range, { blocks: 3, start, end: () => closeSync(uncached) });
+  return readAhead(range, { blocks: 3, start, end: () => closeSync(uncachedFd) });
 }
 
 /** Whether a page of the file comes without a disk, by what the kernel counts for this thread; also true where it does not count. */
@@ -106,9 +106,13 @@ function isInMemory(fd: number, at: number): boolean {
   return readFromDisks('thread-self') === before;
 }
 
-/** What suits a source. */
-export function sourceReader(range: Range, { network, shared = false }: Pick<CopyOrder, 'network' | 'shared'>): BlockReader {
-  if (network) return parallelReader(range);
+/**
+ * What suits a source.
+ * @param options `shared`: the program that asked reads it at the same time; through the page cache each byte comes from the disk once
+ */
+export function sourceReader(range: Range<OpenSource>, { shared = false }: { shared?: boolean }): BlockReader {
+  const { readsInFlight } = range.file.traits;
+  if (readsInFlight > 1) return parallelReader(range, readsInFlight);
   return shared ? sequentialReader(range) : localReader(range);
 }
 
@@ -123,7 +127,7 @@ export function diskReader(range: Range): BlockReader {
 }
 
 /** Reads a block from the file as it is open here. */
-type Read = (fd: number) => Promise<Uint8Array>;
+type Read = (file: ReadableFile) => Promise<Uint8Array>;
 
 interface Plan {
   /** How many blocks there are in memory. All but the one that is used may be under way. */
@@ -145,7 +149,7 @@ function readAhead(range: Range, { blocks, start, end: whenClosed }: Plan): Bloc
     const at = asked;
     asked = Math.min(end, at + blockBytes);
     const block = { buffer, at, length: asked - at };
-    const filled = start((fd) => busy.during(fill(range, fd, block)), at);
+    const filled = start((file) => busy.during(fill(range, file, block)), at);
     // Whoever takes it sees the failure; a read that nobody takes any more must not end the process.
     filled.catch(() => {});
     underWay.push(filled);
@@ -194,18 +198,12 @@ interface Block {
   length: number;
 }
 
-async function fill(range: Range, fd: number, { buffer, at, length }: Block): Promise<Uint8Array> {
+async function fill(range: Range, file: ReadableFile, { buffer, at, length }: Block): Promise<Uint8Array> {
   for (let filled = 0; filled < length; ) {
     // Always to the end of the buffer, as reading past the cache asks for; how it goes on after half a block, only the cache knows.
-    const got = await readSome(filled === 0 ? fd : range.fd, buffer.subarray(filled), at + filled);
-    if (got === 0) throw new CacheError('SOURCE_CHANGED', `${range.path} became shorter while it was copied`);
+    const got = await (filled === 0 ? file : range.file).read(buffer.subarray(filled), at + filled);
+    if (got === 0) throw new CacheError('SOURCE_CHANGED', `${range.file.path} became shorter while it was copied`);
     filled += got;
   }
   return buffer.subarray(0, length);
-}
-
-function readSome(fd: number, into: Uint8Array, position: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    read(fd, into, 0, into.length, position, (error, bytes) => (error ? reject(readError(error)) : resolve(bytes)));
-  });
 }

@@ -1,5 +1,6 @@
 import { chmodSync, closeSync, constants, copyFileSync, openSync } from 'node:fs';
 import { writeAt } from '../codec/file-io.ts';
+import type { OpenSource } from '../sources/driver.ts';
 import { writing } from '../sources/io-errors.ts';
 import { dropPartial, keepPartial } from '../tiers/partial.ts';
 import { type BlockReader, sourceReader } from './block-readers.ts';
@@ -15,14 +16,13 @@ import type { CopyOrder, DuplicateCopy } from './messages.ts';
  * @throws CacheError as `runCopyJob` does when the source or the disk fails
  */
 export async function cloneDuplicate(
-  fd: number,
+  source: OpenSource,
   order: CopyOrder,
   hooks: CopyHooks,
 ): Promise<(ReturnType<CopyHashes['digest']> & { readMs: number; resumedFrom: number }) | null> {
-  const { alike = [], source, temp, identity } = order;
-  const { path, fingerprint } = source;
-  const end = fingerprint.size;
-  if (keepPartial(temp) > 0 || !alike.some((twin) => cloned(twin, temp, fd, end))) return null;
+  const { alike = [], temp, identity } = order;
+  const end = source.fingerprint.size;
+  if (keepPartial(temp) > 0 || !(await cloneOneOf(alike, temp, source))) return null;
   const file = writing(() => openSync(temp, 'r+'));
   let reader: BlockReader | undefined;
   try {
@@ -31,7 +31,7 @@ export async function cloneDuplicate(
       if (!writing(() => isSame(bytes, position))) writing(() => writeAt(file, bytes, position));
     };
     const hashes = await CopyHashes.create(identity);
-    reader = sourceReader({ fd, path, from: 0, end }, order);
+    reader = sourceReader({ file: source, from: 0, end }, order);
     await eachBlock({ reader, hashes, from: 0, end, file: { write } }, hooks, async () => {});
     return { ...hashes.digest(), readMs: reader.readMs, resumedFrom: 0 };
   } finally {
@@ -54,14 +54,16 @@ export function cloneFile(path: string, temp: string): boolean {
   return true;
 }
 
-function cloned(twin: DuplicateCopy, temp: string, source: number, size: number): boolean {
-  if (!cloneFile(twin.path, temp)) return false;
-  const fd = writing(() => openSync(temp, 'r'));
-  try {
-    if (looksAlike(source, fd, size)) return true;
-  } finally {
-    closeSync(fd);
+async function cloneOneOf(alike: readonly DuplicateCopy[], temp: string, source: OpenSource): Promise<boolean> {
+  for (const { path } of alike) {
+    if (!cloneFile(path, temp)) continue;
+    const fd = writing(() => openSync(temp, 'r'));
+    try {
+      if (await looksAlike(source, fd)) return true;
+    } finally {
+      closeSync(fd);
+    }
+    dropPartial(temp);
   }
-  dropPartial(temp);
   return false;
 }

@@ -1,17 +1,21 @@
 import { readAt } from '../codec/file-io.ts';
-import { reading } from '../sources/io-errors.ts';
+import type { OpenSource } from '../sources/driver.ts';
+import { readFully } from '../sources/read-fully.ts';
 
 /** Two files of one size are looked at in so many places all over them, so many bytes each, before one is read whole. */
 const samples = 16;
 const sampleBytes = 64 * 1024;
 
-/** Whether two files of this size may have the same bytes: those at the start (a model's header), at the end, and between agree. */
-export function looksAlike(source: number, twin: number, size: number): boolean {
+/**
+ * Whether a file of the source's size may have the same bytes: those at the start (a model's header), at the end, and between agree.
+ * @throws CacheError as `OpenSource.read` does, and what the file system says of the other file
+ */
+export async function looksAlike(source: OpenSource, twin: number): Promise<boolean> {
   const [a, b] = [Buffer.allocUnsafe(sampleBytes), Buffer.allocUnsafe(sampleBytes)];
-  const last = Math.max(0, size - sampleBytes);
+  const last = Math.max(0, source.fingerprint.size - sampleBytes);
   for (let sample = 0; sample < samples; sample += 1) {
     const at = Math.floor((last * sample) / (samples - 1));
-    const length = reading(() => readAt(source, a, at));
+    const length = await readFully(source, a, at);
     if (readAt(twin, b, at) !== length || !a.subarray(0, length).equals(b.subarray(0, length))) return false;
   }
   return true;

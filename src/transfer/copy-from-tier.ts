@@ -1,6 +1,7 @@
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { CompressedFile } from '../codec/compressed-file.ts';
 import { CacheError, messageOf } from '../core/errors.ts';
+import { readableFile } from '../sources/drivers/posix/readable-file.ts';
 import { writing } from '../sources/io-errors.ts';
 import { fitsSeal, type Manifest, parseManifest } from '../tiers/manifest.ts';
 import { dropPartial } from '../tiers/partial.ts';
@@ -71,7 +72,7 @@ async function copyBytes(fd: number, { order, origin }: { order: CopyOrder; orig
 function readerOf(fd: number, { path, compressed }: OriginCopy, end: number): BlockReader {
   const file = compressed ? new CompressedFile(fd) : null;
   if (file && file.metadata.size !== end) throw new Error('it is of another size');
-  const reader = file ? compressedReader(file) : localReader({ fd, path, from: 0, end });
+  const reader = file ? compressedReader(file) : localReader({ file: readableFile(fd, path), from: 0, end });
   return {
     next: async () => {
       try {

@@ -1,6 +1,7 @@
 import { closeSync } from 'node:fs';
+import type { OpenSource, SourceDriver } from '../sources/driver.ts';
+import { posixDriver } from '../sources/drivers/posix/posix-driver.ts';
 import { writing } from '../sources/io-errors.ts';
-import { assertUnchanged, openSource } from '../sources/open-source.ts';
 import { publishLink } from '../tiers/link.ts';
 import type { Manifest } from '../tiers/manifest.ts';
 import { sourceReader } from './block-readers.ts';
@@ -16,26 +17,31 @@ import type { CopyOrder, DuplicateCopy, LinkReport } from './messages.ts';
  * one that differs at its very end the source has then been read for nothing), or where there are no hard links.
  * @throws CacheError as `runCopyJob` does when the source or the disk fails
  */
-export async function linkDuplicate(order: CopyOrder, hooks: CopyHooks): Promise<LinkReport | null> {
-  const { fd, before } = openSource(order.source);
-  const source = { ...order.source, fingerprint: before };
+export async function linkDuplicate(
+  order: CopyOrder,
+  hooks: CopyHooks,
+  driver: SourceDriver = posixDriver(order),
+): Promise<LinkReport | null> {
+  const open = await driver.open(order.source);
+  const { fingerprint } = open;
   try {
     for (const twin of order.twins ?? []) {
       const opened = openTwin(twin);
       if (!opened) continue;
       try {
-        if (!looksAlike(fd, opened.fd, before.size)) continue;
-        const read = await compare({ source: fd, twin: opened.fd }, order, hooks);
+        if (!(await looksAlike(open, opened.fd))) continue;
+        const read = await compare({ source: open, twin: opened.fd }, order, hooks);
         if (read?.hash !== twin.hash) return null;
-        assertUnchanged(fd, before, source.path);
+        await open.assertUnchanged();
         const { chunks, sha256 } = opened.proof;
+        const source = { ...order.source, fingerprint };
         const proof = { version: 1 as const, source, hash: read.hash, chunks, sha256 };
         if (!writing(() => publishLink({ ...order, copy: twin, proof }))) return null;
         return {
           seal: twin.seal,
           hash: read.hash,
-          source: before,
-          bytes: before.size,
+          source: fingerprint,
+          bytes: fingerprint.size,
           resumedFrom: 0,
           readMs: read.readMs,
           twin,
@@ -46,7 +52,7 @@ export async function linkDuplicate(order: CopyOrder, hooks: CopyHooks): Promise
     }
     return null;
   } finally {
-    closeSync(fd);
+    await open.close();
   }
 }
 
@@ -62,15 +68,14 @@ function openTwin(twin: DuplicateCopy): { fd: number; proof: Manifest } | null {
 class Differs extends Error {}
 
 async function compare(
-  { source, twin }: { source: number; twin: number },
+  { source, twin }: { source: OpenSource; twin: number },
   order: CopyOrder,
   hooks: CopyHooks,
 ): Promise<{ hash: string; readMs: number } | null> {
-  const { path, fingerprint } = order.source;
-  const end = fingerprint.size;
+  const end = source.fingerprint.size;
   const hashes = await CopyHashes.create(false);
   const isSame = comparer(twin);
-  const reader = sourceReader({ fd: source, path, from: 0, end }, order);
+  const reader = sourceReader({ file: source, from: 0, end }, order);
   const file = {
     write(bytes: Uint8Array, position: number) {
       if (!isSame(bytes, position)) throw new Differs();

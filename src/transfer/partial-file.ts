@@ -6,7 +6,9 @@ import { type ChunkHash, chunkSize } from '../codec/chunk-hash.ts';
 import { readAt, writeAt } from '../codec/file-io.ts';
 import { isSameFingerprint } from '../core/fingerprint.ts';
 import type { SourceFile } from '../core/types.ts';
-import { reading, writeError, writing } from '../sources/io-errors.ts';
+import type { OpenSource } from '../sources/driver.ts';
+import { writeError, writing } from '../sources/io-errors.ts';
+import { readFully } from '../sources/read-fully.ts';
 import { dropPartial, keepPartial, readJournal, writeJournal } from '../tiers/partial.ts';
 import { CopyHashes } from './copy-hashes.ts';
 
@@ -23,7 +25,7 @@ const journalBytes = 3 * chunkSize;
 const syncBytes = 8 * chunkSize;
 
 interface ResumeOptions {
-  sourceFd: number;
+  open: OpenSource;
   /** Whether SHA-256 is wanted. */
   identity: boolean;
   /** Told after each chunk that is taken over; what it throws ends the copy. */
@@ -148,15 +150,15 @@ function watched(work: Promise<void>): Promise<void> {
 async function takeOver(
   fd: number,
   digests: readonly string[],
-  { sourceFd, hashes, onChunk }: ResumeOptions & { hashes: CopyHashes },
+  { open, hashes, onChunk }: ResumeOptions & { hashes: CopyHashes },
 ): Promise<number> {
   const chunk = Buffer.allocUnsafe(chunkSize);
   const original = Buffer.allocUnsafe(chunkSize);
-  const isOfSource = (at: number) => {
+  const isOfSource = async (at: number) => {
     writing(() => readAt(fd, chunk, at));
-    return reading(() => readAt(sourceFd, original, at)) === chunkSize && original.equals(chunk);
+    return (await readFully(open, original, at)) === chunkSize && original.equals(chunk);
   };
-  if (!isOfSource(0)) return 0;
+  if (!(await isOfSource(0))) return 0;
   let at = 0;
   for (const digest of digests) {
     if (writing(() => readAt(fd, chunk, at)) < chunkSize || !hashes.accept(chunk, digest)) break;
@@ -165,7 +167,7 @@ async function takeOver(
     await turn();
     onChunk(at);
   }
-  return at > 0 && isOfSource(at - chunkSize) ? at : 0;
+  return at > 0 && (await isOfSource(at - chunkSize)) ? at : 0;
 }
 
 function isSame(a: SourceFile, b: SourceFile): boolean {

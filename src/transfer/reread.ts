@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, openSync } from 'node:fs';
 import { CacheError, toCacheError } from '../core/errors.ts';
+import { readableFile } from '../sources/drivers/posix/readable-file.ts';
 import { writing } from '../sources/io-errors.ts';
 import { diskReader } from './block-readers.ts';
 import { CopyHashes } from './copy-hashes.ts';
@@ -16,7 +17,7 @@ export async function assertWritten({ temp, reread }: CopyOrder, hash: string, h
   const fd = writing(() => openSync(temp, 'r'));
   try {
     const end = fstatSync(fd).size;
-    const reader = writing(() => diskReader({ fd, path: temp, from: 0, end }));
+    const reader = writing(() => diskReader({ file: readableFile(fd, temp), from: 0, end }));
     try {
       const hashes = await CopyHashes.create(false);
       // Neither the source nor a rate is concerned, and the copy is as far as it was.

@@ -1,8 +1,9 @@
 import { closeSync, openSync } from 'node:fs';
 import { type ErrorCode, toCacheError } from '../core/errors.ts';
-import type { SourceFile } from '../core/types.ts';
+import type { OpenSource, SourceDriver } from '../sources/driver.ts';
+import { posixDriver } from '../sources/drivers/posix/posix-driver.ts';
+import { readableFile } from '../sources/drivers/posix/readable-file.ts';
 import { writing } from '../sources/io-errors.ts';
-import { assertUnchanged, openSource } from '../sources/open-source.ts';
 import { dropPartial, keepPartial } from '../tiers/partial.ts';
 import { publish } from '../tiers/publish.ts';
 import { type BlockReader, localReader, sourceReader } from './block-readers.ts';
@@ -25,15 +26,19 @@ const resumable: readonly ErrorCode[] = ['CANCELLED', 'SOURCE_MISSING', 'SOURCE_
  * @throws CacheError SOURCE_MISSING, SOURCE_AWAY, SOURCE_IO, SOURCE_CHANGED, NO_SPACE, CACHE_IO or CANCELLED; CORRUPT of an origin;
  *   NOT_ADMITTED of one that is not worth compressing.
  */
-export async function runCopyJob(order: CopyOrder, hooks: CopyHooks): Promise<CopyReport> {
+export async function runCopyJob(
+  order: CopyOrder,
+  hooks: CopyHooks,
+  driver: SourceDriver = posixDriver(order),
+): Promise<CopyReport> {
   const { origin, compressInto } = order;
   if (origin) return compressInto === undefined ? copyFromTier(order, origin, hooks) : compressCopy(order, origin, hooks);
   try {
-    const { fd, before } = openSource(order.source);
+    const open = await driver.open(order.source);
     try {
-      return await copyAndPublish({ fd, before }, order, hooks);
+      return await copyAndPublish(open, order, hooks);
     } finally {
-      closeSync(fd);
+      await open.close();
     }
   } catch (error) {
     if (resumable.includes(toCacheError(error).code)) keepPartial(order.temp);
@@ -42,21 +47,18 @@ export async function runCopyJob(order: CopyOrder, hooks: CopyHooks): Promise<Co
   }
 }
 
-async function copyAndPublish(
-  { fd, before }: ReturnType<typeof openSource>,
-  order: CopyOrder,
-  hooks: CopyHooks,
-): Promise<CopyReport> {
-  const source = { ...order.source, fingerprint: before };
+async function copyAndPublish(open: OpenSource, order: CopyOrder, hooks: CopyHooks): Promise<CopyReport> {
+  const { fingerprint } = open;
+  const source = { ...order.source, fingerprint };
   const { readMs, resumedFrom, ...copied } =
-    (await cloneBytes(source, order, hooks)) ??
-    (await cloneDuplicate(fd, order, hooks)) ??
-    (await copyBytes(fd, { ...order, source }, hooks));
+    (await cloneBytes(open, order, hooks)) ??
+    (await cloneDuplicate(open, order, hooks)) ??
+    (await copyBytes(open, { ...order, source }, hooks));
   await assertWritten(order, copied.hash, hooks);
-  assertUnchanged(fd, before, source.path);
+  await open.assertUnchanged();
   const seal = writing(() => publish({ ...order, source, ...copied }));
   dropPartial(order.temp);
-  return { seal, hash: copied.hash, source: before, bytes: before.size, resumedFrom, readMs };
+  return { seal, hash: copied.hash, source: fingerprint, bytes: fingerprint.size, resumedFrom, readMs };
 }
 
 type Copied = ReturnType<CopyHashes['digest']> & Pick<CopyReport, 'readMs' | 'resumedFrom'>;
@@ -65,11 +67,12 @@ type Copied = ReturnType<CopyHashes['digest']> & Pick<CopyReport, 'readMs' | 're
  * On a file system that can share blocks a copy costs nothing; null where it cannot. What came of it is read and hashed like any
  * other copy.
  */
-async function cloneBytes(source: SourceFile, order: CopyOrder, hooks: CopyHooks): Promise<Copied | null> {
-  if (order.network || keepPartial(order.temp) > 0 || !cloneFile(source.path, order.temp)) return null;
-  const end = source.fingerprint.size;
+async function cloneBytes(open: OpenSource, order: CopyOrder, hooks: CopyHooks): Promise<Copied | null> {
+  const isLocal = open.fd !== undefined && !open.traits.network;
+  if (!isLocal || keepPartial(order.temp) > 0 || !cloneFile(open.path, order.temp)) return null;
+  const end = open.fingerprint.size;
   const fd = writing(() => openSync(order.temp, 'r'));
-  const reader = localReader({ fd, path: source.path, from: 0, end });
+  const reader = localReader({ file: readableFile(fd, open.path), from: 0, end });
   try {
     const hashes = await CopyHashes.create(order.identity);
     await eachBlock({ reader, hashes, from: 0, end }, hooks, async () => {});
@@ -80,18 +83,18 @@ async function cloneBytes(source: SourceFile, order: CopyOrder, hooks: CopyHooks
   }
 }
 
-async function copyBytes(fd: number, order: CopyOrder, hooks: CopyHooks): Promise<Copied> {
+async function copyBytes(open: OpenSource, order: CopyOrder, hooks: CopyHooks): Promise<Copied> {
   const { source, temp, identity } = order;
   const end = source.fingerprint.size;
   const onChunk = (bytes: number) => {
     hooks.progress(bytes);
     assertWanted(hooks.signal);
   };
-  const { file, at: from, hashes } = await PartialFile.open(temp, source, { sourceFd: fd, identity, onChunk });
+  const { file, at: from, hashes } = await PartialFile.open(temp, source, { open, identity, onChunk });
   let reader: BlockReader | undefined;
   try {
     if (from > 0) hooks.resuming(from);
-    reader = sourceReader({ fd, path: source.path, from, end }, order);
+    reader = sourceReader({ file: open, from, end }, order);
     await eachBlock({ reader, hashes, from, end, file }, hooks, () => file.checkpoint(hashes));
     return { ...hashes.digest(), readMs: reader.readMs, resumedFrom: from };
   } catch (error) {

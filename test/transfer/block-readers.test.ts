@@ -1,10 +1,12 @@
 import { closeSync, ftruncateSync, openSync, readFileSync, readSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { describe, expect, type TestContext, test } from 'vitest';
 import { forget } from '../../bench/slow-mount.ts';
 import { readFromDisks } from '../../src/media/disk-counters.ts';
-import { diskReader, localReader, sourceReader } from '../../src/transfer/block-readers.ts';
-import { writeModel } from '../helpers/files.ts';
+import type { OpenSource } from '../../src/sources/driver.ts';
+import { posixDriver } from '../../src/sources/drivers/posix/posix-driver.ts';
+import { type BlockReader, diskReader, localReader, sourceReader } from '../../src/transfer/block-readers.ts';
+import { fingerprintOf, writeModel } from '../helpers/files.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
 
 const MiB = 2 ** 20;
@@ -21,15 +23,18 @@ function isInMemory(path: string, position: number): boolean {
   return fromDisks() === before;
 }
 
-async function readAll(path: string, { from = 0, open = localReader } = {}): Promise<Buffer> {
-  const fd = openSync(path, 'r');
-  const reader = open({ fd, path, from, end: size });
+type Open = (range: { file: OpenSource; from: number; end: number }) => BlockReader;
+
+async function readAll(path: string, { from = 0, open = localReader }: { from?: number; open?: Open } = {}): Promise<Buffer> {
+  const file = { path, root: dirname(path), rel: basename(path), category: null, fingerprint: fingerprintOf(path) };
+  const source = await posixDriver({ network: false }).open(file);
+  const reader = open({ file: source, from, end: size });
   const parts: Buffer[] = [];
   try {
     for (let done = from; done < size; done += parts.at(-1)?.length ?? 0) parts.push(Buffer.from(await reader.next()));
   } finally {
     await reader.close();
-    closeSync(fd);
+    await source.close();
   }
   return Buffer.concat(parts);
 }
@@ -70,9 +75,7 @@ describe('a large source on a local disk', () => {
 
   test('goes through the page cache while the program that asked for it reads it too', async (context) => {
     const { path, bytes } = coldModel(context);
-    expect(
-      (await readAll(path, { open: (range) => sourceReader(range, { network: false, shared: true }) })).equals(bytes),
-    ).toBe(true);
+    expect((await readAll(path, { open: (range) => sourceReader(range, { shared: true }) })).equals(bytes)).toBe(true);
     expect([8, 16, 23].map((at) => isInMemory(path, at * MiB))).toEqual([true, true, true]);
   });
 

@@ -128,6 +128,7 @@ describe('nothing is published and no temp file stays', () => {
         renameSync(`${path}.new`, path);
       },
     ],
+    ['is rewritten in place, with its size and mtime put back', (path: string) => flipBit(path, 5)],
   ])('when the source %s while it is copied', async (_how, change) => {
     const arranged = arrange(3 * chunkSize);
     let fired = 0;

@@ -1,0 +1,48 @@
+import { type BigIntStats, closeSync, fstatSync, openSync, statSync } from 'node:fs';
+import { CacheError } from '../../../core/errors.ts';
+import type { Fingerprint, SourceFile } from '../../../core/types.ts';
+import type { DriverTraits, OpenSource } from '../../driver.ts';
+import { reading } from '../../io-errors.ts';
+import { readableFile } from './readable-file.ts';
+
+/** @throws CacheError as `SourceDriver.open` does */
+export function openSource({ path, fingerprint: wanted }: SourceFile, traits: DriverTraits): OpenSource {
+  // Opening a pipe would wait for its other end, for ever.
+  fingerprintOf(reading(() => statSync(path, { bigint: true })));
+  const fd = reading(() => openSync(path, 'r'));
+  try {
+    const before = reading(() => fstatSync(fd, { bigint: true }));
+    const fingerprint = fingerprintOf(before);
+    if (fingerprint.size !== wanted.size || fingerprint.mtimeNs !== wanted.mtimeNs) {
+      throw new CacheError('SOURCE_CHANGED', `${path} is not the file that was asked for any more`);
+    }
+    return {
+      ...readableFile(fd, path),
+      traits,
+      fingerprint,
+      assertUnchanged: async () => assertUnchanged(fd, path, before),
+      close: async () => closeSync(fd),
+    };
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+}
+
+function assertUnchanged(fd: number, path: string, before: BigIntStats): void {
+  const open = reading(() => fstatSync(fd, { bigint: true }));
+  const named = reading(() => statSync(path, { bigint: true }));
+  // A program that writes into a file can put its size and mtime back, but not its ctime.
+  if (open.ctimeNs === before.ctimeNs && [open, named].every((now) => isSame(fingerprintOf(now), fingerprintOf(before))))
+    return;
+  throw new CacheError('SOURCE_CHANGED', `${path} changed while it was copied`);
+}
+
+function isSame(a: Fingerprint, b: Fingerprint): boolean {
+  return a.size === b.size && a.mtimeNs === b.mtimeNs && a.ino === b.ino;
+}
+
+function fingerprintOf(stat: BigIntStats): Fingerprint {
+  if (!stat.isFile()) throw new CacheError('BAD_REQUEST', 'only regular files are cached');
+  return { size: Number(stat.size), mtimeNs: String(stat.mtimeNs), ino: String(stat.ino) };
+}
