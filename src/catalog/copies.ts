@@ -1,4 +1,5 @@
-import { type Copy, type CopyState, type Fingerprint, type Seal, type TierName, underOneLimit } from '../core/types.ts';
+import { sharingQuota } from '../core/tier-traits.ts';
+import type { Copy, CopyState, Fingerprint, Seal, TierName } from '../core/types.ts';
 import type { Database } from './database.ts';
 
 export interface CopyRow {
@@ -188,7 +189,7 @@ export class Copies {
 
   /** Bytes held or reserved in a tier and in those that share its limit. */
   usedUnderLimit(tier: TierName): number {
-    return underOneLimit[tier].reduce((sum, name) => sum + this.usedBytes(name), 0);
+    return sharingQuota(tier).reduce((sum, name) => sum + this.usedBytes(name), 0);
   }
 
   /** Bytes held or reserved in a tier. */

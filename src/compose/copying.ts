@@ -1,7 +1,7 @@
 import type { Catalog } from '../catalog/catalog.ts';
 import type { LiveSettings } from '../config/live-settings.ts';
 import type { LoadedConfig } from '../config/types.ts';
-import type { Entry, Medium, TierName } from '../core/types.ts';
+import type { Entry, Medium } from '../core/types.ts';
 import { Copier } from '../jobs/copier.ts';
 import { CopyWorkers } from '../jobs/workers.ts';
 import { Demoter } from '../placement/demoter.ts';
@@ -14,13 +14,14 @@ import type { Log } from '../runtime/log.ts';
 import { Evictor } from '../space/evict.ts';
 import { type Bound, trim } from '../space/make-room.ts';
 import type { Tier } from '../tiers/tier.ts';
+import type { Tiers } from '../tiers/tiers.ts';
 import { retireDamaged } from '../upkeep/damaged.ts';
 import type { Leases } from '../usage/leases.ts';
 import type { Speeds } from '../usage/speeds.ts';
 
 interface CopyingDeps {
   catalog: Catalog;
-  tiers: Record<TierName, Tier | undefined>;
+  tiers: Tiers;
   events: Events;
   log: Log;
   clock: Clock;
@@ -72,7 +73,7 @@ export function openCopying(
   const demoter = new Demoter({ ...deps, evictor, copier, mayCopy, slowSource });
   opened.defer(() => demoter[Symbol.asyncDispose]());
   const trimToBound = async () => {
-    if (tiers.ssd) await trim({ ...deps, evictor, outstanding: () => 0 }, tiers.ssd);
+    await trim({ ...deps, evictor, outstanding: () => 0 }, tiers.require('ssd'));
   };
   return {
     evictor,

@@ -17,6 +17,7 @@ import { inMemory, type MemoryTier } from '../tiers/in-memory.ts';
 import { readMemory } from '../tiers/memory.ts';
 import { isClaimed, openPosixTier } from '../tiers/posix-tier.ts';
 import type { Tier } from '../tiers/tier.ts';
+import { Tiers } from '../tiers/tiers.ts';
 import { boundLog } from '../upkeep/bound-log.ts';
 import { emptyRam, forgetRam } from '../upkeep/empty-ram.ts';
 import { reconcileAll } from '../upkeep/reconcile.ts';
@@ -25,7 +26,7 @@ import { Learned } from '../workflow/learned.ts';
 export interface Storage {
   tier: Tier;
   ram: { tier: MemoryTier; bound: { limit: number; floor: number } } | null;
-  tiers: Record<TierName, Tier | undefined>;
+  tiers: Tiers;
   catalog: Catalog;
   /** Sets a catalog aside that turns out to be damaged while running, and rebuilds it. */
   onTrouble(error: unknown): void;
@@ -59,7 +60,7 @@ export async function openStorage(config: Config, { clock, log, opened }: Openin
   if (catalog.damaged) {
     log.error({ why: catalog.damaged }, 'the catalog was damaged; it is set aside and rebuilt from the cache directory');
   }
-  const onDisk = { ssd: tier, cold };
+  const onDisk = new Tiers(cold ? [tier, cold] : [tier]);
   reconcileAll({ catalog, tiers: onDisk, log });
   const ram = await openRam(config, catalog, { log, opened });
 
@@ -69,7 +70,7 @@ export async function openStorage(config: Config, { clock, log, opened }: Openin
     reconcileAll({ catalog, tiers: onDisk, log });
     if (ram) emptyRam(catalog, ram.tier);
   };
-  return { tier, ram, tiers: { ram: ram?.tier, ...onDisk }, catalog, onTrouble };
+  return { tier, ram, tiers: ram ? new Tiers([ram.tier, ...onDisk]) : onDisk, catalog, onTrouble };
 }
 
 /** Where the RAM tier lies when nobody says it; elsewhere there is no such place, and the page cache is used. */

@@ -2,16 +2,9 @@ import type { Votes } from './votes.ts';
 
 /** The vocabulary: types only. Every word here is the word of the design, the HTTP API, the CLI and the log. */
 
-/** A place that copies live in. */
+/** Places that copies live in, fastest first; `tier-traits.ts` says what each of them is. */
 export const tierNames = ['ram', 'ssd', 'cold'] as const;
 export type TierName = (typeof tierNames)[number];
-
-/** The tiers under one limit with a tier, itself among them: the cold tier lies on the SSD. */
-export const underOneLimit: Readonly<Record<TierName, readonly TierName[]>> = {
-  ram: ['ram'],
-  ssd: ['ssd', 'cold'],
-  cold: ['ssd', 'cold'],
-};
 
 /** What a source's own medium is. `ssd` means there is nothing to gain from a copy on the SSD tier. */
 export const media = ['hdd', 'nas', 's3', 'ssd'] as const;

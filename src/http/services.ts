@@ -1,6 +1,6 @@
 import type { ConfigChange, ConfigValue, RootsRequest, RootView } from '../api/api.ts';
 import type { Catalog } from '../catalog/catalog.ts';
-import type { Mode, TierName } from '../core/types.ts';
+import type { Mode } from '../core/types.ts';
 import type { Copier } from '../jobs/copier.ts';
 import type { LookupDeps } from '../lookup/deps.ts';
 import type { Lookup } from '../lookup/lookup.ts';
@@ -11,6 +11,7 @@ import type { Events } from '../runtime/events.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Evictor } from '../space/evict.ts';
 import type { Tier } from '../tiers/tier.ts';
+import type { Tiers } from '../tiers/tiers.ts';
 import type { PublishedCheck } from '../upkeep/published.ts';
 import type { Scrub } from '../upkeep/scrub.ts';
 import type { Leases } from '../usage/leases.ts';
@@ -39,7 +40,7 @@ export interface Services {
   evictor: Evictor;
   scrub: Scrub;
   published: PublishedCheck;
-  tiers: Record<TierName, Tier | undefined>;
+  tiers: Tiers;
   /** Limit and floor of a tier, bytes. */
   bound(tier: Tier): { limit: number; floor: number };
   policy(): Policy;

@@ -12,7 +12,7 @@ export function statsOf(rooms: Services): StatsAnswer {
     pid: process.pid,
     mode: settings.mode(),
     policy: rooms.policy().name,
-    dir: tiers.ssd?.dir ?? '',
+    dir: tiers.get('ssd')?.dir ?? '',
     uptimeMs: Math.round(clock.monotonic() - rooms.startedAt),
     lookups: lookupStats.lookups,
     hits,
@@ -35,25 +35,22 @@ export function statsOf(rooms: Services): StatsAnswer {
 }
 
 function tierStats({ tiers, catalog, bound }: Services): TierStats[] {
-  return Object.values(tiers).flatMap((tier) => {
-    if (!tier) return [];
+  return tiers.all().map((tier) => {
     const { limit, floor } = bound(tier);
     const { files, bytes: held, represented, reserved } = catalog.copies.totals(tier.name);
     const { free } = tier.capacity();
-    return [
-      {
-        tier: tier.name,
-        files,
-        bytes: held,
-        represented,
-        ratio: held > 0 ? represented / held : null,
-        reserved,
-        limit,
-        free,
-        floor,
-        utilisation: limit > 0 ? (held + reserved) / limit : 0,
-      },
-    ];
+    return {
+      tier: tier.name,
+      files,
+      bytes: held,
+      represented,
+      ratio: held > 0 ? represented / held : null,
+      reserved,
+      limit,
+      free,
+      floor,
+      utilisation: limit > 0 ? (held + reserved) / limit : 0,
+    };
   });
 }
 

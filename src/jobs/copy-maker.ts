@@ -1,6 +1,5 @@
 import { availableParallelism, loadavg } from 'node:os';
 import { CacheError, toCacheError } from '../core/errors.ts';
-import { isSameFingerprint } from '../core/fingerprint.ts';
 import type { Copy, Entry, TierName } from '../core/types.ts';
 import type { Events } from '../runtime/events.ts';
 import type { Log } from '../runtime/log.ts';
@@ -8,6 +7,7 @@ import { dropAfterDemote, dropAfterRestore } from '../space/drop-after-move.ts';
 import { keepPartial, partialPath } from '../tiers/partial.ts';
 import { manifestPathOf } from '../tiers/posix-tier.ts';
 import type { Tier } from '../tiers/tier.ts';
+import type { Tiers } from '../tiers/tiers.ts';
 import type { CopyOrder, CopyReport, OriginCopy } from '../transfer/messages.ts';
 import { hardLinkCandidates, publishLinked, reflinkCandidates } from './duplicates.ts';
 import type { IoScheduler } from './io-scheduler.ts';
@@ -16,7 +16,7 @@ import { type ReservationDeps, Reservations } from './reservations.ts';
 import type { RunOptions } from './workers.ts';
 
 export interface CopyMakerDeps extends ReservationDeps {
-  tiers: Record<TierName, Tier | undefined>;
+  tiers: Tiers;
   events: Events;
   log: Log;
   /** Told after every copy of a source: bytes and the ms spent reading them. */
@@ -50,18 +50,13 @@ export class CopyMaker {
   originOf({ file, tier }: Job, only?: TierName): Copy | null {
     const { catalog, tiers } = this.#deps;
     const entry = catalog.entries.byPath(file.path);
-    const isGood = (copy: Copy) =>
-      copy.tier !== tier &&
-      (only === undefined || copy.tier === only) &&
-      isSameFingerprint(copy.source, file.fingerprint) &&
-      copy.seal !== null &&
-      tiers[copy.tier]?.check(copy.path, copy.seal) === 'ok';
-    return entry ? (catalog.copies.readyOf(entry.id).find(isGood) ?? null) : null;
+    const elsewhere = (copy: Copy) => copy.tier !== tier && (only === undefined || copy.tier === only);
+    return entry ? tiers.soundCopy(catalog.copies.readyOf(entry.id).filter(elsewhere), file.fingerprint) : null;
   }
 
   /** @throws CacheError as `runCopyJob`, and when there is no room for it */
   async make(job: Job): Promise<void> {
-    const tier = this.#tierOf(job.tier);
+    const tier = this.#deps.tiers.require(job.tier);
     if (await this.#link(job, tier)) return;
     const copy = await this.#reservations.make(job, tier);
     const temp = partialPath(tier.partialDir, job.file.path);
@@ -167,13 +162,13 @@ export class CopyMaker {
 
   #placeOf({ tier, path, seal, hash }: Copy): OriginCopy {
     if (!seal || hash === null) throw new Error('a copy in service has no seal');
-    return { path, manifestPath: manifestPathOf(this.#tierOf(tier).dir, path), seal, hash, compressed: tier === 'cold' };
-  }
-
-  #tierOf(name: TierName): Tier {
-    const tier = this.#deps.tiers[name];
-    if (!tier) throw new CacheError('BAD_REQUEST', `the ${name} tier is switched off`);
-    return tier;
+    return {
+      path,
+      manifestPath: manifestPathOf(this.#deps.tiers.require(tier).dir, path),
+      seal,
+      hash,
+      compressed: tier === 'cold',
+    };
   }
 
   /** What an interrupted copy can go on from keeps its place in the accounts. */

@@ -1,7 +1,8 @@
 import { mostCompressed } from '../codec/estimate.ts';
 import { CacheError, toCacheError } from '../core/errors.ts';
 import { formatBytes } from '../core/format.ts';
-import { type Copy, type Entry, underOneLimit } from '../core/types.ts';
+import { sharingQuota } from '../core/tier-traits.ts';
+import type { Copy, Entry } from '../core/types.ts';
 import { workingRoom } from '../policy/demotion.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -109,7 +110,8 @@ export class Reservations {
 
   /** Bytes that running copies have reserved on the volume of a tier and not yet written. */
   #outstanding({ name }: Tier): number {
-    const beside = this.#deps.running().filter(({ tier, reserved }) => reserved > 0 && underOneLimit[name].includes(tier));
+    const sharing = sharingQuota(name);
+    const beside = this.#deps.running().filter(({ tier, reserved }) => reserved > 0 && sharing.includes(tier));
     return beside.reduce((sum, job) => sum + job.unwritten, 0);
   }
 }

@@ -4,7 +4,7 @@ import type { CacheError } from '../core/errors.ts';
 import type { Copy, Entry, Medium, Mode, Priority, SourceFile, SourceState, TierName } from '../core/types.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Log } from '../runtime/log.ts';
-import type { Tier } from '../tiers/tier.ts';
+import type { Tiers } from '../tiers/tiers.ts';
 import type { Decision } from './decide.ts';
 import type { Filters } from './filters.ts';
 import type { LookupStats } from './stats.ts';
@@ -39,7 +39,7 @@ export type Patience = 'loader' | 'command';
 /** What a lookup is given by the daemon. */
 export interface LookupDeps {
   catalog: Catalog;
-  tiers: Record<TierName, Tier | undefined>;
+  tiers: Tiers;
   locate(path: string): Located | null;
   /** Where a category's file of that name may be, best first. */
   candidates(category: string, name: string): Located[];

@@ -147,7 +147,7 @@ export class Lookup {
     const { entry, ready, cold } = found;
     let damaged: Examination['damaged'] = null;
     const holds = (copy: Copy) => {
-      const verdict = copy.seal && tiers[copy.tier]?.check(copy.path, copy.seal);
+      const verdict = tiers.check(copy);
       if (verdict && verdict !== 'ok') damaged = { copy, verdict };
       return verdict === 'ok';
     };

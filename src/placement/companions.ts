@@ -1,11 +1,10 @@
 import { basename, dirname } from 'node:path';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { CacheError } from '../core/errors.ts';
-import { isSameFingerprint } from '../core/fingerprint.ts';
 import type { Copy, Entry, Fingerprint, Medium, Priority, SourceFile, TierName } from '../core/types.ts';
 import type { Job } from '../jobs/job.ts';
 import type { Clock } from '../runtime/clock.ts';
-import type { Tier } from '../tiers/tier.ts';
+import type { Tiers } from '../tiers/tiers.ts';
 import { hasCompanions, isCompanion } from '../weights/companion-names.ts';
 
 interface CopyRequest {
@@ -24,7 +23,7 @@ interface Beside {
 
 export interface CompanionsDeps {
   catalog: Catalog;
-  tiers: Record<TierName, Tier | undefined>;
+  tiers: Tiers;
   /** The files in the directory of a source, this one too. Rejects when the source does not answer. */
   filesBeside(path: string): Promise<Beside[]>;
   requestCopy(request: CopyRequest): CopyInProgress;
@@ -135,12 +134,10 @@ export class Companions {
   #copyOf({ path, fingerprint }: Beside, tier: TierName): Copy | null {
     const { catalog, tiers } = this.#deps;
     const ready = catalog.find(path)?.ready ?? [];
-    const isGood = (copy: Copy) =>
-      copy.tier === tier &&
-      isSameFingerprint(copy.source, fingerprint) &&
-      copy.seal !== null &&
-      tiers[tier]?.check(copy.path, copy.seal) === 'ok';
-    return ready.find(isGood) ?? null;
+    return tiers.soundCopy(
+      ready.filter((copy) => copy.tier === tier),
+      fingerprint,
+    );
   }
 }
 

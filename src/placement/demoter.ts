@@ -1,7 +1,7 @@
 import type { EventMap } from '../api/event-map.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import { mostCompressed } from '../codec/estimate.ts';
-import type { Copy, Entry, Medium, TierName } from '../core/types.ts';
+import type { Copy, Entry, Medium } from '../core/types.ts';
 import type { Copier } from '../jobs/copier.ts';
 import type { Job } from '../jobs/job.ts';
 import { type Fill, isShort, mayBeCompressed, workingRoom } from '../policy/demotion.ts';
@@ -12,12 +12,13 @@ import { dropAfterDemote } from '../space/drop-after-move.ts';
 import type { Evictor } from '../space/evict.ts';
 import { type Bound, release, roomIn } from '../space/make-room.ts';
 import type { Tier } from '../tiers/tier.ts';
+import type { Tiers } from '../tiers/tiers.ts';
 
 export interface DemoterDeps {
   catalog: Catalog;
   evictor: Evictor;
   copier: Pick<Copier, 'request'>;
-  tiers: Record<TierName, Tier | undefined>;
+  tiers: Tiers;
   events: Events;
   log: Log;
   policy(): Policy;
@@ -116,8 +117,8 @@ export class Demoter implements AsyncDisposable {
    * @returns false when nothing was pushed out
    */
   async #release(copy: Copy): Promise<boolean> {
-    const { ssd } = this.#deps.tiers;
-    if (!this.#pushedOut || !ssd) return false;
+    if (!this.#pushedOut) return false;
+    const ssd = this.#deps.tiers.require('ssd');
     const deps = { ...this.#deps, outstanding: () => 0 };
     await release(deps, ssd, workingRoom(copy.bytes) - roomIn(deps, ssd));
     this.#pushedOut = false;
@@ -131,18 +132,19 @@ export class Demoter implements AsyncDisposable {
 
   #fill(): Fill {
     const { tiers, bound, catalog } = this.#deps;
-    const limit = tiers.ssd ? bound(tiers.ssd).limit : 0;
+    const { limit } = bound(tiers.require('ssd'));
     return { limit, used: catalog.copies.usedUnderLimit('ssd'), cold: catalog.copies.usedBytes('cold') };
   }
 
   /** The copy with the lowest score that may be compressed, of those for which there is room if there are any. */
   async #next(): Promise<{ copy: Copy; entry: Entry; fits: boolean } | null> {
     const { catalog, evictor, tiers, policy, mayCopy, slowSource } = this.#deps;
-    if (!tiers.ssd || this.#stopped || !mayCopy()) return null;
+    if (this.#stopped || !mayCopy()) return null;
+    const ssd = tiers.require('ssd');
     catalog.usage.flush();
     const fill = this.#fill();
-    const inUse = await evictor.openFiles(tiers.ssd);
-    const room = roomIn({ ...this.#deps, outstanding: () => 0 }, tiers.ssd);
+    const inUse = await evictor.openFiles(ssd);
+    const room = roomIn({ ...this.#deps, outstanding: () => 0 }, ssd);
     let lowest: { copy: Copy; entry: Entry; fits: boolean; score: number } | null = null;
     for (const copy of catalog.copies.compressible()) {
       const entry = catalog.entries.byId(copy.entryId);

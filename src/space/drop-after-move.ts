@@ -1,14 +1,13 @@
 import type { Catalog } from '../catalog/catalog.ts';
-import type { TierName } from '../core/types.ts';
 import type { Log } from '../runtime/log.ts';
-import type { Tier } from '../tiers/tier.ts';
+import type { Tiers } from '../tiers/tiers.ts';
 import type { Evictor } from './evict.ts';
 
 /** A file lies on the SSD or compressed in the cold tier, not in both for longer than it takes to go from one to the other. */
 interface ColdDeps {
   catalog: Catalog;
   evictor: Evictor;
-  tiers: Record<TierName, Tier | undefined>;
+  tiers: Tiers;
   log: Log;
 }
 
@@ -17,8 +16,8 @@ export async function dropAfterDemote(deps: ColdDeps, entryId: number): Promise<
   const { catalog, evictor, tiers } = deps;
   const entry = catalog.entries.byId(entryId);
   const hot = catalog.copies.readyOf(entryId).find(({ tier }) => tier === 'ssd');
-  if (!entry || !hot || !tiers.ssd) return;
-  const inUse = await evictor.openFiles(tiers.ssd);
+  if (!entry || !hot) return;
+  const inUse = await evictor.openFiles(tiers.require(hot.tier));
   const left = evictor.use(hot, inUse) === null && (await evictor.evict(hot, entry, 'compressed')).removed;
   if (!left) await dropAfterRestore(deps, entryId, 'not needed');
 }

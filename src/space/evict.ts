@@ -1,16 +1,17 @@
 import type { Catalog } from '../catalog/catalog.ts';
 import { messageOf } from '../core/errors.ts';
 import { isSameFingerprint } from '../core/fingerprint.ts';
-import type { Copy, Entry, TierName } from '../core/types.ts';
+import type { Copy, Entry } from '../core/types.ts';
 import type { Events } from '../runtime/events.ts';
 import type { Log } from '../runtime/log.ts';
 import { dropPartial, partialPath } from '../tiers/partial.ts';
 import type { Tier } from '../tiers/tier.ts';
+import type { Tiers } from '../tiers/tiers.ts';
 import { filesInUse } from './in-use.ts';
 
 export interface EvictDeps {
   catalog: Catalog;
-  tiers: Record<TierName, Tier | undefined>;
+  tiers: Tiers;
   events: Events;
   log: Log;
   isLeased(copyPath: string): boolean;
@@ -59,7 +60,7 @@ export class Evictor {
   /** Removes one copy that has no obstacle. @param why is for the log: `space`, `memory`, `purge`, `evict`, `damaged`, `stale`, or of `moves`. */
   async evict(copy: Copy, entry: Entry, why: string): Promise<Eviction> {
     const { catalog, tiers, events, log } = this.#deps;
-    const tier = tiers[copy.tier];
+    const tier = tiers.get(copy.tier);
     if (!tier) return { removed: false, why: `the ${copy.tier} tier is switched off` };
     if (copy.state === 'copying') return this.#dropInterrupted(copy, entry, { tier, why });
     // Both may have changed while other victims were leaving.

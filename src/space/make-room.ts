@@ -1,7 +1,8 @@
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Reservation } from '../catalog/copies.ts';
 import { CacheError } from '../core/errors.ts';
-import { type Copy, type Entry, type Fingerprint, underOneLimit } from '../core/types.ts';
+import { sharingQuota } from '../core/tier-traits.ts';
+import type { Copy, Entry, Fingerprint } from '../core/types.ts';
 import type { Candidate, Policy } from '../policy/policy.ts';
 import type { Tier } from '../tiers/tier.ts';
 import type { Evictor } from './evict.ts';
@@ -148,8 +149,9 @@ async function chooseCandidates(
   const { tick } = catalog.usage;
   const ranked: (EvictionCandidate & { score: number })[] = [];
   const held = new Set<string>();
+  const sharing = sharingQuota(tier.name);
   for (const copy of catalog.copies.inState('ready', 'stale', 'copying', 'evicting')) {
-    if (!underOneLimit[tier.name].includes(copy.tier)) continue;
+    if (!sharing.includes(copy.tier)) continue;
     const entry = catalog.entries.byId(copy.entryId);
     if (!entry) continue;
     const own = entry.id === need.entry?.id && copy.tier === tier.name;

@@ -1,14 +1,14 @@
 import type { ClearRequest, RemovalAnswer } from '../api/api.ts';
 import type { Catalog } from '../catalog/catalog.ts';
-import type { Copy, Entry, TierName } from '../core/types.ts';
+import type { Copy, Entry } from '../core/types.ts';
 import type { Clock } from '../runtime/clock.ts';
-import type { Tier } from '../tiers/tier.ts';
+import type { Tiers } from '../tiers/tiers.ts';
 import type { Evictor } from './evict.ts';
 
 export interface PurgeDeps {
   catalog: Catalog;
   evictor: Evictor;
-  tiers: Record<TierName, Tier | undefined>;
+  tiers: Tiers;
   clock: Clock;
   /** Compiles a glob over path, name below the root and base name. */
   matcher(globs: readonly string[]): (file: { path: string; rel: string }) => boolean;
@@ -43,7 +43,7 @@ export async function removeCopies(
   { dryRun, why }: { dryRun: boolean; why: string },
 ): Promise<RemovalAnswer> {
   const answer: RemovalAnswer = { dryRun, files: 0, bytes: 0, removed: [], skipped: [] };
-  const open = await Promise.all(Object.values(tiers).map((tier) => (tier ? evictor.openFiles(tier) : new Set<string>())));
+  const open = await Promise.all(tiers.all().map((tier) => evictor.openFiles(tier)));
   const inUse = new Set(open.flatMap((paths) => [...paths]));
   const gone = new Set<number>();
   for (const { copy, entry } of chosen) {

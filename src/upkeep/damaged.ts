@@ -1,14 +1,15 @@
 import { rmSync } from 'node:fs';
 import type { Catalog } from '../catalog/catalog.ts';
-import type { Copy, Entry, TierName } from '../core/types.ts';
+import type { Copy, Entry } from '../core/types.ts';
 import type { Events } from '../runtime/events.ts';
 import type { Log } from '../runtime/log.ts';
 import { manifestPathOf } from '../tiers/posix-tier.ts';
 import type { Tier } from '../tiers/tier.ts';
+import type { Tiers } from '../tiers/tiers.ts';
 
 export interface DamagedDeps {
   catalog: Catalog;
-  tiers: Record<TierName, Tier | undefined>;
+  tiers: Tiers;
   events: Events;
   log: Log;
 }
@@ -37,7 +38,7 @@ export function retireDamaged(
   for (const { copy, entry } of damaged) {
     events.emit('copy-damaged', { entry: entry.id, path: entry.path, copy: copy.path, tier: copy.tier, why, chunks });
     log.error({ path: entry.path, copy: copy.path, why, chunks }, 'a copy is damaged; it is out of service');
-    dropProof(copy, tiers[copy.tier], log);
+    dropProof(copy, tiers.get(copy.tier), log);
   }
   return damaged;
 }

@@ -1,16 +1,16 @@
 import type { PublishedView } from '../api/api.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import { messageOf } from '../core/errors.ts';
-import type { Entry, TierName } from '../core/types.ts';
+import type { Entry } from '../core/types.ts';
 import type { Events } from '../runtime/events.ts';
 import type { Log } from '../runtime/log.ts';
 import { readManifest } from '../tiers/manifest.ts';
 import { manifestPathOf } from '../tiers/posix-tier.ts';
-import type { Tier } from '../tiers/tier.ts';
+import type { Tiers } from '../tiers/tiers.ts';
 
 export interface PublishedDeps {
   catalog: Catalog;
-  tiers: Record<TierName, Tier | undefined>;
+  tiers: Tiers;
   events: Events;
   log: Log;
   /** What lies beside the source. Rejects when the source does not answer. */
@@ -71,7 +71,7 @@ export class PublishedCheck {
   /** From the proof of the copy in service; null without a copy, or while its SHA-256 has not been made. */
   async sha256Of(entry: Entry): Promise<string | null> {
     const [copy] = this.#deps.catalog.copies.readyOf(entry.id);
-    const tier = copy && this.#deps.tiers[copy.tier];
+    const tier = copy && this.#deps.tiers.get(copy.tier);
     return tier ? ((await readManifest(manifestPathOf(tier.dir, copy.path)))?.sha256 ?? null) : null;
   }
 

@@ -2,6 +2,7 @@ import { lstatSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Catalog } from '../catalog/catalog.ts';
 import { CacheError } from '../core/errors.ts';
+import { tierTraits } from '../core/tier-traits.ts';
 import type { TierName } from '../core/types.ts';
 import { errnoOf } from '../runtime/errnos.ts';
 import type { Log } from '../runtime/log.ts';
@@ -9,6 +10,7 @@ import { type Manifest, parseManifest } from '../tiers/manifest.ts';
 import { dropPartial, keepPartial, listPartials, partialFiles, readJournal } from '../tiers/partial.ts';
 import { copyPathOf, isClaimed, isPlaceIn, manifestPathOf } from '../tiers/posix-tier.ts';
 import type { Tier } from '../tiers/tier.ts';
+import type { Tiers } from '../tiers/tiers.ts';
 
 export interface ReconcileReport {
   /** Unfinished files removed. */
@@ -23,20 +25,12 @@ export interface ReconcileReport {
   resumable: number;
 }
 
-/** The tiers on the disk, one after the other; rows of a cold tier that is not there, or not any more, go. */
-export function reconcileAll({
-  catalog,
-  tiers: { ssd, cold },
-  log,
-}: {
-  catalog: Catalog;
-  tiers: Pick<Record<TierName, Tier | undefined>, 'ssd' | 'cold'>;
-  log: Log;
-}): void {
-  for (const tier of [ssd, cold]) if (tier) reconcile({ catalog, tier, log });
-  const lost = cold
-    ? []
-    : catalog.copies.inState('copying', 'ready', 'stale', 'evicting').filter(({ tier }) => tier === 'cold');
+/** The tiers that outlive the daemon, one after the other; rows of such a tier that is switched off go. */
+export function reconcileAll({ catalog, tiers, log }: { catalog: Catalog; tiers: Tiers; log: Log }): void {
+  const outlives = (name: TierName) => !tierTraits[name].volatile;
+  for (const tier of tiers) if (outlives(tier.name)) reconcile({ catalog, tier, log });
+  const copies = catalog.copies.inState('copying', 'ready', 'stale', 'evicting');
+  const lost = copies.filter(({ tier }) => outlives(tier) && !tiers.get(tier));
   for (const { id } of lost) catalog.copies.forget(id);
 }
 

@@ -115,7 +115,7 @@ export class Scrub implements AsyncDisposable {
     copy: Copy,
     { rate, progress }: { rate: number | null; progress: (bytesDone: number) => void },
   ): Promise<Verdict | { skipped: string }> {
-    const tier = this.#deps.tiers[copy.tier];
+    const tier = this.#deps.tiers.get(copy.tier);
     if (!tier || !copy.seal || !copy.hash) return { skipped: 'it has no proof to compare with' };
     if (!this.#isCurrent(copy)) return { skipped: 'it is no longer in service' };
     const order = {
@@ -158,7 +158,7 @@ export class Scrub implements AsyncDisposable {
 
   async #identify(copy: Copy, entry: Entry, sha256: string): Promise<void> {
     const { tiers, log, onIdentified } = this.#deps;
-    const tier = tiers[copy.tier];
+    const tier = tiers.get(copy.tier);
     if (!tier) return;
     try {
       const manifestPath = manifestPathOf(tier.dir, copy.path);

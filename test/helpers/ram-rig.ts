@@ -9,13 +9,12 @@ import { surroundings } from './rig.ts';
 /** The lookup rig with a RAM tier that takes itself for memory of which `memory` tells how much there is. Copies are its only use. */
 export async function createRamRig(options: LookupRigOptions = {}) {
   const rig = createLookupRig({ ...options, extra: ['ram', ...(options.extra ?? [])] });
-  const ram = rig.tiers.ram;
-  if (!ram) throw new Error('the rig has no RAM tier');
+  const ram = rig.tiers.require('ram');
   const memory = { total: 1e9, available: 1e9 };
   const held = () => rig.catalog.copies.totals('ram').bytes;
   const capacity = () => ({ size: 1e9, free: 1e9 - held() });
-  const tier = await inMemory({ ...ram, capacity }, async () => ({ ...memory }));
-  rig.tiers.ram = tier;
+  // The rig holds the tier already: it is given the ways of memory where it is.
+  const tier = Object.assign(ram, await inMemory({ ...ram, capacity }, async () => ({ ...memory })));
   const policy = () => policies[options.policy ?? 'lru'](surroundings);
   const bound = () => rig.bound;
   const warned: unknown[] = [];

@@ -16,6 +16,7 @@ import { createLog } from '../../src/runtime/log.ts';
 import { Evictor } from '../../src/space/evict.ts';
 import type { Bound } from '../../src/space/make-room.ts';
 import { openPosixTier } from '../../src/tiers/posix-tier.ts';
+import { Tiers } from '../../src/tiers/tiers.ts';
 import { retireDamaged } from '../../src/upkeep/damaged.ts';
 import { Leases } from '../../src/usage/leases.ts';
 import { fingerprintOf, writeModel, writeWeights } from './files.ts';
@@ -56,9 +57,8 @@ export function createRig(options: RigOptions = {}) {
   const events = new Events();
   const catalog = new Catalog(join(dir, 'catalog.db'), clock);
   const tier = openPosixTier('ssd', join(dir, 'cache'));
-  const openExtra = (name: 'ram' | 'cold') =>
-    options.extra?.includes(name) ? openPosixTier(name, join(dir, name)) : undefined;
-  const tiers = { ssd: tier, ram: openExtra('ram'), cold: openExtra('cold') };
+  const extra = (options.extra ?? []).map((name) => openPosixTier(name, join(dir, name)));
+  const tiers = new Tiers([tier, ...extra]);
   const leases = new Leases(clock, []);
   const bound: Bound = { limit: options.limit ?? 1e9, floor: options.floor ?? 0 };
   const evictor = new Evictor({

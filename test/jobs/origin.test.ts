@@ -11,7 +11,7 @@ const MiB = 1024 * 1024;
 const mtimeOf = (path: string) => statSync(path, { bigint: true }).mtimeNs;
 
 const placeIn = (rig: Rig, tier: 'ram' | 'cold' | 'ssd', rel = 'loras/a.safetensors') => {
-  const place = rig.tiers[tier]?.placeOf(rig.root, rel);
+  const place = rig.tiers.get(tier)?.placeOf(rig.root, rel);
   if (!place) throw new Error(`no ${tier} tier`);
   return place;
 };
@@ -32,8 +32,8 @@ async function withColdCopy(size = 6 * MiB) {
   expect((await rig.copy(path)).state).toBe('done');
   const plain = placeIn(rig, 'ssd');
   const proof = parseManifest(readFileSync(plain.manifestPath, 'utf8'));
-  if (!proof || !rig.tiers.cold) throw new Error('nothing to compress');
-  const temp = join(rig.tiers.cold.partialDir, '1.part');
+  if (!proof) throw new Error('nothing to compress');
+  const temp = join(rig.tiers.require('cold').partialDir, '1.part');
   const [from, to] = [openSync(plain.path, 'r'), openSync(temp, 'wx')];
   await encodeFile(from, to);
   for (const fd of [from, to]) closeSync(fd);

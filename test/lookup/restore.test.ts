@@ -16,7 +16,7 @@ async function withCold(options: LookupRigOptions = {}) {
     if (error) throw error;
   }
   expect(tiersOf(rig, path)).toEqual(['cold']);
-  const cold = rig.tiers.cold?.placeOf(rig.root, rel).path ?? '';
+  const cold = rig.tiers.require('cold').placeOf(rig.root, rel).path ?? '';
   return { rig, path, bytes, cold };
 }
 

@@ -66,7 +66,7 @@ describe('when the limit is nearly reached', () => {
     expect(tiersOf(rig, first)).toEqual(['cold']);
     expect(tiersOf(rig, second)).toEqual(['ssd']);
     expect(existsSync(before?.path ?? '')).toBe(false);
-    const { path, manifestPath } = rig.tiers.cold?.placeOf(rig.root, 'loras/a') ?? { path: '', manifestPath: '' };
+    const { path, manifestPath } = rig.tiers.require('cold').placeOf(rig.root, 'loras/a') ?? { path: '', manifestPath: '' };
     expect(path).toMatch(/loras\/a\.zst$/);
     const proof = parseManifest(readFileSync(manifestPath, 'utf8'));
     expect(proof).toMatchObject({ hash: before?.hash, source: { path: first, fingerprint: fingerprintOf(first) } });
@@ -87,7 +87,7 @@ describe('when the limit is nearly reached', () => {
     expect(totals.represented / totals.bytes).toBeGreaterThan(1.4);
     expect(rig.catalog.copies.usedUnderLimit('ssd')).toBeLessThan(limit - 2 * MiB);
     expect(rig.catalog.usage.daily().at(-1)).toMatchObject({ evictions: 0 });
-    expect(readdirSync(rig.tiers.cold?.partialDir ?? '')).toEqual([]);
+    expect(readdirSync(rig.tiers.require('cold').partialDir ?? '')).toEqual([]);
   });
 
   test('what would save too little is left alone, and not tried twice', async () => {
@@ -183,7 +183,7 @@ describe('while a copy is compressed', () => {
     await rig.copier.activeJob(path, 'cold')?.ended;
     expect(tiersOf(rig, path)).toEqual(['ssd']);
     expect(existsSync(copy)).toBe(true);
-    expect(existsSync(rig.tiers.cold?.placeOf(rig.root, 'loras/a').path ?? '')).toBe(false);
+    expect(existsSync(rig.tiers.require('cold').placeOf(rig.root, 'loras/a').path ?? '')).toBe(false);
   });
 
   test('a copy that needs its room now gets it: compressing is given up', async () => {

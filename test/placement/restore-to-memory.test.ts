@@ -17,7 +17,7 @@ async function withCold() {
   const { path, bytes } = rig.weights(rel, 2 * MiB);
   for (const tier of ['ssd', 'cold'] as const) await rig.copy(path, tier);
   expect(tiersOf(rig, path)).toEqual(['cold']);
-  const cold = rig.tiers.cold?.placeOf(rig.root, rel).path ?? '';
+  const cold = rig.tiers.require('cold').placeOf(rig.root, rel).path ?? '';
   return { rig, path, bytes, cold, inMemory: rig.ram.placeOf(rig.root, rel).path };
 }
 

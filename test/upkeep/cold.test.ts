@@ -16,7 +16,7 @@ async function withCold(size = 2 * MiB) {
   const { path, bytes } = rig.weights('loras/a.safetensors', size);
   for (const tier of ['ssd', 'cold'] as const) expect((await rig.copy(path, tier)).error).toBeNull();
   expect(tiersOf(rig, path)).toEqual(['cold']);
-  return { rig, path, bytes, cold: rig.tiers.cold?.placeOf(rig.root, 'loras/a.safetensors').path ?? '' };
+  return { rig, path, bytes, cold: rig.tiers.require('cold').placeOf(rig.root, 'loras/a.safetensors').path ?? '' };
 }
 
 async function restart(rig: Rig, extra: 'cold'[] = ['cold']) {
@@ -48,7 +48,7 @@ describe('the next start', () => {
     rig.evictor.evict = async () => ({ removed: false, why: 'the power is gone' });
     expect((await rig.copy(path)).error).toBeNull();
     rig.evictor.evict = original;
-    expect(copy?.path).toBe(rig.tiers.cold?.placeOf(rig.root, 'loras/a.safetensors').path);
+    expect(copy?.path).toBe(rig.tiers.require('cold').placeOf(rig.root, 'loras/a.safetensors').path);
     const next = await restart(rig);
     expect(tiersOf(next, path)).toEqual(['ssd', 'cold']);
     next.bound.limit = next.catalog.copies.usedUnderLimit('ssd');

@@ -1,0 +1,57 @@
+import { CacheError } from '../core/errors.ts';
+import { isSameFingerprint } from '../core/fingerprint.ts';
+import { tierTraits } from '../core/tier-traits.ts';
+import { type Copy, type Fingerprint, type TierName, tierNames } from '../core/types.ts';
+import type { Tier } from './tier.ts';
+
+/** The tiers that are switched on; to iterate over them gives the fastest first. */
+export class Tiers implements Iterable<Tier> {
+  readonly #byName: ReadonlyMap<TierName, Tier>;
+
+  /** @param open in any order; at most one of each name */
+  constructor(open: readonly Tier[]) {
+    const inOrder = open.toSorted((a, b) => tierNames.indexOf(a.name) - tierNames.indexOf(b.name));
+    this.#byName = new Map(inOrder.map((tier) => [tier.name, tier]));
+  }
+
+  /** Undefined when the tier is switched off. */
+  get(name: TierName): Tier | undefined {
+    return this.#byName.get(name);
+  }
+
+  /** @throws CacheError BAD_REQUEST when the tier is switched off */
+  require(name: TierName): Tier {
+    const tier = this.get(name);
+    if (!tier) throw new CacheError('BAD_REQUEST', `the ${name} tier is switched off`);
+    return tier;
+  }
+
+  /** All of them, fastest first. */
+  all(): Tier[] {
+    return [...this];
+  }
+
+  /** Those whose files a loader can open, fastest first. */
+  servable(): Tier[] {
+    return this.all().filter(({ name }) => tierTraits[name].servable);
+  }
+
+  [Symbol.iterator](): Iterator<Tier> {
+    return this.#byName.values();
+  }
+
+  /** Whether the file of a copy is still what was sealed (one stat); null when it has no seal yet, or its tier is switched off. */
+  check({ tier, path, seal }: Copy): 'ok' | 'gone' | 'changed' | null {
+    return (seal && this.get(tier)?.check(path, seal)) ?? null;
+  }
+
+  /** True for a copy whose file is what was sealed. */
+  isSound(copy: Copy): boolean {
+    return this.check(copy) === 'ok';
+  }
+
+  /** The first of these copies that is sound and of the source as it is now; null when there is none. */
+  soundCopy(copies: readonly Copy[], source: Fingerprint): Copy | null {
+    return copies.find((copy) => isSameFingerprint(copy.source, source) && this.isSound(copy)) ?? null;
+  }
+}
