@@ -1,9 +1,10 @@
 import type { Copy, Entry } from '../core/types.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { Contents } from './contents.ts';
 import { Copies } from './copies.ts';
 import { Database, isDamage } from './database.ts';
+import { Duplicates } from './duplicates.ts';
 import { Entries } from './entries.ts';
-import { EqualCopies } from './equal-copies.ts';
 import { PublishedHashes } from './published.ts';
 import { Settings } from './settings.ts';
 import { SavedSpeeds } from './speeds.ts';
@@ -28,7 +29,8 @@ export class Catalog implements Disposable {
   #foundAt = -1;
   readonly entries: Entries;
   readonly copies: Copies;
-  readonly equals: EqualCopies;
+  readonly contents: Contents;
+  readonly duplicates: Duplicates;
   readonly usage: Usage;
   readonly settings: Settings;
   readonly speeds: SavedSpeeds;
@@ -41,8 +43,9 @@ export class Catalog implements Disposable {
     this.#db = database;
     this.damaged = damaged;
     this.entries = new Entries(database);
-    this.copies = new Copies(database);
-    this.equals = new EqualCopies(database);
+    this.contents = new Contents(database);
+    this.copies = new Copies(database, this.contents, clock);
+    this.duplicates = new Duplicates(database);
     this.settings = new Settings(database);
     this.speeds = new SavedSpeeds(database);
     this.published = new PublishedHashes(database);
@@ -60,7 +63,7 @@ export class Catalog implements Disposable {
       const entry = this.entries.byPath(path);
       if (!entry) return undefined;
       const copies = this.copies.readyOf(entry.id);
-      found = { entry, ready: copies.filter(isPlain), cold: copies.find((copy) => !isPlain(copy)) ?? null };
+      found = { entry, ready: copies.filter(isPlain), cold: copies.find(({ form }) => form === 'compressed') ?? null };
       this.#found.set(path, found);
     }
     return found;
@@ -89,6 +92,6 @@ export class Catalog implements Disposable {
   }
 }
 
-function isPlain({ tier }: Copy): boolean {
-  return tier !== 'cold';
+function isPlain({ form }: Copy): boolean {
+  return form === 'plain';
 }

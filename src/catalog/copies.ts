@@ -1,23 +1,9 @@
-import { sharingQuota } from '../core/tier-traits.ts';
+import { sharingQuota, tierTraits } from '../core/tier-traits.ts';
 import type { Copy, CopyState, Fingerprint, Seal, TierName } from '../core/types.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Contents } from './contents.ts';
+import { type CopyRow, copyOf, fastestFirst, selectCopies } from './copy-rows.ts';
 import type { Database } from './database.ts';
-
-export interface CopyRow {
-  id: number;
-  entry_id: number;
-  tier: TierName;
-  path: string;
-  state: CopyState;
-  source_size: number;
-  source_mtime_ns: string;
-  source_ino: string | null;
-  seal_size: number | null;
-  seal_mtime_ns: string | null;
-  seal_ino: string | null;
-  hash: string | null;
-  bytes: number;
-  verified_at: number | null;
-}
 
 export interface ReserveRequest {
   entryId: number;
@@ -45,18 +31,26 @@ interface TierTotals {
 /** Either the reserved copy, or how many bytes must leave first. */
 export type Reservation = { copy: Copy } | { short: number };
 
-const readySql = `SELECT * FROM copies WHERE entry_id = ? AND state = 'ready'
-  ORDER BY CASE tier WHEN 'ram' THEN 0 WHEN 'ssd' THEN 1 ELSE 2 END`;
-
-/** By these two names are known to be one file: the inode, and, since a number is used again, what it was sealed with. */
-export const inodeColumns = 'seal_ino, seal_size, seal_mtime_ns, hash';
+/** A finished file under its name. */
+export interface Published {
+  seal: Seal;
+  /** Of the source's bytes, as is `sha256`. */
+  hash: string;
+  /** Null while it was not made of these bytes. */
+  sha256?: string | null;
+  source: Fingerprint;
+}
 
 /** The copies in the tiers: reserved, published, marked and forgotten, each in one transaction. */
 export class Copies {
   readonly #db: Database;
+  readonly #contents: Contents;
+  readonly #clock: Clock;
 
-  constructor(db: Database) {
+  constructor(db: Database, contents: Contents, clock: Clock) {
     this.#db = db;
+    this.#contents = contents;
+    this.#clock = clock;
   }
 
   /** Law 3: nothing is written before `used + reserved + incoming <= limit` and `free - incoming >= floor` hold together. */
@@ -73,55 +67,105 @@ export class Copies {
   }
 
   /** Enters a copy without looking at the bounds, for what lies on the disk already: the next copy settles whether that is within them. */
-  enter({ entryId, tier, path, source, bytes }: Pick<ReserveRequest, 'entryId' | 'tier' | 'path' | 'source' | 'bytes'>): Copy {
-    const row = this.#db.write<CopyRow>(
-      `INSERT INTO copies (entry_id, tier, path, state, source_size, source_mtime_ns, source_ino, bytes)
-       VALUES (?, ?, ?, 'copying', ?, ?, ?, ?) RETURNING *`,
-      entryId,
-      tier,
-      path,
-      source.size,
-      source.mtimeNs,
-      source.ino,
-      bytes,
-    );
-    return copyOf(row);
+  enter({ entryId, tier, path, source, bytes }: Omit<ReserveRequest, 'limit' | 'free' | 'floor' | 'replaces'>): Copy {
+    return this.#db.transaction(() => {
+      const placement = this.#db.run(
+        'INSERT INTO placements (tier, form, bytes) VALUES (?, ?, ?)',
+        tier,
+        tierTraits[tier].form,
+        bytes,
+      );
+      return this.#insert({ entryId, placement: placement.lastInsertRowid, tier, path, state: 'copying', source });
+    });
   }
 
   /**
-   * Puts a finished copy into service in place of what the entry had in that tier. The file is already under its name. An older
-   * copy under another name (its root has changed) becomes stale: its file is still there and still takes its space. So do copies in
-   * other tiers, which are made from the one on the SSD, when that is now of another source.
+   * Puts a finished copy into service in place of what the entry had in that tier. The file is already under its name. When that is
+   * another name of a file that the catalog knows, they share its placement.
    */
-  publish(id: number, published: { seal: Seal; hash: string; source: Fingerprint }): void {
-    const { seal, hash, source } = published;
+  publish(id: number, { seal, hash, sha256 = null, source }: Published): void {
     this.#db.transaction(() => {
+      const copy = this.byId(id);
+      if (!copy) return;
+      this.#replaceOthers({ ...copy, source });
+      const content = this.#contents.ensure({ hash, size: source.size, sha256 });
+      const placement = this.#placementOf(copy.tier, content, seal) ?? copy.placement;
+      const identified = Number(sha256 !== null);
       this.#db.run(
-        `DELETE FROM copies WHERE id <> @id AND state <> 'copying'
-         AND (entry_id, tier, path) = (SELECT entry_id, tier, path FROM copies WHERE id = @id)`,
-        { id },
+        `UPDATE placements SET content_id = @content, bytes = @size, seal_size = @size, seal_mtime_ns = @mtimeNs, seal_ino = @ino,
+           identified = max(identified, @identified) WHERE id = @placement`,
+        { placement, content, identified, ...seal },
       );
       this.#db.run(
-        `UPDATE copies SET state = 'stale' WHERE id <> @id AND state = 'ready'
-         AND entry_id = (SELECT entry_id FROM copies WHERE id = @id)
-         AND (tier = (SELECT tier FROM copies WHERE id = @id)
-           OR ((SELECT tier FROM copies WHERE id = @id) = 'ssd' AND (source_size <> @size OR source_mtime_ns <> @mtimeNs)))`,
-        { id, size: source.size, mtimeNs: source.mtimeNs },
+        `UPDATE copies SET state = 'ready', placement_id = @placement, source_size = @size, source_mtime_ns = @mtimeNs,
+           source_ino = @ino WHERE id = @id`,
+        { id, placement, ...source },
       );
-      this.#db.run(
-        `UPDATE copies SET state = 'ready', seal_size = ?, seal_mtime_ns = ?, seal_ino = ?, hash = ?, bytes = ?,
-           source_size = ?, source_mtime_ns = ?, source_ino = ? WHERE id = ?`,
-        seal.size,
-        seal.mtimeNs,
-        seal.ino,
-        hash,
-        seal.size,
-        source.size,
-        source.mtimeNs,
-        source.ino,
-        id,
-      );
+      this.#contents.note(copy.entryId, source, { content, identified });
     });
+  }
+
+  /** Puts a further name of a copy's file into service, for another source with the same bytes. The file is already under that name. */
+  link(to: Copy, { entryId, path, source }: Pick<ReserveRequest, 'entryId' | 'path' | 'source'>): Copy {
+    return this.#db.transaction(() => {
+      const { placement, tier, content } = to;
+      this.#replaceOthers({ id: 0, entryId, tier, path, source });
+      const link = this.#insert({ entryId, placement, tier, path, state: 'ready', source });
+      this.#contents.note(entryId, source, { content, identified: Number(to.sha256 !== null) });
+      return link;
+    });
+  }
+
+  /** The name of a copy in service was given to the file of another copy, which has the same bytes. */
+  move(id: number, to: Copy): void {
+    this.#db.run('UPDATE copies SET placement_id = ? WHERE id = ?', to.placement, id);
+  }
+
+  /**
+   * What a copy that comes into service replaces: an older one under its name is gone with its file. One under another name (its root
+   * has changed) becomes stale: its file is still there and still takes its space. So do copies in other tiers, which are made from the
+   * one on the SSD, when that is now of another source.
+   */
+  #replaceOthers({ id, entryId, tier, path, source }: Pick<Copy, 'id' | 'entryId' | 'tier' | 'path' | 'source'>): void {
+    this.#db.run(
+      "DELETE FROM copies WHERE id <> ? AND state <> 'copying' AND entry_id = ? AND tier = ? AND path = ?",
+      id,
+      entryId,
+      tier,
+      path,
+    );
+    this.#db.run(
+      `UPDATE copies SET state = 'stale' WHERE id <> @id AND state = 'ready' AND entry_id = @entryId
+       AND (tier = @tier OR (@tier = 'ssd' AND (source_size <> @size OR source_mtime_ns <> @mtimeNs)))`,
+      { id, entryId, tier, size: source.size, mtimeNs: source.mtimeNs },
+    );
+  }
+
+  /** The placement of a file that the catalog knows under another name; since a number is used again, the inode alone does not tell. */
+  #placementOf(tier: TierName, content: number, { ino, size, mtimeNs }: Seal): number | undefined {
+    const sql = `SELECT id FROM placements
+      WHERE seal_ino = ? AND seal_size = ? AND seal_mtime_ns = ? AND tier = ? AND content_id = ?`;
+    return this.#db.get<{ id: number }>(sql, ino, size, mtimeNs, tier, content)?.id;
+  }
+
+  #insert(copy: Pick<Copy, 'entryId' | 'placement' | 'tier' | 'path' | 'state' | 'source'>): Copy {
+    const { source } = copy;
+    const { lastInsertRowid } = this.#db.run(
+      `INSERT INTO copies (placement_id, entry_id, tier, path, state, source_size, source_mtime_ns, source_ino, created_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      copy.placement,
+      copy.entryId,
+      copy.tier,
+      copy.path,
+      copy.state,
+      source.size,
+      source.mtimeNs,
+      source.ino,
+      this.#clock.now(),
+    );
+    const [inserted] = this.#all('c.id = ?', lastInsertRowid);
+    if (!inserted) throw new Error('a copy that was just entered is not there');
+    return inserted;
   }
 
   isCopying(id: number): boolean {
@@ -139,52 +183,60 @@ export class Copies {
 
   /** Compressing this copy would save too little: it is not tried again. */
   setDense(id: number): void {
-    this.#db.run('UPDATE copies SET dense = 1 WHERE id = ?', id);
+    this.#db.run('UPDATE placements SET dense = 1 WHERE id = (SELECT placement_id FROM copies WHERE id = ?)', id);
   }
 
   /** Uncompressed copies in service that may be worth compressing. */
   compressible(): Copy[] {
-    return this.#db.all<CopyRow>("SELECT * FROM copies WHERE state = 'ready' AND tier = 'ssd' AND dense = 0").map(copyOf);
+    return this.#all("c.state = 'ready' AND c.tier = 'ssd' AND p.dense = 0 ORDER BY c.id");
   }
 
   /** The copy was read again and is what was copied. */
   verified(id: number, at: number): void {
-    this.#db.run('UPDATE copies SET verified_at = ? WHERE id = ?', at, id);
+    this.#db.run('UPDATE placements SET verified_at = ? WHERE id = (SELECT placement_id FROM copies WHERE id = ?)', at, id);
   }
 
-  /** Copies in service with the wall-clock ms of their last check, those never checked first. */
+  /** Files in service, each under one of its names, with the wall-clock ms of their last check; those never checked first. */
   leastVerified(): { copy: Copy; verifiedAt: number | null }[] {
     return this.#db
-      .all<CopyRow>("SELECT * FROM copies WHERE state = 'ready' ORDER BY verified_at NULLS FIRST, id")
+      .all<CopyRow>(`${selectCopies} WHERE c.state = 'ready' GROUP BY p.id ORDER BY p.verified_at NULLS FIRST, c.id`)
       .map((row) => ({ copy: copyOf(row), verifiedAt: row.verified_at }));
   }
 
   /** What an interrupted copy keeps of its reservation. */
   shrink(id: number, bytes: number): void {
-    this.#db.run("UPDATE copies SET bytes = ? WHERE id = ? AND state = 'copying'", bytes, id);
+    const sql =
+      "UPDATE placements SET bytes = ? WHERE id = (SELECT placement_id FROM copies WHERE id = ? AND state = 'copying')";
+    this.#db.run(sql, bytes, id);
   }
 
   forget(id: number): void {
     this.#db.run('DELETE FROM copies WHERE id = ?', id);
   }
 
+  byId(id: number): Copy | undefined {
+    return this.#all('c.id = ?', id)[0];
+  }
+
   ofEntry(entryId: number): Copy[] {
-    return this.#db.all<CopyRow>('SELECT * FROM copies WHERE entry_id = ? ORDER BY id', entryId).map(copyOf);
+    return this.#all('c.entry_id = ? ORDER BY c.id', entryId);
   }
 
   /** Copies in service, the fastest tier first. */
   readyOf(entryId: number): Copy[] {
-    return this.#db.all<CopyRow>(readySql, entryId).map(copyOf);
+    return this.#all(`c.entry_id = ? AND c.state = 'ready' ORDER BY ${fastestFirst}`, entryId);
   }
 
   inState(...states: CopyState[]): Copy[] {
-    const marks = states.map(() => '?').join(', ');
-    return this.#db.all<CopyRow>(`SELECT * FROM copies WHERE state IN (${marks}) ORDER BY id`, ...states).map(copyOf);
+    return this.#all(`c.state IN (${states.map(() => '?').join(', ')}) ORDER BY c.id`, ...states);
   }
 
   byPath(path: string): Copy | undefined {
-    const row = this.#db.get<CopyRow>("SELECT * FROM copies WHERE path = ? AND state <> 'copying'", path);
-    return row && copyOf(row);
+    return this.#all("c.path = ? AND c.state <> 'copying'", path)[0];
+  }
+
+  #all(where: string, ...values: unknown[]): Copy[] {
+    return this.#db.all<CopyRow>(`${selectCopies} WHERE ${where}`, ...values).map(copyOf);
   }
 
   /** Bytes held or reserved in a tier and in those that share its limit. */
@@ -194,38 +246,21 @@ export class Copies {
 
   /** Bytes held or reserved in a tier. */
   usedBytes(tier: TierName): number {
-    const { bytes, reserved } = this.totals(tier);
-    return bytes + reserved;
+    return (
+      this.#db.get<{ bytes: number }>('SELECT coalesce(sum(bytes), 0) AS bytes FROM placements WHERE tier = ?', tier)?.bytes ??
+      0
+    );
   }
 
-  /** What a tier holds. Copies that share their bytes are files of their own, and their bytes count once. */
+  /** What a tier holds. Hard links are files of their own, and their bytes count once. */
   totals(tier: TierName): TierTotals {
+    const placed = 'SELECT coalesce(sum(bytes), 0) FROM placements WHERE tier = @tier AND content_id';
     const row = this.#db.get<TierTotals>(
-      `SELECT coalesce(sum(files), 0) AS files, coalesce(sum(bytes), 0) AS bytes, coalesce(sum(represented), 0) AS represented,
-              (SELECT coalesce(sum(bytes), 0) FROM copies WHERE tier = @tier AND state = 'copying') AS reserved
-       FROM (SELECT count(*) AS files, max(bytes) AS bytes, sum(source_size) AS represented FROM copies
-             WHERE tier = @tier AND state <> 'copying' GROUP BY ${inodeColumns})`,
+      `SELECT count(*) AS files, coalesce(sum(source_size), 0) AS represented,
+              (${placed} IS NOT NULL) AS bytes, (${placed} IS NULL) AS reserved
+       FROM copies WHERE tier = @tier AND state <> 'copying'`,
       { tier },
     );
     return row ?? { files: 0, bytes: 0, represented: 0, reserved: 0 };
   }
-}
-
-/** The row as the program knows it. */
-export function copyOf(row: CopyRow): Copy {
-  const seal =
-    row.seal_size === null || row.seal_mtime_ns === null || row.seal_ino === null
-      ? null
-      : { size: row.seal_size, mtimeNs: row.seal_mtime_ns, ino: row.seal_ino };
-  return {
-    id: row.id,
-    entryId: row.entry_id,
-    tier: row.tier,
-    path: row.path,
-    state: row.state,
-    source: { size: row.source_size, mtimeNs: row.source_mtime_ns, ino: row.source_ino },
-    seal,
-    hash: row.hash,
-    bytes: row.bytes,
-  };
 }

@@ -29,6 +29,9 @@ const orders: Record<EntrySort, string> = {
   category: 'e.category',
 };
 
+/** SQL: a source is as it was. */
+const isSame = 'size = excluded.size AND mtime_ns = excluded.mtime_ns AND coalesce(ino = excluded.ino, 1)';
+
 /** The sources that the catalog knows. */
 export class Entries {
   readonly #db: Database;
@@ -57,7 +60,7 @@ export class Entries {
       .map((row) => ({ path: row.path, fingerprint: fingerprintOf(row) }));
   }
 
-  /** Adds the source or brings its fingerprint up to date. Use counts stay. */
+  /** Adds the source or brings its fingerprint up to date; the content of one that changed is not known. Use counts stay. */
   put(file: SourceFile): Entry {
     const { size, mtimeNs, ino } = file.fingerprint;
     const row = this.#db.write<Row>(
@@ -65,7 +68,8 @@ export class Entries {
          EXISTS (SELECT 1 FROM pinned_directories d WHERE substr(?, 1, length(d.path)) = d.path))
        ON CONFLICT (path) DO UPDATE SET root = excluded.root, rel = excluded.rel,
          category = coalesce(excluded.category, category), size = excluded.size, mtime_ns = excluded.mtime_ns,
-         ino = CASE WHEN size = excluded.size AND mtime_ns = excluded.mtime_ns THEN coalesce(excluded.ino, ino) ELSE excluded.ino END
+         ino = CASE WHEN size = excluded.size AND mtime_ns = excluded.mtime_ns THEN coalesce(excluded.ino, ino) ELSE excluded.ino END,
+         content_id = iif(${isSame}, content_id, NULL), identified = iif(${isSame}, identified, 0)
        RETURNING *`,
       file.path,
       file.root,

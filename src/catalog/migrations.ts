@@ -132,4 +132,127 @@ export const migrations: readonly string[] = [
   -- 1: compressing it would save too little.
   ALTER TABLE copies ADD COLUMN dense INTEGER NOT NULL DEFAULT 0;
   `,
+  `
+  -- A source has a content, a content has placements on the disks of tiers, and a placement has names: the copies.
+  DROP VIEW resolver_v1;
+  DROP INDEX copies_by_entry;
+  DROP INDEX one_copy_in_service;
+  DROP INDEX copies_by_inode;
+  DROP INDEX copies_by_hash;
+  ALTER TABLE copies RENAME TO copies_before;
+
+  -- Bytes by identity. hash is over their chunk hashes, sha256 that of one of their placements. Equal hashes with different SHA-256
+  -- are different contents.
+  CREATE TABLE contents (
+    id INTEGER PRIMARY KEY,
+    hash TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    sha256 TEXT
+  ) STRICT;
+  CREATE UNIQUE INDEX contents_by_identity ON contents (hash, size, coalesce(sha256, ''));
+  INSERT INTO contents (hash, size)
+    SELECT hash, source_size FROM copies_before WHERE state <> 'copying' GROUP BY hash, source_size ORDER BY min(id);
+
+  -- The content of the source as it is; null while it has not been copied. identified: whether its own SHA-256 was made.
+  ALTER TABLE entries ADD COLUMN content_id INTEGER REFERENCES contents (id);
+  ALTER TABLE entries ADD COLUMN identified INTEGER NOT NULL DEFAULT 0;
+
+  -- A content's bytes, once on a disk: one inode. Without a content while they are being copied; bytes is then what is reserved.
+  -- identified: whether the SHA-256 of these very bytes was made. dense: compressing them would save too little.
+  CREATE TABLE placements (
+    id INTEGER PRIMARY KEY,
+    content_id INTEGER REFERENCES contents (id),
+    tier TEXT NOT NULL,
+    form TEXT NOT NULL CHECK (form IN ('plain', 'compressed', 'derived')),
+    bytes INTEGER NOT NULL,
+    seal_size INTEGER,
+    seal_mtime_ns TEXT,
+    seal_ino TEXT,
+    identified INTEGER NOT NULL DEFAULT 0,
+    dense INTEGER NOT NULL DEFAULT 0,
+    verified_at INTEGER,
+    UNIQUE (id, tier),
+    CHECK (content_id IS NULL OR (seal_size IS NOT NULL AND seal_mtime_ns IS NOT NULL AND seal_ino IS NOT NULL))
+  ) STRICT;
+  -- Hard links are one placement. It takes the id of its first copy.
+  INSERT INTO placements (id, content_id, tier, form, bytes, seal_size, seal_mtime_ns, seal_ino, dense, verified_at)
+    SELECT min(c.id), n.id, c.tier, iif(c.tier = 'cold', 'compressed', 'plain'), max(c.bytes),
+           c.seal_size, c.seal_mtime_ns, c.seal_ino, max(c.dense), max(c.verified_at)
+    FROM copies_before c LEFT JOIN contents n ON c.state <> 'copying' AND n.hash = c.hash AND n.size = c.source_size
+    GROUP BY c.tier, c.seal_ino, c.seal_size, c.seal_mtime_ns, c.hash, iif(c.state = 'copying', c.id, NULL);
+
+  -- A name under which a placement is handed out as the copy of a source. created_at: wall-clock ms; null = not known.
+  CREATE TABLE copies (
+    id INTEGER PRIMARY KEY,
+    placement_id INTEGER NOT NULL,
+    entry_id INTEGER NOT NULL REFERENCES entries (id) ON DELETE CASCADE,
+    tier TEXT NOT NULL,
+    path TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('copying', 'ready', 'stale', 'evicting')),
+    source_size INTEGER NOT NULL,
+    source_mtime_ns TEXT NOT NULL,
+    source_ino TEXT,
+    created_at INTEGER,
+    FOREIGN KEY (placement_id, tier) REFERENCES placements (id, tier)
+  ) STRICT;
+  INSERT INTO copies (id, placement_id, entry_id, tier, path, state, source_size, source_mtime_ns, source_ino)
+    SELECT id, min(id) OVER (
+             PARTITION BY tier, seal_ino, seal_size, seal_mtime_ns, hash, iif(state = 'copying', id, NULL)),
+           entry_id, tier, path, state, source_size, source_mtime_ns, source_ino
+    FROM copies_before;
+  DROP TABLE copies_before;
+
+  CREATE INDEX copies_by_entry ON copies (entry_id, tier);
+  CREATE UNIQUE INDEX one_copy_in_service ON copies (entry_id, tier) WHERE state = 'ready';
+  CREATE INDEX copies_by_placement ON copies (placement_id);
+  CREATE INDEX copies_by_path ON copies (path);
+  CREATE INDEX copies_by_state ON copies (state);
+  CREATE INDEX copies_by_source ON copies (source_size, source_mtime_ns);
+  CREATE INDEX placements_by_content ON placements (content_id);
+  CREATE INDEX placements_by_seal ON placements (seal_ino);
+  CREATE INDEX placements_by_tier ON placements (tier, content_id, bytes);
+
+  UPDATE entries SET content_id = (
+    SELECT p.content_id FROM copies c JOIN placements p ON p.id = c.placement_id
+    WHERE c.entry_id = entries.id AND c.state = 'ready' AND c.source_size = entries.size
+      AND c.source_mtime_ns = entries.mtime_ns AND coalesce(c.source_ino = entries.ino, 1)
+    ORDER BY c.id DESC LIMIT 1
+  );
+  CREATE INDEX entries_by_content ON entries (content_id);
+
+  CREATE TRIGGER copies_out_of_copying BEFORE UPDATE OF state ON copies
+    WHEN new.state <> 'copying' AND (SELECT content_id FROM placements WHERE id = new.placement_id) IS NULL
+    BEGIN SELECT raise(ABORT, 'CHECK constraint failed: a copy in service has a content'); END;
+
+  -- What has no copies any more is no placement, and what has neither placements nor sources is no content.
+  CREATE TRIGGER copies_deleted AFTER DELETE ON copies BEGIN
+    DELETE FROM placements WHERE id = old.placement_id AND NOT EXISTS (SELECT 1 FROM copies WHERE placement_id = old.placement_id);
+  END;
+  CREATE TRIGGER copies_moved AFTER UPDATE OF placement_id ON copies BEGIN
+    DELETE FROM placements WHERE id = old.placement_id AND NOT EXISTS (SELECT 1 FROM copies WHERE placement_id = old.placement_id);
+  END;
+  CREATE TRIGGER placements_deleted AFTER DELETE ON placements BEGIN
+    DELETE FROM contents WHERE id = old.content_id AND NOT EXISTS (SELECT 1 FROM placements WHERE content_id = old.content_id)
+      AND NOT EXISTS (SELECT 1 FROM entries WHERE content_id = old.content_id);
+  END;
+  CREATE TRIGGER placements_changed AFTER UPDATE OF content_id ON placements WHEN old.content_id IS NOT new.content_id BEGIN
+    DELETE FROM contents WHERE id = old.content_id AND NOT EXISTS (SELECT 1 FROM placements WHERE content_id = old.content_id)
+      AND NOT EXISTS (SELECT 1 FROM entries WHERE content_id = old.content_id);
+  END;
+  CREATE TRIGGER entries_deleted AFTER DELETE ON entries BEGIN
+    DELETE FROM contents WHERE id = old.content_id AND NOT EXISTS (SELECT 1 FROM placements WHERE content_id = old.content_id)
+      AND NOT EXISTS (SELECT 1 FROM entries WHERE content_id = old.content_id);
+  END;
+  CREATE TRIGGER entries_changed AFTER UPDATE OF content_id ON entries WHEN old.content_id IS NOT new.content_id BEGIN
+    DELETE FROM contents WHERE id = old.content_id AND NOT EXISTS (SELECT 1 FROM placements WHERE content_id = old.content_id)
+      AND NOT EXISTS (SELECT 1 FROM entries WHERE content_id = old.content_id);
+  END;
+
+  CREATE VIEW resolver_v1 AS
+    SELECT e.path AS source_path, c.source_size, c.source_mtime_ns, c.path AS copy_path,
+           p.seal_size AS copy_size, p.seal_mtime_ns AS copy_mtime_ns, p.seal_ino AS copy_ino, c.tier
+    FROM copies c JOIN placements p ON p.id = c.placement_id JOIN entries e ON e.id = c.entry_id
+    WHERE c.state = 'ready' AND p.form = 'plain'
+      AND coalesce((SELECT value FROM settings WHERE key = 'resolver'), 'on') = 'on';
+  `,
 ];

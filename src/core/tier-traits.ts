@@ -1,4 +1,4 @@
-import { type TierName, tierNames } from './types.ts';
+import { type Form, type TierName, tierNames } from './types.ts';
 
 /** Tiers of one quota lie on one volume and share one limit. */
 interface Quota {
@@ -13,7 +13,7 @@ export interface TierTraits {
   /** A loader can open its files as they are. */
   servable: boolean;
   /** How a file of it holds the bytes of its source. */
-  form: 'plain' | 'compressed';
+  form: Form;
   /** Nothing in it outlives the daemon. */
   volatile: boolean;
   /** Bytes written to it wear the SSD, and count against the bound of a day. */

@@ -92,19 +92,39 @@ export interface Entry extends SourceFile, Votes {
   pinned: boolean;
 }
 
-/** One entry's bytes in one tier. */
+/** In which form a copy holds its content; only a plain one is a file that a loader can open. */
+export type Form = 'plain' | 'compressed' | 'derived';
+
+/** Bytes by identity: sources with equal bytes have one content. */
+export interface Content {
+  id: number;
+  /** Over the chunk hashes, see `codec/chunk-hash.ts`. */
+  hash: string;
+  size: number;
+  /** Hex; null until it was made of one of its copies. */
+  sha256: string | null;
+}
+
+/** A name in a tier under which the content of an entry is handed out. */
 export interface Copy {
   id: number;
   entryId: number;
+  /** The bytes on the disk: hard links are copies with one placement. */
+  placement: number;
+  /** Null until published. */
+  content: number | null;
   tier: TierName;
+  form: Form;
   path: string;
   state: CopyState;
   /** The source's fingerprint when it was copied. */
   source: Fingerprint;
   /** Null until published. */
   seal: Seal | null;
-  /** Hash over the chunk hashes, see `codec/chunk-hash.ts`; null until published. */
+  /** Of the content; null until published. */
   hash: string | null;
-  /** Bytes the copy takes from the tier's limit (reserved while copying). */
+  /** SHA-256 of the content, hex; null while it was not made of this copy's own bytes. */
+  sha256: string | null;
+  /** Bytes the placement takes from the tier's limit (reserved while copying). */
   bytes: number;
 }

@@ -11,16 +11,16 @@ const mostTwins = 8;
  * Copies whose file this source's copy could be another name of: of the same size and mtime, and as they were sealed. None when an
  * interrupted copy of it can be gone on with.
  */
-export function hardLinkCandidates(file: SourceFile, tier: Tier, { copies, entries, equals }: Catalog): DuplicateCopy[] {
+export function hardLinkCandidates(file: SourceFile, tier: Tier, { copies, entries, duplicates }: Catalog): DuplicateCopy[] {
   const entry = entries.byPath(file.path);
   const isBegun = entry && copies.ofEntry(entry.id).some((copy) => copy.state === 'copying' && copy.tier === tier.name);
   if (isBegun) return [];
-  return places(equals.hardLinkCandidates(entry?.id ?? 0, tier.name, file.fingerprint), tier);
+  return places(duplicates.hardLinkCandidates(entry?.id ?? 0, tier.name, file.fingerprint), tier);
 }
 
 /** Copies whose blocks this source's copy could share, where the file system can do that: of the same size. */
-export function reflinkCandidates(file: SourceFile, tier: Tier, { entries, equals }: Catalog): DuplicateCopy[] {
-  return places(equals.ofSize(entries.byPath(file.path)?.id ?? 0, tier.name, file.fingerprint.size), tier);
+export function reflinkCandidates(file: SourceFile, tier: Tier, { entries, duplicates }: Catalog): DuplicateCopy[] {
+  return places(duplicates.reflinkCandidates(entries.byPath(file.path)?.id ?? 0, tier.name, file.fingerprint.size), tier);
 }
 
 function places(copies: readonly Copy[], tier: Tier): DuplicateCopy[] {
@@ -40,8 +40,7 @@ export async function publishLinked(report: LinkReport, file: SourceFile, tier: 
     const twin = catalog.copies.byPath(report.twin.path);
     if (twin?.state !== 'ready' || twin.seal?.ino !== report.seal.ino) return false;
     const entry = catalog.entries.put({ ...file, fingerprint: report.source });
-    const copy = catalog.copies.enter({ entryId: entry.id, tier: tier.name, path, source: report.source, bytes: 0 });
-    catalog.copies.publish(copy.id, report);
+    catalog.copies.link(twin, { entryId: entry.id, path, source: report.source });
     return true;
   });
   if (!entered) await tier.free(tier.takeOut(path));

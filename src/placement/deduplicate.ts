@@ -48,7 +48,7 @@ export class Deduplicator implements AsyncDisposable {
       const copy = entry && catalog.copies.readyOf(entry.id).find((one) => one.tier === tier.name);
       if (copy) this.later([copy]);
     });
-    this.later(catalog.equals.withEquals(tier.name));
+    this.later(catalog.duplicates.all(tier.name));
   }
 
   /** Joins each of these with its equals. Never rejects. @returns bytes that came free */
@@ -75,7 +75,7 @@ export class Deduplicator implements AsyncDisposable {
   }
 
   #equalsOf(id: number): Sealed[] {
-    return this.#deps.catalog.equals.equalsOf(id, this.#deps.tier.name).filter(isSealed);
+    return this.#deps.catalog.duplicates.of(id, this.#deps.tier.name).filter(isSealed);
   }
 
   /** The file that was read last stays, unless the name of the other one is in use. */
@@ -106,7 +106,7 @@ export class Deduplicator implements AsyncDisposable {
       linkSync(leaves.path, leaving);
       renameSync(newProof, manifestPathOf(tier.dir, leaves.path));
       renameSync(link, leaves.path);
-      catalog.equals.reseal(leaves.id, stays.seal);
+      catalog.copies.move(leaves.id, stays);
       log.info({ path: leaves.path, of: stays.path, freed }, 'two copies are one file now');
       return freed;
     } finally {

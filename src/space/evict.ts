@@ -54,7 +54,7 @@ export class Evictor {
 
   /** Bytes that come free when this copy leaves, and those that are `gone` have left. */
   frees(copy: Copy, gone: ReadonlySet<number> = new Set()): number {
-    return this.#deps.catalog.equals.sharersOf(copy).every(({ id }) => gone.has(id)) ? copy.bytes : 0;
+    return this.#deps.catalog.duplicates.linksOf(copy).every(({ id }) => gone.has(id)) ? copy.bytes : 0;
   }
 
   /** Removes one copy that has no obstacle. @param why is for the log: `space`, `memory`, `purge`, `evict`, `damaged`, `stale`, or of `moves`. */

@@ -12,23 +12,17 @@ interface Unit {
   score: number;
 }
 
-/** The same for all names of one file in a tier. */
-export function fileKey({ id, tier, seal, hash }: Copy): string {
-  return seal ? [tier, seal.ino, seal.size, seal.mtimeNs, hash].join() : String(id);
-}
-
 /**
- * What can leave, lowest score first, and of equals the compressed one. Names of one file leave together or not at all, for one
- * alone frees nothing: the file is worth what its best name is worth, and one name that is `held` (leased, open, pinned) holds all
- * of them.
+ * What can leave, lowest score first, and of equals the compressed one. The names of one placement leave together or not at all, for
+ * one alone frees nothing: it is worth what its best name is worth, and stays when it is `held` (a name is leased, open or pinned).
  */
-export function evictionUnits(ranked: readonly (EvictionCandidate & { score: number })[], held: ReadonlySet<string>): Unit[] {
-  const units = new Map<string, Unit>();
+export function evictionUnits(ranked: readonly (EvictionCandidate & { score: number })[], held: ReadonlySet<number>): Unit[] {
+  const units = new Map<number, Unit>();
   for (const { score, ...victim } of ranked) {
-    const key = fileKey(victim.copy);
-    if (held.has(key)) continue;
-    const { victims, score: best } = units.get(key) ?? { victims: [], score };
-    units.set(key, { victims: [...victims, victim], bytes: victim.copy.bytes, score: Math.max(score, best) });
+    const { placement } = victim.copy;
+    if (held.has(placement)) continue;
+    const { victims, score: best } = units.get(placement) ?? { victims: [], score };
+    units.set(placement, { victims: [...victims, victim], bytes: victim.copy.bytes, score: Math.max(score, best) });
   }
   const firstId = ({ victims }: Unit) => victims[0]?.copy.id ?? 0;
   const isHot = ({ victims }: Unit) => Number(victims[0]?.copy.tier !== 'cold');

@@ -6,7 +6,7 @@ import type { Copy, Entry, Fingerprint } from '../core/types.ts';
 import type { Candidate, Policy } from '../policy/policy.ts';
 import type { Tier } from '../tiers/tier.ts';
 import type { Evictor } from './evict.ts';
-import { type EvictionCandidate, evictionUnits, fileKey } from './eviction-candidates.ts';
+import { type EvictionCandidate, evictionUnits } from './eviction-candidates.ts';
 
 export interface Bound {
   /** Most bytes the tier may hold. */
@@ -148,7 +148,7 @@ async function chooseCandidates(
   const inUse = await evictor.openFiles(tier);
   const { tick } = catalog.usage;
   const ranked: (EvictionCandidate & { score: number })[] = [];
-  const held = new Set<string>();
+  const held = new Set<number>();
   const sharing = sharingQuota(tier.name);
   for (const copy of catalog.copies.inState('ready', 'stale', 'copying', 'evicting')) {
     if (!sharing.includes(copy.tier)) continue;
@@ -158,7 +158,7 @@ async function chooseCandidates(
     if (own && copy.state === 'copying') continue;
     const obstacle = own ? evictor.obstacleForSuccessor(copy, inUse) : evictor.obstacle(copy, entry, inUse);
     if (obstacle !== null || copy.state === 'evicting' || need.stuck.has(copy.id)) {
-      held.add(fileKey(copy));
+      held.add(copy.placement);
       continue;
     }
     const score = isSpare(catalog, copy) ? Number.NEGATIVE_INFINITY : policy().score(candidate(entry, copy.bytes), tick);

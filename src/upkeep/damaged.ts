@@ -29,11 +29,11 @@ export function retireDamaged(
   found: Damaged,
   { why, chunks }: { why: string; chunks: number[] },
 ): Damaged[] {
-  const sharers = catalog.equals.sharersOf(found.copy).flatMap((copy): Damaged[] => {
+  const links = catalog.duplicates.linksOf(found.copy).flatMap((copy): Damaged[] => {
     const entry = copy.state === 'ready' ? catalog.entries.byId(copy.entryId) : undefined;
     return entry ? [{ copy, entry }] : [];
   });
-  const damaged = [found, ...sharers];
+  const damaged = [found, ...links];
   for (const { copy } of damaged) catalog.copies.retire(copy.id);
   for (const { copy, entry } of damaged) {
     events.emit('copy-damaged', { entry: entry.id, path: entry.path, copy: copy.path, tier: copy.tier, why, chunks });

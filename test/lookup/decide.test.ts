@@ -32,12 +32,16 @@ const filters = createFilters({
 const copyOf = (source: Fingerprint, tier: Copy['tier'] = 'ssd'): Copy => ({
   id: 1,
   entryId: 1,
+  placement: 1,
+  content: 1,
   tier,
+  form: tier === 'cold' ? 'compressed' : 'plain',
   path: '/cache/files/a.safetensors',
   state: 'ready',
   source,
   seal: { size: source.size, mtimeNs: source.mtimeNs, ino: '9' },
   hash: 'h',
+  sha256: null,
   bytes: source.size,
 });
 

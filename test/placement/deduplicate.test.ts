@@ -27,7 +27,7 @@ async function arrange({ identity = true } = {}) {
   unlinked.mockRestore();
   const sharing = new Deduplicator(rig);
   onTestFinished(() => sharing[Symbol.asyncDispose]());
-  return { rig, sharing, one: copyOf(rig, a), other: copyOf(rig, b), copies: rig.catalog.equals.withEquals('ssd') };
+  return { rig, sharing, one: copyOf(rig, a), other: copyOf(rig, b), copies: rig.catalog.duplicates.all('ssd') };
 }
 
 function copyOf(rig: Rig, path: string) {
@@ -52,7 +52,7 @@ test('two copies of the same SHA-256 become one file, which frees the other one'
     expect(copy.seal && rig.tier.check(copy.path, copy.seal)).toBe('ok');
     expect(await readManifest(manifestPathOf(rig.tier.dir, copy.path))).toMatchObject({ seal: copy.seal, hash: copy.hash });
   }
-  expect(await sharing.share(rig.catalog.equals.withEquals('ssd'))).toBe(0);
+  expect(await sharing.share(rig.catalog.duplicates.all('ssd'))).toBe(0);
   expect(reconcile(rig)).toMatchObject({ adopted: 0, forgotten: 0 });
 });
 

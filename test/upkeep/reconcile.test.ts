@@ -216,7 +216,7 @@ describe('a copy with a proof comes back', () => {
     const { rig } = await withCopy();
     for (const rel of ['loras/sub folder/ü.safetensors', 'vae/b.json', 'c.gguf']) await rig.copy(rig.source(rel, 500).path);
     const known = (of: Rig) =>
-      of.catalog.copies.inState('ready').map(({ id: _id, entryId, ...copy }) => {
+      of.catalog.copies.inState('ready').map(({ id: _id, placement: _placement, content: _content, entryId, ...copy }) => {
         const {
           id: _entry,
           uses: _uses,

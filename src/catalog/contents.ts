@@ -1,0 +1,62 @@
+import type { Content, Copy, Fingerprint } from '../core/types.ts';
+import type { Database } from './database.ts';
+
+/** Bytes by identity. A content goes with its last placement and its last source. */
+export class Contents {
+  readonly #db: Database;
+
+  constructor(db: Database) {
+    this.#db = db;
+  }
+
+  byId(id: number): Content | undefined {
+    return this.#db.get<Content>('SELECT * FROM contents WHERE id = ?', id);
+  }
+
+  /**
+   * The content with this hash and size, added if there is none. One whose SHA-256 is not known is taken for the same; one with
+   * another SHA-256 is another content.
+   * @returns its id
+   */
+  ensure({ hash, size, sha256 }: Omit<Content, 'id'>): number {
+    const found = this.#db.get<Content>(
+      `SELECT * FROM contents WHERE hash = @hash AND size = @size AND (sha256 = @sha256 OR sha256 IS NULL OR @sha256 IS NULL)
+       ORDER BY sha256 IS @sha256 DESC, id LIMIT 1`,
+      { hash, size, sha256 },
+    );
+    if (!found)
+      return this.#db.run('INSERT INTO contents (hash, size, sha256) VALUES (?, ?, ?)', hash, size, sha256).lastInsertRowid;
+    if (found.sha256 === null && sha256 !== null) this.#db.run('UPDATE contents SET sha256 = ? WHERE id = ?', sha256, found.id);
+    return found.id;
+  }
+
+  /** A true copy of the source was made: it has this content, as long as it is what was copied. */
+  note(entryId: number, { size, mtimeNs, ino }: Fingerprint, known: { content: number | null; identified: number }): void {
+    this.#db.run(
+      `UPDATE entries SET content_id = @content, identified = iif(content_id = @content, max(identified, @identified), @identified)
+       WHERE id = @entryId AND size = @size AND mtime_ns = @mtimeNs AND coalesce(ino = @ino, 1)`,
+      { entryId, size, mtimeNs, ino, ...known },
+    );
+  }
+
+  /** The SHA-256 of a published copy's bytes was made: it is that of its content, and of the sources that it is a true copy of. */
+  identify({ placement, hash, source }: Copy, sha256: string): void {
+    if (hash === null) return;
+    this.#db.transaction(() => {
+      const content = this.ensure({ hash, size: source.size, sha256 });
+      this.#db.run('UPDATE placements SET content_id = ?, identified = 1 WHERE id = ?', content, placement);
+      this.#db.run(
+        `UPDATE entries AS e SET content_id = ?, identified = 1 FROM copies c WHERE c.placement_id = ? AND c.entry_id = e.id
+         AND c.source_size = e.size AND c.source_mtime_ns = e.mtime_ns AND coalesce(c.source_ino = e.ino, 1)`,
+        content,
+        placement,
+      );
+    });
+  }
+
+  /** The SHA-256 of a source as it is, or null while it was not made. */
+  sha256Of(entryId: number): string | null {
+    const sql = 'SELECT n.sha256 FROM entries e JOIN contents n ON n.id = e.content_id WHERE e.id = ? AND e.identified';
+    return this.#db.get<{ sha256: string | null }>(sql, entryId)?.sha256 ?? null;
+  }
+}

@@ -1,0 +1,51 @@
+import { type Copy, type CopyState, type Form, type TierName, tierNames } from '../core/types.ts';
+
+/** A copy with its placement and its content. */
+export interface CopyRow {
+  id: number;
+  placement_id: number;
+  entry_id: number;
+  tier: TierName;
+  path: string;
+  state: CopyState;
+  source_size: number;
+  source_mtime_ns: string;
+  source_ino: string | null;
+  content_id: number | null;
+  form: Form;
+  bytes: number;
+  seal_size: number | null;
+  seal_mtime_ns: string | null;
+  seal_ino: string | null;
+  verified_at: number | null;
+  hash: string | null;
+  sha256: string | null;
+}
+
+/** Reads rows of copies `c`, placements `p` and contents `n`; the caller adds WHERE and ORDER BY. */
+export const selectCopies = `SELECT c.*, p.content_id, p.form, p.bytes, p.seal_size, p.seal_mtime_ns, p.seal_ino, p.verified_at,
+    n.hash, iif(p.identified, n.sha256, NULL) AS sha256
+  FROM copies c JOIN placements p ON p.id = c.placement_id LEFT JOIN contents n ON n.id = p.content_id`;
+
+/** ORDER BY: the fastest tier first. */
+export const fastestFirst = `CASE c.tier ${tierNames.map((name, rank) => `WHEN '${name}' THEN ${rank}`).join(' ')} END`;
+
+/** The row as the program knows it. */
+export function copyOf(row: CopyRow): Copy {
+  const { seal_size: size, seal_mtime_ns: mtimeNs, seal_ino: ino } = row;
+  return {
+    id: row.id,
+    entryId: row.entry_id,
+    placement: row.placement_id,
+    content: row.content_id,
+    tier: row.tier,
+    form: row.form,
+    path: row.path,
+    state: row.state,
+    source: { size: row.source_size, mtimeNs: row.source_mtime_ns, ino: row.source_ino },
+    seal: size === null || mtimeNs === null || ino === null ? null : { size, mtimeNs, ino },
+    hash: row.hash,
+    sha256: row.sha256,
+    bytes: row.bytes,
+  };
+}

@@ -1,0 +1,74 @@
+import type { Copy, Fingerprint, TierName } from '../core/types.ts';
+import { type CopyRow, copyOf, fastestFirst, selectCopies } from './copy-rows.ts';
+import type { Database } from './database.ts';
+
+/** Copies that have, or may have, the bytes of another one. */
+export class Duplicates {
+  readonly #db: Database;
+
+  constructor(db: Database) {
+    this.#db = db;
+  }
+
+  /** The other names of this copy's file: they leave its bytes on the disk when it leaves. */
+  linksOf({ id, placement }: Pick<Copy, 'id' | 'placement'>): Copy[] {
+    return this.#all('c.placement_id = ? AND c.id <> ? ORDER BY c.id', placement, id);
+  }
+
+  /** Copies in service of other sources that were of this size and mtime, one of each file: their bytes may be the same. */
+  hardLinkCandidates(entryId: number, tier: TierName, { size, mtimeNs }: Fingerprint): Copy[] {
+    return this.#all(
+      `c.source_size = ? AND c.source_mtime_ns = ? AND c.entry_id <> ? AND c.tier = ? AND c.state = 'ready'
+       GROUP BY c.placement_id ORDER BY c.id`,
+      size,
+      mtimeNs,
+      entryId,
+      tier,
+    );
+  }
+
+  /** Plain copies in service of other sources of this size, one of each file: those that have the bytes the source had, then the newest. */
+  reflinkCandidates(entryId: number, tier: TierName, size: number): Copy[] {
+    return this.#all(
+      `c.source_size = ? AND c.entry_id <> ? AND c.tier = ? AND c.state = 'ready' AND p.form = 'plain'
+       GROUP BY c.placement_id ORDER BY p.content_id IS (SELECT content_id FROM entries WHERE id = ?) DESC, c.id DESC`,
+      size,
+      entryId,
+      tier,
+      entryId,
+    );
+  }
+
+  /** Copies in service with the content and mtime of this one, in files of their own. */
+  of(id: number, tier: TierName): Copy[] {
+    return this.#all(
+      `(p.content_id, p.form, p.seal_mtime_ns) = (SELECT q.content_id, q.form, q.seal_mtime_ns FROM copies b
+         JOIN placements q ON q.id = b.placement_id WHERE b.id = @id AND b.tier = @tier AND b.state = 'ready')
+       AND c.placement_id <> (SELECT placement_id FROM copies WHERE id = @id) AND c.tier = @tier AND c.state = 'ready' ORDER BY c.id`,
+      { id, tier },
+    );
+  }
+
+  /** Copies in service whose content lies in more than one file of the tier. */
+  all(tier: TierName): Copy[] {
+    return this.#all(
+      `c.tier = @tier AND c.state = 'ready' AND p.content_id IN (
+         SELECT content_id FROM placements WHERE tier = @tier AND content_id IS NOT NULL GROUP BY content_id HAVING count(*) > 1)
+       ORDER BY c.id`,
+      { tier },
+    );
+  }
+
+  /** Copies in service of other sources that are proven to have the bytes of this one as it is (both have one SHA-256), the fastest tier first. */
+  ofSource(entryId: number): Copy[] {
+    return this.#all(
+      `p.content_id = (SELECT content_id FROM entries WHERE id = @entryId AND identified) AND p.identified
+       AND c.entry_id <> @entryId AND c.state = 'ready' ORDER BY ${fastestFirst}, c.id`,
+      { entryId },
+    );
+  }
+
+  #all(where: string, ...values: unknown[]): Copy[] {
+    return this.#db.all<CopyRow>(`${selectCopies} WHERE ${where}`, ...values).map(copyOf);
+  }
+}
