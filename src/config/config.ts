@@ -11,8 +11,8 @@ import { problemLine, withoutSecrets } from './problems.ts';
 import type { Config, LoadedConfig, Setting } from './types.ts';
 
 /**
- * Reads and checks the whole configuration: defaults, .env in the state directory, .env in the working directory, environment,
- * flags; the later wins. Keys of Arena AutoCache count where ours are not set.
+ * Reads and checks the whole configuration: defaults, the user's config.env, .env in the state directory, .env in the working
+ * directory, environment, flags; the later wins. Keys of Arena AutoCache count where ours are not set.
  * @throws CacheError BAD_CONFIG with one line for every problem
  */
 export function loadConfig(options: LoadOptions = {}): LoadedConfig {

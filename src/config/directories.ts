@@ -22,9 +22,20 @@ export function defaultDirectories(platform: NodeJS.Platform, env: NodeJS.Proces
       state: posix.join(library, 'Application Support', 'autocached'),
     };
   }
-  const xdg = (name: string, ...otherwise: string[]) => {
-    const set = env[name];
-    return posix.join(set && posix.isAbsolute(set) ? set : posix.join(home, ...otherwise), 'autocached');
-  };
+  const xdg = (name: string, ...otherwise: string[]) => xdgDirectory(env[name], posix.join(home, ...otherwise));
   return { cache: xdg('XDG_CACHE_HOME', '.cache'), state: xdg('XDG_STATE_HOME', '.local', 'state') };
+}
+
+/** The settings that a user has for every daemon of theirs, wherever it is started. */
+export function userConfigFile(platform: NodeJS.Platform, env: NodeJS.ProcessEnv, home: string): string {
+  const name = 'config.env';
+  if (platform === 'win32') {
+    return win32.join(env['APPDATA'] || win32.join(home, 'AppData', 'Roaming'), 'autocached', name);
+  }
+  if (platform === 'darwin') return posix.join(home, 'Library', 'Application Support', 'autocached', name);
+  return posix.join(xdgDirectory(env['XDG_CONFIG_HOME'], posix.join(home, '.config')), name);
+}
+
+function xdgDirectory(set: string | undefined, otherwise: string): string {
+  return posix.join(set && posix.isAbsolute(set) ? set : otherwise, 'autocached');
 }

@@ -3,7 +3,7 @@ import { homedir } from 'node:os';
 import { parse } from 'dotenv';
 import { messageOf } from '../core/errors.ts';
 import { errnoOf, meaningOf } from '../runtime/errnos.ts';
-import { defaultDirectories } from './directories.ts';
+import { defaultDirectories, userConfigFile } from './directories.ts';
 import { keys } from './keys.ts';
 import { type Place, parsePath, pathsOf } from './paths.ts';
 
@@ -32,6 +32,8 @@ export interface RawEnv {
   place: Omit<Place, 'base'>;
   cwd: string;
   environment: NodeJS.ProcessEnv;
+  /** The files that were looked for, the least important first. */
+  files: string[];
   /** One line each. */
   problems: string[];
 }
@@ -45,8 +47,8 @@ export interface Given {
 }
 
 /**
- * Reads the layers of the configuration: the .env file in the state directory, the one in the working directory, the
- * environment, the flags.
+ * Reads the layers of the configuration: config.env in the user's configuration directory, the .env file in the state directory,
+ * the one in the working directory, the environment, the flags.
  */
 export function readEnv(options: LoadOptions = {}): RawEnv {
   const { env = process.env, cwd = process.cwd(), flags = {}, platform = process.platform, home = homedir() } = options;
@@ -55,28 +57,31 @@ export function readEnv(options: LoadOptions = {}): RawEnv {
   const problems: string[] = [];
 
   const environment = { from: 'environment', base: cwd, values: unquoted(platform === 'win32' ? upperCased(env) : env) };
-  const layers = [readFile(cwd), environment, { from: 'flag', base: cwd, values: ours(flags) }];
-  const stateDir = stateDirectory(layers, place);
+  const user = readFile(userConfigFile(platform, env, home));
+  const inCwd = readFile(paths.join(cwd, '.env'));
+  const files = [user, inCwd];
+  const others = [environment, { from: 'flag', base: cwd, values: ours(flags) }];
+  const stateDir = stateDirectory([...files, ...others], place);
   if (paths.relative(stateDir, cwd) !== '') {
-    const file = readFile(stateDir);
-    layers.unshift(file);
+    const file = readFile(paths.join(stateDir, '.env'));
+    files.splice(1, 0, file);
     if (file.values[keys.stateDir.name] && stateDirectory([file], place) !== stateDir) {
       problems.push(
         `${file.from}: ${keys.stateDir.name}: this file is found by it and cannot set it; set it in the environment`,
       );
     }
   }
-  return { layers, place, cwd, environment: env, problems };
+  const layers = [...files, ...others];
+  return { layers, place, cwd, environment: env, files: files.map(({ from }) => from), problems };
 
-  function readFile(directory: string): Layer {
-    const path = paths.join(directory, '.env');
+  function readFile(path: string): Layer {
     const read = readDotenv(path);
     problems.push(...read.problems.map((problem) => `${path}: ${problem}`));
-    return { from: path, base: directory, values: ours(read.values) };
+    return { from: path, base: paths.dirname(path), values: ours(read.values) };
   }
 }
 
-/** The state directory that the .env of the working directory and the environment name: where programs find the daemon. */
+/** The state directory that the user's files and the environment name: where programs find the daemon. */
 export function stateDirFromEnvironment(options: LoadOptions = {}): string {
   const raw = readEnv(options);
   return stateDirectory(raw.layers, raw.place);

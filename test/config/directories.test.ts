@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { defaultDirectories } from '../../src/config/directories.ts';
+import { defaultDirectories, userConfigFile } from '../../src/config/directories.ts';
 
 test('on Linux copies go where XDG says, and else below ~/.cache', () => {
   expect(defaultDirectories('linux', {}, '/home/ada')).toEqual({
@@ -35,4 +35,12 @@ test('on Windows copies go to the local, not the roaming, profile', () => {
     cache: 'C:\\Users\\ada\\AppData\\Local\\autocached\\Cache',
     state: 'C:\\Users\\ada\\AppData\\Local\\autocached\\State',
   });
+});
+
+test("the user's own settings lie where each system keeps them", () => {
+  expect(userConfigFile('linux', {}, '/home/ada')).toBe('/home/ada/.config/autocached/config.env');
+  expect(userConfigFile('linux', { XDG_CONFIG_HOME: '/etc/ada' }, '/home/ada')).toBe('/etc/ada/autocached/config.env');
+  expect(userConfigFile('linux', { XDG_CONFIG_HOME: 'here' }, '/home/ada')).toBe('/home/ada/.config/autocached/config.env');
+  expect(userConfigFile('darwin', {}, '/Users/ada')).toBe('/Users/ada/Library/Application Support/autocached/config.env');
+  expect(userConfigFile('win32', { APPDATA: 'D:\\Roaming' }, 'C:\\Users\\ada')).toBe('D:\\Roaming\\autocached\\config.env');
 });

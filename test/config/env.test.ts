@@ -1,8 +1,8 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { defaultDirectories } from '../../src/config/directories.ts';
+import { defaultDirectories, userConfigFile } from '../../src/config/directories.ts';
 import { readEnv } from '../../src/config/env.ts';
 import { directory, load, problems } from './load.ts';
 
@@ -47,6 +47,16 @@ test('without any of them the .env of the default state directory is read', () =
   mkdirSync(state, { recursive: true });
   writeFileSync(join(state, '.env'), 'AUTOCACHE_JOBS=7');
   expect(load({}, { home }).config.jobs).toBe(7);
+});
+
+test("the user's config.env counts least, and may name the state directory", () => {
+  const root = directory({ 'state/.env': 'AUTOCACHE_LIMIT=2GiB' });
+  const user = userConfigFile(process.platform, {}, root);
+  mkdirSync(dirname(user), { recursive: true });
+  writeFileSync(user, `AUTOCACHE_STATE=${join(root, 'state')}\nAUTOCACHE_LIMIT=1GiB\nAUTOCACHE_JOBS=3\n`);
+  const { config, settings } = load({}, { cwd: root, home: root });
+  expect(config).toMatchObject({ jobs: 3, limit: { bytes: 2 * 2 ** 30 }, stateDir: join(root, 'state') });
+  expect(settings.find(({ key }) => key === 'AUTOCACHE_JOBS')?.from).toBe(user);
 });
 
 test('started from inside the state directory, its .env is read once', () => {
@@ -119,7 +129,7 @@ test('without options this process is read', () => {
 test('keys of other programs are left alone', () => {
   const cwd = directory({ '.env': 'TOKEN=hush\nDATABASE_URL=postgres://u:p@h/db\nexport AUTOCACHE_JOBS=8 # eight\n' });
   const { layers } = readEnv({ env: { HOME: '/x', AUTOCACHED: '1' }, cwd, home: '/nowhere', platform: 'linux' });
-  expect(layers.map(({ values }) => values)).toEqual([{}, { AUTOCACHE_JOBS: '8' }, {}, {}]);
+  expect(layers.map(({ values }) => values)).toEqual([{}, {}, { AUTOCACHE_JOBS: '8' }, {}, {}]);
 });
 
 test.each([
