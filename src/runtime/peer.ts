@@ -1,28 +1,63 @@
-import { fork } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+import { type ChildProcess, fork } from 'node:child_process';
 import { isMainThread, parentPort, Worker } from 'node:worker_threads';
+import { CacheError } from '../core/errors.ts';
+import { type Calls, callsOver, type Port } from './calls.ts';
 
-/** Another thread or process that speaks in messages. */
-export interface Peer<Send, Receive> {
-  send(message: Send): void;
-  onMessage(listener: (message: Receive) => void): void;
-  /** Called once, when the peer has ended for whatever reason. */
-  onExit(listener: () => void): void;
-  /** Ends the peer without waiting: a process that hangs on a dead mount may outlive this by hours. */
+/** A module that runs beside this one, in a thread or process of its own. */
+export interface Peer<Remote extends object> extends Pick<Calls<Remote>, 'call' | 'tell'> {
+  /**
+   * Ends it without waiting: a process that hangs on a dead mount may outlive this by hours. Calls under way fail with `error`;
+   * nothing more is heard of it but `onExit`.
+   */
+  kill(error: CacheError): void;
+}
+
+export interface PeerOptions<Local extends object> {
+  /** What it may call here. */
+  functions: Local;
+  /** Called once, when it has ended (`how`: its exit code, or the signal) or could not be started. */
+  onExit(how: string): void;
+  /** Called with every sign of life. */
+  onHeard?(): void;
+  /** Environment of a process; undefined = this one's. */
+  env?: NodeJS.ProcessEnv | undefined;
+  /** Without a bound the young generation of a peer that holds little at a time grows to several times that, MiB. */
+  youngGenerationMb?: number;
+  /** Whether this process may end while it runs. */
+  unref?: boolean;
+}
+
+/** The line to a peer, and its end. */
+interface PeerPort extends Port {
   kill(): void;
 }
 
+export type PeerKind = 'thread' | 'process';
+
 /**
- * Starts `module` beside this one as a thread (quick, for local disks) or as a process of its own (for sources that can hang: a
- * thread in a hung system call cannot be ended, and keeps the daemon from ending).
- * @param env of a process; undefined = this one's
+ * Starts `module` as a thread (quick, for local disks) or as a process of its own (for sources that can hang: a thread in a hung
+ * system call cannot be ended, and keeps the daemon from ending). It answers calls with `serveParent`.
  */
-export function startPeer<Send, Receive>(
+export function startPeer<Remote extends object, Local extends object>(
   module: URL,
-  kind: 'thread' | 'process',
-  env?: NodeJS.ProcessEnv,
-): Peer<Send, Receive> {
-  return kind === 'thread' ? startThread(module) : startProcess(module, env);
+  kind: PeerKind,
+  { functions, ...options }: PeerOptions<Local>,
+): Peer<Remote> {
+  const onExit = (how: string) => {
+    options.onExit(how);
+    calls.end(new CacheError('INTERNAL', `the ${kind} ended (${how})`));
+  };
+  const port = kind === 'thread' ? startThread(module, { ...options, onExit }) : startProcess(module, { ...options, onExit });
+  if (options.onHeard) port.onMessage(options.onHeard);
+  const calls = callsOver<Remote, Local>(port, functions);
+  return {
+    call: calls.call,
+    tell: calls.tell,
+    kill(error) {
+      port.kill();
+      calls.end(error);
+    },
+  };
 }
 
 /** `worker.ts` beside `base` when running from source, `worker.js` when compiled. */
@@ -30,49 +65,91 @@ export function siblingModule(name: string, base: string): URL {
   return new URL(`./${name}.${base.endsWith('.ts') ? 'ts' : 'js'}`, base);
 }
 
-/** The other end: what the started module uses to speak to who started it. */
-export function parentPeer<Send, Receive>(): Pick<Peer<Send, Receive>, 'send' | 'onMessage'> {
-  if (!isMainThread && parentPort) {
+/** Whether this is a thread of a process, rather than a process of its own. */
+export const isThread = !isMainThread;
+
+/** The other end: answers the calls of the one that started this module, and calls back. */
+export function serveParent<Remote extends object, Local extends object>(functions: Local): Calls<Remote> {
+  if (isThread && parentPort) {
     const port = parentPort;
-    return { send: (message) => port.postMessage(message), onMessage: (listener) => port.on('message', listener) };
+    return callsOver(
+      { send: (message) => port.postMessage(message), onMessage: (listener) => port.on('message', listener) },
+      functions,
+    );
   }
   // A process whose parent is gone has nobody to work for.
   process.on('disconnect', () => process.exit());
-  return {
-    send: (message) => process.send?.(message as object),
-    onMessage: (listener) => process.on('message', listener as (m: unknown) => void),
-  };
+  return callsOver(
+    {
+      send: (message) => void process.send?.(message, () => {}),
+      onMessage: (listener) => process.on('message', listener),
+    },
+    functions,
+  );
 }
 
-function startThread<Send, Receive>(module: URL): Peer<Send, Receive> {
-  const worker = new Worker(module);
+type StartOptions = Omit<PeerOptions<object>, 'functions'>;
+
+function startThread(module: URL, { onExit, youngGenerationMb, unref }: StartOptions): PeerPort {
+  const worker = new Worker(module, {
+    resourceLimits: youngGenerationMb === undefined ? {} : { maxYoungGenerationSizeMb: 4 * youngGenerationMb },
+  });
+  worker.on('error', () => {});
+  worker.on('exit', (code) => onExit(String(code)));
+  if (unref) worker.unref();
   return {
     send: (message) => worker.postMessage(message),
     onMessage: (listener) => worker.on('message', listener),
-    onExit: (listener) => {
-      worker.on('error', () => {});
-      worker.on('exit', listener);
+    kill() {
+      worker.removeAllListeners('message');
+      void worker.terminate();
     },
-    kill: () => void worker.terminate(),
   };
 }
 
-function startProcess<Send, Receive>(module: URL, env?: NodeJS.ProcessEnv): Peer<Send, Receive> {
-  const stdio = ['ignore', 'ignore', 'inherit', 'ipc'] as const;
-  const child = fork(fileURLToPath(module), { stdio: [...stdio], execArgv: [], ...(env && { env }) });
+function startProcess(module: URL, { onExit, env, youngGenerationMb, unref }: StartOptions): PeerPort {
+  const child = fork(module, {
+    execArgv: [
+      '--disable-warning=ExperimentalWarning',
+      ...(youngGenerationMb === undefined ? [] : [`--max-semi-space-size=${youngGenerationMb}`]),
+    ],
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    serialization: 'advanced',
+    ...(env && { env }),
+  });
+  endWithThisProcess(child);
+  // Without a pid it could not be started, and there will be no `exit`.
+  child.on('error', (error) => child.pid === undefined && onExit(error.message));
+  child.on('exit', (code, signal) => onExit(signal ?? String(code)));
+  if (unref) {
+    child.unref();
+    child.channel?.unref();
+  }
   return {
-    send: (message) => {
-      if (child.connected) child.send(message as object);
-    },
-    onMessage: (listener) => child.on('message', listener as (message: unknown) => void),
-    onExit: (listener) => {
-      child.on('error', () => {});
-      child.on('exit', listener);
-    },
-    kill: () => {
+    // A child that is gone says so by `exit`; the answer to what was sent to it does not come.
+    send: (message) => void child.send(message as object, () => {}),
+    onMessage: (listener) => child.on('message', listener),
+    kill() {
+      child.removeAllListeners('message');
       child.kill('SIGKILL');
       child.unref();
       if (child.connected) child.disconnect();
     },
   };
+}
+
+const children = new Set<ChildProcess>();
+
+/** A process that sits in a system call would not notice that its daemon is gone. */
+function endWithThisProcess(child: ChildProcess): void {
+  if (children.size === 0) process.once('exit', killChildren);
+  children.add(child);
+  child.once('exit', () => {
+    children.delete(child);
+    if (children.size === 0) process.off('exit', killChildren);
+  });
+}
+
+function killChildren(): void {
+  for (const child of children) child.kill('SIGKILL');
 }

@@ -1,4 +1,3 @@
-import type { ErrorCode } from '../core/errors.ts';
 import type { Fingerprint, Seal, SourceFile } from '../core/types.ts';
 import type { CopyPlace } from '../tiers/tier.ts';
 
@@ -39,25 +38,34 @@ export interface OriginCopy extends CopyPlace {
 /** A copy of another source that is of the same size. */
 export type DuplicateCopy = Omit<OriginCopy, 'compressed'>;
 
-export type ToWorker =
-  | { type: 'copy'; order: CopyOrder; paced: boolean; urgent: boolean }
-  /** Only if one of the twins has the same bytes: nothing is written. */
-  | { type: 'link'; order: CopyOrder; paced: boolean; urgent: boolean }
-  | { type: 'cancel'; id: number }
-  /** Somebody waits for the copy from now on. */
-  | { type: 'hurry'; id: number }
-  /** From now on the copy asks before each step, or does not. */
-  | { type: 'pace'; id: number; paced: boolean }
-  /** The step that was asked for may be taken. */
-  | { type: 'go'; id: number };
+/** How a copy begins. */
+export interface CopyTerms {
+  /** Whether it asks before each step. */
+  paced: boolean;
+  /** Whether somebody waits for it. */
+  urgent: boolean;
+}
 
-export type FromWorker =
-  | { type: 'progress'; id: number; bytesDone: number }
-  | { type: 'resuming'; id: number; from: number }
-  | { type: 'ask'; id: number; bytes: number }
-  | { type: 'copied'; id: number; report: CopyReport }
-  | { type: 'linked'; id: number; report: LinkReport | null }
-  | { type: 'failed'; id: number; code: ErrorCode; message: string };
+/** What a copy worker does. */
+export interface CopyWorker {
+  /** @throws CacheError as `runCopyJob` */
+  copy(order: CopyOrder, terms: CopyTerms): Promise<CopyReport>;
+  /** Only if one of the twins has the same bytes: nothing is written. @throws CacheError as `linkDuplicate` */
+  link(order: CopyOrder, terms: CopyTerms): Promise<LinkReport | null>;
+  cancel(id: number): void;
+  /** Somebody waits for the copy from now on. */
+  hurry(id: number): void;
+  /** From now on the copy asks before each step, or does not. */
+  pace(id: number, paced: boolean): void;
+}
+
+/** What a copy worker says and asks meanwhile. */
+export interface CopyWatcher {
+  progress(id: number, bytesDone: number): void;
+  resuming(id: number, from: number): void;
+  /** Resolves when the next step may be taken. */
+  ask(id: number, bytes: number): Promise<void>;
+}
 
 /** The copy is another name of that file. */
 export interface LinkReport extends CopyReport {

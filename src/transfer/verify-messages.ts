@@ -2,7 +2,6 @@ import type { Seal } from '../core/types.ts';
 
 /** One copy to read again. Plain data: it crosses to a thread. */
 export interface VerifyOrder {
-  id: number;
   path: string;
   manifestPath: string;
   /** What the catalog knows of the copy; the proof on the disk must say the same. */
@@ -27,7 +26,12 @@ export type Verdict =
     }
   | { same: false; why: string; chunks: number[] };
 
-export type FromScrubWorker =
-  | { type: 'progress'; id: number; bytesDone: number }
-  | { type: 'verified'; id: number; verdict: Verdict }
-  | { type: 'failed'; id: number; message: string };
+/** The thread that reads copies again, one at a time. */
+export interface VerifyWorker {
+  /** @throws CacheError CACHE_IO */
+  verify(order: VerifyOrder): Promise<Verdict>;
+}
+
+export interface VerifyWatcher {
+  progress(bytesDone: number): void;
+}

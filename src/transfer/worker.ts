@@ -1,68 +1,68 @@
 import { constants, setPriority } from 'node:os';
-import { isMainThread } from 'node:worker_threads';
-import { toCacheError } from '../core/errors.ts';
-import { parentPeer } from '../runtime/peer.ts';
+import { isThread, serveParent } from '../runtime/peer.ts';
 import type { CopyHooks } from './each-block.ts';
 import { linkDuplicate } from './link-duplicate.ts';
-import type { FromWorker, ToWorker } from './messages.ts';
+import type { CopyOrder, CopyTerms, CopyWatcher, CopyWorker } from './messages.ts';
 import { runCopyJob } from './run-copy-job.ts';
 
 /** The entry of a copy worker, as a thread or as a process: takes orders one after the other or several at once. */
-const parent = parentPeer<FromWorker, ToWorker>();
-const running = new Map<number, Running>();
+const parent = serveParent<CopyWatcher, CopyWorker>({
+  copy: (order, terms) => take(order, terms, runCopyJob),
+  link: (order, terms) => take(order, terms, linkDuplicate),
+  cancel: (id) => change(id, (job) => job.abort.abort()),
+  hurry: (id) =>
+    change(id, (job) => {
+      job.urgent = true;
+      giveWay();
+    }),
+  pace: (id, paced) =>
+    change(id, (job) => {
+      job.paced = paced;
+    }),
+});
 
-interface Running {
+interface Running extends CopyTerms {
   abort: AbortController;
-  paced: boolean;
-  /** Somebody waits for it. */
-  urgent: boolean;
-  /** Lets the step begin that was asked for. */
+  /** Ends the wait for the next step, if there is one. */
   go: () => void;
 }
 
-parent.onMessage((message) => {
-  if (message.type === 'copy' || message.type === 'link') {
-    take(message);
-    return;
-  }
-  const job = running.get(message.id);
-  if (!job) return;
-  if (message.type === 'pace') job.paced = message.paced;
-  if (message.type === 'cancel') job.abort.abort();
-  if (message.type === 'hurry') {
-    job.urgent = true;
-    giveWay();
-    return;
-  }
-  if (message.type !== 'pace' || !message.paced) job.go();
-});
+const running = new Map<number, Running>();
 
-function take({ type, order, paced, urgent }: Extract<ToWorker, { type: 'copy' | 'link' }>): void {
+async function take<T>(
+  order: CopyOrder,
+  terms: CopyTerms,
+  work: (order: CopyOrder, hooks: CopyHooks) => Promise<T>,
+): Promise<T> {
   const { id } = order;
-  const job: Running = { abort: new AbortController(), paced, urgent, go: () => {} };
+  const job: Running = { ...terms, abort: new AbortController(), go: () => {} };
   running.set(id, job);
   giveWay();
   const hooks: CopyHooks = {
     signal: job.abort.signal,
-    progress: (bytesDone) => parent.send({ type: 'progress', id, bytesDone }),
-    resuming: (from) => parent.send({ type: 'resuming', id, from }),
+    progress: (bytesDone) => parent.tell.progress(id, bytesDone),
+    resuming: (from) => parent.tell.resuming(id, from),
     paced: () => job.paced,
-    ask: (bytes) =>
-      new Promise((resolve) => {
+    async ask(bytes) {
+      const freed = new Promise<void>((resolve) => {
         job.go = resolve;
-        parent.send({ type: 'ask', id, bytes });
-      }),
+      });
+      await Promise.race([parent.call.ask(id, bytes), freed]);
+    },
   };
-  const work =
-    type === 'copy'
-      ? runCopyJob(order, hooks).then((report) => parent.send({ type: 'copied', id, report }))
-      : linkDuplicate(order, hooks).then((report) => parent.send({ type: 'linked', id, report }));
-  work
-    .catch((thrown: unknown) => {
-      const error = toCacheError(thrown);
-      parent.send({ type: 'failed', id, code: error.code, message: error.message });
-    })
-    .finally(() => running.delete(id));
+  try {
+    return await work(order, hooks);
+  } finally {
+    running.delete(id);
+  }
+}
+
+/** Who waits for a step that he needs no longer ask for, or that is not taken any more, waits no longer. */
+function change(id: number, how: (job: Running) => void): void {
+  const job = running.get(id);
+  if (!job) return;
+  how(job);
+  if (!job.paced || job.abort.signal.aborted) job.go();
 }
 
 /**
@@ -70,7 +70,7 @@ function take({ type, order, paced, urgent }: Extract<ToWorker, { type: 'copy' |
  * and only a privileged user may take a lower one back.
  */
 function giveWay(): void {
-  if (!isMainThread && process.platform !== 'linux') return;
+  if (isThread && process.platform !== 'linux') return;
   const { PRIORITY_BELOW_NORMAL, PRIORITY_NORMAL } = constants.priority;
   try {
     setPriority([...running.values()].some(({ urgent }) => urgent) ? PRIORITY_NORMAL : PRIORITY_BELOW_NORMAL);

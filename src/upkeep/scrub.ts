@@ -119,7 +119,6 @@ export class Scrub implements AsyncDisposable {
     if (!tier || !copy.seal || !copy.hash) return { skipped: 'it has no proof to compare with' };
     if (!this.#isCurrent(copy)) return { skipped: 'it is no longer in service' };
     const order = {
-      id: copy.id,
       path: copy.path,
       manifestPath: manifestPathOf(tier.dir, copy.path),
       seal: copy.seal,

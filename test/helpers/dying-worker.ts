@@ -1,12 +1,11 @@
 import { writeFileSync } from 'node:fs';
-import { parentPeer } from '../../src/runtime/peer.ts';
-import type { FromWorker, ToWorker } from '../../src/transfer/messages.ts';
+import { serveParent } from '../../src/runtime/peer.ts';
+import type { CopyWatcher, CopyWorker } from '../../src/transfer/messages.ts';
 
 /** A copy worker that dies in the middle of its first order, as one that runs out of memory or is killed does. */
-const parent = parentPeer<FromWorker, ToWorker>();
-
-parent.onMessage((message) => {
-  if (message.type !== 'copy') return;
-  writeFileSync(message.order.temp, 'half', { flag: 'wx' });
-  process.exit(1);
+serveParent<CopyWatcher, Pick<CopyWorker, 'copy'>>({
+  copy({ temp }) {
+    writeFileSync(temp, 'half', { flag: 'wx' });
+    process.exit(1);
+  },
 });

@@ -1,0 +1,65 @@
+import { createBirpc } from 'birpc';
+import { CacheError, type ErrorBody, toCacheError } from '../core/errors.ts';
+
+/** A line for messages, in both directions and in order. */
+export interface Port {
+  send(message: unknown): void;
+  onMessage(listener: (message: unknown) => void): void;
+}
+
+/** The functions at the other end of a line, as this end calls them. */
+export interface Calls<Remote extends object> {
+  /** Resolves with the answer. @throws CacheError what was thrown there, or the one that the line was ended with */
+  readonly call: { [Name in keyof Remote]: Called<Remote[Name]> };
+  /** Waits for no answer; nothing is said where nobody hears. */
+  readonly tell: { [Name in keyof Remote]: (...args: ArgumentsOf<Remote[Name]>) => void };
+  /** No answer comes any more: calls under way fail with this error, and later ones. */
+  end(error: CacheError): void;
+}
+
+type ArgumentsOf<F> = F extends (...args: infer Args) => unknown ? Args : never;
+type Called<F> = F extends (...args: infer Args) => infer Result ? (...args: Args) => Promise<Awaited<Result>> : never;
+
+interface Message {
+  /** `q` asks, `s` answers. */
+  t: 'q' | 's';
+  /** What was thrown. */
+  e?: unknown;
+}
+
+/** Calls across a line. Arguments and results are data; of an error, code, message and hint arrive. There is no time-out. */
+export function callsOver<Remote extends object, Local extends object>(port: Port, functions: Local): Calls<Remote> {
+  let ended: CacheError | null = null;
+  const rpc = createBirpc<Record<string, (...args: unknown[]) => unknown>, Local>(functions, {
+    post(message: Message) {
+      if (ended === null) port.send(message);
+      else if (message.t === 'q') throw ended;
+    },
+    on: (listener) => port.onMessage(listener),
+    serialize: (message: Message) => (message.e === undefined ? message : { ...message, e: toCacheError(message.e).body }),
+    deserialize: (message: Message) =>
+      message.e === undefined ? message : { ...message, e: fromBody(message.e as ErrorBody) },
+    timeout: -1,
+  });
+  const tell = new Proxy(
+    {},
+    {
+      get:
+        (_, name: string) =>
+        (...args: unknown[]) =>
+          void rpc.$callEvent(name, ...args).catch(() => {}),
+    },
+  );
+  return {
+    call: rpc as unknown as Calls<Remote>['call'],
+    tell: tell as Calls<Remote>['tell'],
+    end(error) {
+      ended ??= error;
+      rpc.$rejectPendingCalls(({ reject }) => reject(error));
+    },
+  };
+}
+
+function fromBody({ code, message, hint }: ErrorBody): CacheError {
+  return new CacheError(code, message, hint === null ? {} : { hint });
+}
