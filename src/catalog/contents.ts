@@ -39,10 +39,11 @@ export class Contents {
     );
   }
 
-  /** The SHA-256 of a published copy's bytes was made: it is that of its content, and of the sources that it is a true copy of. */
-  identify({ placement, hash, source }: Copy, sha256: string): void {
-    if (hash === null) return;
+  /** The SHA-256 of a copy's bytes is known: it is that of its content, and of the sources that it is a true copy of. */
+  identify({ placement, content: before, hash, source }: Copy, sha256: string): void {
     this.#db.transaction(() => {
+      const isCurrent = this.#db.get('SELECT 1 FROM placements WHERE id = ? AND content_id = ?', placement, before);
+      if (!isCurrent || hash === null) return;
       const content = this.ensure({ hash, size: source.size, sha256 });
       this.#db.run('UPDATE placements SET content_id = ?, identified = 1 WHERE id = ?', content, placement);
       this.#db.run(

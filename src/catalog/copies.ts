@@ -37,7 +37,7 @@ export interface Published {
   /** Of the source's bytes, as is `sha256`. */
   hash: string;
   /** Null while it was not made of these bytes. */
-  sha256?: string | null;
+  sha256: string | null;
   source: Fingerprint;
 }
 
@@ -83,7 +83,7 @@ export class Copies {
    * Puts a finished copy into service in place of what the entry had in that tier. The file is already under its name. When that is
    * another name of a file that the catalog knows, they share its placement.
    */
-  publish(id: number, { seal, hash, sha256 = null, source }: Published): void {
+  publish(id: number, { seal, hash, sha256, source }: Published): void {
     this.#db.transaction(() => {
       const copy = this.byId(id);
       if (!copy) return;

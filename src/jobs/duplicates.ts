@@ -40,7 +40,8 @@ export async function publishLinked(report: LinkReport, file: SourceFile, tier: 
     const twin = catalog.copies.byPath(report.twin.path);
     if (twin?.state !== 'ready' || twin.seal?.ino !== report.seal.ino) return false;
     const entry = catalog.entries.put({ ...file, fingerprint: report.source });
-    catalog.copies.link(twin, { entryId: entry.id, path, source: report.source });
+    const copy = catalog.copies.link(twin, { entryId: entry.id, path, source: report.source });
+    if (report.sha256 !== null) catalog.contents.identify(copy, report.sha256);
     return true;
   });
   if (!entered) await tier.free(tier.takeOut(path));

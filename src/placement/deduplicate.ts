@@ -26,7 +26,7 @@ interface Sealed extends Copy {
 
 /**
  * Makes two copies that turn out to have the same bytes and the same mtime two names of one file: those that were copied at the same
- * time, and those of a cache from before. A SHA-256 in both proofs is what proves it; nothing is read again. Copies with different
+ * time, and those of a cache from before. One SHA-256 of both is what proves it; nothing is read again. Copies with different
  * mtimes stay two, for a file has one mtime under all of its names, and a copy has that of its source.
  */
 export class Deduplicator implements AsyncDisposable {
@@ -51,12 +51,12 @@ export class Deduplicator implements AsyncDisposable {
     this.later(catalog.duplicates.all(tier.name));
   }
 
-  /** Joins each of these with its equals. Never rejects. @returns bytes that came free */
+  /** Joins each of these with its duplicates. Never rejects. @returns bytes that came free */
   async share(copies: readonly Copy[]): Promise<number> {
     let freed = 0;
     for (const { id } of copies) {
-      for (const other of this.#equalsOf(id)) {
-        const copy = this.#equalsOf(other.id).find((one) => one.id === id);
+      for (const other of this.#duplicatesOf(id)) {
+        const copy = this.#duplicatesOf(other.id).find((one) => one.id === id);
         if (copy && !this.#stopping) freed += await this.#join(copy, other).catch((error) => this.#failed(copy, error));
       }
     }
@@ -69,25 +69,25 @@ export class Deduplicator implements AsyncDisposable {
     await this.#work;
   }
 
-  /** Joins these with their equals, soon. */
+  /** Joins these with their duplicates, soon. */
   later(copies: readonly Copy[]): void {
     this.#work = this.#work.then(() => this.share(copies));
   }
 
-  #equalsOf(id: number): Sealed[] {
+  #duplicatesOf(id: number): Sealed[] {
     return this.#deps.catalog.duplicates.of(id, this.#deps.tier.name).filter(isSealed);
   }
 
   /** The file that was read last stays, unless the name of the other one is in use. */
   async #join(a: Sealed, b: Sealed): Promise<number> {
     const { evictor, tier } = this.#deps;
-    const [first, second] = await Promise.all([this.#proofOf(a), this.#proofOf(b)]);
-    if (!first?.sha256 || first.sha256 !== second?.sha256) return 0;
+    const [first, second] = await Promise.all([this.#sha256Of(a), this.#sha256Of(b)]);
+    if (first === null || first !== second) return 0;
     const inUse = await evictor.openFiles(tier);
     const [older, newer] = a.id < b.id ? [a, b] : [b, a];
     const leaves = [older, newer].find((copy) => evictor.mayBeReplaced(copy, inUse));
-    if (!leaves) return 0;
-    return this.#replace(leaves, leaves === older ? newer : older, leaves === a ? first : second);
+    const proof = leaves && (await this.#proofOf(leaves));
+    return proof ? this.#replace(leaves, leaves === older ? newer : older, proof) : 0;
   }
 
   /** Proof, then file, then row, as in every publication. Until the row is written either file is a true copy. */
@@ -115,9 +115,17 @@ export class Deduplicator implements AsyncDisposable {
     }
   }
 
-  #isCurrent({ id, path, seal }: Sealed): boolean {
+  #isCurrent({ id, path, placement, seal }: Sealed): boolean {
     const now = this.#deps.catalog.copies.byPath(path);
-    return now?.id === id && now.state === 'ready' && now.seal?.ino === seal.ino && this.#deps.tier.check(path, seal) === 'ok';
+    return now?.id === id && now.state === 'ready' && now.placement === placement && this.#deps.tier.check(path, seal) === 'ok';
+  }
+
+  /** As the catalog knows it, or the proof, which then tells the catalog. */
+  async #sha256Of(copy: Sealed): Promise<string | null> {
+    if (copy.sha256 !== null) return copy.sha256;
+    const sha256 = (await this.#proofOf(copy))?.sha256 ?? null;
+    if (sha256 !== null) this.#deps.catalog.contents.identify(copy, sha256);
+    return sha256;
   }
 
   #proofOf({ path }: Copy): Promise<Manifest | undefined> {

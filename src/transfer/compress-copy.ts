@@ -36,7 +36,8 @@ export async function compressCopy(order: CopyOrder, origin: OriginCopy, hooks: 
     const chunks = proof.chunks.match(/.{32}/g) ?? [];
     const seal = writing(() => publish({ ...order, hash: origin.hash, chunks, sha256, mtimeFrom: origin.path }));
     const readMs = performance.now() - startedAt;
-    return { seal, hash: origin.hash, source: source.fingerprint, bytes: source.fingerprint.size, resumedFrom: 0, readMs };
+    const { fingerprint } = source;
+    return { seal, hash: origin.hash, sha256, source: fingerprint, bytes: fingerprint.size, resumedFrom: 0, readMs };
   } catch (error) {
     throw error instanceof CacheError ? error : writeError(error);
   } finally {

@@ -32,7 +32,7 @@ export async function copyFromTier(order: CopyOrder, origin: OriginCopy, hooks: 
       await assertWritten(order, hashes.hash, hooks);
       const seal = writing(() => publish({ ...order, ...hashes, sha256: proof.sha256, mtimeFrom: origin.path }));
       const { size } = source.fingerprint;
-      const report = { seal, hash: hashes.hash, source: source.fingerprint, bytes: size, resumedFrom: 0 };
+      const report = { seal, hash: hashes.hash, sha256: proof.sha256, source: source.fingerprint, bytes: size, resumedFrom: 0 };
       return { ...report, readMs: origin.compressed ? busyMs : readMs };
     } finally {
       closeSync(fd);

@@ -40,6 +40,7 @@ export async function linkDuplicate(
         return {
           seal: twin.seal,
           hash: read.hash,
+          sha256,
           source: fingerprint,
           bytes: fingerprint.size,
           resumedFrom: 0,

@@ -75,6 +75,8 @@ export interface LinkReport extends CopyReport {
 export interface CopyReport {
   seal: Seal;
   hash: string;
+  /** Null where making it would have slowed the copy down. */
+  sha256: string | null;
   /** As read from the open file: includes the inode, which the asker may not have told. */
   source: Fingerprint;
   bytes: number;

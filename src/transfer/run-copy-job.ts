@@ -50,15 +50,15 @@ export async function runCopyJob(
 async function copyAndPublish(open: OpenSource, order: CopyOrder, hooks: CopyHooks): Promise<CopyReport> {
   const { fingerprint } = open;
   const source = { ...order.source, fingerprint };
-  const { readMs, resumedFrom, ...copied } =
+  const { readMs, resumedFrom, chunks, ...hashes } =
     (await cloneBytes(open, order, hooks)) ??
     (await cloneDuplicate(open, order, hooks)) ??
     (await copyBytes(open, { ...order, source }, hooks));
-  await assertWritten(order, copied.hash, hooks);
+  await assertWritten(order, hashes.hash, hooks);
   await open.assertUnchanged();
-  const seal = writing(() => publish({ ...order, source, ...copied }));
+  const seal = writing(() => publish({ ...order, source, chunks, ...hashes }));
   dropPartial(order.temp);
-  return { seal, hash: copied.hash, source: fingerprint, bytes: fingerprint.size, resumedFrom, readMs };
+  return { seal, ...hashes, source: fingerprint, bytes: fingerprint.size, resumedFrom, readMs };
 }
 
 type Copied = ReturnType<CopyHashes['digest']> & Pick<CopyReport, 'readMs' | 'resumedFrom'>;

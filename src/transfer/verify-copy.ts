@@ -49,7 +49,9 @@ export async function verifyCopy(order: VerifyOrder, progress: (bytesDone: numbe
     }
     if (bad.length > 0) return { same: false, why: 'a part of it cannot be read', chunks: bad };
     const differing = compare(hash, { order, proof });
-    return differing ?? { same: true, readMs: uncached ? readMs : null, sha256: identity?.digest('hex') ?? null };
+    return (
+      differing ?? { same: true, readMs: uncached ? readMs : null, sha256: proof.sha256 ?? identity?.digest('hex') ?? null }
+    );
   } finally {
     closeSync(fd);
   }
@@ -79,7 +81,7 @@ async function verifyCompressed(
     if (!(error instanceof CacheError) && meaningOf(error) !== 'io') throw error;
     return { same: false, why: messageOf(error), chunks: [Math.floor(done / chunkSize)] };
   }
-  return compare(hash, { order, proof }) ?? { same: true, readMs: null, sha256: null };
+  return compare(hash, { order, proof }) ?? { same: true, readMs: null, sha256: proof.sha256 };
 }
 
 /** What differs, or null. */

@@ -21,7 +21,7 @@ export type Verdict =
       same: true;
       /** Spent in reading past the page cache; null when it was not passed. */
       readMs: number | null;
-      /** Made because the proof had none; otherwise null. */
+      /** As the proof has it, or made because it had none; null when it was not wanted. */
       sha256: string | null;
     }
   | { same: false; why: string; chunks: number[] };

@@ -68,11 +68,17 @@ export class PublishedCheck {
     }
   }
 
-  /** From the proof of the copy in service; null without a copy, or while its SHA-256 has not been made. */
+  /** The SHA-256 of the source as it is, which the catalog knows or the proof of its copy; null while it has not been made. */
   async sha256Of(entry: Entry): Promise<string | null> {
-    const [copy] = this.#deps.catalog.copies.readyOf(entry.id);
-    const tier = copy && this.#deps.tiers.get(copy.tier);
-    return tier ? ((await readManifest(manifestPathOf(tier.dir, copy.path)))?.sha256 ?? null) : null;
+    const { catalog, tiers } = this.#deps;
+    const known = catalog.contents.sha256Of(entry.id);
+    if (known !== null) return known;
+    const [copy] = catalog.copies.readyOf(entry.id);
+    const tier = copy && tiers.get(copy.tier);
+    if (!tier) return null;
+    const sha256 = (await readManifest(manifestPathOf(tier.dir, copy.path)))?.sha256 ?? null;
+    if (sha256 !== null) catalog.contents.identify(copy, sha256);
+    return sha256;
   }
 
   #report(entry: Entry, sha256: string, published: { sha256: string; from: string }): void {

@@ -213,7 +213,7 @@ function adopt(catalog: Catalog, tier: Tier, { proof, copyPath }: { proof: Manif
       source: proof.source.fingerprint,
       bytes: proof.seal.size,
     });
-    catalog.copies.publish(copy.id, { seal: proof.seal, hash: proof.hash, source: proof.source.fingerprint });
+    catalog.copies.publish(copy.id, { ...proof, source: proof.source.fingerprint });
   });
 }
 

@@ -151,22 +151,25 @@ export class Scrub implements AsyncDisposable {
     if (checked.same) {
       this.#deps.catalog.copies.verified(copy.id, this.#deps.clock.now());
       if (checked.readMs !== null) this.#deps.onMeasured(copy.tier, copy.bytes, checked.readMs);
-      if (checked.sha256 !== null) await this.#identify(copy, entry, checked.sha256);
+      if (checked.sha256 !== null && copy.sha256 === null) await this.#identify(copy, entry, checked.sha256);
     } else answer.damaged.push(...(await this.#retire(copy, entry, checked)));
   }
 
   async #identify(copy: Copy, entry: Entry, sha256: string): Promise<void> {
-    const { tiers, log, onIdentified } = this.#deps;
+    const { catalog, tiers, log, onIdentified } = this.#deps;
     const tier = tiers.get(copy.tier);
     if (!tier) return;
     try {
       const manifestPath = manifestPathOf(tier.dir, copy.path);
       const proof = await readManifest(manifestPath);
       if (!proof) return;
-      const next = await prepareManifest(tier.partialDir, { ...proof, sha256 });
+      const next = proof.sha256 === null ? await prepareManifest(tier.partialDir, { ...proof, sha256 }) : null;
       // Whatever changed meanwhile has a proof of its own.
-      if (this.#isCurrent(copy)) renameSync(next, manifestPath);
-      else rmSync(next, { force: true });
+      const isCurrent = this.#isCurrent(copy);
+      if (next && isCurrent) renameSync(next, manifestPath);
+      else if (next) rmSync(next, { force: true });
+      if (!isCurrent) return;
+      catalog.contents.identify(copy, sha256);
     } catch (err) {
       log.warn({ path: copy.path, err }, 'a SHA-256 could not be noted');
       return;
@@ -194,8 +197,8 @@ export class Scrub implements AsyncDisposable {
 
   #isCurrent(copy: Copy): boolean {
     const now = this.#deps.catalog.copies.byPath(copy.path);
-    // Equal copies become one file while nobody looks: the row then has the seal of that one.
-    return now?.id === copy.id && now.state === 'ready' && now.seal?.ino === copy.seal?.ino;
+    // Equal copies become one file while nobody looks: the row then has the placement of that one.
+    return now?.id === copy.id && now.state === 'ready' && now.placement === copy.placement;
   }
 
   #progress(entry: Entry | undefined, { before, total }: { before: number; total: number }): (bytesDone: number) => void {

@@ -56,7 +56,12 @@ describe('space is reserved before the first byte', () => {
             expect('short' in reservation).toBe(before + bytes > limit);
             if ('short' in reservation) expect(reservation.short).toBe(before + bytes - limit);
           } else if (own && what === 'publish') {
-            catalog.copies.publish(own.id, { seal: { ...seal, size: own.bytes }, hash: 'h', source: fingerprint(own.bytes) });
+            catalog.copies.publish(own.id, {
+              seal: { ...seal, size: own.bytes },
+              hash: 'h',
+              sha256: null,
+              source: fingerprint(own.bytes),
+            });
           } else if (own && what === 'forget') catalog.copies.forget(own.id);
           else if (own) catalog.copies.retire(own.id);
           const totals = catalog.copies.totals('ssd');
@@ -88,7 +93,7 @@ describe('a copy in service', () => {
     expect(catalog.copies.readyOf(copy.entryId)).toEqual([]);
     expect(catalog.copies.byPath(copy.path)).toBeUndefined();
     const source = fingerprint(1000, '1', '99');
-    catalog.copies.publish(copy.id, { seal, hash: 'xxh128c8:ab', source });
+    catalog.copies.publish(copy.id, { seal, hash: 'xxh128c8:ab', sha256: null, source });
     const published = { ...copy, state: 'ready', content: expect.any(Number), seal, hash: 'xxh128c8:ab', source };
     expect(catalog.copies.readyOf(copy.entryId)).toEqual([published]);
     expect(catalog.copies.byPath(copy.path)).toEqual(published);

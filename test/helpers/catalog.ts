@@ -40,7 +40,7 @@ export function putCopy(
   const copy = reserveCopy(catalog, file, { tier, path });
   const { size } = file.fingerprint;
   const seal = { size, mtimeNs: file.fingerprint.mtimeNs, ino: String(1000 + copy.id) };
-  catalog.copies.publish(copy.id, { seal, hash: 'xxh128c8:00', source: file.fingerprint });
+  catalog.copies.publish(copy.id, { seal, hash: 'xxh128c8:00', sha256: null, source: file.fingerprint });
   const published = catalog.copies.ofEntry(copy.entryId).find(({ id }) => id === copy.id);
   if (!published) throw new Error('the copy is not in the catalog');
   return published;

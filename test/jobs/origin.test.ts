@@ -45,7 +45,7 @@ async function withColdCopy(size = 6 * MiB) {
   const row = { entryId: entry.id, tier: 'cold' as const, path: cold.path, source: source.fingerprint, bytes: seal.size };
   const reserved = rig.catalog.copies.reserve({ ...row, ...endless });
   if (!('copy' in reserved)) throw new Error('no room');
-  rig.catalog.copies.publish(reserved.copy.id, { seal, hash: proof.hash, source: source.fingerprint });
+  rig.catalog.copies.publish(reserved.copy.id, { ...proof, seal, source: source.fingerprint });
   const [hot] = rig.catalog.copies.readyOf(entry.id);
   if (!hot) throw new Error('no copy');
   expect(await rig.evictor.evict(hot, entry, 'evict')).toMatchObject({ removed: true });
