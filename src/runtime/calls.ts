@@ -55,7 +55,7 @@ export function callsOver<Remote extends object, Local extends object>(port: Por
     tell: tell as Calls<Remote>['tell'],
     end(error) {
       ended ??= error;
-      rpc.$rejectPendingCalls(({ reject }) => reject(error));
+      void rpc.$rejectPendingCalls(({ reject }) => reject(error));
     },
   };
 }
