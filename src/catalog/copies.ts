@@ -31,6 +31,9 @@ interface TierTotals {
 /** Either the reserved copy, or how many bytes must leave first. */
 export type Reservation = { copy: Copy } | { short: number };
 
+/** Rows that are read at once. */
+const pageSize = 200;
+
 /** A finished file under its name. */
 export interface Published {
   seal: Seal;
@@ -229,6 +232,22 @@ export class Copies {
 
   inState(...states: CopyState[]): Copy[] {
     return this.#all(`c.state IN (${states.map(() => '?').join(', ')}) ORDER BY c.id`, ...states);
+  }
+
+  /** Copies of a tier in one state, by their ids from the first after `after` on, `most` of them. */
+  page({ tier, state, after, most }: { tier: TierName; state: CopyState; after: number; most: number }): Copy[] {
+    return this.#all('c.tier = ? AND c.state = ? AND c.id > ? ORDER BY c.id LIMIT ?', tier, state, after, most);
+  }
+
+  /** All copies of a tier in one state, read in pages: the catalog may be written to in between. */
+  *each(of: { tier: TierName; state: CopyState }): Generator<Copy> {
+    for (let after = 0; ; ) {
+      const page = this.page({ ...of, after, most: pageSize });
+      const last = page.at(-1);
+      if (!last) return;
+      yield* page;
+      after = last.id;
+    }
   }
 
   byPath(path: string): Copy | undefined {

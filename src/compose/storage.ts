@@ -61,14 +61,17 @@ export async function openStorage(config: Config, { clock, log, opened }: Openin
     log.error({ why: catalog.damaged }, 'the catalog was damaged; it is set aside and rebuilt from the cache directory');
   }
   const onDisk = new Tiers(cold ? [tier, cold] : [tier]);
-  reconcileAll({ catalog, tiers: onDisk, log });
+  await reconcileAll({ catalog, tiers: onDisk, log });
   const ram = await openRam(config, catalog, { log, opened });
 
+  const rebuild = async () => {
+    await reconcileAll({ catalog, tiers: onDisk, log });
+    if (ram) await emptyRam(catalog, ram.tier);
+  };
   const onTrouble = (error: unknown) => {
     log.error({ err: error }, 'the catalog is in trouble');
     if (!catalog.replaceIfDamaged(error)) return;
-    reconcileAll({ catalog, tiers: onDisk, log });
-    if (ram) emptyRam(catalog, ram.tier);
+    rebuild().catch((err) => log.error({ err }, 'the catalog could not be rebuilt'));
   };
   return { tier, ram, tiers: ram ? new Tiers([ram.tier, ...onDisk]) : onDisk, catalog, onTrouble };
 }
@@ -80,7 +83,7 @@ async function openRam(config: Config, catalog: Catalog, { log, opened }: Omit<O
   const wanted = ramTierOf(config);
   const given = wanted && (wanted.dir ?? usualRamDir);
   const dir = given && (await realPathOf(given));
-  leaveFormerRam(catalog, dir, log);
+  await leaveFormerRam(catalog, dir, log);
   forgetRam(catalog);
   if (!dir) return null;
   assertInMemory(dir);
@@ -90,7 +93,7 @@ async function openRam(config: Config, catalog: Catalog, { log, opened }: Omit<O
   assertOwn(tier.dir);
   opened.defer(lockDirectory(dir, 'directory of the RAM tier'));
   catalog.settings.set('ram', dir, '');
-  const copies = emptyRam(catalog, tier);
+  const copies = await emptyRam(catalog, tier);
   if (copies > 0) log.info({ dir, copies }, 'the RAM tier of the last run is emptied');
   const inRam = await inMemory(tier, readMemory);
   const { limit, floor } = ramBoundOf(wanted.limit, await inRam.look());
@@ -100,14 +103,14 @@ async function openRam(config: Config, catalog: Catalog, { log, opened }: Omit<O
 }
 
 /** What a killed daemon left in a directory that is not used any more would stay in memory until the machine is started anew. */
-function leaveFormerRam(catalog: Catalog, dir: string | null, log: Log): void {
+async function leaveFormerRam(catalog: Catalog, dir: string | null, log: Log): Promise<void> {
   const former = catalog.settings.get('ram', '');
   if (!former || former === dir) return;
   if (isClaimed(former)) {
     let unlock = () => {};
     try {
       unlock = lockDirectory(former, 'directory of the RAM tier');
-      emptyRam(catalog, openPosixTier('ram', former));
+      await emptyRam(catalog, openPosixTier('ram', former));
     } catch (err) {
       log.warn({ dir: former, err }, 'the former directory of the RAM tier is not emptied');
     } finally {

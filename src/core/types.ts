@@ -46,7 +46,8 @@ export type Purpose = (typeof purposes)[number];
 export const priorities = ['wait', 'prefetch', 'warm', 'background'] as const;
 export type Priority = (typeof priorities)[number];
 
-export type CopyState = 'copying' | 'ready' | 'stale' | 'evicting';
+export const copyStates = ['copying', 'ready', 'stale', 'evicting'] as const;
+export type CopyState = (typeof copyStates)[number];
 
 /** Identity of a source's content without reading it: size in bytes, mtime in ns (decimal), inode where it is stable. */
 export interface Fingerprint {

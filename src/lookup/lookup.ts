@@ -148,7 +148,7 @@ export class Lookup {
     let damaged: Examination['damaged'] = null;
     const holds = (copy: Copy) => {
       const verdict = tiers.check(copy);
-      if (verdict && verdict !== 'ok') damaged = { copy, verdict };
+      if (verdict === 'gone' || verdict === 'changed') damaged = { copy, verdict };
       return verdict === 'ok';
     };
     const sound = ready.filter(holds);

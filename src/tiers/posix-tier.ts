@@ -45,7 +45,7 @@ export function openPosixTier(name: TierName, given: string): Tier {
       const { bsize, blocks, bavail } = statfsSync(dir);
       return { size: bsize * blocks, free: bsize * bavail };
     },
-    check: checkSeal,
+    check: (path, seal) => (isPlaceIn(dir, path) ? checkSeal(path, seal) : 'elsewhere'),
     takeOut: (path) => takeOut({ dir, partialDir, path }),
     free: (leaving) => rm(leaving, { force: true }),
   };
@@ -105,7 +105,7 @@ function takeOut({ dir, partialDir, path }: { dir: string; partialDir: string; p
   return leaving;
 }
 
-/** True for a path that a copy in this tier can have. A catalog may know copies of a cache directory that was left behind. */
+/** True for a path that a copy in this tier can have. */
 export function isPlaceIn(dir: string, path: string): boolean {
   return path.startsWith(join(dir, 'files') + sep) && normalize(path) === path;
 }

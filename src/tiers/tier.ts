@@ -8,6 +8,9 @@ export interface CopyPlace {
   manifestPath: string;
 }
 
+/** `elsewhere`: no copy of this tier has such a path. A catalog may know copies of a cache directory that was left behind. */
+export type CopyVerdict = 'ok' | 'gone' | 'changed' | 'elsewhere';
+
 /** A place that copies live in. The files are written by a worker (`publish.ts`); everything here is quick and local. */
 export interface Tier {
   readonly name: TierName;
@@ -19,7 +22,7 @@ export interface Tier {
   /** Size and free bytes of the volume. */
   capacity(): { size: number; free: number };
   /** Law 1, at hand-out: is the file still what was sealed? One stat of a local file. */
-  check(path: string, seal: Seal): 'ok' | 'gone' | 'changed';
+  check(path: string, seal: Seal): CopyVerdict;
   /**
    * Takes a copy out of its place, by a rename; what it returns is given to `free`. Missing is success.
    * @throws CacheError IN_USE when the system does not let go of the file; it is then still in its place.

@@ -2,7 +2,7 @@ import { CacheError } from '../core/errors.ts';
 import { isSameFingerprint } from '../core/fingerprint.ts';
 import { tierTraits } from '../core/tier-traits.ts';
 import { type Copy, type Fingerprint, type TierName, tierNames } from '../core/types.ts';
-import type { Tier } from './tier.ts';
+import type { CopyVerdict, Tier } from './tier.ts';
 
 /** The tiers that are switched on; to iterate over them gives the fastest first. */
 export class Tiers implements Iterable<Tier> {
@@ -41,7 +41,7 @@ export class Tiers implements Iterable<Tier> {
   }
 
   /** Whether the file of a copy is still what was sealed (one stat); null when it has no seal yet, or its tier is switched off. */
-  check({ tier, path, seal }: Copy): 'ok' | 'gone' | 'changed' | null {
+  check({ tier, path, seal }: Copy): CopyVerdict | null {
     return (seal && this.get(tier)?.check(path, seal)) ?? null;
   }
 

@@ -1,9 +1,11 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Catalog } from '../catalog/catalog.ts';
+import { copyStates } from '../core/types.ts';
 import { copyPathOf, isClaimed } from '../tiers/posix-tier.ts';
 import type { Tier } from '../tiers/tier.ts';
-import { filesBelow, removed, takenOut, tempName } from './reconcile.ts';
+import { proofsOf } from './proofs.ts';
+import { removed, takenOut, tempName } from './removal.ts';
 
 /**
  * Gives back the memory of the RAM tier: its rows go, then every file that has a proof of ours, then what is unfinished. Files
@@ -11,21 +13,29 @@ import { filesBelow, removed, takenOut, tempName } from './reconcile.ts';
  * @param spare copies that stay, rows and all
  * @returns copies removed
  */
-export function emptyRam(catalog: Catalog, tier: Tier, spare: (copyPath: string) => boolean = () => false): number {
+export async function emptyRam(
+  catalog: Catalog,
+  tier: Tier,
+  spare: (copyPath: string) => boolean = () => false,
+): Promise<number> {
   if (!isClaimed(tier.dir)) throw new Error(`${tier.dir} lost its marker`);
   forgetRam(catalog, spare);
-  const copies = [...filesBelow(join(tier.dir, 'seals'))].map((seal) => copyPathOf(tier.dir, seal));
-  const leaving = copies.filter((path) => !spare(path));
-  const gone = leaving.filter((path) => takenOut(tier, path));
+  let gone = 0;
+  for await (const manifests of proofsOf(tier)) {
+    const copies = manifests.map((path) => copyPathOf(tier.dir, path));
+    gone += copies.filter((path) => !spare(path) && takenOut(tier, path)).length;
+  }
   for (const name of readdirSync(tier.partialDir)) if (tempName.test(name)) removed(join(tier.partialDir, name));
-  return gone.length;
+  return gone;
 }
 
 /** Nothing in RAM outlives the daemon, wherever it was. */
 export function forgetRam(catalog: Catalog, spare: (copyPath: string) => boolean = () => false): void {
-  const copies = catalog.copies.inState('copying', 'ready', 'stale', 'evicting');
-  const leaving = copies.filter((copy) => copy.tier === 'ram' && !(copy.state === 'ready' && spare(copy.path)));
   catalog.transaction(() => {
-    for (const { id } of leaving) catalog.copies.forget(id);
+    for (const state of copyStates) {
+      for (const copy of catalog.copies.each({ tier: 'ram', state })) {
+        if (state !== 'ready' || !spare(copy.path)) catalog.copies.forget(copy.id);
+      }
+    }
   });
 }

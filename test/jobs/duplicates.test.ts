@@ -226,7 +226,7 @@ describe('two names of one file', () => {
   test('survive a lost catalog: the sharing is known from the inodes', async () => {
     const { rig, a, b } = await twins();
     for (const path of [a, b]) rig.catalog.copies.forget(copyOf(rig, path).id);
-    expect(reconcile(rig)).toMatchObject({ adopted: 2 });
+    expect(await reconcile(rig)).toMatchObject({ adopted: 2 });
     expect(rig.catalog.copies.totals('ssd')).toMatchObject({ files: 2, bytes: 50_000 });
     expect(copyOf(rig, a).seal).toEqual(copyOf(rig, b).seal);
   });
@@ -235,7 +235,7 @@ describe('two names of one file', () => {
     const { rig, a, b } = await twins();
     rig.catalog.copies.forget(copyOf(rig, b).id);
     linkSync(copyOf(rig, a).path, join(rig.tier.partialDir, `${'0'.repeat(8)}-0000-0000-0000-${'0'.repeat(12)}.leaving`));
-    expect(reconcile(rig)).toMatchObject({ adopted: 1, temps: 1, forgotten: 0 });
+    expect(await reconcile(rig)).toMatchObject({ adopted: 1, temps: 1, forgotten: 0 });
     expect(statSync(copyOf(rig, b).path).nlink).toBe(2);
     expect(rig.catalog.copies.usedBytes('ssd')).toBe(50_000);
   });

@@ -97,7 +97,7 @@ class World {
     await this.rig.close();
     this.rig = createLookupRig({ dir, limit });
     Object.assign(this.rig.sources, sources);
-    reconcile(this.rig);
+    await reconcile(this.rig);
   }
 
   async take(given: Step): Promise<void> {

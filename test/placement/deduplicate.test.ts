@@ -53,7 +53,7 @@ test('two copies of the same SHA-256 become one file, which frees the other one'
     expect(await readManifest(manifestPathOf(rig.tier.dir, copy.path))).toMatchObject({ seal: copy.seal, hash: copy.hash });
   }
   expect(await sharing.share(rig.catalog.duplicates.all('ssd'))).toBe(0);
-  expect(reconcile(rig)).toMatchObject({ adopted: 0, forgotten: 0 });
+  expect(await reconcile(rig)).toMatchObject({ adopted: 0, forgotten: 0 });
 });
 
 test('a copy in use keeps its file, and the other one takes that; two in use stay two', async () => {
@@ -95,7 +95,7 @@ test('a disk that fails half-way leaves both in service', async () => {
   expect(await sharing.share(copies)).toBe(0);
   for (const { path, seal } of [one, other]) expect(seal && rig.tier.check(path, seal)).toBe('ok');
   expect(readdirSync(rig.tier.partialDir)).toEqual([]);
-  expect(reconcile(rig)).toMatchObject({ adopted: 0, forgotten: 0 });
+  expect(await reconcile(rig)).toMatchObject({ adopted: 0, forgotten: 0 });
 });
 
 test('damage in a shared file takes all of its names out of service, and each is copied again', async () => {
@@ -117,7 +117,7 @@ test('damage in a shared file takes all of its names out of service, and each is
   expect(answer.skipped).toEqual([]);
   expect(rig.catalog.copies.inState('ready')).toEqual([]);
   expect(recopied).toHaveLength(2);
-  expect(reconcile(rig)).toMatchObject({ adopted: 0 });
+  expect(await reconcile(rig)).toMatchObject({ adopted: 0 });
 });
 
 test('that happens while the copies are read again, and none is taken for damaged', async () => {

@@ -24,5 +24,5 @@ export async function restart(rig: Rig, between: () => void = () => {}) {
   await rig.close();
   between();
   const next = createRig({ dir: rig.dir });
-  return { next, report: reconcile(next) };
+  return { next, report: await reconcile(next) };
 }

@@ -22,7 +22,7 @@ async function withCold(size = 2 * MiB) {
 async function restart(rig: Rig, extra: 'cold'[] = ['cold']) {
   await rig.close();
   const next = createRig({ dir: rig.dir, extra, workers: 'inline' });
-  reconcileAll(next);
+  await reconcileAll(next);
   return next;
 }
 

@@ -22,7 +22,7 @@ function arrange() {
   return { catalog, tier, put };
 }
 
-test('rows, copies with their proofs and what is unfinished go; the SSD tier and files of others stay', () => {
+test('rows, copies with their proofs and what is unfinished go; the SSD tier and files of others stay', async () => {
   const { catalog, tier, put } = arrange();
   const { path, manifestPath } = put(sourceFile('loras/a.safetensors'));
   const other = put(sourceFile('loras/b.safetensors'));
@@ -33,7 +33,7 @@ test('rows, copies with their proofs and what is unfinished go; the SSD tier and
   const unfinished = join(tier.partialDir, `${'0'.repeat(32)}.part`);
   for (const file of [...foreign, unfinished]) writeFileSync(file, 'x');
 
-  expect(emptyRam(catalog, tier)).toBe(2);
+  expect(await emptyRam(catalog, tier)).toBe(2);
 
   for (const file of [path, manifestPath, other.path, other.manifestPath, unfinished]) expect(existsSync(file)).toBe(false);
   for (const file of foreign) expect(readFileSync(file, 'utf8')).toBe('x');
@@ -42,18 +42,18 @@ test('rows, copies with their proofs and what is unfinished go; the SSD tier and
   expect(catalog.copies.inState(...states)).toEqual([ssd]);
 });
 
-test('what is spared stays in service', () => {
+test('what is spared stays in service', async () => {
   const { catalog, tier, put } = arrange();
   const [kept, gone] = [put(sourceFile('loras/a.safetensors')), put(sourceFile('loras/b.safetensors'))];
-  emptyRam(catalog, tier, (path) => path === kept.path);
+  await emptyRam(catalog, tier, (path) => path === kept.path);
   expect(existsSync(gone.path)).toBe(false);
   expect([kept.path, kept.manifestPath].every((path) => existsSync(path))).toBe(true);
   expect(catalog.copies.inState('ready')).toEqual([kept.copy]);
 });
 
-test('a directory without the marker is not touched', () => {
+test('a directory without the marker is not touched', async () => {
   const { catalog, tier, put } = arrange();
   const { path } = put(sourceFile('loras/a.safetensors'));
-  expect(() => emptyRam(catalog, { ...tier, dir: dirname(tier.dir) })).toThrow('marker');
+  await expect(emptyRam(catalog, { ...tier, dir: dirname(tier.dir) })).rejects.toThrow('marker');
   expect(existsSync(path)).toBe(true);
 });

@@ -24,8 +24,8 @@ async function withUnknownCopy() {
   return { rig, path, bytes, place, proof };
 }
 
-function expectNotAdopted(rig: Rig) {
-  expect(reconcile(rig)).toEqual(nothing);
+async function expectNotAdopted(rig: Rig) {
+  expect(await reconcile(rig)).toEqual(nothing);
   expect(rig.catalog.copies.inState('ready', 'stale')).toEqual([]);
 }
 
@@ -38,7 +38,7 @@ describe('a proof that does not prove adopts nothing', () => {
   ])('%s: the copy stays where it is, out of service', async (_what, change) => {
     const { rig, place, bytes } = await withUnknownCopy();
     writeFileSync(place.manifestPath, change(readFileSync(place.manifestPath, 'utf8')));
-    expectNotAdopted(rig);
+    await expectNotAdopted(rig);
     expect(readFileSync(place.path).equals(bytes)).toBe(true);
   });
 
@@ -46,7 +46,7 @@ describe('a proof that does not prove adopts nothing', () => {
     const { rig, place, proof } = await withUnknownCopy();
     for (const seal of [{ size: 999 }, { mtimeNs: '1' }, { ino: '1' }]) {
       writeFileSync(place.manifestPath, JSON.stringify({ ...proof, seal: { ...proof.seal, ...seal } }));
-      expectNotAdopted(rig);
+      await expectNotAdopted(rig);
     }
   });
 });
@@ -64,7 +64,7 @@ describe('a proof that names another place is not believed', () => {
     const { rig, place, proof } = await withUnknownCopy();
     writeModel(join(rig.root, 'loras/b.safetensors'), 1000);
     writeFileSync(place.manifestPath, JSON.stringify({ ...proof, source: { ...proof.source, ...change(proof.source) } }));
-    expectNotAdopted(rig);
+    await expectNotAdopted(rig);
     expect(rig.catalog.entries.list({})).toHaveLength(1);
     expect(existsSync(place.path)).toBe(true);
   });
@@ -77,7 +77,7 @@ describe('a proof that names another place is not believed', () => {
     const seal = { size: 1000, mtimeNs: String(mtimeNs), ino: String(ino) };
     writeFileSync(other.manifestPath, JSON.stringify({ ...proof, seal }));
     rmSync(place.manifestPath);
-    expectNotAdopted(rig);
+    await expectNotAdopted(rig);
   });
 
   test.skipIf(process.platform === 'win32')('a folder of proofs that is a link is not followed', async () => {
@@ -88,7 +88,7 @@ describe('a proof that names another place is not believed', () => {
     writeFileSync(join(away, 'x.json'), readFileSync(place.manifestPath));
     rmSync(place.manifestPath);
     symlinkSync(away, join(seals, 'link'));
-    expectNotAdopted(rig);
+    await expectNotAdopted(rig);
     expect(existsSync(join(away, 'x.json'))).toBe(true);
   });
 });
@@ -97,7 +97,7 @@ describe('tidying', () => {
   test('a proof of ours whose copy is gone goes', async () => {
     const { rig, place } = await withUnknownCopy();
     rmSync(place.path);
-    expectNotAdopted(rig);
+    await expectNotAdopted(rig);
     expect(existsSync(place.manifestPath)).toBe(false);
   });
 
@@ -109,10 +109,10 @@ describe('tidying', () => {
         throw systemError('EIO');
       },
     });
-    expectNotAdopted(rig);
+    await expectNotAdopted(rig);
     expect(existsSync(place.manifestPath)).toBe(true);
     heal(fault);
-    expect(reconcile(rig)).toEqual({ ...nothing, adopted: 1 });
+    expect(await reconcile(rig)).toEqual({ ...nothing, adopted: 1 });
   });
 
   test('what somebody else keeps in the cache directory stays, byte for byte', async () => {
@@ -133,13 +133,13 @@ describe('tidying', () => {
     const copied = manifestPathOf(dir, join(dir, 'files', 'moved', 'a.safetensors'));
     mkdirSync(dirname(copied), { recursive: true });
     writeFileSync(copied, readFileSync(place.manifestPath));
-    expect(reconcile(rig)).toEqual({ ...nothing, adopted: 1 });
+    expect(await reconcile(rig)).toEqual({ ...nothing, adopted: 1 });
     for (const [index, path] of foreign.entries())
       expect(readFileSync(path).equals(bytes[index] ?? Buffer.alloc(0))).toBe(true);
     expect(existsSync(copied)).toBe(true);
   });
 
-  test('a cache directory without any proofs yet is in order', () => {
-    expect(reconcile(createRig())).toEqual(nothing);
+  test('a cache directory without any proofs yet is in order', async () => {
+    expect(await reconcile(createRig())).toEqual(nothing);
   });
 });

@@ -104,11 +104,11 @@ describe('halves', () => {
     next.tier.takeOut = () => {
       throw new CacheError('IN_USE', 'EBUSY');
     };
-    expect(reconcile(next)).toEqual(nothing);
+    expect(await reconcile(next)).toEqual(nothing);
     expect(next.catalog.copies.byPath(place.path)?.state).toBe('evicting');
     expect(next.catalog.entries.byId(theCopy(next).entryId)?.path).toBe(other);
     next.tier.takeOut = takeOut;
-    expect(reconcile(next)).toEqual({ ...nothing, halves: 1 });
+    expect(await reconcile(next)).toEqual({ ...nothing, halves: 1 });
     expect(existsSync(place.path)).toBe(false);
   });
 });
@@ -135,7 +135,7 @@ describe('a copy that is not what was sealed is out of service', () => {
     expect(existsSync(place.path)).toBe(false);
     expect(existsSync(place.manifestPath)).toBe(false);
     expect(existsSync(path)).toBe(true);
-    expect(reconcile(next)).toEqual(nothing);
+    expect(await reconcile(next)).toEqual(nothing);
   });
 
   test('when two copies of one size were swapped: each would be served as the other', async () => {
@@ -161,7 +161,7 @@ describe('a copy that is not what was sealed is out of service', () => {
     next.tier.takeOut = () => {
       throw new CacheError('IN_USE', 'EBUSY');
     };
-    expect(reconcile(next).forgotten).toBe(1);
+    expect((await reconcile(next)).forgotten).toBe(1);
     expect(next.catalog.copies.inState('ready', 'stale')).toEqual([]);
     expect(next.catalog.copies.usedBytes('ssd')).toBe(1000);
   });
@@ -235,7 +235,7 @@ describe('a copy with a proof comes back', () => {
     });
     expect(report).toEqual({ ...nothing, adopted: 4 });
     expect(byPath(next)).toEqual(before);
-    expect(reconcile(next)).toEqual(nothing);
+    expect(await reconcile(next)).toEqual(nothing);
   });
 
   test('and does not turn back what is known of a source that has changed since', async () => {
@@ -254,6 +254,6 @@ describe('a copy with a proof comes back', () => {
     rig.catalog.copies.forget(copy.id);
     await rig.close();
     const next = createRig({ dir: rig.dir, limit: 10 });
-    expect(reconcile(next).adopted).toBe(1);
+    expect((await reconcile(next)).adopted).toBe(1);
   });
 });

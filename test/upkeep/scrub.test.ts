@@ -86,7 +86,7 @@ describe('a copy whose bits turned', () => {
     expect(existsSync(a.path)).toBe(true);
     expect(rig.catalog.copies.inState('ready')).toEqual([]);
     rig.catalog.replaceIfDamaged(new Sqlite.SqliteError('malformed', 'SQLITE_CORRUPT'));
-    expect(reconcile(rig)).toMatchObject({ adopted: 0 });
+    expect(await reconcile(rig)).toMatchObject({ adopted: 0 });
   });
 
   test('that left while it was read is not taken for damaged', async () => {
@@ -162,5 +162,5 @@ test('a copy without a SHA-256, because its source was fast, gets one when it is
   for (let round = 0; round < 2; round += 1) expect((await scrub.verify([copy])).damaged).toEqual([]);
   expect(await proof()).toEqual({ ...before, sha256: createHash('sha256').update(bytes).digest('hex') });
   expect(identified).toEqual([copy.path]);
-  expect(reconcile(rig)).toMatchObject({ temps: 0, forgotten: 0 });
+  expect(await reconcile(rig)).toMatchObject({ temps: 0, forgotten: 0 });
 });

@@ -1,0 +1,96 @@
+import { type Dir, lstatSync, readFileSync } from 'node:fs';
+import { opendir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Catalog } from '../catalog/catalog.ts';
+import { errnoOf } from '../runtime/errnos.ts';
+import { type Manifest, parseManifest } from '../tiers/manifest.ts';
+import { copyPathOf } from '../tiers/posix-tier.ts';
+import type { Tier } from '../tiers/tier.ts';
+
+/** A copy and the proof beside it, which is of this very file in this very place. */
+export interface Proven {
+  proof: Manifest;
+  copyPath: string;
+}
+
+/** Proofs that are looked at in one go. */
+const batchSize = 32;
+
+/** The paths of all proofs of a tier, some at a time; links are not followed. */
+export function proofsOf(tier: Tier): AsyncGenerator<string[]> {
+  return proofsBelow(join(tier.dir, 'seals'));
+}
+
+async function* proofsBelow(dir: string): AsyncGenerator<string[]> {
+  let entries: Dir;
+  try {
+    entries = await opendir(dir, { bufferSize: batchSize });
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return;
+    throw error;
+  }
+  let batch: string[] = [];
+  for await (const entry of entries) {
+    const path = join(dir, entry.name);
+    if (entry.isDirectory()) yield* proofsBelow(path);
+    else if (entry.isFile() && entry.name.endsWith('.json')) batch.push(path);
+    if (batch.length < batchSize) continue;
+    yield batch;
+    batch = [];
+  }
+  if (batch.length > 0) yield batch;
+}
+
+/** The proof at this path, if it fits the file that it belongs to. `absent`: there is no such file. */
+export function readProof(tier: Tier, manifestPath: string): Proven | 'unfit' | 'absent' {
+  const copyPath = copyPathOf(tier.dir, manifestPath);
+  const proof = parseManifest(readText(manifestPath));
+  if (!proof || !names(proof, copyPath, tier)) return 'unfit';
+  const verdict = tier.check(copyPath, proof.seal);
+  if (verdict === 'gone' && isAbsent(copyPath)) return 'absent';
+  return verdict === 'ok' ? { proof, copyPath } : 'unfit';
+}
+
+/** Puts the copy into service from its proof alone; what is known of a source that has changed since is not turned back. */
+export function adopt(catalog: Catalog, tier: Tier, { proof, copyPath }: Proven): void {
+  const { source, seal, hash, sha256 } = proof;
+  catalog.transaction(() => {
+    const entry = catalog.entries.byPath(source.path) ?? catalog.entries.put(source);
+    const copy = catalog.copies.enter({
+      entryId: entry.id,
+      tier: tier.name,
+      path: copyPath,
+      source: source.fingerprint,
+      bytes: seal.size,
+    });
+    catalog.copies.publish(copy.id, { seal, hash, sha256, source: source.fingerprint });
+  });
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+/** A proof may have been moved or edited: it must be of this place, and of the source that this is the place of. */
+function names({ source }: Manifest, copyPath: string, tier: Tier): boolean {
+  const { path, root, rel } = source;
+  if (![root + rel, `${root}/${rel}`, `${root}\\${rel}`].includes(path)) return false;
+  try {
+    return tier.placeOf(root, rel).path === copyPath;
+  } catch {
+    return false;
+  }
+}
+
+/** Not so when the disk cannot tell: a proof that is lost then cannot be made again. */
+function isAbsent(path: string): boolean {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false }) === undefined;
+  } catch (error) {
+    return errnoOf(error) === 'ENOTDIR';
+  }
+}
