@@ -3,8 +3,8 @@ import { CacheError } from '../core/errors.ts';
 import { isSameFingerprint } from '../core/fingerprint.ts';
 import type { SourceState } from '../core/types.ts';
 import type { ListedFile, SourceClient } from '../sources/client.ts';
+import type { Listing } from '../sources/driver.ts';
 import type { Root } from '../sources/root.ts';
-import type { WalkResult } from '../sources/walk.ts';
 import { Comparison } from './compare.ts';
 import { adoptForeign } from './register.ts';
 import type { Roots } from './registry.ts';
@@ -33,7 +33,7 @@ const mostAway = 3;
  * Walks a whole root and reports what differs from what the caller knows.
  * @throws CacheError `SOURCE_AWAY`, `SOURCE_IO`, `CANCELLED`
  */
-export async function scanRoot(root: Root, options: ScanOptions): Promise<WalkResult> {
+export async function scanRoot(root: Root, options: ScanOptions): Promise<Listing> {
   const comparison = await expectKnown(root, { directory: root.path, ...options });
   return compare(root, { comparison, directory: root.path, recursive: true }, options);
 }
@@ -70,7 +70,7 @@ interface Part {
   recursive: boolean;
 }
 
-async function compare(root: Root, { comparison, directory, recursive }: Part, options: ScanOptions): Promise<WalkResult> {
+async function compare(root: Root, { comparison, directory, recursive }: Part, options: ScanOptions): Promise<Listing> {
   const { host, onChange, onAdded, onRoot, signal } = options;
   const onFiles = (files: ListedFile[]) => {
     const added: ListedFile[] = [];

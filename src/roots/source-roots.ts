@@ -11,7 +11,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Events } from '../runtime/events.ts';
 import type { Log } from '../runtime/log.ts';
 import { type ListedFile, SourceClient } from '../sources/client.ts';
-import type { Published } from '../sources/published.ts';
+import type { Published } from '../sources/driver.ts';
 import type { Root } from '../sources/root.ts';
 import { registerRoot } from './register.ts';
 import { type RootSpec, Roots } from './registry.ts';

@@ -5,13 +5,11 @@ import type { KnownVolume } from '../media/machine.ts';
 import { detectMedium, knownVolumes } from '../media/medium.ts';
 import { liesBelow } from '../media/paths.ts';
 import { readVolumes } from '../media/read-volumes.ts';
-import type { ReadSpeeds } from './measure-reads.ts';
-import type { Ground, ReaderEvent, ReaderReply, RootFacts, RootIdentity, StatAnswer } from './messages.ts';
+import type { FileBatch, Listing, Published, ReadSpeeds, RootFacts, RootIdentity, StatAnswer } from './driver.ts';
+import type { Ground, ReaderEvent, ReaderReply } from './messages.ts';
 import { SourcePool, type SourcePoolOptions } from './pool.ts';
-import type { Published } from './published.ts';
 import type { Root, RootIndex } from './root.ts';
 import type { Question, SourceChannel } from './rpc.ts';
-import type { FileBatch, WalkResult } from './walk.ts';
 
 export interface SourceClientOptions extends SourcePoolOptions {
   roots: RootIndex;
@@ -111,7 +109,7 @@ export class SourceClient implements AsyncDisposable {
    * Walks a root, or one directory of it, without the roots that lie below.
    * @throws CacheError `SOURCE_AWAY`, `SOURCE_IO`, `CANCELLED`
    */
-  async walk(root: Root, { directory = root.path, recursive = true, onFiles, signal }: WalkRequest): Promise<WalkResult> {
+  async walk(root: Root, { directory = root.path, recursive = true, onFiles, signal }: WalkRequest): Promise<Listing> {
     const skip = this.#rootsBelow(root);
     const stop = new AbortController();
     let failure: { error: unknown } | null = null;

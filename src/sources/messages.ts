@@ -1,7 +1,6 @@
+import type { ErrorCode } from '../core/errors.ts';
 import type { KnownVolume } from '../media/machine.ts';
-import type { ReadSpeeds } from './measure-reads.ts';
-import type { Published } from './published.ts';
-import type { FileBatch, WalkResult } from './walk.ts';
+import type { FileBatch, Listing, Published, ReadSpeeds, RootFacts, StatAnswer } from './driver.ts';
 
 /** What a reader (the child process or thread that touches sources) may know of the root a request is about. */
 export interface Ground {
@@ -28,34 +27,11 @@ export type ReaderRequest =
   /** Which SHA-256 somebody has published for this file. */
   | { op: 'published'; id: number; ground: Ground; path: string };
 
-/** What tells one file system at a path from another one: an empty mount point is not the volume that was there before. */
-export interface RootIdentity {
-  /** st_dev, decimal. Another number after every mount, on some systems. */
-  device: string;
-  /** Type and size as statfs tells them; they stay over remounts. */
-  type: number;
-  bytes: number;
-}
-
-export interface RootFacts {
-  /** No file or folder is in it that could be a model; so is a mount point whose volume is away. */
-  empty: boolean;
-  identity: RootIdentity;
-  real: string;
-}
-
-export type StatAnswer =
-  | { is: 'file'; size: number; mtimeNs: bigint; ino: bigint | null }
-  /** A directory, a pipe, …: nothing that can be a source. */
-  | { is: 'other' }
-  /** Not there. `root` = what its root looks like at this moment; null when that does not answer either. */
-  | { is: 'absent'; root: RootFacts | null };
-
 /** What ends a question. */
 export type ReaderReply =
   | { op: 'stat'; id: number; answer: StatAnswer }
   | { op: 'identify'; id: number; facts: RootFacts }
-  | { op: 'walked'; id: number; result: WalkResult }
+  | { op: 'walked'; id: number; result: Listing }
   | { op: 'watching'; id: number; directories: number }
   | { op: 'text'; id: number; text: string | null }
   | { op: 'probe'; id: number; ms: number | null }
@@ -63,7 +39,7 @@ export type ReaderReply =
   | { op: 'published'; id: number; published: Published | null }
   /** A thread's answer to everything that lies on another volume than the root from `at` on: it was not touched. */
   | { op: 'foreign'; id: number; at: string }
-  | { op: 'failed'; id: number; code: string; message: string };
+  | { op: 'failed'; id: number; code: ErrorCode; message: string };
 
 /** What is said besides answers. */
 export type ReaderEvent =

@@ -1,6 +1,5 @@
 import { CacheError } from '../core/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { meaningOf } from '../runtime/errnos.ts';
 import type { ReaderEvent, ReaderReply, ReaderRequest } from './messages.ts';
 import type { OpenPort, SourcePort } from './transport.ts';
 
@@ -137,7 +136,7 @@ export class SourceChannel {
       return;
     }
     this.#forget(reply.id);
-    pending?.settle?.(reply.op === 'failed' ? failure(reply) : reply);
+    pending?.settle?.(reply.op === 'failed' ? new CacheError(reply.code, reply.message) : reply);
   }
 
   #expire(id: number): void {
@@ -210,12 +209,6 @@ export class SourceChannel {
     clearTimeout(this.#pending.get(id)?.timer);
     this.#pending.delete(id);
   }
-}
-
-function failure({ code, message }: { code: string; message: string }): CacheError {
-  const meaning = meaningOf(code);
-  // No content was read: an input/output error of a name or a listing is one of the volume.
-  return new CacheError(meaning === 'away' || meaning === 'io' ? 'SOURCE_AWAY' : 'SOURCE_IO', message);
 }
 
 function away(why: string): CacheError {

@@ -1,14 +1,11 @@
-import { messageOf } from '../core/errors.ts';
+import { CacheError } from '../core/errors.ts';
 import { type Machine, thisMachine } from '../media/machine.ts';
 import { foreignPart } from '../media/resolve-locally.ts';
-import { errnoOf } from '../runtime/errnos.ts';
-import { measureReads } from './measure-reads.ts';
+import type { SourceDriver } from './driver.ts';
+import { posixDriver } from './drivers/posix/posix-driver.ts';
+import { lookError } from './io-errors.ts';
 import type { Ground, ReaderEvent, ReaderReply, ReaderRequest } from './messages.ts';
-import { answerStat, identify, readText } from './operations.ts';
-import { probeSmallReads } from './probe.ts';
-import { findPublished, type Published } from './published.ts';
-import { walk } from './walk.ts';
-import { DirectoryWatch } from './watch.ts';
+import { readText } from './read-text.ts';
 
 export interface ReaderTransport {
   send(message: ReaderReply | ReaderEvent): void;
@@ -31,8 +28,8 @@ export function serve(transport: ReaderTransport): void {
 
 class Reader {
   #transport: ReaderTransport;
-  #walks = new Map<number, { abort: AbortController; more: () => void }>();
-  #watches = new Map<number, DirectoryWatch>();
+  /** Walks and watches that a message may still be for. */
+  #underWay = new Map<number, { abort: AbortController; more: () => void }>();
   #machine = thisMachine();
 
   constructor(transport: ReaderTransport) {
@@ -45,7 +42,8 @@ class Reader {
       const reply = await this.#answer(request);
       if (reply) this.#transport.send(reply);
     } catch (error) {
-      this.#transport.send({ op: 'failed', id, code: errnoOf(error) ?? 'ERROR', message: messageOf(error) });
+      const { code, message } = lookError(error);
+      this.#transport.send({ op: 'failed', id, code, message });
     }
   }
 
@@ -55,29 +53,27 @@ class Reader {
     if (at !== null) return { op: 'foreign', id, at };
     switch (op) {
       case 'stat':
-        return { op, id, answer: answerStat(request.path, request.ground) };
+        return { op, id, answer: await this.#driver(request).stat(request.path) };
       case 'identify':
-        return { op, id, facts: identify(request.ground) };
+        return { op, id, facts: await this.#driver(request).identify() };
       case 'read':
         return { op: 'text', id, text: await readText(request.path) };
       case 'probe':
-        return { op, id, ms: probeSmallReads(request.path) };
+        return { op, id, ms: await this.#driver(request).probe(request.path) };
       case 'published':
-        return { op, id, published: await this.#published(request) };
+        return { op, id, published: await this.#driver(request).published(request.path) };
       case 'measure':
-        return { op, id, speeds: measureReads(request.path) };
+        return { op, id, speeds: await this.#driver(request).measure(request.path) };
       case 'walk':
         return this.#walk(request);
       case 'watch':
         return this.#watch(request);
       case 'more':
-        this.#walks.get(id)?.more();
+        this.#underWay.get(id)?.more();
         return null;
       case 'cancel':
-        this.#walks.get(id)?.abort.abort();
-        this.#walks.get(id)?.more();
-        this.#watches.get(id)?.close();
-        this.#watches.delete(id);
+        this.#underWay.get(id)?.abort.abort();
+        this.#underWay.get(id)?.more();
         return null;
     }
   }
@@ -90,11 +86,6 @@ class Reader {
     return foreignPart(ground.root, target, this.#machineFor(ground));
   }
 
-  #published({ path, ground }: Request<'published'>): Promise<Published | null> {
-    const isNear = async (beside: string) => (await foreignPart(ground.root, beside, this.#machineFor(ground))) === null;
-    return findPublished(path, ground.root, this.#transport.mayTouchNetwork ? async () => true : isNear);
-  }
-
   async #walk({ id, ground, directory, recursive, skip }: Request<'walk'>): Promise<ReaderReply> {
     const abort = new AbortController();
     let underWay = 0;
@@ -103,19 +94,16 @@ class Reader {
       underWay--;
       goOn();
     };
-    this.#walks.set(id, { abort, more });
+    this.#underWay.set(id, { abort, more });
     let heardAt = performance.now();
     const say = (event: ReaderEvent) => {
       heardAt = performance.now();
       this.#transport.send(event);
     };
     try {
-      const result = await walk(directory, {
+      const result = await this.#driver({ ground }).list(directory, {
         recursive,
-        stableInodes: ground.stableInodes,
         skip: new Set(skip),
-        machine: this.#machineFor(ground),
-        mayTouchNetwork: this.#transport.mayTouchNetwork,
         signal: abort.signal,
         onProgress: () => performance.now() - heardAt > aliveMs && say({ op: 'alive', id }),
         async onBatch(batch) {
@@ -130,20 +118,29 @@ class Reader {
       });
       return { op: 'walked', id, result };
     } finally {
-      this.#walks.delete(id);
+      this.#underWay.delete(id);
     }
   }
 
   async #watch({ id, ground, skip, settleMs }: Request<'watch'>): Promise<ReaderReply> {
-    const watch = new DirectoryWatch(ground.root, {
-      machine: this.#machineFor(ground),
+    const driver = this.#driver({ ground });
+    if (!driver.watch) throw new CacheError('SOURCE_IO', `what changes in ${ground.root} is not told`);
+    const abort = new AbortController();
+    this.#underWay.set(id, { abort, more: () => {} });
+    abort.signal.addEventListener('abort', () => this.#underWay.delete(id));
+    const directories = await driver.watch({
       skip: new Set(skip),
       settleMs,
-      onChanged: (directories) => this.#transport.send({ op: 'changed', id, directories, trouble: null }),
-      onError: (trouble) => this.#transport.send({ op: 'changed', id, directories: [], trouble }),
+      onChanged: (changed) => this.#transport.send({ op: 'changed', id, directories: changed, trouble: null }),
+      onTrouble: (trouble) => this.#transport.send({ op: 'changed', id, directories: [], trouble }),
+      signal: abort.signal,
     });
-    this.#watches.set(id, watch);
-    return { op: 'watching', id, directories: await watch.start() };
+    return { op: 'watching', id, directories };
+  }
+
+  #driver({ ground }: { ground: Ground }): SourceDriver {
+    const { root, stableInodes } = ground;
+    return posixDriver({ root, stableInodes, network: this.#transport.mayTouchNetwork, machine: this.#machineFor(ground) });
   }
 
   #machineFor(ground: Ground): Machine {

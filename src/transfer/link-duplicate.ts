@@ -20,7 +20,7 @@ import type { CopyOrder, DuplicateCopy, LinkReport } from './messages.ts';
 export async function linkDuplicate(
   order: CopyOrder,
   hooks: CopyHooks,
-  driver: SourceDriver = posixDriver(order),
+  driver: SourceDriver = posixDriver({ root: order.source.root, network: order.network }),
 ): Promise<LinkReport | null> {
   const open = await driver.open(order.source);
   const { fingerprint } = open;

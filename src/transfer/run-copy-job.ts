@@ -29,7 +29,7 @@ const resumable: readonly ErrorCode[] = ['CANCELLED', 'SOURCE_MISSING', 'SOURCE_
 export async function runCopyJob(
   order: CopyOrder,
   hooks: CopyHooks,
-  driver: SourceDriver = posixDriver(order),
+  driver: SourceDriver = posixDriver({ root: order.source.root, network: order.network }),
 ): Promise<CopyReport> {
   const { origin, compressInto } = order;
   if (origin) return compressInto === undefined ? copyFromTier(order, origin, hooks) : compressCopy(order, origin, hooks);

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { lookError } from '../../src/sources/io-errors.ts';
 import type { ReaderEvent, ReaderReply, ReaderRequest } from '../../src/sources/messages.ts';
 import { SourceChannel } from '../../src/sources/rpc.ts';
 import type { OpenPort, PortListener } from '../../src/sources/transport.ts';
@@ -94,11 +95,12 @@ describe('asking a reader', () => {
     ['EIO', 'SOURCE_AWAY'],
     ['EACCES', 'SOURCE_IO'],
     ['ENOENT', 'SOURCE_IO'],
-  ])('takes %s for %s', async (code, expected) => {
+  ])('takes %s for %s', async (errno, expected) => {
     const { ask, last } = makeChannel();
     const asked = ask();
-    last().say({ op: 'failed', id: 1, code, message: `${code}: no` });
-    expect(await asked).toBe(`${expected}: ${code}: no`);
+    const { code, message } = lookError(Object.assign(new Error(`${errno}: no`), { code: errno }));
+    last().say({ op: 'failed', id: 1, code, message });
+    expect(await asked).toBe(`${expected}: ${errno}: no`);
   });
 });
 

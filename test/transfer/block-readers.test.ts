@@ -27,7 +27,7 @@ type Open = (range: { file: OpenSource; from: number; end: number }) => BlockRea
 
 async function readAll(path: string, { from = 0, open = localReader }: { from?: number; open?: Open } = {}): Promise<Buffer> {
   const file = { path, root: dirname(path), rel: basename(path), category: null, fingerprint: fingerprintOf(path) };
-  const source = await posixDriver({ network: false }).open(file);
+  const source = await posixDriver({ root: dirname(path), network: false }).open(file);
   const reader = open({ file: source, from, end: size });
   const parts: Buffer[] = [];
   try {

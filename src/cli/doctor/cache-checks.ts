@@ -2,7 +2,7 @@ import type { TierStats } from '../../api/stats.ts';
 import { formatBytes } from '../../core/format.ts';
 import { isNetworkFileSystem } from '../../media/file-systems.ts';
 import { isNetwork, type MediumFacts } from '../../media/medium.ts';
-import type { ReadSpeeds } from '../../sources/measure-reads.ts';
+import type { ReadSpeeds } from '../../sources/driver.ts';
 import { type Finding, fail, ok, warn } from './finding.ts';
 import { speedText } from './speed-text.ts';
 

@@ -4,7 +4,7 @@ import type { Medium } from '../../core/types.ts';
 import { detectMedium, type MediumFacts } from '../../media/medium.ts';
 import { Roots } from '../../roots/registry.ts';
 import { SourceClient } from '../../sources/client.ts';
-import { leastToMeasure } from '../../sources/measure-reads.ts';
+import { leastToMeasure } from '../../sources/drivers/posix/measure-reads.ts';
 import type { Root } from '../../sources/root.ts';
 import type { SourceFacts } from './source-checks.ts';
 

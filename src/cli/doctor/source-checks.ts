@@ -1,5 +1,5 @@
 import type { Medium } from '../../core/types.ts';
-import type { ReadSpeeds } from '../../sources/measure-reads.ts';
+import type { ReadSpeeds } from '../../sources/driver.ts';
 import { type Finding, ok, warn } from './finding.ts';
 import { speedText } from './speed-text.ts';
 

@@ -1,5 +1,5 @@
 import { formatBytes } from '../../core/format.ts';
-import type { ReadSpeeds } from '../../sources/measure-reads.ts';
+import type { ReadSpeeds } from '../../sources/driver.ts';
 
 /** `4 KiB reads 8.3 ms (482 KiB/s), 1 MiB reads 151 MiB/s`. */
 export function speedText({ smallReadMs, bytesPerSecond, direct }: ReadSpeeds): string {

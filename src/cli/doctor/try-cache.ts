@@ -3,7 +3,7 @@ import { mkdtemp, open, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf } from '../../core/errors.ts';
 import { errnoOf } from '../../runtime/errnos.ts';
-import { measureReads } from '../../sources/measure-reads.ts';
+import { measureReads } from '../../sources/drivers/posix/measure-reads.ts';
 import type { CacheFacts } from './cache-checks.ts';
 
 const trialMib = 32;

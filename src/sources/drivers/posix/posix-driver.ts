@@ -1,14 +1,77 @@
-import type { DriverTraits, SourceDriver } from '../../driver.ts';
+import { CacheError } from '../../../core/errors.ts';
+import { type Machine, thisMachine } from '../../../media/machine.ts';
+import { foreignPart } from '../../../media/resolve-locally.ts';
+import type { DriverTraits, SourceDriver, WatchOptions } from '../../driver.ts';
+import { lookError, reading } from '../../io-errors.ts';
+import { identify, lookAt } from './look.ts';
+import { measureReads } from './measure-reads.ts';
 import { openSource } from './open-source.ts';
+import { probeSmallReads } from './probe.ts';
+import { findPublished } from './published.ts';
+import { walk } from './walk.ts';
+import { DirectoryWatch } from './watch.ts';
+
+export interface PosixRoot {
+  root: string;
+  /** Whether this is a process that may touch network volumes, and hang with them. */
+  network: boolean;
+  /** Whether an inode number stays with its file; default true. Without that, `stat` and `list` tell none. */
+  stableInodes?: boolean;
+  machine?: Machine;
+}
 
 /** Reads under way at once. A mount that takes 10 ms a request gives a hundred of them a second to one who asks one by one. */
 const networkReads = 16;
 
 /** Sources that are files of a mounted file system, on a disk of this machine or behind a network. */
-export function posixDriver({ network }: Pick<DriverTraits, 'network'>): SourceDriver {
+export function posixDriver({ root, network, stableInodes = true, machine = thisMachine() }: PosixRoot): SourceDriver {
   const traits: DriverTraits = { network, readsInFlight: network ? networkReads : 1 };
+  const mayTouch = async (path: string) => network || (await foreignPart(root, path, machine)) === null;
+  const watch = ({ signal, ...options }: WatchOptions) => {
+    const directories = new DirectoryWatch(root, { ...options, machine });
+    signal.addEventListener('abort', () => directories.close(), { once: true });
+    return looking(() => directories.start());
+  };
   return {
     traits,
-    open: async (file) => openSource(file, traits),
+    stat: (path) => looking(() => lookAt(path, { root, stableInodes })),
+    identify: () => looking(() => identify(root)),
+    list: (directory, options) =>
+      looking(() => walk(directory, { ...options, stableInodes, machine, mayTouchNetwork: network })),
+    open: async (file) => {
+      try {
+        return openSource(file, traits);
+      } catch (error) {
+        throw isMissing(error) && reading(() => isRootAway(file.path, root)) ? away(error) : error;
+      }
+    },
+    published: (path) => looking(() => findPublished(path, root, mayTouch)),
+    probe: (path) => looking(() => probeSmallReads(path)),
+    measure: (path) => looking(() => measureReads(path)),
+    // A network file system does not tell what others change in it.
+    ...(network ? {} : { watch }),
   };
+}
+
+/** Asks the file system, and says in our words how it failed. */
+async function looking<T>(ask: () => T | Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    throw lookError(error);
+  }
+}
+
+function isMissing(error: unknown): error is CacheError {
+  return error instanceof CacheError && error.code === 'SOURCE_MISSING';
+}
+
+/** A mount point whose volume is away is empty, or has left with what it lay on: nothing is known of its files then. */
+function isRootAway(path: string, root: string): boolean {
+  const found = lookAt(path, { root, stableInodes: false });
+  return found.is === 'absent' && (found.root?.empty ?? true);
+}
+
+function away(error: CacheError): CacheError {
+  return new CacheError('SOURCE_AWAY', error.message, { cause: error });
 }

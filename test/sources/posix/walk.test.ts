@@ -1,9 +1,10 @@
 import { chmodSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { type Machine, thisMachine } from '../../src/media/machine.ts';
-import { type FileBatch, isSkippedName, type WalkOptions, walk } from '../../src/sources/walk.ts';
-import { tempTree } from './temp-tree.ts';
+import { type Machine, thisMachine } from '../../../src/media/machine.ts';
+import type { FileBatch } from '../../../src/sources/driver.ts';
+import { isSkippedName, type WalkOptions, walk } from '../../../src/sources/drivers/posix/walk.ts';
+import { tempTree } from '../temp-tree.ts';
 
 async function walked(root: string, options: Partial<WalkOptions> = {}) {
   const batches: FileBatch[] = [];

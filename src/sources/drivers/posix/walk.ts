@@ -1,45 +1,17 @@
 import { type BigIntStats, type Dirent, statSync } from 'node:fs';
 import { readdir, realpath } from 'node:fs/promises';
 import { basename, sep } from 'node:path';
-import type { Machine } from '../media/machine.ts';
-import { pathRules } from '../media/paths.ts';
-import { type Resolution, resolveLocally } from '../media/resolve-locally.ts';
-import { errnoOf } from '../runtime/errnos.ts';
+import type { Machine } from '../../../media/machine.ts';
+import { pathRules } from '../../../media/paths.ts';
+import { type Resolution, resolveLocally } from '../../../media/resolve-locally.ts';
+import { errnoOf } from '../../../runtime/errnos.ts';
+import type { FileBatch, Listing, ListOptions } from '../../driver.ts';
 
-/** Files in columns: a thousand objects would cost the receiver's thread more than a thousand strings. */
-export interface FileBatch {
-  /** Paths below the walked directory. */
-  rels: string[];
-  sizes: number[];
-  mtimesNs: BigInt64Array;
-  /** Null where inodes are not stable. */
-  inos: BigUint64Array | null;
-}
-
-export interface WalkOptions {
-  /** Takes a batch; the walk goes on when it resolves, which bounds what is in memory. */
-  onBatch: (batch: FileBatch) => unknown;
-  /** Called now and then while nothing else is heard: the walk gets on. */
-  onProgress?: () => void;
-  recursive?: boolean;
+export interface WalkOptions extends ListOptions {
   stableInodes?: boolean;
-  /** Keys (`PathRules.key`) of directories that are not entered: roots of their own. */
-  skip?: ReadonlySet<string>;
   machine: Machine;
   /** Whether this thread may touch network volumes (and hang with them). */
   mayTouchNetwork?: boolean;
-  signal?: AbortSignal;
-}
-
-export interface WalkResult {
-  files: number;
-  bytes: number;
-  /** Absolute paths of the directories that were entered. */
-  directories: string[];
-  /** What could not be read: of these paths, and of what lies below them, nothing is known. */
-  failures: { path: string; code: string }[];
-  /** What lies on another volume than `root`, and was not entered: a volume comes and goes by itself. */
-  foreign: string[];
 }
 
 const batchSize = 250;
@@ -61,7 +33,7 @@ export function isSkippedName(name: string): boolean {
  * Follows links to directories, each target once, never into one of their own parents.
  * @throws the error of reading `root` itself; those of what lies below are in `failures`
  */
-export async function walk(root: string, options: WalkOptions): Promise<WalkResult> {
+export async function walk(root: string, options: WalkOptions): Promise<Listing> {
   const entries = await readdir(root, { withFileTypes: true });
   const { path: real } = await resolve(root, options);
   const run = new Walk(real, options);
@@ -81,7 +53,7 @@ class Walk {
   #volume: string;
   #queue: Directory[] = [];
   #linked = new Set<string>();
-  #result: WalkResult = { files: 0, bytes: 0, directories: [], failures: [], foreign: [] };
+  #result: Listing = { files: 0, bytes: 0, directories: [], failures: [], foreign: [] };
   #rels: string[] = [];
   #stats: BigIntStats[] = [];
   #sliceEnd = performance.now() + sliceMs;
@@ -91,7 +63,7 @@ class Walk {
     this.#volume = options.machine.volumeOf(real).id;
   }
 
-  async finish(): Promise<WalkResult> {
+  async finish(): Promise<Listing> {
     for (let next = this.#queue.pop(); next; next = this.#queue.pop()) {
       const { path } = next;
       const entries = await readdir(path, { withFileTypes: true }).catch((error: unknown) => this.#fail(path, error));

@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { probeSmallReads } from '../../src/sources/probe.ts';
-import { tempDir } from '../helpers/temp-dir.ts';
+import { probeSmallReads } from '../../../src/sources/drivers/posix/probe.ts';
+import { tempDir } from '../../helpers/temp-dir.ts';
 
 test.runIf(process.platform === 'linux')(
   'a few small reads tell how slow a source is with them; small files tell nothing',

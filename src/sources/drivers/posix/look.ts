@@ -1,22 +1,24 @@
 import { lstatSync, opendirSync, realpathSync, statfsSync, statSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
-import { meaningOf } from '../runtime/errnos.ts';
-import type { Ground, RootFacts, StatAnswer } from './messages.ts';
+import { meaningOf } from '../../../runtime/errnos.ts';
+import type { RootFacts, StatAnswer } from '../../driver.ts';
 import { isSkippedName } from './walk.ts';
 
-/** The questions about single paths, as a reader answers them. They may block, and hang: that is what readers are for. */
+interface Ground {
+  root: string;
+  stableInodes: boolean;
+}
 
 /** @throws the error of the file system, other than "not there" */
-export function answerStat(path: string, ground: Ground): StatAnswer {
+export function lookAt(path: string, { root, stableInodes }: Ground): StatAnswer {
   const stats = orAbsent(() => statSync(path, { bigint: true }), null);
   if (stats && !stats.isFile()) return { is: 'other' };
   if (stats) {
-    return { is: 'file', size: Number(stats.size), mtimeNs: stats.mtimeNs, ino: ground.stableInodes ? stats.ino : null };
+    return { is: 'file', size: Number(stats.size), mtimeNs: stats.mtimeNs, ino: stableInodes ? stats.ino : null };
   }
   // A link that leads nowhere is as likely one into a volume that is away: its file is not known to be gone.
-  if (leadsNowhere(ground.root, path)) return { is: 'absent', root: null };
-  return { is: 'absent', root: orAbsent(() => identify(ground), null) };
+  if (leadsNowhere(root, path)) return { is: 'absent', root: null };
+  return { is: 'absent', root: orAbsent(() => identify(root), null) };
 }
 
 function leadsNowhere(root: string, path: string): boolean {
@@ -47,7 +49,7 @@ function orAbsent<T>(look: () => T, absent: T): T {
 }
 
 /** @throws the error of the file system when the root is not a directory that answers */
-export function identify({ root }: Ground): RootFacts {
+export function identify(root: string): RootFacts {
   const empty = isEmptyDirectory(root);
   const { dev } = statSync(root, { bigint: true });
   const { type, bsize, blocks } = statfsSync(root);
@@ -62,14 +64,4 @@ function isEmptyDirectory(path: string): boolean {
   } finally {
     directory.closeSync();
   }
-}
-
-const mostText = 1024 * 1024;
-
-/** A small text file; null when there is none. */
-export async function readText(path: string): Promise<string | null> {
-  const size = statSync(path, { throwIfNoEntry: false })?.size;
-  if (size === undefined) return null;
-  if (size > mostText) throw new Error(`${path} has ${size} bytes; a text of at most ${mostText} was expected`);
-  return readFile(path, 'utf8');
 }

@@ -1,5 +1,5 @@
 import { closeSync, fstatSync } from 'node:fs';
-import { openUncached } from '../runtime/uncached.ts';
+import { openUncached } from '../../../runtime/uncached.ts';
 import { timedReads } from './measure-reads.ts';
 
 const reads = 8;

@@ -1,15 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { openUncached, pageAligned } from '../runtime/uncached.ts';
-
-/** How fast a file is read. */
-export interface ReadSpeeds {
-  /** Median of single reads of 4 KiB all over the file, ms. */
-  smallReadMs: number;
-  /** Reads of 1 MiB one after the other, bytes per second. */
-  bytesPerSecond: number;
-  /** False where the page cache cannot be passed: what it holds is faster than the disk. */
-  direct: boolean;
-}
+import { openUncached, pageAligned } from '../../../runtime/uncached.ts';
+import type { ReadSpeeds } from '../../driver.ts';
 
 const small = { bytes: 4096, most: 32, ms: 700 };
 const large = { bytes: 1024 * 1024, most: 96, ms: 1000 };

@@ -1,9 +1,9 @@
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { type Machine, thisMachine } from '../../src/media/machine.ts';
-import { DirectoryWatch } from '../../src/sources/watch.ts';
-import { fill, tempTree } from './temp-tree.ts';
+import { type Machine, thisMachine } from '../../../src/media/machine.ts';
+import { DirectoryWatch } from '../../../src/sources/drivers/posix/watch.ts';
+import { fill, tempTree } from '../temp-tree.ts';
 
 /** A watch whose reports can be waited for. */
 async function watching(root: string, options: { skip?: string[]; machine?: Machine } = {}) {
@@ -18,7 +18,7 @@ async function watching(root: string, options: { skip?: string[]; machine?: Mach
       for (const directory of directories) seen.add(directory);
       wake();
     },
-    onError: (message) => troubles.push(message),
+    onTrouble: (message) => troubles.push(message),
   });
   onTestFinished(() => watch.close());
   const directories = await watch.start();

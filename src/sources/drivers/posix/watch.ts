@@ -1,22 +1,16 @@
 import { type FSWatcher, watch as watchFiles } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, join, sep } from 'node:path';
-import { messageOf } from '../core/errors.ts';
-import type { Machine } from '../media/machine.ts';
-import { pathRules } from '../media/paths.ts';
-import { resolveLocally } from '../media/resolve-locally.ts';
-import { errnoOf } from '../runtime/errnos.ts';
+import { messageOf } from '../../../core/errors.ts';
+import type { Machine } from '../../../media/machine.ts';
+import { pathRules } from '../../../media/paths.ts';
+import { resolveLocally } from '../../../media/resolve-locally.ts';
+import { errnoOf } from '../../../runtime/errnos.ts';
+import type { WatchOptions } from '../../driver.ts';
 import { isSkippedName } from './walk.ts';
 
-export interface WatchOptions {
+interface DirectoryWatchOptions extends Omit<WatchOptions, 'signal'> {
   machine: Machine;
-  /** Keys (`PathRules.key`) of directories that are not entered: roots of their own. */
-  skip: ReadonlySet<string>;
-  /** How long changes are gathered before they are reported, ms. */
-  settleMs: number;
-  onChanged(directories: string[]): void;
-  /** Not everything is watched (any more). Said once. */
-  onError(message: string): void;
 }
 
 const { key } = pathRules();
@@ -28,7 +22,7 @@ const { key } = pathRules();
  */
 export class DirectoryWatch {
   #root: string;
-  #options: WatchOptions;
+  #options: DirectoryWatchOptions;
   #recursive: boolean;
   #watchers = new Map<string, FSWatcher>();
   #dirty = new Set<string>();
@@ -39,7 +33,7 @@ export class DirectoryWatch {
   #complained = false;
   #closed = false;
 
-  constructor(root: string, options: WatchOptions) {
+  constructor(root: string, options: DirectoryWatchOptions) {
     this.#root = root;
     this.#options = options;
     this.#recursive = options.machine.platform === 'darwin' || options.machine.platform === 'win32';
@@ -121,7 +115,7 @@ export class DirectoryWatch {
     const gone = errnoOf(error) === 'ENOENT' || errnoOf(error) === 'EPERM';
     if ((gone && directory !== this.#root) || this.#complained) return;
     this.#complained = true;
-    this.#options.onError(messageOf(error));
+    this.#options.onTrouble(messageOf(error));
   }
 
   #mark(directory: string): void {

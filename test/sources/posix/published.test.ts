@@ -2,8 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, renameSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { findPublished } from '../../src/sources/published.ts';
-import { tempTree, touch } from './temp-tree.ts';
+import { findPublished } from '../../../src/sources/drivers/posix/published.ts';
+import { tempTree, touch } from '../temp-tree.ts';
 
 const hash = 'ab'.repeat(32);
 const anywhere = async () => true;

@@ -1,13 +1,6 @@
 import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
-
-/** The SHA-256 that somebody has published for a source, as it stands beside it. */
-export interface Published {
-  /** Lower-case hex. */
-  sha256: string;
-  /** The file that says so. */
-  from: string;
-}
+import type { Published } from '../../driver.ts';
 
 /** Longer than any hash with the name of its file; what is longer is something else. */
 const mostBytes = 4096;
