@@ -1,5 +1,6 @@
 import type { JobView } from '../api/api.ts';
 import { CacheError } from '../core/errors.ts';
+import { within } from '../runtime/deadline.ts';
 import type { Client } from './client.ts';
 import { isOver } from './jobs-view.ts';
 import type { DaemonEvent } from './sse.ts';
@@ -32,7 +33,7 @@ export async function waitForJobs(jobs: JobView[], watch: Watch): Promise<Map<nu
   let next: Promise<IteratorResult<DaemonEvent>> | null = null;
   while (open.size > 0) {
     next ??= watch.events.next();
-    const step = await orQuiet(next, watch.quietMs ?? 5_000);
+    const step = await within(next, watch.quietMs ?? 5_000, 'quiet' as const);
     if (step === 'quiet') {
       await askOutright();
       continue;
@@ -58,12 +59,4 @@ export async function waitForJobs(jobs: JobView[], watch: Watch): Promise<Map<nu
 /** The job that an event is about, if it is about one. */
 export function jobOf(event: DaemonEvent): JobView | null {
   return event.name.startsWith('job-') ? (event.data as JobView) : null;
-}
-
-async function orQuiet<T>(next: Promise<T>, ms: number): Promise<T | 'quiet'> {
-  let timer: NodeJS.Timeout | undefined;
-  const quiet = new Promise<'quiet'>((resolve) => {
-    timer = setTimeout(() => resolve('quiet'), ms);
-  });
-  return Promise.race([next, quiet]).finally(() => clearTimeout(timer));
 }

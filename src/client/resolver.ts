@@ -5,6 +5,7 @@ import { isAbsolute, resolve as resolvePath } from 'node:path';
 import type { JobView, LookupAnswer, LookupRequest } from '../api/api.ts';
 import { stateDirFromEnvironment } from '../config/env.ts';
 import { type Medium, type Purpose, type Reason, reasons, type TierName } from '../core/types.ts';
+import { within } from '../runtime/deadline.ts';
 import { Breaker } from './breaker.ts';
 import { callDaemon } from './daemon-call.ts';
 import { daemonFilePath, type FoundDaemon, findDaemon } from './daemon-file.ts';
@@ -145,21 +146,11 @@ function bounded(statOf: (path: string) => Promise<BigIntStats>, ms: number) {
   let overdue = 0;
   return async (path: string): Promise<BigIntStats | undefined> => {
     if (overdue > 0) return undefined;
-    let late = false;
-    let timer: NodeJS.Timeout | undefined;
-    const timeout = new Promise<undefined>((resolve) => {
-      timer = setTimeout(() => {
-        late = true;
-        overdue++;
-        resolve(undefined);
-      }, ms);
-    });
-    const found = statOf(path)
-      .catch(() => undefined)
-      .finally(() => {
-        clearTimeout(timer);
-        if (late) overdue--;
-      });
-    return Promise.race([found, timeout]);
+    const asked = statOf(path).catch(() => undefined);
+    const found = await within(asked, ms, 'late' as const);
+    if (found !== 'late') return found;
+    overdue++;
+    void asked.then(() => overdue--);
+    return undefined;
   };
 }

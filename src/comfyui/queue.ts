@@ -1,5 +1,6 @@
 import { messageOf } from '../core/errors.ts';
 import type { Log } from '../runtime/log.ts';
+import { Periodic } from '../runtime/periodic.ts';
 
 /** A prompt in ComfyUI's queue, in the form of the body of `POST /prompt`. */
 interface QueuedPrompt {
@@ -34,7 +35,6 @@ export function watchComfyuiQueue(options: ComfyuiQueueOptions): () => void {
   const stop = new AbortController();
   const look = new QueueLook(options, stop.signal);
   let pauseMs = everyMs;
-  let timer: NodeJS.Timeout | undefined;
   let answers: boolean | null = null;
 
   const round = async () => {
@@ -49,12 +49,15 @@ export function watchComfyuiQueue(options: ComfyuiQueueOptions): () => void {
       log.info(facts, answers ? 'ComfyUI answers; prompts in its queue are prefetched' : 'ComfyUI does not answer');
     }
     pauseMs = answers ? everyMs : Math.min(pauseMs * 2, mostPauseMs);
-    timer = setTimeout(round, pauseMs);
   };
-  void round();
+  const rounds = new Periodic(round, {
+    everyMs: () => pauseMs,
+    onError: (err) => log.error({ err }, "watching ComfyUI's queue failed"),
+  });
+  void rounds.now();
   return () => {
+    void rounds[Symbol.asyncDispose]();
     stop.abort();
-    clearTimeout(timer);
   };
 }
 

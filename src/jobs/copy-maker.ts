@@ -3,6 +3,7 @@ import { CacheError, toCacheError } from '../core/errors.ts';
 import type { Copy, Entry, TierName } from '../core/types.ts';
 import type { Events } from '../runtime/events.ts';
 import type { Log } from '../runtime/log.ts';
+import { throttle } from '../runtime/throttle.ts';
 import { dropAfterDemote, dropAfterRestore } from '../space/drop-after-move.ts';
 import { keepPartial, partialPath } from '../tiers/partial.ts';
 import { manifestPathOf } from '../tiers/posix-tier.ts';
@@ -207,13 +208,11 @@ export class CopyMaker {
   }
 
   #telling(job: Job): (bytesDone: number) => void {
-    let toldAt = Number.NEGATIVE_INFINITY;
+    const { clock, events } = this.#deps;
+    const tell = throttle(progressEveryMs, clock, () => events.emit('job-progress', job.view()));
     return (bytesDone) => {
       job.bytesDone = bytesDone;
-      const now = this.#deps.clock.monotonic();
-      if (now - toldAt < progressEveryMs) return;
-      toldAt = now;
-      this.#deps.events.emit('job-progress', job.view());
+      tell();
     };
   }
 

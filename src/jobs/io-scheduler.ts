@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { bounded } from '../runtime/bounded.ts';
+import { bounded } from '../runtime/deadline.ts';
 import type { DiskContention } from './disk-contention.ts';
 import type { Job } from './job.ts';
 import type { RateLimiter } from './rate-limiter.ts';

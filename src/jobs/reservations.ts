@@ -6,6 +6,7 @@ import type { Copy, Entry } from '../core/types.ts';
 import { workingRoom } from '../policy/demotion.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { Serial } from '../runtime/serial.ts';
 import { makeRoom, type RoomDeps } from '../space/make-room.ts';
 import type { Tier } from '../tiers/tier.ts';
 import { assertWanted, type Job } from './job.ts';
@@ -23,7 +24,7 @@ export interface ReservationDeps extends Omit<RoomDeps, 'outstanding' | 'giveWay
 export class Reservations {
   readonly #deps: ReservationDeps;
   /** They are made one after the other, so that two jobs do not choose the same victims. */
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Serial();
 
   constructor(deps: ReservationDeps) {
     this.#deps = deps;
@@ -33,14 +34,13 @@ export class Reservations {
   async make(job: Job, tier: Tier): Promise<Copy> {
     const { catalog } = this.#deps;
     const entry = catalog.entries.put(job.file);
-    const room = this.#last.then(async () => {
+    const room = this.#turns.run(async () => {
       assertWanted(job);
       this.#assertBudget(job);
       const copy = await this.#makeRoom(job, tier, entry);
       job.reserved = copy?.bytes ?? 0;
       return copy;
     });
-    this.#last = room.catch(() => {});
     const copy = await (job.tier === 'cold' ? room.catch(giveUp) : room);
     if (!copy) throw new CacheError('NOT_ADMITTED', 'what would have to leave for it is worth more');
     return copy;

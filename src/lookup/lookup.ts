@@ -2,7 +2,7 @@ import { freemem } from 'node:os';
 import type { LookupAnswer, LookupRequest } from '../api/api.ts';
 import { isSameFingerprint } from '../core/fingerprint.ts';
 import type { Copy, Priority, SourceState } from '../core/types.ts';
-import { bounded } from '../runtime/bounded.ts';
+import { bounded } from '../runtime/deadline.ts';
 import { decide } from './decide.ts';
 import type { CopyInProgress, Examination, Located, LookupDeps, Patience } from './deps.ts';
 import { isHit, isMiss } from './stats.ts';

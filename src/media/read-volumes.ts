@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import { within } from '../runtime/deadline.ts';
 import { type BlockDevice, macVolumes, type PhysicalDisk, type Volume, windowsVolumes } from './volumes.ts';
 
 const deadlineMs = 20_000;
@@ -22,12 +23,12 @@ async function ask(platform: 'darwin' | 'win32'): Promise<Volume[]> {
   // systeminformation takes 40 ms to load and Linux never needs it.
   const { blockDevices, diskLayout } = (await import('systeminformation')).default;
   if (platform === 'darwin') {
-    const [mounts, devices] = await Promise.all([within(mountOutput(), ''), within<BlockDevice[]>(blockDevices(), [])]);
+    const [mounts, devices] = await Promise.all([orElse(mountOutput(), ''), orElse<BlockDevice[]>(blockDevices(), [])]);
     return macVolumes(mounts, devices);
   }
   const [devices, disks] = await Promise.all([
-    within<BlockDevice[]>(blockDevices(), []),
-    within<PhysicalDisk[]>(diskLayout(), []),
+    orElse<BlockDevice[]>(blockDevices(), []),
+    orElse<PhysicalDisk[]>(diskLayout(), []),
   ]);
   return windowsVolumes(devices, disks);
 }
@@ -37,16 +38,6 @@ async function mountOutput(): Promise<string> {
   return stdout;
 }
 
-async function within<T>(answer: Promise<T>, otherwise: T): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<T>((resolve) => {
-    timer = setTimeout(resolve, deadlineMs, otherwise);
-  });
-  try {
-    return (await Promise.race([answer, late])) ?? otherwise;
-  } catch {
-    return otherwise;
-  } finally {
-    clearTimeout(timer);
-  }
+async function orElse<T>(answer: Promise<T>, otherwise: T): Promise<T> {
+  return (await within(answer, deadlineMs, otherwise).catch(() => otherwise)) ?? otherwise;
 }

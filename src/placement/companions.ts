@@ -4,6 +4,7 @@ import type { CacheError } from '../core/errors.ts';
 import type { Copy, Entry, Fingerprint, Medium, Priority, SourceFile, TierName } from '../core/types.ts';
 import type { Job } from '../jobs/job.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { InFlight } from '../runtime/in-flight.ts';
 import type { Tiers } from '../tiers/tiers.ts';
 import { hasCompanions, isCompanion } from '../weights/companion-names.ts';
 
@@ -43,7 +44,7 @@ const listAgainMs = 60_000;
 export class Companions {
   readonly #deps: CompanionsDeps;
   #known = new Map<string, { files: Beside[]; listedAt: number }>();
-  #listing = new Map<string, Promise<Beside[]>>();
+  readonly #listing = new InFlight<string, Beside[]>();
   /** Being copied, and its directory has not been listed yet. */
   #unlisted = new Set<string>();
 
@@ -113,21 +114,17 @@ export class Companions {
     const { filesBeside, clock } = this.#deps;
     const known = this.#known.get(path);
     if (known && clock.monotonic() - known.listedAt < listAgainMs) return Promise.resolve(known.files);
-    const under = this.#listing.get(path);
-    if (under) return under;
-    const listing = filesBeside(path)
-      .then((files) => {
-        const found = companionsOf(path, files);
-        this.#known.set(path, { files: found, listedAt: clock.monotonic() });
-        return found;
-      })
-      .catch(() => this.#of(path))
-      .finally(() => {
+    return this.#listing.run(path, async () => {
+      try {
+        const files = companionsOf(path, await filesBeside(path));
+        this.#known.set(path, { files, listedAt: clock.monotonic() });
+        return files;
+      } catch {
+        return this.#of(path);
+      } finally {
         this.#unlisted.delete(path);
-        this.#listing.delete(path);
-      });
-    this.#listing.set(path, listing);
-    return listing;
+      }
+    });
   }
 
   /** A copy of the file as it is now. */

@@ -6,6 +6,7 @@ import { messageOf } from '../core/errors.ts';
 import type { Copy, Seal } from '../core/types.ts';
 import type { Events } from '../runtime/events.ts';
 import type { Log } from '../runtime/log.ts';
+import { Serial } from '../runtime/serial.ts';
 import type { Evictor } from '../space/evict.ts';
 import { linkBeside } from '../tiers/link.ts';
 import { type Manifest, prepareManifest, readManifest } from '../tiers/manifest.ts';
@@ -31,7 +32,7 @@ interface Sealed extends Copy {
  */
 export class Deduplicator implements AsyncDisposable {
   readonly #deps: DeduplicatorDeps;
-  #work: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Serial();
   #unsubscribe: () => void = () => {};
   #stopping = false;
 
@@ -66,12 +67,12 @@ export class Deduplicator implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopping = true;
     this.#unsubscribe();
-    await this.#work;
+    await this.#turns.settled();
   }
 
   /** Joins these with their duplicates, soon. */
   later(copies: readonly Copy[]): void {
-    this.#work = this.#work.then(() => this.share(copies));
+    void this.#turns.run(() => this.share(copies));
   }
 
   #duplicatesOf(id: number): Sealed[] {

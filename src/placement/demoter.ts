@@ -8,6 +8,7 @@ import { type Fill, isShort, mayBeCompressed, workingRoom } from '../policy/demo
 import type { Policy } from '../policy/policy.ts';
 import type { Events } from '../runtime/events.ts';
 import type { Log } from '../runtime/log.ts';
+import { Periodic } from '../runtime/periodic.ts';
 import { dropAfterDemote } from '../space/drop-after-move.ts';
 import type { Evictor } from '../space/evict.ts';
 import { type Bound, release, roomIn } from '../space/make-room.ts';
@@ -39,53 +40,36 @@ const lookEveryMs = 5 * 60_000;
 export class Demoter implements AsyncDisposable {
   readonly #deps: DemoterDeps;
   #stopped = false;
-  #running: Promise<void> | null = null;
+  readonly #rounds: Periodic;
   #unsubscribe: () => void = () => {};
-  /** There was cause to look again while it ran. */
-  #asked = false;
-  #timer: NodeJS.Timeout | undefined;
   /** A copy had to leave since room was made last. */
   #pushedOut = false;
 
   constructor(deps: DemoterDeps) {
     this.#deps = deps;
+    const onError = (err: unknown) => deps.log.error({ err }, 'compressing copies failed');
+    this.#rounds = new Periodic(() => this.#demote(), { everyMs: lookEveryMs, onError });
   }
 
   /** Looks now, after every copy, and from time to time. */
   start(): void {
     this.#unsubscribe = this.#deps.events.subscribe((name, event) => {
-      if (name === 'job-done') this.consider();
+      if (name === 'job-done') void this.consider();
       if (name === 'entry-evicted' && (event as EventMap['entry-evicted']).why === 'space') this.#pushedOut = true;
     });
-    this.#timer = setInterval(() => this.consider(), lookEveryMs).unref();
-    this.consider();
+    void this.consider();
   }
 
-  /** Begins to compress if there is cause; returns at once. */
-  consider(): void {
-    this.#asked = this.#running !== null;
-    if (this.#asked || this.#stopped) return;
-    const { log } = this.#deps;
-    this.#running = this.#demote()
-      // The catalog is closed when the daemon ends, whatever was waited for here.
-      .catch((err) => {
-        if (!this.#stopped) log.error({ err }, 'compressing copies failed');
-      })
-      .finally(() => {
-        this.#running = null;
-        if (this.#asked) this.consider();
-      });
-  }
-
-  /** Resolves when nothing is being compressed. */
-  async settled(): Promise<void> {
-    while (this.#running) await this.#running;
+  /** Begins to compress if there is cause. Resolves when there is none any more, and never rejects. */
+  consider(): Promise<void> {
+    return this.#rounds.now();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopped = true;
     this.#unsubscribe();
-    clearInterval(this.#timer);
+    // The round that runs is not waited for: it waits for a copy, and copies end later.
+    void this.#rounds[Symbol.asyncDispose]();
   }
 
   async #demote(): Promise<void> {

@@ -1,5 +1,6 @@
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Log } from '../runtime/log.ts';
+import { Periodic } from '../runtime/periodic.ts';
 import type { Evictor } from '../space/evict.ts';
 import { type RoomDeps, trim } from '../space/make-room.ts';
 import type { MemoryTier } from '../tiers/in-memory.ts';
@@ -17,23 +18,19 @@ const lookEveryMs = 2000;
 /** Has copies leave the RAM tier when memory runs short, before the system swaps; their copies on the SSD serve on. */
 export class RamKeeper implements AsyncDisposable {
   readonly #deps: RamKeeperDeps;
-  #timer: NodeJS.Timeout | undefined;
-  #looking: Promise<void> = Promise.resolve();
-  #ended = false;
+  readonly #looking: Periodic;
   /** It was said already that nothing can leave. */
   #told = false;
 
   constructor(deps: RamKeeperDeps) {
     this.#deps = deps;
+    const onError = (err: unknown) => deps.log.error({ err }, 'looking after the memory failed');
+    this.#looking = new Periodic(() => this.look(), { everyMs: lookEveryMs, onError });
   }
 
   /** Looks now and again until it is disposed. */
   start(): void {
-    this.#looking = this.look()
-      .catch((err) => this.#deps.log.error({ err }, 'looking after the memory failed'))
-      .finally(() => {
-        if (!this.#ended) this.#timer = setTimeout(() => this.start(), lookEveryMs).unref();
-      });
+    void this.#looking.now();
   }
 
   async look(): Promise<void> {
@@ -63,8 +60,6 @@ export class RamKeeper implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#ended = true;
-    clearTimeout(this.#timer);
-    await this.#looking;
+    await this.#looking[Symbol.asyncDispose]();
   }
 }

@@ -2,7 +2,10 @@ import type { RootView } from '../api/api.ts';
 import { CacheError, messageOf } from '../core/errors.ts';
 import { isSameFingerprint } from '../core/fingerprint.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
+import { InFlight } from '../runtime/in-flight.ts';
 import type { Log } from '../runtime/log.ts';
+import { Periodic } from '../runtime/periodic.ts';
+import { Serial } from '../runtime/serial.ts';
 import type { Patience } from '../sources/client.ts';
 import { readerOf } from '../sources/pool.ts';
 import type { Root } from '../sources/root.ts';
@@ -32,11 +35,9 @@ interface Kept {
   files: number | null;
   /** Monotonic ms. */
   scanDueAt: number;
-  scan: Promise<ScanTotals> | null;
-  check: Promise<void> | null;
   watch: { stop: AbortController; stands: () => boolean } | null;
   /** Reported changes are looked at one after the other. */
-  changes: Promise<void>;
+  changes: Serial;
 }
 
 const lookMs = 10_000;
@@ -52,18 +53,19 @@ export class RootKeeper implements AsyncDisposable {
   #options: RootKeeperOptions & { clock: Clock; healthMs: number; settleMs: number };
   #kept = new Map<Root, Kept>();
   #stop = new AbortController();
-  #timer: NodeJS.Timeout | undefined;
-  #looking: Promise<unknown> = Promise.resolve();
+  readonly #scans = new InFlight<Root, ScanTotals>();
+  readonly #checks = new InFlight<Root, void>();
+  readonly #looking: Periodic;
 
   constructor(options: RootKeeperOptions) {
     this.#options = { clock: systemClock, healthMs: 30_000, settleMs: 1_000, ...options };
+    const onError = (err: unknown) => options.log.error({ err }, 'looking at the roots failed');
+    this.#looking = new Periodic(() => this.look(), { everyMs: () => this.#pauseMs(), onError });
   }
 
   /** Looks at all roots now, and again for ever; returns at once. */
   start(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    this.#looking = this.look().finally(() => this.#lookLater());
+    void this.#looking.now();
   }
 
   /** Looks once whether the roots are there, and walks those that are due. Never throws. */
@@ -82,22 +84,12 @@ export class RootKeeper implements AsyncDisposable {
    */
   scan(root?: Root): Promise<ScanTotals> {
     if (!root) return this.#scanAll();
-    const kept = this.#keep(root);
-    kept.scan ??= this.#scanRoot(root, kept).finally(() => {
-      kept.scan = null;
-    });
-    return kept.scan;
+    return this.#scans.run(root, () => this.#scanRoot(root, this.#keep(root)));
   }
 
   /** Looks at one root now, because something was seen that does not fit what is known of it. Never throws. */
   check(root: Root): Promise<void> {
-    const kept = this.#keep(root);
-    kept.check ??= this.#identify(root)
-      .catch((error) => this.#failed(root, error))
-      .finally(() => {
-        kept.check = null;
-      });
-    return kept.check;
+    return this.#checks.run(root, () => this.#identify(root).catch((error) => this.#failed(root, error)));
   }
 
   health(root: Root): Pick<RootView, 'health' | 'why' | 'files'> {
@@ -107,19 +99,17 @@ export class RootKeeper implements AsyncDisposable {
 
   /** Ends all that is under way. The readers are the host's. */
   async [Symbol.asyncDispose](): Promise<void> {
+    const ended = this.#looking[Symbol.asyncDispose]();
     this.#stop.abort();
-    clearTimeout(this.#timer);
     for (const kept of this.#kept.values()) kept.watch?.stop.abort();
-    await Promise.allSettled([this.#looking, ...[...this.#kept.values()].map((kept) => kept.scan)]);
+    await Promise.all([ended, this.#scans.settled()]);
   }
 
-  #lookLater(): void {
-    if (this.#stop.signal.aborted) return;
-    clearTimeout(this.#timer);
-    // Somebody waits for what is away.
+  /** Somebody waits for what is away. */
+  #pauseMs(): number {
     const anyAway = [...this.#kept.values()].some(({ health }) => health === 'away');
     const { healthMs } = this.#options;
-    this.#timer = setTimeout(() => this.start(), anyAway ? Math.min(awayLookMs, healthMs) : healthMs).unref();
+    return anyAway ? Math.min(awayLookMs, healthMs) : healthMs;
   }
 
   async #scanAll(): Promise<ScanTotals> {
@@ -213,7 +203,7 @@ export class RootKeeper implements AsyncDisposable {
     const stop = new AbortController();
     const onTrouble = (why: string) => log.info({ root: root.path, why }, 'changes below this root wait for the next walk');
     const onChanged = (directories: string[]) => {
-      kept.changes = kept.changes.then(() => this.#changed(root, directories));
+      void kept.changes.run(() => this.#changed(root, directories));
     };
     try {
       const stands = await host.watch(root, { settleMs, onChanged, onTrouble, signal: stop.signal });
@@ -253,7 +243,7 @@ export class RootKeeper implements AsyncDisposable {
       // What happens until it is back is not known.
       kept.scanDueAt = Number.NEGATIVE_INFINITY;
       // A look that was due in half a minute is due sooner now; one that runs sees to it when it ends.
-      if (this.#timer) this.#lookLater();
+      this.#looking.rearm();
       log.warn({ root: root.path, why }, 'a root is away');
     } else log.info({ root: root.path }, 'a root answers');
     onHealth(root, health, why);
@@ -262,8 +252,8 @@ export class RootKeeper implements AsyncDisposable {
   #keep(root: Root): Kept {
     const known = this.#kept.get(root);
     if (known) return known;
-    const nothing = { health: 'unknown' as const, why: null, files: null, scan: null, check: null, watch: null };
-    const kept: Kept = { ...nothing, scanDueAt: Number.NEGATIVE_INFINITY, changes: Promise.resolve() };
+    const nothing = { health: 'unknown' as const, why: null, files: null, watch: null };
+    const kept: Kept = { ...nothing, scanDueAt: Number.NEGATIVE_INFINITY, changes: new Serial() };
     this.#kept.set(root, kept);
     return kept;
   }

@@ -9,6 +9,7 @@ import { isSameFingerprint } from '../core/fingerprint.ts';
 import type { Medium, SourceState } from '../core/types.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Events } from '../runtime/events.ts';
+import { InFlight } from '../runtime/in-flight.ts';
 import type { Log } from '../runtime/log.ts';
 import { type ListedFile, SourceClient } from '../sources/client.ts';
 import type { Published } from '../sources/driver.ts';
@@ -52,7 +53,7 @@ export class SourceRoots implements AsyncDisposable {
   readonly #roots = new Roots();
   readonly #host: SourceClient;
   readonly #keeper: RootKeeper;
-  #asking = new Map<string, Promise<SourceState>>();
+  readonly #asking = new InFlight<string, SourceState>();
 
   constructor(options: SourceRootsOptions) {
     const { log, clock, events } = options;
@@ -116,13 +117,7 @@ export class SourceRoots implements AsyncDisposable {
 
   /** Asks the source; many who ask for one file at once share the question. */
   stat({ path }: LocatedSource, patience: keyof typeof statDeadlineMs): Promise<SourceState> {
-    const key = `${patience}:${path}`;
-    let asking = this.#asking.get(key);
-    if (!asking) {
-      asking = this.#stat(path, statDeadlineMs[patience]).finally(() => this.#asking.delete(key));
-      this.#asking.set(key, asking);
-    }
-    return asking;
+    return this.#asking.run(`${patience}:${path}`, () => this.#stat(path, statDeadlineMs[patience]));
   }
 
   async #stat(path: string, deadlineMs: number): Promise<SourceState> {

@@ -1,5 +1,6 @@
 import { fstatSync, ftruncateSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import type { Log } from '../runtime/log.ts';
+import { Periodic } from '../runtime/periodic.ts';
 
 export interface BoundLogOptions {
   /** Where the log lies when this process runs in the background. */
@@ -23,17 +24,13 @@ const mib = 1024 * 1024;
  */
 export function boundLog({ file, log, most = 16 * mib, everyMs = 60_000, fd = 2 }: BoundLogOptions): () => void {
   const look = () => {
-    try {
-      if (!isOpenAs(file, fd) || fstatSync(fd).size <= most) return;
-      writeFileSync(`${file}.1`, readFileSync(file), { mode: 0o600 });
-      ftruncateSync(fd, 0);
-    } catch (err) {
-      log.debug({ err }, 'the log could not be put aside');
-    }
+    if (!isOpenAs(file, fd) || fstatSync(fd).size <= most) return;
+    writeFileSync(`${file}.1`, readFileSync(file), { mode: 0o600 });
+    ftruncateSync(fd, 0);
   };
-  look();
-  const timer = setInterval(look, everyMs).unref();
-  return () => clearInterval(timer);
+  const looking = new Periodic(look, { everyMs, onError: (err) => log.debug({ err }, 'the log could not be put aside') });
+  void looking.now();
+  return () => void looking[Symbol.asyncDispose]();
 }
 
 function isOpenAs(file: string, fd: number): boolean {

@@ -1,4 +1,5 @@
 import type { Catalog } from '../catalog/catalog.ts';
+import { Periodic } from '../runtime/periodic.ts';
 
 const everyMs = 500;
 
@@ -14,17 +15,18 @@ export function startFlushing({
   onTrouble(error: unknown): void;
 }): () => void {
   const flush = () => {
+    const changed = leases.changes();
+    if (changed) catalog.usage.leases(changed);
+    catalog.usage.flush();
+  };
+  const flushing = new Periodic(flush, { everyMs, onError: onTrouble });
+  flushing.later();
+  return () => {
+    void flushing[Symbol.asyncDispose]();
     try {
-      const changed = leases.changes();
-      if (changed) catalog.usage.leases(changed);
-      catalog.usage.flush();
+      flush();
     } catch (error) {
       onTrouble(error);
     }
-  };
-  const timer = setInterval(flush, everyMs);
-  return () => {
-    clearInterval(timer);
-    flush();
   };
 }

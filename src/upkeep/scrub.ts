@@ -3,6 +3,8 @@ import type { ScrubReport } from '../api/verify.ts';
 import { CacheError, messageOf } from '../core/errors.ts';
 import type { Copy, Entry, TierName } from '../core/types.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { Periodic } from '../runtime/periodic.ts';
+import { throttle } from '../runtime/throttle.ts';
 import { prepareManifest, readManifest } from '../tiers/manifest.ts';
 import { manifestPathOf } from '../tiers/posix-tier.ts';
 import type { Verdict } from '../transfer/verify-messages.ts';
@@ -36,8 +38,7 @@ const progressEveryMs = 250;
 export class Scrub implements AsyncDisposable {
   readonly #deps: ScrubDeps;
   readonly #stop = new AbortController();
-  #timer: NodeJS.Timeout | undefined;
-  #round: Promise<unknown> = Promise.resolve();
+  #looking: Periodic | null = null;
 
   constructor(deps: ScrubDeps) {
     this.#deps = deps;
@@ -47,16 +48,9 @@ export class Scrub implements AsyncDisposable {
   start(): void {
     const { periodMs, log } = this.#deps;
     if (periodMs === null) return;
-    const look = () => {
-      this.#round = this.scrubDue(periodMs)
-        .catch((err) => {
-          if (!this.#stop.signal.aborted) log.error({ err }, 'reading copies again failed');
-        })
-        .finally(() => {
-          if (!this.#stop.signal.aborted) this.#timer = setTimeout(look, lookEveryMs).unref();
-        });
-    };
-    look();
+    const onError = (err: unknown) => log.error({ err }, 'reading copies again failed');
+    this.#looking = new Periodic(() => this.scrubDue(periodMs), { everyMs: lookEveryMs, onError });
+    void this.#looking.now();
   }
 
   /** Reads every copy whose last check is longer ago than `periodMs`, slowly. */
@@ -104,9 +98,9 @@ export class Scrub implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    const ended = this.#looking?.[Symbol.asyncDispose]();
     this.#stop.abort();
-    clearTimeout(this.#timer);
-    await this.#round;
+    await ended;
   }
 
   /** The verdict, or why there is none. */
@@ -203,11 +197,9 @@ export class Scrub implements AsyncDisposable {
 
   #progress(entry: Entry | undefined, { before, total }: { before: number; total: number }): (bytesDone: number) => void {
     const { clock, events } = this.#deps;
-    let toldAt = Number.NEGATIVE_INFINITY;
-    return (bytesDone) => {
-      if (!entry || clock.monotonic() - toldAt < progressEveryMs) return;
-      toldAt = clock.monotonic();
+    if (!entry) return () => {};
+    return throttle(progressEveryMs, clock, (bytesDone: number) => {
       events.emit('verify-progress', { path: entry.path, bytesDone: before + bytesDone, bytesTotal: total });
-    };
+    });
   }
 }

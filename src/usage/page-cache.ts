@@ -1,19 +1,15 @@
 import { open } from 'node:fs/promises';
+import { InFlight } from '../runtime/in-flight.ts';
 
 const blockBytes = 4 * 1024 * 1024;
 
 /** Where there is no RAM tier, a file that was read once is in memory all the same, for as long as the system likes. */
 export class PageCache {
-  #reading = new Map<string, Promise<void>>();
+  readonly #reading = new InFlight<string, void>();
 
   /** Reads a file from front to back; many who ask at once share one reading. Rejects with the errors of the file system. */
   warm(path: string): Promise<void> {
-    let reading = this.#reading.get(path);
-    if (!reading) {
-      reading = readThrough(path).finally(() => this.#reading.delete(path));
-      this.#reading.set(path, reading);
-    }
-    return reading;
+    return this.#reading.run(path, () => readThrough(path));
   }
 }
 

@@ -1,7 +1,7 @@
 import type { WarmAnswer, WarmItem, WarmRequest } from '../api/api.ts';
 import { messageOf } from '../core/errors.ts';
 import type { CopyInProgress } from '../lookup/deps.ts';
-import { bounded } from '../runtime/bounded.ts';
+import { bounded } from '../runtime/deadline.ts';
 import type { Log } from '../runtime/log.ts';
 import type { PageCache } from './page-cache.ts';
 import { type Wanted, type WarmDeps, warm } from './warm.ts';

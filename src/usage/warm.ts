@@ -3,7 +3,7 @@ import { CacheError, messageOf } from '../core/errors.ts';
 import type { Priority } from '../core/types.ts';
 import type { CopyInProgress, Examination, LookupDeps } from '../lookup/deps.ts';
 import type { Lookup } from '../lookup/lookup.ts';
-import { bounded } from '../runtime/bounded.ts';
+import { bounded } from '../runtime/deadline.ts';
 
 export interface WarmDeps extends Pick<LookupDeps, 'requestCopy'> {
   lookup: Lookup;

@@ -1,5 +1,6 @@
 import type { WarmItem } from '../api/api.ts';
 import type { PrefetchAnswer, WorkflowAnswer } from '../api/workflow.ts';
+import { Serial } from '../runtime/serial.ts';
 import { findModels, type ModelName, withItems } from './find-models.ts';
 import type { Learned } from './learned.ts';
 import type { Analysis } from './types.ts';
@@ -18,7 +19,7 @@ export interface WorkflowsDeps {
 export class Workflows {
   readonly #deps: WorkflowsDeps;
   /** Prefetches take turns, so that the copies of a later prompt are queued behind those of an earlier one. */
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Serial();
 
   constructor(deps: WorkflowsDeps) {
     this.#deps = deps;
@@ -36,15 +37,13 @@ export class Workflows {
    * @throws CacheError BAD_REQUEST when the document cannot be read
    */
   prefetch(document: unknown, promptId: string | null): Promise<PrefetchAnswer> {
-    const answer = this.#last.then(async () => {
+    return this.#turns.run(async () => {
       if (promptId !== null) this.#deps.learned.expect(promptId, document);
       const found = await this.#find(document);
       const analysis = { ...found, models: found.models.filter(({ switchedOff }) => !switchedOff) };
       const items = await this.#deps.files(namesOf(analysis), { copy: true });
       return { jobs: items.flatMap(({ job }) => job ?? []), models: withItems(analysis, items).models };
     });
-    this.#last = answer.catch(() => {});
-    return answer;
   }
 
   /** Names of the models of a document, in load order. @throws CacheError BAD_REQUEST when it cannot be read */

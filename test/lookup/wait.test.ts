@@ -2,7 +2,7 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { JobState } from '../../src/api/api.ts';
 import { CacheError } from '../../src/core/errors.ts';
 import type { CopyInProgress } from '../../src/lookup/deps.ts';
-import { bounded } from '../../src/runtime/bounded.ts';
+import { bounded } from '../../src/runtime/deadline.ts';
 import { fingerprintOf } from '../helpers/files.ts';
 import { createLookupRig, type LookupRig, withCopy } from '../helpers/lookup-rig.ts';
 

@@ -16,8 +16,7 @@ const limit = 11.8 * MiB;
 
 async function demoted(rig: Rig, changes: Parameters<typeof demoterOf>[1] = {}) {
   const demoter = demoterOf(rig, changes);
-  demoter.consider();
-  await demoter.settled();
+  await demoter.consider();
   return demoter;
 }
 
@@ -51,8 +50,7 @@ test('it ends with the daemon, and does not look into a catalog that was closed 
     rig.catalog[Symbol.dispose]();
     return new Set();
   });
-  demoter.consider();
-  await demoter.settled();
+  await demoter.consider();
   expect(looks).toHaveBeenCalledOnce();
   expect(failed).not.toHaveBeenCalled();
 });
@@ -138,7 +136,7 @@ describe('when the limit is nearly reached', () => {
     const { rig } = await withCopies({ ...tenWeights, k: 'weights' }, MiB, { limit: full });
     const demoter = demoterOf(rig);
     demoter.start();
-    await demoter.settled();
+    await demoter.consider();
     // Without cause nothing leaves, and nothing is tried that cannot succeed.
     expect(rig.seen.filter(({ name }) => name === 'entry-evicted')).toEqual([]);
     expect(compressings(rig)).toEqual([]);
@@ -147,7 +145,7 @@ describe('when the limit is nearly reached', () => {
       const { path } = rig.weights(`loras/${name}`, MiB);
       expect((await rig.copy(path)).error).toBeNull();
       rig.catalog.usage.used(rig.file(path));
-      await demoter.settled();
+      await demoter.consider();
       // The first one pushes out one copy and has one more leave; there is room for the others.
       expect({ count, evicted: evicted() }).toEqual({ count, evicted: 2 });
     }
@@ -170,9 +168,9 @@ describe('while a copy is compressed', () => {
     const { rig, paths } = await withCopies(tenWeights, MiB, { limit, rates });
     const held = hold(rates, rig);
     const demoter = demoterOf(rig);
-    demoter.consider();
+    const over = demoter.consider();
     await held.begun;
-    return { rig, path: paths[0] ?? '', held, demoter };
+    return { rig, path: paths[0] ?? '', held, demoter, over };
   }
 
   test('a lease that comes keeps the file on the SSD, and the compressed copy goes', async () => {
@@ -193,7 +191,7 @@ describe('while a copy is compressed', () => {
       rig.leases.grant(rig.tier.placeOf(rig.root, rig.place(path).rel).path, { app: 'comfyui', pid: 1 });
     }
     const held = hold(rates, rig);
-    demoterOf(rig).consider();
+    void demoterOf(rig).consider();
     await held.begun;
     const job = await rig.copy(rig.source('loras/new', 2.5 * MiB).path);
     held.letGo();
@@ -204,10 +202,10 @@ describe('while a copy is compressed', () => {
   });
 
   test('the end of the daemon leaves the file on the SSD', async () => {
-    const { rig, path, demoter } = await begun();
+    const { rig, path, demoter, over } = await begun();
     await demoter[Symbol.asyncDispose]();
     await rig.copier[Symbol.asyncDispose]();
-    await demoter.settled();
+    await over;
     expect(tiersOf(rig, path)).toEqual(['ssd']);
   });
 });

@@ -28,19 +28,19 @@ test('a log that is too long is put aside at start, and begins anew', () => {
   expect(readFileSync(`${file}.1`, 'utf8')).toBe('x'.repeat(101));
 });
 
-test('also while the daemon runs, and one older log is kept', () => {
+test('also while the daemon runs, and one older log is kept', async () => {
   const { dir, file, write, start } = arrange();
   start();
   for (const letter of ['a', 'b', 'c']) {
     write(letter.repeat(101));
-    vi.advanceTimersByTime(1000);
+    await vi.advanceTimersByTimeAsync(1000);
   }
   expect(readFileSync(file, 'utf8')).toBe('');
   expect(readFileSync(`${file}.1`, 'utf8')).toBe('c'.repeat(101));
   expect(readdirSync(dir)).toEqual(['daemon.log', 'daemon.log.1']);
 });
 
-test('one that is short, or is not where this process writes, is left alone', () => {
+test('one that is short, or is not where this process writes, is left alone', async () => {
   const { file, write, start } = arrange();
   write('x'.repeat(100));
   start();
@@ -49,6 +49,6 @@ test('one that is short, or is not where this process writes, is left alone', ()
   const other = arrange('elsewhere');
   other.write('x'.repeat(101));
   other.start();
-  vi.advanceTimersByTime(1000);
+  await vi.advanceTimersByTimeAsync(1000);
   expect(readdirSync(other.dir)).toEqual(['elsewhere']);
 });

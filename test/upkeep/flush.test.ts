@@ -4,7 +4,7 @@ import { Leases } from '../../src/usage/leases.ts';
 import { openCatalog, sourceFile } from '../helpers/catalog.ts';
 import { ManualClock } from '../helpers/manual-clock.ts';
 
-beforeEach(() => void vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] }));
+beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
 afterEach(() => void vi.useRealTimers());
 
 function arrange() {
@@ -17,38 +17,38 @@ function arrange() {
 const a = sourceFile('loras/a.safetensors');
 
 describe('what was gathered is written', () => {
-  test('within a second, without anybody asking', () => {
+  test('within a second, without anybody asking', async () => {
     const { catalog, leases, stop } = arrange();
     catalog.usage.used(a);
     leases.grant('/cache/a', { app: 'comfyui', pid: 1 });
     expect(catalog.entries.byPath(a.path)).toBeUndefined();
-    vi.advanceTimersByTime(1000);
+    await vi.advanceTimersByTimeAsync(1000);
     expect(catalog.entries.byPath(a.path)?.uses).toBe(1);
     expect(catalog.usage.savedLeases()).toEqual([{ copyPath: '/cache/a', client: 'comfyui:1' }]);
     stop();
   });
 
-  test('once more when the daemon stops, and then never again', () => {
+  test('once more when the daemon stops, and then never again', async () => {
     const { catalog, stop } = arrange();
     catalog.usage.used(a);
     stop();
     expect(catalog.entries.byPath(a.path)?.uses).toBe(1);
     catalog.usage.used(a);
-    vi.advanceTimersByTime(10_000);
+    await vi.advanceTimersByTimeAsync(10_000);
     expect(catalog.entries.byPath(a.path)?.uses).toBe(1);
   });
 
-  test('later when the disk refuses it now: leases and uses are told once, the daemon lives on', () => {
+  test('later when the disk refuses it now: leases and uses are told once, the daemon lives on', async () => {
     const { catalog, leases, error, stop } = arrange();
     const flush = vi.spyOn(catalog.usage, 'flush').mockImplementationOnce(() => {
       throw new Error('database or disk is full');
     });
     catalog.usage.used(a);
     leases.grant('/cache/a', { app: 'comfyui', pid: 1 });
-    vi.advanceTimersByTime(500);
+    await vi.advanceTimersByTimeAsync(500);
     expect(flush).toHaveBeenCalledTimes(1);
     expect(error).toHaveBeenCalledTimes(1);
-    vi.advanceTimersByTime(500);
+    await vi.advanceTimersByTimeAsync(500);
     expect(error).toHaveBeenCalledTimes(1);
     expect(catalog.entries.byPath(a.path)?.uses).toBe(1);
     expect(catalog.usage.savedLeases()).toHaveLength(1);

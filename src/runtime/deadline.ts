@@ -1,0 +1,20 @@
+/** A longer timeout would fire at once. */
+const longestTimeoutMs = 2 ** 31 - 1;
+
+/** What comes of `work` within `ms`, else `late`. The work goes on, and a rejection that comes too late is nobody's. */
+export async function within<T, Late>(work: Promise<T>, ms: number, late: Late): Promise<T | Late> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<Late>((resolve) => {
+    timer = setTimeout(resolve, Math.min(ms, longestTimeoutMs), late);
+  });
+  try {
+    return await Promise.race([work, timeout]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Waits for `work`, but no longer than `ms`. A rejection of `work` is passed on; a timeout is not an error. */
+export async function bounded(work: Promise<unknown>, ms: number): Promise<void> {
+  await within(work, ms, undefined);
+}

@@ -1,0 +1,17 @@
+/** Work that is under way, by key: those who ask for the same while it runs share one run and its outcome. */
+export class InFlight<Key, Result> {
+  #running = new Map<Key, Promise<Result>>();
+
+  run(key: Key, work: () => Promise<Result>): Promise<Result> {
+    const running = this.#running.get(key);
+    if (running) return running;
+    const begun = work().finally(() => this.#running.delete(key));
+    this.#running.set(key, begun);
+    return begun;
+  }
+
+  /** Resolves when all that runs now is over. Never rejects. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#running.values());
+  }
+}

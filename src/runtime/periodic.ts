@@ -1,0 +1,77 @@
+export interface PeriodicOptions {
+  /** Pause between the end of a round and the next one, ms; a function is asked after every round. */
+  everyMs: number | (() => number);
+  /** A round failed, and the next one comes all the same. Not told of what fails because this was ended. */
+  onError(error: unknown): void;
+}
+
+/** Does its work round after round, never two at once, and does not keep the process from ending. */
+export class Periodic implements AsyncDisposable {
+  readonly #work: () => unknown;
+  readonly #options: PeriodicOptions;
+  #timer: NodeJS.Timeout | undefined;
+  #running: Promise<void> | null = null;
+  /** There is cause for a round. */
+  #again = false;
+  #ended = false;
+
+  constructor(work: () => unknown, options: PeriodicOptions) {
+    this.#work = work;
+    this.#options = options;
+  }
+
+  /**
+   * Begins a round, and with it the rounds after it; while one runs, another follows at once.
+   * @returns a promise that resolves when that one is over, and never rejects
+   */
+  now(): Promise<void> {
+    this.#again = true;
+    if (this.#running) return this.#running;
+    if (this.#ended) return Promise.resolve();
+    this.#stopTimer();
+    this.#running = this.#rounds();
+    return this.#running;
+  }
+
+  /** Begins the rounds with a pause. One that is under way begins anew, by what `everyMs` says now. */
+  later(): void {
+    if (this.#ended || this.#running) return;
+    const { everyMs } = this.#options;
+    this.#stopTimer();
+    this.#timer = setTimeout(() => void this.now(), typeof everyMs === 'number' ? everyMs : everyMs()).unref();
+  }
+
+  /** A pause that is under way begins anew; without one nothing happens. */
+  rearm(): void {
+    if (this.#timer) this.later();
+  }
+
+  /** No further round begins; resolves when the one that runs is over. Never rejects. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#ended = true;
+    this.#stopTimer();
+    await this.#running;
+  }
+
+  async #rounds(): Promise<void> {
+    while (this.#again && !this.#ended) {
+      this.#again = false;
+      await this.#round();
+    }
+    this.#running = null;
+    this.later();
+  }
+
+  async #round(): Promise<void> {
+    try {
+      await this.#work();
+    } catch (error) {
+      if (!this.#ended) this.#options.onError(error);
+    }
+  }
+
+  #stopTimer(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+}

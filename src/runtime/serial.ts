@@ -1,0 +1,16 @@
+/** Work that takes turns: each piece begins when the one before it is over, whether that succeeded or failed. */
+export class Serial {
+  #last: Promise<unknown> = Promise.resolve();
+
+  /** Resolves or rejects as the work does, once it had its turn. */
+  run<T>(work: () => T | Promise<T>): Promise<T> {
+    const turn = this.#last.then(work);
+    this.#last = turn.catch(() => {});
+    return turn;
+  }
+
+  /** Resolves when all that was asked for so far is over. Never rejects. */
+  async settled(): Promise<void> {
+    await this.#last;
+  }
+}
