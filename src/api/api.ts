@@ -1,4 +1,4 @@
-import type { CopyState, Medium, Mode, Priority, Purpose, Reason, TierName } from '../core/types.ts';
+import type { CopyState, Medium, Priority, Purpose, Reason, TierName } from '../core/types.ts';
 
 /** The shapes of the HTTP API: what the daemon's routes answer and what the CLI, the resolver and other programs read. */
 
@@ -199,15 +199,12 @@ export interface ConfigValue {
   meaning: string;
   /** True when `POST /api/cache/config` takes it. */
   live: boolean;
+  /** What the settings files say by now, which counts after a restart; left out when that is in force. */
+  pending?: string;
 }
 
-/** Keys that may change while the daemon runs. */
-export interface ConfigChange {
-  mode?: Mode;
-  limit?: string;
-  policy?: string;
-  rate?: string;
-}
+/** New values of keys that may change while the daemon runs, by short name: `AUTOCACHE_WAIT_MAX` is `wait_max`. */
+export type ConfigChange = Partial<Record<string, string>>;
 
 export interface ExplainAnswer {
   path: string;

@@ -19,4 +19,6 @@ export interface EventMap {
   'root-health': RootView;
   'source-stuck': StuckView;
   'mode-changed': { mode: Mode };
+  /** Settings that changed, by key, and what the files say that is not in force. */
+  'config-changed': { changed: string[]; warnings: string[] };
 }

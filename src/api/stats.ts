@@ -56,6 +56,8 @@ export interface StatsAnswer {
   jobs: { running: number; queued: number };
   /** What programs still read from their sources although copies are ready. */
   stuck: StuckView[];
+  /** What the settings files say and is not in force, one line each, with the reason. */
+  warnings: string[];
   /** By UTC day, newest last. */
   daily: DailyTotals[];
 }

@@ -19,6 +19,11 @@ export class Settings {
     this.#db.run('INSERT OR REPLACE INTO settings VALUES (?, ?, ?)', key, value, configured);
   }
 
+  /** The configured value counts again. */
+  forget(key: string): void {
+    this.#db.run('DELETE FROM settings WHERE key = ?', key);
+  }
+
   saveRoot(root: { path: string; category: string | null; kind: Medium | null; origin: string }): void {
     this.#db.run('INSERT OR REPLACE INTO roots VALUES (?, ?, ?, ?)', root.path, root.category ?? '', root.kind, root.origin);
   }

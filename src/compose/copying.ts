@@ -1,6 +1,6 @@
 import type { Catalog } from '../catalog/catalog.ts';
+import type { LoadedConfig } from '../config/config.ts';
 import type { LiveSettings } from '../config/live-settings.ts';
-import type { LoadedConfig } from '../config/types.ts';
 import type { Entry, Medium } from '../core/types.ts';
 import { Copier } from '../jobs/copier.ts';
 import { CopyWorkers } from '../jobs/workers.ts';

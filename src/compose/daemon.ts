@@ -1,7 +1,8 @@
 import type { RootView } from '../api/api.ts';
 import { watchComfyuiQueue } from '../comfyui/queue.ts';
+import type { LoadedConfig } from '../config/config.ts';
 import { LiveSettings } from '../config/live-settings.ts';
-import type { Config, LoadedConfig } from '../config/types.ts';
+import type { Config } from '../config/types.ts';
 import type { Entry, Medium } from '../core/types.ts';
 import { listen } from '../http/listen.ts';
 import type { CopyRequest } from '../jobs/job.ts';
@@ -31,6 +32,7 @@ import { Speeds } from '../usage/speeds.ts';
 import { warm, warmEach } from '../usage/warm.ts';
 import { Workflows } from '../workflow/workflows.ts';
 import { openCopying } from './copying.ts';
+import { openLive } from './live.ts';
 import { openBounds, openLearned, openStorage } from './storage.ts';
 
 /** A running daemon. Disposing it stops it; `stopped` settles when it has been asked to stop over HTTP. */
@@ -183,6 +185,22 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
   });
 
   opened.defer(startFlushing({ catalog, leases, onTrouble }));
+  const live = openLive(
+    {
+      settings,
+      loaded,
+      events,
+      log,
+      onChange(changed) {
+        copier.reconsider();
+        if (changed.has('mode')) events.emit('mode-changed', { mode: mode() });
+        tellMode();
+        bounds.renew();
+        void trimToBound().then(() => demoter.consider());
+      },
+    },
+    opened,
+  );
   const stopped = Promise.withResolvers<void>();
   const server = await listen(
     {
@@ -207,19 +225,7 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
       tiers,
       bound,
       policy,
-      settings: {
-        mode,
-        describe: () => settings.describe(),
-        notices: loaded.notices,
-        change: (change) => {
-          settings.change(change);
-          copier.reconsider();
-          if (change.mode) events.emit('mode-changed', { mode: change.mode });
-          tellMode();
-          bounds.renew();
-          void trimToBound().then(() => demoter.consider());
-        },
-      },
+      settings: live,
       roots: { list: () => roots.list(), locate: (path) => roots.locate(path), register: (request) => roots.register(request) },
       waitMaxMs: config.waitMaxMs,
       stop: stopped.resolve,
@@ -228,6 +234,7 @@ async function compose(loaded: LoadedConfig, log: Log, opened: Disposal): Promis
   );
   opened.defer(() => server[Symbol.asyncDispose]());
 
+  live.watch();
   void trimToBound();
   roots.keep();
   if (config.comfyuiUrl !== null) {

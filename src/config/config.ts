@@ -1,14 +1,32 @@
+import { homedir } from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
 import type { ConfigChange } from '../api/api.ts';
 import { CacheError, messageOf } from '../core/errors.ts';
 import { formatBytes } from '../core/format.ts';
 import { readArena } from './arena.ts';
+import { defaultDirectories } from './directories.ts';
 import { effective, type Given, type LoadOptions, type RawEnv, readEnv } from './env.ts';
-import { fields, keys, meaningOf, notYet } from './keys.ts';
+import { fields, keys, liveFields, meaningOf, notYet, prefix, shortName } from './keys.ts';
 import { nearest } from './nearest.ts';
 import type { Place } from './paths.ts';
 import { problemLine, withoutSecrets } from './problems.ts';
-import type { Config, LoadedConfig, Setting } from './types.ts';
+import type { Config, Setting } from './types.ts';
+
+export interface LoadedConfig {
+  config: Config;
+  /** In the order of the table. */
+  settings: Setting[];
+  /** Said once at start: aliases understood, values that have no effect here. */
+  notices: string[];
+  /** The environment it was read from, for files of others that name variables. */
+  environment: NodeJS.ProcessEnv;
+  /** For values that no file holds: a relative path has no base there. */
+  place: Place;
+  /** The files it was read from, whether or not they are there. */
+  files: string[];
+  /** Read it again with these. */
+  options: LoadOptions;
+}
 
 /**
  * Reads and checks the whole configuration: defaults, the user's config.env, .env in the state directory, .env in the working
@@ -38,27 +56,29 @@ export function loadConfig(options: LoadOptions = {}): LoadedConfig {
   if (problems.length > 0) throw badConfig(problems);
   const withoutEffect = leaveOut(config, settings);
   const notices = arena.notice === null ? withoutEffect : [arena.notice, ...withoutEffect];
-  return { config, settings, notices, environment: raw.environment };
+  const { environment, files } = raw;
+  return { config, settings, notices, environment, files, options, place: { ...raw.place, base: null } };
 }
 
 /**
- * The part of the configuration that a live change sets.
+ * The part of the configuration that a live change sets, its keys by their short names.
  * @throws CacheError BAD_CONFIG with one line for every problem
  */
-export function parseChange(change: ConfigChange): Partial<Config> {
+export function parseChange(change: ConfigChange, place: Place = here()): Partial<Config> {
   const config: Partial<Config> = {};
   const problems: string[] = [];
   for (const [name, text] of Object.entries(change)) {
-    const field = fields.find((candidate) => candidate === name && keys[candidate].live);
+    const field = liveFields.find((candidate) => shortName(candidate) === name);
     if (!field) {
-      const live = fields.filter((candidate) => keys[candidate].live).join(', ');
-      problems.push(`${name}: cannot change while the daemon runs; ${live} can`);
+      problems.push(`${name}: cannot change while the daemon runs; ${liveFields.map(shortName).join(', ')} can`);
       continue;
     }
     try {
-      // The text comes from a request: it may be anything, and unlike in a file an empty one is a mistake.
-      if (typeof text !== 'string' || text.trim() === '') throw new TypeError('expected a text that is not empty');
-      parseInto(config, field, { text: text.trim(), place: nowhere });
+      // The text comes from a request: it may be anything, and unlike in a file an empty one is a mistake, unless it means something.
+      if (typeof text !== 'string' || (text.trim() === '' && keys[field].default !== '')) {
+        throw new TypeError('expected a text that is not empty');
+      }
+      parseInto(config, field, { text: text.trim(), place });
     } catch (error) {
       problems.push(`${name}: ${messageOf(error)}`);
     }
@@ -67,10 +87,11 @@ export function parseChange(change: ConfigChange): Partial<Config> {
   return config;
 }
 
-const prefix = 'AUTOCACHE_';
-
-/** For live keys: none of them is a path. */
-const nowhere: Place = { platform: 'linux', home: '/', base: '/', defaults: { cache: '/', state: '/' } };
+/** This machine and its user, with no directory that a relative path could start from. */
+function here(): Place {
+  const { platform } = process;
+  return { platform, home: homedir(), base: null, defaults: defaultDirectories(platform, {}, homedir()) };
+}
 
 function parseInto<F extends keyof Config>(
   config: Partial<Config>,
@@ -101,6 +122,12 @@ function settingOf(field: keyof Config, given: Given, value: Config[keyof Config
   const text = typeof value === 'string' ? value : given.text || otherwise;
   const from = given.key === name ? given.from : `${given.from} (${given.key})`;
   return { key: name, value: withoutSecrets(text), from, meaning: meaningOf(field), live };
+}
+
+/** @throws CacheError BAD_CONFIG when values contradict each other. @param settings where each came from */
+export function assertConsistent(config: Config, settings: readonly Setting[]): void {
+  const problems = contradictions(config, settings);
+  if (problems.length > 0) throw badConfig(problems);
 }
 
 function contradictions({ minSize, maxSize, dir, stateDir }: Config, settings: readonly Setting[]): string[] {

@@ -248,6 +248,16 @@ export const keys: { readonly [F in keyof Config]: Key<Config[F]> } = {
 /** The fields of the configuration, in the order of the table. */
 export const fields = Object.keys(keys) as (keyof Config)[];
 
+/** Those that may change while the daemon runs. */
+export const liveFields = fields.filter((field) => keys[field].live);
+
+export const prefix = 'AUTOCACHE_';
+
+/** A key as requests name it: `AUTOCACHE_WAIT_MAX` is `wait_max`. */
+export function shortName(field: keyof Config): string {
+  return keys[field].name.slice(prefix.length).toLowerCase();
+}
+
 /** A part of a key that this version does not do: in words, and the value that stands in for what was asked for. */
 interface NotYet<V> {
   part: string;

@@ -9,8 +9,8 @@ import { expected } from './units.ts';
 export interface Place {
   platform: NodeJS.Platform;
   home: string;
-  /** Directory that relative paths start from: that of the .env file, or the working directory. */
-  base: string;
+  /** Directory that relative paths start from: that of the .env file, or the working directory; null = they are refused. */
+  base: string | null;
   defaults: Directories;
 }
 
@@ -21,7 +21,7 @@ export function pathsOf(platform: NodeJS.Platform): PlatformPath {
 
 /**
  * `text` as an absolute path; `~` is the home directory.
- * @throws CacheError BAD_REQUEST for what would silently become a strange directory below the working directory: a variable
+ * @throws CacheError BAD_REQUEST for a relative path without a base, and for what would silently become a strange directory below the working directory: a variable
  * that nothing expands, an address, or a Windows path on another system.
  */
 export function parsePath(text: string, place: Omit<Place, 'defaults'>): string {
@@ -35,7 +35,9 @@ export function parsePath(text: string, place: Omit<Place, 'defaults'>): string 
     throw expected('a path of this system (WSL shows drive C: as /mnt/c)', text);
   }
   const path = text.replace(/^~(?=$|[\\/])/, () => place.home);
-  return pathsOf(place.platform).resolve(place.base, path);
+  const paths = pathsOf(place.platform);
+  if (place.base === null && !paths.isAbsolute(path)) throw expected('an absolute path', text);
+  return paths.resolve(place.base ?? '', path);
 }
 
 /** Directories separated by `;`, on POSIX by `:` too. @throws CacheError BAD_REQUEST */

@@ -65,13 +65,6 @@ export interface Setting {
   meaning: string;
   /** True when it may change while the daemon runs. */
   live: boolean;
-}
-
-export interface LoadedConfig {
-  config: Config;
-  settings: Setting[];
-  /** Said once at start: aliases understood, values that have no effect here. */
-  notices: string[];
-  /** The environment it was read from, for files of others that name variables. */
-  environment: NodeJS.ProcessEnv;
+  /** What the files say by now, which counts after a restart; left out when that is in force. */
+  pending?: string;
 }

@@ -48,6 +48,8 @@ export interface Services {
     mode(): Mode;
     describe(): ConfigValue[];
     notices: readonly string[];
+    /** What the settings files say and is not in force, with the reason. */
+    warnings: readonly string[];
     /** @throws CacheError BAD_CONFIG and changes nothing. */
     change(change: ConfigChange): void;
   };

@@ -30,6 +30,7 @@ export function statsOf(rooms: Services): StatsAnswer {
     roots: rooms.roots.list(),
     jobs: copier.counts(),
     stuck: rooms.stuck.list(),
+    warnings: [...settings.warnings],
     daily: daily.slice(-30),
   };
 }

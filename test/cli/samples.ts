@@ -64,6 +64,7 @@ export const stats: StatsAnswer = {
   roots: [nas, hddAway],
   stuck: [],
   jobs: { running: 1, queued: 2 },
+  warnings: [],
   daily: [],
 };
 

@@ -30,7 +30,8 @@ function daemonIs(
 ): void {
   const { roots = [nas, hddAway], usedBytes = 132 * gib, mode = 'read-write' } = changes;
   const config = { stateDir, dir: '/ssd/cache', mode } as never;
-  vi.mocked(loadConfig).mockReturnValue({ config, settings: [], notices: ['the limit is small'], environment: {} });
+  const nothing = { settings: [], environment: {}, files: [], options: {}, place: {} as never };
+  vi.mocked(loadConfig).mockReturnValue({ ...nothing, config, notices: ['the limit is small'] });
   const stopped = new Promise<void>((resolve) => {
     stop = resolve;
   });

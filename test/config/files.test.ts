@@ -1,4 +1,5 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { fields, keys, meaningOf } from '../../src/config/keys.ts';
 import { directory, load } from './load.ts';
@@ -12,7 +13,10 @@ describe('.env.example', () => {
   });
 
   test('changes nothing when it is copied to .env', () => {
-    expect(load({}, { cwd: directory({ '.env': example }) })).toEqual(load({}, { cwd: directory() }));
+    const cwd = directory();
+    const without = load({}, { cwd });
+    writeFileSync(join(cwd, '.env'), example);
+    expect(load({}, { cwd })).toEqual(without);
   });
 
   test('holds exactly the defaults when it is uncommented', () => {

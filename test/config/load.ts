@@ -2,9 +2,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { loadConfig } from '../../src/config/config.ts';
+import { type LoadedConfig, loadConfig } from '../../src/config/config.ts';
 import type { LoadOptions } from '../../src/config/env.ts';
-import type { LoadedConfig } from '../../src/config/types.ts';
 import { CacheError } from '../../src/core/errors.ts';
 
 /**

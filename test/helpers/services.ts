@@ -63,6 +63,7 @@ export function createRooms(options: LookupRigOptions = {}) {
       mode: () => settings.current.mode,
       describe: () => settings.describe(),
       notices: ['ARENA_CACHE_ROOT is understood as AUTOCACHE_DIR'],
+      warnings: [],
       change: (change) => {
         settings.change(change);
         rig.sources.mode = settings.current.mode;

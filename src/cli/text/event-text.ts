@@ -29,6 +29,11 @@ export function eventText({ name, data }: DaemonEvent): string {
       return `${data.path} is still read by ${data.app} (pid ${data.pid}), although its copy is ready`;
     case 'mode-changed':
       return data.mode;
+    case 'config-changed':
+      return (
+        [...data.changed.map((key) => `${key} has changed`), ...data.warnings].join('; ') ||
+        'the settings files are right again'
+      );
     default:
       // A newer daemon may say more than this program knows.
       return JSON.stringify(data);

@@ -25,7 +25,7 @@ export function statusPage({ stats, jobs, biggest, mostUsed, url }: Status, look
   const page = { ...look, width };
   const title = (text: string) => look.paint('bold', text);
   return [
-    head(stats, url, page),
+    [head(stats, url, page), ...stats.warnings.map((warning) => look.paint('yellow', warning))].join('\n'),
     [title('Space'), ...stats.tiers.map((tier) => tierLines(tier, page))].join('\n'),
     [title('Use'), ...useLines(stats)].join('\n'),
     [title('Jobs'), ...jobLines(jobs, page)].join('\n'),

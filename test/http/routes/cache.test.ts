@@ -45,6 +45,7 @@ describe('GET /api/cache/stats', () => {
       roots: [expect.objectContaining({ path: root })],
       stuck: [],
       jobs: { running: 0, queued: 0 },
+      warnings: [],
       daily: [],
     } satisfies StatsAnswer);
   });

@@ -1,0 +1,85 @@
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import type { EventMap } from '../../src/api/event-map.ts';
+import { runCli } from '../cli/run-cli.ts';
+import { runDaemon } from '../helpers/daemon.ts';
+
+/** A daemon whose .env can be edited, and the next time that its settings change. */
+async function daemonWith(files: Record<string, number> = {}, settings: Record<string, string> = {}) {
+  const daemon = await runDaemon(files, settings);
+  const end = new AbortController();
+  onTestFinished(() => end.abort());
+  const events = await daemon.client.events(end.signal);
+  const env = join(daemon.dir, '.env');
+  const changed = async (): Promise<EventMap['config-changed']> => {
+    // Not `for await`, which would close the stream.
+    for (;;) {
+      const { value, done } = await events.next();
+      if (done) throw new Error('the daemon has ended');
+      if (value.name === 'config-changed') return value.data;
+    }
+  };
+  const edit = (text: string) => {
+    writeFileSync(`${env}.new`, text);
+    renameSync(`${env}.new`, env);
+    return changed();
+  };
+  const run = (...words: string[]) => runCli(words, { stateDir: daemon.stateDir, columns: 200 });
+  const setting = async (name: string) =>
+    (await daemon.client.config()).settings.find(({ key }) => key === `AUTOCACHE_${name}`);
+  const reason = async (name: string) => {
+    const { items } = await daemon.client.warm({ paths: [join(daemon.root, name)], check: true });
+    return items[0]?.reason;
+  };
+  return { daemon, env, edit, changed, run, setting, reason };
+}
+
+test('a .env that is written while the daemon runs counts at once, and no more when it is deleted', async () => {
+  const { env, edit, changed, setting, reason } = await daemonWith({ 'loras/a.safetensors': 1000 });
+  expect(await reason('loras/a.safetensors')).toBe('QUEUED');
+  expect(await edit('AUTOCACHE_MODE=off\nAUTOCACHE_POLICY=lru\n')).toEqual({
+    changed: ['AUTOCACHE_MODE', 'AUTOCACHE_POLICY'],
+    warnings: [],
+  });
+  expect(await setting('MODE')).toMatchObject({ value: 'off', from: env });
+  expect(await reason('loras/a.safetensors')).toBe('OFF');
+  const deleted = changed();
+  rmSync(env);
+  expect(await deleted).toMatchObject({ changed: ['AUTOCACHE_MODE', 'AUTOCACHE_POLICY'] });
+  expect(await reason('loras/a.safetensors')).toBe('QUEUED');
+});
+
+test('a setting that needs a restart is told by status and config, until it is set back', async () => {
+  const { env, edit, run, setting } = await daemonWith();
+  const warning = `AUTOCACHE_JOBS=4 (${env}) counts after: autocached restart`;
+  expect(await edit('AUTOCACHE_JOBS=4\n')).toEqual({ changed: [], warnings: [warning] });
+  expect(await setting('JOBS')).toMatchObject({ value: '2', from: 'default', pending: '4' });
+  expect((await run('status')).out).toContain(warning);
+  expect((await run('config')).out).toMatch(/AUTOCACHE_JOBS +2 \(after a restart: 4\)/);
+  expect(await edit('')).toEqual({ changed: [], warnings: [] });
+  expect((await run('status')).out).not.toContain('AUTOCACHE_JOBS');
+});
+
+test('a file with a mistake changes nothing and is told, with the place of the mistake', async () => {
+  const { env, edit, run, setting } = await daemonWith();
+  const { changed, warnings } = await edit('AUTOCACHE_MODE=off\nAUTOCACHE_LIMTI=1GiB\n');
+  expect(changed).toEqual([]);
+  expect(warnings).toEqual([
+    `settings stay as they were, the files are wrong: ${env}: AUTOCACHE_LIMTI: not a known key; the nearest one is AUTOCACHE_LIMIT`,
+  ]);
+  expect(await setting('MODE')).toMatchObject({ value: 'read-write' });
+  expect((await run('status')).out).toContain('AUTOCACHE_LIMTI: not a known key');
+  expect(await edit('AUTOCACHE_MODE=off\n')).toEqual({ changed: ['AUTOCACHE_MODE'], warnings: [] });
+});
+
+test('every setting that is shown as changeable can be changed by the command and the API', async () => {
+  const { daemon, run } = await daemonWith();
+  const { settings } = await daemon.client.config();
+  for (const { key, value, live } of settings) {
+    const { code, err } = await run('config', `${key}=${value}`);
+    if (live) expect({ key, code, err }).toEqual({ key, code: 0, err: '' });
+    else expect({ key, code, err }).toEqual({ key, code: 2, err: expect.stringContaining('cannot change') });
+  }
+  expect((await run('config', 'AUTOCACHE_RATE=nas=200MiB')).out).toMatch(/AUTOCACHE_RATE \* +nas=200MiB +live/);
+});
