@@ -231,7 +231,10 @@ export class Copies {
   }
 
   inState(...states: CopyState[]): Copy[] {
-    return this.#all(`c.state IN (${states.map(() => '?').join(', ')}) ORDER BY c.id`, ...states);
+    const marks = states.map(() => '?').join(', ');
+    // Most copies are ready: the others have an index of their own.
+    const rare = states.includes('ready') ? '' : "AND c.state <> 'ready'";
+    return this.#all(`c.state IN (${marks}) ${rare} ORDER BY c.id`, ...states);
   }
 
   /** Copies of a tier in one state, by their ids from the first after `after` on, `most` of them. */

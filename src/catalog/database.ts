@@ -123,10 +123,15 @@ function migrate(db: Sqlite.Database, to = migrations.length): void {
   const version = versionOf(db);
   for (const [index, sql] of migrations.slice(0, to).entries()) {
     if (index < version) continue;
-    db.transaction(() => {
-      db.exec(sql);
-      db.pragma(`user_version = ${index + 1}`);
-    })();
+    try {
+      db.transaction(() => {
+        db.exec(sql);
+        db.pragma(`user_version = ${index + 1}`);
+      })();
+    } catch (error) {
+      if (!(error instanceof Sqlite.SqliteError) || !error.code.startsWith('SQLITE_CONSTRAINT')) throw error;
+      throw new Sqlite.SqliteError(`what it holds is not what schema ${index} may hold: ${error.message}`, 'SQLITE_CORRUPT');
+    }
   }
 }
 

@@ -16,26 +16,28 @@ export class Duplicates {
   }
 
   /** Copies in service of other sources that were of this size and mtime, one of each file: their bytes may be the same. */
-  hardLinkCandidates(entryId: number, tier: TierName, { size, mtimeNs }: Fingerprint): Copy[] {
+  hardLinkCandidates(entryId: number, tier: TierName, { size, mtimeNs }: Fingerprint, most: number): Copy[] {
     return this.#all(
       `c.source_size = ? AND c.source_mtime_ns = ? AND c.entry_id <> ? AND c.tier = ? AND c.state = 'ready'
-       GROUP BY c.placement_id ORDER BY c.id`,
+       GROUP BY c.placement_id ORDER BY c.id LIMIT ?`,
       size,
       mtimeNs,
       entryId,
       tier,
+      most,
     );
   }
 
   /** Plain copies in service of other sources of this size, one of each file: those that have the bytes the source had, then the newest. */
-  reflinkCandidates(entryId: number, tier: TierName, size: number): Copy[] {
+  reflinkCandidates(entryId: number, tier: TierName, size: number, most: number): Copy[] {
     return this.#all(
       `c.source_size = ? AND c.entry_id <> ? AND c.tier = ? AND c.state = 'ready' AND p.form = 'plain'
-       GROUP BY c.placement_id ORDER BY p.content_id IS (SELECT content_id FROM entries WHERE id = ?) DESC, c.id DESC`,
+       GROUP BY c.placement_id ORDER BY p.content_id IS (SELECT content_id FROM entries WHERE id = ?) DESC, c.id DESC LIMIT ?`,
       size,
       entryId,
       tier,
       entryId,
+      most,
     );
   }
 

@@ -206,7 +206,7 @@ export const migrations: readonly string[] = [
   CREATE UNIQUE INDEX one_copy_in_service ON copies (entry_id, tier) WHERE state = 'ready';
   CREATE INDEX copies_by_placement ON copies (placement_id);
   CREATE INDEX copies_by_path ON copies (path);
-  CREATE INDEX copies_by_state ON copies (state);
+  CREATE INDEX copies_out_of_service ON copies (state) WHERE state <> 'ready';
   CREATE INDEX copies_by_source ON copies (source_size, source_mtime_ns);
   CREATE INDEX placements_by_content ON placements (content_id);
   CREATE INDEX placements_by_seal ON placements (seal_ino);

@@ -15,16 +15,19 @@ export function hardLinkCandidates(file: SourceFile, tier: Tier, { copies, entri
   const entry = entries.byPath(file.path);
   const isBegun = entry && copies.ofEntry(entry.id).some((copy) => copy.state === 'copying' && copy.tier === tier.name);
   if (isBegun) return [];
-  return places(duplicates.hardLinkCandidates(entry?.id ?? 0, tier.name, file.fingerprint), tier);
+  return places(duplicates.hardLinkCandidates(entry?.id ?? 0, tier.name, file.fingerprint, mostTwins), tier);
 }
 
 /** Copies whose blocks this source's copy could share, where the file system can do that: of the same size. */
 export function reflinkCandidates(file: SourceFile, tier: Tier, { entries, duplicates }: Catalog): DuplicateCopy[] {
-  return places(duplicates.reflinkCandidates(entries.byPath(file.path)?.id ?? 0, tier.name, file.fingerprint.size), tier);
+  return places(
+    duplicates.reflinkCandidates(entries.byPath(file.path)?.id ?? 0, tier.name, file.fingerprint.size, mostTwins),
+    tier,
+  );
 }
 
 function places(copies: readonly Copy[], tier: Tier): DuplicateCopy[] {
-  return copies.slice(0, mostTwins).flatMap(({ path, seal, hash }) => {
+  return copies.flatMap(({ path, seal, hash }) => {
     if (!seal || hash === null || tier.check(path, seal) !== 'ok') return [];
     return [{ path, manifestPath: manifestPathOf(tier.dir, path), seal, hash }];
   });

@@ -7,8 +7,7 @@ import { writeModel } from './files.ts';
 import { tempDir } from './temp-dir.ts';
 
 /** A whole daemon in this process, over folders of its own, with the folder `models` as a hard disk; ended with the test. */
-export async function runDaemon(files: Record<string, number>, settings: Record<string, string> = {}) {
-  const dir = tempDir();
+export async function runDaemon(files: Record<string, number>, settings: Record<string, string> = {}, dir = tempDir()) {
   const root = join(dir, 'models');
   const bytes = Object.fromEntries(Object.entries(files).map(([name, size]) => [name, writeModel(join(root, name), size)]));
   const stateDir = join(dir, 'state');
