@@ -4,7 +4,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     exclude: ['test/full/**'],
-    testTimeout: 20_000,
+    setupFiles: ['test/helpers/setup.ts'],
     coverage: {
       provider: 'v8',
       include: ['src/**/*.ts'],

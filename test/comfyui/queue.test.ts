@@ -5,6 +5,7 @@ import { expect, onTestFinished, test, vi } from 'vitest';
 import { watchComfyuiQueue } from '../../src/comfyui/queue.ts';
 import { createLog } from '../../src/runtime/log.ts';
 import { runDaemon } from '../helpers/daemon.ts';
+import { patience } from '../helpers/patience.ts';
 import { feeding, objectInfo } from '../workflow/documents.ts';
 
 const log = createLog({ level: 'silent', form: 'json' });
@@ -107,7 +108,7 @@ test('without the shim, the models of queued prompts are copied as soon as the d
   const lora = feeding('LoraLoaderModelOnly', { lora_name: 'style.safetensors', strength_model: 1 });
   const { url } = await fakeComfyui({ pending: [item(1, 'p1', lora)] });
   const { client, root } = await runDaemon({ [name]: 3000 }, { AUTOCACHE_COMFYUI_URL: url });
-  const events = await client.events(AbortSignal.timeout(10_000));
+  const events = await client.events(AbortSignal.timeout(patience(10_000)));
   const { items } = await client.warm({ names: [name], check: true });
   if (!items[0]?.ready) for await (const { name: event } of events) if (event === 'job-done') break;
   expect((await client.warm({ names: [name], check: true })).items).toMatchObject([{ ready: true, path: join(root, name) }]);

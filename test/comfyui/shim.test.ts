@@ -2,22 +2,27 @@ import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { patience } from '../helpers/patience.ts';
 
 const here = import.meta.dirname;
 const shim = join(here, '..', '..', 'comfyui');
 const python = process.platform === 'win32' ? 'python' : 'python3';
 const realTests = 'test_real_comfyui.py';
 
-test('the resolver inside ComfyUI passes its own tests', { timeout: 120_000 }, () => {
+test('the resolver inside ComfyUI passes its own tests', { timeout: patience(120_000) }, () => {
   const files = readdirSync(here).filter((name) => /^test_.*\.py$/.test(name) && name !== realTests);
   const expected = files.map(countTests).reduce((sum, count) => sum + count, 0);
   expect(expected).toBeGreaterThan(50);
   expect(runPassing('test_*.py')).toBeGreaterThanOrEqual(expected);
 });
 
-test.skipIf(!process.env['COMFYUI_DIR'])('the resolver works in the ComfyUI at COMFYUI_DIR', { timeout: 120_000 }, () => {
-  expect(runPassing(realTests)).toBe(countTests(realTests));
-});
+test.skipIf(!process.env['COMFYUI_DIR'])(
+  'the resolver works in the ComfyUI at COMFYUI_DIR',
+  { timeout: patience(120_000) },
+  () => {
+    expect(runPassing(realTests)).toBe(countTests(realTests));
+  },
+);
 
 test('the registry of custom nodes is told the version of the package', () => {
   const version = /^version = "(.*)"$/m.exec(readFileSync(join(shim, 'pyproject.toml'), 'utf8'))?.[1];

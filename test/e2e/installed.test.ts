@@ -7,6 +7,7 @@ import { Installed } from '../../bench/installed.ts';
 import type { LookupAnswer } from '../../src/api/api.ts';
 import type { Client } from '../../src/cli/client.ts';
 import { writeModel } from '../helpers/files.ts';
+import { patience } from '../helpers/patience.ts';
 
 const MiB = 2 ** 20;
 
@@ -33,7 +34,7 @@ describe('the main job', () => {
     const { installed, model, bytes } = install();
     const client = await installed.start();
     expect(await lookup(client, model)).toMatchObject({ path: model, tier: 'nas', reason: 'QUEUED' });
-    const warm = await lookup(client, model, 10_000);
+    const warm = await lookup(client, model, patience(10_000));
     expect(warm.tier).toBe('ssd');
     expect(readFileSync(warm.path).equals(bytes)).toBe(true);
     await installed.end('SIGKILL');
@@ -44,7 +45,7 @@ describe('the main job', () => {
   test('the source is gone, or its mount point is empty: the copy is served', async () => {
     const { installed, model } = install();
     const client = await installed.start();
-    const { path } = await lookup(client, model, 10_000);
+    const { path } = await lookup(client, model, patience(10_000));
     renameSync(installed.root, `${installed.root}-unplugged`);
     expect(await lookup(client, model)).toMatchObject({ path, reason: 'HIT_OFFLINE' });
     mkdirSync(installed.root);
@@ -57,10 +58,10 @@ describe('the main job', () => {
   test('a source that was replaced is never answered with its old bytes', async () => {
     const { installed, model } = install();
     const client = await installed.start();
-    await lookup(client, model, 10_000);
+    await lookup(client, model, patience(10_000));
     const bytes = writeModel(model, 4 * MiB);
     expect(await lookup(client, model)).toMatchObject({ path: model, reason: 'STALE' });
-    const { path } = await lookup(client, model, 10_000);
+    const { path } = await lookup(client, model, patience(10_000));
     expect(path).not.toBe(model);
     expect(readFileSync(path).equals(bytes)).toBe(true);
   });
@@ -72,7 +73,7 @@ describe('killed, damaged, doubled', () => {
     const big = join(installed.root, 'checkpoints', 'big.safetensors');
     writeModel(big, 24 * MiB);
     const client = await installed.start();
-    const progress = await client.events(AbortSignal.timeout(15_000));
+    const progress = await client.events(AbortSignal.timeout(patience(15_000)));
     await lookup(client, big);
     for await (const event of progress) if (event.name === 'job-progress') break;
     await installed.end('SIGKILL');
@@ -102,7 +103,7 @@ describe('killed, damaged, doubled', () => {
     ['cut off', (file: string) => truncateSync(file, 5000)],
   ])('a catalog that was %s is rebuilt from the cache directory', async (_how, harm) => {
     const { installed, model } = install();
-    const { path } = await lookup(await installed.start(), model, 10_000);
+    const { path } = await lookup(await installed.start(), model, patience(10_000));
     await installed.end('SIGKILL');
     for (const suffix of ['-wal', '-shm']) rmSync(join(installed.stateDir, `catalog.db${suffix}`), { force: true });
     harm(join(installed.stateDir, 'catalog.db'));
@@ -140,7 +141,7 @@ describe('what is mine stays mine', () => {
   test('mode off serves the source at once, and stays off over a restart (Arena A10)', async () => {
     const { installed, model } = install();
     const client = await installed.start();
-    await lookup(client, model, 10_000);
+    await lookup(client, model, patience(10_000));
     await client.changeConfig({ mode: 'off' });
     expect(await lookup(client, model)).toMatchObject({ path: model, reason: 'OFF' });
     await installed.end('SIGTERM');

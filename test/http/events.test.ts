@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { JobView } from '../../src/api/api.ts';
 import { listen } from '../../src/http/listen.ts';
+import { patience } from '../helpers/patience.ts';
 import { createRooms } from '../helpers/services.ts';
 
 async function start() {
@@ -25,7 +26,7 @@ async function start() {
     const over = (async () => {
       for await (const part of response.body?.pipeThrough(new TextDecoderStream()) ?? []) text += part;
     })().catch(() => {});
-    const until = (wanted: string) => vi.waitUntil(() => text.includes(wanted), { timeout: 5000 });
+    const until = (wanted: string) => vi.waitUntil(() => text.includes(wanted), { timeout: patience(5000) });
     await until(': autocached');
     return { response, until, text: () => text, close: () => abort.abort(), over };
   };
@@ -93,7 +94,7 @@ describe('GET /api/events', () => {
     const streams = await Promise.all([rig.stream(), rig.stream(), rig.stream()]);
     expect(listeners()).toBe(3);
     for (const stream of streams) stream.close();
-    await vi.waitUntil(() => listeners() === 0, { timeout: 5000 });
+    await vi.waitUntil(() => listeners() === 0, { timeout: patience(5000) });
   });
 
   test('is open to so many and no more, and again when one has gone', async () => {
@@ -104,7 +105,7 @@ describe('GET /api/events', () => {
     expect(await refused.json()).toMatchObject({ error: { code: 'CONFLICT' } });
     streams[0]?.close();
     await vi.waitUntil(async () => (await fetch(`${rig.url}/api/events`, { headers: rig.headers })).status === 200, {
-      timeout: 5000,
+      timeout: patience(5000),
     });
   });
 
@@ -132,7 +133,7 @@ describe('GET /api/events', () => {
     onTestFinished(() => void socket.destroy());
     socket.on('error', () => {});
     socket.write(`GET /api/events HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nAuthorization: Bearer ${rig.token}\r\n\r\n`);
-    await vi.waitUntil(() => listeners() === 1, { timeout: 5000 });
+    await vi.waitUntil(() => listeners() === 1, { timeout: patience(5000) });
     socket.pause();
     const path = `/${'x'.repeat(100_000)}`;
     for (let sent = 0; sent < 400 && listeners() > 0; sent += 1) {

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { runDaemon } from '../helpers/daemon.ts';
+import { patience } from '../helpers/patience.ts';
 import { prompt, switched } from '../workflow/documents.ts';
 
 const base = 'checkpoints/base.safetensors';
@@ -61,7 +62,7 @@ test('the models of a prompt are named in load order, with where each file is', 
 test('a prompt that is queued has its models copied in load order, behind those of the prompt before it', async () => {
   const names = Array.from({ length: 8 }, (_, index) => `loras/${index}.safetensors`);
   const daemon = await runDaemon(Object.fromEntries(names.map((name, index) => [name, 1000 + index])), { AUTOCACHE_JOBS: '1' });
-  const ended = await daemon.client.events(AbortSignal.timeout(10_000));
+  const ended = await daemon.client.events(AbortSignal.timeout(patience(10_000)));
   const chain = (from: number) =>
     prompt({
       ...Object.fromEntries(

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { getPriority } from 'node:os';
 import { expect, test, vi } from 'vitest';
+import { patience } from '../helpers/patience.ts';
 import { createRig } from '../helpers/rig.ts';
 
 const MiB = 1024 * 1024;
@@ -25,14 +26,14 @@ test.runIf(canTell)('a copy that nobody waits for has a low priority, one that s
   await rig.request(rig.source('loras/first.safetensors', MiB).path, 'wait').ended;
   const before = lowThreads();
   const background = rig.request(rig.source('loras/a.safetensors', 20 * MiB).path);
-  await vi.waitUntil(() => background.bytesDone > 0, { timeout: 20_000, interval: 5 });
+  await vi.waitUntil(() => background.bytesDone > 0, { timeout: patience(20_000), interval: 5 });
   expect(lowThreads() - before).toBe(1);
   await background.ended;
 
   const urgent = rig.request(rig.source('loras/b.safetensors', 21 * MiB).path, 'wait');
-  await vi.waitUntil(() => urgent.bytesDone > 0, { timeout: 20_000, interval: 5 });
+  await vi.waitUntil(() => urgent.bytesDone > 0, { timeout: patience(20_000), interval: 5 });
   expect(urgent.state).toBe('running');
-  await vi.waitUntil(() => lowThreads() === before, { timeout: 5000, interval: 5 });
+  await vi.waitUntil(() => lowThreads() === before, { timeout: patience(5000), interval: 5 });
   await urgent.ended;
   expect([background.state, urgent.state]).toEqual(['done', 'done']);
 });

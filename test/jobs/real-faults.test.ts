@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, onTestFinished, type TestContext, test, vi } from 'vitest';
 import { faultyMount, noMounts } from '../helpers/faulty-mount.ts';
 import { writeModel } from '../helpers/files.ts';
+import { patience } from '../helpers/patience.ts';
 import { createRig } from '../helpers/rig.ts';
 
 const MiB = 1024 * 1024;
@@ -49,7 +50,7 @@ describe.skipIf(noMounts !== null)(`a real mount that goes wrong${noMounts === n
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     onTestFinished(() => void vi.useRealTimers());
     const job = rig.request(mount.path, 'background', 'nas');
-    await vi.waitUntil(() => job.bytesDone > 0, { timeout: 10_000 });
+    await vi.waitUntil(() => job.bytesDone > 0, { timeout: patience(10_000) });
     await vi.advanceTimersByTimeAsync(61_000);
     await job.ended;
     expect(job.error).toMatchObject({ code: 'SOURCE_AWAY' });

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { CacheError } from '../../src/core/errors.ts';
 import { quiet } from '../helpers/hooks.ts';
+import { patience } from '../helpers/patience.ts';
 import { createRig, type Rig } from '../helpers/rig.ts';
 
 const MiB = 1024 * 1024;
@@ -40,7 +41,7 @@ describe('a network source that stops to answer', () => {
     const rig = createRig({ workers: hung });
     const { path } = rig.source('loras/a.safetensors', 1000);
     const job = rig.request(path, 'background', 'nas');
-    await vi.waitUntil(() => job.bytesDone > 0, { timeout: 10_000 });
+    await vi.waitUntil(() => job.bytesDone > 0, { timeout: patience(10_000) });
     await vi.advanceTimersByTimeAsync(59_000);
     expect(job.state).toBe('running');
     await vi.advanceTimersByTimeAsync(2000);

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { hasCompanions, isCompanion } from '../../src/weights/companion-names.ts';
 import { runDaemon } from '../helpers/daemon.ts';
 import { writeModel } from '../helpers/files.ts';
+import { patience } from '../helpers/patience.ts';
 
 describe('which files belong together', () => {
   test.each([
@@ -63,7 +64,7 @@ describe('a loader finds beside the copy what it finds beside the source', () =>
     const at = (name: string) => join(dirname(main), name);
     const files = Object.entries(companions).map(([name, size]) => [at(name), size] as const);
     const { ask, beside, bytes } = await daemonWith({ [main]: 2000, ...Object.fromEntries(files), [at(stranger)]: 5000 });
-    const { path, reason } = await ask(main, 10_000);
+    const { path, reason } = await ask(main, patience(10_000));
     expect(reason).toBe('HIT_AFTER_WAIT');
     for (const name of Object.keys(companions)) expect(readFileSync(beside(path, name))).toEqual(bytes[at(name)]);
     expect(existsSync(beside(path, stranger))).toBe(false);
@@ -75,11 +76,11 @@ describe('a loader finds beside the copy what it finds beside the source', () =>
       const at = (name: string) => join(dirname(main), name);
       const files = Object.entries(companions).map(([name, size]) => [at(name), size] as const);
       const { ask, beside, root } = await daemonWith({ [main]: 2000, ...Object.fromEntries(files) });
-      const { path } = await ask(main, 10_000);
+      const { path } = await ask(main, patience(10_000));
       const [missing = ''] = Object.keys(companions);
       rmSync(beside(path, missing));
       expect(await ask(main)).toMatchObject({ path: join(root, main), reason: 'COPYING' });
-      expect(await ask(main, 10_000)).toMatchObject({ path, reason: expect.stringMatching(/^HIT/) });
+      expect(await ask(main, patience(10_000))).toMatchObject({ path, reason: expect.stringMatching(/^HIT/) });
       expect(existsSync(beside(path, missing))).toBe(true);
     },
   );
@@ -89,7 +90,7 @@ describe('a loader finds beside the copy what it finds beside the source', () =>
       'loras/peft/adapter_model.safetensors': 2000,
       'loras/peft/adapter_config.json': 60,
     });
-    const { path } = await ask('loras/peft/adapter_model.safetensors', 10_000);
+    const { path } = await ask('loras/peft/adapter_model.safetensors', patience(10_000));
     writeFileSync(beside(path, 'mine.sha256'), 'abc');
     const evicted = await client.evict({ below: [join(root, 'loras')] });
     expect(evicted.skipped).toHaveLength(2);
@@ -101,7 +102,7 @@ describe('a loader finds beside the copy what it finds beside the source', () =>
   test('what is complete is served at once after a restart, and while its source is away', async () => {
     const main = 'loras/peft/adapter_model.safetensors';
     const daemon = await daemonWith({ [main]: 2000, 'loras/peft/adapter_config.json': 60, 'loras/x.safetensors': 5 });
-    await daemon.ask(main, 10_000);
+    await daemon.ask(main, patience(10_000));
     await daemon.restart();
     expect((await daemon.ask(main)).reason).toBe('HIT');
     rmSync(daemon.root, { recursive: true });
@@ -111,14 +112,17 @@ describe('a loader finds beside the copy what it finds beside the source', () =>
   test('a companion that was replaced is copied anew before the copy is given out again', async () => {
     const main = 'loras/peft/adapter_model.safetensors';
     const daemon = await daemonWith({ [main]: 2000, 'loras/peft/adapter_config.json': 60 });
-    const { path } = await daemon.ask(main, 10_000);
+    const { path } = await daemon.ask(main, patience(10_000));
     await daemon.restart();
     const config = join(daemon.root, 'loras/peft/adapter_config.json');
     rmSync(config);
     const bytes = writeModel(config, 77);
     const copied = () => readFileSync(daemon.beside(path, 'adapter_config.json')).equals(bytes);
     await expect
-      .poll(async () => (await daemon.ask(main, 1000)).reason.startsWith('HIT') && copied(), { interval: 5, timeout: 15_000 })
+      .poll(async () => (await daemon.ask(main, 1000)).reason.startsWith('HIT') && copied(), {
+        interval: 5,
+        timeout: patience(15_000),
+      })
       .toBe(true);
   });
 

@@ -5,6 +5,7 @@ import { endLeases } from '../../bench/installed.ts';
 import type { JobView } from '../../src/api/api.ts';
 import { runDaemon } from '../helpers/daemon.ts';
 import { writeWeights } from '../helpers/files.ts';
+import { patience } from '../helpers/patience.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
 
 const who = { app: 'comfyui', pid: 1 };
@@ -29,10 +30,10 @@ describe.runIf(process.platform === 'linux' && existsSync('/dev/shm'))('the RAM 
   test('is filled by use, served from, and counted', async () => {
     const { daemon, ramDir, ask } = await arrange();
     const [name = '', bytes] = Object.entries(daemon.bytes)[0] ?? [];
-    expect((await ask(name, 10_000)).reason).toBe('HIT_AFTER_WAIT');
+    expect((await ask(name, patience(10_000))).reason).toBe('HIT_AFTER_WAIT');
     // Whoever asks for entries has all uses written first.
     expect((await daemon.client.entries({})).entries).toMatchObject([{ uses: 1 }]);
-    const moved = await daemon.client.events(AbortSignal.timeout(10_000));
+    const moved = await daemon.client.events(AbortSignal.timeout(patience(10_000)));
     expect((await ask(name)).reason).toBe('HIT');
     for await (const event of moved) if (event.name === 'job-done') break;
     const { path, reason } = await ask(name);
@@ -52,8 +53,8 @@ describe.runIf(process.platform === 'linux' && existsSync('/dev/shm'))('the RAM 
     const { daemon, ramDir, ask } = await arrange({}, { AUTOCACHE_COMPRESS: 'cold', AUTOCACHE_LIMIT: limit });
     const names = Array.from({ length: 10 }, (_, k) => `loras/${k}.safetensors`);
     const bytes = names.map((name) => writeWeights(join(daemon.root, name), 2 ** 20));
-    for (const name of names) expect((await ask(name, 10_000)).reason).toBe('HIT_AFTER_WAIT');
-    const events = await daemon.client.events(AbortSignal.timeout(10_000));
+    for (const name of names) expect((await ask(name, patience(10_000))).reason).toBe('HIT_AFTER_WAIT');
+    const events = await daemon.client.events(AbortSignal.timeout(patience(10_000)));
     // What is leased is not compressed; the daemon looks again after every change.
     await endLeases(daemon.client, who);
     await daemon.client.changeConfig({ limit });
@@ -64,7 +65,7 @@ describe.runIf(process.platform === 'linux' && existsSync('/dev/shm'))('the RAM 
       compressed = path;
       break;
     }
-    const answer = await ask(compressed.slice(daemon.root.length + 1), 10_000);
+    const answer = await ask(compressed.slice(daemon.root.length + 1), patience(10_000));
     expect(answer).toMatchObject({ reason: 'HIT_AFTER_WAIT', tier: 'ram' });
     expect(answer.path.startsWith(join(ramDir, 'files'))).toBe(true);
     const original = bytes[names.findIndex((name) => compressed.endsWith(name))];

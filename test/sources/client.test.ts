@@ -8,6 +8,7 @@ import type { Medium } from '../../src/core/types.ts';
 import { Roots } from '../../src/roots/registry.ts';
 import { type ListedFile, SourceClient, type SourceClientOptions } from '../../src/sources/client.ts';
 import { forkReader, type OpenPort } from '../../src/sources/transport.ts';
+import { patience } from '../helpers/patience.ts';
 import { fill, tempTree } from './temp-tree.ts';
 
 const soon = { deadlineMs: 20_000 };
@@ -203,7 +204,7 @@ describe('a NAS that hangs', () => {
 
   it('does not keep the daemon from ending', async () => {
     const program = new URL('./readers/ask-and-end.ts', import.meta.url);
-    const { stdout } = await promisify(execFile)(process.execPath, [fileURLToPath(program)], { timeout: 20_000 });
+    const { stdout } = await promisify(execFile)(process.execPath, [fileURLToPath(program)], { timeout: patience(20_000) });
     expect(JSON.parse(stdout)).toEqual({ state: 'away', why: 'no answer within 50 ms' });
   });
 });

@@ -3,6 +3,7 @@ import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, write
 import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { partialPath, readJournal } from '../../src/tiers/partial.ts';
+import { patience } from '../helpers/patience.ts';
 import { createRig } from '../helpers/rig.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
 
@@ -49,7 +50,7 @@ test('a disk that another program fills while a copy runs: nothing is broken, an
   const temp = partialPath(rig.tier.partialDir, path);
 
   const cut = rig.request(path);
-  await vi.waitUntil(() => readJournal(temp) !== undefined, { timeout: 30_000, interval: 5 });
+  await vi.waitUntil(() => readJournal(temp) !== undefined, { timeout: patience(30_000), interval: 5 });
   const filler = join(cache, 'of another program');
   expect(fillUp(filler)).toMatchObject({ code: 'ENOSPC' });
   await cut.ended;

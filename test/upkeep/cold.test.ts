@@ -7,6 +7,7 @@ import { Scrub } from '../../src/upkeep/scrub.ts';
 import { runDaemon } from '../helpers/daemon.ts';
 import { tiersOf } from '../helpers/demoter.ts';
 import { flipBit, writeWeights } from '../helpers/files.ts';
+import { patience } from '../helpers/patience.ts';
 import { createRig, type Rig } from '../helpers/rig.ts';
 
 const MiB = 1024 * 1024;
@@ -84,14 +85,14 @@ describe('a compressed copy that is read again', () => {
 });
 
 test('a whole daemon compresses under pressure and restores, also after compressing was switched off', {
-  timeout: 60_000,
+  timeout: patience(60_000),
 }, async () => {
   const daemon = await runDaemon({}, { AUTOCACHE_COMPRESS: 'cold', AUTOCACHE_LIMIT: `${11.8 * MiB}`, AUTOCACHE_SCRUB: 'off' });
   const paths = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j'].map((name) =>
     join(daemon.root, `loras/${name}.safetensors`),
   );
   const bytes = paths.map((path) => writeWeights(path, MiB));
-  const events = await daemon.client.events(AbortSignal.timeout(50_000));
+  const events = await daemon.client.events(AbortSignal.timeout(patience(50_000)));
   expect(await daemon.client.warm({ paths, wait: true })).toMatchObject({ ready: 10 });
   for await (const { name, data } of events) if (name === 'job-done' && data['tier'] === 'cold') break;
   const { tiers } = await daemon.client.stats();
