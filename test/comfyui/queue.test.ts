@@ -5,7 +5,7 @@ import { expect, onTestFinished, test, vi } from 'vitest';
 import { watchComfyuiQueue } from '../../src/comfyui/queue.ts';
 import { createLog } from '../../src/runtime/log.ts';
 import { runDaemon } from '../helpers/daemon.ts';
-import { patience } from '../helpers/patience.ts';
+import { patience, soon } from '../helpers/patience.ts';
 import { feeding, objectInfo } from '../workflow/documents.ts';
 
 const log = createLog({ level: 'silent', form: 'json' });
@@ -75,13 +75,13 @@ test('what ComfyUI says of its nodes is asked for once, and again after it was a
   const watch = watching(url);
   await watch.until('object_info with true');
   const looks = asked.queue;
-  await expect.poll(() => asked.queue, { interval: 1 }).toBeGreaterThan(looks + 2);
+  await expect.poll(() => asked.queue, soon()).toBeGreaterThan(looks + 2);
   expect(asked.object_info).toBe(1);
   state.broken = true;
   const before = asked.queue;
-  await expect.poll(() => asked.queue, { interval: 1 }).toBeGreaterThan(before + 2);
+  await expect.poll(() => asked.queue, soon()).toBeGreaterThan(before + 2);
   state.broken = false;
-  await expect.poll(() => asked.object_info, { interval: 1 }).toBe(2);
+  await expect.poll(() => asked.object_info, soon()).toBe(2);
 });
 
 test('a ComfyUI that is not there yet is tried less and less often', async () => {
@@ -89,7 +89,7 @@ test('a ComfyUI that is not there yet is tried less and less often', async () =>
   const timers = vi.spyOn(globalThis, 'setTimeout');
   onTestFinished(() => void timers.mockRestore());
   watching(url, 5);
-  await expect.poll(() => asked.queue, { interval: 1 }).toBeGreaterThan(3);
+  await expect.poll(() => asked.queue, soon()).toBeGreaterThan(3);
   const pauses = timers.mock.calls.filter(([work]) => String(work).includes('this.now()')).map(([, ms]) => ms);
   expect(pauses.slice(0, 3)).toEqual([10, 20, 40]);
 });
@@ -98,7 +98,7 @@ test('a redirect is not followed: the address is the one that was configured', a
   const target = await fakeComfyui({ running: [item(1, 'elsewhere')] });
   const { url, asked } = await fakeComfyui({ redirect: `${target.url}queue` });
   const watch = watching(url);
-  await expect.poll(() => asked.queue, { interval: 1 }).toBeGreaterThan(2);
+  await expect.poll(() => asked.queue, soon()).toBeGreaterThan(2);
   expect(target.asked.queue).toBe(0);
   expect(watch.told).toEqual([]);
 });

@@ -20,3 +20,8 @@ function slowness(): number {
   while (spun() < spunMicros);
   return Math.max(1, ((performance.now() - startedAt) * 1000) / spun());
 }
+
+/** How `vi.waitFor` and its like wait for what comes by itself. */
+export function soon(): { timeout: number; interval: number } {
+  return { timeout: patience(5000), interval: 5 };
+}

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { CacheError } from '../../src/core/errors.ts';
 import { quiet } from '../helpers/hooks.ts';
-import { patience } from '../helpers/patience.ts';
+import { patience, soon } from '../helpers/patience.ts';
 import { createRig, type Rig } from '../helpers/rig.ts';
 
 const MiB = 1024 * 1024;
@@ -62,7 +62,7 @@ describe('stopping', () => {
     await rig.copy(rig.source('loras/old.safetensors', 1000).path);
     vi.spyOn(rig.evictor, 'openFiles').mockReturnValue(listed);
     const job = rig.request(path);
-    await vi.waitUntil(() => vi.mocked(rig.evictor.openFiles).mock.calls.length > 0);
+    await vi.waitUntil(() => vi.mocked(rig.evictor.openFiles).mock.calls.length > 0, soon());
     await rig.copier[Symbol.asyncDispose]();
     resolve(new Set());
     await job.ended;
@@ -97,7 +97,7 @@ describe('cancelling', () => {
     vi.spyOn(rig.evictor, 'openFiles').mockReturnValue(listed);
     const run = vi.spyOn(rig.workers, 'run');
     const job = rig.request(path);
-    await vi.waitUntil(() => vi.mocked(rig.evictor.openFiles).mock.calls.length > 0);
+    await vi.waitUntil(() => vi.mocked(rig.evictor.openFiles).mock.calls.length > 0, soon());
     rig.copier.cancel(job.id);
     resolve(new Set());
     await job.ended;

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { Tiers } from '../../src/tiers/tiers.ts';
 import { nextTurn, withCopy } from '../helpers/lookup-rig.ts';
+import { soon } from '../helpers/patience.ts';
 
 const MiB = 1024 * 1024;
 
@@ -49,7 +50,7 @@ describe('a copy is never served', () => {
     rmSync(copy);
     writeFileSync(copy, Buffer.alloc(2 * MiB));
     expect(await rig.ask(path)).toMatchObject({ path, reason: 'READ_ONLY' });
-    await vi.waitFor(() => expect(existsSync(copy)).toBe(false));
+    await vi.waitFor(() => expect(existsSync(copy)).toBe(false), soon());
     expect(rig.catalog.copies.usedBytes('ssd')).toBe(0);
     expect(rig.deps.onDamaged).toHaveBeenCalledTimes(1);
   });

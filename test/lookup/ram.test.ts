@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { writeModel } from '../helpers/files.ts';
 import { nextTurn } from '../helpers/lookup-rig.ts';
+import { soon } from '../helpers/patience.ts';
 import { createRamRig } from '../helpers/ram-rig.ts';
 
 const size = 100_000;
@@ -31,7 +32,7 @@ test.each([
   const { rig, path, copy } = await arrange();
   harm(copy);
   expect(await rig.ask(path)).toMatchObject({ path: rig.placeOf(path), tier: 'ssd', reason: 'HIT' });
-  await vi.waitUntil(() => rig.catalog.copies.byPath(copy) === undefined);
+  await vi.waitUntil(() => rig.catalog.copies.byPath(copy) === undefined, soon());
   expect(rig.inMemoryNow()).toEqual([]);
 });
 

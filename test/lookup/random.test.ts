@@ -7,6 +7,7 @@ import { matcher } from '../../src/lookup/filters.ts';
 import { chooseCopies, removeCopies } from '../../src/space/purge.ts';
 import { reconcile } from '../../src/upkeep/reconcile.ts';
 import { createLookupRig, type LookupRig, nextTurn } from '../helpers/lookup-rig.ts';
+import { soon } from '../helpers/patience.ts';
 
 const KiB = 1024;
 const limit = 300 * KiB;
@@ -147,7 +148,7 @@ class World {
     expect(files.sort()).toEqual(rows.map(({ path }) => path).sort());
     expect(rows.every(({ state }) => state === 'ready' || state === 'stale')).toBe(true);
     // The space of what has just been taken out is freed behind everybody's back.
-    await vi.waitFor(() => expect(readdirSync(rig.tier.partialDir)).toEqual([]));
+    await vi.waitFor(() => expect(readdirSync(rig.tier.partialDir)).toEqual([]), soon());
   }
 }
 

@@ -5,6 +5,7 @@ import type { CopyInProgress } from '../../src/lookup/deps.ts';
 import { bounded } from '../../src/runtime/deadline.ts';
 import { fingerprintOf } from '../helpers/files.ts';
 import { createLookupRig, type LookupRig, withCopy } from '../helpers/lookup-rig.ts';
+import { soon } from '../helpers/patience.ts';
 
 const MiB = 1024 * 1024;
 
@@ -71,7 +72,7 @@ describe('an asker that waits', () => {
     const { path } = rig.source('checkpoints/a.safetensors', MiB);
     const { job } = heldJob(rig);
     const answer = rig.ask(path, { waitMs: 60_000 });
-    await vi.waitUntil(() => vi.getTimerCount() > 0);
+    await vi.waitUntil(() => vi.getTimerCount() > 0, soon());
     await vi.advanceTimersByTimeAsync(5000);
     expect(await answer).toMatchObject({ path, tier: 'hdd', reason: 'WAIT_TIMEOUT', job: { state: 'running' } });
     expect(job.state).toBe('running');
@@ -97,7 +98,7 @@ describe('an asker that waits', () => {
     const { path } = rig.source('checkpoints/a.safetensors', MiB);
     const { end } = heldJob(rig);
     const answer = rig.ask(path, { waitMs: 30_000 });
-    await vi.waitUntil(() => vi.mocked(rig.deps.requestCopy).mock.calls.length > 0);
+    await vi.waitUntil(() => vi.mocked(rig.deps.requestCopy).mock.calls.length > 0, soon());
     end('cancelled');
     expect(await answer).toMatchObject({ path, reason: 'WAIT_TIMEOUT', job: { state: 'cancelled' } });
     expect(rig.deps.requestCopy).toHaveBeenCalledTimes(1);
@@ -108,7 +109,7 @@ describe('an asker that waits', () => {
     const { path } = rig.source('checkpoints/a.safetensors', MiB);
     const { end } = heldJob(rig);
     const answer = rig.ask(path, { waitMs: 30_000 });
-    await vi.waitUntil(() => vi.mocked(rig.deps.requestCopy).mock.calls.length > 0);
+    await vi.waitUntil(() => vi.mocked(rig.deps.requestCopy).mock.calls.length > 0, soon());
     const next = { state: 'queued' as const, ended: Promise.resolve(), view: () => ({ state: 'queued', id: 2 }) as never };
     vi.mocked(rig.deps.requestCopy).mockImplementation(() => next);
     end('failed');

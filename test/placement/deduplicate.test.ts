@@ -9,6 +9,7 @@ import { manifestPathOf } from '../../src/tiers/posix-tier.ts';
 import { reconcile } from '../../src/upkeep/reconcile.ts';
 import { Scrub } from '../../src/upkeep/scrub.ts';
 import { injectFault, systemError } from '../helpers/faulty-fs.ts';
+import { soon } from '../helpers/patience.ts';
 import { createRig, type Rig } from '../helpers/rig.ts';
 
 vi.mock('node:fs', async (original) => (await import('../helpers/faulty-fs.ts')).faultyFs(await original()));
@@ -150,13 +151,13 @@ test('copies of the day before are joined at the start, and a new one when its j
   const { rig, sharing, one, other } = await arrange();
   sharing.start();
   const joined = () => expect(rig.catalog.copies.usedBytes('ssd')).toBe(size);
-  await vi.waitFor(joined);
+  await vi.waitFor(joined, soon());
   expect(inode(one.path)).toBe(inode(other.path));
   const c = join(rig.root, 'loras/c.safetensors');
   copyFileSync(join(rig.root, 'loras/a.safetensors'), c);
   execFileSync('touch', ['-r', join(rig.root, 'loras/a.safetensors'), c]);
   vi.spyOn(rig.workers, 'link').mockResolvedValue(null);
   await rig.copy(c);
-  await vi.waitFor(joined);
+  await vi.waitFor(joined, soon());
   expect(inode(copyOf(rig, c).path)).toBe(inode(one.path));
 });

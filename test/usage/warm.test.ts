@@ -5,6 +5,7 @@ import type { WarmRequest } from '../../src/api/api.ts';
 import { CacheError } from '../../src/core/errors.ts';
 import { splitName, warm } from '../../src/usage/warm.ts';
 import { createLookupRig, type LookupRig, withCopy } from '../helpers/lookup-rig.ts';
+import { soon } from '../helpers/patience.ts';
 
 const MiB = 1024 * 1024;
 
@@ -70,7 +71,7 @@ describe('warming', () => {
     const job = { state: 'running' as const, ended: new Promise<void>(() => {}), view: () => ({ error: null }) as never };
     vi.mocked(rig.deps.requestCopy).mockReturnValue(job);
     const answer = warmOn(rig, { paths: [path], wait: true }, 5000);
-    await vi.waitUntil(() => vi.getTimerCount() > 0);
+    await vi.waitUntil(() => vi.getTimerCount() > 0, soon());
     await vi.advanceTimersByTimeAsync(5000);
     expect(await answer).toMatchObject({ missing: 1, items: [{ ready: false, message: 'it is not finished yet' }] });
   });

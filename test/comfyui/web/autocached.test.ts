@@ -2,6 +2,7 @@ import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, expect, test, vi } from 'vitest';
+import { soon } from '../../helpers/patience.ts';
 import { tempDir } from '../../helpers/temp-dir.ts';
 
 const web = join(import.meta.dirname, '..', '..', '..', 'comfyui', 'web');
@@ -79,12 +80,12 @@ test('a frontend of today shows the tab and its badge, and the settings say when
   await new Promise((resolve) => setTimeout(resolve));
   expect(asked).toEqual([]);
   extension?.setup();
-  await vi.waitFor(() => expect(tabs).toMatchObject([{ id: 'autocached', type: 'custom', iconBadge: '1' }]));
+  await vi.waitFor(() => expect(tabs).toMatchObject([{ id: 'autocached', type: 'custom', iconBadge: '1' }]), soon());
   expect(asked.slice(0, 2)).toEqual(['/autocached/state', '/autocached/workflow']);
   expect(events).toContain('graphChanged');
   values['autocached.Badge'] = false;
   extension?.settings[0]?.onChange?.();
-  await vi.waitFor(() => expect(tabs[0]?.iconBadge).toBe(''));
+  await vi.waitFor(() => expect(tabs[0]?.iconBadge).toBe(''), soon());
   for (const spy of said) expect(spy).not.toHaveBeenCalled();
 });
 
@@ -115,6 +116,6 @@ test.each([
     given && 'registerExtension' in given ? { ...given, registerExtension: (one: Extension) => registered.push(one) } : given;
   const { asked, said } = await loadInto(page);
   for (const extension of registered) extension.setup();
-  await vi.waitFor(() => expect(asked).toEqual(routes));
+  await vi.waitFor(() => expect(asked).toEqual(routes), soon());
   for (const spy of said) expect(spy).not.toHaveBeenCalled();
 });

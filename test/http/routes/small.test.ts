@@ -2,6 +2,7 @@ import { describe, expect, test, vi } from 'vitest';
 import type { JobView, LeaseAnswer } from '../../../src/api/api.ts';
 import { CacheError } from '../../../src/core/errors.ts';
 import { fingerprintOf } from '../../helpers/files.ts';
+import { soon } from '../../helpers/patience.ts';
 import { createClient } from '../../helpers/services.ts';
 
 describe('/api/jobs', () => {
@@ -121,5 +122,5 @@ test('POST /api/shutdown answers first, then stops', async () => {
   const { post, stop } = createClient();
   expect(await post('/api/shutdown')).toMatchObject({ status: 200, body: { stopping: true } });
   expect(stop).not.toHaveBeenCalled();
-  await vi.waitFor(() => expect(stop).toHaveBeenCalledTimes(1));
+  await vi.waitFor(() => expect(stop).toHaveBeenCalledTimes(1), soon());
 });
