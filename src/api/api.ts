@@ -13,6 +13,8 @@ export interface LookupRequest {
   purpose: Purpose;
   /** How long the asker will wait for a copy, in ms. */
   waitMs: number;
+  /** How much of that the asker has waited in earlier slices, ms; 0 when it is left out. */
+  waitedMs?: number;
   /** Wants an answer after this many ms, `WAIT_TIMEOUT` when it is worth waiting on; the asker then asks again. One lookup all the same. */
   sliceMs?: number;
   client: ClientInfo | null;

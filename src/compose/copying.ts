@@ -1,84 +1,110 @@
 import type { Catalog } from '../catalog/catalog.ts';
-import type { LoadedConfig } from '../config/config.ts';
-import type { LiveSettings } from '../config/live-settings.ts';
-import type { Entry, Medium } from '../core/types.ts';
+import type { Config } from '../config/types.ts';
 import { Copier } from '../jobs/copier.ts';
-import { CopyWorkers } from '../jobs/workers.ts';
+import type { QueueLimits } from '../jobs/queue.ts';
+import type { CopyWorkers } from '../jobs/workers.ts';
+import { Companions } from '../placement/companions.ts';
+import { Deduplicator } from '../placement/deduplicate.ts';
 import { Demoter } from '../placement/demoter.ts';
-import type { Policy } from '../policy/policy.ts';
+import { LimitKeeper } from '../placement/limit-keeper.ts';
+import { CopyPlanner } from '../placement/planner.ts';
+import { Promotion } from '../placement/promotion.ts';
+import { RamKeeper } from '../placement/ram-keeper.ts';
 import type { SourceRoots } from '../roots/source-roots.ts';
-import type { Clock } from '../runtime/clock.ts';
-import type { Disposal } from '../runtime/disposal.ts';
-import type { Events } from '../runtime/events.ts';
-import type { Log } from '../runtime/log.ts';
 import { Evictor } from '../space/evict.ts';
-import { type Bound, trim } from '../space/make-room.ts';
-import type { Tier } from '../tiers/tier.ts';
+import type { MemoryTier } from '../tiers/in-memory.ts';
 import type { Tiers } from '../tiers/tiers.ts';
 import { retireDamaged } from '../upkeep/damaged.ts';
 import type { Leases } from '../usage/leases.ts';
-import type { Speeds } from '../usage/speeds.ts';
+import type { SourceSpeeds } from '../usage/source-speeds.ts';
+import type { Context } from './context.ts';
+import type { Rules } from './settings.ts';
 
-interface CopyingDeps {
-  catalog: Catalog;
-  tiers: Tiers;
-  events: Events;
-  log: Log;
-  clock: Clock;
-  roots: SourceRoots;
-  speeds: Speeds;
-  leases: Leases;
-  settings: LiveSettings;
-  policy(): Policy;
-  bound(tier: Tier): Bound;
+/** How copies are made, as configured. */
+export interface CopyOptions {
+  limits: QueueLimits;
+  polite: boolean;
+  reread: boolean;
+  dailyWrites: number | null;
+  compress: boolean;
 }
 
-/** What copies, evicts and compresses, put together. */
-export function openCopying(
-  deps: CopyingDeps,
-  { config, environment }: LoadedConfig,
-  opened: Disposal,
-): { evictor: Evictor; copier: Copier; demoter: Demoter; trimToBound(): Promise<void> } {
-  const { tiers, log, roots, speeds, leases, settings } = deps;
-  const evictor = new Evictor({
-    ...deps,
-    isLeased: (path) => leases.isLeased(path),
-    isBusy: (path) => copier.isBusy(path),
-  });
-  const copier = new Copier({
-    ...deps,
+export interface CopyingParts extends Context, Rules {
+  catalog: Catalog;
+  tiers: Tiers;
+  /** The RAM tier, null = none. */
+  memory: MemoryTier | null;
+  sources: Pick<SourceRoots, 'filesBeside' | 'diskOf'>;
+  speeds: SourceSpeeds;
+  leases: Leases;
+  workers: CopyWorkers;
+  options: CopyOptions;
+}
+
+/** What copies, compresses, evicts, and plans all of that. */
+export interface Copying {
+  evictor: Evictor;
+  copier: Copier;
+  planner: CopyPlanner;
+  limitKeeper: LimitKeeper;
+  duplicates: Deduplicator;
+  /** Null when nothing is compressed. */
+  demoter: Demoter | null;
+  /** Null without a RAM tier, like `ramKeeper`. */
+  promotion: Promotion | null;
+  ramKeeper: RamKeeper | null;
+}
+
+export function copyOptionsOf({ jobs, jobsPerSource, polite, verify, dailyWrites, compress }: Config): CopyOptions {
+  return {
+    limits: { jobs, perSource: jobsPerSource },
+    polite,
+    reread: verify === 'reread',
+    dailyWrites,
+    compress: compress === 'cold',
+  };
+}
+
+/** Puts the copying half of the daemon together. Nothing is begun: see `startCopying`. */
+export function composeCopying(parts: CopyingParts): Copying {
+  const { tiers, memory, sources, speeds, leases, options, opened } = parts;
+  const evictor = new Evictor({ ...parts, isLeased: (path) => leases.isLeased(path), isBusy: (path) => copier.isBusy(path) });
+  const copier: Copier = new Copier({
+    ...parts,
+    ...options,
     evictor,
-    workers: new CopyWorkers(deps.clock, environment),
-    limits: { jobs: config.jobs, perSource: config.jobsPerSource },
-    rates: () => settings.current.rate,
-    polite: config.polite,
-    reread: config.verify === 'reread',
-    diskOf: (root) => roots.diskOf(root),
-    dailyWrites: config.dailyWrites,
-    onMeasured: ({ root, path }, bytes, readMs) => {
-      speeds.learn(root, bytes, readMs);
-      const medium = roots.locate(path)?.medium;
-      if (medium) void roots.probe(path).then((ms) => ms !== null && speeds.learnSmallReads(root, medium, ms));
-    },
-    onRestored: (name, bytes, ms) => speeds.learn(name, bytes, ms),
-    onDamaged: (copy, entry, why) => retireDamaged(deps, { copy, entry }, { why, chunks: [] }),
+    diskOf: (root) => sources.diskOf(root),
+    onMeasured: (file, bytes, readMs) => speeds.copied(file, bytes, readMs),
+    onRestored: (tier, bytes, ms) => speeds.restored(tier, bytes, ms),
+    onDamaged: (copy, entry, why) => retireDamaged(parts, { copy, entry }, { why, chunks: [] }),
   });
   opened.defer(() => copier[Symbol.asyncDispose]());
-  /** Null when restoring a compressed copy would take longer than reading the source again. */
-  const slowSource = ({ path, root }: Entry): Medium | null => {
-    const medium = roots.locate(path)?.medium ?? 'ssd';
-    return medium !== 'ssd' && speeds.ofTier('cold') > speeds.of(root, medium) ? medium : null;
-  };
-  const mayCopy = () => config.compress === 'cold' && settings.current.mode === 'read-write';
-  const demoter = new Demoter({ ...deps, evictor, copier, mayCopy, slowSource });
-  opened.defer(() => demoter[Symbol.asyncDispose]());
-  const trimToBound = async () => {
-    await trim({ ...deps, evictor, outstanding: () => 0 }, tiers.require('ssd'));
-  };
+
+  const ssd = tiers.require('ssd');
+  const placing = { ...parts, evictor, copier, outstanding: () => 0 };
+  const companions = new Companions(placing);
+  const promotion = memory && new Promotion({ ...placing, tier: memory });
+  const ramKeeper = memory && new RamKeeper({ ...placing, tier: memory });
+  const demoter = options.compress ? new Demoter(placing) : null;
+  const duplicates = new Deduplicator({ ...placing, tier: ssd });
+  for (const one of [demoter, promotion, ramKeeper, duplicates]) opened.defer(() => one?.[Symbol.asyncDispose]());
+
   return {
     evictor,
     copier,
+    planner: new CopyPlanner({ copier, companions, promotion }),
+    limitKeeper: new LimitKeeper({ ...placing, tier: ssd, demoter }),
+    duplicates,
     demoter,
-    trimToBound: () => trimToBound().catch((err) => log.error({ err }, 'trimming to the limit failed')),
+    promotion,
+    ramKeeper,
   };
+}
+
+/** Begins what works by itself: keeping the tiers within their bounds, compressing, and joining equal copies. */
+export function startCopying({ limitKeeper, ramKeeper, duplicates, demoter }: Copying): void {
+  void limitKeeper.keep();
+  ramKeeper?.start();
+  duplicates.start();
+  demoter?.start();
 }

@@ -2,11 +2,8 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Catalog } from '../catalog/catalog.ts';
 import { lockDirectory } from '../catalog/lock.ts';
-import { boundOf } from '../config/bound.ts';
-import type { LiveSettings } from '../config/live-settings.ts';
 import { ramBoundOf, ramTierOf } from '../config/ram-tier.ts';
-import type { Amount, Config } from '../config/types.ts';
-import type { TierName } from '../core/types.ts';
+import type { Config } from '../config/types.ts';
 import { assertInMemory, assertOwn } from '../media/assert-in-memory.ts';
 import { assertLocal } from '../media/assert-local.ts';
 import { assertApart, realPathOf } from '../roots/disjoint.ts';
@@ -21,7 +18,6 @@ import { Tiers } from '../tiers/tiers.ts';
 import { boundLog } from '../upkeep/bound-log.ts';
 import { emptyRam, forgetRam } from '../upkeep/empty-ram.ts';
 import { reconcileAll } from '../upkeep/reconcile.ts';
-import { Learned } from '../workflow/learned.ts';
 
 export interface Storage {
   tier: Tier;
@@ -118,42 +114,4 @@ async function leaveFormerRam(catalog: Catalog, dir: string | null, log: Log): P
     }
   }
   catalog.settings.set('ram', '', '');
-}
-
-/** Limit and floor of each tier in bytes, as they are in force; `renew` after the settings have changed. */
-export function openBounds(
-  { tier, ram, catalog }: Storage,
-  settings: LiveSettings,
-  { minFree, log }: { minFree: Amount; log: Log },
-): { of(tier: { name: TierName }): { limit: number; floor: number }; renew(): void } {
-  const read = () => {
-    const { limit } = settings.current;
-    const volume = { ...tier.capacity(), used: catalog.copies.usedUnderLimit(tier.name) };
-    const bound = boundOf({ limit, minFree }, volume);
-    if (limit.kind === 'bytes' && limit.bytes > bound.limit) {
-      log.warn({ asked: limit.bytes, limit: bound.limit }, 'AUTOCACHE_LIMIT is more than the volume can hold; less is used');
-    }
-    return bound;
-  };
-  let onSsd = read();
-  return {
-    of: ({ name }) => (ram && name === 'ram' ? ram.bound : onSsd),
-    renew: () => {
-      onSsd = read();
-    },
-  };
-}
-
-/** What real loads have shown of ComfyUI's nodes, kept in the catalog. */
-export function openLearned({ catalog }: Storage, log: Log): Learned {
-  return new Learned(catalog.settings.learned(), (input) =>
-    // Writes come after the answer.
-    setImmediate(() => {
-      try {
-        catalog.settings.saveLearned(input);
-      } catch (err) {
-        log.error({ err }, 'what was learned of a node could not be written');
-      }
-    }),
-  );
 }

@@ -82,6 +82,11 @@ export interface SourceFile {
   fingerprint: Fingerprint;
 }
 
+/** A source file that a copy is wanted of. */
+export interface WantedFile extends SourceFile {
+  medium: Medium;
+}
+
 /** One source file as the catalog knows it. */
 export interface Entry extends SourceFile, Votes {
   id: number;

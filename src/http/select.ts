@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { SelectRequest } from '../api/api.ts';
 import { CacheError } from '../core/errors.ts';
 import type { Entry } from '../core/types.ts';
-import { splitName } from '../usage/warm.ts';
+import { splitName } from '../usage/warmer.ts';
 import { absolutePath, name } from './parse.ts';
 import type { Services } from './services.ts';
 

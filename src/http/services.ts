@@ -2,7 +2,6 @@ import type { ConfigChange, ConfigValue, RootsRequest, RootView } from '../api/a
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Mode } from '../core/types.ts';
 import type { Copier } from '../jobs/copier.ts';
-import type { LookupDeps } from '../lookup/deps.ts';
 import type { Lookup } from '../lookup/lookup.ts';
 import type { LookupStats } from '../lookup/stats.ts';
 import type { Policy } from '../policy/policy.ts';
@@ -15,8 +14,9 @@ import type { Tiers } from '../tiers/tiers.ts';
 import type { PublishedCheck } from '../upkeep/published.ts';
 import type { Scrub } from '../upkeep/scrub.ts';
 import type { Leases } from '../usage/leases.ts';
+import type { MemoryWarmer } from '../usage/memory-warmer.ts';
 import type { OpenSources } from '../usage/open-sources.ts';
-import type { WarmMemoryDeps } from '../usage/warm-memory.ts';
+import type { Warmer } from '../usage/warmer.ts';
 import type { Workflows } from '../workflow/workflows.ts';
 
 /** What the routes are given to serve. */
@@ -30,12 +30,12 @@ export interface Services {
   lookup: Lookup;
   lookupStats: LookupStats;
   leases: Leases;
-  stuck: OpenSources;
+  openSources: OpenSources;
   /** Whether ComfyUI is to let go of models that it still reads from their sources. */
   comfyuiFree: 'off' | 'auto';
   copier: Copier;
-  requestCopy: LookupDeps['requestCopy'];
-  memory: Pick<WarmMemoryDeps, 'promote' | 'pageCache'>;
+  warmer: Warmer;
+  memoryWarmer: MemoryWarmer;
   workflows: Workflows;
   evictor: Evictor;
   scrub: Scrub;
@@ -60,7 +60,5 @@ export interface Services {
     /** @throws CacheError BAD_REQUEST when a path cannot be a root. */
     register(request: RootsRequest): Promise<RootView[]>;
   };
-  /** Longest wait a request may ask for, ms. */
-  waitMaxMs: number;
   stop(): void;
 }

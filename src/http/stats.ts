@@ -29,7 +29,7 @@ export function statsOf(rooms: Services): StatsAnswer {
     tiers: tierStats(rooms),
     roots: rooms.roots.list(),
     jobs: copier.counts(),
-    stuck: rooms.stuck.list(),
+    stuck: rooms.openSources.list(),
     warnings: [...settings.warnings],
     daily: daily.slice(-30),
   };

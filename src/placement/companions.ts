@@ -1,21 +1,15 @@
 import { basename, dirname } from 'node:path';
 import type { Catalog } from '../catalog/catalog.ts';
-import type { CacheError } from '../core/errors.ts';
-import type { Copy, Entry, Fingerprint, Medium, Priority, SourceFile, TierName } from '../core/types.ts';
+import type { Copy, Entry, Fingerprint, Priority, TierName, WantedFile } from '../core/types.ts';
+import type { Copier } from '../jobs/copier.ts';
 import type { Job } from '../jobs/job.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { InFlight } from '../runtime/in-flight.ts';
 import type { Tiers } from '../tiers/tiers.ts';
 import { hasCompanions, isCompanion } from '../weights/companion-names.ts';
 
-interface CopyRequest {
-  file: SourceFile;
-  priority: Priority;
-  medium: Medium;
-}
-
 /** A copy on its way, as much of it as whoever waits for it needs. */
-type CopyInProgress = Pick<Job, 'state' | 'ended' | 'view'>;
+export type CopyInProgress = Pick<Job, 'state' | 'ended' | 'view'>;
 
 interface Beside {
   path: string;
@@ -25,10 +19,11 @@ interface Beside {
 export interface CompanionsDeps {
   catalog: Catalog;
   tiers: Tiers;
-  /** The files in the directory of a source, this one too. Rejects when the source does not answer. */
-  filesBeside(path: string): Promise<Beside[]>;
-  requestCopy(request: CopyRequest): CopyInProgress;
-  recentFailure(path: string): CacheError | undefined;
+  copier: Pick<Copier, 'request' | 'failures'>;
+  sources: {
+    /** The files in the directory of a source, this one too. Rejects when the source does not answer. */
+    filesBeside(path: string): Promise<Beside[]>;
+  };
   clock: Clock;
 }
 
@@ -53,19 +48,19 @@ export class Companions {
   }
 
   /** False while a loader would miss something beside the copy of this source in that tier. */
-  complete(path: string, tier: TierName): boolean {
+  isComplete(path: string, tier: TierName): boolean {
     if (!hasCompanions(basename(path))) return true;
     return !this.#unlisted.has(path) && this.#of(path).every((file) => this.#copyOf(file, tier) !== null);
   }
 
   /** Has a file copied with its companions. Null when there is nothing to copy, as far as is known. */
-  request(request: CopyRequest): CopyInProgress | null {
-    const { path } = request.file;
-    if (!hasCompanions(basename(path))) return this.#deps.requestCopy(request);
-    const own = this.#copyOf(request.file, 'ssd') ? [] : [this.#deps.requestCopy(request)];
+  request(file: WantedFile, priority: Priority): CopyInProgress | null {
+    const { path } = file;
+    if (!hasCompanions(basename(path))) return this.#requestCopy(file, priority);
+    const own = this.#copyOf(file, 'ssd') ? [] : [this.#requestCopy(file, priority)];
     if (own.length > 0 && !this.#known.has(path)) this.#unlisted.add(path);
-    const jobs = [...own, ...this.#requestMissing(request, this.#of(path))];
-    const later = this.#list(path).then((files) => this.#requestMissing(request, files));
+    const jobs = [...own, ...this.#requestMissing(file, priority, this.#of(path))];
+    const later = this.#list(path).then((files) => this.#requestMissing(file, priority, files));
     const [first] = jobs;
     if (!first) return null;
     return {
@@ -77,8 +72,8 @@ export class Companions {
     };
   }
 
-  /** The copies that a loader of this one will open too: they are in use with it. */
-  served(path: string, tier: TierName, lease: (copyPath: string) => void): void {
+  /** A copy was handed out: the copies that its loader will open too are in use with it. */
+  handedOut(path: string, tier: TierName, lease: (copyPath: string) => void): void {
     if (!hasCompanions(basename(path))) return;
     for (const file of this.#of(path)) {
       const copy = this.#copyOf(file, tier);
@@ -90,12 +85,16 @@ export class Companions {
     void this.#list(path);
   }
 
-  #requestMissing({ file, priority, medium }: CopyRequest, files: readonly Beside[]): CopyInProgress[] {
-    const { requestCopy, recentFailure } = this.#deps;
-    const missing = files.filter((beside) => !this.#copyOf(beside, 'ssd') && !recentFailure(beside.path));
+  #requestCopy({ medium, ...file }: WantedFile, priority: Priority): Job {
+    return this.#deps.copier.request({ file, medium, priority });
+  }
+
+  #requestMissing(file: WantedFile, priority: Priority, files: readonly Beside[]): Job[] {
+    const { failures } = this.#deps.copier;
+    const missing = files.filter((beside) => !this.#copyOf(beside, 'ssd') && !failures.recent(beside.path));
     return missing.map(({ path, fingerprint }) => {
       const rel = file.rel.slice(0, file.rel.length - basename(file.rel).length) + basename(path);
-      return requestCopy({ file: { ...file, path, rel, fingerprint }, priority, medium });
+      return this.#requestCopy({ ...file, path, rel, fingerprint }, priority);
     });
   }
 
@@ -111,12 +110,12 @@ export class Companions {
 
   /** Lists again what was listed long ago; never rejects. What the source does not tell stays as it was known. */
   #list(path: string): Promise<Beside[]> {
-    const { filesBeside, clock } = this.#deps;
+    const { sources, clock } = this.#deps;
     const known = this.#known.get(path);
     if (known && clock.monotonic() - known.listedAt < listAgainMs) return Promise.resolve(known.files);
     return this.#listing.run(path, async () => {
       try {
-        const files = companionsOf(path, await filesBeside(path));
+        const files = companionsOf(path, await sources.filesBeside(path));
         this.#known.set(path, { files, listedAt: clock.monotonic() });
         return files;
       } catch {

@@ -1,7 +1,7 @@
 import type { EventMap } from '../api/event-map.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import { mostCompressed } from '../codec/estimate.ts';
-import type { Copy, Entry, Medium } from '../core/types.ts';
+import type { Copy, Entry, Medium, Mode } from '../core/types.ts';
 import type { Copier } from '../jobs/copier.ts';
 import type { Job } from '../jobs/job.ts';
 import { type Fill, isShort, mayBeCompressed, workingRoom } from '../policy/demotion.ts';
@@ -24,10 +24,11 @@ export interface DemoterDeps {
   log: Log;
   policy(): Policy;
   bound(tier: Tier): Bound;
-  /** Whether copies may be made now. */
-  mayCopy(): boolean;
-  /** What the source lies on, if restoring its compressed copy takes less time than reading it; else null. */
-  slowSource(entry: Entry): Medium | null;
+  mode(): Mode;
+  speeds: {
+    /** What the source lies on, if restoring its compressed copy takes less time than reading it; else null. */
+    slowerThanRestore(entry: Entry): Medium | null;
+  };
 }
 
 /** Leases end and files are closed without a word; they are looked at again after so long, ms. */
@@ -73,10 +74,10 @@ export class Demoter implements AsyncDisposable {
   }
 
   async #demote(): Promise<void> {
-    const { catalog, copier, slowSource } = this.#deps;
+    const { catalog, copier, speeds } = this.#deps;
     for (;;) {
       const next = await this.#next();
-      const medium = next && slowSource(next.entry);
+      const medium = next && speeds.slowerThanRestore(next.entry);
       if (!next || !medium || !isShort(next.copy.bytes, this.#fill())) return;
       const { copy, entry } = next;
       if (catalog.copies.readyOf(entry.id).some(({ tier }) => tier === 'cold')) {
@@ -122,8 +123,8 @@ export class Demoter implements AsyncDisposable {
 
   /** The copy with the lowest score that may be compressed, of those for which there is room if there are any. */
   async #next(): Promise<{ copy: Copy; entry: Entry; fits: boolean } | null> {
-    const { catalog, evictor, tiers, policy, mayCopy, slowSource } = this.#deps;
-    if (this.#stopped || !mayCopy()) return null;
+    const { catalog, evictor, tiers, policy, mode, speeds } = this.#deps;
+    if (this.#stopped || mode() !== 'read-write') return null;
     const ssd = tiers.require('ssd');
     catalog.usage.flush();
     const fill = this.#fill();
@@ -133,7 +134,7 @@ export class Demoter implements AsyncDisposable {
     for (const copy of catalog.copies.compressible()) {
       const entry = catalog.entries.byId(copy.entryId);
       const mayBe = mayBeCompressed(copy.bytes, mostCompressed(copy.bytes), fill);
-      if (!entry || !mayBe || slowSource(entry) === null) continue;
+      if (!entry || !mayBe || speeds.slowerThanRestore(entry) === null) continue;
       // One name of a file that has several frees nothing.
       if (evictor.frees(copy) === 0 || evictor.obstacle(copy, entry, inUse) !== null) continue;
       const score = policy().score({ entry, bytes: copy.bytes }, catalog.usage.tick);

@@ -1,29 +1,26 @@
 import type { Catalog } from '../catalog/catalog.ts';
-import { type CacheError, messageOf } from '../core/errors.ts';
+import { messageOf } from '../core/errors.ts';
 import { isSameFingerprint } from '../core/fingerprint.ts';
-import type { Copy, Entry, Fingerprint, Mode, Priority } from '../core/types.ts';
-import type { CopyRequest, Job } from '../jobs/job.ts';
+import type { Copy, Entry, Fingerprint, Mode, Priority, WantedFile } from '../core/types.ts';
+import type { Copier } from '../jobs/copier.ts';
+import type { Job } from '../jobs/job.ts';
 import type { Candidate, Policy } from '../policy/policy.ts';
 import { isWorthPromoting } from '../policy/worth-promoting.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Evictor } from '../space/evict.ts';
 import { type Bound, roomIn } from '../space/make-room.ts';
 import type { Tier } from '../tiers/tier.ts';
+import { withCompanions } from './companions.ts';
 
 export interface PromotionDeps {
   catalog: Catalog;
   evictor: Pick<Evictor, 'obstacle'>;
+  copier: Pick<Copier, 'request' | 'activeJob' | 'failures'>;
   /** The RAM tier. */
   tier: Tier;
   bound(tier: Tier): Bound;
   policy(): Policy;
   mode(): Mode;
-  /** The entry and those that loaders open beside it: they find them there, or the copy is not handed out. */
-  unitOf(entry: Entry): Entry[];
-  requestCopy(request: CopyRequest & { tier: 'ram' }): Job;
-  /** Why copying this source into memory failed a moment ago, or undefined. */
-  recentFailure(path: string): CacheError | undefined;
-  activeJob(path: string, tier: 'ram' | 'ssd'): Job | undefined;
   log: Log;
 }
 
@@ -48,9 +45,9 @@ export class Promotion implements AsyncDisposable {
 
   /** A copy was handed out. Cheap: the rest is done later. */
   used(path: string): void {
-    const { catalog, mode, recentFailure } = this.#deps;
+    const { catalog, mode } = this.#deps;
     const isNoted = (this.#used.get(path)?.uses ?? 0) > 0;
-    if (isNoted || mode() !== 'read-write' || recentFailure(path)) return;
+    if (isNoted || mode() !== 'read-write' || this.#hasFailed(path)) return;
     // Uses are written twice a second: what the catalog says now is how it was before this one.
     const found = catalog.find(path);
     if (!found || found.ready.some(({ tier }) => tier === 'ram')) return;
@@ -64,10 +61,9 @@ export class Promotion implements AsyncDisposable {
    */
   promote(path: string, priority: Priority): Job[] {
     const entry = this.#deps.catalog.entries.byPath(path);
-    return (entry ? this.#missing(entry) : []).map((file) => {
-      const { path, root, rel, category, fingerprint } = file;
-      const request = { file: { path, root, rel, category, fingerprint }, priority, medium: 'ssd' } as const;
-      return this.#deps.requestCopy({ ...request, tier: 'ram' });
+    return (entry ? this.#missing(entry) : []).map(({ path, root, rel, category, fingerprint }) => {
+      const file = { path, root, rel, category, fingerprint };
+      return this.#deps.copier.request({ file, medium: 'ssd', priority, tier: 'ram' });
     });
   }
 
@@ -76,21 +72,20 @@ export class Promotion implements AsyncDisposable {
    * the next time.
    * @returns null when it is to be restored to the SSD: there is no room and it is not worth what would leave, or it shall be found there
    */
-  restore(request: CopyRequest): Job | null {
-    const { catalog, unitOf, recentFailure, activeJob, requestCopy } = this.#deps;
-    const { file, priority } = request;
+  restore({ medium, ...file }: WantedFile, priority: Priority): Job | null {
+    const { catalog, copier } = this.#deps;
     const entry = catalog.entries.byPath(file.path);
-    if (!entry || priority === 'warm' || recentFailure(file.path)) return null;
+    if (!entry || priority === 'warm' || this.#hasFailed(file.path)) return null;
     const copies = this.#copiesOf(entry, file.fingerprint);
     if (copies.length === 0 || copies.some(({ tier }) => tier !== 'cold')) return null;
     // Of what loaders open beside it, something may have no copy at all.
-    if (unitOf(entry).length > 1) return null;
-    if (!activeJob(file.path, 'ram')) {
-      if (activeJob(file.path, 'ssd')) return null;
+    if (withCompanions([entry], catalog).length > 1) return null;
+    if (!copier.activeJob(file.path, 'ram')) {
+      if (copier.activeJob(file.path, 'ssd')) return null;
       const bytes = file.fingerprint.size;
       if (this.#room() < bytes && !this.#isWorth({ entry, bytes })) return null;
     }
-    return requestCopy({ ...request, tier: 'ram' });
+    return copier.request({ file, medium, priority, tier: 'ram' });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -135,6 +130,10 @@ export class Promotion implements AsyncDisposable {
     return missing.length > 0 ? { entry: before, bytes } : null;
   }
 
+  #hasFailed(path: string): boolean {
+    return this.#deps.copier.failures.recent(path, 'ram') !== undefined;
+  }
+
   #isWorth(before: Candidate): boolean {
     const { catalog, policy } = this.#deps;
     return isWorthPromoting(before, { room: this.#room(), residents: this.#residents() }, policy(), catalog.usage.tick);
@@ -159,9 +158,9 @@ export class Promotion implements AsyncDisposable {
     });
   }
 
-  /** What of the unit has a copy in another tier and none in memory. */
+  /** What of the unit has a copy in another tier and none in memory: in part it would not be handed out. */
   #missing(entry: Entry): Entry[] {
-    return this.#deps.unitOf(entry).filter((file) => {
+    return withCompanions([entry], this.#deps.catalog).filter((file) => {
       const ready = this.#copiesOf(file, file.fingerprint);
       return ready.length > 0 && ready.every(({ tier }) => tier !== 'ram');
     });

@@ -13,8 +13,10 @@ export interface PublishedDeps {
   tiers: Tiers;
   events: Events;
   log: Log;
-  /** What lies beside the source. Rejects when the source does not answer. */
-  published(path: string): Promise<{ sha256: string; from: string } | null>;
+  sources: {
+    /** What lies beside the source. Rejects when the source does not answer. */
+    published(path: string): Promise<{ sha256: string; from: string } | null>;
+  };
 }
 
 /**
@@ -49,7 +51,7 @@ export class PublishedCheck {
     try {
       const sha256 = await this.sha256Of(entry);
       const before = catalog.published.of(entry.id);
-      const found = await this.#deps.published(entry.path).catch((error: unknown) => {
+      const found = await this.#deps.sources.published(entry.path).catch((error: unknown) => {
         log.debug({ path: entry.path, why: messageOf(error) }, 'what is published for a source could not be read');
         return before;
       });

@@ -1,3 +1,5 @@
+import type { LookupRequest } from '../api/api.ts';
+import type { Log } from '../runtime/log.ts';
 import { readPrompt } from './api-prompt.ts';
 import { slashed } from './find-places.ts';
 import { inputTexts } from './input-texts.ts';
@@ -14,12 +16,10 @@ export interface LearnedInput {
   category: string;
 }
 
-/** A load that really happened, as far as it was told. */
-export interface ObservedLoad {
-  prompt: string;
-  node: string;
-  category: string;
-  name: string;
+/** Where it is kept over restarts. */
+export interface LearnedStore {
+  learned(): LearnedInput[];
+  saveLearned(input: LearnedInput): void;
 }
 
 interface NamedFile {
@@ -39,11 +39,13 @@ const keepPrompts = 100;
 export class Learned {
   #categories: Map<string, string>;
   #prompts = new Map<string, NamedFile[]>();
-  readonly #save: (learned: LearnedInput) => void;
+  readonly #store: LearnedStore;
+  readonly #log: Log;
 
-  constructor(known: readonly LearnedInput[], save: (learned: LearnedInput) => void) {
-    this.#categories = new Map(known.map(({ classType, input, category }) => [keyOf(classType, input), category]));
-    this.#save = save;
+  constructor(store: LearnedStore, log: Log) {
+    this.#store = store;
+    this.#log = log;
+    this.#categories = new Map(store.learned().map(({ classType, input, category }) => [keyOf(classType, input), category]));
   }
 
   readonly category = (classType: string, input: string): string | null => {
@@ -57,7 +59,10 @@ export class Learned {
     for (const oldest of [...this.#prompts.keys()].slice(0, -keepPrompts)) this.#prompts.delete(oldest);
   }
 
-  observe({ prompt, node, category, name }: ObservedLoad): void {
+  /** A load that was answered. It teaches something only when it tells what it is for. */
+  observe({ client, category, name }: Pick<LookupRequest, 'client' | 'category' | 'name'>): void {
+    const { prompt, node } = client ?? {};
+    if (!prompt || !node || !category || !name) return;
     const wanted = slashed(name);
     const file = this.#prompts.get(prompt)?.find((named) => named.node === node && named.name === wanted);
     if (!file) return;
@@ -67,6 +72,17 @@ export class Learned {
     const learned = known === undefined ? category : '';
     this.#categories.set(keyOf(classType, input), learned);
     this.#save({ classType, input, category: learned });
+  }
+
+  /** Writes come after the answer. */
+  #save(learned: LearnedInput): void {
+    setImmediate(() => {
+      try {
+        this.#store.saveLearned(learned);
+      } catch (err) {
+        this.#log.error({ err }, 'what was learned of a node could not be written');
+      }
+    });
   }
 }
 

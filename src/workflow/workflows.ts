@@ -6,18 +6,21 @@ import type { Learned } from './learned.ts';
 import type { Analysis } from './types.ts';
 
 export interface WorkflowsDeps {
-  /** What there is of these files, in their order; with `copy`, copies of what is wanted are queued in that order. */
-  files(names: readonly ModelName[], options: { copy: boolean }): Promise<WarmItem[]>;
-  /** All categories that the roots know. */
-  categories(): readonly string[];
-  /** ComfyUI's description of its nodes; null while there is none. */
-  objectInfo(): unknown;
+  warmer: {
+    /** What there is of these models, in their order; with `copy`, copies of what is wanted are queued in that order. */
+    models(names: readonly ModelName[], options: { copy: boolean }): Promise<WarmItem[]>;
+  };
+  sources: {
+    /** All categories that the roots know. */
+    categories(): readonly string[];
+  };
   learned: Learned;
 }
 
 /** Which models workflows load, and having them copied before they are asked for. */
 export class Workflows {
   readonly #deps: WorkflowsDeps;
+  #objectInfo: unknown = null;
   /** Prefetches take turns, so that the copies of a later prompt are queued behind those of an earlier one. */
   readonly #turns = new Serial();
 
@@ -25,10 +28,15 @@ export class Workflows {
     this.#deps = deps;
   }
 
+  /** Takes up ComfyUI's description of its nodes. */
+  describeNodes(objectInfo: unknown): void {
+    this.#objectInfo = objectInfo;
+  }
+
   /** @throws CacheError BAD_REQUEST when the document cannot be read */
   async analyze(document: unknown): Promise<WorkflowAnswer> {
     const analysis = await this.#find(document);
-    return withItems(analysis, await this.#deps.files(namesOf(analysis), { copy: false }));
+    return withItems(analysis, await this.#deps.warmer.models(namesOf(analysis), { copy: false }));
   }
 
   /**
@@ -41,7 +49,7 @@ export class Workflows {
       if (promptId !== null) this.#deps.learned.expect(promptId, document);
       const found = await this.#find(document);
       const analysis = { ...found, models: found.models.filter(({ switchedOff }) => !switchedOff) };
-      const items = await this.#deps.files(namesOf(analysis), { copy: true });
+      const items = await this.#deps.warmer.models(namesOf(analysis), { copy: true });
       return { jobs: items.flatMap(({ job }) => job ?? []), models: withItems(analysis, items).models };
     });
   }
@@ -52,9 +60,13 @@ export class Workflows {
   }
 
   #find(document: unknown): Promise<Analysis> {
-    const { files, categories, objectInfo, learned } = this.#deps;
-    const check = (names: readonly ModelName[]) => files(names, { copy: false });
-    return findModels(document, { check, categories, objectInfo: objectInfo(), learned: learned.category });
+    const { warmer, sources, learned } = this.#deps;
+    return findModels(document, {
+      check: (names) => warmer.models(names, { copy: false }),
+      categories: () => sources.categories(),
+      objectInfo: this.#objectInfo,
+      learned: learned.category,
+    });
   }
 }
 

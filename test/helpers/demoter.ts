@@ -1,20 +1,9 @@
-import { onTestFinished } from 'vitest';
-import type { Medium } from '../../src/core/types.ts';
-import { Demoter } from '../../src/placement/demoter.ts';
-import { policies } from '../../src/policy/policies.ts';
+import type { Demoter } from '../../src/placement/demoter.ts';
 import { createRig, type Rig, type RigOptions } from './rig.ts';
 
 /** What compresses the copies of this rig when its limit is nearly reached. */
-export function demoterOf(rig: Rig, changes: { slowSource?: () => Medium | null; mayCopy?: () => boolean } = {}): Demoter {
-  const demoter = new Demoter({
-    ...rig,
-    policy: () => policies.lru(),
-    bound: () => rig.bound,
-    mayCopy: () => true,
-    slowSource: () => 'hdd',
-    ...changes,
-  });
-  onTestFinished(() => demoter[Symbol.asyncDispose]());
+export function demoterOf({ demoter }: Rig): Demoter {
+  if (!demoter) throw new Error('the rig has no cold tier');
   return demoter;
 }
 

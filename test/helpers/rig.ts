@@ -2,8 +2,8 @@ import { join, sep } from 'node:path';
 import { onTestFinished } from 'vitest';
 import type { EventMap } from '../../src/api/event-map.ts';
 import { Catalog } from '../../src/catalog/catalog.ts';
+import { composeCopying } from '../../src/compose/copying.ts';
 import type { Medium, TierName } from '../../src/core/types.ts';
-import { Copier } from '../../src/jobs/copier.ts';
 import type { Job } from '../../src/jobs/job.ts';
 import type { QueueLimits } from '../../src/jobs/queue.ts';
 import type { Rates } from '../../src/jobs/rate-limiter.ts';
@@ -11,14 +11,17 @@ import { CopyWorkers } from '../../src/jobs/workers.ts';
 import { policies } from '../../src/policy/policies.ts';
 import type { Surroundings } from '../../src/policy/policy.ts';
 import { type Clock, systemClock } from '../../src/runtime/clock.ts';
+import { Disposal } from '../../src/runtime/disposal.ts';
 import { Events } from '../../src/runtime/events.ts';
 import { createLog } from '../../src/runtime/log.ts';
-import { Evictor } from '../../src/space/evict.ts';
 import type { Bound } from '../../src/space/make-room.ts';
+import type { MemoryTier } from '../../src/tiers/in-memory.ts';
 import { openPosixTier } from '../../src/tiers/posix-tier.ts';
 import { Tiers } from '../../src/tiers/tiers.ts';
-import { retireDamaged } from '../../src/upkeep/damaged.ts';
 import { Leases } from '../../src/usage/leases.ts';
+import { SourceSpeeds } from '../../src/usage/source-speeds.ts';
+import { Speeds } from '../../src/usage/speeds.ts';
+import { fakeSources } from './fake-sources.ts';
 import { fingerprintOf, writeModel, writeWeights } from './files.ts';
 import { InlineWorkers } from './inline-workers.ts';
 import { tempDir } from './temp-dir.ts';
@@ -27,6 +30,8 @@ export interface RigOptions {
   dir?: string;
   /** Tiers besides the ssd tier. */
   extra?: ('ram' | 'cold')[];
+  /** The RAM tier, if it is one with a memory of its own. */
+  memory?: MemoryTier;
   limit?: number;
   floor?: number;
   policy?: keyof typeof policies;
@@ -35,7 +40,7 @@ export interface RigOptions {
   perSource?: QueueLimits['perSource'];
   diskOf?: (root: string) => string | null;
   /** How copies are made: by threads and processes as in the daemon (the default), on the test's thread, or by this worker. */
-  workers?: 'inline' | URL;
+  workers?: 'threads' | 'inline' | URL;
   rates?: Rates;
   dailyWrites?: number;
   /** Gives way to other programs; off unless it is said. */
@@ -48,58 +53,51 @@ export const surroundings: Surroundings = { now: () => 1e12, secondsPerByte: () 
 
 export type Rig = ReturnType<typeof createRig>;
 
-/** The copying half of the daemon over real folders: catalog, tier, evictor, pool. */
+/** The copying half of the daemon, put together as the daemon does it, over real folders and one root. */
 export function createRig(options: RigOptions = {}) {
   const dir = options.dir ?? tempDir();
   const root = join(dir, 'models');
   const clock = options.clock ?? systemClock;
-  const log = createLog({ level: 'silent', form: 'json' });
-  const events = new Events();
+  const opened = new Disposal();
+  const context = { clock, log: createLog({ level: 'silent', form: 'json' }), events: new Events(), opened };
+  const { events } = context;
   const catalog = new Catalog(join(dir, 'catalog.db'), clock);
+  opened.defer(() => catalog[Symbol.dispose]());
   const tier = openPosixTier('ssd', join(dir, 'cache'));
-  const extra = (options.extra ?? []).map((name) => openPosixTier(name, join(dir, name)));
-  const tiers = new Tiers([tier, ...extra]);
-  const leases = new Leases(clock, []);
+  const { extra = [], memory = null } = options;
+  const tiers = new Tiers([tier, ...extra.map((name) => openPosixTier(name, join(dir, name))), ...(memory ? [memory] : [])]);
   const bound: Bound = { limit: options.limit ?? 1e9, floor: options.floor ?? 0 };
-  const evictor = new Evictor({
-    catalog,
-    tiers,
-    events,
-    log,
-    isLeased: (path) => leases.isLeased(path),
-    isBusy: (path) => copier.isBusy(path),
-  });
-  const workers = options.workers === 'inline' ? new InlineWorkers(clock) : new CopyWorkers(clock, undefined, options.workers);
-  const copier = new Copier({
-    catalog,
-    evictor,
-    tiers,
-    workers,
-    events,
-    clock,
-    log,
+  const sources = fakeSources(root, options.diskOf);
+  const speeds = new Speeds(catalog.speeds);
+  const leases = new Leases(clock, []);
+  const worker = options.workers instanceof URL ? options.workers : undefined;
+  const workers = options.workers === 'inline' ? new InlineWorkers(clock) : new CopyWorkers(clock, undefined, worker);
+  const rules = {
+    mode: () => sources.mode,
     policy: () => policies[options.policy ?? 'lru'](surroundings),
     bound: () => bound,
-    limits: { jobs: options.jobs ?? 2, perSource: options.perSource ?? {} },
     rates: () => options.rates ?? { overall: null, by: {} },
-    polite: options.polite ?? false,
-    reread: options.reread ?? false,
-    diskOf: options.diskOf ?? (() => null),
-    dailyWrites: options.dailyWrites ?? null,
-    onMeasured: () => {},
-    onRestored: () => {},
-    onDamaged: (copy, entry, why) => retireDamaged({ catalog, tiers, events, log }, { copy, entry }, { why, chunks: [] }),
+  };
+  const copying = composeCopying({
+    ...context,
+    ...rules,
+    catalog,
+    tiers,
+    memory,
+    sources,
+    speeds: new SourceSpeeds({ speeds, sources }),
+    leases,
+    workers,
+    options: {
+      limits: { jobs: options.jobs ?? 2, perSource: options.perSource ?? {} },
+      polite: options.polite ?? false,
+      reread: options.reread ?? false,
+      dailyWrites: options.dailyWrites ?? null,
+      compress: extra.includes('cold'),
+    },
   });
-  const close = async () => {
-    await copier[Symbol.asyncDispose]();
-    catalog[Symbol.dispose]();
-  };
-  let open = true;
-  const closeOnce = async () => {
-    if (open) await close();
-    open = false;
-  };
-  onTestFinished(closeOnce);
+  const close = () => opened[Symbol.asyncDispose]();
+  onTestFinished(close);
 
   const source = (rel: string, size: number) => {
     const path = join(root, rel);
@@ -118,7 +116,7 @@ export function createRig(options: RigOptions = {}) {
   };
   const file = (path: string) => ({ ...place(path), fingerprint: fingerprintOf(path) });
   const request = (path: string, priority: Job['priority'] = 'background', medium: Medium = 'hdd', tier: TierName = 'ssd') =>
-    copier.request({ file: file(path), priority, medium, tier });
+    copying.copier.request({ file: file(path), priority, medium, tier });
   /** Copies and waits for the end. */
   const copy = async (path: string, to: TierName = 'ssd') => {
     const job = request(path, 'background', 'hdd', to);
@@ -129,26 +127,26 @@ export function createRig(options: RigOptions = {}) {
   events.subscribe((name, event) => seen.push({ name, event }));
 
   return {
+    ...context,
+    ...copying,
     dir,
     root,
-    clock,
     catalog,
     tier,
     tiers,
+    sources,
+    speeds,
     leases,
     bound,
-    evictor,
+    rules,
     workers,
-    copier,
-    events,
     seen,
-    log,
     source,
     weights,
     place,
     file,
     request,
     copy,
-    close: closeOnce,
+    close,
   };
 }

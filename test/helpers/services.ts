@@ -1,17 +1,12 @@
 import type { FastifyInstance, InjectOptions } from 'fastify';
 import { onTestFinished, vi } from 'vitest';
 import type { RootView } from '../../src/api/api.ts';
-import { LiveSettings } from '../../src/config/live-settings.ts';
+import { openUpkeep } from '../../src/compose/upkeep.ts';
+import { ServedSettings } from '../../src/config/served-settings.ts';
 import { createApp } from '../../src/http/app.ts';
 import { hostsOf } from '../../src/http/guard.ts';
 import type { Services } from '../../src/http/services.ts';
 import { policies } from '../../src/policy/policies.ts';
-import { PublishedCheck } from '../../src/upkeep/published.ts';
-import { Scrub } from '../../src/upkeep/scrub.ts';
-import { OpenSources } from '../../src/usage/open-sources.ts';
-import { PageCache } from '../../src/usage/page-cache.ts';
-import { Learned } from '../../src/workflow/learned.ts';
-import { Workflows } from '../../src/workflow/workflows.ts';
 import { load } from '../config/load.ts';
 import { createLookupRig, type LookupRigOptions } from './lookup-rig.ts';
 import { surroundings } from './rig.ts';
@@ -21,8 +16,12 @@ const token = 'f'.repeat(64);
 
 /** Everything that the routes serve, over the rig; settings are the real ones, roots are one. */
 export function createRooms(options: LookupRigOptions = {}) {
-  const rig = createLookupRig(options);
-  const settings = new LiveSettings(load(), rig.catalog.settings);
+  const rig = createLookupRig({ waitMaxMs: 30_000, ...options });
+  const loaded = { ...load(), notices: ['ARENA_CACHE_ROOT is understood as AUTOCACHE_DIR'] };
+  const settings = new ServedSettings({ ...rig, loaded, saved: rig.catalog.settings, isLocal: async () => true });
+  settings.onChange(() => {
+    rig.sources.mode = settings.mode();
+  });
   const root: RootView = {
     path: rig.root,
     kind: 'hdd',
@@ -34,48 +33,16 @@ export function createRooms(options: LookupRigOptions = {}) {
     files: null,
   };
   const stop = vi.fn();
-  const workflows = new Workflows({
-    files: async () => [],
-    categories: () => ['loras'],
-    objectInfo: () => null,
-    learned: new Learned([], () => {}),
-  });
-  const scrub = new Scrub({ ...rig, recopy: async () => false, onMeasured: () => {}, onIdentified: () => {}, periodMs: null });
-  onTestFinished(() => scrub[Symbol.asyncDispose]());
   const rooms: Services = {
+    ...rig,
+    ...openUpkeep({ ...rig, scrubMs: null }),
     version: '1.2.3',
     startedAt: rig.clock.monotonic(),
-    clock: rig.clock,
-    log: rig.log,
-    events: rig.events,
-    catalog: rig.catalog,
-    lookup: rig.lookup,
-    lookupStats: rig.stats,
-    leases: rig.leases,
-    stuck: new OpenSources(rig),
     comfyuiFree: 'auto',
-    copier: rig.copier,
-    evictor: rig.evictor,
-    tiers: rig.tiers,
     bound: () => rig.bound,
     policy: () => policies[settings.current.policy](surroundings),
-    settings: {
-      mode: () => settings.current.mode,
-      describe: () => settings.describe(),
-      notices: ['ARENA_CACHE_ROOT is understood as AUTOCACHE_DIR'],
-      warnings: [],
-      change: (change) => {
-        settings.change(change);
-        rig.sources.mode = settings.current.mode;
-      },
-    },
-    roots: { list: () => [root], locate: (path) => rig.deps.locate(path), register: vi.fn(async () => [root]) },
-    requestCopy: (request) => rig.copier.request(request),
-    memory: { promote: null, pageCache: new PageCache() },
-    workflows,
-    scrub,
-    published: new PublishedCheck({ ...rig, published: async () => null }),
-    waitMaxMs: 30_000,
+    settings,
+    roots: { list: () => [root], locate: (path) => rig.sources.locate(path), register: vi.fn(async () => [root]) },
     stop,
   };
   return { ...rig, rooms, stop, settings };

@@ -93,11 +93,11 @@ describe('what no program could mean is refused, with every field that is wrong'
     'C:\\x',
     '\\\\?\\C:\\x',
   ])('a path outside all roots (%s) is given back as it is, and nothing is read', async (path) => {
-    const { post, deps, copier } = createClient();
+    const { post, sources, copier } = createClient();
     const { status, body } = await post('/api/lookup', { path });
     if (status === 400) expect(body).toMatchObject(error('BAD_REQUEST'));
     else expect(body).toMatchObject({ path, reason: 'BYPASS_UNKNOWN_ROOT' });
-    expect(deps.statSource).not.toHaveBeenCalled();
+    expect(sources.stat).not.toHaveBeenCalled();
     expect(copier.jobs()).toEqual([]);
   });
 

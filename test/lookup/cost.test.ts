@@ -67,7 +67,7 @@ describe('an answer costs nothing', () => {
     const { size, mtimeNs } = fingerprintOf(path);
     expect((await rig.ask(path, { size, mtimeNs })).path).toBe(copy);
     expect(await rig.ask(path, { size, mtimeNs: '1' })).toMatchObject({ path, reason: 'STALE' });
-    expect(rig.deps.statSource).not.toHaveBeenCalled();
+    expect(rig.sources.stat).not.toHaveBeenCalled();
     await rig.copier.activeJob(path)?.ended;
   });
 });

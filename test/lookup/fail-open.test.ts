@@ -10,8 +10,8 @@ const breakages: [string, (rig: LookupRig) => void][] = [
   ['the catalog cannot find entries', (rig) => void vi.spyOn(rig.catalog.entries, 'byPath').mockImplementation(boom)],
   ['the catalog cannot find copies', (rig) => void vi.spyOn(rig.catalog.copies, 'readyOf').mockImplementation(boom)],
   ['the catalog is closed', (rig) => void rig.catalog[Symbol.dispose]()],
-  ['the roots throw', (rig) => void vi.mocked(rig.deps.locate).mockImplementation(boom)],
-  ['the source cannot be asked', (rig) => void vi.mocked(rig.deps.statSource).mockRejectedValue(new Error('EIO'))],
+  ['the roots throw', (rig) => void vi.mocked(rig.sources.locate).mockImplementation(boom)],
+  ['the source cannot be asked', (rig) => void vi.mocked(rig.sources.stat).mockRejectedValue(new Error('EIO'))],
   ['the tier throws', (rig) => void vi.spyOn(rig.tier, 'check').mockImplementation(boom)],
   ['the leases throw', (rig) => void vi.spyOn(rig.leases, 'grant').mockImplementation(boom)],
   ['the statistics throw', (rig) => void vi.spyOn(rig.catalog.usage, 'used').mockImplementation(boom)],
@@ -31,13 +31,13 @@ describe('whatever breaks, the asker gets its own path, one line is logged, and 
   test('the queue throws', async () => {
     const rig = createLookupRig();
     const { path } = rig.source('loras/a.safetensors', 10);
-    vi.mocked(rig.deps.requestCopy).mockImplementation(boom);
+    vi.mocked(rig.planner.request).mockImplementation(boom);
     expect(await rig.ask(path)).toMatchObject({ path, reason: 'ERROR' });
   });
 
   test('and with a name only, the name as it was asked', async () => {
     const rig = createLookupRig();
-    vi.mocked(rig.deps.candidates).mockImplementation(boom);
+    vi.mocked(rig.sources.candidates).mockImplementation(boom);
     expect(await rig.ask(undefined, { category: 'loras', name: 'a' })).toMatchObject({ path: 'a', reason: 'ERROR' });
   });
 });
@@ -59,7 +59,7 @@ describe('what is left until after the answer cannot bring the daemon down', () 
     const { rig, path } = await withCopy();
     vi.spyOn(rig.tier, 'check').mockReturnValue('changed');
     const error = vi.spyOn(rig.log, 'error');
-    vi.mocked(rig.deps.onDamaged).mockImplementation(boom);
+    vi.spyOn(rig.evictor, 'evict').mockImplementation(boom);
     expect((await rig.ask(path)).path).toBe(path);
     await nextTurn();
     expect(error).toHaveBeenCalledTimes(1);

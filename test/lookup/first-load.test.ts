@@ -1,52 +1,17 @@
 import { describe, expect, test, vi } from 'vitest';
 import type { LookupAnswer } from '../../src/api/api.ts';
-import type { LookupDeps } from '../../src/lookup/deps.ts';
-import { createFilters } from '../../src/lookup/filters.ts';
-import { Lookup } from '../../src/lookup/lookup.ts';
-import { LookupStats } from '../../src/lookup/stats.ts';
-import { Speeds } from '../../src/usage/speeds.ts';
-import { createRig } from '../helpers/rig.ts';
+import type { LookupOptions } from '../../src/lookup/collaborators.ts';
+import { createLookupRig } from '../helpers/lookup-rig.ts';
 
 const MiB = 1024 * 1024;
-const everything = {
-  minSize: { overall: 0, by: {} },
-  maxSize: { overall: null, by: {} },
-  include: [],
-  exclude: [],
-  categories: [],
-};
 
-/** Lookups over the copying half of the daemon, from a root on an HDD. */
-function createLookups(changes: Partial<LookupDeps> = {}) {
-  const rig = createRig();
-  const speeds = new Speeds(rig.catalog.speeds);
-  const lookup = new Lookup({
-    ...rig,
-    locate: (path) => ({ ...rig.file(path), medium: 'hdd' }),
-    candidates: () => [],
-    statSource: async ({ path }) => ({ state: 'present', fingerprint: rig.file(path).fingerprint }),
-    requestCopy: (request) => rig.copier.request(request),
-    activeJob: (path) => rig.copier.activeJob(path),
-    recentFailure: (path) => rig.copier.failures.recent(path),
-    isComplete: () => true,
-    onServed: () => {},
-    onTrouble: () => {},
-    onDamaged: () => {},
-    secondsSaved: () => 0,
-    mode: () => 'read-write',
-    filters: createFilters(everything),
-    limit: () => rig.bound.limit,
-    onMiss: 'auto',
-    waitMaxMs: 60_000,
-    speeds,
-    bytesAhead: (located) => rig.copier.bytesAhead(located),
-    rateFor: () => null,
-    stats: new LookupStats(),
-    ...changes,
-  });
+/** Lookups from a root on an HDD; copies are made as the daemon makes them. */
+function createLookups(changes: Partial<LookupOptions> = {}) {
+  const rig = createLookupRig({ workers: 'threads', onMiss: 'auto' });
+  Object.assign(rig.options, changes);
   const ask = (path: string, waitMs = 60_000): Promise<LookupAnswer> =>
-    lookup.answer({ path, purpose: 'load', waitMs, client: null });
-  return { rig, speeds, ask };
+    rig.lookup.answer({ path, purpose: 'load', waitMs, client: null });
+  return { rig, ask };
 }
 
 describe('the first load', () => {
@@ -81,7 +46,8 @@ describe('the first load', () => {
   });
 
   test('does not wait behind the copy of another large file of the same disk', async () => {
-    const { rig, ask } = createLookups({ bytesAhead: () => 100e9 });
+    const { rig, ask } = createLookups();
+    vi.spyOn(rig.planner, 'bytesAhead').mockReturnValue(100e9);
     expect(await ask(rig.source('loras/a.safetensors', MiB).path)).toMatchObject({ reason: 'QUEUED' });
   });
 

@@ -53,7 +53,7 @@ describe('the first load', () => {
 
   test('of a name that no root has says so, with the name as it was asked', async () => {
     const rig = createLookupRig();
-    vi.mocked(rig.deps.candidates).mockReturnValue([]);
+    vi.mocked(rig.sources.candidates).mockReturnValue([]);
     expect(await rig.ask(undefined, { category: 'loras', name: 'x' })).toMatchObject({
       path: 'x',
       reason: 'BYPASS_UNKNOWN_ROOT',
@@ -77,7 +77,7 @@ describe('modes', () => {
     const { path: other } = rig.source('loras/b.safetensors', MiB);
     expect(await rig.ask(path)).toMatchObject({ path: copy, reason: 'HIT' });
     expect(await rig.ask(other, { waitMs: 1000 })).toMatchObject({ path: other, reason: 'READ_ONLY', job: null });
-    expect(rig.deps.requestCopy).not.toHaveBeenCalled();
+    expect(rig.planner.request).not.toHaveBeenCalled();
   });
 });
 

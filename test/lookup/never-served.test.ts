@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
+import { composeAnswering } from '../../src/compose/answering.ts';
 import { Tiers } from '../../src/tiers/tiers.ts';
 import { nextTurn, withCopy } from '../helpers/lookup-rig.ts';
 import { soon } from '../helpers/patience.ts';
@@ -22,7 +23,7 @@ describe('a copy is never served', () => {
   test('once it was found old, even when the source goes away before there is a new one', async () => {
     const { rig, path } = await withCopy();
     rig.source('checkpoints/a.safetensors', 3 * MiB);
-    vi.mocked(rig.deps.requestCopy).mockImplementation(() => ({
+    vi.mocked(rig.planner.request).mockImplementation(() => ({
       state: 'queued',
       ended: new Promise(() => {}),
       view: vi.fn(),
@@ -47,12 +48,13 @@ describe('a copy is never served', () => {
   test('when it was damaged and nothing may be copied: it leaves, and its space with it', async () => {
     const { rig, path, copy } = await withCopy();
     rig.sources.mode = 'read-only';
+    const evict = vi.spyOn(rig.evictor, 'evict');
     rmSync(copy);
     writeFileSync(copy, Buffer.alloc(2 * MiB));
     expect(await rig.ask(path)).toMatchObject({ path, reason: 'READ_ONLY' });
     await vi.waitFor(() => expect(existsSync(copy)).toBe(false), soon());
     expect(rig.catalog.copies.usedBytes('ssd')).toBe(0);
-    expect(rig.deps.onDamaged).toHaveBeenCalledTimes(1);
+    expect(evict).toHaveBeenCalledExactlyOnceWith(expect.anything(), expect.anything(), 'damaged');
   });
 
   test('when its file is gone', async () => {
@@ -70,8 +72,8 @@ describe('a copy is never served', () => {
 
   test('of a tier that is switched off', async () => {
     const { rig, path } = await withCopy();
-    rig.deps.tiers = new Tiers([]);
-    expect((await rig.ask(path)).path).toBe(path);
+    const { lookup } = composeAnswering({ ...rig, tiers: new Tiers([]) });
+    expect((await lookup.answer({ path, purpose: 'load', waitMs: 0, client: null })).path).toBe(path);
   });
 
   test.skipIf(process.platform === 'win32')('when it is a link, be it to the very bytes: answers are real files', async () => {

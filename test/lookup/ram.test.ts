@@ -38,9 +38,9 @@ test.each([
 
 test('when a loader would miss something beside it, the one on the SSD is served', async () => {
   const { rig, path } = await arrange();
-  rig.deps.isComplete = (_path, tier) => tier === 'ssd';
+  rig.planner.isComplete = (_path, tier) => tier === 'ssd';
   expect((await rig.ask(path)).reason).toBe('HIT');
-  rig.deps.isComplete = () => false;
+  rig.planner.isComplete = () => false;
   expect((await rig.ask(path)).path).toBe(path);
 });
 

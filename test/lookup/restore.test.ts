@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { tiersOf } from '../helpers/demoter.ts';
 import { flipBit } from '../helpers/files.ts';
 import { createLookupRig, type LookupRigOptions, nextTurn } from '../helpers/lookup-rig.ts';
@@ -43,7 +43,7 @@ describe('a load of a file that is compressed', () => {
     'waits with on-miss %s while the source is away: there is no other way',
     async (onMiss) => {
       const { rig, path, bytes } = await withCold();
-      rig.deps.onMiss = onMiss;
+      rig.options.onMiss = onMiss;
       rig.sources.away = 'the share does not answer';
       rmSync(path);
       const answer = await rig.ask(path, { waitMs: 20_000 });
@@ -63,7 +63,7 @@ describe('a load of a file that is compressed', () => {
 
   test('waits by what restores have been measured to take, not by what the source takes', async () => {
     const { rig, path } = await withCold();
-    rig.deps.onMiss = 'auto';
+    rig.options.onMiss = 'auto';
     const size = statSync(path).size;
     rig.speeds.learn('cold', 8 * MiB, 1000 * 1000);
     rig.speeds.learn(rig.root, 8 * MiB, 5 * 60_000);
@@ -103,9 +103,10 @@ describe('a load of a file that is compressed', () => {
 
   test('whose compressed file is gone is an ordinary miss', async () => {
     const { rig, path, cold } = await withCold();
+    const evict = vi.spyOn(rig.evictor, 'evict');
     rmSync(cold);
     expect(await rig.ask(path, { waitMs: 20_000 })).toMatchObject({ reason: 'HIT_AFTER_WAIT', tier: 'ssd' });
     expect(rig.seen.filter(({ name }) => name === 'copy-damaged')).toEqual([]);
-    expect(rig.deps.onDamaged).toHaveBeenCalledOnce();
+    expect(evict).toHaveBeenCalledExactlyOnceWith(expect.anything(), expect.anything(), 'damaged');
   });
 });

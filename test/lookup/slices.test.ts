@@ -1,52 +1,25 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import type { LookupRequest } from '../../src/api/api.ts';
-import type { LookupDeps } from '../../src/lookup/deps.ts';
-import { createFilters } from '../../src/lookup/filters.ts';
-import { Lookup } from '../../src/lookup/lookup.ts';
-import { LookupStats } from '../../src/lookup/stats.ts';
-import { createRig } from '../helpers/rig.ts';
+import type { CopyInProgress } from '../../src/lookup/collaborators.ts';
+import { createLookupRig } from '../helpers/lookup-rig.ts';
 
 /** A lookup over real folders whose copies never end by themselves. */
 function createSlowLookup() {
-  const rig = createRig();
+  const rig = createLookupRig({ waitMaxMs: 600_000 });
+  rig.sources.medium = 'nas';
   const { path } = rig.source('loras/a.safetensors', 4096);
-  const stats = new LookupStats();
   const done = Promise.withResolvers<void>();
-  const job = { state: 'running' as 'running' | 'done', ended: done.promise, view: () => ({ id: 1 }) };
-  const located = { path, root: rig.root, rel: 'loras/a.safetensors', category: 'loras', medium: 'nas' };
-  const deps = {
-    ...rig,
-    locate: () => located,
-    requestCopy: () => job,
-    activeJob: () => undefined,
-    recentFailure: () => undefined,
-    isComplete: () => true,
-    onServed: () => {},
-    onTrouble: () => {},
-    secondsSaved: () => 0,
-    mode: () => 'read-write',
-    filters: createFilters({
-      minSize: { overall: 0, by: {} },
-      maxSize: { overall: null, by: {} },
-      include: [],
-      exclude: [],
-      categories: [],
-    }),
-    limit: () => 1e9,
-    onMiss: 'wait',
-    waitMaxMs: 600_000,
-    stats,
-  };
-  const lookup = new Lookup(deps as unknown as LookupDeps);
+  const job = { state: 'running' as CopyInProgress['state'], ended: done.promise, view: () => ({ id: 1 }) as never };
+  vi.mocked(rig.planner.request).mockReturnValue(job);
   const { size, mtimeNs } = rig.file(path).fingerprint;
   const ask = (how: Partial<LookupRequest>) =>
-    lookup.answer({ path, size, mtimeNs, purpose: 'load', waitMs: 600_000, client: null, ...how });
+    rig.lookup.answer({ path, size, mtimeNs, purpose: 'load', waitMs: 600_000, client: null, ...how });
   const finish = async () => {
     await rig.copy(path);
     job.state = 'done';
     done.resolve();
   };
-  return { ask, finish, stats, catalog: rig.catalog, path };
+  return { ask, finish, stats: rig.stats, catalog: rig.catalog, path };
 }
 
 test('who waits in slices hears after each of them how far the copy is, and counts once', async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { JobState } from '../../src/api/api.ts';
 import { CacheError } from '../../src/core/errors.ts';
-import type { CopyInProgress } from '../../src/lookup/deps.ts';
+import type { CopyInProgress } from '../../src/lookup/collaborators.ts';
 import { bounded } from '../../src/runtime/deadline.ts';
 import { fingerprintOf } from '../helpers/files.ts';
 import { createLookupRig, type LookupRig, withCopy } from '../helpers/lookup-rig.ts';
@@ -25,8 +25,8 @@ function heldJob(rig: LookupRig) {
     state = as;
     resolve();
   };
-  vi.mocked(rig.deps.requestCopy).mockImplementation(() => job);
-  rig.deps.activeJob = () => (state === 'running' ? job : undefined);
+  vi.mocked(rig.planner.request).mockImplementation(() => job);
+  rig.planner.activeJob = () => (state === 'running' ? job : undefined);
   return { job, end };
 }
 
@@ -98,10 +98,10 @@ describe('an asker that waits', () => {
     const { path } = rig.source('checkpoints/a.safetensors', MiB);
     const { end } = heldJob(rig);
     const answer = rig.ask(path, { waitMs: 30_000 });
-    await vi.waitUntil(() => vi.mocked(rig.deps.requestCopy).mock.calls.length > 0, soon());
+    await vi.waitUntil(() => vi.mocked(rig.planner.request).mock.calls.length > 0, soon());
     end('cancelled');
     expect(await answer).toMatchObject({ path, reason: 'WAIT_TIMEOUT', job: { state: 'cancelled' } });
-    expect(rig.deps.requestCopy).toHaveBeenCalledTimes(1);
+    expect(rig.planner.request).toHaveBeenCalledTimes(1);
   });
 
   test('for the copy of an older source, which cannot end well, has a new one queued as it is told', async () => {
@@ -109,12 +109,12 @@ describe('an asker that waits', () => {
     const { path } = rig.source('checkpoints/a.safetensors', MiB);
     const { end } = heldJob(rig);
     const answer = rig.ask(path, { waitMs: 30_000 });
-    await vi.waitUntil(() => vi.mocked(rig.deps.requestCopy).mock.calls.length > 0, soon());
+    await vi.waitUntil(() => vi.mocked(rig.planner.request).mock.calls.length > 0, soon());
     const next = { state: 'queued' as const, ended: Promise.resolve(), view: () => ({ state: 'queued', id: 2 }) as never };
-    vi.mocked(rig.deps.requestCopy).mockImplementation(() => next);
+    vi.mocked(rig.planner.request).mockImplementation(() => next);
     end('failed');
     expect(await answer).toMatchObject({ path, reason: 'QUEUED', job: { id: 2, state: 'queued' } });
-    expect(rig.deps.requestCopy).toHaveBeenCalledTimes(2);
+    expect(rig.planner.request).toHaveBeenCalledTimes(2);
   });
 });
 

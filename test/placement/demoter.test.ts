@@ -14,8 +14,8 @@ const tenWeights = Object.fromEntries(names.map((name) => [name, 'weights' as co
 /** Beside ten copies of a MiB there is no room for two more until one is compressed. */
 const limit = 11.8 * MiB;
 
-async function demoted(rig: Rig, changes: Parameters<typeof demoterOf>[1] = {}) {
-  const demoter = demoterOf(rig, changes);
+async function demoted(rig: Rig) {
+  const demoter = demoterOf(rig);
   await demoter.consider();
   return demoter;
 }
@@ -110,11 +110,12 @@ describe('when the limit is nearly reached', () => {
   });
 
   test.each([
-    ['its source is the faster way', { slowSource: () => null }],
-    ['copies are not to be made', { mayCopy: () => false }],
+    ['its source is the faster way', { medium: 'ssd' }],
+    ['copies are not to be made', { mode: 'read-only' }],
   ])('nothing is compressed when %s', async (_why, changes) => {
     const { rig } = await withCopies(tenWeights, MiB, { limit });
-    await demoted(rig, changes);
+    Object.assign(rig.sources, changes);
+    await demoted(rig);
     expect(compressings(rig)).toEqual([]);
   });
 

@@ -9,7 +9,6 @@ const MiB = 1024 * 1024;
 
 async function arrange(limit = 1e9) {
   const rig = await createRamRig({ limit });
-  onTestFinished(() => rig.promotion[Symbol.asyncDispose]());
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   onTestFinished(() => void vi.useRealTimers());
   const onSsd = async (rel: string, size = MiB) => {
@@ -20,7 +19,6 @@ async function arrange(limit = 1e9) {
   /** A load that is answered; the catalog is written to before and after, as it is twice a second. */
   const use = async (path: string) => {
     rig.catalog.usage.flush();
-    rig.promotion.used(path);
     const answer = await rig.ask(path);
     rig.leases.end({ app: 'comfyui', pid: 1 }, true);
     return answer;

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { tiersOf } from '../helpers/demoter.ts';
 import { flipBit } from '../helpers/files.ts';
 import { createRamRig } from '../helpers/ram-rig.ts';
@@ -10,9 +10,6 @@ const patience = { waitMs: 20_000 };
 /** A rig whose one file lies compressed in the cold tier and nowhere else. */
 async function withCold() {
   const rig = await createRamRig({ extra: ['cold'] });
-  onTestFinished(() => rig.promotion[Symbol.asyncDispose]());
-  rig.deps.requestCopy = (request) => rig.promotion.restore(request) ?? rig.copier.request(request);
-  rig.deps.activeJob = (path) => rig.copier.activeJob(path) ?? rig.copier.activeJob(path, 'ram');
   const rel = 'checkpoints/a.safetensors';
   const { path, bytes } = rig.weights(rel, 2 * MiB);
   for (const tier of ['ssd', 'cold'] as const) await rig.copy(path, tier);
@@ -86,9 +83,9 @@ test.each([
 test('who warms it up finds it on the SSD, and a restore that is on its way there is waited for', async () => {
   const { rig, path } = await withCold();
   const file = rig.file(path);
-  expect(rig.promotion.restore({ file, priority: 'warm', medium: 'hdd' })).toBeNull();
+  expect(rig.promotion.restore({ ...file, medium: 'hdd' }, 'warm')).toBeNull();
   const warming = rig.copier.request({ file, priority: 'warm', medium: 'hdd' });
-  expect(rig.promotion.restore({ file, priority: 'wait', medium: 'hdd' })).toBeNull();
+  expect(rig.promotion.restore({ ...file, medium: 'hdd' }, 'wait')).toBeNull();
   expect(await rig.ask(path, patience)).toMatchObject({ reason: 'HIT_AFTER_WAIT', tier: 'ssd' });
   await warming.ended;
   expect(tiersOf(rig, path)).toEqual(['ssd']);
@@ -125,7 +122,7 @@ test('it takes the place of what is worth less', async () => {
 
 /** The job is cut off by a memory that is full for a moment. */
 async function failInMemory(rig: Rig, path: string): Promise<void> {
-  const job = rig.promotion.restore({ file: rig.file(path), priority: 'background', medium: 'hdd' });
+  const job = rig.promotion.restore({ ...rig.file(path), medium: 'hdd' }, 'background');
   rig.memory.available = 0;
   await rig.ram.look();
   await job?.ended;

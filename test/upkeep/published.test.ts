@@ -56,7 +56,7 @@ test('what was found stays while the source does not answer, and goes when nothi
   const entry = rig.catalog.entries.byPath(path);
   if (!entry) throw new Error('not in the catalog');
   let published: () => Promise<{ sha256: string; from: string } | null> = async () => ({ sha256: wrong, from: 'x.sha256' });
-  const check = new PublishedCheck({ ...rig, published: () => published() });
+  const check = new PublishedCheck({ ...rig, sources: { published: () => published() } });
   const told = () => rig.seen.filter(({ name }) => name === ('published-mismatch' satisfies keyof EventMap)).length;
 
   expect(await check.check(entry)).toEqual({ sha256: wrong, from: 'x.sha256', same: false });
@@ -75,7 +75,7 @@ test('without the SHA-256 of the copy nothing is said, and a copy that left is n
   const rig = createRig({ workers: 'inline' });
   const { path } = rig.source('loras/a.safetensors', 1000);
   const entry = rig.catalog.entries.put(rig.file(path));
-  const check = new PublishedCheck({ ...rig, published: async () => ({ sha256: wrong, from: 'x.sha256' }) });
+  const check = new PublishedCheck({ ...rig, sources: { published: async () => ({ sha256: wrong, from: 'x.sha256' }) } });
   expect(await check.check(entry)).toMatchObject({ same: null });
   await rig.copy(path);
   expect(await check.check(entry)).toMatchObject({ same: false });

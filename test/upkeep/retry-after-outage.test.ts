@@ -11,11 +11,9 @@ function arrange() {
   const copyAgain = vi.fn<(paths: string[]) => void>();
   const end = retryAfterOutage({
     events,
-    rootOf: () => '/nas',
-    check: async () => {},
-    takeAway: () => [...failed],
-    backOffMs: () => 2000,
-    copyAgain,
+    sources: { locate: () => ({ root: '/nas' }), check: async () => {} },
+    failures: { takeAway: () => [...failed], backOffMs: () => 2000 },
+    warmer: { warm: async ({ paths }) => copyAgain(paths) },
   });
   const fail = (path: string, code = 'SOURCE_AWAY') => {
     failed.add(path);

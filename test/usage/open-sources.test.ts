@@ -45,7 +45,7 @@ describe('a source that a program has open', () => {
     await rig.copy(path);
     rig.sources.away = 'it hangs';
     expect(await stuck.report({ client, sources: [open()] })).toHaveLength(1);
-    expect(rig.deps.statSource).not.toHaveBeenCalled();
+    expect(rig.sources.stat).not.toHaveBeenCalled();
   });
 
   test('is forgotten when it is closed, or its program is not heard of for a minute', async () => {

@@ -4,8 +4,7 @@ import { type EntriesAnswer, entrySorts, type PinAnswer, type WarmRequest } from
 import { matcher } from '../../lookup/filters.ts';
 import { withCompanions } from '../../placement/companions.ts';
 import { type Chosen, removeCopies } from '../../space/purge.ts';
-import { type Wanted, warm } from '../../usage/warm.ts';
-import { warmIntoMemory } from '../../usage/warm-memory.ts';
+import { type Wanted, wantedModel } from '../../usage/warmer.ts';
 import { absolutePath, name, parse } from '../parse.ts';
 import { select, selectBody } from '../select.ts';
 import type { Services } from '../services.ts';
@@ -39,7 +38,7 @@ const warmBody = z.object({
 
 /** What the catalog knows, and what one does with chosen entries. */
 export function entryRoutes(app: FastifyInstance, rooms: Services): void {
-  const { catalog, lookup, requestCopy, waitMaxMs, log } = rooms;
+  const { catalog, warmer, memoryWarmer } = rooms;
 
   app.get('/api/cache/entries', (request): EntriesAnswer => {
     const query = parse(entriesQuery, request.query);
@@ -53,8 +52,7 @@ export function entryRoutes(app: FastifyInstance, rooms: Services): void {
   app.post('/api/cache/warm', async (request) => {
     const body = parse(warmBody, request.body);
     const models = await modelsOf(body, rooms);
-    const deps = { lookup, waitMaxMs, requestCopy };
-    return body.ram ? warmIntoMemory({ ...deps, ...rooms.memory, log }, body, models) : warm(deps, body, models);
+    return (body.ram ? memoryWarmer : warmer).warm(body, models);
   });
 
   for (const pinned of [true, false]) {
@@ -83,6 +81,5 @@ export function entryRoutes(app: FastifyInstance, rooms: Services): void {
 
 async function modelsOf({ workflow, prompt }: WarmRequest, { workflows }: Services): Promise<Wanted[]> {
   if (workflow === undefined && prompt === undefined) return [];
-  const names = await workflows.names({ workflow, prompt });
-  return names.map((ask) => ({ item: ask.category === '' ? ask.name : `${ask.category}/${ask.name}`, ask }));
+  return (await workflows.names({ workflow, prompt })).map(wantedModel);
 }

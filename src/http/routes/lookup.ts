@@ -23,7 +23,7 @@ const lookupBody = z
     purpose: z.enum(purposes).default('load'),
     waitMs: milliseconds.default(0),
     /** How long the asker has waited in earlier slices. */
-    waitedMs: milliseconds.default(0),
+    waitedMs: milliseconds.optional(),
     sliceMs: milliseconds.optional(),
     client: client.nullable().default(null),
   })
@@ -32,13 +32,9 @@ const lookupBody = z
     'give a path, or a category and a name',
   );
 
-/** Room one of the way of a lookup: parse, ask, answer. */
+/** The way of a lookup begins here: parse, ask, answer. */
 export function lookupRoutes(app: FastifyInstance, rooms: Services): void {
-  app.post('/api/lookup', (request) => {
-    const { waitedMs, ...body } = parse(lookupBody, request.body);
-    const waitMs = Math.max(0, Math.min(body.waitMs, rooms.waitMaxMs) - waitedMs);
-    return rooms.lookup.answer({ ...body, waitMs });
-  });
+  app.post('/api/lookup', (request) => rooms.lookup.answer(parse(lookupBody, request.body)));
 
   app.get('/api/cache/explain', async (request): Promise<ExplainAnswer> => {
     const { path } = parse(z.object({ path: absolutePath }), request.query);

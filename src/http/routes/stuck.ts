@@ -10,9 +10,9 @@ const stuckBody = z.object({
 });
 
 /** A program tells which sources it still has open; it is told which of them have a copy by now, and whether to let go of them. */
-export function stuckRoutes(app: FastifyInstance, { stuck, comfyuiFree }: Services): void {
+export function stuckRoutes(app: FastifyInstance, { openSources, comfyuiFree }: Services): void {
   app.post('/api/stuck', async (request): Promise<StuckAnswer> => {
-    const found = await stuck.report(parse(stuckBody, request.body));
+    const found = await openSources.report(parse(stuckBody, request.body));
     return { stuck: found.map(({ path }) => path), free: comfyuiFree };
   });
 }

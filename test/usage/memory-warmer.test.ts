@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { expect, test, vi } from 'vitest';
 import type { WarmRequest } from '../../src/api/api.ts';
+import { MemoryWarmer } from '../../src/usage/memory-warmer.ts';
 import { PageCache } from '../../src/usage/page-cache.ts';
-import { warmIntoMemory } from '../../src/usage/warm-memory.ts';
 import { createRamRig } from '../helpers/ram-rig.ts';
 
 const size = 100_000;
@@ -11,9 +11,9 @@ async function arrange({ tier = true }: { tier?: boolean } = {}) {
   const rig = await createRamRig();
   const pageCache = new PageCache();
   const read = vi.spyOn(pageCache, 'warm');
-  const promote = tier ? (path: string) => rig.promotion.promote(path, 'warm') : null;
-  const deps = { lookup: rig.lookup, waitMaxMs: 30_000, requestCopy: rig.deps.requestCopy, promote, pageCache, log: rig.log };
-  return { rig, read, warm: (request: WarmRequest) => warmIntoMemory(deps, { ram: true, ...request }) };
+  const planner = tier ? rig.planner : { hasRam: false, promote: () => [] };
+  const warmer = new MemoryWarmer({ ...rig, planner, pageCache, waitMaxMs: 30_000 });
+  return { rig, read, warm: (request: WarmRequest) => warmer.warm({ ram: true, ...request }) };
 }
 
 test('a file without any copy is copied to the SSD and from there into memory', async () => {

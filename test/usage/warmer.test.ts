@@ -3,14 +3,13 @@ import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { WarmRequest } from '../../src/api/api.ts';
 import { CacheError } from '../../src/core/errors.ts';
-import { splitName, warm } from '../../src/usage/warm.ts';
+import { splitName, Warmer } from '../../src/usage/warmer.ts';
 import { createLookupRig, type LookupRig, withCopy } from '../helpers/lookup-rig.ts';
 import { soon } from '../helpers/patience.ts';
 
 const MiB = 1024 * 1024;
 
-const warmOn = (rig: LookupRig, request: WarmRequest, waitMaxMs = 30_000) =>
-  warm({ lookup: rig.lookup, waitMaxMs, requestCopy: rig.deps.requestCopy }, request);
+const warmOn = (rig: LookupRig, request: WarmRequest, waitMaxMs = 30_000) => new Warmer({ ...rig, waitMaxMs }).warm(request);
 
 describe('warming', () => {
   test('has copies made of what is asked for by path or name, and tells at once what it started', async () => {
@@ -69,7 +68,7 @@ describe('warming', () => {
     const rig = createLookupRig();
     const { path } = rig.source('loras/a.safetensors', MiB);
     const job = { state: 'running' as const, ended: new Promise<void>(() => {}), view: () => ({ error: null }) as never };
-    vi.mocked(rig.deps.requestCopy).mockReturnValue(job);
+    vi.mocked(rig.planner.request).mockReturnValue(job);
     const answer = warmOn(rig, { paths: [path], wait: true }, 5000);
     await vi.waitUntil(() => vi.getTimerCount() > 0, soon());
     await vi.advanceTimersByTimeAsync(5000);
@@ -79,9 +78,9 @@ describe('warming', () => {
   test('one file that makes trouble does not keep the others from being warmed', async () => {
     const rig = createLookupRig();
     const paths = ['a', 'b'].map((name) => rig.source(`loras/${name}.safetensors`, MiB).path);
-    const real = vi.mocked(rig.deps.statSource).getMockImplementation();
+    const real = vi.mocked(rig.sources.stat).getMockImplementation();
     let asked = 0;
-    vi.mocked(rig.deps.statSource).mockImplementation(async (located, patience) => {
+    vi.mocked(rig.sources.stat).mockImplementation(async (located, patience) => {
       asked += 1;
       // Before the copies, then after them.
       if (located.path === paths[0] && (asked <= 1 || asked >= 3)) throw new Error('EIO');
@@ -119,7 +118,7 @@ describe('checking', () => {
     });
     rmSync(copy);
     expect(await check([path])).toMatchObject({ ready: 0, missing: 1 });
-    expect(rig.deps.requestCopy).not.toHaveBeenCalled();
+    expect(rig.planner.request).not.toHaveBeenCalled();
   });
 
   test('says why a source that is away is not ready, and that its copy is', async () => {

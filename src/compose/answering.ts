@@ -1,0 +1,64 @@
+import type { Catalog } from '../catalog/catalog.ts';
+import type { LookupOptions } from '../lookup/collaborators.ts';
+import { Copies } from '../lookup/copies.ts';
+import { LoadUsage } from '../lookup/load-usage.ts';
+import { Lookup } from '../lookup/lookup.ts';
+import { LookupStats } from '../lookup/stats.ts';
+import type { CopyPlanner } from '../placement/planner.ts';
+import type { SourceRoots } from '../roots/source-roots.ts';
+import type { Evictor } from '../space/evict.ts';
+import type { Tiers } from '../tiers/tiers.ts';
+import type { Leases } from '../usage/leases.ts';
+import { MemoryWarmer } from '../usage/memory-warmer.ts';
+import { OpenSources } from '../usage/open-sources.ts';
+import { PageCache } from '../usage/page-cache.ts';
+import type { Speeds } from '../usage/speeds.ts';
+import { Warmer } from '../usage/warmer.ts';
+import { Learned } from '../workflow/learned.ts';
+import { Workflows } from '../workflow/workflows.ts';
+import type { Context } from './context.ts';
+
+export interface AnsweringParts extends Context {
+  catalog: Catalog;
+  tiers: Tiers;
+  sources: Pick<SourceRoots, 'locate' | 'candidates' | 'stat' | 'categories'>;
+  planner: CopyPlanner;
+  evictor: Evictor;
+  leases: Leases;
+  speeds: Speeds;
+  options: LookupOptions;
+  onTrouble(error: unknown): void;
+}
+
+/** What answers lookups, and what asks for copies ahead of them. */
+export interface Answering {
+  lookup: Lookup;
+  lookupStats: LookupStats;
+  openSources: OpenSources;
+  warmer: Warmer;
+  memoryWarmer: MemoryWarmer;
+  workflows: Workflows;
+}
+
+export function composeAnswering(parts: AnsweringParts): Answering {
+  const { catalog, options, log } = parts;
+  const { waitMaxMs } = options;
+  const learned = new Learned(catalog.settings, log);
+  const lookupStats = new LookupStats();
+  const lookup = new Lookup({
+    ...parts,
+    copies: new Copies(parts),
+    usage: new LoadUsage({ ...parts, usage: catalog.usage, learned }),
+    stats: lookupStats,
+  });
+  const asking = { ...parts, lookup, waitMaxMs };
+  const warmer = new Warmer(asking);
+  return {
+    lookup,
+    lookupStats,
+    openSources: new OpenSources(asking),
+    warmer,
+    memoryWarmer: new MemoryWarmer({ ...asking, warmer, pageCache: new PageCache() }),
+    workflows: new Workflows({ ...parts, warmer, learned }),
+  };
+}

@@ -1,0 +1,46 @@
+import type { LoadedConfig } from '../config/config.ts';
+import { ServedSettings } from '../config/served-settings.ts';
+import { TierBounds } from '../config/tier-bounds.ts';
+import type { Mode } from '../core/types.ts';
+import type { Rates } from '../jobs/rate-limiter.ts';
+import { detectMedium, isNetwork } from '../media/medium.ts';
+import { policies } from '../policy/policies.ts';
+import type { Policy } from '../policy/policy.ts';
+import type { Bound } from '../space/make-room.ts';
+import type { Tier } from '../tiers/tier.ts';
+import type { Context } from './context.ts';
+import type { Sources } from './sources.ts';
+import type { Storage } from './storage.ts';
+
+/** What may change while the daemon runs, and is asked for each time. */
+export interface Rules {
+  mode(): Mode;
+  policy(): Policy;
+  bound(tier: Tier): Bound;
+  rates(): Rates;
+}
+
+/** The live settings, and the rules that the other parts read from them. */
+export function openSettings(
+  loaded: LoadedConfig,
+  { catalog, tier, ram }: Storage,
+  { sourceSpeeds: { secondsPerByte } }: Sources,
+  { clock, log, events }: Context,
+): { settings: ServedSettings; rules: Rules } {
+  const isLocal = async (path: string) => !isNetwork((await detectMedium(path)).kind);
+  const settings = new ServedSettings({ loaded, saved: catalog.settings, events, log, isLocal });
+  const bounds = new TierBounds({
+    settings,
+    minFree: loaded.config.minFree,
+    volume: () => ({ ...tier.capacity(), used: catalog.copies.usedUnderLimit(tier.name) }),
+    ram: ram?.bound ?? null,
+    log,
+  });
+  const rules = {
+    mode: () => settings.mode(),
+    policy: () => policies[settings.current.policy]({ now: () => clock.now(), secondsPerByte }),
+    bound: (of: Tier) => bounds.of(of),
+    rates: () => settings.current.rate,
+  };
+  return { settings, rules };
+}

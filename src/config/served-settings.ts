@@ -1,0 +1,124 @@
+import type { ConfigChange, ConfigValue } from '../api/api.ts';
+import type { Medium, Mode } from '../core/types.ts';
+import type { Events } from '../runtime/events.ts';
+import type { Log } from '../runtime/log.ts';
+import type { LoadedConfig } from './config.ts';
+import { keys } from './keys.ts';
+import { LiveSettings, type SavedSettings } from './live-settings.ts';
+import type { Config } from './types.ts';
+import { watchConfig } from './watch.ts';
+
+export interface ServedSettingsDeps {
+  loaded: LoadedConfig;
+  saved: SavedSettings;
+  events: Events;
+  log: Log;
+  /** Whether a file lies on a disk of this machine: a network mount that hangs would hold up the daemon. */
+  isLocal(path: string): Promise<boolean>;
+}
+
+/** Whether programs may read the catalog themselves while no daemon answers. */
+const resolverKey = 'resolver';
+
+/** The settings as the API serves and changes them; from `watch` on their files are read again when they change. */
+export class ServedSettings implements AsyncDisposable {
+  readonly #deps: ServedSettingsDeps;
+  readonly #live: LiveSettings;
+  readonly #listeners: (() => void)[] = [];
+  #watching: Promise<() => Promise<void>> | null = null;
+
+  constructor(deps: ServedSettingsDeps) {
+    this.#deps = deps;
+    this.#live = new LiveSettings(deps.loaded, deps.saved);
+    this.#saveResolver();
+  }
+
+  /** What is in force; replaced as a whole by every change. */
+  get current(): Config {
+    return this.#live.current;
+  }
+
+  mode(): Mode {
+    return this.current.mode;
+  }
+
+  /** Most bytes per second that copies may read from such a medium, null = no bound. */
+  rateFor(medium: Medium): number | null {
+    const { by, overall } = this.current.rate;
+    return by[medium] ?? overall;
+  }
+
+  describe(): ConfigValue[] {
+    return this.#live.describe();
+  }
+
+  get notices(): string[] {
+    return this.#live.notices;
+  }
+
+  /** What the files say and is not in force, one line each, with the reason. */
+  get warnings(): string[] {
+    return this.#live.warnings;
+  }
+
+  /** Calls `listener` after every change, in the order of the calls to this: for what does not read the settings whenever it needs them. */
+  onChange(listener: () => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /** @throws CacheError BAD_CONFIG with every problem, and then nothing has changed. */
+  change(change: ConfigChange): void {
+    this.#take(() => this.#live.change(change));
+  }
+
+  /** A file on a network is read at the start only. */
+  watch(): void {
+    const { log } = this.#deps;
+    this.#watching = this.#watch();
+    this.#watching.catch((err) => log.warn({ err }, 'changes of the settings files are not seen'));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const end = await this.#watching?.catch(() => null);
+    await end?.();
+  }
+
+  async #watch(): Promise<() => Promise<void>> {
+    const { loaded, isLocal, log } = this.#deps;
+    const local = await Promise.all(loaded.files.map(isLocal));
+    const files = loaded.files.filter((_, index) => local[index]);
+    return watchConfig(loaded, files, {
+      onLoaded: (again) => this.#take(() => this.#live.reload(again)),
+      onRefused: (error) =>
+        this.#take(() => {
+          this.#live.refuse(error);
+          return [];
+        }),
+      onError: (err) => log.warn({ err }, 'changes of the settings files may be missed until the next start'),
+    });
+  }
+
+  /** Takes over a change, and tells the log, the listeners and the event streams of it. @param changing answers which fields differ */
+  #take(changing: () => (keyof Config)[]): void {
+    const { events, log } = this.#deps;
+    const before = this.warnings;
+    const fields = changing();
+    const changed = fields.map((field) => keys[field].name);
+    const warnings = this.warnings.filter((warning) => !before.includes(warning));
+    if (changed.length > 0) log.info({ keys: changed }, 'settings changed');
+    for (const warning of warnings) log.warn(warning);
+    if (fields.includes('mode')) {
+      this.#saveResolver();
+      events.emit('mode-changed', { mode: this.mode() });
+    }
+    if (changed.length > 0) for (const listener of this.#listeners) listener();
+    if (changed.length > 0 || this.warnings.length !== before.length || warnings.length > 0) {
+      events.emit('config-changed', { changed, warnings: this.warnings });
+    }
+  }
+
+  /** The view that programs read while no daemon answers must not outlive a mode of `off`. */
+  #saveResolver(): void {
+    this.#deps.saved.set(resolverKey, this.mode() === 'off' ? 'off' : 'on', '');
+  }
+}

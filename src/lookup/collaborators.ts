@@ -1,0 +1,100 @@
+import type { ClientInfo, JobView } from '../api/api.ts';
+import type { CacheError } from '../core/errors.ts';
+import type { Copy, Entry, Medium, Mode, Priority, SourceState, TierName, WantedFile } from '../core/types.ts';
+import type { Decision } from './decide.ts';
+import type { Filters } from './filters.ts';
+
+/** A path below a root, as the registry of roots sees it. */
+export interface Located {
+  /** Canonical source path: aliases and doubled names collapse here. */
+  path: string;
+  root: string;
+  rel: string;
+  category: string | null;
+  medium: Medium;
+}
+
+/** `loader`: a program stands still until it has its path. `command`: somebody plans ahead, and a disk may spin up for it. */
+export type Patience = 'loader' | 'command';
+
+/** Where sources lie and how they are. */
+export interface Sources {
+  /** Null below no known root. */
+  locate(path: string): Located | null;
+  /** Where a category's file of that name may be, best first. */
+  candidates(category: string, name: string): Located[];
+  /** Asks the source itself, bounded by a deadline that suits the asker. */
+  stat(located: Located, patience: Patience): Promise<SourceState>;
+}
+
+/** A copy on its way, as much of it as a lookup needs. */
+export interface CopyInProgress {
+  readonly state: JobView['state'];
+  readonly ended: Promise<void>;
+  view(): JobView;
+}
+
+/** Has copies made, and knows those on their way. */
+export interface Planner {
+  /** Null when all of it is there already. */
+  request(file: WantedFile, priority: Priority): CopyInProgress | null;
+  activeJob(path: string): CopyInProgress | undefined;
+  /** Why a copy of this source is not tried again yet. */
+  recentFailure(path: string): CacheError | undefined;
+  /** Bytes that must be copied before a copy from there, or a restore, can start. */
+  bytesAhead(located: Located, restore: boolean): number;
+  /** False while files that loaders open beside this one have no copies in that tier. */
+  isComplete(path: string, tier: TierName): boolean;
+  /** A copy was handed out: the files that loaders open beside it are in use too, and each is leased by `lease`. */
+  handedOut(path: string, tier: TierName, lease: (copyPath: string) => void): void;
+}
+
+/** Read speeds, measured or assumed until then. */
+export interface Speeds {
+  /** Bytes per second of large reads from a root. */
+  of(root: string, medium: Medium): number;
+  /** Bytes per second of large reads from a tier. */
+  ofTier(tier: TierName): number;
+  /** One small read somewhere in a file, ms. */
+  smallReadMs(root: string, medium: Medium): number;
+  /** Seconds that reading `bytes` from a tier saves over reading them from their source. */
+  secondsSaved(source: { root: string; medium: Medium }, tier: TierName, bytes: number): number;
+}
+
+/** Promises to clients that a copy stays where it is. */
+export interface Leases {
+  /** @returns how long the path stays valid, ms */
+  grant(copyPath: string, client: ClientInfo | null): number;
+}
+
+/** The settings that lookups go by; those that change while running are asked for each time. */
+export interface LookupOptions {
+  mode(): Mode;
+  /** Limit of the SSD tier, bytes. */
+  limit(): number;
+  /** Most bytes per second that copies may read from such a medium, null = no bound. */
+  rateFor(medium: Medium): number | null;
+  filters: Filters;
+  /** Whether a miss waits for its copy: always, never, or when that is estimated to be the faster way. */
+  onMiss: 'wait' | 'background' | 'auto';
+  /** Longest wait, ms. */
+  waitMaxMs: number;
+}
+
+/** The copies of one source that pass their check. */
+export interface UsableCopies {
+  entry: Entry | undefined;
+  /** The one to serve. */
+  copy: Copy | null;
+  /** The compressed one, which has to be restored before that. */
+  cold: Copy | null;
+  /** One that is in service and whose file is not what was sealed. */
+  damaged: { copy: Copy; verdict: 'gone' | 'changed' } | null;
+}
+
+/** All that is known about a file that was asked for, and the decision on it. Examining changes nothing. */
+export interface Examination extends UsableCopies {
+  located: Located;
+  source: SourceState;
+  decision: Decision;
+}

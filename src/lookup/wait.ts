@@ -1,0 +1,42 @@
+import { freemem } from 'node:os';
+import type { LookupRequest } from '../api/api.ts';
+import { isSameFingerprint } from '../core/fingerprint.ts';
+import type { Examination, LookupOptions, Planner, Speeds } from './collaborators.ts';
+import { isMapped, worthWaiting } from './worth-waiting.ts';
+
+/** How fast a file is read that the page cache holds, bytes per second. */
+const justWritten = 4e9;
+
+export interface WaitDeps {
+  planner: Planner;
+  speeds: Speeds;
+  options: LookupOptions;
+}
+
+/** How long this asker waits for the copy, ms: 0 when loading from the source is the better way. */
+export function waitMsFor(request: LookupRequest, examination: Examination, { planner, speeds, options }: WaitDeps): number {
+  const { located, source, cold, decision } = examination;
+  const { onMiss, waitMaxMs, rateFor } = options;
+  if (!decision.request || request.purpose !== 'load') return 0;
+  const boundMs = Math.max(0, Math.min(request.waitMs, waitMaxMs) - (request.waitedMs ?? 0));
+  // With the source away a restore is the only way.
+  if (source.state !== 'present') return boundMs;
+  if (onMiss === 'background') return 0;
+  if (boundMs === 0 || onMiss === 'wait') return boundMs;
+  const { root, medium } = located;
+  const restore = cold !== null && isSameFingerprint(cold.source, decision.request);
+  const speed = restore ? speeds.ofTier('cold') : speeds.of(root, medium);
+  const job = planner.activeJob(located.path)?.view();
+  const { size } = decision.request;
+  const load = {
+    size,
+    left: size - (job?.bytesDone ?? 0),
+    ahead: job?.state === 'running' ? 0 : planner.bytesAhead(located, restore),
+    sequential: Math.min(speed, rateFor(restore ? 'ssd' : medium) ?? Number.POSITIVE_INFINITY),
+    smallReadMs: speeds.smallReadMs(root, medium),
+    // What was just written is still in memory, unless there is too little of it.
+    tier: size < freemem() / 2 ? justWritten : speeds.ofTier('ssd'),
+    mapped: isMapped(located.path),
+  };
+  return worthWaiting(load, boundMs) ? boundMs : 0;
+}

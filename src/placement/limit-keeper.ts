@@ -1,0 +1,32 @@
+import type { Log } from '../runtime/log.ts';
+import { type RoomDeps, trim } from '../space/make-room.ts';
+import type { Tier } from '../tiers/tier.ts';
+import type { Demoter } from './demoter.ts';
+
+export interface LimitKeeperDeps extends RoomDeps {
+  /** The SSD tier. */
+  tier: Tier;
+  /** Null when nothing is compressed. */
+  demoter: Pick<Demoter, 'consider'> | null;
+  log: Log;
+}
+
+/** Keeps the SSD tier within limit and floor: at the start, and when one of them has changed. */
+export class LimitKeeper {
+  readonly #deps: LimitKeeperDeps;
+
+  constructor(deps: LimitKeeperDeps) {
+    this.#deps = deps;
+  }
+
+  /** Has copies leave until the tier is within its bounds; then what is close to the limit may be compressed. Never rejects. */
+  async keep(): Promise<void> {
+    const { tier, demoter, log } = this.#deps;
+    try {
+      await trim(this.#deps, tier);
+    } catch (err) {
+      log.error({ err }, 'trimming to the limit failed');
+    }
+    void demoter?.consider();
+  }
+}

@@ -1,0 +1,141 @@
+import type { WarmAnswer, WarmItem, WarmRequest } from '../api/api.ts';
+import { CacheError, messageOf } from '../core/errors.ts';
+import type { Priority } from '../core/types.ts';
+import type { CopyInProgress, Examination, Planner } from '../lookup/collaborators.ts';
+import type { Lookup } from '../lookup/lookup.ts';
+import { bounded } from '../runtime/deadline.ts';
+
+export interface WarmerDeps {
+  lookup: Pick<Lookup, 'examine'>;
+  planner: Pick<Planner, 'request'>;
+  /** Longest wait, ms. */
+  waitMaxMs: number;
+}
+
+/** A file that is wanted: as the asker calls it, and how lookups find it. */
+export interface Wanted {
+  item: string;
+  ask: { path: string } | { category: string; name: string };
+}
+
+interface WarmOptions extends Pick<WarmRequest, 'wait' | 'check'> {
+  priority: Priority;
+  waitMaxMs: number;
+}
+
+/** Has copies made of files that are wanted soon, without counting as use. */
+export class Warmer {
+  readonly #deps: WarmerDeps;
+
+  constructor(deps: WarmerDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * The paths and names of a request. With `check` it only reports; a file counts as ready when its copy's seal and its source's
+   * fingerprint hold, byte for byte the same size.
+   * @param models files that a workflow loads, besides those of the request
+   * @throws CacheError BAD_REQUEST for a name that is none
+   */
+  async warm(request: WarmRequest, models: readonly Wanted[] = [], waitMaxMs = this.#deps.waitMaxMs): Promise<WarmAnswer> {
+    const wanted = [
+      ...(request.paths ?? []).map((path) => ({ item: path, ask: { path } })),
+      ...(request.names ?? []).map((item) => ({ item, ask: splitName(item) })),
+      ...models,
+    ];
+    const items = await this.#warmEach(wanted, { ...request, priority: 'warm', waitMaxMs });
+    return answerOf(items);
+  }
+
+  /** Models that a workflow names, in load order: what there is of them, and with `copy`, copies queued in that order. */
+  models(names: readonly { category: string; name: string }[], { copy }: { copy: boolean }): Promise<WarmItem[]> {
+    return this.#warmEach(names.map(wantedModel), { check: !copy, priority: 'prefetch', waitMaxMs: 0 });
+  }
+
+  /** Has a source copied again. @returns false when there is nothing to copy it from */
+  async recopy({ path }: { path: string }): Promise<boolean> {
+    const { items } = await this.warm({ paths: [path] });
+    return items.some(({ job }) => job !== null);
+  }
+
+  /** Copies are queued in the given order, whichever source answers first. */
+  async #warmEach(wanted: readonly Wanted[], options: WarmOptions): Promise<WarmItem[]> {
+    const { wait = false, check = false, priority, waitMaxMs } = options;
+    const examined = await Promise.all(wanted.map((one) => this.#examine(one)));
+    const jobs = examined.map(({ found }) => (check || !found ? null : this.#request(found, priority)));
+    if (wait) await bounded(Promise.all(jobs.map((job) => job?.ended)), waitMaxMs);
+    return Promise.all(
+      wanted.map((one, index) => {
+        const job = jobs[index] ?? null;
+        const { found, item } = examined[index] ?? bare(one.item, 'ERROR', 'it was not looked at');
+        if (wait && job) return this.#after(one, job);
+        return found ? describe(one.item, found, job) : item;
+      }),
+    );
+  }
+
+  async #examine({ item, ask }: Wanted): Promise<Examined> {
+    try {
+      const found = await this.#deps.lookup.examine({ ...ask, purpose: 'load', waitMs: 0, client: null });
+      return { ...bare(item, 'BYPASS_UNKNOWN_ROOT', 'it lies below no known root'), found };
+    } catch (error) {
+      return bare(item, 'ERROR', messageOf(error));
+    }
+  }
+
+  #request({ located, decision }: Examination, priority: Priority): CopyInProgress | null {
+    if (!decision.request) return null;
+    return this.#deps.planner.request({ ...located, fingerprint: decision.request }, priority);
+  }
+
+  async #after(wanted: Wanted, job: CopyInProgress): Promise<WarmItem> {
+    const { found, item } = await this.#examine(wanted);
+    if (!found) return item;
+    const now = describe(wanted.item, found, job);
+    return { ...now, message: now.ready ? null : (job.view().error?.message ?? 'it is not finished yet') };
+  }
+}
+
+/** `category/name` or `category:name`. @throws CacheError BAD_REQUEST */
+export function splitName(text: string): { category: string; name: string } {
+  const [, category, name] = /^([^/\\:]+)[/\\:](.+)$/.exec(text) ?? [];
+  if (category === undefined || name === undefined) {
+    throw new CacheError('BAD_REQUEST', `"${text}" is not a name`, {
+      hint: 'Write category/name, such as checkpoints/a.safetensors.',
+    });
+  }
+  return { category, name };
+}
+
+/** A model as a workflow names it; `''` for a category that nothing tells. */
+export function wantedModel(ask: { category: string; name: string }): Wanted {
+  return { item: ask.category === '' ? ask.name : `${ask.category}/${ask.name}`, ask };
+}
+
+export function answerOf(items: WarmItem[]): WarmAnswer {
+  const ready = items.filter((item) => item.ready).length;
+  return { items, ready, missing: items.length - ready };
+}
+
+interface Examined {
+  found: Examination | null;
+  /** What to say of it when nothing was found. */
+  item: WarmItem;
+}
+
+function describe(item: string, { located, entry, source, copy, decision }: Examination, job: CopyInProgress | null): WarmItem {
+  const ready = decision.serve === 'copy';
+  const size = ready && copy ? copy.source.size : source.state === 'present' ? source.fingerprint.size : null;
+  const message = source.state === 'away' && !ready ? source.why : null;
+  const tier = ready && copy ? copy.tier : located.medium;
+  const { path } = located;
+  const pinned = entry?.pinned ?? false;
+  return { item, path, tier, reason: decision.reason, ready, pinned, size, job: job?.view() ?? null, message };
+}
+
+function bare(item: string, reason: WarmItem['reason'], message: string): Examined {
+  return {
+    found: null,
+    item: { item, path: null, tier: null, reason, ready: false, pinned: false, size: null, job: null, message },
+  };
+}
