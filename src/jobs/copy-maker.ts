@@ -10,7 +10,7 @@ import { manifestPathOf } from '../tiers/posix-tier.ts';
 import type { Tier } from '../tiers/tier.ts';
 import type { Tiers } from '../tiers/tiers.ts';
 import type { CopyOrder, CopyReport, OriginCopy } from '../transfer/messages.ts';
-import { hardLinkCandidates, publishLinked, reflinkCandidates } from './duplicates.ts';
+import { equalOrigin, hardLinkCandidates, publishLinked, reflinkCandidates } from './duplicates.ts';
 import type { IoScheduler } from './io-scheduler.ts';
 import { assertWanted, type Job } from './job.ts';
 import { type ReservationDeps, Reservations } from './reservations.ts';
@@ -47,12 +47,14 @@ export class CopyMaker {
     this.#reservations = new Reservations(deps);
   }
 
-  /** The fastest copy of the same bytes in another tier, null = the source has to be read. */
+  /** The fastest copy of the same bytes, its own in another tier or that of another source; null = the source has to be read. */
   originOf({ file, tier }: Job, only?: TierName): Copy | null {
     const { catalog, tiers } = this.#deps;
     const entry = catalog.entries.byPath(file.path);
+    if (!entry) return null;
     const elsewhere = (copy: Copy) => copy.tier !== tier && (only === undefined || copy.tier === only);
-    return entry ? tiers.soundCopy(catalog.copies.readyOf(entry.id).filter(elsewhere), file.fingerprint) : null;
+    const own = tiers.soundCopy(catalog.copies.readyOf(entry.id).filter(elsewhere), file.fingerprint);
+    return own ?? (only === undefined ? equalOrigin(entry, file, tier, this.#deps) : null);
   }
 
   /** @throws CacheError as `runCopyJob`, and when there is no room for it */
@@ -134,9 +136,10 @@ export class CopyMaker {
 
   #order(job: Job, tier: Tier): CopyOrder {
     const { file, origin, medium } = job;
+    const isOwn = origin?.entryId === this.#deps.catalog.entries.byPath(file.path)?.id;
     return {
       id: job.id,
-      source: origin ? { ...file, fingerprint: origin.source } : file,
+      source: origin && isOwn ? { ...file, fingerprint: origin.source } : file,
       temp: partialPath(tier.partialDir, file.path),
       ...tier.placeOf(file.root, file.rel),
       origin: origin && this.#placeOf(origin),

@@ -1,7 +1,9 @@
 import type { Catalog } from '../catalog/catalog.ts';
-import type { Copy, SourceFile } from '../core/types.ts';
+import { isSameFingerprint } from '../core/fingerprint.ts';
+import type { Copy, Entry, SourceFile, TierName } from '../core/types.ts';
 import { manifestPathOf } from '../tiers/posix-tier.ts';
 import type { Tier } from '../tiers/tier.ts';
+import type { Tiers } from '../tiers/tiers.ts';
 import type { DuplicateCopy, LinkReport } from '../transfer/messages.ts';
 
 /** Most twins that are looked at: many files of one size and mtime are more likely strangers. */
@@ -16,6 +18,22 @@ export function hardLinkCandidates(file: SourceFile, tier: Tier, { copies, entri
   const isBegun = entry && copies.ofEntry(entry.id).some((copy) => copy.state === 'copying' && copy.tier === tier.name);
   if (isBegun) return [];
   return places(duplicates.hardLinkCandidates(entry?.id ?? 0, tier.name, file.fingerprint, mostTwins), tier);
+}
+
+/**
+ * The copy of another source that can be read instead of this one: its bytes are those that this one had when it was copied, and it has
+ * not changed since. Null where a hard link of it can be made instead, for that takes no room.
+ */
+export function equalOrigin(entry: Entry, file: SourceFile, tier: TierName, { catalog, tiers }: Places): Copy | null {
+  if (!isSameFingerprint(entry.fingerprint, file.fingerprint)) return null;
+  const copies = catalog.duplicates.ofSource(entry.id).filter((copy) => tiers.isSound(copy));
+  const canBeLinked = copies.some((copy) => copy.tier === tier && copy.seal?.mtimeNs === file.fingerprint.mtimeNs);
+  return canBeLinked ? null : (copies[0] ?? null);
+}
+
+interface Places {
+  catalog: Catalog;
+  tiers: Tiers;
 }
 
 /** Copies whose blocks this source's copy could share, where the file system can do that: of the same size. */

@@ -87,13 +87,20 @@ function sealOf(file: string): Seal {
 
 /**
  * Loaders compare mtimes, some to the nanosecond. Node sets microseconds; where that is not exact, POSIX `touch` copies the rest
- * from a file that has it. On Windows the microsecond stays.
+ * from a file that has it, or GNU's takes it as a number. On Windows the microsecond stays.
  */
 function copyMtime(from: string, mtimeNs: string, file: string): void {
   const seconds = Number(BigInt(mtimeNs) / 1000n) / 1e6;
   utimesSync(file, seconds, seconds);
-  if (process.platform === 'win32' || mtimeOf(file) === mtimeNs) return;
-  spawnSync('touch', ['-c', '-r', from, '--', file], { stdio: 'ignore', timeout: 10_000 });
+  if (process.platform === 'win32') return;
+  const number = `@${mtimeNs.slice(0, -9)}.${mtimeNs.slice(-9)}`;
+  for (const to of [
+    ['-r', from],
+    ['-d', number],
+  ]) {
+    if (mtimeOf(file) === mtimeNs) return;
+    spawnSync('touch', ['-c', ...to, '--', file], { stdio: 'ignore', timeout: 10_000 });
+  }
   if (mtimeOf(file) !== mtimeNs) utimesSync(file, seconds, seconds);
 }
 

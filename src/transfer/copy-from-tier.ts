@@ -14,7 +14,7 @@ import { PartialFile } from './partial-file.ts';
 import { assertWritten } from './reread.ts';
 
 /**
- * Makes a copy from a copy of the same source in another tier. The source itself is not touched. What is read is hashed like any
+ * Makes a copy from a copy of the same bytes. The source itself is not touched. What is read is hashed like any
  * other copy, and must come to the hash that the origin was sealed with; an interrupted one begins anew, for it would take over
  * bytes that this has not been shown of yet.
  * @throws CacheError CORRUPT when the origin is not what was sealed; NO_SPACE, CACHE_IO or CANCELLED.

@@ -26,7 +26,7 @@ export interface CopyOrder {
   reread?: boolean;
 }
 
-/** A copy of the same source in another tier: reading it takes less time, and the source need not be there. */
+/** A copy of the same bytes: reading it takes less time, and the source need not be there. */
 export interface OriginCopy extends CopyPlace {
   /** Whether it lies there in the form of `codec/format.ts`. */
   compressed: boolean;

@@ -1,7 +1,9 @@
-import { closeSync, existsSync, openSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { closeSync, existsSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { encodeFile } from '../../src/codec/encode.ts';
+import type { Medium } from '../../src/core/types.ts';
 import { parseManifest } from '../../src/tiers/manifest.ts';
 import { publish } from '../../src/tiers/publish.ts';
 import { flipBit } from '../helpers/files.ts';
@@ -152,5 +154,63 @@ describe('a copy out of the cold tier', () => {
     expect(job.error?.code).toBe('SOURCE_MISSING');
     expect(rig.catalog.copies.inState('copying', 'ready')).toEqual([]);
     expect(existsSync(placeIn(rig, 'ssd').path)).toBe(false);
+  });
+});
+
+describe('a copy whose bytes are known to be those of another source', () => {
+  /** Two sources with the same bytes and different mtimes, copied both; then the copy of the second one leaves. */
+  async function arrange({ medium = 'hdd' }: { medium?: Medium } = {}) {
+    const rig = createRig({ extra: ['ram'] });
+    const { path: a, bytes } = rig.source('loras/a.safetensors', 9 * MiB);
+    const b = join(a, '../b.safetensors');
+    writeFileSync(b, bytes);
+    execFileSync('touch', ['-d', '@1600000000.123456789', b]);
+    for (const path of [a, b]) await rig.request(path, 'background', medium).ended;
+    const entry = rig.catalog.entries.byPath(b);
+    const [copy] = rig.catalog.copies.readyOf(entry?.id ?? 0);
+    if (!entry || !copy) throw new Error('not copied');
+    expect(await rig.evictor.evict(copy, entry, 'evict')).toMatchObject({ removed: true });
+    return { rig, a, b, bytes, source: rig.file(b), entry };
+  }
+
+  const copyAgain = async (rig: Rig, file: ReturnType<Rig['file']>) => {
+    const job = rig.copier.request({ file, priority: 'background', medium: 'hdd' });
+    await job.ended;
+    return job;
+  };
+
+  test('is made from that one: its own source need not be there, and its mtime is kept to the nanosecond', async () => {
+    const { rig, b, bytes, source, entry } = await arrange();
+    rmSync(b);
+    expect((await copyAgain(rig, source)).error).toBeNull();
+    const { path, manifestPath } = placeIn(rig, 'ssd', 'loras/b.safetensors');
+    expect(readFileSync(path).equals(bytes)).toBe(true);
+    expect(mtimeOf(path)).toBe(1_600_000_000_123_456_789n);
+    expect(parseManifest(readFileSync(manifestPath, 'utf8'))).toMatchObject({ source });
+    expect(rig.catalog.copies.readyOf(entry.id)).toMatchObject([{ source: source.fingerprint, path }]);
+    const contents = new Set(rig.catalog.copies.inState('ready').map(({ content }) => content));
+    expect(contents.size).toBe(1);
+  });
+
+  test('is read from its source when the source has changed since', async () => {
+    const { rig, b, source } = await arrange();
+    const bytes = Buffer.alloc(source.fingerprint.size, 'new');
+    writeFileSync(b, bytes);
+    expect((await copyAgain(rig, rig.file(b))).error).toBeNull();
+    expect(readFileSync(placeIn(rig, 'ssd', 'loras/b.safetensors').path).equals(bytes)).toBe(true);
+  });
+
+  test('is read from its source when the other copy turns out to be damaged', async () => {
+    const { rig, bytes, source } = await arrange();
+    flipBit(placeIn(rig, 'ssd').path, 5 * MiB);
+    expect((await copyAgain(rig, source)).error).toBeNull();
+    expect(readFileSync(placeIn(rig, 'ssd', 'loras/b.safetensors').path).equals(bytes)).toBe(true);
+    expect(rig.catalog.copies.inState('stale').map(({ path }) => path)).toEqual([placeIn(rig, 'ssd').path]);
+  });
+
+  test('is read from its source when only the hash of the chunks says so: that proves nothing of two sources', async () => {
+    const { rig, b, source } = await arrange({ medium: 'ssd' });
+    rmSync(b);
+    expect((await copyAgain(rig, source)).error?.code).toBe('SOURCE_MISSING');
   });
 });
