@@ -1,6 +1,8 @@
 import type { Catalog } from '../catalog/catalog.ts';
+import type { ServedSettings } from '../config/served-settings.ts';
 import type { LookupOptions } from '../lookup/collaborators.ts';
 import { Copies } from '../lookup/copies.ts';
+import { currentFilters } from '../lookup/filters.ts';
 import { LoadUsage } from '../lookup/load-usage.ts';
 import { Lookup } from '../lookup/lookup.ts';
 import { LookupStats } from '../lookup/stats.ts';
@@ -40,9 +42,24 @@ export interface Answering {
   workflows: Workflows;
 }
 
+/** What lookups need of the settings, as these are in force. */
+export function lookupOptionsOf(settings: ServedSettings, limit: () => number): LookupOptions {
+  return {
+    mode: () => settings.mode(),
+    limit,
+    rateFor: (medium) => settings.rateFor(medium),
+    filters: currentFilters(() => settings.current),
+    get onMiss() {
+      return settings.current.onMiss;
+    },
+    get waitMaxMs() {
+      return settings.current.waitMaxMs;
+    },
+  };
+}
+
 export function composeAnswering(parts: AnsweringParts): Answering {
-  const { catalog, options, log } = parts;
-  const { waitMaxMs } = options;
+  const { catalog, log } = parts;
   const learned = new Learned(catalog.settings, log);
   const lookupStats = new LookupStats();
   const lookup = new Lookup({
@@ -51,7 +68,7 @@ export function composeAnswering(parts: AnsweringParts): Answering {
     usage: new LoadUsage({ ...parts, usage: catalog.usage, learned }),
     stats: lookupStats,
   });
-  const asking = { ...parts, lookup, waitMaxMs };
+  const asking = { ...parts, lookup };
   const warmer = new Warmer(asking);
   return {
     lookup,

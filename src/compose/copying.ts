@@ -1,6 +1,6 @@
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Config } from '../config/types.ts';
-import { Copier } from '../jobs/copier.ts';
+import { Copier, type CopierDeps } from '../jobs/copier.ts';
 import type { QueueLimits } from '../jobs/queue.ts';
 import type { CopyWorkers } from '../jobs/workers.ts';
 import { Companions } from '../placement/companions.ts';
@@ -20,12 +20,9 @@ import type { SourceSpeeds } from '../usage/source-speeds.ts';
 import type { Context } from './context.ts';
 import type { Rules } from './settings.ts';
 
-/** How copies are made, as configured. */
-export interface CopyOptions {
+/** How copies are made, as configured; what may change while the daemon runs is asked for each time. */
+export interface CopyOptions extends Pick<CopierDeps, 'polite' | 'reread' | 'dailyWrites'> {
   limits: QueueLimits;
-  polite: boolean;
-  reread: boolean;
-  dailyWrites: number | null;
   compress: boolean;
 }
 
@@ -55,12 +52,13 @@ export interface Copying {
   ramKeeper: RamKeeper | null;
 }
 
-export function copyOptionsOf({ jobs, jobsPerSource, polite, verify, dailyWrites, compress }: Config): CopyOptions {
+export function copyOptionsOf(settings: { readonly current: Config }): CopyOptions {
+  const { jobs, jobsPerSource, compress } = settings.current;
   return {
     limits: { jobs, perSource: jobsPerSource },
-    polite,
-    reread: verify === 'reread',
-    dailyWrites,
+    polite: () => settings.current.polite,
+    reread: () => settings.current.verify === 'reread',
+    dailyWrites: () => settings.current.dailyWrites,
     compress: compress === 'cold',
   };
 }

@@ -4,7 +4,6 @@ import type { LoadedConfig } from '../config/config.ts';
 import type { Config } from '../config/types.ts';
 import { listen } from '../http/listen.ts';
 import { CopyWorkers } from '../jobs/workers.ts';
-import { createFilters } from '../lookup/filters.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
 import { Disposal } from '../runtime/disposal.ts';
 import { Events } from '../runtime/events.ts';
@@ -12,7 +11,7 @@ import { createLog, type Log } from '../runtime/log.ts';
 import { version } from '../runtime/version.ts';
 import { emptyRam } from '../upkeep/empty-ram.ts';
 import { Leases } from '../usage/leases.ts';
-import { composeAnswering } from './answering.ts';
+import { composeAnswering, lookupOptionsOf } from './answering.ts';
 import { composeCopying, copyOptionsOf, startCopying } from './copying.ts';
 import { openSettings } from './settings.ts';
 import { openSources } from './sources.ts';
@@ -73,24 +72,18 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
     memory: ram?.tier ?? null,
     speeds: sourceSpeeds,
     workers: overrides.workers ?? new CopyWorkers(clock, environment),
-    options: copyOptionsOf(config),
+    options: copyOptionsOf(settings),
   });
   const answering = composeAnswering({
     ...shared,
     ...copying,
     speeds,
-    options: {
-      mode: rules.mode,
-      limit: () => rules.bound(tier).limit,
-      rateFor: (medium) => settings.rateFor(medium),
-      filters: createFilters(config),
-      onMiss: config.onMiss,
-      waitMaxMs: config.waitMaxMs,
-    },
+    options: lookupOptionsOf(settings, () => rules.bound(tier).limit),
   });
-  const upkeep = openUpkeep({ ...shared, ...copying, ...answering, speeds, scrubMs: config.scrubMs });
-  settings.onChange(() => {
+  const upkeep = openUpkeep({ ...shared, ...copying, ...answering, speeds, scrubMs: () => settings.current.scrubMs });
+  settings.onChange((changed) => {
     copying.copier.reconsider();
+    if (changed.has('scrubMs')) upkeep.scrub.start();
     void copying.limitKeeper.keep();
   });
 
@@ -105,7 +98,7 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
       startedAt: clock.monotonic(),
       settings,
       roots,
-      comfyuiFree: config.comfyuiFree,
+      comfyuiFree: () => settings.current.comfyuiFree,
       stop: stopped.resolve,
     },
     { ...config.listen, stateDir: config.stateDir },

@@ -21,7 +21,7 @@ export interface UpkeepParts extends Context {
   warmer: Warmer;
   leases: Leases;
   speeds: Speeds;
-  scrubMs: number | null;
+  scrubMs(): number | null;
   onTrouble(error: unknown): void;
 }
 

@@ -35,7 +35,7 @@ export class LiveSettings {
     this.#loaded = loaded;
     this.#saved = saved;
     for (const field of liveFields) this.#restore(field);
-    this.#current = this.#inForce();
+    this.#current = this.#merge(this.#loaded, this.#changes);
   }
 
   /** Replaced as a whole by every change. */
@@ -58,16 +58,18 @@ export class LiveSettings {
     return this.#renew();
   }
 
-  /** Takes over what the files say now; an edited value counts more than an earlier change of its key. Returns what differs from before. */
+  /**
+   * Takes over what the files say now; an edited value counts more than an earlier change of its key. Returns what differs from before.
+   * @throws CacheError BAD_CONFIG when it contradicts what was changed while running, and then nothing has changed.
+   */
   reload(loaded: LoadedConfig): Field[] {
-    const before = new Map([...this.#changes.keys()].map((field) => [field, this.#configured(field)]));
+    const isEdited = (field: Field) => settingIn(loaded, field).value !== this.#configured(field);
+    const kept = new Map([...this.#changes].filter(([field]) => !isEdited(field)));
+    assertConsistent(this.#merge(loaded, kept), shown(loaded, kept));
+    for (const field of this.#changes.keys()) if (!kept.has(field)) this.#saved.forget(keys[field].name);
     this.#loaded = loaded;
+    this.#changes = kept;
     this.#trouble = null;
-    for (const [field, configured] of before) {
-      if (this.#configured(field) === configured) continue;
-      this.#changes.delete(field);
-      this.#saved.forget(keys[field].name);
-    }
     return this.#renew();
   }
 
@@ -79,12 +81,9 @@ export class LiveSettings {
 
   describe(): ConfigValue[] {
     const pending = new Map(this.#pending().map(({ key, value }) => [key, value]));
-    return fields.map((field) => {
-      const changed = this.#changes.get(field);
-      if (changed !== undefined) return { ...this.#setting(field), value: changed, from: 'live' };
-      const waiting = pending.get(keys[field].name);
-      if (waiting === undefined) return this.#setting(field);
-      return { ...this.#setting(field, this.#started), pending: waiting };
+    return shown(this.#loaded, this.#changes).map((setting, index) => {
+      const waiting = pending.get(setting.key);
+      return waiting === undefined ? setting : { ...setting, ...this.#started.settings[index], pending: waiting };
     });
   }
 
@@ -105,8 +104,9 @@ export class LiveSettings {
     const text = this.#saved.get(name, this.#configured(field));
     if (text === undefined) return;
     try {
-      parseChange({ [shortName(field)]: text }, this.#loaded.place);
-      this.#changes.set(field, text);
+      const changes = new Map(this.#changes).set(field, text);
+      assertConsistent(this.#merge(this.#loaded, changes), shown(this.#loaded, changes));
+      this.#changes = changes;
     } catch (error) {
       this.#notices.push(`${name}: a change made while running is not used any more: ${messageOf(error)}`);
     }
@@ -114,28 +114,35 @@ export class LiveSettings {
 
   #renew(): Field[] {
     const before = this.#current;
-    this.#current = this.#inForce();
+    this.#current = this.#merge(this.#loaded, this.#changes);
     return liveFields.filter((field) => !isDeepStrictEqual(before[field], this.#current[field]));
   }
 
-  #inForce(): Config {
-    const { config, place } = this.#loaded;
+  #merge({ config, place }: LoadedConfig, changes: ReadonlyMap<Field, string>): Config {
     const live = Object.fromEntries(liveFields.map((field) => [field, config[field]]));
-    const changes = Object.fromEntries([...this.#changes].map(([field, text]) => [shortName(field), text]));
-    return { ...this.#started.config, ...live, ...parseChange(changes, place) };
+    const changed = Object.fromEntries([...changes].map(([field, text]) => [shortName(field), text]));
+    return { ...this.#started.config, ...live, ...parseChange(changed, place) };
   }
 
   #pending(): Setting[] {
     const waits = (field: Field) =>
       !keys[field].live && !isDeepStrictEqual(this.#loaded.config[field], this.#started.config[field]);
-    return fields.filter(waits).map((field) => this.#setting(field));
+    return fields.filter(waits).map((field) => settingIn(this.#loaded, field));
   }
 
   #configured(field: Field): string {
-    return this.#setting(field).value;
+    return settingIn(this.#loaded, field).value;
   }
+}
 
-  #setting(field: Field, { settings } = this.#loaded): Setting {
-    return settings[fields.indexOf(field)] as Setting;
-  }
+/** The settings with what was changed while running. */
+function shown({ settings }: LoadedConfig, changes: ReadonlyMap<Field, string>): Setting[] {
+  return settings.map((setting, index) => {
+    const changed = changes.get(fields[index] as Field);
+    return changed === undefined ? setting : { ...setting, value: changed, from: 'live' };
+  });
+}
+
+function settingIn({ settings }: LoadedConfig, field: Field): Setting {
+  return settings[fields.indexOf(field)] as Setting;
 }

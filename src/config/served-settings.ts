@@ -1,7 +1,8 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { ConfigChange, ConfigValue } from '../api/api.ts';
 import type { Medium, Mode } from '../core/types.ts';
 import type { Events } from '../runtime/events.ts';
-import type { Log } from '../runtime/log.ts';
+import { adjustLog, type Log } from '../runtime/log.ts';
 import type { LoadedConfig } from './config.ts';
 import { keys } from './keys.ts';
 import { LiveSettings, type SavedSettings } from './live-settings.ts';
@@ -17,6 +18,9 @@ export interface ServedSettingsDeps {
   isLocal(path: string): Promise<boolean>;
 }
 
+/** Told which fields have changed. */
+type Listener = (changed: ReadonlySet<keyof Config>) => void;
+
 /** Whether programs may read the catalog themselves while no daemon answers. */
 const resolverKey = 'resolver';
 
@@ -24,13 +28,15 @@ const resolverKey = 'resolver';
 export class ServedSettings implements AsyncDisposable {
   readonly #deps: ServedSettingsDeps;
   readonly #live: LiveSettings;
-  readonly #listeners: (() => void)[] = [];
+  readonly #listeners: Listener[] = [];
   #watching: Promise<() => Promise<void>> | null = null;
 
   constructor(deps: ServedSettingsDeps) {
     this.#deps = deps;
     this.#live = new LiveSettings(deps.loaded, deps.saved);
     this.#saveResolver();
+    // What was changed by an earlier run of the daemon.
+    if (!isDeepStrictEqual(this.current.log, deps.loaded.config.log)) adjustLog(deps.log, this.current.log);
   }
 
   /** What is in force; replaced as a whole by every change. */
@@ -62,7 +68,7 @@ export class ServedSettings implements AsyncDisposable {
   }
 
   /** Calls `listener` after every change, in the order of the calls to this: for what does not read the settings whenever it needs them. */
-  onChange(listener: () => void): void {
+  onChange(listener: Listener): void {
     this.#listeners.push(listener);
   }
 
@@ -107,11 +113,12 @@ export class ServedSettings implements AsyncDisposable {
     const warnings = this.warnings.filter((warning) => !before.includes(warning));
     if (changed.length > 0) log.info({ keys: changed }, 'settings changed');
     for (const warning of warnings) log.warn(warning);
+    if (fields.includes('log')) adjustLog(log, this.current.log);
     if (fields.includes('mode')) {
       this.#saveResolver();
       events.emit('mode-changed', { mode: this.mode() });
     }
-    if (changed.length > 0) for (const listener of this.#listeners) listener();
+    if (changed.length > 0) for (const listener of this.#listeners) listener(new Set(fields));
     if (changed.length > 0 || this.warnings.length !== before.length || warnings.length > 0) {
       events.emit('config-changed', { changed, warnings: this.warnings });
     }

@@ -1,5 +1,5 @@
 import type { Medium, Mode } from '../core/types.ts';
-import type { LogForm, LogLevel } from '../runtime/log.ts';
+import type { LogOptions } from '../runtime/log.ts';
 
 /** An amount of a volume: a number of bytes, a share of the volume's size (0..1), or what the daemon finds sensible. */
 export type Amount = { kind: 'auto' } | { kind: 'bytes'; bytes: number } | { kind: 'share'; share: number };
@@ -53,7 +53,7 @@ export interface Config {
   /** Period of re-reading every copy; null = never. */
   scrubMs: number | null;
   listen: { host: string; port: number };
-  log: { level: LogLevel; form: LogForm };
+  log: LogOptions;
 }
 
 /** One configuration value as people see it: what `config` and `GET /api/cache/config` show. */

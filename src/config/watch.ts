@@ -2,6 +2,7 @@ import { watchFiles } from '../runtime/watch-files.ts';
 import { type LoadedConfig, loadConfig } from './config.ts';
 
 export interface ConfigListener {
+  /** @throws CacheError BAD_CONFIG when it does not go together with what is in force */
   onLoaded(loaded: LoadedConfig): void;
   /** The files cannot be used as they are. */
   onRefused(error: unknown): void;
@@ -20,14 +21,11 @@ export async function watchConfig(
   { onLoaded, onRefused, onError }: ConfigListener,
 ): Promise<() => Promise<void>> {
   const read = () => {
-    let loaded: LoadedConfig;
     try {
-      loaded = loadConfig(options);
+      onLoaded(loadConfig(options));
     } catch (error) {
       onRefused(error);
-      return;
     }
-    onLoaded(loaded);
   };
   const end = await watchFiles(files, { onChange: read, onError });
   read();

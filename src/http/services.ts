@@ -32,7 +32,7 @@ export interface Services {
   leases: Leases;
   openSources: OpenSources;
   /** Whether ComfyUI is to let go of models that it still reads from their sources. */
-  comfyuiFree: 'off' | 'auto';
+  comfyuiFree(): 'off' | 'auto';
   copier: Copier;
   warmer: Warmer;
   memoryWarmer: MemoryWarmer;

@@ -14,7 +14,7 @@ export interface CopierDeps extends Omit<CopyMakerDeps, 'running' | 'turns' | 'i
   limits: QueueLimits;
   rates(): Rates;
   /** Whether copies that nobody waits for give way to other programs that read from the same disk. */
-  polite: boolean;
+  polite(): boolean;
   /** The disks of a root by the kernel's names, joined by `+`; null when they are not known. */
   diskOf(root: string): string | null;
 }
@@ -28,7 +28,7 @@ const leastExpected = 64 * 1024 * 1024;
 export class Copier implements AsyncDisposable {
   readonly #deps: CopierDeps;
   readonly #queue: CopyQueue<Job>;
-  readonly #foreign: DiskContention | null;
+  readonly #foreign: DiskContention;
   readonly #turns: IoScheduler;
   #active = new Map<string, Job>();
   #ended: Job[] = [];
@@ -41,11 +41,15 @@ export class Copier implements AsyncDisposable {
     this.#deps = deps;
     this.failures = new Failures(deps.clock);
     this.#queue = new CopyQueue(deps.limits);
-    const { clock, diskOf, polite } = deps;
-    this.#foreign = polite ? new DiskContention({ clock, diskOf, onChange: () => this.#turns.reconsider() }) : null;
+    const { clock, diskOf } = deps;
+    const foreign = new DiskContention({ clock, diskOf, onChange: () => this.#turns.reconsider() });
+    this.#foreign = foreign;
     this.#turns = new IoScheduler(
       new RateLimiter(deps.clock, deps.rates),
-      this.#foreign,
+      {
+        watch: (roots) => foreign.watch(deps.polite() ? roots : []),
+        isRead: (root) => foreign.isRead(root),
+      },
       () => this.#queue.running,
       (id, paced) => deps.workers.pace(id, paced),
     );
@@ -65,7 +69,7 @@ export class Copier implements AsyncDisposable {
     // He was told the source's path, and reads from it now. What he has read is then copied out of the page cache.
     const readsItself = priority === 'background' && tier === 'ssd' && file.fingerprint.size >= leastExpected;
     // Only once the copy has begun is its disk watched.
-    if (readsItself) setImmediate(() => this.#foreign?.expect(file.root));
+    if (readsItself) setImmediate(() => this.#foreign.expect(file.root));
     return job;
   }
 
@@ -143,7 +147,7 @@ export class Copier implements AsyncDisposable {
     this.#startNext();
   }
 
-  /** To be called when a rate has changed. */
+  /** To be called when a rate has changed, or whether copies give way. */
   reconsider(): void {
     this.#turns.reconsider();
   }
@@ -151,7 +155,7 @@ export class Copier implements AsyncDisposable {
   /** Ends the workers. Jobs stay in the catalog as unfinished, and the next start takes them up. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopping = true;
-    this.#foreign?.[Symbol.dispose]();
+    this.#foreign[Symbol.dispose]();
     await this.#deps.workers[Symbol.asyncDispose]();
   }
 

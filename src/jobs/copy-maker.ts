@@ -27,7 +27,7 @@ export interface CopyMakerDeps extends ReservationDeps {
   /** Takes a copy out of service that turned out not to be what was sealed. */
   onDamaged(copy: Copy, entry: Entry, why: string): void;
   /** Whether finished copies are read back from the disk before they are published. */
-  reread: boolean;
+  reread(): boolean;
   turns: IoScheduler;
   isStopping(): boolean;
 }
@@ -148,7 +148,7 @@ export class CopyMaker {
       network: medium === 'nas',
       shared: job.priority === 'background',
       identity: hasTimeForIdentity(job),
-      reread: this.#deps.reread,
+      reread: this.#deps.reread(),
     };
   }
 

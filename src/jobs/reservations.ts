@@ -16,7 +16,7 @@ export interface ReservationDeps extends Omit<RoomDeps, 'outstanding' | 'giveWay
   clock: Clock;
   workers: CopyWorkers;
   /** Most bytes written to the SSD in a UTC day, null = no bound. */
-  dailyWrites: number | null;
+  dailyWrites(): number | null;
   running(): readonly Job[];
 }
 
@@ -48,7 +48,8 @@ export class Reservations {
 
   /** @throws CacheError NOT_ADMITTED: the bound holds for every priority, for the wear is the same; who waits loads from the source. */
   #assertBudget(job: Job): void {
-    const { dailyWrites, catalog, clock, running } = this.#deps;
+    const { catalog, clock, running } = this.#deps;
+    const dailyWrites = this.#deps.dailyWrites();
     if (dailyWrites === null || job.tier === 'ram') return;
     const today = new Date(clock.now()).toISOString().slice(0, 10);
     const written = catalog.usage.daily().find(({ day }) => day === today)?.bytesCopied ?? 0;

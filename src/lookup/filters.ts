@@ -36,6 +36,24 @@ export function createFilters(options: FilterOptions): Filters {
   };
 }
 
+/** Filters that follow options which are replaced as a whole when they change. */
+export function currentFilters(current: () => FilterOptions): Filters {
+  let options = current();
+  let filters = createFilters(options);
+  const inForce = () => {
+    if (options !== current()) {
+      options = current();
+      filters = createFilters(options);
+    }
+    return filters;
+  };
+  return {
+    excluded: (file) => inForce().excluded(file),
+    tooSmall: (category, size) => inForce().tooSmall(category, size),
+    tooLarge: (category, size, limit) => inForce().tooLarge(category, size, limit),
+  };
+}
+
 /** The category's own bound, which may be none (null); else the one for all. Categories come from requests: any word may be one. */
 function boundOf<V>({ overall, by }: { overall: V; by: Partial<Record<string, V>> }, category: string | null): V {
   const own = category !== null && Object.hasOwn(by, category) ? by[category] : undefined;

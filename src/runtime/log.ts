@@ -1,4 +1,4 @@
-import { type DestinationStream, type Logger, pino } from 'pino';
+import { type Logger, pino } from 'pino';
 
 export type Log = Logger;
 
@@ -12,11 +12,26 @@ export const daemonLogName = 'daemon.log';
 
 const names: Record<number, string> = { 10: 'trace', 20: 'debug', 30: 'info', 40: 'WARN', 50: 'ERROR', 60: 'FATAL' };
 
-/** The root logger. `pretty` prints one line a message for people; `json` one object a line for programs. */
-export function createLog(options: { level: LogLevel; form: LogForm }, out: NodeJS.WritableStream = process.stderr): Log {
-  const destination: DestinationStream =
-    options.form === 'json' ? { write: (line) => void out.write(line) } : { write: (line) => void out.write(pretty(line)) };
-  return pino({ level: options.level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination);
+/** `pretty` prints one line a message for people; `json` one object a line for programs. */
+export interface LogOptions {
+  level: LogLevel;
+  form: LogForm;
+}
+
+const forms = new WeakMap<Log, LogForm>();
+
+/** The root logger. */
+export function createLog(options: LogOptions, out: NodeJS.WritableStream = process.stderr): Log {
+  const write = (line: string) => void out.write(forms.get(log) === 'json' ? line : pretty(line));
+  const log = pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime }, { write });
+  adjustLog(log, options);
+  return log;
+}
+
+/** Changes level and form of what is logged from now on. */
+export function adjustLog(log: Log, { level, form }: LogOptions): void {
+  log.level = level;
+  forms.set(log, form);
 }
 
 function pretty(line: string): string {

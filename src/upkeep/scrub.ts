@@ -20,7 +20,7 @@ export interface ScrubDeps extends DamagedDeps {
   /** Told when the SHA-256 of a copy was made, after all, and stands in its proof. */
   onIdentified(copy: Copy, entry: Entry): void;
   /** Period in which every copy is read again, ms; null = only when asked for. */
-  periodMs: number | null;
+  periodMs(): number | null;
 }
 
 /** Pause between two looks for copies that are due, ms. */
@@ -44,12 +44,15 @@ export class Scrub implements AsyncDisposable {
     this.#deps = deps;
   }
 
-  /** Begins to read what is due, now and again for ever; returns at once. */
+  /** Begins to read what is due, now and again for ever; returns at once. To be called again when the period has changed. */
   start(): void {
     const { periodMs, log } = this.#deps;
-    if (periodMs === null) return;
+    const round = async () => {
+      const period = periodMs();
+      if (period !== null) await this.scrubDue(period);
+    };
     const onError = (err: unknown) => log.error({ err }, 'reading copies again failed');
-    this.#looking = new Periodic(() => this.scrubDue(periodMs), { everyMs: lookEveryMs, onError });
+    this.#looking ??= new Periodic(round, { everyMs: lookEveryMs, onError });
     void this.#looking.now();
   }
 

@@ -1,7 +1,7 @@
 import type { WarmAnswer, WarmItem, WarmRequest } from '../api/api.ts';
 import { messageOf } from '../core/errors.ts';
 import type { Priority } from '../core/types.ts';
-import type { CopyInProgress } from '../lookup/collaborators.ts';
+import type { CopyInProgress, LookupOptions } from '../lookup/collaborators.ts';
 import type { Lookup } from '../lookup/lookup.ts';
 import { bounded } from '../runtime/deadline.ts';
 import type { Log } from '../runtime/log.ts';
@@ -17,8 +17,7 @@ export interface MemoryWarmerDeps {
     promote(path: string, priority: Priority): CopyInProgress[];
   };
   pageCache: PageCache;
-  /** Longest wait, ms. */
-  waitMaxMs: number;
+  options: Pick<LookupOptions, 'waitMaxMs'>;
   log: Log;
 }
 
@@ -36,7 +35,11 @@ export class MemoryWarmer {
   }
 
   /** @throws CacheError BAD_REQUEST for a name that is none */
-  async warm(request: WarmRequest, models: readonly Wanted[] = [], waitMaxMs = this.#deps.waitMaxMs): Promise<WarmAnswer> {
+  async warm(
+    request: WarmRequest,
+    models: readonly Wanted[] = [],
+    waitMaxMs = this.#deps.options.waitMaxMs,
+  ): Promise<WarmAnswer> {
     const { warmer, log } = this.#deps;
     const onDisk = await warmer.warm(request, models, waitMaxMs);
     const items = await Promise.all(onDisk.items.map((item) => (item.ready ? this.#bring(item, request, waitMaxMs) : item)));

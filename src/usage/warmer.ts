@@ -1,15 +1,14 @@
 import type { WarmAnswer, WarmItem, WarmRequest } from '../api/api.ts';
 import { CacheError, messageOf } from '../core/errors.ts';
 import type { Priority } from '../core/types.ts';
-import type { CopyInProgress, Examination, Planner } from '../lookup/collaborators.ts';
+import type { CopyInProgress, Examination, LookupOptions, Planner } from '../lookup/collaborators.ts';
 import type { Lookup } from '../lookup/lookup.ts';
 import { bounded } from '../runtime/deadline.ts';
 
 export interface WarmerDeps {
   lookup: Pick<Lookup, 'examine'>;
   planner: Pick<Planner, 'request'>;
-  /** Longest wait, ms. */
-  waitMaxMs: number;
+  options: Pick<LookupOptions, 'waitMaxMs'>;
 }
 
 /** A file that is wanted: as the asker calls it, and how lookups find it. */
@@ -37,7 +36,11 @@ export class Warmer {
    * @param models files that a workflow loads, besides those of the request
    * @throws CacheError BAD_REQUEST for a name that is none
    */
-  async warm(request: WarmRequest, models: readonly Wanted[] = [], waitMaxMs = this.#deps.waitMaxMs): Promise<WarmAnswer> {
+  async warm(
+    request: WarmRequest,
+    models: readonly Wanted[] = [],
+    waitMaxMs = this.#deps.options.waitMaxMs,
+  ): Promise<WarmAnswer> {
     const wanted = [
       ...(request.paths ?? []).map((path) => ({ item: path, ask: { path } })),
       ...(request.names ?? []).map((item) => ({ item, ask: splitName(item) })),

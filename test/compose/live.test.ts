@@ -73,6 +73,49 @@ test('a file with a mistake changes nothing and is told, with the place of the m
   expect(await edit('AUTOCACHE_MODE=off\n')).toEqual({ changed: ['AUTOCACHE_MODE'], warnings: [] });
 });
 
+test('filters that are edited count for the next lookup', async () => {
+  const { edit, reason } = await daemonWith({ 'loras/a.safetensors': 1000, 'vae/b.safetensors': 1000 });
+  await edit('AUTOCACHE_EXCLUDE=vae/**\nAUTOCACHE_MAX_SIZE=none,loras=999\n');
+  expect(await reason('vae/b.safetensors')).toBe('BYPASS_EXCLUDED');
+  expect(await reason('loras/a.safetensors')).toBe('BYPASS_LARGE');
+  await edit('AUTOCACHE_CATEGORIES=vae\n');
+  expect(await reason('vae/b.safetensors')).toBe('QUEUED');
+  expect(await reason('loras/a.safetensors')).toBe('BYPASS_EXCLUDED');
+});
+
+test('how long a load waits, and what is written in a day, change with the settings', async () => {
+  const { daemon } = await daemonWith({ 'loras/a.safetensors': 1000, 'loras/b.safetensors': 1000 });
+  const load = (name: string) =>
+    daemon.client.lookup({ path: join(daemon.root, name), purpose: 'load', waitMs: 10_000, client: null });
+  await daemon.client.changeConfig({ daily_writes: '1' });
+  expect(await load('loras/a.safetensors')).toMatchObject({ reason: 'NOT_ADMITTED' });
+  await daemon.client.changeConfig({ daily_writes: 'none', on_miss: 'background' });
+  expect(await load('loras/b.safetensors')).toMatchObject({ reason: 'QUEUED' });
+  await daemon.client.changeConfig({ on_miss: 'wait' });
+  expect(['HIT', 'HIT_AFTER_WAIT']).toContain((await load('loras/b.safetensors')).reason);
+});
+
+test('copies are read again once a period is set', async () => {
+  const { daemon, run } = await daemonWith({ 'loras/a.safetensors': 1000 }, { AUTOCACHE_SCRUB: 'off' });
+  const end = new AbortController();
+  onTestFinished(() => end.abort());
+  const events = await daemon.client.events(end.signal);
+  await daemon.client.warm({ paths: [join(daemon.root, 'loras/a.safetensors')], wait: true });
+  expect((await run('config', 'AUTOCACHE_SCRUB=1ms')).code).toBe(0);
+  const heard = async () => {
+    for (;;) if ((await events.next()).value?.name === 'verify-progress') return true;
+  };
+  expect(await heard()).toBe(true);
+});
+
+test('two sizes that leave no file are refused, though each is right alone', async () => {
+  const { run } = await daemonWith();
+  expect((await run('config', 'AUTOCACHE_MAX_SIZE=1GiB')).code).toBe(0);
+  const { code, err } = await run('config', 'AUTOCACHE_MIN_SIZE=2GiB');
+  expect(code).toBe(2);
+  expect(err).toContain('no file has a size from 2 GiB to 1 GiB');
+});
+
 test('every setting that is shown as changeable can be changed by the command and the API', async () => {
   const { daemon, run } = await daemonWith();
   const { settings } = await daemon.client.config();

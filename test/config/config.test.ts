@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { loadConfig, parseChange } from '../../src/config/config.ts';
+import { liveFields, shortName } from '../../src/config/keys.ts';
 import type { Config } from '../../src/config/types.ts';
 import { CacheError } from '../../src/core/errors.ts';
 import { directory, load, problems } from './load.ts';
@@ -220,11 +221,19 @@ test('settings show words and paths as understood, and everything else as it was
   expect(shown('MIN_SIZE')).toMatchObject({ value: '16M' });
   expect(shown('LIMIT')).toMatchObject({ value: 'auto', from: 'environment', live: true });
   expect(shown('RAM_DIR')).toMatchObject({ value: '' });
-  expect(settings.filter(({ live }) => live).map(({ key }) => key)).toEqual([
-    'AUTOCACHE_LIMIT',
-    'AUTOCACHE_MODE',
-    'AUTOCACHE_POLICY',
-    'AUTOCACHE_RATE',
+  expect(settings.filter(({ live }) => !live).map(({ key }) => key)).toEqual([
+    'AUTOCACHE_DIR',
+    'AUTOCACHE_MIN_FREE',
+    'AUTOCACHE_ROOTS',
+    'AUTOCACHE_COMFYUI',
+    'AUTOCACHE_COMFYUI_URL',
+    'AUTOCACHE_JOBS',
+    'AUTOCACHE_JOBS_PER_SOURCE',
+    'AUTOCACHE_COMPRESS',
+    'AUTOCACHE_RAM_DIR',
+    'AUTOCACHE_RAM_LIMIT',
+    'AUTOCACHE_LISTEN',
+    'AUTOCACHE_STATE',
   ]);
 });
 
@@ -243,6 +252,8 @@ describe('a change while the daemon runs', () => {
     const change = { mode: '', limit: '0', policy: 7, rate: ' ', dir: '/x', constructor: 'x' } as unknown as Parameters<
       typeof parseChange
     >[0];
+    const live = liveFields.map(shortName).join(', ');
+    expect(live).toMatch(/^limit, .*\bmode\b.*\bpolicy\b.*\brate\b/);
     expect(() => parseChange(change)).toThrow(
       [
         'the configuration cannot be used:',
@@ -250,8 +261,8 @@ describe('a change while the daemon runs', () => {
         'limit: expected more than 0, or "auto" (AUTOCACHE_MODE=off stops caching), got "0"',
         'policy: expected a text that is not empty',
         'rate: expected a text that is not empty',
-        'dir: cannot change while the daemon runs; limit, mode, policy, rate can',
-        'constructor: cannot change while the daemon runs; limit, mode, policy, rate can',
+        `dir: cannot change while the daemon runs; ${live} can`,
+        `constructor: cannot change while the daemon runs; ${live} can`,
       ].join('\n  '),
     );
   });

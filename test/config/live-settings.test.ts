@@ -95,6 +95,16 @@ describe('a change while running', () => {
     expect(settingsOver('AUTOCACHE_MODE=read-write\n', saved).settings.current.mode).toBe('read-write');
   });
 
+  test('that an edited file contradicts stays, and the file is refused', () => {
+    const { settings, edit, shown } = settingsOver('');
+    settings.change({ max_size: '1GiB' });
+    expect(() => settings.change({ min_size: '2GiB' })).toThrow('no file has a size from 2 GiB to 1 GiB');
+    expect(() => edit('AUTOCACHE_MIN_SIZE=2GiB\nAUTOCACHE_MODE=off\n')).toThrow('AUTOCACHE_MAX_SIZE (live): no file');
+    expect(settings.current).toMatchObject({ mode: 'read-write', maxSize: { overall: 2 ** 30 } });
+    expect(edit('AUTOCACHE_MIN_SIZE=2GiB\nAUTOCACHE_MAX_SIZE=3GiB\n')).toEqual(['minSize', 'maxSize']);
+    expect(shown('MAX_SIZE')).toMatchObject({ value: '3GiB' });
+  });
+
   test('to the value in force changes nothing', () => {
     expect(settingsOver('').settings.change({ mode: 'read-write' })).toEqual([]);
   });

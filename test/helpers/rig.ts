@@ -90,9 +90,9 @@ export function createRig(options: RigOptions = {}) {
     workers,
     options: {
       limits: { jobs: options.jobs ?? 2, perSource: options.perSource ?? {} },
-      polite: options.polite ?? false,
-      reread: options.reread ?? false,
-      dailyWrites: options.dailyWrites ?? null,
+      polite: () => options.polite ?? false,
+      reread: () => options.reread ?? false,
+      dailyWrites: () => options.dailyWrites ?? null,
       compress: extra.includes('cold'),
     },
   });

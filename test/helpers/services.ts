@@ -35,10 +35,10 @@ export function createRooms(options: LookupRigOptions = {}) {
   const stop = vi.fn();
   const rooms: Services = {
     ...rig,
-    ...openUpkeep({ ...rig, scrubMs: null }),
+    ...openUpkeep({ ...rig, scrubMs: () => null }),
     version: '1.2.3',
     startedAt: rig.clock.monotonic(),
-    comfyuiFree: 'auto',
+    comfyuiFree: () => 'auto',
     bound: () => rig.bound,
     policy: () => policies[settings.current.policy](surroundings),
     settings,

@@ -75,6 +75,26 @@ test.runIf(process.platform === 'linux').each([
   if (still) expect(performance.now() - startedAt).toBeGreaterThan(900);
 });
 
+test.runIf(process.platform === 'linux')('that copies give way can be switched while the daemon runs', async () => {
+  const options = { polite: false, diskOf: () => 'a disk' };
+  const rig = createRig(options);
+  const run = vi.spyOn(rig.workers, 'run');
+  const pace = vi.spyOn(rig.workers, 'pace');
+  const wasPaced = async (name: string, polite: boolean) => {
+    options.polite = polite;
+    rig.copier.reconsider();
+    const { id, ended } = rig.request(rig.source(`checkpoints/${name}.safetensors`, 64 * MiB).path, 'background');
+    await ended;
+    return (
+      run.mock.calls.some(([order, { paced }]) => order.id === id && paced) ||
+      pace.mock.calls.some(([job, paced]) => job === id && paced)
+    );
+  };
+  expect(await wasPaced('a', false)).toBe(false);
+  expect(await wasPaced('b', true)).toBe(true);
+  expect(await wasPaced('c', false)).toBe(false);
+});
+
 describe('paused copies', () => {
   test('stand still where they are, none begins, and all go on when they are resumed', async () => {
     const rig = createRig({ jobs: 1, rates: { overall: 100e6, by: {} } });

@@ -108,7 +108,7 @@ test('damage in a shared file takes all of its names out of service, and each is
   execFileSync('touch', ['-r', rig.catalog.entries.byId(one.entryId)?.path ?? '', one.path]);
   const recopied: string[] = [];
   const recopy = async ({ path }: { path: string }) => recopied.push(path) > 0;
-  const scrub = new Scrub({ ...rig, periodMs: null, onMeasured: () => {}, onIdentified: () => {}, recopy });
+  const scrub = new Scrub({ ...rig, periodMs: () => null, onMeasured: () => {}, onIdentified: () => {}, recopy });
   onTestFinished(() => scrub[Symbol.asyncDispose]());
   const answer = await scrub.verify(rig.catalog.copies.inState('ready'));
   expect(answer.damaged).toMatchObject([
@@ -123,7 +123,7 @@ test('damage in a shared file takes all of its names out of service, and each is
 
 test('that happens while the copies are read again, and none is taken for damaged', async () => {
   const { rig, sharing, one, other, copies } = await arrange();
-  const deps = { ...rig, periodMs: null, onMeasured: () => {}, onIdentified: () => {}, recopy: async () => false };
+  const deps = { ...rig, periodMs: () => null, onMeasured: () => {}, onIdentified: () => {}, recopy: async () => false };
   const scrub = new Scrub(deps);
   onTestFinished(() => scrub[Symbol.asyncDispose]());
   const verifying = scrub.verify([one, other, one]);

@@ -74,7 +74,7 @@ describe('a compressed copy that is read again', () => {
       recopy: async () => false,
       onMeasured: () => {},
       onIdentified: () => {},
-      periodMs: null,
+      periodMs: () => null,
     });
     if (flipped) flipBit(cold, Math.floor(statSync(cold).size * 0.75));
     const { files, damaged } = await scrub.verify(rig.catalog.copies.inState('ready'));

@@ -16,7 +16,7 @@ const day = 24 * 3600 * 1000;
 function createScrub(rig: Rig): Scrub {
   const scrub = new Scrub({
     ...rig,
-    periodMs: null,
+    periodMs: () => null,
     onMeasured: () => {},
     onIdentified: () => {},
     recopy: async ({ path }) => {
@@ -152,7 +152,7 @@ test('a copy without a SHA-256, because its source was fast, gets one when it is
   const identified: string[] = [];
   const scrub = new Scrub({
     ...rig,
-    periodMs: null,
+    periodMs: () => null,
     onMeasured: () => {},
     onIdentified: ({ path: at }) => identified.push(at),
     recopy: async () => false,

@@ -12,7 +12,7 @@ async function arrange({ tier = true }: { tier?: boolean } = {}) {
   const pageCache = new PageCache();
   const read = vi.spyOn(pageCache, 'warm');
   const planner = tier ? rig.planner : { hasRam: false, promote: () => [] };
-  const warmer = new MemoryWarmer({ ...rig, planner, pageCache, waitMaxMs: 30_000 });
+  const warmer = new MemoryWarmer({ ...rig, planner, pageCache, options: { waitMaxMs: 30_000 } });
   return { rig, read, warm: (request: WarmRequest) => warmer.warm({ ram: true, ...request }) };
 }
 

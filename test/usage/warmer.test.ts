@@ -9,7 +9,8 @@ import { soon } from '../helpers/patience.ts';
 
 const MiB = 1024 * 1024;
 
-const warmOn = (rig: LookupRig, request: WarmRequest, waitMaxMs = 30_000) => new Warmer({ ...rig, waitMaxMs }).warm(request);
+const warmOn = (rig: LookupRig, request: WarmRequest, waitMaxMs = 30_000) =>
+  new Warmer({ ...rig, options: { waitMaxMs } }).warm(request);
 
 describe('warming', () => {
   test('has copies made of what is asked for by path or name, and tells at once what it started', async () => {

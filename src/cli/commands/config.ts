@@ -20,7 +20,7 @@ export function addConfig(program: Command, run: Run): void {
   program
     .command('config')
     .description('show every setting and where it comes from, or change some at once')
-    .argument('[key=value...]', `what may change while the daemon runs: ${liveNames.join(', ')}`)
+    .argument('[key=value...]', 'what may change while the daemon runs: the list marks it with *')
     .addHelpText('after', examples)
     .action(
       run(async (session, changes: string[]) => {

@@ -13,6 +13,6 @@ const stuckBody = z.object({
 export function stuckRoutes(app: FastifyInstance, { openSources, comfyuiFree }: Services): void {
   app.post('/api/stuck', async (request): Promise<StuckAnswer> => {
     const found = await openSources.report(parse(stuckBody, request.body));
-    return { stuck: found.map(({ path }) => path), free: comfyuiFree };
+    return { stuck: found.map(({ path }) => path), free: comfyuiFree() };
   });
 }

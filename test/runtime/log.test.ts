@@ -1,0 +1,24 @@
+import { Writable } from 'node:stream';
+import { expect, test } from 'vitest';
+import { adjustLog, createLog } from '../../src/runtime/log.ts';
+
+test('level and form of a log can change while it is written', () => {
+  const lines: string[] = [];
+  const out = new Writable({
+    write(chunk, _encoding, done) {
+      lines.push(String(chunk));
+      done();
+    },
+  });
+  const log = createLog({ level: 'info', form: 'pretty' }, out);
+  log.debug('not said');
+  log.info({ path: '/a' }, 'copied');
+  adjustLog(log, { level: 'debug', form: 'json' });
+  log.debug('said');
+  adjustLog(log, { level: 'silent', form: 'json' });
+  log.error('not said');
+  expect(lines).toEqual([
+    expect.stringMatching(/^[\d:.]{12} info {2}copied path=\/a\n$/),
+    expect.stringMatching(/^\{.*"msg":"said"\}\n$/),
+  ]);
+});
