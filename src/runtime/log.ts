@@ -3,9 +3,9 @@ import { type Logger, pino } from 'pino';
 export type Log = Logger;
 
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
-export type LogLevel = (typeof logLevels)[number];
+type LogLevel = (typeof logLevels)[number];
 export const logForms = ['pretty', 'json'] as const;
-export type LogForm = (typeof logForms)[number];
+type LogForm = (typeof logForms)[number];
 
 /** Output of a daemon in the background, in its state directory. */
 export const daemonLogName = 'daemon.log';
