@@ -39,6 +39,7 @@ export function callsOver<Remote extends object, Local extends object>(port: Por
     serialize: (message: Message) => (message.e === undefined ? message : { ...message, e: toCacheError(message.e).body }),
     deserialize: (message: Message) =>
       message.e === undefined ? message : { ...message, e: fromBody(message.e as ErrorBody) },
+    bind: 'functions',
     timeout: -1,
   });
   const tell = new Proxy(

@@ -5,11 +5,12 @@ import type { KnownVolume } from '../media/machine.ts';
 import { detectMedium, knownVolumes } from '../media/medium.ts';
 import { liesBelow } from '../media/paths.ts';
 import { readVolumes } from '../media/read-volumes.ts';
+import type { Calls } from '../runtime/calls.ts';
 import type { FileBatch, Listing, Published, ReadSpeeds, RootFacts, RootIdentity, StatAnswer } from './driver.ts';
-import type { Ground, ReaderEvent, ReaderReply } from './messages.ts';
-import { SourcePool, type SourcePoolOptions } from './pool.ts';
+import { type Elsewhere, type Ground, isElsewhere, type Reader } from './messages.ts';
+import { type ReaderPlace, SourcePool, type SourcePoolOptions } from './pool.ts';
 import type { Root, RootIndex } from './root.ts';
-import type { Question, SourceChannel } from './rpc.ts';
+import type { AskOptions, QuestionListener, SourceChannel } from './rpc.ts';
 
 export interface SourceClientOptions extends SourcePoolOptions {
   roots: RootIndex;
@@ -72,11 +73,9 @@ export class SourceClient implements AsyncDisposable {
   async stat(path: string, options: Patience): Promise<SourceState> {
     const located = this.#roots.find(path);
     if (!located) return { state: 'away', why: 'it lies below no known root' };
-    const question = (ground: Ground): Question => ({ op: 'stat', ground, path: located.path });
     try {
-      const { reply, ground } = await this.#askRoot(located.root, question, options);
-      if (reply.op !== 'stat') return { state: 'away', why: 'its volume changes' };
-      return this.#stateOf(reply.answer, ground.root);
+      const { answer, ground } = await this.#ask(located.root, (reader, of) => reader.stat(of, located.path), options);
+      return this.#stateOf(answer, ground.root);
     } catch (error) {
       return { state: 'away', why: messageOf(error) };
     }
@@ -85,9 +84,7 @@ export class SourceClient implements AsyncDisposable {
   /** Whether a root is there; never throws. */
   async identify(root: Root, options: Patience): Promise<RootState> {
     try {
-      const { reply } = await this.#askRoot(root, (ground) => ({ op: 'identify', ground }), options);
-      if (reply.op !== 'identify') return { state: 'away', why: 'its volume changes', facts: null };
-      const { facts } = reply;
+      const { answer: facts } = await this.#ask(root, (reader, ground) => reader.identify(ground), options);
       const why = this.#outage(facts, root.path);
       return why === null ? { state: 'ok', facts } : { state: 'away', why, facts: facts.empty ? null : facts };
     } catch (error) {
@@ -113,25 +110,24 @@ export class SourceClient implements AsyncDisposable {
     const skip = this.#rootsBelow(root);
     const stop = new AbortController();
     let failure: { error: unknown } | null = null;
-    const onEvent = (event: ReaderEvent, channel: SourceChannel) => {
-      if (event.op !== 'files' || failure) return;
-      try {
-        onFiles(filesOf(event.batch, directory, this.#roots.rules.sep));
-        channel.acknowledge(event);
-      } catch (error) {
-        failure = { error };
-        stop.abort();
-      }
+    const listener: QuestionListener = {
+      onFiles: (batch) => {
+        if (failure) return;
+        try {
+          onFiles(filesOf(batch, directory, this.#roots.rules.sep));
+        } catch (error) {
+          failure = { error };
+          stop.abort();
+        }
+      },
     };
-    const question = (ground: Ground): Question => ({ op: 'walk', ground, directory, recursive, skip });
+    const list: Question<Listing> = (reader, ground, id) => reader.list(id, ground, { directory, recursive, skip });
     const ended = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
     try {
-      const { reply } = await this.#askRoot(root, question, { deadlineMs: walkSilenceMs, onEvent, signal: ended });
-      if (reply.op === 'walked') return reply.result;
+      return (await this.#ask(root, list, { deadlineMs: walkSilenceMs, listener, signal: ended })).answer;
     } catch (error) {
       throw (failure as { error: unknown } | null)?.error ?? error;
     }
-    throw new CacheError('SOURCE_AWAY', `${directory} is on a volume that changes`);
   }
 
   /**
@@ -139,42 +135,39 @@ export class SourceClient implements AsyncDisposable {
    * @throws CacheError `SOURCE_AWAY`, `SOURCE_IO`
    */
   async watch(root: Root, { settleMs, onChanged, onTrouble, signal }: WatchRequest): Promise<() => boolean> {
-    const onEvent = (event: ReaderEvent) => {
-      if (event.op !== 'changed') return;
-      if (event.trouble !== null) onTrouble(event.trouble);
-      if (event.directories.length > 0) onChanged(event.directories);
+    const listener: QuestionListener = {
+      onChanged(directories, trouble) {
+        if (trouble !== null) onTrouble(trouble);
+        if (directories.length > 0) onChanged(directories);
+      },
     };
     const skip = this.#rootsBelow(root);
-    const question = (ground: Ground): Question => ({ op: 'watch', ground, skip, settleMs });
-    const { reply, listens } = await this.#askRoot(root, question, { deadlineMs: watchDeadlineMs, onEvent, signal });
-    if (reply.op === 'watching') return listens;
-    throw new CacheError('SOURCE_AWAY', `${root.path} is on a volume that changes`);
+    const watch: Question<number> = (reader, ground, id) => reader.watch(id, ground, { skip, settleMs });
+    const { channel } = await this.#ask(root, watch, { deadlineMs: watchDeadlineMs, listener, signal });
+    return () => channel.listens(listener);
   }
 
   /** A small text file anywhere (ComfyUI's yaml may lie on a NAS); null when there is none. @throws CacheError */
   async readText(path: string, options: Patience): Promise<string | null> {
     const channel = this.#readers.for({ ...(await detectMedium(path)), path });
-    const reply = await channel.ask({ op: 'read', path }, options);
-    return reply.op === 'text' ? reply.text : null;
+    return channel.ask((reader) => reader.readText(path), options);
   }
 
   /** How long the source takes for one small read, ms; null where that cannot be told. Never throws. */
   async probe(path: string, { deadlineMs }: { deadlineMs: number }): Promise<number | null> {
     const located = this.#roots.find(path);
     if (!located) return null;
-    const question = (ground: Ground): Question => ({ op: 'probe', ground, path: located.path });
-    const answer = await this.#askRoot(located.root, question, { deadlineMs }).catch(() => null);
-    return answer?.reply.op === 'probe' ? answer.reply.ms : null;
+    const probe: Question<number | null> = (reader, ground) => reader.probe(ground, located.path);
+    const asked = await this.#ask(located.root, probe, { deadlineMs }).catch(() => null);
+    return asked?.answer ?? null;
   }
 
   /** The SHA-256 that somebody has published for this source, null when nobody has. @throws CacheError `SOURCE_AWAY`, `SOURCE_IO` */
   async published(path: string, options: Patience): Promise<Published | null> {
     const located = this.#roots.find(path);
     if (!located) return null;
-    const question = (ground: Ground): Question => ({ op: 'published', ground, path: located.path });
-    const { reply } = await this.#askRoot(located.root, question, options);
-    if (reply.op === 'published') return reply.published;
-    throw new CacheError('SOURCE_AWAY', `${located.path} is on a volume that changes`);
+    const published: Question<Published | null> = (reader, ground) => reader.published(ground, located.path);
+    return (await this.#ask(located.root, published, options)).answer;
   }
 
   /**
@@ -184,9 +177,8 @@ export class SourceClient implements AsyncDisposable {
   async measure(path: string, { deadlineMs }: { deadlineMs: number }): Promise<ReadSpeeds | null> {
     const located = this.#roots.find(path);
     if (!located) return null;
-    const question = (ground: Ground): Question => ({ op: 'measure', ground, path: located.path });
-    const { reply } = await this.#askRoot(located.root, question, { deadlineMs });
-    return reply.op === 'measure' ? reply.speeds : null;
+    const measure: Question<ReadSpeeds | null> = (reader, ground) => reader.measure(ground, located.path);
+    return (await this.#ask(located.root, measure, { deadlineMs })).answer;
   }
 
   /** Does not wait for the readers: one that hangs ends when its mount answers. */
@@ -194,28 +186,22 @@ export class SourceClient implements AsyncDisposable {
     this.#readers.close();
   }
 
-  async #askRoot(root: Root, question: (ground: Ground) => Question, options: RootAsk): Promise<RootAnswer> {
+  async #ask<T>(root: Root, question: Question<T>, options: AskOptions): Promise<Asked<T>> {
     const volumes = this.#knownVolumes();
-    const first: Ground = { root: root.path, stableInodes: hasStableInodes(root.fileSystem), volumes };
-    const answer = await this.#askChannel(this.#readers.for(root), first, question, options);
-    if (answer.reply.op !== 'foreign') return answer;
+    const ask = async (place: ReaderPlace, ground: Ground) => {
+      const channel = this.#readers.for(place);
+      return { channel, ground, answer: await channel.ask((reader, id) => question(reader, ground, id), options) };
+    };
+    const first = await ask(root, { root: root.path, stableInodes: hasStableInodes(root.fileSystem), volumes });
+    if (!isElsewhere(first.answer)) return { ...first, answer: first.answer };
     // From here on another volume: ask whoever may touch that one.
-    const { at } = answer.reply;
+    const at = first.answer.elsewhere;
     const medium = await detectMedium(at);
     if (at === root.path) this.#roots.learn(root, medium);
-    const ground: Ground = { root: at, stableInodes: hasStableInodes(medium.fileSystem), volumes };
-    return this.#askChannel(this.#readers.for({ ...medium, path: at }), ground, question, options);
-  }
-
-  async #askChannel(
-    channel: SourceChannel,
-    ground: Ground,
-    question: (ground: Ground) => Question,
-    { onEvent, ...options }: RootAsk,
-  ): Promise<RootAnswer> {
-    const listener = onEvent && ((event: ReaderEvent) => onEvent(event, channel));
-    const reply = await channel.ask(question(ground), { ...options, onEvent: listener });
-    return { reply, ground, listens: () => listener !== undefined && channel.listens(listener) };
+    const there = { root: at, stableInodes: hasStableInodes(medium.fileSystem), volumes };
+    const second = await ask({ ...medium, path: at }, there);
+    if (!isElsewhere(second.answer)) return { ...second, answer: second.answer };
+    throw new CacheError('SOURCE_AWAY', `${at} is on a volume that changes`);
   }
 
   /** Those last read: asking the system takes seconds on Windows, and no deadline waits for that. */
@@ -251,16 +237,14 @@ export class SourceClient implements AsyncDisposable {
   }
 }
 
-interface RootAsk {
-  deadlineMs: number;
-  onEvent?: (event: ReaderEvent, channel: SourceChannel) => void;
-  signal?: AbortSignal | undefined;
-}
+/** What is asked of the reader that may touch a ground. */
+type Question<T> = (reader: Calls<Reader>['call'], ground: Ground, id: number) => Promise<T | Elsewhere>;
 
-interface RootAnswer {
-  reply: ReaderReply;
+interface Asked<T> {
+  answer: T;
+  /** The one that gave it, and what it knew of the root. */
+  channel: SourceChannel;
   ground: Ground;
-  listens: () => boolean;
 }
 
 /** The device number tells while the mount lasts; type and size tell a volume that was mounted again. */

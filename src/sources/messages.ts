@@ -1,8 +1,7 @@
-import type { ErrorCode } from '../core/errors.ts';
 import type { KnownVolume } from '../media/machine.ts';
 import type { FileBatch, Listing, Published, ReadSpeeds, RootFacts, StatAnswer } from './driver.ts';
 
-/** What a reader (the child process or thread that touches sources) may know of the root a request is about. */
+/** What a reader (the child process or thread that touches sources) may know of the root a question is about. */
 export interface Ground {
   root: string;
   stableInodes: boolean;
@@ -10,40 +9,43 @@ export interface Ground {
   volumes: KnownVolume[];
 }
 
-export type ReaderRequest =
-  | { op: 'stat'; id: number; ground: Ground; path: string }
-  | { op: 'identify'; id: number; ground: Ground }
-  | { op: 'walk'; id: number; ground: Ground; directory: string; recursive: boolean; skip: string[] }
-  /** The receiver of a walk has dealt with a batch: the next one may come. */
-  | { op: 'more'; id: number }
-  | { op: 'watch'; id: number; ground: Ground; skip: string[]; settleMs: number }
-  /** Ends a walk or a watch. */
-  | { op: 'cancel'; id: number }
-  | { op: 'read'; id: number; path: string }
-  /** How long a small read in this file takes. */
-  | { op: 'probe'; id: number; ground: Ground; path: string }
-  /** How fast this file is read. */
-  | { op: 'measure'; id: number; ground: Ground; path: string }
-  /** Which SHA-256 somebody has published for this file. */
-  | { op: 'published'; id: number; ground: Ground; path: string };
+/** A thread's answer to everything that lies on another volume than the root, from this path on: it was not touched. */
+export interface Elsewhere {
+  elsewhere: string;
+}
 
-/** What ends a question. */
-export type ReaderReply =
-  | { op: 'stat'; id: number; answer: StatAnswer }
-  | { op: 'identify'; id: number; facts: RootFacts }
-  | { op: 'walked'; id: number; result: Listing }
-  | { op: 'watching'; id: number; directories: number }
-  | { op: 'text'; id: number; text: string | null }
-  | { op: 'probe'; id: number; ms: number | null }
-  | { op: 'measure'; id: number; speeds: ReadSpeeds | null }
-  | { op: 'published'; id: number; published: Published | null }
-  /** A thread's answer to everything that lies on another volume than the root from `at` on: it was not touched. */
-  | { op: 'foreign'; id: number; at: string }
-  | { op: 'failed'; id: number; code: ErrorCode; message: string };
+export function isElsewhere(answer: unknown): answer is Elsewhere {
+  return typeof answer === 'object' && answer !== null && 'elsewhere' in answer;
+}
 
-/** What is said besides answers. */
-export type ReaderEvent =
-  | { op: 'files'; id: number; batch: FileBatch }
-  | { op: 'changed'; id: number; directories: string[] /** Not everything is watched (any more). */; trouble: string | null }
+/** What a reader does, by the driver of the ground. It fails as that does. `id`: of the question, for what is said meanwhile. */
+export interface Reader {
+  stat(ground: Ground, path: string): Promise<StatAnswer | Elsewhere>;
+  identify(ground: Ground): Promise<RootFacts | Elsewhere>;
+  list(id: number, ground: Ground, request: ListRequest): Promise<Listing | Elsewhere>;
+  /** Resolves with the number of watched directories, and goes on. */
+  watch(id: number, ground: Ground, request: { skip: string[]; settleMs: number }): Promise<number | Elsewhere>;
+  published(ground: Ground, path: string): Promise<Published | null | Elsewhere>;
+  probe(ground: Ground, path: string): Promise<number | null | Elsewhere>;
+  measure(ground: Ground, path: string): Promise<ReadSpeeds | null | Elsewhere>;
+  readText(path: string): Promise<string | null>;
+  /** Ends a listing or a watch. */
+  cancel(id: number): void;
+}
+
+export interface ListRequest {
+  directory: string;
+  recursive: boolean;
+  /** Keys of directories that are not entered. */
+  skip: string[];
+}
+
+/** What a reader says besides answers. */
+export interface ReaderListener {
+  /** Resolves when the batch has been dealt with. */
+  files(id: number, batch: FileBatch): Promise<void>;
+  /** `trouble`: not everything is watched (any more). */
+  changed(id: number, directories: string[], trouble: string | null): void;
   /** Still at work on a long question. */
-  | { op: 'alive'; id: number };
+  alive(id: number): void;
+}

@@ -1,17 +1,22 @@
 import { isNetworkFileSystem } from '../media/file-systems.ts';
 import { isNetwork } from '../media/medium.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
+import { type PeerKind, siblingModule, startPeer } from '../runtime/peer.ts';
+import type { Reader, ReaderListener } from './messages.ts';
 import type { Root } from './root.ts';
-import { type ChannelOptions, SourceChannel } from './rpc.ts';
-import { forkReader, type OpenPort, threadReader } from './transport.ts';
+import { type ChannelOptions, type OpenReader, SourceChannel } from './rpc.ts';
 
 export interface SourcePoolOptions extends Partial<Omit<ChannelOptions, 'open'>> {
   /** How readers are started; replaced in tests. */
-  openProcess?: OpenPort;
-  openThread?: OpenPort;
+  openProcess?: OpenReader;
+  openThread?: OpenReader;
 }
 
-type Place = Pick<Root, 'kind' | 'device' | 'fileSystem' | 'path'>;
+// A reader holds little at a time.
+const youngGenerationMb = 4;
+
+/** What tells which reader a place needs. */
+export type ReaderPlace = Pick<Root, 'kind' | 'device' | 'fileSystem' | 'path'>;
 
 const defaults = {
   clock: systemClock as Clock,
@@ -25,34 +30,41 @@ const defaults = {
  * Which reader reads what is on a place: null = the thread for local disks, else the child process of that name. One process
  * a device rather than a root: ComfyUI has dozens of roots on one share, which hang together, and a process takes 45 MB.
  */
-export function readerOf({ kind, device, fileSystem, path }: Place): string | null {
+export function readerOf({ kind, device, fileSystem, path }: ReaderPlace): string | null {
   return isNetwork(kind) || isNetworkFileSystem(fileSystem ?? '') ? (device ?? path) : null;
+}
+
+/** Starts readers of this kind. A thread must not touch what can hang. */
+export function readerIn(kind: PeerKind, module: URL = siblingModule('entry', import.meta.url)): OpenReader {
+  return ({ onExit, ...options }) =>
+    startPeer<Reader, ReaderListener>(module, kind, {
+      ...options,
+      onExit: (how) => onExit(`the reading ${kind} ended (${how})`),
+      youngGenerationMb,
+      unref: true,
+    });
 }
 
 /** The lines to all readers, opened when first needed. */
 export class SourcePool {
   #options: SourcePoolOptions;
   #channels = new Map<string | null, SourceChannel>();
-  #end = () => this.close();
 
   constructor(options: SourcePoolOptions) {
     this.#options = options;
-    // A reader that sits in a system call would not notice that its daemon is gone.
-    process.once('exit', this.#end);
   }
 
-  for(place: Place): SourceChannel {
+  for(place: ReaderPlace): SourceChannel {
     const reader = readerOf(place);
     const known = this.#channels.get(reader);
     if (known) return known;
-    const { openProcess = forkReader(), openThread = threadReader(), ...options } = this.#options;
+    const { openProcess = readerIn('process'), openThread = readerIn('thread'), ...options } = this.#options;
     const channel = new SourceChannel({ ...defaults, ...options, open: reader === null ? openThread : openProcess });
     this.#channels.set(reader, channel);
     return channel;
   }
 
   close(): void {
-    process.off('exit', this.#end);
     for (const channel of this.#channels.values()) channel.close();
   }
 }

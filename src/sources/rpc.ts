@@ -1,10 +1,14 @@
 import { CacheError } from '../core/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
-import type { ReaderEvent, ReaderReply, ReaderRequest } from './messages.ts';
-import type { OpenPort, SourcePort } from './transport.ts';
+import type { Peer, PeerOptions } from '../runtime/peer.ts';
+import type { FileBatch } from './driver.ts';
+import { isElsewhere, type Reader, type ReaderListener } from './messages.ts';
+
+/** Starts a reader. `onExit` is told why it is gone, in words. */
+export type OpenReader = (options: Pick<PeerOptions<ReaderListener>, 'functions' | 'onExit' | 'onHeard'>) => Peer<Reader>;
 
 export interface ChannelOptions {
-  open: OpenPort;
+  open: OpenReader;
   clock: Clock;
   /** How long a reader must be silent about a question that is overdue before others are turned away at once, ms. */
   stallMs: number;
@@ -16,14 +20,19 @@ export interface ChannelOptions {
   pauseMs: { first: number; longest: number };
 }
 
-type WithoutId<T> = T extends { id: number } ? Omit<T, 'id'> : never;
-export type Question = WithoutId<Exclude<ReaderRequest, { op: 'more' | 'cancel' }>>;
+/** Asks a reader; `id` is for what is said besides the answer. */
+export type Question<T> = (reader: Peer<Reader>['call'], id: number) => Promise<T>;
+
+/** Hears what a reader says besides the answer: before it (a listing) or after it (a watch), until the signal ends it. */
+export interface QuestionListener {
+  onFiles?(batch: FileBatch): void;
+  onChanged?(directories: string[], trouble: string | null): void;
+}
 
 export interface AskOptions {
   /** The answer is given up when nothing was heard for so long, ms. */
   deadlineMs: number;
-  /** Hears what the reader says besides the answer: before it (a walk) or after it (a watch), until `signal` ends it. */
-  onEvent?: ((event: ReaderEvent) => void) | undefined;
+  listener?: QuestionListener | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -32,7 +41,7 @@ interface Pending {
   heardAt: number;
   timer: NodeJS.Timeout;
   /** Null once the asker was told that no answer came. */
-  settle: ((answer: ReaderReply | CacheError) => void) | null;
+  giveUp: ((error: CacheError) => void) | null;
 }
 
 /**
@@ -44,10 +53,10 @@ interface Pending {
  */
 export class SourceChannel {
   #options: ChannelOptions;
-  #port: SourcePort | null = null;
+  #reader: Peer<Reader> | null = null;
   #pending = new Map<number, Pending>();
-  #listeners = new Map<number, (event: ReaderEvent) => void>();
-  #hung = new Set<SourcePort>();
+  #listeners = new Map<number, QuestionListener>();
+  #hung = new Set<Peer<Reader>>();
   #lastId = 0;
   #failures = 0;
   #notBefore = Number.NEGATIVE_INFINITY;
@@ -60,44 +69,43 @@ export class SourceChannel {
     this.#options = options;
   }
 
-  /** SourcePool that were killed and have not ended yet. */
+  /** Readers that were killed and have not ended yet. */
   get hung(): number {
     return this.#hung.size;
   }
 
-  /** @throws CacheError `SOURCE_AWAY` when no answer comes in time; `SOURCE_IO` with what the file system said */
-  async ask(question: Question, { deadlineMs, onEvent, signal }: AskOptions): Promise<ReaderReply> {
+  /** @throws CacheError `SOURCE_AWAY` when no answer comes in time, `CANCELLED`, and what the reader says */
+  async ask<T>(question: Question<T>, { deadlineMs, listener, signal }: AskOptions): Promise<T> {
     const refusal = this.#refusal();
     if (refusal) throw away(refusal);
     if (signal?.aborted) throw cancelled();
     const id = ++this.#lastId;
     const cancel = () => this.#cancel(id);
     signal?.addEventListener('abort', cancel, { once: true });
-    this.#port ??= this.#open();
-    if (onEvent) this.#listeners.set(id, onEvent);
-    const answer = new Promise<ReaderReply | CacheError>((settle) => {
+    this.#reader ??= this.#open();
+    if (listener) this.#listeners.set(id, listener);
+    const givenUp = new Promise<never>((_, giveUp) => {
       const timer = setTimeout(() => this.#expire(id), deadlineMs);
-      this.#pending.set(id, { deadlineMs, heardAt: this.#options.clock.monotonic(), timer, settle });
+      this.#pending.set(id, { deadlineMs, heardAt: this.#options.clock.monotonic(), timer, giveUp });
     });
-    this.#port.send({ ...question, id } as ReaderRequest);
-    const reply = await answer;
-    // A watch goes on after its answer; everything else is over.
-    if (reply instanceof CacheError || reply.op !== 'watching') {
-      this.#listeners.delete(id);
-      signal?.removeEventListener('abort', cancel);
+    const answer = question(this.#reader.call, id).finally(() => this.#forget(id));
+    let goesOn = false;
+    try {
+      const given = await Promise.race([answer, givenUp]);
+      // A watch goes on after its answer; everything else is over.
+      goesOn = listener?.onChanged !== undefined && !isElsewhere(given);
+      return given;
+    } finally {
+      if (!goesOn) {
+        this.#listeners.delete(id);
+        signal?.removeEventListener('abort', cancel);
+      }
     }
-    if (reply instanceof CacheError) throw reply;
-    return reply;
-  }
-
-  /** The event was dealt with: the next one may come. */
-  acknowledge({ id }: ReaderEvent): void {
-    this.#port?.send({ op: 'more', id });
   }
 
   /** Whether the reader that a watch was asked of still stands behind it. */
-  listens(onEvent: (event: ReaderEvent) => void): boolean {
-    return [...this.#listeners.values()].includes(onEvent);
+  listens(listener: QuestionListener): boolean {
+    return [...this.#listeners.values()].includes(listener);
   }
 
   close(): void {
@@ -111,74 +119,77 @@ export class SourceChannel {
     const stalled = this.#silentSince !== null && clock.monotonic() - this.#silentSince >= stallMs;
     if (stalled) return 'an earlier question is still unanswered';
     if (this.#hung.size >= this.#options.mostHung) return `${this.#hung.size} readers hang in it`;
-    if (this.#port === null && clock.monotonic() < this.#notBefore) return 'it did not answer a moment ago';
+    if (this.#reader === null && clock.monotonic() < this.#notBefore) return 'it did not answer a moment ago';
     return null;
   }
 
-  #open(): SourcePort {
-    const port = this.#options.open({
-      onReply: (reply) => this.#hear(reply),
-      onExit: (why) => this.#exited(port, why),
+  #open(): Peer<Reader> {
+    const reader = this.#options.open({
+      functions: {
+        files: async (id, batch) => this.#hear(id, (listener) => listener.onFiles?.(batch)),
+        changed: (id, directories, trouble) => this.#hear(id, (listener) => listener.onChanged?.(directories, trouble)),
+        alive: (id) => this.#hear(id, () => {}),
+      },
+      onHeard: () => {
+        this.#silentSince = null;
+        this.#failures = 0;
+      },
+      onExit: (why) => this.#exited(reader, why),
     });
-    return port;
+    return reader;
   }
 
-  #hear(reply: ReaderReply | ReaderEvent): void {
-    this.#silentSince = null;
-    this.#failures = 0;
-    const pending = this.#pending.get(reply.id);
+  /** What is said of a question; where nobody listens any more, the reader need not go on. */
+  #hear(id: number, tell: (listener: QuestionListener) => void): void {
+    const pending = this.#pending.get(id);
     if (pending) pending.heardAt = this.#options.clock.monotonic();
-    if (reply.op === 'files' || reply.op === 'changed' || reply.op === 'alive') {
-      if (pending?.settle) pending.timer.refresh();
-      const listener = this.#listeners.get(reply.id);
-      if (listener) listener(reply);
-      else this.#port?.send({ op: 'cancel', id: reply.id });
-      return;
-    }
-    this.#forget(reply.id);
-    pending?.settle?.(reply.op === 'failed' ? new CacheError(reply.code, reply.message) : reply);
+    if (pending?.giveUp) pending.timer.refresh();
+    const listener = this.#listeners.get(id);
+    if (listener) tell(listener);
+    else this.#reader?.tell.cancel(id);
   }
 
   #expire(id: number): void {
     const pending = this.#pending.get(id);
-    if (!pending?.settle) return;
+    if (!pending?.giveUp) return;
     this.#silentSince ??= pending.heardAt;
     this.#listeners.delete(id);
-    pending.settle(away(`no answer within ${pending.deadlineMs} ms`));
-    pending.settle = null;
+    pending.giveUp(away(`no answer within ${pending.deadlineMs} ms`));
+    pending.giveUp = null;
     this.#hangTimer ??= setTimeout(() => this.#checkHung(), this.#options.hangMs).unref();
   }
 
   #checkHung(): void {
     this.#hangTimer = undefined;
-    const overdue = [...this.#pending.values()].filter((pending) => pending.settle === null);
+    const overdue = [...this.#pending.values()].filter((pending) => pending.giveUp === null);
     if (overdue.length === 0) return;
     const silentMs = this.#options.clock.monotonic() - Math.min(...overdue.map((pending) => pending.heardAt));
     if (silentMs < this.#options.hangMs) {
       this.#hangTimer = setTimeout(() => this.#checkHung(), this.#options.hangMs - silentMs).unref();
       return;
     }
-    if (this.#port) this.#hung.add(this.#port);
+    if (this.#reader) this.#hung.add(this.#reader);
     this.#drop('it hangs');
     this.#pause();
   }
 
-  #exited(port: SourcePort, why: string): void {
-    this.#hung.delete(port);
-    if (port !== this.#port) return;
-    this.#port = null;
-    this.#settleAll(why);
+  #exited(reader: Peer<Reader>, why: string): void {
+    this.#hung.delete(reader);
+    if (reader !== this.#reader) return;
+    this.#drop(why);
     this.#pause();
   }
 
   /** Gives the reader up: kills it without waiting. In a hung mount it ends when the mount answers. */
   #drop(why: string): void {
-    const port = this.#port;
-    this.#port = null;
-    port?.kill();
+    const reader = this.#reader;
+    this.#reader = null;
     clearTimeout(this.#hangTimer);
     this.#hangTimer = undefined;
-    this.#settleAll(why);
+    this.#silentSince = null;
+    this.#listeners.clear();
+    for (const id of [...this.#pending.keys()]) this.#forget(id);
+    reader?.kill(away(why));
   }
 
   #pause(): void {
@@ -186,23 +197,14 @@ export class SourceChannel {
     this.#notBefore = this.#options.clock.monotonic() + Math.min(longest, first * 2 ** this.#failures++);
   }
 
-  #settleAll(why: string): void {
-    this.#silentSince = null;
-    this.#listeners.clear();
-    for (const [id, pending] of this.#pending) {
-      this.#forget(id);
-      pending.settle?.(away(why));
-    }
-  }
-
   #cancel(id: number): void {
     this.#listeners.delete(id);
-    this.#port?.send({ op: 'cancel', id });
+    this.#reader?.tell.cancel(id);
     const pending = this.#pending.get(id);
     // An overdue question stays: that it is not answered is how a hung reader is known.
-    if (!pending?.settle) return;
+    if (!pending?.giveUp) return;
     this.#forget(id);
-    pending.settle(cancelled());
+    pending.giveUp(cancelled());
   }
 
   #forget(id: number): void {

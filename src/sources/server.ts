@@ -1,149 +1,133 @@
 import { CacheError } from '../core/errors.ts';
 import { type Machine, thisMachine } from '../media/machine.ts';
 import { foreignPart } from '../media/resolve-locally.ts';
+import type { Calls } from '../runtime/calls.ts';
 import type { SourceDriver } from './driver.ts';
 import { posixDriver } from './drivers/posix/posix-driver.ts';
 import { lookError } from './io-errors.ts';
-import type { Ground, ReaderEvent, ReaderReply, ReaderRequest } from './messages.ts';
+import type { Elsewhere, Ground, ListRequest, Reader, ReaderListener } from './messages.ts';
 import { readText } from './read-text.ts';
 
-export interface ReaderTransport {
-  send(message: ReaderReply | ReaderEvent): void;
-  onRequest(listener: (request: ReaderRequest) => void): unknown;
+export interface SourceReaderOptions {
   /** True in a process of its own, which may hang. */
   mayTouchNetwork: boolean;
+  /** The one who asks. */
+  parent(): Calls<ReaderListener>;
 }
 
-type Request<Op extends ReaderRequest['op']> = Extract<ReaderRequest, { op: Op }>;
-
-/** Batches that may be under way at once: the receiver's thread never finds more than so many waiting. */
-const window = 2;
 const aliveMs = 1_000;
 
-/** The reader's side of the line: answers requests until the line closes. */
-export function serve(transport: ReaderTransport): void {
-  const reader = new Reader(transport);
-  transport.onRequest((request) => void reader.take(request));
-}
+/** The reader's side of the line. What lies on another volume than its root, a thread does not touch. */
+export class SourceReader implements Reader {
+  readonly #options: SourceReaderOptions;
+  readonly #machine = thisMachine();
+  /** Listings and watches. */
+  #underWay = new Map<number, AbortController>();
 
-class Reader {
-  #transport: ReaderTransport;
-  /** Walks and watches that a message may still be for. */
-  #underWay = new Map<number, { abort: AbortController; more: () => void }>();
-  #machine = thisMachine();
-
-  constructor(transport: ReaderTransport) {
-    this.#transport = transport;
+  constructor(options: SourceReaderOptions) {
+    this.#options = options;
   }
 
-  async take(request: ReaderRequest): Promise<void> {
-    const { id } = request;
-    try {
-      const reply = await this.#answer(request);
-      if (reply) this.#transport.send(reply);
-    } catch (error) {
-      const { code, message } = lookError(error);
-      this.#transport.send({ op: 'failed', id, code, message });
-    }
+  stat(ground: Ground, path: string) {
+    return this.#ask(ground, path, (driver) => driver.stat(path));
   }
 
-  async #answer(request: ReaderRequest): Promise<ReaderReply | null> {
-    const { op, id } = request;
-    const at = await this.#foreign(request);
-    if (at !== null) return { op: 'foreign', id, at };
-    switch (op) {
-      case 'stat':
-        return { op, id, answer: await this.#driver(request).stat(request.path) };
-      case 'identify':
-        return { op, id, facts: await this.#driver(request).identify() };
-      case 'read':
-        return { op: 'text', id, text: await readText(request.path) };
-      case 'probe':
-        return { op, id, ms: await this.#driver(request).probe(request.path) };
-      case 'published':
-        return { op, id, published: await this.#driver(request).published(request.path) };
-      case 'measure':
-        return { op, id, speeds: await this.#driver(request).measure(request.path) };
-      case 'walk':
-        return this.#walk(request);
-      case 'watch':
-        return this.#watch(request);
-      case 'more':
-        this.#underWay.get(id)?.more();
-        return null;
-      case 'cancel':
-        this.#underWay.get(id)?.abort.abort();
-        this.#underWay.get(id)?.more();
-        return null;
-    }
+  identify(ground: Ground) {
+    return this.#ask(ground, ground.root, (driver) => driver.identify());
   }
 
-  /** What of the request a thread must not touch. */
-  async #foreign(request: ReaderRequest): Promise<string | null> {
-    if (this.#transport.mayTouchNetwork || !('ground' in request)) return null;
-    const { ground } = request;
-    const target = 'path' in request ? request.path : request.op === 'walk' ? request.directory : ground.root;
-    return foreignPart(ground.root, target, this.#machineFor(ground));
+  published(ground: Ground, path: string) {
+    return this.#ask(ground, path, (driver) => driver.published(path));
   }
 
-  async #walk({ id, ground, directory, recursive, skip }: Request<'walk'>): Promise<ReaderReply> {
-    const abort = new AbortController();
-    let underWay = 0;
-    let goOn = () => {};
-    const more = () => {
-      underWay--;
-      goOn();
-    };
-    this.#underWay.set(id, { abort, more });
+  probe(ground: Ground, path: string) {
+    return this.#ask(ground, path, (driver) => driver.probe(path));
+  }
+
+  measure(ground: Ground, path: string) {
+    return this.#ask(ground, path, (driver) => driver.measure(path));
+  }
+
+  readText(path: string) {
+    return inOurWords(() => readText(path));
+  }
+
+  list(id: number, ground: Ground, { directory, recursive, skip }: ListRequest) {
+    const { call, tell } = this.#options.parent();
+    const { signal } = this.#begin(id);
     let heardAt = performance.now();
-    const say = (event: ReaderEvent) => {
-      heardAt = performance.now();
-      this.#transport.send(event);
-    };
-    try {
-      const result = await this.#driver({ ground }).list(directory, {
+    let dealtWith = Promise.resolve();
+    const listing = this.#ask(ground, directory, (driver) =>
+      driver.list(directory, {
         recursive,
         skip: new Set(skip),
-        signal: abort.signal,
-        onProgress: () => performance.now() - heardAt > aliveMs && say({ op: 'alive', id }),
-        async onBatch(batch) {
-          say({ op: 'files', id, batch });
-          underWay++;
-          if (underWay >= window) {
-            await new Promise<void>((resolve) => {
-              goOn = resolve;
-            });
-          }
+        signal,
+        onProgress() {
+          if (performance.now() - heardAt <= aliveMs) return;
+          heardAt = performance.now();
+          tell.alive(id);
         },
+        // Two batches may be under way: the receiver's thread never finds more than so many waiting.
+        async onBatch(batch) {
+          heardAt = performance.now();
+          const before = dealtWith;
+          dealtWith = call.files(id, batch);
+          await before;
+        },
+      }),
+    );
+    return listing.finally(() => this.#underWay.delete(id));
+  }
+
+  async watch(id: number, ground: Ground, { skip, settleMs }: { skip: string[]; settleMs: number }) {
+    const { tell } = this.#options.parent();
+    const { signal } = this.#begin(id);
+    let watches = false;
+    try {
+      return await this.#ask(ground, ground.root, async (driver) => {
+        if (!driver.watch) throw new CacheError('SOURCE_IO', `what changes in ${ground.root} is not told`);
+        signal.throwIfAborted();
+        const watched = await driver.watch({
+          skip: new Set(skip),
+          settleMs,
+          onChanged: (directories) => tell.changed(id, directories, null),
+          onTrouble: (trouble) => tell.changed(id, [], trouble),
+          signal,
+        });
+        watches = true;
+        return watched;
       });
-      return { op: 'walked', id, result };
     } finally {
-      this.#underWay.delete(id);
+      if (!watches) this.#underWay.delete(id);
     }
   }
 
-  async #watch({ id, ground, skip, settleMs }: Request<'watch'>): Promise<ReaderReply> {
-    const driver = this.#driver({ ground });
-    if (!driver.watch) throw new CacheError('SOURCE_IO', `what changes in ${ground.root} is not told`);
+  cancel(id: number): void {
+    this.#underWay.get(id)?.abort();
+    this.#underWay.delete(id);
+  }
+
+  #begin(id: number): AbortController {
     const abort = new AbortController();
-    this.#underWay.set(id, { abort, more: () => {} });
-    abort.signal.addEventListener('abort', () => this.#underWay.delete(id));
-    const directories = await driver.watch({
-      skip: new Set(skip),
-      settleMs,
-      onChanged: (changed) => this.#transport.send({ op: 'changed', id, directories: changed, trouble: null }),
-      onTrouble: (trouble) => this.#transport.send({ op: 'changed', id, directories: [], trouble }),
-      signal: abort.signal,
+    this.#underWay.set(id, abort);
+    return abort;
+  }
+
+  async #ask<T>(ground: Ground, target: string, question: (driver: SourceDriver) => Promise<T>): Promise<T | Elsewhere> {
+    const { root, stableInodes, volumes } = ground;
+    const network = this.#options.mayTouchNetwork;
+    const machine: Machine = volumes.length === 0 ? this.#machine : thisMachine(volumes);
+    return inOurWords(async () => {
+      const elsewhere = network ? null : await foreignPart(root, target, machine);
+      return elsewhere === null ? question(posixDriver({ root, stableInodes, network, machine })) : { elsewhere };
     });
-    return { op: 'watching', id, directories };
   }
+}
 
-  #driver({ ground }: { ground: Ground }): SourceDriver {
-    const { root, stableInodes } = ground;
-    return posixDriver({ root, stableInodes, network: this.#transport.mayTouchNetwork, machine: this.#machineFor(ground) });
-  }
-
-  #machineFor(ground: Ground): Machine {
-    return ground.volumes.length === 0 ? this.#machine : thisMachine(ground.volumes);
+async function inOurWords<T>(look: () => Promise<T>): Promise<T> {
+  try {
+    return await look();
+  } catch (error) {
+    throw lookError(error);
   }
 }

@@ -4,13 +4,13 @@ import { Roots } from '../../src/roots/registry.ts';
 import { RootKeeper, type RootKeeperOptions } from '../../src/roots/root-keeper.ts';
 import { createLog } from '../../src/runtime/log.ts';
 import { type ListedFile, SourceClient, type SourceClientOptions } from '../../src/sources/client.ts';
-import { forkReader } from '../../src/sources/transport.ts';
+import { readerIn } from '../../src/sources/pool.ts';
 
 /** A keeper beside a small catalog that learns all it is told of. */
 export function keeping(options: Partial<RootKeeperOptions & SourceClientOptions> & { silentNas?: boolean } = {}) {
   const roots = new Roots();
   const { silentNas, ...rest } = options;
-  const silent = forkReader(new URL('../sources/readers/silent.mjs', import.meta.url));
+  const silent = readerIn('process', new URL('../sources/readers/silent.mjs', import.meta.url));
   const host = new SourceClient({ ...rest, roots, ...(silentNas && { openProcess: silent, stallMs: 0 }) });
   const known = new Map<string, ListedFile>();
   const changes: [path: string, state: SourceState['state']][] = [];

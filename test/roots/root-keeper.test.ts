@@ -1,7 +1,9 @@
 import { mkdtempSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { type OpenPort, threadReader } from '../../src/sources/transport.ts';
+import { CacheError } from '../../src/core/errors.ts';
+import { readerIn } from '../../src/sources/pool.ts';
+import type { OpenReader } from '../../src/sources/rpc.ts';
 import { fill, tempTree, touch } from '../sources/temp-tree.ts';
 import { keeping } from './keeping.ts';
 
@@ -132,13 +134,13 @@ describe('watching local roots', () => {
   it('is taken up again when its thread has ended, with what was missed', async () => {
     const top = tempTree({ 'a.ckpt': 'x' });
     let crash = () => {};
-    const openThread: OpenPort = (listener) => {
-      const port = threadReader()(listener);
+    const openThread: OpenReader = (listener) => {
+      const reader = readerIn('thread')(listener);
       crash = () => {
-        port.kill();
+        reader.kill(new CacheError('SOURCE_AWAY', 'crashed'));
         listener.onExit('crashed');
       };
-      return port;
+      return reader;
     };
     const { keeper, known, until, add } = keeping({ openThread, pauseMs: { first: 0, longest: 0 } });
     add(top);

@@ -7,7 +7,8 @@ import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { Medium } from '../../src/core/types.ts';
 import { Roots } from '../../src/roots/registry.ts';
 import { type ListedFile, SourceClient, type SourceClientOptions } from '../../src/sources/client.ts';
-import { forkReader, type OpenPort } from '../../src/sources/transport.ts';
+import { readerIn } from '../../src/sources/pool.ts';
+import type { OpenReader } from '../../src/sources/rpc.ts';
 import { patience } from '../helpers/patience.ts';
 import { fill, tempTree } from './temp-tree.ts';
 
@@ -144,13 +145,13 @@ function scripted(script: URL) {
   const firstEnd = new Promise<string>((resolve) => {
     ended = resolve;
   });
-  const openProcess: OpenPort = (listener) => {
+  const openProcess: OpenReader = (listener) => {
     opened.push(script);
     const onExit = (why: string) => {
       listener.onExit(why);
       ended(why);
     };
-    return forkReader(script)({ ...listener, onExit });
+    return readerIn('process', script)({ ...listener, onExit });
   };
   return { opened, firstEnd, openProcess };
 }
@@ -176,7 +177,7 @@ describe('a NAS that hangs', () => {
     const top = tempTree({ 'local/a.ckpt': 'x', 'nas/a.ckpt': 'x', 'other/a.ckpt': 'x' });
     const { openProcess } = scripted(new URL('./readers/silent.mjs', import.meta.url));
     let processes = 0;
-    const firstHangs: OpenPort = (listener) => (processes++ === 0 ? openProcess : forkReader())(listener);
+    const firstHangs: OpenReader = (listener) => (processes++ === 0 ? openProcess : readerIn('process'))(listener);
     const { host, roots } = ownHostOf(join(top, 'nas'), { openProcess: firstHangs });
     const medium = { from: 'detected', fileSystem: 'ext4', resolved: top } as const;
     roots.add({ path: join(top, 'local'), origin: 'config', medium: { ...medium, kind: 'hdd', device: 'sda' } });
@@ -190,9 +191,9 @@ describe('a NAS that hangs', () => {
   it('needs one process for all roots on one share', async () => {
     const top = tempTree({ 'a/x': 'x', 'b/x': 'x' });
     let processes = 0;
-    const openProcess: OpenPort = (listener) => {
+    const openProcess: OpenReader = (listener) => {
       processes++;
-      return forkReader()(listener);
+      return readerIn('process')(listener);
     };
     const { host, roots } = ownHostOf(join(top, 'c'), { openProcess });
     const medium = { kind: 'nas', from: 'detected', device: '//nas/models', fileSystem: 'cifs', resolved: top } as const;

@@ -1,39 +1,69 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Peer } from '../../src/runtime/peer.ts';
 import { lookError } from '../../src/sources/io-errors.ts';
-import type { ReaderEvent, ReaderReply, ReaderRequest } from '../../src/sources/messages.ts';
-import { SourceChannel } from '../../src/sources/rpc.ts';
-import type { OpenPort, PortListener } from '../../src/sources/transport.ts';
+import type { Reader } from '../../src/sources/messages.ts';
+import { type OpenReader, SourceChannel } from '../../src/sources/rpc.ts';
+
+/** A question that was put to a reader: what it answers is up to the test. */
+type Asked = PromiseWithResolvers<string>;
 
 class FakeReader {
-  requests: ReaderRequest[] = [];
+  asked: Asked[] = [];
+  told: unknown[][] = [];
   killed = false;
-  listener: PortListener;
+  listener: Parameters<OpenReader>[0];
 
-  constructor(listener: PortListener) {
+  constructor(listener: Parameters<OpenReader>[0]) {
     this.listener = listener;
   }
 
-  say(message: ReaderReply | ReaderEvent): void {
-    this.listener.onReply(message);
+  /** The reader as the channel has it. Every text that is asked for waits for an answer. */
+  get peer(): Peer<Reader> {
+    const readText = () => {
+      const asked = Promise.withResolvers<string>();
+      this.asked.push(asked);
+      return asked.promise;
+    };
+    return {
+      call: { readText } as unknown as Peer<Reader>['call'],
+      tell: { cancel: (id: number) => void this.told.push(['cancel', id]) } as Peer<Reader>['tell'],
+      kill: (error) => {
+        this.killed = true;
+        for (const { reject } of this.asked) reject(error);
+      },
+    };
   }
 
-  /** Answers the last question. */
-  answer(text = 'x'): void {
-    this.say({ op: 'text', id: this.requests.at(-1)?.id ?? 0, text });
+  /** Answers a question, the last one unless another is named. */
+  answer(text = 'x', asked = this.asked.at(-1)): void {
+    this.listener.onHeard?.();
+    asked?.resolve(text);
+  }
+
+  fail(error: Error): void {
+    this.listener.onHeard?.();
+    this.asked.at(-1)?.reject(error);
+  }
+
+  alive(id: number): void {
+    this.listener.onHeard?.();
+    this.listener.functions.alive(id);
+  }
+
+  async files(id: number): Promise<void> {
+    this.listener.onHeard?.();
+    await this.listener.functions.files(id, { rels: [], sizes: [], mtimesNs: new BigInt64Array(), inos: null });
   }
 }
 
+const readText = (reader: Peer<Reader>['call']) => reader.readText('/x');
+
 function makeChannel() {
   const readers: FakeReader[] = [];
-  const open: OpenPort = (listener) => {
+  const open: OpenReader = (listener) => {
     const reader = new FakeReader(listener);
     readers.push(reader);
-    return {
-      send: (request) => void reader.requests.push(request),
-      kill() {
-        reader.killed = true;
-      },
-    };
+    return reader.peer;
   };
   const channel = new SourceChannel({
     open,
@@ -46,8 +76,7 @@ function makeChannel() {
   /** What became of a question: its text, or why there is none. */
   const ask = async (deadlineMs = 50) => {
     try {
-      const reply = await channel.ask({ op: 'read', path: '/x' }, { deadlineMs });
-      return reply.op === 'text' ? reply.text : reply.op;
+      return await channel.ask(readText, { deadlineMs });
     } catch (error) {
       return `${(error as { code: string }).code}: ${(error as Error).message}`;
     }
@@ -82,9 +111,9 @@ describe('asking a reader', () => {
   it('tells answers of questions that are asked at once apart', async () => {
     const { ask, last } = makeChannel();
     const [first, second] = [ask(), ask()];
-    const [one, two] = last().requests;
-    last().say({ op: 'text', id: two?.id ?? 0, text: 'two' });
-    last().say({ op: 'text', id: one?.id ?? 0, text: 'one' });
+    const [one, two] = last().asked;
+    last().answer('two', two);
+    last().answer('one', one);
     expect(await Promise.all([first, second])).toEqual(['one', 'two']);
   });
 
@@ -98,8 +127,7 @@ describe('asking a reader', () => {
   ])('takes %s for %s', async (errno, expected) => {
     const { ask, last } = makeChannel();
     const asked = ask();
-    const { code, message } = lookError(Object.assign(new Error(`${errno}: no`), { code: errno }));
-    last().say({ op: 'failed', id: 1, code, message });
+    last().fail(lookError(Object.assign(new Error(`${errno}: no`), { code: errno })));
     expect(await asked).toBe(`${expected}: ${errno}: no`);
   });
 });
@@ -186,17 +214,19 @@ describe('a source that hangs', () => {
 
   it('does not count as hung while a long question gets on', async () => {
     const { channel, readers, last } = makeChannel();
-    const events: string[] = [];
-    const ground = { root: '/x', stableInodes: false, volumes: [] };
-    const question = { op: 'walk' as const, ground, directory: '/x', recursive: true, skip: [] };
-    const walked = channel.ask(question, { deadlineMs: 50, onEvent: (event) => events.push(event.op) });
+    let batches = 0;
+    const onFiles = () => void batches++;
+    const walked = channel.ask(readText, { deadlineMs: 50, listener: { onFiles } });
     for (let second = 0; second < 100; second++) {
       await vi.advanceTimersByTimeAsync(40);
-      last().say({ op: 'alive', id: 1 });
+      last().alive(1);
+      await vi.advanceTimersByTimeAsync(40);
+      await last().files(1);
     }
     last().answer('end');
-    expect(await walked).toMatchObject({ op: 'text' });
-    expect(events).toHaveLength(100);
+    expect(await walked).toBe('end');
+    expect(batches).toBe(100);
+    expect(last().told).toEqual([]);
     expect(readers[0]?.killed).toBe(false);
   });
 });
@@ -205,11 +235,11 @@ describe('ending', () => {
   it('a question that is cancelled is answered and the reader told', async () => {
     const { channel, last } = makeChannel();
     const stop = new AbortController();
-    const asked = channel.ask({ op: 'read', path: '/x' }, { deadlineMs: 1_000, signal: stop.signal });
+    const asked = channel.ask(readText, { deadlineMs: 1_000, signal: stop.signal });
     stop.abort();
     await expect(asked).rejects.toMatchObject({ code: 'CANCELLED' });
-    expect(last().requests.at(-1)).toEqual({ op: 'cancel', id: 1 });
-    await expect(channel.ask({ op: 'read', path: '/x' }, { deadlineMs: 1_000, signal: stop.signal })).rejects.toMatchObject({
+    expect(last().told.at(-1)).toEqual(['cancel', 1]);
+    await expect(channel.ask(readText, { deadlineMs: 1_000, signal: stop.signal })).rejects.toMatchObject({
       code: 'CANCELLED',
     });
   });
@@ -219,8 +249,8 @@ describe('ending', () => {
     const asked = ask();
     last().answer();
     await asked;
-    last().say({ op: 'alive', id: 1 });
-    expect(last().requests.at(-1)).toEqual({ op: 'cancel', id: 1 });
+    last().alive(1);
+    expect(last().told.at(-1)).toEqual(['cancel', 1]);
   });
 
   it('the daemon does not wait for readers, nor do questions', async () => {
