@@ -1,27 +1,42 @@
 import { closeSync, constants, openSync, readSync } from 'node:fs';
 
-const pageBytes = 4096;
+/** Past the page cache, positions, lengths and addresses are multiples of this, bytes: the largest sector in use. */
+export const pageBytes = 4096;
+/** Smaller files do no harm in the page cache, bytes. */
+export const leastUncached = 16 * 1024 * 1024;
 
-/** Memory that can be read into past the page cache: a buffer that may grow begins at a page of memory. */
+/** Memory for reads and writes past the page cache: a buffer that may grow begins at a page of memory. */
 export function pageAligned(bytes: number): Uint8Array {
   return new Uint8Array(new ArrayBuffer(bytes, { maxByteLength: bytes }));
 }
 
 /**
- * Opens a file for reading past the page cache: from multiples of 4 KiB on, into `pageAligned` memory of such a length. Null where
- * the system or the file system cannot do that, which may show at the first read only; whatever else is wrong shows again where the
- * file is opened as usual.
+ * Opens a file for reading past the page cache, into `pageAligned` memory. Null where the system or the file system cannot do that,
+ * which may show at the first read only; whatever else is wrong shows again where the file is opened as usual.
  */
 export function openUncached(path: string): number | null {
-  const { O_DIRECT, O_RDONLY } = constants;
-  if (O_DIRECT === undefined) return null;
-  let fd: number | undefined;
+  const fd = openDirect(path, constants.O_RDONLY);
+  if (fd === null) return null;
   try {
-    fd = openSync(path, O_RDONLY | O_DIRECT);
     readSync(fd, pageAligned(pageBytes), 0, pageBytes, 0);
     return fd;
   } catch {
-    if (fd !== undefined) closeSync(fd);
+    closeSync(fd);
+    return null;
+  }
+}
+
+/** Opens anew, for writing past the page cache, the file that is open as `fd`. Null as above; it may show at the first write only. */
+export function openUncachedToWrite(fd: number): number | null {
+  return openDirect(`/proc/self/fd/${fd}`, constants.O_WRONLY);
+}
+
+function openDirect(path: string, flags: number): number | null {
+  const { O_DIRECT } = constants;
+  if (O_DIRECT === undefined) return null;
+  try {
+    return openSync(path, flags | O_DIRECT);
+  } catch {
     return null;
   }
 }

@@ -2,15 +2,15 @@ import { closeSync, readSync } from 'node:fs';
 import type { CompressedFile } from '../codec/compressed-file.ts';
 import { CacheError } from '../core/errors.ts';
 import { readFromDisks } from '../media/disk-counters.ts';
-import { openUncached, pageAligned } from '../runtime/uncached.ts';
+import { leastUncached, openUncached, pageAligned } from '../runtime/uncached.ts';
 import type { OpenSource, ReadableFile } from '../sources/driver.ts';
 import { readableFile } from '../sources/drivers/posix/readable-file.ts';
 import { reading } from '../sources/io-errors.ts';
 
 /** Gives a file's bytes in order, block by block, and reads on while the caller is busy with a block. */
 export interface BlockReader {
-  /** The next block; its memory is used again at the next call. @throws CacheError SOURCE_* */
-  next(): Promise<Uint8Array>;
+  /** The next bytes, at most so many; their memory is used again at the next call. @throws CacheError SOURCE_* */
+  next(most: number): Promise<Uint8Array>;
   /** How long at least one read was under way so far, ms: the source's time, whatever the caller does meanwhile. */
   readonly readMs: number;
   /** Resolves when no read is under way: before that the file must not be closed. Nothing can be read afterwards. */
@@ -24,7 +24,10 @@ interface Range<File = ReadableFile> {
   end: number;
 }
 
+/** Bytes of one read. */
 const blockBytes = 1024 * 1024;
+/** Past the page cache each read costs a crossing, a wake-up and the pinning of its memory; a page cache reads ahead by itself. */
+const uncachedBlockBytes = 4 * 1024 * 1024;
 
 /** One stream: a read begins when the one before it has ended, as a disk with a head wants it, and runs while that one's block is used. */
 function sequentialReader(range: Range): BlockReader {
@@ -34,19 +37,19 @@ function sequentialReader(range: Range): BlockReader {
     before = done.catch(() => {});
     return done;
   };
-  return readAhead(range, { blocks: 2, start });
+  return readAhead(range, { blocks: 2, blockBytes, start });
 }
 
 /** The original bytes of a compressed copy, decoded on the way and checked chunk by chunk. */
 export function compressedReader(file: CompressedFile): BlockReader {
-  const blocks = blocksOf(file);
+  const chunks = chunksOf(file);
   const busy = new BusyTime();
   return {
-    async next() {
-      const { value } = await busy.during(blocks.next());
+    next: inPieces(async () => {
+      const { value } = await busy.during(chunks.next());
       if (!value) throw new Error('read past the end');
       return value;
-    },
+    }),
     get readMs() {
       return busy.ms;
     },
@@ -54,21 +57,26 @@ export function compressedReader(file: CompressedFile): BlockReader {
   };
 }
 
-async function* blocksOf(file: CompressedFile): AsyncGenerator<Uint8Array, undefined> {
-  for (const index of file.metadata.chunks.keys()) {
-    const chunk = await file.chunk(index);
-    // In the pieces that a paced copy asks for.
-    for (let at = 0; at < chunk.length; at += blockBytes) yield chunk.subarray(at, at + blockBytes);
-  }
+async function* chunksOf(file: CompressedFile): AsyncGenerator<Uint8Array, undefined> {
+  for (const index of file.metadata.chunks.keys()) yield await file.chunk(index);
+}
+
+/** Hands a block on in as many pieces as are asked for; a paced copy takes small steps. */
+function inPieces(nextBlock: () => Promise<Uint8Array>): BlockReader['next'] {
+  let rest: Uint8Array = new Uint8Array();
+  return async (most) => {
+    if (rest.length === 0) rest = await nextBlock();
+    const piece = rest.subarray(0, most);
+    rest = rest.subarray(piece.length);
+    return piece;
+  };
 }
 
 /** Many reads under way, handed on in order. */
 function parallelReader(range: Range, blocks: number): BlockReader {
-  return readAhead(range, { blocks, start: (read) => read(range.file) });
+  return readAhead(range, { blocks, blockBytes, start: (read) => read(range.file) });
 }
 
-/** Smaller files do no harm in the page cache, bytes. */
-const leastUncached = 16 * 1024 * 1024;
 /** So often it is looked whether the page cache has the file, bytes. */
 const lookBytes = 64 * 1024 * 1024;
 
@@ -95,7 +103,7 @@ function uncachedReader(range: Range, { look }: { look: boolean }): BlockReader 
     }
     return read(fromMemory ? file : uncached);
   };
-  return readAhead(range, { blocks: 3, start, end: () => closeSync(uncachedFd) });
+  return readAhead(range, { blocks: 3, blockBytes: uncachedBlockBytes, start, end: () => closeSync(uncachedFd) });
 }
 
 /** Whether a page of the file comes without a disk, by what the kernel counts for this thread; also true where it does not count. */
@@ -132,12 +140,13 @@ type Read = (file: ReadableFile) => Promise<Uint8Array>;
 interface Plan {
   /** How many blocks there are in memory. All but the one that is used may be under way. */
   blocks: number;
+  blockBytes: number;
   /** Begins to read the block at a position. */
   start(read: Read, at: number): Promise<Uint8Array>;
   end?(): void;
 }
 
-function readAhead(range: Range, { blocks, start, end: whenClosed }: Plan): BlockReader {
+function readAhead(range: Range, { blocks, blockBytes, start, end: whenClosed }: Plan): BlockReader {
   const { from, end } = range;
   const busy = new BusyTime();
   const slots = Math.min(blocks, Math.ceil((end - from) / blockBytes));
@@ -156,13 +165,13 @@ function readAhead(range: Range, { blocks, start, end: whenClosed }: Plan): Bloc
   };
   for (let slot = 0; slot < slots; slot += 1) ask(pageAligned(blockBytes));
   return {
-    async next() {
+    next: inPieces(async () => {
       if (given) ask(given);
       const block = await underWay.shift();
       if (!block) throw new Error('read past the end');
       given = new Uint8Array(block.buffer);
       return block;
-    },
+    }),
     get readMs() {
       return busy.ms;
     },

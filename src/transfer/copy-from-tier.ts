@@ -74,9 +74,9 @@ function readerOf(fd: number, { path, compressed }: OriginCopy, end: number): Bl
   if (file && file.metadata.size !== end) throw new Error('it is of another size');
   const reader = file ? compressedReader(file) : localReader({ file: readableFile(fd, path), from: 0, end });
   return {
-    next: async () => {
+    next: async (most) => {
       try {
-        return await reader.next();
+        return await reader.next(most);
       } catch (error) {
         throw damaged(messageOf(error), error);
       }

@@ -15,6 +15,8 @@ export interface CopyHooks {
   paced(): boolean;
   /** Resolves when the next step may be taken. */
   ask(bytes: number): Promise<void>;
+  /** Whether somebody waits for the copy, and will load it as soon as it is there. */
+  urgent(): boolean;
   signal: AbortSignal;
 }
 
@@ -23,22 +25,25 @@ interface Flow {
   hashes: CopyHashes;
   from: number;
   end: number;
-  file?: { write(bytes: Uint8Array, position: number): void };
+  /** Takes the bytes; until that resolves they stay as they are. `cached`: whether they are to stay in memory. */
+  file?: { write(bytes: Uint8Array, position: number, cached: boolean): void | Promise<void> };
 }
 
-/** Hashes and writes what is read, until the end. */
+/** Hashes what is read, while it is written and the next is read, until the end. */
 export async function eachBlock(flow: Flow, hooks: CopyHooks, afterStep: () => Promise<void>): Promise<void> {
   const { reader, hashes, from, end, file } = flow;
   for (let done = from; done < end; ) {
     const paced = hooks.paced();
-    const stepEnd = Math.min(done + (paced ? pacedStepBytes : stepBytes), end);
+    const step = paced ? pacedStepBytes : stepBytes;
+    const stepEnd = Math.min(done - (done % step) + step, end);
     if (paced) await hooks.ask(stepEnd - done);
     while (done < stepEnd) {
       const askedAt = performance.now();
-      const bytes = await reader.next();
+      const bytes = await reader.next(stepEnd - done);
       const takenAt = performance.now();
+      const written = file?.write(bytes, done, hooks.urgent());
       hashes.update(bytes);
-      file?.write(bytes, done);
+      await written;
       done += bytes.length;
       // A paced copy has time to spare.
       if (!paced) hashes.judge({ bytes: bytes.length, waitedMs: takenAt - askedAt, workedMs: performance.now() - takenAt });

@@ -3,13 +3,14 @@ import { dirname } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { type ChunkHash, chunkSize } from '../codec/chunk-hash.ts';
-import { readAt, writeAt } from '../codec/file-io.ts';
+import { readAt } from '../codec/file-io.ts';
 import { isSameFingerprint } from '../core/fingerprint.ts';
 import type { SourceFile } from '../core/types.ts';
 import type { OpenSource } from '../sources/driver.ts';
 import { writeError, writing } from '../sources/io-errors.ts';
 import { readFully } from '../sources/read-fully.ts';
 import { dropPartial, keepPartial, readJournal, writeJournal } from '../tiers/partial.ts';
+import { BlockWriter } from './block-writer.ts';
 import { CopyHashes } from './copy-hashes.ts';
 
 /**
@@ -19,8 +20,8 @@ import { CopyHashes } from './copy-hashes.ts';
  */
 const journalBytes = 3 * chunkSize;
 /**
- * Written bytes are sent to the disk in portions of so many, two at most on the way: a copy that leaves gigabytes of dirty pages to
- * its last fsync makes every other program's small writes wait for them.
+ * Bytes in the page cache are sent to the disk in portions of so many, two at most on the way: a copy that leaves gigabytes of dirty
+ * pages to its last fsync makes every other program's small writes wait for them.
  */
 const syncBytes = 8 * chunkSize;
 
@@ -44,9 +45,12 @@ export class PartialFile {
   readonly #temp: string;
   readonly #source: SourceFile;
   readonly #fd: number;
-  /** Up to where the journal speaks, and up to where the bytes were sent to the disk, or are on their way. */
+  readonly #writer: BlockWriter;
+  /** Up to where the journal speaks, and up to where the file was written. */
   #journaled: number;
-  #synced: number;
+  #written: number;
+  /** How many bytes of the page cache were sent to the disk, or are on their way. */
+  #synced = 0;
   #journaling: Promise<void> = Promise.resolve();
   #syncing: Promise<void> = Promise.resolve();
 
@@ -54,8 +58,9 @@ export class PartialFile {
     this.#temp = temp;
     this.#source = source;
     this.#fd = opened.fd;
+    this.#writer = new BlockWriter(opened.fd, source.fingerprint.size);
+    this.#written = opened.at;
     this.#journaled = opened.journal === false ? Number.POSITIVE_INFINITY : opened.at;
-    this.#synced = opened.at;
   }
 
   /** An empty file without a journal: what interrupts it is to begin anew. */
@@ -89,23 +94,25 @@ export class PartialFile {
     return { file: new PartialFile(temp, source, { fd: createAnew(temp), at: 0 }), at: 0, hashes };
   }
 
-  write(bytes: Uint8Array, position: number): void {
-    writing(() => writeAt(this.#fd, bytes, position));
+  /** Goes on where the last write ended, as `BlockWriter.write` does it. */
+  async write(bytes: Uint8Array, position: number, cached: boolean): Promise<void> {
+    await this.#writer.write(bytes, position, cached);
+    this.#written = position + bytes.length;
   }
 
   /** Notes what was written, and sends it to the disk, whenever enough has come together. */
   async checkpoint({ chunked }: CopyHashes): Promise<void> {
-    const bytes = chunked.wholeBytes;
-    if (bytes - this.#journaled >= journalBytes) await this.#note(chunked);
-    if (bytes - this.#synced < syncBytes) return;
-    this.#synced = bytes;
+    if (this.#wholeBytes(chunked) - this.#journaled >= journalBytes) await this.#note(chunked);
+    const { cachedBytes } = this.#writer;
+    if (cachedBytes - this.#synced < syncBytes) return;
+    this.#synced = cachedBytes;
     await this.#syncing;
     this.#syncing = watched(promisify(fdatasync)(this.#fd));
   }
 
   /** Notes all whole chunks: what is interrupted in order loses no more than the last of them. */
   async interrupted({ chunked }: CopyHashes): Promise<void> {
-    if (chunked.wholeBytes > this.#journaled) await this.#note(chunked);
+    if (this.#wholeBytes(chunked) > this.#journaled) await this.#note(chunked);
     await this.#journaling;
   }
 
@@ -116,14 +123,22 @@ export class PartialFile {
       await Promise.all([this.#journaling, this.#syncing]);
     } finally {
       await this.#syncing.catch(() => {});
+      await this.#writer.close();
       closeSync(this.#fd);
     }
   }
 
-  async #note({ wholeBytes, chunks }: ChunkHash): Promise<void> {
-    this.#journaled = wholeBytes;
+  /** Of whole chunks, hashed and written: a block is hashed while it is on its way. */
+  #wholeBytes({ wholeBytes }: ChunkHash): number {
+    return Math.min(wholeBytes, this.#written - (this.#written % chunkSize));
+  }
+
+  async #note(chunked: ChunkHash): Promise<void> {
+    const bytes = this.#wholeBytes(chunked);
+    this.#journaled = bytes;
     await this.#journaling;
-    const journal = { version: 1 as const, source: this.#source, bytes: wholeBytes, chunks: [...chunks] };
+    const chunks = chunked.chunks.slice(0, bytes / chunkSize);
+    const journal = { version: 1 as const, source: this.#source, bytes, chunks };
     this.#journaling = watched(writeJournal(this.#temp, journal));
   }
 }

@@ -43,6 +43,7 @@ async function take<T>(
     progress: (bytesDone) => parent.tell.progress(id, bytesDone),
     resuming: (from) => parent.tell.resuming(id, from),
     paced: () => job.paced,
+    urgent: () => job.urgent,
     async ask(bytes) {
       const freed = new Promise<void>((resolve) => {
         job.go = resolve;

@@ -27,6 +27,9 @@ function step(name: string, detail: string): void {
 
 function isOurs(target: unknown): boolean {
   if (typeof target === 'number') return ours.has(target);
+  // A file that is opened again, by its number.
+  const [, again] = /^\/proc\/self\/fd\/(\d+)$/.exec(String(target)) ?? [];
+  if (again !== undefined) return ours.has(Number(again));
   return typeof target === 'string' && directories.some((directory) => target.startsWith(directory));
 }
 
@@ -50,6 +53,7 @@ if (log >= 0) {
   const sync = [
     'mkdirSync',
     'openSync',
+    'write',
     'writeSync',
     'writeFileSync',
     'fsyncSync',

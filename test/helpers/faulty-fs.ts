@@ -19,8 +19,9 @@ const watched = [
   'writeFileSync',
   'writeSync',
 ] as const;
-/** `read` is the one with a callback: its faults throw or give a number of bytes, as those of `readSync` do. */
-type Call = (typeof watched)[number] | 'read';
+/** These have a callback: their faults throw or give a number of bytes, as those of `readSync` and `writeSync` do. */
+type Async = 'read' | 'write';
+type Call = (typeof watched)[number] | Async;
 
 interface Fault {
   call: Call | 'any';
@@ -53,7 +54,8 @@ export function heal(fault: Fault): void {
 /** `node:fs` with calls that faults can be put into. */
 export function faultyFs(real: typeof Fs): typeof Fs & { default: typeof Fs } {
   const wrapped = Object.fromEntries(watched.map((call) => [call, wrap(call, real[call] as (...args: unknown[]) => unknown)]));
-  const faulty = { ...real, ...wrapped, read: wrapRead(real) } as typeof Fs;
+  const [read, write] = [wrapAsync('read', real.readSync), wrapAsync('write', real.writeSync)];
+  const faulty = { ...real, ...wrapped, read, write } as typeof Fs;
   return { ...faulty, default: faulty };
 }
 
@@ -62,8 +64,8 @@ export function systemError(code: string, message = code): NodeJS.ErrnoException
   return Object.assign(new Error(`${code}: ${message}`), { code });
 }
 
-function wrapRead(real: typeof Fs) {
-  const inTurn = wrap('read', (...args) => (real.readSync as (...all: unknown[]) => number)(...args));
+function wrapAsync(call: Async, real: typeof Fs.readSync | typeof Fs.writeSync) {
+  const inTurn = wrap(call, (...args) => (real as (...all: unknown[]) => number)(...args));
   return (...args: unknown[]): void => {
     const rest = args.slice(0, -1);
     const callback = args.at(-1) as (error: unknown, bytes?: unknown) => void;

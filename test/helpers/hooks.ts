@@ -7,6 +7,7 @@ export function quiet(): CopyHooks {
     resuming: () => {},
     paced: () => false,
     ask: async () => {},
+    urgent: () => false,
     signal: new AbortController().signal,
   };
 }

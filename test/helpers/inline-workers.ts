@@ -18,13 +18,13 @@ export class InlineWorkers extends CopyWorkers {
 
   async #work<T>(
     order: CopyOrder,
-    { progress, resuming, ask, paced }: RunOptions,
+    { progress, resuming, ask, paced, urgent }: RunOptions,
     work: (order: CopyOrder, hooks: CopyHooks) => Promise<T>,
   ): Promise<T> {
     const abort = new AbortController();
     this.#running.set(order.id, abort);
     try {
-      return await work(order, { progress, resuming, ask, paced: () => paced, signal: abort.signal });
+      return await work(order, { progress, resuming, ask, paced: () => paced, urgent: () => urgent, signal: abort.signal });
     } finally {
       this.#running.delete(order.id);
     }

@@ -92,7 +92,7 @@ describe('the copy has every byte in its place', () => {
     ['a single page', (length: number) => Math.min(length, 4096)],
   ])('when writes take %s', async (_how, shorter) => {
     const { order, place, bytes } = arrange(MiB + 17);
-    injectFault('writeSync', {
+    injectFault('write', {
       when: ([, , , length]) => Number(length) > 4096,
       act: (_real, [fd, buffer, offset, length, position]) => write(fd, buffer, offset, shorter(Number(length)), position),
     });
@@ -110,7 +110,7 @@ describe('nothing is published and nothing stays', () => {
     ['EFBIG', 'CACHE_IO'],
   ])('when a write in mid-file fails with %s', async (errno, code) => {
     const { order, expectNothing } = arrange(2 * chunkSize);
-    injectFault('writeSync', {
+    injectFault('write', {
       when: ([, , , , position]) => Number(position) >= chunkSize,
       act: () => {
         throw systemError(errno);
@@ -122,7 +122,7 @@ describe('nothing is published and nothing stays', () => {
 
   test('when a write takes nothing, for ever: it is an error, not a loop', async () => {
     const { order, expectNothing } = arrange(1000);
-    injectFault('writeSync', { act: () => 0 });
+    injectFault('write', { act: () => 0 });
     await expect(runCopyJob(order, quiet())).rejects.toMatchObject({ code: 'CACHE_IO' });
     expectNothing();
   });

@@ -1,27 +1,15 @@
-import { closeSync, ftruncateSync, openSync, readFileSync, readSync } from 'node:fs';
+import { closeSync, ftruncateSync, openSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { describe, expect, type TestContext, test } from 'vitest';
-import { forget } from '../../bench/slow-mount.ts';
-import { readFromDisks } from '../../src/media/disk-counters.ts';
+import { describe, expect, test } from 'vitest';
 import type { OpenSource } from '../../src/sources/driver.ts';
 import { posixDriver } from '../../src/sources/drivers/posix/posix-driver.ts';
 import { type BlockReader, diskReader, localReader, sourceReader } from '../../src/transfer/block-readers.ts';
 import { fingerprintOf, writeModel } from '../helpers/files.ts';
+import { coldModel, fromDisks, isInMemory } from '../helpers/page-cache.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
 
 const MiB = 2 ** 20;
 const size = 24 * MiB + 4711;
-
-/** What this process has had read from disks, bytes. */
-const fromDisks = () => readFromDisks('self') ?? Number.NaN;
-
-function isInMemory(path: string, position: number): boolean {
-  const fd = openSync(path, 'r');
-  const before = fromDisks();
-  readSync(fd, Buffer.alloc(4096), 0, 4096, position);
-  closeSync(fd);
-  return fromDisks() === before;
-}
 
 type Open = (range: { file: OpenSource; from: number; end: number }) => BlockReader;
 
@@ -31,7 +19,7 @@ async function readAll(path: string, { from = 0, open = localReader }: { from?: 
   const reader = open({ file: source, from, end: size });
   const parts: Buffer[] = [];
   try {
-    for (let done = from; done < size; done += parts.at(-1)?.length ?? 0) parts.push(Buffer.from(await reader.next()));
+    for (let done = from; done < size; done += parts.at(-1)?.length ?? 0) parts.push(Buffer.from(await reader.next(size)));
   } finally {
     await reader.close();
     await source.close();
@@ -39,26 +27,15 @@ async function readAll(path: string, { from = 0, open = localReader }: { from?: 
   return Buffer.concat(parts);
 }
 
-/** A model that is not in the page cache; skips the test where that cannot be watched, as on a temporary directory in memory. */
-function coldModel(context: TestContext): { path: string; bytes: Buffer } {
-  const path = join(tempDir(), 'model.bin');
-  const bytes = writeModel(path, size);
-  if (process.platform !== 'linux') context.skip('the page cache cannot be watched here');
-  forget(path);
-  if (isInMemory(path, 0)) context.skip('the page cache cannot be watched here');
-  forget(path);
-  return { path, bytes };
-}
-
 describe('a large source on a local disk', () => {
   test('is read past the page cache', async (context) => {
-    const { path, bytes } = coldModel(context);
+    const { path, bytes } = coldModel(context, size);
     expect((await readAll(path)).equals(bytes)).toBe(true);
     expect([8, 16, 23].map((at) => isInMemory(path, at * MiB))).toEqual([false, false, false]);
   });
 
   test('comes from the page cache when it is there', async (context) => {
-    const { path, bytes } = coldModel(context);
+    const { path, bytes } = coldModel(context, size);
     readFileSync(path);
     const before = fromDisks();
     expect((await readAll(path)).equals(bytes)).toBe(true);
@@ -66,7 +43,7 @@ describe('a large source on a local disk', () => {
   });
 
   test('comes from the disk all the same when that is what is to be proven', async (context) => {
-    const { path, bytes } = coldModel(context);
+    const { path, bytes } = coldModel(context, size);
     readFileSync(path);
     const before = fromDisks();
     expect((await readAll(path, { open: diskReader })).equals(bytes)).toBe(true);
@@ -74,7 +51,7 @@ describe('a large source on a local disk', () => {
   });
 
   test('goes through the page cache while the program that asked for it reads it too', async (context) => {
-    const { path, bytes } = coldModel(context);
+    const { path, bytes } = coldModel(context, size);
     expect((await readAll(path, { open: (range) => sourceReader(range, { shared: true }) })).equals(bytes)).toBe(true);
     expect([8, 16, 23].map((at) => isInMemory(path, at * MiB))).toEqual([true, true, true]);
   });

@@ -46,7 +46,7 @@ test.each([
     written += 1;
     return real();
   };
-  injectFault('writeSync', { act: counted });
+  injectFault('any', { when: (_args, call) => call === 'write' || call === 'writeSync', act: counted });
   await rig.copy(a);
   const b = downloadedAgain(a, flip);
   pretendClones(rig);

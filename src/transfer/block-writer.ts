@@ -1,0 +1,76 @@
+import { closeSync, write } from 'node:fs';
+import { errnoOf } from '../runtime/errnos.ts';
+import { leastUncached, openUncachedToWrite, pageBytes } from '../runtime/uncached.ts';
+import { writeError } from '../sources/io-errors.ts';
+
+/**
+ * Writes a file block by block, on a thread of the pool: the caller can hash the block meanwhile. Large files are written past the
+ * page cache where that can be passed, from blocks that begin at a page in memory and in the file: nothing then waits to be flushed,
+ * no program loses what it has in memory, and the copy into the page cache is saved, which takes more time than hashing.
+ */
+export class BlockWriter {
+  readonly #fd: number;
+  #uncached: number | null;
+  #last: Promise<void> = Promise.resolve();
+  /** How many bytes went into the page cache so far. */
+  cachedBytes = 0;
+
+  /** @param fd open for writing; it stays the caller's to close, after this  @param size that the file will have, bytes */
+  constructor(fd: number, size: number) {
+    this.#fd = fd;
+    this.#uncached = size < leastUncached ? null : openUncachedToWrite(fd);
+  }
+
+  /**
+   * Resolves when the file has the bytes; they must stay as they are until then. One write at a time.
+   * @param cached whether they are to be in the page cache afterwards
+   * @throws CacheError NO_SPACE, CACHE_IO
+   */
+  write(bytes: Uint8Array, position: number, cached: boolean): Promise<void> {
+    this.#last = this.#write(bytes, position, cached).catch((error) => {
+      throw writeError(error);
+    });
+    return this.#last;
+  }
+
+  /** Resolves when nothing is written any more. */
+  async close(): Promise<void> {
+    await this.#last.catch(() => {});
+    this.#passNoMore();
+  }
+
+  async #write(bytes: Uint8Array, position: number, cached: boolean): Promise<void> {
+    let written = cached ? 0 : await this.#writePages(bytes, position);
+    this.cachedBytes += bytes.length - written;
+    while (written < bytes.length) written += await writeSome(this.#fd, bytes.subarray(written), position + written);
+  }
+
+  /** Writes the whole pages at the start of the block past the page cache, as far as that goes. @returns how many bytes */
+  async #writePages(bytes: Uint8Array, position: number): Promise<number> {
+    const length = bytes.length - (bytes.length % pageBytes);
+    if (this.#uncached === null || length === 0) return 0;
+    try {
+      return await writeSome(this.#uncached, bytes.subarray(0, length), position);
+    } catch (error) {
+      if (errnoOf(error) !== 'EINVAL') throw error;
+      // Not on this file system, or not from such memory.
+      this.#passNoMore();
+      return 0;
+    }
+  }
+
+  #passNoMore(): void {
+    if (this.#uncached !== null) closeSync(this.#uncached);
+    this.#uncached = null;
+  }
+}
+
+function writeSome(fd: number, bytes: Uint8Array, position: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    write(fd, bytes, 0, bytes.length, position, (error, written) => {
+      if (error) reject(error);
+      else if (written === 0) reject(new Error('the system takes no more bytes'));
+      else resolve(written);
+    });
+  });
+}

@@ -1,0 +1,30 @@
+import { closeSync, openSync, readSync } from 'node:fs';
+import { join } from 'node:path';
+import type { TestContext } from 'vitest';
+import { forget } from '../../bench/slow-mount.ts';
+import { readFromDisks } from '../../src/media/disk-counters.ts';
+import { writeModel } from './files.ts';
+import { tempDir } from './temp-dir.ts';
+
+/** What this process has had read from disks, bytes. */
+export const fromDisks = () => readFromDisks('self') ?? Number.NaN;
+
+/** Whether the page at a position of the file comes without a disk, by what the kernel counts. */
+export function isInMemory(path: string, position: number): boolean {
+  const fd = openSync(path, 'r');
+  const before = fromDisks();
+  readSync(fd, Buffer.alloc(4096), 0, 4096, position);
+  closeSync(fd);
+  return fromDisks() === before;
+}
+
+/** A model that is not in the page cache; skips the test where that cannot be watched, as on a temporary directory in memory. */
+export function coldModel(context: TestContext, size: number): { path: string; bytes: Buffer } {
+  const path = join(tempDir(), 'model.bin');
+  const bytes = writeModel(path, size);
+  if (process.platform !== 'linux') context.skip('the page cache cannot be watched here');
+  forget(path);
+  if (isInMemory(path, 0)) context.skip('the page cache cannot be watched here');
+  forget(path);
+  return { path, bytes };
+}
