@@ -71,7 +71,7 @@ export function createRig(options: RigOptions = {}) {
   const speeds = new Speeds(catalog.speeds);
   const leases = new Leases(clock, []);
   const worker = options.workers instanceof URL ? options.workers : undefined;
-  const workers = options.workers === 'inline' ? new InlineWorkers(clock) : new CopyWorkers(clock, undefined, worker);
+  const workers = options.workers === 'inline' ? new InlineWorkers(clock) : new CopyWorkers(clock, { ...process.env }, worker);
   const rules = {
     mode: () => sources.mode,
     policy: () => policies[options.policy ?? 'lru'](surroundings),
