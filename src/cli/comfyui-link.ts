@@ -1,9 +1,9 @@
-import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { CacheError, messageOf } from '../core/errors.ts';
 import { meaningOf } from '../runtime/errnos.ts';
+import { packageDir as ownPackage } from '../runtime/package.ts';
 import { comfyuiDir, comfyuiVersion } from './comfyui-dir.ts';
 import {
   listFiles,
@@ -57,7 +57,7 @@ export interface ShimStatus {
  */
 export async function installShim(comfyDir: string, options: InstallOptions): Promise<ShimStatus> {
   const folder = shimFolder(comfyDir);
-  const packageDir = options.packageDir ?? findPackage();
+  const packageDir = options.packageDir ?? ownPackage;
   const next: Marker = { ...(await offered(packageDir)), linked: options.link === true };
   const old = (await readMarker(folder))?.files ?? [];
   for (const file of next.files.filter((name) => !old.includes(name))) await refuseForeign(join(folder, file));
@@ -98,7 +98,7 @@ export async function shimStatus(comfyDir: string, options: { packageDir?: strin
   const dir = comfyuiDir(comfyDir);
   const folder = shimFolder(comfyDir);
   const marker = await readMarker(folder);
-  const packageDir = options.packageDir ?? findPackage();
+  const packageDir = options.packageDir ?? ownPackage;
   return {
     folder,
     installed: marker !== null,
@@ -112,16 +112,6 @@ export async function shimStatus(comfyDir: string, options: { packageDir?: strin
 
 function shimFolder(comfyDir: string): string {
   return join(comfyuiDir(comfyDir), 'custom_nodes', folderName);
-}
-
-/** The directory of the package that this file belongs to, built or not. */
-function findPackage(): string {
-  let dir = import.meta.dirname;
-  while (!existsSync(join(dir, 'comfyui', 'prestartup_script.py'))) {
-    if (dir === dirname(dir)) throw new Error(`no comfyui folder above ${import.meta.dirname}`);
-    dir = dirname(dir);
-  }
-  return dir;
 }
 
 async function offered(packageDir: string): Promise<{ version: string; files: string[] }> {

@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { version } from '../runtime/package.ts';
 import { addAnalyze } from './commands/analyze.ts';
 import { addComfyui } from './commands/comfyui.ts';
 import { addConfig } from './commands/config.ts';
@@ -22,7 +23,6 @@ import { addVerify } from './commands/verify.ts';
 import { addWarm } from './commands/warm.ts';
 import { type Answer, exitCodes, printAnswer, printError } from './print.ts';
 import { type Host, openSession, type Run } from './session.ts';
-import { ownVersion } from './version.ts';
 
 const examples = `
 Examples:
@@ -68,7 +68,7 @@ function describe(program: Command, host: Host): void {
     .description('Keeps the model weights you are using on the fastest disk of the machine.')
     .option('--json', 'print what the API answered, for programs')
     .option('--state <dir>', 'state directory, where the daemon is found (default: AUTOCACHE_STATE)')
-    .version(ownVersion(), '--version', 'print the version')
+    .version(version, '--version', 'print the version')
     .helpOption('-h, --help', 'show help')
     .addHelpCommand(new Command('help').argument('[command]').description('show help on a command').helpGroup('What it does:'))
     .addHelpText('after', examples)

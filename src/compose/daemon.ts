@@ -8,7 +8,7 @@ import { type Clock, systemClock } from '../runtime/clock.ts';
 import { Disposal } from '../runtime/disposal.ts';
 import { Events } from '../runtime/events.ts';
 import { createLog, type Log } from '../runtime/log.ts';
-import { version } from '../runtime/version.ts';
+import { version } from '../runtime/package.ts';
 import { emptyRam } from '../upkeep/empty-ram.ts';
 import { Leases } from '../usage/leases.ts';
 import { composeAnswering, lookupOptionsOf } from './answering.ts';

@@ -1,3 +1,4 @@
+import { currentCategory } from '../comfyui/categories.ts';
 import { idOf, isObject, type JsonObject, listOf, textOf } from './json.ts';
 import type { Budget } from './limits.ts';
 import type { DeclaredModel } from './types.ts';
@@ -157,9 +158,4 @@ function readSetAside(entries: unknown): Map<string, unknown> {
 function readDeclared(model: unknown): DeclaredModel | null {
   if (!isObject(model) || typeof model['name'] !== 'string' || typeof model['directory'] !== 'string') return null;
   return { name: model['name'], category: currentCategory(model['directory']) };
-}
-
-/** ComfyUI's own renaming of two older folder names. */
-function currentCategory(directory: string): string {
-  return { unet: 'diffusion_models', clip: 'text_encoders' }[directory] ?? directory;
 }

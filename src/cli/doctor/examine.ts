@@ -11,10 +11,10 @@ import type { Config } from '../../config/types.ts';
 import { parseUrl } from '../../config/values.ts';
 import { CacheError, messageOf } from '../../core/errors.ts';
 import { detectMedium, isNetwork } from '../../media/medium.ts';
+import { version } from '../../runtime/package.ts';
 import { Client } from '../client.ts';
 import { comfyuiVersion } from '../comfyui-dir.ts';
 import { shimStatus } from '../comfyui-link.ts';
-import { ownVersion } from '../version.ts';
 import { type CacheFacts, cacheFindings } from './cache-checks.ts';
 import { comfyuiFindings } from './comfyui-checks.ts';
 import { askComfyui } from './comfyui-server.ts';
@@ -52,7 +52,7 @@ export async function examine({ cwd, stateDir, flags, dirs, url }: ExamineOption
   const packs = (await Promise.all(found.map((dir) => readNodePacks(`${dir}/custom_nodes`)))).flat();
   const shims = found.map(async (dir) => ({ dir, status: await shimStatus(dir).catch(messageOf) }));
   return [
-    ...daemonFindings({ ...daemon, configProblem: problem, version: ownVersion() }),
+    ...daemonFindings({ ...daemon, configProblem: problem, version }),
     ...(cache ? cacheFindings(cache) : []),
     ...sourceFindings(sources, { device: cache?.medium.device ?? null, speeds: speedsOf(cache) }),
     ...comfyuiFindings({

@@ -1,8 +1,9 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { CacheError } from '../../core/errors.ts';
+import { packageDir } from '../../runtime/package.ts';
 import { Codes } from '../codes.ts';
 import { parse } from '../parse.ts';
 import type { Services } from '../services.ts';
@@ -37,11 +38,10 @@ const headers = {
 
 /** The page at `/`, and how it comes by the token: who has it gets a code, and the page exchanges the code for it. */
 export function dashboardRoutes(app: FastifyInstance, { clock }: Services, token: string): void {
-  const root = packageRoot();
   const codes = new Codes(clock);
 
   for (const [url, { path, type }] of Object.entries(files)) {
-    const content = readFileSync(join(root, path));
+    const content = readFileSync(join(packageDir, path));
     app.get(url, (_request, reply) => reply.headers(headers).type(type).send(content));
   }
 
@@ -53,14 +53,4 @@ export function dashboardRoutes(app: FastifyInstance, { clock }: Services, token
     if (!codes.redeem(code)) throw new CacheError('FORBIDDEN', 'this code was used before, or is too old');
     return reply.header('cache-control', 'no-store').send({ token });
   });
-}
-
-/** The directory of the package that this file belongs to, built or not. */
-function packageRoot(): string {
-  let dir = import.meta.dirname;
-  while (!existsSync(join(dir, own, 'index.html'))) {
-    if (dir === dirname(dir)) throw new Error(`no ${own} above ${import.meta.dirname}`);
-    dir = dirname(dir);
-  }
-  return dir;
 }
