@@ -138,8 +138,12 @@ async function ours({ path, network }: Source): Promise<void> {
       source: { ...source, fingerprint },
       temp: join(tier.partialDir, 'x.part'),
       ...place,
+      kind: 'copy',
       network,
+      shared: false,
       identity: true,
+      reread: false,
+      reflinkCandidates: [],
     },
     {
       networkRoot: network ? '/' : null,

@@ -1,4 +1,4 @@
-import type { CopyState, Medium, Priority, Purpose, Reason, TierName } from '../core/types.ts';
+import type { CopyState, JobKind, Medium, Priority, Purpose, Reason, TierName } from '../core/types.ts';
 
 /** The shapes of the HTTP API: what the daemon's routes answer and what the CLI, the resolver and other programs read. */
 
@@ -50,6 +50,8 @@ export interface JobView {
   category: string | null;
   /** Where the copy will lie. */
   tier: TierName;
+  /** How it is made, as far as is known; a `copy` may turn out to be a `link`. */
+  kind: JobKind;
   bytesDone: number;
   bytesTotal: number;
   /** 0 until measured. */

@@ -18,6 +18,8 @@ export interface TierTraits {
   volatile: boolean;
   /** Bytes written to it wear the SSD, and count against the bound of a day. */
   wears: boolean;
+  /** Copies with the same bytes are hard links of one file in it. */
+  links: boolean;
   quota: Quota;
   /** What the names of its files end with, after the name of their source. */
   suffix: string;
@@ -28,12 +30,16 @@ const disk: Quota = { resource: 'space', settings: { dir: 'AUTOCACHE_DIR', limit
 
 /** One row for each tier; a new tier is a name in `tierNames`, a row here, and an implementation of `Tier`. */
 export const tierTraits: Readonly<Record<TierName, Readonly<TierTraits>>> = {
-  ram: { servable: true, form: 'plain', volatile: true, wears: false, quota: memory, suffix: '' },
-  ssd: { servable: true, form: 'plain', volatile: false, wears: true, quota: disk, suffix: '' },
-  cold: { servable: false, form: 'compressed', volatile: false, wears: true, quota: disk, suffix: '.zst' },
+  ram: { servable: true, form: 'plain', volatile: true, wears: false, links: false, quota: memory, suffix: '' },
+  ssd: { servable: true, form: 'plain', volatile: false, wears: true, links: true, quota: disk, suffix: '' },
+  cold: { servable: false, form: 'compressed', volatile: false, wears: true, links: false, quota: disk, suffix: '.zst' },
 };
+
+export function sharesQuota(a: TierName, b: TierName): boolean {
+  return tierTraits[a].quota === tierTraits[b].quota;
+}
 
 /** The tiers that share the limit of a tier, itself among them, fastest first. */
 export function sharingQuota(tier: TierName): TierName[] {
-  return tierNames.filter((name) => tierTraits[name].quota === tierTraits[tier].quota);
+  return tierNames.filter((name) => sharesQuota(name, tier));
 }

@@ -6,6 +6,9 @@ import type { Votes } from './votes.ts';
 export const tierNames = ['ram', 'ssd', 'cold'] as const;
 export type TierName = (typeof tierNames)[number];
 
+/** The tier that sources are copied to when nothing else is said. */
+export const defaultTier: TierName = 'ssd';
+
 /** What a source's own medium is. `ssd` means there is nothing to gain from a copy on the SSD tier. */
 export const media = ['hdd', 'nas', 's3', 'ssd'] as const;
 export type Medium = (typeof media)[number];
@@ -45,6 +48,13 @@ export type Purpose = (typeof purposes)[number];
 /** Highest first: what a loader waits for goes before what it may want next. */
 export const priorities = ['wait', 'prefetch', 'warm', 'background'] as const;
 export type Priority = (typeof priorities)[number];
+
+/**
+ * How a job makes its copy: `copy` reads the source; `link` reads it too, and gives the copy of another source that has the same bytes
+ * a second name; `restore` reads a copy of the same bytes instead of the source, whatever its form; `compress` reads one and writes its
+ * compressed form. A kind to come (`derive`, a variant of a model) is added here: the compiler then names each place that must know it.
+ */
+export type JobKind = 'copy' | 'link' | 'restore' | 'compress';
 
 export const copyStates = ['copying', 'ready', 'stale', 'evicting'] as const;
 export type CopyState = (typeof copyStates)[number];

@@ -1,7 +1,8 @@
 import type { JobView } from '../api/api.ts';
 import type { EventMap } from '../api/event-map.ts';
 import { CacheError, toCacheError } from '../core/errors.ts';
-import { type Medium, type TierName, tierNames } from '../core/types.ts';
+import { tierTraits } from '../core/tier-traits.ts';
+import { defaultTier, type Medium, type TierName, tierNames } from '../core/types.ts';
 import { CopyMaker, type CopyMakerDeps } from './copy-maker.ts';
 import { DiskContention } from './disk-contention.ts';
 import { Failures } from './failures.ts';
@@ -65,16 +66,16 @@ export class Copier implements AsyncDisposable {
   /** Joins the job of this source and tier or queues a new one; raises its priority when this asker's is higher. */
   request(request: CopyRequest): Job {
     const job = this.#requested(request);
-    const { file, priority, tier = 'ssd' } = request;
+    const { file, priority, tier = defaultTier } = request;
     // He was told the source's path, and reads from it now. What he has read is then copied out of the page cache.
-    const readsItself = priority === 'background' && tier === 'ssd' && file.fingerprint.size >= leastExpected;
+    const readsItself = priority === 'background' && tier === defaultTier && file.fingerprint.size >= leastExpected;
     // Only once the copy has begun is its disk watched.
     if (readsItself) setImmediate(() => this.#foreign.expect(file.root));
     return job;
   }
 
   #requested(request: CopyRequest): Job {
-    const active = this.#active.get(jobKey(request.file.path, request.tier ?? 'ssd'));
+    const active = this.#active.get(jobKey(request.file.path, request.tier ?? defaultTier));
     if (active) {
       // The source may have been replaced while its copy waited.
       if (active.state === 'queued') active.file = request.file;
@@ -86,7 +87,7 @@ export class Copier implements AsyncDisposable {
       return active;
     }
     const job = new Job(this.#nextId++, { ...request, disk: this.#diskOf(request.file.root) }, this.#deps.clock);
-    job.origin = this.#maker.originOf(job);
+    job.plan = this.#maker.planOf(job);
     this.#active.set(job.key, job);
     this.#queue.push(job);
     this.#tell('job-queued', job);
@@ -94,7 +95,7 @@ export class Copier implements AsyncDisposable {
     return job;
   }
 
-  activeJob(sourcePath: string, tier: TierName = 'ssd'): Job | undefined {
+  activeJob(sourcePath: string, tier: TierName = defaultTier): Job | undefined {
     return this.#active.get(jobKey(sourcePath, tier));
   }
 
@@ -182,7 +183,7 @@ export class Copier implements AsyncDisposable {
   }
 
   #end(job: Job, state: 'done' | 'failed' | 'cancelled', error: CacheError | null): void {
-    if (job.tier !== 'ram') this.#deps.catalog.usage.add({ bytesCopied: job.written });
+    if (tierTraits[job.tier].wears) this.#deps.catalog.usage.add({ bytesCopied: job.written });
     this.#queue.finished(job.id);
     this.#turns.end(job);
     this.#active.delete(job.key);
@@ -197,8 +198,8 @@ export class Copier implements AsyncDisposable {
 
   #tell(name: 'job-queued' | 'job-started' | 'job-done' | 'job-failed', job: Job): void {
     const view = job.view();
-    // What is found unfinished at the next start is copied to the SSD.
-    if (job.tier === 'ssd') this.#deps.catalog.usage.job(view);
+    // What is found unfinished at the next start is copied to this tier.
+    if (job.tier === defaultTier) this.#deps.catalog.usage.job(view);
     this.#deps.events.emit(name satisfies keyof EventMap, view);
     const level = name === 'job-failed' && job.state === 'failed' ? 'warn' : 'info';
     this.#deps.log[level](

@@ -1,5 +1,6 @@
 import { availableParallelism, loadavg } from 'node:os';
 import { CacheError, toCacheError } from '../core/errors.ts';
+import { sharesQuota, tierTraits } from '../core/tier-traits.ts';
 import type { Copy, Entry, TierName } from '../core/types.ts';
 import type { Events } from '../runtime/events.ts';
 import type { Log } from '../runtime/log.ts';
@@ -9,10 +10,10 @@ import { keepPartial, partialPath } from '../tiers/partial.ts';
 import { manifestPathOf } from '../tiers/posix-tier.ts';
 import type { Tier } from '../tiers/tier.ts';
 import type { Tiers } from '../tiers/tiers.ts';
-import type { CopyOrder, CopyReport, OriginCopy } from '../transfer/messages.ts';
+import type { CopyReport, OriginCopy } from '../transfer/messages.ts';
 import { equalOrigin, hardLinkCandidates, publishLinked, reflinkCandidates } from './duplicates.ts';
 import type { IoScheduler } from './io-scheduler.ts';
-import { assertWanted, type Job } from './job.ts';
+import { assertWanted, type Job, type Plan } from './job.ts';
 import { type ReservationDeps, Reservations } from './reservations.ts';
 import type { RunOptions } from './workers.ts';
 
@@ -47,14 +48,24 @@ export class CopyMaker {
     this.#reservations = new Reservations(deps);
   }
 
-  /** The fastest copy of the same bytes, its own in another tier or that of another source; null = the source has to be read. */
-  originOf({ file, tier }: Job, only?: TierName): Copy | null {
+  /** How a copy is made as things are now. */
+  planOf(job: Job): Plan {
+    const origin = this.#originOf(job);
+    if (tierTraits[job.tier].form === 'compressed') return { kind: 'compress', origin };
+    return origin ? { kind: 'restore', origin } : { kind: 'copy' };
+  }
+
+  /** The fastest copy of the same bytes, its own in another tier or that of another source; null = there is none. */
+  #originOf({ file, tier }: Job): Copy | null {
     const { catalog, tiers } = this.#deps;
     const entry = catalog.entries.byPath(file.path);
     if (!entry) return null;
-    const elsewhere = (copy: Copy) => copy.tier !== tier && (only === undefined || copy.tier === only);
-    const own = tiers.soundCopy(catalog.copies.readyOf(entry.id).filter(elsewhere), file.fingerprint);
-    return own ?? (only === undefined ? equalOrigin(entry, file, tier, this.#deps) : null);
+    const isCompressing = tierTraits[tier].form === 'compressed';
+    // What is compressed takes the place of the copy that it is made of.
+    const suits = (copy: Copy) =>
+      copy.tier !== tier && (!isCompressing || (copy.form === 'plain' && sharesQuota(copy.tier, tier)));
+    const own = tiers.soundCopy(catalog.copies.readyOf(entry.id).filter(suits), file.fingerprint);
+    return own ?? (isCompressing ? null : equalOrigin(entry, file, tier, this.#deps));
   }
 
   /** @throws CacheError as `runCopyJob`, and when there is no room for it */
@@ -64,24 +75,87 @@ export class CopyMaker {
     const copy = await this.#reservations.make(job, tier);
     const temp = partialPath(tier.partialDir, job.file.path);
     try {
-      const report = job.tier === 'cold' ? await this.#compress(job, tier) : await this.#copy(job, tier);
+      const report = await (job.kind === 'compress' ? this.#compress(job, tier) : this.#copy(job, tier));
       this.#publish(copy, report, job);
     } catch (error) {
       if (!this.#deps.isStopping()) this.#keep(copy, temp);
       throw error;
     }
-    if (job.tier === 'cold') await dropAfterDemote(this.#deps, copy.entryId);
-    if (job.tier === 'ssd') await dropAfterRestore(this.#deps, copy.entryId, 'restored');
+    if (job.kind === 'compress') await dropAfterDemote(this.#deps, copy);
+    else await dropAfterRestore(this.#deps, copy, 'restored');
   }
 
-  /** From the copy on the SSD; there is no other way into the cold tier. */
+  /** A source that has the bytes of another one: its copy is another name of that one's, nothing is written, no room is needed. */
+  async #link(job: Job, tier: Tier): Promise<boolean> {
+    const { catalog, log, onMeasured, workers } = this.#deps;
+    const mayBe = job.kind === 'copy' && tierTraits[tier.name].links;
+    const candidates = mayBe ? hardLinkCandidates(job.file, tier, catalog) : [];
+    if (candidates.length === 0) return false;
+    assertWanted(job);
+    job.plan = { kind: 'link' };
+    const order = { ...this.#order(job, tier), ...howToRead(job), kind: 'link', candidates } as const;
+    const report = await workers.run(order, this.#options(job, this.#telling(job)));
+    if (!report || !(await publishLinked(report, job.file, tier, catalog))) {
+      job.plan = { kind: 'copy' };
+      job.bytesDone = 0;
+      return false;
+    }
+    job.bytesDone = report.bytes;
+    onMeasured(job.file, report.bytes, report.readMs);
+    log.info({ path: job.file.path, of: report.twin.path }, 'the same bytes are there under another name');
+    return true;
+  }
+
+  /** From the fastest copy that is what was sealed, or from the source when there is none. */
+  async #copy(job: Job, tier: Tier): Promise<CopyReport> {
+    const { catalog, onDamaged } = this.#deps;
+    for (;;) {
+      assertWanted(job);
+      const origin = this.#originOf(job);
+      job.plan = origin ? { kind: 'restore', origin } : { kind: 'copy' };
+      try {
+        return await (origin ? this.#restore(job, tier, origin) : this.#copySource(job, tier));
+      } catch (error) {
+        const entry = origin && catalog.entries.byId(origin.entryId);
+        if (!entry || !(error instanceof CacheError) || error.code !== 'CORRUPT') throw error;
+        onDamaged(origin, entry, error.message);
+        if (this.#originOf(job)?.id === origin.id) throw error;
+        job.bytesDone = 0;
+      }
+    }
+  }
+
+  async #copySource(job: Job, tier: Tier): Promise<CopyReport> {
+    const { catalog, workers, onMeasured, reread } = this.#deps;
+    const order = {
+      ...this.#order(job, tier),
+      ...howToRead(job),
+      kind: 'copy',
+      reflinkCandidates: reflinkCandidates(job.file, tier, catalog),
+      identity: hasTimeForIdentity(job),
+      reread: reread(),
+    } as const;
+    const report = await workers.run(order, this.#options(job, this.#progress(job, tier)));
+    onMeasured(job.file, report.bytes - report.resumedFrom, report.readMs);
+    return report;
+  }
+
+  async #restore(job: Job, tier: Tier, origin: Copy): Promise<CopyReport> {
+    const { workers, onRestored, reread } = this.#deps;
+    const order = { ...this.#order(job, tier), kind: 'restore', origin: this.#placeOf(origin), reread: reread() } as const;
+    const report = await workers.run(order, this.#options(job, this.#progress(job, tier)));
+    if (origin.form === 'compressed') onRestored(origin.tier, report.bytes, report.readMs);
+    return report;
+  }
+
   async #compress(job: Job, tier: Tier): Promise<CopyReport> {
     const { catalog, workers, onDamaged } = this.#deps;
-    const origin = this.originOf(job, 'ssd');
+    const origin = this.#originOf(job);
     if (!origin) throw new CacheError('CANCELLED', 'there is no copy to compress any more');
-    job.origin = origin;
+    job.plan = { kind: 'compress', origin };
+    const order = { ...this.#order(job, tier), kind: 'compress', origin: this.#placeOf(origin), into: job.reserved } as const;
     try {
-      const report = await workers.run(this.#order(job, tier), this.#options(job, this.#progress(job, tier)));
+      const report = await workers.run(order, this.#options(job, this.#progress(job, tier)));
       job.stored = report.seal.size;
       return report;
     } catch (error) {
@@ -94,61 +168,14 @@ export class CopyMaker {
     }
   }
 
-  /** A source that has the bytes of another one: its copy is another name of that one's, nothing is written, no room is needed. */
-  async #link(job: Job, tier: Tier): Promise<boolean> {
-    const { catalog, log, onMeasured, workers } = this.#deps;
-    const twins = tier.name === 'ssd' && !job.origin ? hardLinkCandidates(job.file, tier, catalog) : [];
-    if (twins.length === 0) return false;
-    assertWanted(job);
-    const report = await workers.link({ ...this.#order(job, tier), twins }, this.#options(job, this.#telling(job)));
-    if (!report || !(await publishLinked(report, job.file, tier, catalog))) {
-      job.bytesDone = 0;
-      return false;
-    }
-    job.linked = true;
-    job.bytesDone = report.bytes;
-    onMeasured(job.file, report.bytes, report.readMs);
-    log.info({ path: job.file.path, of: report.twin.path }, 'the same bytes are there under another name');
-    return true;
-  }
-
-  /** From the fastest copy that is what was sealed, or from the source when there is none. */
-  async #copy(job: Job, tier: Tier): Promise<CopyReport> {
-    const { catalog, workers, onDamaged, onRestored, onMeasured } = this.#deps;
-    for (;;) {
-      assertWanted(job);
-      const origin = this.originOf(job);
-      job.origin = origin;
-      try {
-        const report = await workers.run(this.#order(job, tier), this.#options(job, this.#progress(job, tier)));
-        if (origin?.tier === 'cold') onRestored(origin.tier, report.bytes, report.readMs);
-        if (!origin) onMeasured(job.file, report.bytes - report.resumedFrom, report.readMs);
-        return report;
-      } catch (error) {
-        const entry = origin && catalog.entries.byId(origin.entryId);
-        if (!entry || !(error instanceof CacheError) || error.code !== 'CORRUPT') throw error;
-        onDamaged(origin, entry, error.message);
-        if (this.originOf(job)?.id === origin.id) throw error;
-        job.bytesDone = 0;
-      }
-    }
-  }
-
-  #order(job: Job, tier: Tier): CopyOrder {
-    const { file, origin, medium } = job;
+  /** What the orders of all kinds say; its own copy is of the source as it was then. */
+  #order({ id, file, origin }: Job, tier: Tier) {
     const isOwn = origin?.entryId === this.#deps.catalog.entries.byPath(file.path)?.id;
     return {
-      id: job.id,
+      id,
       source: origin && isOwn ? { ...file, fingerprint: origin.source } : file,
       temp: partialPath(tier.partialDir, file.path),
       ...tier.placeOf(file.root, file.rel),
-      origin: origin && this.#placeOf(origin),
-      alike: origin ? [] : reflinkCandidates(file, tier, this.#deps.catalog),
-      ...(job.tier === 'cold' && { compressInto: job.reserved }),
-      network: medium === 'nas',
-      shared: job.priority === 'background',
-      identity: hasTimeForIdentity(job),
-      reread: this.#deps.reread(),
     };
   }
 
@@ -164,15 +191,9 @@ export class CopyMaker {
     };
   }
 
-  #placeOf({ tier, path, seal, hash }: Copy): OriginCopy {
+  #placeOf({ tier, path, form, seal, hash }: Copy): OriginCopy {
     if (!seal || hash === null) throw new Error('a copy in service has no seal');
-    return {
-      path,
-      manifestPath: manifestPathOf(this.#deps.tiers.require(tier).dir, path),
-      seal,
-      hash,
-      compressed: tier === 'cold',
-    };
+    return { path, manifestPath: manifestPathOf(this.#deps.tiers.require(tier).dir, path), form, seal, hash };
   }
 
   /** What an interrupted copy can go on from keeps its place in the accounts. */
@@ -224,13 +245,17 @@ export class CopyMaker {
     const { bound, workers } = this.#deps;
     if (tier.capacity().free >= bound(tier).floor) return;
     job.stopped ??=
-      tier.name === 'ram'
+      tierTraits[tier.name].quota.resource === 'memory'
         ? new CacheError('NO_SPACE', 'memory ran short while the copy was made')
         : new CacheError('NO_SPACE', 'the free space of the cache disk came to its floor while the copy ran', {
             hint: 'Free space on the volume of the cache directory, or lower AUTOCACHE_MIN_FREE.',
           });
     workers.cancel(job.id);
   }
+}
+
+function howToRead({ medium, priority }: Job): { network: boolean; shared: boolean } {
+  return { network: medium === 'nas', shared: priority === 'background' };
 }
 
 /** SHA-256 is not worth a wait: on a busy machine a copy that somebody waits for goes without, and gets it when it is read again. */

@@ -1,5 +1,5 @@
 import { type CacheError, type ErrorCode, isRetryable } from '../core/errors.ts';
-import type { TierName } from '../core/types.ts';
+import { defaultTier, type TierName } from '../core/types.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { type Job, jobKey } from './job.ts';
 
@@ -31,12 +31,12 @@ export class Failures {
   }
 
   /** Why a copy of this source to this tier is not tried again yet, or undefined. */
-  recent(path: string, tier: TierName = 'ssd'): CacheError | undefined {
+  recent(path: string, tier: TierName = defaultTier): CacheError | undefined {
     return this.backOffMs(path, tier) > 0 ? this.#byJob.get(jobKey(path, tier))?.error : undefined;
   }
 
   /** How long a source is left alone, from now on, ms. */
-  backOffMs(path: string, tier: TierName = 'ssd'): number {
+  backOffMs(path: string, tier: TierName = defaultTier): number {
     return Math.max(0, (this.#byJob.get(jobKey(path, tier))?.until ?? 0) - this.#clock.monotonic());
   }
 

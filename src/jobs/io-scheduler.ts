@@ -83,7 +83,7 @@ export class IoScheduler {
   /** While somebody waits for a copy from the same disk, the others from there stand still; compressing does so for anybody. */
   #isHeld(job: Job): boolean {
     if (this.paused) return true;
-    const isInTheWay = (other: Job) => other.disk === job.disk || job.tier === 'cold';
+    const isInTheWay = (other: Job) => other.disk === job.disk || job.kind === 'compress';
     return job.priority !== 'wait' && this.#running().some((other) => other.priority === 'wait' && isInTheWay(other));
   }
 

@@ -1,6 +1,14 @@
 import type { JobState, JobView } from '../api/api.ts';
 import { CacheError } from '../core/errors.ts';
-import type { Copy, Medium, Priority, SourceFile, TierName } from '../core/types.ts';
+import {
+  type Copy,
+  defaultTier,
+  type JobKind,
+  type Medium,
+  type Priority,
+  type SourceFile,
+  type TierName,
+} from '../core/types.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Queued } from './queue.ts';
 
@@ -8,12 +16,19 @@ export interface CopyRequest {
   file: SourceFile;
   priority: Priority;
   medium: Medium;
-  /** Where to; the SSD when it is not said. */
+  /** Where to, if not to the default tier. */
   tier?: TierName;
 }
 
 /** What is read where a copy is made of another copy; no disk has such a name. */
 export const theCache = { disk: 'the cache', medium: 'ssd' } as const;
+
+/** How a job makes its copy, with what that kind needs. It is looked at anew when the job starts, and when a copy it reads turns out damaged. */
+export type Plan =
+  | { kind: 'copy' | 'link' }
+  | { kind: 'restore'; origin: Copy }
+  /** Null when the copy that is to be compressed is not there any more. */
+  | { kind: 'compress'; origin: Copy | null };
 
 /** Copies of one source into different tiers are different jobs. */
 export function jobKey(path: string, tier: TierName): string {
@@ -25,8 +40,7 @@ export class Job implements Queued {
   readonly id: number;
   file: SourceFile;
   readonly tier: TierName;
-  /** The copy in another tier that is read instead of the source, null = none. */
-  origin: Copy | null = null;
+  plan: Plan = { kind: 'copy' };
   priority: Priority;
   state: JobState = 'queued';
   error: CacheError | null = null;
@@ -34,8 +48,6 @@ export class Job implements Queued {
   cancelRequested = false;
   /** Bytes taken over from an interrupted copy. */
   resumedFrom = 0;
-  /** The copy is another name of one that was there: nothing was written. */
-  linked = false;
   /** Why the daemon itself ends it. */
   stopped: CacheError | null = null;
   /** Bytes of the tier that are reserved for it; 0 before and after. */
@@ -56,7 +68,7 @@ export class Job implements Queued {
     this.file = request.file;
     this.#medium = request.medium;
     this.#disk = request.disk;
-    this.tier = request.tier ?? 'ssd';
+    this.tier = request.tier ?? defaultTier;
     this.priority = request.priority;
     this.#clock = clock;
     this.ended = new Promise((resolve) => {
@@ -66,6 +78,15 @@ export class Job implements Queued {
 
   get key(): string {
     return jobKey(this.file.path, this.tier);
+  }
+
+  get kind(): JobKind {
+    return this.plan.kind;
+  }
+
+  /** The copy that is read instead of the source, null = none. */
+  get origin(): Copy | null {
+    return 'origin' in this.plan ? this.plan.origin : null;
   }
 
   /** What is read: the source's medium, or the cache's own disk. */
@@ -85,15 +106,14 @@ export class Job implements Queued {
 
   /** Bytes that it has written to the tier; while compressing, no less than that. */
   get written(): number {
-    if (this.stored !== null) return this.stored;
-    if (this.linked) return 0;
-    return this.tier === 'cold' ? this.reserved - this.unwritten : this.copied;
+    if (this.kind === 'link') return 0;
+    return this.kind === 'compress' ? (this.stored ?? this.reserved - this.unwritten) : this.copied;
   }
 
   /** Bytes of its reservation that it may still write. */
   get unwritten(): number {
     const share = this.bytesDone / Math.max(1, this.file.fingerprint.size);
-    return this.tier === 'cold' ? Math.ceil(this.reserved * (1 - share)) : this.reserved - this.bytesDone;
+    return this.kind === 'compress' ? Math.ceil(this.reserved * (1 - share)) : this.reserved - this.bytesDone;
   }
 
   start(): void {
@@ -119,6 +139,7 @@ export class Job implements Queued {
       path: this.file.path,
       category: this.file.category,
       tier: this.tier,
+      kind: this.kind,
       bytesDone: this.bytesDone,
       bytesTotal,
       bytesPerSecond: this.state === 'running' ? bytesPerSecond : 0,

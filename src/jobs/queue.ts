@@ -1,10 +1,10 @@
-import { type Medium, type Priority, priorities, type TierName } from '../core/types.ts';
+import { type JobKind, type Medium, type Priority, priorities } from '../core/types.ts';
 
 export interface Queued {
   id: number;
   priority: Priority;
-  /** Where to. Compressing into the cold tier takes no place of others, and goes one by one. */
-  tier: TierName;
+  /** Compressing takes no place of others, and goes one by one. */
+  readonly kind: JobKind;
   /** What the source lies on, and which of them: a disk, or where that is not known a root. Limits are for each. */
   medium: Medium;
   disk: string;
@@ -67,15 +67,15 @@ export class CopyQueue<T extends Queued> {
 
   /** Jobs of which one must end before a job of this source that somebody waits for can start. */
   before({ medium, disk }: Pick<T, 'medium' | 'disk'>): T[] {
-    if (this.#hasRoom({ medium, disk, priority: 'wait', tier: 'ssd' })) return [];
+    if (this.#hasRoom({ medium, disk, priority: 'wait', kind: 'copy' })) return [];
     const waiting = this.running.filter((job) => job.priority === 'wait');
     const beside = waiting.filter((job) => job.disk === disk);
     return beside.length > 0 ? beside : waiting;
   }
 
-  #hasRoom({ medium, disk, priority, tier }: Omit<Queued, 'id'>): boolean {
-    if (tier === 'cold') return !this.running.some((job) => job.tier === 'cold');
-    const copies = this.running.filter((job) => job.tier !== 'cold');
+  #hasRoom({ medium, disk, priority, kind }: Omit<Queued, 'id'>): boolean {
+    if (kind === 'compress') return !this.running.some((job) => job.kind === 'compress');
+    const copies = this.running.filter((job) => job.kind !== 'compress');
     const rivals = copies.filter((job) => priority !== 'wait' || job.priority === 'wait');
     const limit = this.#limits.perSource[medium];
     const sourceHasRoom = limit === undefined || rivals.filter((job) => job.disk === disk).length < limit;

@@ -1,7 +1,7 @@
 import { CacheError } from '../core/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { type Peer, siblingModule, startPeer } from '../runtime/peer.ts';
-import type { CopyOrder, CopyReport, CopyTerms, CopyWatcher, CopyWorker, LinkReport } from '../transfer/messages.ts';
+import type { CopyTerms, CopyWatcher, CopyWorker, JobOrder, ReportOf } from '../transfer/messages.ts';
 
 /** A network source that gives no byte for so long is taken for hung, ms. */
 const stallMs = 60_000;
@@ -64,31 +64,20 @@ export class CopyWorkers implements AsyncDisposable {
     this.#environment = environment && { ...environment, UV_THREADPOOL_SIZE: String(readerThreads) };
   }
 
-  /** Copies as ordered. @throws CacheError as `runCopyJob`, or SOURCE_AWAY when the source hangs. */
-  run(order: CopyOrder, options: RunOptions): Promise<CopyReport> {
-    return this.#run(order, options, ({ call }, terms) => call.copy(order, terms));
-  }
-
-  /** Makes the copy a hard link of the first of its twins that has the same bytes; null when none has. @throws as `run` */
-  link(order: CopyOrder, options: RunOptions): Promise<LinkReport | null> {
-    return this.#run(order, options, ({ call }, terms) => call.link(order, terms));
-  }
-
-  async #run<T>(
-    { id }: CopyOrder,
-    options: RunOptions,
-    start: (peer: Peer<CopyWorker>, terms: CopyTerms) => Promise<T>,
-  ): Promise<T> {
+  /** Does what the order says. @throws CacheError as `runCopyJob`, or SOURCE_AWAY when the source hangs. */
+  async run<O extends JobOrder>(order: O, options: RunOptions): Promise<ReportOf<O>> {
     // A worker that is started now would keep the process from ending.
     if (this.#stopped) throw new CacheError('CANCELLED', stopping);
     const worker = this.#workerFor(options);
+    const { id } = order;
     const { progress, resuming, ask, paced, urgent } = options;
     const running: Running = { progress, resuming, ask, worker, stall: undefined };
     worker.orders.add(id);
     this.#running.set(id, running);
     this.#watchStall(running);
     try {
-      return await start(worker.peer, { paced, urgent });
+      // The report is of the order's kind.
+      return (await worker.peer.call.run(order, { paced, urgent })) as ReportOf<O>;
     } finally {
       clearTimeout(running.stall);
       worker.orders.delete(id);

@@ -80,8 +80,9 @@ export class Demoter implements AsyncDisposable {
       const medium = next && speeds.slowerThanRestore(next.entry);
       if (!next || !medium || !isShort(next.copy.bytes, this.#fill())) return;
       const { copy, entry } = next;
-      if (catalog.copies.readyOf(entry.id).some(({ tier }) => tier === 'cold')) {
-        await dropAfterDemote(this.#deps, entry.id);
+      const compressed = catalog.copies.readyOf(entry.id).find(({ form }) => form === 'compressed');
+      if (compressed) {
+        await dropAfterDemote(this.#deps, compressed);
         continue;
       }
       if (!next.fits) {

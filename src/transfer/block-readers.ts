@@ -118,7 +118,7 @@ function isInMemory(fd: number, at: number): boolean {
  * What suits a source.
  * @param options `shared`: the program that asked reads it at the same time; through the page cache each byte comes from the disk once
  */
-export function sourceReader(range: Range<OpenSource>, { shared = false }: { shared?: boolean }): BlockReader {
+export function sourceReader(range: Range<OpenSource>, { shared }: { shared: boolean }): BlockReader {
   const { readsInFlight } = range.file.traits;
   if (readsInFlight > 1) return parallelReader(range, readsInFlight);
   return shared ? sequentialReader(range) : localReader(range);

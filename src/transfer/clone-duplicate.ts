@@ -20,9 +20,9 @@ export async function cloneDuplicate(
   order: CopyOrder,
   hooks: CopyHooks,
 ): Promise<(ReturnType<CopyHashes['digest']> & { readMs: number; resumedFrom: number }) | null> {
-  const { alike = [], temp, identity } = order;
+  const { reflinkCandidates, temp, identity } = order;
   const end = source.fingerprint.size;
-  if (keepPartial(temp) > 0 || !(await cloneOneOf(alike, temp, source))) return null;
+  if (keepPartial(temp) > 0 || !(await cloneOneOf(reflinkCandidates, temp, source))) return null;
   const file = writing(() => openSync(temp, 'r+'));
   let reader: BlockReader | undefined;
   try {
@@ -54,8 +54,8 @@ export function cloneFile(path: string, temp: string): boolean {
   return true;
 }
 
-async function cloneOneOf(alike: readonly DuplicateCopy[], temp: string, source: OpenSource): Promise<boolean> {
-  for (const { path } of alike) {
+async function cloneOneOf(candidates: readonly DuplicateCopy[], temp: string, source: OpenSource): Promise<boolean> {
+  for (const { path } of candidates) {
     if (!cloneFile(path, temp)) continue;
     const fd = writing(() => openSync(temp, 'r'));
     try {

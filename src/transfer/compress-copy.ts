@@ -11,7 +11,7 @@ import { dropPartial } from '../tiers/partial.ts';
 import { publish } from '../tiers/publish.ts';
 import { damaged, openOrigin } from './copy-from-tier.ts';
 import type { CopyHooks } from './each-block.ts';
-import type { CopyOrder, CopyReport, OriginCopy } from './messages.ts';
+import type { CompressOrder, CopyReport } from './messages.ts';
 import { createAnew } from './partial-file.ts';
 
 /** Written bytes are sent to the disk in portions of so many, so that they are no burden for others at the end. */
@@ -20,19 +20,19 @@ const syncBytes = 64 * 1024 * 1024;
 /**
  * Puts the compressed form of a copy into the cold tier. What the copy gives is hashed and must be what was sealed; what was written
  * is decoded again and must come to the same. A few chunks are tried first.
- * @throws CacheError NOT_ADMITTED when it would save too little, NO_SPACE when it would need more than `compressInto`, CORRUPT when
+ * @throws CacheError NOT_ADMITTED when it would save too little, NO_SPACE when it would need more room than the order gives, CORRUPT when
  *   the copy is not what was sealed; CACHE_IO or CANCELLED.
  */
-export async function compressCopy(order: CopyOrder, origin: OriginCopy, hooks: CopyHooks): Promise<CopyReport> {
-  const { source, temp } = order;
+export async function compressCopy(order: CompressOrder, hooks: CopyHooks): Promise<CopyReport> {
+  const { source, temp, origin, into } = order;
   const { fd, proof } = openOrigin(origin);
   try {
     const { saving, worthwhile } = await trial(fd);
     if (!worthwhile) throw dense();
-    if (source.fingerprint.size * (1 - saving) > (order.compressInto ?? 0)) throw tooLarge(order);
+    if (source.fingerprint.size * (1 - saving) > into) throw tooLarge(order);
     const startedAt = performance.now();
-    const sha256 = await encodeInto(fd, { order, origin }, hooks);
-    await assertRestorable({ order, origin }, hooks);
+    const sha256 = await encodeInto(fd, order, hooks);
+    await assertRestorable(order, hooks);
     const chunks = proof.chunks.match(/.{32}/g) ?? [];
     const seal = writing(() => publish({ ...order, hash: origin.hash, chunks, sha256, mtimeFrom: origin.path }));
     const readMs = performance.now() - startedAt;
@@ -46,14 +46,9 @@ export async function compressCopy(order: CopyOrder, origin: OriginCopy, hooks: 
   }
 }
 
-interface Work {
-  order: CopyOrder;
-  origin: OriginCopy;
-}
-
 /** @returns the SHA-256 of the original */
-async function encodeInto(fd: number, { order, origin }: Work, hooks: CopyHooks): Promise<string> {
-  const { temp, compressInto = 0 } = order;
+async function encodeInto(fd: number, order: CompressOrder, hooks: CopyHooks): Promise<string> {
+  const { temp, origin, into } = order;
   const target = createAnew(temp);
   let synced = 0;
   try {
@@ -64,7 +59,7 @@ async function encodeInto(fd: number, { order, origin }: Work, hooks: CopyHooks)
       onBytes: (bytes) => hash.update(bytes),
       turn: async (bytes) => {
         const { size } = fstatSync(target);
-        if (size > compressInto) throw tooLarge(order);
+        if (size > into) throw tooLarge(order);
         if (size - synced >= syncBytes) {
           fdatasyncSync(target);
           synced = size;
@@ -73,15 +68,15 @@ async function encodeInto(fd: number, { order, origin }: Work, hooks: CopyHooks)
       },
     });
     if (hash.digest() !== origin.hash) throw damaged('its bytes are not those that were copied');
-    if (storedSize > compressInto) throw tooLarge(order);
+    if (storedSize > into) throw tooLarge(order);
     return sha256;
   } finally {
     closeSync(target);
   }
 }
 
-async function assertRestorable({ order, origin }: Work, hooks: CopyHooks): Promise<void> {
-  const fd = openSync(order.temp, 'r');
+async function assertRestorable({ temp, origin }: CompressOrder, hooks: CopyHooks): Promise<void> {
+  const fd = openSync(temp, 'r');
   try {
     const hash = await ChunkHash.create();
     const onBytes = (bytes: Uint8Array) => hash.update(bytes);
@@ -95,8 +90,8 @@ async function assertRestorable({ order, origin }: Work, hooks: CopyHooks): Prom
   }
 }
 
-function tooLarge({ source, compressInto = 0 }: CopyOrder): CacheError {
-  if (compressInto >= mostCompressed(source.fingerprint.size)) return dense();
+function tooLarge({ source, into }: CompressOrder): CacheError {
+  if (into >= mostCompressed(source.fingerprint.size)) return dense();
   return new CacheError('NO_SPACE', 'its compressed form needs more room than there is');
 }
 

@@ -9,7 +9,7 @@ import { publish } from '../tiers/publish.ts';
 import { type BlockReader, compressedReader, localReader } from './block-readers.ts';
 import { CopyHashes } from './copy-hashes.ts';
 import { type CopyHooks, eachBlock } from './each-block.ts';
-import type { CopyOrder, CopyReport, OriginCopy } from './messages.ts';
+import type { CopyReport, OriginCopy, RestoreOrder } from './messages.ts';
 import { PartialFile } from './partial-file.ts';
 import { assertWritten } from './reread.ts';
 
@@ -19,21 +19,21 @@ import { assertWritten } from './reread.ts';
  * bytes that this has not been shown of yet.
  * @throws CacheError CORRUPT when the origin is not what was sealed; NO_SPACE, CACHE_IO or CANCELLED.
  */
-export async function copyFromTier(order: CopyOrder, origin: OriginCopy, hooks: CopyHooks): Promise<CopyReport> {
-  const { source, temp } = order;
+export async function copyFromTier(order: RestoreOrder, hooks: CopyHooks): Promise<CopyReport> {
+  const { source, temp, origin } = order;
   try {
     const { fd, proof } = openOrigin(origin);
     try {
       const waits = timed(hooks);
       const startedAt = performance.now();
-      const { readMs, ...hashes } = await copyBytes(fd, { order, origin }, waits.hooks);
+      const { readMs, ...hashes } = await copyBytes(fd, order, waits.hooks);
       const busyMs = performance.now() - startedAt - waits.waitedMs();
       if (hashes.hash !== origin.hash) throw damaged('its bytes are not those that were copied');
       await assertWritten(order, hashes.hash, hooks);
       const seal = writing(() => publish({ ...order, ...hashes, sha256: proof.sha256, mtimeFrom: origin.path }));
       const { size } = source.fingerprint;
       const report = { seal, hash: hashes.hash, sha256: proof.sha256, source: source.fingerprint, bytes: size, resumedFrom: 0 };
-      return { ...report, readMs: origin.compressed ? busyMs : readMs };
+      return { ...report, readMs: origin.form === 'compressed' ? busyMs : readMs };
     } finally {
       closeSync(fd);
     }
@@ -54,10 +54,10 @@ export function openOrigin({ path, manifestPath, seal, hash }: OriginCopy): { fd
   }
 }
 
-async function copyBytes(fd: number, { order, origin }: { order: CopyOrder; origin: OriginCopy }, hooks: CopyHooks) {
-  const end = order.source.fingerprint.size;
+async function copyBytes(fd: number, { source, temp, origin }: RestoreOrder, hooks: CopyHooks) {
+  const end = source.fingerprint.size;
   const hashes = await CopyHashes.create(false);
-  const file = PartialFile.create(order.temp, order.source);
+  const file = PartialFile.create(temp, source);
   let reader: BlockReader | undefined;
   try {
     reader = fromOrigin(() => readerOf(fd, origin, end));
@@ -69,8 +69,8 @@ async function copyBytes(fd: number, { order, origin }: { order: CopyOrder; orig
   }
 }
 
-function readerOf(fd: number, { path, compressed }: OriginCopy, end: number): BlockReader {
-  const file = compressed ? new CompressedFile(fd) : null;
+function readerOf(fd: number, { path, form }: OriginCopy, end: number): BlockReader {
+  const file = form === 'compressed' ? new CompressedFile(fd) : null;
   if (file && file.metadata.size !== end) throw new Error('it is of another size');
   const reader = file ? compressedReader(file) : localReader({ file: readableFile(fd, path), from: 0, end });
   return {

@@ -9,7 +9,7 @@ import { comparer, looksAlike } from './compare-files.ts';
 import { openOrigin } from './copy-from-tier.ts';
 import { CopyHashes } from './copy-hashes.ts';
 import { type CopyHooks, eachBlock } from './each-block.ts';
-import type { CopyOrder, DuplicateCopy, LinkReport } from './messages.ts';
+import type { DuplicateCopy, LinkOrder, LinkReport } from './messages.ts';
 
 /**
  * Makes a copy without writing one: a hard link of the copy of another source that has the same bytes. Every byte of the source is
@@ -18,14 +18,14 @@ import type { CopyOrder, DuplicateCopy, LinkReport } from './messages.ts';
  * @throws CacheError as `runCopyJob` does when the source or the disk fails
  */
 export async function linkDuplicate(
-  order: CopyOrder,
+  order: LinkOrder,
   hooks: CopyHooks,
   driver: SourceDriver = posixDriver({ root: order.source.root, network: order.network }),
 ): Promise<LinkReport | null> {
   const open = await driver.open(order.source);
   const { fingerprint } = open;
   try {
-    for (const twin of order.twins ?? []) {
+    for (const twin of order.candidates) {
       const opened = openTwin(twin);
       if (!opened) continue;
       try {
@@ -60,7 +60,7 @@ export async function linkDuplicate(
 /** Null when it has left, or is not what was sealed: that is found out by who asks for it. */
 function openTwin(twin: DuplicateCopy): { fd: number; proof: Manifest } | null {
   try {
-    return openOrigin({ ...twin, compressed: false });
+    return openOrigin({ ...twin, form: 'plain' });
   } catch {
     return null;
   }
@@ -70,7 +70,7 @@ class Differs extends Error {}
 
 async function compare(
   { source, twin }: { source: OpenSource; twin: number },
-  order: CopyOrder,
+  order: LinkOrder,
   hooks: CopyHooks,
 ): Promise<{ hash: string; readMs: number } | null> {
   const end = source.fingerprint.size;

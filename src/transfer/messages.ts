@@ -1,42 +1,79 @@
-import type { Fingerprint, Seal, SourceFile } from '../core/types.ts';
+import type { Fingerprint, Form, JobKind, Seal, SourceFile } from '../core/types.ts';
 import type { CopyPlace } from '../tiers/tier.ts';
 
-/** What a copy worker is told and what it reports. Plain data: it crosses to a thread or to another process. */
-export interface CopyOrder {
+/** What every order to a copy worker says. Orders and reports are plain data: they cross to a thread or to another process. */
+interface Order extends CopyPlace {
   id: number;
   source: SourceFile;
+  /** Where the copy lies until it is whole. */
   temp: string;
-  path: string;
-  manifestPath: string;
-  /** Copies of other sources of the same size and mtime: it may be a hard link of one of them. */
-  twins?: DuplicateCopy[];
-  /** Copies of other sources of the same size: it may share the blocks of one of them. */
-  alike?: DuplicateCopy[];
-  /** The copy that is read instead of the source, if any. */
-  origin?: OriginCopy | null;
-  /** Compresses the origin into at most so many bytes, instead of copying it. */
-  compressInto?: number;
-  /** Whether the source is on a network: many reads under way at once, instead of one stream. */
+}
+
+/** How the source is read. */
+interface ReadsSource {
+  /** Whether it is on a network: many reads under way at once, instead of one stream. */
   network: boolean;
   /** Whether the program that asked reads the source at the same time: through the page cache each byte comes from the disk once. */
-  shared?: boolean;
+  shared: boolean;
+}
+
+/** Copy the source. */
+export interface CopyOrder extends Order, ReadsSource {
+  kind: 'copy';
+  /** Copies of other sources of the same size: it may share the blocks of one of them. */
+  reflinkCandidates: readonly DuplicateCopy[];
   /** Whether to make SHA-256 too, as long as it costs no time. */
   identity: boolean;
   /** Whether the finished copy is read back from the disk before it is published. */
-  reread?: boolean;
+  reread: boolean;
 }
 
-/** A copy of the same bytes: reading it takes less time, and the source need not be there. */
+/** Make the copy a hard link of the first of these that has the bytes of the source; nothing is written. */
+export interface LinkOrder extends Order, ReadsSource {
+  kind: 'link';
+  /** Copies of other sources of the same size and mtime. */
+  candidates: readonly DuplicateCopy[];
+}
+
+/** Copy from a copy of the same bytes: reading it takes less time, and the source need not be there. */
+export interface RestoreOrder extends Order {
+  kind: 'restore';
+  origin: OriginCopy;
+  /** As for `copy`. */
+  reread: boolean;
+}
+
+/** Put the compressed form of the origin in the place of the copy. */
+export interface CompressOrder extends Order {
+  kind: 'compress';
+  origin: OriginCopy;
+  /** Most bytes that it may take. */
+  into: number;
+}
+
+/** Each kind of job with its order and its report. */
+interface Jobs {
+  copy: { order: CopyOrder; report: CopyReport };
+  link: { order: LinkOrder; report: LinkReport | null };
+  restore: { order: RestoreOrder; report: CopyReport };
+  compress: { order: CompressOrder; report: CopyReport };
+}
+
+export type JobOrder = Jobs[JobKind]['order'];
+
+/** What the worker reports when it has done what an order says. */
+export type ReportOf<O extends JobOrder> = Jobs[O['kind']]['report'];
+
+/** A copy that is read. */
 export interface OriginCopy extends CopyPlace {
-  /** Whether it lies there in the form of `codec/format.ts`. */
-  compressed: boolean;
+  form: Form;
   seal: Seal;
   /** Of the bytes of the source. */
   hash: string;
 }
 
-/** A copy of another source that is of the same size. */
-export type DuplicateCopy = Omit<OriginCopy, 'compressed'>;
+/** A copy of another source that is of the same size; always plain. */
+export type DuplicateCopy = Omit<OriginCopy, 'form'>;
 
 /** How a copy begins. */
 export interface CopyTerms {
@@ -49,9 +86,7 @@ export interface CopyTerms {
 /** What a copy worker does. */
 export interface CopyWorker {
   /** @throws CacheError as `runCopyJob` */
-  copy(order: CopyOrder, terms: CopyTerms): Promise<CopyReport>;
-  /** Only if one of the twins has the same bytes: nothing is written. @throws CacheError as `linkDuplicate` */
-  link(order: CopyOrder, terms: CopyTerms): Promise<LinkReport | null>;
+  run(order: JobOrder, terms: CopyTerms): Promise<ReportOf<JobOrder>>;
   cancel(id: number): void;
   /** Somebody waits for the copy from now on. */
   hurry(id: number): void;

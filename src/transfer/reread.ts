@@ -5,14 +5,14 @@ import { writing } from '../sources/io-errors.ts';
 import { diskReader } from './block-readers.ts';
 import { CopyHashes } from './copy-hashes.ts';
 import { type CopyHooks, eachBlock } from './each-block.ts';
-import type { CopyOrder } from './messages.ts';
+import type { CopyOrder, RestoreOrder } from './messages.ts';
 
 /**
  * Where it is wanted, reads a finished copy back before it gets its name, from the disk itself where the page cache can be passed.
  * @param hash of what was read from the source
  * @throws CacheError CACHE_IO when the disk gives other bytes or none, CANCELLED
  */
-export async function assertWritten({ temp, reread }: CopyOrder, hash: string, hooks: CopyHooks): Promise<void> {
+export async function assertWritten({ temp, reread }: CopyOrder | RestoreOrder, hash: string, hooks: CopyHooks): Promise<void> {
   if (!reread) return;
   const fd = writing(() => openSync(temp, 'r'));
   try {

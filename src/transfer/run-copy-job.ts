@@ -12,7 +12,8 @@ import { compressCopy } from './compress-copy.ts';
 import { copyFromTier } from './copy-from-tier.ts';
 import { CopyHashes } from './copy-hashes.ts';
 import { assertWanted, type CopyHooks, eachBlock } from './each-block.ts';
-import type { CopyOrder, CopyReport } from './messages.ts';
+import { linkDuplicate } from './link-duplicate.ts';
+import type { CopyOrder, CopyReport, JobOrder, ReportOf } from './messages.ts';
 import { PartialFile } from './partial-file.ts';
 import { assertWritten } from './reread.ts';
 
@@ -20,19 +21,36 @@ import { assertWritten } from './reread.ts';
 const resumable: readonly ErrorCode[] = ['CANCELLED', 'SOURCE_MISSING', 'SOURCE_AWAY', 'SOURCE_IO', 'NO_SPACE'];
 
 /**
- * Copies one source to its place in a tier, hashing every byte on the way, and publishes it. Reads and writes are positional and
- * checked one by one: the kernel's copy calls as Node wraps them report success with wrong bytes when the source errs half-way.
- * What an interruption leaves is kept up to its last checkpoint, and the next copy of the same source goes on from there.
+ * Does what an order says.
+ * @returns the report; null when none of the candidates of a `link` has the bytes of the source
  * @throws CacheError SOURCE_MISSING, SOURCE_AWAY, SOURCE_IO, SOURCE_CHANGED, NO_SPACE, CACHE_IO or CANCELLED; CORRUPT of an origin;
  *   NOT_ADMITTED of one that is not worth compressing.
  */
-export async function runCopyJob(
+export function runCopyJob<O extends JobOrder>(order: O, hooks: CopyHooks): Promise<ReportOf<O>>;
+export function runCopyJob(order: JobOrder, hooks: CopyHooks): Promise<ReportOf<JobOrder>> {
+  switch (order.kind) {
+    case 'copy':
+      return copySource(order, hooks);
+    case 'link':
+      return linkDuplicate(order, hooks);
+    case 'restore':
+      return copyFromTier(order, hooks);
+    case 'compress':
+      return compressCopy(order, hooks);
+  }
+}
+
+/**
+ * Copies one source to its place in a tier, hashing every byte on the way, and publishes it. Reads and writes are positional and
+ * checked one by one: the kernel's copy calls as Node wraps them report success with wrong bytes when the source errs half-way.
+ * What an interruption leaves is kept up to its last checkpoint, and the next copy of the same source goes on from there.
+ * @throws CacheError SOURCE_MISSING, SOURCE_AWAY, SOURCE_IO, SOURCE_CHANGED, NO_SPACE, CACHE_IO or CANCELLED
+ */
+async function copySource(
   order: CopyOrder,
   hooks: CopyHooks,
   driver: SourceDriver = posixDriver({ root: order.source.root, network: order.network }),
 ): Promise<CopyReport> {
-  const { origin, compressInto } = order;
-  if (origin) return compressInto === undefined ? copyFromTier(order, origin, hooks) : compressCopy(order, origin, hooks);
   try {
     const open = await driver.open(order.source);
     try {

@@ -27,7 +27,7 @@ export async function verifyCopy(order: VerifyOrder, progress: (bytesDone: numbe
     if (Number(size) !== seal.size) return differs(`it has ${size} bytes instead of ${seal.size}`);
     if (String(mtimeNs) !== seal.mtimeNs || String(ino) !== seal.ino)
       return differs('it was written or replaced by another program');
-    if (order.compressed) return await verifyCompressed(fd, { order, proof }, progress);
+    if (order.form === 'compressed') return await verifyCompressed(fd, { order, proof }, progress);
     const hash = await ChunkHash.create();
     const identity = order.identity && proof.sha256 === null ? createHash('sha256') : null;
     const bad: number[] = [];
@@ -106,9 +106,9 @@ function readText(path: string): string {
 }
 
 /** The open file, or in words why there is none. */
-function open({ path, compressed }: VerifyOrder): { fd: number; uncached: boolean } | string {
+function open({ path, form }: VerifyOrder): { fd: number; uncached: boolean } | string {
   try {
-    const fd = compressed ? null : openUncached(path);
+    const fd = form === 'compressed' ? null : openUncached(path);
     return fd === null ? { fd: openSync(path, 'r'), uncached: false } : { fd, uncached: true };
   } catch (error) {
     const meaning = meaningOf(error);

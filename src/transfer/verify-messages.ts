@@ -1,4 +1,4 @@
-import type { Seal } from '../core/types.ts';
+import type { Form, Seal } from '../core/types.ts';
 
 /** One copy to read again. Plain data: it crosses to a thread. */
 export interface VerifyOrder {
@@ -7,8 +7,7 @@ export interface VerifyOrder {
   /** What the catalog knows of the copy; the proof on the disk must say the same. */
   seal: Seal;
   hash: string;
-  /** Whether it lies there in the form of `codec/format.ts`. */
-  compressed: boolean;
+  form: Form;
   /** Whether to make SHA-256 too when the proof has none. */
   identity: boolean;
   /** Bytes per second, null = as fast as it goes. */

@@ -1,14 +1,12 @@
 import { constants, setPriority } from 'node:os';
 import { isThread, serveParent } from '../runtime/peer.ts';
 import type { CopyHooks } from './each-block.ts';
-import { linkDuplicate } from './link-duplicate.ts';
-import type { CopyOrder, CopyTerms, CopyWatcher, CopyWorker } from './messages.ts';
+import type { CopyTerms, CopyWatcher, CopyWorker, JobOrder, ReportOf } from './messages.ts';
 import { runCopyJob } from './run-copy-job.ts';
 
 /** The entry of a copy worker, as a thread or as a process: takes orders one after the other or several at once. */
 const parent = serveParent<CopyWatcher, CopyWorker>({
-  copy: (order, terms) => take(order, terms, runCopyJob),
-  link: (order, terms) => take(order, terms, linkDuplicate),
+  run,
   cancel: (id) => change(id, (job) => job.abort.abort()),
   hurry: (id) =>
     change(id, (job) => {
@@ -29,11 +27,7 @@ interface Running extends CopyTerms {
 
 const running = new Map<number, Running>();
 
-async function take<T>(
-  order: CopyOrder,
-  terms: CopyTerms,
-  work: (order: CopyOrder, hooks: CopyHooks) => Promise<T>,
-): Promise<T> {
+async function run(order: JobOrder, terms: CopyTerms): Promise<ReportOf<JobOrder>> {
   const { id } = order;
   const job: Running = { ...terms, abort: new AbortController(), go: () => {} };
   running.set(id, job);
@@ -52,7 +46,7 @@ async function take<T>(
     },
   };
   try {
-    return await work(order, hooks);
+    return await runCopyJob(order, hooks);
   } finally {
     running.delete(id);
   }

@@ -120,8 +120,8 @@ export class Scrub implements AsyncDisposable {
       manifestPath: manifestPathOf(tier.dir, copy.path),
       seal: copy.seal,
       hash: copy.hash,
-      compressed: copy.tier === 'cold',
-      identity: copy.tier !== 'cold',
+      form: copy.form,
+      identity: copy.form === 'plain',
       rate,
     };
     const verdict = await thread.verify(order, progress).catch((error: unknown) => {

@@ -16,6 +16,7 @@ const job = (id: number, state: JobView['state'], path = `/models/${id}`): JobVi
   path,
   category: null,
   tier: 'ssd',
+  kind: 'copy',
   bytesDone: 0,
   bytesTotal: 10,
   bytesPerSecond: 0,

@@ -3,8 +3,8 @@ import { serveParent } from '../../src/runtime/peer.ts';
 import type { CopyWatcher, CopyWorker } from '../../src/transfer/messages.ts';
 
 /** A copy worker that dies in the middle of its first order, as one that runs out of memory or is killed does. */
-serveParent<CopyWatcher, Pick<CopyWorker, 'copy'>>({
-  copy({ temp }) {
+serveParent<CopyWatcher, Pick<CopyWorker, 'run'>>({
+  run({ temp }) {
     writeFileSync(temp, 'half', { flag: 'wx' });
     process.exit(1);
   },

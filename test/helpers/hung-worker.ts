@@ -3,8 +3,8 @@ import { serveParent } from '../../src/runtime/peer.ts';
 import type { CopyWatcher, CopyWorker } from '../../src/transfer/messages.ts';
 
 /** A copy worker whose source has stopped to answer: it writes a little, says so, and is heard of no more. */
-const parent = serveParent<CopyWatcher, Pick<CopyWorker, 'copy'>>({
-  copy({ id, temp }) {
+const parent = serveParent<CopyWatcher, Pick<CopyWorker, 'run'>>({
+  run({ id, temp }) {
     writeFileSync(temp, 'half', { flag: 'wx' });
     parent.tell.progress(id, 4);
     return new Promise(() => {});

@@ -6,7 +6,7 @@ import { CopyQueue, type Queued, type QueueLimits } from '../../src/jobs/queue.t
 let nextId = 1;
 const job = (part: Partial<Queued> = {}): Queued => ({
   id: nextId++,
-  tier: 'ssd',
+  kind: 'copy',
   priority: 'background',
   medium: 'hdd',
   disk: '/hdd',

@@ -10,6 +10,7 @@ import { runCopyJob } from '../../src/transfer/run-copy-job.ts';
 import { injectFault, systemError } from '../helpers/faulty-fs.ts';
 import { fingerprintOf, writeModel } from '../helpers/files.ts';
 import { quiet } from '../helpers/hooks.ts';
+import { copyOrder } from '../helpers/orders.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
 
 vi.mock('node:fs', async (original) => (await import('../helpers/faulty-fs.ts')).faultyFs(await original()));
@@ -25,14 +26,15 @@ function arrange(network = false) {
   const tier = openPosixTier('ssd', join(dir, 'cache'));
   const place = tier.placeOf(root, rel);
   const temp = partialPath(tier.partialDir, path);
-  const order = (): CopyOrder => ({
-    id: 1,
-    source: { path, root, rel, category: 'checkpoints', fingerprint: fingerprintOf(path) },
-    temp,
-    ...place,
-    network,
-    identity: true,
-  });
+  const order = (): CopyOrder =>
+    copyOrder({
+      id: 1,
+      source: { path, root, rel, category: 'checkpoints', fingerprint: fingerprintOf(path) },
+      temp,
+      ...place,
+      network,
+      identity: true,
+    });
   return { tier, path, bytes, place, temp, order, journal: `${temp}.journal` };
 }
 

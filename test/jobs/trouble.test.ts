@@ -102,7 +102,8 @@ describe('cancelling', () => {
     resolve(new Set());
     await job.ended;
     expect(job.view()).toMatchObject({ state: 'cancelled', error: { code: 'CANCELLED' } });
-    expect(run).not.toHaveBeenCalled();
+    // Whether it could be a hard link was looked at before.
+    expect(run.mock.calls.filter(([{ kind }]) => kind !== 'link')).toEqual([]);
     expect(rig.catalog.copies.inState('copying')).toEqual([]);
   });
 

@@ -9,6 +9,7 @@ import { manifestPathOf } from '../../src/tiers/posix-tier.ts';
 import { reconcile } from '../../src/upkeep/reconcile.ts';
 import { Scrub } from '../../src/upkeep/scrub.ts';
 import { injectFault, systemError } from '../helpers/faulty-fs.ts';
+import { withoutLinks } from '../helpers/orders.ts';
 import { soon } from '../helpers/patience.ts';
 import { createRig, type Rig } from '../helpers/rig.ts';
 
@@ -23,7 +24,7 @@ async function arrange({ identity = true } = {}) {
   const b = join(a, '../b.safetensors');
   copyFileSync(a, b);
   execFileSync('touch', ['-r', a, b]);
-  const unlinked = vi.spyOn(rig.workers, 'link').mockResolvedValue(null);
+  const unlinked = withoutLinks(rig.workers);
   for (const path of [a, b]) await rig.request(path, 'background', identity ? 'hdd' : 'ssd').ended;
   unlinked.mockRestore();
   const sharing = new Deduplicator(rig);
@@ -156,7 +157,7 @@ test('copies of the day before are joined at the start, and a new one when its j
   const c = join(rig.root, 'loras/c.safetensors');
   copyFileSync(join(rig.root, 'loras/a.safetensors'), c);
   execFileSync('touch', ['-r', join(rig.root, 'loras/a.safetensors'), c]);
-  vi.spyOn(rig.workers, 'link').mockResolvedValue(null);
+  withoutLinks(rig.workers);
   await rig.copy(c);
   await vi.waitFor(joined, soon());
   expect(inode(copyOf(rig, c).path)).toBe(inode(one.path));

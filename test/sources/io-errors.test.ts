@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { chunkSize } from '../../src/codec/chunk-hash.ts';
 import { openPosixTier } from '../../src/tiers/posix-tier.ts';
-import type { CopyOrder } from '../../src/transfer/messages.ts';
 import { runCopyJob } from '../../src/transfer/run-copy-job.ts';
 import { injectFault, systemError } from '../helpers/faulty-fs.ts';
 import { fingerprintOf, writeModel } from '../helpers/files.ts';
 import { quiet } from '../helpers/hooks.ts';
+import { copyOrder } from '../helpers/orders.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
 
 vi.mock('node:fs', async (original) => (await import('../helpers/faulty-fs.ts')).faultyFs(await original()));
@@ -24,14 +24,12 @@ function arrange(size: number) {
   const tier = openPosixTier('ssd', join(dir, 'cache'));
   const place = tier.placeOf(root, rel);
   const source = { path, root, rel, category: 'checkpoints', fingerprint: fingerprintOf(path) };
-  const order: CopyOrder = {
+  const order = copyOrder({
     id: 1,
     source,
     temp: join(tier.partialDir, '1-1.part'),
     ...place,
-    network: false,
-    identity: false,
-  };
+  });
   const expectNothing = () => {
     expect([place.path, place.manifestPath].map((file) => existsSync(file))).toEqual([false, false]);
     // Only what the next try goes on from may be left.

@@ -4,10 +4,10 @@ import { describe, expect, test } from 'vitest';
 import { ChunkHash, chunkSize } from '../../src/codec/chunk-hash.ts';
 import { parseManifest } from '../../src/tiers/manifest.ts';
 import { openPosixTier } from '../../src/tiers/posix-tier.ts';
-import type { CopyOrder } from '../../src/transfer/messages.ts';
 import { runCopyJob } from '../../src/transfer/run-copy-job.ts';
 import { fingerprintOf, flipBit, writeModel } from '../helpers/files.ts';
 import { quiet } from '../helpers/hooks.ts';
+import { copyOrder } from '../helpers/orders.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
 
 function arrange(size: number) {
@@ -18,14 +18,12 @@ function arrange(size: number) {
   const bytes = writeModel(path, size);
   const tier = openPosixTier('ssd', join(dir, 'cache'));
   const place = tier.placeOf(root, rel);
-  const order: CopyOrder = {
+  const order = copyOrder({
     id: 1,
     source: { path, root, rel, category: 'checkpoints', fingerprint: fingerprintOf(path) },
     temp: join(tier.partialDir, '1.part'),
     ...place,
-    network: false,
-    identity: false,
-  };
+  });
   return { dir, bytes, tier, order, place };
 }
 

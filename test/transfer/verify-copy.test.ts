@@ -32,7 +32,7 @@ function verify(rig: Rig, copy: Copy) {
   const { seal, hash, path, id } = copy;
   if (!seal || !hash) throw new Error('not sealed');
   const order = { id, path, manifestPath: manifestPathOf(rig.tier.dir, path), seal, hash };
-  return verifyCopy({ ...order, compressed: false, identity: false, rate: null }, () => {});
+  return verifyCopy({ ...order, form: 'plain', identity: false, rate: null }, () => {});
 }
 
 /** Changes bytes behind everybody's back: size, mtime and inode stay. */

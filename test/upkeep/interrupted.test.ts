@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync, utimesSync, writeFileSync } from
 import { describe, expect, test } from 'vitest';
 import { chunkSize } from '../../src/codec/chunk-hash.ts';
 import { partialPath } from '../../src/tiers/partial.ts';
+import { copyOrder } from '../helpers/orders.ts';
 import { createRig } from '../helpers/rig.ts';
 import { nothing, restart } from './arrange.ts';
 
@@ -30,7 +31,7 @@ async function left() {
   const file = rig.file(path);
   const temp = partialPath(rig.tier.partialDir, path);
   const abort = new AbortController();
-  const order = { id: 1, source: file, temp, ...rig.tier.placeOf(file.root, file.rel), network: false, identity: false };
+  const order = copyOrder({ id: 1, source: file, temp, ...rig.tier.placeOf(file.root, file.rel) });
   const progress = (done: number) => done >= kept && abort.abort();
   await expect(runCopyJob(order, { ...quiet(), progress, signal: abort.signal })).rejects.toThrow('cancelled');
   expect(readdirSync(rig.tier.partialDir)).toHaveLength(2);

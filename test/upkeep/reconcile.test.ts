@@ -15,6 +15,7 @@ import { CacheError } from '../../src/core/errors.ts';
 import { runCopyJob } from '../../src/transfer/run-copy-job.ts';
 import { reconcile } from '../../src/upkeep/reconcile.ts';
 import { quiet } from '../helpers/hooks.ts';
+import { copyOrder } from '../helpers/orders.ts';
 import { createRig, type Rig } from '../helpers/rig.ts';
 import { nothing, restart, theCopy, withCopy } from './arrange.ts';
 
@@ -22,7 +23,7 @@ import { nothing, restart, theCopy, withCopy } from './arrange.ts';
 async function publishWithoutCommit(rig: Rig, path: string) {
   const file = rig.file(path);
   const place = rig.tier.placeOf(file.root, file.rel);
-  const order = { id: 99, source: file, temp: join(rig.tier.partialDir, '99.part'), ...place, network: false, identity: false };
+  const order = copyOrder({ id: 99, source: file, temp: join(rig.tier.partialDir, '99.part'), ...place });
   return runCopyJob(order, quiet());
 }
 

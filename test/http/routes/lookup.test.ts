@@ -28,6 +28,7 @@ describe('POST /api/lookup', () => {
         path,
         category: 'loras',
         tier: 'ssd',
+        kind: 'copy',
         bytesDone: 0,
         bytesTotal: 1000,
         bytesPerSecond: 0,
