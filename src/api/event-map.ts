@@ -21,4 +21,6 @@ export interface EventMap {
   'mode-changed': { mode: Mode };
   /** Settings that changed, by key, and what the files say that is not in force. */
   'config-changed': { changed: string[]; warnings: string[] };
+  /** Whether everything that lies in the cache is accounted for; until it is, no copy starts. */
+  accounting: { complete: boolean };
 }

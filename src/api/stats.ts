@@ -54,6 +54,8 @@ export interface StatsAnswer {
   tiers: TierStats[];
   roots: RootView[];
   jobs: { running: number; queued: number };
+  /** While what lies in the cache is not accounted for: how much was looked at so far. Until then no copy starts. */
+  accounting: { seen: number } | null;
   /** What programs still read from their sources although copies are ready. */
   stuck: StuckView[];
   /** What the settings files say and is not in force, one line each, with the reason. */

@@ -13,6 +13,7 @@ export async function startedAnswer({ client, logPath }: { client: Client; logPa
     roots: stats.roots,
     usedBytes: stats.tiers.reduce((sum, { tier, bytes }) => (tier === 'ram' ? sum : sum + bytes), 0),
     limitBytes: ssd?.limit ?? 0,
+    accounting: stats.accounting !== null,
     notices: config.notices,
     stop: `autocached stop ends it; its log: ${logPath}`,
   };

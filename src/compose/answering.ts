@@ -10,6 +10,7 @@ import type { CopyPlanner } from '../placement/planner.ts';
 import type { SourceRoots } from '../roots/source-roots.ts';
 import type { Evictor } from '../space/evict.ts';
 import type { Tiers } from '../tiers/tiers.ts';
+import type { Accounts } from '../upkeep/accounts.ts';
 import type { Leases } from '../usage/leases.ts';
 import { MemoryWarmer } from '../usage/memory-warmer.ts';
 import { OpenSources } from '../usage/open-sources.ts';
@@ -23,6 +24,7 @@ import type { Context } from './context.ts';
 export interface AnsweringParts extends Context {
   catalog: Catalog;
   tiers: Tiers;
+  accounts: Pick<Accounts, 'unaccounted'>;
   sources: Pick<SourceRoots, 'locate' | 'candidates' | 'stat' | 'categories'>;
   planner: CopyPlanner;
   evictor: Evictor;

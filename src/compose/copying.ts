@@ -14,6 +14,7 @@ import type { SourceRoots } from '../roots/source-roots.ts';
 import { Evictor } from '../space/evict.ts';
 import type { MemoryTier } from '../tiers/in-memory.ts';
 import type { Tiers } from '../tiers/tiers.ts';
+import type { Accounts } from '../upkeep/accounts.ts';
 import { retireDamaged } from '../upkeep/damaged.ts';
 import type { Leases } from '../usage/leases.ts';
 import type { SourceSpeeds } from '../usage/source-speeds.ts';
@@ -29,6 +30,7 @@ export interface CopyOptions extends Pick<CopierDeps, 'polite' | 'reread' | 'dai
 export interface CopyingParts extends Context, Rules {
   catalog: Catalog;
   tiers: Tiers;
+  accounts: Pick<Accounts, 'complete'>;
   /** The RAM tier, null = none. */
   memory: MemoryTier | null;
   sources: Pick<SourceRoots, 'filesBeside' | 'diskOf'>;

@@ -9,6 +9,7 @@ import { Disposal } from '../runtime/disposal.ts';
 import { Events } from '../runtime/events.ts';
 import { createLog, type Log } from '../runtime/log.ts';
 import { version } from '../runtime/package.ts';
+import type { AccountsDeps } from '../upkeep/accounts.ts';
 import { emptyRam } from '../upkeep/empty-ram.ts';
 import { Leases } from '../usage/leases.ts';
 import { composeAnswering, lookupOptionsOf } from './answering.ts';
@@ -25,6 +26,8 @@ export interface Daemon extends AsyncDisposable {
   roots: RootView[];
   limitBytes: number;
   usedBytes: number;
+  /** Whether more may lie in the cache than that. */
+  accounting: boolean;
   stopped: Promise<void>;
 }
 
@@ -34,6 +37,8 @@ export interface Overrides {
   log: Log;
   events: Events;
   workers: CopyWorkers;
+  /** Of the accounts. */
+  pauses: NonNullable<AccountsDeps['pauses']>;
 }
 
 /**
@@ -58,15 +63,15 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
   const { clock = systemClock, log = createLog(config.log), events = new Events() } = overrides;
   const context = { clock, log, events, opened };
 
-  const storage = await openStorage(config, context);
-  const { catalog, tier, tiers, ram, onTrouble } = storage;
+  const storage = await openStorage(config, { ...context, ...(overrides.pauses && { pauses: overrides.pauses }) });
+  const { catalog, tier, tiers, ram, accounts, onTrouble } = storage;
   const sources = await openSources(loaded, storage, context);
   const { roots, speeds, sourceSpeeds } = sources;
   const { settings, rules } = openSettings(loaded, storage, sources, context);
   const leases = new Leases(clock, catalog.usage.savedLeases());
   if (ram) opened.defer(() => emptyRam(catalog, ram.tier, (path) => leases.isLeased(path)));
 
-  const shared = { ...context, ...rules, catalog, tiers, sources: roots, leases, onTrouble };
+  const shared = { ...context, ...rules, catalog, tiers, accounts, sources: roots, leases, onTrouble };
   const copying = composeCopying({
     ...shared,
     memory: ram?.tier ?? null,
@@ -108,8 +113,10 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
   settings.watch();
   opened.defer(() => settings[Symbol.asyncDispose]());
   roots.keep();
-  startCopying(copying);
-  upkeep.scrub.start();
+  void accounts.ready.then(() => {
+    startCopying(copying);
+    upkeep.scrub.start();
+  });
   // What the last run of the daemon did not finish copying; the sources are asked anew.
   void answering.warmer.warm({ paths: catalog.usage.takeUnfinishedJobs() });
   const { workflows } = answering;
@@ -129,6 +136,7 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
     roots: roots.list(),
     limitBytes: rules.bound(tier).limit,
     usedBytes: catalog.copies.usedUnderLimit('ssd'),
+    accounting: !accounts.complete,
     stopped: stopped.promise,
     [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
   };

@@ -31,6 +31,7 @@ export function openSettings(
   const settings = new ServedSettings({ loaded, saved: catalog.settings, events, log, isLocal });
   const bounds = new TierBounds({
     settings,
+    events,
     minFree: loaded.config.minFree,
     volume: () => ({ ...tier.capacity(), used: catalog.copies.usedUnderLimit(tier.name) }),
     ram: ram?.bound ?? null,

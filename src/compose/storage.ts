@@ -7,38 +7,38 @@ import type { Config } from '../config/types.ts';
 import { assertInMemory, assertOwn } from '../media/assert-in-memory.ts';
 import { assertLocal } from '../media/assert-local.ts';
 import { assertApart, realPathOf } from '../roots/disjoint.ts';
-import type { Clock } from '../runtime/clock.ts';
-import type { Disposal } from '../runtime/disposal.ts';
 import { daemonLogName, type Log } from '../runtime/log.ts';
 import { inMemory, type MemoryTier } from '../tiers/in-memory.ts';
 import { readMemory } from '../tiers/memory.ts';
 import { isClaimed, openPosixTier } from '../tiers/posix-tier.ts';
 import type { Tier } from '../tiers/tier.ts';
 import { Tiers } from '../tiers/tiers.ts';
+import { Accounts, type AccountsDeps } from '../upkeep/accounts.ts';
 import { boundLog } from '../upkeep/bound-log.ts';
 import { emptyRam, forgetRam } from '../upkeep/empty-ram.ts';
-import { reconcileAll } from '../upkeep/reconcile.ts';
+import type { Context } from './context.ts';
 
 export interface Storage {
   tier: Tier;
   ram: { tier: MemoryTier; bound: { limit: number; floor: number } } | null;
   tiers: Tiers;
   catalog: Catalog;
+  accounts: Accounts;
   /** Sets a catalog aside that turns out to be damaged while running, and rebuilds it. */
   onTrouble(error: unknown): void;
 }
 
-interface Opening {
-  clock: Clock;
-  log: Log;
-  opened: Disposal;
+interface Opening extends Context {
+  /** Of the accounts. */
+  pauses?: AccountsDeps['pauses'];
 }
 
 /**
  * Opens what outlives the daemon, and the RAM tier, which does not: locks the directories, opens tiers and catalog, and makes them agree.
  * @throws CacheError ALREADY_RUNNING or BAD_CONFIG
  */
-export async function openStorage(config: Config, { clock, log, opened }: Opening): Promise<Storage> {
+export async function openStorage(config: Config, { pauses, ...context }: Opening): Promise<Storage> {
+  const { clock, log, opened } = context;
   const { dir, stateDir, compress } = config;
   mkdirSync(stateDir, { recursive: true, mode: 0o700 });
   await assertLocal(stateDir, 'AUTOCACHE_STATE');
@@ -56,26 +56,23 @@ export async function openStorage(config: Config, { clock, log, opened }: Openin
   if (catalog.damaged) {
     log.error({ why: catalog.damaged }, 'the catalog was damaged; it is set aside and rebuilt from the cache directory');
   }
-  const onDisk = new Tiers(cold ? [tier, cold] : [tier]);
-  await reconcileAll({ catalog, tiers: onDisk, log });
-  const ram = await openRam(config, catalog, { log, opened });
+  const ram = await openRam(config, catalog, context);
+  const tiers = new Tiers([tier, ...(ram ? [ram.tier] : []), ...(cold ? [cold] : [])]);
+  const accounts = new Accounts({ ...context, catalog, tiers, ...(pauses && { pauses }) });
+  opened.defer(() => accounts[Symbol.asyncDispose]());
+  accounts.begin();
 
-  const rebuild = async () => {
-    await reconcileAll({ catalog, tiers: onDisk, log });
-    if (ram) await emptyRam(catalog, ram.tier);
-  };
   const onTrouble = (error: unknown) => {
     log.error({ err: error }, 'the catalog is in trouble');
-    if (!catalog.replaceIfDamaged(error)) return;
-    rebuild().catch((err) => log.error({ err }, 'the catalog could not be rebuilt'));
+    accounts.rebuildAfter(error);
   };
-  return { tier, ram, tiers: ram ? new Tiers([ram.tier, ...onDisk]) : onDisk, catalog, onTrouble };
+  return { tier, ram, tiers, catalog, accounts, onTrouble };
 }
 
 /** Where the RAM tier lies when nobody says it; elsewhere there is no such place, and the page cache is used. */
 const usualRamDir = process.platform === 'linux' ? '/dev/shm/autocached' : null;
 
-async function openRam(config: Config, catalog: Catalog, { log, opened }: Omit<Opening, 'clock'>): Promise<Storage['ram']> {
+async function openRam(config: Config, catalog: Catalog, { log, opened }: Context): Promise<Storage['ram']> {
   const wanted = ramTierOf(config);
   const given = wanted && (wanted.dir ?? usualRamDir);
   const dir = given && (await realPathOf(given));

@@ -1,4 +1,5 @@
 import type { TierName } from '../core/types.ts';
+import type { Events } from '../runtime/events.ts';
 import type { Log } from '../runtime/log.ts';
 import { boundOf } from './bound.ts';
 import type { ServedSettings } from './served-settings.ts';
@@ -6,6 +7,7 @@ import type { Amount } from './types.ts';
 
 export interface TierBoundsDeps {
   settings: Pick<ServedSettings, 'current' | 'onChange'>;
+  events: Events;
   minFree: Amount;
   /** Size and free bytes of the SSD's volume, and the bytes that the tiers under its limit hold. */
   volume(): { size: number; free: number; used: number };
@@ -22,9 +24,12 @@ export class TierBounds {
   constructor(deps: TierBoundsDeps) {
     this.#deps = deps;
     this.#onSsd = this.#read();
-    deps.settings.onChange(() => {
+    const renew = () => {
       this.#onSsd = this.#read();
-    });
+    };
+    deps.settings.onChange(renew);
+    // How much `auto` may take follows from what the tier holds.
+    deps.events.subscribe((name, event) => name === 'accounting' && 'complete' in event && event.complete && renew());
   }
 
   of({ name }: { name: TierName }): { limit: number; floor: number } {

@@ -11,6 +11,7 @@ import type { Log } from '../runtime/log.ts';
 import type { Evictor } from '../space/evict.ts';
 import type { Tier } from '../tiers/tier.ts';
 import type { Tiers } from '../tiers/tiers.ts';
+import type { Accounts } from '../upkeep/accounts.ts';
 import type { PublishedCheck } from '../upkeep/published.ts';
 import type { Scrub } from '../upkeep/scrub.ts';
 import type { Leases } from '../usage/leases.ts';
@@ -33,6 +34,7 @@ export interface Services {
   openSources: OpenSources;
   /** Whether ComfyUI is to let go of models that it still reads from their sources. */
   comfyuiFree(): 'off' | 'auto';
+  accounts: Pick<Accounts, 'progress'>;
   copier: Copier;
   warmer: Warmer;
   memoryWarmer: MemoryWarmer;

@@ -29,6 +29,7 @@ export function statsOf(rooms: Services): StatsAnswer {
     tiers: tierStats(rooms),
     roots: rooms.roots.list(),
     jobs: copier.counts(),
+    accounting: rooms.accounts.progress,
     stuck: rooms.openSources.list(),
     warnings: [...settings.warnings],
     daily: daily.slice(-30),

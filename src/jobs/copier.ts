@@ -18,6 +18,8 @@ export interface CopierDeps extends Omit<CopyMakerDeps, 'running' | 'turns' | 'i
   polite(): boolean;
   /** The disks of a root by the kernel's names, joined by `+`; null when they are not known. */
   diskOf(root: string): string | null;
+  /** Until everything that lies in the tiers is accounted for, copies queue; the event `accounting` tells. */
+  accounts: { readonly complete: boolean };
 }
 
 /** Ended jobs that are still shown. */
@@ -36,6 +38,7 @@ export class Copier implements AsyncDisposable {
   readonly failures: Failures;
   #nextId: number;
   readonly #maker: CopyMaker;
+  readonly #unsubscribe: () => void;
   #stopping = false;
 
   constructor(deps: CopierDeps) {
@@ -61,6 +64,7 @@ export class Copier implements AsyncDisposable {
       isStopping: () => this.#stopping,
     });
     this.#nextId = deps.catalog.usage.lastJobId() + 1;
+    this.#unsubscribe = deps.events.subscribe((name) => name === 'accounting' && this.#startNext());
   }
 
   /** Joins the job of this source and tier or queues a new one; raises its priority when this asker's is higher. */
@@ -156,6 +160,7 @@ export class Copier implements AsyncDisposable {
   /** Ends the workers. Jobs stay in the catalog as unfinished, and the next start takes them up. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopping = true;
+    this.#unsubscribe();
     this.#foreign[Symbol.dispose]();
     await this.#deps.workers[Symbol.asyncDispose]();
   }
@@ -166,7 +171,8 @@ export class Copier implements AsyncDisposable {
   }
 
   #startNext(): void {
-    const next = () => (this.#stopping || this.paused ? undefined : this.#queue.take());
+    const mayStart = () => !this.#stopping && !this.paused && this.#deps.accounts.complete;
+    const next = () => (mayStart() ? this.#queue.take() : undefined);
     for (let job = next(); job; job = next()) {
       const started = job;
       started.start();

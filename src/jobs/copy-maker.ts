@@ -71,6 +71,7 @@ export class CopyMaker {
   /** @throws CacheError as `runCopyJob`, and when there is no room for it */
   async make(job: Job): Promise<void> {
     const tier = this.#deps.tiers.require(job.tier);
+    if (this.#isMade(job)) return;
     if (await this.#link(job, tier)) return;
     const copy = await this.#reservations.make(job, tier);
     const temp = partialPath(tier.partialDir, job.file.path);
@@ -83,6 +84,17 @@ export class CopyMaker {
     }
     if (job.kind === 'compress') await dropAfterDemote(this.#deps, copy);
     else await dropAfterRestore(this.#deps, copy, 'restored');
+  }
+
+  /** It may have been found among what a crash left while its job waited; then there is nothing to write. */
+  #isMade(job: Job): boolean {
+    const { catalog, tiers } = this.#deps;
+    const entry = catalog.entries.byPath(job.file.path);
+    const made = entry ? catalog.copies.readyOf(entry.id).filter(({ tier }) => tier === job.tier) : [];
+    if (!tiers.soundCopy(made, job.file.fingerprint)) return false;
+    job.plan = { kind: 'link' };
+    job.bytesDone = job.file.fingerprint.size;
+    return true;
   }
 
   /** A source that has the bytes of another one: its copy is another name of that one's, nothing is written, no room is needed. */

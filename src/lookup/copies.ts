@@ -3,11 +3,13 @@ import { isSameFingerprint } from '../core/fingerprint.ts';
 import type { Copy, Entry, SourceState } from '../core/types.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Tiers } from '../tiers/tiers.ts';
-import type { Examination, Planner, UsableCopies } from './collaborators.ts';
+import type { Examination, Located, Planner, UsableCopies } from './collaborators.ts';
 
 export interface CopiesDeps {
   catalog: Catalog;
   tiers: Tiers;
+  /** Sound copies that the catalog does not know yet. */
+  accounts: { unaccounted(of: Located): Copy[] };
   planner: Pick<Planner, 'isComplete'>;
   evictor: { evict(copy: Copy, entry: Entry, why: 'damaged'): Promise<unknown> };
   log: Log;
@@ -25,21 +27,25 @@ export class Copies {
    * The fastest copy that can be served, and the compressed one, if their seals hold. A copy of the source as it is, with the files
    * that loaders open beside it, comes before all others.
    */
-  usable(path: string, source?: SourceState): UsableCopies {
-    const { catalog, tiers, planner } = this.#deps;
-    const found = catalog.find(path);
-    if (!found) return { entry: undefined, copy: null, cold: null, damaged: null };
-    const { entry, ready, cold } = found;
-    let damaged: UsableCopies['damaged'] = null;
-    const holds = (copy: Copy) => {
-      const verdict = tiers.check(copy);
-      if (verdict === 'gone' || verdict === 'changed') damaged = { copy, verdict };
-      return verdict === 'ok';
-    };
-    const sound = ready.filter(holds);
+  usable(located: Located, source?: SourceState): UsableCopies {
+    const { catalog, tiers, accounts, planner } = this.#deps;
+    const { entry, ready = [], cold } = catalog.find(located.path) ?? {};
+    const checked = [...ready, ...(cold ? [cold] : [])].map((copy) => ({ copy, verdict: tiers.check(copy) }));
+    const sound = checked.flatMap(({ copy, verdict }) => (verdict === 'ok' ? [copy] : []));
+    if (!sound.some(isPlain)) sound.push(...accounts.unaccounted(located));
+    const damaged = checked.flatMap(({ copy, verdict }) => {
+      const isReplaced = sound.some(({ path }) => path === copy.path);
+      return (verdict === 'gone' || verdict === 'changed') && !isReplaced ? [{ copy, verdict }] : [];
+    });
+    const plain = sound.filter(isPlain);
     const isCurrent = (copy: Copy) => source?.state !== 'present' || isSameFingerprint(copy.source, source.fingerprint);
-    const best = sound.length > 1 ? sound.find((copy) => isCurrent(copy) && planner.isComplete(path, copy.tier)) : undefined;
-    return { entry, copy: best ?? sound[0] ?? null, cold: cold && holds(cold) ? cold : null, damaged };
+    const isBest = (copy: Copy) => isCurrent(copy) && planner.isComplete(located.path, copy.tier);
+    return {
+      entry,
+      copy: (plain.length > 1 ? plain.find(isBest) : undefined) ?? plain[0] ?? null,
+      cold: sound.find((copy) => !isPlain(copy)) ?? null,
+      damaged: damaged.at(-1) ?? null,
+    };
   }
 
   /** Takes out of service, after the answer, the copies that were found damaged or of another source than there is. Never throws. */
@@ -62,4 +68,8 @@ export class Copies {
       }
     });
   }
+}
+
+function isPlain({ form }: Copy): boolean {
+  return form === 'plain';
 }

@@ -104,12 +104,12 @@ export class Lookup {
     const here = found.find(({ source }) => source.state === 'present');
     // With no source in sight, the name that has a copy is the one that is meant.
     const isKept = ({ copy, cold }: UsableCopies) => copy !== null || cold !== null;
-    return here ?? found.find(({ located }) => isKept(copies.usable(located.path))) ?? found[0] ?? null;
+    return here ?? found.find(({ located }) => isKept(copies.usable(located))) ?? found[0] ?? null;
   }
 
   #examine(request: LookupRequest, { located, source }: Found): Examination {
     const { copies, planner, options } = this.#deps;
-    const usable = copies.usable(located.path, source);
+    const usable = copies.usable(located, source);
     const { copy, cold } = usable;
     // A file has one category, whichever of its names it is asked for by.
     const category = located.category ?? request.category ?? null;

@@ -6,6 +6,8 @@ import type { Demoter } from './demoter.ts';
 export interface LimitKeeperDeps extends RoomDeps {
   /** The SSD tier. */
   tier: Tier;
+  /** What is not accounted for yet might have to stay. */
+  accounts: { readonly complete: boolean };
   /** Null when nothing is compressed. */
   demoter: Pick<Demoter, 'consider'> | null;
   log: Log;
@@ -21,7 +23,8 @@ export class LimitKeeper {
 
   /** Has copies leave until the tier is within its bounds; then what is close to the limit may be compressed. Never rejects. */
   async keep(): Promise<void> {
-    const { tier, demoter, log } = this.#deps;
+    const { tier, accounts, demoter, log } = this.#deps;
+    if (!accounts.complete) return;
     try {
       await trim(this.#deps, tier);
     } catch (err) {

@@ -2,10 +2,11 @@ import type { Catalog } from '../catalog/catalog.ts';
 import { tierTraits } from '../core/tier-traits.ts';
 import { type Copy, type CopyState, copyStates, type TierName, tierNames } from '../core/types.ts';
 import type { Log } from '../runtime/log.ts';
-import { Slices } from '../runtime/slices.ts';
+import { Pauses } from '../runtime/pauses.ts';
 import { copyPathOf, isClaimed, isPlaceIn, manifestPathOf } from '../tiers/posix-tier.ts';
 import type { Tier } from '../tiers/tier.ts';
 import type { Tiers } from '../tiers/tiers.ts';
+import { emptyRam } from './empty-ram.ts';
 import { adopt, proofsOf, readProof } from './proofs.ts';
 import { removed, takenOut } from './removal.ts';
 import { dropTemps, keepInterrupted } from './unfinished.ts';
@@ -26,7 +27,7 @@ export interface ReconcileReport {
 interface Deps {
   catalog: Catalog;
   log: Log;
-  slices?: Slices;
+  pauses?: Pick<Pauses, 'isDue' | 'take'>;
   /** Told how many rows or proofs were looked at just now. */
   onSeen?(count: number): void;
 }
@@ -36,18 +37,20 @@ type Reconciling = Required<Deps> & { tier: Tier };
 /** Rows that are read at once. */
 const pageSize = 100;
 
-/** The tiers that outlive the daemon, one after the other; rows of such a tier that is switched off go. */
+/** All tiers, one after the other: those that do not outlive the daemon are emptied, and rows of one that is switched off go. */
 export async function reconcileAll({ tiers, ...deps }: Deps & { tiers: Tiers }): Promise<void> {
-  const { catalog, slices = new Slices() } = deps;
-  for (const name of tierNames.filter((name) => !tierTraits[name].volatile)) {
+  const { catalog, pauses = new Pauses() } = deps;
+  await pauses.take();
+  for (const name of tierNames) {
     const tier = tiers.get(name);
-    if (tier) await reconcile({ ...deps, tier, slices });
-    else await eachCopy({ catalog, slices, tier: name }, copyStates, ({ id }) => catalog.copies.forget(id));
+    if (!tier) await eachCopy({ catalog, pauses, tier: name }, copyStates, ({ id }) => catalog.copies.forget(id));
+    else if (tierTraits[name].volatile) await emptyRam(catalog, tier);
+    else await reconcile({ ...deps, tier, pauses });
   }
 }
 
 /**
- * Makes the catalog and the tier's directory agree, in slices: lookups are answered meanwhile, and no copy may be made. In this order:
+ * Makes the catalog and the tier's directory agree, with pauses: lookups are answered meanwhile, and no copy may be made. In this order:
  * 1. `dropTemps`: leaving files go, and unfinished ones that cannot be gone on with: their journal is not whole, the source is known
  *    to have changed, or nobody wanted them for a week.
  * 2. `dropHalves`: rows that were being copied or evicted go; a file that was leaving goes with its row.
@@ -61,11 +64,11 @@ export async function reconcile({
   catalog,
   tier,
   log,
-  slices = new Slices(),
+  pauses = new Pauses(),
   onSeen = () => {},
 }: Deps & { tier: Tier }): Promise<ReconcileReport> {
   if (!isClaimed(tier.dir)) throw new Error(`${tier.dir} lost its marker`);
-  const reconciling = { catalog, tier, log, slices, onSeen };
+  const reconciling = { catalog, tier, log, pauses, onSeen };
   const temps = await dropTemps(reconciling);
   const { halves, elsewhere } = await dropHalves(reconciling);
   const missing = await forgetMissing(reconciling);
@@ -78,9 +81,9 @@ export async function reconcile({
   return report;
 }
 
-async function dropHalves({ catalog, tier, slices }: Reconciling): Promise<{ halves: number; elsewhere: number }> {
+async function dropHalves({ catalog, tier, pauses }: Reconciling): Promise<{ halves: number; elsewhere: number }> {
   const dropped = { halves: 0, elsewhere: 0 };
-  await eachCopy({ catalog, slices, tier: tier.name }, ['copying', 'evicting'], (copy) => {
+  await eachCopy({ catalog, pauses, tier: tier.name }, ['copying', 'evicting'], (copy) => {
     const isElsewhere = !isPlaceIn(tier.dir, copy.path);
     if (!isElsewhere && copy.state === 'evicting' && !takenOut(tier, copy.path)) return;
     catalog.copies.forget(copy.id);
@@ -93,11 +96,11 @@ async function forgetMissing({
   catalog,
   tier,
   log,
-  slices,
+  pauses,
   onSeen,
 }: Reconciling): Promise<{ forgotten: number; elsewhere: number }> {
   const missing = { forgotten: 0, elsewhere: 0 };
-  await eachCopy({ catalog, slices, tier: tier.name }, ['ready', 'stale'], (copy) => {
+  await eachCopy({ catalog, pauses, tier: tier.name }, ['ready', 'stale'], (copy) => {
     onSeen(1);
     const verdict = copy.seal ? tier.check(copy.path, copy.seal) : 'ok';
     if (verdict === 'ok') return;
@@ -112,13 +115,13 @@ async function forgetMissing({
   return missing;
 }
 
-async function adoptProven({ catalog, tier, slices, onSeen }: Reconciling): Promise<number> {
+async function adoptProven({ catalog, tier, pauses, onSeen }: Reconciling): Promise<number> {
   let adopted = 0;
   for await (const manifests of proofsOf(tier)) {
     onSeen(manifests.length);
     const unknown = manifests.filter((path) => catalog.copies.byPath(copyPathOf(tier.dir, path)) === undefined);
     if (unknown.length > 0) adopted += catalog.transaction(() => unknown.filter((path) => adoptAt(path, catalog, tier)).length);
-    await slices.pause();
+    await pauses.take();
   }
   return adopted;
 }
@@ -133,11 +136,11 @@ function adoptAt(manifestPath: string, catalog: Catalog, tier: Tier): boolean {
 }
 
 /**
- * Every copy of a tier in one of these states. The catalog may change between two slices, and in `step`: a copy is looked at as it is
+ * Every copy of a tier in one of these states. The catalog may change in a pause, and in `step`: a copy is looked at as it is
  * when its turn comes.
  */
 async function eachCopy(
-  { catalog, tier, slices }: { catalog: Catalog; tier: TierName; slices: Slices },
+  { catalog, tier, pauses }: Pick<Reconciling, 'catalog' | 'pauses'> & { tier: TierName },
   states: readonly CopyState[],
   step: (copy: Copy) => void,
 ): Promise<void> {
@@ -149,9 +152,9 @@ async function eachCopy(
         step(copy);
         after = copy.id;
         // What was read before a pause may not stand after it.
-        if (slices.isOver) break;
+        if (pauses.isDue) break;
       }
-      await slices.pause();
+      await pauses.take();
     }
   }
 }

@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Catalog } from '../catalog/catalog.ts';
-import type { Slices } from '../runtime/slices.ts';
+import type { Pauses } from '../runtime/pauses.ts';
 import { dropPartial, keepPartial, listPartials, partialFiles, readJournal } from '../tiers/partial.ts';
 import type { Tier } from '../tiers/tier.ts';
 import { removed, tempName } from './removal.ts';
@@ -12,31 +12,31 @@ const partialAgeMs = 7 * 24 * 60 * 60_000;
 interface Deps {
   catalog: Catalog;
   tier: Tier;
-  slices: Slices;
+  pauses: Pick<Pauses, 'take'>;
 }
 
 /**
  * Removes what was leaving, and what was being copied and cannot be gone on with: its journal is not whole, its source is known to have
  * changed, or nobody wanted it for a week. @returns files removed
  */
-export async function dropTemps({ catalog, tier, slices }: Deps): Promise<number> {
+export async function dropTemps({ catalog, tier, pauses }: Deps): Promise<number> {
   const temps = (await readdir(tier.partialDir)).filter((name) => tempName.test(name));
   const resumable = listPartials(tier.partialDir).filter((temp) => isResumable(catalog, temp) && keepPartial(temp) > 0);
   const kept = new Set(resumable.flatMap((temp) => partialFiles(temp)));
   let dropped = 0;
   for (const path of temps.map((name) => join(tier.partialDir, name))) {
     if (!kept.has(path) && removed(path)) dropped += 1;
-    await slices.pause();
+    await pauses.take();
   }
   return dropped;
 }
 
 /** Enters into the accounts what is left of unfinished files. @returns how many */
-export async function keepInterrupted({ catalog, tier, slices }: Deps): Promise<number> {
+export async function keepInterrupted({ catalog, tier, pauses }: Deps): Promise<number> {
   let kept = 0;
   for (const temp of listPartials(tier.partialDir)) {
     if (isEntered(temp, catalog, tier)) kept += 1;
-    await slices.pause();
+    await pauses.take();
   }
   return kept;
 }

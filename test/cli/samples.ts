@@ -65,6 +65,7 @@ export const stats: StatsAnswer = {
   stuck: [],
   jobs: { running: 1, queued: 2 },
   warnings: [],
+  accounting: null,
   daily: [],
 };
 

@@ -37,7 +37,7 @@ function daemonIs(
   });
   const dispose = async () => void disposed++;
   vi.mocked(startDaemon).mockResolvedValue({
-    ...{ url, config, roots, usedBytes, stopped, limitBytes: 200 * gib },
+    ...{ url, config, roots, usedBytes, stopped, limitBytes: 200 * gib, accounting: false },
     [Symbol.asyncDispose]: dispose,
   });
 }

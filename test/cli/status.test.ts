@@ -33,6 +33,11 @@ describe('status tells at a glance', () => {
     expect(out).toContain('running for 3d 4h');
   });
 
+  test('that copies wait until it is known what lies in the cache', async () => {
+    await using daemon = await daemonWith({ accounting: { seen: 34_000 } });
+    expect(await page(daemon)).toContain('accounting for what lies in the cache, 34,000 looked at; copies start after that');
+  });
+
   test('what ComfyUI still reads from its source, and what to do', async () => {
     const path = '/mnt/nas/models/unet/big.safetensors';
     await using daemon = await daemonWith({ stuck: [{ path, size: 6 * 1024 ** 3, app: 'comfyui', pid: 42 }] });

@@ -1,13 +1,18 @@
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { Client } from '../../src/cli/client.ts';
-import { startDaemon } from '../../src/compose/daemon.ts';
+import { type Overrides, startDaemon } from '../../src/compose/daemon.ts';
 import { loadConfig } from '../../src/config/config.ts';
 import { writeModel } from './files.ts';
 import { tempDir } from './temp-dir.ts';
 
 /** A whole daemon in this process, over folders of its own, with the folder `models` as a hard disk; ended with the test. */
-export async function runDaemon(files: Record<string, number>, settings: Record<string, string> = {}, dir = tempDir()) {
+export async function runDaemon(
+  files: Record<string, number>,
+  settings: Record<string, string> = {},
+  dir = tempDir(),
+  overrides: Partial<Overrides> = {},
+) {
   const root = join(dir, 'models');
   const bytes = Object.fromEntries(Object.entries(files).map(([name, size]) => [name, writeModel(join(root, name), size)]));
   const stateDir = join(dir, 'state');
@@ -23,7 +28,7 @@ export async function runDaemon(files: Record<string, number>, settings: Record<
     AUTOCACHE_LOG: 'silent',
     ...settings,
   };
-  const start = () => startDaemon(loadConfig({ env, cwd: dir, home: dir }));
+  const start = () => startDaemon(loadConfig({ env, cwd: dir, home: dir }), { overrides });
   let daemon = await start();
   let client = await Client.find(stateDir);
   onTestFinished(() => daemon[Symbol.asyncDispose]());

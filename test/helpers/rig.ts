@@ -18,6 +18,7 @@ import type { Bound } from '../../src/space/make-room.ts';
 import type { MemoryTier } from '../../src/tiers/in-memory.ts';
 import { openPosixTier } from '../../src/tiers/posix-tier.ts';
 import { Tiers } from '../../src/tiers/tiers.ts';
+import { Accounts, type AccountsDeps } from '../../src/upkeep/accounts.ts';
 import { Leases } from '../../src/usage/leases.ts';
 import { SourceSpeeds } from '../../src/usage/source-speeds.ts';
 import { Speeds } from '../../src/usage/speeds.ts';
@@ -46,7 +47,11 @@ export interface RigOptions {
   /** Gives way to other programs; off unless it is said. */
   polite?: boolean;
   reread?: boolean;
+  /** With them the rig has accounts that can be begun; without them everything is taken as accounted for. */
+  pauses?: NonNullable<AccountsDeps['pauses']>;
 }
+
+const allAccounted = { complete: true, progress: null, unaccounted: () => [] };
 
 /** A clock that stands still, and sources that are all equally slow. */
 export const surroundings: Surroundings = { now: () => 1e12, secondsPerByte: () => 1e-8 };
@@ -66,6 +71,8 @@ export function createRig(options: RigOptions = {}) {
   const tier = openPosixTier('ssd', join(dir, 'cache'));
   const { extra = [], memory = null } = options;
   const tiers = new Tiers([tier, ...extra.map((name) => openPosixTier(name, join(dir, name))), ...(memory ? [memory] : [])]);
+  const accounts = options.pauses ? new Accounts({ ...context, catalog, tiers, pauses: options.pauses }) : allAccounted;
+  opened.defer(() => accounts instanceof Accounts && accounts[Symbol.asyncDispose]());
   const bound: Bound = { limit: options.limit ?? 1e9, floor: options.floor ?? 0 };
   const sources = fakeSources(root, options.diskOf);
   const speeds = new Speeds(catalog.speeds);
@@ -83,6 +90,7 @@ export function createRig(options: RigOptions = {}) {
     ...rules,
     catalog,
     tiers,
+    accounts,
     memory,
     sources,
     speeds: new SourceSpeeds({ speeds, sources }),
@@ -134,6 +142,7 @@ export function createRig(options: RigOptions = {}) {
     catalog,
     tier,
     tiers,
+    accounts,
     sources,
     speeds,
     leases,

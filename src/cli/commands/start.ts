@@ -40,9 +40,19 @@ async function start(session: Session, { detach, ...options }: StartOptions & { 
 }
 
 async function answerOf(daemon: Daemon, notices: string[]): Promise<Answer> {
-  const { config, url, roots, usedBytes, limitBytes } = daemon;
+  const { config, url, roots, usedBytes, limitBytes, accounting } = daemon;
   const { token: _, ...data } = await findDaemon(config.stateDir);
-  const facts = { url, roots, usedBytes, limitBytes, notices, dir: config.dir, mode: config.mode, pid: process.pid };
+  const facts = {
+    url,
+    roots,
+    usedBytes,
+    limitBytes,
+    accounting,
+    notices,
+    dir: config.dir,
+    mode: config.mode,
+    pid: process.pid,
+  };
   return { data, page: (look) => startPage({ ...facts, stop: 'Ctrl-C stops it' }, look) };
 }
 

@@ -34,6 +34,10 @@ export function eventText({ name, data }: DaemonEvent): string {
         [...data.changed.map((key) => `${key} has changed`), ...data.warnings].join('; ') ||
         'the settings files are right again'
       );
+    case 'accounting':
+      return data.complete
+        ? 'all that lies in the cache is accounted for'
+        : 'accounting for what lies in the cache; copies wait';
     default:
       // A newer daemon may say more than this program knows.
       return JSON.stringify(data);

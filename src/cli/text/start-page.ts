@@ -11,6 +11,8 @@ export interface Started {
   dir: string;
   usedBytes: number;
   limitBytes: number;
+  /** Whether what lies in the cache is not accounted for yet. */
+  accounting: boolean;
   mode: Mode;
   roots: RootView[];
   notices: string[];
@@ -20,11 +22,12 @@ export interface Started {
 
 /** What a person reads when the daemon has started: where everything is, and the one next step. */
 export function startPage(started: Started, { paint }: Look): string {
-  const { url, pid, dir, usedBytes, limitBytes, mode, roots, notices, stop } = started;
+  const { url, pid, dir, usedBytes, limitBytes, accounting, mode, roots, notices, stop } = started;
+  const used = `${accounting ? 'at least ' : ''}${formatBytes(usedBytes)} of ${formatBytes(limitBytes)} used`;
   const kinds = foldRoots(roots).map((root) => `${plain(root.path)} (${root.kind}${root.health === 'away' ? ', away' : ''})`);
   return [
     `${paint('bold', 'autocached')} runs at ${url} (pid ${pid}); ${stop}`,
-    `  cache  ${plain(dir)}, ${formatBytes(usedBytes)} of ${formatBytes(limitBytes)} used`,
+    `  cache  ${plain(dir)}, ${used}`,
     `  mode   ${mode}`,
     ...(kinds.length > 0 ? kinds : ['none known yet']).map(
       (kind, index) => `  ${(index === 0 ? 'roots' : '').padEnd(7)}${kind}`,
@@ -34,11 +37,12 @@ export function startPage(started: Started, { paint }: Look): string {
   ].join('\n');
 }
 
-function nextStep({ roots, usedBytes, mode }: Started): string {
+function nextStep({ roots, usedBytes, accounting, mode }: Started): string {
   if (mode === 'off') return 'autocached mode read-write (until then every lookup is answered with the source)';
   if (roots.length === 0) {
     return 'say where the models are: AUTOCACHE_ROOTS=/path/to/models in .env, or: autocached comfyui install DIR';
   }
-  if (usedBytes === 0) return 'autocached lookup FILE, with a file below a root: the first lookup starts its copy';
+  if (usedBytes === 0 && !accounting)
+    return 'autocached lookup FILE, with a file below a root: the first lookup starts its copy';
   return 'autocached status';
 }

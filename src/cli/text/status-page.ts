@@ -47,7 +47,15 @@ function head(stats: StatsAnswer, url: string, { paint, width }: Page): string {
   return [
     `${name}  running for ${formatDuration(stats.uptimeMs)}  ${url}  pid ${stats.pid}`,
     settings + shorten(plain(stats.dir), Math.max(20, width - widthOf(settings))),
+    ...accountingLines(stats, paint),
   ].join('\n');
+}
+
+function accountingLines({ accounting }: StatsAnswer, paint: Look['paint']): string[] {
+  if (!accounting) return [];
+  return [
+    paint('yellow', `accounting for what lies in the cache, ${count(accounting.seen)} looked at; copies start after that`),
+  ];
 }
 
 function tierLines(tier: TierStats, page: Page): string {

@@ -91,12 +91,13 @@ function showFiles(entries) {
       ?.focus();
 }
 
-function facts({ secondsSaved, hitRate, hitBytes, tiers, jobs }) {
+function facts({ secondsSaved, hitRate, hitBytes, tiers, jobs, accounting }) {
   const items = [
     fact('Time saved', formatSeconds(secondsSaved)),
     fact('Loads from copies', hitRate === null ? 'none yet' : `${Math.round(hitRate * 100)}%, ${formatBytes(hitBytes)}`),
     fact('Copies under way', jobs.queued > 0 ? `${jobs.running}, ${jobs.queued} waiting` : `${jobs.running}`),
   ];
+  if (accounting) items.push(fact('Accounting', `${accounting.seen} looked at; copies wait`));
   for (const { tier, files, bytes, limit } of tiers) {
     const bar = element('progress', { attributes: { max: '1', 'aria-label': `${tier} in use` } });
     bar.value = limit > 0 ? bytes / limit : 0;

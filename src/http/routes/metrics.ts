@@ -59,6 +59,11 @@ const series: readonly Series[] = [
     labels: ['outcome', 'quantile'],
     read: (stats) => [...latency('hit'), ...latency('miss')].map(([labels, of]) => [labels, of(stats)]),
   },
+  {
+    name: 'autocached_accounting',
+    help: '1 until what lies in the cache is accounted for; no copy starts before',
+    read: (stats) => Number(stats.accounting !== null),
+  },
   { name: 'autocached_jobs_running', help: 'Copies under way', read: (stats) => stats.jobs.running },
   { name: 'autocached_jobs_queued', help: 'Copies waiting', read: (stats) => stats.jobs.queued },
   {

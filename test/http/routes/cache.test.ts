@@ -46,6 +46,7 @@ describe('GET /api/cache/stats', () => {
       stuck: [],
       jobs: { running: 0, queued: 0 },
       warnings: [],
+      accounting: null,
       daily: [],
     } satisfies StatsAnswer);
   });

@@ -1,0 +1,26 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+
+/** How long work may keep the event loop before a lookup would notice, ms. */
+const workMs = 5;
+
+/** The pauses of long work on the daemon's own thread: in each of them everything else has its turn. */
+export class Pauses {
+  readonly #signal: AbortSignal | undefined;
+  #dueAt = performance.now() + workMs;
+
+  /** @param signal ends the work at the next pause */
+  constructor(signal?: AbortSignal) {
+    this.#signal = signal;
+  }
+
+  get isDue(): boolean {
+    return performance.now() >= this.#dueAt;
+  }
+
+  /** To be awaited between two steps; returns at once when no pause is due. @throws AbortError once the signal is aborted */
+  async take(): Promise<void> {
+    if (!this.isDue) return;
+    await nextTurn(undefined, this.#signal && { signal: this.#signal });
+    this.#dueAt = performance.now() + workMs;
+  }
+}

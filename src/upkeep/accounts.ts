@@ -1,0 +1,147 @@
+import type { Catalog } from '../catalog/catalog.ts';
+import { tierTraits } from '../core/tier-traits.ts';
+import type { Copy, SourceFile } from '../core/types.ts';
+import type { Events } from '../runtime/events.ts';
+import type { Log } from '../runtime/log.ts';
+import { Pauses } from '../runtime/pauses.ts';
+import type { Tier } from '../tiers/tier.ts';
+import type { Tiers } from '../tiers/tiers.ts';
+import { adopt, type Proven, readProof } from './proofs.ts';
+import { reconcileAll } from './reconcile.ts';
+
+export interface AccountsDeps {
+  catalog: Catalog;
+  tiers: Tiers;
+  events: Events;
+  log: Log;
+  /** Of the work, so that lookups are answered meanwhile. */
+  pauses?(signal: AbortSignal): Pick<Pauses, 'isDue' | 'take'>;
+}
+
+/** After a failure it is tried again so much later, ms. */
+const againMs = 60_000;
+
+/**
+ * Whether the catalog accounts for all that lies in the tiers. After a start it may not, after a crash or without its file: then the
+ * directories are looked through behind the lookups. Until that is done no copy is made and none leaves to make room, for a limit is
+ * one over everything that is there; and a copy that the catalog does not know yet is found by its proof when it is asked for.
+ */
+export class Accounts implements AsyncDisposable {
+  readonly #deps: AccountsDeps;
+  #stop = new AbortController();
+  #work: Promise<void> = Promise.resolve();
+  #seen = 0;
+  #complete = false;
+  readonly #ready = Promise.withResolvers<void>();
+
+  constructor(deps: AccountsDeps) {
+    this.#deps = deps;
+  }
+
+  /** Begins to look everything through, or anew; returns at once. */
+  begin(): void {
+    this.#stop.abort();
+    this.#stop = new AbortController();
+    const { signal } = this.#stop;
+    this.#seen = 0;
+    this.#complete = false;
+    this.#deps.events.emit('accounting', { complete: false });
+    this.#work = this.#work.then(() => this.#look(signal));
+  }
+
+  /** Sets a catalog aside that `error` tells to be damaged, and begins anew with an empty one. @returns false when it is not that */
+  rebuildAfter(error: unknown): boolean {
+    const isReplaced = this.#deps.catalog.replaceIfDamaged(error);
+    if (isReplaced) this.begin();
+    return isReplaced;
+  }
+
+  /** Resolves when everything is accounted for, for the first time. */
+  get ready(): Promise<void> {
+    return this.#ready.promise;
+  }
+
+  get complete(): boolean {
+    return this.#complete;
+  }
+
+  /** Rows and proofs looked at so far; null when everything is accounted for. */
+  get progress(): { seen: number } | null {
+    return this.#complete ? null : { seen: this.#seen };
+  }
+
+  /**
+   * Copies of a source that the catalog does not account for yet, or whose file it knows as it was before the crash; their proofs fit.
+   * They are entered after the answer: nothing is written here.
+   */
+  unaccounted({ path, root, rel }: Pick<SourceFile, 'path' | 'root' | 'rel'>): Copy[] {
+    if (this.#complete) return [];
+    const lasting = this.#deps.tiers.all().filter(({ name }) => !tierTraits[name].volatile);
+    return lasting.flatMap((tier) => {
+      const found = readProof(tier, tier.placeOf(root, rel).manifestPath);
+      if (typeof found !== 'object' || found.proof.source.path !== path || this.#isKnown(tier, found)) return [];
+      setImmediate(() => this.#enter(tier, found));
+      return [copyOf(tier, found)];
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    await this.#work;
+  }
+
+  async #look(signal: AbortSignal): Promise<void> {
+    const { log, events, pauses = (ends) => new Pauses(ends) } = this.#deps;
+    try {
+      const onSeen = (count: number) => {
+        this.#seen += count;
+      };
+      await reconcileAll({ ...this.#deps, pauses: pauses(signal), onSeen });
+      if (signal.aborted) return;
+      this.#complete = true;
+      events.emit('accounting', { complete: true });
+      this.#ready.resolve();
+    } catch (err) {
+      if (signal.aborted) return;
+      log.error({ err }, 'the cache directory could not be looked through; nothing is copied until it is');
+      if (this.rebuildAfter(err)) return;
+      setTimeout(() => !signal.aborted && this.begin(), againMs).unref();
+    }
+  }
+
+  /** What the catalog says of a copy counts, unless its file is another one by now. */
+  #isKnown(tier: Tier, { copyPath }: Proven): boolean {
+    const row = this.#deps.catalog.copies.byPath(copyPath);
+    return row !== undefined && (row.seal === null || tier.check(copyPath, row.seal) === 'ok');
+  }
+
+  #enter(tier: Tier, found: Proven): void {
+    const { catalog, log } = this.#deps;
+    if (this.#stop.signal.aborted || this.#complete || this.#isKnown(tier, found)) return;
+    try {
+      adopt(catalog, tier, found);
+    } catch (err) {
+      log.warn({ err, path: found.copyPath }, 'a copy that was found by its proof is not in the catalog yet');
+    }
+  }
+}
+
+/** As the catalog will have it. */
+function copyOf(tier: Tier, { proof, copyPath }: Proven): Copy {
+  const { source, seal, hash, sha256 } = proof;
+  return {
+    id: 0,
+    entryId: 0,
+    placement: 0,
+    content: null,
+    tier: tier.name,
+    form: tierTraits[tier.name].form,
+    path: copyPath,
+    state: 'ready',
+    source: source.fingerprint,
+    seal,
+    hash,
+    sha256,
+    bytes: seal.size,
+  };
+}
