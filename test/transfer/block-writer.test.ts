@@ -5,11 +5,11 @@ import { chunkSize } from '../../src/codec/chunk-hash.ts';
 import { readJournal } from '../../src/tiers/partial.ts';
 import { openPosixTier } from '../../src/tiers/posix-tier.ts';
 import { BlockWriter } from '../../src/transfer/block-writer.ts';
-import type { CopyOrder } from '../../src/transfer/messages.ts';
 import { runCopyJob } from '../../src/transfer/run-copy-job.ts';
 import { heal, injectFault, systemError } from '../helpers/faulty-fs.ts';
 import { fingerprintOf } from '../helpers/files.ts';
 import { quiet } from '../helpers/hooks.ts';
+import { copyOrder } from '../helpers/orders.ts';
 import { coldModel, isInMemory } from '../helpers/page-cache.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
 
@@ -25,7 +25,7 @@ function arrange({ path }: Model) {
   const tier = openPosixTier('ssd', join(tempDir(), 'cache'));
   const place = tier.placeOf('/', path.slice(1));
   const source = { path, root: '/', rel: path.slice(1), category: null, fingerprint: fingerprintOf(path) };
-  const order: CopyOrder = { id: 1, source, temp: join(tier.partialDir, 'x.part'), ...place, network: false, identity: false };
+  const order = copyOrder({ id: 1, source, temp: join(tier.partialDir, 'x.part'), ...place });
   return { order, place };
 }
 
