@@ -2,7 +2,7 @@ import { sharingQuota, tierTraits } from '../core/tier-traits.ts';
 import type { Copy, CopyState, Fingerprint, Seal, TierName } from '../core/types.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Contents } from './contents.ts';
-import { type CopyRow, copyOf, fastestFirst, selectCopies } from './copy-rows.ts';
+import { copyOf, copyRows, fastestFirst } from './copy-rows.ts';
 import type { Database } from './database.ts';
 
 export interface ReserveRequest {
@@ -201,9 +201,8 @@ export class Copies {
 
   /** Files in service, each under one of its names, with the wall-clock ms of their last check; those never checked first. */
   leastVerified(): { copy: Copy; verifiedAt: number | null }[] {
-    return this.#db
-      .all<CopyRow>(`${selectCopies} WHERE c.state = 'ready' GROUP BY p.id ORDER BY p.verified_at NULLS FIRST, c.id`)
-      .map((row) => ({ copy: copyOf(row), verifiedAt: row.verified_at }));
+    const rows = copyRows(this.#db, "c.state = 'ready' GROUP BY p.id ORDER BY p.verified_at NULLS FIRST, c.id");
+    return rows.map((row) => ({ copy: copyOf(row), verifiedAt: row.verified_at }));
   }
 
   /** What an interrupted copy keeps of its reservation. */
@@ -258,7 +257,7 @@ export class Copies {
   }
 
   #all(where: string, ...values: unknown[]): Copy[] {
-    return this.#db.all<CopyRow>(`${selectCopies} WHERE ${where}`, ...values).map(copyOf);
+    return copyRows(this.#db, where, ...values).map(copyOf);
   }
 
   /** Bytes held or reserved in a tier and in those that share its limit. */

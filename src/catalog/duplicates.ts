@@ -1,5 +1,5 @@
 import type { Copy, Fingerprint, TierName } from '../core/types.ts';
-import { type CopyRow, copyOf, fastestFirst, selectCopies } from './copy-rows.ts';
+import { copyOf, copyRows, fastestFirst } from './copy-rows.ts';
 import type { Database } from './database.ts';
 
 /** Copies that have, or may have, the bytes of another one. */
@@ -71,6 +71,6 @@ export class Duplicates {
   }
 
   #all(where: string, ...values: unknown[]): Copy[] {
-    return this.#db.all<CopyRow>(`${selectCopies} WHERE ${where}`, ...values).map(copyOf);
+    return copyRows(this.#db, where, ...values).map(copyOf);
   }
 }

@@ -56,17 +56,18 @@ export class Scrub implements AsyncDisposable {
     void this.#looking.now();
   }
 
-  /** Reads every copy whose last check is longer ago than `periodMs`, slowly. */
+  /** Reads every file whose last check is longer ago than `periodMs`, slowly, under one of its names. */
   scrubDue(periodMs: number): Promise<ScrubReport> {
     const { catalog, clock } = this.#deps;
     const now = clock.now();
     // A check in the future was noted before the clock was set back: nothing is known of it.
     const isDue = (at: number | null) => at === null || at > now || now - at >= periodMs;
-    const copies = catalog.copies.leastVerified().filter(({ verifiedAt }) => isDue(verifiedAt));
-    const total = catalog.copies.inState('ready').reduce((sum, { bytes }) => sum + bytes, 0);
+    const files = catalog.copies.leastVerified();
+    const total = files.reduce((sum, { copy }) => sum + copy.bytes, 0);
     const rate = Math.max(slowestRate, (2 * total) / (periodMs / 1000));
+    const due = files.filter(({ verifiedAt }) => isDue(verifiedAt));
     return this.verify(
-      copies.map(({ copy }) => copy),
+      due.map(({ copy }) => copy),
       { rate },
     );
   }

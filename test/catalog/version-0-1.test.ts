@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import Sqlite from 'better-sqlite3';
+import fc from 'fast-check';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { Catalog } from '../../src/catalog/catalog.ts';
 import { migrations } from '../../src/catalog/migrations.ts';
@@ -221,4 +222,43 @@ describe('its migration', () => {
       expect(catalog.copies.usedBytes('ssd')).toBe(1501 * 1000);
     },
   );
+
+  test('of rows that no version has written sets the catalog aside: it is rebuilt from the cache directory', () => {
+    const { catalog: file } = unpackOldCache();
+    const db = new Sqlite(file);
+    db.exec("UPDATE copies SET hash = NULL WHERE state = 'ready'");
+    db.close();
+    const { catalog } = openCatalog({ file });
+    expect(catalog.damaged).toContain('NOT NULL');
+    expect(existsSync(`${file}.damaged-1`)).toBe(true);
+    expect(catalog.copies.inState('ready')).toEqual([]);
+  });
+
+  test('of a catalog with flipped bits works or sets it aside, and never half works', () => {
+    const { catalog: old } = unpackOldCache();
+    const whole = readFileSync(old);
+    const flip = fc.record({ offset: fc.nat(whole.length - 1), value: fc.integer({ min: 1, max: 255 }) });
+    let number = 0;
+    fc.assert(
+      fc.property(fc.array(flip, { minLength: 1, maxLength: 8 }), (flips) => {
+        number += 1;
+        const file = `${old}.${number}`;
+        const bytes = Buffer.from(whole);
+        for (const { offset, value } of flips) bytes[offset] = (bytes[offset] ?? 0) ^ value;
+        writeFileSync(file, bytes);
+        let catalog: Catalog;
+        try {
+          catalog = new Catalog(file, new ManualClock());
+        } catch (error) {
+          // The number of the schema version is one of the bytes.
+          expect(error).toMatchObject({ code: 'BAD_CONFIG' });
+          return;
+        }
+        expect(versionOf(file)).toBe(migrations.length);
+        for (const { entryId } of catalog.copies.inState('ready')) expect(catalog.entries.byId(entryId)).toBeDefined();
+        catalog[Symbol.dispose]();
+      }),
+      { numRuns: 60 },
+    );
+  });
 });

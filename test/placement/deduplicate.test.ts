@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import Sqlite from 'better-sqlite3';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { Deduplicator } from '../../src/placement/deduplicate.ts';
 import { removeCopies } from '../../src/space/purge.ts';
@@ -67,6 +68,31 @@ test('a copy in use keeps its file, and the other one takes that; two in use sta
   const again = await arrange();
   for (const { path } of [again.one, again.other]) again.rig.leases.grant(path, { app: 'comfyui', pid: 1 });
   expect(await again.sharing.share(again.copies)).toBe(0);
+});
+
+test('copies of a catalog that does not know their SHA-256 are joined by their proofs', async () => {
+  const { rig, sharing, one, other, copies } = await arrange();
+  const db = new Sqlite(join(rig.dir, 'catalog.db'));
+  db.exec('UPDATE placements SET identified = 0; UPDATE entries SET identified = 0; UPDATE contents SET sha256 = NULL');
+  db.close();
+  expect(rig.catalog.contents.sha256Of(one.entryId)).toBeNull();
+  expect(await sharing.share(copies)).toBe(size);
+  expect(inode(one.path)).toBe(inode(other.path));
+  expect(rig.catalog.contents.sha256Of(one.entryId)).toMatch(/^[\da-f]{64}$/);
+});
+
+test('two files whose proofs tell different SHA-256 stay two, whatever the hash of their chunks', async () => {
+  const { rig, sharing, one, other, copies } = await arrange();
+  const db = new Sqlite(join(rig.dir, 'catalog.db'));
+  db.exec('UPDATE placements SET identified = 0; UPDATE entries SET identified = 0; UPDATE contents SET sha256 = NULL');
+  db.close();
+  const manifestPath = manifestPathOf(rig.tier.dir, other.path);
+  const proof = await readManifest(manifestPath);
+  writeFileSync(manifestPath, JSON.stringify({ ...proof, sha256: 'f'.repeat(64) }));
+  expect(await sharing.share(copies)).toBe(0);
+  expect(inode(one.path)).not.toBe(inode(other.path));
+  const [a, b] = [one, other].map(({ entryId }) => rig.catalog.contents.sha256Of(entryId));
+  expect([a, b]).toEqual([expect.stringMatching(/^[\da-f]{64}$/), 'f'.repeat(64)]);
 });
 
 test('without a SHA-256 in both proofs nothing is joined: the hash of the chunks is only a hint', async () => {

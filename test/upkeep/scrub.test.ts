@@ -1,5 +1,6 @@
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, existsSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -162,5 +163,20 @@ test('a copy without a SHA-256, because its source was fast, gets one when it is
   for (let round = 0; round < 2; round += 1) expect((await scrub.verify([copy])).damaged).toEqual([]);
   expect(await proof()).toEqual({ ...before, sha256: createHash('sha256').update(bytes).digest('hex') });
   expect(identified).toEqual([copy.path]);
+  expect(rig.catalog.contents.sha256Of(copy.entryId)).toBe((await proof())?.sha256);
   expect(await reconcile(rig)).toMatchObject({ temps: 0, forgotten: 0 });
+});
+
+test('a file with two names is read once in a round', async () => {
+  const rig = createRig({ workers: 'inline' });
+  const { path } = rig.source('loras/a.safetensors', 100_000);
+  const other = join(path, '../b.safetensors');
+  copyFileSync(path, other);
+  execFileSync('touch', ['-r', path, other]);
+  for (const each of [path, other]) await rig.copy(each);
+  const [one, two] = rig.catalog.copies.inState('ready');
+  expect(two?.placement).toBe(one?.placement);
+  const scrub = createScrub(rig);
+  expect(await scrub.scrubDue(60_000)).toMatchObject({ files: 1, bytes: 100_000, damaged: [] });
+  expect(await scrub.scrubDue(60_000)).toMatchObject({ files: 0 });
 });
