@@ -1,10 +1,10 @@
 import type { Dirent } from 'node:fs';
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isSkippedName } from '../weights/extensions.ts';
 
 /**
- * Every regular file below a directory, sorted, links followed. Names that start with a dot are left out: they are tools' own
- * files. `unreadable` is told of what could not be listed.
+ * Every regular file below a directory that may be a model, sorted, links followed. `unreadable` is told of what could not be listed.
  */
 export async function filesBelow(directory: string, unreadable: (path: string, error: unknown) => void): Promise<string[]> {
   const seen = new Set<string>();
@@ -19,7 +19,7 @@ export async function filesBelow(directory: string, unreadable: (path: string, e
       seen.add(real);
       const entries = await readdir(path, { withFileTypes: true });
       for (const entry of entries) {
-        if (!entry.name.startsWith('.')) await visit(entry, join(path, entry.name));
+        if (!isSkippedName(entry.name)) await visit(entry, join(path, entry.name));
       }
     } catch (error) {
       unreadable(path, error);

@@ -11,7 +11,7 @@ const texts: Record<Reason, string> = {
   STALE: 'the source has changed since it was copied; a new copy is queued',
   BYPASS_SMALL: 'smaller than AUTOCACHE_MIN_SIZE',
   BYPASS_LARGE: 'larger than AUTOCACHE_MAX_SIZE',
-  BYPASS_EXCLUDED: 'left out by AUTOCACHE_INCLUDE, _EXCLUDE or _CATEGORIES',
+  BYPASS_EXCLUDED: 'an unfinished download, or left out by AUTOCACHE_INCLUDE, _EXCLUDE or _CATEGORIES',
   BYPASS_FAST_SOURCE: 'the source is on a fast disk already',
   BYPASS_SCAN: 'asked for during a scan, which starts no copy',
   BYPASS_UNKNOWN_ROOT: 'below no directory that autocached knows (AUTOCACHE_ROOTS)',

@@ -78,6 +78,7 @@ function reasonOf(failure: CacheError): Reason {
   if (failure.code === 'NO_SPACE') return 'NO_SPACE';
   if (failure.code === 'TOO_LARGE') return 'BYPASS_LARGE';
   if (failure.code === 'NOT_ADMITTED') return 'NOT_ADMITTED';
+  if (failure.code === 'IN_USE') return 'BYPASS_EXCLUDED';
   return 'ERROR';
 }
 

@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
 import picomatch from 'picomatch';
+import { isUnfinished } from '../weights/extensions.ts';
 
 /** Which sources are cached at all, as configured. */
 export interface FilterOptions {
@@ -23,14 +24,20 @@ export interface Filters {
   tooLarge(category: string | null, size: number, limit: number): boolean;
 }
 
-/** Compiles the globs once; a glob may match the absolute path, the path below the root, or the base name. */
+/**
+ * Compiles the globs once; a glob may match the absolute path, the path below the root, or the base name. An unfinished download is
+ * excluded whatever they say.
+ */
 export function createFilters(options: FilterOptions): Filters {
   const included = options.include.length > 0 ? matcher(options.include) : () => true;
   const excluded = options.exclude.length > 0 ? matcher(options.exclude) : () => false;
   const categories = new Set(options.categories);
   return {
     excluded: (file) =>
-      excluded(file) || !included(file) || (categories.size > 0 && (file.category === null || !categories.has(file.category))),
+      isUnfinished(file.rel) ||
+      excluded(file) ||
+      !included(file) ||
+      (categories.size > 0 && (file.category === null || !categories.has(file.category))),
     tooSmall: (category, size) => size < boundOf(options.minSize, category),
     tooLarge: (category, size, limit) => size > Math.min(boundOf(options.maxSize, category) ?? limit, limit),
   };

@@ -1,8 +1,9 @@
 import { freemem } from 'node:os';
 import type { LookupRequest } from '../api/api.ts';
 import { isSameFingerprint } from '../core/fingerprint.ts';
+import { isMapped } from '../weights/extensions.ts';
 import type { Examination, LookupOptions, Planner, Speeds } from './collaborators.ts';
-import { isMapped, worthWaiting } from './worth-waiting.ts';
+import { worthWaiting } from './worth-waiting.ts';
 
 /** How fast a file is read that the page cache holds, bytes per second. */
 const justWritten = 4e9;

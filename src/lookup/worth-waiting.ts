@@ -41,8 +41,3 @@ export function worthWaiting(load: FirstLoad, boundMs: number): boolean {
   const { copyMs, viaCopyMs, directMs } = estimateFirstLoad(load);
   return copyMs <= boundMs && (copyMs <= soonMs || viaCopyMs <= directMs * tolerance);
 }
-
-/** Formats whose loaders map the file; the others are read from front to back. */
-export function isMapped(path: string): boolean {
-  return /\.(safetensors|sft|gguf)$/i.test(path);
-}

@@ -3,6 +3,7 @@ import { isPseudoFileSystem } from '../media/file-systems.ts';
 import { detectMedium } from '../media/medium.ts';
 import type { ListedFile, SourceClient } from '../sources/client.ts';
 import type { Root } from '../sources/root.ts';
+import { isModelName } from '../weights/extensions.ts';
 import { assertDisjoint, realPathOf } from './disjoint.ts';
 import type { RootSpec, Roots } from './registry.ts';
 
@@ -46,8 +47,6 @@ function assertApart(caches: readonly string[], rootReal: string, undo: () => un
   }
 }
 
-const modelFile = /\.(safetensors|sft|ckpt|pt2?|pth|bin|pkl|gguf|onnx)$/i;
-
 /**
  * Makes a root of its own of a path below `parent` that lies on another volume (a link to a NAS, a mounted disk): it is read by
  * whoever may touch that volume, and it can be away while `parent` is there. A link to a single file is no root; the file is
@@ -65,7 +64,7 @@ export async function adoptForeign(
   const state = await host.stat(at, { deadlineMs: lookMs });
   if (state.state === 'present') return { root: null, file: { path: at, fingerprint: state.fingerprint } };
   // Away: its name must tell whether it is a file. One root too many does no harm.
-  if (state.state === 'away' && modelFile.test(at)) return { root: null, file: null };
+  if (state.state === 'away' && isModelName(at)) return { root: null, file: null };
   const [folder = ''] = at.slice(parent.path.length).split(roots.rules.sep).filter(Boolean);
   const categories = parent.categories.length > 0 ? parent.categories : [folderCategory(folder)];
   const { root } = roots.add({ path: at, origin: parent.origin, medium, optional: true });

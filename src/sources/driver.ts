@@ -29,8 +29,8 @@ export interface SourceDriver {
 
   /**
    * Opens a source, if it still has the size and mtime that were asked for.
-   * @throws CacheError SOURCE_MISSING when its root is there and it is not, SOURCE_AWAY, SOURCE_IO, SOURCE_CHANGED, or BAD_REQUEST
-   *   for what is no plain file
+   * @throws CacheError SOURCE_MISSING when its root is there and it is not, SOURCE_AWAY, SOURCE_IO, SOURCE_CHANGED, IN_USE
+   *   while it is downloaded, or BAD_REQUEST for what is no plain file
    */
   open(file: SourceFile): Promise<OpenSource>;
 

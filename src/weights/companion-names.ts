@@ -1,3 +1,5 @@
+import { isUnfinished } from './extensions.ts';
+
 /** One of several files that only together are a model: `model-00001-of-00005.safetensors`. */
 const shard = /^(.+)-\d{5}-of-(\d{5})(\.[a-z0-9]+)$/i;
 /** Names of the Hugging Face layouts, where each model has a directory of its own with its configuration in it. */
@@ -15,7 +17,7 @@ export function hasCompanions(name: string): boolean {
 
 /** Whether loaders of `name` look for `other`, a file in the same directory. */
 export function isCompanion(name: string, other: string): boolean {
-  if (other === name) return false;
+  if (other === name || isUnfinished(other)) return false;
   if (gguf.test(name) && !shard.test(name)) return projector.test(other) && isProjectorOf(name, other);
   return hubSettings.test(other) || isSameSet(name, other);
 }

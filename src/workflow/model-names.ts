@@ -1,10 +1,9 @@
+import { isModelName } from '../weights/extensions.ts';
 import { limits } from './limits.ts';
-
-const extensions = /\.(safetensors|sft|gguf|ckpt|pt|pt2|pth|bin|pkl|onnx|engine|trt)$/i;
 
 /** True for a name that can only be a model file: one line, an extension of weights, and no address. */
 export function looksLikeModel(name: string): boolean {
-  return name.length <= limits.nameLength && extensions.test(name) && !/[\n\r<>"]|^[a-z]+:\/\//i.test(name);
+  return name.length <= limits.nameLength && isModelName(name) && !/[\n\r<>"]|^[a-z]+:\/\//i.test(name);
 }
 
 const noModel = new Set([

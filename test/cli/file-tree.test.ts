@@ -14,10 +14,11 @@ async function listing(): Promise<string[]> {
   return filesBelow(root, (path, error) => expect.fail(`${path}: ${error}`));
 }
 
-test('a directory stands for every model below it, and not for what tools keep there', async () => {
+test('a directory stands for every model below it, and not for what tools keep or have not finished there', async () => {
   await mkdir(join(root, 'loras', 'SDXL'), { recursive: true });
   await mkdir(join(root, '.git'));
-  for (const name of ['loras/SDXL/b.safetensors', 'a.ckpt', '.git/pack', '.DS_Store']) await writeFile(join(root, name), 'x');
+  for (const name of ['loras/SDXL/b.safetensors', 'a.ckpt', '.git/pack', '.DS_Store', 'b.ckpt.part'])
+    await writeFile(join(root, name), 'x');
   expect(await listing()).toEqual([join(root, 'a.ckpt'), join(root, 'loras', 'SDXL', 'b.safetensors')]);
 });
 

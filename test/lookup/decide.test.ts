@@ -172,6 +172,7 @@ describe('a miss', () => {
     ['after a copy was found too large', { failure: failure('TOO_LARGE') }, source('BYPASS_LARGE')],
     ['after the policy said no', { failure: failure('NOT_ADMITTED') }, source('NOT_ADMITTED')],
     ['after the source gave an error', { failure: failure('SOURCE_IO') }, source('ERROR')],
+    ['while it is downloaded', { failure: failure('IN_USE') }, source('BYPASS_EXCLUDED')],
     ['in read-only mode, even while a copy runs', { mode: 'read-only', job: 'running' }, source('READ_ONLY')],
   ];
 

@@ -25,6 +25,12 @@ describe('which files are cached', () => {
     ['only some', { include: ['*.safetensors', '*.gguf'] }, ['a.safetensors', 'b/c.gguf'], ['a.ckpt', 'safetensors']],
     ['only some, less others', { include: ['*.gguf'], exclude: ['big*'] }, ['a.gguf'], ['big.gguf', 'a.ckpt']],
     ['braces', { exclude: ['*.{pt,pth}'] }, ['a.ptx'], ['a.pt', 'a.pth']],
+    [
+      'never an unfinished download',
+      { include: ['**'] },
+      ['a.safetensors', 'partial.ckpt'],
+      ['a.safetensors.part', 'a.safetensors.download/a.safetensors'],
+    ],
     ['hidden files too', { exclude: ['*.part'] }, [], ['.a.part', '.x/.b.part']],
   ])('%s', (_what, options, cached, excluded) => {
     const { excluded: isExcluded } = createFilters({ ...all, ...options });

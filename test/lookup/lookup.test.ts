@@ -1,4 +1,4 @@
-import { linkSync, readFileSync, rmSync } from 'node:fs';
+import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { leaseMs } from '../../src/usage/leases.ts';
@@ -36,6 +36,18 @@ describe('the first load', () => {
     expect(answer.job?.bytesDone).toBeGreaterThan(0);
     await rig.copier.activeJob(path)?.ended;
     expect(rig.copier.jobs()).toHaveLength(1);
+  });
+
+  test('of an unfinished download is left alone, also when only notes beside it tell', async () => {
+    const rig = createLookupRig();
+    const part = rig.source('loras/a.safetensors.part', MiB).path;
+    const { path } = rig.source('loras/b.safetensors', MiB);
+    writeFileSync(`${path}.aria2`, 'pieces');
+    expect(await rig.ask(part)).toMatchObject({ path: part, reason: 'BYPASS_EXCLUDED', job: null });
+    await rig.ask(path);
+    await rig.copier.activeJob(path)?.ended;
+    expect(await rig.ask(path)).toMatchObject({ path, reason: 'BYPASS_EXCLUDED', job: null });
+    expect(rig.catalog.copies.inState('ready')).toEqual([]);
   });
 
   test('of what nobody configured is left alone: own path, no copy', async () => {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { estimateFirstLoad, type FirstLoad, isMapped, worthWaiting } from '../../src/lookup/worth-waiting.ts';
+import { estimateFirstLoad, type FirstLoad, worthWaiting } from '../../src/lookup/worth-waiting.ts';
+import { isMapped } from '../../src/weights/extensions.ts';
 
 const GB = 1e9;
 const minute = 60_000;

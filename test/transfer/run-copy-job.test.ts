@@ -1,4 +1,13 @@
-import { appendFileSync, existsSync, readdirSync, readFileSync, renameSync, statSync, utimesSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { ChunkHash, chunkSize } from '../../src/codec/chunk-hash.ts';
@@ -113,6 +122,13 @@ describe('nothing is published and no temp file stays', () => {
     const arranged = arrange(1000);
     appendFileSync(arranged.order.source.path, 'more');
     await expect(runCopyJob(arranged.order, quiet())).rejects.toMatchObject({ code: 'SOURCE_CHANGED' });
+    expectNothing(arranged);
+  });
+
+  test('while a download manager has notes beside the source', async () => {
+    const arranged = arrange(1000);
+    writeFileSync(`${arranged.order.source.path}.aria2`, 'pieces');
+    await expect(runCopyJob(arranged.order, quiet())).rejects.toMatchObject({ code: 'IN_USE' });
     expectNothing(arranged);
   });
 

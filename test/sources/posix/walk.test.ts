@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type Machine, thisMachine } from '../../../src/media/machine.ts';
 import type { FileBatch } from '../../../src/sources/driver.ts';
-import { isSkippedName, type WalkOptions, walk } from '../../../src/sources/drivers/posix/walk.ts';
+import { type WalkOptions, walk } from '../../../src/sources/drivers/posix/walk.ts';
 import { tempTree } from '../temp-tree.ts';
 
 async function walked(root: string, options: Partial<WalkOptions> = {}) {
@@ -184,19 +184,4 @@ describe('what cannot be read', () => {
     expect(new Set(seen.map((name) => name[0])).size).toBe(1);
     expect(failures.map(({ code }) => code)).toEqual(['ENOENT', 'ENOENT']);
   });
-});
-
-it('names of unfinished downloads and of litter are known', () => {
-  const names = [
-    'a.safetensors',
-    'a.part',
-    'A.PART',
-    '.a',
-    'a.tmp',
-    '$RECYCLE.BIN',
-    '__pycache__',
-    'a.gguf.aria2',
-    'partial.ckpt',
-  ];
-  expect(names.filter((name) => !isSkippedName(name))).toEqual(['a.safetensors', 'partial.ckpt']);
 });

@@ -1,8 +1,8 @@
 import { lstatSync, opendirSync, realpathSync, statfsSync, statSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import { meaningOf } from '../../../runtime/errnos.ts';
+import { isSkippedName } from '../../../weights/extensions.ts';
 import type { RootFacts, StatAnswer } from '../../driver.ts';
-import { isSkippedName } from './walk.ts';
 
 interface Ground {
   root: string;

@@ -1,6 +1,7 @@
-import { type BigIntStats, closeSync, fstatSync, openSync, statSync } from 'node:fs';
+import { type BigIntStats, closeSync, existsSync, fstatSync, openSync, statSync } from 'node:fs';
 import { CacheError } from '../../../core/errors.ts';
 import type { Fingerprint, SourceFile } from '../../../core/types.ts';
+import { notesOfDownload } from '../../../weights/extensions.ts';
 import type { DriverTraits, OpenSource } from '../../driver.ts';
 import { reading } from '../../io-errors.ts';
 import { readableFile } from './readable-file.ts';
@@ -9,6 +10,8 @@ import { readableFile } from './readable-file.ts';
 export function openSource({ path, fingerprint: wanted }: SourceFile, traits: DriverTraits): OpenSource {
   // Opening a pipe would wait for its other end, for ever.
   fingerprintOf(reading(() => statSync(path, { bigint: true })));
+  const notes = notesOfDownload(path).find(existsSync);
+  if (notes !== undefined) throw new CacheError('IN_USE', `${path} is still being downloaded: ${notes} tells of it`);
   const fd = reading(() => openSync(path, 'r'));
   try {
     const before = reading(() => fstatSync(fd, { bigint: true }));

@@ -5,6 +5,7 @@ import type { Machine } from '../../../media/machine.ts';
 import { pathRules } from '../../../media/paths.ts';
 import { type Resolution, resolveLocally } from '../../../media/resolve-locally.ts';
 import { errnoOf } from '../../../runtime/errnos.ts';
+import { isSkippedName } from '../../../weights/extensions.ts';
 import type { FileBatch, Listing, ListOptions } from '../../driver.ts';
 
 export interface WalkOptions extends ListOptions {
@@ -18,14 +19,6 @@ const batchSize = 250;
 const sliceMs = 4;
 const mostDepth = 64;
 const { key } = pathRules();
-
-const temporary = /\.(part|partial|tmp|temp|crdownload|download|incomplete|aria2|lock)$/i;
-const litter = new Set(['$recycle.bin', 'system volume information', 'lost+found', '#recycle', '@eadir', '__pycache__']);
-
-/** Names that are nobody's model: hidden ones, unfinished downloads, the litter of operating systems and NAS boxes. */
-export function isSkippedName(name: string): boolean {
-  return name.startsWith('.') || temporary.test(name) || litter.has(name.toLowerCase());
-}
 
 /**
  * Walks a tree and hands out its files with their fingerprints. Lists directories asynchronously and stats synchronously, the

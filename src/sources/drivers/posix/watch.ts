@@ -6,8 +6,8 @@ import type { Machine } from '../../../media/machine.ts';
 import { pathRules } from '../../../media/paths.ts';
 import { resolveLocally } from '../../../media/resolve-locally.ts';
 import { errnoOf } from '../../../runtime/errnos.ts';
+import { isSkippedName } from '../../../weights/extensions.ts';
 import type { WatchOptions } from '../../driver.ts';
-import { isSkippedName } from './walk.ts';
 
 interface DirectoryWatchOptions extends Omit<WatchOptions, 'signal'> {
   machine: Machine;

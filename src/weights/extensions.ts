@@ -1,0 +1,76 @@
+/** Endings of files that hold weights. */
+const models = /\.(safetensors|sft|gguf|ckpt|pt|pt2|pth|bin|pkl|onnx|engine|trt)$/i;
+/** Formats whose loaders map the file; the others are read from front to back. */
+const mapped = /\.(safetensors|sft|gguf)$/i;
+
+/** Endings that programs give to what they have not finished writing, and to their notes beside it. */
+const unfinished = new Set([
+  // Browsers: Firefox, Chrome and Edge, Opera, Safari, Internet Explorer.
+  ...['part', 'crdownload', 'opdownload', 'download', 'partial'],
+  // Models: Hugging Face (with `lock` and `metadata`), InvokeAI, llama.cpp; others use `tmp`.
+  ...['incomplete', 'lock', 'metadata', 'downloading', 'downloadinprogress', 'tmp', 'temp'],
+  // Download managers: aria2 and Motrix, Free Download Manager, IDM, GetRight, FlashGet, Xunlei, Orbit, DAP, yt-dlp.
+  ...[
+    'aria2',
+    'aria2__temp',
+    'fdmdownload',
+    'idm',
+    'getright',
+    'jc!',
+    'td',
+    'xltd',
+    'ob!',
+    'dap',
+    'dltemp',
+    'ytdl',
+    'unfinished',
+  ],
+  // BitTorrent and other peers: uTorrent, qBittorrent, BitComet, Vuze, eMule, DC++.
+  ...['!ut', '!qb', '!bt', 'bc!', 'az!', 'met', 'dctmp', 'antifrag'],
+  // Copies between machines: WinSCP, Resilio Sync.
+  ...['filepart', '!sync', 'syncpart', 'synctemp'],
+]);
+
+/** Names that have no ending of their own. */
+const unfinishedNames = [
+  // Syncthing, Soulseek, GPT4All, Ollama.
+  /^(\.syncthing\.|~syncthing~|incomplete~)/i,
+  /^incomplete-.*\.gguf$/i,
+  /^sha256-[0-9a-f]{64}-partial/i,
+  // rsync writes to `.name.a1B2c3`, Nextcloud to `.name.~4bd1`.
+  /^\..+\.([a-z0-9]{6}|~[0-9a-f]+)$/i,
+];
+
+const litter = new Set(['$recycle.bin', 'system volume information', 'lost+found', '#recycle', '@eadir', '__pycache__']);
+
+/** True for a name that only weights have. */
+export function isModelName(name: string): boolean {
+  return models.test(name);
+}
+
+export function isMapped(path: string): boolean {
+  return mapped.test(path);
+}
+
+/** True for a file that is still being written, by its name or that of a folder it lies in (Safari makes one). */
+export function isUnfinished(path: string): boolean {
+  return path.split(/[\\/]/).some(isUnfinishedName);
+}
+
+/**
+ * Notes that a download manager keeps beside what it downloads (aria2, axel) and takes away when that is whole: only they tell, for
+ * the file has its final name and length from the start.
+ */
+export function notesOfDownload(path: string): string[] {
+  return ['aria2', 'st'].map((ending) => `${path}.${ending}`);
+}
+
+/** Names that are nobody's model: hidden ones, unfinished downloads, the litter of operating systems and NAS boxes. */
+export function isSkippedName(name: string): boolean {
+  return name.startsWith('.') || isUnfinishedName(name) || litter.has(name.toLowerCase());
+}
+
+function isUnfinishedName(name: string): boolean {
+  const ending = /\.([^.]+)$/.exec(name)?.[1] ?? '';
+  return unfinished.has(ending.toLowerCase()) || unfinishedNames.some((form) => form.test(name));
+}

@@ -1,0 +1,77 @@
+import { describe, expect, test } from 'vitest';
+import { isModelName, isSkippedName, isUnfinished, notesOfDownload } from '../../src/weights/extensions.ts';
+
+const model = 'flux1-dev.safetensors';
+
+describe('a download that is not finished is known by its name', () => {
+  test.each([
+    ['Firefox, transmission, JDownloader, wget-likes', `${model}.part`],
+    ['Chrome and Edge', 'Unconfirmed 512345.crdownload'],
+    ['Opera', `${model}.opdownload`],
+    ['Safari: a folder', `loras/${model}.download/${model}`],
+    ['rclone, torch.hub', `${model}.1f4a9c2d.partial`],
+    ['Hugging Face', `.cache/huggingface/download/${model}.76d5729be9.incomplete`],
+    ['Hugging Face: notes', `.cache/huggingface/download/${model}.metadata`],
+    ['Hugging Face: a lock', `.cache/huggingface/download/${model}.lock`],
+    ['ComfyUI on the desktop', `Unconfirmed ${model}.tmp`],
+    ['InvokeAI', `${model}.downloading`],
+    ['llama.cpp', 'qwen3-8b-q4_k_m.gguf.downloadInProgress'],
+    ['GPT4All', 'incomplete-qwen3-8b-q4_k_m.gguf'],
+    ['Ollama', `sha256-${'0a'.repeat(32)}-partial-3`],
+    ['aria2, Motrix: notes', `${model}.aria2`],
+    ['Free Download Manager', `${model}.fdmdownload`],
+    ['Xunlei', `${model}.xltd`],
+    ['uTorrent', `${model}.!ut`],
+    ['qBittorrent', `${model}.!qB`],
+    ['BitComet', `${model}.bc!`],
+    ['eMule', '001.part.met'],
+    ['WinSCP', `${model}.filepart`],
+    ['Syncthing', `.syncthing.${model}.tmp`],
+    ['Syncthing on Windows', `~syncthing~${model}.tmp`],
+    ['rsync', `.${model}.Xy3b9Q`],
+    ['Nextcloud', `.${model}.~4bd1`],
+    ['Soulseek', `INCOMPLETE~${model}`],
+    ['capitals', `${model.toUpperCase()}.PART`],
+    ['a path of Windows', `loras\\${model}.download\\${model}`],
+  ])('%s: %s', (_program, path) => {
+    expect(isUnfinished(path)).toBe(true);
+  });
+
+  test.each([
+    model,
+    'partial.ckpt',
+    'part',
+    'download/lora.safetensors',
+    'temp/vae.pt',
+    'incomplete-lora.safetensors',
+    '.hidden.safetensors',
+    'model.part.safetensors',
+    'tokenizer.json',
+  ])('not %s', (path) => {
+    expect(isUnfinished(path)).toBe(false);
+  });
+});
+
+test('a download manager that gives a file its name and length at once keeps notes beside it', () => {
+  expect(notesOfDownload('/m/a.ckpt')).toEqual(['/m/a.ckpt.aria2', '/m/a.ckpt.st']);
+});
+
+test('names that are nobody’s model', () => {
+  const names = [
+    'a.safetensors',
+    'a.part',
+    'A.PART',
+    '.a',
+    'a.tmp',
+    '$RECYCLE.BIN',
+    '__pycache__',
+    'a.gguf.aria2',
+    'partial.ckpt',
+  ];
+  expect(names.filter((name) => !isSkippedName(name))).toEqual(['a.safetensors', 'partial.ckpt']);
+});
+
+test('names of models', () => {
+  const names = ['a.safetensors', 'A.CKPT', 'a.pt2', 'a.gguf', 'a.engine', 'a.txt', 'a', 'safetensors', 'a.safetensors.part'];
+  expect(names.filter(isModelName)).toEqual(['a.safetensors', 'A.CKPT', 'a.pt2', 'a.gguf', 'a.engine']);
+});
