@@ -33,6 +33,8 @@ export function readError(error: unknown): CacheError {
  */
 export function lookError(error: unknown): CacheError {
   if (error instanceof CacheError) return error;
+  if (error instanceof Error && error.name === 'AbortError')
+    return new CacheError('CANCELLED', error.message, { cause: error });
   const meaning = meaningOf(error);
   const code = meaning === 'away' || meaning === 'io' ? 'SOURCE_AWAY' : 'SOURCE_IO';
   return new CacheError(code, messageOf(error), { cause: error });

@@ -1,4 +1,7 @@
-"""A file system that shows a directory and behaves as the control file says: ok, hang, or error NUMBER. FUSE."""
+"""A file system that shows a directory and behaves as the control file says: ok, hang, or error NUMBER [PATH]. FUSE.
+
+The path is of a directory that fails with all below it, and is still seen in the one above. A call that fails or hangs leaves its name in CONTROL.fired.
+"""
 
 import errno
 import os
@@ -20,17 +23,21 @@ class Faulty(fuse.Operations):
         while True:
             with open(control) as file:
                 mode = file.read().split()
-            if mode[:1] == ["error"]:
-                raise fuse.FuseOSError(int(mode[1]))
-            if mode[:1] != ["hang"]:
+            hangs = mode[:1] == ["hang"]
+            fails = mode[:1] == ["error"] and (not mode[2:] or path.startswith(mode[2]) and (op, path) != ("getattr", mode[2]))
+            if not hangs and not fails:
                 break
+            with open(control + ".fired", "a") as file:
+                file.write(op + "\n")
+            if fails:
+                raise fuse.FuseOSError(int(mode[1]))
             time.sleep(0.02)
         return super().__call__(op, source + path, *args)
 
     def getattr(self, path, fh=None):
         stat = os.lstat(path)
         keys = ("st_mode", "st_nlink", "st_size", "st_uid", "st_gid")
-        return {key: getattr(stat, key) for key in keys} | {"st_mtime": stat.st_mtime_ns, "st_atime": stat.st_mtime_ns, "st_ctime": stat.st_mtime_ns}
+        return {key: getattr(stat, key) for key in keys} | {"st_mtime": stat.st_mtime_ns, "st_atime": stat.st_mtime_ns, "st_ctime": stat.st_ctime_ns}
 
     def readdir(self, path, fh):
         return [".", "..", *os.listdir(path)]

@@ -1,4 +1,5 @@
 import type * as Fs from 'node:fs';
+import type * as FsPromises from 'node:fs/promises';
 import { expect, onTestFinished } from 'vitest';
 
 const watched = [
@@ -11,6 +12,7 @@ const watched = [
   'lstatSync',
   'mkdirSync',
   'openSync',
+  'opendirSync',
   'readSync',
   'renameSync',
   'statSync',
@@ -19,9 +21,10 @@ const watched = [
   'writeFileSync',
   'writeSync',
 ] as const;
-/** These have a callback: their faults throw or give a number of bytes, as those of `readSync` and `writeSync` do. */
+/** These have a callback: their faults throw or give a number of bytes, as those of `readSync` and `writeSync` do, or a promise of it. */
 type Async = 'read' | 'write';
-type Call = (typeof watched)[number] | Async;
+/** `readdir` is that of `node:fs/promises`. */
+type Call = (typeof watched)[number] | Async | 'readdir';
 
 interface Fault {
   call: Call | 'any';
@@ -59,6 +62,13 @@ export function faultyFs(real: typeof Fs): typeof Fs & { default: typeof Fs } {
   return { ...faulty, default: faulty };
 }
 
+/** The same of `node:fs/promises`, as far as directories are listed with it. */
+export function faultyFsPromises(real: typeof FsPromises): typeof FsPromises & { default: typeof FsPromises } {
+  const inTurn = wrap('readdir', real.readdir as (...args: unknown[]) => unknown);
+  const faulty = { ...real, readdir: async (...args: unknown[]) => inTurn(...args) } as typeof FsPromises;
+  return { ...faulty, default: faulty };
+}
+
 /** An error as the system reports it. */
 export function systemError(code: string, message = code): NodeJS.ErrnoException {
   return Object.assign(new Error(`${code}: ${message}`), { code });
@@ -69,10 +79,10 @@ function wrapAsync(call: Async, real: typeof Fs.readSync | typeof Fs.writeSync) 
   return (...args: unknown[]): void => {
     const rest = args.slice(0, -1);
     const callback = args.at(-1) as (error: unknown, bytes?: unknown) => void;
-    setImmediate(() => {
+    setImmediate(async () => {
       let bytes: unknown;
       try {
-        bytes = inTurn(...rest);
+        bytes = await inTurn(...rest);
       } catch (error) {
         callback(error);
         return;

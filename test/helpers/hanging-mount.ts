@@ -24,8 +24,10 @@ export interface FaultyMount {
   source: string;
   /** Where they are seen. */
   path: string;
-  /** How the mount behaves from now on; a number is an errno that every call fails with. */
-  behave(mode: 'ok' | 'hang' | number): void;
+  /** How the mount behaves from now on; a number is an errno that every call fails with, or those below a directory of it. */
+  behave(mode: 'ok' | 'hang' | number, below?: string): void;
+  /** Grows with every call that fails or hangs. */
+  fired(): number;
   unmount(): Promise<void>;
 }
 
@@ -35,8 +37,9 @@ export async function createFaultyMount(): Promise<FaultyMount> {
   const [source, path, control] = [join(dir, 'disk'), join(dir, 'nas'), join(dir, 'control')];
   mkdirSync(source);
   mkdirSync(path);
-  const behave: FaultyMount['behave'] = (mode) => {
-    writeFileSync(`${control}.new`, typeof mode === 'number' ? `error ${mode}` : mode);
+  const fired = () => (existsSync(`${control}.fired`) ? statSync(`${control}.fired`).size : 0);
+  const behave: FaultyMount['behave'] = (mode, below = '') => {
+    writeFileSync(`${control}.new`, typeof mode === 'number' ? `error ${mode} ${below && `/${below}`}` : mode);
     renameSync(`${control}.new`, control);
   };
   behave('ok');
@@ -57,5 +60,5 @@ export async function createFaultyMount(): Promise<FaultyMount> {
     if (child.exitCode !== null) throw new Error('the mount could not be made');
     await sleep(20);
   }
-  return { source, path, behave, unmount };
+  return { source, path, behave, fired, unmount };
 }
