@@ -1,6 +1,5 @@
 import { closeSync } from 'node:fs';
 import type { OpenSource, SourceDriver } from '../sources/driver.ts';
-import { posixDriver } from '../sources/drivers/posix/posix-driver.ts';
 import { writing } from '../sources/io-errors.ts';
 import { publishLink } from '../tiers/link.ts';
 import type { Manifest } from '../tiers/manifest.ts';
@@ -17,11 +16,7 @@ import type { DuplicateCopy, LinkOrder, LinkReport } from './messages.ts';
  * one that differs at its very end the source has then been read for nothing), or where there are no hard links.
  * @throws CacheError as `runCopyJob` does when the source or the disk fails
  */
-export async function linkDuplicate(
-  order: LinkOrder,
-  hooks: CopyHooks,
-  driver: SourceDriver = posixDriver({ root: order.source.root, network: order.network }),
-): Promise<LinkReport | null> {
+export async function linkDuplicate(order: LinkOrder, hooks: CopyHooks, driver: SourceDriver): Promise<LinkReport | null> {
   const open = await driver.open(order.source);
   const { fingerprint } = open;
   try {

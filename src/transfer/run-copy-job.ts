@@ -13,12 +13,17 @@ import { copyFromTier } from './copy-from-tier.ts';
 import { CopyHashes } from './copy-hashes.ts';
 import { assertWanted, type CopyHooks, eachBlock } from './each-block.ts';
 import { linkDuplicate } from './link-duplicate.ts';
-import type { CopyOrder, CopyReport, JobOrder, ReportOf } from './messages.ts';
+import type { CopyOrder, CopyReport, JobOrder, LinkOrder, ReportOf } from './messages.ts';
 import { PartialFile } from './partial-file.ts';
 import { assertWritten } from './reread.ts';
 
 /** After these a copy can go on where it was, once its source or its disk is back. */
 const resumable: readonly ErrorCode[] = ['CANCELLED', 'SOURCE_MISSING', 'SOURCE_AWAY', 'SOURCE_IO', 'NO_SPACE'];
+
+/** The driver that serves the source of an order. */
+function driverOf({ source, network }: CopyOrder | LinkOrder): SourceDriver {
+  return posixDriver({ root: source.root, network });
+}
 
 /**
  * Does what an order says.
@@ -26,13 +31,13 @@ const resumable: readonly ErrorCode[] = ['CANCELLED', 'SOURCE_MISSING', 'SOURCE_
  * @throws CacheError SOURCE_MISSING, SOURCE_AWAY, SOURCE_IO, SOURCE_CHANGED, NO_SPACE, CACHE_IO or CANCELLED; CORRUPT of an origin;
  *   NOT_ADMITTED of one that is not worth compressing.
  */
-export function runCopyJob<O extends JobOrder>(order: O, hooks: CopyHooks): Promise<ReportOf<O>>;
-export function runCopyJob(order: JobOrder, hooks: CopyHooks): Promise<ReportOf<JobOrder>> {
+export function runCopyJob<O extends JobOrder>(order: O, hooks: CopyHooks, driver?: typeof driverOf): Promise<ReportOf<O>>;
+export function runCopyJob(order: JobOrder, hooks: CopyHooks, driver = driverOf): Promise<ReportOf<JobOrder>> {
   switch (order.kind) {
     case 'copy':
-      return copySource(order, hooks);
+      return copySource(order, hooks, driver(order));
     case 'link':
-      return linkDuplicate(order, hooks);
+      return linkDuplicate(order, hooks, driver(order));
     case 'restore':
       return copyFromTier(order, hooks);
     case 'compress':
@@ -46,11 +51,7 @@ export function runCopyJob(order: JobOrder, hooks: CopyHooks): Promise<ReportOf<
  * What an interruption leaves is kept up to its last checkpoint, and the next copy of the same source goes on from there.
  * @throws CacheError SOURCE_MISSING, SOURCE_AWAY, SOURCE_IO, SOURCE_CHANGED, NO_SPACE, CACHE_IO or CANCELLED
  */
-async function copySource(
-  order: CopyOrder,
-  hooks: CopyHooks,
-  driver: SourceDriver = posixDriver({ root: order.source.root, network: order.network }),
-): Promise<CopyReport> {
+async function copySource(order: CopyOrder, hooks: CopyHooks, driver: SourceDriver): Promise<CopyReport> {
   try {
     const open = await driver.open(order.source);
     try {

@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { chunkSize } from '../../src/codec/chunk-hash.ts';
 import { openPosixTier } from '../../src/tiers/posix-tier.ts';
-import { linkDuplicate } from '../../src/transfer/link-duplicate.ts';
 import type { CopyOrder } from '../../src/transfer/messages.ts';
 import { runCopyJob } from '../../src/transfer/run-copy-job.ts';
 import { quiet } from '../helpers/hooks.ts';
 import { MemorySources } from '../helpers/memory-sources.ts';
+import { copyOrder } from '../helpers/orders.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
 import { fileAt } from '../sources/subject.ts';
 
@@ -22,14 +22,15 @@ async function arrange() {
     sources.put(rel, bytes);
     const source = await fileAt(sources, rel);
     const temp = join(tier.partialDir, `${rel}.part`);
-    return { id: 1, source, temp, ...tier.placeOf(sources.root, rel), network: true, identity: false };
+    const place = tier.placeOf(sources.root, rel);
+    return copyOrder({ id: 1, source, temp, ...place, network: true });
   };
   return { sources, tier, bytes, orderFor, order: await orderFor('a.safetensors') };
 }
 
 test('a source without a descriptor is copied, and published with its mtime', async () => {
   const { sources, order, bytes, tier } = await arrange();
-  const report = await runCopyJob(order, quiet(), sources.driver);
+  const report = await runCopyJob(order, quiet(), () => sources.driver);
   expect(readFileSync(order.path).equals(bytes)).toBe(true);
   expect(String(statSync(order.path, { bigint: true }).mtimeNs)).toBe(order.source.fingerprint.mtimeNs);
   expect(tier.check(order.path, report.seal)).toBe('ok');
@@ -42,12 +43,14 @@ test('a copy of it that an outage ended goes on where it was', async () => {
   const progress = (done: number) => {
     if (done >= 3 * chunkSize) outage ??= sources.breakDown('away');
   };
-  await expect(runCopyJob(order, { ...quiet(), progress }, sources.driver)).rejects.toMatchObject({ code: 'SOURCE_AWAY' });
+  await expect(runCopyJob(order, { ...quiet(), progress }, () => sources.driver)).rejects.toMatchObject({
+    code: 'SOURCE_AWAY',
+  });
   expect([outage?.fired(), existsSync(order.path)]).toEqual([true, false]);
   outage?.heal();
   sources.bytesRead = 0;
   const from: number[] = [];
-  const report = await runCopyJob(order, { ...quiet(), resuming: (at) => from.push(at) }, sources.driver);
+  const report = await runCopyJob(order, { ...quiet(), resuming: (at) => from.push(at) }, () => sources.driver);
   expect(report.resumedFrom).toBeGreaterThanOrEqual(3 * chunkSize);
   expect(from).toEqual([report.resumedFrom]);
   // Two chunks are compared with the source before it goes on.
@@ -59,10 +62,10 @@ test('what an interrupted copy left is not gone on with when the source has othe
   const { sources, order } = await arrange();
   const abort = new AbortController();
   const hooks = { ...quiet(), signal: abort.signal, progress: (done: number) => done >= 3 * chunkSize && abort.abort() };
-  await expect(runCopyJob(order, hooks, sources.driver)).rejects.toMatchObject({ code: 'CANCELLED' });
+  await expect(runCopyJob(order, hooks, () => sources.driver)).rejects.toMatchObject({ code: 'CANCELLED' });
   const other = randomBytes(size);
   sources.rewrite('a.safetensors', other);
-  expect((await runCopyJob(order, quiet(), sources.driver)).resumedFrom).toBe(0);
+  expect((await runCopyJob(order, quiet(), () => sources.driver)).resumedFrom).toBe(0);
   expect(readFileSync(order.path).equals(other)).toBe(true);
 });
 
@@ -77,16 +80,18 @@ test.each([
     changes += 1;
     if (changes === 1) change(sources);
   };
-  await expect(runCopyJob(order, { ...quiet(), progress }, sources.driver)).rejects.toMatchObject({ code: 'SOURCE_CHANGED' });
+  await expect(runCopyJob(order, { ...quiet(), progress }, () => sources.driver)).rejects.toMatchObject({
+    code: 'SOURCE_CHANGED',
+  });
   expect(changes).toBeGreaterThan(0);
   expect([existsSync(order.path), existsSync(order.manifestPath), readdirSync(tier.partialDir)]).toEqual([false, false, []]);
 });
 
 test('one with the bytes of another copy becomes a link of that', async () => {
   const { sources, order, orderFor, tier } = await arrange();
-  const { seal, hash } = await runCopyJob(order, quiet(), sources.driver);
+  const { seal, hash } = await runCopyJob(order, quiet(), () => sources.driver);
   const twin = { ...tier.placeOf(sources.root, 'a.safetensors'), seal, hash };
-  const again = { ...(await orderFor('b.safetensors')), twins: [twin] };
-  expect(await linkDuplicate(again, quiet(), sources.driver)).toMatchObject({ hash, twin: { path: order.path } });
+  const again = { ...(await orderFor('b.safetensors')), kind: 'link' as const, candidates: [twin] };
+  expect(await runCopyJob(again, quiet(), () => sources.driver)).toMatchObject({ hash, twin: { path: order.path } });
   expect(statSync(again.path).ino).toBe(statSync(order.path).ino);
 });
