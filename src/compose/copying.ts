@@ -1,7 +1,8 @@
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Config } from '../config/types.ts';
-import { Copier, type CopierDeps } from '../jobs/copier.ts';
-import type { QueueLimits } from '../jobs/queue.ts';
+import { ActiveJobs } from '../jobs/active-jobs.ts';
+import { Copier } from '../jobs/copier.ts';
+import type { CopyOptions } from '../jobs/options.ts';
 import type { CopyWorkers } from '../jobs/workers.ts';
 import { Companions } from '../placement/companions.ts';
 import { Deduplicator } from '../placement/deduplicate.ts';
@@ -21,12 +22,6 @@ import type { SourceSpeeds } from '../usage/source-speeds.ts';
 import type { Context } from './context.ts';
 import type { Rules } from './settings.ts';
 
-/** How copies are made, as configured; what may change while the daemon runs is asked for each time. */
-export interface CopyOptions extends Pick<CopierDeps, 'polite' | 'reread' | 'dailyWrites'> {
-  limits: QueueLimits;
-  compress: boolean;
-}
-
 export interface CopyingParts extends Context, Rules {
   catalog: Catalog;
   tiers: Tiers;
@@ -38,10 +33,13 @@ export interface CopyingParts extends Context, Rules {
   leases: Leases;
   workers: CopyWorkers;
   options: CopyOptions;
+  /** Whether copies are compressed into the cold tier. */
+  compress: boolean;
 }
 
 /** What copies, compresses, evicts, and plans all of that. */
 export interface Copying {
+  active: ActiveJobs;
   evictor: Evictor;
   copier: Copier;
   planner: CopyPlanner;
@@ -54,28 +52,27 @@ export interface Copying {
   ramKeeper: RamKeeper | null;
 }
 
+/** What copying needs of the settings, as these are in force. */
 export function copyOptionsOf(settings: { readonly current: Config }): CopyOptions {
-  const { jobs, jobsPerSource, compress } = settings.current;
+  const { jobs, jobsPerSource } = settings.current;
   return {
     limits: { jobs, perSource: jobsPerSource },
+    rates: () => settings.current.rate,
     polite: () => settings.current.polite,
     reread: () => settings.current.verify === 'reread',
     dailyWrites: () => settings.current.dailyWrites,
-    compress: compress === 'cold',
   };
 }
 
 /** Puts the copying half of the daemon together. Nothing is begun: see `startCopying`. */
 export function composeCopying(parts: CopyingParts): Copying {
-  const { tiers, memory, sources, speeds, leases, options, opened } = parts;
-  const evictor = new Evictor({ ...parts, isLeased: (path) => leases.isLeased(path), isBusy: (path) => copier.isBusy(path) });
-  const copier: Copier = new Copier({
+  const { tiers, memory, compress, opened } = parts;
+  const active = new ActiveJobs();
+  const evictor = new Evictor({ ...parts, active });
+  const copier = new Copier({
     ...parts,
-    ...options,
     evictor,
-    diskOf: (root) => sources.diskOf(root),
-    onMeasured: (file, bytes, readMs) => speeds.copied(file, bytes, readMs),
-    onRestored: (tier, bytes, ms) => speeds.restored(tier, bytes, ms),
+    active,
     onDamaged: (copy, entry, why) => retireDamaged(parts, { copy, entry }, { why, chunks: [] }),
   });
   opened.defer(() => copier[Symbol.asyncDispose]());
@@ -85,11 +82,12 @@ export function composeCopying(parts: CopyingParts): Copying {
   const companions = new Companions(placing);
   const promotion = memory && new Promotion({ ...placing, tier: memory });
   const ramKeeper = memory && new RamKeeper({ ...placing, tier: memory });
-  const demoter = options.compress ? new Demoter(placing) : null;
+  const demoter = compress ? new Demoter(placing) : null;
   const duplicates = new Deduplicator({ ...placing, tier: ssd });
   for (const one of [demoter, promotion, ramKeeper, duplicates]) opened.defer(() => one?.[Symbol.asyncDispose]());
 
   return {
+    active,
     evictor,
     copier,
     planner: new CopyPlanner({ copier, companions, promotion }),

@@ -78,6 +78,7 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
     speeds: sourceSpeeds,
     workers: overrides.workers ?? new CopyWorkers(clock, environment),
     options: copyOptionsOf(settings),
+    compress: config.compress === 'cold',
   });
   const answering = composeAnswering({
     ...shared,

@@ -2,7 +2,6 @@ import type { LoadedConfig } from '../config/config.ts';
 import { ServedSettings } from '../config/served-settings.ts';
 import { TierBounds } from '../config/tier-bounds.ts';
 import type { Mode } from '../core/types.ts';
-import type { Rates } from '../jobs/rate-limiter.ts';
 import { detectMedium, isNetwork } from '../media/medium.ts';
 import { policies } from '../policy/policies.ts';
 import type { Policy } from '../policy/policy.ts';
@@ -17,7 +16,6 @@ export interface Rules {
   mode(): Mode;
   policy(): Policy;
   bound(tier: Tier): Bound;
-  rates(): Rates;
 }
 
 /** The live settings, and the rules that the other parts read from them. */
@@ -41,7 +39,6 @@ export function openSettings(
     mode: () => settings.mode(),
     policy: () => policies[settings.current.policy]({ now: () => clock.now(), secondsPerByte }),
     bound: (of: Tier) => bounds.of(of),
-    rates: () => settings.current.rate,
   };
   return { settings, rules };
 }

@@ -2,24 +2,40 @@ import type { JobView } from '../api/api.ts';
 import type { EventMap } from '../api/event-map.ts';
 import { CacheError, toCacheError } from '../core/errors.ts';
 import { tierTraits } from '../core/tier-traits.ts';
-import { defaultTier, type Medium, type TierName, tierNames } from '../core/types.ts';
-import { CopyMaker, type CopyMakerDeps } from './copy-maker.ts';
+import { type Copy, defaultTier, type Entry, type Medium, type TierName } from '../core/types.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Events } from '../runtime/events.ts';
+import type { Log } from '../runtime/log.ts';
+import type { SpaceDeps } from '../space/make-room.ts';
+import type { Tiers } from '../tiers/tiers.ts';
+import type { ActiveJobs } from './active-jobs.ts';
+import { CopyMaker, type MeasuredSpeeds } from './copy-maker.ts';
 import { DiskContention } from './disk-contention.ts';
 import { Failures } from './failures.ts';
 import { IoScheduler } from './io-scheduler.ts';
-import { type CopyRequest, Job, jobKey, theCache } from './job.ts';
-import { CopyQueue, type QueueLimits, rank } from './queue.ts';
-import { RateLimiter, type Rates } from './rate-limiter.ts';
+import { type CopyRequest, Job, theCache } from './job.ts';
+import type { CopyOptions } from './options.ts';
+import { CopyQueue, rank } from './queue.ts';
+import { RateLimiter } from './rate-limiter.ts';
+import type { CopyWorkers } from './workers.ts';
 
-export interface CopierDeps extends Omit<CopyMakerDeps, 'running' | 'turns' | 'isStopping'> {
-  limits: QueueLimits;
-  rates(): Rates;
-  /** Whether copies that nobody waits for give way to other programs that read from the same disk. */
-  polite(): boolean;
-  /** The disks of a root by the kernel's names, joined by `+`; null when they are not known. */
-  diskOf(root: string): string | null;
+export interface CopierDeps extends SpaceDeps {
+  tiers: Tiers;
   /** Until everything that lies in the tiers is accounted for, copies queue; the event `accounting` tells. */
   accounts: { readonly complete: boolean };
+  workers: CopyWorkers;
+  active: ActiveJobs;
+  speeds: MeasuredSpeeds;
+  sources: {
+    /** The disks of a root by the kernel's names, joined by `+`; null when they are not known. */
+    diskOf(root: string): string | null;
+  };
+  options: CopyOptions;
+  /** Takes a copy out of service that turned out not to be what was sealed. */
+  onDamaged(copy: Copy, entry: Entry, why: string): void;
+  events: Events;
+  log: Log;
+  clock: Clock;
 }
 
 /** Ended jobs that are still shown. */
@@ -33,7 +49,6 @@ export class Copier implements AsyncDisposable {
   readonly #queue: CopyQueue<Job>;
   readonly #foreign: DiskContention;
   readonly #turns: IoScheduler;
-  #active = new Map<string, Job>();
   #ended: Job[] = [];
   readonly failures: Failures;
   #nextId: number;
@@ -44,14 +59,15 @@ export class Copier implements AsyncDisposable {
   constructor(deps: CopierDeps) {
     this.#deps = deps;
     this.failures = new Failures(deps.clock);
-    this.#queue = new CopyQueue(deps.limits);
-    const { clock, diskOf } = deps;
+    const { clock, sources, options } = deps;
+    this.#queue = new CopyQueue(options.limits);
+    const diskOf = (root: string) => sources.diskOf(root);
     const foreign = new DiskContention({ clock, diskOf, onChange: () => this.#turns.reconsider() });
     this.#foreign = foreign;
     this.#turns = new IoScheduler(
-      new RateLimiter(deps.clock, deps.rates),
+      new RateLimiter(clock, options.rates),
       {
-        watch: (roots) => foreign.watch(deps.polite() ? roots : []),
+        watch: (roots) => foreign.watch(options.polite() ? roots : []),
         isRead: (root) => foreign.isRead(root),
       },
       () => this.#queue.running,
@@ -79,7 +95,7 @@ export class Copier implements AsyncDisposable {
   }
 
   #requested(request: CopyRequest): Job {
-    const active = this.#active.get(jobKey(request.file.path, request.tier ?? defaultTier));
+    const active = this.#deps.active.of(request.file.path, request.tier ?? defaultTier);
     if (active) {
       // The source may have been replaced while its copy waited.
       if (active.state === 'queued') active.file = request.file;
@@ -92,7 +108,7 @@ export class Copier implements AsyncDisposable {
     }
     const job = new Job(this.#nextId++, { ...request, disk: this.#diskOf(request.file.root) }, this.#deps.clock);
     job.plan = this.#maker.planOf(job);
-    this.#active.set(job.key, job);
+    this.#deps.active.add(job);
     this.#queue.push(job);
     this.#tell('job-queued', job);
     setImmediate(() => this.#startNext());
@@ -100,12 +116,7 @@ export class Copier implements AsyncDisposable {
   }
 
   activeJob(sourcePath: string, tier: TierName = defaultTier): Job | undefined {
-    return this.#active.get(jobKey(sourcePath, tier));
-  }
-
-  /** True while a copy of this source is being made, in whichever tier: what is there of it is read, or about to be replaced. */
-  isBusy(sourcePath: string): boolean {
-    return tierNames.some((tier) => this.#active.has(jobKey(sourcePath, tier)));
+    return this.#deps.active.of(sourcePath, tier);
   }
 
   /** Bytes that others have still to copy before a copy from this root, or a restore, that somebody waits for can start. */
@@ -131,7 +142,7 @@ export class Copier implements AsyncDisposable {
 
   /** @throws CacheError NOT_FOUND when no such job is queued or running. */
   cancel(id: number): JobView {
-    const job = [...this.#active.values()].find((candidate) => candidate.id === id);
+    const job = this.#deps.active.byId(id);
     if (!job) throw new CacheError('NOT_FOUND', `no job ${id} is queued or running`, { hint: 'See `autocached jobs`.' });
     if (this.#queue.remove(id)) this.#end(job, 'cancelled', new CacheError('CANCELLED', 'the copy was cancelled'));
     else {
@@ -167,7 +178,7 @@ export class Copier implements AsyncDisposable {
 
   /** A network share has none of its own here: each of its roots counts for itself. */
   #diskOf(root: string): string {
-    return this.#deps.diskOf(root) ?? root;
+    return this.#deps.sources.diskOf(root) ?? root;
   }
 
   #startNext(): void {
@@ -192,7 +203,7 @@ export class Copier implements AsyncDisposable {
     if (tierTraits[job.tier].wears) this.#deps.catalog.usage.add({ bytesCopied: job.written });
     this.#queue.finished(job.id);
     this.#turns.end(job);
-    this.#active.delete(job.key);
+    this.#deps.active.delete(job);
     job.finish(state, error);
     if (this.#stopping) return;
     if (state === 'failed' && error) this.failures.remember(job, error);

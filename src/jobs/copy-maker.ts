@@ -17,18 +17,21 @@ import { assertWanted, type Job, type Plan } from './job.ts';
 import { type ReservationDeps, Reservations } from './reservations.ts';
 import type { RunOptions } from './workers.ts';
 
+/** Learns how fast sources and tiers are. */
+export interface MeasuredSpeeds {
+  /** After every copy of a source: bytes and the ms spent reading them. */
+  copied(source: { root: string; path: string }, bytes: number, readMs: number): void;
+  /** The same of a compressed copy, with all the time that restoring it took. */
+  restored(tier: TierName, bytes: number, ms: number): void;
+}
+
 export interface CopyMakerDeps extends ReservationDeps {
   tiers: Tiers;
-  events: Events;
-  log: Log;
-  /** Told after every copy of a source: bytes and the ms spent reading them. */
-  onMeasured(source: { root: string; path: string }, bytes: number, readMs: number): void;
-  /** The same of a compressed copy, with all the time that restoring it took. */
-  onRestored(tier: TierName, bytes: number, ms: number): void;
+  speeds: MeasuredSpeeds;
   /** Takes a copy out of service that turned out not to be what was sealed. */
   onDamaged(copy: Copy, entry: Entry, why: string): void;
-  /** Whether finished copies are read back from the disk before they are published. */
-  reread(): boolean;
+  events: Events;
+  log: Log;
   turns: IoScheduler;
   isStopping(): boolean;
 }
@@ -99,7 +102,7 @@ export class CopyMaker {
 
   /** A source that has the bytes of another one: its copy is another name of that one's, nothing is written, no room is needed. */
   async #link(job: Job, tier: Tier): Promise<boolean> {
-    const { catalog, log, onMeasured, workers } = this.#deps;
+    const { catalog, log, speeds, workers } = this.#deps;
     const mayBe = job.kind === 'copy' && tierTraits[tier.name].links;
     const candidates = mayBe ? hardLinkCandidates(job.file, tier, catalog) : [];
     if (candidates.length === 0) return false;
@@ -113,7 +116,7 @@ export class CopyMaker {
       return false;
     }
     job.bytesDone = report.bytes;
-    onMeasured(job.file, report.bytes, report.readMs);
+    speeds.copied(job.file, report.bytes, report.readMs);
     log.info({ path: job.file.path, of: report.twin.path }, 'the same bytes are there under another name');
     return true;
   }
@@ -138,25 +141,30 @@ export class CopyMaker {
   }
 
   async #copySource(job: Job, tier: Tier): Promise<CopyReport> {
-    const { catalog, workers, onMeasured, reread } = this.#deps;
+    const { catalog, workers, speeds, options } = this.#deps;
     const order = {
       ...this.#order(job, tier),
       ...howToRead(job),
       kind: 'copy',
       reflinkCandidates: reflinkCandidates(job.file, tier, catalog),
       identity: hasTimeForIdentity(job),
-      reread: reread(),
+      reread: options.reread(),
     } as const;
     const report = await workers.run(order, this.#options(job, this.#progress(job, tier)));
-    onMeasured(job.file, report.bytes - report.resumedFrom, report.readMs);
+    speeds.copied(job.file, report.bytes - report.resumedFrom, report.readMs);
     return report;
   }
 
   async #restore(job: Job, tier: Tier, origin: Copy): Promise<CopyReport> {
-    const { workers, onRestored, reread } = this.#deps;
-    const order = { ...this.#order(job, tier), kind: 'restore', origin: this.#placeOf(origin), reread: reread() } as const;
+    const { workers, speeds, options } = this.#deps;
+    const order = {
+      ...this.#order(job, tier),
+      kind: 'restore',
+      origin: this.#placeOf(origin),
+      reread: options.reread(),
+    } as const;
     const report = await workers.run(order, this.#options(job, this.#progress(job, tier)));
-    if (origin.form === 'compressed') onRestored(origin.tier, report.bytes, report.readMs);
+    if (origin.form === 'compressed') speeds.restored(origin.tier, report.bytes, report.readMs);
     return report;
   }
 

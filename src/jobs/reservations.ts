@@ -7,16 +7,16 @@ import { workingRoom } from '../policy/demotion.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { Serial } from '../runtime/serial.ts';
-import { makeRoom, type RoomDeps } from '../space/make-room.ts';
+import { makeRoom, type RoomDeps, type SpaceDeps } from '../space/make-room.ts';
 import type { Tier } from '../tiers/tier.ts';
 import { assertWanted, type Job } from './job.ts';
+import type { CopyOptions } from './options.ts';
 import type { CopyWorkers } from './workers.ts';
 
-export interface ReservationDeps extends Omit<RoomDeps, 'outstanding' | 'giveWay'> {
-  clock: Clock;
+export interface ReservationDeps extends SpaceDeps {
   workers: CopyWorkers;
-  /** Most bytes written to the SSD in a UTC day, null = no bound. */
-  dailyWrites(): number | null;
+  options: CopyOptions;
+  clock: Clock;
   running(): readonly Job[];
 }
 
@@ -50,7 +50,7 @@ export class Reservations {
   /** @throws CacheError NOT_ADMITTED: the bound holds for every priority, for the wear is the same; who waits loads from the source. */
   #assertBudget(job: Job): void {
     const { catalog, clock, running } = this.#deps;
-    const dailyWrites = this.#deps.dailyWrites();
+    const dailyWrites = this.#deps.options.dailyWrites();
     if (dailyWrites === null || !tierTraits[job.tier].wears) return;
     const today = new Date(clock.now()).toISOString().slice(0, 10);
     const written = catalog.usage.daily().find(({ day }) => day === today)?.bytesCopied ?? 0;

@@ -14,9 +14,11 @@ export interface EvictDeps {
   tiers: Tiers;
   events: Events;
   log: Log;
-  isLeased(copyPath: string): boolean;
-  /** True while a job copies this source: its place is about to be written. */
-  isBusy(sourcePath: string): boolean;
+  leases: { isLeased(copyPath: string): boolean };
+  active: {
+    /** True while a job copies this source: its place is about to be written. */
+    isBusy(sourcePath: string): boolean;
+  };
 }
 
 /** Why a copy leaves while another tier has the file. */
@@ -39,7 +41,7 @@ export class Evictor {
   /** Why this copy may not leave now, or null. `inUse` comes from `openFiles`, once for many copies. */
   obstacle(copy: Copy, entry: Entry, inUse: ReadonlySet<string>): string | null {
     if (entry.pinned && copy.state === 'ready' && !this.#isSpare(copy)) return 'pinned';
-    if (this.#deps.isBusy(entry.path)) return 'being copied';
+    if (this.#deps.active.isBusy(entry.path)) return 'being copied';
     return this.use(copy, inUse);
   }
 
@@ -64,7 +66,7 @@ export class Evictor {
     if (!tier) return { removed: false, why: `the ${copy.tier} tier is switched off` };
     if (copy.state === 'copying') return this.#dropInterrupted(copy, entry, { tier, why });
     // Both may have changed while other victims were leaving.
-    if (this.#deps.isLeased(copy.path)) return { removed: false, why: 'leased' };
+    if (this.#deps.leases.isLeased(copy.path)) return { removed: false, why: 'leased' };
     if (catalog.copies.byPath(copy.path)?.id !== copy.id) return { removed: false, why: 'already gone' };
     catalog.copies.setState(copy.id, 'evicting');
     let leaving: string;
@@ -86,8 +88,8 @@ export class Evictor {
 
   /** What an interrupted copy left and no job goes on with. */
   #dropInterrupted(copy: Copy, entry: Entry, { tier, why }: { tier: Tier; why: string }): Eviction {
-    const { catalog, isBusy, log } = this.#deps;
-    if (isBusy(entry.path)) return { removed: false, why: 'being copied' };
+    const { catalog, active, log } = this.#deps;
+    if (active.isBusy(entry.path)) return { removed: false, why: 'being copied' };
     // A job may have taken it up, and finished, since it was chosen.
     if (!catalog.copies.isCopying(copy.id)) return { removed: false, why: 'copied meanwhile' };
     if (!dropPartial(partialPath(tier.partialDir, entry.path))) return { removed: false, why: 'open in a program' };
@@ -105,12 +107,12 @@ export class Evictor {
   /** Whether another file with the same bytes may take the place of its own now. */
   mayBeReplaced(copy: Copy, inUse: ReadonlySet<string>): boolean {
     const entry = this.#deps.catalog.entries.byId(copy.entryId);
-    return entry !== undefined && !this.#deps.isBusy(entry.path) && this.use(copy, inUse) === null;
+    return entry !== undefined && !this.#deps.active.isBusy(entry.path) && this.use(copy, inUse) === null;
   }
 
   /** Whether its file is about to be opened, or open, or null. */
   use(copy: Copy, inUse: ReadonlySet<string>): string | null {
-    if (this.#deps.isLeased(copy.path)) return 'leased';
+    if (this.#deps.leases.isLeased(copy.path)) return 'leased';
     return inUse.has(copy.path) ? 'open in a program' : null;
   }
 }

@@ -15,11 +15,15 @@ export interface Bound {
   floor: number;
 }
 
-export interface RoomDeps {
+/** What decides how much room a tier has, and who leaves for others. */
+export interface SpaceDeps {
   catalog: Catalog;
   evictor: Evictor;
   policy(): Policy;
   bound(tier: Tier): Bound;
+}
+
+export interface RoomDeps extends SpaceDeps {
   /** Bytes that running copies have reserved in the tier but not written yet. */
   outstanding(tier: Tier): number;
   /**

@@ -83,7 +83,6 @@ export function createRig(options: RigOptions = {}) {
     mode: () => sources.mode,
     policy: () => policies[options.policy ?? 'lru'](surroundings),
     bound: () => bound,
-    rates: () => options.rates ?? { overall: null, by: {} },
   };
   const copying = composeCopying({
     ...context,
@@ -101,8 +100,9 @@ export function createRig(options: RigOptions = {}) {
       polite: () => options.polite ?? false,
       reread: () => options.reread ?? false,
       dailyWrites: () => options.dailyWrites ?? null,
-      compress: extra.includes('cold'),
+      rates: () => options.rates ?? { overall: null, by: {} },
     },
+    compress: extra.includes('cold'),
   });
   const close = () => opened[Symbol.asyncDispose]();
   onTestFinished(close);

@@ -106,11 +106,11 @@ describe('a copy into RAM', () => {
     });
     expect(rig.copier.activeJob(path)).toBeUndefined();
     expect(rig.copier.activeJob(path, 'ram')).toBe(lost);
-    expect(rig.copier.isBusy(path)).toBe(true);
+    expect(rig.active.isBusy(path)).toBe(true);
     await lost.ended;
     expect(lost.error?.code).toBe('SOURCE_CHANGED');
     expect(rig.copier.failures.recent(path)).toBeUndefined();
-    expect(rig.copier.isBusy(path)).toBe(false);
+    expect(rig.active.isBusy(path)).toBe(false);
     expect((await rig.copy(path, 'cold')).error?.message).toContain('switched off');
     expect(rig.copier.failures.recent(path, 'cold')?.code).toBe('BAD_REQUEST');
     expect(rig.copier.failures.recent(path)).toBeUndefined();
