@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Catalog } from '../catalog/catalog.ts';
 import { lockDirectory } from '../catalog/lock.ts';
+import { placeRestoreScript } from '../codec/restore-script.ts';
 import { ramBoundOf, ramTierOf } from '../config/ram-tier.ts';
 import type { Config } from '../config/types.ts';
 import { assertInMemory, assertOwn } from '../media/assert-in-memory.ts';
@@ -50,6 +51,7 @@ export async function openStorage(config: Config, { pauses, ...context }: Openin
   const coldDir = join(tier.dir, 'cold');
   // What was compressed before it was switched off is still restored.
   const cold = compress === 'cold' || isClaimed(coldDir) ? openPosixTier('cold', coldDir) : undefined;
+  if (cold) offerRestore(cold, log);
 
   const catalog = new Catalog(join(stateDir, 'catalog.db'), clock);
   opened.defer(() => catalog[Symbol.dispose]());
@@ -67,6 +69,15 @@ export async function openStorage(config: Config, { pauses, ...context }: Openin
     accounts.rebuildAfter(error);
   };
   return { tier, ram, tiers, catalog, accounts, onTrouble };
+}
+
+/** With Python alone the files can be restored without us; that the program is missing keeps nobody from his models. */
+function offerRestore({ dir }: Tier, log: Log): void {
+  try {
+    placeRestoreScript(dir);
+  } catch (err) {
+    log.warn({ dir, err }, 'restore.py could not be written beside the compressed files');
+  }
 }
 
 /** Where the RAM tier lies when nobody says it; elsewhere there is no such place, and the page cache is used. */

@@ -1,7 +1,9 @@
-import { existsSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { chunkSize } from '../../src/codec/chunk-hash.ts';
+import { restoreScript } from '../../src/codec/restore-script.ts';
 import { reconcileAll } from '../../src/upkeep/reconcile.ts';
 import { Scrub } from '../../src/upkeep/scrub.ts';
 import { runDaemon } from '../helpers/daemon.ts';
@@ -11,6 +13,7 @@ import { patience } from '../helpers/patience.ts';
 import { createRig, type Rig } from '../helpers/rig.ts';
 
 const MiB = 1024 * 1024;
+const canRestore = ['python3', 'zstd'].every((command) => spawnSync(command, ['--version']).status === 0);
 
 async function withCold(size = 2 * MiB) {
   const rig = createRig({ extra: ['cold'], workers: 'inline' });
@@ -101,7 +104,17 @@ test('a whole daemon compresses under pressure and restores, also after compress
     { tier: 'cold', files: 1, represented: bytes[0]?.length, ratio: expect.any(Number) },
   ]);
   expect(tiers[1]?.ratio).toBeGreaterThan(1.4);
+  const script = join(daemon.dir, 'ssd/cold/restore.py');
+  if (canRestore) {
+    const compressed = readdirSync(join(daemon.dir, 'ssd/cold/files'), { recursive: true, encoding: 'utf8' });
+    const file = join(daemon.dir, 'ssd/cold/files', compressed.find((name) => name.endsWith('.zst')) ?? '');
+    const restored = join(daemon.dir, 'restored.safetensors');
+    expect(spawnSync('python3', [script, file, restored], { encoding: 'utf8' })).toMatchObject({ status: 0, stderr: '' });
+    expect(bytes.some((one) => readFileSync(restored).equals(one))).toBe(true);
+  }
+  writeFileSync(script, 'that of another version');
   await daemon.restart({ AUTOCACHE_COMPRESS: 'off' });
+  expect(readFileSync(script, 'utf8')).toBe(restoreScript);
   const { entries } = await daemon.client.entries({});
   const cold = entries.find(({ copies }) => copies.some(({ tier }) => tier === 'cold'))?.path ?? '';
   const answer = await daemon.client.lookup({ path: cold, purpose: 'load', waitMs: 20_000, client: null });
