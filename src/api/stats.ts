@@ -58,7 +58,7 @@ export interface StatsAnswer {
   accounting: { seen: number } | null;
   /** What programs still read from their sources although copies are ready. */
   stuck: StuckView[];
-  /** What the settings files say and is not in force, one line each, with the reason. */
+  /** What the files of settings and ComfyUI say and is not in force, one line each, with the reason. */
   warnings: string[];
   /** By UTC day, newest last. */
   daily: DailyTotals[];

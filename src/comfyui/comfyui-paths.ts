@@ -22,6 +22,9 @@ export interface ComfyuiOptions extends Partial<Surroundings> {
   readText?: (path: string) => Promise<string | null>;
 }
 
+/** In the directory of ComfyUI, the one that counts first. */
+export const pathFiles = ['extra_paths.yaml', 'extra_model_paths.yaml'] as const;
+
 const saved = ['checkpoints', 'clip', 'vae', 'diffusion_models', 'loras'];
 
 /**
@@ -35,7 +38,7 @@ export async function comfyuiPaths(directory: string, options: ComfyuiOptions): 
   const paths = platform === 'win32' ? win32 : posix;
   const base = paths.resolve(directory);
   let extra: ExtraPaths = { paths: [], output: null };
-  for (const name of ['extra_paths.yaml', 'extra_model_paths.yaml']) {
+  for (const name of pathFiles) {
     const file = paths.join(base, name);
     const text = await readText(file);
     if (text === null) continue;

@@ -14,7 +14,7 @@ import { emptyRam } from '../upkeep/empty-ram.ts';
 import { Leases } from '../usage/leases.ts';
 import { composeAnswering, lookupOptionsOf } from './answering.ts';
 import { composeCopying, copyOptionsOf, startCopying } from './copying.ts';
-import { openSettings } from './settings.ts';
+import { openSettings, rulesOf } from './settings.ts';
 import { openSources } from './sources.ts';
 import { openStorage } from './storage.ts';
 import { openUpkeep } from './upkeep.ts';
@@ -65,9 +65,10 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
 
   const storage = await openStorage(config, { ...context, ...(overrides.pauses && { pauses: overrides.pauses }) });
   const { catalog, tier, tiers, ram, accounts, onTrouble } = storage;
-  const sources = await openSources(loaded, storage, context);
+  const settings = openSettings(loaded, storage, context);
+  const sources = await openSources(loaded, settings, storage, context);
   const { roots, speeds, sourceSpeeds } = sources;
-  const { settings, rules } = openSettings(loaded, storage, sources, context);
+  const rules = rulesOf(settings, storage, sources, context);
   const leases = new Leases(clock, catalog.usage.savedLeases());
   if (ram) opened.defer(() => emptyRam(catalog, ram.tier, (path) => leases.isLeased(path)));
 
@@ -90,6 +91,7 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
   settings.onChange((changed) => {
     copying.copier.reconsider();
     if (changed.has('scrubMs')) upkeep.scrub.start();
+    if (changed.has('roots') || changed.has('comfyui')) void roots.update(settings.current);
     void copying.limitKeeper.keep();
   });
 

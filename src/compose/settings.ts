@@ -2,7 +2,7 @@ import type { LoadedConfig } from '../config/config.ts';
 import { ServedSettings } from '../config/served-settings.ts';
 import { TierBounds } from '../config/tier-bounds.ts';
 import type { Mode } from '../core/types.ts';
-import { detectMedium, isNetwork } from '../media/medium.ts';
+import { liesOnNetwork } from '../media/medium.ts';
 import { policies } from '../policy/policies.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { Bound } from '../space/make-room.ts';
@@ -18,27 +18,30 @@ export interface Rules {
   bound(tier: Tier): Bound;
 }
 
-/** The live settings, and the rules that the other parts read from them. */
-export function openSettings(
-  loaded: LoadedConfig,
+/** The settings as they are in force. */
+export function openSettings(loaded: LoadedConfig, { catalog }: Storage, { log, events }: Context): ServedSettings {
+  const isLocal = async (path: string) => !(await liesOnNetwork(path));
+  return new ServedSettings({ loaded, saved: catalog.settings, events, log, isLocal });
+}
+
+/** The rules that the other parts read from the settings. */
+export function rulesOf(
+  settings: ServedSettings,
   { catalog, tier, ram }: Storage,
   { sourceSpeeds: { secondsPerByte } }: Sources,
-  { clock, log, events }: Context,
-): { settings: ServedSettings; rules: Rules } {
-  const isLocal = async (path: string) => !isNetwork((await detectMedium(path)).kind);
-  const settings = new ServedSettings({ loaded, saved: catalog.settings, events, log, isLocal });
+  { clock, events, log }: Context,
+): Rules {
   const bounds = new TierBounds({
     settings,
     events,
-    minFree: loaded.config.minFree,
+    minFree: settings.current.minFree,
     volume: () => ({ ...tier.capacity(), used: catalog.copies.usedUnderLimit(tier.name) }),
     ram: ram?.bound ?? null,
     log,
   });
-  const rules = {
+  return {
     mode: () => settings.mode(),
     policy: () => policies[settings.current.policy]({ now: () => clock.now(), secondsPerByte }),
     bound: (of: Tier) => bounds.of(of),
   };
-  return { settings, rules };
 }

@@ -1,4 +1,7 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { LoadedConfig } from '../config/config.ts';
+import type { ServedSettings } from '../config/served-settings.ts';
+import type { Config } from '../config/types.ts';
 import { SourceRoots } from '../roots/source-roots.ts';
 import { SourceSpeeds } from '../usage/source-speeds.ts';
 import { Speeds } from '../usage/speeds.ts';
@@ -12,15 +15,19 @@ export interface Sources {
   sourceSpeeds: SourceSpeeds;
 }
 
-/** Opens the roots of the configuration, of ComfyUI, and those that programs registered. @throws CacheError BAD_CONFIG */
+/** Opens the roots of the settings, of ComfyUI, and those that programs registered. @throws CacheError BAD_CONFIG */
 export async function openSources(
   { config, environment }: LoadedConfig,
+  settings: ServedSettings,
   { catalog, ram }: Storage,
   context: Context,
 ): Promise<Sources> {
-  const roots = new SourceRoots({ ...context, catalog, cacheDirs: [config.dir, ...(ram ? [ram.tier.dir] : [])] });
+  const cacheDirs = [config.dir, ...(ram ? [ram.tier.dir] : [])];
+  const roots = new SourceRoots({ ...context, catalog, cacheDirs, environment });
   context.opened.defer(() => roots[Symbol.asyncDispose]());
-  await roots.open({ configured: config.roots, comfyui: config.comfyui, environment });
+  const names = (from: Config) => ({ roots: from.roots, comfyui: from.comfyui });
+  // A file with a mistake stops the start, as it is at hand to be mended; a change that was made while running does not.
+  await roots.open(settings.current, { strict: isDeepStrictEqual(names(settings.current), names(config)) });
   const speeds = new Speeds(catalog.speeds);
   return { roots, speeds, sourceSpeeds: new SourceSpeeds({ speeds, sources: roots }) };
 }

@@ -61,14 +61,14 @@ export const keys: { readonly [F in keyof Config]: Key<Config[F]> } = {
     name: 'AUTOCACHE_ROOTS',
     default: '',
     meaning: "source roots besides ComfyUI's own, path or path=hdd|nas|s3|ssd, separated by ; or : (Windows: ;)",
-    live: false,
+    live: true,
     parse: parseRoots,
   },
   comfyui: {
     name: 'AUTOCACHE_COMFYUI',
     default: '',
     meaning: 'ComfyUI directories whose extra_model_paths.yaml and extra_paths.yaml are read, separated like the roots',
-    live: false,
+    live: true,
     parse: parsePaths,
   },
   comfyuiUrl: {

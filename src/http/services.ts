@@ -59,6 +59,8 @@ export interface Services {
     list(): RootView[];
     /** The path as the catalog has it, or null below no known root. */
     locate(path: string): { path: string } | null;
+    /** What is named and no root, and what is a root and no longer named, one line each. */
+    warnings: readonly string[];
     /** @throws CacheError BAD_REQUEST when a path cannot be a root. */
     register(request: RootsRequest): Promise<RootView[]>;
   };

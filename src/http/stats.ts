@@ -31,7 +31,7 @@ export function statsOf(rooms: Services): StatsAnswer {
     jobs: copier.counts(),
     accounting: rooms.accounts.progress,
     stuck: rooms.openSources.list(),
-    warnings: [...settings.warnings],
+    warnings: [...settings.warnings, ...rooms.roots.warnings],
     daily: daily.slice(-30),
   };
 }

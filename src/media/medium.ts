@@ -45,6 +45,11 @@ export function knownVolumes(volumes: readonly Volume[]): KnownVolume[] {
   return volumes.map(({ mountPoint, kind }) => ({ mountPoint, network: isNetwork(kind) }));
 }
 
+/** Whether touching this path can hang. The path itself is not touched. */
+export async function liesOnNetwork(path: string): Promise<boolean> {
+  return isNetwork((await detectMedium(path)).kind);
+}
+
 type Facts = Omit<MediumFacts, 'resolved'>;
 
 const unknown: Facts = { kind: 'hdd', from: 'assumed', device: null, fileSystem: null };

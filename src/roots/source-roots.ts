@@ -1,9 +1,7 @@
-import { homedir } from 'node:os';
 import { dirname, sep } from 'node:path';
 import type { RootsRequest, RootView } from '../api/api.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import { standardCategories } from '../comfyui/categories.ts';
-import { comfyuiPaths } from '../comfyui/comfyui-paths.ts';
 import { CacheError, toCacheError } from '../core/errors.ts';
 import { isSameFingerprint } from '../core/fingerprint.ts';
 import type { Medium, SourceState } from '../core/types.ts';
@@ -14,6 +12,7 @@ import type { Log } from '../runtime/log.ts';
 import { type ListedFile, SourceClient } from '../sources/client.ts';
 import type { Published } from '../sources/driver.ts';
 import type { Root } from '../sources/root.ts';
+import { NamedRoots, type RootNames } from './named-roots.ts';
 import { registerRoot } from './register.ts';
 import { type RootSpec, Roots } from './registry.ts';
 import { RootKeeper } from './root-keeper.ts';
@@ -36,6 +35,8 @@ export interface SourceRootsOptions {
   clock: Clock;
   /** The directories that copies lie in. */
   cacheDirs: readonly string[];
+  /** The variables that ComfyUI's yaml files may name. */
+  environment: NodeJS.ProcessEnv;
 }
 
 /** A file below a root, as lookups see it. */
@@ -53,10 +54,11 @@ export class SourceRoots implements AsyncDisposable {
   readonly #roots = new Roots();
   readonly #host: SourceClient;
   readonly #keeper: RootKeeper;
+  readonly #named: NamedRoots;
   readonly #asking = new InFlight<string, SourceState>();
 
   constructor(options: SourceRootsOptions) {
-    const { log, clock, events } = options;
+    const { log, clock, events, environment } = options;
     this.#options = options;
     this.#host = new SourceClient({ roots: this.#roots });
     this.#keeper = new RootKeeper({
@@ -69,26 +71,22 @@ export class SourceRoots implements AsyncDisposable {
       onChange: (path, state) => this.#changed(path, state),
       onHealth: (root) => events.emit('root-health', this.#view(root)),
     });
+    this.#named = new NamedRoots({
+      environment,
+      log,
+      add: (spec) => this.#add(spec),
+      readText: (path) => this.#host.readText(path, { deadlineMs: 5000 }),
+      onAdded: () => this.#keeper.start(),
+    });
   }
 
   /**
-   * Takes up the roots of the configuration, of ComfyUI directories, and those that programs registered before.
-   * @throws CacheError BAD_CONFIG when a configured root and the cache directory are not apart (law 2), or a yaml is broken.
+   * Takes up the roots that the settings and ComfyUI's yaml files name, which must be usable with `strict`, and those that programs
+   * registered before.
+   * @throws CacheError BAD_CONFIG when a root of the settings and the cache directory are not apart (law 2), or a yaml file is broken.
    */
-  async open(from: {
-    configured: readonly { path: string; kind: Medium | null }[];
-    comfyui: readonly string[];
-    environment: NodeJS.ProcessEnv;
-  }): Promise<void> {
-    for (const { path, kind } of from.configured) await this.#add({ path, kind, origin: 'config' });
-    for (const directory of from.comfyui) {
-      const found = await comfyuiPaths(directory, {
-        home: homedir(),
-        environment: from.environment,
-        readText: (path) => this.#host.readText(path, { deadlineMs: 5000 }),
-      });
-      for (const spec of found) await this.#addOrWarn(spec);
-    }
+  async open(names: RootNames, options: { strict: boolean }): Promise<void> {
+    await this.#named.open(names, options);
     for (const spec of this.#options.catalog.settings.savedRoots()) {
       await this.#addOrWarn({ ...spec, category: spec.category || null });
     }
@@ -97,6 +95,17 @@ export class SourceRoots implements AsyncDisposable {
   /** Begins to walk and to watch; returns at once. */
   keep(): void {
     this.#keeper.start();
+    this.#named.keep();
+  }
+
+  /** Takes up what changed settings name besides. */
+  update(names: RootNames): Promise<void> {
+    return this.#named.update(names);
+  }
+
+  /** What is named and no root, and what is a root and no longer named, one line each. */
+  get warnings(): readonly string[] {
+    return this.#named.warnings;
   }
 
   locate(path: string): LocatedSource | null {
@@ -187,7 +196,9 @@ export class SourceRoots implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#keeper[Symbol.asyncDispose]();
+    // A question that is under way ends with it.
     await this.#host[Symbol.asyncDispose]();
+    await this.#named[Symbol.asyncDispose]();
   }
 
   async #add(spec: RootSpec): Promise<void> {

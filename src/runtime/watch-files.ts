@@ -19,6 +19,8 @@ export async function watchFiles(
   paths: readonly string[],
   { onChange, onError }: WatchFilesOptions,
 ): Promise<() => Promise<void>> {
+  // Without a path it would never be ready.
+  if (paths.length === 0) return async () => {};
   const watcher = watch([...paths], { ignoreInitial: true, persistent: false, awaitWriteFinish });
   watcher.on('all', (event, path) => {
     if (event === 'add' || event === 'change' || event === 'unlink') onChange(path);

@@ -4,6 +4,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import type { EventMap } from '../../src/api/event-map.ts';
 import { runCli } from '../cli/run-cli.ts';
 import { runDaemon } from '../helpers/daemon.ts';
+import { writeModel } from '../helpers/files.ts';
 
 /** A daemon whose .env can be edited, and the next time that its settings change. */
 async function daemonWith(files: Record<string, number> = {}, settings: Record<string, string> = {}) {
@@ -93,6 +94,30 @@ test('how long a load waits, and what is written in a day, change with the setti
   expect(await load('loras/b.safetensors')).toMatchObject({ reason: 'QUEUED' });
   await daemon.client.changeConfig({ on_miss: 'wait' });
   expect(['HIT', 'HIT_AFTER_WAIT']).toContain((await load('loras/b.safetensors')).reason);
+});
+
+test('a root that is named while the daemon runs is known at once, and one no longer named stays and is told', async () => {
+  const { daemon, run } = await daemonWith({ 'loras/a.safetensors': 1000 });
+  const more = join(daemon.dir, 'more');
+  const model = join(more, 'b.safetensors');
+  writeModel(model, 1000);
+  const known = async () => (await daemon.client.stats()).roots.map(({ path }) => path);
+  const health = new AbortController();
+  onTestFinished(() => health.abort());
+  const events = await daemon.client.events(health.signal);
+  expect((await run('config', `AUTOCACHE_ROOTS=${more}=hdd`)).code).toBe(0);
+  for (;;) {
+    const { value } = await events.next();
+    if (value.name === 'root-health' && value.data.path === more) break;
+  }
+  expect(await known()).toEqual([daemon.root, more]);
+  expect((await daemon.client.lookup({ path: model, purpose: 'load', waitMs: 10_000, client: null })).tier).toBe('ssd');
+  expect((await run('status')).out).toContain(`${daemon.root} is no longer named, and stays a root until: autocached restart`);
+  await daemon.restart();
+  expect(await known()).toEqual([more]);
+  expect((await run('config', `AUTOCACHE_ROOTS=${join(daemon.dir, 'ssd')}`)).code).toBe(0);
+  await daemon.restart();
+  expect((await run('status')).out).toContain(`${join(daemon.dir, 'ssd')} is left out: the cache directory`);
 });
 
 test('copies are read again once a period is set', async () => {

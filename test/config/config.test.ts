@@ -224,8 +224,6 @@ test('settings show words and paths as understood, and everything else as it was
   expect(settings.filter(({ live }) => !live).map(({ key }) => key)).toEqual([
     'AUTOCACHE_DIR',
     'AUTOCACHE_MIN_FREE',
-    'AUTOCACHE_ROOTS',
-    'AUTOCACHE_COMFYUI',
     'AUTOCACHE_COMFYUI_URL',
     'AUTOCACHE_JOBS',
     'AUTOCACHE_JOBS_PER_SOURCE',
@@ -253,7 +251,7 @@ describe('a change while the daemon runs', () => {
       typeof parseChange
     >[0];
     const live = liveFields.map(shortName).join(', ');
-    expect(live).toMatch(/^limit, .*\bmode\b.*\bpolicy\b.*\brate\b/);
+    expect(live).toMatch(/^limit, roots, comfyui, .*\bmode\b.*\bpolicy\b.*\brate\b/);
     expect(() => parseChange(change)).toThrow(
       [
         'the configuration cannot be used:',

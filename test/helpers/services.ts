@@ -42,7 +42,12 @@ export function createRooms(options: LookupRigOptions = {}) {
     bound: () => rig.bound,
     policy: () => policies[settings.current.policy](surroundings),
     settings,
-    roots: { list: () => [root], locate: (path) => rig.sources.locate(path), register: vi.fn(async () => [root]) },
+    roots: {
+      warnings: [],
+      list: () => [root],
+      locate: (path) => rig.sources.locate(path),
+      register: vi.fn(async () => [root]),
+    },
     stop,
   };
   return { ...rig, rooms, stop, settings };

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { RootView } from '../../api/api.ts';
-import { detectMedium, isNetwork } from '../../media/medium.ts';
+import { liesOnNetwork } from '../../media/medium.ts';
 import { comfyuiDir } from '../comfyui-dir.ts';
 import type { RunningComfyui } from './comfyui-server.ts';
 
@@ -24,7 +24,7 @@ export async function findComfyui({ named, running, roots }: Hints): Promise<str
   const found = new Set<string>();
   for (const dir of named) found.add(comfyuiDir(dir));
   for (const dir of new Set([...told, ...above])) {
-    if (!isNetwork((await detectMedium(dir)).kind) && existsSync(join(dir, 'custom_nodes'))) found.add(dir);
+    if (!(await liesOnNetwork(dir)) && existsSync(join(dir, 'custom_nodes'))) found.add(dir);
   }
   return [...found];
 }

@@ -1,0 +1,149 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { type ComfyuiPath, comfyuiPaths, pathFiles } from '../comfyui/comfyui-paths.ts';
+import { messageOf } from '../core/errors.ts';
+import type { Medium } from '../core/types.ts';
+import { liesOnNetwork } from '../media/medium.ts';
+import type { Log } from '../runtime/log.ts';
+import { Periodic } from '../runtime/periodic.ts';
+import { watchFiles } from '../runtime/watch-files.ts';
+import type { RootSpec } from './registry.ts';
+
+/** What the settings say of roots. */
+export interface RootNames {
+  /** AUTOCACHE_ROOTS. */
+  roots: readonly { path: string; kind: Medium | null }[];
+  /** ComfyUI directories, whose yaml files name more. */
+  comfyui: readonly string[];
+}
+
+export interface NamedRootsOptions {
+  environment: NodeJS.ProcessEnv;
+  log: Log;
+  /** @throws CacheError when it cannot be a root */
+  add(spec: RootSpec): Promise<void>;
+  /** Text of a file that may lie on a network, null when there is none. @throws CacheError */
+  readText(path: string): Promise<string | null>;
+  /** Roots have come while the daemon runs. */
+  onAdded(): void;
+}
+
+type EndWatch = Promise<() => Promise<void>>;
+
+/** Pause between two readings of the yaml files, ms: how changes are found where a file cannot be watched. */
+const rereadMs = 10 * 60_000;
+
+/** The roots that the settings and ComfyUI's yaml files name, at the start and when one of them changes. */
+export class NamedRoots implements AsyncDisposable {
+  readonly #options: NamedRootsOptions;
+  readonly #rounds: Periodic;
+  #names: RootNames = { roots: [], comfyui: [] };
+  /** By ComfyUI directory, what its files said when they could last be read. */
+  #folders = new Map<string, ComfyuiPath[]>();
+  /** What has become a root. */
+  #taken = new Map<string, RootSpec>();
+  #warnings: string[] = [];
+  #endWatch: EndWatch | null = null;
+
+  constructor(options: NamedRootsOptions) {
+    this.#options = options;
+    const onError = (err: unknown) => options.log.error({ err }, 'the names of roots could not be read again');
+    const round = async () => {
+      if (await this.#read()) options.onAdded();
+    };
+    this.#rounds = new Periodic(round, { everyMs: rereadMs, onError });
+  }
+
+  /** What is named and no root, and what is a root and no longer named, one line each. */
+  get warnings(): readonly string[] {
+    return this.#warnings;
+  }
+
+  /**
+   * With `strict`, what the settings name must be usable.
+   * @throws CacheError BAD_CONFIG when a root of the settings and the cache directory are not apart (law 2), or a yaml file is broken.
+   */
+  async open(names: RootNames, { strict }: { strict: boolean }): Promise<void> {
+    this.#names = names;
+    await this.#read(strict);
+  }
+
+  /** Takes up what these name besides. What they do not name any more stays a root until the daemon is started again. */
+  update(names: RootNames): Promise<void> {
+    this.#names = names;
+    this.#watch();
+    return this.#rounds.now();
+  }
+
+  /** Begins to watch the yaml files; returns at once. */
+  keep(): void {
+    this.#watch();
+    this.#rounds.later();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#rounds[Symbol.asyncDispose]();
+    await (await this.#endWatch)?.();
+  }
+
+  /** @returns whether roots have come */
+  async #read(strict = false): Promise<boolean> {
+    const warnings: string[] = [];
+    const before = this.#taken.size;
+    const specs: RootSpec[] = this.#names.roots.map(({ path, kind }) => ({ path, kind, origin: 'config' }));
+    for (const directory of this.#names.comfyui) specs.push(...(await this.#foldersOf(directory, warnings, strict)));
+    for (const spec of specs) {
+      if (this.#taken.has(keyOf(spec))) continue;
+      try {
+        await this.#options.add(spec);
+        this.#taken.set(keyOf(spec), spec);
+      } catch (error) {
+        if (strict && spec.origin === 'config') throw error;
+        warnings.push(`${spec.path} is left out: ${messageOf(error)}`);
+      }
+    }
+    const named = new Set(specs.map(({ path }) => path));
+    const left = new Set([...this.#taken.values()].map(({ path }) => path).filter((path) => !named.has(path)));
+    warnings.push(...[...left].map((path) => `${path} is no longer named, and stays a root until: autocached restart`));
+    for (const warning of warnings) if (!this.#warnings.includes(warning)) this.#options.log.warn(warning);
+    this.#warnings = warnings;
+    return this.#taken.size > before;
+  }
+
+  /** What the files of a ComfyUI directory name; what they named before while they cannot be read. */
+  async #foldersOf(directory: string, warnings: string[], strict: boolean): Promise<ComfyuiPath[]> {
+    const { environment, readText } = this.#options;
+    try {
+      this.#folders.set(directory, await comfyuiPaths(directory, { home: homedir(), environment, readText }));
+    } catch (error) {
+      if (strict) throw error;
+      warnings.push(`the roots of ${directory} stay as they were: ${messageOf(error)}`);
+    }
+    return this.#folders.get(directory) ?? [];
+  }
+
+  #watch(): void {
+    const { log } = this.#options;
+    const onError = (err: unknown) => log.warn({ err }, `changes of ${pathFiles.join(' and ')} are found within ten minutes`);
+    const before = this.#endWatch;
+    this.#endWatch = this.#watchFrom(before, onError).catch((err) => {
+      onError(err);
+      return async () => {};
+    });
+  }
+
+  async #watchFrom(before: EndWatch | null, onError: (err: unknown) => void): EndWatch {
+    await (await before)?.();
+    const files = this.#names.comfyui.flatMap((directory) => pathFiles.map((name) => join(directory, name)));
+    const far = await Promise.all(files.map(liesOnNetwork));
+    const near = files.filter((_, index) => !far[index]);
+    const end = await watchFiles(near, { onChange: () => void this.#rounds.now(), onError });
+    // What has changed before they were watched.
+    if (near.length > 0) void this.#rounds.now();
+    return end;
+  }
+}
+
+function keyOf({ path, category, kind }: RootSpec): string {
+  return JSON.stringify([path, category, kind]);
+}
