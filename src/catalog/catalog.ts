@@ -5,6 +5,7 @@ import { Copies } from './copies.ts';
 import { Database, isDamage } from './database.ts';
 import { Duplicates } from './duplicates.ts';
 import { Entries } from './entries.ts';
+import { Placements } from './placements.ts';
 import { PublishedHashes } from './published.ts';
 import { Settings } from './settings.ts';
 import { SavedSpeeds } from './speeds.ts';
@@ -30,6 +31,7 @@ export class Catalog implements Disposable {
   readonly entries: Entries;
   readonly copies: Copies;
   readonly contents: Contents;
+  readonly placements: Placements;
   readonly duplicates: Duplicates;
   readonly usage: Usage;
   readonly settings: Settings;
@@ -44,7 +46,8 @@ export class Catalog implements Disposable {
     this.damaged = damaged;
     this.entries = new Entries(database);
     this.contents = new Contents(database);
-    this.copies = new Copies(database, this.contents, clock);
+    this.placements = new Placements(database);
+    this.copies = new Copies(database, { contents: this.contents, placements: this.placements, clock });
     this.duplicates = new Duplicates(database);
     this.settings = new Settings(database);
     this.speeds = new SavedSpeeds(database);

@@ -31,11 +31,11 @@ export class Contents {
   }
 
   /** A true copy of the source was made: it has this content, as long as it is what was copied. */
-  note(entryId: number, { size, mtimeNs, ino }: Fingerprint, known: { content: number | null; identified: number }): void {
+  note(entryId: number, { size, mtimeNs, ino }: Fingerprint, known: { content: number | null; identified: boolean }): void {
     this.#db.run(
       `UPDATE entries SET content_id = @content, identified = iif(content_id = @content, max(identified, @identified), @identified)
        WHERE id = @entryId AND size = @size AND mtime_ns = @mtimeNs AND coalesce(ino = @ino, 1)`,
-      { entryId, size, mtimeNs, ino, ...known },
+      { entryId, size, mtimeNs, ino, content: known.content, identified: Number(known.identified) },
     );
   }
 

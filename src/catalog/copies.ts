@@ -1,9 +1,9 @@
-import { sharingQuota, tierTraits } from '../core/tier-traits.ts';
 import type { Copy, CopyState, Fingerprint, Seal, TierName } from '../core/types.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Contents } from './contents.ts';
 import { copyOf, copyRows, fastestFirst } from './copy-rows.ts';
 import type { Database } from './database.ts';
+import type { Placements } from './placements.ts';
 
 export interface ReserveRequest {
   entryId: number;
@@ -19,13 +19,6 @@ export interface ReserveRequest {
   floor: number;
   /** What an interrupted copy of the same source left: its bytes are there already, and its row goes with this. */
   replaces?: Pick<Copy, 'id' | 'bytes'>;
-}
-
-interface TierTotals {
-  files: number;
-  bytes: number;
-  represented: number;
-  reserved: number;
 }
 
 /** Either the reserved copy, or how many bytes must leave first. */
@@ -48,11 +41,13 @@ export interface Published {
 export class Copies {
   readonly #db: Database;
   readonly #contents: Contents;
+  readonly #placements: Placements;
   readonly #clock: Clock;
 
-  constructor(db: Database, contents: Contents, clock: Clock) {
+  constructor(db: Database, { contents, placements, clock }: { contents: Contents; placements: Placements; clock: Clock }) {
     this.#db = db;
     this.#contents = contents;
+    this.#placements = placements;
     this.#clock = clock;
   }
 
@@ -61,7 +56,7 @@ export class Copies {
     return this.#db.transaction(() => {
       const { tier, bytes, replaces } = request;
       const incoming = bytes - (replaces?.bytes ?? 0);
-      const used = this.usedUnderLimit(tier);
+      const used = this.#placements.usedUnderLimit(tier);
       const short = Math.max(used + incoming - request.limit, request.floor - (request.free - incoming));
       if (short > 0) return { short };
       if (replaces) this.forget(replaces.id);
@@ -72,13 +67,8 @@ export class Copies {
   /** Enters a copy without looking at the bounds, for what lies on the disk already: the next copy settles whether that is within them. */
   enter({ entryId, tier, path, source, bytes }: Omit<ReserveRequest, 'limit' | 'free' | 'floor' | 'replaces'>): Copy {
     return this.#db.transaction(() => {
-      const placement = this.#db.run(
-        'INSERT INTO placements (tier, form, bytes) VALUES (?, ?, ?)',
-        tier,
-        tierTraits[tier].form,
-        bytes,
-      );
-      return this.#insert({ entryId, placement: placement.lastInsertRowid, tier, path, state: 'copying', source });
+      const placement = this.#placements.reserve(tier, bytes);
+      return this.#insert({ entryId, placement, tier, path, state: 'copying', source });
     });
   }
 
@@ -92,13 +82,9 @@ export class Copies {
       if (!copy) return;
       this.#replaceOthers({ ...copy, source });
       const content = this.#contents.ensure({ hash, size: source.size, sha256 });
-      const placement = this.#placementOf(copy.tier, content, seal) ?? copy.placement;
-      const identified = Number(sha256 !== null);
-      this.#db.run(
-        `UPDATE placements SET content_id = @content, bytes = @size, seal_size = @size, seal_mtime_ns = @mtimeNs, seal_ino = @ino,
-           identified = max(identified, @identified) WHERE id = @placement`,
-        { placement, content, identified, ...seal },
-      );
+      const placement = this.#placements.find(copy.tier, content, seal) ?? copy.placement;
+      const identified = sha256 !== null;
+      this.#placements.fill(placement, { content, seal, identified });
       this.#db.run(
         `UPDATE copies SET state = 'ready', placement_id = @placement, source_size = @size, source_mtime_ns = @mtimeNs,
            source_ino = @ino WHERE id = @id`,
@@ -114,7 +100,7 @@ export class Copies {
       const { placement, tier, content } = to;
       this.#replaceOthers({ id: 0, entryId, tier, path, source });
       const link = this.#insert({ entryId, placement, tier, path, state: 'ready', source });
-      this.#contents.note(entryId, source, { content, identified: Number(to.sha256 !== null) });
+      this.#contents.note(entryId, source, { content, identified: to.sha256 !== null });
       return link;
     });
   }
@@ -142,13 +128,6 @@ export class Copies {
        AND (tier = @tier OR (@tier = 'ssd' AND (source_size <> @size OR source_mtime_ns <> @mtimeNs)))`,
       { id, entryId, tier, size: source.size, mtimeNs: source.mtimeNs },
     );
-  }
-
-  /** The placement of a file that the catalog knows under another name; since a number is used again, the inode alone does not tell. */
-  #placementOf(tier: TierName, content: number, { ino, size, mtimeNs }: Seal): number | undefined {
-    const sql = `SELECT id FROM placements
-      WHERE seal_ino = ? AND seal_size = ? AND seal_mtime_ns = ? AND tier = ? AND content_id = ?`;
-    return this.#db.get<{ id: number }>(sql, ino, size, mtimeNs, tier, content)?.id;
   }
 
   #insert(copy: Pick<Copy, 'entryId' | 'placement' | 'tier' | 'path' | 'state' | 'source'>): Copy {
@@ -184,32 +163,15 @@ export class Copies {
     this.#db.run("UPDATE copies SET state = 'stale' WHERE id = ? AND state = 'ready'", id);
   }
 
-  /** Compressing this copy would save too little: it is not tried again. */
-  setDense(id: number): void {
-    this.#db.run('UPDATE placements SET dense = 1 WHERE id = (SELECT placement_id FROM copies WHERE id = ?)', id);
-  }
-
   /** Uncompressed copies in service that may be worth compressing. */
   compressible(): Copy[] {
     return this.#all("c.state = 'ready' AND c.tier = 'ssd' AND p.dense = 0 ORDER BY c.id");
-  }
-
-  /** The copy was read again and is what was copied. */
-  verified(id: number, at: number): void {
-    this.#db.run('UPDATE placements SET verified_at = ? WHERE id = (SELECT placement_id FROM copies WHERE id = ?)', at, id);
   }
 
   /** Files in service, each under one of its names, with the wall-clock ms of their last check; those never checked first. */
   leastVerified(): { copy: Copy; verifiedAt: number | null }[] {
     const rows = copyRows(this.#db, "c.state = 'ready' GROUP BY p.id ORDER BY p.verified_at NULLS FIRST, c.id");
     return rows.map((row) => ({ copy: copyOf(row), verifiedAt: row.verified_at }));
-  }
-
-  /** What an interrupted copy keeps of its reservation. */
-  shrink(id: number, bytes: number): void {
-    const sql =
-      "UPDATE placements SET bytes = ? WHERE id = (SELECT placement_id FROM copies WHERE id = ? AND state = 'copying')";
-    this.#db.run(sql, bytes, id);
   }
 
   forget(id: number): void {
@@ -258,30 +220,5 @@ export class Copies {
 
   #all(where: string, ...values: unknown[]): Copy[] {
     return copyRows(this.#db, where, ...values).map(copyOf);
-  }
-
-  /** Bytes held or reserved in a tier and in those that share its limit. */
-  usedUnderLimit(tier: TierName): number {
-    return sharingQuota(tier).reduce((sum, name) => sum + this.usedBytes(name), 0);
-  }
-
-  /** Bytes held or reserved in a tier. */
-  usedBytes(tier: TierName): number {
-    return (
-      this.#db.get<{ bytes: number }>('SELECT coalesce(sum(bytes), 0) AS bytes FROM placements WHERE tier = ?', tier)?.bytes ??
-      0
-    );
-  }
-
-  /** What a tier holds. Hard links are files of their own, and their bytes count once. */
-  totals(tier: TierName): TierTotals {
-    const placed = 'SELECT coalesce(sum(bytes), 0) FROM placements WHERE tier = @tier AND content_id';
-    const row = this.#db.get<TierTotals>(
-      `SELECT count(*) AS files, coalesce(sum(source_size), 0) AS represented,
-              (${placed} IS NOT NULL) AS bytes, (${placed} IS NULL) AS reserved
-       FROM copies WHERE tier = @tier AND state <> 'copying'`,
-      { tier },
-    );
-    return row ?? { files: 0, bytes: 0, represented: 0, reserved: 0 };
   }
 }

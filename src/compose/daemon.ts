@@ -138,7 +138,7 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
     config,
     roots: roots.list(),
     limitBytes: rules.bound(tier).limit,
-    usedBytes: catalog.copies.usedUnderLimit('ssd'),
+    usedBytes: catalog.placements.usedUnderLimit('ssd'),
     accounting: !accounts.complete,
     stopped: stopped.promise,
     [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),

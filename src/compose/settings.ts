@@ -35,7 +35,7 @@ export function rulesOf(
     settings,
     events,
     minFree: settings.current.minFree,
-    volume: () => ({ ...tier.capacity(), used: catalog.copies.usedUnderLimit(tier.name) }),
+    volume: () => ({ ...tier.capacity(), used: catalog.placements.usedUnderLimit(tier.name) }),
     ram: ram?.bound ?? null,
     log,
   });

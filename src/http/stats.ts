@@ -39,7 +39,7 @@ export function statsOf(rooms: Services): StatsAnswer {
 function tierStats({ tiers, catalog, bound }: Services): TierStats[] {
   return tiers.all().map((tier) => {
     const { limit, floor } = bound(tier);
-    const { files, bytes: held, represented, reserved } = catalog.copies.totals(tier.name);
+    const { files, bytes: held, represented, reserved } = catalog.placements.totals(tier.name);
     const { free } = tier.capacity();
     return {
       tier: tier.name,

@@ -182,7 +182,7 @@ export class CopyMaker {
       const { code, message } = toCacheError(error);
       const entry = catalog.entries.byId(origin.entryId);
       if (code === 'CORRUPT' && entry) onDamaged(origin, entry, message);
-      if (code === 'NOT_ADMITTED') catalog.copies.setDense(origin.id);
+      if (code === 'NOT_ADMITTED') catalog.placements.setDense(origin.placement);
       else if (code !== 'NO_SPACE') throw error;
       throw new CacheError('CANCELLED', message);
     }
@@ -218,9 +218,9 @@ export class CopyMaker {
 
   /** What an interrupted copy can go on from keeps its place in the accounts. */
   #keep(copy: Copy, temp: string): void {
-    const { copies } = this.#deps.catalog;
+    const { copies, placements } = this.#deps.catalog;
     const bytes = keepPartial(temp);
-    if (bytes > 0) copies.shrink(copy.id, bytes);
+    if (bytes > 0) placements.shrink(copy.placement, bytes);
     else copies.forget(copy.id);
   }
 

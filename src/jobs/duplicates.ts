@@ -1,5 +1,6 @@
 import type { Catalog } from '../catalog/catalog.ts';
 import { isSameFingerprint } from '../core/fingerprint.ts';
+import { tierTraits } from '../core/tier-traits.ts';
 import type { Copy, Entry, SourceFile, TierName } from '../core/types.ts';
 import { manifestPathOf } from '../tiers/posix-tier.ts';
 import type { Tier } from '../tiers/tier.ts';
@@ -27,8 +28,8 @@ export function hardLinkCandidates(file: SourceFile, tier: Tier, { copies, entri
 export function equalOrigin(entry: Entry, file: SourceFile, tier: TierName, { catalog, tiers }: Places): Copy | null {
   if (!isSameFingerprint(entry.fingerprint, file.fingerprint)) return null;
   const copies = catalog.duplicates.ofSource(entry.id).filter((copy) => tiers.isSound(copy));
-  const canBeLinked = copies.some((copy) => copy.tier === tier && copy.seal?.mtimeNs === file.fingerprint.mtimeNs);
-  return canBeLinked ? null : (copies[0] ?? null);
+  const canBeLinked = (copy: Copy) => copy.tier === tier && copy.seal?.mtimeNs === file.fingerprint.mtimeNs;
+  return tierTraits[tier].links && copies.some(canBeLinked) ? null : (copies[0] ?? null);
 }
 
 interface Places {

@@ -119,7 +119,7 @@ export class Demoter implements AsyncDisposable {
   #fill(): Fill {
     const { tiers, bound, catalog } = this.#deps;
     const { limit } = bound(tiers.require('ssd'));
-    return { limit, used: catalog.copies.usedUnderLimit('ssd'), cold: catalog.copies.usedBytes('cold') };
+    return { limit, used: catalog.placements.usedUnderLimit('ssd'), cold: catalog.placements.usedBytes('cold') };
   }
 
   /** The copy with the lowest score that may be compressed, of those for which there is room if there are any. */

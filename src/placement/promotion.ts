@@ -141,7 +141,7 @@ export class Promotion implements AsyncDisposable {
 
   #room(): number {
     const { catalog, tier } = this.#deps;
-    return roomIn({ ...this.#deps, outstanding: () => catalog.copies.totals('ram').reserved }, tier);
+    return roomIn({ ...this.#deps, outstanding: () => catalog.placements.totals('ram').reserved }, tier);
   }
 
   /** The copies of a file as it is now. */

@@ -39,7 +39,7 @@ export class RamKeeper implements AsyncDisposable {
     await this.#dropStale();
     await trim(this.#deps, tier);
     const short = bound(tier).floor - tier.capacity().free;
-    const { files, bytes } = catalog.copies.totals('ram');
+    const { files, bytes } = catalog.placements.totals('ram');
     if (short <= 0 || files === 0) this.#told = false;
     else if (!this.#told) {
       this.#told = true;

@@ -93,7 +93,7 @@ export async function trim(deps: RoomDeps, tier: Tier): Promise<void> {
 export function roomIn(deps: Pick<RoomDeps, 'catalog' | 'bound' | 'outstanding'>, tier: Tier): number {
   const { limit, floor } = deps.bound(tier);
   const free = tier.capacity().free - deps.outstanding(tier);
-  return Math.min(limit - deps.catalog.copies.usedUnderLimit(tier.name), free - floor);
+  return Math.min(limit - deps.catalog.placements.usedUnderLimit(tier.name), free - floor);
 }
 
 /** Lets the least valuable copies leave until so many bytes have come free, or nothing more can leave. */

@@ -147,7 +147,7 @@ export class Scrub implements AsyncDisposable {
     answer.files += 1;
     answer.bytes += copy.bytes;
     if (checked.same) {
-      this.#deps.catalog.copies.verified(copy.id, this.#deps.clock.now());
+      this.#deps.catalog.placements.verified(copy.placement, this.#deps.clock.now());
       if (checked.readMs !== null) this.#deps.onMeasured(copy.tier, copy.bytes, checked.readMs);
       if (checked.sha256 !== null && copy.sha256 === null) await this.#identify(copy, entry, checked.sha256);
     } else answer.damaged.push(...(await this.#retire(copy, entry, checked)));

@@ -60,11 +60,11 @@ describe('sources with equal bytes', () => {
     expect(second.placement).toBe(first.placement);
     expect(catalog.duplicates.linksOf(first)).toEqual([second]);
     expect(rows(file, 'placements')).toHaveLength(1);
-    expect(catalog.copies.totals('ssd')).toEqual({ files: 2, bytes: 1000, represented: 2000, reserved: 0 });
+    expect(catalog.placements.totals('ssd')).toEqual({ files: 2, bytes: 1000, represented: 2000, reserved: 0 });
     catalog.copies.forget(first.id);
-    expect(catalog.copies.usedBytes('ssd')).toBe(1000);
+    expect(catalog.placements.usedBytes('ssd')).toBe(1000);
     catalog.copies.forget(second.id);
-    expect(catalog.copies.usedBytes('ssd')).toBe(0);
+    expect(catalog.placements.usedBytes('ssd')).toBe(0);
   });
 
   test('and an inode that is used again are told apart by what was sealed', () => {
@@ -199,7 +199,7 @@ class World {
     if (what === 'reserve') reserved.set(reserveCopy(catalog, model, { tier, path }).id, { path, bytes: print.size });
     else if (what === 'change') this.#mtimes.set(source, mtime + 1n);
     else if (what === 'shrink' && begun !== undefined) {
-      catalog.copies.shrink(begun, 7);
+      catalog.placements.shrink(catalog.copies.byId(begun)?.placement ?? 0, 7);
       reserved.set(begun, { path, bytes: 7 });
     } else if (what === 'publish') {
       const id = begun ?? reserveCopy(catalog, model, { tier, path }).id;
@@ -227,8 +227,8 @@ class World {
   check(): void {
     for (const tier of ['ssd', 'ram'] as const) {
       const disk = held(this.disks[tier]);
-      expect(this.catalog.copies.totals(tier)).toMatchObject(disk);
-      expect(this.catalog.copies.usedBytes(tier)).toBe(disk.bytes + disk.reserved);
+      expect(this.catalog.placements.totals(tier)).toMatchObject(disk);
+      expect(this.catalog.placements.usedBytes(tier)).toBe(disk.bytes + disk.reserved);
       for (const { id, file } of this.disks[tier].names.values()) {
         const copy = this.catalog.copies.byId(id);
         const links = [...this.disks[tier].names.values()].filter((one) => one.file === file && one.id !== id);

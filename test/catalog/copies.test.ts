@@ -33,7 +33,7 @@ describe('space is reserved before the first byte', () => {
     const reservation = catalog.copies.reserve(request(part));
     if (short === null) expect(reservation).toMatchObject({ copy: { state: 'copying', seal: null, hash: null } });
     else expect(reservation).toEqual({ short });
-    expect(catalog.copies.usedBytes('ssd')).toBe(short === null ? (part.bytes ?? 1000) : 0);
+    expect(catalog.placements.usedBytes('ssd')).toBe(short === null ? (part.bytes ?? 1000) : 0);
   });
 
   test('whatever comes and goes, held and reserved bytes never pass the limit', () => {
@@ -47,7 +47,7 @@ describe('space is reserved before the first byte', () => {
         const { catalog, close } = openCatalog({ file: ':memory:' });
         for (const { what, file, bytes } of steps) {
           const entry = catalog.entries.put(sourceFile(`loras/${file}`));
-          const before = catalog.copies.usedBytes('ssd');
+          const before = catalog.placements.usedBytes('ssd');
           const [own] = catalog.copies
             .ofEntry(entry.id)
             .filter(({ state }) => (what === 'publish' ? state === 'copying' : true));
@@ -64,9 +64,9 @@ describe('space is reserved before the first byte', () => {
             });
           } else if (own && what === 'forget') catalog.copies.forget(own.id);
           else if (own) catalog.copies.retire(own.id);
-          const totals = catalog.copies.totals('ssd');
-          expect(totals.bytes + totals.reserved).toBe(catalog.copies.usedBytes('ssd'));
-          expect(catalog.copies.usedBytes('ssd')).toBeLessThanOrEqual(limit);
+          const totals = catalog.placements.totals('ssd');
+          expect(totals.bytes + totals.reserved).toBe(catalog.placements.usedBytes('ssd'));
+          expect(catalog.placements.usedBytes('ssd')).toBeLessThanOrEqual(limit);
           expect(catalog.copies.readyOf(entry.id).length).toBeLessThanOrEqual(1);
         }
         close();
@@ -80,9 +80,9 @@ describe('space is reserved before the first byte', () => {
     putCopy(catalog, sourceFile('loras/a', { fingerprint: fingerprint(100) }), { tier: 'ram' });
     putCopy(catalog, sourceFile('loras/b', { fingerprint: fingerprint(200) }));
     reserveCopy(catalog, sourceFile('loras/c', { fingerprint: fingerprint(300) }));
-    expect(catalog.copies.totals('ram')).toEqual({ files: 1, bytes: 100, represented: 100, reserved: 0 });
-    expect(catalog.copies.totals('ssd')).toEqual({ files: 1, bytes: 200, represented: 200, reserved: 300 });
-    expect(catalog.copies.totals('cold')).toEqual({ files: 0, bytes: 0, represented: 0, reserved: 0 });
+    expect(catalog.placements.totals('ram')).toEqual({ files: 1, bytes: 100, represented: 100, reserved: 0 });
+    expect(catalog.placements.totals('ssd')).toEqual({ files: 1, bytes: 200, represented: 200, reserved: 300 });
+    expect(catalog.placements.totals('cold')).toEqual({ files: 0, bytes: 0, represented: 0, reserved: 0 });
   });
 });
 
@@ -107,7 +107,7 @@ describe('a copy in service', () => {
     const successor = putCopy(catalog, file);
     expect(catalog.copies.ofEntry(old.entryId).map(({ id }) => id)).toEqual([ram.id, successor.id]);
     expect(catalog.copies.ofEntry(other.entryId)).toEqual([other]);
-    expect(catalog.copies.usedBytes('ssd')).toBe(2000);
+    expect(catalog.placements.usedBytes('ssd')).toBe(2000);
   });
 
   test('leaves the old one on the books when that lies elsewhere: its file still takes its space', () => {
@@ -117,7 +117,7 @@ describe('a copy in service', () => {
     const successor = putCopy(catalog, sourceFile('loras/a'), { path: '/cache/files/loras/a' });
     expect(catalog.copies.readyOf(old.entryId)).toEqual([successor]);
     expect(catalog.copies.byPath(old.path)).toEqual({ ...old, state: 'stale' });
-    expect(catalog.copies.usedBytes('ssd')).toBe(2000);
+    expect(catalog.placements.usedBytes('ssd')).toBe(2000);
   });
 
   test('is answered with from the fastest tier first', () => {

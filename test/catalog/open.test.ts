@@ -117,6 +117,6 @@ describe('a transaction', () => {
       });
     expect(work).toThrow('half-way');
     expect(catalog.entries.list({})).toEqual([]);
-    expect(catalog.copies.usedBytes('ssd')).toBe(0);
+    expect(catalog.placements.usedBytes('ssd')).toBe(0);
   });
 });

@@ -95,7 +95,7 @@ describe('a catalog of version 0.1', () => {
        FROM (SELECT max(bytes) AS bytes FROM copies WHERE tier = 'ssd' AND state <> 'copying' GROUP BY seal_ino)`,
     );
     const { catalog } = openCatalog({ file });
-    expect(catalog.copies.totals('ssd')).toMatchObject({ bytes, reserved });
+    expect(catalog.placements.totals('ssd')).toMatchObject({ bytes, reserved });
     const idOf = (rel: string) => catalog.entries.byPath(join(models, rel))?.id ?? 0;
     const [one, other] = ['loras/a.safetensors', 'loras/copies/a.safetensors'].map(
       (rel) => catalog.copies.readyOf(idOf(rel))[0],
@@ -219,7 +219,7 @@ describe('its migration', () => {
       const { catalog } = openCatalog({ file });
       expect(catalog.damaged).toBeNull();
       expect(contentsOf(file, newCopies)).toEqual(before);
-      expect(catalog.copies.usedBytes('ssd')).toBe(1501 * 1000);
+      expect(catalog.placements.usedBytes('ssd')).toBe(1501 * 1000);
     },
   );
 

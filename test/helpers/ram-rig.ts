@@ -13,7 +13,7 @@ export async function createRamRig(options: LookupRigOptions = {}) {
   const capacity = () => ({ size: 1e9, free: 1e9 - held() });
   const tier = await inMemory({ ...plain, capacity }, async () => ({ ...memory }));
   const rig = createLookupRig({ ...options, dir, memory: tier });
-  held = () => rig.catalog.copies.totals('ram').bytes;
+  held = () => rig.catalog.placements.totals('ram').bytes;
   const { promotion, ramKeeper } = rig;
   if (!promotion || !ramKeeper) throw new Error('the rig has no RAM tier');
   const warned: unknown[] = [];

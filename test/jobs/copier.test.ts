@@ -90,7 +90,7 @@ describe('a limit is a limit', () => {
     );
     let most = 0;
     rig.events.subscribe(() => {
-      most = Math.max(most, rig.catalog.copies.usedBytes('ssd'));
+      most = Math.max(most, rig.catalog.placements.usedBytes('ssd'));
     });
     await Promise.all(jobs.map((job) => job.ended));
     expect(most).toBeGreaterThan(MiB);
@@ -193,7 +193,7 @@ describe('when things go wrong', () => {
     const run = vi.spyOn(rig.workers, 'run').mockRejectedValueOnce(new CacheError('NO_SPACE', 'the cache disk is full'));
     const failed = await rig.copy(path);
     expect(failed.view()).toMatchObject({ state: 'failed', error: { code: 'NO_SPACE' } });
-    expect(rig.catalog.copies.usedBytes('ssd')).toBe(0);
+    expect(rig.catalog.placements.usedBytes('ssd')).toBe(0);
     expect(rig.copier.counts()).toEqual({ running: 0, queued: 0 });
     const again = await rig.copy(path);
     expect(run).toHaveBeenCalledTimes(2);
@@ -223,7 +223,7 @@ describe('when things go wrong', () => {
     await running.ended;
     expect([running.state, queued.state]).toEqual(['cancelled', 'cancelled']);
     // What the running one has written is kept for the next time, and counted.
-    expect(rig.catalog.copies.usedBytes('ssd')).toBeLessThan(64 * MiB);
+    expect(rig.catalog.placements.usedBytes('ssd')).toBeLessThan(64 * MiB);
     expect(() => rig.copier.cancel(running.id)).toThrow('no job');
   });
 

@@ -53,8 +53,8 @@ describe('a source that has the bytes and the mtime of another one', () => {
     expect(other).toMatchObject({ hash: one.hash, seal: one.seal, bytes: size });
     expect(readFileSync(other.path).equals(readFileSync(b))).toBe(true);
     expect(used(join(rig.tier.dir, 'files'))).toBe(before);
-    expect(rig.catalog.copies.usedBytes('ssd')).toBe(size);
-    expect(rig.catalog.copies.totals('ssd')).toMatchObject({ files: 2, bytes: size, reserved: 0 });
+    expect(rig.catalog.placements.usedBytes('ssd')).toBe(size);
+    expect(rig.catalog.placements.totals('ssd')).toMatchObject({ files: 2, bytes: size, reserved: 0 });
     const proof = await readManifest(manifestPathOf(rig.tier.dir, other.path));
     expect(proof).toMatchObject({ source: { path: b }, seal: one.seal, hash: one.hash });
     expect(proof?.sha256).toMatch(/^[\da-f]{64}$/);
@@ -92,7 +92,7 @@ describe('a source that has the bytes and the mtime of another one', () => {
     expect(inode(copyOf(rig, b).path)).not.toBe(inode(copyOf(rig, a).path));
     expect(readFileSync(copyOf(rig, b).path).equals(readFileSync(b))).toBe(true);
     expect(readFileSync(copyOf(rig, a).path).equals(readFileSync(a))).toBe(true);
-    expect(rig.catalog.copies.usedBytes('ssd')).toBe(2 * size);
+    expect(rig.catalog.placements.usedBytes('ssd')).toBe(2 * size);
   });
 
   test('but another mtime, keeps it, in a file of its own', async () => {
@@ -155,7 +155,7 @@ describe('a source that has the bytes and the mtime of another one', () => {
     expect((await rig.copy(b)).state).toBe('done');
     expect(left).toBe(true);
     expect(readFileSync(copyOf(rig, b).path).equals(readFileSync(b))).toBe(true);
-    expect(rig.catalog.copies.usedBytes('ssd')).toBe(50_000);
+    expect(rig.catalog.placements.usedBytes('ssd')).toBe(50_000);
     expect(statSync(copyOf(rig, b).path).nlink).toBe(1);
   });
 });
@@ -176,14 +176,14 @@ describe('two names of one file', () => {
     const entry = rig.catalog.entries.byPath(a);
     if (!entry) throw new Error('not known');
     expect(await rig.evictor.evict(copyOf(rig, a), entry, 'evict')).toEqual({ removed: true, freed: 0 });
-    expect(rig.catalog.copies.usedBytes('ssd')).toBe(50_000);
+    expect(rig.catalog.placements.usedBytes('ssd')).toBe(50_000);
     const { path, seal } = copyOf(rig, b);
     expect(seal && rig.tier.check(path, seal)).toBe('ok');
     expect(readFileSync(path).equals(readFileSync(b))).toBe(true);
     const other = rig.catalog.entries.byPath(b);
     if (!other) throw new Error('not known');
     expect(await rig.evictor.evict(copyOf(rig, b), other, 'evict')).toEqual({ removed: true, freed: 50_000 });
-    expect(rig.catalog.copies.usedBytes('ssd')).toBe(0);
+    expect(rig.catalog.placements.usedBytes('ssd')).toBe(0);
     expect(existsSync(path)).toBe(false);
   });
 
@@ -210,7 +210,7 @@ describe('two names of one file', () => {
     expect(() => copyOf(rig, a)).toThrow();
     expect(() => copyOf(rig, b)).toThrow();
     expect(copyOf(rig, d).state).toBe('ready');
-    expect(rig.catalog.copies.usedBytes('ssd')).toBe(100_000);
+    expect(rig.catalog.placements.usedBytes('ssd')).toBe(100_000);
   });
 
   test('the name that is used more holds the file', async () => {
@@ -229,7 +229,7 @@ describe('two names of one file', () => {
     const { rig, a, b } = await twins();
     for (const path of [a, b]) rig.catalog.copies.forget(copyOf(rig, path).id);
     expect(await reconcile(rig)).toMatchObject({ adopted: 2 });
-    expect(rig.catalog.copies.totals('ssd')).toMatchObject({ files: 2, bytes: 50_000 });
+    expect(rig.catalog.placements.totals('ssd')).toMatchObject({ files: 2, bytes: 50_000 });
     expect(copyOf(rig, a).seal).toEqual(copyOf(rig, b).seal);
   });
 
@@ -239,6 +239,6 @@ describe('two names of one file', () => {
     linkSync(copyOf(rig, a).path, join(rig.tier.partialDir, `${'0'.repeat(8)}-0000-0000-0000-${'0'.repeat(12)}.leaving`));
     expect(await reconcile(rig)).toMatchObject({ adopted: 1, temps: 1, forgotten: 0 });
     expect(statSync(copyOf(rig, b).path).nlink).toBe(2);
-    expect(rig.catalog.copies.usedBytes('ssd')).toBe(50_000);
+    expect(rig.catalog.placements.usedBytes('ssd')).toBe(50_000);
   });
 });

@@ -131,7 +131,7 @@ describe('the writes of a day', () => {
       const job = rig.request(rig.source('loras/b.safetensors', 2 * MiB).path, priority);
       await job.ended;
       expect(job.error).toMatchObject({ code: 'NOT_ADMITTED', message: expect.stringContaining('3 MiB of writes') });
-      expect(rig.catalog.copies.usedBytes('ssd')).toBe(2 * MiB);
+      expect(rig.catalog.placements.usedBytes('ssd')).toBe(2 * MiB);
       const small = await rig.copy(rig.source('loras/c.safetensors', MiB).path);
       expect(small.state).toBe('done');
     },

@@ -35,7 +35,7 @@ describe.skipIf(noMounts !== null)(`a real mount that goes wrong${noMounts === n
       expect([copy.path, copy.manifestPath].map((path) => existsSync(path))).toEqual([false, false]);
       // What is left is what the next try goes on from, and it is counted.
       const left = readdirSync(rig.tier.partialDir).filter((name) => name.endsWith('.part'));
-      expect(rig.catalog.copies.usedBytes('ssd') > 0).toBe(left.length > 0);
+      expect(rig.catalog.placements.usedBytes('ssd') > 0).toBe(left.length > 0);
       mount.heal();
       const healed = rig.request(mount.path, 'background', medium);
       await healed.ended;
@@ -55,7 +55,7 @@ describe.skipIf(noMounts !== null)(`a real mount that goes wrong${noMounts === n
     await job.ended;
     expect(job.error).toMatchObject({ code: 'SOURCE_AWAY' });
     expect(existsSync(copy.path)).toBe(false);
-    expect(rig.catalog.copies.usedBytes('ssd')).toBe(0);
+    expect(rig.catalog.placements.usedBytes('ssd')).toBe(0);
     await rig.close();
   });
 });

@@ -11,7 +11,7 @@ const hung = new URL('../helpers/hung-worker.ts', import.meta.url);
 
 const nothingLeft = (rig: Rig) => {
   expect(readdirSync(rig.tier.partialDir)).toEqual([]);
-  expect(rig.catalog.copies.usedBytes('ssd')).toBe(0);
+  expect(rig.catalog.placements.usedBytes('ssd')).toBe(0);
 };
 
 describe('a worker that dies in the middle of a copy', () => {

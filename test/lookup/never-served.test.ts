@@ -53,7 +53,7 @@ describe('a copy is never served', () => {
     writeFileSync(copy, Buffer.alloc(2 * MiB));
     expect(await rig.ask(path)).toMatchObject({ path, reason: 'READ_ONLY' });
     await vi.waitFor(() => expect(existsSync(copy)).toBe(false), soon());
-    expect(rig.catalog.copies.usedBytes('ssd')).toBe(0);
+    expect(rig.catalog.placements.usedBytes('ssd')).toBe(0);
     expect(evict).toHaveBeenCalledExactlyOnceWith(expect.anything(), expect.anything(), 'damaged');
   });
 

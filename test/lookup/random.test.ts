@@ -131,7 +131,7 @@ class World {
     else if (given.do === 'turn') await nextTurn();
     else if (given.do === 'settle') await this.settle();
     else await this.restart();
-    expect(this.rig.catalog.copies.usedBytes('ssd')).toBeLessThanOrEqual(limit);
+    expect(this.rig.catalog.placements.usedBytes('ssd')).toBeLessThanOrEqual(limit);
   }
 
   /** Files and rows agree, sources are what the user put there, and a restart finds nothing to mend. */

@@ -44,12 +44,12 @@ const inode = (path: string) => statSync(path).ino;
 test('two copies of the same SHA-256 become one file, which frees the other one', async () => {
   const { rig, sharing, one, other, copies } = await arrange();
   expect(copies).toHaveLength(2);
-  expect(rig.catalog.copies.usedBytes('ssd')).toBe(2 * size);
+  expect(rig.catalog.placements.usedBytes('ssd')).toBe(2 * size);
   expect(await sharing.share(copies)).toBe(size);
   expect(inode(one.path)).toBe(inode(other.path));
   // The one that was read last stays.
   expect(inode(other.path)).toBe(Number(other.seal?.ino));
-  expect(rig.catalog.copies.usedBytes('ssd')).toBe(size);
+  expect(rig.catalog.placements.usedBytes('ssd')).toBe(size);
   expect(readdirSync(rig.tier.partialDir)).toEqual([]);
   for (const copy of rig.catalog.copies.inState('ready')) {
     expect(copy.seal && rig.tier.check(copy.path, copy.seal)).toBe('ok');
@@ -177,7 +177,7 @@ test('a purge tells what really comes free, before and after', async () => {
 test('copies of the day before are joined at the start, and a new one when its job is done', async () => {
   const { rig, sharing, one, other } = await arrange();
   sharing.start();
-  const joined = () => expect(rig.catalog.copies.usedBytes('ssd')).toBe(size);
+  const joined = () => expect(rig.catalog.placements.usedBytes('ssd')).toBe(size);
   await vi.waitFor(joined, soon());
   expect(inode(one.path)).toBe(inode(other.path));
   const c = join(rig.root, 'loras/c.safetensors');

@@ -80,10 +80,10 @@ describe('when the limit is nearly reached', () => {
     const { rig } = await withCopies(tenWeights, MiB, { limit });
     await demoted(rig);
     expect(compressings(rig)).toHaveLength(1);
-    const totals = rig.catalog.copies.totals('cold');
+    const totals = rig.catalog.placements.totals('cold');
     expect(totals).toMatchObject({ files: 1, reserved: 0 });
     expect(totals.represented / totals.bytes).toBeGreaterThan(1.4);
-    expect(rig.catalog.copies.usedUnderLimit('ssd')).toBeLessThan(limit - 2 * MiB);
+    expect(rig.catalog.placements.usedUnderLimit('ssd')).toBeLessThan(limit - 2 * MiB);
     expect(rig.catalog.usage.daily().at(-1)).toMatchObject({ evictions: 0 });
     expect(readdirSync(rig.tiers.require('cold').partialDir ?? '')).toEqual([]);
   });
@@ -126,8 +126,8 @@ describe('when the limit is nearly reached', () => {
       const { path } = rig.weights(`loras/more${index}`, MiB);
       expect((await rig.copy(path)).error).toBeNull();
       rig.catalog.usage.used(rig.file(path));
-      expect(rig.catalog.copies.totals('cold').bytes).toBeLessThanOrEqual(limit / 2);
-      expect(rig.catalog.copies.usedUnderLimit('ssd')).toBeLessThanOrEqual(limit);
+      expect(rig.catalog.placements.totals('cold').bytes).toBeLessThanOrEqual(limit / 2);
+      expect(rig.catalog.placements.usedUnderLimit('ssd')).toBeLessThanOrEqual(limit);
     }
     expect(rig.catalog.copies.inState('ready').length).toBeGreaterThan(limit / MiB);
   });
@@ -150,8 +150,8 @@ describe('when the limit is nearly reached', () => {
       // The first one pushes out one copy and has one more leave; there is room for the others.
       expect({ count, evicted: evicted() }).toEqual({ count, evicted: 2 });
     }
-    expect(rig.catalog.copies.totals('cold').files).toBeGreaterThan(2);
-    expect(rig.catalog.copies.usedUnderLimit('ssd')).toBeLessThanOrEqual(full);
+    expect(rig.catalog.placements.totals('cold').files).toBeGreaterThan(2);
+    expect(rig.catalog.placements.usedUnderLimit('ssd')).toBeLessThanOrEqual(full);
     expect(rig.copier.jobs().filter(({ state }) => state !== 'done')).toEqual([]);
   });
 
@@ -199,7 +199,7 @@ describe('while a copy is compressed', () => {
     expect(job.error).toBeNull();
     expect(tiersOf(rig, paths[0] ?? '')).toEqual([]);
     expect(rig.catalog.copies.inState('copying')).toEqual([]);
-    expect(rig.catalog.copies.usedUnderLimit('ssd')).toBeLessThanOrEqual(limit);
+    expect(rig.catalog.placements.usedUnderLimit('ssd')).toBeLessThanOrEqual(limit);
   });
 
   test('the end of the daemon leaves the file on the SSD', async () => {

@@ -105,6 +105,6 @@ test('a copy into memory ends when memory runs short meanwhile, and nothing of i
     state: 'failed',
     error: { code: 'NO_SPACE', message: expect.stringContaining('memory') },
   });
-  expect(rig.catalog.copies.totals('ram')).toMatchObject({ files: 0, bytes: 0, reserved: 0 });
+  expect(rig.catalog.placements.totals('ram')).toMatchObject({ files: 0, bytes: 0, reserved: 0 });
   expect((await rig.ask(path)).reason).toBe('HIT');
 });

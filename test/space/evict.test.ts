@@ -118,7 +118,7 @@ describe('making room', () => {
     rig.catalog.copies.retire(held(rig, 0).copy.id);
     const { path } = rig.source('loras/0.safetensors', 120 * KiB);
     expect((await rig.copy(path)).state).toBe('done');
-    expect(rig.catalog.copies.usedBytes('ssd')).toBe(120 * KiB);
+    expect(rig.catalog.placements.usedBytes('ssd')).toBe(120 * KiB);
   });
 });
 

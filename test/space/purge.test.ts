@@ -85,14 +85,14 @@ describe('purging', () => {
     });
     expect([a, b, c].map(copyOf).map((path) => existsSync(path))).toEqual([false, true, false]);
     expect([a, b, c].every((path) => existsSync(path))).toBe(true);
-    expect(rig.catalog.copies.usedBytes('ssd')).toBe(2000);
+    expect(rig.catalog.placements.usedBytes('ssd')).toBe(2000);
   });
 
   test('as a trial says the same and removes nothing', async () => {
     const { rig, remove } = await arrange();
     const trial = await remove({ all: true }, true);
     expect(trial).toMatchObject({ dryRun: true, files: 3, bytes: 6000 });
-    expect(rig.catalog.copies.usedBytes('ssd')).toBe(6000);
+    expect(rig.catalog.placements.usedBytes('ssd')).toBe(6000);
     expect(await remove({ all: true })).toEqual({ ...trial, dryRun: false });
   });
 

@@ -57,7 +57,7 @@ test.each([
   expect(readFileSync(copyOf(rig, a)).equals(readFileSync(a))).toBe(true);
   expect([statSync(copyOf(rig, b)).mtimeMs, statSync(copyOf(rig, b)).mode & 0o777]).toEqual([1_600_000_000_000, 0o444]);
   // A clone may be written to, and needs its own blocks then: it counts in full.
-  expect(rig.catalog.copies.usedBytes('ssd')).toBe(2 * size);
+  expect(rig.catalog.placements.usedBytes('ssd')).toBe(2 * size);
 });
 
 test('one that does not look like it is dropped before the source is read', async () => {

@@ -31,7 +31,7 @@ describe('a cache disk that errs while a copy makes room', () => {
       assertAllFired();
       expect(existsSync(rig.tier.placeOf(rig.root, 'loras/a').path)).toBe(true);
       expect(rig.catalog.copies.inState('ready')).toHaveLength(2);
-      expect(rig.catalog.copies.usedBytes('ssd')).toBeLessThanOrEqual(rig.bound.limit);
+      expect(rig.catalog.placements.usedBytes('ssd')).toBeLessThanOrEqual(rig.bound.limit);
     },
   );
 
@@ -49,7 +49,7 @@ describe('a cache disk that errs while a copy makes room', () => {
     const assertAllFired = breakTier(rig, [{ call: 'takeOut', nth: 1, wrong: 'vanish' }]);
     expect((await copyThird(rig)).state).toBe('done');
     assertAllFired();
-    expect(rig.catalog.copies.usedBytes('ssd')).toBe(2 * MiB);
+    expect(rig.catalog.placements.usedBytes('ssd')).toBe(2 * MiB);
   });
 
   test('a disk whose free space cannot be told fails the copy and keeps what is there', async () => {
@@ -67,7 +67,7 @@ describe('a cache disk that errs while a copy makes room', () => {
     const jobs = ['c', 'd'].map((name) => rig.request(rig.source(`loras/${name}`, MiB).path));
     let most = 0;
     rig.events.subscribe(() => {
-      most = Math.max(most, rig.catalog.copies.usedBytes('ssd'));
+      most = Math.max(most, rig.catalog.placements.usedBytes('ssd'));
     });
     await Promise.all(jobs.map((job) => job.ended));
     assertAllFired();

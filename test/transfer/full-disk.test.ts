@@ -67,5 +67,5 @@ test('a disk that another program fills while a copy runs: nothing is broken, an
   expect(again.view()).toMatchObject({ state: 'done', error: null });
   expect(again.resumedFrom).toBeGreaterThanOrEqual(24 * MiB);
   expect(readFileSync(place.path).equals(bytes)).toBe(true);
-  expect(rig.catalog.copies.usedBytes('ssd')).toBe(bytes.length);
+  expect(rig.catalog.placements.usedBytes('ssd')).toBe(bytes.length);
 });

@@ -65,7 +65,7 @@ describe('before everything is accounted for', () => {
     await next.accounts.ready;
     expect(next.accounts).toMatchObject({ complete: true, progress: null });
     expect(next.catalog.copies.inState('ready')).toHaveLength(2);
-    expect(next.catalog.copies.usedBytes('ssd')).toBe(2000);
+    expect(next.catalog.placements.usedBytes('ssd')).toBe(2000);
   });
 
   test('nothing is written for the answer itself', async () => {
@@ -145,7 +145,7 @@ describe('until everything is accounted for', () => {
     const { rig } = await withCopies(['loras/a', 'loras/b', 'loras/c'], 1000);
     const { open, pauses } = gate();
     const next = await restart(rig, { lost: true, pauses, limit: 3000 });
-    expect(next.catalog.copies.usedUnderLimit('ssd')).toBe(0);
+    expect(next.catalog.placements.usedUnderLimit('ssd')).toBe(0);
     const held: number[] = [];
     const look = () => held.push(bytesHeld(next.tier.dir));
     next.events.subscribe(look);
@@ -157,7 +157,7 @@ describe('until everything is accounted for', () => {
     look();
     expect(job.state).toBe('done');
     expect(Math.max(...held)).toBeLessThanOrEqual(3000);
-    expect(next.catalog.copies.usedUnderLimit('ssd')).toBe(bytesHeld(next.tier.dir));
+    expect(next.catalog.placements.usedUnderLimit('ssd')).toBe(bytesHeld(next.tier.dir));
   });
 
   test('what was asked for and then found is not copied again', async () => {

@@ -55,7 +55,7 @@ describe('the next start', () => {
     expect(copy?.path).toBe(rig.tiers.require('cold').placeOf(rig.root, 'loras/a.safetensors').path);
     const next = await restart(rig);
     expect(tiersOf(next, path)).toEqual(['ssd', 'cold']);
-    next.bound.limit = next.catalog.copies.usedUnderLimit('ssd');
+    next.bound.limit = next.catalog.placements.usedUnderLimit('ssd');
     expect((await next.copy(next.source('loras/b', MiB).path)).error).toBeNull();
     expect(tiersOf(next, path)).toEqual(['ssd']);
     expect(readFileSync(next.tier.placeOf(next.root, 'loras/a.safetensors').path).equals(bytes)).toBe(true);
@@ -65,7 +65,7 @@ describe('the next start', () => {
     const { rig, path } = await withCold();
     const next = await restart(rig, []);
     expect(tiersOf(next, path)).toEqual([]);
-    expect(next.catalog.copies.usedUnderLimit('ssd')).toBe(0);
+    expect(next.catalog.placements.usedUnderLimit('ssd')).toBe(0);
   });
 });
 

@@ -43,12 +43,12 @@ describe('what an interrupted copy left', () => {
     const { rig, path, bytes } = await left();
     const { next, report } = await restart(rig);
     expect(report).toEqual({ ...nothing, resumable: 1 });
-    expect(next.catalog.copies.usedBytes('ssd')).toBe(kept);
+    expect(next.catalog.placements.usedBytes('ssd')).toBe(kept);
     const job = next.request(path);
     await job.ended;
     expect(job).toMatchObject({ state: 'done', resumedFrom: kept });
     expect(readFileSync(next.tier.placeOf(next.root, 'checkpoints/a.safetensors').path).equals(bytes)).toBe(true);
-    expect(next.catalog.copies.usedBytes('ssd')).toBe(size);
+    expect(next.catalog.placements.usedBytes('ssd')).toBe(size);
     expect(next.catalog.copies.inState('copying')).toEqual([]);
   });
 
@@ -72,7 +72,7 @@ describe('what an interrupted copy left', () => {
     expect(existsSync(temp)).toBe(false);
     expect(readdirSync(next.tier.partialDir)).toEqual([]);
     expect(next.catalog.copies.inState('ready')).toHaveLength(2);
-    expect(next.catalog.copies.usedBytes('ssd')).toBe(4 * chunkSize + 1000);
+    expect(next.catalog.placements.usedBytes('ssd')).toBe(4 * chunkSize + 1000);
   });
 
   test.each<[string, (at: { path: string; temp: string; rig: ReturnType<typeof createRig> }) => void]>([
@@ -95,18 +95,18 @@ describe('what an interrupted copy left', () => {
     const { next, report } = await restart(arranged.rig);
     expect(report).toEqual({ ...nothing, temps: 2 });
     expect(readdirSync(next.tier.partialDir)).toEqual([]);
-    expect(next.catalog.copies.usedBytes('ssd')).toBe(0);
+    expect(next.catalog.placements.usedBytes('ssd')).toBe(0);
   });
 
   test('of a job of this daemon keeps its part of the reservation', async () => {
     const { rig, path, job } = await interrupted({ rates: { overall: 30e6, by: {} } });
     expect(job.state).toBe('cancelled');
-    const used = rig.catalog.copies.usedBytes('ssd');
+    const used = rig.catalog.placements.usedBytes('ssd');
     expect(used).toBeGreaterThanOrEqual(3 * chunkSize);
     expect(used).toBeLessThan(size);
     const again = rig.request(path);
     await again.ended;
     expect(again).toMatchObject({ state: 'done', resumedFrom: used });
-    expect(rig.catalog.copies.usedBytes('ssd')).toBe(size);
+    expect(rig.catalog.placements.usedBytes('ssd')).toBe(size);
   });
 });

@@ -77,10 +77,10 @@ describe('halves', () => {
   test('a reservation of a copy that was cut short gives its space back', async () => {
     const { rig } = await withCopy();
     reserve(rig, rig.source('loras/b.safetensors', 5000).path);
-    expect(rig.catalog.copies.usedBytes('ssd')).toBe(6000);
+    expect(rig.catalog.placements.usedBytes('ssd')).toBe(6000);
     const { next, report } = await restart(rig);
     expect(report).toEqual({ ...nothing, halves: 1 });
-    expect(next.catalog.copies.usedBytes('ssd')).toBe(1000);
+    expect(next.catalog.placements.usedBytes('ssd')).toBe(1000);
   });
 
   test.each(['before', 'after'])('an eviction that was cut short %s its file was moved is brought to its end', async (when) => {
@@ -91,7 +91,7 @@ describe('halves', () => {
     expect(report).toEqual({ ...nothing, halves: 1, temps: when === 'after' ? 1 : 0 });
     expect([place.path, place.manifestPath].map((path) => existsSync(path))).toEqual([false, false]);
     expect(readdirSync(rig.tier.partialDir)).toEqual([]);
-    expect(next.catalog.copies.usedBytes('ssd')).toBe(0);
+    expect(next.catalog.placements.usedBytes('ssd')).toBe(0);
   });
 
   test('a copy on its way out that a program holds stays on the books, out of service, and leaves at a later start', async () => {
@@ -164,7 +164,7 @@ describe('a copy that is not what was sealed is out of service', () => {
     };
     expect((await reconcile(next)).forgotten).toBe(1);
     expect(next.catalog.copies.inState('ready', 'stale')).toEqual([]);
-    expect(next.catalog.copies.usedBytes('ssd')).toBe(1000);
+    expect(next.catalog.placements.usedBytes('ssd')).toBe(1000);
   });
 
   test('and what somebody else put in its place is not touched', async () => {
@@ -210,7 +210,7 @@ describe('a copy with a proof comes back', () => {
     const { next, report } = await restart(rig);
     expect(report).toEqual({ ...nothing, halves: 1, forgotten: 1, adopted: 1 });
     expect(theCopy(next)).toMatchObject({ hash: published.hash, bytes: 3000 });
-    expect(next.catalog.copies.usedBytes('ssd')).toBe(3000);
+    expect(next.catalog.placements.usedBytes('ssd')).toBe(3000);
   });
 
   test('and the whole catalog does after it was lost: same hash, fingerprint, seal, name and category', async () => {

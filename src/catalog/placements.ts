@@ -1,0 +1,79 @@
+import { sharingQuota, tierTraits } from '../core/tier-traits.ts';
+import type { Seal, TierName } from '../core/types.ts';
+import type { Database } from './database.ts';
+
+interface TierTotals {
+  files: number;
+  bytes: number;
+  represented: number;
+  reserved: number;
+}
+
+/** Bytes on the disks of tiers, each counted once, whatever number of names it has. A placement goes with its last copy. */
+export class Placements {
+  readonly #db: Database;
+
+  constructor(db: Database) {
+    this.#db = db;
+  }
+
+  /** Takes room in a tier for bytes that are to come. @returns the id of the placement */
+  reserve(tier: TierName, bytes: number): number {
+    const sql = 'INSERT INTO placements (tier, form, bytes) VALUES (?, ?, ?)';
+    return this.#db.run(sql, tier, tierTraits[tier].form, bytes).lastInsertRowid;
+  }
+
+  /** What an interrupted copy keeps of its reservation. */
+  shrink(id: number, bytes: number): void {
+    this.#db.run('UPDATE placements SET bytes = ? WHERE id = ? AND content_id IS NULL', bytes, id);
+  }
+
+  /** The bytes are there. @param identified whether their SHA-256 is known to be that of the content */
+  fill(id: number, { content, seal, identified }: { content: number; seal: Seal; identified: boolean }): void {
+    this.#db.run(
+      `UPDATE placements SET content_id = @content, bytes = @size, seal_size = @size, seal_mtime_ns = @mtimeNs, seal_ino = @ino,
+         identified = iif(content_id = @content, max(identified, @identified), @identified) WHERE id = @id`,
+      { id, content, ...seal, identified: Number(identified) },
+    );
+  }
+
+  /** The placement of a file that is known under another name. An inode alone does not tell, since its number is used again. */
+  find(tier: TierName, content: number, { ino, size, mtimeNs }: Seal): number | undefined {
+    const sql = `SELECT id FROM placements
+      WHERE seal_ino = ? AND seal_size = ? AND seal_mtime_ns = ? AND tier = ? AND content_id = ?`;
+    return this.#db.get<{ id: number }>(sql, ino, size, mtimeNs, tier, content)?.id;
+  }
+
+  /** Compressing it would save too little: it is not tried again. */
+  setDense(id: number): void {
+    this.#db.run('UPDATE placements SET dense = 1 WHERE id = ?', id);
+  }
+
+  /** It was read again and is what was copied. @param at wall-clock ms */
+  verified(id: number, at: number): void {
+    this.#db.run('UPDATE placements SET verified_at = ? WHERE id = ?', at, id);
+  }
+
+  /** Bytes held or reserved in a tier and in those that share its limit. */
+  usedUnderLimit(tier: TierName): number {
+    return sharingQuota(tier).reduce((sum, name) => sum + this.usedBytes(name), 0);
+  }
+
+  /** Bytes held or reserved in a tier. */
+  usedBytes(tier: TierName): number {
+    const sql = 'SELECT coalesce(sum(bytes), 0) AS bytes FROM placements WHERE tier = ?';
+    return this.#db.get<{ bytes: number }>(sql, tier)?.bytes ?? 0;
+  }
+
+  /** What a tier holds: files by their names, bytes, and the bytes of the sources that those are copies of. */
+  totals(tier: TierName): TierTotals {
+    const placed = 'SELECT coalesce(sum(bytes), 0) FROM placements WHERE tier = @tier AND content_id';
+    const row = this.#db.get<TierTotals>(
+      `SELECT count(*) AS files, coalesce(sum(source_size), 0) AS represented,
+              (${placed} IS NOT NULL) AS bytes, (${placed} IS NULL) AS reserved
+       FROM copies WHERE tier = @tier AND state <> 'copying'`,
+      { tier },
+    );
+    return row ?? { files: 0, bytes: 0, represented: 0, reserved: 0 };
+  }
+}
