@@ -1,3 +1,4 @@
+import { tierTraits } from '../core/tier-traits.ts';
 import type { Copy, Entry } from '../core/types.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { Contents } from './contents.ts';
@@ -16,7 +17,7 @@ export interface Found {
   entry: Entry;
   /** Copies that can be handed out, the fastest tier first. */
   ready: readonly Copy[];
-  /** The compressed copy, which has to be restored before that. */
+  /** A copy that cannot be, a compressed one: it has to be restored before that. */
   cold: Copy | null;
 }
 
@@ -66,7 +67,7 @@ export class Catalog implements Disposable {
       const entry = this.entries.byPath(path);
       if (!entry) return undefined;
       const copies = this.copies.readyOf(entry.id);
-      found = { entry, ready: copies.filter(isPlain), cold: copies.find(({ form }) => form === 'compressed') ?? null };
+      found = { entry, ready: copies.filter(isServable), cold: copies.find(({ tier }) => !tierTraits[tier].servable) ?? null };
       this.#found.set(path, found);
     }
     return found;
@@ -95,6 +96,6 @@ export class Catalog implements Disposable {
   }
 }
 
-function isPlain({ form }: Copy): boolean {
-  return form === 'plain';
+function isServable({ tier, form }: Copy): boolean {
+  return tierTraits[tier].servable && form === 'plain';
 }

@@ -1,4 +1,4 @@
-import type { Copy, CopyState, Fingerprint, Seal, TierName } from '../core/types.ts';
+import { type Copy, type CopyState, defaultTier, type Fingerprint, type Seal, type TierName } from '../core/types.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Contents } from './contents.ts';
 import { copyOf, copyRows, fastestFirst } from './copy-rows.ts';
@@ -113,7 +113,7 @@ export class Copies {
   /**
    * What a copy that comes into service replaces: an older one under its name is gone with its file. One under another name (its root
    * has changed) becomes stale: its file is still there and still takes its space. So do copies in other tiers, which are made from the
-   * one on the SSD, when that is now of another source.
+   * one in the default tier, when that is now of another source.
    */
   #replaceOthers({ id, entryId, tier, path, source }: Pick<Copy, 'id' | 'entryId' | 'tier' | 'path' | 'source'>): void {
     this.#db.run(
@@ -125,8 +125,8 @@ export class Copies {
     );
     this.#db.run(
       `UPDATE copies SET state = 'stale' WHERE id <> @id AND state = 'ready' AND entry_id = @entryId
-       AND (tier = @tier OR (@tier = 'ssd' AND (source_size <> @size OR source_mtime_ns <> @mtimeNs)))`,
-      { id, entryId, tier, size: source.size, mtimeNs: source.mtimeNs },
+       AND (tier = @tier OR (@tier = @origins AND (source_size <> @size OR source_mtime_ns <> @mtimeNs)))`,
+      { id, entryId, tier, origins: defaultTier, size: source.size, mtimeNs: source.mtimeNs },
     );
   }
 
@@ -163,9 +163,9 @@ export class Copies {
     this.#db.run("UPDATE copies SET state = 'stale' WHERE id = ? AND state = 'ready'", id);
   }
 
-  /** Uncompressed copies in service that may be worth compressing. */
-  compressible(): Copy[] {
-    return this.#all("c.state = 'ready' AND c.tier = 'ssd' AND p.dense = 0 ORDER BY c.id");
+  /** Copies of a tier, in service, that may be worth compressing. */
+  compressible(tier: TierName): Copy[] {
+    return this.#all("c.state = 'ready' AND c.tier = ? AND p.dense = 0 ORDER BY c.id", tier);
   }
 
   /** Files in service, each under one of its names, with the wall-clock ms of their last check; those never checked first. */

@@ -1,3 +1,4 @@
+import { tierTraits } from '../core/tier-traits.ts';
 import type { TierName } from '../core/types.ts';
 import type { Events } from '../runtime/events.ts';
 import type { Log } from '../runtime/log.ts';
@@ -33,7 +34,7 @@ export class TierBounds {
   }
 
   of({ name }: { name: TierName }): { limit: number; floor: number } {
-    return (name === 'ram' && this.#deps.ram) || this.#onSsd;
+    return (tierTraits[name].quota.resource === 'memory' && this.#deps.ram) || this.#onSsd;
   }
 
   #read(): { limit: number; floor: number } {

@@ -1,5 +1,6 @@
 import type { CacheError } from '../core/errors.ts';
 import { isSameFingerprint } from '../core/fingerprint.ts';
+import { tierTraits } from '../core/tier-traits.ts';
 import type { Copy, Fingerprint, Medium, Mode, Purpose, Reason, SourceState } from '../core/types.ts';
 import type { FilteredFile, Filters } from './filters.ts';
 
@@ -43,7 +44,7 @@ export function decide(facts: Facts): Decision {
 
   const { fingerprint } = source;
   if (copy && isSameFingerprint(copy.source, fingerprint)) {
-    if (!facts.incomplete || purpose !== 'load') return fromCopy(copy.tier === 'ram' ? 'HIT_RAM' : 'HIT');
+    if (!facts.incomplete || purpose !== 'load') return fromCopy(tierTraits[copy.tier].volatile ? 'HIT_RAM' : 'HIT');
     return mode === 'read-only' ? fromSource('READ_ONLY') : { ...fromSource('COPYING'), request: fingerprint };
   }
   const miss = decideMiss(facts, fingerprint);

@@ -1,6 +1,7 @@
 import { freemem } from 'node:os';
 import type { LookupRequest } from '../api/api.ts';
 import { isSameFingerprint } from '../core/fingerprint.ts';
+import { defaultTier } from '../core/types.ts';
 import { isMapped } from '../weights/extensions.ts';
 import type { Examination, LookupOptions, Planner, Speeds } from './collaborators.ts';
 import { worthWaiting } from './worth-waiting.ts';
@@ -25,18 +26,18 @@ export function waitMsFor(request: LookupRequest, examination: Examination, { pl
   if (onMiss === 'background') return 0;
   if (boundMs === 0 || onMiss === 'wait') return boundMs;
   const { root, medium } = located;
-  const restore = cold !== null && isSameFingerprint(cold.source, decision.request);
-  const speed = restore ? speeds.ofTier('cold') : speeds.of(root, medium);
+  const restored = cold && isSameFingerprint(cold.source, decision.request) ? cold : null;
+  const speed = restored ? speeds.ofTier(restored.tier) : speeds.of(root, medium);
   const job = planner.activeJob(located.path)?.view();
   const { size } = decision.request;
   const load = {
     size,
     left: size - (job?.bytesDone ?? 0),
-    ahead: job?.state === 'running' ? 0 : planner.bytesAhead(located, restore),
-    sequential: Math.min(speed, rateFor(restore ? 'ssd' : medium) ?? Number.POSITIVE_INFINITY),
+    ahead: job?.state === 'running' ? 0 : planner.bytesAhead(located, restored !== null),
+    sequential: Math.min(speed, rateFor(restored ? 'ssd' : medium) ?? Number.POSITIVE_INFINITY),
     smallReadMs: speeds.smallReadMs(root, medium),
     // What was just written is still in memory, unless there is too little of it.
-    tier: size < freemem() / 2 ? justWritten : speeds.ofTier('ssd'),
+    tier: size < freemem() / 2 ? justWritten : speeds.ofTier(defaultTier),
     mapped: isMapped(located.path),
   };
   return worthWaiting(load, boundMs) ? boundMs : 0;

@@ -1,6 +1,14 @@
 import { basename, dirname } from 'node:path';
 import type { Catalog } from '../catalog/catalog.ts';
-import type { Copy, Entry, Fingerprint, Priority, TierName, WantedFile } from '../core/types.ts';
+import {
+  type Copy,
+  defaultTier,
+  type Entry,
+  type Fingerprint,
+  type Priority,
+  type TierName,
+  type WantedFile,
+} from '../core/types.ts';
 import type { Copier } from '../jobs/copier.ts';
 import type { Job } from '../jobs/job.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -57,7 +65,7 @@ export class Companions {
   request(file: WantedFile, priority: Priority): CopyInProgress | null {
     const { path } = file;
     if (!hasCompanions(basename(path))) return this.#requestCopy(file, priority);
-    const own = this.#copyOf(file, 'ssd') ? [] : [this.#requestCopy(file, priority)];
+    const own = this.#copyOf(file, defaultTier) ? [] : [this.#requestCopy(file, priority)];
     if (own.length > 0 && !this.#known.has(path)) this.#unlisted.add(path);
     const jobs = [...own, ...this.#requestMissing(file, priority, this.#of(path))];
     const later = this.#list(path).then((files) => this.#requestMissing(file, priority, files));
@@ -91,7 +99,7 @@ export class Companions {
 
   #requestMissing(file: WantedFile, priority: Priority, files: readonly Beside[]): Job[] {
     const { failures } = this.#deps.copier;
-    const missing = files.filter((beside) => !this.#copyOf(beside, 'ssd') && !failures.recent(beside.path));
+    const missing = files.filter((beside) => !this.#copyOf(beside, defaultTier) && !failures.recent(beside.path));
     return missing.map(({ path, fingerprint }) => {
       const rel = file.rel.slice(0, file.rel.length - basename(file.rel).length) + basename(path);
       return this.#requestCopy({ ...file, path, rel, fingerprint }, priority);

@@ -1,7 +1,7 @@
 import type { EventMap } from '../api/event-map.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import { mostCompressed } from '../codec/estimate.ts';
-import type { Copy, Entry, Medium, Mode } from '../core/types.ts';
+import { type Copy, defaultTier, type Entry, type Medium, type Mode } from '../core/types.ts';
 import type { Copier } from '../jobs/copier.ts';
 import type { Job } from '../jobs/job.ts';
 import { type Fill, isShort, mayBeCompressed, workingRoom } from '../policy/demotion.ts';
@@ -30,6 +30,9 @@ export interface DemoterDeps {
     slowerThanRestore(entry: Entry): Medium | null;
   };
 }
+
+/** Where what is compressed lies, and where its compressed form goes. */
+const [from, to] = [defaultTier, 'cold'] as const;
 
 /** Leases end and files are closed without a word; they are looked at again after so long, ms. */
 const lookEveryMs = 5 * 60_000;
@@ -91,7 +94,7 @@ export class Demoter implements AsyncDisposable {
       }
       const { path, root, rel, category } = entry;
       const file = { path, root, rel, category, fingerprint: copy.source };
-      const job = copier.request({ file, medium, priority: 'background', tier: 'cold' });
+      const job = copier.request({ file, medium, priority: 'background', tier: to });
       await job.ended;
       if (!this.#mayGoOn(job, copy)) return;
     }
@@ -104,35 +107,35 @@ export class Demoter implements AsyncDisposable {
    */
   async #release(copy: Copy): Promise<boolean> {
     if (!this.#pushedOut) return false;
-    const ssd = this.#deps.tiers.require('ssd');
+    const tier = this.#deps.tiers.require(from);
     const deps = { ...this.#deps, outstanding: () => 0 };
-    await release(deps, ssd, workingRoom(copy.bytes) - roomIn(deps, ssd));
+    await release(deps, tier, workingRoom(copy.bytes) - roomIn(deps, tier));
     this.#pushedOut = false;
     return true;
   }
 
   /** What is not worth compressing is passed over; whatever else was in the way is still there for the next. */
   #mayGoOn(job: Job, copy: Copy): boolean {
-    return job.state === 'done' || !this.#deps.catalog.copies.compressible().some(({ id }) => id === copy.id);
+    return job.state === 'done' || !this.#deps.catalog.copies.compressible(from).some(({ id }) => id === copy.id);
   }
 
   #fill(): Fill {
     const { tiers, bound, catalog } = this.#deps;
-    const { limit } = bound(tiers.require('ssd'));
-    return { limit, used: catalog.placements.usedUnderLimit('ssd'), cold: catalog.placements.usedBytes('cold') };
+    const { limit } = bound(tiers.require(from));
+    return { limit, used: catalog.placements.usedUnderLimit(from), cold: catalog.placements.usedBytes(to) };
   }
 
   /** The copy with the lowest score that may be compressed, of those for which there is room if there are any. */
   async #next(): Promise<{ copy: Copy; entry: Entry; fits: boolean } | null> {
     const { catalog, evictor, tiers, policy, mode, speeds } = this.#deps;
     if (this.#stopped || mode() !== 'read-write') return null;
-    const ssd = tiers.require('ssd');
+    const tier = tiers.require(from);
     catalog.usage.flush();
     const fill = this.#fill();
-    const inUse = await evictor.openFiles(ssd);
-    const room = roomIn({ ...this.#deps, outstanding: () => 0 }, ssd);
+    const inUse = await evictor.openFiles(tier);
+    const room = roomIn({ ...this.#deps, outstanding: () => 0 }, tier);
     let lowest: { copy: Copy; entry: Entry; fits: boolean; score: number } | null = null;
-    for (const copy of catalog.copies.compressible()) {
+    for (const copy of catalog.copies.compressible(from)) {
       const entry = catalog.entries.byId(copy.entryId);
       const mayBe = mayBeCompressed(copy.bytes, mostCompressed(copy.bytes), fill);
       if (!entry || !mayBe || speeds.slowerThanRestore(entry) === null) continue;

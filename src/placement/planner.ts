@@ -1,5 +1,6 @@
 import type { CacheError } from '../core/errors.ts';
-import type { Medium, Priority, TierName, WantedFile } from '../core/types.ts';
+import { tierTraits } from '../core/tier-traits.ts';
+import { defaultTier, type Medium, type Priority, type TierName, tierNames, type WantedFile } from '../core/types.ts';
 import type { Copier } from '../jobs/copier.ts';
 import type { Companions, CopyInProgress } from './companions.ts';
 import type { Promotion } from './promotion.ts';
@@ -46,7 +47,8 @@ export class CopyPlanner {
 
   /** The copy on its way that a load of this source would be answered with. */
   activeJob(path: string): CopyInProgress | undefined {
-    return this.#copier.activeJob(path) ?? this.#copier.activeJob(path, 'ram');
+    const servable = [defaultTier, ...tierNames.filter((name) => tierTraits[name].servable)];
+    return servable.map((tier) => this.#copier.activeJob(path, tier)).find((job) => job !== undefined);
   }
 
   /** Why a copy of this source is not tried again yet, or undefined. */

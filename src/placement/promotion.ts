@@ -1,6 +1,7 @@
 import type { Catalog } from '../catalog/catalog.ts';
 import { messageOf } from '../core/errors.ts';
 import { isSameFingerprint } from '../core/fingerprint.ts';
+import { tierTraits } from '../core/tier-traits.ts';
 import type { Copy, Entry, Fingerprint, Mode, Priority, WantedFile } from '../core/types.ts';
 import type { Copier } from '../jobs/copier.ts';
 import type { Job } from '../jobs/job.ts';
@@ -50,7 +51,7 @@ export class Promotion implements AsyncDisposable {
     if (isNoted || mode() !== 'read-write' || this.#hasFailed(path)) return;
     // Uses are written twice a second: what the catalog says now is how it was before this one.
     const found = catalog.find(path);
-    if (!found || found.ready.some(({ tier }) => tier === 'ram')) return;
+    if (!found || found.ready.some((copy) => this.#isHere(copy))) return;
     this.#used.set(path, found.entry);
     this.#arrange();
   }
@@ -63,7 +64,7 @@ export class Promotion implements AsyncDisposable {
     const entry = this.#deps.catalog.entries.byPath(path);
     return (entry ? this.#missing(entry) : []).map(({ path, root, rel, category, fingerprint }) => {
       const file = { path, root, rel, category, fingerprint };
-      return this.#deps.copier.request({ file, medium: 'ssd', priority, tier: 'ram' });
+      return this.#deps.copier.request({ file, medium: 'ssd', priority, tier: this.#deps.tier.name });
     });
   }
 
@@ -73,19 +74,19 @@ export class Promotion implements AsyncDisposable {
    * @returns null when it is to be restored to the SSD: there is no room and it is not worth what would leave, or it shall be found there
    */
   restore({ medium, ...file }: WantedFile, priority: Priority): Job | null {
-    const { catalog, copier } = this.#deps;
+    const { catalog, copier, tier } = this.#deps;
     const entry = catalog.entries.byPath(file.path);
     if (!entry || priority === 'warm' || this.#hasFailed(file.path)) return null;
     const copies = this.#copiesOf(entry, file.fingerprint);
-    if (copies.length === 0 || copies.some(({ tier }) => tier !== 'cold')) return null;
+    if (copies.length === 0 || copies.some((copy) => tierTraits[copy.tier].servable)) return null;
     // Of what loaders open beside it, something may have no copy at all.
     if (withCompanions([entry], catalog).length > 1) return null;
-    if (!copier.activeJob(file.path, 'ram')) {
-      if (copier.activeJob(file.path, 'ssd')) return null;
+    if (!copier.activeJob(file.path, tier.name)) {
+      if (copier.activeJob(file.path)) return null;
       const bytes = file.fingerprint.size;
       if (this.#room() < bytes && !this.#isWorth({ entry, bytes })) return null;
     }
-    return copier.request({ file, medium, priority, tier: 'ram' });
+    return copier.request({ file, medium, priority, tier: tier.name });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -131,7 +132,8 @@ export class Promotion implements AsyncDisposable {
   }
 
   #hasFailed(path: string): boolean {
-    return this.#deps.copier.failures.recent(path, 'ram') !== undefined;
+    const { copier, tier } = this.#deps;
+    return copier.failures.recent(path, tier.name) !== undefined;
   }
 
   #isWorth(before: Candidate): boolean {
@@ -139,9 +141,13 @@ export class Promotion implements AsyncDisposable {
     return isWorthPromoting(before, { room: this.#room(), residents: this.#residents() }, policy(), catalog.usage.tick);
   }
 
+  #isHere(copy: Copy): boolean {
+    return copy.tier === this.#deps.tier.name;
+  }
+
   #room(): number {
     const { catalog, tier } = this.#deps;
-    return roomIn({ ...this.#deps, outstanding: () => catalog.placements.totals('ram').reserved }, tier);
+    return roomIn({ ...this.#deps, outstanding: () => catalog.placements.totals(tier.name).reserved }, tier);
   }
 
   /** The copies of a file as it is now. */
@@ -152,7 +158,7 @@ export class Promotion implements AsyncDisposable {
   #residents(): Candidate[] {
     const { catalog, evictor } = this.#deps;
     return catalog.copies.inState('ready').flatMap((copy) => {
-      const entry = copy.tier === 'ram' ? catalog.entries.byId(copy.entryId) : undefined;
+      const entry = this.#isHere(copy) ? catalog.entries.byId(copy.entryId) : undefined;
       const stays = !entry || evictor.obstacle(copy, entry, new Set()) !== null;
       return stays ? [] : [{ entry, bytes: copy.bytes }];
     });
@@ -162,7 +168,7 @@ export class Promotion implements AsyncDisposable {
   #missing(entry: Entry): Entry[] {
     return withCompanions([entry], this.#deps.catalog).filter((file) => {
       const ready = this.#copiesOf(file, file.fingerprint);
-      return ready.length > 0 && ready.every(({ tier }) => tier !== 'ram');
+      return ready.length > 0 && !ready.some((copy) => this.#isHere(copy));
     });
   }
 }

@@ -39,7 +39,7 @@ export class RamKeeper implements AsyncDisposable {
     await this.#dropStale();
     await trim(this.#deps, tier);
     const short = bound(tier).floor - tier.capacity().free;
-    const { files, bytes } = catalog.placements.totals('ram');
+    const { files, bytes } = catalog.placements.totals(tier.name);
     if (short <= 0 || files === 0) this.#told = false;
     else if (!this.#told) {
       this.#told = true;
@@ -50,7 +50,7 @@ export class RamKeeper implements AsyncDisposable {
   /** Of a replaced source: on the SSD such a copy waits for its successor, here it only takes memory. */
   async #dropStale(): Promise<void> {
     const { catalog, evictor, tier } = this.#deps;
-    const stale = catalog.copies.inState('stale').filter((copy) => copy.tier === 'ram');
+    const stale = catalog.copies.inState('stale').filter((copy) => copy.tier === tier.name);
     if (stale.length === 0) return;
     const inUse = await evictor.openFiles(tier);
     for (const copy of stale) {

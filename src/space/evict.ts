@@ -1,6 +1,7 @@
 import type { Catalog } from '../catalog/catalog.ts';
 import { messageOf } from '../core/errors.ts';
 import { isSameFingerprint } from '../core/fingerprint.ts';
+import { tierTraits } from '../core/tier-traits.ts';
 import type { Copy, Entry } from '../core/types.ts';
 import type { Events } from '../runtime/events.ts';
 import type { Log } from '../runtime/log.ts';
@@ -98,10 +99,10 @@ export class Evictor {
     return { removed: true, freed: copy.bytes };
   }
 
-  /** In memory, with the same on the SSD: a pinned file does not leave with it. */
+  /** It is in memory, and the same is in a tier that lasts: a pinned file does not leave with it. */
   #isSpare({ tier, entryId, source }: Copy): boolean {
-    const others = () => this.#deps.catalog.copies.readyOf(entryId).filter((copy) => copy.tier !== 'ram');
-    return tier === 'ram' && others().some((copy) => isSameFingerprint(copy.source, source));
+    const lasting = () => this.#deps.catalog.copies.readyOf(entryId).filter((copy) => !tierTraits[copy.tier].volatile);
+    return tierTraits[tier].volatile && lasting().some((copy) => isSameFingerprint(copy.source, source));
   }
 
   /** Whether another file with the same bytes may take the place of its own now. */

@@ -25,6 +25,6 @@ export function evictionUnits(ranked: readonly (EvictionCandidate & { score: num
     units.set(placement, { victims: [...victims, victim], bytes: victim.copy.bytes, score: Math.max(score, best) });
   }
   const firstId = ({ victims }: Unit) => victims[0]?.copy.id ?? 0;
-  const isHot = ({ victims }: Unit) => Number(victims[0]?.copy.tier !== 'cold');
-  return [...units.values()].sort((a, b) => a.score - b.score || isHot(a) - isHot(b) || firstId(a) - firstId(b));
+  const isPlain = ({ victims }: Unit) => Number(victims[0]?.copy.form === 'plain');
+  return [...units.values()].sort((a, b) => a.score - b.score || isPlain(a) - isPlain(b) || firstId(a) - firstId(b));
 }

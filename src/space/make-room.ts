@@ -1,7 +1,7 @@
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Reservation } from '../catalog/copies.ts';
 import { CacheError } from '../core/errors.ts';
-import { sharingQuota } from '../core/tier-traits.ts';
+import { sharesQuota, tierTraits } from '../core/tier-traits.ts';
 import type { Copy, Entry, Fingerprint } from '../core/types.ts';
 import type { Candidate, Policy } from '../policy/policy.ts';
 import type { Tier } from '../tiers/tier.ts';
@@ -105,16 +105,18 @@ export async function release(deps: RoomDeps, tier: Tier, bytes: number): Promis
     const { victims } = await chooseCandidates(deps, tier, { entry: null, short, stuck });
     if (victims.length === 0) return;
     for (const { copy, entry } of victims) {
-      const outcome = await deps.evictor.evict(copy, entry, tier.name === 'ram' ? 'memory' : 'space');
+      const outcome = await deps.evictor.evict(copy, entry, quotaOf(tier).resource);
       if (outcome.removed) short -= outcome.freed;
       else stuck.add(copy.id);
     }
   }
 }
 
+const quotaOf = ({ name }: Tier) => tierTraits[name].quota;
+
 function noSpace(tier: Tier, short: number, why: string): CacheError {
   return new CacheError('NO_SPACE', `${short} bytes are short on the ${tier.name} tier, and ${why}`, {
-    hint: `Raise ${tier.name === 'ram' ? 'AUTOCACHE_RAM_LIMIT' : 'AUTOCACHE_LIMIT'}, unpin something, or try again when nothing is loading.`,
+    hint: `Raise ${quotaOf(tier).settings.limit}, unpin something, or try again when nothing is loading.`,
   });
 }
 
@@ -153,9 +155,8 @@ async function chooseCandidates(
   const { tick } = catalog.usage;
   const ranked: (EvictionCandidate & { score: number })[] = [];
   const held = new Set<number>();
-  const sharing = sharingQuota(tier.name);
   for (const copy of catalog.copies.inState('ready', 'stale', 'copying', 'evicting')) {
-    if (!sharing.includes(copy.tier)) continue;
+    if (!sharesQuota(copy.tier, tier.name)) continue;
     const entry = catalog.entries.byId(copy.entryId);
     if (!entry) continue;
     const own = entry.id === need.entry?.id && copy.tier === tier.name;
@@ -180,7 +181,8 @@ async function chooseCandidates(
 
 function isSpare({ copies }: Catalog, copy: Copy): boolean {
   if (copy.state !== 'ready') return true;
-  return copy.tier === 'cold' && copies.readyOf(copy.entryId).some(({ tier }) => tier === 'ssd');
+  const isPlainBeside = ({ form, tier }: Copy) => form === 'plain' && sharesQuota(tier, copy.tier);
+  return copy.form === 'compressed' && copies.readyOf(copy.entryId).some(isPlainBeside);
 }
 
 function candidate(entry: Entry, bytes: number): Candidate {

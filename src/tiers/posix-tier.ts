@@ -15,6 +15,7 @@ import { rm } from 'node:fs/promises';
 import { basename, dirname, join, normalize, sep } from 'node:path';
 import { ensureDirSync } from 'fs-extra/esm';
 import { CacheError } from '../core/errors.ts';
+import { tierTraits } from '../core/tier-traits.ts';
 import type { Seal, TierName } from '../core/types.ts';
 import { errnoOf, meaningOf } from '../runtime/errnos.ts';
 import { fitsSeal } from './manifest.ts';
@@ -22,15 +23,13 @@ import type { CopyPlace, Tier } from './tier.ts';
 
 const markerName = '.autocached';
 
-/** What the names of a tier's copies end with, besides the name of their source. */
-const suffixes: Record<TierName, string> = { ram: '', ssd: '', cold: '.zst' };
-
 /**
  * Opens a directory as a tier of files, creating it when it is not there.
  * @throws CacheError BAD_CONFIG when it holds files but not autocached's marker (law 2: nothing foreign is ever deleted).
  */
 export function openPosixTier(name: TierName, given: string): Tier {
-  claim(given, name === 'ram' ? 'AUTOCACHE_RAM_DIR' : 'AUTOCACHE_DIR');
+  const { quota, suffix } = tierTraits[name];
+  claim(given, quota.settings.dir);
   // The system tells open files by their real paths; a tier behind a link would find none of its copies in use.
   const dir = realpathSync(given);
   const partialDir = join(dir, 'partial');
@@ -40,7 +39,7 @@ export function openPosixTier(name: TierName, given: string): Tier {
     name,
     dir,
     partialDir,
-    placeOf: (root, rel) => placeOf(dir, root, rel, suffixes[name]),
+    placeOf: (root, rel) => placeOf(dir, root, rel, suffix),
     capacity: () => {
       const { bsize, blocks, bavail } = statfsSync(dir);
       return { size: bsize * blocks, free: bsize * bavail };

@@ -1,7 +1,8 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Catalog } from '../catalog/catalog.ts';
-import { copyStates } from '../core/types.ts';
+import { tierTraits } from '../core/tier-traits.ts';
+import { copyStates, tierNames } from '../core/types.ts';
 import { copyPathOf, isClaimed } from '../tiers/posix-tier.ts';
 import type { Tier } from '../tiers/tier.ts';
 import { proofsOf } from './proofs.ts';
@@ -32,9 +33,11 @@ export async function emptyRam(
 /** Nothing in RAM outlives the daemon, wherever it was. */
 export function forgetRam(catalog: Catalog, spare: (copyPath: string) => boolean = () => false): void {
   catalog.transaction(() => {
-    for (const state of copyStates) {
-      for (const copy of catalog.copies.each({ tier: 'ram', state })) {
-        if (state !== 'ready' || !spare(copy.path)) catalog.copies.forget(copy.id);
+    for (const tier of tierNames.filter((name) => tierTraits[name].volatile)) {
+      for (const state of copyStates) {
+        for (const copy of catalog.copies.each({ tier, state })) {
+          if (state !== 'ready' || !spare(copy.path)) catalog.copies.forget(copy.id);
+        }
       }
     }
   });
