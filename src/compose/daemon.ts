@@ -88,6 +88,7 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
     options: lookupOptionsOf(settings, () => rules.bound(tier).limit),
   });
   const upkeep = openUpkeep({ ...shared, ...copying, ...answering, speeds, scrubMs: () => settings.current.scrubMs });
+  settings.guardLimit((limit) => copying.limitKeeper.leavingUnder(rules.limitUnder(limit)));
   settings.onChange((changed) => {
     copying.copier.reconsider();
     if (changed.has('scrubMs')) upkeep.scrub.start();

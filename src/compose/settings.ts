@@ -30,7 +30,7 @@ export function rulesOf(
   { catalog, tier, ram }: Storage,
   { sourceSpeeds: { secondsPerByte } }: Sources,
   { clock, events, log }: Context,
-): Rules {
+): Rules & Pick<TierBounds, 'limitUnder'> {
   const bounds = new TierBounds({
     settings,
     events,
@@ -43,5 +43,6 @@ export function rulesOf(
     mode: () => settings.mode(),
     policy: () => policies[settings.current.policy]({ now: () => clock.now(), secondsPerByte }),
     bound: (of: Tier) => bounds.of(of),
+    limitUnder: (limit) => bounds.limitUnder(limit),
   };
 }

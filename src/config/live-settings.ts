@@ -38,6 +38,11 @@ export class LiveSettings {
     this.#current = this.#merge(this.#loaded, this.#changes);
   }
 
+  /** What the files said when they could last be used. */
+  get loaded(): LoadedConfig {
+    return this.#loaded;
+  }
+
   /** Replaced as a whole by every change. */
   get current(): Config {
     return this.#current;
@@ -45,17 +50,20 @@ export class LiveSettings {
 
   /**
    * Changes what the request names, at once and over restarts; returns what differs from before.
+   * @param loaded what the files say by now, over which the change counts
    * @throws CacheError BAD_CONFIG with every problem, and then nothing has changed.
    */
-  change(change: ConfigChange): Field[] {
+  change(change: ConfigChange, loaded = this.#loaded): Field[] {
     const parsed = parseChange(change, this.#loaded.place);
     assertConsistent({ ...this.#current, ...parsed }, this.describe());
+    const before = this.#current;
+    if (loaded !== this.#loaded) this.reload(loaded);
     for (const field of Object.keys(parsed) as Field[]) {
       const text = change[shortName(field)]?.trim() ?? '';
       this.#changes.set(field, text);
       this.#saved.set(keys[field].name, text, this.#configured(field));
     }
-    return this.#renew();
+    return this.#renew(before);
   }
 
   /**
@@ -112,8 +120,7 @@ export class LiveSettings {
     }
   }
 
-  #renew(): Field[] {
-    const before = this.#current;
+  #renew(before = this.#current): Field[] {
     this.#current = this.#merge(this.#loaded, this.#changes);
     return liveFields.filter((field) => !isDeepStrictEqual(before[field], this.#current[field]));
   }

@@ -3,8 +3,10 @@ import type { ConfigChange, ConfigValue } from '../api/api.ts';
 import type { Medium, Mode } from '../core/types.ts';
 import type { Events } from '../runtime/events.ts';
 import { adjustLog, type Log } from '../runtime/log.ts';
+import { Serial } from '../runtime/serial.ts';
 import type { LoadedConfig } from './config.ts';
 import { keys } from './keys.ts';
+import { LimitGrace, type LimitGraceOptions } from './limit-grace.ts';
 import { LiveSettings, type SavedSettings } from './live-settings.ts';
 import type { Config } from './types.ts';
 import { watchConfig } from './watch.ts';
@@ -29,6 +31,12 @@ export class ServedSettings implements AsyncDisposable {
   readonly #deps: ServedSettingsDeps;
   readonly #live: LiveSettings;
   readonly #listeners: Listener[] = [];
+  /** What files say takes its turn: a lower limit is thought over. */
+  readonly #turns = new Serial();
+  #newest: LoadedConfig | null = null;
+  #grace: LimitGrace | null = null;
+  /** The warnings that were told last. */
+  #told: string[] = [];
   #watching: Promise<() => Promise<void>> | null = null;
 
   constructor(deps: ServedSettingsDeps) {
@@ -64,7 +72,14 @@ export class ServedSettings implements AsyncDisposable {
 
   /** What the files say and is not in force, one line each, with the reason. */
   get warnings(): string[] {
-    return this.#live.warnings;
+    const waiting = this.#grace?.warning ?? null;
+    return waiting === null ? this.#live.warnings : [...this.#live.warnings, waiting];
+  }
+
+  /** From now on a lower limit of a file that has copies leave counts after a minute. @param leavingUnder what a limit would have leave */
+  guardLimit(leavingUnder: LimitGraceOptions['leavingUnder'], graceMs = 60_000): void {
+    const onOver = (loaded: LoadedConfig) => this.#take(() => this.#live.reload(loaded));
+    this.#grace = new LimitGrace({ leavingUnder, graceMs, onOver });
   }
 
   /** Calls `listener` after every change, in the order of the calls to this: for what does not read the settings whenever it needs them. */
@@ -74,7 +89,12 @@ export class ServedSettings implements AsyncDisposable {
 
   /** @throws CacheError BAD_CONFIG with every problem, and then nothing has changed. */
   change(change: ConfigChange): void {
-    this.#take(() => this.#live.change(change));
+    this.#take(() => {
+      const waiting = 'limit' in change ? this.#grace?.waiting : null;
+      const changed = this.#live.change(change, waiting ?? undefined);
+      if (waiting) this.#grace?.[Symbol.dispose]();
+      return changed;
+    });
   }
 
   /** A file on a network is read at the start only. */
@@ -87,6 +107,8 @@ export class ServedSettings implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     const end = await this.#watching?.catch(() => null);
     await end?.();
+    await this.#turns.settled();
+    this.#grace?.[Symbol.dispose]();
   }
 
   async #watch(): Promise<() => Promise<void>> {
@@ -94,23 +116,40 @@ export class ServedSettings implements AsyncDisposable {
     const local = await Promise.all(loaded.files.map(isLocal));
     const files = loaded.files.filter((_, index) => local[index]);
     return watchConfig(loaded, files, {
-      onLoaded: (again) => this.#take(() => this.#live.reload(again)),
-      onRefused: (error) =>
-        this.#take(() => {
-          this.#live.refuse(error);
-          return [];
-        }),
+      onLoaded: (again) => void this.#admit(again),
+      onRefused: (error) => this.#refuse(error),
       onError: (err) => log.warn({ err }, 'changes of the settings files may be missed until the next start'),
+    });
+  }
+
+  async #admit(loaded: LoadedConfig): Promise<void> {
+    this.#newest = loaded;
+    try {
+      const admitted = await this.#turns.run(async () => {
+        if (this.#newest !== loaded) return null;
+        return this.#grace ? this.#grace.admit(loaded, this.#live.loaded) : loaded;
+      });
+      if (admitted) this.#take(() => this.#live.reload(admitted));
+    } catch (error) {
+      this.#refuse(error);
+    }
+  }
+
+  #refuse(error: unknown): void {
+    this.#take(() => {
+      this.#live.refuse(error);
+      return [];
     });
   }
 
   /** Takes over a change, and tells the log, the listeners and the event streams of it. @param changing answers which fields differ */
   #take(changing: () => (keyof Config)[]): void {
     const { events, log } = this.#deps;
-    const before = this.warnings;
     const fields = changing();
     const changed = fields.map((field) => keys[field].name);
-    const warnings = this.warnings.filter((warning) => !before.includes(warning));
+    const before = this.#told;
+    this.#told = this.warnings;
+    const warnings = this.#told.filter((warning) => !before.includes(warning));
     if (changed.length > 0) log.info({ keys: changed }, 'settings changed');
     for (const warning of warnings) log.warn(warning);
     if (fields.includes('log')) adjustLog(log, this.current.log);
@@ -119,8 +158,8 @@ export class ServedSettings implements AsyncDisposable {
       events.emit('mode-changed', { mode: this.mode() });
     }
     if (changed.length > 0) for (const listener of this.#listeners) listener(new Set(fields));
-    if (changed.length > 0 || this.warnings.length !== before.length || warnings.length > 0) {
-      events.emit('config-changed', { changed, warnings: this.warnings });
+    if (changed.length > 0 || this.#told.length !== before.length || warnings.length > 0) {
+      events.emit('config-changed', { changed, warnings: this.#told });
     }
   }
 

@@ -37,6 +37,12 @@ export class TierBounds {
     return (tierTraits[name].quota.resource === 'memory' && this.#deps.ram) || this.#onSsd;
   }
 
+  /** What the SSD tier's limit would be, bytes. */
+  limitUnder(limit: Amount): number {
+    const { minFree, volume } = this.#deps;
+    return boundOf({ limit, minFree }, volume()).limit;
+  }
+
   #read(): { limit: number; floor: number } {
     const { settings, minFree, volume, log } = this.#deps;
     const { limit } = settings.current;

@@ -2,7 +2,6 @@ import { watchFiles } from '../runtime/watch-files.ts';
 import { type LoadedConfig, loadConfig } from './config.ts';
 
 export interface ConfigListener {
-  /** @throws CacheError BAD_CONFIG when it does not go together with what is in force */
   onLoaded(loaded: LoadedConfig): void;
   /** The files cannot be used as they are. */
   onRefused(error: unknown): void;

@@ -1,5 +1,6 @@
+import { sharingQuota } from '../core/tier-traits.ts';
 import type { Log } from '../runtime/log.ts';
-import { type RoomDeps, trim } from '../space/make-room.ts';
+import { leavingUnder, type RoomDeps, trim } from '../space/make-room.ts';
 import type { Tier } from '../tiers/tier.ts';
 import type { Demoter } from './demoter.ts';
 
@@ -31,5 +32,12 @@ export class LimitKeeper {
       log.error({ err }, 'trimming to the limit failed');
     }
     void demoter?.consider();
+  }
+
+  /** What would leave under another limit, bytes, of all copies under it. */
+  async leavingUnder(limit: number): Promise<{ copies: number; of: number; bytes: number }> {
+    const { tier, catalog } = this.#deps;
+    const of = sharingQuota(tier.name).reduce((sum, name) => sum + catalog.placements.totals(name).files, 0);
+    return { ...(await leavingUnder(this.#deps, tier, limit)), of };
   }
 }

@@ -89,6 +89,14 @@ export async function trim(deps: RoomDeps, tier: Tier): Promise<void> {
   await release(deps, tier, -roomIn(deps, tier));
 }
 
+/** What would have to leave under another limit, bytes; nothing leaves. */
+export async function leavingUnder(deps: RoomDeps, tier: Tier, limit: number): Promise<{ copies: number; bytes: number }> {
+  const short = deps.catalog.placements.usedUnderLimit(tier.name) - limit;
+  if (short <= 0) return { copies: 0, bytes: 0 };
+  const { victims, bytes } = await chooseCandidates(deps, tier, { entry: null, short, stuck: new Set() });
+  return { copies: victims.length, bytes };
+}
+
 /** Bytes that a copy may take without another one leaving; negative when there is too much in the tier. */
 export function roomIn(deps: Pick<RoomDeps, 'catalog' | 'bound' | 'outstanding'>, tier: Tier): number {
   const { limit, floor } = deps.bound(tier);

@@ -120,6 +120,18 @@ test('a root that is named while the daemon runs is known at once, and one no lo
   expect((await run('status')).out).toContain(`${join(daemon.dir, 'ssd')} is left out: the cache directory`);
 });
 
+test('a limit that a file lowers says what it costs, and nothing leaves when it is set back', async () => {
+  const { daemon, env, edit, run } = await daemonWith({ 'loras/a.safetensors': 600_000, 'loras/b.safetensors': 600_000 });
+  await daemon.client.warm({ paths: ['a', 'b'].map((name) => join(daemon.root, `loras/${name}.safetensors`)), wait: true });
+  const { changed, warnings } = await edit('AUTOCACHE_LIMIT=1MiB\nAUTOCACHE_POLICY=lru\n');
+  const cost = `AUTOCACHE_LIMIT=1MiB (${env}) frees 586 KiB, removes 1 of 2 copies after 60 s; set it back to keep them`;
+  expect({ changed, warnings }).toEqual({ changed: ['AUTOCACHE_POLICY'], warnings: [cost] });
+  expect((await run('status')).out).toContain(cost);
+  expect(await edit('AUTOCACHE_LIMIT=auto\n')).toEqual({ changed: ['AUTOCACHE_POLICY'], warnings: [] });
+  const { tiers } = await daemon.client.stats();
+  expect(tiers[0]).toMatchObject({ files: 2 });
+});
+
 test('copies are read again once a period is set', async () => {
   const { daemon, run } = await daemonWith({ 'loras/a.safetensors': 1000 }, { AUTOCACHE_SCRUB: 'off' });
   const end = new AbortController();

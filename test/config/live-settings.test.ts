@@ -2,26 +2,9 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { loadConfig } from '../../src/config/config.ts';
-import { LiveSettings, type SavedSettings } from '../../src/config/live-settings.ts';
+import { LiveSettings } from '../../src/config/live-settings.ts';
 import { directory } from './load.ts';
-
-/** As the catalog keeps them. */
-class Saved implements SavedSettings {
-  readonly rows = new Map<string, { value: string; configured: string }>();
-
-  get(key: string, configured: string): string | undefined {
-    const row = this.rows.get(key);
-    return row?.configured === configured ? row.value : undefined;
-  }
-
-  set(key: string, value: string, configured: string): void {
-    this.rows.set(key, { value, configured });
-  }
-
-  forget(key: string): void {
-    this.rows.delete(key);
-  }
-}
+import { Saved } from './saved.ts';
 
 /** Settings over a .env with this text, which can be edited. */
 function settingsOver(text: string, saved = new Saved()) {

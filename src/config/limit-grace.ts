@@ -1,0 +1,87 @@
+import { isDeepStrictEqual } from 'node:util';
+import { formatBytes } from '../core/format.ts';
+import type { LoadedConfig } from './config.ts';
+import { fields, keys } from './keys.ts';
+import type { Amount, Setting } from './types.ts';
+
+/** What would leave under a limit, and how many copies there are. */
+export interface Leaving {
+  copies: number;
+  of: number;
+  bytes: number;
+}
+
+export interface LimitGraceOptions {
+  /** How long a lower limit waits, ms. */
+  graceMs: number;
+  leavingUnder(limit: Amount): Promise<Leaving>;
+  /** The time is over: from now on the file counts as it is. */
+  onOver(loaded: LoadedConfig): void;
+}
+
+interface Held {
+  /** With the limit that it asks for. */
+  loaded: LoadedConfig;
+  since: number;
+  warning: string;
+  timer: NodeJS.Timeout;
+}
+
+const { name } = keys.limit;
+
+/**
+ * A limit that a file lowers counts after a while when copies have to leave for it: a slip of the pen must not empty the cache. The
+ * rest of the file counts at once.
+ */
+export class LimitGrace implements Disposable {
+  readonly #options: LimitGraceOptions;
+  #held: Held | null = null;
+
+  constructor(options: LimitGraceOptions) {
+    this.#options = options;
+  }
+
+  /** What waits and what it would cost; null = nothing waits. */
+  get warning(): string | null {
+    return this.#held?.warning ?? null;
+  }
+
+  /** What a file says as it counts now: with the limit in force while a lower one waits. */
+  async admit(loaded: LoadedConfig, inForce: LoadedConfig): Promise<LoadedConfig> {
+    const { limit } = loaded.config;
+    const isSame = isDeepStrictEqual(limit, this.#held?.loaded.config.limit);
+    const since = (isSame && this.#held?.since) || performance.now();
+    const leaving = isDeepStrictEqual(limit, inForce.config.limit) ? null : await this.#options.leavingUnder(limit);
+    this[Symbol.dispose]();
+    if (!leaving || leaving.copies === 0) return loaded;
+    const { graceMs, onOver } = this.#options;
+    const left = Math.max(0, graceMs - (performance.now() - since));
+    const over = () => {
+      this[Symbol.dispose]();
+      onOver(loaded);
+    };
+    const timer = setTimeout(over, left).unref();
+    this.#held = { loaded, since, timer, warning: warningOf(limitIn(loaded), leaving, graceMs) };
+    const settings = loaded.settings.map((setting) => (setting.key === name ? limitIn(inForce) : setting));
+    return { ...loaded, config: { ...loaded.config, limit: inForce.config.limit }, settings };
+  }
+
+  /** The file whose limit waits. */
+  get waiting(): LoadedConfig | null {
+    return this.#held?.loaded ?? null;
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#held?.timer);
+    this.#held = null;
+  }
+}
+
+function limitIn({ settings }: LoadedConfig): Setting {
+  return settings[fields.indexOf('limit')] as Setting;
+}
+
+function warningOf({ value, from }: Setting, { copies, of, bytes }: Leaving, graceMs: number): string {
+  const cost = `frees ${formatBytes(bytes)}, removes ${copies} of ${of} copies`;
+  return `${name}=${value} (${from}) ${cost} after ${Math.round(graceMs / 1000)} s; set it back to keep them`;
+}

@@ -1,0 +1,96 @@
+import { renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import type { EventMap } from '../../src/api/event-map.ts';
+import { loadConfig } from '../../src/config/config.ts';
+import type { Leaving } from '../../src/config/limit-grace.ts';
+import { ServedSettings } from '../../src/config/served-settings.ts';
+import { Events } from '../../src/runtime/events.ts';
+import { createLog } from '../../src/runtime/log.ts';
+import { directory } from './load.ts';
+import { Saved } from './saved.ts';
+
+const hour = 3_600_000;
+const three: Leaving = { copies: 3, of: 5, bytes: 3 * 2 ** 30 };
+
+/** Watched settings over a .env, under which `leaving` copies would have to go whenever the limit is less than 2 GiB. */
+async function served({ graceMs, leaving = three }: { graceMs: number; leaving?: Leaving }) {
+  const saved = new Saved();
+  const cwd = directory({ '.env': 'AUTOCACHE_LIMIT=2GiB\n' });
+  const open = () => {
+    const events = new Events();
+    const log = createLog({ level: 'silent', form: 'json' });
+    const loaded = loadConfig({ env: {}, cwd, home: cwd });
+    return { events, settings: new ServedSettings({ loaded, saved, events, log, isLocal: async () => true }) };
+  };
+  const { events, settings } = open();
+  settings.guardLimit(
+    async (limit) => (limit.kind === 'bytes' && limit.bytes < 2 ** 31 ? leaving : { ...three, copies: 0 }),
+    graceMs,
+  );
+  const heard: EventMap['config-changed'][] = [];
+  let wake = () => {};
+  events.subscribe((name, event) => {
+    if (name === 'config-changed') heard.push(event as EventMap['config-changed']);
+    wake();
+  });
+  const next = async () => {
+    while (heard.length === 0) {
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    }
+    return heard.shift();
+  };
+  settings.watch();
+  onTestFinished(() => settings[Symbol.asyncDispose]());
+  const env = join(cwd, '.env');
+  const edit = (text: string) => {
+    writeFileSync(`${env}.new`, text);
+    renameSync(`${env}.new`, env);
+    return next();
+  };
+  const limit = () => settings.current.limit;
+  return { settings, env, edit, next, limit, open };
+}
+
+const bytes = (gib: number) => ({ kind: 'bytes', bytes: gib * 2 ** 30 });
+
+test('a lower limit that removes copies counts after its time, the rest of the file at once', async () => {
+  const { env, edit, next, limit, settings } = await served({ graceMs: 300 });
+  expect(await edit('AUTOCACHE_LIMIT=1GiB\nAUTOCACHE_MODE=off\n')).toEqual({
+    changed: ['AUTOCACHE_MODE'],
+    warnings: [`AUTOCACHE_LIMIT=1GiB (${env}) frees 3 GiB, removes 3 of 5 copies after 0 s; set it back to keep them`],
+  });
+  expect(limit()).toEqual(bytes(2));
+  expect(settings.current.mode).toBe('off');
+  expect(await next()).toEqual({ changed: ['AUTOCACHE_LIMIT'], warnings: [] });
+  expect(limit()).toEqual(bytes(1));
+});
+
+test('other edits do not begin its time anew, and setting it back ends it', async () => {
+  const { edit, limit, settings } = await served({ graceMs: hour });
+  await edit('AUTOCACHE_LIMIT=1GiB\n');
+  expect(await edit('AUTOCACHE_LIMIT=1GiB\nAUTOCACHE_MODE=off\n')).toMatchObject({ changed: ['AUTOCACHE_MODE'] });
+  expect(settings.warnings).toHaveLength(1);
+  expect(await edit('AUTOCACHE_LIMIT=2GiB\nAUTOCACHE_MODE=off\n')).toEqual({ changed: [], warnings: [] });
+  expect(limit()).toEqual(bytes(2));
+});
+
+test('a limit under which all copies stay counts at once', async () => {
+  const { edit, limit } = await served({ graceMs: hour, leaving: { ...three, copies: 0 } });
+  expect(await edit('AUTOCACHE_LIMIT=1GiB\n')).toEqual({ changed: ['AUTOCACHE_LIMIT'], warnings: [] });
+  expect(limit()).toEqual(bytes(1));
+  expect(await edit('AUTOCACHE_LIMIT=4GiB\n')).toEqual({ changed: ['AUTOCACHE_LIMIT'], warnings: [] });
+});
+
+test('a limit that is changed by a request meanwhile counts instead, also over a restart', async () => {
+  const { edit, next, limit, settings, open } = await served({ graceMs: hour });
+  await edit('AUTOCACHE_LIMIT=1GiB\nAUTOCACHE_MODE=off\n');
+  expect(() => settings.change({ limit: 'much' })).toThrow('limit');
+  expect(settings.warnings).toHaveLength(1);
+  settings.change({ limit: '3GiB' });
+  expect(await next()).toEqual({ changed: ['AUTOCACHE_LIMIT'], warnings: [] });
+  expect(limit()).toEqual(bytes(3));
+  expect(open().settings.current).toMatchObject({ limit: bytes(3), mode: 'off' });
+});
