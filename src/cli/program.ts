@@ -66,7 +66,7 @@ export async function runProgram(args: string[], host: Host): Promise<number> {
 function describe(program: Command, host: Host): void {
   program
     .description('Keeps the model weights you are using on the fastest disk of the machine.')
-    .option('--json', 'print what the API answered, for programs')
+    .option('--json', 'print JSON, for programs')
     .option('--state <dir>', 'state directory, where the daemon is found (default: AUTOCACHE_STATE)')
     .version(version, '--version', 'print the version')
     .helpOption('-h, --help', 'show help')

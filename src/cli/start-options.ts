@@ -16,11 +16,11 @@ export interface StartOptions {
 export function withStartOptions(command: Command): Command {
   return command
     .option('--dir <dir>', 'cache directory on the SSD (AUTOCACHE_DIR)')
-    .option('--limit <amount>', 'most it may hold, such as 200GiB or 80% (AUTOCACHE_LIMIT)')
-    .option('--roots <dirs>', 'where the models are, separated by ; (AUTOCACHE_ROOTS)')
+    .option('--limit <amount>', 'most bytes it may hold, such as 200GiB or 80% (AUTOCACHE_LIMIT)')
+    .option('--roots <dirs>', 'model folders, separated by ; (AUTOCACHE_ROOTS)')
     .addOption(new Option('--mode <mode>', 'AUTOCACHE_MODE').choices(modes))
     .option('--listen <host:port>', 'address (AUTOCACHE_LISTEN)')
-    .option('--set <key=value>', 'any other setting; may be given several times', collect);
+    .option('--set <key=value>', 'any other setting; repeatable', collect);
 }
 
 /** @throws CacheError BAD_REQUEST for a `--set` that is not KEY=VALUE. */

@@ -159,7 +159,7 @@ export class Copier implements AsyncDisposable {
   /** Copies stand still where they are, and no new one starts, until they are resumed. Not kept over a restart. */
   pause(paused: boolean): void {
     this.#turns.paused = paused;
-    this.#deps.log.info(paused ? 'copies are paused' : 'copies go on');
+    this.#deps.log.info(paused ? 'copying is paused' : 'Copying is resumed.');
     this.#startNext();
   }
 

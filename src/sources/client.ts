@@ -224,7 +224,7 @@ export class SourceClient implements AsyncDisposable {
 
   /** Why these facts are no sign of the root being there; null when they are. The first good sight of a root is remembered. */
   #outage({ empty, identity }: RootFacts, rootPath: string): string | null {
-    if (empty) return 'it is empty, as a mount point is whose volume is away';
+    if (empty) return 'Folder is empty. Is the drive or share mounted?';
     const known = this.#identities.get(rootPath);
     if (known && !isSameVolume(known, identity)) return 'another file system stands in its place';
     this.#identities.set(rootPath, identity);

@@ -67,7 +67,7 @@ async function encodeInto(fd: number, order: CompressOrder, hooks: CopyHooks): P
         await codec.turn(bytes);
       },
     });
-    if (hash.digest() !== origin.hash) throw damaged('its bytes are not those that were copied');
+    if (hash.digest() !== origin.hash) throw damaged('its bytes differ from the copied file');
     if (storedSize > into) throw tooLarge(order);
     return sha256;
   } finally {

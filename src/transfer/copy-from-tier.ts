@@ -28,7 +28,7 @@ export async function copyFromTier(order: RestoreOrder, hooks: CopyHooks): Promi
       const startedAt = performance.now();
       const { readMs, ...hashes } = await copyBytes(fd, order, waits.hooks);
       const busyMs = performance.now() - startedAt - waits.waitedMs();
-      if (hashes.hash !== origin.hash) throw damaged('its bytes are not those that were copied');
+      if (hashes.hash !== origin.hash) throw damaged('its bytes differ from the copied file');
       await assertWritten(order, hashes.hash, hooks);
       const seal = writing(() => publish({ ...order, ...hashes, sha256: proof.sha256, mtimeFrom: origin.path }));
       const { size } = source.fingerprint;

@@ -90,7 +90,7 @@ function compare(hash: ChunkHash, { order, proof }: { order: VerifyOrder; proof:
   const chunks = hash.chunks.flatMap((digest, index) =>
     proof.chunks.startsWith(digest, index * digest.length) ? [] : [index],
   );
-  return { same: false, why: 'its bytes are not those that were copied', chunks };
+  return { same: false, why: 'its bytes differ from the copied file', chunks };
 }
 
 function differs(why: string): Verdict {

@@ -87,7 +87,7 @@ describe('space is reserved before the first byte', () => {
 });
 
 describe('a copy in service', () => {
-  test('is what was published: seal, hash and the source as it was read', () => {
+  test('is what wmatches the published SHA-256: seal, hash and the source as it was read', () => {
     const { catalog } = openCatalog();
     const copy = reserveCopy(catalog, sourceFile('loras/a', { fingerprint: fingerprint(1000, '1', null) }));
     expect(catalog.copies.readyOf(copy.entryId)).toEqual([]);

@@ -8,7 +8,7 @@ import { stats } from './samples.ts';
 const settings: ConfigValue[] = [
   { key: 'AUTOCACHE_DIR', value: '/ssd/cache', from: 'default', meaning: 'cache directory on the SSD', live: false },
   { key: 'AUTOCACHE_LIMIT', value: '200GiB', from: '/home/me/.env', meaning: 'most bytes', live: true },
-  { key: 'AUTOCACHE_JOBS', value: '2', from: 'default', meaning: 'copies at once', live: false },
+  { key: 'AUTOCACHE_JOBS', value: '2', from: 'default', meaning: 'copies running at the same time', live: false },
 ];
 const config = { settings, notices: ['ARENA_CACHE_ROOT is read as AUTOCACHE_DIR'] };
 

@@ -45,7 +45,7 @@ describe('start --detach', () => {
       `autocached runs at ${url} (pid ${pid}); autocached stop ends it; its log: ${join(stateDir, 'daemon.log')}`,
     );
     expect(out).toContain('note: a notice');
-    expect(out).toContain('next: say where the models are: AUTOCACHE_ROOTS=/path/to/models in .env');
+    expect(out).toContain('next: name your model folders: AUTOCACHE_ROOTS=/path/to/models in .env');
     expect(isAlive(pid)).toBe(true);
     expect(await readFile(join(stateDir, 'daemon.log'), 'utf8')).toContain('a line of the log');
   });

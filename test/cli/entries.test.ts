@@ -103,7 +103,7 @@ describe('explain', () => {
     const { code, out } = await runCli(['explain', 'SDXL/x.safetensors'], { stateDir: daemon.stateDir, cwd: '/mnt/nas' });
     expect(code).toBe(0);
     expect(daemon.asked[0]?.query).toEqual({ path: resolve('/mnt/nas/SDXL/x.safetensors') });
-    expect(out).toContain('now     HIT: a true copy is on the SSD');
+    expect(out).toContain('now     HIT: a verified copy is on the SSD');
     expect(out).toContain('root    /mnt/nas/models (nas, detected; ok)');
     expect(out).toContain('file    #7, checkpoints, 6.46 GiB, 1,204 uses');
     expect(out).toContain('copy    ready on ssd, 6.46 GiB: /home/me/.cache/autocached');
@@ -119,7 +119,7 @@ describe('explain', () => {
       'GET /api/cache/explain': () => ({ ...nothing, now: { reason: 'BYPASS_UNKNOWN_ROOT', path: '/a' } }),
     });
     const { out } = await runCli(['explain', '/a'], { stateDir: daemon.stateDir });
-    expect(out).toContain('below no directory that autocached knows (AUTOCACHE_ROOTS)');
-    expect(out).toContain('not in the catalog');
+    expect(out).toContain('not inside a configured model folder (AUTOCACHE_ROOTS)');
+    expect(out).toContain('not known yet');
   });
 });

@@ -16,9 +16,9 @@ describe('jobs', () => {
     expect(out).toContain('failed: the disk answered EIO');
   });
 
-  test('says that nothing is being copied', async () => {
+  test('says that no copies are running', async () => {
     await using daemon = await startFakeDaemon({ 'GET /api/jobs': () => ({ jobs: [] }) });
-    expect((await runCli(['jobs'], { stateDir: daemon.stateDir })).out).toBe('nothing is being copied\n');
+    expect((await runCli(['jobs'], { stateDir: daemon.stateDir })).out).toBe('no copies are running\n');
   });
 
   test('--cancel stops one', async () => {
@@ -38,8 +38,8 @@ describe('jobs', () => {
   });
 
   test.each([
-    ['--pause', 'pause', 'copies stand still'],
-    ['--resume', 'resume', 'copies go on'],
+    ['--pause', 'pause', 'Copying is paused'],
+    ['--resume', 'resume', 'Copying is resumed.'],
   ])('%s is told to the daemon', async (option, action, says) => {
     await using daemon = await startFakeDaemon({ [`POST /api/jobs/${action}`]: () => ({ paused: action === 'pause' }) });
     const { code, out } = await runCli(['jobs', option], { stateDir: daemon.stateDir });
@@ -47,7 +47,7 @@ describe('jobs', () => {
     expect(out).toContain(says);
   });
 
-  test('says that copies are paused, so that nobody waits for them', async () => {
+  test('says that copying is paused, so that nobody waits for them', async () => {
     await using daemon = await startFakeDaemon({ 'GET /api/jobs': () => ({ jobs: [queued], paused: true }) });
     expect((await runCli(['jobs'], { stateDir: daemon.stateDir })).out).toMatch(/^paused\n/);
   });

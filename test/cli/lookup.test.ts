@@ -17,7 +17,7 @@ describe('lookup', () => {
     await using daemon = await startFakeDaemon({ 'POST /api/lookup': () => hit });
     const { code, out } = await runCli(['lookup', '/mnt/a.safetensors'], { stateDir: daemon.stateDir });
     expect(code).toBe(0);
-    expect(out).toBe(`${hit.path}\n  HIT  a true copy is on the SSD\n  on ssd, stays there for at least 10m\n`);
+    expect(out).toBe(`${hit.path}\n  HIT  a verified copy is on the SSD\n  on ssd, stays there for at least 10m\n`);
   });
 
   test('sends its own stat of the file, to the nanosecond, so that the daemon needs none', async () => {
@@ -41,7 +41,7 @@ describe('lookup', () => {
     expect(code).toBe(0);
     expect(daemon.asked[0]?.body).toMatchObject({ path: join(cwd, 'gone.safetensors') });
     expect(daemon.asked[0]?.body).not.toHaveProperty('size');
-    expect(out).toContain('the source does not answer; a copy serves in its place');
+    expect(out).toContain('the source does not answer; the copy is used');
   });
 
   test('asks by category and name', async () => {

@@ -66,7 +66,7 @@ describe('start', () => {
   });
 
   test.each([
-    ['knows no root', { roots: [], usedBytes: 0 }, 'say where the models are: AUTOCACHE_ROOTS=/path/to/models in .env'],
+    ['knows no root', { roots: [], usedBytes: 0 }, 'name your model folders: AUTOCACHE_ROOTS=/path/to/models in .env'],
     ['has cached nothing', { usedBytes: 0 }, 'autocached lookup FILE'],
     ['is switched off', { mode: 'off' }, 'autocached mode read-write'],
   ])('of a daemon that %s names the one next step', async (_what, changes, step) => {

@@ -8,7 +8,7 @@ const bad = {
   bytes: 2048,
   copy: '/ssd/a.safetensors',
   tier: 'ssd',
-  why: 'its bytes are not those that were copied',
+  why: 'its bytes differ from the copied file',
   chunks: [3],
   recopied: true,
 };
@@ -19,10 +19,10 @@ test('verify says which chunk of which copy differs, and tells scripts by exit c
   });
   const { code, out } = await runCli(['verify', '--all'], { stateDir: daemon.stateDir });
   expect(code).toBe(4);
-  expect(out).toContain('differs  /mnt/nas/a.safetensors');
+  expect(out).toContain('corrupted  /mnt/nas/a.safetensors');
   expect(out).toContain('(1 chunk: 3)');
-  expect(out).toContain('a new copy is on its way');
-  expect(out).toContain('2 copies read again, 4 KiB, 1 differs');
+  expect(out).toContain('a new copy is being made');
+  expect(out).toContain('2 copies verified (4 KiB): 1 corrupted');
   expect(daemon.asked[0]?.body).toEqual({ all: true });
 });
 
@@ -44,7 +44,7 @@ test('verify of one file asks for that file, and is done when it is the same', a
     'POST /api/cache/verify': () => ({ files: 1, bytes: 2048, damaged: [], mismatched: [], skipped: [] }),
   });
   const { code, out } = await runCli(['verify', 'loras/a'], { stateDir: daemon.stateDir });
-  expect([code, out]).toEqual([0, '1 copy read again, 2 KiB\n']);
+  expect([code, out]).toEqual([0, '1 copy verified (2 KiB): OK\n']);
   expect(daemon.asked[0]?.body).toEqual({ names: ['loras/a'] });
 });
 

@@ -233,7 +233,7 @@ test.each([
   await using daemon = await answering({ ...missing, reason: 'BYPASS_UNKNOWN_ROOT' });
   const { code, out } = await runCli(['warm', 'x', ...options], { stateDir: daemon.stateDir });
   expect(code).toBe(exitCode);
-  expect(out).toMatch(/missing .*below no directory that autocached knows/);
+  expect(out).toMatch(/missing .*not inside a configured model folder/);
 });
 
 describe('warm takes', () => {

@@ -18,9 +18,11 @@ test('a source that is what was published is shown as such', async () => {
   writeFileSync(`${path}.sha256`, `${hash}  a.safetensors\n`);
   await daemon.client.warm({ paths: [path], wait: true });
   const { code, out } = await runCli(['verify', path], { stateDir: daemon.stateDir });
-  expect([code, out]).toEqual([0, '1 copy read again, 48.8 KiB\n']);
+  expect([code, out]).toEqual([0, '1 copy verified (48.8 KiB): OK\n']);
   expect(await daemon.client.explain(path)).toMatchObject({ published: { sha256: hash, from: `${path}.sha256`, same: true } });
-  expect((await runCli(['explain', path], { stateDir: daemon.stateDir })).out).toContain(`as published: ${path}.sha256`);
+  expect((await runCli(['explain', path], { stateDir: daemon.stateDir })).out).toContain(
+    `matches the published SHA-256: ${path}.sha256`,
+  );
   expect((await daemon.client.stats()).mismatched).toBe(0);
 });
 
@@ -43,8 +45,8 @@ test.runIf(process.platform !== 'win32')(
     expect((await daemon.client.lookup({ path, purpose: 'load', waitMs: 0, client: null })).reason).toBe('HIT');
     const cli = (...args: string[]) => runCli(args, { stateDir: daemon.stateDir });
     expect(await cli('verify', '--all')).toMatchObject({ code: 4, out: expect.stringContaining(`${blob} says ${wrong}`) });
-    expect((await cli('explain', path)).out).toContain(`not what was published: ${blob}`);
-    expect((await cli('status')).out).toContain('1 file is not what was published');
+    expect((await cli('explain', path)).out).toContain(`differs from the published file: ${blob}`);
+    expect((await cli('status')).out).toContain('1 file differs from the published');
     expect((await cli('list')).out).toContain('model.safetensors');
   },
 );

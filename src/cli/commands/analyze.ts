@@ -7,7 +7,7 @@ import { readWorkflow } from '../workflow-file.ts';
 export function addAnalyze(program: Command, run: Run): void {
   program
     .command('analyze')
-    .description('the model files that a workflow loads, in load order, and where each is')
+    .description('list the models that a workflow loads, in load order, and where each is')
     .argument('<workflow>', 'workflow or API prompt as JSON, or a PNG or WebP image that ComfyUI has saved')
     .action(
       run(async (session, file: string) => {

@@ -9,12 +9,12 @@ import { counted } from '../text/words.ts';
 const shim = () => import('../comfyui-link.ts');
 
 export function addComfyui(program: Command, run: Run): void {
-  const comfyui = program.command('comfyui').description('put the resolver into a ComfyUI, or take it out again');
+  const comfyui = program.command('comfyui').description('install the resolver into a ComfyUI, or remove it');
   comfyui
     .command('install')
-    .description('ComfyUI asks autocached from its next start on')
+    .description('install the resolver; it works after ComfyUI restarts')
     .argument('<dir>', 'directory of ComfyUI')
-    .option('--link', 'link to the files of this autocached instead of copying them, for work on them')
+    .option('--link', 'link to the files of this autocached instead of copying them (for development)')
     .action(
       run(async (session, dir: string, { link }: { link?: true }) => {
         const options = { stateDir: stateDirOf(session), ...(link && { link }) };
@@ -24,7 +24,7 @@ export function addComfyui(program: Command, run: Run): void {
     );
   comfyui
     .command('uninstall')
-    .description('ComfyUI is as it was before, from its next start on')
+    .description('remove the resolver; ComfyUI is unchanged after it restarts')
     .argument('<dir>', 'directory of ComfyUI')
     .action(
       run(async (session, dir: string) => {
@@ -34,7 +34,7 @@ export function addComfyui(program: Command, run: Run): void {
     );
   comfyui
     .command('status')
-    .description('whether the resolver is there, and up to date')
+    .description('show whether the resolver is installed and up to date')
     .argument('<dir>', 'directory of ComfyUI')
     .action(
       run(async (session, dir: string) => {

@@ -19,7 +19,7 @@ const liveNames = liveFields.map((field) => keys[field].name);
 export function addConfig(program: Command, run: Run): void {
   program
     .command('config')
-    .description('show every setting and where it comes from, or change some at once')
+    .description('show all settings and where each comes from, or change live ones')
     .argument('[key=value...]', 'what may change while the daemon runs: the list marks it with *')
     .addHelpText('after', examples)
     .action(

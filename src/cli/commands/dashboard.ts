@@ -4,13 +4,13 @@ import { clientOf, type Run } from '../session.ts';
 export function addDashboard(program: Command, run: Run): void {
   program
     .command('dashboard')
-    .description('print the address of the dashboard, which opens once and within a minute')
+    .description('print a one-time sign-in link to the dashboard (valid 60 s)')
     .action(
       run(async (session) => {
         const client = await clientOf(session);
         const { path } = await client.dashboard();
         const url = `${client.daemon.url}${path}`;
-        return { data: { url }, page: () => `${url}\nIt opens once, within a minute; the tab stays signed in.` };
+        return { data: { url }, page: () => `${url}\nThe link works once, within 60 seconds; the tab then stays signed in.` };
       }),
     );
 }

@@ -6,10 +6,7 @@ import { eventText } from '../text/event-text.ts';
 import { plain } from '../text/fit.ts';
 
 export function addEvents(program: Command, run: Run): void {
-  program
-    .command('events')
-    .description('what happens, line by line, until Ctrl-C; with --json one object a line')
-    .action(run(events));
+  program.command('events').description('follow events until Ctrl-C; with --json one object per line').action(run(events));
 }
 
 async function events(session: Session): Promise<undefined> {

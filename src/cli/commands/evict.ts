@@ -7,9 +7,9 @@ import { removalPage } from '../text/removal-page.ts';
 export function addEvict(program: Command, run: Run): void {
   program
     .command('evict')
-    .description('delete the copies of these files, or of all below a directory; the sources stay')
+    .description('delete the copies of files or directories; sources are kept')
     .argument('<file...>', 'path, directory, category/name, or id from list')
-    .option('--dry-run', 'only show what would be deleted')
+    .option('--dry-run', 'show what would be deleted, delete nothing')
     .action(
       run(async (session, files: string[], { dryRun }: { dryRun?: true }) => {
         const client = await clientOf(session);

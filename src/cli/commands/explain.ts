@@ -6,7 +6,7 @@ import { explainPage } from '../text/explain-page.ts';
 export function addExplain(program: Command, run: Run): void {
   program
     .command('explain')
-    .description('the whole story of one file: copies, last answers with reasons, what a lookup would say')
+    .description('explain one file: copies, last answers with reasons, the next answer')
     .argument('<file>', 'path')
     .action(
       run(async (session, file: string) => {

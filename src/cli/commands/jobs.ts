@@ -21,11 +21,11 @@ interface Options {
 export function addJobs(program: Command, run: Run): void {
   program
     .command('jobs')
-    .description('the copies that run and wait')
-    .option('--cancel <id>', 'stop this one', count)
-    .option('--pause', 'let all copies stand still where they are, until --resume or a new start')
-    .option('--resume', 'let them go on')
-    .option('--follow', 'show how they go on, until Ctrl-C')
+    .description('list running and waiting copies')
+    .option('--cancel <id>', 'cancel this copy', count)
+    .option('--pause', 'pause all copies until --resume or a restart')
+    .option('--resume', 'resume copying')
+    .option('--follow', 'follow progress until Ctrl-C')
     .action(run(jobs));
 }
 
@@ -37,7 +37,7 @@ async function jobs(session: Session, { cancel, follow, pause, resume }: Options
     const data = await client.pauseJobs(pause === true);
     return {
       data,
-      page: () => (data.paused ? 'copies stand still; `autocached jobs --resume` lets them go on' : 'copies go on'),
+      page: () => (data.paused ? 'Copying is paused. Resume with: autocached jobs --resume' : 'Copying is resumed.'),
     };
   }
   if (cancel !== undefined) return { data: await client.cancelJob(cancel), page: () => `job #${cancel} is cancelled` };
@@ -58,7 +58,7 @@ async function jobs(session: Session, { cancel, follow, pause, resume }: Options
 }
 
 function page(all: JobView[], look: Look): string {
-  if (all.length === 0) return 'nothing is being copied';
+  if (all.length === 0) return 'no copies are running';
   return table(
     all,
     [

@@ -21,14 +21,14 @@ interface Options {
 export function addList(program: Command, run: Run): void {
   program
     .command('list')
-    .description('the files that autocached knows, and where their copies are')
+    .description('list known files and their copies')
     .option('--category <name>', 'only this category, such as loras')
     .option('--root <dir>', 'only files below this root')
     .option('--glob <pattern>', "only names that match, such as '*fp8*'")
     .option('--cached', 'only files with a ready copy')
     .option('--pinned', 'only files that are never evicted')
     .addOption(new Option('--sort <by>', 'order').choices(entrySorts).default('lastUsed'))
-    .option('--limit <number>', 'at most so many', wholeNumber, 50)
+    .option('--limit <number>', 'at most this many', wholeNumber, 50)
     .action(
       run(async (session, options: Options) => {
         const client = await clientOf(session);

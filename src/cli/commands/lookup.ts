@@ -27,9 +27,9 @@ With --json: one file answers an object, several files an array.`;
 export function addLookup(program: Command, run: Run): void {
   program
     .command('lookup')
-    .description('where a file is best opened; starts a copy when there is none')
+    .description('show where to open a file; starts a copy if there is none')
     .argument('<file...>', 'path, or category/name')
-    .option('--wait <duration>', 'wait so long for the copy, such as 10m', duration, 0)
+    .option('--wait <duration>', 'wait for the copy, at most this long, such as 10m', duration, 0)
     .addOption(new Option('--purpose <why>', 'only load counts as use').choices(purposes).default('load'))
     .addHelpText('after', examples)
     .action(

@@ -11,7 +11,7 @@ const meanings: Record<Mode, string> = {
 export function addMode(program: Command, run: Run): void {
   program
     .command('mode')
-    .description('show the mode, or change it at once')
+    .description('show or change the mode')
     .addArgument(new Argument('[mode]', 'the new mode').choices(modes))
     .action(
       run(async (session, wanted: Mode | undefined) => {

@@ -10,7 +10,7 @@ import { counted, entryName } from '../text/words.ts';
 export function addPin(program: Command, run: Run): void {
   program
     .command('pin')
-    .description('never evict the copies of these files; of a directory also those that are added later')
+    .description('never evict these files; for a directory, also files added later')
     .argument('<file...>', 'path, directory, category/name, or id from list')
     .action(
       run(async (session, files: string[]) => {
@@ -20,7 +20,7 @@ export function addPin(program: Command, run: Run): void {
     );
   program
     .command('unpin')
-    .description('let them be evicted again')
+    .description('allow eviction again')
     .argument('<file...>', 'path, directory, category/name, or id from list')
     .action(
       run(async (session, files: string[]) => {

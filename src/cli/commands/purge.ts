@@ -39,11 +39,11 @@ export function addPurge(program: Command, run: Run): void {
     .option('--all', 'every copy')
     .option('--category <name>', 'copies of this category')
     .option('--root <dir>', 'copies of files below this root')
-    .option('--older-than <duration>', 'not used for so long, such as 30d', duration)
+    .option('--older-than <duration>', 'not used for this long, such as 30d', duration)
     .option('--larger-than <size>', 'larger than, such as 5GiB', size)
     .option('--glob <pattern>', "names that match, such as '*fp8*'")
     .addOption(new Option('--tier <name>', 'copies in this tier').choices(tierNames))
-    .option('--dry-run', 'only show what would be deleted')
+    .option('--dry-run', 'show what would be deleted, delete nothing')
     .option('-y, --yes', 'do not ask')
     .addHelpText('after', examples)
     .action(run(purge));

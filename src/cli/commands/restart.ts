@@ -13,7 +13,7 @@ import { stopDaemon } from '../stop-daemon.ts';
 
 export function addRestart(program: Command, run: Run): void {
   withStartOptions(program.command('restart'))
-    .description('stop the daemon and start it in the background, with the options it was started with')
+    .description('restart the daemon in the background with its last options')
     .action(run(restart));
 }
 

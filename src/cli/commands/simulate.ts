@@ -36,7 +36,7 @@ export function addSimulate(program: Command, run: Run): void {
   const list = <T>(parse: (text: string) => T) => withCommander((text) => text.split(',').map((part) => parse(part.trim())));
   program
     .command('simulate')
-    .description('what each policy and cache size would have made of recorded reads')
+    .description('replay recorded reads with each policy and cache size')
     .argument('<trace...>', 'what was read, as CSV')
     .addOption(
       new Option('--sizes <sizes>', 'cache sizes: bytes, or shares of all that was read')

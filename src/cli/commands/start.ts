@@ -18,8 +18,8 @@ Everything else that can be set: see .env.example, or: autocached config`;
 
 export function addStart(program: Command, run: Run): void {
   withStartOptions(program.command('start'))
-    .description('start the daemon, here until Ctrl-C or in the background')
-    .option('--detach', 'in the background, its output in daemon.log of the state directory')
+    .description('start the daemon, in the foreground or with --detach')
+    .option('--detach', 'run in the background; output goes to daemon.log in the state directory')
     .addHelpText('after', examples)
     .action(run(start));
 }

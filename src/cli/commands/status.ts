@@ -7,7 +7,7 @@ const mostEntries = 5;
 export function addStatus(program: Command, run: Run): void {
   program
     .command('status')
-    .description('how full, how useful, and what runs now')
+    .description('show space, use, jobs and model folders')
     .action(
       run(async (session) => {
         const client = await clientOf(session);

@@ -5,7 +5,7 @@ import { stopDaemon } from '../stop-daemon.ts';
 export function addStop(program: Command, run: Run): void {
   program
     .command('stop')
-    .description('stop the daemon and wait until it is gone')
+    .description('stop the daemon and wait until it has ended')
     .action(
       run(async (session) => {
         const client = await clientOf(session);

@@ -13,7 +13,7 @@ import { counted } from '../text/words.ts';
 export function addVerify(program: Command, run: Run): void {
   program
     .command('verify')
-    .description('read copies again and compare them with what was copied and published; exit code 4 when one differs')
+    .description('verify copies against their hashes and published SHA-256; exit code 4 if one differs')
     .argument('[item...]', 'path, category/name, or id from list')
     .option('--all', 'every copy')
     .action(
@@ -56,9 +56,9 @@ async function withProgress<T>(client: Client, session: Session, work: () => Pro
 
 function verifyPage({ files, bytes, damaged, mismatched, skipped }: VerifyAnswer, look: Look): string {
   const lines = damaged.flatMap(({ path, why, chunks, recopied }) => [
-    `${look.paint('red', 'differs')}  ${path}`,
-    `         ${why}${chunks.length > 0 ? ` (${counted(chunks.length, 'chunk')}: ${chunks.slice(0, 10).join(', ')})` : ''}`,
-    `         ${recopied ? 'a new copy is on its way' : 'out of service; it is copied again when its source is there'}`,
+    `${look.paint('red', 'corrupted')}  ${path}`,
+    `           ${why}${chunks.length > 0 ? ` (${counted(chunks.length, 'chunk')}: ${chunks.slice(0, 10).join(', ')})` : ''}`,
+    `           ${recopied ? 'a new copy is being made' : 'out of service; it is copied again when its source is available'}`,
   ]);
   for (const { path, sha256, published, from } of mismatched) {
     lines.push(
@@ -68,6 +68,6 @@ function verifyPage({ files, bytes, damaged, mismatched, skipped }: VerifyAnswer
     );
   }
   lines.push(...skipped.map(({ path, why }) => `${look.paint('yellow', 'skipped')}  ${path}: ${why}`));
-  const differ = damaged.length > 0 ? `, ${damaged.length} ${damaged.length === 1 ? 'differs' : 'differ'}` : '';
-  return [...lines, `${counted(files, 'copy', 'copies')} read again, ${formatBytes(bytes)}${differ}`].join('\n');
+  const verdict = damaged.length > 0 ? `${damaged.length} corrupted` : 'OK';
+  return [...lines, `${counted(files, 'copy', 'copies')} verified (${formatBytes(bytes)}): ${verdict}`].join('\n');
 }

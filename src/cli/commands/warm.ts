@@ -39,13 +39,13 @@ Examples:
 export function addWarm(program: Command, run: Run): void {
   program
     .command('warm')
-    .description('copy files to the fast disk now, and wait until they are there')
+    .description('copy files to the fast disk now and wait for them')
     .argument('[item...]', 'path, directory, category/name, workflow, or - for a list on standard input')
-    .option('--from <file>', 'read the items from a list file')
-    .option('--check', 'copy nothing, only say what is there; exit code 4 when something is missing')
-    .option('--wait', 'return when they are there, or cannot be', true)
-    .option('--no-wait', 'queue the copies and return')
-    .option('--ram', 'bring the copies into the RAM tier too; without one, read them once for the page cache of the system')
+    .option('--from <file>', 'read the items from a file')
+    .option('--check', 'copy nothing, only report; exit code 4 if something is missing')
+    .option('--wait', 'wait until all are copied or have failed', true)
+    .option('--no-wait', 'queue the copies and return at once')
+    .option('--ram', 'also copy into the RAM tier; without one, read the copies once into the page cache')
     .addHelpText('after', examples)
     .action(run(warm));
 }

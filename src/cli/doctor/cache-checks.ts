@@ -62,7 +62,7 @@ function trial({ dir, trial: done }: CacheFacts): Finding[] {
 
 function room({ dir, free, floor, tier }: CacheFacts): Finding[] {
   if (free === null) return [];
-  const says = `${formatBytes(free)} free, of which ${formatBytes(floor)} are left alone`;
+  const says = `${formatBytes(free)} free (${formatBytes(floor)} kept free)`;
   if (free < floor) {
     return [fail('cache', `${says}: nothing can be copied`, `free space on the volume of ${dir}, or lower AUTOCACHE_MIN_FREE`)];
   }

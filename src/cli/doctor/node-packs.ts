@@ -84,7 +84,7 @@ export function nodePackFindings(packs: readonly NodePack[]): Finding[] {
   const findings = packs
     .filter(({ replaces }) => replaces)
     .map(({ name }) =>
-      warn('nodes', `${name} replaces ComfyUI's lookup of models`, `remove ${name}: two of them get in each other's way`),
+      warn('nodes', `${name} also replaces ComfyUI's model lookup`, `remove ${name}: only one can work at a time`),
     );
   for (const { name } of aside) {
     const todo = 'its models stay where they are: move those folders to the SSD and leave links in their place';

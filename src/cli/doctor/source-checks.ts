@@ -35,12 +35,12 @@ function sourceFinding(source: SourceFacts, cache: CacheSide): Finding {
   const { kind, kindFrom, device, state } = source;
   const what = describe(source);
   if (state.is === 'away') {
-    return warn('source', `${what} is away: ${state.why}`, 'mount it; its copies keep serving until it is back');
+    return warn('source', `${what} is away: ${state.why}`, 'mount it; cached models keep working meanwhile');
   }
   const speeds = state.is === 'measured' ? `: ${speedText(state.speeds)}` : ': no file of 8 MiB or more to measure with';
-  if (kind === 'ssd') return ok('source', `${what} is fast and left alone${speeds}`);
+  if (kind === 'ssd') return ok('source', `${what} is fast; its files are not cached${speeds}`);
   if (device !== null && device === cache.device) {
-    const todo = 'copies there gain nothing: set AUTOCACHE_DIR to another, faster disk';
+    const todo = 'copies gain nothing there: set AUTOCACHE_DIR to another, faster disk';
     return warn('source', `${what} is on the disk of the cache${speeds}`, todo);
   }
   if (state.is === 'measured' && cache.speeds && !isWorthIt(state.speeds, cache.speeds)) {

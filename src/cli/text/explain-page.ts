@@ -11,14 +11,16 @@ export function explainPage(answer: ExplainAnswer, look: Look): string {
   const { path, entry, root, leases, decisions, score, sha256, published, now } = answer;
   const lines = [look.paint('bold', plain(path)), fact('now', `${now.reason}: ${reasonText(now.reason)}`)];
   if (now.path !== path) lines.push(fact('', `a lookup answers ${plain(now.path)}`));
-  lines.push(fact('root', rootText(root)), fact('file', entry ? entryText(entry) : 'not in the catalog: never asked for'));
+  lines.push(
+    fact('root', rootText(root)),
+    fact('file', entry ? entryText(entry) : 'not known yet: no program has asked for it'),
+  );
   for (const copy of entry?.copies ?? []) {
     lines.push(fact('copy', `${copy.state} on ${copy.tier}, ${formatBytes(copy.bytes)}: ${plain(copy.path)}`));
   }
-  if (sha256 !== null) lines.push(fact('sha256', sha256));
+  if (sha256) lines.push(fact('sha256', sha256));
   if (published) lines.push(...publishedLines(published, look));
-  if (score !== null)
-    lines.push(fact('score', `${Number(score.toPrecision(4))} (the copy with the lowest score leaves first)`));
+  if (score !== null) lines.push(fact('score', `${Number(score.toPrecision(4))} (lowest is evicted first)`));
   for (const { client, expiresInMs } of leases)
     lines.push(fact('in use', `by ${plain(client)}, for ${formatDuration(expiresInMs)}`));
   if (decisions.length === 0) return lines.join('\n');
@@ -40,16 +42,16 @@ function fact(name: string, text: string): string {
 }
 
 function rootText(root: RootView | null): string {
-  if (!root) return 'none: only files below a known root are cached';
+  if (!root) return 'none: only files inside a configured model folder are cached';
   const health = root.why ? `${root.health}: ${root.why}` : root.health;
   return `${plain(root.path)} (${root.kind}, ${root.kindFrom}; ${health})`;
 }
 
 function publishedLines({ sha256, from, same }: PublishedView, { paint }: Look): string[] {
-  if (same === true) return [fact('', `as published: ${plain(from)}`)];
-  if (same === null) return [fact('', `not yet compared with ${plain(from)}`)];
+  if (same === true) return [fact('', `matches the published SHA-256: ${plain(from)}`)];
+  if (same === null) return [fact('', `not compared yet with ${plain(from)}`)];
   return [
-    fact('', paint('yellow', `not what was published: ${plain(from)}`)),
+    fact('', paint('yellow', `differs from the published file: ${plain(from)}`)),
     fact('', paint('yellow', `says ${sha256}; download the file again`)),
   ];
 }

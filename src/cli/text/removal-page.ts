@@ -15,7 +15,7 @@ export function removalPage(answer: RemovalAnswer, look: Look): string {
   else if (dryRun) parts.push(`would delete ${copies}, ${formatBytes(bytes)}`);
   else parts.push(`deleted ${copies}, ${formatBytes(bytes)}`);
   const shared = removed.reduce((sum, item) => sum + item.bytes, 0) - bytes;
-  if (shared > 0) parts.push(`that is ${formatBytes(shared)} less than the files add up to: equal files share their bytes`);
+  if (shared > 0) parts.push(`${formatBytes(shared)} less than the sum of the files: equal files share their bytes`);
   if (skipped.length > 0) parts.push(look.paint('yellow', `left in place: ${skipped.length}`), rowsOf(skipped, look));
   return parts.filter((part) => part !== '').join('\n');
 }

@@ -31,7 +31,7 @@ export function simulationPage(results: readonly Result[], look: Look): string {
     `WRITTEN: bytes written to the SSD for each byte read. ${traces === 1 ? '' : `Means over ${counted(traces, 'trace')}. `}`,
   ];
   if (results.some(({ policy }) => policy === 'foresight'))
-    notes.push('foresight knows what is read next; no policy can be much better.');
+    notes.push('foresight knows the next reads: an upper bound for every policy.');
   return [page, '', ...notes.map((note) => look.paint('dim', note.trim()))].join('\n');
 }
 

@@ -38,11 +38,11 @@ export function startPage(started: Started, { paint }: Look): string {
 }
 
 function nextStep({ roots, usedBytes, accounting, mode }: Started): string {
-  if (mode === 'off') return 'autocached mode read-write (until then every lookup is answered with the source)';
+  if (mode === 'off') return 'autocached mode read-write (while off, every lookup answers the source)';
   if (roots.length === 0) {
-    return 'say where the models are: AUTOCACHE_ROOTS=/path/to/models in .env, or: autocached comfyui install DIR';
+    return 'name your model folders: AUTOCACHE_ROOTS=/path/to/models in .env, or: autocached comfyui install DIR';
   }
   if (usedBytes === 0 && !accounting)
-    return 'autocached lookup FILE, with a file below a root: the first lookup starts its copy';
+    return 'autocached lookup FILE, with a file in a model folder: the first lookup starts its copy';
   return 'autocached status';
 }

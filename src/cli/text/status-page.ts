@@ -68,13 +68,9 @@ function tierLines(tier: TierStats, page: Page): string {
   ];
   // It lies on the volume of the ssd tier, and under its limit.
   if (tier.tier === 'cold') return lines.join('\n');
-  return [
-    ...lines,
-    page.paint(
-      'dim',
-      `       ${formatBytes(tier.free)} free on the volume, of which ${formatBytes(tier.floor)} are left alone`,
-    ),
-  ].join('\n');
+  return [...lines, page.paint('dim', `       ${formatBytes(tier.free)} free (${formatBytes(tier.floor)} kept free)`)].join(
+    '\n',
+  );
 }
 
 /** What is stored in less space than it has. */
@@ -83,7 +79,7 @@ function holds({ bytes, represented, ratio }: TierStats): string {
 }
 
 function useLines(stats: StatsAnswer): string[] {
-  if (stats.hitRate === null) return ['  nothing has been asked for yet'];
+  if (stats.hitRate === null) return ['  no loads yet'];
   const { hit, miss } = stats.latencyMs;
   const bytes = stats.byteHitRate === null ? '' : `; by bytes ${percent(stats.byteHitRate)}`;
   return [
@@ -97,7 +93,7 @@ function useLines(stats: StatsAnswer): string[] {
 function jobLines(jobs: JobView[], page: Page): string[] {
   const running = jobs.filter((job) => job.state === 'running');
   const queued = jobs.filter((job) => job.state === 'queued');
-  if (running.length + queued.length === 0) return ['  nothing is being copied'];
+  if (running.length + queued.length === 0) return ['  no copies are running'];
   const lines = running.map((job) => {
     const share = job.bytesTotal > 0 ? job.bytesDone / job.bytesTotal : 0;
     const name = shorten(plain(jobName(job)), page.width - 2);
@@ -121,7 +117,7 @@ function stuckLines(stuck: StuckView[], page: Page): string {
 }
 
 function rootLines(roots: RootView[], page: Page): string {
-  if (roots.length === 0) return '  none known: set AUTOCACHE_ROOTS, or run: autocached comfyui install DIR';
+  if (roots.length === 0) return '  none: set AUTOCACHE_ROOTS, or run: autocached comfyui install DIR';
   const lines = table(
     foldRoots(roots),
     [
@@ -137,12 +133,12 @@ function rootLines(roots: RootView[], page: Page): string {
 
 function mismatchLines({ mismatched }: StatsAnswer, { paint }: Look): string[] {
   if (mismatched === 0) return [];
-  const files = mismatched === 1 ? '1 file is' : `${count(mismatched)} files are`;
-  return [paint('yellow', `  ${files} not what was published: autocached verify --all names them`)];
+  const files = mismatched === 1 ? '1 file differs' : `${count(mismatched)} files differ`;
+  return [paint('yellow', `  ${files} from the published SHA-256: autocached verify --all lists them`)];
 }
 
 function awayNote({ paint }: Look): string {
-  return paint('yellow', '  a root that is away loses nothing: its copies keep serving until it is back');
+  return paint('yellow', '  cached models from an offline folder keep working');
 }
 
 function entryLines(title: string, entries: EntryView[], page: Page): string {

@@ -94,8 +94,8 @@ function showFiles(entries) {
 function facts({ secondsSaved, hitRate, hitBytes, tiers, jobs, accounting }) {
   const items = [
     fact('Time saved', formatSeconds(secondsSaved)),
-    fact('Loads from copies', hitRate === null ? 'none yet' : `${Math.round(hitRate * 100)}%, ${formatBytes(hitBytes)}`),
-    fact('Copies under way', jobs.queued > 0 ? `${jobs.running}, ${jobs.queued} waiting` : `${jobs.running}`),
+    fact('Cache hit rate', hitRate === null ? 'none yet' : `${Math.round(hitRate * 100)}%, ${formatBytes(hitBytes)}`),
+    fact('Copying now', jobs.queued > 0 ? `${jobs.running}, ${jobs.queued} waiting` : `${jobs.running}`),
   ];
   if (accounting) items.push(fact('Accounting', `${accounting.seen} looked at; copies wait`));
   for (const { tier, files, bytes, limit } of tiers) {

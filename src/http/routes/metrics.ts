@@ -64,7 +64,7 @@ const series: readonly Series[] = [
     help: '1 until what lies in the cache is accounted for; no copy starts before',
     read: (stats) => Number(stats.accounting !== null),
   },
-  { name: 'autocached_jobs_running', help: 'Copies under way', read: (stats) => stats.jobs.running },
+  { name: 'autocached_jobs_running', help: 'Copies that are running', read: (stats) => stats.jobs.running },
   { name: 'autocached_jobs_queued', help: 'Copies waiting', read: (stats) => stats.jobs.queued },
   {
     name: 'autocached_roots',
@@ -79,7 +79,7 @@ const series: readonly Series[] = [
   tierSeries('reserved_bytes', 'Bytes reserved for running copies', 'reserved'),
   tierSeries('limit_bytes', 'Most bytes the tier may hold', 'limit'),
   tierSeries('free_bytes', 'Free bytes of the volume', 'free'),
-  tierSeries('floor_bytes', 'Free bytes that are left alone', 'floor'),
+  tierSeries('floor_bytes', 'Free bytes kept free', 'floor'),
 ];
 
 /** Prometheus text. Figures only: no path and no name of a file is in it. */

@@ -277,7 +277,7 @@ describe('what ComfyUI does with fast disks', () => {
 describe('a source', () => {
   test('on an SSD is left alone, whatever disk the cache has', () => {
     expect(of({ kind: 'ssd', device: 'nvme0n1' })).toMatchObject([
-      { verdict: 'ok', says: expect.stringContaining('left alone') },
+      { verdict: 'ok', says: expect.stringContaining('not cached') },
     ]);
   });
 

@@ -42,7 +42,7 @@ describe('packs of custom nodes', () => {
     expect(found.map(({ name }) => name)).toEqual(['aside', 'both', 'good', 'plain', 'arena'].sort());
     const findings = nodePackFindings(found);
     expect(findings).toMatchObject([
-      { verdict: 'warn', says: expect.stringContaining('arena replaces') },
+      { verdict: 'warn', says: expect.stringContaining('arena also replaces') },
       {
         verdict: 'warn',
         says: expect.stringContaining('aside finds its models by itself'),
