@@ -64,7 +64,7 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
   const context = { clock, log, events, opened };
 
   const storage = await openStorage(config, { ...context, ...(overrides.pauses && { pauses: overrides.pauses }) });
-  const { catalog, tier, tiers, ram, accounts, onTrouble } = storage;
+  const { catalog, tier, tiers, ram, accounts } = storage;
   const settings = openSettings(loaded, storage, context);
   const sources = await openSources(loaded, settings, storage, context);
   const { roots, speeds, sourceSpeeds } = sources;
@@ -72,6 +72,7 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
   const leases = new Leases(clock, catalog.usage.savedLeases());
   if (ram) opened.defer(() => emptyRam(catalog, ram.tier, (path) => leases.isLeased(path)));
 
+  const onTrouble = (error: unknown) => accounts.afterTrouble(error);
   const shared = { ...context, ...rules, catalog, tiers, accounts, sources: roots, leases, onTrouble };
   const copying = composeCopying({
     ...shared,
@@ -103,12 +104,9 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
       ...copying,
       ...answering,
       ...upkeep,
-      version,
-      startedAt: clock.monotonic(),
+      daemon: { version, startedAt: clock.monotonic(), stop: stopped.resolve },
       settings,
       roots,
-      comfyuiFree: () => settings.current.comfyuiFree,
-      stop: stopped.resolve,
     },
     { ...config.listen, stateDir: config.stateDir },
   );
@@ -121,6 +119,8 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
     startCopying(copying);
     upkeep.scrub.start();
   });
+  // They must not become complete, and these begin, while the daemon closes.
+  opened.defer(() => accounts[Symbol.asyncDispose]());
   // What the last run of the daemon did not finish copying; the sources are asked anew.
   void answering.warmer.warm({ paths: catalog.usage.takeUnfinishedJobs() });
   const { workflows } = answering;

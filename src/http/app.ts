@@ -19,10 +19,10 @@ import type { Services } from './services.ts';
 
 const bodyLimit = 16 * 1024 * 1024;
 
-/** The HTTP interface over the rooms, without a port: tests inject requests, the daemon listens. */
-export function createApp(rooms: Services, options: GuardOptions): FastifyInstance {
+/** The HTTP interface without a port: tests inject requests, the daemon listens. */
+export function createApp(services: Services, options: GuardOptions): FastifyInstance {
   const answerError = (thrown: FastifyError, reply: FastifyReply) => {
-    const error = translate(thrown, rooms.log);
+    const error = translate(thrown, services.log);
     return reply.status(error.status).send({ error: error.body });
   };
   const app = fastify({
@@ -53,8 +53,8 @@ export function createApp(rooms: Services, options: GuardOptions): FastifyInstan
     metricsRoutes,
     workflowRoutes,
   ];
-  for (const routes of allRoutes) routes(app, rooms);
-  dashboardRoutes(app, rooms, options.token);
+  for (const routes of allRoutes) routes(app, services);
+  dashboardRoutes(app, services, options.token);
   return app;
 }
 

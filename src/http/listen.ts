@@ -21,16 +21,16 @@ export interface ListenOptions {
 const dialledAs: Record<string, string | undefined> = { '0.0.0.0': '127.0.0.1', '::': '::1' };
 
 /**
- * Serves the rooms over HTTP and tells programs where, in `daemon.json`, until disposed.
+ * Serves over HTTP and tells programs where, in `daemon.json`, until disposed.
  * @throws CacheError BAD_CONFIG when the address cannot be had.
  */
 export async function listen(
-  rooms: Services,
+  services: Services,
   { host, port, stateDir }: ListenOptions,
 ): Promise<AsyncDisposable & { url: string }> {
   const tokenFile = join(stateDir, 'token');
   const hosts = new Set<string>();
-  const app = createApp(rooms, { token: readToken(tokenFile), hosts });
+  const app = createApp(services, { token: readToken(tokenFile), hosts });
   try {
     await app.listen({ host, port });
   } catch (error) {
@@ -44,7 +44,7 @@ export async function listen(
   const name = dialledAs[host] ?? host;
   const url = `http://${name.includes(':') ? `[${name}]` : name}:${bound}`;
   const daemonFile = join(stateDir, 'daemon.json');
-  const { version } = rooms;
+  const { version } = services.daemon;
   writePrivately(daemonFile, `${JSON.stringify({ url, pid: process.pid, version, tokenFile } satisfies DaemonFile)}\n`);
   return {
     url,

@@ -15,7 +15,7 @@ export const selectBody = z.strictObject({
   below: z.array(absolutePath).max(1000).optional(),
 });
 
-type SelectServices = Pick<Services, 'catalog' | 'lookup' | 'roots'>;
+export type SelectServices = Pick<Services, 'catalog' | 'lookup' | 'roots'>;
 
 /**
  * The entries that a request is for, and the directories it names whole.

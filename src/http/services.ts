@@ -20,49 +20,60 @@ import type { OpenSources } from '../usage/open-sources.ts';
 import type { Warmer } from '../usage/warmer.ts';
 import type { Workflows } from '../workflow/workflows.ts';
 
-/** What the routes are given to serve. */
+/** The settings in force, and changing them. */
+interface Settings {
+  readonly current: {
+    policy: string;
+    /** Whether ComfyUI is to let go of models that it still reads from their sources. */
+    comfyuiFree: 'off' | 'auto';
+  };
+  mode(): Mode;
+  describe(): ConfigValue[];
+  readonly notices: readonly string[];
+  /** What the settings files say and is not in force, with the reason. */
+  readonly warnings: readonly string[];
+  /** @throws CacheError BAD_CONFIG and changes nothing. */
+  change(change: ConfigChange): void;
+}
+
+interface Roots {
+  list(): RootView[];
+  /** The path as the catalog has it, or null below no known root. */
+  locate(path: string): { path: string } | null;
+  /** What is named and no root, and what is a root and no longer named, one line each. */
+  readonly warnings: readonly string[];
+  /** @throws CacheError BAD_REQUEST when a path cannot be a root. */
+  register(request: RootsRequest): Promise<RootView[]>;
+}
+
+/** Everything that is served over HTTP; each route says which of it it needs. */
 export interface Services {
-  version: string;
-  startedAt: number;
+  daemon: {
+    version: string;
+    /** By the monotonic clock, ms. */
+    startedAt: number;
+    stop(): void;
+  };
   clock: Clock;
   log: Log;
   events: Events;
+  settings: Settings;
+  roots: Roots;
   catalog: Catalog;
+  tiers: Tiers;
+  accounts: Pick<Accounts, 'progress'>;
+  /** Limit and floor of a tier, bytes. */
+  bound(tier: Tier): { limit: number; floor: number };
+  policy(): Policy;
   lookup: Lookup;
   lookupStats: LookupStats;
   leases: Leases;
   openSources: OpenSources;
-  /** Whether ComfyUI is to let go of models that it still reads from their sources. */
-  comfyuiFree(): 'off' | 'auto';
-  accounts: Pick<Accounts, 'progress'>;
-  copier: Copier;
   warmer: Warmer;
   memoryWarmer: MemoryWarmer;
   workflows: Workflows;
+  copier: Copier;
   evictor: Evictor;
   scrub: Scrub;
   published: PublishedCheck;
-  tiers: Tiers;
-  /** Limit and floor of a tier, bytes. */
-  bound(tier: Tier): { limit: number; floor: number };
-  policy(): Policy;
-  settings: {
-    mode(): Mode;
-    describe(): ConfigValue[];
-    notices: readonly string[];
-    /** What the settings files say and is not in force, with the reason. */
-    warnings: readonly string[];
-    /** @throws CacheError BAD_CONFIG and changes nothing. */
-    change(change: ConfigChange): void;
-  };
-  roots: {
-    list(): RootView[];
-    /** The path as the catalog has it, or null below no known root. */
-    locate(path: string): { path: string } | null;
-    /** What is named and no root, and what is a root and no longer named, one line each. */
-    warnings: readonly string[];
-    /** @throws CacheError BAD_REQUEST when a path cannot be a root. */
-    register(request: RootsRequest): Promise<RootView[]>;
-  };
-  stop(): void;
 }

@@ -1,19 +1,24 @@
 import type { DailyTotals, StatsAnswer, TierStats } from '../api/stats.ts';
 import type { Services } from './services.ts';
 
-/** How the cache does, from all rooms. */
-export function statsOf(rooms: Services): StatsAnswer {
-  const { catalog, lookupStats, copier, settings, tiers, clock } = rooms;
+export type StatsServices = TierServices &
+  Pick<Services, 'daemon' | 'clock' | 'settings' | 'roots' | 'accounts' | 'lookupStats' | 'openSources' | 'copier'>;
+
+type TierServices = Pick<Services, 'tiers' | 'catalog' | 'bound'>;
+
+/** How the cache does. */
+export function statsOf(services: StatsServices): StatsAnswer {
+  const { daemon, catalog, lookupStats, copier, settings, tiers, clock } = services;
   const daily = catalog.usage.daily();
   const sum = (key: Exclude<keyof DailyTotals, 'day'>) => daily.reduce((total, day) => total + day[key], 0);
   const [hits, misses, hitBytes, missBytes] = [sum('hits'), sum('misses'), sum('hitBytes'), sum('missBytes')];
   return {
-    version: rooms.version,
+    version: daemon.version,
     pid: process.pid,
     mode: settings.mode(),
-    policy: rooms.policy().name,
+    policy: settings.current.policy,
     dir: tiers.get('ssd')?.dir ?? '',
-    uptimeMs: Math.round(clock.monotonic() - rooms.startedAt),
+    uptimeMs: Math.round(clock.monotonic() - daemon.startedAt),
     lookups: lookupStats.lookups,
     hits,
     misses,
@@ -26,17 +31,17 @@ export function statsOf(rooms: Services): StatsAnswer {
     secondsSaved: sum('secondsSaved'),
     mismatched: catalog.published.mismatches(),
     latencyMs: lookupStats.latencyMs(),
-    tiers: tierStats(rooms),
-    roots: rooms.roots.list(),
+    tiers: tierStats(services),
+    roots: services.roots.list(),
     jobs: copier.counts(),
-    accounting: rooms.accounts.progress,
-    stuck: rooms.openSources.list(),
-    warnings: [...settings.warnings, ...rooms.roots.warnings],
+    accounting: services.accounts.progress,
+    stuck: services.openSources.list(),
+    warnings: [...settings.warnings, ...services.roots.warnings],
     daily: daily.slice(-30),
   };
 }
 
-function tierStats({ tiers, catalog, bound }: Services): TierStats[] {
+function tierStats({ tiers, catalog, bound }: TierServices): TierStats[] {
   return tiers.all().map((tier) => {
     const { limit, floor } = bound(tier);
     const { files, bytes: held, represented, reserved } = catalog.placements.totals(tier.name);

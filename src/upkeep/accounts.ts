@@ -49,8 +49,14 @@ export class Accounts implements AsyncDisposable {
     this.#work = this.#work.then(() => this.#look(signal));
   }
 
+  /** The catalog made something fail: when it turns out to be damaged, it is set aside and rebuilt. */
+  afterTrouble(error: unknown): void {
+    this.#deps.log.error({ err: error }, 'the catalog is in trouble');
+    this.#rebuildAfter(error);
+  }
+
   /** Sets a catalog aside that `error` tells to be damaged, and begins anew with an empty one. @returns false when it is not that */
-  rebuildAfter(error: unknown): boolean {
+  #rebuildAfter(error: unknown): boolean {
     const isReplaced = this.#deps.catalog.replaceIfDamaged(error);
     if (isReplaced) this.begin();
     return isReplaced;
@@ -104,7 +110,7 @@ export class Accounts implements AsyncDisposable {
     } catch (err) {
       if (signal.aborted) return;
       log.error({ err }, 'the cache directory could not be looked through; nothing is copied until it is');
-      if (this.rebuildAfter(err)) return;
+      if (this.#rebuildAfter(err)) return;
       setTimeout(() => !signal.aborted && this.begin(), againMs).unref();
     }
   }

@@ -1,9 +1,11 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Catalog } from '../catalog/catalog.ts';
+import { lockDirectory } from '../catalog/lock.ts';
 import { tierTraits } from '../core/tier-traits.ts';
 import { copyStates, tierNames } from '../core/types.ts';
-import { copyPathOf, isClaimed } from '../tiers/posix-tier.ts';
+import type { Log } from '../runtime/log.ts';
+import { copyPathOf, isClaimed, openPosixTier } from '../tiers/posix-tier.ts';
 import type { Tier } from '../tiers/tier.ts';
 import { proofsOf } from './proofs.ts';
 import { removed, takenOut, tempName } from './removal.ts';
@@ -41,4 +43,25 @@ export function forgetRam(catalog: Catalog, spare: (copyPath: string) => boolean
       }
     }
   });
+}
+
+/**
+ * Empties the directory that the last daemon had, unless it is `dir`: what a killed one left there would stay in memory until the
+ * machine is started anew.
+ */
+export async function leaveFormerRam(catalog: Catalog, dir: string | null, log: Log): Promise<void> {
+  const former = catalog.settings.get('ram', '');
+  if (!former || former === dir) return;
+  if (isClaimed(former)) {
+    let unlock = () => {};
+    try {
+      unlock = lockDirectory(former, 'directory of the RAM tier');
+      await emptyRam(catalog, openPosixTier('ram', former));
+    } catch (err) {
+      log.warn({ dir: former, err }, 'the former directory of the RAM tier is not emptied');
+    } finally {
+      unlock();
+    }
+  }
+  catalog.settings.set('ram', '', '');
 }

@@ -15,9 +15,9 @@ const port = 8189;
 const token = 'f'.repeat(64);
 
 /** Everything that the routes serve, over the rig; settings are the real ones, roots are one. */
-export function createRooms(options: LookupRigOptions = {}) {
+export function createServices(options: LookupRigOptions = {}) {
   const rig = createLookupRig({ waitMaxMs: 30_000, ...options });
-  const loaded = { ...load(), notices: ['ARENA_CACHE_ROOT is understood as AUTOCACHE_DIR'] };
+  const loaded = { ...load({ AUTOCACHE_COMFYUI_FREE: 'auto' }), notices: ['ARENA_CACHE_ROOT is understood as AUTOCACHE_DIR'] };
   const settings = new ServedSettings({ ...rig, loaded, saved: rig.catalog.settings, isLocal: async () => true });
   settings.onChange(() => {
     rig.sources.mode = settings.mode();
@@ -33,12 +33,10 @@ export function createRooms(options: LookupRigOptions = {}) {
     files: null,
   };
   const stop = vi.fn();
-  const rooms: Services = {
+  const services: Services = {
     ...rig,
     ...openUpkeep({ ...rig, scrubMs: () => null }),
-    version: '1.2.3',
-    startedAt: rig.clock.monotonic(),
-    comfyuiFree: () => 'auto',
+    daemon: { version: '1.2.3', startedAt: rig.clock.monotonic(), stop },
     bound: () => rig.bound,
     policy: () => policies[settings.current.policy](surroundings),
     settings,
@@ -48,15 +46,14 @@ export function createRooms(options: LookupRigOptions = {}) {
       locate: (path) => rig.sources.locate(path),
       register: vi.fn(async () => [root]),
     },
-    stop,
   };
-  return { ...rig, rooms, stop, settings };
+  return { ...rig, services, stop, settings };
 }
 
 /** The app without a port, and a client that has the token and is who it says it is. */
 export function createClient(options: LookupRigOptions = {}) {
-  const rig = createRooms(options);
-  const app = createApp(rig.rooms, { token, hosts: hostsOf('127.0.0.1', port) });
+  const rig = createServices(options);
+  const app = createApp(rig.services, { token, hosts: hostsOf('127.0.0.1', port) });
   onTestFinished(() => app.close());
   return { ...rig, app, token, ...clientOf(app) };
 }

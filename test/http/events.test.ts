@@ -5,11 +5,11 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { JobView } from '../../src/api/api.ts';
 import { listen } from '../../src/http/listen.ts';
 import { patience } from '../helpers/patience.ts';
-import { createRooms } from '../helpers/services.ts';
+import { createServices } from '../helpers/services.ts';
 
 async function start() {
-  const rig = createRooms();
-  const server = await listen(rig.rooms, { host: '127.0.0.1', port: 0, stateDir: rig.dir });
+  const rig = createServices();
+  const server = await listen(rig.services, { host: '127.0.0.1', port: 0, stateDir: rig.dir });
   let open = true;
   const stop = async () => {
     if (open) await server[Symbol.asyncDispose]();

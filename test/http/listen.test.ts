@@ -5,13 +5,13 @@ import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { DaemonFile } from '../../src/api/api.ts';
 import { listen } from '../../src/http/listen.ts';
-import { createRooms } from '../helpers/services.ts';
+import { createServices } from '../helpers/services.ts';
 
 const hasIpv6 = Object.values(networkInterfaces()).some((addresses) => addresses?.some(({ address }) => address === '::1'));
 
 async function start(part: { host?: string; port?: number } = {}) {
-  const rig = createRooms();
-  const server = await listen(rig.rooms, { host: '127.0.0.1', port: 0, ...part, stateDir: rig.dir });
+  const rig = createServices();
+  const server = await listen(rig.services, { host: '127.0.0.1', port: 0, ...part, stateDir: rig.dir });
   let open = true;
   const stop = async () => {
     if (open) await server[Symbol.asyncDispose]();
@@ -72,24 +72,24 @@ describe('the token', () => {
   test('outlives a restart: programs that have read it go on', async () => {
     const { rig, stop, token } = await start();
     await stop();
-    const again = await listen(rig.rooms, { host: '127.0.0.1', port: 0, stateDir: rig.dir });
+    const again = await listen(rig.services, { host: '127.0.0.1', port: 0, stateDir: rig.dir });
     expect(readFileSync(join(rig.dir, 'token'), 'utf8').trim()).toBe(token);
     await again[Symbol.asyncDispose]();
   });
 
   test.each(['', 'short', 'g'.repeat(64)])('that somebody broke (%j) is replaced', async (text) => {
-    const rig = createRooms();
+    const rig = createServices();
     writeFileSync(join(rig.dir, 'token'), text, { mode: 0o644 });
-    const server = await listen(rig.rooms, { host: '127.0.0.1', port: 0, stateDir: rig.dir });
+    const server = await listen(rig.services, { host: '127.0.0.1', port: 0, stateDir: rig.dir });
     expect(readFileSync(join(rig.dir, 'token'), 'utf8')).toMatch(/^[0-9a-f]{64}\n$/);
     if (process.platform !== 'win32') expect(statSync(join(rig.dir, 'token')).mode & 0o777).toBe(0o600);
     await server[Symbol.asyncDispose]();
   });
 
   test.skipIf(process.platform === 'win32')('that others could read is closed to them', async () => {
-    const rig = createRooms();
+    const rig = createServices();
     writeFileSync(join(rig.dir, 'token'), 'a'.repeat(64), { mode: 0o644 });
-    const server = await listen(rig.rooms, { host: '127.0.0.1', port: 0, stateDir: rig.dir });
+    const server = await listen(rig.services, { host: '127.0.0.1', port: 0, stateDir: rig.dir });
     expect(statSync(join(rig.dir, 'token')).mode & 0o777).toBe(0o600);
     await server[Symbol.asyncDispose]();
   });
@@ -135,7 +135,7 @@ describe('over a real connection', () => {
 test('a port that is taken is said so, with what to set', async () => {
   const { url, rig } = await start();
   const port = Number(new URL(url).port);
-  await expect(listen(rig.rooms, { host: '127.0.0.1', port, stateDir: rig.dir })).rejects.toMatchObject({
+  await expect(listen(rig.services, { host: '127.0.0.1', port, stateDir: rig.dir })).rejects.toMatchObject({
     code: 'BAD_CONFIG',
     message: expect.stringContaining(`127.0.0.1:${port}`),
     hint: expect.stringContaining('AUTOCACHE_LISTEN'),
@@ -143,7 +143,7 @@ test('a port that is taken is said so, with what to set', async () => {
 });
 
 test('an address that is not of this machine is said so', async () => {
-  const { rooms, dir } = createRooms();
-  await expect(listen(rooms, { host: '192.0.2.1', port: 0, stateDir: dir })).rejects.toMatchObject({ code: 'BAD_CONFIG' });
+  const { services, dir } = createServices();
+  await expect(listen(services, { host: '192.0.2.1', port: 0, stateDir: dir })).rejects.toMatchObject({ code: 'BAD_CONFIG' });
   expect(existsSync(join(dir, 'daemon.json'))).toBe(false);
 });

@@ -6,7 +6,7 @@ import { matcher } from '../../lookup/filters.ts';
 import { chooseCopies, removeCopies } from '../../space/purge.ts';
 import { absolutePath, bytes, milliseconds, name, parse } from '../parse.ts';
 import type { Services } from '../services.ts';
-import { statsOf } from '../stats.ts';
+import { type StatsServices, statsOf } from '../stats.ts';
 
 const clearBody = z.strictObject({
   all: z.boolean().optional(),
@@ -23,10 +23,10 @@ const clearBody = z.strictObject({
 const configBody = z.record(z.string(), z.string());
 
 /** The cache as a whole: how it does, how it is set, and emptying it. */
-export function cacheRoutes(app: FastifyInstance, rooms: Services): void {
-  const { settings } = rooms;
+export function cacheRoutes(app: FastifyInstance, services: StatsServices & Pick<Services, 'evictor'>): void {
+  const { settings } = services;
 
-  app.get('/api/cache/stats', () => statsOf(rooms));
+  app.get('/api/cache/stats', () => statsOf(services));
 
   app.get('/api/cache/config', () => ({ settings: settings.describe(), notices: settings.notices }));
 
@@ -42,7 +42,7 @@ export function cacheRoutes(app: FastifyInstance, rooms: Services): void {
     if (filters.all !== true && Object.keys(filters).filter((key) => key !== 'all').length === 0) {
       throw new CacheError('BAD_REQUEST', 'say what to clear', { hint: 'Give a filter, or "all": true for every copy.' });
     }
-    const deps = { ...rooms, matcher };
+    const deps = { ...services, matcher };
     return removeCopies(deps, chooseCopies(deps, body), { dryRun, why: 'purge' });
   });
 }

@@ -37,7 +37,7 @@ const headers = {
 };
 
 /** The page at `/`, and how it comes by the token: who has it gets a code, and the page exchanges the code for it. */
-export function dashboardRoutes(app: FastifyInstance, { clock }: Services, token: string): void {
+export function dashboardRoutes(app: FastifyInstance, { clock }: Pick<Services, 'clock'>, token: string): void {
   const codes = new Codes(clock);
 
   for (const [url, { path, type }] of Object.entries(files)) {

@@ -6,7 +6,7 @@ import { withCompanions } from '../../placement/companions.ts';
 import { type Chosen, removeCopies } from '../../space/purge.ts';
 import { type Wanted, wantedModel } from '../../usage/warmer.ts';
 import { absolutePath, name, parse } from '../parse.ts';
-import { select, selectBody } from '../select.ts';
+import { type SelectServices, select, selectBody } from '../select.ts';
 import type { Services } from '../services.ts';
 import { viewOf } from '../views.ts';
 
@@ -36,9 +36,12 @@ const warmBody = z.object({
   ram: z.boolean().optional(),
 });
 
+type EntryServices = SelectServices &
+  Pick<Services, 'leases' | 'warmer' | 'memoryWarmer' | 'workflows' | 'tiers' | 'evictor' | 'clock'>;
+
 /** What the catalog knows, and what one does with chosen entries. */
-export function entryRoutes(app: FastifyInstance, rooms: Services): void {
-  const { catalog, warmer, memoryWarmer } = rooms;
+export function entryRoutes(app: FastifyInstance, services: EntryServices): void {
+  const { catalog, warmer, memoryWarmer } = services;
 
   app.get('/api/cache/entries', (request): EntriesAnswer => {
     const query = parse(entriesQuery, request.query);
@@ -46,40 +49,40 @@ export function entryRoutes(app: FastifyInstance, rooms: Services): void {
     const all = catalog.entries.list(query);
     const chosen = query.glob === undefined ? all : all.filter(matcher([query.glob]));
     const page = chosen.slice(query.offset, query.offset + query.limit);
-    return { total: chosen.length, entries: page.map((entry) => viewOf(entry, rooms)) };
+    return { total: chosen.length, entries: page.map((entry) => viewOf(entry, services)) };
   });
 
   app.post('/api/cache/warm', async (request) => {
     const body = parse(warmBody, request.body);
-    const models = await modelsOf(body, rooms);
+    const models = await modelsOf(body, services);
     return (body.ram ? memoryWarmer : warmer).warm(body, models);
   });
 
   for (const pinned of [true, false]) {
     app.post(`/api/cache/${pinned ? 'pin' : 'unpin'}`, async (request): Promise<PinAnswer> => {
-      const { entries, directories } = await select(rooms, parse(selectBody, request.body));
+      const { entries, directories } = await select(services, parse(selectBody, request.body));
       const units = withCompanions(entries, catalog);
       catalog.transaction(() => {
         for (const directory of directories) catalog.entries.setPinnedBelow(directory, pinned);
         for (const entry of units) catalog.entries.setPinned(entry.id, pinned);
       });
-      return { entries: entries.map((entry) => viewOf({ ...entry, pinned }, rooms)), directories };
+      return { entries: entries.map((entry) => viewOf({ ...entry, pinned }, services)), directories };
     });
   }
 
   app.post('/api/cache/evict', async (request) => {
     const body = parse(evictBody, request.body);
-    const { entries } = await select(rooms, body);
+    const { entries } = await select(services, body);
     const chosen = entries.flatMap((entry): Chosen[] =>
       catalog.copies
         .ofEntry(entry.id)
         .flatMap((copy) => (copy.state === 'ready' || copy.state === 'stale' ? [{ copy, entry }] : [])),
     );
-    return removeCopies({ ...rooms, matcher }, chosen, { dryRun: body.dryRun ?? false, why: 'evict' });
+    return removeCopies({ ...services, matcher }, chosen, { dryRun: body.dryRun ?? false, why: 'evict' });
   });
 }
 
-async function modelsOf({ workflow, prompt }: WarmRequest, { workflows }: Services): Promise<Wanted[]> {
+async function modelsOf({ workflow, prompt }: WarmRequest, { workflows }: Pick<Services, 'workflows'>): Promise<Wanted[]> {
   if (workflow === undefined && prompt === undefined) return [];
   return (await workflows.names({ workflow, prompt })).map(wantedModel);
 }

@@ -32,20 +32,22 @@ const lookupBody = z
     'give a path, or a category and a name',
   );
 
+type LookupServices = Pick<Services, 'lookup' | 'lookupStats' | 'leases' | 'policy' | 'catalog' | 'published' | 'roots'>;
+
 /** The way of a lookup begins here: parse, ask, answer. */
-export function lookupRoutes(app: FastifyInstance, rooms: Services): void {
-  app.post('/api/lookup', (request) => rooms.lookup.answer(parse(lookupBody, request.body)));
+export function lookupRoutes(app: FastifyInstance, services: LookupServices): void {
+  app.post('/api/lookup', (request) => services.lookup.answer(parse(lookupBody, request.body)));
 
   app.get('/api/cache/explain', async (request): Promise<ExplainAnswer> => {
     const { path } = parse(z.object({ path: absolutePath }), request.query);
-    const { lookup, lookupStats, leases, policy, catalog, published, roots } = rooms;
+    const { lookup, lookupStats, leases, policy, catalog, published, roots } = services;
     const examination = await lookup.examine({ path, purpose: 'load', waitMs: 0, client: null });
     const entry = examination?.entry;
     const copies = entry ? catalog.copies.ofEntry(entry.id) : [];
     const serve = examination?.decision.serve === 'copy' ? examination.copy?.path : undefined;
     return {
       path,
-      entry: entry ? viewOf(entry, rooms) : null,
+      entry: entry ? viewOf(entry, services) : null,
       root: roots.list().find((root) => root.path === examination?.located.root) ?? null,
       leases: copies.flatMap((copy) => leases.on(copy.path)),
       decisions: lookupStats

@@ -1,15 +1,14 @@
 import type { FastifyInstance } from 'fastify';
 import { Gauge, Registry } from 'prom-client';
 import type { StatsAnswer } from '../../api/stats.ts';
-import type { Services } from '../services.ts';
-import { statsOf } from '../stats.ts';
+import { type StatsServices, statsOf } from '../stats.ts';
 
 interface Series {
   name: string;
   help: string;
   labels?: readonly string[];
   /** One value, or one for each set of labels. */
-  read(stats: StatsAnswer, rooms: Services): number | [Record<string, string>, number][];
+  read(stats: StatsAnswer, services: StatsServices): number | [Record<string, string>, number][];
 }
 
 const tierSeries = (
@@ -83,16 +82,16 @@ const series: readonly Series[] = [
 ];
 
 /** Prometheus text. Figures only: no path and no name of a file is in it. */
-export function metricsRoutes(app: FastifyInstance, rooms: Services): void {
+export function metricsRoutes(app: FastifyInstance, services: StatsServices): void {
   const registry = new Registry();
   const gauges = series.map((one) => ({
     one,
     gauge: new Gauge({ name: one.name, help: one.help, labelNames: [...(one.labels ?? [])], registers: [registry] }),
   }));
   app.get('/metrics', async (_request, reply) => {
-    const stats = statsOf(rooms);
+    const stats = statsOf(services);
     for (const { one, gauge } of gauges) {
-      const read = one.read(stats, rooms);
+      const read = one.read(stats, services);
       if (typeof read === 'number') gauge.set(read);
       else for (const [labels, value] of read) gauge.set(labels, value);
     }

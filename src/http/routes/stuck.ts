@@ -10,9 +10,9 @@ const stuckBody = z.object({
 });
 
 /** A program tells which sources it still has open; it is told which of them have a copy by now, and whether to let go of them. */
-export function stuckRoutes(app: FastifyInstance, { openSources, comfyuiFree }: Services): void {
+export function stuckRoutes(app: FastifyInstance, { openSources, settings }: Pick<Services, 'openSources' | 'settings'>): void {
   app.post('/api/stuck', async (request): Promise<StuckAnswer> => {
     const found = await openSources.report(parse(stuckBody, request.body));
-    return { stuck: found.map(({ path }) => path), free: comfyuiFree() };
+    return { stuck: found.map(({ path }) => path), free: settings.current.comfyuiFree };
   });
 }

@@ -3,30 +3,32 @@ import { z } from 'zod';
 import type { VerifyAnswer } from '../../api/verify.ts';
 import type { Copy } from '../../core/types.ts';
 import { parse } from '../parse.ts';
-import { select, selectBody } from '../select.ts';
+import { type SelectServices, select, selectBody } from '../select.ts';
 import type { Services } from '../services.ts';
 
 const verifyBody = selectBody.extend({ all: z.boolean().optional() });
 
+type VerifyServices = SelectServices & Pick<Services, 'scrub' | 'published'>;
+
 /** Reading copies again on demand. The answer comes when all are read; who goes away before that ends the reading. */
-export function verifyRoutes(app: FastifyInstance, rooms: Services): void {
-  const { catalog, scrub } = rooms;
+export function verifyRoutes(app: FastifyInstance, services: VerifyServices): void {
+  const { catalog, scrub } = services;
   app.post('/api/cache/verify', async (request, reply): Promise<VerifyAnswer> => {
     const body = parse(verifyBody, request.body);
     const copies = body.all
       ? catalog.copies.inState('ready')
-      : (await select(rooms, body)).entries.flatMap((entry) => catalog.copies.readyOf(entry.id));
+      : (await select(services, body)).entries.flatMap((entry) => catalog.copies.readyOf(entry.id));
     const gone = new AbortController();
     reply.raw.on('close', () => gone.abort());
     const report = await scrub.verify(copies, { signal: gone.signal });
-    return { ...report, mismatched: await mismatchesOf(copies, rooms, gone.signal) };
+    return { ...report, mismatched: await mismatchesOf(copies, services, gone.signal) };
   });
 }
 
 /** What is published is looked for anew: it may have come after the copy was made. */
 async function mismatchesOf(
   copies: readonly Copy[],
-  { catalog, published }: Services,
+  { catalog, published }: VerifyServices,
   signal: AbortSignal,
 ): Promise<VerifyAnswer['mismatched']> {
   const found: VerifyAnswer['mismatched'] = [];

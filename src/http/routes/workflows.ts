@@ -7,7 +7,7 @@ import type { Services } from '../services.ts';
 const document = z.looseObject({ promptId: name.nullish() });
 
 /** Models of an API prompt or a workflow: naming them, and copying them before they are asked for. */
-export function workflowRoutes(app: FastifyInstance, { workflows }: Services): void {
+export function workflowRoutes(app: FastifyInstance, { workflows }: Pick<Services, 'workflows'>): void {
   app.post('/api/workflows/analyze', (request) => workflows.analyze(parse(document, request.body)));
 
   app.post('/api/workflows/prefetch', (request) => {

@@ -63,14 +63,14 @@ describe('/api/leases', () => {
 
 describe('/api/roots', () => {
   test('lists, and registers what the resolver finds', async () => {
-    const { get, post, rooms, root } = createClient();
+    const { get, post, services, root } = createClient();
     const view = { roots: [expect.objectContaining({ path: root })] };
     expect((await get('/api/roots')).body).toEqual(view);
     const body = { origin: 'comfyui', roots: [{ path: '/nas/loras', category: 'loras', kind: 'nas' }] };
     expect((await post('/api/roots', body)).body).toEqual(view);
-    expect(rooms.roots.register).toHaveBeenCalledWith(body);
+    expect(services.roots.register).toHaveBeenCalledWith(body);
     await post('/api/roots', { roots: [{ path: '/nas/vae' }] });
-    expect(rooms.roots.register).toHaveBeenLastCalledWith({ origin: 'api', roots: [{ path: '/nas/vae' }] });
+    expect(services.roots.register).toHaveBeenLastCalledWith({ origin: 'api', roots: [{ path: '/nas/vae' }] });
   });
 
   test.each([
@@ -80,14 +80,14 @@ describe('/api/roots', () => {
     { roots: [{ path: '/a', kind: 'tape' }] },
     { origin: 'config', roots: [] },
   ])('refuses %j', async (payload) => {
-    const { post, rooms } = createClient();
+    const { post, services } = createClient();
     expect((await post('/api/roots', payload)).status).toBe(400);
-    expect(rooms.roots.register).not.toHaveBeenCalled();
+    expect(services.roots.register).not.toHaveBeenCalled();
   });
 
   test('tells why a root cannot be one', async () => {
-    const { post, rooms } = createClient();
-    vi.mocked(rooms.roots.register).mockRejectedValue(
+    const { post, services } = createClient();
+    vi.mocked(services.roots.register).mockRejectedValue(
       new CacheError('BAD_REQUEST', 'the cache directory lies inside', { hint: 'move it' }),
     );
     expect(await post('/api/roots', { roots: [{ path: '/a' }] })).toMatchObject({
