@@ -1,4 +1,4 @@
-import { createXXHash128, type IHasher } from 'hash-wasm';
+import { createXxh128, type StreamHash } from './xxh128.ts';
 
 /** Bytes hashed on their own, so that damage can be located and an interrupted copy can go on from the last whole chunk. */
 export const chunkSize = 8 * 1024 * 1024;
@@ -8,18 +8,18 @@ const scheme = 'xxh128c8';
 
 /** Hashes a stream chunk by chunk with XXH3-128; the hash of the whole is the hash over the chunks' hashes. */
 export class ChunkHash {
-  readonly #chunk: IHasher;
-  readonly #whole: IHasher;
+  readonly #chunk: StreamHash;
+  readonly #whole: StreamHash;
   #filled = 0;
   readonly chunks: string[] = [];
 
   static async create(): Promise<ChunkHash> {
-    return new ChunkHash(await createXXHash128(), await createXXHash128());
+    return new ChunkHash(await createXxh128(), await createXxh128());
   }
 
-  private constructor(chunk: IHasher, whole: IHasher) {
-    this.#chunk = chunk.init();
-    this.#whole = whole.init();
+  private constructor(chunk: StreamHash, whole: StreamHash) {
+    this.#chunk = chunk;
+    this.#whole = whole;
   }
 
   /** Bytes hashed so far that belong to whole chunks. */
@@ -40,25 +40,25 @@ export class ChunkHash {
 
   /** Takes over one whole chunk that was hashed before, if it still is what it was. Only between whole chunks. */
   accept(chunk: Uint8Array, digest: string): boolean {
-    const same = this.#chunk.update(chunk).digest('hex') === digest;
-    this.#chunk.init();
-    if (!same) return false;
-    this.chunks.push(digest);
-    this.#whole.update(digest);
+    this.#chunk.update(chunk);
+    if (this.#chunk.digest() !== digest) return false;
+    this.#note(digest);
     return true;
   }
 
   /** `xxh128c8:<hex>`. The hasher is spent afterwards. */
   digest(): string {
     if (this.#filled > 0) this.#endChunk();
-    return `${scheme}:${this.#whole.digest('hex')}`;
+    return `${scheme}:${this.#whole.digest()}`;
   }
 
   #endChunk(): void {
-    const digest = this.#chunk.digest('hex');
-    this.chunks.push(digest);
-    this.#whole.update(digest);
-    this.#chunk.init();
+    this.#note(this.#chunk.digest());
     this.#filled = 0;
+  }
+
+  #note(digest: string): void {
+    this.chunks.push(digest);
+    this.#whole.update(Buffer.from(digest));
   }
 }

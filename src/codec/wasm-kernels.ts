@@ -4,7 +4,6 @@ import {
   add8,
   and,
   any,
-  assemble,
   type Code,
   constant,
   equal8,
@@ -25,41 +24,25 @@ import {
   subtract8,
   type WasmFunction,
 } from './wasm-module.ts';
+import { WasmProgram } from './wasm-program.ts';
 
-/** The part of the runtime's `WebAssembly` that is used; the type library has it only together with the browser's types. */
-interface Wasm {
-  Memory: new (size: { initial: number }) => { buffer: ArrayBuffer };
-  Module: new (bytes: Uint8Array<ArrayBuffer>) => object;
-  Instance: new (module: object, imports: { env: { memory: object } }) => { exports: unknown };
-  validate(bytes: Uint8Array<ArrayBuffer>): boolean;
-}
-
-const wasm = (globalThis as { WebAssembly?: Wasm }).WebAssembly;
-let compiled: object | null | undefined;
+const program = new WasmProgram<PlaneKernels>(() => [
+  split2('split2', (x) => x),
+  split2('split2R', (x) => rotateLeft(2, x)),
+  splitNibbles(),
+  split4R(),
+  merge2('merge2', (x) => x),
+  merge2('merge2R', (x) => rotateRight(2, x)),
+  mergeNibbles(),
+  merge4R(),
+  pack(),
+  unpack(),
+]);
 
 /** The kernels with 128-bit vectors, over a memory of at least `size` bytes; null where the runtime has no such instructions. */
 export function wasmKernels(size: number): KernelMemory | null {
-  compiled ??= compile();
-  if (!wasm || !compiled) return null;
-  const memory = new wasm.Memory({ initial: Math.ceil(size / 65536) });
-  const { exports } = new wasm.Instance(compiled, { env: { memory } });
-  return { bytes: new Uint8Array(memory.buffer), kernels: exports as PlaneKernels };
-}
-
-function compile(): object | null {
-  const bytes = assemble([
-    split2('split2', (x) => x),
-    split2('split2R', (x) => rotateLeft(2, x)),
-    splitNibbles(),
-    split4R(),
-    merge2('merge2', (x) => x),
-    merge2('merge2R', (x) => rotateRight(2, x)),
-    mergeNibbles(),
-    merge4R(),
-    pack(),
-    unpack(),
-  ]);
-  return wasm?.validate(bytes) ? new wasm.Module(bytes) : null;
+  const instance = program.over(size);
+  return instance && { bytes: instance.bytes, kernels: instance.exports };
 }
 
 const evenBytes = [0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30];

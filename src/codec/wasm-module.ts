@@ -1,5 +1,5 @@
 /**
- * A very small WebAssembly assembler: just the instructions that `wasm-kernels.ts` needs, as functions that return bytes.
+ * A very small WebAssembly assembler: just the instructions that the kernels of this room need, as functions that return bytes.
  * Arguments are given as code, so an expression is written as it is read: `store(i, add(get(a), get(b)))`. With it the module
  * is built from readable source when it is first used, and there is no binary in the repository to be trusted.
  *
@@ -42,11 +42,16 @@ export const fill8 = (value: Code): Code => [...value, ...vector(0x0f)];
 export const equal8 = (a: Code, b: Code): Code => [...a, ...b, ...vector(0x23)];
 export const and = (a: Code, b: Code): Code => [...a, ...b, ...vector(0x4e)];
 export const or = (a: Code, b: Code): Code => [...a, ...b, ...vector(0x50)];
+export const xor = (a: Code, b: Code): Code => [...a, ...b, ...vector(0x51)];
 /** 1 when any bit of the vector is set. */
 export const any = (a: Code): Code => [...a, ...vector(0x53)];
 export const add8 = (a: Code, b: Code): Code => [...a, ...b, ...vector(0x6e)];
 export const subtract8 = (a: Code, b: Code): Code => [...a, ...b, ...vector(0x71)];
 export const min8 = (a: Code, b: Code): Code => [...a, ...b, ...vector(0x77)];
+export const add64 = (a: Code, b: Code): Code => [...a, ...b, ...vector(0xce)];
+export const multiply64 = (a: Code, b: Code): Code => [...a, ...b, ...vector(0xd5)];
+/** The two lower lanes of four bytes of each, multiplied to lanes of eight. */
+export const multiplyLow32 = (a: Code, b: Code): Code => [...a, ...b, ...vector(0xde)];
 
 /** Shifts of every lane; to the right, zeros come in. */
 export const shiftLanes = {
@@ -55,10 +60,10 @@ export const shiftLanes = {
     ...constant(bits),
     ...vector({ 1: 0x6b, 2: 0x8b, 4: 0xab }[width]),
   ],
-  right: (width: 1 | 2 | 4, a: Code, bits: number): Code => [
+  right: (width: 1 | 2 | 4 | 8, a: Code, bits: number): Code => [
     ...a,
     ...constant(bits),
-    ...vector({ 1: 0x6d, 2: 0x8d, 4: 0xad }[width]),
+    ...vector({ 1: 0x6d, 2: 0x8d, 4: 0xad, 8: 0xcd }[width]),
   ],
 };
 

@@ -1,8 +1,9 @@
 import { closeSync, readSync } from 'node:fs';
 import type { CompressedFile } from '../codec/compressed-file.ts';
+import { hashableMemory } from '../codec/xxh3-kernel.ts';
 import { CacheError } from '../core/errors.ts';
 import { readFromDisks } from '../media/disk-counters.ts';
-import { leastUncached, openUncached, pageAligned } from '../runtime/uncached.ts';
+import { leastUncached, openUncached } from '../runtime/uncached.ts';
 import type { OpenSource, ReadableFile } from '../sources/driver.ts';
 import { readableFile } from '../sources/drivers/posix/readable-file.ts';
 import { reading } from '../sources/io-errors.ts';
@@ -26,8 +27,11 @@ interface Range<File = ReadableFile> {
 
 /** Bytes of one read. */
 const blockBytes = 1024 * 1024;
-/** Past the page cache each read costs a crossing, a wake-up and the pinning of its memory; a page cache reads ahead by itself. */
-const uncachedBlockBytes = 4 * 1024 * 1024;
+/**
+ * The same past the page cache, where each read costs more. Larger ones cost no less, and what is under way hides from
+ * `DiskContention` what others read.
+ */
+const uncachedBlockBytes = 2 * 1024 * 1024;
 
 /** One stream: a read begins when the one before it has ended, as a disk with a head wants it, and runs while that one's block is used. */
 function sequentialReader(range: Range): BlockReader {
@@ -150,7 +154,7 @@ function readAhead(range: Range, { blocks, blockBytes, start, end: whenClosed }:
   const { from, end } = range;
   const busy = new BusyTime();
   const slots = Math.min(blocks, Math.ceil((end - from) / blockBytes));
-  const underWay: Promise<Uint8Array>[] = [];
+  const underWay: { buffer: Uint8Array; filled: Promise<Uint8Array> }[] = [];
   let asked = from;
   let given: Uint8Array | undefined;
   const ask = (buffer: Uint8Array) => {
@@ -161,22 +165,23 @@ function readAhead(range: Range, { blocks, blockBytes, start, end: whenClosed }:
     const filled = start((file) => busy.during(fill(range, file, block)), at);
     // Whoever takes it sees the failure; a read that nobody takes any more must not end the process.
     filled.catch(() => {});
-    underWay.push(filled);
+    underWay.push({ buffer, filled });
   };
-  for (let slot = 0; slot < slots; slot += 1) ask(pageAligned(blockBytes));
+  const memory = hashableMemory(slots * blockBytes);
+  for (let slot = 0; slot < slots; slot += 1) ask(memory.subarray(slot * blockBytes, (slot + 1) * blockBytes));
   return {
     next: inPieces(async () => {
       if (given) ask(given);
-      const block = await underWay.shift();
+      const block = underWay.shift();
       if (!block) throw new Error('read past the end');
-      given = new Uint8Array(block.buffer);
-      return block;
+      given = block.buffer;
+      return block.filled;
     }),
     get readMs() {
       return busy.ms;
     },
     async close() {
-      await Promise.allSettled(underWay);
+      await Promise.allSettled(underWay.map(({ filled }) => filled));
       whenClosed?.();
     },
   };
