@@ -3,6 +3,11 @@ import { ChunkHash } from '../codec/chunk-hash.ts';
 
 /** SHA-256 costs no time while at least this part of the time is spent waiting for the source. */
 const spareShare = 0.15;
+/**
+ * It takes several times the processor time of all the rest of a copy. From what is faster than hard disks and their like, bytes per
+ * second, it would be a good part of a core: there the scrub makes it, at its own slow pace.
+ */
+const fastestIdentified = 320e6;
 /** How many bytes to judge that by: the first may come from a cache, and a single wait says nothing. */
 const judgedBytes = 32 * 1024 * 1024;
 
@@ -13,7 +18,7 @@ interface BlockTimes {
   workedMs: number;
 }
 
-/** The hashes made of a copy on its way: always the chunks', and SHA-256 for as long as it costs no time. */
+/** The hashes made of a copy on its way: always the chunks', and SHA-256 for as long as it costs little. */
 export class CopyHashes {
   readonly chunked: ChunkHash;
   #identity: Hash | null;
@@ -40,14 +45,15 @@ export class CopyHashes {
     return true;
   }
 
-  /** Gives SHA-256 up when the source does not leave the time for it. */
+  /** Gives SHA-256 up when the source does not leave the time for it, or is too fast. */
   judge({ bytes, waitedMs, workedMs }: BlockTimes): void {
     const sum = this.#judged;
     sum.bytes += bytes;
     sum.waitedMs += waitedMs;
     sum.workedMs += workedMs;
     if (sum.bytes < judgedBytes) return;
-    if (sum.waitedMs < spareShare * (sum.waitedMs + sum.workedMs)) this.#identity = null;
+    const ms = sum.waitedMs + sum.workedMs;
+    if (sum.waitedMs < spareShare * ms || sum.bytes / ms > fastestIdentified / 1000) this.#identity = null;
     this.#judged = { bytes: 0, waitedMs: 0, workedMs: 0 };
   }
 

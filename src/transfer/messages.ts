@@ -22,7 +22,7 @@ export interface CopyOrder extends Order, ReadsSource {
   kind: 'copy';
   /** Copies of other sources of the same size: it may share the blocks of one of them. */
   reflinkCandidates: readonly DuplicateCopy[];
-  /** Whether to make SHA-256 too, as long as it costs no time. */
+  /** Whether to make SHA-256 too, as long as it costs little. */
   identity: boolean;
   /** Whether the finished copy is read back from the disk before it is published. */
   reread: boolean;

@@ -120,7 +120,7 @@ test('a large copy whose writes are cut short has every byte in its place', asyn
   const model = coldModel(context, size);
   const write = (await vi.importActual<typeof import('node:fs')>('node:fs')).writeSync as (...args: unknown[]) => number;
   const short = injectFault('write', {
-    when: ([, , , length]) => Number(length) > 2 * MiB,
+    when: ([, , , length]) => Number(length) > MiB,
     act: (_real, [fd, bytes, offset, length, position]) => write(fd, bytes, offset, Number(length) - 5 * 4096, position),
   });
   const path = await copy(model);
