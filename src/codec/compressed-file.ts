@@ -8,8 +8,6 @@ import { bestZstd, compressedBound } from './zstd.ts';
 
 interface PlacedChunk {
   chunk: Chunk;
-  /** Where it begins in the original. */
-  offset: number;
   frames: FramePlace[];
 }
 
@@ -19,10 +17,6 @@ export class CompressedFile {
   readonly #fd: number;
   readonly #chunks: PlacedChunk[];
   readonly #memory: ChunkMemory;
-  /** The chunk that lies decoded in memory. */
-  #current: number | null = null;
-  /** The last read: reads share the memory, so they take turns. */
-  #turn: Promise<unknown> = Promise.resolve();
 
   /**
    * Its buffers take at most 42 MiB, whatever the file says, and 5 MiB for a file that `encodeFile` wrote.
@@ -37,40 +31,12 @@ export class CompressedFile {
     this.#memory = createChunkMemory(largest(metadata.chunks.map(({ size }) => size)));
   }
 
-  /**
-   * Fills `target` with original bytes from `offset` on. Only the chunks that hold them are read.
-   * @returns how many there were: fewer than asked for at the end
-   * @throws CacheError CORRUPT; errors of the file system as they are
-   */
-  async read(offset: number, target: Uint8Array): Promise<number> {
-    if (!Number.isSafeInteger(offset) || offset < 0) throw new RangeError(`there is no byte ${offset}`);
-    const turn = this.#turn.then(() => this.#read(offset, target));
-    this.#turn = turn.catch(() => {});
-    return turn;
-  }
-
-  async #read(offset: number, target: Uint8Array): Promise<number> {
-    let filled = 0;
-    for (let index = this.#indexAt(offset); filled < target.length && index < this.#chunks.length; index++) {
-      const bytes = await this.chunk(index);
-      const begin = offset + filled - (this.#chunks[index]?.offset ?? 0);
-      const part = bytes.subarray(begin, begin + target.length - filled);
-      target.set(part, filled);
-      filled += part.length;
-    }
-    return filled;
-  }
-
-  /** The original bytes of one chunk, until the next call. Not to be called while a `read` or another `chunk` runs. */
+  /** The original bytes of one chunk, until the next call. Not to be called while one runs. */
   async chunk(index: number): Promise<Uint8Array> {
     const placed = this.#chunks[index];
     if (!placed) throw new RangeError(`there is no chunk ${index}`);
     const { chunk, frames } = placed;
-    if (this.#current !== index) {
-      this.#current = null;
-      await decodeChunk(this.#memory, chunk, { frames: this.#readFrames(frames), zstd: bestZstd });
-      this.#current = index;
-    }
+    await decodeChunk(this.#memory, chunk, { frames: this.#readFrames(frames), zstd: bestZstd });
     return this.#memory.raw.subarray(0, chunk.size);
   }
 
@@ -83,24 +49,11 @@ export class CompressedFile {
     if (readAt(this.#fd, input, begin) < input.length) throw corrupt('it became shorter while it was read');
     return frames.map(({ position, size }) => input.subarray(position - begin, position - begin + size));
   }
-
-  /** The chunk that holds a byte; one behind the last when there is none. */
-  #indexAt(offset: number): number {
-    let [low, high] = [0, this.#chunks.length];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      const { offset: begin = 0, chunk } = this.#chunks[middle] ?? {};
-      if (begin + (chunk?.size ?? 0) <= offset) low = middle + 1;
-      else high = middle;
-    }
-    return low;
-  }
 }
 
 /** Gives each chunk its frames. The sizes bound all memory that reading takes, so none is believed that cannot be. */
 function placeChunks(metadata: Metadata, frames: FramePlace[]): PlacedChunk[] {
   let next = 0;
-  let offset = 0;
   const placed = metadata.chunks.map((chunk) => {
     const own = frameSizes(chunk).map((contentSize) => {
       const frame = frames[next++];
@@ -108,12 +61,11 @@ function placeChunks(metadata: Metadata, frames: FramePlace[]): PlacedChunk[] {
       if (frame.size > compressedBound(contentSize)) throw corrupt('it has a frame larger than its content');
       return frame;
     });
-    const begin = offset;
-    offset += chunk.size;
-    return { chunk, offset: begin, frames: own };
+    return { chunk, frames: own };
   });
   if (next !== frames.length) throw corrupt('it has frames that belong to no chunk');
-  if (offset !== metadata.size) throw corrupt('its chunks do not add up to the size of the original');
+  const total = metadata.chunks.reduce((sum, { size }) => sum + size, 0);
+  if (total !== metadata.size) throw corrupt('its chunks do not add up to the size of the original');
   return placed;
 }
 

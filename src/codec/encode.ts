@@ -10,11 +10,6 @@ import { type Chunk, chunkBytes, formatName, formatVersion, frameSizes, maxChunk
 import { readLayout } from './layout.ts';
 import { type CodecHooks, stopIfCancelled } from './progress.ts';
 
-export interface EncodeOptions extends CodecHooks {
-  /** Kept in the metadata, for whoever reads the file later: a name, a time. */
-  about?: Record<string, unknown>;
-}
-
 export interface Encoded {
   /** Bytes of the original, and of what was written. */
   size: number;
@@ -29,7 +24,7 @@ export interface Encoded {
  * @param source an open file  @param target an open empty file; syncing and publishing it is the caller's
  * @throws CacheError SOURCE_CHANGED, CANCELLED, TOO_LARGE, BAD_CONFIG; errors of the file system as they are
  */
-export async function encodeFile(source: number, target: number, options: EncodeOptions = {}): Promise<Encoded> {
+export async function encodeFile(source: number, target: number, options: CodecHooks = {}): Promise<Encoded> {
   const { size } = fstatSync(source);
   const layout = readLayout(source, size);
   if (layout.chunks.length > maxChunks) throw new CacheError('TOO_LARGE', 'the file is too large to be compressed');
@@ -55,8 +50,7 @@ export async function encodeFile(source: number, target: number, options: Encode
     await (options.turn?.(run.size) ?? nextTurn());
   }
   const sha256 = hash.digest('hex');
-  const about = options.about ?? {};
-  const tail = buildTail(frames, { format: formatName, version: formatVersion, requires: [], size, sha256, about, chunks });
+  const tail = buildTail(frames, { format: formatName, version: formatVersion, requires: [], size, sha256, about: {}, chunks });
   writeAt(target, tail, written);
   return { size, storedSize: written + tail.length, sha256 };
 }

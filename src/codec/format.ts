@@ -93,7 +93,7 @@ const metadataShape = {
   /** Bytes of the original file, and their hash in hexadecimal. */
   size: count,
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
-  /** Whatever the writer wants to know about the original again: a name, a time. */
+  /** Whatever a writer notes about the original, such as a name or a time; this one notes nothing. */
   about: z.record(z.string(), z.unknown()),
   /** Checked one by one, so that the first wrong one ends it. */
   chunks: z.array(z.unknown()),

@@ -2,8 +2,6 @@ import { isSameFingerprint } from '../core/fingerprint.ts';
 import { liesBelow, type PathRules } from '../media/paths.ts';
 import type { ListedFile } from '../sources/client.ts';
 
-export type Verdict = 'same' | 'changed' | 'added';
-
 /** What is known of a directory set against what a walk finds in it. */
 export class Comparison {
   #rules: PathRules;
@@ -22,13 +20,14 @@ export class Comparison {
     else this.#known.set(directory, new Map([[key, file]]));
   }
 
-  see(file: ListedFile): Verdict {
+  /** A walk found this file; true when it is known, and is not as it is known. */
+  isChanged(file: ListedFile): boolean {
     const key = this.#rules.key(file.path);
     const files = this.#known.get(this.#rules.dirname(key));
     const known = files?.get(key);
-    if (!files || !known) return 'added';
+    if (!files || !known) return false;
     files.delete(key);
-    return isSameFingerprint(known.fingerprint, file.fingerprint) ? 'same' : 'changed';
+    return !isSameFingerprint(known.fingerprint, file.fingerprint);
   }
 
   /** Known files that were not found and are not at or below one of `unread`: these may be gone. */

@@ -56,18 +56,17 @@ export async function adoptForeign(
   at: string,
   parent: Root,
   { roots, host }: Pick<RegisterOptions, 'roots' | 'host'>,
-): Promise<{ root: Root | null; file: ListedFile | null }> {
-  const known = roots.get(at);
-  if (known) return { root: null, file: null };
+): Promise<ListedFile | null> {
+  if (roots.get(at)) return null;
   const medium = await detectMedium(at);
-  if (isPseudoFileSystem(medium.fileSystem)) return { root: null, file: null };
+  if (isPseudoFileSystem(medium.fileSystem)) return null;
   const state = await host.stat(at, { deadlineMs: lookMs });
-  if (state.state === 'present') return { root: null, file: { path: at, fingerprint: state.fingerprint } };
+  if (state.state === 'present') return { path: at, fingerprint: state.fingerprint };
   // Away: its name must tell whether it is a file. One root too many does no harm.
-  if (state.state === 'away' && isModelName(at)) return { root: null, file: null };
+  if (state.state === 'away' && isModelName(at)) return null;
   const [folder = ''] = at.slice(parent.path.length).split(roots.rules.sep).filter(Boolean);
   const categories = parent.categories.length > 0 ? parent.categories : [folderCategory(folder)];
-  const { root } = roots.add({ path: at, origin: parent.origin, medium, optional: true });
+  roots.add({ path: at, origin: parent.origin, medium, optional: true });
   for (const category of categories) roots.add({ path: at, origin: parent.origin, category, optional: true });
-  return { root, file: null };
+  return null;
 }

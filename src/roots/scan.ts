@@ -19,10 +19,6 @@ export interface ScanOptions {
   known(root: Root, directory: string): Iterable<readonly ListedFile[]>;
   /** A known source is found changed, or missing while its root answers. Never called for an outage. */
   onChange(path: string, state: SourceState): void;
-  /** Sources that the caller does not know, some hundreds at a time. */
-  onAdded?: ((files: ListedFile[]) => void) | undefined;
-  /** A volume was found below a root, behind a link or a mount point: it is a root of its own from now on. */
-  onRoot?: ((root: Root) => void) | undefined;
   signal: AbortSignal;
 }
 
@@ -71,21 +67,16 @@ interface Part {
 }
 
 async function compare(root: Root, { comparison, directory, recursive }: Part, options: ScanOptions): Promise<Listing> {
-  const { host, onChange, onAdded, onRoot, signal } = options;
+  const { host, onChange, signal } = options;
   const onFiles = (files: ListedFile[]) => {
-    const added: ListedFile[] = [];
-    for (const file of files) {
-      const verdict = comparison.see(file);
-      if (verdict === 'added') added.push(file);
-      else if (verdict === 'changed') onChange(file.path, { state: 'present', fingerprint: file.fingerprint });
-    }
-    if (added.length > 0) onAdded?.(added);
+    for (const { path, fingerprint } of files)
+      if (comparison.isChanged({ path, fingerprint })) onChange(path, { state: 'present', fingerprint });
   };
   const result = await host.walk(root, { directory, recursive, onFiles, signal });
   for (const at of result.foreign) {
-    const found = await adoptForeign(at, root, options);
-    if (found.root) onRoot?.(found.root);
-    if (found.file) onFiles([found.file]);
+    // A volume behind a link or a mount point is a root of its own from now on.
+    const file = await adoptForeign(at, root, options);
+    if (file) onFiles([file]);
   }
   const unread = [...result.failures.map(({ path }) => path), ...result.foreign];
   await checkUnseen(comparison.unseen(unread), options);

@@ -92,12 +92,7 @@ export class SourceClient implements AsyncDisposable {
     }
   }
 
-  /** The identity that a root must have for its files to be called missing; null before it was first seen. */
-  identityOf(root: Root): RootIdentity | null {
-    return this.#identities.get(root.path) ?? null;
-  }
-
-  /** Takes an identity for the root's own: one of an earlier run, or that of the volume which turned out to be the same. */
+  /** Takes an identity for the root's own, without which its files are not called missing: one of an earlier run, or that of the volume which turned out to be the same. */
   trust(root: Root, identity: RootIdentity): void {
     this.#identities.set(root.path, identity);
   }

@@ -18,9 +18,9 @@ import { testFile } from './files.ts';
 const mebibyte = 2 ** 20;
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
-async function compressed(original: Uint8Array, options = {}) {
+async function compressed(original: Uint8Array, hooks = {}) {
   const target = testFile();
-  const encoded = await encodeFile(testFile(original).fd, target.fd, options);
+  const encoded = await encodeFile(testFile(original).fd, target.fd, hooks);
   return { ...target, encoded };
 }
 
@@ -50,11 +50,10 @@ function mixedModel(): Uint8Array {
 
 test('a model of mixed types comes back byte for byte, and says what it was', async () => {
   const original = mixedModel();
-  const about = { name: 'mixed.safetensors', mtimeNs: '1712345678901234567' };
-  const file = await compressed(original, { about });
+  const file = await compressed(original);
   expect(file.encoded).toEqual({ size: original.length, storedSize: file.bytes().length, sha256: sha256(original) });
   expect((await restored(file.fd)).equals(original)).toBe(true);
-  expect(new CompressedFile(file.fd).metadata).toMatchObject({ about, size: original.length, sha256: sha256(original) });
+  expect(new CompressedFile(file.fd).metadata).toMatchObject({ size: original.length, sha256: sha256(original) });
 });
 
 const goals = { BF16: 1.48, F16: 1.17, F32: 1.18, F8_E4M3: 1.2 };
@@ -135,30 +134,6 @@ test.each(implementations)('a chunk of anything comes back through $name', async
     }),
     { numRuns: 100 },
   );
-});
-
-test('any range can be read, also while another one is', async () => {
-  const original = Buffer.from(mixedModel());
-  const file = new CompressedFile((await compressed(original)).fd);
-  const range = fc.record({ offset: fc.nat(original.length + 10), length: fc.oneof(fc.nat(100), fc.nat(original.length)) });
-  await fc.assert(
-    fc.asyncProperty(fc.array(range, { minLength: 1, maxLength: 4 }), async (ranges) => {
-      const reads = ranges.map(async ({ offset, length }) => {
-        const target = Buffer.alloc(length);
-        const filled = await file.read(offset, target);
-        return target.subarray(0, filled).equals(original.subarray(offset, offset + length));
-      });
-      expect(await Promise.all(reads)).toEqual(ranges.map(() => true));
-    }),
-    { numRuns: 30 },
-  );
-});
-
-test('a place before the beginning is refused, and behind the end there is nothing', async () => {
-  const file = new CompressedFile((await compressed(Buffer.alloc(100, 'x'))).fd);
-  await expect(file.read(-1, Buffer.alloc(10))).rejects.toThrow(RangeError);
-  expect(await file.read(100, Buffer.alloc(10))).toBe(0);
-  expect(await file.read(95, Buffer.alloc(10))).toBe(5);
 });
 
 test('the chunks of the largest file that is compressed have room in its metadata', () => {

@@ -13,6 +13,19 @@ export function keeping(options: Partial<RootKeeperOptions & SourceClientOptions
   const silent = readerIn('process', new URL('../sources/readers/silent.mjs', import.meta.url));
   const host = new SourceClient({ ...rest, roots, ...(silentNas && { openProcess: silent, stallMs: 0 }) });
   const known = new Map<string, ListedFile>();
+  const walk = host.walk.bind(host);
+  host.walk = (root, request) =>
+    walk(root, {
+      ...request,
+      onFiles(files) {
+        request.onFiles(files);
+        learn(files);
+      },
+    });
+  const learn = (files: ListedFile[]) => {
+    for (const file of files) if (!known.has(file.path)) known.set(file.path, file);
+    wake();
+  };
   const changes: [path: string, state: SourceState['state']][] = [];
   const health: string[] = [];
   let wake = () => {};
@@ -25,10 +38,6 @@ export function keeping(options: Partial<RootKeeperOptions & SourceClientOptions
       changes.push([path, state.state]);
       if (state.state === 'present') known.set(path, { path, fingerprint: state.fingerprint });
       else known.delete(path);
-      wake();
-    },
-    onAdded(files) {
-      for (const file of files) known.set(file.path, file);
       wake();
     },
     onHealth: (root, state) => void health.push(`${state} ${root.path}`),

@@ -84,7 +84,7 @@ describe.each([
     expect(seen).toMatchObject({ state: 'away', facts: { empty: false } });
     if (seen.facts) host.trust(root, { ...seen.facts.identity, device: 'of the last mount' });
     expect(await host.stat(join(top, 'a.ckpt'), soon)).toEqual({ state: 'missing' });
-    expect(host.identityOf(root)).toEqual(seen.facts?.identity);
+    expect(await host.identify(root, soon)).toEqual({ state: 'ok', facts: seen.facts });
   });
 
   it('does not take a link that leads nowhere for a deleted file', async () => {
