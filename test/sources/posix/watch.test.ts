@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type Machine, thisMachine } from '../../../src/media/machine.ts';
@@ -6,14 +6,14 @@ import { DirectoryWatch } from '../../../src/sources/drivers/posix/watch.ts';
 import { fill, tempTree } from '../temp-tree.ts';
 
 /** A watch whose reports can be waited for. */
-async function watching(root: string, options: { skip?: string[]; machine?: Machine } = {}) {
+async function watching(root: string, options: { skip?: string[]; machine?: Machine; settleMs?: number } = {}) {
   let seen = new Set<string>();
   let wake = () => {};
   const troubles: string[] = [];
   const watch = new DirectoryWatch(root, {
     machine: options.machine ?? thisMachine(),
     skip: new Set(options.skip),
-    settleMs: 5,
+    settleMs: options.settleMs ?? 5,
     onChanged(directories) {
       for (const directory of directories) seen.add(directory);
       wake();
@@ -80,6 +80,33 @@ describe('watching a local root', () => {
     expect(await reported('b')).not.toContain(join(root, 'a'));
     renameSync(join(root, 'a/y.ckpt.part'), join(root, 'a/y.ckpt'));
     await reported('a');
+  });
+
+  describe('a file that is being written', () => {
+    /** Appends to a file all the time until the test ends. */
+    const write = (path: string) => {
+      const timer = setInterval(() => appendFileSync(path, 'x'), 5);
+      onTestFinished(() => clearInterval(timer));
+    };
+
+    it('does not have its directory reported again and again, and no other directory wait for it', async () => {
+      const root = tempTree({ a: null, b: null });
+      const { reported } = await watching(root, { settleMs: 300 });
+      write(join(root, 'a/big.ckpt'));
+      let reports = 0;
+      for (let round = 0; round < 3; round++) {
+        writeFileSync(join(root, 'b/x.ckpt'), `${round}`);
+        if ((await reported('b')).has(join(root, 'a'))) reports++;
+      }
+      expect(reports).toBeLessThan(3);
+    });
+
+    it('is not kept back for ever', async () => {
+      const root = tempTree({ a: null });
+      const { reported } = await watching(root, { settleMs: 50 });
+      write(join(root, 'a/big.ckpt'));
+      await reported('a');
+    });
   });
 
   it.runIf(process.platform === 'linux')('stays out of roots of their own and of other volumes', async () => {
