@@ -1,8 +1,9 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { Client } from '../src/cli/client.ts';
 
@@ -52,13 +53,7 @@ export class Installed implements AsyncDisposable {
 
   /** Starts `autocached start` and waits until it has said its next step. */
   async start(): Promise<Client> {
-    const child = spawn(this.node, [...this.command, 'start'], {
-      env: this.env,
-      cwd: this.dir,
-      stdio: ['ignore', 'pipe', this.#stderr],
-    });
-    this.#child = child;
-    process.once('exit', () => child.kill('SIGKILL'));
+    const child = this.launch();
     const ended = once(child, 'exit').then(() => {
       throw new Error('the daemon did not start');
     });
@@ -66,6 +61,18 @@ export class Installed implements AsyncDisposable {
     ended.catch(() => {});
     child.stdout.resume();
     return Client.find(this.stateDir);
+  }
+
+  /** The same without waiting. */
+  launch(): ChildProcessByStdio<null, Readable, null> {
+    const child = spawn(this.node, [...this.command, 'start'], {
+      env: this.env,
+      cwd: this.dir,
+      stdio: ['ignore', 'pipe', this.#stderr],
+    });
+    this.#child = child;
+    process.once('exit', () => child.kill('SIGKILL'));
+    return child;
   }
 
   async end(signal: NodeJS.Signals): Promise<void> {

@@ -2,6 +2,10 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
+
+// Otherwise the young generation of the heap grows to many times what is alive at a time, and a daemon keeps it for good.
+setFlagsFromString('--semi-space-growth-factor=1');
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
 if (major > 22 || (major === 22 && minor >= 22)) {

@@ -1,4 +1,4 @@
-import { lstat, mkdir, readdir, readFile, rm, rmdir, symlink, writeFile } from 'node:fs/promises';
+import { lstat, readdir, readFile, rm, rmdir, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import { z } from 'zod';
 import { CacheError } from '../core/errors.ts';
@@ -51,9 +51,11 @@ export async function refuseForeign(file: string): Promise<void> {
 
 /** Copies or links `source` to `target`. */
 export async function place(source: string, target: string, linked: boolean): Promise<void> {
-  await mkdir(dirname(target), { recursive: true });
-  if (linked) await symlink(source, target, 'file');
-  else await writeFile(target, await readFile(source));
+  // A daemon starts without what it takes to load.
+  const { ensureDir, outputFile } = await import('fs-extra/esm');
+  if (!linked) return outputFile(target, await readFile(source));
+  await ensureDir(dirname(target));
+  await symlink(source, target, 'file');
 }
 
 /** Removes those of `files` that exist, what Python compiled from them, and folders that are empty then. */

@@ -5,7 +5,7 @@ import { pathRules } from '../media/paths.ts';
 import { meaningOf } from '../runtime/errnos.ts';
 import { currentCategory, standardCategories } from './categories.ts';
 import type { Surroundings } from './expand.ts';
-import { type ExtraPaths, readExtraPaths } from './extra-paths.ts';
+import type { ExtraPaths } from './extra-paths.ts';
 
 export interface ComfyuiPath {
   path: string;
@@ -42,6 +42,8 @@ export async function comfyuiPaths(directory: string, options: ComfyuiOptions): 
     const file = paths.join(base, name);
     const text = await readText(file);
     if (text === null) continue;
+    // Most have no such file, and reading YAML takes long to load.
+    const { readExtraPaths } = await import('./extra-paths.ts');
     extra = readExtraPaths(text, file, { home, environment, platform });
     break;
   }

@@ -2,6 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import {
   chmodSync,
   lstatSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
   realpathSync,
@@ -13,7 +14,6 @@ import {
 } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { basename, dirname, join, normalize, sep } from 'node:path';
-import { ensureDirSync } from 'fs-extra/esm';
 import { CacheError } from '../core/errors.ts';
 import { tierTraits } from '../core/tier-traits.ts';
 import type { Seal, TierName } from '../core/types.ts';
@@ -33,7 +33,7 @@ export function openPosixTier(name: TierName, given: string): Tier {
   // The system tells open files by their real paths; a tier behind a link would find none of its copies in use.
   const dir = realpathSync(given);
   const partialDir = join(dir, 'partial');
-  ensureDirSync(partialDir);
+  mkdirSync(partialDir, { recursive: true });
 
   return {
     name,
@@ -88,7 +88,7 @@ function takeOut({ dir, partialDir, path }: { dir: string; partialDir: string; p
   const leaving = join(partialDir, `${randomUUID()}.leaving`);
   try {
     if (isPlainFile(path)) {
-      ensureDirSync(partialDir);
+      mkdirSync(partialDir, { recursive: true });
       renameSync(path, leaving);
     }
   } catch (error) {
@@ -138,7 +138,7 @@ function pruneEmptyParents(dir: string, path: string): void {
 }
 
 function claim(dir: string, key: string): void {
-  ensureDirSync(dir);
+  mkdirSync(dir, { recursive: true });
   const names = readdirSync(dir);
   if (names.includes(markerName)) return;
   if (names.length > 0) {

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import { Gauge, Registry } from 'prom-client';
+import type { Gauge, Registry } from 'prom-client';
 import type { StatsAnswer } from '../../api/stats.ts';
 import { type StatsServices, statsOf } from '../stats.ts';
 
@@ -81,14 +81,17 @@ const series: readonly Series[] = [
   tierSeries('floor_bytes', 'Free bytes kept free', 'floor'),
 ];
 
+interface Gauges {
+  registry: Registry;
+  gauges: { one: Series; gauge: Gauge }[];
+}
+
 /** Prometheus text. Figures only: no path and no name of a file is in it. */
 export function metricsRoutes(app: FastifyInstance, services: StatsServices): void {
-  const registry = new Registry();
-  const gauges = series.map((one) => ({
-    one,
-    gauge: new Gauge({ name: one.name, help: one.help, labelNames: [...(one.labels ?? [])], registers: [registry] }),
-  }));
+  let opened: Promise<Gauges> | undefined;
   app.get('/metrics', async (_request, reply) => {
+    opened ??= openGauges();
+    const { registry, gauges } = await opened;
     const stats = statsOf(services);
     for (const { one, gauge } of gauges) {
       const read = one.read(stats, services);
@@ -97,4 +100,15 @@ export function metricsRoutes(app: FastifyInstance, services: StatsServices): vo
     }
     return reply.type(registry.contentType).send(await registry.metrics());
   });
+}
+
+/** A daemon that nobody asks for metrics starts without what they take to load. */
+async function openGauges(): Promise<Gauges> {
+  const { Gauge, Registry } = await import('prom-client');
+  const registry = new Registry();
+  const gauges = series.map((one) => ({
+    one,
+    gauge: new Gauge({ name: one.name, help: one.help, labelNames: [...(one.labels ?? [])], registers: [registry] }),
+  }));
+  return { registry, gauges };
 }
