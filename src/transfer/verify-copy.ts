@@ -5,7 +5,7 @@ import { ChunkHash, chunkSize } from '../codec/chunk-hash.ts';
 import { CompressedFile } from '../codec/compressed-file.ts';
 import { CacheError, messageOf } from '../core/errors.ts';
 import { meaningOf } from '../runtime/errnos.ts';
-import { openUncached, pageAligned } from '../runtime/uncached.ts';
+import { openUncached, pageAligned, pageBytes } from '../runtime/uncached.ts';
 import { type Manifest, parseManifest } from '../tiers/manifest.ts';
 import type { Verdict, VerifyOrder } from './verify-messages.ts';
 
@@ -17,7 +17,6 @@ export async function verifyCopy(order: VerifyOrder, progress: (bytesDone: numbe
   const proof = parseManifest(readText(order.manifestPath));
   if (!proof) return differs('its proof is gone or damaged');
   if (proof.hash !== order.hash) return differs('its proof is of another copy');
-  const chunk = pageAligned(chunkSize);
   const opened = open(order);
   if (typeof opened === 'string') return differs(opened);
   const { fd, uncached } = opened;
@@ -28,6 +27,7 @@ export async function verifyCopy(order: VerifyOrder, progress: (bytesDone: numbe
     if (String(mtimeNs) !== seal.mtimeNs || String(ino) !== seal.ino)
       return differs('it was written or replaced by another program');
     if (order.form === 'compressed') return await verifyCompressed(fd, { order, proof }, progress);
+    const chunk = pageAligned(Math.min(chunkSize, Math.max(1, Math.ceil(seal.size / pageBytes)) * pageBytes));
     const hash = await ChunkHash.create();
     const identity = order.identity && proof.sha256 === null ? createHash('sha256') : null;
     const bad: number[] = [];

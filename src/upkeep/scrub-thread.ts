@@ -8,7 +8,11 @@ export class ScrubThread implements Disposable {
   #peer: Peer<VerifyWorker> = startPeer<VerifyWorker, VerifyWatcher>(
     siblingModule('../transfer/verify-worker', import.meta.url),
     'thread',
-    { functions: { progress: (bytesDone) => this.#progress(bytesDone) }, onExit: () => this[Symbol.dispose]() },
+    {
+      functions: { progress: (bytesDone) => this.#progress(bytesDone) },
+      onExit: () => this[Symbol.dispose](),
+      youngGenerationMb: 1,
+    },
   );
 
   /** One at a time. @throws CacheError CANCELLED when the thread is ended meanwhile, CACHE_IO */
