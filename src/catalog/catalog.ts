@@ -3,7 +3,8 @@ import type { Copy, Entry } from '../core/types.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { Contents } from './contents.ts';
 import { Copies } from './copies.ts';
-import { Database, isDamage } from './database.ts';
+import { isDamage } from './damage.ts';
+import { Database } from './database.ts';
 import { Duplicates } from './duplicates.ts';
 import { Entries } from './entries.ts';
 import { Placements } from './placements.ts';
@@ -71,6 +72,11 @@ export class Catalog implements Disposable {
       this.#found.set(path, found);
     }
     return found;
+  }
+
+  /** Looks for damage that opening a large file did not. @throws what `replaceIfDamaged` takes */
+  check(signal: AbortSignal): Promise<void> {
+    return this.#db.check(signal);
   }
 
   transaction<T>(work: () => T): T {

@@ -1,7 +1,12 @@
-import { existsSync, renameSync } from 'node:fs';
+import { existsSync, renameSync, statSync } from 'node:fs';
 import Sqlite from 'better-sqlite3';
 import { CacheError, messageOf } from '../core/errors.ts';
+import { siblingModule, startPeer } from '../runtime/peer.ts';
+import { assertSound, type DamageWorker, damage, isDamage } from './damage.ts';
 import { migrations } from './migrations.ts';
+
+/** A larger file is looked through for damage while it is used, bytes. */
+const checkedAtOnce = 8 * 1024 * 1024;
 
 /** The SQLite file of the catalog: opened, migrated, and replaced when it is damaged. Statements are prepared once. */
 export class Database {
@@ -37,6 +42,28 @@ export class Database {
     setAside(this.file);
     this.#db = openChecked(this.file);
     this.version += 1;
+  }
+
+  /**
+   * Looks for damage in a file that is too large for that at its opening, in a thread.
+   * @throws SqliteError that `isDamage` tells; CacheError when it could not be looked for
+   */
+  async check(signal: AbortSignal): Promise<void> {
+    if (!isLarge(this.file)) return;
+    const checked = this.#db;
+    const ended = new CacheError('CANCELLED', 'the check of the catalog has ended');
+    const module = siblingModule('./damage-worker', import.meta.url);
+    const peer = startPeer<DamageWorker, object>(module, 'thread', { functions: {}, onExit: () => {}, youngGenerationMb: 1 });
+    const end = () => peer.kill(ended);
+    signal.addEventListener('abort', end, { once: true });
+    try {
+      const found = await peer.call.damageIn(this.file);
+      // It may have been replaced meanwhile.
+      if (found !== null && this.#db === checked) throw damage(found);
+    } finally {
+      signal.removeEventListener('abort', end);
+      end();
+    }
   }
 
   get<Row>(sql: string, ...values: unknown[]): Row | undefined {
@@ -79,11 +106,6 @@ export class Database {
   }
 }
 
-/** True for errors at opening that mean the file itself is broken; SQLITE_ERROR is then a format or a schema that is not ours. */
-export function isDamage(error: unknown): boolean {
-  return error instanceof Sqlite.SqliteError && /^SQLITE_(CORRUPT|NOTADB|ERROR)/.test(error.code);
-}
-
 function openChecked(file: string): Sqlite.Database {
   const db = new Sqlite(file);
   try {
@@ -91,8 +113,8 @@ function openChecked(file: string): Sqlite.Database {
     db.pragma('synchronous = NORMAL');
     db.pragma('foreign_keys = ON');
     db.pragma('busy_timeout = 2000');
-    const verdict = db.pragma('quick_check(1)', { simple: true });
-    if (verdict !== 'ok') throw new Sqlite.SqliteError(String(verdict), 'SQLITE_CORRUPT');
+    // The schema is changed in a sound file only.
+    if (!isLarge(file) || versionOf(db) < migrations.length) assertSound(db);
     assertKnown(db, file);
     migrate(db);
     assertWritable(db, file);
@@ -101,6 +123,11 @@ function openChecked(file: string): Sqlite.Database {
     db.close();
     throw error;
   }
+}
+
+function isLarge(file: string): boolean {
+  // A catalog in memory has no file.
+  return (statSync(file, { throwIfNoEntry: false })?.size ?? 0) > checkedAtOnce;
 }
 
 function versionOf(db: Sqlite.Database): number {

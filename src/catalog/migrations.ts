@@ -255,4 +255,9 @@ export const migrations: readonly string[] = [
     WHERE c.state = 'ready' AND p.form = 'plain'
       AND coalesce((SELECT value FROM settings WHERE key = 'resolver'), 'on') = 'on';
   `,
+  `
+  -- A tier is gone through copy by copy, and the sources from the one that was used last.
+  CREATE INDEX copies_by_tier ON copies (tier, state);
+  CREATE INDEX entries_by_last_use ON entries (last_use DESC, path);
+  `,
 ];

@@ -102,6 +102,7 @@ export class Accounts implements AsyncDisposable {
       const onSeen = (count: number) => {
         this.#seen += count;
       };
+      await this.#deps.catalog.check(signal);
       await reconcileAll({ ...this.#deps, pauses: pauses(signal), onSeen });
       if (signal.aborted) return;
       this.#complete = true;

@@ -119,6 +119,27 @@ describe('a damaged catalog is set aside and the daemon starts all the same', ()
   });
 });
 
+test('damage in a catalog that is too large to be looked through at its opening is found while it is used', async () => {
+  const { catalog: written, file, close } = openCatalog();
+  const folder = 'long-name-'.repeat(400);
+  written.transaction(() => {
+    for (let index = 0; index < 800; index += 1) putCopy(written, sourceFile(`loras/${folder}/${index}`));
+  });
+  close();
+  expect(statSync(file).size).toBeGreaterThan(8 * 1024 * 1024);
+  const whole = openCatalog({ file });
+  await whole.catalog.check(AbortSignal.timeout(60_000));
+  whole.close();
+  const middle = Math.floor(statSync(file).size / 2 / pageSize);
+  change(file, (bytes) => bytes.fill(0xa5, middle * pageSize, (middle + 1) * pageSize));
+  const { catalog } = openCatalog({ file });
+  expect(catalog.damaged).toBeNull();
+  const found = await catalog.check(AbortSignal.timeout(60_000)).catch((error: unknown) => error);
+  expect(catalog.replaceIfDamaged(found)).toBe(true);
+  expect(catalog.entries.list({})).toEqual([]);
+  exercise(catalog);
+});
+
 describe('what lies beside the catalog', () => {
   /** Copies the files of a catalog that has not been checkpointed, as a crash leaves them. */
   function crashed(suffixes: readonly string[]): string {

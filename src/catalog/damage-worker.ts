@@ -1,0 +1,20 @@
+import Sqlite from 'better-sqlite3';
+import { messageOf } from '../core/errors.ts';
+import { serveParent } from '../runtime/peer.ts';
+import { assertSound, type DamageWorker, isDamage } from './damage.ts';
+
+/** The entry of the thread that looks for damage in a large catalog. */
+serveParent<object, DamageWorker>({
+  damageIn(file) {
+    const db = new Sqlite(file, { readonly: true });
+    try {
+      assertSound(db);
+      return null;
+    } catch (error) {
+      if (isDamage(error)) return messageOf(error);
+      throw error;
+    } finally {
+      db.close();
+    }
+  },
+});

