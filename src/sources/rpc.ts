@@ -3,6 +3,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Peer, PeerOptions } from '../runtime/peer.ts';
 import type { FileBatch } from './driver.ts';
 import { isElsewhere, type Reader, type ReaderListener } from './messages.ts';
+import { ReaderHealth } from './reader-health.ts';
 
 /** Starts a reader. `onExit` is told why it is gone, in words. */
 export type OpenReader = (options: Pick<PeerOptions<ReaderListener>, 'functions' | 'onExit' | 'onHeard'>) => Peer<Reader>;
@@ -58,15 +59,13 @@ export class SourceChannel {
   #listeners = new Map<number, QuestionListener>();
   #hung = new Set<Peer<Reader>>();
   #lastId = 0;
-  #failures = 0;
-  #notBefore = Number.NEGATIVE_INFINITY;
-  /** When the oldest question was asked, or heard of, that is overdue; null while none is. */
-  #silentSince: number | null = null;
+  #health: ReaderHealth;
   #hangTimer: NodeJS.Timeout | undefined;
   #closed = false;
 
   constructor(options: ChannelOptions) {
     this.#options = options;
+    this.#health = new ReaderHealth(options);
   }
 
   /** Readers that were killed and have not ended yet. */
@@ -115,25 +114,19 @@ export class SourceChannel {
 
   #refusal(): string | null {
     if (this.#closed) return 'the daemon is stopping';
-    const { stallMs, clock } = this.#options;
-    const stalled = this.#silentSince !== null && clock.monotonic() - this.#silentSince >= stallMs;
-    if (stalled) return 'an earlier question is still unanswered';
     if (this.#hung.size >= this.#options.mostHung) return `${this.#hung.size} readers hang in it`;
-    if (this.#reader === null && clock.monotonic() < this.#notBefore) return 'it did not answer a moment ago';
-    return null;
+    return this.#health.refusal(this.#options.clock.monotonic());
   }
 
   #open(): Peer<Reader> {
+    this.#health.restarted();
     const reader = this.#options.open({
       functions: {
         files: async (id, batch) => this.#hear(id, (listener) => listener.onFiles?.(batch)),
         changed: (id, directories, trouble) => this.#hear(id, (listener) => listener.onChanged?.(directories, trouble)),
         alive: (id) => this.#hear(id, () => {}),
       },
-      onHeard: () => {
-        this.#silentSince = null;
-        this.#failures = 0;
-      },
+      onHeard: () => this.#health.heard(),
       onExit: (why) => this.#exited(reader, why),
     });
     return reader;
@@ -152,7 +145,7 @@ export class SourceChannel {
   #expire(id: number): void {
     const pending = this.#pending.get(id);
     if (!pending?.giveUp) return;
-    this.#silentSince ??= pending.heardAt;
+    this.#health.overdue(pending.heardAt);
     this.#listeners.delete(id);
     pending.giveUp(away(`no answer within ${pending.deadlineMs} ms`));
     pending.giveUp = null;
@@ -169,15 +162,13 @@ export class SourceChannel {
       return;
     }
     if (this.#reader) this.#hung.add(this.#reader);
-    this.#drop('it hangs');
-    this.#pause();
+    this.#fail('it hangs');
   }
 
   #exited(reader: Peer<Reader>, why: string): void {
     this.#hung.delete(reader);
     if (reader !== this.#reader) return;
-    this.#drop(why);
-    this.#pause();
+    this.#fail(why);
   }
 
   /** Gives the reader up: kills it without waiting. In a hung mount it ends when the mount answers. */
@@ -186,15 +177,14 @@ export class SourceChannel {
     this.#reader = null;
     clearTimeout(this.#hangTimer);
     this.#hangTimer = undefined;
-    this.#silentSince = null;
     this.#listeners.clear();
     for (const id of [...this.#pending.keys()]) this.#forget(id);
     reader?.kill(away(why));
   }
 
-  #pause(): void {
-    const { first, longest } = this.#options.pauseMs;
-    this.#notBefore = this.#options.clock.monotonic() + Math.min(longest, first * 2 ** this.#failures++);
+  #fail(why: string): void {
+    this.#drop(why);
+    this.#health.failed(this.#options.clock.monotonic());
   }
 
   #cancel(id: number): void {

@@ -26,8 +26,9 @@ export function filesIn(dir: string): Pick<Subject, 'put' | 'publish' | 'remove'
     rewrite: (rel, bytes) => keepingTimes(join(dir, rel), () => writeFileSync(join(dir, rel), bytes, { flag: 'r+' })),
     replace: (rel, bytes) =>
       keepingTimes(join(dir, rel), () => {
-        put(`${rel}.new`, bytes);
-        renameSync(join(dir, `${rel}.new`), join(dir, rel));
+        // With its folder: a rename of the file itself would show in the ctime of the one that is open.
+        renameSync(join(dir, dirname(rel)), join(dir, `${dirname(rel)}.was`));
+        put(rel, bytes);
       }),
   };
 }
