@@ -10,6 +10,7 @@ import type { FileBatch, Listing, Published, ReadSpeeds, RootFacts, RootIdentity
 import { type Elsewhere, type Ground, isElsewhere, type Reader } from './messages.ts';
 import { type ReaderPlace, SourcePool, type SourcePoolOptions } from './pool.ts';
 import type { Root, RootIndex } from './root.ts';
+import { RootIdentities } from './root-identities.ts';
 import type { AskOptions, QuestionListener, SourceChannel } from './rpc.ts';
 
 export interface SourceClientOptions extends SourcePoolOptions {
@@ -61,7 +62,7 @@ const watchDeadlineMs = 30_000;
 export class SourceClient implements AsyncDisposable {
   #roots: RootIndex;
   #readers: SourcePool;
-  #identities = new Map<string, RootIdentity>();
+  #identities = new RootIdentities();
   #volumes: KnownVolume[] = [];
 
   constructor({ roots, ...options }: SourceClientOptions) {
@@ -85,16 +86,19 @@ export class SourceClient implements AsyncDisposable {
   async identify(root: Root, options: Patience): Promise<RootState> {
     try {
       const { answer: facts } = await this.#ask(root, (reader, ground) => reader.identify(ground), options);
-      const why = this.#outage(facts, root.path);
+      const why = this.#identities.outage(root.path, facts);
       return why === null ? { state: 'ok', facts } : { state: 'away', why, facts: facts.empty ? null : facts };
     } catch (error) {
       return { state: 'away', why: messageOf(error), facts: null };
     }
   }
 
-  /** Takes an identity for the root's own, without which its files are not called missing: one of an earlier run, or that of the volume which turned out to be the same. */
+  /**
+   * Takes an identity for the root's own, without which its files are not called missing: one of an earlier run, or that of the volume
+   * which turned out to be the same.
+   */
   trust(root: Root, identity: RootIdentity): void {
-    this.#identities.set(root.path, identity);
+    this.#identities.trust(root.path, identity);
   }
 
   /**
@@ -213,17 +217,10 @@ export class SourceClient implements AsyncDisposable {
       return { state: 'present', fingerprint: { size, mtimeNs: String(mtimeNs), ino: ino === null ? null : String(ino) } };
     }
     if (answer.is === 'other') return { state: 'missing' };
-    const why = answer.root ? this.#outage(answer.root, rootPath) : 'its root, or what a link leads to, is not there';
+    const why = answer.root
+      ? this.#identities.outage(rootPath, answer.root)
+      : 'its root, or what a link leads to, is not there';
     return why === null ? { state: 'missing' } : { state: 'away', why };
-  }
-
-  /** Why these facts are no sign of the root being there; null when they are. The first good sight of a root is remembered. */
-  #outage({ empty, identity }: RootFacts, rootPath: string): string | null {
-    if (empty) return 'Folder is empty. Is the drive or share mounted?';
-    const known = this.#identities.get(rootPath);
-    if (known && !isSameVolume(known, identity)) return 'another file system stands in its place';
-    this.#identities.set(rootPath, identity);
-    return null;
   }
 
   #rootsBelow(root: Root): string[] {
@@ -240,11 +237,6 @@ interface Asked<T> {
   /** The one that gave it, and what it knew of the root. */
   channel: SourceChannel;
   ground: Ground;
-}
-
-/** The device number tells while the mount lasts; type and size tell a volume that was mounted again. */
-function isSameVolume(a: RootIdentity, b: RootIdentity): boolean {
-  return a.device === b.device || (a.type === b.type && a.bytes === b.bytes && a.bytes > 0);
 }
 
 function filesOf({ rels, sizes, mtimesNs, inos }: FileBatch, directory: string, sep: string): ListedFile[] {
