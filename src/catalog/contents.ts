@@ -9,10 +9,6 @@ export class Contents {
     this.#db = db;
   }
 
-  byId(id: number): Content | undefined {
-    return this.#db.get<Content>('SELECT * FROM contents WHERE id = ?', id);
-  }
-
   /**
    * The content with this hash and size, added if there is none. One whose SHA-256 is not known is taken for the same; one with
    * another SHA-256 is another content.
