@@ -104,7 +104,7 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
       ...copying,
       ...answering,
       ...upkeep,
-      daemon: { version, startedAt: clock.monotonic(), stop: stopped.resolve },
+      daemon: { version, startedAt: clock.monotonic(), cacheDir: tier.dir, stop: stopped.resolve },
       settings,
       roots,
     },

@@ -7,7 +7,7 @@ import type { Config } from '../config/types.ts';
 import { assertLocal } from '../media/assert-local.ts';
 import { daemonLogName, type Log } from '../runtime/log.ts';
 import { isClaimed, openPosixTier } from '../tiers/posix-tier.ts';
-import type { Tier } from '../tiers/tier.ts';
+import type { PosixTier } from '../tiers/tier.ts';
 import { Tiers } from '../tiers/tiers.ts';
 import { Accounts, type AccountsDeps } from '../upkeep/accounts.ts';
 import { boundLog } from '../upkeep/bound-log.ts';
@@ -15,10 +15,10 @@ import type { Context } from './context.ts';
 import { openRam, type RamTier } from './ram.ts';
 
 export interface Storage {
-  tier: Tier;
+  tier: PosixTier;
   /** Null when there is no RAM tier. */
   ram: RamTier | null;
-  tiers: Tiers;
+  tiers: Tiers<PosixTier>;
   catalog: Catalog;
   accounts: Accounts;
 }
@@ -53,7 +53,7 @@ export async function openStorage(config: Config, { pauses, ...context }: Openin
     log.error({ why: catalog.damaged }, 'the catalog was damaged; it is set aside and rebuilt from the cache directory');
   }
   const ram = await openRam(config, catalog, context);
-  const tiers = new Tiers([tier, ...(ram ? [ram.tier] : []), ...(cold ? [cold] : [])]);
+  const tiers = new Tiers<PosixTier>([tier, ...(ram ? [ram.tier] : []), ...(cold ? [cold] : [])]);
   const accounts = new Accounts({ ...context, catalog, tiers, ...(pauses && { pauses }) });
   opened.defer(() => accounts[Symbol.asyncDispose]());
   accounts.begin();
@@ -61,7 +61,7 @@ export async function openStorage(config: Config, { pauses, ...context }: Openin
 }
 
 /** With Python alone the files can be restored without us; that the program is missing keeps nobody from his models. */
-function offerRestore({ dir }: Tier, log: Log): void {
+function offerRestore({ dir }: PosixTier, log: Log): void {
   try {
     placeRestoreScript(dir);
   } catch (err) {

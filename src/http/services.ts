@@ -52,6 +52,7 @@ export interface Services {
     version: string;
     /** By the monotonic clock, ms. */
     startedAt: number;
+    cacheDir: string;
     stop(): void;
   };
   clock: Clock;

@@ -8,7 +8,7 @@ type TierServices = Pick<Services, 'tiers' | 'catalog' | 'bound'>;
 
 /** How the cache does. */
 export function statsOf(services: StatsServices): StatsAnswer {
-  const { daemon, catalog, lookupStats, copier, settings, tiers, clock } = services;
+  const { daemon, catalog, lookupStats, copier, settings, clock } = services;
   const daily = catalog.usage.daily();
   const sum = (key: Exclude<keyof DailyTotals, 'day'>) => daily.reduce((total, day) => total + day[key], 0);
   const [hits, misses, hitBytes, missBytes] = [sum('hits'), sum('misses'), sum('hitBytes'), sum('missBytes')];
@@ -17,7 +17,7 @@ export function statsOf(services: StatsServices): StatsAnswer {
     pid: process.pid,
     mode: settings.mode(),
     policy: settings.current.policy,
-    dir: tiers.get('ssd')?.dir ?? '',
+    dir: daemon.cacheDir,
     uptimeMs: Math.round(clock.monotonic() - daemon.startedAt),
     lookups: lookupStats.lookups,
     hits,

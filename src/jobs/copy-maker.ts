@@ -7,7 +7,6 @@ import type { Log } from '../runtime/log.ts';
 import { throttle } from '../runtime/throttle.ts';
 import { dropAfterDemote, dropAfterRestore } from '../space/drop-after-move.ts';
 import { keepPartial, partialPath } from '../tiers/partial.ts';
-import { manifestPathOf } from '../tiers/posix-tier.ts';
 import type { Tier } from '../tiers/tier.ts';
 import type { Tiers } from '../tiers/tiers.ts';
 import type { CopyReport, OriginCopy } from '../transfer/messages.ts';
@@ -213,7 +212,7 @@ export class CopyMaker {
 
   #placeOf({ tier, path, form, seal, hash }: Copy): OriginCopy {
     if (!seal || hash === null) throw new Error('a copy in service has no seal');
-    return { path, manifestPath: manifestPathOf(this.#deps.tiers.require(tier).dir, path), form, seal, hash };
+    return { path, manifestPath: this.#deps.tiers.require(tier).manifestPathOf(path), form, seal, hash };
   }
 
   /** What an interrupted copy can go on from keeps its place in the accounts. */

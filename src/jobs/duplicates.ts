@@ -2,7 +2,6 @@ import type { Catalog } from '../catalog/catalog.ts';
 import { isSameFingerprint } from '../core/fingerprint.ts';
 import { tierTraits } from '../core/tier-traits.ts';
 import type { Copy, Entry, SourceFile, TierName } from '../core/types.ts';
-import { manifestPathOf } from '../tiers/posix-tier.ts';
 import type { Tier } from '../tiers/tier.ts';
 import type { Tiers } from '../tiers/tiers.ts';
 import type { DuplicateCopy, LinkReport } from '../transfer/messages.ts';
@@ -48,7 +47,7 @@ export function reflinkCandidates(file: SourceFile, tier: Tier, { entries, dupli
 function places(copies: readonly Copy[], tier: Tier): DuplicateCopy[] {
   return copies.flatMap(({ path, seal, hash }) => {
     if (!seal || hash === null || tier.check(path, seal) !== 'ok') return [];
-    return [{ path, manifestPath: manifestPathOf(tier.dir, path), seal, hash }];
+    return [{ path, manifestPath: tier.manifestPathOf(path), seal, hash }];
   });
 }
 

@@ -9,8 +9,7 @@ import type { Log } from '../runtime/log.ts';
 import { Serial } from '../runtime/serial.ts';
 import type { Evictor } from '../space/evict.ts';
 import { linkBeside } from '../tiers/link.ts';
-import { type Manifest, prepareManifest, readManifest } from '../tiers/manifest.ts';
-import { manifestPathOf } from '../tiers/posix-tier.ts';
+import { type Manifest, prepareManifest } from '../tiers/manifest.ts';
 import type { Tier } from '../tiers/tier.ts';
 
 export interface DeduplicatorDeps {
@@ -84,7 +83,7 @@ export class Deduplicator implements AsyncDisposable {
     const { evictor, tier } = this.#deps;
     const [first, second] = await Promise.all([this.#sha256Of(a), this.#sha256Of(b)]);
     if (first === null || first !== second) return 0;
-    const inUse = await evictor.openFiles(tier);
+    const inUse = await tier.openFiles();
     const [older, newer] = a.id < b.id ? [a, b] : [b, a];
     const leaves = [older, newer].find((copy) => evictor.mayBeReplaced(copy, inUse));
     const proof = leaves && (await this.#proofOf(leaves));
@@ -105,7 +104,7 @@ export class Deduplicator implements AsyncDisposable {
       const freed = evictor.frees(leaves);
       // Large files take a while to go: not in this turn.
       linkSync(leaves.path, leaving);
-      renameSync(newProof, manifestPathOf(tier.dir, leaves.path));
+      renameSync(newProof, tier.manifestPathOf(leaves.path));
       renameSync(link, leaves.path);
       catalog.copies.move(leaves.id, stays);
       log.info({ path: leaves.path, of: stays.path, freed }, 'two copies are one file now');
@@ -130,7 +129,7 @@ export class Deduplicator implements AsyncDisposable {
   }
 
   #proofOf({ path }: Copy): Promise<Manifest | undefined> {
-    return readManifest(manifestPathOf(this.#deps.tier.dir, path));
+    return this.#deps.tier.manifestOf(path);
   }
 
   #failed({ path }: Copy, error: unknown): number {

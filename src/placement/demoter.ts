@@ -132,7 +132,7 @@ export class Demoter implements AsyncDisposable {
     const tier = tiers.require(from);
     catalog.usage.flush();
     const fill = this.#fill();
-    const inUse = await evictor.openFiles(tier);
+    const inUse = await tier.openFiles();
     const room = roomIn({ ...this.#deps, outstanding: () => 0 }, tier);
     let lowest: { copy: Copy; entry: Entry; fits: boolean; score: number } | null = null;
     for (const copy of catalog.copies.compressible(from)) {

@@ -52,7 +52,7 @@ export class RamKeeper implements AsyncDisposable {
     const { catalog, evictor, tier } = this.#deps;
     const stale = catalog.copies.inState('stale').filter((copy) => copy.tier === tier.name);
     if (stale.length === 0) return;
-    const inUse = await evictor.openFiles(tier);
+    const inUse = await tier.openFiles();
     for (const copy of stale) {
       const entry = catalog.entries.byId(copy.entryId);
       if (entry && evictor.obstacle(copy, entry, inUse) === null) await evictor.evict(copy, entry, 'stale');

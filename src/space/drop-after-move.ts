@@ -22,7 +22,7 @@ export async function dropAfterDemote(deps: ColdDeps, compressed: Placed): Promi
   const beside = (copy: Copy) => copy.form === 'plain' && sharesQuota(copy.tier, compressed.tier);
   const hot = catalog.copies.readyOf(compressed.entryId).find(beside);
   if (!entry || !hot) return;
-  const inUse = await evictor.openFiles(tiers.require(hot.tier));
+  const inUse = await tiers.require(hot.tier).openFiles();
   const left = evictor.use(hot, inUse) === null && (await evictor.evict(hot, entry, 'compressed')).removed;
   if (!left) await dropAfterRestore(deps, hot, 'not needed');
 }

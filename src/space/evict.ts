@@ -8,7 +8,6 @@ import type { Log } from '../runtime/log.ts';
 import { dropPartial, partialPath } from '../tiers/partial.ts';
 import type { Tier } from '../tiers/tier.ts';
 import type { Tiers } from '../tiers/tiers.ts';
-import { filesInUse } from './in-use.ts';
 
 export interface EvictDeps {
   catalog: Catalog;
@@ -39,7 +38,7 @@ export class Evictor {
     this.#deps = deps;
   }
 
-  /** Why this copy may not leave now, or null. `inUse` comes from `openFiles`, once for many copies. */
+  /** Why this copy may not leave now, or null. `inUse` comes from `Tier.openFiles`, once for many copies. */
   obstacle(copy: Copy, entry: Entry, inUse: ReadonlySet<string>): string | null {
     if (entry.pinned && copy.state === 'ready' && !this.#isSpare(copy)) return 'pinned';
     if (this.#deps.active.isBusy(entry.path)) return 'being copied';
@@ -49,10 +48,6 @@ export class Evictor {
   /** The same for a stale copy that makes room for its own successor. */
   obstacleForSuccessor(copy: Copy, inUse: ReadonlySet<string>): string | null {
     return copy.state === 'stale' ? this.use(copy, inUse) : 'in service';
-  }
-
-  openFiles(tier: Tier): Promise<Set<string>> {
-    return filesInUse(tier.dir);
   }
 
   /** Bytes that come free when this copy leaves, and those that are `gone` have left. */

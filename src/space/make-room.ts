@@ -159,7 +159,7 @@ async function chooseCandidates(
   tier: Tier,
   need: { entry: Entry | null; short: number; stuck: ReadonlySet<number>; below?: number },
 ): Promise<{ victims: EvictionCandidate[]; bytes: number }> {
-  const inUse = await evictor.openFiles(tier);
+  const inUse = await tier.openFiles();
   const { tick } = catalog.usage;
   const ranked: (EvictionCandidate & { score: number })[] = [];
   const held = new Set<number>();

@@ -43,7 +43,7 @@ export async function removeCopies(
   { dryRun, why }: { dryRun: boolean; why: string },
 ): Promise<RemovalAnswer> {
   const answer: RemovalAnswer = { dryRun, files: 0, bytes: 0, removed: [], skipped: [] };
-  const open = await Promise.all(tiers.all().map((tier) => evictor.openFiles(tier)));
+  const open = await Promise.all(tiers.all().map((tier) => tier.openFiles()));
   const inUse = new Set(open.flatMap((paths) => [...paths]));
   const gone = new Set<number>();
   for (const { copy, entry } of chosen) {

@@ -1,8 +1,8 @@
 import type { Memory, ReadMemory } from './memory.ts';
-import type { Tier } from './tier.ts';
+import type { PosixTier } from './tier.ts';
 
 /** A tier whose files lie in memory. */
-export interface MemoryTier extends Tier {
+export interface MemoryTier extends PosixTier {
   /** Reads anew how much memory is left. */
   look(): Promise<Memory>;
 }
@@ -11,7 +11,7 @@ export interface MemoryTier extends Tier {
  * The tier with memory for its volume: as free as there is memory that can be had, so that whoever keeps a floor of free space
  * keeps memory free. What was written to or removed from the volume since the last reading counts.
  */
-export async function inMemory(tier: Tier, read: ReadMemory): Promise<MemoryTier> {
+export async function inMemory(tier: PosixTier, read: ReadMemory): Promise<MemoryTier> {
   const heldNow = () => {
     const { size, free } = tier.capacity();
     return size - free;

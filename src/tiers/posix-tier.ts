@@ -18,8 +18,9 @@ import { CacheError } from '../core/errors.ts';
 import { tierTraits } from '../core/tier-traits.ts';
 import type { Seal, TierName } from '../core/types.ts';
 import { errnoOf, meaningOf } from '../runtime/errnos.ts';
-import { fitsSeal } from './manifest.ts';
-import type { CopyPlace, Tier } from './tier.ts';
+import { filesInUse } from './in-use.ts';
+import { fitsSeal, prepareManifest, readManifest } from './manifest.ts';
+import type { CopyPlace, PosixTier } from './tier.ts';
 
 const markerName = '.autocached';
 
@@ -27,7 +28,7 @@ const markerName = '.autocached';
  * Opens a directory as a tier of files, creating it when it is not there.
  * @throws CacheError BAD_CONFIG when it holds files but not autocached's marker (law 2: nothing foreign is ever deleted).
  */
-export function openPosixTier(name: TierName, given: string): Tier {
+export function openPosixTier(name: TierName, given: string): PosixTier {
   const { quota, suffix } = tierTraits[name];
   claim(given, quota.settings.dir);
   // The system tells open files by their real paths; a tier behind a link would find none of its copies in use.
@@ -35,16 +36,29 @@ export function openPosixTier(name: TierName, given: string): Tier {
   const partialDir = join(dir, 'partial');
   mkdirSync(partialDir, { recursive: true });
 
+  const manifestPathOf = (copyPath: string) => manifestPath(dir, copyPath);
+
   return {
     name,
     dir,
     partialDir,
     placeOf: (root, rel) => placeOf(dir, root, rel, suffix),
+    manifestPathOf,
     capacity: () => {
       const { bsize, blocks, bavail } = statfsSync(dir);
       return { size: bsize * blocks, free: bsize * bavail };
     },
     check: (path, seal) => (isPlaceIn(dir, path) ? checkSeal(path, seal) : 'elsewhere'),
+    manifestOf: (copyPath) => readManifest(manifestPathOf(copyPath)),
+    async replaceManifest(copyPath, manifest, isWanted) {
+      const next = await prepareManifest(partialDir, manifest);
+      const wanted = isWanted();
+      if (wanted) renameSync(next, manifestPathOf(copyPath));
+      else rmSync(next, { force: true });
+      return wanted;
+    },
+    dropManifest: (copyPath) => rmSync(manifestPathOf(copyPath), { force: true }),
+    openFiles: () => filesInUse(dir),
     takeOut: (path) => takeOut({ dir, partialDir, path }),
     free: (leaving) => rm(leaving, { force: true }),
   };
@@ -62,12 +76,11 @@ function placeOf(dir: string, root: string, rel: string, suffix: string): CopyPl
   return { path: join(dir, 'files', below + suffix), manifestPath: join(dir, 'seals', `${below}${suffix}.json`) };
 }
 
-/** Where the proof of a copy lies. */
-export function manifestPathOf(dir: string, copyPath: string): string {
+function manifestPath(dir: string, copyPath: string): string {
   return `${join(dir, 'seals')}${copyPath.slice(join(dir, 'files').length)}.json`;
 }
 
-/** Where the copy of a proof lies: the reverse of `manifestPathOf`. */
+/** Where the copy of a proof lies: the reverse of `Tier.manifestPathOf`. */
 export function copyPathOf(dir: string, manifestPath: string): string {
   return `${join(dir, 'files')}${manifestPath.slice(join(dir, 'seals').length, -'.json'.length)}`;
 }
@@ -98,9 +111,9 @@ function takeOut({ dir, partialDir, path }: { dir: string; partialDir: string; p
     });
   }
   // A proof that stays for now proves nothing without its copy, and goes at the next start.
-  attempt(() => rmSync(manifestPathOf(dir, path), { force: true }));
+  attempt(() => rmSync(manifestPath(dir, path), { force: true }));
   pruneEmptyParents(dir, path);
-  pruneEmptyParents(dir, manifestPathOf(dir, path));
+  pruneEmptyParents(dir, manifestPath(dir, path));
   return leaving;
 }
 

@@ -5,38 +5,38 @@ import { type Copy, type Fingerprint, type TierName, tierNames } from '../core/t
 import type { CopyVerdict, Tier } from './tier.ts';
 
 /** The tiers that are switched on; to iterate over them gives the fastest first. */
-export class Tiers implements Iterable<Tier> {
-  readonly #byName: ReadonlyMap<TierName, Tier>;
+export class Tiers<T extends Tier = Tier> implements Iterable<T> {
+  readonly #byName: ReadonlyMap<TierName, T>;
 
   /** @param open in any order; at most one of each name */
-  constructor(open: readonly Tier[]) {
+  constructor(open: readonly T[]) {
     const inOrder = open.toSorted((a, b) => tierNames.indexOf(a.name) - tierNames.indexOf(b.name));
     this.#byName = new Map(inOrder.map((tier) => [tier.name, tier]));
   }
 
   /** Undefined when the tier is switched off. */
-  get(name: TierName): Tier | undefined {
+  get(name: TierName): T | undefined {
     return this.#byName.get(name);
   }
 
   /** @throws CacheError BAD_REQUEST when the tier is switched off */
-  require(name: TierName): Tier {
+  require(name: TierName): T {
     const tier = this.get(name);
     if (!tier) throw new CacheError('BAD_REQUEST', `the ${name} tier is switched off`);
     return tier;
   }
 
   /** All of them, fastest first. */
-  all(): Tier[] {
+  all(): T[] {
     return [...this];
   }
 
   /** Those whose files a loader can open, fastest first. */
-  servable(): Tier[] {
+  servable(): T[] {
     return this.all().filter(({ name }) => tierTraits[name].servable);
   }
 
-  [Symbol.iterator](): Iterator<Tier> {
+  [Symbol.iterator](): Iterator<T> {
     return this.#byName.values();
   }
 

@@ -4,14 +4,14 @@ import type { Copy, SourceFile } from '../core/types.ts';
 import type { Events } from '../runtime/events.ts';
 import type { Log } from '../runtime/log.ts';
 import { Pauses } from '../runtime/pauses.ts';
-import type { Tier } from '../tiers/tier.ts';
+import type { PosixTier } from '../tiers/tier.ts';
 import type { Tiers } from '../tiers/tiers.ts';
 import { adopt, type Proven, readProof } from './proofs.ts';
 import { reconcileAll } from './reconcile.ts';
 
 export interface AccountsDeps {
   catalog: Catalog;
-  tiers: Tiers;
+  tiers: Tiers<PosixTier>;
   events: Events;
   log: Log;
   /** Of the work, so that lookups are answered meanwhile. */
@@ -117,12 +117,12 @@ export class Accounts implements AsyncDisposable {
   }
 
   /** What the catalog says of a copy counts, unless its file is another one by now. */
-  #isKnown(tier: Tier, { copyPath }: Proven): boolean {
+  #isKnown(tier: PosixTier, { copyPath }: Proven): boolean {
     const row = this.#deps.catalog.copies.byPath(copyPath);
     return row !== undefined && (row.seal === null || tier.check(copyPath, row.seal) === 'ok');
   }
 
-  #enter(tier: Tier, found: Proven): void {
+  #enter(tier: PosixTier, found: Proven): void {
     const { catalog, log } = this.#deps;
     if (this.#stop.signal.aborted || this.#complete || this.#isKnown(tier, found)) return;
     try {
@@ -134,7 +134,7 @@ export class Accounts implements AsyncDisposable {
 }
 
 /** As the catalog will have it. */
-function copyOf(tier: Tier, { proof, copyPath }: Proven): Copy {
+function copyOf(tier: PosixTier, { proof, copyPath }: Proven): Copy {
   const { source, seal, hash, sha256 } = proof;
   return {
     id: 0,

@@ -1,9 +1,7 @@
-import { rmSync } from 'node:fs';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Copy, Entry } from '../core/types.ts';
 import type { Events } from '../runtime/events.ts';
 import type { Log } from '../runtime/log.ts';
-import { manifestPathOf } from '../tiers/posix-tier.ts';
 import type { Tier } from '../tiers/tier.ts';
 import type { Tiers } from '../tiers/tiers.ts';
 
@@ -46,7 +44,7 @@ export function retireDamaged(
 /** A rebuilt catalog takes up what has a proof. */
 function dropProof({ path }: Copy, tier: Tier | undefined, log: Log): void {
   try {
-    if (tier) rmSync(manifestPathOf(tier.dir, path), { force: true });
+    tier?.dropManifest(path);
   } catch (err) {
     log.warn({ path, err }, 'the proof of a damaged copy could not be removed');
   }

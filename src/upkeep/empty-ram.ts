@@ -6,7 +6,7 @@ import { tierTraits } from '../core/tier-traits.ts';
 import { copyStates, tierNames } from '../core/types.ts';
 import type { Log } from '../runtime/log.ts';
 import { copyPathOf, isClaimed, openPosixTier } from '../tiers/posix-tier.ts';
-import type { Tier } from '../tiers/tier.ts';
+import type { PosixTier } from '../tiers/tier.ts';
 import { proofsOf } from './proofs.ts';
 import { removed, takenOut, tempName } from './removal.ts';
 
@@ -18,7 +18,7 @@ import { removed, takenOut, tempName } from './removal.ts';
  */
 export async function emptyRam(
   catalog: Catalog,
-  tier: Tier,
+  tier: PosixTier,
   spare: (copyPath: string) => boolean = () => false,
 ): Promise<number> {
   if (!isClaimed(tier.dir)) throw new Error(`${tier.dir} lost its marker`);

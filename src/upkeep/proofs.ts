@@ -5,7 +5,7 @@ import type { Catalog } from '../catalog/catalog.ts';
 import { errnoOf } from '../runtime/errnos.ts';
 import { type Manifest, parseManifest } from '../tiers/manifest.ts';
 import { copyPathOf } from '../tiers/posix-tier.ts';
-import type { Tier } from '../tiers/tier.ts';
+import type { PosixTier } from '../tiers/tier.ts';
 
 /** A copy and the proof beside it, which is of this very file in this very place. */
 export interface Proven {
@@ -17,7 +17,7 @@ export interface Proven {
 const batchSize = 32;
 
 /** The paths of all proofs of a tier, some at a time; links are not followed. */
-export function proofsOf(tier: Tier): AsyncGenerator<string[]> {
+export function proofsOf(tier: PosixTier): AsyncGenerator<string[]> {
   return proofsBelow(join(tier.dir, 'seals'));
 }
 
@@ -42,7 +42,7 @@ async function* proofsBelow(dir: string): AsyncGenerator<string[]> {
 }
 
 /** The proof at this path, if it fits the file that it belongs to. `absent`: there is no such file. */
-export function readProof(tier: Tier, manifestPath: string): Proven | 'unfit' | 'absent' {
+export function readProof(tier: PosixTier, manifestPath: string): Proven | 'unfit' | 'absent' {
   const copyPath = copyPathOf(tier.dir, manifestPath);
   const proof = parseManifest(readText(manifestPath));
   if (!proof || !names(proof, copyPath, tier)) return 'unfit';
@@ -52,7 +52,7 @@ export function readProof(tier: Tier, manifestPath: string): Proven | 'unfit' | 
 }
 
 /** Puts the copy into service from its proof alone; what is known of a source that has changed since is not turned back. */
-export function adopt(catalog: Catalog, tier: Tier, { proof, copyPath }: Proven): void {
+export function adopt(catalog: Catalog, tier: PosixTier, { proof, copyPath }: Proven): void {
   const { source, seal, hash, sha256 } = proof;
   catalog.transaction(() => {
     const entry = catalog.entries.byPath(source.path) ?? catalog.entries.put(source);
@@ -76,7 +76,7 @@ function readText(path: string): string {
 }
 
 /** A proof may have been moved or edited: it must be of this place, and of the source that this is the place of. */
-function names({ source }: Manifest, copyPath: string, tier: Tier): boolean {
+function names({ source }: Manifest, copyPath: string, tier: PosixTier): boolean {
   const { path, root, rel } = source;
   if (![root + rel, `${root}/${rel}`, `${root}\\${rel}`].includes(path)) return false;
   try {

@@ -4,8 +4,6 @@ import { messageOf } from '../core/errors.ts';
 import type { Entry } from '../core/types.ts';
 import type { Events } from '../runtime/events.ts';
 import type { Log } from '../runtime/log.ts';
-import { readManifest } from '../tiers/manifest.ts';
-import { manifestPathOf } from '../tiers/posix-tier.ts';
 import type { Tiers } from '../tiers/tiers.ts';
 
 export interface PublishedDeps {
@@ -78,7 +76,7 @@ export class PublishedCheck {
     const [copy] = catalog.copies.readyOf(entry.id);
     const tier = copy && tiers.get(copy.tier);
     if (!tier) return null;
-    const sha256 = (await readManifest(manifestPathOf(tier.dir, copy.path)))?.sha256 ?? null;
+    const sha256 = (await tier.manifestOf(copy.path))?.sha256 ?? null;
     if (sha256 !== null) catalog.contents.identify(copy, sha256);
     return sha256;
   }

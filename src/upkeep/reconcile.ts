@@ -3,8 +3,8 @@ import { tierTraits } from '../core/tier-traits.ts';
 import { type Copy, type CopyState, copyStates, type TierName, tierNames } from '../core/types.ts';
 import type { Log } from '../runtime/log.ts';
 import { Pauses } from '../runtime/pauses.ts';
-import { copyPathOf, isClaimed, isPlaceIn, manifestPathOf } from '../tiers/posix-tier.ts';
-import type { Tier } from '../tiers/tier.ts';
+import { copyPathOf, isClaimed, isPlaceIn } from '../tiers/posix-tier.ts';
+import type { PosixTier } from '../tiers/tier.ts';
 import type { Tiers } from '../tiers/tiers.ts';
 import { emptyRam } from './empty-ram.ts';
 import { adopt, proofsOf, readProof } from './proofs.ts';
@@ -32,13 +32,13 @@ interface Deps {
   onSeen?(count: number): void;
 }
 
-type Reconciling = Required<Deps> & { tier: Tier };
+type Reconciling = Required<Deps> & { tier: PosixTier };
 
 /** Rows that are read at once. */
 const pageSize = 100;
 
 /** All tiers, one after the other: those that do not outlive the daemon are emptied, and rows of one that is switched off go. */
-export async function reconcileAll({ tiers, ...deps }: Deps & { tiers: Tiers }): Promise<void> {
+export async function reconcileAll({ tiers, ...deps }: Deps & { tiers: Tiers<PosixTier> }): Promise<void> {
   const { catalog, pauses = new Pauses() } = deps;
   await pauses.take();
   for (const name of tierNames) {
@@ -66,7 +66,7 @@ export async function reconcile({
   log,
   pauses = new Pauses(),
   onSeen = () => {},
-}: Deps & { tier: Tier }): Promise<ReconcileReport> {
+}: Deps & { tier: PosixTier }): Promise<ReconcileReport> {
   if (!isClaimed(tier.dir)) throw new Error(`${tier.dir} lost its marker`);
   const reconciling = { catalog, tier, log, pauses, onSeen };
   const temps = await dropTemps(reconciling);
@@ -105,7 +105,7 @@ async function forgetMissing({
     const verdict = copy.seal ? tier.check(copy.path, copy.seal) : 'ok';
     if (verdict === 'ok') return;
     // A stale copy may have been replaced under its name just before the crash: that file is adopted below, not removed.
-    const replaced = verdict === 'changed' && typeof readProof(tier, manifestPathOf(tier.dir, copy.path)) === 'object';
+    const replaced = verdict === 'changed' && typeof readProof(tier, tier.manifestPathOf(copy.path)) === 'object';
     const leavesFile = verdict === 'elsewhere' || verdict === 'gone' || replaced;
     if (leavesFile || takenOut(tier, copy.path)) catalog.copies.forget(copy.id);
     else catalog.copies.setState(copy.id, 'evicting');
@@ -127,7 +127,7 @@ async function adoptProven({ catalog, tier, pauses, onSeen }: Reconciling): Prom
 }
 
 /** False when the proof does not prove anything. */
-function adoptAt(manifestPath: string, catalog: Catalog, tier: Tier): boolean {
+function adoptAt(manifestPath: string, catalog: Catalog, tier: PosixTier): boolean {
   const found = readProof(tier, manifestPath);
   if (found === 'absent') removed(manifestPath);
   if (typeof found !== 'object') return false;

@@ -1,12 +1,9 @@
-import { renameSync, rmSync } from 'node:fs';
 import type { ScrubReport } from '../api/verify.ts';
 import { CacheError, messageOf } from '../core/errors.ts';
 import type { Copy, Entry, TierName } from '../core/types.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { Periodic } from '../runtime/periodic.ts';
 import { throttle } from '../runtime/throttle.ts';
-import { prepareManifest, readManifest } from '../tiers/manifest.ts';
-import { manifestPathOf } from '../tiers/posix-tier.ts';
 import type { Verdict } from '../transfer/verify-messages.ts';
 import { type DamagedDeps, retireDamaged } from './damaged.ts';
 import { ScrubThread } from './scrub-thread.ts';
@@ -118,7 +115,7 @@ export class Scrub implements AsyncDisposable {
     if (!this.#isCurrent(copy)) return { skipped: 'it is no longer in service' };
     const order = {
       path: copy.path,
-      manifestPath: manifestPathOf(tier.dir, copy.path),
+      manifestPath: tier.manifestPathOf(copy.path),
       seal: copy.seal,
       hash: copy.hash,
       form: copy.form,
@@ -158,15 +155,13 @@ export class Scrub implements AsyncDisposable {
     const tier = tiers.get(copy.tier);
     if (!tier) return;
     try {
-      const manifestPath = manifestPathOf(tier.dir, copy.path);
-      const proof = await readManifest(manifestPath);
+      const proof = await tier.manifestOf(copy.path);
       if (!proof) return;
-      const next = proof.sha256 === null ? await prepareManifest(tier.partialDir, { ...proof, sha256 }) : null;
       // Whatever changed meanwhile has a proof of its own.
-      const isCurrent = this.#isCurrent(copy);
-      if (next && isCurrent) renameSync(next, manifestPath);
-      else if (next) rmSync(next, { force: true });
-      if (!isCurrent) return;
+      const isCurrent = () => this.#isCurrent(copy);
+      const noted =
+        proof.sha256 === null ? await tier.replaceManifest(copy.path, { ...proof, sha256 }, isCurrent) : isCurrent();
+      if (!noted) return;
       catalog.contents.identify(copy, sha256);
     } catch (err) {
       log.warn({ path: copy.path, err }, 'a SHA-256 could not be noted');

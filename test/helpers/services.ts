@@ -36,7 +36,7 @@ export function createServices(options: LookupRigOptions = {}) {
   const services: Services = {
     ...rig,
     ...openUpkeep({ ...rig, scrubMs: () => null }),
-    daemon: { version: '1.2.3', startedAt: rig.clock.monotonic(), stop },
+    daemon: { version: '1.2.3', startedAt: rig.clock.monotonic(), cacheDir: rig.tier.dir, stop },
     bound: () => rig.bound,
     policy: () => policies[settings.current.policy](surroundings),
     settings,

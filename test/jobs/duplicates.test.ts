@@ -3,8 +3,6 @@ import { copyFileSync, existsSync, linkSync, readFileSync, rmSync, statSync, uti
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import type { Copy } from '../../src/core/types.ts';
-import { readManifest } from '../../src/tiers/manifest.ts';
-import { manifestPathOf } from '../../src/tiers/posix-tier.ts';
 import { reconcile } from '../../src/upkeep/reconcile.ts';
 import { injectFault, systemError } from '../helpers/faulty-fs.ts';
 import { createRig, type Rig } from '../helpers/rig.ts';
@@ -55,7 +53,7 @@ describe('a source that has the bytes and the mtime of another one', () => {
     expect(used(join(rig.tier.dir, 'files'))).toBe(before);
     expect(rig.catalog.placements.usedBytes('ssd')).toBe(size);
     expect(rig.catalog.placements.totals('ssd')).toMatchObject({ files: 2, bytes: size, reserved: 0 });
-    const proof = await readManifest(manifestPathOf(rig.tier.dir, other.path));
+    const proof = await rig.tier.manifestOf(other.path);
     expect(proof).toMatchObject({ source: { path: b }, seal: one.seal, hash: one.hash });
     expect(proof?.sha256).toMatch(/^[\da-f]{64}$/);
     expect(rig.catalog.usage.daily().at(-1)?.bytesCopied ?? 0).toBeLessThanOrEqual(size);

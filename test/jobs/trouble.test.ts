@@ -60,9 +60,9 @@ describe('stopping', () => {
     const { promise: listed, resolve } = Promise.withResolvers<Set<string>>();
     rig.bound.limit = 1500;
     await rig.copy(rig.source('loras/old.safetensors', 1000).path);
-    vi.spyOn(rig.evictor, 'openFiles').mockReturnValue(listed);
+    vi.spyOn(rig.tier, 'openFiles').mockReturnValue(listed);
     const job = rig.request(path);
-    await vi.waitUntil(() => vi.mocked(rig.evictor.openFiles).mock.calls.length > 0, soon());
+    await vi.waitUntil(() => vi.mocked(rig.tier.openFiles).mock.calls.length > 0, soon());
     await rig.copier[Symbol.asyncDispose]();
     resolve(new Set());
     await job.ended;
@@ -94,10 +94,10 @@ describe('cancelling', () => {
     rig.bound.limit = 1500;
     await rig.copy(rig.source('loras/old.safetensors', 1000).path);
     const { promise: listed, resolve } = Promise.withResolvers<Set<string>>();
-    vi.spyOn(rig.evictor, 'openFiles').mockReturnValue(listed);
+    vi.spyOn(rig.tier, 'openFiles').mockReturnValue(listed);
     const run = vi.spyOn(rig.workers, 'run');
     const job = rig.request(path);
-    await vi.waitUntil(() => vi.mocked(rig.evictor.openFiles).mock.calls.length > 0, soon());
+    await vi.waitUntil(() => vi.mocked(rig.tier.openFiles).mock.calls.length > 0, soon());
     rig.copier.cancel(job.id);
     resolve(new Set());
     await job.ended;

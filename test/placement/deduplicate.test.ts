@@ -6,7 +6,6 @@ import { expect, onTestFinished, test, vi } from 'vitest';
 import { Deduplicator } from '../../src/placement/deduplicate.ts';
 import { removeCopies } from '../../src/space/purge.ts';
 import { readManifest } from '../../src/tiers/manifest.ts';
-import { manifestPathOf } from '../../src/tiers/posix-tier.ts';
 import { reconcile } from '../../src/upkeep/reconcile.ts';
 import { Scrub } from '../../src/upkeep/scrub.ts';
 import { injectFault, systemError } from '../helpers/faulty-fs.ts';
@@ -53,7 +52,7 @@ test('two copies of the same SHA-256 become one file, which frees the other one'
   expect(readdirSync(rig.tier.partialDir)).toEqual([]);
   for (const copy of rig.catalog.copies.inState('ready')) {
     expect(copy.seal && rig.tier.check(copy.path, copy.seal)).toBe('ok');
-    expect(await readManifest(manifestPathOf(rig.tier.dir, copy.path))).toMatchObject({ seal: copy.seal, hash: copy.hash });
+    expect(await rig.tier.manifestOf(copy.path)).toMatchObject({ seal: copy.seal, hash: copy.hash });
   }
   expect(await sharing.share(rig.catalog.duplicates.all('ssd'))).toBe(0);
   expect(await reconcile(rig)).toMatchObject({ adopted: 0, forgotten: 0 });
@@ -86,7 +85,7 @@ test('two files whose proofs tell different SHA-256 stay two, whatever the hash 
   const db = new Sqlite(join(rig.dir, 'catalog.db'));
   db.exec('UPDATE placements SET identified = 0; UPDATE entries SET identified = 0; UPDATE contents SET sha256 = NULL');
   db.close();
-  const manifestPath = manifestPathOf(rig.tier.dir, other.path);
+  const manifestPath = rig.tier.manifestPathOf(other.path);
   const proof = await readManifest(manifestPath);
   writeFileSync(manifestPath, JSON.stringify({ ...proof, sha256: 'f'.repeat(64) }));
   expect(await sharing.share(copies)).toBe(0);

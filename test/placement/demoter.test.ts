@@ -45,7 +45,7 @@ test('it ends with the daemon, and does not look into a catalog that was closed 
   const { rig } = await withCopies(tenWeights, MiB, { limit });
   const failed = vi.spyOn(rig.log, 'error');
   const demoter = demoterOf(rig);
-  const looks = vi.spyOn(rig.evictor, 'openFiles').mockImplementation(async () => {
+  const looks = vi.spyOn(rig.tier, 'openFiles').mockImplementation(async () => {
     await demoter[Symbol.asyncDispose]();
     rig.catalog[Symbol.dispose]();
     return new Set();

@@ -4,8 +4,8 @@ import { describe, expect, test, vi } from 'vitest';
 import { CacheError } from '../../src/core/errors.ts';
 import type { Copy, Entry } from '../../src/core/types.ts';
 import { lru } from '../../src/policy/lru.ts';
-import { filesInUse } from '../../src/space/in-use.ts';
 import { makeRoom, trim } from '../../src/space/make-room.ts';
+import { filesInUse } from '../../src/tiers/in-use.ts';
 import { createRig, type Rig } from '../helpers/rig.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
 

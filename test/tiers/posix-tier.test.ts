@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileS
 import { basename, dirname, join, sep } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { copyPathOf, isClaimed, manifestPathOf, openPosixTier } from '../../src/tiers/posix-tier.ts';
+import { copyPathOf, isClaimed, openPosixTier } from '../../src/tiers/posix-tier.ts';
 import { writeModel } from '../helpers/files.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
 
@@ -89,7 +89,7 @@ describe('the place of a copy', () => {
   test('a proof leads to its copy and back', () => {
     const opened = tier();
     const { path, manifestPath } = opened.placeOf('/nas/models', join('loras', 'a.json'));
-    expect(manifestPathOf(opened.dir, path)).toBe(manifestPath);
+    expect(opened.manifestPathOf(path)).toBe(manifestPath);
     expect(copyPathOf(opened.dir, manifestPath)).toBe(path);
   });
 

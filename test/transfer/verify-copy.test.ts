@@ -15,7 +15,6 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { chunkSize } from '../../src/codec/chunk-hash.ts';
 import type { Copy } from '../../src/core/types.ts';
-import { manifestPathOf } from '../../src/tiers/posix-tier.ts';
 import { verifyCopy } from '../../src/transfer/verify-copy.ts';
 import { createRig, type Rig } from '../helpers/rig.ts';
 
@@ -31,7 +30,7 @@ async function copied(rig: Rig, name = 'a.safetensors', size = 2 * chunkSize + 1
 function verify(rig: Rig, copy: Copy) {
   const { seal, hash, path, id } = copy;
   if (!seal || !hash) throw new Error('not sealed');
-  const order = { id, path, manifestPath: manifestPathOf(rig.tier.dir, path), seal, hash };
+  const order = { id, path, manifestPath: rig.tier.manifestPathOf(path), seal, hash };
   return verifyCopy({ ...order, form: 'plain', identity: false, rate: null }, () => {});
 }
 
@@ -107,9 +106,9 @@ describe('a copy that is read again', () => {
   test('whose proof is damaged, or is that of another copy, cannot be proven', async () => {
     const rig = createRig();
     const [a, b] = [await copied(rig, 'a.safetensors', 50_000), await copied(rig, 'b.safetensors', 60_000)];
-    renameSync(manifestPathOf(rig.tier.dir, b.path), manifestPathOf(rig.tier.dir, a.path));
+    renameSync(rig.tier.manifestPathOf(b.path), rig.tier.manifestPathOf(a.path));
     expect(await verify(rig, a)).toMatchObject({ same: false, why: 'its proof is of another copy' });
-    writeFileSync(manifestPathOf(rig.tier.dir, a.path), '{');
+    writeFileSync(rig.tier.manifestPathOf(a.path), '{');
     expect(await verify(rig, a)).toMatchObject({ same: false, why: 'its proof is gone or damaged' });
   });
 });

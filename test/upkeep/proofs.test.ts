@@ -3,7 +3,6 @@ import { dirname, join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import type { SourceFile } from '../../src/core/types.ts';
 import type { Manifest } from '../../src/tiers/manifest.ts';
-import { manifestPathOf } from '../../src/tiers/posix-tier.ts';
 import { reconcile } from '../../src/upkeep/reconcile.ts';
 import { heal, injectFault, systemError } from '../helpers/faulty-fs.ts';
 import { writeModel } from '../helpers/files.ts';
@@ -130,7 +129,7 @@ describe('tidying', () => {
     ];
     const bytes = foreign.map((path) => writeModel(path, 50));
     // Looks like a proof, and is of no place here.
-    const copied = manifestPathOf(dir, join(dir, 'files', 'moved', 'a.safetensors'));
+    const copied = rig.tier.manifestPathOf(join(dir, 'files', 'moved', 'a.safetensors'));
     mkdirSync(dirname(copied), { recursive: true });
     writeFileSync(copied, readFileSync(place.manifestPath));
     expect(await reconcile(rig)).toEqual({ ...nothing, adopted: 1 });

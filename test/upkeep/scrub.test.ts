@@ -5,8 +5,6 @@ import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Copy } from '../../src/core/types.ts';
-import { readManifest } from '../../src/tiers/manifest.ts';
-import { manifestPathOf } from '../../src/tiers/posix-tier.ts';
 import { reconcile } from '../../src/upkeep/reconcile.ts';
 import { Scrub } from '../../src/upkeep/scrub.ts';
 import { ManualClock } from '../helpers/manual-clock.ts';
@@ -107,13 +105,13 @@ describe('a copy whose bits turned', () => {
     if (!a) throw new Error('no copy');
     const foreign = `${a.path}.sha256`;
     writeFileSync(foreign, 'not ours');
-    renameSync(manifestPathOf(rig.tier.dir, a.path), `${manifestPathOf(rig.tier.dir, a.path)}.bak`);
+    renameSync(rig.tier.manifestPathOf(a.path), `${rig.tier.manifestPathOf(a.path)}.bak`);
     expect(await createScrub(rig).verify(rig.catalog.copies.inState('ready'))).toMatchObject({
       files: 1,
       damaged: [{ copy: a.path }],
     });
     expect(readFileSync(foreign, 'utf8')).toBe('not ours');
-    expect(existsSync(`${manifestPathOf(rig.tier.dir, a.path)}.bak`)).toBe(true);
+    expect(existsSync(`${rig.tier.manifestPathOf(a.path)}.bak`)).toBe(true);
   });
 });
 
@@ -148,7 +146,7 @@ test('a copy without a SHA-256, because its source was fast, gets one when it is
   await rig.request(path, 'background', 'ssd').ended;
   const [copy] = rig.catalog.copies.inState('ready');
   if (!copy) throw new Error('no copy');
-  const proof = () => readManifest(manifestPathOf(rig.tier.dir, copy.path));
+  const proof = () => rig.tier.manifestOf(copy.path);
   expect((await proof())?.sha256).toBeNull();
   const identified: string[] = [];
   const scrub = new Scrub({
