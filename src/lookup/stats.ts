@@ -35,8 +35,14 @@ export class LookupStats {
     return ordered.filter((decision) => decision.path === path).reverse();
   }
 
+  /** Of the last lookups. */
   latencyMs(): { hit: Percentiles; miss: Percentiles } {
     return { hit: this.#latency.hit.percentiles(), miss: this.#latency.miss.percentiles() };
+  }
+
+  /** Of all lookups. */
+  totalMs(): { hit: Total; miss: Total } {
+    return { hit: this.#latency.hit.total(), miss: this.#latency.miss.total() };
   }
 }
 
@@ -60,9 +66,15 @@ export function isMiss(reason: Reason): boolean {
   return missReasons.has(reason);
 }
 
+interface Total {
+  count: number;
+  ms: number;
+}
+
 class Ring {
   readonly #values: Float64Array;
   #count = 0;
+  #sum = 0;
 
   constructor(size: number) {
     this.#values = new Float64Array(size);
@@ -71,6 +83,11 @@ class Ring {
   push(value: number): void {
     this.#values[this.#count % this.#values.length] = value;
     this.#count += 1;
+    this.#sum += value;
+  }
+
+  total(): Total {
+    return { count: this.#count, ms: this.#sum };
   }
 
   percentiles(): Percentiles {

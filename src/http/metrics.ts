@@ -1,0 +1,155 @@
+import { Counter, Gauge, Registry, Summary } from 'prom-client';
+import type { StatsAnswer } from '../api/stats.ts';
+import type { LookupStats } from '../lookup/stats.ts';
+import type { StatsServices } from './stats.ts';
+
+interface Series {
+  /** A counter: it only grows while the daemon runs. */
+  counts?: boolean;
+  name: string;
+  help: string;
+  labels?: readonly string[];
+  /** One value, or one for each set of labels. */
+  read(stats: StatsAnswer, services: StatsServices): number | [Record<string, string>, number][];
+}
+
+const tierSeries = (
+  name: string,
+  help: string,
+  key: 'files' | 'bytes' | 'represented' | 'reserved' | 'limit' | 'free' | 'floor',
+): Series => ({
+  name: `autocached_tier_${name}`,
+  help,
+  labels: ['tier'],
+  read: ({ tiers }) => tiers.map((tier) => [{ tier: tier.tier }, tier[key]]),
+});
+
+const series: readonly Series[] = [
+  { name: 'autocached_uptime_seconds', help: 'Time since the start', read: (stats) => stats.uptimeMs / 1000 },
+  { counts: true, name: 'autocached_hits_total', help: 'Loads answered with a copy', read: (stats) => stats.hits },
+  {
+    counts: true,
+    name: 'autocached_misses_total',
+    help: 'Loads answered with the source although a copy was wanted',
+    read: (stats) => stats.misses,
+  },
+  {
+    counts: true,
+    name: 'autocached_hit_bytes_total',
+    help: 'Bytes of the loads answered with a copy',
+    read: (stats) => stats.hitBytes,
+  },
+  { counts: true, name: 'autocached_miss_bytes_total', help: 'Bytes of the missed loads', read: (stats) => stats.missBytes },
+  { counts: true, name: 'autocached_copied_bytes_total', help: 'Bytes written to the SSD', read: (stats) => stats.bytesCopied },
+  { counts: true, name: 'autocached_evictions_total', help: 'Copies that left', read: (stats) => stats.evictions },
+  {
+    counts: true,
+    name: 'autocached_seconds_saved_total',
+    help: 'Estimated seconds of loading saved',
+    read: (stats) => stats.secondsSaved,
+  },
+  {
+    name: 'autocached_mismatched_sources',
+    help: 'Sources that are not what is published beside them',
+    read: (stats) => stats.mismatched,
+  },
+  {
+    counts: true,
+    name: 'autocached_lookups',
+    help: 'Lookups since the start, by reason',
+    labels: ['reason'],
+    read: (_stats, { lookupStats }) => [...lookupStats.byReason].map(([reason, count]) => [{ reason }, count]),
+  },
+  {
+    name: 'autocached_accounting',
+    help: '1 until what lies in the cache is accounted for; no copy starts before',
+    read: (stats) => Number(stats.accounting !== null),
+  },
+  { name: 'autocached_jobs_running', help: 'Copies that are running', read: (stats) => stats.jobs.running },
+  { name: 'autocached_jobs_queued', help: 'Copies waiting', read: (stats) => stats.jobs.queued },
+  {
+    name: 'autocached_roots',
+    help: 'Roots, by health',
+    labels: ['health'],
+    read: ({ roots }) =>
+      ['ok', 'away', 'unknown'].map((health) => [{ health }, roots.filter((root) => root.health === health).length]),
+  },
+  tierSeries('files', 'Copies in the tier', 'files'),
+  tierSeries('bytes', 'Bytes of the copies', 'bytes'),
+  tierSeries('represented_bytes', 'Bytes of the models that the copies are of', 'represented'),
+  tierSeries('reserved_bytes', 'Bytes reserved for running copies', 'reserved'),
+  tierSeries('limit_bytes', 'Most bytes the tier may hold', 'limit'),
+  tierSeries('free_bytes', 'Free bytes of the volume', 'free'),
+  tierSeries('floor_bytes', 'Free bytes kept free', 'floor'),
+];
+
+/** What Prometheus is told. Figures only: no path and no name of a file is in it. */
+export class Metrics {
+  readonly #registry = new Registry();
+  readonly #series: { read: Series['read']; set: Setter }[];
+
+  constructor(lookupStats: LookupStats) {
+    const registers = [this.#registry];
+    this.#series = series.map(({ counts, name, help, labels = [], read }) => {
+      const options = { name, help, labelNames: [...labels], registers };
+      return { read, set: counts ? following(new Counter(options)) : setting(new Gauge(options)) };
+    });
+    new LookupSeconds(lookupStats, registers);
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  text(stats: StatsAnswer, services: StatsServices): Promise<string> {
+    for (const { read, set } of this.#series) {
+      const value = read(stats, services);
+      if (typeof value === 'number') set({}, value);
+      else for (const [labels, one] of value) set(labels, one);
+    }
+    return this.#registry.metrics();
+  }
+}
+
+type Setter = (labels: Record<string, string>, value: number) => void;
+
+function setting(gauge: Gauge): Setter {
+  return (labels, value) => gauge.set(labels, value);
+}
+
+/** Counts on with what a sum has grown by. A sum that shrinks (its catalog was lost) begins anew; the counter stays where it is. */
+function following(counter: Counter): Setter {
+  const seen = new Map<string, number>();
+  return (labels, value) => {
+    const key = Object.values(labels).join();
+    counter.inc(labels, Math.max(0, value - (seen.get(key) ?? 0)));
+    seen.set(key, value);
+  };
+}
+
+/** The quantiles are those of the last lookups, as `status` has them; count and sum are of all since the start. */
+class LookupSeconds extends Summary<'outcome'> {
+  readonly #stats: LookupStats;
+
+  constructor(stats: LookupStats, registers: Registry[]) {
+    super({ name: 'autocached_lookup_seconds', help: 'Time in the daemon of lookups', labelNames: ['outcome'], registers });
+    this.#stats = stats;
+  }
+
+  override async get() {
+    const metric = await super.get();
+    const latency = this.#stats.latencyMs();
+    const totals = this.#stats.totalMs();
+    const values = (['hit', 'miss'] as const).flatMap((outcome) => [
+      ...Object.entries(quantiles).map(([quantile, key]) => ({
+        labels: { outcome, quantile },
+        value: latency[outcome][key] / 1000,
+      })),
+      { metricName: `${metric.name}_sum`, labels: { outcome }, value: totals[outcome].ms / 1000 },
+      { metricName: `${metric.name}_count`, labels: { outcome }, value: totals[outcome].count },
+    ]);
+    return { ...metric, values };
+  }
+}
+
+const quantiles = { '0.5': 'p50', '0.95': 'p95', '0.99': 'p99' } as const;
