@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import {
   chmodSync,
   lstatSync,
@@ -13,14 +13,15 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { basename, dirname, join, normalize, sep } from 'node:path';
+import { dirname, join, normalize, sep } from 'node:path';
 import { CacheError } from '../core/errors.ts';
 import { tierTraits } from '../core/tier-traits.ts';
 import type { Seal, TierName } from '../core/types.ts';
 import { errnoOf, meaningOf } from '../runtime/errnos.ts';
 import { filesInUse } from './in-use.ts';
 import { fitsSeal, prepareManifest, readManifest } from './manifest.ts';
-import type { CopyPlace, PosixTier } from './tier.ts';
+import { mirrorPath } from './mirror.ts';
+import type { PosixTier } from './tier.ts';
 
 const markerName = '.autocached';
 
@@ -42,7 +43,10 @@ export function openPosixTier(name: TierName, given: string): PosixTier {
     name,
     dir,
     partialDir,
-    placeOf: (root, rel) => placeOf(dir, root, rel, suffix),
+    placeOf: (root, rel) => {
+      const path = join(dir, 'files', mirrorPath(root, rel) + suffix);
+      return { path, manifestPath: manifestPathOf(path) };
+    },
     manifestPathOf,
     capacity: () => {
       const { bsize, blocks, bavail } = statfsSync(dir);
@@ -62,18 +66,6 @@ export function openPosixTier(name: TierName, given: string): PosixTier {
     takeOut: (path) => takeOut({ dir, partialDir, path }),
     free: (leaving) => rm(leaving, { force: true }),
   };
-}
-
-/** Mirrors a root below the tier: a readable name with a hash that keeps equally named roots apart. */
-function placeOf(dir: string, root: string, rel: string, suffix: string): CopyPlace {
-  const hash = createHash('sha256').update(root).digest('hex').slice(0, 10);
-  const readable = basename(root).replace(/[^\w.-]/g, '_') || 'root';
-  const mirror = `${readable}-${hash}`;
-  const below = join(mirror, rel);
-  if (!below.startsWith(mirror + sep) || below.endsWith(sep) || below.includes('\0')) {
-    throw new CacheError('BAD_REQUEST', `${JSON.stringify(rel)} names no file below ${root}`);
-  }
-  return { path: join(dir, 'files', below + suffix), manifestPath: join(dir, 'seals', `${below}${suffix}.json`) };
 }
 
 function manifestPath(dir: string, copyPath: string): string {

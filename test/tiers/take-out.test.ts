@@ -37,11 +37,6 @@ function arrange(rel = join('loras', 'a.safetensors')) {
 }
 
 describe('a copy is what was sealed', () => {
-  test('when nothing touched it', () => {
-    const { tier, path, seal } = arrange();
-    expect(tier.check(path, seal)).toBe('ok');
-  });
-
   test.each<[string, (path: string) => void]>([
     ['longer', (path) => writeFileSync(path, 'x', { flag: 'a' })],
     ['shorter', (path) => writeFileSync(path, '')],
@@ -109,13 +104,6 @@ describe('taking a copy out', () => {
     for (const file of [...foreign, neighbour]) expect(existsSync(file)).toBe(true);
   });
 
-  test('that is not there any more is done already', async () => {
-    const { tier, path, manifestPath } = arrange();
-    rmSync(path);
-    await tier.free(tier.takeOut(path));
-    expect(existsSync(manifestPath)).toBe(false);
-  });
-
   test('that the system does not let go of leaves it in its place, proof and all', () => {
     const { tier, path, manifestPath } = arrange();
     rmSync(tier.partialDir, { recursive: true });
@@ -141,14 +129,6 @@ describe('taking a copy out', () => {
       expect(() => tier.takeOut(path)).toThrow('not a place of this tier');
       expect(existsSync(path)).toBe(true);
     }
-  });
-
-  test('never takes a folder that somebody put in its place', async () => {
-    const { tier, path } = arrange();
-    rmSync(path);
-    writeModel(join(path, 'b.safetensors'), 10);
-    await tier.free(tier.takeOut(path));
-    expect(existsSync(join(path, 'b.safetensors'))).toBe(true);
   });
 
   test.runIf(canLink)('never reaches through a link into a library', async () => {
