@@ -10,8 +10,12 @@ import { reading } from '../sources/io-errors.ts';
 
 /** Gives a file's bytes in order, block by block, and reads on while the caller is busy with a block. */
 export interface BlockReader {
-  /** The next bytes, at most so many; their memory is used again at the next call. @throws CacheError SOURCE_* */
-  next(most: number): Promise<Uint8Array>;
+  /**
+   * The next bytes, at most so many.
+   * @param free settles when the bytes given before are needed no longer: then their memory is used again
+   * @throws CacheError SOURCE_*
+   */
+  next(most: number, free: Promise<void>): Promise<Uint8Array>;
   /** How long at least one read was under way so far, ms: the source's time, whatever the caller does meanwhile. */
   readonly readMs: number;
   /** Resolves when no read is under way: before that the file must not be closed. Nothing can be read afterwards. */
@@ -49,7 +53,8 @@ export function compressedReader(file: CompressedFile): BlockReader {
   const chunks = chunksOf(file);
   const busy = new BusyTime();
   return {
-    next: inPieces(async () => {
+    next: inPieces(async (free) => {
+      await settled(free);
       const { value } = await busy.during(chunks.next());
       if (!value) throw new Error('read past the end');
       return value;
@@ -66,10 +71,10 @@ async function* chunksOf(file: CompressedFile): AsyncGenerator<Uint8Array, undef
 }
 
 /** Hands a block on in as many pieces as are asked for; a paced copy takes small steps. */
-function inPieces(nextBlock: () => Promise<Uint8Array>): BlockReader['next'] {
+function inPieces(nextBlock: (free: Promise<void>) => Promise<Uint8Array>): BlockReader['next'] {
   let rest: Uint8Array = new Uint8Array();
-  return async (most) => {
-    if (rest.length === 0) rest = await nextBlock();
+  return async (most, free) => {
+    if (rest.length === 0) rest = await nextBlock(free);
     const piece = rest.subarray(0, most);
     rest = rest.subarray(piece.length);
     return piece;
@@ -107,7 +112,7 @@ function uncachedReader(range: Range, { look }: { look: boolean }): BlockReader 
     }
     return read(fromMemory ? file : uncached);
   };
-  return readAhead(range, { blocks: 3, blockBytes: uncachedBlockBytes, start, end: () => closeSync(uncachedFd) });
+  return readAhead(range, { blocks: 4, blockBytes: uncachedBlockBytes, start, end: () => closeSync(uncachedFd) });
 }
 
 /** Whether a page of the file comes without a disk, by what the kernel counts for this thread; also true where it does not count. */
@@ -142,7 +147,7 @@ export function diskReader(range: Range): BlockReader {
 type Read = (file: ReadableFile) => Promise<Uint8Array>;
 
 interface Plan {
-  /** How many blocks there are in memory. All but the one that is used may be under way. */
+  /** How many blocks there are in memory. All but those that are in use may be under way. */
   blocks: number;
   blockBytes: number;
   /** Begins to read the block at a position. */
@@ -157,12 +162,13 @@ function readAhead(range: Range, { blocks, blockBytes, start, end: whenClosed }:
   const underWay: { buffer: Uint8Array; filled: Promise<Uint8Array> }[] = [];
   let asked = from;
   let given: Uint8Array | undefined;
-  const ask = (buffer: Uint8Array) => {
+  const ask = (buffer: Uint8Array, free?: Promise<void>) => {
     if (asked >= end) return;
     const at = asked;
     asked = Math.min(end, at + blockBytes);
     const block = { buffer, at, length: asked - at };
-    const filled = start((file) => busy.during(fill(range, file, block)), at);
+    const begin = () => start((file) => busy.during(fill(range, file, block)), at);
+    const filled = free ? settled(free).then(begin) : begin();
     // Whoever takes it sees the failure; a read that nobody takes any more must not end the process.
     filled.catch(() => {});
     underWay.push({ buffer, filled });
@@ -170,8 +176,8 @@ function readAhead(range: Range, { blocks, blockBytes, start, end: whenClosed }:
   const memory = hashableMemory(slots * blockBytes);
   for (let slot = 0; slot < slots; slot += 1) ask(memory.subarray(slot * blockBytes, (slot + 1) * blockBytes));
   return {
-    next: inPieces(async () => {
-      if (given) ask(given);
+    next: inPieces(async (free) => {
+      if (given) ask(given, free);
       const block = underWay.shift();
       if (!block) throw new Error('read past the end');
       given = block.buffer;
@@ -186,6 +192,9 @@ function readAhead(range: Range, { blocks, blockBytes, start, end: whenClosed }:
     },
   };
 }
+
+/** How it went is the concern of others. */
+const settled = (work: Promise<void>) => work.catch(() => {});
 
 /** Sums the time in which anything is under way; what overlaps counts once. */
 class BusyTime {

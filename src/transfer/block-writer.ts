@@ -10,8 +10,11 @@ import { writeError } from '../sources/io-errors.ts';
  */
 export class BlockWriter {
   readonly #fd: number;
-  #uncached: number | null;
-  #last: Promise<void> = Promise.resolve();
+  readonly #uncached: number | null;
+  #refused = false;
+  /** Resolves when all that was handed over is written, rejects when some of it cannot be. */
+  #written: Promise<void> = Promise.resolve();
+  #underWay: Promise<unknown> = Promise.resolve();
   /** How many bytes went into the page cache so far. */
   cachedBytes = 0;
 
@@ -22,21 +25,23 @@ export class BlockWriter {
   }
 
   /**
-   * Resolves when the file has the bytes; they must stay as they are until then. One write at a time.
+   * Resolves when the file has the bytes, and all that were handed over before; they must stay as they are until then.
    * @param cached whether they are to be in the page cache afterwards
    * @throws CacheError NO_SPACE, CACHE_IO
    */
   write(bytes: Uint8Array, position: number, cached: boolean): Promise<void> {
-    this.#last = this.#write(bytes, position, cached).catch((error) => {
+    const own = this.#write(bytes, position, cached).catch((error) => {
       throw writeError(error);
     });
-    return this.#last;
+    this.#underWay = Promise.allSettled([this.#underWay, own]);
+    this.#written = this.#written.then(() => own);
+    return this.#written;
   }
 
   /** Resolves when nothing is written any more. */
   async close(): Promise<void> {
-    await this.#last.catch(() => {});
-    this.#passNoMore();
+    await this.#underWay;
+    if (this.#uncached !== null) closeSync(this.#uncached);
   }
 
   async #write(bytes: Uint8Array, position: number, cached: boolean): Promise<void> {
@@ -48,20 +53,15 @@ export class BlockWriter {
   /** Writes the whole pages at the start of the block past the page cache, as far as that goes. @returns how many bytes */
   async #writePages(bytes: Uint8Array, position: number): Promise<number> {
     const length = bytes.length - (bytes.length % pageBytes);
-    if (this.#uncached === null || length === 0) return 0;
+    if (this.#uncached === null || this.#refused || length === 0) return 0;
     try {
       return await writeSome(this.#uncached, bytes.subarray(0, length), position);
     } catch (error) {
       if (errnoOf(error) !== 'EINVAL') throw error;
       // Not on this file system, or not from such memory.
-      this.#passNoMore();
+      this.#refused = true;
       return 0;
     }
-  }
-
-  #passNoMore(): void {
-    if (this.#uncached !== null) closeSync(this.#uncached);
-    this.#uncached = null;
   }
 }
 

@@ -74,9 +74,9 @@ function readerOf(fd: number, { path, form }: OriginCopy, end: number): BlockRea
   if (file && file.metadata.size !== end) throw new Error('it is of another size');
   const reader = file ? compressedReader(file) : localReader({ file: readableFile(fd, path), from: 0, end });
   return {
-    next: async (most) => {
+    next: async (most, free) => {
       try {
-        return await reader.next(most);
+        return await reader.next(most, free);
       } catch (error) {
         throw damaged(messageOf(error), error);
       }

@@ -29,7 +29,7 @@ interface Flow {
   file?: { write(bytes: Uint8Array, position: number, cached: boolean): void | Promise<void> };
 }
 
-/** Hashes what is read, while it is written and the next is read, until the end. */
+/** Hashes what is read, while it and the block before are written and the next ones are read, until the end. */
 export async function eachBlock(flow: Flow, hooks: CopyHooks, afterStep: () => Promise<void>): Promise<void> {
   const { reader, hashes, from, end, file } = flow;
   for (let done = from; done < end; ) {
@@ -37,17 +37,22 @@ export async function eachBlock(flow: Flow, hooks: CopyHooks, afterStep: () => P
     const step = paced ? pacedStepBytes : stepBytes;
     const stepEnd = Math.min(done - (done % step) + step, end);
     if (paced) await hooks.ask(stepEnd - done);
+    let written = Promise.resolve();
     while (done < stepEnd) {
       const askedAt = performance.now();
-      const bytes = await reader.next(stepEnd - done);
+      const bytes = await reader.next(stepEnd - done, written);
       const takenAt = performance.now();
-      const written = file?.write(bytes, done, hooks.urgent());
+      const before = written;
+      written = Promise.resolve(file?.write(bytes, done, hooks.urgent()));
+      // It may fail while the next block is waited for: that is told then.
+      written.catch(() => {});
       hashes.update(bytes);
-      await written;
+      await before;
       done += bytes.length;
       // A paced copy has time to spare.
       if (!paced) hashes.judge({ bytes: bytes.length, waitedMs: takenAt - askedAt, workedMs: performance.now() - takenAt });
     }
+    await written;
     hooks.progress(done);
     await afterStep();
     // Lets messages in.

@@ -19,7 +19,8 @@ async function readAll(path: string, { from = 0, open = localReader }: { from?: 
   const reader = open({ file: source, from, end: size });
   const parts: Buffer[] = [];
   try {
-    for (let done = from; done < size; done += parts.at(-1)?.length ?? 0) parts.push(Buffer.from(await reader.next(size)));
+    for (let done = from; done < size; done += parts.at(-1)?.length ?? 0)
+      parts.push(Buffer.from(await reader.next(size, Promise.resolve())));
   } finally {
     await reader.close();
     await source.close();
