@@ -95,7 +95,7 @@ const lookBytes = 64 * 1024 * 1024;
  * has just loaded or downloaded it, comes from there, for the disk would be slower. Null where the cache cannot be passed, and for a
  * file without a descriptor.
  */
-function uncachedReader(range: Range, { look }: { look: boolean }): BlockReader | null {
+function uncachedReader(range: Range): BlockReader | null {
   const { file, from, end } = range;
   const { fd } = file;
   if (fd === undefined || process.platform !== 'linux' || end - from < leastUncached) return null;
@@ -106,7 +106,7 @@ function uncachedReader(range: Range, { look }: { look: boolean }): BlockReader 
   let fromMemory = false;
   let looked = Number.NEGATIVE_INFINITY;
   const start = (read: Read, at: number) => {
-    if (look && at - looked >= lookBytes) {
+    if (at - looked >= lookBytes) {
       looked = at;
       fromMemory = reading(() => isInMemory(fd, at));
     }
@@ -135,12 +135,7 @@ export function sourceReader(range: Range<OpenSource>, { shared }: { shared: boo
 
 /** What suits a file on a disk of this machine that no other program reads. */
 export function localReader(range: Range): BlockReader {
-  return uncachedReader(range, { look: true }) ?? sequentialReader(range);
-}
-
-/** What the disk gives, rather than the page cache, as far as that can be passed. */
-export function diskReader(range: Range): BlockReader {
-  return uncachedReader(range, { look: false }) ?? sequentialReader(range);
+  return uncachedReader(range) ?? sequentialReader(range);
 }
 
 /** Reads a block from the file as it is open here. */

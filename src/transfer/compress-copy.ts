@@ -1,7 +1,6 @@
-import { closeSync, fdatasyncSync, fstatSync, openSync } from 'node:fs';
+import { closeSync, fdatasyncSync, fstatSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { ChunkHash } from '../codec/chunk-hash.ts';
-import { decodeFile } from '../codec/decode.ts';
 import { encodeFile } from '../codec/encode.ts';
 import { mostCompressed, trial } from '../codec/estimate.ts';
 import type { CodecHooks } from '../codec/progress.ts';
@@ -13,6 +12,7 @@ import { damaged, openOrigin } from './copy-from-tier.ts';
 import type { CopyHooks } from './each-block.ts';
 import type { CompressOrder, CopyReport } from './messages.ts';
 import { createAnew } from './partial-file.ts';
+import { assertReadsBack } from './read-back.ts';
 
 /** Written bytes are sent to the disk in portions of so many, so that they are no burden for others at the end. */
 const syncBytes = 64 * 1024 * 1024;
@@ -32,7 +32,10 @@ export async function compressCopy(order: CompressOrder, hooks: CopyHooks): Prom
     if (source.fingerprint.size * (1 - saving) > into) throw tooLarge(order);
     const startedAt = performance.now();
     const sha256 = await encodeInto(fd, order, hooks);
-    await assertRestorable(order, hooks);
+    await assertReadsBack({ path: temp, form: 'compressed', hash: origin.hash }, hooks, (done, total, step) => {
+      hooks.progress(Math.floor((total + done) / 2));
+      return turn(hooks, step);
+    });
     const chunks = proof.chunks.match(/.{32}/g) ?? [];
     const seal = writing(() => publish({ ...order, hash: origin.hash, chunks, sha256, mtimeFrom: origin.path }));
     const readMs = performance.now() - startedAt;
@@ -53,7 +56,7 @@ async function encodeInto(fd: number, order: CompressOrder, hooks: CopyHooks): P
   let synced = 0;
   try {
     const hash = await ChunkHash.create();
-    const codec = codecHooks(hooks, 0);
+    const codec = codecHooks(hooks);
     const { storedSize, sha256 } = await encodeFile(fd, target, {
       ...codec,
       onBytes: (bytes) => hash.update(bytes),
@@ -75,21 +78,6 @@ async function encodeInto(fd: number, order: CompressOrder, hooks: CopyHooks): P
   }
 }
 
-async function assertRestorable({ temp, origin }: CompressOrder, hooks: CopyHooks): Promise<void> {
-  const fd = openSync(temp, 'r');
-  try {
-    const hash = await ChunkHash.create();
-    const onBytes = (bytes: Uint8Array) => hash.update(bytes);
-    await decodeFile(fd, null, { ...codecHooks(hooks, 0.5), check: 'chunks', onBytes });
-    if (hash.digest() !== origin.hash) throw new CacheError('CACHE_IO', 'what was compressed does not come out again');
-  } catch (error) {
-    // It is not the origin that is damaged.
-    throw error instanceof CacheError && error.code === 'CORRUPT' ? new CacheError('CACHE_IO', error.message) : error;
-  } finally {
-    closeSync(fd);
-  }
-}
-
 function tooLarge({ source, into }: CompressOrder): CacheError {
   if (into >= mostCompressed(source.fingerprint.size)) return dense();
   return new CacheError('NO_SPACE', 'its compressed form needs more room than there is');
@@ -100,10 +88,15 @@ function dense(): CacheError {
 }
 
 /** Encoding is the first half of the work, reading it again the second. */
-function codecHooks(hooks: CopyHooks, before: 0 | 0.5) {
+function codecHooks(hooks: CopyHooks) {
   return {
     signal: hooks.signal,
-    onProgress: (done: number, total: number) => hooks.progress(Math.floor(before * total + done / 2)),
-    turn: (bytes: number) => (hooks.paced() ? hooks.ask(bytes) : nextTurn()),
+    onProgress: (done: number) => hooks.progress(Math.floor(done / 2)),
+    turn: (bytes: number) => turn(hooks, bytes),
   } satisfies CodecHooks;
+}
+
+/** Waits for the next step, if it has to be asked for. */
+function turn(hooks: CopyHooks, bytes: number): Promise<void> {
+  return hooks.paced() ? hooks.ask(bytes) : nextTurn();
 }

@@ -11,7 +11,7 @@ import { CopyHashes } from './copy-hashes.ts';
 import { type CopyHooks, eachBlock } from './each-block.ts';
 import type { CopyReport, OriginCopy, RestoreOrder } from './messages.ts';
 import { PartialFile } from './partial-file.ts';
-import { assertWritten } from './reread.ts';
+import { assertReadsBack } from './read-back.ts';
 
 /**
  * Makes a copy from a copy of the same bytes. The source itself is not touched. What is read is hashed like any
@@ -29,7 +29,7 @@ export async function copyFromTier(order: RestoreOrder, hooks: CopyHooks): Promi
       const { readMs, ...hashes } = await copyBytes(fd, order, waits.hooks);
       const busyMs = performance.now() - startedAt - waits.waitedMs();
       if (hashes.hash !== origin.hash) throw damaged('its bytes differ from the copied file');
-      await assertWritten(order, hashes.hash, hooks);
+      if (order.reread) await assertReadsBack({ path: order.temp, form: 'plain', hash: hashes.hash }, hooks);
       const seal = writing(() => publish({ ...order, ...hashes, sha256: proof.sha256, mtimeFrom: origin.path }));
       const { size } = source.fingerprint;
       const report = { seal, hash: hashes.hash, sha256: proof.sha256, source: source.fingerprint, bytes: size, resumedFrom: 0 };

@@ -15,7 +15,7 @@ import { assertWanted, type CopyHooks, eachBlock } from './each-block.ts';
 import { linkDuplicate } from './link-duplicate.ts';
 import type { CopyOrder, CopyReport, JobOrder, LinkOrder, ReportOf } from './messages.ts';
 import { PartialFile } from './partial-file.ts';
-import { assertWritten } from './reread.ts';
+import { assertReadsBack } from './read-back.ts';
 
 /** After these a copy can go on where it was, once its source or its disk is back. */
 const resumable: readonly ErrorCode[] = ['CANCELLED', 'SOURCE_MISSING', 'SOURCE_AWAY', 'SOURCE_IO', 'NO_SPACE'];
@@ -73,7 +73,7 @@ async function copyAndPublish(open: OpenSource, order: CopyOrder, hooks: CopyHoo
     (await cloneBytes(open, order, hooks)) ??
     (await cloneDuplicate(open, order, hooks)) ??
     (await copyBytes(open, { ...order, source }, hooks));
-  await assertWritten(order, hashes.hash, hooks);
+  if (order.reread) await assertReadsBack({ path: order.temp, form: 'plain', hash: hashes.hash }, hooks);
   await open.assertUnchanged();
   const seal = writing(() => publish({ ...order, source, chunks, ...hashes }));
   dropPartial(order.temp);

@@ -39,6 +39,7 @@ async function run(order: JobOrder, terms: CopyTerms): Promise<ReportOf<JobOrder
     paced: () => job.paced,
     urgent: () => job.urgent,
     async ask(bytes) {
+      if (job.abort.signal.aborted) return;
       const freed = new Promise<void>((resolve) => {
         job.go = resolve;
       });

@@ -3,7 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { OpenSource } from '../../src/sources/driver.ts';
 import { posixDriver } from '../../src/sources/drivers/posix/posix-driver.ts';
-import { type BlockReader, diskReader, localReader, sourceReader } from '../../src/transfer/block-readers.ts';
+import { type BlockReader, localReader, sourceReader } from '../../src/transfer/block-readers.ts';
 import { fingerprintOf, writeModel } from '../helpers/files.ts';
 import { coldModel, fromDisks, isInMemory } from '../helpers/page-cache.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
@@ -41,14 +41,6 @@ describe('a large source on a local disk', () => {
     const before = fromDisks();
     expect((await readAll(path)).equals(bytes)).toBe(true);
     expect(fromDisks() - before).toBeLessThan(MiB);
-  });
-
-  test('comes from the disk all the same when that is what is to be proven', async (context) => {
-    const { path, bytes } = coldModel(context, size);
-    readFileSync(path);
-    const before = fromDisks();
-    expect((await readAll(path, { open: diskReader })).equals(bytes)).toBe(true);
-    expect(fromDisks() - before).toBeGreaterThanOrEqual(size);
   });
 
   test('goes through the page cache while the program that asked for it reads it too', async (context) => {

@@ -1,0 +1,152 @@
+import { closeSync, fstatSync, openSync } from 'node:fs';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { ChunkHash, chunkSize } from '../codec/chunk-hash.ts';
+import { CompressedFile } from '../codec/compressed-file.ts';
+import { hashableMemory } from '../codec/xxh3-kernel.ts';
+import { CacheError, messageOf } from '../core/errors.ts';
+import type { Form } from '../core/types.ts';
+import { meaningOf } from '../runtime/errnos.ts';
+import { openUncached, pageBytes } from '../runtime/uncached.ts';
+import type { ReadableFile } from '../sources/driver.ts';
+import { readableFile } from '../sources/drivers/posix/readable-file.ts';
+import { writeError, writing } from '../sources/io-errors.ts';
+import { assertWanted, type CopyHooks } from './each-block.ts';
+
+/** The file of a copy, open for being read back: past the page cache, where that can be. */
+export interface OpenCopy {
+  fd: number;
+  path: string;
+  form: Form;
+  uncached: boolean;
+}
+
+export interface ReadBackHooks {
+  /** Takes original bytes, in order. */
+  onBytes?(bytes: Uint8Array): void;
+  /** Called after each step with how many original bytes are done, of how many, and how many this step had. May wait, and throw. */
+  afterStep(done: number, total: number, step: number): Promise<void>;
+}
+
+export interface ReadBack {
+  /** Of the original bytes, and of their chunks; says nothing when something is broken. */
+  hash: string;
+  chunks: readonly string[];
+  /** What the disk does not give, or gives in a state that cannot be decoded: numbers of chunks of the original. */
+  broken: { why: string; chunks: number[] } | null;
+  /** Spent in reading past the page cache; null when it was not passed. */
+  readMs: number | null;
+}
+
+/** Throws as `node:fs` does. What the page cache has is what was written, rather than what is kept. */
+export function openCopy(path: string, form: Form): OpenCopy {
+  const fd = form === 'compressed' ? null : openUncached(path);
+  return { fd: fd ?? openSync(path, 'r'), path, form, uncached: fd !== null };
+}
+
+/**
+ * Reads a copy from its first byte to its last, as the disk has it, and hashes the original bytes: a compressed one is decoded as a
+ * restore does, which checks every frame and chunk. The one who opened it compares the hash, and closes it.
+ * @throws what `afterStep` throws; errors of the file system that do not say that the file is broken
+ */
+export function readBack(copy: OpenCopy, hooks: ReadBackHooks): Promise<ReadBack> {
+  return copy.form === 'compressed' ? decodeBack(copy, hooks) : readPlain(copy, hooks);
+}
+
+/**
+ * A finished copy must read back as what went into it, before it gets its name.
+ * @param hash of what went into it
+ * @throws CacheError CACHE_IO when it does not, CANCELLED
+ */
+export async function assertReadsBack(
+  { path, form, hash }: { path: string; form: Form; hash: string },
+  { signal }: Pick<CopyHooks, 'signal'>,
+  afterStep: ReadBackHooks['afterStep'] = () => nextTurn(),
+): Promise<void> {
+  const copy = writing(() => openCopy(path, form));
+  try {
+    const { broken, ...found } = await readBack(copy, {
+      async afterStep(...step) {
+        assertWanted(signal);
+        await afterStep(...step);
+        assertWanted(signal);
+      },
+    });
+    if (broken) throw new CacheError('CACHE_IO', broken.why);
+    if (found.hash === hash) return;
+    const isDecoded = form === 'compressed';
+    throw new CacheError(
+      'CACHE_IO',
+      isDecoded ? 'what was compressed does not come out again' : 'the disk does not give back what was written to it',
+    );
+  } catch (error) {
+    throw error instanceof CacheError ? error : writeError(error);
+  } finally {
+    closeSync(copy.fd);
+  }
+}
+
+async function readPlain({ fd, path, uncached }: OpenCopy, { onBytes, afterStep }: ReadBackHooks): Promise<ReadBack> {
+  const { size } = fstatSync(fd);
+  const memory = hashableMemory(Math.min(chunkSize, Math.max(1, Math.ceil(size / pageBytes)) * pageBytes));
+  const file = readableFile(fd, path);
+  const hash = await ChunkHash.create();
+  const unread: number[] = [];
+  let readMs = 0;
+  for (let done = 0; done < size; ) {
+    const bytes = memory.subarray(0, Math.min(chunkSize, size - done));
+    const startedAt = performance.now();
+    const isThere = await readChunk(file, memory, { length: bytes.length, position: done });
+    readMs += performance.now() - startedAt;
+    if (isThere) {
+      hash.update(bytes);
+      onBytes?.(bytes);
+    } else unread.push(Math.floor(done / chunkSize));
+    done += bytes.length;
+    await afterStep(done, size, bytes.length);
+  }
+  const broken = unread.length > 0 ? { why: 'a part of it cannot be read', chunks: unread } : null;
+  return { hash: hash.digest(), chunks: hash.chunks, broken, readMs: uncached ? readMs : null };
+}
+
+/** False when the disk does not give the bytes back. */
+async function readChunk(
+  file: ReadableFile,
+  into: Uint8Array,
+  { length, position }: { length: number; position: number },
+): Promise<boolean> {
+  try {
+    for (let filled = 0; filled < length; ) {
+      // The whole of what is left of the memory: reading past the cache takes lengths of whole pages only.
+      const got = await file.read(into.subarray(filled), position + filled);
+      if (got === 0) return false;
+      filled += got;
+    }
+    return true;
+  } catch (error) {
+    const { cause } = error as CacheError;
+    if (meaningOf(cause) === 'io') return false;
+    throw cause;
+  }
+}
+
+async function decodeBack({ fd }: OpenCopy, { onBytes, afterStep }: ReadBackHooks): Promise<ReadBack> {
+  const hash = await ChunkHash.create();
+  let done = 0;
+  let broken: ReadBack['broken'] = null;
+  try {
+    const file = new CompressedFile(fd);
+    const { chunks, size } = file.metadata;
+    for (const index of chunks.keys()) {
+      const bytes = await file.chunk(index);
+      hash.update(bytes);
+      onBytes?.(bytes);
+      done += bytes.length;
+      await afterStep(done, size, bytes.length);
+    }
+  } catch (error) {
+    const isBroken = error instanceof CacheError ? error.code !== 'CANCELLED' : meaningOf(error) === 'io';
+    if (!isBroken) throw error;
+    broken = { why: messageOf(error), chunks: [Math.floor(done / chunkSize)] };
+  }
+  return { hash: hash.digest(), chunks: hash.chunks, broken, readMs: null };
+}
