@@ -24,6 +24,9 @@ export interface ReserveRequest {
 /** Either the reserved copy, or how many bytes must leave first. */
 export type Reservation = { copy: Copy } | { short: number };
 
+/** Most copies are ready: the others have an index of their own. */
+const outOfService = "AND c.state <> 'ready'";
+
 /** Rows that are read at once. */
 const pageSize = 200;
 
@@ -193,14 +196,12 @@ export class Copies {
 
   inState(...states: CopyState[]): Copy[] {
     const marks = states.map(() => '?').join(', ');
-    // Most copies are ready: the others have an index of their own.
-    const rare = states.includes('ready') ? '' : "AND c.state <> 'ready'";
-    return this.#all(`c.state IN (${marks}) ${rare} ORDER BY c.id`, ...states);
+    return this.#all(`c.state IN (${marks}) ${states.includes('ready') ? '' : outOfService} ORDER BY c.id`, ...states);
   }
 
   /** Copies of a tier in one state, by their ids from the first after `after` on, `most` of them. */
   page({ tier, state, after, most }: { tier: TierName; state: CopyState; after: number; most: number }): Copy[] {
-    return this.#all('c.tier = ? AND c.state = ? AND c.id > ? ORDER BY c.id LIMIT ?', tier, state, after, most);
+    return this.#all(`c.tier = ? AND c.state = ? ${state === 'ready' ? '' : outOfService} AND c.id > ? ORDER BY c.id LIMIT ?`, tier, state, after, most);
   }
 
   /** All copies of a tier in one state, read in pages: the catalog may be written to in between. */

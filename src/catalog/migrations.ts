@@ -256,8 +256,7 @@ export const migrations: readonly string[] = [
       AND coalesce((SELECT value FROM settings WHERE key = 'resolver'), 'on') = 'on';
   `,
   `
-  -- A tier is gone through copy by copy, and the sources from the one that was used last.
-  CREATE INDEX copies_by_tier ON copies (tier, state);
+  -- Sources are listed from the one that was used last.
   CREATE INDEX entries_by_last_use ON entries (last_use DESC, path);
   `,
 ];

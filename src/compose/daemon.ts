@@ -5,6 +5,7 @@ import type { Config } from '../config/types.ts';
 import { listen } from '../http/listen.ts';
 import { CopyWorkers } from '../jobs/workers.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
+import { bounded } from '../runtime/deadline.ts';
 import { Disposal } from '../runtime/disposal.ts';
 import { Events } from '../runtime/events.ts';
 import { createLog, type Log } from '../runtime/log.ts';
@@ -30,6 +31,9 @@ export interface Daemon extends AsyncDisposable {
   accounting: boolean;
   stopped: Promise<void>;
 }
+
+/** How long the daemon, which answers by then, keeps the one that started it waiting for its accounts, ms. */
+const smallCacheMs = 300;
 
 /** What a test may put in place of the daemon's own. */
 export interface Overrides {
@@ -115,6 +119,7 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
   settings.watch();
   opened.defer(() => settings[Symbol.asyncDispose]());
   roots.keep();
+  accounts.begin();
   void accounts.ready.then(() => {
     startCopying(copying);
     upkeep.scrub.start();
@@ -134,6 +139,8 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
     opened.defer(endWatching);
   }
 
+  // What is said of a small cache at the start is exact.
+  await bounded(accounts.ready, smallCacheMs);
   return {
     url: server.url,
     config,

@@ -29,16 +29,16 @@ export function rulesOf(
   settings: ServedSettings,
   { catalog, tier, ram }: Storage,
   { sourceSpeeds: { secondsPerByte } }: Sources,
-  { clock, events, log }: Context,
+  { clock, events, log, opened }: Context,
 ): Rules & Pick<TierBounds, 'limitUnder'> {
   const bounds = new TierBounds({
     settings,
-    events,
     minFree: settings.current.minFree,
     volume: () => ({ ...tier.capacity(), used: catalog.placements.usedUnderLimit(tier.name) }),
     ram: ram?.bound ?? null,
     log,
   });
+  opened.defer(events.subscribe((name) => name === 'accounting' && bounds.renew()));
   return {
     mode: () => settings.mode(),
     policy: () => policies[settings.current.policy]({ now: () => clock.now(), secondsPerByte }),

@@ -56,7 +56,6 @@ export async function openStorage(config: Config, { pauses, ...context }: Openin
   const tiers = new Tiers<PosixTier>([tier, ...(ram ? [ram.tier] : []), ...(cold ? [cold] : [])]);
   const accounts = new Accounts({ ...context, catalog, tiers, ...(pauses && { pauses }) });
   opened.defer(() => accounts[Symbol.asyncDispose]());
-  accounts.begin();
   return { tier, ram, tiers, catalog, accounts };
 }
 

@@ -1,6 +1,5 @@
 import { tierTraits } from '../core/tier-traits.ts';
 import type { TierName } from '../core/types.ts';
-import type { Events } from '../runtime/events.ts';
 import type { Log } from '../runtime/log.ts';
 import { boundOf } from './bound.ts';
 import type { ServedSettings } from './served-settings.ts';
@@ -8,7 +7,6 @@ import type { Amount } from './types.ts';
 
 export interface TierBoundsDeps {
   settings: Pick<ServedSettings, 'current' | 'onChange'>;
-  events: Events;
   minFree: Amount;
   /** Size and free bytes of the SSD's volume, and the bytes that the tiers under its limit hold. */
   volume(): { size: number; free: number; used: number };
@@ -25,12 +23,12 @@ export class TierBounds {
   constructor(deps: TierBoundsDeps) {
     this.#deps = deps;
     this.#onSsd = this.#read();
-    const renew = () => {
-      this.#onSsd = this.#read();
-    };
-    deps.settings.onChange(renew);
-    // How much `auto` may take follows from what the tier holds.
-    deps.events.subscribe((name, event) => name === 'accounting' && 'complete' in event && event.complete && renew());
+    deps.settings.onChange(() => this.renew());
+  }
+
+  /** How much `auto` may take follows from what the tier holds: to be called when that is known better. */
+  renew(): void {
+    this.#onSsd = this.#read();
   }
 
   of({ name }: { name: TierName }): { limit: number; floor: number } {
