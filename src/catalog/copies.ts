@@ -201,7 +201,13 @@ export class Copies {
 
   /** Copies of a tier in one state, by their ids from the first after `after` on, `most` of them. */
   page({ tier, state, after, most }: { tier: TierName; state: CopyState; after: number; most: number }): Copy[] {
-    return this.#all(`c.tier = ? AND c.state = ? ${state === 'ready' ? '' : outOfService} AND c.id > ? ORDER BY c.id LIMIT ?`, tier, state, after, most);
+    return this.#all(
+      `c.tier = ? AND c.state = ? ${state === 'ready' ? '' : outOfService} AND c.id > ? ORDER BY c.id LIMIT ?`,
+      tier,
+      state,
+      after,
+      most,
+    );
   }
 
   /** All copies of a tier in one state, read in pages: the catalog may be written to in between. */
