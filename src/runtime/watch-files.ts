@@ -1,5 +1,3 @@
-import { watch } from 'chokidar';
-
 /** A file counts as written when its size has stood still for so long, looked at so often, ms: editors save in several writes. */
 const awaitWriteFinish = { stabilityThreshold: 200, pollInterval: 50 };
 
@@ -21,6 +19,8 @@ export async function watchFiles(
 ): Promise<() => Promise<void>> {
   // Without a path it would never be ready.
   if (paths.length === 0) return async () => {};
+  // Loaded only now: it takes 30 ms, for which no start has to wait.
+  const { watch } = await import('chokidar');
   const watcher = watch([...paths], { ignoreInitial: true, persistent: false, awaitWriteFinish });
   watcher.on('all', (event, path) => {
     if (event === 'add' || event === 'change' || event === 'unlink') onChange(path);

@@ -87,7 +87,7 @@ test('filters that are edited count for the next lookup', async () => {
 test('how long a load waits, and what is written in a day, change with the settings', async () => {
   const { daemon } = await daemonWith({ 'loras/a.safetensors': 1000, 'loras/b.safetensors': 1000 });
   const load = (name: string) =>
-    daemon.client.lookup({ path: join(daemon.root, name), purpose: 'load', waitMs: 10_000, client: null });
+    daemon.client.lookup({ path: join(daemon.root, name), purpose: 'load', waitMs: 60_000, client: null });
   await daemon.client.changeConfig({ daily_writes: '1' });
   expect(await load('loras/a.safetensors')).toMatchObject({ reason: 'NOT_ADMITTED' });
   await daemon.client.changeConfig({ daily_writes: 'none', on_miss: 'background' });
@@ -111,7 +111,7 @@ test('a root that is named while the daemon runs is known at once, and one no lo
     if (value.name === 'root-health' && value.data.path === more) break;
   }
   expect(await known()).toEqual([daemon.root, more]);
-  expect((await daemon.client.lookup({ path: model, purpose: 'load', waitMs: 10_000, client: null })).tier).toBe('ssd');
+  expect((await daemon.client.lookup({ path: model, purpose: 'load', waitMs: 60_000, client: null })).tier).toBe('ssd');
   expect((await run('status')).out).toContain(`${daemon.root} is no longer named, and stays a root until: autocached restart`);
   await daemon.restart();
   expect(await known()).toEqual([more]);
