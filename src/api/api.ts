@@ -205,6 +205,8 @@ export interface ConfigValue {
   live: boolean;
   /** What the settings files say by now, which counts after a restart; left out when that is in force. */
   pending?: string;
+  /** What counts again when the change made while running ends; left out where there is none. */
+  configured?: { value: string; from: string };
 }
 
 /** New values of keys that may change while the daemon runs, by short name: `AUTOCACHE_WAIT_MAX` is `wait_max`. */

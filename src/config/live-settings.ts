@@ -146,7 +146,9 @@ export class LiveSettings {
 function shown({ settings }: LoadedConfig, changes: ReadonlyMap<Field, string>): Setting[] {
   return settings.map((setting, index) => {
     const changed = changes.get(fields[index] as Field);
-    return changed === undefined ? setting : { ...setting, value: changed, from: 'live' };
+    if (changed === undefined) return setting;
+    const { value, from } = setting;
+    return { ...setting, value: changed, from: 'live', configured: { value, from } };
   });
 }
 

@@ -67,4 +67,6 @@ export interface Setting {
   live: boolean;
   /** What the files say by now, which counts after a restart; left out when that is in force. */
   pending?: string;
+  /** What counts again when the change made while running ends; left out where there is none. */
+  configured?: { value: string; from: string };
 }

@@ -15,6 +15,18 @@ const flags = args.filter((_, index) => args[index - 1] === '--set').map((word) 
 const stateDir = Object.fromEntries(flags).AUTOCACHE_STATE;
 const settings = flags.map(([key, value]) => ({ key, value, from: 'flag', meaning: '', live: false }));
 settings.push({ key: 'AUTOCACHE_JOBS', value: process.cwd(), from: join(process.cwd(), '.env'), meaning: '', live: false });
+// A setting of the user's own file, and one that was changed while running.
+if (flags.some(([key]) => key === 'AUTOCACHE_POLICY')) {
+  settings.unshift({
+    key: 'AUTOCACHE_RATE',
+    value: '1MiB',
+    from: '/home/ada/.config/autocached/config.env',
+    meaning: '',
+    live: true,
+  });
+  const changed = settings.find(({ key }) => key === 'AUTOCACHE_POLICY');
+  Object.assign(changed, { value: 'lfu', from: 'live', configured: { value: changed.value, from: 'flag' } });
+}
 
 const stats = { dir: '/ssd/cache', mode: 'read-write', roots: [], tiers: [{ tier: 'ssd', bytes: 0, limit: 1024 }] };
 const answers = {

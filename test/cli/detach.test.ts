@@ -142,6 +142,17 @@ describe('restart', () => {
   });
 });
 
+test('restart keeps an option that was changed while running, and is not led to the directory of config.env', async () => {
+  await runCli(['start', '--detach', '--set', 'AUTOCACHE_POLICY=lru'], { stateDir, cwd, self });
+  expect(await settings()).toMatchObject({ AUTOCACHE_POLICY: 'lfu' });
+  expect((await runCli(['restart'], { stateDir, cwd: tmpdir(), self })).code).toBe(0);
+  const { out } = await runCli(['config', '--json'], { stateDir });
+  expect(JSON.parse(out).settings).toContainEqual(
+    expect.objectContaining({ key: 'AUTOCACHE_POLICY', configured: { value: 'lru', from: 'flag' } }),
+  );
+  expect(await settings()).toMatchObject({ AUTOCACHE_JOBS: cwd });
+});
+
 function isAlive(pid: number): boolean {
   try {
     return process.kill(pid, 0);

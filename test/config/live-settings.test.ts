@@ -55,14 +55,14 @@ describe('an edited file', () => {
   });
 
   test('counts more than what was changed while running before, also after it is set back', () => {
-    const { settings, saved, edit, shown } = settingsOver('AUTOCACHE_LIMIT=2GiB\nAUTOCACHE_POLICY=lru\n');
+    const { settings, saved, edit, shown, env } = settingsOver('AUTOCACHE_LIMIT=2GiB\nAUTOCACHE_POLICY=lru\n');
     settings.change({ limit: '1GiB', policy: 'lfu' });
     edit('AUTOCACHE_LIMIT=3GiB\nAUTOCACHE_POLICY=lru\n');
     expect(settings.current).toMatchObject({ limit: { bytes: 3 * 2 ** 30 }, policy: 'lfu' });
     edit('AUTOCACHE_LIMIT=2GiB\nAUTOCACHE_POLICY=lru\n');
     expect(settings.current.limit).toMatchObject({ bytes: 2 * 2 ** 30 });
     expect(shown('LIMIT')).toMatchObject({ value: '2GiB' });
-    expect(shown('POLICY')).toMatchObject({ value: 'lfu', from: 'live' });
+    expect(shown('POLICY')).toMatchObject({ value: 'lfu', from: 'live', configured: { value: 'lru', from: env } });
     expect([...saved.rows.keys()]).toEqual(['AUTOCACHE_POLICY']);
   });
 });

@@ -1,4 +1,4 @@
-import { dirname, isAbsolute } from 'node:path';
+import { basename, dirname, isAbsolute } from 'node:path';
 import type { Command } from 'commander';
 import type { ConfigValue } from '../../api/api.ts';
 import { loadConfig } from '../../config/config.ts';
@@ -39,11 +39,16 @@ async function runningDaemon(stateDir: string): Promise<{ client: Client; settin
 }
 
 function flagsAtStart(settings: ConfigValue[]): Record<string, string> {
-  return Object.fromEntries(settings.filter(({ from }) => from === 'flag').map(({ key, value }) => [key, value]));
+  return Object.fromEntries(configured(settings).flatMap(({ key, value, from }) => (from === 'flag' ? [[key, value]] : [])));
 }
 
 /** Where the daemon read its .env file, when that is not the state directory: it is to find the same one again. */
 function envFileDirectory(settings: ConfigValue[], stateDir: string): string | undefined {
-  const directories = settings.filter(({ from }) => isAbsolute(from)).map(({ from }) => dirname(from));
-  return directories.find((directory) => directory !== stateDir);
+  const files = configured(settings).filter(({ from }) => isAbsolute(from) && /^\.env\b/.test(basename(from)));
+  return files.map(({ from }) => dirname(from)).find((directory) => directory !== stateDir);
+}
+
+/** As it was before any change made while running, which the catalog keeps. */
+function configured(settings: ConfigValue[]): { key: string; value: string; from: string }[] {
+  return settings.map((setting) => ({ key: setting.key, ...(setting.configured ?? setting) }));
 }
