@@ -14,8 +14,13 @@ const who = { app: 'comfyui', pid: 1 };
 async function arrange(files: Record<string, number> = { 'loras/a.safetensors': 100_000 }, settings = {}) {
   const ramDir = join(tempDir('/dev/shm'), 'ram');
   const daemon = await runDaemon(files, { AUTOCACHE_RAM_DIR: ramDir, AUTOCACHE_RAM_LIMIT: '10MiB', ...settings });
-  const ask = (name: string, waitMs = 0) =>
-    daemon.client.lookup({ path: join(daemon.root, name), purpose: 'load', waitMs, client: who });
+  /** With its own stat, as the shim asks: on a busy machine a source may be slower than a lookup waits. */
+  const ask = (name: string, waitMs = 0) => {
+    const path = join(daemon.root, name);
+    const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
+    const known = stat && { size: Number(stat.size), mtimeNs: String(stat.mtimeNs) };
+    return daemon.client.lookup({ path, ...known, purpose: 'load', waitMs, client: who });
+  };
   /** Has the file in memory, and nobody holds it. */
   const warm = (...names: string[]) =>
     daemon.client.warm({ paths: names.map((name) => join(daemon.root, name)), ram: true, wait: true });

@@ -96,7 +96,8 @@ test('a whole daemon compresses under pressure and restores, also after compress
   );
   const bytes = paths.map((path) => writeWeights(path, MiB));
   const events = await daemon.client.events(AbortSignal.timeout(patience(50_000)));
-  expect(await daemon.client.warm({ paths, wait: true })).toMatchObject({ ready: 10 });
+  const { items } = await daemon.client.warm({ paths, wait: true });
+  expect(items.map(({ job }) => job?.state)).toEqual(paths.map(() => 'done'));
   for await (const { name, data } of events) if (name === 'job-done' && data['tier'] === 'cold') break;
   const { tiers } = await daemon.client.stats();
   expect(tiers).toMatchObject([

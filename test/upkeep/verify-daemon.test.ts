@@ -20,8 +20,8 @@ test('a person who asks whether the copies are true is told which is not, and th
   rot(copy);
   const { code, out } = await runCli(['verify', '--all'], { stateDir });
   // Node sets times to the microsecond: where the copy has a finer one, that gives the change away before the bytes do.
-  expect(out).toMatch(/differs {2}.*a\.safetensors/);
-  expect(out).toContain('a new copy is on its way');
+  expect(out).toMatch(/corrupted {2}.*a\.safetensors/);
+  expect(out).toContain('a new copy is being made');
   expect(code).toBe(4);
 
   await client.warm({ paths: [path], wait: true });
