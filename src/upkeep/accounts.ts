@@ -4,6 +4,7 @@ import type { Copy, SourceFile } from '../core/types.ts';
 import type { Events } from '../runtime/events.ts';
 import type { Log } from '../runtime/log.ts';
 import { Pauses } from '../runtime/pauses.ts';
+import { Serial } from '../runtime/serial.ts';
 import type { PosixTier } from '../tiers/tier.ts';
 import type { Tiers } from '../tiers/tiers.ts';
 import { adopt, type Proven, readProof } from './proofs.ts';
@@ -29,7 +30,7 @@ const againMs = 60_000;
 export class Accounts implements AsyncDisposable {
   readonly #deps: AccountsDeps;
   #stop = new AbortController();
-  #work: Promise<void> = Promise.resolve();
+  readonly #turns = new Serial();
   #seen = 0;
   #complete = false;
   readonly #ready = Promise.withResolvers<void>();
@@ -46,7 +47,7 @@ export class Accounts implements AsyncDisposable {
     this.#seen = 0;
     this.#complete = false;
     this.#deps.events.emit('accounting', { complete: false });
-    this.#work = this.#work.then(() => this.#look(signal));
+    void this.#turns.run(() => this.#look(signal));
   }
 
   /** The catalog made something fail: when it turns out to be damaged, it is set aside and rebuilt. */
@@ -93,7 +94,7 @@ export class Accounts implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
-    await this.#work;
+    await this.#turns.settled();
   }
 
   async #look(signal: AbortSignal): Promise<void> {
