@@ -1,0 +1,172 @@
+import { availableParallelism, loadavg } from 'node:os';
+import type { Catalog } from '../catalog/catalog.ts';
+import { CacheError } from '../core/errors.ts';
+import { tierTraits } from '../core/tier-traits.ts';
+import type { Copy, TierName } from '../core/types.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Events } from '../runtime/events.ts';
+import type { Log } from '../runtime/log.ts';
+import { throttle } from '../runtime/throttle.ts';
+import type { Bound } from '../space/make-room.ts';
+import { partialPath } from '../tiers/partial.ts';
+import type { Tier } from '../tiers/tier.ts';
+import type { Tiers } from '../tiers/tiers.ts';
+import type { CopyReport, DuplicateCopy, LinkReport, OriginCopy } from '../transfer/messages.ts';
+import { reflinkCandidates } from './duplicates.ts';
+import type { IoScheduler } from './io-scheduler.ts';
+import type { Job } from './job.ts';
+import type { CopyOptions } from './options.ts';
+import type { CopyWorkers, RunOptions } from './workers.ts';
+
+/** Learns how fast sources and tiers are. */
+export interface MeasuredSpeeds {
+  /** After every copy of a source: bytes and the ms spent reading them. */
+  copied(source: { root: string; path: string }, bytes: number, readMs: number): void;
+  /** The same of a compressed copy, with all the time that restoring it took. */
+  restored(tier: TierName, bytes: number, ms: number): void;
+}
+
+export interface CopyRunnerDeps {
+  catalog: Catalog;
+  tiers: Tiers;
+  workers: CopyWorkers;
+  turns: IoScheduler;
+  speeds: MeasuredSpeeds;
+  options: CopyOptions;
+  bound(tier: Tier): Bound;
+  clock: Clock;
+  events: Events;
+  log: Log;
+}
+
+/** Progress events of one job are at least so far apart, ms. */
+const progressEveryMs = 250;
+/** Free space is looked at each time so much was copied, bytes. */
+const floorCheckBytes = 32 * 1024 * 1024;
+
+/** Has a worker do what a job needs: one method for each kind. @throws CacheError as `CopyWorkers.run` */
+export class CopyRunner {
+  readonly #deps: CopyRunnerDeps;
+
+  constructor(deps: CopyRunnerDeps) {
+    this.#deps = deps;
+  }
+
+  async copy(job: Job, tier: Tier): Promise<CopyReport> {
+    const { catalog, workers, speeds, options } = this.#deps;
+    const order = {
+      ...this.#order(job, tier),
+      ...howToRead(job),
+      kind: 'copy',
+      reflinkCandidates: reflinkCandidates(job.file, tier, catalog),
+      identity: hasTimeForIdentity(job),
+      reread: options.reread(),
+    } as const;
+    const report = await workers.run(order, this.#options(job, this.#progress(job, tier)));
+    speeds.copied(job.file, report.bytes - report.resumedFrom, report.readMs);
+    return report;
+  }
+
+  /** Null when none of the candidates has the bytes of the source. */
+  async link(job: Job, tier: Tier, candidates: readonly DuplicateCopy[]): Promise<LinkReport | null> {
+    const { workers, speeds } = this.#deps;
+    const order = { ...this.#order(job, tier), ...howToRead(job), kind: 'link', candidates } as const;
+    const report = await workers.run(order, this.#options(job, this.#telling(job)));
+    if (report) speeds.copied(job.file, report.bytes, report.readMs);
+    return report;
+  }
+
+  async restore(job: Job, tier: Tier, origin: Copy): Promise<CopyReport> {
+    const { workers, speeds, options } = this.#deps;
+    const reread = options.reread();
+    const order = { ...this.#order(job, tier), kind: 'restore', origin: this.#placeOf(origin), reread } as const;
+    const report = await workers.run(order, this.#options(job, this.#progress(job, tier)));
+    if (origin.form === 'compressed') speeds.restored(origin.tier, report.bytes, report.readMs);
+    return report;
+  }
+
+  async compress(job: Job, tier: Tier, origin: Copy): Promise<CopyReport> {
+    const order = { ...this.#order(job, tier), kind: 'compress', origin: this.#placeOf(origin), into: job.reserved } as const;
+    const report = await this.#deps.workers.run(order, this.#options(job, this.#progress(job, tier)));
+    job.stored = report.seal.size;
+    return report;
+  }
+
+  /** What the orders of all kinds say; its own copy is of the source as it was then. */
+  #order({ id, file, origin }: Job, tier: Tier) {
+    const isOwn = origin?.entryId === this.#deps.catalog.entries.byPath(file.path)?.id;
+    return {
+      id,
+      source: origin && isOwn ? { ...file, fingerprint: origin.source } : file,
+      temp: partialPath(tier.partialDir, file.path),
+      ...tier.placeOf(file.root, file.rel),
+    };
+  }
+
+  #placeOf({ tier, path, form, seal, hash }: Copy): OriginCopy {
+    if (!seal || hash === null) throw new Error('a copy in service has no seal');
+    return { path, manifestPath: this.#deps.tiers.require(tier).manifestPathOf(path), form, seal, hash };
+  }
+
+  #options(job: Job, progress: RunOptions['progress']): RunOptions {
+    const { turns } = this.#deps;
+    return {
+      networkRoot: job.medium === 'nas' ? job.file.root : null,
+      paced: turns.begin(job),
+      urgent: job.priority === 'wait',
+      progress,
+      resuming: (from) => this.#resuming(job, from),
+      ask: (bytes) => turns.ask(job, bytes),
+    };
+  }
+
+  #resuming(job: Job, from: number): void {
+    job.resumedFrom = from;
+    job.bytesDone = from;
+    this.#deps.log.info({ path: job.file.path, from, bytes: job.file.fingerprint.size }, 'resuming');
+  }
+
+  #progress(job: Job, tier: Tier): (bytesDone: number) => void {
+    const tell = this.#telling(job);
+    let checkedAt = 0;
+    return (bytesDone) => {
+      if (bytesDone - checkedAt >= floorCheckBytes) {
+        checkedAt = bytesDone;
+        this.#checkFloor(job, tier);
+      }
+      tell(bytesDone);
+    };
+  }
+
+  #telling(job: Job): (bytesDone: number) => void {
+    const { clock, events } = this.#deps;
+    const tell = throttle(progressEveryMs, clock, () => events.emit('job-progress', job.view()));
+    return (bytesDone) => {
+      job.bytesDone = bytesDone;
+      tell();
+    };
+  }
+
+  /** Law 3: what another program takes while a copy runs is not taken from the floor by us. */
+  #checkFloor(job: Job, tier: Tier): void {
+    const { bound, workers } = this.#deps;
+    if (tier.capacity().free >= bound(tier).floor) return;
+    job.stopped ??=
+      tierTraits[tier.name].quota.resource === 'memory'
+        ? new CacheError('NO_SPACE', 'memory ran short while the copy was made')
+        : new CacheError('NO_SPACE', 'the free space of the cache disk came to its floor while the copy ran', {
+            hint: 'Free space on the volume of the cache directory, or lower AUTOCACHE_MIN_FREE.',
+          });
+    workers.cancel(job.id);
+  }
+}
+
+function howToRead({ medium, priority }: Job): { network: boolean; shared: boolean } {
+  return { network: medium === 'nas', shared: priority === 'background' };
+}
+
+/** SHA-256 is not worth a wait: on a busy machine a copy that somebody waits for goes without, and gets it when it is read again. */
+function hasTimeForIdentity({ medium, priority }: Job): boolean {
+  const busy = (loadavg()[0] ?? 0) > availableParallelism();
+  return medium !== 'ssd' && !(priority === 'wait' && busy);
+}
