@@ -9,12 +9,14 @@ import type { Log } from '../runtime/log.ts';
 import type { SpaceDeps } from '../space/make-room.ts';
 import type { Tiers } from '../tiers/tiers.ts';
 import type { ActiveJobs } from './active-jobs.ts';
-import { CopyMaker, type MeasuredSpeeds } from './copy-maker.ts';
+import { CopyMaker } from './copy-maker.ts';
+import type { MeasuredSpeeds } from './copy-runner.ts';
 import { DiskContention } from './disk-contention.ts';
 import { Failures } from './failures.ts';
 import { IoScheduler } from './io-scheduler.ts';
 import { type CopyRequest, Job, theCache } from './job.ts';
 import type { CopyOptions } from './options.ts';
+import { planOf } from './plan.ts';
 import { CopyQueue, rank } from './queue.ts';
 import { RateLimiter } from './rate-limiter.ts';
 import type { CopyWorkers } from './workers.ts';
@@ -107,7 +109,7 @@ export class Copier implements AsyncDisposable {
       return active;
     }
     const job = new Job(this.#nextId++, { ...request, disk: this.#diskOf(request.file.root) }, this.#deps.clock);
-    job.plan = this.#maker.planOf(job);
+    job.plan = planOf(job, this.#deps);
     this.#deps.active.add(job);
     this.#queue.push(job);
     this.#tell('job-queued', job);

@@ -10,6 +10,7 @@ import {
   type TierName,
 } from '../core/types.ts';
 import type { Clock } from '../runtime/clock.ts';
+import type { Plan } from './plan.ts';
 import type { Queued } from './queue.ts';
 
 export interface CopyRequest {
@@ -23,13 +24,6 @@ export interface CopyRequest {
 /** What is read where a copy is made of another copy; no disk has such a name. */
 export const theCache = { disk: 'the cache', medium: 'ssd' } as const;
 
-/** How a job makes its copy, with what that kind needs. It is looked at anew when the job starts, and when a copy it reads turns out damaged. */
-export type Plan =
-  | { kind: 'copy' | 'link' }
-  | { kind: 'restore'; origin: Copy }
-  /** Null when the copy that is to be compressed is not there any more. */
-  | { kind: 'compress'; origin: Copy | null };
-
 /** Copies of one source into different tiers are different jobs. */
 export function jobKey(path: string, tier: TierName): string {
   return `${tier}:${path}`;
@@ -40,6 +34,7 @@ export class Job implements Queued {
   readonly id: number;
   file: SourceFile;
   readonly tier: TierName;
+  /** Made anew when the job starts, and when a copy that it reads turns out damaged. */
   plan: Plan = { kind: 'copy' };
   priority: Priority;
   state: JobState = 'queued';
