@@ -3,6 +3,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Contents } from './contents.ts';
 import { copyOf, copyRows, fastestFirst } from './copy-rows.ts';
 import type { Database } from './database.ts';
+import { inPages, pageSize } from './pages.ts';
 import type { Placements } from './placements.ts';
 
 export interface ReserveRequest {
@@ -26,9 +27,6 @@ export type Reservation = { copy: Copy } | { short: number };
 
 /** Most copies are ready: the others have an index of their own. */
 const outOfService = "AND c.state <> 'ready'";
-
-/** Rows that are read at once. */
-const pageSize = 200;
 
 /** A finished file under its name. */
 export interface Published {
@@ -171,10 +169,27 @@ export class Copies {
     return this.#all("c.state = 'ready' AND c.tier = ? AND p.dense = 0 ORDER BY c.id", tier);
   }
 
-  /** Files in service, each under one of its names, with the wall-clock ms of their last check; those never checked first. */
-  leastVerified(): { copy: Copy; verifiedAt: number | null }[] {
-    const rows = copyRows(this.#db, "c.state = 'ready' GROUP BY p.id ORDER BY p.verified_at NULLS FIRST, c.id");
-    return rows.map((row) => ({ copy: copyOf(row), verifiedAt: row.verified_at }));
+  /** Everything in service, under every name; read in pages. */
+  inService(): Generator<Copy> {
+    return inPages((after) => this.#all("c.state = 'ready' AND c.id > ? ORDER BY c.id LIMIT ?", after, pageSize));
+  }
+
+  bytesInService(): number {
+    const sql =
+      "SELECT coalesce(sum(p.bytes), 0) AS bytes FROM copies c JOIN placements p ON p.id = c.placement_id WHERE c.state = 'ready'";
+    return this.#db.get<{ bytes: number }>(sql)?.bytes ?? 0;
+  }
+
+  /**
+   * Files in service that were not read again since, wall-clock ms, each under one of its names; read in pages. A check later than `now`
+   * was noted before the clock was set back.
+   */
+  *unverified({ since, now }: { since: number; now: number }): Generator<Copy> {
+    const where = `p.id > @after AND (p.verified_at IS NULL OR p.verified_at <= @since OR p.verified_at > @now)
+      AND c.state = 'ready' GROUP BY p.id ORDER BY p.id LIMIT @pageSize`;
+    const page = (after: number) =>
+      this.#all(where, { since, now, after, pageSize }).map((copy) => ({ id: copy.placement, copy }));
+    for (const { copy } of inPages(page)) yield copy;
   }
 
   forget(id: number): void {
@@ -210,15 +225,9 @@ export class Copies {
     );
   }
 
-  /** All copies of a tier in one state, read in pages: the catalog may be written to in between. */
-  *each(of: { tier: TierName; state: CopyState }): Generator<Copy> {
-    for (let after = 0; ; ) {
-      const page = this.page({ ...of, after, most: pageSize });
-      const last = page.at(-1);
-      if (!last) return;
-      yield* page;
-      after = last.id;
-    }
+  /** All copies of a tier in one state; read in pages. */
+  each(of: { tier: TierName; state: CopyState }): Generator<Copy> {
+    return inPages((after) => this.page({ ...of, after, most: pageSize }));
   }
 
   byPath(path: string): Copy | undefined {

@@ -1,6 +1,7 @@
 import type { Copy, Fingerprint, TierName } from '../core/types.ts';
 import { copyOf, copyRows, fastestFirst } from './copy-rows.ts';
 import type { Database } from './database.ts';
+import { inPages, pageSize } from './pages.ts';
 
 /** Copies that have, or may have, the bytes of another one. */
 export class Duplicates {
@@ -41,24 +42,28 @@ export class Duplicates {
     );
   }
 
-  /** Copies in service with the content and mtime of this one, in files of their own. */
-  of(id: number, tier: TierName): Copy[] {
-    return this.#all(
-      `(p.content_id, p.form, p.seal_mtime_ns) = (SELECT q.content_id, q.form, q.seal_mtime_ns FROM copies b
-         JOIN placements q ON q.id = b.placement_id WHERE b.id = @id AND b.tier = @tier AND b.state = 'ready')
-       AND c.placement_id <> (SELECT placement_id FROM copies WHERE id = @id) AND c.tier = @tier AND c.state = 'ready' ORDER BY c.id`,
-      { id, tier },
-    );
+  /** Copies in service with the content and mtime of this one, in files of their own; read in pages. */
+  *of(id: number, tier: TierName): Generator<Copy> {
+    const where = `(p.content_id, p.form, p.seal_mtime_ns) = (SELECT q.content_id, q.form, q.seal_mtime_ns FROM copies b
+        JOIN placements q ON q.id = b.placement_id WHERE b.id = @id AND b.tier = @tier AND b.state = 'ready')
+      AND c.placement_id <> (SELECT placement_id FROM copies WHERE id = @id) AND c.tier = @tier AND c.state = 'ready'
+      AND c.id > @after ORDER BY c.id LIMIT @pageSize`;
+    yield* inPages((after) => this.#all(where, { id, tier, after, pageSize }));
   }
 
-  /** Copies in service whose content lies in more than one file of the tier. */
-  all(tier: TierName): Copy[] {
-    return this.#all(
-      `c.tier = @tier AND c.state = 'ready' AND p.content_id IN (
-         SELECT content_id FROM placements WHERE tier = @tier AND content_id IS NOT NULL GROUP BY content_id HAVING count(*) > 1)
-       ORDER BY c.id`,
-      { tier },
-    );
+  /** Copies in service whose content lies in more than one file of the tier, content by content; read in pages. */
+  *all(tier: TierName): Generator<Copy> {
+    const where = "p.content_id = ? AND c.tier = ? AND c.state = 'ready' AND c.id > ? ORDER BY c.id LIMIT ?";
+    for (const content of this.#contents(tier)) {
+      yield* inPages((after) => this.#all(where, content, tier, after, pageSize));
+    }
+  }
+
+  /** Contents that lie in more than one file of the tier. */
+  *#contents(tier: TierName): Generator<number> {
+    const sql = `SELECT content_id AS id FROM placements WHERE tier = ? AND content_id > ?
+      GROUP BY content_id HAVING count(*) > 1 ORDER BY content_id LIMIT ?`;
+    for (const { id } of inPages((after) => this.#db.all<{ id: number }>(sql, tier, after, pageSize))) yield id;
   }
 
   /** Copies in service of other sources that are proven to have the bytes of this one as it is (both have one SHA-256), the fastest tier first. */

@@ -54,6 +54,18 @@ export class Placements {
     this.#db.run('UPDATE placements SET verified_at = ? WHERE id = ?', at, id);
   }
 
+  /** Bytes of everything in all tiers. */
+  allBytes(): number {
+    return this.#db.get<{ bytes: number }>('SELECT coalesce(sum(bytes), 0) AS bytes FROM placements')?.bytes ?? 0;
+  }
+
+  /** The same of what was not read again since, as `Copies.unverified` has it. */
+  unverifiedBytes(of: { since: number; now: number }): number {
+    const sql = `SELECT coalesce(sum(bytes), 0) AS bytes FROM placements
+      WHERE content_id IS NOT NULL AND (verified_at IS NULL OR verified_at <= @since OR verified_at > @now)`;
+    return this.#db.get<{ bytes: number }>(sql, of)?.bytes ?? 0;
+  }
+
   /** Bytes held or reserved in a tier and in those that share its limit. */
   usedUnderLimit(tier: TierName): number {
     return sharingQuota(tier).reduce((sum, name) => sum + this.usedBytes(name), 0);

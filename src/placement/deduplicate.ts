@@ -52,12 +52,15 @@ export class Deduplicator implements AsyncDisposable {
   }
 
   /** Joins each of these with its duplicates. Never rejects. @returns bytes that came free */
-  async share(copies: readonly Copy[]): Promise<number> {
+  async share(copies: Iterable<Copy>): Promise<number> {
+    const { duplicates } = this.#deps.catalog;
     let freed = 0;
-    for (const { id } of copies) {
-      for (const other of this.#duplicatesOf(id)) {
-        const copy = this.#duplicatesOf(other.id).find((one) => one.id === id);
-        if (copy && !this.#stopping) freed += await this.#join(copy, other).catch((error) => this.#failed(copy, error));
+    for (const copy of copies) {
+      // Without it nothing is proven, whatever its duplicates have.
+      if ((await this.#sha256Of(copy).catch(() => null)) === null) continue;
+      for (const other of duplicates.of(copy.id, this.#deps.tier.name)) {
+        if (this.#stopping) return freed;
+        freed += await this.#joinNow(copy.id, other.id).catch((error) => this.#failed(copy, error));
       }
     }
     return freed;
@@ -70,12 +73,14 @@ export class Deduplicator implements AsyncDisposable {
   }
 
   /** Joins these with their duplicates, soon. */
-  later(copies: readonly Copy[]): void {
+  later(copies: Iterable<Copy>): void {
     void this.#turns.run(() => this.share(copies));
   }
 
-  #duplicatesOf(id: number): Sealed[] {
-    return this.#deps.catalog.duplicates.of(id, this.#deps.tier.name).filter(isSealed);
+  /** Joins two copies that were duplicates when they were listed, if they still are. */
+  async #joinNow(...ids: [number, number]): Promise<number> {
+    const [one, other] = ids.map((id) => this.#deps.catalog.copies.byId(id));
+    return one && other && isSealed(one) && isSealed(other) && areDuplicates(one, other) ? this.#join(one, other) : 0;
   }
 
   /** The file that was read last stays, unless the name of the other one is in use. */
@@ -121,7 +126,7 @@ export class Deduplicator implements AsyncDisposable {
   }
 
   /** As the catalog knows it, or the proof, which then tells the catalog. */
-  async #sha256Of(copy: Sealed): Promise<string | null> {
+  async #sha256Of(copy: Copy): Promise<string | null> {
     if (copy.sha256 !== null) return copy.sha256;
     const sha256 = (await this.#proofOf(copy))?.sha256 ?? null;
     if (sha256 !== null) this.#deps.catalog.contents.identify(copy, sha256);
@@ -140,4 +145,9 @@ export class Deduplicator implements AsyncDisposable {
 
 function isSealed(copy: Copy): copy is Sealed {
   return copy.seal !== null;
+}
+
+function areDuplicates(one: Sealed, other: Sealed): boolean {
+  const inService = one.state === 'ready' && other.state === 'ready' && one.placement !== other.placement;
+  return inService && one.content === other.content && one.form === other.form && one.seal.mtimeNs === other.seal.mtimeNs;
 }

@@ -55,35 +55,38 @@ export class Scrub implements AsyncDisposable {
 
   /** Reads every file whose last check is longer ago than `periodMs`, slowly, under one of its names. */
   scrubDue(periodMs: number): Promise<ScrubReport> {
-    const { catalog, clock } = this.#deps;
-    const now = clock.now();
-    // A check in the future was noted before the clock was set back: nothing is known of it.
-    const isDue = (at: number | null) => at === null || at > now || now - at >= periodMs;
-    const files = catalog.copies.leastVerified();
-    const total = files.reduce((sum, { copy }) => sum + copy.bytes, 0);
-    const rate = Math.max(slowestRate, (2 * total) / (periodMs / 1000));
-    const due = files.filter(({ verifiedAt }) => isDue(verifiedAt));
-    return this.verify(
-      due.map(({ copy }) => copy),
-      { rate },
-    );
+    const { copies, placements } = this.#deps.catalog;
+    const now = this.#deps.clock.now();
+    const due = { since: now - periodMs, now };
+    const rate = Math.max(slowestRate, (2 * placements.allBytes()) / (periodMs / 1000));
+    return this.#verify(copies.unverified(due), placements.unverifiedBytes(due), { rate });
+  }
+
+  /** Reads everything in service now. */
+  verifyAll(options: { signal?: AbortSignal } = {}): Promise<ScrubReport> {
+    const { copies } = this.#deps.catalog;
+    return this.#verify(copies.inService(), copies.bytesInService(), options);
   }
 
   /** Reads these copies now, one after the other. What has no copy in service when its turn comes is skipped. */
-  async verify(copies: readonly Copy[], options: { rate?: number; signal?: AbortSignal } = {}): Promise<ScrubReport> {
-    const answer: ScrubReport = { files: 0, bytes: 0, damaged: [], skipped: [] };
-    if (copies.length === 0) return answer;
-    const signal = AbortSignal.any([this.#stop.signal, ...(options.signal ? [options.signal] : [])]);
-    using thread = new ScrubThread();
-    const end = () => thread[Symbol.dispose]();
-    signal.addEventListener('abort', end, { once: true });
+  verify(copies: readonly Copy[], options: { rate?: number; signal?: AbortSignal } = {}): Promise<ScrubReport> {
     const total = copies.reduce((sum, { bytes }) => sum + bytes, 0);
+    return this.#verify(copies, total, options);
+  }
+
+  async #verify(copies: Iterable<Copy>, total: number, options: { rate?: number; signal?: AbortSignal }): Promise<ScrubReport> {
+    const answer: ScrubReport = { files: 0, bytes: 0, damaged: [], skipped: [] };
+    const signal = AbortSignal.any([this.#stop.signal, ...(options.signal ? [options.signal] : [])]);
+    let thread: ScrubThread | undefined;
+    const end = () => thread?.[Symbol.dispose]();
+    signal.addEventListener('abort', end, { once: true });
     let before = 0;
     try {
       for (const listed of copies) {
         // A round takes long; what was listed may have another seal by now.
         const copy = this.#deps.catalog.copies.byPath(listed.path) ?? listed;
         if (signal.aborted) throw new CacheError('CANCELLED', 'the check was broken off');
+        thread ??= new ScrubThread();
         const entry = this.#deps.catalog.entries.byId(copy.entryId);
         const progress = this.#progress(entry, { before, total });
         const checked = entry && (await this.#check(thread, copy, { rate: options.rate ?? null, progress }));
@@ -94,6 +97,7 @@ export class Scrub implements AsyncDisposable {
       }
     } finally {
       signal.removeEventListener('abort', end);
+      end();
     }
     return answer;
   }

@@ -29,7 +29,7 @@ async function arrange({ identity = true } = {}) {
   unlinked.mockRestore();
   const sharing = new Deduplicator(rig);
   onTestFinished(() => sharing[Symbol.asyncDispose]());
-  return { rig, sharing, one: copyOf(rig, a), other: copyOf(rig, b), copies: rig.catalog.duplicates.all('ssd') };
+  return { rig, sharing, one: copyOf(rig, a), other: copyOf(rig, b), copies: [...rig.catalog.duplicates.all('ssd')] };
 }
 
 function copyOf(rig: Rig, path: string) {

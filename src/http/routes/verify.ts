@@ -15,30 +15,36 @@ export function verifyRoutes(app: FastifyInstance, services: VerifyServices): vo
   const { catalog, scrub } = services;
   app.post('/api/cache/verify', async (request, reply): Promise<VerifyAnswer> => {
     const body = parse(verifyBody, request.body);
-    const copies = body.all
-      ? catalog.copies.inState('ready')
-      : (await select(services, body)).entries.flatMap((entry) => catalog.copies.readyOf(entry.id));
     const gone = new AbortController();
     reply.raw.on('close', () => gone.abort());
-    const report = await scrub.verify(copies, { signal: gone.signal });
-    return { ...report, mismatched: await mismatchesOf(copies, services, gone.signal) };
+    const { signal } = gone;
+    if (body.all) {
+      const report = await scrub.verifyAll({ signal });
+      return { ...report, mismatched: await mismatchesOf(catalog.copies.inService(), services, signal) };
+    }
+    const { entries } = await select(services, body);
+    const copies = entries.flatMap((entry) => catalog.copies.readyOf(entry.id));
+    const report = await scrub.verify(copies, { signal });
+    return { ...report, mismatched: await mismatchesOf(copies, services, signal) };
   });
 }
 
 /** What is published is looked for anew: it may have come after the copy was made. */
 async function mismatchesOf(
-  copies: readonly Copy[],
+  copies: Iterable<Copy>,
   { catalog, published }: VerifyServices,
   signal: AbortSignal,
 ): Promise<VerifyAnswer['mismatched']> {
   const found: VerifyAnswer['mismatched'] = [];
-  for (const id of new Set(copies.map(({ entryId }) => entryId))) {
-    const entry = signal.aborted ? undefined : catalog.entries.byId(id);
+  const seen = new Set<number>();
+  for (const { entryId } of copies) {
+    const entry = signal.aborted || seen.has(entryId) ? undefined : catalog.entries.byId(entryId);
+    seen.add(entryId);
     const outcome = entry && (await published.check(entry));
     if (!entry || outcome?.same !== false) continue;
     const sha256 = (await published.sha256Of(entry)) ?? '';
     const { path, fingerprint } = entry;
-    found.push({ id, path, bytes: fingerprint.size, sha256, published: outcome.sha256, from: outcome.from });
+    found.push({ id: entryId, path, bytes: fingerprint.size, sha256, published: outcome.sha256, from: outcome.from });
   }
   return found;
 }
