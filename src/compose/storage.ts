@@ -59,7 +59,7 @@ export async function openStorage(config: Config, { pauses, ...context }: Openin
   return { tier, ram, tiers, catalog, accounts };
 }
 
-/** With Python alone the files can be restored without us; that the program is missing keeps nobody from his models. */
+/** A compressed file can be restored without autocached. A missing script is no reason not to start. */
 function offerRestore({ dir }: PosixTier, log: Log): void {
   try {
     placeRestoreScript(dir);

@@ -83,7 +83,7 @@ const series: readonly Series[] = [
   tierSeries('floor_bytes', 'Free bytes kept free', 'floor'),
 ];
 
-/** What Prometheus is told. Figures only: no path and no name of a file is in it. */
+/** The text for Prometheus. Figures only: no path and no name of a file is in it. */
 export class Metrics {
   readonly #registry = new Registry();
   readonly #series: { read: Series['read']; set: Setter }[];
@@ -117,7 +117,7 @@ function setting(gauge: Gauge): Setter {
   return (labels, value) => gauge.set(labels, value);
 }
 
-/** Counts on with what a sum has grown by. A sum that shrinks (its catalog was lost) begins anew; the counter stays where it is. */
+/** Adds the growth of a sum. A sum that shrinks (its catalog was lost) begins anew; the counter stays where it is. */
 function following(counter: Counter): Setter {
   const seen = new Map<string, number>();
   return (labels, value) => {

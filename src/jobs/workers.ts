@@ -127,7 +127,7 @@ export class CopyWorkers implements AsyncDisposable {
 
   async #giveTurn(id: number, bytes: number): Promise<void> {
     const running = this.#running.get(id);
-    // Who stands still on our word is not hung.
+    // A copy that waits for its turn is not hung.
     clearTimeout(running?.stall);
     await running?.ask(bytes);
     if (running && this.#running.get(id) === running) this.#watchStall(running);

@@ -9,11 +9,11 @@ export interface Port {
 
 /** The functions at the other end of a line, as this end calls them. */
 export interface Calls<Remote extends object> {
-  /** Resolves with the answer. @throws CacheError what was thrown there, or the one that the line was ended with */
+  /** Resolves with the answer. @throws CacheError the error of the other end, or the one that ended the line */
   readonly call: { [Name in keyof Remote]: Called<Remote[Name]> };
-  /** Waits for no answer; nothing is said where nobody hears. */
+  /** Waits for no answer. After the end nothing is sent. */
   readonly tell: { [Name in keyof Remote]: (...args: ArgumentsOf<Remote[Name]>) => void };
-  /** No answer comes any more: calls under way fail with this error, and later ones. */
+  /** Ends the line: calls under way and later ones fail with this error. */
   end(error: CacheError): void;
 }
 
@@ -23,7 +23,7 @@ type Called<F> = F extends (...args: infer Args) => infer Result ? (...args: Arg
 interface Message {
   /** `q` asks, `s` answers. */
   t: 'q' | 's';
-  /** What was thrown. */
+  /** The error of a call that failed. */
   e?: unknown;
 }
 

@@ -1,7 +1,7 @@
 /** A longer timeout would fire at once. */
 const longestTimeoutMs = 2 ** 31 - 1;
 
-/** What comes of `work` within `ms`, else `late`. The work goes on, and a rejection that comes too late is nobody's. */
+/** The result of `work` if it comes within `ms`, else `late`. The work goes on; its late rejection is ignored. */
 export async function within<T, Late>(work: Promise<T>, ms: number, late: Late): Promise<T | Late> {
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<Late>((resolve) => {

@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
 
-/** What an error of the file system says of the file, or of what it lies on. */
+/** The meaning of an error of the file system, for a file or for its volume. */
 export type ErrnoMeaning =
   /** No such file or directory. */
   | 'missing'
@@ -44,7 +44,7 @@ const meanings = new Map(
   Object.entries(namesOf).flatMap(([meaning, names]) => names.map((name) => [name, meaning as ErrnoMeaning] as const)),
 );
 
-/** Node reports what it has no name for by its number: `Unknown system error -116`. */
+/** Node reports an error without a name by its number: `Unknown system error -116`. */
 const byNumber = new Map([
   ...Object.entries(constants.errno).map(([name, number]) => [number, name] as const),
   ...(process.platform === 'linux'
@@ -67,7 +67,7 @@ export function errnoOf(thrown: unknown): string | undefined {
   return byNumber.get(-(errno ?? 0)) ?? code;
 }
 
-/** What a system error means, given as it was thrown or by its name; null for everything else. */
+/** The meaning of a system error, given as it was thrown or by its name; null for everything else. */
 export function meaningOf(error: unknown): ErrnoMeaning | null {
   return meanings.get((typeof error === 'string' ? error : errnoOf(error)) ?? '') ?? null;
 }

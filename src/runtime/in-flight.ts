@@ -1,4 +1,4 @@
-/** Work that is under way, by key: those who ask for the same while it runs share one run and its outcome. */
+/** Work under way, by key: callers that ask for the same key meanwhile share one run and its outcome. */
 export class InFlight<Key, Result> {
   #running = new Map<Key, Promise<Result>>();
 

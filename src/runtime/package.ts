@@ -5,7 +5,7 @@ import { dirname } from 'node:path';
 const manifest = findPackageJSON('..', import.meta.url);
 if (!manifest) throw new Error('the package.json of autocached is missing');
 
-/** The directory of this package, which holds what it brings along; the built files lie one directory deeper in it than the sources. */
+/** The directory of this package. Built files lie one directory deeper in it than sources. */
 export const packageDir: string = dirname(manifest);
 
 /** This package's version. */

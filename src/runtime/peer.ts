@@ -6,14 +6,14 @@ import { type Calls, callsOver, type Port } from './calls.ts';
 /** A module that runs beside this one, in a thread or process of its own. */
 export interface Peer<Remote extends object> extends Pick<Calls<Remote>, 'call' | 'tell'> {
   /**
-   * Ends it without waiting: a process that hangs on a dead mount may outlive this by hours. Calls under way fail with `error`;
-   * nothing more is heard of it but `onExit`.
+   * Ends the module without waiting: a process that hangs on a dead mount may outlive this by hours. Calls under way fail with
+   * `error`, and nothing but `onExit` is called any more.
    */
   kill(error: CacheError): void;
 }
 
 export interface PeerOptions<Local extends object> {
-  /** What it may call here. */
+  /** Functions that the module may call here. */
   functions: Local;
   /** Called once, when it has ended (`how`: its exit code, or the signal) or could not be started. */
   onExit(how: string): void;
@@ -126,7 +126,7 @@ function startProcess(module: URL, { onExit, env, youngGenerationMb, unref }: St
     child.channel?.unref();
   }
   return {
-    // A child that is gone says so by `exit`; the answer to what was sent to it does not come.
+    // A failed send needs no error of its own: the `exit` of the child ends all calls.
     send: (message) => void child.send(message as object, () => {}),
     onMessage: (listener) => child.on('message', listener),
     kill() {

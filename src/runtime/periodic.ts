@@ -1,7 +1,7 @@
 export interface PeriodicOptions {
   /** Pause between the end of a round and the next one, ms; a function is asked after every round. */
   everyMs: number | (() => number);
-  /** A round failed, and the next one comes all the same. Not told of what fails because this was ended. */
+  /** A round failed; the next one comes all the same. Not called after the end. */
   onError(error: unknown): void;
 }
 
@@ -33,7 +33,7 @@ export class Periodic implements AsyncDisposable {
     return this.#running;
   }
 
-  /** Begins the rounds with a pause. One that is under way begins anew, by what `everyMs` says now. */
+  /** Begins the rounds with a pause. A pause under way begins anew, with the present `everyMs`. */
   later(): void {
     if (this.#ended || this.#running) return;
     const { everyMs } = this.#options;

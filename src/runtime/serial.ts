@@ -9,7 +9,7 @@ export class Serial {
     return turn;
   }
 
-  /** Resolves when all that was asked for so far is over. Never rejects. */
+  /** Resolves when all work so far is over. Never rejects. */
   async settled(): Promise<void> {
     await this.#last;
   }

@@ -18,7 +18,7 @@ export function isElsewhere(answer: unknown): answer is Elsewhere {
   return typeof answer === 'object' && answer !== null && 'elsewhere' in answer;
 }
 
-/** What a reader does, by the driver of the ground. It fails as that does. `id`: of the question, for what is said meanwhile. */
+/** The functions of a reader; they fail as the driver of the ground does. `id`: of the question, for `ReaderListener`. */
 export interface Reader {
   stat(ground: Ground, path: string): Promise<StatAnswer | Elsewhere>;
   identify(ground: Ground): Promise<RootFacts | Elsewhere>;
@@ -40,7 +40,7 @@ export interface ListRequest {
   skip: string[];
 }
 
-/** What a reader says besides answers. */
+/** Functions that a reader calls before or after its answer. */
 export interface ReaderListener {
   /** Resolves when the batch has been dealt with. */
   files(id: number, batch: FileBatch): Promise<void>;

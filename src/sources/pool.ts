@@ -15,7 +15,7 @@ export interface SourcePoolOptions extends Partial<Omit<ChannelOptions, 'open'>>
 // A reader holds little at a time.
 const youngGenerationMb = 4;
 
-/** What tells which reader a place needs. */
+/** The facts that decide which reader a place needs. */
 export type ReaderPlace = Pick<Root, 'kind' | 'device' | 'fileSystem' | 'path'>;
 
 const defaults = {
@@ -34,7 +34,7 @@ export function readerOf({ kind, device, fileSystem, path }: ReaderPlace): strin
   return isNetwork(kind) || isNetworkFileSystem(fileSystem ?? '') ? (device ?? path) : null;
 }
 
-/** Starts readers of this kind. A thread must not touch what can hang. */
+/** Starts readers of this kind. A thread must not touch volumes that can hang. */
 export function readerIn(kind: PeerKind, module: URL = siblingModule('entry', import.meta.url)): OpenReader {
   return ({ onExit, ...options }) =>
     startPeer<Reader, ReaderListener>(module, kind, {

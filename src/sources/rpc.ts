@@ -21,10 +21,10 @@ export interface ChannelOptions {
   pauseMs: { first: number; longest: number };
 }
 
-/** Asks a reader; `id` is for what is said besides the answer. */
+/** Asks a reader; the calls of `ReaderListener` come with this `id`. */
 export type Question<T> = (reader: Peer<Reader>['call'], id: number) => Promise<T>;
 
-/** Hears what a reader says besides the answer: before it (a listing) or after it (a watch), until the signal ends it. */
+/** Hears of files before the answer (a listing) and of changes after it (a watch), until the signal ends it. */
 export interface QuestionListener {
   onFiles?(batch: FileBatch): void;
   onChanged?(directories: string[], trouble: string | null): void;
@@ -132,7 +132,7 @@ export class SourceChannel {
     return reader;
   }
 
-  /** What is said of a question; where nobody listens any more, the reader need not go on. */
+  /** Passes on a call about a question. Where nobody listens any more, the reader need not go on. */
   #hear(id: number, tell: (listener: QuestionListener) => void): void {
     const pending = this.#pending.get(id);
     if (pending) pending.heardAt = this.#options.clock.monotonic();

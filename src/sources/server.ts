@@ -11,13 +11,13 @@ import { readText } from './read-text.ts';
 export interface SourceReaderOptions {
   /** True in a process of its own, which may hang. */
   mayTouchNetwork: boolean;
-  /** The one who asks. */
+  /** The daemon, to be told of files and changes. */
   parent(): Calls<ReaderListener>;
 }
 
 const aliveMs = 1_000;
 
-/** The reader's side of the line. What lies on another volume than its root, a thread does not touch. */
+/** The reader's side of the line. A thread does not touch other volumes than that of the root. */
 export class SourceReader implements Reader {
   readonly #options: SourceReaderOptions;
   readonly #machine = thisMachine();

@@ -83,7 +83,7 @@ export interface CopyTerms {
   urgent: boolean;
 }
 
-/** What a copy worker does. */
+/** The functions of a copy worker. */
 export interface CopyWorker {
   /** @throws CacheError as `runCopyJob` */
   run(order: JobOrder, terms: CopyTerms): Promise<ReportOf<JobOrder>>;
@@ -94,7 +94,7 @@ export interface CopyWorker {
   pace(id: number, paced: boolean): void;
 }
 
-/** What a copy worker says and asks meanwhile. */
+/** Functions that a copy worker calls meanwhile. */
 export interface CopyWatcher {
   progress(id: number, bytesDone: number): void;
   resuming(id: number, from: number): void;

@@ -31,13 +31,13 @@ export interface ReadBack {
   /** Of the original bytes, and of their chunks; says nothing when something is broken. */
   hash: string;
   chunks: readonly string[];
-  /** What the disk does not give, or gives in a state that cannot be decoded: numbers of chunks of the original. */
+  /** Chunks of the original, by number, that the disk does not give or that cannot be decoded; null when there are none. */
   broken: { why: string; chunks: number[] } | null;
   /** Spent in reading past the page cache; null when it was not passed. */
   readMs: number | null;
 }
 
-/** Throws as `node:fs` does. What the page cache has is what was written, rather than what is kept. */
+/** Throws as `node:fs` does. The page cache is passed because it shows the bytes as written, not as the disk keeps them. */
 export function openCopy(path: string, form: Form): OpenCopy {
   const fd = form === 'compressed' ? null : openUncached(path);
   return { fd: fd ?? openSync(path, 'r'), path, form, uncached: fd !== null };
@@ -45,16 +45,16 @@ export function openCopy(path: string, form: Form): OpenCopy {
 
 /**
  * Reads a copy from its first byte to its last, as the disk has it, and hashes the original bytes: a compressed one is decoded as a
- * restore does, which checks every frame and chunk. The one who opened it compares the hash, and closes it.
- * @throws what `afterStep` throws; errors of the file system that do not say that the file is broken
+ * restore does, which checks every frame and chunk. Comparing the hash and closing the file are the caller's.
+ * @throws the errors of `afterStep`, and those of the file system that do not mean a broken file
  */
 export function readBack(copy: OpenCopy, hooks: ReadBackHooks): Promise<ReadBack> {
   return copy.form === 'compressed' ? decodeBack(copy, hooks) : readPlain(copy, hooks);
 }
 
 /**
- * A finished copy must read back as what went into it, before it gets its name.
- * @param hash of what went into it
+ * A finished copy must read back as it was written, before it gets its name.
+ * @param hash of the original bytes
  * @throws CacheError CACHE_IO when it does not, CANCELLED
  */
 export async function assertReadsBack(
@@ -116,7 +116,7 @@ async function readChunk(
 ): Promise<boolean> {
   try {
     for (let filled = 0; filled < length; ) {
-      // The whole of what is left of the memory: reading past the cache takes lengths of whole pages only.
+      // All of the memory that is left: reading past the cache takes lengths of whole pages only.
       const got = await file.read(into.subarray(filled), position + filled);
       if (got === 0) return false;
       filled += got;

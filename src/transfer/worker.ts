@@ -53,7 +53,7 @@ async function run(order: JobOrder, terms: CopyTerms): Promise<ReportOf<JobOrder
   }
 }
 
-/** Who waits for a step that he needs no longer ask for, or that is not taken any more, waits no longer. */
+/** Changes a running job. A job that waits for a step goes on when it is cancelled or need not ask any more. */
 function change(id: number, how: (job: Running) => void): void {
   const job = running.get(id);
   if (!job) return;

@@ -3,7 +3,7 @@ const models = /\.(safetensors|sft|gguf|ckpt|pt|pt2|pth|bin|pkl|onnx|engine|trt)
 /** Formats whose loaders map the file; the others are read from front to back. */
 const mapped = /\.(safetensors|sft|gguf)$/i;
 
-/** Endings that programs give to what they have not finished writing, and to their notes beside it. */
+/** Endings of files that a program has not finished writing, and of its notes beside them. */
 const unfinished = new Set([
   // Browsers: Firefox, Chrome and Edge, Opera, Safari, Internet Explorer.
   ...['part', 'crdownload', 'opdownload', 'download', 'partial'],
@@ -58,14 +58,14 @@ export function isUnfinished(path: string): boolean {
 }
 
 /**
- * Notes that a download manager keeps beside what it downloads (aria2, axel) and takes away when that is whole: only they tell, for
- * the file has its final name and length from the start.
+ * Notes that a download manager (aria2, axel) keeps beside a file until the download is whole. Only they tell: the file has its final
+ * name and length from the start.
  */
 export function notesOfDownload(path: string): string[] {
   return ['aria2', 'st'].map((ending) => `${path}.${ending}`);
 }
 
-/** Names that are nobody's model: hidden ones, unfinished downloads, the litter of operating systems and NAS boxes. */
+/** Names that no model has: hidden ones, unfinished downloads, the litter of operating systems and NAS boxes. */
 export function isSkippedName(name: string): boolean {
   return name.startsWith('.') || isUnfinishedName(name) || litter.has(name.toLowerCase());
 }
