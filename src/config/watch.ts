@@ -10,11 +10,10 @@ export interface ConfigListener {
 }
 
 /**
- * Reads the configuration again whenever one of these files of it has changed, and once when they are watched: what was changed
- * since it was read first must not be missed.
+ * Reads the configuration again whenever one of these files of it has changed, and once when they are watched.
  * @returns the function that ends it
  */
-export async function watchConfig(
+export function watchConfig(
   { options }: LoadedConfig,
   files: readonly string[],
   { onLoaded, onRefused, onError }: ConfigListener,
@@ -26,7 +25,5 @@ export async function watchConfig(
       onRefused(error);
     }
   };
-  const end = await watchFiles(files, { onChange: read, onError });
-  read();
-  return end;
+  return watchFiles(files, { onChange: read, onError });
 }

@@ -137,10 +137,7 @@ export class NamedRoots implements AsyncDisposable {
     const files = this.#names.comfyui.flatMap((directory) => pathFiles.map((name) => join(directory, name)));
     const far = await Promise.all(files.map(liesOnNetwork));
     const near = files.filter((_, index) => !far[index]);
-    const end = await watchFiles(near, { onChange: () => void this.#rounds.now(), onError });
-    // What has changed before they were watched.
-    if (near.length > 0) void this.#rounds.now();
-    return end;
+    return watchFiles(near, { onChange: () => void this.#rounds.now(), onError });
   }
 }
 

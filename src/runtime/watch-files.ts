@@ -1,9 +1,9 @@
-/** A file counts as written when its size has stood still for so long, looked at so often, ms: editors save in several writes. */
-const awaitWriteFinish = { stabilityThreshold: 200, pollInterval: 50 };
+/** Files are looked at when nothing was heard of them for so long, ms: editors save in several writes. */
+const settleMs = 200;
 
 export interface WatchFilesOptions {
-  /** One of the files has appeared, changed or gone, and is wholly written. */
-  onChange(path: string): void;
+  /** Called when all are watched, as one may have changed before that, and whenever one has appeared, changed or gone. */
+  onChange(): void;
   /** Changes may be missed from now on. */
   onError(error: unknown): void;
 }
@@ -21,13 +21,22 @@ export async function watchFiles(
   if (paths.length === 0) return async () => {};
   // Loaded only now: it takes 30 ms, for which no start has to wait.
   const { watch } = await import('chokidar');
-  const watcher = watch([...paths], { ignoreInitial: true, persistent: false, awaitWriteFinish });
-  watcher.on('all', (event, path) => {
-    if (event === 'add' || event === 'change' || event === 'unlink') onChange(path);
-  });
+  // Not with `awaitWriteFinish`: that says nothing of a file which goes again before it has come to rest.
+  const watcher = watch([...paths], { ignoreInitial: true, persistent: false });
+  let timer: NodeJS.Timeout | undefined;
+  const settle = () => {
+    clearTimeout(timer);
+    timer = setTimeout(onChange, settleMs).unref();
+  };
+  watcher.on('all', settle);
   watcher.on('error', onError);
   await new Promise<void>((resolve) => {
     watcher.once('ready', resolve);
   });
-  return () => watcher.close();
+  settle();
+  return async () => {
+    clearTimeout(timer);
+    await watcher.close();
+    clearTimeout(timer);
+  };
 }

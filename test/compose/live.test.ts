@@ -1,4 +1,4 @@
-import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import type { EventMap } from '../../src/api/event-map.ts';
@@ -13,14 +13,15 @@ async function daemonWith(files: Record<string, number> = {}, settings: Record<s
   onTestFinished(() => end.abort());
   const events = await daemon.client.events(end.signal);
   const env = join(daemon.dir, '.env');
-  const changed = async (): Promise<EventMap['config-changed']> => {
+  const heard = async <K extends keyof EventMap>(name: K): Promise<EventMap[K]> => {
     // Not `for await`, which would close the stream.
     for (;;) {
       const { value, done } = await events.next();
       if (done) throw new Error('the daemon has ended');
-      if (value.name === 'config-changed') return value.data;
+      if (value.name === name) return value.data as EventMap[K];
     }
   };
+  const changed = () => heard('config-changed');
   const edit = (text: string) => {
     writeFileSync(`${env}.new`, text);
     renameSync(`${env}.new`, env);
@@ -29,16 +30,23 @@ async function daemonWith(files: Record<string, number> = {}, settings: Record<s
   const run = (...words: string[]) => runCli(words, { stateDir: daemon.stateDir, columns: 200 });
   const setting = async (name: string) =>
     (await daemon.client.config()).settings.find(({ key }) => key === `AUTOCACHE_${name}`);
-  const reason = async (name: string) => {
-    const { items } = await daemon.client.warm({ paths: [join(daemon.root, name)], check: true });
-    return items[0]?.reason;
+  /** As the shim asks, with a stat of its own: on a busy machine the daemon's comes too late. */
+  const load = (path: string, waitMs = 60_000) => {
+    const { size, mtimeNs } = statSync(path, { bigint: true });
+    const stat = { size: Number(size), mtimeNs: String(mtimeNs) };
+    return daemon.client.lookup({ path, ...stat, purpose: 'load', waitMs, client: null });
   };
-  return { daemon, env, edit, changed, run, setting, reason };
+  const reason = async (name: string) => (await load(join(daemon.root, name), 0)).reason;
+  /** Copies that nobody uses. */
+  const warm = async (...names: string[]) => {
+    const paths = names.map((name) => join(daemon.root, name));
+    while ((await daemon.client.warm({ paths, wait: true })).ready < names.length);
+  };
+  return { daemon, env, edit, changed, heard, run, setting, reason, load, warm };
 }
 
 test('a .env that is written while the daemon runs counts at once, and no more when it is deleted', async () => {
   const { env, edit, changed, setting, reason } = await daemonWith({ 'loras/a.safetensors': 1000 });
-  expect(await reason('loras/a.safetensors')).toBe('QUEUED');
   expect(await edit('AUTOCACHE_MODE=off\nAUTOCACHE_POLICY=lru\n')).toEqual({
     changed: ['AUTOCACHE_MODE', 'AUTOCACHE_POLICY'],
     warnings: [],
@@ -85,33 +93,26 @@ test('filters that are edited count for the next lookup', async () => {
 });
 
 test('how long a load waits, and what is written in a day, change with the settings', async () => {
-  const { daemon } = await daemonWith({ 'loras/a.safetensors': 1000, 'loras/b.safetensors': 1000 });
-  const load = (name: string) =>
-    daemon.client.lookup({ path: join(daemon.root, name), purpose: 'load', waitMs: 60_000, client: null });
+  const { daemon, load } = await daemonWith({ 'loras/a.safetensors': 1000, 'loras/b.safetensors': 1000 });
+  const [a, b] = [join(daemon.root, 'loras/a.safetensors'), join(daemon.root, 'loras/b.safetensors')];
   await daemon.client.changeConfig({ daily_writes: '1' });
-  expect(await load('loras/a.safetensors')).toMatchObject({ reason: 'NOT_ADMITTED' });
+  expect(await load(a)).toMatchObject({ reason: 'NOT_ADMITTED' });
   await daemon.client.changeConfig({ daily_writes: 'none', on_miss: 'background' });
-  expect(await load('loras/b.safetensors')).toMatchObject({ reason: 'QUEUED' });
+  expect(await load(b)).toMatchObject({ reason: 'QUEUED' });
   await daemon.client.changeConfig({ on_miss: 'wait' });
-  expect(['HIT', 'HIT_AFTER_WAIT']).toContain((await load('loras/b.safetensors')).reason);
+  expect(['HIT', 'HIT_AFTER_WAIT']).toContain((await load(b)).reason);
 });
 
 test('a root that is named while the daemon runs is known at once, and one no longer named stays and is told', async () => {
-  const { daemon, run } = await daemonWith({ 'loras/a.safetensors': 1000 });
+  const { daemon, heard, run, load } = await daemonWith({ 'loras/a.safetensors': 1000 });
   const more = join(daemon.dir, 'more');
   const model = join(more, 'b.safetensors');
   writeModel(model, 1000);
   const known = async () => (await daemon.client.stats()).roots.map(({ path }) => path);
-  const health = new AbortController();
-  onTestFinished(() => health.abort());
-  const events = await daemon.client.events(health.signal);
   expect((await run('config', `AUTOCACHE_ROOTS=${more}=hdd`)).code).toBe(0);
-  for (;;) {
-    const { value } = await events.next();
-    if (value.name === 'root-health' && value.data.path === more) break;
-  }
+  while ((await heard('root-health')).path !== more);
   expect(await known()).toEqual([daemon.root, more]);
-  expect((await daemon.client.lookup({ path: model, purpose: 'load', waitMs: 60_000, client: null })).tier).toBe('ssd');
+  expect((await load(model)).tier).toBe('ssd');
   expect((await run('status')).out).toContain(`${daemon.root} is no longer named, and stays a root until: autocached restart`);
   await daemon.restart();
   expect(await known()).toEqual([more]);
@@ -121,8 +122,9 @@ test('a root that is named while the daemon runs is known at once, and one no lo
 });
 
 test('a limit that a file lowers says what it costs, and nothing leaves when it is set back', async () => {
-  const { daemon, env, edit, run } = await daemonWith({ 'loras/a.safetensors': 600_000, 'loras/b.safetensors': 600_000 });
-  await daemon.client.warm({ paths: ['a', 'b'].map((name) => join(daemon.root, `loras/${name}.safetensors`)), wait: true });
+  const files = { 'loras/a.safetensors': 600_000, 'loras/b.safetensors': 600_000 };
+  const { daemon, env, edit, run, warm } = await daemonWith(files);
+  await warm(...Object.keys(files));
   const { changed, warnings } = await edit('AUTOCACHE_LIMIT=1MiB\nAUTOCACHE_POLICY=lru\n');
   const cost = `AUTOCACHE_LIMIT=1MiB (${env}) frees 586 KiB, removes 1 of 2 copies after 60 s; set it back to keep them`;
   expect({ changed, warnings }).toEqual({ changed: ['AUTOCACHE_POLICY'], warnings: [cost] });
@@ -133,16 +135,10 @@ test('a limit that a file lowers says what it costs, and nothing leaves when it 
 });
 
 test('copies are read again once a period is set', async () => {
-  const { daemon, run } = await daemonWith({ 'loras/a.safetensors': 1000 }, { AUTOCACHE_SCRUB: 'off' });
-  const end = new AbortController();
-  onTestFinished(() => end.abort());
-  const events = await daemon.client.events(end.signal);
-  await daemon.client.warm({ paths: [join(daemon.root, 'loras/a.safetensors')], wait: true });
+  const { heard, run, warm } = await daemonWith({ 'loras/a.safetensors': 1000 }, { AUTOCACHE_SCRUB: 'off' });
+  await warm('loras/a.safetensors');
   expect((await run('config', 'AUTOCACHE_SCRUB=1ms')).code).toBe(0);
-  const heard = async () => {
-    for (;;) if ((await events.next()).value?.name === 'verify-progress') return true;
-  };
-  expect(await heard()).toBe(true);
+  expect(await heard('verify-progress')).toMatchObject({ bytesTotal: 1000 });
 });
 
 test('two sizes that leave no file are refused, though each is right alone', async () => {
