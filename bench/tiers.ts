@@ -21,7 +21,7 @@ import { makeModel } from './weights.ts';
 
 const MiB = 2 ** 20;
 const size = Number(process.argv[2] ?? 2048) * MiB;
-const limit = String(Math.round(8.2 * size));
+const limit = Math.round(8.2 * size);
 const bytesPerSecond = 150e6;
 const loader = { app: 'bench', pid: process.pid };
 const block = Buffer.alloc(8 * MiB);
@@ -44,7 +44,7 @@ interface Load {
 async function measureAll({ path: root }: SlowMount): Promise<void> {
   await using installed = new Installed('bench-tiers', (other) => ({
     AUTOCACHE_ROOTS: `${root}=hdd;${other}=hdd`,
-    AUTOCACHE_LIMIT: limit,
+    AUTOCACHE_LIMIT: String(limit),
     AUTOCACHE_COMPRESS: 'cold',
     AUTOCACHE_ON_MISS: 'wait',
   }));
@@ -92,8 +92,8 @@ async function load(client: Client, model: string): Promise<Load> {
 async function compressed(client: Client, model: string): Promise<string> {
   await endLeases(client, loader);
   for (let looks = 0; looks < 600; looks++) {
-    // The daemon looks for something to compress after every change.
-    await client.changeConfig({ limit });
+    // The daemon looks for something to compress whenever its limit is another one.
+    await client.changeConfig({ limit: String(limit + (looks % 2)) });
     const { entries } = await client.entries({ cached: true });
     const copies = entries.find(({ path }) => path === model)?.copies ?? [];
     const of = (tier: TierName) => copies.find((copy) => copy.tier === tier && copy.state === 'ready');

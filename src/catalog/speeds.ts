@@ -6,12 +6,14 @@ interface Row {
   small_read_ms: number | null;
 }
 
-interface Speed {
+/** Measured read speed of a root, or of a tier under its name. Null = not measured yet. */
+export interface ReadSpeed {
+  /** Bytes per second. */
   sequential: number | null;
   smallReadMs: number | null;
 }
 
-/** What was measured of roots and tiers, so that the first load after a restart need not guess. */
+/** Measured speeds of roots and tiers, so that the first load after a restart need not guess. */
 export class SavedSpeeds {
   readonly #db: Database;
 
@@ -19,12 +21,12 @@ export class SavedSpeeds {
     this.#db = db;
   }
 
-  load(): { place: string; speed: Speed }[] {
+  load(): { place: string; speed: ReadSpeed }[] {
     const rows = this.#db.all<Row>('SELECT * FROM speeds');
     return rows.map(({ place, sequential, small_read_ms }) => ({ place, speed: { sequential, smallReadMs: small_read_ms } }));
   }
 
-  save(place: string, { sequential, smallReadMs }: Speed): void {
+  save(place: string, { sequential, smallReadMs }: ReadSpeed): void {
     this.#db.run('INSERT OR REPLACE INTO speeds VALUES (?, ?, ?)', place, sequential, smallReadMs);
   }
 }

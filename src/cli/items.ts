@@ -7,7 +7,7 @@ import type { SelectRequest } from '../api/api.ts';
 export type Item = { path: string } | { category: string; name: string };
 
 /** Where words are read; tests name another platform. */
-export interface Place {
+export interface WordContext {
   cwd: string;
   exists?: (path: string) => boolean;
   platform?: PlatformPath;
@@ -17,7 +17,7 @@ export interface Place {
  * A file that is there wins; else `category/name` or `category:name` is a model's name. `./x` and absolute paths are always paths,
  * also when nothing is there: the source may be away and its copy not.
  */
-export function parseItem(text: string, { cwd, exists = existsSync, platform = nodePath }: Place): Item {
+export function parseItem(text: string, { cwd, exists = existsSync, platform = nodePath }: WordContext): Item {
   const path = platform.resolve(cwd, text);
   if (platform.isAbsolute(text) || /^\.\.?[\\/]/.test(text) || exists(path)) return { path };
   const separators = platform.sep === '\\' ? /[:\\/]/ : /[:/]/;
@@ -32,7 +32,7 @@ export function parseItem(text: string, { cwd, exists = existsSync, platform = n
  * Words as the entries that an operation is for. A number, or `#` and a number, is an entry's id; a directory, or a path that ends
  * with a separator while its disk is away, is all that lies below it.
  */
-export async function selectRequest(words: string[], place: Place): Promise<SelectRequest> {
+export async function selectRequest(words: string[], place: WordContext): Promise<SelectRequest> {
   const isDirectory = await Promise.all(words.map((word) => isDirectoryWord(word, place)));
   const files = filesRequest(
     words.filter((_word, index) => !isDirectory[index]),
@@ -42,7 +42,7 @@ export async function selectRequest(words: string[], place: Place): Promise<Sele
   return { ...files, ...(below.length > 0 && { below }) };
 }
 
-async function isDirectoryWord(word: string, place: Place): Promise<boolean> {
+async function isDirectoryWord(word: string, place: WordContext): Promise<boolean> {
   if (idPattern.test(word)) return false;
   const item = parseItem(word, place);
   if (!('path' in item)) return false;
@@ -53,7 +53,7 @@ async function isDirectoryWord(word: string, place: Place): Promise<boolean> {
   );
 }
 
-function filesRequest(words: string[], place: Place): SelectRequest {
+function filesRequest(words: string[], place: WordContext): SelectRequest {
   const ids = words.filter((word) => idPattern.test(word)).map((word) => Number(word.replace('#', '')));
   const { paths, names } = pathsAndNames(
     words.filter((word) => !idPattern.test(word)),
@@ -62,7 +62,7 @@ function filesRequest(words: string[], place: Place): SelectRequest {
   return { ...(ids.length > 0 && { ids }), ...(paths.length > 0 && { paths }), ...(names.length > 0 && { names }) };
 }
 
-export function pathsAndNames(words: string[], place: Place): { paths: string[]; names: string[] } {
+export function pathsAndNames(words: string[], place: WordContext): { paths: string[]; names: string[] } {
   const items = words.map((word) => parseItem(word, place));
   return {
     paths: items.flatMap((item) => ('path' in item ? [item.path] : [])),

@@ -4,7 +4,7 @@ import { CacheError, messageOf } from '../core/errors.ts';
 import { pathRules } from '../media/paths.ts';
 import { meaningOf } from '../runtime/errnos.ts';
 import { currentCategory, standardCategories } from './categories.ts';
-import type { Surroundings } from './expand.ts';
+import type { PathVariables } from './expand.ts';
 import type { ExtraPaths } from './extra-paths.ts';
 
 export interface ComfyuiPath {
@@ -16,7 +16,7 @@ export interface ComfyuiPath {
   optional: boolean;
 }
 
-export interface ComfyuiOptions extends Partial<Surroundings> {
+export interface ComfyuiOptions extends Partial<PathVariables> {
   home: string;
   /** Text of a file, null when there is none; where ComfyUI lies on a NAS, reading through a child process. */
   readText?: (path: string) => Promise<string | null>;

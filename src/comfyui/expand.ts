@@ -1,5 +1,5 @@
 /** What `~` and variables in a paths file stand for. */
-export interface Surroundings {
+export interface PathVariables {
   home: string;
   environment: Readonly<Record<string, string | undefined>>;
   platform: NodeJS.Platform;
@@ -9,7 +9,7 @@ export interface Surroundings {
  * `~` and variables as Python's `expanduser` and `expandvars` replace them, in this order: `$name` and `${name}` everywhere,
  * `%name%` on Windows. A variable that is not set stays as it is written.
  */
-export function expand(text: string, { home, environment, platform }: Surroundings): string {
+export function expand(text: string, { home, environment, platform }: PathVariables): string {
   const separators = platform === 'win32' ? '/\\' : '/';
   const user = text === '~' || (text.startsWith('~') && separators.includes(text.charAt(1))) ? `${home}${text.slice(1)}` : text;
   const value = (name: string, written: string) => variable(environment, name, platform) ?? written;
@@ -19,7 +19,7 @@ export function expand(text: string, { home, environment, platform }: Surroundin
   return platform === 'win32' ? dollars.replace(/%([^%]+)%/g, (written, name: string) => value(name, written)) : dollars;
 }
 
-function variable(environment: Surroundings['environment'], name: string, platform: NodeJS.Platform): string | undefined {
+function variable(environment: PathVariables['environment'], name: string, platform: NodeJS.Platform): string | undefined {
   if (platform !== 'win32' || environment[name] !== undefined) return environment[name];
   const key = Object.keys(environment).find((candidate) => candidate.toLowerCase() === name.toLowerCase());
   return key === undefined ? undefined : environment[key];

@@ -2,7 +2,7 @@ import { posix, win32 } from 'node:path';
 import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
 import { CacheError } from '../core/errors.ts';
 import { currentCategory, notModels, standardCategories } from './categories.ts';
-import { expand, type Surroundings } from './expand.ts';
+import { expand, type PathVariables } from './expand.ts';
 
 /** What a paths file of ComfyUI says, in its order. */
 export interface ExtraPaths {
@@ -11,7 +11,7 @@ export interface ExtraPaths {
   output: string | null;
 }
 
-interface Reading extends Surroundings {
+interface Reading extends PathVariables {
   file: string;
   lines: LineCounter;
   document: Document;
@@ -25,7 +25,7 @@ const systemFolders = new Set(['output', 'input', 'temp', 'user']);
  * `models:` section, the system folders, and takes up every standard category folder below a base path by itself.
  * @throws CacheError `BAD_CONFIG` with file and line
  */
-export function readExtraPaths(text: string, file: string, surroundings: Surroundings): ExtraPaths {
+export function readExtraPaths(text: string, file: string, surroundings: PathVariables): ExtraPaths {
   const lines = new LineCounter();
   // ComfyUI reads YAML 1.1: `yes` is true, `<<` merges, and the last of two equal keys wins.
   const document = parseDocument(text, { version: '1.1', merge: true, uniqueKeys: false, lineCounter: lines });

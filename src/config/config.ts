@@ -8,7 +8,7 @@ import { defaultDirectories } from './directories.ts';
 import { effective, type Given, type LoadOptions, type RawEnv, readEnv } from './env.ts';
 import { fields, keys, liveFields, meaningOf, notYet, prefix, shortName } from './keys.ts';
 import { nearest } from './nearest.ts';
-import type { Place } from './paths.ts';
+import type { PathContext } from './paths.ts';
 import { problemLine, withoutSecrets } from './problems.ts';
 import type { Config, Setting } from './types.ts';
 
@@ -21,7 +21,7 @@ export interface LoadedConfig {
   /** The environment it was read from, for files of others that name variables. */
   environment: NodeJS.ProcessEnv;
   /** For values that no file holds: a relative path has no base there. */
-  place: Place;
+  context: PathContext;
   /** The files it was read from, whether or not they are there. */
   files: string[];
   /** Read it again with these. */
@@ -44,7 +44,7 @@ export function loadConfig(options: LoadOptions = {}): LoadedConfig {
     const { name } = keys[field];
     const given = set.get(name) ?? arena.given.get(name) ?? { key: name, text: '', from: 'default', base: raw.cwd };
     try {
-      parseInto(config, field, { text: given.text, place: { ...raw.place, base: given.base } });
+      parseInto(config, field, { text: given.text, context: { ...raw.context, base: given.base } });
     } catch (error) {
       problems.push(problemLine(given, error));
     }
@@ -57,14 +57,14 @@ export function loadConfig(options: LoadOptions = {}): LoadedConfig {
   const withoutEffect = leaveOut(config, settings);
   const notices = arena.notice === null ? withoutEffect : [arena.notice, ...withoutEffect];
   const { environment, files } = raw;
-  return { config, settings, notices, environment, files, options, place: { ...raw.place, base: null } };
+  return { config, settings, notices, environment, files, options, context: { ...raw.context, base: null } };
 }
 
 /**
  * The part of the configuration that a live change sets, its keys by their short names.
  * @throws CacheError BAD_CONFIG with one line for every problem
  */
-export function parseChange(change: ConfigChange, place: Place = here()): Partial<Config> {
+export function parseChange(change: ConfigChange, context: PathContext = here()): Partial<Config> {
   const config: Partial<Config> = {};
   const problems: string[] = [];
   for (const [name, text] of Object.entries(change)) {
@@ -78,7 +78,7 @@ export function parseChange(change: ConfigChange, place: Place = here()): Partia
       if (typeof text !== 'string' || (text.trim() === '' && keys[field].default !== '')) {
         throw new TypeError('expected a text that is not empty');
       }
-      parseInto(config, field, { text: text.trim(), place });
+      parseInto(config, field, { text: text.trim(), context });
     } catch (error) {
       problems.push(`${name}: ${messageOf(error)}`);
     }
@@ -88,7 +88,7 @@ export function parseChange(change: ConfigChange, place: Place = here()): Partia
 }
 
 /** This machine and its user, with no directory that a relative path could start from. */
-function here(): Place {
+function here(): PathContext {
   const { platform } = process;
   return { platform, home: homedir(), base: null, defaults: defaultDirectories(platform, {}, homedir()) };
 }
@@ -96,9 +96,9 @@ function here(): Place {
 function parseInto<F extends keyof Config>(
   config: Partial<Config>,
   field: F,
-  { text, place }: { text: string; place: Place },
+  { text, context }: { text: string; context: PathContext },
 ): void {
-  config[field] = keys[field].parse(text || keys[field].default, place);
+  config[field] = keys[field].parse(text || keys[field].default, context);
 }
 
 function isWhole(config: Partial<Config>): config is Config {

@@ -5,7 +5,7 @@ import { messageOf } from '../core/errors.ts';
 import { errnoOf, meaningOf } from '../runtime/errnos.ts';
 import { defaultDirectories, userConfigFile } from './directories.ts';
 import { keys } from './keys.ts';
-import { type Place, parsePath, pathsOf } from './paths.ts';
+import { type PathContext, parsePath, pathsOf } from './paths.ts';
 
 /** Where the configuration is read from; what is left out is that of this process. */
 export interface LoadOptions {
@@ -29,7 +29,7 @@ export interface Layer {
 export interface RawEnv {
   /** A later layer wins over an earlier one. */
   layers: Layer[];
-  place: Omit<Place, 'base'>;
+  context: Omit<PathContext, 'base'>;
   cwd: string;
   environment: NodeJS.ProcessEnv;
   /** The files that were looked for, the least important first. */
@@ -52,7 +52,7 @@ export interface Given {
  */
 export function readEnv(options: LoadOptions = {}): RawEnv {
   const { env = process.env, cwd = process.cwd(), flags = {}, platform = process.platform, home = homedir() } = options;
-  const place = { platform, home, defaults: defaultDirectories(platform, env, home) };
+  const context = { platform, home, defaults: defaultDirectories(platform, env, home) };
   const paths = pathsOf(platform);
   const problems: string[] = [];
 
@@ -61,18 +61,18 @@ export function readEnv(options: LoadOptions = {}): RawEnv {
   const inCwd = readFile(paths.join(cwd, '.env'));
   const files = [user, inCwd];
   const others = [environment, { from: 'flag', base: cwd, values: ours(flags) }];
-  const stateDir = stateDirectory([...files, ...others], place);
+  const stateDir = stateDirectory([...files, ...others], context);
   if (paths.relative(stateDir, cwd) !== '') {
     const file = readFile(paths.join(stateDir, '.env'));
     files.splice(1, 0, file);
-    if (file.values[keys.stateDir.name] && stateDirectory([file], place) !== stateDir) {
+    if (file.values[keys.stateDir.name] && stateDirectory([file], context) !== stateDir) {
       problems.push(
         `${file.from}: ${keys.stateDir.name}: this file is found by it and cannot set it; set it in the environment`,
       );
     }
   }
   const layers = [...files, ...others];
-  return { layers, place, cwd, environment: env, files: files.map(({ from }) => from), problems };
+  return { layers, context, cwd, environment: env, files: files.map(({ from }) => from), problems };
 
   function readFile(path: string): Layer {
     const read = readDotenv(path);
@@ -84,7 +84,7 @@ export function readEnv(options: LoadOptions = {}): RawEnv {
 /** The state directory that the user's files and the environment name: where programs find the daemon. */
 export function stateDirFromEnvironment(options: LoadOptions = {}): string {
   const raw = readEnv(options);
-  return stateDirectory(raw.layers, raw.place);
+  return stateDirectory(raw.layers, raw.context);
 }
 
 /** Every key that is set, as the last layer has it. */
@@ -97,12 +97,12 @@ export function effective(layers: readonly Layer[]): Map<string, Given> {
 }
 
 /** The state directory that the layers name. A bad path is reported when all keys are parsed. */
-function stateDirectory(layers: Layer[], place: Omit<Place, 'base'>): string {
+function stateDirectory(layers: Layer[], context: Omit<PathContext, 'base'>): string {
   const given = effective(layers).get(keys.stateDir.name);
   try {
-    if (given?.text) return parsePath(given.text, { ...place, base: given.base });
+    if (given?.text) return parsePath(given.text, { ...context, base: given.base });
   } catch {}
-  return place.defaults.state;
+  return context.defaults.state;
 }
 
 function readDotenv(path: string): { values: Record<string, string>; problems: string[] } {

@@ -1,5 +1,5 @@
 import { modes } from '../core/types.ts';
-import { type Place, parseMedium, parsePath, parsePaths, parseRoots } from './paths.ts';
+import { type PathContext, parseMedium, parsePath, parsePaths, parseRoots } from './paths.ts';
 import { type Config, policyNames } from './types.ts';
 import { parseBoolean, parseDuration, parseRate, parseSize } from './units.ts';
 import {
@@ -28,7 +28,7 @@ export interface Key<V> {
   /** True when it may change while the daemon runs. */
   live: boolean;
   /** @throws CacheError BAD_REQUEST */
-  parse: (text: string, place: Place) => V;
+  parse: (text: string, context: PathContext) => V;
 }
 
 /**
@@ -41,7 +41,7 @@ export const keys: { readonly [F in keyof Config]: Key<Config[F]> } = {
     default: '',
     meaning: "cache directory on the SSD; empty = autocached in the user's cache directory",
     live: false,
-    parse: (text, place) => (text === '' ? place.defaults.cache : parsePath(text, place)),
+    parse: (text, context) => (text === '' ? context.defaults.cache : parsePath(text, context)),
   },
   limit: {
     name: 'AUTOCACHE_LIMIT',
@@ -199,7 +199,7 @@ export const keys: { readonly [F in keyof Config]: Key<Config[F]> } = {
     meaning:
       'directory of the RAM tier, on a tmpfs or a RAM disk; empty = /dev/shm/autocached on Linux, none elsewhere; off = no RAM tier',
     live: false,
-    parse: orOff((text, place) => (text === '' ? null : parsePath(text, place))),
+    parse: orOff((text, context) => (text === '' ? null : parsePath(text, context))),
   },
   ramLimit: {
     name: 'AUTOCACHE_RAM_LIMIT',
@@ -235,7 +235,7 @@ export const keys: { readonly [F in keyof Config]: Key<Config[F]> } = {
     default: '',
     meaning: "state directory (catalog, token, lock); empty = autocached in the user's state directory",
     live: false,
-    parse: (text, place) => (text === '' ? place.defaults.state : parsePath(text, place)),
+    parse: (text, context) => (text === '' ? context.defaults.state : parsePath(text, context)),
   },
   log: {
     name: 'AUTOCACHE_LOG',

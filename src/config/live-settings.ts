@@ -54,7 +54,7 @@ export class LiveSettings {
    * @throws CacheError BAD_CONFIG with every problem, and then nothing has changed.
    */
   change(change: ConfigChange, loaded = this.#loaded): Field[] {
-    const parsed = parseChange(change, this.#loaded.place);
+    const parsed = parseChange(change, this.#loaded.context);
     assertConsistent({ ...this.#current, ...parsed }, this.describe());
     const before = this.#current;
     if (loaded !== this.#loaded) this.reload(loaded);
@@ -125,10 +125,10 @@ export class LiveSettings {
     return liveFields.filter((field) => !isDeepStrictEqual(before[field], this.#current[field]));
   }
 
-  #merge({ config, place }: LoadedConfig, changes: ReadonlyMap<Field, string>): Config {
+  #merge({ config, context }: LoadedConfig, changes: ReadonlyMap<Field, string>): Config {
     const live = Object.fromEntries(liveFields.map((field) => [field, config[field]]));
     const changed = Object.fromEntries([...changes].map(([field, text]) => [shortName(field), text]));
-    return { ...this.#started.config, ...live, ...parseChange(changed, place) };
+    return { ...this.#started.config, ...live, ...parseChange(changed, context) };
   }
 
   #pending(): Setting[] {

@@ -6,7 +6,7 @@ import type { Config } from './types.ts';
 import { expected } from './units.ts';
 
 /** What a path means depends on: the system, its user, and where the value was written. */
-export interface Place {
+export interface PathContext {
   platform: NodeJS.Platform;
   home: string;
   /** Directory that relative paths start from: that of the .env file, or the working directory; null = they are refused. */
@@ -24,8 +24,8 @@ export function pathsOf(platform: NodeJS.Platform): PlatformPath {
  * @throws CacheError BAD_REQUEST for a relative path without a base, and for what would silently become a strange directory below the working directory: a variable
  * that nothing expands, an address, or a Windows path on another system.
  */
-export function parsePath(text: string, place: Omit<Place, 'defaults'>): string {
-  const windows = place.platform === 'win32';
+export function parsePath(text: string, context: Omit<PathContext, 'defaults'>): string {
+  const windows = context.platform === 'win32';
   if (text === '') throw expected('a path', text);
   if (/^\$|\$\{/.test(text) || (windows && /%\w+%/.test(text))) {
     throw expected('a path without variables (~ stands for your home directory)', text);
@@ -34,15 +34,15 @@ export function parsePath(text: string, place: Omit<Place, 'defaults'>): string 
   if (!windows && /^(?:[a-z]:[\\/]|\\\\)/i.test(text)) {
     throw expected('a path of this system (WSL shows drive C: as /mnt/c)', text);
   }
-  const path = text.replace(/^~(?=$|[\\/])/, () => place.home);
-  const paths = pathsOf(place.platform);
-  if (place.base === null && !paths.isAbsolute(path)) throw expected('an absolute path', text);
-  return paths.resolve(place.base ?? '', path);
+  const path = text.replace(/^~(?=$|[\\/])/, () => context.home);
+  const paths = pathsOf(context.platform);
+  if (context.base === null && !paths.isAbsolute(path)) throw expected('an absolute path', text);
+  return paths.resolve(context.base ?? '', path);
 }
 
 /** Directories separated by `;`, on POSIX by `:` too. @throws CacheError BAD_REQUEST */
-export function parsePaths(text: string, place: Place): string[] {
-  return [...new Set(splitPaths(text, place.platform).map((item) => parsePath(item, place)))];
+export function parsePaths(text: string, context: PathContext): string[] {
+  return [...new Set(splitPaths(text, context.platform).map((item) => parsePath(item, context)))];
 }
 
 /**
@@ -50,10 +50,10 @@ export function parsePaths(text: string, place: Place): string[] {
  * holds `=` is therefore written with its kind.
  * @throws CacheError BAD_REQUEST
  */
-export function parseRoots(text: string, place: Place): Config['roots'] {
+export function parseRoots(text: string, context: PathContext): Config['roots'] {
   const roots = new Map<string, Medium | null>();
-  for (const item of splitPaths(text, place.platform)) {
-    const root = parseRoot(item, place);
+  for (const item of splitPaths(text, context.platform)) {
+    const root = parseRoot(item, context);
     const other = roots.get(root.path);
     if (other !== undefined && other !== root.kind) {
       throw new CacheError('BAD_REQUEST', `${root.path} is listed twice, with different kinds`);
@@ -63,11 +63,11 @@ export function parseRoots(text: string, place: Place): Config['roots'] {
   return [...roots].map(([path, kind]) => ({ path, kind }));
 }
 
-function parseRoot(item: string, place: Place): Config['roots'][number] {
+function parseRoot(item: string, context: PathContext): Config['roots'][number] {
   const [, before, after] = /^(.*)=([^=/\\]*)$/.exec(item) ?? [];
   const kind = after === undefined ? null : parseMedium(after);
   const path = (before ?? item).trim();
-  if (!path.startsWith('s3://')) return { path: parsePath(path, place), kind };
+  if (!path.startsWith('s3://')) return { path: parsePath(path, context), kind };
   if (kind !== null && kind !== 's3') throw expected('s3 as the kind of an s3:// address', item);
   return { path, kind: 's3' };
 }

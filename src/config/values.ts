@@ -1,7 +1,7 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import type { Medium } from '../core/types.ts';
 import { logForms, logLevels } from '../runtime/log.ts';
-import { type Place, parseMedium } from './paths.ts';
+import { type PathContext, parseMedium } from './paths.ts';
 import type { Amount, Bounds, Config } from './types.ts';
 import { expected, parseShare, parseSize } from './units.ts';
 
@@ -37,8 +37,8 @@ export function moreThanZero(parse: Parse<number>, word: string): Parse<number |
 }
 
 /** The word `off`, or what `parse` reads. */
-export function orOff<V>(parse: (text: string, place: Place) => V): (text: string, place: Place) => V | 'off' {
-  return (text, place) => (text.toLowerCase() === 'off' ? 'off' : parse(text, place));
+export function orOff<V>(parse: (text: string, context: PathContext) => V): (text: string, context: PathContext) => V | 'off' {
+  return (text, context) => (text.toLowerCase() === 'off' ? 'off' : parse(text, context));
 }
 
 /** Bytes or a share of the volume. */

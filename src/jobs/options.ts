@@ -1,10 +1,10 @@
 import type { QueueLimits } from './queue.ts';
-import type { Rates } from './rate-limiter.ts';
+import type { RateLimits } from './rate-limiter.ts';
 
 /** How copies are made, as configured; what may change while the daemon runs is asked for each time. */
 export interface CopyOptions {
   limits: QueueLimits;
-  rates(): Rates;
+  rates(): RateLimits;
   /** Whether copies that nobody waits for give way to other programs that read from the same disk. */
   polite(): boolean;
   /** Whether finished copies are read back from the disk before they are published. */

@@ -2,7 +2,7 @@ import type { Medium } from '../core/types.ts';
 import type { Clock } from '../runtime/clock.ts';
 
 /** Bytes per second of all copies together, and of all from one kind of source. Null = no bound. */
-export interface Rates {
+export interface RateLimits {
   overall: number | null;
   by: Partial<Record<Medium, number | null>>;
 }
@@ -13,10 +13,10 @@ const slackMs = 500;
 /** One schedule for each bound, shared by all copies that it applies to: each step is due when those before it have had their time. */
 export class RateLimiter {
   readonly #clock: Clock;
-  readonly #rates: () => Rates;
+  readonly #rates: () => RateLimits;
   #nextAt = new Map<Medium | 'overall', number>();
 
-  constructor(clock: Clock, rates: () => Rates) {
+  constructor(clock: Clock, rates: () => RateLimits) {
     this.#clock = clock;
     this.#rates = rates;
   }

@@ -15,7 +15,7 @@ export interface Located {
 }
 
 /** `loader`: a program stands still until it has its path. `command`: somebody plans ahead, and a disk may spin up for it. */
-export type Patience = 'loader' | 'command';
+export type AskedBy = 'loader' | 'command';
 
 /** Where sources lie and how they are. */
 export interface Sources {
@@ -24,7 +24,7 @@ export interface Sources {
   /** Where a category's file of that name may be, best first. */
   candidates(category: string, name: string): Located[];
   /** Asks the source itself, bounded by a deadline that suits the asker. */
-  stat(located: Located, patience: Patience): Promise<SourceState>;
+  stat(located: Located, askedBy: AskedBy): Promise<SourceState>;
 }
 
 /** A copy on its way, as much of it as a lookup needs. */

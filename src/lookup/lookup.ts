@@ -4,11 +4,11 @@ import type { Clock } from '../runtime/clock.ts';
 import { bounded } from '../runtime/deadline.ts';
 import type { Log } from '../runtime/log.ts';
 import type {
+  AskedBy,
   CopyInProgress,
   Examination,
   Located,
   LookupOptions,
-  Patience,
   Planner,
   Sources,
   Speeds,
@@ -92,14 +92,14 @@ export class Lookup {
   }
 
   /** The source that is meant, and how it is; null below no known root. */
-  async #find(request: LookupRequest, patience: Patience): Promise<Found | null> {
+  async #find(request: LookupRequest, askedBy: AskedBy): Promise<Found | null> {
     const { sources, copies } = this.#deps;
     if (request.path !== undefined) {
       const located = sources.locate(request.path);
-      return located && { located, source: askersStat(request) ?? (await sources.stat(located, patience)) };
+      return located && { located, source: askersStat(request) ?? (await sources.stat(located, askedBy)) };
     }
     const places = sources.candidates(request.category ?? '', request.name ?? '');
-    const states = await Promise.all(places.map((located) => sources.stat(located, patience)));
+    const states = await Promise.all(places.map((located) => sources.stat(located, askedBy)));
     const found = places.map((located, index) => ({ located, source: states[index] ?? ({ state: 'missing' } as const) }));
     const here = found.find(({ source }) => source.state === 'present');
     // With no source in sight, the name that has a copy is the one that is meant.

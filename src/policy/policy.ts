@@ -8,7 +8,7 @@ export interface Candidate {
 }
 
 /** What a policy may ask. */
-export interface Surroundings {
+export interface PolicyContext {
   /** Wall-clock ms. */
   now(): number;
   /** How much longer a byte takes from the file's source than from a copy, seconds; never 0. */

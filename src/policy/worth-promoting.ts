@@ -1,6 +1,6 @@
 import type { Candidate, Policy } from './policy.ts';
 
-interface Place {
+interface TierSpace {
   /** Bytes that a copy may take without another one leaving; negative when too much is taken already. */
   room: number;
   /** What could leave for it. */
@@ -13,7 +13,7 @@ interface Place {
  * never used before waits for its second use. Pure.
  * @param before the file before this use  @param tick logical time
  */
-export function isWorthPromoting(before: Candidate, { room, residents }: Place, policy: Policy, tick: number): boolean {
+export function isWorthPromoting(before: Candidate, { room, residents }: TierSpace, policy: Policy, tick: number): boolean {
   if (before.entry.uses === 0) return false;
   const leaving: Candidate[] = [];
   let free = room;

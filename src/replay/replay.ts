@@ -1,12 +1,12 @@
 import { noVotes, withUse } from '../core/votes.ts';
-import type { Candidate, Policy, Surroundings } from '../policy/policy.ts';
+import type { Candidate, Policy, PolicyContext } from '../policy/policy.ts';
 import { Contents, type File } from './contents.ts';
 import type { Read, Trace } from './trace.ts';
 
 export interface ReplayOptions {
   /** Bytes that the cache of each host may hold. */
   capacity: number;
-  policy: (surroundings: Surroundings, host: readonly Read[]) => Policy;
+  policy: (surroundings: PolicyContext, host: readonly Read[]) => Policy;
   /** How many times smaller a file becomes in the cold tier; null = there is none. */
   coldRatio: ((read: Read) => number) | null;
 }

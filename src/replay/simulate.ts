@@ -56,7 +56,7 @@ export async function simulate(
   return results;
 }
 
-export interface Rates {
+export interface OutcomeRates {
   /** Shares of the reads, of their bytes, and of the time that they would take from their sources. */
   hitRate: number;
   byteHitRate: number;
@@ -68,7 +68,7 @@ export interface Rates {
 }
 
 /** Means over the traces, each of which counts the same. */
-export function ratesOf(outcomes: readonly Outcome[]): Rates {
+export function ratesOf(outcomes: readonly Outcome[]): OutcomeRates {
   const mean = (rate: (outcome: Outcome) => number) =>
     outcomes.reduce((sum, outcome) => sum + rate(outcome), 0) / outcomes.length;
   return {

@@ -6,7 +6,7 @@ import { InFlight } from '../runtime/in-flight.ts';
 import type { Log } from '../runtime/log.ts';
 import { Periodic } from '../runtime/periodic.ts';
 import { Serial } from '../runtime/serial.ts';
-import type { Patience } from '../sources/client.ts';
+import type { WaitLimit } from '../sources/client.ts';
 import { readerOf } from '../sources/pool.ts';
 import type { Root } from '../sources/root.ts';
 import { type ScanOptions, scanDirectory, scanRoot } from './scan.ts';
@@ -163,7 +163,7 @@ export class RootKeeper implements AsyncDisposable {
 
   /** @throws CacheError `SOURCE_AWAY` */
   async #identify(root: Root): Promise<void> {
-    const seen = await this.#options.host.identify(root, this.#patience());
+    const seen = await this.#options.host.identify(root, this.#waitLimit());
     const back = seen.state === 'away' && seen.facts !== null && (await this.#recognises(root));
     if (back && seen.facts) this.#options.host.trust(root, seen.facts.identity);
     if (seen.state === 'away' && !back) {
@@ -177,7 +177,7 @@ export class RootKeeper implements AsyncDisposable {
   async #recognises(root: Root): Promise<boolean> {
     for (const page of this.#options.known(root, root.path)) {
       for (const file of page.slice(0, samples)) {
-        const state = await this.#options.host.stat(file.path, this.#patience());
+        const state = await this.#options.host.stat(file.path, this.#waitLimit());
         if (state.state === 'present' && isSameFingerprint(state.fingerprint, file.fingerprint)) return true;
       }
       break;
@@ -224,7 +224,7 @@ export class RootKeeper implements AsyncDisposable {
     }
   }
 
-  #patience(): Patience {
+  #waitLimit(): WaitLimit {
     return { deadlineMs: lookMs, signal: this.#stop.signal };
   }
 

@@ -29,7 +29,7 @@ export interface ListedFile {
 export type RootState = { state: 'ok'; facts: RootFacts } | { state: 'away'; why: string; facts: RootFacts | null };
 
 /** How long an asker waits. */
-export interface Patience {
+export interface WaitLimit {
   deadlineMs: number;
   signal?: AbortSignal;
 }
@@ -71,7 +71,7 @@ export class SourceClient implements AsyncDisposable {
   }
 
   /** What is known of one source right now; never throws. `missing` only when its root answers and is the one it was. */
-  async stat(path: string, options: Patience): Promise<SourceState> {
+  async stat(path: string, options: WaitLimit): Promise<SourceState> {
     const located = this.#roots.find(path);
     if (!located) return { state: 'away', why: 'it lies below no known root' };
     try {
@@ -83,7 +83,7 @@ export class SourceClient implements AsyncDisposable {
   }
 
   /** Whether a root is there; never throws. */
-  async identify(root: Root, options: Patience): Promise<RootState> {
+  async identify(root: Root, options: WaitLimit): Promise<RootState> {
     try {
       const { answer: facts } = await this.#ask(root, (reader, ground) => reader.identify(ground), options);
       const why = this.#identities.outage(root.path, facts);
@@ -147,7 +147,7 @@ export class SourceClient implements AsyncDisposable {
   }
 
   /** A small text file anywhere (ComfyUI's yaml may lie on a NAS); null when there is none. @throws CacheError */
-  async readText(path: string, options: Patience): Promise<string | null> {
+  async readText(path: string, options: WaitLimit): Promise<string | null> {
     const channel = this.#readers.for({ ...(await detectMedium(path)), path });
     return channel.ask((reader) => reader.readText(path), options);
   }
@@ -162,7 +162,7 @@ export class SourceClient implements AsyncDisposable {
   }
 
   /** The SHA-256 that somebody has published for this source, null when nobody has. @throws CacheError `SOURCE_AWAY`, `SOURCE_IO` */
-  async published(path: string, options: Patience): Promise<Published | null> {
+  async published(path: string, options: WaitLimit): Promise<Published | null> {
     const located = this.#roots.find(path);
     if (!located) return null;
     const published: Question<Published | null> = (reader, ground) => reader.published(ground, located.path);

@@ -1,3 +1,4 @@
+import type { ReadSpeed, SavedSpeeds } from '../catalog/speeds.ts';
 import type { Medium, TierName } from '../core/types.ts';
 
 /** Sequential read speeds to reckon with until one is measured, bytes per second. */
@@ -16,21 +17,11 @@ const assumedSmallReadMs: Record<Medium, number> = { hdd: 9, nas: 1.5, s3: 40, s
 /** Weight of a new measurement against those before. */
 const weight = 0.3;
 
-/** What was measured of a root, or of a tier under its name. Null = not yet. */
-export interface Speed {
-  /** Bytes per second. */
-  sequential: number | null;
-  smallReadMs: number | null;
-}
-
-export interface SpeedStore {
-  load(): { place: string; speed: Speed }[];
-  save(place: string, speed: Speed): void;
-}
+export type SpeedStore = Pick<SavedSpeeds, 'load' | 'save'>;
 
 /** How fast each root and each tier really is: learned from copies, from probes and from reading copies again; kept over restarts. */
 export class Speeds {
-  #measured: Map<string, Speed>;
+  #measured: Map<string, ReadSpeed>;
   readonly #store: SpeedStore;
 
   constructor(store: SpeedStore) {
@@ -70,11 +61,11 @@ export class Speeds {
     return Math.max(0, bytes / this.of(source.root, source.medium) - bytes / this.ofTier(tier));
   }
 
-  #of(place: string): Speed {
+  #of(place: string): ReadSpeed {
     return this.#measured.get(place) ?? { sequential: null, smallReadMs: null };
   }
 
-  #keep(place: string, speed: Speed): void {
+  #keep(place: string, speed: ReadSpeed): void {
     this.#measured.set(place, speed);
     this.#store.save(place, speed);
   }

@@ -1,6 +1,6 @@
 import { guessCategory } from './guess-category.ts';
 import type { Budget } from './limits.ts';
-import { isNoModel, looksLikeModel, type Place } from './model-names.ts';
+import { isNoModel, looksLikeModel, type ModelName } from './model-names.ts';
 import type { NodeClasses } from './node-classes.ts';
 import type { AnalyzeOptions, GraphNode, How } from './types.ts';
 
@@ -19,11 +19,11 @@ export interface Question {
 export interface Answer {
   how: How;
   /** Where the file may lie, most likely first; empty when the text names no model. */
-  places: Place[];
+  places: ModelName[];
 }
 
 /** Says where the file lies that a text names, `[]` when it certainly is no model, null when it does not know. */
-type Finder = (question: Question) => Place[] | null;
+type Finder = (question: Question) => ModelName[] | null;
 
 /** Surest first; the first that knows decides. */
 const finders: readonly (readonly [How, Finder])[] = [
@@ -42,7 +42,7 @@ export function findPlaces(question: Question): Answer | null {
   return null;
 }
 
-function learned({ node, input, name, options }: Question): Place[] | null {
+function learned({ node, input, name, options }: Question): ModelName[] | null {
   const category = options.learned?.(node.classType, input) ?? null;
   return category === null || isNoModel(name) ? null : [{ category, name }];
 }
@@ -51,7 +51,7 @@ function learned({ node, input, name, options }: Question): Place[] | null {
  * The input offers a list of files: the category is the one that has the file, preferably the usual one; of several, and for a
  * file that is gone, the one that has most of the list.
  */
-function offeredByComfyUi(question: Question): Place[] | null {
+function offeredByComfyUi(question: Question): ModelName[] | null {
   const { node, input, name, classes, options } = question;
   const spec = classes.spec(node, input);
   const files = spec?.kind === 'choice' ? spec.options.filter(looksLikeModel).slice(0, 16).map(slashed) : [];
@@ -67,14 +67,14 @@ function offeredByComfyUi(question: Question): Place[] | null {
   return votes.length === 0 ? null : votes.map(({ category }) => ({ category, name }));
 }
 
-function coreTable({ node, input, name, classes }: Question): Place[] | null {
+function coreTable({ node, input, name, classes }: Question): ModelName[] | null {
   const category = classes.categoryOf(node.classType, input);
   if (category === null) return classes.isCore(node.classType) ? [] : null;
   const fits = category === 'configs' ? /\.ya?ml$/i.test(name) : looksLikeModel(name) || isTinyVae(name, category, classes);
   return fits ? [{ category, name }] : [];
 }
 
-function declaredByAuthor({ node, name }: Question): Place[] | null {
+function declaredByAuthor({ node, name }: Question): ModelName[] | null {
   const declared = node.declared.find((model) => baseName(slashed(model.name)) === baseName(name));
   return declared ? [{ category: declared.category, name }] : null;
 }
@@ -83,7 +83,7 @@ function declaredByAuthor({ node, name }: Question): Place[] | null {
 const noFile = /(^|_)(prefix|save|output|prompt|text|string|url|link|comment|note|label|title|description|repo|regex)($|_)/i;
 const noLoader = /note|label|show|display|preview/i;
 
-function byName(question: Question): Place[] | null {
+function byName(question: Question): ModelName[] | null {
   const { node, input, name, classes, options } = question;
   const guess = guessCategory(input, node.classType);
   if (!looksLikeModel(name)) return guess !== null && isTinyVae(name, guess, classes) ? [{ category: guess, name }] : null;

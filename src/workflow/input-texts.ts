@@ -36,13 +36,13 @@ export function inputTexts(node: GraphNode, literals: Literals, budget: Budget):
   return found;
 }
 
-interface Place {
+interface Position {
   input: string;
   off: string | null;
   depth: number;
 }
 
-function collect(value: unknown, at: Place, into: { found: InputTexts; budget: Budget }): void {
+function collect(value: unknown, at: Position, into: { found: InputTexts; budget: Budget }): void {
   into.budget.spend();
   if (at.depth > limits.valueDepth) return;
   if (typeof value === 'string') into.found.texts.push({ input: at.input, text: value, off: at.off });
@@ -50,7 +50,7 @@ function collect(value: unknown, at: Place, into: { found: InputTexts; budget: B
   else if (isObject(value)) collectObject(value, at, into);
 }
 
-function collectObject(value: JsonObject, at: Place, into: { found: InputTexts; budget: Budget }): void {
+function collectObject(value: JsonObject, at: Position, into: { found: InputTexts; budget: Budget }): void {
   // The editor wraps lists so, because a bare list of two would read as a link.
   if (Object.hasOwn(value, '__value__')) {
     collect(value['__value__'], { ...at, depth: at.depth + 1 }, into);

@@ -26,9 +26,9 @@ export function isNoModel(name: string): boolean {
 }
 
 /** Where a file may lie, most likely first. */
-export type Places = readonly Place[];
+export type Places = readonly ModelName[];
 
-export interface Place {
+export interface ModelName {
   category: string | null;
   name: string;
 }
@@ -40,7 +40,7 @@ export interface VaeNames {
 }
 
 /** The files that a name in a category means: mostly one, for the tiny autoencoders an encoder and a decoder. */
-export function filesOf(place: Place, names: VaeNames): Places[] {
+export function filesOf(place: ModelName, names: VaeNames): Places[] {
   const isVae = place.category === 'vae' || place.category === 'vae_approx';
   if (isVae && names.tinyVaes.includes(place.name)) return ['encoder', 'decoder'].map((half) => halfOf(place.name, half));
   if (isVae && names.approximateVaes.includes(place.name.replace(/\.[^.]+$/, ''))) {
@@ -51,7 +51,7 @@ export function filesOf(place: Place, names: VaeNames): Places[] {
 }
 
 /** ComfyUI takes the first file that begins so; these are the endings it lists, the published one first. */
-function halfOf(name: string, half: string): Place[] {
+function halfOf(name: string, half: string): ModelName[] {
   return ['pth', 'safetensors', 'pt', 'sft', 'ckpt', 'bin'].map((extension) => ({
     category: 'vae_approx',
     name: `${name}_${half}.${extension}`,

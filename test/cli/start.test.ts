@@ -30,7 +30,7 @@ function daemonIs(
 ): void {
   const { roots = [nas, hddAway], usedBytes = 132 * gib, mode = 'read-write' } = changes;
   const config = { stateDir, dir: '/ssd/cache', mode } as never;
-  const nothing = { settings: [], environment: {}, files: [], options: {}, place: {} as never };
+  const nothing = { settings: [], environment: {}, files: [], options: {}, context: {} as never };
   vi.mocked(loadConfig).mockReturnValue({ ...nothing, config, notices: ['the limit is small'] });
   const stopped = new Promise<void>((resolve) => {
     stop = resolve;

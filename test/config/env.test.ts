@@ -117,9 +117,9 @@ test('on Windows the environment has no case, drive letters and %LOCALAPPDATA% w
 test('without options this process is read', () => {
   vi.stubEnv('AUTOCACHE_JOBS', '13');
   onTestFinished(() => void vi.unstubAllEnvs());
-  const { layers, place, cwd } = readEnv();
+  const { layers, context, cwd } = readEnv();
   expect(layers.find(({ from }) => from === 'environment')?.values['AUTOCACHE_JOBS']).toBe('13');
-  expect({ cwd, platform: place.platform, home: place.home }).toEqual({
+  expect({ cwd, platform: context.platform, home: context.home }).toEqual({
     cwd: process.cwd(),
     platform: process.platform,
     home: homedir(),

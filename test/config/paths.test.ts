@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { type Place, parseMedium, parsePath, parsePaths, parseRoots } from '../../src/config/paths.ts';
+import { type PathContext, parseMedium, parsePath, parsePaths, parseRoots } from '../../src/config/paths.ts';
 
-const posix: Place = { platform: 'linux', home: '/home/ada', base: '/srv/app', defaults: { cache: '/c', state: '/s' } };
-const windows: Place = {
+const posix: PathContext = { platform: 'linux', home: '/home/ada', base: '/srv/app', defaults: { cache: '/c', state: '/s' } };
+const windows: PathContext = {
   platform: 'win32',
   home: 'C:\\Users\\ada',
   base: 'D:\\app',

@@ -14,7 +14,6 @@ const MiB = 2 ** 20;
 /** Every how many-th step is a crash point; 1 = all. And how often each is run. */
 const every = Number(process.env['CRASH_EVERY'] ?? 1);
 const runs = Number(process.env['CRASH_RUNS'] ?? 1);
-const goalSteps = 25;
 /** O1 to O6, see the oracles. */
 const oracles = 6;
 
@@ -25,8 +24,13 @@ interface Scenario {
   /** Bytes of the sources, and of the limit. */
   sizes: number[];
   limit: number;
-  /** A life before the one that is cut short; it is killed in the middle of a copy, whose unfinished file and journal stay. */
-  interrupted: boolean;
+  /**
+   * The life before the one that is cut short: there was none; it was killed in the middle of a copy, whose unfinished file and
+   * journal stay; or it made all copies, and then its catalog was lost.
+   */
+  before: 'nothing' | 'killed while copying' | 'catalog lost';
+  /** At least so many steps must be found, or the matrix tests nothing. */
+  leastSteps: number;
 }
 
 const scenarios: Scenario[] = [
@@ -34,9 +38,23 @@ const scenarios: Scenario[] = [
     name: 'two copies and a third that evicts one',
     sizes: [1.2 * MiB, 1.2 * MiB + 1, 1.2 * MiB + 2],
     limit: 3 * MiB,
-    interrupted: false,
+    before: 'nothing',
+    leastSteps: 25,
   },
-  { name: 'the resume of a killed copy', sizes: [60 * MiB + 5], limit: 80 * MiB, interrupted: true },
+  {
+    name: 'the resume of a killed copy',
+    sizes: [60 * MiB + 5],
+    limit: 80 * MiB,
+    before: 'killed while copying',
+    leastSteps: 25,
+  },
+  {
+    name: 'the start after the catalog was lost',
+    sizes: [1.2 * MiB, 1.2 * MiB + 1, 1.2 * MiB + 2],
+    limit: 5 * MiB,
+    before: 'catalog lost',
+    leastSteps: 6,
+  },
 ];
 
 const cases = scenarios.flatMap((scenario) => (['hdd', 'nas'] as const).map((kind) => ({ ...scenario, kind })));
@@ -47,7 +65,7 @@ describe.each(cases)('the daemon, killed at every step of $name, on $kind', ({ k
     expect(uncut.fired).toBe(false);
     expect(uncut.wrong).toEqual([]);
     const points = Array.from({ length: uncut.steps.length }, (_, index) => index + 1).filter((at) => at % every === 0);
-    expect(uncut.steps.length).toBeGreaterThanOrEqual(goalSteps);
+    expect(uncut.steps.length).toBeGreaterThanOrEqual(scenario.leastSteps);
     let fired = 0;
     const wrong: string[] = [];
     for (const at of points.flatMap((point) => Array<number>(runs).fill(point))) {
@@ -76,7 +94,8 @@ async function run(scenario: Scenario, kind: Kind, at: number): Promise<Outcome>
   const dir = tempDir();
   const world = createWorld(dir, scenario);
   const settings = { AUTOCACHE_ROOTS: `${world.root}=${kind}`, AUTOCACHE_LIMIT: `${world.limit}`, AUTOCACHE_SCRUB: 'off' };
-  if (scenario.interrupted) await interrupt({ dir, settings }, world);
+  if (scenario.before === 'killed while copying') await interrupt({ dir, settings }, world);
+  if (scenario.before === 'catalog lost') await loseCatalog({ dir, settings }, world);
   const log = join(dir, 'steps');
   writeFileSync(log, '');
   const environment = { CRASH_AT: `${at}`, CRASH_LOG: log, CRASH_BELOW: join(dir, 'cache') };
@@ -108,6 +127,14 @@ async function interrupt(options: { dir: string; settings: Record<string, string
   });
   await endDaemonProcess(child, 'SIGKILL');
   if (readdirSync(join(cacheDir, 'partial')).length === 0) throw new Error('the copy ended before it was interrupted');
+}
+
+/** A life that makes all copies, and whose catalog is gone after it. */
+async function loseCatalog(options: { dir: string; settings: Record<string, string> }, world: World): Promise<void> {
+  const daemon = await startDaemonProcess(options);
+  await use(daemon, world);
+  await endDaemonProcess(daemon.child);
+  for (const suffix of ['', '-wal', '-shm']) rmSync(join(options.dir, `state/catalog.db${suffix}`), { force: true });
 }
 
 function createWorld(dir: string, { sizes, limit }: Scenario): World {

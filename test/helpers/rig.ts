@@ -6,10 +6,10 @@ import { composeCopying } from '../../src/compose/copying.ts';
 import type { Medium, TierName } from '../../src/core/types.ts';
 import type { Job } from '../../src/jobs/job.ts';
 import type { QueueLimits } from '../../src/jobs/queue.ts';
-import type { Rates } from '../../src/jobs/rate-limiter.ts';
+import type { RateLimits } from '../../src/jobs/rate-limiter.ts';
 import { CopyWorkers } from '../../src/jobs/workers.ts';
 import { policies } from '../../src/policy/policies.ts';
-import type { Surroundings } from '../../src/policy/policy.ts';
+import type { PolicyContext } from '../../src/policy/policy.ts';
 import { type Clock, systemClock } from '../../src/runtime/clock.ts';
 import { Disposal } from '../../src/runtime/disposal.ts';
 import { Events } from '../../src/runtime/events.ts';
@@ -42,7 +42,7 @@ export interface RigOptions {
   diskOf?: (root: string) => string | null;
   /** How copies are made: by threads and processes as in the daemon (the default), on the test's thread, or by this worker. */
   workers?: 'threads' | 'inline' | URL;
-  rates?: Rates;
+  rates?: RateLimits;
   dailyWrites?: number;
   /** Gives way to other programs; off unless it is said. */
   polite?: boolean;
@@ -54,7 +54,7 @@ export interface RigOptions {
 const allAccounted = { complete: true, progress: null, unaccounted: () => [] };
 
 /** A clock that stands still, and sources that are all equally slow. */
-export const surroundings: Surroundings = { now: () => 1e12, secondsPerByte: () => 1e-8 };
+export const surroundings: PolicyContext = { now: () => 1e12, secondsPerByte: () => 1e-8 };
 
 export type Rig = ReturnType<typeof createRig>;
 

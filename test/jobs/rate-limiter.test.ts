@@ -1,14 +1,14 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Medium } from '../../src/core/types.ts';
-import { RateLimiter, type Rates } from '../../src/jobs/rate-limiter.ts';
+import { RateLimiter, type RateLimits } from '../../src/jobs/rate-limiter.ts';
 import { ManualClock } from '../helpers/manual-clock.ts';
 
 const step = 1_048_576;
 const MB = 1e6;
 
 /** Bytes a medium has been given after `ms` by copies that always want more; timers are late by up to `lateMs`. */
-function play(rates: Rates, copies: readonly Medium[], { ms = 20_000, lateMs = 0 } = {}): Map<Medium, number> {
+function play(rates: RateLimits, copies: readonly Medium[], { ms = 20_000, lateMs = 0 } = {}): Map<Medium, number> {
   const clock = new ManualClock();
   const pacer = new RateLimiter(clock, () => rates);
   const start = clock.monotonic();
@@ -66,7 +66,7 @@ test('no rate is ever passed, whatever copies there are', () => {
 
 test('a rate that is changed while copies run holds from then on, within 5 %', () => {
   const clock = new ManualClock();
-  const rates: Rates = { overall: 100 * MB, by: {} };
+  const rates: RateLimits = { overall: 100 * MB, by: {} };
   const pacer = new RateLimiter(clock, () => rates);
   const bytesIn = (ms: number) => {
     const end = clock.monotonic() + ms;

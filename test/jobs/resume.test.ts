@@ -1,30 +1,21 @@
 import { existsSync, readdirSync, readFileSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { ChunkHash, chunkSize } from '../../src/codec/chunk-hash.ts';
 import { partialPath, readJournal } from '../../src/tiers/partial.ts';
-import { openPosixTier } from '../../src/tiers/posix-tier.ts';
 import type { CopyOrder } from '../../src/transfer/messages.ts';
 import { runCopyJob } from '../../src/transfer/run-copy-job.ts';
 import { injectFault, systemError } from '../helpers/faulty-fs.ts';
 import { fingerprintOf, writeModel } from '../helpers/files.ts';
 import { quiet } from '../helpers/hooks.ts';
-import { copyOrder } from '../helpers/orders.ts';
-import { tempDir } from '../helpers/temp-dir.ts';
+import { copyOrder, oneModel } from '../helpers/orders.ts';
 
 vi.mock('node:fs', async (original) => (await import('../helpers/faulty-fs.ts')).faultyFs(await original()));
 
 const size = 7 * chunkSize + 12_345;
 
 function arrange(network = false) {
-  const dir = tempDir();
-  const root = join(dir, 'models');
-  const rel = join('checkpoints', 'a.safetensors');
-  const path = join(root, rel);
-  const bytes = writeModel(path, size);
-  const tier = openPosixTier('ssd', join(dir, 'cache'));
-  const place = tier.placeOf(root, rel);
+  const { root, rel, path, bytes, tier, place } = oneModel(size);
   const temp = partialPath(tier.partialDir, path);
   const order = (): CopyOrder =>
     copyOrder({

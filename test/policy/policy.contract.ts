@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { policies } from '../../src/policy/policies.ts';
-import type { Candidate, Policy, Surroundings } from '../../src/policy/policy.ts';
+import type { Candidate, Policy, PolicyContext } from '../../src/policy/policy.ts';
 
 /** Logical time of the tests; a lookup a second for a year. */
 const now = 31_000_000;
@@ -21,10 +21,10 @@ function frozen({ entry, bytes }: Candidate): Candidate {
   return Object.freeze({ entry: Object.freeze({ ...entry, fingerprint: Object.freeze({ ...entry.fingerprint }) }), bytes });
 }
 
-const surroundings: Surroundings = { now: () => now * 1000, secondsPerByte: () => 1e-8 };
+const surroundings: PolicyContext = { now: () => now * 1000, secondsPerByte: () => 1e-8 };
 
 /** What every policy promises, whatever it finds valuable. */
-export function policyContract(make: (surroundings: Surroundings) => Policy): void {
+export function policyContract(make: (surroundings: PolicyContext) => Policy): void {
   const policy = make(surroundings);
 
   describe(`the policy ${policy.name}`, () => {

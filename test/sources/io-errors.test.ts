@@ -3,26 +3,18 @@ import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { chunkSize } from '../../src/codec/chunk-hash.ts';
-import { openPosixTier } from '../../src/tiers/posix-tier.ts';
 import { runCopyJob } from '../../src/transfer/run-copy-job.ts';
 import { injectFault, systemError } from '../helpers/faulty-fs.ts';
-import { fingerprintOf, writeModel } from '../helpers/files.ts';
+import { fingerprintOf } from '../helpers/files.ts';
 import { quiet } from '../helpers/hooks.ts';
-import { copyOrder } from '../helpers/orders.ts';
-import { tempDir } from '../helpers/temp-dir.ts';
+import { copyOrder, oneModel } from '../helpers/orders.ts';
 
 vi.mock('node:fs', async (original) => (await import('../helpers/faulty-fs.ts')).faultyFs(await original()));
 
 const MiB = 1024 * 1024;
 
 function arrange(size: number) {
-  const dir = tempDir();
-  const root = join(dir, 'models');
-  const rel = join('checkpoints', 'a.safetensors');
-  const path = join(root, rel);
-  const bytes = writeModel(path, size);
-  const tier = openPosixTier('ssd', join(dir, 'cache'));
-  const place = tier.placeOf(root, rel);
+  const { root, rel, path, bytes, tier, place } = oneModel(size);
   const source = { path, root, rel, category: 'checkpoints', fingerprint: fingerprintOf(path) };
   const order = copyOrder({
     id: 1,

@@ -12,21 +12,13 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { ChunkHash, chunkSize } from '../../src/codec/chunk-hash.ts';
 import { parseManifest } from '../../src/tiers/manifest.ts';
-import { openPosixTier } from '../../src/tiers/posix-tier.ts';
 import { runCopyJob } from '../../src/transfer/run-copy-job.ts';
 import { fingerprintOf, flipBit, writeModel } from '../helpers/files.ts';
 import { quiet } from '../helpers/hooks.ts';
-import { copyOrder } from '../helpers/orders.ts';
-import { tempDir } from '../helpers/temp-dir.ts';
+import { copyOrder, oneModel } from '../helpers/orders.ts';
 
 function arrange(size: number) {
-  const dir = tempDir();
-  const root = join(dir, 'models');
-  const rel = join('checkpoints', 'a.safetensors');
-  const path = join(root, rel);
-  const bytes = writeModel(path, size);
-  const tier = openPosixTier('ssd', join(dir, 'cache'));
-  const place = tier.placeOf(root, rel);
+  const { dir, root, rel, path, bytes, tier, place } = oneModel(size);
   const order = copyOrder({
     id: 1,
     source: { path, root, rel, category: 'checkpoints', fingerprint: fingerprintOf(path) },

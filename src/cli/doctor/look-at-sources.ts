@@ -44,7 +44,7 @@ export async function lookAtSources(known: readonly KnownRoot[], waits = patienc
   return facts.filter((fact) => fact !== null);
 }
 
-interface Place {
+interface Search {
   roots: Roots;
   host: SourceClient;
   searchMs: number;
@@ -52,7 +52,7 @@ interface Place {
 }
 
 /** Null when none of the group's directories needs to be there and none is. */
-async function lookAt(group: readonly Known[], place: Place): Promise<SourceFacts | null> {
+async function lookAt(group: readonly Known[], place: Search): Promise<SourceFacts | null> {
   const [first] = group;
   if (!first) return null;
   const { medium, kind } = first;
@@ -80,7 +80,7 @@ async function lookAt(group: readonly Known[], place: Place): Promise<SourceFact
 
 async function measureIn(
   known: Known,
-  { roots, host, searchMs, measureMs }: Place,
+  { roots, host, searchMs, measureMs }: Search,
   end: AbortSignal,
 ): Promise<SourceFacts['state']> {
   if (known.health === 'away') return { is: 'away', why: known.why ?? 'it does not answer' };

@@ -1,5 +1,5 @@
 import { formatBytes } from '../../core/format.ts';
-import { type CacheSize, type Rates, type Result, ratesOf } from '../../replay/simulate.ts';
+import { type CacheSize, type OutcomeRates, type Result, ratesOf } from '../../replay/simulate.ts';
 import type { Look } from './look.ts';
 import { type Column, table } from './table.ts';
 import { counted } from './words.ts';
@@ -7,8 +7,8 @@ import { counted } from './words.ts';
 interface Row {
   size: string;
   policy: string;
-  plain: Rates;
-  cold: Rates | null;
+  plain: OutcomeRates;
+  cold: OutcomeRates | null;
 }
 
 export function simulationPage(results: readonly Result[], look: Look): string {
@@ -35,8 +35,8 @@ export function simulationPage(results: readonly Result[], look: Look): string {
   return [page, '', ...notes.map((note) => look.paint('dim', note.trim()))].join('\n');
 }
 
-function rateColumns(prefix: string, rates: (row: Row) => Rates | null): Column<Row>[] {
-  const column = (title: string, value: (rates: Rates) => string): Column<Row> => ({
+function rateColumns(prefix: string, rates: (row: Row) => OutcomeRates | null): Column<Row>[] {
+  const column = (title: string, value: (rates: OutcomeRates) => string): Column<Row> => ({
     title: `${prefix}${title}`,
     align: 'right',
     value: (row) => {
