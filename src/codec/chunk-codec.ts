@@ -11,11 +11,11 @@ export interface EncodedChunk {
   chunk: Chunk;
   /** The frames, one after the other; a view of `memory.frames`. */
   bytes: Uint8Array;
-  /** How many bytes each frame takes. */
+  /** Bytes of each frame. */
   frames: number[];
 }
 
-/** Encodes the chunk that lies in `memory.raw`. */
+/** Encodes the chunk in `memory.raw`. */
 export function encodeChunk(memory: ChunkMemory, { size, as }: Run): EncodedChunk {
   const raw = memory.raw.subarray(0, size);
   const run: Run = { size, as: as === 'nibbles' && !worthNibbles(raw) ? 'plain' : as };
@@ -33,8 +33,8 @@ export function encodeChunk(memory: ChunkMemory, { size, as }: Run): EncodedChun
 }
 
 /**
- * Decodes a chunk from its compressed frames, which lie in `memory.frames`. The result lies in `memory.raw`, until the next chunk.
- * @throws CacheError CORRUPT unless it is exactly what was encoded
+ * Decodes a chunk from its compressed frames, which lie in `memory.frames`. The result stays in `memory.raw` until the next chunk.
+ * @throws CacheError CORRUPT unless the result is exactly the encoded chunk
  */
 export async function decodeChunk(
   memory: ChunkMemory,
@@ -47,7 +47,7 @@ export async function decodeChunk(
     if (!frame) throw corrupt('a chunk lacks a frame');
     const { contentSize, stored } = inspectFrame(frame);
     if (contentSize !== content.length) throw corrupt('a frame is not as long as the metadata says');
-    // The chunk's CRC-32 covers stored bytes, so they do not go through zstd for the sake of its own check.
+    // The chunk's CRC-32 covers stored bytes, so they need no check by zstd.
     const inPlace = stored?.map(({ begin, end }) => frame.subarray(begin, end));
     if (inPlace && isPlane(chunk, k)) {
       planes.push(inPlace);
@@ -63,12 +63,12 @@ export async function decodeChunk(
   return raw;
 }
 
-/** Whether a frame's content is merged as it is, wherever it lies: not what is the result already, and not pairs. */
+/** Whether a frame's content is one plane, which is merged wherever it lies. Plain chunks and pairs are not. */
 function isPlane({ as, pairs }: Chunk, frame: number): boolean {
   return as !== 'plain' && !(pairs && frame === widthOf[as] - 1);
 }
 
-/** Where the contents of a chunk's frames lie in memory: what is compressed, and where it is decoded to. */
+/** Where the contents of a chunk's frames lie in memory, both for encoding and for decoding. */
 function contentsOf(memory: ChunkMemory, chunk: Pick<Chunk, 'size' | 'as' | 'pairs'>): Uint8Array[] {
   const planes = planesOf(memory, chunk);
   const areas = chunk.pairs ? [...planes.slice(0, -1), memory.packed] : planes;

@@ -1,9 +1,9 @@
 import { createXxh128, type StreamHash } from './xxh128.ts';
 
-/** Bytes hashed on their own, so that damage can be located and an interrupted copy can go on from the last whole chunk. */
+/** Bytes hashed as one unit, so that damage can be located and an interrupted copy can resume after the last whole chunk. */
 export const chunkSize = 8 * 1024 * 1024;
 
-/** Prefix that tells later versions how the hash was made. */
+/** Prefix that names the scheme, for later versions. */
 const scheme = 'xxh128c8';
 
 /** Hashes a stream chunk by chunk with XXH3-128; the hash of the whole is the hash over the chunks' hashes. */
@@ -38,7 +38,7 @@ export class ChunkHash {
     }
   }
 
-  /** Takes over one whole chunk that was hashed before, if it still is what it was. Only between whole chunks. */
+  /** Takes over one whole chunk that was hashed before, if its hash still matches. Only between whole chunks. */
   accept(chunk: Uint8Array, digest: string): boolean {
     this.#chunk.update(chunk);
     if (this.#chunk.digest() !== digest) return false;

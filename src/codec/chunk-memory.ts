@@ -5,8 +5,8 @@ import { wasmKernels } from './wasm-kernels.ts';
 import { compressedBound } from './zstd.ts';
 
 /**
- * One chunk in memory in all its forms. Everything lies in one block, so that the vector kernels reach it and files are read
- * and written without copies between. An area's `byteOffset` is its address for the kernels.
+ * One chunk in memory in all its forms. Everything lies in one block: the vector kernels reach it, and files are read and written
+ * without copies between. An area's `byteOffset` is its address for the kernels.
  */
 export interface ChunkMemory {
   kernels: PlaneKernels;
@@ -14,15 +14,15 @@ export interface ChunkMemory {
   raw: Uint8Array;
   /** Byte planes by element width, lowest first. */
   planes: { 2: [Uint8Array, Uint8Array]; 4: [Uint8Array, Uint8Array, Uint8Array, Uint8Array] };
-  /** The uppermost plane as pairs, and the list behind them. */
+  /** The uppermost plane as pairs, followed by the list of escapes. */
   packed: Uint8Array;
-  /** One for every 32 elements, while packing. */
+  /** One for every 32 elements, used while packing. */
   flags: Uint8Array;
-  /** Its compressed frames, with room for those of any chunk. */
+  /** The compressed frames, with room for those of any chunk. */
   frames: Uint8Array;
 }
 
-/** @param capacity bytes of the largest chunk  @param make where the kernels come from */
+/** @param capacity bytes of the largest chunk  @param make creates the kernels */
 export function createChunkMemory(capacity: number, make: (size: number) => KernelMemory = bestKernels): ChunkMemory {
   const { bytes, kernels } = make(5 * capacity + (capacity >> 8) + 32 * slack);
   let used = 0;

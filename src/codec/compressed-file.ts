@@ -11,7 +11,7 @@ interface PlacedChunk {
   frames: FramePlace[];
 }
 
-/** A compressed file, open for reading. Its end has been checked; the chunks are checked as they are read. */
+/** A compressed file, open for reading. Its footer has been checked; each chunk is checked when it is read. */
 export class CompressedFile {
   readonly metadata: Metadata;
   readonly #fd: number;
@@ -19,8 +19,8 @@ export class CompressedFile {
   readonly #memory: ChunkMemory;
 
   /**
-   * Its buffers take at most 42 MiB, whatever the file says, and 5 MiB for a file that `encodeFile` wrote.
-   * @param fd stays the caller's to close
+   * Its buffers take at most 42 MiB for any file, and 5 MiB for a file that `encodeFile` wrote.
+   * @param fd the caller closes it
    * @throws CacheError CORRUPT when the file is damaged, BAD_REQUEST when a later version wrote it
    */
   constructor(fd: number) {
@@ -31,7 +31,7 @@ export class CompressedFile {
     this.#memory = createChunkMemory(largest(metadata.chunks.map(({ size }) => size)));
   }
 
-  /** The original bytes of one chunk, until the next call. Not to be called while one runs. */
+  /** The original bytes of one chunk, valid until the next call. Calls must not overlap. */
   async chunk(index: number): Promise<Uint8Array> {
     const placed = this.#chunks[index];
     if (!placed) throw new RangeError(`there is no chunk ${index}`);
@@ -51,7 +51,7 @@ export class CompressedFile {
   }
 }
 
-/** Gives each chunk its frames. The sizes bound all memory that reading takes, so none is believed that cannot be. */
+/** Gives each chunk its frames. The sizes bound all memory that reading takes, so impossible ones are refused. */
 function placeChunks(metadata: Metadata, frames: FramePlace[]): PlacedChunk[] {
   let next = 0;
   const placed = metadata.chunks.map((chunk) => {

@@ -8,8 +8,8 @@ import { type CodecHooks, stopIfCancelled } from './progress.ts';
 
 export interface DecodeOptions extends CodecHooks {
   /**
-   * `whole` (the default) compares the SHA-256 of all bytes with the one from the metadata at the end. `chunks` leaves that out:
-   * for a caller that hashes in `onBytes` itself. The CRC-32 of every chunk is checked in either case.
+   * `whole` (the default) compares the SHA-256 of all bytes with the one in the metadata at the end. `chunks` skips that, for a
+   * caller that hashes in `onBytes` itself. Both check the CRC-32 of every chunk.
    */
   check?: 'whole' | 'chunks';
 }
@@ -17,8 +17,8 @@ export interface DecodeOptions extends CodecHooks {
 /**
  * Restores the original from its compressed form, byte for byte, one chunk after the other.
  * @param source an open compressed file
- * @param target an open empty file, not to be used until this has returned; or null, to check the source and write nothing
- * @throws CacheError CORRUPT, BAD_REQUEST (written by a later version), CANCELLED; errors of the file system as they are
+ * @param target an open empty file, not to be used before this returns; null checks the source and writes nothing
+ * @throws CacheError CORRUPT, BAD_REQUEST (written by a later version), CANCELLED; errors of the file system unchanged
  */
 export async function decodeFile(source: number, target: number | null, options: DecodeOptions = {}): Promise<Metadata> {
   const file = new CompressedFile(source);

@@ -11,7 +11,7 @@ import { readLayout } from './layout.ts';
 import { type CodecHooks, stopIfCancelled } from './progress.ts';
 
 export interface Encoded {
-  /** Bytes of the original, and of what was written. */
+  /** Bytes of the original and of its compressed form. */
   size: number;
   storedSize: number;
   /** Of the original, hexadecimal. */
@@ -20,9 +20,9 @@ export interface Encoded {
 
 /**
  * Writes the compressed form of a model file (`format.ts`) into an empty file. Works on one chunk after the other, with 6 MiB of
- * buffers for a file of any size, and lets other work in between.
- * @param source an open file  @param target an open empty file; syncing and publishing it is the caller's
- * @throws CacheError SOURCE_CHANGED, CANCELLED, TOO_LARGE, BAD_CONFIG; errors of the file system as they are
+ * buffers for a file of any size, and yields between chunks.
+ * @param source an open file  @param target an open empty file; the caller syncs and publishes it
+ * @throws CacheError SOURCE_CHANGED, CANCELLED, TOO_LARGE, BAD_CONFIG; errors of the file system unchanged
  */
 export async function encodeFile(source: number, target: number, options: CodecHooks = {}): Promise<Encoded> {
   const { size } = fstatSync(source);

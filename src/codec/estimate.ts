@@ -8,27 +8,27 @@ import { type Layout, readLayout } from './layout.ts';
 
 export interface Trial {
   kind: Layout['kind'];
-  /** Why the header was not used, when it looks like one but is damaged. */
+  /** Why a damaged header was not used; null when it is sound or the file has none. */
   fault: string | null;
-  /** Estimated share of the size that compressing saves, 0..1. */
+  /** Estimated saving as a share of the size, 0..1. */
   saving: number;
-  /** Whether that is enough to be worth it: a tenth. */
+  /** Whether the saving is at least a tenth. */
   worthwhile: boolean;
 }
 
-/** Share of its size that compressing a file must save. */
+/** Compressing must save at least this share of a file's size. */
 const leastSaving = 0.1;
 const samples = 5;
 
-/** Most bytes that the compressed form of so many may take. */
+/** The largest compressed form, in bytes, that is worth keeping for a file of `size` bytes. */
 export function mostCompressed(size: number): number {
   return Math.floor(size * (1 - leastSaving));
 }
 
 /**
- * Estimates what `encodeFile` would save, by encoding a few chunks spread over the file. GGUF files are not even tried: their
- * tensors are quantised, and what is left saves 5 % at best.
- * @throws errors of the file system as they are
+ * Estimates the saving of `encodeFile` by encoding a few chunks spread over the file. GGUF files are not tried: their tensors are
+ * quantised, and the rest saves at most 5 %.
+ * @throws errors of the file system unchanged
  */
 export async function trial(source: number): Promise<Trial> {
   const { size } = fstatSync(source);
@@ -51,7 +51,7 @@ async function sampleSaving(source: number, chunks: readonly Run[]): Promise<num
   return before === 0 ? 0 : Math.max(0, 1 - after / before);
 }
 
-/** The chunks that lie at even distances in the file, so that each kind of chunk counts by its share of the bytes. */
+/** The chunks at even distances in the file, so that each kind of chunk counts by its share of the bytes. */
 function spread(chunks: readonly Run[]): { run: Run; offset: number }[] {
   const total = chunks.reduce((sum, { size }) => sum + size, 0);
   const chosen: { run: Run; offset: number }[] = [];

@@ -2,15 +2,15 @@ import type { ChunkMemory } from './chunk-memory.ts';
 import { corrupt } from './corrupt.ts';
 import { elementsPerEscape, escapeBytes, type Pairs } from './format.ts';
 
-/** How many elements are looked at to learn what a chunk is like. What is not like them is stored well enough. */
+/** Elements sampled to judge a chunk. Elements unlike the sample are still stored well enough. */
 const sampled = 8192;
-/** By how much `nibbles` may be larger than what they are made of. */
+/** `nibbles` may be larger than the bytes they replace by this factor. */
 const priceOfNibbles = 1.02;
-/** Exponents that a half byte can say; the last value of the sixteen is the mark of the others. */
+/** Exponents that a half byte can hold; its sixteenth value marks all others. */
 const inReach = 15;
 
 /**
- * Packs `exponents`, an even number of them, into `memory.packed`, with the list of those that do not fit behind.
+ * Packs `exponents`, an even number of them, into `memory.packed`, followed by the list of those that do not fit.
  * @returns null when too many do not fit
  */
 export function packPairs(memory: ChunkMemory, exponents: Uint8Array): Pairs | null {
@@ -27,7 +27,7 @@ export function packPairs(memory: ChunkMemory, exponents: Uint8Array): Pairs | n
   return { base, escapes: escapes.length };
 }
 
-/** The reverse. @throws CacheError CORRUPT when the list names an element that is not there */
+/** The reverse. @throws CacheError CORRUPT when the list names a missing element */
 export function unpackPairs(memory: ChunkMemory, exponents: Uint8Array, pairs: Pairs): void {
   const { kernels, packed } = memory;
   kernels.unpack(exponents.byteOffset, packed.byteOffset, pairs.base, exponents.length);
@@ -44,8 +44,8 @@ function listOf({ packed }: ChunkMemory, exponents: Uint8Array, escapes: number)
 }
 
 /**
- * Whether the exponents of fp8 are worth storing apart from the mantissas. They are not where small weights were cast without a
- * scale: most are denormal there, or zero, and their mantissas say more than noise.
+ * Whether storing the exponents of fp8 apart from the mantissas pays. It does not for small weights cast without a scale: most are
+ * denormal or zero there, and their mantissas are more than noise.
  */
 export function worthNibbles(elements: Uint8Array): boolean {
   const histogram = histogramOf(elements);
@@ -57,13 +57,13 @@ export function worthNibbles(elements: Uint8Array): boolean {
   return entropy(exponents) + 4 < priceOfNibbles * entropy(histogram);
 }
 
-/** Bits that one of these takes, coded on its own. */
+/** Bits that one element takes, coded on its own. */
 function entropy(histogram: Uint32Array): number {
   const all = histogram.reduce((sum, count) => sum + count, 0);
   return histogram.reduce((bits, count) => (count ? bits - (count / all) * Math.log2(count / all) : bits), 0);
 }
 
-/** How many of the sampled bytes have each value. */
+/** Counts the sampled bytes by value. */
 function histogramOf(bytes: Uint8Array): Uint32Array {
   const histogram = new Uint32Array(256);
   const step = Math.max(1, Math.floor(bytes.length / sampled));
@@ -74,7 +74,7 @@ function histogramOf(bytes: Uint8Array): Uint32Array {
   return histogram;
 }
 
-/** The start of the fifteen neighbouring exponents that most elements have. */
+/** The start of the fifteen neighbouring exponents that cover most elements. */
 function chooseBase(exponents: Uint8Array): number {
   const histogram = histogramOf(exponents);
   let best = { base: 0, covered: -1 };
@@ -85,7 +85,7 @@ function chooseBase(exponents: Uint8Array): number {
   return best.base;
 }
 
-/** Indices of the elements out of reach; null when they are too many. `flags` has a 1 for every 32 elements with one among them. */
+/** Indices of the elements out of reach; null when there are too many. `flags` has a 1 for every 32 elements that include one. */
 function findEscapes(exponents: Uint8Array, flags: Uint8Array, base: number): number[] | null {
   const escapes: number[] = [];
   const limit = Math.floor(exponents.length / elementsPerEscape);

@@ -1,6 +1,6 @@
 import { readSync, writeSync } from 'node:fs';
 
-/** Fills `target` from `position` on; returns how many bytes there were, fewer only at the end of the file. */
+/** Fills `target` from `position` on. Returns the bytes read, fewer only at the end of the file. */
 export function readAt(fd: number, target: Uint8Array, position: number): number {
   let filled = 0;
   while (filled < target.length) {
@@ -11,7 +11,7 @@ export function readAt(fd: number, target: Uint8Array, position: number): number
   return filled;
 }
 
-/** Writes all of it from `position` on. @throws what the file system says, also when it takes no more without saying why */
+/** Writes all bytes from `position` on. @throws errors of the file system, and an error when it accepts no more bytes */
 export function writeAt(fd: number, bytes: Uint8Array, position: number): void {
   for (let written = 0; written < bytes.length; ) {
     const taken = writeSync(fd, bytes, written, bytes.length - written, position + written);

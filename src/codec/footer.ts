@@ -17,16 +17,16 @@ import {
   seekTableMagic,
 } from './format.ts';
 
-/** Where a frame lies and how much it decodes to. */
+/** Where a frame lies and the size of its content. */
 export interface FramePlace {
   position: number;
   size: number;
   contentSize: number;
 }
 
-/** Bytes: the head of a skippable frame, a line of the seek table, and what follows its lines. */
+/** Bytes: the head of a skippable frame, a line of the seek table, and the part behind its lines. */
 const [headBytes, lineBytes, footBytes] = [8, 8, 9];
-/** Five for each chunk that the metadata has room for, and to spare. */
+/** More than five for each chunk that the metadata has room for. */
 const maxFrames = 2 * 1024 * 1024;
 
 /** The two skippable frames that end a file. @throws CacheError TOO_LARGE */
@@ -55,7 +55,7 @@ export function buildTail(frames: readonly { size: number; contentSize: number }
 }
 
 /**
- * Reads the end of a file: what is in it, and where.
+ * Reads the end of a file: its metadata and the place of every frame.
  * @throws CacheError CORRUPT when it is not whole, BAD_REQUEST when a later version wrote it
  */
 export function readTail(fd: number): { metadata: Metadata; frames: FramePlace[] } {
@@ -78,7 +78,7 @@ function readSeekTable(fd: number, fileSize: number): FramePlace[] {
   if (fileSize < headBytes + footBytes) throw corrupt('it is too short');
   const foot = new DataView(readExactly(fd, fileSize - footBytes, footBytes).buffer);
   if (foot.getUint32(5, true) !== seekableMagic) throw corrupt('its end is missing');
-  // The descriptor is zero: no checksums in the lines, nothing reserved.
+  // The descriptor is zero: no checksums in the lines, no reserved bits.
   if (foot.getUint8(4) !== 0) throw corrupt('its seek table is of another kind');
   const count = foot.getUint32(0, true);
   const tableSize = headBytes + count * lineBytes + footBytes;
@@ -99,7 +99,7 @@ function readSeekTable(fd: number, fileSize: number): FramePlace[] {
   return frames;
 }
 
-/** Version and requirements first: what a later version wrote may look different in everything else. */
+/** Checks version and requirements first: everything else may look different in a file of a later version. */
 function parseMetadata(text: Uint8Array): Metadata {
   const json = parseJsonObject(text, 'the metadata of a compressed file');
   if (json['format'] !== formatName) throw corrupt('it was not written by autocached');

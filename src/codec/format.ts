@@ -8,32 +8,32 @@ import { z } from 'zod';
  *     a skippable frame (0x184D2A50)                    the CRC-32 of the text that follows, 4 bytes; then `Metadata` as JSON
  *     a skippable frame (0x184D2A5E)                    the seek table of the zstd seekable format, a line for each frame above
  *
- * All numbers are little-endian. The seek table stands last, so a reader starts at the end of the file (`tail.ts`). A line of it is
- * the size of a frame and the size of its content, 4 bytes each; behind the lines stand their number (4 bytes), a zero, and
- * the magic number 0x8F92EAB1. The metadata is the last line, with a content of 0.
+ * All numbers are little-endian. The seek table stands last, so a reader starts at the end of the file (`footer.ts`). A line of it
+ * is the size of a frame and the size of its content, 4 bytes each. The number of lines (4 bytes), a zero (1 byte) and the magic
+ * number 0x8F92EAB1 follow the lines. The last line belongs to the metadata, with a content size of 0.
  *
- * The file is cut into chunks of at most 1 MiB, at the boundaries of its tensors: a larger tensor is cut into even parts, which
- * depend on nothing but its size; smaller neighbours share a chunk (`layout.ts`). A chunk is stored in one of five ways:
+ * The file is cut into chunks of at most 1 MiB, at the boundaries of its tensors. A larger tensor is cut into even parts, which
+ * depend only on its size; smaller neighbours share a chunk (`layout.ts`). A chunk is stored in one of five ways:
  *
- *     plain      one frame with the bytes as they are
+ *     plain      one frame with the bytes unchanged
  *     nibbles    for fp8 (e4m3): two frames with half a byte of each element, two elements a byte, the first one in the low half:
  *                one with the mantissa and the sign above it, one with the exponent
  *     planes2    for fp16: two frames, one with the lower byte of each element and one with the upper
  *     planes2r   for bf16: the same, after rotating each element left by one bit, so that the exponent fills the upper byte
  *     planes4r   for fp32: four frames, lowest byte first, after the same rotation
  *
- * Weights are noise but for their exponents, which take few values, so only the exponents compress: about three to one, and bf16 as a
- * whole by a third. With `pairs`, two exponents share a byte of the last plane, the first one in the low half, each as its
- * distance from `base`, 0 to 14. 15 stands for any other exponent; those are listed behind the pairs, in the same frame: first the
- * index of each such element in the chunk, 4 bytes, then the exponents themselves. It halves the bytes to be decoded, which is
- * most of the work of a restore, and saves a little space. `nibbles` halve them too; fp8 becomes half a percent larger by it, because
- * its mantissas are not quite noise, and is restored almost twice as fast. Where they are less like noise, it is stored `plain`.
+ * Weights are noise except for their exponents, which take few values. So only the exponents compress, about three to one, and bf16
+ * as a whole by a third. With `pairs`, two exponents share a byte of the last plane, the first one in the low half, each as its
+ * distance from `base`, 0 to 14. 15 stands for any other exponent. Those are listed behind the pairs, in the same frame: first the
+ * index of each such element in the chunk, 4 bytes, then the exponents themselves. Pairs halve the bytes to decode, which is most
+ * of the work of a restore, and save a little space. `nibbles` halve them too: fp8 is restored almost twice as fast. It becomes
+ * half a percent larger, because its mantissas are not quite noise; where they are even less like noise, it is stored `plain`.
  *
- * Three checks stand over the data: zstd's XXH64 in every frame, the CRC-32 of every chunk's bytes, the SHA-256 of the whole file.
+ * Three checks cover the data: zstd's XXH64 in every frame, the CRC-32 of every chunk's bytes, the SHA-256 of the whole file.
  *
- * What may come later has its place. A reader ignores keys it does not know, at every level, and refuses a file whose `requires`
- * names something it does not know: chunks that lie in another file (`shared`), chunks stored as the difference from a base,
- * and whatever else changes the meaning of what is described here. `version` changes when the frame of it all does.
+ * The format leaves room for additions. A reader ignores unknown keys at every level, and refuses a file whose `requires` has an
+ * unknown name: chunks that lie in another file (`shared`), chunks stored as the difference from a base, and any other change to
+ * the meaning of this description. `version` changes when the frame around it all does.
  *
  * Without this program: `restore-script.ts` is a script for Python and the zstd command.
  */
@@ -44,27 +44,30 @@ export const seekTableMagic = 0x184d2a5e;
 /** The last four bytes of the file. */
 export const seekableMagic = 0x8f92eab1;
 
-/** What is written, so that all forms of a chunk stay near the processor; and the most that a reader accepts: it needs memory for it. */
+/**
+ * Bytes of a chunk as written, so that all its forms fit the processor's cache. A reader accepts larger ones, within its memory
+ * limit.
+ */
 export const chunkBytes = 1024 * 1024;
 const maxChunkBytes = 8 * 1024 * 1024;
-/** What is written; 180 GiB, so that the metadata does not become too large. */
+/** Chunks written at most: 180 GiB, so that the metadata does not become too large. */
 export const maxChunks = 180_000;
 
-/** A chunk is not stored as `pairs` when more than one element in so many would have to be listed. */
+/** A chunk is stored as `pairs` only if it has at most one escape per this many elements. */
 export const elementsPerEscape = 512;
-/** Bytes of one listed element: index and exponent. */
+/** Bytes of one escape: index and exponent. */
 export const escapeBytes = 5;
 
 export const transforms = ['plain', 'nibbles', 'planes2', 'planes2r', 'planes4r'] as const;
 export type Transform = (typeof transforms)[number];
 
-/** A run of the original file's bytes and the way they are stored. */
+/** A run of the original file's bytes and its transform. */
 export interface Run {
   size: number;
   as: Transform;
 }
 
-/** Bytes that are taken apart together, and frames that they go to: an element, or two of the elements that share bytes. */
+/** Bytes split as one unit, and frames they go to: one element, or two elements that share bytes. */
 export const widthOf: Record<Transform, 1 | 2 | 4> = { plain: 1, nibbles: 2, planes2: 2, planes2r: 2, planes4r: 4 };
 
 const count = z.int().min(0);
@@ -74,7 +77,7 @@ export const chunkSchema = z
     /** Bytes of the original file. */
     size: z.int().min(1).max(maxChunkBytes),
     as: z.enum(transforms),
-    /** Of the original bytes. */
+    /** CRC-32 of the original bytes. */
     crc32: count.max(0xffffffff),
     pairs: pairsSchema.optional(),
   })
@@ -88,12 +91,12 @@ export const chunkSchema = z
 const metadataShape = {
   format: z.literal(formatName),
   version: z.literal(formatVersion),
-  /** What a reader must know beyond version 1. Nothing yet. */
+  /** Features a reader must support beyond version 1. Empty so far. */
   requires: z.array(z.string()).max(0),
   /** Bytes of the original file, and their hash in hexadecimal. */
   size: count,
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
-  /** Whatever a writer notes about the original, such as a name or a time; this one notes nothing. */
+  /** A writer's notes about the original, such as a name or a time; this writer leaves none. */
   about: z.record(z.string(), z.unknown()),
   /** Checked one by one, so that the first wrong one ends it. */
   chunks: z.array(z.unknown()),
@@ -106,7 +109,7 @@ export interface Metadata extends z.infer<z.ZodObject<typeof metadataShape>> {
   chunks: Chunk[];
 }
 
-/** Two exponents make a byte, so there have to be two. */
+/** Two exponents make a byte, so their number must be even. */
 export function allowsPairs({ size, as }: Run): boolean {
   return (as === 'planes2r' || as === 'planes4r') && (size / widthOf[as]) % 2 === 0;
 }

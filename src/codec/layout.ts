@@ -6,21 +6,21 @@ import { chunkBytes, type Run, type Transform, widthOf } from './format.ts';
 
 export interface Layout {
   kind: 'safetensors' | 'gguf' | 'other';
-  /** Why a header that looks like one of those was not used. */
+  /** Why a damaged header was not used. */
   fault: string | null;
   /** The whole file, in order. */
   chunks: Run[];
 }
 
-/** The types whose exponents are worth taking out. What is not listed is stored as it is: already quantised, or rare. */
+/** The types whose exponents are worth separating. Other types are stored unchanged: they are already quantised, or rare. */
 const transformOf: Record<string, Transform> = { F8_E4M3: 'nibbles', F16: 'planes2', BF16: 'planes2r', F32: 'planes4r' };
 
-/** A tensor of at most so many bytes may lie in a chunk of another type: the frames of its own would cost more. */
+/** A tensor of at most this many bytes may share a chunk of another type: frames of its own would cost more. */
 const tiny = 4096;
-/** Parts of a large tensor are multiples of it. */
+/** Parts of a large tensor are multiples of this. */
 const alignment = 64;
 
-/** How to cut a file. A header that is damaged makes the file one of unknown kind; nothing in it can do harm. */
+/** How to cut a file. A damaged header makes the file one of unknown kind; its contents can do no harm. */
 export function readLayout(fd: number, size: number): Layout {
   const unknown: Layout = { kind: 'other', fault: null, chunks: cut([{ size, as: 'plain' }]) };
   const start = readStart(fd, Math.min(size, ggufHeaderSize));
@@ -46,7 +46,7 @@ function readStart(fd: number, size: number): Uint8Array {
 
 function runOf({ dtype, begin, end }: Tensor): Run {
   const [size, as] = [end - begin, transformOf[dtype] ?? 'plain'];
-  // An odd number of elements of which two share a byte.
+  // fp8 elements share bytes in twos, so an odd number of them stays plain.
   return { size, as: size % widthOf[as] === 0 ? as : 'plain' };
 }
 

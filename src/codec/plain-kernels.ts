@@ -1,6 +1,6 @@
 import type { KernelMemory, PlaneKernels } from './plane-kernels.ts';
 
-/** The kernels in JavaScript: for a runtime without WebAssembly vectors, and the standard that those are tested against. */
+/** The kernels in JavaScript: for runtimes without WebAssembly vectors, and as the standard that tests compare the others with. */
 export function plainKernels(size: number): KernelMemory {
   const bytes = new Uint8Array(size);
   return { bytes, kernels: kernelsOver(bytes) };

@@ -1,18 +1,18 @@
 /**
- * The inner loops of the codec, over one block of memory; every argument but `count` and `base` is an address in it. A count is a
- * number of elements. Two implementations give the same bytes: `wasm-kernels.ts` and `plain-kernels.ts`. They may read and write
- * up to `slack` bytes behind the last element of each area.
+ * The inner loops of the codec, over one block of memory. Every argument but `count` and `base` is an address in it. A count is a
+ * number of elements. Two implementations give the same bytes: `wasm-kernels.ts` and `plain-kernels.ts`. They may read and write up
+ * to `slack` bytes behind the last element of each area.
  *
  * `split` takes elements of 2 or 4 bytes apart into byte planes, lowest byte first; `merge` puts them together. The variants with
- * an R first rotate each element left by one bit (and back after merging): bf16 and fp32 begin with a sign bit, and without
- * it the exponent, the only part of a weight that compresses, fills the top byte exactly.
+ * an R first rotate each element left by one bit (and back after merging). bf16 and fp32 begin with a sign bit; without it the
+ * exponent, the only part of a weight that compresses, fills the top byte exactly.
  *
- * `splitNibbles` takes fp8 (e4m3) apart, two elements of one byte at a time: both mantissas, each with its sign above it, go into a
- * byte of the first plane and both exponents into one of the second, those of the first element in the low halves.
+ * `splitNibbles` takes fp8 (e4m3) apart, two elements of one byte at a time. Both mantissas, each with its sign above it, go into a
+ * byte of the first plane. Both exponents go into one of the second. The first element takes the low halves.
  *
- * `pack` writes two exponents a byte, the first in the low half, each as its distance from `base`; 15 stands for everything that
- * is not within 0 to 14. It sets a flag byte for every 32 exponents: 1 when there is a 15 among them (the last flag also for what
- * lies behind the last exponent). `unpack` is the reverse, with base + 15 in the place of those.
+ * `pack` writes two exponents a byte, the first in the low half, each as its distance from `base`, 0 to 14; 15 stands for every
+ * other exponent. It sets a flag byte for every 32 exponents: 1 when there is a 15 among them (the last flag also covers the bytes
+ * behind the last exponent). `unpack` is the reverse; it gives base + 15 for every 15.
  */
 export interface PlaneKernels {
   split2(elements: number, plane0: number, plane1: number, count: number): void;

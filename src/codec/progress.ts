@@ -1,9 +1,9 @@
 import { CacheError } from '../core/errors.ts';
 
-/** How the encoding or decoding of a file is watched and ended. All bytes are those of the original file. */
+/** Hooks to watch and cancel the encoding or decoding of a file. All bytes are those of the original file. */
 export interface CodecHooks {
   onProgress?(bytesDone: number, bytesTotal: number): void;
-  /** Sees all bytes in order, for a hash of the caller's own; they are overwritten afterwards. */
+  /** Sees all bytes in order, for example to hash them; they are overwritten afterwards. */
   onBytes?(bytes: Uint8Array): void;
   /** Called after every chunk with its size; the next one waits for it. */
   turn?(bytes: number): Promise<unknown>;

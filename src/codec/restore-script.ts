@@ -2,8 +2,8 @@ import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /**
- * A program for whoever has compressed files and not autocached: `python3 restore.py model.safetensors.zst model.safetensors`.
- * Needs Python 3.8 and the `zstd` command.
+ * A program that restores compressed files without autocached: `python3 restore.py model.safetensors.zst model.safetensors`. Needs
+ * Python 3.8 and the `zstd` command.
  */
 export const restoreScript = `\
 """Restores a model file that autocached has compressed: python3 restore.py COMPRESSED RESTORED. Needs the zstd command."""
@@ -62,7 +62,7 @@ with open(sys.argv[2], "wb") as restored:
 assert whole.hexdigest() == metadata["sha256"] and content.wait() == 0, "damaged"
 `;
 
-/** Sees to it that the program lies in the directory of the compressed tier, as this version has it. Throws as `node:fs` does. */
+/** Places this version's script in the directory of the compressed tier. Throws as `node:fs` does. */
 export function placeRestoreScript(dir: string): void {
   const path = join(dir, 'restore.py');
   if (isThere(path)) return;

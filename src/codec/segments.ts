@@ -1,4 +1,4 @@
-/** Content in memory: in one piece, or in several that lie apart. */
+/** Content in memory: one piece, or several that lie apart. */
 export type Pieces = Uint8Array[];
 
 /** Copies the pieces one behind the other. */
@@ -11,14 +11,14 @@ export function join(pieces: Pieces, target: Uint8Array): void {
 }
 
 interface Step {
-  /** The first element, and how many. */
+  /** The first element and the number of elements. */
   begin: number;
   count: number;
-  /** Where that element lies in each of the planes. */
+  /** The address of that element in each of the planes. */
   addresses: number[];
 }
 
-/** Walks through planes of one length and, at every element where one of them has a cut, goes on with a new step. */
+/** Walks through planes of one length. A new step begins wherever one of them has a cut. */
 export function* inStep(planes: readonly Pieces[]): Generator<Step> {
   const rests = planes.map((pieces) => pieces.filter(({ length }) => length > 0));
   for (let begin = 0; ; ) {

@@ -53,7 +53,7 @@ const interleaveHigh = interleaveLow.map((lane) => lane + 8);
 /** The same with pairs of bytes. */
 const pairsLow = [0, 1, 16, 17, 2, 3, 18, 19, 4, 5, 20, 21, 6, 7, 22, 23];
 const pairsHigh = pairsLow.map((lane) => lane + 8);
-/** Of eight elements of four bytes: the first bytes, then the second ones; and the same for the third and the fourth. */
+/** Of eight elements of four bytes: the first bytes, then the second ones. The same for the third and the fourth. */
 const firstTwo = [0, 4, 8, 12, 16, 20, 24, 28, 1, 5, 9, 13, 17, 21, 25, 29];
 const lastTwo = firstTwo.map((lane) => lane + 2);
 const lowHalves = [0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23];
@@ -124,7 +124,7 @@ function merge4R(): WasmFunction {
   });
 }
 
-/** Bits of each byte, moved up, or down when negative. Lanes of two bytes do it: the mask keeps out what comes from the byte beside. */
+/** Bits of each byte, moved up, or down when negative. Shifts act on lanes of two bytes; the mask drops bits of the other byte. */
 function bitsOf(local: number, by: number, mask: Code): Code {
   const x = get(local);
   if (by === 0) return and(x, mask);
@@ -186,15 +186,15 @@ function unpack(): WasmFunction {
 type Locals = [a: number, b: number, c: number, d: number, e: number, f: number, g: number];
 
 interface Tools {
-  /** How many elements are done. */
+  /** The number of elements done. */
   index: Code;
-  /** A vector with this value in every byte. It is made once, before the loop: the runtime would make it again every time. */
+  /** A vector with this value in every byte, made once before the loop. Inside the loop the runtime would make it every time. */
   keep(value: number): Code;
 }
 
 /**
  * Runs `body` for every `step` elements; the last parameter is their count. `at(pointer, width)` is the address of the current
- * element, `width` bytes each, behind the pointer that is in that parameter.
+ * element, `width` bytes each, in the area whose address is in that parameter.
  */
 function loop(
   shape: { name: string; parameters: number; step: number },

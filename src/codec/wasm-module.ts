@@ -1,7 +1,7 @@
 /**
- * A very small WebAssembly assembler: just the instructions that the kernels of this room need, as functions that return bytes.
- * Arguments are given as code, so an expression is written as it is read: `store(i, add(get(a), get(b)))`. With it the module
- * is built from readable source when it is first used, and there is no binary in the repository to be trusted.
+ * A very small WebAssembly assembler with only the instructions of this room's kernels, as functions that return bytes. Arguments
+ * are code, so an expression is written as it is read: `store(i, add(get(a), get(b)))`. The module is built from readable source
+ * when it is first used, so the repository holds no binary that must be trusted.
  *
  * Encodings: WebAssembly core specification 2.0, chapter 5 (binary format), including the 128-bit vector instructions.
  */
@@ -29,14 +29,14 @@ export const shiftRight = (a: Code, bits: number): Code => [...a, ...constant(bi
 export const isBelow = (a: Code, b: Code): Code => [...a, ...b, 0x49];
 /** Stores the low byte of `value`. */
 export const storeByte = (address: Code, value: Code): Code => [...address, ...value, 0x3a, 0, 0];
-/** Runs `body`, and again as long as `condition` holds after it. */
+/** Runs `body` and repeats it while `condition` holds after it. */
 export const repeat = (body: Code, condition: Code): Code => [0x03, 0x40, ...body, ...condition, 0x0d, 0, 0x0b];
 
 /** 16 bytes at `address + offset`. */
 export const load = (address: Code, offset = 0): Code => [...address, ...vector(0x00), 0, ...unsigned(offset)];
 export const store = (address: Code, offset: number, value: Code): Code =>
   [address, value, vector(0x0b), [0], unsigned(offset)].flat();
-/** The bytes that `lanes` names: 0 to 15 of `a`, 16 to 31 of `b`. */
+/** The bytes at the indices in `lanes`: 0 to 15 of `a`, 16 to 31 of `b`. */
 export const shuffle = (a: Code, b: Code, lanes: readonly number[]): Code => [...a, ...b, ...vector(0x0d), ...lanes];
 export const fill8 = (value: Code): Code => [...value, ...vector(0x0f)];
 export const equal8 = (a: Code, b: Code): Code => [...a, ...b, ...vector(0x23)];
@@ -50,7 +50,7 @@ export const subtract8 = (a: Code, b: Code): Code => [...a, ...b, ...vector(0x71
 export const min8 = (a: Code, b: Code): Code => [...a, ...b, ...vector(0x77)];
 export const add64 = (a: Code, b: Code): Code => [...a, ...b, ...vector(0xce)];
 export const multiply64 = (a: Code, b: Code): Code => [...a, ...b, ...vector(0xd5)];
-/** The two lower lanes of four bytes of each, multiplied to lanes of eight. */
+/** Multiplies the two lower four-byte lanes of each to lanes of eight bytes. */
 export const multiplyLow32 = (a: Code, b: Code): Code => [...a, ...b, ...vector(0xde)];
 
 /** Shifts of every lane; to the right, zeros come in. */
@@ -100,7 +100,7 @@ const text = (name: string): Code => sized(ascii(name));
 const ascii = (name: string): Code => [...name].map((letter) => letter.charCodeAt(0));
 const vector = (opcode: number): Code => [0xfd, ...unsigned(opcode)];
 
-/** LEB128, the format's integer encoding: seven bits a byte, low bits first, the top bit says that more follow. */
+/** LEB128, the format's integer encoding: seven bits a byte, low bits first, the top bit set when more follow. */
 function unsigned(value: number): Code {
   return value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...unsigned(value >>> 7)];
 }

@@ -1,6 +1,6 @@
 import { assemble, type WasmFunction } from './wasm-module.ts';
 
-/** The part of the runtime's `WebAssembly` that is used; the type library has it only together with the browser's types. */
+/** The part of the runtime's `WebAssembly` in use here; the type library has it only together with the browser's types. */
 interface Wasm {
   Memory: new (size: { initial: number }) => { buffer: ArrayBuffer };
   Module: new (bytes: Uint8Array<ArrayBuffer>) => object;
@@ -10,7 +10,7 @@ interface Wasm {
 
 const wasm = (globalThis as { WebAssembly?: Wasm }).WebAssembly;
 
-/** Functions that are assembled and compiled when they are first needed. */
+/** Functions that are assembled and compiled at their first use. */
 export class WasmProgram<Exports> {
   readonly #functions: () => WasmFunction[];
   #compiled: object | null | undefined;
@@ -19,7 +19,7 @@ export class WasmProgram<Exports> {
     this.#functions = functions;
   }
 
-  /** The functions over a memory of their own, of at least `size` bytes; null where the runtime lacks their instructions. */
+  /** The functions over a new memory of at least `size` bytes; null where the runtime lacks their instructions. */
   over(size: number): { bytes: Uint8Array<ArrayBuffer>; exports: Exports } | null {
     this.#compiled ??= compile(this.#functions());
     if (!wasm || !this.#compiled) return null;

@@ -1,10 +1,10 @@
 import { createXXHash128, type IHasher } from 'hash-wasm';
 import { blockBytes, memoryOf, secret, stripeBytes, Xxh3Memory } from './xxh3-kernel.ts';
 
-/** A hash of one stream after the other. */
+/** Hashes one stream after the other. */
 export interface StreamHash {
   update(bytes: Uint8Array): void;
-  /** The hash of what came since the last digest, hex; the next stream begins. */
+  /** The hash of the bytes since the last digest, in hexadecimal. Begins the next stream. */
   digest(): string;
 }
 
@@ -15,7 +15,7 @@ export async function createXxh128(): Promise<StreamHash> {
   return staging ? new Xxh128(simple, staging) : new SimpleHash(simple);
 }
 
-/** Bytes from elsewhere are hashed in pieces of so many: they stay in the cache of the processor between the copy and the hash. */
+/** Bytes from elsewhere are hashed in pieces of this size, which stay in the processor's cache between the copy and the hash. */
 const stagingBytes = 64 * 1024;
 let staging: Xxh3Memory | null | undefined;
 
@@ -43,11 +43,11 @@ const [prime64_4, prime64_5] = [0x85ebca77c2b2ae63n, 0x27d4eb2f165667c5n];
 const start = [prime32_3, prime64_1, prime64_2, prime64_3, prime64_4, prime32_2, prime64_5, prime32_1];
 
 class Xxh128 implements StreamHash {
-  /** For streams of at most one block: they follow other rules, and take no time. */
+  /** For streams of at most one block, which follow other rules. Their cost is negligible. */
   readonly #short: StreamHash;
   readonly #staging: Xxh3Memory;
   readonly #lanes = BigUint64Array.from(start);
-  /** The last block may be the last of the stream, which is not scrambled: it is held back. Before it, the last stripe of the one before. */
+  /** The last stripe of the block before, then the block held back: it may be the stream's last, which is not scrambled. */
   readonly #held = new Uint8Array(stripeBytes + blockBytes);
   #heldBytes = 0;
   #added = 0;
@@ -96,7 +96,7 @@ class Xxh128 implements StreamHash {
     this.#held.set(blocks.subarray(-stripeBytes));
   }
 
-  /** Its whole stripes, less one when it ends with a whole one, and the last stripe of the stream under a key of its own. */
+  /** Adds its whole stripes (one less if it ends with a whole one), then the last stripe of the stream under a key of its own. */
   #addLastBlock(): void {
     const [from, until] = [stripeBytes, stripeBytes + this.#heldBytes];
     const held = this.#staged(this.#held);
@@ -121,7 +121,7 @@ function longDigest(lanes: BigUint64Array, length: number): string {
   return [high, low].map((half) => half.toString(16).padStart(16, '0')).join('');
 }
 
-/** Folds the lanes to 64 bits under the key that begins there in the secret. */
+/** Folds the lanes to 64 bits under the key at `keyAt` in the secret. */
 function merged(lanes: BigUint64Array, keyAt: number, seed: bigint): bigint {
   let sum = seed;
   for (let lane = 0; lane < lanes.length; lane += 2) {

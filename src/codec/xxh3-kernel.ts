@@ -20,8 +20,8 @@ import {
 import { WasmProgram } from './wasm-program.ts';
 
 /**
- * The inner loop of XXH3 with 128-bit vectors: eight lanes of 64 bits, to which each stripe of the input is added under a key, and
- * which are scrambled after each block. Specification and constants: doc/xxhash_spec.md of the xxHash project, "XXH3 algorithm for
+ * The inner loop of XXH3 with 128-bit vectors. It adds each stripe of the input, under a key, to eight lanes of 64 bits, and
+ * scrambles the lanes after each block. Specification and constants: doc/xxhash_spec.md of the xxHash project, "XXH3 algorithm for
  * long inputs".
  */
 export const stripeBytes = 64;
@@ -36,13 +36,13 @@ export const secret = Buffer.from(
 );
 const scrambleFactor = 0x9e3779b1;
 
-/** Where things lie in the memory; the bytes that are hashed begin at its second page. */
+/** Addresses in the memory; the bytes to hash begin at its second page. */
 const place = { lanes: 0, secret: 64, factor: 256, bytes: pageBytes };
 
 interface Exports {
-  /** Adds the stripes between two addresses, the first under the key at that address. */
+  /** Adds the stripes from `data` to `end`, the first under the key at `key`. */
   stripes(key: number, data: number, end: number): void;
-  /** The same with whole blocks, whose lanes are scrambled after each. */
+  /** The same for whole blocks; scrambles the lanes after each. */
   blocks(key: number, data: number, end: number): void;
 }
 
@@ -90,7 +90,7 @@ const scramble: Code = lanes.flatMap((pair, i) => {
   return set(pair, multiply64(xor(shifted, load(constant(place.secret + secret.length - stripeBytes), 16 * i)), get(factor)));
 });
 
-/** Memory whose bytes are added to the lanes where they lie. */
+/** Memory whose bytes are hashed in place. */
 export class Xxh3Memory {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly #lanes: BigUint64Array;
@@ -110,12 +110,12 @@ export class Xxh3Memory {
     new BigUint64Array(bytes.buffer, place.factor, 2).fill(BigInt(scrambleFactor));
   }
 
-  /** @param to the lanes  @param part of the memory, whole blocks */
+  /** @param to the lanes  @param part whole blocks in the memory */
   addBlocks(to: BigUint64Array, part: Uint8Array): void {
     this.#add(to, part, (from, until) => this.#exports.blocks(place.secret, from, until));
   }
 
-  /** @param key where in the secret the key of the first stripe begins  @param part of the memory, whole stripes of one block */
+  /** @param key where the first stripe's key begins in the secret  @param part whole stripes of one block, in the memory */
   addStripes(to: BigUint64Array, key: number, part: Uint8Array): void {
     this.#add(to, part, (from, until) => this.#exports.stripes(place.secret + key, from, until));
   }
@@ -130,7 +130,7 @@ export class Xxh3Memory {
 
 const memories = new WeakMap<ArrayBufferLike, Xxh3Memory>();
 
-/** Memory of its own, for reads past the page cache, that is hashed where it lies; where that cannot be, it is copied. */
+/** A new buffer for reads past the page cache. It is hashed in place where the runtime can, otherwise by way of a copy. */
 export function hashableMemory(size: number): Uint8Array {
   const memory = Xxh3Memory.create(size);
   if (!memory) return pageAligned(size);

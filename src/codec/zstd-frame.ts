@@ -1,23 +1,23 @@
 import type { CacheError } from '../core/errors.ts';
 import { corrupt } from './corrupt.ts';
 
-/** What one zstd frame says of itself. */
+/** The header's account of one zstd frame. */
 export interface ZstdFrame {
-  /** Bytes that it decodes to. */
+  /** Bytes of its content. */
   contentSize: number;
-  /** Where the content lies, when all of it is stored as it is; null when it has to be decoded. */
+  /** Where the content lies if all of it is stored uncompressed; null if it must be decoded. */
   stored: { begin: number; end: number }[] | null;
 }
 
 const magic = 0xfd2fb528;
 const maxBlock = 128 * 1024;
-/** Encoders split the content into blocks of 128 KiB, or of a fraction of it when they expect to gain by that. */
+/** Encoders split the content into blocks of 128 KiB, or of a fraction of that when they expect to gain by it. */
 const smallestBlock = 16 * 1024;
 const contentSizeBytes = [0, 2, 4, 8];
 
 /**
- * Walks through the headers of a frame and of its blocks, before anything is decoded (RFC 8878, 3.1.1). What passes is exactly
- * one frame, needs no dictionary, and cannot decode to more than eight times what it declares, whatever its blocks hold.
+ * Checks the headers of a frame and of its blocks before anything is decoded (RFC 8878, 3.1.1). A frame that passes is exactly one
+ * frame, needs no dictionary, and decodes to at most eight times its declared size, with any blocks.
  * @throws CacheError CORRUPT
  */
 export function inspectFrame(frame: Uint8Array): ZstdFrame {
@@ -66,9 +66,9 @@ function readContentSize(view: DataView, at: number, bytes: number): number {
 interface Block {
   last: boolean;
   type: 'stored' | 'repeated' | 'coded';
-  /** Bytes in the frame behind the block's header. */
+  /** The block's bytes in the frame, without its header. */
   bytes: number;
-  /** The size that the header gives: of the content for `stored` and `repeated`. */
+  /** The size in the block's header: that of the content for `stored` and `repeated`. */
   size: number;
 }
 

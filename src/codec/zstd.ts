@@ -3,20 +3,20 @@ import { CacheError, messageOf } from '../core/errors.ts';
 import { corrupt } from './corrupt.ts';
 
 /**
- * zstd for blocks of up to a few MiB: Node's own where it has one (22.15, 23.8 and later), otherwise, for decoding only,
- * the package `@mongodb-js/zstd`.
+ * zstd for blocks of up to a few MiB. Uses Node's own where it exists (22.15, 23.8 and later); otherwise, for decoding only, the
+ * package `@mongodb-js/zstd`.
  */
 export interface Zstd {
-  /** Decodes one frame that `inspectFrame` has passed; `target` is exactly as long as its content. @throws CacheError CORRUPT */
+  /** Decodes one frame that `inspectFrame` passed; `target` is exactly as long as its content. @throws CacheError CORRUPT */
   decompress(frame: Uint8Array, target: Uint8Array): Promise<void> | void;
 }
 
 const { constants } = zlib;
 
 /**
- * Huffman only: with a hash table of 64 entries the search for repetitions, which finds none in weights and takes most of the time,
- * is over at once, and every block is coded byte by byte. (Negative levels and a target length would switch that off as well.) On
- * the exponents of weights this is both smaller and several times faster than any level.
+ * Huffman only. The search for repetitions finds none in weights and takes most of the time; a hash table of 64 entries ends it at
+ * once, and every block is coded byte by byte. (Negative levels and a target length would switch that off as well.) On the
+ * exponents of weights this is both smaller and several times faster than any level.
  */
 const huffmanOnly = {
   [constants.ZSTD_c_compressionLevel]: 1,
@@ -29,7 +29,7 @@ const huffmanOnly = {
   [constants.ZSTD_c_checksumFlag]: 1,
 };
 
-/** The most bytes that `compress` makes of `size` bytes. */
+/** Upper bound, in bytes, of the output of `compress` for `size` bytes. */
 export const compressedBound = (size: number): number => size + (size >> 8) + 64;
 
 /**
@@ -88,8 +88,8 @@ function place(content: Uint8Array, target: Uint8Array): void {
 const undecodable = (cause: unknown): CacheError => corrupt(`a zstd frame does not decode: ${messageOf(cause)}`, cause);
 
 /**
- * Gives the memory of a result back now instead of at some garbage collection, so that the next result gets the same pages: new
- * ones cost more than the copying. A small result shares its memory with other buffers, which shows in the size, and is left alone.
+ * Frees the memory of a result at once instead of at some garbage collection, so that the next result gets the same pages: new ones
+ * cost more than the copying. A small result shares its memory with other buffers, which shows in the size, and is left alone.
  */
 function free({ buffer }: Uint8Array, chunkSize: number): void {
   if (buffer.byteLength === chunkSize) (buffer as { transfer?(size: number): unknown }).transfer?.(0);
