@@ -8,17 +8,17 @@ import type { OpenSource, ReadableFile } from '../sources/driver.ts';
 import { readableFile } from '../sources/drivers/posix/readable-file.ts';
 import { reading } from '../sources/io-errors.ts';
 
-/** Gives a file's bytes in order, block by block, and reads on while the caller is busy with a block. */
+/** Gives a file's bytes in order, block by block, and reads ahead while the caller uses a block. */
 export interface BlockReader {
   /**
-   * The next bytes, at most so many.
-   * @param free settles when the bytes given before are needed no longer: then their memory is used again
+   * The next bytes, at most `most`.
+   * @param free settles when the caller is done with the bytes before; their memory is then reused
    * @throws CacheError SOURCE_*
    */
   next(most: number, free: Promise<void>): Promise<Uint8Array>;
-  /** How long at least one read was under way so far, ms: the source's time, whatever the caller does meanwhile. */
+  /** Time with at least one read under way so far, ms: the source's time, whatever the caller does meanwhile. */
   readonly readMs: number;
-  /** Resolves when no read is under way: before that the file must not be closed. Nothing can be read afterwards. */
+  /** Resolves when no read is under way; the file must stay open until then. No reads afterwards. */
   close(): Promise<void>;
 }
 
@@ -32,12 +32,12 @@ interface Range<File = ReadableFile> {
 /** Bytes of one read. */
 const blockBytes = 1024 * 1024;
 /**
- * The same past the page cache, where each read costs more. Larger ones cost no less, and what is under way hides from
- * `DiskContention` what others read.
+ * The same past the page cache, where each read costs more. Larger blocks gain nothing, and reads under way hide those of other
+ * programs from `DiskContention`.
  */
 const uncachedBlockBytes = 2 * 1024 * 1024;
 
-/** One stream: a read begins when the one before it has ended, as a disk with a head wants it, and runs while that one's block is used. */
+/** One stream: a read begins when the one before has ended, as a disk with a head prefers, and runs while that block is used. */
 function sequentialReader(range: Range): BlockReader {
   let before: Promise<unknown> = Promise.resolve();
   const start = (read: Read) => {
@@ -70,7 +70,7 @@ async function* chunksOf(file: CompressedFile): AsyncGenerator<Uint8Array, undef
   for (const index of file.metadata.chunks.keys()) yield await file.chunk(index);
 }
 
-/** Hands a block on in as many pieces as are asked for; a paced copy takes small steps. */
+/** Splits blocks into pieces of at most the asked size; a paced copy takes small steps. */
 function inPieces(nextBlock: (free: Promise<void>) => Promise<Uint8Array>): BlockReader['next'] {
   let rest: Uint8Array = new Uint8Array();
   return async (most, free) => {
@@ -86,20 +86,20 @@ function parallelReader(range: Range, blocks: number): BlockReader {
   return readAhead(range, { blocks, blockBytes, start: (read) => read(range.file) });
 }
 
-/** So often it is looked whether the page cache has the file, bytes. */
+/** The page cache is probed for the file once per this many bytes. */
 const lookBytes = 64 * 1024 * 1024;
 
 /**
- * One stream past the page cache, two or three reads of it under way: a large model that is only passed on must not push out of
- * memory what programs use, and to put it there costs more time than all else. What is in the page cache already, because somebody
- * has just loaded or downloaded it, comes from there, for the disk would be slower. Null where the cache cannot be passed, and for a
- * file without a descriptor.
+ * One stream past the page cache, with two or three reads under way. A large model that only passes through must not displace other
+ * programs' data from memory, and filling the cache takes more time than all else. Bytes that the page cache holds already, after a
+ * load or a download, come from there: the disk would be slower. Null where the cache cannot be bypassed, and for a file without a
+ * descriptor.
  */
 function uncachedReader(range: Range): BlockReader | null {
   const { file, from, end } = range;
   const { fd } = file;
   if (fd === undefined || process.platform !== 'linux' || end - from < leastUncached) return null;
-  // Opened anew by its number: the name may lead to another file by now.
+  // Opened by its number: the name may lead to another file meanwhile.
   const uncachedFd = openUncached(`/proc/self/fd/${fd}`);
   if (uncachedFd === null) return null;
   const uncached = readableFile(uncachedFd, file.path);
@@ -115,7 +115,7 @@ function uncachedReader(range: Range): BlockReader | null {
   return readAhead(range, { blocks: 4, blockBytes: uncachedBlockBytes, start, end: () => closeSync(uncachedFd) });
 }
 
-/** Whether a page of the file comes without a disk, by what the kernel counts for this thread; also true where it does not count. */
+/** Whether a page of the file comes without a disk read, by the kernel's counters for this thread; also true where it has none. */
 function isInMemory(fd: number, at: number): boolean {
   const page = Buffer.allocUnsafe(4096);
   const before = readFromDisks('thread-self');
@@ -124,8 +124,8 @@ function isInMemory(fd: number, at: number): boolean {
 }
 
 /**
- * What suits a source.
- * @param options `shared`: the program that asked reads it at the same time; through the page cache each byte comes from the disk once
+ * The reader that suits a source.
+ * @param options `shared`: the asking program reads it at the same time; through the page cache each byte comes from the disk once
  */
 export function sourceReader(range: Range<OpenSource>, { shared }: { shared: boolean }): BlockReader {
   const { readsInFlight } = range.file.traits;
@@ -133,19 +133,19 @@ export function sourceReader(range: Range<OpenSource>, { shared }: { shared: boo
   return shared ? sequentialReader(range) : localReader(range);
 }
 
-/** What suits a file on a disk of this machine that no other program reads. */
+/** The reader that suits a file on a local disk that no other program reads. */
 export function localReader(range: Range): BlockReader {
   return uncachedReader(range) ?? sequentialReader(range);
 }
 
-/** Reads a block from the file as it is open here. */
+/** Reads a block from this descriptor of the file. */
 type Read = (file: ReadableFile) => Promise<Uint8Array>;
 
 interface Plan {
-  /** How many blocks there are in memory. All but those that are in use may be under way. */
+  /** Number of blocks in memory. All but those in use may be under way. */
   blocks: number;
   blockBytes: number;
-  /** Begins to read the block at a position. */
+  /** Starts the read of the block at a position. */
   start(read: Read, at: number): Promise<Uint8Array>;
   end?(): void;
 }
@@ -164,7 +164,7 @@ function readAhead(range: Range, { blocks, blockBytes, start, end: whenClosed }:
     const block = { buffer, at, length: asked - at };
     const begin = () => start((file) => busy.during(fill(range, file, block)), at);
     const filled = free ? settled(free).then(begin) : begin();
-    // Whoever takes it sees the failure; a read that nobody takes any more must not end the process.
+    // The awaiting caller sees the failure; a read that nobody awaits must not end the process.
     filled.catch(() => {});
     underWay.push({ buffer, filled });
   };
@@ -188,10 +188,10 @@ function readAhead(range: Range, { blocks, blockBytes, start, end: whenClosed }:
   };
 }
 
-/** How it went is the concern of others. */
+/** Waits for the end of the work; its failure is reported elsewhere. */
 const settled = (work: Promise<void>) => work.catch(() => {});
 
-/** Sums the time in which anything is under way; what overlaps counts once. */
+/** Sums the time with anything under way; overlaps count once. */
 class BusyTime {
   ms = 0;
   #underWay = 0;
@@ -211,14 +211,14 @@ class BusyTime {
 
 interface Block {
   buffer: Uint8Array;
-  /** Its first byte in the file, and how many there are to come. */
+  /** First byte in the file, and number of bytes. */
   at: number;
   length: number;
 }
 
 async function fill(range: Range, file: ReadableFile, { buffer, at, length }: Block): Promise<Uint8Array> {
   for (let filled = 0; filled < length; ) {
-    // Always to the end of the buffer, as reading past the cache asks for; how it goes on after half a block, only the cache knows.
+    // Reads past the cache must fill to the end of the buffer. After half a block, only the cached file can go on.
     const got = await (filled === 0 ? file : range.file).read(buffer.subarray(filled), at + filled);
     if (got === 0) throw new CacheError('SOURCE_CHANGED', `${range.file.path} became shorter while it was copied`);
     filled += got;

@@ -4,29 +4,29 @@ import { leastUncached, openUncachedToWrite, pageBytes } from '../runtime/uncach
 import { writeError } from '../sources/io-errors.ts';
 
 /**
- * Writes a file block by block, on a thread of the pool: the caller can hash the block meanwhile. Large files are written past the
- * page cache where that can be passed, from blocks that begin at a page in memory and in the file: nothing then waits to be flushed,
- * no program loses what it has in memory, and the copy into the page cache is saved, which takes more time than hashing.
+ * Writes a file block by block on a pool thread, so the caller can hash the block meanwhile. Large files are written past the page
+ * cache where possible, from blocks aligned to pages in memory and in the file. Nothing then waits to be flushed, other programs
+ * keep their data in memory, and the copy into the page cache is saved, which takes more time than hashing.
  */
 export class BlockWriter {
   readonly #fd: number;
   readonly #uncached: number | null;
   #refused = false;
-  /** Resolves when all that was handed over is written, rejects when some of it cannot be. */
+  /** Resolves when all blocks so far are written, rejects when one cannot be. */
   #written: Promise<void> = Promise.resolve();
   #underWay: Promise<unknown> = Promise.resolve();
-  /** How many bytes went into the page cache so far. */
+  /** Bytes that went into the page cache so far. */
   cachedBytes = 0;
 
-  /** @param fd open for writing; it stays the caller's to close, after this  @param size that the file will have, bytes */
+  /** @param fd open for writing; the caller closes it, after this  @param size of the finished file, bytes */
   constructor(fd: number, size: number) {
     this.#fd = fd;
     this.#uncached = size < leastUncached ? null : openUncachedToWrite(fd);
   }
 
   /**
-   * Resolves when the file has the bytes, and all that were handed over before; they must stay as they are until then.
-   * @param cached whether they are to be in the page cache afterwards
+   * Resolves when the file has these bytes and all before; the bytes must not change until then.
+   * @param cached whether they shall be in the page cache afterwards
    * @throws CacheError NO_SPACE, CACHE_IO
    */
   write(bytes: Uint8Array, position: number, cached: boolean): Promise<void> {
@@ -38,7 +38,7 @@ export class BlockWriter {
     return this.#written;
   }
 
-  /** Resolves when nothing is written any more. */
+  /** Resolves when no write is under way. */
   async close(): Promise<void> {
     await this.#underWay;
     if (this.#uncached !== null) closeSync(this.#uncached);
@@ -50,7 +50,7 @@ export class BlockWriter {
     while (written < bytes.length) written += await writeSome(this.#fd, bytes.subarray(written), position + written);
   }
 
-  /** Writes the whole pages at the start of the block past the page cache, as far as that goes. @returns how many bytes */
+  /** Writes the whole pages at the start of the block past the page cache, where possible. @returns the bytes written */
   async #writePages(bytes: Uint8Array, position: number): Promise<number> {
     const length = bytes.length - (bytes.length % pageBytes);
     if (this.#uncached === null || this.#refused || length === 0) return 0;
@@ -58,7 +58,7 @@ export class BlockWriter {
       return await writeSome(this.#uncached, bytes.subarray(0, length), position);
     } catch (error) {
       if (errnoOf(error) !== 'EINVAL') throw error;
-      // Not on this file system, or not from such memory.
+      // This file system or this memory does not allow it.
       this.#refused = true;
       return 0;
     }

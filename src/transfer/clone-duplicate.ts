@@ -10,9 +10,9 @@ import { type CopyHooks, eachBlock } from './each-block.ts';
 import type { CopyOrder, DuplicateCopy } from './messages.ts';
 
 /**
- * Where the file system can share blocks, a copy of a source that looks like another one begins as a clone of that one's copy: a
- * file of its own, with its own mtime, on the same blocks. Every byte of the source is read, hashed and compared; what differs is
- * written. Null where blocks cannot be shared, and when no copy looks like it.
+ * Where the file system can share blocks, a copy of a source that resembles another one begins as a clone of that one's copy: a
+ * separate file, with its own mtime, on the same blocks. Every byte of the source is read, hashed and compared; differing bytes are
+ * written. Null where blocks cannot be shared, and when no copy resembles it.
  * @throws CacheError as `runCopyJob` does when the source or the disk fails
  */
 export async function cloneDuplicate(
@@ -41,7 +41,7 @@ export async function cloneDuplicate(
 }
 
 /**
- * Makes `temp` a new file on the blocks of another one. The flag forbids Node to fall back to copying, which can go wrong unseen.
+ * Makes `temp` a new file on the blocks of another one. The flag forbids Node to fall back to copying, which can fail unnoticed.
  * @returns false where blocks cannot be shared
  */
 export function cloneFile(path: string, temp: string): boolean {

@@ -2,13 +2,14 @@ import { readAt } from '../codec/file-io.ts';
 import type { OpenSource } from '../sources/driver.ts';
 import { readFully } from '../sources/read-fully.ts';
 
-/** Two files of one size are looked at in so many places all over them, so many bytes each, before one is read whole. */
+/** Two files of one size are sampled in this many places, this many bytes each, before one is read whole. */
 const samples = 16;
 const sampleBytes = 64 * 1024;
 
 /**
- * Whether a file of the source's size may have the same bytes: those at the start (a model's header), at the end, and between agree.
- * @throws CacheError as `OpenSource.read` does, and what the file system says of the other file
+ * Whether a file of the source's size may have the same bytes: the samples at the start (a model's header), at the end, and between
+ * agree.
+ * @throws CacheError as `OpenSource.read` does, and errors of the other file's file system
  */
 export async function looksAlike(source: OpenSource, twin: number): Promise<boolean> {
   const [a, b] = [Buffer.allocUnsafe(sampleBytes), Buffer.allocUnsafe(sampleBytes)];
@@ -21,7 +22,7 @@ export async function looksAlike(source: OpenSource, twin: number): Promise<bool
   return true;
 }
 
-/** Compares what is read of a source, block by block, with the bytes of another file. */
+/** Compares bytes of a source, block by block, with those of another file. */
 export function comparer(twin: number): (bytes: Uint8Array, position: number) => boolean {
   let block = Buffer.allocUnsafe(0);
   return (bytes, position) => {

@@ -14,14 +14,14 @@ import type { CompressOrder, CopyReport } from './messages.ts';
 import { createAnew } from './partial-file.ts';
 import { assertReadsBack } from './read-back.ts';
 
-/** Written bytes are sent to the disk in portions of so many, so that they are no burden for others at the end. */
+/** Written bytes are sent to the disk in portions of this size, so that no large flush at the end burdens other programs. */
 const syncBytes = 64 * 1024 * 1024;
 
 /**
- * Puts the compressed form of a copy into the cold tier. What the copy gives is hashed and must be what was sealed; what was written
- * is decoded again and must come to the same. A few chunks are tried first.
- * @throws CacheError NOT_ADMITTED when it would save too little, NO_SPACE when it would need more room than the order gives, CORRUPT when
- *   the copy is not what was sealed; CACHE_IO or CANCELLED.
+ * Puts the compressed form of a copy into the cold tier. The copy's bytes are hashed and must match its seal. The compressed form
+ * is then decoded and must match too. A trial on a few chunks comes first.
+ * @throws CacheError NOT_ADMITTED when it would save too little, NO_SPACE when it would need more room than the order gives,
+ * CORRUPT when the copy does not match its seal; CACHE_IO or CANCELLED.
  */
 export async function compressCopy(order: CompressOrder, hooks: CopyHooks): Promise<CopyReport> {
   const { source, temp, origin, into } = order;
@@ -87,7 +87,7 @@ function dense(): CacheError {
   return new CacheError('NOT_ADMITTED', 'compressing it would save too little');
 }
 
-/** Encoding is the first half of the work, reading it again the second. */
+/** Encoding is the first half of the work, verifying it the second. */
 function codecHooks(hooks: CopyHooks) {
   return {
     signal: hooks.signal,
@@ -96,7 +96,7 @@ function codecHooks(hooks: CopyHooks) {
   } satisfies CodecHooks;
 }
 
-/** Waits for the next step, if it has to be asked for. */
+/** Waits for the next step, if the job is paced. */
 function turn(hooks: CopyHooks, bytes: number): Promise<void> {
   return hooks.paced() ? hooks.ask(bytes) : nextTurn();
 }

@@ -14,10 +14,9 @@ import { PartialFile } from './partial-file.ts';
 import { assertReadsBack } from './read-back.ts';
 
 /**
- * Makes a copy from a copy of the same bytes. The source itself is not touched. What is read is hashed like any
- * other copy, and must come to the hash that the origin was sealed with; an interrupted one begins anew, for it would take over
- * bytes that this has not been shown of yet.
- * @throws CacheError CORRUPT when the origin is not what was sealed; NO_SPACE, CACHE_IO or CANCELLED.
+ * Makes a copy from another copy of the same bytes, without touching the source. The bytes are hashed as in any copy and must match
+ * the origin's seal. An interrupted copy begins anew: the bytes it left have not been checked against that seal.
+ * @throws CacheError CORRUPT when the origin does not match its seal; NO_SPACE, CACHE_IO or CANCELLED.
  */
 export async function copyFromTier(order: RestoreOrder, hooks: CopyHooks): Promise<CopyReport> {
   const { source, temp, origin } = order;
@@ -42,7 +41,7 @@ export async function copyFromTier(order: RestoreOrder, hooks: CopyHooks): Promi
   }
 }
 
-/** A copy that is to be read, open, with its proof. @throws CacheError CORRUPT when it is not what was sealed */
+/** Opens a copy for reading, with its proof. @throws CacheError CORRUPT when it does not match its seal */
 export function openOrigin({ path, manifestPath, seal, hash }: OriginCopy): { fd: number; proof: Manifest } {
   const [fd, proof] = fromOrigin(() => [openSync(path, 'r'), parseManifest(readFileSync(manifestPath, 'utf8'))]);
   try {
@@ -88,7 +87,7 @@ function readerOf(fd: number, { path, form }: OriginCopy, end: number): BlockRea
   };
 }
 
-/** Whatever fails with the origin is the origin's fault, never the source's. */
+/** Any failure here is the origin's fault, never the source's. */
 function fromOrigin<T>(call: () => T): T {
   try {
     return call();
@@ -97,7 +96,7 @@ function fromOrigin<T>(call: () => T): T {
   }
 }
 
-/** What is wrong with an origin. */
+/** The error for a damaged origin. */
 export function damaged(why: string, cause?: unknown): CacheError {
   return new CacheError('CORRUPT', why, { cause });
 }

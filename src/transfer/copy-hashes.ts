@@ -1,24 +1,24 @@
 import { createHash, type Hash } from 'node:crypto';
 import { ChunkHash } from '../codec/chunk-hash.ts';
 
-/** SHA-256 costs no time while at least this part of the time is spent waiting for the source. */
+/** SHA-256 costs no time while the copy waits for the source at least this share of the time. */
 const spareShare = 0.15;
 /**
- * It takes several times the processor time of all the rest of a copy. From what is faster than hard disks and their like, bytes per
- * second, it would be a good part of a core: there the scrub makes it, at its own slow pace.
+ * SHA-256 takes several times the processor time of the rest of a copy. For sources faster than hard disks, in bytes per second, it
+ * would take much of a core: there the scrub computes it, at its own slow pace.
  */
 const fastestIdentified = 320e6;
-/** How many bytes to judge that by: the first may come from a cache, and a single wait says nothing. */
+/** Bytes measured before each decision: the first may come from a cache, and one wait proves nothing. */
 const judgedBytes = 32 * 1024 * 1024;
 
-/** What became of a block: how long it was waited for, and how long hashing and writing it took. */
+/** The time spent waiting for a block, and that spent hashing and writing it. */
 interface BlockTimes {
   bytes: number;
   waitedMs: number;
   workedMs: number;
 }
 
-/** The hashes made of a copy on its way: always the chunks', and SHA-256 for as long as it costs little. */
+/** The hashes of a copy under way: always the chunks', and SHA-256 while it costs little. */
 export class CopyHashes {
   readonly chunked: ChunkHash;
   #identity: Hash | null;
@@ -38,14 +38,14 @@ export class CopyHashes {
     this.#identity?.update(bytes);
   }
 
-  /** Takes over a chunk of an interrupted copy, if it has the hash that it had. */
+  /** Takes over a chunk of an interrupted copy, if its hash still matches. */
   accept(chunk: Uint8Array, digest: string): boolean {
     if (!this.chunked.accept(chunk, digest)) return false;
     this.#identity?.update(chunk);
     return true;
   }
 
-  /** Gives SHA-256 up when the source does not leave the time for it, or is too fast. */
+  /** Drops SHA-256 when the source leaves no time for it, or is too fast. */
   judge({ bytes, waitedMs, workedMs }: BlockTimes): void {
     const sum = this.#judged;
     sum.bytes += bytes;

@@ -3,19 +3,19 @@ import { CacheError } from '../core/errors.ts';
 import type { BlockReader } from './block-readers.ts';
 import type { CopyHashes } from './copy-hashes.ts';
 
-/** Between two of these the worker looks for a cancel and tells how far it is. A paced copy asks for each, in smaller ones. */
+/** After each step the worker checks for a cancel and reports progress. A paced copy asks before each, and takes smaller ones. */
 const stepBytes = 8 * 1024 * 1024;
 const pacedStepBytes = 1024 * 1024;
 
 export interface CopyHooks {
   progress(bytesDone: number): void;
-  /** An interrupted copy goes on from here. */
+  /** An interrupted copy resumes here. */
   resuming(from: number): void;
   /** Whether to ask before each step. */
   paced(): boolean;
   /** Resolves when the next step may be taken. */
   ask(bytes: number): Promise<void>;
-  /** Whether somebody waits for the copy, and will load it as soon as it is there. */
+  /** Whether a program waits for the copy and will load it as soon as it is there. */
   urgent(): boolean;
   signal: AbortSignal;
 }
@@ -25,11 +25,11 @@ interface Flow {
   hashes: CopyHashes;
   from: number;
   end: number;
-  /** Takes the bytes; until that resolves they stay as they are. `cached`: whether they are to stay in memory. */
+  /** Takes the bytes, which stay unchanged until that resolves. `cached`: whether they shall stay in memory. */
   file?: { write(bytes: Uint8Array, position: number, cached: boolean): void | Promise<void> };
 }
 
-/** Hashes what is read, while it and the block before are written and the next ones are read, until the end. */
+/** Hashes each block while it and the block before are written and the next ones are read, until the end. */
 export async function eachBlock(flow: Flow, hooks: CopyHooks, afterStep: () => Promise<void>): Promise<void> {
   const { reader, hashes, from, end, file } = flow;
   for (let done = from; done < end; ) {
@@ -44,7 +44,7 @@ export async function eachBlock(flow: Flow, hooks: CopyHooks, afterStep: () => P
       const takenAt = performance.now();
       const before = written;
       written = Promise.resolve(file?.write(bytes, done, hooks.urgent()));
-      // It may fail while the next block is waited for: that is told then.
+      // A failure while the next block is awaited is reported afterwards.
       written.catch(() => {});
       hashes.update(bytes);
       await before;
@@ -55,7 +55,7 @@ export async function eachBlock(flow: Flow, hooks: CopyHooks, afterStep: () => P
     await written;
     hooks.progress(done);
     await afterStep();
-    // Lets messages in.
+    // Lets messages arrive.
     await turn();
     assertWanted(hooks.signal);
   }

@@ -11,9 +11,9 @@ import { type CopyHooks, eachBlock } from './each-block.ts';
 import type { DuplicateCopy, LinkOrder, LinkReport } from './messages.ts';
 
 /**
- * Makes a copy without writing one: a hard link of the copy of another source that has the same bytes. Every byte of the source is
- * read, hashed, and compared with the twin's own; the hash must come to the twin's as well. Null when no twin has the same bytes (for
- * one that differs at its very end the source has then been read for nothing), or where there are no hard links.
+ * Makes a copy without writing: a hard link to the copy of another source with the same bytes. Every byte of the source is read,
+ * hashed, and compared with the twin's; the hash must equal the twin's as well. Null when no twin has the same bytes (if one
+ * differs only at its end, the source was read in vain), or where hard links are not possible.
  * @throws CacheError as `runCopyJob` does when the source or the disk fails
  */
 export async function linkDuplicate(order: LinkOrder, hooks: CopyHooks, driver: SourceDriver): Promise<LinkReport | null> {
@@ -52,7 +52,7 @@ export async function linkDuplicate(order: LinkOrder, hooks: CopyHooks, driver: 
   }
 }
 
-/** Null when it has left, or is not what was sealed: that is found out by who asks for it. */
+/** Null when the twin is gone or does not match its seal; its own readers report that. */
 function openTwin(twin: DuplicateCopy): { fd: number; proof: Manifest } | null {
   try {
     return openOrigin({ ...twin, form: 'plain' });

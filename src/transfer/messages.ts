@@ -1,11 +1,11 @@
 import type { Fingerprint, Form, JobKind, Seal, SourceFile } from '../core/types.ts';
 import type { CopyPlace } from '../tiers/tier.ts';
 
-/** What every order to a copy worker says. Orders and reports are plain data: they cross to a thread or to another process. */
+/** Part of every order to a copy worker. Orders and reports are plain data: they cross to a thread or to another process. */
 interface Order extends CopyPlace {
   id: number;
   source: SourceFile;
-  /** Where the copy lies until it is whole. */
+  /** Path of the unfinished copy. */
   temp: string;
 }
 
@@ -13,29 +13,29 @@ interface Order extends CopyPlace {
 interface ReadsSource {
   /** Whether it is on a network: many reads under way at once, instead of one stream. */
   network: boolean;
-  /** Whether the program that asked reads the source at the same time: through the page cache each byte comes from the disk once. */
+  /** Whether the asking program reads the source at the same time: through the page cache each byte comes from the disk once. */
   shared: boolean;
 }
 
 /** Copy the source. */
 export interface CopyOrder extends Order, ReadsSource {
   kind: 'copy';
-  /** Copies of other sources of the same size: it may share the blocks of one of them. */
+  /** Copies of other sources of the same size; this copy may share the blocks of one of them. */
   reflinkCandidates: readonly DuplicateCopy[];
-  /** Whether to make SHA-256 too, as long as it costs little. */
+  /** Whether to compute SHA-256 too, while it costs little. */
   identity: boolean;
   /** Whether the finished copy is read back from the disk before it is published. */
   reread: boolean;
 }
 
-/** Make the copy a hard link of the first of these that has the bytes of the source; nothing is written. */
+/** Make the copy a hard link to the first candidate with the source's bytes; nothing is written. */
 export interface LinkOrder extends Order, ReadsSource {
   kind: 'link';
   /** Copies of other sources of the same size and mtime. */
   candidates: readonly DuplicateCopy[];
 }
 
-/** Copy from a copy of the same bytes: reading it takes less time, and the source need not be there. */
+/** Copy from a copy of the same bytes: reading it takes less time and does not need the source. */
 export interface RestoreOrder extends Order {
   kind: 'restore';
   origin: OriginCopy;
@@ -43,11 +43,11 @@ export interface RestoreOrder extends Order {
   reread: boolean;
 }
 
-/** Put the compressed form of the origin in the place of the copy. */
+/** Replace the copy by the compressed form of the origin. */
 export interface CompressOrder extends Order {
   kind: 'compress';
   origin: OriginCopy;
-  /** Most bytes that it may take. */
+  /** Maximum size of the compressed form, bytes. */
   into: number;
 }
 
@@ -61,25 +61,25 @@ interface Jobs {
 
 export type JobOrder = Jobs[JobKind]['order'];
 
-/** What the worker reports when it has done what an order says. */
+/** The worker's report on a completed order. */
 export type ReportOf<O extends JobOrder> = Jobs[O['kind']]['report'];
 
-/** A copy that is read. */
+/** A copy to read from. */
 export interface OriginCopy extends CopyPlace {
   form: Form;
   seal: Seal;
-  /** Of the bytes of the source. */
+  /** Hash of the source's bytes. */
   hash: string;
 }
 
-/** A copy of another source that is of the same size; always plain. */
+/** A copy of another source of the same size; always plain. */
 export type DuplicateCopy = Omit<OriginCopy, 'form'>;
 
-/** How a copy begins. */
+/** State of a job at its start. */
 export interface CopyTerms {
   /** Whether it asks before each step. */
   paced: boolean;
-  /** Whether somebody waits for it. */
+  /** Whether a program waits for it. */
   urgent: boolean;
 }
 
@@ -88,13 +88,13 @@ export interface CopyWorker {
   /** @throws CacheError as `runCopyJob` */
   run(order: JobOrder, terms: CopyTerms): Promise<ReportOf<JobOrder>>;
   cancel(id: number): void;
-  /** Somebody waits for the copy from now on. */
+  /** From here on a program waits for the copy. */
   hurry(id: number): void;
-  /** From now on the copy asks before each step, or does not. */
+  /** From here on the copy asks before each step, or does not. */
   pace(id: number, paced: boolean): void;
 }
 
-/** Functions that a copy worker calls meanwhile. */
+/** Functions that a copy worker calls during a job. */
 export interface CopyWatcher {
   progress(id: number, bytesDone: number): void;
   resuming(id: number, from: number): void;
@@ -102,7 +102,7 @@ export interface CopyWatcher {
   ask(id: number, bytes: number): Promise<void>;
 }
 
-/** The copy is another name of that file. */
+/** The copy is another name of the twin's file. */
 export interface LinkReport extends CopyReport {
   twin: DuplicateCopy;
 }
@@ -110,13 +110,13 @@ export interface LinkReport extends CopyReport {
 export interface CopyReport {
   seal: Seal;
   hash: string;
-  /** Null where making it would have slowed the copy down. */
+  /** Null where computing it would have slowed the copy down. */
   sha256: string | null;
-  /** As read from the open file: includes the inode, which the asker may not have told. */
+  /** Read from the open file: includes the inode, which the request may lack. */
   source: Fingerprint;
   bytes: number;
   /** Bytes taken over from an interrupted copy. */
   resumedFrom: number;
-  /** Time spent reading the source, ms: the source's speed without the rest. Of a compressed origin, with all that was done. */
+  /** Time spent reading the source, ms, without other work. For a compressed origin, all work of the restore. */
   readMs: number;
 }

@@ -14,28 +14,28 @@ import { BlockWriter } from './block-writer.ts';
 import { CopyHashes } from './copy-hashes.ts';
 
 /**
- * Between two entries in the journal. One may be on its way while the next comes up, and two chunks of the source are compared on
- * resuming: less than 64 MiB are read again. The journal does not wait for the disk: a killed program loses nothing that it has
- * written, and after a power cut the chunks that did not reach the disk are found by their hashes.
+ * Bytes between two entries in the journal. One entry may be under way when the next is due, and resuming compares two chunks of
+ * the source: at most 64 MiB are read again. The journal does not wait for the disk. A killed program loses none of its writes;
+ * after a power cut, the hashes reveal the chunks that did not reach the disk.
  */
 const journalBytes = 3 * chunkSize;
 /**
- * Bytes in the page cache are sent to the disk in portions of so many, two at most on the way: a copy that leaves gigabytes of dirty
- * pages to its last fsync makes every other program's small writes wait for them.
+ * Bytes in the page cache are sent to the disk in portions of this size, at most two under way. If a copy left gigabytes of dirty
+ * pages to its last fsync, the small writes of every other program would wait for them.
  */
 const syncBytes = 8 * chunkSize;
 
 interface ResumeOptions {
   open: OpenSource;
-  /** Whether SHA-256 is wanted. */
+  /** Whether to compute SHA-256. */
   identity: boolean;
-  /** Told after each chunk that is taken over; what it throws ends the copy. */
+  /** Called after each chunk taken over; if it throws, the copy ends. */
   onChunk(bytes: number): void;
 }
 
 interface Opened {
   file: PartialFile;
-  /** Where to go on. */
+  /** Position to continue at. */
   at: number;
   hashes: CopyHashes;
 }
@@ -46,10 +46,10 @@ export class PartialFile {
   readonly #source: SourceFile;
   readonly #fd: number;
   readonly #writer: BlockWriter;
-  /** Up to where the journal speaks, and up to where the file was written. */
+  /** End of the journaled bytes, and end of the written bytes. */
   #journaled: number;
   #written: number;
-  /** How many bytes of the page cache were sent to the disk, or are on their way. */
+  /** Bytes of the page cache sent to the disk so far, or under way. */
   #synced = 0;
   #journaling: Promise<void> = Promise.resolve();
   #syncing: Promise<void> = Promise.resolve();
@@ -63,15 +63,15 @@ export class PartialFile {
     this.#journaled = opened.journal === false ? Number.POSITIVE_INFINITY : opened.at;
   }
 
-  /** An empty file without a journal: what interrupts it is to begin anew. */
+  /** An empty file without a journal: if interrupted, it begins anew. */
   static create(temp: string, source: SourceFile): PartialFile {
     return new PartialFile(temp, source, { fd: createAnew(temp), at: 0, journal: false });
   }
 
   /**
-   * Goes on with what an interrupted copy left, or begins anew. Every byte that is taken over is read again from the cache's own
-   * disk and compared with the journal; the first and the last of those chunks are read from the source too, so that a file that
-   * was rewritten under its old size and time is not continued with another one's end.
+   * Resumes an interrupted copy, or begins anew. Every byte taken over is read again from the cache's own disk and compared with
+   * the journal. The first and the last of those chunks are also read from the source: a file rewritten under its old size and time
+   * must not be continued with the end of another one.
    */
   static async open(temp: string, source: SourceFile, options: ResumeOptions): Promise<Opened> {
     const journal = keepPartial(temp) > 0 ? readJournal(temp) : undefined;
@@ -94,13 +94,13 @@ export class PartialFile {
     return { file: new PartialFile(temp, source, { fd: createAnew(temp), at: 0 }), at: 0, hashes };
   }
 
-  /** Goes on where the last write ended, as `BlockWriter.write` does it. */
+  /** Continues where the last write ended, as `BlockWriter.write` does. */
   async write(bytes: Uint8Array, position: number, cached: boolean): Promise<void> {
     await this.#writer.write(bytes, position, cached);
     this.#written = position + bytes.length;
   }
 
-  /** Notes what was written, and sends it to the disk, whenever enough has come together. */
+  /** Journals the written bytes and sends them to the disk, each when enough have gathered. */
   async checkpoint({ chunked }: CopyHashes): Promise<void> {
     if (this.#wholeBytes(chunked) - this.#journaled >= journalBytes) await this.#note(chunked);
     const { cachedBytes } = this.#writer;
@@ -110,16 +110,16 @@ export class PartialFile {
     this.#syncing = watched(promisify(fdatasync)(this.#fd));
   }
 
-  /** Notes all whole chunks: what is interrupted in order loses no more than the last of them. */
+  /** Journals all whole chunks, so that an orderly interruption loses only part of a chunk. */
   async interrupted({ chunked }: CopyHashes): Promise<void> {
     if (this.#wholeBytes(chunked) > this.#journaled) await this.#note(chunked);
     await this.#journaling;
   }
 
-  /** @throws CacheError when the last write or sync failed; the file is closed all the same. */
+  /** @throws CacheError when the last write or sync failed; the file is closed in any case. */
   async close(): Promise<void> {
     try {
-      // The file must not be closed under a sync that still runs.
+      // The file must not be closed during a sync.
       await Promise.all([this.#journaling, this.#syncing]);
     } finally {
       await this.#syncing.catch(() => {});
@@ -128,7 +128,7 @@ export class PartialFile {
     }
   }
 
-  /** Of whole chunks, hashed and written: a block is hashed while it is on its way. */
+  /** Bytes of whole chunks, hashed and written: a block is hashed while its write is under way. */
   #wholeBytes({ wholeBytes }: ChunkHash): number {
     return Math.min(wholeBytes, this.#written - (this.#written % chunkSize));
   }
@@ -143,7 +143,7 @@ export class PartialFile {
   }
 }
 
-/** A new file, never the old one emptied: a worker that was left behind may still hold that. */
+/** A new file, never the old one emptied: an abandoned worker may still hold that. */
 export function createAnew(temp: string): number {
   return writing(() => {
     dropPartial(temp);
@@ -152,7 +152,7 @@ export function createAnew(temp: string): number {
   });
 }
 
-/** Whoever awaits it next sees the failure, in our words; until then it is no unhandled one. */
+/** The next caller to await it sees the failure as our error; until then it is no unhandled rejection. */
 function watched(work: Promise<void>): Promise<void> {
   const told = work.catch((error) => {
     throw writeError(error);
@@ -161,7 +161,7 @@ function watched(work: Promise<void>): Promise<void> {
   return told;
 }
 
-/** How many bytes can be relied on: whole chunks, from the start, up to the first that is not what it was. */
+/** Number of reliable bytes: whole chunks from the start, up to the first that does not match. */
 async function takeOver(
   fd: number,
   digests: readonly string[],
@@ -178,7 +178,7 @@ async function takeOver(
   for (const digest of digests) {
     if (writing(() => readAt(fd, chunk, at)) < chunkSize || !hashes.accept(chunk, digest)) break;
     at += chunkSize;
-    // Lets a cancel in.
+    // Lets a cancel arrive.
     await turn();
     onChunk(at);
   }

@@ -12,7 +12,7 @@ import { readableFile } from '../sources/drivers/posix/readable-file.ts';
 import { writeError, writing } from '../sources/io-errors.ts';
 import { assertWanted, type CopyHooks } from './each-block.ts';
 
-/** The file of a copy, open for being read back: past the page cache, where that can be. */
+/** The file of a copy, open for reading back, past the page cache where possible. */
 export interface OpenCopy {
   fd: number;
   path: string;
@@ -23,29 +23,29 @@ export interface OpenCopy {
 export interface ReadBackHooks {
   /** Takes original bytes, in order. */
   onBytes?(bytes: Uint8Array): void;
-  /** Called after each step with how many original bytes are done, of how many, and how many this step had. May wait, and throw. */
+  /** Called after each step with the original bytes done, their total, and those of this step. May wait, and throw. */
   afterStep(done: number, total: number, step: number): Promise<void>;
 }
 
 export interface ReadBack {
-  /** Of the original bytes, and of their chunks; says nothing when something is broken. */
+  /** Hashes of the original bytes and of their chunks; meaningless when something is broken. */
   hash: string;
   chunks: readonly string[];
-  /** Chunks of the original, by number, that the disk does not give or that cannot be decoded; null when there are none. */
+  /** Numbers of the original's chunks that cannot be read or decoded; null when there are none. */
   broken: { why: string; chunks: number[] } | null;
-  /** Spent in reading past the page cache; null when it was not passed. */
+  /** Time spent reading past the page cache, ms; null when it was not bypassed. */
   readMs: number | null;
 }
 
-/** Throws as `node:fs` does. The page cache is passed because it shows the bytes as written, not as the disk keeps them. */
+/** Throws as `node:fs` does. Bypasses the page cache, which shows the bytes as written, not as the disk keeps them. */
 export function openCopy(path: string, form: Form): OpenCopy {
   const fd = form === 'compressed' ? null : openUncached(path);
   return { fd: fd ?? openSync(path, 'r'), path, form, uncached: fd !== null };
 }
 
 /**
- * Reads a copy from its first byte to its last, as the disk has it, and hashes the original bytes: a compressed one is decoded as a
- * restore does, which checks every frame and chunk. Comparing the hash and closing the file are the caller's.
+ * Reads a copy from the disk, first byte to last, and hashes the original bytes. A compressed copy is decoded as in a restore,
+ * which checks every frame and chunk. The caller compares the hash and closes the file.
  * @throws the errors of `afterStep`, and those of the file system that do not mean a broken file
  */
 export function readBack(copy: OpenCopy, hooks: ReadBackHooks): Promise<ReadBack> {
@@ -53,7 +53,7 @@ export function readBack(copy: OpenCopy, hooks: ReadBackHooks): Promise<ReadBack
 }
 
 /**
- * A finished copy must read back as it was written, before it gets its name.
+ * Checks that a finished copy reads back as it was written, before it gets its name.
  * @param hash of the original bytes
  * @throws CacheError CACHE_IO when it does not, CANCELLED
  */
@@ -108,7 +108,7 @@ async function readPlain({ fd, path, uncached }: OpenCopy, { onBytes, afterStep 
   return { hash: hash.digest(), chunks: hash.chunks, broken, readMs: uncached ? readMs : null };
 }
 
-/** False when the disk does not give the bytes back. */
+/** False when the disk does not return the bytes. */
 async function readChunk(
   file: ReadableFile,
   into: Uint8Array,
@@ -116,7 +116,7 @@ async function readChunk(
 ): Promise<boolean> {
   try {
     for (let filled = 0; filled < length; ) {
-      // All of the memory that is left: reading past the cache takes lengths of whole pages only.
+      // All memory that is left: reading past the cache accepts only lengths of whole pages.
       const got = await file.read(into.subarray(filled), position + filled);
       if (got === 0) return false;
       filled += got;

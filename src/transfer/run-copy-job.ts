@@ -17,7 +17,7 @@ import type { CopyOrder, CopyReport, JobOrder, LinkOrder, ReportOf } from './mes
 import { PartialFile } from './partial-file.ts';
 import { assertReadsBack } from './read-back.ts';
 
-/** After these a copy can go on where it was, once its source or its disk is back. */
+/** After these errors a copy can resume, once its source or its disk is back. */
 const resumable: readonly ErrorCode[] = ['CANCELLED', 'SOURCE_MISSING', 'SOURCE_AWAY', 'SOURCE_IO', 'NO_SPACE'];
 
 /** The driver that serves the source of an order. */
@@ -26,10 +26,10 @@ function driverOf({ source, network }: CopyOrder | LinkOrder): SourceDriver {
 }
 
 /**
- * Does what an order says.
- * @returns the report; null when none of the candidates of a `link` has the bytes of the source
- * @throws CacheError SOURCE_MISSING, SOURCE_AWAY, SOURCE_IO, SOURCE_CHANGED, NO_SPACE, CACHE_IO or CANCELLED; CORRUPT of an origin;
- *   NOT_ADMITTED of one that is not worth compressing.
+ * Carries out an order.
+ * @returns the report; null when no candidate of a `link` has the source's bytes
+ * @throws CacheError SOURCE_MISSING, SOURCE_AWAY, SOURCE_IO, SOURCE_CHANGED, NO_SPACE, CACHE_IO or CANCELLED; CORRUPT for an
+ * origin; NOT_ADMITTED for one not worth compressing.
  */
 export function runCopyJob<O extends JobOrder>(order: O, hooks: CopyHooks, driver?: typeof driverOf): Promise<ReportOf<O>>;
 export function runCopyJob(order: JobOrder, hooks: CopyHooks, driver = driverOf): Promise<ReportOf<JobOrder>> {
@@ -46,9 +46,9 @@ export function runCopyJob(order: JobOrder, hooks: CopyHooks, driver = driverOf)
 }
 
 /**
- * Copies one source to its place in a tier, hashing every byte on the way, and publishes it. Reads and writes are positional and
- * checked one by one: the kernel's copy calls as Node wraps them report success with wrong bytes when the source errs half-way.
- * What an interruption leaves is kept up to its last checkpoint, and the next copy of the same source goes on from there.
+ * Copies one source to its place in a tier, hashes every byte on the way, and publishes it. Reads and writes are positional and
+ * checked one by one: the kernel's copy calls, as Node wraps them, report success with wrong bytes when the source fails midway. An
+ * interrupted copy is kept up to its last checkpoint, and the next copy of the same source resumes there.
  * @throws CacheError SOURCE_MISSING, SOURCE_AWAY, SOURCE_IO, SOURCE_CHANGED, NO_SPACE, CACHE_IO or CANCELLED
  */
 async function copySource(order: CopyOrder, hooks: CopyHooks, driver: SourceDriver): Promise<CopyReport> {
@@ -83,8 +83,7 @@ async function copyAndPublish(open: OpenSource, order: CopyOrder, hooks: CopyHoo
 type Copied = ReturnType<CopyHashes['digest']> & Pick<CopyReport, 'readMs' | 'resumedFrom'>;
 
 /**
- * On a file system that can share blocks a copy costs nothing; null where it cannot. What came of it is read and hashed like any
- * other copy.
+ * On a file system that can share blocks, a copy costs nothing; null on others. The clone is read and hashed like any other copy.
  */
 async function cloneBytes(open: OpenSource, order: CopyOrder, hooks: CopyHooks): Promise<Copied | null> {
   const isLocal = open.fd !== undefined && !open.traits.network;
@@ -117,7 +116,7 @@ async function copyBytes(open: OpenSource, order: CopyOrder, hooks: CopyHooks): 
     await eachBlock({ reader, hashes, from, end, file }, hooks, () => file.checkpoint(hashes));
     return { ...hashes.digest(), readMs: reader.readMs, resumedFrom: from };
   } catch (error) {
-    // On a full disk the journal of before stays.
+    // On a full disk the previous journal stays.
     await file.interrupted(hashes).catch(() => {});
     throw error;
   } finally {

@@ -7,7 +7,7 @@ import { type Manifest, parseManifest } from '../tiers/manifest.ts';
 import { type OpenCopy, openCopy, type ReadBack, readBack } from './read-back.ts';
 import type { Verdict, VerifyOrder } from './verify-messages.ts';
 
-/** Reads a copy again and compares it with its proof, chunk by chunk. */
+/** Reads a copy and compares it with its proof, chunk by chunk. */
 export async function verifyCopy(order: VerifyOrder, progress: (bytesDone: number) => void): Promise<Verdict> {
   const proof = parseManifest(readText(order.manifestPath));
   if (!proof) return differs('its proof is gone or damaged');
@@ -37,7 +37,7 @@ export async function verifyCopy(order: VerifyOrder, progress: (bytesDone: numbe
   }
 }
 
-/** What differs, or null. */
+/** The difference, or null. */
 function compare(
   { hash, chunks, broken }: ReadBack,
   { order, proof }: { order: VerifyOrder; proof: Manifest },
@@ -60,7 +60,7 @@ function readText(path: string): string {
   }
 }
 
-/** The open file, or in words why there is none. */
+/** The open file, or the reason there is none. */
 function open({ path, form }: VerifyOrder): OpenCopy | string {
   try {
     return openCopy(path, form);
@@ -72,7 +72,7 @@ function open({ path, form }: VerifyOrder): OpenCopy | string {
   }
 }
 
-/** Under a rate, until the bytes done are due; always lets messages in. */
+/** Waits until the bytes done are due at `rate`; always lets messages arrive. */
 async function pause(done: number, startedAt: number, rate: number | null): Promise<void> {
   const dueMs = rate === null ? 0 : (done / rate) * 1000 - (performance.now() - startedAt);
   await sleep(Math.max(0, dueMs));

@@ -1,31 +1,31 @@
 import type { Form, Seal } from '../core/types.ts';
 
-/** One copy to read again. Plain data: it crosses to a thread. */
+/** One copy to verify. Plain data: it crosses to a thread. */
 export interface VerifyOrder {
   path: string;
   manifestPath: string;
-  /** What the catalog knows of the copy; the proof on the disk must say the same. */
+  /** The copy's seal in the catalog; the proof on the disk must match. */
   seal: Seal;
   hash: string;
   form: Form;
-  /** Whether to make SHA-256 too when the proof has none. */
+  /** Whether to compute SHA-256 when the proof has none. */
   identity: boolean;
-  /** Bytes per second, null = as fast as it goes. */
+  /** Bytes per second, null = unlimited. */
   rate: number | null;
 }
 
-/** `why` is for people; `chunks` are the numbers of the 8 MiB chunks that differ, empty when it is not about single chunks. */
+/** `why` is for people; `chunks` are the numbers of the differing 8 MiB chunks, empty when single chunks are not the problem. */
 export type Verdict =
   | {
       same: true;
-      /** Spent in reading past the page cache; null when it was not passed. */
+      /** Time spent reading past the page cache, ms; null when it was not bypassed. */
       readMs: number | null;
-      /** As the proof has it, or made because it had none; null when it was not wanted. */
+      /** From the proof, or computed because it had none; null when not requested. */
       sha256: string | null;
     }
   | { same: false; why: string; chunks: number[] };
 
-/** The thread that reads copies again, one at a time. */
+/** The thread that verifies copies, one at a time. */
 export interface VerifyWorker {
   /** @throws CacheError CACHE_IO */
   verify(order: VerifyOrder): Promise<Verdict>;

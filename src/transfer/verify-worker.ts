@@ -5,7 +5,7 @@ import { isThread, serveParent } from '../runtime/peer.ts';
 import { verifyCopy } from './verify-copy.ts';
 import type { VerifyWatcher, VerifyWorker } from './verify-messages.ts';
 
-/** The entry of the thread that reads copies again. */
+/** The entry of the thread that verifies copies. */
 const parent: Calls<VerifyWatcher> = serveParent<VerifyWatcher, VerifyWorker>({
   verify: (order) =>
     verifyCopy(order, parent.tell.progress).catch((error: unknown) => {
@@ -13,5 +13,5 @@ const parent: Calls<VerifyWatcher> = serveParent<VerifyWatcher, VerifyWorker>({
     }),
 });
 
-// Nobody waits for it. Only Linux has a priority for each thread.
+// Nobody waits for it. Only Linux has a priority per thread.
 if (!isThread || process.platform === 'linux') setPriority(constants.priority.PRIORITY_LOW);

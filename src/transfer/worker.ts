@@ -4,7 +4,7 @@ import type { CopyHooks } from './each-block.ts';
 import type { CopyTerms, CopyWatcher, CopyWorker, JobOrder, ReportOf } from './messages.ts';
 import { runCopyJob } from './run-copy-job.ts';
 
-/** The entry of a copy worker, as a thread or as a process: takes orders one after the other or several at once. */
+/** The entry of a copy worker, as a thread or as a process. Takes orders one after the other or several at once. */
 const parent = serveParent<CopyWatcher, CopyWorker>({
   run,
   cancel: (id) => change(id, (job) => job.abort.abort()),
@@ -53,7 +53,7 @@ async function run(order: JobOrder, terms: CopyTerms): Promise<ReportOf<JobOrder
   }
 }
 
-/** Changes a running job. A job that waits for a step goes on when it is cancelled or need not ask any more. */
+/** Changes a running job. A job that waits for a step continues when it is cancelled or no longer paced. */
 function change(id: number, how: (job: Running) => void): void {
   const job = running.get(id);
   if (!job) return;
@@ -62,8 +62,8 @@ function change(id: number, how: (job: Running) => void): void {
 }
 
 /**
- * A copy that nobody waits for is never as urgent as a lookup or the program that loads. Only Linux has a priority for each thread,
- * and only a privileged user may take a lower one back.
+ * A background copy is never as urgent as a lookup or the loading program. Only Linux has a priority per thread, and only a
+ * privileged user may raise it again.
  */
 function giveWay(): void {
   if (isThread && process.platform !== 'linux') return;
@@ -71,6 +71,6 @@ function giveWay(): void {
   try {
     setPriority([...running.values()].some(({ urgent }) => urgent) ? PRIORITY_NORMAL : PRIORITY_BELOW_NORMAL);
   } catch {
-    // It stays low.
+    // The priority stays low.
   }
 }
