@@ -1,7 +1,7 @@
 import { type TierName, tierNames } from '../core/types.ts';
 import { type Job, jobKey } from './job.ts';
 
-/** The jobs that are queued or running: at most one for a source and a tier. */
+/** The queued and running jobs: at most one for a source and a tier. */
 export class ActiveJobs {
   #byKey = new Map<string, Job>();
 
@@ -21,7 +21,7 @@ export class ActiveJobs {
     this.#byKey.delete(job.key);
   }
 
-  /** True while a copy of this source is being made, in whichever tier: what is there of it is read, or about to be replaced. */
+  /** True while a copy of this source is being made in any tier: its other copies are being read, or about to be replaced. */
   isBusy(sourcePath: string): boolean {
     return tierNames.some((tier) => this.#byKey.has(jobKey(sourcePath, tier)));
   }

@@ -23,29 +23,29 @@ import type { CopyWorkers } from './workers.ts';
 
 export interface CopierDeps extends SpaceDeps {
   tiers: Tiers;
-  /** Until everything that lies in the tiers is accounted for, copies queue; the event `accounting` tells. */
+  /** Copies queue until everything in the tiers is accounted for; the event `accounting` tells. */
   accounts: { readonly complete: boolean };
   workers: CopyWorkers;
   active: ActiveJobs;
   speeds: MeasuredSpeeds;
   sources: {
-    /** The disks of a root by the kernel's names, joined by `+`; null when they are not known. */
+    /** The disks of a root by the kernel's names, joined by `+`; null when unknown. */
     diskOf(root: string): string | null;
   };
   options: CopyOptions;
-  /** Takes a copy out of service that turned out not to be what was sealed. */
+  /** Takes a copy out of service that did not match its seal. */
   onDamaged(copy: Copy, entry: Entry, why: string): void;
   events: Events;
   log: Log;
   clock: Clock;
 }
 
-/** Ended jobs that are still shown. */
+/** Number of ended jobs still listed. */
 const keepEnded = 50;
-/** Who loads a smaller file himself is done before its copy gets in his way, bytes. */
+/** Below this size, bytes, a direct load finishes before its copy could slow it. */
 const leastExpected = 64 * 1024 * 1024;
 
-/** Background copies: one job for a source and a tier, however many ask; `CopyMaker` does the work. */
+/** Background copies: one job for a source and a tier, for any number of requests; `CopyMaker` does the work. */
 export class Copier implements AsyncDisposable {
   readonly #deps: CopierDeps;
   readonly #queue: CopyQueue<Job>;
@@ -85,13 +85,13 @@ export class Copier implements AsyncDisposable {
     this.#unsubscribe = deps.events.subscribe((name) => name === 'accounting' && this.#startNext());
   }
 
-  /** Joins the job of this source and tier or queues a new one; raises its priority when this asker's is higher. */
+  /** Joins the job of this source and tier or queues a new one; raises its priority if this request's is higher. */
   request(request: CopyRequest): Job {
     const job = this.#requested(request);
     const { file, priority, tier = defaultTier } = request;
-    // He was told the source's path, and reads from it now. What he has read is then copied out of the page cache.
+    // The program was given the source's path and reads from it. Its bytes are then copied out of the page cache.
     const readsItself = priority === 'background' && tier === defaultTier && file.fingerprint.size >= leastExpected;
-    // Only once the copy has begun is its disk watched.
+    // The disk is watched only once the copy has begun.
     if (readsItself) setImmediate(() => this.#foreign.expect(file.root));
     return job;
   }
@@ -99,7 +99,7 @@ export class Copier implements AsyncDisposable {
   #requested(request: CopyRequest): Job {
     const active = this.#deps.active.of(request.file.path, request.tier ?? defaultTier);
     if (active) {
-      // The source may have been replaced while its copy waited.
+      // The source may have been replaced while its job waited.
       if (active.state === 'queued') active.file = request.file;
       if (rank(request) < rank(active)) {
         active.priority = request.priority;
@@ -121,7 +121,7 @@ export class Copier implements AsyncDisposable {
     return this.#deps.active.of(sourcePath, tier);
   }
 
-  /** Bytes that others have still to copy before a copy from this root, or a restore, that somebody waits for can start. */
+  /** Bytes left to copy before a copy from this root, or a restore, with priority `wait` can start. */
   bytesAhead({ root, medium }: { root: string; medium: Medium }, restore = false): number {
     const left = this.#queue
       .before(restore ? theCache : { medium, disk: this.#diskOf(root) })
@@ -129,7 +129,7 @@ export class Copier implements AsyncDisposable {
     return left.length === 0 ? 0 : Math.min(...left);
   }
 
-  /** Running, waiting, then the last that ended. */
+  /** Running jobs, waiting jobs, then the last ended ones. */
   jobs(): JobView[] {
     return [
       ...this.#queue.running,
@@ -158,19 +158,19 @@ export class Copier implements AsyncDisposable {
     return this.#turns.paused;
   }
 
-  /** Copies stand still where they are, and no new one starts, until they are resumed. Not kept over a restart. */
+  /** Running copies stop where they are, and no new one starts, until they are resumed. Not kept over a restart. */
   pause(paused: boolean): void {
     this.#turns.paused = paused;
     this.#deps.log.info(paused ? 'copying is paused' : 'Copying is resumed.');
     this.#startNext();
   }
 
-  /** To be called when a rate has changed, or whether copies give way. */
+  /** To be called when a rate has changed, or the setting to give way. */
   reconsider(): void {
     this.#turns.reconsider();
   }
 
-  /** Ends the workers. Jobs stay in the catalog as unfinished, and the next start takes them up. */
+  /** Ends the workers. Jobs stay in the catalog as unfinished, and the next start resumes them. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopping = true;
     this.#unsubscribe();
@@ -178,7 +178,7 @@ export class Copier implements AsyncDisposable {
     await this.#deps.workers[Symbol.asyncDispose]();
   }
 
-  /** A network share has none of its own here: each of its roots counts for itself. */
+  /** A network share has no disk here: each of its roots counts for itself. */
   #diskOf(root: string): string {
     return this.#deps.sources.diskOf(root) ?? root;
   }
@@ -217,7 +217,7 @@ export class Copier implements AsyncDisposable {
 
   #tell(name: 'job-queued' | 'job-started' | 'job-done' | 'job-failed', job: Job): void {
     const view = job.view();
-    // What is found unfinished at the next start is copied to this tier.
+    // The next start copies unfinished jobs to this tier.
     if (job.tier === defaultTier) this.#deps.catalog.usage.job(view);
     this.#deps.events.emit(name satisfies keyof EventMap, view);
     const level = name === 'job-failed' && job.state === 'failed' ? 'warn' : 'info';

@@ -12,7 +12,7 @@ import { planOf } from './plan.ts';
 import { type ReservationDeps, Reservations } from './reservations.ts';
 
 export interface CopyMakerDeps extends ReservationDeps, CopyRunnerDeps {
-  /** Takes a copy out of service that turned out not to be what was sealed. */
+  /** Takes a copy out of service that did not match its seal. */
   onDamaged(copy: Copy, entry: Entry, why: string): void;
   isStopping(): boolean;
 }
@@ -45,7 +45,7 @@ export class CopyMaker {
     else await dropAfterRestore(this.#deps, copy, 'restored');
   }
 
-  /** It may have been found among what a crash left while its job waited; then there is nothing to write. */
+  /** Startup may have recovered this copy after a crash while its job waited; then there is nothing to write. */
   #isMade(job: Job): boolean {
     const { catalog, tiers } = this.#deps;
     const entry = catalog.entries.byPath(job.file.path);
@@ -56,7 +56,7 @@ export class CopyMaker {
     return true;
   }
 
-  /** A source that has the bytes of another one: its copy is another name of that one's, nothing is written, no room is needed. */
+  /** Makes the copy another name of an equal source's copy: nothing is written, no room is needed. */
   async #link(job: Job, tier: Tier): Promise<boolean> {
     const { catalog, log } = this.#deps;
     const mayBe = job.kind === 'copy' && tierTraits[tier.name].links;
@@ -75,7 +75,7 @@ export class CopyMaker {
     return true;
   }
 
-  /** From the fastest copy that is what was sealed, or from the source when there is none. */
+  /** Copies from the fastest copy that matches its seal, or from the source when there is none. */
   async #copy(job: Job, tier: Tier): Promise<CopyReport> {
     const { catalog, onDamaged } = this.#deps;
     for (;;) {
@@ -121,7 +121,7 @@ export class CopyMaker {
     job.bytesDone = report.bytes;
   }
 
-  /** What an interrupted copy can go on from keeps its place in the accounts. */
+  /** The resumable part of an interrupted copy stays in the accounts. */
   #keep(copy: Copy, temp: string): void {
     const { copies, placements } = this.#deps.catalog;
     const bytes = keepPartial(temp);

@@ -18,11 +18,11 @@ import type { Job } from './job.ts';
 import type { CopyOptions } from './options.ts';
 import type { CopyWorkers, RunOptions } from './workers.ts';
 
-/** Learns how fast sources and tiers are. */
+/** Learns the speed of sources and tiers. */
 export interface MeasuredSpeeds {
   /** After every copy of a source: bytes and the ms spent reading them. */
   copied(source: { root: string; path: string }, bytes: number, readMs: number): void;
-  /** The same of a compressed copy, with all the time that restoring it took. */
+  /** The same for a compressed copy, with the whole time of its restore. */
   restored(tier: TierName, bytes: number, ms: number): void;
 }
 
@@ -39,12 +39,12 @@ export interface CopyRunnerDeps {
   log: Log;
 }
 
-/** Progress events of one job are at least so far apart, ms. */
+/** Progress events of one job are at least this far apart, ms. */
 const progressEveryMs = 250;
-/** Free space is looked at each time so much was copied, bytes. */
+/** Free space is checked once per this many bytes copied. */
 const floorCheckBytes = 32 * 1024 * 1024;
 
-/** Has a worker do what a job needs: one method for each kind. @throws CacheError as `CopyWorkers.run` */
+/** Has a worker do a job's work: one method for each kind. @throws CacheError as `CopyWorkers.run` */
 export class CopyRunner {
   readonly #deps: CopyRunnerDeps;
 
@@ -67,7 +67,7 @@ export class CopyRunner {
     return report;
   }
 
-  /** Null when none of the candidates has the bytes of the source. */
+  /** Null when no candidate has the bytes of the source. */
   async link(job: Job, tier: Tier, candidates: readonly DuplicateCopy[]): Promise<LinkReport | null> {
     const { workers, speeds } = this.#deps;
     const order = { ...this.#order(job, tier), ...howToRead(job), kind: 'link', candidates } as const;
@@ -92,7 +92,7 @@ export class CopyRunner {
     return report;
   }
 
-  /** What the orders of all kinds say; its own copy is of the source as it was then. */
+  /** The part common to all orders. An origin of this source keeps its own fingerprint. */
   #order({ id, file, origin }: Job, tier: Tier) {
     const isOwn = origin?.entryId === this.#deps.catalog.entries.byPath(file.path)?.id;
     return {
@@ -147,7 +147,7 @@ export class CopyRunner {
     };
   }
 
-  /** Law 3: what another program takes while a copy runs is not taken from the floor by us. */
+  /** Law 3: if another program takes free space during a copy, we do not take the rest below the floor. */
   #checkFloor(job: Job, tier: Tier): void {
     const { bound, workers } = this.#deps;
     if (tier.capacity().free >= bound(tier).floor) return;
@@ -165,7 +165,7 @@ function howToRead({ medium, priority }: Job): { network: boolean; shared: boole
   return { network: medium === 'nas', shared: priority === 'background' };
 }
 
-/** SHA-256 is not worth a wait: on a busy machine a copy that somebody waits for goes without, and gets it when it is read again. */
+/** SHA-256 is not worth a wait: on a busy machine an awaited copy goes without it, and gets it at its next verification. */
 function hasTimeForIdentity({ medium, priority }: Job): boolean {
   const busy = (loadavg()[0] ?? 0) > availableParallelism();
   return medium !== 'ssd' && !(priority === 'wait' && busy);

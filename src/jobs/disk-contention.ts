@@ -2,50 +2,50 @@ import { linuxCounters, type ReadCounters } from '../media/disk-counters.ts';
 import type { Clock } from '../runtime/clock.ts';
 
 const sampleMs = 200;
-/** Of what was read before, each sample forgets a part. */
+/** Each sample keeps this share of the sums before it. */
 const kept = 0.8;
-/** A disk counts as read by others from this many bytes on that are not ours, if they are this part of all. */
+/** A disk counts as read by others when at least this many bytes are not ours and make at least this share of all. */
 const noticedBytes = 4 * 1024 * 1024;
 const noticedShare = 0.12;
-/** The two counters do not move in the same moment: ours may be ahead by what is under way. */
+/** The two counters do not move at the same moment: ours may lead by the reads under way. */
 const mostAhead = -4 * 1024 * 1024;
 /**
- * A disk that gave way is quiet when others read slower than this, bytes per second, or than this part of what we read beside them:
- * they do not need it for themselves. After so long it is free again, ms.
+ * A yielded disk is quiet when others read slower than this, bytes per second, or than this share of our speed beside them: they do
+ * not need it. After this time of quiet it is free again, ms.
  */
 const quietBelow = 3 * 1024 * 1024;
 const quietShare = 0.2;
 const quietMs = 1000;
-/** After one that was quiet from the start nobody stops us for so long, ms. */
+/** After a yield that was quiet from its start, no new one begins for this time, ms. */
 const pardonMs = 5000;
 
-/** A disk that copies stand still on. */
+/** A disk that copies yield to other programs. */
 interface Yielded {
-  /** Who reads slower than this does not need the disk for himself, bytes per second. */
+  /** Programs that read slower than this do not need the disk, bytes per second. */
   quietBelow: number;
   quietSince: number | null;
-  /** Whether it has been quiet all the time so far. */
+  /** Whether it has been quiet from its start. */
   falseAlarm: boolean;
 }
 
 export interface DiskContentionOptions {
   clock: Clock;
-  /** The disks of a root, joined by `+`; null when they are not known. */
+  /** The disks of a root, joined by `+`; null when unknown. */
   diskOf(root: string): string | null;
-  /** Told when `isRead` may answer otherwise. */
+  /** Called when `isRead` may have changed. */
   onChange(): void;
-  /** Null where the system does not tell, which is everywhere but on Linux. */
+  /** Null where the system has no such counters: everywhere but on Linux. */
   counters?: () => ReadCounters | null;
 }
 
-/** Whether other programs read from the disks that copies come from: what the kernel counts for a disk, less what it counts for us. */
+/** Whether other programs read from the disks of the copied sources: the kernel's count for a disk, less its count for us. */
 export class DiskContention implements Disposable {
   readonly #options: DiskContentionOptions;
   readonly #counters: () => ReadCounters | null;
   #watched: string[] = [];
   #timer: NodeJS.Timeout | undefined;
   #before: { at: number; counters: ReadCounters } | null = null;
-  /** Bytes read from the disks that are free, by all and by others than us; of several, the busiest are meant. */
+  /** Bytes read from the free disks, by all and by others; of several disks, the busiest are meant. */
   #all = 0;
   #others = 0;
   #pardonedUntil = Number.NEGATIVE_INFINITY;
@@ -56,14 +56,14 @@ export class DiskContention implements Disposable {
     this.#counters = options.counters ?? linuxCounters;
   }
 
-  /** Looks after the disks of these roots from now on, and after no others. */
+  /** Watches the disks of these roots from here on, and no others. */
   watch(roots: readonly string[]): void {
     this.#watched = [...new Set(roots.flatMap((root) => this.#disksOf(root)))];
     if (this.#watched.length === 0) this[Symbol.dispose]();
     else this.#timer ??= setInterval(() => this.sample(), sampleMs).unref();
   }
 
-  /** A program was told to read from there itself: it counts as reading from now on, until it has been quiet for a while. */
+  /** A program was told to read from there itself: it counts as reading until the disk has been quiet for a while. */
   expect(root: string): void {
     const disks = this.#disksOf(root).filter((disk) => this.#watched.includes(disk) && !this.#yielded.has(disk));
     if (disks.length === 0 || !this.#counters()) return;
@@ -97,7 +97,7 @@ export class DiskContention implements Disposable {
     this.#yielded.clear();
   }
 
-  /** What is read from a disk on which copies stand still is nearly all the others'. */
+  /** Nearly all reads from a yielded disk are by others. */
   #release(bytesOf: (disk: string) => number, { at, seconds }: { at: number; seconds: number }): boolean {
     let changed = false;
     for (const [disk, state] of this.#yielded) {

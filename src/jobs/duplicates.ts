@@ -6,12 +6,12 @@ import type { Tier } from '../tiers/tier.ts';
 import type { Tiers } from '../tiers/tiers.ts';
 import type { DuplicateCopy, LinkReport } from '../transfer/messages.ts';
 
-/** Most twins that are looked at: many files of one size and mtime are more likely strangers. */
+/** Maximum number of twins tried: many files of one size and mtime are more likely strangers. */
 const mostTwins = 8;
 
 /**
- * Copies whose file this source's copy could be another name of: of the same size and mtime, and as they were sealed. None when an
- * interrupted copy of it can be gone on with.
+ * Copies that this source's copy could be a hard link to: of the same size and mtime, and matching their seals. None when an
+ * interrupted copy of it can be resumed.
  */
 export function hardLinkCandidates(file: SourceFile, tier: Tier, { copies, entries, duplicates }: Catalog): DuplicateCopy[] {
   const entry = entries.byPath(file.path);
@@ -21,8 +21,8 @@ export function hardLinkCandidates(file: SourceFile, tier: Tier, { copies, entri
 }
 
 /**
- * The copy of another source that can be read instead of this one: its bytes are those that this one had when it was copied, and it has
- * not changed since. Null where a hard link of it can be made instead, for that takes no room.
+ * The copy of another source to read instead of this one: its bytes equal those of this one's last copy, and this one has not
+ * changed since. Null where a hard link can be made instead, as that takes no room.
  */
 export function equalOrigin(entry: Entry, file: SourceFile, tier: TierName, { catalog, tiers }: Places): Copy | null {
   if (!isSameFingerprint(entry.fingerprint, file.fingerprint)) return null;
@@ -36,7 +36,7 @@ interface Places {
   tiers: Tiers;
 }
 
-/** Copies whose blocks this source's copy could share, where the file system can do that: of the same size. */
+/** Copies of the same size, whose blocks this source's copy could share where the file system can do that. */
 export function reflinkCandidates(file: SourceFile, tier: Tier, { entries, duplicates }: Catalog): DuplicateCopy[] {
   return places(
     duplicates.reflinkCandidates(entries.byPath(file.path)?.id ?? 0, tier.name, file.fingerprint.size, mostTwins),
@@ -52,8 +52,8 @@ function places(copies: readonly Copy[], tier: Tier): DuplicateCopy[] {
 }
 
 /**
- * Enters a copy that is another name of its twin's file. It takes no room, as long as the twin is there: when that left meanwhile, or
- * went out of service, the new name goes too. @returns whether the copy is in service
+ * Enters a copy that is another name of its twin's file. It takes no room while the twin exists. If the twin has left or gone out
+ * of service meanwhile, the new name goes too. @returns whether the copy is in service
  */
 export async function publishLinked(report: LinkReport, file: SourceFile, tier: Tier, catalog: Catalog): Promise<boolean> {
   const { path } = tier.placeOf(file.root, file.rel);

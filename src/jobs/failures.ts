@@ -3,12 +3,12 @@ import { defaultTier, type TierName } from '../core/types.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { type Job, jobKey } from './job.ts';
 
-/** After a failure the same source is left alone for so long, doubling up to the last, ms. */
+/** After a failure the source is left alone for `first`, doubled after each further one up to `last`, ms. */
 const backOffMs = { first: 2000, last: 300_000 };
-/** What an outage looks like to a copy: a server that is going away errs on reads, too. */
+/** An outage as seen by a copy: a server that is going away also fails reads. */
 const outageCodes: ReadonlySet<ErrorCode> = new Set(['SOURCE_AWAY', 'SOURCE_IO']);
 
-/** Copies that failed, by source and tier: what is not tried again yet, and why. */
+/** Failed copies, by source and tier: those not yet to be retried, and why. */
 export class Failures {
   readonly #clock: Clock;
   #byJob = new Map<string, { error: CacheError; path: string; root: string; until: number; waitMs: number }>();
@@ -19,7 +19,7 @@ export class Failures {
 
   remember({ file: { path, root }, tier }: Pick<Job, 'file' | 'tier'>, error: CacheError): void {
     const key = jobKey(path, tier);
-    // A source that changed is asked for by its new fingerprint; waiting would only serve it late.
+    // A changed source is requested by its new fingerprint; waiting would only serve it late.
     if (error.code === 'SOURCE_CHANGED') return;
     const doubled = (this.#byJob.get(key)?.waitMs ?? backOffMs.first / 2) * 2;
     const waitMs = isRetryable(error.code) ? Math.min(doubled, backOffMs.last) : backOffMs.last;
@@ -30,17 +30,17 @@ export class Failures {
     this.#byJob.delete(jobKey(file.path, tier));
   }
 
-  /** Why a copy of this source to this tier is not tried again yet, or undefined. */
+  /** Why a copy of this source to this tier is not yet retried, or undefined. */
   recent(path: string, tier: TierName = defaultTier): CacheError | undefined {
     return this.backOffMs(path, tier) > 0 ? this.#byJob.get(jobKey(path, tier))?.error : undefined;
   }
 
-  /** How long a source is left alone, from now on, ms. */
+  /** How long the source is still left alone, ms. */
   backOffMs(path: string, tier: TierName = defaultTier): number {
     return Math.max(0, (this.#byJob.get(jobKey(path, tier))?.until ?? 0) - this.#clock.monotonic());
   }
 
-  /** Sources of a root whose copies failed as they do when it is away. They may be tried again from now on. */
+  /** Sources of a root whose copies failed as in an outage. They may be retried from here on. */
   takeAway(root: string): string[] {
     const away = [...this.#byJob].filter(([, { error, root: of }]) => outageCodes.has(error.code) && of === root);
     for (const [key, failure] of away) this.#byJob.set(key, { ...failure, until: 0 });

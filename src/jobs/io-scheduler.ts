@@ -4,15 +4,15 @@ import type { DiskContention } from './disk-contention.ts';
 import type { Job } from './job.ts';
 import type { RateLimiter } from './rate-limiter.ts';
 
-/** A copy that gives way to another program still takes a step so often, ms: it comes to its end, and costs that one a few per cent. */
+/** A copy that yields to another program still takes a step this often, ms: it finishes, and costs that program a few per cent. */
 const trickleMs = 1000;
 
-/** Who reads from the same disk. */
+/** Watches other programs' reads from a disk. */
 type Foreign = Pick<DiskContention, 'watch' | 'isRead'>;
 
 /**
- * Gives running copies their turns: paused ones none, ones that give way to a copy that somebody waits for none, ones whose disk
- * another program reads from few, and bounded ones when they are due.
+ * Gives running copies their turns: none to paused copies and to those held by an awaited copy, few to those whose disk another
+ * program reads from, and to bounded ones when they are due.
  */
 export class IoScheduler {
   readonly #pacer: RateLimiter;
@@ -23,7 +23,7 @@ export class IoScheduler {
   readonly #foreign: Foreign | null;
   paused = false;
 
-  /** @param foreign null = other programs are not given way to */
+  /** @param foreign null = copies do not yield to other programs */
   constructor(
     pacer: RateLimiter,
     foreign: Foreign | null,
@@ -36,7 +36,7 @@ export class IoScheduler {
     this.#tell = tell;
   }
 
-  /** Whether a job has to ask for its steps, as it is told when it starts. */
+  /** Whether a job must ask for its steps from its start. */
   begin(job: Job): boolean {
     const paced = this.#mustAsk(job);
     this.#paced.set(job.id, paced);
@@ -55,7 +55,7 @@ export class IoScheduler {
     this.#release(job.id);
   }
 
-  /** To be called when jobs have come, gone or changed their priority, or when a rate has. */
+  /** To be called when jobs have come, gone or changed their priority, or when a rate has changed. */
   reconsider(): void {
     this.#foreign?.watch(
       this.#running()
@@ -80,7 +80,7 @@ export class IoScheduler {
     return mayYield(job) && this.#foreign?.isRead(job.file.root) === true;
   }
 
-  /** While somebody waits for a copy from the same disk, the others from there stand still; compressing does so for anybody. */
+  /** An awaited copy holds all others from the same disk, and any compressing. */
   #isHeld(job: Job): boolean {
     if (this.paused) return true;
     const isInTheWay = (other: Job) => other.disk === job.disk || job.kind === 'compress';
@@ -97,7 +97,7 @@ export class IoScheduler {
   }
 }
 
-/** Nobody waits for it, and it is read from its source. */
+/** A copy from the source that nobody waits for. */
 function mayYield({ priority, origin }: Job): boolean {
   return priority !== 'wait' && origin === null;
 }

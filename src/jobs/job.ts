@@ -17,11 +17,11 @@ export interface CopyRequest {
   file: SourceFile;
   priority: Priority;
   medium: Medium;
-  /** Where to, if not to the default tier. */
+  /** The target tier, if not the default one. */
   tier?: TierName;
 }
 
-/** What is read where a copy is made of another copy; no disk has such a name. */
+/** Stands for the source's disk when a copy is made of another copy; no disk has such a name. */
 export const theCache = { disk: 'the cache', medium: 'ssd' } as const;
 
 /** Copies of one source into different tiers are different jobs. */
@@ -29,12 +29,12 @@ export function jobKey(path: string, tier: TierName): string {
   return `${tier}:${path}`;
 }
 
-/** One copy on its way: queued, running, then done, failed or cancelled. */
+/** One copy in progress: queued, running, then done, failed or cancelled. */
 export class Job implements Queued {
   readonly id: number;
   file: SourceFile;
   readonly tier: TierName;
-  /** Made anew when the job starts, and when a copy that it reads turns out damaged. */
+  /** Made anew when the job starts, and when the copy it reads turns out damaged. */
   plan: Plan = { kind: 'copy' };
   priority: Priority;
   state: JobState = 'queued';
@@ -43,13 +43,13 @@ export class Job implements Queued {
   cancelRequested = false;
   /** Bytes taken over from an interrupted copy. */
   resumedFrom = 0;
-  /** Why the daemon itself ends it. */
+  /** The daemon's own reason to end the job. */
   stopped: CacheError | null = null;
-  /** Bytes of the tier that are reserved for it; 0 before and after. */
+  /** Bytes of the tier reserved for it; 0 before and after. */
   reserved = 0;
-  /** Bytes of the compressed form, once it is there. */
+  /** Bytes of the compressed form, once it exists. */
   stored: number | null = null;
-  /** Settles when the job has ended, in whatever way; it never rejects. */
+  /** Settles when the job has ended in any way; never rejects. */
   readonly ended: Promise<void>;
   #end: () => void = () => {};
   #startedAt = 0;
@@ -57,7 +57,7 @@ export class Job implements Queued {
   readonly #medium: Medium;
   readonly #disk: string;
 
-  /** @param disk the source's, by whatever name */
+  /** @param disk the source's, by any name */
   constructor(id: number, request: CopyRequest & { disk: string }, clock: Clock) {
     this.id = id;
     this.file = request.file;
@@ -79,33 +79,33 @@ export class Job implements Queued {
     return this.plan.kind;
   }
 
-  /** The copy that is read instead of the source, null = none. */
+  /** The copy read instead of the source, null = none. */
   get origin(): Copy | null {
     return 'origin' in this.plan ? this.plan.origin : null;
   }
 
-  /** What is read: the source's medium, or the cache's own disk. */
+  /** The medium it reads: the source's, or the cache's own disk. */
   get medium(): Medium {
     return this.origin ? theCache.medium : this.#medium;
   }
 
-  /** Which of them is read: jobs with the same one share it. */
+  /** The disk it reads; jobs with the same one share it. */
   get disk(): string {
     return this.origin ? theCache.disk : this.#disk;
   }
 
-  /** Bytes of the source that this job has gone through. */
+  /** Bytes of the source that this job has processed. */
   get copied(): number {
     return Math.max(0, this.bytesDone - this.resumedFrom);
   }
 
-  /** Bytes that it has written to the tier; while compressing, no less than that. */
+  /** Bytes written to the tier; an upper bound while compressing. */
   get written(): number {
     if (this.kind === 'link') return 0;
     return this.kind === 'compress' ? (this.stored ?? this.reserved - this.unwritten) : this.copied;
   }
 
-  /** Bytes of its reservation that it may still write. */
+  /** Bytes of its reservation not yet written. */
   get unwritten(): number {
     const share = this.bytesDone / Math.max(1, this.file.fingerprint.size);
     return this.kind === 'compress' ? Math.ceil(this.reserved * (1 - share)) : this.reserved - this.bytesDone;
@@ -147,7 +147,7 @@ export class Job implements Queued {
   }
 }
 
-/** @throws CacheError CANCELLED when nobody wants the copy any more. */
+/** @throws CacheError CANCELLED when the copy is no longer wanted. */
 export function assertWanted({ cancelRequested }: Job): void {
   if (cancelRequested) throw new CacheError('CANCELLED', 'the copy was cancelled');
 }

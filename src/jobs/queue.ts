@@ -3,9 +3,9 @@ import { type JobKind, type Medium, type Priority, priorities } from '../core/ty
 export interface Queued {
   id: number;
   priority: Priority;
-  /** Compressing takes no place of others, and goes one by one. */
+  /** A compress job takes no place of copies; at most one runs at a time. */
   readonly kind: JobKind;
-  /** What the source lies on, and which of them: a disk, or where that is not known a root. Limits are for each. */
+  /** The source's medium, and its disk, or its root where the disk is unknown. Limits apply to each. */
   medium: Medium;
   disk: string;
 }
@@ -16,8 +16,8 @@ export interface QueueLimits {
 }
 
 /**
- * Which copy starts next. Highest priority first, then first come, first served; a job whose source is busy lets later ones of
- * other sources pass. What somebody waits for is not kept by copies that nobody waits for: those give way. Pure: it starts nothing.
+ * Chooses the next copy to start. Highest priority first, then first come, first served; a job whose source is busy lets later ones
+ * of other sources pass. An awaited copy does not wait for background copies: those give way. Pure: starts nothing.
  */
 export class CopyQueue<T extends Queued> {
   readonly #limits: QueueLimits;
@@ -54,7 +54,7 @@ export class CopyQueue<T extends Queued> {
     return next;
   }
 
-  /** Takes a waiting job out. @returns false when it is not waiting. */
+  /** Removes a waiting job. @returns false when it is not waiting. */
   remove(id: number): boolean {
     const index = this.#waiting.findIndex((job) => job.id === id);
     if (index >= 0) this.#waiting.splice(index, 1);
@@ -65,7 +65,7 @@ export class CopyQueue<T extends Queued> {
     this.#running.delete(id);
   }
 
-  /** Jobs of which one must end before a job of this source that somebody waits for can start. */
+  /** Jobs of which one must end before an awaited copy of this source can start. */
   before({ medium, disk }: Pick<T, 'medium' | 'disk'>): T[] {
     if (this.#hasRoom({ medium, disk, priority: 'wait', kind: 'copy' })) return [];
     const waiting = this.running.filter((job) => job.priority === 'wait');

@@ -7,10 +7,10 @@ export interface RateLimits {
   by: Partial<Record<Medium, number | null>>;
 }
 
-/** How far a schedule may lie behind before its backlog is forgiven, ms: more than timers are late, less than a burst anyone feels. */
+/** Maximum lag of a schedule, ms; more is forgiven. Above the lateness of timers, below a burst anyone notices. */
 const slackMs = 500;
 
-/** One schedule for each bound, shared by all copies that it applies to: each step is due when those before it have had their time. */
+/** One schedule for each bound, shared by all its copies: each step is due when the steps before it have had their time. */
 export class RateLimiter {
   readonly #clock: Clock;
   readonly #rates: () => RateLimits;
@@ -25,7 +25,7 @@ export class RateLimiter {
     return this.#bounds(medium).length > 0;
   }
 
-  /** Enters a step into every schedule that applies. @returns ms until it may be taken */
+  /** Enters a step into every schedule that applies. @returns ms until the step may be taken */
   enter(medium: Medium, bytes: number): number {
     const now = this.#clock.monotonic();
     let dueAt = now;

@@ -23,7 +23,7 @@ export interface ReservationDeps extends SpaceDeps {
 /** Reserves room for jobs before their first byte (law 3). */
 export class Reservations {
   readonly #deps: ReservationDeps;
-  /** They are made one after the other, so that two jobs do not choose the same victims. */
+  /** Reservations are made one after the other, so that two jobs do not choose the same victims. */
   readonly #turns = new Serial();
 
   constructor(deps: ReservationDeps) {
@@ -47,7 +47,10 @@ export class Reservations {
     return copy;
   }
 
-  /** @throws CacheError NOT_ADMITTED: the bound holds for every priority, for the wear is the same; who waits loads from the source. */
+  /**
+   * @throws CacheError NOT_ADMITTED: the bound holds for every priority, as the wear is the same; waiting programs load from the
+   * source.
+   */
   #assertBudget(job: Job): void {
     const { catalog, clock, running } = this.#deps;
     const dailyWrites = this.#deps.options.dailyWrites();
@@ -69,8 +72,8 @@ export class Reservations {
   }
 
   /**
-   * Compressing saves space: nothing that is worth more leaves for it. With less room than any compressed form could need it is tried
-   * with what most need.
+   * Compressing saves space, so nothing more valuable leaves for it. If there is no room for the largest useful compressed form,
+   * the usual size is tried.
    */
   #forCompressing(job: Job, tier: Tier, entry: Entry): Promise<Copy | null> {
     const { catalog, policy } = this.#deps;
@@ -92,7 +95,7 @@ export class Reservations {
     return { ...this.#deps.policy(), admit: () => true };
   }
 
-  /** One that waits for its reservation holds nothing, and would wait for us. */
+  /** A job that waits for its reservation holds nothing, and would wait for us. */
   async #endCompressing(bytes: number | null): Promise<boolean> {
     const compressing = this.#deps.running().filter(({ kind, reserved }) => kind === 'compress' && reserved > 0);
     const held = compressing.reduce((sum, job) => sum + job.reserved, 0);
@@ -105,25 +108,25 @@ export class Reservations {
     return true;
   }
 
-  /** Bytes that running copies have reserved on the volume of a tier and not yet written. */
+  /** Bytes that running copies have reserved on a tier's volume but not yet written. */
   #outstanding({ name }: Tier): number {
     const beside = this.#deps.running().filter(({ tier, reserved }) => reserved > 0 && sharesQuota(tier, name));
     return beside.reduce((sum, job) => sum + job.unwritten, 0);
   }
 }
 
-/** Compressing is tried again when there is room; that there is none is no failure. */
+/** Compressing is tried again when there is room; a lack of room is no failure. */
 function giveUp(error: unknown): never {
   const { code } = toCacheError(error);
   throw code === 'NO_SPACE' || code === 'NOT_ADMITTED' ? new CacheError('CANCELLED', 'there is no room to compress it') : error;
 }
 
-/** What somebody asked for, is about to load, or waits for the restore of, is copied whatever it displaces. */
+/** A file warmed, prefetched, or restored for a waiting program is copied, whatever it displaces. */
 function isWanted({ priority, origin }: Job): boolean {
   return priority === 'warm' || priority === 'prefetch' || (priority === 'wait' && origin?.form === 'compressed');
 }
 
-/** Most bytes that a job writes to its tier; a compressed form that takes more is not worth it. */
+/** Bytes a job writes to its tier at most; a larger compressed form is not worth it. */
 function mostWritten({ kind, file }: Job): number {
   const { size } = file.fingerprint;
   return kind === 'compress' ? mostCompressed(size) : size;

@@ -3,9 +3,9 @@ import type { Clock } from '../runtime/clock.ts';
 import { type Peer, siblingModule, startPeer } from '../runtime/peer.ts';
 import type { CopyTerms, CopyWatcher, CopyWorker, JobOrder, ReportOf } from '../transfer/messages.ts';
 
-/** A network source that gives no byte for so long is taken for hung, ms. */
+/** A network source that delivers no byte for this time counts as hung, ms. */
 const stallMs = 60_000;
-/** Threads of a process that reads a network source: sixteen reads under way, and what is written meanwhile. */
+/** Threads of a process that reads a network source: sixteen for reads under way, the rest for writes. */
 const readerThreads = 20;
 
 const stopping = 'the daemon is stopping';
@@ -17,15 +17,15 @@ interface Running extends Pick<RunOptions, 'progress' | 'resuming' | 'ask'> {
 
 interface Worker {
   peer: Peer<CopyWorker>;
-  /** The network root it serves, null for a thread that serves local disks. */
+  /** The network root it serves; null for a thread that serves local disks. */
   networkRoot: string | null;
   orders: Set<number>;
-  /** It has copied what nobody waited for, and may not be able to take its low priority back. */
+  /** It has made a background copy, and may not be able to raise its low priority again. */
   low: boolean;
 }
 
 export interface RunOptions extends CopyTerms {
-  /** The order's root when it is on a network: such sources are read by a process of their own. */
+  /** The order's root when it is on a network: such sources are read by a separate process. */
   networkRoot: string | null;
   progress(bytesDone: number): void;
   resuming(from: number): void;
@@ -33,7 +33,7 @@ export interface RunOptions extends CopyTerms {
   ask(bytes: number): Promise<void>;
 }
 
-/** The threads and processes that copy. They are started when first needed and replaced when they end. */
+/** The threads and processes that copy. They start when first needed and are replaced when they end. */
 export class CopyWorkers implements AsyncDisposable {
   readonly #module: URL;
   readonly #clock: Clock;
@@ -60,13 +60,13 @@ export class CopyWorkers implements AsyncDisposable {
   ) {
     this.#clock = clock;
     this.#module = module;
-    // Node reads files on four threads unless it is told otherwise before it starts; many reads are to be under way at once.
+    // Node reads files on four threads unless configured before its start; many reads shall be under way at once.
     this.#environment = environment && { ...environment, UV_THREADPOOL_SIZE: String(readerThreads) };
   }
 
-  /** Does what the order says. @throws CacheError as `runCopyJob`, or SOURCE_AWAY when the source hangs. */
+  /** Carries out the order. @throws CacheError as `runCopyJob`, or SOURCE_AWAY when the source hangs. */
   async run<O extends JobOrder>(order: O, options: RunOptions): Promise<ReportOf<O>> {
-    // A worker that is started now would keep the process from ending.
+    // A new worker would keep the process from ending.
     if (this.#stopped) throw new CacheError('CANCELLED', stopping);
     const worker = this.#workerFor(options);
     const { id } = order;
@@ -85,17 +85,17 @@ export class CopyWorkers implements AsyncDisposable {
     }
   }
 
-  /** Asks for the end of a copy; its promise is then rejected with CANCELLED. */
+  /** Asks a copy to end; its promise then rejects with CANCELLED. */
   cancel(id: number): void {
     this.#running.get(id)?.worker.peer.tell.cancel(id);
   }
 
-  /** Says to a running copy that somebody waits for it. */
+  /** Tells a running copy that a program waits for it. */
   hurry(id: number): void {
     this.#running.get(id)?.worker.peer.tell.hurry(id);
   }
 
-  /** Says to a running copy whether to ask before each step. */
+  /** Tells a running copy whether to ask before each step. */
   pace(id: number, paced: boolean): void {
     this.#running.get(id)?.worker.peer.tell.pace(id, paced);
   }
@@ -112,7 +112,7 @@ export class CopyWorkers implements AsyncDisposable {
         worker.low ||= !urgent;
         return worker;
       }
-      // Idle: the new one takes its place.
+      // It is idle: the new one replaces it.
       this.#drop(worker, stopping, 'CANCELLED');
     }
     const peer = startPeer<CopyWorker, CopyWatcher>(this.#module, networkRoot === null ? 'thread' : 'process', {
@@ -127,7 +127,7 @@ export class CopyWorkers implements AsyncDisposable {
 
   async #giveTurn(id: number, bytes: number): Promise<void> {
     const running = this.#running.get(id);
-    // A copy that waits for its turn is not hung.
+    // A copy we paused is not hung.
     clearTimeout(running?.stall);
     await running?.ask(bytes);
     if (running && this.#running.get(id) === running) this.#watchStall(running);
@@ -144,7 +144,7 @@ export class CopyWorkers implements AsyncDisposable {
     }, stallMs).unref();
   }
 
-  /** Its copies fail with this. */
+  /** Its copies fail with this error. */
   #drop(worker: Worker, why: string, code: 'CACHE_IO' | 'SOURCE_AWAY' | 'CANCELLED'): void {
     if (this.#workers.delete(worker)) worker.peer.kill(new CacheError(code, why));
   }
