@@ -3,11 +3,11 @@ import { dirname } from 'node:path';
 import { CacheError } from '../core/errors.ts';
 import { errnoOf } from '../runtime/errnos.ts';
 
-/** Numbers that statfs(2) gives for tmpfs and ramfs. */
+/** statfs(2) type numbers of tmpfs and ramfs. */
 const inMemory = [0x01021994, 0x858458f6];
 
 /**
- * A "RAM tier" on a disk would cost its wear and win nothing. Only Linux can tell; elsewhere the user's word counts.
+ * A "RAM tier" on a disk would wear it and gain nothing. Only Linux can check this; elsewhere the user's word counts.
  * @param dir an absolute path without links, which need not exist yet
  * @throws CacheError BAD_CONFIG
  */
@@ -29,7 +29,7 @@ function fileSystemType(path: string): number {
 }
 
 /**
- * Every user may make directories in /dev/shm: one that somebody else made or may write to could give out their files as copies.
+ * Every user may make directories in /dev/shm. One that another user made or may write to could serve that user's files as copies.
  * @throws CacheError BAD_CONFIG
  */
 export function assertOwn(dir: string, user = process.getuid?.()): void {

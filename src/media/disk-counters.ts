@@ -1,16 +1,16 @@
 import { readFileSync } from 'node:fs';
 
-/** Who reads from disks, in bytes since the system's start. */
+/** Bytes read from disks since the system's start. */
 export interface ReadCounters {
-  /** Of each disk, by the kernel's name for it (`sda`). */
+  /** By disk, under the kernel's name for it (`sda`). */
   disks: Map<string, number>;
-  /** What this process alone has had read from any of them. */
+  /** Read for this process alone, from any disk. */
   own: number;
 }
 
 const sectorBytes = 512;
 
-/** Linux counts for every disk, and for every process; null where either is missing. */
+/** Linux counts for every disk and for every process; null where either is missing. */
 export function linuxCounters(): ReadCounters | null {
   try {
     const disks = readFileSync('/proc/diskstats', 'utf8')
@@ -25,7 +25,7 @@ export function linuxCounters(): ReadCounters | null {
   }
 }
 
-/** What Linux counts as read from disks for this process, or for this thread of it, bytes; null where it does not. */
+/** Bytes read from disks for this process, or for this thread of it, as Linux counts them; null where it does not. */
 export function readFromDisks(who: 'self' | 'thread-self'): number | null {
   try {
     const bytes = /^read_bytes: (\d+)$/m.exec(readFileSync(`/proc/${who}/io`, 'utf8'))?.[1];

@@ -34,9 +34,9 @@ const exact = new Set([
 ]);
 
 /**
- * True for a file system whose answers come from another machine or another program, and which can therefore hang: network
- * protocols, FUSE (`fuse.sshfs`, `fuse.rclone`, …), host shares of virtual machines, and `autofs`, which mounts one of them when
- * touched. `fuseblk` (a local disk behind ntfs-3g) is a disk.
+ * True for a file system whose answers come from another machine or another program, so it can hang: network protocols, FUSE
+ * (`fuse.sshfs`, `fuse.rclone`, …), host shares of virtual machines, and `autofs`, which mounts one of them when touched. `fuseblk`
+ * (a local disk behind ntfs-3g) is a disk.
  */
 export function isNetworkFileSystem(type: string): boolean {
   const name = type.toLowerCase();
@@ -44,8 +44,8 @@ export function isNetworkFileSystem(type: string): boolean {
 }
 
 /**
- * True when a file keeps its inode number over remounts. NFS passes on the server's; FUSE and SMB number files as they meet
- * them; the FAT family has no inodes at all.
+ * True when a file keeps its inode number over remounts. NFS passes on the server's; FUSE and SMB number files as they meet them;
+ * the FAT family has no inodes at all.
  */
 export function hasStableInodes(type: string | null): boolean {
   if (type === null) return false;
@@ -60,7 +60,7 @@ const withoutModels = new Set(
   ),
 );
 
-/** True for the kernel's own file systems and for read-only images of programs: nobody keeps models there. */
+/** True for the kernel's own file systems and for read-only images of programs: models are never kept there. */
 export function isPseudoFileSystem(type: string | null): boolean {
   return type !== null && withoutModels.has(type);
 }

@@ -2,11 +2,11 @@ import { readdirSync, readFileSync, realpathSync } from 'node:fs';
 import { posix } from 'node:path';
 import type { Medium } from '../core/types.ts';
 
-/** What the kernel says of a block device, and whether that can be believed. */
+/** The kernel's account of a block device, and whether it is reliable. */
 export interface Disk {
   kind: Medium;
   from: 'detected' | 'assumed';
-  /** Name of the physical disk(s), so that two roots on one disk can be told. */
+  /** Name of the physical disk(s), to recognise two roots on one disk. */
   device: string | null;
 }
 
@@ -17,13 +17,13 @@ export interface Sysfs {
   real(path: string): string | null;
 }
 
-/** Where a loop device's file lies; known to the caller, who has the mount table. */
+/** The disk that holds a loop device's file; the caller knows it from the mount table. */
 export type DiskOfFile = (path: string) => Disk;
 
 const unknown: Disk = { kind: 'hdd', from: 'assumed', device: null };
 
-// What the disk of a virtual machine says of rotation is the default of its hypervisor, not the disk below. Of other names
-// than sd and hd (vd, xvd, zram, mmcblk) it says nothing that can be relied on either.
+// In a virtual machine, the disk's rotation flag is the hypervisor's default, not a fact of the disk below. Names other
+// than sd and hd (vd, xvd, zram, mmcblk) have no reliable flag either.
 const realName = /^[sh]d[a-z]/;
 const virtualModel = /vmware|vbox|virtual|qemu/i;
 const networkName = /^(nbd|rbd)/;
@@ -31,8 +31,8 @@ const networkName = /^(nbd|rbd)/;
 const networkPath = /\/session\d+\/|\/nvme-fabrics\//;
 
 /**
- * Kind of the disk behind a device given as `major:minor` or as a kernel name (`sda1`). Partitions lead to their disk, dm, md
- * and bcache to what they are built of, loop devices to the file they show.
+ * Kind of the disk behind a device given as `major:minor` or as a kernel name (`sda1`). Partitions lead to their disk; dm, md and
+ * bcache to their parts; loop devices to the file behind them.
  */
 export function diskOf(device: string, sysfs: Sysfs, diskOfFile: DiskOfFile): Disk {
   const real = sysfs.real(device.includes(':') ? `/sys/dev/block/${device}` : `/sys/class/block/${device}`);

@@ -3,12 +3,12 @@ import { win32 } from 'node:path';
 import { isNetworkFileSystem } from './file-systems.ts';
 import { findMount, type Mount, readMounts } from './mount-table.ts';
 
-/** What of a machine decides where a path leads. None of it touches the path's own volume. */
+/** The parts of a machine that decide where a path leads. None of them touches the path's own volume. */
 export interface Machine {
   platform: NodeJS.Platform;
   /** Target of a symbolic link; null for anything else. Asked for local paths only. */
   readlink(path: string): Promise<string | null>;
-  /** The volume that a path without links lies on. */
+  /** The volume of a path without links. */
   volumeOf(path: string): VolumeId;
 }
 
@@ -28,8 +28,8 @@ export interface KnownVolume {
 const mountTableLifeMs = 1_000;
 
 /**
- * This machine. On Linux the mount table is read, again when it is older than a second; elsewhere the caller passes the
- * volumes it knows of.
+ * This machine. On Linux it reads the mount table, again when that is older than a second; elsewhere the caller passes the known
+ * volumes.
  */
 export function thisMachine(volumes: readonly KnownVolume[] = []): Machine {
   const { platform } = process;

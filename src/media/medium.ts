@@ -8,26 +8,26 @@ import { readVolumes } from './read-volumes.ts';
 import { resolveLocally } from './resolve-locally.ts';
 import { findVolume, type Volume } from './volumes.ts';
 
-/** What is known of the medium below a path, without touching the path. */
+/** The known facts of the medium below a path, found without touching the path. */
 export interface MediumFacts {
   kind: Medium;
-  /** `assumed`: nothing that can be relied on was found; a copy on the SSD does no harm then. */
+  /** `assumed`: no reliable fact was found; a copy on the SSD does no harm then. */
   from: 'detected' | 'assumed';
-  /** The disk or the share: equal for two paths on the same one; null = not known. */
+  /** The disk or the share: equal for two paths on the same one; null = unknown. */
   device: string | null;
   fileSystem: string | null;
-  /** The path with its local symbolic links resolved; a network mount is not looked into. */
+  /** The path with its local symbolic links resolved, as far as the first network mount. */
   resolved: string;
 }
 
-/** Media that can hang: what lies on them is read by a child process. */
+/** Media that can hang: their files are read by a child process. */
 export function isNetwork(kind: Medium): boolean {
   return kind === 'nas' || kind === 's3';
 }
 
 /**
- * The medium below an absolute path. Reads the mount table and sysfs on Linux, the system's volume list elsewhere, and never
- * the path itself beyond the local disks, so that a mount that hangs cannot hang the caller.
+ * The medium below an absolute path. Reads the mount table and sysfs on Linux, the system's volume list elsewhere. Touches the path
+ * only on local disks, so a hung mount cannot hang the caller.
  */
 export async function detectMedium(path: string): Promise<MediumFacts> {
   const { platform } = process;
@@ -40,7 +40,7 @@ export async function detectMedium(path: string): Promise<MediumFacts> {
   return { ...volumeMedium(resolved, volumes, platform === 'win32' ? 'win32' : 'darwin'), resolved };
 }
 
-/** What a thread needs of the volumes to stay on its own. Linux has its mount table for that: empty there. */
+/** The volumes that a thread needs to stay on its own one. Empty on Linux, which has its mount table for that. */
 export function knownVolumes(volumes: readonly Volume[]): KnownVolume[] {
   return volumes.map(({ mountPoint, kind }) => ({ mountPoint, network: isNetwork(kind) }));
 }
@@ -54,13 +54,13 @@ type Facts = Omit<MediumFacts, 'resolved'>;
 
 const unknown: Facts = { kind: 'hdd', from: 'assumed', device: null, fileSystem: null };
 
-/** Pure part for Linux: `path` has no symbolic links left. */
+/** Pure part for Linux: `path` has no symbolic links. */
 export function linuxMedium(path: string, mounts: readonly Mount[], sysfs: Sysfs): Facts {
   const mount = findMount(mounts, path);
   if (!mount) return unknown;
   const { type: fileSystem, source } = mount;
   if (isNetworkFileSystem(fileSystem)) {
-    // All of systemd's automount points have one source, and lead to as many servers.
+    // All of systemd's automount points have one source, but lead to different servers.
     const device = fileSystem === 'autofs' || source === 'none' || source === '' ? mount.mountPoint : source;
     return { kind: 'nas', from: 'detected', device, fileSystem };
   }
@@ -68,7 +68,7 @@ export function linuxMedium(path: string, mounts: readonly Mount[], sysfs: Sysfs
   return { ...diskOf(deviceOf(mount, sysfs), sysfs, (file) => diskOfFile(file, mounts, sysfs)), fileSystem };
 }
 
-/** btrfs and others number their devices themselves (major 0): there the mounted device node tells. */
+/** btrfs and others number their devices themselves (major 0): there the mounted device node decides. */
 function deviceOf({ device, source }: Mount, sysfs: Sysfs): string {
   if (!device.startsWith('0:') || !source.startsWith('/dev/')) return device;
   return posix.basename(sysfs.real(source) ?? source);

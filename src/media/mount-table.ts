@@ -9,11 +9,11 @@ export interface Mount {
   device: string;
   mountPoint: string;
   type: string;
-  /** What is mounted: `/dev/sda1`, `nas:/export/models`, `//nas/models`. */
+  /** The mounted device or share: `/dev/sda1`, `nas:/export/models`, `//nas/models`. */
   source: string;
 }
 
-/** The mounts in the order of the table; lines that are not mounts are left out. */
+/** The mounts in the order of the table; other lines are skipped. */
 export function parseMountInfo(text: string): Mount[] {
   return text.split('\n').flatMap((line) => {
     const [before, after] = line.split(' - ', 2);
@@ -39,16 +39,16 @@ function unescapeOctal(field: string): string {
 }
 
 /**
- * The mount that an absolute path lies on. Purely lexical: the path is not touched, so a hung mount cannot hang the caller.
- * Goes down the tree of mounts as the kernel does, so that a mount hidden under a later one is not found. Symbolic links are
- * the caller's business (`resolveLocally`).
+ * The mount of an absolute path. Purely lexical: the path is not touched, so a hung mount cannot hang the caller. Goes down the
+ * tree of mounts as the kernel does, so it never finds a mount hidden under a later one. The caller resolves symbolic links
+ * (`resolveLocally`).
  */
 export function findMount(mounts: readonly Mount[], path: string): Mount | null {
   const ids = new Set(mounts.map((mount) => mount.id));
   let current = mounts.findLast((mount) => mount.mountPoint === '/' && (!ids.has(mount.parent) || mount.parent === mount.id));
   if (!current) return null;
   for (const prefix of prefixes(posix.normalize(path))) {
-    // A mount on the root of another one is its child with the same mount point: follow until the topmost.
+    // A mount on the root of another one is its child with the same mount point: follow to the topmost.
     for (let above: Mount | undefined = current; above; above = topmostChild(mounts, above, prefix)) current = above;
   }
   return current;

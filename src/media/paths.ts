@@ -1,6 +1,6 @@
 import { posix, win32 } from 'node:path';
 
-/** Path rules of one platform: what is equal, what lies below what. All lexical. */
+/** Path rules of one platform: which paths are equal, and which lie below another. All lexical. */
 export interface PathRules {
   sep: string;
   /** The absolute path in its one spelling, without a trailing separator; null when it is not absolute. */
@@ -26,12 +26,12 @@ export const windowsPaths: PathRules = {
       .replaceAll('/', '\\')
       .replace(/^\\\\\?\\UNC\\/i, '\\\\')
       .replace(/^\\\\\?\\/, '');
-    // `\models` and `C:models` depend on the current drive or folder of the asker.
+    // `\models` and `C:models` depend on the current drive or folder of the calling program.
     if (!/^([a-z]:\\|\\\\[^\\]+\\[^\\]+)/i.test(plain) || plain.includes('\0')) return null;
     const normal = win32.normalize(plain);
     return trimEnd(normal, '\\', win32.parse(normal).root.length);
   },
-  // A share's root has a trailing separator and a drive's has one too; below them the spelling is that of `normalise`.
+  // The root of a share or a drive has a trailing separator; below them the spelling is that of `normalise`.
   key: (path) => trimEnd(path, '\\', 0).toLowerCase(),
   join: win32.join,
   dirname: win32.dirname,
@@ -53,8 +53,8 @@ export function liesBelow(path: string, directory: string, rules: PathRules): bo
 }
 
 /**
- * A model name as ComfyUI cleans it before joining it to a folder: `relpath(join('/', name), '/')`, so that `../../x` stays
- * inside. Null for a name that no file can have, and on Windows for one with a drive, a share or a stream in it.
+ * A model name as ComfyUI cleans it before joining it to a folder: `relpath(join('/', name), '/')`, so that `../../x` stays inside.
+ * Null for a name that no file can have, and on Windows for one with a drive, a share or a stream in it.
  */
 export function cleanName(name: string, rules: PathRules): string | null {
   if (name.includes('\0')) return null;

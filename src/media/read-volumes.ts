@@ -7,8 +7,8 @@ const deadlineMs = 20_000;
 const lifeMs = 60_000;
 
 /**
- * The volumes of macOS or Windows as the system's own tools tell them, at most a minute old; empty elsewhere, and when the
- * tools do not answer in time. The tools are programs of their own: a hung share hangs them, not this process.
+ * The volumes of macOS or Windows from the system's own tools, at most a minute old. Empty elsewhere, and when the tools do not
+ * answer in time. The tools are separate programs: a hung share hangs them, not this process.
  */
 export function readVolumes(platform: NodeJS.Platform = process.platform): Promise<Volume[]> {
   if (platform !== 'darwin' && platform !== 'win32') return Promise.resolve([]);
@@ -16,7 +16,7 @@ export function readVolumes(platform: NodeJS.Platform = process.platform): Promi
   return last.volumes;
 }
 
-// One answer for all who ask at once: a start registers dozens of roots, and each question costs seconds of PowerShell.
+// Concurrent calls share one answer: a start registers dozens of roots, and each question costs seconds of PowerShell.
 let last: { at: number; volumes: Promise<Volume[]> } | undefined;
 
 async function ask(platform: 'darwin' | 'win32'): Promise<Volume[]> {

@@ -3,7 +3,7 @@ import type { Machine } from './machine.ts';
 import { prefixes } from './mount-table.ts';
 
 export interface Resolution {
-  /** The path with every symbolic link replaced that could be read without touching a network mount. */
+  /** The path with every symbolic link replaced that is readable without touching a network mount. */
   path: string;
   /** The part of the given path that leads onto the network, or null when all of it is local. */
   networkAt: string | null;
@@ -12,8 +12,8 @@ export interface Resolution {
 const mostLinks = 40;
 
 /**
- * Follows the symbolic links of an absolute path as far as the local disks go. `realpath` would do more, and would hang with
- * the mount: here a path is touched only after the mount table has said that it is local.
+ * Follows the symbolic links of an absolute path on local disks only. `realpath` would go further and hang with the mount; this
+ * touches a path only after the mount table has shown it to be local.
  */
 export async function resolveLocally(path: string, machine: Machine): Promise<Resolution> {
   const paths = machine.platform === 'win32' ? win32 : posix;
@@ -23,7 +23,7 @@ export async function resolveLocally(path: string, machine: Machine): Promise<Re
   for (let followed = 0; followed <= mostLinks; followed++) {
     const step = await firstLinkOrNetwork(current, machine);
     if (step === null) break;
-    // What follows the prefix is unchanged from the given path, except inside the target of a link.
+    // The rest behind the prefix is unchanged from the given path, except inside the target of a link.
     const rest = current.slice(step.prefix.length);
     linkEnd = Math.max(linkEnd, given.length - rest.length);
     if (step.target === null) return { path: current, networkAt: given.slice(0, linkEnd) || paths.sep };
@@ -50,8 +50,8 @@ function windowsPrefixes(path: string): string[] {
 }
 
 /**
- * The first part of `path`, at or below `root`, that lies on another volume than `root` does, or on the network; null when
- * none does. Touches local volumes only.
+ * The first part of `path`, at or below `root`, on another volume than `root` or on the network; null when there is none. Touches
+ * local volumes only.
  */
 export async function foreignPart(root: string, path: string, machine: Machine): Promise<string | null> {
   const paths = machine.platform === 'win32' ? win32 : posix;

@@ -9,7 +9,7 @@ export interface Volume {
   fileSystem: string;
   kind: Medium;
   from: 'detected' | 'assumed';
-  /** The physical disk or the share, so that two roots on one of them can be told. */
+  /** The physical disk or the share, to recognise two roots on one of them. */
   device: string;
 }
 
@@ -28,8 +28,8 @@ export interface PhysicalDisk {
 }
 
 /**
- * The volumes of macOS: `mount` knows all of them, network shares included, without asking any (it reads the kernel's list);
- * `blockDevices` (diskutil) says which disk is solid.
+ * The volumes of macOS. `mount` lists all of them, network shares included, without touching any (it reads the kernel's list);
+ * `blockDevices` (diskutil) shows which disk is solid.
  */
 export function macVolumes(mountOutput: string, devices: BlockDevice[]): Volume[] {
   return mountOutput.split('\n').flatMap((line) => {
@@ -43,12 +43,12 @@ export function macVolumes(mountOutput: string, devices: BlockDevice[]): Volume[
 function macKind(fileSystem: string, disk: BlockDevice | undefined): Pick<Volume, 'kind' | 'from'> {
   if (isNetworkFileSystem(fileSystem)) return { kind: 'nas', from: 'detected' };
   if (disk?.physical === 'SSD') return { kind: 'ssd', from: 'detected' };
-  // systeminformation says HDD wherever diskutil does not say solid; of USB boxes and disk images that proves nothing.
+  // systeminformation says HDD wherever diskutil does not say solid; for USB boxes and disk images that proves nothing.
   const told = disk?.physical === 'HDD' && ['SATA', 'ATA'].includes(disk.protocol);
   return { kind: 'hdd', from: told ? 'detected' : 'assumed' };
 }
 
-/** The drives of Windows: `blockDevices` says which letters are network drives, `diskLayout` what the local disks are. */
+/** The drives of Windows: `blockDevices` shows which letters are network drives, `diskLayout` the kind of the local disks. */
 export function windowsVolumes(devices: BlockDevice[], disks: PhysicalDisk[]): Volume[] {
   return devices.flatMap(({ mount, fsType, physical, device }) => {
     if (!/^[a-z]:/i.test(mount)) return [];
@@ -65,7 +65,7 @@ function windowsKind(type: string | undefined): Pick<Volume, 'kind' | 'from'> {
   return { kind: 'hdd', from: type === 'HD' ? 'detected' : 'assumed' };
 }
 
-/** The volume a path lies on: the longest mount point, of equals the last. Lexical. */
+/** The volume of a path: the longest mount point, of equals the last. Lexical. */
 export function findVolume(volumes: readonly Volume[], path: string, platform: 'darwin' | 'win32'): Volume | null {
   const lies = ({ mountPoint }: Volume) =>
     platform === 'win32'
