@@ -1,16 +1,10 @@
+import type { ReadSpeed } from '../core/types.ts';
 import type { Database } from './database.ts';
 
 interface Row {
   place: string;
   sequential: number | null;
   small_read_ms: number | null;
-}
-
-/** Measured read speed of a root, or of a tier under its name. Null = not measured yet. */
-export interface ReadSpeed {
-  /** Bytes per second. */
-  sequential: number | null;
-  smallReadMs: number | null;
 }
 
 /** Measured speeds of roots and tiers, so that the first load after a restart need not guess. */

@@ -144,3 +144,10 @@ export interface Copy {
   /** Bytes the placement takes from the tier's limit (reserved while copying). */
   bytes: number;
 }
+
+/** Measured read speed of a root, or of a tier under its name. Null = not measured yet. */
+export interface ReadSpeed {
+  /** Bytes per second. */
+  sequential: number | null;
+  smallReadMs: number | null;
+}

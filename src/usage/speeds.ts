@@ -1,5 +1,4 @@
-import type { ReadSpeed, SavedSpeeds } from '../catalog/speeds.ts';
-import type { Medium, TierName } from '../core/types.ts';
+import type { Medium, ReadSpeed, TierName } from '../core/types.ts';
 
 /** Sequential read speeds to reckon with until one is measured, bytes per second. */
 const assumed: Record<Medium | TierName, number> = {
@@ -17,7 +16,10 @@ const assumedSmallReadMs: Record<Medium, number> = { hdd: 9, nas: 1.5, s3: 40, s
 /** Weight of a new measurement against those before. */
 const weight = 0.3;
 
-export type SpeedStore = Pick<SavedSpeeds, 'load' | 'save'>;
+export interface SpeedStore {
+  load(): { place: string; speed: ReadSpeed }[];
+  save(place: string, speed: ReadSpeed): void;
+}
 
 /** How fast each root and each tier really is: learned from copies, from probes and from reading copies again; kept over restarts. */
 export class Speeds {
