@@ -1,14 +1,14 @@
 /**
- * When copies are compressed, and which may be. Compressing begins when there is no more room than for so many copies like the one
- * that is next: one that somebody asks for meanwhile, and the compressed form beside its original.
+ * When copies are compressed, and which may be. Compressing begins when there is room for at most this many copies of the next
+ * one's size: one for a request meanwhile, and one for the compressed form beside its original.
  */
 const copiesOfRoom = 2;
-/** Where fewer copies like it fill the limit, that room is worth more than what compressing saves. */
+/** A copy larger than this fraction of the limit is not compressed: the room it needs is worth more than the saving. */
 const copiesInLimit = 8;
-/** Share of the limit that compressed copies may take: what is used again and again is to stay as it is. */
+/** Share of the limit that compressed copies may take: files in constant use shall stay plain. */
 const coldShare = 0.5;
 
-/** Share of its size that a compressed file usually takes, with some to spare. */
+/** Usual size of a compressed file as a share of the original, with some margin. */
 const usualForm = 0.7;
 
 /** Bytes under one limit: all of them, and those of compressed copies among them. */
@@ -18,17 +18,17 @@ export interface Fill {
   cold: number;
 }
 
-/** Whether the next copy of so many bytes is to be compressed now. */
+/** Whether the next copy, of this size, should be compressed now. */
 export function isShort(bytes: number, { limit, used }: Fill): boolean {
   return used + copiesOfRoom * bytes > limit;
 }
 
-/** Bytes that compressing a copy of so many needs beside it, as a rule: most weights come to two thirds. */
+/** Bytes usually needed to compress a copy of this size: most weights shrink to two thirds. */
 export function workingRoom(bytes: number): number {
   return Math.floor(usualForm * bytes);
 }
 
-/** Whether a copy may be compressed at all. @param compressed the most that it may take then */
+/** Whether a copy may be compressed at all. @param compressed maximum size of its compressed form, bytes */
 export function mayBeCompressed(bytes: number, compressed: number, { limit, cold }: Fill): boolean {
   return cold + compressed <= coldShare * limit && bytes * copiesInLimit <= limit;
 }

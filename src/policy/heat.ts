@@ -2,9 +2,9 @@ import { votesAt } from '../core/votes.ts';
 import type { Policy, PolicyContext } from './policy.ts';
 
 /**
- * The least time saved for each GiB leaves first: how often a file is wanted these days, times the seconds that a GiB of it takes
- * longer to read from its source. A file that would displace what saves more time than itself is not copied at all, so reading through a
- * library once leaves the cache, and the SSD, as they are.
+ * The copy that saves the least time for each GiB leaves first: recent demand for the file, times the extra seconds that a GiB
+ * takes from its source. A file is not copied if it would displace files that save more time. So reading through a library once
+ * leaves the cache, and the SSD, unchanged.
  */
 export function heat({ now, secondsPerByte }: PolicyContext): Policy {
   const score: Policy['score'] = ({ entry }) => votesAt(entry, now()) * secondsPerByte(entry) * 2 ** 30;

@@ -3,7 +3,7 @@ import { lfu } from './lfu.ts';
 import { lru } from './lru.ts';
 import type { Policy, PolicyContext } from './policy.ts';
 
-/** Every policy by its name; the configuration's list of names and this table are held together by the type. */
+/** Every policy by its name; the type keeps this table and the configuration's list of names equal. */
 export const policies = {
   heat,
   lru: () => lru,

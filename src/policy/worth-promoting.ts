@@ -1,16 +1,16 @@
 import type { Candidate, Policy } from './policy.ts';
 
 interface TierSpace {
-  /** Bytes that a copy may take without another one leaving; negative when too much is taken already. */
+  /** Bytes that a copy may take without displacing another one; negative when the place is overfull. */
   room: number;
-  /** What could leave for it. */
+  /** The copies that could leave for it. */
   residents: readonly Candidate[];
 }
 
 /**
- * Whether a copy that was just used belongs in a faster and smaller place. It is judged by what it was worth before this use: by its
- * last use every file is the most recent of all, and files used in turns would push each other out for ever. A file that was
- * never used before waits for its second use. Pure.
+ * Whether a copy that was just used belongs in a faster and smaller place. Judged by its worth before this use: by last use every
+ * file would be the most recent, and files used in turns would displace each other for ever. A file without earlier uses waits for
+ * its second use. Pure.
  * @param before the file before this use  @param tick logical time
  */
 export function isWorthPromoting(before: Candidate, { room, residents }: TierSpace, policy: Policy, tick: number): boolean {
