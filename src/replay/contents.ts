@@ -4,9 +4,9 @@ import type { Candidate } from '../policy/policy.ts';
 type Entry = Candidate['entry'];
 
 export interface File extends Entry {
-  /** Bytes per second that its source gives. */
+  /** Bytes per second of its source. */
   sourceSpeed: number;
-  /** How many times smaller it becomes in the cold tier. */
+  /** Ratio of its size to that in the cold tier. */
   coldRatio: number;
 }
 interface Held {
@@ -15,10 +15,10 @@ interface Held {
   bytes: number;
 }
 
-/** What would save less than a tenth is not compressed. */
+/** A file that would save less than a tenth is not compressed. */
 const leastRatio = 1 / 0.9;
 
-/** What the cache of one host holds, under one limit for both tiers. */
+/** The contents of one host's cache, under one limit for both tiers. */
 export class Contents {
   readonly #capacity: number;
   readonly #score: (file: File, bytes: number) => number;
@@ -30,7 +30,7 @@ export class Contents {
     this.#score = score;
   }
 
-  /** Bytes of each kind. */
+  /** Bytes used by each kind. */
   get used(): Readonly<{ hot: number; cold: number }> {
     return this.#used;
   }
@@ -52,7 +52,10 @@ export class Contents {
     this.#held.delete(file);
   }
 
-  /** What has to leave for `bytes` more of a file: lowest score first, of equals the compressed one. Null when it cannot fit. */
+  /**
+   * The copies that must leave for `bytes` more of a file: lowest score first, of equals the compressed one. Null when it cannot
+   * fit.
+   */
   victimsFor(bytes: number, incoming: File): Held[] | null {
     let short = this.#used.hot + this.#used.cold + bytes - this.#capacity;
     const victims: Held[] = [];
@@ -65,7 +68,7 @@ export class Contents {
     return null;
   }
 
-  /** Compresses the least valuable copies, one after the other, as long as room is short; the bytes of each that was written. */
+  /** Compresses the least valuable copies, one after the other, while room is short; yields the bytes written for each. */
   *demote(): Generator<number> {
     for (;;) {
       const next = this.#ranked((held) => this.#isCompressible(held))[0];

@@ -2,10 +2,10 @@ import type { Candidate, Policy } from '../policy/policy.ts';
 import type { Read } from './trace.ts';
 
 /**
- * Belady's rule, which knows the future: what is read again last leaves first, and what would be read again later than those it
- * displaces is not copied. No policy that does not know the future can be much better; with files of different sizes it is a mark to
- * measure against, not an exact bound.
- * @param host what the one host reads whose cache it is for
+ * Belady's rule, which knows the future. The file whose next read is last leaves first, and a file is not copied if its next read
+ * is later than those of the files it would displace. Policies that do not know the future cannot be much better. With files of
+ * different sizes it is a reference, not an exact bound.
+ * @param host the reads of the cache's host
  */
 export function foresight(host: readonly Read[]): Policy {
   const nextRead = nextReads(host);

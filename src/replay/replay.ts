@@ -4,23 +4,23 @@ import { Contents, type File } from './contents.ts';
 import type { Read, Trace } from './trace.ts';
 
 export interface ReplayOptions {
-  /** Bytes that the cache of each host may hold. */
+  /** Maximum bytes in the cache of each host. */
   capacity: number;
   policy: (surroundings: PolicyContext, host: readonly Read[]) => Policy;
-  /** How many times smaller a file becomes in the cold tier; null = there is none. */
+  /** Ratio of a file's size to that in the cold tier; null = no cold tier. */
   coldRatio: ((read: Read) => number) | null;
 }
 
 export interface Outcome {
   reads: number;
   bytes: number;
-  /** Reads that found a copy, and those among them that had to restore a compressed one. */
+  /** Reads that found a copy, and the restores of a compressed one among them. */
   hits: number;
   coldHits: number;
   hitBytes: number;
   /** Bytes written to the SSD: copies, compressed copies, restored ones. */
   writtenBytes: number;
-  /** Seconds that reading everything from its source would take, and those that copies saved of them; restoring is taken off. */
+  /** Seconds to read everything from its source, and seconds saved by copies, less the time of restores. */
   sourceSeconds: number;
   secondsSaved: number;
 }
@@ -29,9 +29,9 @@ export interface Outcome {
 const [ssdSpeed, restoreSpeed] = [2e9, 1e9];
 
 /**
- * Plays a trace through caches that work as the daemon does, with its policies: a read that misses copies the file, the least
- * valuable copies leave for it, and the policy may say that they are worth more. With a cold tier, the least valuable copies are
- * compressed when the limit comes near. Copying and compressing take no time here, and no queue is known.
+ * Plays a trace through caches that work as the daemon does, with its policies. A read that misses copies the file, the least
+ * valuable copies leave for it, and the policy may decide that they are worth more. With a cold tier, the least valuable copies are
+ * compressed when the limit comes near. Copying and compressing take no time here, and there is no queue.
  */
 export function replay(trace: Trace, options: ReplayOptions): Outcome {
   const total: Outcome = {
@@ -93,7 +93,7 @@ class Host {
       ...votes,
       fingerprint: { size: read.size, mtimeNs: '0', ino: null },
       sourceSpeed: read.sourceSpeed,
-      // What its source gives as fast is not worth compressing.
+      // A file is not worth compressing if its source is as fast as a restore.
       coldRatio: read.sourceSpeed < restoreSpeed ? (this.#options.coldRatio?.(read) ?? 1) : 1,
     };
     Object.assign(file, votes, { uses: file.uses + 1, lastUse: this.#tick });
@@ -126,11 +126,11 @@ class Host {
     this.#outcome.writtenBytes += size;
   }
 
-  /** To the SSD, if room can be made; the compressed copy leaves when it is there. */
+  /** Restores to the SSD, if room can be made; the compressed copy leaves afterwards. */
   #restore(file: File): void {
     const victims = this.#contents.victimsFor(file.fingerprint.size, file);
     const worth = (entry: File, bytes: number) => this.#policy.score({ entry, bytes }, this.#tick);
-    // Loaded through memory, then: a copy that is worth more does not leave for it.
+    // Otherwise it is loaded through memory: a more valuable copy does not leave for it.
     if (!victims || victims.some(({ file: victim, bytes }) => worth(victim, bytes) >= worth(file, bytes))) return;
     for (const { file: victim } of victims) this.#contents.remove(victim);
     this.#contents.put(file, 'hot');

@@ -4,23 +4,23 @@ import { foresight } from './foresight.ts';
 import { type Outcome, type ReplayOptions, replay } from './replay.ts';
 import type { Read, Trace } from './trace.ts';
 
-/** The policies of the daemon, and the one that knows the future, to measure them against. */
+/** The policies of the daemon, and Belady's rule as a reference. */
 const rules = { ...policies, foresight: (_surroundings: unknown, host: readonly Read[]) => foresight(host) };
 export type SimulatedPolicy = keyof typeof rules;
 export const simulatedPolicies = Object.keys(rules) as SimulatedPolicy[];
 
-/** How many times smaller weights of each type become, as `npm run bench -- codec` measures it; what is not here does not. */
+/** Compression ratio of weights by type, as measured by `npm run bench -- codec`; other types do not compress. */
 const coldRatios = { bf16: 1.51, f16: 1.18, f32: 1.2, f8_e4m3: 1.21, none: 1 };
 export type ColdType = keyof typeof coldRatios;
 export const coldTypes = Object.keys(coldRatios) as ColdType[];
 
-/** The cache of each host: bytes, or a share of all that the hosts of the trace read. */
+/** The cache of each host: bytes, or a share of all bytes that the hosts of the trace read. */
 export type CacheSize = { bytes: number } | { share: number };
 
 export interface SimulationRequest {
   sizes: CacheSize[];
   policies: SimulatedPolicy[];
-  /** Also with a cold tier; the type of weights of which the trace does not say it. */
+  /** Also with a cold tier; the type of weights where the trace has none. */
   cold: ColdType | null;
 }
 
@@ -34,7 +34,7 @@ export interface Result {
   outcome: Outcome;
 }
 
-/** Replays every trace with every size and policy, without a cold tier and, if asked for, with one. Other work goes on between. */
+/** Replays every trace with every size and policy, without a cold tier and, if requested, with one. Yields between runs. */
 export async function simulate(
   traces: readonly Trace[],
   { sizes, policies: names, cold }: SimulationRequest,
@@ -57,17 +57,17 @@ export async function simulate(
 }
 
 export interface OutcomeRates {
-  /** Shares of the reads, of their bytes, and of the time that they would take from their sources. */
+  /** Shares of the reads, of their bytes, and of the time to read them from their sources. */
   hitRate: number;
   byteHitRate: number;
   timeSaved: number;
-  /** Bytes written to the SSD for each byte that was read. */
+  /** Bytes written to the SSD for each byte read. */
   written: number;
   /** Share of the reads that restored a compressed copy. */
   restored: number;
 }
 
-/** Means over the traces, each of which counts the same. */
+/** Means over the traces, with equal weights. */
 export function ratesOf(outcomes: readonly Outcome[]): OutcomeRates {
   const mean = (rate: (outcome: Outcome) => number) =>
     outcomes.reduce((sum, outcome) => sum + rate(outcome), 0) / outcomes.length;

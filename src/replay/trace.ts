@@ -7,27 +7,27 @@ export interface Read {
   file: string;
   /** Bytes. */
   size: number;
-  /** Bytes per second that its source gives. */
+  /** Bytes per second of its source. */
   sourceSpeed: number;
-  /** Element type of its weights, as safetensors writes it, in lower case; null where the trace does not say. */
+  /** Element type of its weights as in safetensors, in lower case; null where the trace has none. */
   dtype: string | null;
 }
 
-/** What the hosts of one trace read, each in order: every host has a cache of its own. */
+/** The reads of the hosts of one trace, each in order: every host has a cache of its own. */
 export interface Trace {
   name: string;
   hosts: Read[][];
-  /** Bytes of all files that were read. */
+  /** Bytes of all files read. */
   footprint: number;
 }
 
-/** Bytes per second by the name that a trace has for the medium of a source. */
+/** Bytes per second by the trace's name for the medium of a source. */
 const sourceSpeeds: Record<string, number> = { hdd: 150e6, nas: 110e6, nas1g: 110e6, nas10g: 1e9, s3: 100e6 };
 
 /**
- * Reads a trace: CSV with a title line, a line for each read. Columns `ts` (seconds), `file` and `size` (bytes) are needed; `tier`
- * (medium of the source), `node` (host), `dtype` and `ram_hit` (1 = came from memory, nothing was read) are used where they are.
- * Fields hold no commas and no quotes.
+ * Reads a trace: CSV with a title line, a line for each read. Columns `ts` (seconds), `file` and `size` (bytes) are required;
+ * `tier` (medium of the source), `node` (host), `dtype` and `ram_hit` (1 = came from memory, nothing was read) are optional. Fields
+ * hold no commas and no quotes.
  * @throws CacheError BAD_REQUEST
  */
 export function parseTrace(name: string, text: string): Trace {
