@@ -1,13 +1,13 @@
 import { CacheError } from '../core/errors.ts';
 
-/** Larger headers than any real file has are refused, so that a hostile one cannot fill the memory. */
+/** Headers larger than any real file has are refused, so that a hostile one cannot fill the memory. */
 export const maxJsonBytes = 16 * 1024 * 1024;
 /** Our two formats nest three and four deep. A million open brackets would cost fifty times their size as objects. */
 const maxDepth = 8;
 
 /**
- * The JSON object that `bytes` hold.
- * @param what how to call it in a message
+ * The JSON object in `bytes`.
+ * @param what its name in messages
  * @throws CacheError CORRUPT
  */
 export function parseJsonObject(bytes: Uint8Array, what: string): Record<string, unknown> {

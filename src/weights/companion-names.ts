@@ -1,8 +1,8 @@
 import { isUnfinished } from './extensions.ts';
 
-/** One of several files that only together are a model: `model-00001-of-00005.safetensors`. */
+/** One of several files that form a model only together: `model-00001-of-00005.safetensors`. */
 const shard = /^(.+)-\d{5}-of-(\d{5})(\.[a-z0-9]+)$/i;
-/** Names of the Hugging Face layouts, where each model has a directory of its own with its configuration in it. */
+/** Names of the Hugging Face layouts, where each model has its own directory that includes its configuration. */
 const hubWeights = /^(adapter_model|model|pytorch_model|diffusion_pytorch_model)(\.[a-z0-9]+)?\.(safetensors|bin|pt|pth)$/i;
 const hubSettings =
   /^(.*config|.*index|.*tokens(_map)?|tokenizer|vocab|chat_template)\.json$|^(tokenizer|spiece)\.model$|^merges\.txt$/i;
@@ -10,7 +10,7 @@ const gguf = /\.gguf$/i;
 const projector = /mmproj.*\.gguf$/i;
 const quantisation = /[-_.](ud-)?(i?q\d\w*|bf16|fp?16|fp?32)$/i;
 
-/** True for a file whose loaders also open files beside it: they find what they look for, or it is not handed out. */
+/** True for a file whose loaders also open files beside it. It is served only with those files. */
 export function hasCompanions(name: string): boolean {
   return shard.test(name) || hubWeights.test(name) || (gguf.test(name) && !projector.test(name));
 }
@@ -22,7 +22,7 @@ export function isCompanion(name: string, other: string): boolean {
   return hubSettings.test(other) || isSameSet(name, other);
 }
 
-/** As ComfyUI-GGUF matches them, by the name without its quantisation; and those that bear no model's name. */
+/** Matches as ComfyUI-GGUF does, by the name without its quantisation. Projectors named `mmproj…` match every model. */
 function isProjectorOf(name: string, other: string): boolean {
   const model = name.replace(gguf, '').replace(quantisation, '').toLowerCase();
   return other.toLowerCase().includes(model) || /^mmproj/i.test(other);

@@ -1,9 +1,9 @@
 /** Endings of files that hold weights. */
 const models = /\.(safetensors|sft|gguf|ckpt|pt|pt2|pth|bin|pkl|onnx|engine|trt)$/i;
-/** Formats whose loaders map the file; the others are read from front to back. */
+/** Formats whose loaders map the file; other loaders read from front to back. */
 const mapped = /\.(safetensors|sft|gguf)$/i;
 
-/** Endings of files that a program has not finished writing, and of its notes beside them. */
+/** Endings of unfinished downloads, and of the notes beside them. */
 const unfinished = new Set([
   // Browsers: Firefox, Chrome and Edge, Opera, Safari, Internet Explorer.
   ...['part', 'crdownload', 'opdownload', 'download', 'partial'],
@@ -31,7 +31,7 @@ const unfinished = new Set([
   ...['filepart', '!sync', 'syncpart', 'synctemp'],
 ]);
 
-/** Names that have no ending of their own. */
+/** Unfinished names without an ending of their own. */
 const unfinishedNames = [
   // Syncthing, Soulseek, GPT4All, Ollama.
   /^(\.syncthing\.|~syncthing~|incomplete~)/i,
@@ -58,8 +58,8 @@ export function isUnfinished(path: string): boolean {
 }
 
 /**
- * Notes that a download manager (aria2, axel) keeps beside a file until the download is whole. Only they tell: the file has its final
- * name and length from the start.
+ * Notes that a download manager (aria2, axel) keeps beside a file until the download is whole. They are the only sign: the file has
+ * its final name and length from the start.
  */
 export function notesOfDownload(path: string): string[] {
   return ['aria2', 'st'].map((ending) => `${path}.${ending}`);

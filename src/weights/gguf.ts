@@ -6,9 +6,9 @@ export interface GgufHeader {
   keys: number;
 }
 
-/** Bytes that the header takes. */
+/** Size of the header, bytes. */
 export const ggufHeaderSize = 24;
-/** The smallest description of a tensor and of a key in the file: the counts cannot be larger than the file has room for. */
+/** Minimum size of the description of a tensor and of a key, bytes; they bound the counts by the file's size. */
 const [tensorBytes, keyBytes] = [24, 13];
 
 export function isGguf(start: Uint8Array): boolean {
@@ -16,8 +16,8 @@ export function isGguf(start: Uint8Array): boolean {
 }
 
 /**
- * Reads the fixed part of a GGUF file's header: enough to know that the file is one. Its tensors are quantised already and hardly
- * compress. (Versions 2 and 3; the counts of the long gone version 1 were shorter.)
+ * Reads the fixed part of a GGUF file's header: enough to recognise one. Its tensors are quantised already and hardly compress.
+ * (Versions 2 and 3; the counts of the long obsolete version 1 were shorter.)
  * @param start the first 24 bytes of the file
  * @throws CacheError CORRUPT
  */

@@ -3,7 +3,7 @@ import { maxJsonBytes, parseJsonObject } from './bounded-json.ts';
 
 export interface Tensor {
   name: string;
-  /** As the file says it, `BF16`, `F8_E4M3`, …; new names are no error. */
+  /** As in the file, `BF16`, `F8_E4M3`, …; new names are no error. */
   dtype: string;
   shape: number[];
   /** Bytes of the file: from `begin` up to `end`. */
@@ -22,7 +22,7 @@ const bits: Record<string, number> = {
   ...{ F16: 16, BF16: 16, U16: 16, I16: 16, F32: 32, U32: 32, I32: 32, F64: 64, U64: 64, I64: 64, C64: 64 },
 };
 
-/** Bytes of JSON behind the eight that say so; null when the file does not begin as safetensors. */
+/** Bytes of JSON, from the eight bytes before it; null when the file does not begin as safetensors. */
 export function safetensorsJsonSize(start: Uint8Array, fileSize: number): number | null {
   if (start.length < 9 || start[8] !== 0x7b) return null;
   const size = new DataView(start.buffer, start.byteOffset).getBigUint64(0, true);
