@@ -23,12 +23,12 @@ export interface ListedFile {
 }
 
 /**
- * What a root looks like. `away`: does not answer, is empty or absent (no `facts`), or another file system stands in its place
- * (`facts` of that one).
+ * State of a root. `away`: it does not answer, is empty or absent (no `facts`), or another file system stands in its place (`facts`
+ * of that one).
  */
 export type RootState = { state: 'ok'; facts: RootFacts } | { state: 'away'; why: string; facts: RootFacts | null };
 
-/** How long an asker waits. */
+/** How long a caller waits. */
 export interface WaitLimit {
   deadlineMs: number;
   signal?: AbortSignal;
@@ -45,7 +45,7 @@ export interface WalkRequest {
 export interface WatchRequest {
   settleMs: number;
   onChanged(directories: string[]): void;
-  /** Not everything is watched: the system's limits, or the root is gone. */
+  /** Some directories are not watched: the system's limits, or the root is gone. */
   onTrouble(why: string): void;
   signal: AbortSignal;
 }
@@ -55,9 +55,8 @@ const walkSilenceMs = 60_000;
 const watchDeadlineMs = 30_000;
 
 /**
- * Everything that touches sources goes through here, and none of it happens in the daemon's own threads of work: local roots
- * share one worker thread, each network device (server share, FUSE mount) has a child process of its own. No question waits
- * longer than its deadline.
+ * All access to sources goes through here, and none of it runs in the daemon's own threads. Local roots share one worker thread;
+ * each network device (server share, FUSE mount) has its own child process. No question waits longer than its deadline.
  */
 export class SourceClient implements AsyncDisposable {
   #roots: RootIndex;
@@ -70,7 +69,7 @@ export class SourceClient implements AsyncDisposable {
     this.#readers = new SourcePool(options);
   }
 
-  /** What is known of one source right now; never throws. `missing` only when its root answers and is the one it was. */
+  /** The current state of one source; never throws. `missing` only when its root answers and is the same volume as before. */
   async stat(path: string, options: WaitLimit): Promise<SourceState> {
     const located = this.#roots.find(path);
     if (!located) return { state: 'away', why: 'it lies below no known root' };
@@ -94,15 +93,15 @@ export class SourceClient implements AsyncDisposable {
   }
 
   /**
-   * Takes an identity for the root's own, without which its files are not called missing: one of an earlier run, or that of the volume
-   * which turned out to be the same.
+   * Accepts an identity as the root's own; without one, its files are never reported missing. It comes from an earlier run, or from
+   * a volume that proved to be the same.
    */
   trust(root: Root, identity: RootIdentity): void {
     this.#identities.trust(root.path, identity);
   }
 
   /**
-   * Walks a root, or one directory of it, without the roots that lie below.
+   * Walks a root, or one directory of it, without the roots below it.
    * @throws CacheError `SOURCE_AWAY`, `SOURCE_IO`, `CANCELLED`
    */
   async walk(root: Root, { directory = root.path, recursive = true, onFiles, signal }: WalkRequest): Promise<Listing> {
@@ -130,7 +129,7 @@ export class SourceClient implements AsyncDisposable {
   }
 
   /**
-   * Watches a local root until the signal ends it. The returned function says whether the watch still stands.
+   * Watches a local root until the signal ends it. The returned function tells whether the watch still stands.
    * @throws CacheError `SOURCE_AWAY`, `SOURCE_IO`
    */
   async watch(root: Root, { settleMs, onChanged, onTrouble, signal }: WatchRequest): Promise<() => boolean> {
@@ -152,7 +151,7 @@ export class SourceClient implements AsyncDisposable {
     return channel.ask((reader) => reader.readText(path), options);
   }
 
-  /** How long the source takes for one small read, ms; null where that cannot be told. Never throws. */
+  /** Time of one small read from the source, ms; null where it cannot be measured. Never throws. */
   async probe(path: string, { deadlineMs }: { deadlineMs: number }): Promise<number | null> {
     const located = this.#roots.find(path);
     if (!located) return null;
@@ -161,7 +160,7 @@ export class SourceClient implements AsyncDisposable {
     return asked?.answer ?? null;
   }
 
-  /** The SHA-256 that somebody has published for this source, null when nobody has. @throws CacheError `SOURCE_AWAY`, `SOURCE_IO` */
+  /** The SHA-256 published for this source, null when there is none. @throws CacheError `SOURCE_AWAY`, `SOURCE_IO` */
   async published(path: string, options: WaitLimit): Promise<Published | null> {
     const located = this.#roots.find(path);
     if (!located) return null;
@@ -170,7 +169,7 @@ export class SourceClient implements AsyncDisposable {
   }
 
   /**
-   * How fast a source is read; null for one that is too small to tell.
+   * The read speed of a source; null for one too small to measure.
    * @throws CacheError `SOURCE_AWAY`, `SOURCE_IO`
    */
   async measure(path: string, { deadlineMs }: { deadlineMs: number }): Promise<ReadSpeeds | null> {
@@ -180,7 +179,7 @@ export class SourceClient implements AsyncDisposable {
     return (await this.#ask(located.root, measure, { deadlineMs })).answer;
   }
 
-  /** Does not wait for the readers: one that hangs ends when its mount answers. */
+  /** Does not wait for the readers: a hung one ends when its mount answers. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#readers.close();
   }
@@ -193,7 +192,7 @@ export class SourceClient implements AsyncDisposable {
     };
     const first = await ask(root, { root: root.path, stableInodes: hasStableInodes(root.fileSystem), volumes });
     if (!isElsewhere(first.answer)) return { ...first, answer: first.answer };
-    // From here on another volume: ask whoever may touch that one.
+    // Another volume begins here: ask the reader that may touch it.
     const at = first.answer.elsewhere;
     const medium = await detectMedium(at);
     if (at === root.path) this.#roots.learn(root, medium);
@@ -203,7 +202,7 @@ export class SourceClient implements AsyncDisposable {
     throw new CacheError('SOURCE_AWAY', `${at} is on a volume that changes`);
   }
 
-  /** Those last read: asking the system takes seconds on Windows, and no deadline waits for that. */
+  /** The volumes as last read: the system takes seconds to list them on Windows, and no deadline waits for that. */
   #knownVolumes(): KnownVolume[] {
     void readVolumes().then((volumes) => {
       this.#volumes = knownVolumes(volumes);
@@ -229,12 +228,12 @@ export class SourceClient implements AsyncDisposable {
   }
 }
 
-/** What is asked of the reader that may touch a ground. */
+/** A question to the reader that may touch a ground. */
 type Question<T> = (reader: Calls<Reader>['call'], ground: Ground, id: number) => Promise<T | Elsewhere>;
 
 interface Asked<T> {
   answer: T;
-  /** The one that gave it, and what it knew of the root. */
+  /** The channel that answered, and its ground. */
   channel: SourceChannel;
   ground: Ground;
 }

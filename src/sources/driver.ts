@@ -1,51 +1,51 @@
 import type { Fingerprint, SourceFile } from '../core/types.ts';
 
-/** What is to be known of the sources of a driver before they are asked for anything. */
+/** The facts about a driver's sources that must be known before any request. */
 export interface DriverTraits {
-  /** They may take long to answer, or never do so: they are asked in a process that can be left behind. */
+  /** Answers may take long or never come: requests run in a process that can be abandoned. */
   network: boolean;
-  /** How many reads under way at once suit them; 1 = a disk with a head. */
+  /** Number of concurrent reads that suits the sources; 1 = a disk with a head. */
   readsInFlight: number;
 }
 
 /**
- * How the sources below one root are looked at, listed and read. Any call may block its thread, and hang with its volume: drivers
- * run in threads and processes made for that, and the one who asks keeps the deadline. What a driver throws is a `CacheError`.
+ * Looks at, lists and reads the sources below one root. Any call may block its thread, and hang with its volume. So drivers run in
+ * threads and processes made for that, and the caller keeps the deadline. All errors are `CacheError`s.
  */
 export interface SourceDriver {
   readonly traits: DriverTraits;
 
-  /** What is at a path below the root; also that nothing is there is an answer. @throws CacheError SOURCE_AWAY, SOURCE_IO */
+  /** The object at a path below the root; its absence is an answer too. @throws CacheError SOURCE_AWAY, SOURCE_IO */
   stat(path: string): Promise<StatAnswer>;
 
-  /** What the root looks like. @throws CacheError SOURCE_AWAY, or SOURCE_IO, also when it is not there */
+  /** The root's facts. @throws CacheError SOURCE_AWAY, or SOURCE_IO, also when the root is absent */
   identify(): Promise<RootFacts>;
 
   /**
    * Lists the files in a directory and below it.
-   * @throws CacheError SOURCE_AWAY, or SOURCE_IO, of `directory` itself: what lies below is in the answer's failures; CANCELLED
+   * @throws CacheError SOURCE_AWAY, or SOURCE_IO, for `directory` itself: errors below it are in the answer's failures; CANCELLED
    */
   list(directory: string, options: ListOptions): Promise<Listing>;
 
   /**
-   * Opens a source, if it still has the size and mtime that were asked for.
-   * @throws CacheError SOURCE_MISSING when its root is there and it is not, SOURCE_AWAY, SOURCE_IO, SOURCE_CHANGED, IN_USE
-   *   while it is downloaded, or BAD_REQUEST for what is no plain file
+   * Opens a source, if it still has the requested size and mtime.
+   * @throws CacheError SOURCE_MISSING when only the file is absent, not its root, SOURCE_AWAY, SOURCE_IO, SOURCE_CHANGED, IN_USE
+   * during its download, or BAD_REQUEST for anything but a plain file
    */
   open(file: SourceFile): Promise<OpenSource>;
 
-  /** The SHA-256 that somebody has published for a source, null when nobody has. @throws CacheError SOURCE_AWAY, SOURCE_IO */
+  /** The SHA-256 published for a source, null when there is none. @throws CacheError SOURCE_AWAY, SOURCE_IO */
   published(path: string): Promise<Published | null>;
 
-  /** How long one small read in a file takes, ms; null where that cannot be told. @throws CacheError SOURCE_AWAY, SOURCE_IO */
+  /** Time of one small read in a file, ms; null where it cannot be measured. @throws CacheError SOURCE_AWAY, SOURCE_IO */
   probe(path: string): Promise<number | null>;
 
-  /** How fast a file is read; null for one that is too small to tell. @throws CacheError SOURCE_AWAY, SOURCE_IO */
+  /** The read speed of a file; null for one too small to measure. @throws CacheError SOURCE_AWAY, SOURCE_IO */
   measure(path: string): Promise<ReadSpeeds | null>;
 
   /**
-   * Tells of changes until the signal ends it. Left out where sources do not tell what others change in them.
-   * @returns how many directories are watched
+   * Reports changes until the signal ends it. Absent where sources do not report changes by others.
+   * @returns the number of watched directories
    * @throws CacheError SOURCE_AWAY, SOURCE_IO
    */
   watch?(options: WatchOptions): Promise<number>;
@@ -55,11 +55,11 @@ export interface SourceDriver {
 export interface ReadableFile {
   /** Its name, for messages. */
   readonly path: string;
-  /** A descriptor of this process, for what the system alone can do: read past the page cache, share blocks. */
+  /** A descriptor of this process, for system calls that need one: reads past the page cache, shared blocks. */
   readonly fd?: number;
   /**
-   * Reads from `position` on into the memory given. Several reads may be under way at once.
-   * @returns how many bytes were read; fewer than asked for say nothing, 0 is the end of the file
+   * Reads from `position` on into the given memory. Several reads may be under way at once.
+   * @returns the number of bytes read; fewer than requested mean nothing, 0 is the end of the file
    * @throws CacheError SOURCE_MISSING, SOURCE_AWAY, SOURCE_IO
    */
   read(into: Uint8Array, position: number): Promise<number>;
@@ -68,10 +68,10 @@ export interface ReadableFile {
 /** A source that is open for reading. */
 export interface OpenSource extends ReadableFile {
   readonly traits: DriverTraits;
-  /** Of the open file, as it was opened. */
+  /** The fingerprint of the open file when it was opened. */
   readonly fingerprint: Fingerprint;
   /**
-   * The open file must be as it was opened, and its name must still lead to it.
+   * Checks that the open file is as it was opened, and that its name still leads to it.
    * @throws CacheError SOURCE_CHANGED, and as `read` does
    */
   assertUnchanged(): Promise<void>;
@@ -81,32 +81,32 @@ export interface OpenSource extends ReadableFile {
 
 export type StatAnswer =
   | { is: 'file'; size: number; mtimeNs: bigint; ino: bigint | null }
-  /** A directory, a pipe, …: nothing that can be a source. */
+  /** A directory, a pipe, …: cannot be a source. */
   | { is: 'other' }
-  /** Not there. `root` = what its root looks like at this moment; null when that does not answer either. */
+  /** Absent. `root` = the root's facts at this moment; null when it does not answer either. */
   | { is: 'absent'; root: RootFacts | null };
 
 export interface RootFacts {
-  /** No file or folder is in it that could be a model; so is a mount point whose volume is away. */
+  /** Contains no file or folder that could be a model, as an empty mount point does. */
   empty: boolean;
   identity: RootIdentity;
   /** Its path without links. */
   real: string;
 }
 
-/** What tells one file system at a path from another one: an empty mount point is not the volume that was there before. */
+/** Distinguishes the file systems that may stand at a path: an empty mount point is not the volume that was there before. */
 export interface RootIdentity {
-  /** st_dev, decimal. Another number after every mount, on some systems. */
+  /** st_dev, decimal. Differs after every mount on some systems. */
   device: string;
-  /** Type and size as statfs tells them; they stay over remounts. */
+  /** Type and size from statfs; they stay over remounts. */
   type: number;
   bytes: number;
 }
 
 export interface ListOptions {
-  /** Takes a batch; the listing goes on when it resolves, which bounds what is in memory. */
+  /** Takes a batch. The listing waits until it resolves, which bounds the memory in use. */
   onBatch: (batch: FileBatch) => unknown;
-  /** Called now and then while nothing else is heard: the listing gets on. */
+  /** Called now and then between batches as a sign of progress. */
   onProgress?: () => void;
   /** Whether to list directories below as well; default true. */
   recursive?: boolean;
@@ -128,11 +128,11 @@ export interface FileBatch {
 export interface Listing {
   files: number;
   bytes: number;
-  /** Absolute paths of the directories that were entered. */
+  /** Absolute paths of the visited directories. */
   directories: string[];
-  /** What could not be read: of these paths, and of what lies below them, nothing is known. */
+  /** Unreadable paths: nothing is known of them or of the files below them. */
   failures: { path: string; code: string }[];
-  /** What lies on another volume than the root, and was not entered: a volume comes and goes by itself. */
+  /** Paths on another volume than the root. They were not entered: a volume comes and goes by itself. */
   foreign: string[];
 }
 
@@ -142,25 +142,25 @@ export interface WatchOptions {
   /** How long changes are gathered before they are reported, ms. */
   settleMs: number;
   onChanged(directories: string[]): void;
-  /** Not everything is watched (any more). Said once. */
+  /** Some directories are not watched, or no longer. Called at most once. */
   onTrouble(why: string): void;
   signal: AbortSignal;
 }
 
-/** The SHA-256 that somebody has published for a source. */
+/** The SHA-256 published for a source. */
 export interface Published {
   /** Lower-case hex. */
   sha256: string;
-  /** The file that says so. */
+  /** The file it was found in. */
   from: string;
 }
 
-/** How fast a file is read. */
+/** The read speed of a file. */
 export interface ReadSpeeds {
   /** Median of single reads of 4 KiB all over the file, ms. */
   smallReadMs: number;
   /** Reads of 1 MiB one after the other, bytes per second. */
   bytesPerSecond: number;
-  /** False where the page cache cannot be passed: what it holds is faster than the disk. */
+  /** False where the page cache cannot be bypassed: cached bytes are faster than the disk. */
   direct: boolean;
 }

@@ -3,7 +3,7 @@ import { type ErrnoMeaning, meaningOf } from '../runtime/errnos.ts';
 
 const readCodes: Partial<Record<ErrnoMeaning, ErrorCode>> = { missing: 'SOURCE_MISSING', away: 'SOURCE_AWAY' };
 
-/** Runs one call on the source and says in our words how it failed. */
+/** Runs one call on the source and translates its errors. */
 export function reading<T>(call: () => T): T {
   try {
     return call();
@@ -12,7 +12,7 @@ export function reading<T>(call: () => T): T {
   }
 }
 
-/** Runs one call on the cache disk and says in our words how it failed. */
+/** Runs one call on the cache disk and translates its errors. */
 export function writing<T>(call: () => T): T {
   try {
     return call();
@@ -21,15 +21,15 @@ export function writing<T>(call: () => T): T {
   }
 }
 
-/** What an error means that came while the contents of a source were read. */
+/** Translates an error from reading the contents of a source. */
 export function readError(error: unknown): CacheError {
   const code = readCodes[meaningOf(error) ?? 'io'] ?? 'SOURCE_IO';
   return new CacheError(code, `reading the source failed: ${messageOf(error)}`, { cause: error });
 }
 
 /**
- * What an error means that came while names were looked at. No content was read: an input/output error is one of the volume. That
- * something is not there is an answer, and an error only for one who needs it.
+ * Translates an error from looking up names. No content was read, so an input/output error concerns the volume. Absence is an
+ * answer, and an error only for callers that need the file.
  */
 export function lookError(error: unknown): CacheError {
   if (error instanceof CacheError) return error;
@@ -40,7 +40,7 @@ export function lookError(error: unknown): CacheError {
   return new CacheError(code, messageOf(error), { cause: error });
 }
 
-/** What an error means that came while the cache disk was written to. */
+/** Translates an error from writing to the cache disk. */
 export function writeError(error: unknown): CacheError {
   if (meaningOf(error) === 'full') return new CacheError('NO_SPACE', 'the cache disk is full', { cause: error });
   return new CacheError('CACHE_IO', `writing the copy failed: ${messageOf(error)}`, { cause: error });

@@ -1,7 +1,7 @@
 import type { KnownVolume } from '../media/machine.ts';
 import type { FileBatch, Listing, Published, ReadSpeeds, RootFacts, StatAnswer } from './driver.ts';
 
-/** What a reader (the child process or thread that touches sources) may know of the root a question is about. */
+/** The facts about a question's root that a reader (the child process or thread that touches sources) gets. */
 export interface Ground {
   root: string;
   stableInodes: boolean;
@@ -9,7 +9,7 @@ export interface Ground {
   volumes: KnownVolume[];
 }
 
-/** A thread's answer to everything that lies on another volume than the root, from this path on: it was not touched. */
+/** A thread's answer for everything from this path on: it lies on another volume than the root and was not touched. */
 export interface Elsewhere {
   elsewhere: string;
 }
@@ -18,12 +18,12 @@ export function isElsewhere(answer: unknown): answer is Elsewhere {
   return typeof answer === 'object' && answer !== null && 'elsewhere' in answer;
 }
 
-/** The functions of a reader; they fail as the driver of the ground does. `id`: of the question, for `ReaderListener`. */
+/** The functions of a reader; they fail as the ground's driver does. `id`: of the question, for `ReaderListener`. */
 export interface Reader {
   stat(ground: Ground, path: string): Promise<StatAnswer | Elsewhere>;
   identify(ground: Ground): Promise<RootFacts | Elsewhere>;
   list(id: number, ground: Ground, request: ListRequest): Promise<Listing | Elsewhere>;
-  /** Resolves with the number of watched directories, and goes on. */
+  /** Resolves with the number of watched directories; the watch continues. */
   watch(id: number, ground: Ground, request: { skip: string[]; settleMs: number }): Promise<number | Elsewhere>;
   published(ground: Ground, path: string): Promise<Published | null | Elsewhere>;
   probe(ground: Ground, path: string): Promise<number | null | Elsewhere>;
@@ -42,10 +42,10 @@ export interface ListRequest {
 
 /** Functions that a reader calls before or after its answer. */
 export interface ReaderListener {
-  /** Resolves when the batch has been dealt with. */
+  /** Resolves when the batch is processed. */
   files(id: number, batch: FileBatch): Promise<void>;
-  /** `trouble`: not everything is watched (any more). */
+  /** `trouble`: some directories are not watched, or no longer. */
   changed(id: number, directories: string[], trouble: string | null): void;
-  /** Still at work on a long question. */
+  /** Sign of life during a long question. */
   alive(id: number): void;
 }

@@ -12,7 +12,7 @@ export interface SourcePoolOptions extends Partial<Omit<ChannelOptions, 'open'>>
   openThread?: OpenReader;
 }
 
-// A reader holds little at a time.
+// A reader holds little data at a time.
 const youngGenerationMb = 4;
 
 /** The facts that decide which reader a place needs. */
@@ -27,8 +27,8 @@ const defaults = {
 };
 
 /**
- * Which reader reads what is on a place: null = the thread for local disks, else the child process of that name. One process
- * a device rather than a root: ComfyUI has dozens of roots on one share, which hang together, and a process takes 45 MB.
+ * The reader for a place: null = the thread for local disks, else the child process of that name. One process per device, not per
+ * root: ComfyUI has dozens of roots on one share, which hang together, and a process takes 45 MB.
  */
 export function readerOf({ kind, device, fileSystem, path }: ReaderPlace): string | null {
   return isNetwork(kind) || isNetworkFileSystem(fileSystem ?? '') ? (device ?? path) : null;
@@ -45,7 +45,7 @@ export function readerIn(kind: PeerKind, module: URL = siblingModule('entry', im
     });
 }
 
-/** The lines to all readers, opened when first needed. */
+/** The channels to all readers, opened when first needed. */
 export class SourcePool {
   #options: SourcePoolOptions;
   #channels = new Map<string | null, SourceChannel>();

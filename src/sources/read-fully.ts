@@ -2,7 +2,7 @@ import type { ReadableFile } from './driver.ts';
 
 /**
  * Fills `into` from `position` on.
- * @returns how many bytes there were, fewer only at the end of the file
+ * @returns the number of bytes read, fewer only at the end of the file
  * @throws CacheError as `ReadableFile.read` does
  */
 export async function readFully(file: ReadableFile, into: Uint8Array, position: number): Promise<number> {

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 
 const mostText = 1024 * 1024;
 
-/** A small text file; null when there is none. @throws what the file system says */
+/** A small text file; null when there is none. @throws errors of the file system */
 export async function readText(path: string): Promise<string | null> {
   const size = statSync(path, { throwIfNoEntry: false })?.size;
   if (size === undefined) return null;

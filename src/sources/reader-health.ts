@@ -1,19 +1,21 @@
 type State =
-  /** It answers, as far as is known. */
+  /** It answers, as far as known. */
   | { is: 'normal' }
-  /** A question is overdue, and nothing was heard since then. */
+  /** A question is overdue, and the reader has been silent since then. */
   | { is: 'silent'; since: number }
-  /** It was given up, or has ended: the first question after that time starts another one, which shows whether the source is back. */
+  /**
+   * It was given up, or has ended. The first question after that time starts a new reader, which shows whether the source is back.
+   */
   | { is: 'down'; until: number };
 
 interface HealthOptions {
-  /** How long a reader must be silent before questions are turned away, ms. */
+  /** After this silence of the reader, questions are turned away, ms. */
   stallMs: number;
   /** First and longest pause before a reader is started again, ms; doubles with every failure. */
   pauseMs: { first: number; longest: number };
 }
 
-/** What is known of a source from how its reader answers. All times are of one monotonic clock, ms. */
+/** The health of a source, judged by its reader's answers. All times are of one monotonic clock, ms. */
 export class ReaderHealth {
   #options: HealthOptions;
   #state: State = { is: 'normal' };
@@ -23,13 +25,13 @@ export class ReaderHealth {
     this.#options = options;
   }
 
-  /** Anything was heard of it. */
+  /** The reader gave a sign of life. */
   heard(): void {
     this.#state = { is: 'normal' };
     this.#failures = 0;
   }
 
-  /** A question is overdue of which nothing was heard since then. */
+  /** A question is overdue, without a sign of life since then. */
   overdue(since: number): void {
     if (this.#state.is === 'normal') this.#state = { is: 'silent', since };
   }
@@ -40,12 +42,12 @@ export class ReaderHealth {
     this.#state = { is: 'down', until: now + Math.min(longest, first * 2 ** this.#failures++) };
   }
 
-  /** Another one is started. */
+  /** A new one is started. */
   restarted(): void {
     this.#state = { is: 'normal' };
   }
 
-  /** Why it should not be asked now; null when it may be. */
+  /** Why not to ask it at this moment; null when it may be asked. */
   refusal(now: number): string | null {
     const state = this.#state;
     if (state.is === 'silent' && now - state.since >= this.#options.stallMs) return 'an earlier question is still unanswered';

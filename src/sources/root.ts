@@ -3,21 +3,21 @@ import type { Medium } from '../core/types.ts';
 import type { MediumFacts } from '../media/medium.ts';
 import type { PathRules } from '../media/paths.ts';
 
-/** A directory of sources. The objects are shared: what is learned of a root later is seen by all who hold it. */
+/** A directory of sources. The objects are shared: all holders see facts learned later. */
 export interface Root {
   /** Absolute, normalised, without a trailing separator. */
   readonly path: string;
   kind: Medium;
   kindFrom: RootView['kindFrom'];
-  /** What the files below it are for ComfyUI; empty = the first folder below the root says it. */
+  /** What ComfyUI uses its files for; empty = the first folder below the root names the category. */
   categories: string[];
   readonly origin: RootView['origin'];
-  /** The disk or share; null = not known. */
+  /** The disk or share; null = unknown. */
   device: string | null;
   fileSystem: string | null;
-  /** The path with its local symbolic links followed; null = not looked at yet. */
+  /** The path with its local symbolic links followed; null = not yet looked up. */
   resolved: string | null;
-  /** One of the folders that ComfyUI looks into when they exist: that it is absent is no outage. */
+  /** A folder that ComfyUI uses only if it exists: its absence is no outage. */
   optional: boolean;
 }
 
@@ -37,6 +37,6 @@ export interface RootIndex {
   list(): Root[];
   /** The longest root that contains the absolute path; null when none does. */
   find(path: string): Located | null;
-  /** Takes over what was found out of a root's medium; a kind that the user has said stays. */
+  /** Stores the detected facts of a root's medium; a kind set by the user stays. */
   learn(root: Root, facts: MediumFacts): void;
 }

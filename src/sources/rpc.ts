@@ -5,17 +5,17 @@ import type { FileBatch } from './driver.ts';
 import { isElsewhere, type Reader, type ReaderListener } from './messages.ts';
 import { ReaderHealth } from './reader-health.ts';
 
-/** Starts a reader. `onExit` is told why it is gone, in words. */
+/** Starts a reader. `onExit` receives the reason for its end, for people. */
 export type OpenReader = (options: Pick<PeerOptions<ReaderListener>, 'functions' | 'onExit' | 'onHeard'>) => Peer<Reader>;
 
 export interface ChannelOptions {
   open: OpenReader;
   clock: Clock;
-  /** How long a reader must be silent about a question that is overdue before others are turned away at once, ms. */
+  /** After this silence of a reader about an overdue question, ms, other questions are turned away at once. */
   stallMs: number;
-  /** How long a reader may be silent about a question before it counts as hung and is replaced, ms. */
+  /** After this silence about a question, ms, the reader counts as hung and is replaced. */
   hangMs: number;
-  /** Most hung readers that are waited for to die; with so many no new one is started. */
+  /** Maximum number of hung readers that have not ended yet; with so many, no new one is started. */
   mostHung: number;
   /** First and longest pause before a reader is started again, ms; doubles with every failure. */
   pauseMs: { first: number; longest: number };
@@ -24,14 +24,14 @@ export interface ChannelOptions {
 /** Asks a reader; the calls of `ReaderListener` come with this `id`. */
 export type Question<T> = (reader: Peer<Reader>['call'], id: number) => Promise<T>;
 
-/** Hears of files before the answer (a listing) and of changes after it (a watch), until the signal ends it. */
+/** Receives files before the answer (a listing) and changes after it (a watch), until the signal ends it. */
 export interface QuestionListener {
   onFiles?(batch: FileBatch): void;
   onChanged?(directories: string[], trouble: string | null): void;
 }
 
 export interface AskOptions {
-  /** The answer is given up when nothing was heard for so long, ms. */
+  /** The answer is given up after this silence, ms. */
   deadlineMs: number;
   listener?: QuestionListener | undefined;
   signal?: AbortSignal | undefined;
@@ -41,16 +41,15 @@ interface Pending {
   deadlineMs: number;
   heardAt: number;
   timer: NodeJS.Timeout;
-  /** Null once the asker was told that no answer came. */
+  /** Null once the caller was told that no answer came. */
   giveUp: ((error: CacheError) => void) | null;
 }
 
 /**
- * Questions to one reader. Two clocks run: the asker's deadline, after which the asker is told that the source is away while
- * the reader goes on (a NAS that spins up answers late, and killing its reader would not make it faster), and `hangMs`, after
- * which the reader is given up: killed, not waited for, replaced at the next question after a pause. While a reader has been
- * silent for `stallMs`, or a pause runs, or too many hung readers still exist, further questions are answered `SOURCE_AWAY` at
- * once.
+ * Questions to one reader. Two clocks run. At the caller's deadline, the caller is told that the source is away while the reader
+ * continues (a NAS that spins up answers late, and killing its reader would not make it faster). After `hangMs` the reader is given
+ * up: killed without waiting, and replaced at the next question after a pause. While a reader has been silent for `stallMs`, a
+ * pause runs, or too many hung readers exist, further questions are answered `SOURCE_AWAY` at once.
  */
 export class SourceChannel {
   #options: ChannelOptions;
@@ -68,12 +67,12 @@ export class SourceChannel {
     this.#health = new ReaderHealth(options);
   }
 
-  /** Readers that were killed and have not ended yet. */
+  /** Killed readers that have not ended yet. */
   get hung(): number {
     return this.#hung.size;
   }
 
-  /** @throws CacheError `SOURCE_AWAY` when no answer comes in time, `CANCELLED`, and what the reader says */
+  /** @throws CacheError `SOURCE_AWAY` when no answer comes in time, `CANCELLED`, and the reader's errors */
   async ask<T>(question: Question<T>, { deadlineMs, listener, signal }: AskOptions): Promise<T> {
     const refusal = this.#refusal();
     if (refusal) throw away(refusal);
@@ -91,7 +90,7 @@ export class SourceChannel {
     let goesOn = false;
     try {
       const given = await Promise.race([answer, givenUp]);
-      // A watch goes on after its answer; everything else is over.
+      // A watch continues after its answer; every other question is over.
       goesOn = listener?.onChanged !== undefined && !isElsewhere(given);
       return given;
     } finally {
@@ -102,7 +101,7 @@ export class SourceChannel {
     }
   }
 
-  /** Whether the reader that a watch was asked of still stands behind it. */
+  /** Whether the reader of a watch still serves it. */
   listens(listener: QuestionListener): boolean {
     return [...this.#listeners.values()].includes(listener);
   }
@@ -132,7 +131,7 @@ export class SourceChannel {
     return reader;
   }
 
-  /** Passes on a call about a question. Where nobody listens any more, the reader need not go on. */
+  /** Passes on a call about a question. Without a listener, the reader may stop. */
   #hear(id: number, tell: (listener: QuestionListener) => void): void {
     const pending = this.#pending.get(id);
     if (pending) pending.heardAt = this.#options.clock.monotonic();
@@ -191,7 +190,7 @@ export class SourceChannel {
     this.#listeners.delete(id);
     this.#reader?.tell.cancel(id);
     const pending = this.#pending.get(id);
-    // An overdue question stays: that it is not answered is how a hung reader is known.
+    // An overdue question stays: its missing answer identifies a hung reader.
     if (!pending?.giveUp) return;
     this.#forget(id);
     pending.giveUp(cancelled());

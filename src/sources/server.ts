@@ -9,15 +9,15 @@ import type { Elsewhere, Ground, ListRequest, Reader, ReaderListener } from './m
 import { readText } from './read-text.ts';
 
 export interface SourceReaderOptions {
-  /** True in a process of its own, which may hang. */
+  /** True in a separate process, which may hang. */
   mayTouchNetwork: boolean;
-  /** The daemon, to be told of files and changes. */
+  /** The daemon, which receives files and changes. */
   parent(): Calls<ReaderListener>;
 }
 
 const aliveMs = 1_000;
 
-/** The reader's side of the line. A thread does not touch other volumes than that of the root. */
+/** The reader's side of the channel. A thread touches no volume but that of the root. */
 export class SourceReader implements Reader {
   readonly #options: SourceReaderOptions;
   readonly #machine = thisMachine();
@@ -67,7 +67,7 @@ export class SourceReader implements Reader {
           heardAt = performance.now();
           tell.alive(id);
         },
-        // Two batches may be under way: the receiver's thread never finds more than so many waiting.
+        // Two batches may be under way: at most that many wait for the receiver's thread.
         async onBatch(batch) {
           heardAt = performance.now();
           const before = dealtWith;

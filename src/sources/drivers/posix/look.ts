@@ -16,7 +16,7 @@ export function lookAt(path: string, { root, stableInodes }: Ground): StatAnswer
   if (stats) {
     return { is: 'file', size: Number(stats.size), mtimeNs: stats.mtimeNs, ino: stableInodes ? stats.ino : null };
   }
-  // A link that leads nowhere is as likely one into a volume that is away: its file is not known to be gone.
+  // A dangling link may lead into a volume that is away: its file is not known to be gone.
   if (leadsNowhere(root, path)) return { is: 'absent', root: null };
   return { is: 'absent', root: orAbsent(() => identify(root), null) };
 }
@@ -38,7 +38,7 @@ function isLink(path: string): boolean {
   return orAbsent(() => lstatSync(path).isSymbolicLink(), false);
 }
 
-/** @throws what the file system says other than "not there" */
+/** @throws errors of the file system other than "not there" */
 function orAbsent<T>(look: () => T, absent: T): T {
   try {
     return look();

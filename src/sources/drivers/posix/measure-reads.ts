@@ -5,12 +5,12 @@ import type { ReadSpeeds } from '../../driver.ts';
 const small = { bytes: 4096, most: 32, ms: 700 };
 const large = { bytes: 1024 * 1024, most: 96, ms: 1000 };
 
-/** Smallest file that says something of its disk, bytes. */
+/** Minimum size of a file that can show its disk's speed, bytes. */
 export const leastToMeasure = 8 * large.bytes;
 
 /**
  * Reads at most 100 MiB of a file, for at most about 2 s unless a single read takes longer. Null for a file that is too small.
- * @throws what the file system says
+ * @throws errors of the file system
  */
 export function measureReads(path: string): ReadSpeeds | null {
   const uncached = openUncached(path);
@@ -35,7 +35,7 @@ export function measureReads(path: string): ReadSpeeds | null {
   }
 }
 
-/** How long each read took, ms. */
+/** Duration of each read, ms. */
 export function timedReads(fd: number, block: typeof small, positionOf: (index: number) => number): number[] {
   const into = pageAligned(block.bytes);
   const times: number[] = [];

@@ -8,7 +8,7 @@ import { readableFile } from './readable-file.ts';
 
 /** @throws CacheError as `SourceDriver.open` does */
 export function openSource({ path, fingerprint: wanted }: SourceFile, traits: DriverTraits): OpenSource {
-  // Opening a pipe would wait for its other end, for ever.
+  // Opening a pipe would wait for its other end for ever.
   fingerprintOf(reading(() => statSync(path, { bigint: true })));
   const notes = notesOfDownload(path).find(existsSync);
   if (notes !== undefined) throw new CacheError('IN_USE', `${path} is still being downloaded: ${notes} tells of it`);
@@ -35,7 +35,7 @@ export function openSource({ path, fingerprint: wanted }: SourceFile, traits: Dr
 function assertUnchanged(fd: number, path: string, before: BigIntStats): void {
   const open = reading(() => fstatSync(fd, { bigint: true }));
   const named = reading(() => statSync(path, { bigint: true }));
-  // A program that writes into a file can put its size and mtime back, but not its ctime.
+  // A program that writes into a file can restore its size and mtime, but not its ctime.
   if (open.ctimeNs === before.ctimeNs && [open, named].every((now) => isSame(fingerprintOf(now), fingerprintOf(before))))
     return;
   throw new CacheError('SOURCE_CHANGED', `${path} changed while it was copied`);

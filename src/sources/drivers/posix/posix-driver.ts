@@ -15,15 +15,15 @@ export interface PosixRoot {
   root: string;
   /** Whether this is a process that may touch network volumes, and hang with them. */
   network: boolean;
-  /** Whether an inode number stays with its file; default true. Without that, `stat` and `list` tell none. */
+  /** Whether an inode number stays with its file; default true. If not, `stat` and `list` return none. */
   stableInodes?: boolean;
   machine?: Machine;
 }
 
-/** Reads under way at once. A mount that takes 10 ms a request gives a hundred of them a second to one who asks one by one. */
+/** Reads under way at once. A mount that takes 10 ms a request serves only a hundred of them a second one by one. */
 const networkReads = 16;
 
-/** Sources that are files of a mounted file system, on a disk of this machine or behind a network. */
+/** Sources that are files of a mounted file system, on a local disk or behind a network. */
 export function posixDriver({ root, network, stableInodes = true, machine = thisMachine() }: PosixRoot): SourceDriver {
   const traits: DriverTraits = { network, readsInFlight: network ? networkReads : 1 };
   const mayTouch = async (path: string) => network || (await foreignPart(root, path, machine)) === null;
@@ -48,12 +48,12 @@ export function posixDriver({ root, network, stableInodes = true, machine = this
     published: (path) => looking(() => findPublished(path, root, mayTouch)),
     probe: (path) => looking(() => probeSmallReads(path)),
     measure: (path) => looking(() => measureReads(path)),
-    // A network file system does not tell what others change in it.
+    // A network file system does not report changes by other machines.
     ...(network ? {} : { watch }),
   };
 }
 
-/** Asks the file system, and says in our words how it failed. */
+/** Calls the file system and translates its errors. */
 async function looking<T>(ask: () => T | Promise<T>): Promise<T> {
   try {
     return await ask();
@@ -66,7 +66,7 @@ function isMissing(error: unknown): error is CacheError {
   return error instanceof CacheError && error.code === 'SOURCE_MISSING';
 }
 
-/** A mount point whose volume is away is empty, or has left with what it lay on: nothing is known of its files then. */
+/** Without its volume, a mount point is empty, or gone with its parent: nothing is known of its files then. */
 function isRootAway(path: string, root: string): boolean {
   const found = lookAt(path, { root, stableInodes: false });
   return found.is === 'absent' && (found.root?.empty ?? true);

@@ -6,9 +6,9 @@ const reads = 8;
 const block = 4096;
 
 /**
- * How long one small read somewhere in a file takes, ms: the median of a few at places all over it, past the page cache. Null
- * where the cache cannot be passed (it would be measured instead of the disk) and for small files.
- * @throws what the file system says
+ * Duration of one small read in a file, ms: the median of a few at random places, past the page cache. Null where the cache cannot
+ * be bypassed (the result would not show the disk) and for small files.
+ * @throws errors of the file system
  */
 export function probeSmallReads(path: string): number | null {
   const fd = openUncached(path);

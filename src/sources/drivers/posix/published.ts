@@ -2,22 +2,22 @@ import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, realpat
 import { basename, dirname, join, relative } from 'node:path';
 import type { Published } from '../../driver.ts';
 
-/** Longer than any hash with the name of its file; what is longer is something else. */
+/** More than any hash with the name of its file; longer texts are something else. */
 const mostBytes = 4096;
-/** huggingface_hub takes its own note for outdated when the file was written so much later, seconds. */
+/** huggingface_hub treats its own note as outdated when the file was written this much later, seconds. */
 const graceSeconds = 1;
 
 interface Sidecar {
   path: string;
-  /** The hash, or null when the text does not speak of this source. */
+  /** The hash, or null when the text does not name this source. */
   parse(text: string): string | null;
 }
 
 /**
- * Looks for a published SHA-256 of this source: in `<file>.sha256` as `sha256sum` writes it, in the notes of `huggingface_hub` about
- * what it has downloaded into a folder, and in the name that its cache gives to a file. The first that is found counts.
+ * Looks for a published SHA-256 of this source: in `<file>.sha256` as `sha256sum` writes it, in the notes of `huggingface_hub`
+ * about its downloads into a folder, and in a file's name in its cache. The first one found counts.
  * @param mayTouch whether a path is on a disk that the caller may touch
- * @throws what the file system says
+ * @throws errors of the file system
  */
 export async function findPublished(
   path: string,
@@ -33,7 +33,7 @@ export async function findPublished(
   return blobName(path);
 }
 
-/** The notes lie in `.cache/huggingface/download` of the folder that was downloaded into: the file's own, or one above it. */
+/** The notes lie in `.cache/huggingface/download` of the download folder: the file's own, or one above it. */
 function sidecarsOf(path: string, root: string, mtimeMs: number): Sidecar[] {
   const found: Sidecar[] = [{ path: `${path}.sha256`, parse: (text) => checksumIn(text, basename(path)) }];
   for (let folder = dirname(path); ; folder = dirname(folder)) {
@@ -43,7 +43,7 @@ function sidecarsOf(path: string, root: string, mtimeMs: number): Sidecar[] {
   }
 }
 
-/** In the Hugging Face cache a model is a link to a file that bears its SHA-256 as name. Git's own files bear shorter ones. */
+/** In the Hugging Face cache a model is a link to a file named by its SHA-256. Git's own files have shorter names. */
 function blobName(path: string): Published | null {
   const real = realpathSync(path);
   const name = basename(real);
@@ -60,14 +60,16 @@ function checksumIn(text: string, name: string): string | null {
   return null;
 }
 
-/** Three lines: commit, etag, seconds since 1970. The etag of a file in LFS is its SHA-256, that of any other a shorter hash of git's. */
+/**
+ * Three lines: commit, etag, seconds since 1970. The etag of an LFS file is its SHA-256; other files have a shorter hash of git's.
+ */
 function etagIn(text: string, mtimeMs: number): string | null {
   const [, etag = '', seconds] = text.split('\n').map((line) => line.trim());
   const isCurrent = mtimeMs / 1000 <= Number(seconds) + graceSeconds;
   return isCurrent && /^[\da-f]{64}$/.test(etag) ? etag : null;
 }
 
-/** Null for what is not there, is no plain file of its own (a link, a pipe, a device), or is not small. */
+/** Null for absent paths, for anything but a plain file (a link, a pipe, a device), and for large files. */
 function readSmallFile(path: string): string | null {
   if (!lstatSync(path, { throwIfNoEntry: false })?.isFile()) return null;
   const { O_RDONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants;

@@ -2,7 +2,7 @@ import { read } from 'node:fs';
 import type { ReadableFile } from '../../driver.ts';
 import { readError } from '../../io-errors.ts';
 
-/** A file of this machine, open as `fd`, which stays the caller's to close. */
+/** A file of this machine, open as `fd`; the caller closes it. */
 export function readableFile(fd: number, path: string): ReadableFile & { readonly fd: number } {
   return { fd, path, read: (into, position) => readSome(fd, into, position) };
 }

@@ -21,10 +21,10 @@ const mostDepth = 64;
 const { key } = pathRules();
 
 /**
- * Walks a tree and hands out its files with their fingerprints. Lists directories asynchronously and stats synchronously, the
- * fastest way measured, so it belongs into a thread or process that may block; every 4 ms it lets other work in.
- * Follows links to directories, each target once, never into one of their own parents.
- * @throws the error of reading `root` itself; those of what lies below are in `failures`
+ * Walks a tree and returns its files with their fingerprints. Lists directories asynchronously and stats synchronously, the fastest
+ * way measured, so it needs a thread or process that may block; it yields every 4 ms. Follows links to directories, each target
+ * once, never into a parent of the link.
+ * @throws the error of reading `root` itself; errors below it are in `failures`
  */
 export async function walk(root: string, options: WalkOptions): Promise<Listing> {
   const entries = await readdir(root, { withFileTypes: true });
@@ -102,7 +102,7 @@ class Walk {
       this.#linked.add(real);
       this.#enqueue({ path, rel, real, depth: parent.depth + 1 });
     } catch (error) {
-      // A dangling link may be one into a volume that is not mounted.
+      // A dangling link may lead into a volume that is not mounted.
       this.#fail(path, error);
     }
   }

@@ -15,26 +15,26 @@ interface DirectoryWatchOptions extends Omit<WatchOptions, 'signal'> {
 
 const { key } = pathRules();
 
-/** A directory that does not come to rest is reported after so many times the time it is given to settle. */
+/** A directory that keeps changing is reported after at most this many settling times. */
 const mostSettleTimes = 30;
 
 /**
- * Says in which directories below a local root something changed, once they have come to rest: a file that is being written does
- * not have its directory listed every second. Watches directories only: one recursive watch of the system on macOS and Windows,
- * elsewhere one a directory. What lies behind symbolic links is not watched.
+ * Reports the directories below a local root that changed, once they have settled: a file being written does not get its directory
+ * listed every second. Watches directories only: one recursive watch of the system on macOS and Windows, one per directory
+ * elsewhere. Does not watch behind symbolic links.
  *
- * chokidar is no help here, for small roots either: it keeps every file in mind (18 MiB for 1,000 files in 67 directories and 32 for
- * 3,000, where this takes 2), and asks where each link leads, also one that it is told to ignore. A link into a mount that hangs
- * would block a thread of the daemon for good (law 4), and the watch would never be ready.
+ * chokidar is no help here, even for small roots. It remembers every file (18 MiB for 1,000 files in 67 directories and 32 for
+ * 3,000, where this takes 2), and checks where each link leads, even if told to ignore it. A link into a hung mount would block a
+ * thread of the daemon for good (law 4), and the watch would never be ready.
  */
 export class DirectoryWatch {
   #root: string;
   #options: DirectoryWatchOptions;
   #recursive: boolean;
   #watchers = new Map<string, FSWatcher>();
-  /** Directories with changes that are not reported yet: when they were first and last heard of, ms. */
+  /** Directories with unreported changes, and the time of their first and last change, ms. */
   #dirty = new Map<string, { since: number; last: number }>();
-  /** What may be a directory that was moved in whole: a recursive watch does not tell of what is in it. */
+  /** Paths that may be directories moved in whole: a recursive watch does not report their contents. */
   #renamed = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
   #real = '';
@@ -68,7 +68,7 @@ export class DirectoryWatch {
     const taken: string[] = [];
     for (let directory = queue.pop(); directory !== undefined && !this.#closed; directory = queue.pop()) {
       if (this.#watchers.has(directory)) continue;
-      // Watch first, list then: what comes in between is seen by one of the two.
+      // Watch first, then list: one of the two sees a change in between.
       if (!this.#recursive && !this.#open(directory)) continue;
       taken.push(directory);
       queue.push(...(await this.#subdirectories(directory)));
@@ -108,7 +108,7 @@ export class DirectoryWatch {
     if (!renamed) return;
     if (this.#recursive) this.#renamed.add(path);
     if (!this.#watchers.has(path)) return;
-    // A watched directory went away or was replaced by another of its name: watches stay with the old one.
+    // A watched directory left or was replaced by another of its name: watches stay with the old one.
     this.#mark(path);
     for (const [watched, watcher] of this.#watchers) {
       if (watched !== path && !watched.startsWith(path + sep)) continue;
