@@ -5,7 +5,7 @@ import type { Log } from '../runtime/log.ts';
 import type { Tiers } from '../tiers/tiers.ts';
 import type { Evictor } from './evict.ts';
 
-/** Under one limit a file lies plain or compressed, not both for longer than it takes to go from one to the other. */
+/** Under one limit a file is plain or compressed; both only while it changes from one to the other. */
 interface ColdDeps {
   catalog: Catalog;
   evictor: Evictor;
@@ -15,7 +15,7 @@ interface ColdDeps {
 
 type Placed = Pick<Copy, 'entryId' | 'tier'>;
 
-/** The compressed copy is there: the other one leaves, unless it has come into use meanwhile, and then the compressed one does. */
+/** After compressing: the plain copy leaves. If it has come into use meanwhile, the compressed copy leaves instead. */
 export async function dropAfterDemote(deps: ColdDeps, compressed: Placed): Promise<void> {
   const { catalog, evictor, tiers } = deps;
   const entry = catalog.entries.byId(compressed.entryId);
@@ -27,7 +27,7 @@ export async function dropAfterDemote(deps: ColdDeps, compressed: Placed): Promi
   if (!left) await dropAfterRestore(deps, hot, 'not needed');
 }
 
-/** The file itself is there: its compressed copy leaves. */
+/** After restoring: the compressed copy leaves. */
 export async function dropAfterRestore({ catalog, evictor, log }: ColdDeps, plain: Placed, why: string): Promise<void> {
   const { entryId } = plain;
   const entry = catalog.entries.byId(entryId);

@@ -21,15 +21,15 @@ export interface EvictDeps {
   };
 }
 
-/** Why a copy leaves while another tier has the file. */
+/** Reasons to leave while another tier has the file. */
 const moves: readonly string[] = ['compressed', 'restored', 'not needed'];
 
-/** `freed`: bytes that came free; none while another copy shares them. */
+/** `freed`: bytes freed; none while another copy shares them. */
 export type Eviction = { removed: true; freed: number } | { removed: false; why: string };
 
 /**
- * Takes copies out of their tiers. Two phases: the row is marked first, so that the copy is not handed out any more, then the
- * file goes, then the row. What is leased, pinned or open is left alone; what cannot be removed stays in service.
+ * Takes copies out of their tiers. The row is marked first, so that the copy is no longer served; then the file goes, then the row.
+ * Leased, pinned or open copies are left alone; a copy that cannot be removed stays in service.
  */
 export class Evictor {
   readonly #deps: EvictDeps;
@@ -38,7 +38,7 @@ export class Evictor {
     this.#deps = deps;
   }
 
-  /** Why this copy may not leave now, or null. `inUse` comes from `Tier.openFiles`, once for many copies. */
+  /** Why this copy may not leave at present, or null. `inUse` comes from `Tier.openFiles`, once for many copies. */
   obstacle(copy: Copy, entry: Entry, inUse: ReadonlySet<string>): string | null {
     if (entry.pinned && copy.state === 'ready' && !this.#isSpare(copy)) return 'pinned';
     if (this.#deps.active.isBusy(entry.path)) return 'being copied';
@@ -50,7 +50,7 @@ export class Evictor {
     return copy.state === 'stale' ? this.use(copy, inUse) : 'in service';
   }
 
-  /** Bytes that come free when this copy leaves, and those that are `gone` have left. */
+  /** Bytes freed when this copy leaves after those in `gone`. */
   frees(copy: Copy, gone: ReadonlySet<number> = new Set()): number {
     return this.#deps.catalog.duplicates.linksOf(copy).every(({ id }) => gone.has(id)) ? copy.bytes : 0;
   }
@@ -61,7 +61,7 @@ export class Evictor {
     const tier = tiers.get(copy.tier);
     if (!tier) return { removed: false, why: `the ${copy.tier} tier is switched off` };
     if (copy.state === 'copying') return this.#dropInterrupted(copy, entry, { tier, why });
-    // Both may have changed while other victims were leaving.
+    // Both may have changed while other victims left.
     if (this.#deps.leases.isLeased(copy.path)) return { removed: false, why: 'leased' };
     if (catalog.copies.byPath(copy.path)?.id !== copy.id) return { removed: false, why: 'already gone' };
     catalog.copies.setState(copy.id, 'evicting');
@@ -82,11 +82,11 @@ export class Evictor {
     return { removed: true, freed };
   }
 
-  /** What an interrupted copy left and no job goes on with. */
+  /** Drops an interrupted copy that no job resumes. */
   #dropInterrupted(copy: Copy, entry: Entry, { tier, why }: { tier: Tier; why: string }): Eviction {
     const { catalog, active, log } = this.#deps;
     if (active.isBusy(entry.path)) return { removed: false, why: 'being copied' };
-    // A job may have taken it up, and finished, since it was chosen.
+    // A job may have resumed and finished it meanwhile.
     if (!catalog.copies.isCopying(copy.id)) return { removed: false, why: 'copied meanwhile' };
     if (!dropPartial(partialPath(tier.partialDir, entry.path))) return { removed: false, why: 'open in a program' };
     catalog.copies.forget(copy.id);
@@ -94,19 +94,19 @@ export class Evictor {
     return { removed: true, freed: copy.bytes };
   }
 
-  /** It is in memory, and the same is in a tier that lasts: a pinned file does not leave with it. */
+  /** It is in memory and also in a lasting tier, so removing it does not remove a pinned file. */
   #isSpare({ tier, entryId, source }: Copy): boolean {
     const lasting = () => this.#deps.catalog.copies.readyOf(entryId).filter((copy) => !tierTraits[copy.tier].volatile);
     return tierTraits[tier].volatile && lasting().some((copy) => isSameFingerprint(copy.source, source));
   }
 
-  /** Whether another file with the same bytes may take the place of its own now. */
+  /** Whether another file with the same bytes may replace its own at present. */
   mayBeReplaced(copy: Copy, inUse: ReadonlySet<string>): boolean {
     const entry = this.#deps.catalog.entries.byId(copy.entryId);
     return entry !== undefined && !this.#deps.active.isBusy(entry.path) && this.use(copy, inUse) === null;
   }
 
-  /** Whether its file is about to be opened, or open, or null. */
+  /** Whether its file is open or about to be opened, or null. */
   use(copy: Copy, inUse: ReadonlySet<string>): string | null {
     if (this.#deps.leases.isLeased(copy.path)) return 'leased';
     return inUse.has(copy.path) ? 'open in a program' : null;

@@ -7,14 +7,15 @@ export interface EvictionCandidate {
 
 interface Unit {
   victims: EvictionCandidate[];
-  /** Bytes that come free when all of them leave. */
+  /** Bytes freed when all of them leave. */
   bytes: number;
   score: number;
 }
 
 /**
- * What can leave, lowest score first, and of equals the compressed one. The names of one placement leave together or not at all, for
- * one alone frees nothing: it is worth what its best name is worth, and stays when it is `held` (a name is leased, open or pinned).
+ * The copies that can leave, lowest score first, and of equals the compressed one. The names of one placement leave together or not
+ * at all, as one alone frees nothing. Such a unit has the highest score of its names, and stays when it is `held` (a name is
+ * leased, open or pinned).
  */
 export function evictionUnits(ranked: readonly (EvictionCandidate & { score: number })[], held: ReadonlySet<number>): Unit[] {
   const units = new Map<number, Unit>();

@@ -9,13 +9,13 @@ import type { Evictor } from './evict.ts';
 import { type EvictionCandidate, evictionUnits } from './eviction-candidates.ts';
 
 export interface Bound {
-  /** Most bytes the tier may hold. */
+  /** Maximum bytes in the tier. */
   limit: number;
   /** Free bytes its volume must keep. */
   floor: number;
 }
 
-/** What decides how much room a tier has, and who leaves for others. */
+/** The facts that decide a tier's room, and which copies leave for others. */
 export interface SpaceDeps {
   catalog: Catalog;
   evictor: Evictor;
@@ -27,22 +27,22 @@ export interface RoomDeps extends SpaceDeps {
   /** Bytes that running copies have reserved in the tier but not written yet. */
   outstanding(tier: Tier): number;
   /**
-   * Ends what holds room only to save space, if that gives so many bytes; null = in any case.
+   * Ends work that holds room only to save space, if that frees so many bytes; null = in any case.
    * @returns false when there is no such work, or it does not hold enough
    */
   giveWay?(bytes: number | null): Promise<boolean>;
 }
 
 interface RoomOptions {
-  /** What the copy takes, if that is not the size of the source. */
+  /** Size of the copy, if not that of the source. */
   bytes?: number;
   /** Only copies with a lower score than this may leave for it. */
   below?: number;
 }
 
 /**
- * Reserves space for a copy, letting the least valuable copies leave first when it is short. Null when the policy finds what would
- * have to leave worth more.
+ * Reserves space for a copy; if space is short, the least valuable copies leave first. Null when the policy finds those copies more
+ * valuable.
  * @throws CacheError TOO_LARGE when it can never fit, NO_SPACE when too much of the tier is pinned or in use.
  */
 export async function makeRoom(
@@ -52,7 +52,7 @@ export async function makeRoom(
 ): Promise<Copy | null> {
   const { limit } = deps.bound(tier);
   if (wanted > limit) throw new CacheError('TOO_LARGE', `the file is larger than the limit of the ${tier.name} tier`);
-  // A copy that cannot be removed (open on Windows, say) is passed over; it must not keep the others from leaving.
+  // A copy that cannot be removed (open on Windows, say) is skipped; the others can still leave.
   const stuck = new Set<number>();
   let needed: number | null = null;
   let freed = 0;
@@ -72,7 +72,7 @@ export async function makeRoom(
       ...(below !== undefined && { below }),
     });
     if (bytes < short && (await deps.giveWay?.(null))) continue;
-    // Evicting a part of what is needed would cost copies and win nothing.
+    // Freeing less than needed would cost copies and gain nothing.
     if (bytes < short) throw noSpace(tier, short, 'what is there is pinned or in use');
     if (!deps.policy().admit(candidate(entry, wanted), victims.filter(isInService).map(toCandidate), deps.catalog.usage.tick))
       return null;
@@ -84,12 +84,12 @@ export async function makeRoom(
   }
 }
 
-/** Lets copies leave until the tier is within its bounds again: after the limit was lowered, or something else filled the disk. */
+/** Evicts copies until the tier is within its bounds again: after the limit was lowered, or another program filled the disk. */
 export async function trim(deps: RoomDeps, tier: Tier): Promise<void> {
   await release(deps, tier, -roomIn(deps, tier));
 }
 
-/** What would have to leave under another limit, bytes; nothing leaves. */
+/** Copies and bytes that would have to leave under another limit; nothing leaves. */
 export async function leavingUnder(deps: RoomDeps, tier: Tier, limit: number): Promise<{ copies: number; bytes: number }> {
   const short = deps.catalog.placements.usedUnderLimit(tier.name) - limit;
   if (short <= 0) return { copies: 0, bytes: 0 };
@@ -97,14 +97,14 @@ export async function leavingUnder(deps: RoomDeps, tier: Tier, limit: number): P
   return { copies: victims.length, bytes };
 }
 
-/** Bytes that a copy may take without another one leaving; negative when there is too much in the tier. */
+/** Bytes that a copy may take without displacing another one; negative when the tier is overfull. */
 export function roomIn(deps: Pick<RoomDeps, 'catalog' | 'bound' | 'outstanding'>, tier: Tier): number {
   const { limit, floor } = deps.bound(tier);
   const free = tier.capacity().free - deps.outstanding(tier);
   return Math.min(limit - deps.catalog.placements.usedUnderLimit(tier.name), free - floor);
 }
 
-/** Lets the least valuable copies leave until so many bytes have come free, or nothing more can leave. */
+/** Evicts the least valuable copies until this many bytes are free, or nothing more can leave. */
 export async function release(deps: RoomDeps, tier: Tier, bytes: number): Promise<void> {
   const stuck = new Set<number>();
   let short = bytes;
@@ -151,8 +151,8 @@ function reserve(
 }
 
 /**
- * Lowest score first, until enough bytes would leave or nothing more can; stale and interrupted copies before all others, and
- * compressed ones of files that are there uncompressed. Of equals the compressed one leaves.
+ * Chooses copies, lowest score first, until enough bytes would leave or nothing more can. Stale and interrupted copies come before
+ * all others, as do compressed ones of files that are also plain. Of equals the compressed one leaves.
  */
 async function chooseCandidates(
   { catalog, evictor, policy }: RoomDeps,

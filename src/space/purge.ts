@@ -19,7 +19,7 @@ export interface Chosen {
   entry: Entry;
 }
 
-/** The copies that every given filter fits, interrupted ones too. */
+/** The copies that match every given filter, interrupted ones too. */
 export function chooseCopies({ catalog, clock, matcher }: PurgeDeps, filter: ClearRequest): Chosen[] {
   const matches = filter.glob === undefined ? () => true : matcher([filter.glob]);
   const usedBefore = filter.olderThanMs === undefined ? null : clock.now() - filter.olderThanMs;
@@ -36,7 +36,7 @@ export function chooseCopies({ catalog, clock, matcher }: PurgeDeps, filter: Cle
   });
 }
 
-/** Removes copies one by one; what is pinned, leased or open stays and is said so. Sources are never touched. */
+/** Removes copies one by one; pinned, leased or open ones stay and are listed as skipped. Never touches sources. */
 export async function removeCopies(
   { evictor, tiers }: PurgeDeps,
   chosen: readonly Chosen[],
