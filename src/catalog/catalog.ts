@@ -13,16 +13,16 @@ import { Settings } from './settings.ts';
 import { SavedSpeeds } from './speeds.ts';
 import { Usage } from './usage.ts';
 
-/** What a lookup needs to know of a source. */
+/** The catalog's facts of a source for a lookup. */
 export interface Found {
   entry: Entry;
-  /** Copies that can be handed out, the fastest tier first. */
+  /** Copies that can be served, the fastest tier first. */
   ready: readonly Copy[];
-  /** A copy that cannot be, a compressed one: it has to be restored before that. */
+  /** A compressed copy, which must be restored before it can be served. */
   cold: Copy | null;
 }
 
-/** Sources whose rows are kept in memory between two writes. */
+/** Number of sources whose rows are kept in memory between two writes. */
 const keepFound = 10_000;
 
 /** The one writer of the catalog: entries, copies, usage and settings over one SQLite file. All methods are synchronous. */
@@ -57,7 +57,7 @@ export class Catalog implements Disposable {
     this.usage = new Usage(database, this.entries, clock);
   }
 
-  /** The source at `path` with its copies in service. Read again only after something was written: lookups come in bursts. */
+  /** The source at `path` with its copies in service. Read again only after a write: lookups come in bursts. */
   find(path: string): Found | undefined {
     if (this.#foundAt !== this.#db.version || this.#found.size > keepFound) {
       this.#found.clear();
@@ -74,7 +74,7 @@ export class Catalog implements Disposable {
     return found;
   }
 
-  /** Looks for damage that opening a large file did not. @throws what `replaceIfDamaged` takes */
+  /** Checks a large file for damage, which opening it did not. @throws errors for `replaceIfDamaged` */
   check(signal: AbortSignal): Promise<void> {
     return this.#db.check(signal);
   }
@@ -84,8 +84,8 @@ export class Catalog implements Disposable {
   }
 
   /**
-   * Sets the file aside when `error` says that it is damaged, and goes on with an empty one.
-   * @returns true when it did; the copies are then to be rebuilt from the cache directory
+   * Sets the file aside when `error` means damage, and continues with an empty one.
+   * @returns true when it did; the caller then rebuilds the copies from the cache directory
    */
   replaceIfDamaged(error: unknown): boolean {
     if (!isDamage(error)) return false;

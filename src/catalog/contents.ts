@@ -10,8 +10,8 @@ export class Contents {
   }
 
   /**
-   * The content with this hash and size, added if there is none. One whose SHA-256 is not known is taken for the same; one with
-   * another SHA-256 is another content.
+   * The content with this hash and size, added if there is none. An unknown SHA-256 matches any; a different SHA-256 is another
+   * content.
    * @returns its id
    */
   ensure({ hash, size, sha256 }: Omit<Content, 'id'>): number {
@@ -26,7 +26,7 @@ export class Contents {
     return found.id;
   }
 
-  /** A true copy of the source was made: it has this content, as long as it is what was copied. */
+  /** Records the content of a source after a true copy of it. It holds while the source has the copied fingerprint. */
   note(entryId: number, { size, mtimeNs, ino }: Fingerprint, known: { content: number | null; identified: boolean }): void {
     this.#db.run(
       `UPDATE entries SET content_id = @content, identified = iif(content_id = @content, max(identified, @identified), @identified)
@@ -35,7 +35,7 @@ export class Contents {
     );
   }
 
-  /** The SHA-256 of a copy's bytes is known: it is that of its content, and of the sources that it is a true copy of. */
+  /** Records the SHA-256 of a copy's bytes: for its content, and for the sources it is a true copy of. */
   identify({ placement, content: before, hash, source }: Copy, sha256: string): void {
     this.#db.transaction(() => {
       const isCurrent = this.#db.get('SELECT 1 FROM placements WHERE id = ? AND content_id = ?', placement, before);
@@ -51,7 +51,7 @@ export class Contents {
     });
   }
 
-  /** The SHA-256 of a source as it is, or null while it was not made. */
+  /** The SHA-256 of a source as it is, or null if not computed. */
   sha256Of(entryId: number): string | null {
     const sql = 'SELECT n.sha256 FROM entries e JOIN contents n ON n.id = e.content_id WHERE e.id = ? AND e.identified';
     return this.#db.get<{ sha256: string | null }>(sql, entryId)?.sha256 ?? null;

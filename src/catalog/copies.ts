@@ -12,28 +12,28 @@ export interface ReserveRequest {
   path: string;
   source: Fingerprint;
   bytes: number;
-  /** Most bytes the tier may hold, with those that share its limit. */
+  /** Maximum bytes in the tier and in those that share its limit. */
   limit: number;
-  /** Free bytes of the tier's volume now, less what running copies have still to write. */
+  /** Free bytes of the tier's volume, less the bytes that running copies have yet to write. */
   free: number;
-  /** Free bytes that must be left. */
+  /** Bytes that must stay free. */
   floor: number;
-  /** What an interrupted copy of the same source left: its bytes are there already, and its row goes with this. */
+  /** An interrupted copy of the same source: its bytes are already on the disk, and this copy's row replaces its row. */
   replaces?: Pick<Copy, 'id' | 'bytes'>;
 }
 
-/** Either the reserved copy, or how many bytes must leave first. */
+/** Either the reserved copy, or the bytes that must leave first. */
 export type Reservation = { copy: Copy } | { short: number };
 
-/** Most copies are ready: the others have an index of their own. */
+/** Most copies are ready: the others have their own index. */
 const outOfService = "AND c.state <> 'ready'";
 
 /** A finished file under its name. */
 export interface Published {
   seal: Seal;
-  /** Of the source's bytes, as is `sha256`. */
+  /** Hash of the source's bytes, as is `sha256`. */
   hash: string;
-  /** Null while it was not made of these bytes. */
+  /** Null if not computed for these bytes. */
   sha256: string | null;
   source: Fingerprint;
 }
@@ -65,7 +65,7 @@ export class Copies {
     });
   }
 
-  /** Enters a copy without looking at the bounds, for what lies on the disk already: the next copy settles whether that is within them. */
+  /** Enters a copy that is already on the disk, without checking the bounds: the next copy enforces them. */
   enter({ entryId, tier, path, source, bytes }: Omit<ReserveRequest, 'limit' | 'free' | 'floor' | 'replaces'>): Copy {
     return this.#db.transaction(() => {
       const placement = this.#placements.reserve(tier, bytes);
@@ -74,8 +74,8 @@ export class Copies {
   }
 
   /**
-   * Puts a finished copy into service in place of what the entry had in that tier. The file is already under its name. When that is
-   * another name of a file that the catalog knows, they share its placement.
+   * Puts a finished copy into service in place of the entry's previous copies in that tier. The file is already under its name. If
+   * that is another name of a known file, they share its placement.
    */
   publish(id: number, { seal, hash, sha256, source }: Published): void {
     this.#db.transaction(() => {
@@ -95,7 +95,9 @@ export class Copies {
     });
   }
 
-  /** Puts a further name of a copy's file into service, for another source with the same bytes. The file is already under that name. */
+  /**
+   * Puts a further name of a copy's file into service, for another source with the same bytes. The file is already under that name.
+   */
   link(to: Copy, { entryId, path, source }: Pick<ReserveRequest, 'entryId' | 'path' | 'source'>): Copy {
     return this.#db.transaction(() => {
       const { placement, tier, content } = to;
@@ -106,15 +108,15 @@ export class Copies {
     });
   }
 
-  /** The name of a copy in service was given to the file of another copy, which has the same bytes. */
+  /** Records that the name of a copy in service leads to the file of another copy, which has the same bytes. */
   move(id: number, to: Copy): void {
     this.#db.run('UPDATE copies SET placement_id = ? WHERE id = ?', to.placement, id);
   }
 
   /**
-   * What a copy that comes into service replaces: an older one under its name is gone with its file. One under another name (its root
-   * has changed) becomes stale: its file is still there and still takes its space. So do copies in other tiers, which are made from the
-   * one in the default tier, when that is now of another source.
+   * Removes or retires the copies that a new one replaces. An older one under its name is gone with its file. One under another
+   * name (its root has changed) becomes stale: its file still exists and takes space. Copies in other tiers are made from the one
+   * in the default tier, and become stale when that has another fingerprint.
    */
   #replaceOthers({ id, entryId, tier, path, source }: Pick<Copy, 'id' | 'entryId' | 'tier' | 'path' | 'source'>): void {
     this.#db.run(
@@ -159,7 +161,7 @@ export class Copies {
     this.#db.run('UPDATE copies SET state = ? WHERE id = ?', state, id);
   }
 
-  /** A ready copy whose source was replaced: still on disk, not handed out any more. */
+  /** Marks a copy whose source was replaced: still on disk, no longer served. */
   retire(id: number): void {
     this.#db.run("UPDATE copies SET state = 'stale' WHERE id = ? AND state = 'ready'", id);
   }
@@ -169,7 +171,7 @@ export class Copies {
     return this.#all("c.state = 'ready' AND c.tier = ? AND p.dense = 0 ORDER BY c.id", tier);
   }
 
-  /** Everything in service, under every name; read in pages. */
+  /** All copies in service, under every name; read in pages. */
   inService(): Generator<Copy> {
     return inPages((after) => this.#all("c.state = 'ready' AND c.id > ? ORDER BY c.id LIMIT ?", after, pageSize));
   }
@@ -181,8 +183,8 @@ export class Copies {
   }
 
   /**
-   * Files in service that were not read again since, wall-clock ms, each under one of its names; read in pages. A check later than `now`
-   * was noted before the clock was set back.
+   * Files in service not verified since `since`, wall-clock ms, each under one of its names; read in pages. A check later than
+   * `now` predates a clock set back.
    */
   *unverified({ since, now }: { since: number; now: number }): Generator<Copy> {
     const where = `p.id > @after AND (p.verified_at IS NULL OR p.verified_at <= @since OR p.verified_at > @now)
@@ -214,7 +216,7 @@ export class Copies {
     return this.#all(`c.state IN (${marks}) ${states.includes('ready') ? '' : outOfService} ORDER BY c.id`, ...states);
   }
 
-  /** Copies of a tier in one state, by their ids from the first after `after` on, `most` of them. */
+  /** Copies of a tier in one state, by their ids after `after`, at most `most` of them. */
   page({ tier, state, after, most }: { tier: TierName; state: CopyState; after: number; most: number }): Copy[] {
     return this.#all(
       `c.tier = ? AND c.state = ? ${state === 'ready' ? '' : outOfService} AND c.id > ? ORDER BY c.id LIMIT ?`,

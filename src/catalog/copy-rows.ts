@@ -30,13 +30,13 @@ const selectCopies = `SELECT c.*, p.content_id, p.form, p.bytes, p.seal_size, p.
 /** ORDER BY: the fastest tier first. */
 export const fastestFirst = `CASE c.tier ${tierNames.map((name, rank) => `WHEN '${name}' THEN ${rank}`).join(' ')} END`;
 
-/** Copies `c` with their placements `p` and contents `n`. @param where the conditions, and what may follow them */
+/** Copies `c` with their placements `p` and contents `n`. @param where the conditions, and any clauses after them */
 export function copyRows(db: Database, where: string, ...values: unknown[]): CopyRow[] {
-  // SQLite plans a join anew for each value of a bare parameter, which takes longer than the join; behind a plus it does not.
+  // SQLite replans a join for each value of a bare parameter, which takes longer than the join; a plus in front prevents that.
   return db.all<CopyRow>(`${selectCopies} WHERE ${where.replaceAll('?', '+?')}`, ...values);
 }
 
-/** The row as the program knows it. */
+/** The row as the type of the program. */
 export function copyOf(row: CopyRow): Copy {
   const { seal_size: size, seal_mtime_ns: mtimeNs, seal_ino: ino } = row;
   return {

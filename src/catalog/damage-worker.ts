@@ -3,7 +3,7 @@ import { messageOf } from '../core/errors.ts';
 import { serveParent } from '../runtime/peer.ts';
 import { assertSound, type DamageWorker, isDamage } from './damage.ts';
 
-/** The entry of the thread that looks for damage in a large catalog. */
+/** The entry of the thread that checks a large catalog for damage. */
 serveParent<object, DamageWorker>({
   damageIn(file) {
     const db = new Sqlite(file, { readonly: true });

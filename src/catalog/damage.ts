@@ -1,6 +1,6 @@
 import Sqlite from 'better-sqlite3';
 
-/** True for errors that mean the file itself is broken; SQLITE_ERROR is then a format or a schema that is not ours. */
+/** True for errors that mean the file itself is broken; SQLITE_ERROR then means an unknown format or schema. */
 export function isDamage(error: unknown): boolean {
   return error instanceof Sqlite.SqliteError && /^SQLITE_(CORRUPT|NOTADB|ERROR)/.test(error.code);
 }
@@ -16,6 +16,6 @@ export function damage(what: string): Error {
 }
 
 export interface DamageWorker {
-  /** What is broken in the file, in SQLite's words; null when nothing is. */
+  /** The damage in the file, in SQLite's words; null when there is none. */
   damageIn(file: string): string | null;
 }

@@ -5,7 +5,7 @@ import { siblingModule, startPeer } from '../runtime/peer.ts';
 import { assertSound, type DamageWorker, damage, isDamage } from './damage.ts';
 import { migrations } from './migrations.ts';
 
-/** A larger file is looked through for damage while it is used, bytes. */
+/** A file larger than this, bytes, is checked for damage while it is in use. */
 const checkedAtOnce = 8 * 1024 * 1024;
 
 /** The SQLite file of the catalog: opened, migrated, and replaced when it is damaged. Statements are prepared once. */
@@ -13,11 +13,11 @@ export class Database {
   #db: Sqlite.Database;
   #statements = new Map<string, Sqlite.Statement>();
   readonly file: string;
-  /** Grows with every write, so that what was read before can be known to stand. */
+  /** Grows with every write, so that a cached read is known to be current. */
   version = 0;
 
   /**
-   * Opens `file`, creating or migrating it. `damaged` tells why an existing file was set aside, or null.
+   * Opens `file`, creating or migrating it. `damaged` is the reason why an existing file was set aside, or null.
    * @throws CacheError BAD_CONFIG when the file was written by a newer version or cannot be written.
    */
   static open(file: string): { database: Database; damaged: string | null } {
@@ -35,7 +35,7 @@ export class Database {
     this.#db = db;
   }
 
-  /** Sets the file aside and starts an empty one, for damage that shows while running. */
+  /** Sets the file aside and starts an empty one, for damage found at runtime. */
   replace(): void {
     this.#db.close();
     this.#statements.clear();
@@ -45,8 +45,8 @@ export class Database {
   }
 
   /**
-   * Looks for damage in a file that is too large for that at its opening, in a thread.
-   * @throws SqliteError that `isDamage` tells; CacheError when it could not be looked for
+   * Checks a file for damage in a thread, if it was too large for that at its opening.
+   * @throws SqliteError that `isDamage` recognises; CacheError when the check failed
    */
   async check(signal: AbortSignal): Promise<void> {
     if (!isLarge(this.file)) return;
@@ -58,7 +58,7 @@ export class Database {
     signal.addEventListener('abort', end, { once: true });
     try {
       const found = await peer.call.damageIn(this.file);
-      // It may have been replaced meanwhile.
+      // The file may have been replaced meanwhile.
       if (found !== null && this.#db === checked) throw damage(found);
     } finally {
       signal.removeEventListener('abort', end);
@@ -86,7 +86,7 @@ export class Database {
     return { changes, lastInsertRowid: Number(lastInsertRowid) };
   }
 
-  /** Everything `work` writes is committed together or not at all. */
+  /** Commits all writes of `work` together or not at all. */
   transaction<T>(work: () => T): T {
     this.version += 1;
     return this.#db.transaction(work).immediate();
@@ -113,7 +113,7 @@ function openChecked(file: string): Sqlite.Database {
     db.pragma('synchronous = NORMAL');
     db.pragma('foreign_keys = ON');
     db.pragma('busy_timeout = 2000');
-    // The schema is changed in a sound file only.
+    // Only a sound file gets its schema changed.
     if (!isLarge(file) || versionOf(db) < migrations.length) assertSound(db);
     assertKnown(db, file);
     migrate(db);
@@ -134,7 +134,7 @@ function versionOf(db: Sqlite.Database): number {
   return Number(db.pragma('user_version', { simple: true }));
 }
 
-/** A file of another program, or one with a flipped bit in its schema, is found before anything is written into it. */
+/** Recognises a file of another program, or one with a flipped bit in its schema, before any write. */
 function assertKnown(db: Sqlite.Database, file: string): void {
   const version = versionOf(db);
   if (version > migrations.length) {
@@ -162,7 +162,7 @@ function migrate(db: Sqlite.Database, to = migrations.length): void {
   }
 }
 
-/** SQLite opens a file that it may only read without a word, and refuses the first write. */
+/** SQLite opens a read-only file without complaint, and refuses the first write. */
 function assertWritable(db: Sqlite.Database, file: string): void {
   try {
     db.pragma(`user_version = ${migrations.length}`);
@@ -175,7 +175,7 @@ function assertWritable(db: Sqlite.Database, file: string): void {
   }
 }
 
-/** What the first `version` migrations make of an empty file. */
+/** The schema that the first `version` migrations make of an empty file. */
 function expectedSchema(version: number): string {
   const db = new Sqlite(':memory:');
   try {
@@ -187,7 +187,7 @@ function expectedSchema(version: number): string {
 }
 
 function schemaOf(db: Sqlite.Database): string {
-  // SQLite's own tables come and go, with ANALYZE for one.
+  // SQLite's own tables come and go, for example with ANALYZE.
   const sql =
     "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite~_%' ESCAPE '~' ORDER BY type, name";
   return JSON.stringify(db.prepare(sql).raw().all());

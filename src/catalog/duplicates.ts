@@ -3,7 +3,7 @@ import { copyOf, copyRows, fastestFirst } from './copy-rows.ts';
 import type { Database } from './database.ts';
 import { inPages, pageSize } from './pages.ts';
 
-/** Copies that have, or may have, the bytes of another one. */
+/** Copies that have, or may have, the same bytes as another one. */
 export class Duplicates {
   readonly #db: Database;
 
@@ -11,12 +11,12 @@ export class Duplicates {
     this.#db = db;
   }
 
-  /** The other names of this copy's file: they leave its bytes on the disk when it leaves. */
+  /** The other names of this copy's file: its bytes stay on the disk while one of them exists. */
   linksOf({ id, placement }: Pick<Copy, 'id' | 'placement'>): Copy[] {
     return this.#all('c.placement_id = ? AND c.id <> ? ORDER BY c.id', placement, id);
   }
 
-  /** Copies in service of other sources that were of this size and mtime, one of each file: their bytes may be the same. */
+  /** Copies in service of other sources of this size and mtime, one of each file: their bytes may be the same. */
   hardLinkCandidates(entryId: number, tier: TierName, { size, mtimeNs }: Fingerprint, most: number): Copy[] {
     return this.#all(
       `c.source_size = ? AND c.source_mtime_ns = ? AND c.entry_id <> ? AND c.tier = ? AND c.state = 'ready'
@@ -29,7 +29,10 @@ export class Duplicates {
     );
   }
 
-  /** Plain copies in service of other sources of this size, one of each file: those that have the bytes the source had, then the newest. */
+  /**
+   * Plain copies in service of other sources of this size, one of each file: first those equal to this source's last bytes, then
+   * the newest.
+   */
   reflinkCandidates(entryId: number, tier: TierName, size: number, most: number): Copy[] {
     return this.#all(
       `c.source_size = ? AND c.entry_id <> ? AND c.tier = ? AND c.state = 'ready' AND p.form = 'plain'
@@ -42,7 +45,7 @@ export class Duplicates {
     );
   }
 
-  /** Copies in service with the content and mtime of this one, in files of their own; read in pages. */
+  /** Copies in service with the content and mtime of this one, in separate files; read in pages. */
   *of(id: number, tier: TierName): Generator<Copy> {
     const where = `(p.content_id, p.form, p.seal_mtime_ns) = (SELECT q.content_id, q.form, q.seal_mtime_ns FROM copies b
         JOIN placements q ON q.id = b.placement_id WHERE b.id = @id AND b.tier = @tier AND b.state = 'ready')
@@ -51,7 +54,7 @@ export class Duplicates {
     yield* inPages((after) => this.#all(where, { id, tier, after, pageSize }));
   }
 
-  /** Copies in service whose content lies in more than one file of the tier, content by content; read in pages. */
+  /** Copies in service whose content has several files in the tier, content by content; read in pages. */
   *all(tier: TierName): Generator<Copy> {
     const where = "p.content_id = ? AND c.tier = ? AND c.state = 'ready' AND c.id > ? ORDER BY c.id LIMIT ?";
     for (const content of this.#contents(tier)) {
@@ -59,14 +62,14 @@ export class Duplicates {
     }
   }
 
-  /** Contents that lie in more than one file of the tier. */
+  /** Contents with several files in the tier. */
   *#contents(tier: TierName): Generator<number> {
     const sql = `SELECT content_id AS id FROM placements WHERE tier = ? AND content_id > ?
       GROUP BY content_id HAVING count(*) > 1 ORDER BY content_id LIMIT ?`;
     for (const { id } of inPages((after) => this.#db.all<{ id: number }>(sql, tier, after, pageSize))) yield id;
   }
 
-  /** Copies in service of other sources that are proven to have the bytes of this one as it is (both have one SHA-256), the fastest tier first. */
+  /** Copies in service of other sources proven equal to this one as it is (both have one SHA-256), the fastest tier first. */
   ofSource(entryId: number): Copy[] {
     return this.#all(
       `p.content_id = (SELECT content_id FROM entries WHERE id = @entryId AND identified) AND p.identified

@@ -29,10 +29,10 @@ const orders: Record<EntrySort, string> = {
   category: 'e.category',
 };
 
-/** SQL: a source is as it was. */
+/** SQL: a source is unchanged. */
 const isSame = 'size = excluded.size AND mtime_ns = excluded.mtime_ns AND coalesce(ino = excluded.ino, 1)';
 
-/** The sources that the catalog knows. */
+/** The sources in the catalog. */
 export class Entries {
   readonly #db: Database;
 
@@ -48,19 +48,19 @@ export class Entries {
     return toEntry(this.#db.get<Row>('SELECT * FROM entries WHERE id = ?', id));
   }
 
-  /** Entries of a category with this path below their root: how a file is found while its source is away. */
+  /** Entries of a category with this path below their root: finds a file while its source is away. */
   byName(category: string, rel: string): Entry[] {
     return this.#db.all<Row>('SELECT * FROM entries WHERE category = ? AND rel = ?', category, rel).map(entryOf);
   }
 
-  /** Sources below `root` in the order of their paths, `most` of them from the first after `after` on. */
+  /** Sources below `root` in the order of their paths, at most `most` of them, after `after`. */
   pageBelow(root: string, { after, most }: { after: string; most: number }): { path: string; fingerprint: Fingerprint }[] {
     return this.#db
       .all<Row>('SELECT * FROM entries WHERE root = ? AND path > ? ORDER BY path LIMIT ?', root, after, most)
       .map((row) => ({ path: row.path, fingerprint: fingerprintOf(row) }));
   }
 
-  /** Adds the source or brings its fingerprint up to date; the content of one that changed is not known. Use counts stay. */
+  /** Adds the source or updates its fingerprint; a changed one loses its content. Use counts stay. */
   put(file: SourceFile): Entry {
     const { size, mtimeNs, ino } = file.fingerprint;
     const row = this.#db.write<Row>(
@@ -101,7 +101,7 @@ export class Entries {
     this.#db.run('UPDATE entries SET pinned = ? WHERE id = ?', pinned ? 1 : 0, id);
   }
 
-  /** Pins or unpins what lies below a directory. What appears there later is pinned too, until the directory is unpinned. */
+  /** Pins or unpins all files below a directory. Files that appear there later are pinned too, until the directory is unpinned. */
   setPinnedBelow(directory: string, pinned: boolean): void {
     const prefix = prefixOf(directory);
     this.#db.run('DELETE FROM pinned_directories WHERE substr(path, 1, length(?)) = ?', prefix, prefix);
@@ -119,7 +119,7 @@ export class Entries {
     return this.#db.get<{ tick: number | null }>('SELECT max(last_use) AS tick FROM entries')?.tick ?? 0;
   }
 
-  /** Filtered and sorted; `glob` is left to the caller, who pages after it. */
+  /** Filtered and sorted; the caller applies `glob` and pages after that. */
   list(query: EntriesQuery): Entry[] {
     const order = orders[query.sort ?? 'lastUsed'];
     const descending = query.descending ?? (query.sort ?? 'lastUsed') === 'lastUsed';

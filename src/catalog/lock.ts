@@ -2,12 +2,12 @@ import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { CacheError } from '../core/errors.ts';
 
-/** A lock that nothing refers to would be collected, and let go. */
+/** Keeps the locks referenced: the garbage collector would release one without references. */
 const held = new Set<Sqlite.Database>();
 
 /**
- * Takes the one-daemon lock of a directory, held until the returned function is called or the process ends, however it ends:
- * the operating system drops it, so a crash leaves nothing stale behind.
+ * Takes the one-daemon lock of a directory, held until the returned function is called or the process ends. The operating system
+ * releases it at any kind of end, so a crash leaves nothing stale behind.
  * @throws CacheError ALREADY_RUNNING when another process holds it.
  */
 export function lockDirectory(dir: string, what: string): () => void {

@@ -84,7 +84,7 @@ export const migrations: readonly string[] = [
     FROM copies c JOIN entries e ON e.id = c.entry_id
     WHERE c.state = 'ready' AND coalesce((SELECT value FROM settings WHERE key = 'resolver'), 'on') = 'on';
   `,
-  // When a copy was last read again and found as it was copied, wall-clock ms; null = never since it was made.
+  // When a copy was last verified, wall-clock ms; null = never since it was made.
   'ALTER TABLE copies ADD COLUMN verified_at INTEGER',
   `
   -- Measured speeds of roots (by path) and tiers (by name): bytes per second of large reads, ms of one small read.
@@ -111,7 +111,7 @@ export const migrations: readonly string[] = [
     same INTEGER
   ) STRICT;
   `,
-  // Copies that share their bytes are known by their inode, those that could by their hash.
+  // Copies that share their bytes have one inode; copies that could share them have one hash.
   'CREATE INDEX copies_by_inode ON copies (seal_ino); CREATE INDEX copies_by_hash ON copies (hash)',
   `
   -- How wanted a file is: a count that fades, as it was at voted_at (wall-clock ms). What is known from before is the last use.

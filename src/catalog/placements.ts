@@ -9,7 +9,7 @@ interface TierTotals {
   reserved: number;
 }
 
-/** Bytes on the disks of tiers, each counted once, whatever number of names it has. A placement goes with its last copy. */
+/** Bytes on the disks of tiers, each counted once for any number of names. A placement goes with its last copy. */
 export class Placements {
   readonly #db: Database;
 
@@ -17,18 +17,18 @@ export class Placements {
     this.#db = db;
   }
 
-  /** Takes room in a tier for bytes that are to come. @returns the id of the placement */
+  /** Takes room in a tier for bytes to come. @returns the id of the placement */
   reserve(tier: TierName, bytes: number): number {
     const sql = 'INSERT INTO placements (tier, form, bytes) VALUES (?, ?, ?)';
     return this.#db.run(sql, tier, tierTraits[tier].form, bytes).lastInsertRowid;
   }
 
-  /** What an interrupted copy keeps of its reservation. */
+  /** Reduces a reservation to the bytes of an interrupted copy. */
   shrink(id: number, bytes: number): void {
     this.#db.run('UPDATE placements SET bytes = ? WHERE id = ? AND content_id IS NULL', bytes, id);
   }
 
-  /** The bytes are there. @param identified whether their SHA-256 is known to be that of the content */
+  /** Records that the bytes are written. @param identified whether their SHA-256 is known to be that of the content */
   fill(id: number, { content, seal, identified }: { content: number; seal: Seal; identified: boolean }): void {
     this.#db.run(
       `UPDATE placements SET content_id = @content, bytes = @size, seal_size = @size, seal_mtime_ns = @mtimeNs, seal_ino = @ino,
@@ -37,7 +37,7 @@ export class Placements {
     );
   }
 
-  /** The placement of a file that is known under another name. An inode alone does not tell, since its number is used again. */
+  /** The placement of a file known under another name. An inode number alone is no proof, since it is reused. */
   find(tier: TierName, content: number, { ino, size, mtimeNs }: Seal): number | undefined {
     const sql = `SELECT id FROM placements
       WHERE seal_ino = ? AND seal_size = ? AND seal_mtime_ns = ? AND tier = ? AND content_id = ?`;
@@ -49,17 +49,17 @@ export class Placements {
     this.#db.run('UPDATE placements SET dense = 1 WHERE id = ?', id);
   }
 
-  /** It was read again and is what was copied. @param at wall-clock ms */
+  /** The copy was verified. @param at wall-clock ms */
   verified(id: number, at: number): void {
     this.#db.run('UPDATE placements SET verified_at = ? WHERE id = ?', at, id);
   }
 
-  /** Bytes of everything in all tiers. */
+  /** Bytes in all tiers. */
   allBytes(): number {
     return this.#db.get<{ bytes: number }>('SELECT coalesce(sum(bytes), 0) AS bytes FROM placements')?.bytes ?? 0;
   }
 
-  /** The same of what was not read again since, as `Copies.unverified` has it. */
+  /** The same for files not verified since, as in `Copies.unverified`. */
   unverifiedBytes(of: { since: number; now: number }): number {
     const sql = `SELECT coalesce(sum(bytes), 0) AS bytes FROM placements
       WHERE content_id IS NOT NULL AND (verified_at IS NULL OR verified_at <= @since OR verified_at > @now)`;
@@ -77,7 +77,7 @@ export class Placements {
     return this.#db.get<{ bytes: number }>(sql, tier)?.bytes ?? 0;
   }
 
-  /** What a tier holds: files by their names, bytes, and the bytes of the sources that those are copies of. */
+  /** The contents of a tier: files by their names, bytes, and bytes of the sources that they are copies of. */
   totals(tier: TierName): TierTotals {
     const placed = 'SELECT coalesce(sum(bytes), 0) FROM placements WHERE tier = @tier AND content_id';
     const row = this.#db.get<TierTotals>(

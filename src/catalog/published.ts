@@ -1,16 +1,16 @@
 import type { Database } from './database.ts';
 
-/** What somebody has published about a source, and whether its copy is that. */
+/** The published hash of a source, and whether its copy matches. */
 export interface PublishedRow {
   /** The published SHA-256, hex. */
   sha256: string;
-  /** The file that says so. */
+  /** The file it was found in. */
   from: string;
-  /** Null while the SHA-256 of the copy is not known. */
+  /** Null while the SHA-256 of the copy is unknown. */
   same: boolean | null;
 }
 
-/** Published hashes of sources, as they were last found beside them. */
+/** Published hashes of sources, as last found beside them. */
 export class PublishedHashes {
   readonly #db: Database;
 
@@ -35,7 +35,7 @@ export class PublishedHashes {
     return row ? { sha256: row.sha256, from: row.origin, same: row.same === null ? null : row.same === 1 } : null;
   }
 
-  /** Sources with a copy in service that are not what was published. */
+  /** Number of sources with a copy in service that does not match the published hash. */
   mismatches(): number {
     const sql = `SELECT count(DISTINCT p.entry_id) AS n FROM published p
       JOIN copies c ON c.entry_id = p.entry_id AND c.state = 'ready' WHERE p.same = 0`;

@@ -1,7 +1,7 @@
 import type { Medium } from '../core/types.ts';
 import type { Database } from './database.ts';
 
-/** What was changed or learned while running and outlives a restart: live settings, registered roots, categories of inputs. */
+/** Facts changed or learned at runtime that outlive a restart: live settings, registered roots, categories of inputs. */
 export class Settings {
   readonly #db: Database;
 
@@ -9,7 +9,7 @@ export class Settings {
     this.#db = db;
   }
 
-  /** The live value, unless the configuration has been edited since (`configured` differs from what it was then). */
+  /** The live value, unless the configuration has been edited since (`configured` differs from its value then). */
   get(key: string, configured: string): string | undefined {
     const row = this.#db.get<{ value: string; base: string }>('SELECT value, base FROM settings WHERE key = ?', key);
     return row && row.base === configured ? row.value : undefined;
@@ -19,7 +19,7 @@ export class Settings {
     this.#db.run('INSERT OR REPLACE INTO settings VALUES (?, ?, ?)', key, value, configured);
   }
 
-  /** The configured value counts again. */
+  /** Returns to the configured value. */
   forget(key: string): void {
     this.#db.run('DELETE FROM settings WHERE key = ?', key);
   }
@@ -32,7 +32,7 @@ export class Settings {
     return this.#db.all('SELECT * FROM roots ORDER BY path');
   }
 
-  /** Which category of models an input of a ComfyUI node names, as real lookups have shown. */
+  /** The category of models that an input of a ComfyUI node names, as real lookups have shown. */
   saveLearned({ classType, input, category }: { classType: string; input: string; category: string }): void {
     this.#db.run('INSERT OR REPLACE INTO learned VALUES (?, ?, ?)', classType, input, category);
   }

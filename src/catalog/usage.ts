@@ -26,9 +26,8 @@ const zero: Totals = {
 };
 
 /**
- * What happens too often to be written at once: uses, daily totals, job states and leases are gathered in memory and written in
- * one transaction by `flush`, so that an answer never waits for the disk. A crash loses what came after the last flush, which is
- * statistics only.
+ * Frequent facts (uses, daily totals, job states and leases) gathered in memory and written in one transaction by `flush`, so that
+ * an answer never waits for the disk. A crash loses the facts since the last flush, which are only statistics.
  */
 export class Usage {
   readonly #db: Database;
@@ -72,7 +71,7 @@ export class Usage {
     this.#leases = all;
   }
 
-  /** Writes what was gathered, in one transaction; what could not be written is kept for the next time. */
+  /** Writes the gathered facts in one transaction; after a failure they are kept for the next time. */
   flush(): void {
     if (
       this.#uses.size === 0 &&
@@ -93,7 +92,7 @@ export class Usage {
     this.#today = { ...zero };
   }
 
-  /** Totals by UTC day, oldest first, with what has not been flushed yet. */
+  /** Totals by UTC day, oldest first, including those not yet flushed. */
   daily(): DailyTotals[] {
     this.flush();
     return this.#db.all<DailyTotals>(
@@ -106,7 +105,7 @@ export class Usage {
     return this.#db.get<{ id: number | null }>('SELECT max(id) AS id FROM jobs')?.id ?? 0;
   }
 
-  /** Sources whose jobs were queued or running when the daemon ended, in their order; they are forgotten with this call. */
+  /** Sources whose jobs were queued or running when the daemon ended, in their order; this call forgets them. */
   takeUnfinishedJobs(): string[] {
     return this.#db
       .all<{ path: string }>("DELETE FROM jobs WHERE state IN ('queued', 'running') RETURNING path, id")
