@@ -3,13 +3,13 @@ import type { PosixTier } from './tier.ts';
 
 /** A tier whose files lie in memory. */
 export interface MemoryTier extends PosixTier {
-  /** Reads anew how much memory is left. */
+  /** Reads the available memory anew. */
   look(): Promise<Memory>;
 }
 
 /**
- * The tier with memory for its volume: as free as there is memory that can be had, so that whoever keeps a floor of free space
- * keeps memory free. What was written to or removed from the volume since the last reading counts.
+ * The tier with memory as its volume. Its free space is the available memory, so a floor of free space keeps memory free. Writes to
+ * and removals from the volume since the last reading count.
  */
 export async function inMemory(tier: PosixTier, read: ReadMemory): Promise<MemoryTier> {
   const heldNow = () => {
@@ -23,7 +23,7 @@ export async function inMemory(tier: PosixTier, read: ReadMemory): Promise<Memor
     capacity: () => {
       const volume = tier.capacity();
       const left = Math.max(0, memory.available - (heldNow() - heldThen));
-      // A ramfs, and a tmpfs without a size, tell neither size nor use: memory alone bounds them.
+      // A ramfs, and a tmpfs without a size, report neither size nor use: memory alone bounds them.
       if (volume.size === 0) return { size: memory.total, free: left };
       return { size: Math.min(volume.size, memory.total), free: Math.min(volume.free, left) };
     },

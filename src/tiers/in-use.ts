@@ -2,8 +2,8 @@ import { readdir, readFile, readlink } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 
 /**
- * Files below `dir` that some process has mapped or open (law 8). Linux tells; elsewhere the set is empty and the removal itself
- * finds out, because the system refuses it. Processes of other users are not seen.
+ * Files below `dir` that some process has mapped or open (law 8). Only Linux reports them. Elsewhere the set is empty, and the
+ * removal itself fails because the system refuses it. Processes of other users are not seen.
  */
 export async function filesInUse(dir: string, proc = '/proc'): Promise<Set<string>> {
   const inUse = new Set<string>();

@@ -6,12 +6,14 @@ import { type ErrnoMeaning, meaningOf } from '../runtime/errnos.ts';
 import { fitsSeal, type Manifest } from './manifest.ts';
 import { moveDurably, writeDurably } from './publish.ts';
 
-/** Without hard links, out of them, or the file has just left: there is to be a file of its own. */
+/** No hard links here, no more of them for this file, or the file has just left: the copy needs a separate file. */
 const refusals: ReadonlySet<ErrnoMeaning | null> = new Set(['denied', 'unsupported', 'missing']);
 
-/** Gives the file of a copy a second name, to be moved to its place; null where that cannot be, or when it is not what was sealed. */
+/**
+ * Gives a copy's file a second name, to be moved to its place; null where that is impossible, or when it does not match its seal.
+ */
 export function linkBeside(copy: { path: string; seal: Seal }, partialDir: string): string | null {
-  // Never the name of an unfinished file: that would be gone on with, and written to.
+  // Never the name of an unfinished file: a copy would resume from it and write to it.
   const link = join(partialDir, `${randomUUID()}.leaving`);
   try {
     linkSync(copy.path, link);
@@ -25,9 +27,9 @@ export function linkBeside(copy: { path: string; seal: Seal }, partialDir: strin
 }
 
 /**
- * Publishes a copy that is a hard link of another one: same bytes, same mtime, same inode, one place on the disk. In the order of
+ * Publishes a copy that is a hard link to another one: same bytes, same mtime, same inode, one place on the disk. In the order of
  * every publication: proof, rename, fsync of the directory; the row comes after. The file itself is not touched.
- * @returns false where there are no hard links, or when the copy is gone or not what was sealed
+ * @returns false where there are no hard links, or when the copy is gone or does not match its seal
  */
 export function publishLink({ copy, path, manifestPath, proof, temp }: LinkedCopy): boolean {
   const link = linkBeside(copy, dirname(temp));
@@ -45,11 +47,11 @@ export function publishLink({ copy, path, manifestPath, proof, temp }: LinkedCop
 }
 
 interface LinkedCopy {
-  /** The copy that is given another name. */
+  /** The copy to link to. */
   copy: { path: string; seal: Seal };
   path: string;
   manifestPath: string;
   proof: Omit<Manifest, 'seal'>;
-  /** Name for what is unfinished, in the tier. */
+  /** Temporary name, in the tier. */
   temp: string;
 }

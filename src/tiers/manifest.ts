@@ -5,23 +5,23 @@ import { z } from 'zod';
 import type { Fingerprint, Seal, SourceFile } from '../core/types.ts';
 
 /**
- * The proof that lies beside every copy: enough to rebuild the catalog's row without the source, and to find a flipped bit by
- * re-reading the copy alone.
+ * The proof beside every copy: enough to rebuild the catalog's row without the source, and to find a flipped bit by reading the
+ * copy alone.
  */
 export interface Manifest {
   version: 1;
   source: { path: string; root: string; rel: string; category: string | null; fingerprint: Fingerprint };
-  /** Of the file as it lies there, compressed or not. */
+  /** Of the file on the disk, compressed or not. */
   seal: Seal;
-  /** Like all hashes here, of the source's bytes. */
+  /** Of the source's bytes, like all hashes here. */
   hash: string;
   /** XXH3-128 of each 8 MiB chunk, hex, joined. */
   chunks: string;
-  /** The SHA-256 that model sites publish, hex; null where it would have slowed the copy down. */
+  /** The SHA-256 that model sites publish, hex; null where computing it would have slowed the copy down. */
   sha256: string | null;
 }
 
-/** Whether a file is what was sealed, as far as its stat tells. */
+/** Whether a file's stat matches a seal. */
 export function fitsSeal(stat: { size: bigint; mtimeNs: bigint; ino: bigint }, seal: Seal): boolean {
   return Number(stat.size) === seal.size && String(stat.mtimeNs) === seal.mtimeNs && String(stat.ino) === seal.ino;
 }
@@ -50,7 +50,7 @@ const schema = z.object({
     .default(null),
 });
 
-/** The proof as written, or undefined when the text is not a whole proof (a crash can leave half of one). */
+/** The proof, or undefined when the text is not a whole one (a crash can leave half of one). */
 export function parseManifest(text: string): Manifest | undefined {
   try {
     return schema.parse(JSON.parse(text));
@@ -64,9 +64,9 @@ export async function readManifest(path: string): Promise<Manifest | undefined> 
   return parseManifest(await readFile(path, 'utf8').catch(() => ''));
 }
 
-/** Writes a proof that is to take the place of an old one, durably. @returns where it lies until it is renamed */
+/** Writes the new proof of a copy durably, to replace the old one. @returns its path until it is renamed */
 export async function prepareManifest(partialDir: string, proof: Manifest): Promise<string> {
-  // What bears such a name goes at the next start.
+  // The next start removes files with such names.
   const path = join(partialDir, `${randomUUID()}.leaving`);
   const file = await open(path, 'wx', 0o600);
   try {
@@ -78,7 +78,7 @@ export async function prepareManifest(partialDir: string, proof: Manifest): Prom
   return path;
 }
 
-/** The part that says which source it is, or undefined. */
+/** The part that names the source, or undefined. */
 export function parseSource(value: unknown): SourceFile | undefined {
   return source.safeParse(value).data;
 }

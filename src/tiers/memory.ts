@@ -2,16 +2,16 @@ import { readFileSync } from 'node:fs';
 import { freemem, totalmem } from 'node:os';
 import { posix } from 'node:path';
 
-/** The memory that this process and its files in RAM may take, bytes: the machine's, or that of the container around it. */
+/** The memory that this process and its files in RAM may take, bytes: the machine's, or that of its container. */
 export interface Memory {
   total: number;
-  /** What can be had without swapping; file caches count, files in RAM do not. */
+  /** Memory available without swapping; file caches count, files in RAM do not. */
   available: number;
 }
 
 export type ReadMemory = () => Promise<Memory>;
 
-/** How much memory there is now. */
+/** Reads the present memory. */
 export async function readMemory(): Promise<Memory> {
   if (process.platform === 'linux') return withinContainer({ total: totalmem(), available: freemem() }, readText);
   // systeminformation takes 40 ms to load and Linux never needs it.
@@ -21,8 +21,8 @@ export async function readMemory(): Promise<Memory> {
 }
 
 /**
- * The same within the limits of the control groups around this process (cgroups(7), versions 1 and 2): what lies in a tmpfs is
- * charged to the group that wrote it. A group's file cache counts as available, as it does for the machine.
+ * The same within the limits of the control groups around this process (cgroups(7), versions 1 and 2): files in a tmpfs are charged
+ * to the group that wrote them. A group's file cache counts as available, as it does for the machine.
  * @param read the text of a file of the system, null when there is none
  */
 export function withinContainer(machine: Memory, read: (path: string) => string | null): Memory {
@@ -46,7 +46,7 @@ function limitsAround(read: (path: string) => string | null): { limit: number; u
   const version = versions[memory ? 'v1' : 'v2'];
   const own = (memory ?? lines.find((line) => line?.[1] === ''))?.[2];
   if (own === undefined) return [];
-  // In a container the path may be the one outside of it: what is not there is passed over, up to what is mounted.
+  // In a container the path may be the one outside of it: missing levels are skipped, up to the mounted one.
   return upwards(own).flatMap((group) => {
     const file = (name: string) => read(posix.join(version.mount, group, name)) ?? '';
     const limit = Number(file(version.limit).trim() || 'max');

@@ -3,8 +3,8 @@ import { basename, join, sep } from 'node:path';
 import { CacheError } from '../core/errors.ts';
 
 /**
- * The path of a copy inside its tier: a mirror of the source's root, by a readable name and a hash that keeps equally named roots apart,
- * and the source's path below it.
+ * The path of a copy inside its tier: a mirror of the source's root, then the source's path below it. The mirror has a readable
+ * name and a hash that separates roots of equal names.
  * @throws CacheError BAD_REQUEST when `rel` names no file below the root
  */
 export function mirrorPath(root: string, rel: string): string {

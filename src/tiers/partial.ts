@@ -7,8 +7,8 @@ import type { SourceFile } from '../core/types.ts';
 import { parseSource } from './manifest.ts';
 
 /**
- * What lies beside an unfinished file: which source it is of, and how many of its bytes were written, with their hashes. It is not trusted: who goes on from it reads those bytes again and compares, so that a torn or a stale
- * journal costs time and nothing else.
+ * The journal beside an unfinished file: its source, the bytes written, and their hashes. It is not trusted. A resumed copy reads
+ * those bytes again and compares, so a torn or stale journal costs only time.
  */
 export interface Journal {
   version: 1;
@@ -36,7 +36,7 @@ const schema = z.object({
   chunks: z.string().regex(/^[\da-f]*$/),
 });
 
-/** Where a source is copied to until it is whole: found again by the source's path, after a crash too. */
+/** The path of a source's unfinished copy. It depends only on the source's path, so it is found again after a crash. */
 export function partialPath(partialDir: string, sourcePath: string): string {
   return join(partialDir, `${createHash('sha256').update(sourcePath).digest('hex').slice(0, 32)}.part`);
 }
@@ -47,7 +47,7 @@ export function listPartials(partialDir: string): string[] {
   return [...names].map((name) => join(partialDir, name));
 }
 
-/** Writes the journal so that a reader finds the old one or the new one, or, after a power cut, one that is not whole. */
+/** Writes the journal so that a reader finds the old or the new one, or, after a power cut, an incomplete one. */
 export async function writeJournal(temp: string, journal: Journal): Promise<void> {
   const file = await open(temp + suffix.next, 'w', 0o600);
   try {
@@ -58,7 +58,7 @@ export async function writeJournal(temp: string, journal: Journal): Promise<void
   await rename(temp + suffix.next, temp + suffix.journal);
 }
 
-/** The journal, and when it was written (wall clock, ms); undefined when there is none or it is not whole. */
+/** The journal, and when it was written (wall clock, ms); undefined when it is absent or incomplete. */
 export function readJournal(temp: string): (Journal & { writtenAt: number }) | undefined {
   try {
     const { source, bytes, chunks } = schema.parse(JSON.parse(readFileSync(temp + suffix.journal, 'utf8')));
@@ -73,7 +73,7 @@ export function readJournal(temp: string): (Journal & { writtenAt: number }) | u
 }
 
 /**
- * Keeps of an unfinished file what can be gone on from, and removes the rest, or all. Nobody may be writing to it.
+ * Keeps the resumable part of an unfinished file and removes the rest, or all. Nothing may write to it meanwhile.
  * @returns bytes kept
  */
 export function keepPartial(temp: string): number {
@@ -81,20 +81,20 @@ export function keepPartial(temp: string): number {
   try {
     const stat = lstatSync(temp);
     if (journal && stat.isFile() && stat.size > 0) {
-      // A copy that was interrupted while it was published is read-only by then.
+      // A copy interrupted during its publication is already read-only.
       chmodSync(temp, 0o600);
       if (stat.size > journal.bytes) truncateSync(temp, journal.bytes);
       for (const leftover of [suffix.next, suffix.seal]) rmSync(temp + leftover, { force: true });
       return Math.min(stat.size, journal.bytes);
     }
   } catch {
-    // Not there, or not to be used: it goes.
+    // Absent or unusable: it is removed.
   }
   dropPartial(temp);
   return 0;
 }
 
-/** Removes an unfinished file with all that lies beside it. @returns false when the system holds on to it (open on Windows, say) */
+/** Removes an unfinished file and all files beside it. @returns false when the system refuses (open on Windows, say) */
 export function dropPartial(temp: string): boolean {
   try {
     for (const part of [suffix.journal, suffix.next, suffix.seal, '']) rmSync(temp + part, { force: true });

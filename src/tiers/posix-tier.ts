@@ -26,13 +26,13 @@ import type { PosixTier } from './tier.ts';
 const markerName = '.autocached';
 
 /**
- * Opens a directory as a tier of files, creating it when it is not there.
+ * Opens a directory as a tier of files, creating it if absent.
  * @throws CacheError BAD_CONFIG when it holds files but not autocached's marker (law 2: nothing foreign is ever deleted).
  */
 export function openPosixTier(name: TierName, given: string): PosixTier {
   const { quota, suffix } = tierTraits[name];
   claim(given, quota.settings.dir);
-  // The system tells open files by their real paths; a tier behind a link would find none of its copies in use.
+  // The system reports open files by their real paths; a tier behind a link would find none of its copies in use.
   const dir = realpathSync(given);
   const partialDir = join(dir, 'partial');
   mkdirSync(partialDir, { recursive: true });
@@ -72,12 +72,12 @@ function manifestPath(dir: string, copyPath: string): string {
   return `${join(dir, 'seals')}${copyPath.slice(join(dir, 'files').length)}.json`;
 }
 
-/** Where the copy of a proof lies: the reverse of `Tier.manifestPathOf`. */
+/** The path of a proof's copy: the reverse of `Tier.manifestPathOf`. */
 export function copyPathOf(dir: string, manifestPath: string): string {
   return `${join(dir, 'files')}${manifestPath.slice(join(dir, 'seals').length, -'.json'.length)}`;
 }
 
-/** A link or a folder in the copy's place is not the copy (law 7), and what cannot be looked at cannot be handed out. */
+/** A link or a folder in the copy's place is not the copy (law 7), and an unreadable one cannot be served. */
 function checkSeal(path: string, seal: Seal): 'ok' | 'gone' | 'changed' {
   try {
     const stat = lstatSync(path, { bigint: true });
@@ -102,19 +102,19 @@ function takeOut({ dir, partialDir, path }: { dir: string; partialDir: string; p
       cause: error,
     });
   }
-  // A proof that stays for now proves nothing without its copy, and goes at the next start.
+  // A proof left behind proves nothing without its copy; the next start removes it.
   attempt(() => rmSync(manifestPath(dir, path), { force: true }));
   pruneEmptyParents(dir, path);
   pruneEmptyParents(dir, manifestPath(dir, path));
   return leaving;
 }
 
-/** True for a path that a copy in this tier can have. */
+/** True for a possible path of a copy in this tier. */
 export function isPlaceIn(dir: string, path: string): boolean {
   return path.startsWith(join(dir, 'files') + sep) && normalize(path) === path;
 }
 
-/** Law 2: a folder, a link, or a file behind a link is not what was put there, and stays. */
+/** Law 2: a folder, a link, or a file behind a link is not a copy of ours, and stays. */
 function isPlainFile(path: string): boolean {
   try {
     const parent = dirname(path);
@@ -135,7 +135,7 @@ function attempt(step: () => void): boolean {
   }
 }
 
-/** Removes directories that became empty; a directory that holds anything, ours or not, stays. */
+/** Removes directories that became empty; a directory with any content, ours or not, stays. */
 function pruneEmptyParents(dir: string, path: string): void {
   const stop = [join(dir, 'files'), join(dir, 'seals')];
   let parent = dirname(path);
@@ -155,7 +155,7 @@ function claim(dir: string, key: string): void {
   if (process.platform !== 'win32') chmodSync(dir, 0o700);
 }
 
-/** True when `dir` carries the marker, that is, when what the catalog owns below it may be deleted. */
+/** True when `dir` has the marker: files below it that the catalog owns may be deleted. */
 export function isClaimed(dir: string): boolean {
   try {
     readFileSync(join(dir, markerName));

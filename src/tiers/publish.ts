@@ -27,19 +27,19 @@ export interface Publication {
   hash: string;
   chunks: readonly string[];
   sha256: string | null;
-  /** A file that has the source's mtime, when it is not to be the source. */
+  /** A file with the source's mtime, if not the source itself. */
   mtimeFrom?: string;
 }
 
 /**
  * Puts a finished file under its name: mtime of the source, fsync, proof, rename, fsync of the directory (law 1). A crash at any
- * point leaves either nothing under the name, or a file that its proof fits.
+ * point leaves either nothing under the name, or a file that matches its proof.
  */
 export function publish(publication: Publication): Seal {
   const { temp, path, manifestPath, source, hash, chunks, sha256, mtimeFrom = source.path } = publication;
   copyMtime(mtimeFrom, source.fingerprint.mtimeNs, temp);
   const seal = sealOf(temp);
-  // A program that opens its model for writing gets an error instead of changing the copy under everybody else.
+  // A program that opens its model for writing gets an error instead of changing the copy for all others.
   if (process.platform !== 'win32') chmodSync(temp, 0o444);
   const proof: Manifest = { version: 1, source, seal, hash, chunks: chunks.join(''), sha256 };
   writeDurably(`${temp}.seal`, `${JSON.stringify(proof)}\n`);
@@ -48,7 +48,7 @@ export function publish(publication: Publication): Seal {
   return seal;
 }
 
-/** How often a directory may be removed again, as an eviction does with one that is empty. */
+/** Maximum number of attempts when the directory is removed meanwhile, as an eviction does with an empty one. */
 const moveTries = 5;
 
 /** Renames a file so that a power cut does not undo it. */
@@ -67,7 +67,7 @@ export function moveDurably(from: string, to: string): void {
   syncDirectory(dir);
 }
 
-/** Law 2: a folder of the tier that somebody made a link leads to files that are not ours, and folders are not made there. */
+/** Law 2: if a folder of the tier was made a link, it leads to foreign files, and no folders are made there. */
 function assertNoLink(dir: string): void {
   let existing = dir;
   while (!existsSync(existing) && existing !== dirname(existing)) existing = dirname(existing);
@@ -86,8 +86,8 @@ function sealOf(file: string): Seal {
 }
 
 /**
- * Loaders compare mtimes, some to the nanosecond. Node sets microseconds; where that is not exact, POSIX `touch` copies the rest
- * from a file that has it, or GNU's takes it as a number. On Windows the microsecond stays.
+ * Loaders compare mtimes, some to the nanosecond. Node sets microseconds. Where those are not exact, POSIX `touch` copies the rest
+ * from a file with that mtime, or GNU's takes it as a number. On Windows the microsecond stays.
  */
 function copyMtime(from: string, mtimeNs: string, file: string): void {
   const seconds = Number(BigInt(mtimeNs) / 1000n) / 1e6;
@@ -108,7 +108,7 @@ function mtimeOf(file: string): string {
   return String(statSync(file, { bigint: true }).mtimeNs);
 }
 
-/** Writes a small file so that a power cut does not take it. */
+/** Writes a small file so that it survives a power cut. */
 export function writeDurably(path: string, text: string): void {
   const fd = openSync(path, 'w', 0o600);
   try {

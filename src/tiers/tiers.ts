@@ -4,7 +4,7 @@ import { tierTraits } from '../core/tier-traits.ts';
 import { type Copy, type Fingerprint, type TierName, tierNames } from '../core/types.ts';
 import type { CopyVerdict, Tier } from './tier.ts';
 
-/** The tiers that are switched on; to iterate over them gives the fastest first. */
+/** The tiers that are switched on; iteration begins with the fastest. */
 export class Tiers<T extends Tier = Tier> implements Iterable<T> {
   readonly #byName: ReadonlyMap<TierName, T>;
 
@@ -31,7 +31,7 @@ export class Tiers<T extends Tier = Tier> implements Iterable<T> {
     return [...this];
   }
 
-  /** Those whose files a loader can open, fastest first. */
+  /** The tiers whose files a loader can open, fastest first. */
   servable(): T[] {
     return this.all().filter(({ name }) => tierTraits[name].servable);
   }
@@ -40,17 +40,17 @@ export class Tiers<T extends Tier = Tier> implements Iterable<T> {
     return this.#byName.values();
   }
 
-  /** Whether the file of a copy is still what was sealed (one stat); null when it has no seal yet, or its tier is switched off. */
+  /** Whether a copy's file still matches its seal (one stat); null when it has no seal yet, or its tier is switched off. */
   check({ tier, path, seal }: Copy): CopyVerdict | null {
     return (seal && this.get(tier)?.check(path, seal)) ?? null;
   }
 
-  /** True for a copy whose file is what was sealed. */
+  /** True for a copy whose file matches its seal. */
   isSound(copy: Copy): boolean {
     return this.check(copy) === 'ok';
   }
 
-  /** The first of these copies that is sound and of the source as it is now; null when there is none. */
+  /** The first of these copies that is sound and has the source's present fingerprint; null when there is none. */
   soundCopy(copies: readonly Copy[], source: Fingerprint): Copy | null {
     return copies.find((copy) => isSameFingerprint(copy.source, source) && this.isSound(copy)) ?? null;
   }
