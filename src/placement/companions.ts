@@ -16,7 +16,7 @@ import { InFlight } from '../runtime/in-flight.ts';
 import type { Tiers } from '../tiers/tiers.ts';
 import { hasCompanions, isCompanion } from '../weights/companion-names.ts';
 
-/** A copy on its way, as much of it as whoever waits for it needs. */
+/** A copy in progress, as seen by a waiting caller. */
 export type CopyInProgress = Pick<Job, 'state' | 'ended' | 'view'>;
 
 interface Beside {
@@ -29,39 +29,39 @@ export interface CompanionsDeps {
   tiers: Tiers;
   copier: Pick<Copier, 'request' | 'failures'>;
   sources: {
-    /** The files in the directory of a source, this one too. Rejects when the source does not answer. */
+    /** The files in the directory of a source, including itself. Rejects when the source does not answer. */
     filesBeside(path: string): Promise<Beside[]>;
   };
   clock: Clock;
 }
 
-/** A directory is listed again for a file that is asked for after so long, ms. */
+/** A directory is listed again for a request after this time, ms. */
 const listAgainMs = 60_000;
 
 /**
- * Loaders open more than the file they asked for: the other shards, the mmproj beside a GGUF, the configuration in a model's
- * directory. Such files are copied together as one unit, and a copy whose companions are not all there is not handed out: beside
- * it a loader would find less than beside the source. Which files belong together is learned by listing the source's directory,
- * never on the way to an answer; until that has happened (after a restart) the catalog tells.
+ * Loaders open more than the requested file: the other shards, the mmproj beside a GGUF, the configuration in a model's directory.
+ * Such files are copied together as one unit. A copy is not served while companions are missing: beside it a loader would find less
+ * than beside the source. The companions are found by listing the source's directory, never while an answer waits; until then
+ * (after a restart) the catalog names them.
  */
 export class Companions {
   readonly #deps: CompanionsDeps;
   #known = new Map<string, { files: Beside[]; listedAt: number }>();
   readonly #listing = new InFlight<string, Beside[]>();
-  /** Being copied, and its directory has not been listed yet. */
+  /** Sources being copied whose directory has not been listed yet. */
   #unlisted = new Set<string>();
 
   constructor(deps: CompanionsDeps) {
     this.#deps = deps;
   }
 
-  /** False while a loader would miss something beside the copy of this source in that tier. */
+  /** False while a loader would miss a companion beside this source's copy in that tier. */
   isComplete(path: string, tier: TierName): boolean {
     if (!hasCompanions(basename(path))) return true;
     return !this.#unlisted.has(path) && this.#of(path).every((file) => this.#copyOf(file, tier) !== null);
   }
 
-  /** Has a file copied with its companions. Null when there is nothing to copy, as far as is known. */
+  /** Has a file copied with its companions. Null when no known file needs copying. */
   request(file: WantedFile, priority: Priority): CopyInProgress | null {
     const { path } = file;
     if (!hasCompanions(basename(path))) return this.#requestCopy(file, priority);
@@ -80,7 +80,7 @@ export class Companions {
     };
   }
 
-  /** A copy was handed out: the copies that its loader will open too are in use with it. */
+  /** To be called when a copy was served: leases the companions that its loader will open too, and counts their use. */
   handedOut(path: string, tier: TierName, lease: (copyPath: string) => void): void {
     if (!hasCompanions(basename(path))) return;
     for (const file of this.#of(path)) {
@@ -116,7 +116,7 @@ export class Companions {
     return known.files;
   }
 
-  /** Lists again what was listed long ago; never rejects. What the source does not tell stays as it was known. */
+  /** Lists a directory again if its last listing is old; never rejects. If the source does not answer, the known list stays. */
   #list(path: string): Promise<Beside[]> {
     const { sources, clock } = this.#deps;
     const known = this.#known.get(path);
@@ -134,7 +134,7 @@ export class Companions {
     });
   }
 
-  /** A copy of the file as it is now. */
+  /** A copy with the file's present fingerprint. */
   #copyOf({ path, fingerprint }: Beside, tier: TierName): Copy | null {
     const { catalog, tiers } = this.#deps;
     const ready = catalog.find(path)?.ready ?? [];
@@ -145,7 +145,7 @@ export class Companions {
   }
 }
 
-/** These entries and the known ones that are handed out with them only: what is to stay must stay together. */
+/** These entries and their known companions: a unit is only served whole, so it must be kept whole. */
 export function withCompanions(entries: readonly Entry[], catalog: Catalog): Entry[] {
   return entries.flatMap((entry) =>
     hasCompanions(basename(entry.path))

@@ -25,9 +25,9 @@ interface Sealed extends Copy {
 }
 
 /**
- * Makes two copies that turn out to have the same bytes and the same mtime two names of one file: those that were copied at the same
- * time, and those of a cache from before. One SHA-256 of both is what proves it; nothing is read again. Copies with different
- * mtimes stay two, for a file has one mtime under all of its names, and a copy has that of its source.
+ * Makes two copies with the same bytes and the same mtime two names of one file: copies made at the same time, and those of an
+ * older cache. One SHA-256 of both is the proof; nothing is read again. Copies with different mtimes stay apart: a file has one
+ * mtime under all its names, and a copy has that of its source.
  */
 export class Deduplicator implements AsyncDisposable {
   readonly #deps: DeduplicatorDeps;
@@ -39,7 +39,7 @@ export class Deduplicator implements AsyncDisposable {
     this.#deps = deps;
   }
 
-  /** Looks through all copies now, and at each one that is made. Returns at once. */
+  /** Checks all copies, then each new one. Returns at once. */
   start(): void {
     const { catalog, events, tier } = this.#deps;
     this.#unsubscribe = events.subscribe((name, event) => {
@@ -51,12 +51,12 @@ export class Deduplicator implements AsyncDisposable {
     this.later(catalog.duplicates.all(tier.name));
   }
 
-  /** Joins each of these with its duplicates. Never rejects. @returns bytes that came free */
+  /** Joins each of these with its duplicates. Never rejects. @returns bytes freed */
   async share(copies: Iterable<Copy>): Promise<number> {
     const { duplicates } = this.#deps.catalog;
     let freed = 0;
     for (const copy of copies) {
-      // Without it nothing is proven, whatever its duplicates have.
+      // Without its SHA-256 nothing is proven, whatever its duplicates have.
       if ((await this.#sha256Of(copy).catch(() => null)) === null) continue;
       for (const other of duplicates.of(copy.id, this.#deps.tier.name)) {
         if (this.#stopping) return freed;
@@ -77,13 +77,13 @@ export class Deduplicator implements AsyncDisposable {
     void this.#turns.run(() => this.share(copies));
   }
 
-  /** Joins two copies that were duplicates when they were listed, if they still are. */
+  /** Joins two copies that were listed as duplicates, if they still are. */
   async #joinNow(...ids: [number, number]): Promise<number> {
     const [one, other] = ids.map((id) => this.#deps.catalog.copies.byId(id));
     return one && other && isSealed(one) && isSealed(other) && areDuplicates(one, other) ? this.#join(one, other) : 0;
   }
 
-  /** The file that was read last stays, unless the name of the other one is in use. */
+  /** The newer file stays, unless the other one's name is in use. */
   async #join(a: Sealed, b: Sealed): Promise<number> {
     const { evictor, tier } = this.#deps;
     const [first, second] = await Promise.all([this.#sha256Of(a), this.#sha256Of(b)]);
@@ -95,7 +95,7 @@ export class Deduplicator implements AsyncDisposable {
     return proof ? this.#replace(leaves, leaves === older ? newer : older, proof) : 0;
   }
 
-  /** Proof, then file, then row, as in every publication. Until the row is written either file is a true copy. */
+  /** Proof, then file, then row, as in every publication. Until the row is written, either file is a true copy. */
   async #replace(leaves: Sealed, stays: Sealed, proof: Manifest): Promise<number> {
     const { catalog, tier, evictor, log } = this.#deps;
     const link = linkBeside(stays, tier.partialDir);
@@ -104,10 +104,10 @@ export class Deduplicator implements AsyncDisposable {
     let newProof = link;
     try {
       newProof = await prepareManifest(tier.partialDir, { ...proof, seal: stays.seal });
-      // From here on nothing else runs: a lookup between the file and its row would find the copy damaged.
+      // No awaits from here on: a lookup between the file and its row would find the copy damaged.
       if (![leaves, stays].every((copy) => this.#isCurrent(copy)) || !evictor.mayBeReplaced(leaves, new Set())) return 0;
       const freed = evictor.frees(leaves);
-      // Large files take a while to go: not in this turn.
+      // Large files take a while to remove: not in this turn.
       linkSync(leaves.path, leaving);
       renameSync(newProof, tier.manifestPathOf(leaves.path));
       renameSync(link, leaves.path);
@@ -125,7 +125,7 @@ export class Deduplicator implements AsyncDisposable {
     return now?.id === id && now.state === 'ready' && now.placement === placement && this.#deps.tier.check(path, seal) === 'ok';
   }
 
-  /** As the catalog knows it, or the proof, which then tells the catalog. */
+  /** From the catalog, or from the proof, which then updates the catalog. */
   async #sha256Of(copy: Copy): Promise<string | null> {
     if (copy.sha256 !== null) return copy.sha256;
     const sha256 = (await this.#proofOf(copy))?.sha256 ?? null;

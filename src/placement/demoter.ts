@@ -26,27 +26,27 @@ export interface DemoterDeps {
   bound(tier: Tier): Bound;
   mode(): Mode;
   speeds: {
-    /** What the source lies on, if restoring its compressed copy takes less time than reading it; else null. */
+    /** The source's medium, if restoring its compressed copy is faster than reading it; else null. */
     slowerThanRestore(entry: Entry): Medium | null;
   };
 }
 
-/** Where what is compressed lies, and where its compressed form goes. */
+/** The tier to compress from, and the tier of the compressed form. */
 const [from, to] = [defaultTier, 'cold'] as const;
 
-/** Leases end and files are closed without a word; they are looked at again after so long, ms. */
+/** The end of a lease or an open file raises no event; copies in use are checked again this often, ms. */
 const lookEveryMs = 5 * 60_000;
 
 /**
- * Compresses the least valuable copies into the cold tier before room is short, one after the other, so that less has to leave.
- * What is in use or pinned, what would save less than a tenth, and what its source gives faster is left as it is.
+ * Compresses the least valuable copies into the cold tier before room is short, one after the other, so that fewer must leave.
+ * Copies that are in use or pinned, would shrink by less than a tenth, or have a source faster than a restore are left alone.
  */
 export class Demoter implements AsyncDisposable {
   readonly #deps: DemoterDeps;
   #stopped = false;
   readonly #rounds: Periodic;
   #unsubscribe: () => void = () => {};
-  /** A copy had to leave since room was made last. */
+  /** A copy was evicted for space since `#release` last ran. */
   #pushedOut = false;
 
   constructor(deps: DemoterDeps) {
@@ -55,7 +55,7 @@ export class Demoter implements AsyncDisposable {
     this.#rounds = new Periodic(() => this.#demote(), { everyMs: lookEveryMs, onError });
   }
 
-  /** Looks now, after every copy, and from time to time. */
+  /** Checks at once, after every copy, and periodically. */
   start(): void {
     this.#unsubscribe = this.#deps.events.subscribe((name, event) => {
       if (name === 'job-done') void this.consider();
@@ -64,7 +64,7 @@ export class Demoter implements AsyncDisposable {
     void this.consider();
   }
 
-  /** Begins to compress if there is cause. Resolves when there is none any more, and never rejects. */
+  /** Compresses while room is short. Resolves when that is done, and never rejects. */
   consider(): Promise<void> {
     return this.#rounds.now();
   }
@@ -72,7 +72,7 @@ export class Demoter implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopped = true;
     this.#unsubscribe();
-    // The round that runs is not waited for: it waits for a copy, and copies end later.
+    // The running round is not awaited: it waits for a copy, and copies end later.
     void this.#rounds[Symbol.asyncDispose]();
   }
 
@@ -101,9 +101,9 @@ export class Demoter implements AsyncDisposable {
   }
 
   /**
-   * When copies come faster than others are compressed, the cache ends too full to compress anything, and would stay so: every miss would
-   * push one copy out. After one that did, one more leaves, so that the next ones can be compressed instead.
-   * @returns false when nothing was pushed out
+   * If copies come faster than others are compressed, the cache ends too full to compress anything, and would stay so: every miss
+   * would evict one copy. After such an eviction, one more copy leaves, so that the next ones can be compressed instead.
+   * @returns false when nothing was evicted
    */
   async #release(copy: Copy): Promise<boolean> {
     if (!this.#pushedOut) return false;
@@ -114,7 +114,7 @@ export class Demoter implements AsyncDisposable {
     return true;
   }
 
-  /** What is not worth compressing is passed over; whatever else was in the way is still there for the next. */
+  /** After a copy not worth compressing, the next one may be; any other obstacle would stop that too. */
   #mayGoOn(job: Job, copy: Copy): boolean {
     return job.state === 'done' || !this.#deps.catalog.copies.compressible(from).some(({ id }) => id === copy.id);
   }
@@ -125,7 +125,7 @@ export class Demoter implements AsyncDisposable {
     return { limit, used: catalog.placements.usedUnderLimit(from), cold: catalog.placements.usedBytes(to) };
   }
 
-  /** The copy with the lowest score that may be compressed, of those for which there is room if there are any. */
+  /** The copy with the lowest score that may be compressed; those with room for their compressed form come first. */
   async #next(): Promise<{ copy: Copy; entry: Entry; fits: boolean } | null> {
     const { catalog, evictor, tiers, policy, mode, speeds } = this.#deps;
     if (this.#stopped || mode() !== 'read-write') return null;
@@ -139,7 +139,7 @@ export class Demoter implements AsyncDisposable {
       const entry = catalog.entries.byId(copy.entryId);
       const mayBe = mayBeCompressed(copy.bytes, mostCompressed(copy.bytes), fill);
       if (!entry || !mayBe || speeds.slowerThanRestore(entry) === null) continue;
-      // One name of a file that has several frees nothing.
+      // Removing one of several names of a file frees nothing.
       if (evictor.frees(copy) === 0 || evictor.obstacle(copy, entry, inUse) !== null) continue;
       const score = policy().score({ entry, bytes: copy.bytes }, catalog.usage.tick);
       const fits = workingRoom(copy.bytes) <= room;

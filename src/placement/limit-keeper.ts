@@ -7,14 +7,14 @@ import type { Demoter } from './demoter.ts';
 export interface LimitKeeperDeps extends RoomDeps {
   /** The SSD tier. */
   tier: Tier;
-  /** What is not accounted for yet might have to stay. */
+  /** Nothing leaves before all copies are accounted for: some might have to stay. */
   accounts: { readonly complete: boolean };
-  /** Null when nothing is compressed. */
+  /** Null when compressing is off. */
   demoter: Pick<Demoter, 'consider'> | null;
   log: Log;
 }
 
-/** Keeps the SSD tier within limit and floor: at the start, and when one of them has changed. */
+/** Keeps the SSD tier within limit and floor: at the start, and after a change of either. */
 export class LimitKeeper {
   readonly #deps: LimitKeeperDeps;
 
@@ -22,7 +22,7 @@ export class LimitKeeper {
     this.#deps = deps;
   }
 
-  /** Has copies leave until the tier is within its bounds; then what is close to the limit may be compressed. Never rejects. */
+  /** Evicts copies until the tier is within its bounds; then copies may be compressed. Never rejects. */
   async keep(): Promise<void> {
     const { tier, accounts, demoter, log } = this.#deps;
     if (!accounts.complete) return;
@@ -34,7 +34,7 @@ export class LimitKeeper {
     void demoter?.consider();
   }
 
-  /** What would leave under another limit, bytes, of all copies under it. */
+  /** Copies and bytes that would leave under another limit, and the number of all copies under it. */
   async leavingUnder(limit: number): Promise<{ copies: number; of: number; bytes: number }> {
     const { tier, catalog } = this.#deps;
     const of = sharingQuota(tier.name).reduce((sum, name) => sum + catalog.placements.totals(name).files, 0);

@@ -13,7 +13,7 @@ export interface PlannerDeps {
 }
 
 /**
- * Which copy of which file is worth making, and into which tier. Lookups, warming, prefetching, scrub and the retries after an outage
+ * Decides which file is worth copying, and into which tier. Lookups, warming, prefetching, scrub and the retries after an outage
  * all ask here; `Copier` then makes each copy, from the source or from another copy.
  */
 export class CopyPlanner {
@@ -28,8 +28,8 @@ export class CopyPlanner {
   }
 
   /**
-   * Has a file copied with those that loaders open beside it: a compressed one into memory, where that is the better place, and every
-   * other one to the SSD. Null when all of it is there.
+   * Has a file copied with the companions that loaders open. A compressed one goes into memory where that is better, every other
+   * one to the SSD. Null when nothing is missing.
    */
   request(file: WantedFile, priority: Priority): CopyInProgress | null {
     return this.#promotion?.restore(file, priority) ?? this.#companions.request(file, priority);
@@ -40,33 +40,33 @@ export class CopyPlanner {
     return this.#promotion !== null;
   }
 
-  /** Has the copies of a source, and of the files beside it, copied into the RAM tier. @returns the jobs; none when all of it is there */
+  /** Has a source's copies, and its companions', copied into the RAM tier. @returns the jobs; none when nothing is missing */
   promote(path: string, priority: Priority): CopyInProgress[] {
     return this.#promotion?.promote(path, priority) ?? [];
   }
 
-  /** The copy on its way that a load of this source would be answered with. */
+  /** The copy in progress that would serve a load of this source. */
   activeJob(path: string): CopyInProgress | undefined {
     const servable = [defaultTier, ...tierNames.filter((name) => tierTraits[name].servable)];
     return servable.map((tier) => this.#copier.activeJob(path, tier)).find((job) => job !== undefined);
   }
 
-  /** Why a copy of this source is not tried again yet, or undefined. */
+  /** Why a copy of this source is not yet retried, or undefined. */
   recentFailure(path: string): CacheError | undefined {
     return this.#copier.failures.recent(path);
   }
 
-  /** Bytes that others have still to copy before a copy from this root, or a restore, that somebody waits for can start. */
+  /** Bytes left to copy before a copy from this root, or a restore, with priority `wait` can start. */
   bytesAhead(source: { root: string; medium: Medium }, restore: boolean): number {
     return this.#copier.bytesAhead(source, restore);
   }
 
-  /** False while a loader would miss something beside the copy of this source in that tier. */
+  /** False while a loader would miss a companion beside this source's copy in that tier. */
   isComplete(path: string, tier: TierName): boolean {
     return this.#companions.isComplete(path, tier);
   }
 
-  /** A copy was handed out: those beside it are leased and count as used, and all of them may be worth a place in memory. */
+  /** To be called when a copy was served: leases its companions and counts their use; all may then move into memory. */
   handedOut(path: string, tier: TierName, lease: (copyPath: string) => void): void {
     this.#companions.handedOut(path, tier, lease);
     this.#promotion?.used(path);

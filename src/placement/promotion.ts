@@ -25,16 +25,16 @@ export interface PromotionDeps {
   log: Log;
 }
 
-/** How long after a use it is looked whether the copy should move, ms: the program that asked loads first. */
+/** Time from a use to the decision on moving its copy, ms: the program loads first. */
 const settleMs = 1000;
 
 /**
- * Brings copies into the RAM tier: when they are asked for; when a compressed one is restored; and by themselves after a use, one at a
- * time and never on the way to an answer. The last two when the policy finds them worth more than what would have to leave.
+ * Brings copies into the RAM tier: on request, when a compressed one is restored, and by itself after a use, one at a time and
+ * never while an answer waits. The last two only if the policy finds them more valuable than the copies that must leave.
  */
 export class Promotion implements AsyncDisposable {
   readonly #deps: PromotionDeps;
-  /** Copies that were used, each as it was before. */
+  /** Used copies, each with its state before that use. */
   #used = new Map<string, Entry>();
   #timer: NodeJS.Timeout | undefined;
   #working: Promise<void> | null = null;
@@ -44,12 +44,12 @@ export class Promotion implements AsyncDisposable {
     this.#deps = deps;
   }
 
-  /** A copy was handed out. Cheap: the rest is done later. */
+  /** To be called when a copy was served. Cheap: the rest is done later. */
   used(path: string): void {
     const { catalog, mode } = this.#deps;
     const isNoted = (this.#used.get(path)?.uses ?? 0) > 0;
     if (isNoted || mode() !== 'read-write' || this.#hasFailed(path)) return;
-    // Uses are written twice a second: what the catalog says now is how it was before this one.
+    // Uses are written twice a second, so the catalog still has the state before this one.
     const found = catalog.find(path);
     if (!found || found.ready.some((copy) => this.#isHere(copy))) return;
     this.#used.set(path, found.entry);
@@ -58,7 +58,7 @@ export class Promotion implements AsyncDisposable {
 
   /**
    * Has the whole unit copied into memory, from its copies in other tiers.
-   * @returns the jobs; none when all of it is there
+   * @returns the jobs; none when nothing is missing
    */
   promote(path: string, priority: Priority): Job[] {
     const entry = this.#deps.catalog.entries.byPath(path);
@@ -69,9 +69,9 @@ export class Promotion implements AsyncDisposable {
   }
 
   /**
-   * Has a file that lies nowhere but in the cold tier restored into memory: nothing is written to the SSD, and it stays compressed for
-   * the next time.
-   * @returns null when it is to be restored to the SSD: there is no room and it is not worth what would leave, or it shall be found there
+   * Has a file that is only in the cold tier restored into memory: nothing is written to the SSD, and the compressed copy stays.
+   * @returns null when it must be restored to the SSD: there is no room and it is worth less than the copies that would leave, or
+   * it was requested there
    */
   restore({ medium, ...file }: WantedFile, priority: Priority): Job | null {
     const { catalog, copier, tier } = this.#deps;
@@ -79,7 +79,7 @@ export class Promotion implements AsyncDisposable {
     if (!entry || priority === 'warm' || this.#hasFailed(file.path)) return null;
     const copies = this.#copiesOf(entry, file.fingerprint);
     if (copies.length === 0 || copies.some((copy) => tierTraits[copy.tier].servable)) return null;
-    // Of what loaders open beside it, something may have no copy at all.
+    // Its companions may have no copy at all.
     if (withCompanions([entry], catalog).length > 1) return null;
     if (!copier.activeJob(file.path, tier.name)) {
       if (copier.activeJob(file.path)) return null;
@@ -108,7 +108,7 @@ export class Promotion implements AsyncDisposable {
     }, settleMs).unref();
   }
 
-  /** The most valuable of those that were used, if it is worth it; who is not must be used again. */
+  /** Promotes the most valuable of the used copies, if worth it; the others need another use. */
   async #promoteBest(): Promise<void> {
     const { policy, catalog } = this.#deps;
     catalog.usage.flush();
@@ -124,7 +124,7 @@ export class Promotion implements AsyncDisposable {
     }
   }
 
-  /** The unit as one, null when there is nothing to move. */
+  /** The unit as one candidate, null when nothing is missing. */
   #asCandidate(before: Entry): Candidate | null {
     const missing = this.#missing(before);
     const bytes = missing.reduce((sum, { fingerprint }) => sum + fingerprint.size, 0);
@@ -150,7 +150,7 @@ export class Promotion implements AsyncDisposable {
     return roomIn({ ...this.#deps, outstanding: () => catalog.placements.totals(tier.name).reserved }, tier);
   }
 
-  /** The copies of a file as it is now. */
+  /** The copies with the file's present fingerprint. */
   #copiesOf({ id }: Entry, fingerprint: Fingerprint): Copy[] {
     return this.#deps.catalog.copies.readyOf(id).filter(({ source }) => isSameFingerprint(source, fingerprint));
   }
@@ -164,7 +164,7 @@ export class Promotion implements AsyncDisposable {
     });
   }
 
-  /** What of the unit has a copy in another tier and none in memory: in part it would not be handed out. */
+  /** Files of the unit with a copy in another tier but none in memory. An incomplete unit would not be served. */
   #missing(entry: Entry): Entry[] {
     return withCompanions([entry], this.#deps.catalog).filter((file) => {
       const ready = this.#copiesOf(file, file.fingerprint);

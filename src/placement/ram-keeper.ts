@@ -12,14 +12,14 @@ export interface RamKeeperDeps extends RoomDeps {
   log: Log;
 }
 
-/** Pause between two looks at the memory, ms: a program that allocates fills what is kept free in a few seconds at most. */
+/** Pause between two checks of the memory, ms: an allocating program needs a few seconds at most to fill the free part. */
 const lookEveryMs = 2000;
 
-/** Has copies leave the RAM tier when memory runs short, before the system swaps; their copies on the SSD serve on. */
+/** Evicts copies from the RAM tier when memory runs short, before the system swaps; their copies on the SSD still serve. */
 export class RamKeeper implements AsyncDisposable {
   readonly #deps: RamKeeperDeps;
   readonly #looking: Periodic;
-  /** It was said already that nothing can leave. */
+  /** The warning that nothing can leave was given. */
   #told = false;
 
   constructor(deps: RamKeeperDeps) {
@@ -28,7 +28,7 @@ export class RamKeeper implements AsyncDisposable {
     this.#looking = new Periodic(() => this.look(), { everyMs: lookEveryMs, onError });
   }
 
-  /** Looks now and again until it is disposed. */
+  /** Checks at once, then periodically, until disposed. */
   start(): void {
     void this.#looking.now();
   }
@@ -47,7 +47,7 @@ export class RamKeeper implements AsyncDisposable {
     }
   }
 
-  /** Of a replaced source: on the SSD such a copy waits for its successor, here it only takes memory. */
+  /** Drops copies of replaced sources: on the SSD they wait for their successors, here they only take memory. */
   async #dropStale(): Promise<void> {
     const { catalog, evictor, tier } = this.#deps;
     const stale = catalog.copies.inState('stale').filter((copy) => copy.tier === tier.name);
