@@ -4,7 +4,7 @@ import type { Copy, Entry, Medium, Mode, Priority, SourceState, TierName, Wanted
 import type { Decision } from './decide.ts';
 import type { Filters } from './filters.ts';
 
-/** A path below a root, as the registry of roots sees it. */
+/** A path below a root, as located by the registry of roots. */
 export interface Located {
   /** Canonical source path: aliases and doubled names collapse here. */
   path: string;
@@ -14,42 +14,42 @@ export interface Located {
   medium: Medium;
 }
 
-/** `loader`: a program stands still until it has its path. `command`: somebody plans ahead, and a disk may spin up for it. */
+/** `loader`: a program waits for its path. `command`: a user plans ahead, and a disk may spin up for it. */
 export type AskedBy = 'loader' | 'command';
 
-/** Where sources lie and how they are. */
+/** Locates sources and reports their state. */
 export interface Sources {
   /** Null below no known root. */
   locate(path: string): Located | null;
   /** Where a category's file of that name may be, best first. */
   candidates(category: string, name: string): Located[];
-  /** Asks the source itself, bounded by a deadline that suits the asker. */
+  /** Asks the source itself, within a deadline that suits the caller. */
   stat(located: Located, askedBy: AskedBy): Promise<SourceState>;
 }
 
-/** A copy on its way, as much of it as a lookup needs. */
+/** A copy in progress, as seen by a lookup. */
 export interface CopyInProgress {
   readonly state: JobView['state'];
   readonly ended: Promise<void>;
   view(): JobView;
 }
 
-/** Has copies made, and knows those on their way. */
+/** Has copies made, and knows the ones in progress. */
 export interface Planner {
-  /** Null when all of it is there already. */
+  /** Null when nothing is missing. */
   request(file: WantedFile, priority: Priority): CopyInProgress | null;
   activeJob(path: string): CopyInProgress | undefined;
-  /** Why a copy of this source is not tried again yet. */
+  /** Why a copy of this source is not yet retried. */
   recentFailure(path: string): CacheError | undefined;
   /** Bytes that must be copied before a copy from there, or a restore, can start. */
   bytesAhead(located: Located, restore: boolean): number;
   /** False while files that loaders open beside this one have no copies in that tier. */
   isComplete(path: string, tier: TierName): boolean;
-  /** A copy was handed out: the files that loaders open beside it are in use too, and each is leased by `lease`. */
+  /** To be called when a copy was served: its companions are in use too, and each is leased by `lease`. */
   handedOut(path: string, tier: TierName, lease: (copyPath: string) => void): void;
 }
 
-/** Read speeds, measured or assumed until then. */
+/** Read speeds, measured or, until then, assumed. */
 export interface Speeds {
   /** Bytes per second of large reads from a root. */
   of(root: string, medium: Medium): number;
@@ -61,21 +61,21 @@ export interface Speeds {
   secondsSaved(source: { root: string; medium: Medium }, tier: TierName, bytes: number): number;
 }
 
-/** Promises to clients that a copy stays where it is. */
+/** Promises to clients that a copy stays in its place. */
 export interface Leases {
   /** @returns how long the path stays valid, ms */
   grant(copyPath: string, client: ClientInfo | null): number;
 }
 
-/** The settings that lookups go by; those that change while running are asked for each time. */
+/** The settings for lookups; functions stand for settings that may change at runtime. */
 export interface LookupOptions {
   mode(): Mode;
   /** Limit of the SSD tier, bytes. */
   limit(): number;
-  /** Most bytes per second that copies may read from such a medium, null = no bound. */
+  /** Maximum bytes per second that copies may read from such a medium, null = no bound. */
   rateFor(medium: Medium): number | null;
   filters: Filters;
-  /** Whether a miss waits for its copy: always, never, or when that is estimated to be the faster way. */
+  /** Whether a miss waits for its copy: always, never, or when the estimate says that this is faster. */
   onMiss: 'wait' | 'background' | 'auto';
   /** Longest wait, ms. */
   waitMaxMs: number;
@@ -84,15 +84,15 @@ export interface LookupOptions {
 /** The copies of one source that pass their check. */
 export interface UsableCopies {
   entry: Entry | undefined;
-  /** The one to serve. */
+  /** The copy to serve. */
   copy: Copy | null;
-  /** The compressed one, which has to be restored before that. */
+  /** The compressed one, which must be restored before it can be served. */
   cold: Copy | null;
-  /** One that is in service and whose file is not what was sealed. */
+  /** A copy in service whose file does not match its seal. */
   damaged: { copy: Copy; verdict: 'gone' | 'changed' } | null;
 }
 
-/** All that is known about a file that was asked for, and the decision on it. Examining changes nothing. */
+/** All known facts of a requested file, and the decision on it. Examining changes nothing. */
 export interface Examination extends UsableCopies {
   located: Located;
   source: SourceState;

@@ -8,14 +8,14 @@ import type { Examination, Located, Planner, UsableCopies } from './collaborator
 export interface CopiesDeps {
   catalog: Catalog;
   tiers: Tiers;
-  /** Sound copies that the catalog does not know yet. */
+  /** Sound copies that are not yet in the catalog. */
   accounts: { unaccounted(of: Located): Copy[] };
   planner: Pick<Planner, 'isComplete'>;
   evictor: { evict(copy: Copy, entry: Entry, why: 'damaged'): Promise<unknown> };
   log: Log;
 }
 
-/** The copies that lookups choose from: one indexed read, and one stat of each copy that may be handed out. */
+/** The copies that lookups choose from: one indexed read, and one stat of each servable copy. */
 export class Copies {
   readonly #deps: CopiesDeps;
 
@@ -24,8 +24,8 @@ export class Copies {
   }
 
   /**
-   * The fastest copy that can be served, and the compressed one, if their seals hold. A copy of the source as it is, with the files
-   * that loaders open beside it, comes before all others.
+   * The fastest servable copy, and the compressed one, if their seals hold. A copy of the present source, complete with its
+   * companions, comes before all others.
    */
   usable(located: Located, source?: SourceState): UsableCopies {
     const { catalog, tiers, accounts, planner } = this.#deps;
@@ -48,7 +48,7 @@ export class Copies {
     };
   }
 
-  /** Takes out of service, after the answer, the copies that were found damaged or of another source than there is. Never throws. */
+  /** After the answer, takes damaged and outdated copies out of service. Never throws. */
   takeOutOfService({ entry, source, copy, cold, damaged, decision }: Examination): void {
     const { catalog, evictor } = this.#deps;
     if (damaged && entry) this.#afterwards(() => evictor.evict(damaged.copy, entry, 'damaged'));
@@ -58,7 +58,7 @@ export class Copies {
     }
   }
 
-  /** Writes are left to the next turn of the loop. */
+  /** Leaves writes to the next turn of the loop. */
   #afterwards(work: () => unknown): void {
     setImmediate(async () => {
       try {

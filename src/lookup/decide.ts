@@ -4,7 +4,7 @@ import { tierTraits } from '../core/tier-traits.ts';
 import type { Copy, Fingerprint, Medium, Mode, Purpose, Reason, SourceState } from '../core/types.ts';
 import type { FilteredFile, Filters } from './filters.ts';
 
-/** All that a decision rests on; gathered by `lookup.ts`, so that deciding is pure. */
+/** All facts of a decision. `lookup.ts` gathers them, so that deciding is pure. */
 export interface Facts {
   mode: Mode;
   purpose: Purpose;
@@ -13,12 +13,12 @@ export interface Facts {
   source: SourceState;
   /** The copy to serve, if there is one; its seal has been checked. */
   copy: Copy | null;
-  /** The compressed copy, if there is one: it cannot be served, but a copy can be made of it without the source. */
+  /** The compressed copy, if there is one: a copy can be made of it without the source. */
   cold: Copy | null;
-  /** Files that loaders open beside it have no copies yet. */
+  /** Some companions have no copies yet. */
   incomplete?: boolean;
   job: 'queued' | 'running' | null;
-  /** Why a copy of it failed a moment ago. */
+  /** Why a recent copy of it failed. */
   failure: CacheError | null;
   filters: Filters;
   /** Limit of the tier, bytes. */
@@ -28,13 +28,13 @@ export interface Facts {
 export interface Decision {
   serve: 'copy' | 'source';
   reason: Reason;
-  /** Ask for a copy of the source as it is now; with the source away, as its compressed copy has it. */
+  /** Request a copy of the present source; with the source away, of its compressed copy. */
   request?: Fingerprint;
   /** There are copies of an older source, which must not be served again. */
   retire?: boolean;
 }
 
-/** Where the asker should open the file, and whether a copy is wanted. The order of the questions is the order of the law. */
+/** Where the program should open the file, and whether to request a copy. The order of the checks is the order of the law. */
 export function decide(facts: Facts): Decision {
   const { mode, purpose, copy, source, file, filters } = facts;
   if (mode === 'off') return fromSource('OFF');
@@ -50,11 +50,11 @@ export function decide(facts: Facts): Decision {
   const miss = decideMiss(facts, fingerprint);
   const outdated = [copy, facts.cold].some((old) => old !== null && !isSameFingerprint(old.source, fingerprint));
   if (!outdated) return miss;
-  // The source was replaced: its old copy is never served again, whatever becomes of the new one.
+  // The source was replaced: its old copy is never served again, even if the new one fails.
   return { ...miss, retire: true, reason: miss.request ? 'STALE' : miss.reason };
 }
 
-/** The source does not answer: what is compressed is the only way to the file. */
+/** The source does not answer: the compressed copy is the only way to the file. */
 function decideRestore({ purpose, mode, cold, job, failure }: Facts): Decision {
   if (!cold || purpose !== 'load') return fromSource('SOURCE_MISSING');
   if (mode === 'read-only') return fromSource('READ_ONLY');

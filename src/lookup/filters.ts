@@ -26,7 +26,7 @@ export interface Filters {
 
 /**
  * Compiles the globs once; a glob may match the absolute path, the path below the root, or the base name. An unfinished download is
- * excluded whatever they say.
+ * always excluded.
  */
 export function createFilters(options: FilterOptions): Filters {
   const included = options.include.length > 0 ? matcher(options.include) : () => true;
@@ -43,7 +43,7 @@ export function createFilters(options: FilterOptions): Filters {
   };
 }
 
-/** Filters that follow options which are replaced as a whole when they change. */
+/** Filters that recompile when their options are replaced. */
 export function currentFilters(current: () => FilterOptions): Filters {
   let options = current();
   let filters = createFilters(options);
@@ -61,13 +61,15 @@ export function currentFilters(current: () => FilterOptions): Filters {
   };
 }
 
-/** The category's own bound, which may be none (null); else the one for all. Categories come from requests: any word may be one. */
+/**
+ * The category's own bound, which may be none (null); else the general one. Categories come from requests, so they may be any word.
+ */
 function boundOf<V>({ overall, by }: { overall: V; by: Partial<Record<string, V>> }, category: string | null): V {
   const own = category !== null && Object.hasOwn(by, category) ? by[category] : undefined;
   return own === undefined ? overall : own;
 }
 
-/** Matches globs as `--glob`, AUTOCACHE_INCLUDE and AUTOCACHE_EXCLUDE mean them. */
+/** Matches globs as `--glob`, AUTOCACHE_INCLUDE and AUTOCACHE_EXCLUDE define them. */
 export function matcher(globs: readonly string[]): (file: Pick<FilteredFile, 'path' | 'rel'>) => boolean {
   const isMatch = picomatch([...globs], {
     dot: true,

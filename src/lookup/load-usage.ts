@@ -9,11 +9,11 @@ export interface LoadUsageDeps {
   leases: Leases;
   speeds: Pick<Speeds, 'secondsSaved'>;
   planner: Pick<Planner, 'handedOut'>;
-  /** Told of every load that was answered. */
+  /** Sees every answered load. */
   learned: { observe(load: LookupRequest): void };
 }
 
-/** What loads leave behind: counts, uses and leases. All of it is gathered in memory; nothing is written before the answer. */
+/** Records loads: counts, uses and leases. All of it is gathered in memory; nothing is written before the answer. */
 export class LoadUsage {
   readonly #deps: LoadUsageDeps;
 
@@ -35,7 +35,7 @@ export class LoadUsage {
     usage.used({ path, root, rel, category, fingerprint });
   }
 
-  /** Leases a copy that is handed out, with those that loaders open beside it. @returns how long its path stays valid, ms */
+  /** Leases a served copy and its companions. @returns how long its path stays valid, ms */
   lease({ located }: Examination, copy: Copy, client: ClientInfo | null): number {
     const { leases, planner } = this.#deps;
     const leaseMs = leases.grant(copy.path, client);
@@ -43,7 +43,7 @@ export class LoadUsage {
     return leaseMs;
   }
 
-  /** A load was answered: what it was for may teach which inputs name models. */
+  /** To be called when a load was answered: it may teach which inputs name models. */
   answered(request: LookupRequest): void {
     this.#deps.learned.observe(request);
   }

@@ -30,7 +30,7 @@ export interface LookupDeps {
   stats: LookupStats;
   clock: Clock;
   log: Log;
-  /** Told of whatever made a lookup fail. */
+  /** Receives the error of every failed lookup. */
   onTrouble(error: unknown): void;
 }
 
@@ -39,7 +39,9 @@ interface Found {
   source: SourceState;
 }
 
-/** The heart of the daemon: finds, lets `decide` judge, answers, and asks for a copy. Nothing here waits for a disk but for one stat. */
+/**
+ * The heart of the daemon: finds the file, has `decide` judge, answers, and requests a copy. The only disk access here is one stat.
+ */
 export class Lookup {
   readonly #deps: LookupDeps;
 
@@ -47,12 +49,12 @@ export class Lookup {
     this.#deps = deps;
   }
 
-  /** Never rejects: whatever goes wrong, the asker gets the path it would have used (law 5). */
+  /** Never rejects: after any error, the program gets its own path (law 5). */
   async answer(request: LookupRequest): Promise<LookupAnswer> {
     const { stats, usage, clock, log, onTrouble } = this.#deps;
     const time = { start: clock.monotonic(), waited: 0 };
     let answer: LookupAnswer;
-    // One file's story is told in one place, whichever alias or name it was asked for by.
+    // Records of one file are kept under one path, for any alias or name in the request.
     let path = request.path ?? request.name ?? '';
     try {
       const found = await this.#find(request, 'loader');
@@ -74,7 +76,7 @@ export class Lookup {
     return answer;
   }
 
-  /** Everything a lookup of this file rests on, or null when it lies below no known root. */
+  /** All facts for a lookup of this file, or null when it lies below no known root. */
   async examine(request: LookupRequest): Promise<Examination | null> {
     const found = await this.#find(request, 'command');
     return found && this.#examine(request, found);
@@ -91,7 +93,7 @@ export class Lookup {
     return this.#giveAfterWait(request, this.#examine(request, found), job);
   }
 
-  /** The source that is meant, and how it is; null below no known root. */
+  /** The requested source and its state; null below no known root. */
   async #find(request: LookupRequest, askedBy: AskedBy): Promise<Found | null> {
     const { sources, copies } = this.#deps;
     if (request.path !== undefined) {
@@ -102,7 +104,7 @@ export class Lookup {
     const states = await Promise.all(places.map((located) => sources.stat(located, askedBy)));
     const found = places.map((located, index) => ({ located, source: states[index] ?? ({ state: 'missing' } as const) }));
     const here = found.find(({ source }) => source.state === 'present');
-    // With no source in sight, the name that has a copy is the one that is meant.
+    // If no source is in sight, the name with a copy is meant.
     const isKept = ({ copy, cold }: UsableCopies) => copy !== null || cold !== null;
     return here ?? found.find(({ located }) => isKept(copies.usable(located))) ?? found[0] ?? null;
   }
@@ -111,7 +113,7 @@ export class Lookup {
     const { copies, planner, options } = this.#deps;
     const usable = copies.usable(located, source);
     const { copy, cold } = usable;
-    // A file has one category, whichever of its names it is asked for by.
+    // A file has one category under all its names.
     const category = located.category ?? request.category ?? null;
     const state = planner.activeJob(located.path)?.state;
     const decision = decide({
@@ -131,7 +133,7 @@ export class Lookup {
     return { ...usable, located: { ...located, category }, source, decision };
   }
 
-  /** What follows from the decision: copies out of service, and the job of the copy that is wanted or on its way. */
+  /** Carries out the decision: takes copies out of service, and returns the job of the requested or active copy. */
   #follow(request: LookupRequest, examination: Examination, priority: Priority): CopyInProgress | null {
     const { copies, planner } = this.#deps;
     const { located, decision } = examination;
@@ -158,13 +160,13 @@ export class Lookup {
     const { decision } = examination;
     const open = job.state === 'queued' || job.state === 'running' || job.state === 'cancelled';
     const reason = decision.serve === 'copy' ? 'HIT_AFTER_WAIT' : open ? 'WAIT_TIMEOUT' : decision.reason;
-    // The source changed under that copy: what is asked for now is another one.
+    // The source changed during that copy, so a new one is requested.
     const next = open ? null : this.#follow(request, examination, 'background');
     return this.#give(request, { ...examination, decision: { ...decision, reason } }, next ?? job);
   }
 }
 
-/** A wait in slices is one lookup: what it comes to in the end is what counts. */
+/** A wait in slices is one lookup: only its end counts. */
 function isAskedAgain({ sliceMs }: LookupRequest, reason: LookupAnswer['reason']): boolean {
   return sliceMs !== undefined && reason === 'WAIT_TIMEOUT';
 }

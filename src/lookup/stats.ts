@@ -13,7 +13,7 @@ export interface DecisionRecord {
 const keepDecisions = 2000;
 const keepLatencies = 4096;
 
-/** What lookups have been like since the start: for `status`, `explain` and metrics. Bounded memory. */
+/** Statistics of lookups since the start: for `status`, `explain` and metrics. Bounded memory. */
 export class LookupStats {
   lookups = 0;
   readonly byReason = new Map<Reason, number>();
@@ -61,7 +61,7 @@ const missReasons: ReadonlySet<Reason> = new Set([
   'READ_ONLY',
 ]);
 
-/** True when the answer was the source although a copy would have been wanted; what is bypassed is no miss. */
+/** True when the source was served although a copy was wanted; a bypass is no miss. */
 export function isMiss(reason: Reason): boolean {
   return missReasons.has(reason);
 }

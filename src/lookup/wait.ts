@@ -6,7 +6,7 @@ import { isMapped } from '../weights/extensions.ts';
 import type { Examination, LookupOptions, Planner, Speeds } from './collaborators.ts';
 import { worthWaiting } from './worth-waiting.ts';
 
-/** How fast a file is read that the page cache holds, bytes per second. */
+/** Read speed of a file in the page cache, bytes per second. */
 const justWritten = 4e9;
 
 export interface WaitDeps {
@@ -15,13 +15,13 @@ export interface WaitDeps {
   options: LookupOptions;
 }
 
-/** How long this asker waits for the copy, ms: 0 when loading from the source is the better way. */
+/** How long to wait for the copy, ms: 0 when loading from the source is better. */
 export function waitMsFor(request: LookupRequest, examination: Examination, { planner, speeds, options }: WaitDeps): number {
   const { located, source, cold, decision } = examination;
   const { onMiss, waitMaxMs, rateFor } = options;
   if (!decision.request || request.purpose !== 'load') return 0;
   const boundMs = Math.max(0, Math.min(request.waitMs, waitMaxMs) - (request.waitedMs ?? 0));
-  // With the source away a restore is the only way.
+  // With the source away, only a restore helps.
   if (source.state !== 'present') return boundMs;
   if (onMiss === 'background') return 0;
   if (boundMs === 0 || onMiss === 'wait') return boundMs;
@@ -36,7 +36,7 @@ export function waitMsFor(request: LookupRequest, examination: Examination, { pl
     ahead: job?.state === 'running' ? 0 : planner.bytesAhead(located, restored !== null),
     sequential: Math.min(speed, rateFor(restored ? 'ssd' : medium) ?? Number.POSITIVE_INFINITY),
     smallReadMs: speeds.smallReadMs(root, medium),
-    // What was just written is still in memory, unless there is too little of it.
+    // Freshly written bytes are still in memory, unless memory is short.
     tier: size < freemem() / 2 ? justWritten : speeds.ofTier(defaultTier),
     mapped: isMapped(located.path),
   };
