@@ -1,10 +1,10 @@
 import type { ClientInfo } from '../api/api.ts';
 import type { Clock } from '../runtime/clock.ts';
 
-/** How long an answered path stays valid without being asked for again or renewed, ms. */
+/** How long a served path stays valid without a new request or renewal, ms. */
 export const leaseMs = 2 * 60_000;
 
-/** Promises that a handed-out copy stays where it is, by copy and client. Held in memory; the catalog keeps them over a restart. */
+/** Promises that a served copy stays in its place, by copy and client. Held in memory; the catalog keeps them over a restart. */
 export class Leases {
   readonly #clock: Clock;
   #byCopy = new Map<string, Map<string, number>>();
@@ -12,7 +12,7 @@ export class Leases {
 
   constructor(clock: Clock, saved: readonly { copyPath: string; client: string }[]) {
     this.#clock = clock;
-    // How long each had left is not known across a restart; a whole new term is the safe side.
+    // The remaining times are lost in a restart; a whole new term is the safe side.
     for (const { copyPath, client } of saved) this.#grant(copyPath, client);
   }
 
@@ -26,7 +26,7 @@ export class Leases {
     return this.#holders(copyPath) !== undefined;
   }
 
-  /** Renews what the client holds of `paths`, or all of it. */
+  /** Renews the client's leases on `paths`, or all of them. */
   renew(client: ClientInfo, paths: readonly string[] | true): void {
     for (const copyPath of this.#heldBy(client, paths)) this.#grant(copyPath, clientKey(client));
   }
@@ -60,7 +60,7 @@ export class Leases {
     return all;
   }
 
-  /** Who holds the copy now, by client; undefined for nobody. What has run out is dropped. */
+  /** The clients that hold the copy; undefined if none. Drops expired leases. */
   #holders(copyPath: string): Map<string, number> | undefined {
     const holders = this.#byCopy.get(copyPath);
     if (!holders) return undefined;

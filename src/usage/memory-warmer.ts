@@ -13,7 +13,7 @@ export interface MemoryWarmerDeps {
   lookup: Pick<Lookup, 'examine'>;
   planner: {
     readonly hasRam: boolean;
-    /** Has the copies of a source, and of what is opened beside it, copied into the RAM tier. */
+    /** Has the copies of a source and its companions copied into the RAM tier. */
     promote(path: string, priority: Priority): CopyInProgress[];
   };
   pageCache: PageCache;
@@ -24,8 +24,8 @@ export interface MemoryWarmerDeps {
 const noTier = 'there is no RAM tier (AUTOCACHE_RAM_LIMIT)';
 
 /**
- * Warms files like `Warmer`, and then brings their copies into memory: into the RAM tier, or, where there is none, into the page cache
- * by reading them once. With a RAM tier an item is ready when it lies there.
+ * Warms files like `Warmer`, and then brings their copies into memory: into the RAM tier, or, without one, into the page cache by
+ * reading them once. With a RAM tier an item is ready when it is there.
  */
 export class MemoryWarmer {
   readonly #deps: MemoryWarmerDeps;
@@ -34,7 +34,7 @@ export class MemoryWarmer {
     this.#deps = deps;
   }
 
-  /** @throws CacheError BAD_REQUEST for a name that is none */
+  /** @throws CacheError BAD_REQUEST for an invalid name */
   async warm(
     request: WarmRequest,
     models: readonly Wanted[] = [],
@@ -45,7 +45,7 @@ export class MemoryWarmer {
     const items = await Promise.all(onDisk.items.map((item) => (item.ready ? this.#bring(item, request, waitMaxMs) : item)));
     const isToFollow = onDisk.items.some(({ ready, job }) => !ready && job !== null);
     if (isToFollow && !request.wait && !request.check) {
-      // Nobody waits for the copies on the SSD, and they go on into memory all the same.
+      // The caller does not wait for the copies on the SSD, but they still go on into memory.
       this.warm({ ...request, wait: true }, models, Number.POSITIVE_INFINITY).catch((err) =>
         log.error({ err }, 'bringing copies into memory failed'),
       );

@@ -4,9 +4,9 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Events } from '../runtime/events.ts';
 import type { Log } from '../runtime/log.ts';
 
-/** A program that has not been heard of for so long has gone, and its files with it, ms. */
+/** After this silence, ms, a program counts as ended, and its files as closed. */
 const forgottenMs = 60_000;
-/** Most files of one program, most programs. */
+/** Maximum number of files per program, and of programs. */
 const most = 1000;
 
 export interface StuckDeps {
@@ -22,8 +22,8 @@ interface Report {
 }
 
 /**
- * Sources that a program still reads from although their copies are ready by now: ComfyUI keeps a model's file open for as long
- * as the model is loaded, and asks for a path again only when its loader runs again. The program reports what it has open.
+ * Sources that a program still reads from although their copies are ready. ComfyUI keeps a model's file open while the model is
+ * loaded, and requests a path again only when its loader runs again. The program reports its open files.
  */
 export class OpenSources {
   readonly #deps: StuckDeps;
@@ -33,7 +33,7 @@ export class OpenSources {
     this.#deps = deps;
   }
 
-  /** Takes down all sources that a client has open, in place of what it said before. Answers which of them are stuck. */
+  /** Replaces the list of sources that a client has open. Returns the stuck ones. */
   async report({ client, sources }: StuckRequest): Promise<StuckView[]> {
     const { clock } = this.#deps;
     const { app, pid = 0 } = client;
@@ -53,7 +53,7 @@ export class OpenSources {
     return [...this.#reports.values()].flatMap(({ stuck }) => stuck);
   }
 
-  /** True when a load of this source as it is open would be answered with a copy now. The source itself is not asked. */
+  /** True when a load of this source, as it is open, would be served from a copy. Does not touch the source. */
   async #isReady({ path, size, mtimeNs }: StuckRequest['sources'][number]): Promise<boolean> {
     const request = { path, size, mtimeNs, purpose: 'load' as const, waitMs: 0, client: null };
     const found = await this.#deps.lookup.examine(request).catch(() => null);

@@ -3,11 +3,11 @@ import { InFlight } from '../runtime/in-flight.ts';
 
 const blockBytes = 4 * 1024 * 1024;
 
-/** Where there is no RAM tier, a file that was read once is in memory all the same, for as long as the system likes. */
+/** Without a RAM tier: a file read once is in memory while the system keeps it there. */
 export class PageCache {
   readonly #reading = new InFlight<string, void>();
 
-  /** Reads a file from front to back; many who ask at once share one reading. Rejects with the errors of the file system. */
+  /** Reads a file from front to back; concurrent calls share one reading. Rejects with the errors of the file system. */
   warm(path: string): Promise<void> {
     return this.#reading.run(path, () => readThrough(path));
   }

@@ -5,7 +5,7 @@ export interface SourceSpeedsDeps {
   speeds: Speeds;
   sources: {
     locate(path: string): { medium: Medium } | null;
-    /** How long this source takes for one small read, ms; null where that cannot be told. */
+    /** Time of one small read from this source, ms; null where it cannot be measured. */
     probe(path: string): Promise<number | null>;
   };
 }
@@ -15,7 +15,7 @@ interface Source {
   root: string;
 }
 
-/** The speeds of the media that sources lie on, and how they compare with those of the tiers. */
+/** The speeds of the sources' media, compared with those of the tiers. */
 export class SourceSpeeds {
   readonly #deps: SourceSpeedsDeps;
 
@@ -23,7 +23,7 @@ export class SourceSpeeds {
     this.#deps = deps;
   }
 
-  /** A source was copied: learns from its large reads, and from a small one made now. @param readMs time spent in reading alone */
+  /** Learns from the large reads of a finished copy, and from a small read made afterwards. @param readMs time spent reading */
   copied({ path, root }: Source, bytes: number, readMs: number): void {
     const { speeds, sources } = this.#deps;
     speeds.learn(root, bytes, readMs);
@@ -31,19 +31,19 @@ export class SourceSpeeds {
     if (medium) void sources.probe(path).then((ms) => ms !== null && speeds.learnSmallReads(root, medium, ms));
   }
 
-  /** A compressed copy was restored. @param ms all the time that it took */
+  /** Learns from a restored compressed copy. @param ms duration of the whole restore */
   restored(tier: TierName, bytes: number, ms: number): void {
     this.#deps.speeds.learn(tier, bytes, ms);
   }
 
-  /** How much longer a byte takes from its source than from a copy on the SSD, seconds; never 0. */
+  /** Extra time of a byte from its source instead of a copy on the SSD, seconds; never 0. */
   readonly secondsPerByte = ({ path, root }: Source): number => {
     const { speeds, sources } = this.#deps;
     const medium = sources.locate(path)?.medium ?? 'hdd';
     return Math.max(speeds.secondsSaved({ root, medium }, 'ssd', 1), Number.EPSILON);
   };
 
-  /** What the source lies on, if restoring a compressed copy of it takes less time than reading it; else null. */
+  /** The source's medium, if restoring its compressed copy is faster than reading it; else null. */
   slowerThanRestore({ path, root }: Source): Medium | null {
     const { speeds, sources } = this.#deps;
     const medium = sources.locate(path)?.medium ?? 'ssd';

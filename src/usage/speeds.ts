@@ -1,6 +1,6 @@
 import type { Medium, ReadSpeed, TierName } from '../core/types.ts';
 
-/** Sequential read speeds to reckon with until one is measured, bytes per second. */
+/** Assumed sequential read speeds until one is measured, bytes per second. */
 const assumed: Record<Medium | TierName, number> = {
   hdd: 150e6,
   nas: 110e6,
@@ -10,10 +10,10 @@ const assumed: Record<Medium | TierName, number> = {
   ram: 8e9,
 };
 
-/** The same for one small read somewhere in a file, ms. */
+/** The same for one small read in a file, ms. */
 const assumedSmallReadMs: Record<Medium, number> = { hdd: 9, nas: 1.5, s3: 40, ssd: 0.1 };
 
-/** Weight of a new measurement against those before. */
+/** Weight of a new measurement against the earlier ones. */
 const weight = 0.3;
 
 export interface SpeedStore {
@@ -21,7 +21,7 @@ export interface SpeedStore {
   save(place: string, speed: ReadSpeed): void;
 }
 
-/** How fast each root and each tier really is: learned from copies, from probes and from reading copies again; kept over restarts. */
+/** The real speed of each root and each tier: learned from copies, probes and verification; kept over restarts. */
 export class Speeds {
   #measured: Map<string, ReadSpeed>;
   readonly #store: SpeedStore;
@@ -31,15 +31,15 @@ export class Speeds {
     this.#measured = new Map(store.load().map(({ place, speed }) => [place, speed]));
   }
 
-  /** @param place a root or the name of a tier  @param readMs time spent in reading alone */
+  /** @param place a root or the name of a tier  @param readMs time spent reading */
   learn(place: string, bytes: number, readMs: number): void {
-    // A small file says more about the seek or the page cache than about the disk.
+    // A small file shows the seek or the page cache rather than the disk.
     if (bytes < 8 * 1024 * 1024 || readMs <= 0) return;
     const before = this.#of(place);
     this.#keep(place, { ...before, sequential: blend(before.sequential, bytes / (readMs / 1000)) });
   }
 
-  /** What is assumed counts as the first measurement: a few reads that some cache answered must not outweigh what is likely. */
+  /** The assumed value counts as the first measurement: a few reads answered by a cache must not outweigh it. */
   learnSmallReads(root: string, medium: Medium, ms: number): void {
     this.#keep(root, { ...this.#of(root), smallReadMs: blend(this.smallReadMs(root, medium), ms) });
   }

@@ -11,7 +11,7 @@ export interface WarmerDeps {
   options: Pick<LookupOptions, 'waitMaxMs'>;
 }
 
-/** A file that is wanted: as the asker calls it, and how lookups find it. */
+/** A wanted file: its name in the request, and the question to the lookup. */
 export interface Wanted {
   item: string;
   ask: { path: string } | { category: string; name: string };
@@ -22,7 +22,7 @@ interface WarmOptions extends Pick<WarmRequest, 'wait' | 'check'> {
   waitMaxMs: number;
 }
 
-/** Has copies made of files that are wanted soon, without counting as use. */
+/** Has copies made of files needed soon, without counting as use. */
 export class Warmer {
   readonly #deps: WarmerDeps;
 
@@ -31,10 +31,10 @@ export class Warmer {
   }
 
   /**
-   * The paths and names of a request. With `check` it only reports; a file counts as ready when its copy's seal and its source's
-   * fingerprint hold, byte for byte the same size.
+   * Warms the paths and names of a request. With `check` it only reports; a file counts as ready when its copy's seal and its
+   * source's fingerprint hold, byte for byte the same size.
    * @param models files that a workflow loads, besides those of the request
-   * @throws CacheError BAD_REQUEST for a name that is none
+   * @throws CacheError BAD_REQUEST for an invalid name
    */
   async warm(
     request: WarmRequest,
@@ -50,18 +50,18 @@ export class Warmer {
     return answerOf(items);
   }
 
-  /** Models that a workflow names, in load order: what there is of them, and with `copy`, copies queued in that order. */
+  /** Reports the models of a workflow, in load order; with `copy`, queues copies in that order. */
   models(names: readonly { category: string; name: string }[], { copy }: { copy: boolean }): Promise<WarmItem[]> {
     return this.#warmEach(names.map(wantedModel), { check: !copy, priority: 'prefetch', waitMaxMs: 0 });
   }
 
-  /** Has a source copied again. @returns false when there is nothing to copy it from */
+  /** Has a source copied again. @returns false when there is no source or copy to read */
   async recopy({ path }: { path: string }): Promise<boolean> {
     const { items } = await this.warm({ paths: [path] });
     return items.some(({ job }) => job !== null);
   }
 
-  /** Copies are queued in the given order, whichever source answers first. */
+  /** Queues copies in the given order, independent of the order of the sources' answers. */
   async #warmEach(wanted: readonly Wanted[], options: WarmOptions): Promise<WarmItem[]> {
     const { wait = false, check = false, priority, waitMaxMs } = options;
     const examined = await Promise.all(wanted.map((one) => this.#examine(one)));
@@ -110,7 +110,7 @@ export function splitName(text: string): { category: string; name: string } {
   return { category, name };
 }
 
-/** A model as a workflow names it; `''` for a category that nothing tells. */
+/** A model as a workflow names it; `''` for an unknown category. */
 export function wantedModel(ask: { category: string; name: string }): Wanted {
   return { item: ask.category === '' ? ask.name : `${ask.category}/${ask.name}`, ask };
 }
@@ -122,7 +122,7 @@ export function answerOf(items: WarmItem[]): WarmAnswer {
 
 interface Examined {
   found: Examination | null;
-  /** What to say of it when nothing was found. */
+  /** The report for a file that was not found. */
   item: WarmItem;
 }
 
