@@ -15,17 +15,17 @@ export interface AccountsDeps {
   tiers: Tiers<PosixTier>;
   events: Events;
   log: Log;
-  /** Of the work, so that lookups are answered meanwhile. */
+  /** Pauses in the work, in which lookups are answered. */
   pauses?(signal: AbortSignal): Pick<Pauses, 'isDue' | 'take'>;
 }
 
-/** After a failure it is tried again so much later, ms. */
+/** Pause before a new attempt after a failure, ms. */
 const againMs = 60_000;
 
 /**
- * Whether the catalog accounts for all that lies in the tiers. After a start it may not, after a crash or without its file: then the
- * directories are looked through behind the lookups. Until that is done no copy is made and none leaves to make room, for a limit is
- * one over everything that is there; and a copy that the catalog does not know yet is found by its proof when it is asked for.
+ * Whether the catalog accounts for everything in the tiers. After a start, a crash or the loss of its file it may not; then the
+ * directories are searched in the background. Until that is done, no copy is made and none leaves to make room, as the limit
+ * applies to all copies. A copy missing from the catalog is found by its proof when it is requested.
  */
 export class Accounts implements AsyncDisposable {
   readonly #deps: AccountsDeps;
@@ -39,7 +39,7 @@ export class Accounts implements AsyncDisposable {
     this.#deps = deps;
   }
 
-  /** Begins to look everything through, or anew; returns at once. */
+  /** Begins the search, or begins it anew; returns at once. */
   begin(): void {
     this.#stop.abort();
     this.#stop = new AbortController();
@@ -50,13 +50,13 @@ export class Accounts implements AsyncDisposable {
     void this.#turns.run(() => this.#look(signal));
   }
 
-  /** The catalog made something fail: when it turns out to be damaged, it is set aside and rebuilt. */
+  /** To be called when the catalog caused a failure: a damaged one is set aside and rebuilt. */
   afterTrouble(error: unknown): void {
     this.#deps.log.error({ err: error }, 'the catalog is in trouble');
     this.#rebuildAfter(error);
   }
 
-  /** Sets a catalog aside that `error` tells to be damaged, and begins anew with an empty one. @returns false when it is not that */
+  /** If `error` means damage, sets the catalog aside and begins anew with an empty one. @returns false for other errors */
   #rebuildAfter(error: unknown): boolean {
     const isReplaced = this.#deps.catalog.replaceIfDamaged(error);
     if (isReplaced) this.begin();
@@ -72,14 +72,14 @@ export class Accounts implements AsyncDisposable {
     return this.#complete;
   }
 
-  /** Rows and proofs looked at so far; null when everything is accounted for. */
+  /** Rows and proofs checked so far; null when everything is accounted for. */
   get progress(): { seen: number } | null {
     return this.#complete ? null : { seen: this.#seen };
   }
 
   /**
-   * Copies of a source that the catalog does not account for yet, or whose file it knows as it was before the crash; their proofs fit.
-   * They are entered after the answer: nothing is written here.
+   * Copies of a source that are not yet in the catalog, or whose file has changed since its row; their proofs match. They are
+   * entered after the answer: this call writes nothing.
    */
   unaccounted({ path, root, rel }: Pick<SourceFile, 'path' | 'root' | 'rel'>): Copy[] {
     if (this.#complete) return [];
@@ -117,7 +117,7 @@ export class Accounts implements AsyncDisposable {
     }
   }
 
-  /** What the catalog says of a copy counts, unless its file is another one by now. */
+  /** The catalog's row is valid, unless its file has been replaced. */
   #isKnown(tier: PosixTier, { copyPath }: Proven): boolean {
     const row = this.#deps.catalog.copies.byPath(copyPath);
     return row !== undefined && (row.seal === null || tier.check(copyPath, row.seal) === 'ok');
@@ -134,7 +134,7 @@ export class Accounts implements AsyncDisposable {
   }
 }
 
-/** As the catalog will have it. */
+/** The copy as the catalog will have it. */
 function copyOf(tier: PosixTier, { proof, copyPath }: Proven): Copy {
   const { source, seal, hash, sha256 } = proof;
   return {

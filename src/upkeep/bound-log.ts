@@ -3,24 +3,24 @@ import type { Log } from '../runtime/log.ts';
 import { Periodic } from '../runtime/periodic.ts';
 
 export interface BoundLogOptions {
-  /** Where the log lies when this process runs in the background. */
+  /** The log file of a process in the background. */
   file: string;
   log: Log;
-  /** Longer logs are put aside, bytes. */
+  /** Longer logs are rotated, bytes. */
   most?: number;
-  /** Pause between two looks, ms. */
+  /** Pause between two checks, ms. */
   everyMs?: number;
-  /** Where this process writes its log. */
+  /** The descriptor of this process's log. */
   fd?: number;
 }
 
 const mib = 1024 * 1024;
 
 /**
- * Keeps the log of a daemon in the background bounded: at start and every minute, one that has become too long is copied to
- * `FILE.1`, in place of an older one, and begins anew. It was opened for appending by who started the daemon, and stays open: that
- * is why it is emptied and not renamed. Does nothing when the log goes elsewhere.
- * @returns how to end it
+ * Bounds the log of a daemon in the background: at start and every minute, a log over its limit is copied to `FILE.1`, replacing an
+ * older one, and begins anew. The process that started the daemon opened it for appending, and it stays open, so it is emptied, not
+ * renamed. Does nothing when the log goes elsewhere.
+ * @returns a function that ends this
  */
 export function boundLog({ file, log, most = 16 * mib, everyMs = 60_000, fd = 2 }: BoundLogOptions): () => void {
   const look = () => {

@@ -18,8 +18,8 @@ interface Damaged {
 }
 
 /**
- * Takes a copy out of service whose bytes turned out not to be those that were copied, with all that share its file, and says so. The
- * file stays until space is needed. @param chunks the numbers of the 8 MiB chunks that differ, empty when they are not known
+ * Takes a copy whose bytes are damaged out of service, with all that share its file, and reports it. The file stays until space is
+ * needed. @param chunks the numbers of the differing 8 MiB chunks, empty when unknown
  * @returns the copy and those that share its file
  */
 export function retireDamaged(
@@ -41,7 +41,7 @@ export function retireDamaged(
   return damaged;
 }
 
-/** A rebuilt catalog takes up what has a proof. */
+/** Without its proof, a rebuilt catalog does not adopt the copy. */
 function dropProof({ path }: Copy, tier: Tier | undefined, log: Log): void {
   try {
     tier?.dropManifest(path);

@@ -11,10 +11,10 @@ import { proofsOf } from './proofs.ts';
 import { removed, takenOut, tempName } from './removal.ts';
 
 /**
- * Gives back the memory of the RAM tier: its rows go, then every file that has a proof of ours, then what is unfinished. Files
- * that are not ours stay, and so does what the system does not let go of. A program that has a file mapped keeps its bytes.
- * @param spare copies that stay, rows and all
- * @returns copies removed
+ * Frees the memory of the RAM tier: its rows go, then every file with a proof of ours, then unfinished files. Foreign files stay,
+ * and so do files that the system does not release. A program that has a file mapped keeps its bytes.
+ * @param spare copies that stay, with their rows
+ * @returns number of copies removed
  */
 export async function emptyRam(
   catalog: Catalog,
@@ -32,7 +32,7 @@ export async function emptyRam(
   return gone;
 }
 
-/** Nothing in RAM outlives the daemon, wherever it was. */
+/** Forgets all copies in RAM, in any directory: none outlives the daemon. */
 export function forgetRam(catalog: Catalog, spare: (copyPath: string) => boolean = () => false): void {
   catalog.transaction(() => {
     for (const tier of tierNames.filter((name) => tierTraits[name].volatile)) {
@@ -46,8 +46,8 @@ export function forgetRam(catalog: Catalog, spare: (copyPath: string) => boolean
 }
 
 /**
- * Empties the directory that the last daemon had, unless it is `dir`: what a killed one left there would stay in memory until the
- * machine is started anew.
+ * Empties the last daemon's directory, unless it is `dir`: files of a killed daemon would stay in memory until the machine
+ * restarts.
  */
 export async function leaveFormerRam(catalog: Catalog, dir: string | null, log: Log): Promise<void> {
   const former = catalog.settings.get('ram', '');

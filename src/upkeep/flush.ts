@@ -3,7 +3,7 @@ import { Periodic } from '../runtime/periodic.ts';
 
 const everyMs = 500;
 
-/** Writes what was gathered twice a second until the returned function is called, which writes once more. */
+/** Writes the gathered facts twice a second until the returned function is called, which writes once more. */
 export function startFlushing({
   catalog,
   leases,
@@ -11,7 +11,7 @@ export function startFlushing({
 }: {
   catalog: Catalog;
   leases: { changes(): { copyPath: string; client: string }[] | null };
-  /** Statistics wait for the next time; lookups go on. */
+  /** Statistics wait for the next time; lookups continue. */
   onTrouble(error: unknown): void;
 }): () => void {
   const flush = () => {

@@ -7,16 +7,16 @@ import { type Manifest, parseManifest } from '../tiers/manifest.ts';
 import { copyPathOf } from '../tiers/posix-tier.ts';
 import type { PosixTier } from '../tiers/tier.ts';
 
-/** A copy and the proof beside it, which is of this very file in this very place. */
+/** A copy and its proof, which matches this file at this place. */
 export interface Proven {
   proof: Manifest;
   copyPath: string;
 }
 
-/** Proofs that are looked at in one go. */
+/** Proofs checked in one go. */
 const batchSize = 32;
 
-/** The paths of all proofs of a tier, some at a time; links are not followed. */
+/** The paths of all proofs of a tier, in batches; does not follow links. */
 export function proofsOf(tier: PosixTier): AsyncGenerator<string[]> {
   return proofsBelow(join(tier.dir, 'seals'));
 }
@@ -41,7 +41,7 @@ async function* proofsBelow(dir: string): AsyncGenerator<string[]> {
   if (batch.length > 0) yield batch;
 }
 
-/** The proof at this path, if it fits the file that it belongs to. `absent`: there is no such file. */
+/** The proof at this path, if it matches its file. `absent`: there is no such file. */
 export function readProof(tier: PosixTier, manifestPath: string): Proven | 'unfit' | 'absent' {
   const copyPath = copyPathOf(tier.dir, manifestPath);
   const proof = parseManifest(readText(manifestPath));
@@ -51,7 +51,7 @@ export function readProof(tier: PosixTier, manifestPath: string): Proven | 'unfi
   return verdict === 'ok' ? { proof, copyPath } : 'unfit';
 }
 
-/** Puts the copy into service from its proof alone; what is known of a source that has changed since is not turned back. */
+/** Puts the copy into service from its proof alone; newer facts of a changed source are kept. */
 export function adopt(catalog: Catalog, tier: PosixTier, { proof, copyPath }: Proven): void {
   const { source, seal, hash, sha256 } = proof;
   catalog.transaction(() => {
@@ -75,7 +75,7 @@ function readText(path: string): string {
   }
 }
 
-/** A proof may have been moved or edited: it must be of this place, and of the source that this is the place of. */
+/** A proof may have been moved or edited: it must name this place and the source that belongs here. */
 function names({ source }: Manifest, copyPath: string, tier: PosixTier): boolean {
   const { path, root, rel } = source;
   if (![root + rel, `${root}/${rel}`, `${root}\\${rel}`].includes(path)) return false;
@@ -86,7 +86,7 @@ function names({ source }: Manifest, copyPath: string, tier: PosixTier): boolean
   }
 }
 
-/** Not so when the disk cannot tell: a proof that is lost then cannot be made again. */
+/** False when the disk cannot answer: a lost proof cannot be made again. */
 function isAbsent(path: string): boolean {
   try {
     return lstatSync(path, { throwIfNoEntry: false }) === undefined;

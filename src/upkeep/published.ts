@@ -12,15 +12,15 @@ export interface PublishedDeps {
   events: Events;
   log: Log;
   sources: {
-    /** What lies beside the source. Rejects when the source does not answer. */
+    /** The hash published beside the source. Rejects when the source does not answer. */
     published(path: string): Promise<{ sha256: string; from: string } | null>;
   };
 }
 
 /**
- * Compares sources with the SHA-256 that somebody has published for them. The copy speaks for the source: it has the same bytes, and
- * its SHA-256 was made on the way. A difference means that the source itself is not what its author gave out (a broken download,
- * another version); its copy is a true one and stays in service.
+ * Compares sources with the SHA-256 published for them. The copy stands for the source: it has the same bytes, and its SHA-256 was
+ * made on the way. A difference means that the source itself is not its author's file (a broken download, another version); its
+ * copy is true and stays in service.
  */
 export class PublishedCheck {
   readonly #deps: PublishedDeps;
@@ -43,7 +43,7 @@ export class PublishedCheck {
     };
   }
 
-  /** Looks beside the source now and compares; what was found before counts while the source does not answer. Never rejects. */
+  /** Looks beside the source and compares; if the source does not answer, the last result counts. Never rejects. */
   async check(entry: Entry): Promise<PublishedView | null> {
     const { catalog, log } = this.#deps;
     try {
@@ -62,13 +62,13 @@ export class PublishedCheck {
       if (sha256 !== null && now.same === false && before?.same !== false) this.#report(entry, sha256, now);
       return now;
     } catch (err) {
-      // The catalog is closed when the daemon ends.
+      // The catalog closes when the daemon ends.
       if (!this.#ended) log.error({ err, path: entry.path }, 'comparing a source with what is published failed');
       return null;
     }
   }
 
-  /** The SHA-256 of the source as it is, which the catalog knows or the proof of its copy; null while it has not been made. */
+  /** The SHA-256 of the present source, from the catalog or its copy's proof; null if not yet computed. */
   async sha256Of(entry: Entry): Promise<string | null> {
     const { catalog, tiers } = this.#deps;
     const known = catalog.contents.sha256Of(entry.id);

@@ -14,13 +14,13 @@ import { dropTemps, keepInterrupted } from './unfinished.ts';
 export interface ReconcileReport {
   /** Unfinished files removed. */
   temps: number;
-  /** Copies whose copying or leaving a crash cut short. */
+  /** Copies whose copying or leaving was cut short by a crash. */
   halves: number;
-  /** Rows whose file is gone, is not what was sealed, or lies in another cache directory. */
+  /** Rows whose file is gone, does not match its seal, or lies in another cache directory. */
   forgotten: number;
-  /** Files with a proof that fits and no row: a crash between rename and commit, or a lost catalog. */
+  /** Files with a matching proof and no row: a crash between rename and commit, or a lost catalog. */
   adopted: number;
-  /** Interrupted copies that can be gone on with. */
+  /** Interrupted copies that can be resumed. */
   resumable: number;
 }
 
@@ -28,16 +28,16 @@ interface Deps {
   catalog: Catalog;
   log: Log;
   pauses?: Pick<Pauses, 'isDue' | 'take'>;
-  /** Told how many rows or proofs were looked at just now. */
+  /** Receives the number of rows or proofs just checked. */
   onSeen?(count: number): void;
 }
 
 type Reconciling = Required<Deps> & { tier: PosixTier };
 
-/** Rows that are read at once. */
+/** Rows read at once. */
 const pageSize = 100;
 
-/** All tiers, one after the other: those that do not outlive the daemon are emptied, and rows of one that is switched off go. */
+/** All tiers, one after the other: empties volatile ones, and drops the rows of tiers that are switched off. */
 export async function reconcileAll({ tiers, ...deps }: Deps & { tiers: Tiers<PosixTier> }): Promise<void> {
   const { catalog, pauses = new Pauses() } = deps;
   await pauses.take();
@@ -50,15 +50,15 @@ export async function reconcileAll({ tiers, ...deps }: Deps & { tiers: Tiers<Pos
 }
 
 /**
- * Makes the catalog and the tier's directory agree, with pauses: lookups are answered meanwhile, and no copy may be made. In this order:
- * 1. `dropTemps`: leaving files go, and unfinished ones that cannot be gone on with: their journal is not whole, the source is known
- *    to have changed, or nobody wanted them for a week.
- * 2. `dropHalves`: rows that were being copied or evicted go; a file that was leaving goes with its row.
- * 3. `forgetMissing`: rows go whose file does not match its seal.
- * 4. `adoptProven`: files come back whose proof fits; this alone rebuilds a lost catalog.
- * 5. `keepInterrupted`: what is left of unfinished files is entered into the accounts.
- * Rows of a cache directory that was configured before go; its files stay, for the day it is back. Files without a proof of ours are
- * not touched. A copy that a program holds open stays on the books as `evicting`. When it is cut short, the next start begins anew.
+ * Makes the catalog and the tier's directory agree. Lookups are answered in its pauses; no copy may be made. In this order:
+ * 1. `dropTemps`: removes leaving files, and unfinished ones that cannot be resumed: their journal is incomplete or over a week old,
+ *    or the source is known to have changed.
+ * 2. `dropHalves`: drops rows that were being copied or evicted; a leaving file goes with its row.
+ * 3. `forgetMissing`: drops rows whose file does not match its seal.
+ * 4. `adoptProven`: adds files whose proof matches; this alone rebuilds a lost catalog.
+ * 5. `keepInterrupted`: enters the remaining unfinished files into the accounts.
+ * Rows of a formerly configured cache directory go; its files stay, in case it comes back. Files without a proof of ours are not
+ * touched. A copy that a program holds open stays on the books as `evicting`. After an interruption, the next start begins anew.
  */
 export async function reconcile({
   catalog,
@@ -126,7 +126,7 @@ async function adoptProven({ catalog, tier, pauses, onSeen }: Reconciling): Prom
   return adopted;
 }
 
-/** False when the proof does not prove anything. */
+/** False when the proof is not valid. */
 function adoptAt(manifestPath: string, catalog: Catalog, tier: PosixTier): boolean {
   const found = readProof(tier, manifestPath);
   if (found === 'absent') removed(manifestPath);
@@ -136,8 +136,8 @@ function adoptAt(manifestPath: string, catalog: Catalog, tier: PosixTier): boole
 }
 
 /**
- * Every copy of a tier in one of these states. The catalog may change in a pause, and in `step`: a copy is looked at as it is
- * when its turn comes.
+ * Calls `step` for every copy of a tier in one of these states. The catalog may change in a pause and in `step`, so each copy is
+ * read in its turn.
  */
 async function eachCopy(
   { catalog, tier, pauses }: Pick<Reconciling, 'catalog' | 'pauses'> & { tier: TierName },
@@ -151,7 +151,7 @@ async function eachCopy(
       for (const copy of page) {
         step(copy);
         after = copy.id;
-        // What was read before a pause may not stand after it.
+        // Rows read before a pause may be outdated after it.
         if (pauses.isDue) break;
       }
       await pauses.take();

@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs';
 import { CacheError } from '../core/errors.ts';
 import type { Tier } from '../tiers/tier.ts';
 
-/** The names that a copy, its proof and an eviction give to what is not in its place. */
+/** The names of unfinished and leaving files, proofs included. */
 export const tempName = /^(?:[\d-]+|[\da-f]{32})\.part(\.\w+)*$|^[\da-f-]{36}\.leaving$/;
 
 /** Takes a copy out of its place and frees its space. False when a program holds the file: the next start tries again. */
@@ -16,7 +16,7 @@ export function takenOut(tier: Tier, path: string): boolean {
   }
 }
 
-/** What cannot be removed now (held open on Windows, say) must not keep the daemon from its work. */
+/** Removes a file if possible; one that is held open (on Windows, say) must not stop the daemon. */
 export function removed(path: string): boolean {
   try {
     rmSync(path, { force: true });

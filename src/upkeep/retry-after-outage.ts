@@ -3,15 +3,15 @@ import type { Events } from '../runtime/events.ts';
 export interface RetryDeps {
   events: Events;
   sources: {
-    /** Where a source lies, or null. */
+    /** The root of a source, or null. */
     locate(path: string): { root: string } | null;
-    /** Looks at the root of this source now; its health, and the event about it, follow. */
+    /** Checks the root of this source; its health and the event follow. */
     check(path: string): Promise<void>;
   };
   failures: {
-    /** Paths whose copies failed because their root was away; they may be tried again from now on. */
+    /** Paths whose copies failed because their root was away; they may be retried from here on. */
     takeAway(root: string): string[];
-    /** How long until this source may be tried again by itself, ms. */
+    /** Time until this source may be retried without a request, ms. */
     backOffMs(path: string): number;
   };
   warmer: {
@@ -20,8 +20,8 @@ export interface RetryDeps {
 }
 
 /**
- * Takes up by itself what an outage cut short: when the root's health comes back, or, after an outage too short to be seen, when
- * the pause after the failure is over. Returns the function that ends it.
+ * Resumes copies that an outage interrupted: when the root is healthy again, or, after an outage too short to be seen, when the
+ * pause after the failure is over. Returns a function that ends this.
  */
 export function retryAfterOutage({ events, sources, failures, warmer }: RetryDeps): () => void {
   const timers = new Set<NodeJS.Timeout>();
@@ -45,7 +45,7 @@ export function retryAfterOutage({ events, sources, failures, warmer }: RetryDep
       else if (away.delete(path)) takeUp(path);
     } else if (name === 'job-failed') {
       const { path, error } = event as { path: string; error: { code: string } | null };
-      // A file that cannot be read is no outage, unless its root turns out to be away.
+      // An unreadable file is no outage, unless its root proves to be away.
       if (error?.code === 'SOURCE_IO') void sources.check(path);
       if (error?.code === 'SOURCE_AWAY') void sources.check(path).then(() => later(path));
     }

@@ -2,7 +2,7 @@ import { CacheError } from '../core/errors.ts';
 import { type Peer, siblingModule, startPeer } from '../runtime/peer.ts';
 import type { Verdict, VerifyOrder, VerifyWatcher, VerifyWorker } from '../transfer/verify-messages.ts';
 
-/** A thread that reads copies again, started for one round and ended with it. */
+/** A thread that verifies copies, started for one round and ended with it. */
 export class ScrubThread implements Disposable {
   #progress: (bytesDone: number) => void = () => {};
   #peer: Peer<VerifyWorker> = startPeer<VerifyWorker, VerifyWatcher>(

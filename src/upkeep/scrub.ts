@@ -10,27 +10,26 @@ import { ScrubThread } from './scrub-thread.ts';
 
 export interface ScrubDeps extends DamagedDeps {
   clock: Clock;
-  /** Has the source copied again; false when it is not there. */
+  /** Has the source copied again; false when it is absent. */
   recopy(entry: Entry): Promise<boolean>;
-  /** Told how long reading a copy past the page cache took, ms. */
+  /** Receives the time spent reading a copy past the page cache, ms. */
   onMeasured(tier: TierName, bytes: number, readMs: number): void;
-  /** Told when the SHA-256 of a copy was made, after all, and stands in its proof. */
+  /** To be called when the SHA-256 of a copy was added to its proof. */
   onIdentified(copy: Copy, entry: Entry): void;
-  /** Period in which every copy is read again, ms; null = only when asked for. */
+  /** Every copy is verified once per this period, ms; null = only on request. */
   periodMs(): number | null;
 }
 
-/** Pause between two looks for copies that are due, ms. */
+/** Pause between two searches for due copies, ms. */
 const lookEveryMs = 60 * 60_000;
-/** A round of one period goes at twice the pace that would just do, and never slower than this, bytes per second. */
+/** A round runs at twice the pace that its period requires, but at least at this one, bytes per second. */
 const slowestRate = 16 * 1024 * 1024;
-/** Progress events are at least so far apart, ms. */
+/** Progress events are at least this far apart, ms. */
 const progressEveryMs = 250;
 
 /**
- * Finds bits that have turned on the SSD: reads copies again and compares them with the hashes of their proofs, in a thread of
- * low priority. A copy that differs goes out of service at once, and is replaced when its source is there. Nothing else in the
- * cache directory is looked at or touched.
+ * Finds flipped bits on the SSD: verifies copies against the hashes of their proofs, in a thread of low priority. A differing copy
+ * goes out of service at once, and is replaced if its source is present. It touches nothing else in the cache directory.
  */
 export class Scrub implements AsyncDisposable {
   readonly #deps: ScrubDeps;
@@ -41,7 +40,7 @@ export class Scrub implements AsyncDisposable {
     this.#deps = deps;
   }
 
-  /** Begins to read what is due, now and again for ever; returns at once. To be called again when the period has changed. */
+  /** Verifies due copies from time to time, for ever; returns at once. To be called again when the period has changed. */
   start(): void {
     const { periodMs, log } = this.#deps;
     const round = async () => {
@@ -53,7 +52,7 @@ export class Scrub implements AsyncDisposable {
     void this.#looking.now();
   }
 
-  /** Reads every file whose last check is longer ago than `periodMs`, slowly, under one of its names. */
+  /** Verifies, slowly, every file whose last check is older than `periodMs`, under one of its names. */
   scrubDue(periodMs: number): Promise<ScrubReport> {
     const { copies, placements } = this.#deps.catalog;
     const now = this.#deps.clock.now();
@@ -62,13 +61,13 @@ export class Scrub implements AsyncDisposable {
     return this.#verify(copies.unverified(due), placements.unverifiedBytes(due), { rate });
   }
 
-  /** Reads everything in service now. */
+  /** Verifies all copies in service. */
   verifyAll(options: { signal?: AbortSignal } = {}): Promise<ScrubReport> {
     const { copies } = this.#deps.catalog;
     return this.#verify(copies.inService(), copies.bytesInService(), options);
   }
 
-  /** Reads these copies now, one after the other. What has no copy in service when its turn comes is skipped. */
+  /** Verifies these copies, one after the other. Skips those no longer in service when their turn comes. */
   verify(copies: readonly Copy[], options: { rate?: number; signal?: AbortSignal } = {}): Promise<ScrubReport> {
     const total = copies.reduce((sum, { bytes }) => sum + bytes, 0);
     return this.#verify(copies, total, options);
@@ -83,14 +82,14 @@ export class Scrub implements AsyncDisposable {
     let before = 0;
     try {
       for (const listed of copies) {
-        // A round takes long; what was listed may have another seal by now.
+        // A round takes long; a listed copy may have another seal meanwhile.
         const copy = this.#deps.catalog.copies.byPath(listed.path) ?? listed;
         if (signal.aborted) throw new CacheError('CANCELLED', 'the check was broken off');
         thread ??= new ScrubThread();
         const entry = this.#deps.catalog.entries.byId(copy.entryId);
         const progress = this.#progress(entry, { before, total });
         const checked = entry && (await this.#check(thread, copy, { rate: options.rate ?? null, progress }));
-        // What shares the file of a damaged copy went out of service with it.
+        // Copies that share a damaged file went out of service with it.
         const isTold = answer.damaged.some((damaged) => damaged.copy === copy.path);
         if (entry && !isTold) await this.#note(copy, entry, checked, answer);
         before += copy.bytes;
@@ -130,7 +129,7 @@ export class Scrub implements AsyncDisposable {
       if (error instanceof CacheError && error.code === 'CACHE_IO') return { skipped: error.message };
       throw error;
     });
-    // It may have been replaced or removed while it was read: then it was another file that was found.
+    // If the copy was replaced or removed during the read, the verdict is about another file.
     return this.#isCurrent(copy) ? verdict : { skipped: 'it left while it was read' };
   }
 
@@ -161,7 +160,7 @@ export class Scrub implements AsyncDisposable {
     try {
       const proof = await tier.manifestOf(copy.path);
       if (!proof) return;
-      // Whatever changed meanwhile has a proof of its own.
+      // A copy that changed meanwhile has another proof.
       const isCurrent = () => this.#isCurrent(copy);
       const noted =
         proof.sha256 === null ? await tier.replaceManifest(copy.path, { ...proof, sha256 }, isCurrent) : isCurrent();
@@ -194,7 +193,7 @@ export class Scrub implements AsyncDisposable {
 
   #isCurrent(copy: Copy): boolean {
     const now = this.#deps.catalog.copies.byPath(copy.path);
-    // Equal copies become one file while nobody looks: the row then has the placement of that one.
+    // Equal copies become one file at any time: the row then has the placement of that one.
     return now?.id === copy.id && now.state === 'ready' && now.placement === copy.placement;
   }
 

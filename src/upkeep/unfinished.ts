@@ -6,7 +6,7 @@ import { dropPartial, keepPartial, listPartials, partialFiles, readJournal } fro
 import type { Tier } from '../tiers/tier.ts';
 import { removed, tempName } from './removal.ts';
 
-/** An interrupted copy that nobody went on with for so long is not wanted any more, ms. */
+/** An interrupted copy that was not resumed for this time is no longer wanted, ms. */
 const partialAgeMs = 7 * 24 * 60 * 60_000;
 
 interface Deps {
@@ -16,8 +16,8 @@ interface Deps {
 }
 
 /**
- * Removes what was leaving, and what was being copied and cannot be gone on with: its journal is not whole, its source is known to have
- * changed, or nobody wanted it for a week. @returns files removed
+ * Removes leaving files, and unfinished ones that cannot be resumed: their journal is incomplete or over a week old, or the source
+ * is known to have changed. @returns files removed
  */
 export async function dropTemps({ catalog, tier, pauses }: Deps): Promise<number> {
   const temps = (await readdir(tier.partialDir)).filter((name) => tempName.test(name));
@@ -31,7 +31,7 @@ export async function dropTemps({ catalog, tier, pauses }: Deps): Promise<number
   return dropped;
 }
 
-/** Enters into the accounts what is left of unfinished files. @returns how many */
+/** Enters the remaining unfinished files into the accounts. @returns their number */
 export async function keepInterrupted({ catalog, tier, pauses }: Deps): Promise<number> {
   let kept = 0;
   for (const temp of listPartials(tier.partialDir)) {
