@@ -34,7 +34,7 @@ export interface AnsweringParts extends Context {
   onTrouble(error: unknown): void;
 }
 
-/** What answers lookups, and what asks for copies ahead of them. */
+/** The parts that answer lookups, and those that request copies ahead of them. */
 export interface Answering {
   lookup: Lookup;
   lookupStats: LookupStats;
@@ -44,7 +44,7 @@ export interface Answering {
   workflows: Workflows;
 }
 
-/** What lookups need of the settings, as these are in force. */
+/** The settings for lookups, with their values in force. */
 export function lookupOptionsOf(settings: ServedSettings, limit: () => number): LookupOptions {
   return {
     mode: () => settings.mode(),

@@ -3,11 +3,11 @@ import type { Disposal } from '../runtime/disposal.ts';
 import type { Events } from '../runtime/events.ts';
 import type { Log } from '../runtime/log.ts';
 
-/** What every part of the daemon is given. */
+/** Given to every part of the daemon. */
 export interface Context {
   clock: Clock;
   log: Log;
   events: Events;
-  /** Takes how to close each thing that a part opens. */
+  /** Each part adds here how to close the things it opens. */
   opened: Disposal;
 }

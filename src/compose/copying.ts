@@ -37,7 +37,7 @@ export interface CopyingParts extends Context, Rules {
   compress: boolean;
 }
 
-/** What copies, compresses, evicts, and plans all of that. */
+/** The parts that copy, compress, evict, and plan all of that. */
 export interface Copying {
   active: ActiveJobs;
   evictor: Evictor;
@@ -45,14 +45,14 @@ export interface Copying {
   planner: CopyPlanner;
   limitKeeper: LimitKeeper;
   duplicates: Deduplicator;
-  /** Null when nothing is compressed. */
+  /** Null when compressing is off. */
   demoter: Demoter | null;
   /** Null without a RAM tier, like `ramKeeper`. */
   promotion: Promotion | null;
   ramKeeper: RamKeeper | null;
 }
 
-/** What copying needs of the settings, as these are in force. */
+/** The settings for copying, with their values in force. */
 export function copyOptionsOf(settings: { readonly current: Config }): CopyOptions {
   const { jobs, jobsPerSource } = settings.current;
   return {
@@ -64,7 +64,7 @@ export function copyOptionsOf(settings: { readonly current: Config }): CopyOptio
   };
 }
 
-/** Puts the copying half of the daemon together. Nothing is begun: see `startCopying`. */
+/** Puts the copying half of the daemon together, without starting it: see `startCopying`. */
 export function composeCopying(parts: CopyingParts): Copying {
   const { tiers, memory, compress, opened } = parts;
   const active = new ActiveJobs();
@@ -99,7 +99,7 @@ export function composeCopying(parts: CopyingParts): Copying {
   };
 }
 
-/** Begins what works by itself: keeping the tiers within their bounds, compressing, and joining equal copies. */
+/** Starts the automatic work: keeping the tiers within their bounds, compressing, and joining equal copies. */
 export function startCopying({ limitKeeper, ramKeeper, duplicates, demoter }: Copying): void {
   void limitKeeper.keep();
   ramKeeper?.start();

@@ -20,28 +20,28 @@ import { openSources } from './sources.ts';
 import { openStorage } from './storage.ts';
 import { openUpkeep } from './upkeep.ts';
 
-/** A running daemon. Disposing it stops it; `stopped` settles when it has been asked to stop over HTTP. */
+/** A running daemon. Disposing it stops it; `stopped` settles after a request to stop over HTTP. */
 export interface Daemon extends AsyncDisposable {
   url: string;
   config: Config;
   roots: RootView[];
   limitBytes: number;
   usedBytes: number;
-  /** Whether more may lie in the cache than that. */
+  /** Whether the cache may hold more than that. */
   accounting: boolean;
   stopped: Promise<void>;
 }
 
-/** How long the daemon, which answers by then, keeps the one that started it waiting for its accounts, ms. */
+/** How long startup, with the daemon already answering, waits for its accounts, ms. */
 const smallCacheMs = 300;
 
-/** What a test may put in place of the daemon's own. */
+/** Replacements for the daemon's own parts, for tests. */
 export interface Overrides {
   clock: Clock;
   log: Log;
   events: Events;
   workers: CopyWorkers;
-  /** Of the accounts. */
+  /** Pauses of the accounts. */
   pauses: NonNullable<AccountsDeps['pauses']>;
 }
 
@@ -124,9 +124,9 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
     startCopying(copying);
     upkeep.scrub.start();
   });
-  // They must not become complete, and these begin, while the daemon closes.
+  // While the daemon closes, the accounts must not become complete, nor the work above start.
   opened.defer(() => accounts[Symbol.asyncDispose]());
-  // What the last run of the daemon did not finish copying; the sources are asked anew.
+  // Resumes the unfinished copies of the last run; the sources are checked anew.
   void answering.warmer.warm({ paths: catalog.usage.takeUnfinishedJobs() });
   const { workflows } = answering;
   if (config.comfyuiUrl !== null) {
@@ -139,7 +139,7 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
     opened.defer(endWatching);
   }
 
-  // What is said of a small cache at the start is exact.
+  // The figures of a small cache are exact at the start.
   await bounded(accounts.ready, smallCacheMs);
   return {
     url: server.url,

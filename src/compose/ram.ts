@@ -16,7 +16,7 @@ export interface RamTier {
   bound: { limit: number; floor: number };
 }
 
-/** Where the RAM tier lies when nobody says it; elsewhere there is no such place, and the page cache is used. */
+/** The default directory of the RAM tier. Only Linux has such a place; elsewhere the page cache is used. */
 const usualRamDir = process.platform === 'linux' ? '/dev/shm/autocached' : null;
 
 /** Opens the RAM tier, empty. @throws CacheError ALREADY_RUNNING or BAD_CONFIG */

@@ -11,14 +11,14 @@ import type { Context } from './context.ts';
 import type { Sources } from './sources.ts';
 import type { Storage } from './storage.ts';
 
-/** What may change while the daemon runs, and is asked for each time. */
+/** Settings that may change at runtime, as functions. */
 export interface Rules {
   mode(): Mode;
   policy(): Policy;
   bound(tier: Tier): Bound;
 }
 
-/** The settings as they are in force. */
+/** The settings in force. */
 export function openSettings(loaded: LoadedConfig, { catalog }: Storage, { log, events }: Context): ServedSettings {
   const isLocal = async (path: string) => !(await liesOnNetwork(path));
   return new ServedSettings({ loaded, saved: catalog.settings, events, log, isLocal });

@@ -8,7 +8,7 @@ import { Speeds } from '../usage/speeds.ts';
 import type { Context } from './context.ts';
 import type { Storage } from './storage.ts';
 
-/** Where sources lie, and how fast they and the tiers are. */
+/** The roots, and the speeds of sources and tiers. */
 export interface Sources {
   roots: SourceRoots;
   speeds: Speeds;
@@ -26,7 +26,7 @@ export async function openSources(
   const roots = new SourceRoots({ ...context, catalog, cacheDirs, environment });
   context.opened.defer(() => roots[Symbol.asyncDispose]());
   const names = (from: Config) => ({ roots: from.roots, comfyui: from.comfyui });
-  // A file with a mistake stops the start, as it is at hand to be mended; a change that was made while running does not.
+  // A faulty file stops the start, as its author is there to correct it; a change at runtime does not.
   await roots.open(settings.current, { strict: isDeepStrictEqual(names(settings.current), names(config)) });
   const speeds = new Speeds(catalog.speeds);
   return { roots, speeds, sourceSpeeds: new SourceSpeeds({ speeds, sources: roots }) };

@@ -24,12 +24,12 @@ export interface Storage {
 }
 
 interface Opening extends Context {
-  /** Of the accounts. */
+  /** Pauses of the accounts. */
   pauses?: AccountsDeps['pauses'];
 }
 
 /**
- * Opens what outlives the daemon, and the RAM tier, which does not: locks the directories, opens tiers and catalog, and makes them agree.
+ * Opens the lasting storage, and the volatile RAM tier: locks the directories, opens tiers and catalog, and makes them agree.
  * @throws CacheError ALREADY_RUNNING or BAD_CONFIG
  */
 export async function openStorage(config: Config, { pauses, ...context }: Opening): Promise<Storage> {
@@ -43,7 +43,7 @@ export async function openStorage(config: Config, { pauses, ...context }: Openin
   const tier = openPosixTier('ssd', dir);
   opened.defer(lockDirectory(dir, 'cache directory'));
   const coldDir = join(tier.dir, 'cold');
-  // What was compressed before it was switched off is still restored.
+  // Copies compressed before the setting was switched off can still be restored.
   const cold = compress === 'cold' || isClaimed(coldDir) ? openPosixTier('cold', coldDir) : undefined;
   if (cold) offerRestore(cold, log);
 
@@ -59,7 +59,7 @@ export async function openStorage(config: Config, { pauses, ...context }: Openin
   return { tier, ram, tiers, catalog, accounts };
 }
 
-/** A compressed file can be restored without autocached. A missing script is no reason not to start. */
+/** Compressed files can be restored without autocached. A missing script does not stop the start. */
 function offerRestore({ dir }: PosixTier, log: Log): void {
   try {
     placeRestoreScript(dir);

@@ -25,7 +25,7 @@ export interface UpkeepParts extends Context {
   onTrouble(error: unknown): void;
 }
 
-/** What keeps the cache true to its sources and to its own hashes. */
+/** The parts that keep the cache true to its sources and to its own hashes. */
 export interface Upkeep {
   scrub: Scrub;
   published: PublishedCheck;
