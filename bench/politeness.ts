@@ -1,8 +1,9 @@
 /**
  * A program reads a file from a hard disk while autocached copies another one from it: how much longer does that take than alone,
- * with `AUTOCACHE_POLITE` and without it? The disk is a real ext4 on a throttled loop device, so this needs root on Linux.
+ * with `AUTOCACHE_POLITE` and without it? And the other way round: how much longer does a copy take beside a program that hardly needs
+ * the disk? The disk is a real ext4 on a throttled loop device, so this needs root on Linux.
  */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { utimesSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,7 +18,7 @@ import { forget, SlowMount, writeRandom } from './slow-mount.ts';
 const MiB = 2 ** 20;
 const rounds = 3;
 const goal = 1.1;
-const disk = { bytes: 2300 * MiB, bytesPerSecond: 150e6, readsPerSecond: 300 };
+const disk = { bytes: 3500 * MiB, bytesPerSecond: 150e6, readsPerSecond: 300 };
 const cases = [
   { name: 'read in sequence, 400 MiB', reader: 'sequential', size: 400 * MiB },
   { name: 'mapped, pages in random order, 96 MiB', reader: 'mapped', size: 96 * MiB },
@@ -35,7 +36,7 @@ async function measureAll({ path: root }: SlowMount): Promise<void> {
   await using polite = new Installed('bench-polite', settings('on'));
   await using rude = new Installed('bench-rude', settings('off'));
   const daemons = { polite: await polite.start(), rude: await rude.start() };
-  const copied = writeRandom(join(root, 'copied.safetensors'), 1400 * MiB);
+  const copied = writeRandom(join(root, 'copied.safetensors'), 1900 * MiB);
   const table = new Table({
     head: ['', 'alone s', 'polite s', 'polite / alone', 'goal', 'copied MiB', 'off s', 'off / alone', 'copied MiB'],
     style: { head: [], border: [] },
@@ -70,6 +71,50 @@ async function measureAll({ path: root }: SlowMount): Promise<void> {
   }
   console.log(`${rounds} rounds, disk of ${disk.bytesPerSecond / 1e6} MB/s and ${disk.readsPerSecond} reads a second\n`);
   console.log(table.toString());
+  console.log(`\n${await measureCopies(daemons.polite, root)}`);
+}
+
+/** What is hardly given way to: how long a copy of 1 GiB takes beside it. */
+async function measureCopies(client: Client, root: string): Promise<string> {
+  const copied = writeRandom(join(root, 'large.safetensors'), 1024 * MiB);
+  const read = writeRandom(join(root, 'read.bin'), 400 * MiB);
+  const warmed = () => client.warm({ paths: [copied] });
+  const told = () => client.lookup({ path: copied, purpose: 'load', waitMs: 0, client: { app: 'bench', pid: process.pid } });
+  const copy = { alone: [] as number[], beside: [] as number[], unread: [] as number[] };
+  for (let round = 0; round < rounds; round += 1) {
+    copy.alone.push(await timeOfCopy(client, copied, warmed));
+    const slowReader = startReading(read, 5e6);
+    copy.beside.push(await timeOfCopy(client, copied, warmed));
+    slowReader.kill();
+    copy.unread.push(await timeOfCopy(client, copied, told));
+  }
+  const table = new Table({ head: ['a copy of 1 GiB', 's', '/ alone', 'goal'], style: { head: [], border: [] } });
+  const row = (name: string, all: number[], goal: number) =>
+    table.push([name, median(all).toFixed(2), (median(all) / median(copy.alone)).toFixed(2), `<= ${goal}`]);
+  table.push(['alone', median(copy.alone).toFixed(2), '1', '']);
+  row('beside a program that reads 5 MB/s without end', copy.beside, 1.3);
+  row('for an asker that was told to read the source and does not', copy.unread, 1.05);
+  return table.toString();
+}
+
+/** Seconds from the request to the end of the copy. */
+async function timeOfCopy(client: Client, path: string, request: () => Promise<unknown>): Promise<number> {
+  // A new file to the daemon.
+  utimesSync(path, new Date(), new Date());
+  forget(path);
+  const startedAt = performance.now();
+  await request();
+  const isOpen = async () => (await client.jobs()).jobs.some(({ state }) => state === 'running' || state === 'queued');
+  while (await isOpen()) await sleep(20);
+  return (performance.now() - startedAt) / 1000;
+}
+
+/** A program that reads a file from the disk over and over, at so many bytes per second. */
+function startReading(path: string, rate: number): ChildProcess {
+  const script = fileURLToPath(new URL('./slow_reader.py', import.meta.url));
+  const reader = spawn('python3', [script, path, String(rate)], { stdio: ['ignore', 'ignore', 'inherit'] });
+  process.once('exit', () => reader.kill());
+  return reader;
 }
 
 interface Beside {

@@ -70,7 +70,7 @@ export class Copier implements AsyncDisposable {
       new RateLimiter(clock, options.rates),
       {
         watch: (roots) => foreign.watch(options.polite() ? roots : []),
-        isRead: (root) => foreign.isRead(root),
+        givesWay: (root) => foreign.givesWay(root),
       },
       () => this.#queue.running,
       (id, paced) => deps.workers.pace(id, paced),

@@ -1,55 +1,61 @@
-import { linuxCounters, type ReadCounters } from '../media/disk-counters.ts';
+import { type DiskReads, linuxCounters, type ReadCounters } from '../media/disk-counters.ts';
+import { busiestSince, type ReadByProcess, readByOthers } from '../media/disk-readers.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { ForeignReads } from './foreign-reads.ts';
+import { GivingWay, type Suspicion } from './giving-way.ts';
 
-const sampleMs = 200;
-/** Each sample keeps this share of the sums before it. */
-const kept = 0.8;
-/** A disk counts as read by others when at least this many bytes are not ours and make at least this share of all. */
-const noticedBytes = 4 * 1024 * 1024;
-const noticedShare = 0.12;
-/** The two counters do not move at the same moment: ours may lead by the reads under way. */
-const mostAhead = -4 * 1024 * 1024;
-/**
- * A yielded disk is quiet when others read slower than this, bytes per second, or than this share of our speed beside them: they do
- * not need it. After this time of quiet it is free again, ms.
- */
-const quietBelow = 3 * 1024 * 1024;
-const quietShare = 0.2;
-const quietMs = 1000;
-/** After a yield that was quiet from its start, no new one begins for this time, ms. */
-const pardonMs = 5000;
+const sampleMs = 50;
+/** The program that reads most is found out over this time, ms. */
+const nameMs = 600;
+/** Every disk is assumed to do this, bytes per second, until it has done more. */
+const leastPeak = 80 * 1024 * 1024;
+/** The speed of a disk is a mean over about this time, ms. It counts after the least time, and is forgotten within the longest. */
+const meanMs = 600;
+const leastMs = 300;
+const forgetMs = 60_000;
+/** Programs that read this share of what a disk can do are worth a look even after useless looks. */
+const muchShare = 0.3;
 
-/** A disk that copies yield to other programs. */
-interface Yielded {
-  /** Programs that read slower than this do not need the disk, bytes per second. */
-  quietBelow: number;
-  quietSince: number | null;
-  /** Whether it has been quiet from its start. */
-  falseAlarm: boolean;
+interface Disk {
+  name: string;
+  giving: GivingWay;
+  /** Bytes per second that it can do, as far as copies have seen, and whether they have. */
+  peak: number;
+  isKnown: boolean;
+  /** Its speed since copies run, bytes per second, and the time since then, ms. */
+  mean: number;
+  ms: number;
+  /** The program that has read most since copies give way, from any disk, as `python3 (4711)`; null when unknown. */
+  who: string | null;
 }
+
+/** Reads from a disk since the sample before. */
+type Since = (name: string) => DiskReads;
 
 export interface DiskContentionOptions {
   clock: Clock;
   /** The disks of a root, joined by `+`; null when unknown. */
   diskOf(root: string): string | null;
-  /** Called when `isRead` may have changed. */
+  /** Called when `givesWay` or `why` may have changed. */
   onChange(): void;
   /** Null where the system has no such counters: everywhere but on Linux. */
   counters?: () => ReadCounters | null;
+  readers?: { readByOthers(): Promise<ReadByProcess>; busiestSince(before: ReadByProcess): Promise<string | null> };
 }
 
-/** Whether other programs read from the disks of the copied sources: the kernel's count for a disk, less its count for us. */
+/**
+ * The disks that copies yield to other programs. Samples what the kernel counts for each disk and for us; `ForeignReads` and `GivingWay`
+ * decide.
+ */
 export class DiskContention implements Disposable {
   readonly #options: DiskContentionOptions;
   readonly #counters: () => ReadCounters | null;
-  #watched: string[] = [];
+  readonly #disks = new Map<string, Disk>();
+  readonly #foreign = new ForeignReads();
+  #watched: Disk[] = [];
+  #stoppedAt = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
   #before: { at: number; counters: ReadCounters } | null = null;
-  /** Bytes read from the free disks, by all and by others; of several disks, the busiest are meant. */
-  #all = 0;
-  #others = 0;
-  #pardonedUntil = Number.NEGATIVE_INFINITY;
-  #yielded = new Map<string, Yielded>();
 
   constructor(options: DiskContentionOptions) {
     this.#options = options;
@@ -58,21 +64,40 @@ export class DiskContention implements Disposable {
 
   /** Watches the disks of these roots from here on, and no others. */
   watch(roots: readonly string[]): void {
-    this.#watched = [...new Set(roots.flatMap((root) => this.#disksOf(root)))];
-    if (this.#watched.length === 0) this[Symbol.dispose]();
+    const names = new Set(roots.flatMap((root) => this.#namesOf(root)));
+    if (names.size === this.#watched.length && this.#watched.every(({ name }) => names.has(name))) return;
+    const absent = this.#options.clock.monotonic() - this.#stoppedAt;
+    const before = this.#watched;
+    this.#watched = [...names].map((name) => this.#diskOf(name));
+    if (before.length === 0) for (const { giving } of this.#watched) giving.resume(absent);
+    this.#foreign.reset();
+    if (names.size === 0) this[Symbol.dispose]();
     else this.#timer ??= setInterval(() => this.sample(), sampleMs).unref();
   }
 
-  /** A program was told to read from there itself: it counts as reading until the disk has been quiet for a while. */
+  /** A program was told to read from this root itself: copies give way until it is seen not to. */
   expect(root: string): void {
-    const disks = this.#disksOf(root).filter((disk) => this.#watched.includes(disk) && !this.#yielded.has(disk));
+    const names = this.#namesOf(root);
+    const disks = this.#watched.filter(({ name, giving }) => names.includes(name) && !giving.active);
     if (disks.length === 0 || !this.#counters()) return;
-    for (const disk of disks) this.#yielded.set(disk, { quietBelow, quietSince: null, falseAlarm: false });
+    for (const disk of disks) {
+      disk.giving.expect(this.#options.clock.monotonic());
+      if (disk.giving.active) this.#began(disk);
+    }
     this.#options.onChange();
   }
 
-  isRead(root: string): boolean {
-    return this.#yielded.size > 0 && this.#disksOf(root).some((disk) => this.#yielded.has(disk));
+  /** Whether copies from this root give way. */
+  givesWay(root: string): boolean {
+    return this.#givingOn(root) !== undefined;
+  }
+
+  /** To what program, in a sentence; null when they do not. */
+  why(root: string): string | null {
+    const disk = this.#givingOn(root);
+    if (!disk) return null;
+    const most = disk.who === null ? '' : `; ${disk.who} reads most at the moment`;
+    return `another program reads from the disk ${disk.name}${most}`;
   }
 
   /** Compares with the sample before. */
@@ -82,55 +107,85 @@ export class DiskContention implements Disposable {
     const at = this.#options.clock.monotonic();
     this.#before = counters && { at, counters };
     if (!counters || !before || at <= before.at) return;
-    const seconds = (at - before.at) / 1000;
-    const bytesOf = (disk: string) => (counters.disks.get(disk) ?? 0) - (before.counters.disks.get(disk) ?? 0);
-    const released = this.#release(bytesOf, { at, seconds });
-    const noticed = this.#notice(bytesOf, { at, seconds, own: counters.own - before.counters.own });
-    if (released || noticed) this.#options.onChange();
+    const since: Since = (name) => {
+      const [now, then] = [counters.disks.get(name), before.counters.disks.get(name)];
+      return { bytes: (now?.bytes ?? 0) - (then?.bytes ?? 0), waitMs: (now?.waitMs ?? 0) - (then?.waitMs ?? 0) };
+    };
+    this.#decide(since, { at, ms: at - before.at, own: counters.own - before.counters.own });
   }
 
   [Symbol.dispose](): void {
     clearInterval(this.#timer);
     this.#timer = undefined;
     this.#before = null;
-    this.#forget();
-    this.#yielded.clear();
+    this.#watched = [];
+    this.#stoppedAt = this.#options.clock.monotonic();
   }
 
-  /** Nearly all reads from a yielded disk are by others. */
-  #release(bytesOf: (disk: string) => number, { at, seconds }: { at: number; seconds: number }): boolean {
-    let changed = false;
-    for (const [disk, state] of this.#yielded) {
-      const quiet = bytesOf(disk) / seconds < state.quietBelow;
-      state.quietSince = quiet ? (state.quietSince ?? at) : null;
-      if (!quiet) state.falseAlarm = false;
-      if (state.quietSince === null || at - state.quietSince < quietMs) continue;
-      this.#yielded.delete(disk);
-      if (state.falseAlarm) this.#pardonedUntil = at + pardonMs;
-      changed = true;
-    }
-    return changed;
-  }
-
-  #notice(bytesOf: (disk: string) => number, { at, seconds, own }: { at: number; seconds: number; own: number }): boolean {
-    const free = this.#watched.filter((disk) => !this.#yielded.has(disk));
-    const all = free.reduce((sum, disk) => sum + bytesOf(disk), 0);
-    this.#all = (this.#all + all) * kept;
-    this.#others = Math.max(mostAhead, (this.#others + all - own) * kept);
-    if (at < this.#pardonedUntil || this.#others < Math.max(noticedBytes, noticedShare * this.#all)) return false;
+  #decide(since: Since, { at, ms, own }: { at: number; ms: number; own: number }): void {
+    const free = this.#watched.filter(({ giving }) => !giving.active);
+    const bytesOf = ({ name }: Disk) => since(name).bytes;
+    this.#foreign.count({ ms, all: free.reduce((sum, disk) => sum + bytesOf(disk), 0), own });
     const busiest = Math.max(...free.map(bytesOf));
-    const state = { quietBelow: Math.max(quietBelow, (quietShare * own) / seconds), quietSince: null, falseAlarm: true };
-    for (const disk of free) if (bytesOf(disk) > busiest / 2) this.#yielded.set(disk, { ...state });
-    this.#forget();
-    return true;
+    let changed = false;
+    for (const disk of this.#watched) {
+      const was = disk.giving.active;
+      const suspected = !was && bytesOf(disk) > busiest / 2;
+      if (!was) this.#learn(disk, bytesOf(disk), ms);
+      disk.giving.sample({ at, ms, ...since(disk.name) }, disk.peak, suspected ? this.#suspicion(disk) : 'none');
+      if (disk.giving.active === was) continue;
+      changed = true;
+      if (!was) this.#began(disk);
+    }
+    if (!changed) return;
+    this.#foreign.reset();
+    this.#options.onChange();
   }
 
-  #forget(): void {
-    this.#all = 0;
-    this.#others = 0;
+  #suspicion({ peak, isKnown }: Disk): Suspicion {
+    if (!isKnown) return 'none';
+    if (this.#foreign.rate >= muchShare * peak) return 'much';
+    return this.#foreign.isNoticed ? 'some' : 'none';
   }
 
-  #disksOf(root: string): string[] {
+  #learn(disk: Disk, bytes: number, ms: number): void {
+    disk.ms += ms;
+    disk.mean += ((bytes / ms) * 1000 - disk.mean) * Math.max(ms / disk.ms, 1 - Math.exp(-ms / meanMs));
+    if (disk.ms < leastMs) return;
+    disk.isKnown = true;
+    disk.peak = Math.max(leastPeak, disk.mean, disk.peak - (disk.peak - disk.mean) * Math.min(1, ms / forgetMs));
+  }
+
+  #began(disk: Disk): void {
+    disk.mean = 0;
+    disk.ms = 0;
+    disk.who = null;
+    void this.#name(disk);
+  }
+
+  async #name(disk: Disk): Promise<void> {
+    const readers = this.#options.readers ?? { readByOthers, busiestSince };
+    const before = await readers.readByOthers();
+    setTimeout(async () => {
+      if (!disk.giving.active) return;
+      disk.who = await readers.busiestSince(before);
+      if (disk.who !== null) this.#options.onChange();
+    }, nameMs).unref();
+  }
+
+  #givingOn(root: string): Disk | undefined {
+    const names = this.#namesOf(root);
+    return this.#watched.find(({ name, giving }) => giving.active && names.includes(name));
+  }
+
+  #diskOf(name: string): Disk {
+    const unknown = { peak: leastPeak, isKnown: false, mean: 0, ms: 0 };
+    const disk = this.#disks.get(name) ?? { name, giving: new GivingWay(), ...unknown, who: null };
+    this.#disks.set(name, disk);
+    return disk;
+  }
+
+  #namesOf(root: string): string[] {
     return this.#options.diskOf(root)?.split('+') ?? [];
   }
 }

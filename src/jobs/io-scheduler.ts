@@ -8,7 +8,7 @@ import type { RateLimiter } from './rate-limiter.ts';
 const trickleMs = 1000;
 
 /** Watches other programs' reads from a disk. */
-type Foreign = Pick<DiskContention, 'watch' | 'isRead'>;
+type Foreign = Pick<DiskContention, 'watch' | 'givesWay'>;
 
 /**
  * Gives running copies their turns: none to paused copies and to those held by an awaited copy, few to those whose disk another
@@ -77,7 +77,7 @@ export class IoScheduler {
   }
 
   #yields(job: Job): boolean {
-    return mayYield(job) && this.#foreign?.isRead(job.file.root) === true;
+    return mayYield(job) && this.#foreign?.givesWay(job.file.root) === true;
   }
 
   /** An awaited copy holds all others from the same disk, and any compressing. */

@@ -1,10 +1,17 @@
 import { readFileSync } from 'node:fs';
 
-/** Bytes read from disks since the system's start. */
+/** Reads from a disk since the system's start. */
+export interface DiskReads {
+  bytes: number;
+  /** The sum over all reads of the time each took, ms. */
+  waitMs: number;
+}
+
+/** Reads from disks since the system's start. */
 export interface ReadCounters {
   /** By disk, under the kernel's name for it (`sda`). */
-  disks: Map<string, number>;
-  /** Read for this process alone, from any disk. */
+  disks: Map<string, DiskReads>;
+  /** Bytes read for this process alone, from any disk. */
   own: number;
 }
 
@@ -17,7 +24,10 @@ export function linuxCounters(): ReadCounters | null {
       .trim()
       .split('\n')
       .map((line) => line.trim().split(/\s+/))
-      .map((fields): [string, number] => [fields[2] ?? '', Number(fields[5]) * sectorBytes]);
+      .map((fields): [string, DiskReads] => [
+        fields[2] ?? '',
+        { bytes: Number(fields[5]) * sectorBytes, waitMs: Number(fields[6]) },
+      ]);
     const own = readFromDisks('self');
     return own === null ? null : { disks: new Map(disks), own };
   } catch {

@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { DiskContention } from '../../src/jobs/disk-contention.ts';
-import { linuxCounters } from '../../src/media/disk-counters.ts';
+import { type DiskReads, linuxCounters } from '../../src/media/disk-counters.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { ManualClock } from '../helpers/manual-clock.ts';
 
@@ -15,14 +15,16 @@ function arrange() {
     ['sda', 0],
     ['sdb', 0],
   ]);
-  const state = { own: 0, changes: 0 };
+  const state = { own: 0, changes: 0, onChange: () => {} };
   const foreign = new DiskContention({
     clock,
     diskOf: (root) => (root === '/a' ? 'sda' : root === '/b' ? 'sdb' : null),
     onChange: () => {
       state.changes += 1;
+      state.onChange();
     },
-    counters: () => ({ disks: new Map(disks), own: state.own }),
+    counters: () => ({ disks: new Map([...disks].map(([name, bytes]) => [name, { bytes, waitMs: 0 }])), own: state.own }),
+    readers: { readByOthers: async () => new Map(), busiestSince: async () => 'python3 (4711)' },
   });
   onTestFinished(() => foreign[Symbol.dispose]());
   /** Lets time pass in which `ours` and `others` read from a disk, MiB a second. */
@@ -36,44 +38,49 @@ function arrange() {
       foreign.sample();
     }
   };
+  /** Resolves with the change after which this holds. */
+  const told = (holds: () => boolean) =>
+    new Promise<void>((resolve) => {
+      state.onChange = () => holds() && resolve();
+    });
   foreign.watch(['/a', '/b']);
   foreign.sample();
-  return { clock, foreign, state, pass, disks };
+  return { clock, foreign, state, pass, disks, told };
 }
 
 describe('a disk that copies come from', () => {
   test.each([5, 150, 3000])('is not read by others while only we read from it, with %i MiB a second', (ours) => {
     const { foreign, pass } = arrange();
     pass(20_000, [{ disk: 'sda', ours }]);
-    expect(foreign.isRead('/a')).toBe(false);
+    expect(foreign.givesWay('/a')).toBe(false);
   });
 
   test.each([20, 75, 150])('is read by others within 1.4 s when somebody reads %i MiB a second beside us', (others) => {
     const { foreign, pass, state } = arrange();
     pass(5000, [{ disk: 'sda', ours: 150 }]);
     pass(1400, [{ disk: 'sda', ours: 75, others }]);
-    expect(foreign.isRead('/a')).toBe(true);
+    expect(foreign.givesWay('/a')).toBe(true);
     expect(state.changes).toBe(1);
   });
 
   test('within 400 ms when somebody loads a model from a hard disk', () => {
     const { foreign, pass } = arrange();
     pass(400, [{ disk: 'sda', ours: 75, others: 75 }]);
-    expect(foreign.isRead('/a')).toBe(true);
+    expect(foreign.givesWay('/a')).toBe(true);
   });
 
   test('stays so while it is read, and is free a second after; another reader is noticed again', () => {
     const { foreign, pass, state } = arrange();
     pass(1000, [{ disk: 'sda', ours: 75, others: 75 }]);
     pass(30_000, [{ disk: 'sda', ours: 1, others: 140 }]);
-    expect(foreign.isRead('/a')).toBe(true);
+    expect(foreign.givesWay('/a')).toBe(true);
     pass(800, [{ disk: 'sda', ours: 1 }]);
-    expect(foreign.isRead('/a')).toBe(true);
+    expect(foreign.givesWay('/a')).toBe(true);
     pass(600, [{ disk: 'sda', ours: 1 }]);
-    expect(foreign.isRead('/a')).toBe(false);
+    expect(foreign.givesWay('/a')).toBe(false);
     expect(state.changes).toBe(2);
     pass(1000, [{ disk: 'sda', ours: 75, others: 75 }]);
-    expect(foreign.isRead('/a')).toBe(true);
+    expect(foreign.givesWay('/a')).toBe(true);
   });
 
   test('is not given way for the odd read of a quiet system', () => {
@@ -82,14 +89,14 @@ describe('a disk that copies come from', () => {
       pass(200, [{ disk: 'sda', ours: 150, others: 5 }]);
       pass(1800, [{ disk: 'sda', ours: 150 }]);
     }
-    expect(foreign.isRead('/a')).toBe(false);
+    expect(foreign.givesWay('/a')).toBe(false);
   });
 
   test('loses little to one who goes on reading a little: he gets on as well beside us', () => {
     const { foreign, pass } = arrange();
     let still = 0;
     for (let at = 0; at < 60_000; at += sampleMs) {
-      const yielding = foreign.isRead('/a');
+      const yielding = foreign.givesWay('/a');
       if (yielding) still += sampleMs;
       pass(sampleMs, [{ disk: 'sda', ours: yielding ? 1 : 100, others: 16 }]);
     }
@@ -102,7 +109,7 @@ describe('a disk that copies come from', () => {
       { disk: 'sda', ours: 40, others: 110 },
       { disk: 'sdb', ours: 50 },
     ]);
-    expect([foreign.isRead('/a'), foreign.isRead('/b')]).toEqual([true, false]);
+    expect([foreign.givesWay('/a'), foreign.givesWay('/b')]).toEqual([true, false]);
   });
 
   test('whose counter is told later than ours is no other one', () => {
@@ -114,28 +121,37 @@ describe('a disk that copies come from', () => {
       disks.set('sda', state.own - (round % 2) * 2 * MiB);
       foreign.sample();
     }
-    expect(foreign.isRead('/a')).toBe(false);
+    expect(foreign.givesWay('/a')).toBe(false);
   });
 });
 
 describe('a disk that a program was told to read from', () => {
-  test('counts as read until it has been quiet for a second', () => {
+  test('is given way on at once, and no longer when the program is seen not to read', () => {
     const { foreign, pass, state } = arrange();
     foreign.expect('/a');
-    expect([foreign.isRead('/a'), foreign.isRead('/b'), state.changes]).toEqual([true, false, 1]);
-    pass(1000, [{ disk: 'sda', ours: 1 }]);
-    expect(foreign.isRead('/a')).toBe(true);
-    pass(400, [{ disk: 'sda', ours: 1 }]);
-    expect(foreign.isRead('/a')).toBe(false);
+    expect([foreign.givesWay('/a'), foreign.givesWay('/b'), state.changes]).toEqual([true, false, 1]);
+    pass(200, [{ disk: 'sda', ours: 1 }]);
+    expect(foreign.givesWay('/a')).toBe(false);
+  });
+
+  test('is not given way on again and again for programs that do not read', () => {
+    const { foreign, pass } = arrange();
+    const looks = Array.from({ length: 40 }, () => {
+      foreign.expect('/a');
+      const looks = foreign.givesWay('/a');
+      pass(200, [{ disk: 'sda', ours: 100 * Number(!looks) }]);
+      return looks;
+    });
+    expect(looks.filter(Boolean).length).toBeLessThanOrEqual(3);
   });
 
   test('counts as read for as long as the program reads', () => {
     const { foreign, pass } = arrange();
     foreign.expect('/a');
     pass(10_000, [{ disk: 'sda', ours: 1, others: 20 }]);
-    expect(foreign.isRead('/a')).toBe(true);
+    expect(foreign.givesWay('/a')).toBe(true);
     pass(1400, [{ disk: 'sda', ours: 1 }]);
-    expect(foreign.isRead('/a')).toBe(false);
+    expect(foreign.givesWay('/a')).toBe(false);
   });
 
   test('is free where the system does not count: nobody would tell when it is quiet', () => {
@@ -143,25 +159,34 @@ describe('a disk that a program was told to read from', () => {
     onTestFinished(() => foreign[Symbol.dispose]());
     foreign.watch(['/a']);
     foreign.expect('/a');
-    expect(foreign.isRead('/a')).toBe(false);
+    expect(foreign.givesWay('/a')).toBe(false);
   });
 });
 
 test('roots whose disk is not known, and systems that do not count, are never read by others', () => {
   const { foreign, pass } = arrange();
   pass(5000, [{ disk: 'sda', others: 500 }]);
-  expect(foreign.isRead('/elsewhere')).toBe(false);
+  expect(foreign.givesWay('/elsewhere')).toBe(false);
   const dumb = new DiskContention({ clock: systemClock, diskOf: () => 'sda', onChange: () => {}, counters: () => null });
   dumb.watch(['/a']);
   dumb.sample();
   dumb.sample();
-  expect(dumb.isRead('/a')).toBe(false);
+  expect(dumb.givesWay('/a')).toBe(false);
   dumb.watch([]);
 });
 
 test.runIf(process.platform === 'linux')('Linux counts for every disk, and for this process', () => {
-  const { disks, own } = linuxCounters() ?? { disks: new Map<string, number>(), own: -1 };
+  const { disks, own } = linuxCounters() ?? { disks: new Map<string, DiskReads>(), own: -1 };
   expect([...disks.keys()].sort()).toEqual(expect.arrayContaining(readdirSync('/sys/block')));
-  expect([...disks.values()].every((bytes) => bytes >= 0)).toBe(true);
+  expect([...disks.values()].every(({ bytes, waitMs }) => bytes >= 0 && waitMs >= 0)).toBe(true);
   expect(own).toBeGreaterThanOrEqual(0);
+});
+
+test('why copies give way is said: the disk, and the program that reads most as far as the system tells', async () => {
+  const { foreign, pass, told } = arrange();
+  expect(foreign.why('/a')).toBeNull();
+  pass(1000, [{ disk: 'sda', ours: 75, others: 75 }]);
+  expect(foreign.why('/a')).toBe('another program reads from the disk sda');
+  await told(() => foreign.why('/a') === 'another program reads from the disk sda; python3 (4711) reads most at the moment');
+  expect(foreign.why('/b')).toBeNull();
 });

@@ -15,7 +15,7 @@ function arrange(priority: Priority, { polite = true } = {}) {
     watch: (roots: readonly string[]) => {
       state.watched = roots;
     },
-    isRead: () => state.read,
+    givesWay: () => state.read,
   };
   const pacer = new RateLimiter(clock, () => ({ overall: null, by: {} }));
   const turns = new IoScheduler(

@@ -59,7 +59,7 @@ describe('a copy that somebody waits for', () => {
 });
 
 test.runIf(process.platform === 'linux').each([
-  ['stands still for a second while who asked for it loads from the source', 'background', true],
+  ['looks first whether who asked for it loads from the source', 'background', true],
   ['begins at once when nobody was told to load from the source', 'prefetch', false],
 ] as const)('a large copy %s', async (_how, priority, still) => {
   const rig = createRig({ polite: true, diskOf: () => 'a disk' });
@@ -72,7 +72,7 @@ test.runIf(process.platform === 'linux').each([
   expect(job.state).toBe('done');
   const paced = run.mock.calls.some(([, { paced }]) => paced) || pace.mock.calls.some(([, paced]) => paced);
   expect(paced).toBe(still);
-  if (still) expect(performance.now() - startedAt).toBeGreaterThan(900);
+  if (still) expect(performance.now() - startedAt).toBeGreaterThan(150);
 });
 
 test.runIf(process.platform === 'linux')('that copies give way can be switched while the daemon runs', async () => {

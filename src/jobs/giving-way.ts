@@ -1,0 +1,117 @@
+/** Copies do not give way to programs that use less than this share of what the disk can do. */
+const needyShare = 0.2;
+/** A program that always waits for the disk counts as using this share of it, however few bytes it gets. */
+const waitingShare = 0.4;
+/** Copies stop within this time after they are told, ms. Until then the counted reads may be ours. */
+const settleMs = 100;
+/** The use by others is then looked at for at least this time, ms. */
+const lookMs = 150;
+/** Their use is a mean over about this time, ms. It decides how long the disk is kept for a program that ends or pauses. */
+const meanMs = 560;
+/** Giving way for a shorter time was useless, ms. The next looks are then put off: first by this time, ms, then by twice as much each time. */
+const worthMs = 1000;
+const pardonMs = 2000;
+const longestPardonMs = 32_000;
+/** Copies that come after a gap of this length start afresh, ms. */
+const absentMs = 1000;
+/** After giving way for this time, ms, copies take turns of this length and have this share of the time. */
+const patienceMs = 60_000;
+const turnMs = 1000;
+const copiesShare = 0.2;
+/** Running for a time pays for giving way this many times as long. */
+const price = 1 / copiesShare - 1;
+
+/** Reads from the disk between two samples. */
+export interface DiskUse {
+  /** The time of the later sample, monotonic, and the time between the two, ms. */
+  at: number;
+  ms: number;
+  bytes: number;
+  /** The sum over the reads of the time each took, ms: `ms` when one is always under way. */
+  waitMs: number;
+}
+
+/** How much other programs seem to read beside running copies: `some` is worth a look, `much` is a good part of the disk. */
+export type Suspicion = 'none' | 'some' | 'much';
+
+interface Stand {
+  since: number;
+  /** Reads count from here on. */
+  from: number;
+  /** The time counted so far, ms, and the mean share that others used in it. */
+  ms: number;
+  used: number;
+}
+
+/**
+ * Whether copies from one disk give way to other programs. They stop at once when a program may need the disk, look, and go on when none
+ * does; after a useless look the next one is put off. A disk that is always in use is shared after a minute: a fifth of the time belongs
+ * to copies, whatever other programs do. Pure: times and counts come from the caller.
+ */
+export class GivingWay {
+  #stand: Stand | null = null;
+  /** The time that copies have given and not been paid for, ms. */
+  #given = 0;
+  #inTurn = false;
+  #pardonedUntil = Number.NEGATIVE_INFINITY;
+  #pardonMs = pardonMs;
+
+  /** Whether copies stand still. */
+  get active(): boolean {
+    return this.#stand !== null;
+  }
+
+  /** Copies read from the disk again, after a gap of this length, ms. */
+  resume(absent: number): void {
+    if (absent < absentMs) return;
+    this.#stand = null;
+    this.#inTurn = false;
+    this.#given = Math.max(0, this.#given - absent);
+  }
+
+  /** A program was told to read from the disk itself. @param at monotonic ms */
+  expect(at: number): void {
+    if (!this.#stand && !this.#inTurn && at >= this.#pardonedUntil) this.#begin(at, at);
+  }
+
+  /** Takes a sample. @param peak bytes per second that the disk can do, as far as is known */
+  sample(use: DiskUse, peak: number, suspicion: Suspicion): void {
+    if (this.#stand) this.#standStill(this.#stand, use, peak);
+    else this.#run(use, suspicion);
+  }
+
+  #standStill(stand: Stand, { at, ms, bytes, waitMs }: DiskUse, peak: number): void {
+    this.#given += ms;
+    if (at - ms >= stand.from) {
+      const share = Math.min(1, Math.max((bytes / ms) * (1000 / peak), waitingShare * Math.min(1, waitMs / ms)));
+      stand.ms += ms;
+      stand.used += (share - stand.used) * Math.max(ms / stand.ms, 1 - Math.exp(-ms / meanMs));
+    }
+    if (stand.ms >= lookMs && stand.used < needyShare) this.#release(stand, at);
+    else if (this.#given >= patienceMs) {
+      this.#stand = null;
+      this.#inTurn = true;
+    }
+  }
+
+  #release({ since }: Stand, at: number): void {
+    this.#stand = null;
+    const wasWorthIt = at - since >= worthMs;
+    this.#pardonedUntil = wasWorthIt ? at : at + this.#pardonMs;
+    this.#pardonMs = wasWorthIt ? pardonMs : Math.min(longestPardonMs, 2 * this.#pardonMs);
+  }
+
+  #run({ at, ms }: DiskUse, suspicion: Suspicion): void {
+    this.#given = Math.max(0, this.#given - price * ms);
+    if (this.#inTurn) {
+      if (this.#given > patienceMs - price * turnMs) return;
+      // The disk was in use when the turn began.
+      this.#inTurn = false;
+      this.#begin(at, at + settleMs);
+    } else if (suspicion === 'much' || (suspicion === 'some' && at >= this.#pardonedUntil)) this.#begin(at, at + settleMs);
+  }
+
+  #begin(since: number, from: number): void {
+    this.#stand = { since, from, ms: 0, used: 0 };
+  }
+}

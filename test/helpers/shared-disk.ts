@@ -1,0 +1,88 @@
+import { DiskContention } from '../../src/jobs/disk-contention.ts';
+import { ManualClock } from './manual-clock.ts';
+
+const MiB = 2 ** 20;
+const stepMs = 50;
+const diskBytes = 150e6;
+
+/** What another program would read from the disk at this moment if it had it to itself, as a part of what the disk can do. */
+type Program = (ms: number) => number;
+
+interface Options {
+  /** Bytes per second that copies may read; as many as the disk has left when it is left out. */
+  rate?: number;
+  /** A program that is told to read from the disk itself, when the copy begins or again and again, ms. */
+  told?: 'once' | number;
+  /** Of a program that waits for the disk all the time, the part that it still gets beside a copy. */
+  beside?: number;
+  waits?: boolean;
+}
+
+/** A disk of 150 MB/s, in steps of time: a copy and another program read from it, and the kernel counts. */
+export class SharedDisk {
+  readonly #clock = new ManualClock();
+  readonly #options: Options;
+  readonly #program: Program;
+  readonly #contention: DiskContention;
+  #disk = { bytes: 0, waitMs: 0 };
+  #own = 0;
+  #ms = 0;
+  /** What the copy and the program have read, bytes, and how long the copy stood still, ms. */
+  copied = 0;
+  read = 0;
+  stillMs = 0;
+
+  constructor(program: Program, options: Options = {}) {
+    this.#program = program;
+    this.#options = options;
+    this.#contention = new DiskContention({
+      clock: this.#clock,
+      diskOf: () => 'sda',
+      onChange: () => {},
+      counters: () => ({ disks: new Map([['sda', { ...this.#disk }]]), own: this.#own }),
+      readers: { readByOthers: async () => new Map(), busiestSince: async () => null },
+    });
+    this.#contention.watch(['/r']);
+    this.#contention.sample();
+    if (options.told !== undefined) this.#contention.expect('/r');
+  }
+
+  get givesWay(): boolean {
+    return this.#contention.givesWay('/r');
+  }
+
+  get ms(): number {
+    return this.#ms;
+  }
+
+  step(): void {
+    const { rate = diskBytes, told, beside = 0.5, waits = false } = this.#options;
+    const yielding = this.givesWay;
+    const wanted = this.#program(this.#ms);
+    const share = yielding ? wanted : Math.min(wanted, Math.max(beside, 1 - rate / diskBytes));
+    const foreign = (share * diskBytes * stepMs) / 1000;
+    const ours = yielding ? 1e6 * (stepMs / 1000) : (Math.min(rate, diskBytes * (1 - share)) * stepMs) / 1000;
+    this.copied += ours;
+    this.read += foreign;
+    if (yielding) this.stillMs += stepMs;
+    this.#ms += stepMs;
+    this.#clock.advance(stepMs);
+    this.#disk.bytes += ours + foreign;
+    this.#disk.waitMs += wanted > 0 && waits ? stepMs : stepMs * share;
+    // Three or four reads of 2 MiB are under way beside what has come, but not while the copy stands still.
+    this.#own = this.copied + (yielding ? 0 : (6 + 2 * ((this.#ms / stepMs) % 2)) * MiB);
+    if (typeof told === 'number' && this.#ms % told === 0) this.#contention.expect('/r');
+    this.#contention.sample();
+  }
+
+  /** Lets time pass until this holds. @returns how long that took, ms */
+  until(holds: () => boolean): number {
+    const from = this.#ms;
+    while (!holds() && this.#ms - from < 3_600_000) this.step();
+    return this.#ms - from;
+  }
+
+  [Symbol.dispose](): void {
+    this.#contention[Symbol.dispose]();
+  }
+}
