@@ -1,5 +1,6 @@
 import { constants, setPriority } from 'node:os';
 import { isThread, serveParent } from '../runtime/peer.ts';
+import { setPoolPriority } from '../runtime/pool-threads.ts';
 import type { CopyHooks } from './each-block.ts';
 import type { CopyTerms, CopyWatcher, CopyWorker, JobOrder, ReportOf } from './messages.ts';
 import { runCopyJob } from './run-copy-job.ts';
@@ -34,7 +35,10 @@ async function run(order: JobOrder, terms: CopyTerms): Promise<ReportOf<JobOrder
   giveWay();
   const hooks: CopyHooks = {
     signal: job.abort.signal,
-    progress: (bytesDone) => parent.tell.progress(id, bytesDone),
+    progress(bytesDone) {
+      if (!poolGivesWay) lowerPool();
+      parent.tell.progress(id, bytesDone);
+    },
     resuming: (from) => parent.tell.resuming(id, from),
     paced: () => job.paced,
     urgent: () => job.urgent,
@@ -59,6 +63,18 @@ function change(id: number, how: (job: Running) => void): void {
   if (!job) return;
   how(job);
   if (!job.paced || job.abort.signal.aborted) job.go();
+}
+
+let poolGivesWay = false;
+
+/** The threads that read and write compute little, but with a fast disk they compute at the expense of lookups. */
+function lowerPool(): void {
+  poolGivesWay = true;
+  try {
+    setPoolPriority(constants.priority.PRIORITY_BELOW_NORMAL);
+  } catch {
+    // They keep their priority.
+  }
 }
 
 /**
