@@ -29,10 +29,10 @@ export function createApp(services: Services, options: GuardOptions): FastifyIns
     bodyLimit,
     forceCloseConnections: true,
     routerOptions: { ignoreTrailingSlash: true },
-    // An address that cannot be read does not get as far as a route, or to the error handler below.
+    // An unreadable address reaches neither a route nor the error handler below.
     frameworkErrors: (thrown, _request, reply) => void answerError(thrown, reply),
   });
-  // A page can send text/plain without asking; JSON makes the browser ask first, and it is refused.
+  // A page can send text/plain without a preflight; for JSON the browser sends one, which is refused.
   app.removeContentTypeParser('text/plain');
   guard(app, options);
   app.setErrorHandler((thrown: FastifyError, _request, reply) => answerError(thrown, reply));

@@ -1,17 +1,17 @@
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../runtime/clock.ts';
 
-/** How long a code may be exchanged, ms. */
+/** Time in which a code may be exchanged, ms. */
 const validMs = 60_000;
 const most = 100;
 
 /**
- * One-time codes that stand for the token in an address: other users of the machine can see addresses in its list of processes, and
+ * One-time codes that stand for the token in an address: other users of the machine see addresses in its list of processes, and
  * browsers keep them.
  */
 export class Codes {
   readonly #clock: Clock;
-  /** When each ends, by the monotonic clock; oldest first. */
+  /** The end of each, by the monotonic clock; oldest first. */
   #open = new Map<string, number>();
 
   constructor(clock: Clock) {

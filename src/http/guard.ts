@@ -5,13 +5,13 @@ import { publicPaths } from './routes/dashboard.ts';
 
 export interface GuardOptions {
   token: string;
-  /** The Host headers that are ours, exactly, such as `127.0.0.1:8189`. */
+  /** The accepted Host headers, exactly, such as `127.0.0.1:8189`. */
   hosts: ReadonlySet<string>;
 }
 
 /**
  * Law 9. A web page must not reach the daemon: its Host (after DNS rebinding) or its Origin is not on the list, and it has no
- * token. Only `/healthz` and what the dashboard needs to come by it do without the token.
+ * token. Only `/healthz` and the files that give the dashboard its token need none.
  */
 export function guard(app: FastifyInstance, { token, hosts }: GuardOptions): void {
   const expected = Buffer.from(`Bearer ${token}`);
@@ -30,7 +30,7 @@ export function guard(app: FastifyInstance, { token, hosts }: GuardOptions): voi
   });
 }
 
-/** Host headers under which a listener on `host` and `port` is reached from this machine. */
+/** Host headers of requests from this machine to a listener on `host` and `port`. */
 export function hostsOf(host: string, port: number): Set<string> {
   const names = ['127.0.0.1', 'localhost', '[::1]', host.includes(':') ? `[${host}]` : host];
   return new Set(names.map((name) => `${name.toLowerCase()}:${port}`));
@@ -44,7 +44,7 @@ function pathOf(request: FastifyRequest): string {
   return request.url.split('?', 1)[0] ?? '';
 }
 
-/** Takes equally long wherever the difference is. The length is no secret. */
+/** Takes equally long for any difference. The length is no secret. */
 function isEqual(given: Buffer, expected: Buffer): boolean {
   return given.length === expected.length && timingSafeEqual(given, expected);
 }

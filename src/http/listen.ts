@@ -11,18 +11,18 @@ import type { Services } from './services.ts';
 
 export interface ListenOptions {
   host: string;
-  /** 0 = any free one. */
+  /** 0 = any free port. */
   port: number;
-  /** Where the token and daemon.json lie. */
+  /** Directory of the token and daemon.json. */
   stateDir: string;
 }
 
-/** Where a listener on all addresses is reached; Windows does not dial the address that it listens on. */
+/** The address to dial for a listener on all addresses; Windows cannot dial the one it listens on. */
 const dialledAs: Record<string, string | undefined> = { '0.0.0.0': '127.0.0.1', '::': '::1' };
 
 /**
- * Serves over HTTP and tells programs where, in `daemon.json`, until disposed.
- * @throws CacheError BAD_CONFIG when the address cannot be had.
+ * Serves over HTTP and publishes the address for programs in `daemon.json`, until disposed.
+ * @throws CacheError BAD_CONFIG when the address is not available.
  */
 export async function listen(
   services: Services,
@@ -55,7 +55,7 @@ export async function listen(
   };
 }
 
-/** The token outlives restarts, so that programs that have read it go on. */
+/** The token outlives restarts, so that programs that have read it can continue. */
 function readToken(file: string): string {
   const known = existsSync(file) ? readFileSync(file, 'utf8').trim() : '';
   if (/^[0-9a-f]{64}$/.test(known)) {

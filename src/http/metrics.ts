@@ -4,7 +4,7 @@ import type { LookupStats } from '../lookup/stats.ts';
 import type { StatsServices } from './stats.ts';
 
 interface Series {
-  /** A counter: it only grows while the daemon runs. */
+  /** A counter: it only grows at runtime. */
   counts?: boolean;
   name: string;
   help: string;
@@ -83,7 +83,7 @@ const series: readonly Series[] = [
   tierSeries('floor_bytes', 'Free bytes kept free', 'floor'),
 ];
 
-/** The text for Prometheus. Figures only: no path and no name of a file is in it. */
+/** The text for Prometheus. Only figures: no path or file name appears in it. */
 export class Metrics {
   readonly #registry = new Registry();
   readonly #series: { read: Series['read']; set: Setter }[];
@@ -127,7 +127,7 @@ function following(counter: Counter): Setter {
   };
 }
 
-/** The quantiles are those of the last lookups, as `status` has them; count and sum are of all since the start. */
+/** The quantiles are those of the last lookups, as in `status`; count and sum cover all since the start. */
 class LookupSeconds extends Summary<'outcome'> {
   readonly #stats: LookupStats;
 

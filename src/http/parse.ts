@@ -2,14 +2,14 @@ import { isAbsolute } from 'node:path';
 import { z } from 'zod';
 import { CacheError } from '../core/errors.ts';
 
-/** JSON has no `undefined`: a field that is absent is absent, which zod's types do not say. */
+/** JSON has no `undefined`: an absent field is absent, which zod's types do not express. */
 type Present<T> = T extends readonly (infer Item)[]
   ? Present<Item>[]
   : T extends object
     ? { [K in keyof T]: Present<Exclude<T[K], undefined>> }
     : T;
 
-/** The body or query as `schema` describes it. @throws CacheError BAD_REQUEST that names every field that is wrong. */
+/** Parses the body or query by `schema`. @throws CacheError BAD_REQUEST that names every wrong field. */
 export function parse<T>(schema: z.ZodType<T>, input: unknown): Present<T> {
   const result = schema.safeParse(input ?? {});
   if (result.success) return result.data as Present<T>;
@@ -17,7 +17,7 @@ export function parse<T>(schema: z.ZodType<T>, input: unknown): Present<T> {
   throw new CacheError('BAD_REQUEST', problems.join('; '));
 }
 
-/** No path that a program could open has a NUL in it or is longer than any system allows. */
+/** No path that a program can open contains a NUL or exceeds this length on any system. */
 const text = z
   .string()
   .min(1)
@@ -26,7 +26,7 @@ const text = z
 
 export const name = text;
 export const absolutePath = text.refine((value) => isAbsolute(value), 'must be an absolute path');
-/** In decimal: more digits than a number of JSON keeps. */
+/** In decimal: a JSON number keeps fewer digits. */
 export const nanoseconds = z.string().regex(/^-?\d{1,20}$/, 'must be nanoseconds in decimal');
 export const milliseconds = z.number().nonnegative().finite();
 export const bytes = z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER);

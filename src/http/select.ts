@@ -18,8 +18,8 @@ export const selectBody = z.strictObject({
 export type SelectServices = Pick<Services, 'catalog' | 'lookup' | 'roots'>;
 
 /**
- * The entries that a request is for, and the directories it names whole.
- * @throws CacheError NOT_FOUND naming the first that is not known and has no source either
+ * The entries and whole directories that a request names.
+ * @throws CacheError NOT_FOUND for the first unknown one without a source
  */
 export async function select(
   services: SelectServices,
@@ -44,7 +44,7 @@ export async function select(
   return { entries: [...new Map(entries.map((entry) => [entry.id, entry])).values()], directories };
 }
 
-/** A directory as the catalog spells it. @throws CacheError NOT_FOUND when it neither lies in a root nor holds one */
+/** A directory as spelled in the catalog. @throws CacheError NOT_FOUND when it neither lies in a root nor holds one */
 function directoryOf({ roots }: SelectServices, directory: string): string {
   const located = roots.locate(join(directory, 'file'));
   if (located) return dirname(located.path);

@@ -24,13 +24,13 @@ import type { Workflows } from '../workflow/workflows.ts';
 interface Settings {
   readonly current: {
     policy: string;
-    /** Whether ComfyUI is to let go of models that it still reads from their sources. */
+    /** Whether ComfyUI should release models that it still reads from their sources. */
     comfyuiFree: 'off' | 'auto';
   };
   mode(): Mode;
   describe(): ConfigValue[];
   readonly notices: readonly string[];
-  /** What the settings files say and is not in force, with the reason. */
+  /** Settings in the files that are not in force, with the reason. */
   readonly warnings: readonly string[];
   /** @throws CacheError BAD_CONFIG and changes nothing. */
   change(change: ConfigChange): void;
@@ -38,15 +38,15 @@ interface Settings {
 
 interface Roots {
   list(): RootView[];
-  /** The path as the catalog has it, or null below no known root. */
+  /** The path as in the catalog, or null below no known root. */
   locate(path: string): { path: string } | null;
-  /** What is named and no root, and what is a root and no longer named, one line each. */
+  /** Configured paths that are not roots, and roots no longer configured, one line each. */
   readonly warnings: readonly string[];
   /** @throws CacheError BAD_REQUEST when a path cannot be a root. */
   register(request: RootsRequest): Promise<RootView[]>;
 }
 
-/** Everything that is served over HTTP; each route says which of it it needs. */
+/** All services of the HTTP interface; each route declares its own. */
 export interface Services {
   daemon: {
     version: string;

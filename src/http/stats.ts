@@ -6,7 +6,7 @@ export type StatsServices = TierServices &
 
 type TierServices = Pick<Services, 'tiers' | 'catalog' | 'bound'>;
 
-/** How the cache does. */
+/** The state of the cache. */
 export function statsOf(services: StatsServices): StatsAnswer {
   const { daemon, catalog, lookupStats, copier, settings, clock } = services;
   const daily = catalog.usage.daily();

@@ -19,10 +19,10 @@ const clearBody = z.strictObject({
   dryRun: z.boolean().optional(),
 });
 
-/** Which keys there are, and what they take, the settings know. */
+/** The settings know the valid keys and values. */
 const configBody = z.record(z.string(), z.string());
 
-/** The cache as a whole: how it does, how it is set, and emptying it. */
+/** The cache as a whole: its state, its settings, and emptying it. */
 export function cacheRoutes(app: FastifyInstance, services: StatsServices & Pick<Services, 'evictor'>): void {
   const { settings } = services;
 

@@ -9,7 +9,7 @@ import { parse } from '../parse.ts';
 import type { Services } from '../services.ts';
 
 const own = 'src/http/dashboard';
-/** Of the sidebar in ComfyUI, which shows the same things. */
+/** Files of the sidebar in ComfyUI, which shows the same things. */
 const shared = 'comfyui/web';
 
 const files: Record<string, { path: string; type: string }> = {
@@ -23,7 +23,7 @@ const files: Record<string, { path: string; type: string }> = {
 
 const session = '/api/dashboard/session';
 
-/** Paths that are served without the token: the page itself tells nothing, and the session asks for a code instead. */
+/** Paths served without the token: the page itself reveals nothing, and the session requires a code instead. */
 export const publicPaths: ReadonlySet<string> = new Set([...Object.keys(files), session]);
 
 const headers = {
@@ -36,7 +36,7 @@ const headers = {
   'cache-control': 'no-store',
 };
 
-/** The page at `/`, and how it comes by the token: who has it gets a code, and the page exchanges the code for it. */
+/** The page at `/`, and its way to the token: a program that has it gets a code, and the page exchanges the code for it. */
 export function dashboardRoutes(app: FastifyInstance, { clock }: Pick<Services, 'clock'>, token: string): void {
   const codes = new Codes(clock);
 
@@ -47,7 +47,7 @@ export function dashboardRoutes(app: FastifyInstance, { clock }: Pick<Services, 
 
   app.post('/api/dashboard/code', () => ({ path: `/#${codes.issue()}` }));
 
-  // Strangers may ask: no more than a code is read of what they send.
+  // Anyone may ask, so a request is little larger than a code.
   app.post(session, { bodyLimit: 1024 }, (request, reply) => {
     const { code } = parse(z.strictObject({ code: z.string().max(100) }), request.body);
     if (!codes.redeem(code)) throw new CacheError('FORBIDDEN', 'this code was used before, or is too old');

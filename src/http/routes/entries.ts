@@ -39,7 +39,7 @@ const warmBody = z.object({
 type EntryServices = SelectServices &
   Pick<Services, 'leases' | 'warmer' | 'memoryWarmer' | 'workflows' | 'tiers' | 'evictor' | 'clock'>;
 
-/** What the catalog knows, and what one does with chosen entries. */
+/** The entries of the catalog, and actions on chosen ones. */
 export function entryRoutes(app: FastifyInstance, services: EntryServices): void {
   const { catalog, warmer, memoryWarmer } = services;
 

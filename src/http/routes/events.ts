@@ -4,10 +4,10 @@ import type { Services } from '../services.ts';
 
 const maxStreams = 64;
 const pingEveryMs = 15_000;
-/** A listener that is so far behind has stopped reading; it can ask for what it missed when it is back. */
+/** A listener this far behind has stopped reading; it can query the missed state when it is back. */
 const maxBehindBytes = 1024 * 1024;
 
-/** Everything that happens, as server-sent events. */
+/** All events, as server-sent events. */
 export function eventRoutes(app: FastifyInstance, { events }: Pick<Services, 'events'>): void {
   let streams = 0;
   app.get('/api/events', { exposeHeadRoute: false }, (_request, reply) => {

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { Services } from '../services.ts';
 
-/** Is it alive, and make it end. */
+/** Sign of life, and stopping. */
 export function healthRoutes(app: FastifyInstance, { daemon, accounts }: Pick<Services, 'daemon' | 'accounts'>): void {
   app.get('/healthz', () => ({
     ok: true,

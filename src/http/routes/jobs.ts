@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { parse } from '../parse.ts';
 import type { Services } from '../services.ts';
 
-/** Those that run come first, then those that wait. */
+/** Running jobs come first, then waiting ones. */
 const jobsQuery = z.object({ limit: z.coerce.number().int().min(1).optional() });
 
 /** Copies under way: listing, pausing and cancelling them. */

@@ -11,7 +11,7 @@ const leaseBody = z.object({
   end: which,
 });
 
-/** Which copies a client still needs: it renews its leases, or ends them. */
+/** A client reports the copies it still needs: renews its leases, or ends them. */
 export function leaseRoutes(app: FastifyInstance, { leases }: Pick<Services, 'leases'>): void {
   app.post('/api/leases', (request): LeaseAnswer => {
     const { client: asked, renew, end } = parse(leaseBody, request.body);

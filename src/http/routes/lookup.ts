@@ -22,7 +22,7 @@ const lookupBody = z
     name: name.optional(),
     purpose: z.enum(purposes).default('load'),
     waitMs: milliseconds.default(0),
-    /** How long the asker has waited in earlier slices. */
+    /** Time waited in earlier slices. */
     waitedMs: milliseconds.optional(),
     sliceMs: milliseconds.optional(),
     client: client.nullable().default(null),

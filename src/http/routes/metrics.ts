@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Metrics } from '../metrics.ts';
 import { type StatsServices, statsOf } from '../stats.ts';
 
-/** Prometheus text. A daemon that nobody asks for it starts without what it takes to load. */
+/** Prometheus text. Its library is loaded on the first request. */
 export function metricsRoutes(app: FastifyInstance, services: StatsServices): void {
   let opening: Promise<Metrics> | undefined;
   app.get('/metrics', async (_request, reply) => {

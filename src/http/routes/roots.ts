@@ -10,7 +10,7 @@ const rootsBody = z.object({
   roots: z.array(z.object({ path: absolutePath, category: name.optional(), kind: z.enum(media).optional() })).max(10_000),
 });
 
-/** Where sources are. */
+/** The folders of sources. */
 export function rootRoutes(app: FastifyInstance, { roots }: Pick<Services, 'roots'>): void {
   app.get('/api/roots', (): RootsAnswer => ({ roots: roots.list() }));
 

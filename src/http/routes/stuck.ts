@@ -9,7 +9,7 @@ const stuckBody = z.object({
   sources: z.array(z.object({ path: absolutePath, size: bytes, mtimeNs: nanoseconds })).max(1000),
 });
 
-/** A program tells which sources it still has open; it is told which of them have a copy by now, and whether to let go of them. */
+/** A program reports its open sources; the answer lists those with a copy, and whether to release them. */
 export function stuckRoutes(app: FastifyInstance, { openSources, settings }: Pick<Services, 'openSources' | 'settings'>): void {
   app.post('/api/stuck', async (request): Promise<StuckAnswer> => {
     const found = await openSources.report(parse(stuckBody, request.body));

@@ -10,7 +10,7 @@ const verifyBody = selectBody.extend({ all: z.boolean().optional() });
 
 type VerifyServices = SelectServices & Pick<Services, 'scrub' | 'published'>;
 
-/** Reading copies again on demand. The answer comes when all are read; who goes away before that ends the reading. */
+/** Verifies copies on demand. The answer comes when all are verified; a client that disconnects ends it. */
 export function verifyRoutes(app: FastifyInstance, services: VerifyServices): void {
   const { catalog, scrub } = services;
   app.post('/api/cache/verify', async (request, reply): Promise<VerifyAnswer> => {
@@ -29,7 +29,7 @@ export function verifyRoutes(app: FastifyInstance, services: VerifyServices): vo
   });
 }
 
-/** What is published is looked for anew: it may have come after the copy was made. */
+/** Looks for published hashes anew: they may have come after the copy was made. */
 async function mismatchesOf(
   copies: Iterable<Copy>,
   { catalog, published }: VerifyServices,

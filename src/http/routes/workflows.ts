@@ -3,10 +3,10 @@ import { z } from 'zod';
 import { name, parse } from '../parse.ts';
 import type { Services } from '../services.ts';
 
-/** The document may also be ComfyUI's own request body of `POST /prompt`; what else is in it is left alone. */
+/** The document may also be ComfyUI's own request body of `POST /prompt`; its other fields are ignored. */
 const document = z.looseObject({ promptId: name.nullish() });
 
-/** Models of an API prompt or a workflow: naming them, and copying them before they are asked for. */
+/** Models of an API prompt or a workflow: naming them, and copying them before they are requested. */
 export function workflowRoutes(app: FastifyInstance, { workflows }: Pick<Services, 'workflows'>): void {
   app.post('/api/workflows/analyze', (request) => workflows.analyze(parse(document, request.body)));
 
