@@ -1,19 +1,19 @@
 import { createBirpc } from 'birpc';
 import { CacheError, type ErrorBody, toCacheError } from '../core/errors.ts';
 
-/** A line for messages, in both directions and in order. */
+/** A channel for messages, in both directions and in order. */
 export interface Port {
   send(message: unknown): void;
   onMessage(listener: (message: unknown) => void): void;
 }
 
-/** The functions at the other end of a line, as this end calls them. */
+/** The functions at the other end of a channel, as called from this end. */
 export interface Calls<Remote extends object> {
-  /** Resolves with the answer. @throws CacheError the error of the other end, or the one that ended the line */
+  /** Resolves with the answer. @throws CacheError the error of the other end, or the one that ended the channel */
   readonly call: { [Name in keyof Remote]: Called<Remote[Name]> };
-  /** Waits for no answer. After the end nothing is sent. */
+  /** Expects no answer. Sends nothing after the end. */
   readonly tell: { [Name in keyof Remote]: (...args: ArgumentsOf<Remote[Name]>) => void };
-  /** Ends the line: calls under way and later ones fail with this error. */
+  /** Ends the channel: present and later calls fail with this error. */
   end(error: CacheError): void;
 }
 
@@ -21,13 +21,13 @@ type ArgumentsOf<F> = F extends (...args: infer Args) => unknown ? Args : never;
 type Called<F> = F extends (...args: infer Args) => infer Result ? (...args: Args) => Promise<Awaited<Result>> : never;
 
 interface Message {
-  /** `q` asks, `s` answers. */
+  /** `q` is a question, `s` an answer. */
   t: 'q' | 's';
   /** The error of a call that failed. */
   e?: unknown;
 }
 
-/** Calls across a line. Arguments and results are data; of an error, code, message and hint arrive. There is no time-out. */
+/** Calls across a channel. Arguments and results are data; an error arrives with code, message and hint. There is no time-out. */
 export function callsOver<Remote extends object, Local extends object>(port: Port, functions: Local): Calls<Remote> {
   let ended: CacheError | null = null;
   const rpc = createBirpc<Record<string, (...args: unknown[]) => unknown>, Local>(functions, {

@@ -1,4 +1,4 @@
-/** Time comes from outside, so that tests can hold it. */
+/** Time comes from outside, so that tests can control it. */
 export interface Clock {
   /** Wall clock, ms since the epoch: for people only, never for ordering. */
   now(): number;

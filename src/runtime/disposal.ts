@@ -1,4 +1,4 @@
-/** What has been opened, closed in reverse order. A step that fails does not keep the others from closing. */
+/** Closes opened things in reverse order. A failing step does not keep the others from closing. */
 export class Disposal implements AsyncDisposable {
   #steps: (() => unknown)[] = [];
 

@@ -7,12 +7,12 @@ export type ErrnoMeaning =
   /** The volume or the server behind it does not answer: nothing is known of the file. */
   | 'away'
   | 'denied'
-  /** A read or write failed; of a file a bad sector, of a whole share as likely an outage. */
+  /** A read or write failed: for a file a bad sector, for a whole share as likely an outage. */
   | 'io'
-  /** The disk, or this user's share of it. */
+  /** The disk is full, or this user's quota. */
   | 'full'
   | 'read-only'
-  /** Another program holds it; later it may go. */
+  /** Another program holds it, for the time being. */
   | 'in-use'
   /** No file can have that name there. */
   | 'bad-name'
@@ -26,9 +26,9 @@ const namesOf: Record<ErrnoMeaning, string[]> = {
     ...['ESTALE', 'ENODEV', 'ENXIO', 'ENOMEDIUM', 'ENOTCONN', 'ESHUTDOWN', 'ENOLINK', 'ENONET', 'ECOMM'],
     ...['ETIMEDOUT', 'ETIME', 'EHOSTDOWN', 'EHOSTUNREACH', 'ENETDOWN', 'ENETUNREACH', 'ENETRESET'],
     ...['ECONNREFUSED', 'ECONNABORTED', 'ECONNRESET'],
-    // A share whose session ended wants its keys again; the file is as it was.
+    // A share whose session ended needs its keys again; the file is unchanged.
     ...['ENOKEY', 'EKEYEXPIRED', 'EKEYREVOKED'],
-    // Windows: a drive that is not ready and a network path that is not found have no other name.
+    // Windows: a drive that is not ready and an unknown network path have no other name.
     'UNKNOWN',
   ],
   denied: ['EACCES', 'EPERM'],

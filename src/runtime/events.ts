@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import type { EventMap } from '../api/event-map.ts';
 
-/** The daemon's typed event bus: `copy` and `upkeep` speak, `http` listens. */
+/** The daemon's typed event bus: `http` and other rooms subscribe to it. */
 export class Events {
   #emitter = new EventEmitter();
 

@@ -1,4 +1,4 @@
-/** Work under way, by key: callers that ask for the same key meanwhile share one run and its outcome. */
+/** Work under way, by key: concurrent callers with the same key share one run and its outcome. */
 export class InFlight<Key, Result> {
   #running = new Map<Key, Promise<Result>>();
 
@@ -10,7 +10,7 @@ export class InFlight<Key, Result> {
     return begun;
   }
 
-  /** Resolves when all that runs now is over. Never rejects. */
+  /** Resolves when all present runs are over. Never rejects. */
   async settled(): Promise<void> {
     await Promise.allSettled(this.#running.values());
   }

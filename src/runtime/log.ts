@@ -7,7 +7,7 @@ type LogLevel = (typeof logLevels)[number];
 export const logForms = ['pretty', 'json'] as const;
 type LogForm = (typeof logForms)[number];
 
-/** Output of a daemon in the background, in its state directory. */
+/** Log file of a daemon in the background, in its state directory. */
 export const daemonLogName = 'daemon.log';
 
 const names: Record<number, string> = { 10: 'trace', 20: 'debug', 30: 'info', 40: 'WARN', 50: 'ERROR', 60: 'FATAL' };
@@ -28,7 +28,7 @@ export function createLog(options: LogOptions, out: NodeJS.WritableStream = proc
   return log;
 }
 
-/** Changes level and form of what is logged from now on. */
+/** Changes level and form of later messages. */
 export function adjustLog(log: Log, { level, form }: LogOptions): void {
   log.level = level;
   forms.set(log, form);

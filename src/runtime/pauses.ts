@@ -1,9 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
-/** How long work may keep the event loop before a lookup would notice, ms. */
+/** Work may keep the event loop for at most this time before a lookup would notice, ms. */
 const workMs = 5;
 
-/** The pauses of long work on the daemon's own thread: in each of them everything else has its turn. */
+/** The pauses of long work on the daemon's own thread: in each of them all other work has its turn. */
 export class Pauses {
   readonly #signal: AbortSignal | undefined;
   #dueAt = performance.now() + workMs;
@@ -17,7 +17,7 @@ export class Pauses {
     return performance.now() >= this.#dueAt;
   }
 
-  /** To be awaited between two steps; returns at once when no pause is due. @throws AbortError once the signal is aborted */
+  /** Await this between two steps; returns at once when no pause is due. @throws AbortError once the signal is aborted */
   async take(): Promise<void> {
     if (!this.isDue) return;
     await nextTurn(undefined, this.#signal && { signal: this.#signal });

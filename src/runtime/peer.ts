@@ -3,11 +3,11 @@ import { isMainThread, parentPort, Worker } from 'node:worker_threads';
 import { CacheError } from '../core/errors.ts';
 import { type Calls, callsOver, type Port } from './calls.ts';
 
-/** A module that runs beside this one, in a thread or process of its own. */
+/** A module that runs beside this one, in a separate thread or process. */
 export interface Peer<Remote extends object> extends Pick<Calls<Remote>, 'call' | 'tell'> {
   /**
    * Ends the module without waiting: a process that hangs on a dead mount may outlive this by hours. Calls under way fail with
-   * `error`, and nothing but `onExit` is called any more.
+   * `error`; afterwards only `onExit` is called.
    */
   kill(error: CacheError): void;
 }
@@ -15,19 +15,19 @@ export interface Peer<Remote extends object> extends Pick<Calls<Remote>, 'call' 
 export interface PeerOptions<Local extends object> {
   /** Functions that the module may call here. */
   functions: Local;
-  /** Called once, when it has ended (`how`: its exit code, or the signal) or could not be started. */
+  /** Called once, when the module has ended (`how`: its exit code, or the signal) or could not start. */
   onExit(how: string): void;
   /** Called with every sign of life. */
   onHeard?(): void;
   /** Environment of a process; undefined = this one's. */
   env?: NodeJS.ProcessEnv | undefined;
-  /** Without a bound the young generation of a peer that holds little at a time grows to several times that, MiB. */
+  /** Bound on the young generation of a peer that holds little data at a time, MiB; unbounded it grows to several times that. */
   youngGenerationMb?: number;
-  /** Whether this process may end while it runs. */
+  /** Whether this process may end before the module. */
   unref?: boolean;
 }
 
-/** The line to a peer, and its end. */
+/** The channel to a peer, and its end. */
 interface PeerPort extends Port {
   kill(): void;
 }
@@ -35,8 +35,8 @@ interface PeerPort extends Port {
 export type PeerKind = 'thread' | 'process';
 
 /**
- * Starts `module` as a thread (quick, for local disks) or as a process of its own (for sources that can hang: a thread in a hung
- * system call cannot be ended, and keeps the daemon from ending). It answers calls with `serveParent`.
+ * Starts `module` as a thread (quick, for local disks) or as a process (for sources that can hang: a thread in a hung system call
+ * cannot be ended, and keeps the daemon from ending). It answers calls with `serveParent`.
  */
 export function startPeer<Remote extends object, Local extends object>(
   module: URL,
@@ -65,10 +65,10 @@ export function siblingModule(name: string, base: string): URL {
   return new URL(`./${name}.${base.endsWith('.ts') ? 'ts' : 'js'}`, base);
 }
 
-/** Whether this is a thread of a process, rather than a process of its own. */
+/** Whether this is a thread of a process, not a separate process. */
 export const isThread = !isMainThread;
 
-/** The other end: answers the calls of the one that started this module, and calls back. */
+/** The other end: answers calls from the starter of this module, and calls back. */
 export function serveParent<Remote extends object, Local extends object>(functions: Local): Calls<Remote> {
   if (isThread && parentPort) {
     const port = parentPort;
@@ -77,7 +77,7 @@ export function serveParent<Remote extends object, Local extends object>(functio
       functions,
     );
   }
-  // A process whose parent is gone has nobody to work for.
+  // A process without its parent has no more work.
   process.on('disconnect', () => process.exit());
   return callsOver(
     {
@@ -118,7 +118,7 @@ function startProcess(module: URL, { onExit, env, youngGenerationMb, unref }: St
     ...(env && { env }),
   });
   endWithThisProcess(child);
-  // Without a pid it could not be started, and there will be no `exit`.
+  // Without a pid it could not start, and there will be no `exit`.
   child.on('error', (error) => child.pid === undefined && onExit(error.message));
   child.on('exit', (code, signal) => onExit(signal ?? String(code)));
   if (unref) {
@@ -126,7 +126,7 @@ function startProcess(module: URL, { onExit, env, youngGenerationMb, unref }: St
     child.channel?.unref();
   }
   return {
-    // A failed send needs no error of its own: the `exit` of the child ends all calls.
+    // A failed send needs no error: the `exit` of the child ends all calls.
     send: (message) => void child.send(message as object, () => {}),
     onMessage: (listener) => child.on('message', listener),
     kill() {
@@ -140,7 +140,7 @@ function startProcess(module: URL, { onExit, env, youngGenerationMb, unref }: St
 
 const children = new Set<ChildProcess>();
 
-/** A process that sits in a system call would not notice that its daemon is gone. */
+/** A process in a system call would not notice the end of its daemon. */
 function endWithThisProcess(child: ChildProcess): void {
   if (children.size === 0) process.once('exit', killChildren);
   children.add(child);

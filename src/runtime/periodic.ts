@@ -1,17 +1,17 @@
 export interface PeriodicOptions {
-  /** Pause between the end of a round and the next one, ms; a function is asked after every round. */
+  /** Pause between the end of a round and the next one, ms; a function is called after every round. */
   everyMs: number | (() => number);
-  /** A round failed; the next one comes all the same. Not called after the end. */
+  /** A round failed; the next one still comes. Not called after the end. */
   onError(error: unknown): void;
 }
 
-/** Does its work round after round, never two at once, and does not keep the process from ending. */
+/** Does its work round after round, at most one at a time, and does not keep the process from ending. */
 export class Periodic implements AsyncDisposable {
   readonly #work: () => unknown;
   readonly #options: PeriodicOptions;
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> | null = null;
-  /** There is cause for a round. */
+  /** Another round is requested. */
   #again = false;
   #ended = false;
 
@@ -21,8 +21,8 @@ export class Periodic implements AsyncDisposable {
   }
 
   /**
-   * Begins a round, and with it the rounds after it; while one runs, another follows at once.
-   * @returns a promise that resolves when that one is over, and never rejects
+   * Begins a round, and the rounds after it; if one is running, another follows at once.
+   * @returns a promise that resolves when that round is over, and never rejects
    */
   now(): Promise<void> {
     this.#again = true;
@@ -41,12 +41,12 @@ export class Periodic implements AsyncDisposable {
     this.#timer = setTimeout(() => void this.now(), typeof everyMs === 'number' ? everyMs : everyMs()).unref();
   }
 
-  /** A pause that is under way begins anew; without one nothing happens. */
+  /** Restarts a pause under way; without one, does nothing. */
   rearm(): void {
     if (this.#timer) this.later();
   }
 
-  /** No further round begins; resolves when the one that runs is over. Never rejects. */
+  /** Begins no further round; resolves when the running one is over. Never rejects. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#ended = true;
     this.#stopTimer();

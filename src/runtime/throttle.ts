@@ -1,6 +1,6 @@
 import type { Clock } from './clock.ts';
 
-/** Passes a call on at most once in `everyMs`, the first one always; those between are dropped. */
+/** Passes a call on at most once in `everyMs`, the first one always; calls in between are dropped. */
 export function throttle<Args extends unknown[]>(
   everyMs: number,
   clock: Pick<Clock, 'monotonic'>,

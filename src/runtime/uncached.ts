@@ -5,14 +5,14 @@ export const pageBytes = 4096;
 /** Smaller files do no harm in the page cache, bytes. */
 export const leastUncached = 16 * 1024 * 1024;
 
-/** Memory for reads and writes past the page cache: a buffer that may grow begins at a page of memory. */
+/** Memory for reads and writes past the page cache: a resizable buffer begins at a page of memory. */
 export function pageAligned(bytes: number): Uint8Array {
   return new Uint8Array(new ArrayBuffer(bytes, { maxByteLength: bytes }));
 }
 
 /**
  * Opens a file for reading past the page cache, into `pageAligned` memory. Null where the system or the file system cannot do that,
- * which may show at the first read only; whatever else is wrong shows again where the file is opened as usual.
+ * which only the first read may show. Other errors appear again when the file is opened normally.
  */
 export function openUncached(path: string): number | null {
   const fd = openDirect(path, constants.O_RDONLY);
@@ -26,7 +26,7 @@ export function openUncached(path: string): number | null {
   }
 }
 
-/** Opens anew, for writing past the page cache, the file that is open as `fd`. Null as above; it may show at the first write only. */
+/** Reopens the file of `fd` for writing past the page cache. Null as above; only the first write may show it. */
 export function openUncachedToWrite(fd: number): number | null {
   return openDirect(`/proc/self/fd/${fd}`, constants.O_WRONLY);
 }

@@ -1,17 +1,17 @@
-/** Files are looked at when nothing was heard of them for so long, ms: editors save in several writes. */
+/** Files are checked after this time without changes, ms: editors save in several writes. */
 const settleMs = 200;
 
 export interface WatchFilesOptions {
-  /** Called when all are watched, as one may have changed before that, and whenever one has appeared, changed or gone. */
+  /** Called once all are watched (one may have changed before), and when one has appeared, changed or gone. */
   onChange(): void;
-  /** Changes may be missed from now on. */
+  /** Changes may be missed from here on. */
   onError(error: unknown): void;
 }
 
 /**
- * Watches single files, also some that are not there yet or whose directory is missing, and those that an editor replaces by
- * rename. For local disks only: it asks the file system in this process, and would hang with a mount.
- * @returns when all are watched, the function that ends it
+ * Watches single files, including absent ones, ones in a missing directory, and ones that an editor replaces by rename. Only for
+ * local disks: it calls the file system in this process, and would hang with a mount.
+ * @returns a function that ends this, once all are watched
  */
 export async function watchFiles(
   paths: readonly string[],
@@ -19,9 +19,9 @@ export async function watchFiles(
 ): Promise<() => Promise<void>> {
   // Without a path it would never be ready.
   if (paths.length === 0) return async () => {};
-  // Loaded only now: it takes 30 ms, for which no start has to wait.
+  // Loaded on demand: it takes 30 ms, which no start has to wait for.
   const { watch } = await import('chokidar');
-  // Not with `awaitWriteFinish`: that says nothing of a file which goes again before it has come to rest.
+  // Without `awaitWriteFinish`, which reports nothing about a file that goes before it has settled.
   const watcher = watch([...paths], { ignoreInitial: true, persistent: false });
   let timer: NodeJS.Timeout | undefined;
   const settle = () => {
