@@ -1,14 +1,14 @@
 /**
- * How small model files become, and what it costs: autocached's codec against the zstd command and `cp`, on synthetic weights.
+ * Size of compressed model files, and its cost: autocached's codec against the zstd command and `cp`, on synthetic weights.
  *
  *     node bench/codec.ts [MiB for each type of weight, 256] [rounds, 7]
  *
  * Speeds are MB of the original for each second of processor time (user and system, all threads), with the files in memory where
  * the system has /dev/shm. "check" only decodes (`zstd -t`); "restore" writes as well, over a file of the same size; "new file"
- * makes one. A new file's memory comes from the kernel, and on a virtual machine from its host, at up to ten times the cost from one
- * second to the next: that column says more about the machine than about the programs. A round runs everything once, one after the
- * other; a figure is the fastest of the rounds, because whatever else the machine does only adds. "×" is against `zstd -3`. The first
- * round warms up and does not count. Needs bash and the zstd command.
+ * makes one. A new file's memory comes from the kernel, and on a virtual machine from its host. Its cost may grow tenfold from one
+ * second to the next, so that column shows the machine rather than the programs. A round runs everything once, one after the other;
+ * a figure is the fastest of the rounds, because other work of the machine only adds time. "×" is against `zstd -3`. The first round
+ * warms up and does not count. Needs bash and the zstd command.
  */
 import { execFileSync } from 'node:child_process';
 import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -87,7 +87,7 @@ async function ours(from: string, to: string, work: (source: number, target: num
   return (user + system) / 1e6;
 }
 
-/** The shell's own clock: Node does not tell what a child has used. */
+/** Uses the shell's own clock: Node does not report a child's processor time. */
 function command(line: string): number {
   const script = `TIMEFORMAT='%U %S'; time ${line}`;
   const output = execFileSync('bash', ['-c', `{ ${script}; } 2>&1`], { encoding: 'utf8' });

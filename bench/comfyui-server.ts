@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 interface Options {
-  /** A checkout of ComfyUI, and the Python that has what it needs. */
+  /** A checkout of ComfyUI, and a Python with its requirements. */
   checkout: string;
   python: string;
   /** Its base directory: custom nodes, output, log. */
@@ -16,7 +16,7 @@ interface Options {
   models: string;
   /** More flags. */
   flags?: string[];
-  /** Beside the caller's own environment. */
+  /** Added to the caller's own environment. */
   env?: Record<string, string>;
 }
 
@@ -45,7 +45,7 @@ interface History {
   outputs: Record<string, { images?: { filename: string; subfolder: string; type: string }[] }>;
 }
 
-/** A real ComfyUI on the CPU, with a base directory of its own. */
+/** A real ComfyUI on the CPU, with its own base directory. */
 export class ComfyuiServer implements AsyncDisposable {
   readonly #child: ChildProcess;
   readonly url: string;
@@ -108,14 +108,14 @@ export class ComfyuiServer implements AsyncDisposable {
     }
   }
 
-  /** Lets go of every model and of what is kept of earlier prompts. */
+  /** Releases every model and all results of earlier prompts. */
   async free(): Promise<void> {
     await this.#post('/free', { unload_models: true, free_memory: true });
-    // Done by the thread of the queue, which looks once a second, and not told when.
+    // The queue's thread does it, looks once a second and does not report it.
     await sleep(2500);
   }
 
-  /** Files below a directory that the process has open or mapped now. */
+  /** Files below a directory that the process has open or mapped. */
   openFilesBelow(dir: string): string[] {
     const proc = `/proc/${this.pid}`;
     const mapped = readFileSync(`${proc}/maps`, 'utf8').split('\n');
@@ -124,19 +124,19 @@ export class ComfyuiServer implements AsyncDisposable {
       try {
         paths.push(readlinkSync(`${proc}/fd/${fd}`));
       } catch {
-        // Closed meanwhile.
+        // It was closed meanwhile.
       }
     }
     return [...new Set(paths.filter((path) => path.startsWith(`${dir}/`)))];
   }
 
-  /** What one of its GET routes answers. */
+  /** The answer of one of its GET routes. */
   async get(path: string): Promise<{ status: number; body: unknown }> {
     const answer = await fetch(this.url + path);
     return { status: answer.status, body: await answer.json().catch(() => null) };
   }
 
-  /** Asks the process to end. @returns false when it had to be killed after half a minute, which it may take where little is in the page cache */
+  /** Asks the process to end. @returns false when it had to be killed after half a minute, as can happen with a cold page cache */
   async end(signal: NodeJS.Signals): Promise<boolean> {
     const child = this.#child;
     if (child.exitCode !== null || child.signalCode !== null) return true;

@@ -1,9 +1,9 @@
 /**
- * How fast a background copy is, hash and fsync included, beside cp, dd, rsync and rclone: `node bench/copy.ts` as root on Linux.
- * Source and target are disks of their own, loop devices whose blocks are all there. Every run starts with a cold source and ends
- * with a durable target; a ratio is the median over rounds of (cp's time / the time), each against the cp shortly before it, in
- * turning order. What "cp again" is away from 1 is the noise of the machine. Processor time is that of the programs: what the
- * kernel's own threads spend on flushing the page cache is nobody's. `node bench/copy.ts 150 mount` runs these parts alone.
+ * Speed of a background copy, hash and fsync included, beside cp, dd, rsync and rclone: `node bench/copy.ts` as root on Linux.
+ * Source and target are separate disks: fully allocated loop devices. Every run starts with a cold source and ends with a durable
+ * target. A ratio is the median over rounds of (cp's time / the time), each against the cp shortly before it, in turning order. The
+ * distance of "cp again" from 1 is the noise of the machine. Processor time is that of the programs; time of the kernel's own
+ * threads for flushing the page cache is not counted. `node bench/copy.ts 150 mount` runs only these parts.
  */
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
@@ -35,10 +35,10 @@ interface Source {
   rounds: number;
 }
 
-/** Makes a durable copy. @returns where it lies */
+/** Makes a durable copy. @returns its path */
 type Contender = (source: Source, target: string) => Promise<string> | string;
 
-/** The others are made durable as well, as ours is when it is published, and run with the same low priority as our worker. */
+/** The others are made durable too, as ours is when it is published, and run with the same low priority as our worker. */
 const contenders: Record<string, Contender> = {
   cp: ({ path }, target) => run('cp', [path, target], target),
   'cp again': ({ path }, target) => run('cp', [path, target], target),
@@ -74,12 +74,12 @@ interface Run {
 }
 
 async function compare(source: Source): Promise<void> {
-  // The daemon's workers outlive a copy: what starting one takes is not a copy's.
+  // The daemon's workers outlive a copy, so their start is not part of one.
   await once('autocached', source);
   const results = new Map<string, Run[]>();
   const others = Object.keys(contenders).filter((name) => name !== 'cp' && isInstalled(name));
   for (let round = 0; round < source.rounds; round += 1) {
-    // Ours beside a cp of its own, before it and after it in turn.
+    // Each of our runs has its own cp, before and after it in turn.
     const pair = round % 2 ? ['autocached', 'cp'] : ['cp', 'autocached'];
     const pending: (readonly [string, Omit<Run, 'ratio'>])[] = [];
     let cp = Number.NaN;
@@ -120,7 +120,7 @@ async function once(name: string, source: Source): Promise<Omit<Run, 'ratio'>> {
   return run;
 }
 
-/** Of this process, with its threads, and of its children that have ended, user and system. */
+/** User and system time of this process with its threads, and of its ended children. */
 function cpuMs(): number {
   const fields = readFileSync('/proc/self/stat', 'utf8')
     .replace(/^.*\) /, '')

@@ -8,7 +8,7 @@ import type { LookupAnswer } from '../src/api/api.ts';
 import { formatBytes } from '../src/core/format.ts';
 import { Installed } from './installed.ts';
 
-/** What a NAS on 1 Gbit/s delivers, bytes per second. */
+/** Speed of a NAS on 1 Gbit/s, bytes per second. */
 const nasSpeed = 110e6;
 const MiB = 2 ** 20;
 
@@ -60,7 +60,7 @@ async function play(): Promise<void> {
   await openAs('the source is gone, its mount point empty', checkpoint, { offline: true });
 }
 
-/** A safetensors file of random weights in one tensor. Written beside and renamed, as a download does it. */
+/** A safetensors file with one tensor of random weights. Written under a temporary name and renamed, as by a download. */
 function makeModel(name: string, size: number): string {
   const path = join(nas, name);
   const header = Buffer.from(JSON.stringify({ weight: { dtype: 'U8', shape: [size], data_offsets: [0, size] } }));
@@ -110,7 +110,7 @@ function ownStat(path: string): { size: number; mtimeNs: string } {
   return { size: Number(size), mtimeNs: String(mtimeNs) };
 }
 
-/** Reads a file to its end; below the "NAS" no faster than a NAS. */
+/** Reads a file to its end; below the "NAS" at most at a NAS's speed. */
 async function readAll(path: string): Promise<{ hash: string; bytes: number; seconds: number }> {
   const hash = createHash('sha256');
   const block = Buffer.alloc(4 * MiB);

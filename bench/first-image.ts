@@ -1,8 +1,8 @@
 /**
- * How long a real ComfyUI takes from a prompt of three models to its image, models on a slow disk: without autocached, with it on the
- * very first run, and with it when all is cached. Every run begins with nothing in the page cache and no model in ComfyUI.
+ * Time of a real ComfyUI from a prompt of three models to its image, with models on a slow disk: without autocached, with it on the
+ * very first run, and with everything cached. Every run begins with an empty page cache and no model in ComfyUI.
  *
- * COMFYUI_DIR is a checkout of ComfyUI, COMFYUI_PYTHON the Python that has its requirements. Root on Linux, for the slow disk.
+ * COMFYUI_DIR is a checkout of ComfyUI, COMFYUI_PYTHON a Python with its requirements. Root on Linux, for the slow disk.
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -22,7 +22,7 @@ const disk = { bytes: 2 ** 30, bytesPerSecond: 100e6, readsPerSecond: 300 };
 const names = ['first.safetensors', 'second.safetensors', 'third.safetensors'];
 const category = 'upscale_models';
 
-/** Runs of a prompt: seconds, what its image is, and the model files that ComfyUI had open meanwhile. */
+/** A run of a prompt: seconds, a description of its image, and the model files that ComfyUI had open meanwhile. */
 interface Run {
   seconds: number;
   image: string;
@@ -65,7 +65,7 @@ async function measure(comfyui: string): Promise<void> {
     'second run with it': () => runCold(cached, slow.path, cacheDir),
   };
   const runs = Object.fromEntries(Object.keys(steps).map((name) => [name, [] as Run[]]));
-  // What a first prompt makes ComfyUI import is not what is measured.
+  // Not measured: the imports of ComfyUI's first prompt.
   for (const step of Object.values(steps)) await step();
   for (let round = 0; round < rounds; round += 1) {
     for (const [name, step] of Object.entries(steps)) runs[name]?.push(await step());
@@ -97,7 +97,7 @@ async function report(runs: Record<string, Run[]>, client: Client): Promise<void
   console.log(`decisions of the daemon: ${hits} hits, ${misses} misses`);
 }
 
-/** One prompt, from nothing in memory. */
+/** One prompt, with nothing in memory before. */
 async function runCold(server: ComfyuiServer, source: string, cacheDir?: string): Promise<Run> {
   await server.free();
   dropPageCache();

@@ -1,6 +1,6 @@
 /**
- * The first load of a model from a slow disk, with autocached and without it, and the second; cold caches. The slow disk is a real
- * ext4 on a throttled loop device, so this needs root on Linux. `node bench/first-load.ts mapped` runs the cases of that name alone.
+ * The first load of a model from a slow disk, with and without autocached, and the second; cold caches. The slow disk is a real
+ * ext4 on a throttled loop device, so this needs root on Linux. `node bench/first-load.ts mapped` runs only the cases of that name.
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -18,14 +18,14 @@ import { SlowMount, writeRandom } from './slow-mount.ts';
 const MiB = 2 ** 20;
 const rounds = 3;
 const waiters = 50;
-/** Roomy enough that files lie in one piece. */
+/** Large enough to keep files in one piece. */
 const disk = { bytes: 6 * 1024 * MiB, bytesPerSecond: 150e6 };
 /**
- * Of a hard disk, where reads lie all over the file. Without a bound in sequence: the kernel then cuts some of the reads into
- * hundreds, which a hard disk takes as one, and the bound would count each.
+ * Random reads of a hard disk. Sequential reads have no such bound: the kernel cuts some of them into hundreds, which a hard disk
+ * takes as one, and the bound would count each.
  */
 const readsPerSecond = 300;
-/** Stands for the SSD: a disk of its own, so that what is written for the benchmark elsewhere does not slow the copies down. */
+/** Stands for the SSD: a separate disk, so that the benchmark's other writes do not slow the copies down. */
 const ssd = { bytes: 14 * 1024 * MiB };
 
 type Reader = 'sequential' | 'mapped';
@@ -41,7 +41,7 @@ interface Case {
   reader: Reader;
   extension: string;
   goal: number;
-  /** Of the model. Small ones: larger ones win more, because starting and publishing a copy costs the same. */
+  /** Size of the model. It is small; larger ones gain more, because starting and publishing a copy costs the same. */
   mebibytes: number;
 }
 
@@ -63,7 +63,7 @@ async function measureAll(slowDisk: SlowMount, { path: fastDir }: SlowMount): Pr
     AUTOCACHE_LIMIT: '20GiB',
   }));
   const client = await installed.start();
-  // One copy before, as every installation has made: the daemon then knows the disk.
+  // One copy first, as in every real installation: the daemon then knows the disk.
   const known = writeRandom(join(root, 'known.safetensors'), 512 * MiB);
   await client.warm({ paths: [known], wait: true });
   rmSync(known);
@@ -96,9 +96,9 @@ async function measureAll(slowDisk: SlowMount, { path: fastDir }: SlowMount): Pr
       const [a, b] = ['a', 'b'].map((which) =>
         writeModel(join(root, `${reader}-${extension}-${round}-${which}.${extension}`)),
       ) as [string, string];
-      // What is still to be written would get in the way of the copy, and not of the direct load.
+      // Unwritten data would slow the copy, but not the direct load.
       execFileSync('sync');
-      // In turn, so that a noisy minute hits both.
+      // In turn, so that a noisy minute affects both.
       const steps = [
         async () => void direct.push((await load(reader, a)).seconds),
         async () => void first.push(await load(reader, b, client)),
@@ -131,7 +131,7 @@ async function measureAll(slowDisk: SlowMount, { path: fastDir }: SlowMount): Pr
   console.log(await wake(client, writeRandom(join(root, 'asked-by-many.safetensors'), 512 * MiB)));
 }
 
-/** How soon all who wait for one copy have their answers. */
+/** How soon all clients that wait for one copy have their answers. */
 async function wake(client: Client, path: string): Promise<string> {
   const answers = await Promise.all(Array.from({ length: waiters }, () => ask(client, path)));
   if (answers.some(({ answer }) => !answer.includes('HIT_AFTER_WAIT'))) throw new Error('not all have waited');
@@ -143,7 +143,7 @@ async function wake(client: Client, path: string): Promise<string> {
   return `${waiters} waiters of one copy: the first has its answer ${first.toFixed(1)} ms after the copy has its name (and its directory is flushed), the last ${(last - first).toFixed(1)} ms later; goal <= 10 ms`;
 }
 
-/** On a connection of its own, with as little as can be: fifty waiters in one process are to measure the daemon, not themselves. */
+/** On a separate connection, with little overhead: fifty waiters in one process should measure the daemon, not themselves. */
 async function ask({ daemon }: Client, path: string): Promise<{ at: number; answer: string }> {
   const { hostname, port, host } = new URL(daemon.url);
   const body = JSON.stringify({ path, waitMs: 600_000 });

@@ -7,7 +7,7 @@ import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { Client } from '../src/cli/client.ts';
 
-/** As the shim does when a program does not use its models any more. */
+/** As the shim does when a program no longer uses its models. */
 export async function endLeases({ daemon }: Client, who: { app: string; pid: number }): Promise<void> {
   const token = readFileSync(daemon.tokenFile, 'utf8').trim();
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
@@ -16,7 +16,7 @@ export async function endLeases({ daemon }: Client, who: { app: string; pid: num
   if (status !== 200) throw new Error(`the leases could not be ended: ${status}`);
 }
 
-/** The installed program with a folder of its own, for benchmarks and the demo. */
+/** The installed program with its own folder, for benchmarks and the demo. */
 export class Installed implements AsyncDisposable {
   readonly dir: string;
   readonly root: string;
@@ -29,7 +29,7 @@ export class Installed implements AsyncDisposable {
   #stderr: 'inherit' | 'ignore' = 'inherit';
   #child: ChildProcess | undefined;
 
-  /** @param settings AUTOCACHE_* beside those that keep it apart from the user's own daemon */
+  /** @param settings AUTOCACHE_* besides those that separate it from the user's own daemon */
   constructor(name: string, settings: (root: string) => Record<string, string>) {
     this.dir = mkdtempSync(join(tmpdir(), `autocached-${name}-`));
     this.root = join(this.dir, 'models');
@@ -46,12 +46,12 @@ export class Installed implements AsyncDisposable {
     };
   }
 
-  /** Its log goes nowhere: for tests that make it complain. */
+  /** Discards its log: for tests that make it complain. */
   quiet(): void {
     this.#stderr = 'ignore';
   }
 
-  /** Starts `autocached start` and waits until it has said its next step. */
+  /** Starts `autocached start` and waits until it has printed its next step. */
   async start(): Promise<Client> {
     const child = this.launch();
     const ended = once(child, 'exit').then(() => {

@@ -1,6 +1,6 @@
 /**
- * Lookups as a loader makes them: a Python client on a kept-open connection asks for files whose copies are ready; idle, while
- * two copies run at full speed, and from 16 clients at once. Beside it, the same files with a plain os.path.isfile.
+ * Lookups as a loader makes them: a Python client on a kept-open connection requests files whose copies are ready; idle, while two
+ * copies run at full speed, and from 16 clients at once. Beside it, the same files with a plain os.path.isfile.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -67,7 +67,7 @@ row('lookup, 16 clients', many, '>= 4000 a second');
 console.log(`${files} files, ${seconds} s each; while copying, ${(copied / GiB).toFixed(1)} GiB were copied\n`);
 console.log(table.toString());
 
-/** Two copies at a time, one after the other, until the returned function is called; it tells how many bytes that were. */
+/** Keeps two copies running until the returned function is called, which returns the bytes copied. */
 function keepCopying(): () => Promise<number> {
   let going = true;
   let bytes = 0;

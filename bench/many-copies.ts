@@ -48,7 +48,7 @@ export async function makeManyCopies(
   return paths;
 }
 
-/** Removes the catalog of a daemon that does not run. */
+/** Removes the catalog of a stopped daemon. */
 export function dropCatalog(stateDir: string): void {
   for (const suffix of ['', '-wal', '-shm']) rmSync(join(stateDir, `catalog.db${suffix}`), { force: true });
 }

@@ -1,7 +1,6 @@
 /**
- * A program reads a file from a hard disk while autocached copies another one from it: how much longer does that take than alone,
- * with `AUTOCACHE_POLITE` and without it? And the other way round: how much longer does a copy take beside a program that hardly needs
- * the disk? The disk is a real ext4 on a throttled loop device, so this needs root on Linux.
+ * A program reads a file from a hard disk while autocached copies another one from it. How much longer than alone does that take,
+ * with and without `AUTOCACHE_POLITE`? The disk is a real ext4 on a throttled loop device, so this needs root on Linux.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -123,9 +122,9 @@ interface Beside {
   copied: number;
 }
 
-/** Reads while a background copy runs, which is ended afterwards. */
+/** Reads while a background copy runs, and then ends the copy. */
 async function loadBeside(client: Client, path: string, read: () => Promise<number>): Promise<Beside> {
-  // A new file to the daemon, so that it does not go on from where the last one was ended.
+  // The daemon sees a new file, so it does not resume the last copy.
   utimesSync(path, new Date(), new Date());
   forget(path);
   await client.warm({ paths: [path] });

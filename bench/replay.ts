@@ -1,11 +1,11 @@
 /**
- * Eviction policies over recorded reads of model files: how much of the time that could be saved at all each of them saves.
+ * Eviction policies over recorded reads of model files: the share of the possible time saving that each reaches.
  *
  *     node bench/replay.ts DIRECTORY
  *
- * The directory holds traces as CSV (`autocached simulate --help` says which columns) and `bounds.json`: for each trace the sizes of
- * cache to try, and the seconds that no schedule can exceed. SCORE is seconds saved / that bound, mean over traces and sizes; p10 is
- * what nine of ten reach. Copying and compressing take no time here. With a cold tier, all weights are taken for bf16, and for fp16.
+ * The directory holds traces as CSV (`autocached simulate --help` lists the columns) and `bounds.json`: for each trace the cache
+ * sizes to try, and the seconds that no schedule can exceed. SCORE is seconds saved / that bound, mean over traces and sizes; nine
+ * of ten reach at least p10. Copying and compressing take no time here. With a cold tier, all weights count as bf16, and as fp16.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

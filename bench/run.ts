@@ -1,4 +1,4 @@
-/** `npm run bench -- NAME`: runs one benchmark, or tells which there are. */
+/** `npm run bench -- NAME`: runs one benchmark, or lists them. */
 import { readdirSync } from 'node:fs';
 
 const notBenchmarks = new Set(['run', 'demo', 'installed', 'weights', 'many-copies', 'slow-mount', 'comfyui-server']);
@@ -8,7 +8,7 @@ const names = readdirSync(import.meta.dirname).flatMap((file) => {
 });
 const wanted = process.argv[2];
 if (wanted !== undefined && names.includes(wanted)) {
-  // What follows the name is the benchmark's own.
+  // The arguments after the name are the benchmark's own.
   process.argv.splice(2, 1);
   await import(`./${wanted}.ts`);
 } else {

@@ -8,8 +8,8 @@ import { Roots } from '../src/roots/registry.ts';
 import { SourceClient } from '../src/sources/client.ts';
 
 /**
- * How long a walk of 100,000 files in 1,050 directories takes, what it costs in memory, and how much it holds up the daemon's
- * event loop; set against `find` and Python's `os.walk` with a stat a file, in the same run. Usage: node bench/scan.ts [files]
+ * Duration of a walk of 100,000 files in 1,050 directories, its memory, and its delay of the daemon's event loop; compared with
+ * `find` and Python's `os.walk` with a stat a file, in the same run. Usage: node bench/scan.ts [files]
  */
 const wanted = Number(process.argv[2] ?? 100_000);
 const directories = 1_050;
@@ -68,7 +68,7 @@ console.log(`the same loop with nothing to do: ${lag(idle.delay)}`);
 for (const [name, time] of Object.entries(others))
   console.log(`${name}: ${time === null ? 'not here' : `${time.toFixed(3)} s`}`);
 
-/** Seconds of another program that looks at the same files; null where there is no such program. */
+/** Seconds of another program over the same files; null where it is not installed. */
 async function timed(program: string, args: string[], read: (out: string) => number): Promise<number | null> {
   if (spawnSync(program, ['--version']).status !== 0) return null;
   const count = () => {
@@ -79,7 +79,7 @@ async function timed(program: string, args: string[], read: (out: string) => num
   return (await measure(now, async () => count())).seconds;
 }
 
-/** RSS growth over `before`, with that of child processes where /proc tells it. */
+/** RSS growth over `before`, with that of child processes where /proc reports it. */
 async function measure(before: number, run: () => Promise<number>) {
   const delay = monitorEventLoopDelay({ resolution: 1 });
   const times: number[] = [];

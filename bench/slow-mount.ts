@@ -13,25 +13,25 @@ export interface DiskLimits {
   readsPerSecond: number;
 }
 
-/** A real ext4 on a loop device whose reads the kernel keeps as slow as a hard disk's. Needs root and the blkio controller of cgroup v1. */
+/** A real ext4 on a loop device whose reads the kernel slows to a hard disk's. Needs root and the blkio controller of cgroup v1. */
 export class SlowMount implements Disposable {
   readonly dir = mkdtempSync(join(tmpdir(), 'autocached-slow-'));
   readonly path = join(this.dir, 'disk');
   #device: string | undefined;
   #mounted = false;
 
-  /** @throws when the machine does not let us; nothing stays behind then. */
+  /** @throws when the machine does not allow it; nothing stays behind then. */
   constructor({ bytes, ...limits }: { bytes: number } & Partial<DiskLimits>) {
     try {
       const image = join(this.dir, 'disk.img');
-      // A disk whose blocks are there: on a sparse image the first write to each block would be many times slower than the second.
+      // Allocated blocks: on a sparse image the first write to each block would be many times slower than the second.
       writeRandom(image, bytes);
       run('mkfs.ext4', '-qF', '-m', '0', '-E', 'nodiscard,lazy_itable_init=0,lazy_journal_init=0', image);
       this.#device = run('losetup', '-f', '--show', '--direct-io=on', image).trim();
       mkdirSync(this.path);
       run('mount', this.#device, this.path);
       this.#mounted = true;
-      // As real disks and network mounts have it; the loop device takes 20 times that.
+      // The value of real disks and network mounts; the loop device's default is 20 times that.
       run('blockdev', '--setra', '256', this.#device);
       this.limit(limits);
     } catch (error) {
@@ -40,11 +40,11 @@ export class SlowMount implements Disposable {
     }
   }
 
-  /** Says why when the machine does not let us, and takes it away again whatever ends this process. */
+  /** Prints the reason when the machine does not allow it. Removes the mount at any end of this process. */
   static orSkip(options: { bytes: number } & Partial<DiskLimits>): SlowMount | null {
     try {
       const slow = new SlowMount(options);
-      // Programs that still use it are told to end by 'exit' first.
+      // First, the 'exit' event tells programs that still use it to end.
       for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
       process.once('exit', () => slow[Symbol.dispose]());
       return slow;
@@ -55,7 +55,7 @@ export class SlowMount implements Disposable {
     }
   }
 
-  /** Its major and minor number, as the kernel's limits name it. */
+  /** Its major and minor number, as used in the kernel's limits. */
   get number(): string {
     const { rdev } = statSync(this.#device ?? '');
     return `${rdev >> 8}:${rdev & 0xff}`;
@@ -77,7 +77,7 @@ export class SlowMount implements Disposable {
   }
 }
 
-/** Random bytes, so that nothing on the way can take a short cut. @returns the path */
+/** Random bytes, which no layer can shorten. @returns the path */
 export function writeRandom(path: string, bytes: number): string {
   const block = randomFillSync(Buffer.alloc(blockBytes));
   const fd = openSync(path, 'w');
@@ -89,7 +89,7 @@ export function writeRandom(path: string, bytes: number): string {
   return path;
 }
 
-/** Takes a file out of the page cache, and only that. */
+/** Takes one file out of the page cache, and nothing else. */
 export function forget(path: string): void {
   execFileSync('sync', [path]);
   execFileSync('dd', [`if=${path}`, 'iflag=nocache', 'count=0', 'status=none']);

@@ -61,9 +61,12 @@ console.log(table.toString());
 interface Start {
   /** Until the first answer. */
   seconds: number;
-  /** Until everything that lies in the cache was accounted for. */
+  /** Until everything in the cache was accounted for. */
   accounted: number;
-  /** Memory of the process at the first answer, and the most until it was accounted for; NaN where the system does not tell. */
+  /**
+   * Memory of the process at the first answer, and its maximum until all was accounted for; NaN where the system does not report
+   * it.
+   */
   mebibytes: number;
   most: number;
 }
@@ -99,7 +102,7 @@ async function untilFound(pid: number | undefined): Promise<Client> {
   }
 }
 
-/** MiB, NaN where the system does not tell. */
+/** MiB, NaN where the system does not report it. */
 function memoryOf(pid: number | undefined, what: 'VmRSS' | 'VmHWM'): number {
   try {
     const [, kibibytes] = new RegExp(`^${what}:\\s*(\\d+) kB$`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
@@ -109,7 +112,7 @@ function memoryOf(pid: number | undefined, what: 'VmRSS' | 'VmHWM'): number {
   }
 }
 
-/** How long `sqlite3` takes, seconds; null when it is not installed. */
+/** Duration of `sqlite3`, seconds; null when it is not installed. */
 function countRows(): number | null {
   const begunAt = performance.now();
   const { status } = spawnSync('sqlite3', [join(stateDir, 'catalog.db'), 'select count(*) from copies']);

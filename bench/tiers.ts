@@ -4,10 +4,10 @@
  *
  *     node bench/tiers.ts [MiB of the model, 2048]
  *
- * "path after" is when the lookup, which waits, has answered; "read after" when all bytes behind that path have been read too. Page
- * caches are cold, but for a copy that was made while the lookup waited: it lies in the page cache, as it does for a loader. The model
- * is synthetic weights in bf16. The slow disk is a real ext4 on a throttled loop device, so this needs root on Linux. The
- * temporary directory needs room for ten such models: the cold tier begins to work when the cache is nearly full.
+ * "path after" is the time of the lookup's answer, including its wait; "read after" the time when all bytes behind that path are
+ * read too. Page caches are cold, except for a copy made while the lookup waited: it is in the page cache, as for a loader. The model
+ * is synthetic weights in bf16. The slow disk is a real ext4 on a throttled loop device, so this needs root on Linux. The temporary
+ * directory needs room for ten such models: the cold tier begins to work when the cache is nearly full.
  */
 import { closeSync, mkdirSync, mkdtempSync, openSync, readSync, rmSync, truncateSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
@@ -55,7 +55,7 @@ async function measureAll({ path: root }: SlowMount): Promise<void> {
   closeSync(openSync(filling, 'w'));
   truncateSync(filling, Math.round(5.5 * size));
   let client = await installed.start();
-  // Two thirds of the cache go to something that stays.
+  // A pinned file takes two thirds of the cache.
   await client.warm({ paths: [filling], wait: true });
   await client.pin({ paths: [filling] });
   forget(model);
@@ -88,11 +88,11 @@ async function load(client: Client, model: string): Promise<Load> {
   return { path, reason, answered, read: answered + seconds(() => readAll(path)) };
 }
 
-/** Lets go of the model, and waits until it is compressed. @returns where */
+/** Ends the use of the model, and waits until it is compressed. @returns its path */
 async function compressed(client: Client, model: string): Promise<string> {
   await endLeases(client, loader);
   for (let looks = 0; looks < 600; looks++) {
-    // The daemon looks for something to compress whenever its limit is another one.
+    // The daemon looks for something to compress whenever its limit changes.
     await client.changeConfig({ limit: String(limit + (looks % 2)) });
     const { entries } = await client.entries({ cached: true });
     const copies = entries.find(({ path }) => path === model)?.copies ?? [];
@@ -104,7 +104,7 @@ async function compressed(client: Client, model: string): Promise<string> {
   throw new Error('nothing was compressed within five minutes');
 }
 
-/** In pieces: one call takes less than 2 GiB. */
+/** Writes in pieces: one call takes less than 2 GiB. */
 function writeWhole(path: string, bytes: Uint8Array): void {
   const fd = openSync(path, 'w');
   for (let at = 0; at < bytes.length; at += block.length) writeSync(fd, bytes.subarray(at, at + block.length));

@@ -1,6 +1,6 @@
 /**
- * Synthetic model weights: normally distributed, every tensor with a standard deviation of its own between 0.01 and 0.05
- * (log-uniform), as trained layers have. Always the same for the same seed.
+ * Synthetic model weights: normally distributed, each tensor with its own standard deviation between 0.01 and 0.05 (log-uniform),
+ * as in trained layers. Always the same for the same seed.
  */
 export const weightTypes = ['BF16', 'F16', 'F32', 'F8_E4M3'] as const;
 export type WeightType = (typeof weightTypes)[number];
@@ -10,7 +10,7 @@ const widths: Record<WeightType, number> = { BF16: 2, F16: 2, F32: 4, F8_E4M3: 1
 export interface NamedTensor {
   name: string;
   dtype: string;
-  /** One dimension when it is left out. */
+  /** Default: one dimension. */
   shape?: number[];
   bytes: Uint8Array;
 }
@@ -39,7 +39,7 @@ export function makeSafetensors(tensors: readonly NamedTensor[]): Uint8Array {
   return Buffer.concat([length, json, ...tensors.map(({ bytes }) => bytes)]);
 }
 
-/** A model of about `size` bytes. Tensors of 4 MiB come back after 64 MiB: farther than any compressor here looks. */
+/** A model of about `size` bytes. Tensors of 4 MiB repeat after 64 MiB: beyond the window of any compressor here. */
 export function makeModel(dtype: WeightType, size: number): Uint8Array {
   const tensorBytes = 2 ** 22;
   const count = Math.max(1, Math.round(size / tensorBytes));
@@ -52,8 +52,8 @@ export function makeModel(dtype: WeightType, size: number): Uint8Array {
 }
 
 /**
- * A compact Real-ESRGAN upscaler of scale 1: an image goes in and one of the same size comes out, and all of the weights are used on
- * the way. 144 MiB with 512 features and 16 layers.
+ * A compact Real-ESRGAN upscaler of scale 1: input and output image have the same size, and all weights are used on the way. 144
+ * MiB with 512 features and 16 layers.
  */
 export function makeUpscaler({ seed, features, layers }: { seed: number; features: number; layers: number }): Uint8Array {
   const tensor = (name: string, shape: number[]): NamedTensor => {
@@ -93,7 +93,7 @@ const encoders: Record<WeightType, (values: Float32Array) => Uint8Array> = {
   },
 };
 
-/** The bits of the nearest numbers with so many exponent and mantissa bits; no value may be larger than those can say. */
+/** The bits of the nearest numbers with this many exponent and mantissa bits; no value may exceed their range. */
 function smallFloats(values: Float32Array, exponentBits: number, mantissaBits: number): Float32Array {
   const bias = 2 ** (exponentBits - 1) - 1;
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);

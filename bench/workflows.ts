@@ -69,7 +69,7 @@ function readCases(directory: string, run: Run): Case[] {
   });
 }
 
-/** The editor gives nodes that ComfyUI did not have no class; the analysis is told a class that it cannot know. */
+/** The editor gives no class to nodes that ComfyUI did not have; here they get a class unknown to the analysis. */
 function promptCase(name: string, { options, objectInfo, prompts }: Run, blueprint: boolean): Case['prompt'] {
   const path = join(prompts ?? '', name);
   if (prompts === undefined || !existsSync(path)) return null;

@@ -1,17 +1,17 @@
 import type { Saved } from './truth.ts';
 
-/** One workflow with what was found in it and what should have been. Files are written `folder/name`. */
+/** One workflow with the models found in it and the true ones. Files are written `folder/name`. */
 export interface Case {
   file: string;
   found: Set<string>;
-  /** Why models that stand in the file were not reported, each beginning with the model's name. */
+  /** Why models in the file were not reported, each beginning with the model's name. */
   skipped: string[];
   saved: Saved;
-  /** Null when the editor's prompt is not at hand; `found` is what was found in the prompt, null for a blueprint. */
+  /** Null when there is no prompt of the editor; `found` are the models found in the prompt, null for a blueprint. */
   prompt: { truth: Set<string>; found: Set<string> | null } | null;
 }
 
-/** First truth: what the files say by themselves. It counts what is never executed, so it can only be read with the reasons. */
+/** First truth: the saved files alone. It counts nodes that are never executed, so it needs the reasons beside it. */
 export function reportSaved(cases: readonly Case[]): void {
   console.log('\nGround truth 1: widget values of the stock loaders in the files (not muted, not bypassed), links ignored.');
   const tally = { named: 0, hit: 0, explained: 0, reported: 0, declared: 0, declaredHit: 0 };
@@ -43,7 +43,7 @@ export function reportSaved(cases: readonly Case[]): void {
   console.log(`  precision          ${share(tally.hit, tally.reported)} of the reported models are named by a loader`);
 }
 
-/** Second truth: what the editor makes of the files, from the output nodes back. */
+/** Second truth: the editor's prompts of the files, from the output nodes back. */
 export function reportPrompts(cases: readonly Case[]): void {
   console.log('\nGround truth 2: stock loaders that are executed in the prompts that ComfyUI itself makes of the files.');
   const all = cases.flatMap(({ file, found, prompt }) =>
@@ -73,7 +73,7 @@ function minus(some: ReadonlySet<string>, others: ReadonlySet<string>): string[]
   return [...some].filter((one) => !others.has(one));
 }
 
-/** Without the folder. */
+/** The name without the folder. */
 function bare(model: string): string {
   return model.slice(model.indexOf('/') + 1);
 }

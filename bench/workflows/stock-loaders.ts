@@ -1,7 +1,7 @@
 /**
- * Stock loader nodes of ComfyUI 0.33 for the benchmark's ground truth: which of a node's widget values name a model file, by
- * position and by input. Written by hand from the nodes' definitions, not taken from `config/comfyui-nodes.json`, so that a
- * mistake there shows.
+ * Stock loader nodes of ComfyUI 0.33 for the benchmark's ground truth: the widget values of a node that name a model file, by
+ * position and by input. Written by hand from the nodes' definitions, not taken from `config/comfyui-nodes.json`, so that a mistake
+ * there shows.
  */
 export const stockLoaders: Readonly<Record<string, readonly { at: number; input: string; folder: string }[]>> = {
   CheckpointLoaderSimple: [{ at: 0, input: 'ckpt_name', folder: 'checkpoints' }],

@@ -19,11 +19,11 @@ export interface Saved {
   loaders: Set<string>;
   /** `folder/name` of the `properties.models` of those nodes. */
   declared: Set<string>;
-  /** Every model name that stands anywhere in a node's values. */
+  /** Every model name in any of a node's values. */
   anywhere: Set<string>;
 }
 
-/** What a saved workflow says by itself: no links are followed, and no value is passed from a subgraph's node inwards. */
+/** The models of a saved workflow alone: no links are followed, and no value is passed from a subgraph's node inwards. */
 export function savedTruth(workflow: SavedWorkflow): Saved {
   const nodes = [workflow, ...(workflow.definitions?.subgraphs ?? [])].flatMap((graph) => graph.nodes);
   const truth: Saved = { loaders: new Set(), declared: new Set(), anywhere: new Set() };
@@ -48,11 +48,11 @@ export function isBlueprint(workflow: SavedWorkflow): boolean {
 type Prompt = Record<string, { class_type?: string; inputs: Record<string, unknown> }>;
 
 /**
- * What ComfyUI's own editor makes of a workflow (its API prompt), reduced to what is executed: from the output nodes back along
- * the links; of a switch whose condition is a constant, only the branch it takes. `folder/name` of the stock loaders met.
+ * ComfyUI's own editor's result for a workflow (its API prompt), reduced to the executed nodes: from the output nodes back along
+ * the links, with only the branch that a switch with a constant condition takes. `folder/name` of the stock loaders met.
  *
- * Nodes that ComfyUI did not have installed have no class in such a prompt: they count as outputs when nothing is linked to
- * them. Of a blueprint, and of a prompt without an output, everything counts.
+ * Nodes that ComfyUI did not have installed have no class in such a prompt: they count as outputs when nothing is linked to them.
+ * In a blueprint, and in a prompt without an output, everything counts.
  */
 export function promptTruth(
   prompt: Prompt,
@@ -101,7 +101,7 @@ function loaded(prompt: Prompt, id: string): string[] {
   });
 }
 
-/** What VAELoader offers for "decode without a VAE": there is no such file. */
+/** VAELoader's choice for "decode without a VAE": there is no such file. */
 const noFile = 'pixel_space';
 
 /** A LoRA of strength 0 is never opened. */
