@@ -6,7 +6,7 @@ import type { Clock } from '../../src/runtime/clock.ts';
 import { ManualClock } from './manual-clock.ts';
 import { tempDir } from './temp-dir.ts';
 
-/** A catalog in a directory of its own, closed when the test ends. */
+/** A catalog in its own directory, closed when the test ends. */
 export function openCatalog(options: { file?: string; clock?: Clock } = {}) {
   const file = options.file ?? join(tempDir(), 'catalog.db');
   const catalog = new Catalog(file, options.clock ?? new ManualClock());
@@ -31,7 +31,7 @@ export function sourceFile(rel: string, part: Partial<SourceFile> = {}): SourceF
   return { path: `${root}/${rel}`, root, rel, category: rel.split('/')[0] ?? null, fingerprint: fingerprint(), ...part };
 }
 
-/** A copy in service, straight into the catalog: no file stands behind it. */
+/** A copy in service, only in the catalog: it has no file. */
 export function putCopy(
   catalog: Catalog,
   file: SourceFile,
@@ -46,7 +46,7 @@ export function putCopy(
   return published;
 }
 
-/** A copy that is being made. */
+/** A copy in progress. */
 export function reserveCopy(
   catalog: Catalog,
   file: SourceFile,

@@ -25,7 +25,7 @@ export interface StartOptions {
   environment?: Record<string, string>;
 }
 
-/** The whole program in a process of its own, ended when the test ends. @throws when it does not come to answer. */
+/** The whole program in a separate process, ended when the test ends. @throws when it never answers. */
 export async function startDaemonProcess(options: StartOptions): Promise<DaemonProcess> {
   const dir = options.dir ?? tempDir();
   const [stateDir, cacheDir] = [join(dir, 'state'), join(dir, 'cache')];

@@ -6,7 +6,7 @@ import { loadConfig } from '../../src/config/config.ts';
 import { writeModel } from './files.ts';
 import { tempDir } from './temp-dir.ts';
 
-/** A whole daemon in this process, over folders of its own, with the folder `models` as a hard disk; ended with the test. */
+/** A whole daemon in this process, over its own folders, with the folder `models` as a hard disk; ended with the test. */
 export async function runDaemon(
   files: Record<string, number>,
   settings: Record<string, string> = {},
@@ -23,7 +23,7 @@ export async function runDaemon(
     AUTOCACHE_LISTEN: '127.0.0.1:0',
     AUTOCACHE_MIN_SIZE: '1',
     AUTOCACHE_MIN_FREE: '1',
-    // Whether a wait pays off is a matter of measured speeds, which say nothing on a machine that runs tests.
+    // The value of a wait depends on measured speeds, which mean nothing on a machine that runs tests.
     AUTOCACHE_ON_MISS: 'wait',
     AUTOCACHE_LOG: 'silent',
     ...settings,

@@ -1,13 +1,13 @@
 import type { Demoter } from '../../src/placement/demoter.ts';
 import { createRig, type Rig, type RigOptions } from './rig.ts';
 
-/** What compresses the copies of this rig when its limit is nearly reached. */
+/** The part of this rig that compresses its copies when the limit is nearly reached. */
 export function demoterOf({ demoter }: Rig): Demoter {
   if (!demoter) throw new Error('the rig has no cold tier');
   return demoter;
 }
 
-/** A rig with the copies of some files, the first one used longest ago. */
+/** A rig with copies of some files, the first one used longest ago. */
 export async function withCopies(files: Record<string, 'weights' | 'noise'>, size: number, options: RigOptions = {}) {
   const rig = createRig({ extra: ['cold'], ...options });
   const paths: string[] = [];
@@ -21,7 +21,7 @@ export async function withCopies(files: Record<string, 'weights' | 'noise'>, siz
   return { rig, paths };
 }
 
-/** The tiers that hold a ready copy of this source. */
+/** The tiers with a ready copy of this source. */
 export function tiersOf({ catalog }: Rig, path: string): string[] {
   return catalog.copies.readyOf(catalog.entries.byPath(path)?.id ?? 0).map(({ tier }) => tier);
 }

@@ -21,9 +21,9 @@ const watched = [
   'writeFileSync',
   'writeSync',
 ] as const;
-/** These have a callback: their faults throw or give a number of bytes, as those of `readSync` and `writeSync` do, or a promise of it. */
+/** Calls with a callback. Their faults throw, or return a number of bytes as `readSync` and `writeSync` do, or a promise of it. */
 type Async = 'read' | 'write';
-/** `readdir` is that of `node:fs/promises`. */
+/** `readdir` is from `node:fs/promises`. */
 type Call = (typeof watched)[number] | Async | 'readdir';
 
 interface Fault {
@@ -36,8 +36,8 @@ interface Fault {
 let active: Fault[] = [];
 
 /**
- * Makes calls of `node:fs` go wrong until the test ends, and fails the test when the fault never fired. Put at the top of the
- * test file: `vi.mock('node:fs', async (original) => (await import('../helpers/faulty-fs.ts')).faultyFs(await original()));`
+ * Makes calls of `node:fs` fail until the test ends, and fails the test when the fault never fired. Put at the top of the test
+ * file: `vi.mock('node:fs', async (original) => (await import('../helpers/faulty-fs.ts')).faultyFs(await original()));`
  */
 export function injectFault(call: Fault['call'], fault: Partial<Pick<Fault, 'when'>> & Pick<Fault, 'act'>): Fault {
   const added: Fault = { call, when: () => true, fired: 0, ...fault };
@@ -54,7 +54,7 @@ export function heal(fault: Fault): void {
   active = active.filter((other) => other !== fault);
 }
 
-/** `node:fs` with calls that faults can be put into. */
+/** `node:fs` with calls that faults can hit. */
 export function faultyFs(real: typeof Fs): typeof Fs & { default: typeof Fs } {
   const wrapped = Object.fromEntries(watched.map((call) => [call, wrap(call, real[call] as (...args: unknown[]) => unknown)]));
   const [read, write] = [wrapAsync('read', real.readSync), wrapAsync('write', real.writeSync)];
@@ -62,7 +62,7 @@ export function faultyFs(real: typeof Fs): typeof Fs & { default: typeof Fs } {
   return { ...faulty, default: faulty };
 }
 
-/** The same of `node:fs/promises`, as far as directories are listed with it. */
+/** The same for `node:fs/promises`, for listing directories only. */
 export function faultyFsPromises(real: typeof FsPromises): typeof FsPromises & { default: typeof FsPromises } {
   const inTurn = wrap('readdir', real.readdir as (...args: unknown[]) => unknown);
   const faulty = { ...real, readdir: async (...args: unknown[]) => inTurn(...args) } as typeof FsPromises;

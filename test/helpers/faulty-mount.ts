@@ -8,7 +8,7 @@ import { tempDir } from './temp-dir.ts';
 
 const server = fileURLToPath(new URL('./faulty-fuse.py', import.meta.url));
 
-/** Why a file system that goes wrong cannot be mounted here, or null. A mount may be refused all the same. */
+/** Why a faulty file system cannot be mounted here, or null. The system may still refuse the mount. */
 export const noMounts: string | null =
   process.platform !== 'linux'
     ? 'FUSE mounts are for Linux'
@@ -22,7 +22,7 @@ export const noMounts: string | null =
 
 /**
  * Mounts a real file system at `mountPoint` with a file of the backing file's name and bytes, whose reads from `offset` on can be
- * made to fail or to hang. Gives the reason when the system refuses to mount.
+ * made to fail or to hang. Returns the reason when the system refuses to mount.
  */
 export async function faultyMount(backing: string, mountPoint: string, offset: number) {
   const faultFile = join(tempDir(), 'fault');

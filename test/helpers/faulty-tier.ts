@@ -5,12 +5,12 @@ import { systemError } from './faulty-fs.ts';
 
 type Call = 'capacity' | 'check' | 'takeOut' | 'free';
 
-/** What goes wrong: an error of the system, a delay in ms, or the file being gone when the call is made. */
+/** The failure: an error of the system, a delay in ms, or the file's removal just before the call. */
 type Wrong = 'ENOSPC' | 'EIO' | 'EBUSY' | 'EPERM' | 'vanish' | { delayMs: number };
 
 interface Fault {
   call: Call;
-  /** Which call it hits, from 1; `every` = all of them. */
+  /** The number of the call that fails, from 1; `every` = all of them. */
   nth: number | 'every';
   wrong: Wrong;
 }
@@ -21,12 +21,12 @@ export interface FaultyTier {
   assertAllFired(): void;
 }
 
-/** A tier whose calls go wrong as told; everything else is the tier's own. */
+/** A tier whose calls fail as specified; everything else is the tier's own. */
 export function faultyTier(tier: Tier, faults: readonly Fault[]): FaultyTier {
   const calls = new Map<Call, number>();
   const fired = new Set<Fault>();
 
-  /** What is to go wrong with this call, counted. */
+  /** Counts this call and returns its failure. */
   const wrongWith = (call: Call): Wrong | null => {
     const count = (calls.get(call) ?? 0) + 1;
     calls.set(call, count);
@@ -65,7 +65,7 @@ export function faultyTier(tier: Tier, faults: readonly Fault[]): FaultyTier {
   };
 }
 
-/** A tier says of a file that the system does not let go of that it is in use (see `Tier.takeOut`). */
+/** A tier reports a file that the system does not release as in use (see `Tier.takeOut`). */
 function translated(call: Call, wrong: 'ENOSPC' | 'EIO' | 'EBUSY' | 'EPERM'): Error {
   return call === 'takeOut' ? new CacheError('IN_USE', wrong, { cause: systemError(wrong) }) : systemError(wrong);
 }

@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import { makeSafetensors } from '../../bench/weights.ts';
 import type { Fingerprint } from '../../src/core/types.ts';
 
-/** Writes a file of random bytes with an mtime in the past, as a model that was downloaded some time ago. */
+/** Writes a file of random bytes with an mtime in the past, as of an older download. */
 export function writeModel(path: string, size: number): Buffer {
   const bytes = randomBytes(size);
   writeModelBytes(path, bytes);
@@ -17,7 +17,7 @@ function writeModelBytes(path: string, bytes: Buffer): void {
   utimesSync(path, 1_700_000_000, 1_700_000_000.123456);
 }
 
-/** The same of weights that compress by a third: bf16, with noise in all bits but the exponent's. */
+/** The same with weights that compress by a third: bf16, with noise in all bits but the exponent's. */
 export function writeWeights(path: string, size: number): Buffer {
   const weights = randomBytes(size);
   for (let at = 1; at < size; at += 2) weights[at] = 0x3c | ((weights[at] ?? 0) & 0x81);
@@ -26,7 +26,7 @@ export function writeWeights(path: string, size: number): Buffer {
   return bytes;
 }
 
-/** IoScheduler one bit as a failing disk does: nothing that a stat tells changes. */
+/** Flips one bit as a failing disk does: no change shows in a stat. */
 export function flipBit(path: string, position: number): void {
   const { mtimeNs } = statSync(path, { bigint: true });
   const file = openSync(path, 'r+');

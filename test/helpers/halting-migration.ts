@@ -1,6 +1,6 @@
 /**
- * A process that opens the catalog in its first argument and stands still before the first statement that contains its second one.
- * It says so on standard output, and waits to be killed.
+ * A process that opens the catalog in its first argument and stops before the first statement that contains its second one. It
+ * reports that on standard output, and waits to be killed.
  */
 import { writeSync } from 'node:fs';
 import { registerHooks } from 'node:module';

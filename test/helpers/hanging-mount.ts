@@ -20,18 +20,20 @@ export const noFaultyMount =
       : null;
 
 export interface FaultyMount {
-  /** Where files are put. */
+  /** The folder to put files into. */
   source: string;
-  /** Where they are seen. */
+  /** The folder where they appear. */
   path: string;
-  /** How the mount behaves from now on; a number is an errno that every call fails with, or those below a directory of it. */
+  /**
+   * Behaviour of the mount from here on; a number is an errno that every call fails with, or every call below a directory of it.
+   */
   behave(mode: 'ok' | 'hang' | number, below?: string): void;
   /** Grows with every call that fails or hangs. */
   fired(): number;
   unmount(): Promise<void>;
 }
 
-/** A mount that hangs and errs when told so; gone when the test ends. */
+/** A mount that hangs and fails on demand; gone when the test ends. */
 export async function createFaultyMount(): Promise<FaultyMount> {
   const dir = tempDir();
   const [source, path, control] = [join(dir, 'disk'), join(dir, 'nas'), join(dir, 'control')];
@@ -51,7 +53,7 @@ export async function createFaultyMount(): Promise<FaultyMount> {
     if (!mounted) return;
     mounted = false;
     behave('ok');
-    // It detaches the mount as it ends, also one that is in use.
+    // It detaches the mount as it ends, even one in use.
     child.kill();
     await ended;
   };

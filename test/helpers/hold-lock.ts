@@ -1,6 +1,6 @@
 import { lockDirectory } from '../../src/catalog/lock.ts';
 
-/** Run as a process of its own: takes the lock of the directory it is given, says so, and holds it until it is ended. */
+/** Run as a separate process: takes the lock of the given directory, reports it, and holds it until the process is ended. */
 lockDirectory(process.argv[2] ?? '', 'cache directory');
 process.stdout.write('held\n');
 setInterval(() => {}, 60_000);

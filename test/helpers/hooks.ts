@@ -1,6 +1,6 @@
 import type { CopyHooks } from '../../src/transfer/each-block.ts';
 
-/** Hooks of a copy that nobody watches and nothing slows down. */
+/** Hooks of a copy without watchers or delays. */
 export function quiet(): CopyHooks {
   return {
     progress: () => {},

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { serveParent } from '../../src/runtime/peer.ts';
 import type { CopyWatcher, CopyWorker } from '../../src/transfer/messages.ts';
 
-/** A copy worker whose source has stopped to answer: it writes a little, says so, and is heard of no more. */
+/** A copy worker whose source has stopped answering: it writes a little, reports that, and then falls silent. */
 const parent = serveParent<CopyWatcher, Pick<CopyWorker, 'run'>>({
   run({ id, temp }) {
     writeFileSync(temp, 'half', { flag: 'wx' });

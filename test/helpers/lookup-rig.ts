@@ -13,7 +13,7 @@ export interface LookupRigOptions extends RigOptions {
 
 export type LookupRig = ReturnType<typeof createLookupRig>;
 
-/** The rig with what answers lookups before it. */
+/** The rig, with the parts that answer lookups. */
 export function createLookupRig(options: LookupRigOptions = {}) {
   const rig = createRig({ workers: 'inline', ...options });
   const lookupOptions: LookupOptions = {
@@ -42,17 +42,17 @@ export function createLookupRig(options: LookupRigOptions = {}) {
       client: { app: 'comfyui', pid: 1 },
       ...part,
     });
-  /** Where the copy of this source lies or would lie. */
+  /** The path of this source's copy, present or not. */
   const placeOf = (path: string) => rig.tier.placeOf(rig.root, rig.place(path).rel).path;
   return { ...rig, ...answering, stats: answering.lookupStats, options: lookupOptions, onTrouble, ask, placeOf };
 }
 
-/** Lets what was put off until after an answer run. */
+/** Lets work run that was postponed until after an answer. */
 export function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-/** A rig with a source that has a copy in service. */
+/** A rig with one source whose copy is in service. */
 export async function withCopy(options: LookupRigOptions = {}, rel = 'checkpoints/a.safetensors') {
   const rig = createLookupRig(options);
   const { path, bytes } = rig.source(rel, 2 * 1024 * 1024);

@@ -1,6 +1,6 @@
 import type { Clock } from '../../src/runtime/clock.ts';
 
-/** A clock that stands still until it is moved; wall and monotonic time move apart when told so. */
+/** A clock that stands still until it is moved; wall and monotonic time can be moved apart. */
 export class ManualClock implements Clock {
   #wall = 1_750_000_000_000;
   #monotonic = 1000;
@@ -18,7 +18,7 @@ export class ManualClock implements Clock {
     this.#monotonic += ms;
   }
 
-  /** As when somebody corrects the system's clock. */
+  /** As when the system's clock is corrected. */
   setWall(ms: number): void {
     this.#wall = ms;
   }

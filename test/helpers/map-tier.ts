@@ -6,10 +6,10 @@ import { fitsSeal, type Manifest } from '../../src/tiers/manifest.ts';
 import { mirrorPath } from '../../src/tiers/mirror.ts';
 import type { Tier } from '../../src/tiers/tier.ts';
 
-/** What a program can leave under a name of the store: an object, or something that is none. */
+/** Value under a name of the store: an object, or something else. */
 type Stored = { bytes: Buffer; seal: Seal } | 'no object';
 
-/** Objects by name, as an object store keeps them: there are no folders, and a name is all that leads to one. */
+/** Objects by name, as in an object store: there are no folders, and only a name leads to an object. */
 export class ObjectStore {
   readonly #objects = new Map<string, Stored>();
   #revision = 0;
@@ -42,7 +42,7 @@ export class ObjectStore {
 
 const marker = '.autocached';
 
-/** A tier that is no directory: its copies are objects of a store. */
+/** A tier without a directory: its copies are objects of a store. */
 export function openMapTier(name: TierName, store: ObjectStore, partialDir: string): Tier {
   if (store.size > 0 && !store.get(marker)) throw new CacheError('BAD_CONFIG', 'the store holds objects that are not ours');
   store.put(marker, Buffer.of());

@@ -20,16 +20,16 @@ interface StoredFile {
   version: number;
 }
 
-/** What calls answer while something is wrong. */
+/** Errors of calls during a breakdown. */
 const codes: Record<'look' | 'read', Record<Exclude<Breakdown, 'hang'>, ErrorCode>> = {
   look: { away: 'SOURCE_AWAY', denied: 'SOURCE_IO', io: 'SOURCE_AWAY' },
   read: { away: 'SOURCE_AWAY', denied: 'SOURCE_IO', io: 'SOURCE_IO' },
 };
 
-/** Most that one read gives, bytes. */
+/** Maximum size of one read, bytes. */
 const mostRead = 700_001;
 
-/** Sources in memory, as remote ones are: without descriptors, several reads at once, and each gives less than it could. */
+/** Sources in memory that behave as remote ones: without descriptors, several reads at once, each shorter than it could be. */
 export class MemorySources implements Subject {
   readonly root = '/remote';
   /** Sum of all reads, bytes. */
@@ -197,7 +197,7 @@ export class MemorySources implements Subject {
   }
 }
 
-/** The directories that a path lies in, from `top` down. */
+/** The directories above a path, from `top` down. */
 function directoriesOf(path: string, top: string): string[] {
   const above = dirname(path);
   return above === top || above === dirname(above) ? [above] : [...directoriesOf(above, top), above];

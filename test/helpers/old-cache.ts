@@ -9,8 +9,8 @@ import { tempDir } from './temp-dir.ts';
 const archive = new URL('../fixtures/cache-0.1.tar.br', import.meta.url);
 
 /**
- * Unpacks what version 0.1 left: `models`, `comfyui`, `cache` and `state` (see `fixtures/write-cache-0.1.mjs`). Its catalog and proofs
- * name paths and inodes; those of this place take their stead, in the rows and files as the old version wrote them.
+ * Unpacks a cache of version 0.1: `models`, `comfyui`, `cache` and `state` (see `fixtures/write-cache-0.1.mjs`). Its catalog and
+ * proofs name paths and inodes; those are replaced by the ones of this place, in the rows and files as the old version wrote them.
  */
 export function unpackOldCache(dir = tempDir()) {
   const { status, stderr } = spawnSync('tar', ['-xf', '-', '-C', dir], { input: brotliDecompressSync(readFileSync(archive)) });
@@ -61,7 +61,7 @@ function renameMirrors(cache: string, words: readonly [string, string][]): void 
       }
 }
 
-/** An unfinished file is named after its source, and has to be of this week. */
+/** An unfinished file is named after its source, and must be of this week. */
 function renamePartials(dir: string, { from, to }: { from: string; to: string }): void {
   for (const journal of filesIn(dir, '.journal')) {
     const { path }: { path: string } = JSON.parse(readFileSync(journal, 'utf8')).source;

@@ -13,7 +13,7 @@ export function copyOrder(order: Needed & Partial<CopyOrder>): CopyOrder {
   return { kind: 'copy', network: false, shared: false, identity: false, reread: false, reflinkCandidates: [], ...order };
 }
 
-/** A folder of models with one of `size` bytes, a tier, and the place of its copy there. */
+/** A folder with one model of `size` bytes, a tier, and the place of its copy there. */
 export function oneModel(size: number) {
   const dir = tempDir();
   const root = join(dir, 'models');
@@ -24,7 +24,7 @@ export function oneModel(size: number) {
   return { dir, root, rel, path, bytes, tier, place: tier.placeOf(root, rel) };
 }
 
-/** From now on no copy becomes a hard link, until `mockRestore` is called. */
+/** Copies do not become hard links from here on, until `mockRestore` is called. */
 export function withoutLinks(workers: CopyWorkers) {
   const { run } = workers;
   const other = <O extends JobOrder>(order: O, options: Parameters<typeof run>[1]) =>

@@ -6,10 +6,10 @@ import { readFromDisks } from '../../src/media/disk-counters.ts';
 import { writeModel } from './files.ts';
 import { tempDir } from './temp-dir.ts';
 
-/** What this process has had read from disks, bytes. */
+/** Bytes read from disks for this process. */
 export const fromDisks = () => readFromDisks('self') ?? Number.NaN;
 
-/** Whether the page at a position of the file comes without a disk, by what the kernel counts. */
+/** Whether the page at a position of the file comes without a disk read, by the kernel's counters. */
 export function isInMemory(path: string, position: number): boolean {
   const fd = openSync(path, 'r');
   const before = fromDisks();
@@ -18,7 +18,7 @@ export function isInMemory(path: string, position: number): boolean {
   return fromDisks() === before;
 }
 
-/** A model that is not in the page cache; skips the test where that cannot be watched, as on a temporary directory in memory. */
+/** A model that is not in the page cache; skips the test where that cannot be checked, as on a temporary directory in memory. */
 export function coldModel(context: TestContext, size: number): { path: string; bytes: Buffer } {
   const path = join(tempDir(), 'model.bin');
   const bytes = writeModel(path, size);

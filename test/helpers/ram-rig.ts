@@ -4,7 +4,7 @@ import { openPosixTier } from '../../src/tiers/posix-tier.ts';
 import { createLookupRig, type LookupRigOptions } from './lookup-rig.ts';
 import { tempDir } from './temp-dir.ts';
 
-/** The lookup rig with a RAM tier that takes itself for memory of which `memory` tells how much there is. Copies are its only use. */
+/** The lookup rig with a RAM tier. `memory` sets the size of its memory, and only copies use that. */
 export async function createRamRig(options: LookupRigOptions = {}) {
   const dir = tempDir();
   const memory = { total: 1e9, available: 1e9 };

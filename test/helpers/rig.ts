@@ -31,7 +31,7 @@ export interface RigOptions {
   dir?: string;
   /** Tiers besides the ssd tier. */
   extra?: ('ram' | 'cold')[];
-  /** The RAM tier, if it is one with a memory of its own. */
+  /** The RAM tier, if it has its own memory. */
   memory?: MemoryTier;
   limit?: number;
   floor?: number;
@@ -44,21 +44,21 @@ export interface RigOptions {
   workers?: 'threads' | 'inline' | URL;
   rates?: RateLimits;
   dailyWrites?: number;
-  /** Gives way to other programs; off unless it is said. */
+  /** Yields to other programs; default false. */
   polite?: boolean;
   reread?: boolean;
-  /** With them the rig has accounts that can be begun; without them everything is taken as accounted for. */
+  /** Gives the rig accounts that tests can begin; without this, everything counts as accounted for. */
   pauses?: NonNullable<AccountsDeps['pauses']>;
 }
 
 const allAccounted = { complete: true, progress: null, unaccounted: () => [] };
 
-/** A clock that stands still, and sources that are all equally slow. */
+/** A clock that stands still, and sources of equal speed. */
 export const surroundings: PolicyContext = { now: () => 1e12, secondsPerByte: () => 1e-8 };
 
 export type Rig = ReturnType<typeof createRig>;
 
-/** The copying half of the daemon, put together as the daemon does it, over real folders and one root. */
+/** The copying half of the daemon, composed as the daemon does it, over real folders and one root. */
 export function createRig(options: RigOptions = {}) {
   const dir = options.dir ?? tempDir();
   const root = join(dir, 'models');

@@ -14,7 +14,7 @@ import { surroundings } from './rig.ts';
 const port = 8189;
 const token = 'f'.repeat(64);
 
-/** Everything that the routes serve, over the rig; settings are the real ones, roots are one. */
+/** All services of the routes, over the rig; settings are real, with a single root. */
 export function createServices(options: LookupRigOptions = {}) {
   const rig = createLookupRig({ waitMaxMs: 30_000, ...options });
   const loaded = { ...load({ AUTOCACHE_COMFYUI_FREE: 'auto' }), notices: ['ARENA_CACHE_ROOT is understood as AUTOCACHE_DIR'] };
@@ -50,7 +50,7 @@ export function createServices(options: LookupRigOptions = {}) {
   return { ...rig, services, stop, settings };
 }
 
-/** The app without a port, and a client that has the token and is who it says it is. */
+/** The app without a port, and a client with the token and the right Host. */
 export function createClient(options: LookupRigOptions = {}) {
   const rig = createServices(options);
   const app = createApp(rig.services, { token, hosts: hostsOf('127.0.0.1', port) });
@@ -60,7 +60,7 @@ export function createClient(options: LookupRigOptions = {}) {
 
 function clientOf(app: FastifyInstance) {
   const headers = { host: `127.0.0.1:${port}`, authorization: `Bearer ${token}` };
-  /** Any request, with the headers given in place of the usual ones; `undefined` leaves one out. */
+  /** Sends any request, with the given headers instead of the usual ones; `undefined` omits one. */
   const send = async (request: Omit<InjectOptions, 'headers'> & { headers?: Record<string, string | undefined> }) => {
     const all = Object.entries({ ...headers, ...request.headers }).filter(([, value]) => value !== undefined);
     const response = await app.inject({ ...request, headers: Object.fromEntries(all) as Record<string, string> });

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 
-/** A directory of its own for one test, gone when the test ends. */
+/** A new directory for one test, gone when the test ends. */
 export function tempDir(parent = tmpdir()): string {
   const dir = realpathSync(mkdtempSync(join(parent, 'autocached-test-')));
   onTestFinished(() => rmSync(dir, { recursive: true, force: true }));

@@ -1,9 +1,12 @@
 import type Sqlite from 'better-sqlite3';
 
-/** Told of each statement before it runs, with how many ran before it on this connection. What it throws ends that statement. */
+/**
+ * Called with each statement before it runs, and the number of statements before it on this connection. If it throws, the statement
+ * fails.
+ */
 export type Tracer = (sql: string, index: number) => void;
 
-/** `better-sqlite3` whose connections to files tell what they do. */
+/** `better-sqlite3` whose connections to files report their statements. */
 export function tracedSqlite(real: typeof Sqlite, tracer: () => Tracer | null): typeof Sqlite {
   return new Proxy(real, {
     construct(target, [file, options]: [string, Sqlite.Options?]) {
