@@ -1,7 +1,7 @@
 /**
- * How soon a daemon with many copies answers: seconds from the start of its process to the first right answer of `POST /api/lookup`,
- * with its catalog and without it; until everything is accounted for; and its memory. Beside it `sqlite3`, which opens the same catalog
- * and counts its rows.
+ * How soon a daemon with many copies answers: seconds from the start of its process to the first right answer of
+ * `POST /api/lookup`, with its catalog and without it; until everything is accounted for; and its memory. Beside it `sqlite3`,
+ * which opens the same catalog and counts its rows.
  *
  *     node bench/start.ts [copies, 100000]
  */

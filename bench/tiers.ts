@@ -1,13 +1,13 @@
 /**
- * Seconds until a program has read a model: from a slow disk without autocached, and through a daemon that has no copy yet, that has
- * it on the SSD, compressed in the cold tier (with the RAM tier off and on), in memory.
+ * Seconds until a program has read a model: from a slow disk without autocached, and through a daemon that has no copy yet, has it
+ * on the SSD, compressed in the cold tier (with the RAM tier off and on), or in memory.
  *
  *     node bench/tiers.ts [MiB of the model, 2048]
  *
  * "path after" is the time of the lookup's answer, including its wait; "read after" the time when all bytes behind that path are
- * read too. Page caches are cold, except for a copy made while the lookup waited: it is in the page cache, as for a loader. The model
- * is synthetic weights in bf16. The slow disk is a real ext4 on a throttled loop device, so this needs root on Linux. The temporary
- * directory needs room for ten such models: the cold tier begins to work when the cache is nearly full.
+ * read too. Page caches are cold, except for a copy made while the lookup waited: it is in the page cache, as for a loader. The
+ * model is synthetic weights in bf16. The slow disk is a real ext4 on a throttled loop device, so this needs root on Linux. The
+ * temporary directory needs room for ten such models: the cold tier begins to work when the cache is nearly full.
  */
 import { closeSync, mkdirSync, mkdtempSync, openSync, readSync, rmSync, truncateSync, writeSync } from 'node:fs';
 import { join } from 'node:path';

@@ -55,7 +55,10 @@ export class Evictor {
     return this.#deps.catalog.duplicates.linksOf(copy).every(({ id }) => gone.has(id)) ? copy.bytes : 0;
   }
 
-  /** Removes one copy that has no obstacle. @param why is for the log: `space`, `memory`, `purge`, `evict`, `damaged`, `stale`, or of `moves`. */
+  /**
+   * Removes one copy that has no obstacle.
+   * @param why for the log: `space`, `memory`, `purge`, `evict`, `damaged`, `stale`, or of `moves`
+   */
   async evict(copy: Copy, entry: Entry, why: string): Promise<Eviction> {
     const { catalog, tiers, events, log } = this.#deps;
     const tier = tiers.get(copy.tier);
