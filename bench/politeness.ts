@@ -74,7 +74,7 @@ async function measureAll({ path: root }: SlowMount): Promise<void> {
   console.log(`\n${await measureCopies(daemons.polite, root)}`);
 }
 
-/** What is hardly given way to: how long a copy of 1 GiB takes beside it. */
+/** Reads that copies should hardly yield to: the time of a copy of 1 GiB beside them. */
 async function measureCopies(client: Client, root: string): Promise<string> {
   const copied = writeRandom(join(root, 'large.safetensors'), 1024 * MiB);
   const read = writeRandom(join(root, 'read.bin'), 400 * MiB);
@@ -99,7 +99,7 @@ async function measureCopies(client: Client, root: string): Promise<string> {
 
 /** Seconds from the request to the end of the copy. */
 async function timeOfCopy(client: Client, path: string, request: () => Promise<unknown>): Promise<number> {
-  // A new file to the daemon.
+  // The daemon sees a new file.
   utimesSync(path, new Date(), new Date());
   forget(path);
   const startedAt = performance.now();
@@ -109,7 +109,7 @@ async function timeOfCopy(client: Client, path: string, request: () => Promise<u
   return (performance.now() - startedAt) / 1000;
 }
 
-/** A program that reads a file from the disk over and over, at so many bytes per second. */
+/** A program that reads a file from the disk over and over, at `rate` bytes per second. */
 function startReading(path: string, rate: number): ChildProcess {
   const script = fileURLToPath(new URL('./slow_reader.py', import.meta.url));
   const reader = spawn('python3', [script, path, String(rate)], { stdio: ['ignore', 'ignore', 'inherit'] });

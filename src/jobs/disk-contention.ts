@@ -5,27 +5,27 @@ import { ForeignReads } from './foreign-reads.ts';
 import { GivingWay, type Suspicion } from './giving-way.ts';
 
 const sampleMs = 50;
-/** The program that reads most is found out over this time, ms. */
+/** The program that reads most is determined over this time, ms. */
 const nameMs = 600;
-/** Every disk is assumed to do this, bytes per second, until it has done more. */
+/** Assumed maximum speed of a disk, bytes per second, until a higher one is seen. */
 const leastPeak = 80 * 1024 * 1024;
-/** The speed of a disk is a mean over about this time, ms. It counts after the least time, and is forgotten within the longest. */
+/** The speed of a disk is a mean over about this time, ms. It counts after `leastMs`, and is forgotten within `forgetMs`. */
 const meanMs = 600;
 const leastMs = 300;
 const forgetMs = 60_000;
-/** Programs that read this share of what a disk can do are worth a look even after useless looks. */
+/** Programs that read this share of a disk's speed are worth measuring even after useless stops. */
 const muchShare = 0.3;
 
 interface Disk {
   name: string;
   giving: GivingWay;
-  /** Bytes per second that it can do, as far as copies have seen, and whether they have. */
+  /** Maximum speed seen by copies, bytes per second, and whether there is one. */
   peak: number;
   isKnown: boolean;
-  /** Its speed since copies run, bytes per second, and the time since then, ms. */
+  /** Mean speed since copies run, bytes per second, and the time since then, ms. */
   mean: number;
   ms: number;
-  /** The program that has read most since copies give way, from any disk, as `python3 (4711)`; null when unknown. */
+  /** The program that has read most since copies yield, from any disk, as `python3 (4711)`; null when unknown. */
   who: string | null;
 }
 
@@ -44,8 +44,8 @@ export interface DiskContentionOptions {
 }
 
 /**
- * The disks that copies yield to other programs. Samples what the kernel counts for each disk and for us; `ForeignReads` and `GivingWay`
- * decide.
+ * The disks that copies yield to other programs. Samples the kernel's counts for each disk and for us; `ForeignReads` and
+ * `GivingWay` decide.
  */
 export class DiskContention implements Disposable {
   readonly #options: DiskContentionOptions;
@@ -75,7 +75,7 @@ export class DiskContention implements Disposable {
     else this.#timer ??= setInterval(() => this.sample(), sampleMs).unref();
   }
 
-  /** A program was told to read from this root itself: copies give way until it is seen not to. */
+  /** A program was told to read from this root itself: copies yield until it proves not to. */
   expect(root: string): void {
     const names = this.#namesOf(root);
     const disks = this.#watched.filter(({ name, giving }) => names.includes(name) && !giving.active);
@@ -87,12 +87,12 @@ export class DiskContention implements Disposable {
     this.#options.onChange();
   }
 
-  /** Whether copies from this root give way. */
+  /** Whether copies from this root yield. */
   givesWay(root: string): boolean {
     return this.#givingOn(root) !== undefined;
   }
 
-  /** To what program, in a sentence; null when they do not. */
+  /** The program they yield to, in a sentence; null when they do not. */
   why(root: string): string | null {
     const disk = this.#givingOn(root);
     if (!disk) return null;

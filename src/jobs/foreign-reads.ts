@@ -1,12 +1,14 @@
 const MiB = 1024 * 1024;
 /** Other programs may need the disk once they have read this many bytes beside us. */
 const noticed = 4 * MiB;
-/** Programs that read slower than this are not noticed, bytes per ms. */
+/** Programs that read slower than this are ignored, bytes per ms. */
 const unnoticed = (6 * MiB) / 1000;
-/** Our reads count when they begin, the disk's when they end. The bytes under way are at most this many, and learnt within this time, ms. */
+/**
+ * Our reads count at their start, the disk's at their end. At most this many bytes are under way, and learnt within this time, ms.
+ */
 const mostUnderWay = 8 * MiB;
 const learnMs = 700;
-/** In a sample with less than this share of our usual reads, we stood still, and our reads under way have ended. */
+/** In a sample with less than this share of our usual reads, our copies were stopped, and their reads under way have ended. */
 const standstill = 0.35;
 /** Rates are means over about this time, ms. */
 const meanMs = 600;
@@ -20,7 +22,7 @@ export interface Counted {
 
 /** Whether other programs read from disks beside us: the kernel's count for the disks, less its count for us. Pure. */
 export class ForeignReads {
-  /** Bytes read by other programs, as far as our reads under way do not explain them. */
+  /** Bytes read by other programs, beyond those that our reads under way explain. */
   #excess = 0;
   /** Means, bytes per ms. */
   #own = 0;
@@ -31,7 +33,7 @@ export class ForeignReads {
     return Math.max(0, this.#rate) * 1000;
   }
 
-  /** Whether it is more than the odd read of a quiet system. */
+  /** Whether other programs read more than the odd read of a quiet system. */
   get isNoticed(): boolean {
     return this.#excess >= noticed;
   }

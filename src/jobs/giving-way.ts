@@ -1,24 +1,27 @@
-/** Copies do not give way to programs that use less than this share of what the disk can do. */
+/** Copies do not yield to programs that use less than this share of the disk's speed. */
 const needyShare = 0.2;
-/** A program that always waits for the disk counts as using this share of it, however few bytes it gets. */
+/** A program that always waits for the disk counts as using this share of it, even if it gets few bytes. */
 const waitingShare = 0.4;
-/** Copies stop within this time after they are told, ms. Until then the counted reads may be ours. */
+/** Copies stop within this time after the order, ms. Until then the counted reads may be ours. */
 const settleMs = 100;
-/** The use by others is then looked at for at least this time, ms. */
+/** The use by others is then measured for at least this time, ms. */
 const lookMs = 150;
-/** Their use is a mean over about this time, ms. It decides how long the disk is kept for a program that ends or pauses. */
+/** Their use is a mean over about this time, ms. It sets how long the disk is kept for a program that ends or pauses. */
 const meanMs = 560;
-/** Giving way for a shorter time was useless, ms. The next looks are then put off: first by this time, ms, then by twice as much each time. */
+/**
+ * Yielding for a shorter time was useless, ms. The next measurements are then put off, first by `pardonMs`, then by twice as long
+ * each time.
+ */
 const worthMs = 1000;
 const pardonMs = 2000;
 const longestPardonMs = 32_000;
-/** Copies that come after a gap of this length start afresh, ms. */
+/** Copies begin afresh after a gap of this length, ms. */
 const absentMs = 1000;
-/** After giving way for this time, ms, copies take turns of this length and have this share of the time. */
+/** After yielding for this time, ms, copies take turns of this length and get this share of the time. */
 const patienceMs = 60_000;
 const turnMs = 1000;
 const copiesShare = 0.2;
-/** Running for a time pays for giving way this many times as long. */
+/** Time of yielding that an equal time of running pays for, as a multiple. */
 const price = 1 / copiesShare - 1;
 
 /** Reads from the disk between two samples. */
@@ -27,41 +30,41 @@ export interface DiskUse {
   at: number;
   ms: number;
   bytes: number;
-  /** The sum over the reads of the time each took, ms: `ms` when one is always under way. */
+  /** The sum over all reads of their durations, ms: equals `ms` when one is always under way. */
   waitMs: number;
 }
 
-/** How much other programs seem to read beside running copies: `some` is worth a look, `much` is a good part of the disk. */
+/** Estimated use by other programs beside running copies: `some` is worth a measurement, `much` is a good part of the disk. */
 export type Suspicion = 'none' | 'some' | 'much';
 
 interface Stand {
   since: number;
   /** Reads count from here on. */
   from: number;
-  /** The time counted so far, ms, and the mean share that others used in it. */
+  /** The time counted so far, ms, and the mean share used by others in it. */
   ms: number;
   used: number;
 }
 
 /**
- * Whether copies from one disk give way to other programs. They stop at once when a program may need the disk, look, and go on when none
- * does; after a useless look the next one is put off. A disk that is always in use is shared after a minute: a fifth of the time belongs
- * to copies, whatever other programs do. Pure: times and counts come from the caller.
+ * Whether copies from one disk yield to other programs. They stop at once when a program may need the disk, measure, and continue
+ * when none does; after a useless stop the next one is put off. A disk in constant use is shared after a minute: a fifth of the
+ * time belongs to copies. Pure: times and counts come from the caller.
  */
 export class GivingWay {
   #stand: Stand | null = null;
-  /** The time that copies have given and not been paid for, ms. */
+  /** Time that copies have yielded and not been paid for, ms. */
   #given = 0;
   #inTurn = false;
   #pardonedUntil = Number.NEGATIVE_INFINITY;
   #pardonMs = pardonMs;
 
-  /** Whether copies stand still. */
+  /** Whether copies are stopped. */
   get active(): boolean {
     return this.#stand !== null;
   }
 
-  /** Copies read from the disk again, after a gap of this length, ms. */
+  /** To be called when copies read from the disk again after a gap of this length, ms. */
   resume(absent: number): void {
     if (absent < absentMs) return;
     this.#stand = null;
@@ -69,12 +72,12 @@ export class GivingWay {
     this.#given = Math.max(0, this.#given - absent);
   }
 
-  /** A program was told to read from the disk itself. @param at monotonic ms */
+  /** To be called when a program was told to read from the disk itself. @param at monotonic ms */
   expect(at: number): void {
     if (!this.#stand && !this.#inTurn && at >= this.#pardonedUntil) this.#begin(at, at);
   }
 
-  /** Takes a sample. @param peak bytes per second that the disk can do, as far as is known */
+  /** Takes a sample. @param peak known maximum speed of the disk, bytes per second */
   sample(use: DiskUse, peak: number, suspicion: Suspicion): void {
     if (this.#stand) this.#standStill(this.#stand, use, peak);
     else this.#run(use, suspicion);

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 /** Reads from a disk since the system's start. */
 export interface DiskReads {
   bytes: number;
-  /** The sum over all reads of the time each took, ms. */
+  /** The sum over all reads of their durations, ms. */
   waitMs: number;
 }
 

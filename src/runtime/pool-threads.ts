@@ -4,10 +4,10 @@ import { setPriority } from 'node:os';
 const tasks = '/proc/self/task';
 
 /**
- * Sets the priority of the threads that read and write files for this process (libuv's pool), on Linux alone: no other system has one
- * per thread. The pool starts with its first use; before that nothing happens.
- * @param priority as `os.setPriority` takes it
- * @returns how many threads there are
+ * Sets the priority of the threads that read and write files for this process (libuv's pool). Only Linux has a priority per
+ * thread. The pool starts with its first use; before that nothing happens.
+ * @param priority as in `os.setPriority`
+ * @returns number of threads
  */
 export function setPoolPriority(priority: number): number {
   if (process.platform !== 'linux') return 0;

@@ -67,7 +67,7 @@ function change(id: number, how: (job: Running) => void): void {
 
 let poolGivesWay = false;
 
-/** The threads that read and write compute little, but with a fast disk they compute at the expense of lookups. */
+/** The threads that read and write compute little, but with a fast disk they do so at the expense of lookups. */
 function lowerPool(): void {
   poolGivesWay = true;
   try {

@@ -5,15 +5,15 @@ const MiB = 2 ** 20;
 const stepMs = 50;
 const diskBytes = 150e6;
 
-/** What another program would read from the disk at this moment if it had it to itself, as a part of what the disk can do. */
+/** Reads of another program if it had the disk to itself, at this moment, as a share of the disk's speed. */
 type Program = (ms: number) => number;
 
 interface Options {
-  /** Bytes per second that copies may read; as many as the disk has left when it is left out. */
+  /** Bytes per second that copies may read; default: all that the disk has left. */
   rate?: number;
-  /** A program that is told to read from the disk itself, when the copy begins or again and again, ms. */
+  /** A program is told to read from the disk itself, once when the copy begins, or every so many ms. */
   told?: 'once' | number;
-  /** Of a program that waits for the disk all the time, the part that it still gets beside a copy. */
+  /** For a program that always waits for the disk, its remaining share beside a copy. */
   beside?: number;
   waits?: boolean;
 }
@@ -27,7 +27,7 @@ export class SharedDisk {
   #disk = { bytes: 0, waitMs: 0 };
   #own = 0;
   #ms = 0;
-  /** What the copy and the program have read, bytes, and how long the copy stood still, ms. */
+  /** Bytes read by the copy and by the program, and time for which the copy was stopped, ms. */
   copied = 0;
   read = 0;
   stillMs = 0;
@@ -69,7 +69,7 @@ export class SharedDisk {
     this.#clock.advance(stepMs);
     this.#disk.bytes += ours + foreign;
     this.#disk.waitMs += wanted > 0 && waits ? stepMs : stepMs * share;
-    // Three or four reads of 2 MiB are under way beside what has come, but not while the copy stands still.
+    // Three or four reads of 2 MiB are under way beside the finished ones, but not while the copy is stopped.
     this.#own = this.copied + (yielding ? 0 : (6 + 2 * ((this.#ms / stepMs) % 2)) * MiB);
     if (typeof told === 'number' && this.#ms % told === 0) this.#contention.expect('/r');
     this.#contention.sample();

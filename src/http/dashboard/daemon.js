@@ -1,10 +1,10 @@
-/** The daemon's API as the dashboard asks it. */
+/** The daemon's API for the dashboard. */
 
 const kept = 'autocached-token';
 
 /**
- * The token that this tab has: kept from before, or exchanged for the one-time code in the address, which leaves the address.
- * Null when there is neither.
+ * The token of this tab: kept from before, or exchanged for the one-time code in the address, which is removed there. Null when
+ * there is neither.
  */
 export async function signIn(location, history, storage) {
   const code = location.hash.slice(1);
@@ -21,7 +21,7 @@ export async function signIn(location, history, storage) {
   return token;
 }
 
-/** What `path` answers. @throws Error with the daemon's message; without one when the daemon is away. */
+/** The answer of `path`. @throws Error with the daemon's message; without one when the daemon is away. */
 export async function ask(token, path, body) {
   const headers = { Authorization: `Bearer ${token}`, ...(body && { 'Content-Type': 'application/json' }) };
   const response = await fetch(path, { headers, ...(body && { method: 'POST', body: JSON.stringify(body) }) });

@@ -81,7 +81,7 @@ function show(stats, jobs, { total, entries }) {
   at('roots').replaceChildren(...(known.length > 0 ? known.map(rootRow) : [quiet('none yet')]));
 }
 
-/** The keyboard stays on the button that it was on. */
+/** The keyboard focus stays on its button. */
 function showFiles(entries) {
   const { key } = document.activeElement?.dataset ?? {};
   at('files').replaceChildren(...entries.map(fileRow));
