@@ -1,7 +1,7 @@
 import type { CacheError } from '../core/errors.ts';
 import { corrupt } from './corrupt.ts';
 
-/** The header's account of one zstd frame. */
+/** The facts in the headers of one zstd frame. */
 export interface ZstdFrame {
   /** Bytes of its content. */
   contentSize: number;

@@ -11,7 +11,7 @@ export interface GuardOptions {
 
 /**
  * Law 9. A web page must not reach the daemon: its Host (after DNS rebinding) or its Origin is not on the list, and it has no
- * token. Only `/healthz` and the files that give the dashboard its token need none.
+ * token. Only `/healthz` and the paths that give the dashboard its token need none.
  */
 export function guard(app: FastifyInstance, { token, hosts }: GuardOptions): void {
   const expected = Buffer.from(`Bearer ${token}`);

@@ -21,7 +21,7 @@ const absentMs = 1000;
 const patienceMs = 60_000;
 const turnMs = 1000;
 const copiesShare = 0.2;
-/** Time of yielding that an equal time of running pays for, as a multiple. */
+/** Each ms of running pays for this many ms of yielding. */
 const price = 1 / copiesShare - 1;
 
 /** Reads from the disk between two samples. */

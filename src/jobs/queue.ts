@@ -3,7 +3,7 @@ import { type JobKind, type Medium, type Priority, priorities } from '../core/ty
 export interface Queued {
   id: number;
   priority: Priority;
-  /** A compress job takes no place of copies; at most one runs at a time. */
+  /** A compress job does not count against the limits; at most one runs. */
   readonly kind: JobKind;
   /** The source's medium, and its disk, or its root where the disk is unknown. Limits apply to each. */
   medium: Medium;

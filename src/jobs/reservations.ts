@@ -49,7 +49,7 @@ export class Reservations {
 
   /**
    * @throws CacheError NOT_ADMITTED: the bound holds for every priority, as the wear is the same; waiting programs load from the
-   * source.
+   *   source.
    */
   #assertBudget(job: Job): void {
     const { catalog, clock, running } = this.#deps;

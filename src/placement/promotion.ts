@@ -71,7 +71,7 @@ export class Promotion implements AsyncDisposable {
   /**
    * Has a file that is only in the cold tier restored into memory: nothing is written to the SSD, and the compressed copy stays.
    * @returns null when it must be restored to the SSD: there is no room and it is worth less than the copies that would leave, or
-   * it was requested there
+   *   it was requested there
    */
   restore({ medium, ...file }: WantedFile, priority: Priority): Job | null {
     const { catalog, copier, tier } = this.#deps;

@@ -3,7 +3,7 @@
  * one's size: one for a request meanwhile, and one for the compressed form beside its original.
  */
 const copiesOfRoom = 2;
-/** A copy larger than this fraction of the limit is not compressed: the room it needs is worth more than the saving. */
+/** A copy larger than the limit divided by this is not compressed: the room it needs is worth more than the saving. */
 const copiesInLimit = 8;
 /** Share of the limit that compressed copies may take: files in constant use shall stay plain. */
 const coldShare = 0.5;

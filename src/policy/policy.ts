@@ -18,7 +18,7 @@ export interface PolicyContext {
 /** A rule that chooses which copies leave. */
 export interface Policy {
   readonly name: string;
-  /** Worth of keeping the copy at logical time `tick`; the lowest leaves first. Pure, apart from the surroundings. */
+  /** Worth of keeping the copy at logical time `tick`; the lowest leaves first. Pure, apart from the context. */
   score(candidate: Candidate, tick: number): number;
   /** May a new copy displace these? Pure in the same way. */
   admit(incoming: Candidate, victims: readonly Candidate[], tick: number): boolean;

@@ -30,7 +30,7 @@ export interface SourceDriver {
   /**
    * Opens a source, if it still has the requested size and mtime.
    * @throws CacheError SOURCE_MISSING when only the file is absent, not its root, SOURCE_AWAY, SOURCE_IO, SOURCE_CHANGED, IN_USE
-   * during its download, or BAD_REQUEST for anything but a plain file
+   *   during its download, or BAD_REQUEST for anything but a plain file
    */
   open(file: SourceFile): Promise<OpenSource>;
 

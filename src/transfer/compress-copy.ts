@@ -21,7 +21,7 @@ const syncBytes = 64 * 1024 * 1024;
  * Puts the compressed form of a copy into the cold tier. The copy's bytes are hashed and must match its seal. The compressed form
  * is then decoded and must match too. A trial on a few chunks comes first.
  * @throws CacheError NOT_ADMITTED when it would save too little, NO_SPACE when it would need more room than the order gives,
- * CORRUPT when the copy does not match its seal; CACHE_IO or CANCELLED.
+ *   CORRUPT when the copy does not match its seal; CACHE_IO or CANCELLED.
  */
 export async function compressCopy(order: CompressOrder, hooks: CopyHooks): Promise<CopyReport> {
   const { source, temp, origin, into } = order;

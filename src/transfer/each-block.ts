@@ -38,7 +38,7 @@ export async function eachBlock(flow: Flow, hooks: CopyHooks, afterStep: () => P
     const stepEnd = Math.min(done - (done % step) + step, end);
     if (paced) await hooks.ask(stepEnd - done);
     let written = Promise.resolve();
-    // One that is to ask from now on does so before its next block.
+    // A copy that becomes paced asks before its next block.
     while (done < stepEnd && hooks.paced() === paced) {
       const askedAt = performance.now();
       const bytes = await reader.next(stepEnd - done, written);

@@ -29,7 +29,7 @@ function driverOf({ source, network }: CopyOrder | LinkOrder): SourceDriver {
  * Carries out an order.
  * @returns the report; null when no candidate of a `link` has the source's bytes
  * @throws CacheError SOURCE_MISSING, SOURCE_AWAY, SOURCE_IO, SOURCE_CHANGED, NO_SPACE, CACHE_IO or CANCELLED; CORRUPT for an
- * origin; NOT_ADMITTED for one not worth compressing.
+ *   origin; NOT_ADMITTED for one not worth compressing.
  */
 export function runCopyJob<O extends JobOrder>(order: O, hooks: CopyHooks, driver?: typeof driverOf): Promise<ReportOf<O>>;
 export function runCopyJob(order: JobOrder, hooks: CopyHooks, driver = driverOf): Promise<ReportOf<JobOrder>> {

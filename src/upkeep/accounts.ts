@@ -23,7 +23,7 @@ export interface AccountsDeps {
 const againMs = 60_000;
 
 /**
- * Whether the catalog accounts for everything in the tiers. After a start, a crash or the loss of its file it may not; then the
+ * Whether the catalog accounts for everything in the tiers. At the start it may not, after a crash or the loss of its file, so the
  * directories are searched in the background. Until that is done, no copy is made and none leaves to make room, as the limit
  * applies to all copies. A copy missing from the catalog is found by its proof when it is requested.
  */

@@ -47,7 +47,7 @@ export function dashboardRoutes(app: FastifyInstance, { clock }: Pick<Services, 
 
   app.post('/api/dashboard/code', () => ({ path: `/#${codes.issue()}` }));
 
-  // Anyone may ask, so a request is little larger than a code.
+  // Anyone may ask, so a request may have little more than a code.
   app.post(session, { bodyLimit: 1024 }, (request, reply) => {
     const { code } = parse(z.strictObject({ code: z.string().max(100) }), request.body);
     if (!codes.redeem(code)) throw new CacheError('FORBIDDEN', 'this code was used before, or is too old');
