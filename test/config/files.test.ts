@@ -28,15 +28,15 @@ describe('.env.example', () => {
   });
 });
 
-describe('presets', () => {
-  const presets = readdirSync('config/presets');
+describe('examples', () => {
+  const examples = readdirSync('config/examples');
 
   test('are the three that the documentation names', () => {
-    expect(presets.toSorted()).toEqual(['laptop.env', 'nas.env', 'workstation.env']);
+    expect(examples.toSorted()).toEqual(['laptop.env', 'nas.env', 'workstation.env']);
   });
 
-  test.each(presets)('%s starts as it is, without a notice', (name) => {
-    const text = readFileSync(`config/presets/${name}`, 'utf8');
+  test.each(examples)('%s starts as it is, without a notice', (name) => {
+    const text = readFileSync(`config/examples/${name}`, 'utf8');
     const { notices, settings } = load({}, { cwd: directory({ '.env': text }) });
     expect(notices).toEqual([]);
     const set = settings.filter(({ from }) => from !== 'default').map(({ key }) => key);
@@ -45,8 +45,8 @@ describe('presets', () => {
     );
   });
 
-  test.each(presets)('the examples in the comments of %s can be used on their system', (name) => {
-    const text = readFileSync(`config/presets/${name}`, 'utf8');
+  test.each(examples)('the examples in the comments of %s can be used on their system', (name) => {
+    const text = readFileSync(`config/examples/${name}`, 'utf8');
     for (const [, key = '', value = ''] of text.matchAll(/^# (AUTOCACHE_\w+)=(.*?)\r?$/gm)) {
       const platform = /^[A-Z]:\\|^\\\\/.test(value) ? 'win32' : 'linux';
       const { config } = load({ [key]: value }, { platform });
