@@ -8,6 +8,13 @@ import { setFlagsFromString } from 'node:v8';
 setFlagsFromString('--semi-space-growth-factor=1');
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+// The reader of our output may leave early (`autocached list | head`).
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') process.exitCode = 1;
+  });
+}
+
 if (major > 22 || (major === 22 && minor >= 22)) {
   // Imported only now: what it imports does not load in an older Node.
   const { runProgram } = await import('../src/cli/program.ts');

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-_MODEL = ("name", "category", "node", "classType", "tier", "reason", "why", "size", "ready", "pinned")
-_COPY = ("id", "state", "bytesDone", "bytesTotal", "bytesPerSecond", "etaMs")
+_MODEL = ("name", "category", "node", "classType", "tier", "reason", "word", "why", "size", "ready", "pinned")
+_COPY = ("id", "state", "status", "word", "why", "bytesDone", "bytesTotal", "bytesPerSecond", "etaMs")
 _TIER = ("tier", "files", "bytes", "limit")
 _UNDER_WAY = ("running", "queued")
 

@@ -40,6 +40,8 @@ class Wait:
         text = "autocached: copying %s to the faster disk, %s of %s" % (self._name, _bytes(done), _bytes(total))
         if isinstance(left, (int, float)):
             text += ", %d s left" % round(left / 1000)
+        if job.get("status") not in (None, "running"):
+            text += ", %s: %s" % (job.get("word"), job.get("why"))
         self._said = True
         self._say(text)
         self._move(done, total)

@@ -1,13 +1,8 @@
 import { element, setText } from './elements.js';
 import { ModelRow } from './model-row.js';
+import { daemonAway, jobTerms, modeTerms } from './vocabulary.js';
 import { describeModel, formatBytes, formatSeconds, nameOf, summarize, summaryText } from './words.js';
 
-const modes = [
-  ['read-write', 'On', 'Models are loaded from their copies, and copied when they have none'],
-  ['read-only', 'Read only', 'Models are loaded from their copies; nothing is copied'],
-  ['off', 'Off', 'Models are loaded from their own places'],
-];
-const awayText = 'The autocached daemon is not running. Models load from their own places.';
 const refusedText = 'Not shown at this address of ComfyUI. At its IP address, or at localhost, it is.';
 
 /** The sidebar tab: what the cache does, and the models of the open workflow. */
@@ -29,7 +24,7 @@ export class Panel {
   constructor(watch, routes) {
     this.#watch = watch;
     this.#routes = routes;
-    for (const mode of modes) this.#modes.append(this.#modeChoice(...mode));
+    for (const [mode, { word, says }] of Object.entries(modeTerms)) this.#modes.append(this.#modeChoice(mode, word, says));
     const heading = element('h4', { text: 'This workflow' });
     const actions = element('div', { class: 'autocached-actions' }, this.#warmAll, this.#pinAll);
     const workflow = element('section', {}, heading, this.#summary, actions, this.#list);
@@ -58,7 +53,7 @@ export class Panel {
     for (const { tier, bytes, limit } of tiers) {
       facts.push([tier.toUpperCase(), limit > 0 ? `${formatBytes(bytes)} of ${formatBytes(limit)}` : formatBytes(bytes)]);
     }
-    if (paused) facts.push(['Copies', 'paused']);
+    if (paused) facts.push(['Copies', jobTerms.paused.word]);
     const items = facts.map(([name, value]) =>
       element('div', {}, element('dt', { text: name }), element('dd', { text: value })),
     );
@@ -125,7 +120,7 @@ export class Panel {
 function saidOf({ alive, refused }) {
   if (alive) return '';
   if (alive === null) return 'Asking the daemon';
-  return refused ? refusedText : awayText;
+  return refused ? refusedText : daemonAway.says;
 }
 
 function noteOf({ mayChange, mode }) {

@@ -1,3 +1,5 @@
+import { jobTerms, untilAsked } from './vocabulary.js';
+
 /** What the sidebar says, without any page: figures, words and states of what the routes answer. */
 
 /** Nothing has to be said of these. */
@@ -34,16 +36,18 @@ function threeDigits(value) {
 export function describeModel(model, copies) {
   const copy = copies.find(({ id }) => id === model.copy);
   const row = { place: placeOf(model.tier), percent: null, detail: model.why ?? '', canCopy: false };
-  if (copy?.state === 'running') {
+  if (copy?.state === 'running' && isMoving(copy)) {
     const percent = percentOf(copy);
     return { ...row, tone: 'copying', place: `${percent}%`, percent, detail: progressOf(copy) };
   }
-  if (copy) return { ...row, tone: 'waiting', place: 'queued', detail: 'waits for its turn to be copied' };
+  if (copy) {
+    const percent = copy.state === 'running' ? percentOf(copy) : null;
+    return { ...row, tone: 'waiting', place: termOf(copy).word, percent, detail: copyText(copy) };
+  }
   if (model.ready) return { ...row, tone: 'ready', detail: plainHits.includes(model.reason) ? '' : row.detail };
   if (model.size === null) return { ...row, tone: 'missing', place: 'missing' };
   if (model.reason.startsWith('BYPASS_') && model.reason !== 'BYPASS_UNKNOWN_ROOT') return { ...row, tone: 'apart' };
-  // Nobody has asked for it yet: that a copy would be queued is what the next load is told.
-  const detail = model.reason === 'QUEUED' ? 'not copied yet' : row.detail;
+  const detail = untilAsked[model.reason]?.word ?? row.detail;
   const canCopy = model.category !== null && ['QUEUED', 'STALE', 'ERROR', 'NO_SPACE', 'NOT_ADMITTED'].includes(model.reason);
   return { ...row, tone: 'slow', detail, canCopy };
 }
@@ -82,6 +86,33 @@ export function nameOf({ category, name }) {
 
 function placeOf(tier) {
   return tier === null ? '?' : tier.toUpperCase();
+}
+
+/** How a copy does: how far, how fast and how long while it moves; else what holds it up. */
+export function copyText(copy) {
+  if (copy.state === 'running' && isMoving(copy)) return progressOf(copy);
+  const { word, says } = termOf(copy);
+  const far = copy.state === 'running' ? `${formatBytes(copy.bytesDone)} of ` : '';
+  return `${word}, ${far}${formatBytes(copy.bytesTotal)}: ${copy.why ?? says}`;
+}
+
+/** Only these move at a pace that tells when they end. A daemon of an earlier version does not say how a copy does. */
+function isMoving({ status }) {
+  return !status || status === 'running' || status === 'limited';
+}
+
+function termOf({ status, state }) {
+  return jobTerms[status ?? state] ?? { word: status, says: '' };
+}
+
+/** `1 file`, `1,204 files` */
+export function counted(value, noun) {
+  return `${value.toLocaleString('en-US')} ${value === 1 ? noun : `${noun}s`}`;
+}
+
+/** What a step that removes copies costs: `frees 2.3 GiB, removes 12 of 41 copies`. */
+export function costText(copies, of, bytes) {
+  return `frees ${formatBytes(bytes)}, removes ${copies.toLocaleString('en-US')} of ${of.toLocaleString('en-US')} ${of === 1 ? 'copy' : 'copies'}`;
 }
 
 /** How far, how fast, how long. */

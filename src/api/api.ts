@@ -1,4 +1,5 @@
 import type { CopyState, JobKind, Medium, Priority, Purpose, Reason, TierName } from '../core/types.ts';
+import type { JobStatus, RootHealth } from '../core/vocabulary.ts';
 
 /** The shapes of the HTTP API: what the daemon's routes answer and what the CLI, the resolver and other programs read. */
 
@@ -45,6 +46,10 @@ export type JobState = 'queued' | 'running' | 'done' | 'failed' | 'cancelled';
 export interface JobView {
   id: number;
   state: JobState;
+  /** What it waits for or is held up by, if by anything; `word` and `why` say it to people. */
+  status: JobStatus;
+  word: string;
+  why: string;
   priority: Priority;
   path: string;
   category: string | null;
@@ -54,9 +59,9 @@ export interface JobView {
   kind: JobKind;
   bytesDone: number;
   bytesTotal: number;
-  /** 0 until measured. */
+  /** 0 until measured, and while it stands still. */
   bytesPerSecond: number;
-  /** Null until it can be estimated. */
+  /** Null until it can be estimated, and while it stands still or gives way. */
   etaMs: number | null;
   error: { code: string; message: string } | null;
 }
@@ -86,6 +91,8 @@ export interface EntriesQuery {
   category?: string;
   root?: string;
   glob?: string;
+  /** Words that are in the name or the path, whatever their case. */
+  search?: string;
   cached?: boolean;
   pinned?: boolean;
   sort?: EntrySort;
@@ -99,6 +106,12 @@ export interface EntriesAnswer {
   entries: EntryView[];
 }
 
+/** What `GET /api/cache/sources` answers: model files below the roots that no program has asked for yet. */
+export interface SourcesAnswer {
+  total: number;
+  files: Pick<EntryView, 'path' | 'root' | 'name' | 'category' | 'size'>[];
+}
+
 export interface RootView {
   path: string;
   kind: Medium;
@@ -106,8 +119,8 @@ export interface RootView {
   kindFrom: 'configured' | 'detected' | 'assumed';
   categories: string[];
   origin: 'config' | 'comfyui' | 'api';
-  /** `away` = does not answer, is empty or absent: an outage, never a removal. */
-  health: 'unknown' | 'ok' | 'away';
+  /** `away` = does not answer, is empty or absent: an outage, never a removal. `missing` = it was never there. */
+  health: RootHealth;
   why: string | null;
   files: number | null;
 }
@@ -139,6 +152,8 @@ export interface ClearRequest {
 export interface RemovalAnswer {
   dryRun: boolean;
   files: number;
+  /** How many copies there are. */
+  of: number;
   /** What comes free: copies that share their bytes with one that stays free nothing. */
   bytes: number;
   removed: { id: number; path: string; bytes: number }[];
@@ -146,11 +161,12 @@ export interface RemovalAnswer {
   skipped: { id: number; path: string; bytes: number; why: string }[];
 }
 
-/** Which entries an operation is for: catalog ids, absolute paths, `category/name`, or all below some directories. */
+/** Which entries an operation is for: catalog ids, absolute paths, `category/name`, globs of these, or all below some directories. */
 export interface SelectRequest {
   ids?: number[];
   paths?: string[];
   names?: string[];
+  globs?: string[];
   below?: string[];
 }
 
@@ -163,6 +179,7 @@ export interface PinAnswer {
 export interface WarmRequest {
   paths?: string[];
   names?: string[];
+  globs?: string[];
   /** A workflow of ComfyUI's editor: its models, in load order. */
   workflow?: unknown;
   /** An API prompt; it counts where both are given. */
@@ -187,6 +204,9 @@ export interface WarmItem {
   size: number | null;
   job: JobView | null;
   message: string | null;
+  /** Of `reason`, as things are: what is not in the queue is not called queued. */
+  word: string;
+  why: string;
 }
 
 export interface WarmAnswer {
@@ -209,6 +229,23 @@ export interface ConfigValue {
   configured?: { value: string; from: string };
 }
 
+/** What would leave under a limit, and how many copies there are under it. */
+export interface Leaving {
+  copies: number;
+  of: number;
+  bytes: number;
+}
+
+/**
+ * What `GET` and `POST /api/cache/config` answer. With new values in its query, `GET` also says what would leave under them, and changes
+ * nothing.
+ */
+export interface ConfigAnswer {
+  settings: ConfigValue[];
+  notices: string[];
+  leaving?: Leaving;
+}
+
 /** New values of keys that may change while the daemon runs, by short name: `AUTOCACHE_WAIT_MAX` is `wait_max`. */
 export type ConfigChange = Partial<Record<string, string>>;
 
@@ -223,7 +260,9 @@ export interface ExplainAnswer {
   sha256: string | null;
   published: PublishedView | null;
   /** What a lookup would be answered now. */
-  now: { reason: Reason; path: string };
+  now: { reason: Reason; path: string; word: string; why: string };
+  /** What was most likely meant, as `category/name`, when there is no such file; null when nothing is near. */
+  meant: string | null;
 }
 
 /** The SHA-256 that lies beside a source, or that its name in the Hugging Face cache is. */

@@ -7,7 +7,7 @@ export interface VerifyRequest extends SelectRequest {
 }
 
 /** What came of reading copies again. */
-export type ScrubReport = Omit<VerifyAnswer, 'mismatched'>;
+export type ScrubReport = Omit<VerifyAnswer, 'mismatched' | 'sound'>;
 
 export interface VerifyAnswer {
   /** Copies and bytes that were read again, the damaged ones included. */
@@ -25,6 +25,8 @@ export interface VerifyAnswer {
     /** True when the source is there and a new copy is on its way. */
     recopied: boolean;
   }[];
+  /** Entries that were named and whose copies are what was copied; left out with `all`. */
+  sound?: { id: number; path: string; bytes: number }[];
   /** Sources whose bytes are not what is published beside them; their copies are true ones and stay in service. */
   mismatched: {
     id: number;

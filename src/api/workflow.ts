@@ -1,9 +1,8 @@
 import type { JobView, WarmItem } from './api.ts';
 
 /** A model file that a workflow loads, and what there is of it. */
-export interface WorkflowModel extends Pick<WarmItem, 'path' | 'tier' | 'reason' | 'size' | 'ready' | 'pinned'> {
-  /** The reason in a sentence for people. */
-  why: string;
+export interface WorkflowModel
+  extends Pick<WarmItem, 'path' | 'tier' | 'reason' | 'word' | 'why' | 'size' | 'ready' | 'pinned'> {
   node: string;
   classType: string;
   /** Name of the input; `lora_1.lora` for a value inside a value. */

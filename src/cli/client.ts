@@ -1,13 +1,14 @@
 import { Agent } from 'node:http';
 import type {
   ClearRequest,
+  ConfigAnswer,
   ConfigChange,
-  ConfigValue,
   DaemonFile,
   EntriesAnswer,
   EntriesQuery,
   ExplainAnswer,
   JobView,
+  Leaving,
   LookupAnswer,
   LookupRequest,
   PinAnswer,
@@ -23,11 +24,6 @@ import { type Call, type CallAnswer, CallTimeout, callDaemon, openResponse } fro
 import { type FoundDaemon, findDaemon } from '../client/daemon-file.ts';
 import { CacheError, type ErrorBody, messageOf } from '../core/errors.ts';
 import { type DaemonEvent, readEvents } from './sse.ts';
-
-export interface ConfigAnswer {
-  settings: ConfigValue[];
-  notices: string[];
-}
 
 const usualWaitMs = 30_000;
 
@@ -65,6 +61,13 @@ export class Client {
 
   config(): Promise<ConfigAnswer> {
     return this.#ask('GET', '/api/cache/config');
+  }
+
+  /** What copies would leave after such a change; nothing changes. Undefined when it does not touch the limit. */
+  async leavingAfter(change: ConfigChange): Promise<Leaving | undefined> {
+    const query = new URLSearchParams(change as Record<string, string>);
+    const { leaving } = await this.#ask<ConfigAnswer>('GET', `/api/cache/config?${query}`);
+    return leaving;
   }
 
   changeConfig(body: ConfigChange): Promise<ConfigAnswer> {
@@ -108,8 +111,10 @@ export class Client {
     return this.#ask('POST', '/api/cache/verify', { body, answerMs: null });
   }
 
-  explain(path: string): Promise<ExplainAnswer> {
-    return this.#ask('GET', `/api/cache/explain?${new URLSearchParams({ path })}`);
+  /** @param file an absolute path, or a name as `category/name` */
+  explain(file: string | { name: string }): Promise<ExplainAnswer> {
+    const query = new URLSearchParams(typeof file === 'string' ? { path: file } : file);
+    return this.#ask('GET', `/api/cache/explain?${query}`);
   }
 
   jobs(): Promise<{ jobs: JobView[]; paused: boolean }> {

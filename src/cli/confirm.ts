@@ -1,5 +1,20 @@
 import { createInterface } from 'node:readline/promises';
-import type { Host } from './session.ts';
+import { CacheError } from '../core/errors.ts';
+import type { Host, Session } from './session.ts';
+
+/**
+ * Says what something costs and asks whether to do it.
+ * @throws CacheError BAD_REQUEST, with the cost, when there is nobody to ask
+ */
+export async function agreed(session: Session, cost: string, question: string): Promise<boolean> {
+  if (session.in.isTTY !== true || session.json) {
+    throw new CacheError('BAD_REQUEST', `${cost}, and there is nobody to ask here`, {
+      hint: 'add --yes to do it without asking',
+    });
+  }
+  session.err.write(`${cost}\n`);
+  return confirm(question, session);
+}
 
 /** Asks on the terminal; only `y` and `yes` agree. The end of the input is a no. */
 export async function confirm(question: string, { in: input, err }: Host): Promise<boolean> {

@@ -1,10 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, open, readFile } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { loadConfig } from '../config/config.ts';
+import { keys } from '../config/keys.ts';
 import { CacheError } from '../core/errors.ts';
 import { daemonLogName } from '../runtime/log.ts';
+import { makeDirectory } from '../runtime/make-directory.ts';
 import { Client } from './client.ts';
 import { poll } from './poll.ts';
 
@@ -24,7 +26,7 @@ interface Detached {
  */
 export async function startDetached({ self, flags, cwd }: Detached): Promise<{ client: Client; logPath: string }> {
   const { stateDir } = loadConfig({ cwd, flags }).config;
-  await mkdir(stateDir, { recursive: true, mode: 0o700 });
+  makeDirectory(stateDir, keys.stateDir.name, 0o700);
   const logPath = join(stateDir, daemonLogName);
   const log = await open(logPath, 'a', 0o600);
   const { size: logStart } = await log.stat();

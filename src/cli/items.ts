@@ -3,8 +3,8 @@ import { stat } from 'node:fs/promises';
 import nodePath, { type PlatformPath } from 'node:path';
 import type { SelectRequest } from '../api/api.ts';
 
-/** What a word on the command line names: a file, or a model by the name that ComfyUI has for it. */
-export type Item = { path: string } | { category: string; name: string };
+/** What a word on the command line names: a file, a model by the name that ComfyUI has for it, or all that a glob means. */
+export type Item = { path: string } | { category: string; name: string } | { glob: string };
 
 /** Where words are read; tests name another platform. */
 export interface WordContext {
@@ -19,7 +19,10 @@ export interface WordContext {
  */
 export function parseItem(text: string, { cwd, exists = existsSync, platform = nodePath }: WordContext): Item {
   const path = platform.resolve(cwd, text);
-  if (platform.isAbsolute(text) || /^\.\.?[\\/]/.test(text) || exists(path)) return { path };
+  if (exists(path)) return { path };
+  if (platform.isAbsolute(text) && isGlob(text)) return { glob: text };
+  if (platform.isAbsolute(text) || /^\.\.?[\\/]/.test(text)) return { path };
+  if (isGlob(text)) return { glob: platform.sep === '\\' ? text.replaceAll('\\', '/') : text };
   const separators = platform.sep === '\\' ? /[:\\/]/ : /[:/]/;
   const [category = '', ...rest] = text.split(separators);
   // One letter before a colon is a drive of Windows.
@@ -55,19 +58,29 @@ async function isDirectoryWord(word: string, place: WordContext): Promise<boolea
 
 function filesRequest(words: string[], place: WordContext): SelectRequest {
   const ids = words.filter((word) => idPattern.test(word)).map((word) => Number(word.replace('#', '')));
-  const { paths, names } = pathsAndNames(
+  const { paths, names, globs } = itemsOf(
     words.filter((word) => !idPattern.test(word)),
     place,
   );
-  return { ...(ids.length > 0 && { ids }), ...(paths.length > 0 && { paths }), ...(names.length > 0 && { names }) };
+  return {
+    ...(ids.length > 0 && { ids }),
+    ...(paths.length > 0 && { paths }),
+    ...(names.length > 0 && { names }),
+    ...(globs.length > 0 && { globs }),
+  };
 }
 
-export function pathsAndNames(words: string[], place: WordContext): { paths: string[]; names: string[] } {
+export function itemsOf(words: string[], place: WordContext): { paths: string[]; names: string[]; globs: string[] } {
   const items = words.map((word) => parseItem(word, place));
   return {
     paths: items.flatMap((item) => ('path' in item ? [item.path] : [])),
-    names: items.flatMap((item) => ('path' in item ? [] : [`${item.category}/${item.name}`])),
+    names: items.flatMap((item) => ('name' in item ? [`${item.category}/${item.name}`] : [])),
+    globs: items.flatMap((item) => ('glob' in item ? [item.glob] : [])),
   };
+}
+
+function isGlob(text: string): boolean {
+  return /[*?]/.test(text);
 }
 
 const idPattern = /^#?\d+$/;

@@ -5,7 +5,7 @@ import type { Session } from './session.ts';
 import { progressBar } from './text/bar.ts';
 import { plain, shorten } from './text/fit.ts';
 import { lookOf, type Screen } from './text/look.ts';
-import { jobName, jobProgress } from './text/words.ts';
+import { jobName, jobProgress, jobWord } from './text/words.ts';
 
 /** Shows how jobs go on while they run. */
 export interface JobsView extends Disposable {
@@ -19,14 +19,14 @@ export function openJobsView(session: Session): JobsView {
 }
 
 function lines(err: Screen): JobsView {
-  const quarters = new Map<number, number>();
+  const told = new Map<number, string>();
   return {
     update(job) {
       const quarter = job.bytesTotal > 0 ? Math.floor((job.bytesDone / job.bytesTotal) * 4) : 0;
       if (isOver(job)) err.write(`${endOf(job)}\n`);
-      else if (job.state === 'running' && quarters.get(job.id) !== quarter)
+      else if (job.state === 'running' && told.get(job.id) !== `${job.status} ${quarter}`)
         err.write(`#${job.id} ${plain(jobName(job))}: ${jobProgress(job)}\n`);
-      if (job.state === 'running') quarters.set(job.id, quarter);
+      if (job.state === 'running') told.set(job.id, `${job.status} ${quarter}`);
     },
     [Symbol.dispose]: () => {},
   };
@@ -80,7 +80,7 @@ function barLine(job: JobView, width: number): string {
 function endOf(job: JobView): string {
   const name = `#${job.id} ${plain(jobName(job))}`;
   if (job.state === 'done') return `${name}: copied, ${formatBytes(job.bytesTotal)}`;
-  return `${name}: ${job.state}${job.error ? `: ${job.error.message}` : ''}`;
+  return `${name}: ${jobWord(job)}${job.error ? `: ${job.error.message}` : ''}`;
 }
 
 export function isOver(job: JobView): boolean {

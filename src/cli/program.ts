@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { CacheError } from '../core/errors.ts';
 import { version } from '../runtime/package.ts';
 import { addAnalyze } from './commands/analyze.ts';
 import { addComfyui } from './commands/comfyui.ts';
@@ -49,21 +50,39 @@ export async function runProgram(args: string[], host: Host): Promise<number> {
       const answer: Answer | undefined = await command(session, ...given);
       if (answer) exitCode = printAnswer(answer, session);
     };
-  describe(program, host);
+  describe(program, host, { json: args.includes('--json') });
   addCommands(program, run);
 
   try {
     await program.parseAsync(args, { from: 'user' });
   } catch (error) {
-    if (!(error instanceof CommanderError)) exitCode = printError(error, openSession(host, program.opts(), unread.signal));
-    else if (error.exitCode !== 0) exitCode = exitCodes.wrongUse;
+    const output = { ...host, json: args.includes('--json') };
+    if (!(error instanceof CommanderError)) exitCode = printError(error, output);
+    // Help that was asked for has been printed, and without a command it is the answer to people.
+    else if (error.exitCode !== 0)
+      exitCode = isHelp(error) && !output.json ? exitCodes.wrongUse : printError(wrongUse(error, args), output);
   } finally {
     host.out.off('error', stopPrinting);
   }
   return exitCode;
 }
 
-function describe(program: Command, host: Host): void {
+function isHelp({ code }: CommanderError): boolean {
+  return code === 'commander.help';
+}
+
+/** What commander has to say, as every other error is said. */
+function wrongUse(error: CommanderError, [command = '']: string[]): CacheError {
+  if (isHelp(error)) return new CacheError('BAD_REQUEST', 'no command is given', { hint: 'autocached --help' });
+  const [message = '', suggestion] = error.message.replace(/^error: /, '').split(/\n\(?/);
+  const help =
+    /^[a-z]+$/.test(command) && error.code !== 'commander.unknownCommand'
+      ? `autocached ${command} --help`
+      : 'autocached --help';
+  return new CacheError('BAD_REQUEST', message, { hint: suggestion?.replace(/\)$/, '') ?? help });
+}
+
+function describe(program: Command, host: Host, { json }: { json: boolean }): void {
   program
     .description('Keeps the model weights you are using on the fastest disk of the machine.')
     .option('--json', 'print JSON, for programs')
@@ -73,8 +92,12 @@ function describe(program: Command, host: Host): void {
     .addHelpCommand(new Command('help').argument('[command]').description('show help on a command').helpGroup('What it does:'))
     .addHelpText('after', examples)
     .configureHelp({ showGlobalOptions: true })
-    .configureOutput({ writeOut: (text) => host.out.write(text), writeErr: (text) => host.err.write(text) })
-    .showHelpAfterError('(autocached --help shows what there is)')
+    .configureOutput({
+      writeOut: (text) => host.out.write(text),
+      writeErr: (text) => json || host.err.write(text),
+      // It is said with its exit code, in the way of all errors.
+      outputError: () => {},
+    })
     .exitOverride();
 }
 

@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import { isSetting, unknownSetting } from '../config/unknown-setting.ts';
 import { CacheError } from '../core/errors.ts';
 import { type Mode, modes } from '../core/types.ts';
 import { collect } from './options.ts';
@@ -23,7 +24,7 @@ export function withStartOptions(command: Command): Command {
     .option('--set <key=value>', 'any other setting; repeatable', collect);
 }
 
-/** @throws CacheError BAD_REQUEST for a `--set` that is not KEY=VALUE. */
+/** @throws CacheError BAD_REQUEST for a `--set` that is not KEY=VALUE, or of a key that there is not. */
 export function flagsOf({ set = [], ...options }: StartOptions, stateDir: string | undefined): Record<string, string> {
   const flags = Object.fromEntries(set.map(keyAndValue));
   const { dir, limit, roots, mode, listen } = options;
@@ -36,6 +37,8 @@ export function flagsOf({ set = [], ...options }: StartOptions, stateDir: string
 
 function keyAndValue(word: string): [string, string] {
   const [, key, value = ''] = /^(\w+)=(.*)$/s.exec(word) ?? [];
-  if (key) return [key, value];
+  // Keys of Arena AutoCache are understood too.
+  if (key && (isSetting(key) || key.startsWith('ARENA_'))) return [key, value];
+  if (key) throw unknownSetting(key);
   throw new CacheError('BAD_REQUEST', `--set ${word}: expected KEY=VALUE`, { hint: 'for example --set AUTOCACHE_JOBS=4' });
 }

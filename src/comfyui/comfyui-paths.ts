@@ -3,6 +3,7 @@ import { posix, win32 } from 'node:path';
 import { CacheError, messageOf } from '../core/errors.ts';
 import { pathRules } from '../media/paths.ts';
 import { meaningOf } from '../runtime/errnos.ts';
+import { decodeUtf8 } from '../runtime/utf8.ts';
 import { currentCategory, standardCategories } from './categories.ts';
 import type { PathVariables } from './expand.ts';
 import type { ExtraPaths } from './extra-paths.ts';
@@ -90,8 +91,9 @@ class FolderLists {
 
 async function readTextFile(path: string): Promise<string | null> {
   try {
-    return await readFile(path, 'utf8');
+    return decodeUtf8(await readFile(path), path);
   } catch (error) {
+    if (error instanceof CacheError) throw error;
     if (meaningOf(error) === 'missing') return null;
     throw new CacheError('BAD_CONFIG', `cannot read ${path}: ${messageOf(error)}`, { cause: error });
   }

@@ -81,7 +81,7 @@ function addFolders(
   }
 }
 
-/** One folder, or one a line; a list is accepted too. Lines that begin with `#` were meant as comments. */
+/** One folder, or one a line; a list is accepted too. In text of several lines, those that begin with `#` were meant as comments. */
 function foldersOf(written: unknown, reading: Reading): string[] {
   const node = follow(written, reading);
   if (isEmpty(node)) return [];
@@ -91,7 +91,7 @@ function foldersOf(written: unknown, reading: Reading): string[] {
   const text = typeof node.value === 'string' ? node.value : (node.source ?? '');
   return text
     .split('\n')
-    .map((line) => line.replace(/\s+#.*$/, '').trim())
+    .map((line) => line.trim())
     .filter((line) => line !== '' && !line.startsWith('#'));
 }
 

@@ -4,10 +4,10 @@ import { ActiveJobs } from '../jobs/active-jobs.ts';
 import { Copier } from '../jobs/copier.ts';
 import type { CopyOptions } from '../jobs/options.ts';
 import type { CopyWorkers } from '../jobs/workers.ts';
-import { Companions } from '../placement/companions.ts';
+import { Companions, type CompanionsDeps } from '../placement/companions.ts';
 import { Deduplicator } from '../placement/deduplicate.ts';
 import { Demoter } from '../placement/demoter.ts';
-import { LimitKeeper } from '../placement/limit-keeper.ts';
+import { LimitKeeper, type LimitKeeperDeps } from '../placement/limit-keeper.ts';
 import { CopyPlanner } from '../placement/planner.ts';
 import { Promotion } from '../placement/promotion.ts';
 import { RamKeeper } from '../placement/ram-keeper.ts';
@@ -33,6 +33,9 @@ export interface CopyingParts extends Context, Rules {
   leases: Leases;
   workers: CopyWorkers;
   options: CopyOptions;
+  bounds: LimitKeeperDeps['bounds'];
+  isLeftOut: CompanionsDeps['isLeftOut'];
+  graceMs?: number;
   /** Whether copies are compressed into the cold tier. */
   compress: boolean;
 }
@@ -84,6 +87,8 @@ export function composeCopying(parts: CopyingParts): Copying {
   const ramKeeper = memory && new RamKeeper({ ...placing, tier: memory });
   const demoter = compress ? new Demoter(placing) : null;
   const duplicates = new Deduplicator({ ...placing, tier: ssd });
+  const limitKeeper = new LimitKeeper({ ...placing, tier: ssd, demoter });
+  opened.defer(() => limitKeeper[Symbol.dispose]());
   for (const one of [demoter, promotion, ramKeeper, duplicates]) opened.defer(() => one?.[Symbol.asyncDispose]());
 
   return {
@@ -91,7 +96,7 @@ export function composeCopying(parts: CopyingParts): Copying {
     evictor,
     copier,
     planner: new CopyPlanner({ copier, companions, promotion }),
-    limitKeeper: new LimitKeeper({ ...placing, tier: ssd, demoter }),
+    limitKeeper,
     duplicates,
     demoter,
     promotion,
@@ -101,7 +106,7 @@ export function composeCopying(parts: CopyingParts): Copying {
 
 /** Starts the automatic work: keeping the tiers within their bounds, compressing, and joining equal copies. */
 export function startCopying({ limitKeeper, ramKeeper, duplicates, demoter }: Copying): void {
-  void limitKeeper.keep();
+  void limitKeeper.begin();
   ramKeeper?.start();
   duplicates.start();
   demoter?.start();

@@ -43,6 +43,8 @@ export interface Overrides {
   workers: CopyWorkers;
   /** Pauses of the accounts. */
   pauses: NonNullable<AccountsDeps['pauses']>;
+  /** How long bounds that were narrowed wait, ms. */
+  graceMs: number;
 }
 
 /**
@@ -78,27 +80,33 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
 
   const onTrouble = (error: unknown) => accounts.afterTrouble(error);
   const shared = { ...context, ...rules, catalog, tiers, accounts, sources: roots, leases, onTrouble };
+  const options = lookupOptionsOf(settings, () => rules.bound(tier).limit);
+  const { filters } = options;
   const copying = composeCopying({
     ...shared,
     memory: ram?.tier ?? null,
     speeds: sourceSpeeds,
     workers: overrides.workers ?? new CopyWorkers(clock, environment),
     options: copyOptionsOf(settings),
+    isLeftOut: (file, size) => filters.excluded(file) || filters.tooLarge(file.category, size, options.limit()),
     compress: config.compress === 'cold',
+    ...(overrides.graceMs !== undefined && { graceMs: overrides.graceMs }),
   });
   const answering = composeAnswering({
     ...shared,
     ...copying,
     speeds,
-    options: lookupOptionsOf(settings, () => rules.bound(tier).limit),
+    options,
   });
   const upkeep = openUpkeep({ ...shared, ...copying, ...answering, speeds, scrubMs: () => settings.current.scrubMs });
-  settings.guardLimit((limit) => copying.limitKeeper.leavingUnder(rules.limitUnder(limit)));
+  const { limitKeeper } = copying;
+  settings.guardLimit((limit) => limitKeeper.leavingUnder(rules.bounds.under(limit)));
   settings.onChange((changed) => {
     copying.copier.reconsider();
     if (changed.has('scrubMs')) upkeep.scrub.start();
     if (changed.has('roots') || changed.has('comfyui')) void roots.update(settings.current);
-    void copying.limitKeeper.keep();
+    // Who changes it has been told what it costs.
+    void (changed.has('limit') ? limitKeeper.settle() : limitKeeper.keep());
   });
 
   const stopped = Promise.withResolvers<void>();

@@ -30,10 +30,10 @@ export function rulesOf(
   { catalog, tier, ram }: Storage,
   { sourceSpeeds: { secondsPerByte } }: Sources,
   { clock, events, log, opened }: Context,
-): Rules & Pick<TierBounds, 'limitUnder'> {
+): Rules & { bounds: TierBounds } {
   const bounds = new TierBounds({
     settings,
-    minFree: settings.current.minFree,
+    saved: catalog.settings,
     volume: () => ({ ...tier.capacity(), used: catalog.placements.usedUnderLimit(tier.name) }),
     ram: ram?.bound ?? null,
     log,
@@ -43,6 +43,6 @@ export function rulesOf(
     mode: () => settings.mode(),
     policy: () => policies[settings.current.policy]({ now: () => clock.now(), secondsPerByte }),
     bound: (of: Tier) => bounds.of(of),
-    limitUnder: (limit) => bounds.limitUnder(limit),
+    bounds,
   };
 }

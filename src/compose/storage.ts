@@ -1,11 +1,12 @@
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Catalog } from '../catalog/catalog.ts';
 import { lockDirectory } from '../catalog/lock.ts';
 import { placeRestoreScript } from '../codec/restore-script.ts';
+import { keys } from '../config/keys.ts';
 import type { Config } from '../config/types.ts';
 import { assertLocal } from '../media/assert-local.ts';
 import { daemonLogName, type Log } from '../runtime/log.ts';
+import { makeDirectory } from '../runtime/make-directory.ts';
 import { isClaimed, openPosixTier } from '../tiers/posix-tier.ts';
 import type { PosixTier } from '../tiers/tier.ts';
 import { Tiers } from '../tiers/tiers.ts';
@@ -35,7 +36,7 @@ interface Opening extends Context {
 export async function openStorage(config: Config, { pauses, ...context }: Opening): Promise<Storage> {
   const { clock, log, opened } = context;
   const { dir, stateDir, compress } = config;
-  mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+  makeDirectory(stateDir, keys.stateDir.name, 0o700);
   await assertLocal(stateDir, 'AUTOCACHE_STATE');
   await assertLocal(dir, 'AUTOCACHE_DIR');
   opened.defer(lockDirectory(stateDir, 'state directory'));

@@ -7,10 +7,10 @@ import { readArena } from './arena.ts';
 import { defaultDirectories } from './directories.ts';
 import { effective, type Given, type LoadOptions, type RawEnv, readEnv } from './env.ts';
 import { fields, keys, liveFields, meaningOf, notYet, prefix, shortName } from './keys.ts';
-import { nearest } from './nearest.ts';
 import type { PathContext } from './paths.ts';
 import { problemLine, withoutSecrets } from './problems.ts';
 import type { Config, Setting } from './types.ts';
+import { isSetting, nearestSetting } from './unknown-setting.ts';
 
 export interface LoadedConfig {
   config: Config;
@@ -106,12 +106,10 @@ function isWhole(config: Partial<Config>): config is Config {
 }
 
 function unknownKeys({ layers }: RawEnv): string[] {
-  const known = fields.map((field) => keys[field].name.slice(prefix.length));
   return layers.flatMap(({ from, values }) =>
     Object.keys(values).flatMap((key) => {
-      const word = key.slice(prefix.length);
-      if (!key.toUpperCase().startsWith(prefix) || (key.startsWith(prefix) && known.includes(word))) return [];
-      return [`${from}: ${key}: not a known key; the nearest one is ${prefix}${nearest(word.toUpperCase(), known)}`];
+      if (!key.toUpperCase().startsWith(prefix) || isSetting(key)) return [];
+      return [`${from}: ${key}: not a known key; the nearest one is ${nearestSetting(key)}`];
     }),
   );
 }

@@ -3,6 +3,7 @@ import { homedir } from 'node:os';
 import { parse } from 'dotenv';
 import { messageOf } from '../core/errors.ts';
 import { errnoOf, meaningOf } from '../runtime/errnos.ts';
+import { decodeUtf8 } from '../runtime/utf8.ts';
 import { defaultDirectories, userConfigFile } from './directories.ts';
 import { keys } from './keys.ts';
 import { type PathContext, parsePath, pathsOf } from './paths.ts';
@@ -114,10 +115,14 @@ function readDotenv(path: string): { values: Record<string, string>; problems: s
     if (meaningOf(error) === 'missing' || errnoOf(error) === 'EISDIR') return { values: {}, problems: [] };
     return { values: {}, problems: [`cannot be read: ${messageOf(error)}`] };
   }
-  // Windows PowerShell 5 writes UTF-16, in which no key would be found.
-  if (bytes.includes(0)) return { values: {}, problems: ['is not UTF-8 text; save it as UTF-8'] };
-  const values = parse(bytes);
-  return { values, problems: [...misreadLines(bytes.toString(), values), ...brokenLines(values)] };
+  let text: string;
+  try {
+    text = decodeUtf8(bytes, path);
+  } catch (error) {
+    return { values: {}, problems: [messageOf(error).slice(path.length + 1)] };
+  }
+  const values = parse(text);
+  return { values, problems: [...misreadLines(text, values), ...brokenLines(values)] };
 }
 
 /** Lines of ours that the .env format passes over or cuts short without a word. */

@@ -1,15 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
-import { formatBytes } from '../core/format.ts';
+import type { Leaving } from '../api/api.ts';
+import { costText } from '../core/format.ts';
 import type { LoadedConfig } from './config.ts';
 import { fields, keys } from './keys.ts';
 import type { Amount, Setting } from './types.ts';
-
-/** What would leave under a limit, and how many copies there are. */
-export interface Leaving {
-  copies: number;
-  of: number;
-  bytes: number;
-}
 
 export interface LimitGraceOptions {
   /** How long a lower limit waits, ms. */
@@ -61,9 +55,14 @@ export class LimitGrace implements Disposable {
       onOver(loaded);
     };
     const timer = setTimeout(over, left).unref();
-    this.#held = { loaded, since, timer, warning: warningOf(limitIn(loaded), leaving, graceMs) };
+    this.#held = { loaded, since, timer, warning: warningOf([limitIn(loaded)], leaving, graceMs) };
     const settings = loaded.settings.map((setting) => (setting.key === name ? limitIn(inForce) : setting));
     return { ...loaded, config: { ...loaded.config, limit: inForce.config.limit }, settings };
+  }
+
+  /** What would leave under a limit; nothing leaves. */
+  leavingUnder(limit: Amount): Promise<Leaving> {
+    return this.#options.leavingUnder(limit);
   }
 
   /** The file whose limit waits. */
@@ -81,7 +80,12 @@ function limitIn({ settings }: LoadedConfig): Setting {
   return settings[fields.indexOf('limit')] as Setting;
 }
 
-function warningOf({ value, from }: Setting, { copies, of, bytes }: Leaving, graceMs: number): string {
-  const cost = `frees ${formatBytes(bytes)}, removes ${copies} of ${of} copies`;
-  return `${name}=${value} (${from}) ${cost} after ${Math.round(graceMs / 1000)} s; set it back to keep them`;
+/** What settings cost when their time is over. */
+export function warningOf(
+  settings: readonly Pick<Setting, 'key' | 'value' | 'from'>[],
+  leaving: Leaving,
+  graceMs: number,
+): string {
+  const named = settings.map(({ key, value, from }) => `${key}=${value} (${from})`).join(' and ');
+  return `${named} ${costText(leaving)} after ${Math.round(graceMs / 1000)} s; set it back to keep them`;
 }

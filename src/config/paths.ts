@@ -84,6 +84,8 @@ function splitPaths(text: string, platform: NodeJS.Platform): string[] {
     throw expected('paths of this system (WSL shows drive C: as /mnt/c)', text);
   }
   // The colon of an address such as s3://bucket separates nothing.
-  const parts = text.split(platform === 'win32' ? ';' : /;|:(?!(?<=(?:^|[;:])[a-z][a-z\d+.-]+:)\/\/)/i);
+  // A comma separates nothing, unless what follows is plainly another path.
+  const separated = text.replace(/,\s*(?=[/~]|[a-z]:[\\/]|\\\\|[a-z][a-z\d+.-]+:\/\/)/gi, ';');
+  const parts = separated.split(platform === 'win32' ? ';' : /;|:(?!(?<=(?:^|[;:])[a-z][a-z\d+.-]+:)\/\/)/i);
   return parts.map((part) => part.trim()).filter((part) => part !== '');
 }

@@ -1,10 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { ConfigChange, ConfigValue } from '../api/api.ts';
+import type { ConfigChange, ConfigValue, Leaving } from '../api/api.ts';
 import type { Medium, Mode } from '../core/types.ts';
 import type { Events } from '../runtime/events.ts';
 import { adjustLog, type Log } from '../runtime/log.ts';
 import { Serial } from '../runtime/serial.ts';
-import type { LoadedConfig } from './config.ts';
+import { type LoadedConfig, parseChange } from './config.ts';
 import { keys } from './keys.ts';
 import { LimitGrace, type LimitGraceOptions } from './limit-grace.ts';
 import { LiveSettings, type SavedSettings } from './live-settings.ts';
@@ -80,6 +80,12 @@ export class ServedSettings implements AsyncDisposable {
   guardLimit(leavingUnder: LimitGraceOptions['leavingUnder'], graceMs = 60_000): void {
     const onOver = (loaded: LoadedConfig) => this.#take(() => this.#live.reload(loaded));
     this.#grace = new LimitGrace({ leavingUnder, graceMs, onOver });
+  }
+
+  /** What copies would leave after a change, null when it does not touch the limit; nothing changes. @throws CacheError BAD_CONFIG */
+  async leavingAfter(change: ConfigChange): Promise<Leaving | null> {
+    const { limit } = parseChange(change, this.#live.loaded.context);
+    return (limit && (await this.#grace?.leavingUnder(limit))) ?? null;
   }
 
   /** Calls `listener` after every change, in the order of the calls to this: for what does not read the settings whenever it needs them. */

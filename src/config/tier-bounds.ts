@@ -1,50 +1,110 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Leaving } from '../api/api.ts';
 import { tierTraits } from '../core/tier-traits.ts';
 import type { TierName } from '../core/types.ts';
 import type { Log } from '../runtime/log.ts';
 import { boundOf } from './bound.ts';
+import { keys } from './keys.ts';
+import { warningOf } from './limit-grace.ts';
+import type { SavedSettings } from './live-settings.ts';
 import type { ServedSettings } from './served-settings.ts';
-import type { Amount } from './types.ts';
+import type { Amount, Config } from './types.ts';
 
 export interface TierBoundsDeps {
-  settings: Pick<ServedSettings, 'current' | 'onChange'>;
-  minFree: Amount;
+  settings: Pick<ServedSettings, 'current' | 'describe' | 'onChange'>;
+  /** Keeps over restarts which bounds were in force. */
+  saved: Pick<SavedSettings, 'get' | 'set'>;
   /** Size and free bytes of the SSD's volume, and the bytes that the tiers under its limit hold. */
   volume(): { size: number; free: number; used: number };
   /** Of the RAM tier; null = there is none. */
-  ram: { limit: number; floor: number } | null;
+  ram: Bound | null;
   log: Log;
 }
+
+interface Bound {
+  limit: number;
+  floor: number;
+}
+
+type Asked = Pick<Config, 'limit' | 'minFree'>;
+
+const savedKey = 'bounds';
 
 /** Limit and floor of each tier in bytes, as they are in force. */
 export class TierBounds {
   readonly #deps: TierBoundsDeps;
-  #onSsd: { limit: number; floor: number };
+  #onSsd: Bound;
+  /** What the last run had, while the settings ask for something else and `settle` was not called; null = they count. */
+  #before: Partial<Asked> | null;
 
   constructor(deps: TierBoundsDeps) {
     this.#deps = deps;
     this.#onSsd = this.#read();
+    const before = JSON.parse(deps.saved.get(savedKey, '') ?? '{}') as Partial<Asked>;
+    this.#before = isDeepStrictEqual(before, this.#asked()) ? null : before;
     deps.settings.onChange(() => this.renew());
   }
 
   /** How much `auto` may take follows from what the tier holds: to be called when that is known better. */
   renew(): void {
     this.#onSsd = this.#read();
+    if (!this.isHeld) this.settle();
   }
 
-  of({ name }: { name: TierName }): { limit: number; floor: number } {
-    return (tierTraits[name].quota.resource === 'memory' && this.#deps.ram) || this.#onSsd;
+  of({ name }: { name: TierName }): Bound {
+    const { ram, volume } = this.#deps;
+    if (tierTraits[name].quota.resource === 'memory' && ram) return ram;
+    if (!this.isHeld) return this.#onSsd;
+    const { used, free } = volume();
+    return { limit: Math.max(this.#onSsd.limit, used), floor: Math.min(this.#onSsd.floor, free) };
   }
 
-  /** What the SSD tier's limit would be, bytes. */
-  limitUnder(limit: Amount): number {
-    const { minFree, volume } = this.#deps;
-    return boundOf({ limit, minFree }, volume()).limit;
+  /** Since the last run of the daemon the settings have changed: until `settle`, what is there may stay. */
+  get isHeld(): boolean {
+    return this.#before !== null;
   }
 
-  #read(): { limit: number; floor: number } {
-    const { settings, minFree, volume, log } = this.#deps;
-    const { limit } = settings.current;
-    const bound = boundOf({ limit, minFree }, volume());
+  /** What the settings ask for, held or not. */
+  get onSsd(): Bound {
+    return this.#onSsd;
+  }
+
+  /** What the settings cost that have changed since the last run. */
+  warning(leaving: Leaving, graceMs: number): string {
+    const { settings } = this.#deps;
+    const before = this.#before ?? {};
+    const fields = (['limit', 'minFree'] as const).filter(
+      (field) => !isDeepStrictEqual(before[field], settings.current[field]),
+    );
+    const names: string[] = fields.map((field) => keys[field].name);
+    return warningOf(
+      settings.describe().filter(({ key }) => names.includes(key)),
+      leaving,
+      graceMs,
+    );
+  }
+
+  /** From now on the settings count. */
+  settle(): void {
+    this.#before = null;
+    this.#deps.saved.set(savedKey, JSON.stringify(this.#asked()), '');
+  }
+
+  /** What the SSD tier would be bound by with another limit. */
+  under(limit: Amount): Bound {
+    const { settings, volume } = this.#deps;
+    return boundOf({ limit, minFree: settings.current.minFree }, volume());
+  }
+
+  #asked(): Asked {
+    const { limit, minFree } = this.#deps.settings.current;
+    return { limit, minFree };
+  }
+
+  #read(): Bound {
+    const { log } = this.#deps;
+    const { limit } = this.#asked();
+    const bound = this.under(limit);
     if (limit.kind === 'bytes' && limit.bytes > bound.limit) {
       log.warn({ asked: limit.bytes, limit: bound.limit }, 'AUTOCACHE_LIMIT is more than the volume can hold; less is used');
     }

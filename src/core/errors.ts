@@ -65,10 +65,18 @@ export function isRetryable(code: ErrorCode): boolean {
 /** The thrown thing as a `CacheError`: itself, or `INTERNAL` around it. */
 export function toCacheError(thrown: unknown): CacheError {
   if (thrown instanceof CacheError) return thrown;
-  return new CacheError('INTERNAL', messageOf(thrown), { cause: thrown });
+  return new CacheError('INTERNAL', sentenceOf(thrown), { cause: thrown });
 }
 
 /** The message of anything that can be thrown. */
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
+}
+
+/** The same for people: what the file system says, subject first and without the names of its calls. */
+export function sentenceOf(thrown: unknown): string {
+  const message = messageOf(thrown);
+  const [, what, path] = /^E[A-Z0-9]+: ([^,]+), \w+(?: '(.*?)')?(?: -> '.*')?$/s.exec(message) ?? [];
+  if (what === undefined) return message;
+  return path === undefined ? what : `${path}: ${what}`;
 }

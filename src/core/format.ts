@@ -14,9 +14,10 @@ export function formatBytes(bytes: number): string {
   return `${unit === 0 ? Math.round(value) : threeDigits(value)} ${sizeUnits[unit]}`;
 }
 
-/** Milliseconds for people, in at most two units: `0.35ms`, `12.3s`, `4m 10s`, `1h 30m`, `3d 4h`. */
+/** Milliseconds for people, in at most two units: `<0.01ms`, `0.35ms`, `12.3s`, `4m 10s`, `1h 30m`, `3d 4h`. */
 export function formatDuration(ms: number): string {
   if (ms < 0) return `-${formatDuration(-ms)}`;
+  if (ms > 0 && ms < 0.005) return '<0.01ms';
   if (ms < 999.5) return `${threeDigits(ms)}ms`;
   if (ms < 59_950) return `${threeDigits(ms / second)}s`;
   const seconds = Math.round(ms / second) * second;
@@ -34,4 +35,25 @@ function inTwo(ms: number, [big, bigName]: [number, string], [small, smallName]:
 function threeDigits(value: number): string {
   const decimals = value >= 100 ? 0 : value >= 10 ? 1 : 2;
   return String(Number(value.toFixed(decimals)));
+}
+
+/** `1,204` */
+export function formatCount(value: number): string {
+  return value.toLocaleString('en-US');
+}
+
+/** `1 file`, `1,204 files` */
+export function counted(value: number, noun: string, plural = `${noun}s`): string {
+  return `${formatCount(value)} ${value === 1 ? noun : plural}`;
+}
+
+/** A share of one, from 0 % to 100 %: `91 %`. Never 100 % for less than all. */
+export function percent(share: number): string {
+  const rounded = Math.round(Math.min(1, Math.max(0, share)) * 100);
+  return rounded === 100 && share < 1 ? '99.9 %' : `${rounded} %`;
+}
+
+/** What a step that removes copies costs: `frees 2.3 GiB, removes 12 of 41 copies`. */
+export function costText({ copies, of, bytes }: { copies: number; of: number; bytes: number }): string {
+  return `frees ${formatBytes(bytes)}, removes ${formatCount(copies)} of ${counted(of, 'copy', 'copies')}`;
 }

@@ -1,5 +1,5 @@
 import { type FastifyError, type FastifyInstance, type FastifyReply, fastify } from 'fastify';
-import { CacheError, messageOf } from '../core/errors.ts';
+import { CacheError, sentenceOf } from '../core/errors.ts';
 import type { Log } from '../runtime/log.ts';
 import { type GuardOptions, guard } from './guard.ts';
 import { cacheRoutes } from './routes/cache.ts';
@@ -66,5 +66,5 @@ function translate(thrown: FastifyError, log: Log): CacheError {
     return new CacheError('NOT_JSON', 'the body must be JSON', { hint: 'Send Content-Type: application/json.' });
   if (statusCode !== undefined && statusCode < 500) return new CacheError('BAD_REQUEST', message);
   log.error({ err: thrown }, 'request failed');
-  return new CacheError('INTERNAL', messageOf(thrown));
+  return new CacheError('INTERNAL', sentenceOf(thrown));
 }

@@ -1,5 +1,6 @@
 import { Counter, Gauge, Registry, Summary } from 'prom-client';
 import type { StatsAnswer } from '../api/stats.ts';
+import { rootHealths } from '../core/vocabulary.ts';
 import type { LookupStats } from '../lookup/stats.ts';
 import type { StatsServices } from './stats.ts';
 
@@ -71,8 +72,7 @@ const series: readonly Series[] = [
     name: 'autocached_roots',
     help: 'Roots, by health',
     labels: ['health'],
-    read: ({ roots }) =>
-      ['ok', 'away', 'unknown'].map((health) => [{ health }, roots.filter((root) => root.health === health).length]),
+    read: ({ roots }) => rootHealths.map((health) => [{ health }, roots.filter((root) => root.health === health).length]),
   },
   tierSeries('files', 'Copies in the tier', 'files'),
   tierSeries('bytes', 'Bytes of the copies', 'bytes'),

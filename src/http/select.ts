@@ -4,6 +4,7 @@ import type { SelectRequest } from '../api/api.ts';
 import { CacheError } from '../core/errors.ts';
 import type { Entry } from '../core/types.ts';
 import { splitName } from '../usage/warmer.ts';
+import { matching, notKnown } from './known-files.ts';
 import { absolutePath, name } from './parse.ts';
 import type { Services } from './services.ts';
 
@@ -12,8 +13,11 @@ export const selectBody = z.strictObject({
   ids: z.array(z.number().int()).max(10_000).optional(),
   paths: z.array(absolutePath).max(10_000).optional(),
   names: z.array(name).max(10_000).optional(),
+  globs: z.array(name).max(100).optional(),
   below: z.array(absolutePath).max(1000).optional(),
 });
+
+type Ask = { path: string } | { category: string; name: string };
 
 export type SelectServices = Pick<Services, 'catalog' | 'lookup' | 'roots'>;
 
@@ -27,16 +31,18 @@ export async function select(
 ): Promise<{ entries: Entry[]; directories: string[] }> {
   const { catalog, lookup } = services;
   const directories = (request.below ?? []).map((directory) => directoryOf(services, directory));
-  const asks = [...(request.paths ?? []).map((path) => ({ path })), ...(request.names ?? []).map(splitName)];
+  const asks: Ask[] = [...(request.paths ?? []).map((path) => ({ path })), ...(request.names ?? []).map(splitName)];
+  const globbed = (request.globs ?? []).flatMap((glob) => matching(glob, services).map(({ path }) => ({ path })));
+  asks.push(...globbed);
   if (asks.length === 0 && !request.ids?.length && directories.length === 0)
-    throw new CacheError('BAD_REQUEST', 'name at least one entry: ids, paths, names or below');
+    throw new CacheError('BAD_REQUEST', 'name at least one entry: ids, paths, names, globs or below');
   const inside = directories.flatMap((directory) => catalog.entries.below(directory));
-  const byId = (request.ids ?? []).map((id) => catalog.entries.byId(id) ?? notKnown(`entry ${id}`));
+  const byId = (request.ids ?? []).map((id) => catalog.entries.byId(id) ?? unknownId(id));
   const byAsk = asks.map(async (ask) => {
     const found = await lookup.examine({ ...ask, purpose: 'metadata', waitMs: 0, client: null });
     if (found?.entry) return found.entry;
     const what = 'path' in ask ? ask.path : `${ask.category}/${ask.name}`;
-    if (found?.source.state !== 'present') return notKnown(what);
+    if (found?.source.state !== 'present') throw notKnown(what, services);
     const { path, root, rel, category } = found.located;
     return catalog.entries.put({ path, root, rel, category, fingerprint: found.source.fingerprint });
   });
@@ -53,6 +59,6 @@ function directoryOf({ roots }: SelectServices, directory: string): string {
   throw new CacheError('NOT_FOUND', `${directory} lies below no known root`, { hint: '`autocached status` shows the roots.' });
 }
 
-function notKnown(what: string): never {
-  throw new CacheError('NOT_FOUND', `${what} is not known`, { hint: '`autocached list` shows what is.' });
+function unknownId(id: number): never {
+  throw new CacheError('NOT_FOUND', `entry ${id} is not known`, { hint: '`autocached list` shows what is.' });
 }

@@ -1,4 +1,4 @@
-import type { ConfigChange, ConfigValue, RootsRequest, RootView } from '../api/api.ts';
+import type { ConfigChange, ConfigValue, Leaving, RootsRequest, RootView } from '../api/api.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Mode } from '../core/types.ts';
 import type { Copier } from '../jobs/copier.ts';
@@ -34,13 +34,26 @@ interface Settings {
   readonly warnings: readonly string[];
   /** @throws CacheError BAD_CONFIG and changes nothing. */
   change(change: ConfigChange): void;
+  /** What copies would leave after it, null when it does not touch the limit. @throws CacheError BAD_CONFIG */
+  leavingAfter(change: ConfigChange): Promise<Leaving | null>;
+}
+
+/** A model file below a root. */
+export interface KnownFile {
+  path: string;
+  root: string;
+  rel: string;
+  category: string | null;
+  size: number;
 }
 
 interface Roots {
   list(): RootView[];
   /** The path as in the catalog, or null below no known root. */
   locate(path: string): { path: string } | null;
-  /** Configured paths that are not roots, and roots no longer configured, one line each. */
+  /** The model files below the roots, asked for or not, as they were met last. */
+  files(): Iterable<KnownFile>;
+  /** What is named and no root, and what is a root and no longer named, one line each. */
   readonly warnings: readonly string[];
   /** @throws CacheError BAD_REQUEST when a path cannot be a root. */
   register(request: RootsRequest): Promise<RootView[]>;
@@ -74,6 +87,8 @@ export interface Services {
   memoryWarmer: MemoryWarmer;
   workflows: Workflows;
   copier: Copier;
+  /** Says what narrower bounds will cost soon. */
+  limitKeeper: { readonly warning: string | null };
   evictor: Evictor;
   scrub: Scrub;
   published: PublishedCheck;

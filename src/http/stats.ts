@@ -2,13 +2,16 @@ import type { DailyTotals, StatsAnswer, TierStats } from '../api/stats.ts';
 import type { Services } from './services.ts';
 
 export type StatsServices = TierServices &
-  Pick<Services, 'daemon' | 'clock' | 'settings' | 'roots' | 'accounts' | 'lookupStats' | 'openSources' | 'copier'>;
+  Pick<
+    Services,
+    'daemon' | 'clock' | 'settings' | 'roots' | 'accounts' | 'lookupStats' | 'openSources' | 'copier' | 'limitKeeper'
+  >;
 
 type TierServices = Pick<Services, 'tiers' | 'catalog' | 'bound'>;
 
 /** The state of the cache. */
 export function statsOf(services: StatsServices): StatsAnswer {
-  const { daemon, catalog, lookupStats, copier, settings, clock } = services;
+  const { daemon, catalog, lookupStats, copier, limitKeeper, settings, clock } = services;
   const daily = catalog.usage.daily();
   const sum = (key: Exclude<keyof DailyTotals, 'day'>) => daily.reduce((total, day) => total + day[key], 0);
   const [hits, misses, hitBytes, missBytes] = [sum('hits'), sum('misses'), sum('hitBytes'), sum('missBytes')];
@@ -36,7 +39,7 @@ export function statsOf(services: StatsServices): StatsAnswer {
     jobs: copier.counts(),
     accounting: services.accounts.progress,
     stuck: services.openSources.list(),
-    warnings: [...settings.warnings, ...services.roots.warnings],
+    warnings: [...settings.warnings, ...(limitKeeper.warning ? [limitKeeper.warning] : []), ...services.roots.warnings],
     daily: daily.slice(-30),
   };
 }
@@ -56,7 +59,7 @@ function tierStats({ tiers, catalog, bound }: TierServices): TierStats[] {
       limit,
       free,
       floor,
-      utilisation: limit > 0 ? (held + reserved) / limit : 0,
+      utilisation: limit > 0 ? Math.min(1, (held + reserved) / limit) : 0,
     };
   });
 }

@@ -1,8 +1,10 @@
+import { basename } from 'node:path';
 import type { JobView } from '../api/api.ts';
 import type { EventMap } from '../api/event-map.ts';
 import { CacheError, toCacheError } from '../core/errors.ts';
 import { tierTraits } from '../core/tier-traits.ts';
 import { type Copy, defaultTier, type Entry, type Medium, type TierName } from '../core/types.ts';
+import { type JobStatus, jobTerms } from '../core/vocabulary.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Events } from '../runtime/events.ts';
 import type { Log } from '../runtime/log.ts';
@@ -14,7 +16,7 @@ import type { MeasuredSpeeds } from './copy-runner.ts';
 import { DiskContention } from './disk-contention.ts';
 import { Failures } from './failures.ts';
 import { IoScheduler } from './io-scheduler.ts';
-import { type CopyRequest, Job, theCache } from './job.ts';
+import { type CopyRequest, Job, type Standing, theCache } from './job.ts';
 import type { CopyOptions } from './options.ts';
 import { planOf } from './plan.ts';
 import { CopyQueue, rank } from './queue.ts';
@@ -57,6 +59,8 @@ export class Copier implements AsyncDisposable {
   readonly #maker: CopyMaker;
   readonly #unsubscribe: () => void;
   #stopping = false;
+  /** The status of each running job that events have told last. */
+  #told = new Map<number, JobStatus>();
 
   constructor(deps: CopierDeps) {
     this.#deps = deps;
@@ -64,7 +68,7 @@ export class Copier implements AsyncDisposable {
     const { clock, sources, options } = deps;
     this.#queue = new CopyQueue(options.limits);
     const diskOf = (root: string) => sources.diskOf(root);
-    const foreign = new DiskContention({ clock, diskOf, onChange: () => this.#turns.reconsider() });
+    const foreign = new DiskContention({ clock, diskOf, onChange: () => this.reconsider() });
     this.#foreign = foreign;
     this.#turns = new IoScheduler(
       new RateLimiter(clock, options.rates),
@@ -108,7 +112,9 @@ export class Copier implements AsyncDisposable {
       }
       return active;
     }
-    const job = new Job(this.#nextId++, { ...request, disk: this.#diskOf(request.file.root) }, this.#deps.clock);
+    const job = new Job(this.#nextId++, { ...request, disk: this.#diskOf(request.file.root) }, this.#deps.clock, (of) =>
+      this.#standingOf(of),
+    );
     job.plan = planOf(job, this.#deps);
     this.#deps.active.add(job);
     this.#queue.push(job);
@@ -161,13 +167,31 @@ export class Copier implements AsyncDisposable {
   /** Running copies stop where they are, and no new one starts, until they are resumed. Not kept over a restart. */
   pause(paused: boolean): void {
     this.#turns.paused = paused;
-    this.#deps.log.info(paused ? 'copying is paused' : 'Copying is resumed.');
+    this.#deps.log.info(paused ? 'copying is paused' : 'copying is resumed');
     this.#startNext();
   }
 
   /** To be called when a rate has changed, or the setting to give way. */
   reconsider(): void {
     this.#turns.reconsider();
+    for (const job of this.#queue.running) {
+      const { status } = job.standing;
+      const before = this.#told.get(job.id) ?? status;
+      this.#told.set(job.id, status);
+      if (status === before) continue;
+      this.#deps.log.info({ path: job.file.path, status: jobTerms[status].word }, 'job-progress');
+      this.#deps.events.emit('job-progress', job.view());
+    }
+  }
+
+  #standingOf(job: Job): Standing {
+    if (job.state === 'running') return { status: this.#turns.statusOf(job) };
+    if (this.paused) return { status: 'paused' };
+    if (!this.#deps.accounts.complete) return { status: 'accounting' };
+    const [first, ...more] = this.#queue.running;
+    if (!first) return { status: 'queued' };
+    const others = more.length > 0 ? ` and ${more.length} more` : '';
+    return { status: 'queued', why: `waits behind ${basename(first.file.path)}${others}` };
   }
 
   /** Ends the workers. Jobs stay in the catalog as unfinished, and the next start resumes them. */
@@ -198,13 +222,14 @@ export class Copier implements AsyncDisposable {
           this.#end(started, error.code === 'CANCELLED' ? 'cancelled' : 'failed', error);
         });
     }
-    this.#turns.reconsider();
+    this.reconsider();
   }
 
   #end(job: Job, state: 'done' | 'failed' | 'cancelled', error: CacheError | null): void {
     if (tierTraits[job.tier].wears) this.#deps.catalog.usage.add({ bytesCopied: job.written });
     this.#queue.finished(job.id);
     this.#turns.end(job);
+    this.#told.delete(job.id);
     this.#deps.active.delete(job);
     job.finish(state, error);
     if (this.#stopping) return;

@@ -35,7 +35,12 @@ export class Failures {
     return this.backOffMs(path, tier) > 0 ? this.#byJob.get(jobKey(path, tier))?.error : undefined;
   }
 
-  /** How long the source is still left alone, ms. */
+  /** Why the last copy of this source failed, if it did. */
+  last(path: string, tier: TierName = defaultTier): CacheError | undefined {
+    return this.#byJob.get(jobKey(path, tier))?.error;
+  }
+
+  /** How long a source is left alone, from now on, ms. */
   backOffMs(path: string, tier: TierName = defaultTier): number {
     return Math.max(0, (this.#byJob.get(jobKey(path, tier))?.until ?? 0) - this.#clock.monotonic());
   }

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { JobStatus } from '../core/vocabulary.ts';
 import { bounded } from '../runtime/deadline.ts';
 import type { DiskContention } from './disk-contention.ts';
 import type { Job } from './job.ts';
@@ -55,7 +56,15 @@ export class IoScheduler {
     this.#release(job.id);
   }
 
-  /** To be called when jobs have come, gone or changed their priority, or when a rate has changed. */
+  /** What holds a running job up, if anything does. */
+  statusOf(job: Job): JobStatus {
+    if (this.paused) return 'paused';
+    if (this.#isHeld(job)) return 'held';
+    if (this.#yields(job)) return 'giving-way';
+    return this.#pacer.isBound(job.medium) ? 'limited' : 'running';
+  }
+
+  /** To be called when jobs have come, gone or changed their priority, or when a rate has. */
   reconsider(): void {
     this.#foreign?.watch(
       this.#running()

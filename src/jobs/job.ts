@@ -9,6 +9,7 @@ import {
   type SourceFile,
   type TierName,
 } from '../core/types.ts';
+import { isMoving, type JobStatus, jobTerms } from '../core/vocabulary.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Plan } from './plan.ts';
 import type { Queued } from './queue.ts';
@@ -29,7 +30,13 @@ export function jobKey(path: string, tier: TierName): string {
   return `${tier}:${path}`;
 }
 
-/** One copy in progress: queued, running, then done, failed or cancelled. */
+/** How a job that has not ended does, and the sentence on it where there is more to say than its term does. */
+export interface Standing {
+  status: JobStatus;
+  why?: string;
+}
+
+/** One copy on its way: queued, running, then done, failed or cancelled. */
 export class Job implements Queued {
   readonly id: number;
   file: SourceFile;
@@ -56,13 +63,23 @@ export class Job implements Queued {
   readonly #clock: Clock;
   readonly #medium: Medium;
   readonly #disk: string;
+  readonly #standing: (job: Job) => Standing;
 
-  /** @param disk the source's, by any name */
-  constructor(id: number, request: CopyRequest & { disk: string }, clock: Clock) {
+  /**
+   * @param request with the disk of the source, by whatever name
+   * @param standing asked while it is queued or running
+   */
+  constructor(
+    id: number,
+    request: CopyRequest & { disk: string },
+    clock: Clock,
+    standing: (job: Job) => Standing = ({ state }) => ({ status: state }),
+  ) {
     this.id = id;
     this.file = request.file;
     this.#medium = request.medium;
     this.#disk = request.disk;
+    this.#standing = standing;
     this.tier = request.tier ?? defaultTier;
     this.priority = request.priority;
     this.#clock = clock;
@@ -123,13 +140,23 @@ export class Job implements Queued {
     this.#end();
   }
 
+  get standing(): Standing {
+    const { state } = this;
+    return state === 'queued' || state === 'running' ? this.#standing(this) : { status: state };
+  }
+
   view(): JobView {
     const bytesTotal = this.file.fingerprint.size;
     const elapsedMs = this.#clock.monotonic() - this.#startedAt;
-    const bytesPerSecond = elapsedMs > 0 ? Math.round(this.copied / (elapsedMs / 1000)) : 0;
+    const { status, why } = this.standing;
+    const moves = isMoving(status) && elapsedMs > 0;
+    const bytesPerSecond = moves ? Math.round(this.copied / (elapsedMs / 1000)) : 0;
     return {
       id: this.id,
       state: this.state,
+      status,
+      word: jobTerms[status].word,
+      why: why ?? this.error?.message ?? jobTerms[status].says,
       priority: this.priority,
       path: this.file.path,
       category: this.file.category,
@@ -137,11 +164,8 @@ export class Job implements Queued {
       kind: this.kind,
       bytesDone: this.bytesDone,
       bytesTotal,
-      bytesPerSecond: this.state === 'running' ? bytesPerSecond : 0,
-      etaMs:
-        this.state === 'running' && bytesPerSecond > 0
-          ? Math.round(((bytesTotal - this.bytesDone) / bytesPerSecond) * 1000)
-          : null,
+      bytesPerSecond,
+      etaMs: bytesPerSecond > 0 ? Math.round(((bytesTotal - this.bytesDone) / bytesPerSecond) * 1000) : null,
       error: this.error && { code: this.error.code, message: this.error.message },
     };
   }

@@ -96,5 +96,7 @@ export interface UsableCopies {
 export interface Examination extends UsableCopies {
   located: Located;
   source: SourceState;
+  /** The copy of it that is queued or running. */
+  job: CopyInProgress | null;
   decision: Decision;
 }

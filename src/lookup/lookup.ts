@@ -115,7 +115,8 @@ export class Lookup {
     const { copy, cold } = usable;
     // A file has one category under all its names.
     const category = located.category ?? request.category ?? null;
-    const state = planner.activeJob(located.path)?.state;
+    const job = planner.activeJob(located.path) ?? null;
+    const state = job?.state;
     const decision = decide({
       mode: options.mode(),
       purpose: request.purpose,
@@ -130,7 +131,7 @@ export class Lookup {
       filters: options.filters,
       limit: options.limit(),
     });
-    return { ...usable, located: { ...located, category }, source, decision };
+    return { ...usable, located: { ...located, category }, source, job, decision };
   }
 
   /** Carries out the decision: takes copies out of service, and returns the job of the requested or active copy. */

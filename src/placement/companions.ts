@@ -1,5 +1,6 @@
-import { basename, dirname } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { Catalog } from '../catalog/catalog.ts';
+import type { ErrorCode } from '../core/errors.ts';
 import {
   type Copy,
   defaultTier,
@@ -28,6 +29,8 @@ export interface CompanionsDeps {
   catalog: Catalog;
   tiers: Tiers;
   copier: Pick<Copier, 'request' | 'failures'>;
+  /** What the settings leave out is not copied beside another file either. */
+  isLeftOut(file: { path: string; rel: string; category: string | null }, size: number): boolean;
   sources: {
     /** The files in the directory of a source, including itself. Rejects when the source does not answer. */
     filesBeside(path: string): Promise<Beside[]>;
@@ -35,7 +38,10 @@ export interface CompanionsDeps {
   clock: Clock;
 }
 
-/** A directory is listed again for a request after this time, ms. */
+/** How copies fail whose source cannot be read. */
+const unreadable: ReadonlySet<ErrorCode> = new Set(['SOURCE_IO', 'SOURCE_MISSING', 'FORBIDDEN']);
+
+/** A directory is listed again for a file that is asked for after so long, ms. */
 const listAgainMs = 60_000;
 
 /**
@@ -58,7 +64,9 @@ export class Companions {
   /** False while a loader would miss a companion beside this source's copy in that tier. */
   isComplete(path: string, tier: TierName): boolean {
     if (!hasCompanions(basename(path))) return true;
-    return !this.#unlisted.has(path) && this.#of(path).every((file) => this.#copyOf(file, tier) !== null);
+    return (
+      !this.#unlisted.has(path) && this.#of(path).every((file) => this.#copyOf(file, tier) !== null || this.#isUnreadable(file))
+    );
   }
 
   /** Has a file copied with its companions. Null when no known file needs copying. */
@@ -106,11 +114,28 @@ export class Companions {
     });
   }
 
+  /** Its source gives no bytes to anybody: a loader misses it beside the source just as beside the copy. */
+  #isUnreadable({ path }: Beside): boolean {
+    const code = this.#deps.copier.failures.last(path)?.code;
+    return code !== undefined && unreadable.has(code);
+  }
+
+  /** Those of the files in its directory that loaders open beside a source and that may be cached. */
+  #companionsOf<T extends Beside>(path: string, files: readonly T[]): T[] {
+    const entry = this.#deps.catalog.entries.byPath(path);
+    const category = entry?.category ?? null;
+    const folder = entry ? dirname(entry.rel) : '';
+    return companionsOf(path, files).filter(
+      (file) =>
+        !this.#deps.isLeftOut({ path: file.path, rel: join(folder, basename(file.path)), category }, file.fingerprint.size),
+    );
+  }
+
   #of(path: string): Beside[] {
     let known = this.#known.get(path);
     if (!known) {
       const entries = this.#deps.catalog.entries.below(dirname(path));
-      known = { files: companionsOf(path, entries), listedAt: Number.NEGATIVE_INFINITY };
+      known = { files: this.#companionsOf(path, entries), listedAt: Number.NEGATIVE_INFINITY };
       this.#known.set(path, known);
     }
     return known.files;
@@ -123,7 +148,7 @@ export class Companions {
     if (known && clock.monotonic() - known.listedAt < listAgainMs) return Promise.resolve(known.files);
     return this.#listing.run(path, async () => {
       try {
-        const files = companionsOf(path, await sources.filesBeside(path));
+        const files = this.#companionsOf(path, await sources.filesBeside(path));
         this.#known.set(path, { files, listedAt: clock.monotonic() });
         return files;
       } catch {

@@ -1,28 +1,68 @@
+import type { Leaving } from '../api/api.ts';
 import { sharingQuota } from '../core/tier-traits.ts';
 import type { Log } from '../runtime/log.ts';
-import { leavingUnder, type RoomDeps, trim } from '../space/make-room.ts';
+import { type Bound, leavingUnder, type RoomDeps, trim } from '../space/make-room.ts';
 import type { Tier } from '../tiers/tier.ts';
 import type { Demoter } from './demoter.ts';
 
 export interface LimitKeeperDeps extends RoomDeps {
   /** The SSD tier. */
   tier: Tier;
-  /** Nothing leaves before all copies are accounted for: some might have to stay. */
+  bounds: {
+    /** The settings ask for other bounds than the last run of the daemon had; until `settle`, what is there may stay. */
+    readonly isHeld: boolean;
+    /** What they ask for. */
+    readonly onSsd: Bound;
+    warning(leaving: Leaving, graceMs: number): string;
+    settle(): void;
+  };
+  /** What is not accounted for yet might have to stay. */
   accounts: { readonly complete: boolean };
   /** Null when compressing is off. */
   demoter: Pick<Demoter, 'consider'> | null;
   log: Log;
+  /** How long bounds that were narrowed between two runs wait before copies leave for them, ms. */
+  graceMs?: number;
 }
 
-/** Keeps the SSD tier within limit and floor: at the start, and after a change of either. */
-export class LimitKeeper {
+const usualGraceMs = 60_000;
+
+/** Keeps the SSD tier within limit and floor: at the start, and when one of them has changed. */
+export class LimitKeeper implements Disposable {
   readonly #deps: LimitKeeperDeps;
+  #warning: string | null = null;
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(deps: LimitKeeperDeps) {
     this.#deps = deps;
   }
 
-  /** Evicts copies until the tier is within its bounds; then copies may be compressed. Never rejects. */
+  /** What narrower bounds will cost soon; null = nothing. */
+  get warning(): string | null {
+    return this.#warning;
+  }
+
+  /**
+   * To be called when everything is accounted for. Bounds that were narrowed while no daemon ran count after a while when copies have to
+   * leave for them: a slip of the pen must not empty the cache. Never rejects.
+   */
+  async begin(): Promise<void> {
+    const { bounds, log, graceMs = usualGraceMs } = this.#deps;
+    const leaving = bounds.isHeld ? await this.leavingUnder(bounds.onSsd).catch(() => null) : null;
+    if (!bounds.isHeld || !leaving?.copies) return this.settle();
+    this.#warning = bounds.warning(leaving, graceMs);
+    log.warn(this.#warning);
+    this.#timer = setTimeout(() => void this.settle(), graceMs).unref();
+  }
+
+  /** From now on the settings count. Never rejects. */
+  settle(): Promise<void> {
+    this[Symbol.dispose]();
+    this.#deps.bounds.settle();
+    return this.keep();
+  }
+
+  /** Has copies leave until the tier is within its bounds; then what is close to the limit may be compressed. Never rejects. */
   async keep(): Promise<void> {
     const { tier, accounts, demoter, log } = this.#deps;
     if (!accounts.complete) return;
@@ -34,10 +74,15 @@ export class LimitKeeper {
     void demoter?.consider();
   }
 
-  /** Copies and bytes that would leave under another limit, and the number of all copies under it. */
-  async leavingUnder(limit: number): Promise<{ copies: number; of: number; bytes: number }> {
+  /** What would leave under other bounds, of all copies under them. */
+  async leavingUnder(bound: Bound): Promise<Leaving> {
     const { tier, catalog } = this.#deps;
     const of = sharingQuota(tier.name).reduce((sum, name) => sum + catalog.placements.totals(name).files, 0);
-    return { ...(await leavingUnder(this.#deps, tier, limit)), of };
+    return { ...(await leavingUnder(this.#deps, tier, bound)), of };
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer);
+    this.#warning = null;
   }
 }

@@ -6,9 +6,10 @@ import { InFlight } from '../runtime/in-flight.ts';
 import type { Log } from '../runtime/log.ts';
 import { Periodic } from '../runtime/periodic.ts';
 import { Serial } from '../runtime/serial.ts';
-import type { WaitLimit } from '../sources/client.ts';
+import type { RootState, WaitLimit } from '../sources/client.ts';
 import { readerOf } from '../sources/pool.ts';
 import type { Root } from '../sources/root.ts';
+import { missingText } from './missing.ts';
 import { type ScanOptions, scanDirectory, scanRoot } from './scan.ts';
 
 export interface RootKeeperOptions extends Omit<ScanOptions, 'signal'> {
@@ -33,6 +34,8 @@ interface Kept {
   health: RootView['health'];
   why: string | null;
   files: number | null;
+  /** Whether it was there since the daemon was started. */
+  wasOk: boolean;
   /** Monotonic ms. */
   scanDueAt: number;
   watch: { stop: AbortController; stands: () => boolean } | null;
@@ -107,7 +110,7 @@ export class RootKeeper implements AsyncDisposable {
 
   /** Somebody waits for what is away. */
   #pauseMs(): number {
-    const anyAway = [...this.#kept.values()].some(({ health }) => health === 'away');
+    const anyAway = [...this.#kept.values()].some(({ health }) => health === 'away' || health === 'missing');
     const { healthMs } = this.#options;
     return anyAway ? Math.min(awayLookMs, healthMs) : healthMs;
   }
@@ -167,10 +170,18 @@ export class RootKeeper implements AsyncDisposable {
     const back = seen.state === 'away' && seen.facts !== null && (await this.#recognises(root));
     if (back && seen.facts) this.#options.host.trust(root, seen.facts.identity);
     if (seen.state === 'away' && !back) {
-      this.#setHealth(root, 'away', seen.why);
+      if (this.#neverWas(root, seen)) this.#setHealth(root, 'missing', await missingText(root.path));
+      else this.#setHealth(root, 'away', seen.why);
       throw new CacheError('SOURCE_AWAY', `${root.path}: ${seen.why}`);
     }
     this.#setHealth(root, 'ok', null);
+  }
+
+  /** A directory that nobody has seen since it was named is no outage: its name is wrong, or it is still to be made. */
+  #neverWas(root: Root, { absent }: Extract<RootState, { state: 'away' }>): boolean {
+    if (!absent || this.#keep(root).wasOk) return false;
+    for (const page of this.#options.known(root, root.path)) return page.length === 0;
+    return true;
   }
 
   /** Another volume than before is the same root when files that are known stand in it unchanged. */
@@ -228,23 +239,23 @@ export class RootKeeper implements AsyncDisposable {
     return { deadlineMs: lookMs, signal: this.#stop.signal };
   }
 
-  #setHealth(root: Root, health: 'ok' | 'away', why: string | null): void {
+  #setHealth(root: Root, health: 'ok' | 'away' | 'missing', why: string | null): void {
     const { log, onHealth } = this.#options;
     if (this.#stop.signal.aborted) return;
     const kept = this.#keep(root);
     // A folder that ComfyUI would look into, and that was never there, is not away.
-    if (health === 'away' && root.optional && kept.health === 'unknown') return;
+    if (health !== 'ok' && root.optional && kept.health === 'unknown') return;
     const changed = kept.health !== health;
-    Object.assign(kept, { health, why });
+    Object.assign(kept, { health, why, wasOk: kept.wasOk || health === 'ok' });
     if (!changed) return;
-    if (health === 'away') {
+    if (health !== 'ok') {
       kept.watch?.stop.abort();
       kept.watch = null;
       // What happens until it is back is not known.
       kept.scanDueAt = Number.NEGATIVE_INFINITY;
       // A look that was due in half a minute is due sooner now; one that runs sees to it when it ends.
       this.#looking.rearm();
-      log.warn({ root: root.path, why }, 'a root is away');
+      log.warn({ root: root.path, why }, `a root is ${health}`);
     } else log.info({ root: root.path }, 'a root answers');
     onHealth(root, health, why);
   }
@@ -252,7 +263,7 @@ export class RootKeeper implements AsyncDisposable {
   #keep(root: Root): Kept {
     const known = this.#kept.get(root);
     if (known) return known;
-    const nothing = { health: 'unknown' as const, why: null, files: null, watch: null };
+    const nothing = { health: 'unknown' as const, why: null, files: null, watch: null, wasOk: false };
     const kept: Kept = { ...nothing, scanDueAt: Number.NEGATIVE_INFINITY, changes: new Serial() };
     this.#kept.set(root, kept);
     return kept;

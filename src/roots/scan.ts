@@ -6,6 +6,7 @@ import type { ListedFile, SourceClient } from '../sources/client.ts';
 import type { Listing } from '../sources/driver.ts';
 import type { Root } from '../sources/root.ts';
 import { Comparison } from './compare.ts';
+import type { Library } from './library.ts';
 import { adoptForeign } from './register.ts';
 import type { Roots } from './registry.ts';
 
@@ -19,6 +20,8 @@ export interface ScanOptions {
   known(root: Root, directory: string): Iterable<readonly ListedFile[]>;
   /** A known source is found changed, or missing while its root answers. Never called for an outage. */
   onChange(path: string, state: SourceState): void;
+  /** What lies there: told after each walk. */
+  library?: Library;
   signal: AbortSignal;
 }
 
@@ -67,8 +70,10 @@ interface Part {
 }
 
 async function compare(root: Root, { comparison, directory, recursive }: Part, options: ScanOptions): Promise<Listing> {
-  const { host, onChange, signal } = options;
+  const { host, library, onChange, signal } = options;
+  const met: ListedFile[] = [];
   const onFiles = (files: ListedFile[]) => {
+    met.push(...files);
     for (const { path, fingerprint } of files)
       if (comparison.isChanged({ path, fingerprint })) onChange(path, { state: 'present', fingerprint });
   };
@@ -78,6 +83,7 @@ async function compare(root: Root, { comparison, directory, recursive }: Part, o
     const file = await adoptForeign(at, root, options);
     if (file) onFiles([file]);
   }
+  library?.note(root.path, { directory, recursive }, met);
   const unread = [...result.failures.map(({ path }) => path), ...result.foreign];
   await checkUnseen(comparison.unseen(unread), options);
   return result;

@@ -12,6 +12,7 @@ import type { Log } from '../runtime/log.ts';
 import { type ListedFile, SourceClient } from '../sources/client.ts';
 import type { Published } from '../sources/driver.ts';
 import type { Root } from '../sources/root.ts';
+import { Library } from './library.ts';
 import { NamedRoots, type RootNames } from './named-roots.ts';
 import { registerRoot } from './register.ts';
 import { type RootSpec, Roots } from './registry.ts';
@@ -53,6 +54,7 @@ export class SourceRoots implements AsyncDisposable {
   readonly #options: SourceRootsOptions;
   readonly #roots = new Roots();
   readonly #host: SourceClient;
+  readonly #library = new Library();
   readonly #keeper: RootKeeper;
   readonly #named: NamedRoots;
   readonly #asking = new InFlight<string, SourceState>();
@@ -67,6 +69,7 @@ export class SourceRoots implements AsyncDisposable {
       log,
       clock,
       rescanMs,
+      library: this.#library,
       known: (root, directory) => this.#known(root, directory),
       onChange: (path, state) => this.#changed(path, state),
       onHealth: (root) => events.emit('root-health', this.#view(root)),
@@ -170,6 +173,14 @@ export class SourceRoots implements AsyncDisposable {
 
   list(): RootView[] {
     return this.#roots.list().map((root) => this.#view(root));
+  }
+
+  /** The model files below the roots, asked for or not, as they were met last. */
+  *files(): Generator<LocatedSource & { size: number }> {
+    for (const { path, size } of this.#library.files()) {
+      const located = this.locate(path);
+      if (located) yield { ...located, size };
+    }
   }
 
   /**

@@ -1,3 +1,4 @@
+import { fstatSync, statSync } from 'node:fs';
 import { type Logger, pino } from 'pino';
 
 export type Log = Logger;
@@ -32,6 +33,13 @@ export function createLog(options: LogOptions, out: NodeJS.WritableStream = proc
 export function adjustLog(log: Log, { level, form }: LogOptions): void {
   log.level = level;
   forms.set(log, form);
+}
+
+/** Whether a descriptor of this process, such as its standard output, is that file. */
+export function isOpenAs(file: string, fd: number): boolean {
+  const there = statSync(file, { bigint: true, throwIfNoEntry: false });
+  const open = fstatSync(fd, { bigint: true });
+  return there?.isFile() === true && there.ino === open.ino && there.dev === open.dev;
 }
 
 function pretty(line: string): string {

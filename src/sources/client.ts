@@ -1,4 +1,4 @@
-import { CacheError, messageOf } from '../core/errors.ts';
+import { CacheError, messageOf, toCacheError } from '../core/errors.ts';
 import type { Fingerprint, SourceState } from '../core/types.ts';
 import { hasStableInodes } from '../media/file-systems.ts';
 import type { KnownVolume } from '../media/machine.ts';
@@ -26,7 +26,10 @@ export interface ListedFile {
  * State of a root. `away`: it does not answer, is empty or absent (no `facts`), or another file system stands in its place (`facts`
  * of that one).
  */
-export type RootState = { state: 'ok'; facts: RootFacts } | { state: 'away'; why: string; facts: RootFacts | null };
+export type RootState =
+  | { state: 'ok'; facts: RootFacts }
+  /** `absent`: its file system answers, and has no such directory. */
+  | { state: 'away'; why: string; facts: RootFacts | null; absent?: boolean };
 
 /** How long a caller waits. */
 export interface WaitLimit {
@@ -88,7 +91,8 @@ export class SourceClient implements AsyncDisposable {
       const why = this.#identities.outage(root.path, facts);
       return why === null ? { state: 'ok', facts } : { state: 'away', why, facts: facts.empty ? null : facts };
     } catch (error) {
-      return { state: 'away', why: messageOf(error), facts: null };
+      const absent = toCacheError(error).code === 'SOURCE_MISSING';
+      return { state: 'away', why: messageOf(error), facts: null, ...(absent && { absent }) };
     }
   }
 

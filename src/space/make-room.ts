@@ -89,9 +89,9 @@ export async function trim(deps: RoomDeps, tier: Tier): Promise<void> {
   await release(deps, tier, -roomIn(deps, tier));
 }
 
-/** Copies and bytes that would have to leave under another limit; nothing leaves. */
-export async function leavingUnder(deps: RoomDeps, tier: Tier, limit: number): Promise<{ copies: number; bytes: number }> {
-  const short = deps.catalog.placements.usedUnderLimit(tier.name) - limit;
+/** What would have to leave under other bounds, bytes; nothing leaves. */
+export async function leavingUnder(deps: RoomDeps, tier: Tier, bound: Bound): Promise<{ copies: number; bytes: number }> {
+  const short = -roomIn({ ...deps, bound: () => bound }, tier);
   if (short <= 0) return { copies: 0, bytes: 0 };
   const { victims, bytes } = await chooseCandidates(deps, tier, { entry: null, short, stuck: new Set() });
   return { copies: victims.length, bytes };

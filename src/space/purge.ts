@@ -38,11 +38,12 @@ export function chooseCopies({ catalog, clock, matcher }: PurgeDeps, filter: Cle
 
 /** Removes copies one by one; pinned, leased or open ones stay and are listed as skipped. Never touches sources. */
 export async function removeCopies(
-  { evictor, tiers }: PurgeDeps,
+  { catalog, evictor, tiers }: PurgeDeps,
   chosen: readonly Chosen[],
   { dryRun, why }: { dryRun: boolean; why: string },
 ): Promise<RemovalAnswer> {
-  const answer: RemovalAnswer = { dryRun, files: 0, bytes: 0, removed: [], skipped: [] };
+  const of = tiers.all().reduce((sum, { name }) => sum + catalog.placements.totals(name).files, 0);
+  const answer: RemovalAnswer = { dryRun, files: 0, of, bytes: 0, removed: [], skipped: [] };
   const open = await Promise.all(tiers.all().map((tier) => tier.openFiles()));
   const inUse = new Set(open.flatMap((paths) => [...paths]));
   const gone = new Set<number>();

@@ -18,6 +18,8 @@ import { CacheError } from '../core/errors.ts';
 import { tierTraits } from '../core/tier-traits.ts';
 import type { Seal, TierName } from '../core/types.ts';
 import { errnoOf, meaningOf } from '../runtime/errnos.ts';
+import { makeDirectory } from '../runtime/make-directory.ts';
+import { isLitter } from '../weights/extensions.ts';
 import { filesInUse } from './in-use.ts';
 import { fitsSeal, prepareManifest, readManifest } from './manifest.ts';
 import { mirrorPath } from './mirror.ts';
@@ -143,8 +145,9 @@ function pruneEmptyParents(dir: string, path: string): void {
 }
 
 function claim(dir: string, key: string): void {
-  mkdirSync(dir, { recursive: true });
-  const names = readdirSync(dir);
+  makeDirectory(dir, key);
+  // A new volume is not empty, and what systems leave on one is nobody's data.
+  const names = readdirSync(dir).filter((name) => !isLitter(name));
   if (names.includes(markerName)) return;
   if (names.length > 0) {
     throw new CacheError('BAD_CONFIG', `the cache directory ${dir} holds files that are not autocached's`, {

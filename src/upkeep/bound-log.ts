@@ -1,5 +1,5 @@
-import { fstatSync, ftruncateSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import type { Log } from '../runtime/log.ts';
+import { fstatSync, ftruncateSync, readFileSync, writeFileSync } from 'node:fs';
+import { isOpenAs, type Log } from '../runtime/log.ts';
 import { Periodic } from '../runtime/periodic.ts';
 
 export interface BoundLogOptions {
@@ -31,10 +31,4 @@ export function boundLog({ file, log, most = 16 * mib, everyMs = 60_000, fd = 2 
   const looking = new Periodic(look, { everyMs, onError: (err) => log.debug({ err }, 'the log could not be put aside') });
   void looking.now();
   return () => void looking[Symbol.asyncDispose]();
-}
-
-function isOpenAs(file: string, fd: number): boolean {
-  const there = statSync(file, { bigint: true, throwIfNoEntry: false });
-  const open = fstatSync(fd, { bigint: true });
-  return there?.isFile() === true && there.ino === open.ino && there.dev === open.dev;
 }

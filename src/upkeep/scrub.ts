@@ -87,7 +87,7 @@ export class Scrub implements AsyncDisposable {
         if (signal.aborted) throw new CacheError('CANCELLED', 'the check was broken off');
         thread ??= new ScrubThread();
         const entry = this.#deps.catalog.entries.byId(copy.entryId);
-        const progress = this.#progress(entry, { before, total });
+        const progress = this.#progress(copy, entry, { before, total });
         const checked = entry && (await this.#check(thread, copy, { rate: options.rate ?? null, progress }));
         // Copies that share a damaged file went out of service with it.
         const isTold = answer.damaged.some((damaged) => damaged.copy === copy.path);
@@ -197,11 +197,17 @@ export class Scrub implements AsyncDisposable {
     return now?.id === copy.id && now.state === 'ready' && now.placement === copy.placement;
   }
 
-  #progress(entry: Entry | undefined, { before, total }: { before: number; total: number }): (bytesDone: number) => void {
+  /** What is compressed is counted by the bytes of its file; copies that came since the round began make it longer. */
+  #progress(
+    { bytes }: Copy,
+    entry: Entry | undefined,
+    { before, total }: { before: number; total: number },
+  ): (bytesDone: number) => void {
     const { clock, events } = this.#deps;
     if (!entry) return () => {};
-    return throttle(progressEveryMs, clock, (bytesDone: number) => {
-      events.emit('verify-progress', { path: entry.path, bytesDone: before + bytesDone, bytesTotal: total });
+    return throttle(progressEveryMs, clock, (ofCopy: number) => {
+      const bytesDone = before + Math.min(ofCopy, bytes);
+      events.emit('verify-progress', { path: entry.path, bytesDone, bytesTotal: Math.max(total, bytesDone) });
     });
   }
 }

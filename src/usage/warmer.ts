@@ -1,6 +1,7 @@
 import type { WarmAnswer, WarmItem, WarmRequest } from '../api/api.ts';
 import { CacheError, messageOf } from '../core/errors.ts';
 import type { Priority } from '../core/types.ts';
+import { reasonTerm } from '../core/vocabulary.ts';
 import type { CopyInProgress, Examination, LookupOptions, Planner } from '../lookup/collaborators.ts';
 import type { Lookup } from '../lookup/lookup.ts';
 import { bounded } from '../runtime/deadline.ts';
@@ -65,13 +66,13 @@ export class Warmer {
   async #warmEach(wanted: readonly Wanted[], options: WarmOptions): Promise<WarmItem[]> {
     const { wait = false, check = false, priority, waitMaxMs } = options;
     const examined = await Promise.all(wanted.map((one) => this.#examine(one)));
-    const jobs = examined.map(({ found }) => (check || !found ? null : this.#request(found, priority)));
-    if (wait) await bounded(Promise.all(jobs.map((job) => job?.ended)), waitMaxMs);
+    const jobs = examined.map(({ found }) => found && (check ? found.job : this.#request(found, priority)));
+    if (wait && !check) await bounded(Promise.all(jobs.map((job) => job?.ended)), waitMaxMs);
     return Promise.all(
       wanted.map((one, index) => {
         const job = jobs[index] ?? null;
         const { found, item } = examined[index] ?? bare(one.item, 'ERROR', 'it was not looked at');
-        if (wait && job) return this.#after(one, job);
+        if (wait && !check && job) return this.#after(one, job);
         return found ? describe(one.item, found, job) : item;
       }),
     );
@@ -133,12 +134,28 @@ function describe(item: string, { located, entry, source, copy, decision }: Exam
   const tier = ready && copy ? copy.tier : located.medium;
   const { path } = located;
   const pinned = entry?.pinned ?? false;
-  return { item, path, tier, reason: decision.reason, ready, pinned, size, job: job?.view() ?? null, message };
+  const view = job?.view() ?? null;
+  const { reason } = decision;
+  const { word, says } = reasonTerm(reason, view?.state === 'queued' || view?.state === 'running');
+  return { item, path, tier, reason, word, why: says, ready, pinned, size, job: view, message };
 }
 
 function bare(item: string, reason: WarmItem['reason'], message: string): Examined {
+  const { word, says } = reasonTerm(reason, false);
   return {
     found: null,
-    item: { item, path: null, tier: null, reason, ready: false, pinned: false, size: null, job: null, message },
+    item: {
+      item,
+      path: null,
+      tier: null,
+      reason,
+      word,
+      why: says,
+      ready: false,
+      pinned: false,
+      size: null,
+      job: null,
+      message,
+    },
   };
 }

@@ -42,6 +42,8 @@ const unfinishedNames = [
 ];
 
 const litter = new Set(['$recycle.bin', 'system volume information', 'lost+found', '#recycle', '@eadir', '__pycache__']);
+/** Hidden ones: macOS, the trash of Linux desktops. */
+const hiddenLitter = /^\.(ds_store|fseventsd|spotlight-v100|trashes|temporaryitems|trash-\d+)$/i;
 
 /** True for a name that only weights have. */
 export function isModelName(name: string): boolean {
@@ -65,9 +67,14 @@ export function notesOfDownload(path: string): string[] {
   return ['aria2', 'st'].map((ending) => `${path}.${ending}`);
 }
 
+/** True for what operating systems and NAS boxes leave on a volume by themselves. */
+export function isLitter(name: string): boolean {
+  return litter.has(name.toLowerCase()) || hiddenLitter.test(name);
+}
+
 /** Names that no model has: hidden ones, unfinished downloads, the litter of operating systems and NAS boxes. */
 export function isSkippedName(name: string): boolean {
-  return name.startsWith('.') || isUnfinishedName(name) || litter.has(name.toLowerCase());
+  return name.startsWith('.') || isUnfinishedName(name) || isLitter(name);
 }
 
 function isUnfinishedName(name: string): boolean {

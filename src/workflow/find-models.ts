@@ -1,6 +1,6 @@
 import type { WarmItem } from '../api/api.ts';
 import type { WorkflowAnswer } from '../api/workflow.ts';
-import { reasonText } from '../core/reason-text.ts';
+import { reasonTerms } from '../core/vocabulary.ts';
 import { analyze } from './analyze.ts';
 import type { Analysis, AnalyzeOptions } from './types.ts';
 
@@ -46,9 +46,9 @@ export async function findModels(document: unknown, { check, ...options }: FindM
 /** The models of an analysis with what there is of each. @param items in the order of `analysis.models` */
 export function withItems({ kind, models, skipped }: Analysis, items: readonly WarmItem[]): WorkflowAnswer {
   const found = models.map((model, index) => {
-    const { path, tier, reason, size, ready, pinned } = items[index] ?? notThere;
+    const { path, tier, reason, word, why, size, ready, pinned } = items[index] ?? notThere;
     const known = size === null && !ready ? null : path;
-    return { ...model, path: known, tier, reason, why: reasonText(reason), size, ready, pinned };
+    return { ...model, path: known, tier, reason, word, why, size, ready, pinned };
   });
   return { kind, models: found, skipped };
 }
@@ -62,6 +62,8 @@ const notThere: WarmItem = {
   path: null,
   tier: null,
   reason: 'SOURCE_MISSING',
+  word: reasonTerms.SOURCE_MISSING.word,
+  why: reasonTerms.SOURCE_MISSING.says,
   ready: false,
   pinned: false,
   size: null,

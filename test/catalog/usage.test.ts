@@ -12,6 +12,9 @@ const year = 365 * 24 * 3600_000;
 const job = (id: number, state: JobView['state'], path = `/models/${id}`): JobView => ({
   id,
   state,
+  status: state,
+  word: state,
+  why: '',
   priority: 'background',
   path,
   category: null,

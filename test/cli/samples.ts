@@ -72,6 +72,9 @@ export const stats: StatsAnswer = {
 export const running: JobView = {
   id: 12,
   state: 'running',
+  status: 'running',
+  word: 'running',
+  why: 'is being copied',
   priority: 'wait',
   path: '/mnt/nas/models/checkpoints/sd_xl_base_1.0.safetensors',
   category: 'checkpoints',
@@ -88,6 +91,9 @@ export const queued: JobView = {
   ...running,
   id: 13,
   state: 'queued',
+  status: 'queued',
+  word: 'queued',
+  why: 'waits for its turn',
   priority: 'warm',
   path: '/mnt/nas/models/loras/style.safetensors',
   category: 'loras',
@@ -149,6 +155,7 @@ export const hit: LookupAnswer = {
 export const removal: RemovalAnswer = {
   dryRun: true,
   files: 1,
+  of: 41,
   bytes: checkpoint.size,
   removed: [{ id: 7, path: checkpoint.path, bytes: checkpoint.size }],
   skipped: [{ id: 8, path: lora.path, bytes: lora.size, why: 'in use' }],
@@ -166,5 +173,6 @@ export const story: ExplainAnswer = {
   score: 0.123456,
   sha256: 'ab'.repeat(32),
   published: null,
-  now: { reason: 'HIT', path: checkpoint.copies[0]?.path ?? '' },
+  now: { reason: 'HIT', path: checkpoint.copies[0]?.path ?? '', word: 'ready', why: 'a verified copy is on the SSD' },
+  meant: null,
 };

@@ -4,9 +4,10 @@ import { progressBar, usageBar } from '../../src/cli/text/bar.ts';
 import { plain, shorten, widthOf } from '../../src/cli/text/fit.ts';
 import type { Look } from '../../src/cli/text/look.ts';
 import { table } from '../../src/cli/text/table.ts';
-import { ago, percent } from '../../src/cli/text/words.ts';
-import { reasonText } from '../../src/core/reason-text.ts';
+import { ago } from '../../src/cli/text/words.ts';
+import { percent } from '../../src/core/format.ts';
 import { reasons } from '../../src/core/types.ts';
+import { reasonTerm } from '../../src/core/vocabulary.ts';
 
 const uncoloured: Look = { width: 80, paint: (_format, text) => text };
 
@@ -39,7 +40,7 @@ describe('table', () => {
     { name: '画风', size: '1 B' },
   ];
   const columns = [
-    { title: 'NAME', value: (row: { name: string }) => row.name, shrinks: true as const },
+    { title: 'NAME', value: (row: { name: string }) => row.name, shrinks: 'name' as const },
     { title: 'SIZE', value: (row: { size: string }) => row.size, align: 'right' as const },
   ];
 
@@ -82,7 +83,7 @@ test('the last use is said as people say it', () => {
 });
 
 test('every reason has a sentence of its own', () => {
-  const sentences = reasons.map(reasonText);
+  const sentences = reasons.map((reason) => reasonTerm(reason, true).says);
   expect(new Set(sentences).size).toBe(reasons.length);
   expect(sentences.every((sentence) => sentence.length > 10)).toBe(true);
 });

@@ -5,6 +5,8 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { JobView, WarmAnswer, WarmItem, WarmRequest } from '../../src/api/api.ts';
 import { Client } from '../../src/cli/client.ts';
 import { waitForJobs } from '../../src/cli/wait-for-jobs.ts';
+import type { Reason } from '../../src/core/types.ts';
+import { reasonTerm } from '../../src/core/vocabulary.ts';
 import { type FakeDaemon, startFakeDaemon } from './fake-daemon.ts';
 import { runCli, startCli } from './run-cli.ts';
 import { queued, running } from './samples.ts';
@@ -23,16 +25,29 @@ const ready: WarmItem = {
   path: '/mnt/nas/models/loras/a.safetensors',
   tier: 'ssd',
   reason: 'HIT',
+  word: 'ready',
+  why: 'a verified copy is on the SSD',
   ready: true,
   pinned: false,
   size: 220 * 1024 ** 2,
   job: null,
   message: null,
 };
-const copying: WarmItem = { ...ready, item: '/mnt/big', path: '/mnt/big', reason: 'COPYING', ready: false, job: running };
-const waiting: WarmItem = { ...copying, item: '/mnt/next', reason: 'QUEUED', job: queued };
-const missing: WarmItem = { ...ready, item: '/mnt/gone', reason: 'SOURCE_MISSING', ready: false, size: null };
-const small: WarmItem = { ...ready, item: '/mnt/small.txt', reason: 'BYPASS_SMALL', ready: false, size: 10 };
+const said = (reason: Reason, isUnderWay = false) => {
+  const { word, says } = reasonTerm(reason, isUnderWay);
+  return { reason, word, why: says };
+};
+const copying: WarmItem = {
+  ...ready,
+  item: '/mnt/big',
+  path: '/mnt/big',
+  ...said('COPYING', true),
+  ready: false,
+  job: running,
+};
+const waiting: WarmItem = { ...copying, item: '/mnt/next', ...said('QUEUED', true), job: queued };
+const missing: WarmItem = { ...ready, item: '/mnt/gone', ...said('SOURCE_MISSING'), ready: false, size: null };
+const small: WarmItem = { ...ready, item: '/mnt/small.txt', ...said('BYPASS_SMALL'), ready: false, size: 10 };
 
 function answering(...items: WarmItem[]): Promise<FakeDaemon> {
   const count = items.filter((item) => item.ready).length;
@@ -96,7 +111,7 @@ describe('warm waits until the copies are there', () => {
     expect(code).toBe(1);
     expect(err).toBe('');
     expect(JSON.parse(out)).toEqual({
-      items: [{ ...copying, ready: true, reason: 'HIT', job: done }, missing],
+      items: [{ ...copying, ...said('HIT'), ready: true, job: done }, missing],
       ready: 1,
       missing: 1,
     });
@@ -230,7 +245,7 @@ test.each([
   [[], 1],
   [['--check'], 4],
 ])('warm %j of a file below no known root is no success: it will never be cached', async (options, exitCode) => {
-  await using daemon = await answering({ ...missing, reason: 'BYPASS_UNKNOWN_ROOT' });
+  await using daemon = await answering({ ...missing, ...said('BYPASS_UNKNOWN_ROOT') });
   const { code, out } = await runCli(['warm', 'x', ...options], { stateDir: daemon.stateDir });
   expect(code).toBe(exitCode);
   expect(out).toMatch(/missing .*not inside a configured model folder/);

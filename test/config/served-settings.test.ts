@@ -1,9 +1,9 @@
 import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import type { Leaving } from '../../src/api/api.ts';
 import type { EventMap } from '../../src/api/event-map.ts';
 import { loadConfig } from '../../src/config/config.ts';
-import type { Leaving } from '../../src/config/limit-grace.ts';
 import { ServedSettings } from '../../src/config/served-settings.ts';
 import { Events } from '../../src/runtime/events.ts';
 import { createLog } from '../../src/runtime/log.ts';

@@ -103,6 +103,8 @@ export function createRig(options: RigOptions = {}) {
       rates: () => options.rates ?? { overall: null, by: {} },
     },
     compress: extra.includes('cold'),
+    bounds: { isHeld: false, onSsd: bound, warning: () => '', settle: () => {} },
+    isLeftOut: () => false,
   });
   const close = () => opened[Symbol.asyncDispose]();
   onTestFinished(close);

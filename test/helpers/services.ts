@@ -43,6 +43,7 @@ export function createServices(options: LookupRigOptions = {}) {
     roots: {
       warnings: [],
       list: () => [root],
+      files: () => [],
       locate: (path) => rig.sources.locate(path),
       register: vi.fn(async () => [root]),
     },

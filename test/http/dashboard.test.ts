@@ -38,6 +38,7 @@ test('the page and all that it loads are served without the token, and hold noth
     '/dashboard/dashboard.css',
     '/dashboard/dashboard.js',
     '/dashboard/elements.js',
+    '/dashboard/vocabulary.js',
     '/dashboard/words.js',
   ]);
 });

@@ -1,9 +1,9 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
+import { counted } from '../../core/format.ts';
 import type { ShimStatus, uninstallShim } from '../comfyui-link.ts';
 import { type Run, stateDirOf } from '../session.ts';
 import type { Look } from '../text/look.ts';
-import { counted } from '../text/words.ts';
 
 /** Loaded when it is needed: no other command should wait for what it brings along. */
 const shim = () => import('../comfyui-link.ts');

@@ -1,11 +1,14 @@
 import type { Command } from 'commander';
-import type { ConfigChange, ConfigValue } from '../../api/api.ts';
+import type { ConfigAnswer, ConfigChange, ConfigValue } from '../../api/api.ts';
 import { parseChange } from '../../config/config.ts';
-import { fields, keys, liveFields, shortName } from '../../config/keys.ts';
-import { nearest } from '../../config/nearest.ts';
+import { keys, liveFields, shortName } from '../../config/keys.ts';
+import { isSetting, unknownSetting } from '../../config/unknown-setting.ts';
 import { CacheError } from '../../core/errors.ts';
-import type { ConfigAnswer } from '../client.ts';
-import { clientOf, type Run } from '../session.ts';
+import { costText } from '../../core/format.ts';
+import type { Client } from '../client.ts';
+import { agreed } from '../confirm.ts';
+import { type Answer, exitCodes } from '../print.ts';
+import { clientOf, type Run, type Session } from '../session.ts';
 import type { Look } from '../text/look.ts';
 import { table } from '../text/table.ts';
 
@@ -21,14 +24,30 @@ export function addConfig(program: Command, run: Run): void {
     .command('config')
     .description('show all settings and where each comes from, or change live ones')
     .argument('[key=value...]', 'what may change while the daemon runs: the list marks it with *')
+    .option('-y, --yes', 'do not ask before a lower limit deletes copies')
     .addHelpText('after', examples)
-    .action(
-      run(async (session, changes: string[]) => {
-        const client = await clientOf(session);
-        const data = changes.length === 0 ? await client.config() : await client.changeConfig(changeOf(changes));
-        return { data, page: (look) => page(data, look) };
-      }),
-    );
+    .action(run(config));
+}
+
+async function config(session: Session, changes: string[], { yes }: { yes?: true }): Promise<Answer> {
+  const client = await clientOf(session);
+  if (changes.length === 0) return answerOf(await client.config());
+  const change = changeOf(changes);
+  if (!yes && !(await isAgreed(session, client, change)))
+    return { data: { changed: false }, page: () => 'nothing changed', exitCode: exitCodes.failed };
+  return answerOf(await client.changeConfig(change));
+}
+
+function answerOf(data: ConfigAnswer): Answer {
+  return { data, page: (look) => page(data, look) };
+}
+
+/** A limit under which copies have to leave is asked about. */
+async function isAgreed(session: Session, client: Client, change: ConfigChange): Promise<boolean> {
+  if (change['limit'] === undefined) return true;
+  const leaving = await client.leavingAfter(change);
+  if (!leaving || leaving.copies === 0) return true;
+  return agreed(session, `${keys.limit.name}=${change['limit']} ${costText(leaving)}`, 'Change it?');
 }
 
 /** @throws CacheError BAD_REQUEST or BAD_CONFIG for what the daemon would refuse. */
@@ -49,13 +68,12 @@ function changeOf(words: string[]): ConfigChange {
 
 /** Why a setting cannot be changed here, and what to do instead. */
 function refusal(key: string): CacheError {
-  const known = fields.map((field) => keys[field].name);
-  if (known.includes(key)) {
+  if (isSetting(key)) {
     return new CacheError('BAD_REQUEST', `${key} cannot change while the daemon runs`, {
       hint: `write it into .env and run: autocached restart (live are: ${liveNames.join(', ')})`,
     });
   }
-  return new CacheError('BAD_REQUEST', `there is no setting ${key}`, { hint: `did you mean ${nearest(key, known)}?` });
+  return unknownSetting(key);
 }
 
 const roomForMeaning = 130;
@@ -66,9 +84,11 @@ function page({ settings, notices }: ConfigAnswer, look: Look): string {
     settings,
     [
       { title: 'SETTING', value: (setting) => `${setting.key}${setting.live ? ' *' : ''}` },
-      { title: 'VALUE', value: shown, ...(!spacious && { shrinks: true }) },
+      { title: 'VALUE', value: shown, ...(!spacious && { shrinks: 'sentence' as const }) },
       { title: 'FROM', value: (setting) => setting.from },
-      ...(spacious ? [{ title: 'MEANING', value: (setting: ConfigValue) => setting.meaning, shrinks: true as const }] : []),
+      ...(spacious
+        ? [{ title: 'MEANING', value: (setting: ConfigValue) => setting.meaning, shrinks: 'sentence' as const }]
+        : []),
     ],
     look,
   );

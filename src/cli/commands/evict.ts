@@ -1,21 +1,44 @@
 import type { Command } from 'commander';
+import type { RemovalAnswer, SelectRequest } from '../../api/api.ts';
+import { costText } from '../../core/format.ts';
+import type { Client } from '../client.ts';
+import { agreed } from '../confirm.ts';
 import { selectRequest } from '../items.ts';
-import { exitCodes } from '../print.ts';
-import { clientOf, type Run } from '../session.ts';
+import { type Answer, exitCodes } from '../print.ts';
+import { clientOf, type Run, type Session } from '../session.ts';
 import { removalPage } from '../text/removal-page.ts';
+
+interface Options {
+  dryRun?: true;
+  yes?: true;
+}
 
 export function addEvict(program: Command, run: Run): void {
   program
     .command('evict')
     .description('delete the copies of files or directories; sources are kept')
-    .argument('<file...>', 'path, directory, category/name, or id from list')
+    .argument('<file...>', 'path, directory, category/name, glob, or id from list')
     .option('--dry-run', 'show what would be deleted, delete nothing')
-    .action(
-      run(async (session, files: string[], { dryRun }: { dryRun?: true }) => {
-        const client = await clientOf(session);
-        const data = await client.evict({ ...(await selectRequest(files, session)), ...(dryRun && { dryRun }) });
-        const failed = data.files === 0 && data.skipped.length > 0;
-        return { data, page: (look) => removalPage(data, look), exitCode: failed ? exitCodes.failed : exitCodes.done };
-      }),
-    );
+    .option('-y, --yes', 'do not ask, on a terminal')
+    .action(run(evict));
+}
+
+async function evict(session: Session, files: string[], { dryRun, yes }: Options): Promise<Answer> {
+  const client = await clientOf(session);
+  const request = await selectRequest(files, session);
+  if (dryRun) return answerOf(await client.evict({ ...request, dryRun }));
+  const asks = session.in.isTTY === true && !session.json && !yes;
+  if (asks && !(await isAgreed(session, client, request)))
+    return { data: null, page: () => 'nothing deleted', exitCode: exitCodes.failed };
+  return answerOf(await client.evict(request));
+}
+
+async function isAgreed(session: Session, client: Client, request: SelectRequest): Promise<boolean> {
+  const plan = await client.evict({ ...request, dryRun: true });
+  return plan.files === 0 || agreed(session, costText({ ...plan, copies: plan.files }), 'Delete?');
+}
+
+function answerOf(data: RemovalAnswer): Answer {
+  const failed = data.files === 0 && data.skipped.length > 0;
+  return { data, page: (look) => removalPage(data, look), exitCode: failed ? exitCodes.failed : exitCodes.done };
 }

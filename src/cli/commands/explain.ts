@@ -1,18 +1,48 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { clientOf, type Run } from '../session.ts';
+import type { ExplainAnswer } from '../../api/api.ts';
+import type { Client } from '../client.ts';
+import { parseItem } from '../items.ts';
+import { type Answer, exitCodes } from '../print.ts';
+import { clientOf, type Run, type Session } from '../session.ts';
 import { explainPage } from '../text/explain-page.ts';
 
 export function addExplain(program: Command, run: Run): void {
   program
     .command('explain')
-    .description('explain one file: copies, last answers with reasons, the next answer')
-    .argument('<file>', 'path')
-    .action(
-      run(async (session, file: string) => {
-        const client = await clientOf(session);
-        const data = await client.explain(resolve(session.cwd, file));
-        return { data, page: (look) => explainPage(data, look) };
-      }),
-    );
+    .description('explain files: copies, last answers with reasons, the next answer')
+    .argument('<file...>', 'path, category/name, or glob')
+    .action(run(explain));
+}
+
+async function explain(session: Session, words: string[]): Promise<Answer> {
+  const client = await clientOf(session);
+  const asks = (await Promise.all(words.map((word) => asksFor(word, session, client)))).flat();
+  const stories = await Promise.all(asks.map((ask) => storyOf(ask, client)));
+  const isMissing = stories.some(({ entry, now }) => entry === null && now.reason === 'SOURCE_MISSING');
+  return {
+    data: stories.length === 1 ? stories[0] : stories,
+    page: (look) => stories.map((story) => explainPage(story, look)).join('\n\n'),
+    exitCode: isMissing ? exitCodes.failed : exitCodes.done,
+  };
+}
+
+interface Ask {
+  path: string;
+  name?: string;
+}
+
+/** A relative path below no root may be a model's name. */
+async function storyOf({ path, name }: Ask, client: Client): Promise<ExplainAnswer> {
+  const story = await client.explain(path);
+  return name !== undefined && story.now.reason === 'BYPASS_UNKNOWN_ROOT' ? client.explain({ name }) : story;
+}
+
+async function asksFor(word: string, session: Session, client: Client): Promise<Ask[]> {
+  const item = parseItem(word, session);
+  if ('path' in item) return [item];
+  if ('name' in item) return [{ path: resolve(session.cwd, word), name: `${item.category}/${item.name}` }];
+  // What a glob means the daemon knows best; to look copies nothing.
+  const { items } = await client.warm({ globs: [item.glob], check: true });
+  return items.map(({ item: path }) => ({ path }));
 }

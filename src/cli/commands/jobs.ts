@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
 import type { JobView } from '../../api/api.ts';
 import { CacheError } from '../../core/errors.ts';
-import { formatBytes } from '../../core/format.ts';
 import { openJobsView } from '../jobs-view.ts';
 import { count } from '../options.ts';
 import type { Answer } from '../print.ts';
@@ -64,14 +63,9 @@ function page(all: JobView[], look: Look): string {
     [
       { title: 'ID', value: (job) => String(job.id), align: 'right' },
       { title: 'PRIORITY', value: (job) => job.priority },
-      { title: 'FILE', value: jobName, shrinks: true },
-      { title: 'STATE', value: stateOf },
+      { title: 'FILE', value: jobName, shrinks: 'name' },
+      { title: 'STATE', value: jobProgress, shrinks: 'sentence' },
     ],
     look,
   );
-}
-
-function stateOf(job: JobView): string {
-  if (job.state === 'running') return jobProgress(job);
-  return job.error ? `${job.state}: ${job.error.message}` : `${job.state}, ${formatBytes(job.bytesTotal)}`;
 }

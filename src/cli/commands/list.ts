@@ -1,12 +1,13 @@
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { type EntriesAnswer, type EntriesQuery, type EntrySort, type EntryView, entrySorts } from '../../api/api.ts';
-import { formatBytes } from '../../core/format.ts';
+import { counted, formatBytes, formatCount } from '../../core/format.ts';
+import { copyTerms } from '../../core/vocabulary.ts';
 import { count as wholeNumber } from '../options.ts';
 import { clientOf, type Run } from '../session.ts';
 import type { Look } from '../text/look.ts';
 import { table } from '../text/table.ts';
-import { ago, count, counted } from '../text/words.ts';
+import { ago } from '../text/words.ts';
 
 interface Options {
   category?: string;
@@ -44,32 +45,32 @@ function queryOf({ sort, root, ...filters }: Options, cwd: string): EntriesQuery
   return { ...filters, ...(root && { root: resolve(cwd, root) }), sort, descending };
 }
 
-const roomForIds = 100;
+const roomForAll = 100;
 
 function page({ entries, total }: EntriesAnswer, look: Look): string {
   if (entries.length === 0) return 'no file matches';
-  const spacious = look.width === null || look.width >= roomForIds;
+  const spacious = look.width === null || look.width >= roomForAll;
   const rows = table<EntryView>(
     entries,
     [
-      ...(spacious ? [{ title: 'ID', value: (entry: EntryView) => String(entry.id), align: 'right' as const }] : []),
-      { title: 'NAME', value: (entry) => entry.name, shrinks: true },
-      { title: 'CATEGORY', value: (entry) => entry.category ?? '-' },
+      { title: 'ID', value: (entry) => String(entry.id), align: 'right' },
+      { title: 'NAME', value: (entry) => entry.name, shrinks: 'name' },
+      { title: 'CATEGORY', value: (entry) => entry.category ?? '-', shrinks: 'sentence' },
       { title: 'SIZE', value: (entry) => formatBytes(entry.size), align: 'right' },
       { title: 'TIER', value: tiersOf },
-      { title: 'USES', value: (entry) => count(entry.uses), align: 'right' },
+      ...(spacious ? [{ title: 'USES', value: (entry: EntryView) => formatCount(entry.uses), align: 'right' as const }] : []),
       { title: 'USED', value: (entry) => ago(entry.lastUsedAt) },
-      { title: '', value: flagsOf },
+      { title: '', value: flagsOf, shrinks: 'sentence' },
     ],
     look,
   );
   if (entries.length >= total) return rows;
-  return `${rows}\n${look.paint('dim', `${count(entries.length)} of ${counted(total, 'file')}; --limit shows more`)}`;
+  return `${rows}\n${look.paint('dim', `${formatCount(entries.length)} of ${counted(total, 'file')}; --limit shows more`)}`;
 }
 
 /** Where a lookup finds the file: the tiers with a ready copy, and in brackets what is on its way. */
 function tiersOf({ copies }: EntryView): string {
-  const words = copies.map((copy) => (copy.state === 'ready' ? copy.tier : `(${copy.state})`));
+  const words = copies.map((copy) => (copy.state === 'ready' ? copy.tier : `(${copyTerms[copy.state].word})`));
   return words.join(' ') || '-';
 }
 

@@ -2,8 +2,8 @@ import { stat } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
 import type { LookupAnswer, LookupRequest } from '../../api/api.ts';
 import { formatDuration } from '../../core/format.ts';
-import { reasonText } from '../../core/reason-text.ts';
 import { type Purpose, purposes } from '../../core/types.ts';
+import { isMoving, reasonTerm } from '../../core/vocabulary.ts';
 import { parseItem } from '../items.ts';
 import { duration } from '../options.ts';
 import { exitCodes } from '../print.ts';
@@ -61,10 +61,10 @@ async function requestFor(file: string, { cwd, purpose, wait }: Options & { cwd:
 }
 
 function page({ path, tier, reason, leaseMs, job }: LookupAnswer, look: Look): string {
-  const lines = [plain(path), `  ${look.paint('bold', reason)}  ${reasonText(reason)}`];
+  const lines = [plain(path), `  ${look.paint('bold', reason)}  ${reasonTerm(reason, job !== null).says}`];
   const where = tier ? [`on ${tier}`] : [];
   if (leaseMs > 0) where.push(`stays there for at least ${formatDuration(leaseMs)}`);
   if (where.length > 0) lines.push(`  ${where.join(', ')}`);
-  if (job) lines.push(`  job #${job.id} ${job.state}: ${jobProgress(job)}`);
+  if (job) lines.push(`  job #${job.id}: ${jobProgress(job)}${isMoving(job.status) ? '' : `; ${job.why}`}`);
   return lines.join('\n');
 }

@@ -1,12 +1,7 @@
 import { Argument, type Command } from 'commander';
 import { type Mode, modes } from '../../core/types.ts';
+import { modeTerms } from '../../core/vocabulary.ts';
 import { clientOf, type Run } from '../session.ts';
-
-const meanings: Record<Mode, string> = {
-  off: 'every lookup is answered with the source',
-  'read-only': 'copies are used, none are made',
-  'read-write': 'copies are used and made',
-};
 
 export function addMode(program: Command, run: Run): void {
   program
@@ -18,7 +13,7 @@ export function addMode(program: Command, run: Run): void {
         const client = await clientOf(session);
         if (wanted) await client.changeConfig({ mode: wanted });
         const { mode } = await client.stats();
-        return { data: { mode }, page: (look) => `${look.paint('bold', mode)}: ${meanings[mode]}` };
+        return { data: { mode }, page: (look) => `${look.paint('bold', mode)}: ${modeTerms[mode].says}` };
       }),
     );
 }

@@ -1,17 +1,17 @@
 import type { Command } from 'commander';
 import type { PinAnswer } from '../../api/api.ts';
-import { formatBytes } from '../../core/format.ts';
+import { counted, formatBytes } from '../../core/format.ts';
 import { selectRequest } from '../items.ts';
 import { clientOf, type Run } from '../session.ts';
 import { plain } from '../text/fit.ts';
-import { counted, entryName } from '../text/words.ts';
+import { entryName } from '../text/words.ts';
 
 /** `pin` and `unpin`. */
 export function addPin(program: Command, run: Run): void {
   program
     .command('pin')
     .description('never evict these files; for a directory, also files added later')
-    .argument('<file...>', 'path, directory, category/name, or id from list')
+    .argument('<file...>', 'path, directory, category/name, glob, or id from list')
     .action(
       run(async (session, files: string[]) => {
         const data = await (await clientOf(session)).pin(await selectRequest(files, session));
@@ -21,7 +21,7 @@ export function addPin(program: Command, run: Run): void {
   program
     .command('unpin')
     .description('allow eviction again')
-    .argument('<file...>', 'path, directory, category/name, or id from list')
+    .argument('<file...>', 'path, directory, category/name, glob, or id from list')
     .action(
       run(async (session, files: string[]) => {
         const data = await (await clientOf(session)).unpin(await selectRequest(files, session));

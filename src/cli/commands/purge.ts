@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import type { ClearRequest, RemovalAnswer } from '../../api/api.ts';
 import { CacheError } from '../../core/errors.ts';
-import { formatBytes } from '../../core/format.ts';
+import { costText, counted, formatBytes } from '../../core/format.ts';
 import { type TierName, tierNames } from '../../core/types.ts';
 import { confirm } from '../confirm.ts';
 import { duration, size } from '../options.ts';
@@ -10,7 +10,6 @@ import { type Answer, exitCodes } from '../print.ts';
 import { clientOf, type Run, type Session } from '../session.ts';
 import { lookOf } from '../text/look.ts';
 import { removalPage } from '../text/removal-page.ts';
-import { counted } from '../text/words.ts';
 
 interface Options {
   all?: true;
@@ -62,7 +61,7 @@ async function purge(session: Session, options: Options): Promise<Answer> {
   if (!options.yes) {
     const plan = await client.clear({ ...request, dryRun: true });
     if (plan.files === 0) return answer(plan);
-    session.err.write(`${removalPage(plan, lookOf(session.err))}\n`);
+    session.err.write(`${removalPage(plan, lookOf(session.err))}\n${costText({ ...plan, copies: plan.files })}\n`);
     const question = `Delete ${counted(plan.files, 'copy', 'copies')}, ${formatBytes(plan.bytes)}?`;
     if (!(await confirm(question, session))) return { data: plan, page: () => 'nothing deleted', exitCode: exitCodes.failed };
   }

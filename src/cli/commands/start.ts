@@ -1,7 +1,9 @@
+import { join } from 'node:path';
 import type { Command } from 'commander';
 import { findDaemon } from '../../client/daemon-file.ts';
 import type { Daemon } from '../../compose/daemon.ts';
 import { loadConfig } from '../../config/config.ts';
+import { daemonLogName, isOpenAs } from '../../runtime/log.ts';
 import { startDetached } from '../detach.ts';
 import { type Answer, printAnswer } from '../print.ts';
 import type { Host, Run, Session } from '../session.ts';
@@ -53,7 +55,13 @@ async function answerOf(daemon: Daemon, notices: string[]): Promise<Answer> {
     mode: config.mode,
     pid: process.pid,
   };
-  return { data, page: (look) => startPage({ ...facts, stop: 'Ctrl-C stops it' }, look) };
+  return { data, page: (look) => startPage({ ...facts, stop: stopText(config.stateDir) }, look) };
+}
+
+/** In the background nobody can press a key. */
+function stopText(stateDir: string): string {
+  const logPath = join(stateDir, daemonLogName);
+  return isOpenAs(logPath, 1) ? `autocached stop ends it; its log: ${logPath}` : 'Ctrl-C stops it';
 }
 
 const signalNames = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGBREAK'];

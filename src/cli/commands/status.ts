@@ -13,12 +13,12 @@ export function addStatus(program: Command, run: Run): void {
         const client = await clientOf(session);
         const stats = await client.stats();
         if (session.json) return { data: stats, page: () => '' };
-        const [{ jobs }, biggest, mostUsed] = await Promise.all([
+        const [{ jobs, paused = false }, biggest, mostUsed] = await Promise.all([
           client.jobs(),
           client.entries({ cached: true, sort: 'size', descending: true, limit: mostEntries }),
           client.entries({ sort: 'uses', descending: true, limit: mostEntries }),
         ]);
-        const all = { stats, jobs, biggest: biggest.entries, mostUsed: mostUsed.entries, url: client.daemon.url };
+        const all = { stats, jobs, paused, biggest: biggest.entries, mostUsed: mostUsed.entries, url: client.daemon.url };
         return { data: stats, page: (look) => statusPage(all, look) };
       }),
     );

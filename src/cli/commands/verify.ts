@@ -2,19 +2,19 @@ import { SingleBar } from 'cli-progress';
 import type { Command } from 'commander';
 import type { VerifyAnswer } from '../../api/verify.ts';
 import { CacheError } from '../../core/errors.ts';
-import { formatBytes } from '../../core/format.ts';
+import { counted, formatBytes, formatCount } from '../../core/format.ts';
 import type { Client } from '../client.ts';
 import { selectRequest } from '../items.ts';
 import { exitCodes } from '../print.ts';
 import { clientOf, type Run, type Session } from '../session.ts';
+import { plain } from '../text/fit.ts';
 import type { Look } from '../text/look.ts';
-import { counted } from '../text/words.ts';
 
 export function addVerify(program: Command, run: Run): void {
   program
     .command('verify')
     .description('verify copies against their hashes and published SHA-256; exit code 4 if one differs')
-    .argument('[item...]', 'path, category/name, or id from list')
+    .argument('[item...]', 'path, directory, category/name, glob, or id from list')
     .option('--all', 'every copy')
     .action(
       run(async (session, items: string[], { all }: { all?: true }) => {
@@ -26,10 +26,15 @@ export function addVerify(program: Command, run: Run): void {
         return {
           data,
           page: (look) => verifyPage(data, look),
-          exitCode: data.damaged.length + data.mismatched.length > 0 ? exitCodes.difference : exitCodes.done,
+          exitCode: exitCodeOf(data, all === true),
         };
       }),
     );
+}
+
+function exitCodeOf({ files, damaged, mismatched }: VerifyAnswer, all: boolean): number {
+  if (damaged.length + mismatched.length > 0) return exitCodes.difference;
+  return files === 0 && !all ? exitCodes.failed : exitCodes.done;
 }
 
 /** A bar on a terminal while `work` goes on; nothing elsewhere, where only the outcome matters. */
@@ -54,12 +59,9 @@ async function withProgress<T>(client: Client, session: Session, work: () => Pro
   }
 }
 
-function verifyPage({ files, bytes, damaged, mismatched, skipped }: VerifyAnswer, look: Look): string {
-  const lines = damaged.flatMap(({ path, why, chunks, recopied }) => [
-    `${look.paint('red', 'corrupted')}  ${path}`,
-    `           ${why}${chunks.length > 0 ? ` (${counted(chunks.length, 'chunk')}: ${chunks.slice(0, 10).join(', ')})` : ''}`,
-    `           ${recopied ? 'a new copy is being made' : 'out of service; it is copied again when its source is available'}`,
-  ]);
+function verifyPage({ files, bytes, damaged, mismatched, skipped, sound = [] }: VerifyAnswer, look: Look): string {
+  const lines = sound.map(({ path }) => `${look.paint('green', 'OK')}  ${plain(path)}`);
+  lines.push(...damagedLines(damaged, look));
   for (const { path, sha256, published, from } of mismatched) {
     lines.push(
       `${look.paint('yellow', 'not as published')}  ${path}`,
@@ -68,6 +70,15 @@ function verifyPage({ files, bytes, damaged, mismatched, skipped }: VerifyAnswer
     );
   }
   lines.push(...skipped.map(({ path, why }) => `${look.paint('yellow', 'skipped')}  ${path}: ${why}`));
-  const verdict = damaged.length > 0 ? `${damaged.length} corrupted` : 'OK';
+  if (files === 0) return [...lines, 'nothing verified'].join('\n');
+  const verdict = damaged.length > 0 ? `${formatCount(damaged.length)} corrupted` : 'OK';
   return [...lines, `${counted(files, 'copy', 'copies')} verified (${formatBytes(bytes)}): ${verdict}`].join('\n');
+}
+
+function damagedLines(damaged: VerifyAnswer['damaged'], look: Look): string[] {
+  return damaged.flatMap(({ path, why, chunks, recopied }) => [
+    `${look.paint('red', 'corrupted')}  ${plain(path)}`,
+    `           ${why}${chunks.length > 0 ? ` (${counted(chunks.length, 'chunk')}: ${chunks.slice(0, 10).join(', ')})` : ''}`,
+    `           ${recopied ? 'a new copy is being made' : 'out of service; it is copied again when its source is available'}`,
+  ]);
 }

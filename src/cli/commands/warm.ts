@@ -5,11 +5,12 @@ import { text as readAll } from 'node:stream/consumers';
 import type { Command } from 'commander';
 import type { JobView, WarmAnswer, WarmItem } from '../../api/api.ts';
 import { CacheError, messageOf } from '../../core/errors.ts';
-import { isLeftAlone } from '../../core/reason-text.ts';
+import { isLeftAlone, jobTerms, reasonTerms } from '../../core/vocabulary.ts';
+import { decodeUtf8 } from '../../runtime/utf8.ts';
 import type { Client } from '../client.ts';
 import { filesBelow } from '../file-tree.ts';
 import { parseItemList } from '../item-list.ts';
-import { pathsAndNames } from '../items.ts';
+import { itemsOf } from '../items.ts';
 import { type JobsView, openJobsView } from '../jobs-view.ts';
 import { type Answer, exitCodes } from '../print.ts';
 import { clientOf, type Run, type Session } from '../session.ts';
@@ -40,7 +41,7 @@ export function addWarm(program: Command, run: Run): void {
   program
     .command('warm')
     .description('copy files to the fast disk now and wait for them')
-    .argument('[item...]', 'path, directory, category/name, workflow, or - for a list on standard input')
+    .argument('[item...]', 'path, directory, category/name, glob, workflow, or - for a list on standard input')
     .option('--from <file>', 'read the items from a file')
     .option('--check', 'copy nothing, only report; exit code 4 if something is missing')
     .option('--wait', 'wait until all are copied or have failed', true)
@@ -62,7 +63,7 @@ async function warm(session: Session, words: string[], options: Options): Promis
     });
   }
   const client = await clientOf(session);
-  const files = await withoutDirectories(await withoutWorkflows(pathsAndNames(items, session), client), session);
+  const files = await withoutDirectories(await withoutWorkflows(itemsOf(items, session), client), session);
   const request = { ...files, ...(options.ram && { ram: true }) };
   if (options.check) {
     const data = await client.warm({ ...request, check: true });
@@ -75,14 +76,17 @@ async function warm(session: Session, words: string[], options: Options): Promis
 
   function read(name: string): Promise<string> {
     if (name === '-') return readAll(session.in);
-    return readFile(resolve(session.cwd, name), 'utf8').catch((cause: unknown) => {
-      throw new CacheError('BAD_REQUEST', `the list cannot be read: ${messageOf(cause)}`, { cause });
-    });
+    const path = resolve(session.cwd, name);
+    return readFile(path)
+      .then((bytes) => decodeUtf8(bytes, path))
+      .catch((cause: unknown) => {
+        throw new CacheError('BAD_REQUEST', `the list cannot be read: ${messageOf(cause)}`, { cause });
+      });
   }
 }
 
 /** A workflow stands for the models that it loads. */
-async function withoutWorkflows({ paths, names }: Files, client: Client): Promise<Files> {
+async function withoutWorkflows({ paths, names, globs = [] }: Files, client: Client): Promise<Files> {
   const others: string[] = [];
   const models: string[] = [];
   for (const path of paths) {
@@ -91,11 +95,11 @@ async function withoutWorkflows({ paths, names }: Files, client: Client): Promis
     else
       models.push(...(await client.analyze(workflow)).models.map(({ category, name }) => `${category ?? 'unknown'}/${name}`));
   }
-  return { paths: others, names: [...new Set([...names, ...models])] };
+  return { paths: others, names: [...new Set([...names, ...models])], globs };
 }
 
 /** The files below a directory stand for it; the daemon says which of them it would cache. */
-async function withoutDirectories({ paths, names }: Files, { err }: Session): Promise<Files> {
+async function withoutDirectories({ paths, names, globs = [] }: Files, { err }: Session): Promise<Files> {
   const expanded: string[] = [];
   for (const path of paths) {
     const isDirectory = await stat(path).then(
@@ -105,12 +109,13 @@ async function withoutDirectories({ paths, names }: Files, { err }: Session): Pr
     if (!isDirectory) expanded.push(path);
     else expanded.push(...(await filesBelow(path, (at, error) => err.write(`cannot list ${at}: ${messageOf(error)}\n`))));
   }
-  return { paths: expanded, names };
+  return { paths: expanded, names, ...(globs.length > 0 && { globs }) };
 }
 
 interface Files {
   paths: string[];
   names: string[];
+  globs?: string[];
 }
 
 interface Work {
@@ -170,6 +175,10 @@ async function warmAndWait(client: Client, { request, session }: Work): Promise<
 function withOutcome(item: WarmItem, ended: Map<number, JobView>): WarmItem {
   const job = item.job && ended.get(item.job.id);
   if (!job || item.ready) return item;
-  if (job.state === 'done') return { ...item, job, ready: true, reason: 'HIT', message: null };
-  return { ...item, job, reason: 'ERROR', message: job.error?.message ?? job.state };
+  if (job.state === 'done') {
+    const { word, says } = reasonTerms.HIT;
+    return { ...item, job, ready: true, reason: 'HIT', word, why: says, message: null };
+  }
+  const { word, says } = jobTerms[job.state];
+  return { ...item, job, reason: 'ERROR', word, why: says, message: job.error?.message ?? word };
 }

@@ -1,7 +1,7 @@
+import { counted } from '../../core/format.ts';
 import type { Finding } from '../doctor/finding.ts';
 import { plain } from './fit.ts';
 import type { Look } from './look.ts';
-import { counted } from './words.ts';
 
 interface Report {
   ok: number;

@@ -1,6 +1,7 @@
-import { formatBytes } from '../../core/format.ts';
+import { formatBytes, percent } from '../../core/format.ts';
+import { rootTerms } from '../../core/vocabulary.ts';
 import type { DaemonEvent } from '../sse.ts';
-import { jobName, jobProgress, percent } from './words.ts';
+import { jobName, jobProgress } from './words.ts';
 
 /** What an event says, in one line without its name. */
 export function eventText({ name, data }: DaemonEvent): string {
@@ -24,7 +25,7 @@ export function eventText({ name, data }: DaemonEvent): string {
     case 'entry-evicted':
       return `${data.path}, ${formatBytes(data.bytes)}: ${data.why}`;
     case 'root-health':
-      return `${data.path} is ${data.health}${data.why ? `: ${data.why}` : ''}`;
+      return `${data.path} is ${rootTerms[data.health].word}${data.why ? `: ${data.why}` : ''}`;
     case 'source-stuck':
       return `${data.path} is still read by ${data.app} (pid ${data.pid}), although its copy is ready`;
     case 'mode-changed':

@@ -1,22 +1,23 @@
 import type { EntryView, ExplainAnswer, PublishedView, RootView } from '../../api/api.ts';
-import { formatBytes, formatDuration } from '../../core/format.ts';
-import { reasonText } from '../../core/reason-text.ts';
+import { counted, formatBytes, formatDuration } from '../../core/format.ts';
+import { copyTerms, reasonTerm, rootTerms } from '../../core/vocabulary.ts';
 import { plain } from './fit.ts';
 import type { Look } from './look.ts';
 import { table } from './table.ts';
-import { ago, counted, localTime } from './words.ts';
+import { ago, localTime } from './words.ts';
 
 /** The page of `autocached explain`. */
 export function explainPage(answer: ExplainAnswer, look: Look): string {
-  const { path, entry, root, leases, decisions, score, sha256, published, now } = answer;
-  const lines = [look.paint('bold', plain(path)), fact('now', `${now.reason}: ${reasonText(now.reason)}`)];
+  const { path, entry, root, leases, decisions, score, sha256, published, now, meant } = answer;
+  const lines = [look.paint('bold', plain(path)), fact('now', nowText(now))];
+  if (meant) lines.push(fact('', `did you mean ${plain(meant)}?`));
   if (now.path !== path) lines.push(fact('', `a lookup answers ${plain(now.path)}`));
   lines.push(
     fact('root', rootText(root)),
     fact('file', entry ? entryText(entry) : 'not known yet: no program has asked for it'),
   );
   for (const copy of entry?.copies ?? []) {
-    lines.push(fact('copy', `${copy.state} on ${copy.tier}, ${formatBytes(copy.bytes)}: ${plain(copy.path)}`));
+    lines.push(fact('copy', `${copyTerms[copy.state].word} on ${copy.tier}, ${formatBytes(copy.bytes)}: ${plain(copy.path)}`));
   }
   if (sha256) lines.push(fact('sha256', sha256));
   if (published) lines.push(...publishedLines(published, look));
@@ -30,11 +31,17 @@ export function explainPage(answer: ExplainAnswer, look: Look): string {
       { title: '  LAST ANSWERS', value: ({ at }) => `  ${localTime(at)}` },
       { title: 'REASON', value: ({ reason }) => reason },
       { title: 'FOR', value: ({ purpose }) => purpose },
-      { title: 'BY', value: ({ app }) => app ?? '-' },
+      { title: 'BY', value: ({ app }) => app ?? '-', shrinks: 'sentence' },
     ],
     look,
   );
   return `${lines.join('\n')}\n${rows}`;
+}
+
+/** As lookups say it, unless a load has to come first. */
+function nowText({ reason, word, why }: ExplainAnswer['now']): string {
+  const told = reasonTerm(reason, true);
+  return word === undefined || word === told.word ? `${reason}: ${why ?? told.says}` : `${word}: ${why}`;
 }
 
 function fact(name: string, text: string): string {
@@ -43,7 +50,8 @@ function fact(name: string, text: string): string {
 
 function rootText(root: RootView | null): string {
   if (!root) return 'none: only files inside a configured model folder are cached';
-  const health = root.why ? `${root.health}: ${root.why}` : root.health;
+  const { word } = rootTerms[root.health];
+  const health = root.why ? `${word}: ${root.why}` : word;
   return `${plain(root.path)} (${root.kind}, ${root.kindFrom}; ${health})`;
 }
 

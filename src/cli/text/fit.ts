@@ -18,6 +18,46 @@ export function shorten(text: string, width: number): string {
   return `${head.join('')}…${tail.join('')}`;
 }
 
+/**
+ * The same for names that stand below each other: no two of them look alike. Those that would are not shortened, and go on in the next
+ * line.
+ */
+export function shortenAll(texts: readonly string[], width: number): string[] {
+  const short = texts.map((text) => shorten(text, width));
+  const meant = new Map<string, Set<string>>();
+  for (const [index, text] of texts.entries()) {
+    const shown = short[index] ?? '';
+    meant.set(shown, (meant.get(shown) ?? new Set()).add(text));
+  }
+  return texts.map((text, index) => {
+    const shown = short[index] ?? '';
+    return (meant.get(shown)?.size ?? 0) > 1 ? pieces(text, width).join('\n') : shown;
+  });
+}
+
+/** In lines of at most `width` columns, broken between words where that can be. */
+export function wrap(text: string, width: number): string {
+  const lines = [''];
+  for (const word of text.split(' ').flatMap((long) => pieces(long, width))) {
+    const line = lines.at(-1) ?? '';
+    const longer = line === '' ? word : `${line} ${word}`;
+    if (line === '' || widthOf(longer) <= width) lines[lines.length - 1] = longer;
+    else lines.push(word);
+  }
+  return lines.join('\n');
+}
+
+/** A text cut into lines of at most `width` columns. */
+function pieces(text: string, width: number): string[] {
+  const lines: string[] = [];
+  for (let rest = charactersOf(text); rest.length > 0; ) {
+    const line = take(rest, width);
+    lines.push(line.join(''));
+    rest = rest.slice(Math.max(1, line.length));
+  }
+  return lines.length > 0 ? lines : [''];
+}
+
 /** Without the characters that would steer the terminal: names come from other people's disks. */
 export function plain(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not reach a terminal

@@ -1,8 +1,7 @@
 import type { RemovalAnswer } from '../../api/api.ts';
-import { formatBytes } from '../../core/format.ts';
+import { counted, formatBytes } from '../../core/format.ts';
 import type { Look } from './look.ts';
 import { table } from './table.ts';
-import { counted } from './words.ts';
 
 const mostRows = 20;
 
@@ -26,8 +25,8 @@ function rowsOf(items: { path: string; bytes: number; why?: string }[], look: Lo
     items.slice(0, look.width === null ? items.length : mostRows),
     [
       { title: 'SIZE', value: ({ bytes }) => formatBytes(bytes), align: 'right' },
-      { title: 'FILE', value: ({ path }) => path, shrinks: true },
-      { title: '', value: ({ why }) => why ?? '' },
+      { title: 'FILE', value: ({ path }) => path, shrinks: 'name' },
+      { title: '', value: ({ why }) => why ?? '', shrinks: 'sentence' },
     ],
     look,
   );

@@ -1,8 +1,7 @@
-import { formatBytes } from '../../core/format.ts';
+import { counted, formatBytes } from '../../core/format.ts';
 import { type CacheSize, type OutcomeRates, type Result, ratesOf } from '../../replay/simulate.ts';
 import type { Look } from './look.ts';
 import { type Column, table } from './table.ts';
-import { counted } from './words.ts';
 
 interface Row {
   size: string;

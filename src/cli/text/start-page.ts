@@ -1,6 +1,7 @@
 import type { RootView } from '../../api/api.ts';
 import { formatBytes } from '../../core/format.ts';
 import type { Mode } from '../../core/types.ts';
+import { rootTerms } from '../../core/vocabulary.ts';
 import { plain } from './fit.ts';
 import { foldRoots } from './fold-roots.ts';
 import type { Look } from './look.ts';
@@ -24,7 +25,7 @@ export interface Started {
 export function startPage(started: Started, { paint }: Look): string {
   const { url, pid, dir, usedBytes, limitBytes, accounting, mode, roots, notices, stop } = started;
   const used = `${accounting ? 'at least ' : ''}${formatBytes(usedBytes)} of ${formatBytes(limitBytes)} used`;
-  const kinds = foldRoots(roots).map((root) => `${plain(root.path)} (${root.kind}${root.health === 'away' ? ', away' : ''})`);
+  const kinds = foldRoots(roots).map((root) => `${plain(root.path)} (${root.kind}${healthOf(root)})`);
   return [
     `${paint('bold', 'autocached')} runs at ${url} (pid ${pid}); ${stop}`,
     `  cache  ${plain(dir)}, ${used}`,
@@ -35,6 +36,11 @@ export function startPage(started: Started, { paint }: Look): string {
     ...notices.map((notice) => `${paint('yellow', 'note:')} ${notice}`),
     `${paint('green', 'next:')} ${nextStep(started)}`,
   ].join('\n');
+}
+
+function healthOf({ health, why }: Pick<RootView, 'health' | 'why'>): string {
+  if (health === 'missing') return `, ${rootTerms.missing.word}: ${plain(why ?? '')}`;
+  return health === 'away' ? `, ${rootTerms.away.word}` : '';
 }
 
 function nextStep({ roots, usedBytes, accounting, mode }: Started): string {

@@ -1,17 +1,19 @@
 import type { EntryView, JobView, RootView } from '../../api/api.ts';
 import type { StuckView } from '../../api/open-sources.ts';
 import type { StatsAnswer, TierStats } from '../../api/stats.ts';
-import { formatBytes, formatDuration } from '../../core/format.ts';
+import { counted, formatBytes, formatCount, formatDuration, percent } from '../../core/format.ts';
+import { jobTerms, rootTerms } from '../../core/vocabulary.ts';
 import { progressBar, usageBar } from './bar.ts';
-import { plain, shorten, widthOf } from './fit.ts';
+import { plain, shorten, shortenAll, widthOf } from './fit.ts';
 import { foldRoots } from './fold-roots.ts';
 import type { Look } from './look.ts';
 import { table } from './table.ts';
-import { count, counted, entryName, jobName, jobProgress, percent } from './words.ts';
+import { entryName, jobName, jobProgress } from './words.ts';
 
 interface Status {
   stats: StatsAnswer;
   jobs: JobView[];
+  paused: boolean;
   biggest: EntryView[];
   mostUsed: EntryView[];
   url: string;
@@ -20,7 +22,7 @@ interface Status {
 const widest = 120;
 
 /** The page of `autocached status`. */
-export function statusPage({ stats, jobs, biggest, mostUsed, url }: Status, look: Look): string {
+export function statusPage({ stats, jobs, paused, biggest, mostUsed, url }: Status, look: Look): string {
   const width = Math.min(look.width ?? widest, widest);
   const page = { ...look, width };
   const title = (text: string) => look.paint('bold', text);
@@ -28,7 +30,7 @@ export function statusPage({ stats, jobs, biggest, mostUsed, url }: Status, look
     [head(stats, url, page), ...stats.warnings.map((warning) => look.paint('yellow', warning))].join('\n'),
     [title('Space'), ...stats.tiers.map((tier) => tierLines(tier, page))].join('\n'),
     [title('Use'), ...useLines(stats)].join('\n'),
-    [title('Jobs'), ...jobLines(jobs, page)].join('\n'),
+    [title('Jobs'), ...(paused ? [look.paint('yellow', `  ${jobTerms.paused.says}`)] : []), ...jobLines(jobs, page)].join('\n'),
     stuckLines(stats.stuck, page),
     [title('Roots'), rootLines(stats.roots, page), ...mismatchLines(stats, page)].join('\n'),
     entryLines('Biggest copies', biggest, page),
@@ -54,7 +56,10 @@ function head(stats: StatsAnswer, url: string, { paint, width }: Page): string {
 function accountingLines({ accounting }: StatsAnswer, paint: Look['paint']): string[] {
   if (!accounting) return [];
   return [
-    paint('yellow', `accounting for what lies in the cache, ${count(accounting.seen)} looked at; copies start after that`),
+    paint(
+      'yellow',
+      `accounting for what lies in the cache, ${formatCount(accounting.seen)} looked at; copies start after that`,
+    ),
   ];
 }
 
@@ -66,6 +71,9 @@ function tierLines(tier: TierStats, page: Page): string {
     `  ${tier.tier.padEnd(5)}${bar} ${percent(share(tier.bytes + tier.reserved)).padStart(6)}`,
     `       ${formatBytes(tier.bytes)} used${reserved} of ${formatBytes(tier.limit)} in ${counted(tier.files, 'file')}${holds(tier)}`,
   ];
+  const over = tier.bytes - tier.limit;
+  if (over > 0)
+    lines.push(page.paint('yellow', `       ${formatBytes(over)} over the limit: copies that are in use or pinned stay`));
   // It lies on the volume of the ssd tier, and under its limit.
   if (tier.tier === 'cold') return lines.join('\n');
   return [...lines, page.paint('dim', `       ${formatBytes(tier.free)} free (${formatBytes(tier.floor)} kept free)`)].join(
@@ -80,13 +88,15 @@ function holds({ bytes, represented, ratio }: TierStats): string {
 
 function useLines(stats: StatsAnswer): string[] {
   if (stats.hitRate === null) return ['  no loads yet'];
-  const { hit, miss } = stats.latencyMs;
+  const answers = Object.entries(stats.latencyMs).flatMap(([outcome, { p50, p99 }]) =>
+    p99 > 0 ? [`${outcome} ${formatDuration(p50)} (p99 ${formatDuration(p99)})`] : [],
+  );
   const bytes = stats.byteHitRate === null ? '' : `; by bytes ${percent(stats.byteHitRate)}`;
   return [
     `  hits     ${percent(stats.hitRate)} of ${counted(stats.hits + stats.misses, 'load')}${bytes}`,
     `  saved    about ${formatDuration(stats.secondsSaved * 1000)} of loading`,
     `  copied   ${formatBytes(stats.bytesCopied)}; ${counted(stats.evictions, 'copy', 'copies')} evicted`,
-    `  answers  hit ${formatDuration(hit.p50)} (p99 ${formatDuration(hit.p99)}), miss ${formatDuration(miss.p50)} (p99 ${formatDuration(miss.p99)})`,
+    ...(answers.length > 0 ? [`  answers  ${answers.join(', ')}`] : []),
   ];
 }
 
@@ -96,12 +106,12 @@ function jobLines(jobs: JobView[], page: Page): string[] {
   if (running.length + queued.length === 0) return ['  no copies are running'];
   const lines = running.map((job) => {
     const share = job.bytesTotal > 0 ? job.bytesDone / job.bytesTotal : 0;
-    const name = shorten(plain(jobName(job)), page.width - 2);
-    return `  ${name}\n  ${progressBar(share, Math.floor(page.width / 2) - 8)} ${jobProgress(job)}`;
+    const id = `  #${job.id} `;
+    return `${id}${shorten(plain(jobName(job)), page.width - id.length)}\n  ${progressBar(share, Math.floor(page.width / 2) - 8)} ${jobProgress(job)}`;
   });
   if (queued.length > 0) {
     const bytes = queued.reduce((sum, job) => sum + job.bytesTotal, 0);
-    lines.push(page.paint('dim', `  ${count(queued.length)} more waiting, ${formatBytes(bytes)}`));
+    lines.push(page.paint('dim', `  ${formatCount(queued.length)} more waiting, ${formatBytes(bytes)}`));
   }
   return lines;
 }
@@ -121,10 +131,10 @@ function rootLines(roots: RootView[], page: Page): string {
   const lines = table(
     foldRoots(roots),
     [
-      { title: '  PATH', value: ({ path }) => `  ${path}`, shrinks: true },
+      { title: '  PATH', value: ({ path }) => `  ${path}`, shrinks: 'name' },
       { title: 'KIND', value: ({ kind, kindFrom }) => (kindFrom === 'assumed' ? `${kind}?` : kind) },
-      { title: 'FILES', value: ({ files }) => (files === null ? '-' : count(files)), align: 'right' },
-      { title: 'HEALTH', value: ({ health, why }) => (why ? `${health}: ${shorten(why, 30)}` : health) },
+      { title: 'FILES', value: ({ files }) => (files === null ? '-' : formatCount(files)), align: 'right' },
+      { title: 'HEALTH', value: ({ health, why }) => rootTerms[health].word + (why ? `: ${shorten(why, 30)}` : '') },
     ],
     page,
   );
@@ -133,7 +143,7 @@ function rootLines(roots: RootView[], page: Page): string {
 
 function mismatchLines({ mismatched }: StatsAnswer, { paint }: Look): string[] {
   if (mismatched === 0) return [];
-  const files = mismatched === 1 ? '1 file differs' : `${count(mismatched)} files differ`;
+  const files = counted(mismatched, 'file differs', 'files differ');
   return [paint('yellow', `  ${files} from the published SHA-256: autocached verify --all lists them`)];
 }
 
@@ -144,9 +154,13 @@ function awayNote({ paint }: Look): string {
 function entryLines(title: string, entries: EntryView[], page: Page): string {
   const used = title === 'Most used' ? entries.filter(({ uses }) => uses > 0) : entries;
   if (used.length === 0) return '';
-  const rows = used.map((entry) => {
-    const facts = `  ${formatBytes(entry.size).padStart(9)}  ${count(entry.uses).padStart(5)} uses  `;
-    return `${facts}${shorten(plain(entryName(entry)), page.width - facts.length)}`;
+  const names = shortenAll(
+    used.map((entry) => plain(entryName(entry))),
+    page.width - 25,
+  );
+  const rows = used.map((entry, index) => {
+    const facts = `  ${formatBytes(entry.size).padStart(9)}  ${counted(entry.uses, 'use').padStart(10)}  `;
+    return `${facts}${names[index]?.replaceAll('\n', `\n${' '.repeat(facts.length)}`)}`;
   });
   return [page.paint('bold', title), ...rows].join('\n');
 }

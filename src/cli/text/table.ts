@@ -1,16 +1,18 @@
 import Table from 'cli-table3';
-import { plain, shorten, widthOf } from './fit.ts';
+import { plain, shortenAll, widthOf, wrap } from './fit.ts';
 import type { Look } from './look.ts';
 
 export interface Column<T> {
   title: string;
   value: (row: T) => string;
   align?: 'right';
-  /** This column gives way when the page is too narrow. At most one has it. */
-  shrinks?: true;
+  /** Gives way when the page is too narrow, in the order of the columns: names are shortened, and sentences go on in the next line. */
+  shrinks?: 'name' | 'sentence';
 }
 
 const gap = 2;
+/** No column is made narrower than this. */
+const least = { name: 20, sentence: 8 };
 const borders = ['top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left', 'bottom-right'] as const;
 const rules = ['left', 'left-mid', 'mid', 'mid-mid', 'right', 'right-mid', 'middle'] as const;
 const none = Object.fromEntries([...borders, ...rules].map((name) => [name, '']));
@@ -19,7 +21,7 @@ const none = Object.fromEntries([...borders, ...rules].map((name) => [name, ''])
 export function table<T>(rows: T[], columns: Column<T>[], look: Look): string {
   const cells = rows.map((row) => columns.map((column) => plain(column.value(row))));
   const titles = columns.map((column) => column.title);
-  fit(cells, { titles, columns, width: look.width });
+  if (look.width !== null) fit(cells, { titles, columns, width: look.width });
   const grid = new Table({
     head: titles.map((title) => title && look.paint('dim', title)),
     colAligns: columns.map((column) => column.align ?? 'left'),
@@ -31,10 +33,16 @@ export function table<T>(rows: T[], columns: Column<T>[], look: Look): string {
   return lines.map((line) => line.trimEnd()).join('\n');
 }
 
-function fit<T>(cells: string[][], page: { titles: string[]; columns: Column<T>[]; width: number | null }): void {
-  const shrinking = page.columns.findIndex((column) => column.shrinks);
-  if (page.width === null || shrinking < 0) return;
+function fit<T>(cells: string[][], page: { titles: string[]; columns: Column<T>[]; width: number }): void {
   const widths = page.titles.map((title, index) => Math.max(widthOf(title), ...cells.map((row) => widthOf(row[index] ?? ''))));
-  const others = widths.reduce((sum, width, index) => sum + (index === shrinking ? 0 : width), gap * (widths.length - 1));
-  for (const row of cells) row[shrinking] = shorten(row[shrinking] ?? '', Math.max(12, page.width - others));
+  let over = widths.reduce((sum, width) => sum + width, gap * (widths.length - 1)) - page.width;
+  for (const [index, { shrinks }] of page.columns.entries()) {
+    const width = widths[index] ?? 0;
+    if (!shrinks || over <= 0 || width <= least[shrinks]) continue;
+    const narrow = Math.max(least[shrinks], width - over);
+    over -= width - narrow;
+    const texts = cells.map((row) => row[index] ?? '');
+    const fitting = shrinks === 'name' ? shortenAll(texts, narrow) : texts.map((text) => wrap(text, narrow));
+    for (const [at, row] of cells.entries()) row[index] = fitting[at] ?? '';
+  }
 }

@@ -1,9 +1,8 @@
-import type { WarmAnswer, WarmItem } from '../../api/api.ts';
-import { formatBytes } from '../../core/format.ts';
-import { isLeftAlone, reasonText } from '../../core/reason-text.ts';
+import type { JobView, WarmAnswer, WarmItem } from '../../api/api.ts';
+import { counted, formatBytes, formatCount } from '../../core/format.ts';
+import { isLeftAlone, isMoving } from '../../core/vocabulary.ts';
 import type { Look } from './look.ts';
 import { table } from './table.ts';
-import { counted } from './words.ts';
 
 /** What is there and what is not; files that autocached leaves alone on purpose are only counted when they are many. */
 export function warmPage({ items }: WarmAnswer, look: Look): string {
@@ -12,7 +11,12 @@ export function warmPage({ items }: WarmAnswer, look: Look): string {
   const waited = items.filter((item) => item.ready || !left.includes(item));
   const ready = waited.filter((item) => item.ready).length;
   const lines = [shown.length > 0 ? rowsOf(shown, look) : ''];
-  lines.push(look.paint(ready === waited.length ? 'green' : 'yellow', `${ready} of ${counted(waited.length, 'file')} ready`));
+  lines.push(
+    look.paint(
+      ready === waited.length ? 'green' : 'yellow',
+      `${formatCount(ready)} of ${counted(waited.length, 'file')} ready`,
+    ),
+  );
   if (left.length > 0) lines.push(`${counted(left.length, 'file')} left alone: ${whys(left)}`);
   return lines.filter((line) => line !== '').join('\n');
 }
@@ -23,8 +27,8 @@ function rowsOf(items: WarmItem[], look: Look): string {
     [
       { title: '', value: stateOf },
       { title: 'SIZE', value: ({ size }) => (size === null ? '-' : formatBytes(size)), align: 'right' },
-      { title: 'FILE', value: ({ item }) => item, shrinks: true },
-      { title: '', value: (item) => item.message ?? (item.ready ? '' : reasonText(item.reason)) },
+      { title: 'FILE', value: ({ item }) => item, shrinks: 'name' },
+      { title: '', value: (item) => item.message ?? (item.ready ? '' : whyNot(item)), shrinks: 'sentence' },
     ],
     look,
   );
@@ -33,9 +37,19 @@ function rowsOf(items: WarmItem[], look: Look): string {
 function stateOf(item: WarmItem): string {
   if (item.ready) return 'ready';
   if (isLeftAlone(item.reason)) return 'left alone';
-  return item.job && item.job.state !== 'failed' && item.job.state !== 'cancelled' ? item.job.state : 'missing';
+  if (isUnderWay(item.job)) return item.job.word;
+  return item.reason === 'QUEUED' ? item.word : 'missing';
+}
+
+/** What holds a copy up says more than that there is one. */
+function whyNot({ job, why }: WarmItem): string {
+  return isUnderWay(job) && !isMoving(job.status) ? job.why : why;
+}
+
+function isUnderWay(job: WarmItem['job']): job is JobView {
+  return job?.state === 'queued' || job?.state === 'running';
 }
 
 function whys(items: WarmItem[]): string {
-  return [...new Set(items.map((item) => reasonText(item.reason)))].join('; ');
+  return [...new Set(items.map(({ why }) => why))].join('; ');
 }

@@ -1,22 +1,7 @@
 import { basename } from 'node:path';
 import type { EntryView, JobView } from '../../api/api.ts';
-import { formatBytes, formatDuration } from '../../core/format.ts';
-
-/** `1,204` */
-export function count(value: number): string {
-  return value.toLocaleString('en-US');
-}
-
-/** `1 file`, `1,204 files` */
-export function counted(value: number, noun: string, plural = `${noun}s`): string {
-  return `${count(value)} ${value === 1 ? noun : plural}`;
-}
-
-/** A share of one: `91 %`. Never 100 % for less than all. */
-export function percent(share: number): string {
-  const rounded = Math.round(share * 100);
-  return rounded === 100 && share < 1 ? '99.9 %' : `${rounded} %`;
-}
+import { formatBytes, formatDuration, percent } from '../../core/format.ts';
+import { isMoving, jobTerms } from '../../core/vocabulary.ts';
 
 /** `3h ago`, or `never`. */
 export function ago(at: string | null, now = Date.now()): string {
@@ -41,10 +26,23 @@ export function jobName(job: Pick<JobView, 'category' | 'path'>): string {
   return job.category ? `${job.category}/${basename(job.path)}` : basename(job.path);
 }
 
-/** How far a job is: `54 % of 6.5 GiB, 412 MiB/s, 12 s left`. */
+/** How a job does: `54 % of 6.5 GiB, 412 MiB/s, 12s left`; `paused at 54 % of 6.5 GiB`; `queued, 6.5 GiB`. */
 export function jobProgress(job: JobView): string {
-  const words = [`${percent(job.bytesTotal > 0 ? job.bytesDone / job.bytesTotal : 0)} of ${formatBytes(job.bytesTotal)}`];
-  if (job.bytesPerSecond > 0) words.push(`${formatBytes(job.bytesPerSecond)}/s`);
-  if (job.etaMs !== null) words.push(`${formatDuration(Math.ceil(job.etaMs / 1000) * 1000)} left`);
+  const { state, status, bytesDone, bytesTotal, bytesPerSecond, etaMs, error } = job;
+  const total = formatBytes(bytesTotal);
+  const word = jobWord(job);
+  if (error) return `${word}: ${error.message}`;
+  if (state !== 'running') return `${word}, ${total}`;
+  const share = `${percent(bytesTotal > 0 ? bytesDone / bytesTotal : 0)} of ${total}`;
+  if (!isMoving(status)) return `${word} at ${share}`;
+  const words = [share];
+  if (bytesPerSecond > 0) words.push(`${formatBytes(bytesPerSecond)}/s`);
+  if (etaMs !== null) words.push(`${formatDuration(Math.ceil(etaMs / 1000) * 1000)} left`);
+  if (status !== 'running') words.push(word);
   return words.join(', ');
+}
+
+/** The word for how a job does, or for how it has ended. */
+export function jobWord({ state, word }: JobView): string {
+  return state === 'queued' || state === 'running' ? word : jobTerms[state].word;
 }

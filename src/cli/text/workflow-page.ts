@@ -1,10 +1,8 @@
 import type { WorkflowAnswer } from '../../api/workflow.ts';
-import { formatBytes } from '../../core/format.ts';
-import { reasonText } from '../../core/reason-text.ts';
+import { counted, formatBytes, formatCount } from '../../core/format.ts';
 import { plain } from './fit.ts';
 import type { Look } from './look.ts';
 import { table } from './table.ts';
-import { counted } from './words.ts';
 
 /** The models of a workflow in load order, and what of it cannot be told or is not loaded. */
 export function workflowPage({ models, skipped }: WorkflowAnswer, look: Look): string {
@@ -12,8 +10,8 @@ export function workflowPage({ models, skipped }: WorkflowAnswer, look: Look): s
   const bytes = known.reduce((sum, { size }) => sum + (size ?? 0), 0);
   const ready = models.filter(({ ready }) => ready).length;
   const missing = models.length - known.length;
-  const counts = [`${counted(models.length, 'model')}, ${formatBytes(bytes)}`, `${ready} on the fast disk`];
-  if (missing > 0) counts.push(look.paint('yellow', `${missing} not found`));
+  const counts = [`${counted(models.length, 'model')}, ${formatBytes(bytes)}`, `${formatCount(ready)} on the fast disk`];
+  if (missing > 0) counts.push(look.paint('yellow', `${formatCount(missing)} not found`));
   return [
     ...(models.length > 0 ? [rows(models, look)] : []),
     counts.join('; '),
@@ -21,26 +19,27 @@ export function workflowPage({ models, skipped }: WorkflowAnswer, look: Look): s
   ].join('\n');
 }
 
+const roomForAll = 120;
+
 function rows(models: WorkflowAnswer['models'], look: Look): string {
-  return table(
+  const spacious = look.width === null || look.width >= roomForAll;
+  type Model = WorkflowAnswer['models'][number];
+  return table<Model>(
     models,
     [
-      { title: 'NODE', value: ({ node, classType }) => `${node} ${classType}` },
-      { title: 'INPUT', value: ({ input }) => input },
-      { title: 'CATEGORY', value: ({ category }) => category ?? '?' },
-      { title: 'FILE', value: ({ name }) => name, shrinks: true },
+      { title: 'NODE', value: ({ node, classType }) => (spacious ? `${node} ${classType}` : node) },
+      ...(spacious ? [{ title: 'INPUT', value: ({ input }: Model) => input }] : []),
+      { title: 'CATEGORY', value: ({ category }) => category ?? '?', ...(!spacious && { shrinks: 'sentence' as const }) },
+      { title: 'FILE', value: ({ name }) => name, shrinks: 'name' },
       { title: 'WHERE', value: ({ tier, path }) => (path === null ? '-' : (tier ?? '-')) },
       { title: 'SIZE', value: ({ size }) => (size === null ? '-' : formatBytes(size)), align: 'right' },
-      { title: '', value: noteOn },
+      { title: '', value: noteOn, shrinks: 'sentence' },
     ],
     look,
   );
 }
 
-function noteOn({ ready, reason, switchedOff }: WorkflowAnswer['models'][number]): string {
-  const notes = [
-    ...(switchedOff ? ['if its switch is turned'] : []),
-    ...(ready || reason === 'QUEUED' ? [] : [reasonText(reason)]),
-  ];
+function noteOn({ ready, reason, why, switchedOff }: WorkflowAnswer['models'][number]): string {
+  const notes = [...(switchedOff ? ['if its switch is turned'] : []), ...(ready || reason === 'QUEUED' ? [] : [why])];
   return notes.join('; ');
 }

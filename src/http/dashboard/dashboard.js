@@ -1,13 +1,9 @@
 import { ask, signIn } from './daemon.js';
 import { element, setText } from './elements.js';
-import { formatBytes, formatSeconds, percentOf, progressOf } from './words.js';
+import { modeTerms, rootTerms, untilAsked } from './vocabulary.js';
+import { copyText, costText, counted, formatBytes, formatSeconds, percentOf } from './words.js';
 
 const at = (id) => document.getElementById(id);
-const modes = [
-  ['read-write', 'On'],
-  ['read-only', 'Read only'],
-  ['off', 'Off'],
-];
 const shownFiles = 200;
 const busyMs = 1000;
 const idleMs = 5000;
@@ -20,12 +16,12 @@ if (token === null) setText(at('said'), signInText);
 else begin();
 
 function begin() {
-  for (const [value, name] of modes) {
+  for (const [value, { word, says }] of Object.entries(modeTerms)) {
     const attributes = { type: 'radio', name: 'mode', value };
     const input = element('input', { attributes, on: { change: () => change('/api/cache/config', { mode: value }) } });
-    at('modes').append(element('label', {}, input, ` ${name}`));
+    at('modes').append(element('label', { attributes: { title: says } }, input, ` ${word}`));
   }
-  for (const id of ['glob', 'cached']) at(id).addEventListener('input', () => void refresh());
+  for (const id of ['search', 'cached']) at(id).addEventListener('input', () => void refresh());
   document.addEventListener('visibilitychange', () => void refresh());
   void refresh();
 }
@@ -35,12 +31,13 @@ async function refresh() {
   if (document.hidden) return;
   let pause = idleMs;
   try {
-    const [stats, { jobs }, files] = await Promise.all([
+    const [stats, { jobs }, files, uncached] = await Promise.all([
       ask(token, '/api/cache/stats'),
       ask(token, '/api/jobs?limit=50'),
       ask(token, filesPath()),
+      at('cached').checked ? { total: 0, files: [] } : ask(token, sourcesPath()),
     ]);
-    show(stats, jobs, files);
+    show(stats, jobs, files, uncached);
     if (stats.jobs.running > 0) pause = busyMs;
     setText(at('said'), '');
   } catch (error) {
@@ -65,26 +62,34 @@ async function change(path, body) {
 function filesPath() {
   const query = new URLSearchParams({ sort: 'lastUsed', descending: 'true', limit: String(shownFiles) });
   if (at('cached').checked) query.set('cached', 'true');
-  if (at('glob').value !== '') query.set('glob', at('glob').value);
+  if (at('search').value !== '') query.set('search', at('search').value);
   return `/api/cache/entries?${query}`;
 }
 
-function show(stats, jobs, { total, entries }) {
+function sourcesPath() {
+  const query = new URLSearchParams({ limit: String(shownFiles) });
+  if (at('search').value !== '') query.set('search', at('search').value);
+  return `/api/cache/sources?${query}`;
+}
+
+function show(stats, jobs, { total, entries }, uncached) {
   at('body').hidden = false;
   for (const input of at('modes').querySelectorAll('input')) input.checked = input.value === stats.mode;
   at('facts').replaceChildren(...facts(stats));
   const underWay = jobs.filter(({ state }) => state === 'running' || state === 'queued');
   at('copies').replaceChildren(...(underWay.length > 0 ? underWay.map(copyRow) : [quiet('none')]));
-  setText(at('count'), total > entries.length ? `the last ${entries.length} of ${total}` : `${total}`);
-  showFiles(entries);
+  const rows = [...entries.map(fileRow), ...uncached.files.map(sourceRow)].slice(0, shownFiles);
+  const all = total + uncached.total;
+  setText(at('count'), all > rows.length ? `${rows.length} of ${counted(all, 'file')}` : counted(all, 'file'));
+  showFiles(rows);
   const known = stats.roots.filter(({ files, origin }) => files || origin !== 'comfyui');
   at('roots').replaceChildren(...(known.length > 0 ? known.map(rootRow) : [quiet('none yet')]));
 }
 
-/** The keyboard focus stays on its button. */
-function showFiles(entries) {
+/** The keyboard stays on the button that it was on. */
+function showFiles(rows) {
   const { key } = document.activeElement?.dataset ?? {};
-  at('files').replaceChildren(...entries.map(fileRow));
+  at('files').replaceChildren(...rows);
   if (key !== undefined)
     at('files')
       .querySelector(`[data-key="${CSS.escape(key)}"]`)
@@ -101,7 +106,7 @@ function facts({ secondsSaved, hitRate, hitBytes, tiers, jobs, accounting }) {
   for (const { tier, files, bytes, limit } of tiers) {
     const bar = element('progress', { attributes: { max: '1', 'aria-label': `${tier} in use` } });
     bar.value = limit > 0 ? bytes / limit : 0;
-    items.push(fact(`${tier.toUpperCase()}, ${counted(files)}`, `${formatBytes(bytes)} of ${formatBytes(limit)}`, bar));
+    items.push(fact(`${tier.toUpperCase()}, ${counted(files, 'file')}`, `${formatBytes(bytes)} of ${formatBytes(limit)}`, bar));
   }
   return items;
 }
@@ -113,8 +118,7 @@ function fact(name, value, ...more) {
 function copyRow(job) {
   const bar = element('progress', { attributes: { max: '100', 'aria-label': job.path } });
   bar.value = percentOf(job);
-  const how = job.state === 'queued' ? `waits, ${formatBytes(job.bytesTotal)}` : progressOf(job);
-  return element('li', {}, element('div', { text: job.path }), bar, element('div', { class: 'muted', text: how }));
+  return element('li', {}, element('div', { text: job.path }), bar, element('div', { class: 'muted', text: copyText(job) }));
 }
 
 function fileRow({ id, path, name, category, size, uses, lastUsedAt, pinned, copies }) {
@@ -124,7 +128,7 @@ function fileRow({ id, path, name, category, size, uses, lastUsedAt, pinned, cop
   };
   const ready = copies.filter(({ state }) => state === 'ready');
   const buttons = [button('pin', pinned ? 'Unpin' : 'Pin', `/api/cache/${pinned ? 'unpin' : 'pin'}`)];
-  if (ready.length > 0 && !pinned) buttons.push(button('evict', 'Evict', '/api/cache/evict'));
+  if (ready.length > 0 && !pinned) buttons.push(evictButton(id, name));
   return element(
     'tr',
     {},
@@ -138,12 +142,44 @@ function fileRow({ id, path, name, category, size, uses, lastUsedAt, pinned, cop
   );
 }
 
+/** Deletes only after it has said how much. */
+function evictButton(id, name) {
+  const attributes = { type: 'button', 'data-key': `evict ${id}`, 'aria-label': `Evict ${name}` };
+  const evict = async () => {
+    const { files, of, bytes } = await ask(token, '/api/cache/evict', { ids: [id], dryRun: true });
+    if (files === 0 || confirm(`${name}: ${costText(files, of, bytes)}. The source is kept.`))
+      await change('/api/cache/evict', { ids: [id] });
+  };
+  return element('button', {
+    text: 'Evict',
+    attributes,
+    on: { click: () => void evict().catch((error) => setText(at('said'), error.message)) },
+  });
+}
+
+/** A model that lies on a source and that no program has asked for yet. */
+function sourceRow({ path, name, category, size }) {
+  const attributes = { type: 'button', 'data-key': `copy ${path}`, 'aria-label': `Copy ${name}` };
+  const copy = () => change('/api/cache/warm', { paths: [path] });
+  return element(
+    'tr',
+    {},
+    element('td', { text: name, attributes: { title: path } }),
+    element('td', { text: category ?? '' }),
+    element('td', { class: 'number', text: formatBytes(size) }),
+    element('td', { class: 'muted', text: untilAsked.QUEUED.word }),
+    element('td', { class: 'number', text: '0' }),
+    element('td', {}),
+    element('td', { class: 'actions' }, element('button', { text: 'Copy', attributes, on: { click: copy } })),
+  );
+}
+
 function rootRow({ path, kind, health, why, files }) {
   const state = element('span', {
-    class: health === 'away' ? 'bad' : 'good',
-    text: health === 'away' ? (why ?? 'away') : health,
+    class: health === 'ok' || health === 'unknown' ? 'good' : 'bad',
+    text: `${rootTerms[health].word}${why ? `: ${why}` : ''}`,
   });
-  const known = files === null ? '' : `, ${counted(files)}`;
+  const known = files === null ? '' : `, ${counted(files, 'file')}`;
   return element(
     'li',
     {},
@@ -151,10 +187,6 @@ function rootRow({ path, kind, health, why, files }) {
     element('span', { class: 'muted', text: `${kind}${known}, ` }),
     state,
   );
-}
-
-function counted(files) {
-  return files === 1 ? '1 file' : `${files} files`;
 }
 
 function quiet(text) {

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
+import type { ConfigAnswer } from '../../api/api.ts';
 import { CacheError } from '../../core/errors.ts';
 import { tierNames } from '../../core/types.ts';
 import { matcher } from '../../lookup/filters.ts';
@@ -28,11 +29,14 @@ export function cacheRoutes(app: FastifyInstance, services: StatsServices & Pick
 
   app.get('/api/cache/stats', () => statsOf(services));
 
-  app.get('/api/cache/config', () => ({ settings: settings.describe(), notices: settings.notices }));
+  app.get('/api/cache/config', async (request): Promise<ConfigAnswer> => {
+    const leaving = await settings.leavingAfter(parse(configBody, request.query));
+    return { settings: settings.describe(), notices: [...settings.notices], ...(leaving && { leaving }) };
+  });
 
-  app.post('/api/cache/config', (request) => {
+  app.post('/api/cache/config', (request): ConfigAnswer => {
     settings.change(parse(configBody, request.body));
-    return { settings: settings.describe(), notices: settings.notices };
+    return { settings: settings.describe(), notices: [...settings.notices] };
   });
 
   app.post('/api/cache/clear', (request) => {

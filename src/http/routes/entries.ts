@@ -1,10 +1,18 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import { type EntriesAnswer, entrySorts, type PinAnswer, type WarmRequest } from '../../api/api.ts';
+import {
+  type EntriesAnswer,
+  entrySorts,
+  type PinAnswer,
+  type SourcesAnswer,
+  type WarmItem,
+  type WarmRequest,
+} from '../../api/api.ts';
 import { matcher } from '../../lookup/filters.ts';
 import { withCompanions } from '../../placement/companions.ts';
 import { type Chosen, removeCopies } from '../../space/purge.ts';
 import { type Wanted, wantedModel } from '../../usage/warmer.ts';
+import { knownFiles, matching, searching, suggestion } from '../known-files.ts';
 import { absolutePath, name, parse } from '../parse.ts';
 import { type SelectServices, select, selectBody } from '../select.ts';
 import type { Services } from '../services.ts';
@@ -16,6 +24,7 @@ const entriesQuery = z.object({
   category: name.optional(),
   root: absolutePath.optional(),
   glob: name.optional(),
+  search: name.optional(),
   cached: flag.optional(),
   pinned: flag.optional(),
   sort: z.enum(entrySorts).optional(),
@@ -26,9 +35,12 @@ const entriesQuery = z.object({
 
 const evictBody = selectBody.extend({ dryRun: z.boolean().optional() });
 
+const sourcesQuery = z.object({ search: name.optional(), limit: z.coerce.number().int().min(1).max(10_000).default(1000) });
+
 const warmBody = z.object({
   paths: z.array(absolutePath).max(10_000).optional(),
   names: z.array(name).max(10_000).optional(),
+  globs: z.array(name).max(100).optional(),
   workflow: z.unknown().optional(),
   prompt: z.unknown().optional(),
   wait: z.boolean().optional(),
@@ -47,7 +59,8 @@ export function entryRoutes(app: FastifyInstance, services: EntryServices): void
     const query = parse(entriesQuery, request.query);
     catalog.usage.flush();
     const all = catalog.entries.list(query);
-    const chosen = query.glob === undefined ? all : all.filter(matcher([query.glob]));
+    const isMeant = query.search === undefined ? () => true : searching(query.search);
+    const chosen = (query.glob === undefined ? all : all.filter(matcher([query.glob]))).filter(isMeant);
     const page = chosen.slice(query.offset, query.offset + query.limit);
     return { total: chosen.length, entries: page.map((entry) => viewOf(entry, services)) };
   });
@@ -55,7 +68,22 @@ export function entryRoutes(app: FastifyInstance, services: EntryServices): void
   app.post('/api/cache/warm', async (request) => {
     const body = parse(warmBody, request.body);
     const models = await modelsOf(body, services);
-    return (body.ram ? memoryWarmer : warmer).warm(body, models);
+    const globbed = (body.globs ?? []).flatMap((glob) => matching(glob, services).map(({ path }) => path));
+    const wanted = { ...body, paths: [...new Set([...(body.paths ?? []), ...globbed])] };
+    const answer = await (body.ram ? memoryWarmer : warmer).warm(wanted, models);
+    return { ...answer, items: withSuggestions(answer.items, services) };
+  });
+
+  /** What lies on the sources and no program has asked for yet. */
+  app.get('/api/cache/sources', (request): SourcesAnswer => {
+    const { search, limit } = parse(sourcesQuery, request.query);
+    const isMeant = search === undefined ? () => true : searching(search);
+    const known = new Set(catalog.entries.list({}).map(({ path }) => path));
+    const found = [...services.roots.files()].filter((file) => !known.has(file.path) && isMeant(file));
+    const files = found
+      .slice(0, limit)
+      .map(({ path, root, rel, category, size }) => ({ path, root, name: rel, category, size }));
+    return { total: found.length, files };
   });
 
   for (const pinned of [true, false]) {
@@ -85,4 +113,16 @@ export function entryRoutes(app: FastifyInstance, services: EntryServices): void
 async function modelsOf({ workflow, prompt }: WarmRequest, { workflows }: Pick<Services, 'workflows'>): Promise<Wanted[]> {
   if (workflow === undefined && prompt === undefined) return [];
   return (await workflows.names({ workflow, prompt })).map(wantedModel);
+}
+
+/** What is missing may be misspelt. */
+function withSuggestions(items: WarmItem[], services: EntryServices): WarmItem[] {
+  const isMissing = ({ size, ready, reason, message }: WarmItem) =>
+    size === null && !ready && message === null && reason === 'SOURCE_MISSING';
+  if (!items.some(isMissing)) return items;
+  const files = knownFiles(services);
+  return items.map((item) => {
+    const meant = isMissing(item) ? suggestion(item.item, files) : null;
+    return meant === null || meant === item.item ? item : { ...item, message: `${item.why}; did you mean ${meant}?` };
+  });
 }

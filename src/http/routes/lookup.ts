@@ -2,6 +2,9 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import type { ExplainAnswer } from '../../api/api.ts';
 import { purposes } from '../../core/types.ts';
+import { reasonTerm } from '../../core/vocabulary.ts';
+import { splitName } from '../../usage/warmer.ts';
+import { knownFiles, suggestion } from '../known-files.ts';
 import { absolutePath, bytes, milliseconds, name, nanoseconds, parse } from '../parse.ts';
 import type { Services } from '../services.ts';
 import { viewOf } from '../views.ts';
@@ -32,6 +35,10 @@ const lookupBody = z
     'give a path, or a category and a name',
   );
 
+const explainQuery = z
+  .object({ path: absolutePath.optional(), name: name.optional() })
+  .refine((query) => (query.path === undefined) !== (query.name === undefined), 'give a path, or category/name as name');
+
 type LookupServices = Pick<Services, 'lookup' | 'lookupStats' | 'leases' | 'policy' | 'catalog' | 'published' | 'roots'>;
 
 /** The way of a lookup begins here: parse, ask, answer. */
@@ -39,11 +46,16 @@ export function lookupRoutes(app: FastifyInstance, services: LookupServices): vo
   app.post('/api/lookup', (request) => services.lookup.answer(parse(lookupBody, request.body)));
 
   app.get('/api/cache/explain', async (request): Promise<ExplainAnswer> => {
-    const { path } = parse(z.object({ path: absolutePath }), request.query);
+    const asked = parse(explainQuery, request.query);
+    const ask = asked.path === undefined ? splitName(asked.name ?? '') : { path: asked.path };
     const { lookup, lookupStats, leases, policy, catalog, published, roots } = services;
-    const examination = await lookup.examine({ path, purpose: 'load', waitMs: 0, client: null });
+    const examination = await lookup.examine({ ...ask, purpose: 'load', waitMs: 0, client: null });
     const entry = examination?.entry;
     const copies = entry ? catalog.copies.ofEntry(entry.id) : [];
+    const path = asked.path ?? examination?.located.path ?? '';
+    const reason = examination?.decision.reason ?? 'BYPASS_UNKNOWN_ROOT';
+    const isMissing = !entry && examination?.source.state !== 'present';
+    const { word, says } = reasonTerm(reason, examination?.job != null);
     const serve = examination?.decision.serve === 'copy' ? examination.copy?.path : undefined;
     return {
       path,
@@ -56,7 +68,8 @@ export function lookupRoutes(app: FastifyInstance, services: LookupServices): vo
       score: entry ? policy().score({ entry, bytes: entry.fingerprint.size }, catalog.usage.tick) : null,
       sha256: entry ? await published.sha256Of(entry) : null,
       published: entry ? catalog.published.of(entry.id) : null,
-      now: { reason: examination?.decision.reason ?? 'BYPASS_UNKNOWN_ROOT', path: serve ?? path },
+      now: { reason, path: serve ?? path, word, why: says },
+      meant: isMissing ? suggestion(asked.name ?? path, knownFiles(services)) : null,
     };
   });
 }

@@ -25,7 +25,13 @@ export function verifyRoutes(app: FastifyInstance, services: VerifyServices): vo
     const { entries } = await select(services, body);
     const copies = entries.flatMap((entry) => catalog.copies.readyOf(entry.id));
     const report = await scrub.verify(copies, { signal });
-    return { ...report, mismatched: await mismatchesOf(copies, services, signal) };
+    const without = entries.filter(({ id }) => !copies.some(({ entryId }) => entryId === id));
+    report.skipped.push(...without.map(({ id, path }) => ({ id, path, bytes: 0, why: 'it has no copy' })));
+    const told = new Set([...report.damaged, ...report.skipped].map(({ id }) => id));
+    const sound = entries
+      .filter(({ id }) => !told.has(id))
+      .map(({ id, path, fingerprint }) => ({ id, path, bytes: fingerprint.size }));
+    return { ...report, sound, mismatched: await mismatchesOf(copies, services, signal) };
   });
 }
 

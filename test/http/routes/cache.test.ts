@@ -143,6 +143,7 @@ describe('POST /api/cache/clear', () => {
     const expected: RemovalAnswer = {
       dryRun: true,
       files: 1,
+      of: 3,
       bytes: 1000,
       removed: [{ id: 2, path: b, bytes: 1000 }],
       skipped: [{ id: 3, path: c, bytes: 1000, why: 'leased' }],

@@ -107,6 +107,7 @@ describe('POST /api/cache/evict', () => {
     const expected: RemovalAnswer = {
       dryRun: true,
       files: 2,
+      of: 3,
       bytes: 3000,
       removed: [
         { id: 1, path: a, bytes: 1000 },
@@ -144,6 +145,8 @@ describe('POST /api/cache/warm', () => {
           item: path,
           path,
           reason: 'HIT',
+          word: 'ready',
+          why: 'a verified copy is on the SSD',
           ready: true,
           pinned: false,
           size: 1234,

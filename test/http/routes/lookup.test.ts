@@ -24,6 +24,9 @@ describe('POST /api/lookup', () => {
       job: {
         id: 1,
         state: 'queued',
+        status: 'queued',
+        word: 'queued',
+        why: 'waits for its turn',
         priority: 'background',
         path,
         category: 'loras',
@@ -110,7 +113,8 @@ describe('GET /api/cache/explain', () => {
       leases: [],
       decisions: [],
       score: null,
-      now: { reason: 'QUEUED', path },
+      now: { reason: 'QUEUED', path, word: 'not copied yet', why: 'the next load starts a copy' },
+      meant: null,
     } satisfies ExplainAnswer);
     expect(copier.jobs()).toEqual([]);
   });

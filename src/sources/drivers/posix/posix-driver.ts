@@ -1,6 +1,7 @@
-import { CacheError } from '../../../core/errors.ts';
+import { CacheError, type ErrorCode, messageOf } from '../../../core/errors.ts';
 import { type Machine, thisMachine } from '../../../media/machine.ts';
 import { foreignPart } from '../../../media/resolve-locally.ts';
+import { meaningOf } from '../../../runtime/errnos.ts';
 import type { DriverTraits, SourceDriver, WatchOptions } from '../../driver.ts';
 import { lookError, reading } from '../../io-errors.ts';
 import { identify, lookAt } from './look.ts';
@@ -35,7 +36,7 @@ export function posixDriver({ root, network, stableInodes = true, machine = this
   return {
     traits,
     stat: (path) => looking(() => lookAt(path, { root, stableInodes })),
-    identify: () => looking(() => identify(root)),
+    identify: () => looking(() => identify(root), 'SOURCE_MISSING'),
     list: (directory, options) =>
       looking(() => walk(directory, { ...options, stableInodes, machine, mayTouchNetwork: network })),
     open: async (file) => {
@@ -53,11 +54,12 @@ export function posixDriver({ root, network, stableInodes = true, machine = this
   };
 }
 
-/** Calls the file system and translates its errors. */
-async function looking<T>(ask: () => T | Promise<T>): Promise<T> {
+/** Asks the file system, and says in our words how it failed. @param absent the code for what is not there */
+async function looking<T>(ask: () => T | Promise<T>, absent: ErrorCode = 'SOURCE_IO'): Promise<T> {
   try {
     return await ask();
   } catch (error) {
+    if (meaningOf(error) === 'missing') throw new CacheError(absent, messageOf(error), { cause: error });
     throw lookError(error);
   }
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { nearest } from '../../src/config/nearest.ts';
+import { nearest } from '../../src/runtime/nearest.ts';
 
 const known = ['LIMIT', 'MODE', 'MIN_SIZE', 'MAX_SIZE', 'MIN_FREE', 'ROOTS'];
 

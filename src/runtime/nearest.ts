@@ -4,11 +4,22 @@
  * @throws RangeError when `known` is empty
  */
 export function nearest(word: string, known: readonly string[]): string {
-  const [best] = known
-    .map((candidate) => ({ candidate, distance: edits(word, candidate) / Math.max(word.length, candidate.length) }))
-    .toSorted((a, b) => a.distance - b.distance);
-  if (!best) throw new RangeError('nothing to choose from');
-  return best.candidate;
+  const best = nearestWithin(word, known, 1);
+  if (best === null) throw new RangeError('nothing to choose from');
+  return best;
+}
+
+/** The same, or null when more than this part of its letters differs, 0 to 1. */
+export function nearestWithin(word: string, known: readonly string[], most: number): string | null {
+  let best: { candidate: string; distance: number } | null = null;
+  for (const candidate of known) {
+    const longer = Math.max(word.length, candidate.length);
+    // As many edits as this are needed for the difference of the lengths alone.
+    if (Math.abs(word.length - candidate.length) / longer > most) continue;
+    const distance = edits(word, candidate) / longer;
+    if (distance <= most && (!best || distance < best.distance)) best = { candidate, distance };
+  }
+  return best?.candidate ?? null;
 }
 
 /**

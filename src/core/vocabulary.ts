@@ -1,0 +1,114 @@
+import type { CopyState, Mode, Reason } from './types.ts';
+
+/**
+ * Every state and every reason that people see: its word, and one sentence on it. API, command line, dashboard, sidebar and log say
+ * it in these words and no others; the pages in the browser have them from `comfyui/web/vocabulary.js`, which is made of this file.
+ */
+export interface Term {
+  word: string;
+  says: string;
+}
+
+/** How a copy is doing on its way: its job's state, and what holds it up. */
+export const jobStatuses = [
+  'queued',
+  'accounting',
+  'paused',
+  'running',
+  'limited',
+  'giving-way',
+  'held',
+  'done',
+  'failed',
+  'cancelled',
+] as const;
+export type JobStatus = (typeof jobStatuses)[number];
+
+export const jobTerms: Readonly<Record<JobStatus, Term>> = {
+  queued: { word: 'queued', says: 'waits for its turn' },
+  accounting: { word: 'waiting for accounting', says: 'starts when everything in the cache is accounted for' },
+  paused: { word: 'paused', says: 'copying is paused; resume with: autocached jobs --resume' },
+  running: { word: 'running', says: 'is being copied' },
+  limited: { word: 'limited', says: 'is copied no faster than AUTOCACHE_RATE allows' },
+  'giving-way': { word: 'giving way', says: 'another program reads from the same disk and goes first' },
+  held: { word: 'held back', says: 'a copy that a program waits for goes first' },
+  done: { word: 'done', says: 'the copy is ready' },
+  failed: { word: 'failed', says: 'no copy was made' },
+  cancelled: { word: 'cancelled', says: 'the copy was cancelled' },
+};
+
+/** Only these move at a pace that tells when they end. */
+export function isMoving(status: JobStatus): boolean {
+  return status === 'running' || status === 'limited';
+}
+
+export const reasonTerms: Readonly<Record<Reason, Term>> = {
+  HIT: { word: 'ready', says: 'a verified copy is on the SSD' },
+  HIT_RAM: { word: 'ready', says: 'a verified copy is in RAM' },
+  HIT_OFFLINE: { word: 'ready, source away', says: 'the source does not answer; the copy is used' },
+  HIT_AFTER_WAIT: { word: 'ready', says: 'the copy became ready while waiting' },
+  COPYING: { word: 'copying', says: 'a copy is being made; the source is used until it is ready' },
+  QUEUED: { word: 'queued', says: 'a copy is queued; the source is used until it is ready' },
+  WAIT_TIMEOUT: { word: 'copying', says: 'the copy was not ready in time; the source is used' },
+  STALE: { word: 'changed', says: 'the source has changed since it was copied; its copy is no longer used' },
+  BYPASS_SMALL: { word: 'left alone', says: 'smaller than AUTOCACHE_MIN_SIZE' },
+  BYPASS_LARGE: { word: 'left alone', says: 'larger than AUTOCACHE_MAX_SIZE' },
+  BYPASS_EXCLUDED: {
+    word: 'left alone',
+    says: 'an unfinished download, or left out by AUTOCACHE_INCLUDE, _EXCLUDE or _CATEGORIES',
+  },
+  BYPASS_FAST_SOURCE: { word: 'left alone', says: 'the source is already on a fast disk' },
+  BYPASS_SCAN: { word: 'left alone', says: 'asked for by a scan; scans start no copy' },
+  BYPASS_UNKNOWN_ROOT: { word: 'unknown folder', says: 'not inside a configured model folder (AUTOCACHE_ROOTS)' },
+  NOT_ADMITTED: { word: 'not admitted', says: 'the cached files are worth more than this one' },
+  NO_SPACE: { word: 'no space', says: 'no room for a copy: everything cached is in use or pinned' },
+  READ_ONLY: { word: 'read-only', says: 'not cached; mode read-only makes no copies' },
+  OFF: { word: 'off', says: 'autocached is off; switch it on with: autocached mode read-write' },
+  SOURCE_MISSING: { word: 'missing', says: 'there is no such file' },
+  ERROR: { word: 'failed', says: "something went wrong; see the daemon's log" },
+};
+
+/** What the next load would be told, while nothing is queued yet. */
+export const untilAsked: Readonly<Partial<Record<Reason, Term>>> = {
+  QUEUED: { word: 'not copied yet', says: 'the next load starts a copy' },
+  COPYING: { word: 'not complete yet', says: 'files that belong to it have no copies; the next load starts them' },
+};
+
+/** @param isUnderWay whether a copy of the file is queued or running */
+export function reasonTerm(reason: Reason, isUnderWay: boolean): Term {
+  return (isUnderWay ? undefined : untilAsked[reason]) ?? reasonTerms[reason] ?? { word: reason, says: reason };
+}
+
+/** Nothing is wrong with a file that autocached leaves alone on purpose. One below no known root is left alone by mistake. */
+export function isLeftAlone(reason: Reason): boolean {
+  return reason.startsWith('BYPASS_') && reason !== 'BYPASS_UNKNOWN_ROOT';
+}
+
+export const copyTerms: Readonly<Record<CopyState, Term>> = {
+  copying: { word: 'copying', says: 'not whole yet' },
+  ready: { word: 'ready', says: 'in service' },
+  stale: { word: 'changed', says: 'of an older source; no longer used' },
+  evicting: { word: 'leaving', says: 'is being removed' },
+};
+
+export const rootHealths = ['unknown', 'ok', 'away', 'missing'] as const;
+export type RootHealth = (typeof rootHealths)[number];
+
+export const rootTerms: Readonly<Record<RootHealth, Term>> = {
+  unknown: { word: 'not looked at', says: 'nobody has looked at it yet' },
+  ok: { word: 'ok', says: 'it answers' },
+  away: { word: 'away', says: 'it does not answer; its copies keep working' },
+  missing: { word: 'missing', says: 'there is no such directory, and there never was since it was named' },
+};
+
+export const modeTerms: Readonly<Record<Mode, Term>> = {
+  'read-write': { word: 'On', says: 'copies are used and made' },
+  'read-only': { word: 'Read only', says: 'copies are used, none are made' },
+  off: { word: 'Off', says: 'every lookup is answered with the source' },
+};
+
+/** What is said while no daemon answers. */
+export const daemonAway: Term = {
+  word: 'not running',
+  says: 'The autocached daemon is not running. Models load from their own places.',
+};

@@ -1,0 +1,68 @@
+import { basename, sep } from 'node:path';
+import { CacheError } from '../core/errors.ts';
+import { matcher } from '../lookup/filters.ts';
+import { nearestWithin } from '../runtime/nearest.ts';
+import type { KnownFile, Services } from './services.ts';
+
+type Deps = Pick<Services, 'catalog' | 'roots'>;
+
+/** Names that differ in more than this part of their letters are not meant. */
+const mostDifferent = 0.4;
+
+/** Every model file that there is to name: what the catalog knows, and what lies on the sources. */
+export function knownFiles({ catalog, roots }: Deps): KnownFile[] {
+  const entries = catalog.entries.list({}).map(({ path, root, rel, category, fingerprint }) => {
+    return [path, { path, root, rel, category, size: fingerprint.size }] as const;
+  });
+  const files = new Map<string, KnownFile>(entries);
+  for (const file of roots.files()) if (!files.has(file.path)) files.set(file.path, file);
+  return [...files.values()];
+}
+
+/** As people name it: `loras/SDXL/a.safetensors`. */
+function nameOf({ category, rel }: Pick<KnownFile, 'category' | 'rel'>): string {
+  const name = rel.replaceAll(sep, '/');
+  return category === null || name.startsWith(`${category}/`) ? name : `${category}/${name}`;
+}
+
+/** Whether every word of a search is in the file's name or path, whatever the case. */
+export function searching(search: string): (file: Pick<KnownFile, 'path' | 'rel' | 'category'>) => boolean {
+  const words = search.toLowerCase().split(/\s+/).filter(Boolean);
+  return (file) => {
+    const text = `${nameOf(file)}\n${file.path}`.toLowerCase();
+    return words.every((word) => text.includes(word));
+  };
+}
+
+/** The files that a glob means; it may name the category. @throws CacheError NOT_FOUND when there are none */
+export function matching(glob: string, deps: Deps): KnownFile[] {
+  const matches = matcher([glob]);
+  const found = knownFiles(deps).filter((file) => matches(file) || matches({ path: file.path, rel: nameOf(file) }));
+  if (found.length === 0) throw notKnown(glob, deps, `nothing matches ${glob}`);
+  return found;
+}
+
+/** @param what as it was named: a path, or `category/name` */
+export function notKnown(what: string, deps: Deps, message = `${what} is not known`): CacheError {
+  const meant = suggestion(what, knownFiles(deps));
+  return new CacheError('NOT_FOUND', message, { hint: meant ? `did you mean ${meant}?` : '`autocached list` shows what is.' });
+}
+
+/** The known file that was most likely meant: one of that base name, or one that is spelt nearly so. */
+export function suggestion(what: string, files: readonly KnownFile[]): string | null {
+  // Endings are alike everywhere.
+  const wanted = stemOf(what);
+  const names = files.map((file) => ({ name: nameOf(file), base: stemOf(file.rel) }));
+  const meant = nearestWithin(
+    wanted,
+    names.map(({ base }) => base),
+    mostDifferent,
+  );
+  return names.find(({ base }) => base === meant)?.name ?? null;
+}
+
+function stemOf(name: string): string {
+  return basename(name)
+    .toLowerCase()
+    .replace(/\.[^.]+$/, '');
+}

@@ -1,0 +1,27 @@
+import { existsSync, mkdirSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { CacheError, sentenceOf } from '../core/errors.ts';
+
+/**
+ * Creates a directory that a setting names, with those above it that are missing. Node's own recursive `mkdir` never comes back where a
+ * file system has a directory and calls what would be created in it missing (`/proc`).
+ * @param setting the key that names it, for the message
+ * @throws CacheError BAD_CONFIG
+ */
+export function makeDirectory(path: string, setting: string, mode?: number): void {
+  try {
+    make(path, mode);
+  } catch (cause) {
+    throw new CacheError('BAD_CONFIG', `${setting}: ${path} cannot be created: ${sentenceOf(cause)}`, {
+      hint: `set ${setting} to a directory that you can write`,
+      cause,
+    });
+  }
+}
+
+function make(path: string, mode: number | undefined): void {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return;
+  const parent = dirname(path);
+  if (!existsSync(parent)) make(parent, mode);
+  mkdirSync(path, { mode });
+}
