@@ -1,7 +1,7 @@
 import { type Copy, type CopyState, defaultTier, type Fingerprint, type Seal, type TierName } from '../core/types.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Contents } from './contents.ts';
-import { copyOf, copyRows, fastestFirst } from './copy-rows.ts';
+import { copyOf, copyRows, fastestFirst, type Placed, placedRows } from './copy-rows.ts';
 import type { Database } from './database.ts';
 import { inPages, pageSize } from './pages.ts';
 import type { Placements } from './placements.ts';
@@ -27,6 +27,21 @@ export type Reservation = { copy: Copy } | { short: number };
 
 /** Most copies are ready: the others have their own index. */
 const outOfService = "AND c.state <> 'ready'";
+
+/** What copies must have; what is left out does not matter. */
+export interface PlacedFilter {
+  tiers?: readonly TierName[];
+  category?: string | undefined;
+  root?: string | undefined;
+  /** Bytes. */
+  largerThan?: number | undefined;
+  /** Wall-clock ms; what was never used was used before. */
+  usedBefore?: number | undefined;
+}
+
+const filters = `(@tiers IS NULL OR c.tier IN (SELECT value FROM json_each(@tiers)))
+  AND (@category IS NULL OR e.category = @category) AND (@root IS NULL OR e.root = @root)
+  AND (@largerThan IS NULL OR p.bytes > @largerThan) AND (@usedBefore IS NULL OR coalesce(e.last_used_at, 0) < @usedBefore)`;
 
 /** A finished file under its name. */
 export interface Published {
@@ -230,6 +245,19 @@ export class Copies {
   /** All copies of a tier in one state; read in pages. */
   each(of: { tier: TierName; state: CopyState }): Generator<Copy> {
     return inPages((after) => this.page({ ...of, after, most: pageSize }));
+  }
+
+  /** Copies in whatever state with the entries they are of, by their ids; read in pages. */
+  *placed({ tiers, category, root, largerThan, usedBefore }: PlacedFilter): Generator<Placed> {
+    const values = {
+      tiers: tiers ? JSON.stringify(tiers) : null,
+      category: category ?? null,
+      root: root ?? null,
+      largerThan: largerThan ?? null,
+      usedBefore: usedBefore ?? null,
+    };
+    const where = `${filters} AND c.id > @after ORDER BY c.id LIMIT @pageSize`;
+    yield* inPages((after) => placedRows(this.#db, where, { ...values, after, pageSize }));
   }
 
   byPath(path: string): Copy | undefined {

@@ -1,5 +1,6 @@
-import { type Copy, type CopyState, type Form, type TierName, tierNames } from '../core/types.ts';
+import { type Copy, type CopyState, type Entry, type Form, type TierName, tierNames } from '../core/types.ts';
 import type { Database } from './database.ts';
+import { type EntryRow, entryOf } from './entries.ts';
 
 /** A copy with its placement and its content. */
 interface CopyRow {
@@ -23,9 +24,17 @@ interface CopyRow {
   sha256: string | null;
 }
 
-const selectCopies = `SELECT c.*, p.content_id, p.form, p.bytes, p.seal_size, p.seal_mtime_ns, p.seal_ino, p.verified_at,
-    n.hash, iif(p.identified, n.sha256, NULL) AS sha256
-  FROM copies c JOIN placements p ON p.id = c.placement_id LEFT JOIN contents n ON n.id = p.content_id`;
+const columns = `c.*, p.content_id, p.form, p.bytes, p.seal_size, p.seal_mtime_ns, p.seal_ino, p.verified_at,
+    n.hash, iif(p.identified, n.sha256, NULL) AS sha256`;
+const tables = 'copies c JOIN placements p ON p.id = c.placement_id LEFT JOIN contents n ON n.id = p.content_id';
+const selectCopies = `SELECT ${columns} FROM ${tables}`;
+const selectPlaced = `SELECT e.*, e.path AS source_path, ${columns} FROM ${tables} JOIN entries e ON e.id = c.entry_id`;
+
+/** A copy with its entry. */
+export interface Placed {
+  copy: Copy;
+  entry: Entry;
+}
 
 /** ORDER BY: the fastest tier first. */
 export const fastestFirst = `CASE c.tier ${tierNames.map((name, rank) => `WHEN '${name}' THEN ${rank}`).join(' ')} END`;
@@ -34,6 +43,16 @@ export const fastestFirst = `CASE c.tier ${tierNames.map((name, rank) => `WHEN '
 export function copyRows(db: Database, where: string, ...values: unknown[]): CopyRow[] {
   // SQLite replans a join for each value of a bare parameter, which takes longer than the join; a plus in front prevents that.
   return db.all<CopyRow>(`${selectCopies} WHERE ${where.replaceAll('?', '+?')}`, ...values);
+}
+
+/** The same with their entries `e`, in one statement. @param values by name */
+export function placedRows(db: Database, where: string, values: Record<string, unknown>): (Placed & { id: number })[] {
+  type Row = CopyRow & Omit<EntryRow, 'id' | 'path'> & { source_path: string };
+  return db.all<Row>(`${selectPlaced} WHERE ${where}`, values).map((row) => ({
+    id: row.id,
+    copy: copyOf(row),
+    entry: entryOf({ ...row, id: row.entry_id, path: row.source_path }),
+  }));
 }
 
 /** The row as the type of the program. */

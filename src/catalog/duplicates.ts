@@ -16,6 +16,18 @@ export class Duplicates {
     return this.#all('c.placement_id = ? AND c.id <> ? ORDER BY c.id', placement, id);
   }
 
+  /** The number of names of a placement's file. */
+  names(placement: number): number {
+    return (
+      this.#db.get<{ names: number }>('SELECT count(*) AS names FROM copies WHERE placement_id = ?', placement)?.names ?? 0
+    );
+  }
+
+  /** Whether the file of this copy has other names. */
+  isLinked({ id, placement }: Pick<Copy, 'id' | 'placement'>): boolean {
+    return this.#db.get('SELECT 1 FROM copies WHERE placement_id = ? AND id <> ? LIMIT 1', placement, id) !== undefined;
+  }
+
   /** Copies in service of other sources of this size and mtime, one of each file: their bytes may be the same. */
   hardLinkCandidates(entryId: number, tier: TierName, { size, mtimeNs }: Fingerprint, most: number): Copy[] {
     return this.#all(

@@ -4,7 +4,7 @@ import type { Entry, Fingerprint, SourceFile } from '../core/types.ts';
 import { noVotes, withUse } from '../core/votes.ts';
 import type { Database } from './database.ts';
 
-interface Row {
+export interface EntryRow {
   id: number;
   path: string;
   root: string;
@@ -32,6 +32,16 @@ const orders: Record<EntrySort, string> = {
 /** SQL: a source is unchanged. */
 const isSame = 'size = excluded.size AND mtime_ns = excluded.mtime_ns AND coalesce(ino = excluded.ino, 1)';
 
+/** The part of an entry that tells whether its source has changed. */
+type KnownSource = Pick<Entry, 'id' | 'path' | 'fingerprint'>;
+type KnownRow = Pick<EntryRow, 'id' | 'path' | 'size' | 'mtime_ns' | 'ino'>;
+
+const knownColumns = 'id, path, size, mtime_ns, ino';
+
+function knownOf(row: KnownRow): KnownSource {
+  return { id: row.id, path: row.path, fingerprint: fingerprintOf(row) };
+}
+
 /** The sources in the catalog. */
 export class Entries {
   readonly #db: Database;
@@ -41,29 +51,35 @@ export class Entries {
   }
 
   byPath(path: string): Entry | undefined {
-    return toEntry(this.#db.get<Row>('SELECT * FROM entries WHERE path = ?', path));
+    return toEntry(this.#db.get<EntryRow>('SELECT * FROM entries WHERE path = ?', path));
   }
 
   byId(id: number): Entry | undefined {
-    return toEntry(this.#db.get<Row>('SELECT * FROM entries WHERE id = ?', id));
+    return toEntry(this.#db.get<EntryRow>('SELECT * FROM entries WHERE id = ?', id));
   }
 
   /** Entries of a category with this path below their root: finds a file while its source is away. */
   byName(category: string, rel: string): Entry[] {
-    return this.#db.all<Row>('SELECT * FROM entries WHERE category = ? AND rel = ?', category, rel).map(entryOf);
+    return this.#db.all<EntryRow>('SELECT * FROM entries WHERE category = ? AND rel = ?', category, rel).map(entryOf);
   }
 
-  /** Sources below `root` in the order of their paths, at most `most` of them, after `after`. */
-  pageBelow(root: string, { after, most }: { after: string; most: number }): { path: string; fingerprint: Fingerprint }[] {
-    return this.#db
-      .all<Row>('SELECT * FROM entries WHERE root = ? AND path > ? ORDER BY path LIMIT ?', root, after, most)
-      .map((row) => ({ path: row.path, fingerprint: fingerprintOf(row) }));
+  /** Sources of a root below one of its directories, in the order of their paths, at most `most` of them, after `after`. */
+  pageBelow(root: string, { directory, after, most }: { directory: string; after: string; most: number }): KnownSource[] {
+    const { first, last } = rangeBelow(directory);
+    const sql = `SELECT ${knownColumns} FROM entries WHERE root = ? AND path > ? AND path < ? ORDER BY path LIMIT ?`;
+    return this.#db.all<KnownRow>(sql, root, after > first ? after : first, last, most).map(knownOf);
+  }
+
+  /** The same of one source. */
+  known(path: string): KnownSource | undefined {
+    const row = this.#db.get<KnownRow>(`SELECT ${knownColumns} FROM entries WHERE path = ?`, path);
+    return row && knownOf(row);
   }
 
   /** Adds the source or updates its fingerprint; a changed one loses its content. Use counts stay. */
   put(file: SourceFile): Entry {
     const { size, mtimeNs, ino } = file.fingerprint;
-    const row = this.#db.write<Row>(
+    const row = this.#db.write<EntryRow>(
       `INSERT INTO entries (path, root, rel, category, size, mtime_ns, ino, pinned) VALUES (?, ?, ?, ?, ?, ?, ?,
          EXISTS (SELECT 1 FROM pinned_directories d WHERE substr(?, 1, length(d.path)) = d.path))
        ON CONFLICT (path) DO UPDATE SET root = excluded.root, rel = excluded.rel,
@@ -106,12 +122,13 @@ export class Entries {
     const prefix = prefixOf(directory);
     this.#db.run('DELETE FROM pinned_directories WHERE substr(path, 1, length(?)) = ?', prefix, prefix);
     if (pinned) this.#db.run('INSERT INTO pinned_directories VALUES (?)', prefix);
-    this.#db.run('UPDATE entries SET pinned = ? WHERE substr(path, 1, length(?)) = ?', pinned ? 1 : 0, prefix, prefix);
+    const { first, last } = rangeBelow(directory);
+    this.#db.run('UPDATE entries SET pinned = ? WHERE path > ? AND path < ?', pinned ? 1 : 0, first, last);
   }
 
   below(directory: string): Entry[] {
-    const sql = 'SELECT * FROM entries WHERE substr(path, 1, length(?)) = ? ORDER BY path';
-    return this.#db.all<Row>(sql, prefixOf(directory), prefixOf(directory)).map(entryOf);
+    const { first, last } = rangeBelow(directory);
+    return this.#db.all<EntryRow>('SELECT * FROM entries WHERE path > ? AND path < ? ORDER BY path', first, last).map(entryOf);
   }
 
   /** Highest logical time in the catalog. */
@@ -119,21 +136,46 @@ export class Entries {
     return this.#db.get<{ tick: number | null }>('SELECT max(last_use) AS tick FROM entries')?.tick ?? 0;
   }
 
-  /** Filtered and sorted; the caller applies `glob` and pages after that. */
+  /** Filtered, sorted and paged; the caller applies `glob`. */
   list(query: EntriesQuery): Entry[] {
+    const { limit = -1, offset = 0 } = query;
+    return this.#select<EntryRow>('e.*', query, { limit, offset }).map(entryOf);
+  }
+
+  /** The names of all entries that fit, sorted and without pages. */
+  names(query: EntriesQuery): Pick<Entry, 'id' | 'path' | 'rel' | 'category'>[] {
+    return this.#select('e.id, e.path, e.rel, e.category', query, { limit: -1, offset: 0 });
+  }
+
+  /** The number of those. */
+  count({ sort: _sort, descending: _descending, ...query }: EntriesQuery): number {
+    const sql = `SELECT count(*) AS count FROM entries e WHERE ${filters}`;
+    return this.#db.get<{ count: number }>(sql, filtersOf(query))?.count ?? 0;
+  }
+
+  #select<Row>(columns: string, query: EntriesQuery, page: { limit: number; offset: number }): Row[] {
     const order = orders[query.sort ?? 'lastUsed'];
     const descending = query.descending ?? (query.sort ?? 'lastUsed') === 'lastUsed';
-    return this.#db
-      .all<Row>(
-        `SELECT e.* FROM entries e
-         WHERE (@category IS NULL OR e.category = @category) AND (@root IS NULL OR e.root = @root)
-           AND (@pinned IS NULL OR e.pinned = @pinned)
-           AND (@cached IS NULL OR @cached = EXISTS (SELECT 1 FROM copies c WHERE c.entry_id = e.id AND c.state = 'ready'))
-         ORDER BY ${order} ${descending ? 'DESC' : 'ASC'}, e.path`,
-        { category: query.category ?? null, root: query.root ?? null, pinned: flag(query.pinned), cached: flag(query.cached) },
-      )
-      .map(entryOf);
+    return this.#db.all<Row>(
+      `SELECT ${columns} FROM entries e WHERE ${filters}
+       ORDER BY ${order} ${descending ? 'DESC' : 'ASC'}, e.path LIMIT @limit OFFSET @offset`,
+      { ...filtersOf(query), ...page },
+    );
   }
+}
+
+const filters = `(@category IS NULL OR e.category = @category) AND (@root IS NULL OR e.root = @root)
+  AND (@pinned IS NULL OR e.pinned = @pinned)
+  AND (@cached IS NULL OR @cached = EXISTS (SELECT 1 FROM copies c WHERE c.entry_id = e.id AND c.state = 'ready'))`;
+
+function filtersOf({ category, root, pinned, cached }: EntriesQuery) {
+  return { category: category ?? null, root: root ?? null, pinned: flag(pinned), cached: flag(cached) };
+}
+
+/** All paths below a directory lie between these two, in the order of their bytes, and no others. */
+function rangeBelow(directory: string): { first: string; last: string } {
+  const first = prefixOf(directory);
+  return { first, last: first.slice(0, -1) + String.fromCharCode(sep.charCodeAt(0) + 1) };
 }
 
 function prefixOf(directory: string): string {
@@ -144,11 +186,12 @@ function flag(value: boolean | undefined): number | null {
   return value === undefined ? null : Number(value);
 }
 
-function toEntry(row: Row | undefined): Entry | undefined {
+function toEntry(row: EntryRow | undefined): Entry | undefined {
   return row && entryOf(row);
 }
 
-function entryOf(row: Row): Entry {
+/** The row as the type of the program. */
+export function entryOf(row: EntryRow): Entry {
   return {
     id: row.id,
     path: row.path,
@@ -165,6 +208,6 @@ function entryOf(row: Row): Entry {
   };
 }
 
-function fingerprintOf(row: Row): Fingerprint {
+function fingerprintOf(row: Pick<EntryRow, 'size' | 'mtime_ns' | 'ino'>): Fingerprint {
   return { size: row.size, mtimeNs: row.mtime_ns, ino: row.ino };
 }

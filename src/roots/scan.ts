@@ -2,13 +2,19 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { CacheError } from '../core/errors.ts';
 import { isSameFingerprint } from '../core/fingerprint.ts';
 import type { SourceState } from '../core/types.ts';
+import { liesBelow } from '../media/paths.ts';
 import type { ListedFile, SourceClient } from '../sources/client.ts';
 import type { Listing } from '../sources/driver.ts';
 import type { Root } from '../sources/root.ts';
-import { Comparison } from './compare.ts';
+import { IdSet } from './id-set.ts';
 import type { Library } from './library.ts';
 import { adoptForeign } from './register.ts';
 import type { Roots } from './registry.ts';
+
+/** A source as the catalog knows it. */
+export interface KnownFile extends ListedFile {
+  id: number;
+}
 
 export interface ScanOptions {
   roots: Roots;
@@ -17,7 +23,9 @@ export interface ScanOptions {
    * The sources of a root that the caller knows below a directory (the root or one inside it), in pages of some hundreds;
    * between two pages the event loop turns.
    */
-  known(root: Root, directory: string): Iterable<readonly ListedFile[]>;
+  known(root: Root, directory: string): Iterable<readonly KnownFile[]>;
+  /** One of them; undefined when it is not known. */
+  find(path: string): KnownFile | undefined;
   /** A known source is found changed, or missing while its root answers. Never called for an outage. */
   onChange(path: string, state: SourceState): void;
   /** What lies there: told after each walk. */
@@ -28,54 +36,44 @@ export interface ScanOptions {
 const lookMs = 10_000;
 const mostAway = 3;
 
+/** What is walked: a directory of a root, with or without those in it, and which known files are meant by that. */
+interface Part {
+  directory: string;
+  recursive: boolean;
+  isMeant(path: string): boolean;
+}
+
 /**
  * Walks a whole root and reports what differs from what the caller knows.
  * @throws CacheError `SOURCE_AWAY`, `SOURCE_IO`, `CANCELLED`
  */
-export async function scanRoot(root: Root, options: ScanOptions): Promise<Listing> {
-  const comparison = await expectKnown(root, { directory: root.path, ...options });
-  return compare(root, { comparison, directory: root.path, recursive: true }, options);
+export function scanRoot(root: Root, options: ScanOptions): Promise<Listing> {
+  return compare(root, { directory: root.path, recursive: true, isMeant: () => true }, options);
 }
 
 /** The same for the files that lie directly in one directory; for all below it when it is no directory any more. */
 export async function scanDirectory(root: Root, directory: string, options: ScanOptions): Promise<void> {
   const { dirname } = options.roots.rules;
-  const comparison = await expectKnown(root, { directory, ...options }, (path) => dirname(path) === directory);
   try {
-    await compare(root, { comparison, directory, recursive: false }, options);
+    await compare(root, { directory, recursive: false, isMeant: (path) => dirname(path) === directory }, options);
   } catch (error) {
     if (!(error instanceof CacheError) || error.code !== 'SOURCE_IO') throw error;
-    const all = await expectKnown(root, { directory, ...options });
-    await checkUnseen(all.unseen([]), options);
+    await checkEach(root, { directory, isUnclear: () => true }, options);
   }
 }
 
-async function expectKnown(
-  root: Root,
-  { directory, known, roots }: ScanOptions & { directory: string },
-  isMeant: (path: string) => boolean = () => true,
-): Promise<Comparison> {
-  const comparison = new Comparison(roots.rules);
-  for (const page of known(root, directory)) {
-    for (const file of page) if (isMeant(file.path) && roots.find(file.path)?.root === root) comparison.expect(file);
-    await nextTurn();
-  }
-  return comparison;
-}
-
-interface Part {
-  comparison: Comparison;
-  directory: string;
-  recursive: boolean;
-}
-
-async function compare(root: Root, { comparison, directory, recursive }: Part, options: ScanOptions): Promise<Listing> {
-  const { host, library, onChange, signal } = options;
-  const met: ListedFile[] = [];
+async function compare(root: Root, { directory, recursive, isMeant }: Part, options: ScanOptions): Promise<Listing> {
+  const { host, roots, find, library, onChange, signal } = options;
+  const met = new IdSet();
+  const listed: ListedFile[] = [];
   const onFiles = (files: ListedFile[]) => {
-    met.push(...files);
-    for (const { path, fingerprint } of files)
-      if (comparison.isChanged({ path, fingerprint })) onChange(path, { state: 'present', fingerprint });
+    if (library) for (const file of files) listed.push(file);
+    for (const { path, fingerprint } of files) {
+      const known = roots.find(path)?.root === root ? find(path) : undefined;
+      if (!known) continue;
+      met.add(known.id);
+      if (!isSameFingerprint(known.fingerprint, fingerprint)) onChange(path, { state: 'present', fingerprint });
+    }
   };
   const result = await host.walk(root, { directory, recursive, onFiles, signal });
   for (const at of result.foreign) {
@@ -83,19 +81,29 @@ async function compare(root: Root, { comparison, directory, recursive }: Part, o
     const file = await adoptForeign(at, root, options);
     if (file) onFiles([file]);
   }
-  library?.note(root.path, { directory, recursive }, met);
+  library?.note(root.path, { directory, recursive }, listed);
+  const { key } = roots.rules;
   const unread = [...result.failures.map(({ path }) => path), ...result.foreign];
-  await checkUnseen(comparison.unseen(unread), options);
+  const isExcused = (path: string) => unread.some((top) => key(path) === key(top) || liesBelow(path, top, roots.rules));
+  await checkEach(root, { directory, isUnclear: ({ id, path }) => isMeant(path) && !met.has(id) && !isExcused(path) }, options);
   return result;
 }
 
 /** A file that a walk did not meet may have appeared since, or lie behind a second link to its directory: each is asked for. */
-async function checkUnseen(files: ListedFile[], { host, onChange, signal }: ScanOptions): Promise<void> {
+async function checkEach(
+  root: Root,
+  { directory, isUnclear }: { directory: string; isUnclear(file: KnownFile): boolean },
+  { host, roots, known, onChange, signal }: ScanOptions,
+): Promise<void> {
   let away = 0;
-  for (const { path, fingerprint } of files) {
-    if (signal.aborted || away >= mostAway) return;
-    const state = await host.stat(path, { deadlineMs: lookMs, signal });
-    if (state.state === 'away') away++;
-    else if (state.state === 'missing' || !isSameFingerprint(state.fingerprint, fingerprint)) onChange(path, state);
+  for (const page of known(root, directory)) {
+    for (const file of page) {
+      if (!isUnclear(file) || roots.find(file.path)?.root !== root) continue;
+      if (signal.aborted || away >= mostAway) return;
+      const state = await host.stat(file.path, { deadlineMs: lookMs, signal });
+      if (state.state === 'away') away++;
+      else if (state.state === 'missing' || !isSameFingerprint(state.fingerprint, file.fingerprint)) onChange(file.path, state);
+    }
+    await nextTurn();
   }
 }

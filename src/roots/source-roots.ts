@@ -1,4 +1,4 @@
-import { dirname, sep } from 'node:path';
+import { dirname } from 'node:path';
 import type { RootsRequest, RootView } from '../api/api.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import { standardCategories } from '../comfyui/categories.ts';
@@ -17,6 +17,7 @@ import { NamedRoots, type RootNames } from './named-roots.ts';
 import { registerRoot } from './register.ts';
 import { type RootSpec, Roots } from './registry.ts';
 import { RootKeeper } from './root-keeper.ts';
+import type { KnownFile } from './scan.ts';
 
 /** How long a source is waited for when the asker has not told its stat, ms: by a lookup, and by a command that plans ahead. */
 const statDeadlineMs = { loader: 150, command: 10_000 };
@@ -71,6 +72,7 @@ export class SourceRoots implements AsyncDisposable {
       rescanMs,
       library: this.#library,
       known: (root, directory) => this.#known(root, directory),
+      find: (path) => this.#options.catalog.entries.known(path),
       onChange: (path, state) => this.#changed(path, state),
       onHealth: (root) => events.emit('root-health', this.#view(root)),
     });
@@ -231,13 +233,13 @@ export class SourceRoots implements AsyncDisposable {
     return { path, kind, kindFrom, categories: [...categories], origin, ...this.#keeper.health(root) };
   }
 
-  *#known(root: Root, directory: string): Iterable<ListedFile[]> {
+  *#known(root: Root, directory: string): Iterable<KnownFile[]> {
     const { entries } = this.#options.catalog;
     for (let last = ''; ; ) {
-      const page = entries.pageBelow(root.path, { after: last, most: pageSize });
+      const page = entries.pageBelow(root.path, { directory, after: last, most: pageSize });
       if (page.length === 0) return;
       last = page.at(-1)?.path ?? last;
-      yield page.filter(({ path }) => directory === root.path || path.startsWith(directory + sep));
+      yield page;
     }
   }
 

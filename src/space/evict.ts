@@ -50,9 +50,9 @@ export class Evictor {
     return copy.state === 'stale' ? this.use(copy, inUse) : 'in service';
   }
 
-  /** Bytes freed when this copy leaves after those in `gone`. */
-  frees(copy: Copy, gone: ReadonlySet<number> = new Set()): number {
-    return this.#deps.catalog.duplicates.linksOf(copy).every(({ id }) => gone.has(id)) ? copy.bytes : 0;
+  /** Bytes freed when this copy leaves. */
+  frees(copy: Copy): number {
+    return this.#deps.catalog.duplicates.isLinked(copy) ? 0 : copy.bytes;
   }
 
   /**

@@ -1,15 +1,17 @@
-import type { Copy, Entry } from '../core/types.ts';
+import type { Copy } from '../core/types.ts';
 
-export interface EvictionCandidate {
-  copy: Copy;
-  entry: Entry;
+/** A copy that can leave, with no more than the choice needs: there may be a hundred thousand. */
+export interface EvictionCandidate extends Pick<Copy, 'id' | 'placement' | 'bytes' | 'form'> {
+  score: number;
 }
 
 interface Unit {
-  victims: EvictionCandidate[];
+  /** Ids of copies. */
+  victims: number[];
   /** Bytes freed when all of them leave. */
   bytes: number;
   score: number;
+  isPlain: boolean;
 }
 
 /**
@@ -17,15 +19,18 @@ interface Unit {
  * at all, as one alone frees nothing. Such a unit has the highest score of its names, and stays when it is `held` (a name is
  * leased, open or pinned).
  */
-export function evictionUnits(ranked: readonly (EvictionCandidate & { score: number })[], held: ReadonlySet<number>): Unit[] {
+export function evictionUnits(candidates: readonly EvictionCandidate[], held: ReadonlySet<number>): Unit[] {
   const units = new Map<number, Unit>();
-  for (const { score, ...victim } of ranked) {
-    const { placement } = victim.copy;
+  for (const { id, placement, bytes, form, score } of candidates) {
     if (held.has(placement)) continue;
-    const { victims, score: best } = units.get(placement) ?? { victims: [], score };
-    units.set(placement, { victims: [...victims, victim], bytes: victim.copy.bytes, score: Math.max(score, best) });
+    const unit = units.get(placement);
+    if (unit) {
+      unit.victims.push(id);
+      unit.score = Math.max(score, unit.score);
+    } else units.set(placement, { victims: [id], bytes, score, isPlain: form === 'plain' });
   }
-  const firstId = ({ victims }: Unit) => victims[0]?.copy.id ?? 0;
-  const isPlain = ({ victims }: Unit) => Number(victims[0]?.copy.form === 'plain');
-  return [...units.values()].sort((a, b) => a.score - b.score || isPlain(a) - isPlain(b) || firstId(a) - firstId(b));
+  const firstId = ({ victims: [first = 0] }: Unit) => first;
+  return [...units.values()].sort(
+    (a, b) => a.score - b.score || Number(a.isPlain) - Number(b.isPlain) || firstId(a) - firstId(b),
+  );
 }

@@ -1,9 +1,11 @@
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Reservation } from '../catalog/copies.ts';
+import type { Placed } from '../catalog/copy-rows.ts';
 import { CacheError } from '../core/errors.ts';
-import { sharesQuota, tierTraits } from '../core/tier-traits.ts';
+import { sharesQuota, sharingQuota, tierTraits } from '../core/tier-traits.ts';
 import type { Copy, Entry, Fingerprint } from '../core/types.ts';
 import type { Candidate, Policy } from '../policy/policy.ts';
+import { Pauses } from '../runtime/pauses.ts';
 import type { Tier } from '../tiers/tier.ts';
 import type { Evictor } from './evict.ts';
 import { type EvictionCandidate, evictionUnits } from './eviction-candidates.ts';
@@ -158,15 +160,14 @@ async function chooseCandidates(
   { catalog, evictor, policy }: RoomDeps,
   tier: Tier,
   need: { entry: Entry | null; short: number; stuck: ReadonlySet<number>; below?: number },
-): Promise<{ victims: EvictionCandidate[]; bytes: number }> {
+): Promise<{ victims: Placed[]; bytes: number }> {
   const inUse = await tier.openFiles();
   const { tick } = catalog.usage;
-  const ranked: (EvictionCandidate & { score: number })[] = [];
+  const candidates: EvictionCandidate[] = [];
   const held = new Set<number>();
-  for (const copy of catalog.copies.inState('ready', 'stale', 'copying', 'evicting')) {
-    if (!sharesQuota(copy.tier, tier.name)) continue;
-    const entry = catalog.entries.byId(copy.entryId);
-    if (!entry) continue;
+  const pauses = new Pauses();
+  for (const { copy, entry } of catalog.copies.placed({ tiers: sharingQuota(tier.name) })) {
+    await pauses.take();
     const own = entry.id === need.entry?.id && copy.tier === tier.name;
     if (own && copy.state === 'copying') continue;
     const obstacle = own ? evictor.obstacleForSuccessor(copy, inUse) : evictor.obstacle(copy, entry, inUse);
@@ -175,16 +176,23 @@ async function chooseCandidates(
       continue;
     }
     const score = isSpare(catalog, copy) ? Number.NEGATIVE_INFINITY : policy().score(candidate(entry, copy.bytes), tick);
-    ranked.push({ copy, entry, score });
+    const { id, placement, form, bytes } = copy;
+    candidates.push({ id, placement, form, bytes, score });
   }
-  const victims: EvictionCandidate[] = [];
+  const victims: number[] = [];
   let bytes = 0;
-  for (const unit of evictionUnits(ranked, held)) {
+  for (const unit of evictionUnits(candidates, held)) {
     if (bytes >= need.short || unit.score >= (need.below ?? Number.POSITIVE_INFINITY)) break;
-    victims.push(...unit.victims);
+    for (const id of unit.victims) victims.push(id);
     bytes += unit.bytes;
   }
-  return { victims, bytes };
+  return { victims: victims.flatMap((id) => placedOf(catalog, id) ?? []), bytes };
+}
+
+function placedOf({ copies, entries }: Catalog, id: number): Placed | undefined {
+  const copy = copies.byId(id);
+  const entry = copy && entries.byId(copy.entryId);
+  return entry && { copy, entry };
 }
 
 function isSpare({ copies }: Catalog, copy: Copy): boolean {
@@ -197,8 +205,8 @@ function candidate(entry: Entry, bytes: number): Candidate {
   return { entry, bytes };
 }
 
-const isInService = ({ copy }: EvictionCandidate) => copy.state === 'ready';
+const isInService = ({ copy }: Placed) => copy.state === 'ready';
 
-function toCandidate({ copy, entry }: EvictionCandidate): Candidate {
+function toCandidate({ copy, entry }: Placed): Candidate {
   return candidate(entry, copy.bytes);
 }

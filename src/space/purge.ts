@@ -1,7 +1,9 @@
 import type { ClearRequest, RemovalAnswer } from '../api/api.ts';
 import type { Catalog } from '../catalog/catalog.ts';
-import type { Copy, Entry } from '../core/types.ts';
+import type { Placed } from '../catalog/copy-rows.ts';
+import type { Copy } from '../core/types.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { Pauses } from '../runtime/pauses.ts';
 import type { Tiers } from '../tiers/tiers.ts';
 import type { Evictor } from './evict.ts';
 
@@ -14,47 +16,54 @@ export interface PurgeDeps {
   matcher(globs: readonly string[]): (file: { path: string; rel: string }) => boolean;
 }
 
-export interface Chosen {
-  copy: Copy;
-  entry: Entry;
-}
-
 /** The copies that match every given filter, interrupted ones too. */
-export function chooseCopies({ catalog, clock, matcher }: PurgeDeps, filter: ClearRequest): Chosen[] {
-  const matches = filter.glob === undefined ? () => true : matcher([filter.glob]);
-  const usedBefore = filter.olderThanMs === undefined ? null : clock.now() - filter.olderThanMs;
+export async function chooseCopies(
+  { catalog, clock, matcher }: PurgeDeps,
+  { glob, olderThanMs, tier, ...filter }: ClearRequest,
+): Promise<Placed[]> {
+  const matches = glob === undefined ? () => true : matcher([glob]);
   catalog.usage.flush();
-  return catalog.copies.inState('ready', 'stale', 'copying').flatMap((copy) => {
-    const entry = catalog.entries.byId(copy.entryId);
-    if (!entry || !matches(entry)) return [];
-    if (filter.category !== undefined && entry.category !== filter.category) return [];
-    if (filter.root !== undefined && entry.root !== filter.root) return [];
-    if (filter.tier !== undefined && copy.tier !== filter.tier) return [];
-    if (filter.largerThan !== undefined && copy.bytes <= filter.largerThan) return [];
-    if (usedBefore !== null && (entry.lastUsedAt ?? 0) >= usedBefore) return [];
-    return [{ copy, entry }];
-  });
+  const wanted = {
+    ...filter,
+    ...(tier !== undefined && { tiers: [tier] }),
+    ...(olderThanMs !== undefined && { usedBefore: clock.now() - olderThanMs }),
+  };
+  const chosen: Placed[] = [];
+  const pauses = new Pauses();
+  for (const placed of catalog.copies.placed(wanted)) {
+    if (placed.copy.state !== 'evicting' && matches(placed.entry)) chosen.push(placed);
+    await pauses.take();
+  }
+  return chosen;
 }
 
 /** Removes copies one by one; pinned, leased or open ones stay and are listed as skipped. Never touches sources. */
 export async function removeCopies(
   { catalog, evictor, tiers }: PurgeDeps,
-  chosen: readonly Chosen[],
+  chosen: readonly Placed[],
   { dryRun, why }: { dryRun: boolean; why: string },
 ): Promise<RemovalAnswer> {
   const of = tiers.all().reduce((sum, { name }) => sum + catalog.placements.totals(name).files, 0);
   const answer: RemovalAnswer = { dryRun, files: 0, of, bytes: 0, removed: [], skipped: [] };
   const open = await Promise.all(tiers.all().map((tier) => tier.openFiles()));
   const inUse = new Set(open.flatMap((paths) => [...paths]));
-  const gone = new Set<number>();
+  const pauses = new Pauses();
+  // The number of names that each file would keep.
+  const left = new Map<number, number>();
+  const wouldFree = ({ placement, bytes }: Copy) => {
+    const names = (left.get(placement) ?? catalog.duplicates.names(placement)) - 1;
+    left.set(placement, names);
+    return names === 0 ? bytes : 0;
+  };
   for (const { copy, entry } of chosen) {
+    await pauses.take();
     const item = { id: entry.id, path: entry.path, bytes: copy.bytes };
     const obstacle = evictor.obstacle(copy, entry, inUse);
     const outcome =
       obstacle !== null
         ? { removed: false as const, why: obstacle }
         : dryRun
-          ? { removed: true as const, freed: evictor.frees(copy, gone) }
+          ? { removed: true as const, freed: wouldFree(copy) }
           : await evictor.evict(copy, entry, why);
     if (!outcome.removed) {
       answer.skipped.push({ ...item, why: outcome.why });
@@ -63,7 +72,6 @@ export async function removeCopies(
     answer.removed.push(item);
     answer.files += 1;
     answer.bytes += outcome.freed;
-    gone.add(copy.id);
   }
   return answer;
 }

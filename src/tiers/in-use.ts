@@ -11,7 +11,7 @@ export async function filesInUse(dir: string, proc = '/proc'): Promise<Set<strin
   const pids = (await readdir(proc).catch(() => [])).filter((name) => /^\d+$/.test(name) && name !== String(process.pid));
   await Promise.all(
     pids.map(async (pid) => {
-      for (const path of [...(await mapped(join(proc, pid))), ...(await open(join(proc, pid)))]) {
+      for (const path of [...(await mapped(join(proc, pid), dir)), ...(await open(join(proc, pid)))]) {
         if (path.startsWith(dir + sep)) inUse.add(path);
       }
     }),
@@ -19,8 +19,10 @@ export async function filesInUse(dir: string, proc = '/proc'): Promise<Set<strin
   return inUse;
 }
 
-async function mapped(process: string): Promise<string[]> {
+/** @param dir nothing is looked for in the thousands of lines of a program that has no file of it */
+async function mapped(process: string, dir: string): Promise<string[]> {
   const maps = await readFile(join(process, 'maps'), 'utf8').catch(() => '');
+  if (!maps.includes(dir.replaceAll('\n', '\\012'))) return [];
   return maps.split('\n').flatMap((line) => {
     const start = line.indexOf('/');
     // The kernel writes a newline in a name as \012.

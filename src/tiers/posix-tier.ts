@@ -18,6 +18,7 @@ import { CacheError } from '../core/errors.ts';
 import { tierTraits } from '../core/tier-traits.ts';
 import type { Seal, TierName } from '../core/types.ts';
 import { errnoOf, meaningOf } from '../runtime/errnos.ts';
+import { gathered } from '../runtime/gathered.ts';
 import { makeDirectory } from '../runtime/make-directory.ts';
 import { isLitter } from '../weights/extensions.ts';
 import { filesInUse } from './in-use.ts';
@@ -64,7 +65,8 @@ export function openPosixTier(name: TierName, given: string): PosixTier {
       return wanted;
     },
     dropManifest: (copyPath) => rmSync(manifestPathOf(copyPath), { force: true }),
-    openFiles: () => filesInUse(dir),
+    // With dozens of programs a look takes a good part of a second: evictions that come together share it.
+    openFiles: gathered(() => filesInUse(dir)),
     takeOut: (path) => takeOut({ dir, partialDir, path }),
     free: (leaving) => rm(leaving, { force: true }),
   };

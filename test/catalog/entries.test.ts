@@ -78,9 +78,21 @@ describe('one source is one entry', () => {
     const { catalog } = openCatalog();
     catalog.entries.put(sourceFile('a', { root: '/models' }));
     catalog.entries.put(sourceFile('a', { root: '/models2' }));
-    expect(catalog.entries.pageBelow('/models', { after: '', most: 100 })).toEqual([
-      { path: '/models/a', fingerprint: fingerprint() },
+    expect(catalog.entries.pageBelow('/models', { directory: '/models', after: '', most: 100 })).toEqual([
+      { id: 1, path: '/models/a', fingerprint: fingerprint() },
     ]);
+  });
+
+  test('a page of what lies below a directory begins after a path, ends in time, and has nothing of names that start alike', () => {
+    const { catalog } = openCatalog();
+    for (const rel of ['a', 'b/1', 'b/2', 'b/\u{10ffff}x', 'b/sub/3', 'b-', 'b0', 'c']) catalog.entries.put(sourceFile(rel));
+    const page = (after: string, most = 100) =>
+      catalog.entries.pageBelow('/models', { directory: '/models/b', after, most }).map(({ path }) => path.slice(8));
+    expect(page('')).toEqual(['b/1', 'b/2', 'b/sub/3', 'b/\u{10ffff}x']);
+    expect(page('/models/b/1', 2)).toEqual(['b/2', 'b/sub/3']);
+    expect(catalog.entries.below('/models/b').map(({ rel }) => rel)).toEqual(page(''));
+    catalog.entries.setPinnedBelow('/models/b', true);
+    expect(catalog.entries.list({ pinned: true, sort: 'name' })).toHaveLength(4);
   });
 });
 

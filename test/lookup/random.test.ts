@@ -118,7 +118,7 @@ class World {
       }
     } else if (given.do === 'evict') {
       const deps = { ...rig, matcher };
-      const chosen = chooseCopies(deps, { all: true }).filter(({ entry }) => entry.path === this.path(index));
+      const chosen = (await chooseCopies(deps, { all: true })).filter(({ entry }) => entry.path === this.path(index));
       await removeCopies(deps, chosen, { dryRun: false, why: 'evict' });
     } else if (given.do === 'pin') {
       const entry = rig.catalog.entries.byPath(this.path(index));

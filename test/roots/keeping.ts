@@ -2,6 +2,7 @@ import { onTestFinished } from 'vitest';
 import type { SourceState } from '../../src/core/types.ts';
 import { Roots } from '../../src/roots/registry.ts';
 import { RootKeeper, type RootKeeperOptions } from '../../src/roots/root-keeper.ts';
+import type { KnownFile } from '../../src/roots/scan.ts';
 import { createLog } from '../../src/runtime/log.ts';
 import { type ListedFile, SourceClient, type SourceClientOptions } from '../../src/sources/client.ts';
 import { readerIn } from '../../src/sources/pool.ts';
@@ -13,6 +14,12 @@ export function keeping(options: Partial<RootKeeperOptions & SourceClientOptions
   const silent = readerIn('process', new URL('../sources/readers/silent.mjs', import.meta.url));
   const host = new SourceClient({ ...rest, roots, ...(silentNas && { openProcess: silent, stallMs: 0 }) });
   const known = new Map<string, ListedFile>();
+  const ids = new Map<string, number>();
+  const withId = (file: ListedFile): KnownFile => {
+    const id = ids.get(file.path) ?? ids.size;
+    ids.set(file.path, id);
+    return { ...file, id };
+  };
   const walk = host.walk.bind(host);
   host.walk = (root, request) =>
     walk(root, {
@@ -33,7 +40,11 @@ export function keeping(options: Partial<RootKeeperOptions & SourceClientOptions
     roots,
     host,
     log: createLog({ level: 'silent', form: 'json' }),
-    known: (_root, directory) => [[...known.values()].filter(({ path }) => path.startsWith(directory))],
+    known: (_root, directory) => [[...known.values()].filter(({ path }) => path.startsWith(directory)).map(withId)],
+    find: (path) => {
+      const file = known.get(path);
+      return file && withId(file);
+    },
     onChange(path, state) {
       changes.push([path, state.state]);
       if (state.state === 'present') known.set(path, { path, fingerprint: state.fingerprint });

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { ClearRequest } from '../../src/api/api.ts';
 import { matcher } from '../../src/lookup/filters.ts';
 import { chooseCopies, removeCopies } from '../../src/space/purge.ts';
@@ -24,7 +24,8 @@ async function arrange() {
   rig.catalog.usage.used(rig.file(b));
   const deps = { ...rig, matcher };
   const chosen = (filter: ClearRequest) => chooseCopies(deps, filter);
-  const remove = (filter: ClearRequest, dryRun = false) => removeCopies(deps, chosen(filter), { dryRun, why: 'purge' });
+  const remove = async (filter: ClearRequest, dryRun = false) =>
+    removeCopies(deps, await chosen(filter), { dryRun, why: 'purge' });
   const copyOf = (path: string) => rig.tier.placeOf(rig.root, rig.place(path).rel).path;
   return { rig, a, b, c, chosen, remove, copyOf };
 }
@@ -54,7 +55,7 @@ describe('which copies are purged', () => {
       [c, 'c'],
     ]);
     expect(
-      chosen(filter)
+      (await chosen(filter))
         .map(({ entry }) => letters.get(entry.path))
         .sort()
         .join(''),
@@ -65,7 +66,7 @@ describe('which copies are purged', () => {
     const { rig, chosen, a, b, copyOf } = await arrange();
     rig.catalog.copies.retire(rig.catalog.copies.byPath(copyOf(a))?.id ?? 0);
     rig.catalog.copies.setState(rig.catalog.copies.byPath(copyOf(b))?.id ?? 0, 'evicting');
-    expect(chosen({ all: true }).map(({ copy }) => copy.state)).toEqual(['stale', 'ready']);
+    expect((await chosen({ all: true })).map(({ copy }) => copy.state)).toEqual(['stale', 'ready']);
   });
 });
 
@@ -119,10 +120,32 @@ test('a copy that was finished after it was chosen as interrupted stays on the b
   const job = rig.request(path);
   const copying = new Promise<void>((resolve) => rig.events.subscribe((name) => name === 'job-progress' && resolve()));
   await copying;
-  const chosen = chooseCopies({ ...rig, matcher }, { all: true });
+  const chosen = await chooseCopies({ ...rig, matcher }, { all: true });
   expect(chosen.map(({ copy }) => copy.state)).toEqual(['copying']);
   await job.ended;
   const answer = await removeCopies({ ...rig, matcher }, chosen, { dryRun: false, why: 'purge' });
   expect(answer.skipped).toMatchObject([{ why: 'copied meanwhile' }]);
   expect(rig.catalog.copies.inState('ready')).toHaveLength(1);
+});
+
+test('a trial over a thousand names of one file looks each file up once, and frees its bytes once', async () => {
+  const rig = createRig({ workers: 'inline' });
+  const { path } = rig.source('loras/a.safetensors', 1000);
+  await rig.copy(path);
+  const [first] = rig.catalog.copies.inState('ready');
+  if (!first) throw new Error('there is no copy');
+  rig.catalog.transaction(() => {
+    for (let index = 1; index < 1000; index += 1) {
+      const file = { ...rig.file(path), path: `${path}-${index}`, rel: `loras/a.safetensors-${index}` };
+      const { id } = rig.catalog.entries.put(file);
+      rig.catalog.copies.link(first, { entryId: id, path: `${first.path}-${index}`, source: first.source });
+    }
+  });
+  const names = vi.spyOn(rig.catalog.duplicates, 'names');
+  const deps = { ...rig, matcher };
+  const remove = async (filter: ClearRequest) =>
+    removeCopies(deps, await chooseCopies(deps, filter), { dryRun: true, why: 'purge' });
+  expect(await remove({ all: true })).toMatchObject({ files: 1000, bytes: 1000 });
+  expect(names).toHaveBeenCalledTimes(1);
+  expect(await remove({ glob: '*-*' })).toMatchObject({ files: 999, bytes: 0 });
 });

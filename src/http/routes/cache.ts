@@ -39,7 +39,7 @@ export function cacheRoutes(app: FastifyInstance, services: StatsServices & Pick
     return { settings: settings.describe(), notices: [...settings.notices] };
   });
 
-  app.post('/api/cache/clear', (request) => {
+  app.post('/api/cache/clear', async (request) => {
     const body = parse(clearBody, request.body);
     const { dryRun = false, ...filters } = body;
     // An empty body must not empty the cache.
@@ -47,6 +47,6 @@ export function cacheRoutes(app: FastifyInstance, services: StatsServices & Pick
       throw new CacheError('BAD_REQUEST', 'say what to clear', { hint: 'Give a filter, or "all": true for every copy.' });
     }
     const deps = { ...services, matcher };
-    return removeCopies(deps, chooseCopies(deps, body), { dryRun, why: 'purge' });
+    return removeCopies(deps, await chooseCopies(deps, body), { dryRun, why: 'purge' });
   });
 }

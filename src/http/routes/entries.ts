@@ -2,15 +2,19 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import {
   type EntriesAnswer,
+  type EntriesQuery,
   entrySorts,
   type PinAnswer,
   type SourcesAnswer,
   type WarmItem,
   type WarmRequest,
 } from '../../api/api.ts';
+import type { Catalog } from '../../catalog/catalog.ts';
+import type { Placed } from '../../catalog/copy-rows.ts';
+import type { Entry } from '../../core/types.ts';
 import { matcher } from '../../lookup/filters.ts';
 import { withCompanions } from '../../placement/companions.ts';
-import { type Chosen, removeCopies } from '../../space/purge.ts';
+import { removeCopies } from '../../space/purge.ts';
 import { type Wanted, wantedModel } from '../../usage/warmer.ts';
 import { knownFiles, matching, searching, suggestion } from '../known-files.ts';
 import { absolutePath, name, parse } from '../parse.ts';
@@ -58,11 +62,8 @@ export function entryRoutes(app: FastifyInstance, services: EntryServices): void
   app.get('/api/cache/entries', (request): EntriesAnswer => {
     const query = parse(entriesQuery, request.query);
     catalog.usage.flush();
-    const all = catalog.entries.list(query);
-    const isMeant = query.search === undefined ? () => true : searching(query.search);
-    const chosen = (query.glob === undefined ? all : all.filter(matcher([query.glob]))).filter(isMeant);
-    const page = chosen.slice(query.offset, query.offset + query.limit);
-    return { total: chosen.length, entries: page.map((entry) => viewOf(entry, services)) };
+    const { total, entries } = pageOf(query, catalog);
+    return { total, entries: entries.map((entry) => viewOf(entry, services)) };
   });
 
   app.post('/api/cache/warm', async (request) => {
@@ -101,13 +102,28 @@ export function entryRoutes(app: FastifyInstance, services: EntryServices): void
   app.post('/api/cache/evict', async (request) => {
     const body = parse(evictBody, request.body);
     const { entries } = await select(services, body);
-    const chosen = entries.flatMap((entry): Chosen[] =>
+    const chosen = entries.flatMap((entry): Placed[] =>
       catalog.copies
         .ofEntry(entry.id)
         .flatMap((copy) => (copy.state === 'ready' || copy.state === 'stale' ? [{ copy, entry }] : [])),
     );
     return removeCopies({ ...services, matcher }, chosen, { dryRun: body.dryRun ?? false, why: 'evict' });
   });
+}
+
+/** SQLite knows neither globs nor searches as they are meant here: it gives the names, and only the page is read whole. */
+function pageOf(query: EntriesQuery & { limit: number; offset: number }, { entries }: Catalog): EntryPage {
+  const { glob, search, limit, offset } = query;
+  if (glob === undefined && search === undefined) return { total: entries.count(query), entries: entries.list(query) };
+  const isMatch = glob === undefined ? () => true : matcher([glob]);
+  const isMeant = search === undefined ? () => true : searching(search);
+  const chosen = entries.names(query).filter((file) => isMatch(file) && isMeant(file));
+  return { total: chosen.length, entries: chosen.slice(offset, offset + limit).flatMap(({ id }) => entries.byId(id) ?? []) };
+}
+
+interface EntryPage {
+  total: number;
+  entries: Entry[];
 }
 
 async function modelsOf({ workflow, prompt }: WarmRequest, { workflows }: Pick<Services, 'workflows'>): Promise<Wanted[]> {
