@@ -11,6 +11,7 @@ const table = {
   CONFLICT: { status: 409, retry: false },
   BODY_TOO_LARGE: { status: 413, retry: false },
   NOT_JSON: { status: 415, retry: false },
+  BUSY: { status: 503, retry: true },
   INTERNAL: { status: 500, retry: false },
   NO_SPACE: { status: 507, retry: true },
   NOT_ADMITTED: { status: 507, retry: true },

@@ -1,6 +1,7 @@
 import { type FastifyError, type FastifyInstance, type FastifyReply, fastify } from 'fastify';
 import { CacheError, sentenceOf } from '../core/errors.ts';
 import type { Log } from '../runtime/log.ts';
+import { bodyLimit, readBodies } from './bodies.ts';
 import { type GuardOptions, guard } from './guard.ts';
 import { cacheRoutes } from './routes/cache.ts';
 import { dashboardRoutes } from './routes/dashboard.ts';
@@ -17,12 +18,11 @@ import { verifyRoutes } from './routes/verify.ts';
 import { workflowRoutes } from './routes/workflows.ts';
 import type { Services } from './services.ts';
 
-const bodyLimit = 16 * 1024 * 1024;
-
 /** The HTTP interface without a port: tests inject requests, the daemon listens. */
 export function createApp(services: Services, options: GuardOptions): FastifyInstance {
   const answerError = (thrown: FastifyError, reply: FastifyReply) => {
     const error = translate(thrown, services.log);
+    if (error.code === 'BUSY') reply.header('retry-after', '1');
     return reply.status(error.status).send({ error: error.body });
   };
   const app = fastify({
@@ -34,6 +34,7 @@ export function createApp(services: Services, options: GuardOptions): FastifyIns
   });
   // A page can send text/plain without a preflight; for JSON the browser sends one, which is refused.
   app.removeContentTypeParser('text/plain');
+  readBodies(app);
   guard(app, options);
   app.setErrorHandler((thrown: FastifyError, _request, reply) => answerError(thrown, reply));
   app.setNotFoundHandler((request) => {

@@ -51,6 +51,38 @@ describe('what is no JSON is refused', () => {
   });
 });
 
+describe('20 bodies of 14 MB at once', () => {
+  const large = JSON.stringify({ workflow: { note: 'a'.repeat(14e6) } });
+  const sendAll = ({ send }: ReturnType<typeof createClient>) =>
+    Array.from({ length: 20 }, () => send({ method: 'POST', url: '/api/workflows/analyze', headers: json, payload: large }));
+
+  test('are read as far as there is room for them, and the others are told when to try again', async () => {
+    const answers = await Promise.all(sendAll(createClient()));
+    const refused = answers.filter(({ status }) => status === 503);
+    expect(refused.length).toBeGreaterThan(0);
+    expect(refused.length).toBeLessThan(20);
+    for (const { body, headers } of refused) {
+      expect(body).toMatchObject(error('BUSY'));
+      expect(headers['retry-after']).toBe('1');
+    }
+  });
+
+  test('do not keep a lookup waiting, and leave room when they are done', async () => {
+    const client = createClient();
+    const all = Promise.all(sendAll(client));
+    const order: string[] = [];
+    void all.then(() => order.push('large'));
+    expect(await client.get('/healthz')).toMatchObject({ status: 200 });
+    const { path } = client.source('loras/a.safetensors', 1000);
+    expect(await client.post('/api/lookup', { path })).toMatchObject({ status: 200 });
+    order.push('lookup');
+    await all;
+    expect(order).toEqual(['lookup', 'large']);
+    const [answer] = await Promise.all(sendAll(client).slice(0, 1));
+    expect(answer?.status).not.toBe(503);
+  });
+});
+
 describe('what no program could mean is refused, with every field that is wrong', () => {
   const lookups: [string, object, string][] = [
     ['nothing', {}, 'path'],

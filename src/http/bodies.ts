@@ -1,0 +1,56 @@
+import type { Readable } from 'node:stream';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { CacheError } from '../core/errors.ts';
+import { formatBytes } from '../core/format.ts';
+import { Serial } from '../runtime/serial.ts';
+
+/** Most bytes of one body, unless its route says otherwise. */
+export const bodyLimit = 16 * 1024 * 1024;
+/** Most bytes of all bodies that are being read and parsed. */
+const mostBytes = 64 * 1024 * 1024;
+/** Bodies of no more bytes, as lookups have, find room when larger ones have taken theirs. */
+const small = 64 * 1024;
+const mostLarge = 48 * 1024 * 1024;
+/** A larger one is parsed in a turn of its own, bytes. */
+const parsedAtOnce = 256 * 1024;
+
+/** Reads JSON bodies with a bound on all of them together, and parses large ones one by one: what is small does not wait behind them. */
+export function readBodies(app: FastifyInstance): void {
+  const parse = app.getDefaultJsonParser('error', 'error');
+  const parsing = new Serial();
+  let underWay = 0;
+  app.removeContentTypeParser('application/json');
+  app.addContentTypeParser('application/json', async (request: FastifyRequest, payload: Readable) => {
+    let taken = 0;
+    const take = (bytes: number) => {
+      if (taken + bytes > request.routeOptions.bodyLimit)
+        throw new CacheError('BODY_TOO_LARGE', `the body is larger than ${formatBytes(request.routeOptions.bodyLimit)}`);
+      if (underWay + bytes > (taken + bytes > small ? mostLarge : mostBytes))
+        throw new CacheError('BUSY', 'too many large requests at once', { hint: 'Try again in a second.' });
+      taken += bytes;
+      underWay += bytes;
+    };
+    const parsed = async (text: string) => {
+      if (text.length > parsedAtOnce) await nextTurn();
+      return new Promise((resolve, reject) => {
+        void parse(request, text, (error, body) => (error ? reject(error) : resolve(body)));
+      });
+    };
+    try {
+      const told = Number(request.headers['content-length'] ?? 0);
+      take(told);
+      const chunks: Buffer[] = [];
+      let length = 0;
+      for await (const chunk of payload as AsyncIterable<Buffer>) {
+        length += chunk.length;
+        if (length > taken) take(length - taken);
+        chunks.push(chunk);
+      }
+      const text = Buffer.concat(chunks).toString();
+      return await (length > parsedAtOnce ? parsing.run(() => parsed(text)) : parsed(text));
+    } finally {
+      underWay -= taken;
+    }
+  });
+}
