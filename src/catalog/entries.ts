@@ -148,7 +148,7 @@ export class Entries {
   }
 
   /** The number of those. */
-  count({ sort: _sort, descending: _descending, ...query }: EntriesQuery): number {
+  count(query: EntriesQuery): number {
     const sql = `SELECT count(*) AS count FROM entries e WHERE ${filters}`;
     return this.#db.get<{ count: number }>(sql, filtersOf(query))?.count ?? 0;
   }

@@ -77,6 +77,7 @@ describe('purging', () => {
     expect(answer).toEqual({
       dryRun: false,
       files: 2,
+      of: 3,
       bytes: 4000,
       removed: [
         { id: 1, path: a, bytes: 1000 },
