@@ -7,11 +7,11 @@ import { oneOf } from './values.ts';
 
 type Get = (key: string) => Given | undefined;
 
-/** What some Arena keys come to. */
+/** The meaning of some Arena keys here. */
 export interface Understood {
   /** The value for our key; null = nothing changes. */
   text: string | null;
-  /** The keys that decided, the first one first; the others that are set were not used. */
+  /** The deciding keys, in order of precedence; the other set keys are not used. */
   by: Given[];
   why?: string;
 }
@@ -23,7 +23,7 @@ interface Alias {
   read: (get: Get) => Understood;
 }
 
-/** Every key that some generation of Arena AutoCache read or documented and that has a meaning here, by the key it sets. */
+/** All keys that any Arena AutoCache generation read or documented and that have a meaning here, by the key they set. */
 export const aliases: readonly Alias[] = [
   { target: keys.dir.name, keys: ['ARENA_CACHE_ROOT', 'ARENA_CACHE_DIR'], read: readDir },
   { target: keys.limit.name, keys: ['ARENA_CACHE_MAX_GB', 'ARENA_CACHE_MAX_SIZE_GB'], read: readLimit },
@@ -47,7 +47,7 @@ export const aliases: readonly Alias[] = [
   { target: keys.log.name, keys: ['ARENA_CACHE_VERBOSE', 'ARENA_LOG_LEVEL'], read: readLog },
 ];
 
-/** Keys that nothing here corresponds to, and why. */
+/** Arena keys without a counterpart here, and why. */
 export const ignored: Readonly<Record<string, string>> = {
   ARENA_AUTOCACHE_AUTOPATCH_TIMEOUT_S: 'ignored, nothing waits for ComfyUI to start',
   ARENA_AUTOCACHE_AUTOPATCH_POLL_MS: 'ignored, nothing waits for ComfyUI to start',
@@ -101,7 +101,7 @@ function readMode(get: Get): Understood {
   };
 }
 
-/** Generation 4 has both switches, generation 3 the second one alone. */
+/** Generation 4 has both switches, generation 3 only the second. */
 function readSwitches(get: Get, by: Given[]): Understood {
   const [enabled, patch] = [get('ARENA_AUTO_CACHE_ENABLED'), get('ARENA_AUTOCACHE_AUTOPATCH')];
   const copies = patch ? boolean(patch) : false;

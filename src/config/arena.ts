@@ -3,22 +3,22 @@ import { aliases, ignored, type Understood } from './arena-aliases.ts';
 import type { Given } from './env.ts';
 import { withoutSecrets } from './problems.ts';
 
-/** What the settings of Arena AutoCache come to here. */
+/** The settings of Arena AutoCache, translated to ours. */
 export interface ArenaReading {
-  /** Values for keys of ours, by key; each names the Arena keys that it came from. */
+  /** Values for our keys, by key; each names its Arena keys. */
   given: Map<string, Given>;
-  /** What was understood as what; null when no Arena key is set. */
+  /** How each key was understood; null when no Arena key is set. */
   notice: string | null;
   /** One line each. */
   problems: string[];
 }
 
 /**
- * Reads every `ARENA_*` key as an alias of ours. A key of ours that is set wins over its alias; keys that nothing here
- * corresponds to, and unknown ones, are only mentioned.
+ * Reads every `ARENA_*` key as an alias of ours. Our own key wins over its alias. Arena keys without a counterpart here, and
+ * unknown ones, are only mentioned.
  */
 export function readArena(all: ReadonlyMap<string, Given>): ArenaReading {
-  // Arena's own settings page writes empty values for what is not set.
+  // Arena's own settings page writes empty values for unset keys.
   const arena = new Map([...all].filter(([key, { text }]) => /^ARENA_/i.test(key) && text !== ''));
   const reading: ArenaReading = { given: new Map(), notice: null, problems: [] };
   const lines: string[] = [];

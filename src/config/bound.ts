@@ -1,11 +1,11 @@
 import type { Amount } from './types.ts';
 
-/** Share of what is free (or the cache's already) that `auto` takes: the rest is the user's. */
+/** Share of the free space (the cache included) that `auto` takes; the rest is the user's. */
 const autoShare = 0.8;
 
 /**
  * Limit and floor of a tier in bytes.
- * @param volume size and free bytes of the volume, and what the tier holds on it already
+ * @param volume size and free bytes of the volume, and the bytes that the tier holds on it
  */
 export function boundOf(
   { limit, minFree }: { limit: Amount; minFree: Amount },
@@ -13,7 +13,7 @@ export function boundOf(
 ): { limit: number; floor: number } {
   const floor = bytesOf(minFree, volume.size, 0.05 * volume.size);
   const available = Math.max(0, volume.free + volume.used - floor);
-  // A limit beyond the volume would only be found out when the disk is full.
+  // A limit beyond the volume would only show when the disk is full.
   return { limit: Math.min(bytesOf(limit, volume.size, autoShare * available), Math.max(0, volume.size - floor)), floor };
 }
 

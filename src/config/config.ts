@@ -16,15 +16,15 @@ export interface LoadedConfig {
   config: Config;
   /** In the order of the table. */
   settings: Setting[];
-  /** Said once at start: aliases understood, values that have no effect here. */
+  /** Logged once at start: understood aliases, values without effect here. */
   notices: string[];
-  /** The environment it was read from, for files of others that name variables. */
+  /** The environment at reading, for files of others that name variables. */
   environment: NodeJS.ProcessEnv;
-  /** For values that no file holds: a relative path has no base there. */
+  /** For values outside any file, where a relative path has no base. */
   context: PathContext;
-  /** The files it was read from, whether or not they are there. */
+  /** The files it was read from, existing or not. */
   files: string[];
-  /** Read it again with these. */
+  /** To read it again. */
   options: LoadOptions;
 }
 
@@ -74,7 +74,7 @@ export function parseChange(change: ConfigChange, context: PathContext = here())
       continue;
     }
     try {
-      // The text comes from a request: it may be anything, and unlike in a file an empty one is a mistake, unless it means something.
+      // A request may hold anything. Unlike in a file, an empty text is a mistake there, unless it is the key's default.
       if (typeof text !== 'string' || (text.trim() === '' && keys[field].default !== '')) {
         throw new TypeError('expected a text that is not empty');
       }
@@ -87,7 +87,7 @@ export function parseChange(change: ConfigChange, context: PathContext = here())
   return config;
 }
 
-/** This machine and its user, with no directory that a relative path could start from. */
+/** This machine and its user, without a base for relative paths. */
 function here(): PathContext {
   const { platform } = process;
   return { platform, home: homedir(), base: null, defaults: defaultDirectories(platform, {}, homedir()) };
@@ -114,7 +114,7 @@ function unknownKeys({ layers }: RawEnv): string[] {
   );
 }
 
-/** A word or a path is shown as it was understood, anything else as it was written. */
+/** A word or a path is shown as understood, anything else as written. */
 function settingOf(field: keyof Config, given: Given, value: Config[keyof Config] | undefined): Setting {
   const { name, live, default: otherwise } = keys[field];
   const text = typeof value === 'string' ? value : given.text || otherwise;
@@ -122,7 +122,7 @@ function settingOf(field: keyof Config, given: Given, value: Config[keyof Config
   return { key: name, value: withoutSecrets(text), from, meaning: meaningOf(field), live };
 }
 
-/** @throws CacheError BAD_CONFIG when values contradict each other. @param settings where each came from */
+/** @throws CacheError BAD_CONFIG when values contradict each other. @param settings the origin of each */
 export function assertConsistent(config: Config, settings: readonly Setting[]): void {
   const problems = contradictions(config, settings);
   if (problems.length > 0) throw badConfig(problems);
@@ -147,7 +147,7 @@ function contradictions({ minSize, maxSize, dir, stateDir }: Config, settings: r
   return problems;
 }
 
-/** Takes out of the configuration what this version does not do, and says so for each setting that asked for it. */
+/** Replaces values that this version does not support. @returns a line for each setting that asked for one */
 function leaveOut(config: Config, settings: readonly Setting[]): string[] {
   const named = new Set(fields.filter((field) => standIn(config, field)).map((field) => keys[field].name));
   return settings

@@ -1,6 +1,6 @@
 import { posix, win32 } from 'node:path';
 
-/** Where a person's caches and states lie on this system, before anything is configured. */
+/** The default places of a user's caches and states on this system. */
 export interface Directories {
   cache: string;
   state: string;
@@ -26,7 +26,7 @@ export function defaultDirectories(platform: NodeJS.Platform, env: NodeJS.Proces
   return { cache: xdg('XDG_CACHE_HOME', '.cache'), state: xdg('XDG_STATE_HOME', '.local', 'state') };
 }
 
-/** The settings that a user has for every daemon of theirs, wherever it is started. */
+/** The settings file for all daemons of a user. */
 export function userConfigFile(platform: NodeJS.Platform, env: NodeJS.ProcessEnv, home: string): string {
   const name = 'config.env';
   if (platform === 'win32') {

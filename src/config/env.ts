@@ -8,7 +8,7 @@ import { defaultDirectories, userConfigFile } from './directories.ts';
 import { keys } from './keys.ts';
 import { type PathContext, parsePath, pathsOf } from './paths.ts';
 
-/** Where the configuration is read from; what is left out is that of this process. */
+/** Sources of the configuration; by default those of this process. */
 export interface LoadOptions {
   env?: NodeJS.ProcessEnv;
   cwd?: string;
@@ -18,11 +18,11 @@ export interface LoadOptions {
   home?: string;
 }
 
-/** The keys of ours, and of Arena AutoCache, that one place sets. */
+/** The keys, ours and Arena AutoCache's, set in one place. */
 export interface Layer {
   /** `environment`, `flag`, or the path of the .env file. */
   from: string;
-  /** Directory that relative paths start from. */
+  /** Base of relative paths. */
   base: string;
   values: Record<string, string>;
 }
@@ -33,13 +33,13 @@ export interface RawEnv {
   context: Omit<PathContext, 'base'>;
   cwd: string;
   environment: NodeJS.ProcessEnv;
-  /** The files that were looked for, the least important first. */
+  /** The files looked for, lowest precedence first. */
   files: string[];
   /** One line each. */
   problems: string[];
 }
 
-/** A value as it was written, and where. */
+/** A value as written, and its origin. */
 export interface Given {
   key: string;
   text: string;
@@ -82,13 +82,13 @@ export function readEnv(options: LoadOptions = {}): RawEnv {
   }
 }
 
-/** The state directory that the user's files and the environment name: where programs find the daemon. */
+/** The state directory named by the user's files and the environment: programs find the daemon there. */
 export function stateDirFromEnvironment(options: LoadOptions = {}): string {
   const raw = readEnv(options);
   return stateDirectory(raw.layers, raw.context);
 }
 
-/** Every key that is set, as the last layer has it. */
+/** All set keys, each from the last layer that sets it. */
 export function effective(layers: readonly Layer[]): Map<string, Given> {
   const given = new Map<string, Given>();
   for (const { from, base, values } of layers) {
@@ -97,7 +97,7 @@ export function effective(layers: readonly Layer[]): Map<string, Given> {
   return given;
 }
 
-/** The state directory that the layers name. A bad path is reported when all keys are parsed. */
+/** The state directory named by the layers. A bad path is reported when all keys are parsed. */
 function stateDirectory(layers: Layer[], context: Omit<PathContext, 'base'>): string {
   const given = effective(layers).get(keys.stateDir.name);
   try {
@@ -125,7 +125,7 @@ function readDotenv(path: string): { values: Record<string, string>; problems: s
   return { values, problems: [...misreadLines(text, values), ...brokenLines(values)] };
 }
 
-/** Lines of ours that the .env format passes over or cuts short without a word. */
+/** Lines with keys of ours that the .env format silently skips or cuts short. */
 function misreadLines(text: string, values: Record<string, string>): string[] {
   return text.split(/\r\n?|\n/).flatMap((line) => {
     const [, key = '', rest = ''] = /^\s*(?:export\s+)?((?:AUTOCACHE|ARENA)_[\w.-]*)(.*)$/i.exec(line) ?? [];
@@ -148,7 +148,7 @@ function ours(values: NodeJS.ProcessEnv): Record<string, string> {
   return Object.fromEntries(entries.map(([key, text = '']) => [key, text.trim()]));
 }
 
-/** Without the quotes around a whole value, which `set` of Windows and `docker --env-file` leave on. */
+/** Without quotes around a whole value: `set` of Windows and `docker --env-file` leave them on. */
 function unquoted(env: NodeJS.ProcessEnv): Record<string, string> {
   const entries = Object.entries(ours(env));
   return Object.fromEntries(
@@ -156,7 +156,7 @@ function unquoted(env: NodeJS.ProcessEnv): Record<string, string> {
   );
 }
 
-/** Names of environment variables have no case on Windows. */
+/** On Windows, names of environment variables have no case. */
 function upperCased(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(env).map(([key, text]) => [key.toUpperCase(), text]));
 }

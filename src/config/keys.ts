@@ -21,19 +21,19 @@ import {
 /** One key of the configuration. */
 export interface Key<V> {
   name: string;
-  /** As a person would write it. A value that is left empty means the default. */
+  /** As a user writes it. An empty value means the default. */
   default: string;
   /** One line. */
   meaning: string;
-  /** True when it may change while the daemon runs. */
+  /** True when it may change at runtime. */
   live: boolean;
   /** @throws CacheError BAD_REQUEST */
   parse: (text: string, context: PathContext) => V;
 }
 
 /**
- * Every key there is, in the order people see them. The typed configuration, `.env.example`, the `config` command and the hint
- * for an unknown key all come from this table.
+ * All keys, in the order of display. The typed configuration, `.env.example`, the `config` command and the hint for an unknown
+ * key come from this table.
  */
 export const keys: { readonly [F in keyof Config]: Key<Config[F]> } = {
   dir: {
@@ -249,28 +249,28 @@ export const keys: { readonly [F in keyof Config]: Key<Config[F]> } = {
 /** The fields of the configuration, in the order of the table. */
 export const fields = Object.keys(keys) as (keyof Config)[];
 
-/** Those that may change while the daemon runs. */
+/** The fields that may change at runtime. */
 export const liveFields = fields.filter((field) => keys[field].live);
 
 export const prefix = 'AUTOCACHE_';
 
-/** A key as requests name it: `AUTOCACHE_WAIT_MAX` is `wait_max`. */
+/** The name of a key in requests: `AUTOCACHE_WAIT_MAX` is `wait_max`. */
 export function shortName(field: keyof Config): string {
   return keys[field].name.slice(prefix.length).toLowerCase();
 }
 
-/** A part of a key that this version does not do: in words, and the value that stands in for what was asked for. */
+/** A part of a key that this version does not support: in words, and the value used instead. */
 interface NotYet<V> {
   part: string;
   instead: (asked: V) => V;
 }
 
-/** Delete a line when its feature is there. A setting that this changes is announced at start as having no effect. */
+/** Delete a line when its feature is there. A setting replaced here is announced at start as having no effect. */
 export const notYet: { readonly [F in keyof Config]?: NotYet<Config[F]> } = {
   roots: { part: 's3', instead: (roots) => roots.filter(({ kind }) => kind !== 's3') },
 };
 
-/** The line about a key that people read. */
+/** The line about a key for users. */
 export function meaningOf(field: keyof Config): string {
   const missing = notYet[field];
   return missing ? `${keys[field].meaning} (no effect yet: ${missing.part})` : keys[field].meaning;

@@ -9,12 +9,12 @@ export interface LimitGraceOptions {
   /** How long a lower limit waits, ms. */
   graceMs: number;
   leavingUnder(limit: Amount): Promise<Leaving>;
-  /** The time is over: from now on the file counts as it is. */
+  /** The time is over: the file counts in full. */
   onOver(loaded: LoadedConfig): void;
 }
 
 interface Held {
-  /** With the limit that it asks for. */
+  /** With the requested limit. */
   loaded: LoadedConfig;
   since: number;
   warning: string;
@@ -24,8 +24,8 @@ interface Held {
 const { name } = keys.limit;
 
 /**
- * A limit that a file lowers counts after a while when copies have to leave for it: a slip of the pen must not empty the cache. The
- * rest of the file counts at once.
+ * A limit lowered in a file waits a while if copies must leave for it: a typo must not empty the cache. The rest of the file
+ * counts at once.
  */
 export class LimitGrace implements Disposable {
   readonly #options: LimitGraceOptions;
@@ -35,12 +35,12 @@ export class LimitGrace implements Disposable {
     this.#options = options;
   }
 
-  /** What waits and what it would cost; null = nothing waits. */
+  /** The waiting limit and its cost; null = nothing waits. */
   get warning(): string | null {
     return this.#held?.warning ?? null;
   }
 
-  /** What a file says as it counts now: with the limit in force while a lower one waits. */
+  /** The file as it counts now: with the limit in force while a lower one waits. */
   async admit(loaded: LoadedConfig, inForce: LoadedConfig): Promise<LoadedConfig> {
     const { limit } = loaded.config;
     const isSame = isDeepStrictEqual(limit, this.#held?.loaded.config.limit);

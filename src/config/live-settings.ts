@@ -5,7 +5,7 @@ import { assertConsistent, type LoadedConfig, parseChange } from './config.ts';
 import { fields, keys, liveFields, shortName } from './keys.ts';
 import type { Config, Setting } from './types.ts';
 
-/** Where live changes are kept over a restart. */
+/** Keeps live changes over a restart. */
 export interface SavedSettings {
   /** The saved value, unless the configured one has changed since. */
   get(key: string, configured: string): string | undefined;
@@ -16,18 +16,18 @@ export interface SavedSettings {
 type Field = keyof Config;
 
 /**
- * The configuration as it is in force: what was read at the start; for keys that may change live, what the files say by now; and
- * before these, what was changed while running.
+ * The configuration in force, in three layers: the one read at the start; for live keys, the present files; above both, the
+ * changes made at runtime.
  */
 export class LiveSettings {
   readonly #started: LoadedConfig;
   readonly #saved: SavedSettings;
   #loaded: LoadedConfig;
-  /** Changes made while running, as they were written. */
+  /** Changes made at runtime, as written. */
   #changes = new Map<Field, string>();
   #current: Config;
   #notices: string[] = [];
-  /** Why the files cannot be used as they are now. */
+  /** Why the present files cannot be used. */
   #trouble: string | null = null;
 
   constructor(loaded: LoadedConfig, saved: SavedSettings) {
@@ -38,7 +38,7 @@ export class LiveSettings {
     this.#current = this.#merge(this.#loaded, this.#changes);
   }
 
-  /** What the files said when they could last be used. */
+  /** The files as last usable. */
   get loaded(): LoadedConfig {
     return this.#loaded;
   }
@@ -49,9 +49,9 @@ export class LiveSettings {
   }
 
   /**
-   * Changes what the request names, at once and over restarts; returns what differs from before.
-   * @param loaded what the files say by now, over which the change counts
-   * @throws CacheError BAD_CONFIG with every problem, and then nothing has changed.
+   * Applies the change, at once and over restarts; returns the fields that differ from before.
+   * @param loaded the present files, which the change overrides
+   * @throws CacheError BAD_CONFIG with every problem; then nothing has changed.
    */
   change(change: ConfigChange, loaded = this.#loaded): Field[] {
     const parsed = parseChange(change, this.#loaded.context);
@@ -67,8 +67,8 @@ export class LiveSettings {
   }
 
   /**
-   * Takes over what the files say now; an edited value counts more than an earlier change of its key. Returns what differs from before.
-   * @throws CacheError BAD_CONFIG when it contradicts what was changed while running, and then nothing has changed.
+   * Takes over the present files; an edited value overrides an earlier change of its key. Returns the fields that differ.
+   * @throws CacheError BAD_CONFIG when it contradicts changes made at runtime; then nothing has changed.
    */
   reload(loaded: LoadedConfig): Field[] {
     const isEdited = (field: Field) => settingIn(loaded, field).value !== this.#configured(field);
@@ -81,7 +81,7 @@ export class LiveSettings {
     return this.#renew();
   }
 
-  /** The files cannot be used as they are: what is in force stays, and `warnings` says why. */
+  /** The present files cannot be used: the settings in force stay, and `warnings` says why. */
   refuse(error: unknown): void {
     const [first = '', ...problems] = messageOf(error).split('\n');
     this.#trouble = problems.length > 0 ? problems.map((line) => line.trim()).join('; ') : first;
@@ -95,18 +95,18 @@ export class LiveSettings {
     });
   }
 
-  /** What was understood, and `warnings`. */
+  /** Notices of the start, and `warnings`. */
   get notices(): string[] {
     return [...this.#loaded.notices, ...this.#notices, ...this.warnings];
   }
 
-  /** What the files say and is not in force, one line each, with the reason. */
+  /** Settings of the files that are not in force, one line each, with the reason. */
   get warnings(): string[] {
     const pending = this.#pending().map(({ key, value, from }) => `${key}=${value} (${from}) counts after: autocached restart`);
     return this.#trouble === null ? pending : [...pending, `settings stay as they were, the files are wrong: ${this.#trouble}`];
   }
 
-  /** A change of an earlier run, as long as the files say what they said then. */
+  /** Restores a change of an earlier run if the files still say the same. */
   #restore(field: Field): void {
     const { name } = keys[field];
     const text = this.#saved.get(name, this.#configured(field));
@@ -142,7 +142,7 @@ export class LiveSettings {
   }
 }
 
-/** The settings with what was changed while running. */
+/** The settings with the changes made at runtime. */
 function shown({ settings }: LoadedConfig, changes: ReadonlyMap<Field, string>): Setting[] {
   return settings.map((setting, index) => {
     const changed = changes.get(fields[index] as Field);

@@ -5,24 +5,24 @@ import type { Directories } from './directories.ts';
 import type { Config } from './types.ts';
 import { expected } from './units.ts';
 
-/** What a path means depends on: the system, its user, and where the value was written. */
+/** The context of a path: the system, its user, and the place where the value was written. */
 export interface PathContext {
   platform: NodeJS.Platform;
   home: string;
-  /** Directory that relative paths start from: that of the .env file, or the working directory; null = they are refused. */
+  /** Base of relative paths: the directory of the .env file, or the working directory; null = they are refused. */
   base: string | null;
   defaults: Directories;
 }
 
-/** Path functions of a platform, which need not be the one that runs. */
+/** Path functions of a platform, not only of the running one. */
 export function pathsOf(platform: NodeJS.Platform): PlatformPath {
   return platform === 'win32' ? win32 : posix;
 }
 
 /**
  * `text` as an absolute path; `~` is the home directory.
- * @throws CacheError BAD_REQUEST for a relative path without a base, and for what would silently become a strange directory below the working directory: a variable
- * that nothing expands, an address, or a Windows path on another system.
+ * @throws CacheError BAD_REQUEST for a relative path without a base, and for text that would silently become a strange directory
+ * below the working directory: an unexpanded variable, an address, or a Windows path on another system.
  */
 export function parsePath(text: string, context: Omit<PathContext, 'defaults'>): string {
   const windows = context.platform === 'win32';
@@ -46,8 +46,8 @@ export function parsePaths(text: string, context: PathContext): string[] {
 }
 
 /**
- * Roots, each `path` or `path=kind`. What follows the last `=` is a kind unless it holds a slash; a directory whose own name
- * holds `=` is therefore written with its kind.
+ * Roots, each `path` or `path=kind`. The text after the last `=` is a kind unless it holds a slash; a directory with `=` in its
+ * name therefore needs its kind.
  * @throws CacheError BAD_REQUEST
  */
 export function parseRoots(text: string, context: PathContext): Config['roots'] {
@@ -83,7 +83,7 @@ function splitPaths(text: string, platform: NodeJS.Platform): string[] {
   if (platform !== 'win32' && /(?:^|[;:])[a-z]:[\\/]/i.test(text)) {
     throw expected('paths of this system (WSL shows drive C: as /mnt/c)', text);
   }
-  // The colon of an address such as s3://bucket separates nothing.
+  // The colon of an address such as s3://bucket is no separator.
   // A comma separates nothing, unless what follows is plainly another path.
   const separated = text.replace(/,\s*(?=[/~]|[a-z]:[\\/]|\\\\|[a-z][a-z\d+.-]+:\/\/)/gi, ';');
   const parts = separated.split(platform === 'win32' ? ';' : /;|:(?!(?<=(?:^|[;:])[a-z][a-z\d+.-]+:)\/\/)/i);

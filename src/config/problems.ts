@@ -1,12 +1,12 @@
 import { CacheError, messageOf } from '../core/errors.ts';
 import type { Given } from './env.ts';
 
-/** What is wrong with a value, in one line: where it was set, its key, and the trouble. */
+/** The problem with a value, in one line: its origin, its key, and the trouble. */
 export function problemLine(given: Given, thrown: unknown): string {
   return withoutSecrets(`${given.from}: ${given.key}: ${messageOf(thrown)}`);
 }
 
-/** The value that `parse` makes of what was given. @throws CacheError BAD_CONFIG with the problem line */
+/** Parses a given value. @throws CacheError BAD_CONFIG with the problem line */
 export function parseGiven<V>(given: Given, parse: (text: string) => V): V {
   try {
     return parse(given.text);
@@ -15,7 +15,7 @@ export function parseGiven<V>(given: Given, parse: (text: string) => V): V {
   }
 }
 
-/** Text that may be shown: the user and password of an address are left out. */
+/** Text that may be shown: without the user and password of an address. */
 export function withoutSecrets(text: string): string {
   return text.replace(/:\/\/[^/\s]*@/g, '://***@');
 }

@@ -16,26 +16,26 @@ export interface ServedSettingsDeps {
   saved: SavedSettings;
   events: Events;
   log: Log;
-  /** Whether a file lies on a disk of this machine: a network mount that hangs would hold up the daemon. */
+  /** Whether a file lies on a disk of this machine: a hung network mount would hold up the daemon. */
   isLocal(path: string): Promise<boolean>;
 }
 
-/** Told which fields have changed. */
+/** Receives the changed fields. */
 type Listener = (changed: ReadonlySet<keyof Config>) => void;
 
 /** Whether programs may read the catalog themselves while no daemon answers. */
 const resolverKey = 'resolver';
 
-/** The settings as the API serves and changes them; from `watch` on their files are read again when they change. */
+/** The settings as the API serves and changes them. After `watch`, changes of their files are followed. */
 export class ServedSettings implements AsyncDisposable {
   readonly #deps: ServedSettingsDeps;
   readonly #live: LiveSettings;
   readonly #listeners: Listener[] = [];
-  /** What files say takes its turn: a lower limit is thought over. */
+  /** Files are taken over in turn: weighing a lower limit takes time. */
   readonly #turns = new Serial();
   #newest: LoadedConfig | null = null;
   #grace: LimitGrace | null = null;
-  /** The warnings that were told last. */
+  /** The warnings of the last change. */
   #told: string[] = [];
   #watching: Promise<() => Promise<void>> | null = null;
 
@@ -43,11 +43,11 @@ export class ServedSettings implements AsyncDisposable {
     this.#deps = deps;
     this.#live = new LiveSettings(deps.loaded, deps.saved);
     this.#saveResolver();
-    // What was changed by an earlier run of the daemon.
+    // An earlier run may have changed it.
     if (!isDeepStrictEqual(this.current.log, deps.loaded.config.log)) adjustLog(deps.log, this.current.log);
   }
 
-  /** What is in force; replaced as a whole by every change. */
+  /** The settings in force; every change replaces the whole object. */
   get current(): Config {
     return this.#live.current;
   }
@@ -56,7 +56,7 @@ export class ServedSettings implements AsyncDisposable {
     return this.current.mode;
   }
 
-  /** Most bytes per second that copies may read from such a medium, null = no bound. */
+  /** Limit for reads of copies from such a medium, bytes per second; null = none. */
   rateFor(medium: Medium): number | null {
     const { by, overall } = this.current.rate;
     return by[medium] ?? overall;
@@ -70,13 +70,13 @@ export class ServedSettings implements AsyncDisposable {
     return this.#live.notices;
   }
 
-  /** What the files say and is not in force, one line each, with the reason. */
+  /** Settings of the files that are not in force, one line each, with the reason. */
   get warnings(): string[] {
     const waiting = this.#grace?.warning ?? null;
     return waiting === null ? this.#live.warnings : [...this.#live.warnings, waiting];
   }
 
-  /** From now on a lower limit of a file that has copies leave counts after a minute. @param leavingUnder what a limit would have leave */
+  /** A file's lower limit then waits `graceMs` if copies must leave for it. @param leavingUnder the copies that would leave */
   guardLimit(leavingUnder: LimitGraceOptions['leavingUnder'], graceMs = 60_000): void {
     const onOver = (loaded: LoadedConfig) => this.#take(() => this.#live.reload(loaded));
     this.#grace = new LimitGrace({ leavingUnder, graceMs, onOver });
@@ -88,12 +88,12 @@ export class ServedSettings implements AsyncDisposable {
     return (limit && (await this.#grace?.leavingUnder(limit))) ?? null;
   }
 
-  /** Calls `listener` after every change, in the order of the calls to this: for what does not read the settings whenever it needs them. */
+  /** Calls `listener` after every change, in the order of registration. For code that keeps values derived from settings. */
   onChange(listener: Listener): void {
     this.#listeners.push(listener);
   }
 
-  /** @throws CacheError BAD_CONFIG with every problem, and then nothing has changed. */
+  /** @throws CacheError BAD_CONFIG with every problem; then nothing has changed. */
   change(change: ConfigChange): void {
     this.#take(() => {
       const waiting = 'limit' in change ? this.#grace?.waiting : null;
@@ -103,7 +103,7 @@ export class ServedSettings implements AsyncDisposable {
     });
   }
 
-  /** A file on a network is read at the start only. */
+  /** A file on a network is read only at the start. */
   watch(): void {
     const { log } = this.#deps;
     this.#watching = this.#watch();
@@ -148,7 +148,7 @@ export class ServedSettings implements AsyncDisposable {
     });
   }
 
-  /** Takes over a change, and tells the log, the listeners and the event streams of it. @param changing answers which fields differ */
+  /** Applies a change, and reports it to log, listeners and event streams. @param changing returns the changed fields */
   #take(changing: () => (keyof Config)[]): void {
     const { events, log } = this.#deps;
     const fields = changing();
@@ -169,7 +169,7 @@ export class ServedSettings implements AsyncDisposable {
     }
   }
 
-  /** The view that programs read while no daemon answers must not outlive a mode of `off`. */
+  /** With a mode of `off`, programs must not read the view either while no daemon answers. */
   #saveResolver(): void {
     this.#deps.saved.set(resolverKey, this.mode() === 'off' ? 'off' : 'on', '');
   }

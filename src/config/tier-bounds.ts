@@ -30,7 +30,7 @@ type Asked = Pick<Config, 'limit' | 'minFree'>;
 
 const savedKey = 'bounds';
 
-/** Limit and floor of each tier in bytes, as they are in force. */
+/** Limit and floor of each tier in force, in bytes. */
 export class TierBounds {
   readonly #deps: TierBoundsDeps;
   #onSsd: Bound;
@@ -45,7 +45,7 @@ export class TierBounds {
     deps.settings.onChange(() => this.renew());
   }
 
-  /** How much `auto` may take follows from what the tier holds: to be called when that is known better. */
+  /** To be called when the bytes in the tiers are known better: `auto` follows from them. */
   renew(): void {
     this.#onSsd = this.#read();
     if (!this.isHeld) this.settle();

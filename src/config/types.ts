@@ -1,10 +1,10 @@
 import type { Medium, Mode } from '../core/types.ts';
 import type { LogOptions } from '../runtime/log.ts';
 
-/** An amount of a volume: a number of bytes, a share of the volume's size (0..1), or what the daemon finds sensible. */
+/** An amount of a volume: bytes, a share of the volume's size (0..1), or the daemon's choice. */
 export type Amount = { kind: 'auto' } | { kind: 'bytes'; bytes: number } | { kind: 'share'; share: number };
 
-/** A value for everything, and other values for some keys (categories or media). `null` = no bound. */
+/** A value for everything, and exceptions for some keys (categories or media). `null` = no bound. */
 export interface Bounds<K extends string, V> {
   overall: V;
   by: Partial<Record<K, V>>;
@@ -23,7 +23,7 @@ export interface Config {
   minFree: Amount;
   roots: { path: string; kind: Medium | null }[];
   comfyui: string[];
-  /** Where a ComfyUI listens whose queue is watched; null = none. Ends with `/`. */
+  /** URL of the ComfyUI whose queue is watched; null = none. Ends with `/`. */
   comfyuiUrl: string | null;
   /** `auto`: ComfyUI unloads models that it still reads from their sources, once their copies are ready and it is idle. */
   comfyuiFree: 'off' | 'auto';
@@ -41,13 +41,13 @@ export interface Config {
   jobs: number;
   jobsPerSource: Partial<Record<Medium, number>>;
   rate: Bounds<Medium, number | null>;
-  /** Whether copies that nobody waits for give way to other programs that read from the same disk. */
+  /** Whether copies that no program waits for give way to others on the same disk. */
   polite: boolean;
   dailyWrites: number | null;
   compress: 'off' | 'cold';
-  /** Null = not said; see `ramTierOf`. */
+  /** Null = not set; see `ramTierOf`. */
   ramDir: string | 'off' | null;
-  /** A share is of the memory that is available at start. */
+  /** A share refers to the memory available at start. */
   ramLimit: Amount | 'off' | null;
   verify: 'stream' | 'reread';
   /** Period of re-reading every copy; null = never. */
@@ -56,17 +56,17 @@ export interface Config {
   log: LogOptions;
 }
 
-/** One configuration value as people see it: what `config` and `GET /api/cache/config` show. */
+/** One configuration value as shown by `config` and `GET /api/cache/config`. */
 export interface Setting {
   key: string;
   value: string;
   /** `default`, `environment`, `flag`, or the path of the .env file; for an alias followed by its name in parentheses. */
   from: string;
   meaning: string;
-  /** True when it may change while the daemon runs. */
+  /** True when it may change at runtime. */
   live: boolean;
-  /** What the files say by now, which counts after a restart; left out when that is in force. */
+  /** The present value in the files, which counts after a restart; left out when in force. */
   pending?: string;
-  /** What counts again when the change made while running ends; left out where there is none. */
+  /** The value after the runtime change ends; left out without such a change. */
   configured?: { value: string; from: string };
 }

@@ -12,7 +12,7 @@ const milliseconds: Record<string, number> = {
 const yes = ['1', 'true', 'yes', 'on'];
 const no = ['0', 'false', 'no', 'off'];
 
-/** The error for a value that is not what it should be: says what was expected and what was got. */
+/** The error for an unexpected value: names the expected and the given one. */
 export function expected(what: string, got: string): CacheError {
   return new CacheError('BAD_REQUEST', `expected ${what}, got ${got === '' ? 'nothing' : `"${got}"`}`);
 }

@@ -26,7 +26,7 @@ export function wholeNumber(least: number, most: number): Parse<number> {
   };
 }
 
-/** What `parse` reads, but more than nothing; one of `words` means null. */
+/** Like `parse`, but refuses 0; `word` means null. */
 export function moreThanZero(parse: Parse<number>, word: string): Parse<number | null> {
   return (text) => {
     if (text.toLowerCase() === word) return null;
@@ -36,7 +36,7 @@ export function moreThanZero(parse: Parse<number>, word: string): Parse<number |
   };
 }
 
-/** The word `off`, or what `parse` reads. */
+/** The word `off`, or a value for `parse`. */
 export function orOff<V>(parse: (text: string, context: PathContext) => V): (text: string, context: PathContext) => V | 'off' {
   return (text, context) => (text.toLowerCase() === 'off' ? 'off' : parse(text, context));
 }
@@ -46,7 +46,7 @@ function parseAmount(text: string): Amount {
   return text.endsWith('%') ? { kind: 'share', share: parseShare(text) } : { kind: 'bytes', bytes: parseSize(text) };
 }
 
-/** Bytes, a share of the volume, or `auto`; nothing at all is refused, because it would empty the tier. */
+/** Bytes, a share of the volume, or `auto`; zero is refused, as it would empty the tier. */
 export function parseLimit(text: string): Amount {
   if (text.toLowerCase() === 'auto') return { kind: 'auto' };
   const amount = parseAmount(text);
@@ -56,7 +56,7 @@ export function parseLimit(text: string): Amount {
   return amount;
 }
 
-/** Bytes or a share of the volume that stay free; the whole volume is refused, because nothing could ever be copied. */
+/** Bytes or a share of the volume that stay free; the whole volume is refused, as nothing could ever be copied. */
 export function parseFloor(text: string): Amount {
   const amount = parseAmount(text);
   if (amount.kind === 'share' && amount.share === 1) throw expected('less than 100%', text);
@@ -84,13 +84,13 @@ export function bounds<K extends string, V>(options: { name: Parse<K>; value: Pa
   };
 }
 
-/** A category as ComfyUI names it: any word. */
+/** A category of ComfyUI: any word. */
 export function parseCategory(text: string): string {
   if (text === '') throw expected('a category before "="', text);
   return text;
 }
 
-/** `hdd=1,nas=2`. A hard disk stays at one copy unless it is named: a second reader makes both slower than one after the other. */
+/** `hdd=1,nas=2`. A hard disk stays at one copy unless named: a second reader makes both slower than one after the other. */
 export function parseJobsPerSource(text: string): Partial<Record<Medium, number>> {
   const jobs = wholeNumber(1, 64);
   const read = bounds<Medium, number | null>({ name: parseMedium, value: jobs, overall: null })(text);
@@ -108,7 +108,7 @@ export function parseListen(text: string): Config['listen'] {
   return { host, port: Number(port) };
 }
 
-/** The address of a server, with a `/` at its end; null for `off`. */
+/** The address of a server, ending with `/`; null for `off`. */
 export function parseUrl(text: string): string | null {
   if (text.toLowerCase() === 'off') return null;
   const url = URL.parse(text);

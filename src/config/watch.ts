@@ -10,8 +10,8 @@ export interface ConfigListener {
 }
 
 /**
- * Reads the configuration again whenever one of these files of it has changed, and once when they are watched.
- * @returns the function that ends it
+ * Reads the configuration again whenever one of its files has changed, and once when the watch begins.
+ * @returns a function that ends the watch
  */
 export function watchConfig(
   { options }: LoadedConfig,
