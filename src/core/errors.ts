@@ -1,6 +1,6 @@
 /**
- * Every error that can reach a user has a code from this list. The table says what the code means to the two callers that
- * translate it: the HTTP status, and whether doing the same again can help.
+ * Every error that can reach a user has a code from this list. The table gives what its two translators need: the HTTP status,
+ * and whether a retry can help.
  */
 const table = {
   BAD_REQUEST: { status: 400, retry: false },
@@ -37,7 +37,7 @@ export interface ErrorBody {
   hint: string | null;
 }
 
-/** An error that a user may see. Anything else that is thrown is a fault of the program and is shown as `INTERNAL`. */
+/** An error for users. Anything else that is thrown is a fault of the program and is shown as `INTERNAL`. */
 export class CacheError extends Error {
   override name = 'CacheError';
   readonly code: ErrorCode;

@@ -2,17 +2,17 @@ import { type Form, type TierName, tierNames } from './types.ts';
 
 /** Tiers of one quota lie on one volume and share one limit. */
 interface Quota {
-  /** What runs short when the quota is full; also why a copy then leaves, in events and in the log. */
+  /** Runs short when the quota is full; also the reason of the eviction, in events and in the log. */
   resource: 'memory' | 'space';
   /** Settings that name the directory and the limit, for messages. */
   settings: { dir: string; limit: string };
 }
 
-/** What tells a tier from the others. Code asks for a trait, never for the name. */
+/** The differences between tiers. Code checks a trait, never the name. */
 export interface TierTraits {
-  /** A loader can open its files as they are. */
+  /** A loader can open its files directly. */
   servable: boolean;
-  /** How a file of it holds the bytes of its source. */
+  /** How its files hold the bytes of their sources. */
   form: Form;
   /** Nothing in it outlives the daemon. */
   volatile: boolean;
@@ -21,7 +21,7 @@ export interface TierTraits {
   /** Copies with the same bytes are hard links of one file in it. */
   links: boolean;
   quota: Quota;
-  /** What the names of its files end with, after the name of their source. */
+  /** Ends the names of its files, after the name of the source. */
   suffix: string;
 }
 

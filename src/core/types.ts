@@ -2,21 +2,21 @@ import type { Votes } from './votes.ts';
 
 /** The vocabulary: types only. Every word here is the word of the design, the HTTP API, the CLI and the log. */
 
-/** Places that copies live in, fastest first; `tier-traits.ts` says what each of them is. */
+/** Places for copies, fastest first; `tier-traits.ts` describes each. */
 export const tierNames = ['ram', 'ssd', 'cold'] as const;
 export type TierName = (typeof tierNames)[number];
 
-/** The tier that sources are copied to when nothing else is said. */
+/** The default tier for copies of sources. */
 export const defaultTier: TierName = 'ssd';
 
-/** What a source's own medium is. `ssd` means there is nothing to gain from a copy on the SSD tier. */
+/** The medium of a source. `ssd` means that a copy on the SSD tier gains nothing. */
 export const media = ['hdd', 'nas', 's3', 'ssd'] as const;
 export type Medium = (typeof media)[number];
 
 export const modes = ['off', 'read-only', 'read-write'] as const;
 export type Mode = (typeof modes)[number];
 
-/** Why a lookup was answered as it was. Closed list; programs rely on the words. */
+/** Reasons of a lookup's answer. Closed list; programs rely on the words. */
 export const reasons = [
   'HIT',
   'HIT_RAM',
@@ -42,17 +42,17 @@ export const reasons = [
 export type Reason = (typeof reasons)[number];
 
 export const purposes = ['load', 'metadata', 'scan'] as const;
-/** Why the asker wants the path. Only `load` counts as use and may start a copy. */
+/** Why the program wants the path. Only `load` counts as use and may start a copy. */
 export type Purpose = (typeof purposes)[number];
 
-/** Highest first: what a loader waits for goes before what it may want next. */
+/** Highest first: a file that a loader waits for precedes one that it may want next. */
 export const priorities = ['wait', 'prefetch', 'warm', 'background'] as const;
 export type Priority = (typeof priorities)[number];
 
 /**
- * How a job makes its copy: `copy` reads the source; `link` reads it too, and gives the copy of another source that has the same bytes
- * a second name; `restore` reads a copy of the same bytes instead of the source, whatever its form; `compress` reads one and writes its
- * compressed form. A kind to come (`derive`, a variant of a model) is added here: the compiler then names each place that must know it.
+ * How a job makes its copy. `copy` reads the source. `link` reads it too, and gives a second name to another source's copy with the
+ * same bytes. `restore` reads a copy of the same bytes, in any form, instead of the source. `compress` reads one and writes its
+ * compressed form. Add a new kind (`derive`, a variant of a model) here: the compiler then names each place that must know it.
  */
 export type JobKind = 'copy' | 'link' | 'restore' | 'compress';
 
@@ -63,24 +63,24 @@ export type CopyState = (typeof copyStates)[number];
 export interface Fingerprint {
   size: number;
   mtimeNs: string;
-  /** Decimal; null where the file system has no stable inodes or the asker did not say. */
+  /** Decimal; null where the file system has no stable inodes or the client did not say. */
   ino: string | null;
 }
 
-/** What a published copy looked like on its disk when it was sealed; checked at every hand-out. */
+/** A published copy's stat when it was sealed; checked before every answer with it. */
 export interface Seal {
   size: number;
   mtimeNs: string;
   ino: string;
 }
 
-/** What is known of a source right now. `away`: its root does not answer; `missing`: the root answers and the file is not there. */
+/** The present state of a source. `away`: its root does not answer; `missing`: the root answers and the file is not there. */
 export type SourceState =
   | { state: 'present'; fingerprint: Fingerprint }
   | { state: 'missing' }
   | { state: 'away'; why: string };
 
-/** One source file: where it is, what it is for, and what it looked like when it was last asked. */
+/** One source file: its place, its use, and its stat when last checked. */
 export interface SourceFile {
   /** Absolute path of the source. */
   path: string;
@@ -92,7 +92,7 @@ export interface SourceFile {
   fingerprint: Fingerprint;
 }
 
-/** A source file that a copy is wanted of. */
+/** A source file to make a copy of. */
 export interface WantedFile extends SourceFile {
   medium: Medium;
 }
@@ -108,7 +108,7 @@ export interface Entry extends SourceFile, Votes {
   pinned: boolean;
 }
 
-/** In which form a copy holds its content; only a plain one is a file that a loader can open. */
+/** How a copy holds its content; only a plain one is a file that a loader can open. */
 export type Form = 'plain' | 'compressed' | 'derived';
 
 /** Bytes by identity: sources with equal bytes have one content. */
@@ -117,11 +117,11 @@ export interface Content {
   /** Over the chunk hashes, see `codec/chunk-hash.ts`. */
   hash: string;
   size: number;
-  /** Hex; null until it was made of one of its copies. */
+  /** Hex; null until computed from one of its copies. */
   sha256: string | null;
 }
 
-/** A name in a tier under which the content of an entry is handed out. */
+/** A name in a tier that serves the content of an entry. */
 export interface Copy {
   id: number;
   entryId: number;
@@ -139,7 +139,7 @@ export interface Copy {
   seal: Seal | null;
   /** Of the content; null until published. */
   hash: string | null;
-  /** SHA-256 of the content, hex; null while it was not made of this copy's own bytes. */
+  /** SHA-256 of the content, hex; null until computed from this copy's own bytes. */
   sha256: string | null;
   /** Bytes the placement takes from the tier's limit (reserved while copying). */
   bytes: number;

@@ -1,9 +1,9 @@
 /**
- * How wanted a file is: a count of wishes that fades, half of it in four days. Uses within ten minutes of the last counted one are
- * the same wish, so that a burst of runs does not look like a month of work.
+ * How wanted a file is: a decayed count of wishes, with a half-life of four days. Uses within ten minutes of the last counted one
+ * are the same wish, so that a burst of runs does not look like a month of work.
  */
 export interface Votes {
-  /** As it was at `votedAt`. */
+  /** The count at `votedAt`. */
   votes: number;
   /** Wall-clock ms of the last wish that counted; null = never. */
   votedAt: number | null;
@@ -14,7 +14,7 @@ export const noVotes: Readonly<Votes> = { votes: 0, votedAt: null };
 const halfLifeMs = 4 * 24 * 3600 * 1000;
 const windowMs = 10 * 60 * 1000;
 
-/** What is left of it at `now`. A clock that was set back does not make it grow. */
+/** The count decayed until `now`. A clock that was set back does not make it grow. */
 export function votesAt({ votes, votedAt }: Votes, now: number): number {
   return votedAt === null ? 0 : votes * 2 ** (-Math.max(0, now - votedAt) / halfLifeMs);
 }
@@ -22,7 +22,7 @@ export function votesAt({ votes, votedAt }: Votes, now: number): number {
 /** After a use at `now`. */
 export function withUse(before: Votes, now: number): Votes {
   const { votedAt } = before;
-  // A vote that lies far ahead is from a clock that was wrong.
+  // A vote far ahead comes from a wrong clock.
   if (votedAt !== null && Math.abs(now - votedAt) < windowMs) return before;
   return { votes: votesAt(before, now) + 1, votedAt: now };
 }
