@@ -12,7 +12,7 @@ export function assertDisjoint(cacheDirReal: string, rootReal: string, platform:
   assertApart(['the cache directory', cacheDirReal], ['the root', rootReal], platform);
 }
 
-/** The same for any two directories, each with what it is. */
+/** The same for any two directories, each with its name. */
 export function assertApart(
   [one, path]: readonly [what: string, path: string],
   [other, otherPath]: readonly [what: string, path: string],
@@ -27,7 +27,7 @@ export function assertApart(
 
 function relationOf(cacheDir: string, root: string, platform: NodeJS.Platform): string | null {
   const rules = pathRules(platform);
-  // On macOS two spellings that differ by case are as good as always the same directory.
+  // On macOS, spellings that differ by case are practically always the same directory.
   const plain = (path: string) => (platform === 'darwin' ? path.toLowerCase().normalize('NFC') : path);
   const cache = rules.normalise(plain(cacheDir)) ?? plain(cacheDir);
   const source = rules.normalise(plain(root)) ?? plain(root);
@@ -37,8 +37,8 @@ function relationOf(cacheDir: string, root: string, platform: NodeJS.Platform): 
 }
 
 /**
- * The real path of a local directory that may not exist yet: links are resolved in the part that does. Not for network paths,
- * which can hang (`SourceClient.identify` answers for those).
+ * The real path of a local directory, possibly a future one: links are resolved in the part that exists. Not for network paths,
+ * which can hang (use `SourceClient.identify`).
  */
 export async function realPathOf(path: string): Promise<string> {
   const absolute = resolve(path);

@@ -9,7 +9,7 @@ import { Periodic } from '../runtime/periodic.ts';
 import { watchFiles } from '../runtime/watch-files.ts';
 import type { RootSpec } from './registry.ts';
 
-/** What the settings say of roots. */
+/** The roots named by the settings. */
 export interface RootNames {
   /** AUTOCACHE_ROOTS. */
   roots: readonly { path: string; kind: Medium | null }[];
@@ -24,23 +24,23 @@ export interface NamedRootsOptions {
   add(spec: RootSpec): Promise<void>;
   /** Text of a file that may lie on a network, null when there is none. @throws CacheError */
   readText(path: string): Promise<string | null>;
-  /** Roots have come while the daemon runs. */
+  /** Roots were added at runtime. */
   onAdded(): void;
 }
 
 type EndWatch = Promise<() => Promise<void>>;
 
-/** Pause between two readings of the yaml files, ms: how changes are found where a file cannot be watched. */
+/** Pause between two readings of the yaml files, ms: finds changes where a file cannot be watched. */
 const rereadMs = 10 * 60_000;
 
-/** The roots that the settings and ComfyUI's yaml files name, at the start and when one of them changes. */
+/** The roots named by the settings and by ComfyUI's yaml files, at the start and after each change. */
 export class NamedRoots implements AsyncDisposable {
   readonly #options: NamedRootsOptions;
   readonly #rounds: Periodic;
   #names: RootNames = { roots: [], comfyui: [] };
-  /** By ComfyUI directory, what its files said when they could last be read. */
+  /** By ComfyUI directory, the folders that its files named when last readable. */
   #folders = new Map<string, ComfyuiPath[]>();
-  /** What has become a root. */
+  /** Those that became roots. */
   #taken = new Map<string, RootSpec>();
   #warnings: string[] = [];
   #endWatch: EndWatch | null = null;
@@ -54,28 +54,28 @@ export class NamedRoots implements AsyncDisposable {
     this.#rounds = new Periodic(round, { everyMs: rereadMs, onError });
   }
 
-  /** What is named and no root, and what is a root and no longer named, one line each. */
+  /** Named folders that are no roots, and roots that are no longer named, one line each. */
   get warnings(): readonly string[] {
     return this.#warnings;
   }
 
   /**
-   * With `strict`, what the settings name must be usable.
-   * @throws CacheError BAD_CONFIG when a root of the settings and the cache directory are not apart (law 2), or a yaml file is broken.
+   * With `strict`, the roots of the settings must be usable.
+   * @throws CacheError BAD_CONFIG when one of them overlaps the cache directory (law 2), or a yaml file is broken.
    */
   async open(names: RootNames, { strict }: { strict: boolean }): Promise<void> {
     this.#names = names;
     await this.#read(strict);
   }
 
-  /** Takes up what these name besides. What they do not name any more stays a root until the daemon is started again. */
+  /** Adds the newly named roots. A root that is no longer named stays until the daemon restarts. */
   update(names: RootNames): Promise<void> {
     this.#names = names;
     this.#watch();
     return this.#rounds.now();
   }
 
-  /** Begins to watch the yaml files; returns at once. */
+  /** Starts watching the yaml files; returns at once. */
   keep(): void {
     this.#watch();
     this.#rounds.later();
@@ -86,7 +86,7 @@ export class NamedRoots implements AsyncDisposable {
     await (await this.#endWatch)?.();
   }
 
-  /** @returns whether roots have come */
+  /** @returns whether roots were added */
   async #read(strict = false): Promise<boolean> {
     const warnings: string[] = [];
     const before = this.#taken.size;
@@ -110,7 +110,7 @@ export class NamedRoots implements AsyncDisposable {
     return this.#taken.size > before;
   }
 
-  /** What the files of a ComfyUI directory name; what they named before while they cannot be read. */
+  /** The folders named by a ComfyUI directory's files, or, while these cannot be read, named before. */
   async #foldersOf(directory: string, warnings: string[], strict: boolean): Promise<ComfyuiPath[]> {
     const { environment, readText } = this.#options;
     try {

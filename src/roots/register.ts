@@ -12,15 +12,15 @@ const lookMs = 2_000;
 export interface RegisterOptions {
   roots: Roots;
   host: SourceClient;
-  /** The directories that copies lie in. */
+  /** The directories with copies. */
   cacheDirs: readonly string[];
 }
 
 /**
- * Adds a root with what can be found out of it: its medium without touching it, its real path by asking for at most 2 s (a
- * root that is away is added all the same: its copies are needed now). A link to a directory that is already in a root becomes
- * an alias, so that no file is cached twice.
- * @throws CacheError `BAD_CONFIG` when root and cache directory are not apart; `BAD_REQUEST` for a path that is not absolute
+ * Adds a root and finds out its medium, without touching it, and its real path, within 2 s. A root that is away is added all the
+ * same: its copies are needed now. A link to a directory that is already in a root becomes an alias, so that no file is cached
+ * twice.
+ * @throws CacheError `BAD_CONFIG` when root and cache directory overlap; `BAD_REQUEST` for a path that is not absolute
  */
 export async function registerRoot(
   spec: RootSpec,
@@ -48,9 +48,8 @@ function assertApart(caches: readonly string[], rootReal: string, undo: () => un
 }
 
 /**
- * Makes a root of its own of a path below `parent` that lies on another volume (a link to a NAS, a mounted disk): it is read by
- * whoever may touch that volume, and it can be away while `parent` is there. A link to a single file is no root; the file is
- * returned instead.
+ * Makes a separate root of a path below `parent` on another volume (a link to a NAS, a mounted disk): the reader of that volume
+ * reads it, and it can be away while `parent` is there. A link to a single file is no root; the file is returned instead.
  */
 export async function adoptForeign(
   at: string,
@@ -62,7 +61,7 @@ export async function adoptForeign(
   if (isPseudoFileSystem(medium.fileSystem)) return null;
   const state = await host.stat(at, { deadlineMs: lookMs });
   if (state.state === 'present') return { path: at, fingerprint: state.fingerprint };
-  // Away: its name must tell whether it is a file. One root too many does no harm.
+  // Away: the name decides whether it is a file. One root too many does no harm.
   if (state.state === 'away' && isModelName(at)) return null;
   const [folder = ''] = at.slice(parent.path.length).split(roots.rules.sep).filter(Boolean);
   const categories = parent.categories.length > 0 ? parent.categories : [folderCategory(folder)];

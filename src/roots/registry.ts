@@ -10,7 +10,7 @@ export interface RootSpec {
   path: string;
   origin: RootView['origin'];
   category?: string | null;
-  /** Said by the user; wins over what is detected. */
+  /** Set by the user; overrides the detected one. */
   kind?: Medium | null;
   medium?: MediumFacts;
   optional?: boolean;
@@ -29,7 +29,7 @@ export class Roots implements RootIndex {
   }
 
   /**
-   * Adds a root, or what the spec says to the root of the same path (spellings that differ by a trailing separator are one).
+   * Adds a root, or updates the root of the same path (a trailing separator makes no difference).
    * @throws CacheError `BAD_REQUEST` when the path is not absolute.
    */
   add(spec: RootSpec): { root: Root; added: boolean } {
@@ -39,7 +39,7 @@ export class Roots implements RootIndex {
     if (known && !spec.optional) known.optional = false;
     if (spec.medium) this.learn(root, spec.medium);
     if (spec.kind) Object.assign(root, { kind: spec.kind, kindFrom: 'configured' });
-    // A root that was given without a category may bear its name: `/mnt/nas/loras`.
+    // A root without a category may be named after one: `/mnt/nas/loras`.
     const named = known ? null : standardCategory(path.slice(path.lastIndexOf(this.rules.sep) + 1));
     const category = spec.category ? currentCategory(spec.category) : named;
     if (category && !root.categories.includes(category)) root.categories.push(category);
@@ -51,15 +51,15 @@ export class Roots implements RootIndex {
     this.#roots.delete(this.rules.key(path));
   }
 
-  /** Takes over what was found out of a root's medium; a kind that the user has said stays. */
+  /** Records the detected medium of a root; a kind set by the user stays. */
   learn(root: Root, { kind, from, device, fileSystem, resolved }: MediumFacts): void {
     Object.assign(root, { device, fileSystem, resolved });
     if (root.kindFrom !== 'configured') Object.assign(root, { kind, kindFrom: from });
   }
 
   /**
-   * Makes `alias` (a symbolic link) another name of the directory `path`, which lies in a root or is one. A root that was
-   * registered under the alias becomes one with the root at `path`.
+   * Makes `alias` (a symbolic link) another name of the directory `path`, which is a root or lies in one. A root registered under
+   * the alias is merged into the root at `path`.
    */
   addAlias(alias: string, path: string): void {
     const from = this.#normalise(alias);
@@ -75,7 +75,7 @@ export class Roots implements RootIndex {
     if (root.kindFrom === 'assumed') Object.assign(root, { kind: replaced.kind, kindFrom: replaced.kindFrom });
   }
 
-  /** In the order of their registration, which is the order in which names are looked up. */
+  /** In order of registration, which is also the order of name lookups. */
   list(): Root[] {
     return [...this.#roots.values()];
   }
@@ -86,7 +86,7 @@ export class Roots implements RootIndex {
     return (normal !== null && this.#roots.get(this.rules.key(normal))) || null;
   }
 
-  /** The longest root that contains the absolute path; null when none does. */
+  /** The longest root that contains the absolute path, or null. */
   find(path: string): Located | null {
     let file = this.rules.normalise(path);
     for (let hop = 0; file !== null && hop <= mostAliases; hop++) {
@@ -100,7 +100,7 @@ export class Roots implements RootIndex {
     return null;
   }
 
-  /** Where ComfyUI would look for a model, in root order. The name cannot leave the roots, whatever is in it. */
+  /** Where ComfyUI would look for a model, in root order. No name can leave the roots. */
   resolveName(category: string, name: string): Located[] {
     const clean = cleanName(name, this.rules);
     if (clean === null) return [];
@@ -140,7 +140,7 @@ export class Roots implements RootIndex {
     const end = rel.indexOf(this.rules.sep);
     const folder = end === -1 ? null : folderCategory(rel.slice(0, end));
     if (categories.length === 0) return folder;
-    // A folder shared by several categories: its own name decides when it is one of them.
+    // A folder of several categories: its own name decides if it is one of them.
     return folder !== null && categories.includes(folder) ? folder : (categories[0] ?? null);
   }
 

@@ -18,9 +18,9 @@ export interface RootKeeperOptions extends Omit<ScanOptions, 'signal'> {
   onHealth(root: Root, health: RootView['health'], why: string | null): void;
   /** Pause between two walks of a root, ms. */
   rescanMs: number;
-  /** Pause between two looks at whether the roots are there, ms. */
+  /** Pause between two checks of whether the roots are there, ms. */
   healthMs?: number;
-  /** How long changes in a directory are gathered before they are looked at, ms. */
+  /** How long changes in a directory are gathered before a check, ms. */
   settleMs?: number;
 }
 
@@ -39,18 +39,18 @@ interface Kept {
   /** Monotonic ms. */
   scanDueAt: number;
   watch: { stop: AbortController; stands: () => boolean } | null;
-  /** Reported changes are looked at one after the other. */
+  /** Reported changes are checked one after the other. */
   changes: Serial;
 }
 
 const lookMs = 10_000;
 const samples = 5;
-/** Pause between two looks while a root is away, ms. */
+/** Pause between two checks while a root is away, ms. */
 const awayLookMs = 5_000;
 
 /**
- * Keeps what is known of the roots true: walks them, watches the local ones, and tells an outage from a deletion. A root that
- * is empty, absent, silent, or another file system than it was is `away`, and nothing is said about the files in it.
+ * Keeps the known state of the roots true: walks them, watches the local ones, and tells an outage from a deletion. A root that
+ * is empty, absent, silent, or on another file system than before is `away`; then nothing is reported about its files.
  */
 export class RootKeeper implements AsyncDisposable {
   #options: RootKeeperOptions & { clock: Clock; healthMs: number; settleMs: number };
@@ -66,12 +66,12 @@ export class RootKeeper implements AsyncDisposable {
     this.#looking = new Periodic(() => this.look(), { everyMs: () => this.#pauseMs(), onError });
   }
 
-  /** Looks at all roots now, and again for ever; returns at once. */
+  /** Checks all roots now, and again at intervals; returns at once. */
   start(): void {
     void this.#looking.now();
   }
 
-  /** Looks once whether the roots are there, and walks those that are due. Never throws. */
+  /** Checks once whether the roots are there, and walks those that are due. Never throws. */
   async look(): Promise<void> {
     const isDue = (root: Root) => this.#options.clock.monotonic() >= this.#keep(root).scanDueAt || this.#isBlind(root);
     this.#letGo();
@@ -82,7 +82,7 @@ export class RootKeeper implements AsyncDisposable {
   }
 
   /**
-   * Walks one root, or all that answer, and reports what differs from what the caller knows.
+   * Walks one root, or all that answer, and reports the differences from the caller's knowledge.
    * @throws CacheError `SOURCE_AWAY` when the one root does not answer
    */
   scan(root?: Root): Promise<ScanTotals> {
@@ -90,7 +90,7 @@ export class RootKeeper implements AsyncDisposable {
     return this.#scans.run(root, () => this.#scanRoot(root, this.#keep(root)));
   }
 
-  /** Looks at one root now, because something was seen that does not fit what is known of it. Never throws. */
+  /** Checks one root now, because an observation does not fit its known state. Never throws. */
   check(root: Root): Promise<void> {
     return this.#checks.run(root, () => this.#identify(root).catch((error) => this.#failed(root, error)));
   }
@@ -100,7 +100,7 @@ export class RootKeeper implements AsyncDisposable {
     return { health, why, files };
   }
 
-  /** Ends all that is under way. The readers are the host's. */
+  /** Ends all work under way. The readers belong to the host. */
   async [Symbol.asyncDispose](): Promise<void> {
     const ended = this.#looking[Symbol.asyncDispose]();
     this.#stop.abort();
@@ -108,7 +108,7 @@ export class RootKeeper implements AsyncDisposable {
     await Promise.all([ended, this.#scans.settled()]);
   }
 
-  /** Somebody waits for what is away. */
+  /** A program may wait for an away root. */
   #pauseMs(): number {
     const anyAway = [...this.#kept.values()].some(({ health }) => health === 'away' || health === 'missing');
     const { healthMs } = this.#options;
@@ -126,7 +126,7 @@ export class RootKeeper implements AsyncDisposable {
     return { ...totals, ms: this.#options.clock.monotonic() - startedAt };
   }
 
-  /** Roots of one reader one after the other, readers beside each other. Roots that are found on the way come along. */
+  /** Roots of one reader one after the other, readers in parallel. Roots found on the way are included. */
   async #inGroups(work: (root: Root) => Promise<unknown>): Promise<void> {
     const done = new Set<Root>();
     const left = () => this.#options.roots.list().filter((root) => !done.has(root));
@@ -143,13 +143,13 @@ export class RootKeeper implements AsyncDisposable {
     }
   }
 
-  /** What a watch would have told is lost when its reader ended. */
+  /** When a reader ends, changes seen by its watch are lost. */
   #isBlind(root: Root): boolean {
     const { watch } = this.#keep(root);
     return watch !== null && !watch.stands();
   }
 
-  /** Of roots that became one with another or were removed. */
+  /** Ends the watches of roots that were merged or removed. */
   #letGo(): void {
     const { roots } = this.#options;
     for (const [root, kept] of this.#kept) {
@@ -184,7 +184,7 @@ export class RootKeeper implements AsyncDisposable {
     return true;
   }
 
-  /** Another volume than before is the same root when files that are known stand in it unchanged. */
+  /** A root on another volume is the same root if known files are there unchanged. */
   async #recognises(root: Root): Promise<boolean> {
     for (const page of this.#options.known(root, root.path)) {
       for (const file of page.slice(0, samples)) {
@@ -207,7 +207,7 @@ export class RootKeeper implements AsyncDisposable {
     return { files, bytes, ms: clock.monotonic() - startedAt };
   }
 
-  /** Local roots only: a network file system does not tell what others change in it. */
+  /** Local roots only: a network file system does not report the changes of others. */
   async #watch(root: Root, kept: Kept): Promise<void> {
     const { host, log, settleMs } = this.#options;
     if (readerOf(root) !== null || kept.watch?.stands()) return;
@@ -243,7 +243,7 @@ export class RootKeeper implements AsyncDisposable {
     const { log, onHealth } = this.#options;
     if (this.#stop.signal.aborted) return;
     const kept = this.#keep(root);
-    // A folder that ComfyUI would look into, and that was never there, is not away.
+    // An optional folder of ComfyUI that never existed is not away.
     if (health !== 'ok' && root.optional && kept.health === 'unknown') return;
     const changed = kept.health !== health;
     Object.assign(kept, { health, why, wasOk: kept.wasOk || health === 'ok' });
@@ -251,9 +251,9 @@ export class RootKeeper implements AsyncDisposable {
     if (health !== 'ok') {
       kept.watch?.stop.abort();
       kept.watch = null;
-      // What happens until it is back is not known.
+      // Changes until it is back are unknown.
       kept.scanDueAt = Number.NEGATIVE_INFINITY;
-      // A look that was due in half a minute is due sooner now; one that runs sees to it when it ends.
+      // The pending check is due sooner now; a running one rearms when it ends.
       this.#looking.rearm();
       log.warn({ root: root.path, why }, `a root is ${health}`);
     } else log.info({ root: root.path }, 'a root answers');

@@ -20,8 +20,8 @@ export interface ScanOptions {
   roots: Roots;
   host: SourceClient;
   /**
-   * The sources of a root that the caller knows below a directory (the root or one inside it), in pages of some hundreds;
-   * between two pages the event loop turns.
+   * The caller's known sources below a directory (the root or one inside it), in pages of some hundreds; between two pages the
+   * event loop turns.
    */
   known(root: Root, directory: string): Iterable<readonly KnownFile[]>;
   /** One of them; undefined when it is not known. */
@@ -44,14 +44,14 @@ interface Part {
 }
 
 /**
- * Walks a whole root and reports what differs from what the caller knows.
+ * Walks a whole root and reports the differences from the caller's knowledge.
  * @throws CacheError `SOURCE_AWAY`, `SOURCE_IO`, `CANCELLED`
  */
 export function scanRoot(root: Root, options: ScanOptions): Promise<Listing> {
   return compare(root, { directory: root.path, recursive: true, isMeant: () => true }, options);
 }
 
-/** The same for the files that lie directly in one directory; for all below it when it is no directory any more. */
+/** The same for the files directly in one directory; for all below it when it is no longer a directory. */
 export async function scanDirectory(root: Root, directory: string, options: ScanOptions): Promise<void> {
   const { dirname } = options.roots.rules;
   try {
@@ -77,7 +77,7 @@ async function compare(root: Root, { directory, recursive, isMeant }: Part, opti
   };
   const result = await host.walk(root, { directory, recursive, onFiles, signal });
   for (const at of result.foreign) {
-    // A volume behind a link or a mount point is a root of its own from now on.
+    // A volume behind a link or a mount point becomes a root of its own.
     const file = await adoptForeign(at, root, options);
     if (file) onFiles([file]);
   }
@@ -89,7 +89,7 @@ async function compare(root: Root, { directory, recursive, isMeant }: Part, opti
   return result;
 }
 
-/** A file that a walk did not meet may have appeared since, or lie behind a second link to its directory: each is asked for. */
+/** A file missed by the walk may have appeared since, or lie behind a second link to its directory: each is checked. */
 async function checkEach(
   root: Root,
   { directory, isUnclear }: { directory: string; isUnclear(file: KnownFile): boolean },

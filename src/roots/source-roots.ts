@@ -19,15 +19,15 @@ import { type RootSpec, Roots } from './registry.ts';
 import { RootKeeper } from './root-keeper.ts';
 import type { KnownFile } from './scan.ts';
 
-/** How long a source is waited for when the asker has not told its stat, ms: by a lookup, and by a command that plans ahead. */
+/** Longest wait for a source when the client has not sent its stat, ms: by a lookup, and by a command that plans ahead. */
 const statDeadlineMs = { loader: 150, command: 10_000 };
-/** A source that is so slow with a few small reads is not measured, ms. */
+/** A source slower than this with a few small reads is not measured, ms. */
 const probeDeadlineMs = 5000;
-/** A few small files, on a disk that was just read or that spins up, ms. */
+/** A few small files, on a disk that is spun up or spins up, ms. */
 const publishedDeadlineMs = 10_000;
-/** Pause between two walks of a root. Local roots are watched between them; on a network root this is how changes are found, ms. */
+/** Pause between two walks of a root, ms. Local roots are watched between them; on a network root only walks find changes. */
 const rescanMs = 10 * 60_000;
-/** Known sources are handed to the keeper in pages of so many. */
+/** Known sources per page for the keeper. */
 const pageSize = 500;
 
 export interface SourceRootsOptions {
@@ -35,13 +35,13 @@ export interface SourceRootsOptions {
   events: Events;
   log: Log;
   clock: Clock;
-  /** The directories that copies lie in. */
+  /** The directories with copies. */
   cacheDirs: readonly string[];
-  /** The variables that ComfyUI's yaml files may name. */
+  /** For variables in ComfyUI's yaml files. */
   environment: NodeJS.ProcessEnv;
 }
 
-/** A file below a root, as lookups see it. */
+/** A file below a root, for lookups. */
 export interface LocatedSource {
   path: string;
   root: string;
@@ -50,7 +50,7 @@ export interface LocatedSource {
   medium: Medium;
 }
 
-/** The roots of the daemon: where they come from, what they lie on, how they are, and what changes below them. */
+/** The roots of the daemon: their origins, media and health, and the changes below them. */
 export class SourceRoots implements AsyncDisposable {
   readonly #options: SourceRootsOptions;
   readonly #roots = new Roots();
@@ -86,9 +86,9 @@ export class SourceRoots implements AsyncDisposable {
   }
 
   /**
-   * Takes up the roots that the settings and ComfyUI's yaml files name, which must be usable with `strict`, and those that programs
+   * Adds the roots named by the settings and by ComfyUI's yaml files, which must be usable with `strict`, and those that programs
    * registered before.
-   * @throws CacheError BAD_CONFIG when a root of the settings and the cache directory are not apart (law 2), or a yaml file is broken.
+   * @throws CacheError BAD_CONFIG when a root of the settings overlaps the cache directory (law 2), or a yaml file is broken.
    */
   async open(names: RootNames, options: { strict: boolean }): Promise<void> {
     await this.#named.open(names, options);
@@ -97,18 +97,18 @@ export class SourceRoots implements AsyncDisposable {
     }
   }
 
-  /** Begins to walk and to watch; returns at once. */
+  /** Starts walking and watching; returns at once. */
   keep(): void {
     this.#keeper.start();
     this.#named.keep();
   }
 
-  /** Takes up what changed settings name besides. */
+  /** Adds roots newly named by the settings. */
   update(names: RootNames): Promise<void> {
     return this.#named.update(names);
   }
 
-  /** What is named and no root, and what is a root and no longer named, one line each. */
+  /** Named folders that are no roots, and roots that are no longer named, one line each. */
   get warnings(): readonly string[] {
     return this.#named.warnings;
   }
@@ -122,14 +122,14 @@ export class SourceRoots implements AsyncDisposable {
     return this.#roots.resolveName(category, name).map(flat);
   }
 
-  /** Every category that a root holds; roots that hold several may hold any of ComfyUI's own. */
+  /** The categories of all roots; roots of several may hold any of ComfyUI's own. */
   categories(): string[] {
     const listed = this.#roots.list().map((root) => root.categories);
     const several = listed.some((categories) => categories.length === 0);
     return [...new Set([...listed.flat(), ...(several ? Object.keys(standardCategories) : [])])];
   }
 
-  /** Asks the source; many who ask for one file at once share the question. */
+  /** Stats the source; simultaneous calls for one file share the stat. */
   stat({ path }: LocatedSource, patience: keyof typeof statDeadlineMs): Promise<SourceState> {
     return this.#asking.run(`${patience}:${path}`, () => this.#stat(path, statDeadlineMs[patience]));
   }
@@ -137,23 +137,23 @@ export class SourceRoots implements AsyncDisposable {
   async #stat(path: string, deadlineMs: number): Promise<SourceState> {
     const state = await this.#host.stat(path, { deadlineMs });
     const root = this.#roots.find(path)?.root;
-    // What a lookup sees first is not left to the next look at the roots.
+    // A change noticed by a lookup does not wait for the next check of the roots.
     if (root && (state.state === 'away') !== (this.#keeper.health(root).health === 'away')) void this.#keeper.check(root);
     return state;
   }
 
-  /** Looks at the root of this source now; its health follows. Never throws. */
+  /** Checks the root of this source now; its health follows. Never throws. */
   async check(path: string): Promise<void> {
     const root = this.#roots.find(path)?.root;
     if (root) await this.#keeper.check(root);
   }
 
-  /** How long this source takes for one small read, ms; null where that cannot be told. */
+  /** Time of one small read from this source, ms; null where it cannot be measured. */
   probe(path: string): Promise<number | null> {
     return this.#host.probe(path, { deadlineMs: probeDeadlineMs });
   }
 
-  /** The SHA-256 that lies beside this source, null when none does. @throws CacheError `SOURCE_AWAY`, `SOURCE_IO` */
+  /** The SHA-256 beside this source, null when there is none. @throws CacheError `SOURCE_AWAY`, `SOURCE_IO` */
   published(path: string): Promise<Published | null> {
     return this.#host.published(path, { deadlineMs: publishedDeadlineMs });
   }
@@ -168,7 +168,7 @@ export class SourceRoots implements AsyncDisposable {
     return files;
   }
 
-  /** The disks of a root by the kernel's names, joined by `+`; null when they are not known. */
+  /** The kernel's names of a root's disks, joined by `+`; null when unknown. */
   diskOf(root: string): string | null {
     return this.#roots.get(root)?.device ?? null;
   }
@@ -186,14 +186,14 @@ export class SourceRoots implements AsyncDisposable {
   }
 
   /**
-   * Takes up roots that a program names, and keeps them over restarts.
+   * Adds roots named by a program, and keeps them over restarts.
    * @throws CacheError BAD_REQUEST when none of them can be a root.
    */
   async register({ roots, origin = 'api' }: RootsRequest): Promise<RootView[]> {
     const refused: CacheError[] = [];
     for (const { path, category = null, kind = null } of roots) {
       try {
-        // ComfyUI names every folder it would look into; that one was never there is no outage.
+        // ComfyUI names every folder it would look into; a folder that never existed is no outage.
         await this.#add({ path, category, kind, origin, optional: origin === 'comfyui' });
         this.#options.catalog.settings.saveRoot({ path, category, kind, origin });
       } catch (error) {
@@ -209,7 +209,7 @@ export class SourceRoots implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#keeper[Symbol.asyncDispose]();
-    // A question that is under way ends with it.
+    // This also ends a question under way.
     await this.#host[Symbol.asyncDispose]();
     await this.#named[Symbol.asyncDispose]();
   }
@@ -243,7 +243,7 @@ export class SourceRoots implements AsyncDisposable {
     }
   }
 
-  /** A source was replaced behind our back: its copy goes out of service before anybody asks. That it is missing takes nothing away. */
+  /** A replaced source puts its copy out of service before the next lookup. A missing one changes nothing. */
   #changed(path: string, state: SourceState): void {
     const { catalog, events, log } = this.#options;
     const entry = catalog.entries.byPath(path);
