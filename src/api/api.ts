@@ -1,22 +1,22 @@
 import type { CopyState, JobKind, Medium, Priority, Purpose, Reason, TierName } from '../core/types.ts';
 import type { JobStatus, RootHealth } from '../core/vocabulary.ts';
 
-/** The shapes of the HTTP API: what the daemon's routes answer and what the CLI, the resolver and other programs read. */
+/** The shapes of the HTTP API: written by the daemon's routes, read by the CLI, the resolver and other programs. */
 
 export interface LookupRequest {
-  /** Absolute: what the program would open. May be left out when `category` and `name` are given. */
+  /** Absolute: the path that the program would open. May be left out when `category` and `name` are given. */
   path?: string;
-  /** The asker's own stat of `path`, so that the daemon needs none. */
+  /** The client's own stat of `path`, so that the daemon needs none. */
   size?: number;
   mtimeNs?: string;
   category?: string;
   name?: string;
   purpose: Purpose;
-  /** How long the asker will wait for a copy, in ms. */
+  /** How long the client will wait for a copy, in ms. */
   waitMs: number;
-  /** How much of that the asker has waited in earlier slices, ms; 0 when it is left out. */
+  /** The part of it spent in earlier slices, ms; 0 when left out. */
   waitedMs?: number;
-  /** Wants an answer after this many ms, `WAIT_TIMEOUT` when it is worth waiting on; the asker then asks again. One lookup all the same. */
+  /** Requests an answer within this many ms, `WAIT_TIMEOUT` when it is worth asking again. All slices count as one lookup. */
   sliceMs?: number;
   client: ClientInfo | null;
 }
@@ -29,9 +29,9 @@ export interface ClientInfo {
 }
 
 export interface LookupAnswer {
-  /** Where to open the file: a copy, or the path that was asked for. */
+  /** Where to open the file: a copy, or the requested path. */
   path: string;
-  /** Where that is: a tier of ours, the source's own medium, or null when it lies below no known root. */
+  /** Where that is: a tier of ours, the source's own medium, or null outside all roots. */
   tier: TierName | Medium | null;
   reason: Reason;
   /** How long the path stays valid, in ms; 0 for a path that is not ours. */
@@ -53,9 +53,9 @@ export interface JobView {
   priority: Priority;
   path: string;
   category: string | null;
-  /** Where the copy will lie. */
+  /** The tier for the copy. */
   tier: TierName;
-  /** How it is made, as far as is known; a `copy` may turn out to be a `link`. */
+  /** How it is made, as known at this time; a `copy` may become a `link`. */
   kind: JobKind;
   bytesDone: number;
   bytesTotal: number;
@@ -115,7 +115,7 @@ export interface SourcesAnswer {
 export interface RootView {
   path: string;
   kind: Medium;
-  /** How the kind is known: said in the configuration, or read off the system. */
+  /** Origin of the kind: set in the configuration, or read off the system. */
   kindFrom: 'configured' | 'detected' | 'assumed';
   categories: string[];
   origin: 'config' | 'comfyui' | 'api';
@@ -125,7 +125,7 @@ export interface RootView {
   files: number | null;
 }
 
-/** `POST /api/roots`: what the shim registers. */
+/** `POST /api/roots`: the shim's registration. */
 export interface RootsRequest {
   origin?: 'comfyui' | 'api';
   roots: { path: string; category?: string; kind?: Medium }[];
@@ -148,16 +148,16 @@ export interface ClearRequest {
   dryRun?: boolean;
 }
 
-/** What became (or, in a dry run, would become) of the copies that an operation chose. */
+/** The outcome of removing the chosen copies; of a dry run, the expected one. */
 export interface RemovalAnswer {
   dryRun: boolean;
   files: number;
   /** How many copies there are. */
   of: number;
-  /** What comes free: copies that share their bytes with one that stays free nothing. */
+  /** Bytes freed: copies that share their bytes with a remaining one free nothing. */
   bytes: number;
   removed: { id: number; path: string; bytes: number }[];
-  /** Left in place, each with why: in use, pinned, or a file that could not be removed. */
+  /** Left in place, each with the reason: in use, pinned, or a file that could not be removed. */
   skipped: { id: number; path: string; bytes: number; why: string }[];
 }
 
@@ -172,7 +172,7 @@ export interface SelectRequest {
 
 export interface PinAnswer {
   entries: EntryView[];
-  /** Directories that were named: what appears below them later is pinned too, or no longer. */
+  /** Named directories: later files below them are pinned too, or no longer. */
   directories: string[];
 }
 
@@ -182,18 +182,18 @@ export interface WarmRequest {
   globs?: string[];
   /** A workflow of ComfyUI's editor: its models, in load order. */
   workflow?: unknown;
-  /** An API prompt; it counts where both are given. */
+  /** An API prompt; it counts if both are given. */
   prompt?: unknown;
-  /** Answer when the copies are ready (bounded by the configured longest wait). */
+  /** Answer when the copies are ready, at most the configured longest wait later. */
   wait?: boolean;
-  /** Only report what is there, byte-exact. */
+  /** Only report the present state, byte-exact. */
   check?: boolean;
-  /** Bring the copies into the RAM tier too; without one, have them read once for the page cache. */
+  /** Bring the copies into the RAM tier too; without one, read them once for the page cache. */
   ram?: boolean;
 }
 
 export interface WarmItem {
-  /** As it was asked for. */
+  /** As requested. */
   item: string;
   path: string | null;
   /** Where a lookup would point now: a tier of ours or the source's own medium; null when no such file is known. */
@@ -223,9 +223,9 @@ export interface ConfigValue {
   meaning: string;
   /** True when `POST /api/cache/config` takes it. */
   live: boolean;
-  /** What the settings files say by now, which counts after a restart; left out when that is in force. */
+  /** The present value in the settings files, which counts after a restart; left out when in force. */
   pending?: string;
-  /** What counts again when the change made while running ends; left out where there is none. */
+  /** The value after the runtime change ends; left out without such a change. */
   configured?: { value: string; from: string };
 }
 
@@ -246,7 +246,7 @@ export interface ConfigAnswer {
   leaving?: Leaving;
 }
 
-/** New values of keys that may change while the daemon runs, by short name: `AUTOCACHE_WAIT_MAX` is `wait_max`. */
+/** New values of keys that may change at runtime, by short name: `AUTOCACHE_WAIT_MAX` is `wait_max`. */
 export type ConfigChange = Partial<Record<string, string>>;
 
 export interface ExplainAnswer {
@@ -256,21 +256,21 @@ export interface ExplainAnswer {
   leases: { client: string; expiresInMs: number }[];
   decisions: { at: string; reason: Reason; purpose: Purpose; app: string | null }[];
   score: number | null;
-  /** SHA-256 of the copy, hex, as model sites publish it; null without a copy, and until it was made (on the way, or when it is read again). */
+  /** SHA-256 of the copy, hex, as published by model sites; null without a copy, and until computed (by copying or re-reading). */
   sha256: string | null;
   published: PublishedView | null;
-  /** What a lookup would be answered now. */
+  /** A lookup's answer at this time. */
   now: { reason: Reason; path: string; word: string; why: string };
   /** What was most likely meant, as `category/name`, when there is no such file; null when nothing is near. */
   meant: string | null;
 }
 
-/** The SHA-256 that lies beside a source, or that its name in the Hugging Face cache is. */
+/** The SHA-256 beside a source, or in its name in the Hugging Face cache. */
 export interface PublishedView {
   sha256: string;
-  /** The file that says so. */
+  /** The file that states it. */
   from: string;
-  /** Whether the copy, and so the source, has it; null while the copy's is not known. */
+  /** Whether the copy, and so the source, has it; null while the copy's is unknown. */
   same: boolean | null;
 }
 

@@ -11,7 +11,7 @@ export interface EventMap {
   'job-failed': JobView;
   'copy-stale': { entry: number; path: string };
   'copy-damaged': { entry: number; path: string; copy: string; tier: TierName; why: string; chunks: number[] };
-  /** A source is not the file that somebody has published the SHA-256 of. */
+  /** A source differs from its published SHA-256. */
   'published-mismatch': { entry: number; path: string; sha256: string; published: string; from: string };
   /** Bytes over all copies of one round. */
   'verify-progress': { path: string; bytesDone: number; bytesTotal: number };
@@ -19,8 +19,8 @@ export interface EventMap {
   'root-health': RootView;
   'source-stuck': StuckView;
   'mode-changed': { mode: Mode };
-  /** Settings that changed, by key, and what the files say that is not in force. */
+  /** The changed settings, by key, and the settings of the files that are not in force. */
   'config-changed': { changed: string[]; warnings: string[] };
-  /** Whether everything that lies in the cache is accounted for; until it is, no copy starts. */
+  /** Whether all files in the cache are accounted for; until then, no copy starts. */
   accounting: { complete: boolean };
 }

@@ -2,14 +2,14 @@ import type { Mode, TierName } from '../core/types.ts';
 import type { RootView } from './api.ts';
 import type { StuckView } from './open-sources.ts';
 
-/** What `GET /api/cache/stats` answers. */
+/** Answer of `GET /api/cache/stats`. */
 
 export interface TierStats {
   tier: TierName;
   files: number;
   /** Bytes that the copies take. */
   bytes: number;
-  /** Bytes of the models that they are copies of. */
+  /** Bytes of the copied models. */
   represented: number;
   /** `represented` over `bytes`; null while the tier is empty. */
   ratio: number | null;
@@ -47,18 +47,18 @@ export interface StatsAnswer {
   bytesCopied: number;
   /** Estimate: bytes served from a tier times the difference of the measured speeds. */
   secondsSaved: number;
-  /** Sources with a copy that are not what somebody has published the SHA-256 of; `verify` names them. */
+  /** Sources with a copy that differ from their published SHA-256; `verify` names them. */
   mismatched: number;
   /** Milliseconds inside the daemon. */
   latencyMs: { hit: Percentiles; miss: Percentiles };
   tiers: TierStats[];
   roots: RootView[];
   jobs: { running: number; queued: number };
-  /** While what lies in the cache is not accounted for: how much was looked at so far. Until then no copy starts. */
+  /** While files in the cache are unaccounted for: how many were seen so far. Until then, no copy starts. */
   accounting: { seen: number } | null;
-  /** What programs still read from their sources although copies are ready. */
+  /** Sources that programs still read although copies are ready. */
   stuck: StuckView[];
-  /** What the files of settings and ComfyUI say and is not in force, one line each, with the reason. */
+  /** Parts of the settings and ComfyUI files that are not in force, one line each, with the reason. */
   warnings: string[];
   /** By UTC day, newest last. */
   daily: DailyTotals[];

@@ -1,16 +1,16 @@
 import type { TierName } from '../core/types.ts';
 import type { SelectRequest } from './api.ts';
 
-/** `POST /api/cache/verify`: which copies are read again and compared with their hashes. */
+/** `POST /api/cache/verify`: the copies to read again and compare with their hashes. */
 export interface VerifyRequest extends SelectRequest {
   all?: boolean;
 }
 
-/** What came of reading copies again. */
+/** The outcome of reading copies again. */
 export type ScrubReport = Omit<VerifyAnswer, 'mismatched' | 'sound'>;
 
 export interface VerifyAnswer {
-  /** Copies and bytes that were read again, the damaged ones included. */
+  /** Copies and bytes read again, with the damaged ones. */
   files: number;
   bytes: number;
   damaged: {
@@ -20,14 +20,14 @@ export interface VerifyAnswer {
     copy: string;
     tier: TierName;
     why: string;
-    /** Numbers of the 8 MiB chunks that differ, from 0; empty when it is not about single chunks. */
+    /** Numbers of the 8 MiB chunks that differ, from 0; empty when the fault is not in single chunks. */
     chunks: number[];
     /** True when the source is there and a new copy is on its way. */
     recopied: boolean;
   }[];
   /** Entries that were named and whose copies are what was copied; left out with `all`. */
   sound?: { id: number; path: string; bytes: number }[];
-  /** Sources whose bytes are not what is published beside them; their copies are true ones and stay in service. */
+  /** Sources that differ from the SHA-256 beside them; their copies are true ones and stay in service. */
   mismatched: {
     id: number;
     path: string;
@@ -35,7 +35,7 @@ export interface VerifyAnswer {
     /** SHA-256 of the copy, hex. */
     sha256: string;
     published: string;
-    /** The file that says so. */
+    /** The file that states it. */
     from: string;
   }[];
   skipped: { id: number; path: string; bytes: number; why: string }[];
