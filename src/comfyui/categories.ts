@@ -29,7 +29,7 @@ export const standardCategories: Readonly<Record<string, readonly string[]>> = {
   detection: ['detection'],
 };
 
-/** Keys of a paths file that name something other than weights. */
+/** Keys of a paths file for things other than weights. */
 export const notModels: ReadonlySet<string> = new Set(['custom_nodes', 'configs', 'datasets', 'fonts', 'download_model_base']);
 
 // `unet` and `clip` are ComfyUI's own old names; the others are the GGUF loaders' second names for the same folders.
@@ -44,22 +44,22 @@ const categoryOfFolder = new Map(
   Object.entries(standardCategories).flatMap(([category, folders]) => folders.map((folder) => [folder, category] as const)),
 );
 
-/** The name a category goes by here: legacy names become current ones, others stay. */
+/** The present name of a category: a legacy name becomes the current one, others stay. */
 export function currentCategory(name: string): string {
   return Object.hasOwn(legacy, name) ? (legacy[name] ?? name) : name;
 }
 
-/** The category that a folder of `models/` belongs to; a folder that ComfyUI does not know is a category of its own. */
+/** The category of a folder of `models/`; a folder unknown to ComfyUI is a category of its own. */
 export function folderCategory(folder: string): string {
   return categoryOfFolder.get(folder) ?? folder;
 }
 
-/** The category whose name a folder bears; null when it bears none of ComfyUI's own. */
+/** The category named like the folder; null for none of ComfyUI's own. */
 export function standardCategory(folder: string): string | null {
   return categoryOfFolder.get(folder) ?? null;
 }
 
-/** The folders of `models/` that hold a category, in ComfyUI's order. */
+/** The folders of `models/` for a category, in ComfyUI's order. */
 export function categoryFolders(category: string): readonly string[] {
   const current = currentCategory(category);
   return Object.hasOwn(standardCategories, current) ? (standardCategories[current] ?? [current]) : [current];

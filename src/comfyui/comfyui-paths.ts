@@ -10,28 +10,28 @@ import type { ExtraPaths } from './extra-paths.ts';
 
 export interface ComfyuiPath {
   path: string;
-  /** Null: the first folder below `path` is the category (`models/` itself, for what custom nodes keep there). */
+  /** Null: the first folder below `path` is the category (`models/` itself, for the folders of custom nodes). */
   category: string | null;
   origin: 'comfyui';
-  /** ComfyUI looks there when it exists; that it does not is no fault. */
+  /** ComfyUI looks there if it exists; its absence is no fault. */
   optional: boolean;
 }
 
 export interface ComfyuiOptions extends Partial<PathVariables> {
   home: string;
-  /** Text of a file, null when there is none; where ComfyUI lies on a NAS, reading through a child process. */
+  /** Text of a file, null when there is none. For a ComfyUI on a NAS, it reads through a child process. */
   readText?: (path: string) => Promise<string | null>;
 }
 
-/** In the directory of ComfyUI, the one that counts first. */
+/** In the directory of ComfyUI, by precedence. */
 export const pathFiles = ['extra_paths.yaml', 'extra_model_paths.yaml'] as const;
 
 const saved = ['checkpoints', 'clip', 'vae', 'diffusion_models', 'loras'];
 
 /**
- * The model folders of a ComfyUI directory in ComfyUI's order within each category: its `models/`, what
- * `extra_paths.yaml` (or, without one, `extra_model_paths.yaml`) adds, and where it saves models of its own making.
- * Nothing but the two yaml files is looked at, so a model folder that is offline is found all the same.
+ * The model folders of a ComfyUI directory, in ComfyUI's order within each category: its `models/`, those added by
+ * `extra_paths.yaml` (or, without one, `extra_model_paths.yaml`), and those of the models that ComfyUI itself saves.
+ * Only the two yaml files are read, so a model folder that is offline is found too.
  * @throws CacheError `BAD_CONFIG` with file and line
  */
 export async function comfyuiPaths(directory: string, options: ComfyuiOptions): Promise<ComfyuiPath[]> {
@@ -43,7 +43,7 @@ export async function comfyuiPaths(directory: string, options: ComfyuiOptions): 
     const file = paths.join(base, name);
     const text = await readText(file);
     if (text === null) continue;
-    // Most have no such file, and reading YAML takes long to load.
+    // Most have no such file, and the YAML reader is slow to load.
     const { readExtraPaths } = await import('./extra-paths.ts');
     extra = readExtraPaths(text, file, { home, environment, platform });
     break;
@@ -64,7 +64,7 @@ export async function comfyuiPaths(directory: string, options: ComfyuiOptions): 
 
 type Folder = ExtraPaths['paths'][number];
 
-/** One ordered list of folders a category, filled as ComfyUI's `add_model_folder_path` does: a default goes to the front. */
+/** One ordered list of folders per category, filled like ComfyUI's `add_model_folder_path`: a default goes to the front. */
 class FolderLists {
   #lists = new Map<string, Map<string, Folder>>();
   #key: (path: string) => string;

@@ -1,4 +1,4 @@
-/** What `~` and variables in a paths file stand for. */
+/** Values of `~` and variables in a paths file. */
 export interface PathVariables {
   home: string;
   environment: Readonly<Record<string, string | undefined>>;
@@ -6,8 +6,8 @@ export interface PathVariables {
 }
 
 /**
- * `~` and variables as Python's `expanduser` and `expandvars` replace them, in this order: `$name` and `${name}` everywhere,
- * `%name%` on Windows. A variable that is not set stays as it is written.
+ * Replaces `~` and variables as Python's `expanduser` and `expandvars` do, in this order: `$name` and `${name}` everywhere,
+ * `%name%` on Windows. An unset variable stays as written.
  */
 export function expand(text: string, { home, environment, platform }: PathVariables): string {
   const separators = platform === 'win32' ? '/\\' : '/';

@@ -4,10 +4,10 @@ import { CacheError } from '../core/errors.ts';
 import { currentCategory, notModels, standardCategories } from './categories.ts';
 import { expand, type PathVariables } from './expand.ts';
 
-/** What a paths file of ComfyUI says, in its order. */
+/** The contents of a ComfyUI paths file, in its order. */
 export interface ExtraPaths {
   paths: { path: string; category: string; isDefault: boolean; optional: boolean }[];
-  /** Where ComfyUI saves what it makes, when the file moves that. */
+  /** ComfyUI's output folder, if the file moves it. */
   output: string | null;
 }
 
@@ -21,8 +21,8 @@ interface Reading extends PathVariables {
 const systemFolders = new Set(['output', 'input', 'temp', 'user']);
 
 /**
- * Reads `extra_model_paths.yaml` (sections of `category: folders`) or its successor `extra_paths.yaml`, which adds a nested
- * `models:` section, the system folders, and takes up every standard category folder below a base path by itself.
+ * Reads `extra_model_paths.yaml` (sections of `category: folders`) or its successor `extra_paths.yaml`. The successor adds a nested
+ * `models:` section and the system folders, and includes every standard category folder below a base path.
  * @throws CacheError `BAD_CONFIG` with file and line
  */
 export function readExtraPaths(text: string, file: string, surroundings: PathVariables): ExtraPaths {
@@ -87,7 +87,7 @@ function foldersOf(written: unknown, reading: Reading): string[] {
   if (isEmpty(node)) return [];
   if (isSeq(node)) return node.items.flatMap((item) => foldersOf(item, reading));
   if (!isScalar(node)) throw bad(reading, node?.range?.[0] ?? 0, 'a folder was expected here');
-  // The folder `.` is a number for YAML 1.1: what is written counts.
+  // The folder `.` is a number for YAML 1.1: the written text counts.
   const text = typeof node.value === 'string' ? node.value : (node.source ?? '');
   return text
     .split('\n')

@@ -9,26 +9,26 @@ interface QueuedPrompt {
 }
 
 export interface ComfyuiQueueOptions {
-  /** Where ComfyUI listens, such as `http://127.0.0.1:8188/`. */
+  /** ComfyUI's address, such as `http://127.0.0.1:8188/`. */
   url: string;
-  /** Told once of every prompt that runs or waits, the one that runs first. */
+  /** Called once for every running or waiting prompt, in the order of execution. */
   onPrompt(prompt: QueuedPrompt): Promise<unknown>;
-  /** Told what ComfyUI says of its nodes, after every start of it. */
+  /** Called with ComfyUI's node descriptions after each of its starts. */
   onObjectInfo(objectInfo: unknown): void;
   log: Log;
-  /** Pause between two looks, ms. */
+  /** Pause between two requests, ms. */
   everyMs?: number;
 }
 
 /** Longest pause between two tries while ComfyUI is away, ms. */
 const mostPauseMs = 60_000;
 const queueLimits = { bytes: 128 * 2 ** 20, ms: 10_000 };
-/** Its answer takes long when ComfyUI has to list every model folder first. */
+/** The answer takes long when ComfyUI has to list every model folder first. */
 const infoLimits = { bytes: 64 * 2 ** 20, ms: 5 * 60_000 };
 
 /**
- * Watches the queue of a ComfyUI that has no shim (it cannot be installed there, or runs on a machine that shares the roots).
- * @returns how to end it
+ * Watches the queue of a ComfyUI without the shim (it cannot be installed there, or runs on a machine that shares the roots).
+ * @returns ends the watch
  */
 export function watchComfyuiQueue(options: ComfyuiQueueOptions): () => void {
   const { everyMs = 2000, log } = options;
@@ -75,7 +75,7 @@ class QueueLook {
   async take(): Promise<void> {
     const { onPrompt, log } = this.#options;
     const queue = await this.#get('queue', queueLimits).catch((error: unknown) => {
-      // When it comes back it may have other nodes.
+      // After a restart it may have other nodes.
       this.#describing = null;
       throw error;
     });
@@ -112,7 +112,7 @@ class QueueLook {
   }
 }
 
-/** Of `GET /queue`: what runs, then what waits in the order in which it will run (ComfyUI lists a heap). */
+/** From `GET /queue`: the running prompts, then the waiting ones in order of execution (ComfyUI lists a heap). */
 function queuedPrompts(queue: unknown): QueuedPrompt[] {
   const { queue_running: running, queue_pending: pending } = (queue ?? {}) as Record<string, unknown>;
   const waiting = itemsOf(pending).sort((one, other) => Number(one[0]) - Number(other[0]));
