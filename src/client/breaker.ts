@@ -4,8 +4,8 @@ const firstPauseMs = 2_000;
 const longestPauseMs = 30_000;
 
 /**
- * Circuit breaker: after a failure nobody is asked for 2 s, after each further one for twice as long, up to 30 s. When a pause
- * is over, one attempt goes through, and the others keep waiting for how it ends.
+ * Circuit breaker: after a failure it refuses attempts for 2 s, after each further one for twice as long, at most 30 s. After a
+ * pause, one attempt goes through, and the others wait for its outcome.
  */
 export class Breaker {
   #clock: Clock;
@@ -18,7 +18,7 @@ export class Breaker {
     this.#clock = clock;
   }
 
-  /** When the attempt may go ahead: its start, for `failed()`. Null: not now. */
+  /** The start of the attempt, for `failed()`, if it may go ahead; null: not now. */
   enter(): number | null {
     const now = this.#clock.monotonic();
     if (this.#failures === 0) return now;
@@ -27,7 +27,7 @@ export class Breaker {
     return now;
   }
 
-  /** Attempts that ran side by side fail together: that counts as one failure. */
+  /** Attempts in parallel fail together: that counts as one failure. */
   failed(started: number): void {
     if (started < this.#turned) return;
     this.#failures++;
@@ -35,7 +35,7 @@ export class Breaker {
     this.#openUntil = this.#turned + this.#pause();
   }
 
-  /** The daemon answers, or it is another one. Attempts that began before count no more. */
+  /** The daemon answers, or is a new one. Attempts that began before no longer count. */
   reset(): void {
     this.#failures = 0;
     this.#turned = this.#clock.monotonic();

@@ -1,6 +1,6 @@
 import { type Agent, type IncomingMessage, request as openRequest } from 'node:http';
 
-/** One request to the daemon. node:http and not fetch(), because fetch() gives up on an answer that takes over five minutes. */
+/** One request to the daemon. Uses node:http because fetch() gives up on an answer that takes over five minutes. */
 export interface Call {
   url: string;
   method: string;
@@ -41,7 +41,7 @@ export async function callDaemon(call: Call): Promise<CallAnswer> {
   }
 }
 
-/** The answer as soon as its head is there; its body streams until `signal` aborts. */
+/** The answer once its head is there; its body streams until `signal` aborts. */
 export async function openResponse(call: Call, signal: AbortSignal, mayRetry = true): Promise<IncomingMessage> {
   const outgoing = openRequest(new URL(call.path, call.url), { method: call.method, agent: call.agent, signal });
   outgoing.setHeader('authorization', `Bearer ${call.token}`);
@@ -62,7 +62,7 @@ export async function openResponse(call: Call, signal: AbortSignal, mayRetry = t
   try {
     return await sent;
   } catch (error) {
-    // A kept connection that the daemon closed just now: nothing was answered, and a new connection may do.
+    // The daemon has just closed this kept connection without an answer: a new connection may do.
     const closed = outgoing.reusedSocket && (error as NodeJS.ErrnoException).code === 'ECONNRESET';
     if (closed && mayRetry && !signal.aborted) return openResponse(call, signal, false);
     throw error;
@@ -80,8 +80,8 @@ async function readText(response: IncomingMessage): Promise<string> {
 }
 
 /**
- * Calls `late` after `ms` unless cancelled. A process that was busy for longer than that sees its timers before the news from
- * its sockets, so the news gets one turn first.
+ * Calls `late` after `ms` unless cancelled. After a longer busy phase, a process sees its timers before the news from its sockets,
+ * so the news gets one turn first.
  */
 function deadline(ms: number | null, late: () => void): () => void {
   if (ms === null) return () => {};

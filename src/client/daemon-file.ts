@@ -14,7 +14,7 @@ export function daemonFilePath(stateDir: string): string {
 
 /**
  * The daemon that last wrote its address into the state directory. It may have died since.
- * @throws CacheError `NOT_RUNNING` when there is none, `UNAUTHORIZED` when its token is not ours to read.
+ * @throws CacheError `NOT_RUNNING` when there is none, `UNAUTHORIZED` when its token cannot be read.
  */
 export async function findDaemon(stateDir: string): Promise<FoundDaemon> {
   const path = daemonFilePath(stateDir);

@@ -11,16 +11,16 @@ import { callDaemon } from './daemon-call.ts';
 import { daemonFilePath, type FoundDaemon, findDaemon } from './daemon-file.ts';
 
 export interface ResolverOptions {
-  /** Where `daemon.json` is; default: the state directory of the environment. */
+  /** Directory of `daemon.json`; default: the state directory of the environment. */
   stateDir?: string;
   /** Longest waits for the connection and, beyond `waitMs`, for the answer; default 50 and 250 ms. */
   timeoutMs?: { connect?: number; answer?: number };
-  /** How long `resolve` may wait for a copy that is being made, in ms; default 0. */
+  /** Longest wait of `resolve` for a copy being made, in ms; default 0. */
   waitMs?: number;
 }
 
 export interface ResolveOptions {
-  /** With `name`: what ComfyUI calls the file. Finds a copy even when the source is offline under another path. */
+  /** With `name`: ComfyUI's name of the file. Finds a copy even when the source is offline under another path. */
   category?: string;
   name?: string;
   /** Default `load`: the only one that counts as use and may start a copy. */
@@ -28,7 +28,7 @@ export interface ResolveOptions {
   waitMs?: number;
 }
 
-/** Where to open a file. `path` is always usable: a true copy, or exactly the path that was asked for. */
+/** Where to open a file. `path` is always usable: a true copy, or exactly the requested path. */
 export interface Resolution {
   path: string;
   tier: TierName | Medium | null;
@@ -46,7 +46,7 @@ export interface Resolver {
   close(): void;
 }
 
-/** Asks the daemon where files are best opened. Any trouble on the way gives back the path that was asked for. */
+/** Asks the daemon where best to open files. After any trouble, the answer is the requested path. */
 export function createResolver(options: ResolverOptions = {}): Resolver {
   const stateDir = options.stateDir ?? stateDirFromEnvironment();
   const connectMs = options.timeoutMs?.connect ?? 50;
@@ -77,7 +77,7 @@ export function createResolver(options: ResolverOptions = {}): Resolver {
       const call = { ...daemon, method: 'POST', path: '/api/lookup', agent, body, connectMs, answerMs: answerMs + wait };
       const { status, text } = await callDaemon(call);
       const answer = status === 200 ? parseAnswer(text) : null;
-      // Refused for what was asked (4xx) is no sign of a sick daemon, unless it is the token that is refused.
+      // A refused request (4xx) is no sign of a sick daemon, unless its token is refused.
       if (!answer && (status < 400 || status >= 500 || status === 401)) throw new Error(`unusable answer (${status})`);
       breaker.reset();
       return answer ? await verified(path, answer, seen?.size) : unchanged(path);
@@ -88,7 +88,7 @@ export function createResolver(options: ResolverOptions = {}): Resolver {
     }
   }
 
-  /** The copy when it is what the daemon says: a regular file, no link, as large as the source. Else the path asked for. */
+  /** The copy if it is as the daemon says: a regular file, no link, as large as the source. Else the requested path. */
   async function verified(path: string, answer: LookupAnswer, size: bigint | undefined): Promise<Resolution> {
     const { tier, reason, leaseMs, job } = answer;
     if (answer.path === resolvePath(path)) return { path, tier, reason, leaseMs, job };
@@ -139,8 +139,8 @@ function rememberDaemon(stateDir: string, changed: () => void) {
 }
 
 /**
- * A stat, or undefined when there is none in time. A hung mount holds a thread for good and Node has only a few, so while one
- * stat hangs no other is begun.
+ * A stat, or undefined if there is none in time. A hung mount blocks a thread for good, and Node has only a few: while one stat
+ * hangs, no other begins.
  */
 function bounded(statOf: (path: string) => Promise<BigIntStats>, ms: number) {
   let overdue = 0;
