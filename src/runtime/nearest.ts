@@ -1,6 +1,6 @@
 /**
- * The word of `known` that takes the fewest edits to reach from `word`, for its length: who leaves out a whole word of a name
- * (`FREE` for `MIN_FREE`) is nearer to it than to a short name that has hardly a letter in common.
+ * The word of `known` with the fewest edits from `word`, relative to its length: a name without one of its words (`FREE` for
+ * `MIN_FREE`) is nearer to it than to a short name with hardly a letter in common.
  * @throws RangeError when `known` is empty
  */
 export function nearest(word: string, known: readonly string[]): string {
