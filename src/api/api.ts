@@ -46,7 +46,7 @@ export type JobState = 'queued' | 'running' | 'done' | 'failed' | 'cancelled';
 export interface JobView {
   id: number;
   state: JobState;
-  /** What it waits for or is held up by, if by anything; `word` and `why` say it to people. */
+  /** Its state with any cause of delay; `word` and `why` say it for people. */
   status: JobStatus;
   word: string;
   why: string;
@@ -91,7 +91,7 @@ export interface EntriesQuery {
   category?: string;
   root?: string;
   glob?: string;
-  /** Words that are in the name or the path, whatever their case. */
+  /** Words in the name or the path, in any case. */
   search?: string;
   cached?: boolean;
   pinned?: boolean;
@@ -106,7 +106,7 @@ export interface EntriesAnswer {
   entries: EntryView[];
 }
 
-/** What `GET /api/cache/sources` answers: model files below the roots that no program has asked for yet. */
+/** Answer of `GET /api/cache/sources`: model files below the roots that no program has asked for yet. */
 export interface SourcesAnswer {
   total: number;
   files: Pick<EntryView, 'path' | 'root' | 'name' | 'category' | 'size'>[];
@@ -152,7 +152,7 @@ export interface ClearRequest {
 export interface RemovalAnswer {
   dryRun: boolean;
   files: number;
-  /** How many copies there are. */
+  /** Number of all copies. */
   of: number;
   /** Bytes freed: copies that share their bytes with a remaining one free nothing. */
   bytes: number;
@@ -161,7 +161,7 @@ export interface RemovalAnswer {
   skipped: { id: number; path: string; bytes: number; why: string }[];
 }
 
-/** Which entries an operation is for: catalog ids, absolute paths, `category/name`, globs of these, or all below some directories. */
+/** The entries for an operation: catalog ids, absolute paths, `category/name`, globs of these, or all below some directories. */
 export interface SelectRequest {
   ids?: number[];
   paths?: string[];
@@ -204,7 +204,7 @@ export interface WarmItem {
   size: number | null;
   job: JobView | null;
   message: string | null;
-  /** Of `reason`, as things are: what is not in the queue is not called queued. */
+  /** For `reason` in the present state: a file outside the queue is not called queued. */
   word: string;
   why: string;
 }
@@ -229,7 +229,7 @@ export interface ConfigValue {
   configured?: { value: string; from: string };
 }
 
-/** What would leave under a limit, and how many copies there are under it. */
+/** The copies that a limit would evict, and the number of all copies under it. */
 export interface Leaving {
   copies: number;
   of: number;
@@ -237,8 +237,8 @@ export interface Leaving {
 }
 
 /**
- * What `GET` and `POST /api/cache/config` answer. With new values in its query, `GET` also says what would leave under them, and changes
- * nothing.
+ * Answer of `GET` and `POST /api/cache/config`. With new values in its query, `GET` also reports the copies that would leave under
+ * them, and changes nothing.
  */
 export interface ConfigAnswer {
   settings: ConfigValue[];
@@ -261,7 +261,7 @@ export interface ExplainAnswer {
   published: PublishedView | null;
   /** A lookup's answer at this time. */
   now: { reason: Reason; path: string; word: string; why: string };
-  /** What was most likely meant, as `category/name`, when there is no such file; null when nothing is near. */
+  /** The file most likely meant, as `category/name`, when there is no such file; null when no name is near. */
   meant: string | null;
 }
 

@@ -25,7 +25,7 @@ export interface VerifyAnswer {
     /** True when the source is there and a new copy is on its way. */
     recopied: boolean;
   }[];
-  /** Entries that were named and whose copies are what was copied; left out with `all`. */
+  /** The named entries with undamaged copies; left out with `all`. */
   sound?: { id: number; path: string; bytes: number }[];
   /** Sources that differ from the SHA-256 beside them; their copies are true ones and stay in service. */
   mismatched: {

@@ -60,7 +60,7 @@ export class LimitGrace implements Disposable {
     return { ...loaded, config: { ...loaded.config, limit: inForce.config.limit }, settings };
   }
 
-  /** What would leave under a limit; nothing leaves. */
+  /** The copies that a limit would evict; none leave. */
   leavingUnder(limit: Amount): Promise<Leaving> {
     return this.#options.leavingUnder(limit);
   }
@@ -80,7 +80,7 @@ function limitIn({ settings }: LoadedConfig): Setting {
   return settings[fields.indexOf('limit')] as Setting;
 }
 
-/** What settings cost when their time is over. */
+/** The cost of settings once they count. */
 export function warningOf(
   settings: readonly Pick<Setting, 'key' | 'value' | 'from'>[],
   leaving: Leaving,

@@ -83,9 +83,9 @@ function splitPaths(text: string, platform: NodeJS.Platform): string[] {
   if (platform !== 'win32' && /(?:^|[;:])[a-z]:[\\/]/i.test(text)) {
     throw expected('paths of this system (WSL shows drive C: as /mnt/c)', text);
   }
-  // The colon of an address such as s3://bucket is no separator.
-  // A comma separates nothing, unless what follows is plainly another path.
+  // A comma separates only if another path plainly follows.
   const separated = text.replace(/,\s*(?=[/~]|[a-z]:[\\/]|\\\\|[a-z][a-z\d+.-]+:\/\/)/gi, ';');
+  // The colon of an address such as s3://bucket is no separator.
   const parts = separated.split(platform === 'win32' ? ';' : /;|:(?!(?<=(?:^|[;:])[a-z][a-z\d+.-]+:)\/\/)/i);
   return parts.map((part) => part.trim()).filter((part) => part !== '');
 }

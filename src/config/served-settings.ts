@@ -82,7 +82,7 @@ export class ServedSettings implements AsyncDisposable {
     this.#grace = new LimitGrace({ leavingUnder, graceMs, onOver });
   }
 
-  /** What copies would leave after a change, null when it does not touch the limit; nothing changes. @throws CacheError BAD_CONFIG */
+  /** The copies that a change would evict, null when it does not touch the limit. Changes nothing. @throws CacheError BAD_CONFIG */
   async leavingAfter(change: ConfigChange): Promise<Leaving | null> {
     const { limit } = parseChange(change, this.#live.loaded.context);
     return (limit && (await this.#grace?.leavingUnder(limit))) ?? null;

@@ -12,7 +12,7 @@ import type { Amount, Config } from './types.ts';
 
 export interface TierBoundsDeps {
   settings: Pick<ServedSettings, 'current' | 'describe' | 'onChange'>;
-  /** Keeps over restarts which bounds were in force. */
+  /** Keeps the bounds in force over restarts. */
   saved: Pick<SavedSettings, 'get' | 'set'>;
   /** Size and free bytes of the SSD's volume, and the bytes that the tiers under its limit hold. */
   volume(): { size: number; free: number; used: number };
@@ -34,7 +34,7 @@ const savedKey = 'bounds';
 export class TierBounds {
   readonly #deps: TierBoundsDeps;
   #onSsd: Bound;
-  /** What the last run had, while the settings ask for something else and `settle` was not called; null = they count. */
+  /** The bounds of the last run, while the settings differ and `settle` was not called; null = the settings count. */
   #before: Partial<Asked> | null;
 
   constructor(deps: TierBoundsDeps) {
@@ -59,17 +59,17 @@ export class TierBounds {
     return { limit: Math.max(this.#onSsd.limit, used), floor: Math.min(this.#onSsd.floor, free) };
   }
 
-  /** Since the last run of the daemon the settings have changed: until `settle`, what is there may stay. */
+  /** True when the settings have changed since the last run: until `settle`, all present copies may stay. */
   get isHeld(): boolean {
     return this.#before !== null;
   }
 
-  /** What the settings ask for, held or not. */
+  /** The bounds of the settings, held or not. */
   get onSsd(): Bound {
     return this.#onSsd;
   }
 
-  /** What the settings cost that have changed since the last run. */
+  /** The cost of the settings changed since the last run. */
   warning(leaving: Leaving, graceMs: number): string {
     const { settings } = this.#deps;
     const before = this.#before ?? {};
@@ -90,7 +90,7 @@ export class TierBounds {
     this.#deps.saved.set(savedKey, JSON.stringify(this.#asked()), '');
   }
 
-  /** What the SSD tier would be bound by with another limit. */
+  /** The bounds of the SSD tier under another limit. */
   under(limit: Amount): Bound {
     const { settings, volume } = this.#deps;
     return boundOf({ limit, minFree: settings.current.minFree }, volume());

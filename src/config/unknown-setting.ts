@@ -8,7 +8,7 @@ export function isSetting(key: string): boolean {
   return names.includes(key);
 }
 
-/** The key that was most likely meant by one that there is not. */
+/** The key most likely meant by an unknown one. */
 export function nearestSetting(key: string): string {
   const word = key.toUpperCase().replace(new RegExp(`^${prefix}`), '');
   return (

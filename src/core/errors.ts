@@ -74,7 +74,7 @@ export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }
 
-/** The same for people: what the file system says, subject first and without the names of its calls. */
+/** The same for people: the file system's message, path first and without the names of its calls. */
 export function sentenceOf(thrown: unknown): string {
   const message = messageOf(thrown);
   const [, what, path] = /^E[A-Z0-9]+: ([^,]+), \w+(?: '(.*?)')?(?: -> '.*')?$/s.exec(message) ?? [];

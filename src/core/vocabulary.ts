@@ -1,15 +1,15 @@
 import type { CopyState, Mode, Reason } from './types.ts';
 
 /**
- * Every state and every reason that people see: its word, and one sentence on it. API, command line, dashboard, sidebar and log say
- * it in these words and no others; the pages in the browser have them from `comfyui/web/vocabulary.js`, which is made of this file.
+ * The word for every state and reason that people see, and one sentence on it. API, command line, dashboard, sidebar and log use
+ * only these words. The browser's pages load them from `comfyui/web/vocabulary.js`, which is generated from this file.
  */
 export interface Term {
   word: string;
   says: string;
 }
 
-/** How a copy is doing on its way: its job's state, and what holds it up. */
+/** The progress of a copy: its job's state, or the cause of its delay. */
 export const jobStatuses = [
   'queued',
   'accounting',
@@ -37,7 +37,7 @@ export const jobTerms: Readonly<Record<JobStatus, Term>> = {
   cancelled: { word: 'cancelled', says: 'the copy was cancelled' },
 };
 
-/** Only these move at a pace that tells when they end. */
+/** Only these move at a pace that allows an estimate. */
 export function isMoving(status: JobStatus): boolean {
   return status === 'running' || status === 'limited';
 }
@@ -68,7 +68,7 @@ export const reasonTerms: Readonly<Record<Reason, Term>> = {
   ERROR: { word: 'failed', says: "something went wrong; see the daemon's log" },
 };
 
-/** What the next load would be told, while nothing is queued yet. */
+/** Terms for the next load, while no copy is queued yet. */
 export const untilAsked: Readonly<Partial<Record<Reason, Term>>> = {
   QUEUED: { word: 'not copied yet', says: 'the next load starts a copy' },
   COPYING: { word: 'not complete yet', says: 'files that belong to it have no copies; the next load starts them' },
@@ -79,7 +79,7 @@ export function reasonTerm(reason: Reason, isUnderWay: boolean): Term {
   return (isUnderWay ? undefined : untilAsked[reason]) ?? reasonTerms[reason] ?? { word: reason, says: reason };
 }
 
-/** Nothing is wrong with a file that autocached leaves alone on purpose. One below no known root is left alone by mistake. */
+/** True when autocached leaves a file alone on purpose. A file outside all roots is left alone by mistake. */
 export function isLeftAlone(reason: Reason): boolean {
   return reason.startsWith('BYPASS_') && reason !== 'BYPASS_UNKNOWN_ROOT';
 }
@@ -107,7 +107,7 @@ export const modeTerms: Readonly<Record<Mode, Term>> = {
   off: { word: 'Off', says: 'every lookup is answered with the source' },
 };
 
-/** What is said while no daemon answers. */
+/** The term while no daemon answers. */
 export const daemonAway: Term = {
   word: 'not running',
   says: 'The autocached daemon is not running. Models load from their own places.',

@@ -1,4 +1,4 @@
-/** Numbers of catalog rows, a bit for each: a hundred thousand take some kilobytes, where their paths would take tens of megabytes. */
+/** Numbers of catalog rows, one bit each: 100,000 take some kilobytes, their paths would take tens of megabytes. */
 export class IdSet {
   #bits = new Uint8Array(1024);
 

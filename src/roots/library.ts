@@ -8,12 +8,12 @@ interface Walked {
   recursive: boolean;
 }
 
-/** The model files that lie on the sources, as the last walks met them, whether or not a program has asked for them. */
+/** The model files on the sources, as found by the last walks, whether or not a program has asked for them. */
 export class Library {
   /** By root, bytes by path. */
   #byRoot = new Map<string, Map<string, number>>();
 
-  /** What a walk of a part of a root has found, in place of what was known of that part. */
+  /** Replaces the known files of a part of a root with those found by a walk. */
   note(root: string, { directory, recursive }: Walked, files: readonly ListedFile[]): void {
     const known = recursive && directory === root ? [] : [...(this.#byRoot.get(root) ?? [])];
     const inside = directory.endsWith(sep) ? directory : directory + sep;
@@ -23,7 +23,7 @@ export class Library {
     this.#byRoot.set(root, new Map([...kept, ...found.map(({ path, fingerprint }) => [path, fingerprint.size] as const)]));
   }
 
-  /** Of roots that are no more. */
+  /** For removed roots. */
   forget(root: string): void {
     this.#byRoot.delete(root);
   }

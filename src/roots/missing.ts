@@ -4,19 +4,18 @@ import { liesOnNetwork } from '../media/medium.ts';
 import { errnoOf } from '../runtime/errnos.ts';
 import { nearestWithin } from '../runtime/nearest.ts';
 
-/** Names that differ in more than this part of their letters are not meant. */
+/** Names that differ in a larger share of their letters are no suggestion. */
 const mostDifferent = 0.4;
 
 /**
- * What to say of a directory that is not there: with the existing one beside it that was most likely meant. Nothing is looked at on a
- * network.
+ * The message for a missing directory, with the existing one beside it that was most likely meant. Network paths are not read.
  */
 export async function missingText(path: string): Promise<string> {
   const meant = (await liesOnNetwork(path)) ? null : await meantBy(path);
   return `there is no such directory${meant === null ? '' : `; did you mean ${meant}?`}`;
 }
 
-/** An existing directory whose name is nearly that of the first one on the way that is missing, with what follows if that exists too. */
+/** An existing directory named nearly like the first missing one of the path, with the rest of the path if that exists too. */
 async function meantBy(path: string): Promise<string | null> {
   const parent = dirname(path);
   if (parent === path) return null;

@@ -177,7 +177,7 @@ export class RootKeeper implements AsyncDisposable {
     this.#setHealth(root, 'ok', null);
   }
 
-  /** A directory that nobody has seen since it was named is no outage: its name is wrong, or it is still to be made. */
+  /** A directory never seen since it was named is no outage: its name is wrong, or it is still to be made. */
   #neverWas(root: Root, { absent }: Extract<RootState, { state: 'away' }>): boolean {
     if (!absent || this.#keep(root).wasOk) return false;
     for (const page of this.#options.known(root, root.path)) return page.length === 0;

@@ -11,7 +11,7 @@ import type { Library } from './library.ts';
 import { adoptForeign } from './register.ts';
 import type { Roots } from './registry.ts';
 
-/** A source as the catalog knows it. */
+/** A source in the catalog. */
 export interface KnownFile extends ListedFile {
   id: number;
 }
@@ -24,11 +24,11 @@ export interface ScanOptions {
    * event loop turns.
    */
   known(root: Root, directory: string): Iterable<readonly KnownFile[]>;
-  /** One of them; undefined when it is not known. */
+  /** One of them; undefined when unknown. */
   find(path: string): KnownFile | undefined;
   /** A known source is found changed, or missing while its root answers. Never called for an outage. */
   onChange(path: string, state: SourceState): void;
-  /** What lies there: told after each walk. */
+  /** Receives the found files after each walk. */
   library?: Library;
   signal: AbortSignal;
 }
@@ -36,7 +36,7 @@ export interface ScanOptions {
 const lookMs = 10_000;
 const mostAway = 3;
 
-/** What is walked: a directory of a root, with or without those in it, and which known files are meant by that. */
+/** A part of a root to walk: a directory, with or without its subdirectories, and the known files in it. */
 interface Part {
   directory: string;
   recursive: boolean;

@@ -177,7 +177,7 @@ export class SourceRoots implements AsyncDisposable {
     return this.#roots.list().map((root) => this.#view(root));
   }
 
-  /** The model files below the roots, asked for or not, as they were met last. */
+  /** The model files below the roots, asked for or not, as found last. */
   *files(): Generator<LocatedSource & { size: number }> {
     for (const { path, size } of this.#library.files()) {
       const located = this.locate(path);
