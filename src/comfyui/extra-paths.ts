@@ -81,7 +81,10 @@ function addFolders(
   }
 }
 
-/** One folder, or one a line; a list is accepted too. In text of several lines, those that begin with `#` were meant as comments. */
+/**
+ * One folder, or one a line; a list is accepted too. In text of several lines, lines that begin with `#` were meant as comments, and so was
+ * what follows two spaces and `# `, as in ComfyUI's own example; any other `#` is part of a name.
+ */
 function foldersOf(written: unknown, reading: Reading): string[] {
   const node = follow(written, reading);
   if (isEmpty(node)) return [];
@@ -89,9 +92,10 @@ function foldersOf(written: unknown, reading: Reading): string[] {
   if (!isScalar(node)) throw bad(reading, node?.range?.[0] ?? 0, 'a folder was expected here');
   // The folder `.` is a number for YAML 1.1: the written text counts.
   const text = typeof node.value === 'string' ? node.value : (node.source ?? '');
+  const isBlock = node.type === 'BLOCK_LITERAL' || node.type === 'BLOCK_FOLDED';
   return text
     .split('\n')
-    .map((line) => line.trim())
+    .map((line) => (isBlock ? line.replace(/\s{2,}# .*$/, '') : line).trim())
     .filter((line) => line !== '' && !line.startsWith('#'));
 }
 

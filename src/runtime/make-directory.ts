@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { CacheError, sentenceOf } from '../core/errors.ts';
+import { errnoOf } from './errnos.ts';
 
 /**
  * Creates a directory that a setting names, with those above it that are missing. Node's own recursive `mkdir` never comes back where a
@@ -12,7 +13,7 @@ export function makeDirectory(path: string, setting: string, mode?: number): voi
   try {
     make(path, mode);
   } catch (cause) {
-    throw new CacheError('BAD_CONFIG', `${setting}: ${path} cannot be created: ${sentenceOf(cause)}`, {
+    throw new CacheError('BAD_CONFIG', `${setting}: ${path} cannot be created: ${sentenceOf(cause)} (${errnoOf(cause)})`, {
       hint: `set ${setting} to a directory that you can write`,
       cause,
     });

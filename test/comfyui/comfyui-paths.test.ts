@@ -1,4 +1,6 @@
-import { describe, expect, it } from 'vitest';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it, test } from 'vitest';
 import { comfyuiPaths } from '../../src/comfyui/comfyui-paths.ts';
 import { expand } from '../../src/comfyui/expand.ts';
 import { readExtraPaths } from '../../src/comfyui/extra-paths.ts';
@@ -17,6 +19,40 @@ function read(text: string, surroundings: typeof linux | typeof windows = linux)
     .filter(({ optional }) => !optional)
     .map(({ category, path, isDefault }) => `${isDefault ? '!' : ''}${category} ${path}`);
 }
+
+test('a # in the name of a folder is part of it, quoted or in a block', () => {
+  const text = `a:
+  loras: "/models/LoRA #1"
+  vae: '/models/vae # old'
+  checkpoints: |
+    /models/My #1 models
+    # /models/never
+    /models/two  # the new disk
+`;
+  expect(read(text)).toEqual([
+    'loras /models/LoRA #1',
+    'vae /models/vae # old',
+    'checkpoints /models/My #1 models',
+    'checkpoints /models/two',
+  ]);
+});
+
+test.each([
+  ['Latin-1', Buffer.from('a:\n  loras: /modèles\n', 'latin1')],
+  ['UTF-16', Buffer.from('\ufeffa:\n  loras: /models\n', 'utf16le')],
+])('a file in %s is told to be saved as UTF-8, as a .env is', async (_what, bytes) => {
+  const dir = tempTree({});
+  writeFileSync(join(dir, 'extra_model_paths.yaml'), bytes);
+  await expect(comfyuiPaths(dir, { home: '/home/u' })).rejects.toThrow(
+    'extra_model_paths.yaml is not UTF-8 text; save it as UTF-8',
+  );
+});
+
+test('a byte order mark before UTF-8 is no letter', async () => {
+  const dir = tempTree({ 'extra_model_paths.yaml': '\ufeffa:\n  loras: /models/é\n' });
+  const paths = await comfyuiPaths(dir, { home: '/home/u' });
+  expect(paths.map(({ path }) => path)).toContain('/models/é');
+});
 
 describe('extra_model_paths.yaml', () => {
   it('is read as its example is written', () => {

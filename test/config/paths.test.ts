@@ -9,6 +9,16 @@ const windows: PathContext = {
   defaults: { cache: 'C:\\c', state: 'C:\\s' },
 };
 
+test('folders that are separated by commas are several folders, and a comma in a name is a comma', () => {
+  expect(parsePaths('/a, /b,~/c', posix)).toEqual(['/a', '/b', '/home/ada/c']);
+  expect(parsePaths('/models, all/loras', posix)).toEqual(['/models, all/loras']);
+  expect(parseRoots('/a=hdd,/b=nas', posix)).toEqual([
+    { path: '/a', kind: 'hdd' },
+    { path: '/b', kind: 'nas' },
+  ]);
+  expect(parsePaths('C:\\a,D:\\b', windows)).toEqual(['C:\\a', 'D:\\b']);
+});
+
 describe('a path', () => {
   test.each([
     ['/mnt/models', '/mnt/models'],

@@ -25,6 +25,23 @@ describe('a directory becomes a cache only when nothing else lives there', () =>
     expect(readFileSync(join(dir, 'notes.txt'), 'utf8')).toBe('mine');
   });
 
+  test('a new volume, which has a lost+found of its own, is taken', () => {
+    const dir = tempDir();
+    for (const name of ['lost+found', '.Trash-1000', '.fseventsd', 'System Volume Information']) mkdirSync(join(dir, name));
+    openPosixTier('ssd', dir);
+    expect(isClaimed(dir)).toBe(true);
+    expect(readdirSync(dir)).toContain('lost+found');
+  });
+
+  test.runIf(process.platform === 'linux')('a place where nothing can be made is refused, and not tried for ever', () => {
+    expect(() => openPosixTier('ssd', '/proc/none/cache')).toThrow(
+      expect.objectContaining({
+        code: 'BAD_CONFIG',
+        message: expect.stringMatching(/^AUTOCACHE_DIR: \/proc\/none\/cache cannot be created: /),
+      }),
+    );
+  });
+
   test('a library of models is refused, and not a byte of it changes (Arena A5: it was emptied)', () => {
     const library = tempDir();
     const models = ['checkpoints/a.safetensors', 'loras/deep/er/b.gguf', '.hidden'].map((rel) => join(library, rel));

@@ -104,10 +104,15 @@ function jobLines(jobs: JobView[], page: Page): string[] {
   const running = jobs.filter((job) => job.state === 'running');
   const queued = jobs.filter((job) => job.state === 'queued');
   if (running.length + queued.length === 0) return ['  no copies are running'];
-  const lines = running.map((job) => {
+  const idWidth = Math.max(0, ...running.map(({ id }) => String(id).length)) + 4;
+  const names = shortenAll(
+    running.map((job) => plain(jobName(job))),
+    page.width - idWidth,
+  );
+  const lines = running.map((job, index) => {
     const share = job.bytesTotal > 0 ? job.bytesDone / job.bytesTotal : 0;
-    const id = `  #${job.id} `;
-    return `${id}${shorten(plain(jobName(job)), page.width - id.length)}\n  ${progressBar(share, Math.floor(page.width / 2) - 8)} ${jobProgress(job)}`;
+    const name = names[index]?.replaceAll('\n', `\n${' '.repeat(idWidth)}`);
+    return `${`  #${job.id} `.padEnd(idWidth)}${name}\n  ${progressBar(share, Math.floor(page.width / 2) - 8)} ${jobProgress(job)}`;
   });
   if (queued.length > 0) {
     const bytes = queued.reduce((sum, job) => sum + job.bytesTotal, 0);

@@ -1,0 +1,83 @@
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { runCli } from '../cli/run-cli.ts';
+import { runDaemon } from '../helpers/daemon.ts';
+import { tempDir } from '../helpers/temp-dir.ts';
+
+const files = { 'loras/a.safetensors': 600_000, 'loras/b.safetensors': 600_000 };
+
+/** Two copies of 600 kB, and a daemon whose narrower bounds wait so long after a restart. */
+async function withCopies(graceMs: number) {
+  const daemon = await runDaemon(files, {}, tempDir(), { graceMs });
+  const paths = Object.keys(files).map((name) => join(daemon.root, name));
+  while ((await daemon.client.warm({ paths, wait: true })).ready < paths.length);
+  const held = async () => (await daemon.client.stats()).tiers[0]?.files;
+  const warnings = async () => (await daemon.client.stats()).warnings;
+  return { daemon, held, warnings };
+}
+
+const hour = 3_600_000;
+
+test.each([
+  ['AUTOCACHE_LIMIT', '1MiB', 'frees 586 KiB, removes 1 of 2 copies'],
+  ['AUTOCACHE_MIN_FREE', '99%', 'frees 1.14 MiB, removes 2 of 2 copies'],
+])(
+  '%s that was narrowed before a restart says what it costs, and costs nothing when it is set back',
+  async (key, value, cost) => {
+    const { daemon, held, warnings } = await withCopies(hour);
+    await daemon.restart({ [key]: value });
+    await expect.poll(warnings).toEqual([`${key}=${value} (environment) ${cost} after 3600 s; set it back to keep them`]);
+    expect(await held()).toBe(2);
+    await daemon.restart({ [key]: key === 'AUTOCACHE_LIMIT' ? 'auto' : '1' });
+    await expect.poll(warnings).toEqual([]);
+    expect(await held()).toBe(2);
+  },
+);
+
+test('a limit that was lowered before a restart counts when its time is over, and at once after the next restart', async () => {
+  const { daemon, held, warnings } = await withCopies(50);
+  await daemon.restart({ AUTOCACHE_LIMIT: '1MiB' });
+  await expect.poll(held).toBe(1);
+  expect(await warnings()).toEqual([]);
+});
+
+test('a daemon that is started again with the same limit says nothing', async () => {
+  const { daemon, held, warnings } = await withCopies(hour);
+  await daemon.restart();
+  await expect.poll(async () => (await daemon.client.stats()).accounting).toBe(null);
+  expect(await warnings()).toEqual([]);
+  expect(await held()).toBe(2);
+});
+
+test('config says what a lower limit costs and asks; --yes does it, and no bar is fuller than full', async () => {
+  const { daemon, held } = await withCopies(hour);
+  const run = (...words: string[]) => runCli(['config', ...words], { stateDir: daemon.stateDir });
+  const refused = await run('AUTOCACHE_LIMIT=1MiB');
+  expect(refused).toMatchObject({ code: 2, out: '' });
+  expect(refused.err).toContain('AUTOCACHE_LIMIT=1MiB frees 586 KiB, removes 1 of 2 copies, and there is nobody to ask here');
+  const ask = { stateDir: daemon.stateDir, interactive: true, columns: 80 };
+  const no = await runCli(['config', 'AUTOCACHE_LIMIT=1MiB'], { ...ask, input: 'n\n' });
+  expect(no).toMatchObject({ code: 1, out: 'nothing changed\n' });
+  expect(no.err).toContain('frees 586 KiB, removes 1 of 2 copies\n');
+  expect(no.err).toContain('Change it? [y/N]');
+  expect(await held()).toBe(2);
+
+  await daemon.client.pin({ below: [daemon.root] });
+  expect((await run('AUTOCACHE_LIMIT=200KiB', '--yes')).code).toBe(0);
+  const { out } = await runCli(['status'], { stateDir: daemon.stateDir, columns: 80 });
+  expect(out).toContain('100 %');
+  expect(out).toContain('972 KiB over the limit');
+  expect((await daemon.client.stats()).tiers[0]?.utilisation).toBe(1);
+});
+
+test('evict on a terminal says what it frees, and asks', async () => {
+  const { daemon, held } = await withCopies(hour);
+  const run = (input: string) =>
+    runCli(['evict', daemon.root], { stateDir: daemon.stateDir, interactive: true, columns: 80, input });
+  const no = await run('n\n');
+  expect(no.err).toContain('frees 1.14 MiB, removes 2 of 2 copies');
+  expect(no).toMatchObject({ code: 1, out: 'nothing deleted\n' });
+  expect(await held()).toBe(2);
+  expect((await run('y\n')).code).toBe(0);
+  expect(await held()).toBe(0);
+});
