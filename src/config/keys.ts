@@ -9,6 +9,7 @@ import {
   orOff,
   parseCategory,
   parseFloor,
+  parseGlobs,
   parseJobsPerSource,
   parseLimit,
   parseList,
@@ -128,14 +129,14 @@ export const keys: { readonly [F in keyof Config]: Key<Config[F]> } = {
     meaning:
       'globs of what is cached, separated by commas; matched with the path, the path below the root and the name; empty = all',
     live: true,
-    parse: parseList,
+    parse: parseGlobs,
   },
   exclude: {
     name: 'AUTOCACHE_EXCLUDE',
     default: '',
     meaning: 'globs of files not to cache; wins over AUTOCACHE_INCLUDE',
     live: true,
-    parse: parseList,
+    parse: parseGlobs,
   },
   categories: {
     name: 'AUTOCACHE_CATEGORIES',

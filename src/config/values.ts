@@ -1,4 +1,5 @@
 import { isIPv4, isIPv6 } from 'node:net';
+import { compileGlob } from '../core/glob.ts';
 import type { Medium } from '../core/types.ts';
 import { logForms, logLevels } from '../runtime/log.ts';
 import { type PathContext, parseMedium } from './paths.ts';
@@ -65,8 +66,24 @@ export function parseFloor(text: string): Amount {
 
 /** Items separated by `,` or `;`. Commas inside the braces of a glob belong to it. */
 export function parseList(text: string): string[] {
-  const items = text.match(/(?:\{[^}]*\}|[^,;])+/g) ?? [];
+  const items: string[] = [''];
+  let closing = -1;
+  for (let at = 0; at < text.length; at += 1) {
+    const character = text.charAt(at);
+    if (character === '{' && at > closing) closing = text.indexOf('}', at);
+    // Without a closing brace it is a character like others.
+    if (closing === -1 && character === '{') closing = at;
+    if ((character === ',' || character === ';') && at > closing) items.push('');
+    else items.push(`${items.pop()}${character}`);
+  }
   return items.map((item) => item.trim()).filter((item) => item !== '');
+}
+
+/** The same, each a glob. @throws CacheError BAD_REQUEST */
+export function parseGlobs(text: string): string[] {
+  const globs = parseList(text);
+  for (const glob of globs) compileGlob(glob, { ignoreCase: false, backslash: false });
+  return globs;
 }
 
 /** `16MiB,loras=1MiB`: a value for everything (`overall` when left out), and others by name. */

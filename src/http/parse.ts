@@ -25,6 +25,8 @@ const text = z
   .refine((value) => !value.includes('\0'), 'must not contain a NUL character');
 
 export const name = text;
+/** What a person types to find something. */
+export const pattern = z.string().min(1).max(1024);
 export const absolutePath = text.refine((value) => isAbsolute(value), 'must be an absolute path');
 /** In decimal: a JSON number keeps fewer digits. */
 export const nanoseconds = z.string().regex(/^-?\d{1,20}$/, 'must be nanoseconds in decimal');

@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import picomatch from 'picomatch';
+import { compileGlob } from '../core/glob.ts';
 import { isUnfinished } from '../weights/extensions.ts';
 
 /** Which sources are cached at all, as configured. */
@@ -69,12 +69,10 @@ function boundOf<V>({ overall, by }: { overall: V; by: Partial<Record<string, V>
   return own === undefined ? overall : own;
 }
 
-/** Matches globs as `--glob`, AUTOCACHE_INCLUDE and AUTOCACHE_EXCLUDE define them. */
+/** Matches globs as `--glob`, AUTOCACHE_INCLUDE and AUTOCACHE_EXCLUDE define them. @throws CacheError BAD_REQUEST */
 export function matcher(globs: readonly string[]): (file: Pick<FilteredFile, 'path' | 'rel'>) => boolean {
-  const isMatch = picomatch([...globs], {
-    dot: true,
-    nocase: process.platform !== 'linux',
-    windows: process.platform === 'win32',
-  });
+  const options = { ignoreCase: process.platform !== 'linux', backslash: process.platform === 'win32' };
+  const matches = globs.map((glob) => compileGlob(glob, options));
+  const isMatch = (text: string) => matches.some((one) => one(text));
   return ({ path, rel }) => isMatch(path) || isMatch(rel) || isMatch(basename(rel));
 }

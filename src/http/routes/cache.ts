@@ -5,7 +5,7 @@ import { CacheError } from '../../core/errors.ts';
 import { tierNames } from '../../core/types.ts';
 import { matcher } from '../../lookup/filters.ts';
 import { chooseCopies, removeCopies } from '../../space/purge.ts';
-import { absolutePath, bytes, milliseconds, name, parse } from '../parse.ts';
+import { absolutePath, bytes, milliseconds, name, parse, pattern } from '../parse.ts';
 import type { Services } from '../services.ts';
 import { type StatsServices, statsOf } from '../stats.ts';
 
@@ -15,13 +15,13 @@ const clearBody = z.strictObject({
   root: absolutePath.optional(),
   olderThanMs: milliseconds.optional(),
   largerThan: bytes.optional(),
-  glob: name.optional(),
+  glob: pattern.optional(),
   tier: z.enum(tierNames).optional(),
   dryRun: z.boolean().optional(),
 });
 
 /** The settings know the valid keys and values. */
-const configBody = z.record(z.string(), z.string());
+const configBody = z.record(z.string().max(100), z.string().max(10_000));
 
 /** The cache as a whole: its state, its settings, and emptying it. */
 export function cacheRoutes(app: FastifyInstance, services: StatsServices & Pick<Services, 'evictor'>): void {

@@ -17,7 +17,7 @@ import { withCompanions } from '../../placement/companions.ts';
 import { removeCopies } from '../../space/purge.ts';
 import { type Wanted, wantedModel } from '../../usage/warmer.ts';
 import { knownFiles, matching, searching, suggestion } from '../known-files.ts';
-import { absolutePath, name, parse } from '../parse.ts';
+import { absolutePath, name, parse, pattern } from '../parse.ts';
 import { type SelectServices, select, selectBody } from '../select.ts';
 import type { Services } from '../services.ts';
 import { viewOf } from '../views.ts';
@@ -27,8 +27,8 @@ const flag = z.enum(['true', 'false']).transform((value) => value === 'true');
 const entriesQuery = z.object({
   category: name.optional(),
   root: absolutePath.optional(),
-  glob: name.optional(),
-  search: name.optional(),
+  glob: pattern.optional(),
+  search: pattern.optional(),
   cached: flag.optional(),
   pinned: flag.optional(),
   sort: z.enum(entrySorts).optional(),
