@@ -1,7 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { CacheError } from '../core/errors.ts';
+import { readSmallFile } from '../runtime/small-file.ts';
 
 /**
  * The absolute path of a ComfyUI, given by its user: a checkout, or a base directory (`--base-directory`, and what the
@@ -42,6 +42,9 @@ function isDirectory(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
+const mostBytes = 1024 * 1024;
+
 async function readText(file: string): Promise<string> {
-  return readFile(file, 'utf8').catch(() => '');
+  const bytes = await readSmallFile(file, mostBytes).catch(() => null);
+  return bytes?.toString('utf8') ?? '';
 }

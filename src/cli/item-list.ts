@@ -11,7 +11,8 @@ export function parseItemList(text: string, exists: (word: string) => boolean): 
   return content.split(/\r?\n/).flatMap((line) => {
     const whole = line.trim();
     if (whole !== '' && exists(whole)) return [whole];
-    const words = whole.replace(/(^|\s)#.*$/, '').split(',');
+    const comment = whole.search(/(^|\s)#/);
+    const words = (comment < 0 ? whole : whole.slice(0, comment)).split(',');
     return words.map((word) => word.trim()).filter((word) => word !== '');
   });
 }

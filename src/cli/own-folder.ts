@@ -3,6 +3,7 @@ import { dirname, join, relative, sep } from 'node:path';
 import { z } from 'zod';
 import { CacheError } from '../core/errors.ts';
 import { errnoOf } from '../runtime/errnos.ts';
+import { readSmallFile } from '../runtime/small-file.ts';
 
 /**
  * In a folder that other programs may write to as well, this file names those that are ours: written first, removed last.
@@ -18,6 +19,8 @@ const markerSchema = z.object({
 });
 export type Marker = z.infer<typeof markerSchema>;
 
+const mostBytes = 1024 * 1024;
+
 /** Null when the folder is absent or empty. @throws CacheError CONFLICT when it is not ours. */
 export async function readMarker(folder: string): Promise<Marker | null> {
   const found = await lstat(folder).catch(() => null);
@@ -26,7 +29,7 @@ export async function readMarker(folder: string): Promise<Marker | null> {
     new CacheError('CONFLICT', `${folder} was not made by autocached`, { hint: 'move it away, then try again', cause });
   if (!found.isDirectory()) throw notOurs();
   try {
-    return markerSchema.parse(JSON.parse(await readFile(join(folder, markerName), 'utf8')));
+    return markerSchema.parse(JSON.parse((await readSmallFile(join(folder, markerName), mostBytes)).toString('utf8')));
   } catch (error) {
     if (errnoOf(error) === 'ENOENT' && (await readdir(folder)).length === 0) return null;
     throw notOurs(error);

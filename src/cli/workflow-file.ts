@@ -1,5 +1,6 @@
-import { open, readFile, stat } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { CacheError, messageOf } from '../core/errors.ts';
+import { readSmallFile } from '../runtime/small-file.ts';
 import { readDocument } from '../workflow/read-document.ts';
 
 /** Larger files are no workflow, whatever they begin with. */
@@ -12,9 +13,7 @@ const headBytes = 64;
  */
 export async function readWorkflow(path: string): Promise<object> {
   try {
-    const { size } = await stat(path);
-    if (size > mostBytes) throw new CacheError('BAD_REQUEST', `it is larger than ${mostBytes / 2 ** 20} MiB`);
-    const { prompt, workflow, targets } = readDocument(await readFile(path));
+    const { prompt, workflow, targets } = readDocument(await readSmallFile(path, mostBytes));
     return {
       ...(prompt && { prompt }),
       ...(workflow && { workflow }),

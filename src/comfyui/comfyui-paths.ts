@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import { posix, win32 } from 'node:path';
 import { CacheError, messageOf } from '../core/errors.ts';
 import { pathRules } from '../media/paths.ts';
 import { meaningOf } from '../runtime/errnos.ts';
+import { readSmallFile } from '../runtime/small-file.ts';
 import { decodeUtf8 } from '../runtime/utf8.ts';
 import { currentCategory, standardCategories } from './categories.ts';
 import type { PathVariables } from './expand.ts';
@@ -89,9 +89,12 @@ class FolderLists {
   }
 }
 
+/** Of a yaml file; more than any person writes. */
+const mostBytes = 1024 * 1024;
+
 async function readTextFile(path: string): Promise<string | null> {
   try {
-    return decodeUtf8(await readFile(path), path);
+    return decodeUtf8(await readSmallFile(path, mostBytes), path);
   } catch (error) {
     if (error instanceof CacheError) throw error;
     if (meaningOf(error) === 'missing') return null;

@@ -13,7 +13,7 @@ export function expand(text: string, { home, environment, platform }: PathVariab
   const separators = platform === 'win32' ? '/\\' : '/';
   const user = text === '~' || (text.startsWith('~') && separators.includes(text.charAt(1))) ? `${home}${text.slice(1)}` : text;
   const value = (name: string, written: string) => variable(environment, name, platform) ?? written;
-  const dollars = user.replace(/\$(?:\{([^}]*)\}|(\w+))/g, (written, braced?: string, plain?: string) => {
+  const dollars = user.replace(/\$(?:\{([^}]{0,255})\}|(\w+))/g, (written, braced?: string, plain?: string) => {
     return value(braced ?? plain ?? '', written);
   });
   return platform === 'win32' ? dollars.replace(/%([^%]+)%/g, (written, name: string) => value(name, written)) : dollars;

@@ -11,11 +11,18 @@ export interface ExtraPaths {
   output: string | null;
 }
 
+/** No paths file of a person comes near; aliases can make ever more of a few lines, or lead back to themselves. */
+const mostBytes = 256 * 1024;
+const mostSteps = 20_000;
+const mostAliases = 500;
+const mostDepth = 20;
+
 interface Reading extends PathVariables {
   file: string;
   lines: LineCounter;
   document: Document;
   found: ExtraPaths;
+  left: { steps: number; aliases: number };
 }
 
 const systemFolders = new Set(['output', 'input', 'temp', 'user']);
@@ -26,10 +33,27 @@ const systemFolders = new Set(['output', 'input', 'temp', 'user']);
  * @throws CacheError `BAD_CONFIG` with file and line
  */
 export function readExtraPaths(text: string, file: string, surroundings: PathVariables): ExtraPaths {
+  const tooLarge = () => new CacheError('BAD_CONFIG', `${file}: it is nested too deeply, or too large to be read`);
+  if (text.length > mostBytes) throw tooLarge();
+  try {
+    return readBounded(text, file, surroundings);
+  } catch (error) {
+    throw error instanceof RangeError ? tooLarge() : error;
+  }
+}
+
+function readBounded(text: string, file: string, surroundings: PathVariables): ExtraPaths {
   const lines = new LineCounter();
   // ComfyUI reads YAML 1.1: `yes` is true, `<<` merges, and the last of two equal keys wins.
   const document = parseDocument(text, { version: '1.1', merge: true, uniqueKeys: false, lineCounter: lines });
-  const reading: Reading = { ...surroundings, file, lines, document, found: { paths: [], output: null } };
+  const reading: Reading = {
+    ...surroundings,
+    file,
+    lines,
+    document,
+    found: { paths: [], output: null },
+    left: { steps: mostSteps, aliases: mostAliases },
+  };
   const [error] = document.errors;
   if (error) throw bad(reading, error.pos[0], error.message.split('\n')[0]?.replace(/ at line.*$/, '') ?? 'not YAML');
   const contents = document.contents as Node | null;
@@ -85,18 +109,23 @@ function addFolders(
  * One folder, or one a line; a list is accepted too. In text of several lines, lines that begin with `#` were meant as comments, and so was
  * what follows two spaces and `# `, as in ComfyUI's own example; any other `#` is part of a name.
  */
-function foldersOf(written: unknown, reading: Reading): string[] {
-  const node = follow(written, reading);
+function foldersOf(written: unknown, reading: Reading, depth = 0): string[] {
+  const node = follow(written, reading, depth);
   if (isEmpty(node)) return [];
-  if (isSeq(node)) return node.items.flatMap((item) => foldersOf(item, reading));
+  if (isSeq(node)) return node.items.flatMap((item) => foldersOf(item, reading, depth + 1));
   if (!isScalar(node)) throw bad(reading, node?.range?.[0] ?? 0, 'a folder was expected here');
   // The folder `.` is a number for YAML 1.1: the written text counts.
   const text = typeof node.value === 'string' ? node.value : (node.source ?? '');
   const isBlock = node.type === 'BLOCK_LITERAL' || node.type === 'BLOCK_FOLDED';
   return text
     .split('\n')
-    .map((line) => (isBlock ? line.replace(/\s{2,}# .*$/, '') : line).trim())
+    .map((line) => (isBlock ? withoutComment(line) : line).trim())
     .filter((line) => line !== '' && !line.startsWith('#'));
+}
+
+function withoutComment(line: string): string {
+  const at = line.search(/\s\s# /);
+  return at < 0 ? line : line.slice(0, at);
 }
 
 function basePath(pairs: Pair[], parent: string | null, reading: Reading): string | null {
@@ -117,20 +146,26 @@ function absolute(folder: string, base: string | null, { file, platform }: Readi
   return paths.resolve(base ?? paths.dirname(file), folder).replace(/(?<=[^\\/:])[\\/]$/, '');
 }
 
-function pairsOf(written: unknown, reading: Reading, expected: string): Pair[] {
-  const node = follow(written, reading);
+function pairsOf(written: unknown, reading: Reading, expected: string, depth = 0): Pair[] {
+  const node = follow(written, reading, depth);
   if (!isMap(node)) throw bad(reading, node?.range?.[0] ?? 0, `expected ${expected}`);
   const pairs = new Map<string, Pair>();
   for (const { key, value } of node.items) {
-    const name = isScalar(key) ? (key.source ?? String(key.value)) : String(key);
-    const merged = name === '<<' ? pairsOf(value, reading, expected) : [{ key: name, value: follow(value, reading) }];
+    if (!isScalar(key)) throw bad(reading, node.range?.[0] ?? 0, 'a name was expected before the colon');
+    const name = key.source ?? String(key.value);
+    const merged =
+      name === '<<' ? pairsOf(value, reading, expected, depth + 1) : [{ key: name, value: follow(value, reading, depth) }];
     for (const pair of merged) if (name !== '<<' || !pairs.has(pair.key)) pairs.set(pair.key, pair);
   }
   return [...pairs.values()];
 }
 
-function follow(written: unknown, { document }: Reading): Node | null {
+/** @throws RangeError when the file makes more of itself than it may */
+function follow(written: unknown, { document, left }: Reading, depth: number): Node | null {
   const node = written as Node | null;
+  left.steps -= 1;
+  if (isAlias(node)) left.aliases -= 1;
+  if (left.steps < 0 || left.aliases < 0 || depth > mostDepth) throw new RangeError('the file has no end');
   return isAlias(node) ? (node.resolve(document) ?? null) : node;
 }
 

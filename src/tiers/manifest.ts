@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { open, readFile } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { Fingerprint, Seal, SourceFile } from '../core/types.ts';
+import { readSmallFile } from '../runtime/small-file.ts';
 
 /**
  * The proof beside every copy: enough to rebuild the catalog's row without the source, and to find a flipped bit by reading the
@@ -59,9 +60,13 @@ export function parseManifest(text: string): Manifest | undefined {
   }
 }
 
+/** Of a proof; that of a file of a terabyte is smaller. */
+export const mostProofBytes = 64 * 1024 * 1024;
+
 /** The proof at `path`, or undefined when there is no whole one. */
 export async function readManifest(path: string): Promise<Manifest | undefined> {
-  return parseManifest(await readFile(path, 'utf8').catch(() => ''));
+  const bytes = await readSmallFile(path, mostProofBytes).catch(() => null);
+  return parseManifest(bytes?.toString('utf8') ?? '');
 }
 
 /** Writes the new proof of a copy durably, to replace the old one. @returns its path until it is renamed */

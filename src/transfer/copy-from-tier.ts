@@ -1,9 +1,10 @@
-import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, fstatSync, openSync } from 'node:fs';
 import { CompressedFile } from '../codec/compressed-file.ts';
 import { CacheError, messageOf } from '../core/errors.ts';
+import { readSmallFileSync } from '../runtime/small-file.ts';
 import { readableFile } from '../sources/drivers/posix/readable-file.ts';
 import { writing } from '../sources/io-errors.ts';
-import { fitsSeal, type Manifest, parseManifest } from '../tiers/manifest.ts';
+import { fitsSeal, type Manifest, mostProofBytes, parseManifest } from '../tiers/manifest.ts';
 import { dropPartial } from '../tiers/partial.ts';
 import { publish } from '../tiers/publish.ts';
 import { type BlockReader, compressedReader, localReader } from './block-readers.ts';
@@ -43,7 +44,10 @@ export async function copyFromTier(order: RestoreOrder, hooks: CopyHooks): Promi
 
 /** Opens a copy for reading, with its proof. @throws CacheError CORRUPT when it does not match its seal */
 export function openOrigin({ path, manifestPath, seal, hash }: OriginCopy): { fd: number; proof: Manifest } {
-  const [fd, proof] = fromOrigin(() => [openSync(path, 'r'), parseManifest(readFileSync(manifestPath, 'utf8'))]);
+  const [fd, proof] = fromOrigin(() => [
+    openSync(path, 'r'),
+    parseManifest(readSmallFileSync(manifestPath, mostProofBytes).toString('utf8')),
+  ]);
   try {
     if (proof?.hash !== hash || !fitsSeal(fstatSync(fd, { bigint: true }), seal)) throw damaged('it is not what was sealed');
     return { fd, proof };

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { closeSync, fstatSync, readFileSync } from 'node:fs';
+import { closeSync, fstatSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../core/errors.ts';
 import { meaningOf } from '../runtime/errnos.ts';
-import { type Manifest, parseManifest } from '../tiers/manifest.ts';
+import { readSmallFileSync } from '../runtime/small-file.ts';
+import { type Manifest, mostProofBytes, parseManifest } from '../tiers/manifest.ts';
 import { type OpenCopy, openCopy, type ReadBack, readBack } from './read-back.ts';
 import type { Verdict, VerifyOrder } from './verify-messages.ts';
 
@@ -54,7 +55,7 @@ function differs(why: string): Verdict {
 
 function readText(path: string): string {
   try {
-    return readFileSync(path, 'utf8');
+    return readSmallFileSync(path, mostProofBytes).toString('utf8');
   } catch {
     return '';
   }

@@ -1,9 +1,10 @@
-import { type Dir, lstatSync, readFileSync } from 'node:fs';
+import { type Dir, lstatSync } from 'node:fs';
 import { opendir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Catalog } from '../catalog/catalog.ts';
 import { errnoOf } from '../runtime/errnos.ts';
-import { type Manifest, parseManifest } from '../tiers/manifest.ts';
+import { readSmallFileSync } from '../runtime/small-file.ts';
+import { type Manifest, mostProofBytes, parseManifest } from '../tiers/manifest.ts';
 import { copyPathOf } from '../tiers/posix-tier.ts';
 import type { PosixTier } from '../tiers/tier.ts';
 
@@ -69,7 +70,7 @@ export function adopt(catalog: Catalog, tier: PosixTier, { proof, copyPath }: Pr
 
 function readText(path: string): string {
   try {
-    return readFileSync(path, 'utf8');
+    return readSmallFileSync(path, mostProofBytes).toString('utf8');
   } catch {
     return '';
   }

@@ -35,7 +35,8 @@ export function parseJson(text: string): unknown {
   } catch (strict) {
     if (!/\b(NaN|Infinity)\b/.test(text)) throw unreadable('the document is not JSON', strict);
   }
-  const withoutNaN = text.replace(/"[^"\\]*(?:\\.[^"\\]*)*"|-?\b(?:NaN|Infinity)\b/gs, (token) =>
+  // A string that does not end is taken as a whole, so that the rest of the text is not looked at again from each of its quotes.
+  const withoutNaN = text.replace(/"[^"\\]*(?:\\.?[^"\\]*)*(?:"|$)|-?\b(?:NaN|Infinity)\b/gs, (token) =>
     token.startsWith('"') ? token : 'null',
   );
   try {

@@ -4,6 +4,8 @@ import { CacheError } from '../core/errors.ts';
 export const limits = {
   /** Bytes of JSON, also after decompression. */
   textBytes: 16 * 1024 * 1024,
+  /** Bytes of all texts of one image together, also those that turn out to be damaged. */
+  imageTextBytes: 40 * 1024 * 1024,
   /** Nodes after subgraphs have been expanded. */
   nodes: 10_000,
   /** Values, links and steps looked at in one document. */

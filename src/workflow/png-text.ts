@@ -1,21 +1,32 @@
 import { inflateSync } from 'node:zlib';
 import { limits } from './limits.ts';
 
+/** Of a PNG's text, bytes. */
+const longestKeyword = 79;
+
 const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
 
 export function isPng(file: Buffer): boolean {
   return file.subarray(0, 8).equals(signature);
 }
 
+/** What an image may carry for us. */
+export const imageKeywords: readonly string[] = ['prompt', 'workflow'];
+
 /**
- * The texts of a PNG by keyword (PNG specification, third edition, 11.3.3). ComfyUI writes `prompt` and `workflow` as tEXt, and
- * for animations as `comf` chunks of the same form behind the image data. Chunks that are damaged or too large are left out.
+ * The prompt and the workflow of a PNG by keyword (PNG specification, third edition, 11.3.3). ComfyUI writes them as tEXt, and for
+ * animations as `comf` chunks of the same form behind the image data. Chunks that are damaged or too large are left out, and so is what
+ * goes beyond a bound in sum.
  */
 export function pngTexts(file: Buffer): Map<string, string> {
   const texts = new Map<string, string>();
+  const sum = { left: limits.imageTextBytes };
   for (const { type, data } of chunks(file)) {
-    const text = readers[type]?.(data);
-    if (text && !texts.has(text.keyword)) texts.set(text.keyword, text.value);
+    const [keyword, rest] = splitAtZero(data.subarray(0, longestKeyword + 1), data);
+    if (!readers[type] || !imageKeywords.includes(keyword) || texts.has(keyword)) continue;
+    const value = readers[type](rest, sum);
+    if (value !== null && value.length <= limits.textBytes) texts.set(keyword, value.toString('utf8'));
+    if (texts.size === imageKeywords.length || sum.left <= 0) break;
   }
   return texts;
 }
@@ -31,45 +42,47 @@ function* chunks(file: Buffer): Generator<{ type: string; data: Buffer }> {
   }
 }
 
-interface Text {
-  keyword: string;
-  value: string;
+/** How many bytes may still be read. */
+interface Sum {
+  left: number;
 }
 
-const readers: Record<string, (data: Buffer) => Text | null> = {
-  tEXt: plainText,
-  comf: plainText,
-  zTXt: (data) => {
-    const [keyword, rest] = splitAtZero(data);
-    return text(keyword, inflate(rest.subarray(1)));
-  },
-  iTXt: (data) => {
-    const [keyword, rest] = splitAtZero(data);
-    const [, afterLanguage] = splitAtZero(rest.subarray(2));
-    const [, value] = splitAtZero(afterLanguage);
-    return text(keyword, rest[0] === 1 ? inflate(value) : value);
+/** What follows the keyword, as text; null when it is damaged. */
+const readers: Record<string, (rest: Buffer, sum: Sum) => Buffer | null> = {
+  tEXt: plain,
+  comf: plain,
+  zTXt: (rest, sum) => inflate(rest.subarray(1), sum),
+  iTXt: (rest, sum) => {
+    const afterLanguage = afterZero(rest.subarray(2));
+    const value = afterZero(afterLanguage);
+    return rest[0] === 1 ? inflate(value, sum) : plain(value, sum);
   },
 };
 
-function plainText(data: Buffer): Text | null {
-  const [keyword, value] = splitAtZero(data);
-  return text(keyword, value);
+function plain(value: Buffer, sum: Sum): Buffer {
+  sum.left -= value.length;
+  return value;
 }
 
-function splitAtZero(data: Buffer): [before: Buffer, after: Buffer] {
+function splitAtZero(head: Buffer, data: Buffer): [before: string, after: Buffer] {
+  const at = head.indexOf(0);
+  return at < 0 ? ['', data] : [head.toString('latin1', 0, at), data.subarray(at + 1)];
+}
+
+function afterZero(data: Buffer): Buffer {
   const at = data.indexOf(0);
-  return at < 0 ? [data, data.subarray(data.length)] : [data.subarray(0, at), data.subarray(at + 1)];
+  return at < 0 ? data.subarray(data.length) : data.subarray(at + 1);
 }
 
-function text(keyword: Buffer, value: Buffer | null): Text | null {
-  if (value === null || value.length > limits.textBytes || keyword.length > 79) return null;
-  return { keyword: keyword.toString('latin1'), value: value.toString('utf8') };
-}
-
-function inflate(data: Buffer): Buffer | null {
+function inflate(data: Buffer, sum: Sum): Buffer | null {
+  const most = Math.min(limits.textBytes, sum.left);
   try {
-    return inflateSync(data, { maxOutputLength: limits.textBytes });
+    const text = inflateSync(data, { maxOutputLength: most });
+    sum.left -= text.length;
+    return text;
   } catch {
+    // How far it came is not told.
+    sum.left -= most;
     return null;
   }
 }

@@ -1,22 +1,33 @@
 import { limits } from './limits.ts';
+import { imageKeywords } from './png-text.ts';
 
 export function isWebp(file: Buffer): boolean {
   return file.toString('latin1', 0, 4) === 'RIFF' && file.toString('latin1', 8, 12) === 'WEBP';
 }
 
 /**
- * The texts of a WebP by keyword. ComfyUI puts `prompt:{…}` into the EXIF tag Model (0x0110) and `workflow:{…}` into Make
- * (0x010f); further texts go into the tags below that. Any text tag of the form `keyword:text` is taken.
+ * The prompt and the workflow of a WebP by keyword. ComfyUI puts `prompt:{…}` into the EXIF tag Model (0x0110) and `workflow:{…}` into
+ * Make (0x010f); further texts go into the tags below that. Any text tag of that form is taken, up to a bound in sum.
  */
 export function webpTexts(file: Buffer): Map<string, string> {
   const exif = exifOf(file);
   const texts = new Map<string, string>();
+  let left: number = limits.imageTextBytes;
   for (const value of exif ? asciiTags(exif) : []) {
-    const colon = value.indexOf(':');
-    const keyword = value.slice(0, colon);
-    if (colon > 0 && !texts.has(keyword)) texts.set(keyword, value.slice(colon + 1));
+    const keyword = imageKeywords.find((word) => value.toString('latin1', 0, word.length + 1) === `${word}:`);
+    if (keyword === undefined || texts.has(keyword)) continue;
+    left -= value.length;
+    if (left < 0) break;
+    texts.set(keyword, withoutZeros(value).toString('utf8', keyword.length + 1));
   }
   return texts;
+}
+
+/** Tags may lie over each other: what is not wanted is only looked at where it begins. */
+function withoutZeros(text: Buffer): Buffer {
+  let end = text.length;
+  while (end > 0 && text[end - 1] === 0) end -= 1;
+  return text.subarray(0, end);
 }
 
 function exifOf(file: Buffer): Buffer | null {
@@ -33,7 +44,7 @@ function exifOf(file: Buffer): Buffer | null {
 }
 
 /** Text values of the first directory of a TIFF structure (TIFF 6.0, section 2). */
-function* asciiTags(tiff: Buffer): Generator<string> {
+function* asciiTags(tiff: Buffer): Generator<Buffer> {
   const order = tiff.toString('latin1', 0, 2);
   if (tiff.length < 14 || (order !== 'II' && order !== 'MM')) return;
   const u16 = (at: number) => (order === 'II' ? tiff.readUInt16LE(at) : tiff.readUInt16BE(at));
@@ -47,9 +58,6 @@ function* asciiTags(tiff: Buffer): Generator<string> {
     const length = u32(entry + 4);
     if (u16(entry + 2) !== 2 || length > limits.textBytes) continue;
     const start = length <= 4 ? entry + 8 : u32(entry + 8);
-    yield tiff
-      .subarray(start, start + length)
-      .toString('utf8')
-      .replace(/\0+$/, '');
+    yield tiff.subarray(start, start + length);
   }
 }

@@ -1,5 +1,6 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readSmallFile } from '../../runtime/small-file.ts';
 import { type Finding, ok, warn } from './finding.ts';
 
 /** How a pack of custom nodes finds its models, by how often its source says so. */
@@ -53,9 +54,7 @@ function isPack(name: string): boolean {
 async function readPack(dir: string, name: string): Promise<NodePack> {
   const pack: NodePack = { name, lookups: 0, bypasses: 0, replaces: false };
   for (const file of await pythonFiles(dir)) {
-    const size = (await stat(file).catch(() => null))?.size ?? 0;
-    if (size > most.bytes) continue;
-    const text = await readFile(file, 'utf8').catch(() => '');
+    const text = (await readSmallFile(file, most.bytes).catch(() => null))?.toString('utf8') ?? '';
     pack.lookups += text.match(lookup)?.length ?? 0;
     pack.bypasses += text.match(bypass)?.length ?? 0;
     pack.replaces ||= replacement.test(text);

@@ -1,0 +1,34 @@
+import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+
+/** Opening a pipe without a writer, or some device, would wait for ever. */
+const flags = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
+
+/**
+ * The bytes of a regular file of at most `most` bytes.
+ * @throws what the file system says, or an Error that says what is wrong with the file: a pipe, a device, a folder, or too large
+ */
+export async function readSmallFile(path: string, most: number): Promise<Buffer> {
+  await using file: FileHandle = await open(path, flags);
+  const bytes = Buffer.alloc(sizeOf(path, await file.stat(), most));
+  const { bytesRead } = await file.read(bytes, 0, bytes.length, 0);
+  return bytes.subarray(0, bytesRead);
+}
+
+/** The same at once. */
+export function readSmallFileSync(path: string, most: number): Buffer {
+  const fd = openSync(path, flags);
+  try {
+    const bytes = Buffer.alloc(sizeOf(path, fstatSync(fd), most));
+    return bytes.subarray(0, readSync(fd, bytes, 0, bytes.length, 0));
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function sizeOf(path: string, stat: Stats, most: number): number {
+  if (stat.isDirectory()) throw Object.assign(new Error(`${path} is a folder`), { code: 'EISDIR' });
+  if (!stat.isFile()) throw new Error(`${path} is no regular file`);
+  if (stat.size > most) throw new Error(`${path} has ${stat.size} bytes; at most ${most} were expected`);
+  return stat.size;
+}
