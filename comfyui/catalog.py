@@ -8,6 +8,8 @@ import os
 import sqlite3
 from urllib.request import pathname2url
 
+from .private import believed_directories, check_own, is_within
+
 log = logging.getLogger("autocached")
 
 _TIERS = ("ram", "ssd")
@@ -22,7 +24,8 @@ def sealed_copy(state_dir: str, path: str, source: os.stat_result) -> str | None
     The path of a copy of the source as it is now (`source` is its stat) that still looks as it did when it was sealed; None
     when there is none or the catalog cannot be read.
     """
-    rows = [row for row in _rows(state_dir, path, source) if row[0] in _TIERS]
+    directories = believed_directories(state_dir)
+    rows = [row for row in _rows(state_dir, path, source) if row[0] in _TIERS and is_within(row[1], directories)]
     for _, copy, size, mtime_ns, ino in sorted(rows, key=lambda row: _TIERS.index(row[0])):
         if _seal_holds(copy, (size, mtime_ns, ino)):
             return copy
@@ -36,9 +39,11 @@ def _rows(state_dir: str, path: str, source: os.stat_result) -> list[tuple]:
     mode = "mode=ro" if os.path.exists(file + "-wal") else "mode=ro&immutable=1"
     uri = "file:%s?%s" % (pathname2url(file), mode)
     try:
+        # Modes are those of the directory: SQLite gives its files those of the process.
+        check_own(file, os.stat(file), 0)
         with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=0.05)) as catalog:
             return catalog.execute(_QUERY, (path, source.st_size, str(source.st_mtime_ns))).fetchall()
-    except sqlite3.Error as error:
+    except (sqlite3.Error, OSError, ValueError) as error:
         log.debug("autocached: the catalog %s cannot be read: %s", file, error)
         return []
 

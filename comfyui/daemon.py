@@ -1,4 +1,4 @@
-"""The daemon as its state directory announces it, over HTTP with one kept connection for each thread."""
+"""The daemon as its state directory announces it, over HTTP with one kept and proven connection for each thread."""
 
 from __future__ import annotations
 
@@ -7,15 +7,19 @@ import json
 import os
 import socket
 import threading
-from typing import NamedTuple
 from urllib.parse import urlsplit
+
+from .announcement import Announcement, read_announcement
+from .proof import ANSWER_HEADER, NotTheDaemon, prove
 
 CONNECT_SECONDS = 0.05
 ANSWER_SECONDS = 0.25
+# For the daemon's proof, which comes before the first request of a connection.
+PROOF_SECONDS = 0.25
 # Far above any true answer: whatever else may listen on the port cannot fill the memory.
 _ANSWER_BYTES = 1 << 18
-# What a connection, HTTP, or a token that fits no header can raise.
-_FAULTS = (OSError, http.client.HTTPException, ValueError)
+# What a connection, HTTP, or whoever listens in the daemon's place can raise.
+_FAULTS = (OSError, http.client.HTTPException, ValueError, NotTheDaemon)
 # Statuses with which the daemon answers a request that it understood; asking again would not help.
 _REFUSALS = (400, 404, 409, 413, 415, 422)
 
@@ -28,16 +32,10 @@ class Refused(Trouble):
     """The daemon answered, and says no; the message is its own."""
 
 
-class Announcement(NamedTuple):
-    """daemon.json, with the token read from its tokenFile."""
-
-    url: str
-    pid: int
-    token: str
-
-
 class _Connection(http.client.HTTPConnection):
-    """Ends with the thread that keeps it."""
+    """Ends with the thread that keeps it. What was proven on it holds for no other: it does not open itself again."""
+
+    auto_open = 0
 
     def __del__(self):
         self.close()
@@ -61,12 +59,17 @@ class Daemon:
     def announcement(self, again: bool = False) -> Announcement:
         """Who the daemon is now; read anew when its file has changed or `again`. Raises Trouble."""
         stamp = self.stamp()
-        if stamp is None:
+        if stamp is None and not os.environ.get("AUTOCACHE_URL"):
             raise Trouble("there is no " + self._file)
         with self._lock:
             if again or self._read is None or self._read[0] != stamp:
-                self._read = (stamp, _read_announcement(self._file))
+                self._read = (stamp, _announced_in(self._file))
             return self._read[1]
+
+    @property
+    def announced(self) -> Announcement | None:
+        """The one that was read last."""
+        return self._read[1] if self._read else None
 
     def get(self, route: str, answer_seconds: float = ANSWER_SECONDS) -> dict:
         """As `post`."""
@@ -81,7 +84,7 @@ class Daemon:
         announced = self.announcement()
         kept = self._connection(announced)
         try:
-            return self._exchange(kept or self._connect(announced), announced, route, body, answer_seconds)
+            return self._exchange(kept or self._connect(announced), route, body, answer_seconds)
         except socket.timeout:
             raise Trouble("no answer in time from " + announced.url) from None
         except Refused:
@@ -92,7 +95,7 @@ class Daemon:
             if latest == announced and not ended:
                 raise Trouble("%s: %s" % (announced.url, error)) from error
         try:
-            return self._exchange(self._connect(latest), latest, route, body, answer_seconds)
+            return self._exchange(self._connect(latest), route, body, answer_seconds)
         except _FAULTS as error:
             raise Trouble("%s: %s" % (latest.url, error)) from error
 
@@ -106,7 +109,7 @@ class Daemon:
     def _connection(self, announced: Announcement):
         """This thread's kept connection, unless it leads to another daemon or was made by the process that forked this one."""
         kept = getattr(self._kept, "connection", None)
-        if kept is not None and self._kept.owner == (announced.url, os.getpid()):
+        if kept is not None and self._kept.owner == (announced, os.getpid()):
             return kept
         self.close()
         return None
@@ -116,22 +119,33 @@ class Daemon:
         url = urlsplit(announced.url)
         connection = _Connection(url.hostname, url.port, timeout=CONNECT_SECONDS)
         connection.connect()
-        connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection.sock.settimeout(PROOF_SECONDS)
+            self._kept.host = announced.host
+            self._kept.session = prove(connection, announced.token, self._kept.host)
+        except BaseException:
+            connection.close()
+            raise
         self._kept.connection = connection
-        self._kept.owner = (announced.url, os.getpid())
+        self._kept.owner = (announced, os.getpid())
         return connection
 
-    def _exchange(self, connection, announced: Announcement, route: str, body: dict | bytes | None, answer_seconds: float) -> dict:
-        headers = {"Authorization": "Bearer " + announced.token}
+    def _exchange(self, connection, route: str, body: dict | bytes | None, answer_seconds: float) -> dict:
+        session = self._kept.session
+        headers = {"Host": self._kept.host}
         method, content = "GET", None
         if body is not None:
             headers["Content-Type"] = "application/json"
             method, content = "POST", body if isinstance(body, bytes) else json.dumps(body).encode("utf-8")
+        headers["Authorization"] = session.authorization(method, route, content)
         try:
             connection.sock.settimeout(answer_seconds)
             connection.request(method, route, content, headers)
             response = connection.getresponse()
             text = response.read(_ANSWER_BYTES)
+            if not session.is_answer(response.getheader(ANSWER_HEADER), response.status, text):
+                raise NotTheDaemon("the answer is not the daemon's")
             if response.will_close or not response.isclosed():
                 self.close()
         except BaseException:
@@ -158,15 +172,8 @@ def _message_of(answer) -> str | None:
     return message[:500] if isinstance(message, str) else None
 
 
-def _read_announcement(file: str) -> Announcement:
+def _announced_in(file: str) -> Announcement:
     try:
-        with open(file, encoding="utf-8") as text:
-            found = json.load(text)
-        with open(os.path.join(os.path.dirname(file), found["tokenFile"]), encoding="utf-8") as text:
-            token = text.read().strip()
-        url = urlsplit(str(found["url"]))
-        if url.scheme != "http" or not url.hostname or not url.port:
-            raise ValueError("its url is %s" % found["url"])
-        return Announcement(url.geturl(), int(found["pid"]), token)
+        return read_announcement(file)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise Trouble("%s cannot be used: %s" % (file, error)) from error

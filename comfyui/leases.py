@@ -49,9 +49,10 @@ class Leases:
             held = set(self._held)
         # Elsewhere than on Linux the system itself keeps a mapped file, or its contents.
         needed = held if prompts_left() else mapped(held) or set()
-        body = {"client": {"app": APP, "pid": os.getpid()}, "renew": sorted(needed), "end": sorted(held - needed)}
         try:
-            self._daemon.post("/api/leases", body)
+            there = self._daemon.announcement().there
+            renew, end = sorted(map(there, needed)), sorted(map(there, held - needed))
+            self._daemon.post("/api/leases", {"client": {"app": APP, "pid": os.getpid()}, "renew": renew, "end": end})
         except Trouble as why:
             log.debug("autocached: leases were not renewed: %s", why)
         with self._lock:

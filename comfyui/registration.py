@@ -34,7 +34,7 @@ class Registration:
             announced = self._daemon.announcement()
         except Trouble:
             return
-        roots = self._folders()
+        roots = [dict(folder, path=announced.there(folder["path"])) for folder in self._folders()]
         what = (announced.url, announced.pid, roots)
         with self._lock:
             if self._told == what or (self._refused[0] == what and self._clock() < self._refused[1]):

@@ -12,6 +12,7 @@ from .breaker import Breaker
 from .catalog import sealed_copy
 from .daemon import ANSWER_SECONDS, Daemon, Trouble
 from .leases import Leases
+from .private import is_within
 from .registration import Registration
 from .stuck import Stuck
 from .wait import Wait
@@ -78,8 +79,12 @@ class Resolver:
             self._breaker.failed(why)
             return None
         self._breaker.worked()
-        copy = answer.get("path")
-        if answer.get("reason") != "HIT_OFFLINE" or not isinstance(copy, str) or not _can_stand_for(copy, name, None):
+        if answer.get("reason") != "HIT_OFFLINE":
+            return None
+        copy = self._believed(answer.get("path"), None)
+        if copy is None:
+            log.warning("autocached: %s is not used for %s: it does not lie where copies do", answer.get("path"), name)
+        if copy is None or not _can_stand_for(copy, name, None):
             return None
         self._leases.hold(copy, answer.get("leaseMs"))
         log.info("autocached: the folder of %s is away; its copy %s is loaded", name, copy)
@@ -134,11 +139,22 @@ class Resolver:
 
     def _ask_once(self, question: dict) -> dict:
         slice_seconds = question.get("sliceMs", 0) / 1000
-        answer = self.daemon.post("/api/lookup", question, ANSWER_SECONDS + slice_seconds)
-        path = answer.get("path")
-        if not isinstance(path, str) or not os.path.isabs(path):
-            raise Trouble("the answer has no absolute path")
-        return answer
+        announced = self.daemon.announcement()
+        asked = dict(question, path=announced.there(question["path"]))
+        answer = self.daemon.post("/api/lookup", asked, ANSWER_SECONDS + slice_seconds)
+        path = self._believed(answer.get("path"), question["path"])
+        if path is None:
+            raise Trouble("the answer is neither the path that was asked for nor one below the cache directory")
+        return dict(answer, path=path)
+
+    def _believed(self, path, asked: str | None) -> str | None:
+        """A path of an answer as this process calls it, when it is the one asked for or lies where copies do."""
+        announced = self.daemon.announced
+        if announced is None or not isinstance(path, str) or not os.path.isabs(path):
+            return None
+        here = announced.here(path)
+        is_asked = asked is not None and os.path.normcase(here) == os.path.normcase(asked)
+        return here if is_asked or is_within(here, announced.directories) else None
 
 
 def _can_stand_for(copy: str, path: str, size: int | None) -> bool:

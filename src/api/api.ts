@@ -277,11 +277,3 @@ export interface PublishedView {
 export interface LeaseAnswer {
   leases: { path: string; expiresInMs: number }[];
 }
-
-/** `daemon.json` in the state directory: how programs find the daemon. */
-export interface DaemonFile {
-  url: string;
-  pid: number;
-  version: string;
-  tokenFile: string;
-}

@@ -1,9 +1,7 @@
-import { Agent } from 'node:http';
 import type {
   ClearRequest,
   ConfigAnswer,
   ConfigChange,
-  DaemonFile,
   EntriesAnswer,
   EntriesQuery,
   ExplainAnswer,
@@ -17,10 +15,12 @@ import type {
   WarmAnswer,
   WarmRequest,
 } from '../api/api.ts';
+import type { DaemonFile } from '../api/daemon-file.ts';
 import type { StatsAnswer } from '../api/stats.ts';
 import type { VerifyAnswer, VerifyRequest } from '../api/verify.ts';
 import type { PrefetchAnswer, WorkflowAnswer } from '../api/workflow.ts';
-import { type Call, type CallAnswer, CallTimeout, callDaemon, openResponse } from '../client/daemon-call.ts';
+import { CallTimeout, NotTheDaemon } from '../client/connection.ts';
+import { type Call, type CallAnswer, DaemonCalls } from '../client/daemon-call.ts';
 import { type FoundDaemon, findDaemon } from '../client/daemon-file.ts';
 import { CacheError, type ErrorBody, messageOf } from '../core/errors.ts';
 import { type DaemonEvent, readEvents } from './sse.ts';
@@ -30,7 +30,7 @@ const usualWaitMs = 30_000;
 /** The daemon's HTTP API, typed. Every method throws `CacheError`: the daemon's own, or `NOT_RUNNING` when nobody answers. */
 export class Client {
   readonly #found: FoundDaemon;
-  readonly #agent = new Agent({ keepAlive: false });
+  readonly #calls = new DaemonCalls();
 
   constructor(found: FoundDaemon) {
     this.#found = found;
@@ -38,7 +38,7 @@ export class Client {
 
   /** @throws CacheError `NOT_RUNNING` when the state directory names no daemon. */
   static async find(stateDir: string): Promise<Client> {
-    return new Client(await findDaemon(stateDir));
+    return new Client(findDaemon(stateDir));
   }
 
   get daemon(): DaemonFile {
@@ -141,13 +141,11 @@ export class Client {
 
   /** The daemon's events from now on: when this resolves, none is missed. Ends when `signal` aborts or the daemon goes away. */
   async events(signal: AbortSignal): Promise<AsyncGenerator<DaemonEvent>> {
-    const response = await openResponse(this.#call('GET', '/api/events', {}), signal).catch((error) =>
-      this.#unreachable(error),
-    );
-    response.setEncoding('utf8');
-    if (response.statusCode === 200) return quietEnd(readEvents(response));
-    const text = (await response.toArray()).join('');
-    return parse({ status: response.statusCode ?? 0, text });
+    const call = this.#call('GET', '/api/events', {});
+    const answer = await this.#calls.stream(this.#found, call, signal).catch((error: unknown) => this.#unreachable(error));
+    if ('text' in answer) return parse(answer);
+    answer.setEncoding('utf8');
+    return quietEnd(readEvents(answer));
   }
 
   async #ask<T>(method: string, path: string, options: { body?: unknown; answerMs?: number | null } = {}): Promise<T> {
@@ -155,12 +153,11 @@ export class Client {
   }
 
   #send(method: string, path: string, options: { body?: unknown; answerMs?: number | null }): Promise<CallAnswer> {
-    return callDaemon(this.#call(method, path, options)).catch((error: unknown) => this.#unreachable(error));
+    return this.#calls.call(this.#found, this.#call(method, path, options)).catch((error: unknown) => this.#unreachable(error));
   }
 
   #call(method: string, path: string, options: { body?: unknown; answerMs?: number | null }): Call {
-    const { url, token } = this.#found;
-    return { url, token, method, path, agent: this.#agent, connectMs: 2_000, answerMs: usualWaitMs, ...options };
+    return { method, path, connectMs: 2_000, answerMs: usualWaitMs, ...options };
   }
 
   #unreachable(cause: unknown): never {
@@ -169,6 +166,12 @@ export class Client {
       const message = `the daemon at ${url} does not answer`;
       throw new CacheError('NOT_RUNNING', message, {
         hint: `if it stays so, end process ${pid} and run: autocached start`,
+        cause,
+      });
+    }
+    if (cause instanceof NotTheDaemon) {
+      throw new CacheError('NOT_RUNNING', cause.message, {
+        hint: `nothing was said to it; free its port or set another one in AUTOCACHE_LISTEN, then run: autocached start`,
         cause,
       });
     }

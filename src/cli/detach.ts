@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { constants } from 'node:fs';
 import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { loadConfig } from '../config/config.ts';
@@ -28,7 +29,8 @@ export async function startDetached({ self, flags, cwd }: Detached): Promise<{ c
   const { stateDir } = loadConfig({ cwd, flags }).config;
   makeDirectory(stateDir, keys.stateDir.name, 0o700);
   const logPath = join(stateDir, daemonLogName);
-  const log = await open(logPath, 'a', 0o600);
+  const { O_APPEND, O_CREAT, O_WRONLY, O_NOFOLLOW = 0 } = constants;
+  const log = await open(logPath, O_APPEND | O_CREAT | O_WRONLY | O_NOFOLLOW, 0o600);
   const { size: logStart } = await log.stat();
   try {
     const child = await spawned([...self, 'start', ...asArguments(flags)], { cwd, output: log.fd });

@@ -19,7 +19,9 @@ export async function stopDaemon(client: Client, forMs = longestMs): Promise<{ s
   });
 }
 
+/** 0 stands for a process that is not of this machine. */
 function isAlive(pid: number): boolean {
+  if (pid === 0) return false;
   try {
     process.kill(pid, 0);
     return true;

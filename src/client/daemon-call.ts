@@ -1,12 +1,11 @@
-import { type Agent, type IncomingMessage, request as openRequest } from 'node:http';
+import type { IncomingMessage } from 'node:http';
+import { type Address, type Answer, CallTimeout, Connection, type Request, readText } from './connection.ts';
+import { deadline } from './deadline.ts';
 
 /** One request to the daemon. Uses node:http because fetch() gives up on an answer that takes over five minutes. */
 export interface Call {
-  url: string;
   method: string;
   path: string;
-  token: string;
-  agent: Agent;
   body?: unknown;
   /** Longest wait for the connection, in ms. */
   connectMs: number;
@@ -19,76 +18,78 @@ export interface CallAnswer {
   text: string;
 }
 
-/** The daemon took too long: to accept the connection, or to answer. */
-export class CallTimeout extends Error {
-  override name = 'CallTimeout';
-}
-
 const largestAnswer = 256 * 1024 ** 2;
 
-/** @throws Error from node:http when there is no connection or it breaks, `CallTimeout` when it takes too long. */
-export async function callDaemon(call: Call): Promise<CallAnswer> {
-  const overdue = new AbortController();
-  const cancel = deadline(call.answerMs, () => overdue.abort(new CallTimeout(`no answer within ${call.answerMs} ms`)));
+/** The proven connections of a program to its daemon; those that are free are used again. */
+export class DaemonCalls {
+  #kept: { address: Address; connection: Connection }[] = [];
+
+  /** @throws NotTheDaemon, Error from node:http when there is no connection or it breaks, `CallTimeout` when it takes too long */
+  async call(to: Address, call: Call): Promise<CallAnswer> {
+    const overdue = new AbortController();
+    const cancel = deadline(call.answerMs, () => overdue.abort(new CallTimeout(`no answer within ${call.answerMs} ms`)));
+    try {
+      const { answer, connection } = await this.#send(to, call, overdue.signal);
+      const whole = await readWhole(answer, connection);
+      this.#kept.push({ address: to, connection });
+      return whole;
+    } catch (error) {
+      if (overdue.signal.aborted) throw overdue.signal.reason;
+      throw error;
+    } finally {
+      cancel();
+    }
+  }
+
+  /** The answer's body as it comes, until `signal` aborts; an error as a whole. Throws as `call` does. */
+  async stream(to: Address, call: Call, signal: AbortSignal): Promise<IncomingMessage | CallAnswer> {
+    const { answer, connection } = await this.#send(to, call, signal);
+    if (answer.response.statusCode !== 200) return readWhole(answer, connection);
+    answer.assertProven({ stream: true });
+    return answer.response;
+  }
+
+  close(): void {
+    for (const { connection } of this.#kept.splice(0)) connection.close();
+  }
+
+  async #send(to: Address, call: Call, signal: AbortSignal, mayReuse = true): Promise<Sent> {
+    const { method, path, body } = call;
+    const request: Request = { method, path, ...(body !== undefined && { body: JSON.stringify(body) }) };
+    const kept = mayReuse ? this.#take(to) : undefined;
+    const connection = kept ?? (await Connection.open(to, call.connectMs, signal));
+    try {
+      return { answer: await connection.send(request, signal), connection };
+    } catch (error) {
+      connection.close();
+      // A kept connection that the daemon closed just now: nothing was answered, and a new connection may do.
+      const ended = kept && (error as NodeJS.ErrnoException).code === 'ECONNRESET';
+      if (ended && !signal.aborted) return this.#send(to, call, signal, false);
+      throw error;
+    }
+  }
+
+  /** A free connection to that daemon; those to an earlier one are closed. */
+  #take({ url, token }: Address): Connection | undefined {
+    const isCurrent = ({ address }: { address: Address }) => url === address.url && token === address.token;
+    for (const { connection } of this.#kept.filter((one) => !isCurrent(one))) connection.close();
+    this.#kept = this.#kept.filter(isCurrent);
+    return this.#kept.pop()?.connection;
+  }
+}
+
+interface Sent {
+  answer: Answer;
+  connection: Connection;
+}
+
+async function readWhole({ response, assertProven }: Answer, connection: Connection): Promise<CallAnswer> {
   try {
-    const response = await openResponse(call, overdue.signal);
-    return { status: response.statusCode ?? 0, text: await readText(response) };
+    const text = await readText(response, largestAnswer);
+    assertProven(text);
+    return { status: response.statusCode ?? 0, text };
   } catch (error) {
-    if (overdue.signal.aborted) throw overdue.signal.reason;
-    throw error;
-  } finally {
-    cancel();
-  }
-}
-
-/** The answer once its head is there; its body streams until `signal` aborts. */
-export async function openResponse(call: Call, signal: AbortSignal, mayRetry = true): Promise<IncomingMessage> {
-  const outgoing = openRequest(new URL(call.path, call.url), { method: call.method, agent: call.agent, signal });
-  outgoing.setHeader('authorization', `Bearer ${call.token}`);
-  const sent = new Promise<IncomingMessage>((resolve, reject) => {
-    outgoing.once('response', resolve);
-    outgoing.on('error', reject);
-  });
-  outgoing.once('socket', (socket) => {
-    if (!socket.connecting) return;
-    const cancel = deadline(call.connectMs, () =>
-      outgoing.destroy(new CallTimeout(`no connection within ${call.connectMs} ms`)),
-    );
-    socket.once('connect', cancel);
-    outgoing.once('close', cancel);
-  });
-  if (call.body !== undefined) outgoing.setHeader('content-type', 'application/json');
-  outgoing.end(call.body === undefined ? undefined : JSON.stringify(call.body));
-  try {
-    return await sent;
-  } catch (error) {
-    // The daemon has just closed this kept connection without an answer: a new connection may do.
-    const closed = outgoing.reusedSocket && (error as NodeJS.ErrnoException).code === 'ECONNRESET';
-    if (closed && mayRetry && !signal.aborted) return openResponse(call, signal, false);
+    connection.close();
     throw error;
   }
-}
-
-async function readText(response: IncomingMessage): Promise<string> {
-  response.setEncoding('utf8');
-  let text = '';
-  for await (const chunk of response) {
-    text += chunk;
-    if (text.length > largestAnswer) throw new Error('the answer is too large');
-  }
-  return text;
-}
-
-/**
- * Calls `late` after `ms` unless cancelled. After a longer busy phase, a process sees its timers before the news from its sockets,
- * so the news gets one turn first.
- */
-function deadline(ms: number | null, late: () => void): () => void {
-  if (ms === null) return () => {};
-  let over = false;
-  const timer = setTimeout(() => setImmediate(() => over || late()), ms);
-  return () => {
-    over = true;
-    clearTimeout(timer);
-  };
 }

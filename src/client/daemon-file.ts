@@ -1,11 +1,17 @@
-import { readFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
-import type { DaemonFile } from '../api/api.ts';
+import { statSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { type DaemonFile, directoriesName, tokenPattern } from '../api/daemon-file.ts';
+import { remoteFromEnvironment } from '../config/env.ts';
+import type { Remote } from '../config/remote.ts';
 import { CacheError, messageOf } from '../core/errors.ts';
 import { errnoOf } from '../runtime/errnos.ts';
+import { readPrivately, troubleWith } from '../runtime/private-file.ts';
 
 export interface FoundDaemon extends DaemonFile {
   token: string;
+  /** A path in an answer is believed only below one of these. */
+  directories: readonly string[];
+  pathMap: Remote['pathMap'];
 }
 
 export function daemonFilePath(stateDir: string): string {
@@ -13,26 +19,69 @@ export function daemonFilePath(stateDir: string): string {
 }
 
 /**
- * The daemon that last wrote its address into the state directory. It may have died since.
- * @throws CacheError `NOT_RUNNING` when there is none, `UNAUTHORIZED` when its token cannot be read.
+ * The daemon that last wrote its address into the state directory, or that the environment names; it may have died since. Only files that
+ * this user alone can have written are believed, and only an address of this machine unless the environment itself says otherwise.
+ * @throws CacheError `NOT_RUNNING` when there is none, `UNAUTHORIZED` when its token is not ours to read.
  */
-export async function findDaemon(stateDir: string): Promise<FoundDaemon> {
+export function findDaemon(stateDir: string, remote: Remote = remoteFromEnvironment()): FoundDaemon {
+  const rule = remote.tokenFile === null ? 'secret' : 'any';
+  if (remote.url !== null) {
+    const tokenFile = remote.tokenFile ?? join(stateDir, 'token');
+    const there = { url: remote.url, pid: 0, version: '', tokenFile };
+    const directories = remote.pathMap.map(({ here }) => here);
+    return { ...there, token: readToken(tokenFile, rule), directories, pathMap: remote.pathMap };
+  }
   const path = daemonFilePath(stateDir);
-  const file = parse(await readFile(path, 'utf8').catch((error: unknown) => notRunning(error, path)), path);
-  const tokenFile = resolve(stateDir, file.tokenFile);
+  const found = parse(readOurs(stateDir, path), path);
+  const tokenFile = remote.tokenFile ?? resolve(stateDir, found.tokenFile);
+  if (remote.tokenFile === null && dirname(tokenFile) !== resolve(stateDir)) {
+    throw noToken(`${path} names a file outside the state directory`);
+  }
+  return { ...found, tokenFile, token: readToken(tokenFile, rule), directories: readDirectories(stateDir), pathMap: [] };
+}
+
+function readOurs(stateDir: string, path: string): string {
   try {
-    return { ...file, token: (await readFile(tokenFile, 'utf8')).trim() };
+    const trouble = troubleWith(statSync(stateDir), 0o022);
+    if (trouble) throw new Error(`${stateDir} ${trouble}`);
+    return readPrivately(path, 'ours');
+  } catch (error) {
+    return notRunning(error, path);
+  }
+}
+
+/** A file that the user names in the environment may be another's, as a secret that a container is given is. */
+function readToken(file: string, rule: 'secret' | 'any'): string {
+  let token: string;
+  try {
+    token = readPrivately(file, rule).trim();
   } catch (cause) {
-    throw new CacheError('UNAUTHORIZED', `the daemon's token cannot be read: ${messageOf(cause)}`, {
-      hint: 'run this command as the user that started the daemon',
-      cause,
-    });
+    throw noToken(messageOf(cause), cause);
+  }
+  if (!tokenPattern.test(token)) throw noToken(`${file} does not hold a token`);
+  return token;
+}
+
+function noToken(why: string, cause?: unknown): CacheError {
+  return new CacheError('UNAUTHORIZED', `the daemon's token cannot be read: ${why}`, {
+    hint: 'run this command as the user that started the daemon',
+    cause,
+  });
+}
+
+/** None when the file cannot be read: then only sources are opened. */
+function readDirectories(stateDir: string): string[] {
+  try {
+    const { directories } = JSON.parse(readPrivately(join(stateDir, directoriesName), 'ours')) as Record<string, unknown>;
+    return Array.isArray(directories) ? directories.filter((dir) => typeof dir === 'string') : [];
+  } catch {
+    return [];
   }
 }
 
 function notRunning(cause: unknown, path: string): never {
   if (errnoOf(cause) === 'ENOENT')
-    throw new CacheError('NOT_RUNNING', 'the daemon is not running', { hint: 'autocached start' });
+    throw new CacheError('NOT_RUNNING', 'the daemon is not running', { hint: 'autocached start', cause });
   throw new CacheError('NOT_RUNNING', `${path} cannot be read: ${messageOf(cause)}`, {
     hint: 'run this command as the user that started the daemon',
     cause,
@@ -40,13 +89,26 @@ function notRunning(cause: unknown, path: string): never {
 }
 
 function parse(text: string, path: string): DaemonFile {
+  const file = fieldsOf(text);
+  if (!file) throw new CacheError('NOT_RUNNING', `${path} does not say where the daemon is`, { hint: 'autocached start' });
+  if (isLoopback(file.url)) return file;
+  throw new CacheError('NOT_RUNNING', `${path} names ${file.url}, which is not of this machine`, {
+    hint: `if that is your daemon, set AUTOCACHE_URL=${file.url} in the environment`,
+  });
+}
+
+function fieldsOf(text: string): DaemonFile | null {
   try {
     const { url, pid, version, tokenFile } = JSON.parse(text) as Record<string, unknown>;
-    if (typeof url === 'string' && URL.canParse(url) && typeof pid === 'number' && typeof tokenFile === 'string') {
-      return { url, pid, version: String(version), tokenFile };
-    }
+    if (typeof url !== 'string' || !URL.canParse(url) || typeof pid !== 'number' || typeof tokenFile !== 'string') return null;
+    return { url, pid, version: String(version), tokenFile };
   } catch {
-    // Not JSON: the same trouble for the caller as JSON with other fields.
+    return null;
   }
-  throw new CacheError('NOT_RUNNING', `${path} does not say where the daemon is`, { hint: 'autocached start' });
+}
+
+/** True for an http address of this machine. */
+function isLoopback(address: string): boolean {
+  const { protocol, hostname } = new URL(address);
+  return protocol === 'http:' && (hostname === 'localhost' || hostname === '[::1]' || /^127(?:\.\d{1,3}){3}$/.test(hostname));
 }

@@ -1,13 +1,13 @@
 import type { BigIntStats } from 'node:fs';
 import { lstat, stat } from 'node:fs/promises';
-import { Agent } from 'node:http';
 import { isAbsolute, resolve as resolvePath } from 'node:path';
 import type { JobView, LookupAnswer, LookupRequest } from '../api/api.ts';
 import { stateDirFromEnvironment } from '../config/env.ts';
+import { fromDaemon, isWithin, toDaemon } from '../config/remote.ts';
 import { type Medium, type Purpose, type Reason, reasons, type TierName } from '../core/types.ts';
 import { within } from '../runtime/deadline.ts';
 import { Breaker } from './breaker.ts';
-import { callDaemon } from './daemon-call.ts';
+import { DaemonCalls } from './daemon-call.ts';
 import { daemonFilePath, type FoundDaemon, findDaemon } from './daemon-file.ts';
 
 export interface ResolverOptions {
@@ -51,9 +51,9 @@ export function createResolver(options: ResolverOptions = {}): Resolver {
   const stateDir = options.stateDir ?? stateDirFromEnvironment();
   const connectMs = options.timeoutMs?.connect ?? 50;
   const answerMs = options.timeoutMs?.answer ?? 250;
-  const agent = new Agent({ keepAlive: true });
   const breaker = new Breaker();
   const known = rememberDaemon(stateDir, () => breaker.reset());
+  const calls = new DaemonCalls();
   const statSource = bounded((path) => stat(path, { bigint: true }), answerMs);
   const statCopy = bounded((path) => lstat(path, { bigint: true }), answerMs);
 
@@ -65,7 +65,7 @@ export function createResolver(options: ResolverOptions = {}): Resolver {
     const seen = await statSource(source);
     const wait = waitMs ?? options.waitMs ?? 0;
     const body: LookupRequest = {
-      path: source,
+      path: toDaemon(daemon, source),
       ...(seen && { size: Number(seen.size), mtimeNs: String(seen.mtimeNs) }),
       ...(category !== undefined && { category }),
       ...(name !== undefined && { name }),
@@ -74,13 +74,13 @@ export function createResolver(options: ResolverOptions = {}): Resolver {
       client: { app: 'node', pid: process.pid },
     };
     try {
-      const call = { ...daemon, method: 'POST', path: '/api/lookup', agent, body, connectMs, answerMs: answerMs + wait };
-      const { status, text } = await callDaemon(call);
+      const call = { method: 'POST', path: '/api/lookup', body, connectMs, answerMs: answerMs + wait };
+      const { status, text } = await calls.call(daemon, call);
       const answer = status === 200 ? parseAnswer(text) : null;
       // A refused request (4xx) is no sign of a sick daemon, unless its token is refused.
       if (!answer && (status < 400 || status >= 500 || status === 401)) throw new Error(`unusable answer (${status})`);
       breaker.reset();
-      return answer ? await verified(path, answer, seen?.size) : unchanged(path);
+      return answer ? await verified(path, answer, daemon, seen?.size) : unchanged(path);
     } catch (error) {
       breaker.failed(started);
       known.forget();
@@ -88,18 +88,25 @@ export function createResolver(options: ResolverOptions = {}): Resolver {
     }
   }
 
-  /** The copy if it is as the daemon says: a regular file, no link, as large as the source. Else the requested path. */
-  async function verified(path: string, answer: LookupAnswer, size: bigint | undefined): Promise<Resolution> {
+  /** The copy if it is as the daemon says: where copies lie, a regular file, no link, as large as the source. Else the requested path. */
+  async function verified(
+    path: string,
+    answer: LookupAnswer,
+    daemon: FoundDaemon,
+    size: bigint | undefined,
+  ): Promise<Resolution> {
     const { tier, reason, leaseMs, job } = answer;
-    if (answer.path === resolvePath(path)) return { path, tier, reason, leaseMs, job };
-    const copy = await statCopy(answer.path);
+    const given = fromDaemon(daemon, answer.path);
+    if (given === resolvePath(path)) return { path, tier, reason, leaseMs, job };
+    if (!daemon.directories.some((directory) => isWithin(given, directory))) return unchanged(path);
+    const copy = await statCopy(given);
     if (!copy?.isFile() || copy.size === 0n || (size !== undefined && copy.size !== size)) return unchanged(path);
-    return { path: answer.path, tier, reason, leaseMs, job };
+    return { path: given, tier, reason, leaseMs, job };
   }
 
   return {
     resolve: (path, asked = {}) => ask(path, asked).catch(() => unchanged(path)),
-    close: () => agent.destroy(),
+    close: () => calls.close(),
   };
 }
 
@@ -125,11 +132,11 @@ function rememberDaemon(stateDir: string, changed: () => void) {
       const { mtimeNs, size, ino } = await stat(daemonFilePath(stateDir), { bigint: true });
       const now = `${mtimeNs} ${size} ${ino}`;
       if (now !== seen) {
-        daemon = await findDaemon(stateDir);
+        daemon = findDaemon(stateDir);
         seen = now;
         changed();
       }
-      daemon ??= await findDaemon(stateDir);
+      daemon ??= findDaemon(stateDir);
       return daemon;
     },
     forget(): void {

@@ -1,5 +1,6 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { writePrivately } from '../runtime/private-file.ts';
+import { readSmallFileSync } from '../runtime/small-file.ts';
 
 /**
  * A program that restores compressed files without autocached: `python3 restore.py model.safetensors.zst model.safetensors`. Needs
@@ -66,13 +67,12 @@ assert whole.hexdigest() == metadata["sha256"] and content.wait() == 0, "damaged
 export function placeRestoreScript(dir: string): void {
   const path = join(dir, 'restore.py');
   if (isThere(path)) return;
-  writeFileSync(`${path}.new`, restoreScript);
-  renameSync(`${path}.new`, path);
+  writePrivately(path, restoreScript);
 }
 
 function isThere(path: string): boolean {
   try {
-    return readFileSync(path, 'utf8') === restoreScript;
+    return readSmallFileSync(path, restoreScript.length * 4).toString('utf8') === restoreScript;
   } catch {
     return false;
   }

@@ -1,6 +1,7 @@
 import type { RootView } from '../api/api.ts';
 import { watchComfyuiQueue } from '../comfyui/queue.ts';
 import type { LoadedConfig } from '../config/config.ts';
+import { remoteFromEnvironment } from '../config/env.ts';
 import type { Config } from '../config/types.ts';
 import { listen } from '../http/listen.ts';
 import { CopyWorkers } from '../jobs/workers.ts';
@@ -120,7 +121,12 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
       settings,
       roots,
     },
-    { ...config.listen, stateDir: config.stateDir },
+    {
+      ...config.listen,
+      stateDir: config.stateDir,
+      directories: tiers.all().map(({ dir }) => dir),
+      keptToken: remoteFromEnvironment(environment).tokenFile,
+    },
   );
   opened.defer(() => server[Symbol.asyncDispose]());
 

@@ -7,6 +7,7 @@ import type { Config } from '../config/types.ts';
 import { assertLocal } from '../media/assert-local.ts';
 import { daemonLogName, type Log } from '../runtime/log.ts';
 import { makeDirectory } from '../runtime/make-directory.ts';
+import { closeDirectory } from '../runtime/private-file.ts';
 import { isClaimed, openPosixTier } from '../tiers/posix-tier.ts';
 import type { PosixTier } from '../tiers/tier.ts';
 import { Tiers } from '../tiers/tiers.ts';
@@ -37,6 +38,7 @@ export async function openStorage(config: Config, { pauses, ...context }: Openin
   const { clock, log, opened } = context;
   const { dir, stateDir, compress } = config;
   makeDirectory(stateDir, keys.stateDir.name, 0o700);
+  closeDirectory(stateDir, 'all', keys.stateDir.name);
   await assertLocal(stateDir, 'AUTOCACHE_STATE');
   await assertLocal(dir, 'AUTOCACHE_DIR');
   opened.defer(lockDirectory(stateDir, 'state directory'));

@@ -9,6 +9,7 @@ import { effective, type Given, type LoadOptions, type RawEnv, readEnv } from '.
 import { fields, keys, liveFields, meaningOf, notYet, prefix, shortName } from './keys.ts';
 import type { PathContext } from './paths.ts';
 import { problemLine, withoutSecrets } from './problems.ts';
+import { environmentKeys } from './remote.ts';
 import type { Config, Setting } from './types.ts';
 import { isSetting, nearestSetting } from './unknown-setting.ts';
 
@@ -108,6 +109,9 @@ function isWhole(config: Partial<Config>): config is Config {
 function unknownKeys({ layers }: RawEnv): string[] {
   return layers.flatMap(({ from, values }) =>
     Object.keys(values).flatMap((key) => {
+      if (Object.values<string>(environmentKeys).includes(key)) {
+        return from === 'environment' ? [] : [`${from}: ${key}: counts in the environment only`];
+      }
       if (!key.toUpperCase().startsWith(prefix) || isSetting(key)) return [];
       return [`${from}: ${key}: not a known key; the nearest one is ${nearestSetting(key)}`];
     }),

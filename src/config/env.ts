@@ -1,12 +1,13 @@
-import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { parse } from 'dotenv';
 import { messageOf } from '../core/errors.ts';
 import { errnoOf, meaningOf } from '../runtime/errnos.ts';
+import { readSmallFileSync } from '../runtime/small-file.ts';
 import { decodeUtf8 } from '../runtime/utf8.ts';
 import { defaultDirectories, userConfigFile } from './directories.ts';
 import { keys } from './keys.ts';
 import { type PathContext, parsePath, pathsOf } from './paths.ts';
+import { parseRemote, type Remote } from './remote.ts';
 
 /** Sources of the configuration; by default those of this process. */
 export interface LoadOptions {
@@ -88,6 +89,11 @@ export function stateDirFromEnvironment(options: LoadOptions = {}): string {
   return stateDirectory(raw.layers, raw.context);
 }
 
+/** Where the environment itself says that the daemon is. @throws CacheError BAD_CONFIG */
+export function remoteFromEnvironment(env: NodeJS.ProcessEnv = process.env): Remote {
+  return parseRemote(unquoted(env));
+}
+
 /** All set keys, each from the last layer that sets it. */
 export function effective(layers: readonly Layer[]): Map<string, Given> {
   const given = new Map<string, Given>();
@@ -106,10 +112,13 @@ function stateDirectory(layers: Layer[], context: Omit<PathContext, 'base'>): st
   return context.defaults.state;
 }
 
+/** Far more than all keys take. */
+const mostBytes = 256 * 1024;
+
 function readDotenv(path: string): { values: Record<string, string>; problems: string[] } {
   let bytes: Buffer;
   try {
-    bytes = readFileSync(path);
+    bytes = readSmallFileSync(path, mostBytes);
   } catch (error) {
     // A directory named .env is a Python environment.
     if (meaningOf(error) === 'missing' || errnoOf(error) === 'EISDIR') return { values: {}, problems: [] };
@@ -121,7 +130,9 @@ function readDotenv(path: string): { values: Record<string, string>; problems: s
   } catch (error) {
     return { values: {}, problems: [messageOf(error).slice(path.length + 1)] };
   }
-  const values = parse(text);
+  // Each blank line costs the parser a look at all that follow it.
+  const lines = text.split('\n').filter((line) => line.trim() !== '');
+  const values = parse(lines.join('\n'));
   return { values, problems: [...misreadLines(text, values), ...brokenLines(values)] };
 }
 

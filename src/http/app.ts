@@ -3,6 +3,7 @@ import { CacheError, sentenceOf } from '../core/errors.ts';
 import type { Log } from '../runtime/log.ts';
 import { bodyLimit, readBodies } from './bodies.ts';
 import { type GuardOptions, guard } from './guard.ts';
+import { Proofs } from './proofs.ts';
 import { cacheRoutes } from './routes/cache.ts';
 import { dashboardRoutes } from './routes/dashboard.ts';
 import { entryRoutes } from './routes/entries.ts';
@@ -34,8 +35,10 @@ export function createApp(services: Services, options: GuardOptions): FastifyIns
   });
   // A page can send text/plain without a preflight; for JSON the browser sends one, which is refused.
   app.removeContentTypeParser('text/plain');
-  readBodies(app);
-  guard(app, options);
+  const proofs = new Proofs(options.token);
+  readBodies(app, (request, text) => proofs.assertBody(request, text));
+  guard(app, options, proofs);
+  proofs.serve(app);
   app.setErrorHandler((thrown: FastifyError, _request, reply) => answerError(thrown, reply));
   app.setNotFoundHandler((request) => {
     throw new CacheError('NOT_FOUND', `there is no ${request.method} ${request.url.split('?', 1)[0]}`);
@@ -46,7 +49,6 @@ export function createApp(services: Services, options: GuardOptions): FastifyIns
     cacheRoutes,
     entryRoutes,
     jobRoutes,
-    eventRoutes,
     rootRoutes,
     leaseRoutes,
     stuckRoutes,
@@ -55,6 +57,7 @@ export function createApp(services: Services, options: GuardOptions): FastifyIns
     workflowRoutes,
   ];
   for (const routes of allRoutes) routes(app, services);
+  eventRoutes(app, services, proofs);
   dashboardRoutes(app, services, options.token);
   return app;
 }

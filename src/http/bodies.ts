@@ -15,8 +15,8 @@ const mostLarge = 48 * 1024 * 1024;
 /** A larger one is parsed in a turn of its own, bytes. */
 const parsedAtOnce = 256 * 1024;
 
-/** Reads JSON bodies with a bound on all of them together, and parses large ones one by one: what is small does not wait behind them. */
-export function readBodies(app: FastifyInstance): void {
+/** Reads JSON bodies with a bound on all of them together, and parses large ones one by one: what is small does not wait behind them. @param check throws for a body that is refused before it is parsed */
+export function readBodies(app: FastifyInstance, check: (request: FastifyRequest, body: string) => void): void {
   const parse = app.getDefaultJsonParser('error', 'error');
   const parsing = new Serial();
   let underWay = 0;
@@ -48,6 +48,7 @@ export function readBodies(app: FastifyInstance): void {
         chunks.push(chunk);
       }
       const text = Buffer.concat(chunks).toString();
+      check(request, text);
       return await (length > parsedAtOnce ? parsing.run(() => parsed(text)) : parsed(text));
     } finally {
       underWay -= taken;

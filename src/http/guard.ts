@@ -1,6 +1,7 @@
-import { timingSafeEqual } from 'node:crypto';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { CacheError } from '../core/errors.ts';
+import { isSame } from '../runtime/mutual-proof.ts';
+import { type Proofs, proofPath } from './proofs.ts';
 import { publicPaths } from './routes/dashboard.ts';
 
 export interface GuardOptions {
@@ -11,18 +12,19 @@ export interface GuardOptions {
 
 /**
  * Law 9. A web page must not reach the daemon: its Host (after DNS rebinding) or its Origin is not on the list, and it has no
- * token. Only `/healthz` and the paths that give the dashboard its token need none.
+ * token. Only `/healthz`, the daemon's own proof and the paths that give the dashboard its token need none. Programs send the token
+ * (`Bearer`), or prove that they know it.
  */
-export function guard(app: FastifyInstance, { token, hosts }: GuardOptions): void {
-  const expected = Buffer.from(`Bearer ${token}`);
+export function guard(app: FastifyInstance, { token, hosts }: GuardOptions, proofs: Proofs): void {
+  const expected = `Bearer ${token}`;
   app.addHook('onRequest', async (request) => {
     const { host, origin } = request.headers;
     if (host === undefined || !hosts.has(host.toLowerCase())) throw new CacheError('FORBIDDEN', 'this Host is not served here');
     if (origin !== undefined && !isOurs(origin, hosts))
       throw new CacheError('FORBIDDEN', 'requests from this Origin are refused');
     const path = pathOf(request);
-    if (path === '/healthz' || publicPaths.has(path)) return;
-    if (!isEqual(Buffer.from(request.headers.authorization ?? ''), expected)) {
+    if (proofs.admit(request) || path === '/healthz' || path === proofPath || publicPaths.has(path)) return;
+    if (!isSame(request.headers.authorization ?? '', expected)) {
       throw new CacheError('UNAUTHORIZED', 'the token is missing or wrong', {
         hint: 'Send `Authorization: Bearer <token>`; the token is in the file that daemon.json names as tokenFile.',
       });
@@ -42,9 +44,4 @@ function isOurs(origin: string, hosts: ReadonlySet<string>): boolean {
 
 function pathOf(request: FastifyRequest): string {
   return request.url.split('?', 1)[0] ?? '';
-}
-
-/** Takes equally long for any difference. The length is no secret. */
-function isEqual(given: Buffer, expected: Buffer): boolean {
-  return given.length === expected.length && timingSafeEqual(given, expected);
 }

@@ -1,13 +1,14 @@
-import { randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import type { DaemonFile } from '../api/api.ts';
+import { type DaemonFile, type DirectoriesFile, directoriesName } from '../api/daemon-file.ts';
 import { CacheError } from '../core/errors.ts';
 import { errnoOf } from '../runtime/errnos.ts';
+import { writePrivately } from '../runtime/private-file.ts';
 import { createApp } from './app.ts';
 import { hostsOf } from './guard.ts';
 import type { Services } from './services.ts';
+import { tokenOf } from './token.ts';
 
 export interface ListenOptions {
   host: string;
@@ -15,6 +16,10 @@ export interface ListenOptions {
   port: number;
   /** Directory of the token and daemon.json. */
   stateDir: string;
+  /** Where copies lie: clients believe no other path. */
+  directories: readonly string[];
+  /** A file whose token stays from run to run; null = a new token. */
+  keptToken: string | null;
 }
 
 /** The address to dial for a listener on all addresses; Windows cannot dial the one it listens on. */
@@ -22,15 +27,16 @@ const dialledAs: Record<string, string | undefined> = { '0.0.0.0': '127.0.0.1', 
 
 /**
  * Serves over HTTP and publishes the address for programs in `daemon.json`, until disposed.
- * @throws CacheError BAD_CONFIG when the address is not available.
+ * @throws CacheError BAD_CONFIG when the address is not available, or the kept token cannot be used.
  */
 export async function listen(
   services: Services,
-  { host, port, stateDir }: ListenOptions,
+  { host, port, stateDir, directories, keptToken }: ListenOptions,
 ): Promise<AsyncDisposable & { url: string }> {
   const tokenFile = join(stateDir, 'token');
+  const token = tokenOf(keptToken);
   const hosts = new Set<string>();
-  const app = createApp(services, { token: readToken(tokenFile), hosts });
+  const app = createApp(services, { token, hosts });
   try {
     await app.listen({ host, port });
   } catch (error) {
@@ -45,6 +51,9 @@ export async function listen(
   const url = `http://${name.includes(':') ? `[${name}]` : name}:${bound}`;
   const daemonFile = join(stateDir, 'daemon.json');
   const { version } = services.daemon;
+  writePrivately(tokenFile, `${token}\n`);
+  writePrivately(join(stateDir, directoriesName), `${JSON.stringify({ directories } satisfies DirectoriesFile)}\n`);
+  // Last: whoever reads it finds the other two as they are meant.
   writePrivately(daemonFile, `${JSON.stringify({ url, pid: process.pid, version, tokenFile } satisfies DaemonFile)}\n`);
   return {
     url,
@@ -53,21 +62,4 @@ export async function listen(
       await app.close();
     },
   };
-}
-
-/** The token outlives restarts, so that programs that have read it can continue. */
-function readToken(file: string): string {
-  const known = existsSync(file) ? readFileSync(file, 'utf8').trim() : '';
-  if (/^[0-9a-f]{64}$/.test(known)) {
-    if (process.platform !== 'win32') chmodSync(file, 0o600);
-    return known;
-  }
-  const token = randomBytes(32).toString('hex');
-  writePrivately(file, `${token}\n`);
-  return token;
-}
-
-function writePrivately(file: string, text: string): void {
-  writeFileSync(`${file}.new`, text, { mode: 0o600 });
-  renameSync(`${file}.new`, file);
 }

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
-import { chmodSync, lstatSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs';
-import { open, rename } from 'node:fs/promises';
+import { chmodSync, lstatSync, readdirSync, rmSync, truncateSync } from 'node:fs';
+import { open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { SourceFile } from '../core/types.ts';
-import { parseSource } from './manifest.ts';
+import { readSmallFileSync } from '../runtime/small-file.ts';
+import { mostProofBytes, parseSource } from './manifest.ts';
 
 /**
  * The journal beside an unfinished file: its source, the bytes written, and their hashes. It is not trusted. A resumed copy reads
@@ -49,7 +50,9 @@ export function listPartials(partialDir: string): string[] {
 
 /** Writes the journal so that a reader finds the old or the new one, or, after a power cut, an incomplete one. */
 export async function writeJournal(temp: string, journal: Journal): Promise<void> {
-  const file = await open(temp + suffix.next, 'w', 0o600);
+  // What a crash has left there goes; what somebody has planted there is not followed.
+  await rm(temp + suffix.next, { force: true });
+  const file = await open(temp + suffix.next, 'wx', 0o600);
   try {
     await file.writeFile(JSON.stringify({ ...journal, chunks: journal.chunks.join('') }));
   } finally {
@@ -61,7 +64,9 @@ export async function writeJournal(temp: string, journal: Journal): Promise<void
 /** The journal, and when it was written (wall clock, ms); undefined when it is absent or incomplete. */
 export function readJournal(temp: string): (Journal & { writtenAt: number }) | undefined {
   try {
-    const { source, bytes, chunks } = schema.parse(JSON.parse(readFileSync(temp + suffix.journal, 'utf8')));
+    const { source, bytes, chunks } = schema.parse(
+      JSON.parse(readSmallFileSync(temp + suffix.journal, mostProofBytes).toString('utf8')),
+    );
     const known = parseSource(source);
     const digests = chunks.match(new RegExp(`.{${digestLength}}`, 'g')) ?? [];
     const writtenAt = lstatSync(temp + suffix.journal).mtimeMs;

@@ -4,7 +4,6 @@ import {
   lstatSync,
   mkdirSync,
   readdirSync,
-  readFileSync,
   realpathSync,
   renameSync,
   rmdirSync,
@@ -20,6 +19,8 @@ import type { Seal, TierName } from '../core/types.ts';
 import { errnoOf, meaningOf } from '../runtime/errnos.ts';
 import { gathered } from '../runtime/gathered.ts';
 import { makeDirectory } from '../runtime/make-directory.ts';
+import { closeDirectory } from '../runtime/private-file.ts';
+import { readSmallFileSync } from '../runtime/small-file.ts';
 import { isLitter } from '../weights/extensions.ts';
 import { filesInUse } from './in-use.ts';
 import { fitsSeal, prepareManifest, readManifest } from './manifest.ts';
@@ -35,6 +36,7 @@ const markerName = '.autocached';
 export function openPosixTier(name: TierName, given: string): PosixTier {
   const { quota, suffix } = tierTraits[name];
   claim(given, quota.settings.dir);
+  closeDirectory(given, 'writers', quota.settings.dir);
   // The system reports open files by their real paths; a tier behind a link would find none of its copies in use.
   const dir = realpathSync(given);
   const partialDir = join(dir, 'partial');
@@ -147,7 +149,7 @@ function pruneEmptyParents(dir: string, path: string): void {
 }
 
 function claim(dir: string, key: string): void {
-  makeDirectory(dir, key);
+  makeDirectory(dir, key, 0o700);
   // A new volume is not empty, and what systems leave on one is nobody's data.
   const names = readdirSync(dir).filter((name) => !isLitter(name));
   if (names.includes(markerName)) return;
@@ -156,14 +158,15 @@ function claim(dir: string, key: string): void {
       hint: `Name an empty or new directory in ${key}.`,
     });
   }
-  writeFileSync(join(dir, markerName), 'autocached owns this directory: what it did not put here it does not touch.\n');
+  const text = 'autocached owns this directory: what it did not put here it does not touch.\n';
+  writeFileSync(join(dir, markerName), text, { flag: 'wx' });
   if (process.platform !== 'win32') chmodSync(dir, 0o700);
 }
 
 /** True when `dir` has the marker: files below it that the catalog owns may be deleted. */
 export function isClaimed(dir: string): boolean {
   try {
-    readFileSync(join(dir, markerName));
+    readSmallFileSync(join(dir, markerName), 4096);
     return true;
   } catch {
     return false;

@@ -9,6 +9,7 @@ import {
   openSync,
   realpathSync,
   renameSync,
+  rmSync,
   statSync,
   utimesSync,
   writeFileSync,
@@ -108,9 +109,10 @@ function mtimeOf(file: string): string {
   return String(statSync(file, { bigint: true }).mtimeNs);
 }
 
-/** Writes a small file so that it survives a power cut. */
+/** Writes a small file anew so that it survives a power cut. */
 export function writeDurably(path: string, text: string): void {
-  const fd = openSync(path, 'w', 0o600);
+  rmSync(path, { force: true });
+  const fd = openSync(path, 'wx', 0o600);
   try {
     writeFileSync(fd, text);
     fsyncSync(fd);

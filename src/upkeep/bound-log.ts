@@ -1,6 +1,7 @@
-import { fstatSync, ftruncateSync, readFileSync, writeFileSync } from 'node:fs';
+import { fstatSync, ftruncateSync, readFileSync } from 'node:fs';
 import { isOpenAs, type Log } from '../runtime/log.ts';
 import { Periodic } from '../runtime/periodic.ts';
+import { writePrivately } from '../runtime/private-file.ts';
 
 export interface BoundLogOptions {
   /** The log file of a process in the background. */
@@ -25,7 +26,7 @@ const mib = 1024 * 1024;
 export function boundLog({ file, log, most = 16 * mib, everyMs = 60_000, fd = 2 }: BoundLogOptions): () => void {
   const look = () => {
     if (!isOpenAs(file, fd) || fstatSync(fd).size <= most) return;
-    writeFileSync(`${file}.1`, readFileSync(file), { mode: 0o600 });
+    writePrivately(`${file}.1`, readFileSync(file));
     ftruncateSync(fd, 0);
   };
   const looking = new Periodic(look, { everyMs, onError: (err) => log.debug({ err }, 'the log could not be put aside') });

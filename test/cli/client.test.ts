@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { Client } from '../../src/cli/client.ts';
-import { startFakeDaemon } from './fake-daemon.ts';
+import { refuse, startFakeDaemon } from './fake-daemon.ts';
 import { hit, stats } from './samples.ts';
 
 afterEach(() => {
@@ -100,9 +100,21 @@ describe('a daemon in trouble', () => {
 
   test('that refuses the event stream says why', async () => {
     await using daemon = await startFakeDaemon();
-    await writeFile(join(daemon.stateDir, 'token'), 'old');
+    daemon.routes['GET /api/events'] = (_asked, response) =>
+      refuse(response, 409, { code: 'CONFLICT', message: '64 event streams are open already' });
     const client = await Client.find(daemon.stateDir);
-    await expect(client.events(new AbortController().signal)).rejects.toMatchObject({ code: 'UNAUTHORIZED' });
+    await expect(client.events(new AbortController().signal)).rejects.toMatchObject({ code: 'CONFLICT' });
+  });
+
+  test('whose token is another one is a stranger, and is told nothing', async () => {
+    await using daemon = await startFakeDaemon({ 'GET /api/cache/stats': () => stats });
+    await writeFile(join(daemon.stateDir, 'token'), 'e'.repeat(64));
+    const client = await Client.find(daemon.stateDir);
+    await expect(client.stats()).rejects.toMatchObject({
+      code: 'NOT_RUNNING',
+      message: expect.stringContaining('not the daemon'),
+    });
+    expect(daemon.asked).toEqual([]);
   });
 });
 

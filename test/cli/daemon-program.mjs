@@ -1,5 +1,6 @@
 // Stands in for the program that `start --detach` starts: `daemon-program.mjs [--fail] start --set KEY=VALUE ...`. It answers
 // the few routes that starting and stopping need, tells its options as settings, and ends when it is asked to.
+import { createHash, createHmac, randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
@@ -36,10 +37,25 @@ const answers = {
   'POST /api/shutdown': { stopping: true },
 };
 
+const token = createHash('sha256').update(stateDir).digest('hex');
+const mac = (key, ...words) => createHmac('sha256', key).update(words.join('\n')).digest();
+const sessions = new WeakMap();
+
 const server = createServer((request, response) => {
   const key = `${request.method} ${request.url}`;
   response.setHeader('content-type', 'application/json');
-  response.end(JSON.stringify(answers[key]));
+  if (key.startsWith('GET /api/proof?nonce=')) {
+    const nonce = randomBytes(32).toString('hex');
+    const words = [request.headers.host, key.slice('GET /api/proof?nonce='.length), nonce];
+    sessions.set(request.socket, { key: mac(token, 'session', ...words), number: 0 });
+    return response.end(JSON.stringify({ nonce, proof: mac(token, 'daemon', ...words).toString('hex') }));
+  }
+  const session = sessions.get(request.socket);
+  session.number += 1;
+  const body = JSON.stringify(answers[key]);
+  const proof = mac(session.key, 'answer', String(session.number), '200', 'whole', body).toString('hex');
+  response.setHeader('autocached-proof', proof);
+  response.end(body);
   if (key === 'POST /api/shutdown') {
     server.close();
     server.closeIdleConnections();
@@ -47,9 +63,9 @@ const server = createServer((request, response) => {
 });
 
 server.listen(0, '127.0.0.1', () => {
-  mkdirSync(stateDir, { recursive: true });
-  writeFileSync(join(stateDir, 'token'), 'secret');
+  mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+  writeFileSync(join(stateDir, 'token'), token, { mode: 0o600 });
   const url = `http://127.0.0.1:${server.address().port}`;
   const file = { url, pid: process.pid, version: '0.1.0', tokenFile: join(stateDir, 'token') };
-  writeFileSync(join(stateDir, 'daemon.json'), JSON.stringify(file));
+  writeFileSync(join(stateDir, 'daemon.json'), JSON.stringify(file), { mode: 0o600 });
 });

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { DaemonFile } from '../../src/api/api.ts';
+import type { DaemonFile } from '../../src/api/daemon-file.ts';
 import { Client } from '../../src/cli/client.ts';
 import { stopDaemon } from '../../src/cli/stop-daemon.ts';
 import { startFakeDaemon } from './fake-daemon.ts';

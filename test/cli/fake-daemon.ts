@@ -3,8 +3,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import type { EventMap } from '../../src/api/event-map.ts';
+import { provingServer } from '../helpers/proving-server.ts';
 
 /** What was asked: `key` is `GET /api/jobs`, without the query. */
 interface Asked {
@@ -24,6 +24,8 @@ export interface FakeDaemon extends AsyncDisposable {
   url: string;
   asked: Asked[];
   routes: Record<string, Route>;
+  /** Where copies lie; counts with the next `writeDaemonFile`. */
+  directories: string[];
   /** The bodies that one route was asked with. */
   bodies(key: string): unknown[];
   /** Says an event to every open stream; waits until there is one. */
@@ -37,7 +39,8 @@ export interface FakeDaemon extends AsyncDisposable {
 
 export async function startFakeDaemon(routes: Record<string, Route> = {}): Promise<FakeDaemon> {
   const stateDir = await mkdtemp(join(tmpdir(), 'autocached-cli-'));
-  const token = 'secret';
+  const token = 'f'.repeat(64);
+  const { receive } = provingServer(token);
   const asked: Asked[] = [];
   const streams = new Set<ServerResponse>();
   const waiting: (() => void)[] = [];
@@ -51,10 +54,12 @@ export async function startFakeDaemon(routes: Record<string, Route> = {}): Promi
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? '/', 'http://localhost');
     const key = `${request.method} ${url.pathname}`;
-    if (key !== 'GET /healthz' && request.headers.authorization !== `Bearer ${token}`) {
+    const received = await receive(request, response);
+    if (received === null) return;
+    const { proven, content } = received;
+    if (key !== 'GET /healthz' && !proven) {
       return send(response, 401, { error: { code: 'UNAUTHORIZED', message: 'the token is wrong', hint: null } });
     }
-    const content = await text(request);
     if (content !== '' && request.headers['content-type'] !== 'application/json') {
       return send(response, 415, { error: { code: 'NOT_JSON', message: 'not JSON', hint: null } });
     }
@@ -92,6 +97,7 @@ export async function startFakeDaemon(routes: Record<string, Route> = {}): Promi
     url,
     asked,
     routes,
+    directories: [tmpdir()],
     bodies: (key) => asked.filter((one) => one.key === key).map((one) => one.body),
     async emit(name, data) {
       if (streams.size === 0) await new Promise<void>((resolve) => waiting.push(resolve));
@@ -102,9 +108,10 @@ export async function startFakeDaemon(routes: Record<string, Route> = {}): Promi
     },
     async writeDaemonFile(changes = {}) {
       const tokenFile = join(stateDir, 'token');
-      await writeFile(tokenFile, `${token}\n`);
+      await writeFile(tokenFile, `${token}\n`, { mode: 0o600 });
       const file = { url, pid: 4711, version: '0.1.0', tokenFile, ...changes };
-      await writeFile(join(stateDir, 'daemon.json'), JSON.stringify(file));
+      await writeFile(join(stateDir, 'directories.json'), JSON.stringify({ directories: fake.directories }), { mode: 0o600 });
+      await writeFile(join(stateDir, 'daemon.json'), JSON.stringify(file), { mode: 0o600 });
     },
     die,
     async [Symbol.asyncDispose]() {

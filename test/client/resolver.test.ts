@@ -215,9 +215,9 @@ describe('a daemon that is back serves again', () => {
 
   test('after the pause when its token is another one', async () => {
     vi.useFakeTimers({ toFake: ['performance'] });
-    await writeFile(join(daemon.stateDir, 'token'), 'another');
+    await writeFile(join(daemon.stateDir, 'token'), 'e'.repeat(64));
     expect(await resolver.resolve(source)).toEqual(unchanged(source));
-    await writeFile(join(daemon.stateDir, 'token'), 'secret');
+    await daemon.writeDaemonFile();
     vi.advanceTimersByTime(2_000);
     expect(await resolver.resolve(source)).toMatchObject({ path: copy });
   });

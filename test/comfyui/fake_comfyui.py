@@ -56,6 +56,7 @@ class ComfyTest(unittest.TestCase):
         self.wrapper = self.folder_paths.get_full_path
         # A busy machine can take longer than the true time-outs, which only the tests of a hung daemon need.
         sys.modules["autocached_comfyui.daemon"].CONNECT_SECONDS = 60.0
+        sys.modules["autocached_comfyui.daemon"].PROOF_SECONDS = 60.0
         sys.modules["autocached_comfyui.resolver"].ANSWER_SECONDS = 60.0
         self.start_others()
         if settled:

@@ -1,5 +1,7 @@
 """A daemon as the resolver sees it: daemon.json, a token file, and an HTTP server that answers as the test says."""
 
+import hashlib
+import hmac
 import http.server
 import json
 import os
@@ -8,10 +10,15 @@ import threading
 from urllib.parse import parse_qsl, urlsplit
 
 
+def token_of(word):
+    """A token of the form that a daemon makes."""
+    return hashlib.sha256(word.encode("utf-8")).hexdigest()
+
+
 class FakeDaemon:
     """`copies` maps source paths to copies; everything else is answered with the path that was asked for."""
 
-    def __init__(self, state, copies=None, token="secret", pid=1):
+    def __init__(self, state, copies=None, token=token_of("secret"), pid=1):
         self.state = state
         self.copies = copies or {}
         self.token = token
@@ -32,6 +39,10 @@ class FakeDaemon:
         self.cached = []
         self.connections = 0
         self.unauthorized = 0
+        # How often somebody had it prove itself.
+        self.proofs = 0
+        # Where copies lie.
+        self.directories = [os.path.join(os.path.dirname(state), "ssd")]
         # True: a connection ends with each answer.
         self.closes = False
         # Set by a test: called with the handler instead of answering a lookup.
@@ -66,11 +77,15 @@ class FakeDaemon:
                 super().finish()
 
             def do_GET(self):
-                daemon.answer_get(self)
+                if self.path.startswith("/api/proof?nonce="):
+                    daemon.prove(self)
+                elif daemon.admits(self, b""):
+                    daemon.answer_get(self)
 
             def do_POST(self):
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                daemon.answer(self, body)
+                content = self.rfile.read(int(self.headers["Content-Length"]))
+                if daemon.admits(self, content):
+                    daemon.answer(self, json.loads(content))
 
             def log_message(self, *_):
                 pass
@@ -93,6 +108,7 @@ class FakeDaemon:
         token_file = os.path.join(self.state, "token")
         replace(token_file, self.token)
         found = {"url": "http://127.0.0.1:%d" % self.port, "pid": self.pid, "version": "0", "tokenFile": token_file}
+        replace(os.path.join(self.state, "directories.json"), json.dumps({"directories": self.directories}))
         replace(os.path.join(self.state, "daemon.json"), json.dumps(dict(found, **changes)))
 
     def stop(self):
@@ -109,6 +125,31 @@ class FakeDaemon:
                 pass
         self._server = None
 
+    def mac(self, key, *words):
+        return hmac.new(key, "\n".join(words).encode("utf-8"), "sha256").digest()
+
+    def prove(self, handler):
+        self.proofs += 1
+        theirs, ours = handler.path.partition("=")[2], os.urandom(32).hex()
+        words = (handler.headers["Host"], theirs, ours)
+        proof = self.mac(self.token.encode(), "daemon", *words).hex()
+        send(handler, 200, {"nonce": ours, "proof": proof})
+        # By the token of this moment: another one makes what was proven before worthless.
+        handler.key = lambda: self.mac(self.token.encode(), "session", *words)
+        handler.number = 0
+
+    def admits(self, handler, content):
+        """True when the request proves the token; its answer will prove it too."""
+        scheme, digest, proof = (handler.headers["Authorization"] or "").split(" ")
+        handler.number += 1
+        words = ("request", str(handler.number), handler.command, handler.path, digest)
+        right = proof == self.mac(handler.key(), *words).hex() and digest == hashlib.sha256(content).hexdigest()
+        if scheme == "Autocached" and right:
+            return True
+        self.unauthorized += 1
+        send(handler, 401, {"error": {"code": "UNAUTHORIZED", "message": "", "hint": None}})
+        return False
+
     def answer_get(self, handler):
         """Which files have copies, in pages."""
         if urlsplit(handler.path).path in self.answers:
@@ -119,9 +160,6 @@ class FakeDaemon:
         return send(handler, 200, {"total": len(self.cached), "entries": files})
 
     def answer(self, handler, body):
-        if handler.headers["Authorization"] != "Bearer " + self.token:
-            self.unauthorized += 1
-            return send(handler, 401, {"error": {"code": "UNAUTHORIZED", "message": "", "hint": None}})
         if handler.path == "/api/roots":
             self.hear_roots.wait(60)
             self.roots.append(body)
@@ -167,6 +205,10 @@ def send_bytes(handler, status, body, closes=False):
     if closes:
         handler.send_header("Connection", "close")
     handler.send_header("Content-Type", "application/json")
+    if getattr(handler, "key", None):
+        words = ("answer", str(handler.number), str(status), "whole", "")
+        proof = hmac.new(handler.key(), "\n".join(words).encode("utf-8") + body, "sha256").hexdigest()
+        handler.send_header("Autocached-Proof", proof)
     handler.send_header("Content-Length", str(len(body)))
     handler.end_headers()
     handler.wfile.write(body)
@@ -174,6 +216,6 @@ def send_bytes(handler, status, body, closes=False):
 
 def replace(path, text):
     """Written beside and renamed, as the daemon does, so that nobody reads half of it."""
-    with open(path + ".new", "w", encoding="utf-8") as file:
+    with open(os.open(path + ".new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
         file.write(text)
     os.replace(path + ".new", path)

@@ -1,5 +1,6 @@
 """Sealed copies that are used while no daemon answers."""
 
+import json
 import os
 import shutil
 import sqlite3
@@ -18,6 +19,8 @@ class WithoutDaemon(ComfyTest):
     def setUp(self):
         super().setUp()
         self.source, self.copy = self.make_source_and_copy()
+        with open(os.path.join(self.state, "directories.json"), "w", encoding="utf-8") as file:
+            json.dump({"directories": [self.ssd, os.path.join(self.dir, "ram")]}, file)
         self.file = os.path.join(self.state, "catalog.db")
         self.catalog = sqlite3.connect(self.file, isolation_level=None)
         self.addCleanup(lambda: self.catalog.close())

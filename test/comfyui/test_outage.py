@@ -7,7 +7,7 @@ import threading
 import time
 
 from fake_comfyui import ComfyTest
-from fake_daemon import FakeDaemon
+from fake_daemon import FakeDaemon, token_of
 
 # What a lookup may take with a hung daemon is 250 ms; the rest is for a machine that is busy.
 HUNG_CEILING_SECONDS = 5.0
@@ -94,7 +94,7 @@ class Outage(OutageTest):
         self.daemon.start()
         self.assertEqual(self.load(), self.copy)
         self.daemon.stop()
-        again = FakeDaemon(self.state, {self.source: self.copy}, token="other", pid=2)
+        again = FakeDaemon(self.state, {self.source: self.copy}, token=token_of("other"), pid=2)
         self.addCleanup(again.stop)
         again.start()
         with self.no_log_line():
@@ -118,19 +118,23 @@ class Outage(OutageTest):
     def test_a_new_token_is_read_when_the_old_one_is_refused(self):
         self.daemon.start()
         self.assertEqual(self.load(), self.copy)
-        self.daemon.token = "new"
+        self.daemon.token = token_of("new")
         with open(os.path.join(self.state, "token"), "w", encoding="utf-8") as file:
-            file.write("new\n")
+            file.write(token_of("new") + "\n")
+        before = self.daemon.proofs
         with self.no_log_line():
             self.assertEqual(self.load(), self.copy)
-        self.assertEqual(self.daemon.unauthorized, 1)
+        # By the old token it could not prove itself, and was told nothing.
+        self.assertEqual((self.daemon.proofs - before, self.daemon.unauthorized), (2, 0))
 
     def test_a_token_that_stays_wrong_gives_the_source(self):
         self.daemon.start()
-        self.daemon.token = "another"
+        self.daemon.token = token_of("another")
+        self.finish_registration()
+        self.daemon.proofs = 0
         with self.one_log_line():
             self.load_often()
-        self.assertEqual(self.daemon.unauthorized, 1)
+        self.assertEqual((self.daemon.proofs, self.daemon.lookups), (1, []))
 
     def test_a_token_file_named_relative_to_the_daemon_file_is_found(self):
         self.daemon.start()
@@ -155,7 +159,8 @@ class Hung(OutageTest):
 
     def lose_patience(self):
         """The true time-out of an answer."""
-        sys.modules["autocached_comfyui.resolver"].ANSWER_SECONDS = sys.modules["autocached_comfyui.daemon"].ANSWER_SECONDS
+        daemon = sys.modules["autocached_comfyui.daemon"]
+        sys.modules["autocached_comfyui.resolver"].ANSWER_SECONDS = daemon.PROOF_SECONDS = daemon.ANSWER_SECONDS
 
     def test_a_hung_daemon_costs_its_time_out_once(self):
         self.daemon.port = self.silent.getsockname()[1]

@@ -9,7 +9,13 @@ import { createServices } from '../helpers/services.ts';
 
 async function start() {
   const rig = createServices();
-  const server = await listen(rig.services, { host: '127.0.0.1', port: 0, stateDir: rig.dir });
+  const server = await listen(rig.services, {
+    host: '127.0.0.1',
+    port: 0,
+    stateDir: rig.dir,
+    directories: [],
+    keptToken: null,
+  });
   let open = true;
   const stop = async () => {
     if (open) await server[Symbol.asyncDispose]();

@@ -3,15 +3,23 @@ import { connect } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { DaemonFile } from '../../src/api/api.ts';
+import type { DaemonFile } from '../../src/api/daemon-file.ts';
 import { listen } from '../../src/http/listen.ts';
+import type { Services } from '../../src/http/services.ts';
 import { createServices } from '../helpers/services.ts';
 
 const hasIpv6 = Object.values(networkInterfaces()).some((addresses) => addresses?.some(({ address }) => address === '::1'));
 
 async function start(part: { host?: string; port?: number } = {}) {
   const rig = createServices();
-  const server = await listen(rig.services, { host: '127.0.0.1', port: 0, ...part, stateDir: rig.dir });
+  const server = await listen(rig.services, {
+    host: '127.0.0.1',
+    port: 0,
+    ...part,
+    stateDir: rig.dir,
+    directories: [],
+    keptToken: null,
+  });
   let open = true;
   const stop = async () => {
     if (open) await server[Symbol.asyncDispose]();
@@ -69,29 +77,43 @@ describe('programs find the daemon', () => {
 });
 
 describe('the token', () => {
-  test('outlives a restart: programs that have read it go on', async () => {
+  const listenAgain = (services: Services, stateDir: string, keptToken: string | null) =>
+    listen(services, { host: '127.0.0.1', port: 0, stateDir, directories: [], keptToken });
+
+  test('is a new one at each start: what a stranger learnt of the last one is of no use', async () => {
     const { rig, stop, token } = await start();
     await stop();
-    const again = await listen(rig.services, { host: '127.0.0.1', port: 0, stateDir: rig.dir });
-    expect(readFileSync(join(rig.dir, 'token'), 'utf8').trim()).toBe(token);
-    await again[Symbol.asyncDispose]();
+    await using _ = await listenAgain(rig.services, rig.dir, null);
+    const next = readFileSync(join(rig.dir, 'token'), 'utf8').trim();
+    expect(next).toMatch(/^[0-9a-f]{64}$/);
+    expect(next).not.toBe(token);
+  });
+
+  test('outlives a restart in a file that the user names for containers', async () => {
+    const { rig, stop } = await start();
+    await stop();
+    const kept = join(rig.dir, 'kept');
+    for (let times = 0; times < 2; times++) {
+      await using _ = await listenAgain(rig.services, rig.dir, kept);
+      expect(readFileSync(join(rig.dir, 'token'), 'utf8')).toBe(readFileSync(kept, 'utf8'));
+    }
+    writeFileSync(kept, 'hf_a token of another program');
+    await expect(listenAgain(rig.services, rig.dir, kept)).rejects.toMatchObject({ code: 'BAD_CONFIG' });
   });
 
   test.each(['', 'short', 'g'.repeat(64)])('that somebody broke (%j) is replaced', async (text) => {
     const rig = createServices();
     writeFileSync(join(rig.dir, 'token'), text, { mode: 0o644 });
-    const server = await listen(rig.services, { host: '127.0.0.1', port: 0, stateDir: rig.dir });
+    await using _ = await listenAgain(rig.services, rig.dir, null);
     expect(readFileSync(join(rig.dir, 'token'), 'utf8')).toMatch(/^[0-9a-f]{64}\n$/);
     if (process.platform !== 'win32') expect(statSync(join(rig.dir, 'token')).mode & 0o777).toBe(0o600);
-    await server[Symbol.asyncDispose]();
   });
 
   test.skipIf(process.platform === 'win32')('that others could read is closed to them', async () => {
     const rig = createServices();
     writeFileSync(join(rig.dir, 'token'), 'a'.repeat(64), { mode: 0o644 });
-    const server = await listen(rig.services, { host: '127.0.0.1', port: 0, stateDir: rig.dir });
+    await using _ = await listenAgain(rig.services, rig.dir, null);
     expect(statSync(join(rig.dir, 'token')).mode & 0o777).toBe(0o600);
-    await server[Symbol.asyncDispose]();
   });
 });
 
@@ -135,7 +157,9 @@ describe('over a real connection', () => {
 test('a port that is taken is said so, with what to set', async () => {
   const { url, rig } = await start();
   const port = Number(new URL(url).port);
-  await expect(listen(rig.services, { host: '127.0.0.1', port, stateDir: rig.dir })).rejects.toMatchObject({
+  await expect(
+    listen(rig.services, { host: '127.0.0.1', port, stateDir: rig.dir, directories: [], keptToken: null }),
+  ).rejects.toMatchObject({
     code: 'BAD_CONFIG',
     message: expect.stringContaining(`127.0.0.1:${port}`),
     hint: expect.stringContaining('AUTOCACHE_LISTEN'),
@@ -144,6 +168,8 @@ test('a port that is taken is said so, with what to set', async () => {
 
 test('an address that is not of this machine is said so', async () => {
   const { services, dir } = createServices();
-  await expect(listen(services, { host: '192.0.2.1', port: 0, stateDir: dir })).rejects.toMatchObject({ code: 'BAD_CONFIG' });
+  await expect(
+    listen(services, { host: '192.0.2.1', port: 0, stateDir: dir, directories: [], keptToken: null }),
+  ).rejects.toMatchObject({ code: 'BAD_CONFIG' });
   expect(existsSync(join(dir, 'daemon.json'))).toBe(false);
 });

@@ -43,7 +43,8 @@ async function start(session: Session, { detach, ...options }: StartOptions & { 
 
 async function answerOf(daemon: Daemon, notices: string[]): Promise<Answer> {
   const { config, url, roots, usedBytes, limitBytes, accounting } = daemon;
-  const { token: _, ...data } = await findDaemon(config.stateDir);
+  const { url: at, pid, version, tokenFile } = findDaemon(config.stateDir);
+  const data = { url: at, pid, version, tokenFile };
   const facts = {
     url,
     roots,

@@ -86,16 +86,22 @@ function readConfig(cwd: string, flags: Record<string, string>): { config: Confi
 }
 
 async function lookAtDaemon(stateDir: string, config: Config | null): Promise<Omit<DaemonFacts, 'configProblem' | 'version'>> {
-  const announced = await findDaemon(stateDir).then(
-    () => true,
-    () => false,
-  );
+  const announced = isAnnounced(stateDir);
   try {
     const stats = await (await Client.find(stateDir)).stats();
     return { stats, problem: null, announced, listen: null };
   } catch (error) {
     const listen = config && { address: `${config.listen.host}:${config.listen.port}`, taken: await isTaken(config.listen) };
     return { stats: null, problem: messageOf(error), announced, listen };
+  }
+}
+
+function isAnnounced(stateDir: string): boolean {
+  try {
+    findDaemon(stateDir);
+    return true;
+  } catch {
+    return false;
   }
 }
 

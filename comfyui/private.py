@@ -1,0 +1,62 @@
+"""Files that only the user can have written, and the directories that such a file names."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+
+# Bits of the mode that a file must not have: others may not write to it; nor read a secret.
+OURS = 0o022
+SECRET = 0o077
+_MOST_BYTES = 1 << 16
+
+
+def read_private(file: str, forbidden: int | None) -> str:
+    """
+    The text of a small regular file, no link, that only this user or the system's can have written; with None anybody's, for the user
+    has named it. Raises OSError or ValueError.
+    """
+    # Opening a pipe or a device must not wait.
+    follow = 0 if forbidden is None else getattr(os, "O_NOFOLLOW", 0)
+    descriptor = os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | follow)
+    try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            raise ValueError(file + " is no regular file")
+        if forbidden is not None:
+            check_own(file, found, forbidden)
+        data = os.read(descriptor, _MOST_BYTES + 1)
+    finally:
+        os.close(descriptor)
+    if len(data) > _MOST_BYTES:
+        raise ValueError(file + " is too large")
+    return data.decode("utf-8")
+
+
+def check_own(path: str, found: os.stat_result, forbidden: int = OURS) -> None:
+    """Raises ValueError when others own what has this stat, or may write to it. Windows keeps that otherwise: a profile is its user's."""
+    if not hasattr(os, "geteuid"):
+        return
+    if found.st_uid not in (os.geteuid(), 0):
+        raise ValueError(path + " belongs to another user")
+    if found.st_mode & forbidden:
+        raise ValueError(path + " can be read or written by other users")
+
+
+def believed_directories(state_dir: str) -> tuple[str, ...]:
+    """Where copies lie, as the daemon has written it at its last start; none when that cannot be relied on."""
+    try:
+        check_own(state_dir, os.stat(state_dir))
+        named = json.loads(read_private(os.path.join(state_dir, "directories.json"), OURS))["directories"]
+        return tuple(path for path in named if isinstance(path, str) and os.path.isabs(path))
+    except (OSError, ValueError, KeyError, TypeError):
+        return ()
+
+
+def is_within(path: str, directories: tuple[str, ...]) -> bool:
+    """True for a path below one of the directories, in which nothing leads up."""
+    plain = os.path.normcase(path)
+    if os.path.normcase(os.path.normpath(path)) != plain:
+        return False
+    return any(plain.startswith(os.path.join(os.path.normcase(directory), "")) for directory in directories)

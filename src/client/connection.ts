@@ -1,0 +1,175 @@
+import { Agent, type ClientRequestArgs, type IncomingMessage, request as openRequest } from 'node:http';
+import type { Duplex } from 'node:stream';
+import {
+  answerHeader,
+  daemonProof,
+  digestOf,
+  emptyDigest,
+  isNonce,
+  isSame,
+  newNonce,
+  ProvenSession,
+  scheme,
+} from '../runtime/mutual-proof.ts';
+import { deadline } from './deadline.ts';
+
+/** Where the daemon is, and what both sides prove that they know. */
+export interface Address {
+  url: string;
+  token: string;
+}
+
+export interface Request {
+  method: string;
+  path: string;
+  /** As JSON. */
+  body?: string;
+}
+
+/** Whoever listens at the daemon's address is not the daemon: nothing was said to it, and nothing it said counts. */
+export class NotTheDaemon extends Error {
+  override name = 'NotTheDaemon';
+}
+
+/** The daemon took too long: to accept the connection, or to answer. */
+export class CallTimeout extends Error {
+  override name = 'CallTimeout';
+}
+
+const longestProof = 1024;
+
+/**
+ * A connection to the daemon. When it opens the daemon proves that it knows the token, and only then is anything said; each request
+ * then proves the same of us, and each answer of the daemon. The token is never sent.
+ */
+export class Connection {
+  readonly #address: Address;
+  readonly #agent = new OneConnection({ keepAlive: true, maxSockets: 1 });
+  #session: ProvenSession | null = null;
+
+  private constructor(address: Address) {
+    this.#address = address;
+  }
+
+  /**
+   * @param connectMs longest wait for the connection itself
+   * @throws NotTheDaemon, CallTimeout, or Error from node:http when there is no connection
+   */
+  static async open(address: Address, connectMs: number, signal: AbortSignal): Promise<Connection> {
+    const connection = new Connection(address);
+    try {
+      await connection.#prove(connectMs, signal);
+      return connection;
+    } catch (error) {
+      connection.close();
+      throw error;
+    }
+  }
+
+  /** The answer as soon as its head is there, with the function that checks its proof. */
+  async send({ method, path, body }: Request, signal: AbortSignal): Promise<Answer> {
+    const session = this.#session;
+    if (!session) throw new Error('the connection is not open');
+    const number = session.next();
+    const digest = body === undefined ? emptyDigest : digestOf(body);
+    // As it is sent: an address may be written in more than one way.
+    const { pathname, search } = new URL(path, this.#address.url);
+    const target = pathname + search;
+    const headers = {
+      authorization: `${scheme} ${digest} ${session.requestProof(number, method, target, digest)}`,
+      ...(body !== undefined && { 'content-type': 'application/json' }),
+    };
+    const response = await this.#request({ method, path: target, headers }, body, signal);
+    const given = String(response.headers[answerHeader] ?? '');
+    return {
+      response,
+      assertProven: (content) => {
+        const expected = session.answerProof(number, response.statusCode ?? 0, content);
+        if (!isSame(given, expected)) throw new NotTheDaemon(`the answer of ${this.#address.url} is not the daemon's`);
+      },
+    };
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+
+  async #prove(connectMs: number, signal: AbortSignal): Promise<void> {
+    const { url, token } = this.#address;
+    const clientNonce = newNonce();
+    const path = `/api/proof?nonce=${clientNonce}`;
+    const response = await this.#request({ method: 'GET', path, headers: {} }, undefined, signal, connectMs);
+    const { nonce, proof } = parseProof(await readText(response, longestProof));
+    const exchange = { token, host: new URL(url).host.toLowerCase(), clientNonce, daemonNonce: nonce };
+    if (response.statusCode !== 200 || !isNonce(nonce) || !isSame(proof, daemonProof(exchange))) {
+      throw new NotTheDaemon(`the program at ${url} is not the daemon: it does not know its token`);
+    }
+    this.#session = new ProvenSession(exchange);
+  }
+
+  #request(
+    { method, path, headers }: { method: string; path: string; headers: Record<string, string> },
+    body: string | undefined,
+    signal: AbortSignal,
+    connectMs?: number,
+  ): Promise<IncomingMessage> {
+    return new Promise((resolve, reject) => {
+      const outgoing = openRequest(new URL(path, this.#address.url), { method, headers, agent: this.#agent, signal });
+      outgoing.once('response', resolve);
+      outgoing.on('error', reject);
+      if (connectMs !== undefined) {
+        const late = () => outgoing.destroy(new CallTimeout(`no connection within ${connectMs} ms`));
+        outgoing.once('socket', (socket) => {
+          if (!socket.connecting) return;
+          const cancel = deadline(connectMs, late);
+          socket.once('connect', cancel);
+          outgoing.once('close', cancel);
+        });
+      }
+      outgoing.end(body);
+    });
+  }
+}
+
+/** The head of an answer. */
+export interface Answer {
+  response: IncomingMessage;
+  /** @throws NotTheDaemon unless the daemon proves that this is its answer: the whole text, or the head of a stream */
+  assertProven(content: string | { stream: true }): void;
+}
+
+/** What was proven holds for one connection; when that has ended, nothing is said over another. */
+class OneConnection extends Agent {
+  #made = false;
+
+  override createConnection(options: ClientRequestArgs, callback?: (err: Error | null, stream: Duplex) => void) {
+    if (!this.#made) {
+      this.#made = true;
+      return super.createConnection(options, callback);
+    }
+    const ended = Object.assign(new Error('the connection has ended'), { code: 'ECONNRESET' });
+    // The stream that this type asks for is of no interest beside an error.
+    callback?.(ended, undefined as never);
+    return undefined;
+  }
+}
+
+/** @throws Error when there is more than `most` bytes of it, or it breaks off */
+export async function readText(response: IncomingMessage, most: number): Promise<string> {
+  response.setEncoding('utf8');
+  let text = '';
+  for await (const chunk of response) {
+    text += chunk;
+    if (text.length > most) throw new Error('the answer is too large');
+  }
+  return text;
+}
+
+function parseProof(text: string): { nonce: string; proof: string } {
+  try {
+    const { nonce, proof } = JSON.parse(text) as Record<string, unknown>;
+    return { nonce: String(nonce), proof: String(proof) };
+  } catch {
+    return { nonce: '', proof: '' };
+  }
+}

@@ -1,0 +1,32 @@
+import { randomBytes } from 'node:crypto';
+import { tokenPattern } from '../api/daemon-file.ts';
+import { CacheError, messageOf } from '../core/errors.ts';
+import { meaningOf } from '../runtime/errnos.ts';
+import { readPrivately, writePrivately } from '../runtime/private-file.ts';
+
+/**
+ * The token of this run of the daemon: a new one, so that what was learnt from an earlier run, whose port anybody may have by now, is of no
+ * use. Only in a file that the user names for programs in containers does it stay from run to run.
+ * @param kept that file, or null
+ * @throws CacheError BAD_CONFIG
+ */
+export function tokenOf(kept: string | null): string {
+  const fresh = randomBytes(32).toString('hex');
+  if (kept === null) return fresh;
+  try {
+    const token = readPrivately(kept, 'ours').trim();
+    if (tokenPattern.test(token)) return token;
+  } catch (error) {
+    if (meaningOf(error) !== 'missing') throw unusable(messageOf(error), error);
+    writePrivately(kept, `${fresh}\n`);
+    return fresh;
+  }
+  throw unusable(`${kept} does not hold a token`);
+}
+
+function unusable(why: string, cause?: unknown): CacheError {
+  return new CacheError('BAD_CONFIG', `AUTOCACHE_TOKEN_FILE: ${why}`, {
+    hint: 'A token is 64 hexadecimal digits; a file that does not exist is made.',
+    cause,
+  });
+}

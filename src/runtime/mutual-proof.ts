@@ -1,0 +1,81 @@
+import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+
+/** What both sides of a connection know when each has said its nonce. */
+export interface Exchange {
+  /** The shared secret. It never crosses the wire. */
+  token: string;
+  /**
+   * Host and port that the client dialled, in lower case. With it in every proof, a stranger at another address cannot pass on to the
+   * daemon what a client says to him: the daemon answers to its own addresses only.
+   */
+  host: string;
+  clientNonce: string;
+  daemonNonce: string;
+}
+
+/** The scheme in the `Authorization` header of a request that proves the token without showing it. */
+export const scheme = 'Autocached';
+
+/** The header of an answer that proves that the daemon wrote it. */
+export const answerHeader = 'autocached-proof';
+
+export const emptyDigest = digestOf('');
+
+const noncePattern = /^[0-9a-f]{64}$/;
+
+export function newNonce(): string {
+  return randomBytes(32).toString('hex');
+}
+
+export function isNonce(text: string): boolean {
+  return noncePattern.test(text);
+}
+
+/** By which the daemon shows, before a client has said anything but its nonce, that it knows the token. */
+export function daemonProof(exchange: Exchange): string {
+  return mac(exchange.token, ['daemon', exchange.host, exchange.clientNonce, exchange.daemonNonce]).toString('hex');
+}
+
+/** SHA-256 of a body, in hexadecimal. */
+export function digestOf(body: string): string {
+  return createHash('sha256').update(body).digest('hex');
+}
+
+/** Takes equally long wherever the difference is. */
+export function isSame(given: string, expected: string): boolean {
+  const [a, b] = [Buffer.from(given), Buffer.from(expected)];
+  return a.length === b.length && timingSafeEqual(a, b);
+}
+
+/**
+ * One connection after the exchange. Each side proves each of its messages with a key that holds for this connection only: what is
+ * heard on one proves nothing on another, and the number of the request keeps the messages in order.
+ */
+export class ProvenSession {
+  readonly #key: Buffer;
+  #requests = 0;
+
+  constructor({ token, host, clientNonce, daemonNonce }: Exchange) {
+    this.#key = mac(token, ['session', host, clientNonce, daemonNonce]);
+  }
+
+  /** The number of the next request. */
+  next(): number {
+    return ++this.#requests;
+  }
+
+  requestProof(number: number, method: string, url: string, bodyDigest: string): string {
+    return mac(this.#key, ['request', String(number), method, url, bodyDigest]).toString('hex');
+  }
+
+  /** Of a whole answer, or of the head of one that streams. */
+  answerProof(number: number, status: number, body: string | { stream: true }): string {
+    const [kind, text] = typeof body === 'string' ? ['whole', body] : ['stream', ''];
+    return mac(this.#key, ['answer', String(number), String(status), kind, text]).toString('hex');
+  }
+}
+
+/** The first word says what is proven, so that nothing one side says can be given back to it as the other's. */
+function mac(key: string | Buffer, words: readonly string[]): Buffer {
+  return createHmac('sha256', key).update(words.join('\n')).digest();
+}

@@ -1,0 +1,104 @@
+import { randomUUID } from 'node:crypto';
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  fstatSync,
+  openSync,
+  readSync,
+  renameSync,
+  rmSync,
+  type Stats,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { CacheError } from '../core/errors.ts';
+
+/** What only this user may know or say: the token, the daemon's address, its directories. */
+const largest = 64 * 1024;
+
+/**
+ * Puts `text` in the place of `file`, readable by this user only. It is written under a name that nobody can have guessed and
+ * planted a link at.
+ */
+export function writePrivately(file: string, text: string | Buffer): void {
+  const next = `${file}.${randomUUID()}.new`;
+  try {
+    writeFileSync(next, text, { mode: 0o600, flag: 'wx' });
+    renameSync(next, file);
+  } catch (error) {
+    rmSync(next, { force: true });
+    throw error;
+  }
+}
+
+/** Who may have written a file that is read, and who else may read it. */
+const rules = {
+  /** This user, or the system's. */
+  ours: 0o022,
+  /** The same, and nobody else can read it. */
+  secret: 0o077,
+  /** Anybody: the user has named it. */
+  any: null,
+} as const;
+
+/**
+ * The text of a small regular file that follows the rule; a link is none.
+ * @throws Error that says what is wrong with it, or the system's
+ */
+export function readPrivately(file: string, rule: keyof typeof rules): string {
+  // Opening a pipe or a device must not wait. A secret that a container is given may be a link.
+  const follow = rule === 'any' ? 0 : (constants.O_NOFOLLOW ?? 0);
+  const fd = openSync(file, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | follow);
+  try {
+    const stat = fstatSync(fd);
+    if (!stat.isFile()) throw new Error(`${file} is no regular file`);
+    const forbidden = rules[rule];
+    const trouble = forbidden === null ? null : troubleWith(stat, forbidden);
+    if (trouble) throw new Error(`${file} ${trouble}`);
+    if (stat.size > largest) throw new Error(`${file} is too large`);
+    const bytes = Buffer.alloc(stat.size);
+    return bytes.toString('utf8', 0, readSync(fd, bytes, 0, bytes.length, 0));
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** What others may not do in a directory. */
+const closedTo = { writers: 0o022, all: 0o077 } as const;
+
+/**
+ * Closes a directory of this user to other users.
+ * @throws CacheError BAD_CONFIG when it belongs to another user, or others may write to it and that cannot be changed
+ */
+export function closeDirectory(dir: string, to: keyof typeof closedTo, key: string, user = process.geteuid?.()): void {
+  if (user === undefined) return;
+  const { uid, mode } = statSync(dir);
+  if (uid !== user) {
+    throw new CacheError('BAD_CONFIG', `${key}: ${dir} belongs to another user`, {
+      hint: `Name a directory of your own in ${key}.`,
+    });
+  }
+  if ((mode & closedTo[to]) === 0) return;
+  try {
+    chmodSync(dir, mode & 0o7777 & ~closedTo[to]);
+  } catch {
+    // A file system without modes shows what its mount says: that is looked at now.
+  }
+  if ((statSync(dir).mode & closedTo.writers) === 0) return;
+  throw new CacheError('BAD_CONFIG', `${key}: others may write to ${dir}`, {
+    hint: `Name a directory in ${key} that only you can write to.`,
+  });
+}
+
+/** Why this user cannot rely on what is stored there; null when there is no reason. @param forbidden bits of the mode that must not be set */
+export function troubleWith(
+  { uid, mode }: Pick<Stats, 'uid' | 'mode'>,
+  forbidden: number,
+  user = process.geteuid?.(),
+): string | null {
+  if (user === undefined) return null;
+  if (uid !== user && uid !== 0) return 'belongs to another user';
+  if ((mode & forbidden) === 0) return null;
+  return forbidden & 0o044 ? 'can be read or written by other users' : 'can be written by other users';
+}
