@@ -1,5 +1,8 @@
 import { resolve } from 'node:path';
-import { stateDirFromEnvironment } from '../config/env.ts';
+import { stateDirFromEnvironment, stateFromEnvironment } from '../config/env.ts';
+import { CacheError, toCacheError } from '../core/errors.ts';
+import { statesElsewhere } from '../runtime/elsewhere.ts';
+import { killCommand, lockHolder } from '../runtime/lock-holder.ts';
 import { Client } from './client.ts';
 import type { Answer } from './print.ts';
 import type { Screen } from './text/look.ts';
@@ -33,9 +36,36 @@ export function stateDirOf(session: Session): string {
   return session.stateFlag ?? stateDirFromEnvironment();
 }
 
-/** @throws CacheError `NOT_RUNNING` */
-export function clientOf(session: Session): Promise<Client> {
-  return Client.find(stateDirOf(session));
+/** The daemon of the state directory, or the one that has its state elsewhere. @throws CacheError `NOT_RUNNING` */
+export async function clientOf(session: Session): Promise<Client> {
+  try {
+    return await Client.find(stateDirOf(session));
+  } catch (error) {
+    if (toCacheError(error).code !== 'NOT_RUNNING') throw error;
+    return otherwise(session, error);
+  }
+}
+
+/** A daemon that is starting or stopping has no address; others may have told where theirs is. */
+async function otherwise({ stateFlag, err, json }: Session, error: unknown): Promise<Client> {
+  const { dir, from, usual } =
+    stateFlag === undefined ? stateFromEnvironment() : { dir: stateFlag, from: '--state', usual: null };
+  const holder = lockHolder(dir);
+  if (holder !== null) {
+    throw new CacheError('NOT_RUNNING', `the daemon (pid ${holder}) does not answer: it is starting or stopping`, {
+      hint: `try again in a moment; ${killCommand(holder)} ends it, and the next start tidies up`,
+    });
+  }
+  const states = usual === null ? [] : statesElsewhere(usual).filter((state) => lockHolder(state) !== null && state !== dir);
+  const [only, ...more] = states;
+  if (only === undefined) throw error;
+  if (from === null && more.length === 0) {
+    if (!json) err.write(`autocached: the daemon of ${only}\n`);
+    return Client.find(only);
+  }
+  throw new CacheError('NOT_RUNNING', `no daemon has its state in ${dir}${from === null ? '' : ` (${from})`}`, {
+    hint: `${states.map((state) => `--state ${state}`).join(' or ')} finds the one that runs`,
+  });
 }
 
 export function openSession(host: Host, options: { json?: true; state?: string }, unread: AbortSignal): Session {

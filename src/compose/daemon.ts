@@ -8,6 +8,7 @@ import { CopyWorkers } from '../jobs/workers.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
 import { bounded } from '../runtime/deadline.ts';
 import { Disposal } from '../runtime/disposal.ts';
+import { noteElsewhere } from '../runtime/elsewhere.ts';
 import { Events } from '../runtime/events.ts';
 import { createLog, type Log } from '../runtime/log.ts';
 import { version } from '../runtime/package.ts';
@@ -129,6 +130,7 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
     },
   );
   opened.defer(() => server[Symbol.asyncDispose]());
+  opened.defer(noteElsewhere(config.stateDir, loaded.context.defaults.state, log));
 
   settings.watch();
   opened.defer(() => settings[Symbol.asyncDispose]());

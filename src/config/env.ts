@@ -85,8 +85,15 @@ export function readEnv(options: LoadOptions = {}): RawEnv {
 
 /** The state directory named by the user's files and the environment: programs find the daemon there. */
 export function stateDirFromEnvironment(options: LoadOptions = {}): string {
+  return stateFromEnvironment(options).dir;
+}
+
+/** The same, with the file or `environment` that names it, null = nothing does; and where it lies then. */
+export function stateFromEnvironment(options: LoadOptions = {}): { dir: string; from: string | null; usual: string } {
   const raw = readEnv(options);
-  return stateDirectory(raw.layers, raw.context);
+  const dir = stateDirectory(raw.layers, raw.context);
+  const usual = raw.context.defaults.state;
+  return { dir, usual, from: dir === usual ? null : (effective(raw.layers).get(keys.stateDir.name)?.from ?? null) };
 }
 
 /** Where the environment itself says that the daemon is. @throws CacheError BAD_CONFIG */

@@ -15,7 +15,9 @@ PAGE = {"Host": HOST, "Origin": "http://" + HOST, "Sec-Fetch-Site": "same-origin
 READS = (("GET", "/autocached/state"), ("POST", "/autocached/workflow"))
 PROTECTED = (("POST", "/autocached/session"), ("POST", "/autocached/change"))
 STATS = {"version": "1", "mode": "read-write", "secondsSaved": 90, "tiers": [{"tier": "ssd", "dir": "/secret/ssd", "bytes": 5, "limit": 9}]}
-JOB = {"id": 7, "state": "running", "path": "/secret/a.safetensors", "bytesDone": 1, "bytesTotal": 4, "bytesPerSecond": 2, "etaMs": 3}
+COPY = {"id": 7, "state": "running", "status": "paused", "word": "paused", "why": "it is paused"}
+COPY.update({"bytesDone": 1, "bytesTotal": 4, "bytesPerSecond": 0, "etaMs": None})
+JOB = dict(COPY, path="/secret/a.safetensors")
 MODEL = {"name": "a.safetensors", "category": "loras", "path": "/secret/a.safetensors", "ready": False, "reason": "COPYING"}
 
 
@@ -85,8 +87,7 @@ class Seeing(Browser):
         status, answer = self.ask("GET", "/autocached/state")
         self.assertEqual((status, answer["alive"], answer["mode"], answer["secondsSaved"]), (200, True, "read-write", 90))
         self.assertEqual(answer["tiers"], [{"tier": "ssd", "files": None, "bytes": 5, "limit": 9}])
-        copy = {"id": 7, "state": "running", "bytesDone": 1, "bytesTotal": 4, "bytesPerSecond": 2, "etaMs": 3}
-        self.assertEqual(answer["copies"], [copy])
+        self.assertEqual(answer["copies"], [COPY])
         self.assertNotIn("secret", json.dumps(answer))
 
     def test_models_of_a_workflow_are_shown_with_their_copies_and_without_paths(self):

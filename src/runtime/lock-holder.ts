@@ -1,0 +1,53 @@
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { errnoOf } from './errnos.ts';
+
+export const lockName = 'autocached.lock';
+const pidName = 'autocached.pid';
+
+/** Notes who holds the lock of a directory, where the system does not tell it. */
+export function noteHolder(dir: string): void {
+  if (process.platform !== 'linux') writeFileSync(join(dir, pidName), `${process.pid}\n`);
+}
+
+/** The process that holds the lock of a directory; null when none does, as far as can be told. */
+export function lockHolder(dir: string): number | null {
+  try {
+    const pids = process.platform === 'linux' ? lockersOf(join(dir, lockName)) : [notedIn(dir)];
+    return pids.find(isAlive) ?? null;
+  } catch {
+    return null;
+  }
+}
+
+/** Processes of this program with a lock on a file, as the kernel lists them. */
+function lockersOf(file: string): number[] {
+  const { ino } = statSync(file);
+  const lines = readFileSync('/proc/locks', 'utf8').split('\n');
+  const pids = lines.flatMap((line) => {
+    const [, pid, inode] = /(\d+) [0-9a-f]+:[0-9a-f]+:(\d+) /.exec(line) ?? [];
+    return Number(inode) === ino ? [Number(pid)] : [];
+  });
+  // Files on other volumes may have the same number.
+  return pids.filter((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('autocached'));
+}
+
+function notedIn(dir: string): number {
+  return Number(readFileSync(join(dir, pidName), 'utf8'));
+}
+
+/** Also of another user. 0 stands for a process that is not of this machine. */
+export function isAlive(pid: number): boolean {
+  if (pid === 0) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return errnoOf(error) === 'EPERM';
+  }
+}
+
+/** The command that ends a process at once. */
+export function killCommand(pid: number): string {
+  return process.platform === 'win32' ? `taskkill /PID ${pid} /F` : `kill -9 ${pid}`;
+}
