@@ -63,8 +63,8 @@ class Resolver:
             return Answer(copy, "ssd", "HIT_OFFLINE") if copy else Answer("", "", "SOURCE_MISSING")
         try:
             source = os.stat(path)
-        except OSError:
-            return Answer(path, "", "SOURCE_MISSING")
+        except OSError as why:
+            return Answer(path, "", "NOT_PERMITTED" if isinstance(why, PermissionError) else "SOURCE_MISSING")
         answer = self._answer(path, source, question)
         return answer if answer.path == path or _can_stand_for(answer.path, path, source.st_size) else Answer(path, "", "ERROR")
 

@@ -4,6 +4,8 @@ import { jobTerms, untilAsked } from './vocabulary.js';
 
 /** Nothing has to be said of these. */
 const plainHits = ['HIT', 'HIT_RAM'];
+/** Why a file cannot be had, in a word; all else is missing. */
+const absences = { SOURCE_AWAY: 'away', NOT_PERMITTED: 'not permitted' };
 const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
 
 /** @param {number} bytes */
@@ -45,7 +47,7 @@ export function describeModel(model, copies) {
     return { ...row, tone: 'waiting', place: termOf(copy).word, percent, detail: copyText(copy) };
   }
   if (model.ready) return { ...row, tone: 'ready', detail: plainHits.includes(model.reason) ? '' : row.detail };
-  if (model.size === null) return { ...row, tone: 'missing', place: 'missing' };
+  if (model.size === null) return { ...row, tone: 'missing', place: absences[model.reason] ?? 'missing' };
   if (model.reason.startsWith('BYPASS_') && model.reason !== 'BYPASS_UNKNOWN_ROOT') return { ...row, tone: 'apart' };
   const detail = untilAsked[model.reason]?.word ?? row.detail;
   const canCopy = model.category !== null && ['QUEUED', 'STALE', 'ERROR', 'NO_SPACE', 'NOT_ADMITTED'].includes(model.reason);

@@ -1,4 +1,4 @@
-import type { Mode, TierName } from '../core/types.ts';
+import type { Mode, TierName, TierState } from '../core/types.ts';
 import type { JobView, RootView } from './api.ts';
 import type { StuckView } from './open-sources.ts';
 
@@ -17,6 +17,8 @@ export interface EventMap {
   'verify-progress': { path: string; bytesDone: number; bytesTotal: number };
   'entry-evicted': { entry: number; path: string; bytes: number; why: string };
   'root-health': RootView;
+  /** The disk of the cache directory has gone, is back, or takes no more writes. */
+  'cache-disk': { dir: string; state: TierState };
   'source-stuck': StuckView;
   'mode-changed': { mode: Mode };
   /** The changed settings, by key, and the settings of the files that are not in force. */

@@ -1,4 +1,4 @@
-import type { Mode, TierName } from '../core/types.ts';
+import type { Mode, TierName, TierState } from '../core/types.ts';
 import type { RootView } from './api.ts';
 import type { StuckView } from './open-sources.ts';
 
@@ -6,6 +6,7 @@ import type { StuckView } from './open-sources.ts';
 
 export interface TierStats {
   tier: TierName;
+  state: TierState;
   files: number;
   /** Bytes that the copies take. */
   bytes: number;
@@ -14,6 +15,8 @@ export interface TierStats {
   /** `represented` over `bytes`; null while the tier is empty. */
   ratio: number | null;
   reserved: number;
+  /** Bytes in its directory that are no copies; they count towards the limit. */
+  outside: number;
   /** The ssd and the cold tier share one limit. */
   limit: number;
   free: number;
@@ -56,6 +59,8 @@ export interface StatsAnswer {
   jobs: { running: number; queued: number };
   /** While files in the cache are unaccounted for: how many were seen so far. Until then, no copy starts. */
   accounting: { seen: number } | null;
+  /** Files in the cache directory that are no copies, the largest first, and whether `purge --all` removes them. */
+  orphans: { path: string; bytes: number; purged: boolean }[];
   /** Sources that programs still read although copies are ready. */
   stuck: StuckView[];
   /** Parts of the settings and ComfyUI files that are not in force, one line each, with the reason. */

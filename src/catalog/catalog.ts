@@ -74,6 +74,11 @@ export class Catalog implements Disposable {
     return found;
   }
 
+  /** Makes the space again that is given up when the disk of the catalog is full; to be called now and then. */
+  reserveSpace(): void {
+    this.#db.reserveSpace();
+  }
+
   /** Checks a large file for damage, which opening it did not. @throws errors for `replaceIfDamaged` */
   check(signal: AbortSignal): Promise<void> {
     return this.#db.check(signal);

@@ -1,9 +1,11 @@
 import { existsSync, renameSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { CacheError, messageOf } from '../core/errors.ts';
 import { siblingModule, startPeer } from '../runtime/peer.ts';
 import { assertSound, type DamageWorker, damage, isDamage } from './damage.ts';
 import { migrations } from './migrations.ts';
+import { isFull, Reserve } from './reserve.ts';
 
 /** A file larger than this, bytes, is checked for damage while it is in use. */
 const checkedAtOnce = 8 * 1024 * 1024;
@@ -11,6 +13,7 @@ const checkedAtOnce = 8 * 1024 * 1024;
 /** The SQLite file of the catalog: opened, migrated, and replaced when it is damaged. Statements are prepared once. */
 export class Database {
   #db: Sqlite.Database;
+  readonly #reserve: Reserve;
   #statements = new Map<string, Sqlite.Statement>();
   readonly file: string;
   /** Grows with every write, so that a cached read is known to be current. */
@@ -21,18 +24,27 @@ export class Database {
    * @throws CacheError BAD_CONFIG when the file was written by a newer version or cannot be written.
    */
   static open(file: string): { database: Database; damaged: string | null } {
+    const reserve = new Reserve(join(dirname(file), 'reserve'));
+    reserve.giveUpIfFull();
+    const open = () => openChecked(file);
     try {
-      return { database: new Database(file, openChecked(file)), damaged: null };
+      return { database: new Database(file, withRoom(reserve, open), reserve), damaged: null };
     } catch (error) {
       if (!isDamage(error)) throw error;
       setAside(file);
-      return { database: new Database(file, openChecked(file)), damaged: messageOf(error) };
+      return { database: new Database(file, withRoom(reserve, open), reserve), damaged: messageOf(error) };
     }
   }
 
-  private constructor(file: string, db: Sqlite.Database) {
+  private constructor(file: string, db: Sqlite.Database, reserve: Reserve) {
     this.file = file;
     this.#db = db;
+    this.#reserve = reserve;
+  }
+
+  /** Makes the space again that is given up when the disk is full; to be called now and then. */
+  reserveSpace(): void {
+    this.#reserve.renew();
   }
 
   /** Sets the file aside and starts an empty one, for damage found at runtime. */
@@ -77,19 +89,24 @@ export class Database {
   /** For `INSERT … RETURNING`. */
   write<Row>(sql: string, ...values: unknown[]): Row {
     this.version += 1;
-    return this.#statement(sql).get(...values) as Row;
+    return this.#withRoom(() => this.#statement(sql).get(...values) as Row);
   }
 
   run(sql: string, ...values: unknown[]): { changes: number; lastInsertRowid: number } {
     this.version += 1;
-    const { changes, lastInsertRowid } = this.#statement(sql).run(...values);
+    const { changes, lastInsertRowid } = this.#withRoom(() => this.#statement(sql).run(...values));
     return { changes, lastInsertRowid: Number(lastInsertRowid) };
   }
 
   /** Commits all writes of `work` together or not at all. */
   transaction<T>(work: () => T): T {
     this.version += 1;
-    return this.#db.transaction(work).immediate();
+    return this.#withRoom(() => this.#db.transaction(work).immediate());
+  }
+
+  /** Inside a transaction nothing is done twice: SQLite may have rolled all of it back, and it is begun again as a whole. */
+  #withRoom<T>(write: () => T): T {
+    return this.#db.inTransaction ? write() : withRoom(this.#reserve, write);
   }
 
   close(): void {
@@ -103,6 +120,16 @@ export class Database {
       this.#statements.set(sql, statement);
     }
     return statement;
+  }
+}
+
+/** Writes once more in the space that was kept for it when the disk is full. */
+function withRoom<T>(reserve: Reserve, write: () => T): T {
+  try {
+    return write();
+  } catch (error) {
+    if (!isFull(error) || !reserve.giveUp()) throw error;
+    return write();
   }
 }
 

@@ -12,9 +12,19 @@ interface TierTotals {
 /** Bytes on the disks of tiers, each counted once for any number of names. A placement goes with its last copy. */
 export class Placements {
   readonly #db: Database;
+  #outside = new Map<TierName, number>();
 
   constructor(db: Database) {
     this.#db = db;
+  }
+
+  /** Notes how many bytes lie in a tier's directory that no placement accounts for: the limit is one over these too. */
+  setOutside(tier: TierName, bytes: number): void {
+    this.#outside.set(tier, bytes);
+  }
+
+  outside(tier: TierName): number {
+    return this.#outside.get(tier) ?? 0;
   }
 
   /** Takes room in a tier for bytes to come. @returns the id of the placement */
@@ -66,9 +76,9 @@ export class Placements {
     return this.#db.get<{ bytes: number }>(sql, of)?.bytes ?? 0;
   }
 
-  /** Bytes held or reserved in a tier and in those that share its limit. */
+  /** Bytes held or reserved in a tier and in those that share its limit, with what else lies there. */
   usedUnderLimit(tier: TierName): number {
-    return sharingQuota(tier).reduce((sum, name) => sum + this.usedBytes(name), 0);
+    return sharingQuota(tier).reduce((sum, name) => sum + this.usedBytes(name) + this.outside(name), 0);
   }
 
   /** Bytes held or reserved in a tier. */

@@ -4,6 +4,7 @@ import type { SourceFile } from '../core/types.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Database } from './database.ts';
 import type { Entries } from './entries.ts';
+import { isFull } from './reserve.ts';
 
 type Totals = Omit<DailyTotals, 'day'>;
 
@@ -71,8 +72,16 @@ export class Usage {
     this.#leases = all;
   }
 
-  /** Writes the gathered facts in one transaction; after a failure they are kept for the next time. */
+  /** Writes what was gathered, in one transaction; what could not be written, as on a full disk, is kept for the next time. */
   flush(): void {
+    try {
+      this.#write();
+    } catch (error) {
+      if (!isFull(error)) throw error;
+    }
+  }
+
+  #write(): void {
     if (
       this.#uses.size === 0 &&
       this.#jobs.size === 0 &&

@@ -45,10 +45,10 @@ export interface Answering {
 }
 
 /** The settings for lookups, with their values in force. */
-export function lookupOptionsOf(settings: ServedSettings, limit: () => number): LookupOptions {
+export function lookupOptionsOf(settings: ServedSettings, cache: Pick<LookupOptions, 'limit' | 'cacheState'>): LookupOptions {
   return {
     mode: () => settings.mode(),
-    limit,
+    ...cache,
     rateFor: (medium) => settings.rateFor(medium),
     filters: currentFilters(() => settings.current),
     get onMiss() {

@@ -25,7 +25,7 @@ import type { Rules } from './settings.ts';
 export interface CopyingParts extends Context, Rules {
   catalog: Catalog;
   tiers: Tiers;
-  accounts: Pick<Accounts, 'complete'>;
+  accounts: Pick<Accounts, 'complete' | 'isUnproven'>;
   /** The RAM tier, null = none. */
   memory: MemoryTier | null;
   sources: Pick<SourceRoots, 'filesBeside' | 'diskOf'>;

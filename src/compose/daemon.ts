@@ -72,7 +72,7 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
   const context = { clock, log, events, opened };
 
   const storage = await openStorage(config, { ...context, ...(overrides.pauses && { pauses: overrides.pauses }) });
-  const { catalog, tier, tiers, ram, accounts } = storage;
+  const { catalog, tier, tiers, ram, accounts, watch } = storage;
   const settings = openSettings(loaded, storage, context);
   const sources = await openSources(loaded, settings, storage, context);
   const { roots, speeds, sourceSpeeds } = sources;
@@ -82,7 +82,7 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
 
   const onTrouble = (error: unknown) => accounts.afterTrouble(error);
   const shared = { ...context, ...rules, catalog, tiers, accounts, sources: roots, leases, onTrouble };
-  const options = lookupOptionsOf(settings, () => rules.bound(tier).limit);
+  const options = lookupOptionsOf(settings, { limit: () => rules.bound(tier).limit, cacheState: () => tier.state() });
   const { filters } = options;
   const copying = composeCopying({
     ...shared,
@@ -136,6 +136,7 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
   opened.defer(() => settings[Symbol.asyncDispose]());
   roots.keep();
   accounts.begin();
+  watch.start();
   void accounts.ready.then(() => {
     startCopying(copying);
     upkeep.scrub.start();

@@ -8,11 +8,12 @@ import { assertLocal } from '../media/assert-local.ts';
 import { daemonLogName, type Log } from '../runtime/log.ts';
 import { makeDirectory } from '../runtime/make-directory.ts';
 import { closeDirectory } from '../runtime/private-file.ts';
-import { isClaimed, openPosixTier } from '../tiers/posix-tier.ts';
 import type { PosixTier } from '../tiers/tier.ts';
 import { Tiers } from '../tiers/tiers.ts';
 import { Accounts, type AccountsDeps } from '../upkeep/accounts.ts';
 import { boundLog } from '../upkeep/bound-log.ts';
+import { CacheWatch } from '../upkeep/cache-watch.ts';
+import { openCacheDir, openColdDir } from './cache-dir.ts';
 import type { Context } from './context.ts';
 import { openRam, type RamTier } from './ram.ts';
 
@@ -23,6 +24,7 @@ export interface Storage {
   tiers: Tiers<PosixTier>;
   catalog: Catalog;
   accounts: Accounts;
+  watch: CacheWatch;
 }
 
 interface Opening extends Context {
@@ -43,23 +45,22 @@ export async function openStorage(config: Config, { pauses, ...context }: Openin
   await assertLocal(dir, 'AUTOCACHE_DIR');
   opened.defer(lockDirectory(stateDir, 'state directory'));
   opened.defer(boundLog({ file: join(stateDir, daemonLogName), log }));
-  const tier = openPosixTier('ssd', dir);
-  opened.defer(lockDirectory(dir, 'cache directory'));
-  const coldDir = join(tier.dir, 'cold');
-  // Copies compressed before the setting was switched off can still be restored.
-  const cold = compress === 'cold' || isClaimed(coldDir) ? openPosixTier('cold', coldDir) : undefined;
-  if (cold) offerRestore(cold, log);
-
   const catalog = new Catalog(join(stateDir, 'catalog.db'), clock);
   opened.defer(() => catalog[Symbol.dispose]());
   if (catalog.damaged) {
     log.error({ why: catalog.damaged }, 'the catalog was damaged; it is set aside and rebuilt from the cache directory');
   }
+  const tier = await openCacheDir('ssd', dir, catalog);
+  // What was compressed before it was switched off is still restored.
+  const cold = await openColdDir(tier, catalog, { wanted: compress === 'cold' });
+  const watch = new CacheWatch({ ...context, tiers: cold ? [tier, cold] : [tier], onBack: () => accounts.begin() });
+  opened.defer(() => watch[Symbol.asyncDispose]());
+  if (cold?.state() === 'here') offerRestore(cold, log);
   const ram = await openRam(config, catalog, context);
   const tiers = new Tiers<PosixTier>([tier, ...(ram ? [ram.tier] : []), ...(cold ? [cold] : [])]);
   const accounts = new Accounts({ ...context, catalog, tiers, ...(pauses && { pauses }) });
   opened.defer(() => accounts[Symbol.asyncDispose]());
-  return { tier, ram, tiers, catalog, accounts };
+  return { tier, ram, tiers, catalog, accounts, watch };
 }
 
 /** Compressed files can be restored without autocached. A missing script does not stop the start. */

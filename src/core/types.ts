@@ -13,6 +13,9 @@ export const defaultTier: TierName = 'ssd';
 export const media = ['hdd', 'nas', 's3', 'ssd'] as const;
 export type Medium = (typeof media)[number];
 
+/** Whether a tier can be used: `read-only` serves and takes nothing; `away`: its volume is not there, or another one in its place. */
+export type TierState = 'here' | 'read-only' | 'away';
+
 export const modes = ['off', 'read-only', 'read-write'] as const;
 export type Mode = (typeof modes)[number];
 
@@ -37,6 +40,8 @@ export const reasons = [
   'READ_ONLY',
   'OFF',
   'SOURCE_MISSING',
+  'SOURCE_AWAY',
+  'NOT_PERMITTED',
   'ERROR',
 ] as const;
 export type Reason = (typeof reasons)[number];
@@ -74,11 +79,14 @@ export interface Seal {
   ino: string;
 }
 
-/** The present state of a source. `away`: its root does not answer; `missing`: the root answers and the file is not there. */
+/**
+ * What is known of a source right now. `missing`: its root answers and the file is not there. `away`: its root does not answer.
+ * `denied`: the daemon may not look at it. `slow`: it answers, but later than the asker waits.
+ */
 export type SourceState =
   | { state: 'present'; fingerprint: Fingerprint }
   | { state: 'missing' }
-  | { state: 'away'; why: string };
+  | { state: 'away' | 'denied' | 'slow'; why: string };
 
 /** One source file: its place, its use, and its stat when last checked. */
 export interface SourceFile {

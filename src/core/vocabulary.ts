@@ -62,9 +62,11 @@ export const reasonTerms: Readonly<Record<Reason, Term>> = {
   BYPASS_UNKNOWN_ROOT: { word: 'unknown folder', says: 'not inside a configured model folder (AUTOCACHE_ROOTS)' },
   NOT_ADMITTED: { word: 'not admitted', says: 'the cached files are worth more than this one' },
   NO_SPACE: { word: 'no space', says: 'no room for a copy: everything cached is in use or pinned' },
-  READ_ONLY: { word: 'read-only', says: 'not cached; mode read-only makes no copies' },
-  OFF: { word: 'off', says: 'autocached is off; switch it on with: autocached mode read-write' },
+  READ_ONLY: { word: 'read-only', says: 'not cached; no copies are made in mode read-only, or on a read-only disk' },
+  OFF: { word: 'off', says: 'autocached is off (autocached mode read-write), or its cache disk is away' },
   SOURCE_MISSING: { word: 'missing', says: 'there is no such file' },
+  SOURCE_AWAY: { word: 'away', says: 'the source does not answer, and there is no copy' },
+  NOT_PERMITTED: { word: 'not permitted', says: 'the daemon is not permitted to read the source' },
   ERROR: { word: 'failed', says: "something went wrong; see the daemon's log" },
 };
 

@@ -75,7 +75,7 @@ export interface Services {
   roots: Roots;
   catalog: Catalog;
   tiers: Tiers;
-  accounts: Pick<Accounts, 'progress'>;
+  accounts: Pick<Accounts, 'progress' | 'orphans' | 'dropOrphans'>;
   /** Limit and floor of a tier, bytes. */
   bound(tier: Tier): { limit: number; floor: number };
   policy(): Policy;

@@ -9,6 +9,8 @@ export type StatsServices = TierServices &
 
 type TierServices = Pick<Services, 'tiers' | 'catalog' | 'bound'>;
 
+const mostOrphans = 20;
+
 /** The state of the cache. */
 export function statsOf(services: StatsServices): StatsAnswer {
   const { daemon, catalog, lookupStats, copier, limitKeeper, settings, clock } = services;
@@ -38,6 +40,10 @@ export function statsOf(services: StatsServices): StatsAnswer {
     roots: services.roots.list(),
     jobs: copier.counts(),
     accounting: services.accounts.progress,
+    orphans: services.accounts.orphans
+      .toSorted((a, b) => b.bytes - a.bytes)
+      .slice(0, mostOrphans)
+      .map(({ path, bytes, isCopy }) => ({ path, bytes, purged: isCopy })),
     stuck: services.openSources.list(),
     warnings: [...settings.warnings, ...(limitKeeper.warning ? [limitKeeper.warning] : []), ...services.roots.warnings],
     daily: daily.slice(-30),
@@ -51,15 +57,17 @@ function tierStats({ tiers, catalog, bound }: TierServices): TierStats[] {
     const { free } = tier.capacity();
     return {
       tier: tier.name,
+      state: tier.state(),
       files,
       bytes: held,
       represented,
       ratio: held > 0 ? represented / held : null,
       reserved,
+      outside: catalog.placements.outside(tier.name),
       limit,
       free,
       floor,
-      utilisation: limit > 0 ? Math.min(1, (held + reserved) / limit) : 0,
+      utilisation: limit > 0 ? Math.min(1, (held + reserved + catalog.placements.outside(tier.name)) / limit) : 0,
     };
   });
 }

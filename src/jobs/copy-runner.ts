@@ -100,6 +100,7 @@ export class CopyRunner {
       source: origin && isOwn ? { ...file, fingerprint: origin.source } : file,
       temp: partialPath(tier.partialDir, file.path),
       ...tier.placeOf(file.root, file.rel),
+      ...(tier.dir !== undefined && { claimed: tier.dir }),
     };
   }
 

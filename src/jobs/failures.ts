@@ -5,8 +5,8 @@ import { type Job, jobKey } from './job.ts';
 
 /** After a failure the source is left alone for `first`, doubled after each further one up to `last`, ms. */
 const backOffMs = { first: 2000, last: 300_000 };
-/** An outage as seen by a copy: a server that is going away also fails reads. */
-const outageCodes: ReadonlySet<ErrorCode> = new Set(['SOURCE_AWAY', 'SOURCE_IO']);
+/** An outage as seen by a copy: a server that is going away also fails or refuses reads. */
+const outageCodes: ReadonlySet<ErrorCode> = new Set(['SOURCE_AWAY', 'SOURCE_IO', 'NOT_PERMITTED']);
 
 /** Failed copies, by source and tier: those not yet to be retried, and why. */
 export class Failures {

@@ -1,6 +1,6 @@
 import type { ClientInfo, JobView } from '../api/api.ts';
 import type { CacheError } from '../core/errors.ts';
-import type { Copy, Entry, Medium, Mode, Priority, SourceState, TierName, WantedFile } from '../core/types.ts';
+import type { Copy, Entry, Medium, Mode, Priority, SourceState, TierName, TierState, WantedFile } from '../core/types.ts';
 import type { Decision } from './decide.ts';
 import type { Filters } from './filters.ts';
 
@@ -75,6 +75,8 @@ export interface LookupOptions {
   /** Maximum bytes per second that copies may read from such a medium, null = no bound. */
   rateFor(medium: Medium): number | null;
   filters: Filters;
+  /** Whether the tier that sources are copied to can take a copy now. */
+  cacheState(): TierState;
   /** Whether a miss waits for its copy: always, never, or when the estimate says that this is faster. */
   onMiss: 'wait' | 'background' | 'auto';
   /** Longest wait, ms. */

@@ -1,7 +1,7 @@
 import type { CacheError } from '../core/errors.ts';
 import { isSameFingerprint } from '../core/fingerprint.ts';
 import { tierTraits } from '../core/tier-traits.ts';
-import type { Copy, Fingerprint, Medium, Mode, Purpose, Reason, SourceState } from '../core/types.ts';
+import type { Copy, Fingerprint, Medium, Mode, Purpose, Reason, SourceState, TierState } from '../core/types.ts';
 import type { FilteredFile, Filters } from './filters.ts';
 
 /** All facts of a decision. `lookup.ts` gathers them, so that deciding is pure. */
@@ -21,6 +21,8 @@ export interface Facts {
   /** Why a recent copy of it failed. */
   failure: CacheError | null;
   filters: Filters;
+  /** Whether the tier can take a copy; asked when there is none to serve. Default: `here`. */
+  cacheState?: TierState;
   /** Limit of the tier, bytes. */
   limit: number;
 }
@@ -40,11 +42,14 @@ export function decide(facts: Facts): Decision {
   if (mode === 'off') return fromSource('OFF');
   if (purpose === 'scan') return fromSource('BYPASS_SCAN');
   if (filters.excluded(file)) return fromSource('BYPASS_EXCLUDED');
-  if (source.state !== 'present') return copy ? fromCopy('HIT_OFFLINE') : decideRestore(facts);
+  // Its folder is there and it is not: the user has deleted it, and no copy brings it back.
+  if (source.state === 'missing') return fromSource('SOURCE_MISSING');
+  if (source.state === 'slow') return copy ? fromCopy(hitOf(copy)) : decideSlow(facts);
+  if (source.state !== 'present') return copy ? fromCopy('HIT_OFFLINE') : decideRestore(facts, source.state);
 
   const { fingerprint } = source;
   if (copy && isSameFingerprint(copy.source, fingerprint)) {
-    if (!facts.incomplete || purpose !== 'load') return fromCopy(tierTraits[copy.tier].volatile ? 'HIT_RAM' : 'HIT');
+    if (!facts.incomplete || purpose !== 'load') return fromCopy(hitOf(copy));
     return mode === 'read-only' ? fromSource('READ_ONLY') : { ...fromSource('COPYING'), request: fingerprint };
   }
   const miss = decideMiss(facts, fingerprint);
@@ -54,25 +59,46 @@ export function decide(facts: Facts): Decision {
   return { ...miss, retire: true, reason: miss.request ? 'STALE' : miss.reason };
 }
 
-/** The source does not answer: the compressed copy is the only way to the file. */
-function decideRestore({ purpose, mode, cold, job, failure }: Facts): Decision {
-  if (!cold || purpose !== 'load') return fromSource('SOURCE_MISSING');
-  if (mode === 'read-only') return fromSource('READ_ONLY');
+/** The source cannot be had: what is compressed is the only way to the file. */
+function decideRestore(facts: Facts, state: 'away' | 'denied'): Decision {
+  const { purpose, cold, job, failure } = facts;
+  if (!cold || purpose !== 'load') return fromSource(state === 'denied' ? 'NOT_PERMITTED' : 'SOURCE_AWAY');
+  const barred = whyNoCopy(facts);
+  if (barred) return fromSource(barred);
   if (job) return { ...fromSource(job === 'running' ? 'COPYING' : 'QUEUED'), request: cold.source };
   if (failure) return fromSource(reasonOf(failure));
   return { ...fromSource('QUEUED'), request: cold.source };
 }
 
+/** Whether a copy is wanted is decided when the source has answered; this asker does not wait for that. */
+function decideSlow(facts: Facts): Decision {
+  const { purpose, job, failure } = facts;
+  if (purpose === 'metadata') return fromSource('BYPASS_SCAN');
+  const barred = whyNoCopy(facts);
+  if (barred) return fromSource(barred);
+  if (job) return fromSource(job === 'running' ? 'COPYING' : 'QUEUED');
+  return fromSource(failure ? reasonOf(failure) : 'WAIT_TIMEOUT');
+}
+
 function decideMiss(facts: Facts, fingerprint: Fingerprint): Decision {
-  const { purpose, medium, file, filters, mode, job, failure, limit } = facts;
+  const { purpose, medium, file, filters, job, failure, limit } = facts;
   if (purpose === 'metadata') return fromSource('BYPASS_SCAN');
   if (medium === 'ssd') return fromSource('BYPASS_FAST_SOURCE');
+  // The limit is not known then.
+  if (facts.cacheState === 'away') return fromSource('OFF');
   if (filters.tooSmall(file.category, fingerprint.size)) return fromSource('BYPASS_SMALL');
   if (filters.tooLarge(file.category, fingerprint.size, limit)) return fromSource('BYPASS_LARGE');
-  if (mode === 'read-only') return fromSource('READ_ONLY');
+  const barred = whyNoCopy(facts);
+  if (barred) return fromSource(barred);
   if (job) return { ...fromSource(job === 'running' ? 'COPYING' : 'QUEUED'), request: fingerprint };
   if (failure) return fromSource(reasonOf(failure));
   return { ...fromSource('QUEUED'), request: fingerprint };
+}
+
+/** Why no copy may be made, whatever the file is; null when one may. */
+function whyNoCopy({ mode, cacheState = 'here' }: Facts): Reason | null {
+  if (cacheState === 'away') return 'OFF';
+  return mode === 'read-only' || cacheState === 'read-only' ? 'READ_ONLY' : null;
 }
 
 function reasonOf(failure: CacheError): Reason {
@@ -80,11 +106,17 @@ function reasonOf(failure: CacheError): Reason {
   if (failure.code === 'TOO_LARGE') return 'BYPASS_LARGE';
   if (failure.code === 'NOT_ADMITTED') return 'NOT_ADMITTED';
   if (failure.code === 'IN_USE') return 'BYPASS_EXCLUDED';
+  if (failure.code === 'CACHE_AWAY') return 'OFF';
+  if (failure.code === 'NOT_PERMITTED') return 'NOT_PERMITTED';
   return 'ERROR';
 }
 
 function fromSource(reason: Reason): Decision {
   return { serve: 'source', reason };
+}
+
+function hitOf({ tier }: Copy): Reason {
+  return tierTraits[tier].volatile ? 'HIT_RAM' : 'HIT';
 }
 
 function fromCopy(reason: Reason): Decision {

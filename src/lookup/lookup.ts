@@ -84,6 +84,7 @@ export class Lookup {
 
   async #answer(request: LookupRequest, found: Found, time: { waited: number }): Promise<LookupAnswer> {
     const examination = this.#examine(request, found);
+    if (found.source.state === 'slow') this.#followLate(request, found);
     const waitMs = waitMsFor(request, examination, this.#deps);
     const job = this.#follow(request, examination, waitMs > 0 ? 'wait' : 'background');
     if (!job || waitMs <= 0) return this.#give(request, examination, job);
@@ -104,9 +105,10 @@ export class Lookup {
     const states = await Promise.all(places.map((located) => sources.stat(located, askedBy)));
     const found = places.map((located, index) => ({ located, source: states[index] ?? ({ state: 'missing' } as const) }));
     const here = found.find(({ source }) => source.state === 'present');
-    // If no source is in sight, the name with a copy is meant.
+    // With no source in sight, the name that has a copy is the one that is meant; where it was deleted it is not.
     const isKept = ({ copy, cold }: UsableCopies) => copy !== null || cold !== null;
-    return here ?? found.find(({ located }) => isKept(copies.usable(located))) ?? found[0] ?? null;
+    const unseen = found.filter(({ source }) => source.state !== 'missing');
+    return here ?? unseen.find(({ located }) => isKept(copies.usable(located))) ?? unseen[0] ?? found[0] ?? null;
   }
 
   #examine(request: LookupRequest, { located, source }: Found): Examination {
@@ -129,9 +131,21 @@ export class Lookup {
       job: state === 'queued' || state === 'running' ? state : null,
       failure: planner.recentFailure(located.path) ?? null,
       filters: options.filters,
+      // It costs a look at the disk; a hit needs none.
+      ...(copy === null && { cacheState: options.cacheState() }),
       limit: options.limit(),
     });
     return { ...usable, located: { ...located, category }, source, job, decision };
+  }
+
+  /** The source's answer comes too late for this asker. What follows from it is not lost. */
+  #followLate(request: LookupRequest, { located }: Found): void {
+    const { sources, log } = this.#deps;
+    const follow = async () => {
+      const source = await sources.stat(located, 'command');
+      if (source.state === 'present') this.#follow(request, this.#examine(request, { located, source }), 'background');
+    };
+    follow().catch((err) => log.error({ err, path: located.path }, 'a late answer of a source could not be followed'));
   }
 
   /** Carries out the decision: takes copies out of service, and returns the job of the requested or active copy. */

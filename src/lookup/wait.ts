@@ -21,7 +21,7 @@ export function waitMsFor(request: LookupRequest, examination: Examination, { pl
   const { onMiss, waitMaxMs, rateFor } = options;
   if (!decision.request || request.purpose !== 'load') return 0;
   const boundMs = Math.max(0, Math.min(request.waitMs, waitMaxMs) - (request.waitedMs ?? 0));
-  // With the source away, only a restore helps.
+  // Without the source a restore is the only way.
   if (source.state !== 'present') return boundMs;
   if (onMiss === 'background') return 0;
   if (boundMs === 0 || onMiss === 'wait') return boundMs;

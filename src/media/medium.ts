@@ -45,6 +45,18 @@ export function knownVolumes(volumes: readonly Volume[]): KnownVolume[] {
   return volumes.map(({ mountPoint, kind }) => ({ mountPoint, network: isNetwork(kind) }));
 }
 
+/** Where the volume of a path is mounted, or would be found; null when it is not known. The path itself is not touched. */
+export async function mountPointOf(path: string): Promise<string | null> {
+  const { platform } = process;
+  if (platform === 'linux') {
+    const { path: resolved } = await resolveLocally(path, thisMachine());
+    return findMount(readMounts(), resolved)?.mountPoint ?? null;
+  }
+  const volumes = await readVolumes(platform);
+  const { path: resolved } = await resolveLocally(path, thisMachine(knownVolumes(volumes)));
+  return findVolume(volumes, resolved, platform === 'win32' ? 'win32' : 'darwin')?.mountPoint ?? null;
+}
+
 /** Whether touching this path can hang. The path itself is not touched. */
 export async function liesOnNetwork(path: string): Promise<boolean> {
   return isNetwork((await detectMedium(path)).kind);

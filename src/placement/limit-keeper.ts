@@ -65,7 +65,7 @@ export class LimitKeeper implements Disposable {
   /** Has copies leave until the tier is within its bounds; then what is close to the limit may be compressed. Never rejects. */
   async keep(): Promise<void> {
     const { tier, accounts, demoter, log } = this.#deps;
-    if (!accounts.complete) return;
+    if (!accounts.complete || tier.state() !== 'here') return;
     try {
       await trim(this.#deps, tier);
     } catch (err) {

@@ -62,7 +62,7 @@ export async function adoptForeign(
   const state = await host.stat(at, { deadlineMs: lookMs });
   if (state.state === 'present') return { path: at, fingerprint: state.fingerprint };
   // Away: the name decides whether it is a file. One root too many does no harm.
-  if (state.state === 'away' && isModelName(at)) return null;
+  if ('why' in state && isModelName(at)) return null;
   const [folder = ''] = at.slice(parent.path.length).split(roots.rules.sep).filter(Boolean);
   const categories = parent.categories.length > 0 ? parent.categories : [folderCategory(folder)];
   roots.add({ path: at, origin: parent.origin, medium, optional: true });

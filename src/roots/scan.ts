@@ -101,7 +101,7 @@ async function checkEach(
       if (!isUnclear(file) || roots.find(file.path)?.root !== root) continue;
       if (signal.aborted || away >= mostAway) return;
       const state = await host.stat(file.path, { deadlineMs: lookMs, signal });
-      if (state.state === 'away') away++;
+      if ('why' in state) away++;
       else if (state.state === 'missing' || !isSameFingerprint(state.fingerprint, file.fingerprint)) onChange(file.path, state);
     }
     await nextTurn();

@@ -6,6 +6,7 @@ import { CacheError, toCacheError } from '../core/errors.ts';
 import { isSameFingerprint } from '../core/fingerprint.ts';
 import type { Medium, SourceState } from '../core/types.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { within } from '../runtime/deadline.ts';
 import type { Events } from '../runtime/events.ts';
 import { InFlight } from '../runtime/in-flight.ts';
 import type { Log } from '../runtime/log.ts';
@@ -131,14 +132,22 @@ export class SourceRoots implements AsyncDisposable {
 
   /** Stats the source; simultaneous calls for one file share the stat. */
   stat({ path }: LocatedSource, patience: keyof typeof statDeadlineMs): Promise<SourceState> {
-    return this.#asking.run(`${patience}:${path}`, () => this.#stat(path, statDeadlineMs[patience]));
+    return this.#asking.run(`${patience}:${path}`, () => this.#stat(path, patience));
   }
 
-  async #stat(path: string, deadlineMs: number): Promise<SourceState> {
+  async #stat(path: string, patience: keyof typeof statDeadlineMs): Promise<SourceState> {
+    const deadlineMs = statDeadlineMs[patience];
+    // Asking again does not make a slow source faster.
+    const underWay = patience === 'loader' ? this.#asking.get(`command:${path}`) : undefined;
+    if (underWay) return (await within(underWay, deadlineMs, null)) ?? this.#host.silence(path, deadlineMs);
     const state = await this.#host.stat(path, { deadlineMs });
     const root = this.#roots.find(path)?.root;
+    if (!root) return state;
+    // Whether it is away, or only slow, shows when it is waited for.
+    if (patience === 'loader' && state.state === 'away')
+      void this.#asking.run(`command:${path}`, () => this.#stat(path, 'command'));
     // A change noticed by a lookup does not wait for the next check of the roots.
-    if (root && (state.state === 'away') !== (this.#keeper.health(root).health === 'away')) void this.#keeper.check(root);
+    if ((state.state === 'away') !== (this.#keeper.health(root).health === 'away')) void this.#keeper.check(root);
     return state;
   }
 

@@ -10,6 +10,11 @@ export class InFlight<Key, Result> {
     return begun;
   }
 
+  /** What runs for this key now. */
+  get(key: Key): Promise<Result> | undefined {
+    return this.#running.get(key);
+  }
+
   /** Resolves when all present runs are over. Never rejects. */
   async settled(): Promise<void> {
     await Promise.allSettled(this.#running.values());

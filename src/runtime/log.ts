@@ -23,10 +23,20 @@ const forms = new WeakMap<Log, LogForm>();
 
 /** The root logger. */
 export function createLog(options: LogOptions, out: NodeJS.WritableStream = process.stderr): Log {
+  hearErrors(out);
   const write = (line: string) => void out.write(forms.get(log) === 'json' ? line : pretty(line));
   const log = pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime }, { write });
   adjustLog(log, options);
   return log;
+}
+
+const heard = new WeakSet<NodeJS.WritableStream>();
+
+/** A log that cannot be written, as on a full disk, must not end the daemon. */
+function hearErrors(out: NodeJS.WritableStream): void {
+  if (heard.has(out)) return;
+  heard.add(out);
+  out.on('error', () => {});
 }
 
 /** Changes level and form of later messages. */

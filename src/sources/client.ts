@@ -6,12 +6,13 @@ import { detectMedium, knownVolumes } from '../media/medium.ts';
 import { liesBelow } from '../media/paths.ts';
 import { readVolumes } from '../media/read-volumes.ts';
 import type { Calls } from '../runtime/calls.ts';
+import { type Clock, systemClock } from '../runtime/clock.ts';
 import type { FileBatch, Listing, Published, ReadSpeeds, RootFacts, RootIdentity, StatAnswer } from './driver.ts';
 import { type Elsewhere, type Ground, isElsewhere, type Reader } from './messages.ts';
 import { type ReaderPlace, SourcePool, type SourcePoolOptions } from './pool.ts';
 import type { Root, RootIndex } from './root.ts';
 import { RootIdentities } from './root-identities.ts';
-import type { AskOptions, QuestionListener, SourceChannel } from './rpc.ts';
+import { type AskOptions, type QuestionListener, Silence, type SourceChannel } from './rpc.ts';
 
 export interface SourceClientOptions extends SourcePoolOptions {
   roots: RootIndex;
@@ -66,31 +67,51 @@ export class SourceClient implements AsyncDisposable {
   #readers: SourcePool;
   #identities = new RootIdentities();
   #volumes: KnownVolume[] = [];
+  #clock: Clock;
+  /** How long the last answer about a file below each root took, ms; none once the root has not answered. */
+  #answerMs = new Map<string, number>();
 
   constructor({ roots, ...options }: SourceClientOptions) {
     this.#roots = roots;
+    this.#clock = options.clock ?? systemClock;
     this.#readers = new SourcePool(options);
   }
 
-  /** The current state of one source; never throws. `missing` only when its root answers and is the same volume as before. */
+  /**
+   * The current state of one source; never throws. `missing` only when its root answers and is the same volume as before; `slow` when
+   * its last answer took longer than this asker waits.
+   */
   async stat(path: string, options: WaitLimit): Promise<SourceState> {
     const located = this.#roots.find(path);
     if (!located) return { state: 'away', why: 'it lies below no known root' };
     try {
-      const { answer, ground } = await this.#ask(located.root, (reader, of) => reader.stat(of, located.path), options);
+      const stat: Question<StatAnswer> = (reader, ground) => reader.stat(ground, located.path);
+      const startedAt = this.#clock.monotonic();
+      const { answer, ground } = await this.#ask(located.root, stat, options);
+      this.#answerMs.set(located.root.path, this.#clock.monotonic() - startedAt);
       return this.#stateOf(answer, ground.root);
     } catch (error) {
-      return { state: 'away', why: messageOf(error) };
+      const { code, message } = toCacheError(error);
+      if (error instanceof Silence) return this.silence(path, options.deadlineMs, message);
+      return { state: code === 'NOT_PERMITTED' ? 'denied' : 'away', why: message };
     }
   }
 
-  /** Whether a root is there; never throws. */
+  /** What it means that a source has not answered within so many ms. */
+  silence(path: string, deadlineMs: number, why = `no answer within ${deadlineMs} ms`): SourceState {
+    const root = this.#roots.find(path)?.root.path ?? '';
+    return { state: (this.#answerMs.get(root) ?? 0) > deadlineMs ? 'slow' : 'away', why };
+  }
+
+  /** Whether a root is there; never throws. Waits its time even while an earlier question is unanswered. */
   async identify(root: Root, options: WaitLimit): Promise<RootState> {
     try {
-      const { answer: facts } = await this.#ask(root, (reader, ground) => reader.identify(ground), options);
+      const identify: Question<RootFacts> = (reader, ground) => reader.identify(ground);
+      const { answer: facts } = await this.#ask(root, identify, { ...options, patient: true });
       const why = this.#identities.outage(root.path, facts);
       return why === null ? { state: 'ok', facts } : { state: 'away', why, facts: facts.empty ? null : facts };
     } catch (error) {
+      this.#answerMs.delete(root.path);
       const absent = toCacheError(error).code === 'SOURCE_MISSING';
       return { state: 'away', why: messageOf(error), facts: null, ...(absent && { absent }) };
     }

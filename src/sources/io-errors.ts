@@ -1,7 +1,14 @@
 import { CacheError, type ErrorCode, messageOf } from '../core/errors.ts';
 import { type ErrnoMeaning, meaningOf } from '../runtime/errnos.ts';
 
-const readCodes: Partial<Record<ErrnoMeaning, ErrorCode>> = { missing: 'SOURCE_MISSING', away: 'SOURCE_AWAY' };
+const readCodes: Partial<Record<ErrnoMeaning, ErrorCode>> = {
+  missing: 'SOURCE_MISSING',
+  away: 'SOURCE_AWAY',
+  denied: 'NOT_PERMITTED',
+};
+
+/** While names are looked at, an input/output error is one of the volume: no content was read. */
+const lookCodes: Partial<Record<ErrnoMeaning, ErrorCode>> = { away: 'SOURCE_AWAY', io: 'SOURCE_AWAY', denied: 'NOT_PERMITTED' };
 
 /** Runs one call on the source and translates its errors. */
 export function reading<T>(call: () => T): T {
@@ -28,15 +35,13 @@ export function readError(error: unknown): CacheError {
 }
 
 /**
- * Translates an error from looking up names. No content was read, so an input/output error concerns the volume. Absence is an
- * answer, and an error only for callers that need the file.
+ * Translates an error from looking up names. Absence is an answer, and an error only for callers that need the file.
  */
 export function lookError(error: unknown): CacheError {
   if (error instanceof CacheError) return error;
   if (error instanceof Error && error.name === 'AbortError')
     return new CacheError('CANCELLED', error.message, { cause: error });
-  const meaning = meaningOf(error);
-  const code = meaning === 'away' || meaning === 'io' ? 'SOURCE_AWAY' : 'SOURCE_IO';
+  const code = lookCodes[meaningOf(error) ?? 'unsupported'] ?? 'SOURCE_IO';
   return new CacheError(code, messageOf(error), { cause: error });
 }
 

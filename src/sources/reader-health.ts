@@ -47,10 +47,15 @@ export class ReaderHealth {
     this.#state = { is: 'normal' };
   }
 
-  /** Why not to ask it at this moment; null when it may be asked. */
-  refusal(now: number): string | null {
+  get isSilent(): boolean {
+    return this.#state.is === 'silent';
+  }
+
+  /** Why not to ask it at this moment; null when it may be asked. A patient asker may ask one that is only silent. */
+  refusal(now: number, patient: boolean): string | null {
     const state = this.#state;
-    if (state.is === 'silent' && now - state.since >= this.#options.stallMs) return 'an earlier question is still unanswered';
+    if (state.is === 'silent' && !patient && now - state.since >= this.#options.stallMs)
+      return 'an earlier question is still unanswered';
     if (state.is === 'down' && now < state.until) return 'it did not answer a moment ago';
     return null;
   }

@@ -33,6 +33,8 @@ export interface QuestionListener {
 export interface AskOptions {
   /** The answer is given up after this silence, ms. */
   deadlineMs: number;
+  /** Waits its time also while an earlier question is unanswered: a disk that spins up is not away. */
+  patient?: boolean;
   listener?: QuestionListener | undefined;
   signal?: AbortSignal | undefined;
 }
@@ -73,9 +75,9 @@ export class SourceChannel {
   }
 
   /** @throws CacheError `SOURCE_AWAY` when no answer comes in time, `CANCELLED`, and the reader's errors */
-  async ask<T>(question: Question<T>, { deadlineMs, listener, signal }: AskOptions): Promise<T> {
-    const refusal = this.#refusal();
-    if (refusal) throw away(refusal);
+  async ask<T>(question: Question<T>, { deadlineMs, patient = false, listener, signal }: AskOptions): Promise<T> {
+    const refusal = this.#refusal(patient);
+    if (refusal) throw refusal;
     if (signal?.aborted) throw cancelled();
     const id = ++this.#lastId;
     const cancel = () => this.#cancel(id);
@@ -111,10 +113,12 @@ export class SourceChannel {
     this.#drop('the daemon is stopping');
   }
 
-  #refusal(): string | null {
-    if (this.#closed) return 'the daemon is stopping';
-    if (this.#hung.size >= this.#options.mostHung) return `${this.#hung.size} readers hang in it`;
-    return this.#health.refusal(this.#options.clock.monotonic());
+  #refusal(patient: boolean): CacheError | null {
+    if (this.#closed) return away('the daemon is stopping');
+    if (this.#hung.size >= this.#options.mostHung) return away(`${this.#hung.size} readers hang in it`);
+    const now = this.#options.clock.monotonic();
+    const why = this.#health.refusal(now, patient);
+    return why === null ? null : this.#health.isSilent ? new Silence(why) : away(why);
   }
 
   #open(): Peer<Reader> {
@@ -146,7 +150,7 @@ export class SourceChannel {
     if (!pending?.giveUp) return;
     this.#health.overdue(pending.heardAt);
     this.#listeners.delete(id);
-    pending.giveUp(away(`no answer within ${pending.deadlineMs} ms`));
+    pending.giveUp(new Silence(`no answer within ${pending.deadlineMs} ms`));
     pending.giveUp = null;
     this.#hangTimer ??= setTimeout(() => this.#checkHung(), this.#options.hangMs).unref();
   }
@@ -199,6 +203,13 @@ export class SourceChannel {
   #forget(id: number): void {
     clearTimeout(this.#pending.get(id)?.timer);
     this.#pending.delete(id);
+  }
+}
+
+/** Nothing was heard in time: the source may be away, or only slow. */
+export class Silence extends CacheError {
+  constructor(why: string) {
+    super('SOURCE_AWAY', why);
   }
 }
 

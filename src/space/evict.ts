@@ -1,4 +1,5 @@
 import type { Catalog } from '../catalog/catalog.ts';
+import { isFull } from '../catalog/reserve.ts';
 import { messageOf } from '../core/errors.ts';
 import { isSameFingerprint } from '../core/fingerprint.ts';
 import { tierTraits } from '../core/tier-traits.ts';
@@ -15,6 +16,10 @@ export interface EvictDeps {
   events: Events;
   log: Log;
   leases: { isLeased(copyPath: string): boolean };
+  accounts: {
+    /** True while a copy is still to be compared with its proof. */
+    isUnproven(copyPath: string): boolean;
+  };
   active: {
     /** True while a job copies this source: its place is about to be written. */
     isBusy(sourcePath: string): boolean;
@@ -63,26 +68,39 @@ export class Evictor {
     const { catalog, tiers, events, log } = this.#deps;
     const tier = tiers.get(copy.tier);
     if (!tier) return { removed: false, why: `the ${copy.tier} tier is switched off` };
+    if (tier.state() === 'away') return { removed: false, why: 'the cache disk is away' };
     if (copy.state === 'copying') return this.#dropInterrupted(copy, entry, { tier, why });
     // Both may have changed while other victims left.
     if (this.#deps.leases.isLeased(copy.path)) return { removed: false, why: 'leased' };
     if (catalog.copies.byPath(copy.path)?.id !== copy.id) return { removed: false, why: 'already gone' };
-    catalog.copies.setState(copy.id, 'evicting');
+    const isMarked = this.#mark(copy);
     let leaving: string;
     try {
       leaving = tier.takeOut(copy.path);
     } catch (err) {
-      catalog.copies.setState(copy.id, copy.state);
+      if (isMarked) catalog.copies.setState(copy.id, copy.state);
       log.warn({ path: copy.path, err }, 'copy could not be removed; skipped');
       return { removed: false, why: messageOf(err) };
     }
-    catalog.copies.forget(copy.id);
     const freed = this.frees(copy);
+    if (isMarked) catalog.copies.forget(copy.id);
     await tier.free(leaving).catch((err) => log.warn({ path: leaving, err }, 'space is not free before the next start'));
+    if (!isMarked) catalog.copies.forget(copy.id);
     if (!moves.includes(why)) catalog.usage.add({ evictions: 1, evictedBytes: freed });
     events.emit('entry-evicted', { entry: entry.id, path: entry.path, bytes: copy.bytes, why });
     log.info({ path: entry.path, bytes: copy.bytes, freed, why }, 'evicted');
     return { removed: true, freed };
+  }
+
+  /** Marks a copy as leaving. @returns false when the disk is too full to write that down: its space must come free all the same */
+  #mark(copy: Copy): boolean {
+    try {
+      this.#deps.catalog.copies.setState(copy.id, 'evicting');
+      return true;
+    } catch (error) {
+      if (!isFull(error)) throw error;
+      return false;
+    }
   }
 
   /** Drops an interrupted copy that no job resumes. */
@@ -112,6 +130,7 @@ export class Evictor {
   /** Whether its file is open or about to be opened, or null. */
   use(copy: Copy, inUse: ReadonlySet<string>): string | null {
     if (this.#deps.leases.isLeased(copy.path)) return 'leased';
+    if (this.#deps.accounts.isUnproven(copy.path)) return 'still to be compared with its hashes';
     return inUse.has(copy.path) ? 'open in a program' : null;
   }
 }

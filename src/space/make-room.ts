@@ -45,13 +45,14 @@ interface RoomOptions {
 /**
  * Reserves space for a copy; if space is short, the least valuable copies leave first. Null when the policy finds those copies more
  * valuable.
- * @throws CacheError TOO_LARGE when it can never fit, NO_SPACE when too much of the tier is pinned or in use.
+ * @throws CacheError TOO_LARGE when it can never fit, CACHE_AWAY, NO_SPACE when too much of the tier is pinned or in use.
  */
 export async function makeRoom(
   deps: RoomDeps,
   tier: Tier,
   { entry, source, bytes: wanted = source.size, below }: { entry: Entry; source: Fingerprint } & RoomOptions,
 ): Promise<Copy | null> {
+  assertWritable(tier);
   const { limit } = deps.bound(tier);
   if (wanted > limit) throw new CacheError('TOO_LARGE', `the file is larger than the limit of the ${tier.name} tier`);
   // A copy that cannot be removed (open on Windows, say) is skipped; the others can still leave.
@@ -84,6 +85,13 @@ export async function makeRoom(
       else stuck.add(copy.id);
     }
   }
+}
+
+/** @throws CacheError CACHE_AWAY, or CACHE_IO when its disk is read-only */
+function assertWritable(tier: Tier): void {
+  const state = tier.state();
+  if (state === 'away') throw new CacheError('CACHE_AWAY', 'the cache disk is away');
+  if (state === 'read-only') throw new CacheError('CACHE_IO', 'the cache disk is read-only');
 }
 
 /** Evicts copies until the tier is within its bounds again: after the limit was lowered, or another program filled the disk. */

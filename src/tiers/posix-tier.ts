@@ -1,63 +1,68 @@
 import { randomUUID } from 'node:crypto';
-import {
-  chmodSync,
-  lstatSync,
-  mkdirSync,
-  readdirSync,
-  realpathSync,
-  renameSync,
-  rmdirSync,
-  rmSync,
-  statfsSync,
-  writeFileSync,
-} from 'node:fs';
+import { lstatSync, mkdirSync, realpathSync, renameSync, rmdirSync, rmSync, statfsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { dirname, join, normalize, sep } from 'node:path';
 import { CacheError } from '../core/errors.ts';
 import { tierTraits } from '../core/tier-traits.ts';
-import type { Seal, TierName } from '../core/types.ts';
+import type { Seal, TierName, TierState } from '../core/types.ts';
 import { errnoOf, meaningOf } from '../runtime/errnos.ts';
 import { gathered } from '../runtime/gathered.ts';
-import { makeDirectory } from '../runtime/make-directory.ts';
-import { closeDirectory } from '../runtime/private-file.ts';
-import { readSmallFileSync } from '../runtime/small-file.ts';
-import { isLitter } from '../weights/extensions.ts';
 import { filesInUse } from './in-use.ts';
 import { fitsSeal, prepareManifest, readManifest } from './manifest.ts';
+import { claim, stateOf } from './marker.ts';
 import { mirrorPath } from './mirror.ts';
 import type { PosixTier } from './tier.ts';
-
-const markerName = '.autocached';
 
 /**
  * Opens a directory as a tier of files, creating it if absent.
  * @throws CacheError BAD_CONFIG when it holds files but not autocached's marker (law 2: nothing foreign is ever deleted).
  */
 export function openPosixTier(name: TierName, given: string): PosixTier {
-  const { quota, suffix } = tierTraits[name];
-  claim(given, quota.settings.dir);
-  closeDirectory(given, 'writers', quota.settings.dir);
+  const id = claim(given, tierTraits[name].quota.settings.dir);
   // The system reports open files by their real paths; a tier behind a link would find none of its copies in use.
-  const dir = realpathSync(given);
-  const partialDir = join(dir, 'partial');
-  mkdirSync(partialDir, { recursive: true });
+  const tier = posixTier(name, { dir: realpathSync(given), id });
+  tier.open();
+  return tier;
+}
 
+/** A tier whose directory is known, and may be away: nothing is made in it, and nothing of it is used, until it is opened. */
+export function posixTier(name: TierName, { dir, id }: { dir: string; id: string | null }): PosixTier {
+  const { suffix } = tierTraits[name];
+  const partialDir = join(dir, 'partial');
   const manifestPathOf = (copyPath: string) => manifestPath(dir, copyPath);
+  let isOpen = false;
+  let capacity = { size: 0, free: 0 };
+  const state = (): TierState => (isOpen ? stateOf(dir, id) : 'away');
 
   return {
     name,
     dir,
+    id,
     partialDir,
+    state,
+    isBack: () => stateOf(dir, id) !== 'away',
+    open() {
+      isOpen = true;
+      if (state() === 'here') mkdirSync(partialDir, { recursive: true });
+    },
     placeOf: (root, rel) => {
       const path = join(dir, 'files', mirrorPath(root, rel) + suffix);
       return { path, manifestPath: manifestPathOf(path) };
     },
     manifestPathOf,
-    capacity: () => {
-      const { bsize, blocks, bavail } = statfsSync(dir);
-      return { size: bsize * blocks, free: bsize * bavail };
+    capacity() {
+      // Below an empty mount point lies another volume.
+      if (state() !== 'away') {
+        const { bsize, blocks, bavail } = statfsSync(dir);
+        capacity = { size: bsize * blocks, free: bsize * bavail };
+      }
+      return capacity;
     },
-    check: (path, seal) => (isPlaceIn(dir, path) ? checkSeal(path, seal) : 'elsewhere'),
+    check(path, seal) {
+      if (!isPlaceIn(dir, path)) return 'elsewhere';
+      const verdict = checkSeal(path, seal);
+      return verdict !== 'ok' && state() === 'away' ? 'away' : verdict;
+    },
     manifestOf: (copyPath) => readManifest(manifestPathOf(copyPath)),
     async replaceManifest(copyPath, manifest, isWanted) {
       const next = await prepareManifest(partialDir, manifest);
@@ -103,6 +108,8 @@ function takeOut({ dir, partialDir, path }: { dir: string; partialDir: string; p
       renameSync(path, leaving);
     }
   } catch (error) {
+    // On a full disk there may be no room for another name.
+    if (meaningOf(error) === 'full' && attempt(() => rmSync(path))) return leaving;
     throw new CacheError('IN_USE', `${path} cannot be removed now (${errnoOf(error)})`, {
       hint: 'A program still has it open; it is tried again later.',
       cause: error,
@@ -146,29 +153,4 @@ function pruneEmptyParents(dir: string, path: string): void {
   const stop = [join(dir, 'files'), join(dir, 'seals')];
   let parent = dirname(path);
   while (!stop.includes(parent) && attempt(() => rmdirSync(parent))) parent = dirname(parent);
-}
-
-function claim(dir: string, key: string): void {
-  makeDirectory(dir, key, 0o700);
-  // A new volume is not empty, and what systems leave on one is nobody's data.
-  const names = readdirSync(dir).filter((name) => !isLitter(name));
-  if (names.includes(markerName)) return;
-  if (names.length > 0) {
-    throw new CacheError('BAD_CONFIG', `the cache directory ${dir} holds files that are not autocached's`, {
-      hint: `Name an empty or new directory in ${key}.`,
-    });
-  }
-  const text = 'autocached owns this directory: what it did not put here it does not touch.\n';
-  writeFileSync(join(dir, markerName), text, { flag: 'wx' });
-  if (process.platform !== 'win32') chmodSync(dir, 0o700);
-}
-
-/** True when `dir` has the marker: files below it that the catalog owns may be deleted. */
-export function isClaimed(dir: string): boolean {
-  try {
-    readSmallFileSync(join(dir, markerName), 4096);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -38,7 +38,7 @@ export interface Publication {
  */
 export function publish(publication: Publication): Seal {
   const { temp, path, manifestPath, source, hash, chunks, sha256, mtimeFrom = source.path } = publication;
-  copyMtime(mtimeFrom, source.fingerprint.mtimeNs, temp);
+  setMtime(temp, source.fingerprint.mtimeNs, mtimeFrom);
   const seal = sealOf(temp);
   // A program that opens its model for writing gets an error instead of changing the copy for all others.
   if (process.platform !== 'win32') chmodSync(temp, 0o444);
@@ -89,8 +89,10 @@ function sealOf(file: string): Seal {
 /**
  * Loaders compare mtimes, some to the nanosecond. Node sets microseconds. Where those are not exact, POSIX `touch` copies the rest
  * from a file with that mtime, or GNU's takes it as a number. On Windows the microsecond stays.
+ * @param from a file that has it, if there is one
  */
-function copyMtime(from: string, mtimeNs: string, file: string): void {
+export function setMtime(file: string, mtimeNs: string, from = file): void {
+  if (mtimeOf(file) === mtimeNs) return;
   const seconds = Number(BigInt(mtimeNs) / 1000n) / 1e6;
   utimesSync(file, seconds, seconds);
   if (process.platform === 'win32') return;

@@ -1,4 +1,4 @@
-import type { Seal, TierName } from '../core/types.ts';
+import type { Seal, TierName, TierState } from '../core/types.ts';
 import type { Manifest } from './manifest.ts';
 
 /** The paths of one copy and its proof in a tier. */
@@ -9,8 +9,11 @@ export interface CopyPlace {
   manifestPath: string;
 }
 
-/** `elsewhere`: not a path of this tier. A catalog may list copies of a former cache directory. */
-export type CopyVerdict = 'ok' | 'gone' | 'changed' | 'elsewhere';
+/**
+ * `elsewhere`: no copy of this tier has such a path. A catalog may know copies of a cache directory that was left behind. `away`: the
+ * tier is, and nothing is known of its copies.
+ */
+export type CopyVerdict = 'ok' | 'gone' | 'changed' | 'elsewhere' | 'away';
 
 /**
  * A place for copies. A worker writes the bytes (`publish.ts`); everything here is quick and local. `test/tiers/tier.contract.ts`
@@ -18,8 +21,12 @@ export type CopyVerdict = 'ok' | 'gone' | 'changed' | 'elsewhere';
  */
 export interface Tier {
   readonly name: TierName;
+  /** Where its files lie, under its marker; undefined for a tier that is no directory. */
+  readonly dir?: string;
   /** Local directory of unfinished files and of those being removed. */
   readonly partialDir: string;
+  /** Whether it is there now, and is the one that it was; asked before anything is written to it, deleted or forgotten. Quick. */
+  state(): TierState;
   /**
    * @param root the source's root  @param rel the source's path below it
    * @throws CacheError BAD_REQUEST when that names no file below the root
@@ -27,7 +34,7 @@ export interface Tier {
   placeOf(root: string, rel: string): CopyPlace;
   /** The path of a copy's proof. @param copyPath as in `placeOf` */
   manifestPathOf(copyPath: string): string;
-  /** Size and free bytes of the volume. */
+  /** Size and free bytes of the volume; while it is away, as they were last. */
   capacity(): { size: number; free: number };
   /** Law 1, before serving: does the file still match its seal? One stat of a local file. */
   check(path: string, seal: Seal): CopyVerdict;
@@ -55,4 +62,10 @@ export interface Tier {
 /** A tier that is a directory; `partialDir` is in its file system, so that a rename is atomic. */
 export interface PosixTier extends Tier {
   readonly dir: string;
+  /** Of its marker; null where none could be written. */
+  readonly id: string | null;
+  /** True when what was away is there again, also before it is opened. */
+  isBack(): boolean;
+  /** Begins to use it; called again when it is back. */
+  open(): void;
 }

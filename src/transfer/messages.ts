@@ -7,6 +7,8 @@ interface Order extends CopyPlace {
   source: SourceFile;
   /** Path of the unfinished copy. */
   temp: string;
+  /** A directory that must carry autocached's marker: below an empty mount point nothing is made. */
+  claimed?: string;
 }
 
 /** How the source is read. */

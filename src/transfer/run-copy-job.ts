@@ -1,9 +1,10 @@
 import { closeSync, openSync } from 'node:fs';
-import { type ErrorCode, toCacheError } from '../core/errors.ts';
+import { CacheError, type ErrorCode, toCacheError } from '../core/errors.ts';
 import type { OpenSource, SourceDriver } from '../sources/driver.ts';
 import { posixDriver } from '../sources/drivers/posix/posix-driver.ts';
 import { readableFile } from '../sources/drivers/posix/readable-file.ts';
 import { writing } from '../sources/io-errors.ts';
+import { isClaimed } from '../tiers/marker.ts';
 import { dropPartial, keepPartial } from '../tiers/partial.ts';
 import { publish } from '../tiers/publish.ts';
 import { type BlockReader, localReader, sourceReader } from './block-readers.ts';
@@ -18,7 +19,14 @@ import { PartialFile } from './partial-file.ts';
 import { assertReadsBack } from './read-back.ts';
 
 /** After these errors a copy can resume, once its source or its disk is back. */
-const resumable: readonly ErrorCode[] = ['CANCELLED', 'SOURCE_MISSING', 'SOURCE_AWAY', 'SOURCE_IO', 'NO_SPACE'];
+const resumable: readonly ErrorCode[] = [
+  'CANCELLED',
+  'SOURCE_MISSING',
+  'SOURCE_AWAY',
+  'NOT_PERMITTED',
+  'SOURCE_IO',
+  'NO_SPACE',
+];
 
 /** The driver that serves the source of an order. */
 function driverOf({ source, network }: CopyOrder | LinkOrder): SourceDriver {
@@ -28,11 +36,12 @@ function driverOf({ source, network }: CopyOrder | LinkOrder): SourceDriver {
 /**
  * Carries out an order.
  * @returns the report; null when no candidate of a `link` has the source's bytes
- * @throws CacheError SOURCE_MISSING, SOURCE_AWAY, SOURCE_IO, SOURCE_CHANGED, NO_SPACE, CACHE_IO or CANCELLED; CORRUPT for an
- *   origin; NOT_ADMITTED for one not worth compressing.
+ * @throws CacheError SOURCE_MISSING, SOURCE_AWAY, SOURCE_IO, SOURCE_CHANGED, NO_SPACE, CACHE_AWAY, CACHE_IO or CANCELLED; CORRUPT
+ *   for an origin; NOT_ADMITTED for one not worth compressing.
  */
 export function runCopyJob<O extends JobOrder>(order: O, hooks: CopyHooks, driver?: typeof driverOf): Promise<ReportOf<O>>;
-export function runCopyJob(order: JobOrder, hooks: CopyHooks, driver = driverOf): Promise<ReportOf<JobOrder>> {
+export async function runCopyJob(order: JobOrder, hooks: CopyHooks, driver = driverOf): Promise<ReportOf<JobOrder>> {
+  if (order.claimed !== undefined && !isClaimed(order.claimed)) throw new CacheError('CACHE_AWAY', 'the cache disk is away');
   switch (order.kind) {
     case 'copy':
       return copySource(order, hooks, driver(order));

@@ -1,16 +1,21 @@
 import type { Catalog } from '../catalog/catalog.ts';
 import { tierTraits } from '../core/tier-traits.ts';
-import type { Copy, SourceFile } from '../core/types.ts';
+import { type Copy, defaultTier, type SourceFile } from '../core/types.ts';
+import type { Clock } from '../runtime/clock.ts';
 import type { Events } from '../runtime/events.ts';
 import type { Log } from '../runtime/log.ts';
 import { Pauses } from '../runtime/pauses.ts';
 import { Serial } from '../runtime/serial.ts';
 import type { PosixTier } from '../tiers/tier.ts';
 import type { Tiers } from '../tiers/tiers.ts';
+import { findOrphans, type Orphan } from './orphans.ts';
 import { adopt, type Proven, readProof } from './proofs.ts';
 import { reconcileAll } from './reconcile.ts';
+import { removed } from './removal.ts';
+import { Unproven } from './unproven.ts';
 
 export interface AccountsDeps {
+  clock: Clock;
   catalog: Catalog;
   tiers: Tiers<PosixTier>;
   events: Events;
@@ -31,12 +36,39 @@ export class Accounts implements AsyncDisposable {
   readonly #deps: AccountsDeps;
   #stop = new AbortController();
   readonly #turns = new Serial();
+  readonly #unproven: Unproven;
+  #orphans: readonly Orphan[] = [];
   #seen = 0;
   #complete = false;
   readonly #ready = Promise.withResolvers<void>();
 
   constructor(deps: AccountsDeps) {
     this.#deps = deps;
+    this.#unproven = new Unproven(deps);
+  }
+
+  /** Files in the cache directory that no row accounts for, as they were found last. */
+  get orphans(): readonly Orphan[] {
+    return this.#orphans;
+  }
+
+  /**
+   * Looks for them anew, and removes those that copies left behind, unless a program has them open.
+   * @param remove false only looks @returns what was, or would be, removed, and what stays
+   */
+  async dropOrphans({ remove }: { remove: boolean }): Promise<{ gone: Orphan[]; left: Orphan[] }> {
+    await this.#findOrphans();
+    const open = await Promise.all(this.#inCacheDir.map((tier) => tier.openFiles()));
+    const leaves = ({ isCopy, path }: Orphan) => isCopy && !open.some((paths) => paths.has(path)) && !this.isUnproven(path);
+    const gone = this.#orphans.filter((orphan) => leaves(orphan) && (!remove || removed(orphan.path)));
+    const left = this.#orphans.filter((orphan) => !gone.includes(orphan));
+    if (remove) this.#note(left);
+    return { gone, left };
+  }
+
+  /** Whether this copy is still to be compared with its proof: nothing may be done with it until then. */
+  isUnproven(copyPath: string): boolean {
+    return this.#unproven.holds(copyPath);
   }
 
   /** Begins the search, or begins it anew; returns at once. */
@@ -95,6 +127,7 @@ export class Accounts implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
     await this.#turns.settled();
+    await this.#unproven[Symbol.asyncDispose]();
   }
 
   async #look(signal: AbortSignal): Promise<void> {
@@ -104,7 +137,8 @@ export class Accounts implements AsyncDisposable {
         this.#seen += count;
       };
       await this.#deps.catalog.check(signal);
-      await reconcileAll({ ...this.#deps, pauses: pauses(signal), onSeen });
+      await reconcileAll({ ...this.#deps, pauses: pauses(signal), unproven: this.#unproven, onSeen });
+      await this.#findOrphans(pauses(signal));
       if (signal.aborted) return;
       this.#complete = true;
       events.emit('accounting', { complete: true });
@@ -115,6 +149,23 @@ export class Accounts implements AsyncDisposable {
       if (this.#rebuildAfter(err)) return;
       setTimeout(() => !signal.aborted && this.begin(), againMs).unref();
     }
+  }
+
+  /** Those that lie in one directory, the cache directory first. */
+  get #inCacheDir(): PosixTier[] {
+    const lasting = this.#deps.tiers.all().filter(({ name }) => !tierTraits[name].volatile);
+    return lasting.filter((tier) => tier.state() !== 'away');
+  }
+
+  async #findOrphans(pauses: Pick<Pauses, 'take'> = new Pauses()): Promise<void> {
+    this.#note(await findOrphans({ catalog: this.#deps.catalog, tiers: this.#inCacheDir, pauses }));
+  }
+
+  #note(orphans: readonly Orphan[]): void {
+    this.#orphans = orphans;
+    const bytes = orphans.reduce((sum, orphan) => sum + orphan.bytes, 0);
+    this.#deps.catalog.placements.setOutside(defaultTier, bytes);
+    if (bytes > 0) this.#deps.log.warn({ files: orphans.length, bytes }, 'files in the cache directory are no copies');
   }
 
   /** The catalog's row is valid, unless its file has been replaced. */

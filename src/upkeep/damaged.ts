@@ -27,6 +27,8 @@ export function retireDamaged(
   found: Damaged,
   { why, chunks }: { why: string; chunks: number[] },
 ): Damaged[] {
+  // Nothing is known of its bytes then.
+  if (tiers.get(found.copy.tier)?.state() === 'away') return [];
   const links = catalog.duplicates.linksOf(found.copy).flatMap((copy): Damaged[] => {
     const entry = copy.state === 'ready' ? catalog.entries.byId(copy.entryId) : undefined;
     return entry ? [{ copy, entry }] : [];

@@ -18,6 +18,7 @@ export function startFlushing({
     const changed = leases.changes();
     if (changed) catalog.usage.leases(changed);
     catalog.usage.flush();
+    catalog.reserveSpace();
   };
   const flushing = new Periodic(flush, { everyMs, onError: onTrouble });
   flushing.later();

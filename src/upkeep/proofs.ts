@@ -52,6 +52,14 @@ export function readProof(tier: PosixTier, manifestPath: string): Proven | 'unfi
   return verdict === 'ok' ? { proof, copyPath } : 'unfit';
 }
 
+/** The proof at this path of a file that is not what was sealed, and may have its bytes all the same; null when it cannot. */
+export function readUnsealed(tier: PosixTier, manifestPath: string): Proven | null {
+  const copyPath = copyPathOf(tier.dir, manifestPath);
+  const proof = parseManifest(readText(manifestPath));
+  if (!proof || !names(proof, copyPath, tier) || tier.check(copyPath, proof.seal) !== 'changed') return null;
+  return lstatSync(copyPath, { throwIfNoEntry: false })?.size === proof.seal.size ? { proof, copyPath } : null;
+}
+
 /** Puts the copy into service from its proof alone; newer facts of a changed source are kept. */
 export function adopt(catalog: Catalog, tier: PosixTier, { proof, copyPath }: Proven): void {
   const { source, seal, hash, sha256 } = proof;

@@ -3,13 +3,15 @@ import { tierTraits } from '../core/tier-traits.ts';
 import { type Copy, type CopyState, copyStates, type TierName, tierNames } from '../core/types.ts';
 import type { Log } from '../runtime/log.ts';
 import { Pauses } from '../runtime/pauses.ts';
-import { copyPathOf, isClaimed, isPlaceIn } from '../tiers/posix-tier.ts';
+import { isClaimed } from '../tiers/marker.ts';
+import { copyPathOf, isPlaceIn } from '../tiers/posix-tier.ts';
 import type { PosixTier } from '../tiers/tier.ts';
 import type { Tiers } from '../tiers/tiers.ts';
 import { emptyRam } from './empty-ram.ts';
-import { adopt, proofsOf, readProof } from './proofs.ts';
+import { adopt, proofsOf, readProof, readUnsealed } from './proofs.ts';
 import { removed, takenOut } from './removal.ts';
 import { dropTemps, keepInterrupted } from './unfinished.ts';
+import type { Unproven } from './unproven.ts';
 
 export interface ReconcileReport {
   /** Unfinished files removed. */
@@ -28,11 +30,13 @@ interface Deps {
   catalog: Catalog;
   log: Log;
   pauses?: Pick<Pauses, 'isDue' | 'take'>;
+  /** Reads copies that are not what was sealed and have a proof; without it they are removed. */
+  unproven?: Pick<Unproven, 'take' | 'holds'>;
   /** Receives the number of rows or proofs just checked. */
   onSeen?(count: number): void;
 }
 
-type Reconciling = Required<Deps> & { tier: PosixTier };
+type Reconciling = Required<Omit<Deps, 'unproven'>> & Pick<Deps, 'unproven'> & { tier: PosixTier };
 
 /** Rows read at once. */
 const pageSize = 100;
@@ -45,7 +49,8 @@ export async function reconcileAll({ tiers, ...deps }: Deps & { tiers: Tiers<Pos
     const tier = tiers.get(name);
     if (!tier) await eachCopy({ catalog, pauses, tier: name }, copyStates, ({ id }) => catalog.copies.forget(id));
     else if (tierTraits[name].volatile) await emptyRam(catalog, tier);
-    else await reconcile({ ...deps, tier, pauses });
+    // Its copies are not forgotten; when it is back all of this is done again.
+    else if (tier.state() !== 'away') await reconcile({ ...deps, tier, pauses });
   }
 }
 
@@ -55,7 +60,8 @@ export async function reconcileAll({ tiers, ...deps }: Deps & { tiers: Tiers<Pos
  *    or the source is known to have changed.
  * 2. `dropHalves`: drops rows that were being copied or evicted; a leaving file goes with its row.
  * 3. `forgetMissing`: drops rows whose file does not match its seal.
- * 4. `adoptProven`: adds files whose proof matches; this alone rebuilds a lost catalog.
+ * 4. `adoptProven`: adds files whose proof matches; this alone rebuilds a lost catalog. Files that
+ *    do not match their seal are read and compared with their proof (`Unproven`).
  * 5. `keepInterrupted`: enters the remaining unfinished files into the accounts.
  * Rows of a formerly configured cache directory go; its files stay, in case it comes back. Files without a proof of ours are not
  * touched. A copy that a program holds open stays on the books as `evicting`. After an interruption, the next start begins anew.
@@ -65,10 +71,11 @@ export async function reconcile({
   tier,
   log,
   pauses = new Pauses(),
+  unproven,
   onSeen = () => {},
 }: Deps & { tier: PosixTier }): Promise<ReconcileReport> {
   if (!isClaimed(tier.dir)) throw new Error(`${tier.dir} lost its marker`);
-  const reconciling = { catalog, tier, log, pauses, onSeen };
+  const reconciling = { catalog, tier, log, pauses, onSeen, ...(unproven && { unproven }) };
   const temps = await dropTemps(reconciling);
   const { halves, elsewhere } = await dropHalves(reconciling);
   const missing = await forgetMissing(reconciling);
@@ -97,16 +104,21 @@ async function forgetMissing({
   tier,
   log,
   pauses,
+  unproven,
   onSeen,
 }: Reconciling): Promise<{ forgotten: number; elsewhere: number }> {
   const missing = { forgotten: 0, elsewhere: 0 };
   await eachCopy({ catalog, pauses, tier: tier.name }, ['ready', 'stale'], (copy) => {
     onSeen(1);
+    if (unproven?.holds(copy.path)) return;
     const verdict = copy.seal ? tier.check(copy.path, copy.seal) : 'ok';
-    if (verdict === 'ok') return;
+    if (verdict === 'ok' || verdict === 'away') return;
     // A stale copy may have been replaced under its name just before the crash: that file is adopted below, not removed.
-    const replaced = verdict === 'changed' && typeof readProof(tier, tier.manifestPathOf(copy.path)) === 'object';
-    const leavesFile = verdict === 'elsewhere' || verdict === 'gone' || replaced;
+    const manifestPath = tier.manifestPathOf(copy.path);
+    const replaced = verdict === 'changed' && typeof readProof(tier, manifestPath) === 'object';
+    // It is entered anew below, and read.
+    const isProvable = unproven !== undefined && verdict === 'changed' && readUnsealed(tier, manifestPath) !== null;
+    const leavesFile = verdict === 'elsewhere' || verdict === 'gone' || replaced || isProvable;
     if (leavesFile || takenOut(tier, copy.path)) catalog.copies.forget(copy.id);
     else catalog.copies.setState(copy.id, 'evicting');
     if (verdict !== 'elsewhere') log.warn({ path: copy.path, verdict }, 'copy is not what was sealed; it is out of service');
@@ -115,12 +127,16 @@ async function forgetMissing({
   return missing;
 }
 
-async function adoptProven({ catalog, tier, pauses, onSeen }: Reconciling): Promise<number> {
+async function adoptProven({ catalog, tier, pauses, unproven, onSeen }: Reconciling): Promise<number> {
   let adopted = 0;
   for await (const manifests of proofsOf(tier)) {
     onSeen(manifests.length);
     const unknown = manifests.filter((path) => catalog.copies.byPath(copyPathOf(tier.dir, path)) === undefined);
     if (unknown.length > 0) adopted += catalog.transaction(() => unknown.filter((path) => adoptAt(path, catalog, tier)).length);
+    for (const path of unproven ? unknown : []) {
+      const unsealed = readUnsealed(tier, path);
+      if (unsealed) unproven?.take(tier, unsealed);
+    }
     await pauses.take();
   }
   return adopted;

@@ -46,7 +46,7 @@ export function retryAfterOutage({ events, sources, failures, warmer }: RetryDep
     } else if (name === 'job-failed') {
       const { path, error } = event as { path: string; error: { code: string } | null };
       // An unreadable file is no outage, unless its root proves to be away.
-      if (error?.code === 'SOURCE_IO') void sources.check(path);
+      if (error?.code === 'SOURCE_IO' || error?.code === 'NOT_PERMITTED') void sources.check(path);
       if (error?.code === 'SOURCE_AWAY') void sources.check(path).then(() => later(path));
     }
   });

@@ -116,6 +116,7 @@ export class Scrub implements AsyncDisposable {
     const tier = this.#deps.tiers.get(copy.tier);
     if (!tier || !copy.seal || !copy.hash) return { skipped: 'it has no proof to compare with' };
     if (!this.#isCurrent(copy)) return { skipped: 'it is no longer in service' };
+    if (tier.state() === 'away') return { skipped: 'the cache disk is away' };
     const order = {
       path: copy.path,
       manifestPath: tier.manifestPathOf(copy.path),
@@ -129,6 +130,7 @@ export class Scrub implements AsyncDisposable {
       if (error instanceof CacheError && error.code === 'CACHE_IO') return { skipped: error.message };
       throw error;
     });
+    if (tier.state() === 'away') return { skipped: 'the cache disk went while it was read' };
     // If the copy was replaced or removed during the read, the verdict is about another file.
     return this.#isCurrent(copy) ? verdict : { skipped: 'it left while it was read' };
   }

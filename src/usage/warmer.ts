@@ -130,7 +130,7 @@ interface Examined {
 function describe(item: string, { located, entry, source, copy, decision }: Examination, job: CopyInProgress | null): WarmItem {
   const ready = decision.serve === 'copy';
   const size = ready && copy ? copy.source.size : source.state === 'present' ? source.fingerprint.size : null;
-  const message = source.state === 'away' && !ready ? source.why : null;
+  const message = 'why' in source && !ready ? source.why : null;
   const tier = ready && copy ? copy.tier : located.medium;
   const { path } = located;
   const pinned = entry?.pinned ?? false;

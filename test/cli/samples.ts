@@ -50,11 +50,13 @@ export const stats: StatsAnswer = {
   tiers: [
     {
       tier: 'ssd',
+      state: 'here',
       files: 41,
       bytes: 132 * gib,
       represented: 132 * gib,
       ratio: 1,
       reserved: 6.5 * gib,
+      outside: 0,
       limit: 200 * gib,
       free: 312 * gib,
       floor: 46 * gib,
@@ -62,6 +64,7 @@ export const stats: StatsAnswer = {
     },
   ],
   roots: [nas, hddAway],
+  orphans: [],
   stuck: [],
   jobs: { running: 1, queued: 2 },
   warnings: [],

@@ -28,7 +28,8 @@ export interface StartOptions {
 /** The whole program in a separate process, ended when the test ends. @throws when it never answers. */
 export async function startDaemonProcess(options: StartOptions): Promise<DaemonProcess> {
   const dir = options.dir ?? tempDir();
-  const [stateDir, cacheDir] = [join(dir, 'state'), join(dir, 'cache')];
+  const stateDir = options.settings['AUTOCACHE_STATE'] ?? join(dir, 'state');
+  const cacheDir = options.settings['AUTOCACHE_DIR'] ?? join(dir, 'cache');
   const child = spawn(process.execPath, [program, 'start'], {
     cwd: dir,
     env: {

@@ -1,6 +1,6 @@
-"""A file system that shows a directory and behaves as the control file says: ok, hang, or error NUMBER [PATH]. FUSE.
+"""A file system that shows a directory and behaves as the control file says: ok, hang, slow MS, or error NUMBER [PATH]. FUSE.
 
-The path is of a directory that fails with all below it, and is still seen in the one above. A call that fails or hangs leaves its name in CONTROL.fired.
+The path is of a directory that fails with all below it, and is still seen in the one above. A call that fails, hangs or is slow leaves its name in CONTROL.fired.
 """
 
 import errno
@@ -23,16 +23,22 @@ class Faulty(fuse.Operations):
         while True:
             with open(control) as file:
                 mode = file.read().split()
+            if mode[:1] == ["slow"] and op == "getattr" and path != "/":
+                self.note(op)
+                time.sleep(int(mode[1]) / 1000)
             hangs = mode[:1] == ["hang"]
             fails = mode[:1] == ["error"] and (not mode[2:] or path.startswith(mode[2]) and (op, path) != ("getattr", mode[2]))
             if not hangs and not fails:
                 break
-            with open(control + ".fired", "a") as file:
-                file.write(op + "\n")
+            self.note(op)
             if fails:
                 raise fuse.FuseOSError(int(mode[1]))
             time.sleep(0.02)
         return super().__call__(op, source + path, *args)
+
+    def note(self, op):
+        with open(control + ".fired", "a") as file:
+            file.write(op + "\n")
 
     def getattr(self, path, fh=None):
         stat = os.lstat(path)

@@ -25,9 +25,10 @@ export interface FaultyMount {
   /** The folder where they appear. */
   path: string;
   /**
-   * Behaviour of the mount from here on; a number is an errno that every call fails with, or every call below a directory of it.
+   * How the mount behaves from now on; a number is an errno that every call fails with, or those below a directory of it. `slow N`: a
+   * stat takes N ms.
    */
-  behave(mode: 'ok' | 'hang' | number, below?: string): void;
+  behave(mode: 'ok' | 'hang' | `slow ${number}` | number, below?: string): void;
   /** Grows with every call that fails or hangs. */
   fired(): number;
   unmount(): Promise<void>;

@@ -27,6 +27,7 @@ export function createLookupRig(options: LookupRigOptions = {}) {
       ...options.filters,
     }),
     limit: () => rig.bound.limit,
+    cacheState: () => rig.tier.state(),
     onMiss: options.onMiss ?? 'wait',
     waitMaxMs: options.waitMaxMs ?? 60_000,
     rateFor: () => null,

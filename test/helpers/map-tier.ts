@@ -57,6 +57,7 @@ export function openMapTier(name: TierName, store: ObjectStore, partialDir: stri
   return {
     name,
     partialDir,
+    state: () => 'here',
     placeOf(root, rel) {
       const path = join('files', mirrorPath(root, rel) + tierTraits[name].suffix);
       return { path, manifestPath: manifestPathOf(path) };

@@ -22,8 +22,8 @@ interface StoredFile {
 
 /** Errors of calls during a breakdown. */
 const codes: Record<'look' | 'read', Record<Exclude<Breakdown, 'hang'>, ErrorCode>> = {
-  look: { away: 'SOURCE_AWAY', denied: 'SOURCE_IO', io: 'SOURCE_AWAY' },
-  read: { away: 'SOURCE_AWAY', denied: 'SOURCE_IO', io: 'SOURCE_IO' },
+  look: { away: 'SOURCE_AWAY', denied: 'NOT_PERMITTED', io: 'SOURCE_AWAY' },
+  read: { away: 'SOURCE_AWAY', denied: 'NOT_PERMITTED', io: 'SOURCE_IO' },
 };
 
 /** Maximum size of one read, bytes. */

@@ -51,7 +51,14 @@ export interface RigOptions {
   pauses?: NonNullable<AccountsDeps['pauses']>;
 }
 
-const allAccounted = { complete: true, progress: null, unaccounted: () => [] };
+const allAccounted = {
+  complete: true,
+  progress: null,
+  orphans: [],
+  unaccounted: () => [],
+  isUnproven: () => false,
+  dropOrphans: async () => ({ gone: [], left: [] }),
+};
 
 /** A clock that stands still, and sources of equal speed. */
 export const surroundings: PolicyContext = { now: () => 1e12, secondsPerByte: () => 1e-8 };

@@ -49,6 +49,8 @@ const sources = {
   present: { state: 'present', fingerprint: now },
   missing: { state: 'missing' },
   away: { state: 'away', why: 'the share does not answer' },
+  denied: { state: 'denied', why: 'EACCES' },
+  slow: { state: 'slow', why: 'no answer within 150 ms' },
 } satisfies Record<string, SourceState>;
 
 const copies = { none: null, fresh: copyOf(now), ram: copyOf(now, 'ram'), old: copyOf(older) };
@@ -80,7 +82,7 @@ interface Row {
 const any = {
   mode: [...modes],
   purpose: [...purposes],
-  source: ['present', 'missing', 'away'],
+  source: ['present', 'missing', 'away', 'denied', 'slow'],
   copy: ['none', 'fresh', 'ram', 'old'],
 };
 const on: Mode[] = ['read-only', 'read-write'];
@@ -91,8 +93,15 @@ const copy = (reason: Reason): Decision => ({ serve: 'copy', reason });
 const table = [
   { ...any, mode: ['off'], decision: source('OFF') },
   { ...any, mode: on, purpose: ['scan'], decision: source('BYPASS_SCAN') },
-  { mode: on, purpose: opened, source: ['missing', 'away'], copy: ['none'], decision: source('SOURCE_MISSING') },
-  { mode: on, purpose: opened, source: ['missing', 'away'], copy: ['fresh', 'ram', 'old'], decision: copy('HIT_OFFLINE') },
+  { ...any, mode: on, purpose: opened, source: ['missing'], decision: source('SOURCE_MISSING') },
+  { mode: on, purpose: opened, source: ['away'], copy: ['none'], decision: source('SOURCE_AWAY') },
+  { mode: on, purpose: opened, source: ['denied'], copy: ['none'], decision: source('NOT_PERMITTED') },
+  { mode: on, purpose: opened, source: ['away', 'denied'], copy: ['fresh', 'ram', 'old'], decision: copy('HIT_OFFLINE') },
+  { mode: on, purpose: opened, source: ['slow'], copy: ['fresh', 'old'], decision: copy('HIT') },
+  { mode: on, purpose: opened, source: ['slow'], copy: ['ram'], decision: copy('HIT_RAM') },
+  { mode: on, purpose: ['metadata'], source: ['slow'], copy: ['none'], decision: source('BYPASS_SCAN') },
+  { mode: ['read-only'], purpose: ['load'], source: ['slow'], copy: ['none'], decision: source('READ_ONLY') },
+  { mode: ['read-write'], purpose: ['load'], source: ['slow'], copy: ['none'], decision: source('WAIT_TIMEOUT') },
   { mode: on, purpose: opened, source: ['present'], copy: ['fresh'], decision: copy('HIT') },
   { mode: on, purpose: opened, source: ['present'], copy: ['ram'], decision: copy('HIT_RAM') },
   { mode: on, purpose: ['metadata'], source: ['present'], copy: ['none'], decision: source('BYPASS_SCAN') },
@@ -124,7 +133,7 @@ const table = [
 describe('mode x purpose x source x copy', () => {
   const cells = modes.flatMap((mode) =>
     purposes.flatMap((purpose) =>
-      (['present', 'missing', 'away'] as const).flatMap((source) =>
+      (['present', 'missing', 'away', 'denied', 'slow'] as const).flatMap((source) =>
         (['none', 'fresh', 'ram', 'old'] as const).map((copy) => ({ mode, purpose, source, copy })),
       ),
     ),
@@ -172,6 +181,7 @@ describe('a miss', () => {
     ['after a copy was found too large', { failure: failure('TOO_LARGE') }, source('BYPASS_LARGE')],
     ['after the policy said no', { failure: failure('NOT_ADMITTED') }, source('NOT_ADMITTED')],
     ['after the source gave an error', { failure: failure('SOURCE_IO') }, source('ERROR')],
+    ['that may not be read', { failure: failure('NOT_PERMITTED') }, source('NOT_PERMITTED')],
     ['while it is downloaded', { failure: failure('IN_USE') }, source('BYPASS_EXCLUDED')],
     ['in read-only mode, even while a copy runs', { mode: 'read-only', job: 'running' }, source('READ_ONLY')],
   ];
@@ -185,7 +195,7 @@ describe('a miss', () => {
   });
 
   test('can have every reason there is: the tables leave none out', () => {
-    const others: Reason[] = ['HIT_AFTER_WAIT', 'WAIT_TIMEOUT', 'BYPASS_UNKNOWN_ROOT'];
+    const others: Reason[] = ['HIT_AFTER_WAIT', 'BYPASS_UNKNOWN_ROOT'];
     const told = new Set([...table.map(({ decision }) => decision.reason), ...misses.map(([, , { reason }]) => reason)]);
     expect([...told].sort()).toEqual(reasons.filter((reason) => !others.includes(reason)).sort());
   });
@@ -219,13 +229,19 @@ describe('a compressed copy', () => {
     expect(decided({ cold: copyOf(older, 'cold') })).toEqual(source('STALE', { request: now, retire: true }));
   });
 
-  test.each([sources.missing, sources.away])('is the only way to a file that is $state', (state) => {
+  test('does not bring back a file that was deleted', () => {
+    for (const purpose of opened)
+      expect(decided({ cold, copy: copies.fresh, source: sources.missing, purpose })).toEqual(source('SOURCE_MISSING'));
+  });
+
+  test.each([sources.denied, sources.away])('is the only way to a file that is $state', (state) => {
     const facts = { cold, source: state };
     expect(decided(facts)).toEqual(source('QUEUED', { request: now }));
     expect(decided({ ...facts, job: 'running' })).toEqual(source('COPYING', { request: now }));
     expect(decided({ ...facts, failure: new CacheError('NO_SPACE', '') })).toEqual(source('NO_SPACE'));
     expect(decided({ ...facts, mode: 'read-only' })).toEqual(source('READ_ONLY'));
-    expect(decided({ ...facts, purpose: 'metadata' })).toEqual(source('SOURCE_MISSING'));
+    const without = state === sources.denied ? 'NOT_PERMITTED' : 'SOURCE_AWAY';
+    expect(decided({ ...facts, purpose: 'metadata' })).toEqual(source(without));
     expect(decided({ ...facts, copy: copies.fresh })).toEqual(copy('HIT_OFFLINE'));
   });
 });

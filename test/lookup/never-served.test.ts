@@ -31,7 +31,7 @@ describe('a copy is never served', () => {
     await rig.ask(path);
     await nextTurn();
     rig.sources.away = 'unplugged';
-    expect(await rig.ask(path)).toMatchObject({ path, reason: 'SOURCE_MISSING' });
+    expect(await rig.ask(path)).toMatchObject({ path, reason: 'SOURCE_AWAY' });
   });
 
   test('when it is short (Arena A4: 3 MB for a model of 9 MB)', async () => {

@@ -1,12 +1,13 @@
-import { mkdirSync, readFileSync, renameSync, rmdirSync, statSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { LookupAnswer, RootView } from '../../src/api/api.ts';
 import type { EventMap } from '../../src/api/event-map.ts';
 import type { Client } from '../../src/cli/client.ts';
 import { type DaemonProcess, startDaemonProcess } from '../helpers/daemon-process.ts';
 import { writeModel } from '../helpers/files.ts';
 import { createFaultyMount, type FaultyMount, noFaultyMount } from '../helpers/hanging-mount.ts';
+import { soon } from '../helpers/patience.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
 
 const size = 300_000;
@@ -64,7 +65,7 @@ describe('the disk with the models', () => {
       await away();
       const [root] = (await daemon.client.stats()).roots;
       expect(root).toMatchObject({ health: 'away', why: expect.any(String) });
-      expect(await ask(daemon.client, paths[2] ?? '')).toMatchObject({ reason: 'SOURCE_MISSING', path: paths[2] });
+      expect(await ask(daemon.client, paths[2] ?? '')).toMatchObject({ reason: 'SOURCE_AWAY', path: paths[2] });
 
       const back = await healthIs(daemon, 'ok');
       if (what !== 'gone') rmdirSync(dir);
@@ -74,6 +75,18 @@ describe('the disk with the models', () => {
       expect((await daemon.client.stats()).roots).toMatchObject([{ health: 'ok', why: null }]);
     },
   );
+});
+
+test('a file that was deleted from a folder that is there is not brought back by its copy', async () => {
+  const dir = join(tempDir(), 'models');
+  const { daemon, paths } = await start(dir, dir, 'hdd');
+  const [gone = '', other = ''] = paths;
+  rmSync(gone);
+  expect(await ask(daemon.client, gone)).toMatchObject({ reason: 'SOURCE_MISSING', path: gone, leaseMs: 0 });
+  const named = { category: 'loras', name: 'a.safetensors', purpose: 'load', waitMs: 0, client: null } as const;
+  expect(await daemon.client.lookup(named)).toMatchObject({ reason: 'SOURCE_MISSING', path: gone });
+  expect(await ask(daemon.client, other)).toMatchObject({ reason: 'HIT' });
+  expect((await daemon.client.stats()).roots).toMatchObject([{ health: 'ok' }]);
 });
 
 if (noFaultyMount) console.warn(`SKIPPED: outages of a real mount (${noFaultyMount})`);
@@ -135,6 +148,42 @@ describe.skipIf(noFaultyMount !== null)('a NAS that', () => {
     if (errno !== 107) await ask(daemon.client, paths[0] ?? '');
     await done();
     expect(await ask(daemon.client, third)).toMatchObject({ reason: 'HIT' });
+  });
+
+  test('lets nobody in any more (EACCES): copies still load, and a file without one is not permitted', async () => {
+    const { daemon, paths, bytes, mount } = await startOnMount();
+    mount.behave(13);
+    await expectServed(daemon, paths, bytes);
+    expect(await ask(daemon.client, paths[2] ?? '')).toMatchObject({ reason: 'NOT_PERMITTED', path: paths[2] });
+    expect(mount.fired()).toBeGreaterThan(0);
+  });
+
+  test('answers late is not away, and nobody waits for it', async () => {
+    const { daemon, paths, bytes, mount } = await startOnMount();
+    const changes: string[] = [];
+    const over = new AbortController();
+    const events = await daemon.client.events(over.signal);
+    const listening = (async () => {
+      for await (const event of events) if (event.name === 'root-health') changes.push((event.data as RootView).health);
+    })().catch(() => {});
+    mount.behave('slow 400');
+    // How slow it is shows when it has answered once.
+    await vi.waitFor(async () => expect(await ask(daemon.client, paths[0] ?? '')).toMatchObject({ reason: 'HIT' }), soon());
+    const startedAt = performance.now();
+    const answer = await ask(daemon.client, paths[1] ?? '');
+    expect(performance.now() - startedAt).toBeLessThan(400);
+    expect(answer).toMatchObject({ reason: 'HIT', tier: 'ssd' });
+    expect(readFileSync(answer.path).equals(bytes[1] ?? Buffer.alloc(0))).toBe(true);
+    // What has no copy gets one when the source has answered.
+    const third = paths[2] ?? '';
+    const done = await until(daemon, 'job-done', ({ path }) => path === third);
+    expect(await ask(daemon.client, third)).toMatchObject({ reason: 'WAIT_TIMEOUT', path: third });
+    await done();
+    expect(await ask(daemon.client, third)).toMatchObject({ reason: 'HIT' });
+    expect(mount.fired()).toBeGreaterThan(0);
+    over.abort();
+    await listening;
+    expect(changes).not.toContain('away');
   });
 
   test('is unmounted: copies still load, nothing is forgotten', async () => {

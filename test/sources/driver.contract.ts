@@ -99,7 +99,7 @@ export function driverContract(what: string, create: CreateSubject, unavailable:
     test.each([
       ['away', 'SOURCE_AWAY'],
       ['io', 'SOURCE_AWAY'],
-      ['denied', 'SOURCE_IO'],
+      ['denied', 'NOT_PERMITTED'],
     ] as const)('of a root that is %s is an error, never an empty list', async (how, code) => {
       const { subject, breakDown } = await withFile(create);
       const fault = breakDown(how);

@@ -122,7 +122,8 @@ describe('nothing is published and nothing stays', () => {
     ['EHOSTDOWN', 'SOURCE_AWAY'],
     ['ETIMEDOUT', 'SOURCE_AWAY'],
     ['ENOENT', 'SOURCE_MISSING'],
-    ['EACCES', 'SOURCE_IO'],
+    ['EACCES', 'NOT_PERMITTED'],
+    ['EPERM', 'NOT_PERMITTED'],
   ])('when reading fails with %s, which is told as %s', async (errno, code) => {
     const { order, expectNothing } = arrange(1000);
     injectFault('read', {

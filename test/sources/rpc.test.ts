@@ -122,7 +122,7 @@ describe('asking a reader', () => {
     ['ENOTCONN', 'SOURCE_AWAY'],
     ['EHOSTDOWN', 'SOURCE_AWAY'],
     ['EIO', 'SOURCE_AWAY'],
-    ['EACCES', 'SOURCE_IO'],
+    ['EACCES', 'NOT_PERMITTED'],
     ['ENOENT', 'SOURCE_IO'],
   ])('takes %s for %s', async (errno, expected) => {
     const { ask, last } = makeChannel();

@@ -28,7 +28,7 @@ export function sourceFaults(create: CreateSubject): void {
 
   test.each([
     ['away', { look: 'SOURCE_AWAY', read: 'SOURCE_AWAY' }],
-    ['denied', { look: 'SOURCE_IO', read: 'SOURCE_IO' }],
+    ['denied', { look: 'NOT_PERMITTED', read: 'NOT_PERMITTED' }],
     // A name that cannot be read is the volume's fault; a block may be the file's own.
     ['io', { look: 'SOURCE_AWAY', read: 'SOURCE_IO' }],
   ] as const)('each call says so while they are %s, and goes on when they are back', async (how, code) => {

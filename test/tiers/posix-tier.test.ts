@@ -2,7 +2,8 @@ import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileS
 import { join, sep } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { copyPathOf, isClaimed, openPosixTier } from '../../src/tiers/posix-tier.ts';
+import { isClaimed } from '../../src/tiers/marker.ts';
+import { copyPathOf, openPosixTier } from '../../src/tiers/posix-tier.ts';
 import { writeModel } from '../helpers/files.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
 

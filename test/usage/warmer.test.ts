@@ -128,7 +128,7 @@ describe('checking', () => {
     rig.sources.away = 'the share does not answer';
     expect((await warmOn(rig, { paths: [path, other], check: true })).items).toMatchObject([
       { ready: true, reason: 'HIT_OFFLINE', message: null },
-      { ready: false, reason: 'SOURCE_MISSING', message: 'the share does not answer' },
+      { ready: false, reason: 'SOURCE_AWAY', message: 'the share does not answer' },
     ]);
   });
 });

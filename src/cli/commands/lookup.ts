@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
 import type { LookupAnswer, LookupRequest } from '../../api/api.ts';
 import { formatDuration } from '../../core/format.ts';
-import { type Purpose, purposes } from '../../core/types.ts';
+import { type Purpose, purposes, type Reason } from '../../core/types.ts';
 import { isMoving, reasonTerm } from '../../core/vocabulary.ts';
 import { parseItem } from '../items.ts';
 import { duration } from '../options.ts';
@@ -24,6 +24,9 @@ Examples:
 
 With --json: one file answers an object, several files an array.`;
 
+/** Nothing can be opened at the path that was answered. */
+const failures: ReadonlySet<Reason> = new Set(['ERROR', 'SOURCE_MISSING', 'SOURCE_AWAY', 'NOT_PERMITTED']);
+
 export function addLookup(program: Command, run: Run): void {
   program
     .command('lookup')
@@ -37,7 +40,7 @@ export function addLookup(program: Command, run: Run): void {
         const client = await clientOf(session);
         const answers: LookupAnswer[] = [];
         for (const file of files) answers.push(await client.lookup(await requestFor(file, { ...options, cwd: session.cwd })));
-        const failed = answers.some(({ reason }) => reason === 'ERROR' || reason === 'SOURCE_MISSING');
+        const failed = answers.some(({ reason }) => failures.has(reason));
         return {
           data: answers.length === 1 ? answers[0] : answers,
           page: (look) => answers.map((answer) => page(answer, look)).join('\n'),

@@ -1,4 +1,4 @@
-import type { TierStats } from '../../api/stats.ts';
+import type { StatsAnswer, TierStats } from '../../api/stats.ts';
 import { formatBytes } from '../../core/format.ts';
 import { isNetworkFileSystem } from '../../media/file-systems.ts';
 import { isNetwork, type MediumFacts } from '../../media/medium.ts';
@@ -21,13 +21,24 @@ export interface CacheFacts {
   /** The floor of free space, bytes. */
   floor: number;
   tier: TierStats | null;
+  orphans: StatsAnswer['orphans'];
 }
 
 const mostSkewMs = 5000;
 
 /** The cache directory: what it lies on, how fast that is, and whether there is room. */
 export function cacheFindings(facts: CacheFacts): Finding[] {
-  return [place(facts), ...trial(facts), ...room(facts)];
+  if (facts.tier?.state === 'away') {
+    return [fail('cache', `the disk of ${facts.dir} is away: no copy is used or made`, 'mount it, or set AUTOCACHE_DIR')];
+  }
+  return [place(facts), ...trial(facts), ...room(facts), ...orphans(facts)];
+}
+
+function orphans({ orphans: found }: CacheFacts): Finding[] {
+  return found.map(({ path, bytes, purged }) => {
+    const says = `${path}, ${formatBytes(bytes)}, is no copy and counts towards the limit`;
+    return warn('cache', says, purged ? 'autocached purge --all removes it' : 'move it elsewhere if it is yours');
+  });
 }
 
 function place({ dir, medium, trial }: CacheFacts): Finding {

@@ -116,11 +116,12 @@ function isTaken({ host, port }: Config['listen']): Promise<boolean> {
 async function lookAtCache(dir: string, config: Config | null, stats: StatsAnswer | null): Promise<CacheFacts> {
   const medium = await detectMedium(dir);
   const tier = stats?.tiers.find(({ tier: name }) => name === 'ssd') ?? null;
-  if (isNetwork(medium.kind)) return { dir, medium, trial: { is: 'untouched' }, free: null, floor: 0, tier };
+  const orphans = stats?.orphans ?? [];
+  if (isNetwork(medium.kind)) return { dir, medium, trial: { is: 'untouched' }, free: null, floor: 0, tier, orphans };
   const volume = await statfs(dir).catch(() => statfs(dirname(dir)).catch(() => null));
   const free = volume && volume.bavail * volume.bsize;
   const bound = config && volume && boundOf(config, { size: volume.blocks * volume.bsize, free: free ?? 0, used: 0 });
-  return { dir, medium, trial: await tryCache(dir), free, floor: tier?.floor ?? bound?.floor ?? 0, tier };
+  return { dir, medium, trial: await tryCache(dir), free, floor: tier?.floor ?? bound?.floor ?? 0, tier, orphans };
 }
 
 function speedsOf(cache: CacheFacts | null) {

@@ -26,6 +26,8 @@ export function eventText({ name, data }: DaemonEvent): string {
       return `${data.path}, ${formatBytes(data.bytes)}: ${data.why}`;
     case 'root-health':
       return `${data.path} is ${rootTerms[data.health].word}${data.why ? `: ${data.why}` : ''}`;
+    case 'cache-disk':
+      return `the disk of ${data.dir} is ${data.state}`;
     case 'source-stuck':
       return `${data.path} is still read by ${data.app} (pid ${data.pid}), although its copy is ready`;
     case 'mode-changed':

@@ -74,11 +74,21 @@ function tierLines(tier: TierStats, page: Page): string {
   const over = tier.bytes - tier.limit;
   if (over > 0)
     lines.push(page.paint('yellow', `       ${formatBytes(over)} over the limit: copies that are in use or pinned stay`));
+  if (tier.outside > 0)
+    lines.push(`       ${formatBytes(tier.outside)} more in files that are no copies: autocached doctor names them`);
+  const away = stateLine(tier);
+  if (away !== null) lines.push(page.paint('yellow', `       ${away}`));
   // It lies on the volume of the ssd tier, and under its limit.
   if (tier.tier === 'cold') return lines.join('\n');
   return [...lines, page.paint('dim', `       ${formatBytes(tier.free)} free (${formatBytes(tier.floor)} kept free)`)].join(
     '\n',
   );
+}
+
+function stateLine({ state }: TierStats): string | null {
+  if (state === 'away')
+    return 'its disk is away: originals are used, nothing is forgotten, copies are used again when it is back';
+  return state === 'read-only' ? 'its disk is read-only: copies are used, none are made or removed' : null;
 }
 
 /** What is stored in less space than it has. */

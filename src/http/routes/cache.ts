@@ -1,10 +1,11 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import type { ConfigAnswer } from '../../api/api.ts';
+import type { ConfigAnswer, RemovalAnswer } from '../../api/api.ts';
 import { CacheError } from '../../core/errors.ts';
 import { tierNames } from '../../core/types.ts';
 import { matcher } from '../../lookup/filters.ts';
 import { chooseCopies, removeCopies } from '../../space/purge.ts';
+import type { Orphan } from '../../upkeep/orphans.ts';
 import { absolutePath, bytes, milliseconds, name, parse, pattern } from '../parse.ts';
 import type { Services } from '../services.ts';
 import { type StatsServices, statsOf } from '../stats.ts';
@@ -47,6 +48,20 @@ export function cacheRoutes(app: FastifyInstance, services: StatsServices & Pick
       throw new CacheError('BAD_REQUEST', 'say what to clear', { hint: 'Give a filter, or "all": true for every copy.' });
     }
     const deps = { ...services, matcher };
-    return removeCopies(deps, await chooseCopies(deps, body), { dryRun, why: 'purge' });
+    const answer = await removeCopies(deps, await chooseCopies(deps, body), { dryRun, why: 'purge' });
+    if (Object.keys(filters).some((key) => key !== 'all')) return answer;
+    return withOrphans(answer, await services.accounts.dropOrphans({ remove: !dryRun }));
   });
+}
+
+/** What is left of copies that the catalog does not know goes with all the others; what is not ours stays. */
+function withOrphans(answer: RemovalAnswer, { gone, left }: { gone: Orphan[]; left: Orphan[] }): RemovalAnswer {
+  const item = ({ path, bytes }: Orphan) => ({ id: 0, path, bytes });
+  return {
+    ...answer,
+    files: answer.files + gone.length,
+    bytes: gone.reduce((sum, { bytes }) => sum + bytes, answer.bytes),
+    removed: [...answer.removed, ...gone.map(item)],
+    skipped: [...answer.skipped, ...left.map((orphan) => ({ ...item(orphan), why: 'not made by autocached, or in use' }))],
+  };
 }

@@ -29,6 +29,7 @@ const cache: CacheFacts = {
   free: 500 * gib,
   floor: 50 * gib,
   tier: null,
+  orphans: [],
 };
 const trial = { is: 'done' as const, speeds: ssd, clockSkewMs: 0, caseSensitive: true };
 

@@ -54,6 +54,10 @@ describe('a model of the workflow', () => {
     expect(describeModel(offline, [])).toMatchObject({ tone: 'ready', detail: 'a sentence' });
     const gone = model({ size: null, tier: null, reason: 'SOURCE_MISSING' });
     expect(describeModel(gone, [])).toMatchObject({ tone: 'missing', place: 'missing', canCopy: false });
+    const away = { ...gone, reason: 'SOURCE_AWAY' };
+    expect(describeModel(away, [])).toMatchObject({ tone: 'missing', place: 'away', canCopy: false });
+    const denied = { ...gone, reason: 'NOT_PERMITTED' };
+    expect(describeModel(denied, [])).toMatchObject({ tone: 'missing', place: 'not permitted', canCopy: false });
   });
 
   test('whose copy is under way no more is not shown as being copied', () => {

@@ -31,11 +31,13 @@ describe('GET /api/cache/stats', () => {
       tiers: [
         {
           tier: 'ssd',
+          state: 'here',
           files: 0,
           bytes: 0,
           represented: 0,
           ratio: null,
           reserved: 0,
+          outside: 0,
           limit: 1e9,
           free: expect.any(Number),
           floor: 0,
@@ -43,6 +45,7 @@ describe('GET /api/cache/stats', () => {
         },
       ],
       roots: [expect.objectContaining({ path: root })],
+      orphans: [],
       stuck: [],
       jobs: { running: 0, queued: 0 },
       warnings: [],

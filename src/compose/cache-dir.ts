@@ -1,0 +1,62 @@
+import { realpathSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import type { Catalog } from '../catalog/catalog.ts';
+import { tierTraits } from '../core/tier-traits.ts';
+import type { TierName } from '../core/types.ts';
+import { mountPointOf } from '../media/medium.ts';
+import { claim, isClaimed } from '../tiers/marker.ts';
+import { posixTier } from '../tiers/posix-tier.ts';
+import type { PosixTier } from '../tiers/tier.ts';
+
+/** What the catalog keeps of a tier's directory, to know it again. */
+interface KnownDir {
+  /** As the settings name it. */
+  given: string;
+  /** Without links. */
+  dir: string;
+  /** Of its marker. */
+  id: string | null;
+  /** Where its volume was mounted. */
+  mountPoint: string | null;
+}
+
+/**
+ * Opens the directory of a tier that lasts. One that was used before, and whose volume is not mounted now, is not made anew on the
+ * disk below: it stays away until its volume is back.
+ * @throws CacheError BAD_CONFIG when it holds files but not autocached's marker
+ */
+export async function openCacheDir(name: TierName, dir: string, catalog: Catalog): Promise<PosixTier> {
+  const given = resolve(dir);
+  const known = savedDir(catalog, name);
+  if (known?.given === given && !isClaimed(given) && (await mountPointOf(given)) !== known.mountPoint)
+    return posixTier(name, known);
+  const id = claim(given, tierTraits[name].quota.settings.dir);
+  const tier = posixTier(name, { dir: realpathSync(given), id });
+  tier.open();
+  saveDir(catalog, name, { given, dir: tier.dir, id, mountPoint: await mountPointOf(tier.dir) });
+  return tier;
+}
+
+/** The compressed copies in the cache directory: opened when they are wanted, or there are some of before. */
+export async function openColdDir(
+  cache: PosixTier,
+  catalog: Catalog,
+  { wanted }: { wanted: boolean },
+): Promise<PosixTier | null> {
+  const dir = join(cache.dir, 'cold');
+  const known = savedDir(catalog, 'cold');
+  if (cache.state() === 'away') return known?.dir === dir ? posixTier('cold', known) : null;
+  return wanted || isClaimed(dir) ? openCacheDir('cold', dir, catalog) : null;
+}
+
+const keyOf = (name: TierName) => `directory of ${name}`;
+
+function savedDir(catalog: Catalog, name: TierName): KnownDir | null {
+  const saved = catalog.settings.get(keyOf(name), '');
+  return saved === undefined ? null : (JSON.parse(saved) as KnownDir);
+}
+
+function saveDir(catalog: Catalog, name: TierName, dir: KnownDir): void {
+  const value = JSON.stringify(dir);
+  if (catalog.settings.get(keyOf(name), '') !== value) catalog.settings.set(keyOf(name), value, '');
+}

@@ -1,0 +1,82 @@
+import { randomUUID } from 'node:crypto';
+import { accessSync, chmodSync, constants, readdirSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { CacheError } from '../core/errors.ts';
+import type { TierState } from '../core/types.ts';
+import { meaningOf } from '../runtime/errnos.ts';
+import { makeDirectory } from '../runtime/make-directory.ts';
+import { closeDirectory } from '../runtime/private-file.ts';
+import { readSmallFileSync } from '../runtime/small-file.ts';
+import { isLitter } from '../weights/extensions.ts';
+
+/** The file that says whose a directory is, and which of all cache directories it is. */
+const markerName = '.autocached';
+const notice = 'autocached owns this directory: what it did not put here it does not touch.';
+
+/**
+ * Makes a directory autocached's own, creating it when it is not there.
+ * @param key the setting that names it, for messages
+ * @returns the id of its marker; null when it has none and none can be written
+ * @throws CacheError BAD_CONFIG when it holds files but not the marker (law 2: nothing foreign is ever deleted).
+ */
+export function claim(dir: string, key: string): string | null {
+  makeDirectory(dir, key, 0o700);
+  closeDirectory(dir, 'writers', key);
+  const marker = readMarker(dir);
+  if (marker) return marker.id ?? renewMarker(dir);
+  // A new volume is not empty, and what systems leave on one is nobody's data.
+  if (readdirSync(dir).some((name) => !isLitter(name))) {
+    throw new CacheError('BAD_CONFIG', `the cache directory ${dir} holds files that are not autocached's`, {
+      hint: `Name an empty or new directory in ${key}.`,
+    });
+  }
+  const id = writeMarker(join(dir, markerName));
+  if (process.platform !== 'win32') chmodSync(dir, 0o700);
+  return id;
+}
+
+/** True when `dir` carries the marker, that is, when what the catalog owns below it may be deleted. */
+export function isClaimed(dir: string): boolean {
+  return readMarker(dir) !== null;
+}
+
+/** The id of the marker of `dir`; null when it has none. Null without a marker. */
+function readMarker(dir: string): { id: string | null } | null {
+  try {
+    const text = readSmallFileSync(join(dir, markerName), 4096).toString('utf8');
+    return { id: /^id: (\S+)$/m.exec(text)?.[1] ?? null };
+  } catch {
+    return null;
+  }
+}
+
+/** What the cache directory with this id is right now; an empty mount point and another cache in its place are not it. */
+export function stateOf(dir: string, id: string | null): TierState {
+  const marker = readMarker(dir);
+  if (!marker || marker.id !== id) return 'away';
+  try {
+    accessSync(dir, constants.W_OK);
+  } catch (error) {
+    if (meaningOf(error) === 'read-only') return 'read-only';
+  }
+  return 'here';
+}
+
+/** The marker of an older version tells no id. */
+function renewMarker(dir: string): string | null {
+  const next = join(dir, `${markerName}.${randomUUID()}.new`);
+  try {
+    const id = writeMarker(next);
+    renameSync(next, join(dir, markerName));
+    return id;
+  } catch (error) {
+    if (meaningOf(error) === null) throw error;
+    return null;
+  }
+}
+
+function writeMarker(path: string): string {
+  const id = randomUUID();
+  writeFileSync(path, `${notice}\nid: ${id}\n`, { flag: 'wx' });
+  return id;
+}

@@ -1,0 +1,95 @@
+import { lockDirectory } from '../catalog/lock.ts';
+import { messageOf } from '../core/errors.ts';
+import type { TierState } from '../core/types.ts';
+import type { Events } from '../runtime/events.ts';
+import type { Log } from '../runtime/log.ts';
+import { Periodic } from '../runtime/periodic.ts';
+import type { PosixTier } from '../tiers/tier.ts';
+
+export interface CacheWatchDeps {
+  /** The tiers in the cache directory; the first one's directory is the cache directory itself. */
+  tiers: readonly [PosixTier, ...PosixTier[]];
+  events: Events;
+  log: Log;
+  /** What lies in the cache directory may be another than it was. */
+  onBack(): void;
+}
+
+/** Pause between two looks, ms: somebody waits for a disk that is away. */
+const lookMs = { here: 10_000, away: 2_000 };
+
+/**
+ * Holds the cache directory for this daemon, and looks whether its disk is there. While it is away nothing is written, deleted or
+ * forgotten: the tiers see to that themselves. When it is back they are opened, and what lies in them is accounted for anew.
+ */
+export class CacheWatch implements AsyncDisposable {
+  readonly #deps: CacheWatchDeps;
+  readonly #looking: Periodic;
+  #state: TierState;
+  #unlock: (() => void) | null = null;
+
+  /** @throws CacheError ALREADY_RUNNING when another daemon has the cache directory */
+  constructor(deps: CacheWatchDeps) {
+    this.#deps = deps;
+    const [cache] = deps.tiers;
+    this.#state = cache.state();
+    if (this.#state === 'here') this.#lock();
+    else this.#say();
+    const onError = (err: unknown) => deps.log.error({ err }, 'looking at the cache disk failed');
+    const everyMs = () => (this.#state === 'here' ? lookMs.here : lookMs.away);
+    this.#looking = new Periodic(() => this.look(), { everyMs, onError });
+  }
+
+  /** Begins to look, now and again for ever; returns at once. */
+  start(): void {
+    this.#looking.later();
+  }
+
+  /** Looks at the disk once, and says what has changed. */
+  look(): void {
+    const { tiers, onBack } = this.#deps;
+    const [cache] = tiers;
+    // One that was away from the start is not open yet.
+    const state = cache.isBack() && cache.state() === 'away' ? 'here' : cache.state();
+    if (state === this.#state) return;
+    if (state === 'here' && !this.#isLockedAnew()) return;
+    const wasAway = this.#state === 'away';
+    this.#state = state;
+    if (wasAway) for (const tier of tiers) if (tier.isBack()) tier.open();
+    this.#say();
+    if (wasAway) onBack();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#looking[Symbol.asyncDispose]();
+    this.#unlock?.();
+  }
+
+  #lock(): void {
+    this.#unlock = lockDirectory(this.#deps.tiers[0].dir, 'cache directory');
+  }
+
+  /** What was locked before lay on the disk that went. */
+  #isLockedAnew(): boolean {
+    this.#unlock?.();
+    this.#unlock = null;
+    try {
+      this.#lock();
+      return true;
+    } catch (error) {
+      this.#deps.log.error({ why: messageOf(error) }, 'the cache disk is back and cannot be used');
+      return false;
+    }
+  }
+
+  #say(): void {
+    const { tiers, events, log } = this.#deps;
+    const [{ dir }] = tiers;
+    const state = this.#state;
+    events.emit('cache-disk', { dir, state });
+    if (state === 'here') log.info({ dir }, 'the cache disk is there');
+    else if (state === 'read-only')
+      log.warn({ dir }, 'the cache disk is read-only: copies are served, none are made or removed');
+    else log.warn({ dir }, 'the cache disk is away: sources are used, nothing is forgotten');
+  }
+}

@@ -1,0 +1,81 @@
+import { type BigIntStats, type Dirent, lstatSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Catalog } from '../catalog/catalog.ts';
+import { meaningOf } from '../runtime/errnos.ts';
+import { Pauses } from '../runtime/pauses.ts';
+import { isPlaceIn } from '../tiers/posix-tier.ts';
+import type { PosixTier } from '../tiers/tier.ts';
+import { tempName } from './removal.ts';
+
+/** A file in the cache directory that no row accounts for. */
+export interface Orphan {
+  path: string;
+  bytes: number;
+  /** It lies where copies lie, and nobody may write it, as copies are made: what a program wrote beside a model is not ours. */
+  isCopy: boolean;
+}
+
+interface Deps {
+  catalog: Catalog;
+  tiers: readonly PosixTier[];
+  pauses?: Pick<Pauses, 'take'>;
+}
+
+/** What the daemon itself keeps in the cache directory, and what is counted elsewhere. */
+const ownNames = /^(seals|memo|autocached\.lock.*|\.autocached(\..*\.new)?|restore\.py|lost\+found)$/;
+
+/**
+ * Everything in the directory of the first tier, and in those of the tiers inside it, that the catalog does not account for. Links are
+ * not followed. A file under several names is told once, and not at all when one of them is a copy's.
+ */
+export async function findOrphans({ catalog, tiers, pauses = new Pauses() }: Deps): Promise<Orphan[]> {
+  const [cache] = tiers;
+  if (!cache) return [];
+  const found = new Map<string, Orphan>();
+  const accounted = new Set<string>();
+  const queue = [cache.dir];
+  for (let dir = queue.pop(); dir !== undefined; dir = queue.pop()) {
+    const isTop = tiers.some((tier) => tier.dir === dir);
+    const isPartial = tiers.some(({ partialDir }) => partialDir === dir);
+    for (const entry of await entriesOf(dir)) {
+      const path = join(dir, entry.name);
+      if (isTop && ownNames.test(entry.name)) continue;
+      if (entry.isDirectory()) queue.push(path);
+      else if (entry.isFile() && !(isPartial && tempName.test(entry.name))) note(path);
+      await pauses.take();
+    }
+  }
+  return [...found].flatMap(([inode, orphan]) => (accounted.has(inode) ? [] : [orphan]));
+
+  function note(path: string): void {
+    const isKnown = catalog.copies.byPath(path) !== undefined;
+    const stats = statOf(path);
+    if (!stats) return;
+    const inode = `${stats.dev}:${stats.ino}`;
+    if (isKnown) {
+      // An orphan may be another name of it.
+      if (stats.nlink > 1n) accounted.add(inode);
+      return;
+    }
+    const isCopy = tiers.some((tier) => isPlaceIn(tier.dir, path)) && (stats.mode & 0o222n) === 0n;
+    found.set(inode, { path, bytes: Number(stats.size), isCopy });
+  }
+}
+
+async function entriesOf(dir: string): Promise<Dirent[]> {
+  try {
+    return await readdir(dir, { withFileTypes: true });
+  } catch (error) {
+    if (meaningOf(error) === null) throw error;
+    return [];
+  }
+}
+
+function statOf(path: string): BigIntStats | null {
+  try {
+    return lstatSync(path, { bigint: true });
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,115 @@
+import { lstatSync } from 'node:fs';
+import type { Catalog } from '../catalog/catalog.ts';
+import { messageOf } from '../core/errors.ts';
+import { tierTraits } from '../core/tier-traits.ts';
+import type { Seal } from '../core/types.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Log } from '../runtime/log.ts';
+import { Serial } from '../runtime/serial.ts';
+import { setMtime } from '../tiers/publish.ts';
+import type { PosixTier } from '../tiers/tier.ts';
+import { adopt, type Proven } from './proofs.ts';
+import { takenOut } from './removal.ts';
+import { ScrubThread } from './scrub-thread.ts';
+
+export interface UnprovenDeps {
+  catalog: Catalog;
+  clock: Clock;
+  log: Log;
+}
+
+/**
+ * Copies that are not what was sealed, as far as their stat tells, and have a proof: the cache was moved to another disk, or lies on a
+ * file system that numbers its files anew at each mount. They are read in the background, one after the other, and compared with their
+ * hashes: what is the same comes into service under a new seal, what is not is removed. Until then they count, out of service, and
+ * leave for nothing else.
+ */
+export class Unproven implements AsyncDisposable {
+  readonly #deps: UnprovenDeps;
+  readonly #turns = new Serial();
+  readonly #waiting = new Set<string>();
+  #thread: ScrubThread | null = null;
+  #isEnded = false;
+
+  constructor(deps: UnprovenDeps) {
+    this.#deps = deps;
+  }
+
+  /** Copies that are still to be read. */
+  get count(): number {
+    return this.#waiting.size;
+  }
+
+  holds(copyPath: string): boolean {
+    return this.#waiting.has(copyPath);
+  }
+
+  /** Enters a copy out of service, and has it read; returns at once. */
+  take(tier: PosixTier, found: Proven): void {
+    const { catalog, log } = this.#deps;
+    if (this.#waiting.has(found.copyPath)) return;
+    catalog.transaction(() => {
+      adopt(catalog, tier, found);
+      const entered = catalog.copies.byPath(found.copyPath);
+      if (entered) catalog.copies.retire(entered.id);
+    });
+    this.#waiting.add(found.copyPath);
+    void this.#turns.run(async () => {
+      try {
+        if (!this.#isEnded) await this.#settle(tier, found);
+      } catch (error) {
+        log.warn({ path: found.copyPath, why: messageOf(error) }, 'a copy could not be compared with its proof');
+      } finally {
+        this.#waiting.delete(found.copyPath);
+        if (this.#waiting.size === 0) this.#endThread();
+      }
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isEnded = true;
+    this.#endThread();
+    await this.#turns.settled();
+  }
+
+  async #settle(tier: PosixTier, found: Proven): Promise<void> {
+    const { catalog, clock, log } = this.#deps;
+    const { proof, copyPath } = found;
+    // A name of a file that was compared under another one.
+    const row = catalog.copies.byPath(copyPath);
+    if (row?.state !== 'stale' || tier.state() !== 'here') return;
+    const { form } = tierTraits[tier.name];
+    // Loaders look at the time of the model, and copying it to another disk may have changed it.
+    if (form === 'plain') setMtime(copyPath, proof.source.fingerprint.mtimeNs);
+    const seal = sealOf(copyPath);
+    this.#thread ??= new ScrubThread();
+    const order = { path: copyPath, manifestPath: tier.manifestPathOf(copyPath), seal, hash: proof.hash, form };
+    const verdict = await this.#thread.verify({ ...order, identity: false, rate: null }, () => {});
+    const isCurrent = () => catalog.copies.byPath(copyPath)?.id === row.id && tier.check(copyPath, seal) === 'ok';
+    if (!isCurrent()) return;
+    if (!verdict.same) {
+      log.warn({ path: copyPath, why: verdict.why }, 'a copy is not what its proof says; it is removed');
+      if (takenOut(tier, copyPath)) catalog.copies.forget(row.id);
+      return;
+    }
+    const sealed = { ...proof, seal };
+    if (!(await tier.replaceManifest(copyPath, sealed, isCurrent))) return;
+    catalog.transaction(() => {
+      catalog.copies.forget(row.id);
+      adopt(catalog, tier, { proof: sealed, copyPath });
+      const placement = catalog.copies.byPath(copyPath)?.placement;
+      if (placement !== undefined) catalog.placements.verified(placement, clock.now());
+    });
+    log.info({ path: copyPath }, 'a copy is what its proof says; it is in service again');
+  }
+
+  #endThread(): void {
+    this.#thread?.[Symbol.dispose]();
+    this.#thread = null;
+  }
+}
+
+function sealOf(path: string): Seal {
+  const { size, mtimeNs, ino } = lstatSync(path, { bigint: true });
+  return { size: Number(size), mtimeNs: String(mtimeNs), ino: String(ino) };
+}

@@ -1,0 +1,148 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test, vi } from 'vitest';
+import type { LookupAnswer } from '../../src/api/api.ts';
+import type { TierStats } from '../../src/api/stats.ts';
+import { type DaemonProcess, endDaemonProcess, startDaemonProcess } from '../helpers/daemon-process.ts';
+import { writeModel } from '../helpers/files.ts';
+import { createLoopDisk, noLoopDisk } from '../helpers/loop-disk.ts';
+import { soon } from '../helpers/patience.ts';
+import { tempDir } from '../helpers/temp-dir.ts';
+
+const mib = 2 ** 20;
+const size = 3 * mib;
+
+/** Three models, and the settings of a daemon with its cache on a disk. */
+function arrange(cache: string, settings: Record<string, string> = {}) {
+  const dir = tempDir();
+  const models = join(dir, 'models');
+  const paths = ['a', 'b', 'c'].map((name) => join(models, `loras/${name}.safetensors`));
+  const bytes = paths.map((path) => writeModel(path, size));
+  const start = (more: Record<string, string> = {}) =>
+    startDaemonProcess({ dir, settings: { AUTOCACHE_DIR: cache, AUTOCACHE_ROOTS: `${models}=hdd`, ...settings, ...more } });
+  return { dir, paths, bytes, start };
+}
+
+const ask = ({ client }: DaemonProcess, path = ''): Promise<LookupAnswer> =>
+  client.lookup({ path, purpose: 'load', waitMs: 0, client: { app: 'test' } });
+
+async function ssd({ client }: DaemonProcess): Promise<TierStats> {
+  const tier = (await client.stats()).tiers.find(({ tier: name }) => name === 'ssd');
+  if (!tier) throw new Error('there is no SSD tier');
+  return tier;
+}
+
+const stateIs = (daemon: DaemonProcess, state: TierStats['state']) =>
+  vi.waitFor(async () => expect((await ssd(daemon)).state).toBe(state), { ...soon(), timeout: 60_000 });
+
+/** Served from its copy, with its own bytes. */
+async function expectHit(daemon: DaemonProcess, path = '', bytes?: Buffer): Promise<void> {
+  const answer = await vi.waitFor(
+    async () => {
+      const found = await ask(daemon, path);
+      expect(found.reason).toBe('HIT');
+      return found;
+    },
+    { ...soon(), timeout: 60_000 },
+  );
+  expect(bytes && readFileSync(answer.path).equals(bytes)).toBe(true);
+}
+
+if (noLoopDisk) console.warn(`SKIPPED: the disk of the cache goes, fills and comes back (${noLoopDisk})`);
+
+describe.skipIf(noLoopDisk !== null)('the disk of the cache', () => {
+  test('is not mounted at the start: no new cache is made below the mount point, and the old one is there when it is', async () => {
+    const disk = createLoopDisk(64);
+    const { paths, bytes, start } = arrange(join(disk.path, 'cache'));
+    const first = await start();
+    await first.client.warm({ paths: paths.slice(0, 2), wait: true });
+    await endDaemonProcess(first.child);
+    disk.unmount();
+
+    const second = await start();
+    expect(await ask(second, paths[0])).toMatchObject({ reason: 'OFF', path: paths[0] });
+    expect(await ask(second, paths[2])).toMatchObject({ reason: 'OFF', path: paths[2] });
+    expect((await second.client.warm({ paths, wait: true })).ready).toBe(0);
+    expect(await ssd(second)).toMatchObject({ state: 'away', files: 2 });
+    expect(readdirSync(disk.path)).toEqual([]);
+
+    disk.mount();
+    await stateIs(second, 'here');
+    await expectHit(second, paths[0], bytes[0]);
+    await expectHit(second, paths[1], bytes[1]);
+    expect((await second.client.warm({ paths, wait: true })).ready).toBe(3);
+  });
+
+  test('goes while the daemon runs: nothing is forgotten or written below, and the limit holds when it is back', async () => {
+    const disk = createLoopDisk(64);
+    const { paths, bytes, start } = arrange(join(disk.path, 'cache'), { AUTOCACHE_LIMIT: '6MiB' });
+    const daemon = await start();
+    await daemon.client.warm({ paths: paths.slice(0, 2), wait: true });
+    disk.unmount();
+    for (const path of paths) expect(await ask(daemon, path)).toMatchObject({ reason: 'OFF', path });
+    expect((await daemon.client.clear({ all: true })).files).toBe(0);
+    expect((await daemon.client.verify({ all: true })).damaged).toEqual([]);
+    expect(await ssd(daemon)).toMatchObject({ state: 'away', files: 2 });
+    expect(readdirSync(disk.path)).toEqual([]);
+    // Another volume in its place is not it either.
+    execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', disk.path]);
+    expect(await ask(daemon, paths[2])).toMatchObject({ reason: 'OFF' });
+    expect(readdirSync(disk.path)).toEqual([]);
+    execFileSync('umount', [disk.path]);
+
+    disk.mount();
+    await stateIs(daemon, 'here');
+    await expectHit(daemon, paths[0], bytes[0]);
+    await daemon.client.warm({ paths: paths.slice(2), wait: true });
+    expect((await ssd(daemon)).bytes).toBeLessThanOrEqual(6 * mib);
+  });
+
+  test('takes no more writes: copies are served, none are made or removed', async () => {
+    const disk = createLoopDisk(64);
+    const { paths, bytes, start } = arrange(join(disk.path, 'cache'));
+    const daemon = await start();
+    await daemon.client.warm({ paths: paths.slice(0, 1), wait: true });
+    await endDaemonProcess(daemon.child);
+    execFileSync('mount', ['-o', 'remount,ro', disk.path]);
+    const again = await start();
+    await expectHit(again, paths[0], bytes[0]);
+    expect(await ask(again, paths[1])).toMatchObject({ reason: 'READ_ONLY', path: paths[1] });
+    expect(await ssd(again)).toMatchObject({ state: 'read-only', files: 1 });
+    execFileSync('mount', ['-o', 'remount,rw', disk.path]);
+    await stateIs(again, 'here');
+    expect((await again.client.warm({ paths, wait: true })).ready).toBe(3);
+  });
+
+  test('is full, with the catalog on it: status, evict, purge and a restart work all the same', async () => {
+    const disk = createLoopDisk(64);
+    const { paths, start } = arrange(join(disk.path, 'cache'), { AUTOCACHE_STATE: join(disk.path, 'state') });
+    const fill = () => {
+      for (let block = mib; block >= 512; block /= 2) {
+        for (let number = 0; ; number += 1) {
+          try {
+            writeFileSync(join(disk.path, `fill-${block}-${number}`), Buffer.alloc(block, 1));
+          } catch {
+            rmSync(join(disk.path, `fill-${block}-${number}`), { force: true });
+            break;
+          }
+        }
+      }
+      return statfsSync(disk.path).bavail;
+    };
+    const daemon = await start();
+    await daemon.client.warm({ paths, wait: true });
+    const reserved = () => vi.waitFor(() => expect(existsSync(join(disk.path, 'state/reserve'))).toBe(true), soon());
+    await reserved();
+    expect(fill()).toBeLessThan(64);
+    expect((await ssd(daemon)).files).toBe(3);
+    expect((await daemon.client.evict({ paths: paths.slice(0, 1) })).files).toBe(1);
+    fill();
+    expect((await daemon.client.clear({ all: true })).files).toBe(2);
+    await reserved();
+    expect(fill()).toBeLessThan(64);
+    await endDaemonProcess(daemon.child);
+    const again = await start();
+    expect((await ssd(again)).files).toBe(0);
+  });
+});
