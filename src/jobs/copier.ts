@@ -4,7 +4,7 @@ import type { EventMap } from '../api/event-map.ts';
 import { CacheError, toCacheError } from '../core/errors.ts';
 import { tierTraits } from '../core/tier-traits.ts';
 import { type Copy, defaultTier, type Entry, type Medium, type TierName } from '../core/types.ts';
-import { type JobStatus, jobTerms } from '../core/vocabulary.ts';
+import { jobTerms } from '../core/vocabulary.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Events } from '../runtime/events.ts';
 import type { Log } from '../runtime/log.ts';
@@ -59,8 +59,8 @@ export class Copier implements AsyncDisposable {
   readonly #maker: CopyMaker;
   readonly #unsubscribe: () => void;
   #stopping = false;
-  /** The status of each running job that events have told last. */
-  #told = new Map<number, JobStatus>();
+  /** What events have told last of each running job: how it does, and why. */
+  #told = new Map<number, string>();
 
   constructor(deps: CopierDeps) {
     this.#deps = deps;
@@ -75,6 +75,7 @@ export class Copier implements AsyncDisposable {
       {
         watch: (roots) => foreign.watch(options.polite() ? roots : []),
         givesWay: (root) => foreign.givesWay(root),
+        why: (root) => foreign.why(root),
       },
       () => this.#queue.running,
       (id, paced) => deps.workers.pace(id, paced),
@@ -175,17 +176,18 @@ export class Copier implements AsyncDisposable {
   reconsider(): void {
     this.#turns.reconsider();
     for (const job of this.#queue.running) {
-      const { status } = job.standing;
-      const before = this.#told.get(job.id) ?? status;
-      this.#told.set(job.id, status);
-      if (status === before) continue;
-      this.#deps.log.info({ path: job.file.path, status: jobTerms[status].word }, 'job-progress');
+      const { status, why } = job.standing;
+      const standing = why ? `${jobTerms[status].word}: ${why}` : jobTerms[status].word;
+      const before = this.#told.get(job.id) ?? standing;
+      this.#told.set(job.id, standing);
+      if (standing === before) continue;
+      this.#deps.log.info({ path: job.file.path, status: standing }, 'job-progress');
       this.#deps.events.emit('job-progress', job.view());
     }
   }
 
   #standingOf(job: Job): Standing {
-    if (job.state === 'running') return { status: this.#turns.statusOf(job) };
+    if (job.state === 'running') return this.#turns.standingOf(job);
     if (this.paused) return { status: 'paused' };
     if (!this.#deps.accounts.complete) return { status: 'accounting' };
     const [first, ...more] = this.#queue.running;

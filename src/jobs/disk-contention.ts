@@ -1,12 +1,16 @@
 import { type DiskReads, linuxCounters, type ReadCounters } from '../media/disk-counters.ts';
-import { busiestSince, type ReadByProcess, readByOthers } from '../media/disk-readers.ts';
+import { type ReadingProgram, ReadingPrograms } from '../media/reading-programs.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { ForeignReads } from './foreign-reads.ts';
 import { GivingWay, type Suspicion } from './giving-way.ts';
 
 const sampleMs = 50;
-/** The program that reads most is determined over this time, ms. */
-const nameMs = 600;
+/** A program that waits for a disk and has read this much since it was looked at before, bytes, is worth a look at what it needs. */
+const noticedBytes = 256 * 1024;
+/** A look at a program that needed nothing is not repeated for this time, ms. */
+const uselessMs = 32_000;
+/** This share of what a waiting program reads must come from the disk, or it waits for another one. */
+const leastFromDisk = 0.5;
 /** Assumed maximum speed of a disk, bytes per second, until a higher one is seen. */
 const leastPeak = 80 * 1024 * 1024;
 /** The speed of a disk is a mean over about this time, ms. It counts after `leastMs`, and is forgotten within `forgetMs`. */
@@ -25,8 +29,11 @@ interface Disk {
   /** Mean speed since copies run, bytes per second, and the time since then, ms. */
   mean: number;
   ms: number;
-  /** The program that has read most since copies yield, from any disk, as `python3 (4711)`; null when unknown. */
-  who: string | null;
+  /** Copies give way because a program was told to read from the disk, not because one was seen to. */
+  isTold: boolean;
+  /** Bytes read since copies give way: by programs, from whatever disk, and from this disk by all. */
+  readers: Map<number, Pick<ReadingProgram, 'name' | 'bytes'>>;
+  bytes: number;
 }
 
 /** Reads from a disk since the sample before. */
@@ -40,7 +47,7 @@ export interface DiskContentionOptions {
   onChange(): void;
   /** Null where the system has no such counters: everywhere but on Linux. */
   counters?: () => ReadCounters | null;
-  readers?: { readByOthers(): Promise<ReadByProcess>; busiestSince(before: ReadByProcess): Promise<string | null> };
+  programs?: Pick<ReadingPrograms, 'next' | 'these'>;
 }
 
 /**
@@ -50,7 +57,10 @@ export interface DiskContentionOptions {
 export class DiskContention implements Disposable {
   readonly #options: DiskContentionOptions;
   readonly #counters: () => ReadCounters | null;
+  readonly #programs: Pick<ReadingPrograms, 'next' | 'these'>;
   readonly #disks = new Map<string, Disk>();
+  /** Programs whose look was useless, until when, monotonic ms. */
+  readonly #useless = new Map<number, number>();
   readonly #foreign = new ForeignReads();
   #watched: Disk[] = [];
   #stoppedAt = Number.NEGATIVE_INFINITY;
@@ -60,6 +70,7 @@ export class DiskContention implements Disposable {
   constructor(options: DiskContentionOptions) {
     this.#options = options;
     this.#counters = options.counters ?? linuxCounters;
+    this.#programs = options.programs ?? new ReadingPrograms();
   }
 
   /** Watches the disks of these roots from here on, and no others. */
@@ -82,7 +93,7 @@ export class DiskContention implements Disposable {
     if (disks.length === 0 || !this.#counters()) return;
     for (const disk of disks) {
       disk.giving.expect(this.#options.clock.monotonic());
-      if (disk.giving.active) this.#began(disk);
+      if (disk.giving.active) this.#began(disk, true);
     }
     this.#options.onChange();
   }
@@ -96,7 +107,9 @@ export class DiskContention implements Disposable {
   why(root: string): string | null {
     const disk = this.#givingOn(root);
     if (!disk) return null;
-    const most = disk.who === null ? '' : `; ${disk.who} reads most at the moment`;
+    if (disk.isTold && disk.bytes < noticedBytes) return `a program was told to read from the disk ${disk.name}`;
+    const [busiest] = [...disk.readers].sort(([, a], [, b]) => b.bytes - a.bytes);
+    const most = busiest ? `; ${busiest[1].name} (${busiest[0]}) reads most at the moment` : '';
     return `another program reads from the disk ${disk.name}${most}`;
   }
 
@@ -127,25 +140,52 @@ export class DiskContention implements Disposable {
     const bytesOf = ({ name }: Disk) => since(name).bytes;
     this.#foreign.count({ ms, all: free.reduce((sum, disk) => sum + bytesOf(disk), 0), own });
     const busiest = Math.max(...free.map(bytesOf));
+    const programs = this.#programs.next();
     let changed = false;
     for (const disk of this.#watched) {
       const was = disk.giving.active;
-      const suspected = !was && bytesOf(disk) > busiest / 2;
-      if (!was) this.#learn(disk, bytesOf(disk), ms);
-      disk.giving.sample({ at, ms, ...since(disk.name) }, disk.peak, suspected ? this.#suspicion(disk) : 'none');
+      const { bytes, waitMs } = since(disk.name);
+      if (was) {
+        disk.bytes += bytes;
+        changed = this.#noteReaders(disk, programs) || changed;
+      } else this.#learn(disk, bytes, ms);
+      const isWaitedFor = was && this.#isWaitedFor(disk);
+      const suspicion = was || bytes <= busiest / 2 ? 'none' : this.#suspicion(disk, programs, at);
+      disk.giving.sample({ at, ms, bytes, waitMs: isWaitedFor ? ms : waitMs }, disk.peak, suspicion);
       if (disk.giving.active === was) continue;
       changed = true;
       if (!was) this.#began(disk);
+      else if (!disk.giving.wasWorthIt) for (const pid of disk.readers.keys()) this.#useless.set(pid, at + uselessMs);
     }
     if (!changed) return;
     this.#foreign.reset();
     this.#options.onChange();
   }
 
-  #suspicion({ peak, isKnown }: Disk): Suspicion {
+  #suspicion({ peak, isKnown }: Disk, programs: readonly ReadingProgram[], at: number): Suspicion {
     if (!isKnown) return 'none';
-    if (this.#foreign.rate >= muchShare * peak) return 'much';
+    const isNew = ({ pid }: ReadingProgram) => at >= (this.#useless.get(pid) ?? at);
+    const waiting = programs.some((program) => program.waits && program.bytes >= noticedBytes && isNew(program));
+    if (waiting || this.#foreign.rate >= muchShare * peak) return 'much';
     return this.#foreign.isNoticed ? 'some' : 'none';
+  }
+
+  /** @returns whether the first reader has become known */
+  #noteReaders({ readers }: Disk, programs: readonly ReadingProgram[]): boolean {
+    const wereKnown = readers.size > 0;
+    for (const { pid, name, bytes } of programs) readers.set(pid, { name, bytes: bytes + (readers.get(pid)?.bytes ?? 0) });
+    return !wereKnown && readers.size > 0;
+  }
+
+  /** Whether one of the programs that have read since copies give way waits at this moment, and gets its bytes from this disk. */
+  #isWaitedFor({ readers, bytes: fromDisk }: Disk): boolean {
+    let isWaitedFor = false;
+    for (const { pid, name, bytes, waits } of this.#programs.these(readers.keys())) {
+      const all = bytes + (readers.get(pid)?.bytes ?? 0);
+      readers.set(pid, { name, bytes: all });
+      if (waits && fromDisk >= leastFromDisk * all) isWaitedFor = true;
+    }
+    return isWaitedFor;
   }
 
   #learn(disk: Disk, bytes: number, ms: number): void {
@@ -156,21 +196,12 @@ export class DiskContention implements Disposable {
     disk.peak = Math.max(leastPeak, disk.mean, disk.peak - (disk.peak - disk.mean) * Math.min(1, ms / forgetMs));
   }
 
-  #began(disk: Disk): void {
+  #began(disk: Disk, isTold = false): void {
+    disk.isTold = isTold;
     disk.mean = 0;
     disk.ms = 0;
-    disk.who = null;
-    void this.#name(disk);
-  }
-
-  async #name(disk: Disk): Promise<void> {
-    const readers = this.#options.readers ?? { readByOthers, busiestSince };
-    const before = await readers.readByOthers();
-    setTimeout(async () => {
-      if (!disk.giving.active) return;
-      disk.who = await readers.busiestSince(before);
-      if (disk.who !== null) this.#options.onChange();
-    }, nameMs).unref();
+    disk.bytes = 0;
+    disk.readers.clear();
   }
 
   #givingOn(root: string): Disk | undefined {
@@ -180,7 +211,14 @@ export class DiskContention implements Disposable {
 
   #diskOf(name: string): Disk {
     const unknown = { peak: leastPeak, isKnown: false, mean: 0, ms: 0 };
-    const disk = this.#disks.get(name) ?? { name, giving: new GivingWay(), ...unknown, who: null };
+    const disk = this.#disks.get(name) ?? {
+      name,
+      giving: new GivingWay(),
+      ...unknown,
+      isTold: false,
+      readers: new Map(),
+      bytes: 0,
+    };
     this.#disks.set(name, disk);
     return disk;
   }

@@ -14,6 +14,7 @@ const meanMs = 560;
  */
 const worthMs = 1000;
 const pardonMs = 2000;
+const leastPardonMs = 1000;
 const longestPardonMs = 32_000;
 /** Copies begin afresh after a gap of this length, ms. */
 const absentMs = 1000;
@@ -56,7 +57,10 @@ export class GivingWay {
   /** Time that copies have yielded and not been paid for, ms. */
   #given = 0;
   #inTurn = false;
+  #releasedAt = Number.NEGATIVE_INFINITY;
   #pardonedUntil = Number.NEGATIVE_INFINITY;
+  /** Whether the last time of giving way was of use. */
+  wasWorthIt = true;
   #pardonMs = pardonMs;
 
   /** Whether copies are stopped. */
@@ -94,14 +98,16 @@ export class GivingWay {
     else if (this.#given >= patienceMs) {
       this.#stand = null;
       this.#inTurn = true;
+      this.wasWorthIt = true;
     }
   }
 
   #release({ since }: Stand, at: number): void {
     this.#stand = null;
-    const wasWorthIt = at - since >= worthMs;
-    this.#pardonedUntil = wasWorthIt ? at : at + this.#pardonMs;
-    this.#pardonMs = wasWorthIt ? pardonMs : Math.min(longestPardonMs, 2 * this.#pardonMs);
+    this.#releasedAt = at;
+    this.wasWorthIt = at - since >= worthMs;
+    this.#pardonedUntil = this.wasWorthIt ? at : at + this.#pardonMs;
+    this.#pardonMs = this.wasWorthIt ? pardonMs : Math.min(longestPardonMs, 2 * this.#pardonMs);
   }
 
   #run({ at, ms }: DiskUse, suspicion: Suspicion): void {
@@ -111,7 +117,13 @@ export class GivingWay {
       // The disk was in use when the turn began.
       this.#inTurn = false;
       this.#begin(at, at + settleMs);
-    } else if (suspicion === 'much' || (suspicion === 'some' && at >= this.#pardonedUntil)) this.#begin(at, at + settleMs);
+    } else if (this.#isWorthALook(suspicion, at)) this.#begin(at, at + settleMs);
+  }
+
+  #isWorthALook(suspicion: Suspicion, at: number): boolean {
+    if (suspicion === 'none') return false;
+    const isPardoned = !this.wasWorthIt && at < this.#releasedAt + leastPardonMs;
+    return suspicion === 'much' ? !isPardoned : at >= this.#pardonedUntil;
   }
 
   #begin(since: number, from: number): void {

@@ -1,15 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { JobStatus } from '../core/vocabulary.ts';
 import { bounded } from '../runtime/deadline.ts';
 import type { DiskContention } from './disk-contention.ts';
-import type { Job } from './job.ts';
+import type { Job, Standing } from './job.ts';
 import type { RateLimiter } from './rate-limiter.ts';
 
 /** A copy that yields to another program still takes a step this often, ms: it finishes, and costs that program a few per cent. */
 const trickleMs = 1000;
 
 /** Watches other programs' reads from a disk. */
-type Foreign = Pick<DiskContention, 'watch' | 'givesWay'>;
+type Foreign = Pick<DiskContention, 'watch' | 'givesWay' | 'why'>;
 
 /**
  * Gives running copies their turns: none to paused copies and to those held by an awaited copy, few to those whose disk another
@@ -57,11 +56,12 @@ export class IoScheduler {
   }
 
   /** What holds a running job up, if anything does. */
-  statusOf(job: Job): JobStatus {
-    if (this.paused) return 'paused';
-    if (this.#isHeld(job)) return 'held';
-    if (this.#yields(job)) return 'giving-way';
-    return this.#pacer.isBound(job.medium) ? 'limited' : 'running';
+  standingOf(job: Job): Standing {
+    if (this.paused) return { status: 'paused' };
+    if (this.#isHeld(job)) return { status: 'held' };
+    if (!this.#yields(job)) return { status: this.#pacer.isBound(job.medium) ? 'limited' : 'running' };
+    const why = this.#foreign?.why(job.file.root);
+    return { status: 'giving-way', ...(why && { why }) };
   }
 
   /** To be called when jobs have come, gone or changed their priority, or when a rate has. */

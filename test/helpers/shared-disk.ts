@@ -16,6 +16,10 @@ interface Options {
   /** For a program that always waits for the disk, its remaining share beside a copy. */
   beside?: number;
   waits?: boolean;
+  /** Whether the system tells what the program does; of those of other users it does not. */
+  seen?: boolean;
+  /** What the program reads comes from another disk. */
+  elsewhere?: boolean;
 }
 
 /** A disk of 150 MB/s, in steps of time: a copy and another program read from it, and the kernel counts. */
@@ -27,6 +31,7 @@ export class SharedDisk {
   #disk = { bytes: 0, waitMs: 0 };
   #own = 0;
   #ms = 0;
+  #readSeen = 0;
   /** Bytes read by the copy and by the program, and time for which the copy was stopped, ms. */
   copied = 0;
   read = 0;
@@ -40,7 +45,10 @@ export class SharedDisk {
       diskOf: () => 'sda',
       onChange: () => {},
       counters: () => ({ disks: new Map([['sda', { ...this.#disk }]]), own: this.#own }),
-      readers: { readByOthers: async () => new Map(), busiestSince: async () => null },
+      programs: {
+        next: () => this.#seen(),
+        these: () => this.#seen(),
+      },
     });
     this.#contention.watch(['/r']);
     this.#contention.sample();
@@ -56,10 +64,11 @@ export class SharedDisk {
   }
 
   step(): void {
-    const { rate = diskBytes, told, beside = 0.5, waits = false } = this.#options;
+    const { rate = diskBytes, told, beside = 0.5, waits = false, seen = false, elsewhere = false } = this.#options;
     const yielding = this.givesWay;
     const wanted = this.#program(this.#ms);
-    const share = yielding ? wanted : Math.min(wanted, Math.max(beside, 1 - rate / diskBytes));
+    if (elsewhere) this.read += 10e6;
+    const share = elsewhere ? 0 : yielding ? wanted : Math.min(wanted, Math.max(beside, 1 - rate / diskBytes));
     const foreign = (share * diskBytes * stepMs) / 1000;
     const ours = yielding ? 1e6 * (stepMs / 1000) : (Math.min(rate, diskBytes * (1 - share)) * stepMs) / 1000;
     this.copied += ours;
@@ -68,7 +77,7 @@ export class SharedDisk {
     this.#ms += stepMs;
     this.#clock.advance(stepMs);
     this.#disk.bytes += ours + foreign;
-    this.#disk.waitMs += wanted > 0 && waits ? stepMs : stepMs * share;
+    this.#disk.waitMs += wanted > 0 && waits && !seen ? stepMs : stepMs * share;
     // Three or four reads of 2 MiB are under way beside the finished ones, but not while the copy is stopped.
     this.#own = this.copied + (yielding ? 0 : (6 + 2 * ((this.#ms / stepMs) % 2)) * MiB);
     if (typeof told === 'number' && this.#ms % told === 0) this.#contention.expect('/r');
@@ -80,6 +89,14 @@ export class SharedDisk {
     const from = this.#ms;
     while (!holds() && this.#ms - from < 3_600_000) this.step();
     return this.#ms - from;
+  }
+
+  #seen() {
+    const { waits = false, seen = false } = this.#options;
+    if (!seen || this.#program(this.#ms) === 0) return [];
+    const bytes = this.read - this.#readSeen;
+    this.#readSeen = this.read;
+    return [{ pid: 4711, name: 'python3', bytes, waits: waits || (this.#ms / stepMs) % 8 === 0 }];
   }
 
   [Symbol.dispose](): void {

@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { DiskContention } from '../../src/jobs/disk-contention.ts';
 import { type DiskReads, linuxCounters } from '../../src/media/disk-counters.ts';
+import type { ReadingProgram } from '../../src/media/reading-programs.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { ManualClock } from '../helpers/manual-clock.ts';
 
@@ -15,16 +16,15 @@ function arrange() {
     ['sda', 0],
     ['sdb', 0],
   ]);
-  const state = { own: 0, changes: 0, onChange: () => {} };
+  const state = { own: 0, changes: 0, programs: [] as ReadingProgram[] };
   const foreign = new DiskContention({
     clock,
     diskOf: (root) => (root === '/a' ? 'sda' : root === '/b' ? 'sdb' : null),
     onChange: () => {
       state.changes += 1;
-      state.onChange();
     },
     counters: () => ({ disks: new Map([...disks].map(([name, bytes]) => [name, { bytes, waitMs: 0 }])), own: state.own }),
-    readers: { readByOthers: async () => new Map(), busiestSince: async () => 'python3 (4711)' },
+    programs: { next: () => state.programs, these: () => [] },
   });
   onTestFinished(() => foreign[Symbol.dispose]());
   /** Lets time pass in which `ours` and `others` read from a disk, MiB a second. */
@@ -38,14 +38,9 @@ function arrange() {
       foreign.sample();
     }
   };
-  /** Resolves with the change after which this holds. */
-  const told = (holds: () => boolean) =>
-    new Promise<void>((resolve) => {
-      state.onChange = () => holds() && resolve();
-    });
   foreign.watch(['/a', '/b']);
   foreign.sample();
-  return { clock, foreign, state, pass, disks, told };
+  return { clock, foreign, state, pass, disks };
 }
 
 describe('a disk that copies come from', () => {
@@ -182,11 +177,18 @@ test.runIf(process.platform === 'linux')('Linux counts for every disk, and for t
   expect(own).toBeGreaterThanOrEqual(0);
 });
 
-test('why copies give way is said: the disk, and the program that reads most as far as the system tells', async () => {
-  const { foreign, pass, told } = arrange();
+test('why copies give way is said: the disk, and the program that reads most as far as the system tells', () => {
+  const { foreign, pass, state } = arrange();
   expect(foreign.why('/a')).toBeNull();
-  pass(1000, [{ disk: 'sda', ours: 75, others: 75 }]);
+  pass(600, [{ disk: 'sda', ours: 75, others: 75 }]);
   expect(foreign.why('/a')).toBe('another program reads from the disk sda');
-  await told(() => foreign.why('/a') === 'another program reads from the disk sda; python3 (4711) reads most at the moment');
+  const { changes } = state;
+  state.programs = [
+    { pid: 4711, name: 'python3', bytes: 15 * MiB, waits: true },
+    { pid: 12, name: 'find', bytes: 1000, waits: true },
+  ];
+  pass(400, [{ disk: 'sda', others: 75 }]);
+  expect(foreign.why('/a')).toBe('another program reads from the disk sda; python3 (4711) reads most at the moment');
   expect(foreign.why('/b')).toBeNull();
+  expect(state.changes).toBe(changes + 1);
 });

@@ -12,6 +12,8 @@ describe('a copy of 1 GiB takes hardly longer than alone', () => {
   test.each([
     ['nobody else reads', nobody, {}, 1.02],
     ['a program reads 5 MB/s without end', always(5 / 150), {}, 1.3],
+    ['a program of the same user does', always(5 / 150), { seen: true }, 1.3],
+    ['a program waits for another disk without end', always(0.5), { seen: true, waits: true, elsewhere: true }, 1.15],
     ['a program reads a sixth of what the disk can do without end', always(1 / 6), {}, 1.4],
     ['a program reads as fast as it can for a tenth of every second', bursts(100), {}, 1.4],
     ['a program was told to read the source, and does not', nobody, { told: 'once' }, 1.05],
@@ -35,6 +37,7 @@ describe('another program has its time and hardly more', () => {
   test.each([
     ['reads 400 MiB in sequence', 1, 400 * MiB, {}],
     ['faults pages of a map', 0.26, 96 * MiB, { beside: 0.12, waits: true }],
+    ['faults pages of a map, and seldom gets one beside copies', 0.17, 96 * MiB, { beside: 0.05, waits: true, seen: true }],
     ['waits for the disk all the time, however few bytes that brings', 0.1, 40 * MiB, { beside: 0.07, waits: true }],
   ] as const)('when it %s', (_what, share, bytes, options) => {
     const startsAt = 2000;

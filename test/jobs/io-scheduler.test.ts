@@ -16,6 +16,7 @@ function arrange(priority: Priority, { polite = true } = {}) {
       state.watched = roots;
     },
     givesWay: () => state.read,
+    why: () => (state.read ? 'another program reads from the disk sda' : null),
   };
   const pacer = new RateLimiter(clock, () => ({ overall: null, by: {} }));
   const turns = new IoScheduler(
@@ -36,6 +37,7 @@ describe('a copy whose disk another program reads from', () => {
     state.read = true;
     turns.reconsider();
     expect(state.told).toEqual([true]);
+    expect(turns.standingOf(job)).toEqual({ status: 'giving-way', why: 'another program reads from the disk sda' });
     const startedAt = performance.now();
     await turns.ask(job, 1);
     expect(performance.now() - startedAt).toBeGreaterThan(900);
@@ -46,6 +48,7 @@ describe('a copy whose disk another program reads from', () => {
     await second;
     expect(performance.now() - freedAt).toBeLessThan(500);
     expect(state.told).toEqual([true, false]);
+    expect(turns.standingOf(job)).toEqual({ status: 'running' });
   });
 
   test.each([

@@ -1,4 +1,5 @@
 import { describe, expect, test, vi } from 'vitest';
+import type { JobView } from '../../src/api/api.ts';
 import type { Job } from '../../src/jobs/job.ts';
 import { ManualClock } from '../helpers/manual-clock.ts';
 import { createRig, type Rig } from '../helpers/rig.ts';
@@ -68,8 +69,13 @@ test.runIf(process.platform === 'linux').each([
   const pace = vi.spyOn(rig.workers, 'pace');
   const startedAt = performance.now();
   const job = rig.request(path, priority);
+  const told: string[] = [];
+  rig.events.subscribe((name, view) => {
+    if (name === 'job-started' || name === 'job-progress') told.push(`${(view as JobView).word}: ${(view as JobView).why}`);
+  });
   await job.ended;
   expect(job.state).toBe('done');
+  expect(told.includes('giving way: a program was told to read from the disk a disk')).toBe(still);
   const paced = run.mock.calls.some(([, { paced }]) => paced) || pace.mock.calls.some(([, paced]) => paced);
   expect(paced).toBe(still);
   if (still) expect(performance.now() - startedAt).toBeGreaterThan(150);
