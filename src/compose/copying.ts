@@ -95,7 +95,7 @@ export function composeCopying(parts: CopyingParts): Copying {
     active,
     evictor,
     copier,
-    planner: new CopyPlanner({ copier, companions, promotion }),
+    planner: new CopyPlanner({ copier, companions, promotion, tiers }),
     limitKeeper,
     duplicates,
     demoter,

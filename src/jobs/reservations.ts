@@ -67,7 +67,7 @@ export class Reservations {
 
   #forCopying(job: Job, tier: Tier, entry: Entry): Promise<Copy | null> {
     const policy = () => (isWanted(job) ? this.#admittingAll() : this.#deps.policy());
-    const giveWay = (bytes: number | null) => this.#endCompressing(bytes);
+    const giveWay = (bytes: number | null) => this.#endCompressing(tier, bytes);
     return makeRoom({ ...this.#roomDeps(), policy, giveWay }, tier, { entry, source: job.file.fingerprint });
   }
 
@@ -96,8 +96,9 @@ export class Reservations {
   }
 
   /** A job that waits for its reservation holds nothing, and would wait for us. */
-  async #endCompressing(bytes: number | null): Promise<boolean> {
-    const compressing = this.#deps.running().filter(({ kind, reserved }) => kind === 'compress' && reserved > 0);
+  async #endCompressing({ name }: Tier, bytes: number | null): Promise<boolean> {
+    const isOne = ({ kind, tier, reserved }: Job) => kind === 'compress' && reserved > 0 && sharesQuota(tier, name);
+    const compressing = this.#deps.running().filter(isOne);
     const held = compressing.reduce((sum, job) => sum + job.reserved, 0);
     if (compressing.length === 0 || (bytes !== null && held < bytes)) return false;
     for (const job of compressing) {

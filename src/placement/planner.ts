@@ -1,7 +1,7 @@
 import type { CacheError } from '../core/errors.ts';
-import { tierTraits } from '../core/tier-traits.ts';
-import { defaultTier, type Medium, type Priority, type TierName, tierNames, type WantedFile } from '../core/types.ts';
+import type { Medium, Priority, TierName, WantedFile } from '../core/types.ts';
 import type { Copier } from '../jobs/copier.ts';
+import type { Tiers } from '../tiers/tiers.ts';
 import type { Companions, CopyInProgress } from './companions.ts';
 import type { Promotion } from './promotion.ts';
 
@@ -10,6 +10,7 @@ export interface PlannerDeps {
   companions: Companions;
   /** Null without a RAM tier. */
   promotion: Promotion | null;
+  tiers: Tiers;
 }
 
 /**
@@ -20,11 +21,13 @@ export class CopyPlanner {
   readonly #copier: Copier;
   readonly #companions: Companions;
   readonly #promotion: Promotion | null;
+  readonly #tiers: Tiers;
 
-  constructor({ copier, companions, promotion }: PlannerDeps) {
+  constructor({ copier, companions, promotion, tiers }: PlannerDeps) {
     this.#copier = copier;
     this.#companions = companions;
     this.#promotion = promotion;
+    this.#tiers = tiers;
   }
 
   /**
@@ -47,8 +50,8 @@ export class CopyPlanner {
 
   /** The copy in progress that would serve a load of this source. */
   activeJob(path: string): CopyInProgress | undefined {
-    const servable = [defaultTier, ...tierNames.filter((name) => tierTraits[name].servable)];
-    return servable.map((tier) => this.#copier.activeJob(path, tier)).find((job) => job !== undefined);
+    const others = this.#tiers.servable().map(({ name }) => this.#copier.activeJob(path, name));
+    return this.#copier.activeJob(path) ?? others.find((job) => job !== undefined);
   }
 
   /** Why a copy of this source is not yet retried, or undefined. */
