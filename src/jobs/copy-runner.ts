@@ -56,7 +56,7 @@ export class CopyRunner {
     const { catalog, workers, speeds, options } = this.#deps;
     const order = {
       ...this.#order(job, tier),
-      ...howToRead(job),
+      ...howToRead(job, options.polite()),
       kind: 'copy',
       reflinkCandidates: reflinkCandidates(job.file, tier, catalog),
       identity: hasTimeForIdentity(job),
@@ -69,8 +69,8 @@ export class CopyRunner {
 
   /** Null when no candidate has the bytes of the source. */
   async link(job: Job, tier: Tier, candidates: readonly DuplicateCopy[]): Promise<LinkReport | null> {
-    const { workers, speeds } = this.#deps;
-    const order = { ...this.#order(job, tier), ...howToRead(job), kind: 'link', candidates } as const;
+    const { workers, speeds, options } = this.#deps;
+    const order = { ...this.#order(job, tier), ...howToRead(job, options.polite()), kind: 'link', candidates } as const;
     const report = await workers.run(order, this.#options(job, this.#telling(job)));
     if (report) speeds.copied(job.file, report.bytes, report.readMs);
     return report;
@@ -162,8 +162,9 @@ export class CopyRunner {
   }
 }
 
-function howToRead({ medium, priority }: Job): { network: boolean; shared: boolean } {
-  return { network: medium === 'nas', shared: priority === 'background' };
+/** A copy that gives way to the asking program finds its bytes in the page cache afterwards: only one that does not reads with it. */
+function howToRead({ medium, priority }: Job, polite: boolean): { network: boolean; shared: boolean } {
+  return { network: medium === 'nas', shared: priority === 'background' && !polite };
 }
 
 /** SHA-256 is not worth a wait: on a busy machine an awaited copy goes without it, and gets it at its next verification. */

@@ -10,12 +10,13 @@ export interface ReadingProgram {
   waits: boolean;
 }
 
+/** Children of these do not count: what this program has started, and the kernel's own threads, which read for others. */
+const parents = new Set([process.pid, 2]);
 /** All programs are looked at once in this number of looks: the event loop never stops for hundreds of them. */
 const looksForAll = 5;
 
 /**
- * The programs that read from disks, as far as Linux tells: those of the same user, or all for root; none elsewhere. Programs that this one
- * has started do not count.
+ * The programs that read from disks, as far as Linux tells: those of the same user, or all for root; none elsewhere.
  */
 export class ReadingPrograms {
   readonly #proc: string;
@@ -49,7 +50,7 @@ export class ReadingPrograms {
     this.#read.set(pid, total);
     // The name may have blanks and brackets in it.
     const [, name = '', state, parent] = /^\d+ \((.*)\) (\S) (\d+)/s.exec(this.#file(pid, 'stat')) ?? [];
-    return Number(parent) === process.pid ? null : { pid, name, bytes, waits: state === 'D' };
+    return parents.has(Number(parent)) ? null : { pid, name, bytes, waits: state === 'D' };
   }
 
   #pids(): number[] {
