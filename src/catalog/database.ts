@@ -184,7 +184,7 @@ function migrate(db: Sqlite.Database, to = migrations.length): void {
       })();
     } catch (error) {
       if (!(error instanceof Sqlite.SqliteError) || !error.code.startsWith('SQLITE_CONSTRAINT')) throw error;
-      throw new Sqlite.SqliteError(`what it holds is not what schema ${index} may hold: ${error.message}`, 'SQLITE_CORRUPT');
+      throw new Sqlite.SqliteError(`its rows break the rules of schema ${index}: ${error.message}`, 'SQLITE_CORRUPT');
     }
   }
 }

@@ -36,7 +36,7 @@ export async function decodeFile(source: number, target: number | null, options:
     await (options.turn?.(bytes.length) ?? nextTurn());
   }
   if (hash && hash.digest('hex') !== metadata.sha256) {
-    throw corrupt('what comes out does not match its SHA-256');
+    throw corrupt('the restored file does not match its SHA-256');
   }
   return metadata;
 }

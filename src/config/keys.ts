@@ -76,7 +76,7 @@ export const keys: { readonly [F in keyof Config]: Key<Config[F]> } = {
     name: 'AUTOCACHE_COMFYUI_URL',
     default: 'off',
     meaning:
-      'off, or where a ComfyUI without the shim listens, such as http://127.0.0.1:8188: what is in its queue is prefetched',
+      'off, or the URL of a ComfyUI without the shim, such as http://127.0.0.1:8188: models of its queued prompts are prefetched',
     live: false,
     parse: parseUrl,
   },
@@ -127,7 +127,7 @@ export const keys: { readonly [F in keyof Config]: Key<Config[F]> } = {
     name: 'AUTOCACHE_INCLUDE',
     default: '',
     meaning:
-      'globs of what is cached, separated by commas; matched with the path, the path below the root and the name; empty = all',
+      'globs of files to cache, separated by commas; matched with the path, the path below the root and the name; empty = all',
     live: true,
     parse: parseGlobs,
   },

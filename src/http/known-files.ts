@@ -45,7 +45,9 @@ export function matching(glob: string, deps: Deps): KnownFile[] {
 /** @param what as it was named: a path, or `category/name` */
 export function notKnown(what: string, deps: Deps, message = `${what} is not known`): CacheError {
   const meant = suggestion(what, knownFiles(deps));
-  return new CacheError('NOT_FOUND', message, { hint: meant ? `did you mean ${meant}?` : '`autocached list` shows what is.' });
+  return new CacheError('NOT_FOUND', message, {
+    hint: meant ? `did you mean ${meant}?` : '`autocached list` shows all entries.',
+  });
 }
 
 /** The known file that was most likely meant: one of that base name, or one that is spelt nearly so. */

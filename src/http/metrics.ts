@@ -51,7 +51,7 @@ const series: readonly Series[] = [
   },
   {
     name: 'autocached_mismatched_sources',
-    help: 'Sources that are not what is published beside them',
+    help: 'Sources that differ from the SHA-256 published beside them',
     read: (stats) => stats.mismatched,
   },
   {
@@ -63,7 +63,7 @@ const series: readonly Series[] = [
   },
   {
     name: 'autocached_accounting',
-    help: '1 until what lies in the cache is accounted for; no copy starts before',
+    help: '1 until the files in the cache are accounted for; no copy starts before',
     read: (stats) => Number(stats.accounting !== null),
   },
   { name: 'autocached_jobs_running', help: 'Copies that are running', read: (stats) => stats.jobs.running },

@@ -56,9 +56,11 @@ function directoryOf({ roots }: SelectServices, directory: string): string {
   if (located) return dirname(located.path);
   const path = resolve(directory);
   if (roots.list().some((root) => root.path.startsWith(path.endsWith(sep) ? path : path + sep))) return path;
-  throw new CacheError('NOT_FOUND', `${directory} lies below no known root`, { hint: '`autocached status` shows the roots.' });
+  throw new CacheError('NOT_FOUND', `${directory} is not inside a configured model folder`, {
+    hint: '`autocached status` shows the roots.',
+  });
 }
 
 function unknownId(id: number): never {
-  throw new CacheError('NOT_FOUND', `entry ${id} is not known`, { hint: '`autocached list` shows what is.' });
+  throw new CacheError('NOT_FOUND', `there is no entry ${id}`, { hint: '`autocached list` shows all entries.' });
 }

@@ -99,7 +99,7 @@ export class CopyMaker {
     const { catalog, onDamaged } = this.#deps;
     job.plan = planOf(job, this.#deps);
     const { origin } = job;
-    if (!origin) throw new CacheError('CANCELLED', 'there is no copy to compress any more');
+    if (!origin) throw new CacheError('CANCELLED', 'the copy to compress is gone');
     try {
       return await this.#runner.compress(job, tier, origin);
     } catch (error) {

@@ -43,7 +43,7 @@ export class Reservations {
       return copy;
     });
     const copy = await (isCompressing ? room.catch(giveUp) : room);
-    if (!copy) throw new CacheError('NOT_ADMITTED', 'what would have to leave for it is worth more');
+    if (!copy) throw new CacheError('NOT_ADMITTED', 'the copies that would leave for it are worth more');
     return copy;
   }
 

@@ -43,7 +43,7 @@ export class RamKeeper implements AsyncDisposable {
     if (short <= 0 || files === 0) this.#told = false;
     else if (!this.#told) {
       this.#told = true;
-      log.warn({ short, files, bytes }, 'memory is short, and what is in the RAM tier is leased, open or pinned: it stays');
+      log.warn({ short, files, bytes }, 'memory is short; the copies in the RAM tier stay, as they are leased, open or pinned');
     }
   }
 

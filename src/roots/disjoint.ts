@@ -21,7 +21,7 @@ export function assertApart(
   const relation = relationOf(path, otherPath, platform);
   if (relation === null) return;
   throw new CacheError('BAD_CONFIG', `${one} ${path} ${relation} ${other} ${otherPath}`, {
-    hint: 'set AUTOCACHE_DIR and AUTOCACHE_RAM_DIR to directories that hold nothing else: what lies in them may be deleted',
+    hint: 'set AUTOCACHE_DIR and AUTOCACHE_RAM_DIR to directories that hold nothing else: files in them may be deleted',
   });
 }
 

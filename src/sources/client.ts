@@ -83,7 +83,7 @@ export class SourceClient implements AsyncDisposable {
    */
   async stat(path: string, options: WaitLimit): Promise<SourceState> {
     const located = this.#roots.find(path);
-    if (!located) return { state: 'away', why: 'it lies below no known root' };
+    if (!located) return { state: 'away', why: 'it is not inside a configured model folder' };
     try {
       const stat: Question<StatAnswer> = (reader, ground) => reader.stat(ground, located.path);
       const startedAt = this.#clock.monotonic();
@@ -241,9 +241,7 @@ export class SourceClient implements AsyncDisposable {
       return { state: 'present', fingerprint: { size, mtimeNs: String(mtimeNs), ino: ino === null ? null : String(ino) } };
     }
     if (answer.is === 'other') return { state: 'missing' };
-    const why = answer.root
-      ? this.#identities.outage(rootPath, answer.root)
-      : 'its root, or what a link leads to, is not there';
+    const why = answer.root ? this.#identities.outage(rootPath, answer.root) : 'its root or the target of a link is not there';
     return why === null ? { state: 'missing' } : { state: 'away', why };
   }
 

@@ -85,7 +85,7 @@ export class SourceReader implements Reader {
     let watches = false;
     try {
       return await this.#ask(ground, ground.root, async (driver) => {
-        if (!driver.watch) throw new CacheError('SOURCE_IO', `what changes in ${ground.root} is not told`);
+        if (!driver.watch) throw new CacheError('SOURCE_IO', `changes in ${ground.root} cannot be watched`);
         signal.throwIfAborted();
         const watched = await driver.watch({
           skip: new Set(skip),

@@ -66,7 +66,7 @@ export async function makeRoom(
     if (await deps.giveWay?.(short)) continue;
     needed ??= short;
     // Some file systems give space back only seconds later; going on would empty the cache meanwhile.
-    if (freed >= needed) throw noSpace(tier, short, 'what has left for it does not show yet');
+    if (freed >= needed) throw noSpace(tier, short, 'the disk does not show the freed space yet');
     deps.catalog.usage.flush();
     const { victims, bytes } = await chooseCandidates(deps, tier, {
       entry,
@@ -76,7 +76,7 @@ export async function makeRoom(
     });
     if (bytes < short && (await deps.giveWay?.(null))) continue;
     // Freeing less than needed would cost copies and gain nothing.
-    if (bytes < short) throw noSpace(tier, short, 'what is there is pinned or in use');
+    if (bytes < short) throw noSpace(tier, short, 'the copies on it are pinned or in use');
     if (!deps.policy().admit(candidate(entry, wanted), victims.filter(isInService).map(toCandidate), deps.catalog.usage.tick))
       return null;
     for (const { copy, entry: owner } of victims) {

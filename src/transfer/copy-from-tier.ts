@@ -49,7 +49,8 @@ export function openOrigin({ path, manifestPath, seal, hash }: OriginCopy): { fd
     parseManifest(readSmallFileSync(manifestPath, mostProofBytes).toString('utf8')),
   ]);
   try {
-    if (proof?.hash !== hash || !fitsSeal(fstatSync(fd, { bigint: true }), seal)) throw damaged('it is not what was sealed');
+    if (proof?.hash !== hash || !fitsSeal(fstatSync(fd, { bigint: true }), seal))
+      throw damaged('it has changed since it was sealed');
     return { fd, proof };
   } catch (error) {
     closeSync(fd);

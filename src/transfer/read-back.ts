@@ -76,7 +76,7 @@ export async function assertReadsBack(
     const isDecoded = form === 'compressed';
     throw new CacheError(
       'CACHE_IO',
-      isDecoded ? 'what was compressed does not come out again' : 'the disk does not give back what was written to it',
+      isDecoded ? 'the compressed copy does not restore the original bytes' : 'the disk returns other bytes than were written',
     );
   } catch (error) {
     throw error instanceof CacheError ? error : writeError(error);

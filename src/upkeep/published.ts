@@ -50,7 +50,7 @@ export class PublishedCheck {
       const sha256 = await this.sha256Of(entry);
       const before = catalog.published.of(entry.id);
       const found = await this.#deps.sources.published(entry.path).catch((error: unknown) => {
-        log.debug({ path: entry.path, why: messageOf(error) }, 'what is published for a source could not be read');
+        log.debug({ path: entry.path, why: messageOf(error) }, 'the published SHA-256 of a source could not be read');
         return before;
       });
       if (!found) {
@@ -63,7 +63,7 @@ export class PublishedCheck {
       return now;
     } catch (err) {
       // The catalog closes when the daemon ends.
-      if (!this.#ended) log.error({ err, path: entry.path }, 'comparing a source with what is published failed');
+      if (!this.#ended) log.error({ err, path: entry.path }, 'comparing a source with its published SHA-256 failed');
       return null;
     }
   }

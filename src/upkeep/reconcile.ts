@@ -121,7 +121,8 @@ async function forgetMissing({
     const leavesFile = verdict === 'elsewhere' || verdict === 'gone' || replaced || isProvable;
     if (leavesFile || takenOut(tier, copy.path)) catalog.copies.forget(copy.id);
     else catalog.copies.setState(copy.id, 'evicting');
-    if (verdict !== 'elsewhere') log.warn({ path: copy.path, verdict }, 'copy is not what was sealed; it is out of service');
+    if (verdict !== 'elsewhere')
+      log.warn({ path: copy.path, verdict }, 'copy is gone or has changed since it was sealed; it is out of service');
     missing[verdict === 'elsewhere' ? 'elsewhere' : 'forgotten'] += 1;
   });
   return missing;

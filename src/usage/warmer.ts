@@ -81,7 +81,7 @@ export class Warmer {
   async #examine({ item, ask }: Wanted): Promise<Examined> {
     try {
       const found = await this.#deps.lookup.examine({ ...ask, purpose: 'load', waitMs: 0, client: null });
-      return { ...bare(item, 'BYPASS_UNKNOWN_ROOT', 'it lies below no known root'), found };
+      return { ...bare(item, 'BYPASS_UNKNOWN_ROOT', 'it is not inside a configured model folder'), found };
     } catch (error) {
       return bare(item, 'ERROR', messageOf(error));
     }

@@ -35,7 +35,7 @@ describe('status tells at a glance', () => {
 
   test('that copies wait until it is known what lies in the cache', async () => {
     await using daemon = await daemonWith({ accounting: { seen: 34_000 } });
-    expect(await page(daemon)).toContain('accounting for what lies in the cache, 34,000 looked at; copies start after that');
+    expect(await page(daemon)).toContain('accounting for the files in the cache, 34,000 looked at; copies start after that');
   });
 
   test('what ComfyUI still reads from its source, and what to do', async () => {

@@ -82,5 +82,5 @@ test('a directory above the roots counts for all of them; one beside them is ref
   writeFileSync(join(dir, 'elsewhere/a.safetensors'), 'x');
   const { code, err } = await run('pin', join(dir, 'elsewhere'));
   expect(code).toBe(1);
-  expect(err).toContain('lies below no known root');
+  expect(err).toContain('is not inside a configured model folder');
 });

@@ -23,7 +23,7 @@ export function addConfig(program: Command, run: Run): void {
   program
     .command('config')
     .description('show all settings and where each comes from, or change live ones')
-    .argument('[key=value...]', 'what may change while the daemon runs: the list marks it with *')
+    .argument('[key=value...]', 'settings that may change while the daemon runs: the list marks them with *')
     .option('-y, --yes', 'do not ask before a lower limit deletes copies')
     .addHelpText('after', examples)
     .action(run(config));

@@ -37,7 +37,7 @@ export function addSimulate(program: Command, run: Run): void {
   program
     .command('simulate')
     .description('replay recorded reads with each policy and cache size')
-    .argument('<trace...>', 'what was read, as CSV')
+    .argument('<trace...>', 'files that were read, as CSV')
     .addOption(
       new Option('--sizes <sizes>', 'cache sizes: bytes, or shares of all that was read')
         .argParser(list(parseCacheSize))

@@ -40,7 +40,7 @@ export function eventText({ name, data }: DaemonEvent): string {
     case 'accounting':
       return data.complete
         ? 'all that lies in the cache is accounted for'
-        : 'accounting for what lies in the cache; copies wait';
+        : 'accounting for the files in the cache; copies wait';
     default:
       // A newer daemon may say more than this program knows.
       return JSON.stringify(data);

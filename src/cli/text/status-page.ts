@@ -58,7 +58,7 @@ function accountingLines({ accounting }: StatsAnswer, paint: Look['paint']): str
   return [
     paint(
       'yellow',
-      `accounting for what lies in the cache, ${formatCount(accounting.seen)} looked at; copies start after that`,
+      `accounting for the files in the cache, ${formatCount(accounting.seen)} looked at; copies start after that`,
     ),
   ];
 }

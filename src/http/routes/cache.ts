@@ -45,7 +45,7 @@ export function cacheRoutes(app: FastifyInstance, services: StatsServices & Pick
     const { dryRun = false, ...filters } = body;
     // An empty body must not empty the cache.
     if (filters.all !== true && Object.keys(filters).filter((key) => key !== 'all').length === 0) {
-      throw new CacheError('BAD_REQUEST', 'say what to clear', { hint: 'Give a filter, or "all": true for every copy.' });
+      throw new CacheError('BAD_REQUEST', 'no copies were named', { hint: 'Give a filter, or "all": true for every copy.' });
     }
     const deps = { ...services, matcher };
     const answer = await removeCopies(deps, await chooseCopies(deps, body), { dryRun, why: 'purge' });

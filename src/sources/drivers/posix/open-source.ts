@@ -11,13 +11,13 @@ export function openSource({ path, fingerprint: wanted }: SourceFile, traits: Dr
   // Opening a pipe would wait for its other end for ever.
   fingerprintOf(reading(() => statSync(path, { bigint: true })));
   const notes = notesOfDownload(path).find(existsSync);
-  if (notes !== undefined) throw new CacheError('IN_USE', `${path} is still being downloaded: ${notes} tells of it`);
+  if (notes !== undefined) throw new CacheError('IN_USE', `${path} is still being downloaded: ${notes} exists`);
   const fd = reading(() => openSync(path, 'r'));
   try {
     const before = reading(() => fstatSync(fd, { bigint: true }));
     const fingerprint = fingerprintOf(before);
     if (fingerprint.size !== wanted.size || fingerprint.mtimeNs !== wanted.mtimeNs) {
-      throw new CacheError('SOURCE_CHANGED', `${path} is not the file that was asked for any more`);
+      throw new CacheError('SOURCE_CHANGED', `${path} has changed since it was asked for`);
     }
     return {
       ...readableFile(fd, path),
