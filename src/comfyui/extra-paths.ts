@@ -32,22 +32,22 @@ const systemFolders = new Set(['output', 'input', 'temp', 'user']);
  * `models:` section and the system folders, and includes every standard category folder below a base path.
  * @throws CacheError `BAD_CONFIG` with file and line
  */
-export function readExtraPaths(text: string, file: string, surroundings: PathVariables): ExtraPaths {
+export function readExtraPaths(text: string, file: string, variables: PathVariables): ExtraPaths {
   const tooLarge = () => new CacheError('BAD_CONFIG', `${file}: it is nested too deeply, or too large to be read`);
   if (text.length > mostBytes) throw tooLarge();
   try {
-    return readBounded(text, file, surroundings);
+    return readBounded(text, file, variables);
   } catch (error) {
     throw error instanceof RangeError ? tooLarge() : error;
   }
 }
 
-function readBounded(text: string, file: string, surroundings: PathVariables): ExtraPaths {
+function readBounded(text: string, file: string, variables: PathVariables): ExtraPaths {
   const lines = new LineCounter();
   // ComfyUI reads YAML 1.1: `yes` is true, `<<` merges, and the last of two equal keys wins.
   const document = parseDocument(text, { version: '1.1', merge: true, uniqueKeys: false, lineCounter: lines });
   const reading: Reading = {
-    ...surroundings,
+    ...variables,
     file,
     lines,
     document,

@@ -8,4 +8,4 @@ export const policies = {
   heat,
   lru: () => lru,
   lfu: () => lfu,
-} satisfies Record<string, (surroundings: PolicyContext) => Policy>;
+} satisfies Record<string, (context: PolicyContext) => Policy>;

@@ -6,7 +6,7 @@ import type { Read, Trace } from './trace.ts';
 export interface ReplayOptions {
   /** Maximum bytes in the cache of each host. */
   capacity: number;
-  policy: (surroundings: PolicyContext, host: readonly Read[]) => Policy;
+  policy: (context: PolicyContext, host: readonly Read[]) => Policy;
   /** Ratio of a file's size to that in the cold tier; null = no cold tier. */
   coldRatio: ((read: Read) => number) | null;
 }

@@ -5,7 +5,7 @@ import { type Outcome, type ReplayOptions, replay } from './replay.ts';
 import type { Read, Trace } from './trace.ts';
 
 /** The policies of the daemon, and Belady's rule as a reference. */
-const rules = { ...policies, foresight: (_surroundings: unknown, host: readonly Read[]) => foresight(host) };
+const rules = { ...policies, foresight: (_context: unknown, host: readonly Read[]) => foresight(host) };
 export type SimulatedPolicy = keyof typeof rules;
 export const simulatedPolicies = Object.keys(rules) as SimulatedPolicy[];
 

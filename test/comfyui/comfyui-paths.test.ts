@@ -11,10 +11,10 @@ const linux = { home: '/home/u', environment: { MODELS: '/mnt/nas', EMPTY: '' },
 const windows = { home: 'C:\\Users\\u', environment: { APPDATA: 'C:\\Users\\u\\AppData' }, platform: 'win32' } as const;
 
 /** `category path`, with `!` for a default and `?` for a folder that need not exist; those taken up by themselves left out. */
-function read(text: string, surroundings: typeof linux | typeof windows = linux): string[] {
+function read(text: string, variables: typeof linux | typeof windows = linux): string[] {
   const file =
-    surroundings.platform === 'win32' ? 'C:\\ComfyUI\\extra_model_paths.yaml' : '/opt/ComfyUI/extra_model_paths.yaml';
-  const { paths } = readExtraPaths(text, file, surroundings);
+    variables.platform === 'win32' ? 'C:\\ComfyUI\\extra_model_paths.yaml' : '/opt/ComfyUI/extra_model_paths.yaml';
+  const { paths } = readExtraPaths(text, file, variables);
   return paths
     .filter(({ optional }) => !optional)
     .map(({ category, path, isDefault }) => `${isDefault ? '!' : ''}${category} ${path}`);

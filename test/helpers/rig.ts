@@ -61,7 +61,7 @@ const allAccounted = {
 };
 
 /** A clock that stands still, and sources of equal speed. */
-export const surroundings: PolicyContext = { now: () => 1e12, secondsPerByte: () => 1e-8 };
+export const policyContext: PolicyContext = { now: () => 1e12, secondsPerByte: () => 1e-8 };
 
 export type Rig = ReturnType<typeof createRig>;
 
@@ -88,7 +88,7 @@ export function createRig(options: RigOptions = {}) {
   const workers = options.workers === 'inline' ? new InlineWorkers(clock) : new CopyWorkers(clock, { ...process.env }, worker);
   const rules = {
     mode: () => sources.mode,
-    policy: () => policies[options.policy ?? 'lru'](surroundings),
+    policy: () => policies[options.policy ?? 'lru'](policyContext),
     bound: () => bound,
   };
   const copying = composeCopying({

@@ -9,7 +9,7 @@ import type { Services } from '../../src/http/services.ts';
 import { policies } from '../../src/policy/policies.ts';
 import { load } from '../config/load.ts';
 import { createLookupRig, type LookupRigOptions } from './lookup-rig.ts';
-import { surroundings } from './rig.ts';
+import { policyContext } from './rig.ts';
 
 const port = 8189;
 const token = 'f'.repeat(64);
@@ -38,7 +38,7 @@ export function createServices(options: LookupRigOptions = {}) {
     ...openUpkeep({ ...rig, scrubMs: () => null }),
     daemon: { version: '1.2.3', startedAt: rig.clock.monotonic(), cacheDir: rig.tier.dir, stop },
     bound: () => rig.bound,
-    policy: () => policies[settings.current.policy](surroundings),
+    policy: () => policies[settings.current.policy](policyContext),
     settings,
     roots: {
       warnings: [],

@@ -21,11 +21,11 @@ function frozen({ entry, bytes }: Candidate): Candidate {
   return Object.freeze({ entry: Object.freeze({ ...entry, fingerprint: Object.freeze({ ...entry.fingerprint }) }), bytes });
 }
 
-const surroundings: PolicyContext = { now: () => now * 1000, secondsPerByte: () => 1e-8 };
+const context: PolicyContext = { now: () => now * 1000, secondsPerByte: () => 1e-8 };
 
 /** What every policy promises, whatever it finds valuable. */
-export function policyContract(make: (surroundings: PolicyContext) => Policy): void {
-  const policy = make(surroundings);
+export function policyContract(make: (context: PolicyContext) => Policy): void {
+  const policy = make(context);
 
   describe(`the policy ${policy.name}`, () => {
     test('is found under its name', () => {

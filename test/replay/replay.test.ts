@@ -6,7 +6,7 @@ import { type ReplayOptions, replay } from '../../src/replay/replay.ts';
 import { traceOf } from './reads.ts';
 
 const { heat, lru, lfu } = policies;
-const best: ReplayOptions['policy'] = (_surroundings, host) => foresight(host);
+const best: ReplayOptions['policy'] = (_context, host) => foresight(host);
 const plain = { capacity: 300, coldRatio: null };
 const names = fc.constantFrom(...'abcdefgh');
 const reads = fc.array(names, { maxLength: 80 });

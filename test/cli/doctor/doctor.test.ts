@@ -7,7 +7,7 @@ import { tempDir } from '../../helpers/temp-dir.ts';
 import { runCli } from '../run-cli.ts';
 
 /** The environment of the commands: directories of their own, and no ComfyUI where one usually listens. */
-function surroundings(settings: Record<string, string> = {}) {
+function environment(settings: Record<string, string> = {}) {
   const dir = tempDir();
   for (const [key, value] of Object.entries({ AUTOCACHE_DIR: join(dir, 'ssd'), ...settings })) vi.stubEnv(key, value);
   onTestFinished(() => void vi.unstubAllEnvs());
@@ -19,7 +19,7 @@ const noComfyui = ['--url', 'http://127.0.0.1:1'];
 describe('autocached doctor', () => {
   test('with a daemon says how all is, and what to do', async () => {
     const daemon = await runDaemon({ 'loras/a.safetensors': 9 * 1024 ** 2 });
-    surroundings();
+    environment();
     const { code, out } = await runCli(['doctor', ...noComfyui], { stateDir: daemon.stateDir, cwd: daemon.dir });
     expect(out).toMatch(/^ok +daemon +autocached \S+ runs/m);
     expect(out).toMatch(/^\w+ +source .*4 KiB reads .* 1 MiB reads/m);
@@ -30,7 +30,7 @@ describe('autocached doctor', () => {
   });
 
   test('without one finds what it can, and exits with 4', async () => {
-    const { dir, stateDir } = surroundings({ AUTOCACHE_LISTEN: '127.0.0.1:0' });
+    const { dir, stateDir } = environment({ AUTOCACHE_LISTEN: '127.0.0.1:0' });
     const comfy = join(dir, 'comfy');
     for (const name of ['models', 'custom_nodes']) mkdirSync(join(comfy, name), { recursive: true });
     const { code, out } = await runCli(['doctor', comfy, ...noComfyui, '--json'], { stateDir, cwd: dir });
@@ -51,20 +51,20 @@ describe('autocached doctor', () => {
     await new Promise((resolve) => server.once('listening', resolve));
     onTestFinished(() => void server.close());
     const { port } = server.address() as { port: number };
-    const { dir, stateDir } = surroundings({ AUTOCACHE_LISTEN: `127.0.0.1:${port}` });
+    const { dir, stateDir } = environment({ AUTOCACHE_LISTEN: `127.0.0.1:${port}` });
     const { out } = await runCli(['doctor', ...noComfyui], { stateDir, cwd: dir });
     expect(out).toContain(`another program has 127.0.0.1:${port}`);
   });
 
   test('works with settings that nothing else would start with', async () => {
-    const { dir, stateDir } = surroundings({ AUTOCACHE_LIMIT: 'lots' });
+    const { dir, stateDir } = environment({ AUTOCACHE_LIMIT: 'lots' });
     const { code, out } = await runCli(['doctor', ...noComfyui], { stateDir, cwd: dir });
     expect(out).toMatch(/^fail +config .*AUTOCACHE_LIMIT/ms);
     expect(code).toBe(4);
   });
 
   test('refuses what is no ComfyUI and no address', async () => {
-    const { dir, stateDir } = surroundings();
+    const { dir, stateDir } = environment();
     expect(await runCli(['doctor', join(dir, 'none')], { stateDir, cwd: dir })).toMatchObject({ code: 2 });
     expect(await runCli(['doctor', '--url', 'off'], { stateDir, cwd: dir })).toMatchObject({ code: 2 });
   });
