@@ -9,9 +9,9 @@ import { closeDirectory } from '../runtime/private-file.ts';
 import { readSmallFileSync } from '../runtime/small-file.ts';
 import { isLitter } from '../weights/extensions.ts';
 
-/** The file that says whose a directory is, and which of all cache directories it is. */
+/** The file that marks and identifies a cache directory. */
 const markerName = '.autocached';
-const notice = 'autocached owns this directory: what it did not put here it does not touch.';
+const notice = 'autocached owns this directory. It touches only files that it put here itself.';
 
 /**
  * Makes a directory autocached's own, creating it when it is not there.
@@ -24,7 +24,7 @@ export function claim(dir: string, key: string): string | null {
   closeDirectory(dir, 'writers', key);
   const marker = readMarker(dir);
   if (marker) return marker.id ?? renewMarker(dir);
-  // A new volume is not empty, and what systems leave on one is nobody's data.
+  // A new volume is not empty: systems leave files of their own on it.
   if (readdirSync(dir).some((name) => !isLitter(name))) {
     throw new CacheError('BAD_CONFIG', `the cache directory ${dir} holds files that are not autocached's`, {
       hint: `Name an empty or new directory in ${key}.`,
@@ -35,12 +35,12 @@ export function claim(dir: string, key: string): string | null {
   return id;
 }
 
-/** True when `dir` carries the marker, that is, when what the catalog owns below it may be deleted. */
+/** True when `dir` has the marker: files below it that the catalog owns may be deleted. */
 export function isClaimed(dir: string): boolean {
   return readMarker(dir) !== null;
 }
 
-/** The id of the marker of `dir`; null when it has none. Null without a marker. */
+/** The marker of `dir`, with its id or null; null without a marker. */
 function readMarker(dir: string): { id: string | null } | null {
   try {
     const text = readSmallFileSync(join(dir, markerName), 4096).toString('utf8');
@@ -50,7 +50,7 @@ function readMarker(dir: string): { id: string | null } | null {
   }
 }
 
-/** What the cache directory with this id is right now; an empty mount point and another cache in its place are not it. */
+/** The present state of the cache directory with this id; an empty mount point or another cache in its place is `away`. */
 export function stateOf(dir: string, id: string | null): TierState {
   const marker = readMarker(dir);
   if (!marker || marker.id !== id) return 'away';
@@ -62,7 +62,7 @@ export function stateOf(dir: string, id: string | null): TierState {
   return 'here';
 }
 
-/** The marker of an older version tells no id. */
+/** Adds an id to a marker of an older version. */
 function renewMarker(dir: string): string | null {
   const next = join(dir, `${markerName}.${randomUUID()}.new`);
   try {
