@@ -19,8 +19,8 @@ import { readWorkflow } from './ui-workflow.ts';
  * `POST /prompt`), a workflow of the editor, a JSON text of either, or the bytes of a PNG or WebP image that carries one. Where
  * a document has both, the prompt counts.
  *
- * A workflow of the editor is yet to be run: what a switch in it leaves out comes last, for ComfyUI wants those files to be there
- * too, and the switch may be turned. A prompt is run as it is.
+ * A workflow of the editor is not yet run. Models left out by a switch in it come last: ComfyUI wants their files too, and the
+ * switch may be turned. A prompt is run as it is.
  *
  * @throws CacheError BAD_REQUEST when the document cannot be read
  */
@@ -69,7 +69,7 @@ function declaredModels(workflow: JsonObject, classes: NodeClasses): Map<string,
   }
 }
 
-/** Of the nodes that are not executed only those are worth a word that would have loaded something. */
+/** Of the nodes that are not executed, only those that would load a model are reported. */
 function withModels(node: GraphNode, why: string, reader: Reader): SkippedNode[] {
   return nodeModels(node, reader).uses.map(({ name }) => ({ node: node.id, why: `${name}: ${why}` }));
 }

@@ -3,7 +3,7 @@ import { type Budget, limits, unreadable } from './limits.ts';
 import type { DeclaredModel, Graph, GraphNode } from './types.ts';
 
 /**
- * Reads an API prompt. `declared` gives what the workflow beside it says about its nodes.
+ * Reads an API prompt. `declared` holds the models that the workflow beside it declares for its nodes.
  *
  * @throws CacheError BAD_REQUEST when it has too many nodes
  */

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { z } from 'zod';
 
 const tableSchema = z.strictObject({
-  /** The version whose nodes these are. */
+  /** The version with these nodes. */
   comfyui: z.string(),
   loaders: z.record(
     z.string(),
@@ -29,7 +29,7 @@ const tableSchema = z.strictObject({
   others: z.array(z.string()),
 });
 
-/** What is known of ComfyUI's stock nodes without asking a running ComfyUI: `config/comfyui-nodes.json`. */
+/** Facts on ComfyUI's stock nodes that need no running ComfyUI: `config/comfyui-nodes.json`. */
 export type CoreTable = z.infer<typeof tableSchema>;
 
 let loaded: CoreTable | undefined;

@@ -2,16 +2,16 @@ import { asLink, type Literals } from './literals.ts';
 import type { NodeClasses } from './node-classes.ts';
 import type { Graph, GraphNode } from './types.ts';
 
-/** A node that another one takes an input from. */
+/** A node that feeds an input of another one. */
 interface Dependency {
   node: string;
-  /** Executed only when the other node asks for it, which it does after its other inputs are there. */
+  /** Executed only when the other node asks for it, after its other inputs are there. */
   lazy: boolean;
 }
 
 export type Dependencies = ReadonlyMap<string, readonly Dependency[]>;
 
-/** What each node needs, without the branches that a switch with a known condition leaves alone. */
+/** The dependencies of each node, without branches that a switch with a known condition skips. */
 export function dependenciesOf(graph: Graph, classes: NodeClasses, literals: Literals): Dependencies {
   return new Map([...graph.nodes].map(([id, node]) => [id, ofNode(node, { graph, classes, literals })]));
 }

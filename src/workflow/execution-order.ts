@@ -2,10 +2,11 @@ import type { Dependencies } from './dependencies.ts';
 
 /**
  * The order in which ComfyUI executes nodes: inputs before the nodes that need them and, among the nodes that are ready, outputs
- * first, then what is one step and two steps before an output, then the one that was met first. Lazy inputs join when the node
- * that may want them is reached. Written after the behaviour of `ExecutionList` in ComfyUI's comfy_execution/graph.py.
+ * first, then nodes one step and two steps before an output, then the one met first. Lazy inputs join when the node that may want
+ * them is reached. Written after the behaviour of `ExecutionList` in ComfyUI's comfy_execution/graph.py.
  *
- * ComfyUI takes outputs in no fixed order; here it is the given one. What outputs do not need, and what waits for itself, is absent from the answer.
+ * ComfyUI takes outputs in no fixed order; here it is the given one. Nodes that no output needs, and nodes in a cycle, are absent
+ * from the answer.
  */
 export function executionOrder(outputs: readonly string[], dependencies: Dependencies): string[] {
   const list = new Pending(dependencies, new Set(outputs));
@@ -22,7 +23,7 @@ export function executionOrder(outputs: readonly string[], dependencies: Depende
 class Pending {
   #dependencies: Dependencies;
   #outputs: ReadonlySet<string>;
-  /** Nodes that were met, in that order. */
+  /** Nodes in the order met. */
   #met = new Map<string, PendingNode>();
   #ready = new Set<PendingNode>();
   #askedLazily = new Set<string>();
@@ -111,7 +112,7 @@ class Pending {
 
 interface PendingNode {
   id: string;
-  /** How many nodes were met before it. */
+  /** Number of nodes met before it. */
   place: number;
   done: boolean;
   waitsFor: number;

@@ -11,17 +11,17 @@ export interface ModelName {
 }
 
 export interface FindModelsDeps extends Omit<AnalyzeOptions, 'resolveName'> {
-  /** What there is of these files, in their order. */
+  /** The state of these files, in their order. */
   check(names: readonly ModelName[]): Promise<WarmItem[]>;
 }
 
-/** Names that are looked for on behalf of one document, and how often what was found changes what else is looked for. */
+/** Limits for one document: names to look for, and rounds in which found files change the names to look for. */
 const most = { names: 2000, rounds: 4 };
 
 /**
- * The model files of a document (see `analyze`), looked for where this machine has its models. Analysing asks for files and
- * may not wait, sources answer late: a file that has not been looked for is taken to be there, then all of them are looked for
- * at once, and the document is analysed again with what was found.
+ * The model files of a document (see `analyze`), looked for in this machine's roots. Analysing must not wait, but sources answer
+ * late. So a file not yet looked for is assumed to exist; then all of them are looked for at once, and the document is analysed
+ * again with the results.
  * @throws CacheError BAD_REQUEST when the document cannot be read
  */
 export async function findModels(document: unknown, { check, ...options }: FindModelsDeps): Promise<Analysis> {
@@ -43,7 +43,7 @@ export async function findModels(document: unknown, { check, ...options }: FindM
   }
 }
 
-/** The models of an analysis with what there is of each. @param items in the order of `analysis.models` */
+/** The models of an analysis with the state of each. @param items in the order of `analysis.models` */
 export function withItems({ kind, models, skipped }: Analysis, items: readonly WarmItem[]): WorkflowAnswer {
   const found = models.map((model, index) => {
     const { path, tier, reason, word, why, size, ready, pinned } = items[index] ?? notThere;

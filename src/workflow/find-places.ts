@@ -22,10 +22,10 @@ export interface Answer {
   places: ModelName[];
 }
 
-/** Says where the file lies that a text names, `[]` when it certainly is no model, null when it does not know. */
+/** Returns the places of the file that a text names, `[]` if it certainly is no model, null if unknown. */
 type Finder = (question: Question) => ModelName[] | null;
 
-/** Surest first; the first that knows decides. */
+/** Surest first; the first answer other than null counts. */
 const finders: readonly (readonly [How, Finder])[] = [
   ['learned', learned],
   ['object_info', offeredByComfyUi],
@@ -48,8 +48,8 @@ function learned({ node, input, name, options }: Question): ModelName[] | null {
 }
 
 /**
- * The input offers a list of files: the category is the one that has the file, preferably the usual one; of several, and for a
- * file that is gone, the one that has most of the list.
+ * The input offers a list of files: the category that has the file counts, preferably the usual one. Among several, and for a
+ * file that is gone, the category with most of the list counts.
  */
 function offeredByComfyUi(question: Question): ModelName[] | null {
   const { node, input, name, classes, options } = question;
@@ -79,7 +79,7 @@ function declaredByAuthor({ node, name }: Question): ModelName[] | null {
   return declared ? [{ category: declared.category, name }] : null;
 }
 
-/** Inputs and classes whose texts may end like a file and are none. */
+/** Inputs and classes with texts that may end like a file name without being one. */
 const noFile = /(^|_)(prefix|save|output|prompt|text|string|url|link|comment|note|label|title|description|repo|regex)($|_)/i;
 const noLoader = /note|label|show|display|preview/i;
 
@@ -103,7 +103,7 @@ function isTinyVae(name: string, category: string, { core }: NodeClasses): boole
   return category === 'vae' && core.tinyVaes.includes(name);
 }
 
-/** The separator that this room uses on every system. */
+/** With `/`, the separator of this room on every system. */
 export function slashed(name: string): string {
   return name.replaceAll('\\', '/');
 }

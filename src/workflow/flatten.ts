@@ -33,7 +33,7 @@ function isBlueprint({ root, subgraphs }: UiWorkflow): boolean {
 interface Found {
   scope: Scope;
   node: UiNode;
-  /** Why ComfyUI is not given the node; null when it is. */
+  /** Why ComfyUI does not get the node; null when it does. */
   why: string | null;
 }
 

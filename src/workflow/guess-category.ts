@@ -1,4 +1,4 @@
-/** Words in input and class names and the category that they speak of; the first that fits counts. */
+/** Words in input and class names, and the category that they stand for; the first match counts. */
 const words: readonly (readonly [RegExp, string])[] = [
   [/clip_?vision|image_encoder/, 'clip_vision'],
   [/audio_?encoder/, 'audio_encoders'],
@@ -24,7 +24,7 @@ const words: readonly (readonly [RegExp, string])[] = [
   [/frame_?interp|(^|_)(rife|film)($|_)/, 'frame_interpolation'],
 ];
 
-/** The category that names speak of: the input's own name before that of its class. Null when they say nothing. */
+/** The category suggested by names: the input's own before that of its class. Null without a match. */
 export function guessCategory(input: string, classType: string): string | null {
   const last = input.slice(input.lastIndexOf('.') + 1);
   return (
@@ -40,7 +40,7 @@ function spokenOf(name: string): string | null {
   return words.find(([word]) => word.test(flat))?.[1] ?? null;
 }
 
-/** `WanVideoModelLoader.model` and its like: what packs call the diffusion model. `#0` is a widget without a name. */
+/** `WanVideoModelLoader.model` and the like: names of packs for the diffusion model. `#0` is a widget without a name. */
 function generic(classType: string): string | null {
   return /(^|_)model_?loader|load_?model/.test(snake(classType)) ? 'diffusion_models' : null;
 }

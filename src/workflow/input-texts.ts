@@ -8,7 +8,7 @@ interface InputText {
   /** `lora_1.lora` for a value inside a value. */
   input: string;
   text: string;
-  /** Why the node makes no use of it; null when it does. */
+  /** Why the node does not use it; null when it does. */
   off: string | null;
 }
 
@@ -23,7 +23,7 @@ export interface InputTexts {
   computed: ComputedInput[];
 }
 
-/** All texts of a node's inputs: literals, what links lead to that only hold a literal, and values inside lists and objects. */
+/** All texts of a node's inputs: literals, literals in linked nodes that hold nothing else, and values in lists and objects. */
 export function inputTexts(node: GraphNode, literals: Literals, budget: Budget): InputTexts {
   const found: InputTexts = { texts: [], computed: [] };
   for (const [input, value] of node.inputs) {
@@ -51,7 +51,7 @@ function collect(value: unknown, at: Position, into: { found: InputTexts; budget
 }
 
 function collectObject(value: JsonObject, at: Position, into: { found: InputTexts; budget: Budget }): void {
-  // The editor wraps lists so, because a bare list of two would read as a link.
+  // The editor wraps lists in it, because a bare list of two would read as a link.
   if (Object.hasOwn(value, '__value__')) {
     collect(value['__value__'], { ...at, depth: at.depth + 1 }, into);
     return;

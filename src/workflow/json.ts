@@ -23,8 +23,8 @@ export function textOf(value: unknown): string {
 }
 
 /**
- * Parses JSON, and also what Python's `json.dumps` makes of NaN and infinities, which older ComfyUI versions wrote into
- * prompts (`"is_changed": [NaN]`).
+ * Parses JSON, and also the NaN and infinities of Python's `json.dumps`, which older ComfyUI versions wrote into prompts
+ * (`"is_changed": [NaN]`).
  *
  * @throws CacheError BAD_REQUEST
  */
@@ -35,7 +35,7 @@ export function parseJson(text: string): unknown {
   } catch (strict) {
     if (!/\b(NaN|Infinity)\b/.test(text)) throw unreadable('the document is not JSON', strict);
   }
-  // A string that does not end is taken as a whole, so that the rest of the text is not looked at again from each of its quotes.
+  // An unclosed string matches as a whole, so that the rest of the text is not scanned again from each of its quotes.
   const withoutNaN = text.replace(/"[^"\\]*(?:\\.?[^"\\]*)*(?:"|$)|-?\b(?:NaN|Infinity)\b/gs, (token) =>
     token.startsWith('"') ? token : 'null',
   );

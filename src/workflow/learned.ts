@@ -9,14 +9,14 @@ import { looksLikeModel } from './model-names.ts';
 import { NodeClasses } from './node-classes.ts';
 import { readDocument } from './read-document.ts';
 
-/** What was learned: an input of a node class names files of this category; `''` = now of one, now of another. */
+/** A learned fact: an input of a node class names files of this category; `''` = of varying ones. */
 export interface LearnedInput {
   classType: string;
   input: string;
   category: string;
 }
 
-/** Where it is kept over restarts. */
+/** Keeps it over restarts. */
 export interface LearnedStore {
   learned(): LearnedInput[];
   saveLearned(input: LearnedInput): void;
@@ -29,12 +29,12 @@ interface NamedFile {
   name: string;
 }
 
-/** Prompts whose loads are still expected. */
+/** Prompts with loads still expected. */
 const keepPrompts = 100;
 
 /**
  * Learns the categories of inputs: a prompt was announced, then a node of it asked for a file that one of its inputs names.
- * Covers every custom node whose files are looked up by name.
+ * Covers every custom node that looks up its files by name.
  */
 export class Learned {
   #categories: Map<string, string>;
@@ -59,7 +59,7 @@ export class Learned {
     for (const oldest of [...this.#prompts.keys()].slice(0, -keepPrompts)) this.#prompts.delete(oldest);
   }
 
-  /** A load that was answered. It teaches something only when it tells what it is for. */
+  /** An answered load. It teaches only with prompt, node, category and name. */
   observe({ client, category, name }: Pick<LookupRequest, 'client' | 'category' | 'name'>): void {
     const { prompt, node } = client ?? {};
     if (!prompt || !node || !category || !name) return;

@@ -1,10 +1,10 @@
 import { CacheError } from '../core/errors.ts';
 
-/** Bounds against documents that were made to exhaust the reader. Real workflows stay far below all of them. */
+/** Bounds against documents made to exhaust the reader. Real workflows stay far below all of them. */
 export const limits = {
   /** Bytes of JSON, also after decompression. */
   textBytes: 16 * 1024 * 1024,
-  /** Bytes of all texts of one image together, also those that turn out to be damaged. */
+  /** Bytes of all texts of one image together, damaged ones included. */
   imageTextBytes: 40 * 1024 * 1024,
   /** Nodes after subgraphs have been expanded. */
   nodes: 10_000,
@@ -14,7 +14,7 @@ export const limits = {
   subgraphDepth: 64,
   /** Values inside values of one input. */
   valueDepth: 12,
-  /** Reroutes, bypassed nodes and constants between an input and what feeds it. */
+  /** Reroutes, bypassed nodes and constants between an input and its source. */
   hops: 500,
   /** Characters of a file name with its folders. */
   nameLength: 1024,

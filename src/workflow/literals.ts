@@ -9,7 +9,7 @@ export function asLink(value: unknown): Link | null {
   return (typeof node === 'string' || typeof node === 'number') && typeof slot === 'number' ? [String(node), slot] : null;
 }
 
-/** What can be said of values before execution: literals, and what nodes hand on that only hold or choose a value. */
+/** Values known before execution: literals, and the outputs of nodes that only hold or choose a value. */
 export class Literals {
   #graph: Graph;
   #classes: NodeClasses;
@@ -34,8 +34,8 @@ export class Literals {
   }
 
   /**
-   * The input that a switch node will evaluate: the other one, and what only it needs, is not executed. Null for a node that is
-   * no switch and for one whose condition is computed.
+   * The input that a switch node will evaluate: the other one, and nodes needed only by it, are not executed. Null for a node that
+   * is no switch, and for a computed condition.
    */
   chosenInput(node: GraphNode): string | null {
     const known = this.#chosen.get(node);
@@ -68,7 +68,7 @@ export class Literals {
   }
 }
 
-/** Nodes of other packs that hold or hand on a text are many; their class names say what they are. */
+/** Many nodes of other packs hold or pass on a text; their class names tell. */
 function onlyText(node: GraphNode): unknown {
   if (!/string|text|primitive|constant|literal|selector|reroute|combo/i.test(node.classType)) return undefined;
   const values = [...node.inputs.values()].filter((value) => typeof value === 'string' || asLink(value));

@@ -20,7 +20,7 @@ const noModel = new Set([
   'off',
 ]);
 
-/** What model lists offer for "no file". */
+/** True for the words of model lists for "no file". */
 export function isNoModel(name: string): boolean {
   return noModel.has(name.trim().toLowerCase());
 }
@@ -39,7 +39,7 @@ export interface VaeNames {
   approximateVaes: readonly string[];
 }
 
-/** The files that a name in a category means: mostly one, for the tiny autoencoders an encoder and a decoder. */
+/** The files of a name in a category: mostly one; for the tiny autoencoders an encoder and a decoder. */
 export function filesOf(place: ModelName, names: VaeNames): Places[] {
   const isVae = place.category === 'vae' || place.category === 'vae_approx';
   if (isVae && names.tinyVaes.includes(place.name)) return ['encoder', 'decoder'].map((half) => halfOf(place.name, half));

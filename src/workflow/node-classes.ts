@@ -3,7 +3,7 @@ import { textOf } from './json.ts';
 import { type InputSpec, inputSpecs, outputFlag } from './object-info.ts';
 import type { GraphNode } from './types.ts';
 
-/** What is known of node classes: from the running ComfyUI when its object_info is at hand, else from the core table. */
+/** Facts on node classes: from the running ComfyUI if its object_info is at hand, else from the core table. */
 export class NodeClasses {
   readonly core: CoreTable = coreTable();
   #objectInfo: unknown;
@@ -62,7 +62,7 @@ export class NodeClasses {
     return this.#outputs.has(classType) || this.#isInner(classType);
   }
 
-  /** Whether ComfyUI executes this class for its own sake; null for a class that nothing is known of. */
+  /** Whether ComfyUI executes this class for its own sake; null for an unknown class. */
   isOutput(classType: string): boolean | null {
     const flag = outputFlag(this.#objectInfo, classType);
     if (flag !== null) return flag;

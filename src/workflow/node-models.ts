@@ -8,7 +8,7 @@ import type { AnalyzeOptions, GraphNode, ModelUse } from './types.ts';
 
 export interface NodeModels {
   uses: ModelUse[];
-  /** Why models of the node that are named are not loaded, or cannot be named. */
+  /** Why named models of the node are not loaded, or cannot be named. */
   unused: string[];
 }
 
@@ -41,7 +41,7 @@ export function nodeModels(node: GraphNode, reader: Reader): NodeModels {
   return models;
 }
 
-/** The first place that has the file; when none has, the likeliest. */
+/** The first place with the file, else the likeliest. */
 function resolved(places: Places, options: AnalyzeOptions): Pick<ModelUse, 'category' | 'name' | 'path'> {
   for (const { category, name } of places) {
     const path = category === null ? null : (options.resolveName?.(category, name) ?? null);

@@ -2,7 +2,7 @@ import type { Dependencies } from './dependencies.ts';
 import { type Outputs, sourcesOf } from './outputs.ts';
 import type { Graph, GraphNode } from './types.ts';
 
-/** Said of a node that a switch, as it is set now, does not ask for. */
+/** For a node that a switch in its present position does not need. */
 export const switchedOff = 'a switch leaves it out';
 
 interface Execution {
@@ -11,7 +11,7 @@ interface Execution {
   executed: ReadonlySet<string>;
 }
 
-/** The nodes of a document that ComfyUI will not execute, with why. */
+/** The nodes that ComfyUI will not execute, with the reason. */
 export function notExecuted(graph: Graph, { outputs, dependencies, executed }: Execution): Graph['absent'] {
   const linked = (id: string) => sourcesOf(graph.nodes.get(id));
   const circling = reach(outputs.valid, (id) => dependencies.get(id)?.map(({ node }) => node) ?? []);
@@ -26,7 +26,7 @@ export function notExecuted(graph: Graph, { outputs, dependencies, executed }: E
   return [...rest.map((node) => ({ node, why: reason(node) })), ...graph.absent];
 }
 
-/** The given nodes and all that leads to them. */
+/** The given nodes and all their sources. */
 function reach(from: readonly string[], sources: (id: string) => readonly string[]): Set<string> {
   const reached = new Set<string>();
   const stack = [...from];

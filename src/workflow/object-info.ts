@@ -1,6 +1,6 @@
 import { isObject, type JsonObject, listOf, textOf } from './json.ts';
 
-/** One input of a node class, as `GET /object_info` describes it. */
+/** One input of a node class in `GET /object_info`. */
 export interface InputSpec {
   name: string;
   required: boolean;
@@ -8,7 +8,7 @@ export interface InputSpec {
   lazy: boolean;
   /** `socket` takes links only; `choice` and `field` also have a widget; `branches` is a choice that brings inputs of its own. */
   kind: 'socket' | 'choice' | 'field' | 'branches';
-  /** What a choice offers; of a model input the files that ComfyUI sees. */
+  /** The options of a choice; for a model input, the files visible to ComfyUI. */
   options: readonly string[];
   branches: ReadonlyMap<string, readonly InputSpec[]>;
   /** The editor adds an upload button, which takes a place among the widget values. */

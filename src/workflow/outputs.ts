@@ -2,7 +2,7 @@ import { asLink } from './literals.ts';
 import type { NodeClasses } from './node-classes.ts';
 import type { Graph, GraphNode } from './types.ts';
 
-/** The nodes for whose sake ComfyUI executes a graph. */
+/** The nodes for which ComfyUI executes a graph. */
 export interface Outputs {
   /** Executed. */
   valid: string[];
@@ -11,9 +11,8 @@ export interface Outputs {
 }
 
 /**
- * Output nodes by their class. A node of a class that nothing is known of counts when no other node takes anything from it. A
- * blueprint, and any graph from which ComfyUI would execute nothing (a part of a workflow, one in the making), is taken as meant
- * to be used whole.
+ * Output nodes by their class. A node of an unknown class counts if it feeds no other node. A blueprint, and any graph without
+ * executable outputs (a part of a workflow, an unfinished one), counts as a whole.
  */
 export function outputsOf(graph: Graph, classes: NodeClasses): Outputs {
   const nodes = [...graph.nodes.values()];
@@ -28,7 +27,7 @@ export function outputsOf(graph: Graph, classes: NodeClasses): Outputs {
   return { valid: wanted.filter((id) => !lacking.has(id)), refused };
 }
 
-/** The nodes that no other takes anything from. */
+/** The nodes that feed no other. */
 function ends(nodes: readonly GraphNode[]): string[] {
   const taken = new Set(nodes.flatMap(sourcesOf));
   return nodes.map(({ id }) => id).filter((id) => !taken.has(id));
@@ -39,7 +38,7 @@ export function sourcesOf(node: GraphNode | undefined): string[] {
   return [...(node?.inputs.values() ?? [])].flatMap((value) => asLink(value)?.[0] ?? []);
 }
 
-/** Nodes that lack a required input, and all that needs them. Known only with object_info. */
+/** Nodes that lack a required input, and all nodes that need them. Known only with object_info. */
 function lackingNodes(graph: Graph, classes: NodeClasses): Set<string> {
   const users = new Map<string, string[]>();
   for (const node of graph.nodes.values()) {

@@ -10,13 +10,13 @@ export function isPng(file: Buffer): boolean {
   return file.subarray(0, 8).equals(signature);
 }
 
-/** What an image may carry for us. */
+/** Keywords of the texts used here. */
 export const imageKeywords: readonly string[] = ['prompt', 'workflow'];
 
 /**
  * The prompt and the workflow of a PNG by keyword (PNG specification, third edition, 11.3.3). ComfyUI writes them as tEXt, and for
- * animations as `comf` chunks of the same form behind the image data. Chunks that are damaged or too large are left out, and so is what
- * goes beyond a bound in sum.
+ * animations as `comf` chunks of the same form behind the image data. Chunks that are damaged or too large are
+ * left out, and so are those beyond a bound in sum.
  */
 export function pngTexts(file: Buffer): Map<string, string> {
   const texts = new Map<string, string>();
@@ -42,12 +42,12 @@ function* chunks(file: Buffer): Generator<{ type: string; data: Buffer }> {
   }
 }
 
-/** How many bytes may still be read. */
+/** Number of bytes that may still be read. */
 interface Sum {
   left: number;
 }
 
-/** What follows the keyword, as text; null when it is damaged. */
+/** The text after the keyword; null when damaged. */
 const readers: Record<string, (rest: Buffer, sum: Sum) => Buffer | null> = {
   tEXt: plain,
   comf: plain,
@@ -81,7 +81,7 @@ function inflate(data: Buffer, sum: Sum): Buffer | null {
     sum.left -= text.length;
     return text;
   } catch {
-    // How far it came is not told.
+    // The number of bytes inflated is unknown.
     sum.left -= most;
     return null;
   }

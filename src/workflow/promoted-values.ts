@@ -2,8 +2,8 @@ import { type Expansion, innerScope, type Scope } from './scope.ts';
 import { inputSide, type UiNode, type UiSlot } from './ui-workflow.ts';
 
 /**
- * What the subgraph's node outside sets the widget of an inner node to; undefined when it leaves it alone. Only the older
- * format says this (`proxyWidgets`); the newer one links the widget to an input of the subgraph.
+ * The value that a subgraph's outer node sets for a widget of an inner node; undefined when it sets none. Only the older format
+ * has this (`proxyWidgets`); the newer one links the widget to an input of the subgraph.
  */
 export function proxiedValue(scope: Scope, node: string, widget: string): unknown {
   const host = scope.host;
@@ -12,8 +12,8 @@ export function proxiedValue(scope: Scope, node: string, widget: string): unknow
 }
 
 /**
- * The value of a subgraph's input that nothing is linked to: the widget that the subgraph's node shows for it, or, where it has
- * none of its own, the widget of the inner node. `port` counts the subgraph's inputs.
+ * The value of a subgraph's unlinked input: that of the widget on the subgraph's node, or, without one, that of the inner node's
+ * widget. `port` counts the subgraph's inputs.
  */
 export function promotedValue(scope: Scope, port: number, expansion: Expansion): unknown {
   const { host, parent } = scope;
@@ -30,7 +30,7 @@ export function promotedValue(scope: Scope, port: number, expansion: Expansion):
   ].find((value) => value !== undefined);
 }
 
-/** True when a subgraph's input stands for a widget inside: it then always has a value, though perhaps none that we can tell. */
+/** True when a subgraph's input stands for an inner widget: it then always has a value, though perhaps an unknown one. */
 export function isPromoted(scope: Scope, port: number): boolean {
   return widgetTargets(scope, port).length > 0;
 }
@@ -40,7 +40,7 @@ interface Target {
   slot: UiSlot;
 }
 
-/** The inner widgets that a subgraph's input is linked to. */
+/** The inner widgets linked to a subgraph's input. */
 function widgetTargets({ graph }: Scope, port: number): Target[] {
   return (graph.inputs[port]?.links ?? []).flatMap((id) => {
     const target = graph.links.get(id)?.origin === inputSide ? graph.inputOf.get(id) : undefined;

@@ -3,7 +3,7 @@ import { unreadable } from './limits.ts';
 import { isPng, pngTexts } from './png-text.ts';
 import { isWebp, webpTexts } from './webp-exif.ts';
 
-/** What a document carries: at least one of the two. */
+/** The contents of a document: a prompt, a workflow, or both. */
 export interface Document {
   /** Nodes by id. */
   prompt: JsonObject | null;
@@ -14,10 +14,10 @@ export interface Document {
 }
 
 /**
- * Finds the prompt and the workflow in what a caller has: bytes of a PNG, a WebP or JSON, a JSON text, or parsed JSON, bare or
+ * Finds the prompt and the workflow in a document: bytes of a PNG, a WebP or JSON, a JSON text, or parsed JSON, bare or
  * as the body of `POST /prompt` (`{prompt, extra_data}`).
  *
- * @throws CacheError BAD_REQUEST with what is wrong
+ * @throws CacheError BAD_REQUEST with the fault
  */
 export function readDocument(document: unknown): Document {
   if (document instanceof Uint8Array) return fromBytes(Buffer.from(document.buffer, document.byteOffset, document.byteLength));

@@ -4,7 +4,7 @@ import { type Expansion, innerScope, type Scope } from './scope.ts';
 import type { Link } from './types.ts';
 import { inputSide, outputSide, type UiNode, type UiSlot } from './ui-workflow.ts';
 
-/** What feeds an input: the output of a node that ComfyUI executes, or a value that the editor puts in. */
+/** The source of an input: the output of a node that ComfyUI executes, or a value set by the editor. */
 export type Source = { link: Link } | { value: unknown };
 
 /**
@@ -17,7 +17,7 @@ export function resolveInput(scope: Scope, slot: UiSlot, expansion: Expansion): 
 
 interface Step {
   link: string | null;
-  /** Type that the input at the end asks for: it chooses the way through a bypassed node. */
+  /** Type of the input at the end: it chooses the way through a bypassed node. */
   type: string;
   expansion: Expansion;
   hops: number;
@@ -32,7 +32,7 @@ function fromLink(scope: Scope, step: Step): Source | undefined {
   return node ? fromNode(scope, { ...step, node, slot: link.originSlot }) : undefined;
 }
 
-/** From inside a subgraph: what its node is fed with, or the value that its node shows. */
+/** From inside a subgraph: the source of its node's input, or the value shown on its node. */
 function fromOutside(scope: Scope, port: number, step: Step): Source | undefined {
   const { host, parent } = scope;
   const name = scope.graph.inputs[port]?.name;
@@ -65,7 +65,7 @@ function fromNode(scope: Scope, step: NodeStep): Source | undefined {
   return virtual ? virtual(scope, { ...step, hops }) : { link: [`${scope.path}${node.id}`, slot] };
 }
 
-/** Nodes that live in the editor only, with what they hand on. ComfyUI is never given them. */
+/** Nodes that exist only in the editor, with the source of their output. ComfyUI never gets them. */
 const virtualNodes: Record<string, (scope: Scope, step: NodeStep) => Source | undefined> = {
   Reroute: firstInput,
   'Reroute (rgthree)': firstInput,

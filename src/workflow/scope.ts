@@ -3,7 +3,7 @@ import type { NodeClasses } from './node-classes.ts';
 import type { UiGraph, UiNode, UiWorkflow } from './ui-workflow.ts';
 import { widgetValues } from './widget-values.ts';
 
-/** What stays the same while one workflow is expanded. */
+/** Shared by all scopes of one workflow's expansion. */
 export class Expansion {
   readonly workflow: UiWorkflow;
   readonly budget: Budget;
@@ -24,12 +24,12 @@ export class Expansion {
   }
 }
 
-/** One instance of a graph: the root, or a subgraph where a node of it stands. */
+/** One instance of a graph: the root, or a subgraph in the place of its node. */
 export interface Scope {
   graph: UiGraph;
   /** Ids of the enclosing nodes, each with a colon behind it. */
   path: string;
-  /** The node whose inside this is; null for the root. */
+  /** The node that contains this graph; null for the root. */
   host: UiNode | null;
   parent: Scope | null;
   depth: number;

@@ -3,32 +3,32 @@ import type { WorkflowModel } from '../api/workflow.ts';
 /** A node's output: the node's id and the index of the output. An API prompt writes it `["12:3", 0]`. */
 export type Link = readonly [node: string, slot: number];
 
-/** A model that the author of a workflow says a node needs (`properties.models`). */
+/** A model that a workflow's author declares for a node (`properties.models`). */
 export interface DeclaredModel {
   name: string;
   category: string;
 }
 
-/** A node as ComfyUI is given it: literal inputs and links. */
+/** A node as ComfyUI gets it: literal inputs and links. */
 export interface GraphNode {
   /** As in an API prompt; inside subgraphs `12:3`, the ids of the enclosing nodes first. */
   id: string;
   classType: string;
   inputs: Map<string, unknown>;
-  /** Sockets that the editor shows and nothing feeds; null when the document is no workflow of the editor. */
+  /** The editor's sockets without a source; null when the document is no workflow of the editor. */
   unfed: ReadonlySet<string> | null;
   declared: readonly DeclaredModel[];
 }
 
-/** What every kind of document is turned into: an API prompt, and the nodes that its workflow keeps back. */
+/** The common form of all documents: an API prompt, and the nodes that its workflow keeps back. */
 export interface Graph {
   /** In the order of the prompt. */
   nodes: Map<string, GraphNode>;
-  /** Nodes that are in the workflow and that ComfyUI is never given, with why. */
+  /** Nodes of the workflow that ComfyUI never gets, with the reason. */
   absent: { node: GraphNode; why: string }[];
-  /** The document is a part to be used in workflows: all of it counts, also what has no output yet. */
+  /** The document is a part for use in workflows: all of it counts, nodes without an output included. */
   blueprint: boolean;
-  /** Output nodes that the client asked for; null = all. */
+  /** Output nodes requested by the client; null = all. */
   targets: ReadonlySet<string> | null;
 }
 
@@ -40,27 +40,27 @@ export interface ModelUse {
   classType: string;
   /** Name of the input; `lora_1.lora` for a value inside a value. */
   input: string;
-  /** ComfyUI's folder name (`checkpoints`, `loras`, …); null when nothing tells it. */
+  /** ComfyUI's folder name (`checkpoints`, `loras`, …); null when unknown. */
   category: string | null;
-  /** Path below a folder of the category, with `/` whatever the system. */
+  /** Path below a folder of the category, with `/` on every system. */
   name: string;
-  /** What `resolveName` said; null when it knows no such file or was not given. */
+  /** The answer of `resolveName`; null without it, or when it knows no such file. */
   path: string | null;
   how: How;
-  /** Loaded only when a switch in the workflow is turned; those come last. */
+  /** Loaded only if a switch in the workflow is turned; those come last. */
   switchedOff?: true;
 }
 
-/** A node with a model that will not be loaded, or whose name cannot be known before execution. */
+/** A node with a model that will not be loaded, or that has no known name before execution. */
 export interface SkippedNode {
   node: string;
   why: string;
 }
 
 export interface Analysis {
-  /** `prompt`: what ComfyUI executes (API format); `workflow`: what its editor saves. */
+  /** `prompt`: for ComfyUI to execute (API format); `workflow`: saved by its editor. */
   kind: 'prompt' | 'workflow';
-  /** In the order in which they will be loaded; each file once. */
+  /** In load order; each file once. */
   models: ModelUse[];
   skipped: SkippedNode[];
 }

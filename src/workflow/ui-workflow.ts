@@ -3,10 +3,10 @@ import { idOf, isObject, type JsonObject, listOf, textOf } from './json.ts';
 import type { Budget } from './limits.ts';
 import type { DeclaredModel } from './types.ts';
 
-/** What the editor saves, read into maps. Parts that are malformed are left out, as the editor does. */
+/** A workflow saved by the editor, read into maps. Like the editor, it leaves out malformed parts. */
 export interface UiWorkflow {
   root: UiGraph;
-  /** By the id that nodes of the subgraph have as their type. */
+  /** By id, which is the type of the subgraph's nodes. */
   subgraphs: ReadonlyMap<string, UiGraph>;
   /** Nodes that send their input everywhere (cg-use-everywhere): the links that they make are not saved. */
   hasUnsavedLinks: boolean;
@@ -15,7 +15,7 @@ export interface UiWorkflow {
 /** The root graph, or the definition of a subgraph. */
 export interface UiGraph {
   nodes: ReadonlyMap<string, UiNode>;
-  /** Which input each link leads into. */
+  /** The input at the end of each link. */
   inputOf: ReadonlyMap<string, { node: UiNode; slot: UiSlot }>;
   links: ReadonlyMap<string, UiLink>;
   /** A subgraph's own inputs and outputs, in order; links lead from `inputSide` and to `outputSide`. */
@@ -40,7 +40,7 @@ export interface UiNode {
   /** `widgets_values` in either of its forms. */
   values: readonly unknown[];
   namedValues: JsonObject | null;
-  /** Of a subgraph's node, older format: which inner widget (`[node, widget]`) each of its values is for. */
+  /** For a subgraph's node in the older format: the inner widget (`[node, widget]`) of each of its values. */
   proxies: readonly (readonly [node: string, widget: string])[] | null;
   /** Of a subgraph's node: values by input name that the editor could not place. */
   setAside: ReadonlyMap<string, unknown>;

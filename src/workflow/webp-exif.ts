@@ -6,8 +6,8 @@ export function isWebp(file: Buffer): boolean {
 }
 
 /**
- * The prompt and the workflow of a WebP by keyword. ComfyUI puts `prompt:{…}` into the EXIF tag Model (0x0110) and `workflow:{…}` into
- * Make (0x010f); further texts go into the tags below that. Any text tag of that form is taken, up to a bound in sum.
+ * The prompt and the workflow of a WebP by keyword. ComfyUI puts `prompt:{…}` into the EXIF tag Model (0x0110), `workflow:{…}` into
+ * Make (0x010f), and further texts into the tags below. Any text tag of that form is taken, up to a bound in sum.
  */
 export function webpTexts(file: Buffer): Map<string, string> {
   const exif = exifOf(file);
@@ -23,7 +23,7 @@ export function webpTexts(file: Buffer): Map<string, string> {
   return texts;
 }
 
-/** Tags may lie over each other: what is not wanted is only looked at where it begins. */
+/** Overlapping tags cost little: an unwanted one is read only at its start. */
 function withoutZeros(text: Buffer): Buffer {
   let end = text.length;
   while (end > 0 && text[end - 1] === 0) end -= 1;

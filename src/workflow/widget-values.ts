@@ -39,7 +39,7 @@ function placed(specs: readonly InputSpec[], values: readonly unknown[]): Map<st
     named.set(spec.name, value);
     at += 1;
     if (spec.kind === 'branches') queue.unshift(...broughtBy(spec, value));
-    // The editor adds what becomes of a seed after a run, and the button of an upload.
+    // The editor adds a seed's control after each run, and the button of an upload.
     if (spec.upload || (typeof value === 'number' && isControl(values[at]))) at += 1;
   }
   return named;

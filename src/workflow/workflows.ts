@@ -7,17 +7,17 @@ import type { Analysis } from './types.ts';
 
 export interface WorkflowsDeps {
   warmer: {
-    /** What there is of these models, in their order; with `copy`, copies of what is wanted are queued in that order. */
+    /** The state of these models, in their order; with `copy`, wanted copies are queued in that order. */
     models(names: readonly ModelName[], options: { copy: boolean }): Promise<WarmItem[]>;
   };
   sources: {
-    /** All categories that the roots know. */
+    /** All categories of the roots. */
     categories(): readonly string[];
   };
   learned: Learned;
 }
 
-/** Which models workflows load, and having them copied before they are asked for. */
+/** Finds the models of workflows, and has them copied before ComfyUI asks for them. */
 export class Workflows {
   readonly #deps: WorkflowsDeps;
   #objectInfo: unknown = null;
@@ -28,7 +28,7 @@ export class Workflows {
     this.#deps = deps;
   }
 
-  /** Takes up ComfyUI's description of its nodes. */
+  /** Takes over ComfyUI's description of its nodes. */
   describeNodes(objectInfo: unknown): void {
     this.#objectInfo = objectInfo;
   }
@@ -40,8 +40,8 @@ export class Workflows {
   }
 
   /**
-   * Starts copies of what a prompt loads, in load order.
-   * @param promptId ComfyUI's; with it, what the prompt really looks up is learned from
+   * Starts copies of the models of a prompt, in load order.
+   * @param promptId ComfyUI's; with it, the prompt's real lookups teach the categories of inputs
    * @throws CacheError BAD_REQUEST when the document cannot be read
    */
   prefetch(document: unknown, promptId: string | null): Promise<PrefetchAnswer> {
@@ -70,7 +70,7 @@ export class Workflows {
   }
 }
 
-/** A model whose category nothing tells is looked for in the roots themselves. */
+/** A model of unknown category is looked for in all roots. */
 function namesOf({ models }: Analysis): ModelName[] {
   return models.map(({ category, name }) => ({ category: category ?? '', name }));
 }
