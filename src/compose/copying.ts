@@ -28,7 +28,7 @@ export interface CopyingParts extends Context, Rules {
   accounts: Pick<Accounts, 'complete' | 'isUnproven'>;
   /** The RAM tier, null = none. */
   memory: MemoryTier | null;
-  sources: Pick<SourceRoots, 'filesBeside' | 'diskOf'>;
+  sources: Pick<SourceRoots, 'filesBeside' | 'diskOf' | 'head'>;
   speeds: SourceSpeeds;
   leases: Leases;
   workers: CopyWorkers;

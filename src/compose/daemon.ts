@@ -17,7 +17,7 @@ import { emptyRam } from '../upkeep/empty-ram.ts';
 import { Leases } from '../usage/leases.ts';
 import { composeAnswering, lookupOptionsOf } from './answering.ts';
 import { composeCopying, copyOptionsOf, startCopying } from './copying.ts';
-import { openSettings, rulesOf } from './settings.ts';
+import { isLeftOutBy, openSettings, rulesOf } from './settings.ts';
 import { openSources } from './sources.ts';
 import { openStorage } from './storage.ts';
 import { openUpkeep } from './upkeep.ts';
@@ -83,14 +83,13 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
   const onTrouble = (error: unknown) => accounts.afterTrouble(error);
   const shared = { ...context, ...rules, catalog, tiers, accounts, sources: roots, leases, onTrouble };
   const options = lookupOptionsOf(settings, { limit: () => rules.bound(tier).limit, cacheState: () => tier.state() });
-  const { filters } = options;
   const copying = composeCopying({
     ...shared,
     memory: ram?.tier ?? null,
     speeds: sourceSpeeds,
     workers: overrides.workers ?? new CopyWorkers(clock, environment),
     options: copyOptionsOf(settings),
-    isLeftOut: (file, size) => filters.excluded(file) || filters.tooLarge(file.category, size, options.limit()),
+    isLeftOut: isLeftOutBy(settings, options.limit),
     compress: config.compress === 'cold',
     ...(overrides.graceMs !== undefined && { graceMs: overrides.graceMs }),
   });

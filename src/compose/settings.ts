@@ -2,6 +2,7 @@ import type { LoadedConfig } from '../config/config.ts';
 import { ServedSettings } from '../config/served-settings.ts';
 import { TierBounds } from '../config/tier-bounds.ts';
 import type { Mode } from '../core/types.ts';
+import { currentFilters, type FilteredFile } from '../lookup/filters.ts';
 import { liesOnNetwork } from '../media/medium.ts';
 import { policies } from '../policy/policies.ts';
 import type { Policy } from '../policy/policy.ts';
@@ -45,4 +46,13 @@ export function rulesOf(
     bound: (of: Tier) => bounds.of(of),
     bounds,
   };
+}
+
+/** Whether the settings leave a companion out; it comes along with its model whatever AUTOCACHE_INCLUDE and _CATEGORIES choose. */
+export function isLeftOutBy(settings: ServedSettings, limit: () => number): (file: FilteredFile, size: number) => boolean {
+  const filters = currentFilters(
+    () => settings.current,
+    (of) => ({ ...of, include: [], categories: [] }),
+  );
+  return (file, size) => filters.excluded(file) || filters.tooLarge(file.category, size, limit());
 }

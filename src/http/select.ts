@@ -5,7 +5,7 @@ import { CacheError } from '../core/errors.ts';
 import type { Entry } from '../core/types.ts';
 import { splitName } from '../usage/warmer.ts';
 import { matching, notKnown } from './known-files.ts';
-import { absolutePath, name } from './parse.ts';
+import { absolutePath, name, pattern } from './parse.ts';
 import type { Services } from './services.ts';
 
 // A misspelt `dryRun` must not evict.
@@ -13,7 +13,7 @@ export const selectBody = z.strictObject({
   ids: z.array(z.number().int()).max(10_000).optional(),
   paths: z.array(absolutePath).max(10_000).optional(),
   names: z.array(name).max(10_000).optional(),
-  globs: z.array(name).max(100).optional(),
+  globs: z.array(pattern).max(100).optional(),
   below: z.array(absolutePath).max(1000).optional(),
 });
 

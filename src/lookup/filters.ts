@@ -44,13 +44,16 @@ export function createFilters(options: FilterOptions): Filters {
 }
 
 /** Filters that recompile when their options are replaced. */
-export function currentFilters(current: () => FilterOptions): Filters {
+export function currentFilters(
+  current: () => FilterOptions,
+  adjust: (options: FilterOptions) => FilterOptions = (options) => options,
+): Filters {
   let options = current();
-  let filters = createFilters(options);
+  let filters = createFilters(adjust(options));
   const inForce = () => {
     if (options !== current()) {
       options = current();
-      filters = createFilters(options);
+      filters = createFilters(adjust(options));
     }
     return filters;
   };

@@ -7,6 +7,7 @@ import {
   type Entry,
   type Fingerprint,
   type Priority,
+  type SourceFile,
   type TierName,
   type WantedFile,
 } from '../core/types.ts';
@@ -15,7 +16,8 @@ import type { Job } from '../jobs/job.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { InFlight } from '../runtime/in-flight.ts';
 import type { Tiers } from '../tiers/tiers.ts';
-import { hasCompanions, isCompanion } from '../weights/companion-names.ts';
+import { hasCompanions, isCompanion, isNamelessProjector } from '../weights/companion-names.ts';
+import { fitsProjector, type GgufFacts, ggufHeadBytes, readGgufFacts } from '../weights/gguf-facts.ts';
 
 /** A copy in progress, as seen by a waiting caller. */
 export type CopyInProgress = Pick<Job, 'state' | 'ended' | 'view'>;
@@ -34,6 +36,8 @@ export interface CompanionsDeps {
   sources: {
     /** The files in the directory of a source, including itself. Rejects when the source does not answer. */
     filesBeside(path: string): Promise<Beside[]>;
+    /** The first bytes of a source. Rejects when it does not give them. */
+    head(file: SourceFile, bytes: number): Promise<Uint8Array>;
   };
   clock: Clock;
 }
@@ -148,7 +152,8 @@ export class Companions {
     if (known && clock.monotonic() - known.listedAt < listAgainMs) return Promise.resolve(known.files);
     return this.#listing.run(path, async () => {
       try {
-        const files = this.#companionsOf(path, await sources.filesBeside(path));
+        const all = await sources.filesBeside(path);
+        const files = await this.#fitting(path, all, this.#companionsOf(path, all));
         this.#known.set(path, { files, listedAt: clock.monotonic() });
         return files;
       } catch {
@@ -157,6 +162,27 @@ export class Companions {
         this.#unlisted.delete(path);
       }
     });
+  }
+
+  /** Without the projectors that are made for another model: their names do not tell it. */
+  async #fitting(path: string, all: readonly Beside[], companions: Beside[]): Promise<Beside[]> {
+    const own = all.find((file) => file.path === path);
+    const isAsked = (file: Beside) => isNamelessProjector(basename(file.path), basename(path));
+    if (!own || !companions.some(isAsked)) return companions;
+    const model = await this.#factsOf(own);
+    const fits = await Promise.all(
+      companions.map(async (file) => {
+        const projector = isAsked(file) ? await this.#factsOf(file) : null;
+        return !model || !projector || fitsProjector(model, projector);
+      }),
+    );
+    return companions.filter((_, index) => fits[index]);
+  }
+
+  /** Null when they cannot be read. */
+  async #factsOf({ path, fingerprint }: Beside): Promise<GgufFacts | null> {
+    const file = { path, root: dirname(path), rel: basename(path), category: null, fingerprint };
+    return this.#deps.sources.head(file, ggufHeadBytes).then(readGgufFacts, () => null);
   }
 
   /** A copy with the file's present fingerprint. */

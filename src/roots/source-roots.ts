@@ -4,7 +4,7 @@ import type { Catalog } from '../catalog/catalog.ts';
 import { standardCategories } from '../comfyui/categories.ts';
 import { CacheError, toCacheError } from '../core/errors.ts';
 import { isSameFingerprint } from '../core/fingerprint.ts';
-import type { Medium, SourceState } from '../core/types.ts';
+import type { Medium, SourceFile, SourceState } from '../core/types.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { within } from '../runtime/deadline.ts';
 import type { Events } from '../runtime/events.ts';
@@ -26,6 +26,8 @@ const statDeadlineMs = { loader: 150, command: 10_000 };
 const probeDeadlineMs = 5000;
 /** A few small files, on a disk that is spun up or spins up, ms. */
 const publishedDeadlineMs = 10_000;
+/** One read at the start of a file on a disk that may have to spin up, ms. */
+const headDeadlineMs = 10_000;
 /** Pause between two walks of a root, ms. Local roots are watched between them; on a network root only walks find changes. */
 const rescanMs = 10 * 60_000;
 /** Known sources per page for the keeper. */
@@ -175,6 +177,11 @@ export class SourceRoots implements AsyncDisposable {
     const directory = dirname(located.path);
     await this.#host.walk(located.root, { directory, recursive: false, onFiles: (batch) => files.push(...batch) });
     return files;
+  }
+
+  /** The first bytes of a source. @throws CacheError `SOURCE_MISSING`, `SOURCE_AWAY`, `SOURCE_IO`, `SOURCE_CHANGED` */
+  head(file: SourceFile, bytes: number): Promise<Uint8Array> {
+    return this.#host.head(file, bytes, { deadlineMs: headDeadlineMs });
   }
 
   /** The kernel's names of a root's disks, joined by `+`; null when unknown. */

@@ -1,5 +1,5 @@
 import { CacheError, messageOf, toCacheError } from '../core/errors.ts';
-import type { Fingerprint, SourceState } from '../core/types.ts';
+import type { Fingerprint, SourceFile, SourceState } from '../core/types.ts';
 import { hasStableInodes } from '../media/file-systems.ts';
 import type { KnownVolume } from '../media/machine.ts';
 import { detectMedium, knownVolumes } from '../media/medium.ts';
@@ -174,6 +174,14 @@ export class SourceClient implements AsyncDisposable {
   async readText(path: string, options: WaitLimit): Promise<string | null> {
     const channel = this.#readers.for({ ...(await detectMedium(path)), path });
     return channel.ask((reader) => reader.readText(path), options);
+  }
+
+  /** The first bytes of a source. @throws CacheError as `SourceDriver.open` */
+  async head(file: SourceFile, bytes: number, options: WaitLimit): Promise<Uint8Array> {
+    const located = this.#roots.find(file.path);
+    if (!located) throw new CacheError('SOURCE_MISSING', `${file.path} lies below no known root`);
+    const head: Question<Uint8Array> = (reader, ground) => reader.head(ground, file, bytes);
+    return (await this.#ask(located.root, head, options)).answer;
   }
 
   /** Time of one small read from the source, ms; null where it cannot be measured. Never throws. */

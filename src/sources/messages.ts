@@ -1,3 +1,4 @@
+import type { SourceFile } from '../core/types.ts';
 import type { KnownVolume } from '../media/machine.ts';
 import type { FileBatch, Listing, Published, ReadSpeeds, RootFacts, StatAnswer } from './driver.ts';
 
@@ -29,6 +30,8 @@ export interface Reader {
   probe(ground: Ground, path: string): Promise<number | null | Elsewhere>;
   measure(ground: Ground, path: string): Promise<ReadSpeeds | null | Elsewhere>;
   readText(path: string): Promise<string | null>;
+  /** The first bytes of a source. */
+  head(ground: Ground, file: SourceFile, bytes: number): Promise<Uint8Array | Elsewhere>;
   /** Ends a listing or a watch. */
   cancel(id: number): void;
 }

@@ -1,4 +1,5 @@
 import { CacheError } from '../core/errors.ts';
+import type { SourceFile } from '../core/types.ts';
 import { type Machine, thisMachine } from '../media/machine.ts';
 import { foreignPart } from '../media/resolve-locally.ts';
 import type { Calls } from '../runtime/calls.ts';
@@ -50,6 +51,18 @@ export class SourceReader implements Reader {
 
   readText(path: string) {
     return inOurWords(() => readText(path));
+  }
+
+  head(ground: Ground, file: SourceFile, bytes: number) {
+    return this.#ask(ground, file.path, async (driver) => {
+      const source = await driver.open(file);
+      try {
+        const into = new Uint8Array(bytes);
+        return into.subarray(0, await source.read(into, 0));
+      } finally {
+        await source.close();
+      }
+    });
   }
 
   list(id: number, ground: Ground, { directory, recursive, skip }: ListRequest) {

@@ -22,10 +22,18 @@ export function isCompanion(name: string, other: string): boolean {
   return hubSettings.test(other) || isSameSet(name, other);
 }
 
+/** A projector of images whose name tells no model: whether it belongs to this one, only the files themselves say. */
+export function isNamelessProjector(name: string, model: string): boolean {
+  return projector.test(name) && !bearsName(model, name);
+}
+
 /** Matches as ComfyUI-GGUF does, by the name without its quantisation. Projectors named `mmproj…` match every model. */
 function isProjectorOf(name: string, other: string): boolean {
-  const model = name.replace(gguf, '').replace(quantisation, '').toLowerCase();
-  return other.toLowerCase().includes(model) || /^mmproj/i.test(other);
+  return bearsName(name, other) || /^mmproj/i.test(other);
+}
+
+function bearsName(model: string, other: string): boolean {
+  return other.toLowerCase().includes(model.replace(gguf, '').replace(quantisation, '').toLowerCase());
 }
 
 function isSameSet(name: string, other: string): boolean {

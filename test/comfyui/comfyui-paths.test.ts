@@ -12,8 +12,7 @@ const windows = { home: 'C:\\Users\\u', environment: { APPDATA: 'C:\\Users\\u\\A
 
 /** `category path`, with `!` for a default and `?` for a folder that need not exist; those taken up by themselves left out. */
 function read(text: string, variables: typeof linux | typeof windows = linux): string[] {
-  const file =
-    variables.platform === 'win32' ? 'C:\\ComfyUI\\extra_model_paths.yaml' : '/opt/ComfyUI/extra_model_paths.yaml';
+  const file = variables.platform === 'win32' ? 'C:\\ComfyUI\\extra_model_paths.yaml' : '/opt/ComfyUI/extra_model_paths.yaml';
   const { paths } = readExtraPaths(text, file, variables);
   return paths
     .filter(({ optional }) => !optional)

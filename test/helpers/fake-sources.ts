@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, sep } from 'node:path';
 import { vi } from 'vitest';
 import type { Medium, Mode, SourceState } from '../../src/core/types.ts';
@@ -43,6 +43,7 @@ export function fakeSources(root: string, diskOf: (root: string) => string | nul
   const mocked: Sources = { locate: vi.fn(locate), candidates: vi.fn(candidates), stat: vi.fn(stat) };
   return Object.assign(state, mocked, {
     filesBeside,
+    head: async ({ path }: { path: string }, bytes: number) => new Uint8Array(readFileSync(path).subarray(0, bytes)),
     diskOf,
     categories: () => ['loras'],
     probe: async () => null,

@@ -39,12 +39,12 @@ const entriesQuery = z.object({
 
 const evictBody = selectBody.extend({ dryRun: z.boolean().optional() });
 
-const sourcesQuery = z.object({ search: name.optional(), limit: z.coerce.number().int().min(1).max(10_000).default(1000) });
+const sourcesQuery = z.object({ search: pattern.optional(), limit: z.coerce.number().int().min(1).max(10_000).default(1000) });
 
 const warmBody = z.object({
   paths: z.array(absolutePath).max(10_000).optional(),
   names: z.array(name).max(10_000).optional(),
-  globs: z.array(name).max(100).optional(),
+  globs: z.array(pattern).max(100).optional(),
   workflow: z.unknown().optional(),
   prompt: z.unknown().optional(),
   wait: z.boolean().optional(),
