@@ -15,11 +15,11 @@ function gguf(keys: Record<string, string | number | string[]>): Buffer {
   const u32 = (value: number) => Buffer.from(Uint32Array.of(value).buffer);
   const u64 = (value: number) => Buffer.from(BigUint64Array.of(BigInt(value)).buffer);
   const text = (value: string) => Buffer.concat([u64(Buffer.byteLength(value)), Buffer.from(value)]);
-  const valueOf = (value: string | number | string[]) => {
+  const encoded = (value: string | number | string[]) => {
     if (typeof value === 'string') return [u32(8), text(value)];
     return typeof value === 'number' ? [u32(4), u32(value)] : [u32(9), u32(8), u64(value.length), ...value.map(text)];
   };
-  const pairs = Object.entries(keys).flatMap(([key, value]) => [text(key), ...valueOf(value)]);
+  const pairs = Object.entries(keys).flatMap(([key, value]) => [text(key), ...encoded(value)]);
   const head = [Buffer.from('GGUF'), u32(3), u64(0), u64(Object.keys(keys).length)];
   return Buffer.concat([...head, ...pairs, Buffer.alloc(100_000)]);
 }
