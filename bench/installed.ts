@@ -8,9 +8,13 @@ import { fileURLToPath } from 'node:url';
 import { Client } from '../src/cli/client.ts';
 
 /** As the shim does when a program no longer uses its models. */
-export async function endLeases({ daemon }: Client, who: { app: string; pid: number }): Promise<void> {
+export async function endLeases({ daemon }: Client, who: { app: string; pid: number }, process?: string): Promise<void> {
   const token = readFileSync(daemon.tokenFile, 'utf8').trim();
-  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+  const headers = {
+    authorization: `Bearer ${token}`,
+    'content-type': 'application/json',
+    ...(process !== undefined && { 'x-autocached-process': process }),
+  };
   const body = JSON.stringify({ client: who, end: true });
   const { status } = await fetch(`${daemon.url}/api/leases`, { method: 'POST', headers, body });
   if (status !== 200) throw new Error(`the leases could not be ended: ${status}`);

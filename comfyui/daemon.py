@@ -10,6 +10,7 @@ import threading
 from urllib.parse import urlsplit
 
 from .announcement import Announcement, read_announcement
+from .process import this_process
 from .proof import ANSWER_HEADER, NotTheDaemon, prove
 
 CONNECT_SECONDS = 0.05
@@ -55,6 +56,10 @@ class Daemon:
         except OSError:
             return None
         return (seen.st_mtime_ns, seen.st_ino, seen.st_size)
+
+    def is_installed(self) -> bool:
+        """False when its state directory is gone: none will come."""
+        return os.path.isdir(os.path.dirname(self._file))
 
     def announcement(self, again: bool = False) -> Announcement:
         """Who the daemon is now; read anew when its file has changed or `again`. Raises Trouble."""
@@ -133,7 +138,7 @@ class Daemon:
 
     def _exchange(self, connection, route: str, body: dict | bytes | None, answer_seconds: float) -> dict:
         session = self._kept.session
-        headers = {"Host": self._kept.host}
+        headers = {"Host": self._kept.host, "X-Autocached-Process": this_process()}
         method, content = "GET", None
         if body is not None:
             headers["Content-Type"] = "application/json"

@@ -109,7 +109,10 @@ class Resolver:
                 self._leases.hold(copy, answer.get("leaseMs"))
                 return Answer(copy, tier, reason)
         copy = sealed_copy(self._state_dir, absolute, source)
-        return Answer(copy, "ssd", "HIT") if copy else Answer(path, "", "ERROR")
+        if copy is None:
+            return Answer(path, "", "ERROR")
+        self._leases.found(copy)
+        return Answer(copy, "ssd", "HIT")
 
     def _ask(self, question: dict) -> dict:
         """The daemon's last word. Only a node of a running prompt waits for a copy, and only while the daemon finds it worth it."""

@@ -26,6 +26,8 @@ export interface ClientInfo {
   pid?: number;
   prompt?: string;
   node?: string;
+  /** Which process that is, as no other one ever is: header `X-Autocached-Process`, see `runtime/processes.ts`. */
+  process?: string;
 }
 
 export interface LookupAnswer {
@@ -276,4 +278,6 @@ export interface PublishedView {
 
 export interface LeaseAnswer {
   leases: { path: string; expiresInMs: number }[];
+  /** Whether the daemon notices by itself when the client ends; if not, a client that is silent for ten minutes counts as ended. */
+  seen: boolean;
 }

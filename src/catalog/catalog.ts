@@ -7,6 +7,7 @@ import { isDamage } from './damage.ts';
 import { Database } from './database.ts';
 import { Duplicates } from './duplicates.ts';
 import { Entries } from './entries.ts';
+import { HandedOutPaths } from './handed-out.ts';
 import { Placements } from './placements.ts';
 import { PublishedHashes } from './published.ts';
 import { Settings } from './settings.ts';
@@ -39,6 +40,7 @@ export class Catalog implements Disposable {
   readonly settings: Settings;
   readonly speeds: SavedSpeeds;
   readonly published: PublishedHashes;
+  readonly handedOut: HandedOutPaths;
   /** Why the file was set aside at opening, or null. The caller rebuilds the copies from the cache directory. */
   readonly damaged: string | null;
 
@@ -54,6 +56,7 @@ export class Catalog implements Disposable {
     this.settings = new Settings(database);
     this.speeds = new SavedSpeeds(database);
     this.published = new PublishedHashes(database);
+    this.handedOut = new HandedOutPaths(database);
     this.usage = new Usage(database, this.entries, clock);
   }
 

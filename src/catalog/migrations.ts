@@ -259,4 +259,13 @@ export const migrations: readonly string[] = [
   -- Sources are listed from the one that was used last.
   CREATE INDEX entries_by_last_use ON entries (last_use DESC, path);
   `,
+  `
+  -- Paths that programs were given, which they may open as long as they run.
+  CREATE TABLE handed_out (
+    path TEXT NOT NULL,
+    program TEXT NOT NULL,
+    source TEXT NOT NULL,
+    PRIMARY KEY (path, program)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

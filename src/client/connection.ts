@@ -24,6 +24,8 @@ export interface Request {
   path: string;
   /** As JSON. */
   body?: string;
+  /** Which process its client is, see `runtime/processes.ts`. */
+  process?: string;
 }
 
 /** Whoever listens at the daemon's address is not the daemon: nothing was said to it, and nothing it said counts. */
@@ -67,7 +69,7 @@ export class Connection {
   }
 
   /** The answer as soon as its head is there, with the function that checks its proof. */
-  async send({ method, path, body }: Request, signal: AbortSignal): Promise<Answer> {
+  async send({ method, path, body, process }: Request, signal: AbortSignal): Promise<Answer> {
     const session = this.#session;
     if (!session) throw new Error('the connection is not open');
     const number = session.next();
@@ -78,6 +80,7 @@ export class Connection {
     const headers = {
       authorization: `${scheme} ${digest} ${session.requestProof(number, method, target, digest)}`,
       ...(body !== undefined && { 'content-type': 'application/json' }),
+      ...(process !== undefined && { 'x-autocached-process': process }),
     };
     const response = await this.#request({ method, path: target, headers }, body, signal);
     const given = String(response.headers[answerHeader] ?? '');

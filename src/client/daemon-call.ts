@@ -7,6 +7,8 @@ export interface Call {
   method: string;
   path: string;
   body?: unknown;
+  /** Which process its client is, see `runtime/processes.ts`; null or left out where that is not known. */
+  process?: string | null;
   /** Longest wait for the connection, in ms. */
   connectMs: number;
   /** Longest wait for the whole answer, in ms; null = for ever. */
@@ -54,8 +56,13 @@ export class DaemonCalls {
   }
 
   async #send(to: Address, call: Call, signal: AbortSignal, mayReuse = true): Promise<Sent> {
-    const { method, path, body } = call;
-    const request: Request = { method, path, ...(body !== undefined && { body: JSON.stringify(body) }) };
+    const { method, path, body, process } = call;
+    const request: Request = {
+      method,
+      path,
+      ...(process && { process }),
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    };
     const kept = mayReuse ? this.#take(to) : undefined;
     const connection = kept ?? (await Connection.open(to, call.connectMs, signal));
     try {

@@ -6,6 +6,7 @@ import { stateDirFromEnvironment } from '../config/env.ts';
 import { fromDaemon, isWithin, toDaemon } from '../config/remote.ts';
 import { type Medium, type Purpose, type Reason, reasons, type TierName } from '../core/types.ts';
 import { within } from '../runtime/deadline.ts';
+import { processAt } from '../runtime/processes.ts';
 import { Breaker } from './breaker.ts';
 import { DaemonCalls } from './daemon-call.ts';
 import { daemonFilePath, type FoundDaemon, findDaemon } from './daemon-file.ts';
@@ -51,6 +52,7 @@ export function createResolver(options: ResolverOptions = {}): Resolver {
   const stateDir = options.stateDir ?? stateDirFromEnvironment();
   const connectMs = options.timeoutMs?.connect ?? 50;
   const answerMs = options.timeoutMs?.answer ?? 250;
+  const own = processAt(process.pid);
   const breaker = new Breaker();
   const known = rememberDaemon(stateDir, () => breaker.reset());
   const calls = new DaemonCalls();
@@ -74,7 +76,7 @@ export function createResolver(options: ResolverOptions = {}): Resolver {
       client: { app: 'node', pid: process.pid },
     };
     try {
-      const call = { method: 'POST', path: '/api/lookup', body, connectMs, answerMs: answerMs + wait };
+      const call = { method: 'POST', path: '/api/lookup', body, process: own, connectMs, answerMs: answerMs + wait };
       const { status, text } = await calls.call(daemon, call);
       const answer = status === 200 ? parseAnswer(text) : null;
       // A refused request (4xx) is no sign of a sick daemon, unless its token is refused.

@@ -11,6 +11,7 @@ import type { SourceRoots } from '../roots/source-roots.ts';
 import type { Evictor } from '../space/evict.ts';
 import type { Tiers } from '../tiers/tiers.ts';
 import type { Accounts } from '../upkeep/accounts.ts';
+import type { HandedOut } from '../usage/handed-out.ts';
 import type { Leases } from '../usage/leases.ts';
 import { MemoryWarmer } from '../usage/memory-warmer.ts';
 import { OpenSources } from '../usage/open-sources.ts';
@@ -29,6 +30,7 @@ export interface AnsweringParts extends Context {
   planner: CopyPlanner;
   evictor: Evictor;
   leases: Leases;
+  handedOut: HandedOut;
   speeds: Speeds;
   options: LookupOptions;
   onTrouble(error: unknown): void;

@@ -17,6 +17,7 @@ import type { MemoryTier } from '../tiers/in-memory.ts';
 import type { Tiers } from '../tiers/tiers.ts';
 import type { Accounts } from '../upkeep/accounts.ts';
 import { retireDamaged } from '../upkeep/damaged.ts';
+import type { HandedOut } from '../usage/handed-out.ts';
 import type { Leases } from '../usage/leases.ts';
 import type { SourceSpeeds } from '../usage/source-speeds.ts';
 import type { Context } from './context.ts';
@@ -31,6 +32,7 @@ export interface CopyingParts extends Context, Rules {
   sources: Pick<SourceRoots, 'filesBeside' | 'diskOf' | 'head'>;
   speeds: SourceSpeeds;
   leases: Leases;
+  handedOut: HandedOut;
   workers: CopyWorkers;
   options: CopyOptions;
   bounds: LimitKeeperDeps['bounds'];

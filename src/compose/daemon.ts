@@ -72,7 +72,7 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
   const context = { clock, log, events, opened };
 
   const storage = await openStorage(config, { ...context, ...(overrides.pauses && { pauses: overrides.pauses }) });
-  const { catalog, tier, tiers, ram, accounts, watch } = storage;
+  const { catalog, handedOut, tier, tiers, ram, accounts, watch } = storage;
   const settings = openSettings(loaded, storage, context);
   const sources = await openSources(loaded, settings, storage, context);
   const { roots, speeds, sourceSpeeds } = sources;
@@ -81,7 +81,7 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
   if (ram) opened.defer(() => emptyRam(catalog, ram.tier, (path) => leases.isLeased(path)));
 
   const onTrouble = (error: unknown) => accounts.afterTrouble(error);
-  const shared = { ...context, ...rules, catalog, tiers, accounts, sources: roots, leases, onTrouble };
+  const shared = { ...context, ...rules, catalog, tiers, accounts, sources: roots, leases, handedOut, onTrouble };
   const options = lookupOptionsOf(settings, { limit: () => rules.bound(tier).limit, cacheState: () => tier.state() });
   const copying = composeCopying({
     ...shared,

@@ -5,9 +5,11 @@ import type { Config } from '../config/types.ts';
 import { assertInMemory, assertOwn } from '../media/assert-in-memory.ts';
 import { assertApart, realPathOf } from '../roots/disjoint.ts';
 import { inMemory, type MemoryTier } from '../tiers/in-memory.ts';
+import { leavingLinks } from '../tiers/leave-link.ts';
 import { readMemory } from '../tiers/memory.ts';
 import { openPosixTier } from '../tiers/posix-tier.ts';
 import { emptyRam, forgetRam, leaveFormerRam } from '../upkeep/empty-ram.ts';
+import type { HandedOut } from '../usage/handed-out.ts';
 import type { Context } from './context.ts';
 
 export interface RamTier {
@@ -20,17 +22,26 @@ export interface RamTier {
 const usualRamDir = process.platform === 'linux' ? '/dev/shm/autocached' : null;
 
 /** Opens the RAM tier, empty. @throws CacheError ALREADY_RUNNING or BAD_CONFIG */
-export async function openRam(config: Config, catalog: Catalog, { log, opened }: Context): Promise<RamTier | null> {
+export async function openRam(
+  config: Config,
+  { catalog, handedOut }: { catalog: Catalog; handedOut: HandedOut },
+  { log, opened }: Context,
+): Promise<RamTier | null> {
+  const open = (dir: string) => leavingLinks(openPosixTier('ram', dir), (path) => handedOut.sourceOf(path));
   const wanted = ramTierOf(config);
   const given = wanted && (wanted.dir ?? usualRamDir);
   const dir = given && (await realPathOf(given));
-  await leaveFormerRam(catalog, dir, log);
+  await leaveFormerRam({ catalog, dir, open, log });
   forgetRam(catalog);
   if (!dir) return null;
   assertInMemory(dir);
   assertApart(['the directory of the RAM tier', dir], ['the cache directory', await realPathOf(config.dir)]);
   assertApart(['the directory of the RAM tier', dir], ['the state directory', await realPathOf(config.stateDir)]);
-  const tier = openPosixTier('ram', dir);
+  const tier = open(dir);
+  if (!tier.leavesLinks()) {
+    log.warn({ dir }, 'there is no RAM tier: its volume has no symbolic links, and paths in it could not be kept openable');
+    return null;
+  }
   assertOwn(tier.dir);
   opened.defer(lockDirectory(dir, 'directory of the RAM tier'));
   catalog.settings.set('ram', dir, '');

@@ -8,11 +8,13 @@ import { assertLocal } from '../media/assert-local.ts';
 import { daemonLogName, type Log } from '../runtime/log.ts';
 import { makeDirectory } from '../runtime/make-directory.ts';
 import { closeDirectory } from '../runtime/private-file.ts';
+import { leavingLinks } from '../tiers/leave-link.ts';
 import type { PosixTier } from '../tiers/tier.ts';
 import { Tiers } from '../tiers/tiers.ts';
 import { Accounts, type AccountsDeps } from '../upkeep/accounts.ts';
 import { boundLog } from '../upkeep/bound-log.ts';
 import { CacheWatch } from '../upkeep/cache-watch.ts';
+import { HandedOut } from '../usage/handed-out.ts';
 import { openCacheDir, openColdDir } from './cache-dir.ts';
 import type { Context } from './context.ts';
 import { openRam, type RamTier } from './ram.ts';
@@ -23,6 +25,7 @@ export interface Storage {
   ram: RamTier | null;
   tiers: Tiers<PosixTier>;
   catalog: Catalog;
+  handedOut: HandedOut;
   accounts: Accounts;
   watch: CacheWatch;
 }
@@ -50,17 +53,18 @@ export async function openStorage(config: Config, { pauses, ...context }: Openin
   if (catalog.damaged) {
     log.error({ why: catalog.damaged }, 'the catalog was damaged; it is set aside and rebuilt from the cache directory');
   }
-  const tier = await openCacheDir('ssd', dir, catalog);
+  const handedOut = new HandedOut(clock, catalog.handedOut.all());
+  const tier = leavingLinks(await openCacheDir('ssd', dir, catalog), (path) => handedOut.sourceOf(path));
   // What was compressed before it was switched off is still restored.
   const cold = await openColdDir(tier, catalog, { wanted: compress === 'cold' });
   const watch = new CacheWatch({ ...context, tiers: cold ? [tier, cold] : [tier], onBack: () => accounts.begin() });
   opened.defer(() => watch[Symbol.asyncDispose]());
   if (cold?.state() === 'here') offerRestore(cold, log);
-  const ram = await openRam(config, catalog, context);
+  const ram = await openRam(config, { catalog, handedOut }, context);
   const tiers = new Tiers<PosixTier>([tier, ...(ram ? [ram.tier] : []), ...(cold ? [cold] : [])]);
   const accounts = new Accounts({ ...context, catalog, tiers, ...(pauses && { pauses }) });
   opened.defer(() => accounts[Symbol.asyncDispose]());
-  return { tier, ram, tiers, catalog, accounts, watch };
+  return { tier, ram, tiers, catalog, handedOut, accounts, watch };
 }
 
 /** Compressed files can be restored without autocached. A missing script does not stop the start. */

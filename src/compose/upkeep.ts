@@ -1,12 +1,15 @@
 import type { Catalog } from '../catalog/catalog.ts';
+import type { ActiveJobs } from '../jobs/active-jobs.ts';
 import type { Copier } from '../jobs/copier.ts';
 import type { Deduplicator } from '../placement/deduplicate.ts';
 import type { SourceRoots } from '../roots/source-roots.ts';
 import type { Tiers } from '../tiers/tiers.ts';
+import { EndedPrograms } from '../upkeep/ended-programs.ts';
 import { startFlushing } from '../upkeep/flush.ts';
 import { PublishedCheck } from '../upkeep/published.ts';
 import { retryAfterOutage } from '../upkeep/retry-after-outage.ts';
 import { Scrub } from '../upkeep/scrub.ts';
+import type { HandedOut } from '../usage/handed-out.ts';
 import type { Leases } from '../usage/leases.ts';
 import type { Speeds } from '../usage/speeds.ts';
 import type { Warmer } from '../usage/warmer.ts';
@@ -20,6 +23,8 @@ export interface UpkeepParts extends Context {
   duplicates: Deduplicator;
   warmer: Warmer;
   leases: Leases;
+  handedOut: HandedOut;
+  active: ActiveJobs;
   speeds: Speeds;
   scrubMs(): number | null;
   onTrouble(error: unknown): void;
@@ -48,5 +53,8 @@ export function openUpkeep(parts: UpkeepParts): Upkeep {
   opened.defer(() => scrub[Symbol.asyncDispose]());
   opened.defer(retryAfterOutage({ ...parts, failures: copier.failures }));
   opened.defer(startFlushing(parts));
+  const endedPrograms = new EndedPrograms(parts);
+  opened.defer(() => endedPrograms[Symbol.asyncDispose]());
+  endedPrograms.start();
   return { scrub, published };
 }

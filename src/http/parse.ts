@@ -1,6 +1,9 @@
 import { isAbsolute } from 'node:path';
+import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import type { ClientInfo } from '../api/api.ts';
 import { CacheError } from '../core/errors.ts';
+import { processForm } from '../runtime/processes.ts';
 
 /** JSON has no `undefined`: an absent field is absent, which zod's types do not express. */
 type Present<T> = T extends readonly (infer Item)[]
@@ -30,5 +33,11 @@ export const pattern = z.string().min(1).max(1024);
 export const absolutePath = text.refine((value) => isAbsolute(value), 'must be an absolute path');
 /** In decimal: a JSON number keeps fewer digits. */
 export const nanoseconds = z.string().regex(/^-?\d{1,20}$/, 'must be nanoseconds in decimal');
+/** The client of a body, with the process that its header names. */
+export function clientOf<T extends ClientInfo | null>(client: T, { headers }: Pick<FastifyRequest, 'headers'>): T {
+  const process = headers['x-autocached-process'];
+  return client && typeof process === 'string' && processForm.test(process) ? { ...client, process } : client;
+}
+
 export const milliseconds = z.number().nonnegative().finite();
 export const bytes = z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER);

@@ -14,6 +14,7 @@ import type { Tiers } from '../tiers/tiers.ts';
 import type { Accounts } from '../upkeep/accounts.ts';
 import type { PublishedCheck } from '../upkeep/published.ts';
 import type { Scrub } from '../upkeep/scrub.ts';
+import type { HandedOut } from '../usage/handed-out.ts';
 import type { Leases } from '../usage/leases.ts';
 import type { MemoryWarmer } from '../usage/memory-warmer.ts';
 import type { OpenSources } from '../usage/open-sources.ts';
@@ -82,6 +83,7 @@ export interface Services {
   lookup: Lookup;
   lookupStats: LookupStats;
   leases: Leases;
+  handedOut: HandedOut;
   openSources: OpenSources;
   warmer: Warmer;
   memoryWarmer: MemoryWarmer;

@@ -46,7 +46,7 @@ export interface Planner {
   /** False while files that loaders open beside this one have no copies in that tier. */
   isComplete(path: string, tier: TierName): boolean;
   /** To be called when a copy was served: its companions are in use too, and each is leased by `lease`. */
-  handedOut(path: string, tier: TierName, lease: (copyPath: string) => void): void;
+  handedOut(path: string, tier: TierName, lease: (copyPath: string, sourcePath: string) => void): void;
 }
 
 /** Read speeds, measured or, until then, assumed. */
@@ -65,6 +65,11 @@ export interface Speeds {
 export interface Leases {
   /** @returns how long the path stays valid, ms */
   grant(copyPath: string, client: ClientInfo | null): number;
+}
+
+/** Which programs were given which paths. */
+export interface HandedOut {
+  note(copyPath: string, sourcePath: string, client: ClientInfo | null): void;
 }
 
 /** The settings for lookups; functions stand for settings that may change at runtime. */

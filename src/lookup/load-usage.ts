@@ -1,12 +1,13 @@
-import type { ClientInfo, LookupRequest } from '../api/api.ts';
+import type { LookupRequest } from '../api/api.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Copy } from '../core/types.ts';
-import type { Examination, Leases, Planner, Speeds } from './collaborators.ts';
+import type { Examination, HandedOut, Leases, Planner, Speeds } from './collaborators.ts';
 import { isHit, isMiss } from './stats.ts';
 
 export interface LoadUsageDeps {
   usage: Pick<Catalog['usage'], 'add' | 'used'>;
   leases: Leases;
+  handedOut: HandedOut;
   speeds: Pick<Speeds, 'secondsSaved'>;
   planner: Pick<Planner, 'handedOut'>;
   /** Sees every answered load. */
@@ -35,11 +36,19 @@ export class LoadUsage {
     usage.used({ path, root, rel, category, fingerprint });
   }
 
-  /** Leases a served copy and its companions. @returns how long its path stays valid, ms */
-  lease({ located }: Examination, copy: Copy, client: ClientInfo | null): number {
-    const { leases, planner } = this.#deps;
+  /**
+   * To be called when a copy is served. For a load it leases the copy and its companions; each of these paths stays openable while the
+   * client runs. @returns how long the copy itself stays there, ms
+   */
+  handOut({ located }: Examination, copy: Copy, { client, purpose }: LookupRequest): number {
+    const { leases, handedOut, planner } = this.#deps;
+    handedOut.note(copy.path, located.path, client);
+    if (purpose !== 'load') return 0;
     const leaseMs = leases.grant(copy.path, client);
-    planner.handedOut(located.path, copy.tier, (beside) => leases.grant(beside, client));
+    planner.handedOut(located.path, copy.tier, (beside, source) => {
+      leases.grant(beside, client);
+      handedOut.note(beside, source, client);
+    });
     return leaseMs;
   }
 

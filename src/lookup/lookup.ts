@@ -164,7 +164,7 @@ export class Lookup {
     const isLoad = request.purpose === 'load';
     if (isLoad && !isAskedAgain(request, decision.reason)) usage.count(examination);
     if (decision.serve === 'copy' && copy) {
-      const leaseMs = isLoad ? usage.lease(examination, copy, request.client) : 0;
+      const leaseMs = usage.handOut(examination, copy, request);
       return { path: copy.path, tier: copy.tier, reason: decision.reason, leaseMs, entry, job: null };
     }
     const path = request.path ?? located.path;

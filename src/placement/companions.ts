@@ -93,13 +93,13 @@ export class Companions {
   }
 
   /** To be called when a copy was served: leases the companions that its loader will open too, and counts their use. */
-  handedOut(path: string, tier: TierName, lease: (copyPath: string) => void): void {
+  handedOut(path: string, tier: TierName, lease: (copyPath: string, sourcePath: string) => void): void {
     if (!hasCompanions(basename(path))) return;
     for (const file of this.#of(path)) {
       const copy = this.#copyOf(file, tier);
       const entry = this.#deps.catalog.entries.byPath(file.path);
       if (!copy || !entry) continue;
-      lease(copy.path);
+      lease(copy.path, file.path);
       this.#deps.catalog.usage.used(entry);
     }
     void this.#list(path);

@@ -1,7 +1,7 @@
 import type { Leaving } from '../api/api.ts';
 import { sharingQuota } from '../core/tier-traits.ts';
 import type { Log } from '../runtime/log.ts';
-import { type Bound, leavingUnder, type RoomDeps, trim } from '../space/make-room.ts';
+import { type Bound, leavingUnder, type RoomDeps, roomIn, trim } from '../space/make-room.ts';
 import type { Tier } from '../tiers/tier.ts';
 import type { Demoter } from './demoter.ts';
 
@@ -27,11 +27,16 @@ export interface LimitKeeperDeps extends RoomDeps {
 
 const usualGraceMs = 60_000;
 
+/** Copies that were in use when the limit was lowered leave later: the tier is checked again after so long, ms. */
+const lookAgainMs = 20_000;
+
 /** Keeps the SSD tier within limit and floor: at the start, and when one of them has changed. */
 export class LimitKeeper implements Disposable {
   readonly #deps: LimitKeeperDeps;
   #warning: string | null = null;
   #timer: NodeJS.Timeout | undefined;
+  #again: NodeJS.Timeout | undefined;
+  #ended = false;
 
   constructor(deps: LimitKeeperDeps) {
     this.#deps = deps;
@@ -57,7 +62,7 @@ export class LimitKeeper implements Disposable {
 
   /** From now on the settings count. Never rejects. */
   settle(): Promise<void> {
-    this[Symbol.dispose]();
+    this.#endGrace();
     this.#deps.bounds.settle();
     return this.keep();
   }
@@ -65,9 +70,11 @@ export class LimitKeeper implements Disposable {
   /** Has copies leave until the tier is within its bounds; then what is close to the limit may be compressed. Never rejects. */
   async keep(): Promise<void> {
     const { tier, accounts, demoter, log } = this.#deps;
+    clearTimeout(this.#again);
     if (!accounts.complete || tier.state() !== 'here') return;
     try {
       await trim(this.#deps, tier);
+      if (!this.#ended && roomIn(this.#deps, tier) < 0) this.#again = setTimeout(() => this.keep(), lookAgainMs).unref();
     } catch (err) {
       log.error({ err }, 'trimming to the limit failed');
     }
@@ -82,6 +89,12 @@ export class LimitKeeper implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#ended = true;
+    this.#endGrace();
+    clearTimeout(this.#again);
+  }
+
+  #endGrace(): void {
     clearTimeout(this.#timer);
     this.#warning = null;
   }

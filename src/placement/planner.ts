@@ -70,7 +70,7 @@ export class CopyPlanner {
   }
 
   /** To be called when a copy was served: leases its companions and counts their use; all may then move into memory. */
-  handedOut(path: string, tier: TierName, lease: (copyPath: string) => void): void {
+  handedOut(path: string, tier: TierName, lease: (copyPath: string, sourcePath: string) => void): void {
     this.#companions.handedOut(path, tier, lease);
     this.#promotion?.used(path);
   }

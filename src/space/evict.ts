@@ -20,6 +20,10 @@ export interface EvictDeps {
     /** True while a copy is still to be compared with its proof. */
     isUnproven(copyPath: string): boolean;
   };
+  handedOut: {
+    /** The source behind a path that a living program was given, or null. */
+    sourceOf(copyPath: string): string | null;
+  };
   active: {
     /** True while a job copies this source: its place is about to be written. */
     isBusy(sourcePath: string): boolean;
@@ -127,10 +131,17 @@ export class Evictor {
     return entry !== undefined && !this.#deps.active.isBusy(entry.path) && this.use(copy, inUse) === null;
   }
 
+  /** Whether a running program was given its path. Such a copy leaves after all others; a link to the source takes its place. */
+  mayBeOpenedAgain({ path }: Copy): boolean {
+    return this.#deps.handedOut.sourceOf(path) !== null;
+  }
+
   /** Whether its file is open or about to be opened, or null. */
   use(copy: Copy, inUse: ReadonlySet<string>): string | null {
     if (this.#deps.leases.isLeased(copy.path)) return 'leased';
     if (this.#deps.accounts.isUnproven(copy.path)) return 'still to be compared with its hashes';
-    return inUse.has(copy.path) ? 'open in a program' : null;
+    if (inUse.has(copy.path)) return 'open in a program';
+    const leavesLink = this.#deps.tiers.get(copy.tier)?.leavesLinks() ?? true;
+    return !leavesLink && this.mayBeOpenedAgain(copy) ? 'a running program may open it again' : null;
   }
 }

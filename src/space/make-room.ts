@@ -183,14 +183,17 @@ async function chooseCandidates(
       held.add(copy.placement);
       continue;
     }
-    const score = isSpare(catalog, copy) ? Number.NEGATIVE_INFINITY : policy().score(candidate(entry, copy.bytes), tick);
+    const spare = isSpare(catalog, copy);
+    const score = spare ? Number.NEGATIVE_INFINITY : policy().score(candidate(entry, copy.bytes), tick);
+    const given = !spare && evictor.mayBeOpenedAgain(copy);
     const { id, placement, form, bytes } = copy;
-    candidates.push({ id, placement, form, bytes, score });
+    candidates.push({ id, placement, form, bytes, score, given });
   }
   const victims: number[] = [];
   let bytes = 0;
   for (const unit of evictionUnits(candidates, held)) {
-    if (bytes >= need.short || unit.score >= (need.below ?? Number.POSITIVE_INFINITY)) break;
+    if (bytes >= need.short) break;
+    if (unit.score >= (need.below ?? Number.POSITIVE_INFINITY)) continue;
     for (const id of unit.victims) victims.push(id);
     bytes += unit.bytes;
   }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { lstatSync, mkdirSync, realpathSync, renameSync, rmdirSync, rmSync, statfsSync } from 'node:fs';
+import { lstatSync, mkdirSync, realpathSync, renameSync, rmdirSync, rmSync, statfsSync, symlinkSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { dirname, join, normalize, sep } from 'node:path';
 import { CacheError } from '../core/errors.ts';
@@ -8,6 +8,7 @@ import type { Seal, TierName, TierState } from '../core/types.ts';
 import { errnoOf, meaningOf } from '../runtime/errnos.ts';
 import { gathered } from '../runtime/gathered.ts';
 import { filesInUse } from './in-use.ts';
+import { canLink, isLinkTo, replaceByLink } from './leave-link.ts';
 import { fitsSeal, prepareManifest, readManifest } from './manifest.ts';
 import { claim, stateOf } from './marker.ts';
 import { mirrorPath } from './mirror.ts';
@@ -31,6 +32,7 @@ export function posixTier(name: TierName, { dir, id }: { dir: string; id: string
   const partialDir = join(dir, 'partial');
   const manifestPathOf = (copyPath: string) => manifestPath(dir, copyPath);
   let isOpen = false;
+  let leavesLinks = true;
   let capacity = { size: 0, free: 0 };
   const state = (): TierState => (isOpen ? stateOf(dir, id) : 'away');
 
@@ -43,7 +45,9 @@ export function posixTier(name: TierName, { dir, id }: { dir: string; id: string
     isBack: () => stateOf(dir, id) !== 'away',
     open() {
       isOpen = true;
-      if (state() === 'here') mkdirSync(partialDir, { recursive: true });
+      if (state() !== 'here') return;
+      mkdirSync(partialDir, { recursive: true });
+      leavesLinks = canLink(partialDir);
     },
     placeOf: (root, rel) => {
       const path = join(dir, 'files', mirrorPath(root, rel) + suffix);
@@ -74,7 +78,15 @@ export function posixTier(name: TierName, { dir, id }: { dir: string; id: string
     dropManifest: (copyPath) => rmSync(manifestPathOf(copyPath), { force: true }),
     // With dozens of programs a look takes a good part of a second: evictions that come together share it.
     openFiles: gathered(() => filesInUse(dir)),
-    takeOut: (path) => takeOut({ dir, partialDir, path }),
+    leavesLinks: () => leavesLinks,
+    takeOut: (path, linkTo = null) => takeOut({ dir, partialDir, path, linkTo }),
+    dropLink: (path, source) => {
+      if (!isPlaceIn(dir, path)) return;
+      if (state() === 'away') throw new CacheError('CACHE_AWAY', `${dir} is not there`);
+      if (!isLinkTo(path, source)) return;
+      rmSync(path, { force: true });
+      pruneEmptyParents(dir, path);
+    },
     free: (leaving) => rm(leaving, { force: true }),
   };
 }
@@ -99,17 +111,28 @@ function checkSeal(path: string, seal: Seal): 'ok' | 'gone' | 'changed' {
   }
 }
 
-function takeOut({ dir, partialDir, path }: { dir: string; partialDir: string; path: string }): string {
+interface Leaving {
+  dir: string;
+  partialDir: string;
+  path: string;
+  linkTo: string | null;
+}
+
+function takeOut({ dir, partialDir, path, linkTo }: Leaving): string {
   if (!isPlaceIn(dir, path)) throw new Error(`${path} is not a place of this tier`);
-  const leaving = join(partialDir, `${randomUUID()}.leaving`);
+  let leaving = join(partialDir, `${randomUUID()}.leaving`);
   try {
     if (isPlainFile(path)) {
       mkdirSync(partialDir, { recursive: true });
-      renameSync(path, leaving);
+      if (linkTo !== null) leaving = replaceByLink(path, linkTo, partialDir);
+      else renameSync(path, leaving);
     }
   } catch (error) {
     // On a full disk there may be no room for another name.
-    if (meaningOf(error) === 'full' && attempt(() => rmSync(path))) return leaving;
+    if (meaningOf(error) === 'full' && attempt(() => rmSync(path))) {
+      if (linkTo !== null) attempt(() => symlinkSync(linkTo, path));
+      return leaving;
+    }
     throw new CacheError('IN_USE', `${path} cannot be removed now (${errnoOf(error)})`, {
       hint: 'A program still has it open; it is tried again later.',
       cause: error,

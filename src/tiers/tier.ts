@@ -49,12 +49,17 @@ export interface Tier {
   dropManifest(copyPath: string): void;
   /** Paths of copies that some process has open or mapped (law 8), as far as the system reports them. */
   openFiles(): Promise<Set<string>>;
+  /** Whether a link to the source can take the place of a copy that leaves. */
+  leavesLinks(): boolean;
   /**
    * Takes a copy and its proof out of their places; pass the result to `free`. Missing is success, and a file that is no copy
    * stays.
-   * @throws CacheError IN_USE when the system does not release the file; it is then still in its place.
+   * @param linkTo a link to this source takes the place of the copy, by rename; null or left out = nothing does
+   * @throws CacheError IN_USE when the system does not release the file, or has no links; it is then still in its place.
    */
-  takeOut(path: string): string;
+  takeOut(path: string, linkTo?: string | null): string;
+  /** Removes the link that was left in the place of a copy of this source; anything else stays. */
+  dropLink(path: string, source: string): void;
   /** Frees the space of a removed copy. Large files take a while. */
   free(leaving: string): Promise<void>;
 }

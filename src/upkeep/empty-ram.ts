@@ -6,7 +6,7 @@ import { tierTraits } from '../core/tier-traits.ts';
 import { copyStates, tierNames } from '../core/types.ts';
 import type { Log } from '../runtime/log.ts';
 import { isClaimed } from '../tiers/marker.ts';
-import { copyPathOf, openPosixTier } from '../tiers/posix-tier.ts';
+import { copyPathOf } from '../tiers/posix-tier.ts';
 import type { PosixTier } from '../tiers/tier.ts';
 import { proofsOf } from './proofs.ts';
 import { removed, takenOut, tempName } from './removal.ts';
@@ -46,18 +46,27 @@ export function forgetRam(catalog: Catalog, spare: (copyPath: string) => boolean
   });
 }
 
+interface FormerRam {
+  catalog: Catalog;
+  /** The directory of the RAM tier by now, null = there is none. */
+  dir: string | null;
+  /** Opens a directory as the RAM tier. */
+  open(dir: string): PosixTier;
+  log: Log;
+}
+
 /**
  * Empties the last daemon's directory, unless it is `dir`: files of a killed daemon would stay in memory until the machine
  * restarts.
  */
-export async function leaveFormerRam(catalog: Catalog, dir: string | null, log: Log): Promise<void> {
+export async function leaveFormerRam({ catalog, dir, open, log }: FormerRam): Promise<void> {
   const former = catalog.settings.get('ram', '');
   if (!former || former === dir) return;
   if (isClaimed(former)) {
     let unlock = () => {};
     try {
       unlock = lockDirectory(former, 'directory of the RAM tier');
-      await emptyRam(catalog, openPosixTier('ram', former));
+      await emptyRam(catalog, open(former));
     } catch (err) {
       log.warn({ dir: former, err }, 'the former directory of the RAM tier is not emptied');
     } finally {

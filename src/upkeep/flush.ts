@@ -7,16 +7,19 @@ const everyMs = 500;
 export function startFlushing({
   catalog,
   leases,
+  handedOut,
   onTrouble,
 }: {
   catalog: Catalog;
   leases: { changes(): { copyPath: string; client: string }[] | null };
+  handedOut: { save(write: (changes: Parameters<Catalog['handedOut']['change']>[0]) => void): void };
   /** Statistics wait for the next time; lookups continue. */
   onTrouble(error: unknown): void;
 }): () => void {
   const flush = () => {
     const changed = leases.changes();
     if (changed) catalog.usage.leases(changed);
+    handedOut.save((changes) => catalog.handedOut.change(changes));
     catalog.usage.flush();
     catalog.reserveSpace();
   };

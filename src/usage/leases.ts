@@ -93,5 +93,8 @@ export class Leases {
 }
 
 function clientKey(client: ClientInfo | null): string {
-  return client ? `${client.app}:${client.pid ?? 0}` : 'anonymous';
+  if (!client) return 'anonymous';
+  // In two containers the same pid means two programs.
+  const { app, pid = 0, process } = client;
+  return process === undefined ? `${app}:${pid}` : `${app}:${pid}@${process}`;
 }

@@ -34,6 +34,7 @@ class ComfyTest(unittest.TestCase):
     fake = FAKE
 
     def setUp(self):
+        self.addCleanup(self.finish, "autocached-given")
         self.dir = os.path.realpath(tempfile.mkdtemp(prefix="autocached-test-"))
         self.addCleanup(shutil.rmtree, self.dir)
         self.state, self.models, self.ssd = (self.make_folder(name) for name in ("state", "models", "ssd"))
@@ -58,6 +59,7 @@ class ComfyTest(unittest.TestCase):
         sys.modules["autocached_comfyui.daemon"].CONNECT_SECONDS = 60.0
         sys.modules["autocached_comfyui.daemon"].PROOF_SECONDS = 60.0
         sys.modules["autocached_comfyui.resolver"].ANSWER_SECONDS = 60.0
+        sys.modules["autocached_comfyui.leases"].TELL_SECONDS = 0.02
         self.start_others()
         if settled:
             self.finish("autocached-offline")

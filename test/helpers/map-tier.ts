@@ -79,6 +79,8 @@ export function openMapTier(name: TierName, store: ObjectStore, partialDir: stri
     },
     dropManifest: (copyPath) => store.delete(manifestPathOf(copyPath)),
     openFiles: async () => new Set(),
+    leavesLinks: () => false,
+    dropLink: () => {},
     takeOut(path) {
       if (!isPlace(path)) throw new Error(`${path} is not a place of this tier`);
       lastLeaving += 1;

@@ -16,9 +16,11 @@ import { Events } from '../../src/runtime/events.ts';
 import { createLog } from '../../src/runtime/log.ts';
 import type { Bound } from '../../src/space/make-room.ts';
 import type { MemoryTier } from '../../src/tiers/in-memory.ts';
+import { leavingLinks } from '../../src/tiers/leave-link.ts';
 import { openPosixTier } from '../../src/tiers/posix-tier.ts';
 import { Tiers } from '../../src/tiers/tiers.ts';
 import { Accounts, type AccountsDeps } from '../../src/upkeep/accounts.ts';
+import { HandedOut } from '../../src/usage/handed-out.ts';
 import { Leases } from '../../src/usage/leases.ts';
 import { SourceSpeeds } from '../../src/usage/source-speeds.ts';
 import { Speeds } from '../../src/usage/speeds.ts';
@@ -75,7 +77,8 @@ export function createRig(options: RigOptions = {}) {
   const { events } = context;
   const catalog = new Catalog(join(dir, 'catalog.db'), clock);
   opened.defer(() => catalog[Symbol.dispose]());
-  const tier = openPosixTier('ssd', join(dir, 'cache'));
+  const handedOut = new HandedOut(clock, catalog.handedOut.all());
+  const tier = leavingLinks(openPosixTier('ssd', join(dir, 'cache')), (path) => handedOut.sourceOf(path));
   const { extra = [], memory = null } = options;
   const tiers = new Tiers([tier, ...extra.map((name) => openPosixTier(name, join(dir, name))), ...(memory ? [memory] : [])]);
   const accounts = options.pauses ? new Accounts({ ...context, catalog, tiers, pauses: options.pauses }) : allAccounted;
@@ -101,6 +104,7 @@ export function createRig(options: RigOptions = {}) {
     sources,
     speeds: new SourceSpeeds({ speeds, sources }),
     leases,
+    handedOut,
     workers,
     options: {
       limits: { jobs: options.jobs ?? 2, perSource: options.perSource ?? {} },
@@ -155,6 +159,7 @@ export function createRig(options: RigOptions = {}) {
     sources,
     speeds,
     leases,
+    handedOut,
     bound,
     rules,
     workers,

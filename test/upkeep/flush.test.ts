@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { startFlushing } from '../../src/upkeep/flush.ts';
+import { HandedOut } from '../../src/usage/handed-out.ts';
 import { Leases } from '../../src/usage/leases.ts';
 import { openCatalog, sourceFile } from '../helpers/catalog.ts';
 import { ManualClock } from '../helpers/manual-clock.ts';
@@ -10,8 +11,9 @@ afterEach(() => void vi.useRealTimers());
 function arrange() {
   const { catalog, file, close } = openCatalog();
   const leases = new Leases(new ManualClock(), []);
+  const handedOut = new HandedOut(new ManualClock(), []);
   const error = vi.fn();
-  return { catalog, file, close, leases, error, stop: startFlushing({ catalog, leases, onTrouble: error }) };
+  return { catalog, file, close, leases, error, stop: startFlushing({ catalog, leases, handedOut, onTrouble: error }) };
 }
 
 const a = sourceFile('loras/a.safetensors');

@@ -5,7 +5,7 @@ import { purposes } from '../../core/types.ts';
 import { reasonTerm } from '../../core/vocabulary.ts';
 import { splitName } from '../../usage/warmer.ts';
 import { knownFiles, suggestion } from '../known-files.ts';
-import { absolutePath, bytes, milliseconds, name, nanoseconds, parse } from '../parse.ts';
+import { absolutePath, bytes, clientOf, milliseconds, name, nanoseconds, parse } from '../parse.ts';
 import type { Services } from '../services.ts';
 import { viewOf } from '../views.ts';
 
@@ -43,7 +43,10 @@ type LookupServices = Pick<Services, 'lookup' | 'lookupStats' | 'leases' | 'poli
 
 /** The way of a lookup begins here: parse, ask, answer. */
 export function lookupRoutes(app: FastifyInstance, services: LookupServices): void {
-  app.post('/api/lookup', (request) => services.lookup.answer(parse(lookupBody, request.body)));
+  app.post('/api/lookup', (request) => {
+    const asked = parse(lookupBody, request.body);
+    return services.lookup.answer({ ...asked, client: clientOf(asked.client, request) });
+  });
 
   app.get('/api/cache/explain', async (request): Promise<ExplainAnswer> => {
     const asked = parse(explainQuery, request.query);

@@ -1,0 +1,31 @@
+"""Which process this is, in a way that no other one ever is: the daemon tells by it when this one has ended."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+
+_known: tuple[int, str] | None = None
+
+
+def this_process() -> str:
+    """`boot/namespace/start` of this process, as Linux tells them; something of that form elsewhere. Another one after a fork."""
+    global _known
+    pid = os.getpid()
+    if _known is None or _known[0] != pid:
+        _known = (pid, _from_system() or "%s/none/%s" % (sys.platform, secrets.token_hex(16)))
+    return _known[1]
+
+
+def _from_system() -> str | None:
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+            boot = file.read().strip()
+        namespace = "".join(filter(str.isdigit, os.readlink("/proc/self/ns/pid")))
+        with open("/proc/self/stat", encoding="latin-1") as file:
+            # The name of the program stands in parentheses and may contain some itself.
+            start = file.read().rpartition(")")[2].split()[19]
+    except (OSError, ValueError, IndexError):
+        return None
+    return "%s/%s/%s" % (boot, namespace, start) if boot and namespace else None

@@ -1,0 +1,30 @@
+import type { Database } from './database.ts';
+
+interface HandedOutRow {
+  path: string;
+  source: string;
+  program: string;
+}
+
+/** Paths of copies that programs were given and may open again; what they mean is told in `usage/handed-out.ts`. */
+export class HandedOutPaths {
+  readonly #db: Database;
+
+  constructor(db: Database) {
+    this.#db = db;
+  }
+
+  all(): HandedOutRow[] {
+    return this.#db.all('SELECT path, source, program FROM handed_out');
+  }
+
+  /** Forgets first: a path may have been given again since. */
+  change({ added, forgotten }: { added: readonly HandedOutRow[]; forgotten: readonly string[] }): void {
+    this.#db.transaction(() => {
+      for (const path of forgotten) this.#db.run('DELETE FROM handed_out WHERE path = ?', path);
+      for (const { path, source, program } of added) {
+        this.#db.run('INSERT OR REPLACE INTO handed_out (path, source, program) VALUES (?, ?, ?)', path, source, program);
+      }
+    });
+  }
+}

@@ -1,0 +1,43 @@
+import { readFileSync, readlinkSync } from 'node:fs';
+
+/**
+ * A process in a way that no other one has ever: its kernel's boot id, its numbering of processes (a container has one of its own), and
+ * when it started, as `boot/namespace/start`. Where the system does not tell (it is not Linux) programs make up one of that form.
+ */
+export const processForm = /^[\w-]{1,64}\/[\w-]{1,64}\/[\w-]{1,64}$/;
+
+/** The first two of a process that is seen from here; null where the system does not tell. */
+const here = readHere();
+
+/** The process that has this pid here now; null where that cannot be told, and for one that has ended. */
+export function processAt(pid: number): string | null {
+  const start = here === null ? null : startOf(pid);
+  return start === null ? null : `${here}/${start}`;
+}
+
+/** Whether this program can tell itself when that process ends: it runs under this kernel, and its pid means the same here. */
+export function isSeenFromHere(process: string): boolean {
+  return here !== null && process.startsWith(`${here}/`);
+}
+
+function readHere(): string | null {
+  try {
+    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
+    const namespace = /\d+/.exec(readlinkSync('/proc/self/ns/pid'))?.[0];
+    return boot && namespace ? `${boot}/${namespace}` : null;
+  } catch {
+    return null;
+  }
+}
+
+/** In ticks since the boot; null for a process that is not there, or has ended and waits for its parent to notice. */
+function startOf(pid: number): string | null {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    // The name of the program stands in parentheses and may contain some itself (proc(5)).
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return fields[0] === 'Z' || fields[0] === 'X' ? null : (fields[19] ?? null);
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,122 @@
+import type { ClientInfo } from '../api/api.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { isSeenFromHere, processAt } from '../runtime/processes.ts';
+
+/** A path that a program was given, the source behind it, and the program as `pid@process`. */
+export interface HandedOutPath {
+  path: string;
+  source: string;
+  program: string;
+}
+
+/** A program that cannot be seen from here (in a container, not on Linux) counts as ended when it was silent for so long, ms. */
+export const silentMs = 10 * 60_000;
+
+/** Whether a process runs is asked of the system again after so long, ms. */
+const lookAgainMs = 1000;
+
+interface Program {
+  /** Monotonic ms, like `lookedAt`. */
+  heardAt: number;
+  lookedAt: number;
+  runs: boolean;
+}
+
+/**
+ * Which paths of copies programs were given that still run (law 7). A program may keep such a path and open it hours later, long after
+ * its lease: where the copy leaves meanwhile, a link to the source takes its place. Held in memory; the catalog keeps it over a restart.
+ */
+export class HandedOut {
+  readonly #clock: Clock;
+  #byPath = new Map<string, { source: string; programs: Set<string> }>();
+  #programs = new Map<string, Program>();
+  #added: HandedOutPath[] = [];
+  #forgotten: string[] = [];
+
+  constructor(clock: Clock, saved: readonly HandedOutPath[]) {
+    this.#clock = clock;
+    for (const one of saved) this.#enter(one);
+    this.#added = [];
+  }
+
+  /** A client was given the path of a copy of this source. One that does not say which process it is has its lease only. */
+  note(path: string, source: string, client: ClientInfo | null): void {
+    const program = programOf(client);
+    if (program !== null) this.#enter({ path, source, program });
+  }
+
+  /** A client lives. @returns whether its end is noticed without it being heard again */
+  heard(client: ClientInfo): boolean {
+    const program = programOf(client);
+    if (program === null) return true;
+    const known = this.#programs.get(program);
+    if (known) known.heardAt = this.#clock.monotonic();
+    return isSeenFromHere(processOf(program));
+  }
+
+  /** The source behind a path that a living program was given, or null. */
+  sourceOf(path: string): string | null {
+    const given = this.#byPath.get(path);
+    return given && this.#isNeeded(given) ? given.source : null;
+  }
+
+  /** Paths that no living program was given. They are told again until they are forgotten. */
+  unneeded(): { path: string; source: string }[] {
+    return [...this.#byPath].flatMap(([path, given]) => (this.#isNeeded(given) ? [] : [{ path, source: given.source }]));
+  }
+
+  forget(paths: readonly string[]): void {
+    for (const path of paths) this.#byPath.delete(path);
+    this.#forgotten.push(...paths);
+    this.#added = this.#added.filter(({ path }) => this.#byPath.has(path));
+    const needed = new Set([...this.#byPath.values()].flatMap(({ programs }) => [...programs]));
+    for (const program of this.#programs.keys()) if (!needed.has(program)) this.#programs.delete(program);
+  }
+
+  /** Has written what changed since the last time; when that fails, it is told again. */
+  save(write: (changes: { added: readonly HandedOutPath[]; forgotten: readonly string[] }) => void): void {
+    if (this.#added.length === 0 && this.#forgotten.length === 0) return;
+    write({ added: this.#added, forgotten: this.#forgotten });
+    this.#added = [];
+    this.#forgotten = [];
+  }
+
+  #enter(one: HandedOutPath): void {
+    const { path, source, program } = one;
+    const heardAt = this.#clock.monotonic();
+    const known = this.#programs.get(program);
+    if (known) known.heardAt = heardAt;
+    else this.#programs.set(program, { heardAt, lookedAt: Number.NEGATIVE_INFINITY, runs: true });
+    const given = this.#byPath.get(path) ?? { source, programs: new Set() };
+    if (given.source === source && given.programs.has(program)) return;
+    this.#byPath.set(path, { source, programs: given.programs.add(program) });
+    this.#added.push(one);
+  }
+
+  #isNeeded({ programs }: { programs: ReadonlySet<string> }): boolean {
+    return [...programs].some((program) => this.#runs(program));
+  }
+
+  #runs(program: string): boolean {
+    const known = this.#programs.get(program);
+    if (!known) return false;
+    const now = this.#clock.monotonic();
+    const process = processOf(program);
+    if (!isSeenFromHere(process)) return now - known.heardAt < silentMs;
+    if (now - known.lookedAt >= lookAgainMs) {
+      known.runs = processAt(Number.parseInt(program, 10)) === process;
+      known.lookedAt = now;
+    }
+    return known.runs;
+  }
+}
+
+function programOf(client: ClientInfo | null): string | null {
+  if (client?.pid === undefined) return null;
+  const process = client.process ?? processAt(client.pid);
+  return process === null ? null : `${client.pid}@${process}`;
+}
+
+function processOf(program: string): string {
+  return program.slice(program.indexOf('@') + 1);
+}

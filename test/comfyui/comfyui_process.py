@@ -1,0 +1,83 @@
+"""
+A ComfyUI in a process of its own, with the shim and whatever daemon AUTOCACHE_STATE leads to. Model folders lie below MODELS, one for
+each category. Reads commands from stdin, one JSON array a line (a method of Commands and its arguments), and answers each with a line.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import sys
+import threading
+
+from fake_comfyui import FAKE, SHIM, ComfyTest, forget
+
+
+class Process(ComfyTest):
+    """The harness of the shim's own tests, without a test."""
+
+    def __init__(self, models):
+        super().__init__()
+        self.models = models
+
+    def runTest(self):
+        raise NotImplementedError
+
+    def begin(self):
+        sys.path.insert(0, FAKE)
+        forget("folder_paths")
+        import folder_paths
+
+        self.folder_paths = folder_paths
+        for category in sorted(os.listdir(self.models)):
+            folder_paths.folder_names_and_paths[category] = ([os.path.join(self.models, category)], set())
+        self.start_shim(SHIM)
+
+
+class Commands:
+    def __init__(self, process):
+        self.process = process
+        # What nodes have put out and ComfyUI keeps from one prompt to the next.
+        self.outputs = {}
+
+    def select(self, category, name):
+        """The first prompt: a node puts out the path of a model (as DiffusionModelSelector of KJNodes does), and ComfyUI keeps it."""
+        path = self.outputs[(category, name)] = self.process.load(category, name)
+        return path
+
+    def load_selected(self, category, name):
+        """The next prompt: another node opens the path, which was kept. The SHA-256 of what it reads."""
+        return sha256(self.outputs[(category, name)])
+
+    def load(self, category, name):
+        """A loader finds and opens a model. The SHA-256 of what it reads."""
+        return sha256(self.process.load(category, name))
+
+    def threads(self):
+        return [thread.name for thread in threading.enumerate()]
+
+
+def sha256(path):
+    with open(path, "rb") as file:
+        return hashlib.sha256(file.read()).hexdigest()
+
+
+def main():
+    # Whatever prints must not be taken for an answer.
+    answers = os.fdopen(os.dup(1), "w")
+    with contextlib.redirect_stdout(sys.stderr):
+        process = Process(os.environ["MODELS"])
+        process.begin()
+        commands = Commands(process)
+        print(json.dumps("ready"), file=answers, flush=True)
+        for line in sys.stdin:
+            name, *arguments = json.loads(line)
+            try:
+                answer = {"value": getattr(commands, name)(*arguments)}
+            except Exception as error:
+                answer = {"error": "%s: %s" % (type(error).__name__, error)}
+            print(json.dumps(answer), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    main()
