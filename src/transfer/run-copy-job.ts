@@ -7,6 +7,7 @@ import { writing } from '../sources/io-errors.ts';
 import { isClaimed } from '../tiers/marker.ts';
 import { dropPartial, keepPartial } from '../tiers/partial.ts';
 import { publish } from '../tiers/publish.ts';
+import { touch } from '../tiers/touch-shell.ts';
 import { type BlockReader, localReader, sourceReader } from './block-readers.ts';
 import { cloneDuplicate, cloneFile } from './clone-duplicate.ts';
 import { compressCopy } from './compress-copy.ts';
@@ -84,6 +85,7 @@ async function copyAndPublish(open: OpenSource, order: CopyOrder, hooks: CopyHoo
     (await copyBytes(open, { ...order, source }, hooks));
   if (order.reread) await assertReadsBack({ path: order.temp, form: 'plain', hash: hashes.hash }, hooks);
   await open.assertUnchanged();
+  await touch(order.temp, fingerprint.mtimeNs);
   const seal = writing(() => publish({ ...order, source, chunks, ...hashes }));
   dropPartial(order.temp);
   return { seal, ...hashes, source: fingerprint, bytes: fingerprint.size, resumedFrom, readMs };
