@@ -33,6 +33,8 @@ export class CopyMaker {
   async make(job: Job): Promise<void> {
     const tier = this.#deps.tiers.require(job.tier);
     if (this.#isMade(job) || (await this.#link(job, tier))) return;
+    // Nothing leaves for a source that cannot be read, and it becomes no entry.
+    if (planOf(job, this.#deps).kind === 'copy') await this.#runner.probe(job);
     const copy = await this.#reservations.make(job, tier);
     try {
       const report = await (job.kind === 'compress' ? this.#compress(job, tier) : this.#copy(job, tier));

@@ -52,6 +52,21 @@ export class CopyRunner {
     this.#deps = deps;
   }
 
+  /** Finds out whether the source can be read, before anything leaves for its copy. */
+  probe(job: Job): Promise<void> {
+    const { id, file, medium, priority } = job;
+    const network = medium === 'nas';
+    const quiet = { paced: false, progress: () => {}, resuming: () => {}, ask: async () => {} };
+    return this.#deps.workers.probe(
+      { id, source: file, network },
+      {
+        ...quiet,
+        networkRoot: network ? file.root : null,
+        urgent: priority === 'wait',
+      },
+    );
+  }
+
   async copy(job: Job, tier: Tier): Promise<CopyReport> {
     const { catalog, workers, speeds, options } = this.#deps;
     const order = {

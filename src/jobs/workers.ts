@@ -1,7 +1,7 @@
 import { CacheError } from '../core/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { type Peer, siblingModule, startPeer } from '../runtime/peer.ts';
-import type { CopyTerms, CopyWatcher, CopyWorker, JobOrder, ReportOf } from '../transfer/messages.ts';
+import type { CopyTerms, CopyWatcher, CopyWorker, JobOrder, ProbeOrder, ReportOf } from '../transfer/messages.ts';
 
 /** A network source that delivers no byte for this time counts as hung, ms. */
 const stallMs = 60_000;
@@ -66,18 +66,27 @@ export class CopyWorkers implements AsyncDisposable {
 
   /** Carries out the order. @throws CacheError as `runCopyJob`, or SOURCE_AWAY when the source hangs. */
   async run<O extends JobOrder>(order: O, options: RunOptions): Promise<ReportOf<O>> {
+    const { paced, urgent } = options;
+    // The report is of the order's kind.
+    return (await this.#call(order.id, options, (call) => call.run(order, { paced, urgent }))) as ReportOf<O>;
+  }
+
+  /** Finds out whether a source can be read. @throws CacheError as `probeSource`, or SOURCE_AWAY when the source hangs. */
+  probe(order: ProbeOrder, options: RunOptions): Promise<void> {
+    return this.#call(order.id, options, (call) => call.probe(order));
+  }
+
+  async #call<T>(id: number, options: RunOptions, work: (call: Peer<CopyWorker>['call']) => Promise<T>): Promise<T> {
     // A new worker would keep the process from ending.
     if (this.#stopped) throw new CacheError('CANCELLED', stopping);
     const worker = this.#workerFor(options);
-    const { id } = order;
-    const { progress, resuming, ask, paced, urgent } = options;
+    const { progress, resuming, ask } = options;
     const running: Running = { progress, resuming, ask, worker, stall: undefined };
     worker.orders.add(id);
     this.#running.set(id, running);
     this.#watchStall(running);
     try {
-      // The report is of the order's kind.
-      return (await worker.peer.call.run(order, { paced, urgent })) as ReportOf<O>;
+      return await work(worker.peer.call);
     } finally {
       clearTimeout(running.stall);
       worker.orders.delete(id);

@@ -139,7 +139,7 @@ export class Lookup {
   }
 
   /** The source's answer comes too late for this asker. What follows from it is not lost. */
-  #followLate(request: LookupRequest, { located }: Found): void {
+  #followLate({ size: _, mtimeNs: __, ...request }: LookupRequest, { located }: Found): void {
     const { sources, log } = this.#deps;
     const follow = async () => {
       const source = await sources.stat(located, 'command');
@@ -152,7 +152,10 @@ export class Lookup {
   #follow(request: LookupRequest, examination: Examination, priority: Priority): CopyInProgress | null {
     const { copies, planner } = this.#deps;
     const { located, decision } = examination;
-    copies.takeOutOfService(examination);
+    // Copies do not go on hearsay: the daemon looks for itself, after the answer.
+    const isTold = decision.retire === true && request.size !== undefined;
+    if (isTold) setImmediate(() => this.#followLate(request, examination));
+    else copies.takeOutOfService(examination);
     if (!decision.request || request.purpose !== 'load') return planner.activeJob(located.path) ?? null;
     return planner.request({ ...located, fingerprint: decision.request }, priority);
   }

@@ -61,6 +61,9 @@ interface Jobs {
   compress: { order: CompressOrder; report: CopyReport };
 }
 
+/** Open a source and read its beginning. */
+export type ProbeOrder = Pick<CopyOrder, 'id' | 'source' | 'network'>;
+
 export type JobOrder = Jobs[JobKind]['order'];
 
 /** The worker's report on a completed order. */
@@ -89,6 +92,8 @@ export interface CopyTerms {
 export interface CopyWorker {
   /** @throws CacheError as `runCopyJob` */
   run(order: JobOrder, terms: CopyTerms): Promise<ReportOf<JobOrder>>;
+  /** @throws CacheError as `probeSource` */
+  probe(order: ProbeOrder): Promise<void>;
   cancel(id: number): void;
   /** From here on a program waits for the copy. */
   hurry(id: number): void;

@@ -3,11 +3,13 @@ import { isThread, serveParent } from '../runtime/peer.ts';
 import { setPoolPriority } from '../runtime/pool-threads.ts';
 import type { CopyHooks } from './each-block.ts';
 import type { CopyTerms, CopyWatcher, CopyWorker, JobOrder, ReportOf } from './messages.ts';
+import { probeSource } from './probe-source.ts';
 import { runCopyJob } from './run-copy-job.ts';
 
 /** The entry of a copy worker, as a thread or as a process. Takes orders one after the other or several at once. */
 const parent = serveParent<CopyWatcher, CopyWorker>({
   run,
+  probe: probeSource,
   cancel: (id) => change(id, (job) => job.abort.abort()),
   hurry: (id) =>
     change(id, (job) => {

@@ -1,5 +1,6 @@
 import { CopyWorkers, type RunOptions } from '../../src/jobs/workers.ts';
-import type { JobOrder, ReportOf } from '../../src/transfer/messages.ts';
+import type { JobOrder, ProbeOrder, ReportOf } from '../../src/transfer/messages.ts';
+import { probeSource } from '../../src/transfer/probe-source.ts';
 import { runCopyJob } from '../../src/transfer/run-copy-job.ts';
 
 /** Copies for real, but on the test's own thread: starting one takes longer than most tests. */
@@ -24,6 +25,10 @@ export class InlineWorkers extends CopyWorkers {
     } finally {
       this.#running.delete(order.id);
     }
+  }
+
+  override probe(order: ProbeOrder): Promise<void> {
+    return probeSource(order);
   }
 
   override cancel(id: number): void {

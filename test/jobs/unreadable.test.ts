@@ -1,0 +1,71 @@
+import { rmSync, truncateSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { fingerprintOf, writeModel } from '../helpers/files.ts';
+import { createFaultyMount, noFaultyMount } from '../helpers/hanging-mount.ts';
+import { createLookupRig } from '../helpers/lookup-rig.ts';
+import { createRig } from '../helpers/rig.ts';
+
+/** A cache that is full of copies. */
+async function fullCache() {
+  const rig = createRig({ limit: 4000, workers: 'inline' });
+  for (const name of ['a', 'b', 'c', 'd']) await rig.copy(rig.source(`loras/${name}.safetensors`, 1000).path);
+  expect(rig.catalog.copies.inState('ready')).toHaveLength(4);
+  return rig;
+}
+
+test.each<[string, (path: string) => void, string]>([
+  ['has vanished', (path) => rmSync(path), 'SOURCE_MISSING'],
+  ['is shorter than was told', (path) => truncateSync(path, 1500), 'SOURCE_CHANGED'],
+])('no copy leaves for a source that %s, and it becomes no entry', async (_what, harm, code) => {
+  const rig = await fullCache();
+  const { path } = rig.source('loras/new.safetensors', 3000);
+  const file = rig.file(path);
+  harm(path);
+  const job = rig.copier.request({ file, priority: 'prefetch', medium: 'hdd' });
+  await job.ended;
+  expect(job.error?.code).toBe(code);
+  expect(rig.catalog.copies.inState('ready')).toHaveLength(4);
+  expect(rig.catalog.entries.byPath(path)).toBeUndefined();
+});
+
+if (noFaultyMount) console.warn(`SKIPPED: a source whose reads fail (${noFaultyMount})`);
+
+test.skipIf(noFaultyMount !== null).each([
+  ['has an input/output error', 5, 'SOURCE_IO'],
+  ['may not be read', 13, 'NOT_PERMITTED'],
+])('no copy leaves for a source that %s', async (_what, errno, code) => {
+  const rig = await fullCache();
+  const mount = await createFaultyMount();
+  const { path } = rig.source('loras/new.safetensors', 3000);
+  const file = { ...rig.file(path), path: join(mount.path, 'new.safetensors'), root: mount.path, rel: 'new.safetensors' };
+  rmSync(path);
+  writeModel(join(mount.source, 'new.safetensors'), 3000);
+  mount.behave(errno);
+  const job = rig.copier.request({
+    file: { ...file, fingerprint: fingerprintOf(join(mount.source, 'new.safetensors')) },
+    priority: 'prefetch',
+    medium: 'hdd',
+  });
+  await job.ended;
+  expect(mount.fired()).toBeGreaterThan(0);
+  expect(job.error?.code).toBe(code);
+  expect(rig.catalog.copies.inState('ready')).toHaveLength(4);
+});
+
+test('what an asker says of a file takes no copy out of service before the daemon has seen it', async () => {
+  const rig = createLookupRig();
+  const { path } = rig.source('loras/a.safetensors', 2000);
+  await rig.copy(path);
+  const copy = rig.placeOf(path);
+  expect(await rig.ask(path, { size: 1999, mtimeNs: '1' })).toMatchObject({ path, reason: 'STALE' });
+  await rig.copier.activeJob(path)?.ended;
+  expect(rig.catalog.copies.byPath(copy)?.state).toBe('ready');
+  expect(await rig.ask(path)).toMatchObject({ path: copy, reason: 'HIT' });
+  // It was replaced for once.
+  rig.source('loras/a.safetensors', 3000);
+  const { size, mtimeNs } = rig.file(path).fingerprint;
+  expect(await rig.ask(path, { size, mtimeNs })).toMatchObject({ path, reason: 'STALE' });
+  await rig.copier.activeJob(path)?.ended;
+  expect(await rig.ask(path)).toMatchObject({ path: copy, reason: 'HIT' });
+});
