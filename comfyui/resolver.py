@@ -142,7 +142,7 @@ class Resolver:
 
     def _ask_once(self, question: dict) -> dict:
         slice_seconds = question.get("sliceMs", 0) / 1000
-        announced = self.daemon.announcement()
+        announced = self.daemon.announced or self.daemon.announcement()
         asked = dict(question, path=announced.there(question["path"]))
         answer = self.daemon.post("/api/lookup", asked, ANSWER_SECONDS + slice_seconds)
         path = self._believed(answer.get("path"), question["path"])

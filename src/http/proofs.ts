@@ -55,6 +55,9 @@ export class Proofs {
       if (proven) {
         const body = typeof payload === 'string' ? payload : payload instanceof Buffer ? payload.toString() : '';
         reply.header(answerHeader, proven.session.answerProof(proven.number, reply.statusCode, body));
+        // What HTTP/1.1 takes for granted costs Python more to parse than the proof costs to make.
+        reply.raw.sendDate = false;
+        reply.raw.removeHeader('connection');
       }
       done();
     });

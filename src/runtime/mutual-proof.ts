@@ -1,4 +1,4 @@
-import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHmac, createSecretKey, hash, type KeyObject, randomBytes, timingSafeEqual } from 'node:crypto';
 
 /** What both sides of a connection know when each has said its nonce. */
 export interface Exchange {
@@ -33,12 +33,12 @@ export function isNonce(text: string): boolean {
 
 /** By which the daemon shows, before a client has said anything but its nonce, that it knows the token. */
 export function daemonProof(exchange: Exchange): string {
-  return mac(exchange.token, ['daemon', exchange.host, exchange.clientNonce, exchange.daemonNonce]).toString('hex');
+  return mac(keyOf(exchange.token), ['daemon', exchange.host, exchange.clientNonce, exchange.daemonNonce]);
 }
 
 /** SHA-256 of a body, in hexadecimal. */
 export function digestOf(body: string): string {
-  return createHash('sha256').update(body).digest('hex');
+  return hash('sha256', body);
 }
 
 /** Takes equally long wherever the difference is. */
@@ -52,11 +52,11 @@ export function isSame(given: string, expected: string): boolean {
  * heard on one proves nothing on another, and the number of the request keeps the messages in order.
  */
 export class ProvenSession {
-  readonly #key: Buffer;
+  readonly #key: KeyObject;
   #requests = 0;
 
   constructor({ token, host, clientNonce, daemonNonce }: Exchange) {
-    this.#key = mac(token, ['session', host, clientNonce, daemonNonce]);
+    this.#key = keyOf(Buffer.from(mac(keyOf(token), ['session', host, clientNonce, daemonNonce]), 'hex'));
   }
 
   /** The number of the next request. */
@@ -65,17 +65,22 @@ export class ProvenSession {
   }
 
   requestProof(number: number, method: string, url: string, bodyDigest: string): string {
-    return mac(this.#key, ['request', String(number), method, url, bodyDigest]).toString('hex');
+    return mac(this.#key, ['request', String(number), method, url, bodyDigest]);
   }
 
   /** Of a whole answer, or of the head of one that streams. */
   answerProof(number: number, status: number, body: string | { stream: true }): string {
     const [kind, text] = typeof body === 'string' ? ['whole', body] : ['stream', ''];
-    return mac(this.#key, ['answer', String(number), String(status), kind, text]).toString('hex');
+    return mac(this.#key, ['answer', String(number), String(status), kind, text]);
   }
 }
 
 /** The first word says what is proven, so that nothing one side says can be given back to it as the other's. */
-function mac(key: string | Buffer, words: readonly string[]): Buffer {
-  return createHmac('sha256', key).update(words.join('\n')).digest();
+function mac(key: KeyObject, words: readonly string[]): string {
+  return createHmac('sha256', key).update(words.join('\n')).digest('hex');
+}
+
+/** Made once: to make it of bytes for each MAC takes six times as long as the MAC. */
+function keyOf(secret: string | Buffer): KeyObject {
+  return createSecretKey(typeof secret === 'string' ? Buffer.from(secret) : secret);
 }
