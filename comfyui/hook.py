@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import os
+import re
 import sys
 
 from .browser import Browser
@@ -16,6 +17,8 @@ from .resolver import Resolver
 from .state import state_directory
 
 log = logging.getLogger("autocached")
+# What steers a terminal or turns the order of letters: names of files may hold it.
+_STEERING = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 
 _prefetch: Prefetch | None = None
 _browser: Browser | None = None
@@ -27,6 +30,7 @@ def install(folder_paths, here: str):
     original = folder_paths.get_full_path
     if hasattr(original, "autocached"):
         return original
+    log.addFilter(_escape)
     resolver = Resolver(state_directory(here), folders=lambda: model_folders(folder_paths))
 
     @functools.wraps(original)
@@ -58,6 +62,12 @@ def install(folder_paths, here: str):
     offline.refresh()
     resolver.registration.offer()
     return get_full_path
+
+
+def _escape(record: logging.LogRecord) -> bool:
+    """Every line of the shim's passes here."""
+    record.msg, record.args = _STEERING.sub(lambda found: "\\u%04x" % ord(found.group()), record.getMessage()), None
+    return True
 
 
 def nodes_are_loading() -> tuple[dict, dict]:

@@ -75,5 +75,6 @@ async function tail(path: string, start: number): Promise<string> {
     .subarray(bytes.length < start ? 0 : start)
     .toString()
     .trimEnd();
-  return text.split('\n').slice(-logLines).join('\n');
+  const lines = text.split('\n').slice(-logLines);
+  return lines.map((line) => `  ${line}`).join('\n');
 }

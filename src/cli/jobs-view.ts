@@ -1,9 +1,10 @@
 import { MultiBar, type SingleBar } from 'cli-progress';
 import type { JobView } from '../api/api.ts';
 import { formatBytes } from '../core/format.ts';
+import { plain } from '../core/printable.ts';
 import type { Session } from './session.ts';
 import { progressBar } from './text/bar.ts';
-import { plain, shorten } from './text/fit.ts';
+import { shorten } from './text/fit.ts';
 import { lookOf, type Screen } from './text/look.ts';
 import { jobName, jobProgress, jobWord } from './text/words.ts';
 
@@ -80,7 +81,7 @@ function barLine(job: JobView, width: number): string {
 function endOf(job: JobView): string {
   const name = `#${job.id} ${plain(jobName(job))}`;
   if (job.state === 'done') return `${name}: copied, ${formatBytes(job.bytesTotal)}`;
-  return `${name}: ${jobWord(job)}${job.error ? `: ${job.error.message}` : ''}`;
+  return `${name}: ${jobWord(job)}${job.error ? `: ${plain(job.error.message)}` : ''}`;
 }
 
 export function isOver(job: JobView): boolean {

@@ -1,4 +1,5 @@
 import { type CacheError, toCacheError } from '../core/errors.ts';
+import { escapedJson, plainLines } from '../core/printable.ts';
 import { type Look, lookOf, type Screen } from './text/look.ts';
 
 /** What a command has to say: the data for programs, and the same as a page for people. */
@@ -22,7 +23,7 @@ export const exitCodes = { done: 0, failed: 1, wrongUse: 2, notRunning: 3, diffe
 
 /** Prints an answer to standard output. Answers the exit code. */
 export function printAnswer(answer: Answer, to: Output): number {
-  const text = to.json ? JSON.stringify(answer.data, null, 2) : answer.page(lookOf(to.out));
+  const text = to.json ? jsonOf(answer.data) : answer.page(lookOf(to.out));
   if (text !== '') to.out.write(`${text}\n`);
   return answer.exitCode ?? exitCodes.done;
 }
@@ -31,13 +32,17 @@ export function printAnswer(answer: Answer, to: Output): number {
 export function printError(thrown: unknown, to: Output): number {
   const error = toCacheError(thrown);
   if (to.json) {
-    to.out.write(`${JSON.stringify({ error: error.body }, null, 2)}\n`);
+    to.out.write(`${jsonOf({ error: error.body })}\n`);
   } else {
     const { paint } = lookOf(to.err);
-    to.err.write(`${paint('red', 'autocached:')} ${error.message}\n`);
-    if (error.hint) to.err.write(`  ${paint('dim', 'hint:')} ${error.hint}\n`);
+    to.err.write(`${paint('red', 'autocached:')} ${plainLines(error.message)}\n`);
+    if (error.hint) to.err.write(`  ${paint('dim', 'hint:')} ${plainLines(error.hint)}\n`);
   }
   return exitCodeOf(error);
+}
+
+function jsonOf(data: unknown): string {
+  return escapedJson(JSON.stringify(data, null, 2));
 }
 
 function exitCodeOf(error: CacheError): number {

@@ -16,6 +16,7 @@ const mostBytes = 256 * 1024;
 const mostSteps = 20_000;
 const mostAliases = 500;
 const mostDepth = 20;
+const mostBrackets = 2_000;
 
 interface Reading extends PathVariables {
   file: string;
@@ -34,7 +35,7 @@ const systemFolders = new Set(['output', 'input', 'temp', 'user']);
  */
 export function readExtraPaths(text: string, file: string, variables: PathVariables): ExtraPaths {
   const tooLarge = () => new CacheError('BAD_CONFIG', `${file}: it is nested too deeply, or too large to be read`);
-  if (text.length > mostBytes) throw tooLarge();
+  if (text.length > mostBytes || (text.match(/[[{]/g) ?? []).length > mostBrackets) throw tooLarge();
   try {
     return readBounded(text, file, variables);
   } catch (error) {

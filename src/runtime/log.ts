@@ -1,5 +1,6 @@
 import { fstatSync, statSync } from 'node:fs';
 import { type Logger, pino } from 'pino';
+import { escaped, escapedJson } from '../core/printable.ts';
 
 export type Log = Logger;
 
@@ -24,7 +25,7 @@ const forms = new WeakMap<Log, LogForm>();
 /** The root logger. */
 export function createLog(options: LogOptions, out: NodeJS.WritableStream = process.stderr): Log {
   hearErrors(out);
-  const write = (line: string) => void out.write(forms.get(log) === 'json' ? line : pretty(line));
+  const write = (line: string) => void out.write(forms.get(log) === 'json' ? escapedJson(line) : `${escaped(pretty(line))}\n`);
   const log = pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime }, { write });
   adjustLog(log, options);
   return log;
@@ -59,5 +60,5 @@ function pretty(line: string): string {
   );
   const cause = err && typeof err === 'object' && 'message' in err ? [`error=${JSON.stringify(err.message)}`] : [];
   const name = names[Number(level)] ?? String(level);
-  return `${[String(time).slice(11, 23), name.padEnd(5), msg, ...words, ...cause].join(' ')}\n`;
+  return [String(time).slice(11, 23), name.padEnd(5), msg, ...words, ...cause].join(' ');
 }

@@ -1,11 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { progressBar, usageBar } from '../../src/cli/text/bar.ts';
-import { plain, shorten, widthOf } from '../../src/cli/text/fit.ts';
+import { shorten, widthOf } from '../../src/cli/text/fit.ts';
 import type { Look } from '../../src/cli/text/look.ts';
 import { table } from '../../src/cli/text/table.ts';
 import { ago } from '../../src/cli/text/words.ts';
 import { percent } from '../../src/core/format.ts';
+import { plain } from '../../src/core/printable.ts';
 import { reasons } from '../../src/core/types.ts';
 import { reasonTerm } from '../../src/core/vocabulary.ts';
 

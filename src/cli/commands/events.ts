@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import { CacheError } from '../../core/errors.ts';
+import { escapedJson, plain } from '../../core/printable.ts';
 import { clientOf, type Run, type Session } from '../session.ts';
 import type { DaemonEvent } from '../sse.ts';
 import { eventText } from '../text/event-text.ts';
-import { plain } from '../text/fit.ts';
 
 export function addEvents(program: Command, run: Run): void {
   program.command('events').description('follow events until Ctrl-C; with --json one object per line').action(run(events));
@@ -18,7 +18,7 @@ async function events(session: Session): Promise<undefined> {
 }
 
 function jsonLine({ name, data }: DaemonEvent): string {
-  return JSON.stringify({ event: name, data });
+  return escapedJson(JSON.stringify({ event: name, data }));
 }
 
 function textLine(event: DaemonEvent): string {

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { JobView } from '../../api/api.ts';
 import { CacheError } from '../../core/errors.ts';
+import { escapedJson } from '../../core/printable.ts';
 import { openJobsView } from '../jobs-view.ts';
 import { count } from '../options.ts';
 import type { Answer } from '../print.ts';
@@ -50,7 +51,7 @@ async function jobs(session: Session, { cancel, follow, pause, resume }: Options
   for await (const event of events) {
     const job = jobOf(event);
     if (job) view.update(job);
-    if (job && session.json) session.out.write(`${JSON.stringify(job)}\n`);
+    if (job && session.json) session.out.write(`${escapedJson(JSON.stringify(job))}\n`);
   }
   if (session.unread.aborted) return undefined;
   throw new CacheError('NOT_RUNNING', 'the daemon has stopped', { hint: 'autocached start' });

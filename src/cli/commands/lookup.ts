@@ -2,13 +2,13 @@ import { stat } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
 import type { LookupAnswer, LookupRequest } from '../../api/api.ts';
 import { formatDuration } from '../../core/format.ts';
+import { plain } from '../../core/printable.ts';
 import { type Purpose, purposes, type Reason } from '../../core/types.ts';
 import { isMoving, reasonTerm } from '../../core/vocabulary.ts';
 import { parseItem } from '../items.ts';
 import { duration } from '../options.ts';
 import { exitCodes } from '../print.ts';
 import { clientOf, type Run } from '../session.ts';
-import { plain } from '../text/fit.ts';
 import type { Look } from '../text/look.ts';
 import { jobProgress } from '../text/words.ts';
 

@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import type { PinAnswer } from '../../api/api.ts';
 import { counted, formatBytes } from '../../core/format.ts';
+import { plain } from '../../core/printable.ts';
 import { selectRequest } from '../items.ts';
 import { clientOf, type Run } from '../session.ts';
-import { plain } from '../text/fit.ts';
 import { entryName } from '../text/words.ts';
 
 /** `pin` and `unpin`. */

@@ -3,11 +3,11 @@ import type { Command } from 'commander';
 import type { VerifyAnswer } from '../../api/verify.ts';
 import { CacheError } from '../../core/errors.ts';
 import { counted, formatBytes, formatCount } from '../../core/format.ts';
+import { plain } from '../../core/printable.ts';
 import type { Client } from '../client.ts';
 import { selectRequest } from '../items.ts';
 import { exitCodes } from '../print.ts';
 import { clientOf, type Run, type Session } from '../session.ts';
-import { plain } from '../text/fit.ts';
 import type { Look } from '../text/look.ts';
 
 export function addVerify(program: Command, run: Run): void {

@@ -5,6 +5,7 @@ import { text as readAll } from 'node:stream/consumers';
 import type { Command } from 'commander';
 import type { JobView, WarmAnswer, WarmItem } from '../../api/api.ts';
 import { CacheError, messageOf } from '../../core/errors.ts';
+import { plain } from '../../core/printable.ts';
 import { isLeftAlone, jobTerms, reasonTerms } from '../../core/vocabulary.ts';
 import { decodeUtf8 } from '../../runtime/utf8.ts';
 import type { Client } from '../client.ts';
@@ -107,7 +108,10 @@ async function withoutDirectories({ paths, names, globs = [] }: Files, { err }: 
       () => false,
     );
     if (!isDirectory) expanded.push(path);
-    else expanded.push(...(await filesBelow(path, (at, error) => err.write(`cannot list ${at}: ${messageOf(error)}\n`))));
+    else
+      expanded.push(
+        ...(await filesBelow(path, (at, error) => err.write(`${plain(`cannot list ${at}: ${messageOf(error)}`)}\n`))),
+      );
   }
   return { paths: expanded, names, ...(globs.length > 0 && { globs }) };
 }

@@ -1,6 +1,6 @@
 import { counted } from '../../core/format.ts';
+import { plain } from '../../core/printable.ts';
 import type { Finding } from '../doctor/finding.ts';
-import { plain } from './fit.ts';
 import type { Look } from './look.ts';
 
 interface Report {

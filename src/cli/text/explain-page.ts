@@ -1,7 +1,7 @@
 import type { EntryView, ExplainAnswer, PublishedView, RootView } from '../../api/api.ts';
 import { counted, formatBytes, formatDuration } from '../../core/format.ts';
+import { plain } from '../../core/printable.ts';
 import { copyTerms, reasonTerm, rootTerms } from '../../core/vocabulary.ts';
-import { plain } from './fit.ts';
 import type { Look } from './look.ts';
 import { table } from './table.ts';
 import { ago, localTime } from './words.ts';

@@ -58,12 +58,6 @@ function pieces(text: string, width: number): string[] {
   return lines.length > 0 ? lines : [''];
 }
 
-/** Without the characters that would steer the terminal: names come from other people's disks. */
-export function plain(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not reach a terminal
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, '?');
-}
-
 function take(characters: string[], width: number): string[] {
   let left = width;
   const end = characters.findIndex((character) => {

@@ -1,8 +1,8 @@
 import type { RootView } from '../../api/api.ts';
 import { formatBytes } from '../../core/format.ts';
+import { plain } from '../../core/printable.ts';
 import type { Mode } from '../../core/types.ts';
 import { rootTerms } from '../../core/vocabulary.ts';
-import { plain } from './fit.ts';
 import { foldRoots } from './fold-roots.ts';
 import type { Look } from './look.ts';
 

@@ -1,5 +1,6 @@
 import Table from 'cli-table3';
-import { plain, shortenAll, widthOf, wrap } from './fit.ts';
+import { plain } from '../../core/printable.ts';
+import { shortenAll, widthOf, wrap } from './fit.ts';
 import type { Look } from './look.ts';
 
 export interface Column<T> {

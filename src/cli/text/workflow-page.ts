@@ -1,6 +1,6 @@
 import type { WorkflowAnswer } from '../../api/workflow.ts';
 import { counted, formatBytes, formatCount } from '../../core/format.ts';
-import { plain } from './fit.ts';
+import { plain } from '../../core/printable.ts';
 import type { Look } from './look.ts';
 import { table } from './table.ts';
 
