@@ -32,6 +32,8 @@ export class CopyMaker {
   /** @throws CacheError as `runCopyJob`, and when there is no room for it */
   async make(job: Job): Promise<void> {
     const tier = this.#deps.tiers.require(job.tier);
+    // Where its name cannot be had, not a byte is read.
+    tier.placeOf(job.file.root, job.file.rel);
     if (this.#isMade(job) || (await this.#link(job, tier))) return;
     // Nothing leaves for a source that cannot be read, and it becomes no entry.
     if (planOf(job, this.#deps).kind === 'copy') await this.#runner.probe(job);

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { lstatSync, mkdirSync, realpathSync, renameSync, rmdirSync, rmSync, statfsSync, symlinkSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { dirname, join, normalize, sep } from 'node:path';
+import { basename, dirname, join, normalize, sep } from 'node:path';
 import { CacheError } from '../core/errors.ts';
 import { tierTraits } from '../core/tier-traits.ts';
 import type { Seal, TierName, TierState } from '../core/types.ts';
@@ -12,6 +12,7 @@ import { canLink, isLinkTo, replaceByLink } from './leave-link.ts';
 import { fitsSeal, prepareManifest, readManifest } from './manifest.ts';
 import { claim, stateOf } from './marker.ts';
 import { mirrorPath } from './mirror.ts';
+import { assertNameable, longestName, nameWith } from './names.ts';
 import type { PosixTier } from './tier.ts';
 
 /**
@@ -30,7 +31,8 @@ export function openPosixTier(name: TierName, given: string): PosixTier {
 export function posixTier(name: TierName, { dir, id }: { dir: string; id: string | null }): PosixTier {
   const { suffix } = tierTraits[name];
   const partialDir = join(dir, 'partial');
-  const manifestPathOf = (copyPath: string) => manifestPath(dir, copyPath);
+  let mostName = 255;
+  const manifestPathOf = (copyPath: string) => manifestPath(dir, copyPath, mostName);
   let isOpen = false;
   let leavesLinks = true;
   let capacity = { size: 0, free: 0 };
@@ -48,9 +50,13 @@ export function posixTier(name: TierName, { dir, id }: { dir: string; id: string
       if (state() !== 'here') return;
       mkdirSync(partialDir, { recursive: true });
       leavesLinks = canLink(partialDir);
+      mostName = longestName(partialDir);
     },
     placeOf: (root, rel) => {
-      const path = join(dir, 'files', mirrorPath(root, rel) + suffix);
+      const mirrored = join(dir, 'files', mirrorPath(root, rel));
+      // What nobody opens by its name may have a shorter one.
+      const path = suffix === '' ? mirrored : join(dirname(mirrored), nameWith(basename(mirrored), suffix, mostName));
+      assertNameable(path, mostName);
       return { path, manifestPath: manifestPathOf(path) };
     },
     manifestPathOf,
@@ -79,7 +85,7 @@ export function posixTier(name: TierName, { dir, id }: { dir: string; id: string
     // With dozens of programs a look takes a good part of a second: evictions that come together share it.
     openFiles: gathered(() => filesInUse(dir)),
     leavesLinks: () => leavesLinks,
-    takeOut: (path, linkTo = null) => takeOut({ dir, partialDir, path, linkTo }),
+    takeOut: (path, linkTo = null) => takeOut({ dir, partialDir, path, proof: manifestPathOf(path), linkTo }),
     dropLink: (path, source) => {
       if (!isPlaceIn(dir, path)) return;
       if (state() === 'away') throw new CacheError('CACHE_AWAY', `${dir} is not there`);
@@ -91,11 +97,12 @@ export function posixTier(name: TierName, { dir, id }: { dir: string; id: string
   };
 }
 
-function manifestPath(dir: string, copyPath: string): string {
-  return `${join(dir, 'seals')}${copyPath.slice(join(dir, 'files').length)}.json`;
+function manifestPath(dir: string, copyPath: string, mostName: number): string {
+  const below = dirname(copyPath).slice(join(dir, 'files').length);
+  return `${join(dir, 'seals')}${below}${sep}${nameWith(basename(copyPath), '.json', mostName)}`;
 }
 
-/** The path of a proof's copy: the reverse of `Tier.manifestPathOf`. */
+/** The path of a proof's copy: the reverse of `Tier.manifestPathOf`. Of a name that was cut, the proof itself tells. */
 export function copyPathOf(dir: string, manifestPath: string): string {
   return `${join(dir, 'files')}${manifestPath.slice(join(dir, 'seals').length, -'.json'.length)}`;
 }
@@ -115,10 +122,11 @@ interface Leaving {
   dir: string;
   partialDir: string;
   path: string;
+  proof: string;
   linkTo: string | null;
 }
 
-function takeOut({ dir, partialDir, path, linkTo }: Leaving): string {
+function takeOut({ dir, partialDir, path, proof, linkTo }: Leaving): string {
   if (!isPlaceIn(dir, path)) throw new Error(`${path} is not a place of this tier`);
   let leaving = join(partialDir, `${randomUUID()}.leaving`);
   try {
@@ -139,9 +147,9 @@ function takeOut({ dir, partialDir, path, linkTo }: Leaving): string {
     });
   }
   // A proof left behind proves nothing without its copy; the next start removes it.
-  attempt(() => rmSync(manifestPath(dir, path), { force: true }));
+  attempt(() => rmSync(proof, { force: true }));
   pruneEmptyParents(dir, path);
-  pruneEmptyParents(dir, manifestPath(dir, path));
+  pruneEmptyParents(dir, proof);
   return leaving;
 }
 

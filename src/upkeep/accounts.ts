@@ -117,7 +117,7 @@ export class Accounts implements AsyncDisposable {
     if (this.#complete) return [];
     const lasting = this.#deps.tiers.all().filter(({ name }) => !tierTraits[name].volatile);
     return lasting.flatMap((tier) => {
-      const found = readProof(tier, tier.placeOf(root, rel).manifestPath);
+      const found = this.#proofOf(tier, { root, rel });
       if (typeof found !== 'object' || found.proof.source.path !== path || this.#isKnown(tier, found)) return [];
       setImmediate(() => this.#enter(tier, found));
       return [copyOf(tier, found)];
@@ -148,6 +148,15 @@ export class Accounts implements AsyncDisposable {
       log.error({ err }, 'the cache directory could not be looked through; nothing is copied until it is');
       if (this.#rebuildAfter(err)) return;
       setTimeout(() => !signal.aborted && this.begin(), againMs).unref();
+    }
+  }
+
+  #proofOf(tier: PosixTier, { root, rel }: Pick<SourceFile, 'root' | 'rel'>): ReturnType<typeof readProof> {
+    try {
+      return readProof(tier, tier.placeOf(root, rel).manifestPath);
+    } catch {
+      // A name that the tier cannot have.
+      return 'absent';
     }
   }
 

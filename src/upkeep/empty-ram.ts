@@ -6,9 +6,8 @@ import { tierTraits } from '../core/tier-traits.ts';
 import { copyStates, tierNames } from '../core/types.ts';
 import type { Log } from '../runtime/log.ts';
 import { isClaimed } from '../tiers/marker.ts';
-import { copyPathOf } from '../tiers/posix-tier.ts';
 import type { PosixTier } from '../tiers/tier.ts';
-import { proofsOf } from './proofs.ts';
+import { copyOf, proofsOf } from './proofs.ts';
 import { removed, takenOut, tempName } from './removal.ts';
 
 /**
@@ -26,7 +25,7 @@ export async function emptyRam(
   forgetRam(catalog, spare);
   let gone = 0;
   for await (const manifests of proofsOf(tier)) {
-    const copies = manifests.map((path) => copyPathOf(tier.dir, path));
+    const copies = manifests.map((path) => copyOf(tier, path));
     gone += copies.filter((path) => !spare(path) && takenOut(tier, path)).length;
   }
   for (const name of readdirSync(tier.partialDir)) if (tempName.test(name)) removed(join(tier.partialDir, name));

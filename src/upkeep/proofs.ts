@@ -1,10 +1,11 @@
 import { type Dir, lstatSync } from 'node:fs';
 import { opendir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Catalog } from '../catalog/catalog.ts';
 import { errnoOf } from '../runtime/errnos.ts';
 import { readSmallFileSync } from '../runtime/small-file.ts';
 import { type Manifest, mostProofBytes, parseManifest } from '../tiers/manifest.ts';
+import { isCut } from '../tiers/names.ts';
 import { copyPathOf } from '../tiers/posix-tier.ts';
 import type { PosixTier } from '../tiers/tier.ts';
 
@@ -42,11 +43,23 @@ async function* proofsBelow(dir: string): AsyncGenerator<string[]> {
   if (batch.length > 0) yield batch;
 }
 
+/** Where the copy of a proof lies. */
+export function copyOf(tier: PosixTier, manifestPath: string): string {
+  const ending = '.json';
+  const proof = isCut(basename(manifestPath), ending) ? parseManifest(readText(manifestPath)) : undefined;
+  try {
+    if (proof) return tier.placeOf(proof.source.root, proof.source.rel).path;
+  } catch {
+    // It names no place here.
+  }
+  return copyPathOf(tier.dir, manifestPath);
+}
+
 /** The proof at this path, if it matches its file. `absent`: there is no such file. */
 export function readProof(tier: PosixTier, manifestPath: string): Proven | 'unfit' | 'absent' {
-  const copyPath = copyPathOf(tier.dir, manifestPath);
+  const copyPath = copyOf(tier, manifestPath);
   const proof = parseManifest(readText(manifestPath));
-  if (!proof || !names(proof, copyPath, tier)) return 'unfit';
+  if (!proof || !names(proof, copyPath, manifestPath, tier)) return 'unfit';
   const verdict = tier.check(copyPath, proof.seal);
   if (verdict === 'gone' && isAbsent(copyPath)) return 'absent';
   return verdict === 'ok' ? { proof, copyPath } : 'unfit';
@@ -54,9 +67,9 @@ export function readProof(tier: PosixTier, manifestPath: string): Proven | 'unfi
 
 /** The proof at this path of a file that is not what was sealed, and may have its bytes all the same; null when it cannot. */
 export function readUnsealed(tier: PosixTier, manifestPath: string): Proven | null {
-  const copyPath = copyPathOf(tier.dir, manifestPath);
+  const copyPath = copyOf(tier, manifestPath);
   const proof = parseManifest(readText(manifestPath));
-  if (!proof || !names(proof, copyPath, tier) || tier.check(copyPath, proof.seal) !== 'changed') return null;
+  if (!proof || !names(proof, copyPath, manifestPath, tier) || tier.check(copyPath, proof.seal) !== 'changed') return null;
   return lstatSync(copyPath, { throwIfNoEntry: false })?.size === proof.seal.size ? { proof, copyPath } : null;
 }
 
@@ -85,11 +98,11 @@ function readText(path: string): string {
 }
 
 /** A proof may have been moved or edited: it must name this place and the source that belongs here. */
-function names({ source }: Manifest, copyPath: string, tier: PosixTier): boolean {
+function names({ source }: Manifest, copyPath: string, manifestPath: string, tier: PosixTier): boolean {
   const { path, root, rel } = source;
   if (![root + rel, `${root}/${rel}`, `${root}\\${rel}`].includes(path)) return false;
   try {
-    return tier.placeOf(root, rel).path === copyPath;
+    return tier.placeOf(root, rel).path === copyPath && tier.manifestPathOf(copyPath) === manifestPath;
   } catch {
     return false;
   }

@@ -4,11 +4,11 @@ import { type Copy, type CopyState, copyStates, type TierName, tierNames } from 
 import type { Log } from '../runtime/log.ts';
 import { Pauses } from '../runtime/pauses.ts';
 import { isClaimed } from '../tiers/marker.ts';
-import { copyPathOf, isPlaceIn } from '../tiers/posix-tier.ts';
+import { isPlaceIn } from '../tiers/posix-tier.ts';
 import type { PosixTier } from '../tiers/tier.ts';
 import type { Tiers } from '../tiers/tiers.ts';
 import { emptyRam } from './empty-ram.ts';
-import { adopt, proofsOf, readProof, readUnsealed } from './proofs.ts';
+import { adopt, copyOf, proofsOf, readProof, readUnsealed } from './proofs.ts';
 import { removed, takenOut } from './removal.ts';
 import { dropTemps, keepInterrupted } from './unfinished.ts';
 import type { Unproven } from './unproven.ts';
@@ -132,7 +132,7 @@ async function adoptProven({ catalog, tier, pauses, unproven, onSeen }: Reconcil
   let adopted = 0;
   for await (const manifests of proofsOf(tier)) {
     onSeen(manifests.length);
-    const unknown = manifests.filter((path) => catalog.copies.byPath(copyPathOf(tier.dir, path)) === undefined);
+    const unknown = manifests.filter((path) => catalog.copies.byPath(copyOf(tier, path)) === undefined);
     if (unknown.length > 0) adopted += catalog.transaction(() => unknown.filter((path) => adoptAt(path, catalog, tier)).length);
     for (const path of unproven ? unknown : []) {
       const unsealed = readUnsealed(tier, path);
