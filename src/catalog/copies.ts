@@ -28,14 +28,14 @@ export type Reservation = { copy: Copy } | { short: number };
 /** Most copies are ready: the others have their own index. */
 const outOfService = "AND c.state <> 'ready'";
 
-/** What copies must have; what is left out does not matter. */
+/** Conditions for copies; an omitted one matches all. */
 export interface PlacedFilter {
   tiers?: readonly TierName[];
   category?: string | undefined;
   root?: string | undefined;
   /** Bytes. */
   largerThan?: number | undefined;
-  /** Wall-clock ms; what was never used was used before. */
+  /** Wall-clock ms; a copy never used counts as used before. */
   usedBefore?: number | undefined;
 }
 
@@ -247,7 +247,7 @@ export class Copies {
     return inPages((after) => this.page({ ...of, after, most: pageSize }));
   }
 
-  /** Copies in whatever state with the entries they are of, by their ids; read in pages. */
+  /** Copies in any state with their entries, in order of ids; read in pages. */
   *placed({ tiers, category, root, largerThan, usedBefore }: PlacedFilter): Generator<Placed> {
     const values = {
       tiers: tiers ? JSON.stringify(tiers) : null,

@@ -76,7 +76,7 @@ export class Placements {
     return this.#db.get<{ bytes: number }>(sql, of)?.bytes ?? 0;
   }
 
-  /** Bytes held or reserved in a tier and in those that share its limit, with what else lies there. */
+  /** Bytes held or reserved in a tier and in those that share its limit, with all other files there. */
   usedUnderLimit(tier: TierName): number {
     return sharingQuota(tier).reduce((sum, name) => sum + this.usedBytes(name) + this.outside(name), 0);
   }

@@ -3,14 +3,14 @@ import { existsSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Sqlite from 'better-sqlite3';
 
-/** Enough for what is written down until the first copies have left, bytes. */
+/** Enough for the catalog's writes until the first copies have left, bytes. */
 const reservedBytes = 2 * 1024 * 1024;
 /** With less free space than this a volume counts as full, bytes. */
 const leastFree = 512 * 1024;
-/** The reserve is made when this much is free, bytes: it must not fill what others wait for. */
+/** The reserve is made when this much is free, bytes: it must not take space that others wait for. */
 const comfortable = 2 * reservedBytes;
 
-/** Space beside the catalog that is given up when its disk is full: what frees space has to be written down first. */
+/** Space beside the catalog, given up when its disk is full: freeing space begins with writing to the catalog. */
 export class Reserve {
   readonly #file: string;
   #isThere: boolean;

@@ -72,7 +72,7 @@ export class Usage {
     this.#leases = all;
   }
 
-  /** Writes what was gathered, in one transaction; what could not be written, as on a full disk, is kept for the next time. */
+  /** Writes the gathered rows in one transaction; after a failure, as on a full disk, they are kept for the next time. */
   flush(): void {
     try {
       this.#write();

@@ -13,7 +13,7 @@ import {
 } from '../runtime/mutual-proof.ts';
 import { deadline } from './deadline.ts';
 
-/** Where the daemon is, and what both sides prove that they know. */
+/** The daemon's address, and the secret that both sides prove to know. */
 export interface Address {
   url: string;
   token: string;
@@ -28,7 +28,7 @@ export interface Request {
   process?: string;
 }
 
-/** Whoever listens at the daemon's address is not the daemon: nothing was said to it, and nothing it said counts. */
+/** Another program listens at the daemon's address: nothing was sent to it, and nothing it answered counts. */
 export class NotTheDaemon extends Error {
   override name = 'NotTheDaemon';
 }
@@ -141,7 +141,7 @@ export interface Answer {
   assertProven(content: string | { stream: true }): void;
 }
 
-/** What was proven holds for one connection; when that has ended, nothing is said over another. */
+/** A proof holds for one connection; after its end, nothing is sent over another. */
 class OneConnection extends Agent {
   #made = false;
 

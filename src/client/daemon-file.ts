@@ -19,8 +19,9 @@ export function daemonFilePath(stateDir: string): string {
 }
 
 /**
- * The daemon that last wrote its address into the state directory, or that the environment names; it may have died since. Only files that
- * this user alone can have written are believed, and only an address of this machine unless the environment itself says otherwise.
+ * The daemon that last wrote its address into the state directory, or the one named by the environment; it may have died since.
+ * Only files that no other user can have written are trusted, and only an address of this machine unless the environment names
+ * another.
  * @throws CacheError `NOT_RUNNING` when there is none, `UNAUTHORIZED` when its token is not ours to read.
  */
 export function findDaemon(stateDir: string, remote: Remote = remoteFromEnvironment()): FoundDaemon {

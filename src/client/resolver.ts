@@ -90,7 +90,7 @@ export function createResolver(options: ResolverOptions = {}): Resolver {
     }
   }
 
-  /** The copy if it is as the daemon says: where copies lie, a regular file, no link, as large as the source. Else the requested path. */
+  /** The copy if it lies among the copies and is a regular file, no link, as large as the source. Else the requested path. */
   async function verified(
     path: string,
     answer: LookupAnswer,

@@ -107,8 +107,8 @@ function addFolders(
 }
 
 /**
- * One folder, or one a line; a list is accepted too. In text of several lines, lines that begin with `#` were meant as comments, and so was
- * what follows two spaces and `# `, as in ComfyUI's own example; any other `#` is part of a name.
+ * One folder, or one a line, or a list. In text of several lines, lines that begin with `#` were meant as comments, and so was the
+ * text after two spaces and `# `, as in ComfyUI's own example; any other `#` is part of a name.
  */
 function foldersOf(written: unknown, reading: Reading, depth = 0): string[] {
   const node = follow(written, reading, depth);

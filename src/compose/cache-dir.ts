@@ -8,7 +8,7 @@ import { claim, isClaimed } from '../tiers/marker.ts';
 import { posixTier } from '../tiers/posix-tier.ts';
 import type { PosixTier } from '../tiers/tier.ts';
 
-/** What the catalog keeps of a tier's directory, to know it again. */
+/** The catalog's record of a tier's directory, to recognise it. */
 interface KnownDir {
   /** As the settings name it. */
   given: string;

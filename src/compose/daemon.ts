@@ -106,7 +106,7 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
     copying.copier.reconsider();
     if (changed.has('scrubMs')) upkeep.scrub.start();
     if (changed.has('roots') || changed.has('comfyui')) void roots.update(settings.current);
-    // Who changes it has been told what it costs.
+    // A user who changes it has seen the cost.
     void (changed.has('limit') ? limitKeeper.settle() : limitKeeper.keep());
   });
 

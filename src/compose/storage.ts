@@ -55,7 +55,7 @@ export async function openStorage(config: Config, { pauses, ...context }: Openin
   }
   const handedOut = new HandedOut(clock, catalog.handedOut.all());
   const tier = leavingLinks(await openCacheDir('ssd', dir, catalog), (path) => handedOut.sourceOf(path));
-  // What was compressed before it was switched off is still restored.
+  // Copies compressed before the setting was switched off can still be restored.
   const cold = await openColdDir(tier, catalog, { wanted: compress === 'cold' });
   const watch = new CacheWatch({ ...context, tiers: cold ? [tier, cold] : [tier], onBack: () => accounts.begin() });
   opened.defer(() => watch[Symbol.asyncDispose]());

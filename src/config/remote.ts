@@ -1,7 +1,7 @@
 import { isAbsolute, join, normalize, relative, resolve, sep } from 'node:path';
 import { CacheError } from '../core/errors.ts';
 
-/** Keys that only the environment sets: a file that somebody puts into a working directory must not lead programs to another daemon. */
+/** Keys for the environment only: a file planted in a working directory must not lead programs to another daemon. */
 export const environmentKeys = {
   url: 'AUTOCACHE_URL',
   tokenFile: 'AUTOCACHE_TOKEN_FILE',

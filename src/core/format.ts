@@ -53,7 +53,7 @@ export function percent(share: number): string {
   return rounded === 100 && share < 1 ? '99.9 %' : `${rounded} %`;
 }
 
-/** What a step that removes copies costs: `frees 2.3 GiB, removes 12 of 41 copies`. */
+/** The cost of removing copies: `frees 2.3 GiB, removes 12 of 41 copies`. */
 export function costText({ copies, of, bytes }: { copies: number; of: number; bytes: number }): string {
   return `frees ${formatBytes(bytes)}, removes ${formatCount(copies)} of ${counted(of, 'copy', 'copies')}`;
 }

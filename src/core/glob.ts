@@ -16,8 +16,8 @@ type Matches = (text: string) => boolean;
 
 /**
  * Compiles a glob: `*` and `?` within a folder name, `**` across folders, `[a-z]`, `[!a]`, `{a,b}`, and `!` in front for the opposite.
- * Matching takes time in proportion to the glob times the text, whatever they hold.
- * @throws CacheError BAD_REQUEST for what has no such bound (`+(a)`, `{1..9}`) or is too long
+ * Matching always takes time in proportion to the glob times the text.
+ * @throws CacheError BAD_REQUEST for a glob that has no such bound (`+(a)`, `{1..9}`) or is too long
  */
 export function compileGlob(glob: string, options: GlobOptions): Matches {
   const read = options.backslash ? glob.replaceAll('\\', '/') : glob;
@@ -53,8 +53,8 @@ function compileOne(glob: string, options: GlobOptions): (folders: readonly stri
 }
 
 /**
- * Whether items fit a list in which some stand for any number of others. To come back to the last of those is enough: an earlier one could
- * only take more of what it has.
+ * Whether items fit a list in which some stand for any number of others. Backtracking to the last of those is enough: an earlier
+ * one could only take more of the same.
  */
 function matchAround<T>(
   wanted: readonly T[],

@@ -13,7 +13,7 @@ export const defaultTier: TierName = 'ssd';
 export const media = ['hdd', 'nas', 's3', 'ssd'] as const;
 export type Medium = (typeof media)[number];
 
-/** Whether a tier can be used: `read-only` serves and takes nothing; `away`: its volume is not there, or another one in its place. */
+/** Whether a tier is usable. `read-only`: it serves, but takes nothing; `away`: its volume is absent or replaced by another. */
 export type TierState = 'here' | 'read-only' | 'away';
 
 export const modes = ['off', 'read-only', 'read-write'] as const;
@@ -80,8 +80,8 @@ export interface Seal {
 }
 
 /**
- * What is known of a source right now. `missing`: its root answers and the file is not there. `away`: its root does not answer.
- * `denied`: the daemon may not look at it. `slow`: it answers, but later than the asker waits.
+ * The present state of a source. `missing`: its root answers and the file is not there. `away`: its root does not answer.
+ * `denied`: the daemon may not look at it. `slow`: it answers, but later than the client waits.
  */
 export type SourceState =
   | { state: 'present'; fingerprint: Fingerprint }

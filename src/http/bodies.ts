@@ -15,7 +15,10 @@ const mostLarge = 48 * 1024 * 1024;
 /** A larger one is parsed in a turn of its own, bytes. */
 const parsedAtOnce = 256 * 1024;
 
-/** Reads JSON bodies with a bound on all of them together, and parses large ones one by one: what is small does not wait behind them. @param check throws for a body that is refused before it is parsed */
+/**
+ * Reads JSON bodies with a bound on all of them together, and parses large ones one by one: small ones do not wait behind them.
+ * @param check throws for a body to refuse before it is parsed
+ */
 export function readBodies(app: FastifyInstance, check: (request: FastifyRequest, body: string) => void): void {
   const parse = app.getDefaultJsonParser('error', 'error');
   const parsing = new Serial();

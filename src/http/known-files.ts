@@ -9,7 +9,7 @@ type Deps = Pick<Services, 'catalog' | 'roots'>;
 /** Names that differ in more than this part of their letters are not meant. */
 const mostDifferent = 0.4;
 
-/** Every model file that there is to name: what the catalog knows, and what lies on the sources. */
+/** All known model files: those in the catalog, and those on the sources. */
 export function knownFiles({ catalog, roots }: Deps): KnownFile[] {
   const entries = catalog.entries.list({}).map(({ path, root, rel, category, fingerprint }) => {
     return [path, { path, root, rel, category, size: fingerprint.size }] as const;
@@ -25,7 +25,7 @@ function nameOf({ category, rel }: Pick<KnownFile, 'category' | 'rel'>): string 
   return category === null || name.startsWith(`${category}/`) ? name : `${category}/${name}`;
 }
 
-/** Whether every word of a search is in the file's name or path, whatever the case. */
+/** Whether every word of a search is in the file's name or path, in any case. */
 export function searching(search: string): (file: Pick<KnownFile, 'path' | 'rel' | 'category'>) => boolean {
   const words = search.toLowerCase().split(/\s+/).filter(Boolean);
   return (file) => {

@@ -53,7 +53,7 @@ export async function listen(
   const { version } = services.daemon;
   writePrivately(tokenFile, `${token}\n`);
   writePrivately(join(stateDir, directoriesName), `${JSON.stringify({ directories } satisfies DirectoriesFile)}\n`);
-  // Last: whoever reads it finds the other two as they are meant.
+  // Last: its readers find the other two complete.
   writePrivately(daemonFile, `${JSON.stringify({ url, pid: process.pid, version, tokenFile } satisfies DaemonFile)}\n`);
   return {
     url,

@@ -28,7 +28,7 @@ const text = z
   .refine((value) => !value.includes('\0'), 'must not contain a NUL character');
 
 export const name = text;
-/** What a person types to find something. */
+/** The text of a search. */
 export const pattern = z.string().min(1).max(1024);
 export const absolutePath = text.refine((value) => isAbsolute(value), 'must be an absolute path');
 /** In decimal: a JSON number keeps fewer digits. */

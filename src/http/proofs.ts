@@ -15,7 +15,7 @@ import {
 } from '../runtime/mutual-proof.ts';
 import { parse } from './parse.ts';
 
-/** Where a client has the daemon prove itself. It needs no token: what it tells is of use only to those who know it. */
+/** The daemon proves itself here. No token is needed: the answer is of use only to clients that know it. */
 export const proofPath = '/api/proof';
 
 /** A request whose client has proven itself. */
@@ -70,7 +70,7 @@ export class Proofs {
   }
 
   /**
-   * True when the request proves the token, false when it does not try to. The body, of which a digest is proven, is not read before.
+   * True when the request proves the token, false when it does not try. The body is not read before; its digest is proven.
    * @throws CacheError UNAUTHORIZED
    */
   admit(request: FastifyRequest): boolean {

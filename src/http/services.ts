@@ -35,7 +35,7 @@ interface Settings {
   readonly warnings: readonly string[];
   /** @throws CacheError BAD_CONFIG and changes nothing. */
   change(change: ConfigChange): void;
-  /** What copies would leave after it, null when it does not touch the limit. @throws CacheError BAD_CONFIG */
+  /** The copies that would leave after it, null when it does not touch the limit. @throws CacheError BAD_CONFIG */
   leavingAfter(change: ConfigChange): Promise<Leaving | null>;
 }
 
@@ -54,7 +54,7 @@ interface Roots {
   locate(path: string): { path: string } | null;
   /** The model files below the roots, asked for or not, as they were met last. */
   files(): Iterable<KnownFile>;
-  /** What is named and no root, and what is a root and no longer named, one line each. */
+  /** Named folders that are no roots, and roots that are no longer named, one line each. */
   readonly warnings: readonly string[];
   /** @throws CacheError BAD_REQUEST when a path cannot be a root. */
   register(request: RootsRequest): Promise<RootView[]>;
@@ -89,7 +89,7 @@ export interface Services {
   memoryWarmer: MemoryWarmer;
   workflows: Workflows;
   copier: Copier;
-  /** Says what narrower bounds will cost soon. */
+  /** The coming cost of narrower bounds. */
   limitKeeper: { readonly warning: string | null };
   evictor: Evictor;
   scrub: Scrub;

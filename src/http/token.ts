@@ -5,8 +5,8 @@ import { meaningOf } from '../runtime/errnos.ts';
 import { readPrivately, writePrivately } from '../runtime/private-file.ts';
 
 /**
- * The token of this run of the daemon: a new one, so that what was learnt from an earlier run, whose port anybody may have by now, is of no
- * use. Only in a file that the user names for programs in containers does it stay from run to run.
+ * The token of this run of the daemon. It is new, so that the token of an earlier run, whose port another program may have by now,
+ * is of no use. It stays from run to run only in a file that the user names for programs in containers.
  * @param kept that file, or null
  * @throws CacheError BAD_CONFIG
  */

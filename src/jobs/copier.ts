@@ -59,7 +59,7 @@ export class Copier implements AsyncDisposable {
   readonly #maker: CopyMaker;
   readonly #unsubscribe: () => void;
   #stopping = false;
-  /** What events have told last of each running job: how it does, and why. */
+  /** The last state of each running job told by events, and its reason. */
   #told = new Map<number, string>();
 
   constructor(deps: CopierDeps) {

@@ -177,7 +177,7 @@ export class CopyRunner {
   }
 }
 
-/** A copy that gives way to the asking program finds its bytes in the page cache afterwards: only one that does not reads with it. */
+/** A copy that gives way to a loading program finds its bytes in the page cache afterwards; only others read along with it. */
 function howToRead({ medium, priority }: Job, polite: boolean): { network: boolean; shared: boolean } {
   return { network: medium === 'nas', shared: priority === 'background' && !polite };
 }

@@ -5,11 +5,11 @@ import { ForeignReads } from './foreign-reads.ts';
 import { GivingWay, type Suspicion } from './giving-way.ts';
 
 const sampleMs = 50;
-/** A program that waits for a disk and has read this much since it was looked at before, bytes, is worth a look at what it needs. */
+/** A program that waits for a disk is examined when it has read this much since the last check, bytes. */
 const noticedBytes = 256 * 1024;
 /** A look at a program that needed nothing is not repeated for this time, ms. */
 const uselessMs = 32_000;
-/** This share of what a waiting program reads must come from the disk, or it waits for another one. */
+/** At least this share of a waiting program's reads must come from the disk; else it waits for another one. */
 const leastFromDisk = 0.5;
 /** Assumed maximum speed of a disk, bytes per second, until a higher one is seen. */
 const leastPeak = 80 * 1024 * 1024;
@@ -31,7 +31,7 @@ interface Disk {
   ms: number;
   /** Copies give way because a program was told to read from the disk, not because one was seen to. */
   isTold: boolean;
-  /** Bytes read since copies give way: by programs, from whatever disk, and from this disk by all. */
+  /** Bytes read since copies give way: by programs from any disk, and from this disk by all. */
   readers: Map<number, Pick<ReadingProgram, 'name' | 'bytes'>>;
   bytes: number;
 }

@@ -55,7 +55,7 @@ export class IoScheduler {
     this.#release(job.id);
   }
 
-  /** What holds a running job up, if anything does. */
+  /** The cause of a running job's delay, if any. */
   standingOf(job: Job): Standing {
     if (this.paused) return { status: 'paused' };
     if (this.#isHeld(job)) return { status: 'held' };
@@ -106,7 +106,7 @@ export class IoScheduler {
   }
 }
 
-/** A copy from the source that nobody waits for. */
+/** A copy from the source that no program waits for. */
 function mayYield({ priority, origin }: Job): boolean {
   return priority !== 'wait' && origin === null;
 }

@@ -66,7 +66,7 @@ export class Job implements Queued {
   readonly #standing: (job: Job) => Standing;
 
   /**
-   * @param request with the disk of the source, by whatever name
+   * @param request with the disk of the source, by any name
    * @param standing asked while it is queued or running
    */
   constructor(

@@ -122,7 +122,7 @@ function giveUp(error: unknown): never {
   throw code === 'NO_SPACE' || code === 'NOT_ADMITTED' ? new CacheError('CANCELLED', 'there is no room to compress it') : error;
 }
 
-/** A file warmed, prefetched, or restored for a waiting program is copied, whatever it displaces. */
+/** A file warmed, prefetched, or restored for a waiting program is always copied. */
 function isWanted({ priority, origin }: Job): boolean {
   return priority === 'warm' || priority === 'prefetch' || (priority === 'wait' && origin?.form === 'compressed');
 }

@@ -59,7 +59,7 @@ export function decide(facts: Facts): Decision {
   return { ...miss, retire: true, reason: miss.request ? 'STALE' : miss.reason };
 }
 
-/** The source cannot be had: what is compressed is the only way to the file. */
+/** The source is out of reach: the compressed copy is the only way to the file. */
 function decideRestore(facts: Facts, state: 'away' | 'denied'): Decision {
   const { purpose, cold, job, failure } = facts;
   if (!cold || purpose !== 'load') return fromSource(state === 'denied' ? 'NOT_PERMITTED' : 'SOURCE_AWAY');
@@ -70,7 +70,7 @@ function decideRestore(facts: Facts, state: 'away' | 'denied'): Decision {
   return { ...fromSource('QUEUED'), request: cold.source };
 }
 
-/** Whether a copy is wanted is decided when the source has answered; this asker does not wait for that. */
+/** Whether to request a copy is decided once the source has answered; this client does not wait for that. */
 function decideSlow(facts: Facts): Decision {
   const { purpose, job, failure } = facts;
   if (purpose === 'metadata') return fromSource('BYPASS_SCAN');
@@ -95,7 +95,7 @@ function decideMiss(facts: Facts, fingerprint: Fingerprint): Decision {
   return { ...fromSource('QUEUED'), request: fingerprint };
 }
 
-/** Why no copy may be made, whatever the file is; null when one may. */
+/** Why no copy of any file may be made; null when one may. */
 function whyNoCopy({ mode, cacheState = 'here' }: Facts): Reason | null {
   if (cacheState === 'away') return 'OFF';
   return mode === 'read-only' || cacheState === 'read-only' ? 'READ_ONLY' : null;

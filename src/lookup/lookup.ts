@@ -138,7 +138,7 @@ export class Lookup {
     return { ...usable, located: { ...located, category }, source, job, decision };
   }
 
-  /** The source's answer comes too late for this asker. What follows from it is not lost. */
+  /** The source's answer comes too late for this client. Its consequences are not lost. */
   #followLate({ size: _, mtimeNs: __, ...request }: LookupRequest, { located }: Found): void {
     const { sources, log } = this.#deps;
     const follow = async () => {

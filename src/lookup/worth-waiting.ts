@@ -22,7 +22,7 @@ export interface FirstLoad {
 const faultBytes = 128 * 1024;
 /** Starting a copy, its last fsync and its publication, ms. */
 const publishMs = 150;
-/** A copy ready within this time, ms, is always awaited: nobody notices, and the model stays off its source from then on. */
+/** A copy ready within this time, ms, is always awaited: users do not notice, and the model stays off its source from then on. */
 const soonMs = 1000;
 /** Waiting may cost at most this factor: the next load finds the bytes on the SSD, and this one is hardly later. */
 const tolerance = 1.05;

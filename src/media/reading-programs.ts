@@ -10,7 +10,7 @@ export interface ReadingProgram {
   waits: boolean;
 }
 
-/** Children of these do not count: what this program has started, and the kernel's own threads, which read for others. */
+/** Children of these do not count: processes of this program, and the kernel's own threads, which read for others. */
 const parents = new Set([process.pid, 2]);
 /** All programs are looked at once in this number of looks: the event loop never stops for hundreds of them. */
 const looksForAll = 5;

@@ -31,7 +31,7 @@ export interface CompanionsDeps {
   catalog: Catalog;
   tiers: Tiers;
   copier: Pick<Copier, 'request' | 'failures'>;
-  /** What the settings leave out is not copied beside another file either. */
+  /** Files excluded by the settings are not copied as companions either. */
   isLeftOut(file: { path: string; rel: string; category: string | null }, size: number): boolean;
   sources: {
     /** The files in the directory of a source, including itself. Rejects when the source does not answer. */
@@ -45,7 +45,7 @@ export interface CompanionsDeps {
 /** How copies fail whose source cannot be read. */
 const unreadable: ReadonlySet<ErrorCode> = new Set(['SOURCE_IO', 'SOURCE_MISSING', 'FORBIDDEN']);
 
-/** A directory is listed again for a file that is asked for after so long, ms. */
+/** A file requested this long after the last listing has its directory listed again, ms. */
 const listAgainMs = 60_000;
 
 /**
@@ -118,7 +118,7 @@ export class Companions {
     });
   }
 
-  /** Its source gives no bytes to anybody: a loader misses it beside the source just as beside the copy. */
+  /** No program can read its source: a loader misses it beside the source just as beside the copy. */
   #isUnreadable({ path }: Beside): boolean {
     const code = this.#deps.copier.failures.last(path)?.code;
     return code !== undefined && unreadable.has(code);

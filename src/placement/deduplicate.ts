@@ -56,7 +56,7 @@ export class Deduplicator implements AsyncDisposable {
     const { duplicates } = this.#deps.catalog;
     let freed = 0;
     for (const copy of copies) {
-      // Without its SHA-256 nothing is proven, whatever its duplicates have.
+      // Without its SHA-256 nothing is proven, even if its duplicates have theirs.
       if ((await this.#sha256Of(copy).catch(() => null)) === null) continue;
       for (const other of duplicates.of(copy.id, this.#deps.tier.name)) {
         if (this.#stopping) return freed;

@@ -9,14 +9,14 @@ export interface LimitKeeperDeps extends RoomDeps {
   /** The SSD tier. */
   tier: Tier;
   bounds: {
-    /** The settings ask for other bounds than the last run of the daemon had; until `settle`, what is there may stay. */
+    /** The settings differ from the bounds of the last run; until `settle`, all present copies may stay. */
     readonly isHeld: boolean;
-    /** What they ask for. */
+    /** The bounds of the settings. */
     readonly onSsd: Bound;
     warning(leaving: Leaving, graceMs: number): string;
     settle(): void;
   };
-  /** What is not accounted for yet might have to stay. */
+  /** A copy not yet accounted for might have to stay. */
   accounts: { readonly complete: boolean };
   /** Null when compressing is off. */
   demoter: Pick<Demoter, 'consider'> | null;
@@ -42,14 +42,14 @@ export class LimitKeeper implements Disposable {
     this.#deps = deps;
   }
 
-  /** What narrower bounds will cost soon; null = nothing. */
+  /** The coming cost of narrower bounds; null = none. */
   get warning(): string | null {
     return this.#warning;
   }
 
   /**
-   * To be called when everything is accounted for. Bounds that were narrowed while no daemon ran count after a while when copies have to
-   * leave for them: a slip of the pen must not empty the cache. Never rejects.
+   * To be called when everything is accounted for. Bounds narrowed while no daemon ran wait a while if copies must leave for them:
+   * a typo must not empty the cache. Never rejects.
    */
   async begin(): Promise<void> {
     const { bounds, log, graceMs = usualGraceMs } = this.#deps;
@@ -67,7 +67,7 @@ export class LimitKeeper implements Disposable {
     return this.keep();
   }
 
-  /** Has copies leave until the tier is within its bounds; then what is close to the limit may be compressed. Never rejects. */
+  /** Evicts copies until the tier is within its bounds; near the limit, copies may then be compressed. Never rejects. */
   async keep(): Promise<void> {
     const { tier, accounts, demoter, log } = this.#deps;
     clearTimeout(this.#again);
@@ -81,7 +81,7 @@ export class LimitKeeper implements Disposable {
     void demoter?.consider();
   }
 
-  /** What would leave under other bounds, of all copies under them. */
+  /** The copies that other bounds would evict, of all copies under them. */
   async leavingUnder(bound: Bound): Promise<Leaving> {
     const { tier, catalog } = this.#deps;
     const of = sharingQuota(tier.name).reduce((sum, name) => sum + catalog.placements.totals(name).files, 0);

@@ -7,8 +7,8 @@ import type { Log } from './log.ts';
 const folderName = 'elsewhere';
 
 /**
- * Notes in the user's usual state directory that a daemon has its state in another one, so that commands find it wherever they are given.
- * @returns how to take the note back
+ * Notes in the user's usual state directory that a daemon has its state in another one, so that commands find it from any place.
+ * @returns removes the note
  */
 export function noteElsewhere(stateDir: string, usual: string, log: Log): () => void {
   if (stateDir === usual) return () => {};

@@ -1,6 +1,6 @@
 /**
- * Work that answers several callers at once. Whoever asks while it is under way gets the answer of the next run, together with all others
- * who do: a run that has begun may have passed what he asks about.
+ * Work that answers several callers at once. All calls during a run get the answer of the next run: the present one may have passed the
+ * point of their question.
  */
 export function gathered<Result>(work: () => Promise<Result>): () => Promise<Result> {
   let running: Promise<Result> | null = null;

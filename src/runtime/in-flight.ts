@@ -10,7 +10,7 @@ export class InFlight<Key, Result> {
     return begun;
   }
 
-  /** What runs for this key now. */
+  /** The work under way for this key. */
   get(key: Key): Promise<Result> | undefined {
     return this.#running.get(key);
   }

@@ -4,8 +4,8 @@ import { CacheError, sentenceOf } from '../core/errors.ts';
 import { errnoOf } from './errnos.ts';
 
 /**
- * Creates a directory that a setting names, with those above it that are missing. Node's own recursive `mkdir` never comes back where a
- * file system has a directory and calls what would be created in it missing (`/proc`).
+ * Creates a directory named by a setting, with its missing parents. Node's own recursive `mkdir` never returns where a file system
+ * has a directory but reports new names in it as missing (`/proc`).
  * @param setting the key that names it, for the message
  * @throws CacheError BAD_CONFIG
  */

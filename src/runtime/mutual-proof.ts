@@ -1,12 +1,12 @@
 import { createHmac, createSecretKey, hash, type KeyObject, randomBytes, timingSafeEqual } from 'node:crypto';
 
-/** What both sides of a connection know when each has said its nonce. */
+/** Known to both sides of a connection after they exchanged their nonces. */
 export interface Exchange {
   /** The shared secret. It never crosses the wire. */
   token: string;
   /**
-   * Host and port that the client dialled, in lower case. With it in every proof, a stranger at another address cannot pass on to the
-   * daemon what a client says to him: the daemon answers to its own addresses only.
+   * Host and port that the client dialled, in lower case. As every proof contains them, a stranger at another address cannot pass a
+   * client's messages on to the daemon: it answers only to its own addresses.
    */
   host: string;
   clientNonce: string;
@@ -48,8 +48,8 @@ export function isSame(given: string, expected: string): boolean {
 }
 
 /**
- * One connection after the exchange. Each side proves each of its messages with a key that holds for this connection only: what is
- * heard on one proves nothing on another, and the number of the request keeps the messages in order.
+ * One connection after the exchange. Each side proves each of its messages with a key for this connection only: a message overheard
+ * on one proves nothing on another. The number of the request keeps the messages in order.
  */
 export class ProvenSession {
   readonly #key: KeyObject;
@@ -75,7 +75,7 @@ export class ProvenSession {
   }
 }
 
-/** The first word says what is proven, so that nothing one side says can be given back to it as the other's. */
+/** The first word names the kind of proof, so that no message of one side can be returned to it as the other's. */
 function mac(key: KeyObject, words: readonly string[]): string {
   return createHmac('sha256', key).update(words.join('\n')).digest('hex');
 }

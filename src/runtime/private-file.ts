@@ -18,8 +18,8 @@ import { CacheError } from '../core/errors.ts';
 const largest = 64 * 1024;
 
 /**
- * Puts `text` in the place of `file`, readable by this user only. It is written under a name that nobody can have guessed and
- * planted a link at.
+ * Puts `text` in the place of `file`, readable by this user only. It is first written under an unguessable name,
+ * where no link can have been planted.
  */
 export function writePrivately(file: string, text: string | Buffer): void {
   const next = `${file}.${randomUUID()}.new`;
@@ -32,19 +32,19 @@ export function writePrivately(file: string, text: string | Buffer): void {
   }
 }
 
-/** Who may have written a file that is read, and who else may read it. */
+/** Permitted writers and readers of a file to be read. */
 const rules = {
   /** This user, or the system's. */
   ours: 0o022,
-  /** The same, and nobody else can read it. */
+  /** The same, and no other user can read it. */
   secret: 0o077,
-  /** Anybody: the user has named it. */
+  /** Any user: the file was named on purpose. */
   any: null,
 } as const;
 
 /**
  * The text of a small regular file that follows the rule; a link is none.
- * @throws Error that says what is wrong with it, or the system's
+ * @throws Error with its fault, or the system's
  */
 export function readPrivately(file: string, rule: keyof typeof rules): string {
   // Opening a pipe or a device must not wait. A secret that a container is given may be a link.
@@ -64,7 +64,7 @@ export function readPrivately(file: string, rule: keyof typeof rules): string {
   }
 }
 
-/** What others may not do in a directory. */
+/** Forbidden to others in a directory, as mode bits. */
 const closedTo = { writers: 0o022, all: 0o077 } as const;
 
 /**
@@ -91,7 +91,7 @@ export function closeDirectory(dir: string, to: keyof typeof closedTo, key: stri
   });
 }
 
-/** Why this user cannot rely on what is stored there; null when there is no reason. @param forbidden bits of the mode that must not be set */
+/** Why this user cannot trust files stored there; null without a reason. @param forbidden mode bits that must not be set */
 export function troubleWith(
   { uid, mode }: Pick<Stats, 'uid' | 'mode'>,
   forbidden: number,

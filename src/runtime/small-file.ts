@@ -6,7 +6,7 @@ const flags = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
 
 /**
  * The bytes of a regular file of at most `most` bytes.
- * @throws what the file system says, or an Error that says what is wrong with the file: a pipe, a device, a folder, or too large
+ * @throws the file system's error, or an Error with the fault of the file: a pipe, a device, a folder, or too large
  */
 export async function readSmallFile(path: string, most: number): Promise<Buffer> {
   await using file: FileHandle = await open(path, flags);

@@ -1,8 +1,8 @@
 import { CacheError } from '../core/errors.ts';
 
 /**
- * The text of a file that people write. A byte order mark is left out.
- * @throws CacheError BAD_CONFIG for UTF-16, which Windows PowerShell 5 writes, Latin-1 and the like, in which no word would be found
+ * The text of a hand-written file, without a byte order mark.
+ * @throws CacheError BAD_CONFIG for UTF-16 (written by Windows PowerShell 5), Latin-1 and the like: no word would be found in them
  */
 export function decodeUtf8(bytes: Uint8Array, file: string): string {
   const isText = !bytes.includes(0);

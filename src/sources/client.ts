@@ -78,8 +78,8 @@ export class SourceClient implements AsyncDisposable {
   }
 
   /**
-   * The current state of one source; never throws. `missing` only when its root answers and is the same volume as before; `slow` when
-   * its last answer took longer than this asker waits.
+   * The current state of one source; never throws. `missing` only when its root answers and is the same volume as before; `slow` if
+   * its last answer took longer than this caller waits.
    */
   async stat(path: string, options: WaitLimit): Promise<SourceState> {
     const located = this.#roots.find(path);
@@ -97,7 +97,7 @@ export class SourceClient implements AsyncDisposable {
     }
   }
 
-  /** What it means that a source has not answered within so many ms. */
+  /** The state of a source that has not answered within so many ms. */
   silence(path: string, deadlineMs: number, why = `no answer within ${deadlineMs} ms`): SourceState {
     const root = this.#roots.find(path)?.root.path ?? '';
     return { state: (this.#answerMs.get(root) ?? 0) > deadlineMs ? 'slow' : 'away', why };

@@ -51,7 +51,7 @@ export class ReaderHealth {
     return this.#state.is === 'silent';
   }
 
-  /** Why not to ask it at this moment; null when it may be asked. A patient asker may ask one that is only silent. */
+  /** Why not to use it at this moment; null when it may be used. A patient caller may use one that is only silent. */
   refusal(now: number, patient: boolean): string | null {
     const state = this.#state;
     if (state.is === 'silent' && !patient && now - state.since >= this.#options.stallMs)

@@ -9,7 +9,7 @@ export interface Root {
   readonly path: string;
   kind: Medium;
   kindFrom: RootView['kindFrom'];
-  /** What ComfyUI uses its files for; empty = the first folder below the root names the category. */
+  /** ComfyUI's categories for its files; empty = the first folder below the root names the category. */
   categories: string[];
   readonly origin: RootView['origin'];
   /** The disk or share; null = unknown. */

@@ -99,7 +99,7 @@ export async function trim(deps: RoomDeps, tier: Tier): Promise<void> {
   await release(deps, tier, -roomIn(deps, tier));
 }
 
-/** What would have to leave under other bounds, bytes; nothing leaves. */
+/** The copies that other bounds would evict, and their bytes; none leave. */
 export async function leavingUnder(deps: RoomDeps, tier: Tier, bound: Bound): Promise<{ copies: number; bytes: number }> {
   const short = -roomIn({ ...deps, bound: () => bound }, tier);
   if (short <= 0) return { copies: 0, bytes: 0 };

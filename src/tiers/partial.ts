@@ -50,7 +50,7 @@ export function listPartials(partialDir: string): string[] {
 
 /** Writes the journal so that a reader finds the old or the new one, or, after a power cut, an incomplete one. */
 export async function writeJournal(temp: string, journal: Journal): Promise<void> {
-  // What a crash has left there goes; what somebody has planted there is not followed.
+  // Leftovers of a crash go; a planted link is not followed.
   await rm(temp + suffix.next, { force: true });
   const file = await open(temp + suffix.next, 'wx', 0o600);
   try {

@@ -10,8 +10,8 @@ export interface CopyPlace {
 }
 
 /**
- * `elsewhere`: no copy of this tier has such a path. A catalog may know copies of a cache directory that was left behind. `away`: the
- * tier is, and nothing is known of its copies.
+ * `elsewhere`: no copy of this tier has such a path. A catalog may know copies of a cache directory that was left behind. `away`:
+ * the tier is away, so nothing is known of its copies.
  */
 export type CopyVerdict = 'ok' | 'gone' | 'changed' | 'elsewhere' | 'away';
 
@@ -69,7 +69,7 @@ export interface PosixTier extends Tier {
   readonly dir: string;
   /** Of its marker; null where none could be written. */
   readonly id: string | null;
-  /** True when what was away is there again, also before it is opened. */
+  /** True when an away directory is there again, even before it is opened. */
   isBack(): boolean;
   /** Begins to use it; called again when it is back. */
   open(): void;

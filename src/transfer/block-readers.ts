@@ -164,7 +164,7 @@ function readAhead(range: Range, { blocks, blockBytes, start, end: whenClosed }:
     const block = { buffer, at, length: asked - at };
     const begin = () => start((file) => busy.during(fill(range, file, block)), at);
     const filled = free ? settled(free).then(begin) : begin();
-    // The awaiting caller sees the failure; a read that nobody awaits must not end the process.
+    // The awaiting caller sees the failure; an unawaited read must not end the process.
     filled.catch(() => {});
     underWay.push({ buffer, filled });
   };

@@ -13,5 +13,5 @@ const parent: Calls<VerifyWatcher> = serveParent<VerifyWatcher, VerifyWorker>({
     }),
 });
 
-// Nobody waits for it. Only Linux has a priority per thread.
+// No program waits for it. Only Linux has a priority per thread.
 if (!isThread || process.platform === 'linux') setPriority(constants.priority.PRIORITY_LOW);

@@ -11,16 +11,16 @@ export interface CacheWatchDeps {
   tiers: readonly [PosixTier, ...PosixTier[]];
   events: Events;
   log: Log;
-  /** What lies in the cache directory may be another than it was. */
+  /** The contents of the cache directory may have changed. */
   onBack(): void;
 }
 
-/** Pause between two looks, ms: somebody waits for a disk that is away. */
+/** Pause between two checks, ms: a user may wait for an away disk. */
 const lookMs = { here: 10_000, away: 2_000 };
 
 /**
- * Holds the cache directory for this daemon, and looks whether its disk is there. While it is away nothing is written, deleted or
- * forgotten: the tiers see to that themselves. When it is back they are opened, and what lies in them is accounted for anew.
+ * Holds the cache directory for this daemon, and checks whether its disk is there. While it is away nothing is written, deleted or
+ * forgotten: the tiers see to that themselves. When it is back they are opened, and their files are accounted for anew.
  */
 export class CacheWatch implements AsyncDisposable {
   readonly #deps: CacheWatchDeps;
@@ -45,7 +45,7 @@ export class CacheWatch implements AsyncDisposable {
     this.#looking.later();
   }
 
-  /** Looks at the disk once, and says what has changed. */
+  /** Checks the disk once, and reports changes. */
   look(): void {
     const { tiers, onBack } = this.#deps;
     const [cache] = tiers;
@@ -69,7 +69,7 @@ export class CacheWatch implements AsyncDisposable {
     this.#unlock = lockDirectory(this.#deps.tiers[0].dir, 'cache directory');
   }
 
-  /** What was locked before lay on the disk that went. */
+  /** The earlier lock was on the disk that went. */
   #isLockedAnew(): boolean {
     this.#unlock?.();
     this.#unlock = null;

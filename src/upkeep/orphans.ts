@@ -12,7 +12,7 @@ import { tempName } from './removal.ts';
 export interface Orphan {
   path: string;
   bytes: number;
-  /** It lies where copies lie, and nobody may write it, as copies are made: what a program wrote beside a model is not ours. */
+  /** It lies among the copies and is read-only like them: a file that a program wrote beside a model is not ours. */
   isCopy: boolean;
 }
 
@@ -22,12 +22,12 @@ interface Deps {
   pauses?: Pick<Pauses, 'take'>;
 }
 
-/** What the daemon itself keeps in the cache directory, and what is counted elsewhere. */
+/** The daemon's own files in the cache directory, and files counted elsewhere. */
 const ownNames = /^(seals|memo|autocached\.lock.*|\.autocached(\..*\.new)?|restore\.py|lost\+found)$/;
 
 /**
- * Everything in the directory of the first tier, and in those of the tiers inside it, that the catalog does not account for. Links are
- * not followed. A file under several names is told once, and not at all when one of them is a copy's.
+ * All files in the directory of the first tier, and of the tiers inside it, that the catalog does not account for. Links are not
+ * followed. A file under several names is reported once, and not at all when one of them is a copy's.
  */
 export async function findOrphans({ catalog, tiers, pauses = new Pauses() }: Deps): Promise<Orphan[]> {
   const [cache] = tiers;

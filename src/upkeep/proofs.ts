@@ -65,7 +65,7 @@ export function readProof(tier: PosixTier, manifestPath: string): Proven | 'unfi
   return verdict === 'ok' ? { proof, copyPath } : 'unfit';
 }
 
-/** The proof at this path of a file that is not what was sealed, and may have its bytes all the same; null when it cannot. */
+/** The proof at this path if its file does not match its seal but may still have its bytes; else null. */
 export function readUnsealed(tier: PosixTier, manifestPath: string): Proven | null {
   const copyPath = copyOf(tier, manifestPath);
   const proof = parseManifest(readText(manifestPath));

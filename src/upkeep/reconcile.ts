@@ -30,7 +30,7 @@ interface Deps {
   catalog: Catalog;
   log: Log;
   pauses?: Pick<Pauses, 'isDue' | 'take'>;
-  /** Reads copies that are not what was sealed and have a proof; without it they are removed. */
+  /** Reads copies that have a proof but do not match their seal; without it they are removed. */
   unproven?: Pick<Unproven, 'take' | 'holds'>;
   /** Receives the number of rows or proofs just checked. */
   onSeen?(count: number): void;

@@ -199,7 +199,7 @@ export class Scrub implements AsyncDisposable {
     return now?.id === copy.id && now.state === 'ready' && now.placement === copy.placement;
   }
 
-  /** What is compressed is counted by the bytes of its file; copies that came since the round began make it longer. */
+  /** A compressed copy counts with the bytes of its file; copies made since the round began make it longer. */
   #progress(
     { bytes }: Copy,
     entry: Entry | undefined,

@@ -67,7 +67,7 @@ export function notesOfDownload(path: string): string[] {
   return ['aria2', 'st'].map((ending) => `${path}.${ending}`);
 }
 
-/** True for what operating systems and NAS boxes leave on a volume by themselves. */
+/** True for files that operating systems and NAS boxes leave on a volume by themselves. */
 export function isLitter(name: string): boolean {
   return litter.has(name.toLowerCase()) || hiddenLitter.test(name);
 }

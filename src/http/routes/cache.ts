@@ -54,7 +54,7 @@ export function cacheRoutes(app: FastifyInstance, services: StatsServices & Pick
   });
 }
 
-/** What is left of copies that the catalog does not know goes with all the others; what is not ours stays. */
+/** Remains of copies unknown to the catalog go with all the others; foreign files stay. */
 function withOrphans(answer: RemovalAnswer, { gone, left }: { gone: Orphan[]; left: Orphan[] }): RemovalAnswer {
   const item = ({ path, bytes }: Orphan) => ({ id: 0, path, bytes });
   return {

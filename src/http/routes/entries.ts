@@ -75,7 +75,7 @@ export function entryRoutes(app: FastifyInstance, services: EntryServices): void
     return { ...answer, items: withSuggestions(answer.items, services) };
   });
 
-  /** What lies on the sources and no program has asked for yet. */
+  /** Files on the sources that no program has asked for yet. */
   app.get('/api/cache/sources', (request): SourcesAnswer => {
     const { search, limit } = parse(sourcesQuery, request.query);
     const isMeant = search === undefined ? () => true : searching(search);
@@ -131,7 +131,7 @@ async function modelsOf({ workflow, prompt }: WarmRequest, { workflows }: Pick<S
   return (await workflows.names({ workflow, prompt })).map(wantedModel);
 }
 
-/** What is missing may be misspelt. */
+/** A missing file may be misspelt. */
 function withSuggestions(items: WarmItem[], services: EntryServices): WarmItem[] {
   const isMissing = ({ size, ready, reason, message }: WarmItem) =>
     size === null && !ready && message === null && reason === 'SOURCE_MISSING';

@@ -54,7 +54,7 @@ export function posixDriver({ root, network, stableInodes = true, machine = this
   };
 }
 
-/** Asks the file system, and says in our words how it failed. @param absent the code for what is not there */
+/** Calls the file system, and translates its errors. @param absent the code for a missing file */
 async function looking<T>(ask: () => T | Promise<T>, absent: ErrorCode = 'SOURCE_IO'): Promise<T> {
   try {
     return await ask();
