@@ -12,11 +12,30 @@ type Present<T> = T extends readonly (infer Item)[]
     ? { [K in keyof T]: Present<Exclude<T[K], undefined>> }
     : T;
 
-/** Parses the body or query by `schema`. @throws CacheError BAD_REQUEST that names every wrong field. */
+/** Most fields of a body, and most items of one of them: to say what is wrong with a million takes seconds. */
+const mostFields = 1000;
+const mostItems = 100_000;
+const mostProblems = 20;
+
+/** @throws CacheError BAD_REQUEST */
+function assertBounded(input: unknown): void {
+  if (typeof input !== 'object' || input === null) return;
+  const fields = Object.entries(input);
+  if (fields.length > mostFields) throw new CacheError('BAD_REQUEST', `the body has more than ${mostFields} fields`);
+  for (const [name, value] of fields) {
+    if (Array.isArray(value) && value.length > mostItems)
+      throw new CacheError('BAD_REQUEST', `${name}: must not have more than ${mostItems} items`);
+  }
+}
+
+/** Parses the body or query by `schema`. @throws CacheError BAD_REQUEST that names every wrong field, up to twenty. */
 export function parse<T>(schema: z.ZodType<T>, input: unknown): Present<T> {
+  assertBounded(input);
   const result = schema.safeParse(input ?? {});
   if (result.success) return result.data as Present<T>;
-  const problems = result.error.issues.map((issue) => `${issue.path.join('.') || 'body'}: ${issue.message}`);
+  const { issues } = result.error;
+  const problems = issues.slice(0, mostProblems).map(({ path, message }) => `${path.join('.') || 'body'}: ${message}`);
+  if (issues.length > mostProblems) problems.push(`and ${issues.length - mostProblems} more`);
   throw new CacheError('BAD_REQUEST', problems.join('; '));
 }
 

@@ -83,6 +83,25 @@ describe('20 bodies of 14 MB at once', () => {
   });
 });
 
+describe('a body with a million of something is refused before each of them is looked at', () => {
+  test.each([
+    ['fields', `{${Array.from({ length: 200_000 }, (_, index) => `"k${index}":1`).join(',')}}`, 'fields'],
+    ['items', `{"ids":[${'1,'.repeat(1e6)}1]}`, 'items'],
+  ])('%s', async (_what, payload, why) => {
+    const { send } = createClient();
+    const answer = await send({ method: 'POST', url: '/api/cache/evict', headers: json, payload });
+    expect(answer).toMatchObject({ status: 400, body: error('BAD_REQUEST', expect.stringContaining(why)) });
+  });
+
+  test('and of many problems the first are told, with how many more there are', async () => {
+    const { send } = createClient();
+    const payload = JSON.stringify({ ids: Array.from({ length: 5000 }, () => 'a') });
+    const answer = await send({ method: 'POST', url: '/api/cache/evict', headers: json, payload });
+    expect(answer).toMatchObject({ status: 400, body: error('BAD_REQUEST', expect.stringMatching(/; and 4980 more$/)) });
+    expect(JSON.stringify(answer.body).length).toBeLessThan(2000);
+  });
+});
+
 describe('what no program could mean is refused, with every field that is wrong', () => {
   const lookups: [string, object, string][] = [
     ['nothing', {}, 'path'],
