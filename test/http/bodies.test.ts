@@ -153,9 +153,9 @@ describe('what no program could mean is refused, with every field that is wrong'
   });
 
   test.each<[string, object, string]>([
-    ['nothing', {}, 'what to clear'],
-    ['"all" that is not', { all: false }, 'what to clear'],
-    ['a trial of nothing', { dryRun: true }, 'what to clear'],
+    ['nothing', {}, 'no copies were named'],
+    ['"all" that is not', { all: false }, 'no copies were named'],
+    ['a trial of nothing', { dryRun: true }, 'no copies were named'],
     ['a word that is misspelt', { all: true, dryrun: true }, 'dryrun'],
     ['a filter that nobody knows', { al: true }, 'al'],
     ['a tier that nobody has', { tier: 'hdd' }, 'tier'],
