@@ -38,10 +38,26 @@ def check_own(path: str, found: os.stat_result, forbidden: int = OURS) -> None:
     """Raises ValueError when others own what has this stat, or may write to it. Windows keeps that otherwise: a profile is its user's."""
     if not hasattr(os, "geteuid"):
         return
+    if _is_shared(found, forbidden):
+        return
     if found.st_uid not in (os.geteuid(), 0):
         raise ValueError(path + " belongs to another user")
     if found.st_mode & forbidden:
         raise ValueError(path + " can be read or written by other users")
+
+
+def _is_shared(found: os.stat_result, forbidden: int) -> bool:
+    """True for what somebody shares with the group in AUTOCACHE_GROUP: its members can only read it, and others not even a secret."""
+    name = os.environ.get("AUTOCACHE_GROUP", "").strip()
+    if not name:
+        return False
+    import grp
+
+    try:
+        group = int(name) if name.isdigit() else grp.getgrnam(name).gr_gid
+    except KeyError:
+        return False
+    return found.st_gid == group and not found.st_mode & (0o027 if forbidden & 0o044 else 0o022)
 
 
 def believed_directories(state_dir: str) -> tuple[str, ...]:

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { stateDirFromEnvironment, stateFromEnvironment } from '../config/env.ts';
 import { CacheError, toCacheError } from '../core/errors.ts';
 import { statesElsewhere } from '../runtime/elsewhere.ts';
+import { errnoOf } from '../runtime/errnos.ts';
 import { killCommand, lockHolder } from '../runtime/lock-holder.ts';
 import { Client } from './client.ts';
 import type { Answer } from './print.ts';
@@ -41,7 +42,8 @@ export async function clientOf(session: Session): Promise<Client> {
   try {
     return await Client.find(stateDirOf(session));
   } catch (error) {
-    if (toCacheError(error).code !== 'NOT_RUNNING') throw error;
+    const { code, cause } = toCacheError(error);
+    if (code !== 'NOT_RUNNING' || errnoOf(cause) !== 'ENOENT') throw error;
     return otherwise(session, error);
   }
 }

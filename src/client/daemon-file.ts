@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { type DaemonFile, directoriesName, tokenPattern } from '../api/daemon-file.ts';
-import { remoteFromEnvironment } from '../config/env.ts';
+import { groupFromEnvironment, remoteFromEnvironment } from '../config/env.ts';
 import type { Remote } from '../config/remote.ts';
 import { CacheError, messageOf } from '../core/errors.ts';
 import { errnoOf } from '../runtime/errnos.ts';
@@ -24,38 +24,48 @@ export function daemonFilePath(stateDir: string): string {
  * another.
  * @throws CacheError `NOT_RUNNING` when there is none, `UNAUTHORIZED` when its token is not ours to read.
  */
-export function findDaemon(stateDir: string, remote: Remote = remoteFromEnvironment()): FoundDaemon {
+export function findDaemon(
+  stateDir: string,
+  remote: Remote = remoteFromEnvironment(),
+  group: number | null = groupFromEnvironment(),
+): FoundDaemon {
   const rule = remote.tokenFile === null ? 'secret' : 'any';
   if (remote.url !== null) {
     const tokenFile = remote.tokenFile ?? join(stateDir, 'token');
     const there = { url: remote.url, pid: 0, version: '', tokenFile };
     const directories = remote.pathMap.map(({ here }) => here);
-    return { ...there, token: readToken(tokenFile, rule), directories, pathMap: remote.pathMap };
+    return { ...there, token: readToken(tokenFile, rule, group), directories, pathMap: remote.pathMap };
   }
   const path = daemonFilePath(stateDir);
-  const found = parse(readOurs(stateDir, path), path);
+  const found = parse(readOurs(stateDir, path, group), path);
   const tokenFile = remote.tokenFile ?? resolve(stateDir, found.tokenFile);
   if (remote.tokenFile === null && dirname(tokenFile) !== resolve(stateDir)) {
     throw noToken(`${path} names a file outside the state directory`);
   }
-  return { ...found, tokenFile, token: readToken(tokenFile, rule), directories: readDirectories(stateDir), pathMap: [] };
+  return {
+    ...found,
+    tokenFile,
+    token: readToken(tokenFile, rule, group),
+    directories: readDirectories(stateDir, group),
+    pathMap: [],
+  };
 }
 
-function readOurs(stateDir: string, path: string): string {
+function readOurs(stateDir: string, path: string, group: number | null): string {
   try {
-    const trouble = troubleWith(statSync(stateDir), 0o022);
+    const trouble = troubleWith(statSync(stateDir), 0o022, undefined, group);
     if (trouble) throw new Error(`${stateDir} ${trouble}`);
-    return readPrivately(path, 'ours');
+    return readPrivately(path, 'ours', group);
   } catch (error) {
     return notRunning(error, path);
   }
 }
 
 /** A file that the user names in the environment may be another's, as a secret that a container is given is. */
-function readToken(file: string, rule: 'secret' | 'any'): string {
+function readToken(file: string, rule: 'secret' | 'any', group: number | null): string {
   let token: string;
   try {
-    token = readPrivately(file, rule).trim();
+    token = readPrivately(file, rule, group).trim();
   } catch (cause) {
     throw noToken(messageOf(cause), cause);
   }
@@ -71,9 +81,12 @@ function noToken(why: string, cause?: unknown): CacheError {
 }
 
 /** None when the file cannot be read: then only sources are opened. */
-function readDirectories(stateDir: string): string[] {
+function readDirectories(stateDir: string, group: number | null): string[] {
   try {
-    const { directories } = JSON.parse(readPrivately(join(stateDir, directoriesName), 'ours')) as Record<string, unknown>;
+    const { directories } = JSON.parse(readPrivately(join(stateDir, directoriesName), 'ours', group)) as Record<
+      string,
+      unknown
+    >;
     return Array.isArray(directories) ? directories.filter((dir) => typeof dir === 'string') : [];
   } catch {
     return [];
@@ -84,7 +97,7 @@ function notRunning(cause: unknown, path: string): never {
   if (errnoOf(cause) === 'ENOENT')
     throw new CacheError('NOT_RUNNING', 'the daemon is not running', { hint: 'autocached start', cause });
   throw new CacheError('NOT_RUNNING', `${path} cannot be read: ${messageOf(cause)}`, {
-    hint: 'run this command as the user that started the daemon',
+    hint: 'run this command as the user that started the daemon, or share it with a group: AUTOCACHE_GROUP',
     cause,
   });
 }

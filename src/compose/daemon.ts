@@ -124,6 +124,7 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
     {
       ...config.listen,
       stateDir: config.stateDir,
+      shared: config.group !== null,
       directories: tiers.all().map(({ dir }) => dir),
       keptToken: remoteFromEnvironment(environment).tokenFile,
     },

@@ -5,6 +5,7 @@ import { placeRestoreScript } from '../codec/restore-script.ts';
 import { keys } from '../config/keys.ts';
 import type { Config } from '../config/types.ts';
 import { assertLocal } from '../media/assert-local.ts';
+import { groupId, shareWithGroup } from '../runtime/group.ts';
 import { daemonLogName, type Log } from '../runtime/log.ts';
 import { makeDirectory } from '../runtime/make-directory.ts';
 import { closeDirectory } from '../runtime/private-file.ts';
@@ -43,7 +44,9 @@ export async function openStorage(config: Config, { pauses, ...context }: Openin
   const { clock, log, opened } = context;
   const { dir, stateDir, compress } = config;
   makeDirectory(stateDir, keys.stateDir.name, 0o700);
+  const group = config.group === null ? null : groupId(config.group);
   closeDirectory(stateDir, 'all', keys.stateDir.name);
+  if (group !== null) shareWithGroup(stateDir, group);
   await assertLocal(stateDir, 'AUTOCACHE_STATE');
   await assertLocal(dir, 'AUTOCACHE_DIR');
   opened.defer(lockDirectory(stateDir, 'state directory'));
@@ -55,12 +58,14 @@ export async function openStorage(config: Config, { pauses, ...context }: Openin
   }
   const handedOut = new HandedOut(clock, catalog.handedOut.all());
   const tier = leavingLinks(await openCacheDir('ssd', dir, catalog), (path) => handedOut.sourceOf(path));
+  if (group !== null && tier.state() === 'here') shareWithGroup(tier.dir, group);
   // Copies compressed before the setting was switched off can still be restored.
   const cold = await openColdDir(tier, catalog, { wanted: compress === 'cold' });
   const watch = new CacheWatch({ ...context, tiers: cold ? [tier, cold] : [tier], onBack: () => accounts.begin() });
   opened.defer(() => watch[Symbol.asyncDispose]());
   if (cold?.state() === 'here') offerRestore(cold, log);
   const ram = await openRam(config, { catalog, handedOut }, context);
+  if (ram && group !== null) shareWithGroup(ram.tier.dir, group);
   const tiers = new Tiers<PosixTier>([tier, ...(ram ? [ram.tier] : []), ...(cold ? [cold] : [])]);
   const accounts = new Accounts({ ...context, catalog, tiers, ...(pauses && { pauses }) });
   opened.defer(() => accounts[Symbol.asyncDispose]());

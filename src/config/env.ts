@@ -2,6 +2,7 @@ import { homedir } from 'node:os';
 import { parse } from 'dotenv';
 import { messageOf } from '../core/errors.ts';
 import { errnoOf, meaningOf } from '../runtime/errnos.ts';
+import { groupId } from '../runtime/group.ts';
 import { readSmallFileSync } from '../runtime/small-file.ts';
 import { decodeUtf8 } from '../runtime/utf8.ts';
 import { defaultDirectories, userConfigFile } from './directories.ts';
@@ -99,6 +100,15 @@ export function stateFromEnvironment(options: LoadOptions = {}): { dir: string; 
 /** Where the environment itself says that the daemon is. @throws CacheError BAD_CONFIG */
 export function remoteFromEnvironment(env: NodeJS.ProcessEnv = process.env): Remote {
   return parseRemote(unquoted(env));
+}
+
+/**
+ * The group with which another user's daemon is shared, null = none. Only the environment says it: this user must mean it.
+ * @throws CacheError BAD_CONFIG when there is no such group
+ */
+export function groupFromEnvironment(env: NodeJS.ProcessEnv = process.env): number | null {
+  const given = unquoted(env)[keys.group.name];
+  return given ? groupId(given) : null;
 }
 
 /** All set keys, each from the last layer that sets it. */

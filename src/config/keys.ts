@@ -238,6 +238,13 @@ export const keys: { readonly [F in keyof Config]: Key<Config[F]> } = {
     live: false,
     parse: (text, context) => (text === '' ? context.defaults.state : parsePath(text, context)),
   },
+  group: {
+    name: 'AUTOCACHE_GROUP',
+    default: '',
+    meaning: 'group of users who may use this cache and control its daemon, by name or number; empty = only you',
+    live: false,
+    parse: (text) => (text === '' ? null : text),
+  },
   log: {
     name: 'AUTOCACHE_LOG',
     default: 'info,pretty',

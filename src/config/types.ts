@@ -54,6 +54,8 @@ export interface Config {
   scrubMs: number | null;
   listen: { host: string; port: number };
   log: LogOptions;
+  /** Whose members may use the cache, by name or number; null = this user alone. */
+  group: string | null;
 }
 
 /** One configuration value as shown by `config` and `GET /api/cache/config`. */

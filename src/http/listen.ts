@@ -18,6 +18,8 @@ export interface ListenOptions {
   stateDir: string;
   /** Where copies lie: clients believe no other path. */
   directories: readonly string[];
+  /** Whether members of a group may read them. */
+  shared?: boolean;
   /** A file whose token stays from run to run; null = a new token. */
   keptToken: string | null;
 }
@@ -31,7 +33,7 @@ const dialledAs: Record<string, string | undefined> = { '0.0.0.0': '127.0.0.1', 
  */
 export async function listen(
   services: Services,
-  { host, port, stateDir, directories, keptToken }: ListenOptions,
+  { host, port, stateDir, directories, shared = false, keptToken }: ListenOptions,
 ): Promise<AsyncDisposable & { url: string }> {
   const tokenFile = join(stateDir, 'token');
   const token = tokenOf(keptToken);
@@ -51,10 +53,11 @@ export async function listen(
   const url = `http://${name.includes(':') ? `[${name}]` : name}:${bound}`;
   const daemonFile = join(stateDir, 'daemon.json');
   const { version } = services.daemon;
-  writePrivately(tokenFile, `${token}\n`);
-  writePrivately(join(stateDir, directoriesName), `${JSON.stringify({ directories } satisfies DirectoriesFile)}\n`);
+  const mode = shared ? 0o640 : 0o600;
+  writePrivately(tokenFile, `${token}\n`, mode);
+  writePrivately(join(stateDir, directoriesName), `${JSON.stringify({ directories } satisfies DirectoriesFile)}\n`, mode);
   // Last: its readers find the other two complete.
-  writePrivately(daemonFile, `${JSON.stringify({ url, pid: process.pid, version, tokenFile } satisfies DaemonFile)}\n`);
+  writePrivately(daemonFile, `${JSON.stringify({ url, pid: process.pid, version, tokenFile } satisfies DaemonFile)}\n`, mode);
   return {
     url,
     [Symbol.asyncDispose]: async () => {

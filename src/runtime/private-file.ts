@@ -18,13 +18,13 @@ import { CacheError } from '../core/errors.ts';
 const largest = 64 * 1024;
 
 /**
- * Puts `text` in the place of `file`, readable by this user only. It is first written under an unguessable name,
- * where no link can have been planted.
+ * Puts `text` in the place of `file`, readable by this user only unless `mode` says otherwise. It is first written under an unguessable
+ * name, where no link can have been planted.
  */
-export function writePrivately(file: string, text: string | Buffer): void {
+export function writePrivately(file: string, text: string | Buffer, mode = 0o600): void {
   const next = `${file}.${randomUUID()}.new`;
   try {
-    writeFileSync(next, text, { mode: 0o600, flag: 'wx' });
+    writeFileSync(next, text, { mode, flag: 'wx' });
     renameSync(next, file);
   } catch (error) {
     rmSync(next, { force: true });
@@ -44,9 +44,10 @@ const rules = {
 
 /**
  * The text of a small regular file that follows the rule; a link is none.
+ * @param group see `troubleWith`
  * @throws Error with its fault, or the system's
  */
-export function readPrivately(file: string, rule: keyof typeof rules): string {
+export function readPrivately(file: string, rule: keyof typeof rules, group: number | null = null): string {
   // Opening a pipe or a device must not wait. A secret that a container is given may be a link.
   const follow = rule === 'any' ? 0 : (constants.O_NOFOLLOW ?? 0);
   const fd = openSync(file, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | follow);
@@ -54,7 +55,7 @@ export function readPrivately(file: string, rule: keyof typeof rules): string {
     const stat = fstatSync(fd);
     if (!stat.isFile()) throw new Error(`${file} is no regular file`);
     const forbidden = rules[rule];
-    const trouble = forbidden === null ? null : troubleWith(stat, forbidden);
+    const trouble = forbidden === null ? null : troubleWith(stat, forbidden, undefined, group);
     if (trouble) throw new Error(`${file} ${trouble}`);
     if (stat.size > largest) throw new Error(`${file} is too large`);
     const bytes = Buffer.alloc(stat.size);
@@ -91,13 +92,19 @@ export function closeDirectory(dir: string, to: keyof typeof closedTo, key: stri
   });
 }
 
-/** Why this user cannot trust files stored there; null without a reason. @param forbidden mode bits that must not be set */
+/**
+ * Why this user cannot trust files stored there; null without a reason.
+ * @param forbidden bits of the mode that must not be set
+ * @param group this user relies on what somebody shares with this group, if its members can only read it and others cannot even that
+ */
 export function troubleWith(
-  { uid, mode }: Pick<Stats, 'uid' | 'mode'>,
+  { uid, gid, mode }: Pick<Stats, 'uid' | 'mode'> & { gid?: number },
   forbidden: number,
   user = process.geteuid?.(),
+  group: number | null = null,
 ): string | null {
   if (user === undefined) return null;
+  if (group !== null && gid === group && (mode & (forbidden & 0o044 ? 0o027 : 0o022)) === 0) return null;
   if (uid !== user && uid !== 0) return 'belongs to another user';
   if ((mode & forbidden) === 0) return null;
   return forbidden & 0o044 ? 'can be read or written by other users' : 'can be written by other users';

@@ -37,6 +37,7 @@ const defaults: Config = {
   verify: 'stream',
   scrubMs: 30 * 24 * 3600 * 1000,
   listen: { host: '127.0.0.1', port: 8189 },
+  group: null,
   stateDir: '/home/ada/.local/state/autocached',
   log: { level: 'info', form: 'pretty' },
 };
@@ -232,6 +233,7 @@ test('settings show words and paths as understood, and everything else as it was
     'AUTOCACHE_RAM_LIMIT',
     'AUTOCACHE_LISTEN',
     'AUTOCACHE_STATE',
+    'AUTOCACHE_GROUP',
   ]);
 });
 

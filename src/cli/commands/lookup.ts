@@ -68,6 +68,9 @@ function page({ path, tier, reason, leaseMs, job }: LookupAnswer, look: Look): s
   const where = tier ? [`on ${tier}`] : [];
   if (leaseMs > 0) where.push(`stays there for at least ${formatDuration(leaseMs)}`);
   if (where.length > 0) lines.push(`  ${where.join(', ')}`);
-  if (job) lines.push(`  job #${job.id}: ${jobProgress(job)}${isMoving(job.status) ? '' : `; ${job.why}`}`);
+  if (job)
+    lines.push(
+      `  job #${job.id} ${isMoving(job.status) ? `${job.word}: ${jobProgress(job)}` : `${jobProgress(job)}; ${job.why}`}`,
+    );
   return lines.join('\n');
 }

@@ -40,6 +40,11 @@ export function daemonFindings(facts: DaemonFacts): Finding[] {
 
 function whyNone({ problem, announced, listen }: DaemonFacts): Finding[] {
   const why = problem ?? 'the daemon is not running';
+  if (/another user|permission denied/i.test(why)) {
+    const todo =
+      'run this as the user of the daemon, or share it with a group: AUTOCACHE_GROUP for both users (README, Two users)';
+    return [fail('daemon', why, todo)];
+  }
   if (announced) return [fail('daemon', why, 'end that process if it hangs, then: autocached start --detach')];
   if (listen?.taken) {
     const todo = 'set AUTOCACHE_LISTEN to another address, such as 127.0.0.1:8190';

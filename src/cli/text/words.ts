@@ -37,7 +37,7 @@ export function jobProgress(job: JobView): string {
   if (!isMoving(status)) return `${word} at ${share}`;
   const words = [share];
   if (bytesPerSecond > 0) words.push(`${formatBytes(bytesPerSecond)}/s`);
-  if (etaMs !== null) words.push(`${formatDuration(Math.ceil(etaMs / 1000) * 1000)} left`);
+  if (etaMs !== null && etaMs > 0) words.push(`${formatDuration(Math.ceil(etaMs / 1000) * 1000)} left`);
   if (status !== 'running') words.push(word);
   return words.join(', ');
 }

@@ -1,0 +1,74 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, chownSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, onTestFinished, test } from 'vitest';
+import { writeModel } from '../helpers/files.ts';
+import { patience } from '../helpers/patience.ts';
+import { tempDir } from '../helpers/temp-dir.ts';
+
+const program = fileURLToPath(new URL('../../bin/autocached.ts', import.meta.url));
+const [daemonUser, comfyuiUser, stranger] = [54_321, 54_322, 54_323];
+const group = 54_320;
+const environment = { PATH: process.env['PATH'] ?? '', AUTOCACHE_GROUP: String(group) };
+
+/** Only the system's own user may become others. */
+const isRoot = process.geteuid?.() === 0;
+
+test.runIf(isRoot)('two users share a daemon by a group, and nobody else', { timeout: patience(60_000) }, async () => {
+  const dir = tempDir();
+  chmodSync(dir, 0o755);
+  const home = join(dir, 'home');
+  mkdirSync(home);
+  chownSync(home, daemonUser, daemonUser);
+  const model = join(dir, 'models', 'loras', 'a.safetensors');
+  const bytes = writeModel(model, 100_000);
+  const [state, cache] = [join(home, 'state'), join(home, 'cache')];
+  const settings = {
+    ...{ HOME: home, AUTOCACHE_STATE: state, AUTOCACHE_DIR: cache, AUTOCACHE_ROOTS: `${join(dir, 'models')}=hdd` },
+    ...{ AUTOCACHE_LISTEN: '127.0.0.1:0', AUTOCACHE_MIN_SIZE: '1', AUTOCACHE_MIN_FREE: '1', AUTOCACHE_LOG: 'error' },
+  };
+  // `setpriv` gives the daemon the group besides its own; the number of the other user's group is that one.
+  const asDaemon = ['--reuid', String(daemonUser), '--regid', String(daemonUser), '--groups', String(group)];
+  const child = spawn('setpriv', [...asDaemon, process.execPath, program, 'start'], {
+    cwd: dir,
+    env: { ...environment, ...settings },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  onTestFinished(async () => {
+    child.kill();
+    if (child.exitCode === null) await once(child, 'exit');
+    rmSync(dir, { recursive: true, force: true });
+  });
+  await once(child.stdout, 'data');
+
+  for (const path of [state, cache])
+    expect([path, statSync(path).mode & 0o7777, statSync(path).gid]).toEqual([path, 0o2750, group]);
+  for (const name of ['token', 'daemon.json', 'directories.json']) {
+    const { mode, gid } = statSync(join(state, name));
+    expect([name, mode & 0o777, gid]).toEqual([name, 0o640, group]);
+  }
+
+  const run = (uid: number, gid: number, env: object, ...words: string[]) =>
+    spawnSync(process.execPath, [program, ...words, '--state', state], {
+      uid,
+      gid,
+      cwd: dir,
+      encoding: 'utf8',
+      env: { ...env },
+    });
+  const plain = { PATH: environment.PATH, HOME: dir };
+  const warmed = run(comfyuiUser, group, { ...plain, ...environment }, 'warm', model);
+  expect(warmed).toMatchObject({ status: 0, stdout: expect.stringContaining('1 of 1 file ready') });
+  const found = run(comfyuiUser, group, { ...plain, ...environment }, 'lookup', model, '--json');
+  const { path, reason } = JSON.parse(found.stdout);
+  expect(reason).toBe('HIT');
+  expect(readFileSync(path).equals(bytes)).toBe(true);
+  expect(spawnSync('cat', [path], { uid: comfyuiUser, gid: group }).stdout.equals(bytes)).toBe(true);
+  expect(spawnSync('cat', [path], { uid: stranger, gid: stranger }).status).not.toBe(0);
+
+  // A member of the group who has not said that it trusts the other user believes nothing of theirs.
+  expect(run(comfyuiUser, group, plain, 'status').stderr).toContain('belongs to another user');
+  expect(run(stranger, stranger, { ...plain, ...environment }, 'status').status).toBe(3);
+});
