@@ -27,7 +27,7 @@ import { type DaemonEvent, readEvents } from './sse.ts';
 
 const usualWaitMs = 30_000;
 
-/** The daemon's HTTP API, typed. Every method throws `CacheError`: the daemon's own, or `NOT_RUNNING` when nobody answers. */
+/** The daemon's HTTP API, typed. Every method throws `CacheError`: the daemon's own, or `NOT_RUNNING` when there is no answer. */
 export class Client {
   readonly #found: FoundDaemon;
   readonly #calls = new DaemonCalls();
@@ -63,7 +63,7 @@ export class Client {
     return this.#ask('GET', '/api/cache/config');
   }
 
-  /** What copies would leave after such a change; nothing changes. Undefined when it does not touch the limit. */
+  /** The copies that would leave after such a change; nothing changes. Undefined when it does not touch the limit. */
   async leavingAfter(change: ConfigChange): Promise<Leaving | undefined> {
     const query = new URLSearchParams(change as Record<string, string>);
     const { leaving } = await this.#ask<ConfigAnswer>('GET', `/api/cache/config?${query}`);

@@ -29,7 +29,7 @@ const stateName = 'autocached_state.txt';
 export interface InstallOptions {
   /** The daemon's state directory, noted for a ComfyUI that runs as another user or with another environment. */
   stateDir: string;
-  /** Links to the package's files instead of copies, for those who change them. */
+  /** Links to the package's files instead of copies, for work on them. */
   link?: boolean;
   /** Where the package lies; found by itself when left out. */
   packageDir?: string;
@@ -63,7 +63,7 @@ export async function installShim(comfyDir: string, options: InstallOptions): Pr
   for (const file of next.files.filter((name) => !old.includes(name))) await refuseForeign(join(folder, file));
   try {
     await mkdir(folder, { recursive: true });
-    // Whatever happens in between, the marker names every file of ours, so that a second try can renew or remove them.
+    // The marker always names every file of ours, even after an interruption, so that a second try can renew or remove them.
     await writeMarker(folder, { ...next, files: [...new Set([...old, ...next.files])] });
     await removeFiles(folder, old);
     for (const file of next.files) await place(join(packageDir, 'comfyui', file), join(folder, file), next.linked);
@@ -76,7 +76,7 @@ export async function installShim(comfyDir: string, options: InstallOptions): Pr
 }
 
 /**
- * Removes the resolver's files from the ComfyUI in `comfyDir`, and what Python compiled from them; `left` are files of
+ * Removes the resolver's files from the ComfyUI in `comfyDir`, and their compiled Python files; `left` are files of
  * others, which stay. Nothing is removed when it is not installed.
  * @throws CacheError as `installShim`.
  */
@@ -93,7 +93,7 @@ export async function uninstallShim(comfyDir: string): Promise<{ folder: string;
   }
 }
 
-/** What is installed in the ComfyUI in `comfyDir`. @throws CacheError as `installShim`. */
+/** The installation in the ComfyUI in `comfyDir`. @throws CacheError as `installShim`. */
 export async function shimStatus(comfyDir: string, options: { packageDir?: string } = {}): Promise<ShimStatus> {
   const dir = comfyuiDir(comfyDir);
   const folder = shimFolder(comfyDir);

@@ -3,8 +3,8 @@ import { CacheError } from '../core/errors.ts';
 import type { Host, Session } from './session.ts';
 
 /**
- * Says what something costs and asks whether to do it.
- * @throws CacheError BAD_REQUEST, with the cost, when there is nobody to ask
+ * Shows the cost of an action and asks whether to do it.
+ * @throws CacheError BAD_REQUEST, with the cost, when there is no terminal to ask at
  */
 export async function agreed(session: Session, cost: string, question: string): Promise<boolean> {
   if (session.in.isTTY !== true || session.json) {

@@ -70,7 +70,7 @@ async function answering(stateDir: string, child: ChildProcess): Promise<Client 
 
 async function tail(path: string, start: number): Promise<string> {
   const bytes = await readFile(path);
-  // Shorter than before: what was there has been put aside.
+  // Shorter than before: the old log has been put aside.
   const text = bytes
     .subarray(bytes.length < start ? 0 : start)
     .toString()

@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import nodePath, { type PlatformPath } from 'node:path';
 import type { SelectRequest } from '../api/api.ts';
 
-/** What a word on the command line names: a file, a model by the name that ComfyUI has for it, or all that a glob means. */
+/** The meaning of a word on the command line: a file, a model by ComfyUI's name for it, or all matches of a glob. */
 export type Item = { path: string } | { category: string; name: string } | { glob: string };
 
 /** Where words are read; tests name another platform. */

@@ -77,7 +77,7 @@ function barLine(job: JobView, width: number): string {
   return facts + shorten(plain(jobName(job)), Math.max(12, width - facts.length));
 }
 
-/** One line on a job that is over: what became of it. */
+/** One line on the outcome of a finished job. */
 function endOf(job: JobView): string {
   const name = `#${job.id} ${plain(jobName(job))}`;
   if (job.state === 'done') return `${name}: copied, ${formatBytes(job.bytesTotal)}`;

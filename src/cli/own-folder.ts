@@ -14,7 +14,7 @@ const markerName = 'autocached_files.json';
 const markerSchema = z.object({
   version: z.string(),
   linked: z.boolean(),
-  // Below the folder: a marker that somebody edited cannot lead a removal out of it.
+  // Below the folder: an edited marker cannot lead a removal out of it.
   files: z.array(z.string().regex(/^(?!.*\.\.)[\w.-]+(\/[\w.-]+)*$/)),
 });
 export type Marker = z.infer<typeof markerSchema>;
@@ -61,7 +61,7 @@ export async function place(source: string, target: string, linked: boolean): Pr
   await symlink(source, target, 'file');
 }
 
-/** Removes those of `files` that exist, what Python compiled from them, and folders that are empty then. */
+/** Removes those of `files` that exist, their compiled Python files, and folders that are empty then. */
 export async function removeFiles(folder: string, files: string[]): Promise<string[]> {
   const present = await listFiles(folder, true);
   const removed = present.filter((file) => files.includes(file) || files.includes(sourceOf(file)));
@@ -85,7 +85,7 @@ async function removeIfEmpty(folder: string): Promise<void> {
   if ((await readdir(folder)).length === 0) await rmdir(folder);
 }
 
-/** Files below `folder`, with `/`, sorted; without what Python compiled, unless `compiled`. Empty when there is no folder. */
+/** Files below `folder`, with `/`, sorted; without compiled Python files, unless `compiled`. Empty when there is no folder. */
 export async function listFiles(folder: string, compiled = false): Promise<string[]> {
   const found = await readdir(folder, { recursive: true, withFileTypes: true }).catch((error) => {
     if (errnoOf(error) === 'ENOENT') return [];

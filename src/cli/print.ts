@@ -2,9 +2,9 @@ import { type CacheError, toCacheError } from '../core/errors.ts';
 import { escapedJson, plainLines } from '../core/printable.ts';
 import { type Look, lookOf, type Screen } from './text/look.ts';
 
-/** What a command has to say: the data for programs, and the same as a page for people. */
+/** The output of a command: the data for programs, and the same as a page for people. */
 export interface Answer {
-  /** What `--json` prints: exactly what the API answered. */
+  /** The output of `--json`: exactly the API's answer. */
   data: unknown;
   page: (look: Look) => string;
   /** Left out = done. */
@@ -18,7 +18,7 @@ interface Output {
   json: boolean;
 }
 
-/** What the program tells the shell. */
+/** The exit code for the shell. */
 export const exitCodes = { done: 0, failed: 1, wrongUse: 2, notRunning: 3, difference: 4 } as const;
 
 /** Prints an answer to standard output. Answers the exit code. */
@@ -28,7 +28,7 @@ export function printAnswer(answer: Answer, to: Output): number {
   return answer.exitCode ?? exitCodes.done;
 }
 
-/** Prints what went wrong: for people to standard error, for programs the API's error body to standard output. */
+/** Prints an error: for people to standard error, for programs the API's error body to standard output. */
 export function printError(thrown: unknown, to: Output): number {
   const error = toCacheError(thrown);
   if (to.json) {

@@ -34,11 +34,11 @@ Examples:
 
 Exit codes: 0 done, 1 failed, 2 wrong use, 3 daemon not running, 4 check found a difference`;
 
-/** Runs one command line and answers the exit code. Nothing is thrown: what goes wrong has been printed. */
+/** Runs one command line and answers the exit code. Never throws: errors have been printed. */
 export async function runProgram(args: string[], host: Host): Promise<number> {
   let exitCode: number = exitCodes.done;
   const unread = new AbortController();
-  // The reader of our output has gone (`autocached list | head`): there is nobody left to tell anything.
+  // The reader of our output has gone (`autocached list | head`): no one is left to inform.
   const stopPrinting = () => unread.abort();
   host.out.on('error', stopPrinting);
 
@@ -71,7 +71,7 @@ function isHelp({ code }: CommanderError): boolean {
   return code === 'commander.help';
 }
 
-/** What commander has to say, as every other error is said. */
+/** Commander's errors, in the form of all others. */
 function wrongUse(error: CommanderError, [command = '']: string[]): CacheError {
   if (isHelp(error)) return new CacheError('BAD_REQUEST', 'no command is given', { hint: 'autocached --help' });
   const [message = '', suggestion] = error.message.replace(/^error: /, '').split(/\n\(?/);

@@ -8,7 +8,7 @@ import { Client } from './client.ts';
 import type { Answer } from './print.ts';
 import type { Screen } from './text/look.ts';
 
-/** What a run of the program has around it; tests give their own. */
+/** The environment of a run of the program; tests give their own. */
 export interface Host {
   out: Screen;
   err: Screen;
@@ -24,7 +24,7 @@ export interface Session extends Host {
   json: boolean;
   /** `--state`, as an absolute path. */
   stateFlag: string | undefined;
-  /** Aborts when nobody reads our output any more. */
+  /** Aborts when the reader of our output is gone. */
   unread: AbortSignal;
 }
 

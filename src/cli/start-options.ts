@@ -4,7 +4,7 @@ import { CacheError } from '../core/errors.ts';
 import { type Mode, modes } from '../core/types.ts';
 import { collect } from './options.ts';
 
-/** What `start` and `restart` take: settings that win over .env and the environment. */
+/** The options of `start` and `restart`: settings that override .env and the environment. */
 export interface StartOptions {
   dir?: string;
   limit?: string;

@@ -2,7 +2,7 @@ import type { Client } from './client.ts';
 import type { Answer } from './print.ts';
 import { startPage } from './text/start-page.ts';
 
-/** What `start --detach` and `restart` say: the daemon's address and state, asked of the daemon itself. */
+/** The output of `start --detach` and `restart`: the daemon's address and state, as it reports them itself. */
 export async function startedAnswer({ client, logPath }: { client: Client; logPath: string }): Promise<Answer> {
   const [stats, config] = await Promise.all([client.stats(), client.config()]);
   const ssd = stats.tiers.find(({ tier }) => tier === 'ssd');

@@ -3,7 +3,7 @@ import { CacheError, messageOf } from '../core/errors.ts';
 import { readSmallFile } from '../runtime/small-file.ts';
 import { readDocument } from '../workflow/read-document.ts';
 
-/** Larger files are no workflow, whatever they begin with. */
+/** Larger files are never workflows. */
 const mostBytes = 512 * 2 ** 20;
 const headBytes = 64;
 
@@ -29,7 +29,7 @@ export async function readWorkflow(path: string): Promise<object> {
 }
 
 /**
- * The same for a file that may be something else, by its content: null for what is neither image nor prompt nor workflow.
+ * The same for a file that may be something else, by its content: null if it is neither image nor prompt nor workflow.
  * @throws CacheError BAD_REQUEST for an image that carries no workflow
  */
 export async function workflowIn(path: string): Promise<object | null> {
@@ -39,7 +39,7 @@ export async function workflowIn(path: string): Promise<object | null> {
   return /^(\xef\xbb\xbf)?\s*\{\s*["}]/.test(head) ? readWorkflow(path).catch(() => null) : null;
 }
 
-/** The first bytes as Latin-1; empty for what is no file or cannot be read. */
+/** The first bytes as Latin-1; empty if it is no file or cannot be read. */
 async function headOf(path: string): Promise<string> {
   try {
     if (!(await stat(path)).isFile()) return '';

@@ -1,6 +1,6 @@
 /**
- * Work that answers several callers at once. All calls during a run get the answer of the next run: the present one may have passed the
- * point of their question.
+ * Work that answers several callers at once. All calls during a run get the answer of the next run: the present one may have passed
+ * the point of their question.
  */
 export function gathered<Result>(work: () => Promise<Result>): () => Promise<Result> {
   let running: Promise<Result> | null = null;

@@ -56,8 +56,8 @@ export async function reconcileAll({ tiers, ...deps }: Deps & { tiers: Tiers<Pos
 
 /**
  * Makes the catalog and the tier's directory agree. Lookups are answered in its pauses; no copy may be made. In this order:
- * 1. `dropTemps`: removes leaving files, and unfinished ones that cannot be resumed: their journal is incomplete or over a week old,
- *    or the source is known to have changed.
+ * 1. `dropTemps`: removes leaving files, and unfinished ones that cannot be resumed: their journal is incomplete or over a week
+ *    old, or the source is known to have changed.
  * 2. `dropHalves`: drops rows that were being copied or evicted; a leaving file goes with its row.
  * 3. `forgetMissing`: drops rows whose file does not match its seal.
  * 4. `adoptProven`: adds files whose proof matches; this alone rebuilds a lost catalog. Files that

@@ -21,8 +21,8 @@ export interface UnprovenDeps {
 /**
  * Copies with a proof whose stat does not match their seal: the cache was moved to another disk, or lies on a file system that
  * numbers its files anew at each mount. They are read in the background, one after the other, and compared with their hashes. A
- * copy with the same bytes comes into service under a new seal, any other is removed. Until then they count, out of service, and leave
- * for nothing else.
+ * copy with the same bytes comes into service under a new seal, any other is removed. Until then they count, out of service, and
+ * leave for nothing else.
  */
 export class Unproven implements AsyncDisposable {
   readonly #deps: UnprovenDeps;

@@ -50,7 +50,7 @@ async function isAgreed(session: Session, client: Client, change: ConfigChange):
   return agreed(session, `${keys.limit.name}=${change['limit']} ${costText(leaving)}`, 'Change it?');
 }
 
-/** @throws CacheError BAD_REQUEST or BAD_CONFIG for what the daemon would refuse. */
+/** @throws CacheError BAD_REQUEST or BAD_CONFIG for values that the daemon would refuse. */
 function changeOf(words: string[]): ConfigChange {
   const change: ConfigChange = {};
   for (const word of words) {
@@ -66,7 +66,7 @@ function changeOf(words: string[]): ConfigChange {
   return change;
 }
 
-/** Why a setting cannot be changed here, and what to do instead. */
+/** Why a setting cannot be changed here, and the alternative. */
 function refusal(key: string): CacheError {
   if (isSetting(key)) {
     return new CacheError('BAD_REQUEST', `${key} cannot change while the daemon runs`, {
@@ -96,7 +96,7 @@ function page({ settings, notices }: ConfigAnswer, look: Look): string {
   return [rows, legend, ...notices.map((notice) => `${look.paint('yellow', 'note:')} ${notice}`)].join('\n');
 }
 
-/** In force, and after it what the files say by now. */
+/** The value in force, and after it the present one of the files. */
 function shown({ value, pending }: ConfigValue): string {
   return `${value || '-'}${pending === undefined ? '' : ` (after a restart: ${pending || '-'})`}`;
 }

@@ -42,7 +42,7 @@ async function asksFor(word: string, session: Session, client: Client): Promise<
   const item = parseItem(word, session);
   if ('path' in item) return [item];
   if ('name' in item) return [{ path: resolve(session.cwd, word), name: `${item.category}/${item.name}` }];
-  // What a glob means the daemon knows best; to look copies nothing.
+  // The daemon knows best which files match a glob; a look copies nothing.
   const { items } = await client.warm({ globs: [item.glob], check: true });
   return items.map(({ item: path }) => ({ path }));
 }

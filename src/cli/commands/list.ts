@@ -68,7 +68,7 @@ function page({ entries, total }: EntriesAnswer, look: Look): string {
   return `${rows}\n${look.paint('dim', `${formatCount(entries.length)} of ${counted(total, 'file')}; --limit shows more`)}`;
 }
 
-/** Where a lookup finds the file: the tiers with a ready copy, and in brackets what is on its way. */
+/** Where a lookup finds the file: the tiers with a ready copy, and in brackets copies on their way. */
 function tiersOf({ copies }: EntryView): string {
   const words = copies.map((copy) => (copy.state === 'ready' ? copy.tier : `(${copyTerms[copy.state].word})`));
   return words.join(' ') || '-';

@@ -166,7 +166,7 @@ async function warmAndWait(client: Client, { request, session }: Work): Promise<
     });
   }
 
-  /** A job whose end nobody told us of leaves the question open: then the daemon is asked what is there. */
+  /** A job without a reported end leaves the question open: then the daemon is asked for the state. */
   async function outcomes(items: WarmItem[], ended: Map<number, JobView>): Promise<WarmItem[]> {
     const isOpen = (item: WarmItem) => item.job !== null && !item.ready && !ended.has(item.job.id);
     const now = items.some(isOpen) ? (await client.warm({ ...files, check: true })).items : [];

@@ -9,7 +9,7 @@ import { speedText } from './speed-text.ts';
 export interface CacheFacts {
   dir: string;
   medium: MediumFacts;
-  /** What a trial of writing there came to. */
+  /** The result of a trial of writing there. */
   trial:
     | { is: 'done'; speeds: ReadSpeeds | null; clockSkewMs: number; caseSensitive: boolean }
     | { is: 'absent' }
@@ -26,7 +26,7 @@ export interface CacheFacts {
 
 const mostSkewMs = 5000;
 
-/** The cache directory: what it lies on, how fast that is, and whether there is room. */
+/** The cache directory: its medium, its speed, and whether there is room. */
 export function cacheFindings(facts: CacheFacts): Finding[] {
   if (facts.tier?.state === 'away') {
     return [fail('cache', `the disk of ${facts.dir} is away: no copy is used or made`, 'mount it, or set AUTOCACHE_DIR')];

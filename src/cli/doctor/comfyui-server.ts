@@ -27,7 +27,7 @@ export async function askComfyui(url: string): Promise<RunningComfyui | null> {
     argv: system['argv'].map(String),
     ramBytes: typeof ram === 'number' ? ram : null,
     customNodes: Array.isArray(customNodes) ? customNodes.filter((path) => typeof path === 'string') : [],
-    // Whatever it answers: only who has no such route says 404.
+    // Any answer counts except 404: then there is no such route.
     shimLoaded: state.status !== 404,
   };
 }

@@ -5,7 +5,7 @@ import { type Finding, fail, ok, warn } from './finding.ts';
 export interface DaemonFacts {
   /** Why the configuration cannot be used; null when it can. */
   configProblem: string | null;
-  /** What the daemon says of itself; null when none answers. */
+  /** The daemon's report on itself; null when none answers. */
   stats: StatsAnswer | null;
   /** Why none answers. */
   problem: string | null;

@@ -38,7 +38,7 @@ export interface ExamineOptions {
   url: string | null;
 }
 
-/** Everything that `doctor` finds, with the daemon or without. Takes some seconds; writes 32 MiB to the cache directory and removes them. */
+/** All findings of `doctor`, with or without the daemon. Takes some seconds; writes 32 MiB to the cache directory, removes them. */
 export async function examine({ cwd, stateDir, flags, dirs, url }: ExamineOptions): Promise<Finding[]> {
   const { config, problem } = readConfig(cwd, flags);
   const daemon = await lookAtDaemon(stateDir, config);

@@ -12,7 +12,7 @@ export interface Hints {
   /** Said on the command line and in the configuration. */
   named: readonly string[];
   running: RunningComfyui | null;
-  /** What the daemon knows: the resolver has told it ComfyUI's model folders. */
+  /** Known to the daemon: the resolver has sent it ComfyUI's model folders. */
   roots: readonly RootView[];
 }
 

@@ -1,9 +1,9 @@
-/** What one check found. */
+/** The result of one check. */
 export interface Finding {
   check: 'config' | 'daemon' | 'cache' | 'source' | 'comfyui' | 'fast-disk' | 'shim' | 'nodes';
   verdict: 'ok' | 'warn' | 'fail';
   says: string;
-  /** What to do about it; null when nothing needs to be done. */
+  /** The remedy; null when none is needed. */
   todo: string | null;
 }
 

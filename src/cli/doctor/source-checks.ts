@@ -52,7 +52,7 @@ function sourceFinding(source: SourceFacts, cache: CacheSide): Finding {
 }
 
 function isWorthIt(source: ReadSpeeds, cache: ReadSpeeds): boolean {
-  // What may come from memory says nothing against the disk.
+  // Reads that may come from memory say nothing about the disk.
   if (!source.direct) return true;
   return cache.bytesPerSecond > source.bytesPerSecond * leastGain || source.smallReadMs > cache.smallReadMs * leastGain;
 }

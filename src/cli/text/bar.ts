@@ -1,6 +1,6 @@
 import type { Look } from './look.ts';
 
-/** A usage bar: what is used, what is reserved, what is free. Shares of one; whatever is not nothing shows at least one cell. */
+/** A usage bar: used, reserved, free. Shares of one; any share above zero shows at least one cell. */
 export function usageBar(shares: { used: number; reserved: number }, width: number, look: Look): string {
   const used = cells(shares.used, width);
   const reserved = Math.min(cells(shares.reserved, width), width - used);

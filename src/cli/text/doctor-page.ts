@@ -12,7 +12,7 @@ interface Report {
 
 const colours = { ok: 'green', warn: 'yellow', fail: 'red' } as const;
 
-/** The page of `autocached doctor`: one line a finding, and below it what to do. */
+/** The page of `autocached doctor`: one line a finding, and below it the remedy. */
 export function doctorPage({ ok, warn, fail, findings }: Report, { paint }: Look): string {
   const lines = findings.flatMap(({ check, verdict, says, todo }) => {
     const line = `${paint(colours[verdict], verdict.padEnd(4))}  ${check.padEnd(9)}  ${plain(says)}`;

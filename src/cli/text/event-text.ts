@@ -3,7 +3,7 @@ import { rootTerms } from '../../core/vocabulary.ts';
 import type { DaemonEvent } from '../sse.ts';
 import { jobName, jobProgress } from './words.ts';
 
-/** What an event says, in one line without its name. */
+/** An event in one line, without its name. */
 export function eventText({ name, data }: DaemonEvent): string {
   switch (name) {
     case 'job-queued':

@@ -5,7 +5,7 @@ import { table } from './table.ts';
 
 const mostRows = 20;
 
-/** What was, or would be, deleted, and what is left and why. */
+/** The copies that were, or would be, deleted, and those left, with the reason. */
 export function removalPage(answer: RemovalAnswer, look: Look): string {
   const { dryRun, files, bytes, removed, skipped } = answer;
   const copies = counted(files, 'copy', 'copies');

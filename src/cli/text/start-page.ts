@@ -12,7 +12,7 @@ export interface Started {
   dir: string;
   usedBytes: number;
   limitBytes: number;
-  /** Whether what lies in the cache is not accounted for yet. */
+  /** Whether files in the cache are not yet accounted for. */
   accounting: boolean;
   mode: Mode;
   roots: RootView[];
@@ -21,7 +21,7 @@ export interface Started {
   stop: string;
 }
 
-/** What a person reads when the daemon has started: where everything is, and the one next step. */
+/** The page after the daemon's start: where everything is, and the one next step. */
 export function startPage(started: Started, { paint }: Look): string {
   const { url, pid, dir, usedBytes, limitBytes, accounting, mode, roots, notices, stop } = started;
   const used = `${accounting ? 'at least ' : ''}${formatBytes(usedBytes)} of ${formatBytes(limitBytes)} used`;

@@ -7,7 +7,7 @@ export interface Column<T> {
   title: string;
   value: (row: T) => string;
   align?: 'right';
-  /** Gives way when the page is too narrow, in the order of the columns: names are shortened, and sentences go on in the next line. */
+  /** Gives way on a narrow page, in the order of the columns: names are shortened, and sentences continue on the next line. */
   shrinks?: 'name' | 'sentence';
 }
 

@@ -4,7 +4,7 @@ import { isLeftAlone, isMoving } from '../../core/vocabulary.ts';
 import type { Look } from './look.ts';
 import { table } from './table.ts';
 
-/** What is there and what is not; files that autocached leaves alone on purpose are only counted when they are many. */
+/** The ready and the missing files; files that autocached leaves alone on purpose are only counted when they are many. */
 export function warmPage({ items }: WarmAnswer, look: Look): string {
   const left = items.filter((item) => !item.ready && isLeftAlone(item.reason));
   const shown = left.length > 5 ? items.filter((item) => !left.includes(item)) : items;
@@ -41,7 +41,7 @@ function stateOf(item: WarmItem): string {
   return item.reason === 'QUEUED' ? item.word : 'missing';
 }
 
-/** What holds a copy up says more than that there is one. */
+/** The cause of a copy's delay says more than its existence. */
 function whyNot({ job, why }: WarmItem): string {
   return isUnderWay(job) && !isMoving(job.status) ? job.why : why;
 }

@@ -15,7 +15,7 @@ export function localTime(at: string): string {
   return new Date(at).toLocaleString('sv-SE');
 }
 
-/** What people call an entry: `checkpoints/a.safetensors`. */
+/** The name of an entry for people: `checkpoints/a.safetensors`. */
 export function entryName(entry: Pick<EntryView, 'category' | 'name'>): string {
   // Below a root that holds all categories the name begins with the folder, which is the category already.
   const named = entry.category === null || /^[^\\/]+/.exec(entry.name)?.[0] === entry.category;

@@ -4,7 +4,7 @@ import { plain } from '../../core/printable.ts';
 import type { Look } from './look.ts';
 import { table } from './table.ts';
 
-/** The models of a workflow in load order, and what of it cannot be told or is not loaded. */
+/** The models of a workflow in load order, and those that are unknown or not loaded. */
 export function workflowPage({ models, skipped }: WorkflowAnswer, look: Look): string {
   const known = models.filter(({ size }) => size !== null);
   const bytes = known.reduce((sum, { size }) => sum + (size ?? 0), 0);
