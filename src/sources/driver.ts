@@ -18,7 +18,7 @@ export interface SourceDriver {
   /** The object at a path below the root; its absence is an answer too. @throws CacheError SOURCE_AWAY, SOURCE_IO */
   stat(path: string): Promise<StatAnswer>;
 
-  /** The root's facts. @throws CacheError SOURCE_AWAY, or SOURCE_IO, also when the root is absent */
+  /** The root's facts. @throws CacheError SOURCE_AWAY, SOURCE_IO; SOURCE_MISSING when there is no such root */
   identify(): Promise<RootFacts>;
 
   /**
