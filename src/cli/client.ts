@@ -12,6 +12,7 @@ import type {
   PinAnswer,
   RemovalAnswer,
   SelectRequest,
+  SourcesAnswer,
   WarmAnswer,
   WarmRequest,
 } from '../api/api.ts';
@@ -81,6 +82,12 @@ export class Client {
   entries(query: EntriesQuery): Promise<EntriesAnswer> {
     const words = Object.fromEntries(Object.entries(query).map(([key, value]) => [key, String(value)]));
     return this.#ask('GET', `/api/cache/entries?${new URLSearchParams(words)}`);
+  }
+
+  /** What lies on the sources and no program has asked for yet. */
+  sources(query: { search?: string; limit?: number } = {}): Promise<SourcesAnswer> {
+    const words = Object.fromEntries(Object.entries(query).map(([key, value]) => [key, String(value)]));
+    return this.#ask('GET', `/api/cache/sources?${new URLSearchParams(words)}`);
   }
 
   warm(body: WarmRequest): Promise<WarmAnswer> {

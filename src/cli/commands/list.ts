@@ -1,6 +1,13 @@
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
-import { type EntriesAnswer, type EntriesQuery, type EntrySort, type EntryView, entrySorts } from '../../api/api.ts';
+import {
+  type EntriesAnswer,
+  type EntriesQuery,
+  type EntrySort,
+  type EntryView,
+  entrySorts,
+  type SourcesAnswer,
+} from '../../api/api.ts';
 import { counted, formatBytes, formatCount } from '../../core/format.ts';
 import { copyTerms } from '../../core/vocabulary.ts';
 import { count as wholeNumber } from '../options.ts';
@@ -13,8 +20,10 @@ interface Options {
   category?: string;
   root?: string;
   glob?: string;
+  search?: string;
   cached?: true;
   pinned?: true;
+  sources?: true;
   sort: EntrySort;
   limit: number;
 }
@@ -26,6 +35,8 @@ export function addList(program: Command, run: Run): void {
     .option('--category <name>', 'only this category, such as loras')
     .option('--root <dir>', 'only files below this root')
     .option('--glob <pattern>', "only names that match, such as '*fp8*'")
+    .option('--search <words>', 'only names and paths that have all of these words, in any case')
+    .option('--sources', 'files in the model folders that no program has asked for yet')
     .option('--cached', 'only files with a ready copy')
     .option('--pinned', 'only files that are never evicted')
     .addOption(new Option('--sort <by>', 'order').choices(entrySorts).default('lastUsed'))
@@ -33,16 +44,41 @@ export function addList(program: Command, run: Run): void {
     .action(
       run(async (session, options: Options) => {
         const client = await clientOf(session);
+        if (options.sources) {
+          const { search, limit } = options;
+          const found = await client.sources({ limit, ...(search !== undefined && { search }) });
+          return { data: found, page: (look) => sourcesPage(found, look) };
+        }
         const data = await client.entries(queryOf(options, session.cwd));
         return { data, page: (look) => page(data, look) };
       }),
     );
 }
 
-function queryOf({ sort, root, ...filters }: Options, cwd: string): EntriesQuery {
+function queryOf({ sort, root, sources: _, ...filters }: Options, cwd: string): EntriesQuery {
   // Names read from A to Z; of sizes, uses and times the largest is the interesting one.
   const descending = sort !== 'name' && sort !== 'category';
   return { ...filters, ...(root && { root: resolve(cwd, root) }), sort, descending };
+}
+
+function sourcesPage({ files, total }: SourcesAnswer, look: Look): string {
+  if (files.length === 0) return 'no file matches';
+  const rows = table(
+    files,
+    [
+      { title: 'NAME', value: ({ name }) => name, shrinks: 'name' },
+      { title: 'CATEGORY', value: ({ category }) => category ?? '-' },
+      { title: 'SIZE', value: ({ size }) => formatBytes(size), align: 'right' },
+    ],
+    look,
+  );
+  return withRest(rows, files.length, total, look);
+}
+
+/** The page is not all there is. */
+function withRest(rows: string, shown: number, total: number, look: Look): string {
+  if (shown >= total) return rows;
+  return `${rows}\n${look.paint('dim', `${formatCount(shown)} of ${counted(total, 'file')}; --limit shows more`)}`;
 }
 
 const roomForAll = 100;
@@ -64,8 +100,7 @@ function page({ entries, total }: EntriesAnswer, look: Look): string {
     ],
     look,
   );
-  if (entries.length >= total) return rows;
-  return `${rows}\n${look.paint('dim', `${formatCount(entries.length)} of ${counted(total, 'file')}; --limit shows more`)}`;
+  return withRest(rows, entries.length, total, look);
 }
 
 /** Where a lookup finds the file: the tiers with a ready copy, and in brackets copies on their way. */

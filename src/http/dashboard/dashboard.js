@@ -22,6 +22,10 @@ function begin() {
     at('modes').append(element('label', { attributes: { title: says } }, input, ` ${word}`));
   }
   for (const id of ['search', 'cached']) at(id).addEventListener('input', () => void refresh());
+  at('limit-form').addEventListener('submit', (event) => {
+    event.preventDefault();
+    void changeLimit(at('limit').value.trim()).catch((error) => setText(at('said'), error.message));
+  });
   document.addEventListener('visibilitychange', () => void refresh());
   void refresh();
 }
@@ -57,6 +61,15 @@ async function change(path, body) {
   }
   await refresh();
   if (refusal !== '') setText(at('said'), refusal);
+}
+
+/** A limit under which copies have to leave is asked about first. */
+async function changeLimit(limit) {
+  const { leaving } = await ask(token, `/api/cache/config?${new URLSearchParams({ limit })}`);
+  const cost = leaving ? costText(leaving.copies, leaving.of, leaving.bytes) : '';
+  if (leaving && leaving.copies > 0 && !confirm(`A limit of ${limit} ${cost}. Sources are kept.`)) return;
+  await change('/api/cache/config', { limit });
+  at('limit').value = '';
 }
 
 function filesPath() {

@@ -1,6 +1,10 @@
 import { describe, expect, test } from 'vitest';
+import { jobTerms } from '../../../comfyui/web/vocabulary.js';
 import {
   badgeText,
+  copyText,
+  costText,
+  counted,
   describeModel,
   formatBytes,
   formatSeconds,
@@ -8,7 +12,7 @@ import {
   summarize,
   summaryText,
 } from '../../../comfyui/web/words.js';
-import { formatBytes as coreFormatBytes } from '../../../src/core/format.ts';
+import { costText as coreCostText, counted as coreCounted, formatBytes as coreFormatBytes } from '../../../src/core/format.ts';
 import { reasons } from '../../../src/core/types.ts';
 
 const model = (changes = {}) => ({
@@ -37,6 +41,18 @@ describe('a model of the workflow', () => {
     });
     const fresh = { ...running, bytesDone: 0, bytesPerSecond: 0, etaMs: null };
     expect(describeModel(model({ copy: 3 }), [fresh]).detail).toBe('0 B of 4 MiB');
+  });
+
+  test.each([
+    ['paused', 'copying is paused'],
+    ['giving-way', 'another program reads from the same disk and goes first'],
+    ['held', 'a copy that a program waits for goes first'],
+  ] as const)('whose copy is %s says so, and not when it will be done', (status, why) => {
+    const { word } = jobTerms[status];
+    const copy = { ...running, status, word, why, bytesPerSecond: 0, etaMs: null };
+    const shown = describeModel(model({ copy: 3 }), [copy]);
+    expect(shown).toMatchObject({ tone: 'waiting', place: word, percent: 25, detail: `${word}, 1 MiB of 4 MiB: ${why}` });
+    expect(copyText(copy)).not.toMatch(/left|MiB\/s/);
   });
 
   test('is never shown as wholly copied before it is', () => {
@@ -97,6 +113,17 @@ describe('the workflow', () => {
     expect(badgeText(summarize([ready, model(), model()], [other]))).toBe('2');
     expect(badgeText(summarize([ready, model({ reason: 'BYPASS_SMALL' })], []))).toBe('');
   });
+});
+
+test('numbers and costs are written as the command line writes them', () => {
+  expect([0, 1, 2, 2000].map((count) => counted(count, 'file'))).toEqual(
+    [0, 1, 2, 2000].map((count) => coreCounted(count, 'file')),
+  );
+  for (const [copies, of, bytes] of [
+    [1, 1, 5],
+    [3, 2000, 2 ** 31],
+  ] as const)
+    expect(costText(copies, of, bytes)).toBe(coreCostText({ copies, of, bytes }));
 });
 
 test('bytes are written as everywhere else in autocached', () => {
