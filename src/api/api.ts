@@ -137,6 +137,18 @@ export interface RootsAnswer {
   roots: RootView[];
 }
 
+/** Body of `DELETE /api/roots`: roots that are no more. */
+export interface ForgetRootsRequest {
+  paths: string[];
+  /** Their copies leave too. */
+  copies?: boolean;
+}
+
+export interface ForgetRootsAnswer extends RootsAnswer {
+  /** The copies that left, and those that could not; null when none were to leave. */
+  removed: RemovalAnswer | null;
+}
+
 /** Body of `POST /api/cache/clear`. At least one filter or `all` must be given. */
 export interface ClearRequest {
   all?: boolean;

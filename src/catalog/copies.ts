@@ -168,6 +168,11 @@ export class Copies {
     return inserted;
   }
 
+  /** Whether the row of this copy is still its own: ids begin anew in a catalog that replaced a damaged one. */
+  isCurrent({ id, path }: Copy): boolean {
+    return this.byId(id)?.path === path;
+  }
+
   isCopying(id: number): boolean {
     return this.#db.get("SELECT 1 FROM copies WHERE id = ? AND state = 'copying'", id) !== undefined;
   }

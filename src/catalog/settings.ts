@@ -28,6 +28,11 @@ export class Settings {
     this.#db.run('INSERT OR REPLACE INTO roots VALUES (?, ?, ?, ?)', root.path, root.category ?? '', root.kind, root.origin);
   }
 
+  /** In all its categories. */
+  forgetRoot(path: string): void {
+    this.#db.run('DELETE FROM roots WHERE path = ?', path);
+  }
+
   savedRoots(): { path: string; category: string; kind: Medium | null; origin: 'comfyui' | 'api' }[] {
     return this.#db.all('SELECT * FROM roots ORDER BY path');
   }

@@ -5,12 +5,16 @@ import type {
   EntriesAnswer,
   EntriesQuery,
   ExplainAnswer,
+  ForgetRootsAnswer,
+  ForgetRootsRequest,
   JobView,
   Leaving,
   LookupAnswer,
   LookupRequest,
   PinAnswer,
   RemovalAnswer,
+  RootsAnswer,
+  RootsRequest,
   SelectRequest,
   SourcesAnswer,
   WarmAnswer,
@@ -100,6 +104,14 @@ export class Client {
 
   prefetch(body: object): Promise<PrefetchAnswer> {
     return this.#ask('POST', '/api/workflows/prefetch', { body });
+  }
+
+  registerRoots(body: RootsRequest): Promise<RootsAnswer> {
+    return this.#ask('POST', '/api/roots', { body });
+  }
+
+  forgetRoots(body: ForgetRootsRequest): Promise<ForgetRootsAnswer> {
+    return this.#ask('DELETE', '/api/roots', { body, answerMs: null });
   }
 
   pin(body: SelectRequest): Promise<PinAnswer> {

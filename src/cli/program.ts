@@ -16,6 +16,7 @@ import { addMode } from './commands/mode.ts';
 import { addPin } from './commands/pin.ts';
 import { addPurge } from './commands/purge.ts';
 import { addRestart } from './commands/restart.ts';
+import { addRoot } from './commands/root.ts';
 import { addSimulate } from './commands/simulate.ts';
 import { addStart } from './commands/start.ts';
 import { addStatus } from './commands/status.ts';
@@ -126,6 +127,7 @@ function addCommands(program: Command, run: Run): void {
   addPin(program, run);
   addEvict(program, run);
   addPurge(program, run);
+  addRoot(program, run);
   addVerify(program, run);
 
   program.commandsGroup('ComfyUI:');

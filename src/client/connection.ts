@@ -79,7 +79,8 @@ export class Connection {
     const target = pathname + search;
     const headers = {
       authorization: `${scheme} ${digest} ${session.requestProof(number, method, target, digest)}`,
-      ...(body !== undefined && { 'content-type': 'application/json' }),
+      // Node leaves the length of a DELETE's body out.
+      ...(body !== undefined && { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(body)) }),
       ...(process !== undefined && { 'x-autocached-process': process }),
     };
     const response = await this.#request({ method, path: target, headers }, body, signal);

@@ -58,6 +58,8 @@ interface Roots {
   readonly warnings: readonly string[];
   /** @throws CacheError BAD_REQUEST when a path cannot be a root. */
   register(request: RootsRequest): Promise<RootView[]>;
+  /** @returns their paths @throws CacheError NOT_FOUND, or BAD_REQUEST for roots that the settings name; then none is forgotten */
+  forget(paths: readonly string[]): string[];
 }
 
 /** All services of the HTTP interface; each route declares its own. */

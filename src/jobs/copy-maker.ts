@@ -119,8 +119,12 @@ export class CopyMaker {
   #publish(copy: Copy, report: CopyReport, job: Job): void {
     const { catalog } = this.#deps;
     catalog.transaction(() => {
-      catalog.entries.put({ ...job.file, fingerprint: report.source });
-      catalog.copies.publish(copy.id, report);
+      const entry = catalog.entries.put({ ...job.file, fingerprint: report.source });
+      // A catalog that was replaced meanwhile gives the same ids to others.
+      const { id } = catalog.copies.isCurrent(copy)
+        ? copy
+        : catalog.copies.enter({ ...copy, entryId: entry.id, bytes: report.seal.size });
+      catalog.copies.publish(id, report);
     });
     job.bytesDone = report.bytes;
   }
@@ -129,6 +133,7 @@ export class CopyMaker {
   #keep(copy: Copy, temp: string): void {
     const { copies, placements } = this.#deps.catalog;
     const bytes = keepPartial(temp);
+    if (!copies.isCurrent(copy)) return;
     if (bytes > 0) placements.shrink(copy.placement, bytes);
     else copies.forget(copy.id);
   }

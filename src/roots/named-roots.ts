@@ -43,6 +43,8 @@ export class NamedRoots implements AsyncDisposable {
   /** Those that became roots. */
   #taken = new Map<string, RootSpec>();
   #warnings: string[] = [];
+  /** What is named now. */
+  #named: ReadonlySet<string> = new Set();
   #endWatch: EndWatch | null = null;
 
   constructor(options: NamedRootsOptions) {
@@ -107,7 +109,19 @@ export class NamedRoots implements AsyncDisposable {
     warnings.push(...[...left].map((path) => `${path} is no longer named, and stays a root until: autocached restart`));
     for (const warning of warnings) if (!this.#warnings.includes(warning)) this.#options.log.warn(warning);
     this.#warnings = warnings;
+    this.#named = named;
     return this.#taken.size > before;
+  }
+
+  /** Whether the settings or ComfyUI's files name this root now. */
+  names(path: string): boolean {
+    return this.#named.has(path);
+  }
+
+  /** A root that is no longer named is none any more. */
+  forget(path: string): void {
+    for (const [key, spec] of this.#taken) if (spec.path === path) this.#taken.delete(key);
+    this.#rounds.later();
   }
 
   /** The folders named by a ComfyUI directory's files, or, while these cannot be read, named before. */

@@ -95,8 +95,12 @@ export class SourceRoots implements AsyncDisposable {
    */
   async open(names: RootNames, options: { strict: boolean }): Promise<void> {
     await this.#named.open(names, options);
-    for (const spec of this.#options.catalog.settings.savedRoots()) {
-      await this.#addOrWarn({ ...spec, category: spec.category || null });
+    const { entries, settings } = this.#options.catalog;
+    for (const spec of settings.savedRoots()) {
+      // A folder of ComfyUI in which nothing was ever found may never have been there.
+      const optional =
+        spec.origin === 'comfyui' && entries.pageBelow(spec.path, { directory: spec.path, after: '', most: 1 }).length === 0;
+      await this.#addOrWarn({ ...spec, category: spec.category || null, optional });
     }
   }
 
@@ -221,6 +225,33 @@ export class SourceRoots implements AsyncDisposable {
     if (first && refused.length === roots.length)
       throw new CacheError('BAD_REQUEST', first.message, { hint: first.hint ?? '' });
     return this.list();
+  }
+
+  /**
+   * Forgets roots that programs registered and that are no more, also over restarts. Their copies stay what they are.
+   * @returns their paths
+   * @throws CacheError NOT_FOUND, or BAD_REQUEST for roots that the settings name; then none is forgotten
+   */
+  forget(paths: readonly string[]): string[] {
+    const forgotten = paths.map((path) => {
+      const root = this.#roots.get(path);
+      if (!root)
+        throw new CacheError('NOT_FOUND', `${path} is no model folder`, { hint: '`autocached status` shows the folders.' });
+      if (this.#named.names(root.path)) {
+        throw new CacheError('BAD_REQUEST', `the settings name ${path}`, {
+          hint: 'remove it from AUTOCACHE_ROOTS or from the yaml file of ComfyUI',
+        });
+      }
+      return root;
+    });
+    for (const root of forgotten) {
+      const { path } = root;
+      this.#roots.remove(root);
+      this.#named.forget(path);
+      this.#options.catalog.settings.forgetRoot(path);
+      this.#options.log.info({ path }, 'root forgotten');
+    }
+    return forgotten.map(({ path }) => path);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -46,6 +46,7 @@ export function createServices(options: LookupRigOptions = {}) {
       files: () => [],
       locate: (path) => rig.sources.locate(path),
       register: vi.fn(async () => [root]),
+      forget: vi.fn((paths: readonly string[]) => [...paths]),
     },
   };
   return { ...rig, services, stop, settings };
