@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { CacheError, messageOf } from '../core/errors.ts';
 import { siblingModule, startPeer } from '../runtime/peer.ts';
+import { setAsideUnless } from '../runtime/set-aside.ts';
 import { assertSound, type DamageWorker, damage, isDamage } from './damage.ts';
 import { migrations } from './migrations.ts';
 import { isFull, Reserve } from './reserve.ts';
@@ -24,11 +25,13 @@ export class Database {
    * @throws CacheError BAD_CONFIG when the file was written by a newer version or cannot be written.
    */
   static open(file: string): { database: Database; damaged: string | null } {
+    const wrong = ['-wal', '-shm', ''].map((suffix) => setAsideUnless(file + suffix, 'file')).at(-1);
     const reserve = new Reserve(join(dirname(file), 'reserve'));
     reserve.giveUpIfFull();
     const open = () => openChecked(file);
     try {
-      return { database: new Database(file, withRoom(reserve, open), reserve), damaged: null };
+      const damaged = wrong ? `it was no file, and is ${wrong} now` : null;
+      return { database: new Database(file, withRoom(reserve, open), reserve), damaged };
     } catch (error) {
       if (!isDamage(error)) throw error;
       setAside(file);

@@ -1,6 +1,7 @@
 import { realpathSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { Catalog } from '../catalog/catalog.ts';
+import { CacheError } from '../core/errors.ts';
 import { tierTraits } from '../core/tier-traits.ts';
 import type { TierName } from '../core/types.ts';
 import { mountPointOf } from '../media/medium.ts';
@@ -27,6 +28,7 @@ interface KnownDir {
  */
 export async function openCacheDir(name: TierName, dir: string, catalog: Catalog): Promise<PosixTier> {
   const given = resolve(dir);
+  if (name === 'ssd') assertInNoOther(given);
   const known = savedDir(catalog, name);
   if (known?.given === given && !isClaimed(given) && (await mountPointOf(given)) !== known.mountPoint)
     return posixTier(name, known);
@@ -35,6 +37,16 @@ export async function openCacheDir(name: TierName, dir: string, catalog: Catalog
   tier.open();
   saveDir(catalog, name, { given, dir: tier.dir, id, mountPoint: await mountPointOf(tier.dir) });
   return tier;
+}
+
+/** The folders of a cache directory bear markers of their own, or none, and belong to its daemon. @throws CacheError BAD_CONFIG */
+function assertInNoOther(dir: string): void {
+  for (let above = dirname(dir); above !== dirname(above); above = dirname(above)) {
+    if (!isClaimed(above)) continue;
+    throw new CacheError('BAD_CONFIG', `AUTOCACHE_DIR: ${dir} lies inside the cache directory ${above}`, {
+      hint: 'Name a directory of its own in AUTOCACHE_DIR.',
+    });
+  }
 }
 
 /** The compressed copies in the cache directory: opened when they are wanted, or there are some of before. */

@@ -22,7 +22,7 @@ export async function openSources(
   { catalog, ram }: Storage,
   context: Context,
 ): Promise<Sources> {
-  const cacheDirs = [config.dir, ...(ram ? [ram.tier.dir] : [])];
+  const cacheDirs = [config.dir, config.stateDir, ...(ram ? [ram.tier.dir] : [])];
   const roots = new SourceRoots({ ...context, catalog, cacheDirs, environment });
   context.opened.defer(() => roots[Symbol.asyncDispose]());
   const names = (from: Config) => ({ roots: from.roots, comfyui: from.comfyui });

@@ -49,7 +49,8 @@ export async function openStorage(config: Config, { pauses, ...context }: Openin
   if (group !== null) shareWithGroup(stateDir, group);
   await assertLocal(stateDir, 'AUTOCACHE_STATE');
   await assertLocal(dir, 'AUTOCACHE_DIR');
-  opened.defer(lockDirectory(stateDir, 'state directory'));
+  const onSetAside = (path: string) => log.warn({ path }, 'the lock of the state directory was none, and is set aside');
+  opened.defer(lockDirectory(stateDir, 'state directory', onSetAside));
   opened.defer(boundLog({ file: join(stateDir, daemonLogName), log }));
   const catalog = new Catalog(join(stateDir, 'catalog.db'), clock);
   opened.defer(() => catalog[Symbol.dispose]());

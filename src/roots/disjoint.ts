@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { realpath } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { CacheError } from '../core/errors.ts';
@@ -23,6 +24,35 @@ export function assertApart(
   throw new CacheError('BAD_CONFIG', `${one} ${path} ${relation} ${other} ${otherPath}`, {
     hint: 'set AUTOCACHE_DIR and AUTOCACHE_RAM_DIR to directories that hold nothing else: files in them may be deleted',
   });
+}
+
+/**
+ * The same by what the disk says: a bind mount gives a directory a second path that no link tells. For local disks only.
+ * @throws CacheError `BAD_CONFIG`
+ */
+export function assertApartOnDisk(cacheDirReal: string, rootReal: string): void {
+  const [cache, root] = [idsUpwards(cacheDirReal), idsUpwards(rootReal)];
+  const isCommon = (id: string | null | undefined, ids: (string | null)[]) => typeof id === 'string' && ids.includes(id);
+  const ownFolders = ['files', 'seals', 'partial', 'cold', 'cold/files'].map((name) => idOf(join(cacheDirReal, name)));
+  if (![cache[0], ...ownFolders].some((id) => isCommon(id, root)) && !isCommon(root[0], cache)) return;
+  throw new CacheError(
+    'BAD_CONFIG',
+    `the root ${rootReal} shows the cache directory ${cacheDirReal}, or a part of it, by another path`,
+    {
+      hint: 'set AUTOCACHE_DIR to a directory that is no part of a model folder, and mount it nowhere else',
+    },
+  );
+}
+
+/** Device and inode of a directory and of those above it. */
+function idsUpwards(path: string): (string | null)[] {
+  const above = dirname(path);
+  return [idOf(path), ...(above === path ? [] : idsUpwards(above))];
+}
+
+function idOf(path: string): string | null {
+  const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return stat && stat.ino > 0n ? `${stat.dev}:${stat.ino}` : null;
 }
 
 function relationOf(cacheDir: string, root: string, platform: NodeJS.Platform): string | null {

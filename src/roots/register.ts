@@ -1,10 +1,10 @@
 import { folderCategory } from '../comfyui/categories.ts';
 import { isPseudoFileSystem } from '../media/file-systems.ts';
-import { detectMedium } from '../media/medium.ts';
+import { detectMedium, isNetwork } from '../media/medium.ts';
 import type { ListedFile, SourceClient } from '../sources/client.ts';
 import type { Root } from '../sources/root.ts';
 import { isModelName } from '../weights/extensions.ts';
-import { assertDisjoint, realPathOf } from './disjoint.ts';
+import { assertApartOnDisk, assertDisjoint, realPathOf } from './disjoint.ts';
 import type { RootSpec, Roots } from './registry.ts';
 
 const lookMs = 2_000;
@@ -12,7 +12,7 @@ const lookMs = 2_000;
 export interface RegisterOptions {
   roots: Roots;
   host: SourceClient;
-  /** The directories with copies. */
+  /** The directories with copies, and the state directory: nothing in them is a source. */
   cacheDirs: readonly string[];
 }
 
@@ -34,13 +34,20 @@ export async function registerRoot(
   if (isKnown) roots.addAlias(spec.path, medium.resolved);
   for (const other of roots.list()) if (other !== root && other.resolved === root.path) roots.addAlias(other.path, root.path);
   const seen = await host.identify(root, { deadlineMs: lookMs });
-  if (seen.state === 'ok') assertApart(caches, seen.facts.real, () => added && roots.remove(root));
+  const undo = () => added && roots.remove(root);
+  if (seen.state === 'ok') assertApart(caches, seen.facts.real, undo);
+  if (!isNetwork(medium.kind)) assertApart(caches, medium.resolved, undo, assertApartOnDisk);
   return { root, added };
 }
 
-function assertApart(caches: readonly string[], rootReal: string, undo: () => unknown = () => {}): void {
+function assertApart(
+  caches: readonly string[],
+  rootReal: string,
+  undo: () => unknown = () => {},
+  check: (cache: string, root: string) => void = assertDisjoint,
+): void {
   try {
-    for (const cache of caches) assertDisjoint(cache, rootReal);
+    for (const cache of caches) check(cache, rootReal);
   } catch (error) {
     undo();
     throw error;

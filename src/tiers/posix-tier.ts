@@ -7,6 +7,7 @@ import { tierTraits } from '../core/tier-traits.ts';
 import type { Seal, TierName, TierState } from '../core/types.ts';
 import { errnoOf, meaningOf } from '../runtime/errnos.ts';
 import { gathered } from '../runtime/gathered.ts';
+import { setAsideUnless } from '../runtime/set-aside.ts';
 import { filesInUse } from './in-use.ts';
 import { canLink, isLinkTo, replaceByLink } from './leave-link.ts';
 import { fitsSeal, prepareManifest, readManifest } from './manifest.ts';
@@ -48,6 +49,8 @@ export function posixTier(name: TierName, { dir, id }: { dir: string; id: string
     open() {
       isOpen = true;
       if (state() !== 'here') return;
+      // Ours by the marker; what a crash or a person has put in their place is kept under another name.
+      for (const name of ['partial', 'files', 'seals']) setAsideUnless(join(dir, name), 'folder');
       mkdirSync(partialDir, { recursive: true });
       leavesLinks = canLink(partialDir);
       mostName = longestName(partialDir);

@@ -1,0 +1,120 @@
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { startDaemon } from '../../src/compose/daemon.ts';
+import { loadConfig } from '../../src/config/config.ts';
+import { runDaemon } from '../helpers/daemon.ts';
+import { tempDir } from '../helpers/temp-dir.ts';
+
+/** A start with these settings; the daemon ends with the test. */
+async function start(dir: string, settings: Record<string, string> = {}) {
+  const env = {
+    AUTOCACHE_DIR: join(dir, 'ssd'),
+    AUTOCACHE_STATE: join(dir, 'state'),
+    AUTOCACHE_LISTEN: '127.0.0.1:0',
+    AUTOCACHE_LOG: 'silent',
+    ...settings,
+  };
+  const daemon = await startDaemon(loadConfig({ env, cwd: dir, home: dir }));
+  onTestFinished(() => daemon[Symbol.asyncDispose]());
+  return daemon;
+}
+
+const isPosix = process.platform !== 'win32';
+
+describe('what is in the place of a file of ours is set aside, and the daemon starts', () => {
+  test.each<[string, (path: string) => void]>([
+    ['garbage', (path) => writeFileSync(path, 'garbage '.repeat(1000))],
+    ['a folder', (path) => mkdirSync(path)],
+    ...(isPosix ? [['a pipe', (path: string) => void execFileSync('mkfifo', [path])] as [string, (path: string) => void]] : []),
+  ])('%s as lock or catalog', async (_what, put) => {
+    const dir = tempDir();
+    mkdirSync(join(dir, 'state'), { mode: 0o700 });
+    for (const name of ['autocached.lock', '.autocached.lock', 'catalog.db']) put(join(dir, 'state', name));
+    await start(dir);
+    const names = readdirSync(join(dir, 'state'));
+    expect(names).toEqual(expect.arrayContaining(['autocached.lock.damaged-1', 'catalog.db.damaged-1']));
+  });
+
+  test.each(['partial', 'files', 'seals'])('a file as the folder %s', async (name) => {
+    const rig = await runDaemon({ 'loras/a.safetensors': 1000 });
+    await rig.end();
+    const folder = join(rig.dir, 'ssd', name);
+    rmSync(folder, { recursive: true, force: true });
+    writeFileSync(folder, 'precious');
+    await rig.restart();
+    expect(readFileSync(`${folder}.damaged-1`, 'utf8')).toBe('precious');
+    const source = join(rig.root, 'loras/a.safetensors');
+    expect(await rig.client.warm({ paths: [source], wait: true })).toMatchObject({ missing: 0 });
+  });
+});
+
+describe('a second daemon does not come in', () => {
+  test('by a folder of the first one’s cache', async () => {
+    const dir = tempDir();
+    await start(dir, { AUTOCACHE_COMPRESS: 'cold' });
+    for (const inside of ['cold', 'files', 'new/deep']) {
+      const settings = { AUTOCACHE_DIR: join(dir, 'ssd', inside), AUTOCACHE_STATE: join(dir, 'other') };
+      await expect(start(dir, settings)).rejects.toMatchObject({
+        code: 'BAD_CONFIG',
+        message: expect.stringContaining('lies inside'),
+      });
+    }
+  });
+
+  test('when somebody has removed the lock as a leftover', async () => {
+    const dir = tempDir();
+    await start(dir);
+    for (const held of ['ssd', 'state']) rmSync(join(dir, held, 'autocached.lock'));
+    await expect(start(dir)).rejects.toMatchObject({ code: 'ALREADY_RUNNING' });
+    await expect(start(dir, { AUTOCACHE_STATE: join(dir, 'other') })).rejects.toMatchObject({ code: 'ALREADY_RUNNING' });
+  });
+});
+
+describe('what is ours is no model folder', () => {
+  test('the state directory, or a folder in it', async () => {
+    const dir = tempDir();
+    mkdirSync(join(dir, 'state', 'models'), { recursive: true });
+    for (const root of ['state', 'state/models'])
+      await expect(start(dir, { AUTOCACHE_ROOTS: `${join(dir, root)}=hdd` })).rejects.toMatchObject({ code: 'BAD_CONFIG' });
+  });
+
+  test.runIf(isPosix && process.getuid?.() === 0)('the cache by another path: a bind mount', async ({ skip }) => {
+    const dir = tempDir();
+    const rig = await runDaemon({ 'loras/a.safetensors': 1000 }, {}, dir);
+    const at = join(dir, 'bound');
+    mkdirSync(at);
+    for (const part of ['', 'files']) {
+      mkdirSync(join(dir, 'ssd', part), { recursive: true });
+      try {
+        execFileSync('mount', ['--bind', join(dir, 'ssd', part), at], { stdio: 'ignore' });
+      } catch {
+        skip('this machine lets nobody mount');
+      }
+      try {
+        await rig.end();
+        await expect(rig.restart({ AUTOCACHE_ROOTS: `${at}=hdd` })).rejects.toMatchObject({ code: 'BAD_CONFIG' });
+      } finally {
+        execFileSync('umount', [at]);
+      }
+    }
+  });
+});
+
+test.runIf(isPosix)(
+  'an old state directory that others could read is closed, and one that all could write to, too',
+  async () => {
+    const dir = tempDir();
+    for (const [name, mode] of [
+      ['state', 0o755],
+      ['ssd', 0o777],
+    ] as const) {
+      mkdirSync(join(dir, name));
+      chmodSync(join(dir, name), mode);
+    }
+    await start(dir);
+    expect(statSync(join(dir, 'state')).mode & 0o777).toBe(0o700);
+    expect(statSync(join(dir, 'ssd')).mode & 0o022).toBe(0);
+  },
+);
