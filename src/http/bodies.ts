@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { CacheError } from '../core/errors.ts';
 import { formatBytes } from '../core/format.ts';
 import { Serial } from '../runtime/serial.ts';
+import { assertPlainShape } from './json-shape.ts';
 
 /** Most bytes of one body, unless its route says otherwise. */
 export const bodyLimit = 16 * 1024 * 1024;
@@ -34,12 +35,10 @@ export function readBodies(app: FastifyInstance, check: (request: FastifyRequest
       taken += bytes;
       underWay += bytes;
     };
-    const parsed = async (text: string) => {
-      if (text.length > parsedAtOnce) await nextTurn();
-      return new Promise((resolve, reject) => {
+    const parsed = (text: string) =>
+      new Promise((resolve, reject) => {
         void parse(request, text, (error, body) => (error ? reject(error) : resolve(body)));
       });
-    };
     try {
       const told = Number(request.headers['content-length'] ?? 0);
       take(told);
@@ -50,9 +49,15 @@ export function readBodies(app: FastifyInstance, check: (request: FastifyRequest
         if (length > taken) take(length - taken);
         chunks.push(chunk);
       }
-      const text = Buffer.concat(chunks).toString();
+      const bytes = Buffer.concat(chunks);
+      const text = bytes.toString();
       check(request, text);
-      return await (length > parsedAtOnce ? parsing.run(() => parsed(text)) : parsed(text));
+      if (length <= parsedAtOnce) return await parsed(text);
+      return await parsing.run(async () => {
+        await nextTurn();
+        assertPlainShape(bytes);
+        return parsed(text);
+      });
     } finally {
       underWay -= taken;
     }

@@ -87,6 +87,8 @@ describe('a body with a million of something is refused before each of them is l
   test.each([
     ['fields', `{${Array.from({ length: 200_000 }, (_, index) => `"k${index}":1`).join(',')}}`, 'fields'],
     ['items', `{"ids":[${'1,'.repeat(1e6)}1]}`, 'items'],
+    ['levels', `{"ids":${'['.repeat(500_000)}${']'.repeat(500_000)}}`, 'levels'],
+    ['levels, not closed', '['.repeat(500_000), 'levels'],
   ])('%s', async (_what, payload, why) => {
     const { send } = createClient();
     const answer = await send({ method: 'POST', url: '/api/cache/evict', headers: json, payload });

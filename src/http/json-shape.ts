@@ -1,0 +1,36 @@
+import { CacheError } from '../core/errors.ts';
+
+/** Most fields of a body, and most levels in it. No program sends as many; to parse millions takes seconds. */
+const mostFields = 1000;
+const mostLevels = 1000;
+
+const [quote, backslash, comma] = [0x22, 0x5c, 0x2c];
+const opening = new Set([0x5b, 0x7b]);
+const closing = new Set([0x5d, 0x7d]);
+
+/** Looks through a JSON text before it is parsed. @throws CacheError BAD_REQUEST when it has too many fields or levels */
+export function assertPlainShape(text: Uint8Array): void {
+  let level = 0;
+  let fields = 1;
+  for (let at = 0; at < text.length; at += 1) {
+    const byte = text[at] ?? 0;
+    if (byte === quote) at = endOfString(text, at);
+    else if (byte === comma && level === 1) fields += 1;
+    else if (opening.has(byte)) level += 1;
+    else if (closing.has(byte)) level -= 1;
+    if (level > mostLevels) throw new CacheError('BAD_REQUEST', `the body has more than ${mostLevels} levels`);
+    if (fields > mostFields) throw new CacheError('BAD_REQUEST', `the body has more than ${mostFields} fields`);
+  }
+}
+
+/** @returns where the closing quote is, or the end of the text */
+function endOfString(text: Uint8Array, start: number): number {
+  for (let at = start + 1; ; at += 1) {
+    const end = text.indexOf(quote, at);
+    if (end < 0) return text.length;
+    let slashes = 0;
+    while (text[end - 1 - slashes] === backslash) slashes += 1;
+    if (slashes % 2 === 0) return end;
+    at = end;
+  }
+}
