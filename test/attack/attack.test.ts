@@ -1,0 +1,3 @@
+import { testAttacks } from './attack.ts';
+
+testAttacks(10);

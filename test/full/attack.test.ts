@@ -1,0 +1,3 @@
+import { testAttacks } from '../attack/attack.ts';
+
+testAttacks(1);
