@@ -1,8 +1,10 @@
 import type { Readable } from 'node:stream';
+import { finished } from 'node:stream/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { CacheError } from '../core/errors.ts';
 import { formatBytes } from '../core/format.ts';
+import { bounded } from '../runtime/deadline.ts';
 import { Serial } from '../runtime/serial.ts';
 import { assertPlainShape } from './json-shape.ts';
 
@@ -15,6 +17,8 @@ const small = 64 * 1024;
 const mostLarge = 48 * 1024 * 1024;
 /** A larger one is parsed in a turn of its own, bytes. */
 const parsedAtOnce = 256 * 1024;
+/** The rest of a refused body is read and dropped for at most this time, ms. */
+const drainMs = 5000;
 
 /**
  * Reads JSON bodies with a bound on all of them together, and parses large ones one by one: small ones do not wait behind them.
@@ -44,7 +48,7 @@ export function readBodies(app: FastifyInstance, check: (request: FastifyRequest
       take(told);
       const chunks: Buffer[] = [];
       let length = 0;
-      for await (const chunk of payload as AsyncIterable<Buffer>) {
+      for await (const chunk of payload.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
         length += chunk.length;
         if (length > taken) take(length - taken);
         chunks.push(chunk);
@@ -58,6 +62,14 @@ export function readBodies(app: FastifyInstance, check: (request: FastifyRequest
         assertPlainShape(bytes);
         return parsed(text);
       });
+    } catch (error) {
+      // A client that is still sending would not see the answer.
+      if (error instanceof CacheError && error.code === 'BUSY')
+        await bounded(
+          finished(payload.resume()).catch(() => {}),
+          drainMs,
+        );
+      throw error;
     } finally {
       underWay -= taken;
     }
