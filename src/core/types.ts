@@ -68,6 +68,8 @@ export type CopyState = (typeof copyStates)[number];
 export interface Fingerprint {
   size: number;
   mtimeNs: string;
+  /** When the file or its inode was last changed, ns, decimal: no program can put it back. Left out where it was not asked for. */
+  ctimeNs?: string;
   /** Decimal; null where the file system has no stable inodes or the client did not say. */
   ino: string | null;
 }

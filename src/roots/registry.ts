@@ -38,13 +38,20 @@ export class Roots implements RootIndex {
     const root = known ?? emptyRoot(path, spec);
     if (known && !spec.optional) known.optional = false;
     if (spec.medium) this.learn(root, spec.medium);
-    if (spec.kind) Object.assign(root, { kind: spec.kind, kindFrom: 'configured' });
+    const kind = spec.kind ?? (known ? null : this.#saidOf(root));
+    if (kind) Object.assign(root, { kind, kindFrom: 'configured' });
     // A root without a category may be named after one: `/mnt/nas/loras`.
     const named = known ? null : standardCategory(path.slice(path.lastIndexOf(this.rules.sep) + 1));
     const category = spec.category ? currentCategory(spec.category) : named;
     if (category && !root.categories.includes(category)) root.categories.push(category);
     if (!known) this.#roots.set(this.rules.key(path), root);
     return { root, added: !known };
+  }
+
+  /** What the user has said of the disk that a new root lies on, as a part of another root. */
+  #saidOf({ path, device }: Root): Medium | null {
+    const above = this.find(path)?.root;
+    return above?.kindFrom === 'configured' && above.device === device ? above.kind : null;
   }
 
   remove({ path }: Root): void {

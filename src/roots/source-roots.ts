@@ -6,9 +6,7 @@ import { CacheError, toCacheError } from '../core/errors.ts';
 import { isSameFingerprint } from '../core/fingerprint.ts';
 import type { Medium, SourceFile, SourceState } from '../core/types.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { within } from '../runtime/deadline.ts';
 import type { Events } from '../runtime/events.ts';
-import { InFlight } from '../runtime/in-flight.ts';
 import type { Log } from '../runtime/log.ts';
 import { type ListedFile, SourceClient } from '../sources/client.ts';
 import type { Published } from '../sources/driver.ts';
@@ -19,9 +17,8 @@ import { registerRoot } from './register.ts';
 import { type RootSpec, Roots } from './registry.ts';
 import { RootKeeper } from './root-keeper.ts';
 import type { KnownFile } from './scan.ts';
+import { SourceStats } from './source-stats.ts';
 
-/** Longest wait for a source when the client has not sent its stat, ms: by a lookup, and by a command that plans ahead. */
-const statDeadlineMs = { loader: 150, command: 10_000 };
 /** A source slower than this with a few small reads is not measured, ms. */
 const probeDeadlineMs = 5000;
 /** A few small files, on a disk that is spun up or spins up, ms. */
@@ -61,7 +58,7 @@ export class SourceRoots implements AsyncDisposable {
   readonly #library = new Library();
   readonly #keeper: RootKeeper;
   readonly #named: NamedRoots;
-  readonly #asking = new InFlight<string, SourceState>();
+  readonly #stats: SourceStats;
 
   constructor(options: SourceRootsOptions) {
     const { log, clock, events, environment } = options;
@@ -78,6 +75,14 @@ export class SourceRoots implements AsyncDisposable {
       find: (path) => this.#options.catalog.entries.known(path),
       onChange: (path, state) => this.#changed(path, state),
       onHealth: (root) => events.emit('root-health', this.#view(root)),
+    });
+    this.#stats = new SourceStats({
+      roots: this.#roots,
+      host: this.#host,
+      // A change noticed by a lookup does not wait for the next check of the roots.
+      onDoubt: (root, isAway) => {
+        if (isAway !== (this.#keeper.health(root).health === 'away')) void this.#keeper.check(root);
+      },
     });
     this.#named = new NamedRoots({
       environment,
@@ -137,24 +142,8 @@ export class SourceRoots implements AsyncDisposable {
   }
 
   /** Stats the source; simultaneous calls for one file share the stat. */
-  stat({ path }: LocatedSource, patience: keyof typeof statDeadlineMs): Promise<SourceState> {
-    return this.#asking.run(`${patience}:${path}`, () => this.#stat(path, patience));
-  }
-
-  async #stat(path: string, patience: keyof typeof statDeadlineMs): Promise<SourceState> {
-    const deadlineMs = statDeadlineMs[patience];
-    // Asking again does not make a slow source faster.
-    const underWay = patience === 'loader' ? this.#asking.get(`command:${path}`) : undefined;
-    if (underWay) return (await within(underWay, deadlineMs, null)) ?? this.#host.silence(path, deadlineMs);
-    const state = await this.#host.stat(path, { deadlineMs });
-    const root = this.#roots.find(path)?.root;
-    if (!root) return state;
-    // Whether it is away, or only slow, shows when it is waited for.
-    if (patience === 'loader' && state.state === 'away')
-      void this.#asking.run(`command:${path}`, () => this.#stat(path, 'command'));
-    // A change noticed by a lookup does not wait for the next check of the roots.
-    if ((state.state === 'away') !== (this.#keeper.health(root).health === 'away')) void this.#keeper.check(root);
-    return state;
+  stat({ path }: LocatedSource, askedBy: Parameters<SourceStats['ask']>[1]): Promise<SourceState> {
+    return this.#stats.ask(path, askedBy);
   }
 
   /** Checks the root of this source now; its health follows. Never throws. */

@@ -35,7 +35,7 @@ const source = z.object({
   root: z.string().min(1),
   rel: z.string().min(1),
   category: z.string().nullable(),
-  fingerprint: z.object({ size, mtimeNs: digits, ino: digits.nullable() }),
+  fingerprint: z.object({ size, mtimeNs: digits, ctimeNs: digits.exactOptional(), ino: digits.nullable() }),
 });
 
 const schema = z.object({

@@ -66,6 +66,23 @@ describe('an interrupted copy', () => {
     expect(await finish(arranged)).toBe(6 * chunkSize);
   });
 
+  test('of a source that was rewritten in the middle, its size and time put back, is no mixture', async () => {
+    const arranged = arrange();
+    const { path, bytes } = arranged;
+    const mtime = 1_700_000_000;
+    utimesSync(path, mtime, mtime);
+    await interrupt(arranged);
+    const before = fingerprintOf(path);
+    // The first and the last of the chunks that were copied are as they were.
+    const changed = Buffer.from(bytes);
+    changed.fill(7, 2 * chunkSize, 3 * chunkSize);
+    writeFileSync(path, changed);
+    utimesSync(path, mtime, mtime);
+    expect(fingerprintOf(path)).toEqual(before);
+    expect(await finish(arranged)).toBe(0);
+    expect(readFileSync(arranged.place.path).equals(changed)).toBe(true);
+  });
+
   test('has the SHA-256 of a fresh one too', async () => {
     const resumed = arrange();
     await interrupt(resumed);

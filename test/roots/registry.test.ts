@@ -12,6 +12,26 @@ function rootsOf(platform: NodeJS.Platform, paths: string[]): Roots {
   return roots;
 }
 
+describe('the kind that the settings say of a root', () => {
+  const medium = { ...facts, kind: 'ssd' } as const;
+
+  it('holds for a root below it on the same disk, which a program registers', () => {
+    const roots = new Roots('linux');
+    roots.add({ path: '/x', origin: 'config', kind: 'hdd', medium });
+    const { root } = roots.add({ path: '/x/loras', origin: 'comfyui', category: 'loras', medium });
+    expect(root).toMatchObject({ kind: 'hdd', kindFrom: 'configured' });
+    expect(roots.find('/x/loras/a.safetensors')?.root.kind).toBe('hdd');
+  });
+
+  it('does not hold for a disk that is mounted below it, nor against what is said of that root itself', () => {
+    const roots = new Roots('linux');
+    roots.add({ path: '/x', origin: 'config', kind: 'hdd', medium });
+    const mounted = roots.add({ path: '/x/fast', origin: 'comfyui', medium: { ...medium, device: 'nvme0n1' } });
+    expect(mounted.root.kind).toBe('ssd');
+    expect(roots.add({ path: '/x/nas', origin: 'config', kind: 'nas', medium }).root.kind).toBe('nas');
+  });
+});
+
 describe('finding the root of a file', () => {
   it.each([
     ['/mnt/nas/models/checkpoints/a.ckpt', '/mnt/nas/models', 'checkpoints/a.ckpt', 'checkpoints'],

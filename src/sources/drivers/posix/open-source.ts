@@ -47,5 +47,6 @@ function isSame(a: Fingerprint, b: Fingerprint): boolean {
 
 function fingerprintOf(stat: BigIntStats): Fingerprint {
   if (!stat.isFile()) throw new CacheError('BAD_REQUEST', 'only regular files are cached');
-  return { size: Number(stat.size), mtimeNs: String(stat.mtimeNs), ino: String(stat.ino) };
+  const { size, mtimeNs, ctimeNs, ino } = stat;
+  return { size: Number(size), mtimeNs: String(mtimeNs), ctimeNs: String(ctimeNs), ino: String(ino) };
 }
