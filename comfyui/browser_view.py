@@ -18,6 +18,7 @@ def state_view(stats: dict, jobs: dict) -> dict:
         "tiers": [_only(tier, _TIER) for tier in stats.get("tiers", ())],
         "paused": bool(jobs.get("paused")),
         "copies": _copies(jobs),
+        "written": (stats.get("written") or {}).get("files", 0),
     }
 
 

@@ -27,7 +27,9 @@ def client_of(frame) -> dict | None:
     context = executing()
     if context is None:
         return None
-    return dict(client, prompt=str(context.prompt_id), node=str(context.node_id))
+    asker = dict(client, prompt=str(context.prompt_id), node=str(context.node_id))
+    node_class = _class_of(asker["prompt"], asker["node"])
+    return asker if node_class is None else dict(asker, nodeClass=node_class)
 
 
 def model_folders(folder_paths) -> list[dict]:
@@ -93,6 +95,17 @@ def is_interruption(error: BaseException) -> bool:
 def _prompt_queue():
     server = getattr(getattr(sys.modules.get("server"), "PromptServer", None), "instance", None)
     return getattr(server, "prompt_queue", None)
+
+
+def _class_of(prompt_id: str, node_id: str) -> str | None:
+    """The class of a node of the prompt that runs; None for one that another node has made, and where ComfyUI does not tell."""
+    try:
+        running = list(_prompt_queue().currently_running.values())
+        prompt = next(item[2] for item in running if item[1] == prompt_id)
+        found = prompt[node_id]["class_type"]
+    except Exception:
+        return None
+    return found if isinstance(found, str) else None
 
 
 def _caller(frame) -> str:

@@ -48,12 +48,13 @@ export class Panel {
     setText(this.#note, noteOf(view));
   }
 
-  #showFacts({ secondsSaved, tiers, paused }) {
+  #showFacts({ secondsSaved, tiers, paused, written }) {
     const facts = [['Time saved', typeof secondsSaved === 'number' ? formatSeconds(secondsSaved) : '']];
     for (const { tier, bytes, limit } of tiers) {
       facts.push([tier.toUpperCase(), limit > 0 ? `${formatBytes(bytes)} of ${formatBytes(limit)}` : formatBytes(bytes)]);
     }
     if (paused) facts.push(['Copies', jobTerms.paused.word]);
+    if (written > 0) facts.push(['Written by nodes beside copies', `${written}: autocached bring-back`]);
     const items = facts.map(([name, value]) =>
       element('div', {}, element('dt', { text: name }), element('dd', { text: value })),
     );

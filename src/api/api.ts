@@ -26,6 +26,8 @@ export interface ClientInfo {
   pid?: number;
   prompt?: string;
   node?: string;
+  /** Class of that node. */
+  nodeClass?: string;
   /** Which process that is, as no other one ever is: header `X-Autocached-Process`, see `runtime/processes.ts`. */
   process?: string;
 }

@@ -63,6 +63,8 @@ export interface StatsAnswer {
   orphans: { path: string; bytes: number; purged: boolean }[];
   /** Sources that programs still read although copies are ready. */
   stuck: StuckView[];
+  /** What programs wrote beside copies and is not beside the sources yet. */
+  written: { files: number; bytes: number };
   /** Parts of the settings and ComfyUI files that are not in force, one line each, with the reason. */
   warnings: string[];
   /** By UTC day, newest last. */

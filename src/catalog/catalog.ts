@@ -13,6 +13,7 @@ import { PublishedHashes } from './published.ts';
 import { Settings } from './settings.ts';
 import { SavedSpeeds } from './speeds.ts';
 import { Usage } from './usage.ts';
+import { WrittenCopies } from './written.ts';
 
 /** The catalog's facts of a source for a lookup. */
 export interface Found {
@@ -41,6 +42,7 @@ export class Catalog implements Disposable {
   readonly speeds: SavedSpeeds;
   readonly published: PublishedHashes;
   readonly handedOut: HandedOutPaths;
+  readonly written: WrittenCopies;
   /** Why the file was set aside at opening, or null. The caller rebuilds the copies from the cache directory. */
   readonly damaged: string | null;
 
@@ -57,6 +59,7 @@ export class Catalog implements Disposable {
     this.speeds = new SavedSpeeds(database);
     this.published = new PublishedHashes(database);
     this.handedOut = new HandedOutPaths(database);
+    this.written = new WrittenCopies(database);
     this.usage = new Usage(database, this.entries, clock);
   }
 

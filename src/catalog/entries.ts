@@ -131,6 +131,17 @@ export class Entries {
     return this.#db.all<EntryRow>('SELECT * FROM entries WHERE path > ? AND path < ? ORDER BY path', first, last).map(entryOf);
   }
 
+  /** Entries whose paths start like this; found by the index. */
+  startingWith(prefix: string): Entry[] {
+    const sql = 'SELECT * FROM entries WHERE path >= ? AND path < ? ORDER BY path';
+    return this.#db.all<EntryRow>(sql, prefix, prefix + lastCharacter).map(entryOf);
+  }
+
+  /** Every root that an entry lies below. */
+  roots(): string[] {
+    return this.#db.all<{ root: string }>('SELECT DISTINCT root FROM entries').map(({ root }) => root);
+  }
+
   /** Highest logical time in the catalog. */
   lastTick(): number {
     return this.#db.get<{ tick: number | null }>('SELECT max(last_use) AS tick FROM entries')?.tick ?? 0;
@@ -177,6 +188,8 @@ function rangeBelow(directory: string): { first: string; last: string } {
   const first = prefixOf(directory);
   return { first, last: first.slice(0, -1) + String.fromCharCode(sep.charCodeAt(0) + 1) };
 }
+/** After every other one in the order of the index. */
+const lastCharacter = '\u{10FFFF}';
 
 function prefixOf(directory: string): string {
   return directory.endsWith(sep) ? directory : directory + sep;

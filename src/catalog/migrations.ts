@@ -268,4 +268,12 @@ export const migrations: readonly string[] = [
     PRIMARY KEY (path, program)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- Files of copies that programs wrote to, with the source as it was copied.
+  CREATE TABLE written_copies (
+    path TEXT PRIMARY KEY,
+    source_size INTEGER NOT NULL,
+    source_mtime_ns TEXT NOT NULL
+  ) STRICT;
+  `,
 ];

@@ -24,6 +24,7 @@ import type { DaemonFile } from '../api/daemon-file.ts';
 import type { StatsAnswer } from '../api/stats.ts';
 import type { VerifyAnswer, VerifyRequest } from '../api/verify.ts';
 import type { PrefetchAnswer, WorkflowAnswer } from '../api/workflow.ts';
+import type { BroughtBackRequest, WrittenAnswer } from '../api/written.ts';
 import { CallTimeout, NotTheDaemon } from '../client/connection.ts';
 import { type Call, type CallAnswer, DaemonCalls } from '../client/daemon-call.ts';
 import { type FoundDaemon, findDaemon } from '../client/daemon-file.ts';
@@ -124,6 +125,14 @@ export class Client {
 
   evict(body: SelectRequest & { dryRun?: boolean }): Promise<RemovalAnswer> {
     return this.#ask('POST', '/api/cache/evict', { body, answerMs: null });
+  }
+
+  written(): Promise<WrittenAnswer> {
+    return this.#ask('GET', '/api/cache/written');
+  }
+
+  broughtBack(body: BroughtBackRequest): Promise<WrittenAnswer> {
+    return this.#ask('POST', '/api/cache/written', { body });
   }
 
   verify(body: VerifyRequest): Promise<VerifyAnswer> {

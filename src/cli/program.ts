@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { CacheError } from '../core/errors.ts';
 import { version } from '../runtime/package.ts';
 import { addAnalyze } from './commands/analyze.ts';
+import { addBringBack } from './commands/bring-back.ts';
 import { addComfyui } from './commands/comfyui.ts';
 import { addConfig } from './commands/config.ts';
 import { addDashboard } from './commands/dashboard.ts';
@@ -129,6 +130,7 @@ function addCommands(program: Command, run: Run): void {
   addPurge(program, run);
   addRoot(program, run);
   addVerify(program, run);
+  addBringBack(program, run);
 
   program.commandsGroup('ComfyUI:');
   addComfyui(program, run);

@@ -18,6 +18,7 @@ import { OpenSources } from '../usage/open-sources.ts';
 import { PageCache } from '../usage/page-cache.ts';
 import type { Speeds } from '../usage/speeds.ts';
 import { Warmer } from '../usage/warmer.ts';
+import { coreTable } from '../workflow/core-table.ts';
 import { Learned } from '../workflow/learned.ts';
 import { Workflows } from '../workflow/workflows.ts';
 import type { Context } from './context.ts';
@@ -48,11 +49,13 @@ export interface Answering {
 
 /** The settings for lookups, with their values in force. */
 export function lookupOptionsOf(settings: ServedSettings, cache: Pick<LookupOptions, 'limit' | 'cacheState'>): LookupOptions {
+  const { ownPath } = coreTable();
   return {
     mode: () => settings.mode(),
     ...cache,
     rateFor: (medium) => settings.rateFor(medium),
     filters: currentFilters(() => settings.current),
+    wantsOwnPath: (nodeClass) => ownPath.includes(nodeClass) || settings.current.comfyuiOwnPath.includes(nodeClass),
     get onMiss() {
       return settings.current.onMiss;
     },

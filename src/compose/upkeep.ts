@@ -3,12 +3,14 @@ import type { ActiveJobs } from '../jobs/active-jobs.ts';
 import type { Copier } from '../jobs/copier.ts';
 import type { Deduplicator } from '../placement/deduplicate.ts';
 import type { SourceRoots } from '../roots/source-roots.ts';
+import type { PosixTier } from '../tiers/tier.ts';
 import type { Tiers } from '../tiers/tiers.ts';
 import { EndedPrograms } from '../upkeep/ended-programs.ts';
 import { startFlushing } from '../upkeep/flush.ts';
 import { PublishedCheck } from '../upkeep/published.ts';
 import { retryAfterOutage } from '../upkeep/retry-after-outage.ts';
 import { Scrub } from '../upkeep/scrub.ts';
+import { WrittenFiles, type WrittenFilesDeps } from '../upkeep/written.ts';
 import type { HandedOut } from '../usage/handed-out.ts';
 import type { Leases } from '../usage/leases.ts';
 import type { Speeds } from '../usage/speeds.ts';
@@ -17,7 +19,8 @@ import type { Context } from './context.ts';
 
 export interface UpkeepParts extends Context {
   catalog: Catalog;
-  tiers: Tiers;
+  tiers: Tiers<PosixTier>;
+  accounts: WrittenFilesDeps['accounts'];
   sources: Pick<SourceRoots, 'locate' | 'check' | 'published'>;
   copier: Copier;
   duplicates: Deduplicator;
@@ -34,6 +37,7 @@ export interface UpkeepParts extends Context {
 export interface Upkeep {
   scrub: Scrub;
   published: PublishedCheck;
+  written: WrittenFiles;
 }
 
 export function openUpkeep(parts: UpkeepParts): Upkeep {
@@ -56,5 +60,8 @@ export function openUpkeep(parts: UpkeepParts): Upkeep {
   const endedPrograms = new EndedPrograms(parts);
   opened.defer(() => endedPrograms[Symbol.asyncDispose]());
   endedPrograms.start();
-  return { scrub, published };
+  const written = new WrittenFiles(parts);
+  opened.defer(() => written[Symbol.asyncDispose]());
+  written.start();
+  return { scrub, published, written };
 }

@@ -87,6 +87,13 @@ export const keys: { readonly [F in keyof Config]: Key<Config[F]> } = {
     live: true,
     parse: oneOf(['off', 'auto']),
   },
+  comfyuiOwnPath: {
+    name: 'AUTOCACHE_COMFYUI_OWN_PATH',
+    default: '',
+    meaning: 'classes of nodes that get the own path of a model, never that of a copy, separated by commas; some are known',
+    live: true,
+    parse: parseList,
+  },
   mode: {
     name: 'AUTOCACHE_MODE',
     default: 'read-write',

@@ -27,6 +27,8 @@ export interface Config {
   comfyuiUrl: string | null;
   /** `auto`: ComfyUI unloads models that it still reads from their sources, once their copies are ready and it is idle. */
   comfyuiFree: 'off' | 'auto';
+  /** Classes of nodes that get the own path of a model, besides those that are known to need it. */
+  comfyuiOwnPath: string[];
   mode: Mode;
   onMiss: 'background' | 'wait' | 'auto';
   waitMaxMs: number;

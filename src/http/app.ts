@@ -17,6 +17,7 @@ import { rootRoutes } from './routes/roots.ts';
 import { stuckRoutes } from './routes/stuck.ts';
 import { verifyRoutes } from './routes/verify.ts';
 import { workflowRoutes } from './routes/workflows.ts';
+import { writtenRoutes } from './routes/written.ts';
 import type { Services } from './services.ts';
 
 /** The HTTP interface without a port: tests inject requests, the daemon listens. */
@@ -55,6 +56,7 @@ export function createApp(services: Services, options: GuardOptions): FastifyIns
     verifyRoutes,
     metricsRoutes,
     workflowRoutes,
+    writtenRoutes,
   ];
   for (const routes of allRoutes) routes(app, services);
   eventRoutes(app, services, proofs);

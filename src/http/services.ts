@@ -14,6 +14,7 @@ import type { Tiers } from '../tiers/tiers.ts';
 import type { Accounts } from '../upkeep/accounts.ts';
 import type { PublishedCheck } from '../upkeep/published.ts';
 import type { Scrub } from '../upkeep/scrub.ts';
+import type { WrittenFiles } from '../upkeep/written.ts';
 import type { HandedOut } from '../usage/handed-out.ts';
 import type { Leases } from '../usage/leases.ts';
 import type { MemoryWarmer } from '../usage/memory-warmer.ts';
@@ -96,4 +97,5 @@ export interface Services {
   evictor: Evictor;
   scrub: Scrub;
   published: PublishedCheck;
+  written: WrittenFiles;
 }

@@ -4,7 +4,16 @@ import type { Services } from './services.ts';
 export type StatsServices = TierServices &
   Pick<
     Services,
-    'daemon' | 'clock' | 'settings' | 'roots' | 'accounts' | 'lookupStats' | 'openSources' | 'copier' | 'limitKeeper'
+    | 'daemon'
+    | 'clock'
+    | 'settings'
+    | 'roots'
+    | 'accounts'
+    | 'lookupStats'
+    | 'openSources'
+    | 'copier'
+    | 'limitKeeper'
+    | 'written'
   >;
 
 type TierServices = Pick<Services, 'tiers' | 'catalog' | 'bound'>;
@@ -45,6 +54,7 @@ export function statsOf(services: StatsServices): StatsAnswer {
       .slice(0, mostOrphans)
       .map(({ path, bytes, isCopy }) => ({ path, bytes, purged: isCopy })),
     stuck: services.openSources.list(),
+    written: writtenOf(services.written.list()),
     warnings: [...settings.warnings, ...(limitKeeper.warning ? [limitKeeper.warning] : []), ...services.roots.warnings],
     daily: daily.slice(-30),
   };
@@ -70,6 +80,10 @@ function tierStats({ tiers, catalog, bound }: TierServices): TierStats[] {
       utilisation: limit > 0 ? Math.min(1, (held + reserved + catalog.placements.outside(tier.name)) / limit) : 0,
     };
   });
+}
+
+function writtenOf(files: readonly { bytes: number }[]): StatsAnswer['written'] {
+  return { files: files.length, bytes: files.reduce((sum, { bytes }) => sum + bytes, 0) };
 }
 
 function share(part: number, rest: number): number | null {

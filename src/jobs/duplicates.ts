@@ -5,6 +5,7 @@ import type { Copy, Entry, SourceFile, TierName } from '../core/types.ts';
 import type { Tier } from '../tiers/tier.ts';
 import type { Tiers } from '../tiers/tiers.ts';
 import type { DuplicateCopy, LinkReport } from '../transfer/messages.ts';
+import { isModelName } from '../weights/extensions.ts';
 
 /** Maximum number of twins tried: many files of one size and mtime are more likely strangers. */
 const mostTwins = 8;
@@ -14,6 +15,8 @@ const mostTwins = 8;
  * interrupted copy of it can be resumed.
  */
 export function hardLinkCandidates(file: SourceFile, tier: Tier, { copies, entries, duplicates }: Catalog): DuplicateCopy[] {
+  // Programs write to what lies beside a model: it shares no file with others.
+  if (!isModelName(file.path)) return [];
   const entry = entries.byPath(file.path);
   const isBegun = entry && copies.ofEntry(entry.id).some((copy) => copy.state === 'copying' && copy.tier === tier.name);
   if (isBegun) return [];

@@ -45,8 +45,8 @@ export interface Planner {
   bytesAhead(located: Located, restore: boolean): number;
   /** False while files that loaders open beside this one have no copies in that tier. */
   isComplete(path: string, tier: TierName): boolean;
-  /** To be called when a copy was served: its companions are in use too, and each is leased by `lease`. */
-  handedOut(path: string, tier: TierName, lease: (copyPath: string, sourcePath: string) => void): void;
+  /** To be called when a copy was served: copies that its loader may open beside it go to `given`; `needed` ones it cannot do without. */
+  handedOut(path: string, tier: TierName, given: (copy: { path: string; source: string; needed: boolean }) => void): void;
 }
 
 /** Read speeds, measured or, until then, assumed. */
@@ -80,6 +80,8 @@ export interface LookupOptions {
   /** Maximum bytes per second that copies may read from such a medium, null = no bound. */
   rateFor(medium: Medium): number | null;
   filters: Filters;
+  /** Whether nodes of this class go by where a model lies: they get its own path. */
+  wantsOwnPath(nodeClass: string): boolean;
   /** Whether the tier that sources are copied to can take a copy now. */
   cacheState(): TierState;
   /** Whether a miss waits for its copy: always, never, or when the estimate says that this is faster. */

@@ -8,6 +8,8 @@ import type { FilteredFile, Filters } from './filters.ts';
 export interface Facts {
   mode: Mode;
   purpose: Purpose;
+  /** Who asks goes by where the file lies. */
+  wantsOwnPath?: boolean;
   file: FilteredFile;
   medium: Medium;
   source: SourceState;
@@ -41,7 +43,7 @@ export function decide(facts: Facts): Decision {
   const { mode, purpose, copy, source, file, filters } = facts;
   if (mode === 'off') return fromSource('OFF');
   if (purpose === 'scan') return fromSource('BYPASS_SCAN');
-  if (filters.excluded(file)) return fromSource('BYPASS_EXCLUDED');
+  if (filters.excluded(file) || facts.wantsOwnPath) return fromSource('BYPASS_EXCLUDED');
   // Its folder is there and it is not: the user has deleted it, and no copy brings it back.
   if (source.state === 'missing') return fromSource('SOURCE_MISSING');
   if (source.state === 'slow') return copy ? fromCopy(hitOf(copy)) : decideSlow(facts);

@@ -45,9 +45,9 @@ export class LoadUsage {
     handedOut.note(copy.path, located.path, client);
     if (purpose !== 'load') return 0;
     const leaseMs = leases.grant(copy.path, client);
-    planner.handedOut(located.path, copy.tier, (beside, source) => {
-      leases.grant(beside, client);
-      handedOut.note(beside, source, client);
+    planner.handedOut(located.path, copy.tier, (beside) => {
+      if (beside.needed) leases.grant(beside.path, client);
+      handedOut.note(beside.path, beside.source, client);
     });
     return leaseMs;
   }

@@ -122,6 +122,7 @@ export class Lookup {
     const decision = decide({
       mode: options.mode(),
       purpose: request.purpose,
+      wantsOwnPath: request.client?.nodeClass !== undefined && options.wantsOwnPath(request.client.nodeClass),
       file: { path: located.path, rel: located.rel, category },
       medium: located.medium,
       source,

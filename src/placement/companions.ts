@@ -1,6 +1,8 @@
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, sep } from 'node:path';
 import type { Catalog } from '../catalog/catalog.ts';
+import { isWrittenTo } from '../catalog/written.ts';
 import type { ErrorCode } from '../core/errors.ts';
+import { isSameFingerprint } from '../core/fingerprint.ts';
 import {
   type Copy,
   defaultTier,
@@ -8,6 +10,7 @@ import {
   type Fingerprint,
   type Priority,
   type SourceFile,
+  type SourceState,
   type TierName,
   type WantedFile,
 } from '../core/types.ts';
@@ -15,8 +18,10 @@ import type { Copier } from '../jobs/copier.ts';
 import type { Job } from '../jobs/job.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { InFlight } from '../runtime/in-flight.ts';
+import type { Evictor } from '../space/evict.ts';
 import type { Tiers } from '../tiers/tiers.ts';
-import { hasCompanions, isCompanion, isNamelessProjector } from '../weights/companion-names.ts';
+import { hasCompanions, isCompanion, isNamelessProjector, isSidecar, stemOf } from '../weights/companion-names.ts';
+import { isModelName } from '../weights/extensions.ts';
 import { fitsProjector, type GgufFacts, ggufHeadBytes, readGgufFacts } from '../weights/gguf-facts.ts';
 
 /** A copy in progress, as seen by a waiting caller. */
@@ -31,11 +36,13 @@ export interface CompanionsDeps {
   catalog: Catalog;
   tiers: Tiers;
   copier: Pick<Copier, 'request' | 'failures'>;
+  evictor: Pick<Evictor, 'evict'>;
   /** Files excluded by the settings are not copied as companions either. */
   isLeftOut(file: { path: string; rel: string; category: string | null }, size: number): boolean;
   sources: {
-    /** The files in the directory of a source, including itself. Rejects when the source does not answer. */
+    /** A source and what its loaders may open in its directory. Rejects when the source does not answer. */
     filesBeside(path: string): Promise<Beside[]>;
+    stat(source: Entry & Pick<WantedFile, 'medium'>, patience: 'command'): Promise<SourceState>;
     /** The first bytes of a source. Rejects when it does not give them. */
     head(file: SourceFile, bytes: number): Promise<Uint8Array>;
   };
@@ -46,20 +53,22 @@ export interface CompanionsDeps {
 const unreadable: ReadonlySet<ErrorCode> = new Set(['SOURCE_IO', 'SOURCE_MISSING', 'FORBIDDEN']);
 
 /** A file requested this long after the last listing has its directory listed again, ms. */
-const listAgainMs = 60_000;
+const listAgainMs = 5000;
+/** Larger files with a model's stem are no notes about it, bytes. */
+const largestSidecar = 64 * 2 ** 20;
 
 /**
- * Loaders open more than the requested file: the other shards, the mmproj beside a GGUF, the configuration in a model's directory.
- * Such files are copied together as one unit. A copy is not served while companions are missing: beside it a loader would find less
- * than beside the source. The companions are found by listing the source's directory, never while an answer waits; until then
+ * Loaders open more than the requested file: the other shards, the mmproj beside a GGUF, the configuration in a model's directory, the
+ * notes and pictures with a model's stem (law 15). Such files are copied together as one unit. A copy is not served while companions are
+ * missing: beside it a loader would find less than beside the source. The companions are found by listing the source's directory, never while an answer waits; until then
  * (after a restart) the catalog names them.
  */
 export class Companions {
   readonly #deps: CompanionsDeps;
   #known = new Map<string, { files: Beside[]; listedAt: number }>();
   readonly #listing = new InFlight<string, Beside[]>();
-  /** Sources being copied whose directory has not been listed yet. */
-  #unlisted = new Set<string>();
+  /** Sources being copied, each with its job, whose directory has not been listed yet. */
+  #unlisted = new Map<string, Job>();
 
   constructor(deps: CompanionsDeps) {
     this.#deps = deps;
@@ -67,19 +76,17 @@ export class Companions {
 
   /** False while a loader would miss a companion beside this source's copy in that tier. */
   isComplete(path: string, tier: TierName): boolean {
-    if (!hasCompanions(basename(path))) return true;
-    return (
-      !this.#unlisted.has(path) && this.#of(path).every((file) => this.#copyOf(file, tier) !== null || this.#isUnreadable(file))
-    );
+    if (!isModelName(path)) return true;
+    return !this.#unlisted.has(path) && this.#of(path).every((file) => this.#isThere(path, file, tier));
   }
 
   /** Has a file copied with its companions. Null when no known file needs copying. */
   request(file: WantedFile, priority: Priority): CopyInProgress | null {
     const { path } = file;
-    if (!hasCompanions(basename(path))) return this.#requestCopy(file, priority);
-    const own = this.#copyOf(file, defaultTier) ? [] : [this.#requestCopy(file, priority)];
-    if (own.length > 0 && !this.#known.has(path)) this.#unlisted.add(path);
-    const jobs = [...own, ...this.#requestMissing(file, priority, this.#of(path))];
+    if (!isModelName(path)) return this.#requestCopy(file, priority);
+    const own = this.#copyOf(file, defaultTier) ? this.#unlisted.get(path) : this.#requestCopy(file, priority);
+    if (own && !this.#known.has(path)) this.#unlisted.set(path, own);
+    const jobs = [...(own ? [own] : []), ...this.#requestMissing(file, priority, this.#of(path))];
     const later = this.#list(path).then((files) => this.#requestMissing(file, priority, files));
     const [first] = jobs;
     if (!first) return null;
@@ -92,14 +99,14 @@ export class Companions {
     };
   }
 
-  /** To be called when a copy was served: leases the companions that its loader will open too, and counts their use. */
-  handedOut(path: string, tier: TierName, lease: (copyPath: string, sourcePath: string) => void): void {
-    if (!hasCompanions(basename(path))) return;
+  /** To be called when a copy was served: names the copies that its loader may open too to `given`, and counts their use. */
+  handedOut(path: string, tier: TierName, given: GivenBeside): void {
+    if (!isModelName(path)) return;
     for (const file of this.#of(path)) {
       const copy = this.#copyOf(file, tier);
       const entry = this.#deps.catalog.entries.byPath(file.path);
       if (!copy || !entry) continue;
-      lease(copy.path, file.path);
+      given({ path: copy.path, source: file.path, needed: isCompanion(basename(path), basename(file.path)) });
       this.#deps.catalog.usage.used(entry);
     }
     void this.#list(path);
@@ -111,10 +118,10 @@ export class Companions {
 
   #requestMissing(file: WantedFile, priority: Priority, files: readonly Beside[]): Job[] {
     const { failures } = this.#deps.copier;
-    const missing = files.filter((beside) => !this.#copyOf(beside, defaultTier) && !failures.recent(beside.path));
-    return missing.map(({ path, fingerprint }) => {
-      const rel = file.rel.slice(0, file.rel.length - basename(file.rel).length) + basename(path);
-      return this.#requestCopy({ ...file, path, rel, fingerprint }, priority);
+    const missing = files.filter((beside) => !this.#isThere(file.path, beside, defaultTier) && !failures.recent(beside.path));
+    return missing.map((beside) => {
+      const { path } = beside;
+      return this.#requestCopy({ ...file, path, rel: relBeside(file, path), fingerprint: this.#now(beside) }, priority);
     });
   }
 
@@ -131,6 +138,7 @@ export class Companions {
     const folder = entry ? dirname(entry.rel) : '';
     return companionsOf(path, files).filter(
       (file) =>
+        !isCompanion(basename(path), basename(file.path)) ||
         !this.#deps.isLeftOut({ path: file.path, rel: join(folder, basename(file.path)), category }, file.fingerprint.size),
     );
   }
@@ -138,8 +146,8 @@ export class Companions {
   #of(path: string): Beside[] {
     let known = this.#known.get(path);
     if (!known) {
-      const entries = this.#deps.catalog.entries.below(dirname(path));
-      known = { files: this.#companionsOf(path, entries), listedAt: Number.NEGATIVE_INFINITY };
+      const files = this.#companionsOf(path, knownBeside(path, this.#deps.catalog));
+      known = { files, listedAt: Number.NEGATIVE_INFINITY };
       this.#known.set(path, known);
     }
     return known.files;
@@ -155,6 +163,8 @@ export class Companions {
         const all = await sources.filesBeside(path);
         const files = await this.#fitting(path, all, this.#companionsOf(path, all));
         this.#known.set(path, { files, listedAt: clock.monotonic() });
+        this.#noteChanges(files);
+        await this.#dropGone(path, all);
         return files;
       } catch {
         return this.#of(path);
@@ -162,6 +172,44 @@ export class Companions {
         this.#unlisted.delete(path);
       }
     });
+  }
+
+  #noteChanges(files: readonly Beside[]): void {
+    const { entries } = this.#deps.catalog;
+    for (const { path, fingerprint } of files) {
+      const entry = entries.byPath(path);
+      if (entry && !isSameFingerprint(entry.fingerprint, fingerprint)) entries.put({ ...entry, fingerprint });
+    }
+  }
+
+  /** A note that the user removed beside the source does not stay beside the copy. */
+  async #dropGone(path: string, listed: readonly Beside[]): Promise<void> {
+    const { catalog, evictor, sources } = this.#deps;
+    for (const entry of knownBeside(path, catalog)) {
+      if (listed.some((file) => file.path === entry.path) || isModelName(entry.path)) continue;
+      const copies = catalog.copies.readyOf(entry.id);
+      if (copies.length === 0 || (await sources.stat({ ...entry, medium: 'hdd' }, 'command')).state !== 'missing') continue;
+      for (const copy of copies) {
+        await evictor.evict(copy, entry, 'stale');
+        // Nor does a link to it.
+        this.#deps.tiers.get(copy.tier)?.dropLink(copy.path, entry.path);
+      }
+    }
+  }
+
+  /** A copy of it is there, or a program's own file in its place; or no copy of it can be made. */
+  #isThere(path: string, file: Beside, tierName: TierName): boolean {
+    const { catalog, tiers, copier } = this.#deps;
+    if (this.#copyOf(file, tierName) || this.#isUnreadable(file)) return true;
+    const isNote = !isCompanion(basename(path), basename(file.path));
+    if (isNote && copier.failures.recent(file.path, tierName)) return true;
+    const entry = catalog.find(path)?.entry;
+    const tier = tiers.get(tierName);
+    if (!entry || !tier || isModelName(file.path)) return false;
+    const written = catalog
+      .find(file.path)
+      ?.ready.some((copy) => copy.tier === tierName && isWrittenTo(copy, tiers.check(copy)));
+    return written || tier.hasForeign(tier.placeOf(entry.root, relBeside(entry, file.path)).path);
   }
 
   /** Without the projectors that are made for another model: their names do not tell it. */
@@ -186,26 +234,46 @@ export class Companions {
   }
 
   /** A copy with the file's present fingerprint. */
-  #copyOf({ path, fingerprint }: Beside, tier: TierName): Copy | null {
+  #copyOf(file: Beside, tier: TierName): Copy | null {
     const { catalog, tiers } = this.#deps;
-    const ready = catalog.find(path)?.ready ?? [];
+    const ready = catalog.find(file.path)?.ready ?? [];
     return tiers.soundCopy(
       ready.filter((copy) => copy.tier === tier),
-      fingerprint,
+      this.#now(file),
     );
+  }
+
+  /** As the catalog knows it, which hears of changes from listings and from watches. */
+  #now({ path, fingerprint }: Beside): Fingerprint {
+    return this.#deps.catalog.find(path)?.entry.fingerprint ?? fingerprint;
   }
 }
 
+/** The copy of a file beside one that was handed out. `needed`: the loader cannot do without it. */
+export type GivenBeside = (copy: { path: string; source: string; needed: boolean }) => void;
+
 /** These entries and their known companions: a unit is only served whole, so it must be kept whole. */
 export function withCompanions(entries: readonly Entry[], catalog: Catalog): Entry[] {
-  return entries.flatMap((entry) =>
-    hasCompanions(basename(entry.path))
-      ? [entry, ...companionsOf(entry.path, catalog.entries.below(dirname(entry.path)))]
-      : [entry],
-  );
+  return entries.flatMap((entry) => [entry, ...knownBeside(entry.path, catalog)]);
+}
+
+function knownBeside(path: string, catalog: Catalog): Entry[] {
+  if (!isModelName(path)) return [];
+  const [directory, name] = [dirname(path), basename(path)];
+  const prefix = hasCompanions(name) ? join(directory, sep) : join(directory, `${stemOf(name)}.`);
+  return companionsOf(path, catalog.entries.startingWith(prefix));
 }
 
 function companionsOf<T extends Beside>(path: string, files: readonly T[]): T[] {
-  const directory = dirname(path);
-  return files.filter((file) => dirname(file.path) === directory && isCompanion(basename(path), basename(file.path)));
+  const [directory, name] = [dirname(path), basename(path)];
+  return files.filter((file) => {
+    const other = basename(file.path);
+    if (dirname(file.path) !== directory) return false;
+    return isCompanion(name, other) || (isSidecar(name, other) && file.fingerprint.size <= largestSidecar);
+  });
+}
+
+/** The path below its root of a file in the same directory. */
+function relBeside({ rel }: { rel: string }, path: string): string {
+  return rel.slice(0, rel.length - basename(rel).length) + basename(path);
 }

@@ -11,6 +11,7 @@ import type { Evictor } from '../space/evict.ts';
 import { linkBeside } from '../tiers/link.ts';
 import { type Manifest, prepareManifest } from '../tiers/manifest.ts';
 import type { Tier } from '../tiers/tier.ts';
+import { isModelName } from '../weights/extensions.ts';
 
 export interface DeduplicatorDeps {
   catalog: Catalog;
@@ -148,6 +149,8 @@ function isSealed(copy: Copy): copy is Sealed {
 }
 
 function areDuplicates(one: Sealed, other: Sealed): boolean {
+  // Programs write to what lies beside a model: it shares no file with others.
+  if (!isModelName(one.path) || !isModelName(other.path)) return false;
   const inService = one.state === 'ready' && other.state === 'ready' && one.placement !== other.placement;
   return inService && one.content === other.content && one.form === other.form && one.seal.mtimeNs === other.seal.mtimeNs;
 }

@@ -2,7 +2,7 @@ import type { CacheError } from '../core/errors.ts';
 import type { Medium, Priority, TierName, WantedFile } from '../core/types.ts';
 import type { Copier } from '../jobs/copier.ts';
 import type { Tiers } from '../tiers/tiers.ts';
-import type { Companions, CopyInProgress } from './companions.ts';
+import type { Companions, CopyInProgress, GivenBeside } from './companions.ts';
 import type { Promotion } from './promotion.ts';
 
 export interface PlannerDeps {
@@ -70,8 +70,8 @@ export class CopyPlanner {
   }
 
   /** To be called when a copy was served: leases its companions and counts their use; all may then move into memory. */
-  handedOut(path: string, tier: TierName, lease: (copyPath: string, sourcePath: string) => void): void {
-    this.#companions.handedOut(path, tier, lease);
+  handedOut(path: string, tier: TierName, given: GivenBeside): void {
+    this.#companions.handedOut(path, tier, given);
     this.#promotion?.used(path);
   }
 }

@@ -1,4 +1,4 @@
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
 import type { RootsRequest, RootView } from '../api/api.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import { standardCategories } from '../comfyui/categories.ts';
@@ -162,13 +162,13 @@ export class SourceRoots implements AsyncDisposable {
     return this.#host.published(path, { deadlineMs: publishedDeadlineMs });
   }
 
-  /** The files in the directory of a source. @throws CacheError `SOURCE_AWAY`, `SOURCE_IO` */
+  /** What loaders of a source may open in its directory. @throws CacheError `SOURCE_AWAY`, `SOURCE_IO` */
   async filesBeside(path: string): Promise<ListedFile[]> {
     const located = this.#roots.find(path);
     if (!located) return [];
     const files: ListedFile[] = [];
-    const directory = dirname(located.path);
-    await this.#host.walk(located.root, { directory, recursive: false, onFiles: (batch) => files.push(...batch) });
+    const [directory, beside] = [dirname(located.path), basename(located.path)];
+    await this.#host.walk(located.root, { directory, recursive: false, beside, onFiles: (batch) => files.push(...batch) });
     return files;
   }
 

@@ -42,6 +42,8 @@ export interface WalkRequest {
   /** Default: the root itself. */
   directory?: string;
   recursive?: boolean;
+  /** Only what a loader of this file may open beside it. */
+  beside?: string;
   onFiles(files: ListedFile[]): void;
   signal?: AbortSignal | undefined;
 }
@@ -129,7 +131,7 @@ export class SourceClient implements AsyncDisposable {
    * Walks a root, or one directory of it, without the roots below it.
    * @throws CacheError `SOURCE_AWAY`, `SOURCE_IO`, `CANCELLED`
    */
-  async walk(root: Root, { directory = root.path, recursive = true, onFiles, signal }: WalkRequest): Promise<Listing> {
+  async walk(root: Root, { directory = root.path, recursive = true, beside, onFiles, signal }: WalkRequest): Promise<Listing> {
     const skip = this.#rootsBelow(root);
     const stop = new AbortController();
     let failure: { error: unknown } | null = null;
@@ -144,7 +146,7 @@ export class SourceClient implements AsyncDisposable {
         }
       },
     };
-    const list: Question<Listing> = (reader, ground, id) => reader.list(id, ground, { directory, recursive, skip });
+    const list: Question<Listing> = (reader, ground, id) => reader.list(id, ground, { directory, recursive, beside, skip });
     const ended = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
     try {
       return (await this.#ask(root, list, { deadlineMs: walkSilenceMs, listener, signal: ended })).answer;

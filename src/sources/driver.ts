@@ -110,6 +110,8 @@ export interface ListOptions {
   onProgress?: () => void;
   /** Whether to list directories below as well; default true. */
   recursive?: boolean;
+  /** Only this file, and what its loader may open in the same directory; the others are not looked at. */
+  beside?: string | undefined;
   /** Keys (`PathRules.key`) of directories that are not entered: roots of their own. */
   skip?: ReadonlySet<string>;
   signal?: AbortSignal;

@@ -39,6 +39,8 @@ export interface Reader {
 export interface ListRequest {
   directory: string;
   recursive: boolean;
+  /** Only what a loader of this file may open beside it. */
+  beside?: string | undefined;
   /** Keys of directories that are not entered. */
   skip: string[];
 }

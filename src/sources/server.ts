@@ -65,7 +65,7 @@ export class SourceReader implements Reader {
     });
   }
 
-  list(id: number, ground: Ground, { directory, recursive, skip }: ListRequest) {
+  list(id: number, ground: Ground, { directory, recursive, beside, skip }: ListRequest) {
     const { call, tell } = this.#options.parent();
     const { signal } = this.#begin(id);
     let heardAt = performance.now();
@@ -73,6 +73,7 @@ export class SourceReader implements Reader {
     const listing = this.#ask(ground, directory, (driver) =>
       driver.list(directory, {
         recursive,
+        beside,
         skip: new Set(skip),
         signal,
         onProgress() {

@@ -1,5 +1,6 @@
 import type { Catalog } from '../catalog/catalog.ts';
 import { isFull } from '../catalog/reserve.ts';
+import { isWrittenTo } from '../catalog/written.ts';
 import { messageOf } from '../core/errors.ts';
 import { isSameFingerprint } from '../core/fingerprint.ts';
 import { tierTraits } from '../core/tier-traits.ts';
@@ -77,6 +78,11 @@ export class Evictor {
     // Both may have changed while other victims left.
     if (this.#deps.leases.isLeased(copy.path)) return { removed: false, why: 'leased' };
     if (catalog.copies.byPath(copy.path)?.id !== copy.id) return { removed: false, why: 'already gone' };
+    if (isWrittenTo(copy, tiers.check(copy))) {
+      catalog.written.disown(copy);
+      tier.dropManifest(copy.path);
+      return { removed: false, why: 'a program wrote to it' };
+    }
     const isMarked = this.#mark(copy);
     let leaving: string;
     try {

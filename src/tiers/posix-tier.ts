@@ -1,5 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import { lstatSync, mkdirSync, realpathSync, renameSync, rmdirSync, rmSync, statfsSync, symlinkSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  realpathSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  statfsSync,
+  symlinkSync,
+} from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { basename, dirname, join, normalize, sep } from 'node:path';
 import { CacheError } from '../core/errors.ts';
@@ -88,6 +98,7 @@ export function posixTier(name: TierName, { dir, id }: { dir: string; id: string
     // With dozens of programs a look takes a good part of a second: evictions that come together share it.
     openFiles: gathered(() => filesInUse(dir)),
     leavesLinks: () => leavesLinks,
+    hasForeign: (path) => isPlaceIn(dir, path) && isPlainFile(path) && !existsSync(manifestPathOf(path)),
     takeOut: (path, linkTo = null) => takeOut({ dir, partialDir, path, proof: manifestPathOf(path), linkTo }),
     dropLink: (path, source) => {
       if (!isPlaceIn(dir, path)) return;

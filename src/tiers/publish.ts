@@ -17,6 +17,7 @@ import {
 import { dirname } from 'node:path';
 import type { Seal, SourceFile } from '../core/types.ts';
 import { errnoOf } from '../runtime/errnos.ts';
+import { isModelName } from '../weights/extensions.ts';
 import type { Manifest } from './manifest.ts';
 
 export interface Publication {
@@ -40,8 +41,9 @@ export function publish(publication: Publication): Seal {
   const { temp, path, manifestPath, source, hash, chunks, sha256, mtimeFrom = source.path } = publication;
   setMtime(temp, source.fingerprint.mtimeNs, mtimeFrom);
   const seal = sealOf(temp);
-  // A program that opens its model for writing gets an error instead of changing the copy for all others.
-  if (process.platform !== 'win32') chmodSync(temp, 0o444);
+  // A program that opens its model for writing gets an error instead of changing the copy for all others. A note about a model is
+  // a file of its own, and may be written to as beside the source (see `upkeep/written.ts`).
+  if (process.platform !== 'win32') chmodSync(temp, isModelName(path) ? 0o444 : 0o644);
   const proof: Manifest = { version: 1, source, seal, hash, chunks: chunks.join(''), sha256 };
   writeDurably(`${temp}.seal`, `${JSON.stringify(proof)}\n`);
   moveDurably(`${temp}.seal`, manifestPath);

@@ -58,6 +58,8 @@ export interface Tier {
    * @throws CacheError IN_USE when the system does not release the file, or has no links; it is then still in its place.
    */
   takeOut(path: string, linkTo?: string | null): string;
+  /** Whether a file lies there that a program put there, or made its own: one without a proof of ours. */
+  hasForeign(path: string): boolean;
   /** Removes the link that was left in the place of a copy of this source; anything else stays. */
   dropLink(path: string, source: string): void;
   /** Frees the space of a removed copy. Large files take a while. */

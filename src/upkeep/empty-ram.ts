@@ -7,7 +7,8 @@ import { copyStates, tierNames } from '../core/types.ts';
 import type { Log } from '../runtime/log.ts';
 import { isClaimed } from '../tiers/marker.ts';
 import type { PosixTier } from '../tiers/tier.ts';
-import { copyOf, proofsOf } from './proofs.ts';
+import { isModelName } from '../weights/extensions.ts';
+import { copyOf, proofsOf, readProof } from './proofs.ts';
 import { removed, takenOut, tempName } from './removal.ts';
 
 /**
@@ -26,7 +27,13 @@ export async function emptyRam(
   let gone = 0;
   for await (const manifests of proofsOf(tier)) {
     const copies = manifests.map((path) => copyOf(tier, path));
-    gone += copies.filter((path) => !spare(path) && takenOut(tier, path)).length;
+    for (const [index, path] of copies.entries()) {
+      if (spare(path)) continue;
+      // A program wrote to it: the file is its own.
+      const isWritten = !isModelName(path) && readProof(tier, manifests[index] ?? '') === 'unfit';
+      if (isWritten) tier.dropManifest(path);
+      else if (takenOut(tier, path)) gone += 1;
+    }
   }
   for (const name of readdirSync(tier.partialDir)) if (tempName.test(name)) removed(join(tier.partialDir, name));
   return gone;

@@ -1,4 +1,5 @@
 import type { Catalog } from '../catalog/catalog.ts';
+import { isWrittenTo } from '../catalog/written.ts';
 import { tierTraits } from '../core/tier-traits.ts';
 import { type Copy, type CopyState, copyStates, type TierName, tierNames } from '../core/types.ts';
 import type { Log } from '../runtime/log.ts';
@@ -113,6 +114,11 @@ async function forgetMissing({
     if (unproven?.holds(copy.path)) return;
     const verdict = copy.seal ? tier.check(copy.path, copy.seal) : 'ok';
     if (verdict === 'ok' || verdict === 'away') return;
+    if (isWrittenTo(copy, verdict)) {
+      catalog.written.disown(copy);
+      tier.dropManifest(copy.path);
+      return;
+    }
     // A stale copy may have been replaced under its name just before the crash: that file is adopted below, not removed.
     const manifestPath = tier.manifestPathOf(copy.path);
     const replaced = verdict === 'changed' && typeof readProof(tier, manifestPath) === 'object';

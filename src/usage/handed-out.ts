@@ -60,6 +60,11 @@ export class HandedOut {
     return given && this.#isNeeded(given) ? given.source : null;
   }
 
+  /** Every path that a program was given. */
+  paths(): Iterable<string> {
+    return this.#byPath.keys();
+  }
+
   /** Paths that no living program was given. They are told again until they are forgotten. */
   unneeded(): { path: string; source: string }[] {
     return [...this.#byPath].flatMap(([path, given]) => (this.#isNeeded(given) ? [] : [{ path, source: given.source }]));

@@ -1,4 +1,4 @@
-import { isUnfinished } from './extensions.ts';
+import { isModelName, isUnfinished } from './extensions.ts';
 
 /** One of several files that form a model only together: `model-00001-of-00005.safetensors`. */
 const shard = /^(.+)-\d{5}-of-(\d{5})(\.[a-z0-9]+)$/i;
@@ -20,6 +20,20 @@ export function isCompanion(name: string, other: string): boolean {
   if (other === name || isUnfinished(other)) return false;
   if (gguf.test(name) && !shard.test(name)) return projector.test(other) && isProjectorOf(name, other);
   return hubSettings.test(other) || isSameSet(name, other);
+}
+
+/**
+ * Whether `other`, a file in the same directory, tells something about the model `name`: notes, a preview, settings with its stem
+ * (`a.txt`, `a.civitai.info`, `a.preview.png` of `a.safetensors`), or the settings of a model that has the directory for itself.
+ */
+export function isSidecar(name: string, other: string): boolean {
+  if (other === name || isModelName(other) || isUnfinished(other)) return false;
+  return other.startsWith(`${stemOf(name)}.`) || hubSettings.test(other);
+}
+
+/** A name without its last extension. */
+export function stemOf(name: string): string {
+  return name.replace(/(?<=.)\.[^.]*$/, '');
 }
 
 /** A projector of images whose name tells no model: whether it belongs to this one, only the files themselves say. */

@@ -5,6 +5,8 @@ import { z } from 'zod';
 const tableSchema = z.strictObject({
   /** The version with these nodes. */
   comfyui: z.string(),
+  /** Nodes of packs that go by where a model lies, such as to look for files beside its folder: they get its own path. */
+  ownPath: z.array(z.string()),
   loaders: z.record(
     z.string(),
     z.strictObject({

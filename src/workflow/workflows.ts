@@ -3,7 +3,7 @@ import type { PrefetchAnswer, WorkflowAnswer } from '../api/workflow.ts';
 import { Serial } from '../runtime/serial.ts';
 import { findModels, type ModelName, withItems } from './find-models.ts';
 import type { Learned } from './learned.ts';
-import type { Analysis } from './types.ts';
+import type { Analysis, ModelUse } from './types.ts';
 
 export interface WorkflowsDeps {
   warmer: {
@@ -15,6 +15,10 @@ export interface WorkflowsDeps {
     categories(): readonly string[];
   };
   learned: Learned;
+  options: {
+    /** Nodes of this class get the own path of a model: a copy would not be opened. */
+    wantsOwnPath(nodeClass: string): boolean;
+  };
 }
 
 /** Finds the models of workflows, and has them copied before ComfyUI asks for them. */
@@ -48,7 +52,8 @@ export class Workflows {
     return this.#turns.run(async () => {
       if (promptId !== null) this.#deps.learned.expect(promptId, document);
       const found = await this.#find(document);
-      const analysis = { ...found, models: found.models.filter(({ switchedOff }) => !switchedOff) };
+      const isOpened = ({ switchedOff, classType }: ModelUse) => !switchedOff && !this.#deps.options.wantsOwnPath(classType);
+      const analysis = { ...found, models: found.models.filter(isOpened) };
       const items = await this.#deps.warmer.models(namesOf(analysis), { copy: true });
       return { jobs: items.flatMap(({ job }) => job ?? []), models: withItems(analysis, items).models };
     });

@@ -66,6 +66,7 @@ export const stats: StatsAnswer = {
   roots: [nas, hddAway],
   orphans: [],
   stuck: [],
+  written: { files: 0, bytes: 0 },
   jobs: { running: 1, queued: 2 },
   warnings: [],
   accounting: null,

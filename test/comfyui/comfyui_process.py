@@ -53,6 +53,22 @@ class Commands:
         """A loader finds and opens a model. The SHA-256 of what it reads."""
         return sha256(self.process.load(category, name))
 
+    def beside(self, category, name):
+        """What a node that loads the model finds beside it, by name."""
+        folder = os.path.dirname(self.process.load(category, name))
+        found = {}
+        for other in sorted(os.listdir(folder)):
+            if other != os.path.basename(name) and not os.path.isdir(os.path.join(folder, other)):
+                with open(os.path.join(folder, other), encoding="latin-1") as file:
+                    found[other] = file.read()
+        return found
+
+    def write_beside(self, category, name, other, text):
+        """A node that loads the model saves something beside it."""
+        with open(os.path.join(os.path.dirname(self.process.load(category, name)), other), "w", encoding="utf-8") as file:
+            file.write(text)
+            return file.name
+
     def threads(self):
         return [thread.name for thread in threading.enumerate()]
 

@@ -17,6 +17,7 @@ const defaults: Config = {
   comfyui: [],
   comfyuiUrl: null,
   comfyuiFree: 'off',
+  comfyuiOwnPath: [],
   mode: 'read-write',
   onMiss: 'auto',
   waitMaxMs: 600_000,

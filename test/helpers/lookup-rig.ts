@@ -28,6 +28,7 @@ export function createLookupRig(options: LookupRigOptions = {}) {
     }),
     limit: () => rig.bound.limit,
     cacheState: () => rig.tier.state(),
+    wantsOwnPath: (nodeClass) => nodeClass === 'GoesByPath',
     onMiss: options.onMiss ?? 'wait',
     waitMaxMs: options.waitMaxMs ?? 60_000,
     rateFor: () => null,

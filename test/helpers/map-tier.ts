@@ -80,6 +80,7 @@ export function openMapTier(name: TierName, store: ObjectStore, partialDir: stri
     dropManifest: (copyPath) => store.delete(manifestPathOf(copyPath)),
     openFiles: async () => new Set(),
     leavesLinks: () => false,
+    hasForeign: () => false,
     dropLink: () => {},
     takeOut(path) {
       if (!isPlace(path)) throw new Error(`${path} is not a place of this tier`);

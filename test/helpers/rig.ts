@@ -55,6 +55,7 @@ export interface RigOptions {
 
 const allAccounted = {
   complete: true,
+  ready: Promise.resolve(),
   progress: null,
   orphans: [],
   unaccounted: () => [],

@@ -33,6 +33,7 @@ export function statusPage({ stats, jobs, paused, biggest, mostUsed, url }: Stat
     [title('Use'), ...useLines(stats)].join('\n'),
     [title('Jobs'), ...(paused ? [look.paint('yellow', `  ${jobTerms.paused.says}`)] : []), ...jobLines(jobs, page)].join('\n'),
     stuckLines(stats.stuck, page),
+    writtenLines(stats, page),
     [title('Roots'), rootLines(stats.roots, page), ...mismatchLines(stats, page)].join('\n'),
     entryLines('Biggest copies', biggest, page),
     entryLines('Most used', mostUsed, page),
@@ -140,6 +141,13 @@ function stuckLines(stuck: StuckView[], page: Page): string {
   });
   const note = '  their copies are ready: unload the models in ComfyUI, or set AUTOCACHE_COMFYUI_FREE=auto';
   return [page.paint('bold', 'Still read from their sources'), ...lines, page.paint('yellow', note)].join('\n');
+}
+
+function writtenLines({ written }: StatsAnswer, page: Page): string {
+  if (written.files === 0) return '';
+  const files = `  ${counted(written.files, 'file')}, ${formatBytes(written.bytes)}`;
+  const note = '  autocached bring-back shows them, and brings them to their models';
+  return [page.paint('bold', 'Written by nodes beside copies'), files, page.paint('yellow', note)].join('\n');
 }
 
 function rootLines(roots: RootView[], page: Page): string {

@@ -14,6 +14,7 @@ const client = z.object({
   pid: z.number().int().optional(),
   prompt: z.string().max(1000).optional(),
   node: z.string().max(1000).optional(),
+  nodeClass: z.string().max(1000).optional(),
 });
 
 const lookupBody = z

@@ -47,6 +47,7 @@ describe('GET /api/cache/stats', () => {
       roots: [expect.objectContaining({ path: root })],
       orphans: [],
       stuck: [],
+      written: { files: 0, bytes: 0 },
       jobs: { running: 0, queued: 0 },
       warnings: [],
       accounting: null,

@@ -5,6 +5,7 @@ import type { Machine } from '../../../media/machine.ts';
 import { pathRules } from '../../../media/paths.ts';
 import { type Resolution, resolveLocally } from '../../../media/resolve-locally.ts';
 import { errnoOf } from '../../../runtime/errnos.ts';
+import { isCompanion, isSidecar } from '../../../weights/companion-names.ts';
 import { isSkippedName } from '../../../weights/extensions.ts';
 import type { FileBatch, Listing, ListOptions } from '../../driver.ts';
 
@@ -27,11 +28,28 @@ const { key } = pathRules();
  * @throws the error of reading `root` itself; errors below it are in `failures`
  */
 export async function walk(root: string, options: WalkOptions): Promise<Listing> {
-  const entries = await readdir(root, { withFileTypes: true });
+  const { beside } = options;
+  const all = beside === undefined ? await readdir(root, { withFileTypes: true }) : await recentNames(root);
+  const entries = beside === undefined ? all : all.filter(({ name }) => isBeside(beside, name));
   const { path: real } = await resolve(root, options);
   const run = new Walk(real, options);
   await run.take({ path: root, rel: '', real, depth: 0 }, entries);
   return run.finish();
+}
+
+function isBeside(model: string, name: string): boolean {
+  return name === model || isCompanion(model, name) || isSidecar(model, name);
+}
+
+/** One directory is asked about for each of its models, when all of them are copied; its names are read once for so long, ms. */
+const recentMs = 1000;
+let recent: { directory: string; entries: Dirent[]; until: number } | null = null;
+
+async function recentNames(directory: string): Promise<Dirent[]> {
+  if (recent?.directory === directory && performance.now() < recent.until) return recent.entries;
+  const entries = await readdir(directory, { withFileTypes: true });
+  recent = { directory, entries, until: performance.now() + recentMs };
+  return entries;
 }
 
 interface Directory {

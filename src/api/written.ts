@@ -1,0 +1,20 @@
+/** A file that a program wrote beside copies, where it would have written beside the source (`GET /api/cache/written`). */
+export interface WrittenFile {
+  /** Where it lies. */
+  path: string;
+  /** Where it belongs: beside the source. */
+  source: string;
+  bytes: number;
+  mtimeNs: string;
+  /** The source's own file of that name as it was when it was copied, before the program wrote to the copy; null where there was none. */
+  was: { size: number; mtimeNs: string } | null;
+}
+
+export interface WrittenAnswer {
+  files: WrittenFile[];
+}
+
+/** Body of `POST /api/cache/written`: these files lie beside their sources by now, as they were listed. */
+export interface BroughtBackRequest {
+  files: Pick<WrittenFile, 'path' | 'bytes' | 'mtimeNs'>[];
+}

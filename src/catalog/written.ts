@@ -1,0 +1,45 @@
+import type { CopyState, Fingerprint, Form } from '../core/types.ts';
+import { isModelName } from '../weights/extensions.ts';
+import type { Database } from './database.ts';
+
+interface WrittenRow {
+  path: string;
+  source_size: number;
+  source_mtime_ns: string;
+}
+
+/** A copy that a program may write to, and its file is not what was sealed: what it wrote is kept until the user decides (law 15). */
+export function isWrittenTo(
+  { path, form, state }: { path: string; form: Form; state: CopyState },
+  verdict: string | null,
+): boolean {
+  return verdict === 'changed' && form === 'plain' && state !== 'copying' && !isModelName(path);
+}
+
+/** Files of copies that programs wrote to, which are not ours any more; each with its source as it was when it was copied. */
+export class WrittenCopies {
+  readonly #db: Database;
+
+  constructor(db: Database) {
+    this.#db = db;
+  }
+
+  /** From here on the file of this copy is the program's: the copy goes, the file stays. Its proof is the caller's to drop. */
+  disown({ id, path, source }: { id: number; path: string; source: Fingerprint }): void {
+    this.#db.transaction(() => {
+      const sql = 'INSERT OR REPLACE INTO written_copies (path, source_size, source_mtime_ns) VALUES (?, ?, ?)';
+      this.#db.run(sql, path, source.size, source.mtimeNs);
+      this.#db.run('DELETE FROM copies WHERE id = ?', id);
+    });
+  }
+
+  /** The source that was copied to this path before a program wrote to it; null for a file that the program made. */
+  sourceAt(path: string): Pick<Fingerprint, 'size' | 'mtimeNs'> | null {
+    const row = this.#db.get<WrittenRow>('SELECT * FROM written_copies WHERE path = ?', path);
+    return row ? { size: row.source_size, mtimeNs: row.source_mtime_ns } : null;
+  }
+
+  forget(path: string): void {
+    this.#db.run('DELETE FROM written_copies WHERE path = ?', path);
+  }
+}

@@ -1,0 +1,98 @@
+import { randomUUID } from 'node:crypto';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { type FileHandle, link, lstat, open, rename, rm, utimes } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import type { WrittenFile } from '../api/written.ts';
+import { CacheError, messageOf } from '../core/errors.ts';
+import { meaningOf } from '../runtime/errnos.ts';
+
+/**
+ * What bringing a file beside its source means. `add`: there is none of that name. `replace`: there is the one that the program wrote
+ * to a copy of. `same`: it is there already. `changed`: another one is there by now, or that one has changed meanwhile. `away`: its
+ * folder is not there.
+ */
+export type BringBackStep = 'add' | 'replace' | 'same' | 'changed' | 'away';
+
+export interface BringBackPlan {
+  file: WrittenFile;
+  step: BringBackStep;
+}
+
+/** Looks at the place beside the source; changes nothing. */
+export async function planBringBack(file: WrittenFile): Promise<BringBackPlan> {
+  const { source, path, was } = file;
+  if (!(await isFolder(dirname(source)))) return { file, step: 'away' };
+  const there = await lookAt(source);
+  if (there === null) return { file, step: 'add' };
+  if (there.isFile() && (await haveSameBytes(path, source))) return { file, step: 'same' };
+  const isAsItWas = was !== null && there.isFile() && Number(there.size) === was.size && String(there.mtimeNs) === was.mtimeNs;
+  return { file, step: isAsItWas ? 'replace' : 'changed' };
+}
+
+/**
+ * Brings a file beside its source, in one step for whoever looks there: written under another name, flushed, renamed.
+ * @throws CacheError SOURCE_CHANGED when something else lies there than was planned for; what the file system says
+ */
+export async function bringBack({ file, step }: BringBackPlan): Promise<void> {
+  if (step === 'same') return;
+  const { path, source, mtimeNs } = file;
+  const temp = join(dirname(source), `.${basename(source)}.${randomUUID()}`);
+  try {
+    await pipeline(createReadStream(path), createWriteStream(temp, { flags: 'wx', flush: true }));
+    const mtime = Number(BigInt(mtimeNs) / 1000n) / 1e6;
+    await utimes(temp, mtime, mtime);
+    if (step !== 'changed' && (await planBringBack(file)).step !== step) {
+      throw new CacheError('SOURCE_CHANGED', `${source} was written meanwhile; it is left as it is`);
+    }
+    if (step === 'add') await renameToNew(temp, source);
+    else await rename(temp, source);
+  } finally {
+    await rm(temp, { force: true });
+  }
+}
+
+/** Never over a file that came there meanwhile, where the file system has hard links. */
+async function renameToNew(temp: string, source: string): Promise<void> {
+  try {
+    await link(temp, source);
+  } catch (error) {
+    const meaning = meaningOf(error);
+    if (meaning !== 'denied' && meaning !== 'unsupported') {
+      throw new CacheError('SOURCE_CHANGED', `${source} cannot be written: ${messageOf(error)}`, { cause: error });
+    }
+    await rename(temp, source);
+  }
+}
+
+async function haveSameBytes(one: string, other: string): Promise<boolean> {
+  const [a, b] = await Promise.all([open(one), open(other)]);
+  try {
+    const [{ size: sizeA }, { size: sizeB }] = await Promise.all([a.stat(), b.stat()]);
+    return sizeA === sizeB && (await areEqual(a, b));
+  } finally {
+    await Promise.all([a.close(), b.close()]);
+  }
+}
+
+async function areEqual(a: FileHandle, b: FileHandle): Promise<boolean> {
+  const piece = 1 << 20;
+  const [left, right] = [Buffer.alloc(piece), Buffer.alloc(piece)];
+  for (let at = 0; ; at += piece) {
+    const [one, other] = await Promise.all([a.read(left, 0, piece, at), b.read(right, 0, piece, at)]);
+    if (!left.subarray(0, one.bytesRead).equals(right.subarray(0, other.bytesRead))) return false;
+    if (one.bytesRead < piece) return true;
+  }
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  const found = await lstat(path).catch(() => null);
+  return found !== null && (found.isDirectory() || found.isSymbolicLink());
+}
+
+function lookAt(path: string) {
+  return lstat(path, { bigint: true }).catch((error: unknown) => {
+    if (meaningOf(error) === 'missing') return null;
+    throw error;
+  });
+}

@@ -1,0 +1,22 @@
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import type { WrittenAnswer } from '../../api/written.ts';
+import { absolutePath, bytes, nanoseconds, parse } from '../parse.ts';
+import type { Services } from '../services.ts';
+
+const broughtBackBody = z.object({
+  files: z.array(z.object({ path: absolutePath, bytes, mtimeNs: nanoseconds })).max(100_000),
+});
+
+/** What programs wrote beside copies; whoever has brought it beside the sources says so. Answers what is left. */
+export function writtenRoutes(app: FastifyInstance, { written }: Pick<Services, 'written'>): void {
+  app.get('/api/cache/written', async (): Promise<WrittenAnswer> => {
+    await written.look();
+    return { files: written.list() };
+  });
+
+  app.post('/api/cache/written', (request): WrittenAnswer => {
+    written.broughtBack(parse(broughtBackBody, request.body).files);
+    return { files: written.list() };
+  });
+}

@@ -1,0 +1,48 @@
+import { lstatSync, readdirSync } from 'node:fs';
+import { opendir } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { meaningOf } from '../runtime/errnos.ts';
+import { isSkippedName } from '../weights/extensions.ts';
+import type { PosixTier } from './tier.ts';
+
+/** The files in one directory of a tier that have no proof of ours: programs put them there, or made them their own. */
+export function foreignFilesIn(tier: PosixTier, directory: string): string[] {
+  const files = entriesOf(directory).filter((entry) => entry.isFile() && !isSkippedName(entry.name));
+  if (files.length === 0) return [];
+  const proofs = new Set(entriesOf(dirname(tier.manifestPathOf(join(directory, 'any')))).map(({ name }) => name));
+  return files.flatMap(({ name }) =>
+    proofs.has(basename(tier.manifestPathOf(join(directory, name)))) ? [] : [join(directory, name)],
+  );
+}
+
+/** Every directory of a tier that copies lie in. */
+export function directoriesOf(tier: PosixTier): AsyncGenerator<string> {
+  return directoriesBelow(join(tier.dir, 'files'));
+}
+
+async function* directoriesBelow(directory: string): AsyncGenerator<string> {
+  const below: string[] = [];
+  try {
+    for await (const entry of await opendir(directory)) if (entry.isDirectory()) below.push(join(directory, entry.name));
+  } catch (error) {
+    if (meaningOf(error) === 'missing') return;
+    throw error;
+  }
+  yield directory;
+  for (const next of below) yield* directoriesBelow(next);
+}
+
+/** Size in bytes, and mtime in ns; null for what is no file (any more). */
+export function lookAtFile(path: string): { bytes: number; mtimeNs: string } | null {
+  const found = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+  return found?.isFile() ? { bytes: Number(found.size), mtimeNs: String(found.mtimeNs) } : null;
+}
+
+function entriesOf(directory: string) {
+  try {
+    return readdirSync(directory, { withFileTypes: true });
+  } catch (error) {
+    if (meaningOf(error) === 'missing') return [];
+    throw error;
+  }
+}

@@ -1,0 +1,157 @@
+import { rmSync, statSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import type { WrittenFile } from '../api/written.ts';
+import type { Catalog } from '../catalog/catalog.ts';
+import { isWrittenTo } from '../catalog/written.ts';
+import { tierTraits } from '../core/tier-traits.ts';
+import type { Log } from '../runtime/log.ts';
+import { Periodic } from '../runtime/periodic.ts';
+import { directoriesOf, foreignFilesIn, lookAtFile } from '../tiers/foreign.ts';
+import { mirrorPath } from '../tiers/mirror.ts';
+import { saveFile } from '../tiers/save-file.ts';
+import type { PosixTier } from '../tiers/tier.ts';
+import type { Tiers } from '../tiers/tiers.ts';
+
+export interface WrittenFilesDeps {
+  catalog: Catalog;
+  tiers: Tiers<PosixTier>;
+  accounts: { readonly ready: Promise<void> };
+  /** Paths that programs were given: they write beside those. */
+  handedOut: { paths(): Iterable<string> };
+  log: Log;
+  onTrouble(error: unknown): void;
+}
+
+/** Pause between two looks, ms. */
+const lookEveryMs = 5000;
+
+/**
+ * What programs write beside copies, where they would have written beside the sources (law 15): new files, and notes about a model that
+ * they changed. Such a file is not ours: no eviction takes it along, and it waits until the user has it brought beside its source.
+ */
+export class WrittenFiles implements AsyncDisposable {
+  readonly #deps: WrittenFilesDeps;
+  readonly #looking: Periodic;
+  readonly #found = new Set<string>();
+  /** When each directory was changed that was looked at, ms: a new file changes it. */
+  readonly #seen = new Map<string, number>();
+  #ended = false;
+
+  constructor(deps: WrittenFilesDeps) {
+    this.#deps = deps;
+    this.#looking = new Periodic(() => this.look(), { everyMs: lookEveryMs, onError: deps.onTrouble });
+  }
+
+  /** Looks through the tiers once everything is accounted for, and beside what was handed out now and again. */
+  start(): void {
+    const { accounts, tiers, onTrouble } = this.#deps;
+    void accounts.ready
+      .then(async () => {
+        for (const tier of plain(tiers)) {
+          for await (const directory of directoriesOf(tier)) {
+            if (this.#ended) return;
+            await this.#lookIn(tier, directory);
+          }
+        }
+        await this.#looking.now();
+      })
+      .catch(onTrouble);
+  }
+
+  /** What is there now, largest first. */
+  list(): WrittenFile[] {
+    if (this.#found.size === 0) return [];
+    const roots = this.#deps.catalog.entries.roots();
+    const files = [...this.#found].flatMap((path) => this.#describe(path, roots) ?? []);
+    return files.sort((a, b) => b.bytes - a.bytes);
+  }
+
+  /** They lie beside their sources by now: of those that are still as they were listed, nothing is left here. @returns their sources */
+  broughtBack(files: readonly Pick<WrittenFile, 'path' | 'bytes' | 'mtimeNs'>[]): string[] {
+    const listed = new Map(this.list().map((file) => [file.path, file]));
+    return files.flatMap(({ path, bytes, mtimeNs }) => {
+      const file = listed.get(path);
+      if (file?.bytes !== bytes || file.mtimeNs !== mtimeNs) return [];
+      rmSync(path, { force: true });
+      this.#deps.catalog.written.forget(path);
+      this.#found.delete(path);
+      return [file.source];
+    });
+  }
+
+  async look(): Promise<void> {
+    const { catalog, tiers, handedOut } = this.#deps;
+    const given = [...handedOut.paths()];
+    for (const path of given) {
+      const copy = catalog.copies.byPath(path);
+      if (!copy || !isWrittenTo(copy, tiers.check(copy))) continue;
+      catalog.written.disown(copy);
+      tiers.require(copy.tier).dropManifest(path);
+      this.#seen.delete(dirname(path));
+    }
+    for (const directory of new Set([...given, ...this.#found].map(dirname))) {
+      for (const tier of plain(tiers)) if (directory.startsWith(join(tier.dir, 'files'))) await this.#lookIn(tier, directory);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#ended = true;
+    await this.#looking[Symbol.asyncDispose]();
+    // What lies in memory only is brought to the SSD before it goes.
+    await this.look();
+  }
+
+  async #lookIn(tier: PosixTier, directory: string): Promise<void> {
+    const changedAt = statSync(directory, { throwIfNoEntry: false })?.mtimeMs;
+    if (changedAt !== undefined && changedAt !== this.#seen.get(directory)) {
+      this.#seen.set(directory, changedAt);
+      for (const path of foreignFilesIn(tier, directory)) {
+        if (this.#deps.catalog.copies.byPath(path) === undefined) this.#note(path);
+      }
+    }
+    if (tierTraits[tier.name].volatile) await this.#save(tier, directory);
+  }
+
+  #note(path: string): void {
+    if (this.#found.has(path)) return;
+    this.#found.add(path);
+    this.#deps.log.info({ path }, 'a program wrote this beside copies; `autocached bring-back` brings it beside its source');
+  }
+
+  /** Files in memory that a program wrote there get a second life on the SSD, and again whenever they change. */
+  async #save(tier: PosixTier, directory: string): Promise<void> {
+    const ssd = this.#deps.tiers.require('ssd');
+    for (const path of this.#found) {
+      if (dirname(path) !== directory) continue;
+      const saved = join(ssd.dir, relative(tier.dir, path));
+      const copy = this.#deps.catalog.copies.byPath(saved);
+      if (copy) {
+        this.#deps.catalog.written.disown(copy);
+        ssd.dropManifest(saved);
+      }
+      if (await saveFile(path, saved, ssd.partialDir)) this.#note(saved);
+    }
+  }
+
+  #describe(path: string, roots: readonly string[]): WrittenFile | null {
+    const { tiers, catalog } = this.#deps;
+    const tier = plain(tiers).find(({ dir }) => path.startsWith(join(dir, 'files')));
+    const found = lookAtFile(path);
+    if (!tier || !found || !tier.hasForeign(path)) {
+      this.#found.delete(path);
+      return null;
+    }
+    // What lies in memory is told by what was saved of it.
+    if (tierTraits[tier.name].volatile) return null;
+    const below = relative(join(tier.dir, 'files'), path);
+    const root = roots.find((one) => below.startsWith(dirname(mirrorPath(one, 'any'))));
+    if (root === undefined) return null;
+    const source = join(root, relative(dirname(mirrorPath(root, 'any')), below));
+    return { path, source, ...found, was: catalog.written.sourceAt(path) };
+  }
+}
+
+/** The tiers whose files programs open. */
+function plain(tiers: Tiers<PosixTier>): PosixTier[] {
+  return tiers.servable();
+}
