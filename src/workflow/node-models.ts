@@ -3,6 +3,7 @@ import { inputTexts } from './input-texts.ts';
 import type { Budget } from './limits.ts';
 import type { Literals } from './literals.ts';
 import { filesOf, type Places } from './model-names.ts';
+import { namedInText } from './named-in-text.ts';
 import type { NodeClasses } from './node-classes.ts';
 import type { AnalyzeOptions, GraphNode, ModelUse } from './types.ts';
 
@@ -26,6 +27,12 @@ export function nodeModels(node: GraphNode, reader: Reader): NodeModels {
   const idle = idleReason(node, reader);
   const models: NodeModels = { uses: [], unused: [] };
   for (const { input, text, off } of texts) {
+    for (const places of namedInText(text)) {
+      const found = { node: node.id, classType: node.classType, input, how: 'name' as const, ...resolved(places, options) };
+      const why = off ?? idle;
+      if (why === null) models.uses.push(found);
+      else models.unused.push(`${found.name}: ${why}`);
+    }
     const name = slashed(text);
     const answer = findPlaces({ node, input, name, classes, options, budget });
     const [place] = answer?.places ?? [];

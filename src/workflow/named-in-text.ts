@@ -1,0 +1,26 @@
+import { looksLikeModel, type ModelName, type Places } from './model-names.ts';
+
+/** `embedding:name`, `(embedding:name:1.2)`; the name ends at a blank, a comma, a bracket or the weight. */
+const embedding = /\bembedding:([^\s,()<>]+)/gi;
+/** `<lora:name:0.8>`, `<lora:name:1:0.5>`, as packs write it in prompts. */
+const lora = /<(?:lora|lyco):([^:<>\n]+)(?::[^<>\n]*)?>/gi;
+/** In the order in which ComfyUI tries them for a name without one. */
+const extensions = ['safetensors', 'pt', 'bin'];
+/** Texts are long now and then; no prompt names more. */
+const most = 100;
+
+/** The models that the text of a prompt names, each with the files it may be, most likely first. */
+export function namedInText(text: string): Places[] {
+  const embeddings = [...text.matchAll(embedding)].map(([, name = '']) =>
+    placesOf('embeddings', name.replace(/:[-\d.]*$/, '')),
+  );
+  const loras = [...text.matchAll(lora)].map(([, name = '']) => placesOf('loras', name.trim()));
+  return [...embeddings, ...loras].filter((places) => places.length > 0).slice(0, most);
+}
+
+function placesOf(category: string, text: string): ModelName[] {
+  const name = text.replaceAll('\\', '/');
+  if (name === '') return [];
+  const withExtension = extensions.map((extension) => ({ category, name: `${name}.${extension}` }));
+  return looksLikeModel(name) ? [{ category, name }, ...withExtension] : withExtension;
+}

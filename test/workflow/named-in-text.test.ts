@@ -1,0 +1,43 @@
+import { expect, test } from 'vitest';
+import { analyze } from '../../src/workflow/analyze.ts';
+
+const prompt = (text: string) => ({
+  '1': { class_type: 'CheckpointLoaderSimple', inputs: { ckpt_name: 'a.safetensors' } },
+  '2': { class_type: 'CLIPTextEncode', inputs: { text, clip: ['1', 1] } },
+  '3': { class_type: 'PreviewAny', inputs: { source: ['2', 0] } },
+});
+
+/** What is found of a text when these files are there. */
+function found(text: string, ...there: string[]) {
+  const resolveName = (category: string, name: string) =>
+    there.includes(`${category}/${name}`) ? `/m/${category}/${name}` : null;
+  return analyze({ prompt: prompt(text) }, { resolveName })
+    .models.slice(1)
+    .map(({ category, name, path }) => [`${category}/${name}`, path !== null]);
+}
+
+test.each([
+  ['cat embedding:bad', 'embeddings/bad.pt'],
+  ['cat, (embedding:bad:1.2), dog', 'embeddings/bad.pt'],
+  ['(cat embedding:bad.pt)', 'embeddings/bad.pt'],
+  ['embedding:sdxl/bad:0.5', 'embeddings/sdxl/bad.safetensors'],
+  ['embedding:sdxl\\bad', 'embeddings/sdxl/bad.bin'],
+  ['Embedding:v1.5-neg', 'embeddings/v1.5-neg.pt'],
+  ['cat <lora:style:0.8>', 'loras/style.safetensors'],
+  ['<lora:sub/style.v2:1:0.5> cat', 'loras/sub/style.v2.safetensors'],
+])('%s names %s', (text, file) => {
+  expect(found(text, file)).toEqual([[file, true]]);
+});
+
+test('several are found, and one that is not there is told as missing', () => {
+  const text = 'embedding:a, embedding:b <lora:c:1>';
+  expect(found(text, 'embeddings/a.safetensors', 'loras/c.safetensors')).toEqual([
+    ['embeddings/a.safetensors', true],
+    ['embeddings/b.safetensors', false],
+    ['loras/c.safetensors', true],
+  ]);
+});
+
+test.each(['a cat', 'embedding:', 'lora:x', 'my_embedding of a cat'])('%s names none', (text) => {
+  expect(found(text)).toEqual([]);
+});
