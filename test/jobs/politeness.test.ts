@@ -1,4 +1,4 @@
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { JobView } from '../../src/api/api.ts';
 import type { Job } from '../../src/jobs/job.ts';
 import { ManualClock } from '../helpers/manual-clock.ts';
@@ -59,11 +59,20 @@ describe('a copy that somebody waits for', () => {
   });
 });
 
+/** A look at a disk takes no time until its copy has begun, however busy the machine is. */
+function runs(clock: ManualClock): () => void {
+  const timer = setInterval(() => clock.advance(50), 50);
+  const stop = () => clearInterval(timer);
+  onTestFinished(stop);
+  return stop;
+}
+
 test.runIf(process.platform === 'linux').each([
   ['looks first whether who asked for it loads from the source', 'background', true],
   ['begins at once when nobody was told to load from the source', 'prefetch', false],
 ] as const)('a large copy %s', async (_how, priority, still) => {
-  const rig = createRig({ polite: true, diskOf: () => 'a disk' });
+  const clock = new ManualClock();
+  const rig = createRig({ polite: true, diskOf: () => 'a disk', clock });
   const { path } = rig.source('checkpoints/big.safetensors', 64 * MiB);
   const run = vi.spyOn(rig.workers, 'run');
   const pace = vi.spyOn(rig.workers, 'pace');
@@ -73,6 +82,8 @@ test.runIf(process.platform === 'linux').each([
   rig.events.subscribe((name, view) => {
     if (name === 'job-started' || name === 'job-progress') told.push(`${(view as JobView).word}: ${(view as JobView).why}`);
   });
+  await vi.waitFor(() => expect(run).toHaveBeenCalled(), { timeout: 30_000 });
+  runs(clock);
   await job.ended;
   expect(job.state).toBe('done');
   expect(told.includes('giving way: a program was told to read from the disk a disk')).toBe(still);
@@ -82,7 +93,8 @@ test.runIf(process.platform === 'linux').each([
 });
 
 test.runIf(process.platform === 'linux')('that copies give way can be switched while the daemon runs', async () => {
-  const options = { polite: false, diskOf: () => 'a disk' };
+  const clock = new ManualClock();
+  const options = { polite: false, diskOf: () => 'a disk', clock };
   const rig = createRig(options);
   const run = vi.spyOn(rig.workers, 'run');
   const pace = vi.spyOn(rig.workers, 'pace');
@@ -90,7 +102,10 @@ test.runIf(process.platform === 'linux')('that copies give way can be switched w
     options.polite = polite;
     rig.copier.reconsider();
     const { id, ended } = rig.request(rig.source(`checkpoints/${name}.safetensors`, 64 * MiB).path, 'background');
+    await vi.waitFor(() => expect(run.mock.calls.some(([order]) => order.id === id)).toBe(true), { timeout: 30_000 });
+    const stop = runs(clock);
     await ended;
+    stop();
     return (
       run.mock.calls.some(([order, { paced }]) => order.id === id && paced) ||
       pace.mock.calls.some(([job, paced]) => job === id && paced)
