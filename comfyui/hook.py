@@ -31,7 +31,12 @@ def install(folder_paths, here: str):
     if hasattr(original, "autocached"):
         return original
     log.addFilter(_escape)
-    resolver = Resolver(state_directory(here), folders=lambda: model_folders(folder_paths))
+    def own_folders():
+        added = offline.embeddings.folders
+        return [folder for folder in model_folders(folder_paths) if folder["path"] not in added]
+
+    resolver = Resolver(state_directory(here), folders=own_folders)
+    offline = OfflineNames(resolver.daemon, folder_paths)
 
     @functools.wraps(original)
     def get_full_path(folder_name, filename, *args, **kwargs):
@@ -56,7 +61,6 @@ def install(folder_paths, here: str):
     get_full_path.autocached = resolver
     folder_paths.get_full_path = get_full_path
     AutocachedPath.own, AutocachedPath.resolver = staticmethod(original), resolver
-    offline = OfflineNames(resolver.daemon, folder_paths)
     _prefetch = Prefetch(resolver.daemon, resolver.registration, offline.refresh)
     _browser = Browser(resolver.daemon, resolver.registration)
     offline.refresh()

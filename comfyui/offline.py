@@ -7,6 +7,7 @@ import os
 import threading
 
 from .daemon import Daemon, Trouble
+from .embeddings import OfflineEmbeddings
 
 log = logging.getLogger("autocached")
 
@@ -25,6 +26,7 @@ class OfflineNames:
         self._folder_paths = folder_paths
         self._lock = threading.Lock()
         self._thread = None
+        self.embeddings = OfflineEmbeddings(folder_paths)
 
     def refresh(self) -> None:
         """Looks for such names in a thread of its own, one at a time: ComfyUI's own listing of a hung mount may never end."""
@@ -35,7 +37,9 @@ class OfflineNames:
 
     def _refresh(self) -> None:
         try:
-            cached = self._cached()
+            copies = self._copies()
+            self.embeddings.update(copies, _is_away)
+            cached = list(copies)
             for category in list(self._folder_paths.folder_names_and_paths) if cached else ():
                 self._add(category, cached)
         except Trouble as why:
@@ -47,13 +51,17 @@ class OfflineNames:
             with self._lock:
                 self._thread = None
 
-    def _cached(self) -> list[str]:
-        found: list[str] = []
+    def _copies(self) -> dict[str, list[str]]:
+        """The paths of copies on the disk, by their source."""
+        found: dict[str, list[str]] = {}
         offset, total = 0, 1
         while offset < total:
             route = "/api/cache/entries?cached=true&limit=%d&offset=%d" % (_PAGE, offset)
             page = self._daemon.get(route, _ANSWER_SECONDS)
-            found += [entry["path"] for entry in page["entries"]]
+            here = self._daemon.announcement().here
+            for entry in page["entries"]:
+                ready = [copy for copy in entry.get("copies", ()) if copy["state"] == "ready" and copy["tier"] == "ssd"]
+                found[here(entry["path"])] = [here(copy["path"]) for copy in ready]
             offset, total = offset + _PAGE, page["total"]
         return found
 

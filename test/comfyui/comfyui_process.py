@@ -69,6 +69,20 @@ class Commands:
             file.write(text)
             return file.name
 
+    def queue(self, prompt):
+        """A prompt is queued, and the shim has dealt with it."""
+        sys.modules["autocached_comfyui.hook"]._prefetch.on_prompt({"prompt": prompt})
+        for thread in ("autocached-prefetch", "autocached-offline"):
+            self.process.finish(thread)
+
+    def find_embedding(self, name):
+        """As ComfyUI looks for an embedding of a text: in the folders of the category. The SHA-256 of what it reads, or None."""
+        for folder in self.process.folder_paths.folder_names_and_paths["embeddings"][0]:
+            path = os.path.join(folder, name)
+            if os.path.isfile(path):
+                return sha256(path)
+        return None
+
     def threads(self):
         return [thread.name for thread in threading.enumerate()]
 

@@ -156,8 +156,12 @@ class FakeDaemon:
             return self.answer_other(handler, None)
         query = dict(parse_qsl(urlsplit(handler.path).query))
         start = int(query["offset"])
-        files = [{"path": path} for path in self.cached[start : start + int(query["limit"])]]
+        files = [self.entry(path) for path in self.cached[start : start + int(query["limit"])]]
         return send(handler, 200, {"total": len(self.cached), "entries": files})
+
+    def entry(self, path):
+        copies = [{"tier": "ssd", "state": "ready", "path": self.copies[path]}] if path in self.copies else []
+        return {"path": path, "copies": copies}
 
     def answer(self, handler, body):
         if handler.path == "/api/roots":

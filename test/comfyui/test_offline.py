@@ -108,3 +108,57 @@ class Offline(ComfyTest):
         with self.no_log_line():
             self.look()
         self.assertEqual(self.load(), self.copy)
+
+
+class Embeddings(ComfyTest):
+    """ComfyUI looks for the embeddings of a text in the folders of their category, by itself."""
+
+    def setUp(self):
+        super().setUp()
+        self.folder = self.make_folder("models", "embeddings")
+        self.folder_paths.folder_names_and_paths["embeddings"] = ([self.folder], {".pt"})
+        self.source, self.copy = self.make_source_and_copy("embeddings", os.path.join("sub", "bad.pt"))
+        self.daemon = FakeDaemon(self.state, {self.source: self.copy})
+        self.daemon.cached = [self.source]
+        self.addCleanup(self.daemon.stop)
+        self.daemon.start()
+        self.start_shim()
+        self.place = self.make_folder("ssd", "embeddings")
+
+    def look(self):
+        sys.modules["autocached_comfyui.hook"]._prefetch._heard()
+        self.finish("autocached-offline")
+
+    def folders(self):
+        return self.folder_paths.folder_names_and_paths["embeddings"][0]
+
+    def test_they_are_found_while_their_folder_is_away_and_no_longer(self):
+        self.look()
+        self.assertEqual(self.folders(), [self.folder])
+        shutil.move(self.folder, self.make_folder("elsewhere"))
+        self.look()
+        self.look()
+        self.assertEqual(self.folders(), [self.folder, self.place])
+        self.assertTrue(os.path.isfile(os.path.join(self.place, "sub", "bad.pt")))
+        shutil.move(os.path.join(self.dir, "elsewhere", "embeddings"), self.models)
+        self.look()
+        self.assertEqual(self.folders(), [self.folder])
+
+    def test_the_folder_of_copies_is_not_told_to_the_daemon_as_one_of_models(self):
+        shutil.move(self.folder, self.make_folder("elsewhere"))
+        self.look()
+        self.folder_paths.folder_names_and_paths["more"] = ([self.make_folder("models", "more")], set())
+        self.load_anything()
+        told = [root["path"] for root in self.daemon.roots[-1]["roots"]]
+        self.assertIn(os.path.join(self.models, "more"), told)
+        self.assertNotIn(self.place, told)
+
+    def load_anything(self):
+        self.make_file("models", "checkpoints", "a.safetensors")
+        self.load()
+
+    def test_without_copies_nothing_is_added(self):
+        os.remove(self.copy)
+        shutil.move(self.folder, self.make_folder("elsewhere"))
+        self.look()
+        self.assertEqual(self.folders(), [self.folder])
