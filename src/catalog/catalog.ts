@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CacheError } from '../core/errors.ts';
 import { tierTraits } from '../core/tier-traits.ts';
 import type { Copy, Entry } from '../core/types.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -26,6 +28,9 @@ export interface Found {
 
 /** Number of sources whose rows are kept in memory between two writes. */
 const keepFound = 10_000;
+
+const askAgainMs = 50;
+const longestWaitMs = 30_000;
 
 /** The one writer of the catalog: entries, copies, usage and settings over one SQLite file. All methods are synchronous. */
 export class Catalog implements Disposable {
@@ -102,6 +107,26 @@ export class Catalog implements Disposable {
     if (!isDamage(error)) return false;
     this.#db.replace();
     return true;
+  }
+
+  /** From now on no write holds up an answer; who has to write waits for `writable` first. */
+  answerFirst(): void {
+    this.#db.answerFirst();
+  }
+
+  /** False while another program holds the write lock. */
+  isWritable(): boolean {
+    return this.#db.isWritable();
+  }
+
+  /** Resolves when no other program holds the write lock. @throws CacheError BUSY when one does for more than 30 s */
+  async writable(): Promise<void> {
+    for (let waited = 0; !this.#db.isWritable(); waited += askAgainMs) {
+      if (waited >= longestWaitMs) {
+        throw new CacheError('BUSY', 'another program holds the catalog locked', { hint: 'Which one has catalog.db open?' });
+      }
+      await sleep(askAgainMs);
+    }
   }
 
   [Symbol.dispose](): void {

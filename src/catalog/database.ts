@@ -11,6 +11,9 @@ import { isFull, Reserve } from './reserve.ts';
 /** A file larger than this, bytes, is checked for damage while it is in use. */
 const checkedAtOnce = 8 * 1024 * 1024;
 
+/** Law 4: lookups are answered in the thread that writes. */
+const longestWaitMs = 5;
+
 /** The SQLite file of the catalog: opened, migrated, and replaced when it is damaged. Statements are prepared once. */
 export class Database {
   #db: Sqlite.Database;
@@ -56,6 +59,7 @@ export class Database {
     this.#statements.clear();
     setAside(this.file);
     this.#db = openChecked(this.file);
+    this.answerFirst();
     this.version += 1;
   }
 
@@ -112,6 +116,23 @@ export class Database {
     return this.#db.inTransaction ? write() : withRoom(this.#reserve, write);
   }
 
+  /** From here on a write that another program holds up fails after this time, ms; until then it waits for 2 s. */
+  answerFirst(): void {
+    this.#db.pragma(`busy_timeout = ${longestWaitMs}`);
+  }
+
+  /** False while another program holds the write lock of the file. */
+  isWritable(): boolean {
+    if (this.#db.inTransaction) return true;
+    try {
+      this.#db.exec('BEGIN IMMEDIATE; ROLLBACK');
+      return true;
+    } catch (error) {
+      if (isBusy(error)) return false;
+      throw error;
+    }
+  }
+
   close(): void {
     this.#db.close();
   }
@@ -124,6 +145,11 @@ export class Database {
     }
     return statement;
   }
+}
+
+/** True when another program holds the lock that a write needs. */
+export function isBusy(error: unknown): boolean {
+  return error instanceof Sqlite.SqliteError && error.code.startsWith('SQLITE_BUSY');
 }
 
 /** Writes once more in the space that was kept for it when the disk is full. */

@@ -89,6 +89,7 @@ export class Usage {
       Object.values(this.#today).every((n) => n === 0)
     )
       return;
+    if (!this.#db.isWritable()) return;
     this.#db.transaction(() => {
       for (const use of this.#uses.values()) this.#writeUse(use);
       for (const view of this.#jobs.values()) this.#writeJob(view);

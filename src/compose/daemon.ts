@@ -132,6 +132,7 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
   opened.defer(() => server[Symbol.asyncDispose]());
   opened.defer(noteElsewhere(config.stateDir, loaded.context.defaults.state, log));
 
+  catalog.answerFirst();
   settings.watch();
   opened.defer(() => settings[Symbol.asyncDispose]());
   roots.keep();

@@ -20,6 +20,9 @@ import { workflowRoutes } from './routes/workflows.ts';
 import { writtenRoutes } from './routes/written.ts';
 import type { Services } from './services.ts';
 
+/** Routes that write into the catalog before they answer; lookups never do. */
+const writing = /^\/api\/(?:cache|roots|memo)\b/;
+
 /** The HTTP interface without a port: tests inject requests, the daemon listens. */
 export function createApp(services: Services, options: GuardOptions): FastifyInstance {
   const answerError = (thrown: FastifyError, reply: FastifyReply) => {
@@ -40,6 +43,9 @@ export function createApp(services: Services, options: GuardOptions): FastifyIns
   readBodies(app, (request, text) => proofs.assertBody(request, text));
   guard(app, options, proofs);
   proofs.serve(app);
+  app.addHook('preHandler', async ({ method, routeOptions }) => {
+    if (method !== 'GET' && writing.test(routeOptions.url ?? '')) await services.catalog.writable();
+  });
   app.setErrorHandler((thrown: FastifyError, _request, reply) => answerError(thrown, reply));
   app.setNotFoundHandler((request) => {
     throw new CacheError('NOT_FOUND', `there is no ${request.method} ${request.url.split('?', 1)[0]}`);

@@ -37,9 +37,11 @@ export class CopyMaker {
     if (this.#isMade(job) || (await this.#link(job, tier))) return;
     // Nothing leaves for a source that cannot be read, and it becomes no entry.
     if (planOf(job, this.#deps).kind === 'copy') await this.#runner.probe(job);
+    await this.#deps.catalog.writable();
     const copy = await this.#reservations.make(job, tier);
     try {
       const report = await (job.kind === 'compress' ? this.#compress(job, tier) : this.#copy(job, tier));
+      await this.#deps.catalog.writable();
       this.#publish(copy, report, job);
     } catch (error) {
       if (!this.#deps.isStopping()) this.#keep(copy, partialPath(tier.partialDir, job.file.path));

@@ -60,6 +60,7 @@ function places(copies: readonly Copy[], tier: Tier): DuplicateCopy[] {
  */
 export async function publishLinked(report: LinkReport, file: SourceFile, tier: Tier, catalog: Catalog): Promise<boolean> {
   const { path } = tier.placeOf(file.root, file.rel);
+  await catalog.writable();
   const entered = catalog.transaction(() => {
     const twin = catalog.copies.byPath(report.twin.path);
     if (twin?.state !== 'ready' || twin.seal?.ino !== report.seal.ino) return false;

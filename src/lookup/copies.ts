@@ -62,6 +62,7 @@ export class Copies {
   #afterwards(work: () => unknown): void {
     setImmediate(async () => {
       try {
+        await this.#deps.catalog.writable();
         await work();
       } catch (err) {
         this.#deps.log.error({ err }, 'a copy could not be taken out of service');

@@ -74,6 +74,7 @@ export class Evictor {
     const tier = tiers.get(copy.tier);
     if (!tier) return { removed: false, why: `the ${copy.tier} tier is switched off` };
     if (tier.state() === 'away') return { removed: false, why: 'the cache disk is away' };
+    if (!catalog.isWritable()) await catalog.writable();
     if (copy.state === 'copying') return this.#dropInterrupted(copy, entry, { tier, why });
     // Both may have changed while other victims left.
     if (this.#deps.leases.isLeased(copy.path)) return { removed: false, why: 'leased' };

@@ -17,6 +17,8 @@ export function startFlushing({
   onTrouble(error: unknown): void;
 }): () => void {
   const flush = () => {
+    // What was gathered waits for the next time.
+    if (!catalog.isWritable()) return;
     const changed = leases.changes();
     if (changed) catalog.usage.leases(changed);
     handedOut.save((changes) => catalog.handedOut.change(changes));
