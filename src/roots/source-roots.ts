@@ -4,7 +4,7 @@ import type { Catalog } from '../catalog/catalog.ts';
 import { standardCategories } from '../comfyui/categories.ts';
 import { CacheError, toCacheError } from '../core/errors.ts';
 import { isSameFingerprint } from '../core/fingerprint.ts';
-import type { Medium, SourceFile, SourceState } from '../core/types.ts';
+import type { SourceFile, SourceState } from '../core/types.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Events } from '../runtime/events.ts';
 import type { Log } from '../runtime/log.ts';
@@ -12,6 +12,7 @@ import { type ListedFile, SourceClient } from '../sources/client.ts';
 import type { Published } from '../sources/driver.ts';
 import type { Root } from '../sources/root.ts';
 import { Library } from './library.ts';
+import { flat, type LocatedSource } from './located-source.ts';
 import { NamedRoots, type RootNames } from './named-roots.ts';
 import { registerRoot } from './register.ts';
 import { type RootSpec, Roots } from './registry.ts';
@@ -39,15 +40,6 @@ export interface SourceRootsOptions {
   cacheDirs: readonly string[];
   /** For variables in ComfyUI's yaml files. */
   environment: NodeJS.ProcessEnv;
-}
-
-/** A file below a root, for lookups. */
-export interface LocatedSource {
-  path: string;
-  root: string;
-  rel: string;
-  category: string | null;
-  medium: Medium;
 }
 
 /** The roots of the daemon: their origins, media and health, and the changes below them. */
@@ -292,18 +284,4 @@ export class SourceRoots implements AsyncDisposable {
       log.info({ path }, 'source changed; its copy is out of service');
     }
   }
-}
-
-function flat({
-  root,
-  path,
-  rel,
-  category,
-}: {
-  root: Root;
-  path: string;
-  rel: string;
-  category: string | null;
-}): LocatedSource {
-  return { path, root: root.path, rel, category, medium: root.kind };
 }
