@@ -3,7 +3,6 @@ import type { RootsRequest, RootView } from '../api/api.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import { standardCategories } from '../comfyui/categories.ts';
 import { CacheError, toCacheError } from '../core/errors.ts';
-import { isSameFingerprint } from '../core/fingerprint.ts';
 import type { SourceFile, SourceState } from '../core/types.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Events } from '../runtime/events.ts';
@@ -11,13 +10,13 @@ import type { Log } from '../runtime/log.ts';
 import { type ListedFile, SourceClient } from '../sources/client.ts';
 import type { Published } from '../sources/driver.ts';
 import type { Root } from '../sources/root.ts';
+import { KnownSources } from './known-sources.ts';
 import { Library } from './library.ts';
 import { flat, type LocatedSource } from './located-source.ts';
 import { NamedRoots, type RootNames } from './named-roots.ts';
 import { registerRoot } from './register.ts';
 import { type RootSpec, Roots } from './registry.ts';
 import { RootKeeper } from './root-keeper.ts';
-import type { KnownFile } from './scan.ts';
 import { SourceStats } from './source-stats.ts';
 
 /** A source slower than this with a few small reads is not measured, ms. */
@@ -28,8 +27,6 @@ const publishedDeadlineMs = 10_000;
 const headDeadlineMs = 10_000;
 /** Pause between two walks of a root, ms. Local roots are watched between them; on a network root only walks find changes. */
 const rescanMs = 10 * 60_000;
-/** Known sources per page for the keeper. */
-const pageSize = 500;
 
 export interface SourceRootsOptions {
   catalog: Catalog;
@@ -54,6 +51,7 @@ export class SourceRoots implements AsyncDisposable {
 
   constructor(options: SourceRootsOptions) {
     const { log, clock, events, environment } = options;
+    const known = new KnownSources(options);
     this.#options = options;
     this.#host = new SourceClient({ roots: this.#roots });
     this.#keeper = new RootKeeper({
@@ -63,9 +61,9 @@ export class SourceRoots implements AsyncDisposable {
       clock,
       rescanMs,
       library: this.#library,
-      known: (root, directory) => this.#known(root, directory),
-      find: (path) => this.#options.catalog.entries.known(path),
-      onChange: (path, state) => this.#changed(path, state),
+      known: (root, directory) => known.below(root, directory),
+      find: (path) => known.find(path),
+      onChange: (path, state) => known.changed(path, state),
       onHealth: (root) => events.emit('root-health', this.#view(root)),
     });
     this.#stats = new SourceStats({
@@ -259,29 +257,5 @@ export class SourceRoots implements AsyncDisposable {
   #view(root: Root): RootView {
     const { path, kind, kindFrom, categories, origin } = root;
     return { path, kind, kindFrom, categories: [...categories], origin, ...this.#keeper.health(root) };
-  }
-
-  *#known(root: Root, directory: string): Iterable<KnownFile[]> {
-    const { entries } = this.#options.catalog;
-    for (let last = ''; ; ) {
-      const page = entries.pageBelow(root.path, { directory, after: last, most: pageSize });
-      if (page.length === 0) return;
-      last = page.at(-1)?.path ?? last;
-      yield page;
-    }
-  }
-
-  /** A replaced source puts its copy out of service before the next lookup. A missing one changes nothing. */
-  #changed(path: string, state: SourceState): void {
-    const { catalog, events, log } = this.#options;
-    const entry = catalog.entries.byPath(path);
-    if (!entry || state.state !== 'present') return;
-    catalog.entries.put({ ...entry, fingerprint: state.fingerprint });
-    for (const copy of catalog.copies.readyOf(entry.id)) {
-      if (isSameFingerprint(copy.source, state.fingerprint)) continue;
-      catalog.copies.retire(copy.id);
-      events.emit('copy-stale', { entry: entry.id, path });
-      log.info({ path }, 'source changed; its copy is out of service');
-    }
   }
 }
