@@ -60,7 +60,9 @@ async function withProgress<T>(client: Client, session: Session, work: () => Pro
 }
 
 function verifyPage({ files, bytes, damaged, mismatched, skipped, sound = [] }: VerifyAnswer, look: Look): string {
-  const lines = sound.map(({ path }) => `${look.paint('green', 'OK')}  ${plain(path)}`);
+  // For one file the last line says it all.
+  const listed = sound.length > 1 ? sound : [];
+  const lines = listed.map(({ path }) => `${look.paint('green', 'OK')}  ${plain(path)}`);
   lines.push(...damagedLines(damaged, look));
   for (const { path, sha256, published, from } of mismatched) {
     lines.push(
