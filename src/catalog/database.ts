@@ -148,7 +148,7 @@ export class Database {
 }
 
 /** True when another program holds the lock that a write needs. */
-export function isBusy(error: unknown): boolean {
+function isBusy(error: unknown): boolean {
   return error instanceof Sqlite.SqliteError && error.code.startsWith('SQLITE_BUSY');
 }
 
