@@ -2,8 +2,8 @@ import type { BigIntStats } from 'node:fs';
 import { lstat, stat } from 'node:fs/promises';
 import { isAbsolute, resolve as resolvePath } from 'node:path';
 import type { JobView, LookupAnswer, LookupRequest } from '../api/api.ts';
-import { stateDirFromEnvironment } from '../config/env.ts';
-import { fromDaemon, isWithin, toDaemon } from '../config/remote.ts';
+import { remoteFromEnvironment, stateDirFromEnvironment } from '../config/env.ts';
+import { fromDaemon, isWithin, type Remote, toDaemon } from '../config/remote.ts';
 import { type Medium, type Purpose, type Reason, reasons, type TierName } from '../core/types.ts';
 import { within } from '../runtime/deadline.ts';
 import { processAt } from '../runtime/processes.ts';
@@ -127,10 +127,17 @@ function parseAnswer(text: string): LookupAnswer | null {
 
 /** Reads `daemon.json` again only when it has changed; a new one means a new daemon. */
 function rememberDaemon(stateDir: string, changed: () => void) {
+  let remote: Remote | null = null;
   let seen = '';
   let daemon: FoundDaemon | null = null;
   return {
     async find(): Promise<FoundDaemon> {
+      remote ??= remoteFromEnvironment();
+      // In a container there is no such file, and the environment does not change.
+      if (remote.url !== null) {
+        daemon ??= findDaemon(stateDir, remote);
+        return daemon;
+      }
       const { mtimeNs, size, ino } = await stat(daemonFilePath(stateDir), { bigint: true });
       const now = `${mtimeNs} ${size} ${ino}`;
       if (now !== seen) {
