@@ -9,7 +9,8 @@ export interface EventMap {
   'job-progress': JobView;
   'job-done': JobView;
   'job-failed': JobView;
-  'copy-stale': { entry: number; path: string };
+  /** `touched`: size and time are as before; the copy is compared with it, and may be used again. */
+  'copy-stale': { entry: number; path: string; touched?: boolean };
   'copy-damaged': { entry: number; path: string; copy: string; tier: TierName; why: string; chunks: number[] };
   /** A source differs from its published SHA-256. */
   'published-mismatch': { entry: number; path: string; sha256: string; published: string; from: string };

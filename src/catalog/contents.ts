@@ -44,7 +44,8 @@ export class Contents {
       this.#db.run('UPDATE placements SET content_id = ?, identified = 1 WHERE id = ?', content, placement);
       this.#db.run(
         `UPDATE entries AS e SET content_id = ?, identified = 1 FROM copies c WHERE c.placement_id = ? AND c.entry_id = e.id
-         AND c.source_size = e.size AND c.source_mtime_ns = e.mtime_ns AND coalesce(c.source_ino = e.ino, 1)`,
+         AND c.source_size = e.size AND c.source_mtime_ns = e.mtime_ns AND coalesce(c.source_ino = e.ino, 1)
+         AND coalesce(c.source_ctime_ns = e.ctime_ns, 1)`,
         content,
         placement,
       );

@@ -103,8 +103,8 @@ export class Copies {
       this.#placements.fill(placement, { content, seal, identified });
       this.#db.run(
         `UPDATE copies SET state = 'ready', placement_id = @placement, source_size = @size, source_mtime_ns = @mtimeNs,
-           source_ino = @ino WHERE id = @id`,
-        { id, placement, ...source },
+           source_ctime_ns = @ctimeNs, source_ino = @ino WHERE id = @id`,
+        { id, placement, ctimeNs: null, ...source },
       );
       this.#contents.note(copy.entryId, source, { content, identified });
     });
@@ -151,8 +151,8 @@ export class Copies {
   #insert(copy: Pick<Copy, 'entryId' | 'placement' | 'tier' | 'path' | 'state' | 'source'>): Copy {
     const { source } = copy;
     const { lastInsertRowid } = this.#db.run(
-      `INSERT INTO copies (placement_id, entry_id, tier, path, state, source_size, source_mtime_ns, source_ino, created_at)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO copies (placement_id, entry_id, tier, path, state, source_size, source_mtime_ns, source_ctime_ns, source_ino,
+         created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       copy.placement,
       copy.entryId,
       copy.tier,
@@ -160,6 +160,7 @@ export class Copies {
       copy.state,
       source.size,
       source.mtimeNs,
+      source.ctimeNs ?? null,
       source.ino,
       this.#clock.now(),
     );

@@ -12,6 +12,7 @@ interface CopyRow {
   state: CopyState;
   source_size: number;
   source_mtime_ns: string;
+  source_ctime_ns: string | null;
   source_ino: string | null;
   content_id: number | null;
   form: Form;
@@ -67,7 +68,12 @@ export function copyOf(row: CopyRow): Copy {
     form: row.form,
     path: row.path,
     state: row.state,
-    source: { size: row.source_size, mtimeNs: row.source_mtime_ns, ino: row.source_ino },
+    source: {
+      size: row.source_size,
+      mtimeNs: row.source_mtime_ns,
+      ...(row.source_ctime_ns !== null && { ctimeNs: row.source_ctime_ns }),
+      ino: row.source_ino,
+    },
     seal: size === null || mtimeNs === null || ino === null ? null : { size, mtimeNs, ino },
     hash: row.hash,
     sha256: row.sha256,

@@ -12,6 +12,7 @@ export interface EntryRow {
   category: string | null;
   size: number;
   mtime_ns: string;
+  ctime_ns: string | null;
   ino: string | null;
   uses: number;
   last_use: number;
@@ -30,13 +31,14 @@ const orders: Record<EntrySort, string> = {
 };
 
 /** SQL: a source is unchanged. */
-const isSame = 'size = excluded.size AND mtime_ns = excluded.mtime_ns AND coalesce(ino = excluded.ino, 1)';
+const isSame =
+  'size = excluded.size AND mtime_ns = excluded.mtime_ns AND coalesce(ino = excluded.ino, 1) AND coalesce(ctime_ns = excluded.ctime_ns, 1)';
 
 /** The part of an entry that tells whether its source has changed. */
 type KnownSource = Pick<Entry, 'id' | 'path' | 'fingerprint'>;
-type KnownRow = Pick<EntryRow, 'id' | 'path' | 'size' | 'mtime_ns' | 'ino'>;
+type KnownRow = Pick<EntryRow, 'id' | 'path' | 'size' | 'mtime_ns' | 'ctime_ns' | 'ino'>;
 
-const knownColumns = 'id, path, size, mtime_ns, ino';
+const knownColumns = 'id, path, size, mtime_ns, ctime_ns, ino';
 
 function knownOf(row: KnownRow): KnownSource {
   return { id: row.id, path: row.path, fingerprint: fingerprintOf(row) };
@@ -78,13 +80,15 @@ export class Entries {
 
   /** Adds the source or updates its fingerprint; a changed one loses its content. Use counts stay. */
   put(file: SourceFile): Entry {
-    const { size, mtimeNs, ino } = file.fingerprint;
+    const { size, mtimeNs, ctimeNs = null, ino } = file.fingerprint;
     const row = this.#db.write<EntryRow>(
-      `INSERT INTO entries (path, root, rel, category, size, mtime_ns, ino, pinned) VALUES (?, ?, ?, ?, ?, ?, ?,
+      `INSERT INTO entries (path, root, rel, category, size, mtime_ns, ctime_ns, ino, pinned) VALUES (?, ?, ?, ?, ?, ?, ?, ?,
          EXISTS (SELECT 1 FROM pinned_directories d WHERE substr(?, 1, length(d.path)) = d.path))
        ON CONFLICT (path) DO UPDATE SET root = excluded.root, rel = excluded.rel,
          category = coalesce(excluded.category, category), size = excluded.size, mtime_ns = excluded.mtime_ns,
          ino = CASE WHEN size = excluded.size AND mtime_ns = excluded.mtime_ns THEN coalesce(excluded.ino, ino) ELSE excluded.ino END,
+         ctime_ns = CASE WHEN size = excluded.size AND mtime_ns = excluded.mtime_ns THEN coalesce(excluded.ctime_ns, ctime_ns)
+           ELSE excluded.ctime_ns END,
          content_id = iif(${isSame}, content_id, NULL), identified = iif(${isSame}, identified, 0)
        RETURNING *`,
       file.path,
@@ -93,6 +97,7 @@ export class Entries {
       file.category,
       size,
       mtimeNs,
+      ctimeNs,
       ino,
       file.path,
     );
@@ -221,6 +226,7 @@ export function entryOf(row: EntryRow): Entry {
   };
 }
 
-function fingerprintOf(row: Pick<EntryRow, 'size' | 'mtime_ns' | 'ino'>): Fingerprint {
-  return { size: row.size, mtimeNs: row.mtime_ns, ino: row.ino };
+function fingerprintOf(row: Pick<EntryRow, 'size' | 'mtime_ns' | 'ctime_ns' | 'ino'>): Fingerprint {
+  const { size, mtime_ns: mtimeNs, ctime_ns: ctimeNs, ino } = row;
+  return { size, mtimeNs, ...(ctimeNs !== null && { ctimeNs }), ino };
 }

@@ -276,4 +276,17 @@ export const migrations: readonly string[] = [
     source_mtime_ns TEXT NOT NULL
   ) STRICT;
   `,
+  `
+  -- When a source or its inode was last changed: size and mtime can be put back, this cannot. Null where it is not known.
+  ALTER TABLE entries ADD COLUMN ctime_ns TEXT;
+  ALTER TABLE copies ADD COLUMN source_ctime_ns TEXT;
+  -- As resolver_v1, with what tells a source that was rewritten under its old size and time.
+  CREATE VIEW resolver_v2 AS
+    SELECT e.path AS source_path, c.source_size, c.source_mtime_ns, c.path AS copy_path,
+           p.seal_size AS copy_size, p.seal_mtime_ns AS copy_mtime_ns, p.seal_ino AS copy_ino, c.tier,
+           c.source_ino, c.source_ctime_ns
+    FROM copies c JOIN placements p ON p.id = c.placement_id JOIN entries e ON e.id = c.entry_id
+    WHERE c.state = 'ready' AND p.form = 'plain'
+      AND coalesce((SELECT value FROM settings WHERE key = 'resolver'), 'on') = 'on';
+  `,
 ];

@@ -5,6 +5,7 @@ import type { Deduplicator } from '../placement/deduplicate.ts';
 import type { SourceRoots } from '../roots/source-roots.ts';
 import type { PosixTier } from '../tiers/tier.ts';
 import type { Tiers } from '../tiers/tiers.ts';
+import { compareTouched } from '../upkeep/compare-touched.ts';
 import { EndedPrograms } from '../upkeep/ended-programs.ts';
 import { startFlushing } from '../upkeep/flush.ts';
 import { PublishedCheck } from '../upkeep/published.ts';
@@ -56,6 +57,7 @@ export function openUpkeep(parts: UpkeepParts): Upkeep {
   });
   opened.defer(() => scrub[Symbol.asyncDispose]());
   opened.defer(retryAfterOutage({ ...parts, failures: copier.failures }));
+  opened.defer(compareTouched(parts));
   opened.defer(startFlushing(parts));
   const endedPrograms = new EndedPrograms(parts);
   opened.defer(() => endedPrograms[Symbol.asyncDispose]());

@@ -1,7 +1,7 @@
 import type { Catalog } from '../catalog/catalog.ts';
 import { isSameFingerprint } from '../core/fingerprint.ts';
 import { tierTraits } from '../core/tier-traits.ts';
-import type { Copy, Entry, SourceFile, TierName } from '../core/types.ts';
+import type { Copy, Entry, Fingerprint, SourceFile, TierName } from '../core/types.ts';
 import type { Tier } from '../tiers/tier.ts';
 import type { Tiers } from '../tiers/tiers.ts';
 import type { DuplicateCopy, LinkReport } from '../transfer/messages.ts';
@@ -20,6 +20,11 @@ export function hardLinkCandidates(file: SourceFile, tier: Tier, { copies, entri
   const entry = entries.byPath(file.path);
   const isBegun = entry && copies.ofEntry(entry.id).some((copy) => copy.state === 'copying' && copy.tier === tier.name);
   if (isBegun) return [];
+  // Its own, when the source was touched: what has the same bytes is not written again.
+  const isOwn = ({ tier: of, source, content, state }: Copy) =>
+    of === tier.name && content !== null && (state === 'ready' || state === 'stale') && isAlike(source, file.fingerprint);
+  const own = entry ? copies.ofEntry(entry.id).filter(isOwn) : [];
+  if (own.length > 0) return places(own, tier);
   return places(duplicates.hardLinkCandidates(entry?.id ?? 0, tier.name, file.fingerprint, mostTwins), tier);
 }
 
@@ -32,6 +37,11 @@ export function equalOrigin(entry: Entry, file: SourceFile, tier: TierName, { ca
   const copies = catalog.duplicates.ofSource(entry.id).filter((copy) => tiers.isSound(copy));
   const canBeLinked = (copy: Copy) => copy.tier === tier && copy.seal?.mtimeNs === file.fingerprint.mtimeNs;
   return tierTraits[tier].links && copies.some(canBeLinked) ? null : (copies[0] ?? null);
+}
+
+/** As far as size and mtime tell. */
+function isAlike(a: Fingerprint, b: Fingerprint): boolean {
+  return a.size === b.size && a.mtimeNs === b.mtimeNs;
 }
 
 interface Places {
@@ -63,12 +73,17 @@ export async function publishLinked(report: LinkReport, file: SourceFile, tier: 
   await catalog.writable();
   const entered = catalog.transaction(() => {
     const twin = catalog.copies.byPath(report.twin.path);
+    if (twin && report.twin.path === path) {
+      catalog.entries.put({ ...file, fingerprint: report.source });
+      catalog.copies.publish(twin.id, report);
+      return true;
+    }
     if (twin?.state !== 'ready' || twin.seal?.ino !== report.seal.ino) return false;
     const entry = catalog.entries.put({ ...file, fingerprint: report.source });
     const copy = catalog.copies.link(twin, { entryId: entry.id, path, source: report.source });
     if (report.sha256 !== null) catalog.contents.identify(copy, report.sha256);
     return true;
   });
-  if (!entered) await tier.free(tier.takeOut(path));
+  if (!entered && report.twin.path !== path) await tier.free(tier.takeOut(path));
   return entered;
 }

@@ -47,7 +47,9 @@ export class KnownSources {
     for (const copy of catalog.copies.readyOf(entry.id)) {
       if (isSameFingerprint(copy.source, state.fingerprint)) continue;
       catalog.copies.retire(copy.id);
-      events.emit('copy-stale', { entry: entry.id, path });
+      const { size, mtimeNs } = state.fingerprint;
+      const touched = copy.source.size === size && copy.source.mtimeNs === mtimeNs;
+      events.emit('copy-stale', { entry: entry.id, path, touched });
       log.info({ path }, 'source changed; its copy is out of service');
     }
   }

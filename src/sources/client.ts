@@ -247,8 +247,10 @@ export class SourceClient implements AsyncDisposable {
 
   #stateOf(answer: StatAnswer, rootPath: string): SourceState {
     if (answer.is === 'file') {
-      const { size, mtimeNs, ino } = answer;
-      return { state: 'present', fingerprint: { size, mtimeNs: String(mtimeNs), ino: ino === null ? null : String(ino) } };
+      const { size, mtimeNs, ctimeNs, ino } = answer;
+      const changed = ctimeNs === undefined ? {} : { ctimeNs: String(ctimeNs) };
+      const fingerprint = { size, mtimeNs: String(mtimeNs), ...changed, ino: ino === null ? null : String(ino) };
+      return { state: 'present', fingerprint };
     }
     if (answer.is === 'other') return { state: 'missing' };
     const why = answer.root ? this.#identities.outage(rootPath, answer.root) : 'its root or the target of a link is not there';
@@ -271,10 +273,15 @@ interface Asked<T> {
   ground: Ground;
 }
 
-function filesOf({ rels, sizes, mtimesNs, inos }: FileBatch, directory: string, sep: string): ListedFile[] {
+function filesOf({ rels, sizes, mtimesNs, ctimesNs, inos }: FileBatch, directory: string, sep: string): ListedFile[] {
   const prefix = directory.endsWith(sep) ? directory : directory + sep;
   return rels.map((rel, index) => ({
     path: prefix + rel,
-    fingerprint: { size: sizes[index] ?? 0, mtimeNs: String(mtimesNs[index]), ino: inos ? String(inos[index]) : null },
+    fingerprint: {
+      size: sizes[index] ?? 0,
+      mtimeNs: String(mtimesNs[index]),
+      ...(ctimesNs && { ctimeNs: String(ctimesNs[index]) }),
+      ino: inos ? String(inos[index]) : null,
+    },
   }));
 }

@@ -80,7 +80,8 @@ export interface OpenSource extends ReadableFile {
 }
 
 export type StatAnswer =
-  | { is: 'file'; size: number; mtimeNs: bigint; ino: bigint | null }
+  /** Without `ctimeNs` where it cannot be relied on, as inodes cannot. */
+  | { is: 'file'; size: number; mtimeNs: bigint; ctimeNs?: bigint; ino: bigint | null }
   /** A directory, a pipe, …: cannot be a source. */
   | { is: 'other' }
   /** Absent. `root` = the root's facts at this moment; null when it does not answer either. */
@@ -123,6 +124,8 @@ export interface FileBatch {
   rels: string[];
   sizes: number[];
   mtimesNs: BigInt64Array;
+  /** Left out where inodes are not stable. */
+  ctimesNs?: BigInt64Array;
   /** Null where inodes are not stable. */
   inos: BigUint64Array | null;
 }

@@ -32,17 +32,18 @@ export function linkBeside(copy: { path: string; seal: Seal }, partialDir: strin
  * @returns false where there are no hard links, or when the copy is gone or does not match its seal
  */
 export function publishLink({ copy, path, manifestPath, proof, temp }: LinkedCopy): boolean {
-  const link = linkBeside(copy, dirname(temp));
+  // Of its own copy there is nothing to link: only the proof is another.
+  const link = copy.path === path ? path : linkBeside(copy, dirname(temp));
   if (link === null) return false;
   try {
     writeDurably(`${temp}.seal`, `${JSON.stringify({ ...proof, seal: copy.seal })}\n`);
     moveDurably(`${temp}.seal`, manifestPath);
-    moveDurably(link, path);
+    if (link !== path) moveDurably(link, path);
     return true;
   } finally {
     rmSync(`${temp}.seal`, { force: true });
     // A rename between two names of one file does nothing.
-    rmSync(link, { force: true });
+    if (link !== path) rmSync(link, { force: true });
   }
 }
 

@@ -41,10 +41,10 @@ describe.each([
   it('tells what its files are', async () => {
     const top = tempTree({ 'a.ckpt': 'abc', dir: null });
     const { host } = hostOf(top, kind);
-    const { mtimeNs, ino } = statSync(join(top, 'a.ckpt'), { bigint: true });
+    const { mtimeNs, ctimeNs, ino } = statSync(join(top, 'a.ckpt'), { bigint: true });
     expect(await host.stat(join(top, 'a.ckpt'), soon)).toEqual({
       state: 'present',
-      fingerprint: { size: 3, mtimeNs: String(mtimeNs), ino: String(ino) },
+      fingerprint: { size: 3, mtimeNs: String(mtimeNs), ctimeNs: String(ctimeNs), ino: String(ino) },
     });
     expect(await host.stat(join(top, 'b.ckpt'), soon)).toEqual({ state: 'missing' });
     expect(await host.stat(join(top, 'a.ckpt', 'below'), soon)).toEqual({ state: 'missing' });

@@ -67,8 +67,14 @@ export async function listed(
   const batches: FileBatch[] = [];
   const onBatch = (batch: FileBatch) => batches.push(batch);
   const listing = await driver.list(directory, { recursive, skip: new Set(skip), onBatch });
-  const files = batches.flatMap(({ rels, sizes, mtimesNs, inos }) =>
-    rels.map((rel, at) => ({ rel, size: sizes[at], mtimeNs: mtimesNs[at], ino: inos?.[at] ?? null })),
+  const files = batches.flatMap(({ rels, sizes, mtimesNs, ctimesNs, inos }) =>
+    rels.map((rel, at) => ({
+      rel,
+      size: sizes[at],
+      mtimeNs: mtimesNs[at],
+      ...(ctimesNs && { ctimeNs: ctimesNs[at] }),
+      ino: inos?.[at] ?? null,
+    })),
   );
   return { ...listing, found: files.sort((a, b) => a.rel.localeCompare(b.rel)) };
 }

@@ -14,7 +14,8 @@ export function lookAt(path: string, { root, stableInodes }: Ground): StatAnswer
   const stats = orAbsent(() => statSync(path, { bigint: true }), null);
   if (stats && !stats.isFile()) return { is: 'other' };
   if (stats) {
-    return { is: 'file', size: Number(stats.size), mtimeNs: stats.mtimeNs, ino: stableInodes ? stats.ino : null };
+    const { size, mtimeNs, ctimeNs, ino } = stats;
+    return { is: 'file', size: Number(size), mtimeNs, ...(stableInodes && { ctimeNs }), ino: stableInodes ? ino : null };
   }
   // A dangling link may lead into a volume that is away: its file is not known to be gone.
   if (leadsNowhere(root, path)) return { is: 'absent', root: null };

@@ -152,6 +152,7 @@ class Walk {
       rels: this.#rels,
       sizes: stats.map(({ size }) => Number(size)),
       mtimesNs: BigInt64Array.from(stats, ({ mtimeNs }) => mtimeNs),
+      ...(this.#options.stableInodes && { ctimesNs: BigInt64Array.from(stats, ({ ctimeNs }) => ctimeNs) }),
       inos: this.#options.stableInodes ? BigUint64Array.from(stats, ({ ino }) => ino) : null,
     };
     this.#rels = [];
