@@ -1,9 +1,10 @@
-import { rmSync, truncateSync } from 'node:fs';
+import { rmSync, statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { fingerprintOf, writeModel } from '../helpers/files.ts';
 import { createFaultyMount, noFaultyMount } from '../helpers/hanging-mount.ts';
 import { createLookupRig } from '../helpers/lookup-rig.ts';
+import { soon } from '../helpers/patience.ts';
 import { createRig } from '../helpers/rig.ts';
 
 /** A cache that is full of copies. */
@@ -66,6 +67,6 @@ test('what an asker says of a file takes no copy out of service before the daemo
   rig.source('loras/a.safetensors', 3000);
   const { size, mtimeNs } = rig.file(path).fingerprint;
   expect(await rig.ask(path, { size, mtimeNs })).toMatchObject({ path, reason: 'STALE' });
-  await rig.copier.activeJob(path)?.ended;
-  expect(await rig.ask(path)).toMatchObject({ path: copy, reason: 'HIT' });
+  await vi.waitFor(async () => expect(await rig.ask(path)).toMatchObject({ path: copy, reason: 'HIT' }), soon());
+  expect(statSync(copy).size).toBe(3000);
 });
