@@ -95,7 +95,7 @@ class Stuck:
         self._told |= ready
         if free and ready - self._freed and self._stays_idle() and free_models():
             self._freed |= ready
-            log.info("autocached: ComfyUI unloads its models; the next prompt loads %d of them from copies", len(ready))
+            log.info("autocached: ComfyUI unloads its models and drops all node results; the next prompt loads %d of them from copies", len(ready))
             self._forget_freed(ready)
 
     def _stays_idle(self) -> bool:

@@ -35,7 +35,9 @@ function isCheckout(dir: string): boolean {
 }
 
 function isBaseDirectory(dir: string): boolean {
-  return isDirectory(join(dir, 'custom_nodes')) && isDirectory(join(dir, 'models'));
+  // Models may all lie elsewhere; ComfyUI makes the others at its first start.
+  const beside = ['models', 'user', 'input', 'output', 'temp'];
+  return isDirectory(join(dir, 'custom_nodes')) && beside.some((name) => isDirectory(join(dir, name)));
 }
 
 function isDirectory(path: string): boolean {

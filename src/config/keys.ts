@@ -83,7 +83,8 @@ export const keys: { readonly [F in keyof Config]: Key<Config[F]> } = {
   comfyuiFree: {
     name: 'AUTOCACHE_COMFYUI_FREE',
     default: 'off',
-    meaning: 'off, or auto: an idle ComfyUI unloads models that it still reads from the source although a copy is ready',
+    meaning:
+      'off, or auto: an idle ComfyUI unloads models still read from the source although a copy is ready, and drops all node results',
     live: true,
     parse: oneOf(['off', 'auto']),
   },

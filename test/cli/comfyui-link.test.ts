@@ -12,6 +12,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { comfyuiDir } from '../../src/cli/comfyui-dir.ts';
 import { installShim, shimStatus, uninstallShim } from '../../src/cli/comfyui-link.ts';
 
 const root = join(import.meta.dirname, '..', '..');
@@ -203,4 +204,17 @@ test('the version is read from pyproject.toml where a checkout has no version fi
     '[tool.x]\nversion = "9"\n\n[project]\nname = "ComfyUI"\nversion = "0.3.10"\n\n[tool.y]\nversion = "8"\n',
   );
   expect((await shimStatus(comfy)).comfyuiVersion).toBe('0.3.10');
+});
+
+test('a base directory is one also when its models lie elsewhere', async () => {
+  for (const [base, beside] of [
+    ['base-1', 'user'],
+    ['base-2', 'models'],
+  ] as const) {
+    write(`${base}/custom_nodes/other/__init__.py`, 'theirs');
+    mkdirSync(join(dir, base, beside));
+    expect(comfyuiDir(join(dir, base))).toBe(join(dir, base));
+  }
+  write('no-comfyui/custom_nodes/other/__init__.py', 'theirs');
+  expect(() => comfyuiDir(join(dir, 'no-comfyui'))).toThrow('is not a ComfyUI directory');
 });

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import sqlite3
+import sys
 
 from fake_comfyui import ComfyTest
 
@@ -31,7 +32,7 @@ class WithoutDaemon(ComfyTest):
     def seal(self, source, copy, tier="ssd"):
         s, c = os.stat(source), os.stat(copy)
         row = (source, s.st_size, str(s.st_mtime_ns), copy, c.st_size, str(c.st_mtime_ns), str(c.st_ino), tier)
-        self.catalog.execute("INSERT INTO ready VALUES (?,?,?,?,?,?,?,?)", row)
+        self.catalog.execute("INSERT INTO ready (source_path, source_size, source_mtime_ns, copy_path, copy_size, copy_mtime_ns, copy_ino, tier) VALUES (?,?,?,?,?,?,?,?)", row)
 
     def test_a_sealed_copy_is_used(self):
         self.seal(self.source, self.copy)
@@ -43,6 +44,34 @@ class WithoutDaemon(ComfyTest):
         before = sorted(os.listdir(self.state))
         self.assertEqual(self.load(), self.copy)
         self.assertEqual(sorted(os.listdir(self.state)), before)
+
+    def test_another_file_of_the_same_size_and_mtime_is_not_taken_for_the_source(self):
+        self.catalog.executescript("ALTER TABLE ready ADD COLUMN source_ino TEXT; ALTER TABLE ready ADD COLUMN source_ctime_ns TEXT; CREATE VIEW resolver_v2 AS SELECT * FROM ready;")
+        seen = os.stat(self.source)
+        copy = os.stat(self.copy)
+        row = (self.source, seen.st_size, str(seen.st_mtime_ns), self.copy, copy.st_size, str(copy.st_mtime_ns), str(copy.st_ino), "ssd", str(seen.st_ino), str(seen.st_ctime_ns))
+        self.catalog.execute("INSERT INTO ready VALUES (?,?,?,?,?,?,?,?,?,?)", row)
+        self.assertEqual(self.load(), self.copy)
+        if sys.platform != "win32":
+            # Written to in place, and its mtime put back.
+            with open(self.source, "r+b") as file:
+                file.write(b"W")
+            os.utime(self.source, ns=(seen.st_mtime_ns, seen.st_mtime_ns))
+            self.assertEqual(self.load(), self.source)
+        other = self.make_file("other", content=b"W" * seen.st_size)
+        os.utime(other, ns=(seen.st_mtime_ns, seen.st_mtime_ns))
+        os.replace(other, self.source)
+        self.assertEqual(self.load(), self.source)
+
+    def test_a_model_folder_that_is_a_link_leads_to_the_same_copies(self):
+        self.seal(self.source, self.copy)
+        linked = os.path.join(self.dir, "linked")
+        try:
+            os.symlink(os.path.join(self.models, "checkpoints"), linked)
+        except (OSError, NotImplementedError):
+            self.skipTest("no symbolic links")
+        self.folder_paths.folder_names_and_paths["checkpoints"] = ([linked], {".safetensors"})
+        self.assertEqual(self.load(), self.copy)
 
     def test_a_copy_in_memory_comes_before_one_on_the_ssd(self):
         self.seal(self.source, self.copy)
