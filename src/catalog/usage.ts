@@ -126,8 +126,10 @@ export class Usage {
     return this.#db.all('SELECT copy_path AS copyPath, client FROM leases');
   }
 
+  /** The source may have changed since it was used: the catalog knows better by now. */
   #writeUse({ file, uses, tick, at }: Use): void {
-    this.#entries.addUses(this.#entries.put(file).id, uses, tick, at);
+    const { fingerprint } = this.#entries.byPath(file.path) ?? file;
+    this.#entries.addUses(this.#entries.put({ ...file, fingerprint }).id, uses, tick, at);
   }
 
   #writeJob(view: JobView): void {

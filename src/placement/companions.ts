@@ -106,10 +106,8 @@ export class Companions {
       const copy = this.#copyOf(file, tier);
       const entry = this.#deps.catalog.entries.byPath(file.path);
       if (!copy || !entry) continue;
-      const needed = isCompanion(basename(path), basename(file.path));
-      given({ path: copy.path, source: file.path, needed });
-      // A use is written later, with the fingerprint of now: of a note that the user is writing, that would be an old one by then.
-      if (needed) this.#deps.catalog.usage.used(entry);
+      given({ path: copy.path, source: file.path, needed: isCompanion(basename(path), basename(file.path)) });
+      this.#deps.catalog.usage.used(entry);
     }
     void this.#list(path);
   }

@@ -46,6 +46,16 @@ describe('what happens often is gathered', () => {
     vi.restoreAllMocks();
   });
 
+  test('a use that is written late does not bring an old fingerprint back', () => {
+    const { catalog } = openCatalog();
+    catalog.entries.put(a);
+    catalog.usage.used(a);
+    const fingerprint = { ...a.fingerprint, size: a.fingerprint.size + 1 };
+    catalog.entries.put({ ...a, fingerprint });
+    catalog.usage.flush();
+    expect(catalog.entries.byPath(a.path)).toMatchObject({ uses: 1, fingerprint: { size: fingerprint.size } });
+  });
+
   test('and with nothing gathered nothing is written: an idle daemon lets the disk sleep', () => {
     const { catalog } = openCatalog();
     catalog.usage.used(a);
