@@ -84,7 +84,8 @@ export class Companions {
   request(file: WantedFile, priority: Priority): CopyInProgress | null {
     const { path } = file;
     if (!isModelName(path)) return this.#requestCopy(file, priority);
-    const own = this.#copyOf(file, defaultTier) ? this.#unlisted.get(path) : this.#requestCopy(file, priority);
+    const isCopied = this.#soundCopy(path, file.fingerprint, defaultTier) !== null;
+    const own = isCopied ? this.#unlisted.get(path) : this.#requestCopy(file, priority);
     if (own && !this.#known.has(path)) this.#unlisted.set(path, own);
     const jobs = [...(own ? [own] : []), ...this.#requestMissing(file, priority, this.#of(path))];
     const later = this.#list(path).then((files) => this.#requestMissing(file, priority, files));
@@ -233,13 +234,17 @@ export class Companions {
     return this.#deps.sources.head(file, ggufHeadBytes).then(readGgufFacts, () => null);
   }
 
-  /** A copy with the file's present fingerprint. */
+  /** A copy of the file as it is now. */
   #copyOf(file: Beside, tier: TierName): Copy | null {
+    return this.#soundCopy(file.path, this.#now(file), tier);
+  }
+
+  #soundCopy(path: string, fingerprint: Fingerprint, tier: TierName): Copy | null {
     const { catalog, tiers } = this.#deps;
-    const ready = catalog.find(file.path)?.ready ?? [];
+    const ready = catalog.find(path)?.ready ?? [];
     return tiers.soundCopy(
       ready.filter((copy) => copy.tier === tier),
-      this.#now(file),
+      fingerprint,
     );
   }
 

@@ -92,7 +92,7 @@ describe('killed, damaged, doubled', () => {
       cwd: installed.dir,
     }).catch((error: { code: number; stderr: string }) => error);
     expect(second).toMatchObject({ code: 1 });
-    expect(second.stderr).toContain('another autocached is using the state directory');
+    expect(second.stderr).toMatch(/another autocached \(pid \d+\) is using the state directory/);
     await installed.end('SIGKILL');
     await installed.start();
   });

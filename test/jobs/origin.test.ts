@@ -71,7 +71,7 @@ describe('a copy into RAM', () => {
     expect(proof).toMatchObject({ ...original, seal: expect.anything() });
     const ready = rig.catalog.copies.readyOf(rig.catalog.entries.byPath(path)?.id ?? 0);
     expect(ready.map(({ tier }) => tier)).toEqual(['ram', 'ssd']);
-    expect(ready[0]?.source).toEqual(source.fingerprint);
+    expect(ready[0]?.source).toMatchObject(source.fingerprint);
   });
 
   test('does not wait for the disk that its source is on, and is no write to the SSD', async () => {
@@ -129,7 +129,11 @@ describe('a copy out of the cold tier', () => {
     const { path: restored, manifestPath } = placeIn(rig, 'ssd');
     expect(readFileSync(restored).equals(bytes)).toBe(true);
     expect(mtimeOf(restored)).toBe(mtime);
-    expect(parseManifest(readFileSync(manifestPath, 'utf8'))).toMatchObject({ ...proof, seal: { size: bytes.length } });
+    expect(parseManifest(readFileSync(manifestPath, 'utf8'))).toMatchObject({
+      ...proof,
+      source: { ...proof.source, fingerprint: source.fingerprint },
+      seal: { size: bytes.length },
+    });
   });
 
   test.each([

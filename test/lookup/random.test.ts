@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, renameSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, readFileSync, renameSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test, vi } from 'vitest';
@@ -112,7 +112,8 @@ class World {
       this.replace(index, given.size ?? 1);
     } else if (given.do === 'damage') {
       await this.settle();
-      if (existsSync(copy)) {
+      // A link that was left for a program is no copy.
+      if (lstatSync(copy, { throwIfNoEntry: false })?.isFile()) {
         writeFileSync(`${copy}.x`, 'damaged');
         renameSync(`${copy}.x`, copy);
       }
