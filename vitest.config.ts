@@ -1,9 +1,12 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     exclude: ['test/full/**'],
+    // Most tests wait for a daemon, a disk or a deadline, and leave the processor to others meanwhile.
+    maxWorkers: availableParallelism() + 1,
     setupFiles: ['test/helpers/setup.ts'],
     coverage: {
       provider: 'v8',
