@@ -114,7 +114,7 @@ function parseMetadata(text: Uint8Array): Metadata {
         : '';
     throw new CacheError(
       'BAD_REQUEST',
-      `the file has version ${String(JSON.stringify(json['version'])).slice(0, 20)}${needs} of the compressed format`,
+      `the file has version ${sayOf(json['version']).slice(0, 20)}${needs} of the compressed format`,
       {
         hint: `this autocached reads version ${formatVersion}; update it, or remove the file and have it made again`,
       },
@@ -135,4 +135,9 @@ function readExactly(fd: number, position: number, size: number): Uint8Array<Arr
   const bytes = new Uint8Array(size);
   if (readAt(fd, bytes, position) < size) throw corrupt('it became shorter while it was read');
   return bytes;
+}
+
+/** Any value in words: some have a `toString` that is no function. */
+function sayOf(value: unknown): string {
+  return typeof value === 'string' ? value : String(JSON.stringify(value));
 }
