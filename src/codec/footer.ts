@@ -105,13 +105,7 @@ function parseMetadata(text: Uint8Array): Metadata {
   if (json['format'] !== formatName) throw corrupt('it was not written by autocached');
   const unknown = Array.isArray(json['requires']) ? json['requires'] : [];
   if (json['version'] !== formatVersion || unknown.length > 0) {
-    const needs =
-      unknown.length > 0
-        ? ` with ${unknown
-            .map((name) => JSON.stringify(name))
-            .join(', ')
-            .slice(0, 200)}`
-        : '';
+    const needs = unknown.length > 0 ? ` with ${unknown.map(sayOf).join(', ').slice(0, 200)}` : '';
     throw new CacheError(
       'BAD_REQUEST',
       `the file has version ${sayOf(json['version']).slice(0, 20)}${needs} of the compressed format`,
