@@ -15,6 +15,17 @@ export function processAt(pid: number): string | null {
   return start === null ? null : `${here}/${start}`;
 }
 
+/** No pid is given to another process this soon, ms. */
+const recentMs = 1000;
+let recent: { pid: number; process: string | null; until: number } | null = null;
+
+/** The same for one that was alive within the last second: a program asks many times in that time. */
+export function recentProcessAt(pid: number): string | null {
+  const now = performance.now();
+  if (recent?.pid !== pid || now >= recent.until) recent = { pid, process: processAt(pid), until: now + recentMs };
+  return recent.process;
+}
+
 /** Whether this program can tell itself when that process ends: it runs under this kernel, and its pid means the same here. */
 export function isSeenFromHere(process: string): boolean {
   return here !== null && process.startsWith(`${here}/`);

@@ -1,6 +1,6 @@
 import type { ClientInfo } from '../api/api.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { isSeenFromHere, processAt } from '../runtime/processes.ts';
+import { isSeenFromHere, processAt, recentProcessAt } from '../runtime/processes.ts';
 
 /** A path that a program was given, the source behind it, and the program as `pid@process`. */
 export interface HandedOutPath {
@@ -118,7 +118,7 @@ export class HandedOut {
 
 function programOf(client: ClientInfo | null): string | null {
   if (client?.pid === undefined) return null;
-  const process = client.process ?? processAt(client.pid);
+  const process = client.process ?? recentProcessAt(client.pid);
   return process === null ? null : `${client.pid}@${process}`;
 }
 
