@@ -17,13 +17,18 @@ export function processAt(pid: number): string | null {
 
 /** No pid is given to another process this soon, ms. */
 const recentMs = 1000;
-let recent: { pid: number; process: string | null; until: number } | null = null;
+const recent = new Map<number, { process: string | null; until: number }>();
+const mostRecent = 256;
 
 /** The same for one that was alive within the last second: a program asks many times in that time. */
 export function recentProcessAt(pid: number): string | null {
   const now = performance.now();
-  if (recent?.pid !== pid || now >= recent.until) recent = { pid, process: processAt(pid), until: now + recentMs };
-  return recent.process;
+  const known = recent.get(pid);
+  if (known && now < known.until) return known.process;
+  if (recent.size >= mostRecent) recent.clear();
+  const process = processAt(pid);
+  recent.set(pid, { process, until: now + recentMs });
+  return process;
 }
 
 /** Whether this program can tell itself when that process ends: it runs under this kernel, and its pid means the same here. */
