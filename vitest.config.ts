@@ -6,7 +6,7 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     exclude: ['test/full/**'],
     // Most tests wait for a daemon, a disk or a deadline, and leave the processor to others meanwhile.
-    maxWorkers: availableParallelism() + 1,
+    maxWorkers: availableParallelism(),
     setupFiles: ['test/helpers/setup.ts'],
     coverage: {
       provider: 'v8',

@@ -2,6 +2,7 @@ import { describe, expect, test, vi } from 'vitest';
 import type { LookupAnswer } from '../../src/api/api.ts';
 import type { LookupOptions } from '../../src/lookup/collaborators.ts';
 import { createLookupRig } from '../helpers/lookup-rig.ts';
+import { patience } from '../helpers/patience.ts';
 
 const MiB = 1024 * 1024;
 
@@ -81,6 +82,6 @@ describe('the first load', () => {
     );
     lateMs.sort((a, b) => a - b);
     // The goal is 10 ms; a busy machine gets some more before the test calls it wrong.
-    expect(lateMs.at(-1)).toBeLessThan(50);
+    expect(lateMs.at(-1)).toBeLessThan(patience(50));
   });
 });
