@@ -43,8 +43,10 @@ export function createApp(services: Services, options: GuardOptions): FastifyIns
   readBodies(app, (request, text) => proofs.assertBody(request, text));
   guard(app, options, proofs);
   proofs.serve(app);
-  app.addHook('preHandler', async ({ method, routeOptions }) => {
-    if (method !== 'GET' && writing.test(routeOptions.url ?? '')) await services.catalog.writable();
+  // By callback: a promise for each request would slow lookups, which pass here too.
+  app.addHook('preHandler', ({ method, routeOptions }, _reply, done) => {
+    if (method === 'GET' || !writing.test(routeOptions.url ?? '')) done();
+    else services.catalog.writable().then(() => done(), done);
   });
   app.setErrorHandler((thrown: FastifyError, _request, reply) => answerError(thrown, reply));
   app.setNotFoundHandler((request) => {

@@ -28,7 +28,7 @@ interface Proven {
 const proofQuery = z.object({ nonce: z.string().refine(isNonce, 'must be 64 hexadecimal digits') });
 
 /**
- * The daemon's side of the proof (`docs/PROOF.md`): one exchange for each connection, then a proof in each request and each answer.
+ * The daemon's side of the proof (`docs/TRUST.md`): one exchange for each connection, then a proof in each request and each answer.
  * A client knows that it speaks to the daemon before it says anything else, and the token is never sent.
  */
 export class Proofs {
