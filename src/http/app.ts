@@ -43,10 +43,8 @@ export function createApp(services: Services, options: GuardOptions): FastifyIns
   readBodies(app, (request, text) => proofs.assertBody(request, text));
   guard(app, options, proofs);
   proofs.serve(app);
-  // By callback: a promise for each request would slow lookups, which pass here too.
-  app.addHook('preHandler', ({ method, routeOptions }, _reply, done) => {
-    if (method === 'GET' || !writing.test(routeOptions.url ?? '')) done();
-    else services.catalog.writable().then(() => done(), done);
+  app.addHook('onRoute', (route) => {
+    if (route.method !== 'GET' && writing.test(route.url)) route.preHandler = () => services.catalog.writable();
   });
   app.setErrorHandler((thrown: FastifyError, _request, reply) => answerError(thrown, reply));
   app.setNotFoundHandler((request) => {

@@ -10,6 +10,8 @@ import { assertPlainShape } from './json-shape.ts';
 
 /** Most bytes of one body, unless its route says otherwise. */
 export const bodyLimit = 16 * 1024 * 1024;
+/** No route has a smaller one: for a body of no more bytes it is not asked for, which costs a good part of a lookup. */
+export const leastBodyLimit = 1024;
 /** Most bytes of all bodies that are being read and parsed. */
 const mostBytes = 64 * 1024 * 1024;
 /** Bodies of no more bytes, as lookups have, find room when larger ones have taken theirs. */
@@ -22,6 +24,7 @@ const drainMs = 5000;
 
 /**
  * Reads JSON bodies with a bound on all of them together, and parses large ones one by one: small ones do not wait behind them.
+ * By callback and with events: promises and iterators cost a good part of a lookup.
  * @param check throws for a body to refuse before it is parsed
  */
 export function readBodies(app: FastifyInstance, check: (request: FastifyRequest, body: string) => void): void {
@@ -29,70 +32,96 @@ export function readBodies(app: FastifyInstance, check: (request: FastifyRequest
   const parsing = new Serial();
   let underWay = 0;
   app.removeContentTypeParser('application/json');
-  app.addContentTypeParser('application/json', async (request: FastifyRequest, payload: Readable) => {
+  app.addContentTypeParser('application/json', (request: FastifyRequest, payload: Readable, done: Parsed) => {
     let taken = 0;
-    const take = (bytes: number) => {
-      if (taken + bytes > request.routeOptions.bodyLimit)
-        throw new CacheError('BODY_TOO_LARGE', `the body is larger than ${formatBytes(request.routeOptions.bodyLimit)}`);
-      if (underWay + bytes > (taken + bytes > small ? mostLarge : mostBytes))
+    const takeUpTo = (length: number) => {
+      if (length <= taken) return;
+      const most = length <= leastBodyLimit ? length : request.routeOptions.bodyLimit;
+      if (length > most) throw new CacheError('BODY_TOO_LARGE', `the body is larger than ${formatBytes(most)}`);
+      if (underWay + length - taken > (length > small ? mostLarge : mostBytes))
         throw new CacheError('BUSY', 'too many large requests at once', { hint: 'Try again in a second.' });
-      taken += bytes;
-      underWay += bytes;
+      underWay += length - taken;
+      taken = length;
     };
-    const parsed = (text: string) =>
-      new Promise((resolve, reject) => {
-        void parse(request, text, (error, body) => (error ? reject(error) : resolve(body)));
-      });
-    try {
-      const told = Number(request.headers['content-length'] ?? 0);
-      take(told);
-      const bytes = await readWhole(payload, (length) => {
-        if (length > taken) take(length - taken);
-      });
-      const text = bytes.toString();
-      check(request, text);
-      if (bytes.length <= parsedAtOnce) return await parsed(text);
-      return await parsing.run(async () => {
-        await nextTurn();
-        assertPlainShape(bytes);
-        return parsed(text);
-      });
-    } catch (error) {
-      // A client that is still sending would not see the answer.
-      if (error instanceof CacheError && error.code === 'BUSY')
-        await bounded(
-          finished(payload.resume()).catch(() => {}),
-          drainMs,
-        );
-      throw error;
-    } finally {
+    const end = (error: Error | null, body?: unknown) => {
       underWay -= taken;
-    }
+      done(error, body);
+    };
+    const refuse = (error: Error) => {
+      // A client that is still sending would not see the answer.
+      if (error instanceof CacheError && error.code === 'BUSY') void drained(payload).then(() => end(error));
+      else end(error);
+    };
+    readWhole(payload, Number(request.headers['content-length'] ?? 0), takeUpTo, (error, bytes) => {
+      if (error) return refuse(error);
+      const text = bytes.toString();
+      const parseNow = () => void parse(request, text, end);
+      try {
+        check(request, text);
+      } catch (error) {
+        return end(error as Error);
+      }
+      if (bytes.length <= parsedAtOnce) return parseNow();
+      parsing
+        .run(async () => {
+          await nextTurn();
+          assertPlainShape(bytes);
+        })
+        .then(parseNow, end);
+    });
   });
 }
 
+type Parsed = (error: Error | null, body?: unknown) => void;
+
 /**
- * Listens to events: an async iterator costs a good part of a lookup.
- * @param onLength called with the bytes so far; if it throws, nothing more is kept, and the stream stays open
+ * Reads a body of `told` bytes, if its client said so.
+ * @param takeUpTo called with the bytes so far; if it throws, nothing more is kept, and the stream stays open
+ * @param done called once
  */
-function readWhole(payload: Readable, onLength: (bytes: number) => void): Promise<Buffer> {
+function readWhole(
+  payload: Readable,
+  told: number,
+  takeUpTo: (bytes: number) => void,
+  done: (error: Error | null, bytes: Buffer) => void,
+): void {
   const chunks: Buffer[] = [];
   let length = 0;
-  return new Promise((resolve, reject) => {
-    const keep = (chunk: Buffer) => {
-      length += chunk.length;
-      try {
-        onLength(length);
-        chunks.push(chunk);
-      } catch (error) {
-        payload.off('data', keep).pause();
-        reject(error);
-      }
-    };
-    payload
-      .on('data', keep)
-      .once('end', () => resolve(Buffer.concat(chunks)))
-      .once('error', reject)
-      .once('close', () => reject(new Error('the client hung up')));
-  });
+  let isDone = false;
+  const end = (error: Error | null) => {
+    if (isDone) return;
+    isDone = true;
+    done(error, chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks));
+  };
+  const take = (bytes: number): boolean => {
+    try {
+      takeUpTo(bytes);
+      return true;
+    } catch (error) {
+      payload.off('data', keep).pause();
+      end(error as Error);
+      return false;
+    }
+  };
+  const keep = (chunk: Buffer) => {
+    length += chunk.length;
+    if (take(length)) chunks.push(chunk);
+  };
+  if (!take(told)) return;
+  payload
+    .on('data', keep)
+    .once('end', () => end(null))
+    .once('error', end)
+    .once('close', () => {
+      // Every body ends with it, and an error costs its stack.
+      if (!isDone) end(new Error('the client hung up'));
+    });
+}
+
+/** Resolves when the rest of a refused body was read and dropped, or its time is over. */
+function drained(payload: Readable): Promise<unknown> {
+  return bounded(
+    finished(payload.resume()).catch(() => {}),
+    drainMs,
+  );
 }

@@ -17,7 +17,7 @@ export interface GuardOptions {
  */
 export function guard(app: FastifyInstance, { token, hosts }: GuardOptions, proofs: Proofs): void {
   const expected = `Bearer ${token}`;
-  app.addHook('onRequest', async (request) => {
+  const assertAdmitted = (request: FastifyRequest) => {
     const { host, origin } = request.headers;
     if (host === undefined || !hosts.has(host.toLowerCase())) throw new CacheError('FORBIDDEN', 'this Host is not served here');
     if (origin !== undefined && !isOurs(origin, hosts))
@@ -29,6 +29,15 @@ export function guard(app: FastifyInstance, { token, hosts }: GuardOptions, proo
         hint: 'Send `Authorization: Bearer <token>`; the token is in the file that daemon.json names as tokenFile.',
       });
     }
+  };
+  // By callback: a promise for each request would slow lookups.
+  app.addHook('onRequest', (request, _reply, done) => {
+    try {
+      assertAdmitted(request);
+    } catch (error) {
+      return done(error as Error);
+    }
+    done();
   });
 }
 

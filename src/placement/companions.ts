@@ -32,6 +32,13 @@ interface Beside {
   fingerprint: Fingerprint;
 }
 
+/** What is known to lie beside a source. The directory is not listed again before `listAgainAt`, monotonic ms. */
+interface Known {
+  files: Beside[];
+  listAgainAt: number;
+  listAgainMs: number;
+}
+
 export interface CompanionsDeps {
   catalog: Catalog;
   tiers: Tiers;
@@ -52,20 +59,24 @@ export interface CompanionsDeps {
 /** How copies fail whose source cannot be read. */
 const unreadable: ReadonlySet<ErrorCode> = new Set(['SOURCE_IO', 'SOURCE_MISSING', 'FORBIDDEN']);
 
-/** A file requested this long after the last listing has its directory listed again, ms. */
+/**
+ * A file requested this long after the last listing has its directory listed again, ms. Twice as long after each listing that showed
+ * nothing new, up to the second figure: programs that ask without end would keep a disk busy with listings.
+ */
 const listAgainMs = 5000;
+const mostListAgainMs = 30_000;
 /** Larger files with a model's stem are no notes about it, bytes. */
 const largestSidecar = 64 * 2 ** 20;
 
 /**
  * Loaders open more than the requested file: the other shards, the mmproj beside a GGUF, the configuration in a model's directory, the
- * notes and pictures with a model's stem (law 15). Such files are copied together as one unit. A copy is not served while companions are
- * missing: beside it a loader would find less than beside the source. The companions are found by listing the source's directory, never while an answer waits; until then
- * (after a restart) the catalog names them.
+ * notes and pictures with a model's stem (law 15). Such files are copied together as one unit. A copy is not served while companions
+ * are missing: beside it a loader would find less than beside the source. They are found by listing the source's directory, never
+ * while an answer waits; until then (after a restart) the catalog names them.
  */
 export class Companions {
   readonly #deps: CompanionsDeps;
-  #known = new Map<string, { files: Beside[]; listedAt: number }>();
+  #known = new Map<string, Known>();
   readonly #listing = new InFlight<string, Beside[]>();
   /** Sources being copied, each with its job, whose directory has not been listed yet. */
   #unlisted = new Map<string, Job>();
@@ -148,7 +159,7 @@ export class Companions {
     let known = this.#known.get(path);
     if (!known) {
       const files = this.#companionsOf(path, knownBeside(path, this.#deps.catalog));
-      known = { files, listedAt: Number.NEGATIVE_INFINITY };
+      known = { files, listAgainAt: Number.NEGATIVE_INFINITY, listAgainMs };
       this.#known.set(path, known);
     }
     return known.files;
@@ -158,12 +169,13 @@ export class Companions {
   #list(path: string): Promise<Beside[]> {
     const { sources, clock } = this.#deps;
     const known = this.#known.get(path);
-    if (known && clock.monotonic() - known.listedAt < listAgainMs) return Promise.resolve(known.files);
+    if (known && clock.monotonic() < known.listAgainAt) return Promise.resolve(known.files);
     return this.#listing.run(path, async () => {
       try {
         const all = await sources.filesBeside(path);
         const files = await this.#fitting(path, all, this.#companionsOf(path, all));
-        this.#known.set(path, { files, listedAt: clock.monotonic() });
+        const againMs = known && areSame(known.files, files) ? Math.min(2 * known.listAgainMs, mostListAgainMs) : listAgainMs;
+        this.#known.set(path, { files, listAgainAt: clock.monotonic() + againMs, listAgainMs: againMs });
         this.#noteChanges(files);
         await this.#dropGone(path, all);
         return files;
@@ -276,6 +288,12 @@ function companionsOf<T extends Beside>(path: string, files: readonly T[]): T[] 
     if (dirname(file.path) !== directory) return false;
     return isCompanion(name, other) || (isSidecar(name, other) && file.fingerprint.size <= largestSidecar);
   });
+}
+
+function areSame(known: readonly Beside[], listed: readonly Beside[]): boolean {
+  const isKnown = ({ path, fingerprint }: Beside) =>
+    known.some((other) => other.path === path && isSameFingerprint(other.fingerprint, fingerprint));
+  return known.length === listed.length && listed.every(isKnown);
 }
 
 /** The path below its root of a file in the same directory. */

@@ -169,7 +169,7 @@ function takeOut({ dir, partialDir, path, proof, linkTo }: Leaving): string {
 
 /** True for a possible path of a copy in this tier. */
 export function isPlaceIn(dir: string, path: string): boolean {
-  return path.startsWith(join(dir, 'files') + sep) && normalize(path) === path;
+  return path.startsWith(dir) && path.startsWith(`${sep}files${sep}`, dir.length) && normalize(path) === path;
 }
 
 /** Law 2: a folder, a link, or a file behind a link is not a copy of ours, and stays. */

@@ -4,6 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { CacheError } from '../../core/errors.ts';
 import { packageDir } from '../../runtime/package.ts';
+import { leastBodyLimit } from '../bodies.ts';
 import { Codes } from '../codes.ts';
 import { parse } from '../parse.ts';
 import type { Services } from '../services.ts';
@@ -49,7 +50,7 @@ export function dashboardRoutes(app: FastifyInstance, { clock }: Pick<Services, 
   app.post('/api/dashboard/code', () => ({ path: `/#${codes.issue()}` }));
 
   // Anyone may ask, so a request may have little more than a code.
-  app.post(session, { bodyLimit: 1024 }, (request, reply) => {
+  app.post(session, { bodyLimit: leastBodyLimit }, (request, reply) => {
     const { code } = parse(z.strictObject({ code: z.string().max(100) }), request.body);
     if (!codes.redeem(code)) throw new CacheError('FORBIDDEN', 'this code was used before, or is too old');
     return reply.header('cache-control', 'no-store').send({ token });
