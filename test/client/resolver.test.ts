@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createResolver, type Resolution, type Resolver, type ResolverOptions } from '../../src/index.ts';
 import { type FakeDaemon, refuse, startFakeDaemon } from '../cli/fake-daemon.ts';
 import { hit } from '../cli/samples.ts';
+import { patience } from '../helpers/patience.ts';
 
 const key = 'POST /api/lookup';
 
@@ -174,7 +175,7 @@ describe('without a daemon every file is opened where it is', () => {
     await using hung = await startHungServer();
     await daemon.writeDaemonFile({ url: hung.url });
     resolver.close();
-    resolver = newResolver({ timeoutMs: { answer: 20 } });
+    resolver = newResolver({ timeoutMs: { connect: 5_000, answer: 20 } });
     expect(await resolver.resolve(source)).toEqual(unchanged(source));
     expect(hung.connections()).toBe(1);
     for (let turn = 0; turn < 5; turn++) expect(await resolver.resolve(source)).toEqual(unchanged(source));
@@ -186,7 +187,7 @@ describe('without a daemon every file is opened where it is', () => {
       response.write('{"path":');
     };
     resolver.close();
-    resolver = newResolver({ timeoutMs: { answer: 50 } });
+    resolver = newResolver({ timeoutMs: { connect: 5_000, answer: 50 } });
     expect(await resolver.resolve(source)).toEqual(unchanged(source));
   });
 });
@@ -196,7 +197,7 @@ describe('a daemon that is back serves again', () => {
     await using hung = await startHungServer();
     await daemon.writeDaemonFile({ url: hung.url });
     resolver.close();
-    resolver = newResolver({ timeoutMs: { answer: 500 } });
+    resolver = newResolver({ timeoutMs: { connect: 5_000, answer: patience(500) } });
     expect(await resolver.resolve(source)).toEqual(unchanged(source));
     await daemon.writeDaemonFile({ version: '0.2.0' });
     expect(await resolver.resolve(source)).toMatchObject({ path: copy });
