@@ -3,13 +3,14 @@ import { CacheError } from '../core/errors.ts';
 import { tierTraits } from '../core/tier-traits.ts';
 import type { Copy, Entry } from '../core/types.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { isDamage } from '../sqlite/damage.ts';
+import { Database, type Schema } from '../sqlite/database.ts';
 import { Contents } from './contents.ts';
 import { Copies } from './copies.ts';
-import { isDamage } from './damage.ts';
-import { Database } from './database.ts';
 import { Duplicates } from './duplicates.ts';
 import { Entries } from './entries.ts';
 import { HandedOutPaths } from './handed-out.ts';
+import { migrations } from './migrations.ts';
 import { Placements } from './placements.ts';
 import { PublishedHashes } from './published.ts';
 import { Settings } from './settings.ts';
@@ -25,6 +26,13 @@ export interface Found {
   /** A compressed copy, which must be restored before it can be served. */
   cold: Copy | null;
 }
+
+const schema: Schema = {
+  name: 'the catalog',
+  migrations,
+  withoutIt: 'it is rebuilt from the cache directory',
+  keepsReserve: true,
+};
 
 /** Number of sources whose rows are kept in memory between two writes. */
 const keepFound = 10_000;
@@ -52,7 +60,7 @@ export class Catalog implements Disposable {
   readonly damaged: string | null;
 
   constructor(file: string, clock: Clock) {
-    const { database, damaged } = Database.open(file);
+    const { database, damaged } = Database.open(file, schema);
     this.#db = database;
     this.damaged = damaged;
     this.entries = new Entries(database);

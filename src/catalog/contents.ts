@@ -1,5 +1,5 @@
 import type { Content, Copy, Fingerprint } from '../core/types.ts';
-import type { Database } from './database.ts';
+import type { Database } from '../sqlite/database.ts';
 
 /** Bytes by identity. A content goes with its last placement and its last source. */
 export class Contents {

@@ -1,8 +1,8 @@
 import { type Copy, type CopyState, defaultTier, type Fingerprint, type Seal, type TierName } from '../core/types.ts';
 import type { Clock } from '../runtime/clock.ts';
+import type { Database } from '../sqlite/database.ts';
 import type { Contents } from './contents.ts';
 import { copyOf, copyRows, fastestFirst, type Placed, placedRows } from './copy-rows.ts';
-import type { Database } from './database.ts';
 import { inPages, pageSize } from './pages.ts';
 import type { Placements } from './placements.ts';
 

@@ -1,5 +1,5 @@
 import { type Copy, type CopyState, type Entry, type Form, type TierName, tierNames } from '../core/types.ts';
-import type { Database } from './database.ts';
+import type { Database } from '../sqlite/database.ts';
 import { type EntryRow, entryOf } from './entries.ts';
 
 /** A copy with its placement and its content. */

@@ -1,6 +1,6 @@
 import type { Copy, Fingerprint, TierName } from '../core/types.ts';
+import type { Database } from '../sqlite/database.ts';
 import { copyOf, copyRows, fastestFirst } from './copy-rows.ts';
-import type { Database } from './database.ts';
 import { inPages, pageSize } from './pages.ts';
 
 /** Copies that have, or may have, the same bytes as another one. */

@@ -2,7 +2,7 @@ import { sep } from 'node:path';
 import type { EntriesQuery, EntrySort } from '../api/api.ts';
 import type { Entry, Fingerprint, SourceFile } from '../core/types.ts';
 import { noVotes, withUse } from '../core/votes.ts';
-import type { Database } from './database.ts';
+import type { Database } from '../sqlite/database.ts';
 
 export interface EntryRow {
   id: number;

@@ -3,7 +3,7 @@ import Sqlite from 'better-sqlite3';
 import { CacheError } from '../core/errors.ts';
 import { lockHolder, lockName, noteHolder } from '../runtime/lock-holder.ts';
 import { setAside, setAsideUnless } from '../runtime/set-aside.ts';
-import { isDamage } from './damage.ts';
+import { isDamage } from '../sqlite/damage.ts';
 
 /** Keeps the locks referenced: the garbage collector would release one without references. */
 const held = new Set<Sqlite.Database>();

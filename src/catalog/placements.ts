@@ -1,6 +1,6 @@
 import { sharingQuota, tierTraits } from '../core/tier-traits.ts';
 import type { Seal, TierName } from '../core/types.ts';
-import type { Database } from './database.ts';
+import type { Database } from '../sqlite/database.ts';
 
 interface TierTotals {
   files: number;

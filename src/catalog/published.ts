@@ -1,4 +1,4 @@
-import type { Database } from './database.ts';
+import type { Database } from '../sqlite/database.ts';
 
 /** The published hash of a source, and whether its copy matches. */
 export interface PublishedRow {

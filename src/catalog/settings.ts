@@ -1,5 +1,5 @@
 import type { Medium } from '../core/types.ts';
-import type { Database } from './database.ts';
+import type { Database } from '../sqlite/database.ts';
 
 /** Facts changed or learned at runtime that outlive a restart: live settings, registered roots, categories of inputs. */
 export class Settings {

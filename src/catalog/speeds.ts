@@ -1,5 +1,5 @@
 import type { ReadSpeed } from '../core/types.ts';
-import type { Database } from './database.ts';
+import type { Database } from '../sqlite/database.ts';
 
 interface Row {
   place: string;

@@ -2,9 +2,9 @@ import type { JobView } from '../api/api.ts';
 import type { DailyTotals } from '../api/stats.ts';
 import type { SourceFile } from '../core/types.ts';
 import type { Clock } from '../runtime/clock.ts';
-import type { Database } from './database.ts';
+import type { Database } from '../sqlite/database.ts';
+import { isFull } from '../sqlite/reserve.ts';
 import type { Entries } from './entries.ts';
-import { isFull } from './reserve.ts';
 
 type Totals = Omit<DailyTotals, 'day'>;
 

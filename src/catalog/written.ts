@@ -1,6 +1,6 @@
 import type { CopyState, Fingerprint, Form } from '../core/types.ts';
+import type { Database } from '../sqlite/database.ts';
 import { isModelName } from '../weights/extensions.ts';
-import type { Database } from './database.ts';
 
 interface WrittenRow {
   path: string;

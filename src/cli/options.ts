@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from 'commander';
-import { parseDuration, parseSize } from '../config/units.ts';
 import { messageOf } from '../core/errors.ts';
+import { parseDuration, parseSize } from '../core/units.ts';
 
 /** Parsers of option values: a bad value is wrong use, and the message says which option it was. */
 

@@ -1,8 +1,8 @@
 import { CacheError } from '../core/errors.ts';
+import { expected, parseBoolean } from '../core/units.ts';
 import type { Given } from './env.ts';
 import { keys } from './keys.ts';
 import { parseGiven } from './problems.ts';
-import { expected, parseBoolean } from './units.ts';
 import { oneOf } from './values.ts';
 
 type Get = (key: string) => Given | undefined;

@@ -1,7 +1,7 @@
 import { modes } from '../core/types.ts';
+import { parseBoolean, parseDuration, parseRate, parseSize } from '../core/units.ts';
 import { type PathContext, parseMedium, parsePath, parsePaths, parseRoots } from './paths.ts';
 import { type Config, policyNames } from './types.ts';
-import { parseBoolean, parseDuration, parseRate, parseSize } from './units.ts';
 import {
   bounds,
   moreThanZero,

@@ -1,9 +1,9 @@
 import { type PlatformPath, posix, win32 } from 'node:path';
 import { CacheError } from '../core/errors.ts';
 import { type Medium, media } from '../core/types.ts';
+import { expected } from '../core/units.ts';
 import type { Directories } from './directories.ts';
 import type { Config } from './types.ts';
-import { expected } from './units.ts';
 
 /** The context of a path: the system, its user, and the place where the value was written. */
 export interface PathContext {

@@ -1,10 +1,10 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { compileGlob } from '../core/glob.ts';
 import type { Medium } from '../core/types.ts';
+import { expected, parseShare, parseSize } from '../core/units.ts';
 import { logForms, logLevels } from '../runtime/log.ts';
 import { type PathContext, parseMedium } from './paths.ts';
 import type { Amount, Bounds, Config } from './types.ts';
-import { expected, parseShare, parseSize } from './units.ts';
 
 /** Parsers of the values that the table of keys is made of. Each throws CacheError BAD_REQUEST for anything else. */
 type Parse<V> = (text: string) => V;

@@ -1,5 +1,4 @@
 import type { Catalog } from '../catalog/catalog.ts';
-import { isFull } from '../catalog/reserve.ts';
 import { isWrittenTo } from '../catalog/written.ts';
 import { messageOf } from '../core/errors.ts';
 import { isSameFingerprint } from '../core/fingerprint.ts';
@@ -7,6 +6,7 @@ import { tierTraits } from '../core/tier-traits.ts';
 import type { Copy, Entry } from '../core/types.ts';
 import type { Events } from '../runtime/events.ts';
 import type { Log } from '../runtime/log.ts';
+import { isFull } from '../sqlite/reserve.ts';
 import { dropPartial, partialPath } from '../tiers/partial.ts';
 import type { Tier } from '../tiers/tier.ts';
 import type { Tiers } from '../tiers/tiers.ts';

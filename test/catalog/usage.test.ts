@@ -1,7 +1,7 @@
 import Sqlite from 'better-sqlite3';
 import { describe, expect, test, vi } from 'vitest';
 import type { JobView } from '../../src/api/api.ts';
-import { Database } from '../../src/catalog/database.ts';
+import { Database } from '../../src/sqlite/database.ts';
 import { openCatalog, sourceFile } from '../helpers/catalog.ts';
 import { ManualClock } from '../helpers/manual-clock.ts';
 

@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest';
-import { parseSize } from '../../src/config/units.ts';
 import {
   bounds,
   moreThanZero,
@@ -14,6 +13,7 @@ import {
   parseUrl,
   wholeNumber,
 } from '../../src/config/values.ts';
+import { parseSize } from '../../src/core/units.ts';
 
 test('a word is read in any case, and a wrong one answered with all that there are', () => {
   const parse = oneOf(['off', 'read-only']);

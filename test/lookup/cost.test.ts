@@ -2,7 +2,7 @@ import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { describe, expect, test, vi } from 'vitest';
-import { Database } from '../../src/catalog/database.ts';
+import { Database } from '../../src/sqlite/database.ts';
 import { fingerprintOf } from '../helpers/files.ts';
 import { createLookupRig, nextTurn, withCopy } from '../helpers/lookup-rig.ts';
 

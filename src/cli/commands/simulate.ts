@@ -3,8 +3,8 @@ import { basename, resolve } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { SingleBar } from 'cli-progress';
 import { type Command, Option } from 'commander';
-import { parseShare, parseSize } from '../../config/units.ts';
 import { CacheError, messageOf } from '../../core/errors.ts';
+import { parseShare, parseSize } from '../../core/units.ts';
 import {
   type CacheSize,
   type ColdType,

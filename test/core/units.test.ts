@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { parseBoolean, parseDuration, parseRate, parseShare, parseSize } from '../../src/config/units.ts';
 import { formatBytes, formatDuration } from '../../src/core/format.ts';
+import { parseBoolean, parseDuration, parseRate, parseShare, parseSize } from '../../src/core/units.ts';
 
 describe('sizes', () => {
   test.each([

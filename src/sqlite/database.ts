@@ -5,7 +5,6 @@ import { CacheError, messageOf } from '../core/errors.ts';
 import { siblingModule, startPeer } from '../runtime/peer.ts';
 import { setAsideUnless } from '../runtime/set-aside.ts';
 import { assertSound, type DamageWorker, damage, isDamage } from './damage.ts';
-import { migrations } from './migrations.ts';
 import { isFull, Reserve } from './reserve.ts';
 
 /** A file larger than this, bytes, is checked for damage while it is in use. */
@@ -14,10 +13,23 @@ const checkedAtOnce = 8 * 1024 * 1024;
 /** Law 4: lookups are answered in the thread that writes. */
 const longestWaitMs = 5;
 
-/** The SQLite file of the catalog: opened, migrated, and replaced when it is damaged. Statements are prepared once. */
+/** A file's schema, and what is said of it. */
+export interface Schema {
+  /** For messages, such as `the catalog`. */
+  name: string;
+  /** Append only. Each step runs once, in one transaction; `PRAGMA user_version` counts them. */
+  migrations: readonly string[];
+  /** What becomes of the file's facts when it is moved away. */
+  withoutIt: string;
+  /** Whether space beside the file is given up when its disk is full. */
+  keepsReserve: boolean;
+}
+
+/** One SQLite file: opened, migrated, and replaced when it is damaged. Statements are prepared once. */
 export class Database {
   #db: Sqlite.Database;
-  readonly #reserve: Reserve;
+  readonly #schema: Schema;
+  readonly #reserve: Reserve | null;
   #statements = new Map<string, Sqlite.Statement>();
   readonly file: string;
   /** Grows with every write, so that a cached read is known to be current. */
@@ -27,30 +39,30 @@ export class Database {
    * Opens `file`, creating or migrating it. `damaged` is the reason why an existing file was set aside, or null.
    * @throws CacheError BAD_CONFIG when the file was written by a newer version or cannot be written.
    */
-  static open(file: string): { database: Database; damaged: string | null } {
+  static open(file: string, schema: Schema): { database: Database; damaged: string | null } {
     const wrong = ['-wal', '-shm', ''].map((suffix) => setAsideUnless(file + suffix, 'file')).at(-1);
-    const reserve = new Reserve(join(dirname(file), 'reserve'));
-    reserve.giveUpIfFull();
-    const open = () => openChecked(file);
+    const reserve = schema.keepsReserve ? new Reserve(join(dirname(file), 'reserve')) : null;
+    reserve?.giveUpIfFull();
+    const open = () => new Database(file, schema, reserve);
     try {
-      const damaged = wrong ? `it was no file, and is ${wrong} now` : null;
-      return { database: new Database(file, withRoom(reserve, open), reserve), damaged };
+      return { database: open(), damaged: wrong ? `it was no file, and is ${wrong} now` : null };
     } catch (error) {
       if (!isDamage(error)) throw error;
       setAside(file);
-      return { database: new Database(file, withRoom(reserve, open), reserve), damaged: messageOf(error) };
+      return { database: open(), damaged: messageOf(error) };
     }
   }
 
-  private constructor(file: string, db: Sqlite.Database, reserve: Reserve) {
+  private constructor(file: string, schema: Schema, reserve: Reserve | null) {
     this.file = file;
-    this.#db = db;
+    this.#schema = schema;
     this.#reserve = reserve;
+    this.#db = withRoom(reserve, () => openChecked(file, schema));
   }
 
   /** Makes the space again that is given up when the disk is full; to be called now and then. */
   reserveSpace(): void {
-    this.#reserve.renew();
+    this.#reserve?.renew();
   }
 
   /** Sets the file aside and starts an empty one, for damage found at runtime. */
@@ -58,7 +70,7 @@ export class Database {
     this.#db.close();
     this.#statements.clear();
     setAside(this.file);
-    this.#db = openChecked(this.file);
+    this.#db = openChecked(this.file, this.#schema);
     this.answerFirst();
     this.version += 1;
   }
@@ -70,7 +82,7 @@ export class Database {
   async check(signal: AbortSignal): Promise<void> {
     if (!isLarge(this.file)) return;
     const checked = this.#db;
-    const ended = new CacheError('CANCELLED', 'the check of the catalog has ended');
+    const ended = new CacheError('CANCELLED', `the check of ${this.#schema.name} has ended`);
     const module = siblingModule('./damage-worker', import.meta.url);
     const peer = startPeer<DamageWorker, object>(module, 'thread', { functions: {}, onExit: () => {}, youngGenerationMb: 1 });
     const end = () => peer.kill(ended);
@@ -153,16 +165,16 @@ function isBusy(error: unknown): boolean {
 }
 
 /** Writes once more in the space that was kept for it when the disk is full. */
-function withRoom<T>(reserve: Reserve, write: () => T): T {
+function withRoom<T>(reserve: Reserve | null, write: () => T): T {
   try {
     return write();
   } catch (error) {
-    if (!isFull(error) || !reserve.giveUp()) throw error;
+    if (!isFull(error) || !reserve?.giveUp()) throw error;
     return write();
   }
 }
 
-function openChecked(file: string): Sqlite.Database {
+function openChecked(file: string, schema: Schema): Sqlite.Database {
   const db = new Sqlite(file);
   try {
     db.pragma('journal_mode = WAL');
@@ -170,10 +182,10 @@ function openChecked(file: string): Sqlite.Database {
     db.pragma('foreign_keys = ON');
     db.pragma('busy_timeout = 2000');
     // Only a sound file gets its schema changed.
-    if (!isLarge(file) || versionOf(db) < migrations.length) assertSound(db);
-    assertKnown(db, file);
-    migrate(db);
-    assertWritable(db, file);
+    if (!isLarge(file) || versionOf(db) < schema.migrations.length) assertSound(db);
+    assertKnown(db, file, schema);
+    migrate(db, schema.migrations);
+    assertWritable(db, file, schema);
     return db;
   } catch (error) {
     db.close();
@@ -191,20 +203,20 @@ function versionOf(db: Sqlite.Database): number {
 }
 
 /** Recognises a file of another program, or one with a flipped bit in its schema, before any write. */
-function assertKnown(db: Sqlite.Database, file: string): void {
+function assertKnown(db: Sqlite.Database, file: string, { name, migrations, withoutIt }: Schema): void {
   const version = versionOf(db);
   if (version > migrations.length) {
-    throw new CacheError('BAD_CONFIG', `the catalog ${file} was written by a newer autocached (schema ${version})`, {
-      hint: 'Update autocached, or move the file away: it is rebuilt from the cache directory.',
+    throw new CacheError('BAD_CONFIG', `${name} ${file} was written by a newer autocached (schema ${version})`, {
+      hint: `Update autocached, or move the file away: ${withoutIt}.`,
     });
   }
-  if (schemaOf(db) !== expectedSchema(version))
+  if (schemaOf(db) !== expectedSchema(migrations.slice(0, version)))
     throw new Sqlite.SqliteError('the schema is not that of its version', 'SQLITE_CORRUPT');
 }
 
-function migrate(db: Sqlite.Database, to = migrations.length): void {
+function migrate(db: Sqlite.Database, migrations: readonly string[]): void {
   const version = versionOf(db);
-  for (const [index, sql] of migrations.slice(0, to).entries()) {
+  for (const [index, sql] of migrations.entries()) {
     if (index < version) continue;
     try {
       db.transaction(() => {
@@ -219,23 +231,23 @@ function migrate(db: Sqlite.Database, to = migrations.length): void {
 }
 
 /** SQLite opens a read-only file without complaint, and refuses the first write. */
-function assertWritable(db: Sqlite.Database, file: string): void {
+function assertWritable(db: Sqlite.Database, file: string, { name, migrations, withoutIt }: Schema): void {
   try {
     db.pragma(`user_version = ${migrations.length}`);
   } catch (error) {
     if (!(error instanceof Sqlite.SqliteError) || !error.code.startsWith('SQLITE_READONLY')) throw error;
-    throw new CacheError('BAD_CONFIG', `the catalog ${file} cannot be written`, {
-      hint: 'Give your user the right to write it, or move it away: it is rebuilt from the cache directory.',
+    throw new CacheError('BAD_CONFIG', `${name} ${file} cannot be written`, {
+      hint: `Give your user the right to write it, or move it away: ${withoutIt}.`,
       cause: error,
     });
   }
 }
 
-/** The schema that the first `version` migrations make of an empty file. */
-function expectedSchema(version: number): string {
+/** The schema that these migrations make of an empty file. */
+function expectedSchema(migrations: readonly string[]): string {
   const db = new Sqlite(':memory:');
   try {
-    migrate(db, version);
+    migrate(db, migrations);
     return schemaOf(db);
   } finally {
     db.close();

@@ -1,4 +1,4 @@
-import { CacheError } from '../core/errors.ts';
+import { CacheError } from './errors.ts';
 
 const powers = ['k', 'm', 'g', 't', 'p'];
 const milliseconds: Record<string, number> = {
