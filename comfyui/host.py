@@ -1,4 +1,4 @@
-"""What ComfyUI tells about itself. Its modules are only looked at, never imported, so that their order stays its own."""
+"""ComfyUI's state, read from its modules. They are never imported here, so that ComfyUI keeps their order."""
 
 from __future__ import annotations
 
@@ -6,23 +6,24 @@ import asyncio
 import os
 import sys
 import threading
+from typing import NamedTuple
 
-# What the daemon calls ComfyUI.
+# ComfyUI's name in requests to the daemon.
 APP = "comfyui"
-# Modules of ComfyUI that look up paths without loading a model for a node: HTTP routes, the asset scanner, previews.
+# These modules of ComfyUI look up paths but load no model for a node: HTTP routes, previews, the asset scanner.
 _NOT_LOADERS = ("server", "latent_preview", "app")
-# Folders that ComfyUI keeps beside its model folders and that hold no weights.
+# Folders among ComfyUI's model folders that hold no weights.
 NOT_MODELS = ("custom_nodes", "configs")
 
 
 def client_of(frame) -> dict | None:
-    """Who asks, when that is a node of a running prompt (`frame` called get_full_path); None for everybody else."""
+    """Describes the node of a running prompt that asks. None for other callers. `frame` is the caller of get_full_path."""
     if _caller(frame) in _NOT_LOADERS or _on_event_loop():
         return None
     client = {"app": APP, "pid": os.getpid()}
     executing = getattr(sys.modules.get("comfy_execution.utils"), "get_executing_context", None)
     if executing is None:
-        # ComfyUI before July 2025: nodes run in a thread of their own, everything else in the main thread.
+        # ComfyUI before July 2025 runs nodes in a thread of their own, and everything else in the main thread.
         return None if threading.current_thread() is threading.main_thread() else client
     context = executing()
     if context is None:
@@ -33,7 +34,7 @@ def client_of(frame) -> dict | None:
 
 
 def model_folders(folder_paths) -> list[dict]:
-    """ComfyUI's model folders, as POST /api/roots takes them."""
+    """ComfyUI's model folders in the form of POST /api/roots."""
     pairs = {
         (os.path.abspath(folder), category)
         for category, entry in list(folder_paths.folder_names_and_paths.items())
@@ -41,6 +42,34 @@ def model_folders(folder_paths) -> list[dict]:
         for folder in entry[0]
     }
     return [{"path": path, "category": category} for path, category in sorted(pairs)]
+
+
+class QueuedPrompt(NamedTuple):
+    """A prompt that ComfyUI has accepted. `outputs` are the ids of its valid output nodes, None when ComfyUI does not tell."""
+
+    id: str
+    prompt: dict
+    outputs: list | None
+
+
+def running_prompt(prompt_id: str | None = None) -> QueuedPrompt | None:
+    """The running prompt, or None. With an id, only the prompt with this id."""
+    try:
+        running = map(_queued, list(_prompt_queue().currently_running.values()))
+        return next((found for found in running if prompt_id in (None, found.id)), None)
+    except Exception:
+        return None
+
+
+def waiting_prompts() -> list[QueuedPrompt] | None:
+    """The waiting prompts in no order. None when ComfyUI does not tell."""
+    try:
+        queue = _prompt_queue()
+        # ComfyUI holds the mutex until a prompt that waits no more is listed as running.
+        with queue.mutex:
+            return [_queued(item) for item in queue.queue]
+    except Exception:
+        return None
 
 
 def prompts_left() -> bool:
@@ -52,7 +81,7 @@ def prompts_left() -> bool:
 
 
 def idle_since_prompt() -> int | None:
-    """How many prompts ComfyUI has begun, when none runs or waits; None when one does or that cannot be told."""
+    """The number of prompts that ComfyUI has begun. None while a prompt runs or waits, and when ComfyUI does not tell."""
     queue = _prompt_queue()
     try:
         return queue.task_counter if queue.get_tasks_remaining() == 0 else None
@@ -62,8 +91,8 @@ def idle_since_prompt() -> int | None:
 
 def free_models() -> bool:
     """
-    Has ComfyUI unload its models and forget what nodes have put out, as its own route POST /free does: its worker does so between
-    prompts, never while one runs. False when this ComfyUI cannot be asked to.
+    Makes ComfyUI unload its models and drop cached outputs, as its route POST /free does. Its worker does so between prompts. False when
+    this ComfyUI has no such function.
     """
     queue = _prompt_queue()
     try:
@@ -76,8 +105,8 @@ def free_models() -> bool:
 
 def is_executing_node() -> bool:
     """
-    True when the calling thread is in the function of a node, where ComfyUI expects that a prompt ends. Other methods of a node
-    (IS_CHANGED) run in the same thread with the same context, and there such an end would be that of the thread.
+    True inside the function of a node, where ComfyUI handles an interruption. Other methods of a node (IS_CHANGED) run in the same thread
+    with the same context, and an interruption there would end the thread.
     """
     frame = sys._getframe(1)
     while frame is not None:
@@ -88,7 +117,7 @@ def is_executing_node() -> bool:
 
 
 def is_interruption(error: BaseException) -> bool:
-    """True for what ComfyUI raises to end an interrupted prompt; in old versions it is an Exception like others."""
+    """True for ComfyUI's exception that ends an interrupted prompt. In old versions it derives from Exception."""
     return type(error).__name__ == "InterruptProcessingException"
 
 
@@ -97,19 +126,22 @@ def _prompt_queue():
     return getattr(server, "prompt_queue", None)
 
 
+def _queued(item: tuple) -> QueuedPrompt:
+    outputs = item[4] if len(item) > 4 and isinstance(item[4], list) else None
+    return QueuedPrompt(item[1], item[2], outputs)
+
+
 def _class_of(prompt_id: str, node_id: str) -> str | None:
-    """The class of a node of the prompt that runs; None for one that another node has made, and where ComfyUI does not tell."""
+    """The class of a node of the running prompt. None for nodes that other nodes have created, and when ComfyUI does not tell."""
     try:
-        running = list(_prompt_queue().currently_running.values())
-        prompt = next(item[2] for item in running if item[1] == prompt_id)
-        found = prompt[node_id]["class_type"]
+        found = running_prompt(prompt_id).prompt[node_id]["class_type"]
     except Exception:
         return None
     return found if isinstance(found, str) else None
 
 
 def _caller(frame) -> str:
-    """The top-level package of the calling module; get_full_path_or_raise in folder_paths only hands the question on."""
+    """The top-level package of the calling module. get_full_path_or_raise in folder_paths is skipped: it only forwards."""
     while frame is not None and frame.f_globals.get("__name__") == "folder_paths":
         frame = frame.f_back
     return "" if frame is None else str(frame.f_globals.get("__name__")).partition(".")[0]
@@ -117,8 +149,8 @@ def _caller(frame) -> str:
 
 def _on_event_loop() -> bool:
     """
-    True on the server's event loop, which must not wait for anything. The thread that executes prompts has a running loop
-    of its own, so that a loop runs is not enough to tell.
+    True on the server's event loop, which must never block. A running loop alone does not tell: the thread that executes prompts has
+    one too.
     """
     try:
         loop = asyncio.get_running_loop()

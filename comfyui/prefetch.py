@@ -1,7 +1,8 @@
-"""The daemon hears of a prompt when it is queued, and can copy its models before their nodes run."""
+"""Tells the daemon of each prompt that ComfyUI has accepted, so that its models are copied before their nodes run."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import queue
@@ -9,8 +10,10 @@ import sys
 import threading
 
 from .daemon import Daemon, Trouble
-from .host import APP
+from .graph import complete, has_key, is_same_node, is_same_prompt, with_sources
+from .host import APP, QueuedPrompt, running_prompt, waiting_prompts
 from .registration import Registration
+from .will_run import WillRun
 
 log = logging.getLogger("autocached")
 
@@ -20,62 +23,164 @@ _MOST_WAITING = 100
 
 class Prefetch:
     """
-    Takes prompts on ComfyUI's event loop, at no cost to it, and passes them on in a thread that lives while there are some.
-    `heard()` is called there for each.
+    Takes prompts on ComfyUI's event loop, at no cost to it. A thread does the rest; it lives while there is work. `heard()` is called
+    there for each prompt.
     """
 
     def __init__(self, daemon: Daemon, registration: Registration, heard):
         self._daemon = daemon
         self._registration = registration
         self._heard = heard
-        self._prompts = queue.Queue(_MOST_WAITING)
+        self._will_run = WillRun()
+        self._work = queue.Queue(_MOST_WAITING)
         self._lock = threading.Lock()
-        self._sender = None
+        self._worker = None
         self._attached = False
 
     def attach(self) -> None:
-        """Asks ComfyUI's server, when it is there and can do that, to hear of every prompt that is queued. Once."""
+        """Registers for all prompts that are sent to ComfyUI's server, if it exists and has that function. Once."""
         server = getattr(getattr(sys.modules.get("server"), "PromptServer", None), "instance", None)
         add = getattr(server, "add_on_prompt_handler", None)
         if add is not None and not self._attached:
             self._attached = True
             add(self.on_prompt)
+            self._will_run.attach()
 
     def on_prompt(self, json_data):
-        """ComfyUI's handler of prompts: gives back what it was given, and never raises."""
+        """ComfyUI's handler of prompts: returns its argument and never raises."""
         try:
             if isinstance(json_data.get("prompt"), dict):
-                self._prompts.put_nowait((json_data["prompt"], json_data.get("prompt_id")))
-                self._start()
+                self._hear(_Sent(json_data))
         except Exception:
             log.debug("autocached: a prompt is not prefetched", exc_info=True)
         return json_data
 
-    def _start(self) -> None:
-        with self._lock:
-            if self._sender is None:
-                self._sender = threading.Thread(target=self._send_all, name="autocached-prefetch", daemon=True)
-                self._sender.start()
+    def _hear(self, sent: _Sent) -> None:
+        self._later(self._prepare)
+        request = _current_request()
+        if request is None:
+            self._later(self._send, sent.prompt, sent.id, sent.targets, set())
+            return
+        sent.is_watched = self._will_run.watch(sent.prompt, lambda found, asked: self._later(self._runs, sent, found, asked))
+        request.add_done_callback(lambda done: self._later(self._answered, sent, done))
 
-    def _send_all(self) -> None:
-        while True:
-            with self._lock:
-                if self._prompts.empty():
-                    self._sender = None
-                    break
-            self._send(*self._prompts.get())
-        self._daemon.close()
+    def _prepare(self) -> None:
+        """Also for refused prompts: names that were missing may be there for the next try."""
+        self._heard()
+        self._registration.offer()
 
-    def _send(self, prompt: dict, prompt_id) -> None:
-        body = {"prompt": prompt, "client": {"app": APP, "pid": os.getpid()}}
+    def _answered(self, sent: _Sent, request) -> None:
+        """Called when ComfyUI has accepted or refused the prompt."""
+        found = _find(sent)
+        sent.is_accepted = found is not None or not _is_refused(request)
+        if not sent.is_accepted:
+            self._will_run.forget(sent.prompt)
+        elif not sent.is_watched:
+            self._send_waiting(sent, found)
+
+    def _runs(self, sent: _Sent, found: QueuedPrompt | None, asked: set[str] | None) -> None:
+        """Called when the watch of a prompt ends. `asked` are the nodes whose outputs ComfyUI lacks, None if they remain unknown."""
+        sent.is_watched = False
+        if found is not None and asked is not None:
+            known = complete(sent.prompt, {node for node in sent.prompt if has_key(sent.prompt[node])})
+            self._send(sent.prompt, found.id, found.outputs, known - asked)
+        elif found is not None or sent.is_accepted:
+            self._send_waiting(sent, found or _find(sent))
+
+    def _send_waiting(self, sent: _Sent, found: QueuedPrompt | None) -> None:
+        """Nodes that the running prompt has too were prefetched for it, and will be cached when this prompt begins."""
+        if found is None:
+            self._send(sent.prompt, sent.id, sent.targets, set())
+            return
+        running = running_prompt()
+        known = set() if running is None or running.id == found.id else _shared(sent.prompt, running)
+        self._send(sent.prompt, found.id, found.outputs, known)
+
+    def _send(self, prompt: dict, prompt_id, targets, cached: set[str]) -> None:
+        body = {"prompt": {node: _without_notes(prompt[node]) for node in prompt}, "client": {"app": APP, "pid": os.getpid()}}
         if prompt_id is not None:
             body["promptId"] = str(prompt_id)
+        if isinstance(targets, list):
+            body["partial_execution_targets"] = targets
+        if cached:
+            body["cachedNodes"] = sorted(cached)
         try:
-            self._heard()
-            self._registration.offer()
             self._registration.finish(_ANSWER_SECONDS)
             self._daemon.post("/api/workflows/prefetch", body, _ANSWER_SECONDS)
         except Trouble as why:
             log.debug("autocached: a prompt was not prefetched: %s", why)
+
+    def _later(self, work, *args) -> None:
+        """Queues work for the thread. Never raises."""
+        try:
+            self._work.put_nowait((work, args))
+            self._start()
         except Exception:
             log.debug("autocached: a prompt is not prefetched", exc_info=True)
+
+    def _start(self) -> None:
+        with self._lock:
+            if self._worker is None:
+                self._worker = threading.Thread(target=self._work_off, name="autocached-prefetch", daemon=True)
+                self._worker.start()
+
+    def _work_off(self) -> None:
+        while True:
+            with self._lock:
+                if self._work.empty():
+                    self._worker = None
+                    break
+            work, args = self._work.get()
+            try:
+                work(*args)
+            except Exception:
+                log.debug("autocached: a prompt is not prefetched", exc_info=True)
+        self._daemon.close()
+
+
+class _Sent:
+    """A prompt that was sent to ComfyUI."""
+
+    def __init__(self, json_data: dict):
+        self.prompt: dict = json_data["prompt"]
+        self.id = json_data.get("prompt_id")
+        self.targets = json_data.get("partial_execution_targets")
+        self.is_watched = False
+        self.is_accepted = False
+
+
+def _current_request():
+    """The task that serves the present request of ComfyUI's server; None outside of one."""
+    try:
+        return asyncio.current_task()
+    except RuntimeError:
+        return None
+
+
+def _is_refused(request) -> bool:
+    """By the status of the answer. When that is not known: a prompt is refused that is not in the queue, if ComfyUI shows its queue."""
+    try:
+        return request.result()[0].status >= 400
+    except (Exception, asyncio.CancelledError):
+        return waiting_prompts() is not None
+
+
+def _find(sent: _Sent) -> QueuedPrompt | None:
+    """The prompt in ComfyUI's queue. A running prompt is there as a copy."""
+    for found in waiting_prompts() or ():
+        if found.prompt is sent.prompt or found.id == sent.id:
+            return found
+    running = running_prompt()
+    is_sent = running is not None and (running.id == sent.id or is_same_prompt(running.prompt, sent.prompt))
+    return running if is_sent else None
+
+
+def _shared(prompt: dict, running: QueuedPrompt) -> set[str]:
+    """The nodes that a running prompt executes or has cached too."""
+    run = running.prompt if running.outputs is None else with_sources(running.prompt, running.outputs)
+    return complete(prompt, {node for node in run if node in prompt and is_same_node(prompt[node], running.prompt[node])})
+
+
+def _without_notes(node):
+    """A node without ComfyUI's note of IS_CHANGED, which need not be JSON."""
+    return {key: node[key] for key in node if key != "is_changed"} if isinstance(node, dict) else node

@@ -32,7 +32,7 @@ export function analyze(document: unknown, options: AnalyzeOptions = {}): Analys
   const reader: Reader = { classes, literals: new Literals(graph, classes), options, budget };
   const outputs = outputsOf(graph, classes);
   const dependencies = dependenciesOf(graph, classes, reader.literals);
-  const order = executionOrder(outputs.valid, dependencies);
+  const order = executionOrder(outputs.valid, dependencies).filter((id) => !graph.cached.has(id));
   const executed = order.flatMap((id) => graph.nodes.get(id) ?? []).map((node) => ({ node, ...nodeModels(node, reader) }));
   const others = notExecuted(graph, { outputs, dependencies, executed: new Set(order) });
   const maybe = found.prompt ? [] : others.filter(({ why }) => why === switchedOff);
@@ -49,10 +49,10 @@ export function analyze(document: unknown, options: AnalyzeOptions = {}): Analys
   };
 }
 
-function toGraph({ prompt, workflow, targets }: Document, classes: NodeClasses, budget: Budget): Graph {
-  if (!prompt) return { ...fromWorkflow(workflow ?? {}, classes, budget), targets };
+function toGraph({ prompt, workflow, targets, cached }: Document, classes: NodeClasses, budget: Budget): Graph {
+  if (!prompt) return { ...fromWorkflow(workflow ?? {}, classes, budget), targets, cached };
   const declared = workflow ? declaredModels(workflow, classes) : new Map();
-  return { ...readPrompt(prompt, declared, budget), targets };
+  return { ...readPrompt(prompt, declared, budget), targets, cached };
 }
 
 function fromWorkflow(workflow: JsonObject, classes: NodeClasses, budget: Budget): Graph {

@@ -15,10 +15,12 @@ interface Execution {
 export function notExecuted(graph: Graph, { outputs, dependencies, executed }: Execution): Graph['absent'] {
   const linked = (id: string) => sourcesOf(graph.nodes.get(id));
   const circling = reach(outputs.valid, (id) => dependencies.get(id)?.map(({ node }) => node) ?? []);
+  const cached = reach([...graph.cached], linked);
   const leftOut = reach(outputs.valid, linked);
   const refused = reach(outputs.refused, linked);
   const reason = ({ id }: GraphNode) => {
     if (circling.has(id)) return 'its links go round in a circle';
+    if (cached.has(id)) return 'ComfyUI has cached what comes of it';
     if (leftOut.has(id)) return switchedOff;
     return refused.has(id) ? 'ComfyUI refuses its output: a required input is not connected' : 'no output needs it';
   };

@@ -11,14 +11,16 @@ export interface Outputs {
 }
 
 /**
- * Output nodes by their class. A node of an unknown class counts if it feeds no other node. A blueprint, and any graph without
+ * Output nodes by their class. A node of an unknown class counts if it is a target or feeds no other node. A blueprint, and any graph without
  * executable outputs (a part of a workflow, an unfinished one), counts as a whole.
  */
 export function outputsOf(graph: Graph, classes: NodeClasses): Outputs {
   const nodes = [...graph.nodes.values()];
   const absent = graph.absent.map(({ node }) => node);
   const taken = new Set([...nodes, ...absent].flatMap(sourcesOf));
-  const outputs = nodes.filter(({ id, classType }) => classes.isOutput(classType) ?? !taken.has(id)).map(({ id }) => id);
+  const isOutput = ({ id, classType }: GraphNode) =>
+    classes.isOutput(classType) ?? (!taken.has(id) || graph.targets?.has(id) === true);
+  const outputs = nodes.filter(isOutput).map(({ id }) => id);
   if (outputs.length === 0 || graph.blueprint) return { valid: [...new Set([...outputs, ...ends(nodes)])], refused: [] };
   const wanted = outputs.filter((id) => graph.targets?.has(id) ?? true);
   const lacking = lackingNodes(graph, classes);

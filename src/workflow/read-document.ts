@@ -11,7 +11,12 @@ export interface Document {
   workflow: JsonObject | null;
   /** `partial_execution_targets` of a request to `POST /prompt`. */
   targets: ReadonlySet<string> | null;
+  /** `cachedNodes` beside the prompt: nodes whose outputs ComfyUI has cached. */
+  cached: ReadonlySet<string>;
 }
+
+/** A document that does not say otherwise is executed as a whole. */
+const wholly = { targets: null, cached: new Set<string>() };
 
 /**
  * Finds the prompt and the workflow in a document: bytes of a PNG, a WebP or JSON, a JSON text, or parsed JSON, bare or
@@ -40,7 +45,7 @@ function fromBytes(file: Buffer): Document {
 function fromTexts(texts: Map<string, string>, format: string): Document {
   const prompt = asPrompt(parsedOrNull(texts.get('prompt')));
   const workflow = asWorkflow(parsedOrNull(texts.get('workflow')));
-  if (prompt || workflow) return { prompt, workflow, targets: null };
+  if (prompt || workflow) return { prompt, workflow, ...wholly };
   const damaged = texts.has('prompt') || texts.has('workflow');
   throw unreadable(
     `the ${format} image carries ${damaged ? 'a prompt or workflow that is damaged' : 'no prompt and no workflow'}`,
@@ -49,7 +54,7 @@ function fromTexts(texts: Map<string, string>, format: string): Document {
 
 function fromValue(value: unknown): Document | null {
   const [prompt, workflow] = [asPrompt(value), asWorkflow(value)];
-  if (prompt || workflow) return { prompt, workflow, targets: null };
+  if (prompt || workflow) return { prompt, workflow, ...wholly };
   if (!isObject(value)) return null;
   return fromWrapper(value);
 }
@@ -59,8 +64,12 @@ function fromWrapper(wrapper: JsonObject): Document | null {
   const prompt = asPrompt(parsedOrNull(wrapper['prompt']));
   const workflow = asWorkflow(parsedOrNull(wrapper['workflow'])) ?? asWorkflow(isObject(extra) ? extra['workflow'] : null);
   if (!prompt && !workflow) return null;
-  const targets = wrapper['partial_execution_targets'];
-  return { prompt, workflow, targets: Array.isArray(targets) ? new Set(targets.map(textOf)) : null };
+  const { partial_execution_targets: targets, cachedNodes } = wrapper;
+  return { prompt, workflow, targets: idsIn(targets), cached: idsIn(cachedNodes) ?? wholly.cached };
+}
+
+function idsIn(list: unknown): ReadonlySet<string> | null {
+  return Array.isArray(list) ? new Set(list.map(textOf)) : null;
 }
 
 function parsedOrNull(value: unknown): unknown {

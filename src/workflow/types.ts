@@ -30,6 +30,8 @@ export interface Graph {
   blueprint: boolean;
   /** Output nodes requested by the client; null = all. */
   targets: ReadonlySet<string> | null;
+  /** Nodes whose outputs ComfyUI has cached: it does not execute them, nor what only they need. */
+  cached: ReadonlySet<string>;
 }
 
 export type How = WorkflowModel['how'];

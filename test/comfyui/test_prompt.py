@@ -166,7 +166,7 @@ class Prefetching(Prompts):
         prefetch._start = lambda: None
         for _ in range(1000):
             self.server.trigger_on_prompt({"prompt": self.prompt})
-        self.assertLessEqual(prefetch._prompts.qsize(), 100)
+        self.assertLessEqual(prefetch._work.qsize(), 100)
 
     def test_the_node_loaded_twice_tells_each_prompt_once(self):
         self.run_file(os.path.join(SHIM, "__init__.py"))

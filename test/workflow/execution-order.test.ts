@@ -50,6 +50,38 @@ test('only the outputs that the client asked for are followed', () => {
   expect(names({ prompt: twoOutputs, partial_execution_targets: ['9'] })).not.toContain('upscale_models/x4.safetensors');
 });
 
+test('an output of a pack that feeds other nodes is followed when the client asked for it', () => {
+  const chain = prompt({
+    '1': ['VAELoader', { vae_name: 'vae.safetensors' }],
+    '2': ['SaveAndPassOn', { images: ['1', 0] }],
+    '3': ['SaveAndPassOn', { images: ['2', 0] }],
+  });
+  expect(names({ prompt: chain, partial_execution_targets: ['2'] })).toEqual(['vae/vae.safetensors']);
+});
+
+test('nothing is prefetched for a node whose output ComfyUI has cached, nor for what only that needs', () => {
+  const rest = (...cachedNodes: string[]) => names({ prompt: twoOutputs, cachedNodes });
+  expect(rest('4')).not.toContain('checkpoints/base.safetensors');
+  expect(rest('4')).toContain('loras/style.safetensors');
+  expect(rest('10')).not.toContain('loras/style.safetensors');
+  expect(rest('10', '4')).toEqual(expect.not.arrayContaining(['checkpoints/base.safetensors', 'loras/style.safetensors']));
+  expect(rest(...Object.keys(twoOutputs))).toEqual([]);
+});
+
+test('a file that a cached node and another one load is prefetched for the other', () => {
+  const twice = prompt({
+    '1': ['VAELoader', { vae_name: 'vae.safetensors' }],
+    '2': ['VAELoader', { vae_name: 'vae.safetensors' }],
+    '3': ['PreviewAny', { source: ['1', 0] }],
+    '4': ['PreviewAny', { source: ['2', 0] }],
+  });
+  expect(names({ prompt: twice, cachedNodes: ['1'] })).toEqual(['vae/vae.safetensors']);
+  expect(analyze({ prompt: twice, cachedNodes: ['1', '2'] })).toMatchObject({
+    models: [],
+    skipped: [1, 2].map((node) => ({ node: `${node}`, why: 'vae.safetensors: ComfyUI has cached what comes of it' })),
+  });
+});
+
 test('a prompt that goes in a circle ends with an answer', () => {
   const circle = prompt({
     '1': ['LoraLoader', { lora_name: 'a.safetensors', model: ['2', 0] }],

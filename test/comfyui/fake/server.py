@@ -1,7 +1,14 @@
 """ComfyUI's server: its event loop, its queue, and the route that reads the header of a model."""
 
+import copy
+import threading
+from collections import namedtuple
+
 import folder_paths
 from aiohttp import web
+
+
+Response = namedtuple("Response", "status")
 
 
 class PromptQueue:
@@ -10,12 +17,29 @@ class PromptQueue:
 
     def __init__(self):
         self.flags = {}
+        # Items: number, id, prompt, extra data, ids of the outputs, what is secret.
+        self.queue = []
+        self.mutex = threading.RLock()
+        self.currently_running = {}
+
+    def put(self, item):
+        self.queue.append(item)
+
+    def get(self):
+        """The worker takes the next prompt; what others see of it from then on is a copy."""
+        item = self.queue.pop(0)
+        self.currently_running[self.task_counter] = copy.deepcopy(item)
+        self.task_counter += 1
+        return item
+
+    def task_done(self):
+        self.currently_running.clear()
 
     def set_flag(self, name, data):
         self.flags[name] = data
 
     def get_tasks_remaining(self):
-        return self.tasks
+        return self.tasks + len(self.queue) + len(self.currently_running)
 
 
 class PromptServer:
@@ -37,6 +61,16 @@ class PromptServer:
         for handler in self.on_prompt_handlers:
             json_data = handler(json_data)
         return json_data
+
+    async def post_prompt(self, json_data, outputs=()):
+        """`POST /prompt` as aiohttp serves it, in a task of its own; `outputs` are those that pass the validation."""
+        json_data = self.trigger_on_prompt(json_data)
+        if not outputs:
+            return Response(400), False
+        number = len(self.prompt_queue.queue)
+        prompt_id = json_data.get("prompt_id") or "given-%d" % self.prompt_queue.task_counter
+        self.prompt_queue.put((number, prompt_id, json_data["prompt"], {}, list(outputs), {}))
+        return Response(200), False
 
     def send_progress_text(self, text, node_id, sid=None):
         self.texts.append((text, node_id, sid))

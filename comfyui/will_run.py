@@ -1,0 +1,192 @@
+"""Tells which nodes of a prompt will run: ComfyUI asks cache providers for each output that it lacks."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import sys
+import threading
+
+from .graph import is_same_prompt, with_sources
+from .host import QueuedPrompt, idle_since_prompt, running_prompt
+
+log = logging.getLogger("autocached")
+
+# For each question ComfyUI computes a key from the node and all its dependencies. Prompts with more pairs of these are not watched.
+MOST_PAIRS = 400
+# After so many errors of this file no prompt is watched.
+MOST_FAILURES = 3
+# The methods of a provider with the number of their parameters, and the coroutines among them.
+_METHODS = {"on_lookup": 2, "on_store": 3, "should_cache": 3, "on_prompt_start": 2, "on_prompt_end": 2}
+_COROUTINES = {"on_lookup", "on_store"}
+
+
+class WillRun:
+    """
+    Watches one prompt at a time, through a cache provider without outputs. The provider is registered only until the prompt's first node
+    runs: ComfyUI has asked for all outputs by then.
+    """
+
+    def __init__(self):
+        self._api = None
+        self._provider = None
+        self._lock = threading.Lock()
+        self._watch: _Watch | None = None
+        self._failures = 0
+
+    def attach(self) -> None:
+        """Detects this ComfyUI's interface. Once."""
+        if self._provider is not None:
+            return
+        api = sys.modules.get("comfy_execution.cache_provider")
+        lacking = _lacking(api)
+        if lacking is None:
+            self._api, self._provider = api, _provider_of(api.CacheProvider, self)
+        else:
+            log.info("autocached: this ComfyUI does not tell what it has cached (%s); models of all nodes of a prompt are prefetched", lacking)
+
+    def watch(self, prompt: dict, tell) -> bool:
+        """
+        Watches an arriving prompt. False when it is not watched: others run first, no prompt has run yet (so nothing is cached), ComfyUI
+        would compute too many keys, or another provider may have outputs. Otherwise `tell(found, asked)` is called when the prompt runs,
+        with the ids of the nodes whose outputs ComfyUI lacks. Both are None if they remain unknown.
+        """
+        try:
+            with self._lock:
+                return self._begin(prompt, tell)
+        except Exception:
+            self.failed()
+            return False
+
+    def forget(self, prompt: dict) -> None:
+        """Ends the watch of a refused prompt."""
+        with self._lock:
+            if self._watch is not None and self._watch.prompt is prompt:
+                self._end()
+
+    def on_start(self, prompt_id: str) -> None:
+        with self._lock:
+            if self._watch is None:
+                return
+            found = running_prompt(prompt_id)
+            if found is not None and is_same_prompt(found.prompt, self._watch.prompt):
+                self._watch.found = found
+            else:
+                self._end().tell(None, None)
+
+    def on_lookup(self, node: str) -> None:
+        with self._lock:
+            watch = self._watch
+            if watch is None or watch.found is None:
+                return
+            if node in watch.asked:
+                # A second question comes when the node is about to run. The first questions are complete by then.
+                self._end().tell(watch.found, watch.asked)
+            else:
+                watch.asked.add(node)
+
+    def on_end(self, _prompt_id: str) -> None:
+        with self._lock:
+            if self._watch is not None and self._watch.found is not None:
+                self._end()
+
+    def failed(self) -> None:
+        """Ends the watch after an error of this file, and watches no further prompt after some errors."""
+        log.debug("autocached: which nodes of a prompt will run is not known", exc_info=True)
+        with self._lock:
+            self._failures += 1
+            watch = self._watch and self._end()
+            if self._failures >= MOST_FAILURES and self._api is not None:
+                self._api = None
+                log.warning("autocached: what ComfyUI has cached is not understood; models of all nodes of a prompt are prefetched from now on")
+        if watch is not None:
+            watch.tell(watch.found, None)
+
+    def _begin(self, prompt: dict, tell) -> bool:
+        if self._api is None or self._watch is not None or not idle_since_prompt():
+            return False
+        if _has_providers(self._api) or not _is_small(prompt):
+            return False
+        self._api.register_cache_provider(self._provider)
+        self._watch = _Watch(prompt, tell)
+        return True
+
+    def _end(self) -> _Watch:
+        watch, self._watch = self._watch, None
+        self._api.unregister_cache_provider(self._provider)
+        return watch
+
+
+class _Watch:
+    def __init__(self, prompt: dict, tell):
+        self.prompt = prompt
+        self.tell = tell
+        # Set when the prompt runs.
+        self.found: QueuedPrompt | None = None
+        self.asked: set[str] = set()
+
+
+def _provider_of(base, will_run: WillRun):
+    def guarded(work, *args) -> None:
+        try:
+            work(*args)
+        except Exception:
+            will_run.failed()
+
+    class AutocachedObserver(base):
+        async def on_lookup(self, context):
+            guarded(lambda: will_run.on_lookup(context.node_id))
+            return None
+
+        async def on_store(self, context, value):
+            return None
+
+        def should_cache(self, context, value=None):
+            return value is None
+
+        def on_prompt_start(self, prompt_id):
+            guarded(will_run.on_start, prompt_id)
+
+        def on_prompt_end(self, prompt_id):
+            guarded(will_run.on_end, prompt_id)
+
+    return AutocachedObserver()
+
+
+def _lacking(api) -> str | None:
+    """The first part of the interface that this ComfyUI lacks or has in an unknown form; None when it has all."""
+    if getattr(getattr(sys.modules.get("comfy.cli_args"), "args", None), "cache_none", False):
+        return "--cache-none"
+    if api is None:
+        return "no cache providers"
+    if any(_parameters(getattr(api, name, None)) != 1 for name in ("register_cache_provider", "unregister_cache_provider")):
+        return "other functions"
+    base = getattr(api, "CacheProvider", None)
+    if not inspect.isclass(base) or not _METHODS.keys() >= getattr(base, "__abstractmethods__", set()):
+        return "other class"
+    for name, count in _METHODS.items():
+        method = getattr(base, name, None)
+        if _parameters(method) != count or inspect.iscoroutinefunction(method) != (name in _COROUTINES):
+            return "other " + name
+    return None
+
+
+def _parameters(function) -> int:
+    try:
+        return len(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        return -1
+
+
+def _has_providers(api) -> bool:
+    providers = getattr(api, "_get_cache_providers", tuple)
+    return bool(providers())
+
+
+def _is_small(prompt: dict) -> bool:
+    pairs = 0
+    for node in prompt:
+        pairs += len(with_sources(prompt, [node]))
+        if pairs > MOST_PAIRS:
+            return False
+    return True
