@@ -1,4 +1,4 @@
-"""Models that were loaded from their sources before their copies were ready, and that ComfyUI therefore still reads from there."""
+"""Models that ComfyUI loaded from their sources before their copies were ready, and still reads from there."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ from .mapped import mapped
 log = logging.getLogger("autocached")
 
 LOOK_SECONDS = 5.0
-# ComfyUI must have had nothing to do for so long before it is made to let go of its models.
+# ComfyUI must have been idle for this long before it unloads its models.
 IDLE_SECONDS = 10.0
 _ANSWER_SECONDS = 5.0
 
 
 class Stuck:
     """
-    ComfyUI keeps the file of a loaded model open, and asks for its path again only when its loader runs again. One thread,
-    which lives while there are such files, tells the daemon of them, tells the user once when a copy is ready, and, when the
-    daemon's settings say so, has ComfyUI unload its models. That is asked for once for each file, and only of an idle ComfyUI.
+    ComfyUI keeps the file of a loaded model open, and asks for its path again only when its loader runs again. While there are such files,
+    one thread tells the daemon of them, tells the user once when a copy is ready, and makes ComfyUI unload its models if the daemon's
+    settings say so: once for each file, and only while ComfyUI is idle.
     """
 
     def __init__(self, daemon: Daemon, clock=time.monotonic):
         self._daemon = daemon
         self._clock = clock
         self._lock = threading.Lock()
-        # By path: size and mtime in ns of the source when it was opened, and its path without links, as it is mapped.
+        # By path: the source's size and mtime in ns at opening, and its path without links, under which it is mapped.
         self._open: dict[str, tuple[int, int, str]] = {}
         self._watcher = None
         self._told: set[tuple] = set()
         self._freed: set[tuple] = set()
-        # Since when ComfyUI has been idle after which prompt, as far as was seen.
+        # The number of prompts at the last look at an idle ComfyUI, and the time since when it has been that.
         self._idle = (None, 0.0)
 
     def opened(self, path: str, source: os.stat_result) -> None:
-        """A node opens the source although a copy of it is on its way."""
+        """Notes that a node opens the source while a copy is being made."""
         with self._lock:
             self._open[path] = (source.st_size, source.st_mtime_ns, os.path.realpath(path))
             if self._watcher is None:
@@ -47,7 +47,7 @@ class Stuck:
                 self._watcher.start()
 
     def redirected(self, path: str) -> None:
-        """A node opens the copy in place of this source."""
+        """Notes that a node opens the copy of this source."""
         if self._open:
             with self._lock:
                 self._open.pop(path, None)
@@ -64,11 +64,13 @@ class Stuck:
         self._forget_closed()
         with self._lock:
             found = dict(self._open)
-        sources = [{"path": path, "size": size, "mtimeNs": str(mtime_ns)} for path, (size, mtime_ns, _) in sorted(found.items())]
         try:
+            there = self._daemon.announcement().there
+            here = {there(path): path for path in sorted(found)}
+            sources = [{"path": path, "size": found[own][0], "mtimeNs": str(found[own][1])} for path, own in here.items()]
             body = {"client": {"app": APP, "pid": os.getpid()}, "sources": sources}
             answer = self._daemon.post("/api/stuck", body, _ANSWER_SECONDS)
-            ready = {(path, *found[path]) for path in answer.get("stuck", ()) if path in found}
+            ready = {(here[path], *found[here[path]]) for path in answer.get("stuck", ()) if path in here}
             self._deal_with(ready, answer.get("free") == "auto")
         except Trouble as why:
             log.debug("autocached: the daemon was not told what is loaded from its source: %s", why)
@@ -80,7 +82,7 @@ class Stuck:
             return self._watcher is not None
 
     def _forget_closed(self) -> None:
-        """While a prompt runs, what a node has asked for may be about to be opened."""
+        """Forgets sources that are closed. Not while a prompt runs: a node may be about to open a source."""
         if prompts_left():
             return
         with self._lock:
@@ -105,7 +107,7 @@ class Stuck:
         return prompt is not None and self._clock() - self._idle[1] >= IDLE_SECONDS
 
     def _forget_freed(self, freed: set[tuple]) -> None:
-        """Where the system does not tell what is mapped, what was unloaded is not open any more."""
+        """Forgets unloaded sources where the system does not tell what is mapped."""
         if mapped(set()) is not None:
             return
         with self._lock:
