@@ -53,6 +53,17 @@ class Commands:
         """A loader finds and opens a model. The SHA-256 of what it reads."""
         return sha256(self.process.load(category, name))
 
+    def load_as(self, node_class, category, name):
+        """A node of this class asks for a model in a prompt that runs. The path that it gets."""
+        server = sys.modules["server"].PromptServer
+        queue = (server.instance or server(None)).prompt_queue
+        queue.put((0, "prompt-1", {"4": {"class_type": node_class, "inputs": {}}}, {}, ["4"], {}))
+        queue.get()
+        try:
+            return self.process.load(category, name)
+        finally:
+            queue.task_done()
+
     def beside(self, category, name):
         """What a node that loads the model finds beside it, by name."""
         folder = os.path.dirname(self.process.load(category, name))

@@ -36,6 +36,19 @@ class Host(ComfyTest):
         self.assertEqual(asyncio.run(server.view_metadata("checkpoints", "a.safetensors")), self.source)
         self.assertEqual(self.daemon.lookups, [])
 
+    def test_the_daemon_hears_of_which_class_the_node_is_that_asks(self):
+        self.start_shim()
+        queue = sys.modules["server"].PromptServer(None).prompt_queue
+        self.load()
+        queue.put((0, "prompt-1", {"4": {"class_type": "CheckpointLoader", "inputs": {}}, "5": {"inputs": {}}}, {}, ["4"], {}))
+        queue.get()
+        # Another node has made the third while it ran.
+        for node in ("4", "5", "4.0.1"):
+            self.in_node(lambda: self.nodes.load("checkpoints", "a.safetensors"), node=node)
+        self.in_node(lambda: self.nodes.load("checkpoints", "a.safetensors"), prompt="another")
+        told = [lookup["client"].get("nodeClass") for lookup in self.daemon.lookups]
+        self.assertEqual(told, [None, "CheckpointLoader", None, None, None])
+
     def test_a_preview_decoder_is_not_asked_for_at_each_sampling(self):
         self.start_shim()
         source, copy = self.make_source_and_copy("vae_approx", "taesd_decoder.safetensors")
