@@ -1,4 +1,4 @@
-"""Where the daemon is, and what it is believed: by files that only the user can have written, and by the environment."""
+"""The daemon's address, token and trusted directories, from files that only the user can have written or from the environment."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _LOOPBACK = re.compile(r"localhost|::1|127(\.\d{1,3}){3}")
 
 
 class Announcement(NamedTuple):
-    """daemon.json with the token, or what the environment says in its place."""
+    """The contents of daemon.json and the token, or the environment's values in their place."""
 
     url: str
     pid: int
     token: str
-    # A path in an answer is believed only below one of these.
+    # A path in an answer is trusted only below one of these.
     directories: tuple[str, ...]
-    # Pairs of a directory as the daemon calls it and as this process does: a container may see it elsewhere.
+    # Pairs of a directory's path in the daemon and its path in this process. They differ between containers.
     path_map: tuple[tuple[str, str], ...]
 
     @property
@@ -33,11 +33,11 @@ class Announcement(NamedTuple):
         return name if url.port in (None, 80) else "%s:%d" % (name, url.port)
 
     def here(self, path: str) -> str:
-        """A path of the daemon as this process calls it."""
+        """Translates a path of the daemon to a path of this process."""
         return _mapped(path, self.path_map)
 
     def there(self, path: str) -> str:
-        """A path of this process as the daemon calls it."""
+        """Translates a path of this process to a path of the daemon."""
         return _mapped(path, tuple((here, there) for there, here in self.path_map))
 
 
@@ -45,7 +45,7 @@ def read_announcement(file: str, env=os.environ) -> Announcement:
     """`file` is daemon.json in the state directory. Raises OSError, ValueError, KeyError or TypeError."""
     state_dir = os.path.dirname(file)
     named_url, named_token = env.get("AUTOCACHE_URL", "").strip(), env.get("AUTOCACHE_TOKEN_FILE", "").strip()
-    # A token that the user names may be another's file, as a secret that a container is given is.
+    # A token file that the user names may have another owner, such as a container's secret.
     rule = None if named_token else SECRET
     token_file = named_token or os.path.join(state_dir, "token")
     if named_url:
@@ -79,7 +79,7 @@ def _read_token(file: str, rule: int | None) -> str:
 
 
 def _parse_map(text: str) -> tuple[tuple[str, str], ...]:
-    """`/srv/cache=/cache;/mnt/models=/models`: as the daemon calls it, and as this process does."""
+    """Parses `/srv/cache=/cache;/mnt/models=/models`: for each directory its path in the daemon and its path in this process."""
     pairs = [tuple(item.strip().split("=")) for item in text.split(";") if item.strip()]
     if any(len(pair) != 2 for pair in pairs):
         raise ValueError("AUTOCACHE_PATH_MAP is %s" % text)

@@ -1,4 +1,4 @@
-"""After a failure the daemon is left alone for a while, so that a dead or hung one costs its time-out once."""
+"""After a failure the daemon is not asked for a while, so a dead or hung daemon costs one time-out and not one at each load."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LONGEST_SECONDS = 30.0
 
 
 class Breaker:
-    """`stamp()` tells when another try can be worth it early: a daemon that starts writes daemon.json anew."""
+    """A change of `stamp()` allows an early try: a daemon writes daemon.json when it starts."""
 
     def __init__(self, stamp, clock=time.monotonic):
         self._stamp = stamp
@@ -25,7 +25,7 @@ class Breaker:
         self._seen = None
 
     def allows(self) -> bool:
-        """False while the daemon is left alone. When the pause is over one caller tries, and the next pause has begun."""
+        """False during a pause. After a pause one caller may try, and the next pause begins."""
         if not self._pause:
             return True
         with self._lock:

@@ -1,4 +1,4 @@
-"""Routes of ComfyUI's own server for the sidebar in the browser: they pass on to the daemon, and hold up nobody."""
+"""Routes of ComfyUI's server for the sidebar in the browser. They forward to the daemon and never block ComfyUI."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .registration import Registration
 log = logging.getLogger("autocached")
 
 _STATE_SECONDS = 2.0
-# Sources may have to be asked whether they are there.
+# The daemon may have to look for sources.
 _ANSWER_SECONDS = 8.0
 _WORKFLOW_BYTES = 8 << 20
 _CHANGE_BYTES = 1 << 20
@@ -29,7 +29,7 @@ _CHANGES = {"warm": "/api/cache/warm", "pin": "/api/cache/pin", "unpin": "/api/c
 
 
 class Browser:
-    """Handlers run on ComfyUI's event loop; whatever waits for the daemon runs in threads that end with it, a few at once."""
+    """Handlers run on ComfyUI's event loop. Requests to the daemon run in short-lived threads, at most eight at once."""
 
     def __init__(self, daemon: Daemon, registration: Registration):
         self._daemon = daemon
@@ -39,7 +39,7 @@ class Browser:
         self._web = None
 
     def attach(self) -> None:
-        """Adds the routes while ComfyUI's server still takes some. Once; ComfyUI serves them below /api too."""
+        """Adds the routes, once, before ComfyUI's server starts. ComfyUI serves them below /api too."""
         server = getattr(getattr(sys.modules.get("server"), "PromptServer", None), "instance", None)
         routes = getattr(server, "routes", None)
         if routes is None or self._web is not None:
@@ -53,21 +53,21 @@ class Browser:
         routes.post("/autocached/change")(self.change)
 
     async def state(self, request):
-        """How the cache does, and which copies are under way."""
+        """The state of the cache and the copies under way."""
         who = standing(request.headers, request.remote)
         if who == REFUSED:
             return self._refuse()
         return await self._ask(lambda: dict(self._look(), mayChange=who == LOCAL))
 
     async def workflow(self, request):
-        """The models of the workflow in the body, as POST /api/workflows/analyze takes it, and where each is."""
+        """The models of the workflow in the body and their places. The body is that of POST /api/workflows/analyze."""
         if standing(request.headers, request.remote) == REFUSED:
             return self._refuse()
         body = await _read(request, _WORKFLOW_BYTES)
         return self._too_large() if body is None else await self._ask(lambda: self._analyze(body))
 
     async def session(self, request):
-        """The token of this run of ComfyUI, for a page that may have it."""
+        """The token of this run of ComfyUI, for pages that may have it."""
         if not may_have_token(request.headers, request.remote):
             return self._refuse()
         return self._json({"token": self._token})
@@ -85,7 +85,7 @@ class Browser:
         return await self._ask(lambda: self._change(*asked))
 
     async def _ask(self, work):
-        """What `work` answers, as JSON. Status 200 with the daemon away too: that is nothing a page should report as an error."""
+        """The result of `work` as JSON. The status is 200 without a daemon too: pages need not report that as an error."""
         if self._under_way >= _MOST_AT_ONCE:
             return self._json({"alive": False})
         self._under_way += 1
@@ -126,12 +126,12 @@ class Browser:
 
 
 async def _in_thread(work, at_end):
-    """What `work` returns or raises; `at_end` is called in its thread. The end of ComfyUI does not wait for either."""
+    """Runs `work` and then `at_end` in a thread. Returns or raises the result of `work`. ComfyUI's exit waits for neither."""
     loop = asyncio.get_running_loop()
     answer = loop.create_future()
 
     def settle(result, error):
-        # Who asked may have gone.
+        # The request may have ended.
         if not answer.done():
             answer.set_result(result) if error is None else answer.set_exception(error)
 
@@ -151,7 +151,7 @@ async def _in_thread(work, at_end):
 
 
 async def _read(request, most: int) -> bytes | None:
-    """The body, or None when it is longer than `most` bytes; no more than that is kept in memory."""
+    """The body, or None when it is longer than `most` bytes. At most that much is kept in memory."""
     if (request.content_length or 0) > most:
         return None
     body = bytearray()
@@ -163,7 +163,7 @@ async def _read(request, most: int) -> bytes | None:
 
 
 def _change_in(body: bytes) -> tuple[str, dict] | None:
-    """The daemon's route and what it is told, or None when this is none of the changes that a page can make."""
+    """The daemon's route and the body for it, or None when a page cannot make this change."""
     try:
         asked = json.loads(body)
     except ValueError:

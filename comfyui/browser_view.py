@@ -1,4 +1,4 @@
-"""What a browser is shown of the daemon's answers: no path of a file is among it."""
+"""The parts of the daemon's answers for browsers. They contain no path of a file."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def state_view(stats: dict, jobs: dict) -> dict:
 
 
 def workflow_view(analysis: dict, jobs: dict) -> dict:
-    """From POST /api/workflows/analyze and GET /api/jobs; a model's `copy` is the id of the one that is under way for it."""
+    """From POST /api/workflows/analyze and GET /api/jobs. `copy` of a model is the id of the job that copies it."""
     by_path = {job.get("path"): job.get("id") for job in jobs.get("jobs", ()) if job.get("state") in _UNDER_WAY}
     models = [dict(_only(model, _MODEL), copy=by_path.get(model.get("path"))) for model in analysis.get("models", ())]
     return {"alive": True, "models": models, "copies": _copies(jobs)}

@@ -1,4 +1,4 @@
-"""The daemon's catalog, read only: sealed copies can still be used while no daemon answers."""
+"""The daemon's catalog, read-only: while no daemon answers, sealed copies remain usable."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _QUERY = """
 
 def sealed_copy(state_dir: str, path: str, source: os.stat_result) -> str | None:
     """
-    The path of a copy of the source as it is now (`source` is its stat) that still looks as it did when it was sealed; None
-    when there is none or the catalog cannot be read.
+    The path of an unchanged sealed copy of the source. `source` is the source's stat, and the copy must be of this state of it. None
+    without such a copy or without a readable catalog.
     """
     directories = believed_directories(state_dir)
     found = _rows(state_dir, path, source)
     real = os.path.realpath(path)
     if not found and real != path:
-        # The catalog names sources without the links that lead to their folders.
+        # The catalog has the paths of sources without links in them.
         found = _rows(state_dir, real, source)
     rows = [row for row in found if row["tier"] in _TIERS and is_within(row["copy_path"], directories)]
     for row in sorted(rows, key=lambda row: _TIERS.index(row["tier"])):
@@ -39,15 +39,15 @@ def sealed_copy(state_dir: str, path: str, source: os.stat_result) -> str | None
 
 
 def _view(catalog) -> str:
-    """The newest of the views that are kept for this reader."""
+    """The newest view of the catalog for this reader."""
     views = catalog.execute("SELECT name FROM sqlite_master WHERE type = 'view' AND name IN ('resolver_v1', 'resolver_v2')")
     return max((name for (name,) in views), default="resolver_v1")
 
 
 def _is_of(row: dict, source: os.stat_result) -> bool:
     """
-    The source may have been written to and its mtime put back, or another file renamed over it: its inode and ctime tell. A catalog of
-    before has neither, and on Windows Python calls something else a ctime.
+    Compares inode and ctime too: they change when a program restores the mtime after a write, or renames another file over the source.
+    Older catalogs have neither. On Windows Python's ctime is the time of creation.
     """
     ino, ctime_ns = row.get("source_ino"), row.get("source_ctime_ns")
     same_time = ctime_ns is None or sys.platform == "win32" or ctime_ns == str(source.st_ctime_ns)
@@ -56,12 +56,12 @@ def _is_of(row: dict, source: os.stat_result) -> bool:
 
 def _rows(state_dir: str, path: str, source: os.stat_result) -> list[dict]:
     file = os.path.join(state_dir, "catalog.db")
-    # A reader of a catalog that nobody has open would leave a -wal and a -shm file there, which belong to ComfyUI's user
-    # and can keep the daemon out. Without a -wal file nothing is being written, so the file can be read as it lies.
+    # A reader of a catalog without other users would leave -wal and -shm files there. These would belong to ComfyUI's user
+    # and could lock the daemon out. Without a -wal file nothing is being written, so the file can be read as immutable.
     mode = "mode=ro" if os.path.exists(file + "-wal") else "mode=ro&immutable=1"
     uri = "file:%s?%s" % (pathname2url(file), mode)
     try:
-        # Modes are those of the directory: SQLite gives its files those of the process.
+        # The directory protects the catalog: SQLite creates its files with the modes of the process.
         check_own(file, os.stat(file), 0)
         with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=0.05)) as catalog:
             found = catalog.execute(_QUERY % _view(catalog), (path, source.st_size, str(source.st_mtime_ns)))

@@ -1,4 +1,4 @@
-"""The daemon as its state directory announces it, over HTTP with one kept and proven connection for each thread."""
+"""HTTP to the daemon that the state directory announces, with one kept and proven connection for each thread."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from .proof import ANSWER_HEADER, NotTheDaemon, prove
 
 CONNECT_SECONDS = 0.05
 ANSWER_SECONDS = 0.25
-# For the daemon's proof, which comes before the first request of a connection.
+# The daemon's proof precedes the first request of a connection.
 PROOF_SECONDS = 0.25
-# Far above any true answer: whatever else may listen on the port cannot fill the memory.
+# Far above any true answer. Another program on the port cannot fill the memory.
 _ANSWER_BYTES = 1 << 18
-# What a connection, HTTP, or whoever listens in the daemon's place can raise.
+# Errors of a connection, of HTTP, or of another program on the daemon's port.
 _FAULTS = (OSError, http.client.HTTPException, ValueError, NotTheDaemon)
-# Statuses with which the daemon answers a request that it understood; asking again would not help.
+# The daemon understood the request and refuses it. Asking again would not help.
 _REFUSALS = (400, 404, 409, 413, 415, 422)
 
 
 class Trouble(Exception):
-    """The daemon gave no answer that can be used; the message says why."""
+    """The daemon gave no usable answer. The message says why."""
 
 
 class Refused(Trouble):
-    """The daemon answered, and says no; the message is its own."""
+    """The daemon refused the request. The message is the daemon's."""
 
 
 class _Connection(http.client.HTTPConnection):
-    """Ends with the thread that keeps it. What was proven on it holds for no other: it does not open itself again."""
+    """Ends with its thread. It does not reopen itself: the proof holds for one connection only."""
 
     auto_open = 0
 
@@ -58,11 +58,11 @@ class Daemon:
         return (seen.st_mtime_ns, seen.st_ino, seen.st_size)
 
     def is_installed(self) -> bool:
-        """False when its state directory is gone: none will come."""
+        """False when the state directory is gone: then no daemon will start."""
         return os.path.isdir(os.path.dirname(self._file))
 
     def announcement(self, again: bool = False) -> Announcement:
-        """Who the daemon is now; read anew when its file has changed or `again`. Raises Trouble."""
+        """The present announcement, read again when its file has changed or with `again`. Raises Trouble."""
         stamp = self.stamp()
         if stamp is None and not os.environ.get("AUTOCACHE_URL"):
             raise Trouble("there is no " + self._file)
@@ -73,7 +73,7 @@ class Daemon:
 
     @property
     def announced(self) -> Announcement | None:
-        """The one that was read last."""
+        """The announcement that was read last."""
         return self._read[1] if self._read else None
 
     def get(self, route: str, answer_seconds: float = ANSWER_SECONDS) -> dict:
@@ -82,9 +82,8 @@ class Daemon:
 
     def post(self, route: str, body: dict | bytes | None, answer_seconds: float = ANSWER_SECONDS) -> dict:
         """
-        The daemon's answer, a JSON object, to a JSON object that may be written out already. Asks a second time when a kept
-        connection had ended meanwhile, or when the daemon turns out to be at another place or to have another token. Raises
-        Trouble, of which Refused says that the daemon understood and will not.
+        The daemon's answer, a JSON object. `body` is a JSON object or its text. Asks a second time when a kept connection has ended, or
+        when the daemon has another address or token by now. Raises Trouble; the subclass Refused means that the daemon understood.
         """
         announced = self.announcement()
         kept = self._connection(announced)
@@ -112,7 +111,7 @@ class Daemon:
             kept.close()
 
     def _connection(self, announced: Announcement):
-        """This thread's kept connection, unless it leads to another daemon or was made by the process that forked this one."""
+        """This thread's kept connection. None when it leads to another daemon or belongs to the parent process."""
         kept = getattr(self._kept, "connection", None)
         if kept is not None and self._kept.owner == (announced, os.getpid()):
             return kept
@@ -171,7 +170,7 @@ class Daemon:
 
 
 def _message_of(answer) -> str | None:
-    """What the daemon says of an error."""
+    """The daemon's message in an error answer."""
     error = answer.get("error") if isinstance(answer, dict) else None
     message = error.get("message") if isinstance(error, dict) else None
     return message[:500] if isinstance(message, str) else None

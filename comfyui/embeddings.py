@@ -1,4 +1,4 @@
-"""Embeddings whose folder is away: ComfyUI looks for them in its folders itself, so that of their copies becomes one of these."""
+"""Embeddings of folders that are away. ComfyUI itself looks for embeddings in its folders, so the folder of copies becomes one."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ CATEGORY = "embeddings"
 
 class OfflineEmbeddings:
     """
-    While a folder of embeddings is away, the folder that its copies lie in is a further one of the category, as packs register theirs;
-    it is taken away again when the folder is back. A prompt with an embedding that is not found gives another picture and no error.
+    While a folder of embeddings is away, the folder of its copies is a further folder of the category, as packs register theirs. It is
+    removed when the folder is back. Without an embedding that it names, a prompt gives another image and no error.
     """
 
     def __init__(self, folder_paths):
         self._folder_paths = folder_paths
-        # The folder of copies, by the one that they stand in for.
+        # The folder of copies, by the folder that it replaces.
         self._added: dict[str, str] = {}
 
     @property
     def folders(self) -> set[str]:
-        """Those that are added now: no model folders of the user's."""
+        """The added folders. They are no model folders of the user."""
         return set(self._added.values())
 
     def update(self, copies: dict[str, list[str]], is_away) -> None:
-        """`copies` are the paths of copies by their source; `is_away(folder)` tells that a folder has no files now."""
+        """`copies` maps sources to the paths of their copies. `is_away(folder)` is true for a folder without files."""
         entry = self._folder_paths.folder_names_and_paths.get(CATEGORY)
         if entry is None:
             return
@@ -52,7 +52,7 @@ class OfflineEmbeddings:
 
 
 def _folder_of_copies(folder: str, copies: dict[str, list[str]]) -> str | None:
-    """Copies lie below it as their sources do below `folder`; None when there are none."""
+    """The folder in which copies have the same relative paths as their sources in `folder`. None without copies."""
     start = os.path.join(folder, "")
     for source, places in copies.items():
         if not source.startswith(start):

@@ -1,4 +1,4 @@
-"""The one thing that is changed in ComfyUI: folder_paths.get_full_path is wrapped, and can be unwrapped."""
+"""The one change in ComfyUI: folder_paths.get_full_path is wrapped, and can be unwrapped."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .resolver import Resolver
 from .state import state_directory
 
 log = logging.getLogger("autocached")
-# What steers a terminal or turns the order of letters: names of files may hold it.
+# Control characters and marks of writing direction: names of files may contain them.
 _STEERING = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 
 _prefetch: Prefetch | None = None
@@ -69,13 +69,13 @@ def install(folder_paths, here: str):
 
 
 def _escape(record: logging.LogRecord) -> bool:
-    """Every line of the shim's passes here."""
+    """Escapes control characters in every log line of the shim."""
     record.msg, record.args = _STEERING.sub(lambda found: "\\u%04x" % ord(found.group()), record.getMessage()), None
     return True
 
 
 def nodes_are_loading() -> tuple[dict, dict]:
-    """Called when ComfyUI loads custom nodes: its server is made by then, and does not serve yet. Classes and titles of nodes."""
+    """Called when ComfyUI loads custom nodes: its server exists and does not serve yet. Returns classes and titles of nodes."""
     if _prefetch is not None:
         _prefetch.attach()
     if _browser is not None:
@@ -85,8 +85,8 @@ def nodes_are_loading() -> tuple[dict, dict]:
 
 def uninstall(folder_paths, wrapper) -> bool:
     """
-    Makes the wrapper a plain pass-through for whoever still holds it, and puts the original back. False when somebody has
-    wrapped the wrapper since: taking it out would take theirs out as well.
+    Makes the wrapper a pass-through for modules that have imported it, and restores the original function. False when another pack
+    has wrapped the wrapper: restoring would remove that pack's wrapper too.
     """
     wrapper.enabled = False
     AutocachedPath.resolver = None
@@ -97,11 +97,11 @@ def uninstall(folder_paths, wrapper) -> bool:
 
 
 def _category(folder_paths, folder_name):
-    """`unet` and `clip` are old words for categories that have other names now."""
+    """`unet` and `clip` are old names of categories."""
     map_legacy = getattr(folder_paths, "map_legacy", None)
     return map_legacy(folder_name) if map_legacy else folder_name
 
 
 def _name(filename):
-    """The name as ComfyUI itself takes it: it cannot lead out of a model folder."""
+    """The name as ComfyUI normalises it: it cannot lead out of a model folder."""
     return os.path.relpath(os.path.join("/", filename), "/")

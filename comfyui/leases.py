@@ -1,4 +1,4 @@
-"""Copies that were handed out stay where they are while a prompt runs or this process has them mapped."""
+"""Copies in use stay in place while a prompt runs or this process has them mapped."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from .mapped import mapped
 
 log = logging.getLogger("autocached")
 
-# Several tries before a lease ends.
+# Renewals within the time of a lease.
 _TRIES = 4
-# Between two tries to tell a daemon of paths that none has given, in seconds.
+# Seconds between two tries to tell a daemon of paths from the catalog.
 TELL_SECONDS = 5.0
 
 
 class Leases:
     """
-    One thread, which lives from the first copy handed out until no lease is needed any more, and the daemon knows of every path
-    that this process was given: it keeps those openable as long as this process lives.
+    One thread renews leases. It lives until no lease is needed and the daemon knows every path that this process has got: the daemon
+    keeps these paths openable as long as this process lives.
     """
 
     def __init__(self, daemon: Daemon):
         self._daemon = daemon
         self._lock = threading.Lock()
         self._held: set[str] = set()
-        # Every path of a copy that was given, and those of them that the daemon with this stamp knows.
+        # All paths of copies that this process has got, and the paths that the daemon with this stamp knows.
         self._given: set[str] = set()
         self._told: set[str] = set()
         self._told_to = daemon.stamp()
-        # False while the daemon cannot see by itself whether this process lives.
+        # False while the daemon cannot see this process, such as in another container.
         self._seen = True
         self._keeper = None
 
     def hold(self, copy: str, lease_ms) -> None:
-        """The daemon gave this path. `lease_ms` is how long it keeps the copy unless it hears again of it, in ms."""
+        """Keeps a copy that the daemon has named. `lease_ms` is the time in ms after which an unrenewed lease ends."""
         if not isinstance(lease_ms, (int, float)) or lease_ms <= 0:
             return
         with self._lock:
@@ -47,7 +47,7 @@ class Leases:
             self._start(lease_ms / 1000 / _TRIES, "autocached-leases")
 
     def found(self, copy: str) -> None:
-        """The path was found in the catalog, without a daemon: the next one is told of it."""
+        """Notes a path from the catalog, found without a daemon. The next daemon is told of it."""
         with self._lock:
             self._given.add(copy)
             self._start(TELL_SECONDS, "autocached-given")
@@ -71,7 +71,7 @@ class Leases:
             if stamp != self._told_to:
                 self._told, self._told_to = set(), stamp
             held, untold = set(self._held), self._given - self._told
-        # Elsewhere than on Linux the system itself keeps a mapped file, or its contents.
+        # Other systems than Linux keep a mapped file or its contents by themselves.
         needed = held if prompts_left() else mapped(held) or set()
         try:
             there = self._daemon.announcement().there

@@ -1,4 +1,4 @@
-"""Which files this process has mapped: for a model, whether it is still loaded from there."""
+"""The files that this process has mapped. A mapped model is still loaded from that file."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 
 
 def mapped(paths: set[str]) -> set[str] | None:
-    """Those of the paths that this process has mapped. None where the system does not tell: only Linux does."""
+    """The paths that this process has mapped. None where the system does not tell: only Linux does."""
     try:
         with open("/proc/self/maps", "rb") as maps:
             lines = {line.rstrip(b"\n").partition(b"/")[2] for line in maps}

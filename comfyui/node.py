@@ -1,4 +1,4 @@
-"""The one node, for workflows whose loaders take a path. Nothing else needs it: loaders that take names are redirected anyway."""
+"""The one node, for loaders that take a path. Loaders that take a name are redirected without it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class AutocachedPath:
 
     @classmethod
     def IS_CHANGED(cls, category, name):
-        """Runs again, with what hangs on it, when the answer is another path: a copy is ready by now, or has left."""
+        """Makes ComfyUI run the node again when the answer is another path: a copy has become ready or has been evicted."""
         return cls._answer(category, name, "metadata", None)[0]
 
     def find(self, category, name):

@@ -1,4 +1,4 @@
-"""Names of cached models whose folder is away, so that ComfyUI still offers them and takes prompts that name them."""
+"""Names of cached models whose folder is away: ComfyUI keeps offering them and accepts prompts with them."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _PAGE = 200
 
 class OfflineNames:
     """
-    ComfyUI keeps the list of files of each category until a folder of it changes. The names are added to that list: no function
-    of ComfyUI is changed, and as soon as the folder is back ComfyUI itself lists it anew.
+    ComfyUI caches the list of files of each category until a folder of it changes. The names are added to that list, and no function of
+    ComfyUI is changed. ComfyUI itself lists a folder again as soon as it is back.
     """
 
     def __init__(self, daemon: Daemon, folder_paths):
@@ -29,7 +29,7 @@ class OfflineNames:
         self.embeddings = OfflineEmbeddings(folder_paths)
 
     def refresh(self) -> None:
-        """Looks for such names in a thread of its own, one at a time: ComfyUI's own listing of a hung mount may never end."""
+        """Looks for such names in a thread, at most one at a time: ComfyUI's listing of a hung mount may never end."""
         with self._lock:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._refresh, name="autocached-offline", daemon=True)
@@ -52,7 +52,7 @@ class OfflineNames:
                 self._thread = None
 
     def _copies(self) -> dict[str, list[str]]:
-        """The paths of copies on the disk, by their source."""
+        """The paths of copies on the SSD, by source."""
         found: dict[str, list[str]] = {}
         offset, total = 0, 1
         while offset < total:
@@ -80,20 +80,20 @@ class OfflineNames:
         try:
             kept = self._folder_paths.cached_filename_list_(category)
         except OSError:
-            # ComfyUI itself stumbles over a folder that it has listed and that is gone; a new list mends that.
+            # ComfyUI fails on a folder that it has listed and that is gone. A new list mends that.
             return set()
         return set(kept[0]) if kept else set()
 
 
 def _names_below(folder: str, cached: list[str]) -> list[str]:
-    """Names of the cached files that belong into a folder that is away: what was deleted from one that is there stays deleted."""
+    """Names of cached files of a folder that is away. Files deleted from a folder that is there stay deleted."""
     start = os.path.join(folder, "")
     names = [path[len(start) :] for path in cached if path.startswith(start)]
     return names if names and _is_away(folder) else []
 
 
 def _is_away(folder: str) -> bool:
-    """A share that is not mounted leaves an empty folder, or none."""
+    """An unmounted share leaves an empty folder or none."""
     try:
         with os.scandir(folder) as found:
             return next(found, None) is None

@@ -1,4 +1,4 @@
-"""ComfyUI runs this before it imports any node, so every lookup of a model that follows passes through the wrapper."""
+"""ComfyUI runs this before it imports any node, so all later lookups of models pass through the wrapper."""
 
 import importlib.util
 import os

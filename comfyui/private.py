@@ -1,4 +1,4 @@
-"""Files that only the user can have written, and the directories that such a file names."""
+"""Reads files that only the user can have written, and the directories that such a file names."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import os
 import stat
 
-# Bits of the mode that a file must not have: others may not write to it; nor read a secret.
+# Forbidden mode bits: other users must not write a file, and must not read a secret.
 OURS = 0o022
 SECRET = 0o077
 _MOST_BYTES = 1 << 16
@@ -14,8 +14,8 @@ _MOST_BYTES = 1 << 16
 
 def read_private(file: str, forbidden: int | None) -> str:
     """
-    The text of a small regular file, no link, that only this user or the system's can have written; with None anybody's, for the user
-    has named it. Raises OSError or ValueError.
+    The text of a small regular file, not a link, that only this user or root can have written. With None as `forbidden` any owner is
+    accepted, because the user has named the file. Raises OSError or ValueError.
     """
     # Opening a pipe or a device must not wait.
     follow = 0 if forbidden is None else getattr(os, "O_NOFOLLOW", 0)
@@ -35,7 +35,7 @@ def read_private(file: str, forbidden: int | None) -> str:
 
 
 def check_own(path: str, found: os.stat_result, forbidden: int = OURS) -> None:
-    """Raises ValueError when others own what has this stat, or may write to it. Windows keeps that otherwise: a profile is its user's."""
+    """Raises ValueError when another user owns the file with this stat or has forbidden rights. Windows protects profiles by itself."""
     if not hasattr(os, "geteuid"):
         return
     if _is_shared(found, forbidden):
@@ -47,7 +47,7 @@ def check_own(path: str, found: os.stat_result, forbidden: int = OURS) -> None:
 
 
 def _is_shared(found: os.stat_result, forbidden: int) -> bool:
-    """True for what somebody shares with the group in AUTOCACHE_GROUP: its members can only read it, and others not even a secret."""
+    """True for a file shared with AUTOCACHE_GROUP: members can only read it, and other users cannot read a secret."""
     name = os.environ.get("AUTOCACHE_GROUP", "").strip()
     if not name:
         return False
@@ -61,7 +61,7 @@ def _is_shared(found: os.stat_result, forbidden: int) -> bool:
 
 
 def believed_directories(state_dir: str) -> tuple[str, ...]:
-    """Where copies lie, as the daemon has written it at its last start; none when that cannot be relied on."""
+    """The directories of copies, as the daemon wrote them at its last start. Empty when the file cannot be trusted."""
     try:
         check_own(state_dir, os.stat(state_dir))
         named = json.loads(read_private(os.path.join(state_dir, "directories.json"), OURS))["directories"]
@@ -71,7 +71,7 @@ def believed_directories(state_dir: str) -> tuple[str, ...]:
 
 
 def is_within(path: str, directories: tuple[str, ...]) -> bool:
-    """True for a path below one of the directories, in which nothing leads up."""
+    """True for a path below one of the directories and without `..` in it."""
     plain = os.path.normcase(path)
     if os.path.normcase(os.path.normpath(path)) != plain:
         return False

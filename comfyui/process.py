@@ -1,4 +1,4 @@
-"""Which process this is, in a way that no other one ever is: the daemon tells by it when this one has ended."""
+"""A unique identity of this process. The daemon tells by it when the process has ended."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _known: tuple[int, str] | None = None
 
 
 def this_process() -> str:
-    """`boot/namespace/start` of this process, as Linux tells them; something of that form elsewhere. Another one after a fork."""
+    """`boot/namespace/start` of this process from Linux, or a random text of that form elsewhere. It changes after a fork."""
     global _known
     pid = os.getpid()
     if _known is None or _known[0] != pid:
@@ -24,7 +24,7 @@ def _from_system() -> str | None:
             boot = file.read().strip()
         namespace = "".join(filter(str.isdigit, os.readlink("/proc/self/ns/pid")))
         with open("/proc/self/stat", encoding="latin-1") as file:
-            # The name of the program stands in parentheses and may contain some itself.
+            # The program's name is in parentheses and may contain parentheses.
             start = file.read().rpartition(")")[2].split()[19]
     except (OSError, ValueError, IndexError):
         return None

@@ -1,4 +1,4 @@
-"""The proof that both ends of a connection know the daemon's token, which itself never crosses it. docs/TRUST.md describes it."""
+"""Both ends of a connection prove that they know the daemon's token, and never send it. docs/TRUST.md describes the proof."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _PROOF_BYTES = 1024
 
 
 class NotTheDaemon(Exception):
-    """Whoever listens at the daemon's address does not know its token: nothing was said to it, and nothing it said counts."""
+    """Another program listens at the daemon's address: it does not know the token. It was told nothing, and its answers do not count."""
 
 
 class Session:
-    """One connection after the exchange; its key holds for no other."""
+    """One connection after the proof. Its key is valid for this connection only."""
 
     def __init__(self, token: str, host: str, client_nonce: str, daemon_nonce: str):
         self._key = _mac(token.encode(), "session", host, client_nonce, daemon_nonce)
@@ -37,8 +37,8 @@ class Session:
 
 def prove(connection, token: str, host: str) -> Session:
     """
-    Has the daemon at the other end of the http.client `connection` prove that it knows the token; `host` is its address as the Host header
-    has it. Raises NotTheDaemon, or what the connection raises.
+    Makes the daemon at the other end of the http.client `connection` prove that it knows the token. `host` is the daemon's address in the
+    form of the Host header. Raises NotTheDaemon or an error of the connection.
     """
     client_nonce = os.urandom(32).hex()
     connection.request("GET", "/api/proof?nonce=" + client_nonce, headers={"Host": host})
@@ -57,7 +57,7 @@ def prove(connection, token: str, host: str) -> Session:
 
 
 def _mac(key: bytes, *words: str) -> bytes:
-    """The first word says what is proven, so that nothing one side says can be given back to it as the other's."""
+    """The first word names the purpose, so that no proof of one side can be replayed as a proof of the other."""
     return hmac.digest(key, "\n".join(words).encode(), "sha256")
 
 

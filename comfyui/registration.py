@@ -1,4 +1,4 @@
-"""Tells the daemon where ComfyUI's models lie, without anybody waiting for it."""
+"""Tells the daemon ComfyUI's model folders. Nothing in ComfyUI waits for it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _AGAIN_SECONDS = 60.0
 
 
 class Registration:
-    """`folders()` lists the model folders. Told again to another daemon, known by its pid, and when custom nodes have added folders."""
+    """`folders()` lists the model folders. A daemon with another pid is told again, and so is any when custom nodes have added folders."""
 
     def __init__(self, daemon: Daemon, folders, clock=time.monotonic):
         self._daemon = daemon
@@ -25,11 +25,11 @@ class Registration:
         self._told = None
         self._telling = None
         self.times = 0
-        # What a daemon could not be told, and when it is told again.
+        # The folders that a daemon did not accept, and the time of the next try.
         self._refused = (None, 0.0)
 
     def offer(self) -> None:
-        """Starts telling the daemon in a thread of its own, unless it has been told."""
+        """Tells the daemon in a thread, unless the daemon knows already."""
         try:
             announced = self._daemon.announcement()
         except Trouble:
@@ -44,7 +44,7 @@ class Registration:
             self._telling.start()
 
     def finish(self, seconds: float) -> int:
-        """Waits for what is being told. How many times a daemon has been told."""
+        """Waits until the daemon knows. Returns how many times a daemon has been told."""
         telling = self._telling
         if telling is not None:
             telling.join(seconds)

@@ -1,4 +1,4 @@
-"""From the path that ComfyUI would open to the path of a copy on a faster disk, or to the same path."""
+"""Replaces the path that ComfyUI would open by the path of a copy on a faster disk, if there is one."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from .wait import Wait
 
 log = logging.getLogger("autocached")
 
-# How long a node of a running prompt would wait for a copy; the daemon decides whether that is worth it, and bounds it.
+# The longest wait of a node for a copy. The daemon decides whether to wait, and shortens it.
 WAIT_MS = 600_000
-# It asks again and again meanwhile, to show how far the copy is. The first time is short: a hung daemon is found out by it.
+# A waiting node asks repeatedly, to show progress. The first question is short, to detect a hung daemon.
 FIRST_SLICE_MS = 100
 SLICE_MS = 500
-# How long a lookup waits for a daemon that is just being told where the models are.
+# The longest wait of a lookup until the daemon knows the model folders.
 TELLING_SECONDS = 1.0
 
 
 class Answer(NamedTuple):
-    """Where to open a file; what that lies on, empty when not known; and the daemon's reason, `ERROR` when it is away."""
+    """The path to open, its tier (empty when not known), and the daemon's reason (`ERROR` without a daemon)."""
 
     path: str
     tier: str
@@ -50,13 +50,13 @@ class Resolver:
 
     def resolve(self, path: str, category: str, name: str, client: dict | None = None) -> str:
         """
-        Where to open the file that ComfyUI found at `path`: a copy that is a regular file with the source's size and base
-        name, or `path` itself on any trouble.
+        The path to open in place of `path`, where ComfyUI has found the file: a copy that is a regular file with the source's size and
+        base name, or `path` itself on any trouble.
         """
         return self.answer(path, {"category": category, "name": name, "client": client, "purpose": "load"}).path
 
     def answer(self, path: str | None, question: dict) -> Answer:
-        """The same with what it lies on and why. `path` is None for a file that ComfyUI finds nowhere."""
+        """The same with tier and reason. `path` is None for a file that ComfyUI does not find."""
         if path is None:
             client = question["client"]
             copy = self.find(question["category"], question["name"], client) if client else None
@@ -69,7 +69,7 @@ class Resolver:
         return answer if answer.path == path or _can_stand_for(answer.path, path, source.st_size) else Answer(path, "", "ERROR")
 
     def find(self, category: str, name: str, client: dict) -> str | None:
-        """The copy of a file that ComfyUI finds nowhere, when the daemon says that its folder is away; else None."""
+        """The copy of a file that ComfyUI does not find because its folder is away; else None."""
         if not self._breaker.allows():
             return None
         question = {"category": category, "name": name, "client": client, "purpose": "load", "waitMs": 0}
@@ -115,7 +115,7 @@ class Resolver:
         return Answer(copy, "ssd", "HIT")
 
     def _ask(self, question: dict) -> dict:
-        """The daemon's last word. Only a node of a running prompt waits for a copy, and only while the daemon finds it worth it."""
+        """The daemon's final answer. Only a node of a running prompt waits for a copy, and only as long as the daemon says."""
         may_wait = question["purpose"] == "load" and bool((question["client"] or {}).get("prompt"))
         if may_wait:
             question = dict(question, waitMs=WAIT_MS, waitedMs=0, sliceMs=FIRST_SLICE_MS)
@@ -151,7 +151,7 @@ class Resolver:
         return dict(answer, path=path)
 
     def _believed(self, path, asked: str | None) -> str | None:
-        """A path of an answer as this process calls it, when it is the one asked for or lies where copies do."""
+        """Translates a path of an answer to this process. None for paths other than the asked one outside the directories of copies."""
         announced = self.daemon.announced
         if announced is None or not isinstance(path, str) or not os.path.isabs(path):
             return None
@@ -161,7 +161,7 @@ class Resolver:
 
 
 def _can_stand_for(copy: str, path: str, size: int | None) -> bool:
-    """`size` is the source's, None when nobody can tell."""
+    """`size` is the source's size, None when not known."""
     try:
         found = os.lstat(copy)
     except OSError:

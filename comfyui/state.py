@@ -1,16 +1,16 @@
-"""Where the daemon keeps its state, by the same rules as the daemon itself."""
+"""Finds the daemon's state directory, by the same rules as the daemon."""
 
 from __future__ import annotations
 
 import os
 import sys
 
-# Written beside these files by `autocached comfyui install`: ComfyUI may run with another environment than the daemon.
+# `autocached comfyui install` writes it beside these files: ComfyUI may have another environment than the daemon.
 STATE_FILE = "autocached_state.txt"
 
 
 def state_directory(here: str, env=os.environ, platform: str = sys.platform) -> str:
-    """The state directory: AUTOCACHE_STATE, else the one noted at installation in `here`, else the platform's default."""
+    """The state directory: AUTOCACHE_STATE, else the one noted in `here` at installation, else the platform's default."""
     named = env.get("AUTOCACHE_STATE") or _first_line(os.path.join(here, STATE_FILE))
     if named:
         return os.path.abspath(os.path.expanduser(named))

@@ -1,4 +1,4 @@
-"""A node waits for a copy: the user sees how far it is, and can interrupt. Whatever ComfyUI lacks for that is left out."""
+"""A node waits for a copy. The user sees its progress and can interrupt it, as far as this ComfyUI has functions for that."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
 class Wait:
-    """In use as a context manager in the thread that waits; `node` is the id of the node there."""
+    """A context manager for the waiting thread. `node` is the id of the waiting node."""
 
     def __init__(self, name: str, node: str | None):
         self._name = name
@@ -31,7 +31,7 @@ class Wait:
             self._say("")
 
     def show(self, job: dict | None) -> None:
-        """`job` as the daemon describes it."""
+        """Shows the progress of a job of the daemon."""
         if not isinstance(job, dict):
             return
         done, total, left = (job.get(key) for key in ("bytesDone", "bytesTotal", "etaMs"))
@@ -47,15 +47,15 @@ class Wait:
         self._move(done, total)
 
     def interrupted(self) -> bool:
-        """True when the user wants the prompt to end."""
+        """True when the user has interrupted the prompt."""
         with contextlib.suppress(Exception):
             return bool(sys.modules["comfy.model_management"].processing_interrupted())
         return False
 
     def end_prompt(self) -> None:
         """
-        Ends an interrupted prompt here and now, as ComfyUI does, in place of loading a model first that nobody wants any more.
-        Returns where ComfyUI does not expect that: it ends the prompt itself later. It still knows of the interruption.
+        Ends an interrupted prompt at once, as ComfyUI does, before a model is loaded for it. Returns where ComfyUI does not handle that:
+        ComfyUI then ends the prompt later, because the interruption is still noted.
         """
         kind = getattr(sys.modules.get("comfy.model_management"), "InterruptProcessingException", None)
         if self.interrupted() and kind is not None and is_executing_node():
@@ -76,8 +76,8 @@ class Wait:
                 self._bar = sys.modules["comfy.utils"].ProgressBar(total, node_id=self._node)
             self._bar.update_absolute(done, total)
         except BaseException as error:
-            # A bar that moves ends an interrupted prompt, by an exception that not everybody who asks for a path can pass on.
-            # The wish is noted again for ComfyUI's next own look.
+            # A moving bar ends an interrupted prompt by an exception. Not every caller that asks for a path can pass it on.
+            # So the interruption is noted again for ComfyUI's next check.
             if is_interruption(error):
                 sys.modules["comfy.model_management"].interrupt_current_processing(True)
             elif not isinstance(error, Exception):
