@@ -1,6 +1,7 @@
 /**
- * Lookups as a loader makes them: a Python client on a kept-open connection requests files whose copies are ready; idle, while two
- * copies run at full speed, and from 16 clients at once. Beside it, the same files with a plain os.path.isfile.
+ * Lookups as a loader makes them: a Python client on a kept-open connection requests files whose copies are ready; idle, with the
+ * shim's proofs, while two copies run at full speed, and from 16 clients at once. Beside it, the same files with a plain
+ * os.path.isfile.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -37,11 +38,13 @@ if (warmed.missing > 0)
   throw new Error(`${warmed.missing} files were not copied: ${JSON.stringify(warmed.items.find((item) => !item.ready))}`);
 
 const token = readFileSync(client.daemon.tokenFile, 'utf8').trim();
-const measure = async (clients: number): Promise<Figures> => {
+const shim = fileURLToPath(new URL('../comfyui', import.meta.url));
+const measure = async (clients: number, as: { shim?: string } = {}): Promise<Figures> => {
   const python = spawn('python3', [fileURLToPath(new URL('./lookup_client.py', import.meta.url))], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
-  python.stdin.end(JSON.stringify({ url: client.daemon.url, token, paths, seconds, clients }));
+  const job = { url: client.daemon.url, token, stateDir: installed.stateDir, paths, seconds, clients, ...as };
+  python.stdin.end(JSON.stringify(job));
   const [output, [code]] = await Promise.all([text(python.stdout), once(python, 'exit')]);
   if (code !== 0) throw new Error('the Python client failed');
   return JSON.parse(output) as Figures;
@@ -49,6 +52,7 @@ const measure = async (clients: number): Promise<Figures> => {
 
 const isfile = await measure(0);
 const idle = await measure(1);
+const proven = await measure(1, { shim });
 const many = await measure(16);
 const stopCopies = keepCopying();
 const copying = await measure(1);
@@ -62,6 +66,7 @@ const row = (name: string, { p50, p99, perSecond }: Figures, goal: string) =>
   table.push([name, p50.toFixed(3), p99.toFixed(3), Math.round(perSecond), (p50 / isfile.p50).toFixed(0), goal]);
 row('os.path.isfile', isfile, '');
 row('lookup, idle', idle, 'p50 <= 0.3, p99 <= 3');
+row('lookup with proofs, idle', proven, 'p50 <= idle + 0.03');
 row('lookup, two copies running', copying, 'p50 <= 0.4, p99 <= 3');
 row('lookup, 16 clients', many, '>= 4000 a second');
 console.log(`${files} files, ${seconds} s each; while copying, ${(copied / GiB).toFixed(1)} GiB were copied\n`);

@@ -1,10 +1,15 @@
-"""A loader's side of a lookup: one kept-open connection, Python's standard library, nothing clever. Prints JSON."""
+"""
+A loader's side of a lookup: one kept-open connection, Python's standard library, nothing clever; or, with "shim", the connection of
+the ComfyUI shim, which proves each request and each answer. Prints JSON.
+"""
 import http.client
+import importlib
 import json
 import multiprocessing
 import os
 import sys
 import time
+import types
 
 
 def connect(url):
@@ -14,21 +19,38 @@ def connect(url):
     return connection
 
 
-def ask(url, token, paths, seconds, results):
-    connection = connect(url)
-    headers = {"Authorization": "Bearer " + token, "Content-Type": "application/json"}
+def with_token(job):
+    connection = connect(job["url"])
+    headers = {"Authorization": "Bearer " + job["token"], "Content-Type": "application/json"}
+
+    def post(body):
+        connection.request("POST", "/api/lookup", body, headers)
+        return json.loads(connection.getresponse().read())
+    return post
+
+
+def as_shim(job):
+    package = types.ModuleType("shim")
+    package.__path__ = [job["shim"]]
+    sys.modules["shim"] = package
+    daemon = importlib.import_module("shim.daemon").Daemon(job["stateDir"])
+    return lambda body: daemon.post("/api/lookup", body)
+
+
+def ask(job, results):
+    post = as_shim(job) if job.get("shim") else with_token(job)
+    paths = job["paths"]
     bodies = []
     for path in paths:
         stat = os.stat(path)
         bodies.append(json.dumps({"path": path, "size": stat.st_size, "mtimeNs": str(stat.st_mtime_ns),
                                   "client": {"app": "bench", "pid": os.getpid()}}).encode())
     took = []
-    end = time.perf_counter() + seconds
+    end = time.perf_counter() + job["seconds"]
     index = 0
     while time.perf_counter() < end:
         start = time.perf_counter()
-        connection.request("POST", "/api/lookup", bodies[index % len(bodies)], headers)
-        answer = json.loads(connection.getresponse().read())
+        answer = post(bodies[index % len(bodies)])
         took.append(time.perf_counter() - start)
         if answer["reason"] != "HIT":
             results.put("expected a HIT, got %s" % answer)
@@ -60,7 +82,7 @@ def main():
         print(json.dumps(summary(isfile(paths, seconds), seconds)))
         return
     results = multiprocessing.Queue()
-    clients = [multiprocessing.Process(target=ask, args=(job["url"], job["token"], paths, seconds, results))
+    clients = [multiprocessing.Process(target=ask, args=(job, results))
                for _ in range(job["clients"])]
     for client in clients:
         client.start()
