@@ -7,8 +7,8 @@
  * the system has /dev/shm. "check" only decodes (`zstd -t`); "restore" writes as well, over a file of the same size; "new file"
  * makes one. A new file's memory comes from the kernel, and on a virtual machine from its host. Its cost may grow tenfold from one
  * second to the next, so that column shows the machine rather than the programs. A round runs everything once, one after the other;
- * a figure is the fastest of the rounds, because other work of the machine only adds time. "×" is against `zstd -3`. The first round
- * warms up and does not count. Needs bash and the zstd command.
+ * a figure is the fastest of the rounds, because other work of the machine only adds time. "×" is against `zstd -3`. The first
+ * round warms up and does not count. Needs bash and the zstd command.
  */
 import { execFileSync } from 'node:child_process';
 import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';

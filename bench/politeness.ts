@@ -1,7 +1,7 @@
 /**
  * A program reads a file from a hard disk while autocached copies another one from it. How much longer than alone does that take,
- * with and without `AUTOCACHE_POLITE`? And how much longer does a copy take beside a program that hardly needs the disk? The disk is
- * a real ext4 on a throttled loop device, so this needs root on Linux.
+ * with and without `AUTOCACHE_POLITE`? And how much longer does a copy take beside a program that hardly needs the disk? The disk
+ * is a real ext4 on a throttled loop device, so this needs root on Linux.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';

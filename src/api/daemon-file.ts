@@ -8,7 +8,10 @@ export interface DaemonFile {
 
 export const directoriesName = 'directories.json';
 
-/** `directories.json` beside it, which stays when the daemon ends: a path in an answer, or in the catalog, is believed only below one of these. */
+/**
+ * `directories.json` beside it, which stays when the daemon ends: a path in an answer, or in the catalog, is believed only below
+ * one of these.
+ */
 export interface DirectoriesFile {
   directories: readonly string[];
 }

@@ -6,7 +6,10 @@ export interface WrittenFile {
   source: string;
   bytes: number;
   mtimeNs: string;
-  /** The source's own file of that name as it was when it was copied, before the program wrote to the copy; null where there was none. */
+  /**
+   * The source's own file of that name as it was when it was copied, before the program wrote to the copy; null where there was
+   * none.
+   */
   was: { size: number; mtimeNs: string } | null;
 }
 

@@ -8,7 +8,9 @@ interface WrittenRow {
   source_mtime_ns: string;
 }
 
-/** A copy that a program may write to, and its file is not what was sealed: what it wrote is kept until the user decides (law 15). */
+/**
+ * A copy that a program may write to, and its file is not what was sealed: what it wrote is kept until the user decides (law 15).
+ */
 export function isWrittenTo(
   { path, form, state }: { path: string; form: Form; state: CopyState },
   verdict: string | null,

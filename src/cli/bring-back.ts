@@ -8,9 +8,9 @@ import { CacheError, messageOf } from '../core/errors.ts';
 import { meaningOf } from '../runtime/errnos.ts';
 
 /**
- * What bringing a file beside its source means. `add`: there is none of that name. `replace`: there is the one that the program wrote
- * to a copy of. `same`: it is there already. `changed`: another one is there by now, or that one has changed meanwhile. `away`: its
- * folder is not there.
+ * What bringing a file beside its source means. `add`: there is none of that name. `replace`: there is the one that the program
+ * wrote to a copy of. `same`: it is there already. `changed`: another one is there by now, or that one has changed meanwhile.
+ * `away`: its folder is not there.
  */
 export type BringBackStep = 'add' | 'replace' | 'same' | 'changed' | 'away';
 

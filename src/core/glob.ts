@@ -15,8 +15,8 @@ export interface GlobOptions {
 type Matches = (text: string) => boolean;
 
 /**
- * Compiles a glob: `*` and `?` within a folder name, `**` across folders, `[a-z]`, `[!a]`, `{a,b}`, and `!` in front for the opposite.
- * Matching always takes time in proportion to the glob times the text.
+ * Compiles a glob: `*` and `?` within a folder name, `**` across folders, `[a-z]`, `[!a]`, `{a,b}`, and `!` in front for the
+ * opposite. Matching always takes time in proportion to the glob times the text.
  * @throws CacheError BAD_REQUEST for a glob that has no such bound (`+(a)`, `{1..9}`) or is too long
  */
 export function compileGlob(glob: string, options: GlobOptions): Matches {

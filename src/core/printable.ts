@@ -1,6 +1,6 @@
 /**
- * What steers a terminal or turns the order of letters: C0 and C1 controls, line and paragraph separators, marks of direction. Names of files
- * come from other people's disks and may hold any of it.
+ * What steers a terminal or turns the order of letters: C0 and C1 controls, line and paragraph separators, marks of direction.
+ * Names of files come from other people's disks and may hold any of it.
  */
 const steering =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not be printed

@@ -45,7 +45,10 @@ export interface Planner {
   bytesAhead(located: Located, restore: boolean): number;
   /** False while files that loaders open beside this one have no copies in that tier. */
   isComplete(path: string, tier: TierName): boolean;
-  /** To be called when a copy was served: copies that its loader may open beside it go to `given`; `needed` ones it cannot do without. */
+  /**
+   * To be called when a copy was served: copies that its loader may open beside it go to `given`; `needed` ones it cannot do
+   * without.
+   */
   handedOut(path: string, tier: TierName, given: (copy: { path: string; source: string; needed: boolean }) => void): void;
 }
 

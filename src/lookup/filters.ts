@@ -32,7 +32,8 @@ export function createFilters(options: FilterOptions): Filters {
   const included = options.include.length > 0 ? matcher(options.include) : () => true;
   const excluded = options.exclude.length > 0 ? matcher(options.exclude) : () => false;
   const categories = new Set(options.categories);
-  // Without its embeddings a prompt gives another picture and no error: they are copied whatever their size, unless the user says so.
+  // Without its embeddings a prompt gives another picture and no error: they are copied whatever their size, unless the user says
+  // so.
   const minSize = { ...options.minSize, by: { embeddings: 0, ...options.minSize.by } };
   return {
     excluded: (file) =>

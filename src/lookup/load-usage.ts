@@ -37,8 +37,8 @@ export class LoadUsage {
   }
 
   /**
-   * To be called when a copy is served. For a load it leases the copy and its companions; each of these paths stays openable while the
-   * client runs. @returns how long the copy itself stays there, ms
+   * To be called when a copy is served. For a load it leases the copy and its companions; each of these paths stays openable while
+   * the client runs. @returns how long the copy itself stays there, ms
    */
   handOut({ located }: Examination, copy: Copy, { client, purpose }: LookupRequest): number {
     const { leases, handedOut, planner } = this.#deps;

@@ -60,8 +60,8 @@ export interface CompanionsDeps {
 const unreadable: ReadonlySet<ErrorCode> = new Set(['SOURCE_IO', 'SOURCE_MISSING', 'FORBIDDEN']);
 
 /**
- * A file requested this long after the last listing has its directory listed again, ms. Twice as long after each listing that showed
- * nothing new, up to the second figure: programs that ask without end would keep a disk busy with listings.
+ * A file requested this long after the last listing has its directory listed again, ms. Twice as long after each listing that
+ * showed nothing new, up to the second figure: programs that ask without end would keep a disk busy with listings.
  */
 const listAgainMs = 5000;
 const mostListAgainMs = 30_000;
@@ -69,10 +69,10 @@ const mostListAgainMs = 30_000;
 const largestSidecar = 64 * 2 ** 20;
 
 /**
- * Loaders open more than the requested file: the other shards, the mmproj beside a GGUF, the configuration in a model's directory, the
- * notes and pictures with a model's stem (law 15). Such files are copied together as one unit. A copy is not served while companions
- * are missing: beside it a loader would find less than beside the source. They are found by listing the source's directory, never
- * while an answer waits; until then (after a restart) the catalog names them.
+ * Loaders open more than the requested file: the other shards, the mmproj beside a GGUF, the configuration in a model's directory,
+ * the notes and pictures with a model's stem (law 15). Such files are copied together as one unit. A copy is not served while
+ * companions are missing: beside it a loader would find less than beside the source. They are found by listing the source's
+ * directory, never while an answer waits; until then (after a restart) the catalog names them.
  */
 export class Companions {
   readonly #deps: CompanionsDeps;

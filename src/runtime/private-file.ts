@@ -18,8 +18,8 @@ import { CacheError } from '../core/errors.ts';
 const largest = 64 * 1024;
 
 /**
- * Puts `text` in the place of `file`, readable by this user only unless `mode` says otherwise. It is first written under an unguessable
- * name, where no link can have been planted.
+ * Puts `text` in the place of `file`, readable by this user only unless `mode` says otherwise. It is first written under an
+ * unguessable name, where no link can have been planted.
  */
 export function writePrivately(file: string, text: string | Buffer, mode = 0o600): void {
   const next = `${file}.${randomUUID()}.new`;

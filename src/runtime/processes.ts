@@ -1,8 +1,9 @@
 import { readFileSync, readlinkSync } from 'node:fs';
 
 /**
- * A process in a way that no other one has ever: its kernel's boot id, its numbering of processes (a container has one of its own), and
- * when it started, as `boot/namespace/start`. Where the system does not tell (it is not Linux) programs make up one of that form.
+ * A process in a way that no other one has ever: its kernel's boot id, its numbering of processes (a container has one of its own),
+ * and when it started, as `boot/namespace/start`. Where the system does not tell (it is not Linux) programs make up one of that
+ * form.
  */
 export const processForm = /^[\w-]{1,64}\/[\w-]{1,64}\/[\w-]{1,64}$/;
 

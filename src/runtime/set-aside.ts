@@ -8,7 +8,10 @@ export function setAside(path: string): string {
   return `${path}.damaged-${number}`;
 }
 
-/** What is at `path` when it is neither absent nor of that kind (a pipe in the place of a file, a file in that of a folder) is set aside. */
+/**
+ * What is at `path` when it is neither absent nor of that kind (a pipe in the place of a file, a file in that of a folder) is set
+ * aside.
+ */
 export function setAsideUnless(path: string, kind: 'file' | 'folder'): string | null {
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (!found || (kind === 'file' ? found.isFile() : found.isDirectory())) return null;

@@ -19,9 +19,9 @@ interface Unit {
 }
 
 /**
- * The copies that can leave: those that no running program was given come first, then lowest score first, and of equals the compressed
- * one. The names of one placement leave together or not at all, as one alone frees nothing. Such a unit has the highest score of its
- * names, and stays when it is `held` (a name is leased, open or pinned).
+ * The copies that can leave: those that no running program was given come first, then lowest score first, and of equals the
+ * compressed one. The names of one placement leave together or not at all, as one alone frees nothing. Such a unit has the highest
+ * score of its names, and stays when it is `held` (a name is leased, open or pinned).
  */
 export function evictionUnits(candidates: readonly EvictionCandidate[], held: ReadonlySet<number>): Unit[] {
   const units = new Map<number, Unit>();

@@ -4,7 +4,10 @@ import { join } from 'node:path';
 import { meaningOf } from '../runtime/errnos.ts';
 import type { Tier } from './tier.ts';
 
-/** The tier, with a link left to the source wherever a copy leaves whose path somebody may open again. @param sourceOf null for nobody */
+/**
+ * The tier, with a link left to the source wherever a copy leaves whose path somebody may open again. @param sourceOf null for
+ * nobody
+ */
 export function leavingLinks<T extends Tier>(tier: T, sourceOf: (path: string) => string | null): T {
   return { ...tier, takeOut: (path: string) => tier.takeOut(path, sourceOf(path)) };
 }
@@ -22,7 +25,9 @@ export function canLink(dir: string): boolean {
   }
 }
 
-/** Puts a link in the place of a file, which is there all the time under the one or the other. @returns the file, under another name */
+/**
+ * Puts a link in the place of a file, which is there all the time under the one or the other. @returns the file, under another name
+ */
 export function replaceByLink(path: string, target: string, partialDir: string): string {
   const [link, leaving] = [leavingName(partialDir), leavingName(partialDir)];
   symlinkSync(target, link);

@@ -34,7 +34,8 @@ export function isCut(name: string, ending: string): boolean {
 }
 
 /**
- * A copy has the base name of its source and the folders above it (law 6): where the file system cannot have these, there is no copy.
+ * A copy has the base name of its source and the folders above it (law 6): where the file system cannot have these, there is no
+ * copy.
  * @throws CacheError BAD_REQUEST
  */
 export function assertNameable(path: string, most: number): void {

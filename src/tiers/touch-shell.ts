@@ -8,8 +8,8 @@ const idleMs = 10_000;
 type Shell = ChildProcessByStdio<Writable, Readable, null>;
 
 /**
- * Sets mtimes to the nanosecond, which Node cannot, with `touch`. One shell that is kept starts it for each file: to start a process from
- * a large one takes many times as long, and stops its thread meanwhile.
+ * Sets mtimes to the nanosecond, which Node cannot, with `touch`. One shell that is kept starts it for each file: to start a
+ * process from a large one takes many times as long, and stops its thread meanwhile.
  */
 class TouchShell {
   #shell: Shell | null = null;

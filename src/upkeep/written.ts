@@ -26,8 +26,9 @@ export interface WrittenFilesDeps {
 const lookEveryMs = 5000;
 
 /**
- * What programs write beside copies, where they would have written beside the sources (law 15): new files, and notes about a model that
- * they changed. Such a file is not ours: no eviction takes it along, and it waits until the user has it brought beside its source.
+ * What programs write beside copies, where they would have written beside the sources (law 15): new files, and notes about a model
+ * that they changed. Such a file is not ours: no eviction takes it along, and it waits until the user has it brought beside its
+ * source.
  */
 export class WrittenFiles implements AsyncDisposable {
   readonly #deps: WrittenFilesDeps;
@@ -66,7 +67,9 @@ export class WrittenFiles implements AsyncDisposable {
     return files.sort((a, b) => b.bytes - a.bytes);
   }
 
-  /** They lie beside their sources by now: of those that are still as they were listed, nothing is left here. @returns their sources */
+  /**
+   * They lie beside their sources by now: of those that are still as they were listed, nothing is left here. @returns their sources
+   */
   broughtBack(files: readonly Pick<WrittenFile, 'path' | 'bytes' | 'mtimeNs'>[]): string[] {
     const listed = new Map(this.list().map((file) => [file.path, file]));
     return files.flatMap(({ path, bytes, mtimeNs }) => {

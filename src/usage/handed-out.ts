@@ -23,8 +23,9 @@ interface Program {
 }
 
 /**
- * Which paths of copies programs were given that still run (law 7). A program may keep such a path and open it hours later, long after
- * its lease: where the copy leaves meanwhile, a link to the source takes its place. Held in memory; the catalog keeps it over a restart.
+ * Which paths of copies programs were given that still run (law 7). A program may keep such a path and open it hours later, long
+ * after its lease: where the copy leaves meanwhile, a link to the source takes its place. Held in memory; the catalog keeps it over
+ * a restart.
  */
 export class HandedOut {
   readonly #clock: Clock;

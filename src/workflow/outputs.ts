@@ -11,8 +11,8 @@ export interface Outputs {
 }
 
 /**
- * Output nodes by their class. A node of an unknown class counts if it is a target or feeds no other node. A blueprint, and any graph without
- * executable outputs (a part of a workflow, an unfinished one), counts as a whole.
+ * Output nodes by their class. A node of an unknown class counts if it is a target or feeds no other node. A blueprint, and any
+ * graph without executable outputs (a part of a workflow, an unfinished one), counts as a whole.
  */
 export function outputsOf(graph: Graph, classes: NodeClasses): Outputs {
   const nodes = [...graph.nodes.values()];

@@ -1,7 +1,7 @@
 /**
- * Preloaded into the daemon (`node --import`), and by NODE_OPTIONS into its threads and processes: every call that changes something
- * below CRASH_BELOW (directories, joined by `:`), and every write to the catalog, is a numbered step. Before the step whose number is
- * CRASH_AT the daemon is killed as by a power cut. CRASH_LOG gathers the steps of all threads, one line each.
+ * Preloaded into the daemon (`node --import`), and by NODE_OPTIONS into its threads and processes: every call that changes
+ * something below CRASH_BELOW (directories, joined by `:`), and every write to the catalog, is a numbered step. Before the step
+ * whose number is CRASH_AT the daemon is killed as by a power cut. CRASH_LOG gathers the steps of all threads, one line each.
  */
 import fs from 'node:fs';
 import { createRequire, syncBuiltinESMExports } from 'node:module';

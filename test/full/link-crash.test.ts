@@ -18,7 +18,10 @@ interface Case extends World {
   settings: Record<string, string>;
 }
 
-/** Two sources with the same bytes and mtime. With room for one, the second has to be a link; with room for both they are copied at once and then joined. */
+/**
+ * Two sources with the same bytes and mtime. With room for one, the second has to be a link; with room for both they are copied at
+ * once and then joined.
+ */
 function createWorld(atOnce: boolean): Case {
   const dir = tempDir();
   const root = join(dir, 'models');

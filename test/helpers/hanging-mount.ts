@@ -25,8 +25,8 @@ export interface FaultyMount {
   /** The folder where they appear. */
   path: string;
   /**
-   * How the mount behaves from now on; a number is an errno that every call fails with, or those below a directory of it. `slow N`: a
-   * stat takes N ms.
+   * How the mount behaves from now on; a number is an errno that every call fails with, or those below a directory of it. `slow N`:
+   * a stat takes N ms.
    */
   behave(mode: 'ok' | 'hang' | `slow ${number}` | number, below?: string): void;
   /** Grows with every call that fails or hangs. */

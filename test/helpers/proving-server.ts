@@ -16,8 +16,8 @@ export function provingServer(token: string) {
   const sessions = new WeakMap<Socket, ProvenSession>();
 
   /**
-   * Deals with the exchange itself, and answers null then; else whether the request proves the token, and its body. What is written to
-   * `response` proves the daemon from now on.
+   * Deals with the exchange itself, and answers null then; else whether the request proves the token, and its body. What is written
+   * to `response` proves the daemon from now on.
    */
   async function receive(
     request: IncomingMessage,

@@ -38,7 +38,9 @@ async function interrupt({ order }: ReturnType<typeof arrange>, at = 6 * chunkSi
   });
 }
 
-/** Copies to the end and tells where it went on; the copy is compared with its source byte by byte, and its hash with a fresh one. */
+/**
+ * Copies to the end and tells where it went on; the copy is compared with its source byte by byte, and its hash with a fresh one.
+ */
 async function finish({ order, place, path, tier }: ReturnType<typeof arrange>): Promise<number> {
   let resumed = 0;
   const resuming = (from: number) => {

@@ -4,8 +4,8 @@ import { sourceFaults } from './source-faults.ts';
 import { type CreateSubject, fileAt, KiB, listed, name, opened, pattern, readRange, size, withFile } from './subject.ts';
 
 /**
- * What every driver of sources must do, also when its sources go wrong. A new driver's tests are a `Subject`, one line that runs this
- * suite, and what is peculiar to it.
+ * What every driver of sources must do, also when its sources go wrong. A new driver's tests are a `Subject`, one line that runs
+ * this suite, and what is peculiar to it.
  * @param unavailable why there can be no such sources here, or null
  */
 export function driverContract(what: string, create: CreateSubject, unavailable: string | null = null): void {

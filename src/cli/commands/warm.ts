@@ -155,7 +155,9 @@ async function warmAndWait(client: Client, { request, session }: Work): Promise<
     }
   }
 
-  /** Shards, settings and the like are copied with the file they belong to, by jobs of their own: it is ready when they are there. */
+  /**
+   * Shards, settings and the like are copied with the file they belong to, by jobs of their own: it is ready when they are there.
+   */
   async function whole(items: WarmItem[]): Promise<WarmItem[]> {
     const copied = items.flatMap(({ path, job }) => (path !== null && job?.state === 'done' ? [path] : []));
     if (copied.length === 0) return items;

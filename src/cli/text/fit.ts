@@ -19,8 +19,8 @@ export function shorten(text: string, width: number): string {
 }
 
 /**
- * The same for names that stand below each other: no two of them look alike. Those that would are not shortened, and go on in the next
- * line.
+ * The same for names that stand below each other: no two of them look alike. Those that would are not shortened, and go on in the
+ * next line.
  */
 export function shortenAll(texts: readonly string[], width: number): string[] {
   const short = texts.map((text) => shorten(text, width));
