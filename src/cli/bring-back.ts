@@ -1,10 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { createReadStream, createWriteStream } from 'node:fs';
-import { type FileHandle, link, lstat, open, rename, rm, utimes } from 'node:fs/promises';
+import { type FileHandle, link, lstat, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import type { WrittenFile } from '../api/written.ts';
 import { CacheError, messageOf } from '../core/errors.ts';
+import { copyToNew } from '../runtime/copy-file.ts';
 import { meaningOf } from '../runtime/errnos.ts';
 
 /**
@@ -39,9 +38,7 @@ export async function bringBack({ file, step }: BringBackPlan): Promise<void> {
   const { path, source, mtimeNs } = file;
   const temp = join(dirname(source), `.${basename(source)}.${randomUUID()}`);
   try {
-    await pipeline(createReadStream(path), createWriteStream(temp, { flags: 'wx', flush: true }));
-    const mtime = Number(BigInt(mtimeNs) / 1000n) / 1e6;
-    await utimes(temp, mtime, mtime);
+    await copyToNew(path, temp, mtimeNs);
     if (step !== 'changed' && (await planBringBack(file)).step !== step) {
       throw new CacheError('SOURCE_CHANGED', `${source} was written meanwhile; it is left as it is`);
     }

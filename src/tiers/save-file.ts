@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { createReadStream, createWriteStream, rmSync, utimesSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
+import { copyToNew, microseconds } from '../runtime/copy-file.ts';
 import { lookAtFile } from './foreign.ts';
 import { moveDurably } from './publish.ts';
 
@@ -15,17 +15,10 @@ export async function saveFile(path: string, to: string, partialDir: string): Pr
   // What bears such a name goes at the next start.
   const temp = join(partialDir, `${randomUUID()}.leaving`);
   try {
-    await pipeline(createReadStream(path), createWriteStream(temp, { flags: 'wx', mode: 0o644, flush: true }));
-    const mtime = Number(microseconds(from.mtimeNs)) / 1e6;
-    utimesSync(temp, mtime, mtime);
+    await copyToNew(path, temp, from.mtimeNs);
     moveDurably(temp, to);
     return true;
   } finally {
     rmSync(temp, { force: true });
   }
-}
-
-/** All that Node can set of an mtime. */
-function microseconds(ns: string): bigint {
-  return BigInt(ns) / 1000n;
 }
