@@ -29,7 +29,7 @@ export interface CopyingParts extends Context, Rules {
   accounts: Pick<Accounts, 'complete' | 'isUnproven'>;
   /** The RAM tier, null = none. */
   memory: MemoryTier | null;
-  sources: Pick<SourceRoots, 'filesBeside' | 'diskOf' | 'head' | 'stat'>;
+  sources: Pick<SourceRoots, 'filesBeside' | 'diskOf' | 'mediumOf' | 'head' | 'stat'>;
   speeds: SourceSpeeds;
   leases: Leases;
   handedOut: HandedOut;

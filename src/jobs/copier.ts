@@ -33,6 +33,8 @@ export interface CopierDeps extends SpaceDeps {
   sources: {
     /** The disks of a root by the kernel's names, joined by `+`; null when unknown. */
     diskOf(root: string): string | null;
+    /** What a source itself lies on; null below no root. */
+    mediumOf(path: string): Promise<Medium | null>;
   };
   options: CopyOptions;
   /** Takes a copy out of service that did not match its seal. */

@@ -1,6 +1,6 @@
 import { CacheError, toCacheError } from '../core/errors.ts';
 import { tierTraits } from '../core/tier-traits.ts';
-import type { Copy, Entry } from '../core/types.ts';
+import type { Copy, Entry, Medium } from '../core/types.ts';
 import { dropAfterDemote, dropAfterRestore } from '../space/drop-after-move.ts';
 import { keepPartial, partialPath } from '../tiers/partial.ts';
 import type { Tier } from '../tiers/tier.ts';
@@ -14,6 +14,7 @@ import { type ReservationDeps, Reservations } from './reservations.ts';
 export interface CopyMakerDeps extends ReservationDeps, CopyRunnerDeps {
   /** Takes a copy out of service that did not match its seal. */
   onDamaged(copy: Copy, entry: Entry, why: string): void;
+  sources: { mediumOf(path: string): Promise<Medium | null> };
   isStopping(): boolean;
 }
 
@@ -34,7 +35,9 @@ export class CopyMaker {
     const tier = this.#deps.tiers.require(job.tier);
     // Where its name cannot be had, not a byte is read.
     tier.placeOf(job.file.root, job.file.rel);
-    if (this.#isMade(job) || (await this.#link(job, tier))) return;
+    if (this.#isMade(job)) return;
+    await this.#assertMedium(job);
+    if (await this.#link(job, tier)) return;
     // Nothing leaves for a source that cannot be read, and it becomes no entry.
     if (planOf(job, this.#deps).kind === 'copy') await this.#runner.probe(job);
     await this.#deps.catalog.writable();
@@ -60,6 +63,16 @@ export class CopyMaker {
     job.resumedFrom = job.file.fingerprint.size;
     job.bytesDone = job.resumedFrom;
     return true;
+  }
+
+  /**
+   * A link that was not seen before may lead to another disk than its folder's: one that needs no copy, or may hang its reader.
+   * @throws CacheError CANCELLED; the next lookup knows better
+   */
+  async #assertMedium({ file: { path }, medium, origin }: Job): Promise<void> {
+    const found = origin ? medium : await this.#deps.sources.mediumOf(path);
+    if (found === null || found === medium) return;
+    throw new CacheError('CANCELLED', `${path} lies on another disk (${found}) than its folder seemed to (${medium})`);
   }
 
   /** Makes the copy another name of an equal source's copy: nothing is written, no room is needed. */

@@ -99,7 +99,12 @@ export class Lookup {
     const { sources, copies } = this.#deps;
     if (request.path !== undefined) {
       const located = sources.locate(request.path);
-      return located && { located, source: askersStat(request) ?? (await sources.stat(located, askedBy)) };
+      if (!located) return null;
+      const told = askersStat(request);
+      if (told) return { located, source: told };
+      const source = await sources.stat(located, askedBy);
+      // A look at it may have shown that a link leads to another disk.
+      return { located: sources.locate(request.path) ?? located, source };
     }
     const places = sources.candidates(request.category ?? '', request.name ?? '');
     const states = await Promise.all(places.map((located) => sources.stat(located, askedBy)));

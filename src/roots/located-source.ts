@@ -10,6 +10,6 @@ export interface LocatedSource {
   medium: Medium;
 }
 
-export function flat({ root, path, rel, category }: Located): LocatedSource {
-  return { path, root: root.path, rel, category, medium: root.kind };
+export function flat({ root, path, rel, category, medium }: Located): LocatedSource {
+  return { path, root: root.path, rel, category, medium };
 }

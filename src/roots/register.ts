@@ -1,6 +1,7 @@
 import { folderCategory } from '../comfyui/categories.ts';
 import { isPseudoFileSystem } from '../media/file-systems.ts';
 import { detectMedium, isNetwork } from '../media/medium.ts';
+import { liesBelow } from '../media/paths.ts';
 import type { ListedFile, SourceClient } from '../sources/client.ts';
 import type { Root } from '../sources/root.ts';
 import { isModelName } from '../weights/extensions.ts';
@@ -18,8 +19,8 @@ export interface RegisterOptions {
 
 /**
  * Adds a root and finds out its medium, without touching it, and its real path, within 2 s. A root that is away is added all the
- * same: its copies are needed now. A link to a directory that is already in a root becomes an alias, so that no file is cached
- * twice.
+ * same: its copies are needed now. A directory that is already in a root by another path becomes an alias, so that no file is
+ * cached twice.
  * @throws CacheError `BAD_CONFIG` when root and cache directory overlap; `BAD_REQUEST` for a path that is not absolute
  */
 export async function registerRoot(
@@ -29,15 +30,32 @@ export async function registerRoot(
   const medium = await detectMedium(spec.path);
   const caches = await Promise.all(cacheDirs.map(realPathOf));
   assertApart(caches, medium.resolved);
-  const isKnown = roots.get(medium.resolved) ?? roots.find(medium.resolved);
-  const { root, added } = roots.add({ ...spec, medium, path: isKnown ? medium.resolved : spec.path });
-  if (isKnown) roots.addAlias(spec.path, medium.resolved);
+  const path = roots.get(medium.resolved)?.path ?? roots.find(medium.resolved)?.path ?? spec.path;
+  const { root, added } = roots.add({ ...spec, medium, path });
+  roots.addAlias(spec.path, path);
   for (const other of roots.list()) if (other !== root && other.resolved === root.path) roots.addAlias(other.path, root.path);
+  addRealPath(root, medium.resolved, roots);
   const seen = await host.identify(root, { deadlineMs: lookMs });
   const undo = () => added && roots.remove(root);
   if (seen.state === 'ok') assertApart(caches, seen.facts.real, undo);
   if (!isNetwork(medium.kind)) assertApart(caches, medium.resolved, undo, assertApartOnDisk);
   return { root, added };
+}
+
+/** Finds out anew what a root lies on. */
+export async function relearnRoot(root: Root, roots: Roots): Promise<void> {
+  const medium = await detectMedium(root.path);
+  roots.learn(root, medium);
+  addRealPath(root, medium.resolved, roots);
+}
+
+/** A root that is a link, or lies behind one, is known by its real path too, and so are the roots in it. */
+function addRealPath(root: Root, real: string, roots: Roots): void {
+  if (roots.get(real)) return;
+  for (const { path } of roots.list()) {
+    if (liesBelow(path, real, roots.rules)) roots.addAlias(roots.rules.join(root.path, path.slice(real.length)), path);
+  }
+  roots.addAlias(real, root.path);
 }
 
 function assertApart(
@@ -66,6 +84,7 @@ export async function adoptForeign(
   if (roots.get(at)) return null;
   const medium = await detectMedium(at);
   if (isPseudoFileSystem(medium.fileSystem)) return null;
+  roots.learnPart(at, medium);
   const state = await host.stat(at, { deadlineMs: lookMs });
   if (state.state === 'present') return { path: at, fingerprint: state.fingerprint };
   // Away: the name decides whether it is a file. One root too many does no harm.

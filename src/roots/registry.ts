@@ -2,8 +2,8 @@ import type { RootView } from '../api/api.ts';
 import { categoryFolders, currentCategory, folderCategory, standardCategory } from '../comfyui/categories.ts';
 import { CacheError } from '../core/errors.ts';
 import type { Medium } from '../core/types.ts';
-import type { MediumFacts } from '../media/medium.ts';
-import { cleanName, type PathRules, pathRules } from '../media/paths.ts';
+import { isNetwork, type MediumFacts } from '../media/medium.ts';
+import { cleanName, liesBelow, type PathRules, pathRules } from '../media/paths.ts';
 import type { Located, Root, RootIndex } from '../sources/root.ts';
 
 export interface RootSpec {
@@ -23,6 +23,10 @@ export class Roots implements RootIndex {
   readonly rules: PathRules;
   #roots = new Map<string, Root>();
   #aliases = new Map<string, string>();
+  /** Roots whose kind the user has said, by key. */
+  readonly #said = new Set<string>();
+  /** Files and directories in roots that links lead to another disk, by key. */
+  readonly #parts = new Map<string, MediumFacts>();
 
   constructor(platform: NodeJS.Platform = process.platform) {
     this.rules = pathRules(platform);
@@ -34,7 +38,8 @@ export class Roots implements RootIndex {
    */
   add(spec: RootSpec): { root: Root; added: boolean } {
     const path = this.#normalise(spec.path);
-    const known = this.#roots.get(this.rules.key(path));
+    const key = this.rules.key(path);
+    const known = this.#roots.get(key);
     const root = known ?? emptyRoot(path, spec);
     if (known && !spec.optional) known.optional = false;
     if (spec.medium) this.learn(root, spec.medium);
@@ -44,8 +49,23 @@ export class Roots implements RootIndex {
     const named = known ? null : standardCategory(path.slice(path.lastIndexOf(this.rules.sep) + 1));
     const category = spec.category ? currentCategory(spec.category) : named;
     if (category && !root.categories.includes(category)) root.categories.push(category);
-    if (!known) this.#roots.set(this.rules.key(path), root);
+    if (!known) {
+      this.#roots.set(key, root);
+      this.#aliases.delete(key);
+    }
+    if (spec.kind) this.#say(root);
     return { root, added: !known };
+  }
+
+  /** The kind that the user has said of a root holds for those below it on the same disk, whichever is named first. */
+  #say(root: Root): void {
+    this.#said.add(this.rules.key(root.path));
+    for (const other of this.#roots.values()) {
+      const isPart = liesBelow(other.path, root.path, this.rules) && other.device === root.device;
+      if (isPart && !this.#said.has(this.rules.key(other.path))) {
+        Object.assign(other, { kind: root.kind, kindFrom: root.kindFrom });
+      }
+    }
   }
 
   /** What the user has said of the disk that a new root lies on, as a part of another root. */
@@ -56,12 +76,26 @@ export class Roots implements RootIndex {
 
   remove({ path }: Root): void {
     this.#roots.delete(this.rules.key(path));
+    this.#said.delete(this.rules.key(path));
+    for (const [alias, to] of this.#aliases) if (to === path) this.#aliases.delete(alias);
   }
 
   /** Records the detected medium of a root; a kind set by the user stays. */
   learn(root: Root, { kind, from, device, fileSystem, resolved }: MediumFacts): void {
+    const before = root.resolved === null ? null : this.rules.key(root.resolved);
+    // A link that leads elsewhere now: by its former real path it is no longer found.
+    if (before !== null && root.resolved !== resolved && this.#aliases.get(before) === root.path) this.#aliases.delete(before);
     Object.assign(root, { device, fileSystem, resolved });
     if (root.kindFrom !== 'configured') Object.assign(root, { kind, kindFrom: from });
+  }
+
+  /** Records the medium of a file or a directory in a root, which a link may lead to another disk (law 12). */
+  learnPart(path: string, medium: MediumFacts): void {
+    const root = this.find(path)?.root;
+    if (!root || this.get(path)) return;
+    const key = this.rules.key(path);
+    if (medium.device === root.device && medium.fileSystem === root.fileSystem) this.#parts.delete(key);
+    else this.#parts.set(key, medium);
   }
 
   /**
@@ -79,7 +113,9 @@ export class Roots implements RootIndex {
     if (!replaced) return;
     const { root } = this.add({ path: to, origin: replaced.origin, optional: replaced.optional });
     root.categories = [...new Set([...root.categories, ...replaced.categories])];
-    if (root.kindFrom === 'assumed') Object.assign(root, { kind: replaced.kind, kindFrom: replaced.kindFrom });
+    const isSaid = replaced.kindFrom === 'configured' && root.kindFrom !== 'configured';
+    if (isSaid || root.kindFrom === 'assumed') Object.assign(root, { kind: replaced.kind, kindFrom: replaced.kindFrom });
+    if (this.#said.delete(key)) this.#say(root);
   }
 
   /** In order of registration, which is also the order of name lookups. */
@@ -101,7 +137,10 @@ export class Roots implements RootIndex {
       if (!owner) return null;
       const below = file.slice(owner.directory.length);
       const rel = below.startsWith(this.rules.sep) ? below.slice(1) : below;
-      if (owner.root) return { root: owner.root, path: file, rel, category: this.#category(owner.root, rel) };
+      if (owner.root) {
+        const medium = this.#mediumOf(file, owner.root);
+        return { root: owner.root, path: file, rel, category: this.#category(owner.root, rel), medium };
+      }
       file = this.rules.join(owner.alias, rel);
     }
     return null;
@@ -140,6 +179,16 @@ export class Roots implements RootIndex {
       if (alias !== undefined) return { directory, root: null, alias };
     }
     return null;
+  }
+
+  #mediumOf(file: string, root: Root): Medium {
+    if (this.#parts.size === 0) return root.kind;
+    for (let path = file; path.length > root.path.length; path = this.rules.dirname(path)) {
+      const part = this.#parts.get(this.rules.key(path));
+      // A link on a network is read over it, wherever it leads.
+      if (part) return isNetwork(root.kind) && part.kind === 'hdd' ? root.kind : part.kind;
+    }
+    return root.kind;
   }
 
   #category({ categories }: Root, rel: string): string | null {

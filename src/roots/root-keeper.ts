@@ -7,9 +7,11 @@ import type { Log } from '../runtime/log.ts';
 import { Periodic } from '../runtime/periodic.ts';
 import { Serial } from '../runtime/serial.ts';
 import type { RootState, WaitLimit } from '../sources/client.ts';
+import type { RootFacts } from '../sources/driver.ts';
 import { readerOf } from '../sources/pool.ts';
 import type { Root } from '../sources/root.ts';
 import { missingText } from './missing.ts';
+import { relearnRoot } from './register.ts';
 import { type ScanOptions, scanDirectory, scanRoot } from './scan.ts';
 
 export interface RootKeeperOptions extends Omit<ScanOptions, 'signal'> {
@@ -34,6 +36,8 @@ interface Kept {
   health: RootView['health'];
   why: string | null;
   files: number | null;
+  /** The volume and the path without links that it was last seen at; empty until it is seen. */
+  place: string | null;
   /** Whether it was there since the daemon was started. */
   wasOk: boolean;
   /** Monotonic ms. */
@@ -170,11 +174,21 @@ export class RootKeeper implements AsyncDisposable {
     const back = seen.state === 'away' && seen.facts !== null && (await this.#recognises(root));
     if (back && seen.facts) this.#options.host.trust(root, seen.facts.identity);
     if (seen.state === 'away' && !back) {
+      this.#keep(root).place ??= '';
       if (this.#neverWas(root, seen)) this.#setHealth(root, 'missing', await missingText(root.path));
       else this.#setHealth(root, 'away', seen.why);
       throw new CacheError('SOURCE_AWAY', `${root.path}: ${seen.why}`);
     }
+    if (seen.facts) await this.#follow(root, seen.facts);
     this.#setHealth(root, 'ok', null);
+  }
+
+  /** A link may lead to another disk than before, and a disk may have been mounted since. */
+  async #follow(root: Root, { identity, real }: RootFacts): Promise<void> {
+    const kept = this.#keep(root);
+    const place = `${identity.device} ${real}`;
+    if (kept.place !== null && kept.place !== place) await relearnRoot(root, this.#options.roots);
+    kept.place = place;
   }
 
   /** A directory never seen since it was named is no outage: its name is wrong, or it is still to be made. */
@@ -263,7 +277,7 @@ export class RootKeeper implements AsyncDisposable {
   #keep(root: Root): Kept {
     const known = this.#kept.get(root);
     if (known) return known;
-    const nothing = { health: 'unknown' as const, why: null, files: null, watch: null, wasOk: false };
+    const nothing = { health: 'unknown' as const, why: null, files: null, place: null, watch: null, wasOk: false };
     const kept: Kept = { ...nothing, scanDueAt: Number.NEGATIVE_INFINITY, changes: new Serial() };
     this.#kept.set(root, kept);
     return kept;

@@ -3,7 +3,8 @@ import type { RootsRequest, RootView } from '../api/api.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import { standardCategories } from '../comfyui/categories.ts';
 import { CacheError, toCacheError } from '../core/errors.ts';
-import type { SourceFile, SourceState } from '../core/types.ts';
+import type { Medium, SourceFile, SourceState } from '../core/types.ts';
+import { detectMedium, isNetwork } from '../media/medium.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Events } from '../runtime/events.ts';
 import type { Log } from '../runtime/log.ts';
@@ -134,6 +135,14 @@ export class SourceRoots implements AsyncDisposable {
   /** Stats the source; simultaneous calls for one file share the stat. */
   stat({ path }: LocatedSource, askedBy: Parameters<SourceStats['ask']>[1]): Promise<SourceState> {
     return this.#stats.ask(path, askedBy);
+  }
+
+  /** What this very file lies on; found out without touching a network. Null below no root. */
+  async mediumOf(path: string): Promise<Medium | null> {
+    const located = this.#roots.find(path);
+    // A root on a network is read by a process that may follow any link.
+    if (located && !isNetwork(located.root.kind)) this.#roots.learnPart(path, await detectMedium(path));
+    return this.#roots.find(path)?.medium ?? null;
   }
 
   /** Checks the root of this source now; its health follows. Never throws. */

@@ -231,6 +231,7 @@ export class SourceClient implements AsyncDisposable {
     const at = first.answer.elsewhere;
     const medium = await detectMedium(at);
     if (at === root.path) this.#roots.learn(root, medium);
+    else this.#roots.learnPart(at, medium);
     const there = { root: at, stableInodes: hasStableInodes(medium.fileSystem), volumes };
     const second = await ask({ ...medium, path: at }, there);
     if (!isElsewhere(second.answer)) return { ...second, answer: second.answer };

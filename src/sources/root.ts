@@ -29,6 +29,8 @@ export interface Located {
   /** Path below the root, with the platform's separators. */
   rel: string;
   category: string | null;
+  /** What the file itself lies on, as far as known: a link in the root may lead to another disk. */
+  medium: Medium;
 }
 
 /** The known roots, as far as reading sources needs them. All answers are lexical: no file is touched. */
@@ -39,4 +41,6 @@ export interface RootIndex {
   find(path: string): Located | null;
   /** Stores the detected facts of a root's medium; a kind set by the user stays. */
   learn(root: Root, facts: MediumFacts): void;
+  /** The same for a file or a directory in a root, which a link may lead to another disk. */
+  learnPart(path: string, facts: MediumFacts): void;
 }

@@ -45,6 +45,7 @@ export function fakeSources(root: string, diskOf: (root: string) => string | nul
     filesBeside,
     head: async ({ path }: { path: string }, bytes: number) => new Uint8Array(readFileSync(path).subarray(0, bytes)),
     diskOf,
+    mediumOf: async () => null,
     categories: () => ['loras'],
     probe: async () => null,
     published: async () => null,
