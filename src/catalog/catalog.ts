@@ -13,6 +13,7 @@ import { HandedOutPaths } from './handed-out.ts';
 import { migrations } from './migrations.ts';
 import { Placements } from './placements.ts';
 import { PublishedHashes } from './published.ts';
+import { Respelling } from './respelling.ts';
 import { Settings } from './settings.ts';
 import { SavedSpeeds } from './speeds.ts';
 import { Usage } from './usage.ts';
@@ -50,6 +51,7 @@ export class Catalog implements Disposable {
   readonly contents: Contents;
   readonly placements: Placements;
   readonly duplicates: Duplicates;
+  readonly respelling: Respelling;
   readonly usage: Usage;
   readonly settings: Settings;
   readonly speeds: SavedSpeeds;
@@ -73,6 +75,7 @@ export class Catalog implements Disposable {
     this.published = new PublishedHashes(database);
     this.handedOut = new HandedOutPaths(database);
     this.written = new WrittenCopies(database);
+    this.respelling = new Respelling(database, this);
     this.usage = new Usage(database, this.entries, clock);
   }
 

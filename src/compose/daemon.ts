@@ -47,6 +47,8 @@ export interface Overrides {
   pauses: NonNullable<AccountsDeps['pauses']>;
   /** How long bounds that were narrowed wait, ms. */
   graceMs: number;
+  /** Whether the file systems of the roots ignore case; by default each is asked. */
+  ignoresCase: boolean;
 }
 
 /**
@@ -74,7 +76,7 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
   const storage = await openStorage(config, { ...context, ...(overrides.pauses && { pauses: overrides.pauses }) });
   const { catalog, handedOut, tier, tiers, ram, accounts, watch } = storage;
   const settings = openSettings(loaded, storage, context);
-  const sources = await openSources(loaded, settings, storage, context);
+  const sources = await openSources(loaded, settings, storage, { ...context, ignoresCase: overrides.ignoresCase });
   const { roots, speeds, sourceSpeeds } = sources;
   const rules = rulesOf(settings, storage, sources, context);
   const leases = new Leases(clock, catalog.usage.savedLeases());

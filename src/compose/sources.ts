@@ -20,7 +20,7 @@ export async function openSources(
   { config, environment }: LoadedConfig,
   settings: ServedSettings,
   { catalog, ram }: Storage,
-  context: Context,
+  context: Context & { ignoresCase?: boolean | undefined },
 ): Promise<Sources> {
   const cacheDirs = [config.dir, config.stateDir, ...(ram ? [ram.tier.dir] : [])];
   const roots = new SourceRoots({ ...context, catalog, cacheDirs, environment });

@@ -1,4 +1,5 @@
 import { posix, win32 } from 'node:path';
+import { foldCase } from '../core/fold-case.ts';
 
 /** Path rules of one platform: which paths are equal, and which lie below another. All lexical. */
 export interface PathRules {
@@ -19,6 +20,9 @@ export const posixPaths: PathRules = {
   dirname: posix.dirname,
 };
 
+/** Volumes of macOS ignore case, unless they were made otherwise. */
+const macPaths: PathRules = { ...posixPaths, key: foldCase };
+
 export const windowsPaths: PathRules = {
   sep: '\\',
   normalise(path) {
@@ -38,6 +42,7 @@ export const windowsPaths: PathRules = {
 };
 
 export function pathRules(platform: NodeJS.Platform = process.platform): PathRules {
+  if (platform === 'darwin') return macPaths;
   return platform === 'win32' ? windowsPaths : posixPaths;
 }
 

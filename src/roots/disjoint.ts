@@ -57,10 +57,8 @@ function idOf(path: string): string | null {
 
 function relationOf(cacheDir: string, root: string, platform: NodeJS.Platform): string | null {
   const rules = pathRules(platform);
-  // On macOS, spellings that differ by case are practically always the same directory.
-  const plain = (path: string) => (platform === 'darwin' ? path.toLowerCase().normalize('NFC') : path);
-  const cache = rules.normalise(plain(cacheDir)) ?? plain(cacheDir);
-  const source = rules.normalise(plain(root)) ?? plain(root);
+  const cache = rules.normalise(cacheDir) ?? cacheDir;
+  const source = rules.normalise(root) ?? root;
   if (rules.key(cache) === rules.key(source)) return 'is also';
   if (liesBelow(cache, source, rules)) return 'lies inside';
   return liesBelow(source, cache, rules) ? 'contains' : null;

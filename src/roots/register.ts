@@ -38,6 +38,7 @@ export async function registerRoot(
   const seen = await host.identify(root, { deadlineMs: lookMs });
   const undo = () => added && roots.remove(root);
   if (seen.state === 'ok') assertApart(caches, seen.facts.real, undo);
+  if (seen.state === 'ok') roots.learnCase(root, seen.facts.ignoresCase);
   if (!isNetwork(medium.kind)) assertApart(caches, medium.resolved, undo, assertApartOnDisk);
   return { root, added };
 }

@@ -1,10 +1,12 @@
 import type { RootView } from '../api/api.ts';
 import { categoryFolders, currentCategory, folderCategory, standardCategory } from '../comfyui/categories.ts';
 import { CacheError } from '../core/errors.ts';
+import { foldCase } from '../core/fold-case.ts';
 import type { Medium } from '../core/types.ts';
 import { isNetwork, type MediumFacts } from '../media/medium.ts';
 import { cleanName, liesBelow, type PathRules, pathRules } from '../media/paths.ts';
 import type { Located, Root, RootIndex } from '../sources/root.ts';
+import { Spellings } from './spellings.ts';
 
 export interface RootSpec {
   path: string;
@@ -14,6 +16,8 @@ export interface RootSpec {
   kind?: Medium | null;
   medium?: MediumFacts;
   optional?: boolean;
+  /** Whether its file system ignores case; until it is asked, that of the platform does or does not. */
+  ignoresCase?: boolean;
 }
 
 const mostAliases = 8;
@@ -27,9 +31,13 @@ export class Roots implements RootIndex {
   readonly #said = new Set<string>();
   /** Files and directories in roots that links lead to another disk, by key. */
   readonly #parts = new Map<string, MediumFacts>();
+  /** Of the roots whose file systems ignore case. */
+  readonly #spellings = new Map<Root, Spellings>();
+  readonly #platform: NodeJS.Platform;
 
   constructor(platform: NodeJS.Platform = process.platform) {
     this.rules = pathRules(platform);
+    this.#platform = platform;
   }
 
   /**
@@ -52,6 +60,7 @@ export class Roots implements RootIndex {
     if (!known) {
       this.#roots.set(key, root);
       this.#aliases.delete(key);
+      this.learnCase(root, spec.ignoresCase ?? (this.#platform === 'win32' || this.#platform === 'darwin'));
     }
     if (spec.kind) this.#say(root);
     return { root, added: !known };
@@ -60,8 +69,9 @@ export class Roots implements RootIndex {
   /** The kind that the user has said of a root holds for those below it on the same disk, whichever is named first. */
   #say(root: Root): void {
     this.#said.add(this.rules.key(root.path));
+    const placeOf = ({ path, resolved }: Root) => resolved ?? path;
     for (const other of this.#roots.values()) {
-      const isPart = liesBelow(other.path, root.path, this.rules) && other.device === root.device;
+      const isPart = liesBelow(placeOf(other), placeOf(root), this.rules) && other.device === root.device;
       if (isPart && !this.#said.has(this.rules.key(other.path))) {
         Object.assign(other, { kind: root.kind, kindFrom: root.kindFrom });
       }
@@ -74,9 +84,11 @@ export class Roots implements RootIndex {
     return above?.kindFrom === 'configured' && above.device === device ? above.kind : null;
   }
 
-  remove({ path }: Root): void {
+  remove(root: Root): void {
+    const { path } = root;
     this.#roots.delete(this.rules.key(path));
     this.#said.delete(this.rules.key(path));
+    this.#spellings.delete(root);
     for (const [alias, to] of this.#aliases) if (to === path) this.#aliases.delete(alias);
   }
 
@@ -87,6 +99,26 @@ export class Roots implements RootIndex {
     if (before !== null && root.resolved !== resolved && this.#aliases.get(before) === root.path) this.#aliases.delete(before);
     Object.assign(root, { device, fileSystem, resolved });
     if (root.kindFrom !== 'configured') Object.assign(root, { kind, kindFrom: from });
+  }
+
+  /** Records whether a root's file system ignores case; null changes nothing. */
+  learnCase(root: Root, ignoresCase: boolean | null): void {
+    if (ignoresCase === false) this.#spellings.delete(root);
+    if (ignoresCase && !this.#spellings.has(root)) this.#spellings.set(root, new Spellings(this.rules.sep));
+  }
+
+  /** The roots whose paths have one spelling of many. */
+  ignoringCase(): Root[] {
+    return [...this.#spellings.keys()];
+  }
+
+  /** Notes how a file below a root lies on the disk. @returns the path that counted until now, where that was another */
+  noteSpelling(root: Root, path: string): string | null {
+    const spellings = this.#spellings.get(root);
+    if (!spellings) return null;
+    const start = prefixOf(root.path, this.rules.sep);
+    const before = spellings.note(path.slice(start.length));
+    return before === null ? null : start + before;
   }
 
   /** Records the medium of a file or a directory in a root, which a link may lead to another disk (law 12). */
@@ -137,13 +169,20 @@ export class Roots implements RootIndex {
       if (!owner) return null;
       const below = file.slice(owner.directory.length);
       const rel = below.startsWith(this.rules.sep) ? below.slice(1) : below;
-      if (owner.root) {
-        const medium = this.#mediumOf(file, owner.root);
-        return { root: owner.root, path: file, rel, category: this.#category(owner.root, rel), medium };
-      }
+      if (owner.root) return this.#locate(owner.root, file, rel);
       file = this.rules.join(owner.alias, rel);
     }
     return null;
+  }
+
+  #locate(root: Root, file: string, asked: string): Located | null {
+    const spellings = this.#spellings.get(root);
+    const { sep } = this.rules;
+    // On a Mac's volume that does not ignore case, only the directory of that very spelling is the root.
+    if (!spellings && sep === '/' && !file.startsWith(root.path)) return null;
+    const rel = spellings ? spellings.of(asked) : asked;
+    const path = spellings ? prefixOf(root.path, sep) + rel : file;
+    return { root, path, rel, category: this.#category(root, rel), medium: this.#mediumOf(path, root) };
   }
 
   /** Where ComfyUI would look for a model, in root order. No name can leave the roots. */
@@ -191,10 +230,13 @@ export class Roots implements RootIndex {
     return root.kind;
   }
 
-  #category({ categories }: Root, rel: string): string | null {
+  #category(root: Root, rel: string): string | null {
+    const { categories } = root;
     if (categories.length === 1) return categories[0] ?? null;
     const end = rel.indexOf(this.rules.sep);
-    const folder = end === -1 ? null : folderCategory(rel.slice(0, end));
+    const name = rel.slice(0, end);
+    const standard = this.#spellings.has(root) ? standardCategory(foldCase(name)) : null;
+    const folder = end === -1 ? null : (standard ?? folderCategory(name));
     if (categories.length === 0) return folder;
     // A folder of several categories: its own name decides if it is one of them.
     return folder !== null && categories.includes(folder) ? folder : (categories[0] ?? null);
@@ -207,6 +249,10 @@ export class Roots implements RootIndex {
       hint: 'give the full path of the directory',
     });
   }
+}
+
+function prefixOf(directory: string, sep: string): string {
+  return directory.endsWith(sep) ? directory : directory + sep;
 }
 
 function emptyRoot(path: string, { origin, optional }: RootSpec): Root {

@@ -184,8 +184,9 @@ export class RootKeeper implements AsyncDisposable {
   }
 
   /** A link may lead to another disk than before, and a disk may have been mounted since. */
-  async #follow(root: Root, { identity, real }: RootFacts): Promise<void> {
+  async #follow(root: Root, { identity, real, ignoresCase }: RootFacts): Promise<void> {
     const kept = this.#keep(root);
+    this.#options.roots.learnCase(root, ignoresCase);
     const place = `${identity.device} ${real}`;
     if (kept.place !== null && kept.place !== place) await relearnRoot(root, this.#options.roots);
     kept.place = place;

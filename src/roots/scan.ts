@@ -28,6 +28,8 @@ export interface ScanOptions {
   find(path: string): KnownFile | undefined;
   /** A known source is found changed, or missing while its root answers. Never called for an outage. */
   onChange(path: string, state: SourceState): void;
+  /** A file lies on the disk under another spelling of its path than the one that counted until now. */
+  onRespelled?(before: string, path: string): void;
   /** Receives the found files after each walk. */
   library?: Library;
   signal: AbortSignal;
@@ -63,12 +65,14 @@ export async function scanDirectory(root: Root, directory: string, options: Scan
 }
 
 async function compare(root: Root, { directory, recursive, isMeant }: Part, options: ScanOptions): Promise<Listing> {
-  const { host, roots, find, library, onChange, signal } = options;
+  const { host, roots, find, library, onChange, onRespelled, signal } = options;
   const met = new IdSet();
   const listed: ListedFile[] = [];
   const onFiles = (files: ListedFile[]) => {
     if (library) for (const file of files) listed.push(file);
     for (const { path, fingerprint } of files) {
+      const before = roots.noteSpelling(root, path);
+      if (before !== null) onRespelled?.(before, path);
       const known = roots.find(path)?.root === root ? find(path) : undefined;
       if (!known) continue;
       met.add(known.id);

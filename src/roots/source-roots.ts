@@ -15,6 +15,7 @@ import { KnownSources } from './known-sources.ts';
 import { Library } from './library.ts';
 import { flat, type LocatedSource } from './located-source.ts';
 import { NamedRoots, type RootNames } from './named-roots.ts';
+import { OneSpelling } from './one-spelling.ts';
 import { registerRoot } from './register.ts';
 import { type RootSpec, Roots } from './registry.ts';
 import { RootKeeper } from './root-keeper.ts';
@@ -38,6 +39,8 @@ export interface SourceRootsOptions {
   cacheDirs: readonly string[];
   /** For variables in ComfyUI's yaml files. */
   environment: NodeJS.ProcessEnv;
+  /** Whether the file systems of the roots ignore case; for tests. By default each is asked. */
+  ignoresCase?: boolean | undefined;
 }
 
 /** The roots of the daemon: their origins, media and health, and the changes below them. */
@@ -49,12 +52,14 @@ export class SourceRoots implements AsyncDisposable {
   readonly #keeper: RootKeeper;
   readonly #named: NamedRoots;
   readonly #stats: SourceStats;
+  readonly #spelling: OneSpelling;
 
   constructor(options: SourceRootsOptions) {
-    const { log, clock, events, environment } = options;
+    const { log, clock, events, environment, ignoresCase } = options;
     const known = new KnownSources(options);
+    this.#spelling = new OneSpelling({ ...options, roots: this.#roots });
     this.#options = options;
-    this.#host = new SourceClient({ roots: this.#roots });
+    this.#host = new SourceClient({ roots: this.#roots, ignoresCase });
     this.#keeper = new RootKeeper({
       roots: this.#roots,
       host: this.#host,
@@ -65,7 +70,11 @@ export class SourceRoots implements AsyncDisposable {
       known: (root, directory) => known.below(root, directory),
       find: (path) => known.find(path),
       onChange: (path, state) => known.changed(path, state),
-      onHealth: (root) => events.emit('root-health', this.#view(root)),
+      onRespelled: (before, path) => this.#spelling.respelled(before, path),
+      onHealth: (root) => {
+        this.#spelling.join();
+        events.emit('root-health', this.#view(root));
+      },
     });
     this.#stats = new SourceStats({
       roots: this.#roots,
@@ -98,6 +107,7 @@ export class SourceRoots implements AsyncDisposable {
         spec.origin === 'comfyui' && entries.pageBelow(spec.path, { directory: spec.path, after: '', most: 1 }).length === 0;
       await this.#addOrWarn({ ...spec, category: spec.category || null, optional });
     }
+    this.#spelling.join();
   }
 
   /** Starts walking and watching; returns at once. */
@@ -209,6 +219,7 @@ export class SourceRoots implements AsyncDisposable {
         this.#options.log.warn({ path, why: toCacheError(error).message }, 'root refused');
       }
     }
+    this.#spelling.join();
     const [first] = refused;
     if (first && refused.length === roots.length)
       throw new CacheError('BAD_REQUEST', first.message, { hint: first.hint ?? '' });

@@ -16,6 +16,8 @@ import { type AskOptions, type QuestionListener, Silence, type SourceChannel } f
 
 export interface SourceClientOptions extends SourcePoolOptions {
   roots: RootIndex;
+  /** Whether the file systems of the roots ignore case; for tests. By default each is asked. */
+  ignoresCase?: boolean | undefined;
 }
 
 export interface ListedFile {
@@ -70,11 +72,13 @@ export class SourceClient implements AsyncDisposable {
   #identities = new RootIdentities();
   #volumes: KnownVolume[] = [];
   #clock: Clock;
+  readonly #ignoresCase: boolean | undefined;
   /** How long the last answer about a file below each root took, ms; none once the root has not answered. */
   #answerMs = new Map<string, number>();
 
-  constructor({ roots, ...options }: SourceClientOptions) {
+  constructor({ roots, ignoresCase, ...options }: SourceClientOptions) {
     this.#roots = roots;
+    this.#ignoresCase = ignoresCase;
     this.#clock = options.clock ?? systemClock;
     this.#readers = new SourcePool(options);
   }
@@ -109,7 +113,8 @@ export class SourceClient implements AsyncDisposable {
   async identify(root: Root, options: WaitLimit): Promise<RootState> {
     try {
       const identify: Question<RootFacts> = (reader, ground) => reader.identify(ground);
-      const { answer: facts } = await this.#ask(root, identify, { ...options, patient: true });
+      const { answer } = await this.#ask(root, identify, { ...options, patient: true });
+      const facts = { ...answer, ignoresCase: this.#ignoresCase ?? answer.ignoresCase };
       const why = this.#identities.outage(root.path, facts);
       return why === null ? { state: 'ok', facts } : { state: 'away', why, facts: facts.empty ? null : facts };
     } catch (error) {

@@ -93,6 +93,8 @@ export interface RootFacts {
   identity: RootIdentity;
   /** Its path without links. */
   real: string;
+  /** Whether names that differ by case only are one file there; null when nothing in it shows. */
+  ignoresCase: boolean | null;
 }
 
 /** Distinguishes the file systems that may stand at a path: an empty mount point is not the volume that was there before. */

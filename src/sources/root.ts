@@ -24,7 +24,7 @@ export interface Root {
 /** Where a file lies among the roots. */
 export interface Located {
   root: Root;
-  /** The file's absolute path, normalised, with the alias of its root replaced. */
+  /** The file's absolute path, normalised, with the alias of its root replaced, and where case is ignored in the spelling that counts. */
   path: string;
   /** Path below the root, with the platform's separators. */
   rel: string;

@@ -189,7 +189,12 @@ export class MemorySources implements Subject {
   }
 
   #facts(): RootFacts {
-    return { empty: this.#files.size === 0, identity: { device: 'memory', type: 0, bytes: 1 }, real: this.root };
+    return {
+      empty: this.#files.size === 0,
+      identity: { device: 'memory', type: 0, bytes: 1 },
+      real: this.root,
+      ignoresCase: null,
+    };
   }
 
   #away(): CacheError {

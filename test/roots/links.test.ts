@@ -34,7 +34,7 @@ function linkTo(target: string, link: string): string {
 describe.runIf(hasTwoDisks)('a link to a single model on another disk', () => {
   const question = (path: string) => {
     const { size, mtimeNs } = statSync(path, { bigint: true });
-    return { path, size: Number(size), mtimeNs: String(mtimeNs), purpose: 'load', waitMs: 0 } as const;
+    return { path, size: Number(size), mtimeNs: String(mtimeNs), purpose: 'load', waitMs: 0, client: null } as const;
   };
 
   test('is not copied from a fast disk, though its folder is on a slow one', async () => {
@@ -44,7 +44,7 @@ describe.runIf(hasTwoDisks)('a link to a single model on another disk', () => {
     const link = linkTo(fast, join(rig.root, 'loras/fast.safetensors'));
     const slow = join(rig.root, 'loras/slow.safetensors');
     // Nobody has looked at the link before.
-    expect(await rig.client.lookup({ path: link, purpose: 'load', waitMs: 0 })).toMatchObject({
+    expect(await rig.client.lookup({ path: link, purpose: 'load', waitMs: 0, client: null })).toMatchObject({
       path: link,
       tier: 'ssd',
       reason: 'BYPASS_FAST_SOURCE',
@@ -85,7 +85,11 @@ describe.skipIf(process.platform === 'win32')('a root that is a link', () => {
     const roots = new Roots();
     const host = new SourceClient({ roots });
     onTestFinished(() => host[Symbol.asyncDispose]());
-    const top = tempTree({ 'disk/models/loras/a.safetensors': 'x', 'disk/models/vae/b.safetensors': 'x', models: '-> disk/models' });
+    const top = tempTree({
+      'disk/models/loras/a.safetensors': 'x',
+      'disk/models/vae/b.safetensors': 'x',
+      models: '-> disk/models',
+    });
     const [link, real] = [join(top, 'models'), join(top, 'disk/models')];
     const says = () => registerRoot({ path: link, origin: 'config', kind: 'hdd' }, { roots, host, cacheDirs: [] });
     const registers = () => {
@@ -164,9 +168,9 @@ test('a file or folder in a root that a link leads to another disk has the mediu
   roots.learnPart('/m/vae', { ...share, resolved: '/mnt/vae' });
   roots.learnPart('/m/loras/plain.safetensors', disk);
   const mediumOf = (path: string) => roots.find(path)?.medium;
-  expect(['loras/one.safetensors', 'vae/a', 'vae/b/c', 'loras/plain.safetensors', 'loras/x'].map((rel) => mediumOf(`/m/${rel}`))).toEqual(
-    ['nas', 'nas', 'nas', 'hdd', 'hdd'],
-  );
+  expect(
+    ['loras/one.safetensors', 'vae/a', 'vae/b/c', 'loras/plain.safetensors', 'loras/x'].map((rel) => mediumOf(`/m/${rel}`)),
+  ).toEqual(['nas', 'nas', 'nas', 'hdd', 'hdd']);
   // The link is replaced by a file.
   roots.learnPart('/m/loras/one.safetensors', disk);
   expect(mediumOf('/m/loras/one.safetensors')).toBe('hdd');

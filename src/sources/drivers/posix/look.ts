@@ -51,17 +51,36 @@ function orAbsent<T>(look: () => T, absent: T): T {
 
 /** @throws the error of the file system when the root is not a directory that answers */
 export function identify(root: string): RootFacts {
-  const empty = isEmptyDirectory(root);
+  const { empty, lettered } = namesIn(root);
   const { dev } = statSync(root, { bigint: true });
   const { type, bsize, blocks } = statfsSync(root);
-  return { empty, identity: { device: String(dev), type, bytes: bsize * blocks }, real: realpathSync(root) };
+  return {
+    empty,
+    identity: { device: String(dev), type, bytes: bsize * blocks },
+    real: realpathSync(root),
+    ignoresCase: lettered === null ? null : ignoresCase(root, lettered),
+  };
 }
 
-function isEmptyDirectory(path: string): boolean {
+/** Asks for a file by its name in other letters; null when the file itself does not answer. */
+function ignoresCase(directory: string, name: string): boolean | null {
+  const other = /[a-z]/.test(name) ? name.replace(/[a-z]/g, (letter) => letter.toUpperCase()) : name.toLowerCase();
+  const [one, another] = [name, other].map((each) => orAbsent(() => statSync(join(directory, each), { bigint: true }), null));
+  if (!one) return null;
+  return another ? one.dev === another.dev && one.ino === another.ino : false;
+}
+
+/** Whether a directory has nothing that may be a model, and the first such name with a letter in it. */
+function namesIn(path: string): { empty: boolean; lettered: string | null } {
   const directory = opendirSync(path);
+  let empty = true;
   try {
-    for (let entry = directory.readSync(); entry; entry = directory.readSync()) if (!isSkippedName(entry.name)) return false;
-    return true;
+    for (let entry = directory.readSync(); entry; entry = directory.readSync()) {
+      if (isSkippedName(entry.name)) continue;
+      empty = false;
+      if (/[a-z]/i.test(entry.name)) return { empty, lettered: entry.name };
+    }
+    return { empty, lettered: null };
   } finally {
     directory.closeSync();
   }

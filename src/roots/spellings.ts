@@ -1,0 +1,36 @@
+import { foldCase } from '../core/fold-case.ts';
+
+/** The number of paths that are remembered as they were asked for: nobody fills the memory with names that no file has. */
+const mostGuessed = 200_000;
+
+/** The paths below a root whose file system ignores case: each has one spelling that counts, which is that of the disk once it is known. */
+export class Spellings {
+  readonly #sep: string;
+  readonly #byKey = new Map<string, string>();
+
+  constructor(sep: string) {
+    this.#sep = sep;
+  }
+
+  /** The spelling that counts. A path met for the first time keeps its own, below the known directories. */
+  of(rel: string): string {
+    const key = foldCase(rel);
+    const known = this.#byKey.get(key);
+    if (known !== undefined) return known;
+    const end = rel.lastIndexOf(this.#sep);
+    const spelled = end === -1 ? rel : this.of(rel.slice(0, end)) + rel.slice(end);
+    if (this.#byKey.size < mostGuessed) this.#byKey.set(key, spelled);
+    return spelled;
+  }
+
+  /** Notes how a file lies on the disk. @returns the spelling that counted until now, null when it is the same or there is none */
+  note(rel: string): string | null {
+    const key = foldCase(rel);
+    const before = this.#byKey.get(key);
+    if (before === rel) return null;
+    this.#byKey.set(key, rel);
+    const end = rel.lastIndexOf(this.#sep);
+    if (end !== -1) this.note(rel.slice(0, end));
+    return before ?? null;
+  }
+}
