@@ -90,5 +90,9 @@ export const untilAsked = {
   "COPYING": {
     "word": "not complete yet",
     "says": "files that belong to it have no copies; the next load starts them"
+  },
+  "WAIT_TIMEOUT": {
+    "word": "slow to answer",
+    "says": "the source did not answer in time; a copy is decided on when it does"
   }
 };

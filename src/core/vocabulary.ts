@@ -74,6 +74,7 @@ export const reasonTerms: Readonly<Record<Reason, Term>> = {
 export const untilAsked: Readonly<Partial<Record<Reason, Term>>> = {
   QUEUED: { word: 'not copied yet', says: 'the next load starts a copy' },
   COPYING: { word: 'not complete yet', says: 'files that belong to it have no copies; the next load starts them' },
+  WAIT_TIMEOUT: { word: 'slow to answer', says: 'the source did not answer in time; a copy is decided on when it does' },
 };
 
 /** @param isUnderWay whether a copy of the file is queued or running */

@@ -79,9 +79,10 @@ export class SourceRoots implements AsyncDisposable {
     this.#stats = new SourceStats({
       roots: this.#roots,
       host: this.#host,
+      isAway: (root) => this.#isAway(root),
       // A change noticed by a lookup does not wait for the next check of the roots.
       onDoubt: (root, isAway) => {
-        if (isAway !== (this.#keeper.health(root).health === 'away')) void this.#keeper.check(root);
+        if (isAway !== this.#isAway(root)) void this.#keeper.check(root);
       },
     });
     this.#named = new NamedRoots({
@@ -272,6 +273,10 @@ export class SourceRoots implements AsyncDisposable {
     } catch (error) {
       this.#options.log.warn({ path: spec.path, why: toCacheError(error).message }, 'root left out');
     }
+  }
+
+  #isAway(root: Root): boolean {
+    return this.#keeper.health(root).health === 'away';
   }
 
   #view(root: Root): RootView {

@@ -9,8 +9,10 @@ const deadlineMs = { loader: 150, command: 10_000 };
 
 interface Deps {
   roots: RootIndex;
-  host: SourceClient;
-  /** Told when an answer does not fit what is known of the root's health. */
+  host: Pick<SourceClient, 'stat' | 'isKnownSlow'>;
+  /** Whether a root is known not to answer. */
+  isAway(root: Root): boolean;
+  /** Told when an answer, or the first silence, does not fit what is known of the root's health. */
   onDoubt(root: Root, isAway: boolean): void;
 }
 
@@ -24,22 +26,35 @@ export class SourceStats {
   }
 
   ask(path: string, askedBy: keyof typeof deadlineMs): Promise<SourceState> {
-    return this.#asking.run(`${askedBy}:${path}`, () => this.#ask(path, askedBy));
+    return this.#asking.run(`${askedBy}:${path}`, () => (askedBy === 'loader' ? this.#briefly(path) : this.#ask(path)));
   }
 
-  async #ask(path: string, askedBy: keyof typeof deadlineMs): Promise<SourceState> {
+  async #ask(path: string): Promise<SourceState> {
     const { roots, host, onDoubt } = this.#deps;
-    const waitMs = deadlineMs[askedBy];
+    const state = await host.stat(path, { deadlineMs: deadlineMs.command });
+    const root = roots.find(path)?.root;
+    if (root) onDoubt(root, state.state === 'away');
+    return state;
+  }
+
+  /** Silence for so short a time is no outage, unless one is known of. */
+  async #briefly(path: string): Promise<SourceState> {
+    const { roots, host, isAway, onDoubt } = this.#deps;
+    const waitMs = deadlineMs.loader;
     // Asking again does not make a slow source faster.
-    const underWay = askedBy === 'loader' ? this.#asking.get(`command:${path}`) : undefined;
-    if (underWay) return (await within(underWay, waitMs, null)) ?? host.silence(path, waitMs);
-    const state = await host.stat(path, { deadlineMs: waitMs });
+    const underWay = this.#asking.get(`command:${path}`);
+    const silence: SourceState = { state: 'slow', why: `no answer within ${waitMs} ms` };
+    const state = underWay
+      ? ((await within(underWay, waitMs, null)) ?? silence)
+      : await host.stat(path, { deadlineMs: waitMs, brief: true });
     const root = roots.find(path)?.root;
     if (!root) return state;
-    const isAway = state.state === 'away';
-    // Whether it is away, or only slow, shows when it is waited for.
-    if (askedBy === 'loader' && isAway) void this.ask(path, 'command');
-    onDoubt(root, isAway);
-    return state;
+    const isDoubtful = state.state === 'away' || (state.state === 'slow' && !host.isKnownSlow(path, waitMs));
+    if (!underWay) {
+      // Whether it is away, or only slow, shows when it is waited for.
+      if (isDoubtful) void this.ask(path, 'command');
+      onDoubt(root, isDoubtful);
+    }
+    return state.state === 'slow' && isAway(root) ? { ...state, state: 'away' } : state;
   }
 }

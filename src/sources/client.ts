@@ -85,9 +85,9 @@ export class SourceClient implements AsyncDisposable {
 
   /**
    * The current state of one source; never throws. `missing` only when its root answers and is the same volume as before; `slow` if
-   * its last answer took longer than this caller waits.
+   * its last answer took longer than this caller waits, or it is `brief` and waits too short a time to tell.
    */
-  async stat(path: string, options: WaitLimit): Promise<SourceState> {
+  async stat(path: string, options: WaitLimit & { brief?: boolean }): Promise<SourceState> {
     const located = this.#roots.find(path);
     if (!located) return { state: 'away', why: 'it is not inside a configured model folder' };
     try {
@@ -98,15 +98,17 @@ export class SourceClient implements AsyncDisposable {
       return this.#stateOf(answer, ground.root);
     } catch (error) {
       const { code, message } = toCacheError(error);
-      if (error instanceof Silence) return this.silence(path, options.deadlineMs, message);
+      if (error instanceof Silence) {
+        const isSlow = options.brief || this.isKnownSlow(path, options.deadlineMs);
+        return { state: isSlow ? 'slow' : 'away', why: message };
+      }
       return { state: code === 'NOT_PERMITTED' ? 'denied' : 'away', why: message };
     }
   }
 
-  /** The state of a source that has not answered within so many ms. */
-  silence(path: string, deadlineMs: number, why = `no answer within ${deadlineMs} ms`): SourceState {
-    const root = this.#roots.find(path)?.root.path ?? '';
-    return { state: (this.#answerMs.get(root) ?? 0) > deadlineMs ? 'slow' : 'away', why };
+  /** Whether the last answer about a file of this root took longer than that. */
+  isKnownSlow(path: string, deadlineMs: number): boolean {
+    return (this.#answerMs.get(this.#roots.find(path)?.root.path ?? '') ?? 0) > deadlineMs;
   }
 
   /** Whether a root is there; never throws. Waits its time even while an earlier question is unanswered. */

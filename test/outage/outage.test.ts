@@ -109,7 +109,9 @@ describe.skipIf(noFaultyMount !== null)('a NAS that', () => {
         return { answer, ms: performance.now() - startedAt };
       }),
     );
-    expect(new Set(timed.map(({ answer }) => answer.reason))).toEqual(new Set(['HIT_OFFLINE']));
+    // Silent for less than a second, it is not known to be away.
+    expect(new Set(timed.map(({ answer }) => answer.reason))).toEqual(new Set(['HIT']));
+    expect(timed.every(({ answer }) => answer.tier === 'ssd')).toBe(true);
     const { latencyMs } = await daemon.client.stats();
     expect(latencyMs.hit.p99).toBeLessThan(250);
     // Beside what the daemon takes stand a hundred connections of this test.
@@ -184,6 +186,24 @@ describe.skipIf(noFaultyMount !== null)('a NAS that', () => {
     over.abort();
     await listening;
     expect(changes).not.toContain('away');
+  });
+
+  test('is silent for the first time is not away: not with a copy, not without one, and not for a model that was deleted', async () => {
+    const { daemon, paths, mount } = await startOnMount();
+    const [first = '', deleted = '', third = ''] = paths;
+    rmSync(deleted.replace(mount.path, mount.source));
+    const away = await healthIs(daemon, 'away');
+    mount.behave('hang');
+    expect(await ask(daemon.client, first)).toMatchObject({ reason: 'HIT', tier: 'ssd' });
+    expect(await ask(daemon.client, third)).toMatchObject({ reason: 'WAIT_TIMEOUT', path: third });
+    // The shim takes a model that ComfyUI does not list for one whose folder is away when it reads HIT_OFFLINE.
+    const named = { category: 'loras', name: 'b.safetensors', purpose: 'load', waitMs: 0, client: null } as const;
+    expect((await daemon.client.lookup(named)).reason).toBe('HIT');
+    expect(mount.fired()).toBeGreaterThan(0);
+    // Who has been waited for in vain is away.
+    await away();
+    expect(await ask(daemon.client, first)).toMatchObject({ reason: 'HIT_OFFLINE' });
+    expect(await ask(daemon.client, third)).toMatchObject({ reason: 'SOURCE_AWAY', path: third });
   });
 
   test('is unmounted: copies still load, nothing is forgotten', async () => {
