@@ -1,64 +1,131 @@
-"""Embeddings of folders that are away. ComfyUI itself looks for embeddings in its folders, so the folder of copies becomes one."""
+"""Embeddings that the texts of a prompt name. ComfyUI ignores one that it does not find, and makes another picture without a word."""
 
 from __future__ import annotations
 
 import logging
 import os
+import re
+import sys
+import threading
+
+from .offline import OfflineFolders
 
 log = logging.getLogger("autocached")
 
 CATEGORY = "embeddings"
+_NAMED = re.compile(r"(?<!\w)embedding:([^\s,()<>]+)")
+_WEIGHT = re.compile(r":[-\d.]*$")
+_ENDINGS = ("", ".safetensors", ".pt", ".bin")
+# ComfyUI's event loop waits no longer than that for a look at the folders, and for the daemon's word on copies.
+LOOK_SECONDS = 0.25
+COPIES_SECONDS = 1.0
 
 
-class OfflineEmbeddings:
-    """
-    While a folder of embeddings is away, the folder of its copies is a further folder of the category, as packs register theirs. It is
-    removed when the folder is back. Without an embedding that it names, a prompt gives another image and no error.
-    """
+class AnyType(str):
+    """Fits every input that ComfyUI compares it with."""
 
-    def __init__(self, folder_paths):
+    def __ne__(self, other):
+        return False
+
+    __hash__ = str.__hash__
+
+
+class AutocachedRefusal:
+    """Stands in a prompt for a node whose text names what cannot be loaded now: ComfyUI's validation refuses it with the reason."""
+
+    CATEGORY = "loaders"
+    DEPRECATED = True
+    RETURN_TYPES = (AnyType("*"),) * 32
+    FUNCTION = "refuse"
+
+    @classmethod
+    def INPUT_TYPES(cls):
+        return {"required": {"autocached": ("STRING", {"default": ""})}}
+
+    @classmethod
+    def VALIDATE_INPUTS(cls, autocached):
+        return autocached
+
+    def refuse(self, autocached):
+        raise FileNotFoundError(autocached)
+
+
+class Embeddings:
+    """Refuses prompts that name an embedding which is neither in a folder nor a copy, while a folder of embeddings is away."""
+
+    def __init__(self, folder_paths, offline: OfflineFolders):
         self._folder_paths = folder_paths
-        # The folder of copies, by the folder that it replaces.
-        self._added: dict[str, str] = {}
+        self._offline = offline
+        self._looking = None
 
-    @property
-    def folders(self) -> set[str]:
-        """The added folders. They are no model folders of the user."""
-        return set(self._added.values())
+    def checked(self, prompt: dict) -> dict:
+        """The prompt itself, or one with the nodes refused whose embeddings are missing. Called on ComfyUI's event loop."""
+        away = self._within(LOOK_SECONDS, lambda: self._offline.away(CATEGORY))
+        if not away:
+            return prompt
+        named = {node: names for node, names in ((node, _names_in(prompt[node])) for node in prompt) if names}
+        look = lambda: self._missing(set().union(*named.values()))
+        missing = self._within(LOOK_SECONDS, look)
+        if missing:
+            # Their copies may not be known yet.
+            self._offline.refresh()
+            self._offline.finish(COPIES_SECONDS)
+            missing = self._within(LOOK_SECONDS, look)
+        classes = getattr(sys.modules.get("nodes"), "NODE_CLASS_MAPPINGS", None)
+        if not missing or classes is None:
+            return prompt
+        classes.setdefault(AutocachedRefusal.__name__, AutocachedRefusal)
+        refused = dict(prompt)
+        for node, names in named.items():
+            if names & missing:
+                why = _why(sorted(names & missing), away[0])
+                log.warning("autocached: a prompt is refused: %s", why)
+                refused[node] = {**prompt[node], "class_type": AutocachedRefusal.__name__, "inputs": {"autocached": why}}
+        return refused
 
-    def update(self, copies: dict[str, list[str]], is_away) -> None:
-        """`copies` maps sources to the paths of their copies. `is_away(folder)` is true for a folder without files."""
-        entry = self._folder_paths.folder_names_and_paths.get(CATEGORY)
-        if entry is None:
-            return
-        own = [folder for folder in list(entry[0]) if folder not in self.folders]
-        wanted = {folder: _folder_of_copies(os.path.abspath(folder), copies) for folder in own if is_away(os.path.abspath(folder))}
-        for folder, added in list(self._added.items()):
-            if wanted.get(folder) != added:
-                del self._added[folder]
-                entry[0].remove(added)
-        for folder, place in wanted.items():
-            if place is not None and folder not in self._added and place not in entry[0]:
-                self._added[folder] = place
-                self._add(place)
-                log.info("autocached: the folder %s is away; embeddings are loaded from their copies", folder)
+    def _within(self, seconds: float, look):
+        """What `look` finds; None when a folder does not answer in time, and while an earlier look still waits for one."""
+        found = []
+        if self._looking is None or not self._looking.is_alive():
+            self._looking = threading.Thread(target=lambda: found.append(look()), name="autocached-embeddings", daemon=True)
+            self._looking.start()
+            self._looking.join(seconds)
+        return found[0] if found else None
 
-    def _add(self, place: str) -> None:
-        add = getattr(self._folder_paths, "add_model_folder_path", None)
-        if add is not None:
-            add(CATEGORY, place)
-        else:
-            self._folder_paths.folder_names_and_paths[CATEGORY][0].append(place)
+    def _missing(self, wanted: set[str]) -> set[str]:
+        """Those that are in no folder. ComfyUI looks below the folders, too."""
+        missing = set(wanted)
+        for folder in list(self._folder_paths.folder_names_and_paths.get(CATEGORY, ([],))[0]):
+            for at, _, _ in os.walk(folder, followlinks=True) if missing else ():
+                missing -= {name for name in missing if _is_in(at, name)}
+        return missing
 
 
-def _folder_of_copies(folder: str, copies: dict[str, list[str]]) -> str | None:
-    """The folder in which copies have the same relative paths as their sources in `folder`. None without copies."""
-    start = os.path.join(folder, "")
-    for source, places in copies.items():
-        if not source.startswith(start):
-            continue
-        below = os.sep + source[len(start) :]
-        for place in places:
-            if place.endswith(below) and os.path.isfile(place):
-                return place[: -len(below)]
-    return None
+def _names_in(node) -> set[str]:
+    texts = _texts(node.get("inputs")) if isinstance(node, dict) else ()
+    return {name for text in texts for name in map(_name, _NAMED.findall(text)) if name}
+
+
+def _texts(value):
+    if isinstance(value, str):
+        if "embedding:" in value:
+            yield value
+    elif isinstance(value, (dict, list)):
+        for one in value.values() if isinstance(value, dict) else value:
+            yield from _texts(one)
+
+
+def _name(found: str) -> str:
+    return _WEIGHT.sub("", found).replace("\\", "/")
+
+
+def _is_in(folder: str, name: str) -> bool:
+    return any(os.path.isfile(os.path.join(folder, name + ending)) for ending in _ENDINGS)
+
+
+def _why(names: list[str], folder: str) -> str:
+    listed = ", ".join(names)
+    return (
+        "the text names the embedding %s, which is not found: its folder %s is away, and there is no copy. Connect the drive or the "
+        "share, or take embedding:%s out of the text; ComfyUI would leave it out and make another picture." % (listed, folder, names[0])
+    )

@@ -9,9 +9,10 @@ import re
 import sys
 
 from .browser import Browser
+from .embeddings import Embeddings
 from .host import client_of, is_interruption, model_folders
 from .node import NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS, AutocachedPath
-from .offline import OfflineNames
+from .offline import OfflineFolders
 from .prefetch import Prefetch
 from .resolver import Resolver
 from .state import state_directory
@@ -32,11 +33,11 @@ def install(folder_paths, here: str):
         return original
     log.addFilter(_escape)
     def own_folders():
-        added = offline.embeddings.folders
+        added = offline.folders
         return [folder for folder in model_folders(folder_paths) if folder["path"] not in added]
 
     resolver = Resolver(state_directory(here), folders=own_folders)
-    offline = OfflineNames(resolver.daemon, folder_paths)
+    offline = OfflineFolders(resolver.daemon, folder_paths)
 
     @functools.wraps(original)
     def get_full_path(folder_name, filename, *args, **kwargs):
@@ -48,8 +49,8 @@ def install(folder_paths, here: str):
             if client is None:
                 return path
             category, name = _category(folder_paths, folder_name), _name(filename)
-            if path is None:
-                return resolver.find(category, name, client)
+            if path is None or offline.holds(path):
+                return resolver.find(category, name, client) or path
             return resolver.resolve(path, category, name, client)
         except Exception as error:
             if is_interruption(error):
@@ -57,11 +58,15 @@ def install(folder_paths, here: str):
             log.warning("autocached: an error in the resolver; ComfyUI's own answer stands: %s", path, exc_info=True)
             return path
 
+    def own(folder_name, filename):
+        path = original(folder_name, filename)
+        return None if offline.holds(path) else path
+
     get_full_path.enabled = True
-    get_full_path.autocached = resolver
+    get_full_path.autocached, get_full_path.offline = resolver, offline
     folder_paths.get_full_path = get_full_path
-    AutocachedPath.own, AutocachedPath.resolver = staticmethod(original), resolver
-    _prefetch = Prefetch(resolver.daemon, resolver.registration, offline.refresh)
+    AutocachedPath.own, AutocachedPath.resolver = staticmethod(own), resolver
+    _prefetch = Prefetch(resolver.daemon, resolver.registration, offline.refresh, Embeddings(folder_paths, offline).checked)
     _browser = Browser(resolver.daemon, resolver.registration)
     offline.refresh()
     resolver.registration.offer()
@@ -89,6 +94,7 @@ def uninstall(folder_paths, wrapper) -> bool:
     has wrapped the wrapper: restoring would remove that pack's wrapper too.
     """
     wrapper.enabled = False
+    wrapper.offline.close()
     AutocachedPath.resolver = None
     if folder_paths.get_full_path is not wrapper:
         return False

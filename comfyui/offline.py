@@ -1,4 +1,4 @@
-"""Names of cached models whose folder is away: ComfyUI keeps offering them and accepts prompts with them."""
+"""Folders that are away: ComfyUI finds the copies of their models in further folders of the same categories."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ import os
 import threading
 
 from .daemon import Daemon, Trouble
-from .embeddings import OfflineEmbeddings
+from .host import NOT_MODELS
 
 log = logging.getLogger("autocached")
 
 _ANSWER_SECONDS = 5.0
 _PAGE = 200
+# How often a folder that is away is looked for.
+AGAIN_SECONDS = 2.0
 
 
-class OfflineNames:
+class OfflineFolders:
     """
-    ComfyUI caches the list of files of each category until a folder of it changes. The names are added to that list, and no function of
-    ComfyUI is changed. ComfyUI itself lists a folder again as soon as it is back.
+    While a folder is away, the one that its copies lie in is a further folder of the category, as packs register theirs; it is taken
+    away again when the folder is back. Lists, loaders and embeddings of texts then find the copies as they find any model.
     """
 
     def __init__(self, daemon: Daemon, folder_paths):
@@ -26,76 +28,174 @@ class OfflineNames:
         self._folder_paths = folder_paths
         self._lock = threading.Lock()
         self._thread = None
-        self.embeddings = OfflineEmbeddings(folder_paths)
+        self._watch = None
+        self._closed = threading.Event()
+        # The folder that each of ours stands in for, by category and path.
+        self._added: dict[tuple[str, str], str] = {}
+        # Folders that had files once: without any they are away. An empty folder that never had some is just empty.
+        self._filled: set[str] = set()
+
+    @property
+    def folders(self) -> set[str]:
+        """Those that are added now: no model folders of the user's."""
+        return {place for _, place in self._added}
+
+    def holds(self, path: str | None) -> bool:
+        """True for a file that ComfyUI has found in one of them."""
+        return path is not None and any(path.startswith(os.path.join(place, "")) for place in self.folders)
+
+    def away(self, category: str) -> list[str]:
+        """The folders of a category that are away now, as far as it is known that they have had files."""
+        return [folder for folder in self._own(category) if folder in self._filled and is_empty(folder)]
 
     def refresh(self) -> None:
-        """Looks for such names in a thread, at most one at a time: ComfyUI's listing of a hung mount may never end."""
+        """Looks for such folders in a thread of its own, one at a time: a look at a hung mount may never end."""
         with self._lock:
-            if self._thread is None:
+            if self._thread is None and not self._closed.is_set():
                 self._thread = threading.Thread(target=self._refresh, name="autocached-offline", daemon=True)
                 self._thread.start()
 
+    def finish(self, seconds: float) -> None:
+        """Waits for the look under way."""
+        thread = self._thread
+        if thread is not None:
+            thread.join(seconds)
+
+    def close(self) -> None:
+        """Takes all added folders away."""
+        self._closed.set()
+        self._put({})
+
     def _refresh(self) -> None:
         try:
-            copies = self._copies()
-            self.embeddings.update(copies, _is_away)
-            cached = list(copies)
-            for category in list(self._folder_paths.folder_names_and_paths) if cached else ():
-                self._add(category, cached)
+            empty = self._look()
+            self._put(self._wanted(empty, self._copies()) if empty else {})
+            self._mend({category for category, _ in empty})
+            self._keep_watch()
         except Trouble as why:
-            log.debug("autocached: names of cached models are not looked for: %s", why)
+            log.debug("autocached: copies of folders that are away are not looked for: %s", why)
         except Exception:
-            log.debug("autocached: names of cached models were not added", exc_info=True)
+            log.debug("autocached: folders of copies were not added", exc_info=True)
         finally:
             self._daemon.close()
             with self._lock:
                 self._thread = None
 
+    def _look(self) -> list[tuple[str, str]]:
+        """Categories with their folders that have no files now."""
+        found = {}
+        for category in list(self._folder_paths.folder_names_and_paths):
+            for folder in () if category in NOT_MODELS else self._own(category):
+                if folder not in found:
+                    found[folder] = is_empty(folder)
+        self._filled.update(folder for folder, empty in found.items() if not empty)
+        names = list(self._folder_paths.folder_names_and_paths)
+        return [(category, folder) for category in names for folder in self._own(category) if found.get(folder)]
+
     def _copies(self) -> dict[str, list[str]]:
-        """The paths of copies on the SSD, by source."""
+        """The paths of copies on the disk, by their source. Learns as well which folders the daemon knows to be away."""
+        here = self._daemon.announcement().here
+        for root in self._daemon.get("/api/roots", _ANSWER_SECONDS).get("roots", ()):
+            if root.get("health") == "away":
+                self._filled.add(here(root["path"]))
         found: dict[str, list[str]] = {}
         offset, total = 0, 1
         while offset < total:
             route = "/api/cache/entries?cached=true&limit=%d&offset=%d" % (_PAGE, offset)
             page = self._daemon.get(route, _ANSWER_SECONDS)
-            here = self._daemon.announcement().here
             for entry in page["entries"]:
                 ready = [copy for copy in entry.get("copies", ()) if copy["state"] == "ready" and copy["tier"] == "ssd"]
                 found[here(entry["path"])] = [here(copy["path"]) for copy in ready]
             offset, total = offset + _PAGE, page["total"]
         return found
 
-    def _add(self, category: str, cached: list[str]) -> None:
-        own = self._folder_paths
-        folders, extensions = own.folder_names_and_paths[category]
-        names = {name for folder in folders for name in _names_below(os.path.abspath(folder), cached)}
-        names = set(own.filter_files_extensions(names, extensions))
-        if not names or names <= self._listed(category):
-            return
-        listed, times, at = own.get_filename_list_(category)
-        own.filename_list_cache[category] = (sorted(names.union(listed)), times, at)
-        log.info("autocached: a folder of %s is away; its %d cached models stay in the list", category, len(names))
+    def _wanted(self, empty: list[tuple[str, str]], copies: dict[str, list[str]]) -> dict[tuple[str, str], str]:
+        places = {folder: _folders_of_copies(folder, copies) for folder in {folder for _, folder in empty}}
+        self._filled.update(folder for folder, found in places.items() if found)
+        return {(category, place): folder for category, folder in empty for place in sorted(places[folder])}
 
-    def _listed(self, category: str) -> set[str]:
-        try:
-            kept = self._folder_paths.cached_filename_list_(category)
-        except OSError:
-            # ComfyUI fails on a folder that it has listed and that is gone. A new list mends that.
-            return set()
-        return set(kept[0]) if kept else set()
+    def _put(self, wanted: dict[tuple[str, str], str]) -> None:
+        """Adds and takes away folders, so that these stand in for those."""
+        with self._lock:
+            before, self._added = self._added, {}
+            for (category, place), folder in before.items():
+                if (category, place) in wanted:
+                    self._added[category, place] = folder
+                else:
+                    self._take_away(category, place)
+            for (category, place), folder in wanted.items():
+                if (category, place) not in self._added and place not in self._folder_paths.folder_names_and_paths[category][0]:
+                    self._add(category, place)
+                    self._added[category, place] = folder
+                    log.info("autocached: the folder %s is away; its copies are offered as %s", folder, category)
+
+    def _add(self, category: str, place: str) -> None:
+        add = getattr(self._folder_paths, "add_model_folder_path", None)
+        if add is not None:
+            add(category, place)
+        else:
+            self._folder_paths.folder_names_and_paths[category][0].append(place)
+
+    def _take_away(self, category: str, place: str) -> None:
+        folders = self._folder_paths.folder_names_and_paths.get(category, ([],))[0]
+        if place in folders:
+            folders.remove(place)
+        self._forget_list(category)
+
+    def _mend(self, categories: set[str]) -> None:
+        """ComfyUI stumbles over a folder that it has listed and that is gone, such as one whose last copy has left."""
+        for category in categories:
+            kept = getattr(self._folder_paths, "filename_list_cache", {}).get(category)
+            if kept and not all(os.path.isdir(folder) for folder in list(kept[1])):
+                self._forget_list(category)
+
+    def _forget_list(self, category: str) -> None:
+        """ComfyUI then lists the folders of the category anew. Nothing is ever written into its list."""
+        getattr(self._folder_paths, "filename_list_cache", {}).pop(category, None)
+
+    def _own(self, category: str) -> list[str]:
+        folders = list(self._folder_paths.folder_names_and_paths.get(category, ([],))[0])
+        return [os.path.abspath(folder) for folder in folders if (category, folder) not in self._added]
+
+    def _keep_watch(self) -> None:
+        with self._lock:
+            if self._added and self._watch is None and not self._closed.is_set():
+                self._watch = threading.Thread(target=self._await_return, name="autocached-away", daemon=True)
+                self._watch.start()
+
+    def _await_return(self) -> None:
+        """While folders are away: takes ours away as soon as they are back, whether or not a prompt is queued."""
+        while not self._closed.wait(AGAIN_SECONDS):
+            try:
+                back = [key for key, folder in list(self._added.items()) if not is_empty(folder)]
+                with self._lock:
+                    for key in back:
+                        if self._added.pop(key, None) is not None:
+                            self._take_away(*key)
+                self._mend({category for category, _ in list(self._added)})
+            except Exception:
+                log.debug("autocached: a folder of copies was not taken away", exc_info=True)
+            with self._lock:
+                if not self._added:
+                    self._watch = None
+                    break
 
 
-def _names_below(folder: str, cached: list[str]) -> list[str]:
-    """Names of cached files of a folder that is away. Files deleted from a folder that is there stay deleted."""
-    start = os.path.join(folder, "")
-    names = [path[len(start) :] for path in cached if path.startswith(start)]
-    return names if names and _is_away(folder) else []
-
-
-def _is_away(folder: str) -> bool:
-    """An unmounted share leaves an empty folder or none."""
+def is_empty(folder: str) -> bool:
+    """A share that is not mounted leaves an empty folder, or none."""
     try:
         with os.scandir(folder) as found:
             return next(found, None) is None
     except OSError:
         return True
+
+
+def _folders_of_copies(folder: str, copies: dict[str, list[str]]) -> set[str]:
+    """Copies lie below these as their sources do below `folder`."""
+    start = os.path.join(folder, "")
+    found = set()
+    for source, places in copies.items():
+        if source.startswith(start):
+            below = os.sep + source[len(start) :]
+            found.update(place[: -len(below)] for place in places if place.endswith(below) and os.path.isfile(place))
+    return found

@@ -24,13 +24,14 @@ _MOST_WAITING = 100
 class Prefetch:
     """
     Takes prompts on ComfyUI's event loop, at no cost to it. A thread does the rest; it lives while there is work. `heard()` is called
-    there for each prompt.
+    there for each prompt. `checked(prompt)` gives back the prompt that ComfyUI goes on with.
     """
 
-    def __init__(self, daemon: Daemon, registration: Registration, heard):
+    def __init__(self, daemon: Daemon, registration: Registration, heard, checked):
         self._daemon = daemon
         self._registration = registration
         self._heard = heard
+        self._checked = checked
         self._will_run = WillRun()
         self._work = queue.Queue(_MOST_WAITING)
         self._lock = threading.Lock()
@@ -47,13 +48,20 @@ class Prefetch:
             self._will_run.attach()
 
     def on_prompt(self, json_data):
-        """ComfyUI's handler of prompts: returns its argument and never raises."""
+        """ComfyUI's handler of prompts: returns its argument, except for a prompt that is to be refused, and never raises."""
+        prompt = json_data.get("prompt") if isinstance(json_data, dict) else None
+        if not isinstance(prompt, dict):
+            return json_data
         try:
-            if isinstance(json_data.get("prompt"), dict):
-                self._hear(_Sent(json_data))
+            self._hear(_Sent(json_data))
         except Exception:
             log.debug("autocached: a prompt is not prefetched", exc_info=True)
-        return json_data
+        try:
+            checked = self._checked(prompt)
+        except Exception:
+            log.debug("autocached: a prompt is not checked", exc_info=True)
+            return json_data
+        return json_data if checked is prompt else dict(json_data, prompt=checked)
 
     def _hear(self, sent: _Sent) -> None:
         self._later(self._prepare)

@@ -55,11 +55,15 @@ class ComfyTest(unittest.TestCase):
         for file in ("prestartup_script.py", "__init__.py"):
             module = self.run_file(os.path.join(shim, file))
         self.wrapper = self.folder_paths.get_full_path
+        self.addCleanup(lambda wrapper: wrapper.offline.close(), self.wrapper)
         # A busy machine can take longer than the true time-outs, which only the tests of a hung daemon need.
         sys.modules["autocached_comfyui.daemon"].CONNECT_SECONDS = 60.0
         sys.modules["autocached_comfyui.daemon"].PROOF_SECONDS = 60.0
         sys.modules["autocached_comfyui.resolver"].ANSWER_SECONDS = 60.0
         sys.modules["autocached_comfyui.leases"].TELL_SECONDS = 0.02
+        sys.modules["autocached_comfyui.offline"].AGAIN_SECONDS = 0.02
+        sys.modules["autocached_comfyui.embeddings"].LOOK_SECONDS = 60.0
+        sys.modules["autocached_comfyui.embeddings"].COPIES_SECONDS = 60.0
         self.start_others()
         if settled:
             self.finish("autocached-offline")

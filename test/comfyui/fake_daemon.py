@@ -37,6 +37,8 @@ class FakeDaemon:
         # Copies by category and name, for lookups without a path; and which files have copies.
         self.offline = {}
         self.cached = []
+        # The health of model folders, by path.
+        self.health = {}
         self.connections = 0
         self.unauthorized = 0
         # How often somebody had it prove itself.
@@ -154,6 +156,8 @@ class FakeDaemon:
         """Which files have copies, in pages."""
         if urlsplit(handler.path).path in self.answers:
             return self.answer_other(handler, None)
+        if handler.path == "/api/roots":
+            return send(handler, 200, {"roots": [{"path": path, "health": health} for path, health in self.health.items()]})
         query = dict(parse_qsl(urlsplit(handler.path).query))
         start = int(query["offset"])
         files = [self.entry(path) for path in self.cached[start : start + int(query["limit"])]]

@@ -1,10 +1,11 @@
 """The disk or the share with the models is away, and copies of them are there."""
 
+import importlib
 import os
 import shutil
 import sys
 
-from fake_comfyui import ComfyTest
+from fake_comfyui import SHIM, ComfyTest
 from fake_daemon import FakeDaemon
 
 
@@ -15,7 +16,7 @@ class Offline(ComfyTest):
         self.root = os.path.dirname(self.source)
         self.make_file("models", "more", "b.safetensors")
         self.folder_paths.folder_names_and_paths["checkpoints"][0].append(os.path.join(self.models, "more"))
-        self.daemon = FakeDaemon(self.state, {})
+        self.daemon = FakeDaemon(self.state, {self.source: self.copy})
         self.daemon.offline[("checkpoints", "a.safetensors")] = self.copy
         self.daemon.cached = [self.source, os.path.join(self.models, "more", "deleted.safetensors"), "/mnt/other/a.safetensors"]
         self.addCleanup(self.daemon.stop)
@@ -81,6 +82,9 @@ class Offline(ComfyTest):
         self.go_away()
         many = [os.path.join(self.root, "sub", "m%03d.safetensors" % n) for n in range(450)]
         self.daemon.cached = [*many, os.path.join(self.root, "notes.txt")]
+        for source in self.daemon.cached:
+            self.daemon.copies[source] = self.make_file("ssd", "checkpoints", os.path.relpath(source, self.root))
+        os.remove(self.copy)
         self.look()
         expected = [os.path.join("sub", os.path.basename(path)) for path in many]
         self.assertEqual(self.names(), ["b.safetensors", *expected])
@@ -91,9 +95,50 @@ class Offline(ComfyTest):
         self.make_file("elsewhere", "checkpoints", "new.safetensors")
         os.remove(os.path.join(self.dir, "elsewhere", "checkpoints", "a.safetensors"))
         self.come_back()
+        # It is noticed without a prompt.
+        self.finish("autocached-away")
         self.assertEqual(self.names(), ["b.safetensors", "new.safetensors"])
         self.look()
         self.assertEqual(self.names(), ["b.safetensors", "new.safetensors"])
+
+    def test_a_list_that_was_made_in_between_does_not_keep_what_was_deleted(self):
+        self.go_away()
+        self.look()
+        self.assertEqual(self.names(), ["a.safetensors", "b.safetensors"])
+        os.remove(os.path.join(self.dir, "elsewhere", "checkpoints", "a.safetensors"))
+        self.make_file("elsewhere", "checkpoints", "new.safetensors")
+        self.come_back()
+        self.names()
+        self.finish("autocached-away")
+        self.assertEqual(self.names(), ["b.safetensors", "new.safetensors"])
+
+    def test_nothing_is_written_into_the_lists_of_comfyui(self):
+        self.names()
+        self.go_away()
+        self.look()
+        self.assertNotIn("checkpoints", self.folder_paths.filename_list_cache)
+        folders = self.folder_paths.folder_names_and_paths["checkpoints"][0]
+        self.assertEqual(folders, [self.root, os.path.join(self.models, "more"), os.path.dirname(self.copy)])
+
+    def test_a_copy_that_leaves_meanwhile_does_not_stop_comfyui_from_listing(self):
+        sub = self.make_file("ssd", "checkpoints", "sub", "c.safetensors")
+        self.daemon.cached.append(os.path.join(self.root, "sub", "c.safetensors"))
+        self.daemon.copies[self.daemon.cached[-1]] = sub
+        self.go_away()
+        self.look()
+        self.assertIn(os.path.join("sub", "c.safetensors"), self.names())
+        shutil.rmtree(os.path.dirname(sub))
+        self.look()
+        self.assertEqual(self.names(), ["a.safetensors", "b.safetensors"])
+
+    def test_a_node_loads_the_copy_from_the_list_with_a_lease_and_a_use(self):
+        self.go_away()
+        self.look()
+        self.assertEqual(self.load(), self.copy)
+        question = self.daemon.lookups[0]
+        self.assertEqual((question["category"], question["name"], "path" in question), ("checkpoints", "a.safetensors", False))
+        self.daemon.stop()
+        self.assertEqual(self.load(), self.copy)
 
     def test_with_everything_there_no_list_is_touched(self):
         self.names()
@@ -110,7 +155,7 @@ class Offline(ComfyTest):
         self.assertEqual(self.load(), self.copy)
 
 
-class Embeddings(ComfyTest):
+class EmbeddingsTest(ComfyTest):
     """ComfyUI looks for the embeddings of a text in the folders of their category, by itself."""
 
     def setUp(self):
@@ -132,6 +177,8 @@ class Embeddings(ComfyTest):
     def folders(self):
         return self.folder_paths.folder_names_and_paths["embeddings"][0]
 
+
+class Embeddings(EmbeddingsTest):
     def test_they_are_found_while_their_folder_is_away_and_no_longer(self):
         self.look()
         self.assertEqual(self.folders(), [self.folder])
@@ -162,3 +209,67 @@ class Embeddings(ComfyTest):
         shutil.move(self.folder, self.make_folder("elsewhere"))
         self.look()
         self.assertEqual(self.folders(), [self.folder])
+
+
+class NamedEmbeddings(EmbeddingsTest):
+    """What ComfyUI does not find it leaves out, and makes another picture without a word."""
+
+    def setUp(self):
+        super().setUp()
+        self.server = importlib.import_module("server").PromptServer(None)
+        self.run_file(os.path.join(SHIM, "__init__.py"))
+        self.addCleanup(self.finish, "autocached-prefetch")
+
+    def queue(self, text):
+        """What ComfyUI goes on with when such a text is queued."""
+        given = {"prompt": {"6": {"class_type": "CLIPTextEncode", "inputs": {"text": text, "clip": ["4", 1]}}, "7": {"class_type": "Save"}}}
+        self.given = given["prompt"]
+        found = self.server.trigger_on_prompt(given)["prompt"]
+        self.finish("autocached-prefetch")
+        return found
+
+    def unplug(self):
+        self.look()
+        shutil.move(self.folder, self.make_folder("elsewhere"))
+
+    def assert_refused(self, found, name):
+        self.assertEqual(found["7"], self.given["7"])
+        refusal = self.nodes.NODE_CLASS_MAPPINGS[found["6"]["class_type"]]
+        said = refusal.VALIDATE_INPUTS(**found["6"]["inputs"])
+        for part in ("embedding %s," % name, self.folder, "is away"):
+            self.assertIn(part, said)
+        self.assertEqual(set(refusal.INPUT_TYPES()["required"]), set(found["6"]["inputs"]))
+        self.assertFalse(refusal.RETURN_TYPES[0] != "CONDITIONING")
+
+    def test_one_that_is_nowhere_while_their_folder_is_away_is_refused(self):
+        self.unplug()
+        for text in ("a cat, embedding:other", "a (embedding:other:1.2) cat", ["x", {"y": "embedding:other, cat"}]):
+            with self.subTest(text), self.assertLogs("autocached", "WARNING"):
+                self.assert_refused(self.queue(text), "other")
+
+    def test_one_with_a_copy_is_not_refused_and_is_found(self):
+        self.unplug()
+        self.assertIs(self.queue("a cat, embedding:bad"), self.given)
+        self.assertIn(self.place, self.folders())
+
+    def test_one_in_another_folder_is_not_refused(self):
+        self.make_file("more", "deep", "other.safetensors")
+        self.folder_paths.folder_names_and_paths["embeddings"][0].append(os.path.join(self.dir, "more"))
+        self.unplug()
+        self.assertIs(self.queue("embedding:other"), self.given)
+
+    def test_with_every_folder_there_comfyui_does_as_ever(self):
+        self.folder_paths.folder_names_and_paths["embeddings"][0].append(self.make_folder("never-used"))
+        self.look()
+        self.assertIs(self.queue("embedding:other"), self.given)
+        self.unplug()
+        self.assertIs(self.queue("a cat"), self.given)
+
+    def test_a_folder_that_was_away_when_comfyui_started_is_known_by_the_daemon(self):
+        self.daemon.cached, self.daemon.health = [], {os.path.join(self.dir, "nas"): "away", os.path.join(self.dir, "none"): "missing"}
+        folders = self.folder_paths.folder_names_and_paths["embeddings"][0]
+        folders[:] = [os.path.join(self.dir, "none")]
+        self.assertIs(self.queue("embedding:other"), self.given)
+        self.folder = folders[0] = os.path.join(self.dir, "nas")
+        self.look()
+        self.assert_refused(self.queue("embedding:other"), "other")

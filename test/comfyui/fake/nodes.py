@@ -2,6 +2,8 @@
 
 import folder_paths
 
+NODE_CLASS_MAPPINGS = {}
+
 
 def load(folder_name, filename):
     return folder_paths.get_full_path_or_raise(folder_name, filename)
