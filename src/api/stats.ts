@@ -1,5 +1,6 @@
 import type { Mode, TierName, TierState } from '../core/types.ts';
 import type { RootView } from './api.ts';
+import type { MemoStats } from './memo.ts';
 import type { StuckView } from './open-sources.ts';
 
 /** Answer of `GET /api/cache/stats`. */
@@ -67,6 +68,8 @@ export interface StatsAnswer {
   written: { files: number; bytes: number };
   /** Parts of the settings and ComfyUI files that are not in force, one line each, with the reason. */
   warnings: string[];
+  /** The plane of results. */
+  memo: MemoStats;
   /** By UTC day, newest last. */
   daily: DailyTotals[];
 }

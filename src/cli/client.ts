@@ -58,113 +58,113 @@ export class Client {
   }
 
   lookup(body: LookupRequest): Promise<LookupAnswer> {
-    return this.#ask('POST', '/api/lookup', { body, answerMs: usualWaitMs + body.waitMs });
+    return this.ask('POST', '/api/lookup', { body, answerMs: usualWaitMs + body.waitMs });
   }
 
   stats(): Promise<StatsAnswer> {
-    return this.#ask('GET', '/api/cache/stats');
+    return this.ask('GET', '/api/cache/stats');
   }
 
   config(): Promise<ConfigAnswer> {
-    return this.#ask('GET', '/api/cache/config');
+    return this.ask('GET', '/api/cache/config');
   }
 
   /** The copies that would leave after such a change; nothing changes. Undefined when it does not touch the limit. */
   async leavingAfter(change: ConfigChange): Promise<Leaving | undefined> {
     const query = new URLSearchParams(change as Record<string, string>);
-    const { leaving } = await this.#ask<ConfigAnswer>('GET', `/api/cache/config?${query}`);
+    const { leaving } = await this.ask<ConfigAnswer>('GET', `/api/cache/config?${query}`);
     return leaving;
   }
 
   changeConfig(body: ConfigChange): Promise<ConfigAnswer> {
-    return this.#ask('POST', '/api/cache/config', { body });
+    return this.ask('POST', '/api/cache/config', { body });
   }
 
   clear(body: ClearRequest): Promise<RemovalAnswer> {
-    return this.#ask('POST', '/api/cache/clear', { body, answerMs: null });
+    return this.ask('POST', '/api/cache/clear', { body, answerMs: null });
   }
 
   entries(query: EntriesQuery): Promise<EntriesAnswer> {
     const words = Object.fromEntries(Object.entries(query).map(([key, value]) => [key, String(value)]));
-    return this.#ask('GET', `/api/cache/entries?${new URLSearchParams(words)}`);
+    return this.ask('GET', `/api/cache/entries?${new URLSearchParams(words)}`);
   }
 
   /** What lies on the sources and no program has asked for yet. */
   sources(query: { search?: string; limit?: number } = {}): Promise<SourcesAnswer> {
     const words = Object.fromEntries(Object.entries(query).map(([key, value]) => [key, String(value)]));
-    return this.#ask('GET', `/api/cache/sources?${new URLSearchParams(words)}`);
+    return this.ask('GET', `/api/cache/sources?${new URLSearchParams(words)}`);
   }
 
   warm(body: WarmRequest): Promise<WarmAnswer> {
-    return this.#ask('POST', '/api/cache/warm', { body, answerMs: null });
+    return this.ask('POST', '/api/cache/warm', { body, answerMs: null });
   }
 
   analyze(body: object): Promise<WorkflowAnswer> {
-    return this.#ask('POST', '/api/workflows/analyze', { body });
+    return this.ask('POST', '/api/workflows/analyze', { body });
   }
 
   prefetch(body: object): Promise<PrefetchAnswer> {
-    return this.#ask('POST', '/api/workflows/prefetch', { body });
+    return this.ask('POST', '/api/workflows/prefetch', { body });
   }
 
   registerRoots(body: RootsRequest): Promise<RootsAnswer> {
-    return this.#ask('POST', '/api/roots', { body });
+    return this.ask('POST', '/api/roots', { body });
   }
 
   forgetRoots(body: ForgetRootsRequest): Promise<ForgetRootsAnswer> {
-    return this.#ask('DELETE', '/api/roots', { body, answerMs: null });
+    return this.ask('DELETE', '/api/roots', { body, answerMs: null });
   }
 
   pin(body: SelectRequest): Promise<PinAnswer> {
-    return this.#ask('POST', '/api/cache/pin', { body });
+    return this.ask('POST', '/api/cache/pin', { body });
   }
 
   unpin(body: SelectRequest): Promise<PinAnswer> {
-    return this.#ask('POST', '/api/cache/unpin', { body });
+    return this.ask('POST', '/api/cache/unpin', { body });
   }
 
   evict(body: SelectRequest & { dryRun?: boolean }): Promise<RemovalAnswer> {
-    return this.#ask('POST', '/api/cache/evict', { body, answerMs: null });
+    return this.ask('POST', '/api/cache/evict', { body, answerMs: null });
   }
 
   written(): Promise<WrittenAnswer> {
-    return this.#ask('GET', '/api/cache/written');
+    return this.ask('GET', '/api/cache/written');
   }
 
   broughtBack(body: BroughtBackRequest): Promise<WrittenAnswer> {
-    return this.#ask('POST', '/api/cache/written', { body });
+    return this.ask('POST', '/api/cache/written', { body });
   }
 
   verify(body: VerifyRequest): Promise<VerifyAnswer> {
-    return this.#ask('POST', '/api/cache/verify', { body, answerMs: null });
+    return this.ask('POST', '/api/cache/verify', { body, answerMs: null });
   }
 
   /** @param file an absolute path, or a name as `category/name` */
   explain(file: string | { name: string }): Promise<ExplainAnswer> {
     const query = new URLSearchParams(typeof file === 'string' ? { path: file } : file);
-    return this.#ask('GET', `/api/cache/explain?${query}`);
+    return this.ask('GET', `/api/cache/explain?${query}`);
   }
 
   jobs(): Promise<{ jobs: JobView[]; paused: boolean }> {
-    return this.#ask('GET', '/api/jobs');
+    return this.ask('GET', '/api/jobs');
   }
 
   /** Lets all copies stand still, or go on. */
   pauseJobs(paused: boolean): Promise<{ paused: boolean }> {
-    return this.#ask('POST', `/api/jobs/${paused ? 'pause' : 'resume'}`, { body: {} });
+    return this.ask('POST', `/api/jobs/${paused ? 'pause' : 'resume'}`, { body: {} });
   }
 
   cancelJob(id: number): Promise<unknown> {
-    return this.#ask('DELETE', `/api/jobs/${id}`);
+    return this.ask('DELETE', `/api/jobs/${id}`);
   }
 
   /** Below the daemon's address: where the dashboard opens, once and within a minute. */
   dashboard(): Promise<{ path: string }> {
-    return this.#ask('POST', '/api/dashboard/code', { body: {} });
+    return this.ask('POST', '/api/dashboard/code', { body: {} });
   }
 
   shutdown(): Promise<{ stopping: true }> {
-    return this.#ask('POST', '/api/shutdown', { body: {} });
+    return this.ask('POST', '/api/shutdown', { body: {} });
   }
 
   /** The daemon's events from now on: when this resolves, none is missed. Ends when `signal` aborts or the daemon goes away. */
@@ -176,7 +176,8 @@ export class Client {
     return quietEnd(readEvents(answer));
   }
 
-  async #ask<T>(method: string, path: string, options: { body?: unknown; answerMs?: number | null } = {}): Promise<T> {
+  /** Any request, for commands of one part of the API. */
+  async ask<T>(method: string, path: string, options: { body?: unknown; answerMs?: number | null } = {}): Promise<T> {
     return parse<T>(await this.#send(method, path, options));
   }
 

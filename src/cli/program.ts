@@ -13,6 +13,7 @@ import { addExplain } from './commands/explain.ts';
 import { addJobs } from './commands/jobs.ts';
 import { addList } from './commands/list.ts';
 import { addLookup } from './commands/lookup.ts';
+import { addMemo } from './commands/memo.ts';
 import { addMode } from './commands/mode.ts';
 import { addPin } from './commands/pin.ts';
 import { addPurge } from './commands/purge.ts';
@@ -131,6 +132,9 @@ function addCommands(program: Command, run: Run): void {
   addRoot(program, run);
   addVerify(program, run);
   addBringBack(program, run);
+
+  program.commandsGroup('Results:');
+  addMemo(program, run);
 
   program.commandsGroup('ComfyUI:');
   addComfyui(program, run);

@@ -2,6 +2,15 @@ import type { IncomingMessage } from 'node:http';
 import { type Address, type Answer, CallTimeout, Connection, type Request, readText } from './connection.ts';
 import { deadline } from './deadline.ts';
 
+/** JSON to be sent as it was written: its numbers may have more digits than JavaScript's. */
+export class JsonText {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
 /** One request to the daemon. Uses node:http because fetch() gives up on an answer that takes over five minutes. */
 export interface Call {
   method: string;
@@ -61,7 +70,7 @@ export class DaemonCalls {
       method,
       path,
       ...(process && { process }),
-      ...(body !== undefined && { body: JSON.stringify(body) }),
+      ...(body !== undefined && { body: body instanceof JsonText ? body.text : JSON.stringify(body) }),
     };
     const kept = mayReuse ? this.#take(to) : undefined;
     const connection = kept ?? (await Connection.open(to, call.connectMs, signal));

@@ -17,6 +17,7 @@ import { emptyRam } from '../upkeep/empty-ram.ts';
 import { Leases } from '../usage/leases.ts';
 import { composeAnswering, lookupOptionsOf } from './answering.ts';
 import { composeCopying, copyOptionsOf, startCopying } from './copying.ts';
+import { openMemo } from './memo.ts';
 import { isLeftOutBy, openSettings, rulesOf } from './settings.ts';
 import { openSources } from './sources.ts';
 import { openStorage } from './storage.ts';
@@ -102,6 +103,7 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
     options,
   });
   const upkeep = openUpkeep({ ...shared, ...copying, ...answering, speeds, scrubMs: () => settings.current.scrubMs });
+  const memo = openMemo({ ...shared, bound: () => rules.bound(tier), tier, settings, speeds });
   const { limitKeeper } = copying;
   settings.guardLimit((limit) => limitKeeper.leavingUnder(rules.bounds.under(limit)));
   settings.onChange((changed) => {
@@ -119,6 +121,7 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
       ...copying,
       ...answering,
       ...upkeep,
+      memo,
       daemon: { version, startedAt: clock.monotonic(), cacheDir: tier.dir, stop: stopped.resolve },
       settings,
       roots,
@@ -142,6 +145,7 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
   watch.start();
   void accounts.ready.then(() => {
     startCopying(copying);
+    memo.manage.begin();
     upkeep.scrub.start();
   });
   // While the daemon closes, the accounts must not become complete, nor the work above start.

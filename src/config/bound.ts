@@ -17,6 +17,14 @@ export function boundOf(
   return { limit: Math.min(bytesOf(limit, volume.size, autoShare * available), Math.max(0, volume.size - floor)), floor };
 }
 
+/** Share of the volume that `auto` gives to results, and the most bytes. */
+const memoAuto = { share: 0.05, most: 10 * 2 ** 30 };
+
+/** Limit of results in bytes. @param size of the volume */
+export function memoLimitOf(limit: Amount, size: number): number {
+  return bytesOf(limit, size, Math.min(memoAuto.most, memoAuto.share * size));
+}
+
 function bytesOf(amount: Amount, size: number, auto: number): number {
   if (amount.kind === 'bytes') return amount.bytes;
   return Math.floor(amount.kind === 'share' ? amount.share * size : auto);

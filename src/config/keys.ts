@@ -1,6 +1,8 @@
 import { modes } from '../core/types.ts';
 import { parseBoolean, parseDuration, parseRate, parseSize } from '../core/units.ts';
-import { type PathContext, parseMedium, parsePath, parsePaths, parseRoots } from './paths.ts';
+import type { Key } from './key.ts';
+import { memoKeys } from './memo-keys.ts';
+import { parseMedium, parsePath, parsePaths, parseRoots } from './paths.ts';
 import { type Config, policyNames } from './types.ts';
 import {
   bounds,
@@ -18,19 +20,6 @@ import {
   parseUrl,
   wholeNumber,
 } from './values.ts';
-
-/** One key of the configuration. */
-export interface Key<V> {
-  name: string;
-  /** As a user writes it. An empty value means the default. */
-  default: string;
-  /** One line. */
-  meaning: string;
-  /** True when it may change at runtime. */
-  live: boolean;
-  /** @throws CacheError BAD_REQUEST */
-  parse: (text: string, context: PathContext) => V;
-}
 
 /**
  * All keys, in the order of display. The typed configuration, `.env.example`, the `config` command and the hint for an unknown
@@ -232,6 +221,7 @@ export const keys: { readonly [F in keyof Config]: Key<Config[F]> } = {
     live: true,
     parse: moreThanZero(parseDuration, 'off'),
   },
+  ...memoKeys,
   listen: {
     name: 'AUTOCACHE_LISTEN',
     default: '127.0.0.1:8189',

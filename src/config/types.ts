@@ -1,3 +1,4 @@
+import type { MemoMode } from '../api/memo.ts';
 import type { Medium, Mode } from '../core/types.ts';
 import type { LogOptions } from '../runtime/log.ts';
 
@@ -54,6 +55,18 @@ export interface Config {
   verify: 'stream' | 'reread';
   /** Period of re-reading every copy; null = never. */
   scrubMs: number | null;
+  /** Results: found and stored, only found, or neither. */
+  memo: MemoMode;
+  memoLimit: Amount;
+  /** Most bytes of results in the daemon's memory. */
+  memoRam: number;
+  /** Most results. */
+  memoItems: number;
+  /** Most bytes of one result. */
+  memoMaxValue: number;
+  /** How long a result is fresh, and how long it is served stale after that. Null = without end. */
+  memoTtlMs: number | null;
+  memoStaleMs: number;
   listen: { host: string; port: number };
   log: LogOptions;
   /** Whose members may use the cache, by name or number; null = this user alone. */

@@ -26,3 +26,8 @@ export function withUse(before: Votes, now: number): Votes {
   if (votedAt !== null && Math.abs(now - votedAt) < windowMs) return before;
   return { votes: votesAt(before, now) + 1, votedAt: now };
 }
+
+/** All counts fade alike, so their order never changes: this number has it, at any time. `-Infinity` before the first wish. */
+export function lastingOrder({ votes, votedAt }: Votes): number {
+  return votedAt === null ? Number.NEGATIVE_INFINITY : Math.log2(votes) + votedAt / halfLifeMs;
+}

@@ -4,6 +4,7 @@ import type { Log } from '../runtime/log.ts';
 import { bodyLimit, readBodies } from './bodies.ts';
 import { type GuardOptions, guard } from './guard.ts';
 import { Proofs } from './proofs.ts';
+import { limitRate } from './rate-limit.ts';
 import { cacheRoutes } from './routes/cache.ts';
 import { dashboardRoutes } from './routes/dashboard.ts';
 import { entryRoutes } from './routes/entries.ts';
@@ -12,6 +13,9 @@ import { healthRoutes } from './routes/health.ts';
 import { jobRoutes } from './routes/jobs.ts';
 import { leaseRoutes } from './routes/leases.ts';
 import { lookupRoutes } from './routes/lookup.ts';
+import { memoRoutes } from './routes/memo.ts';
+import { memoBlobRoutes } from './routes/memo-blobs.ts';
+import { MemoPlane } from './routes/memo-plane.ts';
 import { metricsRoutes } from './routes/metrics.ts';
 import { rootRoutes } from './routes/roots.ts';
 import { stuckRoutes } from './routes/stuck.ts';
@@ -21,7 +25,7 @@ import { writtenRoutes } from './routes/written.ts';
 import type { Services } from './services.ts';
 
 /** Routes that write into the catalog before they answer; lookups never do. */
-const writing = /^\/api\/(?:cache|roots|memo)\b/;
+const writing = /^\/api\/(?:cache|roots)\b/;
 
 /** The HTTP interface without a port: tests inject requests, the daemon listens. */
 export function createApp(services: Services, options: GuardOptions): FastifyInstance {
@@ -53,8 +57,6 @@ export function createApp(services: Services, options: GuardOptions): FastifyIns
   const allRoutes = [
     healthRoutes,
     lookupRoutes,
-    cacheRoutes,
-    entryRoutes,
     jobRoutes,
     rootRoutes,
     leaseRoutes,
@@ -65,6 +67,12 @@ export function createApp(services: Services, options: GuardOptions): FastifyIns
     writtenRoutes,
   ];
   for (const routes of allRoutes) routes(app, services);
+  const limited = limitRate(app);
+  const plane = new MemoPlane(services, limited);
+  cacheRoutes(app, services, plane);
+  entryRoutes(app, services, plane);
+  memoRoutes(app, services, limited);
+  memoBlobRoutes(app, services, proofs);
   eventRoutes(app, services, proofs);
   dashboardRoutes(app, services, options.token);
   return app;

@@ -22,6 +22,13 @@ const parsedAtOnce = 256 * 1024;
 /** The rest of a refused body is read and dropped for at most this time, ms. */
 const drainMs = 5000;
 
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** A JSON body as it was written: its numbers may have more digits than JavaScript's. */
+    bodyText: string;
+  }
+}
+
 /**
  * Reads JSON bodies with a bound on all of them together, and parses large ones one by one: small ones do not wait behind them.
  * By callback and with events: promises and iterators cost a good part of a lookup.
@@ -29,6 +36,7 @@ const drainMs = 5000;
  */
 export function readBodies(app: FastifyInstance, check: (request: FastifyRequest, body: string) => void): void {
   const parse = app.getDefaultJsonParser('error', 'error');
+  app.decorateRequest('bodyText', '');
   const parsing = new Serial();
   let underWay = 0;
   app.removeContentTypeParser('application/json');
@@ -55,6 +63,7 @@ export function readBodies(app: FastifyInstance, check: (request: FastifyRequest
     readWhole(payload, Number(request.headers['content-length'] ?? 0), takeUpTo, (error, bytes) => {
       if (error) return refuse(error);
       const text = bytes.toString();
+      request.bodyText = text;
       const parseNow = () => void parse(request, text, end);
       try {
         check(request, text);

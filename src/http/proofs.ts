@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { CacheError } from '../core/errors.ts';
@@ -53,7 +54,7 @@ export class Proofs {
     app.addHook('onSend', (request, reply, payload, done) => {
       const proven = this.#proven.get(request);
       if (proven) {
-        const body = typeof payload === 'string' ? payload : payload instanceof Buffer ? payload.toString() : '';
+        const body = payload instanceof Readable ? { stream: true as const } : textOf(payload);
         reply.header(answerHeader, proven.session.answerProof(proven.number, reply.statusCode, body));
         // What HTTP/1.1 takes for granted costs Python more to parse than the proof costs to make.
         reply.raw.sendDate = false;
@@ -65,8 +66,13 @@ export class Proofs {
 
   /** @throws CacheError UNAUTHORIZED when this is not the body that a request has proven */
   assertBody(request: FastifyRequest, body: string): void {
+    if (this.#proven.has(request)) this.assertDigest(request, digestOf(body));
+  }
+
+  /** The same for the SHA-256 of a body, hexadecimal. */
+  assertDigest(request: FastifyRequest, digest: string): void {
     const proven = this.#proven.get(request);
-    if (proven && digestOf(body) !== proven.bodyDigest) throw notProven();
+    if (proven && digest !== proven.bodyDigest) throw notProven();
   }
 
   /**
@@ -90,6 +96,11 @@ export class Proofs {
     const proven = this.#proven.get(request);
     return proven ? { [answerHeader]: proven.session.answerProof(proven.number, status, { stream: true }) } : {};
   }
+}
+
+function textOf(payload: unknown): string {
+  if (typeof payload === 'string') return payload;
+  return payload instanceof Buffer ? payload.toString() : '';
 }
 
 function hasBody({ headers }: FastifyRequest): boolean {

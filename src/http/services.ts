@@ -4,6 +4,7 @@ import type { Mode } from '../core/types.ts';
 import type { Copier } from '../jobs/copier.ts';
 import type { Lookup } from '../lookup/lookup.ts';
 import type { LookupStats } from '../lookup/stats.ts';
+import type { Memo } from '../memo/memo.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Events } from '../runtime/events.ts';
@@ -96,6 +97,7 @@ export interface Services {
   limitKeeper: { readonly warning: string | null };
   evictor: Evictor;
   scrub: Scrub;
+  memo: Memo;
   published: PublishedCheck;
   written: WrittenFiles;
 }

@@ -14,6 +14,7 @@ export type StatsServices = TierServices &
     | 'copier'
     | 'limitKeeper'
     | 'written'
+    | 'memo'
   >;
 
 type TierServices = Pick<Services, 'tiers' | 'catalog' | 'bound'>;
@@ -56,6 +57,7 @@ export function statsOf(services: StatsServices): StatsAnswer {
     stuck: services.openSources.list(),
     written: writtenOf(services.written.list()),
     warnings: [...settings.warnings, ...(limitKeeper.warning ? [limitKeeper.warning] : []), ...services.roots.warnings],
+    memo: services.memo.manage.stats(),
     daily: daily.slice(-30),
   };
 }

@@ -70,6 +70,13 @@ export const stats: StatsAnswer = {
   jobs: { running: 1, queued: 2 },
   warnings: [],
   accounting: null,
+  memo: {
+    ...{ hits: 75, stale: 1, misses: 25, coalesced: 3, stores: 25, rejected: 0, evictions: 0, disagreements: 0 },
+    ...{ bytesIn: gib, bytesOut: 3 * gib, secondsSaved: 3600 },
+    ...{ hit_rate: '75%', current_items: 25, current_memory_mb: 1024, max_items: 10_000, max_memory_mb: 10_240 },
+    ...{ memory_utilization: '10%', mode: 'on', state: 'here', bytes: gib, limit: 10 * gib, reserved: 0, blobs: 20 },
+    ...{ ram: { items: 25, bytes: 100_000, limit: gib / 4 }, computing: 0, waiting: 0 },
+  },
   daily: [],
 };
 

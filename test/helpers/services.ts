@@ -1,6 +1,7 @@
 import type { FastifyInstance, InjectOptions } from 'fastify';
 import { onTestFinished, vi } from 'vitest';
 import type { RootView } from '../../src/api/api.ts';
+import { openMemo } from '../../src/compose/memo.ts';
 import { openUpkeep } from '../../src/compose/upkeep.ts';
 import { ServedSettings } from '../../src/config/served-settings.ts';
 import { createApp } from '../../src/http/app.ts';
@@ -10,6 +11,7 @@ import { policies } from '../../src/policy/policies.ts';
 import { load } from '../config/load.ts';
 import { createLookupRig, type LookupRigOptions } from './lookup-rig.ts';
 import { policyContext } from './rig.ts';
+import { tempDir } from './temp-dir.ts';
 
 const port = 8189;
 const token = 'f'.repeat(64);
@@ -33,9 +35,17 @@ export function createServices(options: LookupRigOptions = {}) {
     files: null,
   };
   const stop = vi.fn();
+  const memo = openMemo({
+    ...rig,
+    settings,
+    bound: () => rig.bound,
+    // The tier of the rig may have no folder.
+    tier: { ...rig.tier, dir: tempDir() },
+  });
   const services: Services = {
     ...rig,
     ...openUpkeep({ ...rig, scrubMs: () => null }),
+    memo,
     daemon: { version: '1.2.3', startedAt: rig.clock.monotonic(), cacheDir: rig.tier.dir, stop },
     bound: () => rig.bound,
     policy: () => policies[settings.current.policy](policyContext),

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import type { ConfigAnswer, RemovalAnswer } from '../../api/api.ts';
+import type { MemoConfigAnswer } from '../../api/memo.ts';
 import { CacheError } from '../../core/errors.ts';
 import { tierNames } from '../../core/types.ts';
 import { matcher } from '../../lookup/filters.ts';
@@ -9,8 +10,10 @@ import type { Orphan } from '../../upkeep/orphans.ts';
 import { absolutePath, bytes, milliseconds, name, parse, pattern } from '../parse.ts';
 import type { Services } from '../services.ts';
 import { type StatsServices, statsOf } from '../stats.ts';
+import { isAboutMemo, type MemoPlane } from './memo-plane.ts';
 
 const clearBody = z.strictObject({
+  plane: z.literal('models').optional(),
   all: z.boolean().optional(),
   category: name.optional(),
   root: absolutePath.optional(),
@@ -25,23 +28,28 @@ const clearBody = z.strictObject({
 const configBody = z.record(z.string().max(100), z.string().max(10_000));
 
 /** The cache as a whole: its state, its settings, and emptying it. */
-export function cacheRoutes(app: FastifyInstance, services: StatsServices & Pick<Services, 'evictor'>): void {
-  const { settings } = services;
+export function cacheRoutes(app: FastifyInstance, services: StatsServices & Pick<Services, 'evictor'>, plane: MemoPlane): void {
+  const { settings, memo } = services;
 
-  app.get('/api/cache/stats', () => statsOf(services));
+  app.get('/api/cache/stats', (request) => (isAboutMemo(request.query) ? memo.manage.stats() : statsOf(services)));
 
-  app.get('/api/cache/config', async (request): Promise<ConfigAnswer> => {
-    const leaving = await settings.leavingAfter(parse(configBody, request.query));
+  app.get('/api/cache/config', async (request): Promise<ConfigAnswer | MemoConfigAnswer> => {
+    if (isAboutMemo(request.query)) return plane.config();
+    const { plane: _, ...asked } = parse(configBody, request.query);
+    const leaving = await settings.leavingAfter(asked);
     return { settings: settings.describe(), notices: [...settings.notices], ...(leaving && { leaving }) };
   });
 
-  app.post('/api/cache/config', (request): ConfigAnswer => {
-    settings.change(parse(configBody, request.body));
+  app.post('/api/cache/config', async (request, reply): Promise<ConfigAnswer | MemoConfigAnswer> => {
+    if (isAboutMemo(request.body)) return plane.changeConfig(request, reply);
+    const { plane: _, ...change } = parse(configBody, request.body);
+    settings.change(change);
     return { settings: settings.describe(), notices: [...settings.notices] };
   });
 
-  app.post('/api/cache/clear', async (request) => {
-    const body = parse(clearBody, request.body);
+  app.post('/api/cache/clear', async (request, reply) => {
+    if (isAboutMemo(request.body)) return plane.clear(request, reply);
+    const { plane: _, ...body } = parse(clearBody, request.body);
     const { dryRun = false, ...filters } = body;
     // An empty body must not empty the cache.
     if (filters.all !== true && Object.keys(filters).filter((key) => key !== 'all').length === 0) {

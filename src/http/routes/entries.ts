@@ -9,6 +9,7 @@ import {
   type WarmItem,
   type WarmRequest,
 } from '../../api/api.ts';
+import type { MemoEntriesAnswer } from '../../api/memo.ts';
 import type { Catalog } from '../../catalog/catalog.ts';
 import type { Placed } from '../../catalog/copy-rows.ts';
 import type { Entry } from '../../core/types.ts';
@@ -21,6 +22,7 @@ import { absolutePath, name, parse, pattern } from '../parse.ts';
 import { type SelectServices, select, selectBody } from '../select.ts';
 import type { Services } from '../services.ts';
 import { viewOf } from '../views.ts';
+import { isAboutMemo, type MemoPlane } from './memo-plane.ts';
 
 const flag = z.enum(['true', 'false']).transform((value) => value === 'true');
 
@@ -56,17 +58,19 @@ type EntryServices = SelectServices &
   Pick<Services, 'leases' | 'warmer' | 'memoryWarmer' | 'workflows' | 'tiers' | 'evictor' | 'clock'>;
 
 /** The entries of the catalog, and actions on chosen ones. */
-export function entryRoutes(app: FastifyInstance, services: EntryServices): void {
+export function entryRoutes(app: FastifyInstance, services: EntryServices, plane: MemoPlane): void {
   const { catalog, warmer, memoryWarmer } = services;
 
-  app.get('/api/cache/entries', (request): EntriesAnswer => {
+  app.get('/api/cache/entries', (request): EntriesAnswer | MemoEntriesAnswer => {
+    if (isAboutMemo(request.query)) return plane.entries(request.query);
     const query = parse(entriesQuery, request.query);
     catalog.usage.flush();
     const { total, entries } = pageOf(query, catalog);
     return { total, entries: entries.map((entry) => viewOf(entry, services)) };
   });
 
-  app.post('/api/cache/warm', async (request) => {
+  app.post('/api/cache/warm', async (request, reply) => {
+    if (isAboutMemo(request.body)) return plane.warm(request, reply);
     const body = parse(warmBody, request.body);
     const models = await modelsOf(body, services);
     const globbed = (body.globs ?? []).flatMap((glob) => matching(glob, services).map(({ path }) => path));

@@ -51,6 +51,7 @@ describe('GET /api/cache/stats', () => {
       jobs: { running: 0, queued: 0 },
       warnings: [],
       accounting: null,
+      memo: expect.objectContaining({ hits: 0, misses: 0, hit_rate: '0%', current_items: 0 }),
       daily: [],
     } satisfies StatsAnswer);
   });

@@ -1,0 +1,184 @@
+/** The plane of results on the wire: requests and answers of `/api/memo/` (docs/MEMO.md). */
+
+import type { ConfigValue } from './api.ts';
+
+/** What a result is: a JSON value, bytes, named files, or a JSON value with blobs in it. */
+export type MemoKind = 'json' | 'bytes' | 'files' | 'doc';
+
+export const memoSorts = ['bytes', 'age', 'hits', 'used', 'cost'] as const;
+export type MemoSort = (typeof memoSorts)[number];
+
+/** Why a result was not stored. Closed list; programs rely on the words. */
+export type MemoRefusal =
+  | 'NOT_WORTH'
+  | 'NO_SPACE'
+  | 'TOO_LARGE'
+  | 'READ_ONLY'
+  | 'OFF'
+  | 'DISAGREES'
+  | 'NEGATIVE'
+  | 'INVALIDATED';
+
+export interface MemoFile {
+  name: string;
+  sha256: string;
+  size: number;
+  contentType?: string;
+  /** Where it can be opened on this machine. */
+  path: string;
+}
+
+/** Found, and not: `stale` is served while somebody computes it anew. */
+export interface MemoFound {
+  state: 'hit' | 'stale' | 'miss';
+  key: string;
+  kind?: MemoKind;
+  value?: unknown;
+  path?: string;
+  sha256?: string;
+  size?: number;
+  contentType?: string;
+  files?: MemoFile[];
+  ageMs?: number;
+}
+
+export interface MemoPutAnswer {
+  stored: boolean;
+  reason?: MemoRefusal;
+  key: string;
+}
+
+export interface MemoRemoval {
+  /** Entries that were, or with `dryRun` would be, removed. */
+  removed: number;
+  bytes: number;
+}
+
+export interface MemoInvalidateRequest {
+  ns?: string;
+  keys?: string[];
+  tags?: string[];
+  deps?: string[];
+  all?: true;
+  olderThanMs?: number;
+  largerThan?: number;
+  dryRun?: boolean;
+}
+
+export interface MemoEntryView {
+  ns: string;
+  key: string;
+  kind: MemoKind;
+  bytes: number;
+  costMs: number | null;
+  ageMs: number;
+  /** Ms until it is stale, and until it is gone; null = never. */
+  freshForMs: number | null;
+  endsInMs: number | null;
+  hits: number;
+  lastHitAt: number | null;
+  tags: string[];
+  label: string | null;
+}
+
+export interface MemoEntriesAnswer {
+  total: number;
+  entries: MemoEntryView[];
+}
+
+export interface MemoConfigAnswer {
+  max_items: number;
+  max_memory_mb: number;
+  settings: ConfigValue[];
+}
+
+export interface MemoWarmItem {
+  ns: string;
+  key: string;
+  /** `stored`: it was missing, and came with its result. */
+  state: 'hit' | 'stale' | 'miss' | 'stored';
+  reason?: MemoRefusal;
+}
+
+export interface MemoWarmAnswer {
+  items: MemoWarmItem[];
+}
+
+export interface MemoNamespaceView {
+  name: string;
+  version: string;
+  epoch: number;
+  items: number;
+  bytes: number;
+  /** What it sets itself; what is left out is as in the settings. */
+  settings: MemoNamespaceSettings;
+}
+
+/** Times of a namespace in ms; what is left out is as in the settings of the daemon. */
+export interface MemoNamespaceSettings {
+  /** Null = without end. */
+  ttlMs?: number | null;
+  staleMs?: number;
+  /** Time of results that the caller marks as negative; left out = these are not stored. */
+  negativeTtlMs?: number;
+}
+
+/** What has happened, since the first start. */
+export interface MemoTotals {
+  hits: number;
+  stale: number;
+  misses: number;
+  /** Answers that came from a computation of another asker. */
+  coalesced: number;
+  stores: number;
+  rejected: number;
+  evictions: number;
+  disagreements: number;
+  bytesIn: number;
+  bytesOut: number;
+  secondsSaved: number;
+}
+
+/** Answer of `GET /api/cache/stats?plane=memo`. */
+export interface MemoStats extends MemoTotals {
+  hit_rate: string;
+  current_items: number;
+  current_memory_mb: number;
+  max_items: number;
+  max_memory_mb: number;
+  memory_utilization: string;
+  mode: MemoMode;
+  state: 'here' | 'read-only' | 'away';
+  bytes: number;
+  limit: number;
+  reserved: number;
+  blobs: number;
+  /** What lies in the daemon's memory. */
+  ram: { items: number; bytes: number; limit: number };
+  computing: number;
+  waiting: number;
+}
+
+export const memoModes = ['on', 'read-only', 'off'] as const;
+export type MemoMode = (typeof memoModes)[number];
+
+export interface MemoExplainAnswer {
+  ns: string;
+  key: string;
+  state: 'hit' | 'stale' | 'miss';
+  /** In a sentence. */
+  why: string;
+  entry: MemoEntryView | null;
+  deps: { dep: string; state: 'same' | 'changed' | 'unknown' }[];
+  blobs: { sha256: string; size: number; sound: boolean; path: string }[];
+  /** How many others leave before it; null when it is not kept. */
+  leavesAfter: number | null;
+}
+
+export interface MemoVerifyAnswer {
+  checked: number;
+  bytes: number;
+  /** Blobs that were not what their names say; the entries that had them are gone. */
+  damaged: string[];
+  removed: number;
+}

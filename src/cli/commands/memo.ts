@@ -1,0 +1,200 @@
+import { resolve } from 'node:path';
+import { type Command, Option } from 'commander';
+import { type MemoInvalidateRequest, type MemoSort, memoSorts } from '../../api/memo.ts';
+import { CacheError } from '../../core/errors.ts';
+import { readSmallFile } from '../../runtime/small-file.ts';
+import { agreed } from '../confirm.ts';
+import { MemoClient } from '../memo-client.ts';
+import { collect, count, duration } from '../options.ts';
+import { type Answer, exitCodes } from '../print.ts';
+import { clientOf, type Run, type Session } from '../session.ts';
+import {
+  memoExplainPage,
+  memoFoundPage,
+  memoListPage,
+  memoRemovalPage,
+  memoStatusPage,
+  memoVerifyPage,
+  memoWarmPage,
+} from '../text/memo-page.ts';
+
+interface Chosen {
+  ns?: string;
+  tag?: string[];
+  dep?: string[];
+  olderThan?: number;
+  dryRun?: true;
+  yes?: true;
+}
+
+const examples = `
+Programs keep results with the routes of docs/MEMO.md.
+
+Examples:
+  autocached memo list --sort bytes
+  autocached memo invalidate --tag model:sdxl
+  autocached memo clear --ns shop --yes`;
+
+const mostWarmBytes = 16 * 2 ** 20;
+/** Of the digits of a key, as lists show them. */
+const shortKey = /^[0-9a-f]{4,64}$/;
+
+export function addMemo(program: Command, run: Run): void {
+  const memo = program.command('memo').description('results that programs have computed').addHelpText('after', examples);
+
+  memo
+    .command('status')
+    .description('show space and use of results')
+    .action(
+      run(async (session) => {
+        const client = await memoOf(session);
+        const [stats, namespaces] = await Promise.all([client.stats(), client.namespaces()]);
+        return { data: { ...stats, namespaces }, page: (look) => memoStatusPage(stats, namespaces, look) };
+      }),
+    );
+
+  memo
+    .command('list')
+    .description('list results')
+    .option('--ns <name>', 'only of this namespace')
+    .option('--tag <tag>', 'only with this tag')
+    .addOption(new Option('--sort <by>', 'order').choices(memoSorts).default('used'))
+    .option('--limit <number>', 'at most this many', count, 50)
+    .action(
+      run(async (session, options: { ns?: string; tag?: string; sort: MemoSort; limit: number }) => {
+        const data = await (await memoOf(session)).entries(options);
+        return { data, page: (look) => memoListPage(data, look) };
+      }),
+    );
+
+  memo
+    .command('get')
+    .description('print a result, or where its file is')
+    .argument('<key>', 'as memo list shows it; its beginning is enough')
+    .option('--ns <name>', 'its namespace')
+    .action(
+      run(async (session, key: string, { ns }: { ns?: string }): Promise<Answer> => {
+        const client = await memoOf(session);
+        const data = await client.get(await wholeKey(client, key, ns));
+        return { data, page: () => memoFoundPage(data), exitCode: data.state === 'miss' ? exitCodes.failed : exitCodes.done };
+      }),
+    );
+
+  memo
+    .command('explain')
+    .description('say why a key would hit or miss now')
+    .argument('<key>', 'as memo list shows it; its beginning is enough')
+    .option('--ns <name>', 'its namespace')
+    .action(
+      run(async (session, key: string, { ns }: { ns?: string }) => {
+        const client = await memoOf(session);
+        const data = await client.explain(await wholeKey(client, key, ns));
+        return { data, page: (look) => memoExplainPage(data, look) };
+      }),
+    );
+
+  removing(memo, 'clear', 'delete results; says how many and asks first').action(
+    run((session, options: Chosen) => remove(session, requestOf(options), options)),
+  );
+
+  removing(memo, 'invalidate', 'delete results that are no longer right, by tag, file or key')
+    .argument('[key...]', 'whole keys')
+    .option('--tag <tag>', 'with this tag; may be given several times', collect)
+    .option('--dep <path>', 'that came from this file; may be given several times', collect)
+    .action(
+      run((session, keys: string[], options: Chosen) => {
+        const { all: _, ...request } = requestOf(options, session.cwd);
+        const named = { ...request, ...(keys.length > 0 && { keys }) };
+        if (Object.keys(named).every((name) => name === 'ns'))
+          throw new CacheError('BAD_REQUEST', 'say which results', {
+            hint: 'keys, --tag, --dep or --older-than; memo clear deletes all',
+          });
+        return remove(session, named, { ...options, yes: true });
+      }),
+    );
+
+  memo
+    .command('verify')
+    .description('read all blobs again; damaged ones leave with their results')
+    .action(
+      run(async (session): Promise<Answer> => {
+        const data = await (await memoOf(session)).verify();
+        const exitCode = data.damaged.length > 0 ? exitCodes.difference : exitCodes.done;
+        return { data, page: (look) => memoVerifyPage(data, look), exitCode };
+      }),
+    );
+
+  memo
+    .command('warm')
+    .description('store results that are missing, and bring others into memory')
+    .argument('<file>', 'JSON: a list of what POST /api/memo/put takes; without a value it is only looked for')
+    .action(
+      run(async (session, file: string) => {
+        const data = await (await memoOf(session)).warm(await itemsIn(resolve(session.cwd, file)));
+        return { data, page: (look) => memoWarmPage(data, look) };
+      }),
+    );
+}
+
+function removing(memo: Command, name: string, description: string): Command {
+  return memo
+    .command(name)
+    .description(description)
+    .option('--ns <name>', 'only of this namespace')
+    .option('--older-than <duration>', 'stored before this time, such as 30d', duration)
+    .option('--dry-run', 'say how many, delete nothing')
+    .option('-y, --yes', 'do not ask');
+}
+
+async function memoOf(session: Session): Promise<MemoClient> {
+  return new MemoClient(await clientOf(session));
+}
+
+function requestOf({ ns, tag, dep, olderThan }: Chosen, cwd = ''): MemoInvalidateRequest {
+  return {
+    ...(ns !== undefined && { ns }),
+    ...(tag && { tags: tag }),
+    ...(dep && { deps: dep.map((path) => `file:${resolve(cwd, path)}`) }),
+    ...(olderThan === undefined ? { all: true } : { olderThanMs: olderThan }),
+  };
+}
+
+async function remove(session: Session, request: MemoInvalidateRequest, { dryRun, yes }: Chosen): Promise<Answer> {
+  const client = await memoOf(session);
+  if (dryRun || !yes) {
+    const plan = await client.invalidate({ ...request, dryRun: true });
+    const text = memoRemovalPage(plan, true);
+    if (dryRun || plan.removed === 0) return { data: plan, page: () => text };
+    if (!(await agreed(session, text, 'Delete them?')))
+      return { data: plan, page: () => 'nothing removed', exitCode: exitCodes.failed };
+  }
+  const data = await client.invalidate(request);
+  return { data, page: () => memoRemovalPage(data) };
+}
+
+/** Lists show the beginnings of keys. @throws CacheError NOT_FOUND, or BAD_REQUEST when it is not clear which one is meant */
+async function wholeKey(client: MemoClient, key: string, ns: string | undefined): Promise<{ ns: string; key: string }> {
+  if (!shortKey.test(key)) throw new CacheError('BAD_REQUEST', `${key} is no key`, { hint: 'autocached memo list shows them' });
+  if (key.length === 64 && ns !== undefined) return { ns, key };
+  const { entries } = await client.entries({ ...(ns !== undefined && { ns }), sort: 'used', limit: 10_000 });
+  const [found, ...more] = entries.filter((entry) => entry.key.startsWith(key));
+  if (!found)
+    throw new CacheError('NOT_FOUND', `no result has a key that begins with ${key}`, { hint: 'autocached memo list' });
+  if (more.length === 0) return { ns: found.ns, key: found.key };
+  throw new CacheError('BAD_REQUEST', `${more.length + 1} results have keys that begin with ${key}`, {
+    hint: 'give more digits, or --ns',
+  });
+}
+
+/** The text of a JSON list. It is not parsed and printed again: its numbers may have more digits than JavaScript's. */
+async function itemsIn(file: string): Promise<string> {
+  const text = (await readSmallFile(file, mostWarmBytes)).toString();
+  let items: unknown;
+  try {
+    items = JSON.parse(text);
+  } catch {
+    throw new CacheError('BAD_REQUEST', `${file} is no JSON`);
+  }
+  if (!Array.isArray(items)) throw new CacheError('BAD_REQUEST', `${file} holds no list`);
+  return text;
+}

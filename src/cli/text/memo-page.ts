@@ -1,0 +1,131 @@
+import type {
+  MemoEntriesAnswer,
+  MemoEntryView,
+  MemoExplainAnswer,
+  MemoFound,
+  MemoNamespaceView,
+  MemoRemoval,
+  MemoStats,
+  MemoVerifyAnswer,
+  MemoWarmAnswer,
+} from '../../api/memo.ts';
+import { counted, formatBytes, formatCount, formatDuration, percent } from '../../core/format.ts';
+import { plain } from '../../core/printable.ts';
+import { usageBar } from './bar.ts';
+import { wrap } from './fit.ts';
+import type { Look } from './look.ts';
+import { table } from './table.ts';
+
+const widest = 120;
+
+/** The page of `autocached memo status`. */
+export function memoStatusPage(stats: MemoStats, namespaces: MemoNamespaceView[], look: Look): string {
+  const { bytes, limit, current_items: items, max_items: mostItems, ram } = stats;
+  const width = Math.min(look.width ?? widest, widest);
+  const share = limit > 0 ? bytes / limit : 0;
+  const off = stats.mode === 'on' ? [] : [look.paint('yellow', `results are ${stats.mode}: AUTOCACHE_MEMO, AUTOCACHE_MODE`)];
+  const away = stats.state === 'here' ? [] : [look.paint('yellow', `the cache disk is ${stats.state}`)];
+  const lines = [
+    look.paint('bold', 'Results'),
+    ...off,
+    ...away,
+    `  ${usageBar({ used: share, reserved: stats.reserved / Math.max(1, limit) }, width - 12, look)} ${percent(share).padStart(6)}`,
+    `  ${formatBytes(bytes)} of ${formatBytes(limit)} in ${formatCount(items)} of ${counted(mostItems, 'result')}`,
+    `  ${formatBytes(ram.bytes)} of ${formatBytes(ram.limit)} in memory`,
+    `  hits     ${stats.hit_rate} of ${counted(stats.hits + stats.misses, 'question')}; ${formatCount(stats.stale)} stale, ${formatCount(stats.coalesced)} waited for`,
+    `  stored   ${formatCount(stats.stores)}; ${formatCount(stats.rejected)} not stored, ${formatCount(stats.evictions)} evicted`,
+    `  saved    ${formatDuration(stats.secondsSaved * 1000)} of computing`,
+  ];
+  if (stats.computing > 0)
+    lines.push(`  ${counted(stats.computing, 'key')} being computed, ${formatCount(stats.waiting)} waiting`);
+  return [lines.join('\n'), ...(namespaces.length > 0 ? [namespaceTable(namespaces, look)] : [])].join('\n\n');
+}
+
+function namespaceTable(namespaces: MemoNamespaceView[], look: Look): string {
+  return table(
+    namespaces,
+    [
+      { title: 'NAMESPACE', value: ({ name }) => name, shrinks: 'name' },
+      { title: 'VERSION', value: ({ version }) => version || '-', shrinks: 'sentence' },
+      { title: 'RESULTS', value: ({ items }) => formatCount(items), align: 'right' },
+      { title: 'SIZE', value: ({ bytes }) => formatBytes(bytes), align: 'right' },
+    ],
+    look,
+  );
+}
+
+export function memoListPage({ entries, total }: MemoEntriesAnswer, look: Look): string {
+  if (entries.length === 0) return 'no result matches';
+  const rows = table<MemoEntryView>(
+    entries,
+    [
+      { title: 'NAMESPACE', value: ({ ns }) => ns, shrinks: 'sentence' },
+      // As many digits as tell results apart; `--json` has all of them.
+      { title: 'KEY', value: ({ key }) => (look.width === null ? key : key.slice(0, 12)) },
+      { title: 'KIND', value: ({ kind }) => kind },
+      { title: 'SIZE', value: ({ bytes }) => formatBytes(bytes), align: 'right' },
+      { title: 'COST', value: ({ costMs }) => (costMs === null ? '-' : formatDuration(costMs)), align: 'right' },
+      { title: 'HITS', value: ({ hits }) => formatCount(hits), align: 'right' },
+      { title: 'AGE', value: ({ ageMs }) => formatDuration(ageMs), align: 'right' },
+      { title: 'FRESH', value: freshness, align: 'right' },
+    ],
+    look,
+  );
+  if (entries.length >= total) return rows;
+  return `${rows}\n${look.paint('dim', `${formatCount(entries.length)} of ${counted(total, 'result')}; --limit shows more`)}`;
+}
+
+function freshness({ freshForMs }: MemoEntryView): string {
+  if (freshForMs === null) return 'always';
+  return freshForMs === 0 ? 'stale' : formatDuration(freshForMs);
+}
+
+/** The value itself, as a program would print it. */
+export function memoFoundPage(found: MemoFound): string {
+  if (found.state === 'miss') return 'no such result';
+  if (found.files) return found.files.map(({ name, path }) => `${plain(name)}  ${plain(path)}`).join('\n');
+  return found.path === undefined ? JSON.stringify(found.value, null, 2) : plain(found.path);
+}
+
+export function memoExplainPage({ state, why, entry, deps, blobs, leavesAfter }: MemoExplainAnswer, look: Look): string {
+  const colour = state === 'hit' ? 'green' : 'yellow';
+  const lines = [`${look.paint(colour, state)}: ${why}`];
+  if (entry) {
+    const cost = entry.costMs === null ? 'not told' : formatDuration(entry.costMs);
+    lines.push(
+      `  kind     ${entry.kind}, ${formatBytes(entry.bytes)}`,
+      `  age      ${formatDuration(entry.ageMs)}; ${counted(entry.hits, 'hit')}`,
+      `  cost     ${cost}`,
+      `  tags     ${entry.tags.map(plain).join(', ') || '-'}`,
+      `  leaves   after ${counted(leavesAfter ?? 0, 'other')}, when there is no room`,
+    );
+  }
+  for (const { dep, state: now } of deps) lines.push(`  depends  ${now}  ${plain(dep)}`);
+  for (const { sha256, size, sound } of blobs)
+    lines.push(`  blob     ${sha256.slice(0, 12)}  ${formatBytes(size)}  ${sound ? 'sound' : look.paint('red', 'damaged')}`);
+  return lines.map((line) => (look.width === null ? line : wrap(line, look.width))).join('\n');
+}
+
+export function memoRemovalPage({ removed, bytes }: MemoRemoval, dryRun = false): string {
+  if (removed === 0) return 'nothing to remove';
+  return `${dryRun ? 'would remove' : 'removed'} ${counted(removed, 'result')}, ${formatBytes(bytes)}`;
+}
+
+export function memoVerifyPage({ checked, bytes, damaged, removed }: MemoVerifyAnswer, look: Look): string {
+  const sound = `${counted(checked, 'blob')}, ${formatBytes(bytes)}: OK`;
+  if (damaged.length === 0) return sound;
+  const text = `${counted(damaged.length, 'blob')} of ${formatCount(checked)} damaged; ${counted(removed, 'result')} removed`;
+  return [look.paint('red', text), ...damaged].join('\n');
+}
+
+export function memoWarmPage({ items }: MemoWarmAnswer, look: Look): string {
+  return table(
+    items,
+    [
+      { title: 'NAMESPACE', value: ({ ns }) => ns, shrinks: 'sentence' },
+      { title: 'KEY', value: ({ key }) => (look.width === null ? key : key.slice(0, 12)) },
+      { title: 'STATE', value: ({ state, reason }) => (reason ? `${state}: ${reason}` : state) },
+    ],
+    look,
+  );
+}

@@ -1,0 +1,75 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { MemoMode } from '../api/memo.ts';
+import type { Catalog } from '../catalog/catalog.ts';
+import { memoLimitOf } from '../config/bound.ts';
+import type { ServedSettings } from '../config/served-settings.ts';
+import type { Fingerprint, Mode } from '../core/types.ts';
+import { liesOnNetwork } from '../media/medium.ts';
+import { Memo } from '../memo/memo.ts';
+import type { SourceRoots } from '../roots/source-roots.ts';
+import { meaningOf } from '../runtime/errnos.ts';
+import type { PosixTier } from '../tiers/tier.ts';
+import type { Speeds } from '../usage/speeds.ts';
+import type { Context } from './context.ts';
+
+export interface MemoParts extends Context {
+  catalog: Catalog;
+  settings: Pick<ServedSettings, 'current' | 'mode' | 'onChange'>;
+  /** That of the cache directory. */
+  tier: Pick<PosixTier, 'name' | 'dir' | 'state' | 'capacity'>;
+  bound(): { floor: number };
+  sources: Pick<SourceRoots, 'locate' | 'stat'>;
+  speeds: Speeds;
+}
+
+/** The plane of results, in a folder of the cache directory with a marker and a limit of its own. */
+export function openMemo(parts: MemoParts): Memo {
+  const { catalog, settings, tier, bound, sources, speeds, opened } = parts;
+  const memo = new Memo({
+    ...parts,
+    dir: join(tier.dir, 'memo'),
+    state: () => tier.state(),
+    mode: () => stricter(settings.mode(), settings.current.memo),
+    bound: () => ({
+      items: settings.current.memoItems,
+      limit: memoLimitOf(settings.current.memoLimit, tier.capacity().size),
+      floor: bound().floor,
+    }),
+    // What copies have reserved and not written yet is not free.
+    free: () => tier.capacity().free - catalog.placements.totals(tier.name).reserved,
+    ramBytes: settings.current.memoRam,
+    times: () => ({ ttlMs: settings.current.memoTtlMs, staleMs: settings.current.memoStaleMs }),
+    maxValue: () => settings.current.memoMaxValue,
+    speed: () => speeds.ofTier(tier.name),
+    fingerprintOf: (path) => fingerprintOf(sources, path),
+  });
+  opened.defer(() => memo[Symbol.asyncDispose]());
+  settings.onChange((changed) => {
+    if (changed.has('memoLimit') || changed.has('memoItems')) void memo.manage.trim();
+  });
+  return memo;
+}
+
+/** Neither may allow what the other forbids. */
+function stricter(mode: Mode, memo: MemoMode): MemoMode {
+  if (mode === 'off' || memo === 'off') return 'off';
+  return mode === 'read-only' ? mode : memo;
+}
+
+/** A file below a root is asked about as lookups do it; one elsewhere only on a disk of this machine (law 4). */
+async function fingerprintOf(sources: MemoParts['sources'], path: string): Promise<Fingerprint | 'missing' | null> {
+  const located = sources.locate(path);
+  if (located) {
+    const found = await sources.stat(located, 'loader');
+    if (found.state === 'present') return found.fingerprint;
+    return found.state === 'missing' ? 'missing' : null;
+  }
+  if (await liesOnNetwork(path)) return null;
+  try {
+    const { size, mtimeNs, ctimeNs, ino } = await stat(path, { bigint: true });
+    return { size: Number(size), mtimeNs: String(mtimeNs), ctimeNs: String(ctimeNs), ino: String(ino) };
+  } catch (error) {
+    return meaningOf(error) === 'missing' ? 'missing' : null;
+  }
+}

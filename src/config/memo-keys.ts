@@ -1,0 +1,60 @@
+import { memoModes } from '../api/memo.ts';
+import { parseDuration, parseSize } from '../core/units.ts';
+import type { Key } from './key.ts';
+import type { Config } from './types.ts';
+import { moreThanZero, oneOf, parseLimit, wholeNumber } from './values.ts';
+
+type MemoField = Extract<keyof Config, `memo${string}`>;
+
+/** The keys of the plane of results. */
+export const memoKeys: { readonly [F in MemoField]: Key<Config[F]> } = {
+  memo: {
+    name: 'AUTOCACHE_MEMO',
+    default: 'on',
+    meaning: 'results that programs compute: on (kept and found again), read-only (found, none kept) or off',
+    live: true,
+    parse: oneOf(memoModes),
+  },
+  memoLimit: {
+    name: 'AUTOCACHE_MEMO_LIMIT',
+    default: 'auto',
+    meaning: 'most bytes of results in the cache directory: 20GiB, 5% of the volume, or auto (5%, at most 10GiB)',
+    live: true,
+    parse: parseLimit,
+  },
+  memoRam: {
+    name: 'AUTOCACHE_MEMO_RAM',
+    default: '256MiB',
+    meaning: "most bytes of results in the daemon's memory; 0 = none",
+    live: false,
+    parse: parseSize,
+  },
+  memoItems: {
+    name: 'AUTOCACHE_MEMO_ITEMS',
+    default: '10000',
+    meaning: 'most results',
+    live: true,
+    parse: wholeNumber(1, 100_000_000),
+  },
+  memoMaxValue: {
+    name: 'AUTOCACHE_MEMO_MAX_VALUE',
+    default: '1GiB',
+    meaning: 'most bytes of one result',
+    live: true,
+    parse: parseSize,
+  },
+  memoTtlMs: {
+    name: 'AUTOCACHE_MEMO_TTL',
+    default: '7d',
+    meaning: 'how long a result is fresh when its program does not say, such as 1h; none = without end',
+    live: true,
+    parse: moreThanZero(parseDuration, 'none'),
+  },
+  memoStaleMs: {
+    name: 'AUTOCACHE_MEMO_STALE',
+    default: '0',
+    meaning: 'how long it is served after that, while one program computes it anew',
+    live: true,
+    parse: parseDuration,
+  },
+};

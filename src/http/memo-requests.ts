@@ -1,0 +1,164 @@
+import { isAbsolute } from 'node:path';
+import { z } from 'zod';
+import { CacheError } from '../core/errors.ts';
+import { parseDuration } from '../core/units.ts';
+import { fieldTexts } from '../memo/json-text.ts';
+import { keyOf, namespaceForm, sha256Form } from '../memo/keys.ts';
+import type { Question } from '../memo/memo.ts';
+import type { PutRequest } from '../memo/put.ts';
+import type { Given } from '../memo/values.ts';
+import { milliseconds, parse } from './parse.ts';
+
+export const namespace = z
+  .string()
+  .regex(namespaceForm, 'must be 1 to 100 letters, digits, dots, colons, hyphens or underscores');
+export const sha256 = z.string().regex(sha256Form, 'must be 64 hexadecimal digits in lower case');
+export const tags = z.array(z.string().min(1).max(200)).max(100);
+export const deps = z
+  .array(
+    z
+      .string()
+      .max(4101)
+      .refine(
+        (dep) => dep.startsWith('file:') && isAbsolute(dep.slice(5)) && !dep.includes('\0'),
+        'must be file: and an absolute path',
+      ),
+  )
+  .max(100);
+
+/** A hundred years: longer than any result is kept, ms. */
+const longestMs = 100 * 365 * 24 * 3600 * 1000;
+
+/** `10m`, ms, and `none` for without end. */
+export const lifetime = z.union([z.string().max(100), milliseconds]);
+
+/** Shared by all questions: the key, or the parts that it is made of. `version` stands for that of the namespace. */
+const keyed = {
+  ns: namespace,
+  key: sha256.optional(),
+  parts: z.unknown().optional(),
+  version: z.string().max(200).optional(),
+};
+const as = z.enum(['value', 'path']).default('value');
+
+const getBody = z.strictObject({ ...keyed, keys: z.array(sha256).min(1).max(500).optional(), as });
+
+const takeBody = z.strictObject({
+  ...keyed,
+  as,
+  waitMs: z.number().int().min(0).max(3_600_000).default(30_000),
+  leaseMs: z.number().int().min(100).max(600_000).default(30_000),
+  pid: z.number().int().positive().optional(),
+});
+
+const contentType = z
+  .string()
+  .regex(/^[\w.+-]+\/[\w.+-]+(?:;.*)?$/)
+  .max(200)
+  .optional();
+
+const putBody = z.strictObject({
+  ...keyed,
+  lease: z.string().max(100).nullish(),
+  value: z.unknown().optional(),
+  blob: sha256.optional(),
+  contentType,
+  files: z
+    .array(z.strictObject({ name: z.string().min(1).max(1000), sha256, contentType }))
+    .min(1)
+    .max(1000)
+    .optional(),
+  ttl: lifetime.optional(),
+  stale: lifetime.optional(),
+  tags: tags.default([]),
+  deps: deps.default([]),
+  costMs: milliseconds.max(longestMs).optional(),
+  label: z.string().max(500).optional(),
+  negative: z.boolean().default(false),
+});
+
+/** Gives the version of a namespace. */
+type VersionOf = (ns: string) => string;
+
+/** A body, and the same as it was written. */
+export interface Written {
+  body?: unknown;
+  bodyText: string;
+}
+
+/** @throws CacheError BAD_REQUEST unless there is exactly one of `key` and `parts` */
+function keyIn(body: { ns: string; key?: string; version?: string }, texts: Map<string, string>, versionOf: VersionOf): string {
+  const parts = texts.get('parts');
+  if ((body.key === undefined) === (parts === undefined)) throw new CacheError('BAD_REQUEST', 'give either key or parts');
+  return body.key ?? keyOf(body.ns, body.version ?? versionOf(body.ns), parts ?? 'null');
+}
+
+/** The questions of a `get`; `many` when it asked for a list. */
+export function readGet(written: Written, versionOf: VersionOf): { questions: Question[]; many: boolean } {
+  const body = parse(getBody, written.body);
+  const texts = fieldTexts(written.bodyText);
+  const { ns, keys, as: form } = body;
+  if (keys === undefined) return { questions: [{ ns, key: keyIn(body, texts, versionOf), as: form }], many: false };
+  if (body.key !== undefined || texts.has('parts')) throw new CacheError('BAD_REQUEST', 'give keys alone, or one key or parts');
+  return { questions: keys.map((key) => ({ ns, key, as: form })), many: true };
+}
+
+export function readTake(
+  written: Written,
+  versionOf: VersionOf,
+): { question: Question; waitMs: number; leaseMs: number; pid: number | null } {
+  const body = parse(takeBody, written.body);
+  const { ns, as: form, waitMs, leaseMs, pid = null } = body;
+  return { question: { ns, key: keyIn(body, fieldTexts(written.bodyText), versionOf), as: form }, waitMs, leaseMs, pid };
+}
+
+export function readPut(written: Written, versionOf: VersionOf): PutRequest {
+  const request = readWarm(written, versionOf);
+  if (request.given === null) throw new CacheError('BAD_REQUEST', 'give exactly one of value, blob and files');
+  return { ...request, given: request.given };
+}
+
+/** The same, where a result may be missing. */
+export function readWarm(written: Written, versionOf: VersionOf): Omit<PutRequest, 'given'> & { given: Given | null } {
+  const body = parse(putBody, written.body);
+  const texts = fieldTexts(written.bodyText);
+  const { ns, lease, tags: tagged, deps: on, costMs, label, negative, ttl, stale } = body;
+  return {
+    ns,
+    key: keyIn(body, texts, versionOf),
+    given: givenIn(body, texts.get('value')),
+    lease: lease ?? null,
+    tags: tagged,
+    deps: on,
+    costMs: costMs === undefined ? null : Math.round(costMs),
+    label: label ?? null,
+    negative,
+    ...(ttl !== undefined && { ttlMs: lifetimeMs(ttl, 'ttl') }),
+    ...(stale !== undefined && { staleMs: lifetimeMs(stale, 'stale') ?? longestMs }),
+  };
+}
+
+function givenIn(
+  {
+    blob,
+    contentType: type,
+    files,
+  }: { blob?: string; contentType?: string; files?: Extract<Given, { files: unknown }>['files'] },
+  value: string | undefined,
+): Given | null {
+  const given = [value, blob, files].filter((one) => one !== undefined);
+  if (given.length > 1) throw new CacheError('BAD_REQUEST', 'give exactly one of value, blob and files');
+  if (value !== undefined) return { value };
+  if (files !== undefined) return { files };
+  return blob === undefined ? null : { blob, contentType: type };
+}
+
+/** Ms; null = without end. @throws CacheError BAD_REQUEST */
+export function lifetimeMs(given: string | number, name: string): number | null {
+  if (given === 'none') return null;
+  try {
+    return Math.min(longestMs, typeof given === 'number' ? Math.round(given) : parseDuration(given));
+  } catch (error) {
+    throw new CacheError('BAD_REQUEST', `${name}: ${(error as Error).message}`);
+  }
+}

@@ -1,0 +1,86 @@
+import { createReadStream } from 'node:fs';
+import type { Readable } from 'node:stream';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { CacheError } from '../../core/errors.ts';
+import { sha256 } from '../memo-requests.ts';
+import { parse } from '../parse.ts';
+import type { Proofs } from '../proofs.ts';
+import type { Services } from '../services.ts';
+
+const address = '/api/memo/blobs/:sha256';
+const missingBody = z.strictObject({ sha256: z.array(sha256).max(10_000) });
+
+interface Params {
+  Params: { sha256: string };
+}
+
+/** The bytes of results, by their SHA-256. */
+export function memoBlobRoutes(app: FastifyInstance, { memo }: Pick<Services, 'memo'>, proofs: Proofs): void {
+  const { manage } = memo;
+
+  app.post('/api/memo/blobs/missing', (request) => {
+    const { sha256: names } = parse(missingBody, request.body);
+    return { missing: names.filter((name) => manage.findBlob(name) === null) };
+  });
+
+  app.route<Params>({
+    method: ['GET', 'HEAD'],
+    url: address,
+    handler: (request, reply) => {
+      const found = manage.findBlob(nameIn(request));
+      if (!found) throw new CacheError('NOT_FOUND', 'there is no such blob');
+      return sendFile(reply, { ...found, range: request.method === 'GET' ? request.headers.range : undefined });
+    },
+  });
+
+  // Its bytes may be of any type, and are not read into memory.
+  app.register(async (scope) => {
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
+    scope.put<Params>(address, { bodyLimit: Number.MAX_SAFE_INTEGER }, async (request, reply) => {
+      const name = nameIn(request);
+      proofs.assertDigest(request, name);
+      const bytes = request.body as Readable | undefined;
+      const told = request.headers['content-length'];
+      const size = told === undefined ? null : Number(told);
+      const blob = await manage.storeBlob({ bytes: bytes ?? [], size, sha256: name });
+      if (!blob)
+        throw new CacheError('CONFLICT', 'nothing is stored now', {
+          hint: 'AUTOCACHE_MEMO and AUTOCACHE_MODE say whether results are kept.',
+        });
+      return reply.status(201).send({ sha256: name, size: blob.seal.size });
+    });
+  });
+}
+
+function nameIn(request: FastifyRequest<Params>): string {
+  return parse(sha256, request.params.sha256);
+}
+
+interface File {
+  sha256: string;
+  path: string;
+  seal: { size: number };
+  range: string | undefined;
+}
+
+/** One range is served; of several, or one that is none, the whole. */
+function sendFile(reply: FastifyReply, { sha256: name, path, seal: { size }, range }: File): FastifyReply {
+  reply.headers({ 'accept-ranges': 'bytes', etag: `"${name}"`, 'content-type': 'application/octet-stream' });
+  const part = rangeOf(range, size);
+  if (part === 'beyond') return reply.status(416).header('content-range', `bytes */${size}`).send();
+  const { start, end } = part ?? { start: 0, end: size - 1 };
+  if (part) reply.status(206).header('content-range', `bytes ${start}-${end}/${size}`);
+  reply.header('content-length', end - start + 1);
+  if (reply.request.method === 'HEAD' || size === 0) return reply.send('');
+  return reply.send(createReadStream(path, { start, end }));
+}
+
+function rangeOf(range: string | undefined, size: number): { start: number; end: number } | 'beyond' | null {
+  const [, first = '', last = ''] = /^bytes=(\d*)-(\d*)$/.exec(range ?? '') ?? [];
+  if (first === '' && last === '') return null;
+  const start = first === '' ? Math.max(0, size - Number(last)) : Number(first);
+  const end = first === '' || last === '' ? size - 1 : Math.min(Number(last), size - 1);
+  return start > end ? 'beyond' : { start, end };
+}

@@ -1,0 +1,127 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { lstatSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { type FileHandle, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Seal } from '../core/types.ts';
+import { meaningOf } from '../runtime/errnos.ts';
+
+/** Blobs are content by its SHA-256, hexadecimal: `cas/ab/ab12…`, read-only, and for this user alone. */
+export class BlobFiles {
+  readonly #cas: string;
+  /** Files that are being written. */
+  readonly #partial: string;
+
+  constructor(dir: string) {
+    this.#cas = join(dir, 'cas');
+    this.#partial = join(dir, 'partial');
+    for (const own of [this.#cas, this.#partial]) mkdirSync(own, { recursive: true, mode: 0o700 });
+  }
+
+  pathOf(sha256: string): string {
+    return join(this.#cas, sha256.slice(0, 2), sha256);
+  }
+
+  /** Whether the file is still as it was sealed: one stat of a local file. */
+  isSealed(sha256: string, seal: Seal): boolean {
+    const found = lstatSync(this.pathOf(sha256), { bigint: true, throwIfNoEntry: false });
+    if (!found?.isFile()) return false;
+    return found.size === BigInt(seal.size) && String(found.mtimeNs) === seal.mtimeNs && String(found.ino) === seal.ino;
+  }
+
+  read(sha256: string): Promise<Buffer> {
+    return readFile(this.pathOf(sha256));
+  }
+
+  /** Begins an unfinished file. */
+  async begin(): Promise<UnfinishedBlob> {
+    const temp = join(this.#partial, `${randomUUID()}.part`);
+    return new UnfinishedBlob(temp, await open(temp, 'wx', 0o600), (sha256) => this.pathOf(sha256));
+  }
+
+  /** Takes a blob from its place, at once: who brings it back is not undone. @returns what to `free`, null when it is not there */
+  takeOut(sha256: string): string | null {
+    const leaving = join(this.#partial, `${randomUUID()}.leaving`);
+    try {
+      renameSync(this.pathOf(sha256), leaving);
+      return leaving;
+    } catch (error) {
+      if (meaningOf(error) === 'missing') return null;
+      throw error;
+    }
+  }
+
+  /** Frees the space of what was taken out. Large files take a while. */
+  free(leaving: string): Promise<void> {
+    return rm(leaving, { force: true });
+  }
+
+  /** What a crash left: nothing is being written at a start. */
+  dropUnfinished(): void {
+    for (const name of readdirSync(this.#partial)) rmSync(join(this.#partial, name), { force: true, recursive: true });
+  }
+
+  /** The folders of blobs, by the two digits that their names begin with. */
+  folders(): string[] {
+    return readdirSync(this.#cas).filter((name) => /^[0-9a-f]{2}$/.test(name));
+  }
+
+  namesIn(folder: string): string[] {
+    return readdirSync(join(this.#cas, folder));
+  }
+
+  /** Removes what is no blob. */
+  discard(folder: string, name: string): void {
+    rmSync(join(this.#cas, folder, name), { force: true, recursive: true });
+  }
+}
+
+/** A blob on its way: hashed while it is written, and under its name only when it is whole (law 1). */
+export class UnfinishedBlob {
+  readonly #temp: string;
+  readonly #file: FileHandle;
+  readonly #pathOf: (sha256: string) => string;
+  readonly #hash = createHash('sha256');
+  #size = 0;
+
+  constructor(temp: string, file: FileHandle, pathOf: (sha256: string) => string) {
+    this.#temp = temp;
+    this.#file = file;
+    this.#pathOf = pathOf;
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    this.#hash.update(bytes);
+    this.#size += bytes.length;
+    for (let at = 0; at < bytes.length; ) at += (await this.#file.write(bytes, at)).bytesWritten;
+  }
+
+  /** Ends the writing. */
+  async finish(): Promise<{ sha256: string; size: number }> {
+    await this.#file.sync();
+    await this.#file.chmod(0o400);
+    return { sha256: this.#hash.digest('hex'), size: this.#size };
+  }
+
+  /** Puts the finished file under its name. */
+  async publish(sha256: string): Promise<Seal> {
+    const { size, mtimeNs, ino } = await this.#file.stat({ bigint: true });
+    await this.#file.close();
+    const path = this.#pathOf(sha256);
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await rename(this.#temp, path);
+    await syncDirectory(dirname(path));
+    return { size: Number(size), mtimeNs: String(mtimeNs), ino: String(ino) };
+  }
+
+  async drop(): Promise<void> {
+    await this.#file.close().catch(() => {});
+    await rm(this.#temp, { force: true });
+  }
+}
+
+/** Makes a rename survive a power cut. Windows journals the name itself. */
+async function syncDirectory(dir: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  await using directory = await open(dir, 'r');
+  await directory.sync();
+}

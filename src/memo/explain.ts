@@ -1,0 +1,54 @@
+import type { MemoExplainAnswer } from '../api/memo.ts';
+import { formatDuration } from '../core/format.ts';
+import type { Entry } from './entry.ts';
+import type { ManagedParts } from './managed-parts.ts';
+import type { Store } from './store.ts';
+import { viewOf } from './view.ts';
+
+/** Why a key would hit or miss now. Looks only: no use is counted, and nothing is removed. */
+export async function explain(
+  { opened, sources, clock, mode }: ManagedParts,
+  { ns, key }: { ns: string; key: string },
+): Promise<MemoExplainAnswer> {
+  const none = { ns, key, state: 'miss' as const, entry: null, deps: [], blobs: [], leavesAfter: null };
+  if (mode() === 'off') return { ...none, why: 'AUTOCACHE_MEMO or the mode is off: nothing is served' };
+  const { existing: store } = opened;
+  if (!store) return { ...none, why: 'nothing is stored, or the cache disk is away' };
+  store.flush();
+  const entry = store.entries.find(ns, key);
+  if (!entry) return { ...none, why: 'no such result is kept: it was never stored, or it has left' };
+  const now = clock.now();
+  const deps = await Promise.all(entry.deps.map(async (dep) => ({ dep: dep.dep, state: await sources.compare(dep) })));
+  const blobs = entry.blobs.map(({ sha256, seal }) => ({
+    ...{ sha256, size: seal.size },
+    sound: store.files.isSealed(sha256, seal),
+    path: store.files.pathOf(sha256),
+  }));
+  const verdict = verdictOf(store, entry, { now, deps, blobs });
+  return {
+    ns,
+    key,
+    ...verdict,
+    entry: viewOf(store, entry, now),
+    deps,
+    blobs,
+    leavesAfter: store.entries.leavingBefore(entry),
+  };
+}
+
+function verdictOf(
+  store: Store,
+  entry: Entry,
+  { now, deps, blobs }: Pick<MemoExplainAnswer, 'deps' | 'blobs'> & { now: number },
+): Pick<MemoExplainAnswer, 'state' | 'why'> {
+  const { freshUntil, endsAt, epoch, ns } = entry;
+  const changed = deps.find(({ state }) => state === 'changed');
+  const damaged = blobs.find(({ sound }) => !sound);
+  if (epoch !== store.namespaces.of(ns).epoch) return { state: 'miss', why: 'its namespace was emptied since it was stored' };
+  if (endsAt !== null && endsAt <= now) return { state: 'miss', why: `its time was over ${formatDuration(now - endsAt)} ago` };
+  if (changed) return { state: 'miss', why: `${changed.dep} has changed since` };
+  if (damaged) return { state: 'miss', why: `its blob ${damaged.sha256} is missing or changed` };
+  if (freshUntil === null) return { state: 'hit', why: 'it is kept without end' };
+  if (freshUntil <= now) return { state: 'stale', why: `it was fresh until ${formatDuration(now - freshUntil)} ago` };
+  return { state: 'hit', why: `it is fresh for ${formatDuration(freshUntil - now)}` };
+}

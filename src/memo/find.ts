@@ -1,0 +1,61 @@
+import { hash } from 'node:crypto';
+import type { Clock } from '../runtime/clock.ts';
+import type { Result } from './answers.ts';
+import type { Entry } from './entry.ts';
+import type { SourceDeps } from './source-deps.ts';
+import type { Store } from './store.ts';
+
+/** A path that was handed out stays at least so long, ms. */
+const handedOutMs = 60_000;
+
+export interface FindDeps {
+  clock: Clock;
+  sources: SourceDeps;
+}
+
+/** A result that may be served. */
+export interface Found {
+  state: 'hit' | 'stale';
+  entry: Entry;
+  /** A clock that was set back does not make it negative. */
+  ageMs: number;
+  result: Result;
+}
+
+/**
+ * The result of a key, if it may still be served.
+ * @param as `path`: a long text is not read, for its file is wanted
+ */
+export async function find(
+  { clock, sources }: FindDeps,
+  store: Store,
+  { ns, key, as }: { ns: string; key: string; as: 'value' | 'path' },
+): Promise<Found | null> {
+  const entry = store.find(ns, key);
+  if (!entry) return null;
+  if (entry.deps.length > 0 && !(await sources.areCurrent(entry.deps))) {
+    store.removeBehind([entry.id]);
+    return null;
+  }
+  const isFileWanted = as === 'path' && entry.body !== null && entry.kind !== 'files';
+  const text = isFileWanted ? null : (entry.doc ?? entry.text ?? (await readText(store, entry)));
+  if (text === undefined) return null;
+  for (const { sha256 } of entry.blobs) store.inUse.keep(sha256, handedOutMs);
+  store.used(entry);
+  const now = clock.now();
+  const state = entry.freshUntil === null || now < entry.freshUntil ? 'hit' : 'stale';
+  return { state, entry, ageMs: Math.max(0, now - entry.createdAt), result: { ...entry, text } };
+}
+
+/** The text in its blob; undefined when the blob is damaged, and then the entry is gone. */
+async function readText(store: Store, entry: Entry): Promise<string | undefined> {
+  const sha256 = entry.body ?? '';
+  const bytes = await store.files.read(sha256).catch(() => null);
+  if (bytes === null || hash('sha256', bytes) !== sha256) {
+    await store.dropDamaged(sha256);
+    return undefined;
+  }
+  entry.text = bytes.toString();
+  store.keepInMemory(entry);
+  return entry.text;
+}

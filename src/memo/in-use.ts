@@ -1,0 +1,29 @@
+import type { Clock } from '../runtime/clock.ts';
+
+/** Blobs that programs were given, or were told to be there: they stay for a while. Names, and the ends by the monotonic clock. */
+export class InUse {
+  readonly #clock: Clock;
+  readonly #until = new Map<string, number>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** @param ms from now */
+  keep(sha256: string, ms: number): void {
+    this.#until.set(sha256, Math.max(this.#until.get(sha256) ?? 0, this.#clock.monotonic() + ms));
+  }
+
+  has(sha256: string): boolean {
+    const until = this.#until.get(sha256);
+    if (until === undefined) return false;
+    if (until > this.#clock.monotonic()) return true;
+    this.#until.delete(sha256);
+    return false;
+  }
+
+  /** Forgets those whose time is over. */
+  tidy(): void {
+    for (const sha256 of this.#until.keys()) this.has(sha256);
+  }
+}

@@ -1,0 +1,119 @@
+import type {
+  MemoEntriesAnswer,
+  MemoExplainAnswer,
+  MemoNamespaceView,
+  MemoRemoval,
+  MemoSort,
+  MemoStats,
+  MemoVerifyAnswer,
+} from '../api/memo.ts';
+import type { Blob } from './blobs.ts';
+import type { Filter } from './entries.ts';
+import { explain } from './explain.ts';
+import type { ManagedParts } from './managed-parts.ts';
+import type { Namespace } from './namespaces.ts';
+import { statsOf } from './stats.ts';
+import { type Incoming, soundBlob, storeBlob } from './store-blob.ts';
+import { sweepLeftBehind } from './tidy.ts';
+import { verify } from './verify.ts';
+import { viewOf } from './view.ts';
+
+/** What is said of results as a whole, and done to them. While the store is away there are none. */
+export class Manage {
+  readonly #deps: ManagedParts;
+
+  constructor(deps: ManagedParts) {
+    this.#deps = deps;
+  }
+
+  /** Removes results; those that are being computed are not stored when they come. */
+  async invalidate(filter: Filter, { dryRun }: { dryRun: boolean }): Promise<MemoRemoval> {
+    const { existing: store } = this.#deps.opened;
+    if (!store) return { removed: 0, bytes: 0 };
+    const { ns, keys } = filter;
+    const isWhole = Object.keys(filter).every((name) => name === 'ns');
+    const { items: removed, bytes } = store.entries.sum(filter);
+    if (dryRun) return { removed, bytes };
+    const named = ns === undefined ? store.entries.byNamespace().map((one) => one.ns) : [ns];
+    if (isWhole || keys) for (const one of named) this.#deps.flights.voidResults(one, isWhole ? null : (keys ?? null));
+    if (isWhole) {
+      // From here on nothing of it is served; the rows go page by page.
+      for (const one of named) store.namespaces.beginEpoch(one);
+      await sweepLeftBehind(store);
+    } else await store.remove(store.entries.matching(filter));
+    return { removed, bytes };
+  }
+
+  /** Brings a result into memory. No use is counted. */
+  warm(ns: string, key: string): 'hit' | 'stale' | 'miss' {
+    const { mode, clock, opened } = this.#deps;
+    const entry = mode() === 'off' ? undefined : opened.existing?.find(ns, key);
+    if (!entry) return 'miss';
+    return entry.freshUntil === null || clock.now() < entry.freshUntil ? 'hit' : 'stale';
+  }
+
+  list(filter: Filter, page: { sort: MemoSort; limit: number; offset: number }): MemoEntriesAnswer {
+    const { existing: store } = this.#deps.opened;
+    if (!store) return { total: 0, entries: [] };
+    store.flush();
+    const entries = store.entries.list(filter, page).map((entry) => viewOf(store, entry, this.#deps.clock.now()));
+    return { total: store.entries.sum(filter).items, entries };
+  }
+
+  namespaces(): MemoNamespaceView[] {
+    const { existing: store } = this.#deps.opened;
+    if (!store) return [];
+    const held = new Map(store.entries.byNamespace().map((one) => [one.ns, one]));
+    const names = new Set([...held.keys(), ...store.namespaces.all().map(({ name }) => name)]);
+    return [...names].sort().map((name) => {
+      const { version, epoch, settings } = store.namespaces.of(name);
+      const { items = 0, bytes = 0 } = held.get(name) ?? {};
+      return { name, version, epoch, items, bytes, settings };
+    });
+  }
+
+  /** Says something of a namespace. Null while the store is away. */
+  change(name: string, change: (before: Namespace) => Namespace): MemoNamespaceView | null {
+    const { store } = this.#deps.opened;
+    if (!store) return null;
+    store.namespaces.save(change(store.namespaces.of(name)));
+    return this.namespaces().find((one) => one.name === name) ?? null;
+  }
+
+  stats(): MemoStats {
+    return statsOf(this.#deps, this.#deps.opened.existing);
+  }
+
+  explain(ns: string, key: string): Promise<MemoExplainAnswer> {
+    return explain(this.#deps, { ns, key });
+  }
+
+  /** Reads all blobs again. A client that hangs up ends it. */
+  verify(signal: AbortSignal): Promise<MemoVerifyAnswer> {
+    return verify(this.#deps.opened.existing, this.#deps.clock, signal);
+  }
+
+  /** Removes what is over limits that were lowered. */
+  async trim(): Promise<void> {
+    await this.#deps.opened.existing?.room.trim();
+  }
+
+  /** Opens the store, so that what a crash left is removed. */
+  begin(): void {
+    void this.#deps.opened.existing;
+  }
+
+  /** @returns null while nothing is stored @throws CacheError BODY_TOO_LARGE, NO_SPACE, HASH_MISMATCH */
+  async storeBlob(incoming: Omit<Incoming, 'most'>): Promise<Blob | null> {
+    const { opened, mode, state, maxValue } = this.#deps;
+    const store = mode() === 'on' && state() === 'here' ? opened.store : null;
+    return store && storeBlob(store, { ...incoming, most: maxValue() });
+  }
+
+  /** A blob that is here and sound, and its file. */
+  findBlob(sha256: string): (Blob & { path: string }) | null {
+    const store = this.#deps.mode() === 'off' ? null : this.#deps.opened.store;
+    const blob = store && soundBlob(store, sha256);
+    return blob ? { ...blob, path: store.files.pathOf(sha256) } : null;
+  }
+}

@@ -1,0 +1,18 @@
+import type { MemoMode } from '../api/memo.ts';
+import type { TierState } from '../core/types.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Flights } from './flights.ts';
+import type { Opened } from './opened.ts';
+import type { SourceDeps } from './source-deps.ts';
+
+/** The parts of the plane that its management looks at. */
+export interface ManagedParts {
+  clock: Clock;
+  opened: Opened;
+  sources: SourceDeps;
+  flights: Pick<Flights<unknown>, 'voidResults' | 'computing' | 'waiting'>;
+  mode(): MemoMode;
+  state(): TierState;
+  bound(): { items: number; limit: number };
+  maxValue(): number;
+}

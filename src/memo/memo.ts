@@ -1,0 +1,222 @@
+import type { EventMap } from '../api/event-map.ts';
+import type { MemoMode, MemoPutAnswer, MemoRefusal } from '../api/memo.ts';
+import { CacheError } from '../core/errors.ts';
+import type { Events } from '../runtime/events.ts';
+import { isFull } from '../sqlite/reserve.ts';
+import { type Result, resultFields } from './answers.ts';
+import type { Asker, Presence } from './asker.ts';
+import { type FindDeps, type Found, find } from './find.ts';
+import { Flights, type Lease } from './flights.ts';
+import { Manage } from './manage.ts';
+import { Opened, type OpenedDeps } from './opened.ts';
+import { draft, type PutDeps, type PutRequest, refusal, resultOf, storeValue } from './put.ts';
+import { fileScheme, SourceDeps, type SourceDepsDeps } from './source-deps.ts';
+import type { Store } from './store.ts';
+import { isSameValue } from './values.ts';
+
+export interface MemoDeps extends OpenedDeps, SourceDepsDeps, Omit<PutDeps, 'sources'> {
+  events: Events;
+  mode(): MemoMode;
+}
+
+export interface Question {
+  ns: string;
+  key: string;
+  as: 'value' | 'path';
+}
+
+/** The plane of results: what any program has computed once is found by its key. Answers are JSON texts. */
+export class Memo implements AsyncDisposable {
+  readonly #deps: MemoDeps;
+  readonly #opened: Opened;
+  readonly #sources: SourceDeps;
+  readonly #flights: Flights<Result>;
+  readonly #unsubscribe: () => void;
+  readonly manage: Manage;
+
+  constructor(deps: MemoDeps) {
+    this.#deps = deps;
+    this.#opened = new Opened(deps);
+    this.#sources = new SourceDeps(deps);
+    this.#flights = new Flights(deps.clock);
+    const { mode } = deps;
+    this.manage = new Manage({ ...deps, opened: this.#opened, sources: this.#sources, flights: this.#flights, mode });
+    this.#unsubscribe = deps.events.subscribe((name, event) => {
+      if (name === 'copy-stale') this.#sourceChanged((event as EventMap['copy-stale']).path);
+      if (name === 'cache-disk') this.#opened.diskChanged();
+    });
+  }
+
+  /** Its version, for the keys that are made here. */
+  versionOf(ns: string): string {
+    return this.#opened.store?.namespaces.of(ns).version ?? '';
+  }
+
+  /** `{"state":"hit",…}` or a miss. */
+  async get(question: Question): Promise<string> {
+    const found = await this.#find(question);
+    this.#count(question.ns, found);
+    return found ? this.#foundText(found) : missText(question.key);
+  }
+
+  /** A result, or the right to compute it; waits for the one who does. */
+  async take(question: Question, asker: Asker, waitMs: number): Promise<string> {
+    const { ns, key } = question;
+    for (;;) {
+      const found = await this.#find(question);
+      if (found) {
+        const refresh = found.state === 'stale' ? this.#lease(question, asker) : null;
+        this.#count(ns, found);
+        return this.#foundText(found, refresh === null ? '' : `,"refresh":"${refresh.id}"`);
+      }
+      // Nothing is coordinated for what is not kept.
+      if (this.#deps.mode() === 'off') return this.#missed(ns, '{"state":"timeout"}');
+      // A result may have come while the question was looked into.
+      if (this.#store()?.find(ns, key)) continue;
+      const lease = this.#lease(question, asker);
+      if (lease) return this.#missed(ns, leaseText(lease));
+      const outcome = await this.#flights.wait(ns, key, asker, waitMs);
+      if (outcome.state === 'done') {
+        this.#usage(ns, { hits: 1, coalesced: 1 });
+        return `{"state":"hit","key":"${key}","ageMs":0,${this.#fields(outcome.result)}}`;
+      }
+      if (outcome.state === 'compute') return this.#missed(ns, leaseText(outcome.lease));
+      if (outcome.state === 'timeout') return this.#missed(ns, '{"state":"timeout"}');
+      return this.#missed(ns, JSON.stringify({ state: 'error', error: outcome.error, coalescedError: true }));
+    }
+  }
+
+  /** Stores a result, and gives it to all who wait for it. @throws CacheError BAD_REQUEST, NOT_FOUND, LEASE_LOST, BUSY */
+  async put(request: PutRequest): Promise<MemoPutAnswer> {
+    const { ns, key } = request;
+    const lease = this.#leaseOf(request);
+    const store = this.#store();
+    const value = draft(store, request.given);
+    let reason: MemoRefusal | null;
+    try {
+      reason = await this.#stored(store, request, value, lease);
+    } catch (error) {
+      reason = this.#refused(error);
+    }
+    if (reason !== 'DISAGREES') this.#flights.done(ns, key, resultOf(key, value));
+    if (reason === null) this.#usage(ns, { stores: 1, bytesIn: value.bytes });
+    else this.#usage(ns, reason === 'DISAGREES' ? { disagreements: 1 } : { rejected: 1 });
+    return reason === null ? { stored: true, key } : { stored: false, reason, key };
+  }
+
+  /** @throws CacheError LEASE_LOST */
+  renew(id: string, holder: (lease: Lease) => Presence): Lease {
+    return this.#flights.renew(id, holder);
+  }
+
+  /** Gives a lease back; with an error each waiter is told of it, once. */
+  release(id: string, error: string | null): void {
+    if (error === null) this.#flights.release(id);
+    else this.#flights.failed(id, error);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#unsubscribe();
+    this.#flights[Symbol.dispose]();
+    await this.#opened[Symbol.asyncDispose]();
+  }
+
+  /** Null when nothing is served. */
+  #store(): Store | null {
+    return this.#deps.mode() === 'off' ? null : this.#opened.store;
+  }
+
+  /** What goes wrong is a miss: the program computes. */
+  async #find({ ns, key, as }: Question): Promise<Found | null> {
+    try {
+      const store = this.#store();
+      const deps: FindDeps = { clock: this.#deps.clock, sources: this.#sources };
+      return store && (await find(deps, store, { ns, key, as }));
+    } catch (error) {
+      this.#opened.trouble(error);
+      return null;
+    }
+  }
+
+  async #stored(
+    store: Store | null,
+    request: PutRequest,
+    value: ReturnType<typeof draft>,
+    lease: { lease: Lease; held: boolean } | null,
+  ): Promise<MemoRefusal | null> {
+    const { ns } = request;
+    if (this.#deps.mode() === 'off') return 'OFF';
+    if (this.#deps.mode() === 'read-only' || !store || this.#deps.state() !== 'here') return 'READ_ONLY';
+    const { epoch, settings } = store.namespaces.of(ns);
+    if (lease?.lease.isVoid) return 'INVALIDATED';
+    const deps = { ...this.#deps, sources: this.#sources };
+    const reason = refusal(deps, value, request, settings);
+    if (reason !== null) return reason;
+    if (lease && !lease.held) {
+      // The result of a function is a result, whoever brings it; another one shows that it is none.
+      const known = await this.#find({ ...request, as: 'value' });
+      if (known?.state === 'hit')
+        return isSameValue({ ...known.result, text: known.result.text ?? '' }, value) ? null : 'DISAGREES';
+    }
+    const computedMs = request.costMs ?? (lease ? Math.round(this.#deps.clock.monotonic() - lease.lease.since) : null);
+    return storeValue(deps, store, { request, value, epoch, computedMs });
+  }
+
+  /** @throws CacheError BAD_REQUEST when the lease is of another key */
+  #leaseOf({ ns, key, lease }: PutRequest): { lease: Lease; held: boolean } | null {
+    const known = lease === null ? null : this.#flights.find(lease);
+    if (known && (known.lease.ns !== ns || known.lease.key !== key))
+      throw new CacheError('BAD_REQUEST', 'the lease is of another key');
+    return known;
+  }
+
+  #refused(error: unknown): MemoRefusal {
+    if (error instanceof CacheError) throw error;
+    this.#opened.trouble(error);
+    if (isFull(error)) return 'NO_SPACE';
+    return 'READ_ONLY';
+  }
+
+  #lease({ ns, key }: Question, asker: Asker): Lease | null {
+    return this.#flights.lease(ns, key, asker);
+  }
+
+  #sourceChanged(path: string): void {
+    const dep = `${fileScheme}${path}`;
+    this.#sources.forget(dep);
+    const store = this.#opened.existing;
+    store?.removeBehind(store.entries.withDep(dep));
+  }
+
+  #count(ns: string, found: Found | null): void {
+    if (!found) return void this.#missed(ns, '');
+    const { entry, state } = found;
+    const secondsSaved = (entry.costMs ?? 0) / 1000;
+    this.#usage(ns, { hits: 1, stale: state === 'stale' ? 1 : 0, bytesOut: entry.bytes, secondsSaved });
+  }
+
+  #missed(ns: string, answer: string): string {
+    this.#usage(ns, { misses: 1 });
+    return answer;
+  }
+
+  #usage(ns: string, part: Parameters<Store['usage']['add']>[1]): void {
+    this.#store()?.usage.add(ns, part);
+  }
+
+  #foundText({ state, ageMs, result }: Found, more = ''): string {
+    return `{"state":"${state}","key":"${result.key}","ageMs":${Math.round(ageMs)},${this.#fields(result)}${more}}`;
+  }
+
+  #fields(result: Result): string {
+    return resultFields(result, (sha256) => this.#opened.store?.files.pathOf(sha256) ?? '');
+  }
+}
+
+function missText(key: string): string {
+  return `{"state":"miss","key":"${key}"}`;
+}
+
+function leaseText({ id, ms, fence }: Lease): string {
+  return `{"state":"compute","lease":"${id}","leaseMs":${ms},"fence":${fence}}`;
+}

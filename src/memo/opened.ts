@@ -1,0 +1,114 @@
+import { existsSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { toCacheError } from '../core/errors.ts';
+import type { TierState } from '../core/types.ts';
+import type { Log } from '../runtime/log.ts';
+import { Periodic } from '../runtime/periodic.ts';
+import { isDamage } from '../sqlite/damage.ts';
+import { claim } from '../tiers/marker.ts';
+import { Store, type StoreDeps } from './store.ts';
+import { tidyAfterStart, tidyNow } from './tidy.ts';
+
+export interface OpenedDeps extends Omit<StoreDeps, 'onTrouble'> {
+  /** Of the cache directory. */
+  state(): TierState;
+  log: Log;
+}
+
+const flushMs = 500;
+const tidyMs = 60_000;
+/** After a failure, ms. */
+const againMs = 30_000;
+
+/**
+ * The store, from its first use on, while its disk is there. A file of results that is damaged is set aside, and the next one begins
+ * empty: what was lost can be computed again.
+ */
+export class Opened implements AsyncDisposable {
+  readonly #deps: OpenedDeps;
+  readonly #flushing: Periodic;
+  readonly #tidying: Periodic;
+  #store: Store | null = null;
+  /** Not opened again before, monotonic ms. */
+  #notBefore = 0;
+  #ended = new AbortController();
+
+  constructor(deps: OpenedDeps) {
+    this.#deps = deps;
+    const onError = (error: unknown) => this.trouble(error);
+    this.#flushing = new Periodic(() => deps.state() === 'here' && this.#store?.flush(), { everyMs: flushMs, onError });
+    this.#tidying = new Periodic(() => this.#store && deps.state() === 'here' && tidyNow(this.#store, deps.clock.now()), {
+      everyMs: tidyMs,
+      onError,
+    });
+  }
+
+  /** Null while it cannot be used. */
+  get store(): Store | null {
+    return this.#store ?? this.#open();
+  }
+
+  /** The same, but where nothing was ever stored nothing is made. */
+  get existing(): Store | null {
+    return this.#store ?? (existsSync(join(this.#deps.dir, 'memo.db')) ? this.#open() : null);
+  }
+
+  /** The disk of the cache has come or gone. */
+  diskChanged(): void {
+    if (this.#deps.state() === 'away') this.#close();
+    else this.#notBefore = 0;
+  }
+
+  /** To be called with what failed: damage costs the results, anything else only this answer. */
+  trouble(error: unknown): void {
+    const { log, state, clock } = this.#deps;
+    log.error({ err: error }, 'the results are in trouble');
+    if (isDamage(error)) {
+      this.#close();
+      for (const suffix of ['', '-wal', '-shm']) rmSync(join(this.#deps.dir, `memo.db${suffix}`), { force: true });
+    } else if (state() === 'away') {
+      this.#close();
+      this.#notBefore = clock.monotonic() + againMs;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#notBefore = Number.POSITIVE_INFINITY;
+    await this.#flushing[Symbol.asyncDispose]();
+    await this.#tidying[Symbol.asyncDispose]();
+    this.#close();
+  }
+
+  #open(): Store | null {
+    const { dir, state, log, clock } = this.#deps;
+    if (clock.monotonic() < this.#notBefore || state() === 'away') return null;
+    try {
+      claim(dir, 'AUTOCACHE_DIR');
+      const store = new Store({ ...this.#deps, onTrouble: (error) => this.trouble(error) });
+      if (store.damaged)
+        log.error({ why: store.damaged }, 'the file of results was damaged; it is set aside, and begins empty');
+      this.#store = store;
+      this.#flushing.later();
+      this.#tidying.later();
+      this.#ended = new AbortController();
+      const { signal } = this.#ended;
+      tidyAfterStart(store, signal).catch((error) => signal.aborted || this.trouble(error));
+      return store;
+    } catch (error) {
+      log.error({ why: toCacheError(error).message }, 'results are neither kept nor found');
+      this.#notBefore = clock.monotonic() + againMs;
+      return null;
+    }
+  }
+
+  #close(): void {
+    this.#ended.abort();
+    const store = this.#store;
+    this.#store = null;
+    try {
+      store?.[Symbol.dispose]();
+    } catch (err) {
+      this.#deps.log.warn({ err }, 'the last uses of results are not written');
+    }
+  }
+}

@@ -1,0 +1,112 @@
+import type { MemoNamespaceSettings, MemoRefusal } from '../api/memo.ts';
+import { isWorthKeeping } from '../policy/results.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Result } from './answers.ts';
+import type { Blob } from './blobs.ts';
+import type { SourceDeps } from './source-deps.ts';
+import type { Store } from './store.ts';
+import { soundBlob, storeBlob } from './store-blob.ts';
+import { type Draft, draftOf, type Given, mostInline, mostInRow } from './values.ts';
+
+/** A result, and what its program says of it. Times in ms. */
+export interface PutRequest {
+  ns: string;
+  key: string;
+  given: Given;
+  lease: string | null;
+  /** Null = without end; left out = as the namespace has it. */
+  ttlMs?: number | null;
+  staleMs?: number;
+  tags: readonly string[];
+  deps: readonly string[];
+  costMs: number | null;
+  label: string | null;
+  negative: boolean;
+}
+
+export interface PutDeps {
+  clock: Clock;
+  sources: SourceDeps;
+  /** Of namespaces that do not say otherwise. */
+  times(): { ttlMs: number | null; staleMs: number };
+  maxValue(): number;
+  /** Bytes per second that the cache disk is read with. */
+  speed(): number;
+}
+
+/** Lifetimes differ by up to this share: what was stored together does not end together. */
+const jitter = 0.05;
+
+/** The value as a draft; its blobs must be here. @throws CacheError NOT_FOUND, BAD_REQUEST */
+export function draft(store: Store | null, given: Given): Draft {
+  return draftOf(given, (sha256) => (store ? soundBlob(store, sha256) : undefined));
+}
+
+/** Why a value is not stored, whatever room there is; null when it may be. */
+export function refusal(deps: PutDeps, value: Draft, request: PutRequest, times: MemoNamespaceSettings): MemoRefusal | null {
+  if (Buffer.byteLength(value.text) > mostInline || value.bytes > deps.maxValue()) return 'TOO_LARGE';
+  if (request.negative && times.negativeTtlMs === undefined) return 'NEGATIVE';
+  const { costMs } = request;
+  return costMs === null || isWorthKeeping({ costMs, bytes: value.bytes, speed: deps.speed() }) ? null : 'NOT_WORTH';
+}
+
+/** Stores a value. @param computedMs what its computation took, as far as is known @returns why not, or null */
+export async function storeValue(
+  deps: PutDeps,
+  store: Store,
+  { request, value, epoch, computedMs }: { request: PutRequest; value: Draft; epoch: number; computedMs: number | null },
+): Promise<MemoRefusal | null> {
+  const { ns, key, tags, label } = request;
+  const isLong = Buffer.byteLength(value.text) > mostInRow;
+  const isJson = value.kind === 'json' || value.kind === 'doc';
+  const states = await deps.sources.read(request.deps);
+  const body = isLong ? await bodyOf(store, value.text) : null;
+  if (isLong && body === null) return 'NO_SPACE';
+  using room = await store.room.reserve(isLong || !isJson ? 0 : Buffer.byteLength(value.text), 1);
+  if (!room) return 'NO_SPACE';
+  // Making room may have taken long; its blobs were kept meanwhile.
+  const { kind, bytes } = value;
+  const blobs = body ? [...value.blobs, body] : value.blobs;
+  store.put({
+    value: { kind, bytes, blobs, body: body?.sha256 ?? null, doc: body ? null : value.text },
+    ...{ ns, key, epoch, tags, label, deps: states, costMs: computedMs },
+    ...ends(deps, request, store.namespaces.of(ns).settings),
+  });
+  return null;
+}
+
+/** A long text as a blob; null without room for it. */
+async function bodyOf(store: Store, text: string): Promise<Blob | null> {
+  const bytes = Buffer.from(text);
+  try {
+    return await storeBlob(store, { bytes: [bytes], size: bytes.length, sha256: null, most: bytes.length });
+  } catch (error) {
+    if (isNoSpace(error)) return null;
+    throw error;
+  }
+}
+
+function isNoSpace(error: unknown): boolean {
+  return (error as { code?: unknown }).code === 'NO_SPACE';
+}
+
+/** A lifetime is never longer than was told. */
+function ends(
+  deps: PutDeps,
+  request: PutRequest,
+  of: MemoNamespaceSettings,
+): { freshUntil: number | null; endsAt: number | null } {
+  const usual = deps.times();
+  const { negativeTtlMs = 0, ttlMs: ownTtlMs = usual.ttlMs, staleMs: ownStaleMs = usual.staleMs } = of;
+  const told = request.ttlMs === undefined ? ownTtlMs : request.ttlMs;
+  const ttlMs = request.negative ? Math.min(told ?? negativeTtlMs, negativeTtlMs) : told;
+  if (ttlMs === null) return { freshUntil: null, endsAt: null };
+  const freshUntil = deps.clock.now() + Math.floor(ttlMs * (1 - jitter * Math.random()));
+  const staleMs = request.negative ? 0 : (request.staleMs ?? ownStaleMs);
+  return { freshUntil, endsAt: freshUntil + staleMs };
+}
+
+/** The result for those who wait for it, whether it is stored or not. */
+export function resultOf(key: string, { kind, text, blobs, bytes }: Draft): Result {
+  return { key, kind, text, blobs, bytes, body: null };
+}

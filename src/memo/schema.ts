@@ -1,0 +1,114 @@
+import type { Schema } from '../sqlite/database.ts';
+
+const migrations: readonly string[] = [
+  `
+  CREATE TABLE namespaces (name TEXT PRIMARY KEY, version TEXT NOT NULL, epoch INTEGER NOT NULL, settings TEXT NOT NULL) STRICT, WITHOUT ROWID;
+
+  -- A result. doc: its JSON text, or null when the text lies in the blob body. rank orders what leaves first; of equal ranks, last_use.
+  CREATE TABLE entries (
+    id INTEGER PRIMARY KEY,
+    ns TEXT NOT NULL,
+    key BLOB NOT NULL,
+    epoch INTEGER NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('json', 'bytes', 'files', 'doc')),
+    doc TEXT,
+    body BLOB,
+    inline_bytes INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    cost_ms INTEGER,
+    created_at INTEGER NOT NULL,
+    fresh_until INTEGER,
+    ends_at INTEGER,
+    hits INTEGER NOT NULL DEFAULT 0,
+    votes REAL NOT NULL,
+    voted_at INTEGER NOT NULL,
+    last_hit_at INTEGER,
+    last_use INTEGER NOT NULL,
+    rank REAL NOT NULL,
+    label TEXT,
+    UNIQUE (ns, key),
+    CHECK ((doc IS NULL) = (body IS NOT NULL))
+  ) STRICT;
+  CREATE INDEX entries_by_rank ON entries (rank, last_use);
+  CREATE INDEX entries_by_end ON entries (ends_at) WHERE ends_at IS NOT NULL;
+
+  -- verified_at: when its bytes were hashed last, wall-clock ms.
+  CREATE TABLE blobs (
+    sha256 BLOB PRIMARY KEY,
+    size INTEGER NOT NULL,
+    seal_mtime_ns TEXT NOT NULL,
+    seal_ino TEXT NOT NULL,
+    verified_at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE entry_blobs (
+    entry_id INTEGER NOT NULL REFERENCES entries (id) ON DELETE CASCADE,
+    sha256 BLOB NOT NULL REFERENCES blobs (sha256),
+    PRIMARY KEY (entry_id, sha256)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX blob_users ON entry_blobs (sha256);
+
+  CREATE TABLE tags (
+    tag TEXT NOT NULL,
+    entry_id INTEGER NOT NULL REFERENCES entries (id) ON DELETE CASCADE,
+    PRIMARY KEY (tag, entry_id)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX tags_of_entry ON tags (entry_id);
+
+  -- dep: 'file:' and a path. state: the fingerprint of that file when the result came; null when it could not be asked.
+  CREATE TABLE deps (
+    dep TEXT NOT NULL,
+    entry_id INTEGER NOT NULL REFERENCES entries (id) ON DELETE CASCADE,
+    state TEXT,
+    PRIMARY KEY (dep, entry_id)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX deps_of_entry ON deps (entry_id);
+
+  CREATE TABLE daily (
+    day TEXT NOT NULL,
+    ns TEXT NOT NULL,
+    hits INTEGER NOT NULL,
+    stale INTEGER NOT NULL,
+    misses INTEGER NOT NULL,
+    coalesced INTEGER NOT NULL,
+    stores INTEGER NOT NULL,
+    rejected INTEGER NOT NULL,
+    evictions INTEGER NOT NULL,
+    disagreements INTEGER NOT NULL,
+    bytes_in INTEGER NOT NULL,
+    bytes_out INTEGER NOT NULL,
+    seconds_saved REAL NOT NULL,
+    PRIMARY KEY (day, ns)
+  ) STRICT, WITHOUT ROWID;
+
+  -- The sums over all rows: a limit is asked for before every write.
+  CREATE TABLE totals (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    items INTEGER NOT NULL,
+    inline_bytes INTEGER NOT NULL,
+    blobs INTEGER NOT NULL,
+    blob_bytes INTEGER NOT NULL,
+    tick INTEGER NOT NULL
+  ) STRICT;
+  INSERT INTO totals VALUES (1, 0, 0, 0, 0, 0);
+  CREATE TRIGGER entry_added AFTER INSERT ON entries BEGIN
+    UPDATE totals SET items = items + 1, inline_bytes = inline_bytes + new.inline_bytes;
+  END;
+  CREATE TRIGGER entry_removed AFTER DELETE ON entries BEGIN
+    UPDATE totals SET items = items - 1, inline_bytes = inline_bytes - old.inline_bytes;
+  END;
+  CREATE TRIGGER blob_added AFTER INSERT ON blobs BEGIN
+    UPDATE totals SET blobs = blobs + 1, blob_bytes = blob_bytes + new.size;
+  END;
+  CREATE TRIGGER blob_removed AFTER DELETE ON blobs BEGIN
+    UPDATE totals SET blobs = blobs - 1, blob_bytes = blob_bytes - old.size;
+  END;
+  `,
+];
+
+/** The schema of `memo.db`: a file of its own, for it changes much, and losing it costs only what can be computed again. */
+export const memoSchema: Schema = {
+  name: 'the file of results',
+  migrations,
+  withoutIt: 'results are computed again',
+  keepsReserve: false,
+};

@@ -1,0 +1,51 @@
+import type { MemoStats, MemoTotals } from '../api/memo.ts';
+import type { ManagedParts } from './managed-parts.ts';
+import type { Store } from './store.ts';
+
+const MiB = 2 ** 20;
+const nothing: MemoTotals = {
+  hits: 0,
+  stale: 0,
+  misses: 0,
+  coalesced: 0,
+  stores: 0,
+  rejected: 0,
+  evictions: 0,
+  disagreements: 0,
+  bytesIn: 0,
+  bytesOut: 0,
+  secondsSaved: 0,
+};
+
+/** The figures that programs with a cache of results know, and ours beside them. */
+export function statsOf({ mode, state, bound, flights }: Omit<ManagedParts, 'opened'>, store: Store | null): MemoStats {
+  const totals = store?.usage.totals() ?? nothing;
+  const { items, bytes, blobs } = store?.held() ?? { items: 0, bytes: 0, blobs: 0 };
+  const { items: mostItems, limit } = bound();
+  return {
+    ...totals,
+    hit_rate: percentage(totals.hits, totals.hits + totals.misses),
+    current_items: items,
+    current_memory_mb: megabytes(bytes),
+    max_items: mostItems,
+    max_memory_mb: megabytes(limit),
+    memory_utilization: percentage(bytes, limit),
+    mode: mode(),
+    state: state(),
+    ...{ bytes, limit, blobs },
+    reserved: store?.room.reservedBytes ?? 0,
+    ram: store?.ram ?? { items: 0, bytes: 0, limit: 0 },
+    computing: flights.computing,
+    waiting: flights.waiting,
+  };
+}
+
+/** To a byte: small results are not nothing. */
+function megabytes(bytes: number): number {
+  return Number((bytes / MiB).toFixed(6));
+}
+
+/** `75%`, `66.7%`. */
+function percentage(part: number, whole: number): string {
+  return `${whole === 0 ? 0 : Number(((100 * part) / whole).toFixed(1))}%`;
+}

@@ -1,0 +1,235 @@
+import { readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { withUse } from '../core/votes.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { Database } from '../sqlite/database.ts';
+import { BlobFiles, type UnfinishedBlob } from './blob-files.ts';
+import { type Blob, Blobs } from './blobs.ts';
+import { Entries } from './entries.ts';
+import { type Entry, inlineBytes, type Value } from './entry.ts';
+import { InUse } from './in-use.ts';
+import { Namespaces } from './namespaces.ts';
+import { Recent } from './recent.ts';
+import { Room, type RoomDeps } from './room.ts';
+import { memoSchema } from './schema.ts';
+import { MemoUsage } from './usage.ts';
+
+export interface StoreDeps extends Pick<RoomDeps, 'bound' | 'free'> {
+  /** Its directory, which bears a marker. */
+  dir: string;
+  clock: Clock;
+  /** Most bytes in memory. */
+  ramBytes: number;
+  /** Something behind an answer failed. */
+  onTrouble(error: unknown): void;
+}
+
+/** What is said of a result when it is stored. */
+export interface NewEntry extends Pick<Entry, 'ns' | 'key' | 'epoch' | 'costMs' | 'freshUntil' | 'endsAt' | 'label' | 'deps'> {
+  value: Value;
+  tags: readonly string[];
+}
+
+/** Results on the disk and in memory: rows, blobs, and what is in memory agree after every call. */
+export class Store implements Disposable {
+  readonly #deps: StoreDeps;
+  readonly #db: Database;
+  readonly #recent: Recent;
+  /** Bytes of blobs whose files are being removed. */
+  #leaving = 0;
+  #tick: number;
+  readonly entries: Entries;
+  readonly blobs: Blobs;
+  readonly files: BlobFiles;
+  readonly namespaces: Namespaces;
+  readonly usage: MemoUsage;
+  readonly room: Room;
+  readonly inUse: InUse;
+  /** Blobs that have their names, and get their rows in a moment. */
+  readonly publishing = new Set<string>();
+  /** Why the file of results was set aside, or null. */
+  readonly damaged: string | null;
+
+  /** @throws CacheError BAD_CONFIG when a newer version has written the file */
+  constructor(deps: StoreDeps) {
+    const { database, damaged } = Database.open(join(deps.dir, 'memo.db'), memoSchema);
+    this.#deps = deps;
+    this.#db = database;
+    this.damaged = damaged;
+    this.blobs = new Blobs(database);
+    this.entries = new Entries(database, this.blobs);
+    this.files = new BlobFiles(deps.dir);
+    this.namespaces = new Namespaces(database);
+    this.usage = new MemoUsage(database, this.entries, deps.clock);
+    this.inUse = new InUse(deps.clock);
+    this.#recent = new Recent(deps.ramBytes);
+    this.#tick = this.#totals().tick;
+    this.room = new Room({
+      ...deps,
+      held: () => this.held(),
+      leastWorth: (most) => this.#leastWorth(most),
+      isInUse: (id) => this.blobs.ofEntry(id).some(({ sha256 }) => this.inUse.has(sha256)),
+      evict: (id) => this.#evict(id),
+    });
+    database.answerFirst();
+  }
+
+  held(): { items: number; bytes: number; blobs: number } {
+    const { items, inlineBytes, blobs, blobBytes } = this.#totals();
+    return { items, bytes: inlineBytes + blobBytes + this.#leaving, blobs };
+  }
+
+  get ram(): { items: number; bytes: number; limit: number } {
+    const { items, bytes, limit } = this.#recent;
+    return { items, bytes, limit };
+  }
+
+  /** The entry, if its time is not over and its blobs are as they were sealed; one that is not so is removed. */
+  find(ns: string, key: string): Entry | undefined {
+    const recent = this.#recent.get(ns, key);
+    const read = recent ?? this.entries.find(ns, key);
+    if (!read) return undefined;
+    const entry = this.usage.pending(read.id) ?? read;
+    const isOver = entry.endsAt !== null && entry.endsAt <= this.#deps.clock.now();
+    if (entry.epoch !== this.namespaces.of(ns).epoch || isOver || !this.isSound(entry)) {
+      this.removeBehind([entry.id]);
+      return undefined;
+    }
+    if (!recent) this.#recent.put(entry);
+    return entry;
+  }
+
+  isSound({ blobs }: Value): boolean {
+    return blobs.every(({ sha256, seal }) => this.files.isSealed(sha256, seal));
+  }
+
+  /** Counts a use of an entry. */
+  used(entry: Entry): void {
+    const now = this.#deps.clock.now();
+    this.#tick += 1;
+    Object.assign(entry, withUse(entry, now), { hits: entry.hits + 1, lastHitAt: now, lastUse: this.#tick });
+    this.usage.used(entry);
+  }
+
+  /** Keeps a text that was read from its blob. */
+  keepInMemory(entry: Entry): void {
+    this.#recent.put(entry);
+  }
+
+  /** Stores a result in the place of an earlier one. Its blobs must be there, and room for it reserved. */
+  put({ value, tags, ...told }: NewEntry): Entry {
+    const now = this.#deps.clock.now();
+    const before = this.entries.find(told.ns, told.key);
+    this.#tick += 1;
+    const use = { hits: 0, votes: 1, votedAt: now, lastHitAt: null, lastUse: this.#tick };
+    const entry = { ...value, ...told, ...use, createdAt: now };
+    const id = this.#db.transaction(() => {
+      if (before) this.entries.remove(before.id);
+      return this.entries.add(entry, new Set(tags));
+    });
+    if (before) this.#left(before, { keep: new Set(value.blobs.map(({ sha256 }) => sha256)) }).catch(this.#deps.onTrouble);
+    const stored = { ...entry, id };
+    this.#recent.put(stored);
+    return stored;
+  }
+
+  /** Removes entries; resolves with their bytes when these are free. */
+  async remove(ids: readonly number[]): Promise<number> {
+    const entries = ids.flatMap((id) => this.entries.byId(id) ?? []);
+    if (entries.length === 0) return 0;
+    this.#db.transaction(() => {
+      for (const { id } of entries) this.entries.remove(id);
+    });
+    const freed = await Promise.all(entries.map((entry) => this.#left(entry)));
+    return freed.reduce((sum, bytes) => sum + bytes, 0);
+  }
+
+  /** The same behind an answer. */
+  removeBehind(ids: readonly number[]): void {
+    this.remove(ids).catch(this.#deps.onTrouble);
+  }
+
+  /** Puts a finished file under its name, and gives it its row. */
+  async publish(unfinished: UnfinishedBlob, sha256: string): Promise<Blob> {
+    this.publishing.add(sha256);
+    try {
+      const seal = await unfinished.publish(sha256);
+      this.blobs.put(sha256, seal, this.#deps.clock.now());
+      return { sha256, seal };
+    } finally {
+      this.publishing.delete(sha256);
+    }
+  }
+
+  /** Removes a blob that is not what its name says, with the entries that have it. @returns how many these were */
+  async dropDamaged(sha256: string): Promise<number> {
+    const users = this.blobs.usersOf(sha256);
+    const blob = this.blobs.find(sha256);
+    await this.remove(users);
+    if (blob) await this.dropBlob(blob);
+    return users.length;
+  }
+
+  /** Removes files of results that were set aside: they count under no limit. */
+  dropSetAside(): void {
+    const { dir } = this.#deps;
+    for (const name of readdirSync(dir)) if (name.startsWith('memo.db.damaged-')) rmSync(join(dir, name), { force: true });
+  }
+
+  /** Removes a blob that no entry has; resolves when its space is free. A program that was given it may still be reading. */
+  async dropBlob({ sha256, seal }: Blob): Promise<number> {
+    if (this.inUse.has(sha256) || this.blobs.isUsed(sha256)) return 0;
+    this.blobs.remove(sha256);
+    const leaving = this.files.takeOut(sha256);
+    if (leaving === null) return 0;
+    this.#leaving += seal.size;
+    try {
+      await this.files.free(leaving);
+    } finally {
+      this.#leaving -= seal.size;
+    }
+    return seal.size;
+  }
+
+  flush(): void {
+    if (this.#db.isWritable()) this.usage.flush(this.#tick);
+  }
+
+  [Symbol.dispose](): void {
+    try {
+      this.flush();
+    } finally {
+      this.#db.close();
+    }
+  }
+
+  #left(entry: Entry, { keep }: { keep?: ReadonlySet<string> } = {}): Promise<number> {
+    this.#recent.remove(entry);
+    this.usage.forget(entry.id);
+    const blobs = entry.blobs.filter(({ sha256 }) => !keep?.has(sha256));
+    const inline = inlineBytes(entry);
+    return Promise.all(blobs.map((blob) => this.dropBlob(blob))).then((freed) =>
+      freed.reduce((sum, bytes) => sum + bytes, inline),
+    );
+  }
+
+  async #evict(id: number): Promise<number> {
+    const entry = this.entries.byId(id);
+    if (!entry) return 0;
+    this.usage.add(entry.ns, { evictions: 1 });
+    return this.remove([id]);
+  }
+
+  /** What is over leaves before what has worth. */
+  #leastWorth(most: number): number[] {
+    this.flush();
+    const over = this.entries.over(this.#deps.clock.now());
+    return over.length > 0 ? over : this.entries.leastWorth(most);
+  }
+
+  #totals(): { items: number; inlineBytes: number; blobs: number; blobBytes: number; tick: number } {
+    const sql = 'SELECT items, inline_bytes AS inlineBytes, blobs, blob_bytes AS blobBytes, tick FROM totals';
+    const none = { items: 0, inlineBytes: 0, blobs: 0, blobBytes: 0, tick: 0 };
+    return this.#db.get<typeof none>(sql) ?? none;
+  }
+}

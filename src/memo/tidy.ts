@@ -1,0 +1,46 @@
+import { Pauses } from '../runtime/pauses.ts';
+import type { Store } from './store.ts';
+
+/** A blob that no entry has stays so long: the program that put it may still store its result, ms. */
+const graceMs = 10 * 60_000;
+
+/**
+ * Removes what a crash left: unfinished files, blobs without a row, blobs that no entry has, rows whose blob is gone. Programs that were
+ * between a blob and its result have lost their connection.
+ */
+export async function tidyAfterStart(store: Store, signal: AbortSignal): Promise<void> {
+  const { files, blobs } = store;
+  const pauses = new Pauses(signal);
+  // Before the first blob of this run.
+  const unused = blobs.unused(Number.MAX_SAFE_INTEGER);
+  files.dropUnfinished();
+  store.dropSetAside();
+  for (const blob of unused) await store.dropBlob(blob);
+  await sweepLeftBehind(store);
+  for (const folder of files.folders()) {
+    await pauses.take();
+    if (signal.aborted) return;
+    const known = new Set(blobs.inFolder(folder));
+    const there = new Set(files.namesIn(folder));
+    for (const name of there) if (!known.has(name) && !store.publishing.has(name)) files.discard(folder, name);
+    for (const name of known) if (!there.has(name)) await store.dropDamaged(name);
+  }
+}
+
+/** Removes what is over, and blobs that nobody wanted. */
+export async function tidyNow(store: Store, now: number): Promise<void> {
+  store.inUse.tidy();
+  await sweep(store, () => store.entries.over(now));
+  await sweepLeftBehind(store);
+  for (const blob of store.blobs.unused(now - graceMs)) await store.dropBlob(blob);
+}
+
+/** Removes the entries of earlier epochs. */
+export async function sweepLeftBehind(store: Store): Promise<void> {
+  for (const { name, epoch } of store.namespaces.all()) await sweep(store, () => store.entries.leftBehind(name, epoch));
+}
+
+/** Removes entries page by page; each page is there no more when the next one is asked for. */
+async function sweep(store: Store, page: () => number[]): Promise<void> {
+  for (let ids = page(); ids.length > 0; ids = page()) await store.remove(ids);
+}

@@ -1,0 +1,87 @@
+import type { MemoTotals } from '../api/memo.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Database } from '../sqlite/database.ts';
+import type { Entries } from './entries.ts';
+import type { Entry } from './entry.ts';
+
+const columns: readonly [keyof MemoTotals, string][] = [
+  ['hits', 'hits'],
+  ['stale', 'stale'],
+  ['misses', 'misses'],
+  ['coalesced', 'coalesced'],
+  ['stores', 'stores'],
+  ['rejected', 'rejected'],
+  ['evictions', 'evictions'],
+  ['disagreements', 'disagreements'],
+  ['bytesIn', 'bytes_in'],
+  ['bytesOut', 'bytes_out'],
+  ['secondsSaved', 'seconds_saved'],
+];
+
+const names = columns.map(([, column]) => column);
+const insert = `INSERT INTO daily (day, ns, ${names.join()}) VALUES (?, ?, ${names.map(() => '?').join()})
+  ON CONFLICT (day, ns) DO UPDATE SET ${names.map((name) => `${name} = ${name} + excluded.${name}`).join()}`;
+
+/** Hits and totals, gathered in memory and written in one transaction by `flush`: an answer does not wait for the disk. */
+export class MemoUsage {
+  readonly #db: Database;
+  readonly #entries: Entries;
+  readonly #clock: Clock;
+  #used = new Map<number, Entry>();
+  #totals = new Map<string, MemoTotals>();
+
+  constructor(db: Database, entries: Entries, clock: Clock) {
+    this.#db = db;
+    this.#entries = entries;
+    this.#clock = clock;
+  }
+
+  /** The entry's use has changed. */
+  used(entry: Entry): void {
+    this.#used.set(entry.id, entry);
+  }
+
+  /** The entry with a use that is not written yet. */
+  pending(id: number): Entry | undefined {
+    return this.#used.get(id);
+  }
+
+  /** An entry that is gone has no use to write. */
+  forget(id: number): void {
+    this.#used.delete(id);
+  }
+
+  add(ns: string, part: Partial<MemoTotals>): void {
+    let totals = this.#totals.get(ns);
+    if (!totals) {
+      totals = none();
+      this.#totals.set(ns, totals);
+    }
+    for (const [name, value] of Object.entries(part) as [keyof MemoTotals, number][]) totals[name] += value;
+  }
+
+  /** @param tick the logical time, to go on with after a restart */
+  flush(tick: number): void {
+    if (this.#used.size === 0 && this.#totals.size === 0) return;
+    const day = new Date(this.#clock.now()).toISOString().slice(0, 10);
+    this.#db.transaction(() => {
+      for (const entry of this.#used.values()) this.#entries.saveUse(entry);
+      for (const [ns, totals] of this.#totals) this.#db.run(insert, day, ns, ...columns.map(([name]) => totals[name]));
+      this.#db.run('UPDATE totals SET tick = ?', tick);
+    });
+    this.#used.clear();
+    this.#totals.clear();
+  }
+
+  /** Over all days and namespaces, with what is not written yet. */
+  totals(): MemoTotals {
+    const sums = columns.map(([name, column]) => `coalesce(sum(${column}), 0) AS ${name}`).join();
+    const written = this.#db.get<MemoTotals>(`SELECT ${sums} FROM daily`) ?? none();
+    for (const totals of this.#totals.values()) for (const [name] of columns) written[name] += totals[name];
+    return written;
+  }
+}
+
+function none(): MemoTotals {
+  return Object.fromEntries(columns.map(([name]) => [name, 0])) as unknown as MemoTotals;
+}
