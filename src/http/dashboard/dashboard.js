@@ -67,9 +67,9 @@ async function change(path, body) {
 async function changeLimit(limit) {
   const { leaving } = await ask(token, `/api/cache/config?${new URLSearchParams({ limit })}`);
   const cost = leaving ? costText(leaving.copies, leaving.of, leaving.bytes) : '';
+  at('limit').value = '';
   if (leaving && leaving.copies > 0 && !confirm(`A limit of ${limit} ${cost}. Sources are kept.`)) return;
   await change('/api/cache/config', { limit });
-  at('limit').value = '';
 }
 
 function filesPath() {
@@ -119,6 +119,7 @@ function facts({ secondsSaved, hitRate, hitBytes, tiers, jobs, accounting }) {
   for (const { tier, files, bytes, limit } of tiers) {
     const bar = element('progress', { attributes: { max: '1', 'aria-label': `${tier} in use` } });
     bar.value = limit > 0 ? bytes / limit : 0;
+    if (tier === 'ssd') at('limit').placeholder = formatBytes(limit);
     items.push(fact(`${tier.toUpperCase()}, ${counted(files, 'file')}`, `${formatBytes(bytes)} of ${formatBytes(limit)}`, bar));
   }
   return items;
