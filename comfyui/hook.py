@@ -38,6 +38,8 @@ def install(folder_paths, here: str):
 
     resolver = Resolver(state_directory(here), folders=own_folders)
     offline = OfflineFolders(resolver.daemon, folder_paths)
+    checked = Embeddings(folder_paths, offline).checked
+    prefetch = _prefetch = Prefetch(resolver.daemon, resolver.registration, offline.refresh, checked)
 
     @functools.wraps(original)
     def get_full_path(folder_name, filename, *args, **kwargs):
@@ -49,6 +51,7 @@ def install(folder_paths, here: str):
             if client is None:
                 return path
             category, name = _category(folder_paths, folder_name), _name(filename)
+            prefetch.loads(client)
             if path is None or offline.holds(path):
                 return resolver.find(category, name, client) or path
             return resolver.resolve(path, category, name, client)
@@ -66,7 +69,6 @@ def install(folder_paths, here: str):
     get_full_path.autocached, get_full_path.offline = resolver, offline
     folder_paths.get_full_path = get_full_path
     AutocachedPath.own, AutocachedPath.resolver = staticmethod(own), resolver
-    _prefetch = Prefetch(resolver.daemon, resolver.registration, offline.refresh, Embeddings(folder_paths, offline).checked)
     _browser = Browser(resolver.daemon, resolver.registration)
     offline.refresh()
     resolver.registration.offer()

@@ -1,8 +1,12 @@
-"""Tells the daemon of each prompt that ComfyUI has accepted, so that its models are copied before their nodes run."""
+"""
+Tells the daemon of each prompt that ComfyUI has accepted, so that its models are copied before their nodes run, and so that the daemon
+learns from what they load.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import collections
 import logging
 import os
 import queue
@@ -37,6 +41,8 @@ class Prefetch:
         self._lock = threading.Lock()
         self._worker = None
         self._attached = False
+        # Ids of prompts that the daemon was told of.
+        self._told = collections.deque(maxlen=_MOST_WAITING)
 
     def attach(self) -> None:
         """Registers for all prompts that are sent to ComfyUI's server, if it exists and has that function. Once."""
@@ -62,6 +68,25 @@ class Prefetch:
             log.debug("autocached: a prompt is not checked", exc_info=True)
             return json_data
         return json_data if checked is prompt else dict(json_data, prompt=checked)
+
+    def loads(self, client: dict) -> None:
+        """
+        Called for each model that a node asks for. The daemon learns which inputs mean which files, so it has to know the prompt by
+        its id; not every prompt was sent with one. Never waits and never raises.
+        """
+        prompt_id = client.get("prompt")
+        if prompt_id is None or prompt_id in self._told:
+            return
+        self._told.append(prompt_id)
+        running = running_prompt(prompt_id)
+        if running is not None:
+            self._later(self._tell, running)
+
+    def _tell(self, running: QueuedPrompt) -> None:
+        try:
+            self._daemon.post("/api/workflows/running", _body(running.prompt, running.id), _ANSWER_SECONDS)
+        except Trouble as why:
+            log.debug("autocached: the daemon was not told which prompt runs: %s", why)
 
     def _hear(self, sent: _Sent) -> None:
         self._later(self._prepare)
@@ -105,9 +130,7 @@ class Prefetch:
         self._send(sent.prompt, found.id, found.outputs, known)
 
     def _send(self, prompt: dict, prompt_id, targets, cached: set[str]) -> None:
-        body = {"prompt": {node: _without_notes(prompt[node]) for node in prompt}, "client": {"app": APP, "pid": os.getpid()}}
-        if prompt_id is not None:
-            body["promptId"] = str(prompt_id)
+        body = _body(prompt, prompt_id)
         if isinstance(targets, list):
             body["partial_execution_targets"] = targets
         if cached:
@@ -115,6 +138,8 @@ class Prefetch:
         try:
             self._registration.finish(_ANSWER_SECONDS)
             self._daemon.post("/api/workflows/prefetch", body, _ANSWER_SECONDS)
+            if prompt_id is not None:
+                self._told.append(str(prompt_id))
         except Trouble as why:
             log.debug("autocached: a prompt was not prefetched: %s", why)
 
@@ -187,6 +212,11 @@ def _shared(prompt: dict, running: QueuedPrompt) -> set[str]:
     """The nodes that a running prompt executes or has cached too."""
     run = running.prompt if running.outputs is None else with_sources(running.prompt, running.outputs)
     return complete(prompt, {node for node in run if node in prompt and is_same_node(prompt[node], running.prompt[node])})
+
+
+def _body(prompt: dict, prompt_id) -> dict:
+    body = {"prompt": {node: _without_notes(prompt[node]) for node in prompt}, "client": {"app": APP, "pid": os.getpid()}}
+    return body if prompt_id is None else dict(body, promptId=str(prompt_id))
 
 
 def _without_notes(node):

@@ -1,3 +1,4 @@
+import type { UnresolvedReason } from '../core/vocabulary.ts';
 import type { JobView, WarmItem } from './api.ts';
 
 /** A model file that a workflow loads, and its state in the cache. */
@@ -18,6 +19,23 @@ export interface WorkflowModel
   how: 'learned' | 'object_info' | 'core' | 'models' | 'name';
   /** Loaded only if a switch in the workflow is turned; such models come last and are not prefetched. */
   switchedOff?: true;
+  /** Its node opens it past ComfyUI's lookup, so that a copy would not be used; not prefetched. */
+  opensItself?: true;
+}
+
+/** An input that names or chooses a model, and for which no file could be told. */
+export interface UnresolvedInput {
+  node: string;
+  classType: string;
+  /** As in `WorkflowModel`. */
+  input: string;
+  /** The value as the document has it; null when it is computed. */
+  value: string | null;
+  reason: UnresolvedReason;
+  word: string;
+  why: string;
+  /** The files that are called so, when there are several. */
+  candidates: readonly string[];
 }
 
 /** Answer of `POST /api/workflows/analyze`. */
@@ -27,6 +45,8 @@ export interface WorkflowAnswer {
   models: WorkflowModel[];
   /** Nodes whose models are not loaded or cannot be named, with the reason. */
   skipped: { node: string; why: string }[];
+  /** Inputs of nodes that are executed. Files with a name that are not there are among `models`. */
+  unresolved: UnresolvedInput[];
 }
 
 /** Answer of `POST /api/workflows/prefetch`: the copies on their way for it. */

@@ -10,6 +10,7 @@ import { Copies } from './copies.ts';
 import { Duplicates } from './duplicates.ts';
 import { Entries } from './entries.ts';
 import { HandedOutPaths } from './handed-out.ts';
+import { SavedLoads } from './learned-loads.ts';
 import { migrations } from './migrations.ts';
 import { Placements } from './placements.ts';
 import { PublishedHashes } from './published.ts';
@@ -54,6 +55,7 @@ export class Catalog implements Disposable {
   readonly respelling: Respelling;
   readonly usage: Usage;
   readonly settings: Settings;
+  readonly learnedLoads: SavedLoads;
   readonly speeds: SavedSpeeds;
   readonly published: PublishedHashes;
   readonly handedOut: HandedOutPaths;
@@ -71,6 +73,7 @@ export class Catalog implements Disposable {
     this.copies = new Copies(database, { contents: this.contents, placements: this.placements, clock });
     this.duplicates = new Duplicates(database);
     this.settings = new Settings(database);
+    this.learnedLoads = new SavedLoads(database);
     this.speeds = new SavedSpeeds(database);
     this.published = new PublishedHashes(database);
     this.handedOut = new HandedOutPaths(database);

@@ -289,4 +289,14 @@ export const migrations: readonly string[] = [
     WHERE c.state = 'ready' AND p.form = 'plain'
       AND coalesce((SELECT value FROM settings WHERE key = 'resolver'), 'on') = 'on';
   `,
+  `
+  -- The files (JSON) that nodes of a class have loaded with these inputs (JSON); the latest has the highest id.
+  CREATE TABLE learned_loads (
+    id INTEGER PRIMARY KEY,
+    class_type TEXT NOT NULL,
+    inputs TEXT NOT NULL,
+    files TEXT NOT NULL,
+    UNIQUE (class_type, inputs)
+  ) STRICT;
+  `,
 ];

@@ -107,6 +107,11 @@ export class Client {
     return this.ask('POST', '/api/workflows/prefetch', { body });
   }
 
+  /** A prompt that runs, with its `promptId`. */
+  running(body: object): Promise<{ ok: true }> {
+    return this.ask('POST', '/api/workflows/running', { body });
+  }
+
   registerRoots(body: RootsRequest): Promise<RootsAnswer> {
     return this.ask('POST', '/api/roots', { body });
   }

@@ -27,7 +27,7 @@ export interface AnsweringParts extends Context {
   catalog: Catalog;
   tiers: Tiers;
   accounts: Pick<Accounts, 'unaccounted'>;
-  sources: Pick<SourceRoots, 'locate' | 'candidates' | 'stat' | 'categories'>;
+  sources: Pick<SourceRoots, 'locate' | 'candidates' | 'nameOf' | 'stat' | 'categories' | 'withStem'>;
   planner: CopyPlanner;
   evictor: Evictor;
   leases: Leases;
@@ -67,7 +67,12 @@ export function lookupOptionsOf(settings: ServedSettings, cache: Pick<LookupOpti
 
 export function composeAnswering(parts: AnsweringParts): Answering {
   const { catalog, log } = parts;
-  const learned = new Learned(catalog.settings, log);
+  const learned = new Learned({
+    inputs: catalog.settings,
+    loads: catalog.learnedLoads,
+    writable: () => catalog.writable(),
+    log,
+  });
   const lookupStats = new LookupStats();
   const lookup = new Lookup({
     ...parts,

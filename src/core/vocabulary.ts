@@ -87,6 +87,17 @@ export function isLeftAlone(reason: Reason): boolean {
   return reason.startsWith('BYPASS_') && reason !== 'BYPASS_UNKNOWN_ROOT';
 }
 
+/** Why no file could be told for an input of a workflow that names or chooses a model. */
+export type UnresolvedReason = 'NO_MATCH' | 'SEVERAL' | 'COMPUTED' | 'NOT_LEARNED' | 'OWN_LOADER';
+
+export const unresolvedTerms: Readonly<Record<UnresolvedReason, Term>> = {
+  NO_MATCH: { word: 'not found', says: 'no file of its folders is called so; if its node finds one, that is learned' },
+  SEVERAL: { word: 'several', says: 'several files are called so; the one that its node loads is learned' },
+  COMPUTED: { word: 'computed', says: 'another node computes it; it is known when the node runs' },
+  NOT_LEARNED: { word: 'not run yet', says: 'its node chooses the files; they are learned when it runs' },
+  OWN_LOADER: { word: 'opened by itself', says: 'its node opens the file past autocached; a copy would not be used' },
+};
+
 export const copyTerms: Readonly<Record<CopyState, Term>> = {
   copying: { word: 'copying', says: 'not whole yet' },
   ready: { word: 'ready', says: 'in service' },

@@ -23,6 +23,8 @@ export interface Sources {
   locate(path: string): Located | null;
   /** Where a category's file of that name may be, best first. */
   candidates(category: string, name: string): Located[];
+  /** The category and name by which `candidates` finds a file; null when it has none. */
+  nameOf(path: string): { category: string; name: string } | null;
   /** Asks the source itself, within a deadline that suits the caller. */
   stat(located: Located, askedBy: AskedBy): Promise<SourceState>;
 }

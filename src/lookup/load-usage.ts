@@ -1,7 +1,7 @@
 import type { LookupRequest } from '../api/api.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Copy } from '../core/types.ts';
-import type { Examination, HandedOut, Leases, Planner, Speeds } from './collaborators.ts';
+import type { Examination, HandedOut, Leases, Located, Planner, Sources, Speeds } from './collaborators.ts';
 import { isHit, isMiss } from './stats.ts';
 
 export interface LoadUsageDeps {
@@ -10,8 +10,9 @@ export interface LoadUsageDeps {
   handedOut: HandedOut;
   speeds: Pick<Speeds, 'secondsSaved'>;
   planner: Pick<Planner, 'handedOut'>;
-  /** Sees every answered load. */
-  learned: { observe(load: LookupRequest): void };
+  sources: Pick<Sources, 'nameOf'>;
+  /** Sees every answered load, with the file as ComfyUI would name it. */
+  learned: { observe(load: Pick<LookupRequest, 'client'>, file: { category: string; name: string } | null): void };
 }
 
 /** Records loads: counts, uses and leases. All of it is gathered in memory; nothing is written before the answer. */
@@ -52,8 +53,10 @@ export class LoadUsage {
     return leaseMs;
   }
 
-  /** To be called when a load was answered: it may teach which inputs name models. */
-  answered(request: LookupRequest): void {
-    this.#deps.learned.observe(request);
+  /** To be called when a load was answered: those of nodes teach which inputs mean which files. @param located null when there is no such file */
+  answered({ client, category, name }: LookupRequest, located: Located | null): void {
+    if (!client?.node || !located) return;
+    const { learned, sources } = this.#deps;
+    learned.observe({ client }, category && name ? { category, name } : sources.nameOf(located.path));
   }
 }

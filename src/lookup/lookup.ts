@@ -56,9 +56,11 @@ export class Lookup {
     let answer: LookupAnswer;
     // Records of one file are kept under one path, for any alias or name in the request.
     let path = request.path ?? request.name ?? '';
+    let located: Located | null = null;
     try {
       const found = await this.#find(request, 'loader');
-      path = found?.located.path ?? path;
+      located = found?.located ?? null;
+      path = located?.path ?? path;
       answer = found ? await this.#answer(request, found, time) : fromSource(path, null, 'BYPASS_UNKNOWN_ROOT');
     } catch (error) {
       log.error({ err: error, path: request.path }, 'lookup failed; the asker gets its own path');
@@ -71,7 +73,7 @@ export class Lookup {
       { at: clock.now(), path, reason: answer.reason, purpose: request.purpose, app },
       clock.monotonic() - time.start - time.waited,
     );
-    if (request.purpose === 'load') usage.answered(request);
+    if (request.purpose === 'load') usage.answered(request, answer.reason === 'SOURCE_MISSING' ? null : located);
     log.debug({ path, reason: answer.reason, tier: answer.tier }, 'lookup');
     return answer;
   }

@@ -202,6 +202,15 @@ export class Roots implements RootIndex {
     return [...found.values()];
   }
 
+  /** The name under which a file of a category is asked for, always with `/`; the inverse of `resolveName`. Null below no root. */
+  nameOf(path: string): { category: string; name: string } | null {
+    const located = this.find(path);
+    if (!located?.category) return null;
+    const { root, rel, category } = located;
+    const name = root.categories.length > 0 ? rel : rel.slice(rel.indexOf(this.rules.sep) + 1);
+    return { category, name: name.replaceAll(this.rules.sep, '/') };
+  }
+
   #nearest(
     file: string,
   ): { directory: string; root: Root; alias: null } | { directory: string; root: null; alias: string } | null {

@@ -94,6 +94,16 @@ export class RootKeeper implements AsyncDisposable {
     return this.#scans.run(root, () => this.#scanRoot(root, this.#keep(root)));
   }
 
+  /** Walks the roots that have not been walked yet and are not known to be away. Never throws. */
+  async listed(): Promise<void> {
+    const isNew = (root: Root) => {
+      const { files, health } = this.#keep(root);
+      return files === null && (health === 'ok' || health === 'unknown');
+    };
+    const walks = this.#options.roots.list().filter(isNew);
+    await Promise.allSettled(walks.map((root) => this.scan(root)));
+  }
+
   /** Checks one root now, because an observation does not fit its known state. Never throws. */
   check(root: Root): Promise<void> {
     return this.#checks.run(root, () => this.#identify(root).catch((error) => this.#failed(root, error)));

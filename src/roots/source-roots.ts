@@ -6,6 +6,7 @@ import { CacheError, toCacheError } from '../core/errors.ts';
 import type { Medium, SourceFile, SourceState } from '../core/types.ts';
 import { detectMedium, isNetwork } from '../media/medium.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { bounded } from '../runtime/deadline.ts';
 import type { Events } from '../runtime/events.ts';
 import type { Log } from '../runtime/log.ts';
 import { type ListedFile, SourceClient } from '../sources/client.ts';
@@ -20,6 +21,7 @@ import { registerRoot } from './register.ts';
 import { type RootSpec, Roots } from './registry.ts';
 import { RootKeeper } from './root-keeper.ts';
 import { SourceStats } from './source-stats.ts';
+import { withStem } from './stems.ts';
 
 /** A source slower than this with a few small reads is not measured, ms. */
 const probeDeadlineMs = 5000;
@@ -27,6 +29,8 @@ const probeDeadlineMs = 5000;
 const publishedDeadlineMs = 10_000;
 /** One read at the start of a file on a disk that may have to spin up, ms. */
 const headDeadlineMs = 10_000;
+/** How long a search by stem waits for roots that have not been walked yet, ms. */
+const listedDeadlineMs = 3000;
 /** Pause between two walks of a root, ms. Local roots are watched between them; on a network root only walks find changes. */
 const rescanMs = 10 * 60_000;
 
@@ -134,6 +138,20 @@ export class SourceRoots implements AsyncDisposable {
 
   candidates(category: string, name: string): LocatedSource[] {
     return this.#roots.resolveName(category, name).map(flat);
+  }
+
+  /**
+   * The names of the files of a category that are called `stem`, whatever their extension (see `withStem`). Waits for the first walk
+   * of the roots, but not long.
+   */
+  async withStem(category: string, stem: string): Promise<string[]> {
+    await bounded(this.#keeper.listed(), listedDeadlineMs);
+    return withStem(category, stem, { ...this.#options, roots: this.#roots, library: this.#library });
+  }
+
+  /** The category and name by which ComfyUI asks for a file; null below no root. */
+  nameOf(path: string): { category: string; name: string } | null {
+    return this.#roots.nameOf(path);
   }
 
   /** The categories of all roots; roots of several may hold any of ComfyUI's own. */

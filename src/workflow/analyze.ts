@@ -46,6 +46,7 @@ export function analyze(document: unknown, options: AnalyzeOptions = {}): Analys
       ...executed.flatMap(({ node, unused }) => unused.map((why) => ({ node: node.id, why }))),
       ...others.filter((other) => !maybe.includes(other)).flatMap(({ node, why }) => withModels(node, why, reader)),
     ],
+    unresolved: executed.flatMap(({ unresolved }) => unresolved),
   };
 }
 

@@ -7,6 +7,22 @@ const tableSchema = z.strictObject({
   comfyui: z.string(),
   /** Nodes of packs that go by where a model lies, such as to look for files beside its folder: they get its own path. */
   ownPath: z.array(z.string()),
+  /** Nodes of packs that open their models past ComfyUI's lookup, so that no copy is used; `*` stands for any text. */
+  opensItself: z.array(z.string()),
+  /**
+   * By class of a pack: a row of a list, or the node, loads nothing when all of these that it has are 0. `#` is the number of a row.
+   * Classes that are not here load at strength 0 too.
+   */
+  idleWhenZero: z.record(z.string(), z.array(z.string())),
+  /** How packs load, by the name of their folder: by ComfyUI's lookup, which is redirected, past it, or both ways. */
+  packs: z.record(
+    z.string(),
+    z.strictObject({
+      loads: z.enum(['resolver', 'itself', 'both']),
+      /** Of those that load both ways, the models that they open themselves. */
+      itself: z.string().optional(),
+    }),
+  ),
   loaders: z.record(
     z.string(),
     z.strictObject({
@@ -31,7 +47,7 @@ const tableSchema = z.strictObject({
   others: z.array(z.string()),
 });
 
-/** Facts on ComfyUI's stock nodes that need no running ComfyUI: `config/comfyui-nodes.json`. */
+/** Facts on ComfyUI's stock nodes, and some on packs, that need no running ComfyUI: `config/comfyui-nodes.json`. */
 export type CoreTable = z.infer<typeof tableSchema>;
 
 let loaded: CoreTable | undefined;

@@ -1,6 +1,6 @@
 import type { WarmItem } from '../api/api.ts';
 import type { WorkflowAnswer } from '../api/workflow.ts';
-import { reasonTerms } from '../core/vocabulary.ts';
+import { reasonTerms, unresolvedTerms } from '../core/vocabulary.ts';
 import { analyze } from './analyze.ts';
 import type { Analysis, AnalyzeOptions } from './types.ts';
 
@@ -10,9 +10,11 @@ export interface ModelName {
   name: string;
 }
 
-export interface FindModelsDeps extends Omit<AnalyzeOptions, 'resolveName'> {
+export interface FindModelsDeps extends Omit<AnalyzeOptions, 'resolveName' | 'withStem'> {
   /** The state of these files, in their order. */
   check(names: readonly ModelName[]): Promise<WarmItem[]>;
+  /** Names of the files of a category that are called `stem`. */
+  withStem(category: string, stem: string): Promise<readonly string[]>;
 }
 
 /** Limits for one document: names to look for, and rounds in which found files change the names to look for. */
@@ -24,8 +26,9 @@ const most = { names: 2000, rounds: 4 };
  * again with the results.
  * @throws CacheError BAD_REQUEST when the document cannot be read
  */
-export async function findModels(document: unknown, { check, ...options }: FindModelsDeps): Promise<Analysis> {
+export async function findModels(document: unknown, { check, ...deps }: FindModelsDeps): Promise<Analysis> {
   const known = new Map<string, WarmItem>();
+  const stems = new Map<string, readonly string[]>();
   for (let round = 0; ; round++) {
     const asked = new Map<string, ModelName>();
     const resolveName = (category: string, name: string) => {
@@ -36,22 +39,44 @@ export async function findModels(document: unknown, { check, ...options }: FindM
       asked.set(key, { category, name });
       return key;
     };
-    const analysis = analyze(document, { ...options, resolveName });
-    if (asked.size === 0) return analysis;
+    const askedStems = new Map<string, ModelName>();
+    const withStem = (category: string, stem: string) => {
+      const key = `${category}/${stem}`;
+      const isAskable = round < most.rounds && stems.size + askedStems.size < most.names;
+      if (!stems.has(key) && isAskable) askedStems.set(key, { category, name: stem });
+      return stems.get(key) ?? [];
+    };
+    const analysis = analyze(document, { ...deps, resolveName, withStem });
+    if (asked.size + askedStems.size === 0) return analysis;
+    for (const [key, { category, name }] of askedStems) stems.set(key, await deps.withStem(category, name));
     const items = await check([...asked.values()]);
     for (const [index, key] of [...asked.keys()].entries()) known.set(key, items[index] ?? notThere);
   }
 }
 
 /** The models of an analysis with the state of each. @param items in the order of `analysis.models` */
-export function withItems({ kind, models, skipped }: Analysis, items: readonly WarmItem[]): WorkflowAnswer {
+export function withItems({ kind, models, skipped, unresolved }: Analysis, items: readonly WarmItem[]): WorkflowAnswer {
   const found = models.map((model, index) => {
     const { path, tier, reason, word, why, size, ready, pinned } = items[index] ?? notThere;
     const known = size === null && !ready ? null : path;
-    return { ...model, path: known, tier, reason, word, why, size, ready, pinned };
+    const state = { path: known, tier, reason, word, why, size, ready, pinned };
+    return { ...model, ...state, ...(model.opensItself && known !== null && leftToItself) };
   });
-  return { kind, models: found, skipped };
+  const told = unresolved.map((input) => ({
+    ...input,
+    word: unresolvedTerms[input.reason].word,
+    why: unresolvedTerms[input.reason].says,
+  }));
+  return { kind, models: found, skipped, unresolved: told };
 }
+
+/** The cache has no part in it, whatever copies there are. */
+const leftToItself = {
+  reason: 'BYPASS_EXCLUDED',
+  word: reasonTerms.BYPASS_EXCLUDED.word,
+  why: unresolvedTerms.OWN_LOADER.says,
+  ready: false,
+} as const;
 
 function isThere({ ready, size }: WarmItem): boolean {
   return ready || size !== null;

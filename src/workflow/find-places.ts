@@ -1,6 +1,6 @@
 import { guessCategory } from './guess-category.ts';
 import type { Budget } from './limits.ts';
-import { isNoModel, looksLikeModel, type ModelName } from './model-names.ts';
+import { baseOf, isNoModel, looksLikeModel, type ModelName } from './model-names.ts';
 import type { NodeClasses } from './node-classes.ts';
 import type { AnalyzeOptions, GraphNode, How } from './types.ts';
 
@@ -75,7 +75,7 @@ function coreTable({ node, input, name, classes }: Question): ModelName[] | null
 }
 
 function declaredByAuthor({ node, name }: Question): ModelName[] | null {
-  const declared = node.declared.find((model) => baseName(slashed(model.name)) === baseName(name));
+  const declared = node.declared.find((model) => baseOf(slashed(model.name)).toLowerCase() === baseOf(name).toLowerCase());
   return declared ? [{ category: declared.category, name }] : null;
 }
 
@@ -106,8 +106,4 @@ function isTinyVae(name: string, category: string, { core }: NodeClasses): boole
 /** With `/`, the separator of this room on every system. */
 export function slashed(name: string): string {
   return name.replaceAll('\\', '/');
-}
-
-function baseName(name: string): string {
-  return name.slice(name.lastIndexOf('/') + 1).toLowerCase();
 }

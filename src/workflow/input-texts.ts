@@ -1,6 +1,7 @@
 import { isObject, type JsonObject } from './json.ts';
 import { type Budget, limits } from './limits.ts';
 import { asLink, type Literals } from './literals.ts';
+import type { NodeClasses } from './node-classes.ts';
 import type { GraphNode } from './types.ts';
 
 /** A text somewhere in an input of a node. */
@@ -23,15 +24,22 @@ export interface InputTexts {
   computed: ComputedInput[];
 }
 
+export interface TextReader {
+  classes: NodeClasses;
+  literals: Literals;
+  budget: Budget;
+}
+
 /** All texts of a node's inputs: literals, literals in linked nodes that hold nothing else, and values in lists and objects. */
-export function inputTexts(node: GraphNode, literals: Literals, budget: Budget): InputTexts {
+export function inputTexts(node: GraphNode, { classes, literals, budget }: TextReader): InputTexts {
   const found: InputTexts = { texts: [], computed: [] };
+  const idleWhenZero = classes.idleWhenZero(node.classType);
   for (const [input, value] of node.inputs) {
-    const off = switchedOffBeside(input, node.inputs, literals);
+    const off = switchedOffBeside(input, node.inputs, literals) ?? zeroBeside(input, node.inputs, { idleWhenZero, literals });
     const literal = literals.of(value);
     const link = asLink(value);
     if (link && literal === undefined) found.computed.push({ input, by: link[0] });
-    else collect(literal, { input, off, depth: 0 }, { found, budget });
+    else collect(literal, { input, off, depth: 0 }, { found, budget, idleWhenZero });
   }
   return found;
 }
@@ -42,7 +50,13 @@ interface Position {
   depth: number;
 }
 
-function collect(value: unknown, at: Position, into: { found: InputTexts; budget: Budget }): void {
+interface Into {
+  found: InputTexts;
+  budget: Budget;
+  idleWhenZero: readonly string[];
+}
+
+function collect(value: unknown, at: Position, into: Into): void {
   into.budget.spend();
   if (at.depth > limits.valueDepth) return;
   if (typeof value === 'string') into.found.texts.push({ input: at.input, text: value, off: at.off });
@@ -50,24 +64,42 @@ function collect(value: unknown, at: Position, into: { found: InputTexts; budget
   else if (isObject(value)) collectObject(value, at, into);
 }
 
-function collectObject(value: JsonObject, at: Position, into: { found: InputTexts; budget: Budget }): void {
+function collectObject(value: JsonObject, at: Position, into: Into): void {
   // The editor wraps lists in it, because a bare list of two would read as a link.
   if (Object.hasOwn(value, '__value__')) {
     collect(value['__value__'], { ...at, depth: at.depth + 1 }, into);
     return;
   }
-  const off = at.off ?? switchedOffInside(value);
+  const off = at.off ?? switchedOffInside(value, into.idleWhenZero);
   for (const [key, item] of Object.entries(value))
     collect(item, { input: `${at.input}.${key}`, off, depth: at.depth + 1 }, into);
 }
 
 const offWords = new Set<unknown>([false, 'off', 'Off', 'OFF', 'disable', 'disabled']);
 
-/** `{on: false, lora: "x"}`, `{active: false, …}`, `{lora: "x", strength: 0}`: rows of a list of LoRAs. */
-function switchedOffInside(row: JsonObject): string | null {
+/** `{on: false, lora: "x"}`, `{active: false, …}`, and `{lora: "x", strength: 0}` where that loads nothing: rows of a list of LoRAs. */
+function switchedOffInside(row: JsonObject, idleWhenZero: readonly string[]): string | null {
   if (['on', 'active', 'enabled'].some((key) => offWords.has(row[key]))) return 'switched off';
-  const strengths = Object.entries(row).filter(([key, value]) => /^(strength|weight)/i.test(key) && typeof value === 'number');
-  return strengths.length > 0 && strengths.every(([, value]) => value === 0) ? 'strength 0' : null;
+  return allZero(idleWhenZero.map((key) => row[key] ?? undefined)) ? strengthZero : null;
+}
+
+const strengthZero = 'strength 0';
+
+/** The same where the strength is an input of its own: of the node, or `strength_02` beside `lora_02`. */
+function zeroBeside(
+  input: string,
+  inputs: ReadonlyMap<string, unknown>,
+  { idleWhenZero, literals }: { idleWhenZero: readonly string[]; literals: Literals },
+): string | null {
+  const number = /\d+/.exec(input)?.[0] ?? '';
+  const beside = idleWhenZero.map((name) => name.replace('#', number)).filter((name) => inputs.has(name));
+  return allZero(beside.map((name) => literals.of(inputs.get(name)) ?? null)) ? strengthZero : null;
+}
+
+/** @param values undefined for what is not there, null for what is not known */
+function allZero(values: readonly unknown[]): boolean {
+  const there = values.filter((value) => value !== undefined);
+  return there.length > 0 && there.every((value) => value === 0);
 }
 
 /**

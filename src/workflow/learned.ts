@@ -1,103 +1,165 @@
 import type { LookupRequest } from '../api/api.ts';
 import type { Log } from '../runtime/log.ts';
-import { readPrompt } from './api-prompt.ts';
+import { stemOf } from '../weights/companion-names.ts';
 import { slashed } from './find-places.ts';
-import { inputTexts } from './input-texts.ts';
-import { Budget } from './limits.ts';
-import { Literals } from './literals.ts';
-import { looksLikeModel } from './model-names.ts';
-import { NodeClasses } from './node-classes.ts';
-import { readDocument } from './read-document.ts';
+import { LearnedLoads, type LoadStore } from './learned-loads.ts';
+import { baseOf, looksLikeModel } from './model-names.ts';
+import { isNameInput } from './name-inputs.ts';
+import { type RunningNode, type RunningPrompt, RunningPrompts } from './running-prompts.ts';
+import type { Choice, Choices, ExpectedFile, LoadedFile } from './types.ts';
 
 /** A learned fact: an input of a node class names files of this category; `''` = of varying ones. */
-export interface LearnedInput {
+interface LearnedInput {
   classType: string;
   input: string;
   category: string;
 }
 
 /** Keeps it over restarts. */
-export interface LearnedStore {
+interface LearnedStore {
   learned(): LearnedInput[];
   saveLearned(input: LearnedInput): void;
 }
 
-interface NamedFile {
-  node: string;
-  classType: string;
-  input: string;
-  name: string;
+export interface LearnedDeps {
+  inputs: LearnedStore;
+  loads: LoadStore;
+  /** Resolves when a write holds up no lookup. */
+  writable(): Promise<void>;
+  log: Log;
 }
 
-/** Prompts with loads still expected. */
-const keepPrompts = 100;
-
 /**
- * Learns the categories of inputs: a prompt was announced, then a node of it asked for a file that one of its inputs names.
- * Covers every custom node that looks up its files by name.
+ * Learns from what ComfyUI really loads: a prompt was announced, then a node of it asked for a file. A text that is the file's name
+ * teaches the category of its input. Other files are remembered with what chose them (see `LearnedLoads`): a name without extension,
+ * a preset. Covers every custom node that looks up its files through ComfyUI.
  */
 export class Learned {
-  #categories: Map<string, string>;
-  #prompts = new Map<string, NamedFile[]>();
-  readonly #store: LearnedStore;
-  readonly #log: Log;
+  readonly #categories: Map<string, string>;
+  readonly #loads: LearnedLoads;
+  readonly #prompts = new RunningPrompts((prompt, { node, file }) => this.#learn(prompt, node, file));
+  readonly #deps: LearnedDeps;
 
-  constructor(store: LearnedStore, log: Log) {
-    this.#store = store;
-    this.#log = log;
-    this.#categories = new Map(store.learned().map(({ classType, input, category }) => [keyOf(classType, input), category]));
+  constructor(deps: LearnedDeps) {
+    const { inputs, loads } = deps;
+    this.#deps = deps;
+    this.#categories = new Map(inputs.learned().map(({ classType, input, category }) => [keyOf(classType, input), category]));
+    this.#loads = new LearnedLoads(loads.all(), {
+      save: (load) => void this.#write(() => loads.save(load)),
+      drop: (load) => void this.#write(() => loads.drop(load)),
+    });
   }
 
   readonly category = (classType: string, input: string): string | null => {
     return this.#categories.get(keyOf(classType, input)) || null;
   };
 
-  /** A prompt that will be executed. @throws CacheError BAD_REQUEST when it cannot be read */
+  /** The files that a node with these inputs is expected to load. */
+  readonly expected = (choices: Choices): ExpectedFile[] => this.#loads.expected(choices);
+
+  /** A prompt that will be executed, or is. @throws CacheError BAD_REQUEST when it cannot be read */
   expect(promptId: string, document: unknown): void {
-    this.#prompts.delete(promptId);
-    this.#prompts.set(promptId, namedFiles(document));
-    for (const oldest of [...this.#prompts.keys()].slice(0, -keepPrompts)) this.#prompts.delete(oldest);
+    this.#prompts.announce(promptId, document);
   }
 
-  /** An answered load. It teaches only with prompt, node, category and name. */
-  observe({ client, category, name }: Pick<LookupRequest, 'client' | 'category' | 'name'>): void {
+  /** To be called when a load was answered; `file` is what was asked for. It teaches only with prompt and node, after the answer. */
+  observe({ client }: Pick<LookupRequest, 'client'>, file: LoadedFile | null): void {
     const { prompt, node } = client ?? {};
-    if (!prompt || !node || !category || !name) return;
-    const wanted = slashed(name);
-    const file = this.#prompts.get(prompt)?.find((named) => named.node === node && named.name === wanted);
-    if (!file) return;
-    const { classType, input } = file;
+    if (prompt && node && file) setImmediate(() => this.#prompts.loaded(prompt, { node, file }));
+  }
+
+  /** These files are gone: nothing is expected to load them. */
+  forget(files: readonly LoadedFile[]): void {
+    for (const file of files) this.#loads.forget(file);
+  }
+
+  #learn(prompt: RunningPrompt, id: string, { category, name }: LoadedFile): void {
+    // Nodes that a node has made are called after it: `5.0.0.1`.
+    const node = prompt.nodes.get(id) ?? prompt.nodes.get(id.replace(/\..*$/, ''));
+    if (!node) return;
+    const file = { category, name: slashed(name) };
+    if (this.#learnCategory(node, file) || node.isCore) return;
+    // The name may stand in another node, such as one that makes a list of LoRAs.
+    const others = [...prompt.nodes.values()].filter((other) => other !== node);
+    if (others.some((other) => other.named.some((text) => text.name === file.name && text.category === category))) return;
+    const named = textThatNames(file, node, others);
+    if (named) {
+      const { classType, text } = named;
+      this.#loads.learnNamed(classType, text, noted(prompt, `${classType}\0${text.input}\0${text.value}`, file));
+      return;
+    }
+    const isWritten = [...prompt.nodes.values()].some(({ text }) => mentions(text, file));
+    if (isWritten || node.texts.length + node.numbers.length === 0) return;
+    this.#loads.learnChosen(node, noted(prompt, JSON.stringify([node.classType, node.texts, node.numbers]), file));
+  }
+
+  /** @returns whether an input of the node is the name of the file */
+  #learnCategory({ classType, named }: RunningNode, { category, name }: LoadedFile): boolean {
+    const found = named.find((text) => text.name === name);
+    if (!found) return false;
+    const { input } = found;
     const known = this.#categories.get(keyOf(classType, input));
-    if (known === category || known === '') return;
+    if (known === category || known === '') return true;
     const learned = known === undefined ? category : '';
     this.#categories.set(keyOf(classType, input), learned);
-    this.#save({ classType, input, category: learned });
+    void this.#write(() => this.#deps.inputs.saveLearned({ classType, input, category: learned }));
+    return true;
   }
 
-  /** Writes come after the answer. */
-  #save(learned: LearnedInput): void {
-    setImmediate(() => {
-      try {
-        this.#store.saveLearned(learned);
-      } catch (err) {
-        this.#log.error({ err }, 'what was learned of a node could not be written');
-      }
-    });
+  async #write(save: () => void): Promise<void> {
+    try {
+      await this.#deps.writable();
+      save();
+    } catch (err) {
+      this.#deps.log.error({ err }, 'what was learned of a node could not be written');
+    }
   }
 }
 
-function namedFiles(document: unknown): NamedFile[] {
-  const { prompt } = readDocument(document);
-  if (!prompt) return [];
-  const budget = new Budget();
-  const graph = readPrompt(prompt, new Map(), budget);
-  const literals = new Literals(graph, new NodeClasses(null));
-  return [...graph.nodes.values()].flatMap((node) =>
-    inputTexts(node, literals, budget)
-      .texts.map(({ input, text }) => ({ node: node.id, classType: node.classType, input, name: slashed(text) }))
-      .filter(({ name }) => looksLikeModel(name)),
-  );
+/** The choice that names the file: of the node that loads it, or of another one that is no stock node. */
+function textThatNames(file: LoadedFile, node: RunningNode, others: readonly RunningNode[]) {
+  const own = node.texts.find((text) => isNamed(file, text) || isAboutNamed(file, text));
+  if (own) return { classType: node.classType, text: own };
+  for (const { classType, texts, isCore } of others) {
+    const text = isCore ? undefined : texts.find((one) => isNamed(file, one));
+    if (text) return { classType, text };
+  }
+  return null;
 }
+
+/** The files of this run that have one cause, with this one. */
+function noted({ loaded }: RunningPrompt, cause: string, file: LoadedFile): readonly LoadedFile[] {
+  const before = loaded.get(cause) ?? [];
+  const isKnown = before.some(({ category, name }) => category === file.category && name === file.name);
+  const files = isKnown ? before : [...before, file];
+  loaded.set(cause, files);
+  return files;
+}
+
+/** Whether a text is the file's name, without the extension or the folder. */
+function isNamed({ name }: LoadedFile, { value }: Choice): boolean {
+  const last = baseOf(value.trim()).toLowerCase();
+  const base = baseOf(name).toLowerCase();
+  return last.length > 1 && (base === last || stemOf(base) === last || (looksLikeModel(last) && stemOf(base) === stemOf(last)));
+}
+
+/** The same for a text that has more in it, and for the folder that the file lies in, as of a repository. */
+function isAboutNamed(file: LoadedFile, { input, value }: Choice): boolean {
+  const wanted = value.trim().toLowerCase();
+  if (mentions(wanted, file)) return true;
+  if (!wanted.includes('/') && !isNameInput(input)) return false;
+  const folders = file.name.toLowerCase().split('/').slice(0, -1);
+  return folders.includes(baseOf(wanted)) || folders.includes(`models--${wanted.replaceAll('/', '--')}`);
+}
+
+/** @param text in small letters */
+function mentions(text: string, { name }: LoadedFile): boolean {
+  const stem = stemOf(baseOf(name)).toLowerCase();
+  return stem.length >= leastStem && text.includes(stem);
+}
+
+/** Shorter stems occur in texts by chance. */
+const leastStem = 6;
 
 function keyOf(classType: string, input: string): string {
   return `${classType}\0${input}`;

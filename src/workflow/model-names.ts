@@ -1,5 +1,6 @@
 import { isModelName } from '../weights/extensions.ts';
 import { limits } from './limits.ts';
+import type { AnalyzeOptions, ModelUse } from './types.ts';
 
 /** True for a name that can only be a model file: one line, an extension of weights, and no address. */
 export function looksLikeModel(name: string): boolean {
@@ -56,4 +57,21 @@ function halfOf(name: string, half: string): ModelName[] {
     category: 'vae_approx',
     name: `${name}_${half}.${extension}`,
   }));
+}
+
+/** The first place with the file, else the likeliest. */
+export function resolved(
+  places: Places,
+  { resolveName }: Pick<AnalyzeOptions, 'resolveName'>,
+): Pick<ModelUse, 'category' | 'name' | 'path'> {
+  for (const { category, name } of places) {
+    const path = category === null ? null : (resolveName?.(category, name) ?? null);
+    if (path !== null) return { category, name, path };
+  }
+  return { category: places[0]?.category ?? null, name: places[0]?.name ?? '', path: null };
+}
+
+/** A name without its folders. */
+export function baseOf(name: string): string {
+  return name.slice(name.lastIndexOf('/') + 1);
 }

@@ -10,6 +10,7 @@ export class NodeClasses {
   #specs = new Map<string, readonly InputSpec[] | null>();
   #outputs = new Set(this.core.outputs);
   #others = new Set(this.core.others);
+  #opensItself = anyOf(this.core.opensItself);
 
   constructor(objectInfo: unknown) {
     this.#objectInfo = objectInfo;
@@ -57,6 +58,16 @@ export class NodeClasses {
     return loader && own(loader.models, input);
   }
 
+  /** Whether nodes of this class open their models themselves, so that a copy would not be used. */
+  opensItself(classType: string): boolean {
+    return this.#opensItself.test(classType);
+  }
+
+  /** The inputs that switch off a row, or the node, when all of them are 0; none where it loads all the same. */
+  idleWhenZero(classType: string): readonly string[] {
+    return this.loaderOf(classType)?.idleWhenZero ?? own(this.core.idleWhenZero, classType) ?? [];
+  }
+
   /** A stock node of the core table. */
   isCore(classType: string): boolean {
     return this.#outputs.has(classType) || this.#isInner(classType);
@@ -74,6 +85,12 @@ export class NodeClasses {
     const { loaders, constants, switches } = this.core;
     return this.#others.has(classType) || [loaders, constants, switches].some((table) => Object.hasOwn(table, classType));
   }
+}
+
+/** Patterns in which `*` stands for any text. */
+function anyOf(patterns: readonly string[]): RegExp {
+  const sources = patterns.map((pattern) => pattern.replace(/[()[\]{}.+?^$|\\]/g, '\\$&').replaceAll('*', '.*'));
+  return new RegExp(`^(?:${sources.join('|')})$`);
 }
 
 function own<T>(table: Readonly<Record<string, T>>, key: string): T | null {

@@ -1,4 +1,4 @@
-import type { WorkflowModel } from '../api/workflow.ts';
+import type { UnresolvedInput, WorkflowModel } from '../api/workflow.ts';
 
 /** A node's output: the node's id and the index of the output. An API prompt writes it `["12:3", 0]`. */
 export type Link = readonly [node: string, slot: number];
@@ -51,7 +51,12 @@ export interface ModelUse {
   how: How;
   /** Loaded only if a switch in the workflow is turned; those come last. */
   switchedOff?: true;
+  /** Its node opens it past the lookup: a copy would not be used. */
+  opensItself?: true;
 }
+
+/** An input that names or chooses a model, and for which no file could be told. */
+export type Unresolved = Omit<UnresolvedInput, 'word' | 'why'>;
 
 /** A node with a model that will not be loaded, or that has no known name before execution. */
 export interface SkippedNode {
@@ -65,6 +70,36 @@ export interface Analysis {
   /** In load order; each file once. */
   models: ModelUse[];
   skipped: SkippedNode[];
+  unresolved: Unresolved[];
+}
+
+/** An input and its value. */
+export interface Choice {
+  /** The number of a row is `#`: `lora_#.lora`. */
+  input: string;
+  value: string;
+}
+
+/** What may decide which files a node loads. */
+export interface Choices {
+  classType: string;
+  /** Names, presets, and what else may be chosen from a list; `at` is the input as the document calls it. */
+  texts: readonly (Choice & { at: string })[];
+  /** Switches and small whole numbers. Steps are among them, so that they tell little. */
+  numbers: readonly Choice[];
+}
+
+/** A model file as lookups name it. */
+export interface LoadedFile {
+  category: string;
+  name: string;
+}
+
+/** A file that a node is expected to load, and the inputs that choose it. */
+export interface ExpectedFile extends LoadedFile {
+  inputs: readonly string[];
+  /** The text that names it; null when the inputs together choose it. */
+  value: string | null;
 }
 
 export interface AnalyzeOptions {
@@ -76,4 +111,8 @@ export interface AnalyzeOptions {
   objectInfo?: unknown;
   /** Category of an input, from lookups that really happened. `input` as in `ModelUse`. */
   learned?: (classType: string, input: string) => string | null;
+  /** Files that a node with these inputs has loaded before. */
+  expected?: (choices: Choices) => readonly ExpectedFile[];
+  /** Names of the files of a category that are called `stem`, whatever their extension and folder. As `resolveName`. */
+  withStem?: (category: string, stem: string) => readonly string[];
 }

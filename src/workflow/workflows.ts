@@ -13,6 +13,8 @@ export interface WorkflowsDeps {
   sources: {
     /** All categories of the roots. */
     categories(): readonly string[];
+    /** Names of the files of a category that are called `stem`, whatever their extension and folder. */
+    withStem(category: string, stem: string): Promise<readonly string[]>;
   };
   learned: Learned;
   options: {
@@ -52,25 +54,41 @@ export class Workflows {
     return this.#turns.run(async () => {
       if (promptId !== null) this.#deps.learned.expect(promptId, document);
       const found = await this.#find(document);
-      const isOpened = ({ switchedOff, classType }: ModelUse) => !switchedOff && !this.#deps.options.wantsOwnPath(classType);
+      const isOpened = ({ switchedOff, opensItself, classType }: ModelUse) =>
+        !switchedOff && !opensItself && !this.#deps.options.wantsOwnPath(classType);
       const analysis = { ...found, models: found.models.filter(isOpened) };
       const items = await this.#deps.warmer.models(namesOf(analysis), { copy: true });
       return { jobs: items.flatMap(({ job }) => job ?? []), models: withItems(analysis, items).models };
     });
   }
 
-  /** Names of the models of a document, in load order. @throws CacheError BAD_REQUEST when it cannot be read */
+  /** ComfyUI runs this prompt: its loads teach, those before this too. @throws CacheError BAD_REQUEST when it cannot be read */
+  running(document: unknown, promptId: string): void {
+    this.#deps.learned.expect(promptId, document);
+  }
+
+  /**
+   * Names of the models of a document whose copies would be used, in load order.
+   * @throws CacheError BAD_REQUEST when it cannot be read
+   */
   async names(document: unknown): Promise<ModelName[]> {
-    return namesOf(await this.#find(document));
+    const { models, ...rest } = await this.#find(document);
+    return namesOf({ ...rest, models: models.filter(({ opensItself }) => !opensItself) });
   }
 
   #find(document: unknown): Promise<Analysis> {
     const { warmer, sources, learned } = this.#deps;
     return findModels(document, {
-      check: (names) => warmer.models(names, { copy: false }),
+      check: async (names) => {
+        const items = await warmer.models(names, { copy: false });
+        learned.forget(names.filter((_, index) => items[index]?.reason === 'SOURCE_MISSING'));
+        return items;
+      },
       categories: () => sources.categories(),
+      withStem: (category, stem) => sources.withStem(category, stem),
       objectInfo: this.#objectInfo,
       learned: learned.category,
+      expected: learned.expected,
     });
   }
 }

@@ -20,6 +20,7 @@ const routes: [method: string, url: string][] = [
   ['POST', '/api/dashboard/code'],
   ['GET', '/metrics'],
   ['POST', '/api/workflows/analyze'],
+  ['POST', '/api/workflows/running'],
 ];
 
 function asked([method, url]: [string, string], more: Partial<Sent>): Sent {

@@ -103,6 +103,39 @@ describe('analyze', () => {
     expect(out).toContain('2 models, 2.93 KiB; 1 on the fast disk; 1 not found');
   });
 
+  test('lists the inputs for which no file could be told, each with why, on a page of 80 columns', async () => {
+    const { stateDir, dir } = await runDaemon({ 'loras/a/ink.safetensors': 500, 'loras/b/ink.safetensors': 600 });
+    const rows = prompt({
+      '1': [
+        'Power Lora Loader (rgthree)',
+        { lora_1: { on: true, lora: 'ink', strength: 1 }, lora_2: { on: true, lora: 'nowhere', strength: 1 } },
+      ],
+      '2': ['IPAdapterUnifiedLoader', { model: ['1', 0], preset: 'PLUS (high strength)' }],
+      '3': ['Florence2ModelLoader', { model: 'Florence-2-base-PromptGen-v2.0', precision: 'fp16', attention: 'sdpa' }],
+      '4': ['CheckpointLoaderSimple', { ckpt_name: ['5', 0] }],
+      '5': ['StringConcatenate', { string_a: 'a', string_b: '.ckpt', delimiter: '' }],
+      '9': ['PreviewAny', { a: ['2', 0], b: ['3', 0], c: ['4', 0] }],
+    });
+    writeFileSync(join(dir, 'flow.json'), JSON.stringify(rows));
+    const { code, out } = await runCli(['analyze', 'flow.json'], { stateDir, cwd: dir, columns: 80 });
+    expect(code).toBe(0);
+    expect(out).toContain('5 inputs unresolved');
+    expect(out).toMatch(/NODE +UNRESOLVED INPUT +VALUE +WHY/);
+    for (const said of ['lora_1', 'several', 'a/ink', 'nowhere', 'not found', 'preset', 'not run yet', 'opened by', 'computed'])
+      expect(out).toContain(said);
+    expect(out.split('\n').filter((line) => line.length > 80)).toEqual([]);
+    expect(out).not.toContain('node 4: ckpt_name');
+    const { unresolved } = JSON.parse((await runCli(['analyze', 'flow.json', '--json'], { stateDir, cwd: dir })).out);
+    expect(unresolved.map(({ node, input, reason }: Record<string, string>) => [node, input, reason]).sort()).toEqual([
+      ['1', 'lora_1.lora', 'SEVERAL'],
+      ['1', 'lora_2.lora', 'NO_MATCH'],
+      ['2', 'preset', 'NOT_LEARNED'],
+      ['3', 'model', 'OWN_LOADER'],
+      ['4', 'ckpt_name', 'COMPUTED'],
+    ]);
+    expect(unresolved[0]).toMatchObject({ classType: expect.any(String), word: expect.any(String), why: expect.any(String) });
+  });
+
   test('with --json prints what the API answered', async () => {
     const { stateDir, dir } = await runDaemon(files);
     writeFileSync(join(dir, 'a.png'), image('png'));

@@ -5,6 +5,7 @@ each category. Reads commands from stdin, one JSON array a line (a method of Com
 
 import contextlib
 import hashlib
+import importlib
 import json
 import os
 import sys
@@ -85,6 +86,14 @@ class Commands:
         sys.modules["autocached_comfyui.hook"]._prefetch.on_prompt({"prompt": prompt})
         for thread in ("autocached-prefetch", "autocached-offline"):
             self.process.finish(thread)
+
+    def run(self, prompt, prompt_id, node, files):
+        """A prompt runs, and a node of it looks up models by category and name; the shim has told the daemon which prompt that is."""
+        queue = importlib.import_module("server").PromptServer(None).prompt_queue
+        queue.currently_running = {0: (1, prompt_id, prompt, {}, [node])}
+        paths = [self.process.in_node(lambda: self.process.nodes.load(*file), prompt_id, node) for file in files]
+        self.process.finish("autocached-prefetch")
+        return paths
 
     def find_embedding(self, name):
         """As ComfyUI looks for an embedding of a text: in the folders of the category. The SHA-256 of what it reads, or None."""

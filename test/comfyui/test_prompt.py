@@ -180,6 +180,65 @@ class Prefetching(Prompts):
         self.assertEqual(self.load(), self.copy)
 
 
+class Teaching(Prompts):
+    """The daemon hears which prompt runs, so that it learns which inputs mean which files."""
+
+    prompt = {
+        "4": {"class_type": "FaceUnifiedLoader", "inputs": {"preset": "PLUS", "model": ["5", 0]}, "is_changed": [float("nan")]},
+        "5": {"class_type": "Note", "inputs": {}, "_meta": {"title": "mine"}},
+    }
+
+    def run_prompt(self, prompt_id="run-1", loads=2):
+        self.server.prompt_queue.currently_running = {0: (1, prompt_id, self.prompt, {}, ["5"])}
+        for _ in range(loads):
+            self.in_node(lambda: self.nodes.load("checkpoints", "a.safetensors"), prompt=prompt_id)
+        self.finish_registration()
+        self.finish("autocached-prefetch")
+
+    def setUp(self):
+        super().setUp()
+        self.daemon.answers["/api/workflows/running"] = (200, {"ok": True})
+
+    def told(self):
+        return [(route, body["promptId"]) for route, body in self.daemon.asked]
+
+    def test_a_preset_is_told_with_the_id_that_comfyui_gave_its_prompt_once_however_much_it_loads(self):
+        self.server.trigger_on_prompt({"prompt": self.prompt})
+        self.run_prompt()
+        self.run_prompt()
+        self.assertEqual(self.told(), [("/api/workflows/running", "run-1")])
+        nodes = self.daemon.asked[0][1]["prompt"]
+        self.assertEqual(nodes["4"], {"class_type": "FaceUnifiedLoader", "inputs": {"preset": "PLUS", "model": ["5", 0]}})
+        self.assertEqual(nodes["5"], self.prompt["5"])
+        self.assertEqual({lookup["client"]["prompt"] for lookup in self.daemon.lookups}, {"run-1"})
+        self.run_prompt("run-2")
+        self.assertEqual(self.told()[1:], [("/api/workflows/running", "run-2")])
+
+    def test_a_prompt_that_was_queued_with_its_id_is_not_told_again(self):
+        self.server.trigger_on_prompt({"prompt": {"5": self.prompt["5"]}, "prompt_id": "run-1"})
+        self.finish("autocached-prefetch")
+        self.run_prompt()
+        self.assertEqual(self.told(), [])
+
+    def test_a_comfyui_that_does_not_tell_what_runs_and_a_daemon_that_does_not_listen_disturb_nobody(self):
+        with self.no_log_line():
+            self.assertEqual(self.load(), self.copy)
+            self.daemon.answers["/api/workflows/running"] = (404, {"error": {"code": "NOT_FOUND", "message": "no", "hint": None}})
+            self.run_prompt()
+            self.prompt = {"4": {"class_type": "Odd", "inputs": object()}}
+            self.run_prompt("run-3")
+        self.assertEqual(self.told(), [("/api/workflows/running", "run-1")])
+
+    def test_the_node_does_not_wait_for_it(self):
+        self.daemon.hear_others.clear()
+        self.server.prompt_queue.currently_running = {0: (1, "run-1", self.prompt, {}, ["5"])}
+        path = self.in_node(lambda: self.nodes.load("checkpoints", "a.safetensors"), prompt="run-1")
+        self.assertEqual(path, self.copy)
+        self.daemon.hear_others.set()
+        self.finish("autocached-prefetch")
+        self.assertEqual(self.told(), [("/api/workflows/running", "run-1")])
+
+
 class Keeping(Prompts):
     """Leases, with terms of 40 ms."""
 

@@ -40,13 +40,18 @@ export function fakeSources(root: string, diskOf: (root: string) => string | nul
     const files = readdirSync(directory, { withFileTypes: true }).filter((entry) => entry.isFile());
     return files.map(({ name }) => ({ path: join(directory, name), fingerprint: fingerprintOf(join(directory, name)) }));
   };
-  const mocked: Sources = { locate: vi.fn(locate), candidates: vi.fn(candidates), stat: vi.fn(stat) };
+  const nameOf = (path: string) => {
+    const located = locate(path);
+    return located?.category ? { category: located.category, name: located.rel.split(sep).slice(1).join('/') } : null;
+  };
+  const mocked: Sources = { locate: vi.fn(locate), candidates: vi.fn(candidates), nameOf: vi.fn(nameOf), stat: vi.fn(stat) };
   return Object.assign(state, mocked, {
     filesBeside,
     head: async ({ path }: { path: string }, bytes: number) => new Uint8Array(readFileSync(path).subarray(0, bytes)),
     diskOf,
     mediumOf: async () => null,
     categories: () => ['loras'],
+    withStem: async () => [],
     probe: async () => null,
     published: async () => null,
     check: async () => {},

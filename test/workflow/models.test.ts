@@ -159,6 +159,31 @@ describe('nodes of other packs', () => {
     expect(names(feeding('easy loraStack', { toggle: false, num_loras: 2, ...stack }))).toEqual([]);
   });
 
+  test.each([
+    ['Lora Loader Stack (rgthree)', { lora_01: 'a.safetensors', strength_01: 0, lora_02: 'b.safetensors', strength_02: 0.5 }],
+    [
+      'NunchakuFluxLoraStack',
+      { lora_name_1: 'a.safetensors', lora_strength_1: 0, lora_name_2: 'b.safetensors', lora_strength_2: 1 },
+    ],
+    ['CR Load LoRA', { lora_name: 'a.safetensors', strength_model: 0, strength_clip: 0 }],
+    ['Power Lora Loader (rgthree)', { lora_1: { on: true, lora: 'a.safetensors', strength: 0, strengthTwo: null } }],
+  ])('%s does not load at strength 0, and its LoRA is not prefetched', (classType, inputs) => {
+    expect(names(feeding(classType, inputs))).not.toContain('loras/a.safetensors');
+    expect(analyze(feeding(classType, inputs)).skipped).toEqual([{ node: '1', why: 'a.safetensors: strength 0' }]);
+  });
+
+  test.each([
+    ['CR LoRA Stack', { switch_1: 'On', lora_name_1: 'a.safetensors', model_weight_1: 0, clip_weight_1: 0 }],
+    ['easy loraStack', { toggle: true, num_loras: 1, lora_1_name: 'a.safetensors', lora_1_strength: 0 }],
+    ['Any Lora Rows', { rows: [{ lora: 'a.safetensors', strength: 0 }] }],
+    ['Any Lora Stack', { lora_01: 'a.safetensors', strength_01: 0 }],
+    ['Power Lora Loader (rgthree)', { lora_1: { on: true, lora: 'a.safetensors', strength: 0, strengthTwo: 1 } }],
+    ['CR Load LoRA', { lora_name: 'a.safetensors', strength_model: 0, strength_clip: ['7', 0] }],
+    ['Lora Loader Stack (rgthree)', { lora_01: 'a.safetensors', strength_01: ['7', 0] }],
+  ])('%s %j is loaded, or may be, and is prefetched', (classType, inputs) => {
+    expect(names(feeding(classType, inputs))).toEqual(['loras/a.safetensors']);
+  });
+
   test('lists that the editor wrapped are looked into', () => {
     expect(analyze(feeding('Many Loras', { loras: { __value__: ['a.safetensors', 'b.safetensors'] } })).models).toMatchObject([
       { input: 'loras', category: 'loras', name: 'a.safetensors' },

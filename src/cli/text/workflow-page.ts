@@ -4,18 +4,24 @@ import { plain } from '../../core/printable.ts';
 import type { Look } from './look.ts';
 import { table } from './table.ts';
 
-/** The models of a workflow in load order, and those that are unknown or not loaded. */
-export function workflowPage({ models, skipped }: WorkflowAnswer, look: Look): string {
+/** The models of a workflow in load order, those that are not loaded, and the inputs for which no file could be told. */
+export function workflowPage({ models, skipped, unresolved }: WorkflowAnswer, look: Look): string {
   const known = models.filter(({ size }) => size !== null);
   const bytes = known.reduce((sum, { size }) => sum + (size ?? 0), 0);
   const ready = models.filter(({ ready }) => ready).length;
   const missing = models.length - known.length;
   const counts = [`${counted(models.length, 'model')}, ${formatBytes(bytes)}`, `${formatCount(ready)} on the fast disk`];
   if (missing > 0) counts.push(look.paint('yellow', `${formatCount(missing)} not found`));
+  if (unresolved.length > 0) counts.push(look.paint('yellow', `${counted(unresolved.length, 'input')} unresolved`));
+  const isTold = (node: string, why: string) =>
+    unresolved.some(({ node: other, input }) => other === node && why.startsWith(`${input}: `));
   return [
     ...(models.length > 0 ? [rows(models, look)] : []),
     counts.join('; '),
-    ...skipped.map(({ node, why }) => look.paint('dim', `node ${plain(node)}: ${plain(why)}`)),
+    ...(unresolved.length > 0 ? ['', unresolvedRows(unresolved, look)] : []),
+    ...skipped
+      .filter(({ node, why }) => !isTold(node, why))
+      .map(({ node, why }) => look.paint('dim', `node ${plain(node)}: ${plain(why)}`)),
   ].join('\n');
 }
 
@@ -38,6 +44,27 @@ function rows(models: WorkflowAnswer['models'], look: Look): string {
     look,
   );
 }
+
+function unresolvedRows(unresolved: WorkflowAnswer['unresolved'], look: Look): string {
+  const spacious = look.width === null || look.width >= roomForAll;
+  return table(
+    unresolved,
+    [
+      { title: 'NODE', value: ({ node, classType }) => (spacious ? `${node} ${classType}` : node) },
+      { title: 'UNRESOLVED INPUT', value: ({ input }) => input, shrinks: 'name' },
+      { title: 'VALUE', value: ({ value }) => value ?? '-', shrinks: 'name' },
+      {
+        title: 'WHY',
+        value: ({ word, why, candidates }) => [`${word}: ${why}`, ...candidates.slice(0, most)].join('; '),
+        shrinks: 'sentence',
+      },
+    ],
+    look,
+  );
+}
+
+/** Of the files that an input may mean. */
+const most = 5;
 
 function noteOn({ ready, reason, why, switchedOff }: WorkflowAnswer['models'][number]): string {
   const notes = [...(switchedOff ? ['if its switch is turned'] : []), ...(ready || reason === 'QUEUED' ? [] : [why])];

@@ -1,0 +1,51 @@
+import { guessCategory } from './guess-category.ts';
+import { limits } from './limits.ts';
+import { isNoModel } from './model-names.ts';
+
+/** Inputs that hold the name of a model file, by their last word: `lora`, `lora_01`, `lora_1_name`, `ipadapter_file`. */
+const noun =
+  /(^|_)(ckpt|checkpoint|loras?|lycoris|vae|unet|dit|control_?net|control_lora|t2i_?adapter|ip_?adapter|clip_?vision|(audio|text|image)_?encoder|gligen|hyper_?net(work)?|photo_?maker|embedding|model|model_patch|clip_name)(_?\d+)?(_(name|file|filename|path))?(_?\d+)?$/;
+/** `loras.name`: the row is what is named. */
+const parts = new Set(['name', 'file', 'filename', 'path']);
+/** Only loaders mean a file of this machine by it; others mean a service. */
+const general = /^(model)(_(name|path|file|filename|id))?(_?\d+)?$/;
+const loader = /load/i;
+/** Values that choose something else. */
+const setting = /^(true|false|on|enabled?|disabled?|same|cpu|gpu|cuda(:\d+)?|mps|fp\d+\w*|bf16|-?[\d.]+)$/i;
+
+/** Whether an input is called as one that holds the name of a model. */
+export function isNameInput(input: string): boolean {
+  return noun.test(wordOf(input));
+}
+
+/**
+ * The category of models that an input names without an extension; null for an input that holds something else, as a precision, a
+ * method, or a prompt. Strict: all else that a node has is no model.
+ */
+export function nameInputCategory(input: string, classType: string): string | null {
+  const word = wordOf(input);
+  if (!noun.test(word) || (general.test(word) && !loader.test(classType))) return null;
+  return guessCategory(word, classType);
+}
+
+/** The same for an input whose value another node computes: links to the model itself are called `vae`, and names `vae_name`. */
+export function isComputedName(input: string, classType: string): boolean {
+  return /_(name|file|filename|path)(_?\d+)?$/.test(wordOf(input)) && nameInputCategory(input, classType) !== null;
+}
+
+/** True for a text that may be the name of a model without its extension, as packs write it. */
+export function mayBeName(text: string): boolean {
+  return (
+    text.length <= limits.nameLength && !/[\n\r<>"]|^[a-z]+:\/\//i.test(text) && !setting.test(text.trim()) && !isNoModel(text)
+  );
+}
+
+function wordOf(input: string): string {
+  const [last = '', before] = input.split('.').reverse();
+  const word = before !== undefined && parts.has(last.toLowerCase()) ? before : last;
+  return word
+    .replaceAll('LoRA', 'Lora')
+    .replace(/([a-z\d])([A-Z])/g, '$1_$2')
+    .replace(/[^\p{L}\d]+/gu, '_')
+    .toLowerCase();
+}

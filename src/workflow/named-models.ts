@@ -1,0 +1,64 @@
+import { stemOf } from '../weights/companion-names.ts';
+import { findPlaces, type Question } from './find-places.ts';
+import { baseOf, filesOf, looksLikeModel, type Places, resolved } from './model-names.ts';
+import { mayBeName, nameInputCategory } from './name-inputs.ts';
+import type { AnalyzeOptions, ExpectedFile, How, ModelUse, Unresolved } from './types.ts';
+
+type File = Pick<ModelUse, 'category' | 'name' | 'path'>;
+
+/** Why no file could be told. */
+export type Failure = Pick<Unresolved, 'reason' | 'candidates'>;
+
+export interface Named {
+  how: How;
+  files: File[];
+  /** Null when a file was told. */
+  failure: Failure | null;
+}
+
+/**
+ * The files that a text of a node names: by its place, by what the text has named before, or by the one file of the category that is
+ * called so. Null when the text names no model.
+ */
+export function namedModels(question: Question, learned: readonly (ExpectedFile & { path: string })[]): Named | null {
+  const { name, classes, options } = question;
+  const answer = findPlaces(question);
+  const [place] = answer?.places ?? [];
+  if (answer && !place) return null;
+  const groups = place && (answer?.places.length === 1 ? filesOf(place, classes.core) : [answer?.places ?? []]);
+  const files = groups?.map((places) => resolved(places, options)) ?? [];
+  if (answer && files.some(({ path }) => path !== null)) return { how: answer.how, files, failure: null };
+  const before = learned.filter(({ value, inputs }) => value === name && inputs.includes(question.input));
+  if (before.length > 0)
+    return {
+      how: 'learned',
+      files: before.map(({ category, name: known, path }) => ({ category, name: known, path })),
+      failure: null,
+    };
+  return byStem(question) ?? (answer && { how: answer.how, files, failure: null });
+}
+
+/** Packs take names without extension, and names of files that have been moved to another folder of the category. */
+function byStem({ node, input, name, classes, options }: Question): Named | null {
+  const { classType } = node;
+  const isNamed = nameInputCategory(input, classType);
+  const category = options.learned?.(classType, input) ?? isNamed;
+  if (category === null || classes.isCore(classType) || !mayBeName(name)) return null;
+  const isWhole = looksLikeModel(name);
+  const found = options.withStem?.(category, isWhole ? stemOf(name) : name) ?? [];
+  const candidates = found.filter((file) => !isWhole || baseOf(file) === baseOf(name));
+  const [only] = candidates;
+  if (only !== undefined && candidates.length === 1) {
+    return { how: 'name', files: [resolved([{ category, name: only }], options)], failure: null };
+  }
+  if (isWhole || isNamed === null) return null;
+  return { how: 'name', files: [], failure: { reason: only === undefined ? 'NO_MATCH' : 'SEVERAL', candidates } };
+}
+
+/** A file that the text of a prompt names; a LoRA may lie in any folder of its category. */
+export function onlyLora(places: Places, options: AnalyzeOptions): File {
+  const file = resolved(places, options);
+  if (file.path !== null || file.category !== 'loras') return file;
+  const [only, ...others] = options.withStem?.('loras', stemOf(file.name)) ?? [];
+  return only === undefined || others.length > 0 ? file : resolved([{ category: 'loras', name: only }], options);
+}
