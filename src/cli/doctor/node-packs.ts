@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readSmallFile } from '../../runtime/small-file.ts';
+import { type CoreTable, coreTable } from '../../workflow/core-table.ts';
 import { type Finding, ok, warn } from './finding.ts';
 
 /** How a pack of custom nodes finds its models, by how often its source says so. */
@@ -10,6 +11,9 @@ export interface NodePack {
   lookups: number;
   /** By paths of its own making, or by downloads of Hugging Face: past the resolver. */
   bypasses: number;
+  /** By walks through ComfyUI's model folders, and opens weights: past the resolver too. */
+  walks: number;
+  opens: number;
   /** It puts a function of its own in the place of ComfyUI's lookup. */
   replaces: boolean;
 }
@@ -32,6 +36,9 @@ const notCode = new Set([
 const lookup = /\bget_full_path(?:_or_raise)?\s*\(/g;
 const bypass =
   /\b(?:from_pretrained|hf_hub_download|snapshot_download)\s*\(|join\(\s*(?:folder_paths\.)?models_dir\b|AUX_ANNOTATOR_CKPTS_PATH/g;
+const walk = /\b(?:get_folder_paths\s*\(|folder_names_and_paths\b)/g;
+const opening =
+  /\b(?:load_torch_file|load_checkpoint_guess_config|load_diffusion_model|safe_open|load_safetensors|torch\.load|load_file)\s*\(/g;
 const replacement = /\bfolder_paths\.get_full_path\s*=(?!=)/;
 
 /** Looks through the sources of all packs in a `custom_nodes` directory, for at most 5 s. Our own is left out. */
@@ -52,11 +59,13 @@ function isPack(name: string): boolean {
 }
 
 async function readPack(dir: string, name: string): Promise<NodePack> {
-  const pack: NodePack = { name, lookups: 0, bypasses: 0, replaces: false };
+  const pack: NodePack = { name, lookups: 0, bypasses: 0, walks: 0, opens: 0, replaces: false };
   for (const file of await pythonFiles(dir)) {
     const text = (await readSmallFile(file, most.bytes).catch(() => null))?.toString('utf8') ?? '';
     pack.lookups += text.match(lookup)?.length ?? 0;
     pack.bypasses += text.match(bypass)?.length ?? 0;
+    pack.walks += text.match(walk)?.length ?? 0;
+    pack.opens += text.match(opening)?.length ?? 0;
     pack.replaces ||= replacement.test(text);
   }
   return pack;
@@ -75,24 +84,54 @@ async function pythonFiles(dir: string): Promise<string[]> {
   return files.slice(0, most.files);
 }
 
-/** One line for each pack whose models load past the resolver, and one for those that do so in part. */
+/** One line for each pack whose models load past the resolver, and one for those that load through it, wholly or in part. */
 export function nodePackFindings(packs: readonly NodePack[]): Finding[] {
   if (packs.length === 0) return [];
-  const aside = packs.filter(({ lookups, bypasses }) => bypasses > 0 && lookups === 0);
-  const partly = packs.filter(({ lookups, bypasses }) => bypasses > 0 && lookups > 0).map(({ name }) => name);
   const findings = packs
     .filter(({ replaces }) => replaces)
     .map(({ name }) =>
       warn('nodes', `${name} also replaces ComfyUI's model lookup`, `remove ${name}: only one can work at a time`),
     );
-  for (const { name } of aside) {
-    const todo = 'its models stay where they are: move those folders to the SSD and leave links in their place';
-    findings.push(warn('nodes', `${name} finds its models by itself, past the resolver`, todo));
+  const told = packs.map((pack) => ({ ...pack, ...waysOf(pack) }));
+  for (const { name } of told.filter(({ loads }) => loads === 'itself')) {
+    const says = `${name} finds its models by itself, past the resolver: they are neither prefetched nor loaded from copies`;
+    findings.push(warn('nodes', says, 'move those folders to the SSD and leave links in their place'));
   }
-  const rest = packs.length - aside.length;
-  const also = partly.length === 0 ? '' : `; some also load in their own way: ${partly.join(', ')}`;
-  return [
-    ...findings,
-    ok('nodes', `${rest} of ${packs.length} node packs load no models past the resolver, or not all${also}`),
+  const rest = told.filter(({ loads }) => loads !== 'itself');
+  const prefetched = rest.filter(({ lookups, isKnown }) => lookups > 0 || isKnown).map(({ name }) => name);
+  const partly = rest.filter(({ loads }) => loads === 'both');
+  const parts = [
+    `${rest.length} of ${packs.length} node packs load no models past the resolver, or not all`,
+    ...(prefetched.length > 0 ? [`prefetched: ${prefetched.join(', ')}`] : []),
+    ...(partly.length > 0
+      ? [
+          `some also load in their own way: ${partly.map(({ name, itself }) => (itself ? `${name} (${itself})` : name)).join(', ')}`,
+        ]
+      : []),
   ];
+  return [...findings, ok('nodes', parts.join('; '))];
+}
+
+interface Ways {
+  loads: CoreTable['packs'][string]['loads'];
+  /** What it opens itself, when that is only a part. */
+  itself?: string | undefined;
+  /** It is in the table of packs, which goes before what its source seems to say. */
+  isKnown: boolean;
+}
+
+function waysOf({ name, lookups, bypasses, walks, opens }: NodePack): Ways {
+  const plain = plainName(name);
+  const [, known] = Object.entries(coreTable().packs).find(([folder]) => plainName(folder) === plain) ?? [];
+  if (known) return { ...known, isKnown: true };
+  const past = bypasses > 0 || (walks > 0 && opens > 0 && lookups === 0);
+  return { loads: past ? (lookups > 0 ? 'both' : 'itself') : 'resolver', isKnown: false };
+}
+
+/** A folder's name as managers, git and downloads of archives write it. */
+function plainName(folder: string): string {
+  return folder
+    .toLowerCase()
+    .replace(/[-_.](main|master|nightly|v?\d[\w.]*)$/, '')
+    .replace(/^comfyui|[^a-z0-9]/g, '');
 }

@@ -53,6 +53,35 @@ describe('packs of custom nodes', () => {
     expect(findings[2]?.says).toContain('own way: both');
   });
 
+  test('that are known to open their files themselves do not count among the good ones, whatever their folder is called', async () => {
+    const walking = 'for d in folder_paths.get_folder_paths("loras"): walk(d)\nsd = comfy.utils.load_torch_file(path)\n';
+    const found = await packs({
+      'ComfyUI-Lora-Manager/py/nodes.py': `${walking}p = folder_paths.get_full_path("loras", n)\n`,
+      'comfyui-florence2-main/nodes.py': 'add_model_folder_path("LLM", d)\n',
+      'comfyui_controlnet_aux/src/a.py': 'path = custom_hf_download(repo, name)\n',
+      'ComfyUI-QwenVL/a.py': 'snapshot_download(repo)\n',
+      'ComfyUI_IPAdapter_plus/utils.py': 'f = folder_paths.get_full_path("ipadapter", n)\n',
+      'rgthree-comfy/py/power.py': 'LoraLoader().load_lora(m, c, lora, 1, 1)\n',
+      'comfyui-unheard-of/nodes.py': walking,
+      'comfyui-plain/nodes.py': 'x = 1\n',
+    });
+    const findings = nodePackFindings(found);
+    const aside = findings.filter(({ verdict }) => verdict === 'warn').map(({ says }) => says.split(' ')[0]);
+    expect(aside.sort()).toEqual(
+      [
+        'ComfyUI-Lora-Manager',
+        'ComfyUI-QwenVL',
+        'comfyui-florence2-main',
+        'comfyui-unheard-of',
+        'comfyui_controlnet_aux',
+      ].sort(),
+    );
+    const good = findings.at(-1)?.says ?? '';
+    expect(good).toContain('3 of 8');
+    expect(good).toContain('prefetched: ComfyUI_IPAdapter_plus, rgthree-comfy');
+    expect(good).toContain('ComfyUI_IPAdapter_plus (InsightFace)');
+  });
+
   test('of a directory that is not there are none', async () => {
     expect(nodePackFindings(await readNodePacks(join(tempDir(), 'none')))).toEqual([]);
   });
