@@ -40,9 +40,15 @@ export function upscaling(names: readonly string[]): object {
   };
 }
 
+/** What nodes have put out for people, by their ids. */
+type Outputs = Record<
+  string,
+  { images?: { filename: string; subfolder: string; type: string }[]; text?: string[] } | undefined
+>;
+
 interface History {
   status: { completed: boolean; status_str: string };
-  outputs: Record<string, { images?: { filename: string; subfolder: string; type: string }[] }>;
+  outputs: Outputs;
 }
 
 /** A real ComfyUI on the CPU, with its own base directory. */
@@ -93,17 +99,24 @@ export class ComfyuiServer implements AsyncDisposable {
 
   /** Runs a prompt to its end. @returns seconds from sending it, and the bytes of its first image */
   async run(prompt: object): Promise<{ seconds: number; image: Buffer }> {
-    const promptId = randomUUID();
     const sent = performance.now();
-    await this.#post('/prompt', { prompt, prompt_id: promptId });
+    const outputs = await this.outputs(prompt);
+    return { seconds: (performance.now() - sent) / 1000, image: await this.#image(outputs) };
+  }
+
+  /**
+   * Runs a prompt to its end.
+   * @param more further fields of the request
+   * @throws when ComfyUI refuses it, or it fails
+   */
+  async outputs(prompt: object, more: object = {}): Promise<Outputs> {
+    const promptId = randomUUID();
+    await this.#post('/prompt', { prompt, prompt_id: promptId, ...more });
     for (;;) {
       const { body } = await this.get(`/history/${promptId}`);
       const done = (body as Record<string, History>)[promptId];
-      if (done) {
-        const seconds = (performance.now() - sent) / 1000;
-        if (!done.status.completed) throw new Error(`the prompt failed: ${JSON.stringify(done.status)}`);
-        return { seconds, image: await this.#image(done) };
-      }
+      if (done && !done.status.completed) throw new Error(`the prompt failed: ${JSON.stringify(done.status)}`);
+      if (done) return done.outputs;
       await sleep(20);
     }
   }
@@ -163,8 +176,8 @@ export class ComfyuiServer implements AsyncDisposable {
     );
   }
 
-  async #image({ outputs }: History): Promise<Buffer> {
-    const image = Object.values(outputs).flatMap(({ images }) => images ?? [])[0];
+  async #image(outputs: Outputs): Promise<Buffer> {
+    const image = Object.values(outputs).flatMap((output) => output?.images ?? [])[0];
     if (!image) throw new Error('the prompt gave no image');
     const answer = await fetch(`${this.url}/view?${new URLSearchParams({ ...image })}`);
     return Buffer.from(await answer.arrayBuffer());

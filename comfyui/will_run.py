@@ -13,7 +13,7 @@ from .host import QueuedPrompt, idle_since_prompt, running_prompt
 log = logging.getLogger("autocached")
 
 # For each question ComfyUI computes a key from the node and all its dependencies. Prompts with more pairs of these are not watched.
-MOST_PAIRS = 400
+MOST_PAIRS = 200
 # After so many errors of this file no prompt is watched.
 MOST_FAILURES = 3
 # The methods of a provider with the number of their parameters, and the coroutines among them.

@@ -5,6 +5,7 @@ import { describe, expect, test, vi } from 'vitest';
 import { endLeases } from '../../bench/installed.ts';
 import { startComfyui } from '../helpers/comfyui-process.ts';
 import { runDaemon } from '../helpers/daemon.ts';
+import { lapse } from '../helpers/leases.ts';
 import { patience, soon } from '../helpers/patience.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
 
@@ -26,16 +27,7 @@ async function arrange(settings: Settings = {}, { ram = false } = {}) {
   const path = String(await comfyui.tell('select', 'loras', 'a.safetensors'));
   expect(path).not.toBe(source);
   const again = () => comfyui.tell('load_selected', 'loras', 'a.safetensors');
-  /** Nobody has the file open, and no prompt runs: what a lease was for is over. */
-  const lapse = async () => {
-    const { leases } = await daemon.client.explain(source);
-    for (const { client } of leases) {
-      const pid = Number(/^comfyui:(\d+)/.exec(client)?.[1]);
-      await endLeases(daemon.client, { app: 'comfyui', pid }, client.split('@')[1]);
-    }
-    expect((await daemon.client.explain(source)).leases).toEqual([]);
-  };
-  return { daemon, source, sha256, comfyui, path, again, lapse };
+  return { daemon, source, sha256, comfyui, path, again, lapse: () => lapse(daemon.client, source) };
 }
 
 const isLink = (path: string) => lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() ?? false;
