@@ -2,11 +2,9 @@ import { hash } from 'node:crypto';
 import type { Clock } from '../runtime/clock.ts';
 import type { Result } from './answers.ts';
 import type { Entry } from './entry.ts';
+import { handedOutMs } from './in-use.ts';
 import type { SourceDeps } from './source-deps.ts';
 import type { Store } from './store.ts';
-
-/** A path that was handed out stays at least so long, ms. */
-const handedOutMs = 60_000;
 
 export interface FindDeps {
   clock: Clock;

@@ -1,6 +1,9 @@
 import type { Clock } from '../runtime/clock.ts';
 
-/** Blobs that programs were given, or were told to be there: they stay for a while. Names, and the ends by the monotonic clock. */
+/** A path that was handed out stays at least so long, ms. */
+export const handedOutMs = 60_000;
+
+/** Blobs that stay for a while: their names, and the ends by the monotonic clock. */
 export class InUse {
   readonly #clock: Clock;
   readonly #until = new Map<string, number>();
@@ -20,6 +23,10 @@ export class InUse {
     if (until > this.#clock.monotonic()) return true;
     this.#until.delete(sha256);
     return false;
+  }
+
+  forget(sha256: string): void {
+    this.#until.delete(sha256);
   }
 
   /** Forgets those whose time is over. */

@@ -10,10 +10,12 @@ import type {
 import type { Blob } from './blobs.ts';
 import type { Filter } from './entries.ts';
 import { explain } from './explain.ts';
+import { handedOutMs } from './in-use.ts';
 import type { ManagedParts } from './managed-parts.ts';
 import type { Namespace } from './namespaces.ts';
 import { statsOf } from './stats.ts';
-import { type Incoming, soundBlob, storeBlob } from './store-blob.ts';
+import type { Store } from './store.ts';
+import { type Incoming, keptBlob, soundBlob, storeBlob } from './store-blob.ts';
 import { sweepLeftBehind } from './tidy.ts';
 import { verify } from './verify.ts';
 import { viewOf } from './view.ts';
@@ -110,10 +112,22 @@ export class Manage {
     return store && storeBlob(store, { ...incoming, most: maxValue() });
   }
 
-  /** A blob that is here and sound, and its file. */
+  /** A blob that is here, and its file, which stays while it is read. */
   findBlob(sha256: string): (Blob & { path: string }) | null {
-    const store = this.#deps.mode() === 'off' ? null : this.#deps.opened.store;
+    const store = this.#serving();
     const blob = store && soundBlob(store, sha256);
-    return blob ? { ...blob, path: store.files.pathOf(sha256) } : null;
+    if (!blob) return null;
+    store.inUse.keep(sha256, handedOutMs);
+    return { ...blob, path: store.files.pathOf(sha256) };
+  }
+
+  /** Those of these blobs that are not here; the others stay until the result that needs them. */
+  missingBlobs(names: readonly string[]): string[] {
+    const store = this.#serving();
+    return names.filter((sha256) => !store || !keptBlob(store, sha256));
+  }
+
+  #serving(): Store | null {
+    return this.#deps.mode() === 'off' ? null : this.#deps.opened.store;
   }
 }

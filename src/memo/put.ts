@@ -5,7 +5,7 @@ import type { Result } from './answers.ts';
 import type { Blob } from './blobs.ts';
 import type { SourceDeps } from './source-deps.ts';
 import type { Store } from './store.ts';
-import { soundBlob, storeBlob } from './store-blob.ts';
+import { keptBlob, storeBlob } from './store-blob.ts';
 import { type Draft, draftOf, type Given, mostInline, mostInRow } from './values.ts';
 
 /** A result, and what its program says of it. Times in ms. */
@@ -39,7 +39,7 @@ const jitter = 0.05;
 
 /** The value as a draft; its blobs must be here. @throws CacheError NOT_FOUND, BAD_REQUEST */
 export function draft(store: Store | null, given: Given): Draft {
-  return draftOf(given, (sha256) => (store ? soundBlob(store, sha256) : undefined));
+  return draftOf(given, (sha256) => (store ? keptBlob(store, sha256) : undefined));
 }
 
 /** Why a value is not stored, whatever room there is; null when it may be. */

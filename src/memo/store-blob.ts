@@ -66,15 +66,19 @@ export async function storeBlob(store: Store, { bytes, size, sha256, most }: Inc
 }
 
 async function publish(store: Store, unfinished: Parameters<Store['publish']>[0], sha256: string): Promise<Blob> {
-  store.inUse.keep(sha256, keptMs);
-  const known = soundBlob(store, sha256);
-  return known ?? store.publish(unfinished, sha256);
+  store.uploads.keep(sha256, keptMs);
+  return soundBlob(store, sha256) ?? store.publish(unfinished, sha256);
 }
 
-/** A blob that is here, and stays while a result that names it may come. */
-export function soundBlob(store: Store, sha256: string): Blob | undefined {
-  const blob = store.blobs.find(sha256);
-  if (!blob || !store.files.isSealed(sha256, blob.seal)) return undefined;
-  store.inUse.keep(sha256, keptMs);
+/** A blob that is here. */
+export function soundBlob({ blobs, files }: Store, sha256: string): Blob | undefined {
+  const blob = blobs.find(sha256);
+  return blob && files.isSealed(sha256, blob.seal) ? blob : undefined;
+}
+
+/** The same, for a result that is to come: it stays until then, or for a while. */
+export function keptBlob(store: Store, sha256: string): Blob | undefined {
+  const blob = soundBlob(store, sha256);
+  if (blob) store.uploads.keep(sha256, keptMs);
   return blob;
 }

@@ -44,7 +44,10 @@ export class Store implements Disposable {
   readonly namespaces: Namespaces;
   readonly usage: MemoUsage;
   readonly room: Room;
+  /** Blobs that programs were given. */
   readonly inUse: InUse;
+  /** Blobs whose results are still to come. */
+  readonly uploads: InUse;
   /** Blobs that have their names, and get their rows in a moment. */
   readonly publishing = new Set<string>();
   /** Why the file of results was set aside, or null. */
@@ -62,13 +65,14 @@ export class Store implements Disposable {
     this.namespaces = new Namespaces(database);
     this.usage = new MemoUsage(database, this.entries, deps.clock);
     this.inUse = new InUse(deps.clock);
+    this.uploads = new InUse(deps.clock);
     this.#recent = new Recent(deps.ramBytes);
     this.#tick = this.#totals().tick;
     this.room = new Room({
       ...deps,
       held: () => this.held(),
       leastWorth: (most) => this.#leastWorth(most),
-      isInUse: (id) => this.blobs.ofEntry(id).some(({ sha256 }) => this.inUse.has(sha256)),
+      isInUse: (id) => this.blobs.ofEntry(id).some(({ sha256 }) => this.#isHeld(sha256)),
       evict: (id) => this.#evict(id),
     });
     database.answerFirst();
@@ -128,6 +132,7 @@ export class Store implements Disposable {
       return this.entries.add(entry, new Set(tags));
     });
     if (before) this.#left(before, { keep: new Set(value.blobs.map(({ sha256 }) => sha256)) }).catch(this.#deps.onTrouble);
+    for (const { sha256 } of value.blobs) this.uploads.forget(sha256);
     const stored = { ...entry, id };
     this.#recent.put(stored);
     return stored;
@@ -178,7 +183,7 @@ export class Store implements Disposable {
 
   /** Removes a blob that no entry has; resolves when its space is free. A program that was given it may still be reading. */
   async dropBlob({ sha256, seal }: Blob): Promise<number> {
-    if (this.inUse.has(sha256) || this.blobs.isUsed(sha256)) return 0;
+    if (this.#isHeld(sha256) || this.blobs.isUsed(sha256)) return 0;
     this.blobs.remove(sha256);
     const leaving = this.files.takeOut(sha256);
     if (leaving === null) return 0;
@@ -201,6 +206,10 @@ export class Store implements Disposable {
     } finally {
       this.#db.close();
     }
+  }
+
+  #isHeld(sha256: string): boolean {
+    return this.inUse.has(sha256) || this.uploads.has(sha256);
   }
 
   #left(entry: Entry, { keep }: { keep?: ReadonlySet<string> } = {}): Promise<number> {

@@ -30,6 +30,7 @@ export async function tidyAfterStart(store: Store, signal: AbortSignal): Promise
 /** Removes what is over, and blobs that nobody wanted. */
 export async function tidyNow(store: Store, now: number): Promise<void> {
   store.inUse.tidy();
+  store.uploads.tidy();
   await sweep(store, () => store.entries.over(now));
   await sweepLeftBehind(store);
   for (const blob of store.blobs.unused(now - graceMs)) await store.dropBlob(blob);

@@ -7,7 +7,8 @@ import fs from 'node:fs';
 import { createRequire, syncBuiltinESMExports } from 'node:module';
 import { isMainThread } from 'node:worker_threads';
 
-const { CRASH_AT = '', CRASH_LOG = '', CRASH_BELOW = '' } = process.env;
+const { CRASH_AT = '', CRASH_LOG = '', CRASH_BELOW = '', CRASH_ROWS = 'copies' } = process.env;
+const rows = new RegExp(`^\\s*(INSERT|UPDATE|DELETE)[^;]*\\b(${CRASH_ROWS})\\b`);
 const real = { openSync: fs.openSync, writeSync: fs.writeSync, readFileSync: fs.readFileSync };
 const directories = CRASH_BELOW.split(':');
 const ours = new Set<number>();
@@ -43,10 +44,25 @@ function wrap(where: object, name: string): void {
     const writes = !name.startsWith('open') || args[1] !== 'r';
     if (writes && isOurs(args[0])) step(name, String(args[0]));
     const result = original.apply(where, args);
+    if (name === 'open' && writes && isOurs(args[0]))
+      return (result as Promise<object>).then((file) => wrapHandle(file, String(args[0])));
     if (name === 'openSync' && isOurs(args[0])) ours.add(result as number);
     if (name === 'closeSync') ours.delete(args[0] as number);
     return result;
   };
+}
+
+/** A file that was opened by a promise. */
+function wrapHandle(file: object, path: string): object {
+  const calls = file as Record<string, AnyCall>;
+  for (const name of ['write', 'writeFile', 'sync', 'chmod']) {
+    const original = calls[name];
+    calls[name] = (...args) => {
+      step(name, path);
+      return original?.apply(file, args);
+    };
+  }
+  return file;
 }
 
 if (log >= 0) {
@@ -76,7 +92,7 @@ if (log >= 0) {
     for (const name of ['run', 'get'] as const) {
       const original = statements[name];
       statements[name] = function (this: { source: string; reader: boolean }, ...args) {
-        if (/^\s*(INSERT|UPDATE|DELETE)[^;]*\bcopies\b/.test(this.source)) step('row', this.source.slice(0, 60));
+        if (rows.test(this.source)) step('row', this.source.slice(0, 60));
         return original.apply(this, args);
       };
     }

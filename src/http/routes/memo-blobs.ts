@@ -21,7 +21,7 @@ export function memoBlobRoutes(app: FastifyInstance, { memo }: Pick<Services, 'm
 
   app.post('/api/memo/blobs/missing', (request) => {
     const { sha256: names } = parse(missingBody, request.body);
-    return { missing: names.filter((name) => manage.findBlob(name) === null) };
+    return { missing: manage.missingBlobs(names) };
   });
 
   app.route<Params>({

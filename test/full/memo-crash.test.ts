@@ -1,0 +1,151 @@
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import { type DaemonProcess, endDaemonProcess, startDaemonProcess } from '../helpers/daemon-process.ts';
+import { tempDir } from '../helpers/temp-dir.ts';
+
+const preload = fileURLToPath(new URL('./crash-points.ts', import.meta.url));
+const every = Number(process.env['CRASH_EVERY'] ?? 1);
+
+const blobs = { first: Buffer.alloc(200_000, 1), second: Buffer.alloc(150_000, 2) };
+const long = 'x'.repeat(60_000);
+const limit = 500_000;
+const key = (index: number) => index.toString(16).padStart(64, '0');
+const sha = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
+
+/** The results that a life stores, in this order; the third replaces the first, and the last ones make others leave. */
+const results: { key: string; body: object; blob?: Buffer }[] = [
+  { key: key(1), body: { blob: sha(blobs.first), tags: ['t'] }, blob: blobs.first },
+  { key: key(2), body: { value: long } },
+  { key: key(1), body: { blob: sha(blobs.second) }, blob: blobs.second },
+  ...[3, 4, 5, 6, 7].map((index) => ({ key: key(index), body: { value: `${index}${long}` } })),
+  { key: key(8), body: { value: 'short', deps: ['file:/nowhere'] } },
+];
+
+test('a daemon that is killed at every step of storing results has none that is wrong, and nothing left over', async () => {
+  const uncut = await run(0);
+  expect(uncut).toMatchObject({ fired: false, wrong: [] });
+  expect(uncut.steps).toBeGreaterThanOrEqual(40);
+  const points = Array.from({ length: uncut.steps }, (_, index) => index + 1).filter((at) => at % every === 0);
+  const wrong: string[] = [];
+  let fired = 0;
+  for (const at of points) {
+    const outcome = await run(at);
+    if (outcome.fired) fired += 1;
+    wrong.push(...outcome.wrong.map((what) => `killed before step ${at} (${outcome.last}): ${what}`));
+  }
+  console.log(`results: ${points.length} crash points, faults fired ${fired}, ${wrong.length} violations`);
+  expect(wrong).toEqual([]);
+  expect(fired).toBeGreaterThanOrEqual(Math.floor(points.length * 0.95));
+});
+
+/** One life of the daemon, cut short before step `at` (0 = not), and what is found in the next. */
+async function run(at: number) {
+  const dir = tempDir();
+  const log = join(dir, 'steps');
+  writeFileSync(log, '');
+  const settings = { AUTOCACHE_MEMO_LIMIT: `${limit}` };
+  const environment = {
+    CRASH_AT: `${at}`,
+    CRASH_LOG: log,
+    CRASH_BELOW: join(dir, 'cache', 'memo'),
+    CRASH_ROWS: 'entries \\(ns|FROM entries|blobs|entry_blobs|tags|deps',
+  };
+  const first = await startDaemonProcess({ dir, settings, environment, nodeOptions: `--import=${preload}` });
+  const stored = new Map<string, string>();
+  const wrong: string[] = [];
+  try {
+    for (const result of results) {
+      const held = bytesHeld(dir);
+      if (held > limit) wrong.push(`${held} bytes are held, the limit is ${limit}`);
+      await store(first, result);
+      stored.set(result.key, JSON.stringify(result.body));
+    }
+  } catch {
+    // It was killed.
+  }
+  const lines = readFileSync(log, 'utf8').trimEnd().split('\n');
+  await endDaemonProcess(first.child);
+  const second = await startDaemonProcess({ dir, settings });
+  wrong.push(...(await violations(second, dir, stored)));
+  await endDaemonProcess(second.child);
+  rmSync(dir, { recursive: true });
+  return { fired: first.child.signalCode === 'SIGKILL', steps: lines.length, last: lines.at(-1), wrong };
+}
+
+async function store(daemon: DaemonProcess, { key: of, body, blob }: (typeof results)[number]): Promise<void> {
+  if (blob) await send(daemon, 'PUT', `/api/memo/blobs/${sha(blob)}`, blob);
+  const { status } = await send(daemon, 'POST', '/api/memo/put', Buffer.from(JSON.stringify({ ns: 'n', key: of, ...body })));
+  if (status !== 200) throw new Error(`put answered ${status}`);
+}
+
+/** What may not be after any crash. */
+async function violations(daemon: DaemonProcess, dir: string, stored: Map<string, string>): Promise<string[]> {
+  const wrong: string[] = [];
+  const served = new Set<string>();
+  for (let index = 1; index <= 8; index += 1) {
+    const { text } = await send(daemon, 'POST', '/api/memo/get', Buffer.from(JSON.stringify({ ns: 'n', key: key(index) })));
+    const found = JSON.parse(text);
+    if (found.state === 'miss') continue;
+    const candidates = results.filter((result) => result.key === key(index));
+    const isRight = candidates.some(({ body, blob }) =>
+      blob
+        ? sha(readFileSync(found.path)) === sha(blob) && found.sha256 === sha(blob)
+        : found.value === (body as { value: string }).value,
+    );
+    if (!isRight) wrong.push(`key ${index} has a wrong value`);
+    served.add(key(index));
+  }
+  // What leaves for others is the large; this one was answered as stored.
+  if (stored.has(key(8)) && !served.has(key(8))) wrong.push('a result that was stored is gone');
+  const leftovers = async () => {
+    const { memo } = await daemon.client.stats();
+    return { files: filesIn(dir).length - memo.blobs, bytes: bytesHeld(dir) > memo.bytes, reserved: memo.reserved };
+  };
+  await expect
+    .poll(leftovers, { timeout: 30_000 })
+    .toEqual({ files: 0, bytes: false, reserved: 0 })
+    .catch((error: Error) => {
+      wrong.push(`left over: ${error.message.split('\n')[0]} ${filesIn(dir).join()}`);
+    });
+  return wrong;
+}
+
+/** All files of blobs, finished or not. */
+function filesIn(dir: string): string[] {
+  const folders = ['cas', 'partial'].map((name) => join(dir, 'cache', 'memo', name)).filter((folder) => existsSync(folder));
+  const entries = folders.flatMap((folder) => readdirSync(folder, { recursive: true, withFileTypes: true }));
+  return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+}
+
+function bytesHeld(dir: string): number {
+  return filesIn(dir).reduce((sum, file) => sum + (statSync(file, { throwIfNoEntry: false })?.size ?? 0), 0);
+}
+
+function send(
+  { client }: DaemonProcess,
+  method: string,
+  path: string,
+  body: Buffer,
+): Promise<{ status: number; text: string }> {
+  const { url, tokenFile } = client.daemon;
+  return new Promise((resolve, reject) => {
+    const headers = {
+      authorization: `Bearer ${readFileSync(tokenFile, 'utf8').trim()}`,
+      'content-type': method === 'PUT' ? 'application/octet-stream' : 'application/json',
+      'content-length': body.length,
+    };
+    const asked = request(`${url}${path}`, { method, headers }, (response) => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (part: string) => {
+        text += part;
+      });
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, text })).on('error', reject);
+    });
+    asked.on('error', reject);
+    asked.end(body);
+  });
+}
