@@ -6,7 +6,6 @@ import { CacheError, toCacheError } from '../core/errors.ts';
 import type { Medium, SourceFile, SourceState } from '../core/types.ts';
 import { detectMedium, isNetwork } from '../media/medium.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { bounded } from '../runtime/deadline.ts';
 import type { Events } from '../runtime/events.ts';
 import type { Log } from '../runtime/log.ts';
 import { type ListedFile, SourceClient } from '../sources/client.ts';
@@ -29,8 +28,6 @@ const probeDeadlineMs = 5000;
 const publishedDeadlineMs = 10_000;
 /** One read at the start of a file on a disk that may have to spin up, ms. */
 const headDeadlineMs = 10_000;
-/** How long a search by stem waits for roots that have not been walked yet, ms. */
-const listedDeadlineMs = 3000;
 /** Pause between two walks of a root, ms. Local roots are watched between them; on a network root only walks find changes. */
 const rescanMs = 10 * 60_000;
 
@@ -140,13 +137,9 @@ export class SourceRoots implements AsyncDisposable {
     return this.#roots.resolveName(category, name).map(flat);
   }
 
-  /**
-   * The names of the files of a category that are called `stem`, whatever their extension (see `withStem`). Waits for the first walk
-   * of the roots, but not long.
-   */
-  async withStem(category: string, stem: string): Promise<string[]> {
-    await bounded(this.#keeper.listed(), listedDeadlineMs);
-    return withStem(category, stem, { ...this.#options, roots: this.#roots, library: this.#library });
+  /** The names of the files of a category that are called `stem`; see `withStem`. */
+  withStem(category: string, stem: string): Promise<string[]> {
+    return withStem(category, stem, { ...this.#options, roots: this.#roots, library: this.#library, keeper: this.#keeper });
   }
 
   /** The category and name by which ComfyUI asks for a file; null below no root. */

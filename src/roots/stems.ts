@@ -1,23 +1,31 @@
 import { basename } from 'node:path';
 import type { Catalog } from '../catalog/catalog.ts';
 import { currentCategory } from '../comfyui/categories.ts';
+import { bounded } from '../runtime/deadline.ts';
 import { stemOf } from '../weights/companion-names.ts';
 import { isModelName } from '../weights/extensions.ts';
 import type { Library } from './library.ts';
 import type { Roots } from './registry.ts';
 
+/** How long roots that have not been walked yet are waited for, ms. */
+const listedDeadlineMs = 3000;
+
 export interface StemsDeps {
   roots: Pick<Roots, 'find' | 'nameOf'>;
   library: Pick<Library, 'withStem' | 'isListed'>;
+  keeper: { listed(): Promise<void> };
   catalog: { entries: Pick<Catalog['entries'], 'names'> };
 }
 
 /**
- * The files of a category that are called `stem`, whatever their extension: in the folder that `stem` names, or else in any. From
- * the last walks; below roots that were not walked since the start, such as those that are away, from the catalog.
+ * The files of a category that are called `stem`, whatever their extension: in the folder that `stem` names, or else in any. The walks
+ * of the roots know them; the first walk is waited for, but not long. Below roots that were not walked since the start, such as those
+ * that are away, the catalog knows some.
  * @returns their names in the category, with `/`
  */
-export function withStem(category: string, stem: string, { roots, library, catalog }: StemsDeps): string[] {
+export async function withStem(category: string, stem: string, deps: StemsDeps): Promise<string[]> {
+  const { roots, library, keeper, catalog } = deps;
+  await bounded(keeper.listed(), listedDeadlineMs);
   const wanted = currentCategory(category);
   const base = stem.slice(stem.lastIndexOf('/') + 1);
   const isUnlisted = (path: string) => {

@@ -48,7 +48,8 @@ export async function findModels(document: unknown, { check, ...deps }: FindMode
     };
     const analysis = analyze(document, { ...deps, resolveName, withStem });
     if (asked.size + askedStems.size === 0) return analysis;
-    for (const [key, { category, name }] of askedStems) stems.set(key, await deps.withStem(category, name));
+    const found = await Promise.all([...askedStems.values()].map(({ category, name }) => deps.withStem(category, name)));
+    for (const [index, key] of [...askedStems.keys()].entries()) stems.set(key, found[index] ?? []);
     const items = await check([...asked.values()]);
     for (const [index, key] of [...asked.keys()].entries()) known.set(key, items[index] ?? notThere);
   }

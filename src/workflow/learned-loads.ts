@@ -37,6 +37,8 @@ const most = { known: 2000, compared: 40 };
 export class LearnedLoads {
   /** By class and inputs, the latest last. */
   readonly #known = new Map<string, Known & { classType: string }>();
+  /** The same; null after a change. */
+  #byClass: Map<string, readonly Known[]> | null = null;
   readonly #store: Pick<LoadStore, 'save' | 'drop'>;
 
   constructor(saved: readonly SavedLoad[], store: Pick<LoadStore, 'save' | 'drop'>) {
@@ -49,16 +51,18 @@ export class LearnedLoads {
 
   /** The files that a node with these inputs has loaded before, or would by what other inputs have shown. */
   expected({ classType, texts, numbers }: Choices): ExpectedFile[] {
-    const known = [...this.#known.values()].filter((load) => load.classType === classType);
-    const named = texts.flatMap(({ at, input, value }) => {
-      const load = known.find((one) => one.named?.input === input && one.named.value === value);
-      return (load?.files ?? []).map((file) => ({ ...file, inputs: [at], value }));
+    this.#byClass ??= Map.groupBy(this.#known.values(), (load) => load.classType);
+    const known = this.#byClass.get(classType) ?? [];
+    const named = texts.flatMap((text) => {
+      const load = known.find((one) => one.named !== null && fits(text, one.named));
+      return (load?.files ?? []).map((file) => ({ ...file, inputs: [text.at], value: text.value }));
     });
-    const chosen = known.filter(({ named }) => named === null).slice(-most.compared);
+    const chosen = known.filter((load) => load.named === null).slice(-most.compared);
     const idle = indifferent(chosen);
-    const has = setOf(texts);
-    const fitting = chosen.filter((load) => load.texts.every((text) => idle.has(text.input) || has.has(pairOf(text))));
-    const agreeing = (load: Known) => load.numbers.filter((number) => setOf(numbers).has(pairOf(number))).length;
+    const fitting = chosen.filter((load) =>
+      load.texts.every((wanted) => idle.has(wanted.input) || texts.some((text) => fits(text, wanted))),
+    );
+    const agreeing = (load: Known) => load.numbers.filter((wanted) => numbers.some((number) => fits(number, wanted))).length;
     const best = Math.max(...fitting.map(agreeing));
     const load = fitting.findLast((one) => agreeing(one) === best);
     const deciding = texts.filter(({ input }) => !idle.has(input)).map(({ at }) => at);
@@ -96,6 +100,7 @@ export class LearnedLoads {
       before?.length === load.files.length && load.files.every((file) => before.some((one) => isSameFile(one, file)));
     const known = isSame ? null : knownOf(load);
     if (!known) return;
+    this.#byClass = null;
     this.#known.delete(key);
     this.#known.set(key, known);
     this.#store.save({ ...load, files: [...load.files] });
@@ -103,6 +108,7 @@ export class LearnedLoads {
   }
 
   #drop(load: Pick<SavedLoad, 'classType' | 'inputs'>): void {
+    this.#byClass = null;
     this.#known.delete(keyOf(load));
     this.#store.drop(load);
   }
@@ -130,6 +136,11 @@ function differing(one: Known, other: Known): string[] {
     ...other.texts.filter((text) => !ones.has(pairOf(text))),
   ];
   return [...new Set(only.map(({ input }) => input))];
+}
+
+/** Workflows of the editor give some values without the names of their inputs, as `#0`. */
+function fits(choice: Choice, wanted: Choice): boolean {
+  return choice.value === wanted.value && (choice.input === wanted.input || choice.input.startsWith('##'));
 }
 
 function isSameFile(one: LoadedFile, other: LoadedFile): boolean {

@@ -20,5 +20,6 @@ const preset = /(^|_)(presets?|model|variant|version|family|backbone|weights)(_(
 export function presetsOf({ classType, texts }: Choices, classes: NodeClasses): Choices['texts'] {
   if (classes.isCore(classType) || !loader.test(classType) || noModels.test(classType)) return [];
   const loadsModels = guessCategory('model', classType) !== null;
-  return texts.filter(({ at, value }) => mayBeName(value) && (loadsModels ? !settings.test(at) : preset.test(at)));
+  const isChoice = (at: string) => !at.includes('.') && (loadsModels ? !settings.test(at) : preset.test(at));
+  return texts.filter(({ at, value }) => isChoice(at) && mayBeName(value));
 }

@@ -104,6 +104,23 @@ describe('the files behind a preset', () => {
     expect((await found(client, unified('PLUS (high)'))).files).toEqual(now);
   });
 
+  test('are those of the workflow in the editor too, which does not name its inputs', async () => {
+    const { client } = await runDaemon(face);
+    await run(client, unified('PLUS (high)'), plus);
+    const saved = (preset: string) => ({
+      nodes: [
+        { id: 5, type: 'FaceAdapterUnifiedLoader', outputs: [{ type: 'IPADAPTER' }], widgets_values: [preset, 'CPU', 0.9] },
+        { id: 9, type: 'PreviewAny', inputs: [{ name: 'source', type: '*', link: 1 }] },
+      ],
+      links: [[1, 5, 0, 9, 0, 'IPADAPTER']],
+    });
+    expect((await client.analyze({ workflow: saved('PLUS (high)') })).models.map(({ how }) => how)).toEqual([
+      'learned',
+      'learned',
+    ]);
+    expect((await client.analyze({ workflow: saved('STANDARD') })).models).toEqual([]);
+  });
+
   test('are forgotten when they are gone', async () => {
     const { client, root } = await runDaemon(face);
     await run(client, unified('PLUS (high)'), plus);
