@@ -50,6 +50,25 @@ class AutocachedRefusal:
         raise FileNotFoundError(autocached)
 
 
+class _Folders(list):
+    """
+    The folders of embeddings. A text encoder keeps a slice of them from its loading, and looks there for embeddings as long as it stays
+    loaded. So a slice also leads to the folders that are added for the time of an outage; `added()` lists them.
+    """
+
+    def __init__(self, folders, added):
+        super().__init__(folders)
+        self._added = added
+
+    def __getitem__(self, index):
+        found = super().__getitem__(index)
+        return _Folders((folder for folder in found if folder not in self._added()), self._added) if isinstance(index, slice) else found
+
+    def __iter__(self):
+        yield from super().__iter__()
+        yield from (folder for folder in self._added() if folder not in self)
+
+
 class Embeddings:
     """Refuses prompts that name an embedding which is neither in a folder nor a copy, while a folder of embeddings is away."""
 
@@ -57,6 +76,10 @@ class Embeddings:
         self._folder_paths = folder_paths
         self._offline = offline
         self._looking = None
+        entry = folder_paths.folder_names_and_paths.get(CATEGORY)
+        if entry is not None:
+            followed = _Folders(entry[0], lambda: offline.added(CATEGORY))
+            folder_paths.folder_names_and_paths[CATEGORY] = (followed, *entry[1:])
 
     def checked(self, prompt: dict) -> dict:
         """The prompt itself, or one with the nodes refused whose embeddings are missing. Called on ComfyUI's event loop."""

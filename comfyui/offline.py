@@ -40,6 +40,10 @@ class OfflineFolders:
         """Those that are added now: no model folders of the user's."""
         return {place for _, place in self._added}
 
+    def added(self, category: str) -> list[str]:
+        """Those of them that are added to this category."""
+        return [place for of, place in list(self._added) if of == category]
+
     def holds(self, path: str | None) -> bool:
         """True for a file that ComfyUI has found in one of them."""
         return path is not None and any(path.startswith(os.path.join(place, "")) for place in self.folders)
@@ -116,18 +120,17 @@ class OfflineFolders:
 
     def _put(self, wanted: dict[tuple[str, str], str]) -> None:
         """Adds and takes away folders, so that these stand in for those."""
+        listed = self._folder_paths.folder_names_and_paths
         with self._lock:
-            before, self._added = self._added, {}
-            for (category, place), folder in before.items():
-                if (category, place) in wanted:
-                    self._added[category, place] = folder
-                else:
-                    self._take_away(category, place)
-            for (category, place), folder in wanted.items():
-                if (category, place) not in self._added and place not in self._folder_paths.folder_names_and_paths[category][0]:
-                    self._add(category, place)
-                    self._added[category, place] = folder
-                    log.info("autocached: the folder %s is away; its copies are offered as %s", folder, category)
+            for key in self._added.keys() - wanted.keys():
+                self._take_away(*key)
+            kept = {key: folder for key, folder in self._added.items() if key in wanted}
+            new = {key: folder for key, folder in wanted.items() if key not in kept and key[1] not in listed[key[0]][0]}
+            # At no time is a folder in ComfyUI's list and not known as one of ours.
+            self._added = {**kept, **new}
+            for (category, place), folder in new.items():
+                self._add(category, place)
+                log.info("autocached: the folder %s is away; its copies are offered as %s", folder, category)
 
     def _add(self, category: str, place: str) -> None:
         add = getattr(self._folder_paths, "add_model_folder_path", None)
@@ -170,8 +173,9 @@ class OfflineFolders:
                 back = [key for key, folder in list(self._added.items()) if not is_empty(folder)]
                 with self._lock:
                     for key in back:
-                        if self._added.pop(key, None) is not None:
+                        if key in self._added:
                             self._take_away(*key)
+                            del self._added[key]
                 self._mend({category for category, _ in list(self._added)})
             except Exception:
                 log.debug("autocached: a folder of copies was not taken away", exc_info=True)

@@ -1,5 +1,6 @@
 """The disk or the share with the models is away, and copies of them are there."""
 
+import copy
 import importlib
 import os
 import shutil
@@ -190,6 +191,19 @@ class Embeddings(EmbeddingsTest):
         shutil.move(os.path.join(self.dir, "elsewhere", "embeddings"), self.models)
         self.look()
         self.assertEqual(self.folders(), [self.folder])
+
+    def test_a_text_encoder_that_was_loaded_before_finds_them_and_one_loaded_meanwhile_forgets_the_copies_again(self):
+        before = self.folder_paths.get_folder_paths("embeddings")
+        shutil.move(self.folder, self.make_folder("elsewhere"))
+        self.look()
+        meanwhile = self.folder_paths.get_folder_paths("embeddings")
+        self.assertEqual([list(before), list(meanwhile)], [[self.folder, self.place]] * 2)
+        self.folder_paths.folder_names_and_paths["embeddings"][0].append("/more")
+        self.assertEqual(list(self.folders()), [self.folder, self.place, "/more"])
+        shutil.move(os.path.join(self.dir, "elsewhere", "embeddings"), self.models)
+        self.look()
+        self.assertEqual([list(before), list(meanwhile)], [[self.folder]] * 2)
+        self.assertEqual(copy.deepcopy(before), [self.folder])
 
     def test_the_folder_of_copies_is_not_told_to_the_daemon_as_one_of_models(self):
         shutil.move(self.folder, self.make_folder("elsewhere"))

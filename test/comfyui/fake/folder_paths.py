@@ -5,6 +5,10 @@ import os
 folder_names_and_paths = {}
 
 
+def get_folder_paths(folder_name):
+    return folder_names_and_paths[map_legacy(folder_name)][0][:]
+
+
 def map_legacy(folder_name):
     return {"unet": "diffusion_models", "clip": "text_encoders"}.get(folder_name, folder_name)
 
