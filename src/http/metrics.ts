@@ -2,17 +2,9 @@ import { Counter, Gauge, Registry, Summary } from 'prom-client';
 import type { StatsAnswer } from '../api/stats.ts';
 import { rootHealths } from '../core/vocabulary.ts';
 import type { LookupStats } from '../lookup/stats.ts';
+import { memoSeries } from './memo-metrics.ts';
+import type { Series } from './series.ts';
 import type { StatsServices } from './stats.ts';
-
-interface Series {
-  /** A counter: it only grows at runtime. */
-  counts?: boolean;
-  name: string;
-  help: string;
-  labels?: readonly string[];
-  /** One value, or one for each set of labels. */
-  read(stats: StatsAnswer, services: StatsServices): number | [Record<string, string>, number][];
-}
 
 const tierSeries = (
   name: string,
@@ -90,7 +82,7 @@ export class Metrics {
 
   constructor(lookupStats: LookupStats) {
     const registers = [this.#registry];
-    this.#series = series.map(({ counts, name, help, labels = [], read }) => {
+    this.#series = [...series, ...memoSeries].map(({ counts, name, help, labels = [], read }) => {
       const options = { name, help, labelNames: [...labels], registers };
       return { read, set: counts ? following(new Counter(options)) : setting(new Gauge(options)) };
     });

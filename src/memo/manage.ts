@@ -5,6 +5,7 @@ import type {
   MemoRemoval,
   MemoSort,
   MemoStats,
+  MemoTotals,
   MemoVerifyAnswer,
 } from '../api/memo.ts';
 import type { Blob } from './blobs.ts';
@@ -84,6 +85,11 @@ export class Manage {
 
   stats(): MemoStats {
     return statsOf(this.#deps, this.#deps.opened.existing);
+  }
+
+  /** What has happened since the first start, by namespace. */
+  totals(): ReadonlyMap<string, MemoTotals> {
+    return this.#deps.opened.existing?.usage.byNamespace() ?? new Map();
   }
 
   explain(ns: string, key: string): Promise<MemoExplainAnswer> {

@@ -1,6 +1,7 @@
 import type { EventMap } from '../api/event-map.ts';
 import type { MemoMode, MemoPutAnswer, MemoRefusal } from '../api/memo.ts';
 import { CacheError } from '../core/errors.ts';
+import { meaningOf } from '../runtime/errnos.ts';
 import type { Events } from '../runtime/events.ts';
 import { isFull } from '../sqlite/reserve.ts';
 import { type Result, resultFields } from './answers.ts';
@@ -91,13 +92,10 @@ export class Memo implements AsyncDisposable {
     const { ns, key } = request;
     const lease = this.#leaseOf(request);
     const store = this.#store();
+    // Nobody waits, and no blob is here.
+    if (this.#deps.mode() === 'off') return { stored: false, reason: 'OFF', key };
     const value = draft(store, request.given);
-    let reason: MemoRefusal | null;
-    try {
-      reason = await this.#stored(store, request, value, lease);
-    } catch (error) {
-      reason = this.#refused(error);
-    }
+    const reason = await this.#stored(store, request, value, lease).catch((error) => this.#refused(error));
     if (reason !== 'DISAGREES') this.#flights.done(ns, key, resultOf(key, value));
     if (reason === null) this.#usage(ns, { stores: 1, bytesIn: value.bytes });
     else this.#usage(ns, reason === 'DISAGREES' ? { disagreements: 1 } : { rejected: 1 });
@@ -145,7 +143,6 @@ export class Memo implements AsyncDisposable {
     lease: { lease: Lease; held: boolean } | null,
   ): Promise<MemoRefusal | null> {
     const { ns } = request;
-    if (this.#deps.mode() === 'off') return 'OFF';
     if (this.#deps.mode() === 'read-only' || !store || this.#deps.state() !== 'here') return 'READ_ONLY';
     const { epoch, settings } = store.namespaces.of(ns);
     if (lease?.lease.isVoid) return 'INVALIDATED';
@@ -170,11 +167,11 @@ export class Memo implements AsyncDisposable {
     return known;
   }
 
+  /** Those who wait get the result all the same. @throws CacheError */
   #refused(error: unknown): MemoRefusal {
     if (error instanceof CacheError) throw error;
     this.#opened.trouble(error);
-    if (isFull(error)) return 'NO_SPACE';
-    return 'READ_ONLY';
+    return isFull(error) || meaningOf(error) === 'full' ? 'NO_SPACE' : 'READ_ONLY';
   }
 
   #lease({ ns, key }: Question, asker: Asker): Lease | null {

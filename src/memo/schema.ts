@@ -29,6 +29,7 @@ const migrations: readonly string[] = [
     UNIQUE (ns, key),
     CHECK ((doc IS NULL) = (body IS NOT NULL))
   ) STRICT;
+  CREATE INDEX entries_by_epoch ON entries (ns, epoch);
   CREATE INDEX entries_by_rank ON entries (rank, last_use);
   CREATE INDEX entries_by_end ON entries (ends_at) WHERE ends_at IS NOT NULL;
 

@@ -225,7 +225,8 @@ export class Store implements Disposable {
   async #evict(id: number): Promise<number> {
     const entry = this.entries.byId(id);
     if (!entry) return 0;
-    this.usage.add(entry.ns, { evictions: 1 });
+    const isOver = entry.endsAt !== null && entry.endsAt <= this.#deps.clock.now();
+    if (!isOver) this.usage.add(entry.ns, { evictions: 1 });
     return this.remove([id]);
   }
 
@@ -233,7 +234,7 @@ export class Store implements Disposable {
   #leastWorth(most: number): number[] {
     this.flush();
     const over = this.entries.over(this.#deps.clock.now());
-    return over.length > 0 ? over : this.entries.leastWorth(most);
+    return [...new Set([...over, ...this.entries.leastWorth(most)])];
   }
 
   #totals(): { items: number; inlineBytes: number; blobs: number; blobBytes: number; tick: number } {

@@ -73,13 +73,24 @@ export class MemoUsage {
     this.#totals.clear();
   }
 
-  /** Over all days and namespaces, with what is not written yet. */
-  totals(): MemoTotals {
-    const sums = columns.map(([name, column]) => `coalesce(sum(${column}), 0) AS ${name}`).join();
-    const written = this.#db.get<MemoTotals>(`SELECT ${sums} FROM daily`) ?? none();
-    for (const totals of this.#totals.values()) for (const [name] of columns) written[name] += totals[name];
-    return written;
+  /** Over all days, by namespace, with what is not written yet. */
+  byNamespace(): Map<string, MemoTotals> {
+    const sums = columns.map(([name, column]) => `sum(${column}) AS ${name}`).join();
+    const written = this.#db.all<MemoTotals & { ns: string }>(`SELECT ns, ${sums} FROM daily GROUP BY ns ORDER BY ns`);
+    const all = new Map(written.map(({ ns, ...totals }) => [ns, totals as MemoTotals]));
+    for (const [ns, totals] of this.#totals) all.set(ns, sum([all.get(ns) ?? none(), totals]));
+    return all;
   }
+
+  totals(): MemoTotals {
+    return sum([...this.byNamespace().values()]);
+  }
+}
+
+function sum(all: readonly MemoTotals[]): MemoTotals {
+  const result = none();
+  for (const totals of all) for (const [name] of columns) result[name] += totals[name];
+  return result;
 }
 
 function none(): MemoTotals {

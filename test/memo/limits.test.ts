@@ -94,6 +94,17 @@ describe('limits', () => {
     expect(await putBytes(rig, 2, MiB)).toMatchObject({ stored: true });
   });
 
+  test('what is over leaves first, and is no eviction', async () => {
+    const rig = createMemo();
+    rig.world.items = 2;
+    await rig.put(keyOf(1), 'dear', { costMs: 1e9, ttlMs: 1000 });
+    await rig.put(keyOf(2), 'cheap', { costMs: 10 });
+    rig.clock.advance(2000);
+    await rig.put(keyOf(3), 'new');
+    expect((await rig.get(keyOf(2))).state).toBe('hit');
+    expect(rig.memo.manage.stats()).toMatchObject({ current_items: 2, evictions: 0 });
+  });
+
   test('a lower limit counts at once', async () => {
     const rig = createMemo();
     for (const index of [1, 2, 3]) await rig.put(keyOf(index), index);

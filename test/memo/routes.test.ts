@@ -220,3 +220,17 @@ describe('/api/cache with plane=memo', () => {
     expect((await post('/api/cache/clear', { all: true })).status).toBe(200);
   });
 });
+
+test('the figures for Prometheus are by namespace, and no key is in them', async () => {
+  const { app, token, post } = createMemoClient();
+  await post('/api/memo/put', { ns: 'shop', key: keyOf(7), value: 'x', costMs: 5000, label: 'secret prompt' });
+  for (const key of [keyOf(7), keyOf(7), keyOf(8)]) await post('/api/memo/get', { ns: 'shop', key });
+  const headers = { host: '127.0.0.1:8189', authorization: `Bearer ${token}` };
+  const { body } = await app.inject({ url: '/metrics', headers });
+  expect(body).toContain('autocached_memo_hits_total{ns="shop"} 2');
+  expect(body).toContain('autocached_memo_misses_total{ns="shop"} 1');
+  expect(body).toContain('autocached_memo_seconds_saved_total{ns="shop"} 10');
+  expect(body).toContain('autocached_memo_items 1');
+  expect(body).not.toContain(keyOf(7));
+  expect(body).not.toContain('secret');
+});

@@ -1,0 +1,41 @@
+import type { MemoTotals } from '../api/memo.ts';
+import type { Series } from './series.ts';
+
+/** Of the totals of each namespace. */
+const totals: readonly [string, string, keyof MemoTotals][] = [
+  ['hits_total', 'Questions answered with a result', 'hits'],
+  ['stale_total', 'Hits whose result was stale', 'stale'],
+  ['misses_total', 'Questions without a result', 'misses'],
+  ['coalesced_total', 'Hits that waited for the computation of another asker', 'coalesced'],
+  ['stores_total', 'Results stored', 'stores'],
+  ['rejected_total', 'Results not stored', 'rejected'],
+  ['evictions_total', 'Results that left to make room', 'evictions'],
+  ['disagreements_total', 'Late results that differ from the stored one', 'disagreements'],
+  ['seconds_saved_total', 'Seconds of computing saved', 'secondsSaved'],
+];
+
+/** The figures of the plane of results. No key and no label appears in them. */
+export const memoSeries: readonly Series[] = [
+  ...totals.map(
+    ([name, help, key]): Series => ({
+      counts: true,
+      name: `autocached_memo_${name}`,
+      help,
+      labels: ['ns'],
+      read: (_stats, { memo }) => [...memo.manage.totals()].map(([ns, of]) => [{ ns }, of[key]]),
+    }),
+  ),
+  {
+    name: 'autocached_memo_bytes',
+    help: 'Bytes of results',
+    labels: ['layer'],
+    read: ({ memo }) => [
+      [{ layer: 'ram' }, memo.ram.bytes],
+      [{ layer: 'disk' }, memo.bytes],
+    ],
+  },
+  { name: 'autocached_memo_limit_bytes', help: 'Most bytes of results on the disk', read: ({ memo }) => memo.limit },
+  { name: 'autocached_memo_items', help: 'Results', read: ({ memo }) => memo.current_items },
+  { name: 'autocached_memo_computing', help: 'Keys that a program computes now', read: ({ memo }) => memo.computing },
+  { name: 'autocached_memo_waiting', help: 'Askers that wait for one', read: ({ memo }) => memo.waiting },
+];
