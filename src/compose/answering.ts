@@ -26,7 +26,7 @@ import type { Context } from './context.ts';
 export interface AnsweringParts extends Context {
   catalog: Catalog;
   tiers: Tiers;
-  accounts: Pick<Accounts, 'unaccounted'>;
+  accounts: Pick<Accounts, 'complete' | 'unaccounted'>;
   sources: Pick<SourceRoots, 'locate' | 'candidates' | 'nameOf' | 'stat' | 'categories' | 'withStem'>;
   planner: CopyPlanner;
   evictor: Evictor;

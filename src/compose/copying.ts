@@ -26,7 +26,7 @@ import type { Rules } from './settings.ts';
 export interface CopyingParts extends Context, Rules {
   catalog: Catalog;
   tiers: Tiers;
-  accounts: Pick<Accounts, 'complete' | 'isUnproven'>;
+  accounts: Pick<Accounts, 'complete' | 'compared' | 'isUnproven'>;
   /** The RAM tier, null = none. */
   memory: MemoryTier | null;
   sources: Pick<SourceRoots, 'filesBeside' | 'diskOf' | 'mediumOf' | 'head' | 'stat'>;

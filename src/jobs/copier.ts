@@ -11,7 +11,7 @@ import type { Log } from '../runtime/log.ts';
 import type { SpaceDeps } from '../space/make-room.ts';
 import type { Tiers } from '../tiers/tiers.ts';
 import type { ActiveJobs } from './active-jobs.ts';
-import { CopyMaker } from './copy-maker.ts';
+import { CopyMaker, type CopyMakerDeps } from './copy-maker.ts';
 import type { MeasuredSpeeds } from './copy-runner.ts';
 import { DiskContention } from './disk-contention.ts';
 import { Failures } from './failures.ts';
@@ -26,7 +26,7 @@ import type { CopyWorkers } from './workers.ts';
 export interface CopierDeps extends SpaceDeps {
   tiers: Tiers;
   /** Copies queue until everything in the tiers is accounted for; the event `accounting` tells. */
-  accounts: { readonly complete: boolean };
+  accounts: CopyMakerDeps['accounts'] & { readonly complete: boolean };
   workers: CopyWorkers;
   active: ActiveJobs;
   speeds: MeasuredSpeeds;

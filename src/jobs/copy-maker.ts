@@ -15,6 +15,10 @@ export interface CopyMakerDeps extends ReservationDeps, CopyRunnerDeps {
   /** Takes a copy out of service that did not match its seal. */
   onDamaged(copy: Copy, entry: Entry, why: string): void;
   sources: { mediumOf(path: string): Promise<Medium | null> };
+  accounts: {
+    /** Resolves when this copy is not to be compared with its hashes, or has been. */
+    compared(copyPath: string): Promise<void>;
+  };
   isStopping(): boolean;
 }
 
@@ -34,7 +38,8 @@ export class CopyMaker {
   async make(job: Job): Promise<void> {
     const tier = this.#deps.tiers.require(job.tier);
     // Where its name cannot be had, not a byte is read.
-    tier.placeOf(job.file.root, job.file.rel);
+    const { path } = tier.placeOf(job.file.root, job.file.rel);
+    await this.#deps.accounts.compared(path);
     if (this.#isMade(job)) return;
     await this.#assertMedium(job);
     if (await this.#link(job, tier)) return;

@@ -8,8 +8,8 @@ import type { Examination, Located, Planner, UsableCopies } from './collaborator
 export interface CopiesDeps {
   catalog: Catalog;
   tiers: Tiers;
-  /** Sound copies that are not yet in the catalog. */
-  accounts: { unaccounted(of: Located): Copy[] };
+  /** `unaccounted`: sound copies that are not yet in the catalog. */
+  accounts: { readonly complete: boolean; unaccounted(of: Located): Copy[] };
   planner: Pick<Planner, 'isComplete'>;
   evictor: { evict(copy: Copy, entry: Entry, why: 'damaged'): Promise<unknown> };
   log: Log;
@@ -50,8 +50,9 @@ export class Copies {
 
   /** After the answer, takes damaged and outdated copies out of service. Never throws. */
   takeOutOfService({ entry, source, copy, cold, damaged, decision }: Examination): void {
-    const { catalog, evictor } = this.#deps;
-    if (damaged && entry) this.#afterwards(() => evictor.evict(damaged.copy, entry, 'damaged'));
+    const { catalog, evictor, accounts } = this.#deps;
+    // Until then its seal proves nothing: a disk may have numbered its files anew, and they are compared with their hashes.
+    if (damaged && entry && accounts.complete) this.#afterwards(() => evictor.evict(damaged.copy, entry, 'damaged'));
     for (const old of [copy, cold]) {
       if (!decision.retire || !old || source.state !== 'present') continue;
       if (!isSameFingerprint(old.source, source.fingerprint)) this.#afterwards(() => catalog.copies.retire(old.id));

@@ -1,4 +1,7 @@
+import type { JobView } from '../api/api.ts';
 import type { Catalog } from '../catalog/catalog.ts';
+import { foldCase } from '../core/fold-case.ts';
+import type { Events } from '../runtime/events.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Located, Root } from '../sources/root.ts';
 import type { Roots } from './registry.ts';
@@ -6,17 +9,23 @@ import type { Roots } from './registry.ts';
 interface OneSpellingDeps {
   roots: Roots;
   catalog: Catalog;
+  events: Events;
   log: Log;
 }
 
 /** Keeps one entry for each source where file systems ignore case: that of the spelling which counts. */
-export class OneSpelling {
+export class OneSpelling implements Disposable {
   readonly #deps: OneSpellingDeps;
+  readonly #unsubscribe: () => void;
   /** The roots whose entries have been joined. */
   readonly #joined = new WeakSet<Root>();
 
   constructor(deps: OneSpellingDeps) {
     this.#deps = deps;
+    // The spelling on the disk may have been found while its copy was made.
+    this.#unsubscribe = deps.events.subscribe((name, event) => {
+      if (name === 'job-done') this.respelled((event as JobView).path);
+    });
   }
 
   /**
@@ -38,10 +47,15 @@ export class OneSpelling {
     });
   }
 
-  /** A scan has found a source on the disk under another spelling than the one that counted. */
-  respelled(before: string, path: string): void {
-    const located = this.#deps.roots.find(path);
-    if (located) this.#write(() => this.#respell(before, located));
+  /** A source may lie on the disk under another spelling than the one that counted until now. */
+  respelled(before: string): void {
+    const located = this.#deps.roots.find(before);
+    const isOther = located && located.path !== before && foldCase(located.path) === foldCase(before);
+    if (isOther) this.#write(() => this.#respell(before, located));
+  }
+
+  [Symbol.dispose](): void {
+    this.#unsubscribe();
   }
 
   #respell(before: string, { path, root, rel, category }: Located): void {
@@ -56,9 +70,15 @@ export class OneSpelling {
 
   #write(change: () => void): void {
     const { catalog, log } = this.#deps;
-    catalog
-      .writable()
-      .then(change)
-      .catch((err) => log.error({ err }, 'the spelling of sources could not be changed'));
+    const onError = (err: unknown) => log.error({ err }, 'the spelling of sources could not be changed');
+    if (!catalog.isWritable()) {
+      catalog.writable().then(change).catch(onError);
+      return;
+    }
+    try {
+      change();
+    } catch (error) {
+      onError(error);
+    }
   }
 }

@@ -3,6 +3,7 @@ import { categoryFolders, currentCategory, folderCategory, standardCategory } fr
 import { CacheError } from '../core/errors.ts';
 import { foldCase } from '../core/fold-case.ts';
 import type { Medium } from '../core/types.ts';
+import { hasStableInodes } from '../media/file-systems.ts';
 import { isNetwork, type MediumFacts } from '../media/medium.ts';
 import { cleanName, liesBelow, type PathRules, pathRules } from '../media/paths.ts';
 import type { Located, Root, RootIndex } from '../sources/root.ts';
@@ -105,6 +106,11 @@ export class Roots implements RootIndex {
   learnCase(root: Root, ignoresCase: boolean | null): void {
     if (ignoresCase === false) this.#spellings.delete(root);
     if (ignoresCase && !this.#spellings.has(root)) this.#spellings.set(root, new Spellings(this.rules.sep));
+  }
+
+  /** exFAT behind FUSE numbers each spelling of a name by itself; NTFS behind FUSE heeds case, and has numbers of its own. */
+  hasStableInodes(root: Root): boolean {
+    return hasStableInodes(root.fileSystem) && !(root.fileSystem === 'fuseblk' && this.#spellings.has(root));
   }
 
   /** The roots whose paths have one spelling of many. */

@@ -29,7 +29,7 @@ export interface ScanOptions {
   /** A known source is found changed, or missing while its root answers. Never called for an outage. */
   onChange(path: string, state: SourceState): void;
   /** A file lies on the disk under another spelling of its path than the one that counted until now. */
-  onRespelled?(before: string, path: string): void;
+  onRespelled?(before: string): void;
   /** Receives the found files after each walk. */
   library?: Library;
   signal: AbortSignal;
@@ -72,7 +72,7 @@ async function compare(root: Root, { directory, recursive, isMeant }: Part, opti
     if (library) for (const file of files) listed.push(file);
     for (const { path, fingerprint } of files) {
       const before = roots.noteSpelling(root, path);
-      if (before !== null) onRespelled?.(before, path);
+      if (before !== null) onRespelled?.(before);
       const known = roots.find(path)?.root === root ? find(path) : undefined;
       if (!known) continue;
       met.add(known.id);

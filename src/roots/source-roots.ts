@@ -71,7 +71,7 @@ export class SourceRoots implements AsyncDisposable {
       known: (root, directory) => known.below(root, directory),
       find: (path) => known.find(path),
       onChange: (path, state) => known.changed(path, state),
-      onRespelled: (before, path) => this.#spelling.respelled(before, path),
+      onRespelled: (before) => this.#spelling.respelled(before),
       onHealth: (root) => {
         this.#spelling.join();
         events.emit('root-health', this.#view(root));
@@ -266,6 +266,7 @@ export class SourceRoots implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#spelling[Symbol.dispose]();
     await this.#keeper[Symbol.asyncDispose]();
     // This also ends a question under way.
     await this.#host[Symbol.asyncDispose]();

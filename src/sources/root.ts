@@ -39,6 +39,8 @@ export interface RootIndex {
   list(): Root[];
   /** The longest root that contains the absolute path; null when none does. */
   find(path: string): Located | null;
+  /** Whether a file of this root keeps its inode number, under every spelling of its name and over remounts. */
+  hasStableInodes(root: Root): boolean;
   /** Stores the detected facts of a root's medium; a kind set by the user stays. */
   learn(root: Root, facts: MediumFacts): void;
   /** The same for a file or a directory in a root, which a link may lead to another disk. */

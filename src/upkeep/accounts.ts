@@ -71,6 +71,11 @@ export class Accounts implements AsyncDisposable {
     return this.#unproven.holds(copyPath);
   }
 
+  /** Resolves when it has been: what comes into service again need not be copied. */
+  compared(copyPath: string): Promise<void> {
+    return this.#unproven.compared(copyPath);
+  }
+
   /** Begins the search, or begins it anew; returns at once. */
   begin(): void {
     this.#stop.abort();

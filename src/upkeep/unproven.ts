@@ -27,7 +27,8 @@ export interface UnprovenDeps {
 export class Unproven implements AsyncDisposable {
   readonly #deps: UnprovenDeps;
   readonly #turns = new Serial();
-  readonly #waiting = new Set<string>();
+  /** By path; resolves when the copy has been read. */
+  readonly #waiting = new Map<string, Promise<void>>();
   #thread: ScrubThread | null = null;
   #isEnded = false;
 
@@ -44,6 +45,11 @@ export class Unproven implements AsyncDisposable {
     return this.#waiting.has(copyPath);
   }
 
+  /** Resolves when this copy is not to be read, or has been. */
+  async compared(copyPath: string): Promise<void> {
+    await this.#waiting.get(copyPath);
+  }
+
   /** Enters a copy out of service, and has it read; returns at once. */
   take(tier: PosixTier, found: Proven): void {
     const { catalog, log } = this.#deps;
@@ -53,8 +59,7 @@ export class Unproven implements AsyncDisposable {
       const entered = catalog.copies.byPath(found.copyPath);
       if (entered) catalog.copies.retire(entered.id);
     });
-    this.#waiting.add(found.copyPath);
-    void this.#turns.run(async () => {
+    const reading = this.#turns.run(async () => {
       try {
         if (!this.#isEnded) await this.#settle(tier, found);
       } catch (error) {
@@ -64,6 +69,7 @@ export class Unproven implements AsyncDisposable {
         if (this.#waiting.size === 0) this.#endThread();
       }
     });
+    this.#waiting.set(found.copyPath, reading);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

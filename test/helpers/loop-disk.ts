@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { tempDir } from './temp-dir.ts';
@@ -12,6 +12,26 @@ export const noLoopDisk: string | null =
       ? 'mkfs.ext4 and a free loop device are needed'
       : null;
 
+/** How a disk with FAT can be made here. Few kernels of test machines have it built in. */
+const fat =
+  has('mkfs.vfat') && readSafely('/proc/filesystems').includes('\tvfat\n')
+    ? { make: ['mkfs.vfat', '-F', '32'], mount: ['mount', '-t', 'vfat'] }
+    : has('mkfs.exfat') && has('mount.exfat-fuse')
+      ? { make: ['mkfs.exfat'], mount: ['mount.exfat-fuse', '-o', 'umask=0077'] }
+      : null;
+
+/** Why there is none, or null. FAT ignores case, and numbers its files anew at each mount. */
+export const noFatDisk: string | null =
+  noLoopDisk ?? (fat ? null : 'mkfs.vfat (dosfstools) with a kernel that has vfat, or mkfs.exfat and exfat-fuse, are needed');
+
+function has(program: string): boolean {
+  return spawnSync(program, ['--help']).error === undefined;
+}
+
+function readSafely(path: string): string {
+  return existsSync(path) ? readFileSync(path, 'utf8') : '';
+}
+
 export interface LoopDisk {
   /** Where it is mounted. */
   path: string;
@@ -21,20 +41,19 @@ export interface LoopDisk {
 }
 
 /** A real disk of so many MiB with a file system of its own, mounted; gone when the test ends. */
-export function createLoopDisk(mib: number): LoopDisk {
+export function createLoopDisk(mib: number, kind: 'ext4' | 'fat' = 'ext4'): LoopDisk {
   const dir = tempDir();
   const [image, path] = [join(dir, 'disk.img'), join(dir, 'ssd')];
   mkdirSync(path);
   writeFileSync(image, '');
   truncateSync(image, mib * 2 ** 20);
-  execFileSync('mkfs.ext4', ['-q', '-F', '-m', '0', image]);
-  const device = execFileSync('losetup', ['--find', '--show', image], { encoding: 'utf8' }).trim();
-  const mount = (...options: string[]) => {
-    execFileSync('mount', [...options, device, path]);
-  };
-  const unmount = () => {
-    execFileSync('umount', ['--lazy', path]);
-  };
+  const [make, attach] = kind === 'fat' && fat ? [fat.make, fat.mount] : [['mkfs.ext4', '-q', '-F', '-m', '0'], ['mount']];
+  const run = ([program = '', ...args]: string[], ...more: string[]) =>
+    execFileSync(program, [...args, ...more], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
+  run(make, image);
+  const device = run(['losetup', '--find', '--show'], image).trim();
+  const mount = (...options: string[]) => void run(attach, ...options, device, path);
+  const unmount = () => void run(['umount', ...(kind === 'fat' ? [] : ['--lazy'])], path);
   mount();
   onTestFinished(() => {
     spawnSync('umount', ['--lazy', path]);

@@ -60,6 +60,7 @@ const allAccounted = {
   orphans: [],
   unaccounted: () => [],
   isUnproven: () => false,
+  compared: async () => {},
   dropOrphans: async () => ({ gone: [], left: [] }),
 };
 

@@ -1,4 +1,4 @@
-import { lstatSync, opendirSync, realpathSync, statfsSync, statSync } from 'node:fs';
+import { lstatSync, opendirSync, readdirSync, realpathSync, statfsSync, statSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import { meaningOf } from '../../../runtime/errnos.ts';
 import { isSkippedName } from '../../../weights/extensions.ts';
@@ -65,9 +65,9 @@ export function identify(root: string): RootFacts {
 /** Asks for a file by its name in other letters; null when the file itself does not answer. */
 function ignoresCase(directory: string, name: string): boolean | null {
   const other = /[a-z]/.test(name) ? name.replace(/[a-z]/g, (letter) => letter.toUpperCase()) : name.toLowerCase();
-  const [one, another] = [name, other].map((each) => orAbsent(() => statSync(join(directory, each), { bigint: true }), null));
-  if (!one) return null;
-  return another ? one.dev === another.dev && one.ino === another.ino : false;
+  if (!exists(join(directory, name))) return null;
+  // Inode numbers prove nothing: some file systems give each spelling a number of its own.
+  return exists(join(directory, other)) && !readdirSync(directory).includes(other);
 }
 
 /** Whether a directory has nothing that may be a model, and the first such name with a letter in it. */
