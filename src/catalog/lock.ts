@@ -1,49 +1,102 @@
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { CacheError } from '../core/errors.ts';
-import { lockHolder, lockName, noteHolder } from '../runtime/lock-holder.ts';
+import { holderOfRemoved, lockHolder, lockName, noteHolder } from '../runtime/lock-holder.ts';
 import { setAside, setAsideUnless } from '../runtime/set-aside.ts';
 import { isDamage } from '../sqlite/damage.ts';
 
-/** Keeps the locks referenced: the garbage collector would release one without references. */
-const held = new Set<Sqlite.Database>();
-
 /** A second one beside it: who takes the first for a leftover and removes it does not let another daemon in. */
 const lockNames = [lockName, '.autocached.lock'] as const;
+/** Pause between two looks at whether the locks are in place, ms. */
+const lookMs = 5_000;
+
+export interface LockOptions {
+  /** Told of a lock that is none, and of its new name. */
+  onSetAside?: (path: string) => void;
+  /** Told when the locks were removed and another process has them now: this one must end. */
+  onLost?: (why: CacheError) => void;
+}
+
+interface Lock {
+  db: Sqlite.Database;
+  file: string;
+  /** Device and inode. */
+  id: string | null;
+}
 
 /**
  * Takes the one-daemon lock of a directory, held until the returned function is called or the process ends. The operating system
- * releases it at any kind of end, so a crash leaves nothing stale behind.
- * @param onSetAside told of a lock that is none, and of its new name
- * @throws CacheError ALREADY_RUNNING when another process holds it.
+ * releases it at any kind of end, so a crash leaves nothing stale behind. A lock file that is removed is put back.
+ * @throws CacheError ALREADY_RUNNING when another process holds it, even if the files of its lock were removed.
  */
-export function lockDirectory(dir: string, what: string, onSetAside: (path: string) => void = () => {}): () => void {
-  const locks: Sqlite.Database[] = [];
-  try {
-    for (const name of lockNames) locks.push(lockFile(join(dir, name), onSetAside));
-  } catch (error) {
-    for (const lock of locks) lock.close();
-    if (!isBusy(error)) throw error;
-    const holder = lockHolder(dir);
-    const who = holder === null ? 'another autocached' : `another autocached (pid ${holder})`;
-    throw new CacheError('ALREADY_RUNNING', `${who} is using the ${what} ${dir}`, {
-      hint: 'Stop it with `autocached stop`, or give this one its own AUTOCACHE_DIR, AUTOCACHE_STATE and AUTOCACHE_RAM_DIR.',
-      cause: error,
-    });
-  }
-  for (const lock of locks) held.add(lock);
+export function lockDirectory(dir: string, what: string, { onSetAside, onLost = () => {} }: LockOptions = {}): () => void {
+  let locks = take(
+    dir,
+    what,
+    lockNames.map((name) => join(dir, name)),
+    onSetAside,
+  );
+  const directory = idOf(dir);
   noteHolder(dir);
-  return () => {
-    for (const lock of locks) {
-      held.delete(lock);
-      lock.close();
+  const look = () => {
+    const removed = locks.filter(({ file, id }) => idOf(file) !== id);
+    // Its volume may be away, or another one in its place.
+    if (removed.length === 0 || idOf(dir) !== directory) return;
+    const files = removed.map(({ file }) => file);
+    try {
+      // What was removed no longer guards anything; its holder is this process.
+      close(removed);
+      locks = [...locks.filter((lock) => !removed.includes(lock)), ...take(dir, what, files, onSetAside)];
+    } catch (error) {
+      locks = locks.filter((lock) => !removed.includes(lock));
+      if (!(error instanceof CacheError) || error.code !== 'ALREADY_RUNNING') return;
+      clearInterval(looking);
+      onLost(error);
     }
+  };
+  const looking = setInterval(look, lookMs).unref();
+  return () => {
+    clearInterval(looking);
+    close(locks);
   };
 }
 
-function lockFile(file: string, onSetAside: (path: string) => void): Sqlite.Database {
+/** @throws CacheError ALREADY_RUNNING */
+function take(dir: string, what: string, files: readonly string[], onSetAside: LockOptions['onSetAside']): Lock[] {
+  const locks: Lock[] = [];
+  try {
+    for (const file of files) locks.push({ db: lockFile(file, onSetAside), file, id: idOf(file) });
+  } catch (error) {
+    close(locks);
+    throw isBusy(error) ? alreadyRunning(dir, what, lockHolder(dir), error) : error;
+  }
+  const holder = holderOfRemoved(files);
+  if (holder === null) return locks;
+  close(locks);
+  throw alreadyRunning(dir, what, holder);
+}
+
+function alreadyRunning(dir: string, what: string, holder: number | null, cause?: unknown): CacheError {
+  const who = holder === null ? 'another autocached' : `another autocached (pid ${holder})`;
+  return new CacheError('ALREADY_RUNNING', `${who} is using the ${what} ${dir}`, {
+    hint: 'Stop it with `autocached stop`, or give this one its own AUTOCACHE_DIR, AUTOCACHE_STATE and AUTOCACHE_RAM_DIR.',
+    ...(cause !== undefined && { cause }),
+  });
+}
+
+function close(locks: readonly Lock[]): void {
+  for (const { db } of locks) db.close();
+}
+
+function idOf(path: string): string | null {
+  const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return stat ? `${stat.dev}:${stat.ino}` : null;
+}
+
+function lockFile(file: string, onSetAside: LockOptions['onSetAside']): Sqlite.Database {
   const wrong = setAsideUnless(file, 'file');
-  if (wrong) onSetAside(wrong);
+  if (wrong) onSetAside?.(wrong);
   const db = new Sqlite(file, { timeout: 0 });
   try {
     db.exec('BEGIN EXCLUSIVE');
@@ -51,7 +104,7 @@ function lockFile(file: string, onSetAside: (path: string) => void): Sqlite.Data
   } catch (error) {
     db.close();
     if (!isDamage(error)) throw error;
-    onSetAside(setAside(file));
+    onSetAside?.(setAside(file));
     return lockFile(file, onSetAside);
   }
 }

@@ -3,6 +3,7 @@ import { watchComfyuiQueue } from '../comfyui/queue.ts';
 import type { LoadedConfig } from '../config/config.ts';
 import { remoteFromEnvironment } from '../config/env.ts';
 import type { Config } from '../config/types.ts';
+import type { CacheError } from '../core/errors.ts';
 import { listen } from '../http/listen.ts';
 import { CopyWorkers } from '../jobs/workers.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
@@ -74,7 +75,12 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
   const { clock = systemClock, log = createLog(config.log), events = new Events() } = overrides;
   const context = { clock, log, events, opened };
 
-  const storage = await openStorage(config, { ...context, ...(overrides.pauses && { pauses: overrides.pauses }) });
+  const stopped = Promise.withResolvers<void>();
+  const onLost = ({ message }: CacheError) => {
+    log.error({ why: message }, 'the locks of this daemon were removed, and another one has taken its place: this one stops');
+    stopped.resolve();
+  };
+  const storage = await openStorage(config, { ...context, onLost, ...(overrides.pauses && { pauses: overrides.pauses }) });
   const { catalog, handedOut, tier, tiers, ram, accounts, watch } = storage;
   const settings = openSettings(loaded, storage, context);
   const sources = await openSources(loaded, settings, storage, { ...context, ignoresCase: overrides.ignoresCase });
@@ -114,7 +120,6 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
     void (changed.has('limit') ? limitKeeper.settle() : limitKeeper.keep());
   });
 
-  const stopped = Promise.withResolvers<void>();
   const server = await listen(
     {
       ...shared,

@@ -4,6 +4,7 @@ import { lockDirectory } from '../catalog/lock.ts';
 import { placeRestoreScript } from '../codec/restore-script.ts';
 import { keys } from '../config/keys.ts';
 import type { Config } from '../config/types.ts';
+import type { CacheError } from '../core/errors.ts';
 import { assertLocal } from '../media/assert-local.ts';
 import { groupId, shareWithGroup } from '../runtime/group.ts';
 import { daemonLogName, type Log } from '../runtime/log.ts';
@@ -32,6 +33,8 @@ export interface Storage {
 }
 
 interface Opening extends Context {
+  /** Told when another daemon has taken a directory whose locks were removed. */
+  onLost(why: CacheError): void;
   /** Pauses of the accounts. */
   pauses?: AccountsDeps['pauses'];
 }
@@ -40,7 +43,7 @@ interface Opening extends Context {
  * Opens the lasting storage, and the volatile RAM tier: locks the directories, opens tiers and catalog, and makes them agree.
  * @throws CacheError ALREADY_RUNNING or BAD_CONFIG
  */
-export async function openStorage(config: Config, { pauses, ...context }: Opening): Promise<Storage> {
+export async function openStorage(config: Config, { pauses, onLost, ...context }: Opening): Promise<Storage> {
   const { clock, log, opened } = context;
   const { dir, stateDir, compress } = config;
   makeDirectory(stateDir, keys.stateDir.name, 0o700);
@@ -50,7 +53,7 @@ export async function openStorage(config: Config, { pauses, ...context }: Openin
   await assertLocal(stateDir, 'AUTOCACHE_STATE');
   await assertLocal(dir, 'AUTOCACHE_DIR');
   const onSetAside = (path: string) => log.warn({ path }, 'the lock of the state directory was none, and is set aside');
-  opened.defer(lockDirectory(stateDir, 'state directory', onSetAside));
+  opened.defer(lockDirectory(stateDir, 'state directory', { onSetAside, onLost }));
   opened.defer(boundLog({ file: join(stateDir, daemonLogName), log }));
   const catalog = new Catalog(join(stateDir, 'catalog.db'), clock);
   opened.defer(() => catalog[Symbol.dispose]());
@@ -62,7 +65,12 @@ export async function openStorage(config: Config, { pauses, ...context }: Openin
   if (group !== null && tier.state() === 'here') shareWithGroup(tier.dir, group);
   // Copies compressed before the setting was switched off can still be restored.
   const cold = await openColdDir(tier, catalog, { wanted: compress === 'cold' });
-  const watch = new CacheWatch({ ...context, tiers: cold ? [tier, cold] : [tier], onBack: () => accounts.begin() });
+  const watch = new CacheWatch({
+    ...context,
+    tiers: cold ? [tier, cold] : [tier],
+    onBack: () => accounts.begin(),
+    onLost,
+  });
   opened.defer(() => watch[Symbol.asyncDispose]());
   if (cold?.state() === 'here') offerRestore(cold, log);
   const ram = await openRam(config, { catalog, handedOut }, context);

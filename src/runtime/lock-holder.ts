@@ -1,5 +1,5 @@
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readdirSync, readFileSync, readlinkSync, realpathSync, statSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { errnoOf } from './errnos.ts';
 
 export const lockName = 'autocached.lock';
@@ -30,6 +30,40 @@ function lockersOf(file: string): number[] {
   });
   // Files on other volumes may have the same number.
   return pids.filter((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('autocached'));
+}
+
+/**
+ * A process of this machine that still has one of these files open although it was removed: who holds a lock by it holds it on. Null
+ * when there is none, and where the system does not tell (Windows removes no open file).
+ */
+export function holderOfRemoved(files: readonly string[]): number | null {
+  if (process.platform !== 'linux') return null;
+  const removed = new Set(files.map((file) => `${realPath(file)} (deleted)`));
+  for (const pid of readdirSync('/proc')) {
+    if (/^\d+$/.test(pid) && openFiles(pid).some((path) => removed.has(path))) return Number(pid);
+  }
+  return null;
+}
+
+/** Those of other users' processes are not shown. */
+function openFiles(pid: string): string[] {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).map((fd) => linkOf(`/proc/${pid}/fd/${fd}`));
+  } catch {
+    return [];
+  }
+}
+
+function linkOf(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return '';
+  }
+}
+
+function realPath(file: string): string {
+  return join(realpathSync(dirname(file)), basename(file));
 }
 
 function notedIn(dir: string): number {

@@ -1,5 +1,5 @@
 import { lockDirectory } from '../catalog/lock.ts';
-import { messageOf } from '../core/errors.ts';
+import { type CacheError, messageOf } from '../core/errors.ts';
 import type { TierState } from '../core/types.ts';
 import type { Events } from '../runtime/events.ts';
 import type { Log } from '../runtime/log.ts';
@@ -13,6 +13,8 @@ export interface CacheWatchDeps {
   log: Log;
   /** The contents of the cache directory may have changed. */
   onBack(): void;
+  /** Another daemon has taken the cache directory, whose locks were removed. */
+  onLost?(why: CacheError): void;
 }
 
 /** Pause between two checks, ms: a user may wait for an away disk. */
@@ -66,7 +68,8 @@ export class CacheWatch implements AsyncDisposable {
   }
 
   #lock(): void {
-    this.#unlock = lockDirectory(this.#deps.tiers[0].dir, 'cache directory');
+    const { tiers, onLost } = this.#deps;
+    this.#unlock = lockDirectory(tiers[0].dir, 'cache directory', onLost && { onLost });
   }
 
   /** The earlier lock was on the disk that went. */

@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { lockDirectory } from '../../src/catalog/lock.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
 
@@ -50,6 +50,55 @@ test('one process cannot take it twice, and can take it again after it let go', 
   expect(() => lockDirectory(dir, 'cache directory')).toThrow(refused);
   unlock();
   lockDirectory(dir, 'cache directory')();
+});
+
+describe.runIf(process.platform === 'linux')('a lock whose files were removed', () => {
+  const files = (dir: string) => ['autocached.lock', '.autocached.lock'].map((name) => join(dir, name));
+  const remove = (dir: string) => {
+    for (const file of files(dir)) rmSync(file);
+  };
+
+  test('still keeps another daemon out, which names its holder; when that ends it is free', async () => {
+    const dir = tempDir();
+    const child = await otherDaemon(dir);
+    remove(dir);
+    for (const _try of [1, 2]) {
+      expect(() => lockDirectory(dir, 'cache directory')).toThrow(
+        expect.objectContaining({ code: 'ALREADY_RUNNING', message: expect.stringContaining(`pid ${child.pid}`) }),
+      );
+    }
+    const exit = once(child, 'exit');
+    child.kill('SIGKILL');
+    await exit;
+    lockDirectory(dir, 'cache directory')();
+  });
+
+  test('is put back by its holder', () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    const dir = tempDir();
+    const onLost = vi.fn();
+    onTestFinished(lockDirectory(dir, 'cache directory', { onLost }));
+    remove(dir);
+    vi.advanceTimersByTime(5_000);
+    expect(files(dir).every((file) => existsSync(file))).toBe(true);
+    expect(() => lockDirectory(dir, 'cache directory')).toThrow(refused);
+    expect(onLost).not.toHaveBeenCalled();
+  });
+
+  test('is lost to a daemon that has got in all the same, and then its holder is told', async () => {
+    const dir = tempDir();
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const onLost = vi.fn();
+    const unlock = lockDirectory(dir, 'cache directory', { onLost });
+    onTestFinished(unlock);
+    // As on a system that does not tell who has removed files open: another one locks files that it made itself.
+    for (const file of files(dir)) renameSync(file, `${file}.elsewhere`);
+    await otherDaemon(dir);
+    vi.advanceTimersByTime(5_000);
+    expect(onLost).toHaveBeenCalledExactlyOnceWith(expect.objectContaining({ code: 'ALREADY_RUNNING' }));
+  });
 });
 
 test('two directories are two locks', () => {

@@ -70,6 +70,19 @@ describe('a second daemon does not come in', () => {
     await expect(start(dir)).rejects.toMatchObject({ code: 'ALREADY_RUNNING' });
     await expect(start(dir, { AUTOCACHE_STATE: join(dir, 'other') })).rejects.toMatchObject({ code: 'ALREADY_RUNNING' });
   });
+
+  test.runIf(process.platform === 'linux')('when somebody has removed all locks as leftovers, again and again', async () => {
+    const dir = tempDir();
+    await start(dir);
+    const locks = ['ssd', 'state'].flatMap((held) =>
+      ['autocached.lock', '.autocached.lock'].map((name) => join(dir, held, name)),
+    );
+    for (const _time of [1, 2]) {
+      for (const lock of locks) rmSync(lock, { force: true });
+      await expect(start(dir)).rejects.toMatchObject({ code: 'ALREADY_RUNNING' });
+      await expect(start(dir, { AUTOCACHE_STATE: join(dir, 'other') })).rejects.toMatchObject({ code: 'ALREADY_RUNNING' });
+    }
+  });
 });
 
 describe('what is ours is no model folder', () => {
