@@ -95,7 +95,9 @@ export function nodePackFindings(packs: readonly NodePack[]): Finding[] {
   const told = packs.map((pack) => ({ ...pack, ...waysOf(pack) }));
   for (const { name } of told.filter(({ loads }) => loads === 'itself')) {
     const says = `${name} finds its models by itself, past the resolver: they are neither prefetched nor loaded from copies`;
-    findings.push(warn('nodes', says, 'load them with nodes of ComfyUI, or move their folders to the SSD and leave links in their place'));
+    findings.push(
+      warn('nodes', says, 'load them with nodes of ComfyUI, or move their folders to the SSD and leave links in their place'),
+    );
   }
   const rest = told.filter(({ loads }) => loads !== 'itself');
   const prefetched = rest.filter(({ lookups, isKnown }) => lookups > 0 || isKnown).map(({ name }) => name);
