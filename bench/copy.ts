@@ -151,6 +151,7 @@ async function ours({ path, network }: Source): Promise<string> {
     },
     {
       networkRoot: network ? '/' : null,
+      small: false,
       paced: false,
       urgent: false,
       progress: () => {},

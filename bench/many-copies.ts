@@ -14,11 +14,12 @@ const perDirectory = 500;
 /**
  * Fills an empty cache directory with copies of tiny files, each with its true proof, and the catalog with their rows. A source and
  * its copy are one file under two names, so that a hundred thousand of them take less than a gigabyte.
+ * @param options `equal`: whether all files have the same bytes
  * @returns the paths of the sources
  */
 export async function makeManyCopies(
   count: number,
-  { root, cacheDir, stateDir }: { root: string; cacheDir: string; stateDir: string },
+  { root, cacheDir, stateDir, equal = false }: { root: string; cacheDir: string; stateDir: string; equal?: boolean },
 ): Promise<string[]> {
   const tier = openPosixTier('ssd', cacheDir);
   const paths: string[] = [];
@@ -28,7 +29,7 @@ export async function makeManyCopies(
     const place = tier.placeOf(root, rel);
     const directories = [path, place.path, place.manifestPath].map((file) => dirname(file));
     if (index % perDirectory === 0) for (const directory of directories) mkdirSync(directory, { recursive: true });
-    const bytes = Buffer.from(path);
+    const bytes = Buffer.from(equal ? root : path);
     writeFileSync(place.path, bytes, { mode: 0o444 });
     linkSync(place.path, path);
     const { size, mtimeNs, ino } = lstatSync(path, { bigint: true });

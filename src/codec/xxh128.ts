@@ -10,14 +10,17 @@ export interface StreamHash {
 
 /** XXH3-128, with the kernel of this room where the runtime has its instructions. */
 export async function createXxh128(): Promise<StreamHash> {
-  const simple = await createXXHash128();
   staging ??= Xxh3Memory.create(stagingBytes);
-  return staging ? new Xxh128(simple, staging) : new SimpleHash(simple);
+  if (!staging) return new SimpleHash(await createXXHash128());
+  short ??= createXXHash128().then((hash) => new SimpleHash(hash));
+  return new Xxh128(await short, staging);
 }
 
 /** Bytes from elsewhere are hashed in pieces of this size, which stay in the processor's cache between the copy and the hash. */
 const stagingBytes = 64 * 1024;
 let staging: Xxh3Memory | null | undefined;
+/** Hashes each of its streams in one go, so that all can have the same. */
+let short: Promise<StreamHash> | undefined;
 
 export class SimpleHash implements StreamHash {
   readonly #hash: IHasher;
@@ -52,8 +55,8 @@ class Xxh128 implements StreamHash {
   #heldBytes = 0;
   #added = 0;
 
-  constructor(short: IHasher, memory: Xxh3Memory) {
-    this.#short = new SimpleHash(short);
+  constructor(shortStreams: StreamHash, memory: Xxh3Memory) {
+    this.#short = shortStreams;
     this.#staging = memory;
   }
 

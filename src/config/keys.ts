@@ -152,7 +152,7 @@ export const keys: { readonly [F in keyof Config]: Key<Config[F]> } = {
   jobs: {
     name: 'AUTOCACHE_JOBS',
     default: '2',
-    meaning: 'copies running at the same time',
+    meaning: 'copies running at the same time; 32 small ones, of up to 1 MiB each, count as one',
     live: false,
     parse: wholeNumber(1, 64),
   },

@@ -61,6 +61,7 @@ export class Copier implements AsyncDisposable {
   readonly #maker: CopyMaker;
   readonly #unsubscribe: () => void;
   #stopping = false;
+  #willStart = false;
   /** The last state of each running job told by events, and its reason. */
   #told = new Map<number, string>();
 
@@ -111,7 +112,7 @@ export class Copier implements AsyncDisposable {
       if (rank(request) < rank(active)) {
         active.priority = request.priority;
         if (active.priority === 'wait') this.#deps.workers.hurry(active.id);
-        setImmediate(() => this.#startNext());
+        this.#startSoon();
       }
       return active;
     }
@@ -122,7 +123,7 @@ export class Copier implements AsyncDisposable {
     this.#deps.active.add(job);
     this.#queue.push(job);
     this.#tell('job-queued', job);
-    setImmediate(() => this.#startNext());
+    this.#startSoon();
     return job;
   }
 
@@ -211,6 +212,16 @@ export class Copier implements AsyncDisposable {
     return this.#deps.sources.diskOf(root) ?? root;
   }
 
+  /** Once for all requests and ends of one turn of the loop: each time all waiting jobs are gone through. */
+  #startSoon(): void {
+    if (this.#willStart) return;
+    this.#willStart = true;
+    setImmediate(() => {
+      this.#willStart = false;
+      this.#startNext();
+    });
+  }
+
   #startNext(): void {
     const mayStart = () => !this.#stopping && !this.paused && this.#deps.accounts.complete;
     const next = () => (mayStart() ? this.#queue.take() : undefined);
@@ -241,7 +252,7 @@ export class Copier implements AsyncDisposable {
     else this.failures.forget(job);
     this.#ended = [...this.#ended, job].slice(-keepEnded);
     this.#tell(state === 'done' ? 'job-done' : 'job-failed', job);
-    this.#startNext();
+    this.#startSoon();
   }
 
   #tell(name: 'job-queued' | 'job-started' | 'job-done' | 'job-failed', job: Job): void {

@@ -62,6 +62,7 @@ export class CopyRunner {
       {
         ...quiet,
         networkRoot: network ? file.root : null,
+        small: job.isSmall,
         urgent: priority === 'wait',
       },
     );
@@ -73,7 +74,8 @@ export class CopyRunner {
       ...this.#order(job, tier),
       ...howToRead(job, options.polite()),
       kind: 'copy',
-      reflinkCandidates: reflinkCandidates(job.file, tier, catalog),
+      // Sharing the blocks of a small file costs more than it saves.
+      reflinkCandidates: job.isSmall ? [] : reflinkCandidates(job.file, tier, catalog),
       identity: hasTimeForIdentity(job),
       reread: options.reread(),
     } as const;
@@ -128,6 +130,7 @@ export class CopyRunner {
     const { turns } = this.#deps;
     return {
       networkRoot: job.medium === 'nas' ? job.file.root : null,
+      small: job.isSmall,
       paced: turns.begin(job),
       urgent: job.priority === 'wait',
       progress,

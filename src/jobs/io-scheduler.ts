@@ -4,7 +4,10 @@ import type { DiskContention } from './disk-contention.ts';
 import type { Job, Standing } from './job.ts';
 import type { RateLimiter } from './rate-limiter.ts';
 
-/** A copy that yields to another program still takes a step this often, ms: it finishes, and costs that program a few per cent. */
+/**
+ * Of the copies that yield to a program that reads from their disk, one takes a step this often, ms: they finish, and cost that program a
+ * few per cent.
+ */
 const trickleMs = 1000;
 
 /** Watches other programs' reads from a disk. */
@@ -20,6 +23,8 @@ export class IoScheduler {
   readonly #tell: (id: number, paced: boolean) => void;
   #paced = new Map<number, boolean>();
   #held = new Map<number, () => void>();
+  /** When the last step that was promised from a disk is due, by `performance.now()`. */
+  #stepAt = new Map<string, number>();
   readonly #foreign: Foreign | null;
   paused = false;
 
@@ -45,7 +50,7 @@ export class IoScheduler {
 
   /** Resolves when the job may take its step. */
   async ask(job: Job, bytes: number): Promise<void> {
-    if (this.#yields(job)) await bounded(this.#released(job), trickleMs);
+    if (this.#yields(job)) await bounded(this.#released(job), this.#untilStep(job));
     while (this.#paced.has(job.id) && this.#isHeld(job)) await this.#released(job);
     await sleep(this.#pacer.enter(job.medium, bytes));
   }
@@ -77,8 +82,17 @@ export class IoScheduler {
       const paced = this.#mustAsk(job);
       this.#paced.set(job.id, paced);
       if (paced !== before) this.#tell(job.id, paced);
+      if (!this.#yields(job)) this.#stepAt.delete(job.disk);
       if (!this.#isHeld(job) && !this.#yields(job)) this.#release(job.id);
     }
+  }
+
+  /** @returns ms until the next step from this job's disk that none was promised yet */
+  #untilStep({ disk }: Job): number {
+    const now = performance.now();
+    const at = Math.max(now, this.#stepAt.get(disk) ?? now) + trickleMs;
+    this.#stepAt.set(disk, at);
+    return at - now;
   }
 
   #mustAsk(job: Job): boolean {

@@ -22,6 +22,9 @@ export interface CopyRequest {
   tier?: TierName;
 }
 
+/** Maximum size of a file that is copied together with others, bytes. */
+const mostSmall = 1024 * 1024;
+
 /** Stands for the source's disk when a copy is made of another copy; no disk has such a name. */
 export const theCache = { disk: 'the cache', medium: 'ssd' } as const;
 
@@ -94,6 +97,10 @@ export class Job implements Queued {
 
   get kind(): JobKind {
     return this.plan.kind;
+  }
+
+  get isSmall(): boolean {
+    return this.file.fingerprint.size <= mostSmall;
   }
 
   /** The copy read instead of the source, null = none. */

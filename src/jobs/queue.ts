@@ -5,6 +5,8 @@ export interface Queued {
   priority: Priority;
   /** A compress job does not count against the limits; at most one runs. */
   readonly kind: JobKind;
+  /** Its file is so small that waiting takes more of its time than reading: such jobs share a place. */
+  readonly isSmall: boolean;
   /** The source's medium, and its disk, or its root where the disk is unknown. Limits apply to each. */
   medium: Medium;
   disk: string;
@@ -14,6 +16,9 @@ export interface QueueLimits {
   jobs: number;
   perSource: Partial<Record<Medium, number>>;
 }
+
+/** Small jobs that take one place of a limit together. */
+const smallTogether = 32;
 
 /**
  * Chooses the next copy to start. Highest priority first, then first come, first served; a job whose source is busy lets later ones
@@ -42,11 +47,15 @@ export class CopyQueue<T extends Queued> {
 
   /** Takes the next job that may start now, or undefined. */
   take(): T | undefined {
-    let next: T | undefined;
+    const firsts = new Map<string, T>();
     for (const job of this.#waiting) {
-      const better = !next || rank(job) < rank(next);
-      if (better && this.#hasRoom(job)) next = job;
+      const first = firsts.get(laneOf(job));
+      if (!first || rank(job) < rank(first)) firsts.set(laneOf(job), job);
     }
+    const ready = [...firsts.values()].sort(inOrder).filter((job) => this.#sourceHasRoom(job));
+    // A large copy that waits for a place is not passed by small ones either, which need less of it.
+    const copy = ready.find(({ kind }) => kind !== 'compress');
+    const next = ready.find((job) => job.kind === 'compress' || (job === copy && this.#hasPlace(job)));
     if (next) {
       this.#waiting.splice(this.#waiting.indexOf(next), 1);
       this.#running.set(next.id, next);
@@ -67,20 +76,47 @@ export class CopyQueue<T extends Queued> {
 
   /** Jobs of which one must end before an awaited copy of this source can start. */
   before({ medium, disk }: Pick<T, 'medium' | 'disk'>): T[] {
-    if (this.#hasRoom({ medium, disk, priority: 'wait', kind: 'copy' })) return [];
+    const wanted = { medium, disk, priority: 'wait', kind: 'copy', isSmall: false } as const;
+    if (this.#sourceHasRoom(wanted) && this.#hasPlace(wanted)) return [];
     const waiting = this.running.filter((job) => job.priority === 'wait');
     const beside = waiting.filter((job) => job.disk === disk);
     return beside.length > 0 ? beside : waiting;
   }
 
-  #hasRoom({ medium, disk, priority, kind }: Omit<Queued, 'id'>): boolean {
-    if (kind === 'compress') return !this.running.some((job) => job.kind === 'compress');
-    const copies = this.running.filter((job) => job.kind !== 'compress');
-    const rivals = copies.filter((job) => priority !== 'wait' || job.priority === 'wait');
-    const limit = this.#limits.perSource[medium];
-    const sourceHasRoom = limit === undefined || rivals.filter((job) => job.disk === disk).length < limit;
-    return rivals.length < this.#limits.jobs && sourceHasRoom;
+  #sourceHasRoom(wanted: Wanted): boolean {
+    if (wanted.kind === 'compress') return !this.running.some(({ kind }) => kind === 'compress');
+    const limit = this.#limits.perSource[wanted.medium];
+    const beside = this.#rivals(wanted).filter(({ disk }) => disk === wanted.disk);
+    return limit === undefined || placesOf([...beside, wanted]) <= limit;
   }
+
+  #hasPlace(wanted: Wanted): boolean {
+    return placesOf([...this.#rivals(wanted), wanted]) <= this.#limits.jobs;
+  }
+
+  /** The running copies that take room from this one. */
+  #rivals({ priority }: Wanted): T[] {
+    return this.running.filter((job) => job.kind !== 'compress' && (priority !== 'wait' || job.priority === 'wait'));
+  }
+}
+
+/** A job, or one that may come. */
+type Wanted = Omit<Queued, 'id'>;
+
+/** The number of places that these jobs take. */
+function placesOf(jobs: readonly Pick<Queued, 'isSmall'>[]): number {
+  const small = jobs.filter(({ isSmall }) => isSmall).length;
+  return jobs.length - small + Math.ceil(small / smallTogether);
+}
+
+/** Copies that take each other's room are in one lane, and do not pass each other: small ones would keep a large one waiting. */
+function laneOf({ kind, medium, disk }: Queued): string {
+  return kind === 'compress' ? kind : `${medium} ${disk}`;
+}
+
+/** Ids grow in the order of the requests. */
+function inOrder(a: Queued, b: Queued): number {
+  return rank(a) - rank(b) || a.id - b.id;
 }
 
 /** 0 is the highest. */

@@ -19,6 +19,8 @@ interface Worker {
   peer: Peer<CopyWorker>;
   /** The network root it serves; null for a thread that serves local disks. */
   networkRoot: string | null;
+  /** A thread whose orders are for small files takes several at once. */
+  small: boolean;
   orders: Set<number>;
   /** It has made a background copy, and may not be able to raise its low priority again. */
   low: boolean;
@@ -27,6 +29,8 @@ interface Worker {
 export interface RunOptions extends CopyTerms {
   /** The order's root when it is on a network: such sources are read by a separate process. */
   networkRoot: string | null;
+  /** Whether the file is small: most of its time is waiting. */
+  small: boolean;
   progress(bytesDone: number): void;
   resuming(from: number): void;
   /** Resolves when the next step may be taken. */
@@ -114,11 +118,14 @@ export class CopyWorkers implements AsyncDisposable {
     for (const worker of this.#workers) this.#drop(worker, stopping, 'CANCELLED');
   }
 
-  #workerFor({ networkRoot, urgent }: RunOptions): Worker {
+  #workerFor({ networkRoot, urgent, small: isSmall }: RunOptions): Worker {
+    const small = isSmall && !urgent;
     for (const worker of this.#workers) {
-      if (worker.networkRoot !== networkRoot || (networkRoot === null && worker.orders.size > 0)) continue;
+      const takesMore = worker.orders.size === 0 || networkRoot !== null || (small && worker.small);
+      if (worker.networkRoot !== networkRoot || !takesMore) continue;
       if (networkRoot !== null || !urgent || !worker.low) {
         worker.low ||= !urgent;
+        worker.small = small;
         return worker;
       }
       // It is idle: the new one replaces it.
@@ -129,7 +136,7 @@ export class CopyWorkers implements AsyncDisposable {
       onExit: () => this.#drop(worker, 'the copy worker ended unexpectedly', 'CACHE_IO'),
       env: this.#environment,
     });
-    const worker: Worker = { peer, networkRoot, orders: new Set(), low: !urgent };
+    const worker: Worker = { peer, networkRoot, small, orders: new Set(), low: !urgent };
     this.#workers.add(worker);
     return worker;
   }

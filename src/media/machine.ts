@@ -1,5 +1,7 @@
+import { lstatSync } from 'node:fs';
 import { readlink } from 'node:fs/promises';
 import { win32 } from 'node:path';
+import { isMainThread } from 'node:worker_threads';
 import { isNetworkFileSystem } from './file-systems.ts';
 import { findMount, type Mount, readMounts } from './mount-table.ts';
 
@@ -70,6 +72,8 @@ export function isUncPath(path: string): boolean {
 
 async function readlinkOrNull(path: string): Promise<string | null> {
   try {
+    // Most paths are no links, for which the error takes longest. A thread of its own may wait for a local disk.
+    if (!isMainThread && !lstatSync(path).isSymbolicLink()) return null;
     return await readlink(path);
   } catch {
     return null;

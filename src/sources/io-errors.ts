@@ -50,3 +50,8 @@ export function writeError(error: unknown): CacheError {
   if (meaningOf(error) === 'full') return new CacheError('NO_SPACE', 'the cache disk is full', { cause: error });
   return new CacheError('CACHE_IO', `writing the copy failed: ${messageOf(error)}`, { cause: error });
 }
+
+/** The same for a promise: `work.catch(asWriteError)`. */
+export function asWriteError(error: unknown): never {
+  throw writeError(error);
+}

@@ -3,8 +3,8 @@ import { linkSync, lstatSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Seal } from '../core/types.ts';
 import { type ErrnoMeaning, meaningOf } from '../runtime/errnos.ts';
+import { moveDurably, writeDurably } from './durable.ts';
 import { fitsSeal, type Manifest } from './manifest.ts';
-import { moveDurably, writeDurably } from './publish.ts';
 
 /** No hard links here, no more of them for this file, or the file has just left: the copy needs a separate file. */
 const refusals: ReadonlySet<ErrnoMeaning | null> = new Set(['denied', 'unsupported', 'missing']);
@@ -31,14 +31,14 @@ export function linkBeside(copy: { path: string; seal: Seal }, partialDir: strin
  * every publication: proof, rename, fsync of the directory; the row comes after. The file itself is not touched.
  * @returns false where there are no hard links, or when the copy is gone or does not match its seal
  */
-export function publishLink({ copy, path, manifestPath, proof, temp }: LinkedCopy): boolean {
+export async function publishLink({ copy, path, manifestPath, proof, temp }: LinkedCopy): Promise<boolean> {
   // Of its own copy there is nothing to link: only the proof is another.
   const link = copy.path === path ? path : linkBeside(copy, dirname(temp));
   if (link === null) return false;
   try {
-    writeDurably(`${temp}.seal`, `${JSON.stringify({ ...proof, seal: copy.seal })}\n`);
-    moveDurably(`${temp}.seal`, manifestPath);
-    if (link !== path) moveDurably(link, path);
+    await writeDurably(`${temp}.seal`, `${JSON.stringify({ ...proof, seal: copy.seal })}\n`);
+    await moveDurably(`${temp}.seal`, manifestPath);
+    if (link !== path) await moveDurably(link, path);
     return true;
   } finally {
     rmSync(`${temp}.seal`, { force: true });

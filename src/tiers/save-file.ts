@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { copyToNew, microseconds } from '../runtime/copy-file.ts';
+import { moveDurably } from './durable.ts';
 import { lookAtFile } from './foreign.ts';
-import { moveDurably } from './publish.ts';
 
 /**
  * Saves a program's file in another tier, mtime and all, unless what lies there is as new.
@@ -16,7 +16,7 @@ export async function saveFile(path: string, to: string, partialDir: string): Pr
   const temp = join(partialDir, `${randomUUID()}.leaving`);
   try {
     await copyToNew(path, temp, from.mtimeNs);
-    moveDurably(temp, to);
+    await moveDurably(temp, to);
     return true;
   } finally {
     rmSync(temp, { force: true });

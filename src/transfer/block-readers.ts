@@ -168,7 +168,8 @@ function readAhead(range: Range, { blocks, blockBytes, start, end: whenClosed }:
     filled.catch(() => {});
     underWay.push({ buffer, filled });
   };
-  const memory = hashableMemory(slots * blockBytes);
+  // For a small file, memory of its own to be hashed in takes longer than a copy to hash.
+  const memory = end - from < blockBytes ? Buffer.allocUnsafe(end - from) : hashableMemory(slots * blockBytes);
   for (let slot = 0; slot < slots; slot += 1) ask(memory.subarray(slot * blockBytes, (slot + 1) * blockBytes));
   return {
     next: inPieces(async (free) => {

@@ -9,6 +9,9 @@ import { CopyHashes } from './copy-hashes.ts';
 import { type CopyHooks, eachBlock } from './each-block.ts';
 import type { CopyOrder, DuplicateCopy } from './messages.ts';
 
+/** To find out whether a smaller file can share its blocks, bytes, takes as long as to write it. */
+export const leastCloned = 1024 * 1024;
+
 /**
  * Where the file system can share blocks, a copy of a source that resembles another one begins as a clone of that one's copy: a
  * separate file, with its own mtime, on the same blocks. Every byte of the source is read, hashed and compared; differing bytes are
@@ -22,7 +25,8 @@ export async function cloneDuplicate(
 ): Promise<(ReturnType<CopyHashes['digest']> & { readMs: number; resumedFrom: number }) | null> {
   const { reflinkCandidates, temp, identity } = order;
   const end = source.fingerprint.size;
-  if (keepPartial(temp) > 0 || !(await cloneOneOf(reflinkCandidates, temp, source))) return null;
+  if (reflinkCandidates.length === 0 || keepPartial(temp) > 0 || !(await cloneOneOf(reflinkCandidates, temp, source)))
+    return null;
   const file = writing(() => openSync(temp, 'r+'));
   let reader: BlockReader | undefined;
   try {

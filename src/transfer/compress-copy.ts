@@ -5,7 +5,7 @@ import { encodeFile } from '../codec/encode.ts';
 import { mostCompressed, trial } from '../codec/estimate.ts';
 import type { CodecHooks } from '../codec/progress.ts';
 import { CacheError } from '../core/errors.ts';
-import { writeError, writing } from '../sources/io-errors.ts';
+import { asWriteError, writeError } from '../sources/io-errors.ts';
 import { dropPartial } from '../tiers/partial.ts';
 import { publish } from '../tiers/publish.ts';
 import { damaged, openOrigin } from './copy-from-tier.ts';
@@ -37,7 +37,7 @@ export async function compressCopy(order: CompressOrder, hooks: CopyHooks): Prom
       return turn(hooks, step);
     });
     const chunks = proof.chunks.match(/.{32}/g) ?? [];
-    const seal = writing(() => publish({ ...order, hash: origin.hash, chunks, sha256, mtimeFrom: origin.path }));
+    const seal = await publish({ ...order, hash: origin.hash, chunks, sha256, mtimeFrom: origin.path }).catch(asWriteError);
     const readMs = performance.now() - startedAt;
     const { fingerprint } = source;
     return { seal, hash: origin.hash, sha256, source: fingerprint, bytes: fingerprint.size, resumedFrom: 0, readMs };

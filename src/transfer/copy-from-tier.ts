@@ -3,7 +3,7 @@ import { CompressedFile } from '../codec/compressed-file.ts';
 import { CacheError, messageOf } from '../core/errors.ts';
 import { readSmallFileSync } from '../runtime/small-file.ts';
 import { readableFile } from '../sources/drivers/posix/readable-file.ts';
-import { writing } from '../sources/io-errors.ts';
+import { asWriteError } from '../sources/io-errors.ts';
 import { fitsSeal, type Manifest, mostProofBytes, parseManifest } from '../tiers/manifest.ts';
 import { dropPartial } from '../tiers/partial.ts';
 import { publish } from '../tiers/publish.ts';
@@ -30,7 +30,7 @@ export async function copyFromTier(order: RestoreOrder, hooks: CopyHooks): Promi
       const busyMs = performance.now() - startedAt - waits.waitedMs();
       if (hashes.hash !== origin.hash) throw damaged('its bytes differ from the copied file');
       if (order.reread) await assertReadsBack({ path: order.temp, form: 'plain', hash: hashes.hash }, hooks);
-      const seal = writing(() => publish({ ...order, ...hashes, sha256: proof.sha256, mtimeFrom: origin.path }));
+      const seal = await publish({ ...order, ...hashes, sha256: proof.sha256, mtimeFrom: origin.path }).catch(asWriteError);
       const { size } = source.fingerprint;
       const report = { seal, hash: hashes.hash, sha256: proof.sha256, source: source.fingerprint, bytes: size, resumedFrom: 0 };
       return { ...report, readMs: origin.form === 'compressed' ? busyMs : readMs };

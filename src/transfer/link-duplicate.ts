@@ -1,6 +1,6 @@
 import { closeSync } from 'node:fs';
 import type { OpenSource, SourceDriver } from '../sources/driver.ts';
-import { writing } from '../sources/io-errors.ts';
+import { asWriteError } from '../sources/io-errors.ts';
 import { publishLink } from '../tiers/link.ts';
 import type { Manifest } from '../tiers/manifest.ts';
 import { sourceReader } from './block-readers.ts';
@@ -31,7 +31,7 @@ export async function linkDuplicate(order: LinkOrder, hooks: CopyHooks, driver: 
         const { chunks, sha256 } = opened.proof;
         const source = { ...order.source, fingerprint };
         const proof = { version: 1 as const, source, hash: read.hash, chunks, sha256 };
-        if (!writing(() => publishLink({ ...order, copy: twin, proof }))) return null;
+        if (!(await publishLink({ ...order, copy: twin, proof }).catch(asWriteError))) return null;
         return {
           seal: twin.seal,
           hash: read.hash,

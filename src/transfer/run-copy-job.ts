@@ -3,13 +3,13 @@ import { CacheError, type ErrorCode, toCacheError } from '../core/errors.ts';
 import type { OpenSource, SourceDriver } from '../sources/driver.ts';
 import { posixDriver } from '../sources/drivers/posix/posix-driver.ts';
 import { readableFile } from '../sources/drivers/posix/readable-file.ts';
-import { writing } from '../sources/io-errors.ts';
+import { asWriteError, writing } from '../sources/io-errors.ts';
 import { isClaimed } from '../tiers/marker.ts';
 import { dropPartial, keepPartial } from '../tiers/partial.ts';
 import { publish } from '../tiers/publish.ts';
 import { touch } from '../tiers/touch-shell.ts';
 import { type BlockReader, localReader, sourceReader } from './block-readers.ts';
-import { cloneDuplicate, cloneFile } from './clone-duplicate.ts';
+import { cloneDuplicate, cloneFile, leastCloned } from './clone-duplicate.ts';
 import { compressCopy } from './compress-copy.ts';
 import { copyFromTier } from './copy-from-tier.ts';
 import { CopyHashes } from './copy-hashes.ts';
@@ -86,7 +86,7 @@ async function copyAndPublish(open: OpenSource, order: CopyOrder, hooks: CopyHoo
   if (order.reread) await assertReadsBack({ path: order.temp, form: 'plain', hash: hashes.hash }, hooks);
   await open.assertUnchanged();
   await touch(order.temp, fingerprint.mtimeNs);
-  const seal = writing(() => publish({ ...order, source, chunks, ...hashes }));
+  const seal = await publish({ ...order, source, chunks, ...hashes }).catch(asWriteError);
   dropPartial(order.temp);
   return { seal, ...hashes, source: fingerprint, bytes: fingerprint.size, resumedFrom, readMs };
 }
@@ -98,7 +98,8 @@ type Copied = ReturnType<CopyHashes['digest']> & Pick<CopyReport, 'readMs' | 're
  */
 async function cloneBytes(open: OpenSource, order: CopyOrder, hooks: CopyHooks): Promise<Copied | null> {
   const isLocal = open.fd !== undefined && !open.traits.network;
-  if (!isLocal || keepPartial(order.temp) > 0 || !cloneFile(open.path, order.temp)) return null;
+  if (!isLocal || open.fingerprint.size < leastCloned || keepPartial(order.temp) > 0 || !cloneFile(open.path, order.temp))
+    return null;
   const end = open.fingerprint.size;
   const fd = writing(() => openSync(order.temp, 'r'));
   const reader = localReader({ file: readableFile(fd, open.path), from: 0, end });

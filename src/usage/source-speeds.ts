@@ -15,6 +15,9 @@ interface Source {
   root: string;
 }
 
+/** A read in a smaller file, bytes, takes more of the disk than its copy, and tells less. */
+const leastProbed = 1024 * 1024;
+
 /** The speeds of the sources' media, compared with those of the tiers. */
 export class SourceSpeeds {
   readonly #deps: SourceSpeedsDeps;
@@ -28,7 +31,8 @@ export class SourceSpeeds {
     const { speeds, sources } = this.#deps;
     speeds.learn(root, bytes, readMs);
     const medium = sources.locate(path)?.medium;
-    if (medium) void sources.probe(path).then((ms) => ms !== null && speeds.learnSmallReads(root, medium, ms));
+    if (medium && bytes >= leastProbed)
+      void sources.probe(path).then((ms) => ms !== null && speeds.learnSmallReads(root, medium, ms));
   }
 
   /** Learns from a restored compressed copy. @param ms duration of the whole restore */

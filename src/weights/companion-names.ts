@@ -31,6 +31,34 @@ export function isSidecar(name: string, other: string): boolean {
   return other.startsWith(`${stemOf(name)}.`) || hubSettings.test(other);
 }
 
+/** The names in a directory, in an order in which those beside one of them are found without going through all. */
+export class Neighbours {
+  readonly #names: ReadonlySet<string>;
+  /** Names that begin with a stem, by that stem. */
+  readonly #byStem = new Map<string, string[]>();
+  /** Names that may belong to any other. */
+  readonly #common: string[];
+
+  constructor(names: readonly string[]) {
+    this.#names = new Set(names);
+    this.#common = names.filter((name) => hubSettings.test(name) || shard.test(name) || projector.test(name));
+    for (const name of names) {
+      if (isModelName(name)) continue;
+      for (let dot = name.indexOf('.', 1); dot > 0; dot = name.indexOf('.', dot + 1)) {
+        const stem = name.slice(0, dot);
+        this.#byStem.set(stem, [...(this.#byStem.get(stem) ?? []), name]);
+      }
+    }
+  }
+
+  /** This name, its companions and its sidecars, as far as they are there. */
+  of(name: string): string[] {
+    const candidates = new Set([...(this.#byStem.get(stemOf(name)) ?? []), ...this.#common]);
+    const beside = [...candidates].filter((other) => isCompanion(name, other) || isSidecar(name, other));
+    return this.#names.has(name) ? [name, ...beside] : beside;
+  }
+}
+
 /** A name without its last extension. */
 export function stemOf(name: string): string {
   return name.replace(/(?<=.)\.[^.]*$/, '');

@@ -72,7 +72,7 @@ if (log >= 0) {
     'write',
     'writeSync',
     'writeFileSync',
-    'fsyncSync',
+    'fsync',
     'utimesSync',
     'chmodSync',
     'renameSync',

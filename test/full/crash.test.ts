@@ -29,6 +29,8 @@ interface Scenario {
    * journal stay; or it made all copies, and then its catalog was lost.
    */
   before: 'nothing' | 'killed while copying' | 'catalog lost';
+  /** Whether all sources are asked for at once. */
+  together?: boolean;
   /** At least so many steps must be found, or the matrix tests nothing. */
   leastSteps: number;
 }
@@ -54,6 +56,14 @@ const scenarios: Scenario[] = [
     limit: 5 * MiB,
     before: 'catalog lost',
     leastSteps: 6,
+  },
+  {
+    name: 'five small copies at once, in a cache for four',
+    sizes: [5000, 5001, 5002, 5003, 5004],
+    limit: 20_500,
+    before: 'nothing',
+    together: true,
+    leastSteps: 40,
   },
 ];
 
@@ -101,7 +111,7 @@ async function run(scenario: Scenario, kind: Kind, at: number): Promise<Outcome>
   const environment = { CRASH_AT: `${at}`, CRASH_LOG: log, CRASH_BELOW: join(dir, 'cache') };
   const nodeOptions = `--import=${preload}`;
   const first = await startDaemonProcess({ dir, settings, environment, nodeOptions }).catch(() => null);
-  const held = first ? await use(first, world) : { most: 0 };
+  const held = first ? await use(first, world, scenario.together) : { most: 0 };
   const steps = readFileSync(log, 'utf8').trimEnd().split('\n');
   const fired = first === null || first.child.signalCode === 'SIGKILL';
   const wrong = held.most > world.limit ? [`O3: ${held.most} bytes were held, the limit is ${world.limit}`] : [];
@@ -140,24 +150,30 @@ async function loseCatalog(options: { dir: string; settings: Record<string, stri
 function createWorld(dir: string, { sizes, limit }: Scenario): World {
   const root = join(dir, 'models');
   const sources = sizes.map((size, index) => {
-    const path = join(root, `loras/${'abc'[index]}.safetensors`);
+    const path = join(root, `loras/${'abcde'[index]}.safetensors`);
     const bytes = writeModel(path, Math.floor(size));
     return { path, bytes, mtimeNs: statSync(path, { bigint: true }).mtimeNs };
   });
   return { root, sources, limit };
 }
 
-/** Copies all sources one after the other. Ends early when the daemon dies. */
-async function use({ client, child, cacheDir }: DaemonProcess, { sources }: World): Promise<{ most: number }> {
+/** Copies all sources, one after the other or together. Ends early when the daemon dies. */
+async function use(
+  { client, child, cacheDir }: DaemonProcess,
+  { sources }: World,
+  together = false,
+): Promise<{ most: number }> {
   const dead = once(child, 'exit');
   let most = 0;
   const sampling = setInterval(() => {
     most = Math.max(most, bytesHeld(cacheDir));
   }, 5);
   try {
-    for (const { path } of sources) {
-      const answer = await client.warm({ paths: [path], wait: true });
-      if (answer.ready !== 1) throw new Error(`${path} was not copied: ${JSON.stringify(answer)}`);
+    const paths = sources.map(({ path }) => path);
+    for (const wanted of together ? [paths] : paths.map((path) => [path])) {
+      const answer = await client.warm({ paths: wanted, wait: true });
+      if (answer.ready < Math.max(1, wanted.length - 1))
+        throw new Error(`${wanted} were not copied: ${JSON.stringify(answer)}`);
     }
   } catch (error) {
     if (!(error instanceof CacheError) || error.code !== 'NOT_RUNNING') throw error;

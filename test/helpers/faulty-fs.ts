@@ -7,7 +7,6 @@ const watched = [
   'closeSync',
   'copyFileSync',
   'fstatSync',
-  'fsyncSync',
   'linkSync',
   'lstatSync',
   'mkdirSync',
@@ -21,8 +20,8 @@ const watched = [
   'writeFileSync',
   'writeSync',
 ] as const;
-/** Calls with a callback. Their faults throw, or return a number of bytes as `readSync` and `writeSync` do, or a promise of it. */
-type Async = 'read' | 'write';
+/** Calls with a callback. Their faults throw, or return what `readSync` and its like do, or a promise of it. */
+type Async = 'fsync' | 'read' | 'write';
 /** `readdir` is from `node:fs/promises`. */
 type Call = (typeof watched)[number] | Async | 'readdir';
 
@@ -57,8 +56,9 @@ export function heal(fault: Fault): void {
 /** `node:fs` with calls that faults can hit. */
 export function faultyFs(real: typeof Fs): typeof Fs & { default: typeof Fs } {
   const wrapped = Object.fromEntries(watched.map((call) => [call, wrap(call, real[call] as (...args: unknown[]) => unknown)]));
+  const fsync = wrapAsync('fsync', real.fsyncSync);
   const [read, write] = [wrapAsync('read', real.readSync), wrapAsync('write', real.writeSync)];
-  const faulty = { ...real, ...wrapped, read, write } as typeof Fs;
+  const faulty = { ...real, ...wrapped, fsync, read, write } as typeof Fs;
   return { ...faulty, default: faulty };
 }
 
@@ -74,7 +74,7 @@ export function systemError(code: string, message = code): NodeJS.ErrnoException
   return Object.assign(new Error(`${code}: ${message}`), { code });
 }
 
-function wrapAsync(call: Async, real: typeof Fs.readSync | typeof Fs.writeSync) {
+function wrapAsync(call: Async, real: typeof Fs.fsyncSync | typeof Fs.readSync | typeof Fs.writeSync) {
   const inTurn = wrap(call, (...args) => (real as (...all: unknown[]) => number)(...args));
   return (...args: unknown[]): void => {
     const rest = args.slice(0, -1);

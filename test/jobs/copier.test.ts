@@ -36,7 +36,7 @@ test.each([
 ])('folders on %s share what a source may have of copies at once, as far as it is the same', async (_, diskOf, order) => {
   const rig = createRig({ perSource: { hdd: 1 }, diskOf });
   const jobs = ['loras', 'vae'].map((folder) => {
-    const { path } = rig.source(`${folder}/a.safetensors`, MiB);
+    const { path } = rig.source(`${folder}/a.safetensors`, MiB + 1);
     const file = { ...rig.file(path), root: join(rig.root, folder), rel: 'a.safetensors' };
     return rig.copier.request({ file, priority: 'background', medium: 'hdd' });
   });

@@ -6,10 +6,13 @@ import { RateLimiter } from '../../src/jobs/rate-limiter.ts';
 import { ManualClock } from '../helpers/manual-clock.ts';
 
 /** One running job on a disk that another program begins or ends to read from. */
-function arrange(priority: Priority, { polite = true } = {}) {
+function arrange(priority: Priority, { polite = true, others = 0 } = {}) {
   const clock = new ManualClock();
   const file = { path: '/r/a', root: '/r', rel: 'a', category: null, fingerprint: { size: 1e9, mtimeNs: '1', ino: null } };
-  const job = new Job(1, { file, disk: 'sda', priority, medium: 'hdd' }, clock);
+  const jobs = Array.from({ length: 1 + others }, (_, index) => {
+    return new Job(1 + index, { file, disk: 'sda', priority, medium: 'hdd' }, clock);
+  });
+  const job = jobs[0] as Job;
   const state = { read: false, watched: [] as readonly string[], told: [] as boolean[] };
   const foreign = {
     watch: (roots: readonly string[]) => {
@@ -22,12 +25,12 @@ function arrange(priority: Priority, { polite = true } = {}) {
   const turns = new IoScheduler(
     pacer,
     polite ? foreign : null,
-    () => [job],
+    () => jobs,
     (_id, paced) => state.told.push(paced),
   );
   const startsPaced = turns.begin(job);
   turns.reconsider();
-  return { turns, job, state, startsPaced };
+  return { turns, job, jobs, state, startsPaced };
 }
 
 describe('a copy whose disk another program reads from', () => {
@@ -49,6 +52,15 @@ describe('a copy whose disk another program reads from', () => {
     expect(performance.now() - freedAt).toBeLessThan(500);
     expect(state.told).toEqual([true, false]);
     expect(turns.standingOf(job)).toEqual({ status: 'running' });
+  });
+
+  test('takes turns with the others from that disk: one of them takes a step a second', async () => {
+    const { turns, jobs, state } = arrange('background', { others: 2 });
+    state.read = true;
+    turns.reconsider();
+    const startedAt = performance.now();
+    const ms = await Promise.all(jobs.map((one) => turns.ask(one, 1).then(() => performance.now() - startedAt)));
+    for (const [index, step] of ms.entries()) expect(step).toBeGreaterThan(1000 * (index + 1) - 100);
   });
 
   test.each([

@@ -41,7 +41,7 @@ async function withColdCopy(size = 6 * MiB) {
   for (const fd of [from, to]) closeSync(fd);
   const cold = placeIn(rig, 'cold');
   const chunks = proof.chunks.match(/.{32}/g) ?? [];
-  const seal = publish({ ...cold, temp, source, hash: proof.hash, chunks, sha256: proof.sha256, mtimeFrom: plain.path });
+  const seal = await publish({ ...cold, temp, source, hash: proof.hash, chunks, sha256: proof.sha256, mtimeFrom: plain.path });
   const entry = rig.catalog.entries.put(source);
   const endless = { limit: Number.POSITIVE_INFINITY, free: Number.POSITIVE_INFINITY, floor: 0 };
   const row = { entryId: entry.id, tier: 'cold' as const, path: cold.path, source: source.fingerprint, bytes: seal.size };

@@ -7,6 +7,7 @@ let nextId = 1;
 const job = (part: Partial<Queued> = {}): Queued => ({
   id: nextId++,
   kind: 'copy',
+  isSmall: false,
   priority: 'background',
   medium: 'hdd',
   disk: '/hdd',
@@ -77,6 +78,38 @@ describe('one disk reads one file at a time', () => {
   test('a medium without a limit of its own has only the common one', () => {
     const jobs = [job({ medium: 'nas', disk: '/nas' }), job({ medium: 'nas', disk: '/nas' })];
     expect(takeAll(queueOf({ perSource: { hdd: 1 } }, ...jobs))).toEqual(jobs);
+  });
+});
+
+describe('small files', () => {
+  const small = (part: Partial<Queued> = {}) => job({ isSmall: true, ...part });
+
+  test('are copied thirty-two at a time in the place of one large one, also from a disk that has one place', () => {
+    const jobs = Array.from({ length: 40 }, () => small());
+    const queue = queueOf({ jobs: 4, perSource: { hdd: 1 } }, ...jobs);
+    expect(takeAll(queue)).toEqual(jobs.slice(0, 32));
+    queue.finished(jobs[5]?.id ?? 0);
+    expect(takeAll(queue)).toEqual([jobs[32]]);
+  });
+
+  test('never pass a large one that came before them: it is next, and they wait for it', () => {
+    const [first, large] = [small(), job()];
+    const later = Array.from({ length: 3 }, () => small());
+    const queue = queueOf({ perSource: { hdd: 1 } }, first, large, ...later);
+    expect(takeAll(queue)).toEqual([first]);
+    queue.finished(first.id);
+    expect(takeAll(queue)).toEqual([large]);
+    queue.finished(large.id);
+    expect(takeAll(queue)).toEqual(later);
+  });
+
+  test('never keep a large one of another disk from its place by coming in its stead one after the other', () => {
+    const [running, first] = [job({ disk: '/hdd2' }), small()];
+    const large = job({ disk: '/hdd3' });
+    const queue = queueOf({ jobs: 2, perSource: { hdd: 1 } }, running, first, large, small());
+    expect(takeAll(queue)).toEqual([running, first]);
+    queue.finished(first.id);
+    expect(takeAll(queue)).toEqual([large]);
   });
 });
 

@@ -153,7 +153,7 @@ describe('nothing is published and nothing stays', () => {
     expectNothing();
   });
 
-  test.each(['fsyncSync', 'renameSync'] as const)('when %s fails at the end', async (call) => {
+  test.each(['fsync', 'renameSync'] as const)('when %s fails at the end', async (call) => {
     const { order, expectNothing } = arrange(1000);
     injectFault(call, {
       act: () => {

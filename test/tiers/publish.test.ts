@@ -10,10 +10,9 @@ import { tempDir } from '../helpers/temp-dir.ts';
 
 vi.mock('node:fs', async (original) => (await import('../helpers/faulty-fs.ts')).faultyFs(await original()));
 
-function arrange() {
-  const dir = tempDir();
+function arrange(name = 'a.safetensors', dir = tempDir()) {
   const root = join(dir, 'models');
-  const rel = join('loras', 'a.safetensors');
+  const rel = join('loras', name);
   const tier = openPosixTier('ssd', join(dir, 'cache'));
   const place = tier.placeOf(root, rel);
   const path = join(root, rel);
@@ -33,10 +32,10 @@ function arrange() {
 }
 
 describe('a finished file', () => {
-  test('comes under its name with a proof that fits and from which the catalog can be rebuilt', () => {
+  test('comes under its name with a proof that fits and from which the catalog can be rebuilt', async () => {
     const { tier, place, prepare, found } = arrange();
     const { publication, bytes } = prepare(1000, 'one');
-    const seal = publish(publication);
+    const seal = await publish(publication);
     expect(readFileSync(place.path).equals(bytes)).toBe(true);
     expect(found()).toEqual({
       fits: true,
@@ -46,16 +45,16 @@ describe('a finished file', () => {
     if (process.platform !== 'win32') expect(statSync(place.path).mode & 0o777).toBe(0o444);
   });
 
-  test('takes the place of an older copy that programs have open', () => {
+  test('takes the place of an older copy that programs have open', async () => {
     const { place, prepare, found } = arrange();
-    publish(prepare(1000, 'old').publication);
+    await publish(prepare(1000, 'old').publication);
     const { publication, bytes } = prepare(2000, 'new');
-    publish(publication);
+    await publish(publication);
     expect(readFileSync(place.path).equals(bytes)).toBe(true);
     expect(found()).toMatchObject({ fits: true, proof: { hash: 'new' } });
   });
 
-  test('is on the disk before it has its name, proof first', () => {
+  test('is on the disk before it has its name, proof first', async () => {
     const { prepare, place } = arrange();
     const { publication } = prepare(10, 'one');
     const done: string[] = [];
@@ -73,7 +72,7 @@ describe('a finished file', () => {
         return fd;
       },
     });
-    injectFault('fsyncSync', {
+    injectFault('fsync', {
       act: (real, [fd]) => {
         done.push(`sync ${opened.get(fd)}`);
         return real();
@@ -85,13 +84,53 @@ describe('a finished file', () => {
         return real();
       },
     });
-    publish(publication);
+    await publish(publication);
     const folders = process.platform === 'win32' ? [] : ["sync proof's folder", "sync copy's folder"];
     expect(done.filter((step) => !folders.includes(step))).toEqual(['sync copy', 'sync proof', 'name proof', 'name copy']);
     if (folders.length > 0) expect(done.slice(-3)).toEqual(["sync proof's folder", 'name copy', "sync copy's folder"]);
   });
 
-  test('finds its folder removed by an eviction at the last moment, and makes it again', () => {
+  test.skipIf(process.platform === 'win32')('shares the fsync of its folder with others, each after its own name', async () => {
+    const dir = tempDir();
+    const arranged = Array.from({ length: 8 }, (_, index) => arrange(`${index}.safetensors`, dir));
+    const publications = arranged.map(({ prepare }, index) => prepare(10, `copy-${index}`).publication);
+    const [{ manifestPath = '', path = '' } = {}] = publications;
+    const folders = new Map(
+      [dirname(manifestPath), dirname(path)].map((folder, index) => [folder, index === 0 ? 'proofs' : 'copies']),
+    );
+    const done: string[] = [];
+    const opened = new Map<unknown, string | undefined>();
+    injectFault('openSync', {
+      act: (real, [file]) => {
+        const fd = real();
+        opened.set(fd, folders.get(String(file)));
+        return fd;
+      },
+    });
+    injectFault('fsync', {
+      when: ([fd]) => opened.get(fd) !== undefined,
+      act: (real, [fd]) => {
+        done.push(`sync ${opened.get(fd)}`);
+        return real();
+      },
+    });
+    injectFault('renameSync', {
+      act: (real, [, to]) => {
+        done.push(`name ${to}`);
+        return real();
+      },
+    });
+    await Promise.all(publications.map(publish));
+    for (const { found } of arranged) expect(found().fits).toBe(true);
+    for (const publication of publications) {
+      const [proof, copy] = [publication.manifestPath, publication.path].map((to) => done.indexOf(`name ${to}`));
+      expect(done.slice(proof, copy)).toContain('sync proofs');
+      expect(done.slice(copy)).toContain('sync copies');
+    }
+    expect(done.filter((step) => step.startsWith('sync')).length).toBeLessThanOrEqual(publications.length);
+  });
+
+  test('finds its folder removed by an eviction at the last moment, and makes it again', async () => {
     const { place, prepare, found } = arrange();
     const { publication } = prepare(10, 'one');
     for (const target of [place.path, place.manifestPath]) {
@@ -105,41 +144,41 @@ describe('a finished file', () => {
         },
       });
     }
-    publish(publication);
+    await publish(publication);
     expect(found().fits).toBe(true);
   });
 
   test.skipIf(process.platform === 'win32')(
     'is not put through a link into a library, over the model that it is a copy of',
-    () => {
+    async () => {
       const { dir, place, prepare } = arrange();
       const { publication } = prepare(10, 'one');
       const model = readFileSync(publication.source.path);
       mkdirSync(dirname(dirname(place.path)), { recursive: true });
       symlinkSync(join(dir, 'models', 'loras'), dirname(place.path));
-      expect(() => publish(publication)).toThrow('link');
+      await expect(publish(publication)).rejects.toThrow('link');
       expect(readFileSync(publication.source.path).equals(model)).toBe(true);
       expect(statSync(publication.source.path).mode & 0o200).toBe(0o200);
     },
   );
 });
 
-test.skipIf(process.platform === 'win32')('no folder is made behind a link', () => {
+test.skipIf(process.platform === 'win32')('no folder is made behind a link', async () => {
   const { dir, place, prepare } = arrange();
   const { publication } = prepare(10, 'one');
   mkdirSync(dirname(dirname(dirname(place.path))), { recursive: true });
   symlinkSync(join(dir, 'models'), dirname(dirname(place.path)));
   const deeper = join(dirname(place.path), 'new', 'a.safetensors');
-  expect(() => publish({ ...publication, path: deeper })).toThrow('link');
+  await expect(publish({ ...publication, path: deeper })).rejects.toThrow('link');
   expect(existsSync(join(dir, 'models', 'loras', 'new'))).toBe(false);
 });
 
 describe('whichever call fails, a copy with a proof that fits is whole', () => {
-  function runWithFault(number: number, before: 'nothing' | 'an older copy') {
+  async function runWithFault(number: number, before: 'nothing' | 'an older copy') {
     const arranged = arrange();
     const { place, prepare } = arranged;
     const old = before === 'nothing' ? null : prepare(1000, 'old');
-    if (old) publish(old.publication);
+    if (old) await publish(old.publication);
     const { publication, bytes } = prepare(2000, 'new');
     let call = 0;
     let failed = '';
@@ -154,7 +193,7 @@ describe('whichever call fails, a copy with a proof that fits is whole', () => {
     });
     let error: unknown = null;
     try {
-      publish(publication);
+      await publish(publication);
     } catch (thrown) {
       error = thrown;
     }
@@ -163,10 +202,10 @@ describe('whichever call fails, a copy with a proof that fits is whole', () => {
     return { ...arranged, failed, error, copy, bytes, old: old?.bytes ?? null };
   }
 
-  test.each(['nothing', 'an older copy'] as const)('over %s', (before) => {
+  test.each(['nothing', 'an older copy'] as const)('over %s', async (before) => {
     let number = 1;
     for (; number < 200; number += 1) {
-      const { error, failed, copy, bytes, old, found } = runWithFault(number, before);
+      const { error, failed, copy, bytes, old, found } = await runWithFault(number, before);
       if (failed === '') break;
       const isNew = copy?.equals(bytes) ?? false;
       const isOld = copy !== null && old !== null && copy.equals(old);
@@ -180,7 +219,7 @@ describe('whichever call fails, a copy with a proof that fits is whole', () => {
   });
 });
 
-test('an mtime that no utimes call can express is kept all the same, and without `touch` it is the closest there is', () => {
+test('an mtime that no utimes call can express is kept all the same, and without `touch` it is the closest there is', async () => {
   const { prepare } = arrange();
   const { publication } = prepare(10, 'one');
   publication.source.fingerprint.mtimeNs = '1700000000123456789';
@@ -189,6 +228,6 @@ test('an mtime that no utimes call can express is kept all the same, and without
     process.env['PATH'] = path;
   });
   process.env['PATH'] = '';
-  const { mtimeNs } = publish(publication);
+  const { mtimeNs } = await publish(publication);
   expect(mtimeNs.slice(0, 16)).toBe('1700000000123456');
 });

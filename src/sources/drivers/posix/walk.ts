@@ -5,7 +5,7 @@ import type { Machine } from '../../../media/machine.ts';
 import { pathRules } from '../../../media/paths.ts';
 import { type Resolution, resolveLocally } from '../../../media/resolve-locally.ts';
 import { errnoOf } from '../../../runtime/errnos.ts';
-import { isCompanion, isSidecar } from '../../../weights/companion-names.ts';
+import { Neighbours } from '../../../weights/companion-names.ts';
 import { isSkippedName } from '../../../weights/extensions.ts';
 import type { FileBatch, Listing, ListOptions } from '../../driver.ts';
 
@@ -29,27 +29,42 @@ const { key } = pathRules();
  */
 export async function walk(root: string, options: WalkOptions): Promise<Listing> {
   const { beside } = options;
-  const all = beside === undefined ? await readdir(root, { withFileTypes: true }) : await recentNames(root);
-  const entries = beside === undefined ? all : all.filter(({ name }) => isBeside(beside, name));
+  const entries = beside === undefined ? await readdir(root, { withFileTypes: true }) : await entriesBeside(root, beside);
   const { path: real } = await resolve(root, options);
   const run = new Walk(real, options);
   await run.take({ path: root, rel: '', real, depth: 0 }, entries);
   return run.finish();
 }
 
-function isBeside(model: string, name: string): boolean {
-  return name === model || isCompanion(model, name) || isSidecar(model, name);
+interface Names {
+  entries: ReadonlyMap<string, Dirent>;
+  neighbours: Neighbours;
 }
 
 /** One directory is asked about for each of its models, when all of them are copied; its names are read once for so long, ms. */
 const recentMs = 1000;
-let recent: { directory: string; entries: Dirent[]; until: number } | null = null;
+let recent: { directory: string; names: Promise<Names>; until: number } | null = null;
 
-async function recentNames(directory: string): Promise<Dirent[]> {
-  if (recent?.directory === directory && performance.now() < recent.until) return recent.entries;
+async function entriesBeside(directory: string, model: string): Promise<Dirent[]> {
+  if (recent?.directory !== directory || performance.now() > recent.until) {
+    const reading = { directory, names: namesIn(directory), until: Number.POSITIVE_INFINITY };
+    recent = reading;
+    const end = (ms: number) => {
+      reading.until = performance.now() + ms;
+    };
+    reading.names.then(
+      () => end(recentMs),
+      () => end(0),
+    );
+  }
+  const { neighbours, entries } = await recent.names;
+  return neighbours.of(model).flatMap((name) => entries.get(name) ?? []);
+}
+
+async function namesIn(directory: string): Promise<Names> {
   const entries = await readdir(directory, { withFileTypes: true });
-  recent = { directory, entries, until: performance.now() + recentMs };
-  return entries;
+  const neighbours = new Neighbours(entries.map(({ name }) => name));
+  return { entries: new Map(entries.map((entry) => [entry.name, entry])), neighbours };
 }
 
 interface Directory {
