@@ -7,12 +7,14 @@ import type { Choices, GraphNode } from './types.ts';
 const writing = /(^|_)(prompt|text|caption|positive|negative|prefix|save|output|comment|note|label|title|description)($|_)/i;
 const media = /\.(png|jpe?g|webp|gif|bmp|tiff?|mp4|webm|mov|mkv|avi|wav|mp3|flac|ogg|glb|obj)$/i;
 const longest = 120;
+/** Choices of one node that are looked at. */
+const mostChoices = 100;
 /** Larger numbers are seeds and sizes of images. */
 const mostSelector = 100;
 
 /** @param texts those of the node's inputs */
 export function choicesOf(node: GraphNode, { texts }: InputTexts, literals: Literals): Choices {
-  const chosen = texts.filter(({ input, text, off }) => off === null && isChosen(input, text));
+  const chosen = texts.filter(({ input, text, off }) => off === null && isChosen(input, text)).slice(0, mostChoices);
   const numbers = [...node.inputs].flatMap(([input, value]) => {
     const literal = literals.of(value);
     return isSelector(literal) ? [{ input, value: String(literal) }] : [];
@@ -20,7 +22,7 @@ export function choicesOf(node: GraphNode, { texts }: InputTexts, literals: Lite
   return {
     classType: node.classType,
     texts: chosen.map(({ input, text }) => ({ at: input, input: input.replace(/\d+/g, '#'), value: slashed(text) })),
-    numbers,
+    numbers: numbers.slice(0, mostChoices),
   };
 }
 
@@ -30,5 +32,11 @@ function isSelector(value: unknown): boolean {
 
 function isChosen(input: string, text: string): boolean {
   const last = input.slice(input.lastIndexOf('.') + 1);
-  return text.trim() !== '' && text.length <= longest && !/[\n\r<>]/.test(text) && !writing.test(last) && !media.test(text);
+  return (
+    text.trim() !== '' &&
+    Math.max(text.length, input.length) <= longest &&
+    !/[\n\r<>]/.test(text) &&
+    !writing.test(last) &&
+    !media.test(text)
+  );
 }

@@ -9,6 +9,8 @@ const tableSchema = z.strictObject({
   ownPath: z.array(z.string()),
   /** Nodes of packs that open their models past ComfyUI's lookup, so that no copy is used; `*` stands for any text. */
   opensItself: z.array(z.string()),
+  /** By class of a pack: its inputs with a widget, in the order in which a workflow lists their values. */
+  widgets: z.record(z.string(), z.array(z.string())),
   /**
    * By class of a pack: a row of a list, or the node, loads nothing when all of these that it has are 0. `#` is the number of a row.
    * Classes that are not here load at strength 0 too.

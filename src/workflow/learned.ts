@@ -127,11 +127,14 @@ function textThatNames(file: LoadedFile, node: RunningNode, others: readonly Run
   return null;
 }
 
+/** Files of one cause that are remembered. */
+const mostFiles = 100;
+
 /** The files of this run that have one cause, with this one. */
 function noted({ loaded }: RunningPrompt, cause: string, file: LoadedFile): readonly LoadedFile[] {
   const before = loaded.get(cause) ?? [];
   const isKnown = before.some(({ category, name }) => category === file.category && name === file.name);
-  const files = isKnown ? before : [...before, file];
+  const files = isKnown || before.length >= mostFiles ? before : [...before, file];
   loaded.set(cause, files);
   return files;
 }

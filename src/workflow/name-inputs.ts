@@ -10,6 +10,8 @@ const parts = new Set(['name', 'file', 'filename', 'path']);
 /** Only loaders mean a file of this machine by it; others mean a service. */
 const general = /^(model)(_(name|path|file|filename|id))?(_?\d+)?$/;
 const loader = /load/i;
+/** Longer names of inputs are made to cost time. */
+const longestWord = 100;
 /** Values that choose something else. */
 const setting = /^(true|false|on|enabled?|disabled?|same|cpu|gpu|cuda(:\d+)?|mps|fp\d+\w*|bf16|-?[\d.]+)$/i;
 
@@ -44,6 +46,7 @@ function wordOf(input: string): string {
   const [last = '', before] = input.split('.').reverse();
   const word = before !== undefined && parts.has(last.toLowerCase()) ? before : last;
   return word
+    .slice(-longestWord)
     .replaceAll('LoRA', 'Lora')
     .replace(/([a-z\d])([A-Z])/g, '$1_$2')
     .replace(/[^\p{L}\d]+/gu, '_')

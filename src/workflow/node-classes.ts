@@ -58,6 +58,11 @@ export class NodeClasses {
     return loader && own(loader.models, input);
   }
 
+  /** The inputs with a widget, in the order in which a workflow lists their values; null when they are not known. */
+  widgetsOf(classType: string): readonly string[] | null {
+    return this.loaderOf(classType)?.widgets ?? own(this.core.widgets, classType);
+  }
+
   /** Whether nodes of this class open their models themselves, so that a copy would not be used. */
   opensItself(classType: string): boolean {
     return this.#opensItself.test(classType);

@@ -79,17 +79,19 @@ function nodesOf(document: unknown): Map<string, RunningNode> {
     [...graph.nodes].map(([id, node]) => {
       const found = inputTexts(node, { classes, literals, budget });
       const { classType } = node;
-      const named = found.texts.map(({ input, text }) => ({
-        input,
-        name: slashed(text),
-        category: classes.categoryOf(classType, input) ?? guessCategory(input, classType),
-      }));
+      const named = found.texts
+        .map(({ input, text }) => ({ input, name: slashed(text) }))
+        .filter(({ name }) => looksLikeModel(name))
+        .map((text) => ({
+          ...text,
+          category: classes.categoryOf(classType, text.input) ?? guessCategory(text.input, classType),
+        }));
       const text = found.texts.map((one) => one.text.slice(0, most.text)).join('\n');
       return [
         id,
         {
           ...choicesOf(node, found, literals),
-          named: named.filter(({ name }) => looksLikeModel(name)),
+          named,
           text: slashed(text.slice(0, most.text)).toLowerCase(),
           isCore: classes.isCore(classType),
         },

@@ -11,13 +11,13 @@ export function widgetValues(node: UiNode, classes: NodeClasses): Map<string, un
   if (node.namedValues) return new Map(Object.entries(node.namedValues));
   const specs = classes.specs(node.type);
   if (specs) return placed(specs, node.values);
-  const names = coreWidgets(node.type, classes) ?? ownWidgets(node);
+  const names = knownWidgets(node.type, classes) ?? ownWidgets(node);
   return names ? placed(names.map(plainField), node.values) : new Map(node.values.map((value, index) => [`#${index}`, value]));
 }
 
-function coreWidgets(type: string, classes: NodeClasses): readonly string[] | null {
+function knownWidgets(type: string, classes: NodeClasses): readonly string[] | null {
   const single = classes.constantOf(type) ?? classes.switchOf(type)?.on;
-  return single === undefined ? (classes.loaderOf(type)?.widgets ?? null) : [single];
+  return single === undefined ? classes.widgetsOf(type) : [single];
 }
 
 /** The slots that stand for widgets tell the names only when all widgets have one. */

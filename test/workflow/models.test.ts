@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { analyze } from '../../src/workflow/analyze.ts';
-import { feeding, files, names, prompt } from './documents.ts';
+import { feeding, files, names, prompt, save, workflow } from './documents.ts';
 
 describe('stock nodes', () => {
   test('each input has the category that the node opens', () => {
@@ -182,6 +182,22 @@ describe('nodes of other packs', () => {
     ['Lora Loader Stack (rgthree)', { lora_01: 'a.safetensors', strength_01: ['7', 0] }],
   ])('%s %j is loaded, or may be, and is prefetched', (classType, inputs) => {
     expect(names(feeding(classType, inputs))).toEqual(['loras/a.safetensors']);
+  });
+
+  test('a row of strength 0 in a saved stack, whose inputs have no names there, is not prefetched', () => {
+    const saved = workflow(
+      [
+        {
+          id: 1,
+          type: 'Lora Loader Stack (rgthree)',
+          outputs: [{ type: 'MODEL' }],
+          widgets_values: ['a.safetensors', 0, 'b.safetensors', 1, 'None', 1, 'None', 1],
+        },
+        save(2, 1),
+      ],
+      [[1, 1, 0, 2, 0, 'MODEL']],
+    );
+    expect(names(saved)).toEqual(['loras/b.safetensors']);
   });
 
   test('lists that the editor wrapped are looked into', () => {

@@ -102,6 +102,11 @@ describe('nothing else is listed', () => {
     ).toEqual([]);
   });
 
+  test('and names of inputs made to cost time cost none', () => {
+    const inputs = Object.fromEntries(['lora', 'x_lora_1', 'model'].map((start) => [`${start}${'1'.repeat(200_000)}x`, 'ink']));
+    expect(unresolved('Any Loader', inputs)).toEqual([]);
+  });
+
   test('for nodes that are not executed', () => {
     const apart = prompt({
       '1': ['Any Lora Loader', { lora_name: 'ink' }],
