@@ -61,7 +61,7 @@ export class ComfyuiServer implements AsyncDisposable {
     this.url = url;
   }
 
-  /** @throws when it does not answer within two minutes */
+  /** @throws when it does not answer within ten minutes */
   static async start({ checkout, python, base, models, flags = [], env }: Options): Promise<ComfyuiServer> {
     const port = await freePort();
     for (const dir of ['custom_nodes', 'input', 'output']) mkdirSync(join(base, dir), { recursive: true });
@@ -82,7 +82,7 @@ export class ComfyuiServer implements AsyncDisposable {
       },
     );
     const server = new ComfyuiServer(child, `http://127.0.0.1:${port}`);
-    const deadline = performance.now() + 120_000;
+    const deadline = performance.now() + 600_000;
     while (!(await server.#answers())) {
       if (child.exitCode !== null || performance.now() > deadline) {
         await server[Symbol.asyncDispose]();

@@ -59,15 +59,16 @@ class Prefetch:
         if not isinstance(prompt, dict):
             return json_data
         try:
+            checked = self._checked(prompt)
+            if checked is not prompt:
+                json_data = dict(json_data, prompt=checked)
+        except Exception:
+            log.debug("autocached: a prompt is not checked", exc_info=True)
+        try:
             self._hear(_Sent(json_data))
         except Exception:
             log.debug("autocached: a prompt is not prefetched", exc_info=True)
-        try:
-            checked = self._checked(prompt)
-        except Exception:
-            log.debug("autocached: a prompt is not checked", exc_info=True)
-            return json_data
-        return json_data if checked is prompt else dict(json_data, prompt=checked)
+        return json_data
 
     def loads(self, client: dict) -> None:
         """

@@ -96,6 +96,14 @@ class Accepted(Queueing):
         self.assertEqual(self.submit(self.prompt, outputs=()), 400)
         self.assertEqual(self.daemon.prefetches, [])
 
+    def test_of_a_prompt_that_is_refused_in_part_only_the_rest_is_copied(self):
+        prefetch = sys.modules["autocached_comfyui.hook"]._prefetch
+        # An embedding that one of its texts names is away.
+        prefetch._checked = lambda prompt: {**prompt, "b": {"class_type": "AutocachedRefusal", "inputs": {}}}
+        self.submit(self.prompt)
+        self.assertEqual(self.told(), [("given-1", ["out"], None)])
+        self.assertEqual(self.daemon.prefetches[0]["prompt"]["b"]["class_type"], "AutocachedRefusal")
+
     def test_names_of_models_that_are_away_come_back_with_a_refused_prompt(self):
         prefetch = sys.modules["autocached_comfyui.hook"]._prefetch
         heard = []
