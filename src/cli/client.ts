@@ -29,6 +29,7 @@ import { CallTimeout, NotTheDaemon } from '../client/connection.ts';
 import { type Call, type CallAnswer, DaemonCalls } from '../client/daemon-call.ts';
 import { type FoundDaemon, findDaemon } from '../client/daemon-file.ts';
 import { CacheError, type ErrorBody, messageOf } from '../core/errors.ts';
+import { parseForPrinting } from './exact-json.ts';
 import { type DaemonEvent, readEvents } from './sse.ts';
 
 const usualWaitMs = 30_000;
@@ -221,10 +222,13 @@ export class Client {
 
 const refused = new Set(['ECONNREFUSED', 'EADDRNOTAVAIL', 'ENOENT']);
 
+/** A result may have numbers that JavaScript would round. */
+const mayLoseDigits = /[^\d."]\d{16}/;
+
 function parse<T>({ status, text }: CallAnswer): T {
   let answer: unknown;
   try {
-    answer = text === '' ? null : JSON.parse(text);
+    answer = text === '' ? null : mayLoseDigits.test(text) ? parseForPrinting(text) : JSON.parse(text);
   } catch {
     throw new CacheError('INTERNAL', `the daemon answered ${status} with something that is not JSON`, {
       hint: 'is another program listening at the address in daemon.json?',

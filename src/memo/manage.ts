@@ -101,9 +101,10 @@ export class Manage {
     return verify(this.#deps.opened.existing, this.#deps.clock, signal);
   }
 
-  /** Removes what is over limits that were lowered. */
+  /** Removes what is over limits that were lowered. Never throws. */
   async trim(): Promise<void> {
-    await this.#deps.opened.existing?.room.trim();
+    const { opened } = this.#deps;
+    await opened.existing?.room.trim().catch((error) => opened.trouble(error));
   }
 
   /** Opens the store, so that what a crash left is removed. */

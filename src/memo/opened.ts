@@ -62,6 +62,8 @@ export class Opened implements AsyncDisposable {
   /** To be called with what failed: damage costs the results, anything else only this answer. */
   trouble(error: unknown): void {
     const { log, state, clock } = this.#deps;
+    // It was closed under what failed.
+    if (!this.#store) return;
     log.error({ err: error }, 'the results are in trouble');
     if (isDamage(error)) {
       this.#close();

@@ -119,6 +119,15 @@ describe('autocached memo', () => {
     expect((await cli(daemon, ['clear', '--yes'])).out).toBe('removed 2 results, 58.6 KiB\n');
   });
 
+  test('prints the digits of a value as they are', async () => {
+    const daemon = await daemonWithResults();
+    const file = join(daemon.dir, 'items.json');
+    writeFileSync(file, `[{"ns":"n","key":"${keyOf(8)}","value":{"seed":18446744073709551615}}]`);
+    await cli(daemon, ['warm', file]);
+    for (const more of [[], ['--json']])
+      expect((await cli(daemon, ['get', keyOf(8), '--ns', 'n', ...more])).out).toContain('"seed": 18446744073709551615');
+  });
+
   test('verify and warm', async () => {
     const daemon = await daemonWithResults();
     expect((await cli(daemon, ['verify'])).out).toBe('1 blob, 58.6 KiB: OK\n');
