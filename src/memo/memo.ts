@@ -26,6 +26,8 @@ export interface Question {
   as: 'value' | 'path';
 }
 
+const mostRounds = 3;
+
 /** The plane of results: what any program has computed once is found by its key. Answers are JSON texts. */
 export class Memo implements AsyncDisposable {
   readonly #deps: MemoDeps;
@@ -63,7 +65,7 @@ export class Memo implements AsyncDisposable {
   /** A result, or the right to compute it; waits for the one who does. */
   async take(question: Question, asker: Asker, waitMs: number): Promise<string> {
     const { ns, key } = question;
-    for (;;) {
+    for (let round = 1; ; round += 1) {
       const found = await this.#find(question);
       if (found) {
         const refresh = found.state === 'stale' ? this.#lease(question, asker) : null;
@@ -72,8 +74,8 @@ export class Memo implements AsyncDisposable {
       }
       // Nothing is coordinated for what is not kept.
       if (this.#deps.mode() === 'off') return this.#missed(ns, '{"state":"timeout"}');
-      // A result may have come while the question was looked into.
-      if (this.#store()?.find(ns, key)) continue;
+      // A result may have come while the question was looked into; one that cannot be served is no reason to ask for ever.
+      if (round < mostRounds && this.#isThere(question)) continue;
       const lease = this.#lease(question, asker);
       if (lease) return this.#missed(ns, leaseText(lease));
       const outcome = await this.#flights.wait(ns, key, asker, waitMs);
@@ -87,7 +89,7 @@ export class Memo implements AsyncDisposable {
     }
   }
 
-  /** Stores a result, and gives it to all who wait for it. @throws CacheError BAD_REQUEST, NOT_FOUND, LEASE_LOST, BUSY */
+  /** Stores a result, and gives it to all who wait for it. @throws CacheError BAD_REQUEST, NOT_FOUND, LEASE_LOST */
   async put(request: PutRequest): Promise<MemoPutAnswer> {
     const { ns, key } = request;
     const lease = this.#leaseOf(request);
@@ -133,6 +135,15 @@ export class Memo implements AsyncDisposable {
     } catch (error) {
       this.#opened.trouble(error);
       return null;
+    }
+  }
+
+  #isThere({ ns, key }: Question): boolean {
+    try {
+      return this.#store()?.find(ns, key) !== undefined;
+    } catch (error) {
+      this.#opened.trouble(error);
+      return false;
     }
   }
 

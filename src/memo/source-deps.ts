@@ -56,7 +56,7 @@ export class SourceDeps {
   }
 
   async #read(dep: string): Promise<string | null> {
-    const found = await this.#deps.fingerprintOf(pathOf(dep));
+    const found = await this.#deps.fingerprintOf(pathOf(dep)).catch(() => null);
     if (found === null || found === 'missing') return found;
     const { size, mtimeNs, ctimeNs = '', ino } = found;
     return `${size} ${mtimeNs} ${ctimeNs} ${ino ?? ''}`;

@@ -1,7 +1,10 @@
+import { createHash } from 'node:crypto';
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { widthOf } from '../../src/cli/text/fit.ts';
+import { DaemonCalls, JsonText } from '../../src/client/daemon-call.ts';
+import { findDaemon } from '../../src/client/daemon-file.ts';
 import { runCli } from '../cli/run-cli.ts';
 import { runDaemon } from '../helpers/daemon.ts';
 import { keyOf } from './memo-rig.ts';
@@ -69,6 +72,20 @@ describe('results in a daemon', () => {
     expect((await client.stats()).memo).toMatchObject({ current_items: 0 });
     expect(statSync(join(dir, 'ssd', 'memo'), { throwIfNoEntry: false })).toBeUndefined();
   });
+});
+
+test('a client that proves itself puts and reads blobs', async () => {
+  const { client, stateDir } = await daemonWithResults();
+  const sha256 = createHash('sha256').update('picture').digest('hex');
+  const path = `/api/memo/blobs/${sha256}`;
+  expect(await client.ask('PUT', path, { body: new JsonText('picture') })).toEqual({ sha256, size: 7 });
+  const call = { method: 'GET', path, connectMs: 60_000, answerMs: 60_000 };
+  const answer = await new DaemonCalls().stream(findDaemon(stateDir), call, AbortSignal.timeout(60_000));
+  if ('text' in answer) throw new Error(answer.text);
+  expect(Buffer.concat(await answer.toArray()).toString()).toBe('picture');
+  // What is proven is the name of the bytes.
+  const other = client.ask('PUT', path, { body: new JsonText('other') });
+  await expect(other).rejects.toMatchObject({ code: 'UNAUTHORIZED' });
 });
 
 describe('autocached memo', () => {

@@ -64,7 +64,7 @@ describe('/api/memo', () => {
   });
 
   test('blobs: missing, put, read with ranges, and named by a result', async () => {
-    const { post, putBlob, getBlob } = createMemoClient();
+    const { app, token, post, putBlob, getBlob } = createMemoClient();
     const sha256 = sha('picture');
     expect((await post('/api/memo/blobs/missing', { sha256: [sha256] })).body).toEqual({ missing: [sha256] });
     expect((await putBlob(sha256, 'picture')).json()).toEqual({ sha256, size: 7 });
@@ -74,6 +74,9 @@ describe('/api/memo', () => {
     const part = await getBlob(sha256, 'bytes=1-3');
     expect([part.statusCode, part.body, part.headers['content-range']]).toEqual([206, 'ict', 'bytes 1-3/7']);
     expect((await getBlob(sha256, 'bytes=9-')).statusCode).toBe(416);
+    const head = await blobRequest(app, token, 'HEAD', sha256);
+    expect([head.statusCode, head.body, head.headers['content-length']]).toEqual([200, '', '7']);
+    expect((await getBlob(sha('another'))).statusCode).toBe(404);
     await post('/api/memo/put', { ns: 'n', key: keyOf(1), blob: sha256, contentType: 'image/png' });
     expect((await post('/api/memo/get', { ns: 'n', key: keyOf(1) })).body).toMatchObject({
       kind: 'bytes',
