@@ -1,0 +1,30 @@
+import { describe, expect, test } from 'vitest';
+import { noBrowser, startBrowser } from '../helpers/browser.ts';
+import { checkout, names, prompt, realDaemon, startReal } from '../helpers/real-comfyui.ts';
+
+const minutes = { timeout: 5 * 60_000 };
+
+describe.skipIf(!checkout || noBrowser)('the sidebar in the page of a real ComfyUI', () => {
+  test('opens without an error, and shows where the models of the open workflow are', async () => {
+    const { installed, client, sources } = await realDaemon({});
+    await client.warm({ paths: sources.slice(0, 1), wait: true });
+    await using server = await startReal(installed.dir, installed);
+    const page = await (await startBrowser()).newPage();
+    const troubles: string[] = [];
+    page.on('pageerror', (error) => troubles.push(error instanceof Error ? (error.stack ?? '') : String(error)));
+    page.on('console', (message) => {
+      if (message.type() === 'error') troubles.push(`${message.text()} ${message.location().url}`);
+    });
+    await page.goto(server.url, minutes);
+    await page.waitForSelector('.autocached-tab-button', minutes);
+    await page.evaluate(`import('/scripts/app.js').then(({ app }) => app.loadApiJson(${JSON.stringify(prompt)}, 'upscaling'))`);
+    await page.evaluate("document.querySelector('.autocached-tab-button').click()");
+    await page.waitForFunction(`document.querySelectorAll('.autocached-models li').length === ${names.length}`, minutes);
+    const rows = (await page.evaluate(
+      "[...document.querySelectorAll('.autocached-models li')].map((row) => row.innerText)",
+    )) as string[];
+    const places = names.map((name) => /SSD|HDD/.exec(rows.find((row) => row.includes(name)) ?? '')?.[0]);
+    expect(places).toEqual(['SSD', 'HDD', 'HDD']);
+    expect(troubles.filter((trouble) => trouble.includes('autocached'))).toEqual([]);
+  });
+});
