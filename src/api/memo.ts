@@ -28,6 +28,8 @@ export interface MemoFile {
   path: string;
 }
 
+export type MemoBlob = Pick<MemoFile, 'sha256' | 'size' | 'path'>;
+
 /** Found, and not: `stale` is served while somebody computes it anew. */
 export interface MemoFound {
   state: 'hit' | 'stale' | 'miss';
@@ -39,6 +41,8 @@ export interface MemoFound {
   size?: number;
   contentType?: string;
   files?: MemoFile[];
+  /** Of a `doc`. */
+  blobs?: MemoBlob[];
   ageMs?: number;
 }
 
@@ -182,3 +186,10 @@ export interface MemoVerifyAnswer {
   damaged: string[];
   removed: number;
 }
+
+/** Answer of `POST /api/memo/take`. */
+export type MemoTaken =
+  | (MemoFound & { state: 'hit' | 'stale' /** The lease of the one who computes it anew. */; refresh?: string })
+  | { state: 'compute'; lease: string; leaseMs: number; fence: number }
+  | { state: 'timeout' }
+  | { state: 'error'; error: string };

@@ -1,5 +1,5 @@
 import { Agent, type ClientRequestArgs, type IncomingMessage, request as openRequest } from 'node:http';
-import type { Duplex } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
 import {
   answerHeader,
   daemonProof,
@@ -22,10 +22,23 @@ export interface Address {
 export interface Request {
   method: string;
   path: string;
-  /** As JSON. */
-  body?: string;
+  /** JSON, or bytes of any kind. */
+  body?: string | BlobBody;
   /** Which process its client is, see `runtime/processes.ts`. */
   process?: string;
+}
+
+/** Bytes to be sent, of which the hash is known. They are opened anew for each attempt. */
+export class BlobBody {
+  readonly sha256: string;
+  readonly size: number;
+  readonly open: () => Readable;
+
+  constructor({ sha256, size, open }: Pick<BlobBody, 'sha256' | 'size' | 'open'>) {
+    this.sha256 = sha256;
+    this.size = size;
+    this.open = open;
+  }
 }
 
 /** Another program listens at the daemon's address: nothing was sent to it, and nothing it answered counts. */
@@ -73,14 +86,13 @@ export class Connection {
     const session = this.#session;
     if (!session) throw new Error('the connection is not open');
     const number = session.next();
-    const digest = body === undefined ? emptyDigest : digestOf(body);
+    const { digest, headers: described } = describe(body);
     // As it is sent: an address may be written in more than one way.
     const { pathname, search } = new URL(path, this.#address.url);
     const target = pathname + search;
     const headers = {
       authorization: `${scheme} ${digest} ${session.requestProof(number, method, target, digest)}`,
-      // Node leaves the length of a DELETE's body out.
-      ...(body !== undefined && { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(body)) }),
+      ...described,
       ...(process !== undefined && { 'x-autocached-process': process }),
     };
     const response = await this.#request({ method, path: target, headers }, body, signal);
@@ -113,7 +125,7 @@ export class Connection {
 
   #request(
     { method, path, headers }: { method: string; path: string; headers: Record<string, string> },
-    body: string | undefined,
+    body: string | BlobBody | undefined,
     signal: AbortSignal,
     connectMs?: number,
   ): Promise<IncomingMessage> {
@@ -130,9 +142,24 @@ export class Connection {
           outgoing.once('close', cancel);
         });
       }
-      outgoing.end(body);
+      if (typeof body !== 'object') outgoing.end(body);
+      else
+        body
+          .open()
+          .on('error', (error) => outgoing.destroy(error))
+          .pipe(outgoing);
     });
   }
+}
+
+function describe(body: Request['body']): { digest: string; headers: Record<string, string> } {
+  if (body === undefined) return { digest: emptyDigest, headers: {} };
+  const [digest, size, type] =
+    typeof body === 'string'
+      ? [digestOf(body), Buffer.byteLength(body), 'application/json']
+      : [body.sha256, body.size, 'application/octet-stream'];
+  // Node leaves the length of a DELETE's body out.
+  return { digest, headers: { 'content-type': type, 'content-length': String(size) } };
 }
 
 /** The head of an answer. */

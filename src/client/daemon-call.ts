@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { type Address, type Answer, CallTimeout, Connection, type Request, readText } from './connection.ts';
+import { type Address, type Answer, BlobBody, CallTimeout, Connection, type Request, readText } from './connection.ts';
 import { deadline } from './deadline.ts';
 
 /** JSON to be sent as it was written: its numbers may have more digits than JavaScript's. */
@@ -15,7 +15,10 @@ export class JsonText {
 export interface Call {
   method: string;
   path: string;
+  /** As JSON; or a `BlobBody`. */
   body?: unknown;
+  /** Gives up when it aborts. */
+  signal?: AbortSignal;
   /** Which process its client is, see `runtime/processes.ts`; null or left out where that is not known. */
   process?: string | null;
   /** Longest wait for the connection, in ms. */
@@ -38,9 +41,10 @@ export class DaemonCalls {
   /** @throws NotTheDaemon, Error from node:http when there is no connection or it breaks, `CallTimeout` when it takes too long */
   async call(to: Address, call: Call): Promise<CallAnswer> {
     const overdue = new AbortController();
+    const signal = call.signal ? AbortSignal.any([overdue.signal, call.signal]) : overdue.signal;
     const cancel = deadline(call.answerMs, () => overdue.abort(new CallTimeout(`no answer within ${call.answerMs} ms`)));
     try {
-      const { answer, connection } = await this.#send(to, call, overdue.signal);
+      const { answer, connection } = await this.#send(to, call, signal);
       const whole = await readWhole(answer, connection);
       this.#kept.push({ address: to, connection });
       return whole;
@@ -57,6 +61,7 @@ export class DaemonCalls {
     const { answer, connection } = await this.#send(to, call, signal);
     if (answer.response.statusCode !== 200) return readWhole(answer, connection);
     answer.assertProven({ stream: true });
+    answer.response.once('close', () => connection.close());
     return answer.response;
   }
 
@@ -70,7 +75,7 @@ export class DaemonCalls {
       method,
       path,
       ...(process && { process }),
-      ...(body !== undefined && { body: body instanceof JsonText ? body.text : JSON.stringify(body) }),
+      ...(body !== undefined && { body: asSent(body) }),
     };
     const kept = mayReuse ? this.#take(to) : undefined;
     const connection = kept ?? (await Connection.open(to, call.connectMs, signal));
@@ -92,6 +97,11 @@ export class DaemonCalls {
     this.#kept = this.#kept.filter(isCurrent);
     return this.#kept.pop()?.connection;
   }
+}
+
+function asSent(body: unknown): string | BlobBody {
+  if (body instanceof BlobBody) return body;
+  return body instanceof JsonText ? body.text : JSON.stringify(body);
 }
 
 interface Sent {

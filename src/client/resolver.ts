@@ -2,14 +2,15 @@ import type { BigIntStats } from 'node:fs';
 import { lstat, stat } from 'node:fs/promises';
 import { isAbsolute, resolve as resolvePath } from 'node:path';
 import type { JobView, LookupAnswer, LookupRequest } from '../api/api.ts';
-import { remoteFromEnvironment, stateDirFromEnvironment } from '../config/env.ts';
-import { fromDaemon, isWithin, type Remote, toDaemon } from '../config/remote.ts';
+import { stateDirFromEnvironment } from '../config/env.ts';
+import { fromDaemon, isWithin, toDaemon } from '../config/remote.ts';
 import { type Medium, type Purpose, type Reason, reasons, type TierName } from '../core/types.ts';
 import { within } from '../runtime/deadline.ts';
 import { processAt } from '../runtime/processes.ts';
 import { Breaker } from './breaker.ts';
 import { DaemonCalls } from './daemon-call.ts';
-import { daemonFilePath, type FoundDaemon, findDaemon } from './daemon-file.ts';
+import type { FoundDaemon } from './daemon-file.ts';
+import { KnownDaemon } from './known-daemon.ts';
 
 export interface ResolverOptions {
   /** Directory of `daemon.json`; default: the state directory of the environment. */
@@ -54,7 +55,7 @@ export function createResolver(options: ResolverOptions = {}): Resolver {
   const answerMs = options.timeoutMs?.answer ?? 250;
   const own = processAt(process.pid);
   const breaker = new Breaker();
-  const known = rememberDaemon(stateDir, () => breaker.reset());
+  const known = new KnownDaemon(stateDir, () => breaker.reset());
   const calls = new DaemonCalls();
   const statSource = bounded((path) => stat(path, { bigint: true }), answerMs);
   const statCopy = bounded((path) => lstat(path, { bigint: true }), answerMs);
@@ -123,35 +124,6 @@ function parseAnswer(text: string): LookupAnswer | null {
   } catch {
     return null;
   }
-}
-
-/** Reads `daemon.json` again only when it has changed; a new one means a new daemon. */
-function rememberDaemon(stateDir: string, changed: () => void) {
-  let remote: Remote | null = null;
-  let seen = '';
-  let daemon: FoundDaemon | null = null;
-  return {
-    async find(): Promise<FoundDaemon> {
-      remote ??= remoteFromEnvironment();
-      // In a container there is no such file, and the environment does not change.
-      if (remote.url !== null) {
-        daemon ??= findDaemon(stateDir, remote);
-        return daemon;
-      }
-      const { mtimeNs, size, ino } = await stat(daemonFilePath(stateDir), { bigint: true });
-      const now = `${mtimeNs} ${size} ${ino}`;
-      if (now !== seen) {
-        daemon = findDaemon(stateDir);
-        seen = now;
-        changed();
-      }
-      daemon ??= findDaemon(stateDir);
-      return daemon;
-    },
-    forget(): void {
-      daemon = null;
-    },
-  };
 }
 
 /**

@@ -1,0 +1,36 @@
+import type { MemoWire } from './memo-wire.ts';
+
+/** The right to compute a key, renewed until it is given up; it does not keep the process alive. */
+export class HeldLease {
+  readonly id: string;
+  readonly #wire: MemoWire;
+  readonly #renewing: NodeJS.Timeout;
+
+  constructor(wire: MemoWire, { id, ms }: { id: string; ms: number }) {
+    this.id = id;
+    this.#wire = wire;
+    this.#renewing = setInterval(() => void this.#send('renew'), ms / 3).unref();
+  }
+
+  /** Its result has come to the daemon. */
+  done(): void {
+    clearInterval(this.#renewing);
+  }
+
+  /** There is no result: the oldest waiter computes. */
+  async giveUp(): Promise<void> {
+    this.done();
+    await this.#send('release');
+  }
+
+  /** The computation has failed: those that wait are told. */
+  async failed(error: string): Promise<void> {
+    this.done();
+    await this.#send('release', { error: error.slice(0, 10_000) });
+  }
+
+  /** Without an answer there is nothing to be done: the lease ends by itself. */
+  async #send(what: 'renew' | 'release', more: object = {}): Promise<void> {
+    await this.#wire.ask('POST', `/api/memo/${what}`, { body: { lease: this.id, ...more } }).catch(() => {});
+  }
+}

@@ -1,0 +1,45 @@
+import type { MemoWireOptions } from './memo-wire.ts';
+
+export interface MemoOptions extends MemoWireOptions {
+  /** 1 to 100 letters, digits, dots, colons, hyphens or underscores. */
+  namespace: string;
+  /** Part of every key: another version finds none of the results of this one. Default: that of the namespace. */
+  version?: string;
+}
+
+/** How a result is kept. Times are ms, or `"10m"`. */
+export interface KeepOptions<T> {
+  /** How long it is fresh; `"none"` = without end. It may depend on the result. Default: as in the namespace. */
+  ttl?: number | string | ((result: T) => number | string);
+  /** How long it is served after that, while one program computes it anew. */
+  stale?: number | string;
+  tags?: readonly string[];
+  /** Files that it came from: when one is replaced, the result is gone. Absolute paths. */
+  deps?: readonly string[];
+  /** For lists of results; it is kept as it is. */
+  label?: string;
+  /** Whether the result says that there is none; it is kept only as the namespace says. */
+  negative?: (result: T) => boolean;
+  /** Longest wait for another program that computes it, ms; default 10 minutes. Then it is computed here, too. */
+  waitMs?: number;
+}
+
+export interface MemoizeOptions<A extends unknown[], T> extends Omit<KeepOptions<T>, 'tags' | 'deps' | 'label'> {
+  /** Its name in keys; default: the function's own. */
+  name?: string;
+  /** The whole key, as JSON, in place of name and arguments: everything that can change the result. */
+  key?: (...args: A) => unknown;
+  tags?: (...args: A) => readonly string[];
+  deps?: (...args: A) => readonly string[];
+  label?: (...args: A) => string;
+}
+
+/** Which results to remove; all conditions must hold. */
+export interface Invalidate {
+  tags?: string[];
+  deps?: string[];
+  keys?: string[];
+  olderThanMs?: number;
+  all?: true;
+  dryRun?: boolean;
+}

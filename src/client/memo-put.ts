@@ -1,0 +1,41 @@
+import type { MemoPutAnswer } from '../api/memo.ts';
+import { CacheError } from '../core/errors.ts';
+import { JsonText } from './daemon-call.ts';
+import type { KeepOptions } from './memo-options.ts';
+import { encode } from './memo-values.ts';
+import type { MemoWire } from './memo-wire.ts';
+
+/** Storing is awaited by nobody for long, and a full disk takes its time, ms. */
+const answerMs = 20_000;
+
+/**
+ * Puts a result, after its blobs.
+ * @param question the fields that name it, as JSON without braces
+ * @throws NotStorable, CacheError
+ */
+export async function putResult<T>(
+  wire: MemoWire,
+  question: string,
+  { result, options, lease }: { result: T; options: KeepOptions<T>; lease: string | null },
+): Promise<MemoPutAnswer> {
+  const { ttl, stale, tags, deps, label, negative } = options;
+  const about = {
+    ttl: typeof ttl === 'function' ? ttl(result) : ttl,
+    stale,
+    tags,
+    deps: deps?.map((path) => `file:${path}`),
+    label,
+    negative: negative?.(result),
+  };
+  const { fields, blobs } = await encode(result);
+  await wire.upload(blobs);
+  const put = (held: string | null) => {
+    const body = new JsonText(`{${question},${fields},${JSON.stringify({ lease: held, ...about }).slice(1)}`);
+    return wire.ask<MemoPutAnswer>('POST', '/api/memo/put', { body, answerMs });
+  };
+  return put(lease).catch((error: unknown) => {
+    // The daemon has been started anew since: it knows no lease of before, and the result is one all the same.
+    if (lease !== null && error instanceof CacheError && error.code === 'LEASE_LOST') return put(null);
+    throw error;
+  });
+}

@@ -1,0 +1,196 @@
+import { hash } from 'node:crypto';
+import type { MemoRemoval } from '../api/memo.ts';
+import { CacheError, messageOf } from '../core/errors.ts';
+import { within } from '../runtime/deadline.ts';
+import { InFlight } from '../runtime/in-flight.ts';
+import { HeldLease } from './held-lease.ts';
+import type { Invalidate, KeepOptions, MemoizeOptions, MemoOptions } from './memo-options.ts';
+import { partsText } from './memo-parts.ts';
+import { putResult } from './memo-put.ts';
+import { decode, hashFile } from './memo-values.ts';
+import { MemoWire } from './memo-wire.ts';
+
+/** Another program has computed the same, and failed: the error is told to all that waited, and is not kept. */
+export class CoalescedError extends Error {
+  override name = 'CoalescedError';
+}
+
+const usualWaitMs = 600_000;
+const leaseMs = 30_000;
+/** A caller waits at most this long until its result is stored; the rest goes on behind it, ms. */
+const storeWaitMs = 2_000;
+
+interface Computed<T> {
+  result: T;
+  options: KeepOptions<T>;
+  lease: HeldLease | null;
+}
+
+/** Results that are computed once for all programs. Without the daemon everything is computed, as it would be without this. */
+export class Memo {
+  readonly #wire: MemoWire;
+  readonly #name: string;
+  readonly #ns: string;
+  readonly #running = new InFlight<string, unknown>();
+  readonly #behind = new Set<Promise<unknown>>();
+  readonly #memoized = new Map<string, string>();
+  #warned = false;
+
+  constructor({ namespace, version, ...options }: MemoOptions) {
+    this.#wire = new MemoWire(options);
+    this.#ns = namespace;
+    this.#name = `"ns":${JSON.stringify(namespace)}${version === undefined ? '' : `,"version":${JSON.stringify(version)}`}`;
+  }
+
+  /**
+   * The result of these parts: found, or computed by one of all programs that ask at the same time. Rejects with what `compute`
+   * throws, and with `CoalescedError` when that was another program's.
+   * @param parts JSON: everything that can change the result @throws TypeError for parts that are no JSON
+   */
+  async getOrCompute<T>(parts: unknown, compute: () => T | Promise<T>, options: KeepOptions<T> = {}): Promise<T> {
+    const question = `${this.#name},"parts":${partsText(parts)}`;
+    return this.#running.run(question, () => this.#find(question, compute, options)) as Promise<T>;
+  }
+
+  /** The function with its results kept. Rejects with TypeError for arguments that are no JSON, unless `key` is given. */
+  memoize<A extends unknown[], T>(
+    compute: (...args: A) => T | Promise<T>,
+    options: MemoizeOptions<A, T> = {},
+  ): (...args: A) => Promise<T> {
+    const { name = compute.name, key, tags, deps, label, ...keep } = options;
+    if (!key) this.#claim(name, compute);
+    return async (...args) => {
+      const parts = key ? await settledKey(key(...args)) : [name, ...withoutLeftOut(args)];
+      return this.getOrCompute(parts, () => compute(...args), {
+        ...keep,
+        ...(tags && { tags: tags(...args) }),
+        ...(deps && { deps: deps(...args) }),
+        ...(label && { label: label(...args) }),
+      });
+    };
+  }
+
+  /** Removes results of the namespace. @throws Error when the daemon does not answer or refuses: they may still be served */
+  invalidate(which: Invalidate): Promise<MemoRemoval> {
+    const { deps, ...more } = which;
+    const body = { ns: this.#ns, ...more, ...(deps && { deps: deps.map((path) => `file:${path}`) }) };
+    return this.#wire.ask('POST', '/api/memo/invalidate', { body, answerMs: 30_000 });
+  }
+
+  /** Bytes, as a part of a key. */
+  bytes(bytes: Uint8Array): { $sha256: string } {
+    return { $sha256: hash('sha256', bytes) };
+  }
+
+  /** The content of a file, as a part of a key. */
+  async file(path: string): Promise<{ $sha256: string }> {
+    return { $sha256: await hashFile(path) };
+  }
+
+  /** Resolves when all results so far are stored or given up. Never rejects. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#behind);
+  }
+
+  /** Closes the connections to the daemon. */
+  close(): void {
+    this.#wire.close();
+  }
+
+  async #find<T>(question: string, compute: () => T | Promise<T>, options: KeepOptions<T>): Promise<T> {
+    const waitMs = options.waitMs ?? usualWaitMs;
+    const taken = await this.#wire.take(question, { waitMs, leaseMs }).catch((error: unknown) => this.#refused(error));
+    if (taken === null) return compute();
+    if (taken.state === 'error') throw new CoalescedError(taken.error);
+    if (taken.state === 'timeout') return this.#compute(question, compute, options, null);
+    if (taken.state === 'compute') return this.#compute(question, compute, options, taken.lease);
+    // Anything but a result is no reason to serve one.
+    if (taken.state !== 'hit' && taken.state !== 'stale') return compute();
+    const { refresh = null } = taken;
+    const found = await decode(taken, this.#wire).then(
+      (value) => ({ value: value as T }),
+      () => null,
+    );
+    if (found === null) return this.#compute(question, compute, options, refresh);
+    if (refresh !== null) void this.#keepBehind(this.#refresh(this.#compute(question, compute, options, refresh)));
+    return found.value;
+  }
+
+  async #compute<T>(question: string, compute: () => T | Promise<T>, options: KeepOptions<T>, id: string | null): Promise<T> {
+    const lease = id === null ? null : new HeldLease(this.#wire, { id, ms: leaseMs });
+    try {
+      const result = await compute();
+      const stored = this.#store(question, { result, options, lease });
+      await within(this.#keepBehind(stored), storeWaitMs, undefined);
+      return result;
+    } catch (error) {
+      await lease?.failed(messageOf(error));
+      throw error;
+    }
+  }
+
+  /** Stores a result. Never rejects: without it, the next who asks computes. */
+  async #store<T>(question: string, { result, options, lease }: Computed<T>): Promise<void> {
+    try {
+      await putResult(this.#wire, question, { result, options, lease: lease?.id ?? null });
+      lease?.done();
+    } catch (error) {
+      // What the daemon or its disk cannot do now is no concern of the program.
+      if (!(error instanceof CacheError) || error.code === 'BAD_REQUEST')
+        this.#warn(`a result is not kept: ${messageOf(error)}`);
+      await lease?.giveUp();
+    }
+  }
+
+  /** @param work never rejects */
+  #keepBehind(work: Promise<void>): Promise<void> {
+    this.#behind.add(work);
+    void work.then(() => this.#behind.delete(work));
+    return work;
+  }
+
+  async #refresh(computing: Promise<unknown>): Promise<void> {
+    try {
+      await computing;
+    } catch (error) {
+      this.#warn(`a stale result could not be computed anew: ${messageOf(error)}`);
+    }
+  }
+
+  /** Null: compute. A question that can never be answered is a fault of the program, which it should know. */
+  #refused(error: unknown): null {
+    if (error instanceof CacheError && error.code === 'BAD_REQUEST') this.#warn(`nothing is kept: ${error.message}`);
+    return null;
+  }
+
+  /** Two functions of one name would get each other's results. */
+  #claim(name: string, compute: unknown): void {
+    if (name === '') throw new TypeError('the function has no name: give memoize a "name" or a "key"');
+    const text = String(compute);
+    const known = this.#memoized.get(name);
+    if (known !== undefined && known !== text) throw new TypeError(`another function named ${name} is memoized: give a "name"`);
+    this.#memoized.set(name, text);
+  }
+
+  #warn(message: string): void {
+    if (this.#warned) return;
+    this.#warned = true;
+    process.emitWarning(`${this.#ns}: ${message}`, { type: 'AutocachedWarning' });
+  }
+}
+
+/** Results that are computed once for all programs of this machine. */
+export function createMemo(options: MemoOptions): Memo {
+  return new Memo(options);
+}
+
+/** An argument that is undefined is one that was left out. */
+function withoutLeftOut(args: readonly unknown[]): unknown[] {
+  return args.slice(0, args.findLastIndex((arg) => arg !== undefined) + 1);
+}
+
+/** The hashes of files in a key are promises. */
+async function settledKey(given: unknown): Promise<unknown> {
+  const key = await given;
+  return Array.isArray(key) ? Promise.all(key) : key;
+}
