@@ -4,7 +4,7 @@ import type { Log } from '../runtime/log.ts';
 import { bodyLimit, readBodies } from './bodies.ts';
 import { type GuardOptions, guard } from './guard.ts';
 import { Proofs } from './proofs.ts';
-import { limitRate } from './rate-limit.ts';
+import { RateLimit } from './rate-limit.ts';
 import { cacheRoutes } from './routes/cache.ts';
 import { dashboardRoutes } from './routes/dashboard.ts';
 import { entryRoutes } from './routes/entries.ts';
@@ -67,11 +67,11 @@ export function createApp(services: Services, options: GuardOptions): FastifyIns
     writtenRoutes,
   ];
   for (const routes of allRoutes) routes(app, services);
-  const limited = limitRate(app);
-  const plane = new MemoPlane(services, limited);
+  const limit = new RateLimit(services.clock);
+  const plane = new MemoPlane(services, limit);
   cacheRoutes(app, services, plane);
   entryRoutes(app, services, plane);
-  memoRoutes(app, services, limited);
+  memoRoutes(app, services, limit);
   memoBlobRoutes(app, services, proofs);
   eventRoutes(app, services, proofs);
   dashboardRoutes(app, services, options.token);

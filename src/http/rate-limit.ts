@@ -1,23 +1,31 @@
-import rateLimit from '@fastify/rate-limit';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyReply } from 'fastify';
 import { CacheError } from '../core/errors.ts';
-
-/** Counts a request. @throws CacheError RATE_LIMITED */
-export type RateLimit = (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
+import type { Clock } from '../runtime/clock.ts';
 
 const most = 30;
+const windowMs = 60_000;
 
-/** Bounds what is dear or destructive to 30 requests a minute: there is one token, and its holders share them. */
-export function limitRate(app: FastifyInstance): RateLimit {
-  app.register(rateLimit, { global: false });
-  let check: ReturnType<FastifyInstance['createRateLimit']> | null = null;
-  return async (request, reply) => {
-    check ??= app.createRateLimit({ max: most, timeWindow: 60_000, keyGenerator: () => 'token' });
-    const verdict = await check(request);
-    if (verdict.isAllowed || !verdict.isExceeded) return;
-    reply.header('retry-after', String(Math.max(1, verdict.ttlInSeconds)));
-    throw new CacheError('RATE_LIMITED', `at most ${most} such requests a minute`, {
-      hint: 'Retry-After says when, in seconds.',
-    });
-  };
+/** Bounds what is dear or destructive to 30 requests a minute: there is one token, and those who have it share them. */
+export class RateLimit {
+  readonly #clock: Clock;
+  /** When the last ones came, by the monotonic clock, oldest first. */
+  #times: number[] = [];
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Counts a request. @throws CacheError RATE_LIMITED, and says in the reply when to try again */
+  admit(reply: FastifyReply): void {
+    const now = this.#clock.monotonic();
+    this.#times = this.#times.filter((time) => now - time < windowMs);
+    const [oldest = now] = this.#times;
+    if (this.#times.length >= most) {
+      reply.header('retry-after', String(Math.ceil((oldest + windowMs - now) / 1000)));
+      throw new CacheError('RATE_LIMITED', `at most ${most} such requests a minute`, {
+        hint: 'Retry-After says when, in seconds.',
+      });
+    }
+    this.#times.push(now);
+  }
 }

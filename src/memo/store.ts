@@ -171,7 +171,8 @@ export class Store implements Disposable {
     const users = this.blobs.usersOf(sha256);
     const blob = this.blobs.find(sha256);
     await this.remove(users);
-    if (blob) await this.dropBlob(blob);
+    // Whoever reads it now goes on with what it is.
+    if (blob) await this.#discard(blob);
     return users.length;
   }
 
@@ -182,8 +183,12 @@ export class Store implements Disposable {
   }
 
   /** Removes a blob that no entry has; resolves when its space is free. A program that was given it may still be reading. */
-  async dropBlob({ sha256, seal }: Blob): Promise<number> {
-    if (this.#isHeld(sha256) || this.blobs.isUsed(sha256)) return 0;
+  async dropBlob(blob: Blob): Promise<number> {
+    return this.#isHeld(blob.sha256) ? 0 : this.#discard(blob);
+  }
+
+  async #discard({ sha256, seal }: Blob): Promise<number> {
+    if (this.blobs.isUsed(sha256)) return 0;
     this.blobs.remove(sha256);
     const leaving = this.files.takeOut(sha256);
     if (leaving === null) return 0;

@@ -124,7 +124,15 @@ describe('nothing wrong is served', () => {
     const path = memo.manage.findBlob(sha256)?.path ?? '';
     chmodSync(path, 0o600);
     writeFileSync(path, 'imagE');
-    expect(await memo.manage.verify(AbortSignal.timeout(60_000))).toMatchObject({ checked: 1, damaged: [sha256], removed: 1 });
+    expect(await memo.manage.verify(AbortSignal.timeout(60_000))).toMatchObject({
+      checked: 1,
+      damaged: [sha256],
+      removed: 1,
+    });
+    // Also one that somebody was just given is not taken for sound again.
+    expect(memo.manage.missingBlobs([sha256])).toEqual([sha256]);
+    await putBlob(memo, Buffer.from('image'));
+    expect(readFileSync(memo.manage.findBlob(sha256)?.path ?? '', 'utf8')).toBe('image');
   });
 
   test('other bytes than the name says are refused, and nothing of them is left', async () => {

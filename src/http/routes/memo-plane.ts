@@ -61,11 +61,11 @@ export function isAboutMemo(input: unknown): boolean {
 /** The routes of `/api/cache/` for results. */
 export class MemoPlane {
   readonly #services: PlaneServices;
-  readonly #limited: RateLimit;
+  readonly #limit: RateLimit;
 
-  constructor(services: PlaneServices, limited: RateLimit) {
+  constructor(services: PlaneServices, limit: RateLimit) {
     this.#services = services;
-    this.#limited = limited;
+    this.#limit = limit;
   }
 
   config(): MemoConfigAnswer {
@@ -75,7 +75,7 @@ export class MemoPlane {
   }
 
   async changeConfig(request: FastifyRequest, reply: FastifyReply): Promise<MemoConfigAnswer> {
-    await this.#limited(request, reply);
+    this.#limit.admit(reply);
     const { max_items, max_memory_mb, mode, ttl, stale } = parse(configBody, request.body);
     const { settings, memo } = this.#services;
     settings.change({
@@ -90,7 +90,7 @@ export class MemoPlane {
   }
 
   async clear(request: FastifyRequest, reply: FastifyReply): Promise<MemoRemoval> {
-    await this.#limited(request, reply);
+    this.#limit.admit(reply);
     return invalidateMemo(this.#services, request.body);
   }
 
@@ -102,7 +102,7 @@ export class MemoPlane {
 
   /** Stores the results that are missing, and brings those that are here into memory. */
   async warm(request: FastifyRequest, reply: FastifyReply): Promise<MemoWarmAnswer> {
-    await this.#limited(request, reply);
+    this.#limit.admit(reply);
     const { items } = parse(warmBody, request.body);
     const texts = itemTexts(fieldTexts(request.bodyText).get('items') ?? '[]');
     const answers: MemoWarmItem[] = [];

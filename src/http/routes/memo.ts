@@ -24,7 +24,7 @@ const namespaceBody = z.strictObject({
 const longestNegativeMs = 60_000;
 
 /** Results: finding, computing once, storing. */
-export function memoRoutes(app: FastifyInstance, services: Pick<Services, 'memo' | 'clock'>, limited: RateLimit): void {
+export function memoRoutes(app: FastifyInstance, services: Pick<Services, 'memo' | 'clock'>, limit: RateLimit): void {
   const { memo } = services;
   const { manage } = memo;
   const versionOf = (ns: string) => memo.versionOf(ns);
@@ -54,8 +54,8 @@ export function memoRoutes(app: FastifyInstance, services: Pick<Services, 'memo'
     return { ok: true };
   });
 
-  app.post('/api/memo/invalidate', async (request, reply) => {
-    await limited(request, reply);
+  app.post('/api/memo/invalidate', (request, reply) => {
+    limit.admit(reply);
     return invalidateMemo(services, request.body);
   });
 
