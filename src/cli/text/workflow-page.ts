@@ -5,7 +5,7 @@ import type { Look } from './look.ts';
 import { table } from './table.ts';
 
 /** The models of a workflow in load order, those that are not loaded, and the inputs for which no file could be told. */
-export function workflowPage({ models, skipped, unresolved }: WorkflowAnswer, look: Look): string {
+export function workflowPage({ models, skipped, unresolved = [] }: WorkflowAnswer, look: Look): string {
   const known = models.filter(({ size }) => size !== null);
   const bytes = known.reduce((sum, { size }) => sum + (size ?? 0), 0);
   const ready = models.filter(({ ready }) => ready).length;
