@@ -1,4 +1,4 @@
-"""Embeddings that the texts of a prompt name. ComfyUI ignores one that it does not find, and makes another picture without a word."""
+"""Embeddings that the texts of a prompt name. ComfyUI ignores a missing embedding, and silently makes another image."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ CATEGORY = "embeddings"
 _NAMED = re.compile(r"(?<!\w)embedding:([^\s,()<>]+)")
 _WEIGHT = re.compile(r":[-\d.]*$")
 _ENDINGS = ("", ".safetensors", ".pt", ".bin")
-# ComfyUI's event loop waits no longer than that for a look at the folders, and for the daemon's word on copies.
+# The longest waits of ComfyUI's event loop: for a look at the folders, and for the daemon's list of copies.
 LOOK_SECONDS = 0.25
 COPIES_SECONDS = 1.0
 
 
 class AnyType(str):
-    """Fits every input that ComfyUI compares it with."""
+    """A type that equals the type of every input."""
 
     def __ne__(self, other):
         return False
@@ -31,7 +31,7 @@ class AnyType(str):
 
 
 class AutocachedRefusal:
-    """Stands in a prompt for a node whose text names what cannot be loaded now: ComfyUI's validation refuses it with the reason."""
+    """Replaces a node whose text names a missing embedding: ComfyUI's validation refuses it with the reason."""
 
     CATEGORY = "loaders"
     DEPRECATED = True
@@ -70,7 +70,7 @@ class _Folders(list):
 
 
 class Embeddings:
-    """Refuses prompts that name an embedding which is neither in a folder nor a copy, while a folder of embeddings is away."""
+    """While a folder of embeddings is away, refuses prompts with embeddings that are in no folder and have no copy."""
 
     def __init__(self, folder_paths, offline: OfflineFolders):
         self._folder_paths = folder_paths
@@ -82,7 +82,7 @@ class Embeddings:
             folder_paths.folder_names_and_paths[CATEGORY] = (followed, *entry[1:])
 
     def checked(self, prompt: dict) -> dict:
-        """The prompt itself, or one with the nodes refused whose embeddings are missing. Called on ComfyUI's event loop."""
+        """The prompt itself, or one in which nodes with missing embeddings are replaced. Called on ComfyUI's event loop."""
         away = self._within(LOOK_SECONDS, lambda: self._offline.away(CATEGORY))
         if not away:
             return prompt
@@ -107,7 +107,7 @@ class Embeddings:
         return refused
 
     def _within(self, seconds: float, look):
-        """What `look` finds; None when a folder does not answer in time, and while an earlier look still waits for one."""
+        """The result of `look`. None when a folder does not answer in time, and while an earlier look still waits."""
         found = []
         if self._looking is None or not self._looking.is_alive():
             self._looking = threading.Thread(target=lambda: found.append(look()), name="autocached-embeddings", daemon=True)
@@ -116,7 +116,7 @@ class Embeddings:
         return found[0] if found else None
 
     def _missing(self, wanted: set[str]) -> set[str]:
-        """Those that are in no folder. ComfyUI looks below the folders, too."""
+        """The names that are in no folder. ComfyUI looks into subfolders, too."""
         missing = set(wanted)
         for folder in list(self._folder_paths.folder_names_and_paths.get(CATEGORY, ([],))[0]):
             for at, _, _ in os.walk(folder, followlinks=True) if missing else ():

@@ -1,4 +1,4 @@
-"""Folders that are away: ComfyUI finds the copies of their models in further folders of the same categories."""
+"""Folders that are away: their copies are in further folders of the same categories."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ log = logging.getLogger("autocached")
 
 _ANSWER_SECONDS = 5.0
 _PAGE = 200
-# How often a folder that is away is looked for.
+# Seconds between two looks for a folder that is away.
 AGAIN_SECONDS = 2.0
 
 
 class OfflineFolders:
     """
-    While a folder is away, the one that its copies lie in is a further folder of the category, as packs register theirs; it is taken
-    away again when the folder is back. Lists, loaders and embeddings of texts then find the copies as they find any model.
+    While a folder is away, the folder of its copies is a further folder of the category, as packs register theirs. It is removed when the
+    folder is back. Lists, loaders and embeddings of texts find the copies there as they find any model.
     """
 
     def __init__(self, daemon: Daemon, folder_paths):
@@ -30,30 +30,30 @@ class OfflineFolders:
         self._thread = None
         self._watch = None
         self._closed = threading.Event()
-        # The folder that each of ours stands in for, by category and path.
+        # By category and path of an added folder: the folder that it replaces.
         self._added: dict[tuple[str, str], str] = {}
-        # Folders that had files once: without any they are away. An empty folder that never had some is just empty.
+        # Folders that have had files: when empty, they are away. A folder that never had files is just empty.
         self._filled: set[str] = set()
 
     @property
     def folders(self) -> set[str]:
-        """Those that are added now: no model folders of the user's."""
+        """The added folders. They are no model folders of the user."""
         return {place for _, place in self._added}
 
     def added(self, category: str) -> list[str]:
-        """Those of them that are added to this category."""
+        """The folders added to this category."""
         return [place for of, place in list(self._added) if of == category]
 
     def holds(self, path: str | None) -> bool:
-        """True for a file that ComfyUI has found in one of them."""
+        """True for a file in one of the added folders."""
         return path is not None and any(path.startswith(os.path.join(place, "")) for place in self.folders)
 
     def away(self, category: str) -> list[str]:
-        """The folders of a category that are away now, as far as it is known that they have had files."""
+        """The folders of a category that are empty and are known to have had files."""
         return [folder for folder in self._own(category) if folder in self._filled and is_empty(folder)]
 
     def refresh(self) -> None:
-        """Looks for such folders in a thread of its own, one at a time: a look at a hung mount may never end."""
+        """Looks for such folders in a thread, at most one at a time: a look at a hung mount may never end."""
         with self._lock:
             if self._thread is None and not self._closed.is_set():
                 self._thread = threading.Thread(target=self._refresh, name="autocached-offline", daemon=True)
@@ -66,7 +66,7 @@ class OfflineFolders:
             thread.join(seconds)
 
     def close(self) -> None:
-        """Takes all added folders away."""
+        """Removes all added folders."""
         self._closed.set()
         self._put({})
 
@@ -86,7 +86,7 @@ class OfflineFolders:
                 self._thread = None
 
     def _look(self) -> list[tuple[str, str]]:
-        """Categories with their folders that have no files now."""
+        """Pairs of a category and a folder of it that is empty."""
         found = {}
         for category in list(self._folder_paths.folder_names_and_paths):
             for folder in () if category in NOT_MODELS else self._own(category):
@@ -97,7 +97,7 @@ class OfflineFolders:
         return [(category, folder) for category in names for folder in self._own(category) if found.get(folder)]
 
     def _copies(self) -> dict[str, list[str]]:
-        """The paths of copies on the disk, by their source. Learns as well which folders the daemon knows to be away."""
+        """The paths of copies on the SSD, by source. Notes the folders that are away for the daemon, too."""
         here = self._daemon.announcement().here
         for root in self._daemon.get("/api/roots", _ANSWER_SECONDS).get("roots", ()):
             if root.get("health") == "away":
@@ -119,14 +119,14 @@ class OfflineFolders:
         return {(category, place): folder for category, folder in empty for place in sorted(places[folder])}
 
     def _put(self, wanted: dict[tuple[str, str], str]) -> None:
-        """Adds and takes away folders, so that these stand in for those."""
+        """Adds and removes folders, so that exactly these replace folders that are away."""
         listed = self._folder_paths.folder_names_and_paths
         with self._lock:
             for key in self._added.keys() - wanted.keys():
                 self._take_away(*key)
             kept = {key: folder for key, folder in self._added.items() if key in wanted}
             new = {key: folder for key, folder in wanted.items() if key not in kept and key[1] not in listed[key[0]][0]}
-            # At no time is a folder in ComfyUI's list and not known as one of ours.
+            # A folder in ComfyUI's list is known as one of ours at any time.
             self._added = {**kept, **new}
             for (category, place), folder in new.items():
                 self._add(category, place)
@@ -146,14 +146,14 @@ class OfflineFolders:
         self._forget_list(category)
 
     def _mend(self, categories: set[str]) -> None:
-        """ComfyUI stumbles over a folder that it has listed and that is gone, such as one whose last copy has left."""
+        """Makes ComfyUI list categories again: it fails on a folder that it has listed and that is gone, such as after an eviction."""
         for category in categories:
             kept = getattr(self._folder_paths, "filename_list_cache", {}).get(category)
             if kept and not all(os.path.isdir(folder) for folder in list(kept[1])):
                 self._forget_list(category)
 
     def _forget_list(self, category: str) -> None:
-        """ComfyUI then lists the folders of the category anew. Nothing is ever written into its list."""
+        """Makes ComfyUI list the folders of the category again. Nothing is written into its list."""
         getattr(self._folder_paths, "filename_list_cache", {}).pop(category, None)
 
     def _own(self, category: str) -> list[str]:
@@ -167,7 +167,7 @@ class OfflineFolders:
                 self._watch.start()
 
     def _await_return(self) -> None:
-        """While folders are away: takes ours away as soon as they are back, whether or not a prompt is queued."""
+        """Removes added folders as soon as the original folders are back, also without a prompt."""
         while not self._closed.wait(AGAIN_SECONDS):
             try:
                 back = [key for key, folder in list(self._added.items()) if not is_empty(folder)]
@@ -186,7 +186,7 @@ class OfflineFolders:
 
 
 def is_empty(folder: str) -> bool:
-    """A share that is not mounted leaves an empty folder, or none."""
+    """True for an empty or missing folder: an unmounted share leaves that."""
     try:
         with os.scandir(folder) as found:
             return next(found, None) is None
@@ -195,7 +195,7 @@ def is_empty(folder: str) -> bool:
 
 
 def _folders_of_copies(folder: str, copies: dict[str, list[str]]) -> set[str]:
-    """Copies lie below these as their sources do below `folder`."""
+    """The folders in which copies have the same relative paths as their sources in `folder`."""
     start = os.path.join(folder, "")
     found = set()
     for source, places in copies.items():

@@ -5,7 +5,6 @@ learns from what they load.
 
 from __future__ import annotations
 
-import asyncio
 import collections
 import logging
 import os
@@ -14,9 +13,10 @@ import sys
 import threading
 
 from .daemon import Daemon, Trouble
-from .graph import complete, has_key, is_same_node, is_same_prompt, with_sources
-from .host import APP, QueuedPrompt, running_prompt, waiting_prompts
+from .graph import complete, has_key, is_same_node, with_sources
+from .host import APP, QueuedPrompt, running_prompt
 from .registration import Registration
+from .sent_prompt import SentPrompt, current_request, is_refused
 from .will_run import WillRun
 
 log = logging.getLogger("autocached")
@@ -28,7 +28,7 @@ _MOST_WAITING = 100
 class Prefetch:
     """
     Takes prompts on ComfyUI's event loop, at no cost to it. A thread does the rest; it lives while there is work. `heard()` is called
-    there for each prompt. `checked(prompt)` gives back the prompt that ComfyUI goes on with.
+    there for each prompt. `checked(prompt)` returns the prompt with which ComfyUI continues.
     """
 
     def __init__(self, daemon: Daemon, registration: Registration, heard, checked):
@@ -41,7 +41,7 @@ class Prefetch:
         self._lock = threading.Lock()
         self._worker = None
         self._attached = False
-        # Ids of prompts that the daemon was told of.
+        # Ids of prompts that the daemon knows.
         self._told = collections.deque(maxlen=_MOST_WAITING)
 
     def attach(self) -> None:
@@ -54,7 +54,7 @@ class Prefetch:
             self._will_run.attach()
 
     def on_prompt(self, json_data):
-        """ComfyUI's handler of prompts: returns its argument, except for a prompt that is to be refused, and never raises."""
+        """ComfyUI's handler of prompts: returns its argument, or one with a changed prompt for ComfyUI to refuse. Never raises."""
         prompt = json_data.get("prompt") if isinstance(json_data, dict) else None
         if not isinstance(prompt, dict):
             return json_data
@@ -65,15 +65,15 @@ class Prefetch:
         except Exception:
             log.debug("autocached: a prompt is not checked", exc_info=True)
         try:
-            self._hear(_Sent(json_data))
+            self._hear(SentPrompt(json_data))
         except Exception:
             log.debug("autocached: a prompt is not prefetched", exc_info=True)
         return json_data
 
     def loads(self, client: dict) -> None:
         """
-        Called for each model that a node asks for. The daemon learns which inputs mean which files, so it has to know the prompt by
-        its id; not every prompt was sent with one. Never waits and never raises.
+        Called for each model that a node asks for. The daemon learns from that which inputs name which files, so it must know the prompt
+        by its id. Not every prompt was sent with an id. Never waits and never raises.
         """
         prompt_id = client.get("prompt")
         if prompt_id is None or prompt_id in self._told:
@@ -89,9 +89,9 @@ class Prefetch:
         except Trouble as why:
             log.debug("autocached: the daemon was not told which prompt runs: %s", why)
 
-    def _hear(self, sent: _Sent) -> None:
+    def _hear(self, sent: SentPrompt) -> None:
         self._later(self._prepare)
-        request = _current_request()
+        request = current_request()
         if request is None:
             self._later(self._send, sent.prompt, sent.id, sent.targets, set())
             return
@@ -103,25 +103,25 @@ class Prefetch:
         self._heard()
         self._registration.offer()
 
-    def _answered(self, sent: _Sent, request) -> None:
+    def _answered(self, sent: SentPrompt, request) -> None:
         """Called when ComfyUI has accepted or refused the prompt."""
-        found = _find(sent)
-        sent.is_accepted = found is not None or not _is_refused(request)
+        found = sent.find()
+        sent.is_accepted = found is not None or not is_refused(request)
         if not sent.is_accepted:
             self._will_run.forget(sent.prompt)
         elif not sent.is_watched:
             self._send_waiting(sent, found)
 
-    def _runs(self, sent: _Sent, found: QueuedPrompt | None, asked: set[str] | None) -> None:
+    def _runs(self, sent: SentPrompt, found: QueuedPrompt | None, asked: set[str] | None) -> None:
         """Called when the watch of a prompt ends. `asked` are the nodes whose outputs ComfyUI lacks, None if they remain unknown."""
         sent.is_watched = False
         if found is not None and asked is not None:
             known = complete(sent.prompt, {node for node in sent.prompt if has_key(sent.prompt[node])})
             self._send(sent.prompt, found.id, found.outputs, known - asked)
         elif found is not None or sent.is_accepted:
-            self._send_waiting(sent, found or _find(sent))
+            self._send_waiting(sent, found or sent.find())
 
-    def _send_waiting(self, sent: _Sent, found: QueuedPrompt | None) -> None:
+    def _send_waiting(self, sent: SentPrompt, found: QueuedPrompt | None) -> None:
         """Nodes that the running prompt has too were prefetched for it, and will be cached when this prompt begins."""
         if found is None:
             self._send(sent.prompt, sent.id, sent.targets, set())
@@ -170,43 +170,6 @@ class Prefetch:
             except Exception:
                 log.debug("autocached: a prompt is not prefetched", exc_info=True)
         self._daemon.close()
-
-
-class _Sent:
-    """A prompt that was sent to ComfyUI."""
-
-    def __init__(self, json_data: dict):
-        self.prompt: dict = json_data["prompt"]
-        self.id = json_data.get("prompt_id")
-        self.targets = json_data.get("partial_execution_targets")
-        self.is_watched = False
-        self.is_accepted = False
-
-
-def _current_request():
-    """The task that serves the present request of ComfyUI's server; None outside of one."""
-    try:
-        return asyncio.current_task()
-    except RuntimeError:
-        return None
-
-
-def _is_refused(request) -> bool:
-    """By the status of the answer. When that is not known: a prompt is refused that is not in the queue, if ComfyUI shows its queue."""
-    try:
-        return request.result()[0].status >= 400
-    except (Exception, asyncio.CancelledError):
-        return waiting_prompts() is not None
-
-
-def _find(sent: _Sent) -> QueuedPrompt | None:
-    """The prompt in ComfyUI's queue. A running prompt is there as a copy."""
-    for found in waiting_prompts() or ():
-        if found.prompt is sent.prompt or found.id == sent.id:
-            return found
-    running = running_prompt()
-    is_sent = running is not None and (running.id == sent.id or is_same_prompt(running.prompt, sent.prompt))
-    return running if is_sent else None
 
 
 def _shared(prompt: dict, running: QueuedPrompt) -> set[str]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
 import logging
-import sys
 import threading
 
+from .cache_provider import has_providers, interface, lacking, observer
 from .graph import is_same_prompt, with_sources
 from .host import QueuedPrompt, idle_since_prompt, running_prompt
 
@@ -16,9 +15,6 @@ log = logging.getLogger("autocached")
 MOST_PAIRS = 200
 # After so many errors of this file no prompt is watched.
 MOST_FAILURES = 3
-# The methods of a provider with the number of their parameters, and the coroutines among them.
-_METHODS = {"on_lookup": 2, "on_store": 3, "should_cache": 3, "on_prompt_start": 2, "on_prompt_end": 2}
-_COROUTINES = {"on_lookup", "on_store"}
 
 
 class WillRun:
@@ -38,12 +34,12 @@ class WillRun:
         """Detects this ComfyUI's interface. Once."""
         if self._provider is not None:
             return
-        api = sys.modules.get("comfy_execution.cache_provider")
-        lacking = _lacking(api)
-        if lacking is None:
-            self._api, self._provider = api, _provider_of(api.CacheProvider, self)
+        api = interface()
+        why = lacking(api)
+        if why is None:
+            self._api, self._provider = api, observer(api.CacheProvider, self)
         else:
-            log.info("autocached: this ComfyUI does not tell what it has cached (%s); models of all nodes of a prompt are prefetched", lacking)
+            log.info("autocached: this ComfyUI does not tell what it has cached (%s); models of all nodes of a prompt are prefetched", why)
 
     def watch(self, prompt: dict, tell) -> bool:
         """
@@ -105,7 +101,7 @@ class WillRun:
     def _begin(self, prompt: dict, tell) -> bool:
         if self._api is None or self._watch is not None or not idle_since_prompt():
             return False
-        if _has_providers(self._api) or not _is_small(prompt):
+        if has_providers(self._api) or not _is_small(prompt):
             return False
         self._api.register_cache_provider(self._provider)
         self._watch = _Watch(prompt, tell)
@@ -124,63 +120,6 @@ class _Watch:
         # Set when the prompt runs.
         self.found: QueuedPrompt | None = None
         self.asked: set[str] = set()
-
-
-def _provider_of(base, will_run: WillRun):
-    def guarded(work, *args) -> None:
-        try:
-            work(*args)
-        except Exception:
-            will_run.failed()
-
-    class AutocachedObserver(base):
-        async def on_lookup(self, context):
-            guarded(lambda: will_run.on_lookup(context.node_id))
-            return None
-
-        async def on_store(self, context, value):
-            return None
-
-        def should_cache(self, context, value=None):
-            return value is None
-
-        def on_prompt_start(self, prompt_id):
-            guarded(will_run.on_start, prompt_id)
-
-        def on_prompt_end(self, prompt_id):
-            guarded(will_run.on_end, prompt_id)
-
-    return AutocachedObserver()
-
-
-def _lacking(api) -> str | None:
-    """The first part of the interface that this ComfyUI lacks or has in an unknown form; None when it has all."""
-    if getattr(getattr(sys.modules.get("comfy.cli_args"), "args", None), "cache_none", False):
-        return "--cache-none"
-    if api is None:
-        return "no cache providers"
-    if any(_parameters(getattr(api, name, None)) != 1 for name in ("register_cache_provider", "unregister_cache_provider")):
-        return "other functions"
-    base = getattr(api, "CacheProvider", None)
-    if not inspect.isclass(base) or not _METHODS.keys() >= getattr(base, "__abstractmethods__", set()):
-        return "other class"
-    for name, count in _METHODS.items():
-        method = getattr(base, name, None)
-        if _parameters(method) != count or inspect.iscoroutinefunction(method) != (name in _COROUTINES):
-            return "other " + name
-    return None
-
-
-def _parameters(function) -> int:
-    try:
-        return len(inspect.signature(function).parameters)
-    except (TypeError, ValueError):
-        return -1
-
-
-def _has_providers(api) -> bool:
-    providers = getattr(api, "_get_cache_providers", tuple)
-    return bool(providers())
 
 
 def _is_small(prompt: dict) -> bool:

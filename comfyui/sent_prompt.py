@@ -1,0 +1,48 @@
+"""A prompt between its arrival at ComfyUI's server and its run: whether it was accepted, and its place in the queue."""
+
+from __future__ import annotations
+
+import asyncio
+
+from .graph import is_same_prompt
+from .host import QueuedPrompt, running_prompt, waiting_prompts
+
+
+class SentPrompt:
+    """`json_data` is the body of the request."""
+
+    def __init__(self, json_data: dict):
+        self.prompt: dict = json_data["prompt"]
+        self.id = json_data.get("prompt_id")
+        self.targets = json_data.get("partial_execution_targets")
+        # Notes of its user, see prefetch.py.
+        self.is_watched = False
+        self.is_accepted = False
+
+    def find(self) -> QueuedPrompt | None:
+        """The prompt in ComfyUI's queue. A running prompt is there as a copy."""
+        for found in waiting_prompts() or ():
+            if found.prompt is self.prompt or found.id == self.id:
+                return found
+        running = running_prompt()
+        is_running = running is not None and (running.id == self.id or is_same_prompt(running.prompt, self.prompt))
+        return running if is_running else None
+
+
+def current_request():
+    """The task that serves the present request of ComfyUI's server; None outside of one."""
+    try:
+        return asyncio.current_task()
+    except RuntimeError:
+        return None
+
+
+def is_refused(request) -> bool:
+    """
+    True when ComfyUI has refused a prompt that is not in its queue, by the status of its answer to the request. When that is not known:
+    if ComfyUI shows its queue.
+    """
+    try:
+        return request.result()[0].status >= 400
+    except (Exception, asyncio.CancelledError):
+        return waiting_prompts() is not None
