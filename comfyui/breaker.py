@@ -13,10 +13,11 @@ LONGEST_SECONDS = 30.0
 
 
 class Breaker:
-    """A change of `stamp()` allows an early try: a daemon writes daemon.json when it starts."""
+    """A change of `stamp()` allows an early try: a daemon writes daemon.json when it starts. `meanwhile` is for the log."""
 
-    def __init__(self, stamp, clock=time.monotonic):
+    def __init__(self, stamp, clock=time.monotonic, meanwhile="models load from their own paths or from sealed copies"):
         self._stamp = stamp
+        self._meanwhile = meanwhile
         self._clock = clock
         self._lock = threading.Lock()
         # 0 while the daemon answers.
@@ -42,8 +43,8 @@ class Breaker:
             if first:
                 self._pause = FIRST_SECONDS
                 self._until, self._seen = self._clock() + self._pause, self._stamp()
-        message = "autocached: the daemon is not asked for a while; models load from their own paths or from sealed copies (%s)"
-        log.log(logging.WARNING if first else logging.DEBUG, message, why)
+        message = "autocached: the daemon is not asked for a while; %s (%s)"
+        log.log(logging.WARNING if first else logging.DEBUG, message, self._meanwhile, why)
 
     def worked(self) -> None:
         with self._lock:

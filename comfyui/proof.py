@@ -23,10 +23,10 @@ class Session:
         self._key = _mac(token.encode(), "session", host, client_nonce, daemon_nonce)
         self._number = 0
 
-    def authorization(self, method: str, route: str, body: bytes | None) -> str:
-        """The header of the next request."""
+    def authorization(self, method: str, route: str, body: bytes | None, digest: str | None = None) -> str:
+        """The header of the next request. `digest` is the SHA-256 of a body that is not in memory."""
         self._number += 1
-        digest = hashlib.sha256(body or b"").hexdigest()
+        digest = digest or hashlib.sha256(body or b"").hexdigest()
         return "Autocached %s %s" % (digest, _mac(self._key, "request", str(self._number), method, route, digest).hex())
 
     def is_answer(self, proof: str | None, status: int, body: bytes) -> bool:

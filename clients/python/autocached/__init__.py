@@ -1,0 +1,21 @@
+"""autocached for Python: results that are remembered, and models from the fastest disk. Everything works, slower, without the daemon."""
+
+from .daemon import Refused, Trouble
+from .keys import NoStableKey
+from .memo import Memo
+from .model_cache import ModelCache, get_cache
+from .resolver import Resolved, Resolver, resolve
+from .results import CoalescedError
+
+__all__ = [
+    "CoalescedError",
+    "Memo",
+    "ModelCache",
+    "NoStableKey",
+    "Refused",
+    "Resolved",
+    "Resolver",
+    "Trouble",
+    "get_cache",
+    "resolve",
+]

@@ -1,0 +1,179 @@
+"""
+Results as the daemon stores them, and back. What is read back is data: a closed list of types, no pickle. Bytes, files, arrays and tensors
+are blobs; around them is JSON, in which `{"$py": type, "value": …}` stands for what JSON does not have.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import pathlib
+from typing import Callable, Union
+
+from . import arrays
+from .hashing import file_sha256, sha256_of
+
+# Bytes in memory, or the file that has them.
+Content = Union[bytes, pathlib.Path]
+
+BYTES = "application/octet-stream"
+ARRAY = "application/x-npy"
+TENSOR = "application/vnd.autocached.tensor"
+TENSORS = "application/vnd.safetensors"
+# The first of several files: JSON that is too long for a row. The others are its blobs.
+LONG_JSON = "application/vnd.autocached.json"
+
+# The daemon takes 1 MiB.
+_MOST_JSON_BYTES = 1_000_000
+# The daemon has a limit of 200, of which a level here takes up to three.
+_MOST_LEVELS = 60
+
+
+class Unstorable(ValueError):
+    """A result of a type that cannot be stored."""
+
+
+class Encoder:
+    """`fields` of the request that stores a result, and the contents of its `blobs` by SHA-256. Raises Unstorable."""
+
+    def __init__(self, result):
+        self.blobs: dict[str, Content] = {}
+        try:
+            self.fields = self._fields(result)
+        except (ValueError, OSError, RecursionError) as why:
+            raise Unstorable(str(why)) from why
+
+    def _fields(self, result) -> dict:
+        if type(result) is bytes:
+            return {"blob": self._blob(result), "contentType": BYTES}
+        if isinstance(result, pathlib.Path):
+            return {"files": [self._file(result)]}
+        if arrays.is_array(result):
+            return {"blob": self._blob(arrays.array_bytes(result)), "contentType": ARRAY}
+        if arrays.is_tensor(result):
+            return {"blob": self._blob(arrays.tensors_bytes({"tensor": result})), "contentType": TENSOR}
+        if type(result) is dict and result and all(type(k) is str and arrays.is_tensor(v) for k, v in result.items()):
+            return {"blob": self._blob(arrays.tensors_bytes(result)), "contentType": TENSORS}
+        value = self._json(result, 0)
+        text = json.dumps(value, allow_nan=False).encode()
+        if len(text) <= _MOST_JSON_BYTES:
+            return {"value": value}
+        first = {"name": "value.json", "sha256": self._blob(text), "contentType": LONG_JSON}
+        return {"files": [first, *({"name": name, "sha256": name} for name in self.blobs if name != first["sha256"])]}
+
+    def _json(self, value, level: int):
+        kind = type(value)
+        if level > _MOST_LEVELS:
+            raise Unstorable("it has more than %d levels" % _MOST_LEVELS)
+        if value is None or kind in (bool, int, str) or (kind is float and math.isfinite(value)):
+            return value
+        if kind is float:
+            return _typed("float", repr(value))
+        if kind is list:
+            return [self._json(item, level + 1) for item in value]
+        if kind is tuple:
+            return _typed("tuple", [self._json(item, level + 1) for item in value])
+        if kind is dict and all(type(name) is str and not name.startswith("$") for name in value):
+            return {name: self._json(item, level + 1) for name, item in value.items()}
+        if kind is dict:
+            return _typed("dict", [[self._json(name, level + 1), self._json(item, level + 1)] for name, item in value.items()])
+        return self._blob_json(value)
+
+    def _blob_json(self, value):
+        if type(value) is bytes:
+            return _typed("bytes", {"$blob": self._blob(value)})
+        if arrays.is_array(value) or arrays.is_scalar(value):
+            return _typed("array" if arrays.is_array(value) else "scalar", {"$blob": self._blob(arrays.array_bytes(value))})
+        if arrays.is_tensor(value):
+            return _typed("tensor", {"$blob": self._blob(arrays.tensors_bytes({"tensor": value}))})
+        if isinstance(value, pathlib.Path):
+            file = self._file(value)
+            return _typed("file", {"name": file["name"], "content": {"$blob": file["sha256"]}})
+        raise Unstorable("there is no stored form of a %s.%s" % (type(value).__module__, type(value).__qualname__))
+
+    def _file(self, path: pathlib.Path) -> dict:
+        sha256 = file_sha256(path)
+        self.blobs[sha256] = path
+        return {"name": path.name, "sha256": sha256}
+
+    def _blob(self, data: bytes) -> str:
+        sha256 = sha256_of(data)
+        self.blobs[sha256] = data
+        return sha256
+
+
+class Decoder:
+    """
+    Makes a result of the daemon's answer. `read(sha256, path)` gives the bytes of a blob, `keep(name, sha256, path)` makes a file
+    of it for this process; both check the bytes. Raises ValueError, KeyError, TypeError, ImportError, RuntimeError or an OSError.
+    """
+
+    def __init__(self, read: Callable[..., bytes], keep: Callable[..., pathlib.Path]):
+        self._read = read
+        self._keep = keep
+        self._paths: dict[str, str] = {}
+
+    def result(self, answer: dict):
+        kind = answer["kind"]
+        if kind == "bytes":
+            return self._of_bytes(self._read(answer["sha256"], answer["path"]), answer.get("contentType"))
+        if kind == "files":
+            return self._of_files(answer["files"])
+        self._paths = {blob["sha256"]: blob["path"] for blob in answer.get("blobs", ())}
+        return self._value(answer["value"])
+
+    def _of_bytes(self, data: bytes, content_type):
+        if content_type == ARRAY:
+            return arrays.array_in(data)
+        if content_type == TENSOR:
+            return arrays.tensors_in(data)["tensor"]
+        return arrays.tensors_in(data) if content_type == TENSORS else data
+
+    def _of_files(self, files: list):
+        first = files[0]
+        if first.get("contentType") == LONG_JSON:
+            self._paths = {file["sha256"]: file["path"] for file in files[1:]}
+            return self._value(json.loads(self._read(first["sha256"], first["path"])))
+        paths = [self._keep(file["name"], file["sha256"], file["path"]) for file in files]
+        return paths[0] if len(paths) == 1 else paths
+
+    def _value(self, value):
+        if type(value) is list:
+            return [self._value(item) for item in value]
+        if type(value) is not dict:
+            return value
+        if value.keys() == {"$py", "value"}:
+            return self._typed(value["$py"], value["value"])
+        return {name: self._value(item) for name, item in value.items()}
+
+    def _typed(self, kind: str, value):
+        if kind == "tuple":
+            return tuple(self._value(item) for item in value)
+        if kind == "dict":
+            return {self._value(name): self._value(item) for name, item in value}
+        if kind == "float":
+            return float(value)
+        if kind == "file":
+            name = value["content"]["$blob"]
+            return self._keep(value["name"], name, self._paths[name])
+        data = self._read(value["$blob"], self._paths[value["$blob"]])
+        if kind == "bytes":
+            return data
+        if kind == "array":
+            return arrays.array_in(data)
+        if kind == "scalar":
+            return arrays.array_in(data)[()]
+        if kind == "tensor":
+            return arrays.tensors_in(data)["tensor"]
+        raise ValueError("a later version of autocached has stored a %s" % kind)
+
+
+def _typed(kind: str, value) -> dict:
+    return {"$py": kind, "value": value}
+
+
+def safe_name(name: str) -> str:
+    """The last part of a file's name, whatever an answer says."""
+    plain = os.path.basename(name.replace("\\", "/"))
+    return plain if plain not in ("", ".", "..") and "\0" not in plain else "result"
