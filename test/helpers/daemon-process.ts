@@ -23,6 +23,8 @@ export interface StartOptions {
   /** Options of Node itself. */
   nodeOptions?: string;
   environment?: Record<string, string>;
+  /** Who ends it; default: the end of the test. */
+  atEnd?: (end: () => Promise<void>) => void;
 }
 
 /** The whole program in a separate process, ended when the test ends. @throws when it never answers. */
@@ -47,7 +49,8 @@ export async function startDaemonProcess(options: StartOptions): Promise<DaemonP
     },
     stdio: ['ignore', 'pipe', 'ignore'],
   });
-  onTestFinished(() => endDaemonProcess(child));
+  const { atEnd = onTestFinished } = options;
+  atEnd(() => endDaemonProcess(child));
   const ended = once(child, 'exit').then(([code, signal]) => {
     throw new Error(`the daemon ended before it answered (${signal ?? code})`);
   });
