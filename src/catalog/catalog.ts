@@ -4,7 +4,7 @@ import { tierTraits } from '../core/tier-traits.ts';
 import type { Copy, Entry } from '../core/types.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { isDamage } from '../sqlite/damage.ts';
-import { Database, type Schema } from '../sqlite/database.ts';
+import { Database, isBusy, type Schema } from '../sqlite/database.ts';
 import { Contents } from './contents.ts';
 import { Copies } from './copies.ts';
 import { Duplicates } from './duplicates.ts';
@@ -47,6 +47,7 @@ export class Catalog implements Disposable {
   readonly #db: Database;
   #found = new Map<string, Found>();
   #foundAt = -1;
+  #closed = false;
   readonly entries: Entries;
   readonly copies: Copies;
   readonly contents: Contents;
@@ -128,6 +129,11 @@ export class Catalog implements Disposable {
     this.#db.answerFirst();
   }
 
+  /** Whether a write failed because another program held the write lock. */
+  isBusy(error: unknown): boolean {
+    return isBusy(error);
+  }
+
   /** False while another program holds the write lock. */
   isWritable(): boolean {
     return this.#db.isWritable();
@@ -143,7 +149,24 @@ export class Catalog implements Disposable {
     }
   }
 
+  /**
+   * Writes as soon as no other program holds the write lock, however long that takes: THE way to write for work that nobody waits for.
+   * @throws CacheError CANCELLED when the catalog is closed meanwhile; errors of `work`
+   */
+  async write<T>(work: () => T): Promise<T> {
+    for (;;) {
+      if (this.#closed) throw new CacheError('CANCELLED', 'the catalog is closed');
+      try {
+        if (this.#db.isWritable()) return work();
+      } catch (error) {
+        if (!isBusy(error)) throw error;
+      }
+      await sleep(askAgainMs);
+    }
+  }
+
   [Symbol.dispose](): void {
+    this.#closed = true;
     try {
       this.usage.flush();
     } finally {

@@ -28,6 +28,12 @@ export async function openSources(
   const names = (from: Config) => ({ roots: from.roots, comfyui: from.comfyui });
   // A faulty file stops the start, as its author is there to correct it; a change at runtime does not.
   await roots.open(settings.current, { strict: isDeepStrictEqual(names(settings.current), names(config)) });
-  const speeds = new Speeds(catalog.speeds);
+  const speeds = new Speeds({
+    load: () => catalog.speeds.load(),
+    save(place, speed) {
+      const onError = (err: unknown) => context.log.debug({ err, place }, 'a measured speed is not kept');
+      catalog.write(() => catalog.speeds.save(place, speed)).catch(onError);
+    },
+  });
   return { roots, speeds, sourceSpeeds: new SourceSpeeds({ speeds, sources: roots }) };
 }

@@ -49,10 +49,10 @@ export class CopyMaker {
     const copy = await this.#reservations.make(job, tier);
     try {
       const report = await (job.kind === 'compress' ? this.#compress(job, tier) : this.#copy(job, tier));
-      await this.#deps.catalog.writable();
-      this.#publish(copy, report, job);
+      await this.#deps.catalog.write(() => this.#publish(copy, report, job));
     } catch (error) {
-      if (!this.#deps.isStopping()) this.#keep(copy, partialPath(tier.partialDir, job.file.path));
+      const keep = () => this.#keep(copy, partialPath(tier.partialDir, job.file.path));
+      if (!this.#deps.isStopping()) await this.#deps.catalog.write(keep);
       throw error;
     }
     if (job.kind === 'compress') await dropAfterDemote(this.#deps, copy);
@@ -130,7 +130,7 @@ export class CopyMaker {
       const { code, message } = toCacheError(error);
       const entry = catalog.entries.byId(origin.entryId);
       if (code === 'CORRUPT' && entry) onDamaged(origin, entry, message);
-      if (code === 'NOT_ADMITTED') catalog.placements.setDense(origin.placement);
+      if (code === 'NOT_ADMITTED') await catalog.write(() => catalog.placements.setDense(origin.placement));
       else if (code !== 'NO_SPACE') throw error;
       throw new CacheError('CANCELLED', message);
     }

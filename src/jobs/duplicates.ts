@@ -70,8 +70,7 @@ function places(copies: readonly Copy[], tier: Tier): DuplicateCopy[] {
  */
 export async function publishLinked(report: LinkReport, file: SourceFile, tier: Tier, catalog: Catalog): Promise<boolean> {
   const { path } = tier.placeOf(file.root, file.rel);
-  await catalog.writable();
-  const entered = catalog.transaction(() => {
+  const enter = () => {
     const twin = catalog.copies.byPath(report.twin.path);
     if (twin && report.twin.path === path) {
       catalog.entries.put({ ...file, fingerprint: report.source });
@@ -83,7 +82,8 @@ export async function publishLinked(report: LinkReport, file: SourceFile, tier: 
     const copy = catalog.copies.link(twin, { entryId: entry.id, path, source: report.source });
     if (report.sha256 !== null) catalog.contents.identify(copy, report.sha256);
     return true;
-  });
+  };
+  const entered = await catalog.write(() => catalog.transaction(enter));
   if (!entered && report.twin.path !== path) await tier.free(tier.takeOut(path));
   return entered;
 }

@@ -106,7 +106,9 @@ export class Deduplicator implements AsyncDisposable {
     try {
       newProof = await prepareManifest(tier.partialDir, { ...proof, seal: stays.seal });
       // No awaits from here on: a lookup between the file and its row would find the copy damaged.
-      if (![leaves, stays].every((copy) => this.#isCurrent(copy)) || !evictor.mayBeReplaced(leaves, new Set())) return 0;
+      const mayBe = [leaves, stays].every((copy) => this.#isCurrent(copy)) && evictor.mayBeReplaced(leaves, new Set());
+      // A name that led to another file than its row says would count as damaged.
+      if (!mayBe || !catalog.isWritable()) return 0;
       const freed = evictor.frees(leaves);
       // Large files take a while to remove: not in this turn.
       linkSync(leaves.path, leaving);
@@ -130,7 +132,8 @@ export class Deduplicator implements AsyncDisposable {
   async #sha256Of(copy: Copy): Promise<string | null> {
     if (copy.sha256 !== null) return copy.sha256;
     const sha256 = (await this.#proofOf(copy))?.sha256 ?? null;
-    if (sha256 !== null) this.#deps.catalog.contents.identify(copy, sha256);
+    const { catalog } = this.#deps;
+    if (sha256 !== null) await catalog.write(() => catalog.contents.identify(copy, sha256));
     return sha256;
   }
 

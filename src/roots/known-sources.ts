@@ -40,6 +40,12 @@ export class KnownSources {
 
   /** A replaced source puts its copy out of service before the next lookup. A missing one changes nothing. */
   changed(path: string, state: SourceState): void {
+    const { catalog, log } = this.#deps;
+    const onError = (err: unknown) => log.error({ err, path }, 'a change of a source could not be noted');
+    catalog.write(() => this.#changed(path, state)).catch(onError);
+  }
+
+  #changed(path: string, state: SourceState): void {
     const { catalog, events, log } = this.#deps;
     const entry = catalog.entries.byPath(path);
     if (!entry || state.state !== 'present') return;

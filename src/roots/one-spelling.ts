@@ -71,14 +71,6 @@ export class OneSpelling implements Disposable {
   #write(change: () => void): void {
     const { catalog, log } = this.#deps;
     const onError = (err: unknown) => log.error({ err }, 'the spelling of sources could not be changed');
-    if (!catalog.isWritable()) {
-      catalog.writable().then(change).catch(onError);
-      return;
-    }
-    try {
-      change();
-    } catch (error) {
-      onError(error);
-    }
+    catalog.write(change).catch(onError);
   }
 }

@@ -89,14 +89,14 @@ export class Evictor {
     try {
       leaving = tier.takeOut(copy.path);
     } catch (err) {
-      if (isMarked) catalog.copies.setState(copy.id, copy.state);
+      if (isMarked) await catalog.write(() => catalog.copies.setState(copy.id, copy.state));
       log.warn({ path: copy.path, err }, 'copy could not be removed; skipped');
       return { removed: false, why: messageOf(err) };
     }
     const freed = this.frees(copy);
-    if (isMarked) catalog.copies.forget(copy.id);
+    if (isMarked) await catalog.write(() => catalog.copies.forget(copy.id));
     await tier.free(leaving).catch((err) => log.warn({ path: leaving, err }, 'space is not free before the next start'));
-    if (!isMarked) catalog.copies.forget(copy.id);
+    if (!isMarked) await catalog.write(() => catalog.copies.forget(copy.id));
     if (!moves.includes(why)) catalog.usage.add({ evictions: 1, evictedBytes: freed });
     events.emit('entry-evicted', { entry: entry.id, path: entry.path, bytes: copy.bytes, why });
     log.info({ path: entry.path, bytes: copy.bytes, freed, why }, 'evicted');

@@ -160,7 +160,7 @@ export class Database {
 }
 
 /** True when another program holds the lock that a write needs. */
-function isBusy(error: unknown): boolean {
+export function isBusy(error: unknown): boolean {
   return error instanceof Sqlite.SqliteError && error.code.startsWith('SQLITE_BUSY');
 }
 

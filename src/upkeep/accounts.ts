@@ -142,6 +142,7 @@ export class Accounts implements AsyncDisposable {
         this.#seen += count;
       };
       await this.#deps.catalog.check(signal);
+      await this.#deps.catalog.write(() => {});
       await reconcileAll({ ...this.#deps, pauses: pauses(signal), unproven: this.#unproven, onSeen });
       await this.#findOrphans(pauses(signal));
       if (signal.aborted) return;
@@ -150,6 +151,8 @@ export class Accounts implements AsyncDisposable {
       this.#ready.resolve();
     } catch (err) {
       if (signal.aborted) return;
+      // Another program held the catalog locked: the search begins anew when it has let go.
+      if (this.#deps.catalog.isBusy(err)) return this.begin();
       log.error({ err }, 'the cache directory could not be looked through; nothing is copied until it is');
       if (this.#rebuildAfter(err)) return;
       setTimeout(() => !signal.aborted && this.begin(), againMs).unref();

@@ -54,11 +54,11 @@ export class PublishedCheck {
         return before;
       });
       if (!found) {
-        if (before) catalog.published.forget(entry.id);
+        if (before) await catalog.write(() => catalog.published.forget(entry.id));
         return null;
       }
       const now = { sha256: found.sha256, from: found.from, same: sha256 === null ? null : sha256 === found.sha256 };
-      catalog.published.save(entry.id, now);
+      await catalog.write(() => catalog.published.save(entry.id, now));
       if (sha256 !== null && now.same === false && before?.same !== false) this.#report(entry, sha256, now);
       return now;
     } catch (err) {
@@ -77,7 +77,7 @@ export class PublishedCheck {
     const tier = copy && tiers.get(copy.tier);
     if (!tier) return null;
     const sha256 = (await tier.manifestOf(copy.path))?.sha256 ?? null;
-    if (sha256 !== null) catalog.contents.identify(copy, sha256);
+    if (sha256 !== null) await catalog.write(() => catalog.contents.identify(copy, sha256));
     return sha256;
   }
 

@@ -149,7 +149,8 @@ export class Scrub implements AsyncDisposable {
     answer.files += 1;
     answer.bytes += copy.bytes;
     if (checked.same) {
-      this.#deps.catalog.placements.verified(copy.placement, this.#deps.clock.now());
+      const { catalog, clock } = this.#deps;
+      await catalog.write(() => catalog.placements.verified(copy.placement, clock.now()));
       if (checked.readMs !== null) this.#deps.onMeasured(copy.tier, copy.bytes, checked.readMs);
       if (checked.sha256 !== null && copy.sha256 === null) await this.#identify(copy, entry, checked.sha256);
     } else answer.damaged.push(...(await this.#retire(copy, entry, checked)));
@@ -167,7 +168,7 @@ export class Scrub implements AsyncDisposable {
       const noted =
         proof.sha256 === null ? await tier.replaceManifest(copy.path, { ...proof, sha256 }, isCurrent) : isCurrent();
       if (!noted) return;
-      catalog.contents.identify(copy, sha256);
+      await catalog.write(() => catalog.contents.identify(copy, sha256));
     } catch (err) {
       log.warn({ path: copy.path, err }, 'a SHA-256 could not be noted');
       return;
@@ -176,7 +177,7 @@ export class Scrub implements AsyncDisposable {
   }
 
   async #retire(copy: Copy, entry: Entry, { why, chunks }: Extract<Verdict, { same: false }>): Promise<ScrubReport['damaged']> {
-    const damaged = retireDamaged(this.#deps, { copy, entry }, { why, chunks });
+    const damaged = await this.#deps.catalog.write(() => retireDamaged(this.#deps, { copy, entry }, { why, chunks }));
     return Promise.all(
       damaged.map(async (one) => {
         const { id, path } = one.entry;

@@ -95,17 +95,18 @@ export class Unproven implements AsyncDisposable {
     if (!isCurrent()) return;
     if (!verdict.same) {
       log.warn({ path: copyPath, why: verdict.why }, 'a copy is not what its proof says; it is removed');
-      if (takenOut(tier, copyPath)) catalog.copies.forget(row.id);
+      if (takenOut(tier, copyPath)) await catalog.write(() => catalog.copies.forget(row.id));
       return;
     }
     const sealed = { ...proof, seal };
     if (!(await tier.replaceManifest(copyPath, sealed, isCurrent))) return;
-    catalog.transaction(() => {
+    const enter = () => {
       catalog.copies.forget(row.id);
       adopt(catalog, tier, { proof: sealed, copyPath });
       const placement = catalog.copies.byPath(copyPath)?.placement;
       if (placement !== undefined) catalog.placements.verified(placement, clock.now());
-    });
+    };
+    await catalog.write(() => catalog.transaction(enter));
     log.info({ path: copyPath }, 'a copy is what its proof says; it is in service again');
   }
 

@@ -2,8 +2,10 @@ import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { KnownSources } from '../../src/roots/known-sources.ts';
 import { runDaemon } from '../helpers/daemon.ts';
+import { createRig } from '../helpers/rig.ts';
 
 const sqlite = createRequire(import.meta.url).resolve('better-sqlite3');
 
@@ -52,4 +54,56 @@ test('another program that holds the catalog locked delays no lookup; what has t
   expect(await copied).toMatchObject({ ready: 1 });
   const { entries } = await rig.client.entries({});
   expect(entries.find(({ path }) => path === a)).toMatchObject({ pinned: true, uses: took.length + 1 });
+});
+
+describe('what is found out while another program holds the catalog locked is written when it has let go', () => {
+  async function locked() {
+    const rig = createRig({ workers: 'inline' });
+    const { path } = rig.source('loras/a.safetensors', 1000);
+    await rig.copy(path);
+    const letGo = await lockCatalog(join(rig.dir, 'catalog.db'));
+    rig.catalog.answerFirst();
+    return { rig, path, letGo };
+  }
+
+  test('a source that has changed puts its copy out of service', async () => {
+    const { rig, path, letGo } = await locked();
+    const stale = new Promise((resolve) => rig.events.subscribe((name, event) => name === 'copy-stale' && resolve(event)));
+    rig.source('loras/a.safetensors', 2000);
+    new KnownSources(rig).changed(path, { state: 'present', fingerprint: rig.file(path).fingerprint });
+    const entry = rig.catalog.entries.byPath(path);
+    expect(rig.catalog.copies.readyOf(entry?.id ?? 0)).toHaveLength(1);
+    await letGo();
+    expect(await stale).toMatchObject({ path });
+    expect(rig.catalog.copies.readyOf(entry?.id ?? 0)).toEqual([]);
+    expect(rig.catalog.entries.byPath(path)?.fingerprint.size).toBe(2000);
+  });
+
+  test('any write is done once, in the order of the calls, and gives its result', async () => {
+    const { rig, letGo } = await locked();
+    const done: number[] = [];
+    const writes = [1, 2].map((number) =>
+      rig.catalog.write(() => {
+        rig.catalog.settings.set('number', String(number), '');
+        done.push(number);
+        return number;
+      }),
+    );
+    expect(() => rig.catalog.settings.set('number', '3', '')).toThrow('locked');
+    expect(rig.catalog.isWritable()).toBe(false);
+    expect(done).toEqual([]);
+    await letGo();
+    expect(await Promise.all(writes)).toEqual([1, 2]);
+    expect(done).toEqual([1, 2]);
+    expect(rig.catalog.settings.get('number', '')).toBe('2');
+  });
+
+  test('a catalog that is closed meanwhile ends the wait', async () => {
+    const { rig, letGo } = await locked();
+    const write = rig.catalog.write(() => expect.unreachable());
+    const closed = rig.close();
+    await expect(write).rejects.toMatchObject({ code: 'CANCELLED' });
+    await letGo();
+    await closed;
+  });
 });
