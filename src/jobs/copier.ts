@@ -87,6 +87,7 @@ export class Copier implements AsyncDisposable {
       ...deps,
       running: () => this.#queue.running,
       turns: this.#turns,
+      hasFailedReading: ({ file, tier }) => this.failures.last(file.path, tier)?.code === 'SOURCE_IO',
       isStopping: () => this.#stopping,
     });
     this.#nextId = deps.catalog.usage.lastJobId() + 1;

@@ -19,6 +19,8 @@ export interface CopyMakerDeps extends ReservationDeps, CopyRunnerDeps {
     /** Resolves when this copy is not to be compared with its hashes, or has been. */
     compared(copyPath: string): Promise<void>;
   };
+  /** Whether reading the source failed when it was copied last. */
+  hasFailedReading(job: Job): boolean;
   isStopping(): boolean;
 }
 
@@ -44,7 +46,7 @@ export class CopyMaker {
     await this.#assertMedium(job);
     if (await this.#link(job, tier)) return;
     // Nothing leaves for a source that cannot be read, and it becomes no entry.
-    if (planOf(job, this.#deps).kind === 'copy') await this.#runner.probe(job);
+    if (planOf(job, this.#deps).kind === 'copy') await this.#runner.probe(job, this.#toRead(job, tier));
     await this.#deps.catalog.writable();
     const copy = await this.#reservations.make(job, tier);
     try {
@@ -78,6 +80,12 @@ export class CopyMaker {
     const found = origin ? medium : await this.#deps.sources.mediumOf(path);
     if (found === null || found === medium) return;
     throw new CacheError('CANCELLED', `${path} lies on another disk (${found}) than its folder seemed to (${medium})`);
+  }
+
+  /** The more must leave for it, the more of the source is read before. After an error in its midst, that is all of it. */
+  #toRead(job: Job, tier: Tier): 'beginning' | 'ends' | 'whole' {
+    if (this.#reservations.hasRoom(job, tier)) return 'beginning';
+    return this.#deps.hasFailedReading(job) ? 'whole' : 'ends';
   }
 
   /** Makes the copy another name of an equal source's copy: nothing is written, no room is needed. */

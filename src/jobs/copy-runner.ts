@@ -11,7 +11,7 @@ import type { Bound } from '../space/make-room.ts';
 import { partialPath } from '../tiers/partial.ts';
 import type { Tier } from '../tiers/tier.ts';
 import type { Tiers } from '../tiers/tiers.ts';
-import type { CopyReport, DuplicateCopy, LinkReport, OriginCopy } from '../transfer/messages.ts';
+import type { CopyReport, DuplicateCopy, LinkReport, OriginCopy, ProbeOrder } from '../transfer/messages.ts';
 import { reflinkCandidates } from './duplicates.ts';
 import type { IoScheduler } from './io-scheduler.ts';
 import type { Job } from './job.ts';
@@ -53,12 +53,12 @@ export class CopyRunner {
   }
 
   /** Finds out whether the source can be read, before anything leaves for its copy. */
-  probe(job: Job): Promise<void> {
+  probe(job: Job, reads: ProbeOrder['reads']): Promise<void> {
     const { id, file, medium, priority } = job;
     const network = medium === 'nas';
     const quiet = { paced: false, progress: () => {}, resuming: () => {}, ask: async () => {} };
     return this.#deps.workers.probe(
-      { id, source: file, network },
+      { id, source: file, network, reads },
       {
         ...quiet,
         networkRoot: network ? file.root : null,

@@ -7,7 +7,7 @@ import { workingRoom } from '../policy/demotion.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { Serial } from '../runtime/serial.ts';
-import { makeRoom, type RoomDeps, type SpaceDeps } from '../space/make-room.ts';
+import { makeRoom, type RoomDeps, roomIn, type SpaceDeps } from '../space/make-room.ts';
 import type { Tier } from '../tiers/tier.ts';
 import { assertWanted, type Job } from './job.ts';
 import type { CopyOptions } from './options.ts';
@@ -28,6 +28,11 @@ export class Reservations {
 
   constructor(deps: ReservationDeps) {
     this.#deps = deps;
+  }
+
+  /** Whether nothing has to leave for this job at present. */
+  hasRoom(job: Job, tier: Tier): boolean {
+    return roomIn(this.#roomDeps(), tier) >= mostWritten(job);
   }
 
   /** @throws CacheError CANCELLED, NOT_ADMITTED, TOO_LARGE, NO_SPACE */

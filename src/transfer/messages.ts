@@ -61,8 +61,10 @@ interface Jobs {
   compress: { order: CompressOrder; report: CopyReport };
 }
 
-/** Open a source and read its beginning. */
-export type ProbeOrder = Pick<CopyOrder, 'id' | 'source' | 'network'>;
+/** Open a source and read its beginning, its first and its last MiB, or all of it. */
+export interface ProbeOrder extends Pick<CopyOrder, 'id' | 'source' | 'network'> {
+  reads: 'beginning' | 'ends' | 'whole';
+}
 
 export type JobOrder = Jobs[JobKind]['order'];
 

@@ -5,18 +5,36 @@ import { driverOf } from './run-copy-job.ts';
 
 /** Enough to find a file that has a name and cannot be read, bytes. */
 const firstBytes = 64 * 1024;
+/** The size of one read of more than the beginning, bytes. */
+const readBytes = 1024 * 1024;
 
 /**
- * Opens a source and reads its beginning: what cannot be read needs no room.
+ * Opens a source and reads as much of it as was ordered: what cannot be read needs no room.
  * @throws CacheError SOURCE_MISSING, SOURCE_AWAY, SOURCE_IO, SOURCE_CHANGED, NOT_PERMITTED, IN_USE or BAD_REQUEST
  */
-export async function probeSource(order: ProbeOrder, driver: SourceDriver = driverOf(order)): Promise<void> {
+export async function probeSource(
+  order: ProbeOrder,
+  { driver = driverOf(order), onRead = () => {} }: { driver?: SourceDriver; onRead?: () => void } = {},
+): Promise<void> {
   const open = await driver.open(order.source);
   try {
     const { size } = open.fingerprint;
-    if (size > 0 && (await open.read(Buffer.allocUnsafe(Math.min(size, firstBytes)), 0)) === 0)
-      throw new CacheError('SOURCE_CHANGED', `${open.path} is shorter than it says`);
+    for (const [at, length] of partsOf(size, order.reads)) {
+      for (let done = 0; done < length; onRead()) {
+        const read = await open.read(Buffer.allocUnsafe(length - done), at + done);
+        if (read === 0) throw new CacheError('SOURCE_CHANGED', `${open.path} is shorter than it says`);
+        done += read;
+      }
+    }
   } finally {
     await open.close();
   }
+}
+
+function* partsOf(size: number, reads: ProbeOrder['reads']): Generator<[at: number, length: number]> {
+  const part = (at: number, most: number): [number, number] => [at, Math.min(most, size - at)];
+  if (size === 0) return;
+  if (reads === 'beginning') yield part(0, firstBytes);
+  else if (reads === 'ends') yield* [part(0, readBytes), part(Math.max(0, size - readBytes), readBytes)];
+  else for (let at = 0; at < size; at += readBytes) yield part(at, readBytes);
 }

@@ -15,7 +15,7 @@ import { copyFromTier } from './copy-from-tier.ts';
 import { CopyHashes } from './copy-hashes.ts';
 import { assertWanted, type CopyHooks, eachBlock } from './each-block.ts';
 import { linkDuplicate } from './link-duplicate.ts';
-import type { CopyOrder, CopyReport, JobOrder, ProbeOrder, ReportOf } from './messages.ts';
+import type { CopyOrder, CopyReport, JobOrder, ReportOf } from './messages.ts';
 import { PartialFile } from './partial-file.ts';
 import { assertReadsBack } from './read-back.ts';
 
@@ -30,7 +30,7 @@ const resumable: readonly ErrorCode[] = [
 ];
 
 /** The driver that serves the source of an order. */
-export function driverOf({ source, network }: ProbeOrder): SourceDriver {
+export function driverOf({ source, network }: Pick<CopyOrder, 'source' | 'network'>): SourceDriver {
   return posixDriver({ root: source.root, network });
 }
 

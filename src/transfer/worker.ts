@@ -9,7 +9,7 @@ import { runCopyJob } from './run-copy-job.ts';
 /** The entry of a copy worker, as a thread or as a process. Takes orders one after the other or several at once. */
 const parent = serveParent<CopyWatcher, CopyWorker>({
   run,
-  probe: probeSource,
+  probe: (order) => probeSource(order, { onRead: () => parent.tell.progress(order.id, 0) }),
   cancel: (id) => change(id, (job) => job.abort.abort()),
   hurry: (id) =>
     change(id, (job) => {

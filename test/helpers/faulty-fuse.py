@@ -1,8 +1,8 @@
 """A file system with one file that can go wrong: the kernel's FUSE protocol, spoken directly, for want of any library.
 
 Usage: faulty-fuse.py BACKING_FILE MOUNT_POINT OFFSET FAULT_FILE
-Serves the backing file under its own name. While FAULT_FILE holds `eio`, reads at or after OFFSET fail; while it holds `hang`,
-they are never answered. Says `mounted` or `cannot mount: ...`, and unmounts when its standard input is closed.
+Serves the backing file under its own name. While FAULT_FILE holds `eio`, reads at or after OFFSET fail; while it holds `eio-part`,
+only those in the MiB after it; while it holds `hang`, they are never answered. Says `mounted` or `cannot mount: ...`, and unmounts when its standard input is closed.
 """
 
 import ctypes
@@ -64,7 +64,7 @@ class Server:
 
     def read(self, offset, size):
         fault = self.fault() if offset + size > self.offset else ""
-        if fault == "eio":
+        if fault == "eio" or (fault == "eio-part" and offset < self.offset + 2**20):
             raise OSError(errno.EIO, "")
         return None if fault == "hang" else os.pread(self.backing, size, offset)
 

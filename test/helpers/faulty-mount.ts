@@ -40,7 +40,7 @@ export async function faultyMount(backing: string, mountPoint: string, offset: n
   return {
     refused,
     path: join(mountPoint, basename(backing)),
-    fail: (how: 'eio' | 'hang') => writeFileSync(faultFile, how),
+    fail: (how: 'eio' | 'eio-part' | 'hang') => writeFileSync(faultFile, how),
     heal: () => rmSync(faultFile, { force: true }),
   };
 }

@@ -1,6 +1,7 @@
 import { rmSync, statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test, vi } from 'vitest';
+import { describe, expect, type TestContext, test, vi } from 'vitest';
+import { faultyMount, noMounts } from '../helpers/faulty-mount.ts';
 import { fingerprintOf, writeModel } from '../helpers/files.ts';
 import { createFaultyMount, noFaultyMount } from '../helpers/hanging-mount.ts';
 import { createLookupRig } from '../helpers/lookup-rig.ts';
@@ -69,4 +70,51 @@ test('what an asker says of a file takes no copy out of service before the daemo
   expect(await rig.ask(path, { size, mtimeNs })).toMatchObject({ path, reason: 'STALE' });
   await vi.waitFor(async () => expect(await rig.ask(path)).toMatchObject({ path: copy, reason: 'HIT' }), soon());
   expect(statSync(copy).size).toBe(3000);
+});
+
+describe.skipIf(noMounts !== null)('a source with an input/output error', () => {
+  const MiB = 1024 * 1024;
+
+  /** A cache that four copies nearly fill, and a source that needs the room of most. */
+  async function arrange({ skip }: TestContext, badFrom: number) {
+    const rig = createRig({ limit: 24 * MiB });
+    const backing = join(rig.dir, 'backing', 'big.safetensors');
+    writeModel(backing, 20 * MiB);
+    const mount = await faultyMount(backing, join(rig.root, 'checkpoints'), badFrom);
+    if (mount.refused !== null) skip(mount.refused);
+    const fill = async () => {
+      for (const name of ['a', 'b', 'c', 'd']) await rig.copy(rig.source(`loras/${name}.safetensors`, 4 * MiB).path);
+      expect(ready()).toBe(4);
+    };
+    const ready = () => rig.catalog.copies.inState('ready').length;
+    const request = async () => {
+      const job = rig.request(mount.path, 'prefetch');
+      await job.ended;
+      return job.error?.code;
+    };
+    await fill();
+    return { rig, mount, fill, ready, request };
+  }
+
+  test('at its end makes no room', async (context) => {
+    const { mount, ready, request } = await arrange(context, 19.5 * MiB);
+    mount.fail('eio');
+    expect(await request()).toBe('SOURCE_IO');
+    expect(ready()).toBe(4);
+  });
+
+  test('in its midst makes room once, and not again before it was read', async (context) => {
+    const { rig, mount, fill, ready, request } = await arrange(context, 9 * MiB);
+    mount.fail('eio-part');
+    // Its ends can be read: its copy finds out.
+    expect(await request()).toBe('SOURCE_IO');
+    expect(ready()).toBeLessThan(4);
+    for (const copy of rig.catalog.copies.inState('copying')) rig.catalog.copies.forget(copy.id);
+    await fill();
+    expect(await request()).toBe('SOURCE_IO');
+    expect(ready()).toBe(4);
+    mount.heal();
+    expect(await request()).toBeUndefined();
+    expect(ready()).toBeLessThan(4);
+  });
 });
