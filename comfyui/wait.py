@@ -10,7 +10,7 @@ from .host import is_executing_node, is_interruption
 
 log = logging.getLogger("autocached")
 
-_UNITS = ("B", "kB", "MB", "GB", "TB")
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
 class Wait:
@@ -86,9 +86,9 @@ class Wait:
 
 def _bytes(count: float) -> str:
     for unit in _UNITS[:-1]:
-        if count < 1000:
+        if count < 1024:
             break
-        count /= 1000
+        count /= 1024
     else:
         unit = _UNITS[-1]
     return ("%d %s" if unit == "B" else "%.1f %s") % (count, unit)

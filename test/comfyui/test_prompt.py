@@ -46,7 +46,7 @@ class Waiting(Prompts):
         self.load()
         self.assertEqual(self.bar.moves, [("4", 0, 8_000_000_000), ("4", 2_000_000_000, 8_000_000_000)])
         texts = [text for text, node, sid in self.server.texts if (node, sid) == ("4", "browser")]
-        self.assertEqual(texts[1], "autocached: copying a.safetensors to the faster disk, 2.0 GB of 8.0 GB")
+        self.assertEqual(texts[1], "autocached: copying a.safetensors to the faster disk, 1.9 GiB of 7.5 GiB")
         self.assertEqual(texts[-1], "")
 
     def test_a_node_waits_no_longer_than_the_daemon_finds_it_worth(self):
