@@ -3,7 +3,7 @@
  * `POST /api/lookup`, with its catalog and without it; until everything is accounted for; and its memory. Beside it `sqlite3`,
  * which opens the same catalog and counts its rows.
  *
- *     node bench/start.ts [copies, 100000]
+ *     node bench/start.ts [copies, 100000] [rounds, 5]
  */
 import { spawnSync } from 'node:child_process';
 import { readFileSync, statSync } from 'node:fs';
@@ -15,7 +15,7 @@ import { Installed } from './installed.ts';
 import { dropCatalog, makeManyCopies } from './many-copies.ts';
 
 const copies = Number(process.argv[2] ?? 100_000);
-const rounds = 5;
+const rounds = Number(process.argv[3] ?? 5);
 const goals = { seconds: 1, mebibytes: 150 };
 
 await using installed = new Installed('bench-start', (root) => ({ AUTOCACHE_ROOTS: `${root}=hdd`, AUTOCACHE_LIMIT: '20GiB' }));

@@ -1,4 +1,4 @@
-import { basename, dirname, sep } from 'node:path';
+import { basename, sep } from 'node:path';
 import type { ListedFile } from '../sources/client.ts';
 import { stemOf } from '../weights/companion-names.ts';
 import { isModelName } from '../weights/extensions.ts';
@@ -9,32 +9,47 @@ interface Walked {
   recursive: boolean;
 }
 
-/** The model files of a root. */
-interface Listed {
-  /** Bytes by path. */
-  sizes: Map<string, number>;
-  /** Paths by stem. */
-  stems: Map<string, string[]>;
+/** Some files of a root. As a list of strings, the paths of a hundred thousand would take tens of megabytes. */
+interface Files {
+  /** Their paths below the root, each ended by a NUL. */
+  rels: string;
+  /** In the same order, bytes. */
+  sizes: Float64Array;
+}
+
+interface LibraryFile {
+  rel: string;
+  size: number;
 }
 
 /** The model files on the sources, as found by the last walks, whether or not a program has asked for them. */
 export class Library {
-  #byRoot = new Map<string, Listed>();
+  #byRoot = new Map<string, Files[]>();
 
-  /** Replaces the known files of a part of a root with those found by a walk. */
-  note(root: string, { directory, recursive }: Walked, files: readonly ListedFile[]): void {
-    const known = recursive && directory === root ? [] : [...(this.#byRoot.get(root)?.sizes ?? [])];
-    const inside = directory.endsWith(sep) ? directory : directory + sep;
-    const isWalked = (path: string) => (recursive ? path.startsWith(inside) : dirname(path) === directory);
-    const kept = known.filter(([path]) => !isWalked(path));
-    const found = files.filter(({ path }) => isModelName(path));
-    const sizes = new Map([...kept, ...found.map(({ path, fingerprint }) => [path, fingerprint.size] as const)]);
-    this.#byRoot.set(root, { sizes, stems: Map.groupBy(sizes.keys(), (path) => stemOf(basename(path))) });
+  /** Takes what a walk of a part of a root finds. With its end, that replaces what was known of the part. */
+  walk(root: string, walked: Walked): LibraryWalk {
+    const prefix = prefixOf(root);
+    const part = { below: prefixOf(walked.directory).slice(prefix.length), recursive: walked.recursive };
+    const found: Files[] = [];
+    return {
+      add(listed) {
+        const models = listed.filter(({ path }) => isModelName(path));
+        const files = models.map(({ path, fingerprint: { size } }) => ({ rel: path.slice(prefix.length), size }));
+        if (files.length > 0) found.push(packed(files));
+      },
+      end: () => {
+        const kept = (this.#byRoot.get(root) ?? []).flatMap((files) => without(part, files));
+        this.#byRoot.set(root, [...kept, ...found]);
+      },
+    };
   }
 
   /** The paths of all files that are called so, whatever their extension. */
   withStem(stem: string): string[] {
-    return [...this.#byRoot.values()].flatMap(({ stems }) => stems.get(stem) ?? []);
+    return [...this.#byRoot].flatMap(([root, all]) => {
+      const some = all.filter(({ rels }) => rels.includes(`${stem}.`)).flatMap((files) => [...each(files)]);
+      return some.flatMap(({ rel }) => (stemOf(basename(rel)) === stem ? [prefixOf(root) + rel] : []));
+    });
   }
 
   /** Whether a part of the root has been walked. */
@@ -48,6 +63,40 @@ export class Library {
   }
 
   *files(): Generator<{ path: string; size: number }> {
-    for (const { sizes } of this.#byRoot.values()) for (const [path, size] of sizes) yield { path, size };
+    for (const [root, all] of this.#byRoot) {
+      const prefix = prefixOf(root);
+      for (const files of all) for (const { rel, size } of each(files)) yield { path: prefix + rel, size };
+    }
   }
+}
+
+export interface LibraryWalk {
+  add(listed: readonly ListedFile[]): void;
+  end(): void;
+}
+
+function prefixOf(directory: string): string {
+  return directory.endsWith(sep) ? directory : directory + sep;
+}
+
+function packed(files: readonly LibraryFile[]): Files {
+  return { rels: files.map(({ rel }) => `${rel}\0`).join(''), sizes: Float64Array.from(files, ({ size }) => size) };
+}
+
+function* each({ rels, sizes }: Files): Generator<LibraryFile> {
+  let at = 0;
+  for (const size of sizes) {
+    const end = rels.indexOf('\0', at);
+    yield { rel: rels.slice(at, end), size };
+    at = end + 1;
+  }
+}
+
+/** The same files without those of a part. @param part `below`: its path below the root with a separator, empty for the root */
+function without({ below, recursive }: { below: string; recursive: boolean }, files: Files): Files[] {
+  if (below === '' && recursive) return [];
+  if (!`\0${files.rels}`.includes(`\0${below}`)) return [files];
+  const isOf = ({ rel }: LibraryFile) => rel.startsWith(below) && (recursive || !rel.includes(sep, below.length));
+  const left = [...each(files)].filter((file) => !isOf(file));
+  return left.length > 0 ? [packed(left)] : [];
 }

@@ -30,7 +30,7 @@ export interface ScanOptions {
   onChange(path: string, state: SourceState): void;
   /** A file lies on the disk under another spelling of its path than the one that counted until now. */
   onRespelled?(before: string): void;
-  /** Receives the found files after each walk. */
+  /** Receives the found files. */
   library?: Library;
   signal: AbortSignal;
 }
@@ -67,9 +67,9 @@ export async function scanDirectory(root: Root, directory: string, options: Scan
 async function compare(root: Root, { directory, recursive, isMeant }: Part, options: ScanOptions): Promise<Listing> {
   const { host, roots, find, library, onChange, onRespelled, signal } = options;
   const met = new IdSet();
-  const listed: ListedFile[] = [];
+  const found = library?.walk(root.path, { directory, recursive });
   const onFiles = (files: ListedFile[]) => {
-    if (library) for (const file of files) listed.push(file);
+    found?.add(files);
     for (const { path, fingerprint } of files) {
       const before = roots.noteSpelling(root, path);
       if (before !== null) onRespelled?.(before);
@@ -85,7 +85,7 @@ async function compare(root: Root, { directory, recursive, isMeant }: Part, opti
     const file = await adoptForeign(at, root, options);
     if (file) onFiles([file]);
   }
-  library?.note(root.path, { directory, recursive }, listed);
+  found?.end();
   const { key } = roots.rules;
   const unread = [...result.failures.map(({ path }) => path), ...result.foreign];
   const isExcused = (path: string) => unread.some((top) => key(path) === key(top) || liesBelow(path, top, roots.rules));

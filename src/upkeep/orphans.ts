@@ -29,12 +29,30 @@ const ownNames = /^(seals|memo|autocached\.lock.*|\.autocached(\.lock.*|\..*\.ne
  * All files in the directory of the first tier, and of the tiers inside it, that the catalog does not account for. Links are not
  * followed. A file under several names is reported once, and not at all when one of them is a copy's.
  */
-export async function findOrphans({ catalog, tiers, pauses = new Pauses() }: Deps): Promise<Orphan[]> {
-  const [cache] = tiers;
-  if (!cache) return [];
+export async function findOrphans(deps: Deps): Promise<Orphan[]> {
+  const { catalog, tiers } = deps;
   const found = new Map<string, Orphan>();
-  const accounted = new Set<string>();
-  const queue = [cache.dir];
+  let isLinked = false;
+  for await (const path of filesIn(deps)) {
+    const stats = catalog.copies.byPath(path) ? null : statOf(path);
+    if (!stats) continue;
+    isLinked ||= stats.nlink > 1n;
+    const isCopy = tiers.some((tier) => isPlaceIn(tier.dir, path)) && (stats.mode & 0o222n) === 0n;
+    found.set(inodeOf(stats), { path, bytes: Number(stats.size), isCopy });
+  }
+  // One of them may be another name of a copy.
+  if (isLinked) {
+    for await (const path of filesIn(deps)) {
+      const stats = catalog.copies.byPath(path) ? statOf(path) : null;
+      if (stats) found.delete(inodeOf(stats));
+    }
+  }
+  return [...found.values()];
+}
+
+async function* filesIn({ tiers, pauses = new Pauses() }: Deps): AsyncGenerator<string> {
+  const [cache] = tiers;
+  const queue = cache ? [cache.dir] : [];
   for (let dir = queue.pop(); dir !== undefined; dir = queue.pop()) {
     const isTop = tiers.some((tier) => tier.dir === dir);
     const isPartial = tiers.some(({ partialDir }) => partialDir === dir);
@@ -42,25 +60,14 @@ export async function findOrphans({ catalog, tiers, pauses = new Pauses() }: Dep
       const path = join(dir, entry.name);
       if (isTop && ownNames.test(entry.name)) continue;
       if (entry.isDirectory()) queue.push(path);
-      else if (entry.isFile() && !(isPartial && tempName.test(entry.name))) note(path);
+      else if (entry.isFile() && !(isPartial && tempName.test(entry.name))) yield path;
       await pauses.take();
     }
   }
-  return [...found].flatMap(([inode, orphan]) => (accounted.has(inode) ? [] : [orphan]));
+}
 
-  function note(path: string): void {
-    const isKnown = catalog.copies.byPath(path) !== undefined;
-    const stats = statOf(path);
-    if (!stats) return;
-    const inode = `${stats.dev}:${stats.ino}`;
-    if (isKnown) {
-      // An orphan may be another name of it.
-      if (stats.nlink > 1n) accounted.add(inode);
-      return;
-    }
-    const isCopy = tiers.some((tier) => isPlaceIn(tier.dir, path)) && (stats.mode & 0o222n) === 0n;
-    found.set(inode, { path, bytes: Number(stats.size), isCopy });
-  }
+function inodeOf({ dev, ino }: BigIntStats): string {
+  return `${dev}:${ino}`;
 }
 
 async function entriesOf(dir: string): Promise<Dirent[]> {
