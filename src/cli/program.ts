@@ -40,6 +40,8 @@ Exit codes: 0 done, 1 failed, 2 wrong use, 3 daemon not running, 4 check found a
 /** Runs one command line and answers the exit code. Never throws: errors have been printed. */
 export async function runProgram(args: string[], host: Host): Promise<number> {
   let exitCode: number = exitCodes.done;
+  // After -- everything is of the command that is run.
+  const json = args.slice(0, args.includes('--') ? args.indexOf('--') : undefined).includes('--json');
   const unread = new AbortController();
   // The reader of our output has gone (`autocached list | head`): no one is left to inform.
   const stopPrinting = () => unread.abort();
@@ -53,13 +55,13 @@ export async function runProgram(args: string[], host: Host): Promise<number> {
       const answer: Answer | undefined = await command(session, ...given);
       if (answer) exitCode = printAnswer(answer, session);
     };
-  describe(program, host, { json: args.includes('--json') });
+  describe(program, host, { json });
   addCommands(program, run);
 
   try {
     await program.parseAsync(args, { from: 'user' });
   } catch (error) {
-    const output = { ...host, json: args.includes('--json') };
+    const output = { ...host, json };
     if (!(error instanceof CommanderError)) exitCode = printError(error, output);
     // Help that was asked for has been printed, and without a command it is the answer to people.
     else if (error.exitCode !== 0)

@@ -17,6 +17,7 @@ import {
   memoVerifyPage,
   memoWarmPage,
 } from '../text/memo-page.ts';
+import { addMemoExec } from './memo-exec.ts';
 
 interface Chosen {
   ns?: string;
@@ -41,6 +42,7 @@ const shortKey = /^[0-9a-f]{4,64}$/;
 
 export function addMemo(program: Command, run: Run): void {
   const memo = program.command('memo').description('results that programs have computed').addHelpText('after', examples);
+  addMemoExec(memo, run);
 
   memo
     .command('status')

@@ -1,0 +1,74 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { type FileHandle, open } from 'node:fs/promises';
+import { constants } from 'node:os';
+import type { Readable } from 'node:stream';
+import { messageOf } from '../../core/errors.ts';
+import type { Session } from '../session.ts';
+
+/** What a shell says of a command that it cannot start. */
+const notStarted = 127;
+const bySignal = 128;
+const forwarded = ['SIGTERM', 'SIGHUP'] as const;
+
+export interface Ran {
+  /** As a shell gives it. */
+  exitCode: number;
+  /** Whether its output was captured as a whole. */
+  captured: boolean;
+}
+
+/**
+ * Runs a command with our input and output; what it prints goes into the files of `capture`, too. Never throws.
+ * @param capture null = its output is only passed on
+ */
+export async function runCommand(
+  session: Session,
+  [program = '', ...args]: readonly string[],
+  capture: { stdout: string; stderr: string } | null,
+): Promise<Ran> {
+  const child = spawn(program, args, { cwd: session.cwd, stdio: ['inherit', 'pipe', 'pipe'] });
+  const end = (signal: NodeJS.Signals) => void child.kill(signal);
+  // A terminal tells its whole group of an interrupt: the command ends by itself, and then so do we.
+  const wait = () => {};
+  for (const signal of forwarded) session.signals.on(signal, end);
+  session.signals.on('SIGINT', wait);
+  // Its reader is gone: as in a pipe, it learns so when it writes.
+  session.unread.addEventListener('abort', () => child.stdout.destroy());
+  try {
+    const exited = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
+    const [[code, signal], ...whole] = await Promise.all([
+      exited,
+      passOn(child.stdout, session.out, capture?.stdout),
+      passOn(child.stderr, session.err, capture?.stderr),
+    ]);
+    return { exitCode: code ?? bySignal + constants.signals[signal ?? 'SIGTERM'], captured: whole.every((one) => one) };
+  } catch (error) {
+    session.err.write(`autocached: ${program} cannot be run: ${messageOf(error)}\n`);
+    return { exitCode: notStarted, captured: false };
+  } finally {
+    for (const signal of forwarded) session.signals.off(signal, end);
+    session.signals.off('SIGINT', wait);
+  }
+}
+
+/** @returns whether all of it is in the file. A disk that is full does not stop the command. */
+async function passOn(from: Readable, to: NodeJS.WritableStream, file: string | undefined): Promise<boolean> {
+  let copy: FileHandle | null = file === undefined ? null : await open(file, 'wx').catch(() => null);
+  try {
+    for await (const chunk of from) {
+      if (!to.write(chunk)) await once(to, 'drain').catch(() => {});
+      try {
+        await copy?.appendFile(chunk);
+      } catch {
+        await copy?.close();
+        copy = null;
+      }
+    }
+    return copy !== null;
+  } catch {
+    return false;
+  } finally {
+    await copy?.close();
+  }
+}

@@ -1,0 +1,94 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { CoalescedError, createMemo } from '../../client/memo.ts';
+import { hashFile } from '../../client/memo-values.ts';
+import { environmentVariable } from '../../config/env.ts';
+import { CacheError, sentenceOf } from '../../core/errors.ts';
+import { type Session, stateDirOf } from '../session.ts';
+import { runCommand } from './command.ts';
+import { type CommandResult, replay, resultOf } from './result.ts';
+
+export interface ExecOptions {
+  ns: string;
+  /** In place of the command line and the working directory. */
+  key?: string;
+  file?: string[];
+  env?: string[];
+  output?: string[];
+  /** The working directory is not part of the key. */
+  anywhere?: true;
+  ttl?: string;
+  tag?: string[];
+}
+
+/** A command may take hours; its waiters learn at once when it has ended, ms. */
+const longestWaitMs = 3_600_000;
+
+/** The command has ended, and nothing of it is to be kept. */
+class NotKept extends Error {
+  readonly exitCode: number;
+
+  constructor(exitCode: number) {
+    super(`the command ended with exit code ${exitCode}`);
+    this.exitCode = exitCode;
+  }
+}
+
+/**
+ * Runs a command once per key: later runs print what it printed and make its outputs again. Answers the exit code.
+ * @throws CacheError BAD_REQUEST for an input that cannot be read
+ */
+export async function execOnce(session: Session, argv: readonly string[], options: ExecOptions): Promise<number> {
+  const { ns, output = [], ttl, tag } = options;
+  const parts = await partsOf(session, argv, options);
+  const dir = await mkdtemp(join(tmpdir(), 'autocached-exec-')).catch(() => null);
+  if (dir === null) return (await runCommand(session, argv, null)).exitCode;
+  const capture = { stdout: join(dir, 'stdout'), stderr: join(dir, 'stderr') };
+  const memo = createMemo({ namespace: ns, stateDir: stateDirOf(session) });
+  let ran = false;
+  const compute = async (): Promise<CommandResult> => {
+    ran = true;
+    const { exitCode, captured } = await runCommand(session, argv, capture);
+    if (exitCode !== 0 || !captured) throw new NotKept(exitCode);
+    const result = await resultOf(session.cwd, capture, output).catch((error: unknown) => {
+      session.err.write(`autocached: the result is not kept: ${sentenceOf(error)}\n`);
+      throw new NotKept(exitCode);
+    });
+    // It may have read another content than the key says.
+    if (!isDeepStrictEqual(parts, await partsOf(session, argv, options).catch(() => null))) throw new NotKept(exitCode);
+    return result;
+  };
+  try {
+    const keep = { waitMs: longestWaitMs, ...(ttl !== undefined && { ttl }), ...(tag && { tags: tag }) };
+    const result = await memo.getOrCompute(parts, compute, keep);
+    if (!ran) await replay(session, result);
+    return 0;
+  } catch (error) {
+    if (error instanceof NotKept) return error.exitCode;
+    // It failed elsewhere, and its own message is what the user needs.
+    if (error instanceof CoalescedError) return (await runCommand(session, argv, null)).exitCode;
+    throw error;
+  } finally {
+    await memo.settled();
+    memo.close();
+    await rm(dir, { recursive: true, force: true });
+  }
+}
+
+async function partsOf(session: Session, argv: readonly string[], options: ExecOptions): Promise<object> {
+  const { key, file = [], env = [], output = [], anywhere } = options;
+  const files = file.map(async (name) => [name, await hashFile(resolve(session.cwd, name)).catch(unreadable)]);
+  return {
+    exec: key ?? argv,
+    ...(key === undefined && anywhere !== true && { cwd: session.cwd }),
+    files: await Promise.all(files),
+    env: env.map((name) => [name, environmentVariable(name)]),
+    output,
+  };
+}
+
+function unreadable(error: unknown): never {
+  throw new CacheError('BAD_REQUEST', `an input cannot be read: ${sentenceOf(error)}`, { cause: error });
+}

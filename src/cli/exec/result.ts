@@ -1,0 +1,48 @@
+import { randomUUID } from 'node:crypto';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { mkdir, rename, rm, stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { ResultFile } from '../../client/memo-values.ts';
+import type { Session } from '../session.ts';
+
+/** What is kept of a command that succeeded. */
+export interface CommandResult {
+  stdout: ResultFile;
+  stderr: ResultFile;
+  outputs: { name: string; mode: number; file: ResultFile }[];
+}
+
+/** What a command has made. @throws Error of node:fs when an output is not there, or is no file */
+export async function resultOf(
+  cwd: string,
+  { stdout, stderr }: { stdout: string; stderr: string },
+  outputs: readonly string[],
+): Promise<CommandResult> {
+  const files = outputs.map(async (name) => {
+    const path = resolve(cwd, name);
+    const stats = await stat(path);
+    if (!stats.isFile()) throw new Error(`${name} is no file`);
+    return { name, mode: stats.mode & 0o777, file: new ResultFile(path) };
+  });
+  return { stdout: new ResultFile(stdout), stderr: new ResultFile(stderr), outputs: await Promise.all(files) };
+}
+
+/** Makes the files again, and says what the command said. @throws Error of node:fs; no file is left in part */
+export async function replay(session: Session, { stdout, stderr, outputs }: CommandResult): Promise<void> {
+  for (const { name, mode, file } of outputs) await restore(file.path, { to: resolve(session.cwd, name), mode });
+  await pipeline(createReadStream(stdout.path), session.out, { end: false });
+  await pipeline(createReadStream(stderr.path), session.err, { end: false });
+}
+
+async function restore(from: string, { to, mode }: { to: string; mode: number }): Promise<void> {
+  await mkdir(dirname(to), { recursive: true });
+  const beside = `${to}.${randomUUID()}.new`;
+  try {
+    await pipeline(createReadStream(from), createWriteStream(beside, { flags: 'wx', mode }));
+    await rename(beside, to);
+  } catch (error) {
+    await rm(beside, { force: true });
+    throw error;
+  }
+}
