@@ -3,8 +3,8 @@ import { utimes } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 
 /**
- * Copies a file that a user made to a new name, with its mtime in whole µs, all that Node can set, and flushes it. `fs.copyFile`
- * reports success for a source that cannot be read whole.
+ * Copies a file that a user made to a new name, with its mtime in whole µs, all that Node can set, and flushes it. Node's own
+ * call for it reports success for a source that cannot be read whole.
  * @throws what the file system says; EEXIST when there is something of that name
  */
 export async function copyToNew(path: string, to: string, mtimeNs: string): Promise<void> {

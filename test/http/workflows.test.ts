@@ -60,8 +60,9 @@ test('the models of a prompt are named in load order, with where each file is', 
 });
 
 test('a prompt that is queued has its models copied in load order, behind those of the prompt before it', async () => {
-  const names = Array.from({ length: 8 }, (_, index) => `loras/${index}.safetensors`);
-  const daemon = await runDaemon(Object.fromEntries(names.map((name, index) => [name, 1000 + index])), { AUTOCACHE_JOBS: '1' });
+  // Large enough to be copied one at a time.
+  const models = Array.from({ length: 8 }, (_, index) => [`loras/${index}.safetensors`, 1_100_000 + index]);
+  const daemon = await runDaemon(Object.fromEntries(models), { AUTOCACHE_JOBS: '1' });
   const ended = await daemon.client.events(AbortSignal.timeout(patience(10_000)));
   const chain = (from: number) =>
     prompt({
