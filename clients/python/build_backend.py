@@ -55,7 +55,10 @@ def _sources():
 
 
 def _metadata():
-    head = "Metadata-Version: 2.1\nName: %s\nVersion: %s\nRequires-Python: >=3.9\nLicense: Apache-2.0\n" % (_package, _version())
+    head = "Metadata-Version: 2.1\nName: %s\nVersion: %s\nRequires-Python: >=3.9\nLicense: Apache-2.0\n" % (
+        _package,
+        _version(),
+    )
     return (head + "Description-Content-Type: text/markdown\n\n").encode() + _read("README.md")
 
 

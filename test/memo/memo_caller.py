@@ -1,4 +1,5 @@
 """As memo-caller.ts, with the Python package."""
+
 import json
 import os
 import sys

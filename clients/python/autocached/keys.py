@@ -13,6 +13,7 @@ import os
 import pathlib
 import sys
 import uuid
+from typing import Callable
 
 from . import arrays
 from .hashing import file_sha256, sha256_of
@@ -35,19 +36,27 @@ def as_parts(value):
     return _interchange(value, 0)
 
 
-def call_parts(function, name: str, args: tuple, kwargs: dict) -> dict:
-    """The parts of a call of the function. Arguments are told apart by type too: `1`, `1.0` and `True` are three. Raises NoStableKey."""
-    bound = inspect.signature(function).bind(*args, **kwargs)
-    bound.apply_defaults()
-    is_method = _is_method(function)
-    forms = {}
-    for index, (argument, value) in enumerate(bound.arguments.items()):
-        try:
-            forms[argument] = _receiver(value) if is_method and index == 0 else _form(value, 0)
-        except (NoStableKey, OSError, ValueError, RecursionError) as why:
-            message = "%s: the argument %s has no stable form (%s); say with key= what the result depends on"
-            raise NoStableKey(message % (name, argument, why)) from why
-    return {"python": name, "arguments": forms}
+def parts_of_calls(function, name: str) -> Callable[..., dict]:
+    """
+    Gives the parts of a call by its arguments. They are told apart by type too: `1`, `1.0` and `True` are three. The returned function
+    raises NoStableKey.
+    """
+    signature = inspect.signature(function)
+    is_method = _is_method(function, signature)
+
+    def parts_of(*args, **kwargs) -> dict:
+        bound = signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        forms = {}
+        for index, (argument, value) in enumerate(bound.arguments.items()):
+            try:
+                forms[argument] = _receiver(value) if is_method and index == 0 else _form(value, 0)
+            except (NoStableKey, OSError, ValueError, RecursionError) as why:
+                message = "%s: the argument %s has no stable form (%s); say with key= what the result depends on"
+                raise NoStableKey(message % (name, argument, why)) from why
+        return {"python": name, "arguments": forms}
+
+    return parts_of
 
 
 def name_of(function) -> str:
@@ -146,9 +155,9 @@ def _is_plain(kind: type) -> bool:
 _HEAP_TYPE = 1 << 9
 
 
-def _is_method(function) -> bool:
+def _is_method(function, signature: inspect.Signature) -> bool:
     outer, _, _ = function.__qualname__.rpartition(".")
-    first = next(iter(inspect.signature(function).parameters), "")
+    first = next(iter(signature.parameters), "")
     return bool(outer) and not outer.endswith("<locals>") and first in ("self", "cls")
 
 

@@ -11,7 +11,7 @@ from typing import Awaitable, Callable
 
 from .daemon import daemon_at
 from .hashing import file_sha256, sha256_of
-from .keys import NoStableKey, as_parts, call_parts, name_of
+from .keys import NoStableKey, as_parts, name_of, parts_of_calls
 from .once import Once
 from .per_process import PerProcess
 from .results import Question, Results, lifetime, local_name
@@ -72,9 +72,7 @@ class Memo:
 
     def _wrap(self, function, key, said: dict):
         name = _checked(function)
-
-        def parts_of(*args, **kwargs):
-            return call_parts(function, name, args, kwargs) if key is None else as_parts(key(*args, **kwargs))
+        parts_of = parts_of_calls(function, name) if key is None else lambda *args, **kwargs: as_parts(key(*args, **kwargs))
 
         if inspect.iscoroutinefunction(function):
 

@@ -67,7 +67,12 @@ class ModelCache:
                 self._load_seconds.append(load_seconds)
             if size_mb > self.max_memory_mb:
                 self._rejected += 1
-                log.warning("autocached: %s has %.0f MB, which is more than the %.0f MB of the cache", model_id, size_mb, self.max_memory_mb)
+                log.warning(
+                    "autocached: %s has %.0f MB, which is more than the %.0f MB of the cache",
+                    model_id,
+                    size_mb,
+                    self.max_memory_mb,
+                )
                 return False
             before = self._models.pop(model_id, None)
             self._used_mb -= before.size_mb if before else 0
@@ -150,7 +155,10 @@ class ModelCache:
 
     def print_stats(self) -> None:
         stats = self.get_stats()
-        print("Models in memory: %(cached_models)d, %(current_memory_mb).0f of %(max_memory_mb).0f MB (%(memory_utilization)s%%)" % stats)
+        print(
+            "Models in memory: %(cached_models)d, %(current_memory_mb).0f of %(max_memory_mb).0f MB (%(memory_utilization)s%%)"
+            % stats
+        )
         print("Hits %(hits)d, misses %(misses)d, hit rate %(hit_rate)s, evictions %(evictions)d, rejected %(rejected)d" % stats)
         print("Average load time %(average_load_time).2f s, memory of the system in use %(system_memory_percent)s%%" % stats)
         for name, model in stats["models"].items():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 import json
 import logging
@@ -96,7 +95,9 @@ class Results:
             store_blobs(self._daemon, encoded.blobs)
             body = dict(question.fields(), **encoded.fields, **options, **({"lease": lease} if lease else {}))
             answer = self._daemon.post("/api/memo/put", body, STORE_SECONDS - ANSWER_SECONDS)
-            log.debug("autocached: a result was %s", "stored" if answer.get("stored") else "not stored: %s" % answer.get("reason"))
+            log.debug(
+                "autocached: a result was %s", "stored" if answer.get("stored") else "not stored: %s" % answer.get("reason")
+            )
         except (Trouble, OSError, ValueError, KeyError) as why:
             self._warn("a result could not be stored: %s", why)
             self.give_back(lease)

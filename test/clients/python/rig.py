@@ -56,7 +56,8 @@ class RealDaemon:
 
     def stop(self, how: int = signal.SIGTERM) -> None:
         if self.process.poll() is None:
-            self.process.send_signal(signal.SIGCONT)
+            if hasattr(signal, "SIGCONT"):
+                self.process.send_signal(signal.SIGCONT)
             self.process.send_signal(how)
         self.process.communicate()
 
@@ -79,7 +80,10 @@ class RealDaemon:
 
     def program(self, text: str, *arguments: str) -> subprocess.Popen:
         """A Python program in a process of its own; its standard output is a pipe of text."""
-        head = "import os, sys, time\nsys.path.insert(0, %r)\nimport rig\nfrom autocached import *\nSTATE = %r\n" % (HERE, self.state)
+        head = "import os, sys, time\nsys.path.insert(0, %r)\nimport rig\nfrom autocached import *\nSTATE = %r\n" % (
+            HERE,
+            self.state,
+        )
         command = [sys.executable, "-u", "-c", head + textwrap.dedent(text), *arguments]
         return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 

@@ -75,7 +75,9 @@ class Models(unittest.TestCase):
         for name in ("a", "a", "a", "none"):
             self.cache.get_model(name)
         stats = self.cache.get_stats()
-        counted = [stats[name] for name in ("hits", "misses", "hit_rate", "average_load_time", "cached_models", "memory_utilization")]
+        counted = [
+            stats[name] for name in ("hits", "misses", "hit_rate", "average_load_time", "cached_models", "memory_utilization")
+        ]
         self.assertEqual(counted, [3, 1, "75%", 2.0, 2, 20.0])
         self.assertEqual(stats["models"]["a"]["access_count"], 3)
         self.assertTrue(self.cache.clear_model("a"))
@@ -170,7 +172,7 @@ class Files(rig.DaemonTest):
         path = self.warmed("a.safetensors")
         found = Resolver(state=self.daemon.state, app="test").answer(path)
         self.assertEqual((found.tier, found.reason, os.path.basename(found.path)), ("ssd", "HIT", "a.safetensors"))
-        self.assertTrue(found.path.startswith(self.daemon.dir + "/cache/"))
+        self.assertTrue(found.path.startswith(os.path.join(self.daemon.dir, "cache", "")))
         with open(path, "rb") as source, open(found.path, "rb") as copy:
             self.assertEqual(source.read(), copy.read())
 
@@ -186,7 +188,7 @@ class Files(rig.DaemonTest):
         cache = ModelCache(10, loader=load, resolver=Resolver(state=self.daemon.state).resolve)
         self.assertEqual([cache.get_model(path)[1] for _ in range(3)], [False, True, True])
         self.assertEqual(len(opened), 1)
-        self.assertTrue(opened[0].startswith(self.daemon.dir + "/cache/"))
+        self.assertTrue(opened[0].startswith(os.path.join(self.daemon.dir, "cache", "")))
         self.assertGreater(cache.get_stats()["average_load_time"], 0)
 
     def test_a_file_of_no_model_folder_is_opened_where_it_is(self):

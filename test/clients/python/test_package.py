@@ -23,7 +23,9 @@ class Package(unittest.TestCase):
         self.assertEqual((different, unread), ([], []))
 
     def test_importing_it_imports_neither_numpy_nor_torch(self):
-        program = "import sys; sys.path.insert(0, %r); import autocached; print({'numpy', 'torch'} & set(sys.modules))" % rig.CLIENT
+        program = (
+            "import sys; sys.path.insert(0, %r); import autocached; print({'numpy', 'torch'} & set(sys.modules))" % rig.CLIENT
+        )
         self.assertEqual(subprocess.check_output([sys.executable, "-c", program], text=True), "set()\n")
 
     @unittest.skipUnless(importlib.util.find_spec("ensurepip"), "pip is not installed")
@@ -36,7 +38,9 @@ class Package(unittest.TestCase):
             for options in ([], ["--force-reinstall", "--editable"]):
                 subprocess.run([*pip, *options, rig.CLIENT], **run)
                 program = "import autocached, importlib.metadata as m; print(m.version('autocached'), autocached.__file__)"
-                version, file = subprocess.check_output([python, "-c", program], text=True, cwd=directory, env=run["env"]).split()
+                version, file = subprocess.check_output(
+                    [python, "-c", program], text=True, cwd=directory, env=run["env"]
+                ).split()
                 self.assertEqual((version, file.startswith(os.path.realpath(directory))), (rig.VERSION, not options))
 
     def test_the_source_archive_builds_the_same_package(self):

@@ -12,7 +12,9 @@ from autocached.tensors import Raw, read_safetensors, write_safetensors
 
 # Made by hand after the format's description.
 HEADER = b'{"__metadata__": {"format": "pt"}, "a": {"dtype": "F32", "shape": [1, 2], "data_offsets": [0, 8]}, "b": {"dtype": "U8", "shape": [3], "data_offsets": [8, 11]}}'
-FILE = struct.pack("<Q", (len(HEADER) + 7) // 8 * 8) + HEADER + b" " * (-len(HEADER) % 8) + struct.pack("<ff", 1.5, -2) + b"\1\2\3"
+FILE = (
+    struct.pack("<Q", (len(HEADER) + 7) // 8 * 8) + HEADER + b" " * (-len(HEADER) % 8) + struct.pack("<ff", 1.5, -2) + b"\1\2\3"
+)
 TENSORS = {"a": Raw("F32", (1, 2), struct.pack("<ff", 1.5, -2)), "b": Raw("U8", (3,), b"\1\2\3")}
 
 
@@ -27,8 +29,25 @@ class Safetensors(unittest.TestCase):
             return struct.pack("<Q", len(text)) + text + body
 
         tensor = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
-        bad = [b"", b"\xff" * 8, b"\xff" * 100, FILE[:-1], FILE[:20], file(b"[]"), file(b"no json"), file({"a": 1}), file({"a": {}})]
-        changes = [{"dtype": "OBJECT"}, {"shape": [3]}, {"shape": [-2]}, {"data_offsets": [0, 9]}, {"data_offsets": [8, 0]}, {"x": 1}]
+        bad = [
+            b"",
+            b"\xff" * 8,
+            b"\xff" * 100,
+            FILE[:-1],
+            FILE[:20],
+            file(b"[]"),
+            file(b"no json"),
+            file({"a": 1}),
+            file({"a": {}}),
+        ]
+        changes = [
+            {"dtype": "OBJECT"},
+            {"shape": [3]},
+            {"shape": [-2]},
+            {"data_offsets": [0, 9]},
+            {"data_offsets": [8, 0]},
+            {"x": 1},
+        ]
         bad += [file({"a": {**tensor, **change}}, b"12345678") for change in changes]
         for data in bad:
             with self.assertRaises(ValueError, msg=data):
@@ -103,8 +122,15 @@ class Torch(rig.DaemonTest):
         torch.manual_seed(1)
         dtypes = ["float64", "float32", "float16", "bfloat16", "float8_e4m3fn", "float8_e5m2"]
         tensors = {name: torch.randn(5, 7).to(getattr(torch, name)) for name in dtypes}
-        tensors |= {name: torch.arange(12).reshape(3, 4).to(getattr(torch, name)) for name in ("int64", "int32", "uint8", "bool")}
-        tensors |= {"empty": torch.zeros(0, 3), "one": torch.tensor(2.5), "turned": torch.randn(4, 6).t(), "complex": torch.randn(3, dtype=torch.complex64).conj()}
+        tensors |= {
+            name: torch.arange(12).reshape(3, 4).to(getattr(torch, name)) for name in ("int64", "int32", "uint8", "bool")
+        }
+        tensors |= {
+            "empty": torch.zeros(0, 3),
+            "one": torch.tensor(2.5),
+            "turned": torch.randn(4, 6).t(),
+            "complex": torch.randn(3, dtype=torch.complex64).conj(),
+        }
         self.memo.get_or_compute("all", lambda: tensors)
         found = self.memo.get_or_compute("all", self.fail)
         self.assertEqual(list(found), list(tensors))
