@@ -35,6 +35,8 @@ class Leases:
         # False while the daemon cannot see this process, such as in another container.
         self._seen = True
         self._keeper = None
+        # Set when the daemon is to be told at once.
+        self._news = threading.Event()
 
     def hold(self, copy: str, lease_ms) -> None:
         """Keeps a copy that the daemon has named. `lease_ms` is the time in ms after which an unrenewed lease ends."""
@@ -47,9 +49,10 @@ class Leases:
             self._start(lease_ms / 1000 / _TRIES, "autocached-leases")
 
     def found(self, copy: str) -> None:
-        """Notes a path from the catalog, found without a daemon. The next daemon is told of it."""
+        """Notes a path from the catalog, found without the daemon's answer. A daemon that runs is told at once, else the next one."""
         with self._lock:
             self._given.add(copy)
+            self._news.set()
             self._start(TELL_SECONDS, "autocached-given")
 
     def _start(self, pause: float, name: str) -> None:
@@ -65,7 +68,8 @@ class Leases:
             self._daemon.close()
 
     def _renew_after(self, pause: float) -> bool:
-        threading.Event().wait(pause)
+        self._news.wait(pause)
+        self._news.clear()
         stamp = self._daemon.stamp()
         with self._lock:
             if stamp != self._told_to:
