@@ -36,9 +36,12 @@ class Refused(Trouble):
 
 
 def daemon_at(state_dir: str | None, meanwhile: str) -> PerProcess[Daemon]:
-    """The daemon of a state directory, None = as the daemon itself finds it. `meanwhile` says in the log what happens without it."""
-    found = os.path.abspath(state_dir) if state_dir else state_directory(os.path.dirname(__file__))
-    return PerProcess(lambda: Daemon(found, meanwhile))
+    """
+    The daemon of a state directory, looked for at the first use; None = as the daemon itself finds it. `meanwhile` says in the log what
+    happens without it.
+    """
+    named = os.path.abspath(state_dir) if state_dir else None
+    return PerProcess(lambda: Daemon(named or state_directory(os.path.dirname(__file__)), meanwhile))
 
 
 class Daemon:

@@ -191,6 +191,12 @@ class Files(rig.DaemonTest):
         self.assertTrue(opened[0].startswith(os.path.join(self.daemon.dir, "cache", "")))
         self.assertGreater(cache.get_stats()["average_load_time"], 0)
 
+    def test_the_state_directory_of_the_environment_is_found_at_the_first_use(self):
+        path = self.warmed("e.safetensors")
+        program = "os.environ['AUTOCACHE_STATE'] = STATE; print(resolve(sys.argv[1]))"
+        self.assertEqual(self.daemon.output(program, path).strip(), Resolver(state=self.daemon.state).resolve(path))
+        self.assertNotEqual(self.daemon.output(program, path).strip(), path)
+
     def test_a_file_of_no_model_folder_is_opened_where_it_is(self):
         found = Resolver(state=self.daemon.state).answer(__file__)
         self.assertEqual((found.path, found.reason), (__file__, "BYPASS_UNKNOWN_ROOT"))
