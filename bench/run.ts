@@ -1,7 +1,16 @@
 /** `npm run bench -- NAME`: runs one benchmark, or lists them. */
 import { readdirSync } from 'node:fs';
 
-const notBenchmarks = new Set(['run', 'demo', 'installed', 'weights', 'many-copies', 'slow-mount', 'comfyui-server']);
+const notBenchmarks = new Set([
+  'run',
+  'demo',
+  'installed',
+  'weights',
+  'many-copies',
+  'slow-mount',
+  'comfyui-server',
+  'memo-others',
+]);
 const names = readdirSync(import.meta.dirname).flatMap((file) => {
   const name = file.endsWith('.ts') ? file.slice(0, -3) : '';
   return name && !notBenchmarks.has(name) ? [name] : [];

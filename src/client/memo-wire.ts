@@ -8,6 +8,7 @@ import { CacheError, type ErrorBody, messageOf } from '../core/errors.ts';
 import { Breaker } from './breaker.ts';
 import type { BlobBody } from './connection.ts';
 import { type Call, DaemonCalls, JsonText } from './daemon-call.ts';
+import type { FoundDaemon } from './daemon-file.ts';
 import { KnownDaemon } from './known-daemon.ts';
 
 export interface MemoWireOptions {
@@ -17,7 +18,10 @@ export interface MemoWireOptions {
   timeoutMs?: { connect?: number; answer?: number };
 }
 
-type Asked = Partial<Pick<Call, 'body' | 'answerMs' | 'signal'>>;
+interface Asked extends Partial<Pick<Call, 'answerMs' | 'signal'>> {
+  /** As in a call, or made for the daemon that is asked. */
+  body?: unknown;
+}
 
 /** A daemon that is waited for is asked this often whether it still answers, and how long it may take, ms. */
 const pulse = { everyMs: 2_000, answerMs: 5_000 };
@@ -44,7 +48,8 @@ export class MemoWire {
     const started = this.#breaker.enter();
     if (started === null) throw new CacheError('NOT_RUNNING', 'the daemon did not answer a moment ago');
     try {
-      const call = { method, path, body, connectMs: this.#connectMs, answerMs, ...(signal && { signal }) };
+      const sent: unknown = typeof body === 'function' ? body(daemon) : body;
+      const call = { method, path, body: sent, connectMs: this.#connectMs, answerMs, ...(signal && { signal }) };
       const { status, text } = await this.#calls.call(daemon, call);
       const answer: unknown = JSON.parse(text);
       if (status === 401) throw new Error('the daemon refuses its token');
@@ -66,9 +71,9 @@ export class MemoWire {
    */
   async take(question: string, { waitMs, leaseMs }: { waitMs: number; leaseMs: number }): Promise<MemoTaken> {
     // A pid of another machine or container would be that of another process there.
-    const { pid } = await this.#known.find().catch(unreachable);
-    const more = `"leaseMs":${leaseMs}${pid === 0 ? '' : `,"pid":${process.pid}`}`;
-    const body = (ms: number) => new JsonText(`{${question},"waitMs":${ms},${more}}`);
+    const own = ({ pid }: FoundDaemon) => (pid === 0 ? '' : `,"pid":${process.pid}`);
+    const body = (ms: number) => (daemon: FoundDaemon) =>
+      new JsonText(`{${question},"waitMs":${ms},"leaseMs":${leaseMs}${own(daemon)}}`);
     const found = await this.ask<MemoTaken>('POST', '/api/memo/take', { body: body(0) });
     if (found.state !== 'timeout' || waitMs === 0) return found;
     const gone = new AbortController();

@@ -1,0 +1,174 @@
+"""Results as a Python program finds and stores them: in the daemon, and in what else there is. The job comes as JSON on stdin."""
+import hashlib
+import http.client
+import json
+import multiprocessing
+import os
+import socket
+import sys
+import time
+
+MIB = 1 << 20
+VALUE = {"width": 64, "text": "x" * 200}
+
+
+class Autocached:
+    def __init__(self, job):
+        self.connection = http.client.HTTPConnection(job["url"].split("//")[1])
+        self.headers = {"Authorization": "Bearer " + job["token"], "Content-Type": "application/json"}
+        self.small_body = self.body(parts="small")
+        self.blob_body = self.body(parts="blob")
+
+    def body(self, **more):
+        return json.dumps(dict(more, ns="bench")).encode()
+
+    def ask(self, path, body, method="POST"):
+        self.connection.request(method, "/api/memo/" + path, body, self.headers)
+        return json.loads(self.connection.getresponse().read())
+
+    def keep(self, key, content):
+        name = hashlib.sha256(content).hexdigest()
+        self.ask("blobs/" + name, content, "PUT")
+        assert self.ask("put", self.body(parts=key, blob=name))["stored"]
+
+    def prepare(self, blob):
+        self.ask("put", self.body(parts="small", value=VALUE))
+        self.keep("blob", blob)
+
+    def small(self):
+        return self.ask("get", self.small_body)["value"]
+
+    def blob(self):
+        return self.ask("get", self.blob_body)["path"]
+
+
+class DiskCache:
+    def __init__(self, job):
+        import diskcache
+        self.cache = diskcache.Cache(os.path.join(job["dir"], "diskcache"), size_limit=4096 * MIB)
+
+    def keep(self, key, content):
+        self.cache.set(key, content)
+
+    def prepare(self, blob):
+        self.cache.set("small", VALUE)
+        self.keep("blob", blob)
+
+    def small(self):
+        return self.cache.get("small")
+
+    def blob(self):
+        with self.cache.get("blob", read=True) as file:
+            return file.name
+
+
+def make(key, _content=None):
+    """Of the program itself: joblib names its folder by it."""
+    return VALUE if key == "small" else _content
+
+
+class Joblib:
+    def __init__(self, job):
+        import joblib
+        self.make = joblib.Memory(os.path.join(job["dir"], "joblib"), verbose=0).cache(make, ignore=["_content"])
+
+    def keep(self, key, content):
+        self.make(key, content)
+
+    def prepare(self, blob):
+        self.make("small")
+        self.make("blob", blob)
+
+    def small(self):
+        return self.make("small")
+
+    def blob(self):
+        return self.make("blob")
+
+
+class Redis:
+    def __init__(self, job):
+        self.file = socket.create_connection(("127.0.0.1", job["redis"])).makefile("rwb")
+
+    def ask(self, *words):
+        self.file.write(b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in words))
+        self.file.flush()
+        head = self.file.readline()
+        if head[:1] != b"$":
+            return head
+        return self.file.read(int(head[1:]) + 2)[:-2]
+
+    def keep(self, key, content):
+        self.ask(b"SET", key.encode(), content)
+
+    def prepare(self, blob):
+        self.keep("small", json.dumps(VALUE).encode())
+        self.keep("blob", blob)
+
+    def small(self):
+        return json.loads(self.ask(b"GET", b"small"))
+
+    def blob(self):
+        return self.ask(b"GET", b"blob")
+
+
+def timed(seconds, ask):
+    took = []
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        start = time.perf_counter()
+        found = ask()
+        took.append(time.perf_counter() - start)
+        assert found, "not found"
+    return took
+
+
+def hits(job, begin, results):
+    store = STORES[job["store"]](job)
+    store.small()
+    begin.wait()
+    results.put(len(timed(job["seconds"], store.small)))
+
+
+def per_second(job):
+    begin = multiprocessing.Barrier(job["clients"])
+    results = multiprocessing.Queue()
+    clients = [multiprocessing.Process(target=hits, args=(job, begin, results)) for _ in range(job["clients"])]
+    for client in clients:
+        client.start()
+    total = sum(results.get() for _ in clients)
+    for client in clients:
+        client.join()
+    return total / job["seconds"]
+
+
+def stored(store, size, times=5):
+    """Median seconds for content that is new each time."""
+    took = []
+    for index in range(times):
+        content = os.urandom(size)
+        start = time.perf_counter()
+        store.keep("large %d" % index, content)
+        took.append(time.perf_counter() - start)
+    return sorted(took)[times // 2]
+
+
+STORES = {"autocached": Autocached, "diskcache": DiskCache, "joblib": Joblib, "redis": Redis}
+
+
+def main():
+    job = json.load(sys.stdin)
+    store = STORES[job["store"]](job)
+    store.prepare(os.urandom(8 * MIB))
+    small, blob = (sorted(timed(job["seconds"], ask)) for ask in (store.small, store.blob))
+    print(json.dumps({
+        "p50": small[len(small) // 2] * 1000,
+        "p95": small[int(len(small) * 0.95)] * 1000,
+        "blobP95": blob[int(len(blob) * 0.95)] * 1000,
+        "perSecond": per_second(job),
+        "large": stored(store, 64 * MIB),
+    }))
+
+
+if __name__ == "__main__":
+    main()
