@@ -259,6 +259,7 @@ export class SourceRoots implements AsyncDisposable {
       const { path } = root;
       this.#roots.remove(root);
       this.#named.forget(path);
+      this.#library.forget(path);
       this.#options.catalog.settings.forgetRoot(path);
       this.#options.log.info({ path }, 'root forgotten');
     }
