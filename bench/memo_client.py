@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import socket
 import sys
+import threading
 import time
 
 MIB = 1 << 20
@@ -156,8 +157,28 @@ def stored(store, size, times=5):
 STORES = {"autocached": Autocached, "diskcache": DiskCache, "joblib": Joblib, "redis": Redis}
 
 
+def wait(job):
+    """Many that ask for one key; when each had the result, in seconds of the clock."""
+    got = []
+
+    def ask():
+        store = Autocached(job)
+        assert store.ask("take", store.body(parts="flight", waitMs=600000, pid=os.getpid()))["state"] == "hit"
+        got.append(time.time())
+
+    threads = [threading.Thread(target=ask) for _ in range(job["waiters"])]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return got
+
+
 def main():
     job = json.load(sys.stdin)
+    if job["store"] == "waiters":
+        print(json.dumps(wait(job)))
+        return
     store = STORES[job["store"]](job)
     store.prepare(os.urandom(8 * MIB))
     small, blob = (sorted(timed(job["seconds"], ask)) for ask in (store.small, store.blob))
