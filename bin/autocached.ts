@@ -4,7 +4,8 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
 
-fixYoungGeneration();
+// A daemon stays; what other commands take, they give back within a second.
+if (process.argv.includes('start')) fixYoungGeneration();
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
 // The reader of our output may leave early (`autocached list | head`).
