@@ -154,12 +154,17 @@ class Prefetching(Prompts):
         self.addCleanup(self.daemon.hear_roots.set)
         large = {str(n): {"class_type": "Note", "inputs": {"text": "x" * 1000}} for n in range(2_000)}
         self.server.trigger_on_prompt({"prompt": large})
-        times = []
+        body = json.dumps({"prompt": large})
+        # Beside what ComfyUI's own event loop spends on reading such a request, on a machine as busy as it is.
+        spent, reading = [], []
         for _ in range(9):
             began = time.perf_counter()
-            self.server.trigger_on_prompt({"prompt": large})
-            times.append(time.perf_counter() - began)
-        self.assertLess(sorted(times)[4], 0.001)
+            request = json.loads(body)
+            reading.append(time.perf_counter() - began)
+            began = time.perf_counter()
+            self.server.trigger_on_prompt(request)
+            spent.append(time.perf_counter() - began)
+        self.assertLess(sorted(spent)[4], sorted(reading)[4])
 
     def test_so_many_prompts_that_nobody_takes_cost_a_bounded_memory(self):
         prefetch = sys.modules["autocached_comfyui.hook"]._prefetch

@@ -1,4 +1,5 @@
 import { mkdirSync, readFileSync, renameSync, rmdirSync, rmSync, statSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import type { LookupAnswer, RootView } from '../../src/api/api.ts';
@@ -7,7 +8,7 @@ import type { Client } from '../../src/cli/client.ts';
 import { type DaemonProcess, startDaemonProcess } from '../helpers/daemon-process.ts';
 import { writeModel } from '../helpers/files.ts';
 import { createFaultyMount, type FaultyMount, noFaultyMount } from '../helpers/hanging-mount.ts';
-import { soon } from '../helpers/patience.ts';
+import { patience, soon } from '../helpers/patience.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
 
 const size = 300_000;
@@ -113,14 +114,14 @@ describe.skipIf(noFaultyMount !== null)('a NAS that', () => {
     expect(new Set(timed.map(({ answer }) => answer.reason))).toEqual(new Set(['HIT']));
     expect(timed.every(({ answer }) => answer.tier === 'ssd')).toBe(true);
     const { latencyMs } = await daemon.client.stats();
-    expect(latencyMs.hit.p99).toBeLessThan(250);
+    expect(latencyMs.hit.p99).toBeLessThan(patience(250));
     // Beside what the daemon takes stand a hundred connections of this test.
-    expect(Math.max(...timed.map(({ ms }) => ms))).toBeLessThan(1000);
+    expect(Math.max(...timed.map(({ ms }) => ms))).toBeLessThan(patience(1000));
     await away();
     await expectServed(daemon, paths, bytes);
     const startedAt = performance.now();
     expect(await daemon.client.healthy()).toBe(true);
-    expect(performance.now() - startedAt).toBeLessThan(250);
+    expect(performance.now() - startedAt).toBeLessThan(patience(250));
     const back = await healthIs(daemon, 'ok');
     mount.behave('ok');
     // A reader that hung is given a pause; the roots are looked at again by themselves.
@@ -171,9 +172,10 @@ describe.skipIf(noFaultyMount !== null)('a NAS that', () => {
     mount.behave('slow 400');
     // How slow it is shows when it has answered once.
     await vi.waitFor(async () => expect(await ask(daemon.client, paths[0] ?? '')).toMatchObject({ reason: 'HIT' }), soon());
-    const startedAt = performance.now();
-    const answer = await ask(daemon.client, paths[1] ?? '');
-    expect(performance.now() - startedAt).toBeLessThan(400);
+    const waited = stat(paths[1] ?? '').then(() => null);
+    const answer = await Promise.race([ask(daemon.client, paths[1] ?? ''), waited]);
+    if (answer === null) throw new Error('a program that waits for the mount has its answer before an asker of autocached');
+    await waited;
     expect(answer).toMatchObject({ reason: 'HIT', tier: 'ssd' });
     expect(readFileSync(answer.path).equals(bytes[1] ?? Buffer.alloc(0))).toBe(true);
     // What has no copy gets one when the source has answered.
