@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { compileGlob } from '../../src/core/glob.ts';
+import { cpuTimeOf } from '../helpers/cpu-time.ts';
 
 const matches = (glob: string, text: string, part: { ignoreCase?: boolean; backslash?: boolean } = {}) =>
   compileGlob(glob, { ignoreCase: false, backslash: false, ...part })(text);
@@ -66,9 +67,10 @@ describe('no glob hangs the daemon', () => {
     ['braces that do not close', `{${','.repeat(1000)}`, name],
     ['what was a group to others', '(a+)+z', name],
   ])('%s', (_what, glob, text) => {
-    const start = performance.now();
-    const isMatch = compileGlob(glob, { ignoreCase: false, backslash: false });
-    for (let times = 0; times < 20; times += 1) isMatch(text);
-    expect(performance.now() - start).toBeLessThan(2_000);
+    const tookMs = cpuTimeOf(() => {
+      const isMatch = compileGlob(glob, { ignoreCase: false, backslash: false });
+      for (let times = 0; times < 20; times += 1) isMatch(text);
+    });
+    expect(tookMs).toBeLessThan(2_000);
   });
 });

@@ -164,10 +164,9 @@ describe('a NAS that hangs', () => {
     const top = tempTree({ 'a.ckpt': 'x' });
     const { opened, firstEnd, openProcess } = scripted(script);
     const { host, root } = ownHostOf(top, { openProcess, stallMs: 0, hangMs: 30, pauseMs: { first: 0, longest: 0 } });
-    const start = performance.now();
     expect(await host.stat(join(top, 'a.ckpt'), { deadlineMs: 20 })).toMatchObject({ state: 'away' });
-    expect(await host.identify(root, { deadlineMs: 20_000 })).toMatchObject({ state: 'away' });
-    expect(performance.now() - start).toBeLessThan(10_000);
+    // It does not wait for its own deadline.
+    expect(await host.identify(root, { deadlineMs: 20_000 })).toMatchObject({ state: 'away', why: 'it hangs' });
     expect(await firstEnd).toBe('the reading process ended (SIGKILL)');
     expect(await host.stat(join(top, 'a.ckpt'), { deadlineMs: 20 })).toMatchObject({ state: 'away' });
     expect(opened).toHaveLength(2);
