@@ -12,6 +12,8 @@ export interface EventMap {
   /** `touched`: size and time are as before; the copy is compared with it, and may be used again. */
   'copy-stale': { entry: number; path: string; touched?: boolean };
   'copy-damaged': { entry: number; path: string; copy: string; tier: TierName; why: string; chunks: number[] };
+  /** A blob of results is missing, or not what its name says; `removed` results that had it are gone. */
+  'memo-damaged': { sha256: string; removed: number };
   /** A source differs from its published SHA-256. */
   'published-mismatch': { entry: number; path: string; sha256: string; published: string; from: string };
   /** Bytes over all copies of one round. */

@@ -17,10 +17,10 @@ export class HeldLease {
     clearInterval(this.#renewing);
   }
 
-  /** There is no result: the oldest waiter computes. */
-  async giveUp(): Promise<void> {
+  /** There is no result: the oldest waiter computes, or all do because nobody's result can be kept. */
+  async giveUp({ all }: { all: boolean }): Promise<void> {
     this.done();
-    await this.#send('release');
+    await this.#send('release', all ? { all } : {});
   }
 
   /** The computation has failed: those that wait are told. */

@@ -136,9 +136,9 @@ export class Memo {
       lease?.done();
     } catch (error) {
       // What the daemon or its disk cannot do now is no concern of the program.
-      if (!(error instanceof CacheError) || error.code === 'BAD_REQUEST')
-        this.#warn(`a result is not kept: ${messageOf(error)}`);
-      await lease?.giveUp();
+      const isRefused = !(error instanceof CacheError) || error.code === 'BAD_REQUEST';
+      if (isRefused) this.#warn(`a result is not kept: ${messageOf(error)}`);
+      await lease?.giveUp({ all: isRefused });
     }
   }
 

@@ -141,6 +141,11 @@ export class Flights<Result> implements Disposable {
     if (flight) this.#passOn(flight);
   }
 
+  /** There is no result to share: all waiters compute. Without effect for a lease that is over. */
+  dissolve(id: string): number {
+    return this.#end(this.#leases.get(id), { state: 'timeout' });
+  }
+
   [Symbol.dispose](): void {
     for (const flight of this.#flights.values()) this.#end(flight, { state: 'timeout' });
   }

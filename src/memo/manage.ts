@@ -122,8 +122,12 @@ export class Manage {
   /** A blob that is here, and its file, which stays while it is read. */
   findBlob(sha256: string): (Blob & { path: string }) | null {
     const store = this.#serving();
-    const blob = store && soundBlob(store, sha256);
-    if (!blob) return null;
+    if (!store) return null;
+    const blob = soundBlob(store, sha256);
+    if (!blob) {
+      store.dropDamaged(sha256).catch((error) => this.#deps.opened.trouble(error));
+      return null;
+    }
     store.inUse.keep(sha256, handedOutMs);
     return { ...blob, path: store.files.pathOf(sha256) };
   }

@@ -2,7 +2,6 @@ import type { EventMap } from '../api/event-map.ts';
 import type { MemoMode, MemoPutAnswer, MemoRefusal } from '../api/memo.ts';
 import { CacheError } from '../core/errors.ts';
 import { meaningOf } from '../runtime/errnos.ts';
-import type { Events } from '../runtime/events.ts';
 import { isFull } from '../sqlite/reserve.ts';
 import { type Result, resultFields } from './answers.ts';
 import type { Asker, Presence } from './asker.ts';
@@ -16,7 +15,6 @@ import type { Store } from './store.ts';
 import { isSameValue } from './values.ts';
 
 export interface MemoDeps extends OpenedDeps, SourceDepsDeps, Omit<PutDeps, 'sources'> {
-  events: Events;
   mode(): MemoMode;
 }
 
@@ -84,7 +82,8 @@ export class Memo implements AsyncDisposable {
         return `{"state":"hit","key":"${key}","ageMs":0,${this.#fields(outcome.result)}}`;
       }
       if (outcome.state === 'compute') return this.#missed(ns, leaseText(outcome.lease));
-      if (outcome.state === 'timeout') return this.#missed(ns, '{"state":"timeout"}');
+      // Who does not wait only looks, and asks again.
+      if (outcome.state === 'timeout') return waitMs === 0 ? '{"state":"timeout"}' : this.#missed(ns, '{"state":"timeout"}');
       return this.#missed(ns, JSON.stringify({ state: 'error', error: outcome.error, coalescedError: true }));
     }
   }
@@ -113,6 +112,11 @@ export class Memo implements AsyncDisposable {
   release(id: string, error: string | null): void {
     if (error === null) this.#flights.release(id);
     else this.#flights.failed(id, error);
+  }
+
+  /** Gives a lease back whose result cannot be shared: all who wait compute. */
+  dissolve(id: string): void {
+    this.#flights.dissolve(id);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -2,6 +2,7 @@ import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { toCacheError } from '../core/errors.ts';
 import type { TierState } from '../core/types.ts';
+import type { Events } from '../runtime/events.ts';
 import type { Log } from '../runtime/log.ts';
 import { Periodic } from '../runtime/periodic.ts';
 import { isDamage } from '../sqlite/damage.ts';
@@ -9,10 +10,11 @@ import { claim } from '../tiers/marker.ts';
 import { Store, type StoreDeps } from './store.ts';
 import { tidyAfterStart, tidyNow } from './tidy.ts';
 
-export interface OpenedDeps extends Omit<StoreDeps, 'onTrouble'> {
+export interface OpenedDeps extends Omit<StoreDeps, 'onTrouble' | 'onDamaged'> {
   /** Of the cache directory. */
   state(): TierState;
   log: Log;
+  events: Events;
 }
 
 const flushMs = 500;
@@ -82,11 +84,15 @@ export class Opened implements AsyncDisposable {
   }
 
   #open(): Store | null {
-    const { dir, state, log, clock } = this.#deps;
+    const { dir, state, log, clock, events } = this.#deps;
     if (clock.monotonic() < this.#notBefore || state() === 'away') return null;
     try {
       claim(dir, 'AUTOCACHE_DIR');
-      const store = new Store({ ...this.#deps, onTrouble: (error) => this.trouble(error) });
+      const onDamaged = (sha256: string, removed: number) => {
+        log.warn({ sha256, removed }, 'a blob is missing or damaged; the results that had it are gone');
+        events.emit('memo-damaged', { sha256, removed });
+      };
+      const store = new Store({ ...this.#deps, onTrouble: (error) => this.trouble(error), onDamaged });
       if (store.damaged)
         log.error({ why: store.damaged }, 'the file of results was damaged; it is set aside, and begins empty');
       this.#store = store;

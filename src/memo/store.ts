@@ -22,6 +22,8 @@ export interface StoreDeps extends Pick<RoomDeps, 'bound' | 'free'> {
   ramBytes: number;
   /** Something behind an answer failed. */
   onTrouble(error: unknown): void;
+  /** A blob is missing, or not what its name says; so many results that had it are gone. Once for each. */
+  onDamaged(sha256: string, removed: number): void;
 }
 
 /** What is said of a result when it is stored. */
@@ -95,16 +97,17 @@ export class Store implements Disposable {
     if (!read) return undefined;
     const entry = this.usage.pending(read.id) ?? read;
     const isOver = entry.endsAt !== null && entry.endsAt <= this.#deps.clock.now();
-    if (entry.epoch !== this.namespaces.of(ns).epoch || isOver || !this.isSound(entry)) {
+    if (entry.epoch !== this.namespaces.of(ns).epoch || isOver) {
       this.removeBehind([entry.id]);
+      return undefined;
+    }
+    const damaged = entry.blobs.filter(({ sha256, seal }) => !this.files.isSealed(sha256, seal));
+    if (damaged.length > 0) {
+      for (const { sha256 } of damaged) this.dropDamaged(sha256).catch(this.#deps.onTrouble);
       return undefined;
     }
     if (!recent) this.#recent.put(entry);
     return entry;
-  }
-
-  isSound({ blobs }: Value): boolean {
-    return blobs.every(({ sha256, seal }) => this.files.isSealed(sha256, seal));
   }
 
   /** Counts a use of an entry. */
@@ -168,11 +171,15 @@ export class Store implements Disposable {
 
   /** Removes a blob that is not what its name says, with the entries that have it. @returns how many these were */
   async dropDamaged(sha256: string): Promise<number> {
-    const users = this.blobs.usersOf(sha256);
     const blob = this.blobs.find(sha256);
-    await this.remove(users);
+    if (!blob) return 0;
+    const users = this.blobs.usersOf(sha256);
+    // Both have left the rows when these calls return: who comes next does not find it damaged again.
+    const removed = this.remove(users);
     // Whoever reads it now goes on with what it is.
-    if (blob) await this.#discard(blob);
+    const discarded = this.#discard(blob);
+    this.#deps.onDamaged(sha256, users.length);
+    await Promise.all([removed, discarded]);
     return users.length;
   }
 

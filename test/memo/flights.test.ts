@@ -50,6 +50,26 @@ describe('one computation for all who ask', () => {
     expect(answer.value === value).toBe(true);
   });
 
+  test('who does not wait is told so, and that is no miss', async () => {
+    const { take, memo } = createTakers();
+    await take();
+    expect(await take(program(), 0)).toEqual({ state: 'timeout' });
+    expect(memo.manage.stats()).toMatchObject({ misses: 1, hits: 0 });
+    expect(await take(program(), 1)).toEqual({ state: 'timeout' });
+    expect(memo.manage.stats()).toMatchObject({ misses: 2 });
+  });
+
+  test('a result that cannot be shared: all who wait compute, at once', async () => {
+    const { take, memo } = createTakers();
+    const { lease } = await take();
+    const others = [take(), take(), take()];
+    await vi.waitFor(() => expect(memo.manage.stats().waiting).toBe(3));
+    memo.dissolve(lease);
+    expect((await Promise.all(others)).map(({ state }) => state)).toEqual(['timeout', 'timeout', 'timeout']);
+    expect(memo.manage.stats()).toMatchObject({ computing: 0, waiting: 0 });
+    expect((await take()).state).toBe('compute');
+  });
+
   test.each(['its program ended', 'it was released', 'it was silent'])(
     'the lease passes to the oldest waiter when %s',
     async (why) => {

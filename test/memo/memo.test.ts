@@ -104,6 +104,27 @@ describe('nothing wrong is served', () => {
     expect(memo.manage.stats().current_items).toBe(0);
   });
 
+  test('a damaged blob is told once, and is a miss for all results that have it', async () => {
+    const { memo, put, get, events } = createMemo();
+    const told: unknown[] = [];
+    events.subscribe((name, event) => void (name === 'memo-damaged' && told.push(event)));
+    const sha256 = await putBlob(memo, Buffer.from('image'));
+    for (const index of [1, 2]) await put(keyOf(index), null, { given: { blob: sha256 } });
+    const { path } = await get(keyOf(1));
+    chmodSync(path, 0o600);
+    writeFileSync(path, 'other');
+    const keys = [1, 2, 1, 2].map(keyOf);
+    const answers = await Promise.all(keys.map((key) => get(key)));
+    expect(answers.map(({ state }) => state)).toEqual(['miss', 'miss', 'miss', 'miss']);
+    expect(memo.manage.findBlob(sha256)).toBeNull();
+    expect(told).toEqual([{ sha256, removed: 2 }]);
+    expect(memo.manage.stats()).toMatchObject({ current_items: 0, blobs: 0, misses: 4 });
+    await putBlob(memo, Buffer.from('image'));
+    await put(keyOf(1), null, { given: { blob: sha256 } });
+    expect(await get(keyOf(1))).toMatchObject({ state: 'hit' });
+    expect(readFileSync(path, 'utf8')).toBe('image');
+  });
+
   test('a long text that was changed under its seal is noticed when it is read', async () => {
     const { memo, put, get } = createMemo({ ramBytes: 0 });
     await put(keyOf(1), 'x'.repeat(50_000));

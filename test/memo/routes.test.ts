@@ -98,6 +98,16 @@ describe('/api/memo', () => {
     expect(await post('/api/memo/renew', { lease })).toMatchObject({ status: 409, body: { error: { code: 'LEASE_LOST' } } });
   });
 
+  test('a lease whose result cannot be shared is given back: all who wait compute', async () => {
+    const { post, services } = createMemoClient();
+    const { body } = await post('/api/memo/take', { ns: 'n', parts: 1 });
+    const others = [1, 2].map(() => post('/api/memo/take', { ns: 'n', parts: 1 }));
+    await vi.waitFor(() => expect(services.memo.manage.stats().waiting).toBe(2), { timeout: 10_000 });
+    const { lease } = body as { lease: string };
+    expect((await post('/api/memo/release', { lease, all: true })).body).toEqual({ ok: true });
+    for (const other of others) expect((await other).body).toEqual({ state: 'timeout' });
+  });
+
   test.each([
     ['no JSON', '/api/memo/get', '{"ns":', 'BAD_REQUEST'],
     ['NaN', '/api/memo/get', '{"ns":"n","parts":NaN}', 'BAD_REQUEST'],

@@ -87,7 +87,7 @@ class Results:
             encoded = Encoder(result)
         except Unstorable as why:
             self._warn("a result is not stored: %s", why)
-            self.give_back(lease)
+            self.give_back(lease, to_all=True)
             return False
         if lease is None and not self._daemon.breaker.allows():
             return True
@@ -103,13 +103,15 @@ class Results:
             self.give_back(lease)
         return True
 
-    def give_back(self, lease: str | None, error: BaseException | None = None) -> None:
-        """With an error, those who wait are told of it. Without one the next of them computes."""
+    def give_back(self, lease: str | None, error: BaseException | None = None, to_all: bool = False) -> None:
+        """With an error, those who wait are told of it. Without one the next of them computes, or all do."""
         if lease is None:
             return
-        failed = {} if error is None else {"error": ("%s: %s" % (type(error).__name__, error))[:10_000]}
+        how = {"all": True} if to_all else {}
+        if error is not None:
+            how = {"error": ("%s: %s" % (type(error).__name__, error))[:10_000]}
         try:
-            self._daemon.post("/api/memo/release", {"lease": lease, **failed})
+            self._daemon.post("/api/memo/release", {"lease": lease, **how})
         except Trouble as why:
             log.debug("autocached: a lease was not given back: %s", why)
 

@@ -1,4 +1,4 @@
-import { formatBytes, percent } from '../../core/format.ts';
+import { counted, formatBytes, percent } from '../../core/format.ts';
 import { rootTerms } from '../../core/vocabulary.ts';
 import type { DaemonEvent } from '../sse.ts';
 import { jobName, jobProgress } from './words.ts';
@@ -18,6 +18,8 @@ export function eventText({ name, data }: DaemonEvent): string {
       return `${data.path} has changed; its copy is no longer used`;
     case 'copy-damaged':
       return `${data.path}: ${data.why}; its copy is no longer used`;
+    case 'memo-damaged':
+      return `the blob ${data.sha256} is missing or damaged; ${counted(data.removed, 'result')} removed`;
     case 'published-mismatch':
       return `${data.path} is not the file that was published (${data.from}); download it again`;
     case 'verify-progress':

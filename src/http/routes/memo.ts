@@ -10,7 +10,11 @@ import type { Services } from '../services.ts';
 import { invalidateMemo } from './memo-plane.ts';
 
 const renewBody = z.strictObject({ lease: z.string().max(100) });
-const releaseBody = z.strictObject({ lease: z.string().max(100), error: z.string().max(10_000).optional() });
+const releaseBody = z.strictObject({
+  lease: z.string().max(100),
+  error: z.string().max(10_000).optional(),
+  all: z.boolean().optional(),
+});
 const explainQuery = z.object({ ns: namespace, key: sha256 });
 
 /** Null = as in the settings of the daemon. */
@@ -49,8 +53,9 @@ export function memoRoutes(app: FastifyInstance, services: Pick<Services, 'memo'
   });
 
   app.post('/api/memo/release', (request) => {
-    const { lease, error = null } = parse(releaseBody, request.body);
-    memo.release(lease, error);
+    const { lease, error = null, all } = parse(releaseBody, request.body);
+    if (error === null && all) memo.dissolve(lease);
+    else memo.release(lease, error);
     return { ok: true };
   });
 
