@@ -118,8 +118,11 @@ export interface MemoNamespaceView {
   settings: MemoNamespaceSettings;
 }
 
-/** Times of a namespace in ms; what is left out is as in the settings of the daemon. */
+/** Times of a namespace in ms, and its limits within those of all results; what is left out is as in the settings of the daemon. */
 export interface MemoNamespaceSettings {
+  maxItems?: number;
+  /** Of values; a blob counts for each result that has it. */
+  maxBytes?: number;
   /** Null = without end. */
   ttlMs?: number | null;
   staleMs?: number;

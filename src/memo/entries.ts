@@ -77,14 +77,16 @@ export class Entries {
     this.#db.run(sql, hits, votes, votedAt, lastHitAt, lastUse, rank, id);
   }
 
-  /** Those that leave first, in their order. */
-  leastWorth(most: number): number[] {
-    return this.#ids('ORDER BY e.rank, e.last_use LIMIT ?', most);
+  /** Those that leave first, in their order; of one namespace, or of all. */
+  leastWorth(most: number, ns?: string): number[] {
+    const order = 'ORDER BY e.rank, e.last_use LIMIT ?';
+    return ns === undefined ? this.#ids(order, most) : this.#ids(`WHERE e.ns = ? ${order}`, ns, most);
   }
 
-  /** Those whose time is over. */
-  over(now: number): number[] {
-    return this.#ids('WHERE e.ends_at IS NOT NULL AND e.ends_at <= ? LIMIT 500', now);
+  /** Those whose time is over; of one namespace, or of all. */
+  over(now: number, ns?: string): number[] {
+    const isOver = 'WHERE e.ends_at IS NOT NULL AND e.ends_at <= ?';
+    return ns === undefined ? this.#ids(`${isOver} LIMIT 500`, now) : this.#ids(`${isOver} AND e.ns = ? LIMIT 500`, now, ns);
   }
 
   /** Those of earlier epochs. */

@@ -13,6 +13,7 @@ import type { Filter } from './entries.ts';
 import { explain } from './explain.ts';
 import { handedOutMs } from './in-use.ts';
 import type { ManagedParts } from './managed-parts.ts';
+import { trimNamespace } from './namespace-room.ts';
 import type { Namespace } from './namespaces.ts';
 import { statsOf } from './stats.ts';
 import type { Store } from './store.ts';
@@ -75,11 +76,12 @@ export class Manage {
     });
   }
 
-  /** Says something of a namespace. Null while the store is away. */
-  change(name: string, change: (before: Namespace) => Namespace): MemoNamespaceView | null {
+  /** Says something of a namespace; what is over its limits then leaves. Null while the store is away. */
+  async change(name: string, change: (before: Namespace) => Namespace): Promise<MemoNamespaceView | null> {
     const { store } = this.#deps.opened;
     if (!store) return null;
     store.namespaces.save(change(store.namespaces.of(name)));
+    await trimNamespace(store, name);
     return this.namespaces().find((one) => one.name === name) ?? null;
   }
 

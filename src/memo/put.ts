@@ -3,6 +3,7 @@ import { isWorthKeeping } from '../policy/results.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Result } from './answers.ts';
 import type { Blob } from './blobs.ts';
+import { fitsNamespace, isShort } from './namespace-room.ts';
 import type { SourceDeps } from './source-deps.ts';
 import type { Store } from './store.ts';
 import { keptBlob, storeBlob } from './store-blob.ts';
@@ -64,8 +65,10 @@ export async function storeValue(
   if (isLong && body === null) return 'NO_SPACE';
   using room = await store.room.reserve(isLong || !isJson ? 0 : Buffer.byteLength(value.text), 1);
   if (!room) return 'NO_SPACE';
-  // Making room may have taken long; its blobs were kept meanwhile.
   const { kind, bytes } = value;
+  const coming = { ns, key, bytes };
+  while (isShort(store, coming)) if (!(await fitsNamespace(store, coming))) return 'NO_SPACE';
+  // Making room may have taken long; its blobs were kept meanwhile.
   const blobs = body ? [...value.blobs, body] : value.blobs;
   store.put({
     value: { kind, bytes, blobs, body: body?.sha256 ?? null, doc: body ? null : value.text },

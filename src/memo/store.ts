@@ -37,6 +37,8 @@ export class Store implements Disposable {
   readonly #deps: StoreDeps;
   readonly #db: Database;
   readonly #recent: Recent;
+  /** What a namespace holds, once it was asked for. */
+  readonly #heldBy = new Map<string, { items: number; bytes: number }>();
   /** Bytes of blobs whose files are being removed. */
   #leaving = 0;
   #tick: number;
@@ -73,9 +75,9 @@ export class Store implements Disposable {
     this.room = new Room({
       ...deps,
       held: () => this.held(),
-      leastWorth: (most) => this.#leastWorth(most),
-      isInUse: (id) => this.blobs.ofEntry(id).some(({ sha256 }) => this.#isHeld(sha256)),
-      evict: (id) => this.#evict(id),
+      leastWorth: (most) => this.leastWorth(most),
+      isInUse: (id) => this.isInUse(id),
+      evict: (id) => this.evict(id),
     });
     database.answerFirst();
   }
@@ -83,6 +85,13 @@ export class Store implements Disposable {
   held(): { items: number; bytes: number; blobs: number } {
     const { items, inlineBytes, blobs, blobBytes } = this.#totals();
     return { items, bytes: inlineBytes + blobBytes + this.#leaving, blobs };
+  }
+
+  /** Entries of a namespace, and their bytes: a blob counts for each that has it. */
+  heldBy(ns: string): { items: number; bytes: number } {
+    const held = this.#heldBy.get(ns) ?? this.entries.sum({ ns });
+    this.#heldBy.set(ns, held);
+    return held;
   }
 
   get ram(): { items: number; bytes: number; limit: number } {
@@ -134,6 +143,7 @@ export class Store implements Disposable {
       if (before) this.entries.remove(before.id);
       return this.entries.add(entry, new Set(tags));
     });
+    this.#count(entry, 1);
     if (before) this.#left(before, { keep: new Set(value.blobs.map(({ sha256 }) => sha256)) }).catch(this.#deps.onTrouble);
     for (const { sha256 } of value.blobs) this.uploads.forget(sha256);
     const stored = { ...entry, id };
@@ -224,7 +234,13 @@ export class Store implements Disposable {
     return this.inUse.has(sha256) || this.uploads.has(sha256);
   }
 
+  #count({ ns, bytes }: Pick<Entry, 'ns' | 'bytes'>, items: 1 | -1): void {
+    const held = this.#heldBy.get(ns);
+    if (held) this.#heldBy.set(ns, { items: held.items + items, bytes: held.bytes + items * bytes });
+  }
+
   #left(entry: Entry, { keep }: { keep?: ReadonlySet<string> } = {}): Promise<number> {
+    this.#count(entry, -1);
     this.#recent.remove(entry);
     this.usage.forget(entry.id);
     const blobs = entry.blobs.filter(({ sha256 }) => !keep?.has(sha256));
@@ -234,7 +250,13 @@ export class Store implements Disposable {
     );
   }
 
-  async #evict(id: number): Promise<number> {
+  /** Whether a program may be reading it. */
+  isInUse(id: number): boolean {
+    return this.blobs.ofEntry(id).some(({ sha256 }) => this.#isHeld(sha256));
+  }
+
+  /** Removes an entry to make room; resolves with the bytes that it freed. */
+  async evict(id: number): Promise<number> {
     const entry = this.entries.byId(id);
     if (!entry) return 0;
     const isOver = entry.endsAt !== null && entry.endsAt <= this.#deps.clock.now();
@@ -242,11 +264,11 @@ export class Store implements Disposable {
     return this.remove([id]);
   }
 
-  /** What is over leaves before what has worth. */
-  #leastWorth(most: number): number[] {
+  /** The entries that leave first, of one namespace or of all: what is over leaves before what has worth. */
+  leastWorth(most: number, ns?: string): number[] {
     this.flush();
-    const over = this.entries.over(this.#deps.clock.now());
-    return [...new Set([...over, ...this.entries.leastWorth(most)])];
+    const over = this.entries.over(this.#deps.clock.now(), ns);
+    return [...new Set([...over, ...this.entries.leastWorth(most, ns)])];
   }
 
   #totals(): { items: number; inlineBytes: number; blobs: number; blobBytes: number; tick: number } {

@@ -105,6 +105,39 @@ describe('limits', () => {
     expect(rig.memo.manage.stats()).toMatchObject({ current_items: 2, evictions: 0 });
   });
 
+  test('a namespace has its own: what is worth least in it leaves, and others keep theirs', async () => {
+    const { memo, put, get } = createMemo();
+    await put(keyOf(1), 'other', { ns: 'other', costMs: 10 });
+    await memo.manage.change('n', (before) => ({ ...before, settings: { maxItems: 2, maxBytes: 2000 } }));
+    await put(keyOf(1), 'dear', { costMs: 1e9 });
+    for (const index of [2, 3, 4]) expect(await put(keyOf(index), 'cheap', { costMs: 1000 })).toMatchObject({ stored: true });
+    expect(memo.manage.namespaces()).toMatchObject([
+      { name: 'n', items: 2 },
+      { name: 'other', items: 1 },
+    ]);
+    expect((await get(keyOf(1))).state).toBe('hit');
+    expect(await put(keyOf(4), 'x'.repeat(1900), { costMs: 1e9 })).toMatchObject({ stored: true });
+    expect(await put(keyOf(4), 'x'.repeat(1990))).toMatchObject({ stored: true });
+    expect(await put(keyOf(5), 'x'.repeat(2001))).toMatchObject({ stored: false, reason: 'NO_SPACE' });
+    expect(memo.manage.namespaces()).toMatchObject([{ items: 2, bytes: 1998 }, { items: 1 }]);
+    await memo.manage.change('n', (before) => ({ ...before, settings: { maxBytes: 100 } }));
+    expect(memo.manage.namespaces()).toMatchObject([{ items: 1, bytes: 6 }, { items: 1 }]);
+    expect(memo.manage.stats()).toMatchObject({ evictions: 3 });
+  });
+
+  test('that of a namespace holds when many store at once', async () => {
+    const { memo, put } = createMemo();
+    await memo.manage.change('n', (before) => ({ ...before, settings: { maxItems: 3 } }));
+    let most = 0;
+    const store = async (index: number) => {
+      await put(keyOf(index), index);
+      most = Math.max(most, memo.manage.namespaces()[0]?.items ?? 0);
+    };
+    await Promise.all(Array.from({ length: 40 }, (_, index) => store(index)));
+    expect(most).toBe(3);
+    expect(memo.manage.stats()).toMatchObject({ stores: 40, evictions: 37 });
+  });
+
   test('a lower limit counts at once', async () => {
     const rig = createMemo();
     for (const index of [1, 2, 3]) await rig.put(keyOf(index), index);

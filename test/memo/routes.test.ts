@@ -155,6 +155,19 @@ describe('/api/memo', () => {
     expect((await putBlob('xyz', 'b')).statusCode).toBe(400);
   });
 
+  test('a namespace has limits of its own, and loses them', async () => {
+    const { send, post } = createMemoClient();
+    for (const parts of [1, 2, 3]) await post('/api/memo/put', { ns: 'n', parts, value: parts });
+    const change = (payload: object) => send({ method: 'PUT', url: '/api/memo/namespaces/n', payload });
+    expect((await change({ maxItems: 2, maxBytes: '1GiB' })).body).toMatchObject({
+      items: 2,
+      settings: { maxItems: 2, maxBytes: 2 ** 30 },
+    });
+    for (const wrong of [{ maxItems: 0 }, { maxItems: 1.5 }, { maxBytes: 0 }, { maxBytes: '0' }, { maxBytes: 'much' }])
+      expect((await change(wrong)).status).toBe(400);
+    expect((await change({ maxItems: null, maxBytes: 500 })).body).toMatchObject({ settings: { maxBytes: 500 } });
+  });
+
   test('a namespace may keep negative results, for a minute at most', async () => {
     const { send, post } = createMemoClient();
     const put = () => post('/api/memo/put', { ns: 'n', parts: 1, value: null, negative: true });

@@ -60,7 +60,7 @@ describe('the life of a result', () => {
   test('a negative result is kept only where its namespace says so, and not longer', async () => {
     const { put, get, memo, clock } = createMemo();
     expect(await put(keyOf(1), null, { negative: true })).toMatchObject({ stored: false, reason: 'NEGATIVE' });
-    memo.manage.change('n', (before) => ({ ...before, settings: { negativeTtlMs: minute } }));
+    await memo.manage.change('n', (before) => ({ ...before, settings: { negativeTtlMs: minute } }));
     expect(await put(keyOf(1), null, { negative: true, ttlMs: 60 * minute, staleMs: minute })).toMatchObject({ stored: true });
     expect((await get(keyOf(1))).state).toBe('hit');
     clock.advance(minute);

@@ -47,11 +47,15 @@ function namespaceTable(namespaces: MemoNamespaceView[], look: Look): string {
     [
       { title: 'NAMESPACE', value: ({ name }) => name, shrinks: 'name' },
       { title: 'VERSION', value: ({ version }) => version || '-', shrinks: 'sentence' },
-      { title: 'RESULTS', value: ({ items }) => formatCount(items), align: 'right' },
-      { title: 'SIZE', value: ({ bytes }) => formatBytes(bytes), align: 'right' },
+      { title: 'RESULTS', value: ({ items, settings }) => ofMost(items, settings.maxItems, formatCount), align: 'right' },
+      { title: 'SIZE', value: ({ bytes, settings }) => ofMost(bytes, settings.maxBytes, formatBytes), align: 'right' },
     ],
     look,
   );
+}
+
+function ofMost(value: number, most: number | undefined, format: (value: number) => string): string {
+  return most === undefined ? format(value) : `${format(value)} of ${format(most)}`;
 }
 
 export function memoListPage({ entries, total }: MemoEntriesAnswer, look: Look): string {

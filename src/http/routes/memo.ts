@@ -2,9 +2,10 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { MemoNamespaceSettings } from '../../api/memo.ts';
 import { CacheError } from '../../core/errors.ts';
+import { parseSize } from '../../core/units.ts';
 import { askerOn, holderOn } from '../../memo/asker.ts';
 import { lifetime, lifetimeMs, namespace, readGet, readPut, readTake, sha256 } from '../memo-requests.ts';
-import { parse } from '../parse.ts';
+import { bytes, parse } from '../parse.ts';
 import type { RateLimit } from '../rate-limit.ts';
 import type { Services } from '../services.ts';
 import { invalidateMemo } from './memo-plane.ts';
@@ -23,6 +24,8 @@ const namespaceBody = z.strictObject({
   ttl: lifetime.nullish(),
   stale: lifetime.nullish(),
   negativeTtl: lifetime.nullish(),
+  maxItems: z.number().int().min(1).max(100_000_000).nullish(),
+  maxBytes: z.union([z.string().max(100), bytes]).nullish(),
 });
 /** A result that nobody should rely on is not kept longer, ms. */
 const longestNegativeMs = 60_000;
@@ -78,26 +81,29 @@ export function memoRoutes(app: FastifyInstance, services: Pick<Services, 'memo'
 
   app.get('/api/memo/namespaces', () => ({ namespaces: manage.namespaces() }));
 
-  app.put<{ Params: { ns: string } }>('/api/memo/namespaces/:ns', (request) => {
+  app.put<{ Params: { ns: string } }>('/api/memo/namespaces/:ns', async (request) => {
     const name = parse(namespace, request.params.ns);
-    const { version, ...times } = parse(namespaceBody, request.body) as z.output<typeof namespaceBody>;
-    const changed = manage.change(name, (before) => ({
+    const { version, ...said } = parse(namespaceBody, request.body) as z.output<typeof namespaceBody>;
+    const changed = await manage.change(name, (before) => ({
       ...before,
       version: version ?? before.version,
-      settings: changedTimes(before.settings, times),
+      settings: changedSettings(before.settings, said),
     }));
     return changed ?? away();
   });
 }
 
-type Times = Omit<z.output<typeof namespaceBody>, 'version'>;
+type Said = Omit<z.output<typeof namespaceBody>, 'version'>;
 
-function changedTimes(before: MemoNamespaceSettings, { ttl, stale, negativeTtl }: Times): MemoNamespaceSettings {
+function changedSettings(before: MemoNamespaceSettings, said: Said): MemoNamespaceSettings {
+  const { ttl, stale, negativeTtl, maxItems, maxBytes } = said;
   const { ttlMs, staleMs, negativeTtlMs } = before;
   const settings: { [K in keyof MemoNamespaceSettings]: MemoNamespaceSettings[K] | undefined } = {
     ttlMs: chosen(ttl, ttlMs, (given) => lifetimeMs(given, 'ttl')),
     staleMs: chosen(stale, staleMs, (given) => lifetimeMs(given, 'stale') ?? undefined),
     negativeTtlMs: chosen(negativeTtl, negativeTtlMs, negativeMs),
+    maxItems: chosen(maxItems, before.maxItems, Number),
+    maxBytes: chosen(maxBytes, before.maxBytes, sizeOf),
   };
   return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined)) as MemoNamespaceSettings;
 }
@@ -116,6 +122,16 @@ function negativeMs(given: string | number): number {
   const ms = lifetimeMs(given, 'negativeTtl');
   if (ms !== null && ms <= longestNegativeMs) return ms;
   throw new CacheError('BAD_REQUEST', 'negativeTtl: at most 60s');
+}
+
+function sizeOf(given: string | number): number {
+  try {
+    const size = typeof given === 'number' ? given : parseSize(given);
+    if (size > 0) return size;
+  } catch (error) {
+    throw new CacheError('BAD_REQUEST', `maxBytes: ${(error as Error).message}`);
+  }
+  throw new CacheError('BAD_REQUEST', 'maxBytes: must be more than 0');
 }
 
 function away(): never {

@@ -1,0 +1,37 @@
+import type { Entry } from './entry.ts';
+import type { Store } from './store.ts';
+
+/** What is to come into a namespace, in the place of an earlier result of its key. */
+type Coming = Pick<Entry, 'ns' | 'key' | 'bytes'>;
+
+/**
+ * Keeps a namespace within its own limits: what is worth least in it leaves for what comes.
+ * @returns whether it fits; that holds until other work is waited for
+ */
+export async function fitsNamespace(store: Store, coming: Coming): Promise<boolean> {
+  const { maxBytes = Number.POSITIVE_INFINITY } = store.namespaces.of(coming.ns).settings;
+  if (coming.bytes > maxBytes) return false;
+  const stuck = new Set<number>();
+  while (isShort(store, coming)) {
+    const id = store.leastWorth(1 + stuck.size, coming.ns).find((one) => !stuck.has(one));
+    if (id === undefined) return false;
+    if (store.isInUse(id)) stuck.add(id);
+    else await store.evict(id);
+  }
+  return true;
+}
+
+/** Removes what is over limits that were lowered. */
+export async function trimNamespace(store: Store, ns: string): Promise<void> {
+  await fitsNamespace(store, { ns, key: '', bytes: 0 });
+}
+
+/** False for a namespace without limits of its own, and nothing is counted. */
+export function isShort(store: Store, { ns, key, bytes }: Coming): boolean {
+  const { maxItems, maxBytes } = store.namespaces.of(ns).settings;
+  if (maxItems === undefined && maxBytes === undefined) return false;
+  const held = store.heldBy(ns);
+  const before = key === '' ? undefined : store.entries.find(ns, key);
+  const items = held.items + (key === '' || before ? 0 : 1);
+  return items > (maxItems ?? items) || held.bytes - (before?.bytes ?? 0) + bytes > (maxBytes ?? Number.POSITIVE_INFINITY);
+}
