@@ -1,45 +1,27 @@
 import { once } from 'node:events';
 import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { CacheError } from '../../src/core/errors.ts';
 import { type DaemonProcess, endDaemonProcess, startDaemonProcess } from '../helpers/daemon-process.ts';
 import { writeWeights } from '../helpers/files.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
+import { countingSteps, killAtEveryStep, type Life } from './kill-matrix.ts';
 import { bytesHeld, violations, type World } from './oracles.ts';
 
-const preload = fileURLToPath(new URL('./crash-points.ts', import.meta.url));
 const KiB = 1024;
-/** Every how many-th step is a crash point; 1 = all. */
-const every = Number(process.env['CRASH_EVERY'] ?? 1);
 const goalSteps = 30;
 
 test.each(['ssd', 'ram'] as const)(
   'killed at every step of compressing two copies and of restoring one to %s, it keeps every file',
   async (to) => {
-    const uncut = await run(0, to);
-    expect(uncut).toMatchObject({ fired: false, wrong: [] });
-    expect(uncut.steps.length).toBeGreaterThanOrEqual(goalSteps);
+    const uncut = await killAtEveryStep(`compressed copies, back to ${to}`, goalSteps, (at) => run(at, to));
     expect(uncut.steps.filter((step) => step.includes('/cold/'))).not.toEqual([]);
-    const points = Array.from({ length: uncut.steps.length }, (_, index) => index + 1).filter((at) => at % every === 0);
-    let fired = 0;
-    const wrong: string[] = [];
-    for (const at of points) {
-      const outcome = await run(at, to);
-      if (outcome.fired) fired += 1;
-      wrong.push(...outcome.wrong.map((what) => `killed before step ${at} (${outcome.steps.at(-1)}): ${what}`));
-    }
-    console.log(
-      `cold, to ${to}: ${points.length} crash points of ${uncut.steps.length} steps, ${fired} fired, ${wrong.length} violations`,
-    );
-    expect(wrong).toEqual([]);
-    expect(fired).toBeGreaterThanOrEqual(points.length * 0.9);
   },
 );
 
 /** Eight copies made in peace; then compressing is switched on, and the daemon is killed before step `at` (0 = not). */
-async function run(at: number, to: 'ssd' | 'ram'): Promise<{ fired: boolean; steps: string[]; wrong: string[] }> {
+async function run(at: number, to: 'ssd' | 'ram'): Promise<Life> {
   const dir = tempDir();
   const world = createWorld(dir);
   const settings = { AUTOCACHE_ROOTS: `${world.root}=hdd`, AUTOCACHE_LIMIT: `${world.limit}`, AUTOCACHE_SCRUB: 'off' };
@@ -54,9 +36,7 @@ async function run(at: number, to: 'ssd' | 'ram'): Promise<{ fired: boolean; ste
   const environment = { CRASH_AT: `${at}`, CRASH_LOG: log, CRASH_BELOW: `${join(dir, 'cache')}:${memory}` };
   const ram = to === 'ram' && { AUTOCACHE_RAM_DIR: join(memory, 'ram'), AUTOCACHE_RAM_LIMIT: '2MiB' };
   const cold = { ...settings, ...ram, AUTOCACHE_COMPRESS: 'cold' };
-  const first = await startDaemonProcess({ dir, settings: cold, environment, nodeOptions: `--import=${preload}` }).catch(
-    () => null,
-  );
+  const first = await startDaemonProcess({ dir, settings: cold, environment, nodeOptions: countingSteps }).catch(() => null);
   if (first) await use(first, to);
   const steps = readFileSync(log, 'utf8').trimEnd().split('\n');
   const fired = first === null || first.child.signalCode === 'SIGKILL';

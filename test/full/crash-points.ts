@@ -5,7 +5,7 @@
  */
 import fs from 'node:fs';
 import { createRequire, syncBuiltinESMExports } from 'node:module';
-import { isMainThread } from 'node:worker_threads';
+import { isMainThread, threadId } from 'node:worker_threads';
 
 const { CRASH_AT = '', CRASH_LOG = '', CRASH_BELOW = '', CRASH_ROWS = 'copies' } = process.env;
 const rows = new RegExp(`^\\s*(INSERT|UPDATE|DELETE)[^;]*\\b(${CRASH_ROWS})\\b`);
@@ -14,11 +14,15 @@ const directories = CRASH_BELOW.split(':');
 const ours = new Set<number>();
 const log = CRASH_LOG === '' ? -1 : real.openSync(CRASH_LOG, 'a');
 
+let taken = 0;
+
 function step(name: string, detail: string): void {
-  // Appending is one step for the system, so threads and processes count together.
-  real.writeSync(log, `${name} ${detail.replaceAll('\n', ' ')}\n`);
-  const count = real.readFileSync(CRASH_LOG, 'utf8').split('\n').length - 1;
-  if (count !== Number(CRASH_AT)) return;
+  // Appending is one step for the system, so threads and processes count together; which line is this one's its end tells.
+  taken += 1;
+  const line = `${name} ${detail.replaceAll('\n', ' ')} (${process.pid}.${threadId}.${taken})`;
+  real.writeSync(log, `${line}\n`);
+  const number = real.readFileSync(CRASH_LOG, 'utf8').split('\n').indexOf(line) + 1;
+  if (number !== Number(CRASH_AT)) return;
   const isReader = process.send !== undefined;
   if (isReader) process.kill(process.ppid, 'SIGKILL');
   process.kill(process.pid, 'SIGKILL');
@@ -42,7 +46,9 @@ function wrap(where: object, name: string): void {
   if (!original) throw new Error(`no ${name} to wrap`);
   calls[name] = (...args) => {
     const writes = !name.startsWith('open') || args[1] !== 'r';
-    if (writes && isOurs(args[0])) step(name, String(args[0]));
+    // A symbolic link is made at its second argument.
+    const target = name === 'symlinkSync' ? args[1] : args[0];
+    if (writes && isOurs(target)) step(name, String(target));
     const result = original.apply(where, args);
     if (name === 'open' && writes && isOurs(args[0]))
       return (result as Promise<object>).then((file) => wrapHandle(file, String(args[0])));
@@ -77,11 +83,13 @@ if (log >= 0) {
     'chmodSync',
     'renameSync',
     'linkSync',
+    'symlinkSync',
+    'copyFileSync',
     'truncateSync',
     'ftruncateSync',
   ];
-  for (const name of [...sync, 'rmSync', 'rmdirSync', 'closeSync', 'fdatasync']) wrap(fs, name);
-  for (const name of ['rm', 'rename', 'open']) wrap(fs.promises, name);
+  for (const name of [...sync, 'rmSync', 'rmdirSync', 'closeSync', 'fdatasync', 'fdatasyncSync']) wrap(fs, name);
+  for (const name of ['rm', 'rename', 'open', 'mkdir']) wrap(fs.promises, name);
   syncBuiltinESMExports();
   // In the daemon itself the rows are steps as well; its threads and processes never open the catalog.
   if (isMainThread && process.send === undefined) {

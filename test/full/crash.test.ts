@@ -1,21 +1,15 @@
 import { once } from 'node:events';
 import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, test, vi } from 'vitest';
 import { CacheError } from '../../src/core/errors.ts';
 import { type DaemonProcess, endDaemonProcess, startDaemonProcess } from '../helpers/daemon-process.ts';
 import { writeModel } from '../helpers/files.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
+import { countingSteps, killAtEveryStep, type Life } from './kill-matrix.ts';
 import { bytesHeld, violations, type World } from './oracles.ts';
 
-const preload = fileURLToPath(new URL('./crash-points.ts', import.meta.url));
 const MiB = 2 ** 20;
-/** Every how many-th step is a crash point; 1 = all. And how often each is run. */
-const every = Number(process.env['CRASH_EVERY'] ?? 1);
-const runs = Number(process.env['CRASH_RUNS'] ?? 1);
-/** O1 to O6, see the oracles. */
-const oracles = 6;
 
 type Kind = 'hdd' | 'nas';
 
@@ -31,7 +25,6 @@ interface Scenario {
   before: 'nothing' | 'killed while copying' | 'catalog lost';
   /** Whether all sources are asked for at once. */
   together?: boolean;
-  /** At least so many steps must be found, or the matrix tests nothing. */
   leastSteps: number;
 }
 
@@ -71,36 +64,12 @@ const cases = scenarios.flatMap((scenario) => (['hdd', 'nas'] as const).map((kin
 
 describe.each(cases)('the daemon, killed at every step of $name, on $kind', ({ kind, ...scenario }) => {
   test('comes back with what was whole, and with nothing else', async () => {
-    const uncut = await run(scenario, kind, 0);
-    expect(uncut.fired).toBe(false);
-    expect(uncut.wrong).toEqual([]);
-    const points = Array.from({ length: uncut.steps.length }, (_, index) => index + 1).filter((at) => at % every === 0);
-    expect(uncut.steps.length).toBeGreaterThanOrEqual(scenario.leastSteps);
-    let fired = 0;
-    const wrong: string[] = [];
-    for (const at of points.flatMap((point) => Array<number>(runs).fill(point))) {
-      const outcome = await run(scenario, kind, at);
-      if (outcome.fired) fired += 1;
-      wrong.push(...outcome.wrong.map((what) => `killed before step ${at} (${outcome.steps.at(-1)}): ${what}`));
-    }
-    const of = `${points.length} crash points (of ${uncut.steps.length} steps)`;
-    console.log(
-      `${kind}, ${scenario.name}: ${of} x ${runs} runs, faults fired ${fired}, ${oracles} oracles held, ${wrong.length} violations`,
-    );
-    expect(wrong).toEqual([]);
-    // The number of writes to the catalog differs a little from run to run; a matrix that misses more tests nothing.
-    expect(fired).toBeGreaterThanOrEqual(Math.max(1, Math.floor(points.length * runs * 0.95)));
+    await killAtEveryStep(`${scenario.name}, on ${kind}`, scenario.leastSteps, (at) => run(scenario, kind, at));
   });
 });
 
-interface Outcome {
-  fired: boolean;
-  steps: string[];
-  wrong: string[];
-}
-
 /** One life of the daemon, cut short before step `at` (0 = not), and what is found in the next. */
-async function run(scenario: Scenario, kind: Kind, at: number): Promise<Outcome> {
+async function run(scenario: Scenario, kind: Kind, at: number): Promise<Life> {
   const dir = tempDir();
   const world = createWorld(dir, scenario);
   const settings = { AUTOCACHE_ROOTS: `${world.root}=${kind}`, AUTOCACHE_LIMIT: `${world.limit}`, AUTOCACHE_SCRUB: 'off' };
@@ -109,13 +78,11 @@ async function run(scenario: Scenario, kind: Kind, at: number): Promise<Outcome>
   const log = join(dir, 'steps');
   writeFileSync(log, '');
   const environment = { CRASH_AT: `${at}`, CRASH_LOG: log, CRASH_BELOW: join(dir, 'cache') };
-  const nodeOptions = `--import=${preload}`;
-  const first = await startDaemonProcess({ dir, settings, environment, nodeOptions }).catch(() => null);
+  const first = await startDaemonProcess({ dir, settings, environment, nodeOptions: countingSteps }).catch(() => null);
   const held = first ? await use(first, world, scenario.together) : { most: 0 };
   const steps = readFileSync(log, 'utf8').trimEnd().split('\n');
   const fired = first === null || first.child.signalCode === 'SIGKILL';
   const wrong = held.most > world.limit ? [`O3: ${held.most} bytes were held, the limit is ${world.limit}`] : [];
-  if (at > 0 && fired && steps.length < at) wrong.push('it was not the crash point that ended the daemon');
   if (first) await endDaemonProcess(first.child);
 
   const second = await startDaemonProcess({ dir, settings: { ...settings, AUTOCACHE_MODE: 'read-only' } });

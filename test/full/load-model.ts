@@ -14,3 +14,11 @@ export function writeVersion(path: string, version: number): void {
 export function versionIn(bytes: Buffer): number {
   return Number(bytes.toString('latin1', 0, 12));
 }
+
+/** What a program that loads models has found since it told last. */
+export interface Found {
+  loads: number;
+  /** Loads from copies. */
+  hits: number;
+  wrong: string[];
+}

@@ -1,14 +1,24 @@
-/** One of many programs that load models through the daemon: checks every byte it reads, and prints what it found as JSON. */
+/**
+ * One of many programs that load models through the daemon: checks every byte it reads, and prints what it found as lines of JSON. It
+ * ends when its standard input does.
+ */
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createResolver } from '../../src/index.ts';
-import { blockBytes, versionIn } from './load-model.ts';
+import { blockBytes, type Found, versionIn } from './load-model.ts';
 
-const [stateDir = '', seconds = '0', ...models] = process.argv.slice(2);
+const tellEveryMs = 2000;
+
+const [stateDir = '', ...models] = process.argv.slice(2);
 const resolver = createResolver({ stateDir, timeoutMs: { connect: 1000, answer: 5000 } });
-const found = { loads: 0, hits: 0, wrong: [] as string[] };
+let found: Found = { loads: 0, hits: 0, wrong: [] };
+let ended = false;
+process.stdin.on('close', () => {
+  ended = true;
+});
+process.stdin.resume();
 
-for (const until = performance.now() + 1000 * Number(seconds); performance.now() < until; ) {
+for (let toldAt = performance.now(); !ended; ) {
   const model = models[Math.floor(Math.random() * models.length)] ?? '';
   const oldest = presentVersion(model);
   const { path, reason } = await resolver.resolve(model, { waitMs: Math.random() < 0.2 ? 2000 : 0 });
@@ -26,9 +36,12 @@ for (const until = performance.now() + 1000 * Number(seconds); performance.now()
   // Without a daemon to wait for, the readers alone would take the whole machine.
   await sleep(20);
   if (path !== model) found.hits += 1;
+  if (performance.now() - toldAt < tellEveryMs && !ended) continue;
+  console.log(JSON.stringify(found));
+  found = { loads: 0, hits: 0, wrong: [] };
+  toldAt = performance.now();
 }
 resolver.close();
-console.log(JSON.stringify(found));
 
 function presentVersion(model: string): number {
   const block = Buffer.alloc(blockBytes);

@@ -2,13 +2,10 @@ import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { type DaemonProcess, endDaemonProcess, startDaemonProcess } from '../helpers/daemon-process.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
-
-const preload = fileURLToPath(new URL('./crash-points.ts', import.meta.url));
-const every = Number(process.env['CRASH_EVERY'] ?? 1);
+import { countingSteps, killAtEveryStep, type Life } from './kill-matrix.ts';
 
 const blobs = { first: Buffer.alloc(200_000, 1), second: Buffer.alloc(150_000, 2) };
 const long = 'x'.repeat(60_000);
@@ -26,24 +23,11 @@ const results: { key: string; body: object; blob?: Buffer }[] = [
 ];
 
 test('a daemon that is killed at every step of storing results has none that is wrong, and nothing left over', async () => {
-  const uncut = await run(0);
-  expect(uncut).toMatchObject({ fired: false, wrong: [] });
-  expect(uncut.steps).toBeGreaterThanOrEqual(40);
-  const points = Array.from({ length: uncut.steps }, (_, index) => index + 1).filter((at) => at % every === 0);
-  const wrong: string[] = [];
-  let fired = 0;
-  for (const at of points) {
-    const outcome = await run(at);
-    if (outcome.fired) fired += 1;
-    wrong.push(...outcome.wrong.map((what) => `killed before step ${at} (${outcome.last}): ${what}`));
-  }
-  console.log(`results: ${points.length} crash points, faults fired ${fired}, ${wrong.length} violations`);
-  expect(wrong).toEqual([]);
-  expect(fired).toBeGreaterThanOrEqual(Math.floor(points.length * 0.95));
+  await killAtEveryStep('results', 40, run);
 });
 
 /** One life of the daemon, cut short before step `at` (0 = not), and what is found in the next. */
-async function run(at: number) {
+async function run(at: number): Promise<Life> {
   const dir = tempDir();
   const log = join(dir, 'steps');
   writeFileSync(log, '');
@@ -54,7 +38,7 @@ async function run(at: number) {
     CRASH_BELOW: join(dir, 'cache', 'memo'),
     CRASH_ROWS: 'entries \\(ns|FROM entries|blobs|entry_blobs|tags|deps',
   };
-  const first = await startDaemonProcess({ dir, settings, environment, nodeOptions: `--import=${preload}` });
+  const first = await startDaemonProcess({ dir, settings, environment, nodeOptions: countingSteps });
   const stored = new Map<string, string>();
   const wrong: string[] = [];
   try {
@@ -67,13 +51,13 @@ async function run(at: number) {
   } catch {
     // It was killed.
   }
-  const lines = readFileSync(log, 'utf8').trimEnd().split('\n');
+  const steps = readFileSync(log, 'utf8').trimEnd().split('\n');
   await endDaemonProcess(first.child);
   const second = await startDaemonProcess({ dir, settings });
   wrong.push(...(await violations(second, dir, stored)));
   await endDaemonProcess(second.child);
   rmSync(dir, { recursive: true });
-  return { fired: first.child.signalCode === 'SIGKILL', steps: lines.length, last: lines.at(-1), wrong };
+  return { fired: first.child.signalCode === 'SIGKILL', steps, wrong };
 }
 
 async function store(daemon: DaemonProcess, { key: of, body, blob }: (typeof results)[number]): Promise<void> {

@@ -1,17 +1,15 @@
 import { once } from 'node:events';
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import type { WarmRequest } from '../../src/api/api.ts';
 import { CacheError } from '../../src/core/errors.ts';
 import { type DaemonProcess, endDaemonProcess, startDaemonProcess } from '../helpers/daemon-process.ts';
 import { writeModel } from '../helpers/files.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
+import { countingSteps, killAtEveryStep } from './kill-matrix.ts';
 
-const preload = fileURLToPath(new URL('./crash-points.ts', import.meta.url));
 const MiB = 2 ** 20;
-const every = Number(process.env['CRASH_EVERY'] ?? 1);
 
 /** Two models of which one fits into memory. */
 function createWorld() {
@@ -43,7 +41,7 @@ type World = ReturnType<typeof createWorld>;
 function start({ dir, ramDir, settings, log }: World, at: number): Promise<DaemonProcess | undefined> {
   writeFileSync(log, '');
   const environment = { CRASH_AT: `${at}`, CRASH_LOG: log, CRASH_BELOW: ramDir };
-  return startDaemonProcess({ dir, settings, environment, nodeOptions: `--import=${preload}` }).catch(() => undefined);
+  return startDaemonProcess({ dir, settings, environment, nodeOptions: countingSteps }).catch(() => undefined);
 }
 
 function stepsOf({ log }: World): string[] {
@@ -101,55 +99,32 @@ function filesIn({ ramDir }: World): string[] {
 
 describe.runIf(process.platform === 'linux')('the daemon, killed at every step', () => {
   test('of a copy into memory and of another one for which it leaves', async () => {
-    const uncut = createWorld();
-    const daemon = await start(uncut, 0);
-    if (!daemon) throw new Error('the daemon did not start');
-    const begin = await use(daemon, uncut);
-    const steps = stepsOf(uncut).length;
-    await endDaemonProcess(daemon.child, 'SIGKILL');
-    expect(filesIn(uncut)).not.toEqual([]);
-    expect(await violations(uncut)).toEqual([]);
-    uncut.end();
-    const points = Array.from({ length: steps - begin + 1 }, (_, index) => begin + index).filter((at) => at % every === 0);
-    const run = async (at: number) => {
+    await killAtEveryStep('copies into memory', 20, async (at) => {
       const world = createWorld();
-      const first = await start(world, at);
-      if (first) await use(first, world);
-      const fired = first?.child.signalCode === 'SIGKILL';
-      if (first) await endDaemonProcess(first.child, 'SIGKILL');
-      const wrong = (await violations(world)).map((what) => `killed before step ${at} (${stepsOf(world)[at - 1]}): ${what}`);
+      const daemon = await start(world, at);
+      const first = daemon ? await use(daemon, world) : 1;
+      const steps = stepsOf(world);
+      const fired = daemon?.child.signalCode === 'SIGKILL';
+      if (daemon) await endDaemonProcess(daemon.child, 'SIGKILL');
+      if (at === 0) expect(filesIn(world)).not.toEqual([]);
+      const wrong = await violations(world);
       world.end();
-      return { fired, wrong };
-    };
-    await runAll('copies into memory', points, run);
+      return { fired, steps, first, wrong };
+    });
   });
 
   test('of emptying the memory of a daemon that was killed', async () => {
-    const run = async (at: number) => {
+    await killAtEveryStep('emptying', 5, async (at) => {
       const world = createWorld();
       const first = await start(world, 0);
       if (first) await use(first, world);
       if (first) await endDaemonProcess(first.child, 'SIGKILL');
       const second = await start(world, at);
-      const steps = stepsOf(world).length;
+      const steps = stepsOf(world);
       if (second) await endDaemonProcess(second.child, 'SIGKILL');
-      const wrong = (await violations(world)).map((what) => `killed before step ${at} of ${steps}: ${what}`);
+      const wrong = await violations(world);
       world.end();
-      return { fired: second === undefined, wrong, steps };
-    };
-    const { steps } = await run(0);
-    const points = Array.from({ length: steps }, (_, index) => index + 1).filter((at) => at % every === 0);
-    await runAll('emptying', points, run);
+      return { fired: second === undefined, steps, wrong };
+    });
   });
 });
-
-async function runAll(what: string, points: number[], run: (at: number) => Promise<{ fired: boolean; wrong: string[] }>) {
-  const outcomes = [];
-  for (const at of points) outcomes.push(await run(at));
-  const fired = outcomes.filter((outcome) => outcome.fired).length;
-  const wrong = outcomes.flatMap((outcome) => outcome.wrong);
-  console.log(`${what}: ${points.length} crash points, ${fired} fired, ${wrong.length} violations`);
-  expect(wrong).toEqual([]);
-  // Writes to the catalog come a little earlier or later from run to run.
-  expect(fired).toBeGreaterThanOrEqual(points.length * 0.9);
-}

@@ -6,7 +6,8 @@ import { onTestFinished } from 'vitest';
 import { Client } from '../../src/cli/client.ts';
 import { tempDir } from './temp-dir.ts';
 
-const program = fileURLToPath(new URL('../../bin/autocached.ts', import.meta.url));
+/** The built program starts in half the time; `npm run test:full` has built it. */
+const program = fileURLToPath(new URL(`../../${process.env['TESTED_PROGRAM'] ?? 'bin/autocached.ts'}`, import.meta.url));
 
 export interface DaemonProcess {
   dir: string;
