@@ -5,10 +5,15 @@ from __future__ import annotations
 from typing import Iterable
 
 
+def inputs_of(node) -> dict:
+    """The inputs of a node by name; none for malformed nodes."""
+    inputs = node.get("inputs") if isinstance(node, dict) else None
+    return inputs if isinstance(inputs, dict) else {}
+
+
 def sources(node) -> list[str]:
     """Ids of the nodes that a node is linked to."""
-    inputs = node.get("inputs") if isinstance(node, dict) else None
-    return [value[0] for value in inputs.values() if _is_link(value)] if isinstance(inputs, dict) else []
+    return [value[0] for value in inputs_of(node).values() if _is_link(value)]
 
 
 def with_sources(prompt: dict, ids: Iterable[str]) -> set[str]:

@@ -216,6 +216,12 @@ class Cached(Queueing):
         self.run_next(runs=["x"])
         self.assertEqual((self.told(), self.registered()), ([("given-1", ["out"], None)], 0))
 
+    def test_of_a_workflow_with_some_thirty_nodes_in_a_chain_what_is_cached_is_not_copied(self):
+        chain = {str(n): user(str(n - 1), seed=n) for n in range(1, 30)}
+        self.submit({"0": loader("a.safetensors"), **chain, "b": loader("b.safetensors"), "out": user("29", more=["b", 0])})
+        self.run_next(cached=["0", *chain], runs=["b", "out"])
+        self.assertEqual([set(cached) for *_, cached in self.told()], [{"0", *chain}])
+
     def test_a_long_chain_of_nodes_is_not_asked_about(self):
         # ComfyUI would compute a key from all that a node needs, for each node.
         chain = {str(n): user(str(n - 1)) for n in range(1, 60)}
