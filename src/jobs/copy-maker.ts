@@ -82,10 +82,12 @@ export class CopyMaker {
     throw new CacheError('CANCELLED', `${path} lies on another disk (${found}) than its folder seemed to (${medium})`);
   }
 
-  /** The more must leave for it, the more of the source is read before. After an error in its midst, that is all of it. */
-  #toRead(job: Job, tier: Tier): 'beginning' | 'ends' | 'whole' {
+  /**
+   * The more must leave for it, the more of the source is read before. After an error that its samples did not show, that is all of it.
+   */
+  #toRead(job: Job, tier: Tier): 'beginning' | 'samples' | 'whole' {
     if (this.#reservations.hasRoom(job, tier)) return 'beginning';
-    return this.#deps.hasFailedReading(job) ? 'whole' : 'ends';
+    return this.#deps.hasFailedReading(job) ? 'whole' : 'samples';
   }
 
   /** Makes the copy another name of an equal source's copy: nothing is written, no room is needed. */

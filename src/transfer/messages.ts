@@ -61,9 +61,9 @@ interface Jobs {
   compress: { order: CompressOrder; report: CopyReport };
 }
 
-/** Open a source and read its beginning, its first and its last MiB, or all of it. */
+/** Open a source and read its beginning, some MiB from all over it, or all of it. */
 export interface ProbeOrder extends Pick<CopyOrder, 'id' | 'source' | 'network'> {
-  reads: 'beginning' | 'ends' | 'whole';
+  reads: 'beginning' | 'samples' | 'whole';
 }
 
 export type JobOrder = Jobs[JobKind]['order'];

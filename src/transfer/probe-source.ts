@@ -7,6 +7,8 @@ import { driverOf } from './run-copy-job.ts';
 const firstBytes = 64 * 1024;
 /** The size of one read of more than the beginning, bytes. */
 const readBytes = 1024 * 1024;
+/** Samples are the ends of a file and the beginnings of so many parts of it. */
+const parts = 16;
 
 /**
  * Opens a source and reads as much of it as was ordered: what cannot be read needs no room.
@@ -35,6 +37,10 @@ function* partsOf(size: number, reads: ProbeOrder['reads']): Generator<[at: numb
   const part = (at: number, most: number): [number, number] => [at, Math.min(most, size - at)];
   if (size === 0) return;
   if (reads === 'beginning') yield part(0, firstBytes);
-  else if (reads === 'ends') yield* [part(0, readBytes), part(Math.max(0, size - readBytes), readBytes)];
-  else for (let at = 0; at < size; at += readBytes) yield part(at, readBytes);
+  else if (reads === 'whole' || size <= 2 * readBytes + parts * firstBytes)
+    for (let at = 0; at < size; at += readBytes) yield part(at, readBytes);
+  else {
+    yield* [part(0, readBytes), part(size - readBytes, readBytes)];
+    for (let index = 1; index < parts; index += 1) yield part(Math.floor((size * index) / parts), firstBytes);
+  }
 }

@@ -103,10 +103,17 @@ describe.skipIf(noMounts !== null)('a source with an input/output error', () => 
     expect(ready()).toBe(4);
   });
 
-  test('in its midst makes room once, and not again before it was read', async (context) => {
+  test('at its half makes no room', async (context) => {
+    const { mount, ready, request } = await arrange(context, 10 * MiB);
+    mount.fail('eio-part');
+    expect(await request()).toBe('SOURCE_IO');
+    expect(ready()).toBe(4);
+  });
+
+  test('between its samples makes room once, and not again before it was read', async (context) => {
     const { rig, mount, fill, ready, request } = await arrange(context, 9 * MiB);
     mount.fail('eio-part');
-    // Its ends can be read: its copy finds out.
+    // Its samples can be read: its copy finds out.
     expect(await request()).toBe('SOURCE_IO');
     expect(ready()).toBeLessThan(4);
     for (const copy of rig.catalog.copies.inState('copying')) rig.catalog.copies.forget(copy.id);
