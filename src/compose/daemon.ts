@@ -18,6 +18,7 @@ import { emptyRam } from '../upkeep/empty-ram.ts';
 import { Leases } from '../usage/leases.ts';
 import { composeAnswering, lookupOptionsOf } from './answering.ts';
 import { composeCopying, copyOptionsOf, startCopying } from './copying.ts';
+import { openLlm } from './llm.ts';
 import { openMemo } from './memo.ts';
 import { isLeftOutBy, openSettings, rulesOf } from './settings.ts';
 import { openSources } from './sources.ts';
@@ -110,6 +111,7 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
   });
   const upkeep = openUpkeep({ ...shared, ...copying, ...answering, speeds, scrubMs: () => settings.current.scrubMs });
   const memo = openMemo({ ...shared, bound: () => rules.bound(tier), tier, settings, speeds });
+  const llm = openLlm({ ...context, config, memo });
   const { limitKeeper } = copying;
   settings.guardLimit((limit) => limitKeeper.leavingUnder(rules.bounds.under(limit)));
   settings.onChange((changed) => {
@@ -127,6 +129,7 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
       ...answering,
       ...upkeep,
       memo,
+      llm,
       daemon: { version, startedAt: clock.monotonic(), cacheDir: tier.dir, stop: stopped.resolve },
       settings,
       roots,

@@ -1,6 +1,7 @@
 import { modes } from '../core/types.ts';
 import { parseBoolean, parseDuration, parseRate, parseSize } from '../core/units.ts';
 import type { Key } from './key.ts';
+import { llmKeys } from './llm-keys.ts';
 import { memoKeys } from './memo-keys.ts';
 import { parseMedium, parsePath, parsePaths, parseRoots } from './paths.ts';
 import { type Config, policyNames } from './types.ts';
@@ -222,6 +223,7 @@ export const keys: { readonly [F in keyof Config]: Key<Config[F]> } = {
     parse: moreThanZero(parseDuration, 'off'),
   },
   ...memoKeys,
+  ...llmKeys,
   listen: {
     name: 'AUTOCACHE_LISTEN',
     default: '127.0.0.1:8189',

@@ -67,6 +67,10 @@ export interface Config {
   /** How long a result is fresh, and how long it is served stale after that. Null = without end. */
   memoTtlMs: number | null;
   memoStaleMs: number;
+  /** Base address of an OpenAI-compatible API, such as `http://127.0.0.1:8080/v1/`; null = none. */
+  llmUrl: string | null;
+  /** Longest silence of that server; null = without end. */
+  llmTimeoutMs: number | null;
   listen: { host: string; port: number };
   log: LogOptions;
   /** Whose members may use the cache, by name or number; null = this user alone. */

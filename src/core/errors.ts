@@ -31,6 +31,8 @@ const table = {
   IN_USE: { status: 409, retry: true },
   ALREADY_RUNNING: { status: 409, retry: false },
   NOT_RUNNING: { status: 503, retry: true },
+  UPSTREAM_AWAY: { status: 502, retry: true },
+  UPSTREAM_SILENT: { status: 504, retry: true },
 } as const;
 
 export type ErrorCode = keyof typeof table;

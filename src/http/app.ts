@@ -12,6 +12,7 @@ import { eventRoutes } from './routes/events.ts';
 import { healthRoutes } from './routes/health.ts';
 import { jobRoutes } from './routes/jobs.ts';
 import { leaseRoutes } from './routes/leases.ts';
+import { llmRoutes } from './routes/llm.ts';
 import { lookupRoutes } from './routes/lookup.ts';
 import { memoRoutes } from './routes/memo.ts';
 import { memoBlobRoutes } from './routes/memo-blobs.ts';
@@ -73,6 +74,7 @@ export function createApp(services: Services, options: GuardOptions): FastifyIns
   entryRoutes(app, services, plane);
   memoRoutes(app, services, limit);
   memoBlobRoutes(app, services, proofs);
+  llmRoutes(app, services, { proofs, token: options.token, translate: (thrown) => translate(thrown, services.log) });
   eventRoutes(app, services, proofs);
   dashboardRoutes(app, services, options.token);
   return app;

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { CacheError } from '../core/errors.ts';
-import { isSame } from '../runtime/mutual-proof.ts';
+import { isSame, scheme } from '../runtime/mutual-proof.ts';
 import { type Proofs, proofPath } from './proofs.ts';
 import { publicPaths } from './routes/dashboard.ts';
 
@@ -13,7 +13,7 @@ export interface GuardOptions {
 /**
  * Law 9. A web page must not reach the daemon: its Host (after DNS rebinding) or its Origin is not on the list, and it has no
  * token. Only `/healthz`, the daemon's own proof and the paths that give the dashboard its token need none. Programs send the token
- * (`Bearer`), or prove that they know it.
+ * (`Bearer`), or prove that they know it; before a language model's server the token may have a header of its own.
  */
 export function guard(app: FastifyInstance, { token, hosts }: GuardOptions, proofs: Proofs): void {
   const expected = `Bearer ${token}`;
@@ -23,6 +23,7 @@ export function guard(app: FastifyInstance, { token, hosts }: GuardOptions, proo
     if (origin !== undefined && !isOurs(origin, hosts))
       throw new CacheError('FORBIDDEN', 'requests from this Origin are refused');
     const path = pathOf(request);
+    if (path.startsWith(llmPath) && isSame(headerOf(request, tokenHeader), token)) return;
     if (proofs.admit(request) || path === '/healthz' || path === proofPath || publicPaths.has(path)) return;
     if (!isSame(request.headers.authorization ?? '', expected)) {
       throw new CacheError('UNAUTHORIZED', 'the token is missing or wrong', {
@@ -41,6 +42,17 @@ export function guard(app: FastifyInstance, { token, hosts }: GuardOptions, proo
   });
 }
 
+/** Below it requests are forwarded to another server, whose credentials clients send as `Authorization`. */
+export const llmPath = '/llm/v1/';
+const tokenHeader = 'x-autocached-token';
+
+/** The credentials for the server that a request is forwarded to; undefined where they are those for the daemon. */
+export function foreignAuthorization({ headers }: FastifyRequest, token: string): string | undefined {
+  const { authorization = '' } = headers;
+  const isOurs = authorization.startsWith(`${scheme} `) || authorization.includes(token);
+  return isOurs || authorization === '' ? undefined : authorization;
+}
+
 /** Host headers of requests from this machine to a listener on `host` and `port`. */
 export function hostsOf(host: string, port: number): Set<string> {
   const names = ['127.0.0.1', 'localhost', '[::1]', host.includes(':') ? `[${host}]` : host];
@@ -49,6 +61,11 @@ export function hostsOf(host: string, port: number): Set<string> {
 
 function isOurs(origin: string, hosts: ReadonlySet<string>): boolean {
   return origin.startsWith('http://') && hosts.has(origin.slice('http://'.length).toLowerCase());
+}
+
+function headerOf({ headers }: FastifyRequest, name: string): string {
+  const value = headers[name];
+  return typeof value === 'string' ? value : '';
 }
 
 function pathOf(request: FastifyRequest): string {

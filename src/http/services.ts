@@ -2,6 +2,7 @@ import type { ConfigChange, ConfigValue, Leaving, RootsRequest, RootView } from 
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Mode } from '../core/types.ts';
 import type { Copier } from '../jobs/copier.ts';
+import type { Llm } from '../llm/llm.ts';
 import type { Lookup } from '../lookup/lookup.ts';
 import type { LookupStats } from '../lookup/stats.ts';
 import type { Memo } from '../memo/memo.ts';
@@ -98,6 +99,8 @@ export interface Services {
   evictor: Evictor;
   scrub: Scrub;
   memo: Memo;
+  /** Null when no language model's server is configured. */
+  llm: Llm | null;
   published: PublishedCheck;
   written: WrittenFiles;
 }

@@ -1,5 +1,5 @@
 import type { EventMap } from '../api/event-map.ts';
-import type { MemoMode, MemoPutAnswer, MemoRefusal } from '../api/memo.ts';
+import type { MemoMode, MemoNamespaceSettings, MemoPutAnswer, MemoRefusal } from '../api/memo.ts';
 import { CacheError } from '../core/errors.ts';
 import { meaningOf } from '../runtime/errnos.ts';
 import { isFull } from '../sqlite/reserve.ts';
@@ -51,6 +51,14 @@ export class Memo implements AsyncDisposable {
   /** Its version, for the keys that are made here. */
   versionOf(ns: string): string {
     return this.#opened.store?.namespaces.of(ns).version ?? '';
+  }
+
+  settingsOf(ns: string): MemoNamespaceSettings {
+    return this.#opened.store?.namespaces.of(ns).settings ?? {};
+  }
+
+  get mode(): MemoMode {
+    return this.#deps.mode();
   }
 
   /** `{"state":"hit",…}` or a miss. */

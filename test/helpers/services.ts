@@ -46,6 +46,7 @@ export function createServices(options: LookupRigOptions = {}) {
     ...rig,
     ...openUpkeep({ ...rig, scrubMs: () => null }),
     memo,
+    llm: null,
     daemon: { version: '1.2.3', startedAt: rig.clock.monotonic(), cacheDir: rig.tier.dir, stop },
     bound: () => rig.bound,
     policy: () => policies[settings.current.policy](policyContext),

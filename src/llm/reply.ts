@@ -1,0 +1,43 @@
+import { hash } from 'node:crypto';
+import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
+import type { CacheError } from '../core/errors.ts';
+import { openAiError } from './openai-error.ts';
+import type { Endpoint } from './question.ts';
+
+/** A request of a client. */
+export interface Asked {
+  endpoint: Endpoint;
+  /** Below the base address, with its query. */
+  path: string;
+  headers: IncomingHttpHeaders;
+  /** The client's credentials at the server, if it has some. */
+  authorization: string | undefined;
+  /** Its JSON body, parsed and as it was written. */
+  written: { body?: unknown; bodyText: string };
+  /** The client is gone. */
+  signal: AbortSignal;
+}
+
+export interface Reply {
+  status: number;
+  headers: OutgoingHttpHeaders;
+  /** Whole, or as it comes. */
+  body: Buffer | AsyncIterable<Buffer>;
+}
+
+/** A failure as the clients of the API expect it. */
+export function failure(error: CacheError): Reply & { body: Buffer; error: CacheError } {
+  const body = Buffer.from(JSON.stringify(openAiError(error)));
+  return { status: error.status, headers: { 'content-type': 'application/json', 'x-autocached': 'MISS' }, body, error };
+}
+
+const credentials = ['api-key', 'x-api-key', 'openai-organization', 'openai-project'];
+
+/**
+ * Stands for whoever asks. Answers are given to the account alone that asked for them: the daemon does not know whether the server would
+ * have answered another one. The credentials cannot be found from it.
+ */
+export function accountOf({ headers, authorization }: Pick<Asked, 'headers' | 'authorization'>): string {
+  const given = [authorization, ...credentials.map((name) => headers[name])];
+  return given.every((one) => one === undefined) ? '' : hash('sha256', JSON.stringify(given));
+}
