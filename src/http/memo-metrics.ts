@@ -3,7 +3,6 @@ import type { Series } from './series.ts';
 
 /** Of the totals of each namespace. */
 const totals: readonly [string, string, keyof MemoTotals][] = [
-  ['hits_total', 'Questions answered with a result', 'hits'],
   ['stale_total', 'Hits whose result was stale', 'stale'],
   ['misses_total', 'Questions without a result', 'misses'],
   ['coalesced_total', 'Hits that waited for the computation of another asker', 'coalesced'],
@@ -25,6 +24,13 @@ export const memoSeries: readonly Series[] = [
       read: (_stats, { memo }) => [...memo.manage.totals()].map(([ns, of]) => [{ ns }, of[key]]),
     }),
   ),
+  {
+    counts: true,
+    name: 'autocached_memo_hits_total',
+    help: 'Questions answered with a result since the start, by where it was',
+    labels: ['ns', 'layer'],
+    read: (_stats, { memo }) => [...memo.served.hits()],
+  },
   {
     name: 'autocached_memo_bytes',
     help: 'Bytes of results',

@@ -80,13 +80,16 @@ export class Metrics {
   readonly #registry = new Registry();
   readonly #series: { read: Series['read']; set: Setter }[];
 
-  constructor(lookupStats: LookupStats) {
+  constructor({ lookupStats, memo }: Pick<StatsServices, 'lookupStats' | 'memo'>) {
     const registers = [this.#registry];
     this.#series = [...series, ...memoSeries].map(({ counts, name, help, labels = [], read }) => {
       const options = { name, help, labelNames: [...labels], registers };
       return { read, set: counts ? following(new Counter(options)) : setting(new Gauge(options)) };
     });
-    new LookupSeconds(lookupStats, registers);
+    const { latency } = lookupStats;
+    new Seconds('autocached_lookup_seconds', 'Time in the daemon of lookups', { latency, registers });
+    const served = memo.served.latency;
+    new Seconds('autocached_memo_get_seconds', 'Time in the daemon of questions for results', { latency: served, registers });
   }
 
   get contentType(): string {
@@ -119,27 +122,29 @@ function following(counter: Counter): Setter {
   };
 }
 
-/** The quantiles are those of the last lookups, as in `status`; count and sum cover all since the start. */
-class LookupSeconds extends Summary<'outcome'> {
-  readonly #stats: LookupStats;
+/** Hits and misses of one kind of question. The quantiles are those of the last ones; count and sum cover all since the start. */
+class Seconds extends Summary<'outcome'> {
+  readonly #latency: LookupStats['latency'];
 
-  constructor(stats: LookupStats, registers: Registry[]) {
-    super({ name: 'autocached_lookup_seconds', help: 'Time in the daemon of lookups', labelNames: ['outcome'], registers });
-    this.#stats = stats;
+  constructor(name: string, help: string, { latency, registers }: { latency: LookupStats['latency']; registers: Registry[] }) {
+    super({ name, help, labelNames: ['outcome'], registers });
+    this.#latency = latency;
   }
 
   override async get() {
     const metric = await super.get();
-    const latency = this.#stats.latencyMs();
-    const totals = this.#stats.totalMs();
-    const values = (['hit', 'miss'] as const).flatMap((outcome) => [
-      ...Object.entries(quantiles).map(([quantile, key]) => ({
-        labels: { outcome, quantile },
-        value: latency[outcome][key] / 1000,
-      })),
-      { metricName: `${metric.name}_sum`, labels: { outcome }, value: totals[outcome].ms / 1000 },
-      { metricName: `${metric.name}_count`, labels: { outcome }, value: totals[outcome].count },
-    ]);
+    const values = (['hit', 'miss'] as const).flatMap((outcome) => {
+      const percentiles = this.#latency[outcome].percentiles();
+      const { count, ms } = this.#latency[outcome].total();
+      return [
+        ...Object.entries(quantiles).map(([quantile, key]) => ({
+          labels: { outcome, quantile },
+          value: percentiles[key] / 1000,
+        })),
+        { metricName: `${metric.name}_sum`, labels: { outcome }, value: ms / 1000 },
+        { metricName: `${metric.name}_count`, labels: { outcome }, value: count },
+      ];
+    });
     return { ...metric, values };
   }
 }

@@ -1,5 +1,6 @@
 import type { Percentiles } from '../api/stats.ts';
 import type { Purpose, Reason } from '../core/types.ts';
+import { Latency } from '../runtime/latency.ts';
 
 export interface DecisionRecord {
   /** Wall clock, ms. */
@@ -11,7 +12,6 @@ export interface DecisionRecord {
 }
 
 const keepDecisions = 2000;
-const keepLatencies = 4096;
 
 /** Statistics of lookups since the start: for `status`, `explain` and metrics. Bounded memory. */
 export class LookupStats {
@@ -19,14 +19,14 @@ export class LookupStats {
   readonly byReason = new Map<Reason, number>();
   #decisions: DecisionRecord[] = [];
   #next = 0;
-  readonly #latency = { hit: new Ring(keepLatencies), miss: new Ring(keepLatencies) };
+  readonly latency = { hit: new Latency(), miss: new Latency() };
 
   record(decision: DecisionRecord, latencyMs: number): void {
     this.lookups += 1;
     this.byReason.set(decision.reason, (this.byReason.get(decision.reason) ?? 0) + 1);
     this.#decisions[this.#next] = decision;
     this.#next = (this.#next + 1) % keepDecisions;
-    this.#latency[isHit(decision.reason) ? 'hit' : 'miss'].push(latencyMs);
+    this.latency[isHit(decision.reason) ? 'hit' : 'miss'].push(latencyMs);
   }
 
   /** Newest first. */
@@ -37,12 +37,7 @@ export class LookupStats {
 
   /** Of the last lookups. */
   latencyMs(): { hit: Percentiles; miss: Percentiles } {
-    return { hit: this.#latency.hit.percentiles(), miss: this.#latency.miss.percentiles() };
-  }
-
-  /** Of all lookups. */
-  totalMs(): { hit: Total; miss: Total } {
-    return { hit: this.#latency.hit.total(), miss: this.#latency.miss.total() };
+    return { hit: this.latency.hit.percentiles(), miss: this.latency.miss.percentiles() };
   }
 }
 
@@ -64,35 +59,4 @@ const missReasons: ReadonlySet<Reason> = new Set([
 /** True when the source was served although a copy was wanted; a bypass is no miss. */
 export function isMiss(reason: Reason): boolean {
   return missReasons.has(reason);
-}
-
-interface Total {
-  count: number;
-  ms: number;
-}
-
-class Ring {
-  readonly #values: Float64Array;
-  #count = 0;
-  #sum = 0;
-
-  constructor(size: number) {
-    this.#values = new Float64Array(size);
-  }
-
-  push(value: number): void {
-    this.#values[this.#count % this.#values.length] = value;
-    this.#count += 1;
-    this.#sum += value;
-  }
-
-  total(): Total {
-    return { count: this.#count, ms: this.#sum };
-  }
-
-  percentiles(): Percentiles {
-    const sorted = this.#values.slice(0, Math.min(this.#count, this.#values.length)).sort();
-    const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0;
-    return { p50: at(0.5), p95: at(0.95), p99: at(0.99) };
-  }
 }

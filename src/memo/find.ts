@@ -15,6 +15,7 @@ export interface FindDeps {
 export interface Found {
   state: 'hit' | 'stale';
   entry: Entry;
+  layer: 'ram' | 'disk';
   /** A clock that was set back does not make it negative. */
   ageMs: number;
   result: Result;
@@ -29,6 +30,7 @@ export async function find(
   store: Store,
   { ns, key, as }: { ns: string; key: string; as: 'value' | 'path' },
 ): Promise<Found | null> {
+  const layer = store.isInMemory(ns, key) ? 'ram' : 'disk';
   const entry = store.find(ns, key);
   if (!entry) return null;
   if (entry.deps.length > 0 && !(await sources.areCurrent(entry.deps))) {
@@ -42,7 +44,7 @@ export async function find(
   store.used(entry);
   const now = clock.now();
   const state = entry.freshUntil === null || now < entry.freshUntil ? 'hit' : 'stale';
-  return { state, entry, ageMs: Math.max(0, now - entry.createdAt), result: { ...entry, text } };
+  return { state, entry, layer, ageMs: Math.max(0, now - entry.createdAt), result: { ...entry, text } };
 }
 
 /** The text in its blob; undefined when the blob is damaged, and then the entry is gone. */

@@ -10,6 +10,7 @@ import { Flights, type Lease } from './flights.ts';
 import { Manage } from './manage.ts';
 import { Opened, type OpenedDeps } from './opened.ts';
 import { draft, type PutDeps, type PutRequest, refusal, resultOf, storeValue } from './put.ts';
+import { Served } from './served.ts';
 import { fileScheme, SourceDeps, type SourceDepsDeps } from './source-deps.ts';
 import type { Store } from './store.ts';
 import { isSameValue } from './values.ts';
@@ -34,6 +35,7 @@ export class Memo implements AsyncDisposable {
   readonly #flights: Flights<Result>;
   readonly #unsubscribe: () => void;
   readonly manage: Manage;
+  readonly served = new Served();
 
   constructor(deps: MemoDeps) {
     this.#deps = deps;
@@ -63,8 +65,11 @@ export class Memo implements AsyncDisposable {
 
   /** `{"state":"hit",…}` or a miss. */
   async get(question: Question): Promise<string> {
+    const { clock } = this.#deps;
+    const began = clock.monotonic();
     const found = await this.#find(question);
     this.#count(question.ns, found);
+    this.served.latency[found ? 'hit' : 'miss'].push(clock.monotonic() - began);
     return found ? this.#foundText(found) : missText(question.key);
   }
 
@@ -87,6 +92,7 @@ export class Memo implements AsyncDisposable {
       const outcome = await this.#flights.wait(ns, key, asker, waitMs);
       if (outcome.state === 'done') {
         this.#usage(ns, { hits: 1, coalesced: 1 });
+        this.served.hit(ns, 'computation');
         return `{"state":"hit","key":"${key}","ageMs":0,${this.#fields(outcome.result)}}`;
       }
       if (outcome.state === 'compute') return this.#missed(ns, leaseText(outcome.lease));
@@ -210,8 +216,9 @@ export class Memo implements AsyncDisposable {
 
   #count(ns: string, found: Found | null): void {
     if (!found) return void this.#missed(ns, '');
-    const { entry, state } = found;
+    const { entry, state, layer } = found;
     const secondsSaved = (entry.costMs ?? 0) / 1000;
+    this.served.hit(ns, layer);
     this.#usage(ns, { hits: 1, stale: state === 'stale' ? 1 : 0, bytesOut: entry.bytes, secondsSaved });
   }
 

@@ -127,6 +127,10 @@ export class Store implements Disposable {
     this.usage.used(entry);
   }
 
+  isInMemory(ns: string, key: string): boolean {
+    return this.#recent.has(ns, key);
+  }
+
   /** Keeps a text that was read from its blob. */
   keepInMemory(entry: Entry): void {
     this.#recent.put(entry);

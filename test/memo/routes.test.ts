@@ -255,7 +255,10 @@ test('the figures for Prometheus are by namespace, and no key is in them', async
   for (const key of [keyOf(7), keyOf(7), keyOf(8)]) await post('/api/memo/get', { ns: 'shop', key });
   const headers = { host: '127.0.0.1:8189', authorization: `Bearer ${token}` };
   const { body } = await app.inject({ url: '/metrics', headers });
-  expect(body).toContain('autocached_memo_hits_total{ns="shop"} 2');
+  expect(body).toContain('autocached_memo_hits_total{ns="shop",layer="ram"} 2');
+  expect(body).toContain('autocached_memo_get_seconds_count{outcome="hit"} 2');
+  expect(body).toContain('autocached_memo_get_seconds_count{outcome="miss"} 1');
+  expect(body).toMatch(/autocached_memo_get_seconds\{outcome="hit",quantile="0\.95"\} \d/);
   expect(body).toContain('autocached_memo_misses_total{ns="shop"} 1');
   expect(body).toContain('autocached_memo_seconds_saved_total{ns="shop"} 10');
   expect(body).toContain('autocached_memo_items 1');

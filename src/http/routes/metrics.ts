@@ -6,7 +6,7 @@ import { type StatsServices, statsOf } from '../stats.ts';
 export function metricsRoutes(app: FastifyInstance, services: StatsServices): void {
   let opening: Promise<Metrics> | undefined;
   app.get('/metrics', async (_request, reply) => {
-    opening ??= import('../metrics.ts').then(({ Metrics }) => new Metrics(services.lookupStats));
+    opening ??= import('../metrics.ts').then(({ Metrics }) => new Metrics(services));
     const metrics = await opening;
     return reply.type(metrics.contentType).send(await metrics.text(statsOf(services), services));
   });
