@@ -102,6 +102,8 @@ export interface MemoWarmItem {
   /** `stored`: it was missing, and came with its result. */
   state: 'hit' | 'stale' | 'miss' | 'stored';
   reason?: MemoRefusal;
+  /** Why its address could not be read. */
+  error?: string;
 }
 
 export interface MemoWarmAnswer {

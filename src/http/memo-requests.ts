@@ -7,7 +7,7 @@ import { keyOf, namespaceForm, sha256Form } from '../memo/keys.ts';
 import type { Question } from '../memo/memo.ts';
 import type { PutRequest } from '../memo/put.ts';
 import type { Given } from '../memo/values.ts';
-import { milliseconds, parse } from './parse.ts';
+import { milliseconds, type Present, parse } from './parse.ts';
 
 export const namespace = z
   .string()
@@ -77,6 +77,13 @@ const putBody = z.strictObject({
   negative: z.boolean().default(false),
 });
 
+const webAddress = z
+  .string()
+  .max(8192)
+  .refine((url) => /^https?:\/\//.test(url) && URL.canParse(url), 'must be an address that begins with http:// or https://');
+
+const warmItem = putBody.extend({ url: webAddress.optional(), prompt: z.unknown().optional(), preset: z.unknown().optional() });
+
 /** Gives the version of a namespace. */
 type VersionOf = (ns: string) => string;
 
@@ -113,15 +120,37 @@ export function readTake(
 }
 
 export function readPut(written: Written, versionOf: VersionOf): PutRequest {
-  const request = readWarm(written, versionOf);
-  if (request.given === null) throw new CacheError('BAD_REQUEST', 'give exactly one of value, blob and files');
-  return { ...request, given: request.given };
+  const texts = fieldTexts(written.bodyText);
+  const { given, ...request } = readResult(parse(putBody, written.body), texts, versionOf);
+  if (given === null) throw new CacheError('BAD_REQUEST', 'give exactly one of value, blob and files');
+  return { ...request, given };
 }
 
-/** The same, where a result may be missing. */
-export function readWarm(written: Written, versionOf: VersionOf): Omit<PutRequest, 'given'> & { given: Given | null } {
-  const body = parse(putBody, written.body);
+/** A result that may be missing, and where it is to be had. */
+export interface Warm extends Omit<PutRequest, 'given'> {
+  given: Given | null;
+  url: string | null;
+}
+
+/** What is at an address is the result of `{"url": …}`, unless the item has a key of its own. */
+export function readWarm(written: Written, versionOf: VersionOf): Warm {
+  const { url = null, prompt, preset, ...body } = parse(warmItem, written.body);
   const texts = fieldTexts(written.bodyText);
+  if (prompt !== undefined || preset !== undefined)
+    throw new CacheError('BAD_REQUEST', 'prompts and presets cannot be warmed by this daemon', {
+      hint: 'Give a url, or the result itself.',
+    });
+  if (url !== null && body.key === undefined && !texts.has('parts')) texts.set('parts', JSON.stringify({ url }));
+  const result = readResult(body, texts, versionOf);
+  if (url !== null && result.given !== null) throw new CacheError('BAD_REQUEST', 'give either a url or a result');
+  return { ...result, url };
+}
+
+function readResult(
+  body: Present<z.output<typeof putBody>>,
+  texts: Map<string, string>,
+  versionOf: VersionOf,
+): Omit<PutRequest, 'given'> & { given: Given | null } {
   const { ns, lease, tags: tagged, deps: on, costMs, label, negative, ttl, stale } = body;
   return {
     ns,

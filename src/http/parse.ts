@@ -6,7 +6,7 @@ import { CacheError } from '../core/errors.ts';
 import { processForm } from '../runtime/processes.ts';
 
 /** JSON has no `undefined`: an absent field is absent, which zod's types do not express. */
-type Present<T> = T extends readonly (infer Item)[]
+export type Present<T> = T extends readonly (infer Item)[]
   ? Present<Item>[]
   : T extends object
     ? { [K in keyof T]: Present<Exclude<T[K], undefined>> }

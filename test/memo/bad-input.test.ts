@@ -79,6 +79,26 @@ describe('bad input has one clear error, and costs nothing', () => {
     ['a limit of nothing', ['/api/cache/config', '{"plane":"memo","max_memory_mb":0}'], 400, 'BAD_REQUEST'],
     ['half a result as limit', ['/api/cache/config', '{"plane":"memo","max_items":1.5}'], 400, 'BAD_REQUEST'],
     ['nothing to warm', ['/api/cache/warm', '{"plane":"memo","items":[]}'], 400, 'BAD_REQUEST'],
+    [
+      'an address of a file',
+      ['/api/cache/warm', '{"plane":"memo","items":[{"ns":"n","url":"file:///etc/passwd"}]}'],
+      400,
+      'BAD_REQUEST',
+    ],
+    [
+      'an address and a value',
+      ['/api/cache/warm', '{"plane":"memo","items":[{"ns":"n","url":"http://a","value":1}]}'],
+      400,
+      'BAD_REQUEST',
+    ],
+    ['a prompt to warm', ['/api/cache/warm', '{"plane":"memo","items":[{"ns":"n","prompt":{}}]}'], 400, 'BAD_REQUEST'],
+    ['a preset to warm', ['/api/cache/warm', '{"plane":"memo","items":[{"ns":"n","preset":"x"}]}'], 400, 'BAD_REQUEST'],
+    [
+      'one of two that cannot be warmed',
+      ['/api/cache/warm', '{"plane":"memo","items":[{"ns":"n","parts":1,"value":1},7]}'],
+      400,
+      'BAD_REQUEST',
+    ],
     ['what cannot be warmed', ['/api/cache/warm', '{"plane":"memo","items":[7]}'], 400, 'BAD_REQUEST'],
   ])('%s', async (_what, [url, body], status, code) => {
     const { raw, kept, get } = await createSender();

@@ -128,7 +128,11 @@ export function memoWarmPage({ items }: MemoWarmAnswer, look: Look): string {
     [
       { title: 'NAMESPACE', value: ({ ns }) => ns, shrinks: 'sentence' },
       { title: 'KEY', value: ({ key }) => (look.width === null ? key : key.slice(0, 12)) },
-      { title: 'STATE', value: ({ state, reason }) => (reason ? `${state}: ${reason}` : state) },
+      {
+        title: 'STATE',
+        value: ({ state, reason, error }) => [state, reason ?? error].filter(Boolean).join(': '),
+        shrinks: 'sentence',
+      },
     ],
     look,
   );

@@ -13,6 +13,7 @@ import {
 import { CacheError } from '../../core/errors.ts';
 import { fieldTexts, itemTexts } from '../../memo/json-text.ts';
 import { deps, namespace, readWarm, sha256, tags } from '../memo-requests.ts';
+import { warmResult } from '../memo-warm.ts';
 import { bytes, milliseconds, parse } from '../parse.ts';
 import type { RateLimit } from '../rate-limit.ts';
 import type { Services } from '../services.ts';
@@ -100,24 +101,18 @@ export class MemoPlane {
     return this.#services.memo.manage.list(filter, page);
   }
 
-  /** Stores the results that are missing, and brings those that are here into memory. */
+  /** Stores the results that are missing, and brings those that are here into memory; nothing is done when one cannot be read. */
   async warm(request: FastifyRequest, reply: FastifyReply): Promise<MemoWarmAnswer> {
     this.#limit.admit(reply);
     const { items } = parse(warmBody, request.body);
     const texts = itemTexts(fieldTexts(request.bodyText).get('items') ?? '[]');
-    const answers: MemoWarmItem[] = [];
-    for (const [index, bodyText] of texts.entries()) answers.push(await this.#warmOne({ body: items[index], bodyText }));
-    return { items: answers };
-  }
-
-  async #warmOne(item: Parameters<typeof readWarm>[0]): Promise<MemoWarmItem> {
     const { memo } = this.#services;
-    const { given, ...request } = readWarm(item, (ns) => memo.versionOf(ns));
-    const { ns, key } = request;
-    const state = memo.manage.warm(ns, key);
-    if (state !== 'miss' || given === null) return { ns, key, state };
-    const { stored, reason } = await memo.put({ ...request, given });
-    return { ns, key, state: stored ? 'stored' : 'miss', ...(reason && { reason }) };
+    const asked = texts.map((bodyText, index) => readWarm({ body: items[index], bodyText }, (ns) => memo.versionOf(ns)));
+    const gone = new AbortController();
+    reply.raw.on('close', () => gone.abort());
+    const answers: MemoWarmItem[] = [];
+    for (const one of asked) answers.push(await warmResult(memo, one, gone.signal));
+    return { items: answers };
   }
 }
 
