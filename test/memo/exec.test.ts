@@ -49,6 +49,15 @@ describe('a command that was run before', () => {
     expect(readFileSync(join(dir, 'other'), 'utf8')).toBe('other');
   });
 
+  test('nothing of what it printed is lost when it ends at once', async () => {
+    const { exec } = await createShell();
+    const words = Array.from({ length: 40 }, (_, index) => `word ${index}`);
+    const printed = () => Promise.all(words.map(async (word) => (await exec([], { command: ['echo', word] })).out));
+    const wanted = words.map((word) => `${word}\n`);
+    expect(await printed()).toEqual(wanted);
+    expect(await printed()).toEqual(wanted);
+  });
+
   test('prints bytes that are no text as they were', async () => {
     const { write, exec } = await createShell();
     write("head -c 300000 /dev/zero; printf '\\377\\000'");

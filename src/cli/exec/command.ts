@@ -27,6 +27,8 @@ export async function runCommand(
   [program = '', ...args]: readonly string[],
   capture: { stdout: string; stderr: string } | null,
 ): Promise<Ran> {
+  // Before it begins: of a command that has ended, Node drops what nobody reads yet.
+  const files = [await opened(capture?.stdout), await opened(capture?.stderr)] as const;
   const child = spawn(program, args, { cwd: session.cwd, stdio: ['inherit', 'pipe', 'pipe'] });
   const end = (signal: NodeJS.Signals) => void child.kill(signal);
   // A terminal tells its whole group of an interrupt: the command ends by itself, and then so do we.
@@ -39,8 +41,8 @@ export async function runCommand(
     const exited = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
     const [[code, signal], ...whole] = await Promise.all([
       exited,
-      passOn(child.stdout, session.out, capture?.stdout),
-      passOn(child.stderr, session.err, capture?.stderr),
+      passOn(child.stdout, session.out, files[0]),
+      passOn(child.stderr, session.err, files[1]),
     ]);
     return { exitCode: code ?? bySignal + constants.signals[signal ?? 'SIGTERM'], captured: whole.every((one) => one) };
   } catch (error) {
@@ -52,9 +54,13 @@ export async function runCommand(
   }
 }
 
-/** @returns whether all of it is in the file. A disk that is full does not stop the command. */
-async function passOn(from: Readable, to: NodeJS.WritableStream, file: string | undefined): Promise<boolean> {
-  let copy: FileHandle | null = file === undefined ? null : await open(file, 'wx').catch(() => null);
+async function opened(file: string | undefined): Promise<FileHandle | null> {
+  return file === undefined ? null : open(file, 'wx').catch(() => null);
+}
+
+/** Begins to read in this turn. @returns whether all of it is in the file. A disk that is full does not stop the command. */
+async function passOn(from: Readable, to: NodeJS.WritableStream, file: FileHandle | null): Promise<boolean> {
+  let copy = file;
   try {
     for await (const chunk of from) {
       if (!to.write(chunk)) await once(to, 'drain').catch(() => {});
