@@ -11,6 +11,7 @@ import { addEvents } from './commands/events.ts';
 import { addEvict } from './commands/evict.ts';
 import { addExplain } from './commands/explain.ts';
 import { addJobs } from './commands/jobs.ts';
+import { addKv } from './commands/kv.ts';
 import { addList } from './commands/list.ts';
 import { addLookup } from './commands/lookup.ts';
 import { addMemo } from './commands/memo.ts';
@@ -137,6 +138,7 @@ function addCommands(program: Command, run: Run): void {
 
   program.commandsGroup('Results:');
   addMemo(program, run);
+  addKv(program, run);
 
   program.commandsGroup('ComfyUI:');
   addComfyui(program, run);

@@ -58,9 +58,11 @@ export function readQuestion(
   };
 }
 
-/** A seed below 0 stands for a random one. */
+/** What llama.cpp takes for a random one: -1 and the same without a sign. */
+const randomSeed = 2 ** 32 - 1;
+
 function isRepeatable({ temperature, seed }: Record<string, unknown>): boolean {
-  return temperature === 0 || (typeof seed === 'number' && Number.isInteger(seed) && seed >= 0);
+  return temperature === 0 || (typeof seed === 'number' && Number.isInteger(seed) && seed >= 0 && seed !== randomSeed);
 }
 
 function countOf(of: Endpoint, { n, prompt, input }: Record<string, unknown>): number {

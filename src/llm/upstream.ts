@@ -105,7 +105,7 @@ export class Upstream implements Disposable {
 
   #away(what: string, cause: unknown): CacheError {
     return new CacheError('UPSTREAM_AWAY', `the server at ${this.#base.origin} ${what}`, {
-      hint: 'See AUTOCACHE_LLM_URL.',
+      hint: 'Is it running, and at the address that was said?',
       cause,
     });
   }

@@ -199,6 +199,7 @@ describe('not kept is', () => {
     [{ temperature: 0.7 }],
     [{ temperature: undefined }],
     [{ temperature: 1, seed: -1 }],
+    [{ temperature: 1, seed: 4294967295 }],
     [{ temperature: 0.2, seed: null }],
     [{ temperature: '0' }],
   ])('the answer to %j, which may be another next time', async (more) => {

@@ -12,7 +12,7 @@ Exit codes: 0 nothing has failed (there may be warnings), 4 a check has failed.`
 export function addDoctor(program: Command, run: Run): void {
   program
     .command('doctor')
-    .description('check daemon, cache, model disks and ComfyUI, and say what to do')
+    .description('check daemon, cache, model disks, ComfyUI and the server of AUTOCACHE_LLM_URL, and say what to do')
     .argument('[dir...]', 'directories of ComfyUI, besides those that are found')
     .option('--url <url>', 'where ComfyUI listens (default: AUTOCACHE_COMFYUI_URL, else http://127.0.0.1:8188)')
     .addHelpText('after', notes)

@@ -1,3 +1,5 @@
+import { get } from './get.ts';
+
 /** A ComfyUI that runs, as it describes itself. */
 export interface RunningComfyui {
   url: string;
@@ -10,8 +12,6 @@ export interface RunningComfyui {
   /** Whether the resolver has added its routes. */
   shimLoaded: boolean;
 }
-
-const waitMs = 3000;
 
 /** Asks the ComfyUI at an address, which ends with `/`. Null when no ComfyUI answers there. */
 export async function askComfyui(url: string): Promise<RunningComfyui | null> {
@@ -30,13 +30,4 @@ export async function askComfyui(url: string): Promise<RunningComfyui | null> {
     // Any answer counts except 404: then there is no such route.
     shimLoaded: state.status !== 404,
   };
-}
-
-async function get(url: string, path: string): Promise<{ status: number; json: unknown }> {
-  try {
-    const response = await fetch(new URL(path, url), { signal: AbortSignal.timeout(waitMs), redirect: 'error' });
-    return { status: response.status, json: await response.json().catch(() => null) };
-  } catch {
-    return { status: 0, json: null };
-  }
 }

@@ -22,6 +22,8 @@ import { type DaemonFacts, daemonFindings } from './daemon-checks.ts';
 import { isFastNvme } from './fast-nvme.ts';
 import { findComfyui, usualUrl } from './find-comfyui.ts';
 import type { Finding } from './finding.ts';
+import { llmFindings } from './llm-checks.ts';
+import { askLlm } from './llm-server.ts';
 import { type KnownRoot, lookAtSources } from './look-at-sources.ts';
 import { nodePackFindings, readNodePacks } from './node-packs.ts';
 import { shimFindings } from './shim-checks.ts';
@@ -67,6 +69,7 @@ export async function examine({ cwd, stateDir, flags, dirs, url }: ExamineOption
     }),
     ...shimFindings({ shims: await Promise.all(shims), running, stateDir, daemonVersion: stats?.version ?? null }),
     ...nodePackFindings(packs),
+    ...(config?.llmUrl ? llmFindings(config.llmUrl, await askLlm(config.llmUrl)) : []),
   ];
 }
 

@@ -1,6 +1,6 @@
 /** The result of one check. */
 export interface Finding {
-  check: 'config' | 'daemon' | 'cache' | 'source' | 'comfyui' | 'fast-disk' | 'shim' | 'nodes';
+  check: 'config' | 'daemon' | 'cache' | 'source' | 'comfyui' | 'fast-disk' | 'shim' | 'nodes' | 'llm';
   verdict: 'ok' | 'warn' | 'fail';
   says: string;
   /** The remedy; null when none is needed. */

@@ -1,0 +1,114 @@
+import { rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { CacheError } from '../../core/errors.ts';
+import { type Identity, LlamaServer } from './llama-server.ts';
+import { type SavedSlot, SavedSlots } from './saved-slots.ts';
+
+// Loaded together, when a command needs them.
+export { LlamaServer, SavedSlots };
+
+/** From this share of the restored tokens on they count as reused; a server computes the last ones anew. */
+const leastShare = 0.9;
+
+export interface Saved {
+  name: string;
+  file: string;
+  model: string;
+  build: string;
+  tokens: number;
+  bytes: number;
+  /** Time in which the prompt was computed, ms. */
+  computeMs: number;
+  /** Files of earlier ones that left to make room. */
+  removed: string[];
+}
+
+export interface Restored {
+  name: string;
+  file: string;
+  /** What the server says it has read. */
+  restored: number;
+  /** What the next request did not compute; null when the server does not say. */
+  reused: number | null;
+  tokens: number;
+  isReused: boolean;
+}
+
+interface SaveOptions {
+  name: string;
+  prompt: string;
+  slot: number;
+  /** The server's directory of slots, where this machine sees it, and the most bytes of our files in it. */
+  bound: { dir: string; limit: number } | null;
+  /** Wall-clock ms. */
+  now: number;
+}
+
+/** Computes a prompt and has the server save it. @throws CacheError */
+export async function save(
+  server: LlamaServer,
+  slots: SavedSlots,
+  { name, prompt, slot, bound, now }: SaveOptions,
+): Promise<Saved> {
+  const identity = await server.identity();
+  const file = slots.fileOf(name, identity, prompt);
+  const { ms: computeMs } = await server.compute(prompt, slot);
+  const { tokens, bytes } = await server.save(slot, file);
+  const there = bound === null ? bytes : sizeOf(join(bound.dir, file));
+  if (tokens === 0 || bytes === 0 || there !== bytes) {
+    throw new CacheError(
+      'CONFLICT',
+      `the server says that it has saved ${tokens} tokens in ${bytes} bytes, ${there ?? 0} are there`,
+      {
+        hint: 'Is --dir its --slot-save-path?',
+      },
+    );
+  }
+  slots.keep({ name, file, ...identity, prompt, tokens, bytes, savedAt: now });
+  const removed = bound === null ? [] : makeRoom(slots, file, bound);
+  const { model, build } = identity;
+  return { name, file, model, build, tokens, bytes, computeMs, removed };
+}
+
+/** Restores a saved prompt, and asks for one token after it: what the server then computes is the proof. @throws CacheError */
+export async function restore(
+  server: LlamaServer,
+  slots: SavedSlots,
+  { name, slot }: { name: string; slot: number },
+): Promise<Restored> {
+  const identity: Identity = await server.identity();
+  const { file, prompt } = slots.find(name, identity);
+  // What the slot holds by itself must not count as restored.
+  await server.erase(slot);
+  const restored = await server.restore(slot, file);
+  const { tokens, reused } = await server.compute(prompt, slot);
+  const isReused = restored > 0 && reused !== null && reused >= leastShare * Math.min(restored, tokens);
+  return { name, file, restored, reused, tokens, isReused };
+}
+
+/** Removes our oldest files until the others are within the limit. The newest stays. */
+function makeRoom(slots: SavedSlots, newest: string, { dir, limit }: { dir: string; limit: number }): string[] {
+  const there = slots.all().flatMap((slot) => {
+    const bytes = sizeOf(join(dir, slot.file));
+    return bytes === null ? [] : [{ slot, bytes }];
+  });
+  let held = there.reduce((sum, { bytes }) => sum + bytes, 0);
+  const leaving: SavedSlot[] = [];
+  for (const { slot, bytes } of there.toReversed()) {
+    if (held <= limit) break;
+    if (slot.file === newest) continue;
+    leaving.push(slot);
+    held -= bytes;
+  }
+  for (const slot of leaving) {
+    rmSync(join(dir, slot.file), { force: true });
+    slots.forget(slot);
+  }
+  return leaving.map(({ file }) => file);
+}
+
+/** Null when there is no such file. */
+function sizeOf(path: string): number | null {
+  const found = statSync(path, { throwIfNoEntry: false });
+  return found?.isFile() ? found.size : null;
+}

@@ -1,0 +1,129 @@
+import { text } from 'node:stream/consumers';
+import { CacheError } from '../../core/errors.ts';
+import { Upstream } from '../../llm/upstream.ts';
+
+/** The model and the program that a saved slot is of: no other can read it. */
+export interface Identity {
+  model: string;
+  /** Shape, size and type of the model's file, as the server describes it. */
+  shape: string;
+  build: string;
+}
+
+/** Of one request for one token. */
+export interface Computed {
+  /** Tokens of the prompt. */
+  tokens: number;
+  /** Those that were not computed; null when the server does not say. */
+  reused: number | null;
+  /** Time of computing the others, ms. */
+  ms: number;
+}
+
+interface Timings {
+  cache_n?: number;
+  prompt_n?: number;
+  prompt_ms?: number;
+}
+
+/** The API of llama.cpp's server, as far as slots need it. Methods throw CacheError. */
+export class LlamaServer implements Disposable {
+  readonly #upstream: Upstream;
+  readonly url: string;
+
+  /** @param url ends with `/`; that of its API counts too */
+  constructor(url: string) {
+    this.url = url.endsWith('/v1/') ? url.slice(0, -'v1/'.length) : url;
+    // A long prompt takes minutes, and the server says nothing meanwhile.
+    this.#upstream = new Upstream(this.url, null);
+  }
+
+  /** @throws CacheError BAD_REQUEST when it is another server */
+  async identity(): Promise<Identity> {
+    const { build_info: build, model_path: path } = await this.#ask<{ build_info?: unknown; model_path?: unknown }>(
+      'GET',
+      'props',
+    );
+    const { data } = await this.#ask<{ data?: { meta?: Record<string, unknown> }[] }>('GET', 'v1/models');
+    if (typeof build !== 'string' || typeof path !== 'string')
+      throw new CacheError('BAD_REQUEST', `the server at ${this.url} is not llama.cpp`, {
+        hint: 'Only its slots can be saved.',
+      });
+    // The length of its context is how it was started, not what it is.
+    const { n_ctx: _, ...shape } = data?.[0]?.meta ?? {};
+    return { model: path.replace(/^.*[\\/]/, ''), shape: JSON.stringify(shape), build };
+  }
+
+  /** The text that messages become before the model sees them. */
+  async promptOf(messages: unknown): Promise<string> {
+    return (await this.#ask<{ prompt: string }>('POST', 'apply-template', { messages })).prompt;
+  }
+
+  /** Computes a prompt in a slot, and one token after it. */
+  async compute(prompt: string, slot: number): Promise<Computed> {
+    const question = { prompt, id_slot: slot, n_predict: 1, cache_prompt: true, temperature: 0 };
+    const answer = await this.#ask<{ timings?: Timings; tokens_evaluated?: number }>('POST', 'completion', question);
+    const { cache_n: reused = null, prompt_n: computed, prompt_ms: ms = 0 } = answer.timings ?? {};
+    const tokens = answer.tokens_evaluated ?? (computed ?? 0) + (reused ?? 0);
+    // Versions without the first field say how many they computed.
+    return { tokens, reused: reused ?? (computed === undefined ? null : tokens - computed), ms };
+  }
+
+  async save(slot: number, filename: string): Promise<{ tokens: number; bytes: number }> {
+    const { n_saved: tokens = 0, n_written: bytes = 0 } = await this.#act<{ n_saved?: number; n_written?: number }>(
+      slot,
+      'save',
+      {
+        filename,
+      },
+    );
+    return { tokens, bytes };
+  }
+
+  /** @returns how many tokens the server says that it has restored */
+  async restore(slot: number, filename: string): Promise<number> {
+    const { n_restored: tokens = 0 } = await this.#act<{ n_restored?: number }>(slot, 'restore', { filename });
+    return tokens;
+  }
+
+  async erase(slot: number): Promise<void> {
+    await this.#act(slot, 'erase', {});
+  }
+
+  [Symbol.dispose](): void {
+    this.#upstream[Symbol.dispose]();
+  }
+
+  #act<T>(slot: number, action: string, body: object): Promise<T> {
+    return this.#ask<T>('POST', `slots/${slot}?action=${action}`, body);
+  }
+
+  async #ask<T>(method: string, path: string, question?: object): Promise<T> {
+    const body = question ? JSON.stringify(question) : null;
+    const headers = body === null ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
+    const { signal } = new AbortController();
+    const answer = await this.#upstream.send({ method, path, headers, body, signal });
+    const written = await text(answer).catch((error: unknown) => {
+      throw this.#upstream.brokenOff(error);
+    });
+    return this.#read<T>(path, answer.statusCode ?? 0, written);
+  }
+
+  #read<T>(path: string, status: number, written: string): T {
+    let json: { error?: { message?: string } } | null = null;
+    try {
+      json = JSON.parse(written);
+    } catch {
+      // Said below.
+    }
+    if (status === 200 && typeof json === 'object' && json !== null) return json as T;
+    const hint =
+      status === 501
+        ? 'Start it with --slot-save-path DIR.'
+        : status === 401
+          ? 'It wants a key: start it without one on this machine.'
+          : 'Is it a llama.cpp server of one model (no router)?';
+    const why = json?.error?.message ?? 'it says no more';
+    throw new CacheError('CONFLICT', `the server refuses ${path.split('?', 1)[0]} (${status}): ${why}`, { hint });
+  }
+}
