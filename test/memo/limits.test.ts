@@ -105,6 +105,15 @@ describe('limits', () => {
     expect(rig.memo.manage.stats()).toMatchObject({ current_items: 2, evictions: 0 });
   });
 
+  test('a result that is stored again pushes out no other', async () => {
+    const { put, get, world, memo } = createMemo();
+    Object.assign(world, { items: 2, limit: 1000 });
+    for (const value of ['x'.repeat(400), 'y'.repeat(400), 'z'.repeat(500)])
+      for (const index of [1, 2].slice(0, value.startsWith('z') ? 1 : 2)) await put(keyOf(index), value);
+    expect([(await get(keyOf(1))).state, (await get(keyOf(2))).state]).toEqual(['hit', 'hit']);
+    expect(memo.manage.stats()).toMatchObject({ evictions: 0, current_items: 2 });
+  });
+
   test('a namespace has its own: what is worth least in it leaves, and others keep theirs', async () => {
     const { memo, put, get } = createMemo();
     await put(keyOf(1), 'other', { ns: 'other', costMs: 10 });
