@@ -116,6 +116,7 @@ export interface MemoNamespaceView {
   epoch: number;
   items: number;
   bytes: number;
+  totals: MemoTotals;
   /** What it sets itself; what is left out is as in the settings. */
   settings: MemoNamespaceSettings;
 }

@@ -36,7 +36,7 @@ export class MemoClient {
     return namespaces;
   }
 
-  entries(query: { ns?: string; tag?: string; sort: MemoSort; limit: number }): Promise<MemoEntriesAnswer> {
+  entries(query: { ns?: string; tag?: string; search?: string; sort: MemoSort; limit: number }): Promise<MemoEntriesAnswer> {
     const words = Object.fromEntries(Object.entries(query).map(([name, value]) => [name, String(value)]));
     return this.#client.ask('GET', `/api/cache/entries?${new URLSearchParams({ plane: 'memo', ...words })}`);
   }

@@ -18,6 +18,8 @@ export interface Filter {
   /** Made before this time, wall-clock ms. */
   before?: number;
   largerThan?: number;
+  /** A part of the namespace, the key, the label or a tag, in any case. */
+  search?: string;
 }
 
 const columns = `e.id, e.ns, e.key, e.epoch, e.kind, e.doc, e.body, e.bytes, e.cost_ms AS costMs, e.created_at AS createdAt,
@@ -31,6 +33,9 @@ const order: Record<MemoSort, string> = {
   used: 'e.last_use DESC',
   cost: 'e.cost_ms DESC',
 };
+
+const hasText = `EXISTS (SELECT 1 FROM json_each(?) s WHERE instr(lower(e.ns || char(10) || hex(e.key) || char(10) || coalesce(e.label, '')), s.value)
+  OR EXISTS (SELECT 1 FROM tags t WHERE t.entry_id = e.id AND instr(lower(t.tag), s.value)))`;
 
 /** The rows of results. */
 export class Entries {
@@ -152,7 +157,7 @@ export class Entries {
   }
 }
 
-function conditions({ ns, keys, tags, deps, before, largerThan }: Filter): { where: string; values: unknown[] } {
+function conditions({ ns, keys, tags, deps, before, largerThan, search }: Filter): { where: string; values: unknown[] } {
   const parts: [string, unknown][] = [];
   const list = (items: readonly string[]) => JSON.stringify(items);
   if (ns !== undefined) parts.push(['e.ns = ?', ns]);
@@ -161,6 +166,7 @@ function conditions({ ns, keys, tags, deps, before, largerThan }: Filter): { whe
   if (deps) parts.push(['e.id IN (SELECT entry_id FROM deps WHERE dep IN (SELECT value FROM json_each(?)))', list(deps)]);
   if (before !== undefined) parts.push(['e.created_at < ?', before]);
   if (largerThan !== undefined) parts.push(['e.bytes > ?', largerThan]);
+  if (search !== undefined) parts.push([hasText, JSON.stringify([search.toLowerCase()])]);
   const where = parts.length === 0 ? '' : `WHERE ${parts.map(([sql]) => sql).join(' AND ')}`;
   return { where, values: parts.map(([, value]) => value) };
 }

@@ -19,6 +19,7 @@ import { statsOf } from './stats.ts';
 import type { Store } from './store.ts';
 import { type Incoming, keptBlob, soundBlob, storeBlob } from './store-blob.ts';
 import { sweepLeftBehind } from './tidy.ts';
+import { noTotals } from './usage.ts';
 import { verify } from './verify.ts';
 import { viewOf } from './view.ts';
 
@@ -67,12 +68,13 @@ export class Manage {
   namespaces(): MemoNamespaceView[] {
     const { existing: store } = this.#deps.opened;
     if (!store) return [];
+    const totals = store.usage.byNamespace();
     const held = new Map(store.entries.byNamespace().map((one) => [one.ns, one]));
     const names = new Set([...held.keys(), ...store.namespaces.all().map(({ name }) => name)]);
     return [...names].sort().map((name) => {
       const { version, epoch, settings } = store.namespaces.of(name);
       const { items = 0, bytes = 0 } = held.get(name) ?? {};
-      return { name, version, epoch, items, bytes, settings };
+      return { name, version, epoch, items, bytes, settings, totals: totals.get(name) ?? noTotals() };
     });
   }
 

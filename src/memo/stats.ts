@@ -1,25 +1,13 @@
-import type { MemoStats, MemoTotals } from '../api/memo.ts';
+import type { MemoStats } from '../api/memo.ts';
 import type { ManagedParts } from './managed-parts.ts';
 import type { Store } from './store.ts';
+import { noTotals } from './usage.ts';
 
 const MiB = 2 ** 20;
-const nothing: MemoTotals = {
-  hits: 0,
-  stale: 0,
-  misses: 0,
-  coalesced: 0,
-  stores: 0,
-  rejected: 0,
-  evictions: 0,
-  disagreements: 0,
-  bytesIn: 0,
-  bytesOut: 0,
-  secondsSaved: 0,
-};
 
 /** The figures that programs with a cache of results know, and ours beside them. */
 export function statsOf({ mode, state, bound, flights }: Omit<ManagedParts, 'opened'>, store: Store | null): MemoStats {
-  const totals = store?.usage.totals() ?? nothing;
+  const totals = store?.usage.totals() ?? noTotals();
   const { items, bytes, blobs } = store?.held() ?? { items: 0, bytes: 0, blobs: 0 };
   const { items: mostItems, limit } = bound();
   return {

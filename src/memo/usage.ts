@@ -54,7 +54,7 @@ export class MemoUsage {
   add(ns: string, part: Partial<MemoTotals>): void {
     let totals = this.#totals.get(ns);
     if (!totals) {
-      totals = none();
+      totals = noTotals();
       this.#totals.set(ns, totals);
     }
     for (const [name, value] of Object.entries(part) as [keyof MemoTotals, number][]) totals[name] += value;
@@ -78,7 +78,7 @@ export class MemoUsage {
     const sums = columns.map(([name, column]) => `sum(${column}) AS ${name}`).join();
     const written = this.#db.all<MemoTotals & { ns: string }>(`SELECT ns, ${sums} FROM daily GROUP BY ns ORDER BY ns`);
     const all = new Map(written.map(({ ns, ...totals }) => [ns, totals as MemoTotals]));
-    for (const [ns, totals] of this.#totals) all.set(ns, sum([all.get(ns) ?? none(), totals]));
+    for (const [ns, totals] of this.#totals) all.set(ns, sum([all.get(ns) ?? noTotals(), totals]));
     return all;
   }
 
@@ -88,11 +88,11 @@ export class MemoUsage {
 }
 
 function sum(all: readonly MemoTotals[]): MemoTotals {
-  const result = none();
+  const result = noTotals();
   for (const totals of all) for (const [name] of columns) result[name] += totals[name];
   return result;
 }
 
-function none(): MemoTotals {
+export function noTotals(): MemoTotals {
   return Object.fromEntries(columns.map(([name]) => [name, 0])) as unknown as MemoTotals;
 }

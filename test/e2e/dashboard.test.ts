@@ -88,6 +88,41 @@ describe.skipIf(noBrowser !== null)(
       expect(await limitOf(client)).toBe(7 * MiB);
     });
 
+    test('shows results, explains one, and removes only after a question', async () => {
+      const { page, client, troubles } = await openDashboard();
+      const put = (ns: string, parts: unknown, more: object) =>
+        client.ask('POST', '/api/memo/put', { body: { ns, parts, value: parts, ...more } });
+      await put('shop', 'a', { label: hostile, costMs: 90_000, tags: ['model:flux'] });
+      await put('shop', 'b', { tags: ['model:sdxl'] });
+      await put('other', 'c', {});
+      const count = (selector: string, rows: number) =>
+        page.waitForFunction(`document.querySelectorAll('${selector} > tr').length === ${rows}`, { timeout: patience(10_000) });
+      await page.locator('#pages ::-p-text(Results)').click();
+      await count('#entries', 3);
+      await count('#namespaces', 2);
+      expect(await page.evaluate(`document.getElementById('models').offsetHeight`)).toBe(0);
+      await page.type('#results-search', 'FLUX');
+      await count('#entries', 1);
+      expect(await page.$eval('#entries tr', (row) => row.textContent)).toContain(hostile);
+      await page.locator('#entries ::-p-text(Explain)').click();
+      await count('#entries', 2);
+      expect(await page.$eval('#entries .explanation', (row) => row.textContent)).toMatch(/^hit: it is fresh for/);
+      await page.locator('#results-search').fill('');
+      await count('#entries', 4);
+      const invalidate = async () => {
+        await page.locator('#tag').fill('model:sdxl');
+        await page.locator('#tag-form ::-p-text(Invalidate)').click();
+      };
+      expect(await answerNext(page, false, invalidate)).toMatch(/^Results with the tag model:sdxl: removes 1 result, 3 B\./);
+      await answerNext(page, true, invalidate);
+      await count('#entries', 3);
+      const clear = () => page.locator('#namespaces ::-p-aria(Clear other)').click();
+      expect(await answerNext(page, true, clear)).toMatch(/^All results of other: removes 1 result, 3 B\./);
+      await count('#entries', 2);
+      expect((await client.stats()).memo.current_items).toBe(1);
+      expect(troubles).toEqual([]);
+    });
+
     test('evicts a copy after a question, and the source stays', async () => {
       const { page, models } = await openDashboard();
       const evict = () => page.locator('#files tr:nth-child(1) ::-p-text(Evict)').click();

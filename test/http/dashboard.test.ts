@@ -38,6 +38,7 @@ test('the page and all that it loads are served without the token, and hold noth
     '/dashboard/dashboard.css',
     '/dashboard/dashboard.js',
     '/dashboard/elements.js',
+    '/dashboard/results.js',
     '/dashboard/vocabulary.js',
     '/dashboard/words.js',
   ]);
@@ -55,7 +56,7 @@ test('the page may load and ask nothing but the daemon, and nobody may frame it'
 
 test('its scripts set no markup and run no text', () => {
   const folder = join(import.meta.dirname, '..', '..', 'src', 'http', 'dashboard');
-  for (const file of ['dashboard.js', 'daemon.js'])
+  for (const file of ['dashboard.js', 'daemon.js', 'results.js'])
     expect(readFileSync(join(folder, file), 'utf8')).not.toMatch(
       /innerHTML|outerHTML|insertAdjacentHTML|\beval\b|new Function|https?:/,
     );

@@ -234,6 +234,21 @@ describe('/api/cache with plane=memo', () => {
     expect((await get('/api/cache/entries?plane=memo')).body).toEqual({ total: 0, entries: [] });
   });
 
+  test.each([
+    ['SHOP', 1],
+    ['thumb', 1],
+    ['Flux', 2],
+    [keyOf(2).slice(-3), 1],
+    ['%', 0],
+    ['nothing', 0],
+  ])('entries with %j in the namespace, the key, the label or a tag', async (search, total) => {
+    const { post, get } = createMemoClient();
+    await post('/api/memo/put', { ns: 'shop', key: keyOf(1), value: 1, label: 'a Thumb', tags: ['model:flux'] });
+    await post('/api/memo/put', { ns: 'n', key: keyOf(2), value: 1, tags: ['flux'] });
+    const { body } = await get(`/api/cache/entries?${new URLSearchParams({ plane: 'memo', search })}`);
+    expect(body).toMatchObject({ total });
+  });
+
   test('what is dear or destructive is bounded to 30 requests a minute; the models are not', async () => {
     const { post, clock } = createMemoClient();
     const statuses: number[] = [];

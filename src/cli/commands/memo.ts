@@ -60,10 +60,11 @@ export function addMemo(program: Command, run: Run): void {
     .description('list results')
     .option('--ns <name>', 'only of this namespace')
     .option('--tag <tag>', 'only with this tag')
+    .option('--search <text>', 'a part of the namespace, the key, the label or a tag')
     .addOption(new Option('--sort <by>', 'order').choices(memoSorts).default('used'))
     .option('--limit <number>', 'at most this many', count, 50)
     .action(
-      run(async (session, options: { ns?: string; tag?: string; sort: MemoSort; limit: number }) => {
+      run(async (session, options: { ns?: string; tag?: string; search?: string; sort: MemoSort; limit: number }) => {
         const data = await (await memoOf(session)).entries(options);
         return { data, page: (look) => memoListPage(data, look) };
       }),

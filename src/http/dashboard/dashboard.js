@@ -1,5 +1,6 @@
 import { ask, signIn } from './daemon.js';
 import { element, setText } from './elements.js';
+import { bar, fact, replaceRows, resultsPage } from './results.js';
 import { modeTerms, rootTerms, untilAsked } from './vocabulary.js';
 import { copyText, costText, counted, formatBytes, formatSeconds, percentOf } from './words.js';
 
@@ -11,6 +12,8 @@ const signInText = 'Run `autocached dashboard` and open the address that it prin
 
 const token = await signIn(location, history, sessionStorage);
 let timer;
+let page = 'models';
+const load = { models: loadModels, results: () => Promise.resolve(idleMs) };
 
 if (token === null) setText(at('said'), signInText);
 else begin();
@@ -26,7 +29,19 @@ function begin() {
     event.preventDefault();
     void changeLimit(at('limit').value.trim()).catch((error) => setText(at('said'), error.message));
   });
+  const say = (text) => setText(at('said'), text);
+  load.results = resultsPage(token, { change, say, refresh, idleMs, busyMs });
+  for (const button of at('pages').querySelectorAll('button')) button.addEventListener('click', () => open(button.value));
+  at('pages').hidden = false;
   document.addEventListener('visibilitychange', () => void refresh());
+  void refresh();
+}
+
+function open(name) {
+  page = name;
+  for (const button of at('pages').querySelectorAll('button'))
+    if (button.value === name) button.setAttribute('aria-current', 'page');
+    else button.removeAttribute('aria-current');
   void refresh();
 }
 
@@ -35,14 +50,9 @@ async function refresh() {
   if (document.hidden) return;
   let pause = idleMs;
   try {
-    const [stats, { jobs }, files, uncached] = await Promise.all([
-      ask(token, '/api/cache/stats'),
-      ask(token, '/api/jobs?limit=50'),
-      ask(token, filesPath()),
-      at('cached').checked ? { total: 0, files: [] } : ask(token, sourcesPath()),
-    ]);
-    show(stats, jobs, files, uncached);
-    if (stats.jobs.running > 0) pause = busyMs;
+    pause = await load[page]();
+    for (const name of Object.keys(load)) at(name).hidden = name !== page;
+    at('body').hidden = false;
     setText(at('said'), '');
   } catch (error) {
     at('body').hidden = true;
@@ -50,6 +60,17 @@ async function refresh() {
   }
   clearTimeout(timer);
   timer = setTimeout(() => void refresh(), pause);
+}
+
+async function loadModels() {
+  const [stats, { jobs }, files, uncached] = await Promise.all([
+    ask(token, '/api/cache/stats'),
+    ask(token, '/api/jobs?limit=50'),
+    ask(token, filesPath()),
+    at('cached').checked ? { total: 0, files: [] } : ask(token, sourcesPath()),
+  ]);
+  show(stats, jobs, files, uncached);
+  return stats.jobs.running > 0 ? busyMs : idleMs;
 }
 
 async function change(path, body) {
@@ -86,7 +107,6 @@ function sourcesPath() {
 }
 
 function show(stats, jobs, { total, entries }, uncached) {
-  at('body').hidden = false;
   for (const input of at('modes').querySelectorAll('input')) input.checked = input.value === stats.mode;
   at('facts').replaceChildren(...facts(stats));
   const underWay = jobs.filter(({ state }) => state === 'running' || state === 'queued');
@@ -94,19 +114,9 @@ function show(stats, jobs, { total, entries }, uncached) {
   const rows = [...entries.map(fileRow), ...uncached.files.map(sourceRow)].slice(0, shownFiles);
   const all = total + uncached.total;
   setText(at('count'), all > rows.length ? `${rows.length} of ${counted(all, 'file')}` : counted(all, 'file'));
-  showFiles(rows);
+  replaceRows(at('files'), rows);
   const known = stats.roots.filter(({ files, origin }) => files || origin !== 'comfyui');
   at('roots').replaceChildren(...(known.length > 0 ? known.map(rootRow) : [quiet('none yet')]));
-}
-
-/** The keyboard stays on the button that it was on. */
-function showFiles(rows) {
-  const { key } = document.activeElement?.dataset ?? {};
-  at('files').replaceChildren(...rows);
-  if (key !== undefined)
-    at('files')
-      .querySelector(`[data-key="${CSS.escape(key)}"]`)
-      ?.focus();
 }
 
 function facts({ secondsSaved, hitRate, hitBytes, tiers, jobs, accounting }) {
@@ -117,22 +127,21 @@ function facts({ secondsSaved, hitRate, hitBytes, tiers, jobs, accounting }) {
   ];
   if (accounting) items.push(fact('Accounting', `${accounting.seen} looked at; copies wait`));
   for (const { tier, files, bytes, limit } of tiers) {
-    const bar = element('progress', { attributes: { max: '1', 'aria-label': `${tier} in use` } });
-    bar.value = limit > 0 ? bytes / limit : 0;
     if (tier === 'ssd') at('limit').placeholder = formatBytes(limit);
-    items.push(fact(`${tier.toUpperCase()}, ${counted(files, 'file')}`, `${formatBytes(bytes)} of ${formatBytes(limit)}`, bar));
+    items.push(
+      fact(
+        `${tier.toUpperCase()}, ${counted(files, 'file')}`,
+        `${formatBytes(bytes)} of ${formatBytes(limit)}`,
+        bar(`${tier} in use`, limit > 0 ? bytes / limit : 0),
+      ),
+    );
   }
   return items;
 }
 
-function fact(name, value, ...more) {
-  return element('div', {}, element('dt', { text: name }), element('dd', { text: value }), ...more);
-}
-
 function copyRow(job) {
-  const bar = element('progress', { attributes: { max: '100', 'aria-label': job.path } });
-  bar.value = percentOf(job);
-  return element('li', {}, element('div', { text: job.path }), bar, element('div', { class: 'muted', text: copyText(job) }));
+  const done = bar(job.path, percentOf(job) / 100);
+  return element('li', {}, element('div', { text: job.path }), done, element('div', { class: 'muted', text: copyText(job) }));
 }
 
 function fileRow({ id, path, name, category, size, uses, lastUsedAt, pinned, copies }) {

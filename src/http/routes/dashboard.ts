@@ -18,6 +18,7 @@ const files: Record<string, { path: string; type: string }> = {
   '/dashboard/dashboard.css': { path: `${own}/dashboard.css`, type: 'text/css; charset=utf-8' },
   '/dashboard/dashboard.js': { path: `${own}/dashboard.js`, type: 'text/javascript; charset=utf-8' },
   '/dashboard/daemon.js': { path: `${own}/daemon.js`, type: 'text/javascript; charset=utf-8' },
+  '/dashboard/results.js': { path: `${own}/results.js`, type: 'text/javascript; charset=utf-8' },
   '/dashboard/elements.js': { path: `${shared}/elements.js`, type: 'text/javascript; charset=utf-8' },
   '/dashboard/vocabulary.js': { path: `${shared}/vocabulary.js`, type: 'text/javascript; charset=utf-8' },
   '/dashboard/words.js': { path: `${shared}/words.js`, type: 'text/javascript; charset=utf-8' },

@@ -14,7 +14,7 @@ import { CacheError } from '../../core/errors.ts';
 import { fieldTexts, itemTexts } from '../../memo/json-text.ts';
 import { deps, namespace, readWarm, sha256, tags } from '../memo-requests.ts';
 import { warmResult } from '../memo-warm.ts';
-import { bytes, milliseconds, parse } from '../parse.ts';
+import { bytes, milliseconds, parse, pattern } from '../parse.ts';
 import type { RateLimit } from '../rate-limit.ts';
 import type { Services } from '../services.ts';
 
@@ -46,6 +46,7 @@ const entriesQuery = z.object({
   plane: z.literal('memo'),
   ns: namespace.optional(),
   tag: z.string().max(200).optional(),
+  search: pattern.optional(),
   sort: z.enum(memoSorts).default('used'),
   limit: z.coerce.number().int().min(1).max(10_000).default(1000),
   offset: z.coerce.number().int().min(0).default(0),
@@ -96,8 +97,12 @@ export class MemoPlane {
   }
 
   entries(query: unknown): MemoEntriesAnswer {
-    const { ns, tag, ...page } = parse(entriesQuery, query);
-    const filter = { ...(ns !== undefined && { ns }), ...(tag !== undefined && { tags: [tag] }) };
+    const { ns, tag, search, ...page } = parse(entriesQuery, query);
+    const filter = {
+      ...(ns !== undefined && { ns }),
+      ...(tag !== undefined && { tags: [tag] }),
+      ...(search !== undefined && { search }),
+    };
     return this.#services.memo.manage.list(filter, page);
   }
 
