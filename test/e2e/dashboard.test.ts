@@ -101,6 +101,8 @@ describe.skipIf(noBrowser !== null)(
       await count('#entries', 3);
       await count('#namespaces', 2);
       expect(await page.evaluate(`document.getElementById('models').offsetHeight`)).toBe(0);
+      await page.setViewport({ width: 400, height: 800 });
+      expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(400);
       await page.type('#results-search', 'FLUX');
       await count('#entries', 1);
       expect(await page.$eval('#entries tr', (row) => row.textContent)).toContain(hostile);

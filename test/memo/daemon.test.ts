@@ -112,7 +112,7 @@ describe('autocached memo', () => {
     expect(list?.split('\n')[1]).toMatch(/n +0{12} +json +12 B +1m 30s/);
     expect(JSON.parse(get ?? '')).toEqual({ width: 64 });
     expect(short).toBe('3\n');
-    expect(explain).toMatch(/^hit: it is fresh for/);
+    expect(explain).toMatch(/^hit: it is fresh for .*\n {2}kind {5}json, 1 B\n/);
   });
 
   test('--json is what the API says', async () => {

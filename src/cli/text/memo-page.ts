@@ -12,7 +12,7 @@ import type {
 import { counted, formatBytes, formatCount, formatDuration, percent } from '../../core/format.ts';
 import { plain } from '../../core/printable.ts';
 import { usageBar } from './bar.ts';
-import { wrap } from './fit.ts';
+import { widthOf, wrap } from './fit.ts';
 import type { Look } from './look.ts';
 import { table } from './table.ts';
 
@@ -107,7 +107,7 @@ export function memoExplainPage({ state, why, entry, deps, blobs, leavesAfter }:
   for (const { dep, state: now } of deps) lines.push(`  depends  ${now}  ${plain(dep)}`);
   for (const { sha256, size, sound } of blobs)
     lines.push(`  blob     ${sha256.slice(0, 12)}  ${formatBytes(size)}  ${sound ? 'sound' : look.paint('red', 'damaged')}`);
-  return lines.map((line) => (look.width === null ? line : wrap(line, look.width))).join('\n');
+  return lines.map((line) => (look.width === null || widthOf(line) <= look.width ? line : wrap(line, look.width))).join('\n');
 }
 
 export function memoRemovalPage({ removed, bytes }: MemoRemoval, dryRun = false): string {
