@@ -8,6 +8,9 @@ export type MemoKind = 'json' | 'bytes' | 'files' | 'doc';
 export const memoSorts = ['bytes', 'age', 'hits', 'used', 'cost'] as const;
 export type MemoSort = (typeof memoSorts)[number];
 
+/** Where a result was found: in memory, on the disk, in Redis, or with another asker's computation. */
+export type MemoLayer = 'ram' | 'disk' | 'redis' | 'computation';
+
 /** Why a result was not stored. Closed list; programs rely on the words. */
 export type MemoRefusal =
   | 'NOT_WORTH'
@@ -150,6 +153,34 @@ export interface MemoTotals {
 }
 
 /** Answer of `GET /api/cache/stats?plane=memo`. */
+/** The Redis that machines share results in. Numbers count since the daemon was started. */
+export interface MemoSharedStats {
+  /** `away`: it is left out until it answers again. */
+  state: 'connecting' | 'up' | 'away';
+  /** In words; null unless it is away. */
+  why: string | null;
+  hits: number;
+  misses: number;
+  /** Not asked: it was away, or had still to be told of a change. */
+  skipped: number;
+  /** Asked, and no answer came in time. */
+  failed: number;
+  /** Values that were not what they must be, and were removed there. */
+  damaged: number;
+  /** Values written, removed, and not taken by Redis. */
+  stored: number;
+  removed: number;
+  refused: number;
+  /** Changes that it has still to be told of. */
+  owed: number;
+}
+
+/** What Redis would answer for a key; `unknown` while it is not asked. */
+export interface MemoSharedExplanation {
+  state: 'hit' | 'stale' | 'miss' | 'unknown';
+  why: string;
+}
+
 export interface MemoStats extends MemoTotals {
   hit_rate: string;
   current_items: number;
@@ -163,6 +194,10 @@ export interface MemoStats extends MemoTotals {
   limit: number;
   reserved: number;
   blobs: number;
+  /** Hits since the daemon was started. */
+  layers: Record<MemoLayer, number>;
+  /** Null where results are not shared with other machines. */
+  shared: MemoSharedStats | null;
   /** What lies in the daemon's memory. */
   ram: { items: number; bytes: number; limit: number };
   computing: number;
@@ -179,6 +214,8 @@ export interface MemoExplainAnswer {
   /** In a sentence. */
   why: string;
   entry: MemoEntryView | null;
+  /** Null where results are not shared with other machines. */
+  shared: MemoSharedExplanation | null;
   deps: { dep: string; state: 'same' | 'changed' | 'unknown' }[];
   blobs: { sha256: string; size: number; sound: boolean; path: string }[];
   /** How many others leave before it; null when it is not kept. */

@@ -42,6 +42,7 @@ export function openMemo(parts: MemoParts): Memo {
     times: () => ({ ttlMs: settings.current.memoTtlMs, staleMs: settings.current.memoStaleMs }),
     maxValue: () => settings.current.memoMaxValue,
     speed: () => speeds.ofTier(tier.name),
+    shared: settings.current.memoRedis && { servers: settings.current.memoRedis },
     fingerprintOf: (path) => fingerprintOf(sources, path),
   });
   opened.defer(() => memo[Symbol.asyncDispose]());

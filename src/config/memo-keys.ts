@@ -1,6 +1,7 @@
 import { memoModes } from '../api/memo.ts';
 import { parseDuration, parseSize } from '../core/units.ts';
 import type { Key } from './key.ts';
+import { parseRedis } from './redis-servers.ts';
 import type { Config } from './types.ts';
 import { moreThanZero, oneOf, parseLimit, wholeNumber } from './values.ts';
 
@@ -56,5 +57,13 @@ export const memoKeys: { readonly [F in MemoField]: Key<Config[F]> } = {
     meaning: 'how long it is served after that, while one program computes it anew',
     live: true,
     parse: parseDuration,
+  },
+  memoRedis: {
+    name: 'AUTOCACHE_MEMO_REDIS',
+    default: '',
+    meaning:
+      'Redis that machines share results in: redis://user:password@host:6379, rediss://, redis+cluster://a,b, redis+sentinel://a,b/name',
+    live: false,
+    parse: parseRedis,
   },
 };

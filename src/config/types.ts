@@ -1,4 +1,5 @@
 import type { MemoMode } from '../api/memo.ts';
+import type { RedisServers } from '../core/redis-servers.ts';
 import type { Medium, Mode } from '../core/types.ts';
 import type { LogOptions } from '../runtime/log.ts';
 
@@ -67,6 +68,8 @@ export interface Config {
   /** How long a result is fresh, and how long it is served stale after that. Null = without end. */
   memoTtlMs: number | null;
   memoStaleMs: number;
+  /** Where results are shared with other machines; null = nowhere. */
+  memoRedis: RedisServers | null;
   /** Base address of an OpenAI-compatible API, such as `http://127.0.0.1:8080/v1/`; null = none. */
   llmUrl: string | null;
   /** Longest silence of that server; null = without end. */

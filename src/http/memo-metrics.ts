@@ -1,4 +1,4 @@
-import type { MemoTotals } from '../api/memo.ts';
+import type { MemoSharedStats, MemoTotals } from '../api/memo.ts';
 import type { Series } from './series.ts';
 
 /** Of the totals of each namespace. */
@@ -40,8 +40,40 @@ export const memoSeries: readonly Series[] = [
       [{ layer: 'disk' }, memo.bytes],
     ],
   },
+  {
+    name: 'autocached_memo_redis_up',
+    help: 'Whether the Redis of results is asked (1), or left out (0)',
+    labels: [],
+    read: ({ memo }) => (memo.shared ? [[{}, memo.shared.state === 'up' ? 1 : 0]] : []),
+  },
+  {
+    counts: true,
+    name: 'autocached_memo_redis_questions_total',
+    help: 'Results that were not here, by what Redis answered',
+    labels: ['outcome'],
+    read: ({ memo }) => ofShared(memo.shared, ['hits', 'misses', 'skipped', 'failed', 'damaged']),
+  },
+  {
+    counts: true,
+    name: 'autocached_memo_redis_changes_total',
+    help: 'Changes that Redis was told of',
+    labels: ['outcome'],
+    read: ({ memo }) => ofShared(memo.shared, ['stored', 'removed', 'refused']),
+  },
+  {
+    name: 'autocached_memo_redis_owed',
+    help: 'Changes that Redis has still to be told of',
+    labels: [],
+    read: ({ memo }) => (memo.shared ? [[{}, memo.shared.owed]] : []),
+  },
   { name: 'autocached_memo_limit_bytes', help: 'Most bytes of results on the disk', read: ({ memo }) => memo.limit },
   { name: 'autocached_memo_items', help: 'Results', read: ({ memo }) => memo.current_items },
   { name: 'autocached_memo_computing', help: 'Keys that a program computes now', read: ({ memo }) => memo.computing },
   { name: 'autocached_memo_waiting', help: 'Askers that wait for one', read: ({ memo }) => memo.waiting },
 ];
+
+type Outcome = Exclude<keyof MemoSharedStats, 'state' | 'why'>;
+
+function ofShared(shared: MemoSharedStats | null, outcomes: readonly Outcome[]): [Record<string, string>, number][] {
+  return shared ? outcomes.map((outcome) => [{ outcome }, shared[outcome]]) : [];
+}

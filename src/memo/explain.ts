@@ -1,4 +1,4 @@
-import type { MemoExplainAnswer } from '../api/memo.ts';
+import type { MemoExplainAnswer, MemoSharedExplanation } from '../api/memo.ts';
 import { formatDuration } from '../core/format.ts';
 import type { Entry } from './entry.ts';
 import type { ManagedParts } from './managed-parts.ts';
@@ -7,16 +7,18 @@ import { viewOf } from './view.ts';
 
 /** Why a key would hit or miss now. Looks only: no use is counted, and nothing is removed. */
 export async function explain(
-  { opened, sources, clock, mode }: ManagedParts,
+  { opened, sources, clock, mode, shared: layer }: ManagedParts,
   { ns, key }: { ns: string; key: string },
 ): Promise<MemoExplainAnswer> {
-  const none = { ns, key, state: 'miss' as const, entry: null, deps: [], blobs: [], leavesAfter: null };
-  if (mode() === 'off') return { ...none, why: 'AUTOCACHE_MEMO or the mode is off: nothing is served' };
+  const nothing = { ns, key, entry: null, shared: null, deps: [], blobs: [], leavesAfter: null };
+  if (mode() === 'off') return { ...nothing, ...missed('AUTOCACHE_MEMO or the mode is off: nothing is served') };
+  const shared = (await layer?.explain(ns, key)) ?? null;
+  const none = { ...nothing, shared };
   const { existing: store } = opened;
-  if (!store) return { ...none, why: 'nothing is stored, or the cache disk is away' };
+  if (!store) return { ...none, ...missed('nothing is stored, or the cache disk is away') };
   store.flush();
   const entry = store.entries.find(ns, key);
-  if (!entry) return { ...none, why: 'no such result is kept: it was never stored, or it has left' };
+  if (!entry) return { ...none, ...withShared(missed('no such result is kept: it was never stored, or it has left'), shared) };
   const now = clock.now();
   const deps = await Promise.all(entry.deps.map(async (dep) => ({ dep: dep.dep, state: await sources.compare(dep) })));
   const blobs = entry.blobs.map(({ sha256, seal }) => ({
@@ -24,23 +26,36 @@ export async function explain(
     sound: store.files.isSealed(sha256, seal),
     path: store.files.pathOf(sha256),
   }));
-  const verdict = verdictOf(store, entry, { now, deps, blobs });
+  const verdict = withShared(verdictOf(store, entry, { now, deps, blobs }), shared);
   return {
     ns,
     key,
     ...verdict,
     entry: viewOf(store, entry, now),
+    shared,
     deps,
     blobs,
     leavesAfter: store.entries.leavingBefore(entry),
   };
 }
 
+type Verdict = Pick<MemoExplainAnswer, 'state' | 'why'>;
+
+function missed(why: string): Verdict {
+  return { state: 'miss', why };
+}
+
+/** What is not here may be in Redis. */
+function withShared(here: Verdict, shared: MemoSharedExplanation | null): Verdict {
+  if (here.state !== 'miss' || (shared?.state !== 'hit' && shared?.state !== 'stale')) return here;
+  return { state: shared.state, why: `${shared.why}; here: ${here.why}` };
+}
+
 function verdictOf(
   store: Store,
   entry: Entry,
   { now, deps, blobs }: Pick<MemoExplainAnswer, 'deps' | 'blobs'> & { now: number },
-): Pick<MemoExplainAnswer, 'state' | 'why'> {
+): Verdict {
   const { freshUntil, endsAt, epoch, ns } = entry;
   const changed = deps.find(({ state }) => state === 'changed');
   const damaged = blobs.find(({ sound }) => !sound);

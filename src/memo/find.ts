@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import type { MemoLayer } from '../api/memo.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Result } from './answers.ts';
 import type { Entry } from './entry.ts';
@@ -14,8 +15,8 @@ export interface FindDeps {
 /** A result that may be served. */
 export interface Found {
   state: 'hit' | 'stale';
-  entry: Entry;
-  layer: 'ram' | 'disk';
+  layer: MemoLayer;
+  entry: Pick<Entry, 'costMs' | 'bytes'>;
   /** A clock that was set back does not make it negative. */
   ageMs: number;
   result: Result;

@@ -39,6 +39,7 @@ export class Manage {
     const isWhole = Object.keys(filter).every((name) => name === 'ns');
     const { items: removed, bytes } = store.entries.sum(filter);
     if (dryRun) return { removed, bytes };
+    store.owed.invalidated(filter);
     const named = ns === undefined ? store.entries.byNamespace().map((one) => one.ns) : [ns];
     if (isWhole || keys) for (const one of named) this.#deps.flights.voidResults(one, isWhole ? null : (keys ?? null));
     if (isWhole) {

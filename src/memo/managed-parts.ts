@@ -3,6 +3,8 @@ import type { TierState } from '../core/types.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Flights } from './flights.ts';
 import type { Opened } from './opened.ts';
+import type { Served } from './served.ts';
+import type { SharedLayer } from './shared-layer/shared-layer.ts';
 import type { SourceDeps } from './source-deps.ts';
 
 /** The parts of the plane that its management looks at. */
@@ -10,6 +12,9 @@ export interface ManagedParts {
   clock: Clock;
   opened: Opened;
   sources: SourceDeps;
+  served: Pick<Served, 'totals'>;
+  /** Null where results are not shared. */
+  shared: Pick<SharedLayer, 'stats' | 'explain'> | null;
   flights: Pick<Flights<unknown>, 'voidResults' | 'computing' | 'waiting'>;
   mode(): MemoMode;
   state(): TierState;

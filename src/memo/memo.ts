@@ -11,11 +11,14 @@ import { Manage } from './manage.ts';
 import { Opened, type OpenedDeps } from './opened.ts';
 import { draft, type PutDeps, type PutRequest, refusal, resultOf, storeValue } from './put.ts';
 import { Served } from './served.ts';
+import { SharedLayer, type SharedLayerDeps } from './shared-layer/shared-layer.ts';
 import { fileScheme, SourceDeps, type SourceDepsDeps } from './source-deps.ts';
 import type { Store } from './store.ts';
 import { isSameValue } from './values.ts';
 
-export interface MemoDeps extends OpenedDeps, SourceDepsDeps, Omit<PutDeps, 'sources'> {
+export interface MemoDeps extends Omit<OpenedDeps, 'sharedWith'>, SourceDepsDeps, Omit<PutDeps, 'sources'> {
+  /** Where results are shared with other machines; null = nowhere. */
+  shared: Pick<SharedLayerDeps, 'servers' | 'deadlineMs' | 'pauses'> | null;
   mode(): MemoMode;
 }
 
@@ -33,17 +36,23 @@ export class Memo implements AsyncDisposable {
   readonly #opened: Opened;
   readonly #sources: SourceDeps;
   readonly #flights: Flights<Result>;
+  readonly #shared: SharedLayer | null;
   readonly #unsubscribe: () => void;
   readonly manage: Manage;
   readonly served = new Served();
 
   constructor(deps: MemoDeps) {
     this.#deps = deps;
-    this.#opened = new Opened(deps);
     this.#sources = new SourceDeps(deps);
+    this.#shared = deps.shared && new SharedLayer({ ...deps, ...deps.shared, ...this.#sharing() });
+    this.#opened = new Opened({ ...deps, sharedWith: this.#shared?.sharedWith ?? null });
     this.#flights = new Flights(deps.clock);
     const { mode } = deps;
-    this.manage = new Manage({ ...deps, opened: this.#opened, sources: this.#sources, flights: this.#flights, mode });
+    this.manage = new Manage({
+      ...deps,
+      ...{ opened: this.#opened, sources: this.#sources, flights: this.#flights, mode },
+      ...{ served: this.served, shared: this.#shared },
+    });
     this.#unsubscribe = deps.events.subscribe((name, event) => {
       if (name === 'copy-stale') this.#sourceChanged((event as EventMap['copy-stale']).path);
       if (name === 'cache-disk') this.#opened.diskChanged();
@@ -136,7 +145,13 @@ export class Memo implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#unsubscribe();
     this.#flights[Symbol.dispose]();
+    await this.#shared?.[Symbol.asyncDispose]();
     await this.#opened[Symbol.asyncDispose]();
+  }
+
+  #sharing(): Pick<SharedLayerDeps, 'sources' | 'store' | 'isKeeping'> {
+    const isKeeping = () => this.#deps.mode() === 'on' && this.#deps.state() === 'here';
+    return { sources: this.#sources, store: () => this.#opened.open, isKeeping };
   }
 
   /** Null when nothing is served. */
@@ -149,7 +164,8 @@ export class Memo implements AsyncDisposable {
     try {
       const store = this.#store();
       const deps: FindDeps = { clock: this.#deps.clock, sources: this.#sources };
-      return store && (await find(deps, store, { ns, key, as }));
+      if (!store) return null;
+      return (await find(deps, store, { ns, key, as })) ?? (await this.#shared?.find(store, { ns, key, as })) ?? null;
     } catch (error) {
       this.#opened.trouble(error);
       return null;

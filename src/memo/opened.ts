@@ -10,7 +10,7 @@ import { claim } from '../tiers/marker.ts';
 import { Store, type StoreDeps } from './store.ts';
 import { tidyAfterStart, tidyNow } from './tidy.ts';
 
-export interface OpenedDeps extends Omit<StoreDeps, 'onTrouble' | 'onDamaged'> {
+export interface OpenedDeps extends Omit<StoreDeps, 'onTrouble' | 'onDamaged' | 'isOwedLost'> {
   /** Of the cache directory. */
   state(): TierState;
   log: Log;
@@ -34,6 +34,8 @@ export class Opened implements AsyncDisposable {
   /** Not opened again before, monotonic ms. */
   #notBefore = 0;
   #ended = new AbortController();
+  /** The file of results was removed for its damage. */
+  #isOwedLost = false;
 
   constructor(deps: OpenedDeps) {
     this.#deps = deps;
@@ -55,6 +57,11 @@ export class Opened implements AsyncDisposable {
     return this.#store ?? (existsSync(join(this.#deps.dir, 'memo.db')) ? this.#open() : null);
   }
 
+  /** The store, if it is open. */
+  get open(): Store | null {
+    return this.#store;
+  }
+
   /** The disk of the cache has come or gone. */
   diskChanged(): void {
     if (this.#deps.state() === 'away') this.#close();
@@ -69,6 +76,7 @@ export class Opened implements AsyncDisposable {
     log.error({ err: error }, 'the results are in trouble');
     if (isDamage(error)) {
       this.#close();
+      this.#isOwedLost = true;
       for (const suffix of ['', '-wal', '-shm']) rmSync(join(this.#deps.dir, `memo.db${suffix}`), { force: true });
     } else if (state() === 'away') {
       this.#close();
@@ -92,7 +100,9 @@ export class Opened implements AsyncDisposable {
         log.warn({ sha256, removed }, 'a blob is missing or damaged; the results that had it are gone');
         events.emit('memo-damaged', { sha256, removed });
       };
-      const store = new Store({ ...this.#deps, onTrouble: (error) => this.trouble(error), onDamaged });
+      const onTrouble = (error: unknown) => this.trouble(error);
+      const store = new Store({ ...this.#deps, isOwedLost: this.#isOwedLost, onTrouble, onDamaged });
+      this.#isOwedLost = false;
       if (store.damaged)
         log.error({ why: store.damaged }, 'the file of results was damaged; it is set aside, and begins empty');
       this.#store = store;

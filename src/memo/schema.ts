@@ -104,6 +104,18 @@ const migrations: readonly string[] = [
     UPDATE totals SET blobs = blobs - 1, blob_bytes = blob_bytes - old.size;
   END;
   `,
+  `
+  -- What Redis has still to be told (docs/MEMO.md, "Several machines"): a value to be written or removed, or a mark that invalidates.
+  CREATE TABLE owed (
+    n INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind TEXT NOT NULL CHECK (kind IN ('value', 'mark')),
+    ns TEXT NOT NULL,
+    name TEXT NOT NULL,
+    UNIQUE (kind, ns, name)
+  ) STRICT;
+  -- missed: results have changed while it was not in use.
+  CREATE TABLE shared_servers (server TEXT PRIMARY KEY, missed INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** The schema of `memo.db`: a file of its own, for it changes much, and losing it costs only what can be computed again. */

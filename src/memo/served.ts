@@ -1,15 +1,13 @@
+import type { MemoLayer } from '../api/memo.ts';
 import { Latency } from '../runtime/latency.ts';
-
-/** Where a result was found: in memory, on the disk, or with another asker's computation. */
-export type Layer = 'ram' | 'disk' | 'computation';
 
 /** How questions were answered since the start. Nothing of it is kept on the disk. */
 export class Served {
   /** Of `get`, by what it found. */
   readonly latency = { hit: new Latency(), miss: new Latency() };
-  readonly #hits = new Map<string, Map<Layer, number>>();
+  readonly #hits = new Map<string, Map<MemoLayer, number>>();
 
-  hit(ns: string, layer: Layer): void {
+  hit(ns: string, layer: MemoLayer): void {
     let layers = this.#hits.get(ns);
     if (!layers) {
       layers = new Map();
@@ -19,7 +17,14 @@ export class Served {
   }
 
   /** By namespace and layer. */
-  *hits(): Iterable<[{ ns: string; layer: Layer }, number]> {
+  *hits(): Iterable<[{ ns: string; layer: MemoLayer }, number]> {
     for (const [ns, layers] of this.#hits) for (const [layer, count] of layers) yield [{ ns, layer }, count];
+  }
+
+  /** By layer. */
+  totals(): Record<MemoLayer, number> {
+    const totals = { ram: 0, disk: 0, redis: 0, computation: 0 };
+    for (const [{ layer }, count] of this.hits()) totals[layer] += count;
+    return totals;
   }
 }

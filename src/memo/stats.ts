@@ -6,7 +6,10 @@ import { noTotals } from './usage.ts';
 const MiB = 2 ** 20;
 
 /** The figures that programs with a cache of results know, and ours beside them. */
-export function statsOf({ mode, state, bound, flights }: Omit<ManagedParts, 'opened'>, store: Store | null): MemoStats {
+export function statsOf(
+  { mode, state, bound, flights, served, shared }: Omit<ManagedParts, 'opened'>,
+  store: Store | null,
+): MemoStats {
   const totals = store?.usage.totals() ?? noTotals();
   const { items, bytes, blobs } = store?.held() ?? { items: 0, bytes: 0, blobs: 0 };
   const { items: mostItems, limit } = bound();
@@ -23,6 +26,8 @@ export function statsOf({ mode, state, bound, flights }: Omit<ManagedParts, 'ope
     ...{ bytes, limit, blobs },
     reserved: store?.room.reservedBytes ?? 0,
     ram: store?.ram ?? { items: 0, bytes: 0, limit: 0 },
+    layers: served.totals(),
+    shared: shared?.stats() ?? null,
     computing: flights.computing,
     waiting: flights.waiting,
   };

@@ -12,6 +12,7 @@ import { Namespaces } from './namespaces.ts';
 import { Recent } from './recent.ts';
 import { Room, type RoomDeps } from './room.ts';
 import { memoSchema } from './schema.ts';
+import { Owed, type SharedWith } from './shared-layer/owed.ts';
 import { MemoUsage } from './usage.ts';
 
 export interface StoreDeps extends Pick<RoomDeps, 'bound' | 'free'> {
@@ -20,6 +21,10 @@ export interface StoreDeps extends Pick<RoomDeps, 'bound' | 'free'> {
   clock: Clock;
   /** Most bytes in memory. */
   ramBytes: number;
+  /** Where results are shared with other machines; null = nowhere. */
+  sharedWith: SharedWith | null;
+  /** What an earlier file of results had still to tell is lost. */
+  isOwedLost: boolean;
   /** Something behind an answer failed. */
   onTrouble(error: unknown): void;
   /** A blob is missing, or not what its name says; so many results that had it are gone. Once for each. */
@@ -30,6 +35,10 @@ export interface StoreDeps extends Pick<RoomDeps, 'bound' | 'free'> {
 export interface NewEntry extends Pick<Entry, 'ns' | 'key' | 'epoch' | 'costMs' | 'freshUntil' | 'endsAt' | 'label' | 'deps'> {
   value: Value;
   tags: readonly string[];
+  /** When it was computed, if that was before. */
+  createdAt?: number;
+  /** It has come from where it would be told. */
+  isShared?: true;
 }
 
 /** Results on the disk and in memory: rows, blobs, and what is in memory agree after every call. */
@@ -48,6 +57,8 @@ export class Store implements Disposable {
   readonly namespaces: Namespaces;
   readonly usage: MemoUsage;
   readonly room: Room;
+  /** What other machines have still to be told. */
+  readonly owed: Owed;
   /** Blobs that programs were given. */
   readonly inUse: InUse;
   /** Blobs whose results are still to come. */
@@ -72,6 +83,7 @@ export class Store implements Disposable {
     this.uploads = new InUse(deps.clock);
     this.#recent = new Recent(deps.ramBytes);
     this.#tick = this.#totals().tick;
+    this.owed = new Owed(database, deps.sharedWith, { isLost: damaged !== null || deps.isOwedLost });
     this.room = new Room({
       ...deps,
       held: () => this.held(),
@@ -119,6 +131,10 @@ export class Store implements Disposable {
     return entry;
   }
 
+  isInMemory(ns: string, key: string): boolean {
+    return this.#recent.has(ns, key);
+  }
+
   /** Counts a use of an entry. */
   used(entry: Entry): void {
     const now = this.#deps.clock.now();
@@ -127,24 +143,21 @@ export class Store implements Disposable {
     this.usage.used(entry);
   }
 
-  isInMemory(ns: string, key: string): boolean {
-    return this.#recent.has(ns, key);
-  }
-
   /** Keeps a text that was read from its blob. */
   keepInMemory(entry: Entry): void {
     this.#recent.put(entry);
   }
 
   /** Stores a result in the place of an earlier one. Its blobs must be there, and room for it reserved. */
-  put({ value, tags, ...told }: NewEntry): Entry {
+  put({ value, tags, createdAt, isShared, ...told }: NewEntry): Entry {
     const now = this.#deps.clock.now();
     const before = this.entries.find(told.ns, told.key);
     this.#tick += 1;
     const use = { hits: 0, votes: 1, votedAt: now, lastHitAt: null, lastUse: this.#tick };
-    const entry = { ...value, ...told, ...use, createdAt: now };
+    const entry = { ...value, ...told, ...use, createdAt: createdAt ?? now };
     const id = this.#db.transaction(() => {
       if (before) this.entries.remove(before.id);
+      if (!isShared) this.owed.stored(told.ns, told.key);
       return this.entries.add(entry, new Set(tags));
     });
     this.#count(entry, 1);

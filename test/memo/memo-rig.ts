@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import type { MemoMode } from '../../src/api/memo.ts';
 import type { Fingerprint, TierState } from '../../src/core/types.ts';
-import { Memo } from '../../src/memo/memo.ts';
+import { Memo, type MemoDeps } from '../../src/memo/memo.ts';
 import type { PutRequest } from '../../src/memo/put.ts';
 import { Events } from '../../src/runtime/events.ts';
 import { createLog } from '../../src/runtime/log.ts';
@@ -13,7 +13,15 @@ import { tempDir } from '../helpers/temp-dir.ts';
 export const MiB = 2 ** 20;
 
 /** The plane of results over a folder of its own, with a clock that stands still. */
-export function createMemo({ dir = join(tempDir(), 'memo'), ramBytes = MiB }: { dir?: string; ramBytes?: number } = {}) {
+export function createMemo({
+  dir = join(tempDir(), 'memo'),
+  ramBytes = MiB,
+  shared = null,
+}: {
+  dir?: string;
+  ramBytes?: number;
+  shared?: MemoDeps['shared'];
+} = {}) {
   const world = {
     clock: new ManualClock(),
     events: new Events(),
@@ -42,6 +50,7 @@ export function createMemo({ dir = join(tempDir(), 'memo'), ramBytes = MiB }: { 
     ramBytes,
     times: () => ({ ttlMs: world.ttlMs, staleMs: world.staleMs }),
     maxValue: () => world.maxValue,
+    shared,
     speed: () => 100 * MiB,
     fingerprintOf: async (path) => world.files.get(path) ?? null,
   });

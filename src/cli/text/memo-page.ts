@@ -5,6 +5,7 @@ import type {
   MemoFound,
   MemoNamespaceView,
   MemoRemoval,
+  MemoSharedStats,
   MemoStats,
   MemoVerifyAnswer,
   MemoWarmAnswer,
@@ -36,9 +37,30 @@ export function memoStatusPage(stats: MemoStats, namespaces: MemoNamespaceView[]
     `  stored   ${formatCount(stats.stores)}; ${formatCount(stats.rejected)} not stored, ${formatCount(stats.evictions)} evicted`,
     `  saved    ${formatDuration(stats.secondsSaved * 1000)} of computing`,
   ];
+  if (stats.shared) lines.push(...sharedLines(stats, stats.shared, look));
   if (stats.computing > 0)
     lines.push(`  ${counted(stats.computing, 'key')} being computed, ${formatCount(stats.waiting)} waiting`);
   return [lines.join('\n'), ...(namespaces.length > 0 ? [namespaceTable(namespaces, look)] : [])].join('\n\n');
+}
+
+/** The Redis that results are shared in. */
+function sharedLines({ layers }: MemoStats, shared: MemoSharedStats, look: Look): string[] {
+  const { state, why, hits, misses, skipped, failed, damaged, stored, refused, owed } = shared;
+  const words = { up: 'is asked', connecting: 'is being connected to', away: `is left out: ${why}` };
+  const trouble = [
+    ...(failed > 0 ? [`${formatCount(failed)} without an answer`] : []),
+    ...(skipped > 0 ? [`${formatCount(skipped)} not asked`] : []),
+    ...(damaged > 0 ? [counted(damaged, 'damaged value')] : []),
+    ...(refused > 0 ? [`${formatCount(refused)} refused`] : []),
+    ...(owed > 0 ? [`${counted(owed, 'change')} to tell`] : []),
+  ];
+  const text = `  Redis    ${words[state]}`;
+  return [
+    `  found    ${formatCount(layers.ram)} in memory, ${formatCount(layers.disk)} on the disk, ${formatCount(layers.redis)} in Redis since the start`,
+    state === 'away' ? look.paint('yellow', text) : text,
+    `           ${formatCount(hits)} of ${counted(hits + misses, 'question')} hit, ${formatCount(stored)} written`,
+    ...(trouble.length > 0 ? [`           ${trouble.join(', ')}`] : []),
+  ];
 }
 
 function namespaceTable(namespaces: MemoNamespaceView[], look: Look): string {
@@ -91,7 +113,10 @@ export function memoFoundPage(found: MemoFound): string {
   return found.path === undefined ? JSON.stringify(found.value, null, 2) : plain(found.path);
 }
 
-export function memoExplainPage({ state, why, entry, deps, blobs, leavesAfter }: MemoExplainAnswer, look: Look): string {
+export function memoExplainPage(
+  { state, why, entry, shared, deps, blobs, leavesAfter }: MemoExplainAnswer,
+  look: Look,
+): string {
   const colour = state === 'hit' ? 'green' : 'yellow';
   const lines = [`${look.paint(colour, state)}: ${why}`];
   if (entry) {
@@ -104,6 +129,7 @@ export function memoExplainPage({ state, why, entry, deps, blobs, leavesAfter }:
       `  leaves   after ${counted(leavesAfter ?? 0, 'other')}, when there is no room`,
     );
   }
+  if (shared) lines.push(`  shared   ${shared.why}`);
   for (const { dep, state: now } of deps) lines.push(`  depends  ${now}  ${plain(dep)}`);
   for (const { sha256, size, sound } of blobs)
     lines.push(`  blob     ${sha256.slice(0, 12)}  ${formatBytes(size)}  ${sound ? 'sound' : look.paint('red', 'damaged')}`);

@@ -1,0 +1,55 @@
+import { hash } from 'node:crypto';
+import type { Entry } from '../entry.ts';
+import type { Store } from '../store.ts';
+import { type Framed, mostShared } from './frame.ts';
+import { marks } from './owed.ts';
+import { longestKeptMs } from './remote-values.ts';
+
+/** A result that was stored longer ago was not written in time; another machine may have invalidated it meanwhile, ms. */
+const longestWayMs = 30_000;
+
+/**
+ * A result as it is written to Redis, with what invalidates it; null for one that stays on this machine: too large, over, or from files
+ * of which nobody knows what they were.
+ * @param now wall-clock ms
+ */
+export async function outgoing(
+  store: Store,
+  { ns, key }: { ns: string; key: string },
+  now: number,
+): Promise<{ framed: Framed; marks: string[] } | null> {
+  const entry = store.entries.find(ns, key);
+  if (!entry || !isShareable(store, entry, now)) return null;
+  const { kind, body, costMs, createdAt, freshUntil, endsAt } = entry;
+  const text = entry.doc ?? (await read(store, body ?? ''))?.toString();
+  const own = entry.blobs.filter(({ sha256 }) => sha256 !== body);
+  const blobs = await Promise.all(own.map(({ sha256 }) => read(store, sha256)));
+  if (text === undefined || blobs.includes(null)) return null;
+  const left = (until: number | null) => (until === null ? null : Math.max(0, until - now));
+  const tags = store.entries.tagsOf(entry.id);
+  const deps = entry.deps.map(({ dep, state }) => ({ dep, state: state ?? '' }));
+  const head = {
+    ...{ ns, key, kind, costMs, tags, deps },
+    blobs: own.map(({ sha256, seal }) => ({ sha256, size: seal.size })),
+    ageMs: Math.max(0, now - createdAt),
+    freshMs: left(freshUntil),
+    endsMs: left(endsAt),
+    keptMs: Math.min(left(endsAt) ?? longestKeptMs, longestKeptMs),
+    marks: {},
+  };
+  const names = [marks.all, marks.ofNamespace(ns), ...tags.map(marks.ofTag), ...deps.map(({ dep }) => marks.ofDep(dep))];
+  return { framed: { head, text, blobs: blobs as Buffer[] }, marks: names };
+}
+
+function isShareable(store: Store, { ns, epoch, bytes, createdAt, endsAt, deps }: Entry, now: number): boolean {
+  const isKnown = deps.every(({ state }) => state !== null && state !== 'missing');
+  const isOver = endsAt !== null && endsAt <= now;
+  const isLate = Math.abs(now - createdAt) > longestWayMs;
+  return isKnown && !isOver && !isLate && bytes <= mostShared && epoch === store.namespaces.of(ns).epoch;
+}
+
+/** The bytes of a blob, if they are what its name says. */
+async function read(store: Store, sha256: string): Promise<Buffer | null> {
+  const bytes = await store.files.read(sha256).catch(() => null);
+  return bytes !== null && hash('sha256', bytes) === sha256 ? bytes : null;
+}

@@ -1,0 +1,145 @@
+import type { Database } from '../../sqlite/database.ts';
+import type { Filter } from '../entries.ts';
+
+/** More would not be told one by one. */
+const mostDebts = 10_000;
+
+/** What Redis still has to be told. */
+export type Debt = { n: number } & (
+  | {
+      /** The value of this key there is not the one here: it is written anew, or removed. */
+      kind: 'value';
+      ns: string;
+      key: string;
+    }
+  | {
+      /** Values with this mark are invalid. */
+      kind: 'mark';
+      name: string;
+    }
+);
+
+/** Marks, by what they invalidate. */
+export const marks = {
+  all: 'all',
+  ofNamespace: (ns: string) => `ns ${ns}`,
+  ofTag: (tag: string) => `tag ${tag}`,
+  ofDep: (dep: string) => `dep ${dep}`,
+};
+
+/** The Redis that results are shared in. */
+export interface SharedWith {
+  /** Tells it from others; no password is in it. */
+  server: string;
+  /** There is something to tell. */
+  onOwed(): void;
+}
+
+/**
+ * What was changed here and Redis has not been told, on the disk beside the results: an invalidation counts from its answer on, also
+ * when Redis is away, and over a crash. As long as a mark is owed, no value there is believed.
+ */
+export class Owed {
+  readonly #db: Database;
+  readonly #sharedWith: SharedWith | null;
+  readonly #values = new Set<string>();
+  readonly #marks = new Set<string>();
+  /** Grows with every invalidation. */
+  generation = 0;
+
+  /** @param isLost what was owed before is not known any more */
+  constructor(db: Database, sharedWith: SharedWith | null, { isLost }: { isLost: boolean }) {
+    this.#db = db;
+    this.#sharedWith = sharedWith;
+    // Servers that are not used now miss what is changed now.
+    db.run('UPDATE shared_servers SET missed = 1 WHERE server IS NOT ?', sharedWith?.server ?? null);
+    if (!sharedWith) {
+      db.run('DELETE FROM owed');
+      return;
+    }
+    for (const debt of this.next(mostDebts)) this.#remember(debt);
+    const known = db.get<{ missed: number }>('SELECT missed FROM shared_servers WHERE server = ?', sharedWith.server);
+    if (isLost || known?.missed === 1) this.#owe([{ kind: 'mark', name: marks.all }]);
+    db.run('INSERT OR REPLACE INTO shared_servers VALUES (?, 0)', sharedWith.server);
+  }
+
+  get count(): number {
+    return this.#values.size + this.#marks.size;
+  }
+
+  /** Whether what Redis has for this key may be invalid. */
+  concerns(ns: string, key: string): boolean {
+    return this.#marks.size > 0 || this.#values.has(`${ns}\0${key}`);
+  }
+
+  /** A result was stored here. To be called in the transaction that does so. */
+  stored(ns: string, key: string): void {
+    if (this.#sharedWith) this.#owe([{ kind: 'value', ns, key }]);
+  }
+
+  /** Results are invalidated: those in Redis that this may concern, and never fewer. */
+  invalidated({ ns, keys, tags, deps }: Filter): void {
+    if (!this.#sharedWith) return;
+    this.generation += 1;
+    const mark = (name: string) => ({ kind: 'mark' as const, name });
+    if (ns !== undefined && keys) this.#owe(keys.map((key) => ({ kind: 'value', ns, key })));
+    else if (!keys && tags) this.#owe(tags.map((tag) => mark(marks.ofTag(tag))));
+    else if (!keys && deps) this.#owe(deps.map((dep) => mark(marks.ofDep(dep))));
+    else this.#owe([mark(ns === undefined ? marks.all : marks.ofNamespace(ns))]);
+  }
+
+  /** In the order in which they came. */
+  next(most: number): Debt[] {
+    const rows = this.#db.all<{ n: number; kind: 'value' | 'mark'; ns: string; name: string }>(
+      'SELECT n, kind, ns, name FROM owed ORDER BY n LIMIT ?',
+      most,
+    );
+    return rows.map(({ n, kind, ns, name }) => (kind === 'value' ? { n, kind, ns, key: name } : { n, kind, name }));
+  }
+
+  /** Redis has been told. What came anew meanwhile is still owed. */
+  settled(debts: readonly Debt[]): void {
+    this.#db.transaction(() => {
+      for (const debt of debts) {
+        const { changes } = this.#db.run('DELETE FROM owed WHERE n = ?', debt.n);
+        if (changes > 0) this.#forget(debt);
+      }
+    });
+  }
+
+  #owe(debts: readonly ({ kind: 'value'; ns: string; key: string } | { kind: 'mark'; name: string })[]): void {
+    this.#db.transaction(() => {
+      for (const debt of debts) {
+        const [ns, name] = debt.kind === 'value' ? [debt.ns, debt.key] : ['', debt.name];
+        this.#db.run('INSERT OR REPLACE INTO owed (kind, ns, name) VALUES (?, ?, ?)', debt.kind, ns, name);
+        this.#remember(debt);
+      }
+      if (this.count > mostDebts) this.#takeTogether();
+    });
+    this.#sharedWith?.onOwed();
+  }
+
+  /** A Redis that is away for long: its values of all namespaces that were written to meanwhile are given up. */
+  #takeTogether(): void {
+    const isMany = this.#marks.size > mostDebts / 2;
+    const namespaces = new Set([...this.#values].map((name) => name.slice(0, name.indexOf('\0'))));
+    const names = isMany ? [marks.all] : [...this.#marks, ...[...namespaces].map(marks.ofNamespace)];
+    this.#db.run('DELETE FROM owed');
+    this.#values.clear();
+    this.#marks.clear();
+    for (const name of names) {
+      this.#db.run("INSERT INTO owed (kind, ns, name) VALUES ('mark', '', ?)", name);
+      this.#marks.add(name);
+    }
+  }
+
+  #remember(debt: { kind: 'value'; ns: string; key: string } | { kind: 'mark'; name: string }): void {
+    if (debt.kind === 'value') this.#values.add(`${debt.ns}\0${debt.key}`);
+    else this.#marks.add(debt.name);
+  }
+
+  #forget(debt: Debt): void {
+    if (debt.kind === 'value') this.#values.delete(`${debt.ns}\0${debt.key}`);
+    else this.#marks.delete(debt.name);
+  }
+}
