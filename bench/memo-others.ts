@@ -1,11 +1,11 @@
 /** The stores that results are compared with: Python's in an environment of their own, Redis, and Keyv over SQLite. */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Database from 'better-sqlite3';
 import { Keyv } from 'keyv';
+import { freePort } from './free-port.ts';
 
 /** A Python with diskcache and joblib; null when they cannot be installed. */
 export function pythonWithOthers(dir: string): string | null {
@@ -41,15 +41,6 @@ export async function startRedis(dir: string): Promise<Redis | null> {
     await gone;
   };
   return { port, end };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 /** Keyv over SQLite, with the statements of its own adapter, whose package has to compile its driver. */

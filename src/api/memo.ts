@@ -152,7 +152,6 @@ export interface MemoTotals {
   secondsSaved: number;
 }
 
-/** Answer of `GET /api/cache/stats?plane=memo`. */
 /** The Redis that machines share results in. Numbers count since the daemon was started. */
 export interface MemoSharedStats {
   /** `away`: it is left out until it answers again. */
@@ -181,6 +180,7 @@ export interface MemoSharedExplanation {
   why: string;
 }
 
+/** Answer of `GET /api/cache/stats?plane=memo`. */
 export interface MemoStats extends MemoTotals {
   hit_rate: string;
   current_items: number;

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { CacheError } from '../core/errors.ts';
+import { tokenHeader } from '../llm/headers.ts';
 import { isSame, scheme } from '../runtime/mutual-proof.ts';
 import { type Proofs, proofPath } from './proofs.ts';
 import { publicPaths } from './routes/dashboard.ts';
@@ -44,7 +45,6 @@ export function guard(app: FastifyInstance, { token, hosts }: GuardOptions, proo
 
 /** Below it requests are forwarded to another server, whose credentials clients send as `Authorization`. */
 export const llmPath = '/llm/v1/';
-const tokenHeader = 'x-autocached-token';
 
 /** The credentials for the server that a request is forwarded to; undefined where they are those for the daemon. */
 export function foreignAuthorization({ headers }: FastifyRequest, token: string): string | undefined {

@@ -165,9 +165,9 @@ function told(
 ): Reply | null {
   try {
     const wasStream = contentType === stream;
-    const body = retell(text, wasStream, question.of === 'embeddings' ? { ...question, isStream: false } : question);
+    const body = retell(text, wasStream, question);
     if (body === null) return null;
-    const type = question.isStream && question.of !== 'embeddings' ? stream : wasStream ? whole : contentType;
+    const type = question.isStream ? stream : wasStream ? whole : contentType;
     return { status, headers: { 'content-type': type, ...mark }, body: Buffer.from(body) };
   } catch {
     // What is no JSON although it was finished is no answer.

@@ -1,3 +1,4 @@
+import { jsonOf } from '../core/json.ts';
 import { type Choice, type Chunk, readChunks } from './chunks.ts';
 import type { Expected } from './question.ts';
 
@@ -12,8 +13,10 @@ export function isFinished(bytes: Buffer, isStream: boolean, expected: Expected)
   const text = textOf(bytes);
   if (text === null) return false;
   if (isStream) return isStreamFinished(text, expected);
-  const answer = jsonOf(text);
-  if (answer === null || hasError(answer)) return false;
+  const value = jsonOf(text);
+  if (typeof value !== 'object' || value === null) return false;
+  const answer = value as Chunk;
+  if (hasError(answer)) return false;
   return expected.of === 'embeddings' ? hasVectors(answer, expected.count) : haveEnded(answer.choices, expected.count);
 }
 
@@ -46,15 +49,6 @@ function hasError({ error }: Chunk): boolean {
 export function textOf(bytes: Buffer): string | null {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch {
-    return null;
-  }
-}
-
-function jsonOf(text: string): Chunk | null {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? (value as Chunk) : null;
   } catch {
     return null;
   }

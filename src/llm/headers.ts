@@ -7,7 +7,7 @@ const ofConnection = [
 ];
 
 /** Headers of ours: the daemon's token is for the daemon alone. */
-const tokenHeader = 'x-autocached-token';
+export const tokenHeader = 'x-autocached-token';
 const controlHeader = 'x-autocached';
 
 /** What the server is told of a request; `authorization` only when it is meant for the server. */

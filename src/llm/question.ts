@@ -17,6 +17,7 @@ export interface Question extends Expected {
   model: string;
   /** All of the body that can change the answer, as it was written. */
   body: string;
+  /** Vectors never come as a stream. */
   isStream: boolean;
   /** A stream ends with what it has cost. */
   wantsUsage: boolean;
@@ -50,7 +51,7 @@ export function readQuestion(
     count: countOf(of, fields),
     model: typeof model === 'string' ? model : '',
     body: `{${[...texts].map(([name, text]) => `${JSON.stringify(name)}:${text}`).join()}}`,
-    isStream: stream === true,
+    isStream: stream === true && of !== 'embeddings',
     wantsUsage: (options as { include_usage?: unknown } | null | undefined)?.include_usage === true,
     unrepeatable: wantsStore || of === 'embeddings' || isRepeatable(fields) ? null : 'neither temperature 0 nor a seed',
     mayRead: !directives.includes('no-cache') && !directives.includes('no-store'),

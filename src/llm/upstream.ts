@@ -8,6 +8,11 @@ import { errnoOf } from '../runtime/errnos.ts';
 /** A server of this machine accepts at once, one far away within a second. */
 const connectMs = 10_000;
 
+/** The address of a server, by that of its API; both end with `/`. */
+export function serverOf(api: string): string {
+  return api.endsWith('/v1/') ? api.slice(0, -'v1/'.length) : api;
+}
+
 /** A request as it goes to the server. */
 export interface Outgoing {
   method: string;

@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { createHash, hash, randomUUID } from 'node:crypto';
 import { lstatSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { type FileHandle, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -28,8 +28,10 @@ export class BlobFiles {
     return found.size === BigInt(seal.size) && String(found.mtimeNs) === seal.mtimeNs && String(found.ino) === seal.ino;
   }
 
-  read(sha256: string): Promise<Buffer> {
-    return readFile(this.pathOf(sha256));
+  /** The bytes of a blob; null unless they are what its name says. */
+  async read(sha256: string): Promise<Buffer | null> {
+    const bytes = await readFile(this.pathOf(sha256)).catch(() => null);
+    return bytes !== null && hash('sha256', bytes) === sha256 ? bytes : null;
   }
 
   /** Begins an unfinished file. */

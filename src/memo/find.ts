@@ -1,4 +1,3 @@
-import { hash } from 'node:crypto';
 import type { MemoLayer } from '../api/memo.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Result } from './answers.ts';
@@ -10,6 +9,12 @@ import type { Store } from './store.ts';
 export interface FindDeps {
   clock: Clock;
   sources: SourceDeps;
+}
+
+export interface Question {
+  ns: string;
+  key: string;
+  as: 'value' | 'path';
 }
 
 /** A result that may be served. */
@@ -26,11 +31,7 @@ export interface Found {
  * The result of a key, if it may still be served.
  * @param as `path`: a long text is not read, for its file is wanted
  */
-export async function find(
-  { clock, sources }: FindDeps,
-  store: Store,
-  { ns, key, as }: { ns: string; key: string; as: 'value' | 'path' },
-): Promise<Found | null> {
+export async function find({ clock, sources }: FindDeps, store: Store, { ns, key, as }: Question): Promise<Found | null> {
   const layer = store.isInMemory(ns, key) ? 'ram' : 'disk';
   const entry = store.find(ns, key);
   if (!entry) return null;
@@ -51,8 +52,8 @@ export async function find(
 /** The text in its blob; undefined when the blob is damaged, and then the entry is gone. */
 async function readText(store: Store, entry: Entry): Promise<string | undefined> {
   const sha256 = entry.body ?? '';
-  const bytes = await store.files.read(sha256).catch(() => null);
-  if (bytes === null || hash('sha256', bytes) !== sha256) {
+  const bytes = await store.files.read(sha256);
+  if (bytes === null) {
     await store.dropDamaged(sha256);
     return undefined;
   }

@@ -5,7 +5,7 @@ import { meaningOf } from '../runtime/errnos.ts';
 import { isFull } from '../sqlite/reserve.ts';
 import { type Result, resultFields } from './answers.ts';
 import type { Asker, Presence } from './asker.ts';
-import { type FindDeps, type Found, find } from './find.ts';
+import { type FindDeps, type Found, find, type Question } from './find.ts';
 import { Flights, type Lease } from './flights.ts';
 import { Manage } from './manage.ts';
 import { Opened, type OpenedDeps } from './opened.ts';
@@ -20,12 +20,6 @@ export interface MemoDeps extends Omit<OpenedDeps, 'sharedWith'>, SourceDepsDeps
   /** Where results are shared with other machines; null = nowhere. */
   shared: Pick<SharedLayerDeps, 'servers' | 'deadlineMs' | 'pauses'> | null;
   mode(): MemoMode;
-}
-
-export interface Question {
-  ns: string;
-  key: string;
-  as: 'value' | 'path';
 }
 
 const mostRounds = 3;

@@ -1,11 +1,11 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { createClient, RESP_TYPES } from '@redis/client';
 import { expect, onTestFinished } from 'vitest';
+import { freePort } from '../../bench/free-port.ts';
 import { patience } from './patience.ts';
 import { tempDir } from './temp-dir.ts';
 
@@ -149,14 +149,4 @@ async function inSync(servers: readonly RedisServer[]): Promise<void> {
     await expect
       .poll(() => server.cli('info', 'replication'), eventually())
       .toMatch(/role:master[\s\S]*connected_slaves:1|master_link_status:up/);
-}
-
-/** One that no other test of this machine has just been given, as far as the system knows. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
 }

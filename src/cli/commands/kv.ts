@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { loadConfig } from '../../config/config.ts';
 import { parseUrl } from '../../config/values.ts';
 import { CacheError } from '../../core/errors.ts';
+import { jsonOf } from '../../core/json.ts';
 import { readSmallFile } from '../../runtime/small-file.ts';
 import type { LlamaServer } from '../kv/llama-server.ts';
 import { count, size, withCommander } from '../options.ts';
@@ -92,12 +93,7 @@ async function promptIn({ cwd }: Session, server: LlamaServer, { prompt, message
 }
 
 function listIn(text: string, file: string): unknown {
-  let list: unknown = null;
-  try {
-    list = JSON.parse(text);
-  } catch {
-    // Said below.
-  }
+  const list = jsonOf(text);
   if (Array.isArray(list)) return list;
   throw new CacheError('BAD_REQUEST', `${file} holds no JSON list of messages`);
 }

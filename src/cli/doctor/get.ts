@@ -1,3 +1,5 @@
+import { jsonOf } from '../../core/json.ts';
+
 const waitMs = 3000;
 
 /** What a page of a server says; status 0 when it does not answer in time. */
@@ -13,16 +15,8 @@ export async function get(url: string, path: string, init: RequestInit = {}): Pr
   try {
     const response = await fetch(new URL(path, url), { signal: AbortSignal.timeout(waitMs), redirect: 'error', ...init });
     const text = await response.text();
-    return { status: response.status, text, json: jsonOf(text) };
+    return { status: response.status, text, json: jsonOf(text) ?? null };
   } catch {
     return { status: 0, text: '', json: null };
-  }
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
   }
 }

@@ -1,4 +1,5 @@
 import { basename } from 'node:path';
+import { serverOf } from '../../llm/upstream.ts';
 import { get } from './get.ts';
 
 /** A language model's server, and what it says of reusing the beginnings of prompts. Null = it does not say. */
@@ -15,7 +16,7 @@ export type LlmServer =
  * @param base address of its API, ending with `/`
  */
 export async function askLlm(base: string): Promise<LlmServer> {
-  const root = base.endsWith('/v1/') ? base.slice(0, -'v1/'.length) : base;
+  const root = serverOf(base);
   const models = await get(base, 'models');
   if (models.status === 0) return { is: 'silent' };
   const found = (await llamaCpp(root)) ?? (await sglang(root)) ?? (await vllm(root));

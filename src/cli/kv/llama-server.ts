@@ -1,6 +1,7 @@
 import { text } from 'node:stream/consumers';
 import { CacheError } from '../../core/errors.ts';
-import { Upstream } from '../../llm/upstream.ts';
+import { jsonOf } from '../../core/json.ts';
+import { serverOf, Upstream } from '../../llm/upstream.ts';
 
 /** The model and the program that a saved slot is of: no other can read it. */
 export interface Identity {
@@ -33,7 +34,7 @@ export class LlamaServer implements Disposable {
 
   /** @param url ends with `/`; that of its API counts too */
   constructor(url: string) {
-    this.url = url.endsWith('/v1/') ? url.slice(0, -'v1/'.length) : url;
+    this.url = serverOf(url);
     // A long prompt takes minutes, and the server says nothing meanwhile.
     this.#upstream = new Upstream(this.url, null);
   }
@@ -110,12 +111,7 @@ export class LlamaServer implements Disposable {
   }
 
   #read<T>(path: string, status: number, written: string): T {
-    let json: { error?: { message?: string } } | null = null;
-    try {
-      json = JSON.parse(written);
-    } catch {
-      // Said below.
-    }
+    const json = jsonOf(written) as { error?: { message?: string } } | null | undefined;
     if (status === 200 && typeof json === 'object' && json !== null) return json as T;
     const hint =
       status === 501

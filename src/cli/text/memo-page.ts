@@ -47,13 +47,14 @@ export function memoStatusPage(stats: MemoStats, namespaces: MemoNamespaceView[]
 function sharedLines({ layers }: MemoStats, shared: MemoSharedStats, look: Look): string[] {
   const { state, why, hits, misses, skipped, failed, damaged, stored, refused, owed } = shared;
   const words = { up: 'is asked', connecting: 'is being connected to', away: `is left out: ${why}` };
-  const trouble = [
-    ...(failed > 0 ? [`${formatCount(failed)} without an answer`] : []),
-    ...(skipped > 0 ? [`${formatCount(skipped)} not asked`] : []),
-    ...(damaged > 0 ? [counted(damaged, 'damaged value')] : []),
-    ...(refused > 0 ? [`${formatCount(refused)} refused`] : []),
-    ...(owed > 0 ? [`${counted(owed, 'change')} to tell`] : []),
+  const troubles: [number, string][] = [
+    [failed, `${formatCount(failed)} without an answer`],
+    [skipped, `${formatCount(skipped)} not asked`],
+    [damaged, counted(damaged, 'damaged value')],
+    [refused, `${formatCount(refused)} refused`],
+    [owed, `${counted(owed, 'change')} to tell`],
   ];
+  const trouble = troubles.filter(([many]) => many > 0).map(([, words]) => words);
   const text = `  Redis    ${words[state]}`;
   return [
     `  found    ${formatCount(layers.ram)} in memory, ${formatCount(layers.disk)} on the disk, ${formatCount(layers.redis)} in Redis since the start`,

@@ -11,6 +11,7 @@ import { endpoints } from '../../llm/question.ts';
 import { foreignAuthorization, llmPath } from '../guard.ts';
 import type { Proofs } from '../proofs.ts';
 import type { Services } from '../services.ts';
+import { untilGone } from '../until-gone.ts';
 
 /** Questions may have pictures in them, bytes. */
 const mostQuestion = 40 * 2 ** 20;
@@ -83,13 +84,6 @@ interface Streamed {
 
 function pathOf({ url }: FastifyRequest): string {
   return url.slice(llmPath.length);
-}
-
-/** Aborts when the client has left before its answer was whole. */
-function untilGone(raw: ServerResponse): AbortSignal {
-  const gone = new AbortController();
-  raw.once('close', () => raw.writableFinished || gone.abort());
-  return gone.signal;
 }
 
 /** Sends a body at the pace of its reader. One that breaks off ends the connection, so that nobody takes it for whole. */

@@ -17,6 +17,7 @@ import { warmResult } from '../memo-warm.ts';
 import { bytes, milliseconds, parse, pattern } from '../parse.ts';
 import type { RateLimit } from '../rate-limit.ts';
 import type { Services } from '../services.ts';
+import { untilGone } from '../until-gone.ts';
 
 type PlaneServices = Pick<Services, 'memo' | 'clock' | 'settings'>;
 
@@ -113,10 +114,9 @@ export class MemoPlane {
     const texts = itemTexts(fieldTexts(request.bodyText).get('items') ?? '[]');
     const { memo } = this.#services;
     const asked = texts.map((bodyText, index) => readWarm({ body: items[index], bodyText }, (ns) => memo.versionOf(ns)));
-    const gone = new AbortController();
-    reply.raw.on('close', () => gone.abort());
+    const signal = untilGone(reply.raw);
     const answers: MemoWarmItem[] = [];
-    for (const one of asked) answers.push(await warmResult(memo, one, gone.signal));
+    for (const one of asked) answers.push(await warmResult(memo, one, signal));
     return { items: answers };
   }
 }

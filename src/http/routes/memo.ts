@@ -8,6 +8,7 @@ import { lifetime, lifetimeMs, namespace, readGet, readPut, readTake, sha256 } f
 import { bytes, parse } from '../parse.ts';
 import type { RateLimit } from '../rate-limit.ts';
 import type { Services } from '../services.ts';
+import { untilGone } from '../until-gone.ts';
 import { invalidateMemo } from './memo-plane.ts';
 
 const renewBody = z.strictObject({ lease: z.string().max(100) });
@@ -74,9 +75,7 @@ export function memoRoutes(app: FastifyInstance, services: Pick<Services, 'memo'
 
   app.post('/api/memo/verify', (request: FastifyRequest, reply) => {
     parse(z.strictObject({}), request.body);
-    const gone = new AbortController();
-    reply.raw.on('close', () => gone.abort());
-    return manage.verify(gone.signal);
+    return manage.verify(untilGone(reply.raw));
   });
 
   app.get('/api/memo/namespaces', () => ({ namespaces: manage.namespaces() }));

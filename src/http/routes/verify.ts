@@ -5,6 +5,7 @@ import type { Copy } from '../../core/types.ts';
 import { parse } from '../parse.ts';
 import { type SelectServices, select, selectBody } from '../select.ts';
 import type { Services } from '../services.ts';
+import { untilGone } from '../until-gone.ts';
 
 const verifyBody = selectBody.extend({ all: z.boolean().optional() });
 
@@ -15,9 +16,7 @@ export function verifyRoutes(app: FastifyInstance, services: VerifyServices): vo
   const { catalog, scrub } = services;
   app.post('/api/cache/verify', async (request, reply): Promise<VerifyAnswer> => {
     const body = parse(verifyBody, request.body);
-    const gone = new AbortController();
-    reply.raw.on('close', () => gone.abort());
-    const { signal } = gone;
+    const signal = untilGone(reply.raw);
     if (body.all) {
       const report = await scrub.verifyAll({ signal });
       return { ...report, mismatched: await mismatchesOf(catalog.copies.inService(), services, signal) };

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import { z } from 'zod';
+import { jsonOf } from '../../core/json.ts';
 
 /** Most bytes of a value in Redis. */
 export const mostShared = 8 * 2 ** 20;
@@ -75,7 +76,7 @@ export function unframe(whole: Buffer): Unframed {
   const proof = whole.subarray(fixed.proof, fixed.proven);
   if (textEnd > whole.length || !hash('sha256', whole.subarray(fixed.proven, textEnd), 'buffer').equals(proof))
     return 'damaged';
-  const head = headForm.safeParse(parsed(whole.toString('utf8', fixed.end, headEnd)));
+  const head = headForm.safeParse(jsonOf(whole.toString('utf8', fixed.end, headEnd)));
   if (!head.success) return 'damaged';
   let at = textEnd;
   const blobs = head.data.blobs.map(({ size }) => {
@@ -83,12 +84,4 @@ export function unframe(whole: Buffer): Unframed {
     return whole.subarray(at - size, at);
   });
   return at === whole.length ? { head: head.data, text: whole.toString('utf8', headEnd, textEnd), blobs } : 'damaged';
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

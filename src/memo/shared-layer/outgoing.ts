@@ -1,4 +1,3 @@
-import { hash } from 'node:crypto';
 import type { Entry } from '../entry.ts';
 import type { Store } from '../store.ts';
 import { type Framed, mostShared } from './frame.ts';
@@ -21,9 +20,9 @@ export async function outgoing(
   const entry = store.entries.find(ns, key);
   if (!entry || !isShareable(store, entry, now)) return null;
   const { kind, body, costMs, createdAt, freshUntil, endsAt } = entry;
-  const text = entry.doc ?? (await read(store, body ?? ''))?.toString();
+  const text = entry.doc ?? (await store.files.read(body ?? ''))?.toString();
   const own = entry.blobs.filter(({ sha256 }) => sha256 !== body);
-  const blobs = await Promise.all(own.map(({ sha256 }) => read(store, sha256)));
+  const blobs = await Promise.all(own.map(({ sha256 }) => store.files.read(sha256)));
   if (text === undefined || blobs.includes(null)) return null;
   const left = (until: number | null) => (until === null ? null : Math.max(0, until - now));
   const tags = store.entries.tagsOf(entry.id);
@@ -46,10 +45,4 @@ function isShareable(store: Store, { ns, epoch, bytes, createdAt, endsAt, deps }
   const isOver = endsAt !== null && endsAt <= now;
   const isLate = Math.abs(now - createdAt) > longestWayMs;
   return isKnown && !isOver && !isLate && bytes <= mostShared && epoch === store.namespaces.of(ns).epoch;
-}
-
-/** The bytes of a blob, if they are what its name says. */
-async function read(store: Store, sha256: string): Promise<Buffer | null> {
-  const bytes = await store.files.read(sha256).catch(() => null);
-  return bytes !== null && hash('sha256', bytes) === sha256 ? bytes : null;
 }

@@ -4,8 +4,8 @@ import type { Filter } from '../entries.ts';
 /** More would not be told one by one. */
 const mostDebts = 10_000;
 
-/** What Redis still has to be told. */
-export type Debt = { n: number } & (
+/** What was changed here, as Redis is told of it. */
+type Change =
   | {
       /** The value of this key there is not the one here: it is written anew, or removed. */
       kind: 'value';
@@ -16,8 +16,10 @@ export type Debt = { n: number } & (
       /** Values with this mark are invalid. */
       kind: 'mark';
       name: string;
-    }
-);
+    };
+
+/** What Redis still has to be told. */
+export type Debt = Change & { n: number };
 
 /** Marks, by what they invalidate. */
 export const marks = {
@@ -107,12 +109,12 @@ export class Owed {
     });
   }
 
-  #owe(debts: readonly ({ kind: 'value'; ns: string; key: string } | { kind: 'mark'; name: string })[]): void {
+  #owe(changes: readonly Change[]): void {
     this.#db.transaction(() => {
-      for (const debt of debts) {
-        const [ns, name] = debt.kind === 'value' ? [debt.ns, debt.key] : ['', debt.name];
-        this.#db.run('INSERT OR REPLACE INTO owed (kind, ns, name) VALUES (?, ?, ?)', debt.kind, ns, name);
-        this.#remember(debt);
+      for (const change of changes) {
+        const [ns, name] = change.kind === 'value' ? [change.ns, change.key] : ['', change.name];
+        this.#db.run('INSERT OR REPLACE INTO owed (kind, ns, name) VALUES (?, ?, ?)', change.kind, ns, name);
+        this.#remember(change);
       }
       if (this.count > mostDebts) this.#takeTogether();
     });
@@ -133,13 +135,13 @@ export class Owed {
     }
   }
 
-  #remember(debt: { kind: 'value'; ns: string; key: string } | { kind: 'mark'; name: string }): void {
-    if (debt.kind === 'value') this.#values.add(`${debt.ns}\0${debt.key}`);
-    else this.#marks.add(debt.name);
+  #remember(change: Change): void {
+    if (change.kind === 'value') this.#values.add(`${change.ns}\0${change.key}`);
+    else this.#marks.add(change.name);
   }
 
-  #forget(debt: Debt): void {
-    if (debt.kind === 'value') this.#values.delete(`${debt.ns}\0${debt.key}`);
-    else this.#marks.delete(debt.name);
+  #forget(change: Change): void {
+    if (change.kind === 'value') this.#values.delete(`${change.ns}\0${change.key}`);
+    else this.#marks.delete(change.name);
   }
 }

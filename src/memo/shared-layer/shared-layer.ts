@@ -9,7 +9,7 @@ import { RedisTrouble } from '../../redis/trouble.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { InFlight } from '../../runtime/in-flight.ts';
 import type { Log } from '../../runtime/log.ts';
-import { type FindDeps, type Found, find } from '../find.ts';
+import { type FindDeps, type Found, find, type Question } from '../find.ts';
 import type { Store } from '../store.ts';
 import { Delivery } from './delivery.ts';
 import { type Arrived, arrived, keep, unkept } from './incoming.ts';
@@ -59,7 +59,7 @@ export class SharedLayer implements AsyncDisposable {
   }
 
   /** A result that is not here. Never throws for what is wrong with Redis. */
-  find(store: Store, question: { ns: string; key: string; as: 'value' | 'path' }): Promise<Found | null> {
+  find(store: Store, question: Question): Promise<Found | null> {
     const { ns, key, as } = question;
     if (this.#link.state.state === 'up' && !store.owed.concerns(ns, key))
       return this.#asking.run(`${as}\0${ns}\0${key}`, () => this.#ask(store, question));
@@ -100,7 +100,7 @@ export class SharedLayer implements AsyncDisposable {
     await this.#asking.settled();
   }
 
-  async #ask(store: Store, question: { ns: string; key: string; as: 'value' | 'path' }): Promise<Found | null> {
+  async #ask(store: Store, question: Question): Promise<Found | null> {
     const { ns, key } = question;
     const { generation } = store.owed;
     try {
@@ -126,7 +126,7 @@ export class SharedLayer implements AsyncDisposable {
   async #served(
     store: Store,
     value: Arrived,
-    { question, isValid }: { question: { ns: string; key: string; as: 'value' | 'path' }; isValid: () => boolean },
+    { question, isValid }: { question: Question; isValid: () => boolean },
   ): Promise<Found | null> {
     const isKept = this.#deps.isKeeping() && (await keep(store, value, isValid).catch(noRoom));
     const found = isKept ? await find(this.#deps, store, question) : null;
