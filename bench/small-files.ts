@@ -12,7 +12,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import Table from 'cli-table3';
 import type { Client } from '../src/cli/client.ts';
 import { Installed } from './installed.ts';
-import { makeManyCopies } from './many-copies.ts';
+import { accounted, makeManyCopies } from './many-copies.ts';
 
 const files = 2000;
 const rounds = 5;
@@ -64,6 +64,7 @@ async function evictBesidePrograms(): Promise<void> {
   await using installed = hdd('bench-evict');
   const paths = await makeManyCopies(evicted, { ...installed, cacheDir: join(installed.dir, 'ssd') });
   const client = await installed.start();
+  await accounted(client);
   const script = 'import mmap, time\nkept = [open(__file__) for _ in range(200)]\nprint(1, flush=True)\ntime.sleep(1e6)';
   const program = join(installed.dir, 'program.py');
   writeFileSync(program, script);
@@ -87,7 +88,7 @@ async function tryOverEqualFiles(): Promise<void> {
   await using installed = hdd('bench-equal');
   await makeManyCopies(equal, { ...installed, cacheDir: join(installed.dir, 'ssd'), equal: true });
   const client = await installed.start();
-  while ((await client.stats()).accounting !== null) await sleep(100);
+  await accounted(client);
   const times: number[] = [];
   const answers: number[] = [];
   for (let round = 0; round < rounds; round += 1) {

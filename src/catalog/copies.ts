@@ -84,7 +84,7 @@ export class Copies {
   enter({ entryId, tier, path, source, bytes }: Omit<ReserveRequest, 'limit' | 'free' | 'floor' | 'replaces'>): Copy {
     return this.#db.transaction(() => {
       const placement = this.#placements.reserve(tier, bytes);
-      return this.#insert({ entryId, placement, tier, path, state: 'copying', source });
+      return this.#entered(this.#insert({ entryId, placement, tier, path, state: 'copying', source }));
     });
   }
 
@@ -110,6 +110,28 @@ export class Copies {
     });
   }
 
+  /** `enter` and `publish` in one, for a finished file that lies under its name: a lost catalog has a hundred thousand of them. */
+  adopt(of: Pick<ReserveRequest, 'entryId' | 'tier' | 'path'>, { seal, hash, sha256, source }: Published): void {
+    this.#db.transaction(() => {
+      this.#replaceOthers({ id: 0, ...of, source });
+      const content = this.#contents.ensure({ hash, size: source.size, sha256 });
+      const written = { content, seal, identified: sha256 !== null };
+      const shared = this.#placements.find(of.tier, content, seal);
+      if (shared !== undefined) this.#placements.fill(shared, written);
+      const placement = shared ?? this.#placements.add(of.tier, written);
+      this.#insert({ ...of, placement, state: 'ready', source });
+      this.#contents.note(of.entryId, source, written);
+    });
+  }
+
+  /** Those of these paths at which no copy is known, finished or leaving. */
+  unknown(paths: readonly string[]): string[] {
+    // SQLite takes what is no Unicode in a name as it takes it in a value.
+    const all = JSON.stringify(paths.map((path) => path.toWellFormed()));
+    const sql = `SELECT key FROM json_each(?) WHERE NOT EXISTS (SELECT 1 FROM copies c WHERE c.path = value AND c.state <> 'copying')`;
+    return this.#db.all<{ key: number }>(sql, all).flatMap(({ key }) => paths[key] ?? []);
+  }
+
   /**
    * Puts a further name of a copy's file into service, for another source with the same bytes. The file is already under that name.
    */
@@ -119,7 +141,7 @@ export class Copies {
       this.#replaceOthers({ id: 0, entryId, tier, path, source });
       const link = this.#insert({ entryId, placement, tier, path, state: 'ready', source });
       this.#contents.note(entryId, source, { content, identified: to.sha256 !== null });
-      return link;
+      return this.#entered(link);
     });
   }
 
@@ -148,7 +170,8 @@ export class Copies {
     );
   }
 
-  #insert(copy: Pick<Copy, 'entryId' | 'placement' | 'tier' | 'path' | 'state' | 'source'>): Copy {
+  /** @returns its id */
+  #insert(copy: Pick<Copy, 'entryId' | 'placement' | 'tier' | 'path' | 'state' | 'source'>): number {
     const { source } = copy;
     const { lastInsertRowid } = this.#db.run(
       `INSERT INTO copies (placement_id, entry_id, tier, path, state, source_size, source_mtime_ns, source_ctime_ns, source_ino,
@@ -164,9 +187,13 @@ export class Copies {
       source.ino,
       this.#clock.now(),
     );
-    const [inserted] = this.#all('c.id = ?', lastInsertRowid);
-    if (!inserted) throw new Error('a copy that was just entered is not there');
-    return inserted;
+    return lastInsertRowid;
+  }
+
+  #entered(id: number): Copy {
+    const copy = this.byId(id);
+    if (!copy) throw new Error('a copy that was just entered is not there');
+    return copy;
   }
 
   /** Whether the row of this copy is still its own: ids begin anew in a catalog that replaced a damaged one. */
@@ -264,6 +291,18 @@ export class Copies {
     };
     const where = `${filters} AND c.id > @after ORDER BY c.id LIMIT @pageSize`;
     yield* inPages((after) => placedRows(this.#db, where, { ...values, after, pageSize }));
+  }
+
+  /** Copies of tiers in any state with their entries, all names of a placement one after the other; read in pages. */
+  *byPlacement(tiers: readonly TierName[]): Generator<Placed> {
+    const where = `+c.tier IN (SELECT value FROM json_each(@tiers)) AND (c.placement_id, c.id) > (@placement, @id)
+      ORDER BY c.placement_id, c.id LIMIT @pageSize`;
+    for (let after: Pick<Copy, 'placement' | 'id'> | undefined = { placement: 0, id: 0 }; after; ) {
+      const { placement, id } = after;
+      const page = placedRows(this.#db, where, { tiers: JSON.stringify(tiers), placement, id, pageSize });
+      yield* page;
+      after = page.at(-1)?.copy;
+    }
   }
 
   byPath(path: string): Copy | undefined {

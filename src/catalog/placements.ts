@@ -9,6 +9,14 @@ interface TierTotals {
   reserved: number;
 }
 
+/** Bytes as they were written. */
+interface Written {
+  content: number;
+  seal: Seal;
+  /** Whether their SHA-256 is known to be that of the content. */
+  identified: boolean;
+}
+
 /** Bytes on the disks of tiers, each counted once for any number of names. A placement goes with its last copy. */
 export class Placements {
   readonly #db: Database;
@@ -33,13 +41,29 @@ export class Placements {
     return this.#db.run(sql, tier, tierTraits[tier].form, bytes).lastInsertRowid;
   }
 
+  /** Enters bytes that are written. @param written as for `fill` @returns the id of the placement */
+  add(tier: TierName, { content, seal, identified }: Written): number {
+    return this.#db.run(
+      `INSERT INTO placements (tier, form, bytes, content_id, seal_size, seal_mtime_ns, seal_ino, identified)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+      tier,
+      tierTraits[tier].form,
+      seal.size,
+      content,
+      seal.size,
+      seal.mtimeNs,
+      seal.ino,
+      Number(identified),
+    ).lastInsertRowid;
+  }
+
   /** Reduces a reservation to the bytes of an interrupted copy. */
   shrink(id: number, bytes: number): void {
     this.#db.run('UPDATE placements SET bytes = ? WHERE id = ? AND content_id IS NULL', bytes, id);
   }
 
-  /** Records that the bytes are written. @param identified whether their SHA-256 is known to be that of the content */
-  fill(id: number, { content, seal, identified }: { content: number; seal: Seal; identified: boolean }): void {
+  /** Records that the reserved bytes are written. */
+  fill(id: number, { content, seal, identified }: Written): void {
     this.#db.run(
       `UPDATE placements SET content_id = @content, bytes = @size, seal_size = @size, seal_mtime_ns = @mtimeNs, seal_ino = @ino,
          identified = iif(content_id = @content, max(identified, @identified), @identified) WHERE id = @id`,

@@ -34,6 +34,7 @@ export class Database {
   readonly #schema: Schema;
   readonly #reserve: Reserve | null;
   #statements = new Map<string, Sqlite.Statement>();
+  #inTransaction: Sqlite.Transaction<(work: () => unknown) => unknown>;
   readonly file: string;
   /** Grows with every write, so that a cached read is known to be current. */
   version = 0;
@@ -61,6 +62,7 @@ export class Database {
     this.#schema = schema;
     this.#reserve = reserve;
     this.#db = withRoom(reserve, () => openChecked(file, schema));
+    this.#inTransaction = transactionOf(this.#db);
   }
 
   /** Makes the space again that is given up when the disk is full; to be called now and then. */
@@ -74,6 +76,7 @@ export class Database {
     this.#statements.clear();
     setAside(this.file);
     this.#db = openChecked(this.file, this.#schema);
+    this.#inTransaction = transactionOf(this.#db);
     this.answerFirst();
     this.version += 1;
   }
@@ -123,7 +126,7 @@ export class Database {
   /** Commits all writes of `work` together or not at all. */
   transaction<T>(work: () => T): T {
     this.version += 1;
-    return this.#withRoom(() => this.#db.transaction(work).immediate());
+    return this.#withRoom(() => this.#inTransaction.immediate(work) as T);
   }
 
   /** Inside a transaction nothing is done twice: SQLite may have rolled all of it back, and it is begun again as a whole. */
@@ -160,6 +163,11 @@ export class Database {
     }
     return statement;
   }
+}
+
+/** Made once: each of them prepares statements of its own. */
+function transactionOf(db: Sqlite.Database): Sqlite.Transaction<(work: () => unknown) => unknown> {
+  return db.transaction((work: () => unknown) => work());
 }
 
 /** True when another program holds the lock that a write needs. */

@@ -1,5 +1,4 @@
-import { type Dir, lstatSync } from 'node:fs';
-import { opendir } from 'node:fs/promises';
+import { lstatSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Catalog } from '../catalog/catalog.ts';
 import { errnoOf } from '../runtime/errnos.ts';
@@ -8,6 +7,7 @@ import { type Manifest, mostProofBytes, parseManifest } from '../tiers/manifest.
 import { isCut } from '../tiers/names.ts';
 import { copyPathOf } from '../tiers/posix-tier.ts';
 import type { PosixTier } from '../tiers/tier.ts';
+import { filesBelow } from './files-below.ts';
 
 /** A copy and its proof, which matches this file at this place. */
 export interface Proven {
@@ -15,32 +15,11 @@ export interface Proven {
   copyPath: string;
 }
 
-/** Proofs checked in one go. */
-const batchSize = 32;
-
-/** The paths of all proofs of a tier, in batches; does not follow links. */
+/** The paths of all proofs of a tier, in batches; does not follow links. @throws the error of reading a directory */
 export function proofsOf(tier: PosixTier): AsyncGenerator<string[]> {
-  return proofsBelow(join(tier.dir, 'seals'));
-}
-
-async function* proofsBelow(dir: string): AsyncGenerator<string[]> {
-  let entries: Dir;
-  try {
-    entries = await opendir(dir, { bufferSize: batchSize });
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return;
-    throw error;
-  }
-  let batch: string[] = [];
-  for await (const entry of entries) {
-    const path = join(dir, entry.name);
-    if (entry.isDirectory()) yield* proofsBelow(path);
-    else if (entry.isFile() && entry.name.endsWith('.json')) batch.push(path);
-    if (batch.length < batchSize) continue;
-    yield batch;
-    batch = [];
-  }
-  if (batch.length > 0) yield batch;
+  return filesBelow(join(tier.dir, 'seals'), {
+    isMeant: (entry) => entry.isDirectory() || entry.name.endsWith('.json'),
+  });
 }
 
 /** Where the copy of a proof lies. */
@@ -78,14 +57,8 @@ export function adopt(catalog: Catalog, tier: PosixTier, { proof, copyPath }: Pr
   const { source, seal, hash, sha256 } = proof;
   catalog.transaction(() => {
     const entry = catalog.entries.byPath(source.path) ?? catalog.entries.put(source);
-    const copy = catalog.copies.enter({
-      entryId: entry.id,
-      tier: tier.name,
-      path: copyPath,
-      source: source.fingerprint,
-      bytes: seal.size,
-    });
-    catalog.copies.publish(copy.id, { seal, hash, sha256, source: source.fingerprint });
+    const written = { seal, hash, sha256, source: source.fingerprint };
+    catalog.copies.adopt({ entryId: entry.id, tier: tier.name, path: copyPath }, written);
   });
 }
 

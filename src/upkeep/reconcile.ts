@@ -138,7 +138,9 @@ async function adoptProven({ catalog, tier, pauses, unproven, onSeen }: Reconcil
   let adopted = 0;
   for await (const manifests of proofsOf(tier)) {
     onSeen(manifests.length);
-    const unknown = manifests.filter((path) => catalog.copies.byPath(copyOf(tier, path)) === undefined);
+    const places = manifests.map((path) => copyOf(tier, path));
+    const unentered = new Set(catalog.copies.unknown(places));
+    const unknown = manifests.filter((_path, index) => unentered.has(places[index] ?? ''));
     if (unknown.length > 0) adopted += catalog.transaction(() => unknown.filter((path) => adoptAt(path, catalog, tier)).length);
     for (const path of unproven ? unknown : []) {
       const unsealed = readUnsealed(tier, path);
