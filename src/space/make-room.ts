@@ -8,7 +8,7 @@ import type { Candidate, Policy } from '../policy/policy.ts';
 import { Pauses } from '../runtime/pauses.ts';
 import type { Tier } from '../tiers/tier.ts';
 import type { Evictor } from './evict.ts';
-import { type EvictionCandidate, evictionUnits } from './eviction-candidates.ts';
+import { type EvictionCandidate, Victims } from './victims.ts';
 
 export interface Bound {
   /** Maximum bytes in the tier. */
@@ -162,7 +162,8 @@ function reserve(
 
 /**
  * Chooses copies, lowest score first, until enough bytes would leave or nothing more can. Stale and interrupted copies come before
- * all others, as do compressed ones of files that are also plain. Of equals the compressed one leaves.
+ * all others, as do compressed ones of files that are also plain. Of equals the compressed one leaves. No name of a placement leaves
+ * while another one must stay.
  */
 async function chooseCandidates(
   { catalog, evictor, policy }: RoomDeps,
@@ -170,34 +171,36 @@ async function chooseCandidates(
   need: { entry: Entry | null; short: number; stuck: ReadonlySet<number>; below?: number },
 ): Promise<{ victims: Placed[]; bytes: number }> {
   const inUse = await tier.openFiles();
+  const { score } = policy();
   const { tick } = catalog.usage;
-  const candidates: EvictionCandidate[] = [];
-  const held = new Set<number>();
+  const victims = new Victims(need.short);
+  let names: EvictionCandidate[] = [];
+  /** The placement of these names; `held` when one of them must stay, or others are enough that leave before it. */
+  let [placement, held] = [0, false];
+  const end = () => {
+    if (!held) victims.add(names);
+  };
   const pauses = new Pauses();
-  for (const { copy, entry } of catalog.copies.placed({ tiers: sharingQuota(tier.name) })) {
+  for (const { copy, entry } of catalog.copies.byPlacement(sharingQuota(tier.name))) {
     await pauses.take();
     const own = entry.id === need.entry?.id && copy.tier === tier.name;
     if (own && copy.state === 'copying') continue;
-    const obstacle = own ? evictor.obstacleForSuccessor(copy, inUse) : evictor.obstacle(copy, entry, inUse);
-    if (obstacle !== null || copy.state === 'evicting' || need.stuck.has(copy.id)) {
-      held.add(copy.placement);
-      continue;
+    if (copy.placement !== placement) {
+      end();
+      names = [];
+      [placement, held] = [copy.placement, false];
     }
+    const { id, form, bytes } = copy;
     const spare = isSpare(catalog, copy);
-    const score = spare ? Number.NEGATIVE_INFINITY : policy().score(candidate(entry, copy.bytes), tick);
-    const given = !spare && evictor.mayBeOpenedAgain(copy);
-    const { id, placement, form, bytes } = copy;
-    candidates.push({ id, placement, form, bytes, score, given });
+    const worth = spare ? Number.NEGATIVE_INFINITY : score(candidate(entry, bytes), tick);
+    held ||= worth >= (need.below ?? Number.POSITIVE_INFINITY) || !victims.leaves(worth);
+    if (held) continue;
+    const obstacle = own ? evictor.obstacleForSuccessor(copy, inUse) : evictor.obstacle(copy, entry, inUse);
+    held = obstacle !== null || copy.state === 'evicting' || need.stuck.has(id);
+    names.push({ id, form, bytes, score: worth, given: !spare && evictor.mayBeOpenedAgain(copy) });
   }
-  const victims: number[] = [];
-  let bytes = 0;
-  for (const unit of evictionUnits(candidates, held)) {
-    if (bytes >= need.short) break;
-    if (unit.score >= (need.below ?? Number.POSITIVE_INFINITY)) continue;
-    for (const id of unit.victims) victims.push(id);
-    bytes += unit.bytes;
-  }
-  return { victims: victims.flatMap((id) => placedOf(catalog, id) ?? []), bytes };
+  end();
+  return { victims: victims.ids.flatMap((id) => placedOf(catalog, id) ?? []), bytes: victims.bytes };
 }
 
 function placedOf({ copies, entries }: Catalog, id: number): Placed | undefined {
