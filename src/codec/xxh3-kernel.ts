@@ -130,12 +130,27 @@ export class Xxh3Memory {
 
 const memories = new WeakMap<ArrayBufferLike, Xxh3Memory>();
 
-/** A new buffer for reads past the page cache. It is hashed in place where the runtime can, otherwise by way of a copy. */
+/** The memory that was given back last, until garbage is collected. */
+let spare: WeakRef<Xxh3Memory> | undefined;
+
+/**
+ * A buffer for reads past the page cache, with any contents. It is hashed in place where the runtime can, otherwise by way of a copy.
+ * Memory that was given back is used again: the kernel would clear and map new memory page by page.
+ */
 export function hashableMemory(size: number): Uint8Array {
-  const memory = Xxh3Memory.create(size);
+  const kept = spare?.deref();
+  const isEnough = kept && kept.bytes.length >= size;
+  if (isEnough) spare = undefined;
+  const memory = isEnough ? kept : Xxh3Memory.create(size);
   if (!memory) return pageAligned(size);
   memories.set(memory.bytes.buffer, memory);
-  return memory.bytes;
+  return memory.bytes.subarray(0, size);
+}
+
+/** Takes back, once, a buffer from `hashableMemory` that nothing reads or writes any more. */
+export function giveBack(bytes: Uint8Array): void {
+  const memory = memoryOf(bytes);
+  if (memory) spare = new WeakRef(memory);
 }
 
 /** The memory that these bytes lie in, if they can be hashed there. */

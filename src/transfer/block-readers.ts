@@ -1,6 +1,6 @@
 import { closeSync, readSync } from 'node:fs';
 import type { CompressedFile } from '../codec/compressed-file.ts';
-import { hashableMemory } from '../codec/xxh3-kernel.ts';
+import { giveBack, hashableMemory } from '../codec/xxh3-kernel.ts';
 import { CacheError } from '../core/errors.ts';
 import { readFromDisks } from '../media/disk-counters.ts';
 import { leastUncached, openUncached } from '../runtime/uncached.ts';
@@ -18,7 +18,10 @@ export interface BlockReader {
   next(most: number, free: Promise<void>): Promise<Uint8Array>;
   /** Time with at least one read under way so far, ms: the source's time, whatever the caller does meanwhile. */
   readonly readMs: number;
-  /** Resolves when no read is under way; the file must stay open until then. No reads afterwards. */
+  /**
+   * Resolves when no read is under way; the file must stay open until then. To be called once, when the caller is done with all
+   * bytes: others get their memory. No reads afterwards.
+   */
   close(): Promise<void>;
 }
 
@@ -32,10 +35,10 @@ interface Range<File = ReadableFile> {
 /** Bytes of one read. */
 const blockBytes = 1024 * 1024;
 /**
- * The same past the page cache, where each read costs more. Larger blocks gain nothing, and reads under way hide those of other
- * programs from `DiskContention`.
+ * The same past the page cache, where each read and write costs the worker two wake-ups. With larger blocks the reads under way
+ * would hide those of other programs from `DiskContention`.
  */
-const uncachedBlockBytes = 2 * 1024 * 1024;
+const uncachedBlockBytes = 4 * 1024 * 1024;
 
 /** One stream: a read begins when the one before has ended, as a disk with a head prefers, and runs while that block is used. */
 function sequentialReader(range: Range): BlockReader {
@@ -90,7 +93,7 @@ function parallelReader(range: Range, blocks: number): BlockReader {
 const lookBytes = 64 * 1024 * 1024;
 
 /**
- * One stream past the page cache, with two or three reads under way. A large model that only passes through must not displace other
+ * One stream past the page cache, with one or two reads under way. A large model that only passes through must not displace other
  * programs' data from memory, and filling the cache takes more time than all else. Bytes that the page cache holds already, after a
  * load or a download, come from there: the disk would be slower. Null where the cache cannot be bypassed, and for a file without a
  * descriptor.
@@ -112,7 +115,7 @@ function uncachedReader(range: Range): BlockReader | null {
     }
     return read(fromMemory ? file : uncached);
   };
-  return readAhead(range, { blocks: 4, blockBytes: uncachedBlockBytes, start, end: () => closeSync(uncachedFd) });
+  return readAhead(range, { blocks: 3, blockBytes: uncachedBlockBytes, start, end: () => closeSync(uncachedFd) });
 }
 
 /** Whether a page of the file comes without a disk read, by the kernel's counters for this thread; also true where it has none. */
@@ -185,6 +188,7 @@ function readAhead(range: Range, { blocks, blockBytes, start, end: whenClosed }:
     async close() {
       await Promise.allSettled(underWay.map(({ filled }) => filled));
       whenClosed?.();
+      giveBack(memory);
     },
   };
 }

@@ -68,8 +68,8 @@ async function copyBytes(fd: number, { source, temp, origin }: RestoreOrder, hoo
     await eachBlock({ reader, hashes, from: 0, end, file }, hooks, () => file.checkpoint(hashes));
     return { ...hashes.digest(), readMs: reader.readMs };
   } finally {
-    await reader?.close();
-    await file.close();
+    // Writes under way use the reader's memory.
+    await file.close().finally(() => reader?.close());
   }
 }
 

@@ -132,7 +132,7 @@ async function copyBytes(open: OpenSource, order: CopyOrder, hooks: CopyHooks): 
     await file.interrupted(hashes).catch(() => {});
     throw error;
   } finally {
-    await reader?.close();
-    await file.close();
+    // Writes under way use the reader's memory.
+    await file.close().finally(() => reader?.close());
   }
 }

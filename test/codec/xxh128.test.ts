@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { createXXHash128, xxhash128 } from 'hash-wasm';
 import { describe, expect, test } from 'vitest';
-import { hashableMemory, memoryOf } from '../../src/codec/xxh3-kernel.ts';
+import { giveBack, hashableMemory, memoryOf } from '../../src/codec/xxh3-kernel.ts';
 import { createXxh128, SimpleHash } from '../../src/codec/xxh128.ts';
 
 const most = 300_000;
@@ -71,5 +71,32 @@ describe('the hash is that of another implementation', () => {
       hash.update(source.subarray(0, length));
       expect(hash.digest()).toBe(await xxhash128(source.subarray(0, length)));
     }
+  });
+});
+
+describe('memory that was given back', () => {
+  test('is used again, by one at a time', () => {
+    const first = hashableMemory(most);
+    giveBack(first);
+    const second = hashableMemory(most);
+    const third = hashableMemory(most);
+    expect(second.buffer).toBe(first.buffer);
+    expect(third.buffer).not.toBe(first.buffer);
+  });
+
+  test('serves a smaller need, and then the larger one again', () => {
+    const first = hashableMemory(most);
+    giveBack(first);
+    const smaller = hashableMemory(4096);
+    expect([smaller.length, smaller.buffer]).toEqual([4096, first.buffer]);
+    giveBack(smaller);
+    const larger = hashableMemory(most);
+    expect([larger.length, larger.buffer]).toEqual([most, first.buffer]);
+  });
+
+  test('that is too small is left alone', () => {
+    const small = hashableMemory(4096);
+    giveBack(small);
+    expect(hashableMemory(most).length).toBe(most);
   });
 });
