@@ -55,6 +55,13 @@ export interface MemoPutAnswer {
   key: string;
 }
 
+/** A file for a program to fill. */
+export interface MemoStaged {
+  /** Its name, for the request that stores it. */
+  staged: string;
+  path: string;
+}
+
 export interface MemoRemoval {
   /** Entries that were, or with `dryRun` would be, removed. */
   removed: number;

@@ -1,9 +1,12 @@
 import { createHash, hash, randomUUID } from 'node:crypto';
 import { lstatSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
-import { type FileHandle, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { type FileHandle, lstat, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { CacheError } from '../core/errors.ts';
 import type { Seal } from '../core/types.ts';
 import { meaningOf } from '../runtime/errnos.ts';
+
+const readAtOnce = 2 ** 20;
 
 /** Blobs are content by its SHA-256, hexadecimal: `cas/ab/ab12…`, read-only, and for this user alone. */
 export class BlobFiles {
@@ -37,7 +40,7 @@ export class BlobFiles {
   /** Begins an unfinished file. */
   async begin(): Promise<UnfinishedBlob> {
     const temp = join(this.#partial, `${randomUUID()}.part`);
-    return new UnfinishedBlob(temp, await open(temp, 'wx', 0o600), (sha256) => this.pathOf(sha256));
+    return new UnfinishedBlob(temp, await open(temp, 'wx+', 0o600), (sha256) => this.pathOf(sha256));
   }
 
   /** Takes a blob from its place, at once: who brings it back is not undone. @returns what to `free`, null when it is not there */
@@ -79,14 +82,17 @@ export class BlobFiles {
 
 /** A blob on its way: hashed while it is written, and under its name only when it is whole (law 1). */
 export class UnfinishedBlob {
-  readonly #temp: string;
+  /** Where it is until it has its name. */
+  readonly temp: string;
   readonly #file: FileHandle;
   readonly #pathOf: (sha256: string) => string;
   readonly #hash = createHash('sha256');
   #size = 0;
+  /** Of a file that another program has written: another time shows that it still does. */
+  #mtimeNs: bigint | null = null;
 
   constructor(temp: string, file: FileHandle, pathOf: (sha256: string) => string) {
-    this.#temp = temp;
+    this.temp = temp;
     this.#file = file;
     this.#pathOf = pathOf;
   }
@@ -97,6 +103,30 @@ export class UnfinishedBlob {
     for (let at = 0; at < bytes.length; ) at += (await this.#file.write(bytes, at)).bytesWritten;
   }
 
+  /**
+   * Hashes what another program has written into the file in place of `write`. That it has ended is seen when the file is published.
+   * @throws CacheError BAD_REQUEST for more than `most` bytes, and for a file that was put in its place or has another name besides
+   */
+  async readWritten(most: number): Promise<void> {
+    await this.#assertOwn();
+    // What is written from here on shows in the time of the file, also through a mapping, and however coarse the clock of the disk is.
+    await this.#file.sync();
+    const seconds = 2 * Math.floor(Date.now() / 2000) - 2;
+    await this.#file.utimes(seconds, seconds);
+    this.#mtimeNs = BigInt(seconds) * 1_000_000_000n;
+    const buffers = [Buffer.allocUnsafe(readAtOnce), Buffer.allocUnsafe(readAtOnce)] as const;
+    const read = (index: number, at: number) => this.#file.read(buffers[index % 2] as Buffer, 0, readAtOnce, at);
+    let reading = read(0, 0);
+    for (let index = 1; ; index += 1) {
+      const { bytesRead, buffer } = await reading;
+      if (bytesRead === 0) return;
+      this.#size += bytesRead;
+      if (this.#size > most) throw new CacheError('BAD_REQUEST', 'the file is larger than was said');
+      reading = read(index, this.#size);
+      this.#hash.update(buffer.subarray(0, bytesRead));
+    }
+  }
+
   /** Ends the writing. */
   async finish(): Promise<{ sha256: string; size: number }> {
     await this.#file.sync();
@@ -104,20 +134,29 @@ export class UnfinishedBlob {
     return { sha256: this.#hash.digest('hex'), size: this.#size };
   }
 
-  /** Puts the finished file under its name. */
+  /** Puts the finished file under its name. @throws CacheError CONFLICT when another program still writes to it */
   async publish(sha256: string): Promise<Seal> {
     const { size, mtimeNs, ino } = await this.#file.stat({ bigint: true });
+    if (this.#mtimeNs !== null && (mtimeNs !== this.#mtimeNs || size !== BigInt(this.#size)))
+      throw new CacheError('CONFLICT', 'the file was written to while it was stored', { hint: 'Close it before.' });
     await this.#file.close();
     const path = this.#pathOf(sha256);
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    await rename(this.#temp, path);
+    await rename(this.temp, path);
     await syncDirectory(dirname(path));
     return { size: Number(size), mtimeNs: String(mtimeNs), ino: String(ino) };
   }
 
   async drop(): Promise<void> {
     await this.#file.close().catch(() => {});
-    await rm(this.#temp, { force: true });
+    await rm(this.temp, { force: true });
+  }
+
+  async #assertOwn(): Promise<void> {
+    const { ino } = await this.#file.stat({ bigint: true });
+    const there = await lstat(this.temp, { bigint: true }).catch(() => null);
+    if (there?.ino !== ino) throw new CacheError('BAD_REQUEST', 'this is no longer the file that was made');
+    if (there.nlink > 1n) throw new CacheError('BAD_REQUEST', 'the file has another name, by which it could be changed unseen');
   }
 }
 

@@ -4,10 +4,12 @@ import type {
   MemoNamespaceView,
   MemoRemoval,
   MemoSort,
+  MemoStaged,
   MemoStats,
   MemoTotals,
   MemoVerifyAnswer,
 } from '../api/memo.ts';
+import type { Presence } from './asker.ts';
 import type { Blob } from './blobs.ts';
 import type { Filter } from './entries.ts';
 import { explain } from './explain.ts';
@@ -15,6 +17,7 @@ import { handedOutMs } from './in-use.ts';
 import type { ManagedParts } from './managed-parts.ts';
 import { trimNamespace } from './namespace-room.ts';
 import type { Namespace } from './namespaces.ts';
+import type { Staging } from './staging.ts';
 import { statsOf } from './stats.ts';
 import type { Store } from './store.ts';
 import { type Incoming, keptBlob, soundBlob, storeBlob } from './store-blob.ts';
@@ -119,9 +122,18 @@ export class Manage {
 
   /** @returns null while nothing is stored @throws CacheError BODY_TOO_LARGE, NO_SPACE, HASH_MISMATCH */
   async storeBlob(incoming: Omit<Incoming, 'most'>): Promise<Blob | null> {
-    const { opened, mode, state, maxValue } = this.#deps;
-    const store = mode() === 'on' && state() === 'here' ? opened.store : null;
-    return store && storeBlob(store, { ...incoming, most: maxValue() });
+    const store = this.#keeping();
+    return store && storeBlob(store, { ...incoming, most: this.#deps.maxValue() });
+  }
+
+  /** A file that a program of this machine may fill in place of sending its bytes; see `Staging`. @returns null while nothing is stored */
+  async stage(size: number, program: Presence): Promise<MemoStaged | null> {
+    return this.#staging?.begin(size, { most: this.#deps.maxValue(), program }) ?? null;
+  }
+
+  /** Takes such a file as a blob; see `Staging`. @returns null while nothing is stored */
+  async takeStaged(name: string, sha256: string | null): Promise<Blob | null> {
+    return this.#staging?.take(name, sha256) ?? null;
   }
 
   /** A blob that is here, and its file, which stays while it is read. */
@@ -141,6 +153,15 @@ export class Manage {
   missingBlobs(names: readonly string[]): string[] {
     const store = this.#serving();
     return names.filter((sha256) => !store || !keptBlob(store, sha256));
+  }
+
+  #keeping(): Store | null {
+    const { opened, mode, state } = this.#deps;
+    return mode() === 'on' && state() === 'here' ? opened.store : null;
+  }
+
+  get #staging(): Staging | null {
+    return this.#keeping() && this.#deps.opened.staging;
   }
 
   #serving(): Store | null {

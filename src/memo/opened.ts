@@ -7,6 +7,7 @@ import type { Log } from '../runtime/log.ts';
 import { Periodic } from '../runtime/periodic.ts';
 import { isDamage } from '../sqlite/damage.ts';
 import { claim } from '../tiers/marker.ts';
+import { Staging } from './staging.ts';
 import { Store, type StoreDeps } from './store.ts';
 import { tidyAfterStart, tidyNow } from './tidy.ts';
 
@@ -31,6 +32,7 @@ export class Opened implements AsyncDisposable {
   readonly #flushing: Periodic;
   readonly #tidying: Periodic;
   #store: Store | null = null;
+  #staging: Staging | null = null;
   /** Not opened again before, monotonic ms. */
   #notBefore = 0;
   #ended = new AbortController();
@@ -60,6 +62,11 @@ export class Opened implements AsyncDisposable {
   /** The store, if it is open. */
   get open(): Store | null {
     return this.#store;
+  }
+
+  /** Files that programs fill for the store, if it is open. */
+  get staging(): Staging | null {
+    return this.#staging;
   }
 
   /** The disk of the cache has come or gone. */
@@ -106,6 +113,7 @@ export class Opened implements AsyncDisposable {
       if (store.damaged)
         log.error({ why: store.damaged }, 'the file of results was damaged; it is set aside, and begins empty');
       this.#store = store;
+      this.#staging = new Staging(store);
       this.#flushing.later();
       this.#tidying.later();
       this.#ended = new AbortController();
@@ -123,6 +131,8 @@ export class Opened implements AsyncDisposable {
     this.#ended.abort();
     const store = this.#store;
     this.#store = null;
+    void this.#staging?.[Symbol.asyncDispose]();
+    this.#staging = null;
     try {
       store?.[Symbol.dispose]();
     } catch (err) {

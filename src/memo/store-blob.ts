@@ -1,12 +1,13 @@
 import { CacheError } from '../core/errors.ts';
 import { formatBytes } from '../core/format.ts';
 import { meaningOf } from '../runtime/errnos.ts';
+import type { UnfinishedBlob } from './blob-files.ts';
 import type { Blob } from './blobs.ts';
 import type { Reservation } from './room.ts';
 import type { Store } from './store.ts';
 
 /** A program that has put a blob has so long to store its result, ms. */
-const keptMs = 10 * 60_000;
+export const keptMs = 10 * 60_000;
 /** Of bytes whose number nobody said, room is made for so many at a time. */
 const step = 8 * 2 ** 20;
 
@@ -28,16 +29,10 @@ export async function storeBlob(store: Store, { bytes, size, sha256, most }: Inc
   const reserved: Reservation[] = [];
   let promised = 0;
   const promise = async (total: number) => {
-    if (total > most)
-      throw new CacheError('BODY_TOO_LARGE', `a blob has at most ${formatBytes(most)}`, { hint: 'AUTOCACHE_MEMO_MAX_VALUE' });
+    assertSize(total, most);
     if (total <= promised) return;
     const more = size === null ? Math.max(step, total - promised) : total - promised;
-    const reservation = await store.room.reserve(more, 0);
-    if (!reservation)
-      throw new CacheError('NO_SPACE', 'there is no room for this blob', {
-        hint: 'AUTOCACHE_MEMO_LIMIT is the limit of results.',
-      });
-    reserved.push(reservation);
+    reserved.push(await roomFor(store, more));
     promised += more;
   };
   try {
@@ -50,24 +45,42 @@ export async function storeBlob(store: Store, { bytes, size, sha256, most }: Inc
         await promise(written);
         await unfinished.write(chunk);
       }
-      const found = await unfinished.finish();
-      if (sha256 !== null && found.sha256 !== sha256)
-        throw new CacheError('HASH_MISMATCH', `the bytes have the SHA-256 ${found.sha256}`);
-      return await publish(store, unfinished, found.sha256);
+      return await finishBlob(store, unfinished, sha256);
     } finally {
       await unfinished.drop();
     }
   } catch (error) {
-    if (meaningOf(error) === 'full') throw new CacheError('NO_SPACE', 'the disk is full', { cause: error });
-    throw error;
+    return whyNot(error);
   } finally {
     for (const one of reserved) one[Symbol.dispose]();
   }
 }
 
-async function publish(store: Store, unfinished: Parameters<Store['publish']>[0], sha256: string): Promise<Blob> {
+/** @throws CacheError BODY_TOO_LARGE */
+export function assertSize(bytes: number, most: number): void {
+  if (bytes > most)
+    throw new CacheError('BODY_TOO_LARGE', `a blob has at most ${formatBytes(most)}`, { hint: 'AUTOCACHE_MEMO_MAX_VALUE' });
+}
+
+/** @throws CacheError NO_SPACE */
+export async function roomFor({ room }: Store, bytes: number): Promise<Reservation> {
+  const reservation = await room.reserve(bytes, 0);
+  if (reservation) return reservation;
+  throw new CacheError('NO_SPACE', 'there is no room for this blob', { hint: 'AUTOCACHE_MEMO_LIMIT is the limit of results.' });
+}
+
+/** Gives a file that was written its name, unless the same bytes are here already. @throws CacheError HASH_MISMATCH, CONFLICT */
+export async function finishBlob(store: Store, unfinished: UnfinishedBlob, expected: string | null): Promise<Blob> {
+  const { sha256 } = await unfinished.finish();
+  if (expected !== null && sha256 !== expected) throw new CacheError('HASH_MISMATCH', `the bytes have the SHA-256 ${sha256}`);
   store.uploads.keep(sha256, keptMs);
   return soundBlob(store, sha256) ?? store.publish(unfinished, sha256);
+}
+
+/** @throws CacheError NO_SPACE for a full disk, and else what was thrown */
+export function whyNot(error: unknown): never {
+  if (meaningOf(error) === 'full') throw new CacheError('NO_SPACE', 'the disk is full', { cause: error });
+  throw error;
 }
 
 /** A blob that is here. */

@@ -2,13 +2,19 @@ import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import type { MemoStaged } from '../../api/memo.ts';
 import { CacheError } from '../../core/errors.ts';
+import { holderOn } from '../../memo/asker.ts';
 import { sha256 } from '../memo-requests.ts';
-import { parse } from '../parse.ts';
+import { bytes, parse } from '../parse.ts';
 import type { Proofs } from '../proofs.ts';
 import type { Services } from '../services.ts';
 
 const address = '/api/memo/blobs/:sha256';
+const stageBody = z.strictObject({ size: bytes, pid: z.number().int().positive().optional() });
+const takeBody = z.strictObject({ staged: z.string().max(100), sha256: sha256.optional() });
+/** A program that did not say which one it is has half of this after its connection has closed, ms. */
+const unknownMs = 60_000;
 const missingBody = z.strictObject({ sha256: z.array(sha256).max(10_000) });
 
 interface Params {
@@ -22,6 +28,17 @@ export function memoBlobRoutes(app: FastifyInstance, { memo }: Pick<Services, 'm
   app.post('/api/memo/blobs/missing', (request) => {
     const { sha256: names } = parse(missingBody, request.body);
     return { missing: manage.missingBlobs(names) };
+  });
+
+  app.post('/api/memo/stage', async (request): Promise<MemoStaged> => {
+    const { size, pid = null } = parse(stageBody, request.body);
+    return (await manage.stage(size, holderOn(request.raw.socket, { pid, leaseMs: unknownMs }))) ?? away();
+  });
+
+  app.post('/api/memo/blobs', async (request, reply) => {
+    const { staged, sha256: name = null } = parse(takeBody, request.body);
+    const blob = (await manage.takeStaged(staged, name)) ?? away();
+    return reply.status(201).send({ sha256: blob.sha256, size: blob.seal.size });
   });
 
   app.route<Params>({
@@ -41,16 +58,18 @@ export function memoBlobRoutes(app: FastifyInstance, { memo }: Pick<Services, 'm
     scope.put<Params>(address, { bodyLimit: Number.MAX_SAFE_INTEGER }, async (request, reply) => {
       const name = nameIn(request);
       proofs.assertDigest(request, name);
-      const bytes = request.body as Readable | undefined;
+      const body = request.body as Readable | undefined;
       const told = request.headers['content-length'];
       const size = told === undefined ? null : Number(told);
-      const blob = await manage.storeBlob({ bytes: bytes ?? [], size, sha256: name });
-      if (!blob)
-        throw new CacheError('CONFLICT', 'nothing is stored now', {
-          hint: 'AUTOCACHE_MEMO and AUTOCACHE_MODE say whether results are kept.',
-        });
+      const blob = (await manage.storeBlob({ bytes: body ?? [], size, sha256: name })) ?? away();
       return reply.status(201).send({ sha256: name, size: blob.seal.size });
     });
+  });
+}
+
+function away(): never {
+  throw new CacheError('CONFLICT', 'nothing is stored now', {
+    hint: 'AUTOCACHE_MEMO and AUTOCACHE_MODE say whether results are kept.',
   });
 }
 

@@ -1,0 +1,99 @@
+import { basename } from 'node:path';
+import { CacheError } from '../core/errors.ts';
+import type { Presence } from './asker.ts';
+import type { UnfinishedBlob } from './blob-files.ts';
+import type { Blob } from './blobs.ts';
+import type { Reservation } from './room.ts';
+import type { Store } from './store.ts';
+import { assertSize, finishBlob, keptMs, roomFor, whyNot } from './store-blob.ts';
+
+/** Each has an open file. */
+const mostAtOnce = 64;
+
+interface Staged {
+  file: UnfinishedBlob;
+  room: Reservation;
+  /** Most bytes. */
+  size: number;
+  unwatch(): void;
+}
+
+/**
+ * Files that programs of this machine fill, for the daemon to take as blobs: their bytes need no connection. Room is reserved before
+ * a program writes (law 3). They lie among the unfinished files: what a crash leaves is removed at the next start.
+ */
+export class Staging implements AsyncDisposable {
+  readonly #store: Store;
+  readonly #staged = new Map<string, Staged>();
+  #beginning = 0;
+  #isClosed = false;
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  /**
+   * An empty file of the daemon that a program may fill and close. It stays for ten minutes, and not longer than the program.
+   * @param size most bytes @throws CacheError BODY_TOO_LARGE, NO_SPACE, BUSY
+   */
+  async begin(size: number, { most, program }: { most: number; program: Presence }): Promise<{ staged: string; path: string }> {
+    assertSize(size, most);
+    if (this.#staged.size + this.#beginning >= mostAtOnce) throw new CacheError('BUSY', 'too many files are being written');
+    this.#beginning += 1;
+    try {
+      const room = await roomFor(this.#store, size);
+      const file = await this.#store.files.begin().catch((error: unknown) => {
+        room[Symbol.dispose]();
+        return whyNot(error);
+      });
+      const staged = basename(file.temp);
+      const drop = () => void this.#drop(staged);
+      const timer = setTimeout(drop, keptMs).unref();
+      const unwatch = program.onGone(drop);
+      this.#staged.set(staged, { file, room, size, unwatch: () => [clearTimeout(timer), unwatch()] });
+      if (this.#isClosed) await this.#drop(staged);
+      return { staged, path: file.temp };
+    } finally {
+      this.#beginning -= 1;
+    }
+  }
+
+  /**
+   * Takes a file that its program has closed: hashes it, and gives it its name; nothing is copied. It is gone whatever comes of it.
+   * @param sha256 the name that it must have; null = the one that it has
+   * @throws CacheError NOT_FOUND, BAD_REQUEST, CONFLICT, HASH_MISMATCH, NO_SPACE
+   */
+  async take(name: string, sha256: string | null): Promise<Blob> {
+    const staged = this.#leave(name);
+    if (!staged) throw new CacheError('NOT_FOUND', 'there is no such file', { hint: 'POST /api/memo/stage first.' });
+    const { file, room, size } = staged;
+    try {
+      await file.readWritten(size);
+      return await finishBlob(this.#store, file, sha256);
+    } catch (error) {
+      return whyNot(error);
+    } finally {
+      await file.drop();
+      room[Symbol.dispose]();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
+    await Promise.all([...this.#staged.keys()].map((name) => this.#drop(name)));
+  }
+
+  /** Never rejects: what cannot be removed is removed at the next start. */
+  async #drop(name: string): Promise<void> {
+    const staged = this.#leave(name);
+    await staged?.file.drop().catch(() => {});
+    staged?.room[Symbol.dispose]();
+  }
+
+  #leave(name: string): Staged | undefined {
+    const staged = this.#staged.get(name);
+    this.#staged.delete(name);
+    staged?.unwatch();
+    return staged;
+  }
+}

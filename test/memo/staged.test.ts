@@ -1,0 +1,181 @@
+import { createHash } from 'node:crypto';
+import {
+  appendFileSync,
+  closeSync,
+  existsSync,
+  linkSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, expect, test, vi } from 'vitest';
+import { Store } from '../../src/memo/store.ts';
+import { createClient } from '../helpers/services.ts';
+import { tempDir } from '../helpers/temp-dir.ts';
+import { createMemo, MiB } from './memo-rig.ts';
+
+const sha = (text: string) => createHash('sha256').update(text).digest('hex');
+const never = { onGone: () => () => {} };
+
+/** A client that writes files for the daemon. */
+function createStager() {
+  const client = createClient();
+  const { post, services } = client;
+  const stage = async (size: number) => (await post('/api/memo/stage', { size })).body as { staged: string; path: string };
+  const take = (staged: string, more: object = {}) => post('/api/memo/blobs', { staged, ...more });
+  const put = (more: object) => post('/api/memo/put', { ns: 'n', parts: 1, ...more });
+  const find = async () => (await post('/api/memo/get', { ns: 'n', parts: 1 })).body as Record<string, unknown>;
+  return { ...client, stage, take, put, find, stats: () => services.memo.manage.stats() };
+}
+
+describe('a file that a program has written for the daemon', () => {
+  test('becomes a blob of its bytes, and is not copied', async () => {
+    const { stage, take, put, find, stats } = createStager();
+    const { staged, path } = await stage(7);
+    expect(statSync(path)).toMatchObject({ size: 0, mode: 0o100600 });
+    expect(statSync(dirname(path)).mode & 0o777).toBe(0o700);
+    expect(stats().reserved).toBe(7);
+    writeFileSync(path, 'picture');
+    const { ino } = statSync(path);
+    expect(await take(staged)).toMatchObject({ status: 201, body: { sha256: sha('picture'), size: 7 } });
+    await put({ blob: sha('picture'), contentType: 'image/png' });
+    const found = await find();
+    expect(found).toMatchObject({ state: 'hit', kind: 'bytes', size: 7, contentType: 'image/png' });
+    expect(readFileSync(String(found['path']), 'utf8')).toBe('picture');
+    expect(statSync(String(found['path']))).toMatchObject({ ino, mode: 0o100400 });
+    expect(existsSync(path)).toBe(false);
+    expect(stats().reserved).toBe(0);
+  });
+
+  test('that is here already is not kept twice', async () => {
+    const { stage, take, stats } = createStager();
+    for (const _ of [1, 2]) {
+      const { staged, path } = await stage(4);
+      writeFileSync(path, 'same');
+      expect(await take(staged)).toMatchObject({ status: 201 });
+      expect(readdirSync(dirname(path))).toEqual([]);
+    }
+    expect(stats()).toMatchObject({ blobs: 1, bytes: 4 });
+  });
+
+  test.each(['../memo.db', '/etc/passwd', '', 'a/b', 'a\0b', 'a\\b', 'made-up.part'])('is not %j', async (staged) => {
+    expect(await createStager().take(staged)).toMatchObject({ status: 404, body: { error: { code: 'NOT_FOUND' } } });
+  });
+
+  test('is taken once', async () => {
+    const { stage, take } = createStager();
+    const { staged } = await stage(0);
+    const answers = await Promise.all([take(staged), take(staged)]);
+    expect(answers.map(({ status }) => status).sort()).toEqual([201, 404]);
+  });
+
+  test('is refused when another file, a link or another name is in its place, and what that leads to is left alone', async () => {
+    const { stage, take, stats } = createStager();
+    const own = join(tempDir(), 'own');
+    const places: ((path: string) => void)[] = [
+      () => {},
+      (path) => symlinkSync(own, path),
+      (path) => linkSync(own, path),
+      (path) => writeFileSync(path, 'other'),
+    ];
+    for (const replace of places) {
+      writeFileSync(own, 'precious');
+      const { staged, path } = await stage(100);
+      renameSync(path, join(tempDir(), 'moved'));
+      replace(path);
+      expect(await take(staged)).toMatchObject({ status: 400, body: { error: { code: 'BAD_REQUEST' } } });
+      expect(readFileSync(own, 'utf8')).toBe('precious');
+      expect(statSync(own).mode & 0o777).not.toBe(0o400);
+    }
+    const { staged, path } = await stage(100);
+    linkSync(path, join(tempDir(), 'second name'));
+    expect(await take(staged)).toMatchObject({ status: 400 });
+    expect(stats()).toMatchObject({ blobs: 0, reserved: 0 });
+  });
+
+  test('is refused when it is larger than was said, or has other bytes', async () => {
+    const { stage, take, stats } = createStager();
+    const large = await stage(3);
+    writeFileSync(large.path, 'four');
+    expect(await take(large.staged)).toMatchObject({
+      status: 400,
+      body: { error: { message: 'the file is larger than was said' } },
+    });
+    const other = await stage(4);
+    writeFileSync(other.path, 'four');
+    expect(await take(other.staged, { sha256: sha('five') })).toMatchObject({
+      status: 422,
+      body: { error: { code: 'HASH_MISMATCH' } },
+    });
+    expect(readdirSync(dirname(other.path))).toEqual([]);
+    expect(stats()).toMatchObject({ blobs: 0, reserved: 0 });
+  });
+
+  test('that its program still writes to is refused, or found out when it is handed out', async () => {
+    const { stage, take, put, find, stats } = createStager();
+    const { staged, path } = await stage(10);
+    const descriptor = openSync(path, 'r+');
+    writeSync(descriptor, 'first');
+    const { publish } = Store.prototype;
+    const between = vi.spyOn(Store.prototype, 'publish').mockImplementationOnce(function (this: Store, ...args) {
+      writeSync(descriptor, 'other', 0);
+      return publish.apply(this, args);
+    });
+    expect(await take(staged)).toMatchObject({ status: 409, body: { error: { code: 'CONFLICT' } } });
+    expect(between).toHaveBeenCalledOnce();
+    between.mockRestore();
+    const late = await stage(10);
+    const open = openSync(late.path, 'r+');
+    writeSync(open, 'first');
+    await take(late.staged);
+    await put({ blob: sha('first') });
+    // At once, and of the same length: only its time tells.
+    writeSync(open, 'other', 0);
+    expect(await find()).toMatchObject({ state: 'miss' });
+    expect(stats()).toMatchObject({ blobs: 0 });
+    for (const one of [descriptor, open]) closeSync(one);
+  });
+
+  test('over a limit is refused before it is written', async () => {
+    const { post, settings, stats } = createStager();
+    const refused = async (size: number) => (await post('/api/memo/stage', { size })).body;
+    settings.change({ memo_max_value: '10B' });
+    expect(await refused(11)).toMatchObject({ error: { code: 'BODY_TOO_LARGE' } });
+    settings.change({ memo_max_value: '1GiB', memo_limit: '1MiB' });
+    expect(await refused(MiB + 1)).toMatchObject({ error: { code: 'NO_SPACE' } });
+    for (const size of [-1, 0.5, '4', undefined, 2 ** 60])
+      expect(await refused(size as number)).toMatchObject({ error: { code: 'BAD_REQUEST' } });
+    settings.change({ memo: 'read-only' });
+    expect(await refused(1)).toMatchObject({ error: { code: 'CONFLICT' } });
+    expect(stats()).toMatchObject({ bytes: 0, reserved: 0 });
+  });
+
+  test('leaves with its program, and no more than 64 are written at once', async () => {
+    const { memo } = createMemo();
+    const program = { onGone: vi.fn((_gone: () => void) => () => {}) };
+    const first = await memo.manage.stage(10, program);
+    const begin = () => memo.manage.stage(1, never);
+    await Promise.all(Array.from({ length: 63 }, begin));
+    await expect(begin()).rejects.toMatchObject({ code: 'BUSY' });
+    program.onGone.mock.lastCall?.[0]();
+    await expect.poll(() => existsSync(first?.path ?? ''), { timeout: 10_000 }).toBe(false);
+    expect(memo.manage.stats().reserved).toBe(63);
+    await expect(begin()).resolves.toMatchObject({ path: expect.any(String) });
+  });
+
+  test('leaves at the next start when the daemon was killed before it was taken', async () => {
+    const dir = join(tempDir(), 'memo');
+    const { memo } = createMemo({ dir });
+    const { path = '' } = (await memo.manage.stage(10, never)) ?? {};
+    appendFileSync(path, 'written');
+    const again = createMemo({ dir });
+    again.memo.manage.begin();
+    await expect.poll(() => existsSync(path), { timeout: 10_000 }).toBe(false);
+  });
+});
