@@ -1,0 +1,157 @@
+"""Tensors of outputs: each is a safetensors file of its own, so that equal tensors are kept once."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from typing import NamedTuple
+
+from .structure import Unstorable, decode, encode
+
+_NAME = "tensor"
+_MOST_DIMENSIONS = 64
+
+
+class Snapshot:
+    """
+    A value as it was: nodes that run later may write into its tensors. `reserve(bytes)` is called before each tensor is copied and may
+    raise. Raises Unstorable.
+    """
+
+    def __init__(self, value, reserve=lambda count: None):
+        self._reserve = reserve
+        # Each copied tensor, and the JSON object that will have its name.
+        self._copies: list[tuple] = []
+        self.bytes = 0
+        self.encoded = encode(value, self._encode)
+
+    def files(self) -> dict[str, bytes]:
+        """The files of its tensors by their SHA-256. Writes the names into `encoded`, and lets go of the copies."""
+        from safetensors.torch import save
+
+        files = {}
+        for copy, place in self._copies:
+            content = save({_NAME: copy})
+            name = hashlib.sha256(content).hexdigest()
+            place["tensor"] = {"$blob": name}
+            files[name] = content
+        self._copies = []
+        return files
+
+    def _encode(self, value) -> dict:
+        if _is_nested(value):
+            return {"nested": [self._tensor(part) for part in value.tensors]}
+        return self._tensor(value)
+
+    def _tensor(self, value) -> dict:
+        torch = sys.modules.get("torch")
+        if torch is None or type(value) is not torch.Tensor or value.layout is not torch.strided or value.is_complex() or value.requires_grad:
+            raise Unstorable(type(value).__name__)
+        if value.device.type not in ("cpu", "cuda") or value.is_quantized:
+            raise Unstorable("a tensor on %s" % value.device)
+        size = value.numel() * value.element_size()
+        self._reserve(size)
+        self.bytes += size
+        order = _memory_order(value)
+        place = {"tensor": None}
+        if order != list(range(value.dim())):
+            place["order"] = order
+        if value.device.type != "cpu":
+            place["device"] = value.device.type
+        copy = value.detach().permute(order).clone(memory_format=torch.contiguous_format)
+        self._copies.append((copy.cpu(), place))
+        return place
+
+
+def restore(encoded, read):
+    """The value of a Snapshot's JSON. `read(sha256)` returns the content of a file, whose hash it has checked. Raises Unstorable."""
+
+    def leaf(found: dict):
+        if "nested" in found:
+            parts = found["nested"]
+            if type(parts) is not list or not all(type(part) is dict for part in parts):
+                raise Unstorable("no tensors")
+            return _nested_class()([_restored(part, read) for part in parts])
+        return _restored(found, read)
+
+    return decode(encoded, leaf)
+
+
+def names_in(encoded) -> set[str]:
+    """The SHA-256 of all files that a Snapshot's JSON names. Raises Unstorable."""
+    names = set()
+
+    def leaf(found: dict):
+        names.update(_name_in(part) for part in found.get("nested", [found]))
+
+    decode(encoded, leaf)
+    return names
+
+
+class _Place(NamedTuple):
+    name: str
+    order: list
+    device: str
+
+
+def _restored(found: dict, read):
+    from safetensors.torch import load
+
+    torch = sys.modules["torch"]
+    name, order, device = _place_in(found)
+    try:
+        tensors = load(read(name))
+    except Exception as error:
+        # The library's own error is none of Python's.
+        raise Unstorable("no tensor: %s" % error) from error
+    tensor = tensors.get(_NAME)
+    if len(tensors) != 1 or tensor is None:
+        raise Unstorable("no tensor")
+    if order is not None and sorted(order) != list(range(tensor.dim())):
+        raise Unstorable("no order of dimensions")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise Unstorable("there is no cuda")
+    # The library's tensor lies within the bytes of the file; nodes expect one that is aligned.
+    tensor = tensor.clone(memory_format=torch.contiguous_format)
+    if order is not None:
+        tensor = tensor.permute([order.index(dimension) for dimension in range(len(order))])
+    return tensor.to(device) if device != "cpu" else tensor
+
+
+def _place_in(found: dict) -> _Place:
+    order, device = found.get("order"), found.get("device", "cpu")
+    if order is not None and (type(order) is not list or len(order) > _MOST_DIMENSIONS or any(type(one) is not int for one in order)):
+        raise Unstorable("no order of dimensions")
+    if device not in ("cpu", "cuda"):
+        raise Unstorable("no device")
+    return _Place(_name_in(found), order, device)
+
+
+def _name_in(found) -> str:
+    blob = found.get("tensor") if type(found) is dict else None
+    name = blob.get("$blob") if type(blob) is dict else None
+    if type(name) is not str:
+        raise Unstorable("no tensor")
+    return name
+
+
+def _memory_order(tensor) -> list[int]:
+    """
+    The dimensions from the widest stride to the narrowest, when the tensor is dense in that order; else as they are. Kernels sum in the
+    order of memory, so a restored tensor has the strides that it had.
+    """
+    order = sorted(range(tensor.dim()), key=lambda dimension: (-tensor.stride(dimension), dimension))
+    return order if tensor.permute(order).is_contiguous() else list(range(tensor.dim()))
+
+
+def _nested_class():
+    """ComfyUI's class for several tensors of one latent (audio and video)."""
+    found = getattr(sys.modules.get("comfy.nested_tensor"), "NestedTensor", None)
+    if found is None:
+        raise Unstorable("this ComfyUI has no nested tensors")
+    return found
+
+
+def _is_nested(value) -> bool:
+    found = getattr(sys.modules.get("comfy.nested_tensor"), "NestedTensor", None)
+    return found is not None and type(value) is found
