@@ -29,7 +29,7 @@ import { CallTimeout, NotTheDaemon } from '../client/connection.ts';
 import { type Call, type CallAnswer, DaemonCalls } from '../client/daemon-call.ts';
 import { type FoundDaemon, findDaemon } from '../client/daemon-file.ts';
 import { CacheError, type ErrorBody, messageOf } from '../core/errors.ts';
-import { parseForPrinting } from './exact-json.ts';
+import { parseForPrinting } from '../core/json.ts';
 import { type DaemonEvent, readEvents } from './sse.ts';
 
 const usualWaitMs = 30_000;

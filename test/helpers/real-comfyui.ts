@@ -9,7 +9,7 @@ import { tempDir } from './temp-dir.ts';
 
 /** COMFYUI_DIR is a checkout of ComfyUI, COMFYUI_PYTHON the Python that has its requirements. */
 export const checkout = process.env['COMFYUI_DIR'];
-const python = process.env['COMFYUI_PYTHON'] ?? 'python3';
+export const python = process.env['COMFYUI_PYTHON'] ?? 'python3';
 
 /** Upscalers, of which each is a file of its own. */
 export const names = ['first.safetensors', 'second.safetensors', 'third.safetensors'] as const;

@@ -1,0 +1,20 @@
+import type { FamilyName } from './families.ts';
+import type { ApiPrompt, ModelFile, NameOf } from './graph.ts';
+import type { Settings, Slot } from './slots.ts';
+
+export interface Compiled {
+  prompt: ApiPrompt;
+  /** In load order. */
+  models: ModelFile[];
+}
+
+/** A named graph with slots. */
+export interface Preset {
+  name: string;
+  description: string;
+  /** The models that it can be made for, the usual one first; empty when there is no choice. */
+  families: readonly FamilyName[];
+  slots: readonly Slot[];
+  /** @throws CacheError BAD_REQUEST for settings that do not fit together */
+  build(settings: Settings, family: FamilyName | null, nameOf?: NameOf): Compiled;
+}

@@ -1,0 +1,125 @@
+import { z } from 'zod';
+import { CacheError, messageOf } from '../core/errors.ts';
+import { exactInteger, parseForPrinting } from '../core/json.ts';
+import { analyze } from '../workflow/analyze.ts';
+import type { ApiPrompt, ModelFile, NameOf } from './graph.ts';
+import type { Preset } from './preset.ts';
+import { numberOf, numeral, type Settings, type Slot, type SlotValue } from './slots.ts';
+
+const node = z.looseObject({ class_type: z.string(), inputs: z.record(z.string(), z.unknown()) });
+const prompt = z.record(z.string(), node);
+const model = z.strictObject({ category: z.string(), name: z.string(), url: z.url().nullable().default(null) });
+const described = z.strictObject({
+  description: z.string().default(''),
+  /** What a slot means. */
+  slots: z.record(z.string(), z.string()).default({}),
+  /** Where the files that it loads are published. */
+  models: z.array(model).default([]),
+  prompt,
+});
+
+/** `{{name}}`, or `{{name=default}}`. */
+const slotForm = /\{\{\s*([A-Za-z_]\w*)\s*(?:=([^{}]*))?\}\}/g;
+
+/**
+ * A preset that is an API prompt with slots in its texts: `"text": "{{prompt}}, at night"`, `"seed": "{{seed=0}}"`. A text that is
+ * one slot takes the type of what fills it. The prompt may stand alone, or with its description and the places of its models.
+ * @throws CacheError BAD_REQUEST with the fault
+ */
+export function presetOfFile(name: string, text: string): Preset {
+  const file = read(name, text);
+  const slots = slotsOf(file);
+  return {
+    name,
+    description: file.description,
+    families: [],
+    slots,
+    build(settings, _family, nameOf) {
+      const filled = filledPrompt(file.prompt, settings);
+      const models = modelsOf(filled, file.models);
+      return { prompt: renamed(filled, models, nameOf), models };
+    },
+  };
+}
+
+type PromptFile = z.infer<typeof described>;
+
+function read(name: string, text: string): PromptFile {
+  let value: unknown;
+  try {
+    value = parseForPrinting(text);
+  } catch (error) {
+    throw new CacheError('BAD_REQUEST', `the preset ${name} is no JSON: ${messageOf(error)}`);
+  }
+  const isBare = typeof value === 'object' && value !== null && !('prompt' in value && !('class_type' in Object(value.prompt)));
+  const result = described.safeParse(isBare ? { prompt: value } : value);
+  if (result.success) return result.data;
+  const [{ path, message } = { path: [], message: 'wrong' }] = result.error.issues;
+  throw new CacheError('BAD_REQUEST', `the preset ${name} is no API prompt: ${path.join('.') || 'file'}: ${message}`, {
+    hint: "ComfyUI's menu File > Export (API) writes one",
+  });
+}
+
+function slotsOf({ prompt, slots: meanings }: PromptFile): Slot[] {
+  const found = new Map<string, Slot>();
+  const note = (text: string) => {
+    for (const [, name = '', byDefault] of text.matchAll(slotForm)) {
+      const known = found.get(name);
+      if (known && (known.default !== undefined || byDefault === undefined)) continue;
+      const meaning = meanings[name] ?? '';
+      found.set(name, { name, kind: 'any', meaning, ...(byDefault !== undefined && { default: literal(byDefault) }) });
+    }
+    return text;
+  };
+  for (const { inputs } of Object.values(prompt)) mapTexts(inputs, note);
+  return [...found.values()];
+}
+
+function literal(text: string): SlotValue {
+  if (text === 'true' || text === 'false') return text === 'true';
+  return numeral.test(text) ? numberOf(text) : text;
+}
+
+function filledPrompt(prompt: PromptFile['prompt'], settings: Settings): ApiPrompt {
+  const fill = (text: string) => {
+    const [, only] = new RegExp(`^${slotForm.source}$`).exec(text) ?? [];
+    if (only !== undefined) return json(settings[only]);
+    return text.replace(slotForm, (_whole, name: string) => String(settings[name]));
+  };
+  return mapInputs(prompt, fill);
+}
+
+function json(value: SlotValue | undefined): unknown {
+  return typeof value === 'bigint' ? exactInteger(value) : value;
+}
+
+/** Those that it names, with their addresses as far as the file tells them. */
+function modelsOf(prompt: ApiPrompt, told: readonly ModelFile[]): ModelFile[] {
+  const urls = new Map(told.map(({ category, name, url }) => [`${category}/${name}`, url]));
+  const found = analyze(prompt).models.flatMap(({ category, name }) => (category === null ? [] : [{ category, name }]));
+  return found.map((file) => ({ ...file, url: urls.get(`${file.category}/${file.name}`) ?? null }));
+}
+
+/** The prompt with the names by which ComfyUI knows the files here. */
+function renamed(prompt: ApiPrompt, models: readonly ModelFile[], nameOf: NameOf | undefined): ApiPrompt {
+  if (!nameOf) return prompt;
+  const names = new Map(models.map((file) => [file.name, nameOf(file)]));
+  return mapInputs(prompt, (text) => names.get(text) ?? text);
+}
+
+function mapInputs(prompt: PromptFile['prompt'], change: (text: string) => unknown): ApiPrompt {
+  return Object.fromEntries(
+    Object.entries(prompt).map(([id, node]) => [
+      id,
+      { ...node, inputs: mapTexts(node.inputs, change) as ApiPrompt[string]['inputs'] },
+    ]),
+  );
+}
+
+function mapTexts(value: unknown, change: (text: string) => unknown): unknown {
+  if (typeof value === 'string') return change(value);
+  if (Array.isArray(value)) return value.map((item) => mapTexts(item, change));
+  // What parseForPrinting keeps as it was written is frozen.
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, mapTexts(item, change)]));
+}
