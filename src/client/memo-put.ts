@@ -2,6 +2,7 @@ import type { MemoPutAnswer } from '../api/memo.ts';
 import { CacheError } from '../core/errors.ts';
 import { JsonText } from './daemon-call.ts';
 import type { KeepOptions } from './memo-options.ts';
+import { stage } from './memo-stage.ts';
 import { encode } from './memo-values.ts';
 import type { MemoWire } from './memo-wire.ts';
 
@@ -27,7 +28,7 @@ export async function putResult<T>(
     label,
     negative: negative?.(result),
   };
-  const { fields, blobs } = await encode(result);
+  const { fields, blobs } = await encode(result, (content) => stage(wire, content));
   await wire.upload(blobs);
   const put = (held: string | null) => {
     const body = new JsonText(`{${question},${fields},${JSON.stringify({ lease: held, ...about }).slice(1)}`);

@@ -6,6 +6,7 @@ import { Readable } from 'node:stream';
 import type { MemoBlob, MemoFile, MemoFound } from '../api/memo.ts';
 import { BlobBody } from './connection.ts';
 import { isPlainObject, nameOf } from './memo-parts.ts';
+import type { Content } from './memo-stage.ts';
 import type { MemoWire } from './memo-wire.ts';
 
 /** A result, or a part of one, that is a file. One that was found is read-only, and stays for at least a minute. */
@@ -22,11 +23,14 @@ export class ResultFile {
   }
 }
 
-/** What is put for a result: its fields as JSON without braces, and the blobs that they name. */
+/** What is put for a result: its fields as JSON without braces, and those of its blobs that are still to be sent. */
 export interface Encoded {
   fields: string;
   blobs: BlobBody[];
 }
+
+/** Gives bytes to the daemon without sending them. @returns their SHA-256; null when they must be sent */
+type Stage = (content: Content) => Promise<string | null>;
 
 /** A result that cannot be kept: reading it back would give another one. */
 class NotStorable extends Error {
@@ -37,25 +41,25 @@ class NotStorable extends Error {
 const mostInline = 2 ** 20;
 const textType = 'application/vnd.autocached.value+json';
 const mostLevels = 200;
+const readAtOnce = 2 ** 20;
 
 /**
  * JSON stays JSON, a buffer becomes a blob, a `ResultFile` a file; JSON may have both in it.
  * @throws NotStorable; Error of node:fs for a file that cannot be read
  */
-export async function encode(value: unknown): Promise<Encoded> {
+export async function encode(value: unknown, stage: Stage): Promise<Encoded> {
   const blobs: BlobBody[] = [];
-  if (value instanceof Uint8Array) return { fields: `"blob":"${put(blobs, value)}"`, blobs };
+  const hashes = new Map<Uint8Array | ResultFile, string>();
+  for (const part of partsIn(value)) if (!hashes.has(part)) hashes.set(part, await put(blobs, part, stage));
+  if (value instanceof Uint8Array) return { fields: `"blob":"${hashes.get(value)}"`, blobs };
   if (value instanceof ResultFile) {
     const { name, contentType } = value;
-    const files = [{ name, sha256: await putFile(blobs, value), contentType }];
-    return { fields: `"files":${JSON.stringify(files)}`, blobs };
+    return { fields: `"files":${JSON.stringify([{ name, sha256: hashes.get(value), contentType }])}`, blobs };
   }
-  const hashes = new Map<ResultFile, string>();
-  for (const file of filesIn(value)) hashes.set(file, await putFile(blobs, file));
-  const text = textOf(value, { blobs, hashes });
+  const text = textOf(value, hashes);
   if (Buffer.byteLength(text) <= mostInline) return { fields: `"value":${text}`, blobs };
-  if (blobs.length > 0) throw new NotStorable('more than 1 MiB of JSON with buffers or files in it');
-  return { fields: `"blob":"${put(blobs, Buffer.from(text))}","contentType":"${textType}"`, blobs };
+  if (hashes.size > 0) throw new NotStorable('more than 1 MiB of JSON with buffers or files in it');
+  return { fields: `"blob":"${await put(blobs, Buffer.from(text), stage)}","contentType":"${textType}"`, blobs };
 }
 
 /** The result that an answer holds. @throws CacheError when its blobs cannot be read */
@@ -72,52 +76,54 @@ export async function decode(found: MemoFound, wire: MemoWire): Promise<unknown>
   return kind === 'doc' ? revived(value, new Map(blobs.map((blob) => [blob.sha256, blob])), wire) : value;
 }
 
-/** What the text of a value names: the blobs found so far, and the hashes of its files. */
-interface Named {
-  blobs: BlobBody[];
-  hashes: Map<ResultFile, string>;
-}
-
-function textOf(value: unknown, named: Named, level = 0): string {
+function textOf(value: unknown, hashes: ReadonlyMap<unknown, string>, level = 0): string {
   if (level > mostLevels) throw new NotStorable(`more than ${mostLevels} levels`);
-  if (value instanceof Uint8Array) return `{"$blob":"${put(named.blobs, value)}"}`;
+  if (value instanceof Uint8Array) return `{"$blob":"${hashes.get(value)}"}`;
   if (value instanceof ResultFile) {
     const { name, contentType } = value;
-    return `{"$file":{"$blob":"${named.hashes.get(value)}"},"about":${JSON.stringify({ name, contentType })}}`;
+    return `{"$file":{"$blob":"${hashes.get(value)}"},"about":${JSON.stringify({ name, contentType })}}`;
   }
   if (value === null || typeof value === 'boolean' || typeof value === 'string') return JSON.stringify(value);
   if (typeof value === 'number' && Number.isFinite(value) && !Object.is(value, -0)) return JSON.stringify(value);
-  if (Array.isArray(value)) return `[${Array.from(value, (item) => textOf(item, named, level + 1)).join()}]`;
+  if (Array.isArray(value)) return `[${Array.from(value, (item) => textOf(item, hashes, level + 1)).join()}]`;
   if (!isPlainObject(value)) throw new NotStorable(`${nameOf(value)} in it`);
   if (Object.hasOwn(value, '$blob') || Object.hasOwn(value, '$file')) throw new NotStorable('a field named $blob or $file');
-  const fields = Object.entries(value).map(([name, field]) => `${JSON.stringify(name)}:${textOf(field, named, level + 1)}`);
+  const fields = Object.entries(value).map(([name, field]) => `${JSON.stringify(name)}:${textOf(field, hashes, level + 1)}`);
   return `{${fields.join()}}`;
 }
 
-function* filesIn(value: unknown, level = 0): Iterable<ResultFile> {
-  if (value instanceof ResultFile) yield value;
+/** The bytes and files that a value has in it. */
+function* partsIn(value: unknown, level = 0): Iterable<Uint8Array | ResultFile> {
+  if (value instanceof Uint8Array || value instanceof ResultFile) yield value;
   else if (level <= mostLevels && (Array.isArray(value) || isPlainObject(value))) {
-    for (const field of Object.values(value)) yield* filesIn(field, level + 1);
+    for (const field of Object.values(value)) yield* partsIn(field, level + 1);
   }
 }
 
-function put(blobs: BlobBody[], bytes: Uint8Array): string {
-  const sha256 = hash('sha256', bytes);
-  blobs.push(new BlobBody({ sha256, size: bytes.length, open: () => Readable.from([bytes]) }));
-  return sha256;
+/** Stages bytes, or adds them to those that are to be sent. @returns their SHA-256 */
+async function put(blobs: BlobBody[], part: Uint8Array | ResultFile, stage: Stage): Promise<string> {
+  if (!(part instanceof ResultFile)) {
+    const content = { size: part.length, open: () => Readable.from([part]) };
+    return (await stage(content)) ?? send(blobs, content, hash('sha256', part));
+  }
+  const { path } = part;
+  const before = await stat(path, { bigint: true });
+  const content = { size: Number(before.size), open: () => createReadStream(path, { highWaterMark: readAtOnce }) };
+  const staged = await stage(content);
+  // Half of the bytes of before and half of those of after are neither.
+  const isAsBefore = staged !== null && (await stat(path, { bigint: true })).mtimeNs === before.mtimeNs;
+  return isAsBefore ? staged : send(blobs, content, await hashFile(path));
 }
 
-async function putFile(blobs: BlobBody[], { path }: ResultFile): Promise<string> {
-  const { size } = await stat(path);
-  const sha256 = await hashFile(path);
-  blobs.push(new BlobBody({ sha256, size, open: () => createReadStream(path) }));
+function send(blobs: BlobBody[], content: Content, sha256: string): string {
+  blobs.push(new BlobBody({ sha256, ...content }));
   return sha256;
 }
 
 /** SHA-256 of a file's bytes, in hexadecimal. */
 export async function hashFile(path: string): Promise<string> {
   const sum = createHash('sha256');
-  for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 20 })) sum.update(chunk);
+  for await (const chunk of createReadStream(path, { highWaterMark: readAtOnce })) sum.update(chunk);
   return sum.digest('hex');
 }
 

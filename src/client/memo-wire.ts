@@ -92,9 +92,13 @@ export class MemoWire {
     const body = { sha256: blobs.map(({ sha256 }) => sha256) };
     const { missing } = await this.ask<{ missing: string[] }>('POST', '/api/memo/blobs/missing', { body });
     for (const blob of blobs.filter(({ sha256 }) => missing.includes(sha256))) {
-      const answerMs = 10 * this.#answerMs + blob.size / slowest;
-      await this.ask('PUT', `/api/memo/blobs/${blob.sha256}`, { body: blob, answerMs });
+      await this.ask('PUT', `/api/memo/blobs/${blob.sha256}`, { body: blob, answerMs: this.storeMs(blob.size) });
     }
+  }
+
+  /** Longest wait until so many bytes are stored, ms. */
+  storeMs(size: number): number {
+    return 10 * this.#answerMs + size / slowest;
   }
 
   /** Where this program can open a blob; null when it cannot, as in a container. */
@@ -121,7 +125,7 @@ export class MemoWire {
   async #download({ sha256, size }: MemoBlob): Promise<Buffer> {
     if (sha256 === emptySha256) return Buffer.alloc(0);
     const daemon = await this.#known.find().catch(unreachable);
-    const signal = AbortSignal.timeout(10 * this.#answerMs + size / slowest);
+    const signal = AbortSignal.timeout(this.storeMs(size));
     const call = { method: 'GET', path: `/api/memo/blobs/${sha256}`, connectMs: this.#connectMs, answerMs: null };
     const answer = await this.#calls.stream(daemon, call, signal).catch(unreachable);
     if ('text' in answer) throw refusalOf(null, answer.status);

@@ -136,6 +136,11 @@ export class Manage {
     return this.#staging?.take(name, sha256) ?? null;
   }
 
+  /** Removes such a file, if it is there: its program does not fill it. */
+  async dropStaged(name: string): Promise<void> {
+    await this.#deps.opened.staging?.drop(name);
+  }
+
   /** A blob that is here, and its file, which stays while it is read. */
   findBlob(sha256: string): (Blob & { path: string }) | null {
     const store = this.#serving();

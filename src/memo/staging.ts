@@ -47,11 +47,11 @@ export class Staging implements AsyncDisposable {
         return whyNot(error);
       });
       const staged = basename(file.temp);
-      const drop = () => void this.#drop(staged);
+      const drop = () => void this.drop(staged);
       const timer = setTimeout(drop, keptMs).unref();
       const unwatch = program.onGone(drop);
       this.#staged.set(staged, { file, room, size, unwatch: () => [clearTimeout(timer), unwatch()] });
-      if (this.#isClosed) await this.#drop(staged);
+      if (this.#isClosed) await this.drop(staged);
       return { staged, path: file.temp };
     } finally {
       this.#beginning -= 1;
@@ -80,11 +80,11 @@ export class Staging implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
-    await Promise.all([...this.#staged.keys()].map((name) => this.#drop(name)));
+    await Promise.all([...this.#staged.keys()].map((name) => this.drop(name)));
   }
 
-  /** Never rejects: what cannot be removed is removed at the next start. */
-  async #drop(name: string): Promise<void> {
+  /** Removes a file that is not to be taken. Never rejects: what cannot be removed is removed at the next start. */
+  async drop(name: string): Promise<void> {
     const staged = this.#leave(name);
     await staged?.file.drop().catch(() => {});
     staged?.room[Symbol.dispose]();

@@ -1,6 +1,7 @@
 import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
+import { Manage } from '../../src/memo/manage.ts';
 import { runCli } from '../cli/run-cli.ts';
 import { runDaemon } from '../helpers/daemon.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
@@ -47,6 +48,18 @@ describe('a command that was run before', () => {
     expect(readFileSync(join(dir, 'out/made.bin'), 'utf8')).toBe('made');
     expect(statSync(join(dir, 'out/made.bin')).mode & 0o777).toBe(0o755);
     expect(readFileSync(join(dir, 'other'), 'utf8')).toBe('other');
+  });
+
+  test('gives a large file to the daemon without sending it', async () => {
+    const taken = vi.spyOn(Manage.prototype, 'takeStaged');
+    const { dir, write, exec, runs } = await createShell();
+    write('head -c 2000000 /dev/zero > large');
+    await exec(['--output', 'large']);
+    expect(taken).toHaveBeenCalledOnce();
+    rmSync(join(dir, 'large'));
+    await exec(['--output', 'large']);
+    expect([runs(), statSync(join(dir, 'large')).size]).toEqual([1, 2_000_000]);
+    taken.mockRestore();
   });
 
   test('nothing of what it printed is lost when it ends at once', async () => {

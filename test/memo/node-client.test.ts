@@ -3,7 +3,9 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { MemoStats } from '../../src/api/memo.ts';
+import { CacheError } from '../../src/core/errors.ts';
 import { createMemo, type MemoOptions, ResultFile } from '../../src/index.ts';
+import { Manage } from '../../src/memo/manage.ts';
 import { runDaemon } from '../helpers/daemon.ts';
 import { soon } from '../helpers/patience.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
@@ -67,6 +69,66 @@ describe('a result', () => {
     writeFileSync(join(daemon.stateDir, 'directories.json'), JSON.stringify({ directories: [] }));
     const found = await open().getOrCompute('bytes', () => Promise.reject(new Error('it is computed again')));
     expect(found).toEqual({ bytes, none: Buffer.alloc(0) });
+  });
+
+  describe('that is large', () => {
+    const large = Buffer.alloc(1_500_000, 'picture');
+    const path = () => {
+      const made = join(tempDir(), 'large');
+      writeFileSync(made, large);
+      return made;
+    };
+    /** How the daemon gets bytes. */
+    const ways = () => {
+      const [taken, sent] = [vi.spyOn(Manage.prototype, 'takeStaged'), vi.spyOn(Manage.prototype, 'storeBlob')];
+      onTestFinished(() => [taken, sent].forEach((way) => void way.mockRestore()));
+      return { taken, sent };
+    };
+
+    test.each([
+      ['bytes', () => large, 1],
+      ['a file', () => new ResultFile(path()), 1],
+      ['a text', () => 'x'.repeat(1_500_000), 1],
+      ['JSON with bytes and a file', () => ({ large, twice: large, file: new ResultFile(path()) }), 2],
+    ])('%s goes to a daemon of this machine in a file', async (_what, make, files) => {
+      const { taken, sent } = ways();
+      const { memo, open, stats } = await createRig();
+      const made = await memo.getOrCompute<unknown>('large', make);
+      const found = await open().getOrCompute('large', () => Promise.reject(new Error('it is computed again')));
+      if (made instanceof ResultFile) expect(await readFile((found as ResultFile).path)).toEqual(large);
+      else if (typeof made === 'string' || Buffer.isBuffer(made)) expect(found).toEqual(made);
+      else expect(found).toMatchObject({ large, twice: large });
+      expect(taken).toHaveBeenCalledTimes(files);
+      expect(sent).not.toHaveBeenCalled();
+      expect(await stats()).toMatchObject({ blobs: 1, reserved: 0 });
+    });
+
+    test('is sent when the program cannot see the file, and nothing of that is left', async () => {
+      const { taken, sent } = ways();
+      const { memo, daemon, stats } = await createRig();
+      writeFileSync(join(daemon.stateDir, 'directories.json'), JSON.stringify({ directories: [] }));
+      await memo.getOrCompute('large', () => large);
+      expect([taken.mock.calls.length, sent.mock.calls.length]).toEqual([0, 1]);
+      expect(await stats()).toMatchObject({ current_items: 1, blobs: 1, reserved: 0 });
+    });
+
+    test('is sent when the file was refused', async () => {
+      const { taken, sent } = ways();
+      taken.mockRejectedValueOnce(new CacheError('CONFLICT', 'the file was written to'));
+      const { memo, stats } = await createRig();
+      await memo.getOrCompute('large', () => large);
+      expect([taken.mock.calls.length, sent.mock.calls.length]).toEqual([1, 1]);
+      expect(await stats()).toMatchObject({ current_items: 1, blobs: 1, reserved: 0 });
+    });
+
+    test('and missing is returned all the same', async () => {
+      const { memo } = await createRig();
+      const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
+      onTestFinished(() => warned.mockRestore());
+      const gone = new ResultFile(join(tempDir(), 'gone'));
+      expect(await memo.getOrCompute('gone', () => gone)).toBe(gone);
+      expect(warned).toHaveBeenCalledOnce();
+    });
   });
 
   test.each([

@@ -21,7 +21,7 @@ _MOST_BYTES = 1 << 40
 
 def read_blob(daemon: Daemon, sha256: str, path: str) -> bytes:
     """Raises Trouble when its bytes are not to be had, or are others."""
-    here = _here(daemon, path)
+    here = seen_here(daemon, path)
     try:
         data = here.read_bytes() if here else b""
     except OSError:
@@ -35,7 +35,7 @@ def keep_file(daemon: Daemon, name: str, sha256: str, path: str) -> pathlib.Path
     Raises Trouble or OSError.
     """
     kept = pathlib.Path(tempfile.mkdtemp(dir=_files())) / safe_name(name)
-    if not _copy(_here(daemon, path), kept, sha256):
+    if not _copy(seen_here(daemon, path), kept, sha256):
         kept.write_bytes(_fetch(daemon, sha256))
     return kept
 
@@ -61,7 +61,7 @@ def _target(sha256: str) -> str:
     return "/api/memo/blobs/" + sha256
 
 
-def _here(daemon: Daemon, path: str) -> pathlib.Path | None:
+def seen_here(daemon: Daemon, path: str) -> pathlib.Path | None:
     """The daemon's file as this process sees it; None for a path that is not where copies lie."""
     announced = daemon.announcement()
     here = announced.here(path) if isinstance(path, str) else ""

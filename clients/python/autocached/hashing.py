@@ -28,7 +28,7 @@ def file_sha256(path: str | os.PathLike) -> str:
     found = os.stat(real)
     if not stat.S_ISREG(found.st_mode):
         raise ValueError("%s is no regular file" % path)
-    before = _state(found)
+    before = state_of(found)
     known = _known()
     state, digest_then = known.get(real, (None, ""))
     if state == before:
@@ -37,7 +37,7 @@ def file_sha256(path: str | os.PathLike) -> str:
     with open(real, "rb") as file:
         while piece := file.read(PIECE_BYTES):
             digest.update(piece)
-        after = _state(os.fstat(file.fileno()))
+        after = state_of(os.fstat(file.fileno()))
     if before != after:
         raise ValueError("%s is being written to" % path)
     if time.time() - max(after[1], after[2]) / 1e9 > _SETTLED_SECONDS:
@@ -47,5 +47,6 @@ def file_sha256(path: str | os.PathLike) -> str:
     return digest.hexdigest()
 
 
-def _state(found: os.stat_result) -> tuple[int, int, int, int]:
+def state_of(found: os.stat_result) -> tuple[int, int, int, int]:
+    """Changes when a file is written to."""
     return (found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from .blobs import keep_file, read_blob, store_blobs
 from .daemon import ANSWER_SECONDS, STORE_SECONDS, Daemon, Refused, Trouble
 from .leases import Leases
+from .staging import stage
 from .values import Decoder, Encoder, Unstorable
 
 log = logging.getLogger("autocached")
@@ -84,7 +85,9 @@ class Results:
         daemon has not taken the result.
         """
         try:
-            encoded = Encoder(result)
+            # A daemon that was away a moment ago is given nothing.
+            can_stage = lease is not None or self._daemon.breaker.allows()
+            encoded = Encoder(result, lambda content: stage(self._daemon, content) if can_stage else None)
         except Unstorable as why:
             self._warn("a result is not stored: %s", why)
             self.give_back(lease, to_all=True)

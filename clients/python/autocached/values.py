@@ -9,7 +9,7 @@ import json
 import math
 import os
 import pathlib
-from typing import Callable, Union
+from typing import Callable, Optional, Union
 
 from . import arrays
 from .hashing import file_sha256, sha256_of
@@ -35,10 +35,16 @@ class Unstorable(ValueError):
 
 
 class Encoder:
-    """`fields` of the request that stores a result, and the contents of its `blobs` by SHA-256. Raises Unstorable."""
+    """
+    `fields` of the request that stores a result, and the contents of its `blobs` that are still to be sent, by SHA-256. `stage(content)`
+    gives a large content to the daemon without sending it and answers its SHA-256, or None. Raises Unstorable.
+    """
 
-    def __init__(self, result):
+    def __init__(self, result, stage: Callable[[Content], Optional[str]] = lambda _: None):
         self.blobs: dict[str, Content] = {}
+        self._stage = stage
+        # All of them, in their order.
+        self._names: list[str] = []
         try:
             self.fields = self._fields(result)
         except (ValueError, OSError, RecursionError) as why:
@@ -60,7 +66,7 @@ class Encoder:
         if len(text) <= _MOST_JSON_BYTES:
             return {"value": value}
         first = {"name": "value.json", "sha256": self._blob(text), "contentType": LONG_JSON}
-        return {"files": [first, *({"name": name, "sha256": name} for name in self.blobs if name != first["sha256"])]}
+        return {"files": [first, *({"name": name, "sha256": name} for name in dict.fromkeys(self._names) if name != first["sha256"])]}
 
     def _json(self, value, level: int):
         kind = type(value)
@@ -93,13 +99,14 @@ class Encoder:
         raise Unstorable("there is no stored form of a %s.%s" % (type(value).__module__, type(value).__qualname__))
 
     def _file(self, path: pathlib.Path) -> dict:
-        sha256 = file_sha256(path)
-        self.blobs[sha256] = path
-        return {"name": path.name, "sha256": sha256}
+        return {"name": path.name, "sha256": self._blob(path)}
 
-    def _blob(self, data: bytes) -> str:
-        sha256 = sha256_of(data)
-        self.blobs[sha256] = data
+    def _blob(self, content: Content) -> str:
+        sha256 = self._stage(content)
+        if sha256 is None:
+            sha256 = file_sha256(content) if isinstance(content, pathlib.Path) else sha256_of(content)
+            self.blobs[sha256] = content
+        self._names.append(sha256)
         return sha256
 
 

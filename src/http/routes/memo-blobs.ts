@@ -35,6 +35,11 @@ export function memoBlobRoutes(app: FastifyInstance, { memo }: Pick<Services, 'm
     return (await manage.stage(size, holderOn(request.raw.socket, { pid, leaseMs: unknownMs }))) ?? away();
   });
 
+  app.delete<{ Params: { staged: string } }>('/api/memo/stage/:staged', async (request) => {
+    await manage.dropStaged(request.params.staged);
+    return { ok: true };
+  });
+
   app.post('/api/memo/blobs', async (request, reply) => {
     const { staged, sha256: name = null } = parse(takeBody, request.body);
     const blob = (await manage.takeStaged(staged, name)) ?? away();

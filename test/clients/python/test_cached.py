@@ -1,6 +1,7 @@
 import asyncio
 import datetime
 import decimal
+import os
 import pathlib
 import threading
 import time
@@ -8,7 +9,7 @@ import unittest
 from unittest import mock
 
 import rig
-from autocached import CoalescedError, Memo, NoStableKey
+from autocached import CoalescedError, Memo, NoStableKey, staging
 
 
 class Cached(rig.DaemonTest):
@@ -100,6 +101,38 @@ class Cached(rig.DaemonTest):
             found.write_bytes(b"other")
         self.assertEqual(self.memo.get_or_compute("picture", self.fail).read_bytes(), b"png" * 1_000_000)
         self.assertEqual(nested, {"picture": file})
+
+    def test_large_results_go_to_a_daemon_of_this_machine_in_a_file(self):
+        file = pathlib.Path(self.temp_dir()) / "large.bin"
+        file.write_bytes(os.urandom(1_500_000))
+        # What is sent goes through this.
+        with mock.patch("autocached.daemon.Daemon.put", side_effect=self.fail):
+            for index, result in enumerate([b"x" * 1_500_000, file, {"bytes": b"y" * 1_500_000, "long": "z" * 1_500_000}]):
+                self.memo.get_or_compute(["staged", index], lambda: result)
+                found = self.memo.get_or_compute(["staged", index], self.fail)
+                if result is file:
+                    self.assertEqual(found.read_bytes(), file.read_bytes())
+                else:
+                    self.assertEqual(found, result)
+        self.assertEqual(self.daemon.stats()["reserved"], 0)
+
+    def test_a_file_that_changes_while_it_is_copied_is_not_stored_in_part(self):
+        file = pathlib.Path(self.temp_dir()) / "growing.bin"
+        file.write_bytes(b"a" * 1_500_000)
+        write = staging._write
+
+        def grow(target, data):
+            write(target, data)
+            if file.stat().st_size == 1_500_000:
+                with file.open("ab") as more:
+                    more.write(b"b")
+
+        with mock.patch.object(staging, "_write", side_effect=grow) as written:
+            self.memo.get_or_compute("growing", lambda: file)
+        self.assertTrue(written.called)
+        found = self.memo.get_or_compute("growing", lambda: file)
+        self.assertEqual(found.read_bytes(), file.read_bytes())
+        self.assertEqual(self.daemon.stats()["reserved"], 0)
 
     def test_files_are_known_by_their_contents(self):
         one, two = (pathlib.Path(self.temp_dir()) / name for name in ("a.png", "b.png"))

@@ -137,6 +137,9 @@ class Outage(unittest.TestCase):
         with mock.patch.dict(os.environ, elsewhere):
             far = Memo("outage", state=os.path.join(daemon.dir, "nowhere"))
             self.assertEqual(far.get_or_compute([1], self.fail), {"bytes": b"far" * 100_000})
+            far.get_or_compute([2], lambda: b"far" * 1_000_000)
+        self.assertEqual(self.memo.get_or_compute([2], self.fail), b"far" * 1_000_000)
+        self.assertEqual(daemon.stats()["reserved"], 0)
 
     def test_results_that_are_off_are_computed(self):
         daemon = rig.RealDaemon(AUTOCACHE_MEMO="off")

@@ -1,0 +1,63 @@
+"""Gives large results to a daemon of this machine in a file of its own: their bytes need no connection."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+
+from .blobs import seen_here
+from .connection import Request
+from .daemon import ANSWER_SECONDS, STORE_SECONDS, Daemon, Trouble
+from .hashing import PIECE_BYTES, state_of
+from .values import Content
+
+# Fewer are sent as quickly.
+_LEAST_BYTES = 1 << 20
+
+
+def stage(daemon: Daemon, content: Content) -> str | None:
+    """The SHA-256 that the daemon has found; None when the bytes must be sent. Raises OSError for a file that is not there."""
+    size = content.stat().st_size if isinstance(content, pathlib.Path) else len(content)
+    if size < _LEAST_BYTES:
+        return None
+    try:
+        # A process elsewhere has another number here.
+        pid = {"pid": os.getpid()} if daemon.announcement().pid else {}
+        staged = daemon.post("/api/memo/stage", dict(pid, size=size))
+    except Trouble:
+        return None
+    try:
+        _fill(seen_here(daemon, staged["path"]), content)
+        return daemon.post("/api/memo/blobs", {"staged": staged["staged"]}, STORE_SECONDS - ANSWER_SECONDS)["sha256"]
+    except (Trouble, OSError, KeyError):
+        _give_back(daemon, staged.get("staged"))
+        return None
+
+
+def _fill(target: pathlib.Path | None, content: Content) -> None:
+    if target is None:
+        raise OSError("the file of the daemon is not to be seen here")
+    # It is the daemon's: one that is not there is not made.
+    with open(os.open(target, os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)), "wb", buffering=0) as writing:
+        if isinstance(content, pathlib.Path):
+            with open(content, "rb", buffering=0) as reading:
+                before = state_of(os.fstat(reading.fileno()))
+                while piece := reading.read(PIECE_BYTES):
+                    _write(writing, piece)
+                if state_of(os.fstat(reading.fileno())) != before:
+                    raise OSError("%s is being written to" % content)
+        else:
+            _write(writing, content)
+
+
+def _write(file, data) -> None:
+    rest = memoryview(data)
+    while len(rest):
+        rest = rest[file.write(rest) :]
+
+
+def _give_back(daemon: Daemon, name) -> None:
+    try:
+        daemon.call(Request("DELETE", "/api/memo/stage/%s" % name), ANSWER_SECONDS)
+    except Trouble:
+        pass

@@ -1,0 +1,45 @@
+import { constants } from 'node:fs';
+import { open } from 'node:fs/promises';
+import type { MemoStaged } from '../api/memo.ts';
+import type { BlobBody } from './connection.ts';
+import type { FoundDaemon } from './daemon-file.ts';
+import type { MemoWire } from './memo-wire.ts';
+
+/** Fewer bytes are sent as quickly. */
+const least = 2 ** 20;
+
+/** Bytes that the daemon is to hash. */
+export type Content = Pick<BlobBody, 'size' | 'open'>;
+
+/**
+ * Gives bytes to the daemon in a file of its own, on this machine, without sending them. Never throws.
+ * @returns their SHA-256, hexadecimal; null when they must be sent
+ */
+export async function stage(wire: MemoWire, content: Content): Promise<string | null> {
+  const { size } = content;
+  if (size < least) return null;
+  // A pid of another machine or container would be that of another process there.
+  const body = ({ pid }: FoundDaemon) => ({ size, ...(pid !== 0 && { pid: process.pid }) });
+  const staged = await wire.ask<MemoStaged>('POST', '/api/memo/stage', { body }).catch(() => null);
+  if (staged === null) return null;
+  try {
+    await fill(wire, staged, content);
+    const answerMs = wire.storeMs(size);
+    const { sha256 } = await wire.ask<{ sha256: string }>('POST', '/api/memo/blobs', {
+      body: { staged: staged.staged },
+      answerMs,
+    });
+    return sha256;
+  } catch {
+    await wire.ask('DELETE', `/api/memo/stage/${staged.staged}`).catch(() => {});
+    return null;
+  }
+}
+
+/** @throws Error when the file is not to be had here, or the bytes are not to be read */
+async function fill(wire: MemoWire, { path }: MemoStaged, content: Content): Promise<void> {
+  const here = await wire.pathOf({ path, size: 0 });
+  if (here === null) throw new Error(`${path} is not to be seen here`);
+  await using file = await open(here, constants.O_WRONLY | (constants.O_NOFOLLOW ?? 0));
+  await file.writeFile(content.open());
+}
