@@ -52,6 +52,12 @@ export class Contents {
     });
   }
 
+  /** The content of a source as it is, as one word; null when no copy of it was ever made or compared. */
+  ofEntry(entryId: number): string | null {
+    const sql = `SELECT n.hash || ' ' || n.size AS name FROM entries e JOIN contents n ON n.id = e.content_id WHERE e.id = ?`;
+    return this.#db.get<{ name: string }>(sql, entryId)?.name ?? null;
+  }
+
   /** The SHA-256 of a source as it is, or null if not computed. */
   sha256Of(entryId: number): string | null {
     const sql = 'SELECT n.sha256 FROM entries e JOIN contents n ON n.id = e.content_id WHERE e.id = ? AND e.identified';

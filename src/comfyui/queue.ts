@@ -1,6 +1,8 @@
 import { messageOf } from '../core/errors.ts';
 import type { Log } from '../runtime/log.ts';
 import { Periodic } from '../runtime/periodic.ts';
+import { type QueueState, queueOf } from './queue-state.ts';
+import { ComfyuiServer, type Limits } from './server.ts';
 
 /** A prompt in ComfyUI's queue, in the form of the body of `POST /prompt`. */
 interface QueuedPrompt {
@@ -22,9 +24,8 @@ export interface ComfyuiQueueOptions {
 
 /** Longest pause between two tries while ComfyUI is away, ms. */
 const mostPauseMs = 60_000;
-const queueLimits = { bytes: 128 * 2 ** 20, ms: 10_000 };
 /** The answer takes long when ComfyUI has to list every model folder first. */
-const infoLimits = { bytes: 64 * 2 ** 20, ms: 5 * 60_000 };
+const infoLimits: Limits = { bytes: 64 * 2 ** 20, ms: 5 * 60_000 };
 
 /**
  * Watches the queue of a ComfyUI without the shim (it cannot be installed there, or runs on a machine that shares the roots).
@@ -58,23 +59,26 @@ export function watchComfyuiQueue(options: ComfyuiQueueOptions): () => void {
   return () => {
     void rounds[Symbol.asyncDispose]();
     stop.abort();
+    look[Symbol.dispose]();
   };
 }
 
-class QueueLook {
+class QueueLook implements Disposable {
+  readonly #server: ComfyuiServer;
   readonly #options: ComfyuiQueueOptions;
   readonly #signal: AbortSignal;
   #seen = new Set<string>();
   #describing: Promise<void> | null = null;
 
   constructor(options: ComfyuiQueueOptions, signal: AbortSignal) {
+    this.#server = new ComfyuiServer(options.url);
     this.#options = options;
     this.#signal = signal;
   }
 
   async take(): Promise<void> {
     const { onPrompt, log } = this.#options;
-    const queue = await this.#get('queue', queueLimits).catch((error: unknown) => {
+    const queue = await queueOf(this.#server, this.#signal).catch((error: unknown) => {
       // After a restart it may have other nodes.
       this.#describing = null;
       throw error;
@@ -91,38 +95,22 @@ class QueueLook {
   async #describe(): Promise<void> {
     const { onObjectInfo, log } = this.#options;
     try {
-      onObjectInfo(await this.#get('object_info', infoLimits));
+      onObjectInfo(await this.#server.get('object_info', infoLimits, this.#signal));
     } catch (error) {
       log.debug({ why: messageOf(error) }, 'ComfyUI does not describe its nodes');
     }
   }
 
-  async #get(path: string, most: { bytes: number; ms: number }): Promise<unknown> {
-    const signal = AbortSignal.any([this.#signal, AbortSignal.timeout(most.ms)]);
-    const response = await fetch(new URL(path, this.#options.url), { signal, redirect: 'error' });
-    if (!response.ok) throw new Error(`${path} is answered with ${response.status}`);
-    const chunks: Uint8Array[] = [];
-    let bytes = 0;
-    for await (const chunk of response.body ?? []) {
-      bytes += chunk.length;
-      if (bytes > most.bytes) throw new Error(`the answer of ${path} is larger than ${most.bytes} bytes`);
-      chunks.push(chunk);
-    }
-    return JSON.parse(Buffer.concat(chunks).toString('utf8'));
+  [Symbol.dispose](): void {
+    this.#server[Symbol.dispose]();
   }
 }
 
-/** From `GET /queue`: the running prompts, then the waiting ones in order of execution (ComfyUI lists a heap). */
-function queuedPrompts(queue: unknown): QueuedPrompt[] {
-  const { queue_running: running, queue_pending: pending } = (queue ?? {}) as Record<string, unknown>;
-  const waiting = itemsOf(pending).sort((one, other) => Number(one[0]) - Number(other[0]));
-  return [...itemsOf(running), ...waiting].flatMap(([, promptId, prompt, extra, targets]) =>
+/** The running prompts, then the waiting ones. */
+function queuedPrompts({ running, pending }: QueueState): QueuedPrompt[] {
+  return [...running, ...pending].flatMap(([, promptId, prompt, extra, targets]) =>
     typeof promptId === 'string'
       ? [{ promptId, document: { prompt, extra_data: extra, partial_execution_targets: targets } }]
       : [],
   );
-}
-
-function itemsOf(list: unknown): unknown[][] {
-  return Array.isArray(list) ? list.filter((item) => Array.isArray(item)) : [];
 }

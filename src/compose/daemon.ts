@@ -20,6 +20,7 @@ import { composeAnswering, lookupOptionsOf } from './answering.ts';
 import { composeCopying, copyOptionsOf, startCopying } from './copying.ts';
 import { openLlm } from './llm.ts';
 import { openMemo } from './memo.ts';
+import { openPrompts } from './prompts.ts';
 import { isLeftOutBy, openSettings, rulesOf } from './settings.ts';
 import { openSources } from './sources.ts';
 import { openStorage } from './storage.ts';
@@ -112,6 +113,7 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
   const upkeep = openUpkeep({ ...shared, ...copying, ...answering, speeds, scrubMs: () => settings.current.scrubMs });
   const memo = openMemo({ ...shared, bound: () => rules.bound(tier), tier, settings, speeds });
   const llm = openLlm({ ...context, config, memo });
+  const prompts = openPrompts({ ...shared, config, settings, workflows: answering.workflows, memo });
   const { limitKeeper } = copying;
   settings.guardLimit((limit) => limitKeeper.leavingUnder(rules.bounds.under(limit)));
   settings.onChange((changed) => {
@@ -130,6 +132,7 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
       ...upkeep,
       memo,
       llm,
+      prompts,
       daemon: { version, startedAt: clock.monotonic(), cacheDir: tier.dir, stop: stopped.resolve },
       settings,
       roots,

@@ -59,7 +59,7 @@ function stricter(mode: Mode, memo: MemoMode): MemoMode {
 }
 
 /** A file below a root is asked about as lookups do it; one elsewhere only on a disk of this machine (law 4). */
-async function fingerprintOf(sources: MemoParts['sources'], path: string): Promise<Fingerprint | 'missing' | null> {
+export async function fingerprintOf(sources: MemoParts['sources'], path: string): Promise<Fingerprint | 'missing' | null> {
   const located = sources.locate(path);
   if (located) {
     const found = await sources.stat(located, 'loader');

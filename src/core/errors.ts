@@ -33,6 +33,8 @@ const table = {
   NOT_RUNNING: { status: 503, retry: true },
   UPSTREAM_AWAY: { status: 502, retry: true },
   UPSTREAM_SILENT: { status: 504, retry: true },
+  PROMPT_REFUSED: { status: 400, retry: false },
+  PROMPT_FAILED: { status: 502, retry: false },
 } as const;
 
 export type ErrorCode = keyof typeof table;

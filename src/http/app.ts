@@ -18,6 +18,7 @@ import { memoRoutes } from './routes/memo.ts';
 import { memoBlobRoutes } from './routes/memo-blobs.ts';
 import { MemoPlane } from './routes/memo-plane.ts';
 import { metricsRoutes } from './routes/metrics.ts';
+import { promptRoutes } from './routes/prompts.ts';
 import { rootRoutes } from './routes/roots.ts';
 import { stuckRoutes } from './routes/stuck.ts';
 import { verifyRoutes } from './routes/verify.ts';
@@ -75,6 +76,7 @@ export function createApp(services: Services, options: GuardOptions): FastifyIns
   memoRoutes(app, services, limit);
   memoBlobRoutes(app, services, proofs);
   llmRoutes(app, services, { proofs, token: options.token, translate: (thrown) => translate(thrown, services.log) });
+  promptRoutes(app, services, proofs);
   eventRoutes(app, services, proofs);
   dashboardRoutes(app, services, options.token);
   return app;

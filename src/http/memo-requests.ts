@@ -162,6 +162,16 @@ function readResult(
     costMs: costMs === undefined ? null : Math.round(costMs),
     label: label ?? null,
     negative,
+    ...lifetimesOf({ ttl, stale }),
+  };
+}
+
+/** What is left out is as the namespace has it. @throws CacheError BAD_REQUEST */
+export function lifetimesOf({ ttl, stale }: { ttl?: string | number | undefined; stale?: string | number | undefined }): {
+  ttlMs?: number | null;
+  staleMs?: number;
+} {
+  return {
     ...(ttl !== undefined && { ttlMs: lifetimeMs(ttl, 'ttl') }),
     ...(stale !== undefined && { staleMs: lifetimeMs(stale, 'stale') ?? longestMs }),
   };

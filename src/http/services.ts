@@ -7,6 +7,7 @@ import type { Lookup } from '../lookup/lookup.ts';
 import type { LookupStats } from '../lookup/stats.ts';
 import type { Memo } from '../memo/memo.ts';
 import type { Policy } from '../policy/policy.ts';
+import type { Prompts } from '../prompts/prompts.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Events } from '../runtime/events.ts';
 import type { Log } from '../runtime/log.ts';
@@ -101,6 +102,7 @@ export interface Services {
   memo: Memo;
   /** Null when no language model's server is configured. */
   llm: Llm | null;
+  prompts: Prompts;
   published: PublishedCheck;
   written: WrittenFiles;
 }

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { OutgoingHttpHeaders } from 'node:http';
-import type { Asker, Presence } from '../memo/asker.ts';
+import { askerUntil } from '../memo/asker.ts';
 import { keyOf } from '../memo/keys.ts';
 import type { Memo } from '../memo/memo.ts';
 import { isFinished, textOf } from './finished.ts';
@@ -16,8 +16,6 @@ const ns = 'llm';
 const usualTtlMs = 3600_000;
 /** How long equal questions wait for one answer, ms: clients wait as long. */
 const waitMs = 600_000;
-/** A computation ends with its request, not with its lease, ms. */
-const leaseMs = 24 * 3600_000;
 const mostTag = 200;
 
 /** Where an answer is kept, with the right to compute it. */
@@ -102,8 +100,7 @@ export class Answers {
 
   /** The answer to a question, or the right to ask the server. Waits while another client does. */
   async take(question: Question, key: string, signal: AbortSignal): Promise<Taken> {
-    const asker: Asker = { pid: null, leaseMs, waits: untilAborted(signal), holds: always };
-    const taken = JSON.parse(await this.#memo.take({ ns, key, as: 'path' }, asker, waitMs)) as TakeAnswer;
+    const taken = JSON.parse(await this.#memo.take({ ns, key, as: 'path' }, askerUntil(signal), waitMs)) as TakeAnswer;
     const { state, lease = null, refresh = null, error, ageMs = 0 } = taken;
     if (error !== undefined) return { reply: unkeptReply(JSON.parse(error) as Unkept, question), lease, refresh };
     if (taken.path === undefined) return { reply: null, lease, refresh };
@@ -173,16 +170,4 @@ function told(
     // What is no JSON although it was finished is no answer.
     return null;
   }
-}
-
-const always: Presence = { onGone: () => () => {} };
-
-function untilAborted(signal: AbortSignal): Presence {
-  return {
-    onGone(gone) {
-      if (signal.aborted) setImmediate(gone);
-      else signal.addEventListener('abort', gone, { once: true });
-      return () => signal.removeEventListener('abort', gone);
-    },
-  };
 }

@@ -3,12 +3,13 @@ import { messageOf } from '../core/errors.ts';
 import type { Memo } from '../memo/memo.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Log } from '../runtime/log.ts';
+import type { Outgoing, Upstream } from '../runtime/upstream.ts';
 import { Answers, type Keep } from './answers.ts';
 import { headersForClient, headersForServer } from './headers.ts';
 import { Models } from './models.ts';
 import { type Question, readQuestion } from './question.ts';
 import { type Asked, failure, type Reply } from './reply.ts';
-import { type Outgoing, Upstream } from './upstream.ts';
+import { llmServer } from './upstream.ts';
 
 export interface LlmDeps {
   /** Base address of the server, ending with `/`. */
@@ -33,7 +34,7 @@ export class Llm implements AsyncDisposable {
   readonly #closing = new AbortController();
 
   constructor({ url, silenceMs, memo, clock, log }: LlmDeps) {
-    this.#upstream = new Upstream(url, silenceMs);
+    this.#upstream = llmServer(url, silenceMs);
     this.#answers = new Answers({ memo, models: new Models(this.#upstream, clock), url });
     this.#log = log;
   }

@@ -3,7 +3,7 @@ import { json } from 'node:stream/consumers';
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../runtime/clock.ts';
 import { InFlight } from '../runtime/in-flight.ts';
-import type { Upstream } from './upstream.ts';
+import type { Upstream } from '../runtime/upstream.ts';
 
 /** A server that was started anew with another model is noticed so late at most, ms. */
 const validMs = 3000;

@@ -1,126 +1,19 @@
-import { Agent as HttpAgent, request as httpRequest, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { CacheError } from '../core/errors.ts';
-import { errnoOf } from '../runtime/errnos.ts';
-
-/** A server of this machine accepts at once, one far away within a second. */
-const connectMs = 10_000;
+import { Upstream } from '../runtime/upstream.ts';
 
 /** The address of a server, by that of its API; both end with `/`. */
 export function serverOf(api: string): string {
   return api.endsWith('/v1/') ? api.slice(0, -'v1/'.length) : api;
 }
 
-/** A request as it goes to the server. */
-export interface Outgoing {
-  method: string;
-  /** Below the base address, with its query. */
-  path: string;
-  headers: OutgoingHttpHeaders;
-  body: string | Readable | null;
-  /** Its client is gone. */
-  signal: AbortSignal;
+/** A language model's server. @param silenceMs longest time without a byte, null = without end */
+export function llmServer(url: string, silenceMs: number | null): Upstream {
+  return new Upstream({
+    url,
+    silenceMs,
+    called: 'the server',
+    hints: {
+      away: 'Is it running, and at the address that was said?',
+      silent: 'AUTOCACHE_LLM_TIMEOUT says how long it is waited for.',
+    },
+  });
 }
-
-/** The one server that requests are forwarded to: no request can name another. */
-export class Upstream implements Disposable {
-  readonly #base: URL;
-  readonly #silenceMs: number | null;
-  readonly #agent: HttpAgent;
-  readonly #request: typeof httpRequest;
-
-  /** @param url its base address, ending with `/` @param silenceMs longest time without a byte, null = without end */
-  constructor(url: string, silenceMs: number | null) {
-    this.#base = new URL(url);
-    this.#silenceMs = silenceMs;
-    const isTls = this.#base.protocol === 'https:';
-    this.#agent = isTls ? new HttpsAgent({ keepAlive: true }) : new HttpAgent({ keepAlive: true });
-    this.#request = isTls ? httpsRequest : httpRequest;
-  }
-
-  /**
-   * Sends a request. The answer is destroyed with an error when the server breaks off or is silent.
-   * @throws CacheError UPSTREAM_AWAY, UPSTREAM_SILENT, NOT_FOUND for a path that leads out of the base address
-   */
-  async send(outgoing: Outgoing): Promise<IncomingMessage> {
-    const address = this.#addressOf(outgoing.path);
-    try {
-      return await this.#attempt(address, outgoing, this.#agent);
-    } catch (error) {
-      if (!(error instanceof Reused) || outgoing.body instanceof Readable) throw this.#told(error);
-      // The server has closed an idle connection at the moment it was used again.
-      return await this.#attempt(address, outgoing, false).catch((again: unknown) => {
-        throw this.#told(again);
-      });
-    }
-  }
-
-  /** What has gone wrong with the server, in words. */
-  #told(error: unknown): CacheError {
-    if (error instanceof CacheError) return error;
-    const cause = error instanceof Reused ? error.cause : error;
-    return this.#away(
-      errnoOf(cause) === 'ECONNREFUSED' ? 'is not running' : `broke off (${errnoOf(cause) ?? 'unknown'})`,
-      cause,
-    );
-  }
-
-  /** For an answer that ended before it was whole. */
-  brokenOff(error: unknown): CacheError {
-    return error instanceof CacheError ? error : this.#away('broke off in the middle of its answer', error);
-  }
-
-  [Symbol.dispose](): void {
-    this.#agent.destroy();
-  }
-
-  #addressOf(path: string): URL {
-    const address = URL.parse(`./${path}`, this.#base.href);
-    if (address?.href.startsWith(this.#base.href)) return address;
-    throw new CacheError('NOT_FOUND', 'this path leads out of the API');
-  }
-
-  #attempt(address: URL, { method, headers, body, signal }: Outgoing, agent: HttpAgent | false): Promise<IncomingMessage> {
-    const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-    const request = this.#request(address, { method, headers, agent, signal });
-    let answer: IncomingMessage | null = null;
-    const connecting = setTimeout(() => request.destroy(this.#silent('does not accept a connection')), connectMs);
-    request.once('socket', (socket) => {
-      if (!socket.connecting) clearTimeout(connecting);
-      else socket.once('connect', () => clearTimeout(connecting));
-    });
-    if (this.#silenceMs !== null)
-      request.setTimeout(this.#silenceMs, () => (answer ?? request).destroy(this.#silent('does not answer')));
-    request.once('response', (response) => {
-      answer = response;
-      resolve(response);
-    });
-    request.on('error', (error) => {
-      const wasClosed = request.reusedSocket && !signal.aborted && answer === null && !(error instanceof CacheError);
-      reject(wasClosed ? new Reused('a kept connection was closed', { cause: error }) : error);
-    });
-    request.once('close', () => clearTimeout(connecting));
-    // Errors of the body are those of the request.
-    if (body instanceof Readable) pipeline(body, request).catch((error: Error) => request.destroy(error));
-    else request.end(body ?? undefined);
-    return promise;
-  }
-
-  #away(what: string, cause: unknown): CacheError {
-    return new CacheError('UPSTREAM_AWAY', `the server at ${this.#base.origin} ${what}`, {
-      hint: 'Is it running, and at the address that was said?',
-      cause,
-    });
-  }
-
-  #silent(what: string): CacheError {
-    return new CacheError('UPSTREAM_SILENT', `the server at ${this.#base.origin} ${what}`, {
-      hint: 'AUTOCACHE_LLM_TIMEOUT says how long it is waited for.',
-    });
-  }
-}
-
-/** A kept connection was closed before anything came back. */
-class Reused extends Error {}

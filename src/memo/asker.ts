@@ -23,6 +23,26 @@ const lookMs = 1000;
 /** A process that is being ended closes its connections a little before it is gone, ms. */
 const endingMs = 50;
 
+/** A computation of the daemon's own ends by itself, not with its lease, ms. */
+const ownLeaseMs = 24 * 3600_000;
+
+/** A part of the daemon, which gives back what it takes; it waits until the signal. */
+export function askerUntil(signal: AbortSignal): Asker {
+  return { pid: null, leaseMs: ownLeaseMs, waits: untilAborted(signal), holds: always };
+}
+
+const always: Presence = { onGone: () => () => {} };
+
+function untilAborted(signal: AbortSignal): Presence {
+  return {
+    onGone(gone) {
+      if (signal.aborted) setImmediate(gone);
+      else signal.addEventListener('abort', gone, { once: true });
+      return () => signal.removeEventListener('abort', gone);
+    },
+  };
+}
+
 export function askerOn(socket: Socket, { pid, leaseMs }: { pid: number | null; leaseMs: number }): Asker {
   return { pid, leaseMs, waits: connection(socket, 0), holds: holderOn(socket, { pid, leaseMs }) };
 }

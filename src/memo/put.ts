@@ -24,6 +24,8 @@ export interface PutRequest {
   costMs: number | null;
   label: string | null;
   negative: boolean;
+  /** It is stored whatever it is worth: somebody has asked for that. */
+  isWanted?: boolean;
 }
 
 export interface PutDeps {
@@ -48,8 +50,10 @@ export function draft(store: Store | null, given: Given): Draft {
 export function refusal(deps: PutDeps, value: Draft, request: PutRequest, times: MemoNamespaceSettings): MemoRefusal | null {
   if (Buffer.byteLength(value.text) > mostInline || value.bytes > deps.maxValue()) return 'TOO_LARGE';
   if (request.negative && times.negativeTtlMs === undefined) return 'NEGATIVE';
-  const { costMs } = request;
-  return costMs === null || isWorthKeeping({ costMs, bytes: value.bytes, speed: deps.speed() }) ? null : 'NOT_WORTH';
+  const { costMs, isWanted = false } = request;
+  return isWanted || costMs === null || isWorthKeeping({ costMs, bytes: value.bytes, speed: deps.speed() })
+    ? null
+    : 'NOT_WORTH';
 }
 
 /** Stores a value. @param computedMs what its computation took, as far as is known @returns why not, or null */

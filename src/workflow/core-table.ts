@@ -44,6 +44,15 @@ const tableSchema = z.strictObject({
   tinyVaes: z.array(z.string()),
   /** Base names of single files in `vae_approx` that are offered among `vae`. */
   approximateVaes: z.array(z.string()),
+  /**
+   * Nodes whose result cannot be told from their inputs: it is random, comes from a camera or a whole folder, or they write files that
+   * ComfyUI does not report.
+   */
+  unrepeatable: z.array(z.string()),
+  /** Inputs that a node's randomness comes from. */
+  seeds: z.record(z.string(), z.array(z.string())),
+  /** Inputs that name a file in ComfyUI's directory for them, `input`, or with ` [output]` or ` [temp]` after it in another one. */
+  inputFiles: z.record(z.string(), z.array(z.string())),
   outputs: z.array(z.string()),
   /** Nodes that load no model and are no output. */
   others: z.array(z.string()),

@@ -39,6 +39,11 @@ export class Workflows {
     this.#objectInfo = objectInfo;
   }
 
+  /** That description; null while it is not known. */
+  get objectInfo(): unknown {
+    return this.#objectInfo;
+  }
+
   /** @throws CacheError BAD_REQUEST when the document cannot be read */
   async analyze(document: unknown): Promise<WorkflowAnswer> {
     const analysis = await this.#find(document);

@@ -2,6 +2,7 @@ import type { FastifyInstance, InjectOptions } from 'fastify';
 import { onTestFinished, vi } from 'vitest';
 import type { RootView } from '../../src/api/api.ts';
 import { openMemo } from '../../src/compose/memo.ts';
+import { openPrompts } from '../../src/compose/prompts.ts';
 import { openUpkeep } from '../../src/compose/upkeep.ts';
 import { ServedSettings } from '../../src/config/served-settings.ts';
 import { createApp } from '../../src/http/app.ts';
@@ -47,6 +48,7 @@ export function createServices(options: LookupRigOptions = {}) {
     ...openUpkeep({ ...rig, scrubMs: () => null }),
     memo,
     llm: null,
+    prompts: openPrompts({ ...rig, config: { comfyuiUrl: null }, settings, memo }),
     daemon: { version: '1.2.3', startedAt: rig.clock.monotonic(), cacheDir: rig.tier.dir, stop },
     bound: () => rig.bound,
     policy: () => policies[settings.current.policy](policyContext),

@@ -1,7 +1,8 @@
 import { text } from 'node:stream/consumers';
 import { CacheError } from '../../core/errors.ts';
 import { jsonOf } from '../../core/json.ts';
-import { serverOf, Upstream } from '../../llm/upstream.ts';
+import { llmServer, serverOf } from '../../llm/upstream.ts';
+import type { Upstream } from '../../runtime/upstream.ts';
 
 /** The model and the program that a saved slot is of: no other can read it. */
 export interface Identity {
@@ -36,7 +37,7 @@ export class LlamaServer implements Disposable {
   constructor(url: string) {
     this.url = serverOf(url);
     // A long prompt takes minutes, and the server says nothing meanwhile.
-    this.#upstream = new Upstream(this.url, null);
+    this.#upstream = llmServer(this.url, null);
   }
 
   /** @throws CacheError BAD_REQUEST when it is another server */

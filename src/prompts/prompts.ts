@@ -1,0 +1,208 @@
+import { once } from 'node:events';
+import type { PromptAnswer, PromptRunProgress } from '../api/prompts.ts';
+import type { ComfyuiServer } from '../comfyui/server.ts';
+import type { ComfyuiFacts } from '../comfyui/system-stats.ts';
+import { CacheError, messageOf } from '../core/errors.ts';
+import { askerUntil } from '../memo/asker.ts';
+import { closing, type ExecuteDeps, type Executed, type Execution, execute } from './execute.ts';
+import { answerOf, keptIn, renamed, textOf } from './kept.ts';
+import { ns, type Place, type Plan, type PlanDeps, type Planned, planOf } from './plan.ts';
+import { Servers, type ServersDeps } from './servers.ts';
+import { SharedRun } from './shared-run.ts';
+
+export interface PromptsDeps extends ServersDeps, Omit<PlanDeps, 'version'>, Omit<ExecuteDeps, 'workflows'> {
+  workflows: PlanDeps['workflows'] & ExecuteDeps['workflows'];
+}
+
+/** A prompt that somebody wants the outputs of. */
+export interface AskedPrompt extends Planned {
+  /** Address of the ComfyUI; null = the usual one. */
+  comfyui: string | null;
+  /** Runs it, whatever is known, and replaces that. */
+  fresh: boolean;
+  /** How long its result is kept, if it comes to that. */
+  keep: Execution['keep'];
+}
+
+/** Who waits for it. */
+export interface Waiting {
+  /** Aborts when whoever asks is gone. A run that nobody waits for is stopped in ComfyUI. */
+  signal: AbortSignal;
+  /** After so long the run goes on alone, ms; null = never. */
+  waitMs: number | null;
+  onProgress(progress: PromptRunProgress): void;
+}
+
+/** Nobody waits longer, ms. */
+const longestMs = 24 * 3600_000;
+
+/** What the plane of results answers. */
+interface Found {
+  state: 'hit' | 'stale' | 'miss' | 'compute' | 'timeout' | 'error';
+  value?: unknown;
+  ageMs?: number;
+  lease?: string;
+  refresh?: string;
+}
+
+/** A prompt, and what is known of it. */
+interface Task {
+  asked: AskedPrompt;
+  server: ComfyuiServer;
+  facts: ComfyuiFacts;
+  plan: Plan;
+}
+
+/** Whole prompts of ComfyUI: what one gave is found again, and equal ones that are asked for at once are run once. */
+export class Prompts implements AsyncDisposable {
+  readonly #deps: PromptsDeps;
+  readonly #servers: Servers;
+  readonly #runs = new Map<string, SharedRun<Executed>>();
+  readonly #underWay = new Set<Promise<unknown>>();
+  readonly #closing = new AbortController();
+
+  constructor(deps: PromptsDeps) {
+    this.#deps = deps;
+    this.#servers = new Servers(deps);
+  }
+
+  /**
+   * The outputs of a prompt, known or run.
+   * @throws PromptError with ComfyUI's own words, CacheError BAD_REQUEST, FORBIDDEN, UPSTREAM_AWAY, UPSTREAM_SILENT, CANCELLED
+   */
+  async run(asked: AskedPrompt, waiting: Waiting): Promise<PromptAnswer> {
+    const server = this.#servers.of(asked.comfyui);
+    let facts = await this.#servers.facts(server);
+    for (;;) {
+      const plan = await this.#plan(asked, facts);
+      try {
+        return await this.#answer({ asked, server, facts, plan }, waiting);
+      } catch (error) {
+        if (!(error instanceof OtherFacts)) throw error;
+        facts = await this.#servers.factsNow(server);
+      }
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort(closing);
+    this.#servers[Symbol.dispose]();
+    await Promise.allSettled(this.#underWay);
+  }
+
+  #plan(asked: AskedPrompt, facts: ComfyuiFacts): Promise<Plan> {
+    return planOf({ ...this.#deps, version: () => this.#deps.memo.versionOf(ns) }, asked, facts);
+  }
+
+  async #answer(task: Task, { signal, waitMs, onProgress }: Waiting): Promise<PromptAnswer> {
+    const run = this.#runOf(task.plan.place);
+    const late = new AbortController();
+    const timer = waitMs === null ? undefined : setTimeout(() => late.abort(), Math.min(waitMs, longestMs));
+    const leaves = AbortSignal.any([signal, late.signal]);
+    const leave = run.join(onProgress);
+    try {
+      const found = await this.#find(task, leaves);
+      if (found.state === 'stale' && found.refresh) this.#begin(run, task, found.refresh).want();
+      if (found.value !== undefined) return this.#told(task.plan, found);
+      if (!signal.aborted) this.#begin(run, task, found.lease ?? null);
+      else if (found.lease) this.#deps.memo.release(found.lease, null);
+      const executed = await unlessAborted(run.outcome, leaves);
+      if (executed) return this.#answerOf(task.plan, executed);
+      if (signal.aborted) throw new CacheError('CANCELLED', 'whoever asked is gone');
+      return running(task.plan);
+    } finally {
+      clearTimeout(timer);
+      leave({ wanted: late.signal.aborted && !signal.aborted });
+    }
+  }
+
+  /** Runs of equal prompts are one; one that may give something else is for itself. */
+  #runOf(place: Place | null): SharedRun<Executed> {
+    const known = place && this.#runs.get(place.key);
+    if (known) return known;
+    const run: SharedRun<Executed> = new SharedRun(() => {
+      if (place && this.#runs.get(place.key) === run) this.#runs.delete(place.key);
+    });
+    if (place) this.#runs.set(place.key, run);
+    return run;
+  }
+
+  /** What is known, or the right to compute it; waits for whoever has that. */
+  async #find({ asked, plan: { place } }: Task, leaves: AbortSignal): Promise<Found> {
+    if (!place || asked.fresh) return { state: 'compute' };
+    const question = { ns, key: place.key, as: 'value' as const };
+    return JSON.parse(await this.#deps.memo.take(question, askerUntil(leaves), longestMs)) as Found;
+  }
+
+  #begin(run: SharedRun<Executed>, task: Task, lease: string | null): SharedRun<Executed> {
+    const { memo, log } = this.#deps;
+    const outcome = run.begin((signal, onProgress) =>
+      this.#compute(task, { lease, signal: AbortSignal.any([signal, this.#closing.signal]), onProgress }),
+    );
+    const ended = outcome
+      .catch((error: unknown) => log.debug({ why: messageOf(error) }, 'a prompt was not run to its end'))
+      // Without effect where the result has reached those who wait; else they wait for this run.
+      .then(() => lease !== null && memo.dissolve(lease));
+    this.#underWay.add(ended);
+    void ended.then(() => this.#underWay.delete(ended));
+    return run;
+  }
+
+  async #compute(
+    { asked, server, facts, plan }: Task,
+    run: Pick<Execution, 'lease' | 'signal' | 'onProgress'>,
+  ): Promise<Executed> {
+    const known = asked.fresh ? null : await this.#byContent(plan.place, run.lease, asked.keep);
+    if (known) return known;
+    const now = await this.#servers.factsNow(server);
+    if (now.environment !== facts.environment) throw new OtherFacts();
+    const planNow = () => this.#plan(asked, facts);
+    const executed = await execute(this.#deps, { ...asked, ...run, server, plan, planNow });
+    if (plan.bypass) return { ...executed, ...plan.bypass };
+    return this.#deps.memo.mode === 'off' ? { ...executed, reason: 'BYPASS_OFF', why: 'results are off' } : executed;
+  }
+
+  /** The models may have been written anew, with the same content. */
+  async #byContent(place: Place | null, lease: string | null, keep: Execution['keep']): Promise<Executed | null> {
+    if (!place?.contentKey) return null;
+    const { memo } = this.#deps;
+    const found = JSON.parse(await memo.get({ ns, key: place.contentKey, as: 'value' })) as Found;
+    if (found.state !== 'hit') return null;
+    const kept = keptIn(found.value);
+    const about = { deps: place.deps, costMs: null, label: null, negative: false };
+    await memo.put({ ns, key: place.key, lease, given: { value: textOf(kept) }, ...about, ...keep });
+    return { kept, reason: 'HIT', why: null, stored: true, ageMs: found.ageMs ?? 0 };
+  }
+
+  #told(plan: Plan, { state, value, ageMs = 0 }: Found): PromptAnswer {
+    const reason = state === 'stale' ? 'STALE' : 'HIT';
+    return this.#answerOf(plan, { kept: keptIn(value), reason, why: null, stored: true, ageMs });
+  }
+
+  #answerOf({ names, place }: Plan, { kept, ...about }: Executed): PromptAnswer {
+    const ids = new Map([...names].map(([id, name]) => [name, id]));
+    const own = renamed(kept, (name) => ids.get(name) ?? name);
+    const pathOf = (sha256: string) => this.#deps.memo.manage.findBlob(sha256)?.path ?? null;
+    return answerOf(own, { ...about, key: place?.key ?? null }, pathOf);
+  }
+}
+
+/** The server is another version than it was when the prompt was looked at. */
+class OtherFacts extends Error {}
+
+function running({ place }: Plan): PromptAnswer {
+  const why = 'it is still being run: ask again for its outputs';
+  const none = { promptId: null, ageMs: 0, outputs: [], values: [] };
+  return { reason: 'RUNNING', why, stored: false, key: place?.key ?? null, ...none };
+}
+
+/** Null when the signal aborts first. */
+async function unlessAborted<T>(work: Promise<T> | null, signal: AbortSignal): Promise<T | null> {
+  if (work === null || signal.aborted) return null;
+  const over = new AbortController();
+  const aborted = once(signal, 'abort', { signal: over.signal }).then(
+    () => null,
+    () => null,
+  );
+  return Promise.race([work, aborted]).finally(() => over.abort());
+}

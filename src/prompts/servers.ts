@@ -1,0 +1,134 @@
+import { isIPv4 } from 'node:net';
+import { ComfyuiServer } from '../comfyui/server.ts';
+import { type ComfyuiFacts, factsFrom } from '../comfyui/system-stats.ts';
+import { CacheError } from '../core/errors.ts';
+import { jsonOf } from '../core/json.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { within } from '../runtime/deadline.ts';
+import { InFlight } from '../runtime/in-flight.ts';
+
+export interface ServersDeps {
+  clock: Clock;
+  /** The ComfyUI of the settings; null = none. Ends with `/`. */
+  configured: string | null;
+  /** The directory of the ComfyUI on this machine; null where none, or more than one, is known. */
+  comfyuiDir(): string | null;
+  /** What was known of a server last, over restarts. */
+  kept: { get(url: string): string | undefined; set(url: string, facts: string): Promise<void> };
+}
+
+/** Where ComfyUI listens unless it is told otherwise. */
+const usual = 'http://127.0.0.1:8188/';
+/** A server that was started anew with another version is noticed so late at most, ms. */
+const validMs = 3000;
+/** How long is waited for what is known already, ms: a busy ComfyUI answers late. */
+const renewMs = 50;
+const statsLimits = { bytes: 2 ** 20, ms: 15_000 };
+/** Servers that are remembered in memory. */
+const most = 20;
+
+const nowhere: ComfyuiFacts['directories'] = { input: null, output: null, temp: null };
+
+interface Known {
+  facts: ComfyuiFacts;
+  /** Monotonic ms; null when it was known before this start. */
+  at: number | null;
+}
+
+/** The ComfyUIs that prompts may be sent to: that of the settings, and those of this machine. No request can reach another address. */
+export class Servers implements Disposable {
+  readonly #deps: ServersDeps;
+  readonly #servers = new Map<string, ComfyuiServer>();
+  readonly #known = new Map<string, Known>();
+  readonly #asking = new InFlight<string, ComfyuiFacts>();
+  readonly #closing = new AbortController();
+
+  constructor(deps: ServersDeps) {
+    this.#deps = deps;
+  }
+
+  /** @param address as a request names it; null = that of the settings, or ComfyUI's usual one @throws CacheError BAD_REQUEST, FORBIDDEN */
+  of(address: string | null): ComfyuiServer {
+    const url = address === null ? (this.#deps.configured ?? usual) : this.#allowed(address);
+    const server = this.#servers.get(url) ?? new ComfyuiServer(url);
+    this.#servers.delete(url);
+    this.#servers.set(url, server);
+    for (const [name] of [...this.#servers].slice(0, -most)) this.#servers.delete(name);
+    return server;
+  }
+
+  /** What a server says of itself now. @throws CacheError UPSTREAM_AWAY, UPSTREAM_SILENT, BAD_REQUEST when it is no ComfyUI */
+  factsNow(server: ComfyuiServer): Promise<ComfyuiFacts> {
+    return this.#asking.run(server.url, () => this.#ask(server));
+  }
+
+  /**
+   * What is known of a server. What was known last counts while it does not answer.
+   * @throws CacheError UPSTREAM_AWAY, UPSTREAM_SILENT when nothing is known, BAD_REQUEST when it is no ComfyUI
+   */
+  async facts(server: ComfyuiServer): Promise<ComfyuiFacts> {
+    const { clock } = this.#deps;
+    const known = this.#known.get(server.url) ?? this.#fromBefore(server.url);
+    if (known?.at != null && clock.monotonic() - known.at < validMs) return known.facts;
+    const asking = this.factsNow(server);
+    if (!known) return asking;
+    const renewed = await within(
+      asking.catch(() => null),
+      renewMs,
+      null,
+    );
+    return renewed ?? known.facts;
+  }
+
+  [Symbol.dispose](): void {
+    this.#closing.abort();
+    for (const server of this.#servers.values()) server[Symbol.dispose]();
+  }
+
+  async #ask(server: ComfyuiServer): Promise<ComfyuiFacts> {
+    const stats = await server.get('system_stats', statsLimits, this.#closing.signal).catch((error: unknown) => {
+      if (error instanceof CacheError) throw error;
+      return null;
+    });
+    const read = factsFrom(stats, this.#deps.comfyuiDir());
+    // Another machine's paths mean nothing here.
+    const facts = read && !isLoopback(new URL(server.url).hostname) ? { ...read, directories: nowhere } : read;
+    if (!facts)
+      throw new CacheError('BAD_REQUEST', `what answers at ${server.url} is no ComfyUI`, {
+        hint: 'Look at its address and port.',
+      });
+    const before = this.#known.get(server.url) ?? this.#fromBefore(server.url);
+    if (JSON.stringify(before?.facts) !== JSON.stringify(facts)) await this.#deps.kept.set(server.url, JSON.stringify(facts));
+    this.#known.set(server.url, { facts, at: this.#deps.clock.monotonic() });
+    return facts;
+  }
+
+  #fromBefore(url: string): Known | undefined {
+    const text = this.#deps.kept.get(url);
+    const facts = text === undefined ? undefined : (jsonOf(text) as ComfyuiFacts | undefined);
+    if (!facts) return undefined;
+    const known = { facts, at: null };
+    this.#known.set(url, known);
+    return known;
+  }
+
+  #allowed(address: string): string {
+    const url = URL.parse(address);
+    const isServer =
+      url !== null && /^https?:$/.test(url.protocol) && url.username + url.password + url.search + url.hash === '';
+    if (!isServer)
+      throw new CacheError('BAD_REQUEST', 'comfyui: must be an address such as http://127.0.0.1:8188', {
+        hint: 'Without credentials and query.',
+      });
+    const href = url.href.endsWith('/') ? url.href : `${url.href}/`;
+    if (href === this.#deps.configured || isLoopback(url.hostname)) return href;
+    throw new CacheError('FORBIDDEN', `prompts are not sent to ${url.origin}`, {
+      hint: 'Only to a ComfyUI of this machine, and to the one that AUTOCACHE_COMFYUI_URL names.',
+    });
+  }
+}
+
+/** By address; a name may mean any machine, but for `localhost`. URLs have IPv4 addresses in one form. */
+function isLoopback(hostname: string): boolean {
+  return hostname === 'localhost' || hostname === '[::1]' || (isIPv4(hostname) && hostname.startsWith('127.'));
+}

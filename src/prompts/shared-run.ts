@@ -1,0 +1,72 @@
+import type { PromptRunProgress } from '../api/prompts.ts';
+
+/** A run that has begun; it ends when the signal aborts. */
+type Begin<Result> = (signal: AbortSignal, onProgress: (progress: PromptRunProgress) => void) => Promise<Result>;
+
+/** One run of a prompt, and all who wait for it. It ends when the last of them leaves, unless one of them wants it done all the same. */
+export class SharedRun<Result> {
+  readonly #listeners = new Set<(progress: PromptRunProgress) => void>();
+  readonly #onEmpty: () => void;
+  readonly #abort = new AbortController();
+  #isWanted = false;
+  #outcome: Promise<Result> | null = null;
+  #isOver = false;
+  #last: PromptRunProgress | null = null;
+
+  /** @param onEmpty nobody waits, and nothing runs: it can be forgotten */
+  constructor(onEmpty: () => void) {
+    this.#onEmpty = onEmpty;
+  }
+
+  /** Null before it has begun. */
+  get outcome(): Promise<Result> | null {
+    return this.#outcome;
+  }
+
+  /** Joins those who wait. @returns leaves them; the run then goes on without anybody when it is `wanted` */
+  join(onProgress: (progress: PromptRunProgress) => void): (how: { wanted: boolean }) => void {
+    // One listener may join twice.
+    const listener = (progress: PromptRunProgress) => onProgress(progress);
+    this.#listeners.add(listener);
+    if (this.#last) onProgress(this.#last);
+    return ({ wanted }) => {
+      this.#isWanted ||= wanted;
+      this.#listeners.delete(listener);
+      this.#look();
+    };
+  }
+
+  /** Begins the run, unless it has begun. */
+  begin(work: Begin<Result>): Promise<Result> {
+    if (this.#outcome) return this.#outcome;
+    this.#outcome = this.#run(work);
+    // Nobody may be left who waits for it.
+    this.#outcome.catch(() => {});
+    return this.#outcome;
+  }
+
+  /** It is done even if nobody waits. */
+  want(): void {
+    this.#isWanted = true;
+  }
+
+  async #run(work: Begin<Result>): Promise<Result> {
+    const tell = (progress: PromptRunProgress) => {
+      this.#last = progress;
+      for (const listener of this.#listeners) listener(progress);
+    };
+    try {
+      return await work(this.#abort.signal, tell);
+    } finally {
+      this.#isOver = true;
+      this.#look();
+    }
+  }
+
+  #look(): void {
+    if (this.#listeners.size > 0) return;
+    const isRunning = this.#outcome !== null && !this.#isOver;
+    if (!isRunning) this.#onEmpty();
+    else if (!this.#isWanted) this.#abort.abort();
+  }
+}
