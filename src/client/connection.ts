@@ -59,11 +59,15 @@ const longestProof = 1024;
  */
 export class Connection {
   readonly #address: Address;
+  readonly #server: { host: string; port: string };
   readonly #agent = new OneConnection({ keepAlive: true, maxSockets: 1 });
   #session: ProvenSession | null = null;
 
   private constructor(address: Address) {
     this.#address = address;
+    const { hostname, port } = new URL(address.url);
+    // An IPv6 address stands in brackets in a URL only.
+    this.#server = { host: hostname.replace(/^\[|\]$/g, ''), port };
   }
 
   /**
@@ -87,9 +91,7 @@ export class Connection {
     if (!session) throw new Error('the connection is not open');
     const number = session.next();
     const { digest, headers: described } = describe(body);
-    // As it is sent: an address may be written in more than one way.
-    const { pathname, search } = new URL(path, this.#address.url);
-    const target = pathname + search;
+    const target = targetOf(path);
     const headers = {
       authorization: `${scheme} ${digest} ${session.requestProof(number, method, target, digest)}`,
       ...described,
@@ -130,7 +132,7 @@ export class Connection {
     connectMs?: number,
   ): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
-      const outgoing = openRequest(new URL(path, this.#address.url), { method, headers, agent: this.#agent, signal });
+      const outgoing = openRequest({ ...this.#server, path, method, headers, agent: this.#agent, signal });
       outgoing.once('response', resolve);
       outgoing.on('error', reject);
       if (connectMs !== undefined) {
@@ -162,6 +164,13 @@ function describe(body: Request['body']): { digest: string; headers: Record<stri
   return { digest, headers: { 'content-type': type, 'content-length': String(size) } };
 }
 
+/** As it is sent: an address may be written in more than one way. Those of the daemon are plain, and parsing them takes a part of a hit. */
+function targetOf(path: string): string {
+  if (/^(?:\/[\w-]+)+$/.test(path)) return path;
+  const { pathname, search } = new URL(path, 'http://daemon');
+  return pathname + search;
+}
+
 /** The head of an answer. */
 export interface Answer {
   response: IncomingMessage;
@@ -186,14 +195,21 @@ class OneConnection extends Agent {
 }
 
 /** @throws Error when there is more than `most` bytes of it, or it breaks off */
-export async function readText(response: IncomingMessage, most: number): Promise<string> {
+export function readText(response: IncomingMessage, most: number): Promise<string> {
   response.setEncoding('utf8');
   let text = '';
-  for await (const chunk of response) {
-    text += chunk;
-    if (text.length > most) throw new Error('the answer is too large');
-  }
-  return text;
+  // By events: an iterator takes a part of a hit.
+  return new Promise((resolve, reject) => {
+    response
+      .on('data', (chunk: string) => {
+        text += chunk;
+        if (text.length > most) response.destroy(new Error('the answer is too large'));
+      })
+      .once('end', () => resolve(text))
+      .once('error', reject)
+      // Of an answer that has ended nothing is rejected any more.
+      .once('close', () => response.readableEnded || reject(new Error('the answer broke off')));
+  });
 }
 
 function parseProof(text: string): { nonce: string; proof: string } {

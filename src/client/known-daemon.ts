@@ -3,6 +3,9 @@ import { remoteFromEnvironment } from '../config/env.ts';
 import type { Remote } from '../config/remote.ts';
 import { daemonFilePath, type FoundDaemon, findDaemon } from './daemon-file.ts';
 
+/** So long a look at `daemon.json` counts, ms: it takes a good part of a hit, and no daemon is started anew within that. */
+const lookMs = 50;
+
 /** The daemon of a state directory. Reads `daemon.json` again only when it has changed; a new one means a new daemon. */
 export class KnownDaemon {
   readonly #stateDir: string;
@@ -10,6 +13,7 @@ export class KnownDaemon {
   #remote: Remote | null = null;
   #seen = '';
   #daemon: FoundDaemon | null = null;
+  #lookedAt = Number.NEGATIVE_INFINITY;
 
   /** @param changed called when another daemon has taken its place */
   constructor(stateDir: string, changed: () => void) {
@@ -25,11 +29,14 @@ export class KnownDaemon {
       this.#daemon ??= findDaemon(this.#stateDir, this.#remote);
       return this.#daemon;
     }
+    const now = performance.now();
+    if (this.#daemon && now - this.#lookedAt < lookMs) return this.#daemon;
     const { mtimeNs, size, ino } = await stat(daemonFilePath(this.#stateDir), { bigint: true });
-    const now = `${mtimeNs} ${size} ${ino}`;
-    if (now !== this.#seen) {
+    const stamp = `${mtimeNs} ${size} ${ino}`;
+    this.#lookedAt = now;
+    if (stamp !== this.#seen) {
       this.#daemon = findDaemon(this.#stateDir);
-      this.#seen = now;
+      this.#seen = stamp;
       this.#changed();
     }
     this.#daemon ??= findDaemon(this.#stateDir);

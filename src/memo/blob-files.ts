@@ -109,27 +109,16 @@ export class UnfinishedBlob {
    */
   async readWritten(most: number): Promise<void> {
     await this.#assertOwn();
-    // What is written from here on shows in the time of the file, also through a mapping, and however coarse the clock of the disk is.
-    await this.#file.sync();
+    // What is written from here on shows in the time of the file, however coarse the clock of its disk is.
     const seconds = 2 * Math.floor(Date.now() / 2000) - 2;
     await this.#file.utimes(seconds, seconds);
     this.#mtimeNs = BigInt(seconds) * 1_000_000_000n;
-    const buffers = [Buffer.allocUnsafe(readAtOnce), Buffer.allocUnsafe(readAtOnce)] as const;
-    const read = (index: number, at: number) => this.#file.read(buffers[index % 2] as Buffer, 0, readAtOnce, at);
-    let reading = read(0, 0);
-    for (let index = 1; ; index += 1) {
-      const { bytesRead, buffer } = await reading;
-      if (bytesRead === 0) return;
-      this.#size += bytesRead;
-      if (this.#size > most) throw new CacheError('BAD_REQUEST', 'the file is larger than was said');
-      reading = read(index, this.#size);
-      this.#hash.update(buffer.subarray(0, bytesRead));
-    }
+    await Promise.all([this.#file.sync(), this.#hashFile(most)]);
   }
 
   /** Ends the writing. */
   async finish(): Promise<{ sha256: string; size: number }> {
-    await this.#file.sync();
+    if (this.#mtimeNs === null) await this.#file.sync();
     await this.#file.chmod(0o400);
     return { sha256: this.#hash.digest('hex'), size: this.#size };
   }
@@ -150,6 +139,21 @@ export class UnfinishedBlob {
   async drop(): Promise<void> {
     await this.#file.close().catch(() => {});
     await rm(this.temp, { force: true });
+  }
+
+  /** The next piece is read while one is hashed. */
+  async #hashFile(most: number): Promise<void> {
+    const buffers = [Buffer.allocUnsafe(readAtOnce), Buffer.allocUnsafe(readAtOnce)] as const;
+    const read = (index: number) => this.#file.read(buffers[index % 2] as Buffer, 0, readAtOnce, this.#size);
+    let reading = read(0);
+    for (let index = 1; ; index += 1) {
+      const { bytesRead, buffer } = await reading;
+      if (bytesRead === 0) return;
+      this.#size += bytesRead;
+      if (this.#size > most) throw new CacheError('BAD_REQUEST', 'the file is larger than was said');
+      reading = read(index);
+      this.#hash.update(buffer.subarray(0, bytesRead));
+    }
   }
 
   async #assertOwn(): Promise<void> {
