@@ -33,10 +33,10 @@ def lacking(api) -> str | None:
     return None
 
 
-def has_providers(api) -> bool:
-    """True when a pack has registered a provider."""
+def has_providers(api, is_ours) -> bool:
+    """True when a pack has registered a provider that is not ours."""
     providers = getattr(api, "_get_cache_providers", tuple)
-    return bool(providers())
+    return not all(map(is_ours, providers()))
 
 
 def observer(base, watcher):

@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import threading
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from .announcement import Announcement, read_announcement
@@ -17,8 +18,8 @@ CONNECT_SECONDS = 0.05
 ANSWER_SECONDS = 0.25
 # The daemon's proof precedes the first request of a connection.
 PROOF_SECONDS = 0.25
-# Far above any true answer. Another program on the port cannot fill the memory.
-_ANSWER_BYTES = 1 << 18
+# Far above any true answer but those to the memo. Another program on the port cannot fill the memory.
+ANSWER_BYTES = 1 << 18
 # Errors of a connection, of HTTP, or of another program on the daemon's port.
 _FAULTS = (OSError, http.client.HTTPException, ValueError, NotTheDaemon)
 # The daemon understood the request and refuses it. Asking again would not help.
@@ -31,6 +32,15 @@ class Trouble(Exception):
 
 class Refused(Trouble):
     """The daemon refused the request. The message is the daemon's."""
+
+
+class _Request(NamedTuple):
+    method: str
+    route: str
+    content: bytes | None
+    content_type: str
+    answer_seconds: float
+    most_bytes: int
 
 
 class _Connection(http.client.HTTPConnection):
@@ -80,15 +90,27 @@ class Daemon:
         """As `post`."""
         return self.post(route, None, answer_seconds)
 
-    def post(self, route: str, body: dict | bytes | None, answer_seconds: float = ANSWER_SECONDS) -> dict:
+    def post(
+        self, route: str, body: dict | bytes | None, answer_seconds: float = ANSWER_SECONDS, most_bytes: int = ANSWER_BYTES
+    ) -> dict:
         """
-        The daemon's answer, a JSON object. `body` is a JSON object or its text. Asks a second time when a kept connection has ended, or
-        when the daemon has another address or token by now. Raises Trouble; the subclass Refused means that the daemon understood.
+        The daemon's answer, a JSON object of at most `most_bytes`. `body` is a JSON object or its text. Asks a second time when a kept
+        connection has ended, or when the daemon has another address or token by now. Raises Trouble; the subclass Refused means that the
+        daemon understood.
         """
+        content = json.dumps(body).encode("utf-8") if isinstance(body, dict) else body
+        return self._ask(_Request("GET" if body is None else "POST", route, content, "application/json", answer_seconds, most_bytes))
+
+    def put(self, route: str, content: bytes, answer_seconds: float) -> dict:
+        """As `post`, for bytes that the daemon stores."""
+        return self._ask(_Request("PUT", route, content, "application/octet-stream", answer_seconds, ANSWER_BYTES))
+
+    def _ask(self, request: _Request) -> dict:
         announced = self.announcement()
         kept = self._connection(announced)
+        self._kept.patience = request.answer_seconds
         try:
-            return self._exchange(kept or self._connect(announced), route, body, answer_seconds)
+            return self._exchange(kept or self._connect(announced), request)
         except socket.timeout:
             raise Trouble("no answer in time from " + announced.url) from None
         except Refused:
@@ -99,7 +121,7 @@ class Daemon:
             if latest == announced and not ended:
                 raise Trouble("%s: %s" % (announced.url, error)) from error
         try:
-            return self._exchange(self._connect(latest), route, body, answer_seconds)
+            return self._exchange(self._connect(latest), request)
         except _FAULTS as error:
             raise Trouble("%s: %s" % (latest.url, error)) from error
 
@@ -125,7 +147,7 @@ class Daemon:
         connection.connect()
         try:
             connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            connection.sock.settimeout(PROOF_SECONDS)
+            connection.sock.settimeout(max(PROOF_SECONDS, self._kept.patience))
             self._kept.host = announced.host
             self._kept.session = prove(connection, announced.token, self._kept.host)
         except BaseException:
@@ -135,19 +157,17 @@ class Daemon:
         self._kept.owner = (announced, os.getpid())
         return connection
 
-    def _exchange(self, connection, route: str, body: dict | bytes | None, answer_seconds: float) -> dict:
-        session = self._kept.session
+    def _exchange(self, connection, request: _Request) -> dict:
+        session, (method, route, content, content_type, answer_seconds, most_bytes) = self._kept.session, request
         headers = {"Host": self._kept.host, "X-Autocached-Process": this_process()}
-        method, content = "GET", None
-        if body is not None:
-            headers["Content-Type"] = "application/json"
-            method, content = "POST", body if isinstance(body, bytes) else json.dumps(body).encode("utf-8")
+        if content is not None:
+            headers["Content-Type"] = content_type
         headers["Authorization"] = session.authorization(method, route, content)
         try:
             connection.sock.settimeout(answer_seconds)
             connection.request(method, route, content, headers)
             response = connection.getresponse()
-            text = response.read(_ANSWER_BYTES)
+            text = response.read(most_bytes)
             if not session.is_answer(response.getheader(ANSWER_HEADER), response.status, text):
                 raise NotTheDaemon("the answer is not the daemon's")
             if response.will_close or not response.isclosed():

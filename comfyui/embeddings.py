@@ -86,7 +86,7 @@ class Embeddings:
         away = self._within(LOOK_SECONDS, lambda: self._offline.away(CATEGORY))
         if not away:
             return prompt
-        named = {node: names for node, names in ((node, _names_in(prompt[node])) for node in prompt) if names}
+        named = {node: names for node, names in ((node, named_embeddings(prompt[node])) for node in prompt) if names}
         look = lambda: self._missing(set().union(*named.values()))
         missing = self._within(LOOK_SECONDS, look)
         if missing:
@@ -124,7 +124,8 @@ class Embeddings:
         return missing
 
 
-def _names_in(node) -> set[str]:
+def named_embeddings(node) -> set[str]:
+    """The names of embeddings in the texts of a node."""
     texts = _texts(node.get("inputs")) if isinstance(node, dict) else ()
     return {name for text in texts for name in map(_name, _NAMED.findall(text)) if name}
 
@@ -142,8 +143,19 @@ def _name(found: str) -> str:
     return _WEIGHT.sub("", found).replace("\\", "/")
 
 
+def found_embeddings(folders: list[str], name: str) -> list[str]:
+    """All files that an embedding's name may stand for."""
+    places = (at for folder in folders for at, _, _ in os.walk(folder, followlinks=True))
+    return sorted(path for at in places for path in _files(at, name))
+
+
 def _is_in(folder: str, name: str) -> bool:
-    return any(os.path.isfile(os.path.join(folder, name + ending)) for ending in _ENDINGS)
+    return any(_files(folder, name))
+
+
+def _files(folder: str, name: str):
+    candidates = (os.path.join(folder, name + ending) for ending in _ENDINGS)
+    return (path for path in candidates if os.path.isfile(path))
 
 
 def _why(names: list[str], folder: str) -> str:

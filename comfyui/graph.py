@@ -13,7 +13,7 @@ def inputs_of(node) -> dict:
 
 def sources(node) -> list[str]:
     """Ids of the nodes that a node is linked to."""
-    return [value[0] for value in inputs_of(node).values() if _is_link(value)]
+    return [value[0] for value in inputs_of(node).values() if is_link(value)]
 
 
 def with_sources(prompt: dict, ids: Iterable[str]) -> set[str]:
@@ -34,6 +34,16 @@ def complete(prompt: dict, ids: set[str]) -> set[str]:
         if left == ids:
             return left
         ids = left
+
+
+def has_few_pairs(prompt: dict, most: int) -> bool:
+    """True for a prompt with at most so many pairs of a node and an ancestor."""
+    pairs = 0
+    for node in prompt:
+        pairs += len(with_sources(prompt, [node])) - 1
+        if pairs > most:
+            return False
+    return True
 
 
 def is_same_node(one, other) -> bool:
@@ -61,5 +71,5 @@ def _is_comparable(value) -> bool:
     return value is None or (isinstance(value, (int, float, str, bytes)) and value == value)
 
 
-def _is_link(value) -> bool:
+def is_link(value) -> bool:
     return isinstance(value, list) and len(value) == 2 and isinstance(value[0], str) and isinstance(value[1], (int, float))

@@ -11,6 +11,7 @@ import sys
 from .browser import Browser
 from .embeddings import Embeddings
 from .host import client_of, is_interruption, model_folders
+from .memo.memo import Memo
 from .node import NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS, AutocachedPath
 from .offline import OfflineFolders
 from .prefetch import Prefetch
@@ -39,7 +40,8 @@ def install(folder_paths, here: str):
     resolver = Resolver(state_directory(here), folders=own_folders)
     offline = OfflineFolders(resolver.daemon, folder_paths)
     checked = Embeddings(folder_paths, offline).checked
-    prefetch = _prefetch = Prefetch(resolver.daemon, resolver.registration, offline.refresh, checked)
+    memo = Memo(resolver.daemon, folder_paths, lambda category, name: own(category, name))
+    prefetch = _prefetch = Prefetch(resolver.daemon, resolver.registration, memo, offline.refresh, checked)
 
     @functools.wraps(original)
     def get_full_path(folder_name, filename, *args, **kwargs):
@@ -52,6 +54,7 @@ def install(folder_paths, here: str):
                 return path
             category, name = _category(folder_paths, folder_name), _name(filename)
             prefetch.loads(client)
+            memo.opens(client, category, name)
             if path is None or offline.holds(path):
                 return resolver.find(category, name, client) or path
             return resolver.resolve(path, category, name, client)

@@ -15,6 +15,7 @@ import threading
 from .daemon import Daemon, Trouble
 from .graph import complete, has_key, is_same_node, with_sources
 from .host import APP, QueuedPrompt, running_prompt
+from .memo.memo import Memo
 from .registration import Registration
 from .sent_prompt import SentPrompt, current_request, is_refused
 from .will_run import WillRun
@@ -31,12 +32,13 @@ class Prefetch:
     there for each prompt. `checked(prompt)` returns the prompt with which ComfyUI continues.
     """
 
-    def __init__(self, daemon: Daemon, registration: Registration, heard, checked):
+    def __init__(self, daemon: Daemon, registration: Registration, memo: Memo, heard, checked):
         self._daemon = daemon
         self._registration = registration
         self._heard = heard
         self._checked = checked
-        self._will_run = WillRun()
+        self._memo = memo
+        self._will_run = WillRun(memo.is_ours)
         self._work = queue.Queue(_MOST_WAITING)
         self._lock = threading.Lock()
         self._worker = None
@@ -51,6 +53,7 @@ class Prefetch:
         if add is not None and not self._attached:
             self._attached = True
             add(self.on_prompt)
+            self._memo.attach()
             self._will_run.attach()
 
     def on_prompt(self, json_data):
@@ -91,8 +94,11 @@ class Prefetch:
 
     def _hear(self, sent: SentPrompt) -> None:
         self._later(self._prepare)
+        # Its provider is asked before the one that watches.
+        self._memo.expect(sent)
         request = current_request()
         if request is None:
+            sent.is_accepted = True
             self._later(self._send, sent.prompt, sent.id, sent.targets, set())
             return
         sent.is_watched = self._will_run.watch(sent.prompt, lambda found, asked: self._later(self._runs, sent, found, asked))
@@ -102,6 +108,7 @@ class Prefetch:
         """Also for refused prompts: names that were missing may be there for the next try."""
         self._heard()
         self._registration.offer()
+        self._memo.refresh()
 
     def _answered(self, sent: SentPrompt, request) -> None:
         """Called when ComfyUI has accepted or refused the prompt."""
@@ -109,6 +116,7 @@ class Prefetch:
         sent.is_accepted = found is not None or not is_refused(request)
         if not sent.is_accepted:
             self._will_run.forget(sent.prompt)
+            self._memo.forget(sent)
         elif not sent.is_watched:
             self._send_waiting(sent, found)
 

@@ -15,6 +15,10 @@ class SentPrompt:
         self.prompt: dict = json_data["prompt"]
         self.id = json_data.get("prompt_id")
         self.targets = json_data.get("partial_execution_targets")
+        extra = json_data.get("extra_data")
+        about = extra.get("autocached") if isinstance(extra, dict) else None
+        # Its nodes are to run although their outputs are kept.
+        self.is_fresh = isinstance(about, dict) and about.get("fresh") is True
         # Notes of its user, see prefetch.py.
         self.is_watched = False
         self.is_accepted = False

@@ -21,10 +21,11 @@ MOST_FAILURES = 3
 class WillRun:
     """
     Watches one prompt at a time, through a cache provider without outputs. The provider is registered only until the prompt's first node
-    runs: ComfyUI has asked for all outputs by then.
+    runs: ComfyUI has asked for all outputs by then. `is_ours` tells of a provider that it gives kept outputs before this one is asked.
     """
 
-    def __init__(self):
+    def __init__(self, is_ours=lambda provider: False):
+        self._is_ours = is_ours
         self._api = None
         self._provider = None
         self._lock = threading.Lock()
@@ -102,7 +103,7 @@ class WillRun:
     def _begin(self, prompt: dict, tell) -> bool:
         if self._api is None or self._watch is not None or not idle_since_prompt():
             return False
-        if has_providers(self._api) or not _is_small(prompt):
+        if has_providers(self._api, self._is_ours) or not _is_small(prompt):
             return False
         self._api.register_cache_provider(self._provider)
         self._watch = _Watch(prompt, tell)

@@ -27,11 +27,9 @@ class Snapshot:
 
     def files(self) -> dict[str, bytes]:
         """The files of its tensors by their SHA-256. Writes the names into `encoded`, and lets go of the copies."""
-        from safetensors.torch import save
-
         files = {}
         for copy, place in self._copies:
-            content = save({_NAME: copy})
+            content = _save(copy)
             name = hashlib.sha256(content).hexdigest()
             place["tensor"] = {"$blob": name}
             files[name] = content
@@ -86,6 +84,12 @@ def names_in(encoded) -> set[str]:
 
     decode(encoded, leaf)
     return names
+
+
+def _save(tensor) -> bytes:
+    from safetensors.torch import save
+
+    return save({_NAME: tensor})
 
 
 class _Place(NamedTuple):

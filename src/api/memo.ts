@@ -8,6 +8,17 @@ export type MemoKind = 'json' | 'bytes' | 'files' | 'doc';
 export const memoSorts = ['bytes', 'age', 'hits', 'used', 'cost'] as const;
 export type MemoSort = (typeof memoSorts)[number];
 
+/**
+ * What ComfyUI keeps here of the outputs of its nodes: nothing, encodings of texts, besides them latents, processed images and what output
+ * nodes have saved, or besides them what custom nodes compute that were seen to be repeatable.
+ */
+export const comfyuiModes = ['off', 'text', 'results', 'all'] as const;
+export type ComfyuiMode = (typeof comfyuiModes)[number];
+
+/** By what ComfyUI and packs of custom nodes are told apart: their code, or their versions. */
+export const codeChecks = ['strict', 'version'] as const;
+export type CodeCheck = (typeof codeChecks)[number];
+
 /** Where a result was found: in memory, on the disk, in Redis, or with another asker's computation. */
 export type MemoLayer = 'ram' | 'disk' | 'redis' | 'computation';
 

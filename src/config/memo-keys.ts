@@ -1,4 +1,4 @@
-import { memoModes } from '../api/memo.ts';
+import { codeChecks, comfyuiModes, memoModes } from '../api/memo.ts';
 import { parseDuration, parseSize } from '../core/units.ts';
 import type { Key } from './key.ts';
 import { parseRedis } from './redis-servers.ts';
@@ -57,6 +57,22 @@ export const memoKeys: { readonly [F in MemoField]: Key<Config[F]> } = {
     meaning: 'how long it is served after that, while one program computes it anew',
     live: true,
     parse: parseDuration,
+  },
+  memoComfyui: {
+    name: 'AUTOCACHE_MEMO_COMFYUI',
+    default: 'text',
+    meaning:
+      "outputs of ComfyUI's nodes that are kept over its restarts: off, text (encodings of texts), results (latents, processed images, what was saved, too) or all (custom nodes that were seen to be repeatable, too)",
+    live: true,
+    parse: oneOf(comfyuiModes),
+  },
+  memoCode: {
+    name: 'AUTOCACHE_MEMO_CODE',
+    default: 'strict',
+    meaning:
+      'what makes them computed again: strict = any change of the code of ComfyUI or of a custom node, version = another version',
+    live: true,
+    parse: oneOf(codeChecks),
   },
   memoRedis: {
     name: 'AUTOCACHE_MEMO_REDIS',

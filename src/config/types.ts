@@ -1,4 +1,4 @@
-import type { MemoMode } from '../api/memo.ts';
+import type { CodeCheck, ComfyuiMode, MemoMode } from '../api/memo.ts';
 import type { RedisServers } from '../core/redis-servers.ts';
 import type { Medium, Mode } from '../core/types.ts';
 import type { LogOptions } from '../runtime/log.ts';
@@ -68,6 +68,9 @@ export interface Config {
   /** How long a result is fresh, and how long it is served stale after that. Null = without end. */
   memoTtlMs: number | null;
   memoStaleMs: number;
+  /** Outputs of ComfyUI's nodes that are kept, and by what its code is told apart. */
+  memoComfyui: ComfyuiMode;
+  memoCode: CodeCheck;
   /** Where results are shared with other machines; null = nowhere. */
   memoRedis: RedisServers | null;
   /** Base address of an OpenAI-compatible API, such as `http://127.0.0.1:8080/v1/`; null = none. */

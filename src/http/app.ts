@@ -16,6 +16,7 @@ import { llmRoutes } from './routes/llm.ts';
 import { lookupRoutes } from './routes/lookup.ts';
 import { memoRoutes } from './routes/memo.ts';
 import { memoBlobRoutes } from './routes/memo-blobs.ts';
+import { memoComfyuiRoutes } from './routes/memo-comfyui.ts';
 import { MemoPlane } from './routes/memo-plane.ts';
 import { metricsRoutes } from './routes/metrics.ts';
 import { promptRoutes } from './routes/prompts.ts';
@@ -74,6 +75,7 @@ export function createApp(services: Services, options: GuardOptions): FastifyIns
   cacheRoutes(app, services, plane);
   entryRoutes(app, services, plane);
   memoRoutes(app, services, limit);
+  memoComfyuiRoutes(app, services);
   memoBlobRoutes(app, services, proofs);
   llmRoutes(app, services, { proofs, token: options.token, translate: (thrown) => translate(thrown, services.log) });
   promptRoutes(app, services, proofs);

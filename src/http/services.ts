@@ -1,4 +1,5 @@
 import type { ConfigChange, ConfigValue, Leaving, RootsRequest, RootView } from '../api/api.ts';
+import type { CodeCheck, ComfyuiMode } from '../api/memo.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Mode } from '../core/types.ts';
 import type { Copier } from '../jobs/copier.ts';
@@ -31,6 +32,8 @@ interface Settings {
     policy: string;
     /** Whether ComfyUI should release models that it still reads from their sources. */
     comfyuiFree: 'off' | 'auto';
+    memoComfyui: ComfyuiMode;
+    memoCode: CodeCheck;
   };
   mode(): Mode;
   describe(): ConfigValue[];

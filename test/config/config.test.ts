@@ -44,6 +44,8 @@ const defaults: Config = {
   memoMaxValue: GiB,
   memoTtlMs: 7 * 24 * 3600 * 1000,
   memoStaleMs: 0,
+  memoComfyui: 'text',
+  memoCode: 'strict',
   memoRedis: null,
   llmUrl: null,
   llmTimeoutMs: 600_000,

@@ -1,0 +1,84 @@
+"""Classes of nodes: which are kept, which are understood, and what ComfyUI knows of a class."""
+
+from __future__ import annotations
+
+import sys
+
+# Modes of AUTOCACHE_MEMO_COMFYUI. Each keeps what the one before it keeps.
+OFF, TEXT, RESULTS, ALL = "off", "text", "results", "all"
+MODES = (OFF, TEXT, RESULTS, ALL)
+
+# Encodings of texts: small, and the encoders that make them are large. Texts that a model writes are seeded.
+_TEXTS = frozenset(
+    """
+    CLIPTextEncode CLIPTextEncodeSDXL CLIPTextEncodeSDXLRefiner CLIPTextEncodeSD3 CLIPTextEncodeFlux CLIPTextEncodeHunyuanDiT
+    CLIPTextEncodePixArtAlpha CLIPTextEncodeControlnet CLIPTextEncodeLumina2 CLIPTextEncodeHiDream CLIPTextEncodeKandinsky5
+    TextEncodeHunyuanVideo_ImageToVideo TextEncodeQwenImageEdit TextEncodeQwenImageEditPlus TextEncodeZImageOmni TextEncodeMageFlowEdit
+    TextEncodeJoyImageEdit TextEncodeBooguEdit TextEncodeAceStepAudio TextEncodeAceStepAudio1.5 MiniMaxMusic3TextEncode TextGenerate
+    TextGenerateLTX2Prompt
+    """.split()
+)
+
+# Latents, encoded and processed images, and what output nodes have saved.
+_RESULTS = frozenset(
+    """
+    KSampler KSamplerAdvanced SamplerCustom SamplerCustomAdvanced VAEEncode VAEEncodeTiled VAEEncodeForInpaint InpaintModelConditioning
+    VAEDecode VAEDecodeTiled VAEEncodeAudio VAEDecodeAudio VAEDecodeAudioTiled CLIPVisionEncode AudioEncoderEncode ImageUpscaleWithModel
+    LTXVLatentUpsampler HunyuanVideo15LatentUpscaleWithModel FrameInterpolate DA3Inference DA3Render MoGeInference MoGePanoramaInference
+    MoGeRender SDPoseKeypointExtractor RemoveBackground SAM3_Detect Canny WanImageToVideo HunyuanImageToVideo LTXVImgToVideo
+    SaveImage SaveAnimatedWEBP SaveAnimatedPNG SaveWEBM SaveVideo SaveAudio SaveAudioMP3 SaveAudioOpus
+    """.split()
+)
+
+# Types of outputs that are made of their node's inputs alone. Other types stand for models, which are made of files, too.
+_DATA = frozenset(
+    """
+    IMAGE LATENT CONDITIONING MASK STRING INT FLOAT BOOLEAN COMBO AUDIO VIDEO SIGMAS NOISE SAMPLER GUIDER HOOK_KEYFRAMES TIMESTEPS_RANGE
+    BOUNDING_BOX CLIP_VISION_OUTPUT AUDIO_ENCODER_OUTPUT WAN_CAMERA_EMBEDDING TRACKS CURVE COLOR IC_LORA_PARAMETERS
+    """.split()
+)
+
+# Nodes of ComfyUI whose results depend on more than their inputs: unseeded random numbers, folders, a camera, an earlier training.
+_UNREPEATABLE = frozenset(["WanSoundImageToVideo", "WanSoundImageToVideoExtend", "RecordAudio", "WebcamCapture"])
+_UNREPEATABLE_MODULES = frozenset("comfy_extras." + name for name in ("nodes_dataset", "nodes_train", "nodes_webcam"))
+
+# The fingerprint of these is the hash of their file's bytes, and ComfyUI's key has it.
+HASHED_BY_COMFYUI = frozenset(["LoadImage", "LoadImageMask", "LoadImageOutput", "LoadAudio", "LoadLatent", "Painter"])
+
+
+def kept_classes(mode: str) -> frozenset[str]:
+    """Classes of ComfyUI's own nodes that this mode keeps."""
+    if mode == TEXT:
+        return _TEXTS
+    return _TEXTS | _RESULTS if mode in (RESULTS, ALL) else frozenset()
+
+
+def is_data(kind: str) -> bool:
+    return kind in _DATA
+
+
+class NodeClass:
+    """What ComfyUI knows of a class of nodes. Raises KeyError for an unknown class, other errors for a malformed one."""
+
+    def __init__(self, name: str):
+        self.name = name
+        found = sys.modules["nodes"].NODE_CLASS_MAPPINGS[name]
+        self.python_class = found
+        module = getattr(found, "RELATIVE_PYTHON_MODULE", "nodes")
+        self.is_core = module == "nodes" or module.startswith("comfy_extras.")
+        # The name of the pack of custom nodes that it belongs to; None for ComfyUI's own.
+        self.pack = module.partition(".")[2] if module.startswith("custom_nodes.") else None
+        self.is_output = getattr(found, "OUTPUT_NODE", False) is True
+        self.is_repeatable_core = self.is_core and name not in _UNREPEATABLE and module not in _UNREPEATABLE_MODULES
+        kinds = [kind if isinstance(kind, str) else "COMBO" for kind in getattr(found, "RETURN_TYPES", ())]
+        # Some of its outputs stand for models.
+        self.is_live = any(not is_data(kind) for kind in kinds)
+        self.is_only_live = bool(kinds) and not any(map(is_data, kinds))
+        hidden = found.INPUT_TYPES().get("hidden") or {}
+        # It may read all of the prompt, of which the key has only the node's ancestors.
+        self.sees_prompt = any(_is_prompt(kind) for kind in hidden.values())
+
+
+def _is_prompt(kind) -> bool:
+    words = kind if isinstance(kind, (list, tuple)) else [kind]
+    return any(str(getattr(word, "value", word)) in ("PROMPT", "EXTRA_PNGINFO", "DYNPROMPT") for word in words)

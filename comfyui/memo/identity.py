@@ -1,0 +1,47 @@
+"""The key of each node's output in a prompt, or none where it is not certain what decides the output."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from .ancestry import Ancestry
+from .code import Code
+from .environment import describe
+from .key import key_of
+
+log = logging.getLogger("autocached")
+
+
+class Identity:
+    """What holds for the whole run of ComfyUI: its code, and what it runs on."""
+
+    def __init__(self, code: Code):
+        self._code = code
+        self._lock = threading.Lock()
+        self._environment: list | None = None
+        self._is_unknown = False
+
+    def learn(self) -> None:
+        """Begins to read the code. ComfyUI's flags and device are known once its nodes load."""
+        self._code.read()
+
+    def key(self, ancestry: Ancestry, node: str, hash_of_comfyui: str, is_strict: bool) -> str | None:
+        """None when the output must be neither looked up nor kept."""
+        environment = self._described()
+        if environment is None or not ancestry.is_understood(node):
+            return None
+        code = [[pack, self._code.of(pack, is_strict)] for pack in (None, *ancestry.packs(node))]
+        if any(one is None for _, one in code):
+            return None
+        return key_of(hash_of_comfyui, ancestry.files(node), code, environment)
+
+    def _described(self) -> list | None:
+        with self._lock:
+            if self._environment is None and not self._is_unknown:
+                try:
+                    self._environment = describe()
+                except Exception:
+                    self._is_unknown = True
+                    log.info("autocached: what ComfyUI runs on is not known; outputs of its nodes are not kept")
+            return self._environment

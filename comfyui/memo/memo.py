@@ -1,0 +1,184 @@
+"""ComfyUI's provider of kept outputs: it is registered while a prompt that wants it waits or runs."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+
+from ..cache_provider import interface, lacking
+from ..daemon import Daemon
+from ..graph import has_few_pairs, is_same_prompt
+from ..host import running_prompt, waiting_prompts
+from ..sent_prompt import SentPrompt
+from .classes import OFF, kept_classes
+from .code import Code
+from .costs import Costs
+from .files import Files
+from .identity import Identity
+from .opened import OpenedFiles
+from .provider import provider
+from .results import Results
+from .running import RunningPrompt
+from .saved import SavedFiles
+from .signature import Signatures
+from .storing import Storing
+
+log = logging.getLogger("autocached")
+
+# While a provider is registered, ComfyUI computes a hash for each node of its class and inputs and those of all ancestors, three times a
+# prompt: some 120 us of CPU time for each pair.
+MOST_PAIRS = 3000
+_MOST_FAILURES = 3
+# Between two looks whether a prompt that does not want the provider has ended.
+_LOOK_SECONDS = 0.05
+
+
+class Memo:
+    """`own(category, name)` is ComfyUI's own path of a model. What runs in ComfyUI's threads never raises."""
+
+    def __init__(self, daemon: Daemon, folder_paths, own):
+        self.results = Results(daemon)
+        self.storing = Storing(self.results)
+        self.files = Files(folder_paths, own)
+        self.saved = SavedFiles(folder_paths)
+        self.opened = OpenedFiles()
+        self.costs = Costs()
+        self.identity = Identity(Code(folder_paths, time.time()))
+        self.value_class = None
+        self._api = None
+        self._provider = None
+        self._lock = threading.RLock()
+        self._expected: list[SentPrompt] = []
+        self._is_registered = False
+        self._running: RunningPrompt | None = None
+        self._failures = 0
+
+    def attach(self) -> None:
+        """Detects this ComfyUI's interface, and begins to learn what it is. Once."""
+        if self._api is not None:
+            return
+        api = interface()
+        why = lacking(api)
+        if why is not None or getattr(api, "CacheValue", None) is None:
+            # WillRun says so.
+            log.debug("autocached: this ComfyUI cannot be given outputs that were made before (%s)", why or "no values")
+            return
+        self.value_class = api.CacheValue
+        self._provider = provider(api.CacheProvider, self)
+        self._api = api
+        self.identity.learn()
+        threading.Thread(target=self._begin, name="autocached-memo", daemon=True).start()
+
+    def refresh(self) -> None:
+        """Asks the daemon which outputs are to be kept. Not for ComfyUI's event loop."""
+        if self._api is not None:
+            self.results.ask([])
+
+    def is_ours(self, found) -> bool:
+        """True for the provider of this memo."""
+        return found is self._provider
+
+    def expect(self, sent: SentPrompt) -> None:
+        """A prompt has arrived."""
+        with self._lock:
+            mode = self.results.mode
+            if self._api is None or mode in (None, OFF) or not self._is_wanted_by(sent.prompt, kept_classes(mode)):
+                return
+            self._expected.append(sent)
+            self._register()
+
+    def forget(self, sent: SentPrompt) -> None:
+        """ComfyUI has refused a prompt."""
+        with self._lock:
+            self._expected = [one for one in self._expected if one is not sent]
+            self._unregister_when_idle()
+
+    def opens(self, client: dict, category: str, name: str) -> None:
+        """A node opens a model."""
+        try:
+            prompt_id, node = client.get("prompt"), client.get("node")
+            running = running_prompt(prompt_id) if self._api is not None and prompt_id is not None else None
+            if running is not None and node in running.prompt:
+                self.files.opened(name)
+                self.opened.open(Signatures(running.prompt).of(node), category, name, self.files.state(category, name))
+        except Exception:
+            self.failed()
+
+    def on_start(self, prompt_id: str) -> None:
+        with self._lock:
+            found = running_prompt(prompt_id)
+            sent = next((one for one in self._expected if found is not None and _is(one, found)), None)
+            self._running = None
+            self._expected = [one for one in self._expected if one is not sent]
+            if sent is not None and self.results.mode not in (None, OFF):
+                self._running = RunningPrompt(self, found, sent.prompt, sent.is_fresh)
+            else:
+                # ComfyUI need not compute keys for it.
+                self._unregister()
+                if self._expected:
+                    threading.Thread(target=self._return_after, args=(prompt_id,), name="autocached-memo", daemon=True).start()
+
+    async def lookup(self, context):
+        running = self._running
+        return None if running is None else await running.lookup(context)
+
+    def store(self, context, value) -> None:
+        running = self._running
+        if running is not None:
+            running.store(context, value)
+
+    def on_end(self, _prompt_id: str) -> None:
+        with self._lock:
+            self._running = None
+            self._unregister_when_idle()
+
+    def failed(self) -> None:
+        """After some errors of these files ComfyUI is given nothing more."""
+        log.debug("autocached: a kept output is not given", exc_info=True)
+        with self._lock:
+            self._failures += 1
+            if self._failures == _MOST_FAILURES:
+                log.warning("autocached: outputs of nodes are neither kept nor given until ComfyUI is started again: there were %d errors", self._failures)
+                self._unregister()
+                self._running = self._api = None
+
+    def _begin(self) -> None:
+        self.refresh()
+        self.results.close()
+
+    def _is_wanted_by(self, prompt: dict, kept: frozenset) -> bool:
+        return any(_class(node) in kept for node in prompt.values()) and has_few_pairs(prompt, MOST_PAIRS)
+
+    def _register(self) -> None:
+        if not self._is_registered and self._api is not None:
+            self._api.register_cache_provider(self._provider)
+            self._is_registered = True
+
+    def _unregister(self) -> None:
+        if self._is_registered:
+            self._is_registered = False
+            self._api.unregister_cache_provider(self._provider)
+
+    def _unregister_when_idle(self) -> None:
+        """Prompts may have been taken out of the queue."""
+        waiting = waiting_prompts()
+        if waiting is not None:
+            self._expected = [one for one in self._expected if not one.is_accepted or any(_is(one, found) for found in waiting)]
+        if not self._expected and self._running is None:
+            self._unregister()
+
+    def _return_after(self, prompt_id: str) -> None:
+        while running_prompt(prompt_id) is not None:
+            time.sleep(_LOOK_SECONDS)
+        with self._lock:
+            if self._expected:
+                self._register()
+
+
+def _is(sent: SentPrompt, found) -> bool:
+    return found.prompt is sent.prompt or (sent.id is not None and found.id == sent.id) or is_same_prompt(found.prompt, sent.prompt)
+
+
+def _class(node) -> str | None:
+    return node.get("class_type") if isinstance(node, dict) else None

@@ -1,0 +1,101 @@
+"""The daemon's memo as this process asks it: which results it has, their files, and what is stored."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from typing import NamedTuple
+
+from ..breaker import Breaker
+from ..daemon import Daemon, Refused, Trouble
+from ..private import is_within
+from .classes import MODES, OFF
+
+log = logging.getLogger("autocached")
+
+NAMESPACE = "comfyui"
+# A prompt waits for the answer, once: a daemon that hangs is not asked again for a while.
+ANSWER_SECONDS = 1.0
+# Storing waits for a disk, in a thread.
+STORE_SECONDS = 30.0
+_MOST_KEYS = 500
+_MOST_BYTES = 64 << 20
+
+
+class Found(NamedTuple):
+    """A result: its JSON, and the path and size of each of its files by SHA-256."""
+
+    value: object
+    files: dict[str, tuple[str, int]]
+
+
+class Results:
+    """Any failure is a miss."""
+
+    def __init__(self, daemon: Daemon, breaker: Breaker | None = None):
+        self._daemon = daemon
+        self._breaker = breaker or Breaker(daemon.stamp, meanwhile="nodes compute what the memo may have")
+        # As the daemon said last; None until it has answered.
+        self.mode: str | None = None
+        self.is_strict = True
+
+    def ask(self, keys: list[str]) -> dict[str, Found]:
+        """The results that the daemon has of these keys. Without keys the daemon only tells the mode."""
+        if not self._breaker.allows():
+            return {}
+        found = {}
+        try:
+            for at in range(0, max(1, len(keys)), _MOST_KEYS):
+                answer = self._daemon.post("/api/memo/comfyui", {"keys": keys[at : at + _MOST_KEYS]}, ANSWER_SECONDS, _MOST_BYTES)
+                found.update(self._understand(answer))
+        except (Trouble, KeyError, TypeError, AttributeError) as why:
+            # Daemons before this memo do not know the route.
+            self.mode = OFF if isinstance(why, Refused) else self.mode
+            self._breaker.failed(why)
+            return {}
+        self._breaker.worked()
+        return found if self.mode != OFF else {}
+
+    def read(self, sha256: str, path: str, size: int) -> bytes:
+        """The content of a result's file. Raises Trouble or OSError."""
+        announced = self._daemon.announcement()
+        here = announced.here(path)
+        if not is_within(here, announced.directories):
+            raise Trouble("%s does not lie where results do" % path)
+        with open(here, "rb") as file:
+            content = file.read(size + 1)
+        if hashlib.sha256(content).hexdigest() != sha256:
+            raise Trouble("%s is damaged" % here)
+        return content
+
+    def store(self, key: str, value, files: dict[str, bytes], cost_ms: float, class_name: str) -> None:
+        """Raises Trouble."""
+        if not self._breaker.allows():
+            return
+        try:
+            if files:
+                for name in self._daemon.post("/api/memo/blobs/missing", {"sha256": list(files)}, STORE_SECONDS)["missing"]:
+                    self._daemon.put("/api/memo/blobs/" + name, files[name], STORE_SECONDS)
+            about = {"tags": ["class:" + class_name], "label": class_name, "costMs": round(cost_ms)}
+            answer = self._daemon.post("/api/memo/put", {"ns": NAMESPACE, "key": key, "value": value, **about}, STORE_SECONDS)
+        except Refused:
+            raise
+        except Trouble as why:
+            self._breaker.failed(why)
+            raise
+        self._breaker.worked()
+        if answer.get("stored") is not True:
+            log.debug("autocached: an output of %s is not kept: %s", class_name, answer.get("reason"))
+
+    def close(self) -> None:
+        """Ends the calling thread's connection."""
+        self._daemon.close()
+
+    def _understand(self, answer: dict) -> dict[str, Found]:
+        mode = answer["mode"]
+        self.mode, self.is_strict = mode if mode in MODES else OFF, answer["code"] != "version"
+        return {
+            one["key"]: Found(one["value"], {blob["sha256"]: (blob["path"], blob["size"]) for blob in one.get("blobs", ())})
+            for one in answer["results"]
+            if one["state"] != "miss" and "value" in one
+        }

@@ -1,0 +1,174 @@
+"""One running prompt: one question to the daemon for all its nodes, the answers that ComfyUI needs, and what is to be stored."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import NamedTuple
+
+from ..graph import complete, has_key
+from ..host import QueuedPrompt
+from .ancestry import Ancestry
+from .classes import TEXT, kept_classes
+from .plan import plan
+from .results import Found
+from .storing import Output
+from .structure import Unstorable
+from .tensors import restore
+
+log = logging.getLogger("autocached")
+
+# An output that was made faster costs more to keep than to make again.
+_WORTH_MS = 6.0
+# Larger outputs (the frames of a video) are made again from what is kept before them.
+_MOST_OUTPUT_BYTES = 128 << 20
+
+
+class Asked(NamedTuple):
+    class_name: str
+    hash: str
+
+
+class RunningPrompt:
+    """`session` has what outlives a prompt. Methods are called in ComfyUI's prompt thread."""
+
+    def __init__(self, session, queued: QueuedPrompt, prompt: dict, is_fresh: bool):
+        self._session = session
+        self._prompt = prompt
+        self._targets = prompt if queued.outputs is None else queued.outputs
+        self._is_fresh = is_fresh
+        self._kept = kept_classes(session.results.mode)
+        self._asked: dict[str, Asked] = {}
+        self._keys: dict[str, str] = {}
+        self._answers: dict[str, object] = {}
+        self._began: dict[str, float] = {}
+        self._batch: asyncio.Future | None = None
+        self._ancestry = Ancestry(prompt, session.files, session.opened)
+
+    async def lookup(self, context):
+        """ComfyUI's value of a known output, or None. All first questions of a prompt come before ComfyUI goes on with any of them."""
+        node = context.node_id
+        if self._batch is not None and self._batch.done():
+            # Asked again: the node is about to run.
+            self._began[node] = time.monotonic()
+            return None
+        self._asked[node] = Asked(context.class_type, context.cache_key_hash)
+        if self._batch is None:
+            loop = asyncio.get_running_loop()
+            self._batch = loop.create_future()
+            loop.call_soon(self._answer, self._batch)
+        await self._batch
+        return self._answers.get(node)
+
+    def store(self, context, value) -> None:
+        """Takes a copy of a new output, if it is to be kept."""
+        node = context.node_id
+        if node not in self._prompt:
+            return
+        cost_ms = self._cost_ms(node)
+        key, asked = self._keys.get(node), self._asked.get(node)
+        if key is None or asked is None or asked.hash != context.cache_key_hash or node in self._answers:
+            return
+        is_cheap = cost_ms < _WORTH_MS and context.class_type not in kept_classes(TEXT)
+        unnamed = None if is_cheap else self._ancestry.unnamed(node)
+        if unnamed is None:
+            return
+        ui = value.ui.get("output") if isinstance(value.ui, dict) else None
+        saved = self._session.saved.states(ui)
+        if saved is None:
+            return
+        try:
+            snapshot = self._session.storing.snapshot([value.outputs, ui])
+        except Unstorable as why:
+            log.debug("autocached: an output of %s is not kept: %s", context.class_type, why)
+            return
+        if snapshot.bytes > _MOST_OUTPUT_BYTES:
+            return self._session.storing.drop(snapshot)
+        about = {"files": self._ancestry.files(node), "unnamed": unnamed, "saved": saved}
+        self._session.storing.put(Output(key, context.class_type, about, snapshot, cost_ms))
+
+    def _answer(self, batch: asyncio.Future) -> None:
+        try:
+            if not self._is_fresh:
+                self._answers = self._known()
+            else:
+                self._find_keys()
+        except Exception:
+            self._session.failed()
+        finally:
+            if not batch.done():
+                batch.set_result(None)
+
+    def _known(self) -> dict[str, object]:
+        self._find_keys()
+        if not self._keys:
+            return {}
+        nodes = list(self._keys)
+        found = self._session.results.ask([self._keys[node] for node in nodes])
+        hits = {node: found[self._keys[node]] for node in nodes if self._keys[node] in found}
+        hits = {node: hit for node, hit in hits.items() if self._is_of_now(node, hit)}
+        local = self._local()
+        answers: dict[str, object] = {}
+        while True:
+            # What cannot be read is a miss, and another node is needed then.
+            given = plan(self._prompt, self._targets, set(hits), local)
+            unread = next((node for node in sorted(given) if node not in answers), None)
+            if unread is None:
+                return {node: answers[node] for node in given}
+            try:
+                answers[unread] = self._value(unread, hits[unread])
+            except Exception as why:
+                log.debug("autocached: a kept output cannot be read: %s", why)
+                del hits[unread]
+
+    def _find_keys(self) -> None:
+        for node, asked in self._asked.items():
+            if asked.class_name in self._kept and node in self._prompt:
+                found = self._ancestry.class_of(node)
+                key = found and found.is_core and self._session.identity.key(self._ancestry, node, asked.hash, self._session.results.is_strict)
+                if key:
+                    self._keys[node] = key
+
+    def _local(self) -> set[str]:
+        """The nodes whose outputs ComfyUI has: it did not ask for them, and their key can be compared."""
+        comparable = complete(self._prompt, {node for node in self._prompt if has_key(self._prompt[node])})
+        return comparable - self._asked.keys()
+
+    def _is_of_now(self, node: str, hit: Found) -> bool:
+        """False when a file that an ancestor chose, or that the node has saved, is not as it was."""
+        value = hit.value
+        if not isinstance(value, dict) or not all(isinstance(value.get(name), list) for name in ("files", "unnamed", "saved")):
+            return False
+        if value["files"] != self._ancestry.files(node):
+            return False
+        try:
+            return all(self._session.files.state(category, name) == state for category, name, state in value["unnamed"]) and all(
+                self._session.saved.states({"filename": name, "subfolder": folder, "type": kind}) == [[kind, folder, name, size, mtime]]
+                for kind, folder, name, size, mtime in value["saved"]
+            )
+        except Exception:
+            return False
+
+    def _value(self, node: str, hit: Found):
+        left = [_MOST_OUTPUT_BYTES * 2]
+
+        def read(sha256: str) -> bytes:
+            path, size = hit.files[sha256]
+            left[0] -= size
+            if left[0] < 0:
+                raise Unstorable("it is too large")
+            return self._session.results.read(sha256, path, size)
+
+        outputs, ui = restore(hit.value["value"], read)
+        if type(outputs) is not list or not (ui is None or type(ui) is dict):
+            raise Unstorable("no output of a node")
+        self._session.opened.restore(self._ancestry.signature(node), hit.value["files"], hit.value["unnamed"])
+        meta = {"node_id": node, "display_node": node, "parent_node": None, "real_node_id": node}
+        return self._session.value_class(outputs=outputs, ui=None if ui is None else {"meta": meta, "output": ui})
+
+    def _cost_ms(self, node: str) -> float:
+        """The time that the node took, and its loaders when they ran: they need not run either when the output is known."""
+        began = self._began.pop(node, None)
+        own = 0.0 if began is None else (time.monotonic() - began) * 1000
+        return self._session.costs.of(self._ancestry, node, own)

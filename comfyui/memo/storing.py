@@ -1,0 +1,101 @@
+"""Outputs are hashed and sent to the daemon in a thread: ComfyUI cancels what a provider has not finished when a prompt ends."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from typing import NamedTuple
+
+from ..daemon import Trouble
+from .results import Results
+from .structure import Unstorable
+from .tensors import Snapshot
+
+log = logging.getLogger("autocached")
+
+# Copies of outputs that wait in memory. What comes when they are more is not kept.
+MOST_BYTES = 256 << 20
+_MOST_WAITING = 1000
+
+
+class Output(NamedTuple):
+    """What is to be stored. `about` is JSON that belongs to the snapshot's value."""
+
+    key: str
+    class_name: str
+    about: dict
+    snapshot: Snapshot
+    cost_ms: float
+
+
+class Storing:
+    """The thread lives while there is work."""
+
+    def __init__(self, results: Results):
+        self._results = results
+        self._lock = threading.Lock()
+        self._waiting: queue.Queue[Output] = queue.Queue(_MOST_WAITING)
+        self._bytes = 0
+        self._worker: threading.Thread | None = None
+        # Outputs that were not stored because too many waited.
+        self.skipped = 0
+
+    def snapshot(self, value) -> Snapshot:
+        """A copy of a value, within the bounds. Raises Unstorable."""
+        taken = []
+
+        def reserve(count: int) -> None:
+            with self._lock:
+                if self._bytes + count > MOST_BYTES:
+                    self.skipped += 1
+                    raise Unstorable("too much waits to be stored")
+                self._bytes += count
+            taken.append(count)
+
+        try:
+            return Snapshot(value, reserve)
+        except BaseException:
+            self._release(sum(taken))
+            raise
+
+    def drop(self, snapshot: Snapshot) -> None:
+        """The copy is not stored."""
+        self._release(snapshot.bytes)
+
+    def put(self, output: Output) -> None:
+        try:
+            self._waiting.put_nowait(output)
+        except queue.Full:
+            self.skipped += 1
+            self._release(output.snapshot.bytes)
+            return
+        with self._lock:
+            if self._worker is None:
+                self._worker = threading.Thread(target=self._work_off, name="autocached-storing", daemon=True)
+                self._worker.start()
+
+    def _work_off(self) -> None:
+        while True:
+            with self._lock:
+                if self._waiting.empty():
+                    self._worker = None
+                    break
+            self._store(self._waiting.get())
+        self._results.close()
+
+    def _store(self, output: Output) -> None:
+        try:
+            files = output.snapshot.files()
+            value = dict(output.about, value=output.snapshot.encoded)
+            self._results.store(output.key, value, files, output.cost_ms, output.class_name)
+        except Trouble as why:
+            log.debug("autocached: an output of %s is not kept: %s", output.class_name, why)
+        except Exception:
+            log.debug("autocached: an output of %s is not kept", output.class_name, exc_info=True)
+        finally:
+            self._release(output.snapshot.bytes)
+
+    def _release(self, count: int) -> None:
+        with self._lock:
+            self._bytes -= count
