@@ -32,9 +32,9 @@ export interface Found {
  * @param as `path`: a long text is not read, for its file is wanted
  */
 export async function find({ clock, sources }: FindDeps, store: Store, { ns, key, as }: Question): Promise<Found | null> {
-  const layer = store.isInMemory(ns, key) ? 'ram' : 'disk';
-  const entry = store.find(ns, key);
-  if (!entry) return null;
+  const found = store.find(ns, key);
+  if (!found) return null;
+  const { entry, layer } = found;
   if (entry.deps.length > 0 && !(await sources.areCurrent(entry.deps))) {
     store.removeBehind([entry.id]);
     return null;

@@ -56,7 +56,7 @@ export class Manage {
   /** Brings a result into memory. No use is counted. */
   warm(ns: string, key: string): 'hit' | 'stale' | 'miss' {
     const { mode, clock, opened } = this.#deps;
-    const entry = mode() === 'off' ? undefined : opened.existing?.find(ns, key);
+    const entry = mode() === 'off' ? undefined : opened.existing?.find(ns, key)?.entry;
     if (!entry) return 'miss';
     return entry.freshUntil === null || clock.now() < entry.freshUntil ? 'hit' : 'stale';
   }

@@ -1,8 +1,28 @@
-import type { Entry } from './entry.ts';
+import { type Entry, inlineBytes } from './entry.ts';
 import type { Store } from './store.ts';
 
 /** What is to come into a namespace, in the place of an earlier result of its key. */
 type Coming = Pick<Entry, 'ns' | 'key' | 'bytes'>;
+
+/**
+ * Makes room for an entry, in the limits of all and in those of its namespace, and stores it in the same turn.
+ * @param inline bytes of it that are no blob @returns false, without a `put`, when too little can leave
+ */
+export async function storeInRoom(store: Store, coming: Coming & { inline: number }, put: () => void): Promise<boolean> {
+  const { ns, key, inline } = coming;
+  for (;;) {
+    // What it replaces leaves in the same transaction.
+    const before = store.entries.find(ns, key);
+    using room = await store.room.reserve(Math.max(0, inline - (before ? inlineBytes(before) : 0)), before ? 0 : 1);
+    if (!room) return false;
+    if (store.entries.find(ns, key)?.id !== before?.id) continue;
+    if (!isShort(store, coming)) {
+      put();
+      return true;
+    }
+    if (!(await fitsNamespace(store, coming))) return false;
+  }
+}
 
 /**
  * Keeps a namespace within its own limits: what is worth least in it leaves for what comes.

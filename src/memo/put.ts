@@ -3,8 +3,7 @@ import { isWorthKeeping } from '../policy/results.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Result } from './answers.ts';
 import type { Blob } from './blobs.ts';
-import { inlineBytes } from './entry.ts';
-import { fitsNamespace, isShort } from './namespace-room.ts';
+import { storeInRoom } from './namespace-room.ts';
 import type { SourceDeps } from './source-deps.ts';
 import type { Store } from './store.ts';
 import { keptBlob, storeBlob } from './store-blob.ts';
@@ -69,27 +68,17 @@ export async function storeValue(
   const body = isLong ? await bodyOf(store, value.text) : null;
   if (isLong && body === null) return 'NO_SPACE';
   const { kind, bytes } = value;
-  const coming = { ns, key, bytes };
   const inline = isLong || !isJson ? 0 : Buffer.byteLength(value.text);
-  for (;;) {
-    // What it replaces leaves in the same transaction.
-    const before = store.entries.find(ns, key);
-    using room = await store.room.reserve(Math.max(0, inline - (before ? inlineBytes(before) : 0)), before ? 0 : 1);
-    if (!room) return 'NO_SPACE';
-    if (before && store.entries.find(ns, key)?.id !== before.id) continue;
-    if (isShort(store, coming)) {
-      if (!(await fitsNamespace(store, coming))) return 'NO_SPACE';
-      continue;
-    }
-    // Making room may have taken long; its blobs were kept meanwhile.
-    const blobs = body ? [...value.blobs, body] : value.blobs;
+  // Making room may take long; its blobs are kept meanwhile.
+  const blobs = body ? [...value.blobs, body] : value.blobs;
+  const isStored = await storeInRoom(store, { ns, key, bytes, inline }, () =>
     store.put({
       value: { kind, bytes, blobs, body: body?.sha256 ?? null, doc: body ? null : value.text },
       ...{ ns, key, epoch, tags, label, deps: states, costMs: computedMs },
       ...ends(deps, request, store.namespaces.of(ns).settings),
-    });
-    return null;
-  }
+    }),
+  );
+  return isStored ? null : 'NO_SPACE';
 }
 
 /** A long text as a blob; null without room for it. */

@@ -20,11 +20,6 @@ export class Recent {
     return this.#entries?.get(`${ns}\0${key}`);
   }
 
-  /** Without a use. */
-  has(ns: string, key: string): boolean {
-    return this.#entries?.has(`${ns}\0${key}`) ?? false;
-  }
-
   put(entry: Entry): void {
     this.#entries?.set(`${entry.ns}\0${entry.key}`, entry);
   }

@@ -112,7 +112,7 @@ export class Store implements Disposable {
   }
 
   /** The entry, if its time is not over and its blobs are as they were sealed; one that is not so is removed. */
-  find(ns: string, key: string): Entry | undefined {
+  find(ns: string, key: string): { entry: Entry; layer: 'ram' | 'disk' } | undefined {
     const recent = this.#recent.get(ns, key);
     const read = recent ?? this.entries.find(ns, key);
     if (!read) return undefined;
@@ -128,11 +128,7 @@ export class Store implements Disposable {
       return undefined;
     }
     if (!recent) this.#recent.put(entry);
-    return entry;
-  }
-
-  isInMemory(ns: string, key: string): boolean {
-    return this.#recent.has(ns, key);
+    return { entry, layer: recent ? 'ram' : 'disk' };
   }
 
   /** Counts a use of an entry. */

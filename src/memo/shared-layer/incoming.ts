@@ -1,6 +1,6 @@
 import type { Clock } from '../../runtime/clock.ts';
 import type { Found } from '../find.ts';
-import { fitsNamespace, isShort } from '../namespace-room.ts';
+import { storeInRoom } from '../namespace-room.ts';
 import type { Store } from '../store.ts';
 import { storeBlob } from '../store-blob.ts';
 import { mostInRow } from '../values.ts';
@@ -44,20 +44,21 @@ export async function keep(
   const isInRow = !isLong && (kind === 'json' || kind === 'doc');
   const inline = isInRow ? Buffer.byteLength(text) : 0;
   const total = blobs.reduce((sum, { seal }) => sum + seal.size, inline);
-  using room = await store.room.reserve(inline, 1);
-  const coming = { ns, key, bytes: total };
-  while (room && isShort(store, coming)) if (!(await fitsNamespace(store, coming))) return false;
-  if (!room || !isValid()) return false;
-  // A result that came here meanwhile is the newer one.
-  if (store.find(ns, key)) return true;
   const body = isLong ? (blobs.at(-1)?.sha256 ?? null) : null;
   const unique = [...new Map(blobs.map((blob) => [blob.sha256, blob])).values()];
-  store.put({
-    value: { kind, bytes: total, blobs: unique, body, doc: body ? null : text },
-    ...{ ns, key, tags, deps, costMs, createdAt, freshUntil, endsAt, label: null, isShared: true },
-    epoch: store.namespaces.of(ns).epoch,
+  let isHere = false;
+  await storeInRoom(store, { ns, key, bytes: total, inline }, () => {
+    if (!isValid()) return;
+    isHere = true;
+    // A result that came here meanwhile is the newer one.
+    if (store.find(ns, key)) return;
+    store.put({
+      value: { kind, bytes: total, blobs: unique, body, doc: body ? null : text },
+      ...{ ns, key, tags, deps, costMs, createdAt, freshUntil, endsAt, label: null, isShared: true },
+      epoch: store.namespaces.of(ns).epoch,
+    });
   });
-  return true;
+  return isHere;
 }
 
 /** The same without keeping it: where there is no room, and in a cache that is only read. Null for what needs a file. */
