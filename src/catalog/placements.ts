@@ -111,6 +111,12 @@ export class Placements {
     return this.#db.get<{ bytes: number }>(sql, tier)?.bytes ?? 0;
   }
 
+  /** Bytes of the largest copy in a tier. */
+  largestBytes(tier: TierName): number {
+    const sql = 'SELECT coalesce(max(bytes), 0) AS bytes FROM placements WHERE tier = ?';
+    return this.#db.get<{ bytes: number }>(sql, tier)?.bytes ?? 0;
+  }
+
   /** The contents of a tier: files by their names, bytes, and bytes of the sources that they are copies of. */
   totals(tier: TierName): TierTotals {
     const placed = 'SELECT coalesce(sum(bytes), 0) FROM placements WHERE tier = @tier AND content_id';

@@ -17,6 +17,7 @@ export interface Rules {
   mode(): Mode;
   policy(): Policy;
   bound(tier: Tier): Bound;
+  ramSoft(): number;
 }
 
 /** The settings in force. */
@@ -44,6 +45,7 @@ export function rulesOf(
     mode: () => settings.mode(),
     policy: () => policies[settings.current.policy]({ now: () => clock.now(), secondsPerByte }),
     bound: (of: Tier) => bounds.of(of),
+    ramSoft: () => settings.current.ramSoft,
     bounds,
   };
 }

@@ -1,5 +1,5 @@
 import { modes } from '../core/types.ts';
-import { parseBoolean, parseDuration, parseRate, parseSize } from '../core/units.ts';
+import { parseBoolean, parseDuration, parseRate, parseShare, parseSize } from '../core/units.ts';
 import type { Key } from './key.ts';
 import { llmKeys } from './llm-keys.ts';
 import { memoKeys } from './memo-keys.ts';
@@ -207,6 +207,14 @@ export const keys: { readonly [F in keyof Config]: Key<Config[F]> } = {
       'off, or most bytes in RAM: 16GiB, 50% of the memory available at start, auto (70%); empty = auto with AUTOCACHE_RAM_DIR, else off',
     live: false,
     parse: orOff((text) => (text === '' ? null : parseLimit(text))),
+  },
+  ramSoft: {
+    name: 'AUTOCACHE_RAM_SOFT',
+    default: '85%',
+    meaning:
+      'share of that limit that the RAM tier fills by itself; the rest is for a moment, or for one larger model on request',
+    live: true,
+    parse: parseShare,
   },
   verify: {
     name: 'AUTOCACHE_VERIFY',

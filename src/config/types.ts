@@ -12,7 +12,7 @@ export interface Bounds<K extends string, V> {
   by: Partial<Record<K, V>>;
 }
 
-export const policyNames = ['heat', 'lru', 'lfu'] as const;
+export const policyNames = ['heat', 'lru', 'lfu', 'adaptive'] as const;
 type PolicyName = (typeof policyNames)[number];
 
 /** The whole configuration, typed and checked. Bytes, milliseconds and bytes per second throughout. */
@@ -53,6 +53,8 @@ export interface Config {
   ramDir: string | 'off' | null;
   /** A share refers to the memory available at start. */
   ramLimit: Amount | 'off' | null;
+  /** Share of that limit to which the RAM tier is trimmed, 0..1. */
+  ramSoft: number;
   verify: 'stream' | 'reread';
   /** Period of re-reading every copy; null = never. */
   scrubMs: number | null;

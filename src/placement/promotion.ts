@@ -1,4 +1,3 @@
-import type { Catalog } from '../catalog/catalog.ts';
 import { messageOf } from '../core/errors.ts';
 import { isSameFingerprint } from '../core/fingerprint.ts';
 import { tierTraits } from '../core/tier-traits.ts';
@@ -9,17 +8,16 @@ import type { Candidate, Policy } from '../policy/policy.ts';
 import { isWorthPromoting } from '../policy/worth-promoting.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Evictor } from '../space/evict.ts';
-import { type Bound, roomIn } from '../space/make-room.ts';
+import { roomIn } from '../space/make-room.ts';
 import type { Tier } from '../tiers/tier.ts';
 import { withCompanions } from './companions.ts';
+import { type SoftBoundDeps, softBound } from './soft-bound.ts';
 
-export interface PromotionDeps {
-  catalog: Catalog;
+export interface PromotionDeps extends SoftBoundDeps {
   evictor: Pick<Evictor, 'obstacle'>;
   copier: Pick<Copier, 'request' | 'activeJob' | 'failures'>;
   /** The RAM tier. */
   tier: Tier;
-  bound(tier: Tier): Bound;
   policy(): Policy;
   mode(): Mode;
   log: Log;
@@ -147,7 +145,8 @@ export class Promotion implements AsyncDisposable {
 
   #room(): number {
     const { catalog, tier } = this.#deps;
-    return roomIn({ ...this.#deps, outstanding: () => catalog.placements.totals(tier.name).reserved }, tier);
+    const outstanding = () => catalog.placements.totals(tier.name).reserved;
+    return roomIn({ catalog, bound: () => softBound(this.#deps, tier), outstanding }, tier);
   }
 
   /** The copies with the file's present fingerprint. */

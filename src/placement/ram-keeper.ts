@@ -2,11 +2,14 @@ import type { Catalog } from '../catalog/catalog.ts';
 import type { Log } from '../runtime/log.ts';
 import { Periodic } from '../runtime/periodic.ts';
 import type { Evictor } from '../space/evict.ts';
-import { type RoomDeps, trim } from '../space/make-room.ts';
+import { type Bound, type RoomDeps, trim } from '../space/make-room.ts';
 import type { MemoryTier } from '../tiers/in-memory.ts';
+import type { Tier } from '../tiers/tier.ts';
+import { type SoftBoundDeps, softBound } from './soft-bound.ts';
 
-export interface RamKeeperDeps extends RoomDeps {
+export interface RamKeeperDeps extends RoomDeps, SoftBoundDeps {
   catalog: Catalog;
+  bound(tier: Tier): Bound;
   evictor: Evictor;
   tier: MemoryTier;
   log: Log;
@@ -15,7 +18,7 @@ export interface RamKeeperDeps extends RoomDeps {
 /** Pause between two checks of the memory, ms: an allocating program needs a few seconds at most to fill the free part. */
 const lookEveryMs = 2000;
 
-/** Evicts copies from the RAM tier when memory runs short, before the system swaps; their copies on the SSD still serve. */
+/** Keeps the RAM tier to its soft limit, and memory from running short before the system swaps; copies on the SSD still serve. */
 export class RamKeeper implements AsyncDisposable {
   readonly #deps: RamKeeperDeps;
   readonly #looking: Periodic;
@@ -37,7 +40,7 @@ export class RamKeeper implements AsyncDisposable {
     const { tier, bound, catalog, log } = this.#deps;
     await tier.look();
     await this.#dropStale();
-    await trim(this.#deps, tier);
+    await trim({ ...this.#deps, bound: () => softBound(this.#deps, tier) }, tier);
     const short = bound(tier).floor - tier.capacity().free;
     const { files, bytes } = catalog.placements.totals(tier.name);
     if (short <= 0 || files === 0) this.#told = false;

@@ -1,3 +1,4 @@
+import { adaptive } from './adaptive.ts';
 import { heat } from './heat.ts';
 import { lfu } from './lfu.ts';
 import { lru } from './lru.ts';
@@ -6,6 +7,7 @@ import type { Policy, PolicyContext } from './policy.ts';
 /** Every policy by its name; the type keeps this table and the configuration's list of names equal. */
 export const policies = {
   heat,
+  adaptive,
   lru: () => lru,
   lfu: () => lfu,
 } satisfies Record<string, (context: PolicyContext) => Policy>;

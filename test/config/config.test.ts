@@ -35,6 +35,7 @@ const defaults: Config = {
   compress: 'off',
   ramDir: null,
   ramLimit: null,
+  ramSoft: 0.85,
   verify: 'stream',
   scrubMs: 30 * 24 * 3600 * 1000,
   memo: 'on',

@@ -37,6 +37,8 @@ export interface RigOptions {
   memory?: MemoryTier;
   limit?: number;
   floor?: number;
+  /** Share of the limit to which the RAM tier is trimmed; default all. */
+  ramSoft?: number;
   policy?: keyof typeof policies;
   clock?: Clock;
   jobs?: number;
@@ -95,6 +97,7 @@ export function createRig(options: RigOptions = {}) {
     mode: () => sources.mode,
     policy: () => policies[options.policy ?? 'lru'](policyContext),
     bound: () => bound,
+    ramSoft: () => options.ramSoft ?? 1,
   };
   const copying = composeCopying({
     ...context,

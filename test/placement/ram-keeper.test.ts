@@ -7,8 +7,8 @@ import { createRamRig } from '../helpers/ram-rig.ts';
 const MiB = 1024 * 1024;
 
 /** Three copies in memory, b used last but c never. */
-async function arrange() {
-  const rig = await createRamRig();
+async function arrange(options: { ramSoft?: number } = {}) {
+  const rig = await createRamRig(options);
   const files = [];
   for (const name of ['a', 'b', 'c']) files.push(await rig.inRam(`loras/${name}.safetensors`, 10 * MiB));
   const [a, b, c] = files;
@@ -107,4 +107,22 @@ test('a copy into memory ends when memory runs short meanwhile, and nothing of i
   });
   expect(rig.catalog.placements.totals('ram')).toMatchObject({ files: 0, bytes: 0, reserved: 0 });
   expect((await rig.ask(path)).reason).toBe('HIT');
+});
+
+test('the tier is kept to its soft limit, the least valuable copy leaves first', async () => {
+  const { rig, b, leave } = await arrange({ ramSoft: 0.5 });
+  rig.bound.limit = 40 * MiB;
+  await leave(1e9);
+  expect(rig.inMemoryNow()).toEqual(['loras/a.safetensors', 'loras/b.safetensors']);
+  rig.bound.limit = 39 * MiB;
+  await leave(1e9);
+  expect(rig.inMemoryNow()).toEqual(['loras/b.safetensors']);
+  expect(existsSync(b.copy)).toBe(true);
+});
+
+test('a copy that is larger than the soft limit by itself stays', async () => {
+  const { rig, leave } = await arrange({ ramSoft: 0.5 });
+  rig.bound.limit = 15 * MiB;
+  await leave(1e9);
+  expect(rig.inMemoryNow()).toEqual(['loras/b.safetensors']);
 });
