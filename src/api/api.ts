@@ -84,36 +84,7 @@ export interface EntryView {
   lastUsedAt: string | null;
   pinned: boolean;
   leased: boolean;
-  copies: { tier: TierName; path: string; state: CopyState; bytes: number; hash: string | null }[];
-}
-
-export const entrySorts = ['name', 'size', 'uses', 'lastUsed', 'category'] as const;
-export type EntrySort = (typeof entrySorts)[number];
-
-/** Query of `GET /api/cache/entries`; `cached` limits it to entries that have a ready copy. */
-export interface EntriesQuery {
-  category?: string;
-  root?: string;
-  glob?: string;
-  /** Words in the name or the path, in any case. */
-  search?: string;
-  cached?: boolean;
-  pinned?: boolean;
-  sort?: EntrySort;
-  descending?: boolean;
-  limit?: number;
-  offset?: number;
-}
-
-export interface EntriesAnswer {
-  total: number;
-  entries: EntryView[];
-}
-
-/** Answer of `GET /api/cache/sources`: model files below the roots that no program has asked for yet. */
-export interface SourcesAnswer {
-  total: number;
-  files: Pick<EntryView, 'path' | 'root' | 'name' | 'category' | 'size'>[];
+  copies: { tier: TierName; path: string; state: CopyState; bytes: number; hash: string | null; createdAt: string | null }[];
 }
 
 export interface RootView {
@@ -184,6 +155,12 @@ export interface SelectRequest {
   names?: string[];
   globs?: string[];
   below?: string[];
+}
+
+/** Which copies leave; `tier` = only those in this tier. */
+export interface EvictRequest extends SelectRequest {
+  tier?: TierName;
+  dryRun?: boolean;
 }
 
 export interface PinAnswer {

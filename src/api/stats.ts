@@ -1,11 +1,12 @@
 import type { Mode, TierName, TierState } from '../core/types.ts';
 import type { RootView } from './api.ts';
+import type { TierUseView } from './entries.ts';
 import type { MemoStats } from './memo.ts';
 import type { StuckView } from './open-sources.ts';
 
 /** Answer of `GET /api/cache/stats`. */
 
-export interface TierStats {
+export interface TierStats extends TierUseView {
   tier: TierName;
   state: TierState;
   files: number;

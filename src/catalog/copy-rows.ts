@@ -14,6 +14,7 @@ interface CopyRow {
   source_mtime_ns: string;
   source_ctime_ns: string | null;
   source_ino: string | null;
+  created_at: number | null;
   content_id: number | null;
   form: Form;
   bytes: number;
@@ -74,6 +75,7 @@ export function copyOf(row: CopyRow): Copy {
       ...(row.source_ctime_ns !== null && { ctimeNs: row.source_ctime_ns }),
       ino: row.source_ino,
     },
+    createdAt: row.created_at,
     seal: size === null || mtimeNs === null || ino === null ? null : { size, mtimeNs, ino },
     hash: row.hash,
     sha256: row.sha256,

@@ -1,5 +1,5 @@
 import { sep } from 'node:path';
-import type { EntriesQuery, EntrySort } from '../api/api.ts';
+import type { EntriesQuery, EntrySort } from '../api/entries.ts';
 import type { Entry, Fingerprint, SourceFile } from '../core/types.ts';
 import { noVotes, withUse } from '../core/votes.ts';
 import type { Database } from '../sqlite/database.ts';
@@ -182,10 +182,17 @@ export class Entries {
 
 const filters = `(@category IS NULL OR e.category = @category) AND (@root IS NULL OR e.root = @root)
   AND (@pinned IS NULL OR e.pinned = @pinned)
-  AND (@cached IS NULL OR @cached = EXISTS (SELECT 1 FROM copies c WHERE c.entry_id = e.id AND c.state = 'ready'))`;
+  AND (@cached IS NULL OR @cached = EXISTS (SELECT 1 FROM copies c WHERE c.entry_id = e.id AND c.state = 'ready'))
+  AND (@tier IS NULL OR EXISTS (SELECT 1 FROM copies c WHERE c.entry_id = e.id AND c.state = 'ready' AND c.tier = @tier))`;
 
-function filtersOf({ category, root, pinned, cached }: EntriesQuery) {
-  return { category: category ?? null, root: root ?? null, pinned: flag(pinned), cached: flag(cached) };
+function filtersOf({ category, root, pinned, cached, tier }: EntriesQuery) {
+  return {
+    category: category ?? null,
+    root: root ?? null,
+    pinned: flag(pinned),
+    cached: flag(cached),
+    tier: tier ?? null,
+  };
 }
 
 /** All paths below a directory lie between these two, in the order of their bytes, and no others. */

@@ -299,4 +299,20 @@ export const migrations: readonly string[] = [
     UNIQUE (class_type, inputs)
   ) STRICT;
   `,
+  `
+  -- What each tier did for each source; entry 0 is the whole tier.
+  CREATE TABLE tier_uses (
+    entry_id INTEGER NOT NULL,
+    tier TEXT NOT NULL,
+    hits INTEGER NOT NULL,
+    evictions INTEGER NOT NULL,
+    rejected INTEGER NOT NULL,
+    loads INTEGER NOT NULL,
+    load_ms REAL NOT NULL,
+    PRIMARY KEY (entry_id, tier)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TRIGGER entries_tier_uses AFTER DELETE ON entries BEGIN
+    DELETE FROM tier_uses WHERE entry_id = old.id;
+  END;
+  `,
 ];

@@ -63,6 +63,7 @@ export class Respelling {
       },
     );
     this.#db.run('UPDATE OR IGNORE published SET entry_id = ? WHERE entry_id = ?', into.id, from.id);
+    this.#db.run('UPDATE OR IGNORE tier_uses SET entry_id = ? WHERE entry_id = ?', into.id, from.id);
     this.#db.run('DELETE FROM entries WHERE id = ?', from.id);
   }
 

@@ -5,6 +5,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Database } from '../sqlite/database.ts';
 import { isFull } from '../sqlite/reserve.ts';
 import type { Entries } from './entries.ts';
+import { TierUses } from './tier-uses.ts';
 
 type Totals = Omit<DailyTotals, 'day'>;
 
@@ -27,7 +28,7 @@ const zero: Totals = {
 };
 
 /**
- * Frequent facts (uses, daily totals, job states and leases) gathered in memory and written in one transaction by `flush`, so that
+ * Frequent facts (uses, daily totals, those of tiers, job states and leases) gathered in memory and written in one transaction by `flush`, so that
  * an answer never waits for the disk. A crash loses the facts since the last flush, which are only statistics.
  */
 export class Usage {
@@ -39,11 +40,13 @@ export class Usage {
   #today: Totals = { ...zero };
   #jobs = new Map<number, JobView>();
   #leases: { copyPath: string; client: string }[] | null = null;
+  readonly tiers: TierUses;
 
   constructor(db: Database, entries: Entries, clock: Clock) {
     this.#db = db;
     this.#entries = entries;
     this.#clock = clock;
+    this.tiers = new TierUses(db, entries);
     this.#tick = entries.lastTick();
   }
 
@@ -86,6 +89,7 @@ export class Usage {
       this.#uses.size === 0 &&
       this.#jobs.size === 0 &&
       this.#leases === null &&
+      this.tiers.isEmpty &&
       Object.values(this.#today).every((n) => n === 0)
     )
       return;
@@ -95,10 +99,12 @@ export class Usage {
       for (const view of this.#jobs.values()) this.#writeJob(view);
       this.#writeToday();
       if (this.#leases) this.#writeLeases(this.#leases);
+      this.tiers.write();
     });
     this.#uses.clear();
     this.#jobs.clear();
     this.#leases = null;
+    this.tiers.written();
     this.#today = { ...zero };
   }
 

@@ -2,8 +2,7 @@ import type {
   ClearRequest,
   ConfigAnswer,
   ConfigChange,
-  EntriesAnswer,
-  EntriesQuery,
+  EvictRequest,
   ExplainAnswer,
   ForgetRootsAnswer,
   ForgetRootsRequest,
@@ -16,11 +15,11 @@ import type {
   RootsAnswer,
   RootsRequest,
   SelectRequest,
-  SourcesAnswer,
   WarmAnswer,
   WarmRequest,
 } from '../api/api.ts';
 import type { DaemonFile } from '../api/daemon-file.ts';
+import type { EntriesAnswer, EntriesQuery, SourcesAnswer } from '../api/entries.ts';
 import type { StatsAnswer } from '../api/stats.ts';
 import type { VerifyAnswer, VerifyRequest } from '../api/verify.ts';
 import type { PrefetchAnswer, WorkflowAnswer } from '../api/workflow.ts';
@@ -129,7 +128,7 @@ export class Client {
     return this.ask('POST', '/api/cache/unpin', { body });
   }
 
-  evict(body: SelectRequest & { dryRun?: boolean }): Promise<RemovalAnswer> {
+  evict(body: EvictRequest): Promise<RemovalAnswer> {
     return this.ask('POST', '/api/cache/evict', { body, answerMs: null });
   }
 

@@ -13,6 +13,9 @@ export const count = withCommander((text: string) => {
   return Number(text);
 });
 
+/** A time in seconds, with or without a unit. */
+export const seconds = withCommander((text: string) => (/^\d+$/.test(text) ? count(text) : parseDuration(text) / 1000));
+
 /** For options that may be given several times. */
 export function collect(text: string, before: string[] = []): string[] {
   return [...before, text];

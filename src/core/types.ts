@@ -145,6 +145,8 @@ export interface Copy {
   state: CopyState;
   /** The source's fingerprint when it was copied. */
   source: Fingerprint;
+  /** Wall-clock ms; null = not known. */
+  createdAt: number | null;
   /** Null until published. */
   seal: Seal | null;
   /** Of the content; null until published. */

@@ -17,6 +17,14 @@ const tierSeries = (
   read: ({ tiers }) => tiers.map((tier) => [{ tier: tier.tier }, tier[key]]),
 });
 
+const tierCounter = (name: string, help: string, key: 'hits' | 'evictions' | 'rejected'): Series => ({
+  counts: true,
+  name: `autocached_tier_${name}_total`,
+  help,
+  labels: ['tier'],
+  read: ({ tiers }) => tiers.map((tier) => [{ tier: tier.tier }, tier[key]]),
+});
+
 const series: readonly Series[] = [
   { name: 'autocached_uptime_seconds', help: 'Time since the start', read: (stats) => stats.uptimeMs / 1000 },
   { counts: true, name: 'autocached_hits_total', help: 'Loads answered with a copy', read: (stats) => stats.hits },
@@ -66,6 +74,13 @@ const series: readonly Series[] = [
     labels: ['health'],
     read: ({ roots }) => rootHealths.map((health) => [{ health }, roots.filter((root) => root.health === health).length]),
   },
+  tierCounter('hits', 'Loads that the tier answered', 'hits'),
+  tierCounter('evictions', 'Copies that left the tier', 'evictions'),
+  tierCounter(
+    'rejected',
+    'Copies that were not made in the tier: no room, or worthier ones would have had to leave',
+    'rejected',
+  ),
   tierSeries('files', 'Copies in the tier', 'files'),
   tierSeries('bytes', 'Bytes of the copies', 'bytes'),
   tierSeries('represented_bytes', 'Bytes of the models that the copies are of', 'represented'),

@@ -1,5 +1,6 @@
 import type { DailyTotals, StatsAnswer, TierStats } from '../api/stats.ts';
 import type { Services } from './services.ts';
+import { tierUseView } from './views.ts';
 
 export type StatsServices = TierServices &
   Pick<
@@ -75,6 +76,7 @@ function tierStats({ tiers, catalog, bound }: TierServices): TierStats[] {
       represented,
       ratio: held > 0 ? represented / held : null,
       reserved,
+      ...tierUseView(catalog.usage.tiers.total(tier.name)),
       outside: catalog.placements.outside(tier.name),
       limit,
       free,

@@ -1,4 +1,6 @@
 import type { EntryView } from '../api/api.ts';
+import type { TierUseView } from '../api/entries.ts';
+import type { TierUse } from '../catalog/tier-uses.ts';
 import type { Entry } from '../core/types.ts';
 import type { Services } from './services.ts';
 
@@ -14,9 +16,20 @@ export function viewOf(entry: Entry, { catalog, leases }: Pick<Services, 'catalo
     size: entry.fingerprint.size,
     mtimeNs: entry.fingerprint.mtimeNs,
     uses: entry.uses,
-    lastUsedAt: entry.lastUsedAt === null ? null : new Date(entry.lastUsedAt).toISOString(),
+    lastUsedAt: isoOf(entry.lastUsedAt),
     pinned: entry.pinned,
     leased: copies.some((copy) => leases.isLeased(copy.path)),
-    copies: copies.map(({ tier, path, state, bytes, hash }) => ({ tier, path, state, bytes, hash })),
+    copies: copies.map(({ tier, path, state, bytes, hash, createdAt }) => {
+      return { tier, path, state, bytes, hash, createdAt: isoOf(createdAt) };
+    }),
   };
+}
+
+/** What a tier has done, as the API shows it. */
+export function tierUseView({ hits, evictions, rejected, loads, loadMs }: TierUse): TierUseView {
+  return { hits, evictions, rejected, loads, averageLoadMs: loads === 0 ? null : loadMs / loads };
+}
+
+function isoOf(at: number | null): string | null {
+  return at === null ? null : new Date(at).toISOString();
 }

@@ -46,6 +46,8 @@ export interface CopierDeps extends SpaceDeps {
 
 /** Number of ended jobs still listed. */
 const keepEnded = 50;
+/** Errors of copies for which there was no room. */
+const noRoom: readonly string[] = ['TOO_LARGE', 'NO_SPACE', 'NOT_ADMITTED'];
 /** Below this size, bytes, a direct load finishes before its copy could slow it. */
 const leastExpected = 64 * 1024 * 1024;
 
@@ -249,6 +251,7 @@ export class Copier implements AsyncDisposable {
     this.#deps.active.delete(job);
     job.finish(state, error);
     if (this.#stopping) return;
+    if (error && noRoom.includes(error.code)) this.#deps.catalog.usage.tiers.add(job.tier, job.file.path, { rejected: 1 });
     if (state === 'failed' && error) this.failures.remember(job, error);
     else this.failures.forget(job);
     this.#ended = [...this.#ended, job].slice(-keepEnded);

@@ -5,7 +5,7 @@ import type { Examination, HandedOut, Leases, Located, Planner, Sources, Speeds 
 import { isHit, isMiss } from './stats.ts';
 
 export interface LoadUsageDeps {
-  usage: Pick<Catalog['usage'], 'add' | 'used'>;
+  usage: Pick<Catalog['usage'], 'add' | 'used' | 'tiers'>;
   leases: Leases;
   handedOut: HandedOut;
   speeds: Pick<Speeds, 'secondsSaved'>;
@@ -31,6 +31,7 @@ export class LoadUsage {
     const { size } = fingerprint;
     if (isHit(decision.reason) && copy) {
       usage.add({ hits: 1, hitBytes: size, secondsSaved: speeds.secondsSaved(located, copy.tier, size) });
+      usage.tiers.add(copy.tier, located.path, { hits: 1 });
     } else if (isMiss(decision.reason)) usage.add({ misses: 1, missBytes: size });
     else return;
     const { path, root, rel, category } = located;

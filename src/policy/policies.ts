@@ -7,7 +7,7 @@ import type { Policy, PolicyContext } from './policy.ts';
 /** Every policy by its name; the type keeps this table and the configuration's list of names equal. */
 export const policies = {
   heat,
-  adaptive,
   lru: () => lru,
   lfu: () => lfu,
+  adaptive,
 } satisfies Record<string, (context: PolicyContext) => Policy>;

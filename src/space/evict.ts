@@ -97,7 +97,10 @@ export class Evictor {
     if (isMarked) await catalog.write(() => catalog.copies.forget(copy.id));
     await tier.free(leaving).catch((err) => log.warn({ path: leaving, err }, 'space is not free before the next start'));
     if (!isMarked) await catalog.write(() => catalog.copies.forget(copy.id));
-    if (!moves.includes(why)) catalog.usage.add({ evictions: 1, evictedBytes: freed });
+    if (!moves.includes(why)) {
+      catalog.usage.add({ evictions: 1, evictedBytes: freed });
+      catalog.usage.tiers.add(copy.tier, entry.path, { evictions: 1 });
+    }
     events.emit('entry-evicted', { entry: entry.id, path: entry.path, bytes: copy.bytes, why });
     log.info({ path: entry.path, bytes: copy.bytes, freed, why }, 'evicted');
     return { removed: true, freed };

@@ -215,6 +215,7 @@ function copyOf(tier: PosixTier, { proof, copyPath }: Proven): Copy {
     path: copyPath,
     state: 'ready',
     source: source.fingerprint,
+    createdAt: null,
     seal,
     hash,
     sha256,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { EntriesQuery } from '../../src/api/api.ts';
+import type { EntriesQuery } from '../../src/api/entries.ts';
 import { fingerprint, openCatalog, putCopy, sourceFile } from '../helpers/catalog.ts';
 
 describe('one source is one entry', () => {

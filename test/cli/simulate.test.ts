@@ -28,6 +28,7 @@ test('needs no daemon, and tells what each policy and size would have made of th
     ['heat', '39.5 %'],
     ['lru', '31.6 %'],
     ['lfu', '36.8 %'],
+    ['adaptive', '31.6 %'],
     ['foresight', '39.5 %'],
   ]);
   expect(lines.filter((line) => line.startsWith('100 %')).every((line) => line.includes('39.5 %'))).toBe(true);

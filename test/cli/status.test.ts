@@ -1,8 +1,8 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { StatsAnswer } from '../../src/api/stats.ts';
 import { widthOf } from '../../src/cli/text/fit.ts';
 import { type FakeDaemon, startFakeDaemon } from './fake-daemon.ts';
-import { runCli } from './run-cli.ts';
+import { runCli, startCli } from './run-cli.ts';
 import { checkpoint, lora, queued, running, stats } from './samples.ts';
 
 function daemonWith(changes: Partial<StatsAnswer> = {}): Promise<FakeDaemon> {
@@ -89,4 +89,53 @@ test('status --json is the answer of the API and nothing else, for one request',
   const { out } = await runCli(['status', '--json'], { stateDir: daemon.stateDir });
   expect(JSON.parse(out)).toEqual(stats);
   expect(daemon.asked.map(({ key }) => key)).toEqual(['GET /api/cache/stats']);
+});
+
+describe('status --ram', () => {
+  const ram = { ...stats.tiers[0], tier: 'ram', files: 1, bytes: 6_938_040_682, hits: 31, evictions: 2, rejected: 1 };
+  const inRam = {
+    ...checkpoint,
+    copies: [{ ...checkpoint.copies[0], tier: 'ram' }],
+    use: [{ tier: 'ram', hits: 31, evictions: 2, rejected: 1, loads: 4, averageLoadMs: 1500 }],
+  };
+  const routes = (tiers: unknown[]) => ({
+    'GET /api/cache/stats': () => ({ ...stats, tiers }),
+    'GET /api/cache/entries': () => ({ total: 1, entries: [inRam] }),
+  });
+
+  test('shows the models in memory with their hits, load times and ages', async () => {
+    await using daemon = await startFakeDaemon(routes([...stats.tiers, { ...ram, loads: 4, averageLoadMs: 1500 }]));
+    const { code, out } = await runCli(['status', '--ram'], { stateDir: daemon.stateDir, columns: 80 });
+    expect(code).toBe(0);
+    expect(out).toContain('Models in memory: 1, 6.46 GiB of 200 GiB (3 %)');
+    expect(out).toContain('31 hits, 2 evictions, 1 rejected, average load time 1.5s');
+    expect(out).toMatch(/xl_base_1\.0\.safetensors +6\.46 GiB +31 +1\.5s/);
+    expect(Math.max(...out.split('\n').map(widthOf))).toBeLessThanOrEqual(80);
+    expect(daemon.asked.find(({ key }) => key === 'GET /api/cache/entries')?.query).toMatchObject({ tier: 'ram' });
+  });
+
+  test('says how to have a RAM tier where there is none', async () => {
+    await using daemon = await startFakeDaemon(routes(stats.tiers));
+    const { out } = await runCli(['status', '--ram'], { stateDir: daemon.stateDir });
+    expect(out).toContain('AUTOCACHE_RAM_LIMIT');
+  });
+});
+
+test('status --watch shows the page anew until nobody reads it', async () => {
+  await using daemon = await daemonWith();
+  const { done, out } = startCli(['status', '--watch', '10ms'], { stateDir: daemon.stateDir, columns: 80 });
+  const times = () => out.text.split('running for').length - 1;
+  await vi.waitFor(() => expect(times()).toBeGreaterThanOrEqual(3), { timeout: 20_000, interval: 20 });
+  out.emit('error', new Error('its reader is gone'));
+  expect((await done).code).toBe(0);
+  expect(out.text.startsWith('\u001b[H\u001b[J')).toBe(true);
+});
+
+test('status --watch --json writes one object a line', async () => {
+  await using daemon = await daemonWith();
+  const { done, out } = startCli(['status', '--watch', '10ms', '--json'], { stateDir: daemon.stateDir });
+  await vi.waitFor(() => expect(out.text.split('\n').length).toBeGreaterThan(3), { timeout: 20_000, interval: 20 });
+  out.emit('error', new Error('its reader is gone'));
+  await done;
+  for (const line of out.text.trim().split('\n')) expect(JSON.parse(line)).toMatchObject({ version: '0.1.0' });
 });

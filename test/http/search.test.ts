@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import type { EntriesAnswer } from '../../src/api/api.ts';
+import type { EntriesAnswer } from '../../src/api/entries.ts';
 import { runCli } from '../cli/run-cli.ts';
 import { runDaemon } from '../helpers/daemon.ts';
 import { createClient } from '../helpers/services.ts';

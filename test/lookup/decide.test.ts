@@ -30,6 +30,7 @@ const filters = createFilters({
 });
 
 const copyOf = (source: Fingerprint, tier: Copy['tier'] = 'ssd'): Copy => ({
+  createdAt: null,
   id: 1,
   entryId: 1,
   placement: 1,

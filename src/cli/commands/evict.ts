@@ -1,6 +1,7 @@
-import type { Command } from 'commander';
-import type { RemovalAnswer, SelectRequest } from '../../api/api.ts';
+import { type Command, Option } from 'commander';
+import type { EvictRequest, RemovalAnswer } from '../../api/api.ts';
 import { costText } from '../../core/format.ts';
+import { type TierName, tierNames } from '../../core/types.ts';
 import type { Client } from '../client.ts';
 import { agreed } from '../confirm.ts';
 import { selectRequest } from '../items.ts';
@@ -9,6 +10,7 @@ import { clientOf, type Run, type Session } from '../session.ts';
 import { removalPage } from '../text/removal-page.ts';
 
 interface Options {
+  tier?: TierName;
   dryRun?: true;
   yes?: true;
 }
@@ -18,14 +20,15 @@ export function addEvict(program: Command, run: Run): void {
     .command('evict')
     .description('delete the copies of files or directories; sources are kept')
     .argument('<file...>', 'path, directory, category/name, glob, or id from list')
+    .addOption(new Option('--tier <name>', 'only the copies in this tier').choices(tierNames))
     .option('--dry-run', 'show what would be deleted, delete nothing')
     .option('-y, --yes', 'do not ask, on a terminal')
     .action(run(evict));
 }
 
-async function evict(session: Session, files: string[], { dryRun, yes }: Options): Promise<Answer> {
+async function evict(session: Session, files: string[], { tier, dryRun, yes }: Options): Promise<Answer> {
   const client = await clientOf(session);
-  const request = await selectRequest(files, session);
+  const request = { ...(await selectRequest(files, session)), ...(tier && { tier }) };
   if (dryRun) return answerOf(await client.evict({ ...request, dryRun }));
   const asks = session.in.isTTY === true && !session.json && !yes;
   if (asks && !(await isAgreed(session, client, request)))
@@ -33,7 +36,7 @@ async function evict(session: Session, files: string[], { dryRun, yes }: Options
   return answerOf(await client.evict(request));
 }
 
-async function isAgreed(session: Session, client: Client, request: SelectRequest): Promise<boolean> {
+async function isAgreed(session: Session, client: Client, request: EvictRequest): Promise<boolean> {
   const plan = await client.evict({ ...request, dryRun: true });
   return plan.files === 0 || agreed(session, costText({ ...plan, copies: plan.files }), 'Delete?');
 }

@@ -1,13 +1,7 @@
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
-import {
-  type EntriesAnswer,
-  type EntriesQuery,
-  type EntrySort,
-  type EntryView,
-  entrySorts,
-  type SourcesAnswer,
-} from '../../api/api.ts';
+import type { EntryView } from '../../api/api.ts';
+import { type EntriesAnswer, type EntriesQuery, type EntrySort, entrySorts, type SourcesAnswer } from '../../api/entries.ts';
 import { counted, formatBytes, formatCount } from '../../core/format.ts';
 import { copyTerms } from '../../core/vocabulary.ts';
 import { count as wholeNumber } from '../options.ts';

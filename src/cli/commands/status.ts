@@ -1,25 +1,70 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
-import { clientOf, type Run } from '../session.ts';
+import { escapedJson } from '../../core/printable.ts';
+import type { Client } from '../client.ts';
+import { seconds } from '../options.ts';
+import type { Answer } from '../print.ts';
+import { clientOf, type Run, type Session } from '../session.ts';
+import { lookOf } from '../text/look.ts';
+import { ramPage } from '../text/ram-page.ts';
 import { statusPage } from '../text/status-page.ts';
 
 const mostEntries = 5;
+const usualPause = 2;
+/** Moves to the top left corner of the terminal and clears the rest. */
+const inPlace = '\x1b[H\x1b[J';
+
+interface Options {
+  ram?: true;
+  /** Seconds; true = the usual pause. */
+  watch?: number | true;
+}
 
 export function addStatus(program: Command, run: Run): void {
   program
     .command('status')
     .description('show space, use, jobs and model folders')
+    .option('--ram', 'only the RAM tier, with its models')
+    .option('--watch [seconds]', `again and again, every ${usualPause} seconds unless said otherwise, until Ctrl-C`, seconds)
     .action(
-      run(async (session) => {
+      run(async (session, { ram, watch }: Options) => {
         const client = await clientOf(session);
-        const stats = await client.stats();
-        if (session.json) return { data: stats, page: () => '' };
-        const [{ jobs, paused = false }, biggest, mostUsed] = await Promise.all([
-          client.jobs(),
-          client.entries({ cached: true, sort: 'size', descending: true, limit: mostEntries }),
-          client.entries({ sort: 'uses', descending: true, limit: mostEntries }),
-        ]);
-        const all = { stats, jobs, paused, biggest: biggest.entries, mostUsed: mostUsed.entries, url: client.daemon.url };
-        return { data: stats, page: (look) => statusPage(all, look) };
+        const show = () => (ram ? ramAnswer(client) : statusAnswer(session, client));
+        if (watch === undefined) return show();
+        return follow(session, show, watch === true ? usualPause : watch);
       }),
     );
+}
+
+async function statusAnswer(session: Session, client: Client): Promise<Answer> {
+  const stats = await client.stats();
+  if (session.json) return { data: stats, page: () => '' };
+  const [{ jobs, paused = false }, biggest, mostUsed] = await Promise.all([
+    client.jobs(),
+    client.entries({ cached: true, sort: 'size', descending: true, limit: mostEntries }),
+    client.entries({ sort: 'uses', descending: true, limit: mostEntries }),
+  ]);
+  const all = { stats, jobs, paused, biggest: biggest.entries, mostUsed: mostUsed.entries, url: client.daemon.url };
+  return { data: stats, page: (look) => statusPage(all, look) };
+}
+
+async function ramAnswer(client: Client): Promise<Answer> {
+  const [{ tiers }, { entries }] = await Promise.all([
+    client.stats(),
+    client.entries({ tier: 'ram', sort: 'lastUsed', descending: true, limit: 1000 }),
+  ]);
+  const data = { tier: tiers.find(({ tier }) => tier === 'ram') ?? null, entries };
+  return { data, page: (look) => ramPage(data, look) };
+}
+
+/** Shows the answer anew until Ctrl-C or the reader of the output is gone: on a terminal in place, as JSON in one line each. */
+async function follow(session: Session, show: () => Promise<Answer>, everySeconds: number): Promise<undefined> {
+  const { out, json, unread } = session;
+  const look = lookOf(out);
+  while (!unread.aborted) {
+    const answer = await show();
+    if (json) out.write(`${escapedJson(JSON.stringify(answer.data))}\n`);
+    else out.write(`${out.isTTY ? inPlace : ''}${answer.page(look)}\n${out.isTTY ? '' : '\n'}`);
+    await sleep(everySeconds * 1000, null, { signal: unread }).catch(() => {});
+  }
 }

@@ -1,18 +1,11 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import {
-  type EntriesAnswer,
-  type EntriesQuery,
-  entrySorts,
-  type PinAnswer,
-  type SourcesAnswer,
-  type WarmItem,
-  type WarmRequest,
-} from '../../api/api.ts';
+import type { PinAnswer, WarmItem, WarmRequest } from '../../api/api.ts';
+import { type EntriesAnswer, type EntriesQuery, entrySorts, type ListedEntry, type SourcesAnswer } from '../../api/entries.ts';
 import type { MemoEntriesAnswer } from '../../api/memo.ts';
 import type { Catalog } from '../../catalog/catalog.ts';
 import type { Placed } from '../../catalog/copy-rows.ts';
-import type { Entry } from '../../core/types.ts';
+import { type Entry, tierNames } from '../../core/types.ts';
 import { matcher } from '../../lookup/filters.ts';
 import { withCompanions } from '../../placement/companions.ts';
 import { removeCopies } from '../../space/purge.ts';
@@ -21,7 +14,7 @@ import { knownFiles, matching, searching, suggestion } from '../known-files.ts';
 import { absolutePath, name, parse, pattern } from '../parse.ts';
 import { type SelectServices, select, selectBody } from '../select.ts';
 import type { Services } from '../services.ts';
-import { viewOf } from '../views.ts';
+import { tierUseView, viewOf } from '../views.ts';
 import { isAboutMemo, type MemoPlane } from './memo-plane.ts';
 
 const flag = z.enum(['true', 'false']).transform((value) => value === 'true');
@@ -32,6 +25,7 @@ const entriesQuery = z.object({
   glob: pattern.optional(),
   search: pattern.optional(),
   cached: flag.optional(),
+  tier: z.enum(tierNames).optional(),
   pinned: flag.optional(),
   sort: z.enum(entrySorts).optional(),
   descending: flag.optional(),
@@ -39,7 +33,7 @@ const entriesQuery = z.object({
   offset: z.coerce.number().int().min(0).default(0),
 });
 
-const evictBody = selectBody.extend({ dryRun: z.boolean().optional() });
+const evictBody = selectBody.extend({ tier: z.enum(tierNames).optional(), dryRun: z.boolean().optional() });
 
 const sourcesQuery = z.object({ search: pattern.optional(), limit: z.coerce.number().int().min(1).max(10_000).default(1000) });
 
@@ -66,7 +60,7 @@ export function entryRoutes(app: FastifyInstance, services: EntryServices, plane
     const query = parse(entriesQuery, request.query);
     catalog.usage.flush();
     const { total, entries } = pageOf(query, catalog);
-    return { total, entries: entries.map((entry) => viewOf(entry, services)) };
+    return { total, entries: entries.map((entry) => listed(entry, services)) };
   });
 
   app.post('/api/cache/warm', async (request, reply) => {
@@ -109,10 +103,16 @@ export function entryRoutes(app: FastifyInstance, services: EntryServices, plane
     const chosen = entries.flatMap((entry): Placed[] =>
       catalog.copies
         .ofEntry(entry.id)
-        .flatMap((copy) => (copy.state === 'ready' || copy.state === 'stale' ? [{ copy, entry }] : [])),
+        .filter((copy) => (copy.state === 'ready' || copy.state === 'stale') && copy.tier === (body.tier ?? copy.tier))
+        .map((copy) => ({ copy, entry })),
     );
     return removeCopies({ ...services, matcher }, chosen, { dryRun: body.dryRun ?? false, why: 'evict' });
   });
+}
+
+function listed(entry: Entry, services: EntryServices): ListedEntry {
+  const use = services.catalog.usage.tiers.ofEntry(entry.id).map(({ tier, ...done }) => ({ tier, ...tierUseView(done) }));
+  return { ...viewOf(entry, services), use };
 }
 
 /** SQLite knows neither globs nor searches as they are meant here: it gives the names, and only the page is read whole. */

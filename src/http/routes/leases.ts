@@ -4,6 +4,9 @@ import type { LeaseAnswer } from '../../api/api.ts';
 import { absolutePath, clientOf, parse } from '../parse.ts';
 import type { Services } from '../services.ts';
 
+/** A day: more is no load. */
+const longestLoadMs = 24 * 3600 * 1000;
+
 const which = z.union([z.literal(true), z.array(absolutePath)]).optional();
 const leaseBody = z.object({
   client: z.object({ app: z.string().max(200), pid: z.number().int().optional() }),
@@ -11,6 +14,11 @@ const leaseBody = z.object({
   end: which,
   /** Paths of copies that the client has besides those that this daemon gave it: from the catalog, say, while none ran. */
   given: z.array(absolutePath).max(100_000).default([]),
+  /** How long loads of copies took, from the lookup until the model was there. */
+  loaded: z
+    .array(z.object({ path: absolutePath, ms: z.number().min(0).max(longestLoadMs) }))
+    .max(10_000)
+    .default([]),
 });
 
 type LeaseServices = Pick<Services, 'leases' | 'handedOut' | 'catalog'>;
@@ -18,14 +26,19 @@ type LeaseServices = Pick<Services, 'leases' | 'handedOut' | 'catalog'>;
 /** A client reports the copies it still needs: renews its leases, or ends them. */
 export function leaseRoutes(app: FastifyInstance, { leases, handedOut, catalog }: LeaseServices): void {
   app.post('/api/leases', (request): LeaseAnswer => {
-    const { client: asked, renew, end, given } = parse(leaseBody, request.body);
+    const { client: asked, renew, end, given, loaded } = parse(leaseBody, request.body);
     const client = clientOf({ app: asked.app, ...(asked.pid !== undefined && { pid: asked.pid }) }, request);
     if (renew !== undefined) leases.renew(client, renew);
     if (end !== undefined) leases.end(client, end);
+    const sourceOf = (path: string) => catalog.entries.byId(catalog.copies.byPath(path)?.entryId ?? 0)?.path;
     for (const path of given) {
-      const copy = catalog.copies.byPath(path);
-      const source = copy && catalog.entries.byId(copy.entryId)?.path;
+      const source = sourceOf(path);
       if (source !== undefined) handedOut.note(path, source, client);
+    }
+    for (const { path, ms } of loaded) {
+      const source = sourceOf(path);
+      const tier = catalog.copies.byPath(path)?.tier;
+      if (tier && source !== undefined) catalog.usage.tiers.add(tier, source, { loads: 1, loadMs: ms });
     }
     return { leases: leases.of(client), seen: handedOut.heard(client) };
   });

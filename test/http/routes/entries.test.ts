@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { EntriesAnswer, EntryView, RemovalAnswer, WarmAnswer } from '../../../src/api/api.ts';
+import type { EntryView, RemovalAnswer, WarmAnswer } from '../../../src/api/api.ts';
+import type { EntriesAnswer } from '../../../src/api/entries.ts';
 import { createClient } from '../../helpers/services.ts';
 
 /** A client over a cache with three copies. */
@@ -39,7 +40,10 @@ describe('GET /api/cache/entries', () => {
           lastUsedAt: expect.stringMatching(/Z$/),
           pinned: false,
           leased: true,
-          copies: [{ tier: 'ssd', path: placeOf(a), state: 'ready', bytes: 1000, hash }],
+          copies: [
+            { tier: 'ssd', path: placeOf(a), state: 'ready', bytes: 1000, hash, createdAt: expect.stringMatching(/Z$/) },
+          ],
+          use: [{ tier: 'ssd', hits: 1, evictions: 0, rejected: 0, loads: 0, averageLoadMs: null }],
         },
       ],
     } satisfies EntriesAnswer);
@@ -55,6 +59,8 @@ describe('GET /api/cache/entries', () => {
     ['?sort=name&limit=2&offset=2', 'c', 3],
     ['?sort=name&offset=99', '', 3],
     ['?cached=false', '', 0],
+    ['?tier=ssd&sort=name', 'abc', 3],
+    ['?tier=ram', '', 0],
     ['?pinned=true', '', 0],
     ['?category=', null, 0],
   ])('%s', async (query, expected, total) => {
@@ -101,6 +107,14 @@ describe('POST /api/cache/pin and unpin', () => {
 });
 
 describe('POST /api/cache/evict', () => {
+  test('takes copies out of one tier only', async () => {
+    const { post, a, placeOf } = await arrange();
+    expect((await post('/api/cache/evict', { paths: [a], tier: 'ram' })).body).toMatchObject({ files: 0, removed: [] });
+    expect(existsSync(placeOf(a))).toBe(true);
+    expect((await post('/api/cache/evict', { paths: [a], tier: 'ssd' })).body).toMatchObject({ files: 1 });
+    expect(existsSync(placeOf(a))).toBe(false);
+  });
+
   test('takes copies out, however often a file is named, and says so once', async () => {
     const { post, a, b, placeOf } = await arrange();
     const request = { ids: [1], paths: [a, b], names: ['loras/a.safetensors'] };

@@ -1,5 +1,6 @@
 import { describe, expect, test, vi } from 'vitest';
 import type { JobView, LeaseAnswer } from '../../../src/api/api.ts';
+import type { StatsAnswer } from '../../../src/api/stats.ts';
 import { CacheError } from '../../../src/core/errors.ts';
 import { fingerprintOf } from '../../helpers/files.ts';
 import { soon } from '../../helpers/patience.ts';
@@ -52,13 +53,28 @@ describe('/api/leases', () => {
     expect(leases.isLeased(b)).toBe(false);
   });
 
-  test.each([{}, { client: {} }, { client: { app: 'x' }, renew: false }, { client: { app: 'x' }, end: ['relative'] }])(
-    'refuses %j',
-    async (payload) => {
-      const { post } = createClient();
-      expect((await post('/api/leases', payload)).status).toBe(400);
-    },
-  );
+  test('learns how long loads took, by tier', async () => {
+    const { post, get, source, copy, placeOf } = createClient();
+    const { path } = source('loras/a.safetensors', 1000);
+    await copy(path);
+    const loaded = [300, 500].map((ms) => ({ path: placeOf(path), ms }));
+    const unknown = { path: '/cache/no/copy', ms: 9 };
+    expect((await post('/api/leases', { client: { app: 'comfyui', pid: 1 }, loaded: [...loaded, unknown] })).status).toBe(200);
+    const { body } = await get('/api/cache/stats');
+    await get('/api/cache/entries');
+    expect((body as StatsAnswer).tiers).toMatchObject([{ tier: 'ssd', loads: 2, averageLoadMs: 400 }]);
+  });
+
+  test.each([
+    {},
+    { client: {} },
+    { client: { app: 'x' }, renew: false },
+    { client: { app: 'x' }, end: ['relative'] },
+    { client: { app: 'x' }, loaded: [{ path: '/a', ms: -1 }] },
+  ])('refuses %j', async (payload) => {
+    const { post } = createClient();
+    expect((await post('/api/leases', payload)).status).toBe(400);
+  });
 });
 
 describe('/api/roots', () => {
