@@ -1,4 +1,4 @@
-import { Agent, type ClientRequestArgs, type IncomingMessage, request as openRequest } from 'node:http';
+import type { ClientRequestArgs, IncomingMessage } from 'node:http';
 import type { Duplex, Readable } from 'node:stream';
 import {
   answerHeader,
@@ -11,6 +11,7 @@ import {
   ProvenSession,
   scheme,
 } from '../runtime/mutual-proof.ts';
+import { nodeHttp } from '../runtime/node-http.ts';
 import { deadline } from './deadline.ts';
 
 /** The daemon's address, and the secret that both sides prove to know. */
@@ -132,7 +133,7 @@ export class Connection {
     connectMs?: number,
   ): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
-      const outgoing = openRequest({ ...this.#server, path, method, headers, agent: this.#agent, signal });
+      const outgoing = nodeHttp.request({ ...this.#server, path, method, headers, agent: this.#agent, signal });
       outgoing.once('response', resolve);
       outgoing.on('error', reject);
       if (connectMs !== undefined) {
@@ -179,7 +180,7 @@ export interface Answer {
 }
 
 /** A proof holds for one connection; after its end, nothing is sent over another. */
-class OneConnection extends Agent {
+class OneConnection extends nodeHttp.Agent {
   #made = false;
 
   override createConnection(options: ClientRequestArgs, callback?: (err: Error | null, stream: Duplex) => void) {

@@ -1,9 +1,10 @@
-import { Agent as HttpAgent, request as httpRequest, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
+import type { Agent as HttpAgent, IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { CacheError } from '../core/errors.ts';
 import { errnoOf } from './errnos.ts';
+import { nodeHttp } from './node-http.ts';
 
 /** A server of this machine accepts at once, one far away within a second. */
 const connectMs = 10_000;
@@ -35,14 +36,14 @@ export class Upstream implements Disposable {
   readonly #options: UpstreamOptions;
   readonly #base: URL;
   readonly #agent: HttpAgent;
-  readonly #request: typeof httpRequest;
+  readonly #request: typeof nodeHttp.request;
 
   constructor(options: UpstreamOptions) {
     this.#options = options;
     this.#base = new URL(options.url);
     const isTls = this.#base.protocol === 'https:';
-    this.#agent = isTls ? new HttpsAgent({ keepAlive: true }) : new HttpAgent({ keepAlive: true });
-    this.#request = isTls ? httpsRequest : httpRequest;
+    this.#agent = isTls ? new HttpsAgent({ keepAlive: true }) : new nodeHttp.Agent({ keepAlive: true });
+    this.#request = isTls ? httpsRequest : nodeHttp.request;
   }
 
   /**
