@@ -1,6 +1,6 @@
 /**
- * For other Node programs: `createResolver().resolve(path)` answers where to open a model file, and `createMemo()` keeps what they
- * compute (docs/MEMO.md).
+ * For other Node programs: `createResolver().resolve(path)` answers where to open a model file, `createMemo()` keeps what they
+ * compute (docs/MEMO.md), and `presets.t2vOneStage({ prompt })` and its like give prompts for ComfyUI (docs/PRESETS.md).
  */
 export { CoalescedError, createMemo, type Memo } from './client/memo.ts';
 export type { Invalidate, KeepOptions, MemoizeOptions, MemoOptions } from './client/memo-options.ts';
@@ -12,3 +12,5 @@ export {
   type Resolver,
   type ResolverOptions,
 } from './client/resolver.ts';
+export * as presets from './presets/functions.ts';
+export type { ApiPrompt } from './presets/graph.ts';

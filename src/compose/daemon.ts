@@ -20,6 +20,7 @@ import { composeAnswering, lookupOptionsOf } from './answering.ts';
 import { composeCopying, copyOptionsOf, startCopying } from './copying.ts';
 import { openLlm } from './llm.ts';
 import { openMemo } from './memo.ts';
+import { openPresets } from './presets.ts';
 import { openPrompts } from './prompts.ts';
 import { isLeftOutBy, openSettings, rulesOf } from './settings.ts';
 import { openSources } from './sources.ts';
@@ -114,6 +115,7 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
   const memo = openMemo({ ...shared, bound: () => rules.bound(tier), tier, settings, speeds });
   const llm = openLlm({ ...context, config, memo });
   const prompts = openPrompts({ ...shared, config, settings, workflows: answering.workflows, memo });
+  const presets = openPresets({ ...shared, ...answering, stateDir: config.stateDir, settings, memo });
   const { limitKeeper } = copying;
   settings.guardLimit((limit) => limitKeeper.leavingUnder(rules.bounds.under(limit)));
   settings.onChange((changed) => {
@@ -133,6 +135,7 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
       memo,
       llm,
       prompts,
+      presets,
       daemon: { version, startedAt: clock.monotonic(), cacheDir: tier.dir, stop: stopped.resolve },
       settings,
       roots,
@@ -157,6 +160,7 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
   void accounts.ready.then(() => {
     startCopying(copying);
     memo.manage.begin();
+    void presets.warmUp();
     upkeep.scrub.start();
   });
   // While the daemon closes, the accounts must not become complete, nor the work above start.

@@ -231,6 +231,13 @@ export const keys: { readonly [F in keyof Config]: Key<Config[F]> } = {
     parse: moreThanZero(parseDuration, 'off'),
   },
   ...memoKeys,
+  presetGraphs: {
+    name: 'AUTOCACHE_PRESET_GRAPHS',
+    default: '32',
+    meaning: 'most compiled graphs of presets that are kept',
+    live: true,
+    parse: wholeNumber(0, 10_000),
+  },
   ...llmKeys,
   listen: {
     name: 'AUTOCACHE_LISTEN',

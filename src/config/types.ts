@@ -75,6 +75,8 @@ export interface Config {
   memoCode: CodeCheck;
   /** Where results are shared with other machines; null = nowhere. */
   memoRedis: RedisServers | null;
+  /** Most compiled graphs of presets. */
+  presetGraphs: number;
   /** Base address of an OpenAI-compatible API, such as `http://127.0.0.1:8080/v1/`; null = none. */
   llmUrl: string | null;
   /** Longest silence of that server; null = without end. */

@@ -1,9 +1,9 @@
 /** `JSON.rawJSON`, which TypeScript does not know yet: what it gives is printed as it was written. */
 const { rawJSON } = JSON as typeof JSON & { rawJSON(text: string): unknown };
 
-/** An integer that JSON prints with all its digits: seeds have 64 bits. */
-export function exactInteger(value: number | bigint): unknown {
-  return typeof value === 'number' ? value : rawJSON(String(value));
+/** JSON prints it with all its digits: seeds have 64 bits. */
+export function exactInteger(value: bigint): unknown {
+  return rawJSON(String(value));
 }
 
 /** Parses JSON that is to be printed again: integers beyond 2^53 keep their digits. @throws SyntaxError */

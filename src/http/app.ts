@@ -19,6 +19,7 @@ import { memoBlobRoutes } from './routes/memo-blobs.ts';
 import { memoComfyuiRoutes } from './routes/memo-comfyui.ts';
 import { MemoPlane } from './routes/memo-plane.ts';
 import { metricsRoutes } from './routes/metrics.ts';
+import { presetRoutes } from './routes/presets.ts';
 import { promptRoutes } from './routes/prompts.ts';
 import { rootRoutes } from './routes/roots.ts';
 import { stuckRoutes } from './routes/stuck.ts';
@@ -77,6 +78,7 @@ export function createApp(services: Services, options: GuardOptions): FastifyIns
   memoRoutes(app, services, limit);
   memoComfyuiRoutes(app, services);
   memoBlobRoutes(app, services, proofs);
+  presetRoutes(app, services, limit);
   llmRoutes(app, services, { proofs, token: options.token, translate: (thrown) => translate(thrown, services.log) });
   promptRoutes(app, services, proofs);
   eventRoutes(app, services, proofs);

@@ -8,6 +8,7 @@ import type { Lookup } from '../lookup/lookup.ts';
 import type { LookupStats } from '../lookup/stats.ts';
 import type { Memo } from '../memo/memo.ts';
 import type { Policy } from '../policy/policy.ts';
+import type { Presets } from '../presets/presets.ts';
 import type { Prompts } from '../prompts/prompts.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Events } from '../runtime/events.ts';
@@ -106,6 +107,7 @@ export interface Services {
   /** Null when no language model's server is configured. */
   llm: Llm | null;
   prompts: Prompts;
+  presets: Presets;
   published: PublishedCheck;
   written: WrittenFiles;
 }

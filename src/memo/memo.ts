@@ -7,6 +7,7 @@ import { type Result, resultFields } from './answers.ts';
 import type { Asker, Presence } from './asker.ts';
 import { type FindDeps, type Found, find, type Question } from './find.ts';
 import { Flights, type Lease } from './flights.ts';
+import type { GraphRows } from './graph-rows.ts';
 import { Manage } from './manage.ts';
 import { Opened, type OpenedDeps } from './opened.ts';
 import { draft, type PutDeps, type PutRequest, refusal, resultOf, storeValue } from './put.ts';
@@ -64,6 +65,17 @@ export class Memo implements AsyncDisposable {
 
   get mode(): MemoMode {
     return this.#deps.mode();
+  }
+
+  /** What `use` makes of the compiled graphs of presets; null while there is no place for them, or when it fails. */
+  withGraphs<T>(use: (rows: GraphRows) => T): T | null {
+    try {
+      const store = this.#deps.mode() === 'on' && this.#deps.state() === 'here' ? this.#opened.store : null;
+      return store && use(store.graphs);
+    } catch (error) {
+      this.#opened.trouble(error);
+      return null;
+    }
   }
 
   /** `{"state":"hit",…}` or a miss. */

@@ -116,6 +116,20 @@ const migrations: readonly string[] = [
   -- missed: results have changed while it was not in use.
   CREATE TABLE shared_servers (server TEXT PRIMARY KEY, missed INTEGER NOT NULL) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- Compiled graphs of presets. config, prompt, models: JSON. last_use orders what leaves first.
+  CREATE TABLE graphs (
+    key BLOB PRIMARY KEY,
+    preset TEXT NOT NULL,
+    config TEXT NOT NULL,
+    prompt TEXT NOT NULL,
+    models TEXT NOT NULL,
+    hits INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    last_use INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** The schema of `memo.db`: a file of its own, for it changes much, and losing it costs only what can be computed again. */

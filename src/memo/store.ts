@@ -7,6 +7,7 @@ import { BlobFiles, type UnfinishedBlob } from './blob-files.ts';
 import { type Blob, Blobs } from './blobs.ts';
 import { Entries } from './entries.ts';
 import { type Entry, inlineBytes, type Value } from './entry.ts';
+import { GraphRows } from './graph-rows.ts';
 import { InUse } from './in-use.ts';
 import { Namespaces } from './namespaces.ts';
 import { Recent } from './recent.ts';
@@ -57,6 +58,7 @@ export class Store implements Disposable {
   readonly namespaces: Namespaces;
   readonly usage: MemoUsage;
   readonly room: Room;
+  readonly graphs: GraphRows;
   /** What other machines have still to be told. */
   readonly owed: Owed;
   /** Blobs that programs were given. */
@@ -79,6 +81,7 @@ export class Store implements Disposable {
     this.files = new BlobFiles(deps.dir);
     this.namespaces = new Namespaces(database);
     this.usage = new MemoUsage(database, this.entries, deps.clock);
+    this.graphs = new GraphRows(database);
     this.inUse = new InUse(deps.clock);
     this.uploads = new InUse(deps.clock);
     this.#recent = new Recent(deps.ramBytes);

@@ -87,7 +87,7 @@ export const nodeClasses = {
   }>().gives('SIGMAS'),
   ManualSigmas: takes<{ sigmas: string }>().gives('SIGMAS'),
   SplitSigmas: takes<{ sigmas: Link<'SIGMAS'>; step: number }>().gives('SIGMAS', 'SIGMAS'),
-  RandomNoise: takes<{ noise_seed: unknown }>().gives('NOISE'),
+  RandomNoise: takes<{ noise_seed: number | bigint | string }>().gives('NOISE'),
   DisableNoise: takes<Record<never, never>>().gives('NOISE'),
   KSamplerSelect: takes<{ sampler_name: 'euler' | 'euler_ancestral' }>().gives('SAMPLER'),
   SamplerCustomAdvanced: takes<{

@@ -15,6 +15,11 @@ export interface Preset {
   /** The models that it can be made for, the usual one first; empty when there is no choice. */
   families: readonly FamilyName[];
   slots: readonly Slot[];
-  /** @throws CacheError BAD_REQUEST for settings that do not fit together */
+  /** The text of its file; left out for those that autocached builds itself. */
+  source?: string;
+  /**
+   * @param settings open slots hold `{{name}}`, which goes into the prompt
+   * @throws CacheError BAD_REQUEST for settings that do not fit together
+   */
   build(settings: Settings, family: FamilyName | null, nameOf?: NameOf): Compiled;
 }

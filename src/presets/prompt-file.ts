@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import { CacheError, messageOf } from '../core/errors.ts';
-import { exactInteger, parseForPrinting } from '../core/json.ts';
+import { parseForPrinting } from '../core/json.ts';
 import { analyze } from '../workflow/analyze.ts';
 import type { ApiPrompt, ModelFile, NameOf } from './graph.ts';
+import { fillOpen, mapInputs, slotForm } from './open-slots.ts';
 import type { Preset } from './preset.ts';
-import { numberOf, numeral, type Settings, type Slot, type SlotValue } from './slots.ts';
+import { numberOf, numeral, type Slot, type SlotValue } from './slots.ts';
 
 const node = z.looseObject({ class_type: z.string(), inputs: z.record(z.string(), z.unknown()) });
 const prompt = z.record(z.string(), node);
@@ -18,9 +19,6 @@ const described = z.strictObject({
   prompt,
 });
 
-/** `{{name}}`, or `{{name=default}}`. */
-const slotForm = /\{\{\s*([A-Za-z_]\w*)\s*(?:=([^{}]*))?\}\}/g;
-
 /**
  * A preset that is an API prompt with slots in its texts: `"text": "{{prompt}}, at night"`, `"seed": "{{seed=0}}"`. A text that is
  * one slot takes the type of what fills it. The prompt may stand alone, or with its description and the places of its models.
@@ -28,14 +26,14 @@ const slotForm = /\{\{\s*([A-Za-z_]\w*)\s*(?:=([^{}]*))?\}\}/g;
  */
 export function presetOfFile(name: string, text: string): Preset {
   const file = read(name, text);
-  const slots = slotsOf(file);
   return {
     name,
     description: file.description,
     families: [],
-    slots,
+    slots: slotsOf(file),
+    source: text,
     build(settings, _family, nameOf) {
-      const filled = filledPrompt(file.prompt, settings);
+      const filled = fillOpen(file.prompt, settings as Record<string, SlotValue>);
       const models = modelsOf(filled, file.models);
       return { prompt: renamed(filled, models, nameOf), models };
     },
@@ -62,7 +60,7 @@ function read(name: string, text: string): PromptFile {
 
 function slotsOf({ prompt, slots: meanings }: PromptFile): Slot[] {
   const found = new Map<string, Slot>();
-  const note = (text: string) => {
+  mapInputs(prompt, (text) => {
     for (const [, name = '', byDefault] of text.matchAll(slotForm)) {
       const known = found.get(name);
       if (known && (known.default !== undefined || byDefault === undefined)) continue;
@@ -70,27 +68,20 @@ function slotsOf({ prompt, slots: meanings }: PromptFile): Slot[] {
       found.set(name, { name, kind: 'any', meaning, ...(byDefault !== undefined && { default: literal(byDefault) }) });
     }
     return text;
-  };
-  for (const { inputs } of Object.values(prompt)) mapTexts(inputs, note);
-  return [...found.values()];
+  });
+  // A slot that names a model decides what the graph loads: it is tried with a name.
+  const tried = mapInputs(prompt, (text) => text.replace(slotForm, (_, name: string) => fileFor(name)));
+  const models = new Set(analyze(tried).models.map(({ name }) => name));
+  return [...found.values()].map((slot) => ({ ...slot, isOpen: !models.has(fileFor(slot.name)) }));
+}
+
+function fileFor(slot: string): string {
+  return `${slot}.safetensors`;
 }
 
 function literal(text: string): SlotValue {
   if (text === 'true' || text === 'false') return text === 'true';
   return numeral.test(text) ? numberOf(text) : text;
-}
-
-function filledPrompt(prompt: PromptFile['prompt'], settings: Settings): ApiPrompt {
-  const fill = (text: string) => {
-    const [, only] = new RegExp(`^${slotForm.source}$`).exec(text) ?? [];
-    if (only !== undefined) return json(settings[only]);
-    return text.replace(slotForm, (_whole, name: string) => String(settings[name]));
-  };
-  return mapInputs(prompt, fill);
-}
-
-function json(value: SlotValue | undefined): unknown {
-  return typeof value === 'bigint' ? exactInteger(value) : value;
 }
 
 /** Those that it names, with their addresses as far as the file tells them. */
@@ -105,21 +96,4 @@ function renamed(prompt: ApiPrompt, models: readonly ModelFile[], nameOf: NameOf
   if (!nameOf) return prompt;
   const names = new Map(models.map((file) => [file.name, nameOf(file)]));
   return mapInputs(prompt, (text) => names.get(text) ?? text);
-}
-
-function mapInputs(prompt: PromptFile['prompt'], change: (text: string) => unknown): ApiPrompt {
-  return Object.fromEntries(
-    Object.entries(prompt).map(([id, node]) => [
-      id,
-      { ...node, inputs: mapTexts(node.inputs, change) as ApiPrompt[string]['inputs'] },
-    ]),
-  );
-}
-
-function mapTexts(value: unknown, change: (text: string) => unknown): unknown {
-  if (typeof value === 'string') return change(value);
-  if (Array.isArray(value)) return value.map((item) => mapTexts(item, change));
-  // What parseForPrinting keeps as it was written is frozen.
-  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, mapTexts(item, change)]));
 }

@@ -17,6 +17,8 @@ interface Common {
   meaning: string;
   /** Left out: it must be given. */
   default?: SlotValue;
+  /** It stays open in the compiled graph: one graph serves every text and seed. */
+  isOpen?: boolean;
 }
 
 interface Bounds {

@@ -48,6 +48,7 @@ const defaults: Config = {
   memoComfyui: 'text',
   memoCode: 'strict',
   memoRedis: null,
+  presetGraphs: 32,
   llmUrl: null,
   llmTimeoutMs: 600_000,
   listen: { host: '127.0.0.1', port: 8189 },

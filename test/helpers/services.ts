@@ -2,6 +2,7 @@ import type { FastifyInstance, InjectOptions } from 'fastify';
 import { onTestFinished, vi } from 'vitest';
 import type { RootView } from '../../src/api/api.ts';
 import { openMemo } from '../../src/compose/memo.ts';
+import { openPresets } from '../../src/compose/presets.ts';
 import { openPrompts } from '../../src/compose/prompts.ts';
 import { openUpkeep } from '../../src/compose/upkeep.ts';
 import { ServedSettings } from '../../src/config/served-settings.ts';
@@ -49,6 +50,7 @@ export function createServices(options: LookupRigOptions = {}) {
     memo,
     llm: null,
     prompts: openPrompts({ ...rig, config: { comfyuiUrl: null }, settings, memo }),
+    presets: openPresets({ ...rig, settings, memo, stateDir: tempDir() }),
     daemon: { version: '1.2.3', startedAt: rig.clock.monotonic(), cacheDir: rig.tier.dir, stop },
     bound: () => rig.bound,
     policy: () => policies[settings.current.policy](policyContext),

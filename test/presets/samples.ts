@@ -1,4 +1,4 @@
-import { choose } from '../../src/presets/compile.ts';
+import { choose, compile } from '../../src/presets/compile.ts';
 import type { Library } from '../../src/presets/library.ts';
 import type { Compiled } from '../../src/presets/preset.ts';
 
@@ -27,7 +27,7 @@ export function samples(library: Library): Sample[] {
       return fillings.map((one) => {
         const chosen = choose(preset, { ...one, family });
         const title = [name, family, 'images' in one && takesStart ? 'with an image' : undefined].filter(Boolean).join(', ');
-        return { title, compiled: preset.build(chosen.settings, chosen.family) };
+        return { title, compiled: compile(chosen) };
       });
     });
   });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { choose } from '../../src/presets/compile.ts';
+import { choose, compile, graphOf } from '../../src/presets/compile.ts';
 import { Library } from '../../src/presets/library.ts';
 import { presetOfFile } from '../../src/presets/prompt-file.ts';
 
@@ -7,8 +7,7 @@ const library = new Library(null);
 const prompt = 'a lighthouse';
 
 function compiled(name: string, given: Record<string, unknown>) {
-  const { preset, settings, family } = choose(library.find(name), given);
-  return preset.build(settings, family);
+  return compile(choose(library.find(name), given));
 }
 
 /** The inputs of all nodes of a class. */
@@ -89,8 +88,7 @@ test('a quantized preset differs in its files only', () => {
 describe('a prompt of the user with slots', () => {
   const node = (inputs: object) => JSON.stringify({ 1: { class_type: 'KSampler', inputs } });
   const filled = (text: string, given: Record<string, unknown>) => {
-    const { preset, settings } = choose(presetOfFile('mine', text), given);
-    return preset.build(settings, null).prompt['1']?.inputs;
+    return compile(choose(presetOfFile('mine', text), given)).prompt['1']?.inputs;
   };
 
   test('keeps types: a text that is one slot takes what fills it', () => {
@@ -113,8 +111,7 @@ describe('a prompt of the user with slots', () => {
 
   test('keeps the digits of large seeds, in the file and in a slot', () => {
     const text = node({ seed: '{{seed=18446744073709551615}}', other: 1 }).replace('1}}}', '9007199254740993}}}');
-    const { preset, settings } = choose(presetOfFile('mine', text), {});
-    expect(JSON.stringify(preset.build(settings, null).prompt)).toContain(
+    expect(JSON.stringify(compile(choose(presetOfFile('mine', text), {})).prompt)).toContain(
       '"seed":18446744073709551615,"other":9007199254740993',
     );
   });
@@ -127,8 +124,8 @@ describe('a prompt of the user with slots', () => {
       2: loader('{{second=b.safetensors}}'),
       3: { class_type: 'SaveImage', inputs: { images: ['1', 0], also: ['2', 0], filename_prefix: 'x' } },
     };
-    const { preset, settings } = choose(presetOfFile('mine', JSON.stringify({ models, prompt: graph })), {});
-    const built = preset.build(settings, null, ({ name }) => `mine/${name}`);
+    const preset = presetOfFile('mine', JSON.stringify({ models, prompt: graph }));
+    const built = graphOf(choose(preset, {}), ({ name }) => `mine/${name}`);
     const second = { category: 'checkpoints', name: 'b.safetensors', url: null };
     expect(new Set(built.models)).toEqual(new Set([...models, second]));
     expect(built.prompt['2']?.inputs).toEqual({ ckpt_name: 'mine/b.safetensors' });

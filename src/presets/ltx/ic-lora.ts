@@ -12,7 +12,7 @@ import { encode } from './text.ts';
 
 const slots: readonly Slot[] = [
   prompt,
-  { name: 'video', kind: 'text', meaning: 'the video to be guided by, a file of the input folder' },
+  { name: 'video', kind: 'text', isOpen: true, meaning: 'the video to be guided by, a file of the input folder' },
   { name: 'lora', kind: 'text', default: '', meaning: "another IC-LoRA in loras, in place of the family's" },
   { name: 'loraStrength', kind: 'number', default: 1, min: -10, max: 10, meaning: 'strength of the IC-LoRA' },
   start,

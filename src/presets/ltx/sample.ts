@@ -1,6 +1,6 @@
-import { exactInteger } from '../../core/json.ts';
 import type { Graph } from '../graph.ts';
 import type { Link } from '../node-classes.ts';
+import type { Seed } from './slots.ts';
 import type { Conditioned } from './text.ts';
 
 type SamplerName = 'euler' | 'euler_ancestral';
@@ -8,7 +8,7 @@ type SamplerName = 'euler' | 'euler_ancestral';
 export interface Sampled extends Conditioned {
   model: Link<'MODEL'>;
   latent: Link<'LATENT'>;
-  seed: number | bigint;
+  seed: Seed;
 }
 
 /** The noise levels that the distilled models were trained for, and the last of them, for a second stage. */
@@ -39,7 +39,7 @@ export function guided(
   const [coupled] = graph.add('LTXVModalityGuidance', { model: inSpaceAndTime, modality_scale: 3, ...range });
   const patched = isAdaptive ? reusing(graph, coupled, guidanceEnds) : coupled;
   const [guider] = graph.add('LTXVDualCFGGuider', { model: patched, ...text, video_cfg: 3, audio_cfg: 7 });
-  const [noise] = graph.add('RandomNoise', { noise_seed: exactInteger(seed) });
+  const [noise] = graph.add('RandomNoise', { noise_seed: seed });
   const [sampler] = graph.add('KSamplerSelect', { sampler_name: 'euler' });
   const [sigmas] = graph.add('LTXVScheduler', { steps, max_shift: 2.05, base_shift: 0.95, stretch: true, terminal: 0.1 });
   if (!isAdaptive) {
@@ -81,7 +81,7 @@ function unguided(
   { model, latent, seed, sigmas: levels, sampler: name, ...text }: Sampled & { sigmas: string; sampler: SamplerName },
 ): Link<'LATENT'> {
   const [guider] = graph.add('CFGGuider', { model, ...text, cfg: 1 });
-  const [noise] = graph.add('RandomNoise', { noise_seed: exactInteger(seed) });
+  const [noise] = graph.add('RandomNoise', { noise_seed: seed });
   const [sampler] = graph.add('KSamplerSelect', { sampler_name: name });
   const [sigmas] = graph.add('ManualSigmas', { sigmas: levels });
   const [sampled] = graph.add('SamplerCustomAdvanced', { noise, guider, sampler, sigmas, latent_image: latent });

@@ -1,5 +1,8 @@
 import type { PlacedImage, Slot } from '../slots.ts';
 
+/** A number, or the slot that is filled before the graph runs. */
+export type Seed = number | bigint | string;
+
 /** The filled slots of the presets for LTX; each has those that it names. */
 export interface LtxSettings {
   prompt: string;
@@ -8,7 +11,7 @@ export interface LtxSettings {
   height: number;
   frames: number;
   fps: number;
-  seed: number | bigint;
+  seed: Seed;
   steps: number;
   images: readonly PlacedImage[];
   video: string;
@@ -19,8 +22,19 @@ export interface LtxSettings {
 
 const unwanted = 'low quality, blurry, distorted, flickering, watermark, subtitles';
 
-export const prompt: Slot = { name: 'prompt', kind: 'text', meaning: 'what happens, what it looks and sounds like' };
-export const negative: Slot = { name: 'negative', kind: 'text', default: unwanted, meaning: 'what to keep away from' };
+export const prompt: Slot = {
+  name: 'prompt',
+  kind: 'text',
+  isOpen: true,
+  meaning: 'what happens, what it looks and sounds like',
+};
+export const negative: Slot = {
+  name: 'negative',
+  kind: 'text',
+  isOpen: true,
+  default: unwanted,
+  meaning: 'what to keep away from',
+};
 export const steps: Slot = {
   name: 'steps',
   kind: 'integer',
@@ -48,7 +62,7 @@ export function common({ width, height, multipleOf }: { width: number; height: n
     { name: 'height', ...pixels, default: height, meaning: 'pixels' },
     { name: 'frames', kind: 'integer', default: 121, min: 9, max: 993, multipleOf: 8, plus: 1, meaning: 'length of the video' },
     { name: 'fps', kind: 'number', default: 24, min: 1, max: 120, meaning: 'frames a second' },
-    { name: 'seed', kind: 'seed', default: 0, meaning: 'another seed gives another video' },
-    { name: 'output', kind: 'text', default: 'video/autocached', meaning: "file below ComfyUI's output folder" },
+    { name: 'seed', kind: 'seed', isOpen: true, default: 0, meaning: 'another seed gives another video' },
+    { name: 'output', kind: 'text', isOpen: true, default: 'video/autocached', meaning: "file below ComfyUI's output folder" },
   ];
 }

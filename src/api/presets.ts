@@ -1,0 +1,72 @@
+import type { JobView, WarmItem } from './api.ts';
+
+/** Presets on the wire (docs/PRESETS.md). */
+
+export interface SlotView {
+  name: string;
+  kind: 'text' | 'integer' | 'number' | 'seed' | 'images' | 'any';
+  meaning: string;
+  required: boolean;
+  /** Left out when there is none. */
+  default?: unknown;
+}
+
+export interface PresetView {
+  name: string;
+  description: string;
+  /** What it can be made for, the usual one first; empty when there is no choice. */
+  families: string[];
+  /** `user`: a file in `presets` of the state directory. */
+  origin: 'built-in' | 'user';
+  slots: SlotView[];
+  /** Why its file cannot be used; then it has no slots. */
+  problem: string | null;
+}
+
+/** The table of compiled graphs. */
+export interface GraphsAnswer {
+  items: number;
+  max: number;
+  /** Since the start. */
+  hits: number;
+  misses: number;
+  /** Of both; null before the first. */
+  hitRate: number | null;
+  /** The last used first. */
+  graphs: { key: string; preset: string; config: unknown; hits: number; createdAt: number; expiresAt: number }[];
+}
+
+export interface PresetsAnswer {
+  presets: PresetView[];
+  graphs: Omit<GraphsAnswer, 'graphs'>;
+}
+
+/** A file that a preset loads. */
+export interface PresetModel extends Pick<WarmItem, 'path' | 'tier' | 'ready' | 'size' | 'word' | 'why'> {
+  category: string;
+  name: string;
+  /** Where it is published. */
+  url: string | null;
+  /** `away`: its folder does not answer. */
+  state: 'here' | 'away' | 'missing';
+}
+
+/** A preset that was compiled for this machine. */
+export interface CompiledAnswer {
+  name: string;
+  family: string | null;
+  /** For ComfyUI's `POST /prompt`. */
+  prompt: Record<string, { class_type: string; inputs: Record<string, unknown> }>;
+  /** In load order. */
+  models: PresetModel[];
+  missing: number;
+  /** Nodes that ComfyUI does not have; empty while it has not told its nodes. */
+  lacks: string[];
+  /** Whether the graph was in the table. */
+  graph: 'hit' | 'miss';
+}
+
+/** The same with the copies that were started for it. */
+export interface PresetAnswer extends CompiledAnswer {
+  jobs: JobView[];
+}

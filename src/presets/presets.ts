@@ -1,0 +1,138 @@
+import { hash } from 'node:crypto';
+import type { CompiledAnswer, GraphsAnswer, PresetsAnswer, PresetView, SlotView } from '../api/presets.ts';
+import { CacheError } from '../core/errors.ts';
+import { canonical } from '../memo/canonical.ts';
+import type { Log } from '../runtime/log.ts';
+import { version } from '../runtime/package.ts';
+import { isObject } from '../workflow/json.ts';
+import { type Chosen, choose, filled, graphOf, structureOf } from './compile.ts';
+import { type FindModelsDeps, type FoundModels, findModels } from './find-models.ts';
+import { GraphTable, type GraphTableDeps } from './graph-table.ts';
+import { Library, type Listed } from './library.ts';
+import { ltxPresets } from './ltx/presets.ts';
+import type { Compiled } from './preset.ts';
+import type { Slot } from './slots.ts';
+
+export interface PresetsDeps extends FindModelsDeps, GraphTableDeps {
+  stateDir: string;
+  log: Log;
+  /** ComfyUI's description of its nodes; null while it is not known. */
+  objectInfo(): unknown;
+}
+
+/** The presets of this machine, compiled for the models that lie here. */
+export class Presets {
+  readonly #deps: PresetsDeps;
+  readonly #library: Library;
+  readonly #table: GraphTable;
+
+  constructor(deps: PresetsDeps) {
+    this.#deps = deps;
+    this.#library = new Library(deps.stateDir);
+    this.#table = new GraphTable(deps);
+  }
+
+  list(): PresetsAnswer {
+    const { graphs: _, ...graphs } = this.#table.view();
+    return { presets: this.#library.list().map(viewOf), graphs };
+  }
+
+  /**
+   * @param given values of slots, and `family`
+   * @throws CacheError NOT_FOUND, BAD_REQUEST
+   */
+  async compile(name: string, given: Readonly<Record<string, unknown>>): Promise<CompiledAnswer> {
+    const chosen = choose(this.#library.find(name), given);
+    const { found, key, config } = await this.#look(chosen);
+    const known = this.#table.find(key);
+    const compiled = known ?? graphOf(chosen, found.nameOf);
+    if (!known) await this.#table.keep(key, { preset: name, config, compiled });
+    const prompt = filled(compiled.prompt, chosen);
+    return {
+      name,
+      family: chosen.family,
+      prompt,
+      models: found.models,
+      missing: found.models.filter(({ state }) => state === 'missing').length,
+      lacks: lacking(prompt, this.#deps.objectInfo()),
+      graph: known ? 'hit' : 'miss',
+    };
+  }
+
+  graphs(): GraphsAnswer {
+    return this.#table.view();
+  }
+
+  /** @returns how many graphs left */
+  clearGraphs(): number {
+    return this.#table.clear();
+  }
+
+  /** To be called when the size of the table has changed. */
+  trimGraphs(): Promise<void> {
+    return this.#table.trim();
+  }
+
+  /** Compiles the presets for LTX whose models are all here, with their usual settings. Never throws. */
+  async warmUp(): Promise<void> {
+    try {
+      for (const preset of ltxPresets)
+        for (const family of preset.families) await this.#warm(choose(preset, usual(preset, family)));
+    } catch (err) {
+      this.#deps.log.warn({ err }, 'the presets are not compiled ahead');
+    }
+  }
+
+  async #warm(chosen: Chosen): Promise<void> {
+    const { found, key, config } = await this.#look(chosen);
+    if (found.models.some(({ state }) => state !== 'here') || this.#table.has(key)) return;
+    await this.#table.keep(key, { preset: chosen.preset.name, config, compiled: graphOf(chosen, found.nameOf) });
+  }
+
+  /** What decides the graph, and its key. */
+  async #look(chosen: Chosen): Promise<{ found: FoundModels; key: string; config: string }> {
+    const { preset, family } = chosen;
+    const { models }: Compiled = graphOf(chosen);
+    const found = await findModels(this.#deps, models);
+    const structure = structureOf(chosen);
+    const source = preset.source ?? version;
+    const key = hash('sha256', canonical({ preset: preset.name, source, family, structure, models: found.identities }));
+    return { found, key, config: canonical({ family, ...structure }) };
+  }
+}
+
+function lacking(prompt: Compiled['prompt'], objectInfo: unknown): string[] {
+  if (!isObject(objectInfo)) return [];
+  const classes = new Set(Object.values(prompt).map(({ class_type }) => class_type));
+  return [...classes].filter((name) => !Object.hasOwn(objectInfo, name));
+}
+
+/** @throws CacheError SOURCE_MISSING or SOURCE_AWAY that lists every file that is not here, and where it is published */
+export function assertComplete({ name, models }: Pick<CompiledAnswer, 'name' | 'models'>): void {
+  const absent = models.filter(({ state }) => state !== 'here');
+  if (absent.length === 0) return;
+  const lines = absent.map(
+    ({ category, name, url, state }) => `\n  ${state}  ${category}/${name}  ${url ?? '(no address is known)'}`,
+  );
+  const code = absent.some(({ state }) => state === 'missing') ? 'SOURCE_MISSING' : 'SOURCE_AWAY';
+  throw new CacheError(code, `${absent.length} of ${models.length} files of ${name} are not here:${lines.join('')}`, {
+    hint: 'put each into the folder of its category below a model folder, or into a folder in there',
+  });
+}
+
+/** What the required slots take for a graph that serves any text; keyframes usually lie at both ends. */
+function usual({ slots }: { slots: readonly Slot[] }, family: string): Record<string, unknown> {
+  const required = slots.filter((slot) => slot.default === undefined);
+  const values = required.map(({ name, kind }) => [name, kind === 'images' ? ['a@0', 'b@-1'] : '']);
+  return { ...Object.fromEntries(values), family };
+}
+
+function viewOf({ name, preset, origin, problem }: Listed): PresetView {
+  const slots = preset?.slots.map(slotView) ?? [];
+  return { name, description: preset?.description ?? '', families: [...(preset?.families ?? [])], origin, slots, problem };
+}
+
+function slotView({ name, kind, meaning, default: byDefault }: Slot): SlotView {
+  const value = typeof byDefault === 'bigint' ? String(byDefault) : byDefault;
+  return { name, kind, meaning, required: byDefault === undefined, ...(byDefault !== undefined && { default: value }) };
+}
