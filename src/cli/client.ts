@@ -173,12 +173,21 @@ export class Client {
   }
 
   /** The daemon's events from now on: when this resolves, none is missed. Ends when `signal` aborts or the daemon goes away. */
-  async events(signal: AbortSignal): Promise<AsyncGenerator<DaemonEvent>> {
-    const call = this.#call('GET', '/api/events', {});
+  events(signal: AbortSignal): Promise<AsyncGenerator<DaemonEvent>> {
+    return this.stream('GET', '/api/events', { signal });
+  }
+
+  /** An answer that is a stream of events. Ends as `events` does. */
+  async stream<Event>(
+    method: string,
+    path: string,
+    { signal, ...options }: { signal: AbortSignal; body?: unknown },
+  ): Promise<AsyncGenerator<Event>> {
+    const call = this.#call(method, path, options);
     const answer = await this.#calls.stream(this.#found, call, signal).catch((error: unknown) => this.#unreachable(error));
     if ('text' in answer) return parse(answer);
     answer.setEncoding('utf8');
-    return quietEnd(readEvents(answer));
+    return quietEnd(readEvents<Event>(answer));
   }
 
   /** Any request, for commands of one part of the API. */
@@ -239,7 +248,7 @@ function parse<T>({ status, text }: CallAnswer): T {
 }
 
 /** A stream that breaks because one of the two sides went away is a stream that has ended. */
-async function* quietEnd(events: AsyncGenerator<DaemonEvent>): AsyncGenerator<DaemonEvent> {
+async function* quietEnd<Event>(events: AsyncGenerator<Event>): AsyncGenerator<Event> {
   try {
     yield* events;
   } catch (error) {

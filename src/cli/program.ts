@@ -20,6 +20,7 @@ import { addPin } from './commands/pin.ts';
 import { addPurge } from './commands/purge.ts';
 import { addRestart } from './commands/restart.ts';
 import { addRoot } from './commands/root.ts';
+import { addRun } from './commands/run.ts';
 import { addSimulate } from './commands/simulate.ts';
 import { addStart } from './commands/start.ts';
 import { addStatus } from './commands/status.ts';
@@ -137,6 +138,7 @@ function addCommands(program: Command, run: Run): void {
   addBringBack(program, run);
 
   program.commandsGroup('Results:');
+  addRun(program, run);
   addMemo(program, run);
   addKv(program, run);
 

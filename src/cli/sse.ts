@@ -4,23 +4,23 @@ import type { EventMap } from '../api/event-map.ts';
 export type DaemonEvent = { [K in keyof EventMap]: { name: K; data: EventMap[K] } }[keyof EventMap];
 
 /** Server-sent events out of text that arrives in pieces of any size. Comments (`: …`, the daemon's sign of life) are skipped. */
-export async function* readEvents(chunks: AsyncIterable<string>): AsyncGenerator<DaemonEvent> {
+export async function* readEvents<Event = DaemonEvent>(chunks: AsyncIterable<string>): AsyncGenerator<Event> {
   let rest = '';
   for await (const chunk of chunks) {
     const blocks = (rest + chunk).replaceAll('\r\n', '\n').split('\n\n');
     rest = blocks.pop() ?? '';
     for (const block of blocks) {
-      const event = parseBlock(block);
+      const event = parseBlock<Event>(block);
       if (event) yield event;
     }
   }
 }
 
-function parseBlock(block: string): DaemonEvent | null {
+function parseBlock<Event>(block: string): Event | null {
   const fields = block.split('\n').map((line) => /^(event|data): ?(.*)$/.exec(line));
   const valuesOf = (name: string) => fields.filter((field) => field?.[1] === name).map((field) => field?.[2]);
   const name = valuesOf('event').at(-1);
   const data = valuesOf('data');
   if (name === undefined || data.length === 0) return null;
-  return { name, data: JSON.parse(data.join('\n')) } as DaemonEvent;
+  return { name, data: JSON.parse(data.join('\n')) } as Event;
 }

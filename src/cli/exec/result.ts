@@ -1,9 +1,9 @@
-import { randomUUID } from 'node:crypto';
-import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdir, rename, rm, stat } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { ResultFile } from '../../client/memo-values.ts';
+import { makeFile } from '../make-file.ts';
 import type { Session } from '../session.ts';
 
 /** What is kept of a command that succeeded. */
@@ -30,19 +30,7 @@ export async function resultOf(
 
 /** Makes the files again, and says what the command said. @throws Error of node:fs; no file is left in part */
 export async function replay(session: Session, { stdout, stderr, outputs }: CommandResult): Promise<void> {
-  for (const { name, mode, file } of outputs) await restore(file.path, { to: resolve(session.cwd, name), mode });
+  for (const { name, mode, file } of outputs) await makeFile(file.path, { to: resolve(session.cwd, name), mode });
   await pipeline(createReadStream(stdout.path), session.out, { end: false });
   await pipeline(createReadStream(stderr.path), session.err, { end: false });
-}
-
-async function restore(from: string, { to, mode }: { to: string; mode: number }): Promise<void> {
-  await mkdir(dirname(to), { recursive: true });
-  const beside = `${to}.${randomUUID()}.new`;
-  try {
-    await pipeline(createReadStream(from), createWriteStream(beside, { flags: 'wx', mode }));
-    await rename(beside, to);
-  } catch (error) {
-    await rm(beside, { force: true });
-    throw error;
-  }
 }
