@@ -141,8 +141,9 @@ async function adoptProven({ catalog, tier, pauses, unproven, onSeen }: Reconcil
     const places = manifests.map((path) => copyOf(tier, path));
     const unentered = new Set(catalog.copies.unknown(places));
     const unknown = manifests.filter((_path, index) => unentered.has(places[index] ?? ''));
-    if (unknown.length > 0) adopted += catalog.transaction(() => unknown.filter((path) => adoptAt(path, catalog, tier)).length);
-    for (const path of unproven ? unknown : []) {
+    const left = unknown.length > 0 ? catalog.transaction(() => unknown.filter((path) => !adoptAt(path, catalog, tier))) : [];
+    adopted += unknown.length - left.length;
+    for (const path of unproven ? left : []) {
       const unsealed = readUnsealed(tier, path);
       if (unsealed) unproven?.take(tier, unsealed);
     }
