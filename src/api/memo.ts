@@ -58,6 +58,22 @@ export interface MemoFound {
   /** Of a `doc`. */
   blobs?: MemoBlob[];
   ageMs?: number;
+  /** It is the result of a text in other words. */
+  similar?: MemoLikeness;
+}
+
+/** Part of a hit with the result of another text. */
+export interface MemoLikeness {
+  /** Of that text. */
+  key: string;
+  /** Cosine of the angle between the vectors of both; 1 for equal normalised texts. */
+  similarity: number;
+  by: 'normalised' | 'verified' | 'threshold';
+}
+
+/** Answer of `POST /api/memo/similar`, the nearest first. */
+export interface MemoSimilarAnswer {
+  similar: { key: string; similarity: number; sameWords: boolean; ageMs: number; label: string | null }[];
 }
 
 export interface MemoPutAnswer {
@@ -152,6 +168,28 @@ export interface MemoNamespaceSettings {
   staleMs?: number;
   /** Time of results that the caller marks as negative; left out = these are not stored. */
   negativeTtlMs?: number;
+  /** Left out = texts are compared exactly. */
+  semantic?: MemoSemantic;
+}
+
+/** What may differ between two texts that have one result. */
+export const memoNormaliseRules = ['case', 'space', 'punctuation'] as const;
+export type MemoNormaliseRule = (typeof memoNormaliseRules)[number];
+
+/** How texts of a namespace are compared. */
+export interface MemoSemantic {
+  /**
+   * `normalise`: equal but for `normalise`. `suggest`: similar ones are told by `/api/memo/similar`, never served. `verified`: also the same
+   * words in the same order, once enough was judged. `threshold`: whatever is as near as `threshold`, right or wrong.
+   */
+  mode: 'normalise' | 'suggest' | 'verified' | 'threshold';
+  /** What may differ in every mode but `suggest`; left out = all of it with `normalise`, and nothing with the others. */
+  normalise?: MemoNormaliseRule[];
+  /** Share of all answers that `verified` may give wrong. */
+  wrong?: number;
+  /** Of `threshold`, cosine. */
+  threshold?: number;
+  acceptWrongAnswers?: true;
 }
 
 /** What has happened, since the first start. */
@@ -165,6 +203,8 @@ export interface MemoTotals {
   rejected: number;
   evictions: number;
   disagreements: number;
+  /** Hits with the result of a text in other words. */
+  alike: number;
   bytesIn: number;
   bytesOut: number;
   secondsSaved: number;
@@ -234,6 +274,8 @@ export interface MemoExplainAnswer {
   entry: MemoEntryView | null;
   /** Null where results are not shared with other machines. */
   shared: MemoSharedExplanation | null;
+  /** How its text is compared with others, and how often it was right for one of these; null when it has none, or it is not compared. */
+  compared: { mode: MemoSemantic['mode']; judged: number; right: number } | null;
   deps: { dep: string; state: 'same' | 'changed' | 'unknown' }[];
   blobs: { sha256: string; size: number; sound: boolean; path: string }[];
   /** How many others leave before it; null when it is not kept. */

@@ -7,6 +7,7 @@ import type { ServedSettings } from '../config/served-settings.ts';
 import type { Fingerprint, Mode } from '../core/types.ts';
 import { liesOnNetwork } from '../media/medium.ts';
 import { Memo } from '../memo/memo.ts';
+import { Embedder } from '../memo/similar/embedder.ts';
 import type { SourceRoots } from '../roots/source-roots.ts';
 import { meaningOf } from '../runtime/errnos.ts';
 import type { PosixTier } from '../tiers/tier.ts';
@@ -42,6 +43,7 @@ export function openMemo(parts: MemoParts): Memo {
     times: () => ({ ttlMs: settings.current.memoTtlMs, staleMs: settings.current.memoStaleMs }),
     maxValue: () => settings.current.memoMaxValue,
     speed: () => speeds.ofTier(tier.name),
+    embedder: embedderOf(parts),
     shared: settings.current.memoRedis && { servers: settings.current.memoRedis },
     fingerprintOf: (path) => fingerprintOf(sources, path),
   });
@@ -50,6 +52,11 @@ export function openMemo(parts: MemoParts): Memo {
     if (changed.has('memoLimit') || changed.has('memoItems')) void memo.manage.trim();
   });
   return memo;
+}
+
+function embedderOf({ settings, clock, log }: MemoParts): Embedder | null {
+  const { embeddingsUrl: url, embeddingsModel: model } = settings.current;
+  return url === null ? null : new Embedder({ url, model, clock, log });
 }
 
 /** Neither may allow what the other forbids. */

@@ -1,7 +1,7 @@
 import { parseDuration } from '../core/units.ts';
 import type { Key } from './key.ts';
 import type { Config } from './types.ts';
-import { moreThanZero, parseUrl } from './values.ts';
+import { moreThanZero, parseApiUrl } from './values.ts';
 
 type LlmField = Extract<keyof Config, `llm${string}`>;
 
@@ -13,7 +13,7 @@ export const llmKeys: { readonly [F in LlmField]: Key<Config[F]> } = {
     meaning:
       'off, or an OpenAI-compatible server such as http://127.0.0.1:8080: its repeatable answers are kept for clients of /llm/v1',
     live: false,
-    parse: parseBase,
+    parse: parseApiUrl,
   },
   llmTimeoutMs: {
     name: 'AUTOCACHE_LLM_TIMEOUT',
@@ -23,9 +23,3 @@ export const llmKeys: { readonly [F in LlmField]: Key<Config[F]> } = {
     parse: moreThanZero(parseDuration, 'none'),
   },
 };
-
-/** As clients have it; the address of a server alone means its `/v1`. */
-function parseBase(text: string): string | null {
-  const url = parseUrl(text);
-  return url !== null && new URL(url).pathname === '/' ? `${url}v1/` : url;
-}

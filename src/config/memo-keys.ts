@@ -3,9 +3,9 @@ import { parseDuration, parseSize } from '../core/units.ts';
 import type { Key } from './key.ts';
 import { parseRedis } from './redis-servers.ts';
 import type { Config } from './types.ts';
-import { moreThanZero, oneOf, parseLimit, wholeNumber } from './values.ts';
+import { moreThanZero, oneOf, parseApiUrl, parseLimit, wholeNumber } from './values.ts';
 
-type MemoField = Extract<keyof Config, `memo${string}`>;
+type MemoField = Extract<keyof Config, `memo${string}` | `embeddings${string}`>;
 
 /** The keys of the plane of results. */
 export const memoKeys: { readonly [F in MemoField]: Key<Config[F]> } = {
@@ -81,5 +81,20 @@ export const memoKeys: { readonly [F in MemoField]: Key<Config[F]> } = {
       'Redis that machines share results in: redis://user:password@host:6379, rediss://, redis+cluster://a,b, redis+sentinel://a,b/name',
     live: false,
     parse: parseRedis,
+  },
+  embeddingsUrl: {
+    name: 'AUTOCACHE_EMBEDDINGS_URL',
+    default: 'off',
+    meaning:
+      'off, or an OpenAI-compatible server such as http://127.0.0.1:11434: it gives the vectors of texts, for namespaces that compare texts',
+    live: false,
+    parse: parseApiUrl,
+  },
+  embeddingsModel: {
+    name: 'AUTOCACHE_EMBEDDINGS_MODEL',
+    default: 'all-minilm',
+    meaning: 'the model that this server is asked for; another model needs another name, for its vectors cannot be compared',
+    live: false,
+    parse: (text) => text,
   },
 };

@@ -81,6 +81,9 @@ export interface Config {
   llmUrl: string | null;
   /** Longest silence of that server; null = without end. */
   llmTimeoutMs: number | null;
+  /** An OpenAI-compatible server that gives the vectors of texts; null = none. */
+  embeddingsUrl: string | null;
+  embeddingsModel: string;
   listen: { host: string; port: number };
   log: LogOptions;
   /** Whose members may use the cache, by name or number; null = this user alone. */

@@ -134,6 +134,12 @@ export function parseUrl(text: string): string | null {
   return url.href.endsWith('/') ? url.href : `${url.href}/`;
 }
 
+/** An OpenAI-compatible API, as clients have it; the address of a server alone means its `/v1`. */
+export function parseApiUrl(text: string): string | null {
+  const url = parseUrl(text);
+  return url !== null && new URL(url).pathname === '/' ? `${url}v1/` : url;
+}
+
 function isHost(text: string): boolean {
   return /^[\d.]+$/.test(text) ? isIPv4(text) : /^[a-z\d](?:[a-z\d.-]*[a-z\d])?$/i.test(text);
 }

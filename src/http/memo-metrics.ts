@@ -9,6 +9,7 @@ const totals: readonly [string, string, keyof MemoTotals][] = [
   ['stores_total', 'Results stored', 'stores'],
   ['rejected_total', 'Results not stored', 'rejected'],
   ['evictions_total', 'Results that left to make room', 'evictions'],
+  ['alike_total', 'Hits with the result of a text in other words', 'alike'],
   ['disagreements_total', 'Late results that differ from the stored one', 'disagreements'],
   ['seconds_saved_total', 'Seconds of computing saved', 'secondsSaved'],
 ];

@@ -6,6 +6,7 @@ import type { Question } from '../memo/find.ts';
 import { fieldTexts } from '../memo/json-text.ts';
 import { keyOf, namespaceForm, sha256Form } from '../memo/keys.ts';
 import type { PutRequest } from '../memo/put.ts';
+import type { AskedText } from '../memo/similar/asked-text.ts';
 import type { Given } from '../memo/values.ts';
 import { milliseconds, type Present, parse } from './parse.ts';
 
@@ -32,12 +33,18 @@ const longestMs = 100 * 365 * 24 * 3600 * 1000;
 /** `10m`, ms, and `none` for without end. */
 export const lifetime = z.union([z.string().max(100), milliseconds]);
 
-/** Shared by all questions: the key, or the parts that it is made of. `version` stands for that of the namespace. */
+const text = z.string().min(1).max(32_768);
+
+/**
+ * Shared by all questions: the key, or the parts that it is made of. `version` stands for that of the namespace. `text` is a part that may
+ * be told in other words, where the namespace compares texts.
+ */
 const keyed = {
   ns: namespace,
   key: sha256.optional(),
   parts: z.unknown().optional(),
   version: z.string().max(200).optional(),
+  text: text.optional(),
 };
 const as = z.enum(['value', 'path']).default('value');
 
@@ -75,6 +82,15 @@ const putBody = z.strictObject({
   costMs: milliseconds.max(longestMs).optional(),
   label: z.string().max(500).optional(),
   negative: z.boolean().default(false),
+  verdict: z.strictObject({ key: sha256, right: z.boolean() }).optional(),
+});
+
+const similarBody = z.strictObject({
+  ns: namespace,
+  parts: keyed.parts,
+  version: keyed.version,
+  text,
+  limit: z.number().int().min(1).max(100).default(5),
 });
 
 const webAddress = z
@@ -93,11 +109,27 @@ export interface Written {
   bodyText: string;
 }
 
-/** @throws CacheError BAD_REQUEST unless there is exactly one of `key` and `parts` */
-function keyIn(body: { ns: string; key?: string; version?: string }, texts: Map<string, string>, versionOf: VersionOf): string {
+interface Keyed {
+  ns: string;
+  key?: string;
+  version?: string;
+  text?: string;
+}
+
+/**
+ * The key of a body. Of one with a text, that is a part of it beside the others, and all of these together are its scope.
+ * @throws CacheError BAD_REQUEST unless there is exactly one of `key` and `parts`; for a text `parts` may be left out
+ */
+function keyIn(body: Keyed, texts: Map<string, string>, versionOf: VersionOf): { key: string; asked?: AskedText } {
+  const { ns, key, version = versionOf(ns), text } = body;
   const parts = texts.get('parts');
-  if ((body.key === undefined) === (parts === undefined)) throw new CacheError('BAD_REQUEST', 'give either key or parts');
-  return body.key ?? keyOf(body.ns, body.version ?? versionOf(body.ns), parts ?? 'null');
+  if (text !== undefined) {
+    if (key !== undefined) throw new CacheError('BAD_REQUEST', 'give text with parts: a key of your own has it already');
+    const whole = `[${parts ?? 'null'},${JSON.stringify({ $text: text })}]`;
+    return { key: keyOf(ns, version, whole), asked: { text, scope: keyOf(ns, version, parts ?? 'null') } };
+  }
+  if ((key === undefined) === (parts === undefined)) throw new CacheError('BAD_REQUEST', 'give either key or parts');
+  return { key: key ?? keyOf(ns, version, parts ?? 'null') };
 }
 
 /** The questions of a `get`; `many` when it asked for a list. */
@@ -105,8 +137,9 @@ export function readGet(written: Written, versionOf: VersionOf): { questions: Qu
   const body = parse(getBody, written.body);
   const texts = fieldTexts(written.bodyText);
   const { ns, keys, as: form } = body;
-  if (keys === undefined) return { questions: [{ ns, key: keyIn(body, texts, versionOf), as: form }], many: false };
-  if (body.key !== undefined || texts.has('parts')) throw new CacheError('BAD_REQUEST', 'give keys alone, or one key or parts');
+  if (keys === undefined) return { questions: [{ ns, ...keyIn(body, texts, versionOf), as: form }], many: false };
+  if (body.key !== undefined || body.text !== undefined || texts.has('parts'))
+    throw new CacheError('BAD_REQUEST', 'give keys alone, or one key or parts');
   return { questions: keys.map((key) => ({ ns, key, as: form })), many: true };
 }
 
@@ -116,7 +149,17 @@ export function readTake(
 ): { question: Question; waitMs: number; leaseMs: number; pid: number | null } {
   const body = parse(takeBody, written.body);
   const { ns, as: form, waitMs, leaseMs, pid = null } = body;
-  return { question: { ns, key: keyIn(body, fieldTexts(written.bodyText), versionOf), as: form }, waitMs, leaseMs, pid };
+  return { question: { ns, ...keyIn(body, fieldTexts(written.bodyText), versionOf), as: form }, waitMs, leaseMs, pid };
+}
+
+/** What a `similar` asks for; without parts whatever else was asked. */
+export function readSimilar(
+  written: Written,
+  versionOf: VersionOf,
+): { ns: string; asked: { text: string; scope: string | null }; most: number } {
+  const { ns, text, version = versionOf(ns), limit: most } = parse(similarBody, written.body);
+  const parts = fieldTexts(written.bodyText).get('parts');
+  return { ns, asked: { text, scope: parts === undefined ? null : keyOf(ns, version, parts) }, most };
 }
 
 export function readPut(written: Written, versionOf: VersionOf): PutRequest {
@@ -151,10 +194,10 @@ function readResult(
   texts: Map<string, string>,
   versionOf: VersionOf,
 ): Omit<PutRequest, 'given'> & { given: Given | null } {
-  const { ns, lease, tags: tagged, deps: on, costMs, label, negative, ttl, stale } = body;
+  const { ns, lease, tags: tagged, deps: on, costMs, label, negative, ttl, stale, verdict } = body;
   return {
     ns,
-    key: keyIn(body, texts, versionOf),
+    ...keyIn(body, texts, versionOf),
     given: givenIn(body, texts.get('value')),
     lease: lease ?? null,
     tags: tagged,
@@ -162,6 +205,7 @@ function readResult(
     costMs: costMs === undefined ? null : Math.round(costMs),
     label: label ?? null,
     negative,
+    ...(verdict && { verdict }),
     ...lifetimesOf({ ttl, stale }),
   };
 }

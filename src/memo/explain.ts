@@ -10,7 +10,7 @@ export async function explain(
   { opened, sources, clock, mode, shared: layer }: ManagedParts,
   { ns, key }: { ns: string; key: string },
 ): Promise<MemoExplainAnswer> {
-  const nothing = { ns, key, entry: null, shared: null, deps: [], blobs: [], leavesAfter: null };
+  const nothing = { ns, key, entry: null, shared: null, compared: null, deps: [], blobs: [], leavesAfter: null };
   if (mode() === 'off') return { ...nothing, ...missed('AUTOCACHE_MEMO or the mode is off: nothing is served') };
   const shared = (await layer?.explain(ns, key)) ?? null;
   const none = { ...nothing, shared };
@@ -33,10 +33,18 @@ export async function explain(
     ...verdict,
     entry: viewOf(store, entry, now),
     shared,
+    compared: comparedOf(store, entry),
     deps,
     blobs,
     leavesAfter: store.entries.leavingBefore(entry),
   };
+}
+
+function comparedOf({ namespaces, meanings }: Store, { id, ns }: Entry): MemoExplainAnswer['compared'] {
+  const { semantic } = namespaces.of(ns).settings;
+  if (!semantic || !meanings.texts.has(id)) return null;
+  const judged = meanings.texts.judgedOf(id);
+  return { mode: semantic.mode, judged: judged.length, right: judged.filter(({ right }) => right).length };
 }
 
 type Verdict = Pick<MemoExplainAnswer, 'state' | 'why'>;

@@ -1,8 +1,9 @@
-import type { MemoLayer } from '../api/memo.ts';
+import type { MemoLayer, MemoLikeness } from '../api/memo.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Result } from './answers.ts';
 import type { Entry } from './entry.ts';
 import { handedOutMs } from './in-use.ts';
+import type { AskedText } from './similar/asked-text.ts';
 import type { SourceDeps } from './source-deps.ts';
 import type { Store } from './store.ts';
 
@@ -15,6 +16,8 @@ export interface Question {
   ns: string;
   key: string;
   as: 'value' | 'path';
+  /** The part of it that may be told in other words. */
+  asked?: AskedText;
 }
 
 /** A result that may be served. */
@@ -25,6 +28,8 @@ export interface Found {
   /** A clock that was set back does not make it negative. */
   ageMs: number;
   result: Result;
+  /** It is the result of another text, and has the key of that one. */
+  likeness?: MemoLikeness;
 }
 
 /**

@@ -1,11 +1,12 @@
 import type { EventMap } from '../api/event-map.ts';
-import type { MemoMode, MemoNamespaceSettings, MemoPutAnswer, MemoRefusal } from '../api/memo.ts';
+import type { MemoMode, MemoNamespaceSettings, MemoPutAnswer, MemoRefusal, MemoSimilarAnswer } from '../api/memo.ts';
 import { CacheError } from '../core/errors.ts';
 import { meaningOf } from '../runtime/errnos.ts';
 import { isFull } from '../sqlite/reserve.ts';
 import { type Result, resultFields } from './answers.ts';
 import type { Asker, Presence } from './asker.ts';
-import { type FindDeps, type Found, find, type Question } from './find.ts';
+import type { Found, Question } from './find.ts';
+import { Finder } from './finder.ts';
 import { Flights, type Lease } from './flights.ts';
 import type { GraphRows } from './graph-rows.ts';
 import { Manage } from './manage.ts';
@@ -13,11 +14,12 @@ import { Opened, type OpenedDeps } from './opened.ts';
 import { draft, type PutDeps, type PutRequest, refusal, resultOf, storeValue } from './put.ts';
 import { Served } from './served.ts';
 import { SharedLayer, type SharedLayerDeps } from './shared-layer/shared-layer.ts';
+import type { SimilarDeps } from './similar/similar.ts';
 import { fileScheme, SourceDeps, type SourceDepsDeps } from './source-deps.ts';
 import type { Store } from './store.ts';
 import { isSameValue } from './values.ts';
 
-export interface MemoDeps extends Omit<OpenedDeps, 'sharedWith'>, SourceDepsDeps, Omit<PutDeps, 'sources'> {
+export interface MemoDeps extends Omit<OpenedDeps, 'sharedWith'>, SourceDepsDeps, SimilarDeps, Omit<PutDeps, 'sources'> {
   /** Where results are shared with other machines; null = nowhere. */
   shared: Pick<SharedLayerDeps, 'servers' | 'deadlineMs' | 'pauses'> | null;
   mode(): MemoMode;
@@ -32,6 +34,7 @@ export class Memo implements AsyncDisposable {
   readonly #sources: SourceDeps;
   readonly #flights: Flights<Result>;
   readonly #shared: SharedLayer | null;
+  readonly #finder: Finder;
   readonly #unsubscribe: () => void;
   readonly manage: Manage;
   readonly served = new Served();
@@ -41,6 +44,7 @@ export class Memo implements AsyncDisposable {
     this.#sources = new SourceDeps(deps);
     this.#shared = deps.shared && new SharedLayer({ ...deps, ...deps.shared, ...this.#sharing() });
     this.#opened = new Opened({ ...deps, sharedWith: this.#shared?.sharedWith ?? null });
+    this.#finder = new Finder({ ...deps, sources: this.#sources, opened: this.#opened, shared: this.#shared });
     this.#flights = new Flights(deps.clock);
     const { mode } = deps;
     this.manage = new Manage({
@@ -78,30 +82,35 @@ export class Memo implements AsyncDisposable {
     }
   }
 
+  /** Whether texts can be compared by their meaning. */
+  get canEmbed(): boolean {
+    return this.#finder.canEmbed;
+  }
+
   /** `{"state":"hit",…}` or a miss. */
   async get(question: Question): Promise<string> {
     const { clock } = this.#deps;
     const began = clock.monotonic();
-    const found = await this.#find(question);
+    const found = (await this.#finder.find(question)) ?? (await this.#finder.findAlike(question));
     this.#count(question.ns, found);
     this.served.latency[found ? 'hit' : 'miss'].push(clock.monotonic() - began);
-    return found ? this.#foundText(found) : missText(question.key);
+    return found ? this.#foundText(question.key, found) : missText(question.key);
   }
 
   /** A result, or the right to compute it; waits for the one who does. */
   async take(question: Question, asker: Asker, waitMs: number): Promise<string> {
     const { ns, key } = question;
     for (let round = 1; ; round += 1) {
-      const found = await this.#find(question);
+      const found = (await this.#finder.find(question)) ?? (round === 1 ? await this.#finder.findAlike(question) : null);
       if (found) {
         const refresh = found.state === 'stale' ? this.#lease(question, asker) : null;
         this.#count(ns, found);
-        return this.#foundText(found, refresh === null ? '' : `,"refresh":"${refresh.id}"`);
+        return this.#foundText(key, found, refresh === null ? '' : `,"refresh":"${refresh.id}"`);
       }
       // Nothing is coordinated for what is not kept.
       if (this.#deps.mode() === 'off') return this.#missed(ns, '{"state":"timeout"}');
       // A result may have come while the question was looked into; one that cannot be served is no reason to ask for ever.
-      if (round < mostRounds && this.#isThere(question)) continue;
+      if (round < mostRounds && this.#finder.isThere(question)) continue;
       const lease = this.#lease(question, asker);
       if (lease) return this.#missed(ns, leaseText(lease));
       const outcome = await this.#flights.wait(ns, key, asker, waitMs);
@@ -127,9 +136,16 @@ export class Memo implements AsyncDisposable {
     const value = draft(store, request.given);
     const reason = await this.#stored(store, request, value, lease).catch((error) => this.#refused(error));
     if (reason !== 'DISAGREES') this.#flights.done(ns, key, resultOf(key, value));
-    if (reason === null) this.#usage(ns, { stores: 1, bytesIn: value.bytes });
-    else this.#usage(ns, reason === 'DISAGREES' ? { disagreements: 1 } : { rejected: 1 });
+    if (reason === null) {
+      this.#usage(ns, { stores: 1, bytesIn: value.bytes });
+      if (request.asked) this.#finder.learn({ ...request, asked: request.asked });
+    } else this.#usage(ns, reason === 'DISAGREES' ? { disagreements: 1 } : { rejected: 1 });
     return reason === null ? { stored: true, key } : { stored: false, reason, key };
+  }
+
+  /** What was asked in similar words, the nearest first. @param asked with `scope` null: whatever else was asked */
+  similar(ns: string, asked: { text: string; scope: string | null }, most: number): Promise<MemoSimilarAnswer> {
+    return this.#finder.similar(ns, asked, most);
   }
 
   /** @throws CacheError LEASE_LOST */
@@ -165,28 +181,6 @@ export class Memo implements AsyncDisposable {
     return this.#deps.mode() === 'off' ? null : this.#opened.store;
   }
 
-  /** What goes wrong is a miss: the program computes. */
-  async #find({ ns, key, as }: Question): Promise<Found | null> {
-    try {
-      const store = this.#store();
-      const deps: FindDeps = { clock: this.#deps.clock, sources: this.#sources };
-      if (!store) return null;
-      return (await find(deps, store, { ns, key, as })) ?? (await this.#shared?.find(store, { ns, key, as })) ?? null;
-    } catch (error) {
-      this.#opened.trouble(error);
-      return null;
-    }
-  }
-
-  #isThere({ ns, key }: Question): boolean {
-    try {
-      return this.#store()?.find(ns, key) !== undefined;
-    } catch (error) {
-      this.#opened.trouble(error);
-      return false;
-    }
-  }
-
   async #stored(
     store: Store | null,
     request: PutRequest,
@@ -202,7 +196,7 @@ export class Memo implements AsyncDisposable {
     if (reason !== null) return reason;
     if (lease && !lease.held) {
       // The result of a function is a result, whoever brings it; another one shows that it is none.
-      const known = await this.#find({ ...request, as: 'value' });
+      const known = await this.#finder.find({ ns: request.ns, key: request.key, as: 'value' });
       if (known?.state === 'hit')
         return isSameValue({ ...known.result, text: known.result.text ?? '' }, value) ? null : 'DISAGREES';
     }
@@ -238,10 +232,11 @@ export class Memo implements AsyncDisposable {
 
   #count(ns: string, found: Found | null): void {
     if (!found) return void this.#missed(ns, '');
-    const { entry, state, layer } = found;
+    const { entry, state, layer, likeness } = found;
     const secondsSaved = (entry.costMs ?? 0) / 1000;
     this.served.hit(ns, layer);
-    this.#usage(ns, { hits: 1, stale: state === 'stale' ? 1 : 0, bytesOut: entry.bytes, secondsSaved });
+    const hit = { hits: 1, stale: state === 'stale' ? 1 : 0, alike: likeness ? 1 : 0 };
+    this.#usage(ns, { ...hit, bytesOut: entry.bytes, secondsSaved });
   }
 
   #missed(ns: string, answer: string): string {
@@ -253,8 +248,9 @@ export class Memo implements AsyncDisposable {
     this.#store()?.usage.add(ns, part);
   }
 
-  #foundText({ state, ageMs, result }: Found, more = ''): string {
-    return `{"state":"${state}","key":"${result.key}","ageMs":${Math.round(ageMs)},${this.#fields(result)}${more}}`;
+  #foundText(key: string, { state, ageMs, result, likeness }: Found, more = ''): string {
+    const similar = likeness ? `,"similar":${JSON.stringify(likeness)}` : '';
+    return `{"state":"${state}","key":"${key}","ageMs":${Math.round(ageMs)},${this.#fields(result)}${similar}${more}}`;
   }
 
   #fields(result: Result): string {

@@ -4,6 +4,8 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Result } from './answers.ts';
 import type { Blob } from './blobs.ts';
 import { storeInRoom } from './namespace-room.ts';
+import type { AskedText } from './similar/asked-text.ts';
+import type { Verdict } from './similar/neighbours.ts';
 import type { SourceDeps } from './source-deps.ts';
 import type { Store } from './store.ts';
 import { keptBlob, storeBlob } from './store-blob.ts';
@@ -25,6 +27,9 @@ export interface PutRequest {
   negative: boolean;
   /** It is stored whatever it is worth: somebody has asked for that. */
   isWanted?: boolean;
+  /** The part of its key that may be told in other words. */
+  asked?: AskedText;
+  verdict?: Verdict;
 }
 
 export interface PutDeps {

@@ -130,6 +130,34 @@ const migrations: readonly string[] = [
     expires_at INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  ALTER TABLE daily ADD COLUMN alike INTEGER NOT NULL DEFAULT 0;
+
+  -- Texts of results in namespaces that compare them. Each has hashes only: of everything else in its key, of the normalised text, of its
+  -- words; and the vector of its meaning, in the space of a model.
+  CREATE TABLE texts (
+    entry_id INTEGER PRIMARY KEY REFERENCES entries (id) ON DELETE CASCADE,
+    ns TEXT NOT NULL,
+    scope BLOB NOT NULL,
+    normal BLOB NOT NULL,
+    words BLOB NOT NULL,
+    embedder TEXT,
+    vector BLOB,
+    CHECK ((embedder IS NULL) = (vector IS NULL))
+  ) STRICT;
+  CREATE INDEX texts_by_normal ON texts (ns, normal);
+  CREATE INDEX texts_by_words ON texts (ns, words);
+  CREATE INDEX texts_by_embedder ON texts (ns, embedder);
+
+  -- Whether the result of a text was right for another one.
+  CREATE TABLE judged (
+    id INTEGER PRIMARY KEY,
+    entry_id INTEGER NOT NULL REFERENCES texts (entry_id) ON DELETE CASCADE,
+    similarity REAL NOT NULL,
+    is_right INTEGER NOT NULL CHECK (is_right IN (0, 1))
+  ) STRICT;
+  CREATE INDEX judged_by_entry ON judged (entry_id);
+  `,
 ];
 
 /** The schema of `memo.db`: a file of its own, for it changes much, and losing it costs only what can be computed again. */

@@ -14,6 +14,7 @@ import { Recent } from './recent.ts';
 import { Room, type RoomDeps } from './room.ts';
 import { memoSchema } from './schema.ts';
 import { Owed, type SharedWith } from './shared-layer/owed.ts';
+import { Meanings } from './similar/meanings.ts';
 import { MemoUsage } from './usage.ts';
 
 export interface StoreDeps extends Pick<RoomDeps, 'bound' | 'free'> {
@@ -57,6 +58,7 @@ export class Store implements Disposable {
   readonly files: BlobFiles;
   readonly namespaces: Namespaces;
   readonly usage: MemoUsage;
+  readonly meanings: Meanings;
   readonly room: Room;
   readonly graphs: GraphRows;
   /** What other machines have still to be told. */
@@ -80,6 +82,7 @@ export class Store implements Disposable {
     this.entries = new Entries(database, this.blobs);
     this.files = new BlobFiles(deps.dir);
     this.namespaces = new Namespaces(database);
+    this.meanings = new Meanings(database);
     this.usage = new MemoUsage(database, this.entries, deps.clock);
     this.graphs = new GraphRows(database);
     this.inUse = new InUse(deps.clock);
@@ -259,11 +262,10 @@ export class Store implements Disposable {
     this.#count(entry, -1);
     this.#recent.remove(entry);
     this.usage.forget(entry.id);
+    this.meanings.forget(entry.id);
     const blobs = entry.blobs.filter(({ sha256 }) => !keep?.has(sha256));
-    const inline = inlineBytes(entry);
-    return Promise.all(blobs.map((blob) => this.dropBlob(blob))).then((freed) =>
-      freed.reduce((sum, bytes) => sum + bytes, inline),
-    );
+    const dropped = Promise.all(blobs.map((blob) => this.dropBlob(blob)));
+    return dropped.then((freed) => freed.reduce((sum, bytes) => sum + bytes, inlineBytes(entry)));
   }
 
   /** Whether a program may be reading it. */

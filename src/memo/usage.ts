@@ -13,6 +13,7 @@ const columns: readonly [keyof MemoTotals, string][] = [
   ['rejected', 'rejected'],
   ['evictions', 'evictions'],
   ['disagreements', 'disagreements'],
+  ['alike', 'alike'],
   ['bytesIn', 'bytes_in'],
   ['bytesOut', 'bytes_out'],
   ['secondsSaved', 'seconds_saved'],

@@ -76,7 +76,7 @@ export const stats: StatsAnswer = {
   warnings: [],
   accounting: null,
   memo: {
-    ...{ hits: 75, stale: 1, misses: 25, coalesced: 3, stores: 25, rejected: 0, evictions: 0, disagreements: 0 },
+    ...{ hits: 75, stale: 1, misses: 25, coalesced: 3, stores: 25, rejected: 0, evictions: 0, disagreements: 0, alike: 0 },
     ...{ bytesIn: gib, bytesOut: 3 * gib, secondsSaved: 3600 },
     ...{ hit_rate: '75%', current_items: 25, current_memory_mb: 1024, max_items: 10_000, max_memory_mb: 10_240 },
     ...{ memory_utilization: '10%', mode: 'on', state: 'here', bytes: gib, limit: 10 * gib, reserved: 0, blobs: 20 },

@@ -18,10 +18,18 @@ import { tempDir } from './temp-dir.ts';
 const port = 8189;
 const token = 'f'.repeat(64);
 
+interface ServicesOptions extends LookupRigOptions {
+  /** By the names of their keys. */
+  settings?: Record<string, string>;
+}
+
 /** All services of the routes, over the rig; settings are real, with a single root. */
-export function createServices(options: LookupRigOptions = {}) {
+export function createServices({ settings: keys, ...options }: ServicesOptions = {}) {
   const rig = createLookupRig({ waitMaxMs: 30_000, ...options });
-  const loaded = { ...load({ AUTOCACHE_COMFYUI_FREE: 'auto' }), notices: ['ARENA_CACHE_ROOT is understood as AUTOCACHE_DIR'] };
+  const loaded = {
+    ...load({ AUTOCACHE_COMFYUI_FREE: 'auto', ...keys }),
+    notices: ['ARENA_CACHE_ROOT is understood as AUTOCACHE_DIR'],
+  };
   const settings = new ServedSettings({ ...rig, loaded, saved: rig.catalog.settings, isLocal: async () => true });
   settings.onChange(() => {
     rig.sources.mode = settings.mode();
@@ -68,7 +76,7 @@ export function createServices(options: LookupRigOptions = {}) {
 }
 
 /** The app without a port, and a client with the token and the right Host. */
-export function createClient(options: LookupRigOptions = {}) {
+export function createClient(options: ServicesOptions = {}) {
   const rig = createServices(options);
   const app = createApp(rig.services, { token, hosts: hostsOf('127.0.0.1', port) });
   onTestFinished(() => app.close());

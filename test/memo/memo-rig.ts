@@ -17,10 +17,12 @@ export function createMemo({
   dir = join(tempDir(), 'memo'),
   ramBytes = MiB,
   shared = null,
+  embedder = null,
 }: {
   dir?: string;
   ramBytes?: number;
   shared?: MemoDeps['shared'];
+  embedder?: MemoDeps['embedder'];
 } = {}) {
   const world = {
     clock: new ManualClock(),
@@ -51,6 +53,7 @@ export function createMemo({
     times: () => ({ ttlMs: world.ttlMs, staleMs: world.staleMs }),
     maxValue: () => world.maxValue,
     shared,
+    embedder,
     speed: () => 100 * MiB,
     fingerprintOf: async (path) => world.files.get(path) ?? null,
   });

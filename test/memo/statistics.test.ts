@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { expect, test, vi } from 'vitest';
 import type { MemoTotals } from '../../src/api/memo.ts';
 import type { Asker } from '../../src/memo/asker.ts';
+import type { AskedText } from '../../src/memo/similar/asked-text.ts';
 import { createMemo, keyOf } from './memo-rig.ts';
 
 const minute = 60_000;
@@ -27,6 +28,7 @@ const size = fc.oneof(fc.integer({ min: 0, max: 900 }), fc.integer({ min: 0, max
 const costMs = fc.integer({ min: 1, max: 400 }).map((quarters) => 250 * quarters);
 const operation = fc.oneof(
   { weight: 5, arbitrary: fc.record({ do: fc.constant('get' as const), key }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('ask in other words' as const), key }) },
   { weight: 4, arbitrary: fc.record({ do: fc.constant('put' as const), key, size, costMs, lasts: fc.boolean() }) },
   {
     weight: 3,
@@ -50,7 +52,7 @@ type Operation = typeof operation extends fc.Arbitrary<infer One> ? One : never;
 class Model {
   readonly kept = new Map<number, Kept>();
   readonly totals: MemoTotals = {
-    ...{ hits: 0, stale: 0, misses: 0, coalesced: 0, stores: 0, rejected: 0, evictions: 0, disagreements: 0 },
+    ...{ hits: 0, stale: 0, misses: 0, coalesced: 0, stores: 0, rejected: 0, evictions: 0, disagreements: 0, alike: 0 },
     ...{ bytesIn: 0, bytesOut: 0, secondsSaved: 0 },
   };
 
@@ -102,6 +104,11 @@ function isOver({ lasts, age }: Kept): boolean {
   return !lasts && age >= times.ttlMs + times.staleMs;
 }
 
+/** The text of a key. */
+function askedOf(of: number, word = 'text'): AskedText {
+  return { text: `${word} ${of}`, scope: keyOf(0) };
+}
+
 /** Does one step to the results and to the model. */
 async function run({ memo, get, put, clock }: ReturnType<typeof createMemo>, model: Model, step: Operation, nth: number) {
   const question = (of: number) => ({ ns: 'n', key: keyOf(of), as: 'value' as const });
@@ -115,10 +122,22 @@ async function run({ memo, get, put, clock }: ReturnType<typeof createMemo>, mod
       expect(found.value).toBe(model.kept.get(step.key)?.value);
       return model.found(step.key);
     }
+    case 'ask in other words': {
+      const expected = model.state(step.key);
+      const question = { ns: 'n', key: keyOf(1000 + step.key), as: 'value' as const, asked: askedOf(step.key, 'TEXT') };
+      const found = JSON.parse(await memo.get(question));
+      expect(found.state).toBe(expected);
+      if (expected === 'miss') return model.add({ misses: 1 });
+      expect(found.value).toBe(model.kept.get(step.key)?.value);
+      model.add({ alike: 1 });
+      return model.found(step.key);
+    }
     case 'put': {
       const value = textOf(step.size);
       const told = step.lasts ? { ttlMs: null } : times;
-      expect(await put(keyOf(step.key), value, { ...told, costMs: step.costMs })).toMatchObject({ stored: true });
+      expect(await put(keyOf(step.key), value, { ...told, costMs: step.costMs, asked: askedOf(step.key) })).toMatchObject({
+        stored: true,
+      });
       return model.stored(step.key, value, step);
     }
     case 'refused': {
@@ -148,7 +167,7 @@ async function run({ memo, get, put, clock }: ReturnType<typeof createMemo>, mod
       clock.advance(stepMs);
       model.grow();
       const value = textOf(step.size);
-      const told = { lease, ...times };
+      const told = { lease, ...times, asked: askedOf(step.key) };
       if (step.ends === 'fail') memo.release(lease, 'failed');
       else if (step.ends !== 'put') memo.dissolve(lease);
       if (step.ends === 'fail' || step.ends === 'dissolve')
@@ -172,6 +191,7 @@ test('the figures are those of an independent model over 10,000 random operation
   const property = fc.asyncProperty(anyRun, async (operations) => {
     const rig = createMemo({ ramBytes: 20_000 });
     Object.assign(rig.world, { items: most.items, limit: most.bytes });
+    await rig.memo.manage.change('n', (before) => ({ ...before, settings: { semantic: { mode: 'normalise' } } }));
     const model = new Model();
     for (const [nth, step] of operations.entries()) {
       done += 1;

@@ -33,7 +33,7 @@ export function memoStatusPage(stats: MemoStats, namespaces: MemoNamespaceView[]
     `  ${usageBar({ used: share, reserved: stats.reserved / Math.max(1, limit) }, width - 12, look)} ${percent(share).padStart(6)}`,
     `  ${formatBytes(bytes)} of ${formatBytes(limit)} in ${formatCount(items)} of ${counted(mostItems, 'result')}`,
     `  ${formatBytes(ram.bytes)} of ${formatBytes(ram.limit)} in memory`,
-    `  hits     ${stats.hit_rate} of ${counted(stats.hits + stats.misses, 'question')}; ${formatCount(stats.stale)} stale, ${formatCount(stats.coalesced)} waited for`,
+    `  hits     ${stats.hit_rate} of ${counted(stats.hits + stats.misses, 'question')}; ${formatCount(stats.stale)} stale, ${formatCount(stats.coalesced)} waited for${stats.alike > 0 ? `, ${formatCount(stats.alike)} of a text in other words` : ''}`,
     `  stored   ${formatCount(stats.stores)}; ${formatCount(stats.rejected)} not stored, ${formatCount(stats.evictions)} evicted`,
     `  saved    ${formatDuration(stats.secondsSaved * 1000)} of computing`,
   ];
@@ -115,7 +115,7 @@ export function memoFoundPage(found: MemoFound): string {
 }
 
 export function memoExplainPage(
-  { state, why, entry, shared, deps, blobs, leavesAfter }: MemoExplainAnswer,
+  { state, why, entry, shared, compared, deps, blobs, leavesAfter }: MemoExplainAnswer,
   look: Look,
 ): string {
   const colour = state === 'hit' ? 'green' : 'yellow';
@@ -130,11 +130,22 @@ export function memoExplainPage(
       `  leaves   after ${counted(leavesAfter ?? 0, 'other')}, when there is no room`,
     );
   }
+  if (compared) lines.push(`  text     ${comparedWords(compared)}`);
   if (shared) lines.push(`  shared   ${shared.why}`);
   for (const { dep, state: now } of deps) lines.push(`  depends  ${now}  ${plain(dep)}`);
   for (const { sha256, size, sound } of blobs)
     lines.push(`  blob     ${sha256.slice(0, 12)}  ${formatBytes(size)}  ${sound ? 'sound' : look.paint('red', 'damaged')}`);
   return lines.map((line) => (look.width === null || widthOf(line) <= look.width ? line : wrap(line, look.width))).join('\n');
+}
+
+function comparedWords({ mode, judged, right }: NonNullable<MemoExplainAnswer['compared']>): string {
+  const words = {
+    normalise: 'answers the same text in other case, spacing or punctuation',
+    suggest: 'is told as similar, never served for another',
+    verified: `right for ${formatCount(right)} of ${counted(judged, 'text')} in the same words`,
+    threshold: 'answers whatever text is near, right or wrong',
+  };
+  return `${mode}: ${words[mode]}`;
 }
 
 export function memoRemovalPage({ removed, bytes }: MemoRemoval, dryRun = false): string {

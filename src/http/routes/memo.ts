@@ -1,10 +1,11 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import type { MemoNamespaceSettings } from '../../api/memo.ts';
+import type { MemoNamespaceSettings, MemoSemantic } from '../../api/memo.ts';
 import { CacheError } from '../../core/errors.ts';
 import { parseSize } from '../../core/units.ts';
 import { askerOn, holderOn } from '../../memo/asker.ts';
-import { lifetime, lifetimeMs, namespace, readGet, readPut, readTake, sha256 } from '../memo-requests.ts';
+import { lifetime, lifetimeMs, namespace, readGet, readPut, readSimilar, readTake, sha256 } from '../memo-requests.ts';
+import { checkedSemantic, semantic } from '../memo-semantic.ts';
 import { bytes, parse } from '../parse.ts';
 import type { RateLimit } from '../rate-limit.ts';
 import type { Services } from '../services.ts';
@@ -27,6 +28,7 @@ const namespaceBody = z.strictObject({
   negativeTtl: lifetime.nullish(),
   maxItems: z.number().int().min(1).max(100_000_000).nullish(),
   maxBytes: z.union([z.string().max(100), bytes]).nullish(),
+  semantic: semantic.nullish(),
 });
 /** A result that nobody should rely on is not kept longer, ms. */
 const longestNegativeMs = 60_000;
@@ -63,6 +65,11 @@ export function memoRoutes(app: FastifyInstance, services: Pick<Services, 'memo'
     return { ok: true };
   });
 
+  app.post('/api/memo/similar', (request) => {
+    const { ns, asked, most } = readSimilar(request, versionOf);
+    return memo.similar(ns, asked, most);
+  });
+
   app.post('/api/memo/invalidate', (request, reply) => {
     limit.admit(reply);
     return invalidateMemo(services, request.body);
@@ -82,19 +89,24 @@ export function memoRoutes(app: FastifyInstance, services: Pick<Services, 'memo'
 
   app.put<{ Params: { ns: string } }>('/api/memo/namespaces/:ns', async (request) => {
     const name = parse(namespace, request.params.ns);
-    const { version, ...said } = parse(namespaceBody, request.body) as z.output<typeof namespaceBody>;
+    const { version, semantic: compared, ...said } = parse(namespaceBody, request.body) as z.output<typeof namespaceBody>;
+    const comparing = compared && checkedSemantic(name, compared, memo.canEmbed);
     const changed = await manage.change(name, (before) => ({
       ...before,
       version: version ?? before.version,
-      settings: changedSettings(before.settings, said),
+      settings: changedSettings(before.settings, said, comparing),
     }));
     return changed ?? away();
   });
 }
 
-type Said = Omit<z.output<typeof namespaceBody>, 'version'>;
+type Said = Omit<z.output<typeof namespaceBody>, 'version' | 'semantic'>;
 
-function changedSettings(before: MemoNamespaceSettings, said: Said): MemoNamespaceSettings {
+function changedSettings(
+  before: MemoNamespaceSettings,
+  said: Said,
+  comparing: MemoSemantic | null | undefined,
+): MemoNamespaceSettings {
   const { ttl, stale, negativeTtl, maxItems, maxBytes } = said;
   const { ttlMs, staleMs, negativeTtlMs } = before;
   const settings: { [K in keyof MemoNamespaceSettings]: MemoNamespaceSettings[K] | undefined } = {
@@ -103,6 +115,7 @@ function changedSettings(before: MemoNamespaceSettings, said: Said): MemoNamespa
     negativeTtlMs: chosen(negativeTtl, negativeTtlMs, negativeMs),
     maxItems: chosen(maxItems, before.maxItems, Number),
     maxBytes: chosen(maxBytes, before.maxBytes, sizeOf),
+    semantic: comparing === undefined ? before.semantic : (comparing ?? undefined),
   };
   return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined)) as MemoNamespaceSettings;
 }

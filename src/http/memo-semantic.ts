@@ -1,0 +1,37 @@
+import { z } from 'zod';
+import { type MemoSemantic, memoNormaliseRules } from '../api/memo.ts';
+import { CacheError } from '../core/errors.ts';
+
+/** A list, or `case,space`. */
+const normalise = z
+  .union([z.string().transform((text) => text.split(',').map((rule) => rule.trim())), z.array(z.string())])
+  .pipe(z.array(z.enum(memoNormaliseRules)).min(1))
+  .optional();
+const wrong = z.number().positive().max(0.2).optional();
+const acceptWrongAnswers = z.literal(true, 'must be true: no threshold tells what means the same from what does not');
+
+/** How texts of a namespace are compared. */
+export const semantic = z.discriminatedUnion('mode', [
+  z.strictObject({ mode: z.literal('normalise'), normalise }),
+  z.strictObject({ mode: z.literal('suggest') }),
+  z.strictObject({ mode: z.literal('verified'), normalise, wrong }),
+  z.strictObject({ mode: z.literal('threshold'), normalise, threshold: z.number().min(0).max(1), acceptWrongAnswers }),
+]);
+
+/** Namespaces of pictures, films, shapes and what they are made from: a similar one is another one. */
+const neverAlike = /^(?:comfyui|prompts|presets)(?![a-z\d])/i;
+
+/** @throws CacheError BAD_REQUEST for what cannot be, here or at all */
+export function checkedSemantic(ns: string, given: z.output<typeof semantic>, canEmbed: boolean): MemoSemantic {
+  const { mode } = given;
+  if (mode !== 'suggest' && neverAlike.test(ns)) {
+    throw new CacheError('BAD_REQUEST', `results of ${ns} are never served for another text`, {
+      hint: 'Use the mode suggest.',
+    });
+  }
+  if (mode !== 'normalise' && !canEmbed) {
+    const hint = 'Set AUTOCACHE_EMBEDDINGS_URL to an OpenAI-compatible server, such as http://127.0.0.1:11434, and restart.';
+    throw new CacheError('BAD_REQUEST', `the mode ${mode} needs a server of embeddings`, { hint });
+  }
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as unknown as MemoSemantic;
+}

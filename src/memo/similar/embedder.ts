@@ -1,0 +1,107 @@
+import { LRUCache } from 'lru-cache';
+import { z } from 'zod';
+import type { Clock } from '../../runtime/clock.ts';
+import type { Log } from '../../runtime/log.ts';
+
+export interface EmbedderDeps {
+  /** Of an OpenAI-compatible server, up to and with `/v1/`. */
+  url: string;
+  model: string;
+  clock: Clock;
+  log: Log;
+}
+
+const answer = z.object({ data: z.array(z.object({ embedding: z.array(z.number()).min(1).max(16_384) })).min(1) });
+
+/** A program waits for it before it computes, ms. */
+const deadlineMs = 2000;
+const mostAnswerBytes = 1_000_000;
+/** Asked at the same time; more are answered as if it were away. */
+const mostAsked = 64;
+/** Texts whose vectors are kept between the question and its result. */
+const kept = 1000;
+/** After a failure it is left alone, doubling, ms. */
+const pauseMs = { first: 5000, most: 60_000 };
+
+/** Asks a server for the meaning of a text, as a unit vector. One that does not answer costs similarity, never an answer. */
+export class Embedder {
+  readonly #deps: EmbedderDeps;
+  readonly #known = new LRUCache<string, Promise<Float32Array | null>>({ max: kept });
+  #asked = 0;
+  #pauseMs = 0;
+  /** Monotonic, ms. */
+  #notBefore = Number.NEGATIVE_INFINITY;
+
+  constructor(deps: EmbedderDeps) {
+    this.#deps = deps;
+  }
+
+  /** Names the space of its vectors: only those of one model can be compared. */
+  get name(): string {
+    return this.#deps.model;
+  }
+
+  /** Null when it cannot be had. Never throws. */
+  embed(text: string): Promise<Float32Array | null> {
+    const known = this.#known.get(text);
+    if (known) return known;
+    if (this.#isPausing() || this.#asked === mostAsked) return Promise.resolve(null);
+    this.#asked += 1;
+    const asked = this.#ask(text)
+      .catch((error: Error) => this.#failed(text, error))
+      .finally(() => {
+        this.#asked -= 1;
+      });
+    this.#known.set(text, asked);
+    return asked;
+  }
+
+  async #ask(input: string): Promise<Float32Array> {
+    const { url, model } = this.#deps;
+    const response = await fetch(`${url}embeddings`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ model, input }),
+      redirect: 'error',
+      signal: AbortSignal.timeout(deadlineMs),
+    });
+    const text = await readAtMost(response, mostAnswerBytes);
+    if (!response.ok) throw new Error(`HTTP ${response.status}: ${text.slice(0, 200)}`);
+    const vector = unit(answer.parse(JSON.parse(text)).data[0]?.embedding ?? []);
+    this.#pauseMs = 0;
+    return vector;
+  }
+
+  #isPausing(): boolean {
+    return this.#deps.clock.monotonic() < this.#notBefore;
+  }
+
+  #failed(text: string, { message, cause }: Error): null {
+    this.#known.delete(text);
+    // Of those that were asked at the same time the first one counts.
+    if (this.#isPausing()) return null;
+    this.#pauseMs = Math.min(pauseMs.most, Math.max(pauseMs.first, this.#pauseMs * 2));
+    this.#notBefore = this.#deps.clock.monotonic() + this.#pauseMs;
+    const why = cause instanceof Error ? cause.message : message;
+    this.#deps.log.warn({ why }, 'AUTOCACHE_EMBEDDINGS_URL gives no vectors: texts are compared exactly');
+    return null;
+  }
+}
+
+async function readAtMost(response: Response, most: number): Promise<string> {
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for await (const part of response.body ?? []) {
+    size += part.length;
+    if (size > most) throw new Error(`its answer has more than ${most} bytes`);
+    parts.push(part);
+  }
+  return Buffer.concat(parts).toString();
+}
+
+/** @throws Error for one without a direction */
+function unit(numbers: readonly number[]): Float32Array {
+  const length = Math.hypot(...numbers);
+  if (!(length > 0 && Number.isFinite(length))) throw new Error('its vector has no direction');
+  return Float32Array.from(numbers, (number) => number / length);
+}

@@ -1,0 +1,92 @@
+import { setImmediate } from 'node:timers/promises';
+
+/** Most texts of a namespace whose meaning is compared; the oldest leaves. */
+const mostVectors = 50_000;
+
+/** Compared without a pause: about 1 ms. */
+const slice = 4096;
+
+export interface Neighbour {
+  /** Of its entry. */
+  id: number;
+  /** Cosine of the angle between both: 1 = the same direction. */
+  similarity: number;
+}
+
+/** The unit vectors of a namespace's texts. All are compared: 50,000 of 384 numbers take some 12 ms. */
+export class Vectors {
+  readonly #length: number;
+  readonly #most: number;
+  /** Where each lies, the oldest first. */
+  readonly #places = new Map<number, number>();
+  readonly #ids: number[] = [];
+  readonly #scopes: string[] = [];
+  #numbers: Float32Array;
+
+  /** @param length of each vector */
+  constructor(length: number, most = mostVectors) {
+    this.#length = length;
+    this.#most = most;
+    this.#numbers = new Float32Array(length * 64);
+  }
+
+  /** @returns the id of the one that left for it */
+  add(id: number, scope: string, vector: Float32Array): number | null {
+    this.drop(id);
+    const [oldest = null] = this.#places.size >= this.#most ? this.#places.keys() : [];
+    if (oldest !== null) this.drop(oldest);
+    const at = this.#ids.length;
+    this.#places.set(id, at);
+    this.#ids[at] = id;
+    this.#scopes[at] = scope;
+    this.#withRoom(at).set(vector, at * this.#length);
+    return oldest;
+  }
+
+  drop(id: number): void {
+    const at = this.#places.get(id);
+    const [lastId, lastScope] = [this.#ids.at(-1), this.#scopes.at(-1)];
+    if (at === undefined || lastId === undefined || lastScope === undefined) return;
+    const last = this.#ids.length - 1;
+    this.#numbers.copyWithin(at * this.#length, last * this.#length, (last + 1) * this.#length);
+    this.#ids[at] = lastId;
+    this.#scopes[at] = lastScope;
+    this.#places.set(lastId, at);
+    this.#places.delete(id);
+    this.#ids.pop();
+    this.#scopes.pop();
+  }
+
+  /** The nearest of a scope, or of all; the nearest first. One that leaves or moves meanwhile may be missed. */
+  async nearest(scope: string | null, vector: Float32Array, most: number): Promise<Neighbour[]> {
+    const found: Neighbour[] = [];
+    for (let at = 0; at < this.#ids.length; at += 1) {
+      if (at % slice === slice - 1) await setImmediate();
+      const id = this.#ids[at];
+      if (id === undefined || (scope !== null && this.#scopes[at] !== scope)) continue;
+      const similarity = this.#product(at, vector);
+      if (found.length === most && similarity <= (found.at(-1)?.similarity ?? 0)) continue;
+      const place = found.findIndex((one) => one.similarity < similarity);
+      found.splice(place < 0 ? found.length : place, 0, { id, similarity });
+      if (found.length > most) found.pop();
+    }
+    return found.filter(({ id }) => this.#places.has(id));
+  }
+
+  #product(at: number, vector: Float32Array): number {
+    const start = at * this.#length;
+    let sum = 0;
+    for (let index = 0; index < this.#length; index += 1)
+      sum += (this.#numbers[start + index] as number) * (vector[index] as number);
+    return sum;
+  }
+
+  #withRoom(at: number): Float32Array {
+    if ((at + 1) * this.#length > this.#numbers.length) {
+      const larger = new Float32Array(Math.min(this.#most * this.#length, this.#numbers.length * 2));
+      larger.set(this.#numbers);
+      this.#numbers = larger;
+    }
+    return this.#numbers;
+  }
+}
