@@ -167,18 +167,41 @@ def wait(job):
         assert store.ask("take", store.body(parts="flight", waitMs=600000, pid=os.getpid()))["state"] == "hit"
         got.append(time.time())
 
-    threads = [threading.Thread(target=ask) for _ in range(job["waiters"])]
+    in_threads(ask, job["waiters"])
+    return got
+
+
+def call(job):
+    """The same through the Python package, as one program does it."""
+    sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "clients", "python"))
+    import autocached
+
+    memo = autocached.Memo("bench", state=job["stateDir"])
+    got = []
+
+    def computed():
+        raise RuntimeError("it was computed a second time")
+
+    def ask():
+        memo.get_or_compute("programs", computed)
+        got.append(time.time())
+
+    in_threads(ask, job["calls"])
+    return got
+
+
+def in_threads(work, count):
+    threads = [threading.Thread(target=work) for _ in range(count)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return got
 
 
 def main():
     job = json.load(sys.stdin)
-    if job["store"] == "waiters":
-        print(json.dumps(wait(job)))
+    if job["store"] in ("waiters", "callers"):
+        print(json.dumps(wait(job) if job["store"] == "waiters" else call(job)))
         return
     store = STORES[job["store"]](job)
     store.prepare(os.urandom(8 * MIB))
