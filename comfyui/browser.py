@@ -13,6 +13,7 @@ import threading
 from .browser_guard import LOCAL, REFUSED, may_change, may_have_token, standing
 from .browser_view import state_view, workflow_view
 from .daemon import Daemon, Refused, Trouble
+from .memo.memo import Memo
 from .registration import Registration
 
 log = logging.getLogger("autocached")
@@ -31,9 +32,10 @@ _CHANGES = {"warm": "/api/cache/warm", "pin": "/api/cache/pin", "unpin": "/api/c
 class Browser:
     """Handlers run on ComfyUI's event loop. Requests to the daemon run in short-lived threads, at most eight at once."""
 
-    def __init__(self, daemon: Daemon, registration: Registration):
+    def __init__(self, daemon: Daemon, registration: Registration, memo: Memo | None = None):
         self._daemon = daemon
         self._registration = registration
+        self._memo = memo
         self._token = secrets.token_urlsafe(32)
         self._under_way = 0
         self._web = None
@@ -73,12 +75,16 @@ class Browser:
         return self._json({"token": self._token})
 
     async def change(self, request):
-        """`{"mode": …}`, or `{"warm" | "pin" | "unpin": ["category/name", …]}`."""
+        """`{"mode": …}`, `{"warm" | "pin" | "unpin": ["category/name", …]}`, or `{"fresh": "id of the page"}`."""
         if not may_change(request.headers, request.remote, self._token):
             return self._refuse()
         body = await _read(request, _CHANGE_BYTES)
         if body is None:
             return self._too_large()
+        page = _fresh_in(body)
+        if page is not None:
+            self._memo.run_fresh(page)
+            return self._json({"alive": True})
         asked = _change_in(body)
         if asked is None:
             return self._json({"error": "this is no change that can be made"}, 400)
@@ -160,6 +166,15 @@ async def _read(request, most: int) -> bytes | None:
         if len(body) > most:
             return None
     return bytes(body)
+
+
+def _fresh_in(body: bytes) -> str | None:
+    """The page whose next prompt is to run all of its nodes."""
+    with contextlib.suppress(ValueError):
+        asked = json.loads(body)
+        if isinstance(asked, dict) and len(asked) == 1 and isinstance(asked.get("fresh"), str):
+            return asked["fresh"][:100]
+    return None
 
 
 def _change_in(body: bytes) -> tuple[str, dict] | None:

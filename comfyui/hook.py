@@ -72,7 +72,7 @@ def install(folder_paths, here: str):
     get_full_path.autocached, get_full_path.offline = resolver, offline
     folder_paths.get_full_path = get_full_path
     AutocachedPath.own, AutocachedPath.resolver = staticmethod(own), resolver
-    _browser = Browser(resolver.daemon, resolver.registration)
+    _browser = Browser(resolver.daemon, resolver.registration, memo)
     offline.refresh()
     resolver.registration.offer()
     return get_full_path

@@ -103,6 +103,17 @@ def free_models() -> bool:
     return True
 
 
+def show_given(prompt_id: str, nodes: list[str]) -> None:
+    """Tells the page that sent the running prompt which of its nodes need not run, because their outputs were kept. Never raises."""
+    try:
+        server = sys.modules["server"].PromptServer.instance
+        if nodes and server.client_id is not None:
+            server.send_sync("autocached.memo", {"prompt_id": prompt_id, "nodes": nodes}, server.client_id)
+    except Exception:
+        # Only the note on the page is missing.
+        return
+
+
 def is_executing_node() -> bool:
     """
     True inside the function of a node, where ComfyUI handles an interruption. Other methods of a node (IS_CHANGED) run in the same thread

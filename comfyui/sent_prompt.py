@@ -14,6 +14,7 @@ class SentPrompt:
     def __init__(self, json_data: dict):
         self.prompt: dict = json_data["prompt"]
         self.id = json_data.get("prompt_id")
+        self.page = json_data.get("client_id")
         self.targets = json_data.get("partial_execution_targets")
         extra = json_data.get("extra_data")
         about = extra.get("autocached") if isinstance(extra, dict) else None

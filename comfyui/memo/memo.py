@@ -30,6 +30,7 @@ log = logging.getLogger("autocached")
 # prompt: some 120 us of CPU time for each pair.
 MOST_PAIRS = 3000
 _MOST_FAILURES = 3
+_MOST_PAGES = 100
 # Between two looks whether a prompt that does not want the provider has ended.
 _LOOK_SECONDS = 0.05
 
@@ -53,6 +54,8 @@ class Memo:
         self._is_registered = False
         self._running: RunningPrompt | None = None
         self._failures = 0
+        # Pages whose next prompt runs all of its nodes.
+        self._fresh_pages: set[str] = set()
 
     def attach(self) -> None:
         """Detects this ComfyUI's interface, and begins to learn what it is. Once."""
@@ -79,9 +82,18 @@ class Memo:
         """True for the provider of this memo."""
         return found is self._provider
 
+    def run_fresh(self, page: str) -> None:
+        """The next prompt from this page of ComfyUI runs all of its nodes, although their outputs are kept."""
+        with self._lock:
+            if len(self._fresh_pages) < _MOST_PAGES:
+                self._fresh_pages.add(page)
+
     def expect(self, sent: SentPrompt) -> None:
         """A prompt has arrived."""
         with self._lock:
+            if sent.page in self._fresh_pages:
+                self._fresh_pages.discard(sent.page)
+                sent.is_fresh = True
             mode = self.results.mode
             if self._api is None or mode in (None, OFF) or not self._is_wanted_by(sent.prompt, kept_classes(mode)):
                 return

@@ -8,7 +8,7 @@ import time
 from typing import NamedTuple
 
 from ..graph import complete, has_key
-from ..host import QueuedPrompt
+from ..host import QueuedPrompt, show_given
 from .ancestry import Ancestry
 from .classes import TEXT, kept_classes
 from .plan import plan
@@ -36,6 +36,7 @@ class RunningPrompt:
     def __init__(self, session, queued: QueuedPrompt, prompt: dict, is_fresh: bool):
         self._session = session
         self._prompt = prompt
+        self._prompt_id = queued.id
         self._targets = prompt if queued.outputs is None else queued.outputs
         self._is_fresh = is_fresh
         self._kept = kept_classes(session.results.mode)
@@ -92,6 +93,7 @@ class RunningPrompt:
         try:
             if not self._is_fresh:
                 self._answers = self._known()
+                show_given(self._prompt_id, sorted(self._answers))
             else:
                 self._find_keys()
         except Exception:

@@ -1,5 +1,6 @@
 import { api } from '../../scripts/api.js';
 import { app } from '../../scripts/app.js';
+import { MemoMarks } from './memo.js';
 import { Panel } from './panel.js';
 import { createRoutes } from './routes.js';
 import { textOf, Watch } from './watch.js';
@@ -24,6 +25,8 @@ const watch = new Watch({
   seconds: () => setting(secondsSetting, usualSeconds),
   now: () => performance.now(),
 });
+
+const marks = new MemoMarks({ graph: () => app.graph ?? null, changed: () => panel?.update() });
 
 app?.registerExtension?.({
   name: id,
@@ -74,15 +77,23 @@ function start() {
   for (const event of ['graphChanged', 'promptQueued', 'execution_success']) {
     api.addEventListener?.(event, () => watch.workflowChanged());
   }
+  marks.listen(api);
   started = true;
   void watch.tick();
 }
 
 function open(container) {
-  panel = new Panel(watch, routes);
+  panel = new Panel(watch, { routes, marks, runFresh });
   container.replaceChildren(panel.root);
   panel.update();
   void watch.refresh();
+}
+
+/** Runs the open workflow although outputs of its nodes are kept. */
+async function runFresh() {
+  const done = await routes.change({ fresh: api.clientId ?? '' });
+  if (done) await app.queuePrompt?.(0);
+  return done;
 }
 
 function close() {

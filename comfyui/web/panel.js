@@ -1,7 +1,7 @@
 import { element, setText } from './elements.js';
 import { ModelRow } from './model-row.js';
 import { daemonAway, jobTerms, modeTerms } from './vocabulary.js';
-import { describeModel, formatBytes, formatSeconds, nameOf, summarize, summaryText } from './words.js';
+import { counted, describeModel, formatBytes, formatSeconds, nameOf, summarize, summaryText } from './words.js';
 
 const refusedText = 'Not shown at this address of ComfyUI. At its IP address, or at localhost, it is.';
 
@@ -9,6 +9,8 @@ const refusedText = 'Not shown at this address of ComfyUI. At its IP address, or
 export class Panel {
   #watch;
   #routes;
+  #marks;
+  #runFresh;
   #rows = new Map();
   #said = element('p', { class: 'autocached-said', attributes: { role: 'status' } });
   #facts = element('dl', { class: 'autocached-facts' });
@@ -16,17 +18,24 @@ export class Panel {
   #summary = element('span', { class: 'autocached-muted', attributes: { role: 'status' } });
   #warmAll = element('button', { text: 'Copy all', attributes: { type: 'button' }, on: { click: () => this.#warm() } });
   #pinAll = element('button', { attributes: { type: 'button' }, on: { click: () => this.#pin() } });
+  #fresh = element('button', {
+    text: 'Run fresh',
+    attributes: { type: 'button', title: 'Nodes run although their outputs are kept, and replace them' },
+    on: { click: () => this.#runAll() },
+  });
   #list = element('ul', { class: 'autocached-models' });
   #note = element('p', { class: 'autocached-muted' });
   #body;
   root;
 
-  constructor(watch, routes) {
+  constructor(watch, { routes, marks, runFresh }) {
     this.#watch = watch;
     this.#routes = routes;
+    this.#marks = marks;
+    this.#runFresh = runFresh;
     for (const [mode, { word, says }] of Object.entries(modeTerms)) this.#modes.append(this.#modeChoice(mode, word, says));
     const heading = element('h4', { text: 'This workflow' });
-    const actions = element('div', { class: 'autocached-actions' }, this.#warmAll, this.#pinAll);
+    const actions = element('div', { class: 'autocached-actions' }, this.#warmAll, this.#pinAll, this.#fresh);
     const workflow = element('section', {}, heading, this.#summary, actions, this.#list);
     this.#body = element('div', {}, this.#modes, this.#facts, workflow, this.#note);
     const title = element('h3', { text: 'autocached' });
@@ -53,6 +62,8 @@ export class Panel {
     for (const { tier, bytes, limit } of tiers) {
       facts.push([tier.toUpperCase(), limit > 0 ? `${formatBytes(bytes)} of ${formatBytes(limit)}` : formatBytes(bytes)]);
     }
+    const kept = this.#marks.count;
+    if (kept > 0) facts.push(['From memo', `${counted(kept, 'node')} of the last run`]);
     if (paused) facts.push(['Copies', jobTerms.paused.word]);
     if (written > 0) facts.push(['Written by nodes beside copies', `${written}: autocached bring-back`]);
     const items = facts.map(([name, value]) =>
@@ -66,6 +77,7 @@ export class Panel {
     const summary = summarize(models, copies);
     setText(this.#summary, summaryText(summary));
     this.#warmAll.hidden = !mayChange || mode !== 'read-write' || this.#copyable().length === 0;
+    this.#fresh.hidden = !mayChange || this.#marks.count === 0;
     this.#pinAll.hidden = !mayChange || this.#pinnable().length === 0;
     setText(this.#pinAll, this.#allPinned() ? 'Unpin all' : 'Pin all');
     const rows = models.map((model) => this.#row(model, copies, view));
@@ -111,10 +123,18 @@ export class Panel {
     return this.#change({ [this.#allPinned() ? 'unpin' : 'pin']: this.#pinnable().map(nameOf) });
   }
 
+  async #runAll() {
+    if (!(await this.#runFresh())) this.#refused();
+  }
+
   async #change(wanted) {
     const done = await this.#routes.change(wanted);
     await this.#watch.refresh();
-    if (!done && this.#watch.view.alive) setText(this.#note, 'That was refused; `autocached doctor` helps to find out why.');
+    if (!done && this.#watch.view.alive) this.#refused();
+  }
+
+  #refused() {
+    setText(this.#note, 'That was refused; `autocached doctor` helps to find out why.');
   }
 }
 

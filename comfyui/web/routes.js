@@ -29,7 +29,7 @@ export function createRoutes(ask, embedded) {
     async workflow(body) {
       return (await post('/autocached/workflow', body)).answer;
     },
-    /** True when it was done. @param wanted `{mode}`, or `{warm | pin | unpin: names}` */
+    /** True when it was done. @param wanted `{mode}`, `{warm | pin | unpin: names}`, or `{fresh: id}` of the page whose next prompt runs all nodes */
     async change(wanted) {
       const body = JSON.stringify(wanted);
       let result = await change(body);

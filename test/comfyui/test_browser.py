@@ -194,8 +194,13 @@ class Changing(Browser):
                 self.assertEqual(self.change(wanted), (200, {"alive": True}))
                 self.assertEqual(self.daemon.asked[-1], told)
 
+    def test_a_page_can_have_its_next_prompt_run_all_nodes(self):
+        self.assertEqual(self.change({"fresh": "page-1"}), (200, {"alive": True}))
+        self.assertEqual(self.browser._memo._fresh_pages, {"page-1"})
+        self.assertEqual(self.daemon.asked, [])
+
     def test_nothing_else_can_be_changed(self):
-        for wanted in ({}, [], {"limit": "1"}, {"mode": "all"}, {"mode": ["off"]}, {"mode": "off", "pin": []}, {"warm": "a"}, {"evict": ["a/b"]}, {"pin": [1]}):
+        for wanted in ({}, [], {"limit": "1"}, {"mode": "all"}, {"mode": ["off"]}, {"mode": "off", "pin": []}, {"warm": "a"}, {"evict": ["a/b"]}, {"fresh": True}, {"fresh": "a", "mode": "off"}, {"pin": [1]}):
             with self.subTest(wanted):
                 self.assertEqual(self.change(wanted)[0], 400)
         self.assertEqual(self.daemon.asked, [])

@@ -215,6 +215,25 @@ class Provider(ComfyTest):
         self.assertEqual(self.run_prompt(PROMPT, extra_data={"autocached": {"fresh": True}}), ["load", "one", "two", "out"])
         self.assertEqual(len(self.daemon.puts), 4)
 
+    def test_the_next_prompt_of_a_page_runs_all_when_that_was_wished_there(self):
+        self.run_prompt(PROMPT)
+        self.restart()
+        self.memo.run_fresh("page-1")
+        self.assertEqual(self.run_prompt(PROMPT, client_id="page-2"), ["out"])
+        self.local.clear()
+        self.assertEqual(self.run_prompt(PROMPT, client_id="page-1"), ["load", "one", "two", "out"])
+        self.local.clear()
+        self.assertEqual(self.run_prompt(PROMPT, client_id="page-1"), ["out"])
+
+    def test_the_page_is_told_which_nodes_did_not_have_to_run(self):
+        self.run_prompt(PROMPT)
+        self.restart()
+        told = []
+        self.server.send_sync = lambda *message: told.append(message)
+        self.run_prompt(PROMPT)
+        [(event, data, page)] = told
+        self.assertEqual((event, data["nodes"], page), ("autocached.memo", ["one", "two"], "browser"))
+
     def test_it_is_registered_only_while_a_prompt_wants_it(self):
         self.assertEqual(self.registered(), [])
         self.submit(PROMPT)
@@ -311,7 +330,7 @@ class Provider(ComfyTest):
         self.memo.refresh()
         value = CacheValue([["x"]], {"meta": {"node_id": "7", "display_node": "7"}, "output": {"text": ("shown",)}})
         running = sys.modules["autocached_comfyui.memo.running"]
-        queued = types.SimpleNamespace(outputs=["7"])
+        queued = types.SimpleNamespace(id="1", outputs=["7"])
         context = self.providers.CacheContext("7", "KSampler", "0" * 64)
 
         async def store():
@@ -321,7 +340,7 @@ class Provider(ComfyTest):
             first.store(context, value)
 
         async def find():
-            renamed = running.RunningPrompt(self.memo, types.SimpleNamespace(outputs=["9"]), {"9": prompt["7"]}, False)
+            renamed = running.RunningPrompt(self.memo, types.SimpleNamespace(id="1", outputs=["9"]), {"9": prompt["7"]}, False)
             return await renamed.lookup(context._replace(node_id="9"))
 
         asyncio.run(store())
