@@ -28,7 +28,7 @@ export async function storeInRoom(store: Store, coming: Coming & { inline: numbe
  * Keeps a namespace within its own limits: what is worth least in it leaves for what comes.
  * @returns whether it fits; that holds until other work is waited for
  */
-export async function fitsNamespace(store: Store, coming: Coming): Promise<boolean> {
+async function fitsNamespace(store: Store, coming: Coming): Promise<boolean> {
   const { maxBytes = Number.POSITIVE_INFINITY } = store.namespaces.of(coming.ns).settings;
   if (coming.bytes > maxBytes) return false;
   const stuck = new Set<number>();
@@ -47,7 +47,7 @@ export async function trimNamespace(store: Store, ns: string): Promise<void> {
 }
 
 /** False for a namespace without limits of its own, and nothing is counted. */
-export function isShort(store: Store, { ns, key, bytes }: Coming): boolean {
+function isShort(store: Store, { ns, key, bytes }: Coming): boolean {
   const { maxItems, maxBytes } = store.namespaces.of(ns).settings;
   if (maxItems === undefined && maxBytes === undefined) return false;
   const held = store.heldBy(ns);
