@@ -1,5 +1,4 @@
 import { expect, test, vi } from 'vitest';
-// @ts-expect-error: a page's script has no types
 import { MemoMarks } from '../../../comfyui/web/memo.js';
 
 type Listener = (event: { detail: unknown }) => void;
