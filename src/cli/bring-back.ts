@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type FileHandle, link, lstat, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { WrittenFile } from '../api/written.ts';
-import { CacheError, messageOf } from '../core/errors.ts';
+import { CacheError, troubleOf } from '../core/errors.ts';
 import { copyToNew } from '../runtime/copy-file.ts';
 import { meaningOf } from '../runtime/errnos.ts';
 
@@ -56,7 +56,7 @@ async function renameToNew(temp: string, source: string): Promise<void> {
   } catch (error) {
     const meaning = meaningOf(error);
     if (meaning !== 'denied' && meaning !== 'unsupported') {
-      throw new CacheError('SOURCE_CHANGED', `${source} cannot be written: ${messageOf(error)}`, { cause: error });
+      throw new CacheError('SOURCE_CHANGED', `${source} cannot be written: ${troubleOf(error)}`, { cause: error });
     }
     await rename(temp, source);
   }

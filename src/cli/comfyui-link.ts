@@ -1,7 +1,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
-import { CacheError, messageOf } from '../core/errors.ts';
+import { CacheError, sentenceOf } from '../core/errors.ts';
 import { meaningOf } from '../runtime/errnos.ts';
 import { packageDir as ownPackage } from '../runtime/package.ts';
 import { comfyuiDir, comfyuiVersion } from './comfyui-dir.ts';
@@ -137,5 +137,5 @@ function refused(error: unknown, folder: string, linked: boolean): unknown {
   const hint = linked
     ? 'links may need a privilege here: install without --link'
     : 'run this as the user that ComfyUI belongs to, or make the folder writable';
-  return new CacheError('FORBIDDEN', `cannot change ${folder}: ${messageOf(error)}`, { hint, cause: error });
+  return new CacheError('FORBIDDEN', `cannot change ${folder}: ${sentenceOf(error)}`, { hint, cause: error });
 }

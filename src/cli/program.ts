@@ -79,8 +79,14 @@ function isHelp({ code }: CommanderError): boolean {
 }
 
 /** Commander's errors, in the form of all others. */
-function wrongUse(error: CommanderError, [command = '']: string[]): CacheError {
-  if (isHelp(error)) return new CacheError('BAD_REQUEST', 'no command is given', { hint: 'autocached --help' });
+function wrongUse(error: CommanderError, args: string[]): CacheError {
+  const [command = '', ...rest] = args.filter((word) => !word.startsWith('-'));
+  if (isHelp(error)) {
+    // `help` prints all of it for a command that does not exist, too.
+    const [asked] = command === 'help' ? rest : [];
+    const message = asked === undefined ? 'no command is given' : `unknown command '${asked}'`;
+    return new CacheError('BAD_REQUEST', message, { hint: 'autocached --help' });
+  }
   const [message = '', suggestion] = error.message.replace(/^error: /, '').split(/\n\(?/);
   const help =
     /^[a-z]+$/.test(command) && error.code !== 'commander.unknownCommand'

@@ -1,5 +1,5 @@
 import { open, stat } from 'node:fs/promises';
-import { CacheError, messageOf } from '../core/errors.ts';
+import { CacheError, troubleOf } from '../core/errors.ts';
 import { readSmallFile } from '../runtime/small-file.ts';
 import { readDocument } from '../workflow/read-document.ts';
 
@@ -21,7 +21,7 @@ export async function readWorkflow(path: string): Promise<object> {
     };
   } catch (error) {
     const hint = error instanceof CacheError ? error.hint : null;
-    throw new CacheError('BAD_REQUEST', `${path} cannot be read as a workflow: ${messageOf(error)}`, {
+    throw new CacheError('BAD_REQUEST', `${path} cannot be read as a workflow: ${troubleOf(error)}`, {
       ...(hint && { hint }),
       cause: error,
     });

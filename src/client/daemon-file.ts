@@ -3,7 +3,7 @@ import { dirname, join, resolve } from 'node:path';
 import { type DaemonFile, directoriesName, tokenPattern } from '../api/daemon-file.ts';
 import { groupFromEnvironment, remoteFromEnvironment } from '../config/env.ts';
 import type { Remote } from '../config/remote.ts';
-import { CacheError, messageOf } from '../core/errors.ts';
+import { CacheError, sentenceOf, troubleOf } from '../core/errors.ts';
 import { errnoOf } from '../runtime/errnos.ts';
 import { readPrivately, troubleWith } from '../runtime/private-file.ts';
 
@@ -67,7 +67,7 @@ function readToken(file: string, rule: 'secret' | 'any', group: number | null): 
   try {
     token = readPrivately(file, rule, group).trim();
   } catch (cause) {
-    throw noToken(messageOf(cause), cause);
+    throw noToken(sentenceOf(cause), cause);
   }
   if (!tokenPattern.test(token)) throw noToken(`${file} does not hold a token`);
   return token;
@@ -96,7 +96,7 @@ function readDirectories(stateDir: string, group: number | null): string[] {
 function notRunning(cause: unknown, path: string): never {
   if (errnoOf(cause) === 'ENOENT')
     throw new CacheError('NOT_RUNNING', 'the daemon is not running', { hint: 'autocached start', cause });
-  throw new CacheError('NOT_RUNNING', `${path} cannot be read: ${messageOf(cause)}`, {
+  throw new CacheError('NOT_RUNNING', `${path} cannot be read: ${troubleOf(cause)}`, {
     hint: 'run this command as the user that started the daemon, or share it with a group: AUTOCACHE_GROUP',
     cause,
   });

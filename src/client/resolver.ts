@@ -65,7 +65,9 @@ export function createResolver(options: ResolverOptions = {}): Resolver {
     const daemon = await known.find();
     const started = breaker.enter();
     if (started === null) return unchanged(path);
-    const seen = await statSource(source);
+    const found = await statSource(source);
+    // The size of a directory says nothing.
+    const seen = found?.isFile() ? found : undefined;
     const wait = waitMs ?? options.waitMs ?? 0;
     const body: LookupRequest = {
       path: toDaemon(daemon, source),

@@ -1,5 +1,5 @@
 import { posix, win32 } from 'node:path';
-import { CacheError, messageOf } from '../core/errors.ts';
+import { CacheError, troubleOf } from '../core/errors.ts';
 import { pathRules } from '../media/paths.ts';
 import { meaningOf } from '../runtime/errnos.ts';
 import { readSmallFile } from '../runtime/small-file.ts';
@@ -98,6 +98,6 @@ async function readTextFile(path: string): Promise<string | null> {
   } catch (error) {
     if (error instanceof CacheError) throw error;
     if (meaningOf(error) === 'missing') return null;
-    throw new CacheError('BAD_CONFIG', `cannot read ${path}: ${messageOf(error)}`, { cause: error });
+    throw new CacheError('BAD_CONFIG', `cannot read ${path}: ${troubleOf(error)}`, { cause: error });
   }
 }

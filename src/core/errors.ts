@@ -83,10 +83,17 @@ export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }
 
+const systemError = /^E[A-Z0-9]+: ([^,]+), \w+(?: '(.*?)')?(?: -> '.*')?$/s;
+
 /** The same for people: the file system's message, path first and without the names of its calls. */
 export function sentenceOf(thrown: unknown): string {
+  const [, what, path] = systemError.exec(messageOf(thrown)) ?? [];
+  return what === undefined || path === undefined ? troubleOf(thrown) : `${path}: ${what}`;
+}
+
+/** The same where the path is told beside it. */
+export function troubleOf(thrown: unknown): string {
   const message = messageOf(thrown);
-  const [, what, path] = /^E[A-Z0-9]+: ([^,]+), \w+(?: '(.*?)')?(?: -> '.*')?$/s.exec(message) ?? [];
-  if (what === undefined) return message;
-  return path === undefined ? what : `${path}: ${what}`;
+  const [, what] = systemError.exec(message) ?? [];
+  return what ?? message;
 }

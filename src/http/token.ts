@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { tokenPattern } from '../api/daemon-file.ts';
-import { CacheError, messageOf } from '../core/errors.ts';
+import { CacheError, sentenceOf } from '../core/errors.ts';
 import { meaningOf } from '../runtime/errnos.ts';
 import { readPrivately, writePrivately } from '../runtime/private-file.ts';
 
@@ -17,7 +17,7 @@ export function tokenOf(kept: string | null): string {
     const token = readPrivately(kept, 'ours').trim();
     if (tokenPattern.test(token)) return token;
   } catch (error) {
-    if (meaningOf(error) !== 'missing') throw unusable(messageOf(error), error);
+    if (meaningOf(error) !== 'missing') throw unusable(sentenceOf(error), error);
     writePrivately(kept, `${fresh}\n`);
     return fresh;
   }

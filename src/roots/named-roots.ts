@@ -1,7 +1,7 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { type ComfyuiPath, comfyuiPaths, pathFiles } from '../comfyui/comfyui-paths.ts';
-import { messageOf } from '../core/errors.ts';
+import { sentenceOf, troubleOf } from '../core/errors.ts';
 import type { Medium } from '../core/types.ts';
 import { liesOnNetwork } from '../media/medium.ts';
 import type { Log } from '../runtime/log.ts';
@@ -101,7 +101,7 @@ export class NamedRoots implements AsyncDisposable {
         this.#taken.set(keyOf(spec), spec);
       } catch (error) {
         if (strict && spec.origin === 'config') throw error;
-        warnings.push(`${spec.path} is left out: ${messageOf(error)}`);
+        warnings.push(`${spec.path} is left out: ${troubleOf(error)}`);
       }
     }
     const named = new Set(specs.map(({ path }) => path));
@@ -131,7 +131,7 @@ export class NamedRoots implements AsyncDisposable {
       this.#folders.set(directory, await comfyuiPaths(directory, { home: homedir(), environment, readText }));
     } catch (error) {
       if (strict) throw error;
-      warnings.push(`the roots of ${directory} stay as they were: ${messageOf(error)}`);
+      warnings.push(`the roots of ${directory} stay as they were: ${sentenceOf(error)}`);
     }
     return this.#folders.get(directory) ?? [];
   }

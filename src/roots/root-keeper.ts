@@ -1,5 +1,5 @@
 import type { RootView } from '../api/api.ts';
-import { CacheError, messageOf } from '../core/errors.ts';
+import { CacheError, sentenceOf } from '../core/errors.ts';
 import { isSameFingerprint } from '../core/fingerprint.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
 import { InFlight } from '../runtime/in-flight.ts';
@@ -245,7 +245,7 @@ export class RootKeeper implements AsyncDisposable {
       const stands = await host.watch(root, { settleMs, onChanged, onTrouble, signal: stop.signal });
       kept.watch = { stop, stands };
     } catch (error) {
-      onTrouble(messageOf(error));
+      onTrouble(sentenceOf(error));
     }
   }
 

@@ -1,4 +1,4 @@
-import { CacheError, messageOf, toCacheError } from '../core/errors.ts';
+import { CacheError, sentenceOf, toCacheError } from '../core/errors.ts';
 import type { Fingerprint, SourceFile, SourceState } from '../core/types.ts';
 import { hasStableInodes } from '../media/file-systems.ts';
 import type { KnownVolume } from '../media/machine.ts';
@@ -122,7 +122,7 @@ export class SourceClient implements AsyncDisposable {
     } catch (error) {
       this.#answerMs.delete(root.path);
       const absent = toCacheError(error).code === 'SOURCE_MISSING';
-      return { state: 'away', why: messageOf(error), facts: null, ...(absent && { absent }) };
+      return { state: 'away', why: sentenceOf(error), facts: null, ...(absent && { absent }) };
     }
   }
 

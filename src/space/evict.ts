@@ -1,6 +1,6 @@
 import type { Catalog } from '../catalog/catalog.ts';
 import { isWrittenTo } from '../catalog/written.ts';
-import { messageOf } from '../core/errors.ts';
+import { sentenceOf } from '../core/errors.ts';
 import { isSameFingerprint } from '../core/fingerprint.ts';
 import { tierTraits } from '../core/tier-traits.ts';
 import type { Copy, Entry } from '../core/types.ts';
@@ -91,7 +91,7 @@ export class Evictor {
     } catch (err) {
       if (isMarked) await catalog.write(() => catalog.copies.setState(copy.id, copy.state));
       log.warn({ path: copy.path, err }, 'copy could not be removed; skipped');
-      return { removed: false, why: messageOf(err) };
+      return { removed: false, why: sentenceOf(err) };
     }
     const freed = this.frees(copy);
     if (isMarked) await catalog.write(() => catalog.copies.forget(copy.id));

@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, openSync } from 'node:fs';
 import { CompressedFile } from '../codec/compressed-file.ts';
-import { CacheError, messageOf } from '../core/errors.ts';
+import { CacheError, sentenceOf } from '../core/errors.ts';
 import { readSmallFileSync } from '../runtime/small-file.ts';
 import { readableFile } from '../sources/drivers/posix/readable-file.ts';
 import { asWriteError } from '../sources/io-errors.ts';
@@ -82,7 +82,7 @@ function readerOf(fd: number, { path, form }: OriginCopy, end: number): BlockRea
       try {
         return await reader.next(most, free);
       } catch (error) {
-        throw damaged(messageOf(error), error);
+        throw damaged(sentenceOf(error), error);
       }
     },
     get readMs() {
@@ -97,7 +97,7 @@ function fromOrigin<T>(call: () => T): T {
   try {
     return call();
   } catch (error) {
-    throw damaged(messageOf(error), error);
+    throw damaged(sentenceOf(error), error);
   }
 }
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { closeSync, fstatSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { messageOf } from '../core/errors.ts';
+import { sentenceOf } from '../core/errors.ts';
 import { meaningOf } from '../runtime/errnos.ts';
 import { readSmallFileSync } from '../runtime/small-file.ts';
 import { type Manifest, mostProofBytes, parseManifest } from '../tiers/manifest.ts';
@@ -68,7 +68,7 @@ function open({ path, form }: VerifyOrder): OpenCopy | string {
   } catch (error) {
     const meaning = meaningOf(error);
     if (meaning === 'missing') return 'it is gone';
-    if (meaning === 'denied' || meaning === 'io') return messageOf(error);
+    if (meaning === 'denied' || meaning === 'io') return sentenceOf(error);
     throw error;
   }
 }

@@ -1,5 +1,5 @@
 import { constants, setPriority } from 'node:os';
-import { CacheError, messageOf } from '../core/errors.ts';
+import { CacheError, sentenceOf } from '../core/errors.ts';
 import type { Calls } from '../runtime/calls.ts';
 import { isThread, serveParent } from '../runtime/peer.ts';
 import { verifyCopy } from './verify-copy.ts';
@@ -9,7 +9,7 @@ import type { VerifyWatcher, VerifyWorker } from './verify-messages.ts';
 const parent: Calls<VerifyWatcher> = serveParent<VerifyWatcher, VerifyWorker>({
   verify: (order) =>
     verifyCopy(order, parent.tell.progress).catch((error: unknown) => {
-      throw new CacheError('CACHE_IO', messageOf(error));
+      throw new CacheError('CACHE_IO', sentenceOf(error));
     }),
 });
 

@@ -1,5 +1,5 @@
 import { lockDirectory } from '../catalog/lock.ts';
-import { type CacheError, messageOf } from '../core/errors.ts';
+import { type CacheError, sentenceOf } from '../core/errors.ts';
 import type { TierState } from '../core/types.ts';
 import type { Events } from '../runtime/events.ts';
 import type { Log } from '../runtime/log.ts';
@@ -80,7 +80,7 @@ export class CacheWatch implements AsyncDisposable {
       this.#lock();
       return true;
     } catch (error) {
-      this.#deps.log.error({ why: messageOf(error) }, 'the cache disk is back and cannot be used');
+      this.#deps.log.error({ why: sentenceOf(error) }, 'the cache disk is back and cannot be used');
       return false;
     }
   }

@@ -1,5 +1,5 @@
 import type { ScrubReport } from '../api/verify.ts';
-import { CacheError, messageOf } from '../core/errors.ts';
+import { CacheError, sentenceOf } from '../core/errors.ts';
 import type { Copy, Entry, TierName } from '../core/types.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { Periodic } from '../runtime/periodic.ts';
@@ -189,7 +189,7 @@ export class Scrub implements AsyncDisposable {
 
   #recopy(entry: Entry): Promise<boolean> {
     return this.#deps.recopy(entry).catch((error: unknown) => {
-      this.#deps.log.warn({ path: entry.path, why: messageOf(error) }, 'a damaged copy could not be replaced yet');
+      this.#deps.log.warn({ path: entry.path, why: sentenceOf(error) }, 'a damaged copy could not be replaced yet');
       return false;
     });
   }

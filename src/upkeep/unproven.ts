@@ -1,6 +1,6 @@
 import { lstatSync } from 'node:fs';
 import type { Catalog } from '../catalog/catalog.ts';
-import { messageOf } from '../core/errors.ts';
+import { sentenceOf } from '../core/errors.ts';
 import { tierTraits } from '../core/tier-traits.ts';
 import type { Seal } from '../core/types.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -63,7 +63,7 @@ export class Unproven implements AsyncDisposable {
       try {
         if (!this.#isEnded) await this.#settle(tier, found);
       } catch (error) {
-        log.warn({ path: found.copyPath, why: messageOf(error) }, 'a copy could not be compared with its proof');
+        log.warn({ path: found.copyPath, why: sentenceOf(error) }, 'a copy could not be compared with its proof');
       } finally {
         this.#waiting.delete(found.copyPath);
         if (this.#waiting.size === 0) this.#endThread();

@@ -1,5 +1,5 @@
 import type { WarmAnswer, WarmItem, WarmRequest } from '../api/api.ts';
-import { messageOf } from '../core/errors.ts';
+import { sentenceOf } from '../core/errors.ts';
 import type { Priority } from '../core/types.ts';
 import type { CopyInProgress, LookupOptions } from '../lookup/collaborators.ts';
 import type { Lookup } from '../lookup/lookup.ts';
@@ -74,7 +74,7 @@ export class MemoryWarmer {
     if (!found?.copy) return { ...item, ready: false, message: 'its copy has left meanwhile' };
     let failure: string | null = null;
     const reading = pageCache.warm(found.copy.path).catch((error) => {
-      failure = messageOf(error);
+      failure = sentenceOf(error);
     });
     if (wait) await bounded(reading, waitMaxMs);
     if (failure !== null) return { ...item, ready: false, message: failure };

@@ -1,5 +1,5 @@
 import type { WarmAnswer, WarmItem, WarmRequest } from '../api/api.ts';
-import { CacheError, messageOf } from '../core/errors.ts';
+import { CacheError, sentenceOf } from '../core/errors.ts';
 import type { Priority } from '../core/types.ts';
 import { reasonTerm } from '../core/vocabulary.ts';
 import type { CopyInProgress, Examination, LookupOptions, Planner } from '../lookup/collaborators.ts';
@@ -83,7 +83,7 @@ export class Warmer {
       const found = await this.#deps.lookup.examine({ ...ask, purpose: 'load', waitMs: 0, client: null });
       return { ...bare(item, 'BYPASS_UNKNOWN_ROOT', 'it is not inside a configured model folder'), found };
     } catch (error) {
-      return bare(item, 'ERROR', messageOf(error));
+      return bare(item, 'ERROR', sentenceOf(error));
     }
   }
 

@@ -1,7 +1,9 @@
-import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createResolver } from '../../src/index.ts';
+import { runDaemon } from '../helpers/daemon.ts';
 import { startFakeDaemon } from './fake-daemon.ts';
 import { runCli } from './run-cli.ts';
 import { hit, running } from './samples.ts';
@@ -75,4 +77,16 @@ describe('lookup', () => {
     const two = await runCli(['lookup', '/a', '/b', '--json'], { stateDir: daemon.stateDir });
     expect(JSON.parse(two.out)).toEqual([hit, hit]);
   });
+});
+
+test('a directory that is called like a model is not queued, and becomes no entry', async () => {
+  const daemon = await runDaemon({ 'loras/a.safetensors': 2000 }, { AUTOCACHE_MIN_SIZE: '1000' });
+  const path = join(daemon.root, 'loras/dir.safetensors');
+  await mkdir(path);
+  const { out } = await runCli(['lookup', path, '--json'], { stateDir: daemon.stateDir });
+  expect(JSON.parse(out)).toMatchObject({ path, reason: 'SOURCE_MISSING' });
+  const resolver = createResolver({ stateDir: daemon.stateDir, timeoutMs: { connect: 10_000, answer: 10_000 } });
+  expect(await resolver.resolve(path)).toMatchObject({ path, reason: 'SOURCE_MISSING' });
+  resolver.close();
+  expect((await daemon.client.entries({})).entries).toEqual([]);
 });

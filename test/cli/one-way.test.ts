@@ -15,6 +15,7 @@ describe('wrong use is told to programs as JSON on standard output', () => {
     [['lookup'], "missing required argument 'file'", 'autocached lookup --help'],
     [['list', '--limit', '0'], expect.stringContaining('expected a whole number from 1'), 'autocached list --help'],
     [[], 'no command is given', 'autocached --help'],
+    [['help', 'statsu'], "unknown command 'statsu'", 'autocached --help'],
     [['start', '--set', 'FOO=1'], 'there is no setting FOO', expect.stringMatching(/^did you mean AUTOCACHE_\w+\?$/)],
     [['start', '--set', 'LIMTI=1GiB'], 'there is no setting LIMTI', 'did you mean AUTOCACHE_LIMIT?'],
   ])('%j', async (args, message, hint) => {
@@ -22,6 +23,16 @@ describe('wrong use is told to programs as JSON on standard output', () => {
     expect({ code, err }).toEqual({ code: 2, err: '' });
     expect(JSON.parse(out)).toEqual({ error: { code: 'BAD_REQUEST', message, hint } });
   });
+});
+
+test.each([
+  [['analyze', '/no/such/workflow.json'], '/no/such/workflow.json cannot be read as a workflow: no such file or directory'],
+  [['simulate', '/no/such/trace'], '/no/such/trace cannot be read: no such file or directory'],
+  [['warm', '--from', '/no/such/list'], 'the list cannot be read: /no/such/list: no such file or directory'],
+])('a file that is not there is told in words, without the names of system calls: %j', async (args, message) => {
+  await using daemon = await startFakeDaemon();
+  const { code, err } = await runCli(args, { stateDir: daemon.stateDir });
+  expect({ code, message: err.split('\n')[0] }).toEqual({ code: 2, message: `autocached: ${message}` });
 });
 
 test('wrong use looks like every other error to people', async () => {

@@ -119,7 +119,8 @@ async function keepsSecrets({ client }: DaemonProcess, { root }: World): Promise
     : [];
 }
 
-function filesBelow(dir: string): string[] {
+/** All regular files below a directory; none when there is no such directory. */
+export function filesBelow(dir: string): string[] {
   if (!existsSync(dir)) return [];
   return readdirSync(dir, { withFileTypes: true, recursive: true })
     .filter((entry) => entry.isFile())

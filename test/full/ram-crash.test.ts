@@ -93,7 +93,7 @@ async function violations(world: World): Promise<string[]> {
 function filesIn({ ramDir }: World): string[] {
   const all = readdirSync(ramDir, { recursive: true, withFileTypes: true }).filter((one) => one.isFile());
   return all
-    .filter(({ name }) => !name.startsWith('autocached.lock') && name !== '.autocached')
+    .filter(({ name }) => !/^\.?autocached\.lock/.test(name) && name !== '.autocached')
     .map((one) => join(one.parentPath, one.name));
 }
 

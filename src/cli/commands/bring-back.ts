@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { CacheError, messageOf } from '../../core/errors.ts';
+import { CacheError, sentenceOf } from '../../core/errors.ts';
 import { counted } from '../../core/format.ts';
 import { type BringBackPlan, bringBack, planBringBack } from '../bring-back.ts';
 import { confirm } from '../confirm.ts';
@@ -63,7 +63,7 @@ async function carryOut(plan: BringBackPlan): Promise<BroughtBack['items'][numbe
     await bringBack(plan);
     return itemOf(plan, 'done');
   } catch (error) {
-    return { ...itemOf(plan, 'failed'), why: messageOf(error) };
+    return { ...itemOf(plan, 'failed'), why: sentenceOf(error) };
   }
 }
 

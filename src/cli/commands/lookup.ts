@@ -53,7 +53,9 @@ export function addLookup(program: Command, run: Run): void {
 async function requestFor(file: string, { cwd, purpose, wait }: Options & { cwd: string }): Promise<LookupRequest> {
   const item = parseItem(file, { cwd });
   // A file that is not there is asked for all the same: its source may be away and its copy not.
-  const seen = 'path' in item ? await stat(item.path, { bigint: true }).catch(() => null) : null;
+  const found = 'path' in item ? await stat(item.path, { bigint: true }).catch(() => null) : null;
+  // The size of a directory says nothing.
+  const seen = found?.isFile() ? found : null;
   return {
     ...item,
     ...(seen && { size: Number(seen.size), mtimeNs: String(seen.mtimeNs) }),

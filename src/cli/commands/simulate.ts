@@ -3,7 +3,7 @@ import { basename, resolve } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { SingleBar } from 'cli-progress';
 import { type Command, Option } from 'commander';
-import { CacheError, messageOf } from '../../core/errors.ts';
+import { CacheError, troubleOf } from '../../core/errors.ts';
 import { parseShare, parseSize } from '../../core/units.ts';
 import {
   type CacheSize,
@@ -70,7 +70,7 @@ async function readTrace(path: string): Promise<Trace> {
     const bytes = await readFile(path);
     return parseTrace(name, (bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzipSync(bytes) : bytes).toString());
   } catch (error) {
-    throw error instanceof CacheError ? error : new CacheError('BAD_REQUEST', `${path} cannot be read: ${messageOf(error)}`);
+    throw error instanceof CacheError ? error : new CacheError('BAD_REQUEST', `${path} cannot be read: ${troubleOf(error)}`);
   }
 }
 

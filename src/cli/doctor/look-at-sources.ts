@@ -1,5 +1,5 @@
 import type { RootView } from '../../api/api.ts';
-import { messageOf } from '../../core/errors.ts';
+import { troubleOf } from '../../core/errors.ts';
 import type { Medium } from '../../core/types.ts';
 import { detectMedium, type MediumFacts } from '../../media/medium.ts';
 import { Roots } from '../../roots/registry.ts';
@@ -93,7 +93,7 @@ async function measureIn(
     const speeds = file === null ? null : await host.measure(file, { deadlineMs: measureMs });
     return speeds ? { is: 'measured', speeds } : { is: 'nothing' };
   } catch (error) {
-    return { is: 'away', why: messageOf(error) };
+    return { is: 'away', why: troubleOf(error) };
   }
 }
 

@@ -1,4 +1,4 @@
-import { CacheError, type ErrorCode, messageOf } from '../../../core/errors.ts';
+import { CacheError, type ErrorCode, sentenceOf } from '../../../core/errors.ts';
 import { type Machine, thisMachine } from '../../../media/machine.ts';
 import { foreignPart } from '../../../media/resolve-locally.ts';
 import { meaningOf } from '../../../runtime/errnos.ts';
@@ -59,7 +59,7 @@ async function looking<T>(ask: () => T | Promise<T>, absent: ErrorCode = 'SOURCE
   try {
     return await ask();
   } catch (error) {
-    if (meaningOf(error) === 'missing') throw new CacheError(absent, messageOf(error), { cause: error });
+    if (meaningOf(error) === 'missing') throw new CacheError(absent, sentenceOf(error), { cause: error });
     throw lookError(error);
   }
 }

@@ -1,7 +1,7 @@
 import { type FSWatcher, watch as watchFiles } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, join, sep } from 'node:path';
-import { messageOf } from '../../../core/errors.ts';
+import { sentenceOf } from '../../../core/errors.ts';
 import type { Machine } from '../../../media/machine.ts';
 import { pathRules } from '../../../media/paths.ts';
 import { resolveLocally } from '../../../media/resolve-locally.ts';
@@ -123,7 +123,7 @@ export class DirectoryWatch {
     const gone = errnoOf(error) === 'ENOENT' || errnoOf(error) === 'EPERM';
     if ((gone && directory !== this.#root) || this.#complained) return;
     this.#complained = true;
-    this.#options.onTrouble(messageOf(error));
+    this.#options.onTrouble(sentenceOf(error));
   }
 
   #mark(directory: string): void {
