@@ -4,6 +4,8 @@ export interface WrittenFile {
   path: string;
   /** Where it belongs: beside the source. */
   source: string;
+  /** The model folder that this lies in. */
+  root: string;
   bytes: number;
   mtimeNs: string;
   /**

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type FileHandle, link, lstat, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, link, lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { WrittenFile } from '../api/written.ts';
 import { CacheError, troubleOf } from '../core/errors.ts';
@@ -20,8 +20,10 @@ export interface BringBackPlan {
 
 /** Looks at the place beside the source; changes nothing. */
 export async function planBringBack(file: WrittenFile): Promise<BringBackPlan> {
-  const { source, path, was } = file;
-  if (!(await isFolder(dirname(source)))) return { file, step: 'away' };
+  const { source, path, root, was } = file;
+  // A program may have made a folder for it; an empty root is a mount point whose volume is away.
+  const isThere = (await isFolder(dirname(source))) || (await readdir(root).catch(() => [])).length > 0;
+  if (!isThere) return { file, step: 'away' };
   const there = await lookAt(source);
   if (there === null) return { file, step: 'add' };
   if (there.isFile() && (await haveSameBytes(path, source))) return { file, step: 'same' };
@@ -37,6 +39,7 @@ export async function bringBack({ file, step }: BringBackPlan): Promise<void> {
   if (step === 'same') return;
   const { path, source, mtimeNs } = file;
   const temp = join(dirname(source), `.${basename(source)}.${randomUUID()}`);
+  await mkdir(dirname(source), { recursive: true });
   try {
     await copyToNew(path, temp, mtimeNs);
     if (step !== 'changed' && (await planBringBack(file)).step !== step) {

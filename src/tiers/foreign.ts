@@ -15,6 +15,11 @@ export function foreignFilesIn(tier: PosixTier, directory: string): string[] {
   );
 }
 
+/** The directories in a directory. */
+export function directoriesIn(directory: string): string[] {
+  return entriesOf(directory).flatMap((entry) => (entry.isDirectory() ? [join(directory, entry.name)] : []));
+}
+
 /** Every directory of a tier that copies lie in. */
 export function directoriesOf(tier: PosixTier): AsyncGenerator<string> {
   return directoriesBelow(join(tier.dir, 'files'));

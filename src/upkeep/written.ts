@@ -6,7 +6,7 @@ import { isWrittenTo } from '../catalog/written.ts';
 import { tierTraits } from '../core/tier-traits.ts';
 import type { Log } from '../runtime/log.ts';
 import { Periodic } from '../runtime/periodic.ts';
-import { directoriesOf, foreignFilesIn, lookAtFile } from '../tiers/foreign.ts';
+import { directoriesIn, directoriesOf, foreignFilesIn, lookAtFile } from '../tiers/foreign.ts';
 import { mirrorPath } from '../tiers/mirror.ts';
 import { saveFile } from '../tiers/save-file.ts';
 import type { PosixTier } from '../tiers/tier.ts';
@@ -17,7 +17,7 @@ export interface WrittenFilesDeps {
   tiers: Tiers<PosixTier>;
   accounts: { readonly ready: Promise<void> };
   /** Paths that programs were given: they write beside those. */
-  handedOut: { paths(): Iterable<string> };
+  handedOut: { paths(): Iterable<string>; directories(): Iterable<string> };
   log: Log;
   onTrouble(error: unknown): void;
 }
@@ -34,6 +34,8 @@ export class WrittenFiles implements AsyncDisposable {
   readonly #deps: WrittenFilesDeps;
   readonly #looking: Periodic;
   readonly #found = new Set<string>();
+  /** Where programs may have written: directories of what they were given, and those in these. */
+  readonly #directories = new Set<string>();
   /** When each directory was changed that was looked at, ms: a new file changes it. */
   readonly #seen = new Map<string, number>();
   #ended = false;
@@ -54,6 +56,9 @@ export class WrittenFiles implements AsyncDisposable {
             await this.#lookIn(tier, directory);
           }
         }
+        // From here on, where programs may have written is enough.
+        this.#directories.clear();
+        this.#seen.clear();
         await this.#looking.now();
       })
       .catch(onTrouble);
@@ -92,7 +97,10 @@ export class WrittenFiles implements AsyncDisposable {
       tiers.require(copy.tier).dropManifest(path);
       this.#seen.delete(dirname(path));
     }
-    for (const directory of new Set([...given, ...this.#found].map(dirname))) {
+    const foundIn = [...this.#found].map(dirname);
+    for (const directory of [...handedOut.directories(), ...foundIn]) this.#directories.add(directory);
+    // It grows on the way, by the directories that lie in these.
+    for (const directory of this.#directories) {
       for (const tier of plain(tiers)) if (directory.startsWith(join(tier.dir, 'files'))) await this.#lookIn(tier, directory);
     }
   }
@@ -106,8 +114,10 @@ export class WrittenFiles implements AsyncDisposable {
 
   async #lookIn(tier: PosixTier, directory: string): Promise<void> {
     const changedAt = statSync(directory, { throwIfNoEntry: false })?.mtimeMs;
-    if (changedAt !== undefined && changedAt !== this.#seen.get(directory)) {
+    if (changedAt === undefined) this.#directories.delete(directory);
+    else if (changedAt !== this.#seen.get(directory)) {
       this.#seen.set(directory, changedAt);
+      for (const below of directoriesIn(directory)) this.#directories.add(below);
       for (const path of foreignFilesIn(tier, directory)) {
         if (this.#deps.catalog.copies.byPath(path) === undefined) this.#note(path);
       }
@@ -150,7 +160,7 @@ export class WrittenFiles implements AsyncDisposable {
     const root = roots.find((one) => below.startsWith(dirname(mirrorPath(one, 'any'))));
     if (root === undefined) return null;
     const source = join(root, relative(dirname(mirrorPath(root, 'any')), below));
-    return { path, source, ...found, was: catalog.written.sourceAt(path) };
+    return { path, source, root, ...found, was: catalog.written.sourceAt(path) };
   }
 }
 

@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import type { ClientInfo } from '../api/api.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { isSeenFromHere, processAt, recentProcessAt } from '../runtime/processes.ts';
@@ -31,6 +32,7 @@ export class HandedOut {
   readonly #clock: Clock;
   #byPath = new Map<string, { source: string; programs: Set<string> }>();
   #programs = new Map<string, Program>();
+  readonly #directories = new Set<string>();
   #added: HandedOutPath[] = [];
   #forgotten: string[] = [];
 
@@ -66,6 +68,11 @@ export class HandedOut {
     return this.#byPath.keys();
   }
 
+  /** Every directory in which a path was given, also to programs that have ended. */
+  directories(): ReadonlySet<string> {
+    return this.#directories;
+  }
+
   /** Paths that no living program was given. They are told again until they are forgotten. */
   unneeded(): { path: string; source: string }[] {
     return [...this.#byPath].flatMap(([path, given]) => (this.#isNeeded(given) ? [] : [{ path, source: given.source }]));
@@ -95,6 +102,7 @@ export class HandedOut {
     else this.#programs.set(program, { heardAt, lookedAt: Number.NEGATIVE_INFINITY, runs: true });
     const given = this.#byPath.get(path) ?? { source, programs: new Set() };
     if (given.source === source && given.programs.has(program)) return;
+    this.#directories.add(dirname(path));
     this.#byPath.set(path, { source, programs: given.programs.add(program) });
     this.#added.push(one);
   }

@@ -102,6 +102,23 @@ describe('what a node writes beside a copy', () => {
     await vi.waitFor(async () => expect(await beside()).toMatchObject({ 'a.sha256': 'abc' }), { ...soon(), interval: 500 });
   }, 60_000);
 
+  test('into a folder of its own there is brought with its folder, also after the program ended', async () => {
+    const { daemon, warm, listed, cli, at, comfyui } = await arrange({ texts: {} });
+    await warm();
+    const copy = (await comfyui.tell('select', ...lora)) as string;
+    expect(copy.startsWith(daemon.dir)).toBe(true);
+    await comfyui.end();
+    mkdirSync(join(dirname(copy), 'previews/small'), { recursive: true });
+    writeFileSync(join(dirname(copy), 'previews/small/a.png'), 'picture');
+    await vi.waitFor(async () => expect(await listed()).toMatchObject([{ source: at('previews/small/a.png') }]), {
+      ...soon(),
+      timeout: 40_000,
+    });
+    expect(await cli('bring-back', '--yes')).toMatchObject({ code: 0 });
+    expect(readFileSync(at('previews/small/a.png'), 'utf8')).toBe('picture');
+    expect(await listed()).toEqual([]);
+  }, 90_000);
+
   test('over a note replaces the note at its source, unless that has changed meanwhile', async () => {
     const { warm, write, beside, listed, cli, at } = await arrange({ texts: { 'a.txt': 'mine', 'a.json': 'mine' } });
     await warm();
