@@ -217,18 +217,20 @@ describe('a copy with a proof comes back', () => {
     const { rig } = await withCopy();
     for (const rel of ['loras/sub folder/ü.safetensors', 'vae/b.json', 'c.gguf']) await rig.copy(rig.source(rel, 500).path);
     const known = (of: Rig) =>
-      of.catalog.copies.inState('ready').map(({ id: _id, placement: _placement, content: _content, entryId, ...copy }) => {
-        const {
-          id: _entry,
-          uses: _uses,
-          lastUse: _last,
-          lastUsedAt: _at,
-          votes: _votes,
-          votedAt: _voted,
-          ...entry
-        } = of.catalog.entries.byId(entryId) ?? {};
-        return { copy, entry };
-      });
+      of.catalog.copies
+        .inState('ready')
+        .map(({ id: _id, placement: _placement, content: _content, createdAt: _created, entryId, ...copy }) => {
+          const {
+            id: _entry,
+            uses: _uses,
+            lastUse: _last,
+            lastUsedAt: _at,
+            votes: _votes,
+            votedAt: _voted,
+            ...entry
+          } = of.catalog.entries.byId(entryId) ?? {};
+          return { copy, entry };
+        });
     const byPath = (of: Rig) => known(of).sort((a, b) => a.copy.path.localeCompare(b.copy.path));
     const before = byPath(rig);
     const { next, report } = await restart(rig, () => {
