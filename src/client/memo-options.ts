@@ -18,13 +18,15 @@ export interface KeepOptions<T> {
   deps?: readonly string[];
   /** For lists of results; it is kept as it is. */
   label?: string;
+  /** A part of the key beside the others that may be told in other words, where the namespace compares texts. */
+  text?: string;
   /** Whether the result says that there is none; it is kept only as the namespace says. */
   negative?: (result: T) => boolean;
   /** Longest wait for another program that computes it, ms; default 10 minutes. Then it is computed here, too. */
   waitMs?: number;
 }
 
-export interface MemoizeOptions<A extends unknown[], T> extends Omit<KeepOptions<T>, 'tags' | 'deps' | 'label'> {
+export interface MemoizeOptions<A extends unknown[], T> extends Omit<KeepOptions<T>, 'tags' | 'deps' | 'label' | 'text'> {
   /** Its name in keys; default: the function's own. */
   name?: string;
   /** The whole key, as JSON, in place of name and arguments: everything that can change the result. */
@@ -32,6 +34,8 @@ export interface MemoizeOptions<A extends unknown[], T> extends Omit<KeepOptions
   tags?: (...args: A) => readonly string[];
   deps?: (...args: A) => readonly string[];
   label?: (...args: A) => string;
+  /** Only with `key`, which gives the rest: of a text that is in both, other words would be another key. */
+  text?: (...args: A) => string;
 }
 
 /** Which results to remove; all conditions must hold. */

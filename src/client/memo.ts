@@ -48,7 +48,9 @@ export class Memo {
    * @param parts JSON: everything that can change the result @throws TypeError for parts that are no JSON
    */
   async getOrCompute<T>(parts: unknown, compute: () => T | Promise<T>, options: KeepOptions<T> = {}): Promise<T> {
-    const question = `${this.#name},"parts":${partsText(parts)}`;
+    const { text } = options;
+    const words = text === undefined ? '' : `,"text":${JSON.stringify(text)}`;
+    const question = `${this.#name},"parts":${partsText(parts)}${words}`;
     return this.#running.run(question, () => this.#find(question, compute, options)) as Promise<T>;
   }
 
@@ -57,7 +59,8 @@ export class Memo {
     compute: (...args: A) => T | Promise<T>,
     options: MemoizeOptions<A, T> = {},
   ): (...args: A) => Promise<T> {
-    const { name = compute.name, key, tags, deps, label, ...keep } = options;
+    const { name = compute.name, key, tags, deps, label, text, ...keep } = options;
+    if (text && !key) throw new TypeError('a "text" needs a "key" that gives the rest');
     if (!key) this.#claim(name, compute);
     return async (...args) => {
       const parts = key ? await settledKey(key(...args)) : [name, ...withoutLeftOut(args)];
@@ -66,6 +69,7 @@ export class Memo {
         ...(tags && { tags: tags(...args) }),
         ...(deps && { deps: deps(...args) }),
         ...(label && { label: label(...args) }),
+        ...(text && { text: text(...args) }),
       });
     };
   }

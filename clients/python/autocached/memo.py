@@ -35,23 +35,27 @@ class Memo:
         daemon = daemon_at(state, "results are computed")
         self._once: PerProcess[Once] = PerProcess(lambda: Once(Results(daemon())))
 
-    def cached(self, function=None, *, key=None, ttl=None, stale=None, tags=(), deps=(), label=None):
+    def cached(self, function=None, *, key=None, ttl=None, stale=None, tags=(), deps=(), label=None, text=None):
         """
         A decorator, with and without options, for functions, coroutine functions and methods. Without `key` all arguments are the key;
         `key(*args, **kwargs)` gives the parts of another one, which other programs can have too, and which then must also tell this
         function from others. `ttl` and `stale` are `"1h"`, seconds or a timedelta, `ttl="none"` is for ever. `tags`, `deps` (files; their
-        change drops the result) and `label` may be functions of the arguments. Calls raise NoStableKey when an argument has no stable
+        change drops the result) and `label` may be functions of the arguments. `text(*args, **kwargs)`, beside `key`, gives a part of the key
+        that may be told in other words, where the namespace compares texts. Calls raise NoStableKey when an argument has no stable
         form, and CoalescedError when another process that computed for this one has failed.
         """
         said = {"ttl": ttl, "stale": stale, "tags": tags, "deps": deps, "label": label}
-        return self._wrap(function, key, said) if function is not None else lambda given: self._wrap(given, key, said)
+        if text is not None and key is None:
+            raise TypeError("a text needs a key that gives the rest")
+        wrap = functools.partial(self._wrap, key=key, text_of=text, said=said)
+        return wrap(function) if function is not None else wrap
 
-    def get_or_compute(self, parts, compute: Callable[[], object], **said):
+    def get_or_compute(self, parts, compute: Callable[[], object], *, text: str | None = None, **said):
         """The result of these parts (JSON; bytes and files by their SHA-256). The options are those of `cached`."""
-        return self._once().call(self._question(as_parts(parts)), compute, lambda: _options(said, (), {}))
+        return self._once().call(self._question(as_parts(parts), text), compute, lambda: _options(said, (), {}))
 
-    async def get_or_compute_async(self, parts, compute: Callable[[], Awaitable], **said):
-        return await self._once().call_async(self._question(as_parts(parts)), compute, lambda: _options(said, (), {}))
+    async def get_or_compute_async(self, parts, compute: Callable[[], Awaitable], *, text: str | None = None, **said):
+        return await self._once().call_async(self._question(as_parts(parts), text), compute, lambda: _options(said, (), {}))
 
     def invalidate(self, *, parts=None, keys=(), tags=(), deps=(), all: bool = False) -> int:
         """Removes results that fit all that is given; answers how many. Raises Trouble when the daemon cannot be asked."""
@@ -70,15 +74,19 @@ class Memo:
         """The contents of a file as a part of a key. Raises OSError or ValueError."""
         return {"$sha256": file_sha256(path)}
 
-    def _wrap(self, function, key, said: dict):
+    def _wrap(self, function, key, text_of, said: dict):
         name = _checked(function)
         parts_of = parts_of_calls(function, name) if key is None else lambda *args, **kwargs: as_parts(key(*args, **kwargs))
+
+        def question_of(args, kwargs):
+            text = None if text_of is None else text_of(*args, **kwargs)
+            return self._question(parts_of(*args, **kwargs), text)
 
         if inspect.iscoroutinefunction(function):
 
             @functools.wraps(function)
             async def cached(*args, **kwargs):
-                question = self._question(parts_of(*args, **kwargs))
+                question = question_of(args, kwargs)
                 options = functools.partial(_options, said, args, kwargs)
                 return await self._once().call_async(question, lambda: function(*args, **kwargs), options)
 
@@ -86,7 +94,7 @@ class Memo:
 
             @functools.wraps(function)
             def cached(*args, **kwargs):
-                question = self._question(parts_of(*args, **kwargs))
+                question = question_of(args, kwargs)
                 options = functools.partial(_options, said, args, kwargs)
                 return self._once().call(question, lambda: function(*args, **kwargs), options)
 
@@ -94,12 +102,12 @@ class Memo:
         cached.parts = parts_of
         return cached
 
-    def _question(self, parts) -> Question:
+    def _question(self, parts, text: str | None = None) -> Question:
         try:
-            local = local_name(self._namespace, self._version, parts)
+            local = local_name(self._namespace, self._version, parts, text)
         except ValueError as why:
             raise NoStableKey("the parts of a key are no JSON: %s" % why) from why
-        return Question(local, self._namespace, self._version, parts, self._wait_seconds)
+        return Question(local, self._namespace, self._version, parts, self._wait_seconds, text)
 
 
 def _checked(function) -> str:

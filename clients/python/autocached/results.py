@@ -41,10 +41,12 @@ class Question(NamedTuple):
     version: str | None
     parts: object
     wait_seconds: float
+    # A part that may be told in other words, where the namespace compares texts.
+    text: str | None = None
 
     def fields(self) -> dict:
-        fields = {"ns": self.ns, "parts": self.parts}
-        return fields if self.version is None else dict(fields, version=self.version)
+        fields = {"ns": self.ns, "parts": self.parts, "version": self.version, "text": self.text}
+        return {name: value for name, value in fields.items() if name == "parts" or value is not None}
 
 
 class Taken(NamedTuple):
@@ -177,6 +179,6 @@ def lifetime(given: str | float | datetime.timedelta | None) -> str | int | None
     return round(given * 1000) if isinstance(given, (int, float)) else given
 
 
-def local_name(ns: str, version: str | None, parts) -> str:
+def local_name(ns: str, version: str | None, parts, text: str | None = None) -> str:
     """Raises ValueError for what is no JSON."""
-    return json.dumps([ns, version, parts], sort_keys=True, allow_nan=False)
+    return json.dumps([ns, version, parts, text], sort_keys=True, allow_nan=False)

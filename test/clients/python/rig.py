@@ -75,6 +75,10 @@ class RealDaemon:
             return daemon.post(route, body)
         return json.loads(daemon.call(autocached.daemon.Request("GET", route), 60.0).body)
 
+    def change(self, namespace: str, settings: dict) -> None:
+        request = autocached.daemon.Request("PUT", "/api/memo/namespaces/" + namespace, json.dumps(settings).encode())
+        autocached.daemon.Daemon(self.state, "tests fail").put(request)
+
     def stats(self) -> dict:
         return self.ask("/api/cache/stats?plane=memo")
 

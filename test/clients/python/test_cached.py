@@ -26,6 +26,24 @@ class Cached(rig.DaemonTest):
         self.assertEqual(self.daemon.output(program), "computed\n" + found)
         self.assertEqual(self.daemon.output(program), found)
 
+    def test_a_text_in_other_words_finds_the_result_where_the_namespace_compares_texts(self):
+        self.daemon.change("texts", {"semantic": {"mode": "normalise"}})
+        memo = Memo("texts", state=self.daemon.state)
+        computed = rig.Counter()
+
+        @memo.cached(key=lambda model, question: [model], text=lambda model, question: question)
+        def answer(model, question):
+            computed(question)
+            return model + ": " + question
+
+        self.assertEqual(answer("a", "Red or blue?"), "a: Red or blue?")
+        self.assertEqual(answer("a", "red or BLUE"), "a: Red or blue?")
+        self.assertEqual(answer("b", "red or BLUE"), "b: red or BLUE")
+        self.assertEqual(memo.get_or_compute(["a"], lambda: "computed", text=" red or blue "), "a: Red or blue?")
+        self.assertEqual(computed.count, 2)
+        with self.assertRaises(TypeError):
+            memo.cached(text=lambda question: question)
+
     def test_coroutines_and_methods_are_cached_too(self):
         computed = rig.Counter()
 
