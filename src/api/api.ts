@@ -229,14 +229,22 @@ export interface Leaving {
   bytes: number;
 }
 
+/** The results that their limits would remove, and the number of all results. */
+export interface LeavingResults {
+  results: number;
+  of: number;
+  bytes: number;
+}
+
 /**
- * Answer of `GET` and `POST /api/cache/config`. With new values in its query, `GET` also reports the copies that would leave under
- * them, and changes nothing.
+ * Answer of `GET` and `POST /api/cache/config`. With new values in its query, `GET` also reports the copies and results that would
+ * leave under them, and changes nothing.
  */
 export interface ConfigAnswer {
   settings: ConfigValue[];
   notices: string[];
   leaving?: Leaving;
+  leavingResults?: LeavingResults;
 }
 
 /** New values of keys that may change at runtime, by short name: `AUTOCACHE_WAIT_MAX` is `wait_max`. */

@@ -71,9 +71,12 @@ export class Client {
 
   /** The copies that would leave after such a change; nothing changes. Undefined when it does not touch the limit. */
   async leavingAfter(change: ConfigChange): Promise<Leaving | undefined> {
-    const query = new URLSearchParams(change as Record<string, string>);
-    const { leaving } = await this.ask<ConfigAnswer>('GET', `/api/cache/config?${query}`);
-    return leaving;
+    return (await this.configAfter(change)).leaving;
+  }
+
+  /** The settings in force, and what would leave after such a change; nothing changes. */
+  configAfter(change: ConfigChange): Promise<ConfigAnswer> {
+    return this.ask('GET', `/api/cache/config?${new URLSearchParams(change as Record<string, string>)}`);
   }
 
   changeConfig(body: ConfigChange): Promise<ConfigAnswer> {

@@ -16,7 +16,7 @@ import type { Context } from './context.ts';
 
 export interface MemoParts extends Context {
   catalog: Catalog;
-  settings: Pick<ServedSettings, 'current' | 'mode' | 'onChange'>;
+  settings: Pick<ServedSettings, 'current' | 'mode' | 'onChange' | 'guardResults'>;
   /** That of the cache directory. */
   tier: Pick<PosixTier, 'name' | 'dir' | 'state' | 'capacity'>;
   bound(): { floor: number };
@@ -48,6 +48,9 @@ export function openMemo(parts: MemoParts): Memo {
     fingerprintOf: (path) => fingerprintOf(sources, path),
   });
   opened.defer(() => memo[Symbol.asyncDispose]());
+  settings.guardResults(({ memoItems, memoLimit }) =>
+    memo.manage.leavingUnder({ items: memoItems, limit: memoLimitOf(memoLimit, tier.capacity().size) }),
+  );
   settings.onChange((changed) => {
     if (changed.has('memoLimit') || changed.has('memoItems')) void memo.manage.trim();
   });

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { ConfigChange, ConfigValue, Leaving } from '../api/api.ts';
+import type { ConfigChange, ConfigValue, Leaving, LeavingResults } from '../api/api.ts';
 import type { Medium, Mode } from '../core/types.ts';
 import type { Events } from '../runtime/events.ts';
 import { adjustLog, type Log } from '../runtime/log.ts';
@@ -23,6 +23,8 @@ export interface ServedSettingsDeps {
 /** Receives the changed fields. */
 type Listener = (changed: ReadonlySet<keyof Config>) => void;
 
+type MemoLimits = Pick<Config, 'memoLimit' | 'memoItems'>;
+
 /** Whether programs may read the catalog themselves while no daemon answers. */
 const resolverKey = 'resolver';
 
@@ -35,6 +37,7 @@ export class ServedSettings implements AsyncDisposable {
   readonly #turns = new Serial();
   #newest: LoadedConfig | null = null;
   #grace: LimitGrace | null = null;
+  #resultsUnder: ((limits: MemoLimits) => LeavingResults) | null = null;
   /** The warnings of the last change. */
   #told: string[] = [];
   #watching: Promise<() => Promise<void>> | null = null;
@@ -86,6 +89,21 @@ export class ServedSettings implements AsyncDisposable {
   async leavingAfter(change: ConfigChange): Promise<Leaving | null> {
     const { limit } = parseChange(change, this.#live.loaded.context);
     return (limit && (await this.#grace?.leavingUnder(limit))) ?? null;
+  }
+
+  /** @param leavingUnder the results that would leave under other limits */
+  guardResults(leavingUnder: (limits: MemoLimits) => LeavingResults): void {
+    this.#resultsUnder = leavingUnder;
+  }
+
+  /** The results that a change would remove, null when it does not touch their limits. Changes nothing. @throws CacheError BAD_CONFIG */
+  resultsLeavingAfter(change: ConfigChange): LeavingResults | null {
+    const { memoLimit, memoItems } = parseChange(change, this.#live.loaded.context);
+    if (memoLimit === undefined && memoItems === undefined) return null;
+    const { current } = this;
+    return (
+      this.#resultsUnder?.({ memoLimit: memoLimit ?? current.memoLimit, memoItems: memoItems ?? current.memoItems }) ?? null
+    );
   }
 
   /** Calls `listener` after every change, in the order of registration. For code that keeps values derived from settings. */

@@ -57,3 +57,8 @@ export function percent(share: number): string {
 export function costText({ copies, of, bytes }: { copies: number; of: number; bytes: number }): string {
   return `frees ${formatBytes(bytes)}, removes ${formatCount(copies)} of ${counted(of, 'copy', 'copies')}`;
 }
+
+/** The same of results. */
+export function resultCostText({ results, of, bytes }: { results: number; of: number; bytes: number }): string {
+  return `frees ${formatBytes(bytes)}, removes ${formatCount(results)} of ${counted(of, 'result')}`;
+}

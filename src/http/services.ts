@@ -1,4 +1,4 @@
-import type { ConfigChange, ConfigValue, Leaving, RootsRequest, RootView } from '../api/api.ts';
+import type { ConfigChange, ConfigValue, Leaving, LeavingResults, RootsRequest, RootView } from '../api/api.ts';
 import type { CodeCheck, ComfyuiMode } from '../api/memo.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Mode } from '../core/types.ts';
@@ -45,6 +45,8 @@ interface Settings {
   change(change: ConfigChange): void;
   /** The copies that would leave after it, null when it does not touch the limit. @throws CacheError BAD_CONFIG */
   leavingAfter(change: ConfigChange): Promise<Leaving | null>;
+  /** The same of results and their limits. */
+  resultsLeavingAfter(change: ConfigChange): LeavingResults | null;
 }
 
 /** A model file below a root. */

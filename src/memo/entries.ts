@@ -88,6 +88,11 @@ export class Entries {
     return ns === undefined ? this.#ids(order, most) : this.#ids(`WHERE e.ns = ? ${order}`, ns, most);
   }
 
+  /** Bytes of all, in the order in which they leave. */
+  sizesByWorth(): number[] {
+    return this.#db.all<{ bytes: number }>('SELECT bytes FROM entries ORDER BY rank, last_use').map(({ bytes }) => bytes);
+  }
+
   /** Those whose time is over; of one namespace, or of all. */
   over(now: number, ns?: string): number[] {
     const isOver = 'WHERE e.ends_at IS NOT NULL AND e.ends_at <= ?';

@@ -1,3 +1,4 @@
+import type { LeavingResults } from '../api/api.ts';
 import type {
   MemoEntriesAnswer,
   MemoExplainAnswer,
@@ -113,6 +114,21 @@ export class Manage {
   async trim(): Promise<void> {
     const { opened } = this.#deps;
     await opened.existing?.room.trim().catch((error) => opened.trouble(error));
+  }
+
+  /** The results that other limits would remove, about: those in use leave later, and one blob may be of many. */
+  leavingUnder({ items, limit }: { items: number; limit: number }): LeavingResults {
+    const { existing: store } = this.#deps.opened;
+    if (!store) return { results: 0, of: 0, bytes: 0 };
+    store.flush();
+    const held = store.held();
+    let [results, bytes] = [0, 0];
+    for (const size of store.entries.sizesByWorth()) {
+      if (held.items - results <= items && held.bytes - bytes <= limit) break;
+      results += 1;
+      bytes += size;
+    }
+    return { results, of: held.items, bytes };
   }
 
   /** Opens the store, so that what a crash left is removed. */

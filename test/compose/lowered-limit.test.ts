@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { createMemo } from '../../src/index.ts';
 import { runCli } from '../cli/run-cli.ts';
 import { runDaemon } from '../helpers/daemon.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
@@ -69,6 +70,31 @@ test('config says what a lower limit costs and asks; --yes does it, and no bar i
   expect(out).toContain('972 KiB over the limit');
   expect((await daemon.client.stats()).tiers[0]?.utilisation).toBe(1);
 });
+
+test('config says how many results a lower limit of theirs removes, and asks', async () => {
+  const daemon = await runDaemon(files);
+  const memo = createMemo({ namespace: 'n', stateDir: daemon.stateDir, timeoutMs: { connect: 10_000, answer: 10_000 } });
+  for (const key of [1, 2, 3]) await memo.getOrCompute(key, () => 'x'.repeat(1000));
+  await memo.close();
+  const items = () => resultsOf(daemon.stateDir);
+  await expect.poll(items).toBe(3);
+  const run = (...words: string[]) => runCli(['config', ...words], { stateDir: daemon.stateDir });
+  const refused = await run('AUTOCACHE_MEMO_ITEMS=1');
+  expect(refused).toMatchObject({ code: 2, out: '' });
+  expect(refused.err).toMatch(
+    /AUTOCACHE_MEMO_ITEMS=1 frees [\d.]+ KiB, removes 2 of 3 results, and there is nobody to ask here/,
+  );
+  expect((await run('AUTOCACHE_MEMO_LIMIT=1')).err).toContain('removes 3 of 3 results');
+  expect((await run('AUTOCACHE_MEMO_ITEMS=3')).code).toBe(0);
+  expect(await items()).toBe(3);
+  expect((await run('AUTOCACHE_MEMO_ITEMS=1', '--yes')).code).toBe(0);
+  await expect.poll(items).toBe(1);
+});
+
+/** How many there are. */
+async function resultsOf(stateDir: string): Promise<number> {
+  return JSON.parse((await runCli(['memo', 'list', '--json'], { stateDir })).out).total;
+}
 
 test('evict on a terminal says what it frees, and asks', async () => {
   const { daemon, held } = await withCopies(hour);

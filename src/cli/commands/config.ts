@@ -4,7 +4,7 @@ import { parseChange } from '../../config/config.ts';
 import { keys, liveFields, shortName } from '../../config/keys.ts';
 import { isSetting, unknownSetting } from '../../config/unknown-setting.ts';
 import { CacheError } from '../../core/errors.ts';
-import { costText } from '../../core/format.ts';
+import { costText, resultCostText } from '../../core/format.ts';
 import type { Client } from '../client.ts';
 import { agreed } from '../confirm.ts';
 import { type Answer, exitCodes } from '../print.ts';
@@ -17,6 +17,9 @@ Examples:
   autocached config
   autocached config AUTOCACHE_LIMIT=200GiB AUTOCACHE_POLICY=lfu`;
 
+/** Bounds under which something has to leave. */
+const guarded = ['limit', 'memoLimit', 'memoItems'] as const;
+
 const liveNames = liveFields.map((field) => keys[field].name);
 
 export function addConfig(program: Command, run: Run): void {
@@ -24,7 +27,7 @@ export function addConfig(program: Command, run: Run): void {
     .command('config')
     .description('show all settings and where each comes from, or change live ones')
     .argument('[key=value...]', 'settings that may change while the daemon runs: the list marks them with *')
-    .option('-y, --yes', 'do not ask before a lower limit deletes copies')
+    .option('-y, --yes', 'do not ask before a lower limit deletes copies or results')
     .addHelpText('after', examples)
     .action(run(config));
 }
@@ -42,12 +45,18 @@ function answerOf(data: ConfigAnswer): Answer {
   return { data, page: (look) => page(data, look) };
 }
 
-/** A limit under which copies have to leave is asked about. */
+/** A limit under which copies or results have to leave is asked about. */
 async function isAgreed(session: Session, client: Client, change: ConfigChange): Promise<boolean> {
-  if (change['limit'] === undefined) return true;
-  const leaving = await client.leavingAfter(change);
-  if (!leaving || leaving.copies === 0) return true;
-  return agreed(session, `${keys.limit.name}=${change['limit']} ${costText(leaving)}`, 'Change it?');
+  const named = guarded.filter((field) => change[shortName(field)] !== undefined);
+  if (named.length === 0) return true;
+  const { leaving, leavingResults } = await client.configAfter(change);
+  const costs = [
+    ...(leaving && leaving.copies > 0 ? [costText(leaving)] : []),
+    ...(leavingResults && leavingResults.results > 0 ? [resultCostText(leavingResults)] : []),
+  ];
+  if (costs.length === 0) return true;
+  const changes = named.map((field) => `${keys[field].name}=${change[shortName(field)]}`).join(' ');
+  return agreed(session, `${changes} ${costs.join(' and ')}`, 'Change it?');
 }
 
 /** @throws CacheError BAD_REQUEST or BAD_CONFIG for values that the daemon would refuse. */

@@ -37,7 +37,9 @@ export function cacheRoutes(app: FastifyInstance, services: StatsServices & Pick
     if (isAboutMemo(request.query)) return plane.config();
     const { plane: _, ...asked } = parse(configBody, request.query);
     const leaving = await settings.leavingAfter(asked);
-    return { settings: settings.describe(), notices: [...settings.notices], ...(leaving && { leaving }) };
+    const leavingResults = settings.resultsLeavingAfter(asked);
+    const answer = { settings: settings.describe(), notices: [...settings.notices] };
+    return { ...answer, ...(leaving && { leaving }), ...(leavingResults && { leavingResults }) };
   });
 
   app.post('/api/cache/config', async (request, reply): Promise<ConfigAnswer | MemoConfigAnswer> => {
