@@ -24,19 +24,6 @@ async function createRig(options: Partial<MemoOptions> = {}) {
   return { daemon, open, stats, memo: open() };
 }
 
-test('a text in other words finds the result, where the namespace compares texts', async () => {
-  const { memo, daemon } = await createRig();
-  await daemon.client.ask('PUT', '/api/memo/namespaces/shop', { body: { semantic: { mode: 'normalise' } } });
-  const answer = vi.fn((model: string, question: string) => `${model}: ${question}`);
-  const ask = memo.memoize(answer, { key: (model) => [model], text: (_, question) => question });
-  expect(await ask('a', 'Red or blue?')).toBe('a: Red or blue?');
-  expect(await ask('a', 'red or BLUE')).toBe('a: Red or blue?');
-  expect(await ask('b', 'red or BLUE')).toBe('b: red or BLUE');
-  expect(await ask('a', 'red or green')).toBe('a: red or green');
-  expect(answer).toHaveBeenCalledTimes(3);
-  expect(() => memo.memoize(answer, { text: () => 'a' })).toThrow(TypeError);
-});
-
 describe('a result', () => {
   test.each([
     ['a string', 'text'],
