@@ -1,4 +1,5 @@
-import type { JobView, WarmItem } from './api.ts';
+import type { WarmItem } from './api.ts';
+import type { PromptAnswer } from './prompts.ts';
 
 /** Presets on the wire (docs/PRESETS.md). */
 
@@ -66,7 +67,20 @@ export interface CompiledAnswer {
   graph: 'hit' | 'miss';
 }
 
-/** The same with the copies that were started for it. */
-export interface PresetAnswer extends CompiledAnswer {
-  jobs: JobView[];
-}
+/** A preset that has run, or was known. */
+export interface PresetAnswer extends PromptAnswer, Pick<CompiledAnswer, 'name' | 'family' | 'graph'> {}
+
+/** Fields of a body that say how a preset is to be run: no slot has such a name. */
+export const presetFields = [
+  'family',
+  'check',
+  'comfyui',
+  'ttl',
+  'stale',
+  'tags',
+  'waitMs',
+  'fresh',
+  'repeatable',
+  'as',
+  'watch',
+] as const;

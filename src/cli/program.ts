@@ -17,6 +17,7 @@ import { addLookup } from './commands/lookup.ts';
 import { addMemo } from './commands/memo.ts';
 import { addMode } from './commands/mode.ts';
 import { addPin } from './commands/pin.ts';
+import { addPreset } from './commands/preset.ts';
 import { addPurge } from './commands/purge.ts';
 import { addRestart } from './commands/restart.ts';
 import { addRoot } from './commands/root.ts';
@@ -149,5 +150,6 @@ function addCommands(program: Command, run: Run): void {
   addKv(program, run);
 
   program.commandsGroup('ComfyUI:');
+  addPreset(program, run);
   addComfyui(program, run);
 }

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import type { CompiledAnswer, GraphsAnswer, PresetsAnswer, PresetView, SlotView } from '../api/presets.ts';
+import type { CompiledAnswer, GraphsAnswer, PresetsAnswer } from '../api/presets.ts';
 import { CacheError } from '../core/errors.ts';
 import { canonical } from '../memo/canonical.ts';
 import type { Log } from '../runtime/log.ts';
@@ -8,10 +8,11 @@ import { isObject } from '../workflow/json.ts';
 import { type Chosen, choose, filled, graphOf, structureOf } from './compile.ts';
 import { type FindModelsDeps, type FoundModels, findModels } from './find-models.ts';
 import { GraphTable, type GraphTableDeps } from './graph-table.ts';
-import { Library, type Listed } from './library.ts';
+import { Library } from './library.ts';
 import { ltxPresets } from './ltx/presets.ts';
 import type { Compiled } from './preset.ts';
 import type { Slot } from './slots.ts';
+import { viewOf } from './views.ts';
 
 export interface PresetsDeps extends FindModelsDeps, GraphTableDeps {
   stateDir: string;
@@ -102,7 +103,7 @@ export class Presets {
 }
 
 function lacking(prompt: Compiled['prompt'], objectInfo: unknown): string[] {
-  if (!isObject(objectInfo)) return [];
+  if (!isObject(objectInfo) || Object.keys(objectInfo).length === 0) return [];
   const classes = new Set(Object.values(prompt).map(({ class_type }) => class_type));
   return [...classes].filter((name) => !Object.hasOwn(objectInfo, name));
 }
@@ -125,14 +126,4 @@ function usual({ slots }: { slots: readonly Slot[] }, family: string): Record<st
   const required = slots.filter((slot) => slot.default === undefined);
   const values = required.map(({ name, kind }) => [name, kind === 'images' ? ['a@0', 'b@-1'] : '']);
   return { ...Object.fromEntries(values), family };
-}
-
-function viewOf({ name, preset, origin, problem }: Listed): PresetView {
-  const slots = preset?.slots.map(slotView) ?? [];
-  return { name, description: preset?.description ?? '', families: [...(preset?.families ?? [])], origin, slots, problem };
-}
-
-function slotView({ name, kind, meaning, default: byDefault }: Slot): SlotView {
-  const value = typeof byDefault === 'bigint' ? String(byDefault) : byDefault;
-  return { name, kind, meaning, required: byDefault === undefined, ...(byDefault !== undefined && { default: value }) };
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { presetFields } from '../api/presets.ts';
 import { CacheError, messageOf } from '../core/errors.ts';
 import { parseForPrinting } from '../core/json.ts';
 import { analyze } from '../workflow/analyze.ts';
@@ -26,11 +27,15 @@ const described = z.strictObject({
  */
 export function presetOfFile(name: string, text: string): Preset {
   const file = read(name, text);
+  const slots = slotsOf(file);
+  const taken = slots.find((slot) => (presetFields as readonly string[]).includes(slot.name));
+  if (taken)
+    throw new CacheError('BAD_REQUEST', `the preset ${name} cannot have a slot ${taken.name}: the word says how it is run`);
   return {
     name,
     description: file.description,
     families: [],
-    slots: slotsOf(file),
+    slots,
     source: text,
     build(settings, _family, nameOf) {
       const filled = fillOpen(file.prompt, settings as Record<string, SlotValue>);

@@ -1,6 +1,9 @@
 import { once } from 'node:events';
-import { createServer, type ServerResponse } from 'node:http';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { onTestFinished } from 'vitest';
 import { type WebSocket, WebSocketServer } from 'ws';
 
@@ -103,6 +106,7 @@ export async function fakeComfyui({ port = 0, input = '/nowhere/input' } = {}) {
   }
 
   const server = createServer(async (request, response) => {
+    if (request.url === '/upload/image') return keepUpload(request, response, input);
     const url = new URL(request.url ?? '/', 'http://fake');
     const page = `${request.method} ${url.pathname}`;
     asked.push(page);
@@ -199,4 +203,14 @@ async function textOf(request: AsyncIterable<Buffer>): Promise<string> {
 
 function send(response: ServerResponse, status: number, body: unknown): void {
   response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+}
+
+/** Into a folder of the input folder, as its page does it. */
+async function keepUpload(request: IncomingMessage, response: ServerResponse, input: string): Promise<void> {
+  const headers = { 'content-type': String(request.headers['content-type']) };
+  const form: Any = await new Response(Readable.toWeb(request) as Any, { headers }).formData();
+  const folder = join(input, form.get('subfolder'));
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, form.get('image').name), Buffer.from(await form.get('image').arrayBuffer()));
+  response.end('{}');
 }

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { CompiledAnswer, GraphsAnswer, PresetAnswer, PresetsAnswer } from '../../src/api/presets.ts';
+import type { CompiledAnswer, GraphsAnswer, PresetsAnswer } from '../../src/api/presets.ts';
 import { exactInteger } from '../../src/core/json.ts';
 import { runDaemon } from '../helpers/daemon.ts';
 
@@ -58,15 +58,12 @@ describe('presets over HTTP', () => {
     });
   });
 
-  test('find a file in any folder of its category, and have its copies started', async () => {
+  test('find a file in any folder of its category', async () => {
     const { client } = await runDaemon(fast);
-    const answer = await client.ask<PresetAnswer>('POST', '/api/presets/distilled-fast', { body: { prompt, seed: 7 } });
+    const body = { prompt, seed: 7, check: true };
+    const answer = await client.ask<CompiledAnswer>('POST', '/api/presets/distilled-fast', { body });
     expect(answer.missing).toBe(0);
     expect(JSON.stringify(answer.prompt)).toMatch(/"text_encoder":"gemma[/\\]+gemma_3_12B_it.safetensors"/);
-    expect(answer.jobs.map(({ path }) => path)).toEqual([
-      expect.stringContaining('ltx-2.3-22b-distilled-1.1'),
-      expect.stringContaining('gemma_3_12B_it'),
-    ]);
   });
 
   test('keep all digits of a seed', async () => {

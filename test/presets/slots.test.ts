@@ -134,6 +134,7 @@ describe('a prompt of the user with slots', () => {
   test.each([
     ['{', 'is no JSON'],
     ['[]', 'is no API prompt'],
+    ['{"1": {"class_type": "A", "inputs": {"x": "{{watch}}"}}}', 'cannot have a slot watch'],
     ['{"nodes": [], "links": []}', 'is no API prompt'],
     ['{"prompt": {"1": {"class_type": "A"}}}', 'is no API prompt: prompt.1.inputs'],
   ])('is refused when it is %s', (text, said) => {

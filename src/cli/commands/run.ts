@@ -40,7 +40,7 @@ export function addRun(program: Command, run: Run): void {
 }
 
 /** The options of commands that run a prompt. */
-function withPromptFlags(command: Command): Command {
+export function withPromptFlags(command: Command): Command {
   return command
     .option('-w, --watch', 'show how it goes')
     .option('--fresh', 'run it, whatever is known, and keep the new result')
@@ -56,7 +56,7 @@ function withPromptFlags(command: Command): Command {
 }
 
 /** What was found or made, with its files written where they are wanted. */
-async function answerOf(session: Session, data: PromptAnswer, out: string | undefined): Promise<Answer> {
+export async function answerOf(session: Session, data: PromptAnswer, out: string | undefined): Promise<Answer> {
   const written = out === undefined ? null : await writeInto(resolve(session.cwd, out), data);
   return { data: written ? { ...data, written } : data, page: (look) => promptPage(data, written, look) };
 }

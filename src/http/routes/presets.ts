@@ -1,21 +1,22 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { CompiledAnswer, GraphsAnswer, PresetAnswer, PresetsAnswer } from '../../api/presets.ts';
 import { parseExact } from '../../memo/json-text.ts';
 import { assertComplete } from '../../presets/presets.ts';
 import { name, parse } from '../parse.ts';
+import { type PromptRuns, runBody } from '../prompt-runs.ts';
 import type { RateLimit } from '../rate-limit.ts';
 import type { Services } from '../services.ts';
 
 const params = z.object({ name });
-/** The other fields fill slots. */
-const body = z.looseObject({ family: z.string().optional(), check: z.boolean().default(false) });
+/** All other fields fill slots. */
+const body = z.looseObject({ check: z.boolean().default(false) });
 
 /** Presets: listing, compiling, running them. Numbers of 64 bits in a body keep their digits. */
 export function presetRoutes(
   app: FastifyInstance,
-  { presets, workflows }: Pick<Services, 'presets' | 'workflows'>,
-  limit: RateLimit,
+  { presets }: Pick<Services, 'presets'>,
+  { limit, runs }: { limit: RateLimit; runs: PromptRuns },
 ): void {
   app.get('/api/presets', (): PresetsAnswer => presets.list());
 
@@ -26,16 +27,28 @@ export function presetRoutes(
     return { removed: presets.clearGraphs() };
   });
 
-  app.post('/api/presets/:name', (request) => run(parse(params, request.params).name, request));
+  app.post('/api/presets/:name', (request, reply) => run(parse(params, request.params).name, request, reply));
 
-  app.post('/api/generate-3d-cached', (request) => run('image-to-3d', request));
+  app.post('/api/generate-3d-cached', (request, reply) => run('image-to-3d', request, reply));
 
-  async function run(preset: string, request: FastifyRequest): Promise<PresetAnswer | CompiledAnswer> {
-    const { check, ...given } = parse(body, request.bodyText === '' ? {} : parseExact(request.bodyText));
-    const compiled = await presets.compile(preset, given);
+  async function run(
+    preset: string,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): Promise<PresetAnswer | CompiledAnswer | undefined> {
+    const given = request.bodyText === '' ? {} : parseExact(request.bodyText);
+    const fields = parse(runBody, given);
+    const { check, ...rest } = parse(body, given);
+    const compiled = await presets.compile(preset, withoutFields(rest));
     if (check) return compiled;
     assertComplete(compiled);
-    const { jobs } = await workflows.prefetch({ prompt: compiled.prompt }, null);
-    return { ...compiled, jobs };
+    const { prompt, family, graph } = compiled;
+    return runs.answer({ request, reply }, { prompt, text: JSON.stringify(prompt) }, fields, { name: preset, family, graph });
   }
+}
+
+/** What fills slots, and the family. */
+function withoutFields(given: object): Record<string, unknown> {
+  const runNames = Object.keys(runBody.shape);
+  return Object.fromEntries(Object.entries(given).filter(([field]) => !runNames.includes(field)));
 }

@@ -1,82 +1,16 @@
-import { readFile } from 'node:fs/promises';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import type { PromptAnswer, PromptReason } from '../../api/prompts.ts';
-import { CacheError, toCacheError } from '../../core/errors.ts';
-import { formatBytes } from '../../core/format.ts';
 import { fieldTexts } from '../../memo/json-text.ts';
-import type { AskedPrompt, Waiting } from '../../prompts/prompts.ts';
-import { EventStream } from '../event-stream.ts';
-import { lifetime, lifetimesOf, tags } from '../memo-requests.ts';
-import { milliseconds, name, parse } from '../parse.ts';
-import type { Proofs } from '../proofs.ts';
-import type { Services } from '../services.ts';
-import { untilGone } from '../until-gone.ts';
+import { parse } from '../parse.ts';
+import { type PromptRuns, runFields } from '../prompt-runs.ts';
 
-const runBody = z.strictObject({
-  prompt: z.record(z.string(), z.unknown()),
-  comfyui: z.string().max(1000).optional(),
-  ttl: lifetime.optional(),
-  stale: lifetime.optional(),
-  tags: tags.default([]),
-  waitMs: milliseconds.optional(),
-  fresh: z.boolean().default(false),
-  /** Classes of packs that give the same for the same inputs. */
-  repeatable: z.array(name).max(1000).default([]),
-  as: z.enum(['path', 'bytes']).default('path'),
-  watch: z.boolean().default(false),
-});
+const runBody = z.strictObject({ prompt: z.record(z.string(), z.unknown()), ...runFields });
 
-/** Most bytes of files in one answer. */
-const mostInAnswer = 32 * 2 ** 20;
-
-/** Whole prompts of ComfyUI: known, or run once for all who ask. With `watch` the answer is a stream that ends with it. */
-export function promptRoutes(app: FastifyInstance, { prompts }: Pick<Services, 'prompts'>, proofs: Proofs): void {
-  app.post('/api/prompts/run', async (request, reply) => {
-    const { as, watch, waitMs = null, ...body } = parse(runBody, request.body);
-    const { prompt, comfyui = null, fresh, repeatable } = body;
+/** Whole prompts of ComfyUI: known, or run once for all who ask. */
+export function promptRoutes(app: FastifyInstance, runs: PromptRuns): void {
+  app.post('/api/prompts/run', (request, reply) => {
+    const { prompt, ...fields } = parse(runBody, request.body);
     const text = fieldTexts(request.bodyText).get('prompt') ?? '';
-    const keep = { tags: body.tags, ...lifetimesOf(body) };
-    const asked: AskedPrompt = { text, prompt, comfyui, fresh, repeatable, keep };
-    const signal = untilGone(reply.raw);
-    const run = async (onProgress: Waiting['onProgress']) => {
-      const answer = await prompts.run(asked, { signal, waitMs, onProgress });
-      return as === 'bytes' ? withBytes(answer) : answer;
-    };
-    if (watch) return tell(new EventStream(request, reply, proofs), run);
-    const answer = await run(() => {});
-    reply.status(answer.reason === 'RUNNING' ? 202 : 200).header('x-autocached', markOf(answer.reason));
-    return answer;
+    return runs.answer({ request, reply }, { prompt, text }, fields, {});
   });
-}
-
-/** Events `progress`, and then `done` with the answer, or `failed` with the error. */
-async function tell(stream: EventStream, run: (onProgress: Waiting['onProgress']) => Promise<PromptAnswer>): Promise<void> {
-  try {
-    stream.end('done', await run((progress) => stream.send('progress', progress)));
-  } catch (error) {
-    stream.end('failed', { error: toCacheError(error).body });
-  }
-}
-
-/** `HIT`, `STALE`, `MISS`, `BYPASS`, `RUNNING`. */
-function markOf(reason: PromptReason): string {
-  return reason.split('_', 1)[0] ?? reason;
-}
-
-async function withBytes(answer: PromptAnswer): Promise<PromptAnswer> {
-  const total = answer.outputs.reduce((sum, { size }) => sum + (size ?? 0), 0);
-  if (total > mostInAnswer)
-    throw new CacheError(
-      'BODY_TOO_LARGE',
-      `its files have ${formatBytes(total)}, and an answer at most ${formatBytes(mostInAnswer)}`,
-      {
-        hint: 'Leave out `as`: GET /api/memo/blobs/:sha256 has the bytes of each.',
-      },
-    );
-  const read = async (path: string) => (await readFile(path)).toString('base64');
-  const outputs = answer.outputs.map(async (output) =>
-    output.path === null ? output : { ...output, bytes: await read(output.path) },
-  );
-  return { ...answer, outputs: await Promise.all(outputs) };
 }

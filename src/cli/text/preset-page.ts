@@ -1,0 +1,109 @@
+import type { GraphsAnswer, PresetModel, PresetView, SlotView } from '../../api/presets.ts';
+import { counted, formatBytes, formatCount, formatDuration, percent } from '../../core/format.ts';
+import type { Look } from './look.ts';
+import { table } from './table.ts';
+
+/** A file of a preset; its place is known only with a daemon. */
+export type ShownModel = Pick<PresetModel, 'category' | 'name' | 'url'> & Partial<Pick<PresetModel, 'state' | 'tier' | 'size'>>;
+
+export function presetListPage(presets: PresetView[], look: Look): string {
+  return table(
+    presets,
+    [
+      { title: 'PRESET', value: ({ name }) => name },
+      { title: 'FAMILIES', value: ({ families }) => families.join(' ') || '-' },
+      {
+        title: '',
+        value: ({ origin, description, problem }) => problem ?? `${origin === 'user' ? 'yours; ' : ''}${description}`,
+        shrinks: 'sentence',
+      },
+    ],
+    look,
+  );
+}
+
+/** @param slots with their values @param models in load order */
+export function presetShowPage(
+  shown: {
+    name: string;
+    description: string;
+    family: string | null;
+    slots: SlotView[];
+    values: Record<string, unknown>;
+    models: ShownModel[];
+  },
+  look: Look,
+): string {
+  const { name, description, family, slots, values, models } = shown;
+  const about = [look.paint('bold', name), description, ...(family === null ? [] : [`family ${family}`])].join('\n');
+  return [about, slotTable(slots, values, look), modelTable(models, look)].join('\n\n');
+}
+
+function slotTable(slots: SlotView[], values: Record<string, unknown>, look: Look): string {
+  return table(
+    slots,
+    [
+      { title: 'SLOT', value: ({ name }) => name },
+      { title: 'VALUE', value: ({ name }) => valueText(values[name]), shrinks: 'sentence' },
+      { title: '', value: ({ meaning, required }) => (required ? `needed: ${meaning}` : meaning), shrinks: 'sentence' },
+    ],
+    look,
+  );
+}
+
+function valueText(value: unknown): string {
+  if (!Array.isArray(value)) return String(value);
+  return value.map(({ file, frame }: { file: string; frame: number }) => `${file}@${frame}`).join(' ') || '-';
+}
+
+function modelTable(models: ShownModel[], look: Look): string {
+  return table(
+    models,
+    [
+      { title: 'FILE', value: ({ category, name }) => `${category}/${name}`, shrinks: 'name' },
+      { title: 'WHERE', value: ({ state, tier }) => (state === 'here' ? (tier ?? '-') : (state ?? '?')) },
+      { title: 'SIZE', value: ({ size }) => (size === null || size === undefined ? '-' : formatBytes(size)), align: 'right' },
+      // Never shortened: it is to be copied.
+      { title: 'PUBLISHED AT', value: ({ url }) => url ?? '-' },
+    ],
+    look,
+  );
+}
+
+/** What a preset cannot run without. */
+export function presetMissingPage(name: string, models: PresetModel[], look: Look): string {
+  const absent = models.filter(({ state }) => state !== 'here');
+  return [
+    look.paint(
+      'yellow',
+      `${counted(absent.length, 'file')} of ${formatCount(models.length)} of ${name} ${absent.length === 1 ? 'is' : 'are'} not here`,
+    ),
+    modelTable(absent, look),
+    'Put each into the folder of its category below a model folder, or into a folder in there.',
+  ].join('\n');
+}
+
+export function presetCachePage({ items, max, hits, misses, hitRate, graphs }: GraphsAnswer, look: Look, now: number): string {
+  const rate =
+    hitRate === null
+      ? 'not asked since the start'
+      : `${percent(hitRate)} of ${counted(hits + misses, 'question')} hit since the start`;
+  const head = `${formatCount(items)} of ${counted(max, 'compiled graph')}; ${rate}`;
+  if (graphs.length === 0) return head;
+  const rows = table(
+    graphs,
+    [
+      { title: 'PRESET', value: ({ preset }) => preset },
+      { title: 'SETTINGS', value: ({ config }) => settingsText(config), shrinks: 'sentence' },
+      { title: 'HITS', value: (graph) => formatCount(graph.hits), align: 'right' },
+      { title: 'AGE', value: ({ createdAt }) => formatDuration(Math.max(0, now - createdAt)), align: 'right' },
+    ],
+    look,
+  );
+  return `${head}\n\n${rows}`;
+}
+
+function settingsText(config: unknown): string {
+  const settings = Object.entries(config as Record<string, unknown>).filter(([, value]) => value !== null && value !== '');
+  return settings.map(([name, value]) => `${name}=${Array.isArray(value) ? value.join(',') : String(value)}`).join(' ');
+}
