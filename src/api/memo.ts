@@ -136,10 +136,10 @@ export interface MemoConfigAnswer {
 export interface MemoWarmItem {
   ns: string;
   key: string;
-  /** `stored`: it was missing, and came with its result. */
-  state: 'hit' | 'stale' | 'miss' | 'stored';
+  /** `stored`: it was missing, and came with its result; `queued`: ComfyUI runs it when it has nothing else to do. */
+  state: 'hit' | 'stale' | 'miss' | 'stored' | 'queued';
   reason?: MemoRefusal;
-  /** Why its address could not be read. */
+  /** Why its address could not be read, or its prompt is not run ahead of time. */
   error?: string;
 }
 

@@ -98,7 +98,7 @@ const webAddress = z
   .max(8192)
   .refine((url) => /^https?:\/\//.test(url) && URL.canParse(url), 'must be an address that begins with http:// or https://');
 
-const warmItem = putBody.extend({ url: webAddress.optional(), prompt: z.unknown().optional(), preset: z.unknown().optional() });
+const warmItem = putBody.extend({ url: webAddress.optional() });
 
 /** Gives the version of a namespace. */
 type VersionOf = (ns: string) => string;
@@ -177,12 +177,8 @@ export interface Warm extends Omit<PutRequest, 'given'> {
 
 /** What is at an address is the result of `{"url": …}`, unless the item has a key of its own. */
 export function readWarm(written: Written, versionOf: VersionOf): Warm {
-  const { url = null, prompt, preset, ...body } = parse(warmItem, written.body);
+  const { url = null, ...body } = parse(warmItem, written.body);
   const texts = fieldTexts(written.bodyText);
-  if (prompt !== undefined || preset !== undefined)
-    throw new CacheError('BAD_REQUEST', 'prompts and presets cannot be warmed by this daemon', {
-      hint: 'Give a url, or the result itself.',
-    });
   if (url !== null && body.key === undefined && !texts.has('parts')) texts.set('parts', JSON.stringify({ url }));
   const result = readResult(body, texts, versionOf);
   if (url !== null && result.given !== null) throw new CacheError('BAD_REQUEST', 'give either a url or a result');

@@ -9,6 +9,7 @@ import { answerOf, keptIn, renamed, textOf } from './kept.ts';
 import { ns, type Place, type Plan, type PlanDeps, type Planned, planOf } from './plan.ts';
 import { Servers, type ServersDeps } from './servers.ts';
 import { SharedRun } from './shared-run.ts';
+import { Warming } from './warming.ts';
 
 export interface PromptsDeps extends ServersDeps, Omit<PlanDeps, 'version'>, Omit<ExecuteDeps, 'workflows'> {
   workflows: PlanDeps['workflows'] & ExecuteDeps['workflows'];
@@ -57,6 +58,7 @@ interface Task {
 export class Prompts implements AsyncDisposable {
   readonly #deps: PromptsDeps;
   readonly #servers: Servers;
+  readonly #warming: Warming;
   readonly #runs = new Map<string, SharedRun<Executed>>();
   readonly #underWay = new Set<Promise<unknown>>();
   readonly #closing = new AbortController();
@@ -64,6 +66,7 @@ export class Prompts implements AsyncDisposable {
   constructor(deps: PromptsDeps) {
     this.#deps = deps;
     this.#servers = new Servers(deps);
+    this.#warming = new Warming(deps.log);
   }
 
   /**
@@ -84,8 +87,25 @@ export class Prompts implements AsyncDisposable {
     }
   }
 
+  /**
+   * Has a prompt run when ComfyUI has nothing else to do, unless it is known.
+   * @throws CacheError BAD_REQUEST, FORBIDDEN, UPSTREAM_AWAY when ComfyUI was never met
+   */
+  async warm(asked: AskedPrompt): Promise<{ key: string; state: 'hit' | 'stale' | 'queued' | 'miss'; why: string | null }> {
+    const server = this.#servers.of(asked.comfyui);
+    const { place, bypass } = await this.#plan(asked, await this.#servers.facts(server));
+    if (!place) return { key: '', state: 'miss', why: bypass?.why ?? null };
+    const { key } = place;
+    const state = this.#deps.memo.manage.warm(ns, key);
+    if (state === 'hit') return { key, state, why: null };
+    const waiting = { signal: this.#closing.signal, waitMs: null, onProgress: () => {} };
+    const isQueued = this.#warming.add({ key, server, run: () => this.run(asked, waiting) });
+    return isQueued ? { key, state: 'queued', why: null } : { key, state, why: 'too many prompts wait already' };
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort(closing);
+    await this.#warming[Symbol.asyncDispose]();
     this.#servers[Symbol.dispose]();
     await Promise.allSettled(this.#underWay);
   }

@@ -12,14 +12,15 @@ import {
 } from '../../api/memo.ts';
 import { CacheError } from '../../core/errors.ts';
 import { fieldTexts, itemTexts } from '../../memo/json-text.ts';
-import { deps, namespace, readWarm, sha256, tags } from '../memo-requests.ts';
+import { deps, namespace, readWarm, sha256, tags, type Written } from '../memo-requests.ts';
 import { warmResult } from '../memo-warm.ts';
 import { bytes, milliseconds, parse, pattern } from '../parse.ts';
 import type { RateLimit } from '../rate-limit.ts';
 import type { Services } from '../services.ts';
 import { untilGone } from '../until-gone.ts';
+import { isPromptItem, readPromptItem } from '../warm-prompt.ts';
 
-type PlaneServices = Pick<Services, 'memo' | 'clock' | 'settings'>;
+type PlaneServices = Pick<Services, 'memo' | 'clock' | 'settings' | 'prompts' | 'presets'>;
 
 // A misspelt `dryRun` must not remove.
 const invalidateBody = z.strictObject({
@@ -112,12 +113,19 @@ export class MemoPlane {
     this.#limit.admit(reply);
     const { items } = parse(warmBody, request.body);
     const texts = itemTexts(fieldTexts(request.bodyText).get('items') ?? '[]');
-    const { memo } = this.#services;
-    const asked = texts.map((bodyText, index) => readWarm({ body: items[index], bodyText }, (ns) => memo.versionOf(ns)));
     const signal = untilGone(reply.raw);
+    const asked = texts.map((bodyText, index) => this.#readWarm({ body: items[index], bodyText }, signal));
     const answers: MemoWarmItem[] = [];
-    for (const one of asked) answers.push(await warmResult(memo, one, signal));
+    for (const warm of asked) answers.push(await warm());
     return { items: answers };
+  }
+
+  /** @throws CacheError BAD_REQUEST */
+  #readWarm(written: Written, signal: AbortSignal): () => Promise<MemoWarmItem> {
+    const { memo } = this.#services;
+    if (isPromptItem(written)) return readPromptItem(this.#services, written);
+    const warm = readWarm(written, (ns) => memo.versionOf(ns));
+    return () => warmResult(memo, warm, signal);
   }
 }
 
