@@ -11,14 +11,14 @@ from .signature import Signatures
 
 class Ancestry:
     """
-    Of the nodes of one prompt. `is_proven(name, pack)` tells of a class of custom nodes that its outputs were always those of its inputs.
+    Of the nodes of one prompt. With `may_be_repeatable` custom nodes that make data are understood too, if they are seen to be repeatable.
     """
 
-    def __init__(self, prompt: dict, files: Files, opened: OpenedFiles, is_proven=lambda node_class: False):
+    def __init__(self, prompt: dict, files: Files, opened: OpenedFiles, may_be_repeatable: bool = False):
         self.prompt = prompt
         self._files = files
         self._opened = opened
-        self._is_proven = is_proven
+        self._may_be_repeatable = may_be_repeatable
         self._signatures = Signatures(prompt)
         self._classes: dict[str, NodeClass | None] = {}
         self._named: dict[str, list[list]] = {}
@@ -46,6 +46,11 @@ class Ancestry:
         nodes that makes data in unknown ways. Classes that only load or change models are believed.
         """
         return all(map(self._is_fixed, with_sources(self.prompt, [node])))
+
+    def doubtful(self, node: str) -> list[NodeClass]:
+        """The classes of custom nodes that make data, of the node and its ancestors."""
+        found = {self.class_of(one) for one in with_sources(self.prompt, [node])}
+        return [one for one in found if one.pack is not None and not one.is_only_live]
 
     def files(self, node: str) -> list[list]:
         """The files that the node and its ancestors name, as [category, name, state], in a fixed order."""
@@ -96,7 +101,7 @@ class Ancestry:
             return False
         if found.is_core:
             return found.is_repeatable_core
-        return found.pack is not None and (found.is_only_live or self._is_proven(found))
+        return found.pack is not None and (found.is_only_live or self._may_be_repeatable)
 
     def _named_by(self, node: str) -> list[list]:
         if node not in self._named:

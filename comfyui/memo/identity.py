@@ -6,6 +6,7 @@ import logging
 import threading
 
 from .ancestry import Ancestry
+from .classes import NodeClass
 from .code import Code
 from .environment import describe
 from .key import key_of
@@ -35,6 +36,10 @@ class Identity:
         if any(one is None for _, one in code):
             return None
         return key_of(hash_of_comfyui, ancestry.files(node), code, environment)
+
+    def code_of(self, node_class: NodeClass, is_strict: bool) -> str:
+        """The identity of the code that a class is in."""
+        return self._code.of(node_class.pack, is_strict) or ""
 
     def _described(self) -> list | None:
         with self._lock:

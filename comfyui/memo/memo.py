@@ -11,7 +11,7 @@ from ..daemon import Daemon
 from ..graph import has_few_pairs, is_same_prompt
 from ..host import running_prompt, waiting_prompts
 from ..sent_prompt import SentPrompt
-from .classes import OFF, kept_classes
+from .classes import ALL, OFF, kept_classes
 from .code import Code
 from .costs import Costs
 from .files import Files
@@ -160,7 +160,8 @@ class Memo:
         self.results.close()
 
     def _is_wanted_by(self, prompt: dict, kept: frozenset) -> bool:
-        return any(_class(node) in kept for node in prompt.values()) and has_few_pairs(prompt, MOST_PAIRS)
+        is_wanted = self.results.mode == ALL or any(_class(node) in kept for node in prompt.values())
+        return is_wanted and has_few_pairs(prompt, MOST_PAIRS)
 
     def _register(self) -> None:
         if not self._is_registered and self._api is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import secrets
 from typing import NamedTuple
 
 from ..breaker import Breaker
@@ -29,32 +30,46 @@ class Found(NamedTuple):
     files: dict[str, tuple[str, int]]
 
 
+class Answer(NamedTuple):
+    """Results by key, and what is known of classes by (name, code): repeatable, unrepeatable or unknown."""
+
+    found: dict[str, Found]
+    known: dict[tuple, str]
+
+
+REPEATABLE, UNREPEATABLE = "repeatable", "unrepeatable"
+
+
 class Results:
     """Any failure is a miss."""
 
     def __init__(self, daemon: Daemon, breaker: Breaker | None = None):
         self._daemon = daemon
+        self._session = secrets.token_hex(16)
         self._breaker = breaker or Breaker(daemon.stamp, meanwhile="nodes compute what the memo may have")
         # As the daemon said last; None until it has answered.
         self.mode: str | None = None
         self.is_strict = True
 
-    def ask(self, keys: list[str]) -> dict[str, Found]:
-        """The results that the daemon has of these keys. Without keys the daemon only tells the mode."""
+    def ask(self, keys: list[str], classes: list[tuple] = []) -> Answer:
+        """What the daemon has of these keys, and knows of these classes. Without keys it only tells the mode."""
+        answer = Answer({}, {})
         if not self._breaker.allows():
-            return {}
-        found = {}
+            return answer
         try:
             for at in range(0, max(1, len(keys)), _MOST_KEYS):
-                answer = self._daemon.post("/api/memo/comfyui", {"keys": keys[at : at + _MOST_KEYS]}, ANSWER_SECONDS, _MOST_BYTES)
-                found.update(self._understand(answer))
+                asked = [{"name": name, "code": code} for name, code in classes[:_MOST_KEYS]] if at == 0 else []
+                body = {"keys": keys[at : at + _MOST_KEYS], "classes": asked}
+                told = self._daemon.post("/api/memo/comfyui", body, ANSWER_SECONDS, _MOST_BYTES)
+                answer.found.update(self._understand(told))
+                answer.known.update(zip(classes, told.get("classes", ())) if at == 0 else ())
         except (Trouble, KeyError, TypeError, AttributeError) as why:
             # Daemons before this memo do not know the route.
             self.mode = OFF if isinstance(why, Refused) else self.mode
             self._breaker.failed(why)
-            return {}
+            return Answer({}, {})
         self._breaker.worked()
-        return found if self.mode != OFF else {}
+        return answer if self.mode != OFF else Answer({}, {})
 
     def read(self, sha256: str, path: str, size: int) -> bytes:
         """The content of a result's file. Raises Trouble or OSError."""
@@ -86,6 +101,12 @@ class Results:
         self._breaker.worked()
         if answer.get("stored") is not True:
             log.debug("autocached: an output of %s is not kept: %s", class_name, answer.get("reason"))
+
+    def see(self, key: str, class_name: str, code: str, result: str) -> None:
+        """Has the hash of an output compared with that of an earlier run of ComfyUI. Raises Trouble."""
+        if self._breaker.allows():
+            about = {"key": key, "class": class_name, "code": code, "session": self._session, "result": result}
+            self._daemon.post("/api/memo/comfyui/seen", about, STORE_SECONDS)
 
     def close(self) -> None:
         """Ends the calling thread's connection."""

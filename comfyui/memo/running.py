@@ -10,9 +10,9 @@ from typing import NamedTuple
 from ..graph import complete, has_key
 from ..host import QueuedPrompt, show_given
 from .ancestry import Ancestry
-from .classes import TEXT, kept_classes
+from .classes import ALL, TEXT, NodeClass, kept_classes
 from .plan import plan
-from .results import Found
+from .results import REPEATABLE, UNREPEATABLE, Found
 from .storing import Output
 from .structure import Unstorable
 from .tensors import restore
@@ -45,7 +45,10 @@ class RunningPrompt:
         self._answers: dict[str, object] = {}
         self._began: dict[str, float] = {}
         self._batch: asyncio.Future | None = None
-        self._ancestry = Ancestry(prompt, session.files, session.opened)
+        self._learns = session.results.mode == ALL
+        self._ancestry = Ancestry(prompt, session.files, session.opened, may_be_repeatable=self._learns)
+        # What is known of classes by (name, code).
+        self._known: dict[tuple, str] = {}
 
     async def lookup(self, context):
         """ComfyUI's value of a known output, or None. All first questions of a prompt come before ComfyUI goes on with any of them."""
@@ -72,11 +75,10 @@ class RunningPrompt:
         if key is None or asked is None or asked.hash != context.cache_key_hash or node in self._answers:
             return
         is_cheap = cost_ms < _WORTH_MS and context.class_type not in kept_classes(TEXT)
-        unnamed = None if is_cheap else self._ancestry.unnamed(node)
-        if unnamed is None:
-            return
+        is_kept = self._is_kept(node)
+        unnamed = None if is_cheap or not (is_kept or self._is_watched(node)) else self._ancestry.unnamed(node)
         ui = value.ui.get("output") if isinstance(value.ui, dict) else None
-        saved = self._session.saved.states(ui)
+        saved = None if unnamed is None else self._session.saved.states(ui)
         if saved is None:
             return
         try:
@@ -86,29 +88,26 @@ class RunningPrompt:
             return
         if snapshot.bytes > _MOST_OUTPUT_BYTES:
             return self._session.storing.drop(snapshot)
-        about = {"files": self._ancestry.files(node), "unnamed": unnamed, "saved": saved}
-        self._session.storing.put(Output(key, context.class_type, about, snapshot, cost_ms))
+        about = {"files": self._ancestry.files(node), "unnamed": unnamed, "saved": saved} if is_kept else None
+        self._session.storing.put(Output(key, *self._learned(self._ancestry.class_of(node)), about, snapshot, cost_ms))
 
     def _answer(self, batch: asyncio.Future) -> None:
         try:
-            if not self._is_fresh:
-                self._answers = self._known()
-                show_given(self._prompt_id, sorted(self._answers))
+            self._find_keys()
+            if self._is_fresh:
+                self._ask([])
             else:
-                self._find_keys()
+                self._answers = self._found()
+                show_given(self._prompt_id, sorted(self._answers))
         except Exception:
             self._session.failed()
         finally:
             if not batch.done():
                 batch.set_result(None)
 
-    def _known(self) -> dict[str, object]:
-        self._find_keys()
-        if not self._keys:
-            return {}
-        nodes = list(self._keys)
-        found = self._session.results.ask([self._keys[node] for node in nodes])
-        hits = {node: found[self._keys[node]] for node in nodes if self._keys[node] in found}
+    def _found(self) -> dict[str, object]:
+        found = self._ask(list(self._keys)) if self._keys else {}
+        hits = {node: found[key] for node, key in self._keys.items() if key in found and self._is_kept(node)}
         hits = {node: hit for node, hit in hits.items() if self._is_of_now(node, hit)}
         local = self._local()
         answers: dict[str, object] = {}
@@ -124,13 +123,42 @@ class RunningPrompt:
                 log.debug("autocached: a kept output cannot be read: %s", why)
                 del hits[unread]
 
+    def _ask(self, nodes: list[str]) -> dict[str, Found]:
+        classes = {self._learned(one) for node in self._keys for one in self._involved(node)}
+        answer = self._session.results.ask([self._keys[node] for node in nodes], sorted(classes))
+        self._known = answer.known
+        return answer.found
+
     def _find_keys(self) -> None:
         for node, asked in self._asked.items():
-            if asked.class_name in self._kept and node in self._prompt:
-                found = self._ancestry.class_of(node)
-                key = found and found.is_core and self._session.identity.key(self._ancestry, node, asked.hash, self._session.results.is_strict)
+            found = self._ancestry.class_of(node) if node in self._prompt else None
+            if found is not None and (self._is_listed(found) or (self._learns and not found.is_only_live and not found.is_output)):
+                key = self._session.identity.key(self._ancestry, node, asked.hash, self._session.results.is_strict)
                 if key:
                     self._keys[node] = key
+
+    def _is_listed(self, node_class: NodeClass) -> bool:
+        return node_class.is_core and node_class.name in self._kept
+
+    def _involved(self, node: str) -> list[NodeClass]:
+        """The classes that must be repeatable for the output of a node to be kept, with its own."""
+        return [self._ancestry.class_of(node), *self._ancestry.doubtful(node)]
+
+    def _learned(self, node_class: NodeClass) -> tuple[str, str]:
+        return node_class.name, self._session.identity.code_of(node_class, self._session.results.is_strict)
+
+    def _is_kept(self, node: str) -> bool:
+        own = self._ancestry.class_of(node)
+        if self._known.get(self._learned(own)) == UNREPEATABLE:
+            return False
+        return all(
+            (one is own and self._is_listed(own)) or self._known.get(self._learned(one)) == REPEATABLE for one in self._involved(node)
+        )
+
+    def _is_watched(self, node: str) -> bool:
+        """True for an output from which is learnt whether its class is repeatable: all before it is."""
+        own = self._ancestry.class_of(node)
+        return all(one is own or self._known.get(self._learned(one)) == REPEATABLE for one in self._involved(node))
 
     def _local(self) -> set[str]:
         """The nodes whose outputs ComfyUI has: it did not ask for them, and their key can be compared."""

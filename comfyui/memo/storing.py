@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 import queue
 import threading
@@ -20,11 +22,15 @@ _MOST_WAITING = 1000
 
 
 class Output(NamedTuple):
-    """What is to be stored. `about` is JSON that belongs to the snapshot's value."""
+    """
+    What is to be stored, or only compared with an earlier run when there is no `about`: JSON that belongs to the snapshot's value. `code` is
+    the code that the class is in.
+    """
 
     key: str
     class_name: str
-    about: dict
+    code: str
+    about: dict | None
     snapshot: Snapshot
     cost_ms: float
 
@@ -87,8 +93,12 @@ class Storing:
     def _store(self, output: Output) -> None:
         try:
             files = output.snapshot.files()
-            value = dict(output.about, value=output.snapshot.encoded)
-            self._results.store(output.key, value, files, output.cost_ms, output.class_name)
+            encoded = output.snapshot.encoded
+            if output.about is not None:
+                self._results.store(output.key, dict(output.about, value=encoded), files, output.cost_ms, output.class_name)
+            result = hashlib.sha256(json.dumps(encoded).encode()).hexdigest()
+            # Of a class that is seen to be unrepeatable the daemon keeps nothing.
+            self._results.see(output.key, output.class_name, output.code, result)
         except Trouble as why:
             log.debug("autocached: an output of %s is not kept: %s", output.class_name, why)
         except Exception:

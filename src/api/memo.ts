@@ -15,6 +15,9 @@ export type MemoSort = (typeof memoSorts)[number];
 export const comfyuiModes = ['off', 'text', 'results', 'all'] as const;
 export type ComfyuiMode = (typeof comfyuiModes)[number];
 
+/** What is known of a class of nodes from comparing its outputs of several runs of ComfyUI. */
+export type Repeatability = 'repeatable' | 'unrepeatable' | 'unknown';
+
 /** By what ComfyUI and packs of custom nodes are told apart: their code, or their versions. */
 export const codeChecks = ['strict', 'version'] as const;
 export type CodeCheck = (typeof codeChecks)[number];

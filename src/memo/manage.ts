@@ -9,6 +9,7 @@ import type {
   MemoStats,
   MemoTotals,
   MemoVerifyAnswer,
+  Repeatability,
 } from '../api/memo.ts';
 import type { Presence } from './asker.ts';
 import type { Blob } from './blobs.ts';
@@ -18,6 +19,7 @@ import { handedOutMs } from './in-use.ts';
 import type { ManagedParts } from './managed-parts.ts';
 import { trimNamespace } from './namespace-room.ts';
 import type { Namespace } from './namespaces.ts';
+import type { SeenOutput } from './repeatable.ts';
 import type { Staging } from './staging.ts';
 import { statsOf } from './stats.ts';
 import type { Store } from './store.ts';
@@ -52,6 +54,19 @@ export class Manage {
       await sweepLeftBehind(store);
     } else await store.remove(store.entries.matching(filter));
     return { removed, bytes };
+  }
+
+  /** Whether a class of ComfyUI's nodes is known to be repeatable. */
+  repeatability(className: string, code: string): Repeatability {
+    return this.#deps.opened.existing?.classes.of(className, code) ?? 'unknown';
+  }
+
+  /** Compares an output of a node with that of an earlier run. Of a class that has disagreed no result is kept. */
+  async see(ns: string, output: SeenOutput): Promise<Repeatability> {
+    const store = this.#deps.mode() === 'on' ? this.#deps.opened.store : null;
+    const known = store?.classes.see(output) ?? 'unknown';
+    if (known === 'unrepeatable') await this.invalidate({ ns, tags: [`class:${output.className}`] }, { dryRun: false });
+    return known;
   }
 
   /** Brings a result into memory. No use is counted. */

@@ -117,6 +117,18 @@ const migrations: readonly string[] = [
   CREATE TABLE shared_servers (server TEXT PRIMARY KEY, missed INTEGER NOT NULL) STRICT, WITHOUT ROWID;
   `,
   `
+  -- Outputs of ComfyUI's nodes, as hashes: whether a class of nodes gives the same for the same is learnt by comparing its runs.
+  CREATE TABLE repeatable (
+    class TEXT NOT NULL,
+    code TEXT NOT NULL,
+    agreed INTEGER NOT NULL,
+    disagreed INTEGER NOT NULL,
+    PRIMARY KEY (class, code)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE seen (key BLOB PRIMARY KEY, session TEXT NOT NULL, result BLOB NOT NULL, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE INDEX seen_by_age ON seen (at);
+  `,
+  `
   -- Compiled graphs of presets. config, prompt, models: JSON. last_use orders what leaves first.
   CREATE TABLE graphs (
     key BLOB PRIMARY KEY,

@@ -11,6 +11,7 @@ import { GraphRows } from './graph-rows.ts';
 import { InUse } from './in-use.ts';
 import { Namespaces } from './namespaces.ts';
 import { Recent } from './recent.ts';
+import { RepeatableClasses } from './repeatable.ts';
 import { Room, type RoomDeps } from './room.ts';
 import { memoSchema } from './schema.ts';
 import { Owed, type SharedWith } from './shared-layer/owed.ts';
@@ -60,6 +61,7 @@ export class Store implements Disposable {
   readonly usage: MemoUsage;
   readonly meanings: Meanings;
   readonly room: Room;
+  readonly classes: RepeatableClasses;
   readonly graphs: GraphRows;
   /** What other machines have still to be told. */
   readonly owed: Owed;
@@ -85,6 +87,7 @@ export class Store implements Disposable {
     this.meanings = new Meanings(database);
     this.usage = new MemoUsage(database, this.entries, deps.clock);
     this.graphs = new GraphRows(database);
+    this.classes = new RepeatableClasses(database, deps.clock);
     this.inUse = new InUse(deps.clock);
     this.uploads = new InUse(deps.clock);
     this.#recent = new Recent(deps.ramBytes);

@@ -24,12 +24,19 @@ class MemoDaemon(FakeDaemon):
         self.results = {}
         self.questions = []
         self.puts = []
+        # What is known of classes, and what was to be compared.
+        self.known = {}
+        self.seen = []
 
     def answer(self, handler, body):
         if handler.path == "/api/memo/comfyui":
             self.questions.append(body["keys"])
+            known = [self.known.get(one["name"], "unknown") for one in body["classes"]]
             found = [{"key": key, "state": "hit", "value": self.results[key]} if key in self.results else {"key": key, "state": "miss"} for key in body["keys"]]
-            return send(handler, 200, {"mode": self.mode, "code": "strict", "results": found if self.mode != "off" else []})
+            return send(handler, 200, {"mode": self.mode, "code": "strict", "classes": known, "results": found if self.mode != "off" else []})
+        if handler.path == "/api/memo/comfyui/seen":
+            self.seen.append(body)
+            return send(handler, 200, {"known": "unknown"})
         if handler.path == "/api/memo/put":
             self.puts.append(body)
             self.results[body["key"]] = body["value"]
@@ -316,6 +323,37 @@ class Provider(ComfyTest):
         self.assertEqual(len(logs.output), 1, logs.output)
         self.submit(PROMPT)
         self.assertEqual(self.registered(), [])
+
+    def test_a_custom_node_is_watched_until_it_was_seen_to_be_repeatable(self):
+        class Custom(Node):
+            RELATIVE_PYTHON_MODULE = "custom_nodes.pack"
+
+        self.make_file("custom_nodes", "pack.py", content=b"one = 1")
+        prompt = {"mine": {"class_type": "Custom", "inputs": {}}, "out": {"class_type": "Show", "inputs": {"a": ["mine", 0]}}}
+        for mode, known, ran, puts, seen in (
+            ("results", None, ["mine", "out"], 0, 0),
+            ("all", None, ["mine", "out"], 0, 1),
+            ("all", "repeatable", ["mine", "out"], 1, 1),
+            ("all", "repeatable", ["out"], 0, 0),
+            ("all", "unrepeatable", ["mine", "out"], 0, 1),
+        ):
+            with self.subTest(mode=mode, known=known):
+                self.daemon.mode, self.daemon.known = mode, {"Custom": known or "unknown"}
+                self.restart()
+                self.nodes.NODE_CLASS_MAPPINGS["Custom"] = Custom
+                sys.modules["autocached_comfyui.memo.running"]._WORTH_MS = 0.0
+                self.daemon.puts, self.daemon.seen = [], []
+                self.assertEqual(self.run_prompt(prompt), ran)
+                self.assertEqual([put["label"] for put in self.daemon.puts], ["Custom"] * puts)
+                self.assertEqual([one["class"] for one in self.daemon.seen if one["class"] == "Custom"], ["Custom"] * seen)
+
+    def test_of_a_listed_class_that_was_seen_to_be_unrepeatable_nothing_is_given_and_kept(self):
+        self.run_prompt(PROMPT)
+        self.daemon.known = {"CLIPTextEncode": "unrepeatable"}
+        self.daemon.puts = []
+        self.restart()
+        self.assertEqual(self.run_prompt(PROMPT), ["load", "one", "two", "out"])
+        self.assertEqual(self.daemon.puts, [])
 
     def test_an_output_of_another_machine_is_not_given(self):
         self.run_prompt(PROMPT)

@@ -56,6 +56,9 @@ class PackFails:
 NODE_CLASS_MAPPINGS = {"PackClip": PackClip, "PackFails": PackFails}
 `;
 
+/** CPUs compute these types many times faster. */
+const wide = ['--fp32-text-enc', '--fp32-unet', '--fp32-vae'];
+
 interface Options {
   /** Of AUTOCACHE_MEMO_COMFYUI; null = a ComfyUI without the shim. */
   mode: string | null;
@@ -78,7 +81,8 @@ export async function realMemo({ mode, flags = [] }: Options) {
   mkdirSync(join(base, 'input'), { recursive: true });
   const writePack = (layer: number) => writeFileSync(join(base, 'custom_nodes', 'pack.py'), pack(layer));
   writePack(-1);
-  const start = () => ComfyuiServer.start({ checkout: checkout ?? '', python, base, models: installed.root, flags });
+  const all = [...flags, ...wide];
+  const start = () => ComfyuiServer.start({ checkout: checkout ?? '', python, base, models: installed.root, flags: all });
   /** Results that are kept now. */
   const items = async () => (await client?.stats())?.memo.current_items ?? 0;
   /** Waits until nothing more is stored: as many results as were seen to come. */

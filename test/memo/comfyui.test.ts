@@ -23,11 +23,40 @@ describe('POST /api/memo/comfyui', () => {
     const { post } = createClient();
     await post('/api/memo/put', { ns: 'comfyui', key: first, value: 1 });
     await post('/api/cache/config', { memo_comfyui: 'off' });
-    expect((await post('/api/memo/comfyui', { keys: [first] })).body).toEqual({ mode: 'off', code: 'strict', results: [] });
+    expect((await post('/api/memo/comfyui', { keys: [first] })).body).toEqual({
+      mode: 'off',
+      code: 'strict',
+      classes: [],
+      results: [],
+    });
     await post('/api/cache/config', { memo_comfyui: 'results', memo_code: 'version' });
     expect((await post('/api/memo/comfyui', { keys: [first] })).body).toMatchObject({ mode: 'results', code: 'version' });
     await post('/api/cache/config', { memo: 'off' });
     expect((await post('/api/memo/comfyui', {})).body).toMatchObject({ mode: 'off' });
+  });
+
+  test('a class is repeatable once runs of ComfyUI have agreed twice, and never again after one has disagreed', async () => {
+    const { post } = createClient();
+    const see = async (session: string, key: string, result: string) => {
+      const body = { key, class: 'Custom', code: 'c1', session, result };
+      return ((await post('/api/memo/comfyui/seen', body)).body as { known: string }).known;
+    };
+    const known = async (code: string) => {
+      const { body } = await post('/api/memo/comfyui', { classes: [{ name: 'Custom', code }] });
+      return (body as { classes: string[] }).classes[0];
+    };
+    expect(await see('run 1', first, first)).toBe('unknown');
+    // Within a run it may be the same computation.
+    for (const _ of [1, 2, 3]) expect(await see('run 1', first, first)).toBe('unknown');
+    expect(await see('run 2', first, first)).toBe('unknown');
+    expect(await see('run 3', first, first)).toBe('repeatable');
+    expect(await known('c1')).toBe('repeatable');
+    expect(await known('c2')).toBe('unknown');
+    await post('/api/memo/put', { ns: 'comfyui', key: second, value: 1, tags: ['class:Custom'] });
+    expect(await see('run 4', first, second)).toBe('unrepeatable');
+    expect((await post('/api/memo/comfyui', { keys: [second] })).body).toMatchObject({ results: [{ state: 'miss' }] });
+    for (const session of ['run 5', 'run 6', 'run 7']) expect(await see(session, first, second)).toBe('unrepeatable');
+    expect(await known('c1')).toBe('unrepeatable');
   });
 
   test('what is no key is refused', async () => {
