@@ -12,7 +12,7 @@ from typing import Callable
 
 from .memory import MB, available_mb, measured_mb, used_share
 from .per_process import PerProcess
-from .resolver import resolve
+from .resolver import Resolver, resolve, usual
 
 log = logging.getLogger("autocached")
 
@@ -190,6 +190,9 @@ class ModelCache:
             data = self._loader(opened)
             seconds = self._clock() - began
             self.add_model(path, data, os.path.getsize(opened) / MB or 1 / MB, load_seconds=seconds)
+            told = _owner(self._resolver)
+            if told is not None and opened != path:
+                told.loaded(opened, seconds)
         except BaseException as error:
             with self._lock():
                 del self._loading()[path]
@@ -217,3 +220,9 @@ def get_cache(max_memory_mb: float | None = None) -> ModelCache:
         if _cache is None:
             _cache = ModelCache(max_memory_mb)
         return _cache
+
+
+def _owner(resolver) -> Resolver | None:
+    """The resolver whose method this is; None for a function of the program's own."""
+    owner = usual if resolver is resolve else getattr(resolver, "__self__", None)
+    return owner if isinstance(owner, Resolver) else None

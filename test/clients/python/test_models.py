@@ -190,6 +190,8 @@ class Files(rig.DaemonTest):
         self.assertEqual(len(opened), 1)
         self.assertTrue(opened[0].startswith(os.path.join(self.daemon.dir, "cache", "")))
         self.assertGreater(cache.get_stats()["average_load_time"], 0)
+        (ssd,) = [tier for tier in self.daemon.ask("/api/cache/stats")["tiers"] if tier["tier"] == "ssd"]
+        self.assertEqual((ssd["loads"], ssd["averageLoadMs"] > 0), (1, True))
 
     def test_the_state_directory_of_the_environment_is_found_at_the_first_use(self):
         path = self.warmed("e.safetensors")
