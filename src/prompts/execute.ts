@@ -30,6 +30,7 @@ export interface Execution {
   /** The plan again: files may have been replaced meanwhile. */
   planNow(): Promise<Plan>;
   signal: AbortSignal;
+  /** Nodes have their names in the structure. */
   onProgress(progress: PromptRunProgress): void;
 }
 
@@ -133,14 +134,15 @@ async function whyChanged({ plan, planNow }: Execution): Promise<string | null> 
 }
 
 function progressOf({ plan, onProgress }: Execution): (change: Partial<PromptRunProgress>) => void {
-  const { nodes } = plan.read.graph;
+  const { names, read } = plan;
   let now: PromptRunProgress = {
     ...{ state: 'starting', promptId: null, ahead: null, node: null, classType: null },
-    ...{ step: 0, steps: 0, done: 0, nodes: plan.read.executed.length },
+    ...{ step: 0, steps: 0, done: 0, nodes: read.executed.length },
   };
   return (change) => {
     now = { ...now, ...change };
-    if (now.node !== null) now.classType = nodes.get(now.node)?.classType ?? null;
-    onProgress(now);
+    const { node } = now;
+    if (node !== null) now.classType = read.graph.nodes.get(node)?.classType ?? null;
+    onProgress({ ...now, node: node && (names.get(node) ?? node) });
   };
 }

@@ -119,7 +119,8 @@ export class Prompts implements AsyncDisposable {
     const late = new AbortController();
     const timer = waitMs === null ? undefined : setTimeout(() => late.abort(), Math.min(waitMs, longestMs));
     const leaves = AbortSignal.any([signal, late.signal]);
-    const leave = run.join(onProgress);
+    const idOf = idsBy(task.plan);
+    const leave = run.join((progress) => onProgress({ ...progress, node: progress.node && idOf(progress.node) }));
     try {
       const found = await this.#find(task, leaves);
       if (found.state === 'stale' && found.refresh) this.#begin(run, task, found.refresh).want();
@@ -199,12 +200,17 @@ export class Prompts implements AsyncDisposable {
     return this.#answerOf(plan, { kept: keptIn(value), reason, why: null, stored: true, ageMs });
   }
 
-  #answerOf({ names, place }: Plan, { kept, ...about }: Executed): PromptAnswer {
-    const ids = new Map([...names].map(([id, name]) => [name, id]));
-    const own = renamed(kept, (name) => ids.get(name) ?? name);
+  #answerOf(plan: Plan, { kept, ...about }: Executed): PromptAnswer {
+    const own = renamed(kept, idsBy(plan));
     const pathOf = (sha256: string) => this.#deps.memo.manage.findBlob(sha256)?.path ?? null;
-    return answerOf(own, { ...about, key: place?.key ?? null }, pathOf);
+    return answerOf(own, { ...about, key: plan.place?.key ?? null }, pathOf);
   }
+}
+
+/** The ids of nodes by their names in the structure, as the prompt of whoever asks has them. */
+function idsBy({ names }: Plan): (name: string) => string {
+  const ids = new Map([...names].map(([id, name]) => [name, id]));
+  return (name) => ids.get(name) ?? name;
 }
 
 /** The server is another version than it was when the prompt was looked at. */

@@ -31,6 +31,20 @@ test('the nodes of an answer are called as in the prompt of whoever asks', async
   expect(nodes).toEqual(['9', '12:3']);
 });
 
+test('so are those of how it goes', async () => {
+  const { comfyui, run, send } = await promptsRig();
+  comfyui.state.behave = (one) => one.tell('executing', { node: '9' });
+  const first = run(imagePrompt({ save: '9' }));
+  const one = await comfyui.run(1);
+  const reader = (await send({ prompt: imagePrompt({ save: '12:3' }), watch: true })).body?.getReader();
+  let text = '';
+  for (; !text.includes('"node":"'); ) text += Buffer.from((await reader?.read())?.value ?? []).toString();
+  expect(text).toContain('"node":"12:3","classType":"SaveImage"');
+  one.succeed(comfyui.paint(one.prompt));
+  await first;
+  await reader?.cancel();
+});
+
 test('a run that nobody waits for any more is stopped in ComfyUI', async () => {
   const { comfyui, send, kept } = await promptsRig();
   comfyui.state.behave = () => {};
