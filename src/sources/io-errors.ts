@@ -1,4 +1,4 @@
-import { CacheError, type ErrorCode, sentenceOf } from '../core/errors.ts';
+import { CacheError, type ErrorCode, messageOf } from '../core/errors.ts';
 import { type ErrnoMeaning, meaningOf } from '../runtime/errnos.ts';
 
 const readCodes: Partial<Record<ErrnoMeaning, ErrorCode>> = {
@@ -31,7 +31,7 @@ export function writing<T>(call: () => T): T {
 /** Translates an error from reading the contents of a source. */
 export function readError(error: unknown): CacheError {
   const code = readCodes[meaningOf(error) ?? 'io'] ?? 'SOURCE_IO';
-  return new CacheError(code, `reading the source failed: ${sentenceOf(error)}`, { cause: error });
+  return new CacheError(code, `reading the source failed: ${messageOf(error)}`, { cause: error });
 }
 
 /**
@@ -42,13 +42,13 @@ export function lookError(error: unknown): CacheError {
   if (error instanceof Error && error.name === 'AbortError')
     return new CacheError('CANCELLED', error.message, { cause: error });
   const code = lookCodes[meaningOf(error) ?? 'unsupported'] ?? 'SOURCE_IO';
-  return new CacheError(code, sentenceOf(error), { cause: error });
+  return new CacheError(code, messageOf(error), { cause: error });
 }
 
 /** Translates an error from writing to the cache disk. */
 export function writeError(error: unknown): CacheError {
   if (meaningOf(error) === 'full') return new CacheError('NO_SPACE', 'the cache disk is full', { cause: error });
-  return new CacheError('CACHE_IO', `writing the copy failed: ${sentenceOf(error)}`, { cause: error });
+  return new CacheError('CACHE_IO', `writing the copy failed: ${messageOf(error)}`, { cause: error });
 }
 
 /** The same for a promise: `work.catch(asWriteError)`. */

@@ -28,7 +28,6 @@ describe('wrong use is told to programs as JSON on standard output', () => {
 test.each([
   [['analyze', '/no/such/workflow.json'], '/no/such/workflow.json cannot be read as a workflow: no such file or directory'],
   [['simulate', '/no/such/trace'], '/no/such/trace cannot be read: no such file or directory'],
-  [['warm', '--from', '/no/such/list'], 'the list cannot be read: /no/such/list: no such file or directory'],
 ])('a file that is not there is told in words, without the names of system calls: %j', async (args, message) => {
   await using daemon = await startFakeDaemon();
   const { code, err } = await runCli(args, { stateDir: daemon.stateDir });

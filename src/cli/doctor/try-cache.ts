@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, open, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { sentenceOf } from '../../core/errors.ts';
+import { messageOf } from '../../core/errors.ts';
 import { errnoOf } from '../../runtime/errnos.ts';
 import { measureReads } from '../../sources/drivers/posix/measure-reads.ts';
 import type { CacheFacts } from './cache-checks.ts';
@@ -24,7 +24,7 @@ export async function tryCache(dir: string): Promise<CacheFacts['trial']> {
     return { is: 'done', speeds: measureReads(file), clockSkewMs: skew, caseSensitive };
   } catch (error) {
     if (folder === null && errnoOf(error) === 'ENOENT') return { is: 'absent' };
-    return { is: 'failed', why: sentenceOf(error) };
+    return { is: 'failed', why: messageOf(error) };
   } finally {
     if (folder !== null) await rm(folder, { recursive: true, force: true }).catch(() => {});
   }
