@@ -31,6 +31,7 @@ class Code:
         self._clock = clock
         self._root = os.path.dirname(os.path.abspath(folder_paths.__file__))
         self._hashes: dict[str | None, str | None] = {}
+        self._versions: dict[str | None, str | None] = {}
         self._reader: threading.Thread | None = None
 
     def read(self) -> None:
@@ -46,14 +47,16 @@ class Code:
         """
         self.read()
         self._reader.join()
-        version = None if strict else self._version(pack)
+        version = None if strict else self._versions.get(pack)
         return "version " + version if version else self._hashes.get(pack)
 
     def _read(self) -> None:
         try:
             self._hashes[None] = self._hash([os.path.join(self._root, name) for name in (*_CORE, *self._top())])
+            self._versions[None] = getattr(sys.modules.get("comfyui_version"), "__version__", None)
             for pack, path in self._packs().items():
                 self._hashes[pack] = self._hash([path])
+                self._versions[pack] = _version(path)
         except Exception:
             log.debug("autocached: the code of ComfyUI cannot be read", exc_info=True)
 
@@ -88,16 +91,15 @@ class Code:
                 digest.update(data)
         return digest.hexdigest()
 
-    def _version(self, pack: str | None) -> str | None:
-        if pack is None:
-            return getattr(sys.modules.get("comfyui_version"), "__version__", None)
-        path = self._packs().get(pack, "")
-        try:
-            with open(os.path.join(path, "pyproject.toml"), encoding="utf-8") as text:
-                found = _VERSION.search(text.read())
-        except (OSError, UnicodeDecodeError):
-            return None
-        return found and found.group(1)
+
+def _version(path: str) -> str | None:
+    """The version that a pack says that it has."""
+    try:
+        with open(os.path.join(path, "pyproject.toml"), encoding="utf-8") as text:
+            found = _VERSION.search(text.read())
+    except (OSError, UnicodeDecodeError):
+        return None
+    return found and found.group(1)
 
 
 def _files(path: str):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 
@@ -24,8 +25,10 @@ class Identity:
         self._is_unknown = False
 
     def learn(self) -> None:
-        """Begins to read the code. ComfyUI's flags and device are known once its nodes load."""
+        """Begins to read the code, and looks at the rest. Takes some 0.1 s. ComfyUI's flags and device are known once its nodes load."""
         self._code.read()
+        with contextlib.suppress(Exception), self._lock:
+            self._environment = describe()
 
     def key(self, ancestry: Ancestry, node: str, hash_of_comfyui: str, is_strict: bool) -> str | None:
         """None when the output must be neither looked up nor kept."""

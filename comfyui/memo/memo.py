@@ -70,7 +70,6 @@ class Memo:
         self.value_class = api.CacheValue
         self._provider = provider(api.CacheProvider, self)
         self._api = api
-        self.identity.learn()
         threading.Thread(target=self._begin, name="autocached-memo", daemon=True).start()
 
     def refresh(self) -> None:
@@ -158,6 +157,7 @@ class Memo:
     def _begin(self) -> None:
         self.refresh()
         self.results.close()
+        self.identity.learn()
 
     def _is_wanted_by(self, prompt: dict, kept: frozenset) -> bool:
         is_wanted = self.results.mode == ALL or any(_class(node) in kept for node in prompt.values())

@@ -13,7 +13,7 @@ from .ancestry import Ancestry
 from .classes import ALL, TEXT, NodeClass, kept_classes
 from .plan import plan
 from .results import REPEATABLE, UNREPEATABLE, Found
-from .storing import Output
+from .storing import MOST_OUTPUT_BYTES, Output
 from .structure import Unstorable
 from .tensors import restore
 
@@ -21,8 +21,6 @@ log = logging.getLogger("autocached")
 
 # An output that was made faster costs more to keep than to make again.
 _WORTH_MS = 6.0
-# Larger outputs (the frames of a video) are made again from what is kept before them.
-_MOST_OUTPUT_BYTES = 128 << 20
 
 
 class Asked(NamedTuple):
@@ -86,8 +84,6 @@ class RunningPrompt:
         except Unstorable as why:
             log.debug("autocached: an output of %s is not kept: %s", context.class_type, why)
             return
-        if snapshot.bytes > _MOST_OUTPUT_BYTES:
-            return self._session.storing.drop(snapshot)
         about = {"files": self._ancestry.files(node), "unnamed": unnamed, "saved": saved} if is_kept else None
         self._session.storing.put(Output(key, *self._learned(self._ancestry.class_of(node)), about, snapshot, cost_ms))
 
@@ -181,7 +177,7 @@ class RunningPrompt:
             return False
 
     def _value(self, node: str, hit: Found):
-        left = [_MOST_OUTPUT_BYTES * 2]
+        left = [2 * MOST_OUTPUT_BYTES]
 
         def read(sha256: str) -> bytes:
             path, size = hit.files[sha256]

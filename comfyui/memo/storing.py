@@ -18,6 +18,8 @@ log = logging.getLogger("autocached")
 
 # Copies of outputs that wait in memory. What comes when they are more is not kept.
 MOST_BYTES = 256 << 20
+# Larger outputs (the frames of a video) are made again from what is kept before them.
+MOST_OUTPUT_BYTES = 128 << 20
 _MOST_WAITING = 1000
 
 
@@ -52,6 +54,8 @@ class Storing:
         taken = []
 
         def reserve(count: int) -> None:
+            if sum(taken) + count > MOST_OUTPUT_BYTES:
+                raise Unstorable("it is too large")
             with self._lock:
                 if self._bytes + count > MOST_BYTES:
                     self.skipped += 1
@@ -64,10 +68,6 @@ class Storing:
         except BaseException:
             self._release(sum(taken))
             raise
-
-    def drop(self, snapshot: Snapshot) -> None:
-        """The copy is not stored."""
-        self._release(snapshot.bytes)
 
     def put(self, output: Output) -> None:
         try:

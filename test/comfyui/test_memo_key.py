@@ -193,6 +193,11 @@ class Ancestors(MemoCase):
         renamed = json.loads(json.dumps(self.prompt).replace('"load"', '"7"').replace('"patch"', '"9"'))
         signatures = self.module("signature").Signatures
         self.assertEqual(signatures(self.prompt).of("text"), signatures(renamed).of("text"))
+        circle = {"a": {"class_type": "A", "inputs": {"x": ["b", 0]}}, "b": {"class_type": "A", "inputs": {"x": ["a", 0]}}}
+        with self.assertRaises(ValueError):
+            signatures(circle).of("a")
+        chain = {str(at): {"class_type": "A", "inputs": {"x": [str(at - 1), 0]} if at else {"x": float("nan")}} for at in range(5000)}
+        self.assertEqual(len(signatures(chain).of("4999")), 64)
         renamed["9"]["inputs"]["layer"] = -1
         self.assertNotEqual(signatures(self.prompt).of("text"), signatures(renamed).of("text"))
 

@@ -358,7 +358,7 @@ class Provider(ComfyTest):
     def test_an_output_of_another_machine_is_not_given(self):
         self.run_prompt(PROMPT)
         self.restart()
-        sys.modules["autocached_comfyui.memo.identity"].describe = lambda: ["another machine"]
+        self.memo.identity._environment = ["another machine"]
         self.assertEqual(self.run_prompt(PROMPT), ["load", "one", "two", "out"])
 
     def test_what_is_given_for_people_names_the_node_that_shows_it(self):

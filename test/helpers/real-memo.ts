@@ -10,11 +10,13 @@ import { tempDir } from './temp-dir.ts';
 
 let made: string | undefined;
 
-/** The models of test/full/memo_models.py, made once in a run. */
+/** The models of bench/memo_models.py, made once in a run. */
 function models(): string {
   if (made === undefined) {
     made = join(tempDir(), 'models');
-    execFileSync(python, [join(import.meta.dirname, '..', 'full', 'memo_models.py'), checkout ?? '', made], { stdio: 'pipe' });
+    execFileSync(python, [join(import.meta.dirname, '..', '..', 'bench', 'memo_models.py'), checkout ?? '', made], {
+      stdio: 'pipe',
+    });
   }
   return made;
 }
@@ -175,7 +177,7 @@ export function fiftyPrompts(): object[] {
   });
   return Array.from({ length: 50 }, (_, k) => ({
     ...start,
-    ...(k % 3 === 0 ? sampled(k) : painted(k)),
+    ...(k % 5 === 0 ? sampled(k / 5) : painted(k)),
     save: node('SaveImage', { images: ['decode', 0], filename_prefix: `image${k}` }),
   }));
 }
