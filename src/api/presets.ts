@@ -24,8 +24,8 @@ export interface PresetView {
   problem: string | null;
 }
 
-/** The table of compiled graphs. */
-export interface GraphsAnswer {
+/** The table of compiled graphs in figures. */
+export interface GraphFigures {
   items: number;
   max: number;
   /** Since the start. */
@@ -33,13 +33,16 @@ export interface GraphsAnswer {
   misses: number;
   /** Of both; null before the first. */
   hitRate: number | null;
+}
+
+export interface GraphsAnswer extends GraphFigures {
   /** The last used first. */
   graphs: { key: string; preset: string; config: unknown; hits: number; createdAt: number; expiresAt: number }[];
 }
 
 export interface PresetsAnswer {
   presets: PresetView[];
-  graphs: Omit<GraphsAnswer, 'graphs'>;
+  graphs: GraphFigures;
 }
 
 /** A file that a preset loads. */

@@ -3,6 +3,7 @@ import type { StatsAnswer } from '../api/stats.ts';
 import { rootHealths } from '../core/vocabulary.ts';
 import type { LookupStats } from '../lookup/stats.ts';
 import { memoSeries } from './memo-metrics.ts';
+import { presetSeries } from './preset-metrics.ts';
 import type { Series } from './series.ts';
 import type { StatsServices } from './stats.ts';
 
@@ -97,7 +98,7 @@ export class Metrics {
 
   constructor({ lookupStats, memo }: Pick<StatsServices, 'lookupStats' | 'memo'>) {
     const registers = [this.#registry];
-    this.#series = [...series, ...memoSeries].map(({ counts, name, help, labels = [], read }) => {
+    this.#series = [...series, ...memoSeries, ...presetSeries].map(({ counts, name, help, labels = [], read }) => {
       const options = { name, help, labelNames: [...labels], registers };
       return { read, set: counts ? following(new Counter(options)) : setting(new Gauge(options)) };
     });

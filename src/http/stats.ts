@@ -16,6 +16,7 @@ export type StatsServices = TierServices &
     | 'limitKeeper'
     | 'written'
     | 'memo'
+    | 'presets'
   >;
 
 type TierServices = Pick<Services, 'tiers' | 'catalog' | 'bound'>;

@@ -56,4 +56,8 @@ export class GraphRows {
     const sql = 'DELETE FROM graphs WHERE key NOT IN (SELECT key FROM graphs ORDER BY last_use DESC LIMIT ?)';
     return over + this.#db.run(sql, most).changes;
   }
+
+  get count(): number {
+    return this.#db.get<{ count: number }>('SELECT count(*) AS count FROM graphs')?.count ?? 0;
+  }
 }

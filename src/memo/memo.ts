@@ -71,10 +71,14 @@ export class Memo implements AsyncDisposable {
     return this.#deps.mode();
   }
 
-  /** What `use` makes of the compiled graphs of presets; null while there is no place for them, or when it fails. */
-  withGraphs<T>(use: (rows: GraphRows) => T): T | null {
+  /**
+   * What `use` makes of the compiled graphs of presets; null while there is no place for them, or when it fails.
+   * @param create makes the place, where nothing was ever stored
+   */
+  withGraphs<T>(use: (rows: GraphRows) => T, { create = false } = {}): T | null {
     try {
-      const store = this.#deps.mode() === 'on' && this.#deps.state() === 'here' ? this.#opened.store : null;
+      if (this.#deps.mode() !== 'on' || this.#deps.state() !== 'here') return null;
+      const store = create ? this.#opened.store : this.#opened.existing;
       return store && use(store.graphs);
     } catch (error) {
       this.#opened.trouble(error);

@@ -1,4 +1,4 @@
-import type { GraphsAnswer } from '../api/presets.ts';
+import type { GraphFigures, GraphsAnswer } from '../api/presets.ts';
 import { parseForPrinting } from '../core/json.ts';
 import type { GraphRows } from '../memo/graph-rows.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -6,7 +6,7 @@ import type { Compiled } from './preset.ts';
 
 export interface GraphTableDeps {
   /** The rows, while there is a place for them. */
-  memo: { withGraphs<T>(use: (rows: GraphRows) => T): T | null };
+  memo: { withGraphs<T>(use: (rows: GraphRows) => T, options?: { create?: boolean }): T | null };
   clock: Pick<Clock, 'now'>;
   /** Most graphs. */
   size(): number;
@@ -49,10 +49,11 @@ export class GraphTable {
     if (most === 0) return;
     const createdAt = this.#deps.clock.now();
     const texts = { prompt: JSON.stringify(compiled.prompt), models: JSON.stringify(compiled.models) };
-    this.#deps.memo.withGraphs((rows) => {
+    const put = (rows: GraphRows) => {
       rows.put({ key, preset, config, ...texts, createdAt, expiresAt: createdAt + ttlMs });
       rows.trim(most, createdAt);
-    });
+    };
+    this.#deps.memo.withGraphs(put, { create: true });
   }
 
   /** To be called when its size has changed. */
@@ -66,12 +67,17 @@ export class GraphTable {
     return this.#deps.memo.withGraphs((rows) => rows.trim(0, this.#deps.clock.now())) ?? 0;
   }
 
-  view(): GraphsAnswer {
+  figures(): GraphFigures {
     const [hits, misses] = [this.#hits, this.#misses];
+    const items = this.#deps.memo.withGraphs((rows) => rows.count) ?? 0;
+    const hitRate = hits + misses === 0 ? null : hits / (hits + misses);
+    return { items, max: this.#deps.size(), hits, misses, hitRate };
+  }
+
+  view(): GraphsAnswer {
     const rows = this.#deps.memo.withGraphs((all) => all.all()) ?? [];
     const graphs = rows.map(({ prompt: _, models: __, config, ...row }) => ({ ...row, config: parseForPrinting(config) }));
-    const hitRate = hits + misses === 0 ? null : hits / (hits + misses);
-    return { items: rows.length, max: this.#deps.size(), hits, misses, hitRate, graphs };
+    return { ...this.figures(), graphs };
   }
 
   async #most(): Promise<number> {

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import type { CompiledAnswer, GraphsAnswer, PresetsAnswer } from '../api/presets.ts';
+import type { CompiledAnswer, GraphFigures, GraphsAnswer, PresetsAnswer } from '../api/presets.ts';
 import { CacheError } from '../core/errors.ts';
 import { canonical } from '../memo/canonical.ts';
 import type { Log } from '../runtime/log.ts';
@@ -34,8 +34,7 @@ export class Presets {
   }
 
   list(): PresetsAnswer {
-    const { graphs: _, ...graphs } = this.#table.view();
-    return { presets: this.#library.list().map(viewOf), graphs };
+    return { presets: this.#library.list().map(viewOf), graphs: this.#table.figures() };
   }
 
   /**
@@ -58,6 +57,10 @@ export class Presets {
       lacks: lacking(prompt, this.#deps.objectInfo()),
       graph: known ? 'hit' : 'miss',
     };
+  }
+
+  figures(): GraphFigures {
+    return this.#table.figures();
   }
 
   graphs(): GraphsAnswer {

@@ -1,4 +1,5 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { CompiledAnswer, GraphsAnswer, PresetsAnswer } from '../../src/api/presets.ts';
@@ -82,6 +83,8 @@ describe('presets over HTTP', () => {
     const second = await ask({ prompt: 'a ship', width: 1024, check: true });
     expect([first.graph, second.graph]).toEqual(['miss', 'hit']);
     expect(await graphs()).toMatchObject({ max: 32, hits: 1, misses: 0, hitRate: 1 });
+    const metrics = await fetch(`${daemon.client.daemon.url}/metrics`, { headers: await authorized(daemon.stateDir) });
+    expect(await metrics.text()).toMatch(/^autocached_preset_graph_hits_total 1$/m);
     await daemon.client.changeConfig({ preset_graphs: '1' });
     await expect.poll(async () => (await graphs()).items, { timeout: 10_000 }).toBe(1);
     expect(await daemon.client.ask('DELETE', '/api/presets/graphs')).toEqual({ removed: 1 });
@@ -97,3 +100,7 @@ describe('presets over HTTP', () => {
     await expect(client.ask('POST', '/api/generate-3d-cached', { body: {} })).rejects.toThrow('image: it must be given');
   });
 });
+
+async function authorized(stateDir: string): Promise<Record<string, string>> {
+  return { authorization: `Bearer ${(await readFile(join(stateDir, 'token'), 'utf8')).trim()}` };
+}

@@ -63,7 +63,7 @@ async function show(session: Session, name: string, words: string[], flags: Slot
   const shown = { ...preset, family: chosen.family, values: chosen.settings, slots: preset.slots.map(slotView) };
   return {
     data: (found ?? here).prompt,
-    page: (look) => presetShowPage({ ...shown, models: (found ?? here).models }, look),
+    page: (look) => presetShowPage({ ...shown, models: (found ?? here).models, lacks: found?.lacks ?? [] }, look),
   };
 }
 

@@ -25,6 +25,7 @@ export function presetListPage(presets: PresetView[], look: Look): string {
 /** @param slots with their values @param models in load order */
 export function presetShowPage(
   shown: {
+    lacks: string[];
     name: string;
     description: string;
     family: string | null;
@@ -34,9 +35,10 @@ export function presetShowPage(
   },
   look: Look,
 ): string {
-  const { name, description, family, slots, values, models } = shown;
+  const { name, description, family, slots, values, models, lacks } = shown;
   const about = [look.paint('bold', name), description, ...(family === null ? [] : [`family ${family}`])].join('\n');
-  return [about, slotTable(slots, values, look), modelTable(models, look)].join('\n\n');
+  const older = lacks.length === 0 ? [] : [look.paint('yellow', `your ComfyUI does not have ${lacks.join(', ')}: update it`)];
+  return [about, slotTable(slots, values, look), modelTable(models, look), ...older].join('\n\n');
 }
 
 function slotTable(slots: SlotView[], values: Record<string, unknown>, look: Look): string {
