@@ -62,7 +62,10 @@ export async function execute(deps: ExecuteDeps, execution: Execution): Promise<
   const { outputs: files, why: noRoom } = await takeFiles({ server, memo }, made, signal);
   const kept = renamed({ promptId, outputs: files, values: made.values }, (node) => names.get(node) ?? node);
   if (!place) return { kept, reason: 'MISS', why: null, stored: false, ageMs: 0 };
-  const why = noRoom ?? whyPartial(plan, outputs, refused) ?? (await whyChanged(execution));
+  // Copies that were made meanwhile tell the content of models.
+  const now = (await execution.planNow()).place;
+  const changed = now?.key === place.key ? null : 'a file that it reads was changed while it ran';
+  const why = noRoom ?? whyPartial(plan, outputs, refused) ?? changed;
   if (why !== null) return { kept, reason: 'MISS', why, stored: false, ageMs: 0 };
   const given = { value: textOf(kept) };
   const about = {
@@ -73,8 +76,8 @@ export async function execute(deps: ExecuteDeps, execution: Execution): Promise<
     isWanted: true,
   };
   const answer = await memo.put({ ns, key: place.key, lease, given, ...about, ...execution.keep });
-  if (answer.stored && place.contentKey !== null)
-    await memo.put({ ns, key: place.contentKey, lease: null, given, ...about, deps: [], ...execution.keep });
+  if (answer.stored && now?.contentKey)
+    await memo.put({ ns, key: now.contentKey, lease: null, given, ...about, deps: [], ...execution.keep });
   return {
     kept,
     reason: 'MISS',
@@ -126,11 +129,6 @@ function whyPartial({ read }: Plan, outputs: NodeOutputs, [refused]: readonly st
   const silent = executed.find(({ id, classType }) => classes.core.outputs.includes(classType) && !outputs[id]);
   if (silent) return `ComfyUI does not say what node ${silent.id} (${silent.classType}) has put out`;
   return Object.keys(outputs).length === 0 ? 'ComfyUI does not say what it has put out' : null;
-}
-
-async function whyChanged({ plan, planNow }: Execution): Promise<string | null> {
-  const now = await planNow();
-  return now.place?.key === plan.place?.key ? null : 'a file that it reads was changed while it ran';
 }
 
 function progressOf({ plan, onProgress }: Execution): (change: Partial<PromptRunProgress>) => void {

@@ -124,6 +124,7 @@ export class Prompts implements AsyncDisposable {
     try {
       const found = await this.#find(task, leaves);
       if (found.state === 'stale' && found.refresh) this.#begin(run, task, found.refresh).want();
+      if (found.state === 'hit') this.#alsoByContent(task, found);
       if (found.value !== undefined) return this.#told(task.plan, found);
       if (!signal.aborted) this.#begin(run, task, found.lease ?? null);
       else if (found.lease) this.#deps.memo.release(found.lease, null);
@@ -164,8 +165,7 @@ export class Prompts implements AsyncDisposable {
       .catch((error: unknown) => log.debug({ why: messageOf(error) }, 'a prompt was not run to its end'))
       // Without effect where the result has reached those who wait; else they wait for this run.
       .then(() => lease !== null && memo.dissolve(lease));
-    this.#underWay.add(ended);
-    void ended.then(() => this.#underWay.delete(ended));
+    this.#behind(ended);
     return run;
   }
 
@@ -193,6 +193,25 @@ export class Prompts implements AsyncDisposable {
     const about = { deps: place.deps, costMs: null, label: null, negative: false };
     await memo.put({ ns, key: place.key, lease, given: { value: textOf(kept) }, ...about, ...keep });
     return { kept, reason: 'HIT', why: null, stored: true, ageMs: found.ageMs ?? 0 };
+  }
+
+  /** Copies that were made since it was run tell the content of its models: it is found by that, too. Behind the answer. */
+  #alsoByContent({ plan: { place }, asked: { keep } }: Task, { value }: Found): void {
+    const { memo, log } = this.#deps;
+    if (!place?.contentKey || memo.mode !== 'on' || memo.manage.warm(ns, place.contentKey) !== 'miss') return;
+    const about = { deps: [], costMs: null, lease: null, label: null, negative: false };
+    const stored = memo.put({ ns, key: place.contentKey, given: { value: textOf(keptIn(value)) }, ...about, ...keep });
+    this.#behind(
+      stored.catch((error: unknown) =>
+        log.debug({ why: messageOf(error) }, 'a result is not found by the content of its models'),
+      ),
+    );
+  }
+
+  /** Waited for at the end. @param work never rejects */
+  #behind(work: Promise<unknown>): void {
+    this.#underWay.add(work);
+    void work.then(() => this.#underWay.delete(work));
   }
 
   #told(plan: Plan, { state, value, ageMs = 0 }: Found): PromptAnswer {

@@ -124,9 +124,8 @@ test('a model that was written anew with the same content is the same, once copi
   const cached = async () => expect((await daemon.client.entries({ cached: true })).entries.length).toBe(1);
   await run(upscaling());
   await vi.waitFor(cached, soon());
+  // The copies were made after the run, and are known to the next one who asks.
   expect((await run(upscaling())).mark).toBe('HIT');
-  await run(upscaling(), { fresh: true });
-  expect(comfyui.runs.length).toBe(2);
   const path = join(daemon.root, model);
   writeFileSync(path, readFileSync(path));
   utimesSync(path, new Date(), new Date(2020, 1, 1));
@@ -137,7 +136,7 @@ test('a model that was written anew with the same content is the same, once copi
     expect(items[0]?.ready).toBe(true);
   }, soon());
   await vi.waitFor(async () => expect((await run(upscaling())).mark).toBe('HIT'), soon());
-  expect(comfyui.runs.length).toBe(2);
+  expect(comfyui.runs.length).toBe(1);
 });
 
 test('what changed while the prompt ran is not kept', async () => {
