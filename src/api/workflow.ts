@@ -21,6 +21,8 @@ export interface WorkflowModel
   switchedOff?: true;
   /** Its node opens it past ComfyUI's lookup, so that a copy would not be used; not prefetched. */
   opensItself?: true;
+  /** Only nodes need it whose outputs are kept from an earlier run; such models come last and are not prefetched. */
+  notNeeded?: true;
 }
 
 /** An input that names or chooses a model, and for which no file could be told. */
@@ -49,7 +51,7 @@ export interface WorkflowAnswer {
   unresolved: UnresolvedInput[];
 }
 
-/** Answer of `POST /api/workflows/prefetch`: the copies on their way for it. */
+/** Answer of `POST /api/workflows/prefetch`: the copies on their way for it, and its models; those with `notNeeded` get no copy. */
 export interface PrefetchAnswer {
   jobs: JobView[];
   models: WorkflowModel[];

@@ -7,7 +7,7 @@ import { Budget } from './limits.ts';
 import { Literals } from './literals.ts';
 import { NodeClasses } from './node-classes.ts';
 import { nodeModels, type Reader } from './node-models.ts';
-import { notExecuted, switchedOff } from './not-executed.ts';
+import { notExecuted, outputKept, switchedOff } from './not-executed.ts';
 import { outputsOf } from './outputs.ts';
 import { type Document, readDocument } from './read-document.ts';
 import { Expansion } from './scope.ts';
@@ -20,7 +20,7 @@ import { readWorkflow } from './ui-workflow.ts';
  * a document has both, the prompt counts.
  *
  * A workflow of the editor is not yet run. Models left out by a switch in it come last: ComfyUI wants their files too, and the
- * switch may be turned. A prompt is run as it is.
+ * switch may be turned. A prompt is run as it is. Models that only nodes need whose outputs are kept come last too.
  *
  * @throws CacheError BAD_REQUEST when the document cannot be read
  */
@@ -32,28 +32,32 @@ export function analyze(document: unknown, options: AnalyzeOptions = {}): Analys
   const reader: Reader = { classes, literals: new Literals(graph, classes), options, budget };
   const outputs = outputsOf(graph, classes);
   const dependencies = dependenciesOf(graph, classes, reader.literals);
-  const order = executionOrder(outputs.valid, dependencies).filter((id) => !graph.cached.has(id));
+  const order = executionOrder(outputs.valid, dependencies).filter((id) => !graph.cached.has(id) && !graph.kept.has(id));
   const executed = order.flatMap((id) => graph.nodes.get(id) ?? []).map((node) => ({ node, ...nodeModels(node, reader) }));
   const others = notExecuted(graph, { outputs, dependencies, executed: new Set(order) });
   const maybe = found.prompt ? [] : others.filter(({ why }) => why === switchedOff);
+  const spared = others.filter(({ why }) => why === outputKept);
   return {
     kind: found.prompt ? 'prompt' : 'workflow',
     models: eachOnce([
       ...executed.flatMap(({ uses }) => uses),
       ...maybe.flatMap(({ node }) => nodeModels(node, reader).uses.map((use) => ({ ...use, switchedOff: true as const }))),
+      ...spared.flatMap(({ node }) => nodeModels(node, reader).uses.map((use) => ({ ...use, notNeeded: true as const }))),
     ]),
     skipped: [
       ...executed.flatMap(({ node, unused }) => unused.map((why) => ({ node: node.id, why }))),
-      ...others.filter((other) => !maybe.includes(other)).flatMap(({ node, why }) => withModels(node, why, reader)),
+      ...others
+        .filter((other) => !maybe.includes(other) && !spared.includes(other))
+        .flatMap(({ node, why }) => withModels(node, why, reader)),
     ],
     unresolved: executed.flatMap(({ unresolved }) => unresolved),
   };
 }
 
-function toGraph({ prompt, workflow, targets, cached }: Document, classes: NodeClasses, budget: Budget): Graph {
-  if (!prompt) return { ...fromWorkflow(workflow ?? {}, classes, budget), targets, cached };
+function toGraph({ prompt, workflow, ...which }: Document, classes: NodeClasses, budget: Budget): Graph {
+  if (!prompt) return { ...fromWorkflow(workflow ?? {}, classes, budget), ...which };
   const declared = workflow ? declaredModels(workflow, classes) : new Map();
-  return { ...readPrompt(prompt, declared, budget), targets, cached };
+  return { ...readPrompt(prompt, declared, budget), ...which };
 }
 
 function fromWorkflow(workflow: JsonObject, classes: NodeClasses, budget: Budget): Graph {

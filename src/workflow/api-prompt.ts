@@ -22,5 +22,5 @@ export function readPrompt(prompt: JsonObject, declared: ReadonlyMap<string, rea
     });
   }
   if (nodes.size > limits.nodes) throw unreadable(`the prompt has more than ${limits.nodes} nodes`);
-  return { nodes, absent: [], blueprint: false, targets: null, cached: new Set() };
+  return { nodes, absent: [], blueprint: false, targets: null, cached: new Set(), kept: new Set() };
 }

@@ -11,7 +11,7 @@ interface Dependency {
 
 export type Dependencies = ReadonlyMap<string, readonly Dependency[]>;
 
-/** The dependencies of each node, without those that are cached and without branches that a switch with a known condition skips. */
+/** The dependencies of each node, without those that are cached or kept and without branches that a switch with a known condition skips. */
 export function dependenciesOf(graph: Graph, classes: NodeClasses, literals: Literals): Dependencies {
   return new Map([...graph.nodes].map(([id, node]) => [id, ofNode(node, { graph, classes, literals })]));
 }
@@ -22,7 +22,7 @@ function ofNode(node: GraphNode, all: { graph: Graph; classes: NodeClasses; lite
   const chosen = literals.chosenInput(node);
   return [...node.inputs].flatMap(([input, value]) => {
     const link = asLink(value);
-    if (!link || !graph.nodes.has(link[0]) || graph.cached.has(link[0])) return [];
+    if (!link || !graph.nodes.has(link[0]) || graph.cached.has(link[0]) || graph.kept.has(link[0])) return [];
     const branch = choice !== null && (input === choice.whenTrue || input === choice.whenFalse);
     if (branch && chosen !== null && input !== chosen) return [];
     return [{ node: link[0], lazy: branch || classes.spec(node, input)?.lazy === true }];

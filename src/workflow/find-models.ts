@@ -1,6 +1,6 @@
 import type { WarmItem } from '../api/api.ts';
 import type { WorkflowAnswer } from '../api/workflow.ts';
-import { reasonTerms, unresolvedTerms } from '../core/vocabulary.ts';
+import { notNeededTerm, reasonTerms, unresolvedTerms } from '../core/vocabulary.ts';
 import { analyze } from './analyze.ts';
 import type { Analysis, AnalyzeOptions } from './types.ts';
 
@@ -61,7 +61,8 @@ export function withItems({ kind, models, skipped, unresolved }: Analysis, items
     const { path, tier, reason, word, why, size, ready, pinned } = items[index] ?? notThere;
     const known = size === null && !ready ? null : path;
     const state = { path: known, tier, reason, word, why, size, ready, pinned };
-    return { ...model, ...state, ...(model.opensItself && known !== null && leftToItself) };
+    const isSpared = model.notNeeded && known !== null && !state.ready;
+    return { ...model, ...state, ...(isSpared && notNeeded), ...(model.opensItself && known !== null && leftToItself) };
   });
   const told = unresolved.map((input) => ({
     ...input,
@@ -78,6 +79,9 @@ const leftToItself = {
   why: unresolvedTerms.OWN_LOADER.says,
   ready: false,
 } as const;
+
+/** A copy would not be read. */
+const notNeeded = { reason: 'BYPASS_EXCLUDED', word: notNeededTerm.word, why: notNeededTerm.says } as const;
 
 function isThere({ ready, size }: WarmItem): boolean {
   return ready || size !== null;

@@ -21,7 +21,7 @@ export function flatten(expansion: Expansion): Graph {
     else absent.push({ node: executable, why });
   }
   const nodes = new Map(inPromptOrder(active).map((node) => [node.id, node]));
-  return { nodes, absent, blueprint: isBlueprint(expansion.workflow), targets: null, cached: new Set() };
+  return { nodes, absent, blueprint: isBlueprint(expansion.workflow), targets: null, cached: new Set(), kept: new Set() };
 }
 
 /** ComfyUI's blueprints are workflows that consist of one subgraph. */

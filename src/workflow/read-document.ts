@@ -13,10 +13,12 @@ export interface Document {
   targets: ReadonlySet<string> | null;
   /** `cachedNodes` beside the prompt: nodes whose outputs ComfyUI has cached. */
   cached: ReadonlySet<string>;
+  /** `keptNodes` beside the prompt: nodes whose outputs will probably come from the results. */
+  kept: ReadonlySet<string>;
 }
 
 /** A document that does not say otherwise is executed as a whole. */
-const wholly = { targets: null, cached: new Set<string>() };
+const wholly = { targets: null, cached: new Set<string>(), kept: new Set<string>() };
 
 /**
  * Finds the prompt and the workflow in a document: bytes of a PNG, a WebP or JSON, a JSON text, or parsed JSON, bare or
@@ -64,8 +66,9 @@ function fromWrapper(wrapper: JsonObject): Document | null {
   const prompt = asPrompt(parsedOrNull(wrapper['prompt']));
   const workflow = asWorkflow(parsedOrNull(wrapper['workflow'])) ?? asWorkflow(isObject(extra) ? extra['workflow'] : null);
   if (!prompt && !workflow) return null;
-  const { partial_execution_targets: targets, cachedNodes } = wrapper;
-  return { prompt, workflow, targets: idsIn(targets), cached: idsIn(cachedNodes) ?? wholly.cached };
+  const { partial_execution_targets: targets, cachedNodes, keptNodes } = wrapper;
+  const lists = { cached: idsIn(cachedNodes) ?? wholly.cached, kept: idsIn(keptNodes) ?? wholly.kept };
+  return { prompt, workflow, targets: idsIn(targets), ...lists };
 }
 
 function idsIn(list: unknown): ReadonlySet<string> | null {

@@ -32,6 +32,8 @@ export interface Graph {
   targets: ReadonlySet<string> | null;
   /** Nodes whose outputs ComfyUI has cached: it does not execute them, nor what only they need. */
   cached: ReadonlySet<string>;
+  /** Nodes whose outputs ComfyUI will probably be given from the results: the same holds for them. */
+  kept: ReadonlySet<string>;
 }
 
 export type How = WorkflowModel['how'];
@@ -53,6 +55,8 @@ export interface ModelUse {
   switchedOff?: true;
   /** Its node opens it past the lookup: a copy would not be used. */
   opensItself?: true;
+  /** Only nodes need it whose outputs are kept from an earlier run; those come last. */
+  notNeeded?: true;
 }
 
 /** An input that names or chooses a model, and for which no file could be told. */

@@ -1,8 +1,10 @@
 import type { WarmItem } from '../api/api.ts';
 import type { PrefetchAnswer, WorkflowAnswer } from '../api/workflow.ts';
+import type { Log } from '../runtime/log.ts';
 import { Serial } from '../runtime/serial.ts';
 import { findModels, type ModelName, withItems } from './find-models.ts';
 import type { Learned } from './learned.ts';
+import { SparedNodes } from './spared-nodes.ts';
 import type { Analysis, ModelUse } from './types.ts';
 
 export interface WorkflowsDeps {
@@ -17,6 +19,7 @@ export interface WorkflowsDeps {
     withStem(category: string, stem: string): Promise<readonly string[]>;
   };
   learned: Learned;
+  log: Log;
   options: {
     /** Nodes of this class get the own path of a model: a copy would not be opened. */
     wantsOwnPath(nodeClass: string): boolean;
@@ -29,6 +32,7 @@ export class Workflows {
   #objectInfo: unknown = null;
   /** Prefetches take turns, so that the copies of a later prompt are queued behind those of an earlier one. */
   readonly #turns = new Serial();
+  readonly #spared = new SparedNodes();
 
   constructor(deps: WorkflowsDeps) {
     this.#deps = deps;
@@ -51,19 +55,30 @@ export class Workflows {
   }
 
   /**
-   * Starts copies of the models of a prompt, in load order.
+   * Starts copies of the models of a prompt, in load order. What was said once of the nodes that will not run holds for the prompt
+   * whoever names it next.
    * @param promptId ComfyUI's; with it, the prompt's real lookups teach the categories of inputs
    * @throws CacheError BAD_REQUEST when the document cannot be read
    */
   prefetch(document: unknown, promptId: string | null): Promise<PrefetchAnswer> {
+    const { learned, warmer, log } = this.#deps;
     return this.#turns.run(async () => {
-      if (promptId !== null) this.#deps.learned.expect(promptId, document);
-      const found = await this.#find(document);
+      if (promptId !== null) learned.expect(promptId, document);
+      const found = await this.#find(promptId === null ? document : this.#spared.of(promptId, document));
       const isOpened = ({ switchedOff, opensItself, classType }: ModelUse) =>
         !switchedOff && !opensItself && !this.#deps.options.wantsOwnPath(classType);
       const analysis = { ...found, models: found.models.filter(isOpened) };
-      const items = await this.#deps.warmer.models(namesOf(analysis), { copy: true });
-      return { jobs: items.flatMap(({ job }) => job ?? []), models: withItems(analysis, items).models };
+      const needed = { ...analysis, models: analysis.models.filter(({ notNeeded }) => !notNeeded) };
+      const spared = { ...analysis, models: analysis.models.filter(({ notNeeded }) => notNeeded) };
+      const items = await warmer.models(namesOf(needed), { copy: true });
+      const models = [
+        ...withItems(needed, items).models,
+        ...withItems(spared, await warmer.models(namesOf(spared), { copy: false })).models,
+      ];
+      const left = models.filter(({ notNeeded, ready }) => notNeeded && !ready);
+      for (const { name, word, why } of left)
+        log.info({ prompt: promptId, model: name, word, why }, 'a model is not prefetched');
+      return { jobs: items.flatMap(({ job }) => job ?? []), models };
     });
   }
 
@@ -78,7 +93,7 @@ export class Workflows {
    */
   async names(document: unknown): Promise<ModelName[]> {
     const { models, ...rest } = await this.#find(document);
-    return namesOf({ ...rest, models: models.filter(({ opensItself }) => !opensItself) });
+    return namesOf({ ...rest, models: models.filter(({ opensItself, notNeeded }) => !opensItself && !notNeeded) });
   }
 
   #find(document: unknown): Promise<Analysis> {

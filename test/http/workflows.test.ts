@@ -163,3 +163,43 @@ test('of a workflow with a switch everything is warmed, and only what the switch
   const warmed = await client.warm({ workflow: switched, wait: true });
   expect(warmed).toMatchObject({ ready: 2, missing: 0 });
 });
+
+test('no copy is made of a model that only kept outputs need, whoever names the prompt next', async () => {
+  const encoder = 'text_encoders/gemma.safetensors';
+  const { client } = await runDaemon({ [encoder]: 2000, 'vae/vae.pt': 1000 });
+  const body = {
+    promptId: 'p1',
+    prompt: prompt({
+      '1': ['CLIPLoader', { clip_name: 'gemma.safetensors' }],
+      '2': ['CLIPTextEncode', { clip: ['1', 0], text: 'a knight' }],
+      '3': ['VAELoader', { vae_name: 'vae.pt' }],
+      '9': ['PreviewAny', { source: ['2', 0], other: ['3', 0] }],
+    }),
+  };
+  const told = await client.prefetch({ ...body, keptNodes: ['2'] });
+  expect(told.jobs.map(({ path }) => path)).toEqual([expect.stringMatching(/vae\.pt$/)]);
+  expect(told.models).toMatchObject([
+    { name: 'vae.pt' },
+    {
+      name: 'gemma.safetensors',
+      notNeeded: true,
+      ready: false,
+      size: 2000,
+      word: 'not needed',
+      why: expect.stringContaining('kept'),
+    },
+  ]);
+  // As the watch of ComfyUI's queue names it.
+  expect((await client.prefetch(body)).jobs.map(({ path }) => path)).not.toContainEqual(expect.stringMatching(/gemma/));
+  expect((await client.jobs()).jobs.map(({ path }) => path)).toEqual([expect.stringMatching(/vae\.pt$/)]);
+  // It is a prediction: whoever loads the model after all has it copied.
+  const { reason } = await client.lookup({
+    category: 'text_encoders',
+    name: 'gemma.safetensors',
+    purpose: 'load',
+    waitMs: 0,
+    client: null,
+  });
+  expect(reason).toBe('QUEUED');
+  expect((await client.prefetch({ ...body, promptId: 'p2' })).models.map(({ name }) => name)).toContain('gemma.safetensors');
+});

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { analyze } from '../../src/workflow/analyze.ts';
 import { executionOrder } from '../../src/workflow/execution-order.ts';
 import { feeding, names, prompt } from './documents.ts';
@@ -79,6 +79,59 @@ test('a file that a cached node and another one load is prefetched for the other
   expect(analyze({ prompt: twice, cachedNodes: ['1', '2'] })).toMatchObject({
     models: [],
     skipped: [1, 2].map((node) => ({ node: `${node}`, why: 'vae.safetensors: ComfyUI has cached what comes of it' })),
+  });
+});
+
+describe('nodes whose outputs are kept', () => {
+  const encoders = prompt({
+    load: ['CLIPLoader', { clip_name: 'gemma.safetensors' }],
+    model: ['UNETLoader', { unet_name: 'unet.safetensors' }],
+    vae: ['VAELoader', { vae_name: 'vae.safetensors' }],
+    yes: ['CLIPTextEncode', { clip: ['load', 0], text: 'a knight' }],
+    no: ['CLIPTextEncode', { clip: ['load', 0], text: '' }],
+    sample: ['KSampler', { model: ['model', 0], positive: ['yes', 0], negative: ['no', 0] }],
+    decode: ['VAEDecode', { samples: ['sample', 0], vae: ['vae', 0] }],
+    out: ['SaveImage', { images: ['decode', 0] }],
+  });
+  const needed = (document: Record<string, unknown>, ...keptNodes: string[]) =>
+    analyze({ prompt: document, keptNodes }).models.flatMap(({ name, notNeeded }) => (notNeeded ? [] : name));
+  const spared = (document: Record<string, unknown>, ...keptNodes: string[]) =>
+    analyze({ prompt: document, keptNodes }).models.flatMap(({ name, notNeeded }) => (notNeeded ? name : []));
+
+  test('an encoder is not needed when both of its texts are kept, and is needed for one that is not', () => {
+    expect(needed(encoders, 'yes', 'no').sort()).toEqual(['unet.safetensors', 'vae.safetensors']);
+    expect(spared(encoders, 'yes', 'no')).toEqual(['gemma.safetensors']);
+    expect(needed(encoders, 'yes')).toContain('gemma.safetensors');
+    expect(spared(encoders, 'yes')).toEqual([]);
+  });
+
+  test('nothing is needed when all that an output needs is kept with it', () => {
+    expect(needed(encoders, 'out', 'decode')).toEqual([]);
+    expect(spared(encoders, 'out', 'decode').sort()).toEqual(['gemma.safetensors', 'unet.safetensors', 'vae.safetensors']);
+    expect(needed(encoders, 'decode')).toEqual([]);
+  });
+
+  test('an encoder that another node needs too is needed, also through a loader of its own', () => {
+    const image = {
+      ...encoders,
+      ...prompt({ look: ['StrangeEncode', { clip: ['load', 0] }], show: ['PreviewAny', { source: ['look', 0] }] }),
+    };
+    expect(needed(image, 'yes', 'no')).toContain('gemma.safetensors');
+    const twice = {
+      ...encoders,
+      ...prompt({
+        again: ['CLIPLoader', { clip_name: 'gemma.safetensors' }],
+        look: ['StrangeEncode', { clip: ['again', 0] }],
+        show: ['PreviewAny', { source: ['look', 0] }],
+      }),
+    };
+    expect(needed(twice, 'yes', 'no')).toContain('gemma.safetensors');
+    expect(spared(twice, 'yes', 'no')).toEqual([]);
+  });
+
+  test('what ComfyUI has cached is not said to be kept', () => {
+    const both = { prompt: encoders, cachedNodes: ['yes', 'no'], keptNodes: ['yes', 'no'] };
+    expect(analyze(both).models.map(({ name }) => name)).not.toContain('gemma.safetensors');
   });
 });
 
