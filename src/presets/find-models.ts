@@ -24,10 +24,10 @@ export interface FoundModels {
 export async function findModels(deps: FindModelsDeps, files: readonly ModelFile[]): Promise<FoundModels> {
   const first = await deps.check(files);
   const found = await Promise.all(files.map((file, index) => elsewhere(deps, file, first[index] as WarmItem)));
-  const names = new Map(files.map((file, index) => [keyOf(file), found[index]?.name ?? file.name]));
+  const names = new Map(files.map((file, index) => [pathOf(file), found[index]?.name ?? file.name]));
   return {
     models: files.map((file, index) => modelOf(file, found[index]?.item as WarmItem)),
-    nameOf: (file) => names.get(keyOf(file)) ?? file.name,
+    nameOf: (file) => names.get(pathOf(file)) ?? file.name,
     identities: await Promise.all(found.map(({ name, item }) => identityOf(deps, name, item))),
   };
 }
@@ -53,11 +53,12 @@ function nameInComfyui(name: string): string {
   return process.platform === 'win32' ? name.replaceAll('/', '\\') : name;
 }
 
-function keyOf({ category, name }: ModelFile): string {
+/** Of a file below the model folders. */
+export function pathOf({ category, name }: ModelFile): string {
   return `${category}/${name}`;
 }
 
-function stateOf({ size, ready, reason }: WarmItem): PresetModel['state'] {
+export function stateOf({ size, ready, reason }: WarmItem): PresetModel['state'] {
   if (ready || size !== null) return 'here';
   return reason === 'SOURCE_AWAY' || reason === 'NOT_PERMITTED' ? 'away' : 'missing';
 }

@@ -6,7 +6,7 @@ import type { Log } from '../runtime/log.ts';
 import { version } from '../runtime/package.ts';
 import { isObject } from '../workflow/json.ts';
 import { type Chosen, choose, filled, graphOf, structureOf } from './compile.ts';
-import { type FindModelsDeps, type FoundModels, findModels } from './find-models.ts';
+import { type FindModelsDeps, type FoundModels, findModels, pathOf, stateOf } from './find-models.ts';
 import { GraphTable, type GraphTableDeps } from './graph-table.ts';
 import { Library } from './library.ts';
 import { ltxPresets } from './ltx/presets.ts';
@@ -77,11 +77,17 @@ export class Presets {
     return this.#table.trim();
   }
 
-  /** Compiles the presets for LTX whose models are all here, with their usual settings. Never throws. */
+  /**
+   * Compiles the presets for LTX whose models are all here under their own names, with their usual settings. Each file is asked for
+   * once. Never throws.
+   */
   async warmUp(): Promise<void> {
     try {
-      for (const preset of ltxPresets)
-        for (const family of preset.families) await this.#warm(choose(preset, usual(preset, family)));
+      const all = ltxPresets.flatMap((preset) => preset.families.map((family) => choose(preset, usual(preset, family))));
+      const files = new Map(all.flatMap((chosen) => graphOf(chosen).models.map((file) => [pathOf(file), file])));
+      const items = await this.#deps.check([...files.values()]);
+      const here = new Set([...files.keys()].filter((_, index) => items[index] && stateOf(items[index]) === 'here'));
+      for (const chosen of all) if (graphOf(chosen).models.every((file) => here.has(pathOf(file)))) await this.#warm(chosen);
     } catch (err) {
       this.#deps.log.warn({ err }, 'the presets are not compiled ahead');
     }
@@ -89,7 +95,7 @@ export class Presets {
 
   async #warm(chosen: Chosen): Promise<void> {
     const { found, key, config } = await this.#look(chosen);
-    if (found.models.some(({ state }) => state !== 'here') || this.#table.has(key)) return;
+    if (this.#table.has(key)) return;
     await this.#table.keep(key, { preset: chosen.preset.name, config, compiled: graphOf(chosen, found.nameOf) });
   }
 
