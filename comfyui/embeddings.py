@@ -13,8 +13,10 @@ from .offline import OfflineFolders
 log = logging.getLogger("autocached")
 
 CATEGORY = "embeddings"
-_NAMED = re.compile(r"(?<!\w)embedding:([^\s,()<>]+)")
-_WEIGHT = re.compile(r":[-\d.]*$")
+# ComfyUI takes a bracket of the name as `\(`, and skips blanks before the name.
+_NAMED = re.compile(r"(?<!\w)embedding:[ \t]*((?:\\[()]|[^\s,()<>])+)")
+_WEIGHT = re.compile(r":[-+\d.]*$")
+_BRACKET = re.compile(r"\\([()])")
 _ENDINGS = ("", ".safetensors", ".pt", ".bin")
 # The longest waits of ComfyUI's event loop: for a look at the folders, and for the daemon's list of copies.
 LOOK_SECONDS = 0.25
@@ -140,7 +142,7 @@ def _texts(value):
 
 
 def _name(found: str) -> str:
-    return _WEIGHT.sub("", found).replace("\\", "/")
+    return _BRACKET.sub(r"\1", _WEIGHT.sub("", found)).replace("\\", "/")
 
 
 def found_embeddings(folders: list[str], name: str) -> list[str]:

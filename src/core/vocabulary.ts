@@ -88,10 +88,14 @@ export function isLeftAlone(reason: Reason): boolean {
 }
 
 /** Why no file could be told for an input of a workflow that names or chooses a model. */
-export type UnresolvedReason = 'NO_MATCH' | 'SEVERAL' | 'COMPUTED' | 'NOT_LEARNED' | 'OWN_LOADER';
+export type UnresolvedReason = 'NO_MATCH' | 'NO_NAME' | 'SEVERAL' | 'COMPUTED' | 'NOT_LEARNED' | 'OWN_LOADER';
 
 export const unresolvedTerms: Readonly<Record<UnresolvedReason, Term>> = {
   NO_MATCH: { word: 'not found', says: 'no file of its folders is called so; if its node finds one, that is learned' },
+  NO_NAME: {
+    word: 'no file name',
+    says: 'no model is called so: it has several lines, < > or quotes, is an address, or is too long',
+  },
   SEVERAL: { word: 'several', says: 'several files are called so; the one that its node loads is learned' },
   COMPUTED: { word: 'computed', says: 'another node computes it; it is known when the node runs' },
   NOT_LEARNED: { word: 'not run yet', says: 'its node chooses the files; they are learned when it runs' },

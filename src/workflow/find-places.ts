@@ -1,3 +1,4 @@
+import { isModelName } from '../weights/extensions.ts';
 import { guessCategory } from './guess-category.ts';
 import type { Budget } from './limits.ts';
 import { baseOf, isNoModel, looksLikeModel, type ModelName } from './model-names.ts';
@@ -67,11 +68,13 @@ function offeredByComfyUi(question: Question): ModelName[] | null {
   return votes.length === 0 ? null : votes.map(({ category }) => ({ category, name }));
 }
 
-function coreTable({ node, input, name, classes }: Question): ModelName[] | null {
+function coreTable(question: Question): ModelName[] | null {
+  const { node, input, name, classes } = question;
   const category = classes.categoryOf(node.classType, input);
   if (category === null) return classes.isCore(node.classType) ? [] : null;
   const fits = category === 'configs' ? /\.ya?ml$/i.test(name) : looksLikeModel(name) || isTinyVae(name, category, classes);
-  return fits ? [{ category, name }] : [];
+  // On Linux a file may be called anything.
+  return fits || (isModelName(name) && exists(question, category, name)) ? [{ category, name }] : [];
 }
 
 function declaredByAuthor({ node, name }: Question): ModelName[] | null {
@@ -86,8 +89,8 @@ const noLoader = /note|label|show|display|preview/i;
 function byName(question: Question): ModelName[] | null {
   const { node, input, name, classes, options } = question;
   const guess = guessCategory(input, node.classType);
+  if (guess !== null && isModelName(name) && exists(question, guess, name)) return [{ category: guess, name }];
   if (!looksLikeModel(name)) return guess !== null && isTinyVae(name, guess, classes) ? [{ category: guess, name }] : null;
-  if (guess !== null && exists(question, guess, name)) return [{ category: guess, name }];
   const having = (options.categories?.() ?? []).filter((category) => exists(question, category, name));
   if (guess === null && having.length === 0 && (noFile.test(input) || noLoader.test(node.classType))) return null;
   const categories = having.length > 0 ? having : [guess];

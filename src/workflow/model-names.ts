@@ -4,7 +4,12 @@ import type { AnalyzeOptions, ModelUse } from './types.ts';
 
 /** True for a name that can only be a model file: one line, an extension of weights, and no address. */
 export function looksLikeModel(name: string): boolean {
-  return name.length <= limits.nameLength && isModelName(name) && !/[\n\r<>"]|^[a-z]+:\/\//i.test(name);
+  return mayBeFileName(name) && isModelName(name);
+}
+
+/** False for texts in the place of a name that hardly any file has: several lines, quotes, addresses, what is too long. */
+export function mayBeFileName(name: string): boolean {
+  return name.length <= limits.nameLength && !/[\n\r<>"]|^[a-z]+:\/\//i.test(name);
 }
 
 const noModel = new Set([

@@ -1,6 +1,5 @@
 import { guessCategory } from './guess-category.ts';
-import { limits } from './limits.ts';
-import { isNoModel } from './model-names.ts';
+import { isNoModel, mayBeFileName } from './model-names.ts';
 
 /** Inputs that hold the name of a model file, by their last word: `lora`, `lora_01`, `lora_1_name`, `ipadapter_file`. */
 const noun =
@@ -37,9 +36,7 @@ export function isComputedName(input: string, classType: string): boolean {
 
 /** True for a text that may be the name of a model without its extension, as packs write it. */
 export function mayBeName(text: string): boolean {
-  return (
-    text.length <= limits.nameLength && !/[\n\r<>"]|^[a-z]+:\/\//i.test(text) && !setting.test(text.trim()) && !isNoModel(text)
-  );
+  return mayBeFileName(text) && !setting.test(text.trim()) && !isNoModel(text);
 }
 
 function wordOf(input: string): string {

@@ -1,7 +1,7 @@
 import { looksLikeModel, type ModelName, type Places } from './model-names.ts';
 
-/** `embedding:name`, `(embedding:name:1.2)`; the name ends at a blank, a comma, a bracket or the weight. */
-const embedding = /\bembedding:([^\s,()<>]+)/gi;
+/** `embedding:name`, `(embedding:name:1.2)`; the name ends at a blank, a comma, a bracket or the weight. A bracket of the name is written `\(`. */
+const embedding = /\bembedding:[ \t]*((?:\\[()]|[^\s,()<>])+)/gi;
 /** `<lora:name:0.8>`, `<lora:name:1:0.5>`, as packs write it in prompts. */
 const lora = /<(?:lora|lyco):([^:<>\n]+)(?::[^<>\n]*)?>/gi;
 /** In the order in which ComfyUI tries them for a name without one. */
@@ -12,7 +12,7 @@ const most = 100;
 /** The models that the text of a prompt names, each with the files it may be, most likely first. */
 export function namedInText(text: string): Places[] {
   const embeddings = [...text.matchAll(embedding)].map(([, name = '']) =>
-    placesOf('embeddings', name.replace(/:[-\d.]*$/, '')),
+    placesOf('embeddings', name.replace(/:[-+\d.]*$/, '').replace(/\\([()])/g, '$1')),
   );
   const loras = [...text.matchAll(lora)].map(([, name = '']) => placesOf('loras', name.trim()));
   return [...embeddings, ...loras].filter((places) => places.length > 0).slice(0, most);

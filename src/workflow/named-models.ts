@@ -1,7 +1,8 @@
 import { stemOf } from '../weights/companion-names.ts';
+import { isModelName } from '../weights/extensions.ts';
 import { findPlaces, type Question } from './find-places.ts';
-import { baseOf, filesOf, looksLikeModel, type Places, resolved } from './model-names.ts';
-import { mayBeName, nameInputCategory } from './name-inputs.ts';
+import { baseOf, filesOf, isNoModel, looksLikeModel, mayBeFileName, type Places, resolved } from './model-names.ts';
+import { isNameInput, mayBeName, nameInputCategory } from './name-inputs.ts';
 import type { AnalyzeOptions, ExpectedFile, How, ModelUse, Unresolved } from './types.ts';
 
 type File = Pick<ModelUse, 'category' | 'name' | 'path'>;
@@ -24,7 +25,7 @@ export function namedModels(question: Question, learned: readonly (ExpectedFile 
   const { name, classes, options } = question;
   const answer = findPlaces(question);
   const [place] = answer?.places ?? [];
-  if (answer && !place) return null;
+  if (answer && !place) return noName(question);
   const groups = place && (answer?.places.length === 1 ? filesOf(place, classes.core) : [answer?.places ?? []]);
   const files = groups?.map((places) => resolved(places, options)) ?? [];
   if (answer && files.some(({ path }) => path !== null)) return { how: answer.how, files, failure: null };
@@ -35,7 +36,7 @@ export function namedModels(question: Question, learned: readonly (ExpectedFile 
       files: before.map(({ category, name: known, path }) => ({ category, name: known, path })),
       failure: null,
     };
-  return byStem(question) ?? (answer && { how: answer.how, files, failure: null });
+  return byStem(question) ?? (answer ? { how: answer.how, files, failure: null } : noName(question));
 }
 
 /** Packs take names without extension, and names of files that have been moved to another folder of the category. */
@@ -55,10 +56,26 @@ function byStem({ node, input, name, classes, options }: Question): Named | null
   return { how: 'name', files: [], failure: { reason: only === undefined ? 'NO_MATCH' : 'SEVERAL', candidates } };
 }
 
-/** A file that the text of a prompt names; a LoRA may lie in any folder of its category. */
-export function onlyLora(places: Places, options: AnalyzeOptions): File {
+/**
+ * The files that the text of a prompt names. They may lie in any folder of their category: packs take the one LoRA that is called so,
+ * ComfyUI one of the embeddings.
+ */
+export function filesInText(places: Places, options: AnalyzeOptions): File[] {
   const file = resolved(places, options);
-  if (file.path !== null || file.category !== 'loras') return file;
-  const [only, ...others] = options.withStem?.('loras', stemOf(file.name)) ?? [];
-  return only === undefined || others.length > 0 ? file : resolved([{ category: 'loras', name: only }], options);
+  if (file.path !== null || file.category === null) return [file];
+  const { category } = file;
+  const found = (options.withStem?.(category, stemOf(baseOf(file.name))) ?? []).filter(
+    (name) => category === 'loras' || places.some((place) => name.endsWith(`/${place.name}`)),
+  );
+  if (found.length === 0 || (category === 'loras' && found.length > 1)) return [file];
+  return found.map((name) => resolved([{ category, name }], options));
+}
+
+/** A text in the place of a name that no file has, or that no file of a stock node's list can have. */
+function noName({ node, input, name, classes }: Question): Named | null {
+  const { classType } = node;
+  const isStock = classes.categoryOf(classType, input) !== null;
+  const isOdd = !mayBeFileName(name);
+  if (isNoModel(name) || !(isStock || (isOdd && isModelName(name) && isNameInput(input)))) return null;
+  return { how: 'name', files: [], failure: { reason: isOdd ? 'NO_NAME' : 'NO_MATCH', candidates: [] } };
 }

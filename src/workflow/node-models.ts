@@ -4,7 +4,7 @@ import { type InputTexts, inputTexts, type TextReader } from './input-texts.ts';
 import { resolved } from './model-names.ts';
 import { isComputedName, isNameInput, mayBeName } from './name-inputs.ts';
 import { namedInText } from './named-in-text.ts';
-import { type Failure, type Named, namedModels, onlyLora } from './named-models.ts';
+import { type Failure, filesInText, type Named, namedModels } from './named-models.ts';
 import { presetsOf } from './presets.ts';
 import type { AnalyzeOptions, Choices, ExpectedFile, GraphNode, ModelUse, Unresolved } from './types.ts';
 
@@ -68,9 +68,9 @@ class NodeReading {
   /** Embeddings and LoRAs that the text of a prompt names. */
   #readTags({ input, text, off }: InputTexts['texts'][number]): void {
     for (const places of namedInText(text)) {
-      const file = onlyLora(places, this.#reader.options);
-      if (off === null) this.#add(input, { how: 'name', files: [file] });
-      else this.#models.unused.push(`${file.name}: ${off}`);
+      const files = filesInText(places, this.#reader.options);
+      if (off === null) this.#add(input, { how: 'name', files });
+      else this.#models.unused.push(...files.map(({ name }) => `${name}: ${off}`));
     }
   }
 

@@ -272,6 +272,14 @@ class NamedEmbeddings(EmbeddingsTest):
         self.unplug()
         self.assertIs(self.queue("embedding:other"), self.given)
 
+    def test_a_name_with_brackets_or_after_a_blank_is_not_refused_while_its_file_is_there(self):
+        self.make_file("more", "other(v2).safetensors")
+        self.folder_paths.folder_names_and_paths["embeddings"][0].append(os.path.join(self.dir, "more"))
+        self.unplug()
+        for text in ("a (embedding:other\\(v2\\):1.2) cat", "embedding: other\\(v2\\), cat", "(embedding:other\\(v2\\):+1.2)"):
+            with self.subTest(text):
+                self.assertIs(self.queue(text), self.given)
+
     def test_with_every_folder_there_comfyui_does_as_ever(self):
         self.folder_paths.folder_names_and_paths["embeddings"][0].append(self.make_folder("never-used"))
         self.look()

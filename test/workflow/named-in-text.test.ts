@@ -23,10 +23,24 @@ test.each([
   ['embedding:sdxl/bad:0.5', 'embeddings/sdxl/bad.safetensors'],
   ['embedding:sdxl\\bad', 'embeddings/sdxl/bad.bin'],
   ['Embedding:v1.5-neg', 'embeddings/v1.5-neg.pt'],
+  ['cat, (embedding:bad:+1.2)', 'embeddings/bad.pt'],
+  ['cat, (embedding:bad \\(v2\\):1.2)', 'embeddings/bad.pt'],
+  ['cat, (embedding:bad\\(v2\\):1.2)', 'embeddings/bad(v2).pt'],
+  ['cat, embedding: bad', 'embeddings/bad.pt'],
   ['cat <lora:style:0.8>', 'loras/style.safetensors'],
   ['<lora:sub/style.v2:1:0.5> cat', 'loras/sub/style.v2.safetensors'],
 ])('%s names %s', (text, file) => {
   expect(found(text, file)).toEqual([[file, true]]);
+});
+
+test('an embedding in a subfolder, named without it as ComfyUI allows, was not copied', () => {
+  const files = ['embeddings/sdxl/bad.pt', 'embeddings/flux/bad.safetensors', 'embeddings/not-bad.pt'];
+  const options = {
+    resolveName: (category: string, name: string) => (files.includes(`${category}/${name}`) ? `/m/${category}/${name}` : null),
+    withStem: () => ['flux/bad.safetensors', 'sdxl/bad.pt'],
+  };
+  const { models } = analyze({ prompt: prompt('cat (embedding:bad:1.2)') }, options);
+  expect(models.slice(1).map(({ name }) => name)).toEqual(['flux/bad.safetensors', 'sdxl/bad.pt']);
 });
 
 test('several are found, and one that is not there is told as missing', () => {

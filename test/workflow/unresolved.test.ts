@@ -29,6 +29,26 @@ describe('an input that names or chooses a model is listed with why no file coul
     expect(unresolved(classType, inputs)).toEqual([expected]);
   });
 
+  const odd = 'a\u001b[2J\nb.safetensors';
+  test.each([
+    ['CheckpointLoaderSimple', { ckpt_name: odd }, ['ckpt_name', odd, 'NO_NAME']],
+    ['LoraLoaderModelOnly', { lora_name: '"><img src=x>.safetensors' }, ['lora_name', '"><img src=x>.safetensors', 'NO_NAME']],
+    ['VAELoader', { vae_name: 'two\r\nlines.pt' }, ['vae_name', 'two\r\nlines.pt', 'NO_NAME']],
+    ['UNETLoader', { unet_name: 'no-extension' }, ['unet_name', 'no-extension', 'NO_MATCH']],
+    ['Any Lora Loader', { lora_name: odd }, ['lora_name', odd, 'NO_NAME']],
+    ['Power Lora Loader (rgthree)', { lora_1: { on: true, lora: odd, strength: 1 } }, ['lora_1.lora', odd, 'NO_NAME']],
+  ])('a text in the place of a name was left out in silence: %s %j', (classType, inputs, expected) => {
+    expect(unresolved(classType, inputs)).toEqual([expected]);
+  });
+
+  test.each([
+    ['CheckpointLoaderSimple', 'ckpt_name', 'checkpoints'],
+    ['Any Lora Loader', 'lora_name', 'loras'],
+  ])('a file that is really called so is found: %s', (classType, input, category) => {
+    const found = analyze(feeding(classType, { [input]: odd }), files(`${category}/${odd}`));
+    expect([found.unresolved, found.models.map(({ name, path }) => [name, path !== null])]).toEqual([[], [[odd, true]]]);
+  });
+
   test('a name that another node computes', () => {
     const computing: PromptNodes = { '2': ['StringConcatenate', { string_a: 'a', string_b: 'b', delimiter: '' }] };
     expect(unresolved('CheckpointLoaderSimple', { ckpt_name: ['2', 0] }, computing)).toEqual([['ckpt_name', null, 'COMPUTED']]);
