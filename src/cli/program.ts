@@ -1,33 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { CacheError } from '../core/errors.ts';
 import { version } from '../runtime/package.ts';
-import { addAnalyze } from './commands/analyze.ts';
-import { addBringBack } from './commands/bring-back.ts';
-import { addComfyui } from './commands/comfyui.ts';
-import { addConfig } from './commands/config.ts';
-import { addDashboard } from './commands/dashboard.ts';
-import { addDoctor } from './commands/doctor.ts';
-import { addEvents } from './commands/events.ts';
-import { addEvict } from './commands/evict.ts';
-import { addExplain } from './commands/explain.ts';
-import { addJobs } from './commands/jobs.ts';
-import { addKv } from './commands/kv.ts';
-import { addList } from './commands/list.ts';
-import { addLookup } from './commands/lookup.ts';
-import { addMemo } from './commands/memo.ts';
-import { addMode } from './commands/mode.ts';
-import { addPin } from './commands/pin.ts';
-import { addPreset } from './commands/preset.ts';
-import { addPurge } from './commands/purge.ts';
-import { addRestart } from './commands/restart.ts';
-import { addRoot } from './commands/root.ts';
-import { addRun } from './commands/run.ts';
-import { addSimulate } from './commands/simulate.ts';
-import { addStart } from './commands/start.ts';
-import { addStatus } from './commands/status.ts';
-import { addStop } from './commands/stop.ts';
-import { addVerify } from './commands/verify.ts';
-import { addWarm } from './commands/warm.ts';
+import { addCommands } from './commands.ts';
 import { type Answer, exitCodes, printAnswer, printError } from './print.ts';
 import { type Host, openSession, type Run } from './session.ts';
 
@@ -59,7 +33,7 @@ export async function runProgram(args: string[], host: Host): Promise<number> {
       if (answer) exitCode = printAnswer(answer, session);
     };
   describe(program, host, { json });
-  addCommands(program, run);
+  await addCommands(program, run, args);
 
   try {
     await program.parseAsync(args, { from: 'user' });
@@ -113,43 +87,4 @@ function describe(program: Command, host: Host, { json }: { json: boolean }): vo
       outputError: () => {},
     })
     .exitOverride();
-}
-
-function addCommands(program: Command, run: Run): void {
-  program.commandsGroup('The daemon:');
-  addStart(program, run);
-  addStop(program, run);
-  addRestart(program, run);
-  addMode(program, run);
-  addConfig(program, run);
-
-  program.commandsGroup('What it does:');
-  addStatus(program, run);
-  addDoctor(program, run);
-  addList(program, run);
-  addExplain(program, run);
-  addJobs(program, run);
-  addEvents(program, run);
-  addDashboard(program, run);
-  addSimulate(program, run);
-
-  program.commandsGroup('Files:');
-  addLookup(program, run);
-  addWarm(program, run);
-  addAnalyze(program, run);
-  addPin(program, run);
-  addEvict(program, run);
-  addPurge(program, run);
-  addRoot(program, run);
-  addVerify(program, run);
-  addBringBack(program, run);
-
-  program.commandsGroup('Results:');
-  addRun(program, run);
-  addMemo(program, run);
-  addKv(program, run);
-
-  program.commandsGroup('ComfyUI:');
-  addPreset(program, run);
-  addComfyui(program, run);
 }

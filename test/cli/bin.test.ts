@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { readdirSync } from 'node:fs';
 import { copyFile, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -53,13 +54,13 @@ describe('the program', () => {
 });
 
 describe('the database is loaded', () => {
-  const loads = (module: string) =>
+  const loads = (...modules: string[]) =>
     node(
       '--input-type=module',
       '--eval',
       `import { createRequire } from 'node:module';
       const require = createRequire(${JSON.stringify(pathToFileURL(bin).href)});
-      await import(${JSON.stringify(module)});
+      for (const module of ${JSON.stringify(modules)}) await import(module);
       console.log(Object.keys(require.cache).some((path) => path.includes('better-sqlite3')));`,
     );
   const local = (path: string) => pathToFileURL(join(root, path)).href;
@@ -68,6 +69,7 @@ describe('the database is loaded', () => {
     const required = pathToFileURL(join(root, 'node_modules', 'better-sqlite3', 'lib', 'index.js')).href;
     expect(await loads(required)).toMatchObject({ out: 'true\n' });
     expect(await loads(local('src/index.ts'))).toEqual({ code: 0, out: 'false\n', err: '' });
-    expect(await loads(local('src/cli/program.ts'))).toEqual({ code: 0, out: 'false\n', err: '' });
+    const commands = readdirSync(join(root, 'src/cli/commands')).map((name) => local(`src/cli/commands/${name}`));
+    expect(await loads(local('src/cli/program.ts'), ...commands)).toEqual({ code: 0, out: 'false\n', err: '' });
   });
 });

@@ -1,0 +1,55 @@
+import type { Command } from 'commander';
+import type { Run } from './session.ts';
+
+type Add = (program: Command, run: Run) => void;
+
+/** The commands by heading, both in the order of `--help`. A command that is not run is not loaded. */
+const groups: Record<string, Record<string, () => Promise<Add>>> = {
+  'The daemon:': {
+    start: async () => (await import('./commands/start.ts')).addStart,
+    stop: async () => (await import('./commands/stop.ts')).addStop,
+    restart: async () => (await import('./commands/restart.ts')).addRestart,
+    mode: async () => (await import('./commands/mode.ts')).addMode,
+    config: async () => (await import('./commands/config.ts')).addConfig,
+  },
+  'What it does:': {
+    status: async () => (await import('./commands/status.ts')).addStatus,
+    doctor: async () => (await import('./commands/doctor.ts')).addDoctor,
+    list: async () => (await import('./commands/list.ts')).addList,
+    explain: async () => (await import('./commands/explain.ts')).addExplain,
+    jobs: async () => (await import('./commands/jobs.ts')).addJobs,
+    events: async () => (await import('./commands/events.ts')).addEvents,
+    dashboard: async () => (await import('./commands/dashboard.ts')).addDashboard,
+    simulate: async () => (await import('./commands/simulate.ts')).addSimulate,
+  },
+  'Files:': {
+    lookup: async () => (await import('./commands/lookup.ts')).addLookup,
+    warm: async () => (await import('./commands/warm.ts')).addWarm,
+    analyze: async () => (await import('./commands/analyze.ts')).addAnalyze,
+    pin: async () => (await import('./commands/pin.ts')).addPin,
+    evict: async () => (await import('./commands/evict.ts')).addEvict,
+    purge: async () => (await import('./commands/purge.ts')).addPurge,
+    root: async () => (await import('./commands/root.ts')).addRoot,
+    verify: async () => (await import('./commands/verify.ts')).addVerify,
+    'bring-back': async () => (await import('./commands/bring-back.ts')).addBringBack,
+  },
+  'Results:': {
+    run: async () => (await import('./commands/run.ts')).addRun,
+    memo: async () => (await import('./commands/memo.ts')).addMemo,
+    kv: async () => (await import('./commands/kv.ts')).addKv,
+  },
+  'ComfyUI:': {
+    preset: async () => (await import('./commands/preset.ts')).addPreset,
+    comfyui: async () => (await import('./commands/comfyui.ts')).addComfyui,
+  },
+};
+
+/** Adds the command that the arguments begin with; all of them when they begin with anything else, for its help or a suggestion. */
+export async function addCommands(program: Command, run: Run, [first = '']: string[]): Promise<void> {
+  const named = Object.values(groups).find((group) => Object.hasOwn(group, first))?.[first];
+  if (named) return (await named())(program, run);
+  for (const [heading, group] of Object.entries(groups)) {
+    program.commandsGroup(heading);
+    for (const add of await Promise.all(Object.values(group).map((load) => load()))) add(program, run);
+  }
+}
