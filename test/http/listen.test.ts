@@ -1,4 +1,5 @@
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { connect } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
@@ -172,4 +173,12 @@ test('an address that is not of this machine is said so', async () => {
     listen(services, { host: '192.0.2.1', port: 0, stateDir: dir, directories: [], keptToken: null }),
   ).rejects.toMatchObject({ code: 'BAD_CONFIG' });
   expect(existsSync(join(dir, 'daemon.json'))).toBe(false);
+});
+
+test('a server that answers has not loaded the validator of Fastify, which no route uses', async () => {
+  const { get } = await start();
+  expect((await get('/api/roots')).status).toBe(200);
+  const loaded = (name: string) => Object.keys(createRequire(import.meta.url).cache).filter((path) => path.includes(name));
+  expect(loaded(join('node_modules', 'fastify'))).not.toEqual([]);
+  expect(loaded(join('node_modules', 'ajv'))).toEqual([]);
 });
