@@ -114,6 +114,12 @@ describe('the table of rooms', () => {
     expect(breachesOfWorkers(imports)).toEqual([]);
   });
 
+  test('keeps zod out of them: each would take ten megabytes more', () => {
+    const withZod = (file: string) => /from 'zod'/.test(readFileSync(join(project, file), 'utf8'));
+    expect([...imports.keys()].filter(withZod)).not.toEqual([]);
+    expect(entriesOfWorkers.flatMap((entry) => [...closure(imports, entry)].filter(withZod))).toEqual([]);
+  });
+
   const seeded = (file: string, ...targets: string[]): Imports =>
     new Map([...imports, [file, [...(imports.get(file) ?? []), ...targets]]]);
 

@@ -5,6 +5,7 @@ import { createChunkMemory } from './chunk-memory.ts';
 import { readAt } from './file-io.ts';
 import { chunkBytes, type Run } from './format.ts';
 import { type Layout, readLayout } from './layout.ts';
+import { leastSaving } from './least-saving.ts';
 
 export interface Trial {
   kind: Layout['kind'];
@@ -16,14 +17,7 @@ export interface Trial {
   worthwhile: boolean;
 }
 
-/** Compressing must save at least this share of a file's size. */
-const leastSaving = 0.1;
 const samples = 5;
-
-/** The largest compressed form, in bytes, that is worth keeping for a file of `size` bytes. */
-export function mostCompressed(size: number): number {
-  return Math.floor(size * (1 - leastSaving));
-}
 
 /**
  * Estimates the saving of `encodeFile` by encoding a few chunks spread over the file. GGUF files are not tried: their tensors are

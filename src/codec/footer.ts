@@ -1,21 +1,10 @@
 import { fstatSync } from 'node:fs';
 import zlib from 'node:zlib';
-import type { ZodType } from 'zod';
 import { CacheError } from '../core/errors.ts';
 import { maxJsonBytes, parseJsonObject } from '../weights/bounded-json.ts';
 import { corrupt } from './corrupt.ts';
 import { readAt } from './file-io.ts';
-import {
-  type Chunk,
-  chunkSchema,
-  formatName,
-  formatVersion,
-  type Metadata,
-  metadataMagic,
-  metadataSchema,
-  seekableMagic,
-  seekTableMagic,
-} from './format.ts';
+import { faultOf, formatName, formatVersion, type Metadata, metadataMagic, seekableMagic, seekTableMagic } from './format.ts';
 
 /** Where a frame lies and the size of its content. */
 export interface FramePlace {
@@ -114,15 +103,9 @@ function parseMetadata(text: Uint8Array): Metadata {
       },
     );
   }
-  const metadata = checked(metadataSchema, json, 'metadata');
-  return { ...metadata, chunks: metadata.chunks.map((chunk, k): Chunk => checked(chunkSchema, chunk, `chunk ${k}`)) };
-}
-
-function checked<T>(schema: ZodType<T>, value: unknown, what: string): T {
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw corrupt(`${[what, ...(issue?.path ?? [])].join('.')}: ${issue?.message ?? 'wrong'}`);
+  const fault = faultOf(json);
+  if (fault !== undefined) throw corrupt(fault);
+  return json as unknown as Metadata;
 }
 
 function readExactly(fd: number, position: number, size: number): Uint8Array<ArrayBuffer> {

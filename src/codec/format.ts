@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import { type Fields, isExactly, isInteger, isMatch, isOptional, isShaped, wrongField } from '../core/shape.ts';
 
 /**
  * The compressed form of a model file, extension `.zst`: a standard zstd file (`zstd -t` and `zstd -l` accept and check it) that
@@ -70,43 +70,70 @@ export interface Run {
 /** Bytes split as one unit, and frames they go to: one element, or two elements that share bytes. */
 export const widthOf: Record<Transform, 1 | 2 | 4> = { plain: 1, nibbles: 2, planes2: 2, planes2r: 2, planes4r: 4 };
 
-const count = z.int().min(0);
-const pairsSchema = z.looseObject({ base: count.max(255), escapes: count });
-export const chunkSchema = z
-  .looseObject({
-    /** Bytes of the original file. */
-    size: z.int().min(1).max(maxChunkBytes),
-    as: z.enum(transforms),
-    /** CRC-32 of the original bytes. */
-    crc32: count.max(0xffffffff),
-    pairs: pairsSchema.optional(),
-  })
-  .refine(({ size, as }) => size % widthOf[as] === 0, 'its size is not a whole number of elements')
-  .refine(({ size, as, pairs }) => !pairs || allowsPairs({ size, as }), 'it cannot have pairs')
-  .refine(
-    ({ size, as, pairs }) => (pairs?.escapes ?? 0) * elementsPerEscape <= size / widthOf[as],
-    'it lists too many elements',
-  );
+export interface Pairs {
+  base: number;
+  escapes: number;
+}
 
-const metadataShape = {
-  format: z.literal(formatName),
-  version: z.literal(formatVersion),
+export interface Chunk extends Run {
+  /** CRC-32 of the original bytes. */
+  crc32: number;
+  pairs?: Pairs;
+}
+
+export interface Metadata {
+  format: typeof formatName;
+  version: typeof formatVersion;
   /** Features a reader must support beyond version 1. Empty so far. */
-  requires: z.array(z.string()).max(0),
+  requires: string[];
   /** Bytes of the original file, and their hash in hexadecimal. */
-  size: count,
-  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  size: number;
+  sha256: string;
   /** A writer's notes about the original, such as a name or a time; this writer leaves none. */
-  about: z.record(z.string(), z.unknown()),
-  /** Checked one by one, so that the first wrong one ends it. */
-  chunks: z.array(z.unknown()),
-};
-export const metadataSchema = z.looseObject(metadataShape);
-
-export type Chunk = z.infer<typeof chunkSchema>;
-export type Pairs = z.infer<typeof pairsSchema>;
-export interface Metadata extends z.infer<z.ZodObject<typeof metadataShape>> {
+  about: Record<string, unknown>;
   chunks: Chunk[];
+}
+
+const isCount = isInteger();
+const pairsFields: Fields<Pairs> = { base: isInteger(0, 255), escapes: isCount };
+const chunkFields: Fields<Chunk> = {
+  size: isInteger(1, maxChunkBytes),
+  as: (value): value is Transform => (transforms as readonly unknown[]).includes(value),
+  crc32: isInteger(0, 0xffffffff),
+  pairs: isOptional(isShaped(pairsFields)),
+};
+
+const metadataFields: Fields<Metadata> = {
+  format: isExactly(formatName),
+  version: isExactly(formatVersion),
+  requires: (value): value is string[] => Array.isArray(value) && value.length === 0,
+  size: isCount,
+  sha256: isMatch(/^[0-9a-f]{64}$/),
+  about: (value): value is Record<string, unknown> => isShaped({})(value) && !Array.isArray(value),
+  chunks: (value): value is Chunk[] => Array.isArray(value),
+};
+
+/** The first thing that is wrong with what a file says of itself, in words; undefined when it is sound. */
+export function faultOf(json: Record<string, unknown>): string | undefined {
+  const wrong = wrongField(metadataFields, json);
+  if (wrong !== undefined) return `metadata.${wrong} is wrong`;
+  for (const [k, chunk] of (json['chunks'] as unknown[]).entries()) {
+    const fault = faultOfChunk(chunk);
+    if (fault !== undefined) return `chunk ${k}${fault}`;
+  }
+  return undefined;
+}
+
+function faultOfChunk(value: unknown): string | undefined {
+  if (!isShaped({})(value)) return ' is wrong';
+  const wrong = wrongField(chunkFields, value);
+  if (wrong === 'pairs') return `.pairs.${wrongField(pairsFields, Object((value as Chunk).pairs))} is wrong`;
+  if (wrong !== undefined) return `.${wrong} is wrong`;
+  const { size, as, pairs } = value as Chunk;
+  if (size % widthOf[as] !== 0) return ': its size is not a whole number of elements';
+  if (pairs && !allowsPairs({ size, as })) return ': it cannot have pairs';
+  if ((pairs?.escapes ?? 0) * elementsPerEscape > size / widthOf[as]) return ': it lists too many elements';
+  return undefined;
 }
 
 /** Two exponents make a byte, so their number must be even. */

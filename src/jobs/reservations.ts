@@ -1,4 +1,4 @@
-import { mostCompressed } from '../codec/estimate.ts';
+import { mostCompressed } from '../codec/least-saving.ts';
 import { CacheError, toCacheError } from '../core/errors.ts';
 import { formatBytes } from '../core/format.ts';
 import { sharesQuota, tierTraits } from '../core/tier-traits.ts';

@@ -1,6 +1,6 @@
 import type { EventMap } from '../api/event-map.ts';
 import type { Catalog } from '../catalog/catalog.ts';
-import { mostCompressed } from '../codec/estimate.ts';
+import { mostCompressed } from '../codec/least-saving.ts';
 import { type Copy, defaultTier, type Entry, type Medium, type Mode } from '../core/types.ts';
 import type { Copier } from '../jobs/copier.ts';
 import type { Job } from '../jobs/job.ts';

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import { jsonOf } from '../core/json.ts';
+import { isExactly, isInteger, isMatch, isName, isNullOr, isOptional, isShaped, isString } from '../core/shape.ts';
 import type { Fingerprint, Seal, SourceFile } from '../core/types.ts';
 import { readSmallFile } from '../runtime/small-file.ts';
 
@@ -27,37 +28,37 @@ export function fitsSeal(stat: { size: bigint; mtimeNs: bigint; ino: bigint }, s
   return Number(stat.size) === seal.size && String(stat.mtimeNs) === seal.mtimeNs && String(stat.ino) === seal.ino;
 }
 
-const digits = z.string().regex(/^-?\d+$/);
-const size = z.number().int().nonnegative();
+const isSize = isInteger();
+const isDigits = isMatch(/^-?\d+$/);
 
-const source = z.object({
-  path: z.string().min(1),
-  root: z.string().min(1),
-  rel: z.string().min(1),
-  category: z.string().nullable(),
-  fingerprint: z.object({ size, mtimeNs: digits, ctimeNs: digits.exactOptional(), ino: digits.nullable() }),
+/** The part that names the source. */
+export const isSource = isShaped<SourceFile>({
+  path: isName,
+  root: isName,
+  rel: isName,
+  category: isNullOr(isString),
+  fingerprint: isShaped<Fingerprint>({
+    size: isSize,
+    mtimeNs: isDigits,
+    ctimeNs: isOptional(isDigits),
+    ino: isNullOr(isDigits),
+  }),
 });
 
-const schema = z.object({
-  version: z.literal(1),
-  source,
-  seal: z.object({ size, mtimeNs: digits, ino: digits }),
-  hash: z.string().min(1),
-  chunks: z.string(),
-  sha256: z
-    .string()
-    .regex(/^[\da-f]{64}$/)
-    .nullable()
-    .default(null),
+const isManifest = isShaped<Manifest>({
+  version: isExactly(1),
+  source: isSource,
+  seal: isShaped<Seal>({ size: isSize, mtimeNs: isDigits, ino: isDigits }),
+  hash: isName,
+  chunks: isString,
+  sha256: isNullOr(isMatch(/^[\da-f]{64}$/)),
 });
 
 /** The proof, or undefined when the text is not a whole one (a crash can leave half of one). */
 export function parseManifest(text: string): Manifest | undefined {
-  try {
-    return schema.parse(JSON.parse(text));
-  } catch {
-    return undefined;
-  }
+  const json = jsonOf(text);
+  const proof = typeof json === 'object' ? { sha256: null, ...json } : null;
+  return isManifest(proof) ? proof : undefined;
 }
 
 /** Of a proof; that of a file of a terabyte is smaller. */
@@ -81,9 +82,4 @@ export async function prepareManifest(partialDir: string, proof: Manifest): Prom
     await file.close();
   }
   return path;
-}
-
-/** The part that names the source, or undefined. */
-export function parseSource(value: unknown): SourceFile | undefined {
-  return source.safeParse(value).data;
 }

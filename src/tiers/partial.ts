@@ -2,10 +2,11 @@ import { createHash } from 'node:crypto';
 import { chmodSync, lstatSync, readdirSync, rmSync, truncateSync } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import { jsonOf } from '../core/json.ts';
+import { isExactly, isInteger, isMatch, isShaped } from '../core/shape.ts';
 import type { SourceFile } from '../core/types.ts';
 import { readSmallFileSync } from '../runtime/small-file.ts';
-import { mostProofBytes, parseSource } from './manifest.ts';
+import { isSource, mostProofBytes } from './manifest.ts';
 
 /**
  * The journal beside an unfinished file: its source, the bytes written, and their hashes. It is not trusted. A resumed copy reads
@@ -30,11 +31,11 @@ export function partialFiles(temp: string): string[] {
 /** Bytes of one chunk's hash as hex. */
 const digestLength = 32;
 
-const schema = z.object({
-  version: z.literal(1),
-  source: z.unknown(),
-  bytes: z.number().int().positive(),
-  chunks: z.string().regex(/^[\da-f]*$/),
+const isJournal = isShaped<{ version: 1; source: SourceFile; bytes: number; chunks: string }>({
+  version: isExactly(1),
+  source: isSource,
+  bytes: isInteger(1),
+  chunks: isMatch(/^[\da-f]*$/),
 });
 
 /** The path of a source's unfinished copy. It depends only on the source's path, so it is found again after a crash. */
@@ -64,14 +65,13 @@ export async function writeJournal(temp: string, journal: Journal): Promise<void
 /** The journal, and when it was written (wall clock, ms); undefined when it is absent or incomplete. */
 export function readJournal(temp: string): (Journal & { writtenAt: number }) | undefined {
   try {
-    const { source, bytes, chunks } = schema.parse(
-      JSON.parse(readSmallFileSync(temp + suffix.journal, mostProofBytes).toString('utf8')),
-    );
-    const known = parseSource(source);
+    const journal = jsonOf(readSmallFileSync(temp + suffix.journal, mostProofBytes).toString('utf8'));
+    if (!isJournal(journal)) return undefined;
+    const { source, bytes, chunks } = journal;
     const digests = chunks.match(new RegExp(`.{${digestLength}}`, 'g')) ?? [];
     const writtenAt = lstatSync(temp + suffix.journal).mtimeMs;
-    const whole = known && bytes <= known.fingerprint.size && digests.length * digestLength === chunks.length;
-    return whole && digests.length > 0 ? { version: 1, source: known, bytes, chunks: digests, writtenAt } : undefined;
+    const whole = bytes <= source.fingerprint.size && digests.length * digestLength === chunks.length;
+    return whole && digests.length > 0 ? { version: 1, source, bytes, chunks: digests, writtenAt } : undefined;
   } catch {
     return undefined;
   }
