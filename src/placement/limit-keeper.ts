@@ -54,6 +54,8 @@ export class LimitKeeper implements Disposable {
   async begin(): Promise<void> {
     const { bounds, log, graceMs = usualGraceMs } = this.#deps;
     const leaving = bounds.isHeld ? await this.leavingUnder(bounds.onSsd).catch(() => null) : null;
+    // The daemon may have been stopped meanwhile, and its catalog closed.
+    if (this.#ended) return;
     if (!bounds.isHeld || !leaving?.copies) return this.settle();
     this.#warning = bounds.warning(leaving, graceMs);
     log.warn(this.#warning);
