@@ -80,8 +80,7 @@ async function counted<T>(client: Client, run: () => Promise<T>): Promise<T & { 
 }
 
 async function asked(client: Client): Promise<number> {
-  const { hits, misses } = await client.stats();
-  return hits + misses;
+  return (await client.stats()).lookups;
 }
 
 /** Until no more outputs are stored. */

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from ..graph import complete, has_key
 from ..host import QueuedPrompt, show_given
 from .ancestry import Ancestry
-from .classes import ALL, TEXT, NodeClass, kept_classes
+from .classes import ALL, OFF, TEXT, NodeClass, kept_classes
 from .plan import plan
 from .results import REPEATABLE, UNREPEATABLE, Found
 from .storing import MOST_OUTPUT_BYTES, Output
@@ -52,8 +52,8 @@ class RunningPrompt:
         """ComfyUI's value of a known output, or None. All first questions of a prompt come before ComfyUI goes on with any of them."""
         node = context.node_id
         if self._batch is not None and self._batch.done():
-            # Asked again: the node is about to run.
-            self._began[node] = time.monotonic()
+            # Asked again: the node is about to run, or goes on.
+            self._began.setdefault(node, time.monotonic())
             return None
         self._asked[node] = Asked(context.class_type, context.cache_key_hash)
         if self._batch is None:
@@ -66,7 +66,7 @@ class RunningPrompt:
     def store(self, context, value) -> None:
         """Takes a copy of a new output, if it is to be kept."""
         node = context.node_id
-        if node not in self._prompt:
+        if node not in self._prompt or self._session.results.mode == OFF:
             return
         cost_ms = self._cost_ms(node)
         key, asked = self._keys.get(node), self._asked.get(node)

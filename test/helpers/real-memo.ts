@@ -91,10 +91,7 @@ export async function realMemo({ mode, flags = [] }: Options) {
   const kept = (count: number) =>
     vi.waitFor(async () => (await items()) >= count || Promise.reject(new Error('not yet')), 60_000);
   /** How many models nodes have asked for. */
-  const loads = async () => {
-    const { hits = 0, misses = 0 } = (await client?.stats()) ?? {};
-    return hits + misses;
-  };
+  const loads = async () => (await client?.stats())?.lookups ?? 0;
   return { installed, client, base, root: installed.root, start, writePack, items, kept, loads };
 }
 
