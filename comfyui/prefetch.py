@@ -99,7 +99,7 @@ class Prefetch:
         request = current_request()
         if request is None:
             sent.is_accepted = True
-            self._later(self._send, sent.prompt, sent.id, sent.targets, set())
+            self._later(self._send_waiting, sent, None)
             return
         sent.is_watched = self._will_run.watch(sent.prompt, lambda found, asked: self._later(self._runs, sent, found, asked))
         request.add_done_callback(lambda done: self._later(self._answered, sent, done))
@@ -125,28 +125,34 @@ class Prefetch:
         sent.is_watched = False
         if found is not None and asked is not None:
             known = complete(sent.prompt, {node for node in sent.prompt if has_key(sent.prompt[node])})
-            self._send(sent.prompt, found.id, found.outputs, known - asked)
+            local = known - asked
+            given = self._memo.given(found.id) & local
+            self._send(sent.prompt, found.id, found.outputs, local - given, given)
         elif found is not None or sent.is_accepted:
             self._send_waiting(sent, found or sent.find())
 
     def _send_waiting(self, sent: SentPrompt, found: QueuedPrompt | None) -> None:
         """Nodes that the running prompt has too were prefetched for it, and will be cached when this prompt begins."""
         if found is None:
-            self._send(sent.prompt, sent.id, sent.targets, set())
+            self._send(sent.prompt, sent.id, sent.targets, set(), self._memo.foresee(sent, sent.targets, set()))
             return
         running = running_prompt()
         known = set() if running is None or running.id == found.id else _shared(sent.prompt, running)
-        self._send(sent.prompt, found.id, found.outputs, known)
+        self._send(sent.prompt, found.id, found.outputs, known, self._memo.foresee(sent, found.outputs, known))
 
-    def _send(self, prompt: dict, prompt_id, targets, cached: set[str]) -> None:
+    def _send(self, prompt: dict, prompt_id, targets, cached: set[str], kept: set[str]) -> None:
+        """`cached` are nodes whose outputs ComfyUI has, `kept` those whose outputs it is given from the memo."""
         body = _body(prompt, prompt_id)
         if isinstance(targets, list):
             body["partial_execution_targets"] = targets
         if cached:
             body["cachedNodes"] = sorted(cached)
+        if kept:
+            body["keptNodes"] = sorted(kept)
         try:
             self._registration.finish(_ANSWER_SECONDS)
-            self._daemon.post("/api/workflows/prefetch", body, _ANSWER_SECONDS)
+            answer = self._daemon.post("/api/workflows/prefetch", body, _ANSWER_SECONDS)
+            _say_spared(answer)
             if prompt_id is not None:
                 self._told.append(str(prompt_id))
         except Trouble as why:
@@ -178,6 +184,13 @@ class Prefetch:
             except Exception:
                 log.debug("autocached: a prompt is not prefetched", exc_info=True)
         self._daemon.close()
+
+
+def _say_spared(answer: dict) -> None:
+    """Says of the daemon's answer which models get no copy although the prompt names them."""
+    spared = [model for model in answer.get("models", ()) if model.get("notNeeded") and not model.get("ready")]
+    for model in spared:
+        log.info("autocached: %s is %s: %s", model.get("name"), model.get("word"), model.get("why"))
 
 
 def _shared(prompt: dict, running: QueuedPrompt) -> set[str]:

@@ -20,7 +20,8 @@ class SentPrompt:
         about = extra.get("autocached") if isinstance(extra, dict) else None
         # Its nodes are to run although their outputs are kept.
         self.is_fresh = isinstance(about, dict) and about.get("fresh") is True
-        # Notes of its user, see prefetch.py.
+        # Notes of its users, see prefetch.py and memo/memo.py.
+        self.may_be_given = False
         self.is_watched = False
         self.is_accepted = False
 

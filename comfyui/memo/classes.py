@@ -53,6 +53,14 @@ def kept_classes(mode: str) -> frozenset[str]:
     return _TEXTS | _RESULTS if mode in (RESULTS, ALL) else frozenset()
 
 
+def may_be_kept(node_class: NodeClass | None, mode: str) -> bool:
+    """Whether this mode keeps outputs of a class, once it is seen to be repeatable where that must be learnt."""
+    if node_class is None:
+        return False
+    is_listed = node_class.is_core and node_class.name in kept_classes(mode)
+    return is_listed or (mode == ALL and not node_class.is_only_live and not node_class.is_output)
+
+
 def is_data(kind: str) -> bool:
     return kind in _DATA
 

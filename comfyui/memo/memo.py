@@ -15,6 +15,7 @@ from .classes import ALL, OFF, kept_classes
 from .code import Code
 from .costs import Costs
 from .files import Files
+from .foresight import foresee
 from .identity import Identity
 from .opened import OpenedFiles
 from .provider import provider
@@ -41,7 +42,8 @@ class Memo:
     def __init__(self, daemon: Daemon, folder_paths, own):
         self.results = Results(daemon)
         self.storing = Storing(self.results)
-        self.files = Files(folder_paths, own)
+        self._new_files = lambda: Files(folder_paths, own)
+        self.files = self._new_files()
         self.saved = SavedFiles(folder_paths)
         self.opened = OpenedFiles()
         self.costs = Costs()
@@ -88,7 +90,7 @@ class Memo:
                 self._fresh_pages.add(page)
 
     def expect(self, sent: SentPrompt) -> None:
-        """A prompt has arrived."""
+        """A prompt has arrived. Notes whether its nodes may be given kept outputs."""
         with self._lock:
             if sent.page in self._fresh_pages:
                 self._fresh_pages.discard(sent.page)
@@ -96,8 +98,27 @@ class Memo:
             mode = self.results.mode
             if self._api is None or mode in (None, OFF) or not self._is_wanted_by(sent.prompt, kept_classes(mode)):
                 return
+            sent.may_be_given = not sent.is_fresh
             self._expected.append(sent)
             self._register()
+
+    def foresee(self, sent: SentPrompt, targets: list | None, local: set[str]) -> set[str]:
+        """
+        The nodes of a prompt whose outputs ComfyUI will probably be given; it has those of `local` itself. Not for ComfyUI's event loop.
+        """
+        if not sent.may_be_given or self._api is None or self.results.mode in (None, OFF):
+            return set()
+        shared = {"results": self.results, "identity": self.identity, "saved": self.saved}
+        try:
+            return foresee(sent.prompt, targets, local, files=self._new_files(), **shared)
+        except Exception:
+            log.debug("autocached: which outputs will be given is not known", exc_info=True)
+            return set()
+
+    def given(self, prompt_id: str) -> set[str]:
+        """The nodes of the running prompt whose outputs ComfyUI was given."""
+        running = self._running
+        return set() if running is None else running.given(prompt_id)
 
     def forget(self, sent: SentPrompt) -> None:
         """ComfyUI has refused a prompt."""

@@ -71,6 +71,22 @@ class Results:
         self._breaker.worked()
         return answer if self.mode != OFF else Answer({}, {})
 
+    def likely(self, structures: list[str]) -> dict[str, object]:
+        """The JSON of the newest output with each structure that has one. Nothing is served, and no use is counted."""
+        found: dict[str, object] = {}
+        try:
+            for at in range(0, len(structures), _MOST_KEYS) if self._breaker.allows() else ():
+                body = {"structures": structures[at : at + _MOST_KEYS]}
+                told = self._daemon.post("/api/memo/comfyui/likely", body, ANSWER_SECONDS, _MOST_BYTES)
+                found.update((one["structure"], one["value"]) for one in told["results"])
+        except Refused:
+            # An older daemon does not know the route.
+            return {}
+        except (Trouble, KeyError, TypeError) as why:
+            self._breaker.failed(why)
+            return {}
+        return found
+
     def read(self, sha256: str, path: str, size: int) -> bytes:
         """The content of a result's file. Raises Trouble or OSError."""
         announced = self._daemon.announcement()
@@ -83,7 +99,7 @@ class Results:
             raise Trouble("%s is damaged" % here)
         return content
 
-    def store(self, key: str, value, files: dict[str, bytes], cost_ms: float, class_name: str) -> None:
+    def store(self, key: str, value, files: dict[str, bytes], cost_ms: float, class_name: str, structure: str | None) -> None:
         """Raises Trouble."""
         if not self._breaker.allows():
             return
@@ -91,7 +107,8 @@ class Results:
             if files:
                 for name in self._daemon.post("/api/memo/blobs/missing", {"sha256": list(files)}, STORE_SECONDS)["missing"]:
                     self._daemon.put("/api/memo/blobs/" + name, files[name], STORE_SECONDS)
-            about = {"tags": ["class:" + class_name], "label": class_name, "costMs": round(cost_ms)}
+            tags = ["class:" + class_name] + (["structure:" + structure] if structure else [])
+            about = {"tags": tags, "label": class_name, "costMs": round(cost_ms)}
             answer = self._daemon.post("/api/memo/put", {"ns": NAMESPACE, "key": key, "value": value, **about}, STORE_SECONDS)
         except Refused:
             raise

@@ -10,7 +10,9 @@ from typing import NamedTuple
 from ..graph import complete, has_key
 from ..host import QueuedPrompt, show_given
 from .ancestry import Ancestry
-from .classes import ALL, OFF, TEXT, NodeClass, kept_classes
+from .classes import ALL, OFF, TEXT, NodeClass, kept_classes, may_be_kept
+from .current import is_current
+from .foresight import structure_of
 from .plan import plan
 from .results import REPEATABLE, UNREPEATABLE, Found
 from .storing import MOST_OUTPUT_BYTES, Output
@@ -63,6 +65,9 @@ class RunningPrompt:
         await self._batch
         return self._answers.get(node)
 
+    def given(self, prompt_id: str) -> set[str]:
+        return set(self._answers) if prompt_id == self._prompt_id else set()
+
     def store(self, context, value) -> None:
         """Takes a copy of a new output, if it is to be kept."""
         node = context.node_id
@@ -85,7 +90,8 @@ class RunningPrompt:
             log.debug("autocached: an output of %s is not kept: %s", context.class_type, why)
             return
         about = {"files": self._ancestry.files(node), "unnamed": unnamed, "saved": saved} if is_kept else None
-        self._session.storing.put(Output(key, *self._learned(self._ancestry.class_of(node)), about, snapshot, cost_ms))
+        structure = structure_of(self._session.identity, self._ancestry, node, self._session.results.is_strict) if is_kept else None
+        self._session.storing.put(Output(key, structure, *self._learned(self._ancestry.class_of(node)), about, snapshot, cost_ms))
 
     def _answer(self, batch: asyncio.Future) -> None:
         try:
@@ -128,7 +134,7 @@ class RunningPrompt:
     def _find_keys(self) -> None:
         for node, asked in self._asked.items():
             found = self._ancestry.class_of(node) if node in self._prompt else None
-            if found is not None and (self._is_listed(found) or (self._learns and not found.is_only_live and not found.is_output)):
+            if may_be_kept(found, self._session.results.mode):
                 key = self._session.identity.key(self._ancestry, node, asked.hash, self._session.results.is_strict)
                 if key:
                     self._keys[node] = key
@@ -162,19 +168,7 @@ class RunningPrompt:
         return comparable - self._asked.keys()
 
     def _is_of_now(self, node: str, hit: Found) -> bool:
-        """False when a file that an ancestor chose, or that the node has saved, is not as it was."""
-        value = hit.value
-        if not isinstance(value, dict) or not all(isinstance(value.get(name), list) for name in ("files", "unnamed", "saved")):
-            return False
-        if value["files"] != self._ancestry.files(node):
-            return False
-        try:
-            return all(self._session.files.state(category, name) == state for category, name, state in value["unnamed"]) and all(
-                self._session.saved.states({"filename": name, "subfolder": folder, "type": kind}) == [[kind, folder, name, size, mtime]]
-                for kind, folder, name, size, mtime in value["saved"]
-            )
-        except Exception:
-            return False
+        return is_current(hit.value, node, self._ancestry, self._session.files, self._session.saved)
 
     def _value(self, node: str, hit: Found):
         left = [2 * MOST_OUTPUT_BYTES]

@@ -25,11 +25,12 @@ _MOST_WAITING = 1000
 
 class Output(NamedTuple):
     """
-    What is to be stored, or only compared with an earlier run when there is no `about`: JSON that belongs to the snapshot's value. `code` is
-    the code that the class is in.
+    What is to be stored, or only compared with an earlier run when there is no `about`: JSON that belongs to the snapshot's value.
+    `structure` finds it before ComfyUI's hash is known. `code` is the code that the class is in.
     """
 
     key: str
+    structure: str | None
     class_name: str
     code: str
     about: dict | None
@@ -95,7 +96,8 @@ class Storing:
             files = output.snapshot.files()
             encoded = output.snapshot.encoded
             if output.about is not None:
-                self._results.store(output.key, dict(output.about, value=encoded), files, output.cost_ms, output.class_name)
+                value = dict(output.about, value=encoded)
+                self._results.store(output.key, value, files, output.cost_ms, output.class_name, output.structure)
             result = hashlib.sha256(json.dumps(encoded).encode()).hexdigest()
             # Of a class that is seen to be unrepeatable the daemon keeps nothing.
             self._results.see(output.key, output.class_name, output.code, result)

@@ -119,6 +119,14 @@ export class Entries {
     return this.#db.all<{ tag: string }>('SELECT tag FROM tags WHERE entry_id = ? ORDER BY tag', id).map(({ tag }) => tag);
   }
 
+  /** The key of the newest result with each of these tags, by tag. */
+  newestTagged(ns: string, tags: readonly string[]): Map<string, string> {
+    const sql = `SELECT t.tag, e.key, max(e.id) FROM json_each(?) w JOIN tags t ON t.tag = w.value
+      JOIN entries e ON e.id = t.entry_id WHERE e.ns = ? GROUP BY t.tag`;
+    const rows = this.#db.all<{ tag: string; key: Buffer }>(sql, JSON.stringify(tags), ns);
+    return new Map(rows.map(({ tag, key }) => [tag, key.toString('hex')]));
+  }
+
   matching(filter: Filter): number[] {
     const { where, values } = conditions(filter);
     return this.#ids(where, ...values);

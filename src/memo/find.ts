@@ -36,7 +36,23 @@ export interface Found {
  * The result of a key, if it may still be served.
  * @param as `path`: a long text is not read, for its file is wanted
  */
-export async function find({ clock, sources }: FindDeps, store: Store, { ns, key, as }: Question): Promise<Found | null> {
+export async function find(deps: FindDeps, store: Store, question: Question): Promise<Found | null> {
+  const found = await look(deps, store, question);
+  if (!found) return null;
+  const { entry, layer, text } = found;
+  for (const { sha256 } of entry.blobs) store.inUse.keep(sha256, handedOutMs);
+  store.used(entry);
+  const now = deps.clock.now();
+  const state = entry.freshUntil === null || now < entry.freshUntil ? 'hit' : 'stale';
+  return { state, entry, layer, ageMs: Math.max(0, now - entry.createdAt), result: { ...entry, text } };
+}
+
+/** The same, while nothing is served and no use is counted. */
+export async function look(
+  { sources }: Pick<FindDeps, 'sources'>,
+  store: Store,
+  { ns, key, as }: Question,
+): Promise<{ entry: Entry; layer: MemoLayer; text: string | null } | null> {
   const found = store.find(ns, key);
   if (!found) return null;
   const { entry, layer } = found;
@@ -46,12 +62,7 @@ export async function find({ clock, sources }: FindDeps, store: Store, { ns, key
   }
   const isFileWanted = as === 'path' && entry.body !== null && entry.kind !== 'files';
   const text = isFileWanted ? null : (entry.doc ?? entry.text ?? (await readText(store, entry)));
-  if (text === undefined) return null;
-  for (const { sha256 } of entry.blobs) store.inUse.keep(sha256, handedOutMs);
-  store.used(entry);
-  const now = clock.now();
-  const state = entry.freshUntil === null || now < entry.freshUntil ? 'hit' : 'stale';
-  return { state, entry, layer, ageMs: Math.max(0, now - entry.createdAt), result: { ...entry, text } };
+  return text === undefined ? null : { entry, layer, text };
 }
 
 /** The text in its blob; undefined when the blob is damaged, and then the entry is gone. */

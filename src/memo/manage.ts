@@ -14,7 +14,9 @@ import type {
 import type { Presence } from './asker.ts';
 import type { Blob } from './blobs.ts';
 import type { Filter } from './entries.ts';
+import type { Entry } from './entry.ts';
 import { explain } from './explain.ts';
+import { look } from './find.ts';
 import { handedOutMs } from './in-use.ts';
 import type { ManagedParts } from './managed-parts.ts';
 import { trimNamespace } from './namespace-room.ts';
@@ -75,6 +77,18 @@ export class Manage {
     const entry = mode() === 'off' ? undefined : opened.existing?.find(ns, key)?.entry;
     if (!entry) return 'miss';
     return entry.freshUntil === null || clock.now() < entry.freshUntil ? 'hit' : 'stale';
+  }
+
+  /** The JSON text of the newest result with each of these tags that could be served, by tag. No use is counted. */
+  async peek(ns: string, tags: readonly string[]): Promise<Map<string, string>> {
+    const { mode, opened } = this.#deps;
+    const store = mode() === 'off' ? null : opened.existing;
+    const texts = new Map<string, string>();
+    for (const [tag, key] of store?.entries.newestTagged(ns, tags) ?? []) {
+      const found = store && (await look(this.#deps, store, { ns, key, as: 'value' }));
+      if (found?.text != null && isValue(found.entry)) texts.set(tag, found.text);
+    }
+    return texts;
   }
 
   list(filter: Filter, page: { sort: MemoSort; limit: number; offset: number }): MemoEntriesAnswer {
@@ -203,4 +217,9 @@ export class Manage {
   #serving(): Store | null {
     return this.#deps.mode() === 'off' ? null : this.#deps.opened.store;
   }
+}
+
+/** Of bytes and files there is no JSON. */
+function isValue({ kind }: Pick<Entry, 'kind'>): boolean {
+  return kind === 'json' || kind === 'doc';
 }

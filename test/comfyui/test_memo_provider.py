@@ -22,6 +22,8 @@ class MemoDaemon(FakeDaemon):
         super().__init__(state)
         self.mode = "text"
         self.results = {}
+        # Keys by the tags of their results.
+        self.tagged = {}
         self.questions = []
         self.puts = []
         # What is known of classes, and what was to be compared.
@@ -37,8 +39,13 @@ class MemoDaemon(FakeDaemon):
         if handler.path == "/api/memo/comfyui/seen":
             self.seen.append(body)
             return send(handler, 200, {"known": "unknown"})
+        if handler.path == "/api/memo/comfyui/likely":
+            keys = {one: self.tagged.get("structure:" + one) for one in body["structures"]}
+            found = [{"structure": one, "value": self.results[key]} for one, key in keys.items() if key in self.results]
+            return send(handler, 200, {"results": found if self.mode != "off" else []})
         if handler.path == "/api/memo/put":
             self.puts.append(body)
+            self.tagged.update((tag, body["key"]) for tag in body["tags"])
             self.results[body["key"]] = body["value"]
             return send(handler, 200, {"stored": True, "key": body["key"]})
         return super().answer(handler, body)
@@ -72,7 +79,7 @@ PROMPT = {
 }
 
 
-class Provider(ComfyTest):
+class ProviderCase(ComfyTest):
     def setUp(self):
         super().setUp()
         self.make_file("models", "checkpoints", "a.safetensors")
@@ -175,6 +182,8 @@ class Provider(ComfyTest):
     def registered(self):
         return [provider for provider in self.providers._get_cache_providers() if self.memo.is_ours(provider)]
 
+
+class Provider(ProviderCase):
     def test_after_a_restart_the_encodings_are_given_and_their_model_is_not_loaded(self):
         self.assertEqual(self.run_prompt(PROMPT), ["load", "one", "two", "out"])
         outputs = dict(self.local)

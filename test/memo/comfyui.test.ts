@@ -59,9 +59,29 @@ describe('POST /api/memo/comfyui', () => {
     expect(await known('c1')).toBe('unrepeatable');
   });
 
+  test('what will probably be given is told by structure, the newest of each, and counts as no use', async () => {
+    const { post, get } = createClient();
+    const tags = [`structure:${first}`];
+    expect((await post('/api/memo/comfyui/likely', { structures: [first] })).body).toEqual({ results: [] });
+    await post('/api/memo/put', { ns: 'comfyui', key: first, value: { n: 1 }, tags });
+    await post('/api/memo/put', { ns: 'comfyui', key: second, value: { n: 2 }, tags });
+    await post('/api/memo/put', { ns: 'other', key: second, value: { n: 3 }, tags });
+    const likely = async () => (await post('/api/memo/comfyui/likely', { structures: [second, first] })).body;
+    expect(await likely()).toEqual({ results: [{ structure: first, value: { n: 2 } }] });
+    expect((await get('/api/cache/stats')).body).toMatchObject({ memo: { hits: 0, misses: 0 } });
+    expect((await get(`/api/memo/explain?ns=comfyui&key=${second}`)).body).toMatchObject({ entry: { hits: 0 } });
+    await post('/api/memo/invalidate', { ns: 'comfyui', keys: [second] });
+    expect(await likely()).toEqual({ results: [{ structure: first, value: { n: 1 } }] });
+    await post('/api/cache/config', { memo_comfyui: 'off' });
+    expect(await likely()).toEqual({ results: [] });
+    await post('/api/cache/config', { memo_comfyui: 'text', memo: 'off' });
+    expect(await likely()).toEqual({ results: [] });
+  });
+
   test('what is no key is refused', async () => {
     const { post } = createClient();
     expect((await post('/api/memo/comfyui', { keys: ['x'] })).status).toBe(400);
     expect((await post('/api/memo/comfyui', { keys: [], more: 1 })).status).toBe(400);
+    expect((await post('/api/memo/comfyui/likely', { structures: ['x'] })).status).toBe(400);
   });
 });

@@ -6,6 +6,8 @@ import type { Services } from '../services.ts';
 
 /** The namespace of outputs of ComfyUI's nodes. */
 const ns = 'comfyui';
+/** Begins the tag of an output with the hash of what it was made of, as far as that is known before a prompt runs. */
+const structure = 'structure:';
 
 const name = z.string().min(1).max(200);
 const promptBody = z.strictObject({
@@ -15,6 +17,7 @@ const promptBody = z.strictObject({
     .max(500)
     .default([]),
 });
+const likelyBody = z.strictObject({ structures: z.array(sha256).max(500) });
 const seenBody = z.strictObject({ key: sha256, class: name, code: name, session: name, result: sha256 });
 
 /** What ComfyUI asks once for each prompt: what is to be kept, and which outputs of its nodes are known. */
@@ -32,8 +35,21 @@ export function memoComfyuiRoutes(app: FastifyInstance, { memo, settings }: Pick
       .send(`{"mode":"${mode}","code":"${memoCode}","classes":${JSON.stringify(known)},"results":[${answers.join()}]}`);
   });
 
+  /** What ComfyUI asks while a prompt waits: which outputs it will probably be given, and what they were made of. */
+  app.post('/api/memo/comfyui/likely', async (request, reply) => {
+    const { structures } = parse(likelyBody, request.body);
+    const isOff = memo.mode === 'off' || settings.current.memoComfyui === 'off';
+    const found = isOff ? [] : await manage.peek(ns, structures.map(tagOf));
+    const results = [...found].map(([tag, value]) => `{"structure":"${tag.slice(structure.length)}","value":${value}}`);
+    return reply.type('application/json; charset=utf-8').send(`{"results":[${results.join()}]}`);
+  });
+
   app.post('/api/memo/comfyui/seen', async (request) => {
     const { class: className, ...output } = parse(seenBody, request.body);
     return { known: await manage.see(ns, { ...output, className }) };
   });
+}
+
+function tagOf(sha256: string): string {
+  return structure + sha256;
 }
