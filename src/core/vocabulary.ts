@@ -63,7 +63,7 @@ export const reasonTerms: Readonly<Record<Reason, Term>> = {
   NOT_ADMITTED: { word: 'not admitted', says: 'the cached files are worth more than this one' },
   NO_SPACE: { word: 'no space', says: 'no room for a copy: everything cached is in use or pinned' },
   READ_ONLY: { word: 'read-only', says: 'not cached; no copies are made in mode read-only, or on a read-only disk' },
-  OFF: { word: 'off', says: 'autocached is off (autocached mode read-write), or its cache disk is away' },
+  OFF: { word: 'off', says: 'autocached is off; turn it on with: autocached mode read-write' },
   SOURCE_MISSING: { word: 'missing', says: 'there is no such file' },
   SOURCE_AWAY: { word: 'away', says: 'the source does not answer, and there is no copy' },
   NOT_PERMITTED: { word: 'not permitted', says: 'the daemon is not permitted to read the source' },
@@ -77,8 +77,15 @@ export const untilAsked: Readonly<Partial<Record<Reason, Term>>> = {
   WAIT_TIMEOUT: { word: 'slow to answer', says: 'the source did not answer in time; a copy is decided on when it does' },
 };
 
-/** @param isUnderWay whether a copy of the file is queued or running */
-export function reasonTerm(reason: Reason, isUnderWay: boolean): Term {
+/** The term of OFF while the mode is another one: the disk of the cache does not answer. */
+const cacheAway: Term = {
+  word: 'cache away',
+  says: 'the cache disk is away: the source is used, nothing is forgotten, copies are used again when it is back',
+};
+
+/** @param isUnderWay whether a copy of the file is queued or running. @param isCacheAway whether the reason is the disk of the cache */
+export function reasonTerm(reason: Reason, isUnderWay: boolean, isCacheAway = false): Term {
+  if (isCacheAway) return cacheAway;
   return (isUnderWay ? undefined : untilAsked[reason]) ?? reasonTerms[reason] ?? { word: reason, says: reason };
 }
 

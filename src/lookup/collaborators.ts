@@ -113,4 +113,6 @@ export interface Examination extends UsableCopies {
   /** The copy of it that is queued or running. */
   job: CopyInProgress | null;
   decision: Decision;
+  /** No mode is the reason for `OFF`: the disk of the cache is away. */
+  isCacheAway: boolean;
 }

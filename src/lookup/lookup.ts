@@ -126,8 +126,9 @@ export class Lookup {
     const category = located.category ?? request.category ?? null;
     const job = planner.activeJob(located.path) ?? null;
     const state = job?.state;
+    const mode = options.mode();
     const decision = decide({
-      mode: options.mode(),
+      mode,
       purpose: request.purpose,
       wantsOwnPath: request.client?.nodeClass !== undefined && options.wantsOwnPath(request.client.nodeClass),
       file: { path: located.path, rel: located.rel, category },
@@ -143,7 +144,8 @@ export class Lookup {
       ...(copy === null && { cacheState: options.cacheState() }),
       limit: options.limit(),
     });
-    return { ...usable, located: { ...located, category }, source, job, decision };
+    const isCacheAway = decision.reason === 'OFF' && mode !== 'off';
+    return { ...usable, located: { ...located, category }, source, job, decision, isCacheAway };
   }
 
   /** The source's answer comes too late for this client. Its consequences are not lost. */

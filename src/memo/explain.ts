@@ -15,7 +15,7 @@ export async function explain(
   const shared = (await layer?.explain(ns, key)) ?? null;
   const none = { ...nothing, shared };
   const { existing: store } = opened;
-  if (!store) return { ...none, ...missed('nothing is stored, or the cache disk is away') };
+  if (!store) return { ...none, ...missed(opened.whyNone) };
   store.flush();
   const entry = store.entries.find(ns, key);
   if (!entry) return { ...none, ...withShared(missed('no such result is kept: it was never stored, or it has left'), shared) };

@@ -59,6 +59,13 @@ export class Opened implements AsyncDisposable {
     return this.#store ?? (existsSync(join(this.#deps.dir, 'memo.db')) ? this.#open() : null);
   }
 
+  /** Why `existing` is null. */
+  get whyNone(): string {
+    const { dir, state } = this.#deps;
+    if (state() === 'away') return 'the cache disk is away';
+    return existsSync(join(dir, 'memo.db')) ? "the results cannot be opened; see the daemon's log" : 'nothing is stored';
+  }
+
   /** The store, if it is open. */
   get open(): Store | null {
     return this.#store;

@@ -127,7 +127,11 @@ interface Examined {
   item: WarmItem;
 }
 
-function describe(item: string, { located, entry, source, copy, decision }: Examination, job: CopyInProgress | null): WarmItem {
+function describe(
+  item: string,
+  { located, entry, source, copy, decision, isCacheAway }: Examination,
+  job: CopyInProgress | null,
+): WarmItem {
   const ready = decision.serve === 'copy';
   const size = ready && copy ? copy.source.size : source.state === 'present' ? source.fingerprint.size : null;
   const message = 'why' in source && !ready ? source.why : null;
@@ -136,7 +140,7 @@ function describe(item: string, { located, entry, source, copy, decision }: Exam
   const pinned = entry?.pinned ?? false;
   const view = job?.view() ?? null;
   const { reason } = decision;
-  const { word, says } = reasonTerm(reason, view?.state === 'queued' || view?.state === 'running');
+  const { word, says } = reasonTerm(reason, view?.state === 'queued' || view?.state === 'running', isCacheAway);
   return { item, path, tier, reason, word, why: says, ready, pinned, size, job: view, message };
 }
 

@@ -46,6 +46,16 @@ describe('lookup', () => {
     expect(out).toContain('the source does not answer; the copy is used');
   });
 
+  test('says which of both it is: a mode of off, or the disk of the cache', async () => {
+    const why = 'the cache disk is away';
+    await using daemon = await startFakeDaemon({
+      'POST /api/lookup': () => ({ ...hit, path: '/mnt/a', tier: 'nas', reason: 'OFF', leaseMs: 0 }),
+      'GET /api/cache/explain': () => ({ now: { reason: 'OFF', path: '/mnt/a', word: 'cache away', why } }),
+    });
+    const { out } = await runCli(['lookup', '/mnt/a'], { stateDir: daemon.stateDir });
+    expect(out).toContain(`OFF  ${why}`);
+  });
+
   test('asks by category and name', async () => {
     await using daemon = await startFakeDaemon({ 'POST /api/lookup': () => hit });
     await runCli(['lookup', 'loras/SDXL/a.safetensors'], { stateDir: daemon.stateDir, cwd });

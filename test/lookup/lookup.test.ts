@@ -86,6 +86,22 @@ describe('modes', () => {
     expect((await rig.ask(path)).path).toBe(copy);
   });
 
+  test('nobody could tell a cache disk that is away from a mode that is off', async () => {
+    const rig = createLookupRig();
+    const { path } = rig.source('checkpoints/a.safetensors', MiB);
+    rig.sources.mode = 'off';
+    const [off] = (await rig.warmer.warm({ paths: [path], check: true })).items;
+    rig.sources.mode = 'read-write';
+    vi.spyOn(rig.tier, 'state').mockReturnValue('away');
+    const [away] = (await rig.warmer.warm({ paths: [path], check: true })).items;
+    expect([off?.reason, away?.reason]).toEqual(['OFF', 'OFF']);
+    expect([off?.word, away?.word]).toEqual(['off', 'cache away']);
+    expect([off?.why, away?.why]).toEqual([
+      expect.stringContaining('autocached mode'),
+      expect.stringContaining('disk is away'),
+    ]);
+  });
+
   test('read-only uses copies and makes none', async () => {
     const { rig, path, copy } = await withCopy();
     rig.sources.mode = 'read-only';

@@ -208,10 +208,13 @@ describe('modes', () => {
   });
 
   test('while the disk is away everything is a miss; when it is back, it is found', async () => {
-    const { world, events, put, get } = createMemo();
+    const { memo, world, events, put, get } = createMemo();
+    const whyNot = async () => (await memo.manage.explain('n', keyOf(1))).why;
+    expect(await whyNot()).toBe('nothing is stored');
     await put(keyOf(1), 'x');
     world.state = 'away';
     events.emit('cache-disk', { dir: '/cache', state: 'away' });
+    expect(await whyNot()).toBe('the cache disk is away');
     expect((await get(keyOf(1))).state).toBe('miss');
     expect(await put(keyOf(2), 'y')).toMatchObject({ stored: false, reason: 'READ_ONLY' });
     world.state = 'here';

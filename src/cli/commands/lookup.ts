@@ -40,10 +40,13 @@ export function addLookup(program: Command, run: Run): void {
         const client = await clientOf(session);
         const answers: LookupAnswer[] = [];
         for (const file of files) answers.push(await client.lookup(await requestFor(file, { ...options, cwd: session.cwd })));
+        // The mode and the disk of the cache have one reason.
+        const off = answers.find(({ reason }) => reason === 'OFF');
+        const whyOff = off && (await client.explain(off.path)).now.why;
         const failed = answers.some(({ reason }) => failures.has(reason));
         return {
           data: answers.length === 1 ? answers[0] : answers,
-          page: (look) => answers.map((answer) => page(answer, look)).join('\n'),
+          page: (look) => answers.map((answer) => page(answer, look, whyOff)).join('\n'),
           exitCode: failed ? exitCodes.failed : exitCodes.done,
         };
       }),
@@ -65,8 +68,9 @@ async function requestFor(file: string, { cwd, purpose, wait }: Options & { cwd:
   };
 }
 
-function page({ path, tier, reason, leaseMs, job }: LookupAnswer, look: Look): string {
-  const lines = [plain(path), `  ${look.paint('bold', reason)}  ${reasonTerm(reason, job !== null).says}`];
+function page({ path, tier, reason, leaseMs, job }: LookupAnswer, look: Look, whyOff: string | undefined): string {
+  const why = (reason === 'OFF' && whyOff) || reasonTerm(reason, job !== null).says;
+  const lines = [plain(path), `  ${look.paint('bold', reason)}  ${why}`];
   const where = tier ? [`on ${tier}`] : [];
   if (leaseMs > 0) where.push(`stays there for at least ${formatDuration(leaseMs)}`);
   if (where.length > 0) lines.push(`  ${where.join(', ')}`);

@@ -59,7 +59,7 @@ export function lookupRoutes(app: FastifyInstance, services: LookupServices): vo
     const path = asked.path ?? examination?.located.path ?? '';
     const reason = examination?.decision.reason ?? 'BYPASS_UNKNOWN_ROOT';
     const isMissing = !entry && examination?.source.state !== 'present';
-    const { word, says } = reasonTerm(reason, examination?.job != null);
+    const { word, says } = reasonTerm(reason, examination?.job != null, examination?.isCacheAway);
     const serve = examination?.decision.serve === 'copy' ? examination.copy?.path : undefined;
     return {
       path,
