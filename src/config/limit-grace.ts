@@ -1,16 +1,20 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Leaving } from '../api/api.ts';
+import type { ConfigChange, Leaving } from '../api/api.ts';
 import { costText } from '../core/format.ts';
 import type { LoadedConfig } from './config.ts';
-import { fields, keys } from './keys.ts';
-import type { Amount, Setting } from './types.ts';
+import { fields, shortName } from './keys.ts';
+import type { Config, Setting } from './types.ts';
+
+type Limit = 'limit' | 'memoLimit' | 'memoItems';
 
 export interface LimitGraceOptions {
+  field: Limit;
   /** How long a lower limit waits, ms. */
   graceMs: number;
-  leavingUnder(limit: Amount): Promise<Leaving>;
-  /** The time is over: the file counts in full. */
-  onOver(loaded: LoadedConfig): void;
+  /** The cost of the limit of these settings as `costText`; null when nothing leaves for it. */
+  costOf(asked: Pick<Config, Limit>): string | null | Promise<string | null>;
+  /** The time is over: to admit the file again. */
+  onOver(): void;
 }
 
 interface Held {
@@ -21,11 +25,9 @@ interface Held {
   timer: NodeJS.Timeout;
 }
 
-const { name } = keys.limit;
-
 /**
- * A limit lowered in a file waits a while if copies must leave for it: a typo must not empty the cache. The rest of the file
- * counts at once.
+ * A limit lowered in a file waits a while if copies or results must leave for it: a typo must not empty the cache. The rest of the
+ * file counts at once.
  */
 export class LimitGrace implements Disposable {
   readonly #options: LimitGraceOptions;
@@ -42,32 +44,29 @@ export class LimitGrace implements Disposable {
 
   /** The file as it counts now: with the limit in force while a lower one waits. */
   async admit(loaded: LoadedConfig, inForce: LoadedConfig): Promise<LoadedConfig> {
-    const { limit } = loaded.config;
-    const isSame = isDeepStrictEqual(limit, this.#held?.loaded.config.limit);
-    const since = (isSame && this.#held?.since) || performance.now();
-    const leaving = isDeepStrictEqual(limit, inForce.config.limit) ? null : await this.#options.leavingUnder(limit);
+    const { field, costOf, graceMs, onOver } = this.#options;
+    const asked = loaded.config[field];
+    const held = this.#held;
+    const since = held && isDeepStrictEqual(asked, held.loaded.config[field]) ? held.since : performance.now();
+    const isLeft = isDeepStrictEqual(asked, inForce.config[field]);
+    const cost = isLeft ? null : await costOf({ ...inForce.config, [field]: asked });
     this[Symbol.dispose]();
-    if (!leaving || leaving.copies === 0) return loaded;
-    const { graceMs, onOver } = this.#options;
-    const left = Math.max(0, graceMs - (performance.now() - since));
-    const over = () => {
-      this[Symbol.dispose]();
-      onOver(loaded);
-    };
-    const timer = setTimeout(over, left).unref();
-    this.#held = { loaded, since, timer, warning: warningOf([limitIn(loaded)], leaving, graceMs) };
-    const settings = loaded.settings.map((setting) => (setting.key === name ? limitIn(inForce) : setting));
-    return { ...loaded, config: { ...loaded.config, limit: inForce.config.limit }, settings };
+    const left = graceMs - (performance.now() - since);
+    if (cost === null || left <= 0) return loaded;
+    const warning = warningText([settingIn(loaded, field)], cost, graceMs);
+    this.#held = { loaded, since, warning, timer: setTimeout(onOver, left).unref() };
+    return withLimitOf(inForce, loaded, field);
   }
 
-  /** The copies that a limit would evict; none leave. */
-  leavingUnder(limit: Amount): Promise<Leaving> {
-    return this.#options.leavingUnder(limit);
+  /** The files as they count with a change made at runtime: the limit that waits ends its waiting if the change names it. */
+  overridden(change: ConfigChange, inForce: LoadedConfig): LoadedConfig {
+    const { field } = this.#options;
+    return this.#held && shortName(field) in change ? withLimitOf(this.#held.loaded, inForce, field) : inForce;
   }
 
-  /** The file whose limit waits. */
-  get waiting(): LoadedConfig | null {
-    return this.#held?.loaded ?? null;
+  /** Such a change was made. */
+  end(change: ConfigChange): void {
+    if (shortName(this.#options.field) in change) this[Symbol.dispose]();
   }
 
   [Symbol.dispose](): void {
@@ -76,16 +75,24 @@ export class LimitGrace implements Disposable {
   }
 }
 
-function limitIn({ settings }: LoadedConfig): Setting {
-  return settings[fields.indexOf('limit')] as Setting;
+function settingIn({ settings }: LoadedConfig, field: Limit): Setting {
+  return settings[fields.indexOf(field)] as Setting;
 }
 
-/** The cost of settings once they count. */
-export function warningOf(
-  settings: readonly Pick<Setting, 'key' | 'value' | 'from'>[],
-  leaving: Leaving,
-  graceMs: number,
-): string {
+/** A file with one limit of another one. */
+function withLimitOf(other: LoadedConfig, loaded: LoadedConfig, field: Limit): LoadedConfig {
+  const settings = loaded.settings.with(fields.indexOf(field), settingIn(other, field));
+  return { ...loaded, config: { ...loaded.config, [field]: other.config[field] }, settings };
+}
+
+/** The cost of settings once they count, to copies. */
+export function warningOf(settings: readonly Named[], leaving: Leaving, graceMs: number): string {
+  return warningText(settings, costText(leaving), graceMs);
+}
+
+type Named = Pick<Setting, 'key' | 'value' | 'from'>;
+
+function warningText(settings: readonly Named[], cost: string, graceMs: number): string {
   const named = settings.map(({ key, value, from }) => `${key}=${value} (${from})`).join(' and ');
-  return `${named} ${costText(leaving)} after ${Math.round(graceMs / 1000)} s; set it back to keep them`;
+  return `${named} ${cost} after ${Math.round(graceMs / 1000)} s; set it back to keep them`;
 }

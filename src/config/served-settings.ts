@@ -1,14 +1,15 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ConfigChange, ConfigValue, Leaving, LeavingResults } from '../api/api.ts';
+import { costText, resultCostText } from '../core/format.ts';
 import type { Medium, Mode } from '../core/types.ts';
 import type { Events } from '../runtime/events.ts';
 import { adjustLog, type Log } from '../runtime/log.ts';
 import { Serial } from '../runtime/serial.ts';
 import { type LoadedConfig, parseChange } from './config.ts';
 import { keys } from './keys.ts';
-import { LimitGrace, type LimitGraceOptions } from './limit-grace.ts';
+import { LimitGrace } from './limit-grace.ts';
 import { LiveSettings, type SavedSettings } from './live-settings.ts';
-import type { Config } from './types.ts';
+import type { Amount, Config } from './types.ts';
 import { watchConfig } from './watch.ts';
 
 export interface ServedSettingsDeps {
@@ -36,7 +37,8 @@ export class ServedSettings implements AsyncDisposable {
   /** Files are taken over in turn: weighing a lower limit takes time. */
   readonly #turns = new Serial();
   #newest: LoadedConfig | null = null;
-  #grace: LimitGrace | null = null;
+  readonly #graces: LimitGrace[] = [];
+  #copiesUnder: ((limit: Amount) => Promise<Leaving>) | null = null;
   #resultsUnder: ((limits: MemoLimits) => LeavingResults) | null = null;
   /** The warnings of the last change. */
   #told: string[] = [];
@@ -75,25 +77,35 @@ export class ServedSettings implements AsyncDisposable {
 
   /** Settings of the files that are not in force, one line each, with the reason. */
   get warnings(): string[] {
-    const waiting = this.#grace?.warning ?? null;
-    return waiting === null ? this.#live.warnings : [...this.#live.warnings, waiting];
+    return [...this.#live.warnings, ...this.#graces.flatMap(({ warning }) => warning ?? [])];
   }
 
   /** A file's lower limit then waits `graceMs` if copies must leave for it. @param leavingUnder the copies that would leave */
-  guardLimit(leavingUnder: LimitGraceOptions['leavingUnder'], graceMs = 60_000): void {
-    const onOver = (loaded: LoadedConfig) => this.#take(() => this.#live.reload(loaded));
-    this.#grace = new LimitGrace({ leavingUnder, graceMs, onOver });
+  guardLimit(leavingUnder: (limit: Amount) => Promise<Leaving>, graceMs = 60_000): void {
+    this.#copiesUnder = leavingUnder;
+    const costOf = async ({ limit }: Pick<Config, 'limit'>) => {
+      const leaving = await leavingUnder(limit);
+      return leaving.copies === 0 ? null : costText(leaving);
+    };
+    this.#graces.push(new LimitGrace({ field: 'limit', graceMs, costOf, onOver: this.#admitAgain }));
   }
 
   /** The copies that a change would evict, null when it does not touch the limit. Changes nothing. @throws CacheError BAD_CONFIG */
   async leavingAfter(change: ConfigChange): Promise<Leaving | null> {
     const { limit } = parseChange(change, this.#live.loaded.context);
-    return (limit && (await this.#grace?.leavingUnder(limit))) ?? null;
+    return (limit && (await this.#copiesUnder?.(limit))) ?? null;
   }
 
-  /** @param leavingUnder the results that would leave under other limits */
-  guardResults(leavingUnder: (limits: MemoLimits) => LeavingResults): void {
+  /** The same for the limits of results. @param leavingUnder the results that would leave under other limits */
+  guardResults(leavingUnder: (limits: MemoLimits) => LeavingResults, graceMs = 60_000): void {
     this.#resultsUnder = leavingUnder;
+    const costOf = (asked: MemoLimits) => {
+      const leaving = leavingUnder(asked);
+      return leaving.results === 0 ? null : resultCostText(leaving);
+    };
+    for (const field of ['memoLimit', 'memoItems'] as const) {
+      this.#graces.push(new LimitGrace({ field, graceMs, costOf, onOver: this.#admitAgain }));
+    }
   }
 
   /** The results that a change would remove, null when it does not touch their limits. Changes nothing. @throws CacheError BAD_CONFIG */
@@ -114,9 +126,12 @@ export class ServedSettings implements AsyncDisposable {
   /** @throws CacheError BAD_CONFIG with every problem; then nothing has changed. */
   change(change: ConfigChange): void {
     this.#take(() => {
-      const waiting = 'limit' in change ? this.#grace?.waiting : null;
-      const changed = this.#live.change(change, waiting ?? undefined);
-      if (waiting) this.#grace?.[Symbol.dispose]();
+      const { loaded } = this.#live;
+      const changed = this.#live.change(
+        change,
+        this.#graces.reduce((file, grace) => grace.overridden(change, file), loaded),
+      );
+      for (const grace of this.#graces) grace.end(change);
       return changed;
     });
   }
@@ -132,7 +147,7 @@ export class ServedSettings implements AsyncDisposable {
     const end = await this.#watching?.catch(() => null);
     await end?.();
     await this.#turns.settled();
-    this.#grace?.[Symbol.dispose]();
+    for (const grace of this.#graces) grace[Symbol.dispose]();
   }
 
   async #watch(): Promise<() => Promise<void>> {
@@ -151,13 +166,19 @@ export class ServedSettings implements AsyncDisposable {
     try {
       const admitted = await this.#turns.run(async () => {
         if (this.#newest !== loaded) return null;
-        return this.#grace ? this.#grace.admit(loaded, this.#live.loaded) : loaded;
+        let admitted = loaded;
+        for (const grace of this.#graces) admitted = await grace.admit(admitted, this.#live.loaded);
+        return admitted;
       });
       if (admitted) this.#take(() => this.#live.reload(admitted));
     } catch (error) {
       this.#refuse(error);
     }
   }
+
+  readonly #admitAgain = () => {
+    if (this.#newest) void this.#admit(this.#newest);
+  };
 
   #refuse(error: unknown): void {
     this.#take(() => {

@@ -2,12 +2,12 @@ import { lstatSync, readdirSync } from 'node:fs';
 import { opendir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { meaningOf } from '../runtime/errnos.ts';
-import { isSkippedName } from '../weights/extensions.ts';
+import { isByItself } from '../weights/extensions.ts';
 import type { PosixTier } from './tier.ts';
 
 /** The files in one directory of a tier that have no proof of ours: programs put them there, or made them their own. */
 export function foreignFilesIn(tier: PosixTier, directory: string): string[] {
-  const files = entriesOf(directory).filter((entry) => entry.isFile() && !isSkippedName(entry.name));
+  const files = entriesOf(directory).filter((entry) => entry.isFile() && !isByItself(entry.name));
   if (files.length === 0) return [];
   const proofs = new Set(entriesOf(dirname(tier.manifestPathOf(join(directory, 'any')))).map(({ name }) => name));
   return files.flatMap(({ name }) =>

@@ -74,7 +74,15 @@ export function isLitter(name: string): boolean {
 
 /** Names that no model has: hidden ones, unfinished downloads, the litter of operating systems and NAS boxes. */
 export function isSkippedName(name: string): boolean {
-  return name.startsWith('.') || isUnfinishedName(name) || isLitter(name);
+  return name.startsWith('.') || isByItself(name);
+}
+
+/** Attributes that macOS keeps beside a file, and files that NFS and FUSE keep while a program has them open. */
+const kept = /^\.(_|nfs[0-9a-f]{8}|fuse_hidden)/i;
+
+/** True for files that come and go by themselves: nobody misses them. Hidden ones may be settings that a program keeps. */
+export function isByItself(name: string): boolean {
+  return isUnfinishedName(name) || isLitter(name) || kept.test(name);
 }
 
 function isUnfinishedName(name: string): boolean {

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { runCli } from '../cli/run-cli.ts';
@@ -117,6 +117,18 @@ describe('what a node writes beside a copy', () => {
     expect(await cli('bring-back', '--yes')).toMatchObject({ code: 0 });
     expect(readFileSync(at('previews/small/a.png'), 'utf8')).toBe('picture');
     expect(await listed()).toEqual([]);
+  }, 90_000);
+
+  test('with a hidden name was not noticed; what systems leave by themselves still is not', async () => {
+    const { warm, write, listed, cli, at } = await arrange({ texts: {} });
+    await warm();
+    for (const name of ['._a.safetensors', '.nfs000000000001', '.DS_Store', '.a.json.part', '.a.json'])
+      await write(name, 'kept');
+    await vi.waitFor(async () => expect(await listed()).toHaveLength(1), { ...soon(), timeout: 40_000 });
+    expect(await cli('bring-back', '--yes')).toMatchObject({ code: 0 });
+    expect(readFileSync(at('.a.json'), 'utf8')).toBe('kept');
+    const brought = readdirSync(at('.')).filter((name) => name.startsWith('.'));
+    expect(brought).toEqual(['.a.json']);
   }, 90_000);
 
   test('over a note replaces the note at its source, unless that has changed meanwhile', async () => {

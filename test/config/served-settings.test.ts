@@ -84,6 +84,36 @@ test('a limit under which all copies stay counts at once', async () => {
   expect(await edit('AUTOCACHE_LIMIT=4GiB\n')).toEqual({ changed: ['AUTOCACHE_LIMIT'], warnings: [] });
 });
 
+test('fewer results wait too, each limit on its own, and a request ends only the wait of its own', async () => {
+  const { env, edit, next, settings } = await served({ graceMs: hour });
+  settings.guardResults(({ memoItems, memoLimit }) => {
+    const isLess = memoItems < 10_000 || (memoLimit.kind === 'bytes' && memoLimit.bytes < 2 ** 30);
+    return { results: isLess ? 7 : 0, of: 9, bytes: 2 ** 20 };
+  }, hour);
+  const { memoLimit, memoItems } = settings.current;
+  const cost = 'frees 1 MiB, removes 7 of 9 results after 3600 s; set it back to keep them';
+  const items = `AUTOCACHE_MEMO_ITEMS=2 (${env}) ${cost}`;
+  expect(await edit('AUTOCACHE_MEMO_LIMIT=1MiB\nAUTOCACHE_MEMO_ITEMS=2\nAUTOCACHE_MODE=off\n')).toEqual({
+    changed: ['AUTOCACHE_LIMIT', 'AUTOCACHE_MODE'],
+    warnings: [`AUTOCACHE_MEMO_LIMIT=1MiB (${env}) ${cost}`, items],
+  });
+  expect(settings.current).toMatchObject({ memoLimit, memoItems, mode: 'off' });
+  settings.change({ memo_limit: '3MiB' });
+  expect(await next()).toEqual({ changed: ['AUTOCACHE_MEMO_LIMIT'], warnings: [items] });
+  expect(settings.current).toMatchObject({ memoLimit: { kind: 'bytes', bytes: 3 * 2 ** 20 }, memoItems });
+});
+
+test('a lower number of results counts when its time is over', async () => {
+  const { edit, next, settings } = await served({ graceMs: 300 });
+  settings.guardResults(() => ({ results: 1, of: 9, bytes: 1 }), 300);
+  expect(await edit('AUTOCACHE_LIMIT=2GiB\nAUTOCACHE_MEMO_ITEMS=2\n')).toMatchObject({
+    changed: [],
+    warnings: [expect.any(String)],
+  });
+  expect(await next()).toEqual({ changed: ['AUTOCACHE_MEMO_ITEMS'], warnings: [] });
+  expect(settings.current.memoItems).toBe(2);
+});
+
 test('a limit that is changed by a request meanwhile counts instead, also over a restart', async () => {
   const { edit, next, limit, settings, open } = await served({ graceMs: hour });
   await edit('AUTOCACHE_LIMIT=1GiB\nAUTOCACHE_MODE=off\n');
