@@ -9,9 +9,9 @@ import { CacheError } from '../core/errors.ts';
 import { asWriteError, writeError } from '../sources/io-errors.ts';
 import { dropPartial } from '../tiers/partial.ts';
 import { publish } from '../tiers/publish.ts';
-import { damaged, openOrigin } from './copy-from-tier.ts';
 import type { CopyHooks } from './each-block.ts';
 import type { CompressOrder, CopyReport } from './messages.ts';
+import { damaged, openOrigin } from './origin.ts';
 import { createAnew } from './partial-file.ts';
 import { assertReadsBack } from './read-back.ts';
 

@@ -1,16 +1,15 @@
-import { closeSync, fstatSync, openSync } from 'node:fs';
+import { closeSync } from 'node:fs';
 import { CompressedFile } from '../codec/compressed-file.ts';
-import { CacheError, sentenceOf } from '../core/errors.ts';
-import { readSmallFileSync } from '../runtime/small-file.ts';
+import { sentenceOf } from '../core/errors.ts';
 import { readableFile } from '../sources/drivers/posix/readable-file.ts';
 import { asWriteError } from '../sources/io-errors.ts';
-import { fitsSeal, type Manifest, mostProofBytes, parseManifest } from '../tiers/manifest.ts';
 import { dropPartial } from '../tiers/partial.ts';
 import { publish } from '../tiers/publish.ts';
 import { type BlockReader, compressedReader, localReader } from './block-readers.ts';
 import { CopyHashes } from './copy-hashes.ts';
 import { type CopyHooks, eachBlock } from './each-block.ts';
 import type { CopyReport, OriginCopy, RestoreOrder } from './messages.ts';
+import { damaged, fromOrigin, openOrigin } from './origin.ts';
 import { PartialFile } from './partial-file.ts';
 import { assertReadsBack } from './read-back.ts';
 
@@ -39,22 +38,6 @@ export async function copyFromTier(order: RestoreOrder, hooks: CopyHooks): Promi
     }
   } finally {
     dropPartial(temp);
-  }
-}
-
-/** Opens a copy for reading, with its proof. @throws CacheError CORRUPT when it does not match its seal */
-export function openOrigin({ path, manifestPath, seal, hash }: OriginCopy): { fd: number; proof: Manifest } {
-  const [fd, proof] = fromOrigin(() => [
-    openSync(path, 'r'),
-    parseManifest(readSmallFileSync(manifestPath, mostProofBytes).toString('utf8')),
-  ]);
-  try {
-    if (proof?.hash !== hash || !fitsSeal(fstatSync(fd, { bigint: true }), seal))
-      throw damaged('it has changed since it was sealed');
-    return { fd, proof };
-  } catch (error) {
-    closeSync(fd);
-    throw error;
   }
 }
 
@@ -90,20 +73,6 @@ function readerOf(fd: number, { path, form }: OriginCopy, end: number): BlockRea
     },
     close: reader.close,
   };
-}
-
-/** Any failure here is the origin's fault, never the source's. */
-function fromOrigin<T>(call: () => T): T {
-  try {
-    return call();
-  } catch (error) {
-    throw damaged(sentenceOf(error), error);
-  }
-}
-
-/** The error for a damaged origin. */
-export function damaged(why: string, cause?: unknown): CacheError {
-  return new CacheError('CORRUPT', why, { cause });
 }
 
 /** The same hooks, with a clock that counts the time spent waiting for turns, ms. */

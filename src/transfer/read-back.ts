@@ -1,7 +1,6 @@
 import { closeSync, fstatSync, openSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { ChunkHash, chunkSize } from '../codec/chunk-hash.ts';
-import { CompressedFile } from '../codec/compressed-file.ts';
 import { hashableMemory } from '../codec/xxh3-kernel.ts';
 import { CacheError, messageOf } from '../core/errors.ts';
 import type { Form } from '../core/types.ts';
@@ -130,6 +129,8 @@ async function readChunk(
 }
 
 async function decodeBack({ fd }: OpenCopy, { onBytes, afterStep }: ReadBackHooks): Promise<ReadBack> {
+  // Imported with the first compressed copy: most threads that check copies meet none.
+  const { CompressedFile } = await import('../codec/compressed-file.ts');
   const hash = await ChunkHash.create();
   let done = 0;
   let broken: ReadBack['broken'] = null;

@@ -10,8 +10,6 @@ import { publish } from '../tiers/publish.ts';
 import { touch } from '../tiers/touch-shell.ts';
 import { type BlockReader, localReader, sourceReader } from './block-readers.ts';
 import { cloneDuplicate, cloneFile, leastCloned } from './clone-duplicate.ts';
-import { compressCopy } from './compress-copy.ts';
-import { copyFromTier } from './copy-from-tier.ts';
 import { CopyHashes } from './copy-hashes.ts';
 import { assertWanted, type CopyHooks, eachBlock } from './each-block.ts';
 import { linkDuplicate } from './link-duplicate.ts';
@@ -48,10 +46,11 @@ export async function runCopyJob(order: JobOrder, hooks: CopyHooks, driver = dri
       return copySource(order, hooks, driver(order));
     case 'link':
       return linkDuplicate(order, hooks, driver(order));
+    // The codec is imported with the first order that needs it: most copies are plain.
     case 'restore':
-      return copyFromTier(order, hooks);
+      return (await import('./copy-from-tier.ts')).copyFromTier(order, hooks);
     case 'compress':
-      return compressCopy(order, hooks);
+      return (await import('./compress-copy.ts')).compressCopy(order, hooks);
   }
 }
 
