@@ -87,9 +87,10 @@ class QueueLook implements Disposable {
     const prompts = queuedPrompts(queue);
     const fresh = prompts.filter(({ promptId }) => !this.#seen.has(promptId));
     this.#seen = new Set(prompts.map(({ promptId }) => promptId));
-    for (const prompt of fresh) {
-      await onPrompt(prompt).catch((err: unknown) => log.debug({ err, prompt: prompt.promptId }, 'a prompt cannot be read'));
-    }
+    const told = fresh.map((prompt) =>
+      onPrompt(prompt).catch((err: unknown) => log.debug({ err, prompt: prompt.promptId }, 'a prompt cannot be read')),
+    );
+    await Promise.all(told);
   }
 
   async #describe(): Promise<void> {

@@ -171,7 +171,7 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
   if (config.comfyuiUrl !== null) {
     const endWatching = watchComfyuiQueue({
       url: config.comfyuiUrl,
-      onPrompt: ({ document, promptId }) => workflows.prefetch(document, promptId),
+      onPrompt: ({ document, promptId }) => workflows.prefetchUnlessTold(document, promptId),
       onObjectInfo: (info) => workflows.describeNodes(info),
       log,
     });

@@ -14,7 +14,11 @@ import { ns, type Plan } from './plan.ts';
 export interface ExecuteDeps {
   memo: Memo;
   log: Log;
-  workflows: { prefetch(document: unknown, promptId: string | null): Promise<unknown> };
+  workflows: {
+    /** ComfyUI's shim tells of the prompts that it gets. */
+    readonly hasShim: boolean;
+    prefetchUnlessTold(document: unknown, promptId: string): Promise<void>;
+  };
 }
 
 /** A prompt on its way to ComfyUI. */
@@ -95,9 +99,9 @@ async function runInComfyui(
 ): Promise<{ promptId: string; outputs: NodeOutputs; refused: readonly string[] }> {
   let promptId: string = randomUUID();
   const prefetching = workflows
-    .prefetch({ prompt }, promptId)
+    .prefetchUnlessTold({ prompt }, promptId)
     .catch((error: unknown) => log.debug({ why: messageOf(error) }, 'the models of a prompt are not prefetched'));
-  await bounded(prefetching, prefetchMs);
+  if (!workflows.hasShim) await bounded(prefetching, prefetchMs);
   try {
     const result = await runPrompt(server, {
       prompt: text,

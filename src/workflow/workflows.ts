@@ -4,7 +4,7 @@ import type { Log } from '../runtime/log.ts';
 import { Serial } from '../runtime/serial.ts';
 import { findModels, type ModelName, withItems } from './find-models.ts';
 import type { Learned } from './learned.ts';
-import { SparedNodes } from './spared-nodes.ts';
+import { ToldPrompts } from './told-prompts.ts';
 import type { Analysis, ModelUse } from './types.ts';
 
 export interface WorkflowsDeps {
@@ -26,13 +26,16 @@ export interface WorkflowsDeps {
   };
 }
 
+/** The shim tells of a prompt when ComfyUI has accepted it, ms. */
+const shimMs = 5000;
+
 /** Finds the models of workflows, and has them copied before ComfyUI asks for them. */
 export class Workflows {
   readonly #deps: WorkflowsDeps;
   #objectInfo: unknown = null;
   /** Prefetches take turns, so that the copies of a later prompt are queued behind those of an earlier one. */
   readonly #turns = new Serial();
-  readonly #spared = new SparedNodes();
+  readonly #told = new ToldPrompts();
 
   constructor(deps: WorkflowsDeps) {
     this.#deps = deps;
@@ -62,9 +65,10 @@ export class Workflows {
    */
   prefetch(document: unknown, promptId: string | null): Promise<PrefetchAnswer> {
     const { learned, warmer, log } = this.#deps;
+    if (promptId !== null) this.#told.hear(promptId, document);
     return this.#turns.run(async () => {
       if (promptId !== null) learned.expect(promptId, document);
-      const found = await this.#find(promptId === null ? document : this.#spared.of(promptId, document));
+      const found = await this.#find(promptId === null ? document : this.#told.of(promptId, document));
       const isOpened = ({ switchedOff, opensItself, classType }: ModelUse) =>
         !switchedOff && !opensItself && !this.#deps.options.wantsOwnPath(classType);
       const analysis = { ...found, models: found.models.filter(isOpened) };
@@ -80,6 +84,20 @@ export class Workflows {
         log.info({ prompt: promptId, model: name, word, why }, 'a model is not prefetched');
       return { jobs: items.flatMap(({ job }) => job ?? []), models };
     });
+  }
+
+  /** Whether prompts come with a shim's word: then it is told of them by the one who knows which nodes will run. */
+  get hasShim(): boolean {
+    return this.#told.hasShim;
+  }
+
+  /**
+   * The same for a prompt that ComfyUI has or will have in its queue. Its shim knows more, and goes first where there is one.
+   * @throws CacheError BAD_REQUEST when the document cannot be read
+   */
+  async prefetchUnlessTold(document: unknown, promptId: string): Promise<void> {
+    await this.#told.wait(promptId, shimMs);
+    if (!this.#told.has(promptId)) await this.prefetch(document, promptId);
   }
 
   /** ComfyUI runs this prompt: its loads teach, those before this too. @throws CacheError BAD_REQUEST when it cannot be read */

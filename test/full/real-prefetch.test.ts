@@ -4,6 +4,7 @@ import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, test, vi } from 'vitest';
 import { lapse } from '../helpers/leases.ts';
 import { baseOf, checkout, names, realDaemon, startReal } from '../helpers/real-comfyui.ts';
+import { realMemo, wholePrompt } from '../helpers/real-memo.ts';
 
 /** A node that tells how many providers of cached outputs ComfyUI knows while it runs. */
 const pack = `
@@ -93,6 +94,42 @@ describe.skipIf(!checkout)('a real ComfyUI has only that copied which its prompt
     expect(outputs['told']?.text).toEqual(['0']);
     await until(2);
     expect((await copied()).slice(before.length).map(({ which }) => which)).toEqual([2]);
+  });
+
+  test('not the encoder of texts that are kept, although it was evicted and ComfyUI has restarted', async () => {
+    const { installed, client, start, kept, root } = await realMemo({ mode: 'text', disk: 'hdd' });
+    if (!client) throw new Error('there is no daemon');
+    const encoder = join(root, 'text_encoders', 'clip_l.safetensors');
+    const jobs = async () => (await client.jobs()).jobs.map(({ path }) => path);
+    const idle = () =>
+      vi.waitFor(
+        async () =>
+          expect((await client.jobs()).jobs.filter(({ state }) => state === 'queued' || state === 'running')).toEqual([]),
+        { timeout: 120_000 },
+      );
+    {
+      await using server = await start();
+      await server.run(wholePrompt());
+      await kept(2);
+      await idle();
+    }
+    expect(await jobs()).toContain(encoder);
+    await lapse(client, encoder);
+    await client.evict({ paths: [encoder] });
+    const before = await jobs();
+    await using server = await start();
+    await server.run(wholePrompt());
+    const log = () => stripVTControlCharacters(readFileSync(join(baseOf(installed.dir), 'comfyui.log'), 'utf8'));
+    await vi.waitFor(() => expect(log()).toContain('clip_l.safetensors is not needed'), { timeout: 60_000 });
+    await idle();
+    expect(await jobs()).toEqual(before);
+    const { entries } = await client.entries({ cached: true });
+    expect(entries.map(({ path }) => path)).not.toContain(encoder);
+    // A text that is not kept needs it.
+    await server.run(wholePrompt({ text: 'a horse' }));
+    await vi.waitFor(async () => expect((await jobs()).filter((path) => path === encoder)).toHaveLength(2), {
+      timeout: 60_000,
+    });
   });
 
   test('and its log says that the daemon answers and what a node waits for, nothing else', async () => {

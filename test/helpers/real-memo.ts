@@ -65,12 +65,15 @@ interface Options {
   /** Of AUTOCACHE_MEMO_COMFYUI; null = a ComfyUI without the shim. */
   mode: string | null;
   flags?: string[];
+  /** What the models lie on. Of an SSD nothing is copied. */
+  disk?: 'ssd' | 'hdd';
 }
 
 /** A ComfyUI with these models and a pack of nodes, which can be started again and again; all ends with the test. */
-export async function realMemo({ mode, flags = [] }: Options) {
+export async function realMemo({ mode, flags = [], disk = 'ssd' }: Options) {
   const installed = new Installed('real-memo', (root) => ({
-    AUTOCACHE_ROOTS: `${root}=ssd`,
+    AUTOCACHE_ROOTS: `${root}=${disk}`,
+    AUTOCACHE_MIN_SIZE: '1KiB',
     AUTOCACHE_LIMIT: '1GiB',
     ...(mode !== null && { AUTOCACHE_MEMO_COMFYUI: mode }),
   }));

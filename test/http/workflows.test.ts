@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { runDaemon } from '../helpers/daemon.ts';
 import { patience } from '../helpers/patience.ts';
+import { createServices } from '../helpers/services.ts';
 import { prompt, switched } from '../workflow/documents.ts';
 
 const base = 'checkpoints/base.safetensors';
@@ -201,5 +202,30 @@ test('no copy is made of a model that only kept outputs need, whoever names the 
     client: null,
   });
   expect(reason).toBe('QUEUED');
-  expect((await client.prefetch({ ...body, promptId: 'p2' })).models.map(({ name }) => name)).toContain('gemma.safetensors');
+  expect((await client.prefetch({ ...body, promptId: 'other' })).models.map(({ name }) => name)).toContain('gemma.safetensors');
+});
+
+test('a prompt that somebody else names first waits for the word of the shim, where there is one', async () => {
+  const { services, workflows } = createServices();
+  const document = {
+    prompt: prompt({
+      '1': ['UNETLoader', { unet_name: 'a.safetensors' }],
+      '9': ['PreviewAny', { source: ['1', 0] }],
+    }),
+  };
+  const prefetch = vi.spyOn(workflows, 'prefetch');
+  const named = () => prefetch.mock.calls.map(([, id]) => id);
+  expect(services.workflows).toBe(workflows);
+  await workflows.prefetchUnlessTold(document, 'before');
+  expect(named()).toEqual(['before']);
+  const shim = { ...document, client: { app: 'comfyui', pid: 1 } };
+  await workflows.prefetch(shim, 'one');
+  await workflows.prefetchUnlessTold(document, 'one');
+  const waiting = workflows.prefetchUnlessTold(document, 'two');
+  await workflows.prefetch({ ...shim, keptNodes: ['1'] }, 'two');
+  await waiting;
+  expect(named()).toEqual(['before', 'one', 'two']);
+  // The shim may have told an earlier daemon of it.
+  await workflows.prefetchUnlessTold(document, 'three');
+  expect(named()).toEqual(['before', 'one', 'two', 'three']);
 });
