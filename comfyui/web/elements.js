@@ -1,14 +1,33 @@
 /** Elements of a page. Text is set as text, never as markup: names of files come from anywhere. */
 
+/** Control characters and marks of direction, as in `src/core/printable.ts`: with them a name looks like another one. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not be shown
+const steering = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
+
+/** A text for people, with a question mark in the place of each character that steers. */
+export function plain(text) {
+  return String(text).replace(steering, '?');
+}
+
+/** Attributes that people read. */
+const spoken = new Set(['title', 'aria-label', 'alt', 'placeholder']);
+
 /** @param options `class`, `text`, `attributes`, `on` (listeners by event) */
 export function element(tag, options = {}, ...children) {
   const made = document.createElement(tag);
   if (options.class) made.className = options.class;
-  if (options.text !== undefined) made.textContent = options.text;
-  for (const [name, value] of Object.entries(options.attributes ?? {})) made.setAttribute(name, value);
+  if (options.text !== undefined) made.textContent = plain(options.text);
+  for (const [name, value] of Object.entries(options.attributes ?? {}))
+    made.setAttribute(name, spoken.has(name) ? plain(value) : value);
   for (const [event, listener] of Object.entries(options.on ?? {})) made.addEventListener(event, listener);
   made.append(...children);
   return made;
+}
+
+/** Names a button, on the screen and for those who do not see it. */
+export function label(button, text) {
+  button.title = plain(text);
+  button.setAttribute('aria-label', button.title);
 }
 
 /** A button with an icon of the frontend's own font, named for those who do not see it. */
@@ -20,5 +39,6 @@ export function iconButton(icon, label, onClick) {
 
 /** Changes the text only when it differs, so that a reader of the screen is not told the same again. */
 export function setText(target, text) {
-  if (target.textContent !== text) target.textContent = text;
+  const shown = plain(text);
+  if (target.textContent !== shown) target.textContent = shown;
 }

@@ -1,4 +1,4 @@
-import { element, iconButton, setText } from './elements.js';
+import { element, iconButton, label, plain, setText } from './elements.js';
 import { describeModel, formatBytes, nameOf } from './words.js';
 
 /** One model of the workflow: made once, and kept up to date, so that the keyboard stays where it is. */
@@ -29,23 +29,18 @@ export class ModelRow {
     const file = model.name.split('/').pop();
     this.root.dataset.tone = tone;
     setText(this.#name, file);
-    this.#name.title = model.name;
+    this.#name.title = plain(model.name);
     setText(this.#facts, [model.category, model.size === null ? null : formatBytes(model.size)].filter(Boolean).join(', '));
     setText(this.#place, place);
-    this.#place.title = `${model.reason}: ${model.why}`;
+    this.#place.title = plain(`${model.reason}: ${model.why}`);
     setText(this.#detail, detail);
     this.#bar.hidden = percent === null;
     this.#bar.value = percent ?? 0;
-    this.#bar.setAttribute('aria-label', `${file} is being copied`);
+    this.#bar.setAttribute('aria-label', plain(`${file} is being copied`));
     this.#copy.hidden = !mayChange || mode !== 'read-write' || !canCopy;
     this.#pin.hidden = !mayChange || nameOf(model) === null || model.size === null;
     this.#pin.setAttribute('aria-pressed', String(model.pinned));
     label(this.#copy, `Copy ${file} to the fast disk now`);
     label(this.#pin, model.pinned ? `${file} is kept; let it go when room is needed` : `Keep ${file} on the fast disk`);
   }
-}
-
-function label(button, text) {
-  button.title = text;
-  button.setAttribute('aria-label', text);
 }

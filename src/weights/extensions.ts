@@ -37,6 +37,8 @@ const unfinishedNames = [
   /^(\.syncthing\.|~syncthing~|incomplete~)/i,
   /^incomplete-.*\.gguf$/i,
   /^sha256-[0-9a-f]{64}-partial/i,
+  // axel's notes; programs that write to `name.tmp123` and rename it.
+  /\.(safetensors|sft|gguf|ckpt|pt|pth|bin|onnx)\.(st|(tmp|temp|partial)[-._]?\w+)$/i,
   // rsync writes to `.name.a1B2c3`, Nextcloud to `.name.~4bd1`.
   /^\..+\.([a-z0-9]{6}|~[0-9a-f]+)$/i,
 ];

@@ -1,5 +1,5 @@
 import { ask, signIn } from './daemon.js';
-import { element, setText } from './elements.js';
+import { element, plain, setText } from './elements.js';
 import { bar, fact, replaceRows, resultsPage } from './results.js';
 import { modeTerms, rootTerms, untilAsked } from './vocabulary.js';
 import { copyText, costText, counted, formatBytes, formatSeconds, percentOf } from './words.js';
@@ -170,7 +170,7 @@ function evictButton(id, name) {
   const attributes = { type: 'button', 'data-key': `evict ${id}`, 'aria-label': `Evict ${name}` };
   const evict = async () => {
     const { files, of, bytes } = await ask(token, '/api/cache/evict', { ids: [id], dryRun: true });
-    if (files === 0 || confirm(`${name}: ${costText(files, of, bytes)}. The source is kept.`))
+    if (files === 0 || confirm(`${plain(name)}: ${costText(files, of, bytes)}. The source is kept.`))
       await change('/api/cache/evict', { ids: [id] });
   };
   return element('button', {

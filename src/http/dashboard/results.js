@@ -1,5 +1,5 @@
 import { ask } from './daemon.js';
-import { element, setText } from './elements.js';
+import { element, plain, setText } from './elements.js';
 import { counted, formatBytes, formatSeconds } from './words.js';
 
 const at = (id) => document.getElementById(id);
@@ -26,7 +26,9 @@ export function resultsPage(token, { change, say, refresh, idleMs, busyMs }) {
     try {
       const { removed, bytes } = await ask(token, '/api/memo/invalidate', { ...which, dryRun: true });
       if (removed === 0) return say(`${what}: there are none.`);
-      if (!confirm(`${what}: removes ${counted(removed, 'result')}, ${formatBytes(bytes)}. Programs compute them again.`))
+      if (
+        !confirm(`${plain(what)}: removes ${counted(removed, 'result')}, ${formatBytes(bytes)}. Programs compute them again.`)
+      )
         return;
       await change('/api/memo/invalidate', which);
     } catch (error) {
