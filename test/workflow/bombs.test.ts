@@ -1,11 +1,14 @@
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { deflateSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { readWorkflow } from '../../src/cli/workflow-file.ts';
 import { readExtraPaths } from '../../src/comfyui/extra-paths.ts';
 import { readEnv } from '../../src/config/env.ts';
+import { readSmallFileSync } from '../../src/runtime/small-file.ts';
 import { readText } from '../../src/sources/read-text.ts';
 import { readDocument } from '../../src/workflow/read-document.ts';
 import { cpuTimeOf } from '../helpers/cpu-time.ts';
@@ -113,6 +116,12 @@ describe.skipIf(process.platform === 'win32')('a pipe or a device in the place o
   test('of a paths file', async () => {
     await expect(readText(pipe())).rejects.toThrow('no regular file');
     await expect(readText('/dev/zero')).rejects.toThrow('no regular file');
+    const socket = join(tempDir(), 'socket');
+    const server = createServer().listen(socket);
+    await once(server, 'listening');
+    await expect(readText(socket)).rejects.toThrow('no regular file');
+    expect(() => readSmallFileSync(socket, 1000)).toThrow('no regular file');
+    server.close();
   });
 
   test('of settings', () => {
