@@ -1,24 +1,16 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { onTestFinished, vi } from 'vitest';
 import { ComfyuiServer } from '../../bench/comfyui-server.ts';
 import { Installed } from '../../bench/installed.ts';
 import { installShim } from '../../src/cli/comfyui-link.ts';
 import { baseOf, checkout, python } from './real-comfyui.ts';
-import { tempDir } from './temp-dir.ts';
 
-let made: string | undefined;
-
-/** The models of bench/memo_models.py, made once in a run. */
-function models(): string {
-  if (made === undefined) {
-    made = join(tempDir(), 'models');
-    execFileSync(python, [join(import.meta.dirname, '..', '..', 'bench', 'memo_models.py'), checkout ?? '', made], {
-      stdio: 'pipe',
-    });
-  }
-  return made;
+/** Makes the models of bench/memo_models.py. */
+function makeModels(dir: string): void {
+  const script = join(import.meta.dirname, '..', '..', 'bench', 'memo_models.py');
+  execFileSync(python, [script, checkout ?? '', dir], { stdio: 'pipe' });
 }
 
 /** A node that changes a text encoder. `layer` is in its code. */
@@ -79,7 +71,7 @@ export async function realMemo({ mode, flags = [], disk = 'ssd' }: Options) {
   }));
   installed.quiet();
   onTestFinished(() => installed[Symbol.asyncDispose]());
-  cpSync(models(), installed.root, { recursive: true, preserveTimestamps: true });
+  makeModels(installed.root);
   const client = mode === null ? null : await installed.start();
   const base = baseOf(installed.dir);
   if (client) await installShim(base, { stateDir: installed.stateDir });
