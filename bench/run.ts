@@ -10,6 +10,8 @@ const notBenchmarks = new Set([
   'slow-mount',
   'comfyui-server',
   'memo-others',
+  'memo-callers',
+  'free-port',
 ]);
 const names = readdirSync(import.meta.dirname).flatMap((file) => {
   const name = file.endsWith('.ts') ? file.slice(0, -3) : '';
