@@ -11,9 +11,11 @@ import { LimitKeeper, type LimitKeeperDeps } from '../placement/limit-keeper.ts'
 import { CopyPlanner } from '../placement/planner.ts';
 import { Promotion } from '../placement/promotion.ts';
 import { RamKeeper } from '../placement/ram-keeper.ts';
+import { softBound } from '../placement/soft-bound.ts';
 import type { SourceRoots } from '../roots/source-roots.ts';
 import { Evictor } from '../space/evict.ts';
 import type { MemoryTier } from '../tiers/in-memory.ts';
+import type { Tier } from '../tiers/tier.ts';
 import type { Tiers } from '../tiers/tiers.ts';
 import type { Accounts } from '../upkeep/accounts.ts';
 import { retireDamaged } from '../upkeep/damaged.ts';
@@ -85,8 +87,9 @@ export function composeCopying(parts: CopyingParts): Copying {
   const ssd = tiers.require('ssd');
   const placing = { ...parts, evictor, copier, outstanding: () => 0 };
   const companions = new Companions(placing);
-  const promotion = memory && new Promotion({ ...placing, tier: memory });
-  const ramKeeper = memory && new RamKeeper({ ...placing, tier: memory });
+  const inMemory = memory && { ...placing, tier: memory, bound: (tier: Tier) => softBound(parts, tier) };
+  const promotion = inMemory && new Promotion(inMemory);
+  const ramKeeper = inMemory && new RamKeeper(inMemory);
   const demoter = compress ? new Demoter(placing) : null;
   const duplicates = new Deduplicator({ ...placing, tier: ssd });
   const limitKeeper = new LimitKeeper({ ...placing, tier: ssd, demoter });

@@ -1,3 +1,4 @@
+import type { Catalog } from '../catalog/catalog.ts';
 import { messageOf } from '../core/errors.ts';
 import { isSameFingerprint } from '../core/fingerprint.ts';
 import { tierTraits } from '../core/tier-traits.ts';
@@ -8,16 +9,18 @@ import type { Candidate, Policy } from '../policy/policy.ts';
 import { isWorthPromoting } from '../policy/worth-promoting.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Evictor } from '../space/evict.ts';
-import { roomIn } from '../space/make-room.ts';
+import { type Bound, roomIn } from '../space/make-room.ts';
 import type { Tier } from '../tiers/tier.ts';
 import { withCompanions } from './companions.ts';
-import { type SoftBoundDeps, softBound } from './soft-bound.ts';
 
-export interface PromotionDeps extends SoftBoundDeps {
+export interface PromotionDeps {
+  catalog: Catalog;
   evictor: Pick<Evictor, 'obstacle'>;
   copier: Pick<Copier, 'request' | 'activeJob' | 'failures'>;
   /** The RAM tier. */
   tier: Tier;
+  /** The bounds that copies which come by themselves keep to. */
+  bound(tier: Tier): Bound;
   policy(): Policy;
   mode(): Mode;
   log: Log;
@@ -145,8 +148,7 @@ export class Promotion implements AsyncDisposable {
 
   #room(): number {
     const { catalog, tier } = this.#deps;
-    const outstanding = () => catalog.placements.totals(tier.name).reserved;
-    return roomIn({ catalog, bound: () => softBound(this.#deps, tier), outstanding }, tier);
+    return roomIn({ ...this.#deps, outstanding: () => catalog.placements.totals(tier.name).reserved }, tier);
   }
 
   /** The copies with the file's present fingerprint. */

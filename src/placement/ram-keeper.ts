@@ -2,14 +2,11 @@ import type { Catalog } from '../catalog/catalog.ts';
 import type { Log } from '../runtime/log.ts';
 import { Periodic } from '../runtime/periodic.ts';
 import type { Evictor } from '../space/evict.ts';
-import { type Bound, type RoomDeps, trim } from '../space/make-room.ts';
+import { type RoomDeps, trim } from '../space/make-room.ts';
 import type { MemoryTier } from '../tiers/in-memory.ts';
-import type { Tier } from '../tiers/tier.ts';
-import { type SoftBoundDeps, softBound } from './soft-bound.ts';
 
-export interface RamKeeperDeps extends RoomDeps, SoftBoundDeps {
+export interface RamKeeperDeps extends RoomDeps {
   catalog: Catalog;
-  bound(tier: Tier): Bound;
   evictor: Evictor;
   tier: MemoryTier;
   log: Log;
@@ -40,7 +37,7 @@ export class RamKeeper implements AsyncDisposable {
     const { tier, bound, catalog, log } = this.#deps;
     await tier.look();
     await this.#dropStale();
-    await trim({ ...this.#deps, bound: () => softBound(this.#deps, tier) }, tier);
+    await trim(this.#deps, tier);
     const short = bound(tier).floor - tier.capacity().free;
     const { files, bytes } = catalog.placements.totals(tier.name);
     if (short <= 0 || files === 0) this.#told = false;

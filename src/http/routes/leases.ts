@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import type { LeaseAnswer } from '../../api/api.ts';
+import type { Placed } from '../../catalog/copy-rows.ts';
 import { absolutePath, clientOf, parse } from '../parse.ts';
 import type { Services } from '../services.ts';
 
@@ -30,15 +31,18 @@ export function leaseRoutes(app: FastifyInstance, { leases, handedOut, catalog }
     const client = clientOf({ app: asked.app, ...(asked.pid !== undefined && { pid: asked.pid }) }, request);
     if (renew !== undefined) leases.renew(client, renew);
     if (end !== undefined) leases.end(client, end);
-    const sourceOf = (path: string) => catalog.entries.byId(catalog.copies.byPath(path)?.entryId ?? 0)?.path;
+    const placed = (path: string): Placed | undefined => {
+      const copy = catalog.copies.byPath(path);
+      const entry = copy && catalog.entries.byId(copy.entryId);
+      return entry && { copy, entry };
+    };
     for (const path of given) {
-      const source = sourceOf(path);
-      if (source !== undefined) handedOut.note(path, source, client);
+      const known = placed(path);
+      if (known) handedOut.note(path, known.entry.path, client);
     }
     for (const { path, ms } of loaded) {
-      const source = sourceOf(path);
-      const tier = catalog.copies.byPath(path)?.tier;
-      if (tier && source !== undefined) catalog.usage.tiers.add(tier, source, { loads: 1, loadMs: ms });
+      const known = placed(path);
+      if (known) catalog.usage.tiers.add(known.copy.tier, known.entry.path, { loads: 1, loadMs: ms });
     }
     return { leases: leases.of(client), seen: handedOut.heard(client) };
   });
