@@ -8,9 +8,7 @@ from __future__ import annotations
 import collections
 import logging
 import os
-import queue
 import sys
-import threading
 
 from .daemon import Daemon, Trouble
 from .graph import complete, has_key, is_same_node, with_sources
@@ -19,6 +17,7 @@ from .memo.memo import Memo
 from .registration import Registration
 from .sent_prompt import SentPrompt, current_request, is_refused
 from .will_run import WillRun
+from .worker import Worker
 
 log = logging.getLogger("autocached")
 
@@ -39,9 +38,7 @@ class Prefetch:
         self._checked = checked
         self._memo = memo
         self._will_run = WillRun(memo.is_ours)
-        self._work = queue.Queue(_MOST_WAITING)
-        self._lock = threading.Lock()
-        self._worker = None
+        self._work = Worker("autocached-prefetch", _MOST_WAITING, daemon.close)
         self._attached = False
         # Ids of prompts that the daemon knows.
         self._told = collections.deque(maxlen=_MOST_WAITING)
@@ -161,29 +158,15 @@ class Prefetch:
     def _later(self, work, *args) -> None:
         """Queues work for the thread. Never raises."""
         try:
-            self._work.put_nowait((work, args))
-            self._start()
+            self._work.put(self._attempt, work, *args)
         except Exception:
             log.debug("autocached: a prompt is not prefetched", exc_info=True)
 
-    def _start(self) -> None:
-        with self._lock:
-            if self._worker is None:
-                self._worker = threading.Thread(target=self._work_off, name="autocached-prefetch", daemon=True)
-                self._worker.start()
-
-    def _work_off(self) -> None:
-        while True:
-            with self._lock:
-                if self._work.empty():
-                    self._worker = None
-                    break
-            work, args = self._work.get()
-            try:
-                work(*args)
-            except Exception:
-                log.debug("autocached: a prompt is not prefetched", exc_info=True)
-        self._daemon.close()
+    def _attempt(self, work, *args) -> None:
+        try:
+            work(*args)
+        except Exception:
+            log.debug("autocached: a prompt is not prefetched", exc_info=True)
 
 
 def _say_spared(answer: dict) -> None:

@@ -10,6 +10,7 @@ import threading
 from typing import NamedTuple
 
 from ..daemon import Trouble
+from ..worker import Worker
 from .results import Results
 from .structure import Unstorable
 from .tensors import Snapshot
@@ -39,14 +40,13 @@ class Output(NamedTuple):
 
 
 class Storing:
-    """The thread lives while there is work."""
+    """What is too much at once is not kept."""
 
     def __init__(self, results: Results):
         self._results = results
         self._lock = threading.Lock()
-        self._waiting: queue.Queue[Output] = queue.Queue(_MOST_WAITING)
+        self._work = Worker("autocached-storing", _MOST_WAITING, results.close)
         self._bytes = 0
-        self._worker: threading.Thread | None = None
         # Outputs that were not stored because too many waited.
         self.skipped = 0
 
@@ -72,24 +72,10 @@ class Storing:
 
     def put(self, output: Output) -> None:
         try:
-            self._waiting.put_nowait(output)
+            self._work.put(self._store, output)
         except queue.Full:
             self.skipped += 1
             self._release(output.snapshot.bytes)
-            return
-        with self._lock:
-            if self._worker is None:
-                self._worker = threading.Thread(target=self._work_off, name="autocached-storing", daemon=True)
-                self._worker.start()
-
-    def _work_off(self) -> None:
-        while True:
-            with self._lock:
-                if self._waiting.empty():
-                    self._worker = None
-                    break
-            self._store(self._waiting.get())
-        self._results.close()
 
     def _store(self, output: Output) -> None:
         try:
