@@ -1,4 +1,4 @@
-import { CacheError, messageOf } from '../core/errors.ts';
+import { CacheError, troubleOf } from '../core/errors.ts';
 import { parseForPrinting } from '../core/json.ts';
 import { readSmallFile } from '../runtime/small-file.ts';
 import { decodeUtf8 } from '../runtime/utf8.ts';
@@ -20,7 +20,7 @@ export async function readPromptFile(path: string): Promise<string> {
     if (isPrompt(prompt)) return JSON.stringify(prompt);
     throw new Error('it holds no API prompt');
   } catch (error) {
-    throw new CacheError('BAD_REQUEST', `${path} cannot be read as a prompt: ${messageOf(error)}`, { hint, cause: error });
+    throw new CacheError('BAD_REQUEST', `${path} cannot be read as a prompt: ${troubleOf(error)}`, { hint, cause: error });
   }
 }
 

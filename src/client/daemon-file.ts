@@ -4,7 +4,7 @@ import { type DaemonFile, directoriesName, tokenPattern } from '../api/daemon-fi
 import { groupFromEnvironment, remoteFromEnvironment } from '../config/env.ts';
 import type { Remote } from '../config/remote.ts';
 import { CacheError, sentenceOf, troubleOf } from '../core/errors.ts';
-import { errnoOf } from '../runtime/errnos.ts';
+import { errnoOf, meaningOf } from '../runtime/errnos.ts';
 import { readPrivately, troubleWith } from '../runtime/private-file.ts';
 
 export interface FoundDaemon extends DaemonFile {
@@ -96,8 +96,12 @@ function readDirectories(stateDir: string, group: number | null): string[] {
 function notRunning(cause: unknown, path: string): never {
   if (errnoOf(cause) === 'ENOENT')
     throw new CacheError('NOT_RUNNING', 'the daemon is not running', { hint: 'autocached start', cause });
+  const meaning = meaningOf(cause);
+  const isOthers = meaning === null || meaning === 'denied';
   throw new CacheError('NOT_RUNNING', `${path} cannot be read: ${troubleOf(cause)}`, {
-    hint: 'run this command as the user that started the daemon, or share it with a group: AUTOCACHE_GROUP',
+    hint: isOthers
+      ? 'run this command as the user that started the daemon, or share it with a group: AUTOCACHE_GROUP'
+      : 'name the state directory of the daemon: AUTOCACHE_STATE, or --state DIR',
     cause,
   });
 }

@@ -1,6 +1,6 @@
 import { homedir } from 'node:os';
 import { parse } from 'dotenv';
-import { messageOf } from '../core/errors.ts';
+import { messageOf, troubleOf } from '../core/errors.ts';
 import { errnoOf, meaningOf } from '../runtime/errnos.ts';
 import { groupId } from '../runtime/group.ts';
 import { readSmallFileSync } from '../runtime/small-file.ts';
@@ -144,7 +144,7 @@ function readDotenv(path: string): { values: Record<string, string>; problems: s
   } catch (error) {
     // A directory named .env is a Python environment.
     if (meaningOf(error) === 'missing' || errnoOf(error) === 'EISDIR') return { values: {}, problems: [] };
-    return { values: {}, problems: [`cannot be read: ${messageOf(error)}`] };
+    return { values: {}, problems: [`cannot be read: ${[errnoOf(error) ?? [], troubleOf(error)].flat().join(': ')}`] };
   }
   let text: string;
   try {

@@ -1,15 +1,24 @@
 import { CacheError } from '../core/errors.ts';
 
+/** UTF-16 without a byte order mark: of plain words every second byte is NUL. */
+const utf16 = /^(?:[^\0]\0){2}|^(?:\0[^\0]){2}/;
+
 /**
  * The text of a hand-written file, without a byte order mark.
- * @throws CacheError BAD_CONFIG for UTF-16 (written by Windows PowerShell 5), Latin-1 and the like: no word would be found in them
+ * @throws CacheError BAD_CONFIG for UTF-16 (written by Windows PowerShell 5), Latin-1 and the like, in which no word would be found,
+ * and for a file with NUL bytes, as a power cut leaves them
  */
 export function decodeUtf8(bytes: Uint8Array, file: string): string {
-  const isText = !bytes.includes(0);
+  const text = decoded(bytes);
+  if (text === null || utf16.test(text)) throw new CacheError('BAD_CONFIG', `${file} is not UTF-8 text; save it as UTF-8`);
+  if (!text.includes('\0')) return text;
+  throw new CacheError('BAD_CONFIG', `${file} has NUL bytes in it: it is damaged, or no text; write it anew`);
+}
+
+function decoded(bytes: Uint8Array): string | null {
   try {
-    if (isText) return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
-    // Said below.
+    return null;
   }
-  throw new CacheError('BAD_CONFIG', `${file} is not UTF-8 text; save it as UTF-8`);
 }

@@ -39,11 +39,23 @@ test('a # in the name of a folder is part of it, quoted or in a block', () => {
 test.each([
   ['Latin-1', Buffer.from('a:\n  loras: /modèles\n', 'latin1')],
   ['UTF-16', Buffer.from('\ufeffa:\n  loras: /models\n', 'utf16le')],
+  ['UTF-16 without a byte order mark', Buffer.from('a:\n  loras: /models\n', 'utf16le')],
 ])('a file in %s is told to be saved as UTF-8, as a .env is', async (_what, bytes) => {
   const dir = tempTree({});
   writeFileSync(join(dir, 'extra_model_paths.yaml'), bytes);
   await expect(comfyuiPaths(dir, { home: '/home/u' })).rejects.toThrow(
     'extra_model_paths.yaml is not UTF-8 text; save it as UTF-8',
+  );
+});
+
+test.each([
+  ['a part', 'a:\n  loras: /models\0\n'],
+  ['its end', 'a:\n  loras: /mod\0\0\0\0'],
+  ['all', '\0'.repeat(64)],
+])('a file of which a power cut has left NUL bytes in the place of %s is told as damaged', async (_what, text) => {
+  const dir = tempTree({ 'extra_model_paths.yaml': text });
+  await expect(comfyuiPaths(dir, { home: '/home/u' })).rejects.toThrow(
+    'extra_model_paths.yaml has NUL bytes in it: it is damaged, or no text; write it anew',
   );
 });
 

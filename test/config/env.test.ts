@@ -147,6 +147,15 @@ test.skipIf(process.platform === 'win32')('a .env that cannot be read is not pas
   expect(problems({}, { cwd })).toEqual([expect.stringContaining(`${join(cwd, '.env')}: cannot be read: ELOOP`)]);
 });
 
+test.skipIf(process.platform === 'win32')(
+  'a .env that is a link to itself is told in words, without names of system calls',
+  () => {
+    const cwd = directory();
+    symlinkSync('.env', join(cwd, '.env'));
+    expect(problems({}, { cwd })).toEqual([`${join(cwd, '.env')}: cannot be read: ELOOP: too many symbolic links encountered`]);
+  },
+);
+
 test('a working directory that is a file has no .env', () => {
   const root = directory({ file: '' });
   expect(load({}, { cwd: join(root, 'file') }).config.jobs).toBe(2);
@@ -155,6 +164,13 @@ test('a working directory that is a file has no .env', () => {
 test('the UTF-16 that Windows PowerShell writes is refused, not read as an empty file', () => {
   const cwd = directory({ '.env': Buffer.from('\ufeffAUTOCACHE_JOBS=3\r\n', 'utf16le') });
   expect(problems({}, { cwd })).toEqual([`${join(cwd, '.env')}: is not UTF-8 text; save it as UTF-8`]);
+});
+
+test('a .env that a power cut has left full of NUL bytes is told as damaged, not as written in another alphabet', () => {
+  const cwd = directory({ '.env': 'AUTOCACHE_JOBS=3\n\0\0\0\0\0' });
+  expect(problems({}, { cwd })).toEqual([
+    `${join(cwd, '.env')}: has NUL bytes in it: it is damaged, or no text; write it anew`,
+  ]);
 });
 
 test('a byte order mark and Windows line ends do not hide the first key', () => {

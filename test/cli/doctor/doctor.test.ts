@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, symlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
@@ -62,6 +62,20 @@ describe('autocached doctor', () => {
     expect(out).toMatch(/^fail +config .*AUTOCACHE_LIMIT/ms);
     expect(code).toBe(4);
   });
+
+  test.skipIf(process.platform === 'win32')(
+    'a state directory that is a link to itself is said in lines, with a remedy that fits',
+    async () => {
+      const { dir, stateDir } = environment();
+      symlinkSync(stateDir, stateDir);
+      const { out } = await runCli(['doctor', ...noComfyui], { stateDir, cwd: dir });
+      expect(out).toMatch(/^fail +config .*:\n +\S+\.env: cannot be read: ELOOP: too many symbolic links encountered$/m);
+      const { err } = await runCli(['status'], { stateDir, cwd: dir });
+      expect(err).toContain('daemon.json cannot be read: too many symbolic links encountered');
+      expect(err).toContain('AUTOCACHE_STATE');
+      expect(err).not.toContain('as the user that started');
+    },
+  );
 
   test('refuses what is no ComfyUI and no address', async () => {
     const { dir, stateDir } = environment();
