@@ -1,12 +1,13 @@
 /**
- * A real ComfyUI after its restart, with and without its outputs kept: time from a prompt to its image, and the models that nodes asked for.
- * Besides what it costs a prompt of 41 nodes of which nothing is known, and how long an output holds ComfyUI.
+ * A real ComfyUI with and without its outputs kept. After its restart: time from a prompt to its image, the models that nodes asked for, and
+ * whether the text encoder was opened. Besides: the cost of a prompt of 41 nodes of which nothing is known, in alternating rounds; how long an
+ * output holds ComfyUI's prompt thread; and a whole prompt that is known, with ComfyUI stopped.
  *
  * COMFYUI_DIR is a checkout of ComfyUI, COMFYUI_PYTHON a Python with its requirements. It computes on the CPU.
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Table from 'cli-table3';
@@ -16,9 +17,8 @@ import { Installed } from './installed.ts';
 
 const checkout = process.env['COMFYUI_DIR'];
 const python = process.env['COMFYUI_PYTHON'] ?? 'python3';
-const rounds = Number(process.argv[2] ?? 5);
+const rounds = Number(process.argv[2] ?? 10);
 const modes = ['off', 'text', 'results'];
-const packageDir = join(import.meta.dirname, '..');
 
 if (!checkout) {
   console.log('SKIPPED: set COMFYUI_DIR to a checkout of ComfyUI, and COMFYUI_PYTHON to a Python that has its requirements.');
@@ -34,10 +34,24 @@ async function measure(comfyui: string): Promise<void> {
   const base = join(installed.dir, 'comfyui');
   for (const dir of ['custom_nodes', 'models']) mkdirSync(join(base, dir), { recursive: true });
   execFileSync(process.execPath, [...installed.command, 'comfyui', 'install', base], { env: installed.env });
-  const start = () => ComfyuiServer.start({ checkout: comfyui, python, base, models: installed.root });
+  copyFileSync(join(import.meta.dirname, 'memo_probe.py'), join(base, 'custom_nodes', 'memo_probe.py'));
+  const holds = join(installed.dir, 'holds.jsonl');
+  const env = { AUTOCACHE_BENCH_HOLDS: holds };
+  const start = () => ComfyuiServer.start({ checkout: comfyui, python, base, models: installed.root, env });
 
+  await restarts(client, installed.root, start);
+  {
+    await using server = await start();
+    await unknownPrompts(client, server);
+    await held(client, server, holds);
+    await knownPrompt(client, server);
+  }
+}
+
+/** The same prompt and one with another seed, each row after a restart. */
+async function restarts(client: Client, models: string, start: () => Promise<ComfyuiServer>): Promise<void> {
   const table = new Table({
-    head: ['kept', 'same prompt, s', 'models', 'other seed, s', 'models', 'image', '41 nodes, none known, ms'],
+    head: ['kept', 'same prompt, s', 'models', 'encoder', 'other seed, s', 'models', 'encoder', 'image'],
     style: { head: [], border: [] },
   });
   for (const mode of modes) {
@@ -48,28 +62,71 @@ async function measure(comfyui: string): Promise<void> {
       await settled(client);
     }
     await using server = await start();
+    const isOpen = () => server.openFilesBelow(models).some((path) => path.includes('clip_l'));
     const same = await counted(client, () => server.run(painting(1)));
+    const cells = [mode, same.seconds.toFixed(2), same.models, isOpen() ? 'opened' : '-'];
     const other = await counted(client, () => server.run(painting(2)));
-    const costs: number[] = [];
-    for (let round = 0; round <= rounds; round += 1) costs.push((await server.run(chain(round))).seconds * 1000);
     const image = createHash('sha256').update(same.image).digest('hex').slice(0, 12);
-    table.push([
-      mode,
-      same.seconds.toFixed(2),
-      same.models,
-      other.seconds.toFixed(2),
-      other.models,
-      image,
-      median(costs.slice(1)).toFixed(0),
-    ]);
+    table.push([...cells, other.seconds.toFixed(2), other.models, isOpen() ? 'opened' : '-', image]);
   }
-  console.log(
-    `a text encoder of 246 MB, a model of 52 MB; each row after a restart of ComfyUI; ${rounds} rounds of 41 nodes\n`,
-  );
-  console.log(table.toString());
-  const held = JSON.parse(execFileSync(python, [join(import.meta.dirname, 'memo_held.py'), packageDir], { encoding: 'utf8' }));
-  for (const [size, ms] of Object.entries<number>(held))
-    console.log(`an output of ${size} MiB holds ComfyUI for ${ms.toFixed(2)} ms`);
+  console.log('a text encoder of 246 MB, a model of 52 MB; each row after a restart of ComfyUI\n');
+  console.log(`${table}\n`);
+}
+
+/** A prompt of 41 nodes of which nothing is known. The modes take turns, so that a busy machine is busy for all of them. */
+async function unknownPrompts(client: Client, server: ComfyuiServer): Promise<void> {
+  const costs = new Map<string, number[]>(modes.map((mode) => [mode, []]));
+  let color = 0;
+  const once = async () => (await server.run(chain(++color, 16))).seconds * 1000;
+  for (let round = 0; round < rounds; round += 1) {
+    for (const mode of modes) {
+      await client.changeConfig({ memo_comfyui: mode });
+      // The shim learns of the mode with a prompt.
+      await once();
+      costs.get(mode)?.push(await once(), await once());
+    }
+  }
+  for (const [mode, ms] of costs) console.log(`41 nodes of which nothing is known, kept ${mode}: ${spread(ms)}`);
+}
+
+/** How long the prompt thread is held while a copy of an output is made. */
+async function held(client: Client, server: ComfyuiServer, holds: string): Promise<void> {
+  await client.changeConfig({ memo_comfyui: 'results' });
+  await server.run(chain(10_000, 16));
+  for (const [width, mib] of [
+    [144, 1],
+    [288, 4],
+    [580, 15],
+  ] as const) {
+    writeFileSync(holds, '');
+    for (let round = 0; round < rounds; round += 1) await server.run(chain(20_000 + 1000 * mib + round, width));
+    const lines = readFileSync(holds, 'utf8').trim().split('\n');
+    const found = lines.map((line) => JSON.parse(line) as { mib: number; ms: number; cpuMs: number });
+    const large = found.filter((one) => one.mib > 0.9 * mib);
+    if (large.length < rounds) throw new Error(`${large.length} outputs of ${mib} MiB were shown to the provider`);
+    const ms = (key: 'ms' | 'cpuMs') => spread(large.map((one) => one[key]));
+    console.log(`an output of ${large[0]?.mib.toFixed(1)} MiB holds ComfyUI for ${ms('ms')}; CPU time ${ms('cpuMs')}`);
+    await settled(client);
+  }
+}
+
+/** `POST /api/prompts/run` of a prompt that is known, while ComfyUI is not running. */
+async function knownPrompt(client: Client, server: ComfyuiServer): Promise<void> {
+  const ask = () =>
+    client.ask<{ reason: string }>('POST', '/api/prompts/run', {
+      body: { prompt: painting(3), comfyui: server.url },
+      answerMs: null,
+    });
+  await ask();
+  await server.end('SIGTERM');
+  const times: number[] = [];
+  for (let round = 0; round < 10 * rounds; round += 1) {
+    const asked = performance.now();
+    const { reason } = await ask();
+    if (reason !== 'HIT') throw new Error(`the prompt was answered with ${reason}`);
+    times.push(performance.now() - asked);
+  }
+  console.log(`a whole prompt that is known, ComfyUI stopped: ${spread(times)}`);
 }
 
 /** Runs a prompt, and counts the models that its nodes asked for. */
@@ -114,11 +171,11 @@ function painting(seed: number): object {
   };
 }
 
-/** A row of 40 cheap nodes that ends in one that is kept. */
-function chain(round: number): object {
+/** A row of 40 cheap nodes that ends in one that is kept: an image of twice the width. */
+function chain(color: number, width: number): object {
   const inverted = (at: number) => node('ImageInvert', { image: [String(at - 1), 0] });
   return {
-    0: node('EmptyImage', { width: 16, height: 16, batch_size: 1, color: round + 1 }),
+    0: node('EmptyImage', { width, height: width, batch_size: 1, color }),
     ...Object.fromEntries(Array.from({ length: 37 }, (_, at) => [String(at + 1), inverted(at + 1)])),
     upscaler: node('UpscaleModelLoader', { model_name: 'tiny_x2.safetensors' }),
     upscale: node('ImageUpscaleWithModel', { upscale_model: ['upscaler', 0], image: ['37', 0] }),
@@ -126,7 +183,8 @@ function chain(round: number): object {
   };
 }
 
-function median(values: number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+function spread(ms: number[]): string {
+  const sorted = [...ms].sort((a, b) => a - b);
+  const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))]?.toFixed(1);
+  return `median ${at(0.5)} ms, p95 ${at(0.95)} ms`;
 }
