@@ -14,6 +14,8 @@ export interface EventMap {
   'copy-damaged': { entry: number; path: string; copy: string; tier: TierName; why: string; chunks: number[] };
   /** A blob of results is missing, or not what its name says; `removed` results that had it are gone. */
   'memo-damaged': { sha256: string; removed: number };
+  /** A class of ComfyUI's nodes gave another output for the same inputs: none of it is kept, and `removed` results are gone. */
+  'memo-unrepeatable': { class: string; removed: number };
   /** A source differs from its published SHA-256. */
   'published-mismatch': { entry: number; path: string; sha256: string; published: string; from: string };
   /** Bytes over all copies of one round. */

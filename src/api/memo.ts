@@ -1,26 +1,13 @@
 /** The plane of results on the wire: requests and answers of `/api/memo/` (docs/MEMO.md). */
 
 import type { ConfigValue } from './api.ts';
+import type { MemoComparisons } from './memo-comfyui.ts';
 
 /** What a result is: a JSON value, bytes, named files, or a JSON value with blobs in it. */
 export type MemoKind = 'json' | 'bytes' | 'files' | 'doc';
 
 export const memoSorts = ['bytes', 'age', 'hits', 'used', 'cost'] as const;
 export type MemoSort = (typeof memoSorts)[number];
-
-/**
- * What ComfyUI keeps here of the outputs of its nodes: nothing, encodings of texts, besides them latents, processed images and what output
- * nodes have saved, or besides them what custom nodes compute that were seen to be repeatable.
- */
-export const comfyuiModes = ['off', 'text', 'results', 'all'] as const;
-export type ComfyuiMode = (typeof comfyuiModes)[number];
-
-/** What is known of a class of nodes from comparing its outputs of several runs of ComfyUI. */
-export type Repeatability = 'repeatable' | 'unrepeatable' | 'unknown';
-
-/** By what ComfyUI and packs of custom nodes are told apart: their code, or their versions. */
-export const codeChecks = ['strict', 'version'] as const;
-export type CodeCheck = (typeof codeChecks)[number];
 
 /** Where a result was found: in memory, on the disk, in Redis, or with another asker's computation. */
 export type MemoLayer = 'ram' | 'disk' | 'redis' | 'computation';
@@ -263,6 +250,7 @@ export interface MemoStats extends MemoTotals {
   ram: { items: number; bytes: number; limit: number };
   computing: number;
   waiting: number;
+  comparisons: MemoComparisons;
 }
 
 export const memoModes = ['on', 'read-only', 'off'] as const;

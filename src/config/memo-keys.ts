@@ -1,4 +1,5 @@
-import { codeChecks, comfyuiModes, memoModes } from '../api/memo.ts';
+import { memoModes } from '../api/memo.ts';
+import { codeChecks, comfyuiModes } from '../api/memo-comfyui.ts';
 import { parseDuration, parseSize } from '../core/units.ts';
 import type { Key } from './key.ts';
 import { parseRedis } from './redis-servers.ts';
@@ -73,6 +74,13 @@ export const memoKeys: { readonly [F in MemoField]: Key<Config[F]> } = {
       'what makes them computed again: strict = any change of the code of ComfyUI or of a custom node, version = another version',
     live: true,
     parse: oneOf(codeChecks),
+  },
+  memoAudit: {
+    name: 'AUTOCACHE_MEMO_AUDIT',
+    default: '200',
+    meaning: 'one in so many outputs that ComfyUI was given is computed again while it is idle, and compared; 0 = none',
+    live: true,
+    parse: wholeNumber(0, 1_000_000_000),
   },
   memoRedis: {
     name: 'AUTOCACHE_MEMO_REDIS',

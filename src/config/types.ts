@@ -1,4 +1,5 @@
-import type { CodeCheck, ComfyuiMode, MemoMode } from '../api/memo.ts';
+import type { MemoMode } from '../api/memo.ts';
+import type { CodeCheck, ComfyuiMode } from '../api/memo-comfyui.ts';
 import type { RedisServers } from '../core/redis-servers.ts';
 import type { Medium, Mode } from '../core/types.ts';
 import type { LogOptions } from '../runtime/log.ts';
@@ -73,6 +74,8 @@ export interface Config {
   /** Outputs of ComfyUI's nodes that are kept, and by what its code is told apart. */
   memoComfyui: ComfyuiMode;
   memoCode: CodeCheck;
+  /** One in so many of them is computed again; 0 = none. */
+  memoAudit: number;
   /** Where results are shared with other machines; null = nowhere. */
   memoRedis: RedisServers | null;
   /** Most compiled graphs of presets. */

@@ -1,5 +1,5 @@
 import type { ConfigChange, ConfigValue, Leaving, LeavingResults, RootsRequest, RootView } from '../api/api.ts';
-import type { CodeCheck, ComfyuiMode } from '../api/memo.ts';
+import type { CodeCheck, ComfyuiMode } from '../api/memo-comfyui.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Mode } from '../core/types.ts';
 import type { Copier } from '../jobs/copier.ts';
@@ -35,6 +35,7 @@ interface Settings {
     comfyuiFree: 'off' | 'auto';
     memoComfyui: ComfyuiMode;
     memoCode: CodeCheck;
+    memoAudit: number;
   };
   mode(): Mode;
   describe(): ConfigValue[];

@@ -9,8 +9,8 @@ import type {
   MemoStats,
   MemoTotals,
   MemoVerifyAnswer,
-  Repeatability,
 } from '../api/memo.ts';
+import type { Repeatability } from '../api/memo-comfyui.ts';
 import type { Presence } from './asker.ts';
 import type { Blob } from './blobs.ts';
 import type { Filter } from './entries.ts';
@@ -63,11 +63,24 @@ export class Manage {
     return this.#deps.opened.existing?.classes.of(className, code) ?? 'unknown';
   }
 
-  /** Compares an output of a node with that of an earlier run. Of a class that has disagreed no result is kept. */
+  /** Compares an output of a node with what is known of its key. Of a class that has disagreed no result is kept. */
   async see(ns: string, output: SeenOutput): Promise<Repeatability> {
-    const store = this.#deps.mode() === 'on' ? this.#deps.opened.store : null;
-    const known = store?.classes.see(output) ?? 'unknown';
-    if (known === 'unrepeatable') await this.invalidate({ ns, tags: [`class:${output.className}`] }, { dryRun: false });
+    const { mode, opened, log, events } = this.#deps;
+    const { className, code } = output;
+    const store = mode() === 'on' ? opened.store : null;
+    if (!store) return 'unknown';
+    const before = store.classes.of(className, code);
+    const { known, differs } = store.classes.see(output);
+    if (differs) store.usage.add(ns, { disagreements: 1 });
+    if (known !== 'unrepeatable') return known;
+    const { removed } = await this.invalidate({ ns, tags: [`class:${className}`] }, { dryRun: false });
+    if (before !== known) {
+      log.warn(
+        { class: className, removed },
+        'a node gave another output for the same inputs; outputs of its class are not kept any more',
+      );
+      events.emit('memo-unrepeatable', { class: className, removed });
+    }
     return known;
   }
 

@@ -1,6 +1,8 @@
 import type { MemoMode } from '../api/memo.ts';
 import type { TierState } from '../core/types.ts';
 import type { Clock } from '../runtime/clock.ts';
+import type { Events } from '../runtime/events.ts';
+import type { Log } from '../runtime/log.ts';
 import type { Flights } from './flights.ts';
 import type { Opened } from './opened.ts';
 import type { Served } from './served.ts';
@@ -10,6 +12,8 @@ import type { SourceDeps } from './source-deps.ts';
 /** The parts of the plane that its management looks at. */
 export interface ManagedParts {
   clock: Clock;
+  events: Events;
+  log: Log;
   opened: Opened;
   sources: SourceDeps;
   served: Pick<Served, 'totals'>;

@@ -1,4 +1,4 @@
-import type { Repeatability } from '../api/memo.ts';
+import type { MemoComparisons, Repeatability } from '../api/memo-comfyui.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Database } from '../sqlite/database.ts';
 
@@ -13,6 +13,8 @@ export interface SeenOutput {
   session: string;
   /** SHA-256 of the output, 64 hexadecimal digits. */
   result: string;
+  /** The result that is kept, when it is computed again to compare them; null = compared with an earlier run. */
+  given: string | null;
 }
 
 /** So often must a class have given the same again before its outputs are kept. */
@@ -20,10 +22,12 @@ const enough = 2;
 /** Hashes of outputs that are kept to compare with. */
 const mostSeen = 100_000;
 
-/** Which classes of nodes give the same output for the same inputs: learnt by comparing runs of ComfyUI. */
+/** Which classes of nodes give the same output for the same inputs: learnt by comparing what ComfyUI has computed for the same key. */
 export class RepeatableClasses {
   readonly #db: Database;
   readonly #clock: Clock;
+  /** The code that each class was asked for with last. */
+  readonly #codes = new Map<string, string>();
   #untilTrim = 0;
 
   constructor(db: Database, clock: Clock) {
@@ -33,25 +37,25 @@ export class RepeatableClasses {
 
   /** `repeatable` after it has agreed often enough, `unrepeatable` after one disagreement, and `unknown` until then. */
   of(className: string, code: string): Repeatability {
+    this.#codes.set(className, code);
     const { agreed, disagreed } = this.#counts(className, code);
     if (disagreed > 0) return 'unrepeatable';
     return agreed >= enough ? 'repeatable' : 'unknown';
   }
 
-  /** Compares an output with the same of an earlier run. */
-  see({ key, className, code, session, result }: SeenOutput): Repeatability {
+  /** Compares an output with the one that is kept, or else with the same of an earlier run. @returns `differs` when they are not equal */
+  see({ key, className, code, session, result, given }: SeenOutput): { known: Repeatability; differs: boolean } {
     const [id, hash] = [Buffer.from(key, 'hex'), Buffer.from(result, 'hex')];
+    let differs = false;
     this.#db.transaction(() => {
-      const before = this.#db.get<{ session: string; result: Buffer }>('SELECT session, result FROM seen WHERE key = ?', id);
-      if (before && before.session !== session) {
-        const agrees = before.result.equals(hash);
+      const before = given === null ? this.#earlier(id, session) : Buffer.from(given, 'hex');
+      if (before) {
+        differs = !before.equals(hash);
         this.#db.run(
-          `INSERT INTO repeatable (class, code, agreed, disagreed) VALUES (?, ?, ?, ?)
-           ON CONFLICT (class, code) DO UPDATE SET agreed = agreed + excluded.agreed, disagreed = disagreed + excluded.disagreed`,
-          className,
-          code,
-          agrees ? 1 : 0,
-          agrees ? 0 : 1,
+          `INSERT INTO repeatable (class, code, agreed, disagreed, disagreed_at) VALUES (?, ?, ?, ?, ?)
+           ON CONFLICT (class, code) DO UPDATE SET agreed = agreed + excluded.agreed, disagreed = disagreed + excluded.disagreed,
+             disagreed_at = coalesce(disagreed_at, excluded.disagreed_at)`,
+          ...[className, code, differs ? 0 : 1, differs ? 1 : 0, differs ? this.#clock.now() : null],
         );
       }
       this.#db.run(
@@ -64,7 +68,26 @@ export class RepeatableClasses {
       );
       this.#forgetOldest();
     });
-    return this.of(className, code);
+    return { known: this.of(className, code), differs };
+  }
+
+  /** What was compared, and the classes that have disagreed with the code that they have now. */
+  comparisons(): MemoComparisons {
+    const sums = this.#db.get<{ agreed: number; disagreed: number }>(
+      'SELECT coalesce(sum(agreed), 0) AS agreed, coalesce(sum(disagreed), 0) AS disagreed FROM repeatable',
+    ) ?? { agreed: 0, disagreed: 0 };
+    const rows = this.#db.all<{ class: string; code: string; at: number | null }>(
+      'SELECT class, code, disagreed_at AS at FROM repeatable WHERE disagreed > 0 ORDER BY disagreed_at DESC, class',
+    );
+    const present = rows.filter((row) => (this.#codes.get(row.class) ?? row.code) === row.code);
+    return { ...sums, unrepeatable: present.map((row) => ({ class: row.class, at: row.at })) };
+  }
+
+  /** The result of the same key in another run. */
+  #earlier(id: Buffer, session: string): Buffer | null {
+    const sql = 'SELECT session, result FROM seen WHERE key = ?';
+    const before = this.#db.get<{ session: string; result: Buffer }>(sql, id);
+    return before && before.session !== session ? before.result : null;
   }
 
   #counts(className: string, code: string): { agreed: number; disagreed: number } {

@@ -170,6 +170,10 @@ const migrations: readonly string[] = [
   ) STRICT;
   CREATE INDEX judged_by_entry ON judged (entry_id);
   `,
+  `
+  -- When a class of nodes has disagreed first, wall-clock ms.
+  ALTER TABLE repeatable ADD COLUMN disagreed_at INTEGER;
+  `,
 ];
 
 /** The schema of `memo.db`: a file of its own, for it changes much, and losing it costs only what can be computed again. */

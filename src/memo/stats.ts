@@ -30,6 +30,7 @@ export function statsOf(
     shared: shared?.stats() ?? null,
     computing: flights.computing,
     waiting: flights.waiting,
+    comparisons: store?.classes.comparisons() ?? { agreed: 0, disagreed: 0, unrepeatable: [] },
   };
 }
 

@@ -82,6 +82,7 @@ export const stats: StatsAnswer = {
     ...{ memory_utilization: '10%', mode: 'on', state: 'here', bytes: gib, limit: 10 * gib, reserved: 0, blobs: 20 },
     ...{ ram: { items: 25, bytes: 100_000, limit: gib / 4 }, computing: 0, waiting: 0 },
     ...{ layers: { ram: 60, disk: 12, redis: 0, computation: 3 }, shared: null },
+    comparisons: { agreed: 0, disagreed: 0, unrepeatable: [] },
   },
   daily: [],
 };

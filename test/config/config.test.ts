@@ -47,6 +47,7 @@ const defaults: Config = {
   memoStaleMs: 0,
   memoComfyui: 'text',
   memoCode: 'strict',
+  memoAudit: 200,
   memoRedis: null,
   presetGraphs: 32,
   llmUrl: null,

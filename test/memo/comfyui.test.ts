@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { MemoStats } from '../../src/api/memo.ts';
 import { createClient } from '../helpers/services.ts';
 
 const [first = '', second = ''] = ['a', 'b'].map((letter) => letter.repeat(64));
@@ -57,6 +58,46 @@ describe('POST /api/memo/comfyui', () => {
     expect((await post('/api/memo/comfyui', { keys: [second] })).body).toMatchObject({ results: [{ state: 'miss' }] });
     for (const session of ['run 5', 'run 6', 'run 7']) expect(await see(session, first, second)).toBe('unrepeatable');
     expect(await known('c1')).toBe('unrepeatable');
+  });
+
+  test('an output that is computed again is compared with what was given, and another one ends its class, which is told once', async () => {
+    const { post, get, services } = createClient();
+    const told: unknown[] = [];
+    services.events.subscribe((name, event) => void (name === 'memo-unrepeatable' && told.push(event)));
+    for (const [key, tag] of [
+      [first, 'class:KSampler'],
+      [second, 'class:Other'],
+    ] as const)
+      await post('/api/memo/put', { ns: 'comfyui', key, value: { value: 1 }, tags: [tag] });
+    const again = async (result: string) => {
+      // In the run that has stored it, too.
+      const output = { key: first, class: 'KSampler', code: 'c1', session: 'run 1', result, given: first };
+      return (await post('/api/memo/comfyui/seen', output)).body;
+    };
+    const status = async () => (await get('/api/cache/stats?plane=memo')).body as MemoStats;
+    expect(await again(first)).toEqual({ known: 'unknown' });
+    expect(await again(first)).toEqual({ known: 'repeatable' });
+    expect((await status()).comparisons).toEqual({ agreed: 2, disagreed: 0, unrepeatable: [] });
+    expect(await again(second)).toEqual({ known: 'unrepeatable' });
+    const { comparisons, disagreements } = await status();
+    expect(comparisons).toMatchObject({ agreed: 2, disagreed: 1, unrepeatable: [{ class: 'KSampler' }] });
+    expect(Date.now() - (comparisons.unrepeatable[0]?.at ?? 0)).toBeLessThan(24 * 3600_000);
+    expect(disagreements).toBe(1);
+    expect((await post('/api/memo/comfyui', { keys: [first, second] })).body).toMatchObject({
+      results: [{ state: 'miss' }, { state: 'hit' }],
+    });
+    await again(second);
+    expect(told).toEqual([{ class: 'KSampler', removed: 1 }]);
+    // Of other code nothing is known.
+    await post('/api/memo/comfyui', { classes: [{ name: 'KSampler', code: 'c2' }] });
+    expect((await status()).comparisons.unrepeatable).toEqual([]);
+  });
+
+  test('ComfyUI is told how many outputs to compute again, also while it runs', async () => {
+    const { post } = createClient();
+    expect((await post('/api/memo/comfyui', {})).body).toMatchObject({ audit: 200 });
+    await post('/api/cache/config', { memo_audit: '0' });
+    expect((await post('/api/memo/comfyui', {})).body).toMatchObject({ audit: 0 });
   });
 
   test('what will probably be given is told by structure, the newest of each, and counts as no use', async () => {

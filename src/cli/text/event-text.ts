@@ -20,6 +20,8 @@ export function eventText({ name, data }: DaemonEvent): string {
       return `${data.path}: ${data.why}; its copy is no longer used`;
     case 'memo-damaged':
       return `the blob ${data.sha256} is missing or damaged; ${counted(data.removed, 'result')} removed`;
+    case 'memo-unrepeatable':
+      return `${data.class} gave another output for the same inputs; its outputs are not kept, ${counted(data.removed, 'result')} removed`;
     case 'published-mismatch':
       return `${data.path} is not the file that was published (${data.from}); download it again`;
     case 'verify-progress':

@@ -10,12 +10,14 @@ import type {
   MemoVerifyAnswer,
   MemoWarmAnswer,
 } from '../../api/memo.ts';
+import type { MemoComparisons } from '../../api/memo-comfyui.ts';
 import { counted, formatBytes, formatCount, formatDuration, percent } from '../../core/format.ts';
 import { plain } from '../../core/printable.ts';
 import { usageBar } from './bar.ts';
 import { widthOf, wrap } from './fit.ts';
 import type { Look } from './look.ts';
 import { table } from './table.ts';
+import { ago } from './words.ts';
 
 const widest = 120;
 
@@ -37,10 +39,24 @@ export function memoStatusPage(stats: MemoStats, namespaces: MemoNamespaceView[]
     `  stored   ${formatCount(stats.stores)}; ${formatCount(stats.rejected)} not stored, ${formatCount(stats.evictions)} evicted`,
     `  saved    ${formatDuration(stats.secondsSaved * 1000)} of computing`,
   ];
+  lines.push(...comparedLines(stats.comparisons, look));
   if (stats.shared) lines.push(...sharedLines(stats, stats.shared, look));
   if (stats.computing > 0)
     lines.push(`  ${counted(stats.computing, 'key')} being computed, ${formatCount(stats.waiting)} waiting`);
   return [lines.join('\n'), ...(namespaces.length > 0 ? [namespaceTable(namespaces, look)] : [])].join('\n\n');
+}
+
+/** What came of computing outputs of ComfyUI's nodes again. */
+function comparedLines({ agreed, disagreed, unrepeatable }: MemoComparisons, look: Look): string[] {
+  if (agreed + disagreed === 0) return [];
+  const other = disagreed === 0 ? 'all were equal' : `${formatCount(disagreed)} of them different`;
+  const since = (at: number | null) => (at === null ? '' : `, ${ago(new Date(at).toISOString())}`);
+  return [
+    `  compared ${counted(agreed + disagreed, 'output')} of ComfyUI, ${other}`,
+    ...unrepeatable.map(({ class: name, at }) =>
+      look.paint('yellow', `  ${plain(name)} is not kept: it gave another output for the same inputs${since(at)}`),
+    ),
+  ];
 }
 
 /** The Redis that results are shared in. */

@@ -18,7 +18,14 @@ const promptBody = z.strictObject({
     .default([]),
 });
 const likelyBody = z.strictObject({ structures: z.array(sha256).max(500) });
-const seenBody = z.strictObject({ key: sha256, class: name, code: name, session: name, result: sha256 });
+const seenBody = z.strictObject({
+  key: sha256,
+  class: name,
+  code: name,
+  session: name,
+  result: sha256,
+  given: sha256.nullable().default(null),
+});
 
 /** What ComfyUI asks once for each prompt: what is to be kept, and which outputs of its nodes are known. */
 export function memoComfyuiRoutes(app: FastifyInstance, { memo, settings }: Pick<Services, 'memo' | 'settings'>): void {
@@ -26,13 +33,14 @@ export function memoComfyuiRoutes(app: FastifyInstance, { memo, settings }: Pick
 
   app.post('/api/memo/comfyui', async (request, reply) => {
     const { keys, classes } = parse(promptBody, request.body);
-    const { memoComfyui, memoCode } = settings.current;
+    const { memoComfyui, memoCode, memoAudit } = settings.current;
     const mode = memo.mode === 'off' ? 'off' : memoComfyui;
     const answers = mode === 'off' ? [] : await Promise.all(keys.map((key) => memo.get({ ns, key, as: 'value' })));
     const known = classes.map((one) => manage.repeatability(one.name, one.code));
+    const audit = mode === 'off' ? '' : `"audit":${memoAudit},`;
     return reply
       .type('application/json; charset=utf-8')
-      .send(`{"mode":"${mode}","code":"${memoCode}","classes":${JSON.stringify(known)},"results":[${answers.join()}]}`);
+      .send(`{"mode":"${mode}","code":"${memoCode}",${audit}"classes":${JSON.stringify(known)},"results":[${answers.join()}]}`);
   });
 
   /** What ComfyUI asks while a prompt waits: which outputs it will probably be given, and what they were made of. */
