@@ -181,6 +181,8 @@ export class RootKeeper implements AsyncDisposable {
   /** @throws CacheError `SOURCE_AWAY` */
   async #identify(root: Root): Promise<void> {
     const seen = await this.#options.host.identify(root, this.#waitLimit());
+    // What was known of it stays.
+    if (seen.state === 'slow') throw new CacheError('SOURCE_AWAY', `${root.path}: ${seen.why}`);
     const back = seen.state === 'away' && seen.facts !== null && (await this.#recognises(root));
     if (back && seen.facts) this.#options.host.trust(root, seen.facts.identity);
     if (seen.state === 'away' && !back) {

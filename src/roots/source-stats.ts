@@ -31,9 +31,9 @@ export class SourceStats {
 
   async #ask(path: string): Promise<SourceState> {
     const { roots, host, onDoubt } = this.#deps;
-    const state = await host.stat(path, { deadlineMs: deadlineMs.command });
+    const state = await host.stat(path, { deadlineMs: deadlineMs.command, patient: true });
     const root = roots.find(path)?.root;
-    if (root) onDoubt(root, state.state === 'away');
+    if (root && state.state !== 'slow') onDoubt(root, state.state === 'away');
     return state;
   }
 

@@ -1,6 +1,7 @@
 import { fstatSync, statSync } from 'node:fs';
 import { type Logger, pino } from 'pino';
 import { escaped, escapedJson } from '../core/printable.ts';
+import { errnoOf } from './errnos.ts';
 
 export type Log = Logger;
 
@@ -46,11 +47,18 @@ export function adjustLog(log: Log, { level, form }: LogOptions): void {
   forms.set(log, form);
 }
 
-/** Whether a descriptor of this process, such as its standard output, is that file. */
+/** Whether a descriptor of this process, such as its standard output, is that file. False for a descriptor that cannot be asked. */
 export function isOpenAs(file: string, fd: number): boolean {
   const there = statSync(file, { bigint: true, throwIfNoEntry: false });
-  const open = fstatSync(fd, { bigint: true });
-  return there?.isFile() === true && there.ino === open.ino && there.dev === open.dev;
+  if (!there?.isFile()) return false;
+  try {
+    const open = fstatSync(fd, { bigint: true });
+    return there.ino === open.ino && there.dev === open.dev;
+  } catch (error) {
+    // Windows starts some processes with an output that they may write to and not ask about.
+    if (errnoOf(error) === 'EBADF') return false;
+    throw error;
+  }
 }
 
 function pretty(line: string): string {

@@ -31,6 +31,8 @@ export interface ListedFile {
  */
 export type RootState =
   | { state: 'ok'; facts: RootFacts }
+  /** Its reader answers other questions meanwhile: nothing is known of the root, and it is not away. */
+  | { state: 'slow'; why: string; facts: null }
   /** `absent`: its file system answers, and has no such directory. */
   | { state: 'away'; why: string; facts: RootFacts | null; absent?: boolean };
 
@@ -38,6 +40,8 @@ export type RootState =
 export interface WaitLimit {
   deadlineMs: number;
   signal?: AbortSignal;
+  /** Waits its time also while an earlier question is unanswered. */
+  patient?: boolean;
 }
 
 export interface WalkRequest {
@@ -85,7 +89,7 @@ export class SourceClient implements AsyncDisposable {
 
   /**
    * The current state of one source; never throws. `missing` only when its root answers and is the same volume as before; `slow` if
-   * its last answer took longer than this caller waits, or it is `brief` and waits too short a time to tell.
+   * its reader is busy, its last answer took longer than this caller waits, or it is `brief` and waits too short a time to tell.
    */
   async stat(path: string, options: WaitLimit & { brief?: boolean }): Promise<SourceState> {
     const located = this.#roots.find(path);
@@ -99,7 +103,7 @@ export class SourceClient implements AsyncDisposable {
     } catch (error) {
       const { code, message } = toCacheError(error);
       if (error instanceof Silence) {
-        const isSlow = options.brief || this.isKnownSlow(path, options.deadlineMs);
+        const isSlow = options.brief || error.isBusy || this.isKnownSlow(path, options.deadlineMs);
         return { state: isSlow ? 'slow' : 'away', why: message };
       }
       return { state: code === 'NOT_PERMITTED' ? 'denied' : 'away', why: message };
@@ -120,6 +124,7 @@ export class SourceClient implements AsyncDisposable {
       const why = this.#identities.outage(root.path, facts);
       return why === null ? { state: 'ok', facts } : { state: 'away', why, facts: facts.empty ? null : facts };
     } catch (error) {
+      if (error instanceof Silence && error.isBusy) return { state: 'slow', why: error.message, facts: null };
       this.#answerMs.delete(root.path);
       const absent = toCacheError(error).code === 'SOURCE_MISSING';
       return { state: 'away', why: sentenceOf(error), facts: null, ...(absent && { absent }) };

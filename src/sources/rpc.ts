@@ -48,10 +48,11 @@ interface Pending {
 }
 
 /**
- * Questions to one reader. Two clocks run. At the caller's deadline, the caller is told that the source is away while the reader
- * continues (a NAS that spins up answers late, and killing its reader would not make it faster). After `hangMs` the reader is given
- * up: killed without waiting, and replaced at the next question after a pause. While a reader has been silent for `stallMs`, a
- * pause runs, or too many hung readers exist, further questions are answered `SOURCE_AWAY` at once.
+ * Questions to one reader. Two clocks run. At the caller's deadline, the caller is told of the silence while the reader continues (a
+ * NAS that spins up answers late, and killing its reader would not make it faster). A reader from which nothing at all was heard for
+ * `hangMs` is given up: killed without waiting, and replaced at the next question after a pause. A question that waits behind others,
+ * which are answered, is no sign of that. While a reader has been silent for `stallMs`, a pause runs, or too many hung readers exist,
+ * further questions are turned away at once.
  */
 export class SourceChannel {
   #options: ChannelOptions;
@@ -60,6 +61,8 @@ export class SourceChannel {
   #listeners = new Map<number, QuestionListener>();
   #hung = new Set<Peer<Reader>>();
   #lastId = 0;
+  /** When the reader was started, or heard of last. */
+  #heardAt = 0;
   #health: ReaderHealth;
   #hangTimer: NodeJS.Timeout | undefined;
   #closed = false;
@@ -74,7 +77,7 @@ export class SourceChannel {
     return this.#hung.size;
   }
 
-  /** @throws CacheError `SOURCE_AWAY` when no answer comes in time, `CANCELLED`, and the reader's errors */
+  /** @throws CacheError `Silence` when no answer comes in time, `SOURCE_AWAY`, `CANCELLED`, and the reader's errors */
   async ask<T>(question: Question<T>, { deadlineMs, patient = false, listener, signal }: AskOptions): Promise<T> {
     const refusal = this.#refusal(patient);
     if (refusal) throw refusal;
@@ -118,18 +121,22 @@ export class SourceChannel {
     if (this.#hung.size >= this.#options.mostHung) return away(`${this.#hung.size} readers hang in it`);
     const now = this.#options.clock.monotonic();
     const why = this.#health.refusal(now, patient);
-    return why === null ? null : this.#health.isSilent ? new Silence(why) : away(why);
+    return why === null ? null : this.#health.isSilent ? new Silence(why, { isBusy: false }) : away(why);
   }
 
   #open(): Peer<Reader> {
     this.#health.restarted();
+    this.#heardAt = this.#options.clock.monotonic();
     const reader = this.#options.open({
       functions: {
         files: async (id, batch) => this.#hear(id, (listener) => listener.onFiles?.(batch)),
         changed: (id, directories, trouble) => this.#hear(id, (listener) => listener.onChanged?.(directories, trouble)),
         alive: (id) => this.#hear(id, () => {}),
       },
-      onHeard: () => this.#health.heard(),
+      onHeard: () => {
+        this.#heardAt = this.#options.clock.monotonic();
+        this.#health.heard();
+      },
       onExit: (why) => this.#exited(reader, why),
     });
     return reader;
@@ -148,9 +155,9 @@ export class SourceChannel {
   #expire(id: number): void {
     const pending = this.#pending.get(id);
     if (!pending?.giveUp) return;
-    this.#health.overdue(pending.heardAt);
+    this.#health.overdue(Math.max(pending.heardAt, this.#heardAt));
     this.#listeners.delete(id);
-    pending.giveUp(new Silence(`no answer within ${pending.deadlineMs} ms`));
+    pending.giveUp(new Silence(`no answer within ${pending.deadlineMs} ms`, { isBusy: this.#heardAt > pending.heardAt }));
     pending.giveUp = null;
     this.#hangTimer ??= setTimeout(() => this.#checkHung(), this.#options.hangMs).unref();
   }
@@ -159,7 +166,8 @@ export class SourceChannel {
     this.#hangTimer = undefined;
     const overdue = [...this.#pending.values()].filter((pending) => pending.giveUp === null);
     if (overdue.length === 0) return;
-    const silentMs = this.#options.clock.monotonic() - Math.min(...overdue.map((pending) => pending.heardAt));
+    const askedAt = Math.min(...overdue.map((pending) => pending.heardAt));
+    const silentMs = this.#options.clock.monotonic() - Math.max(askedAt, this.#heardAt);
     if (silentMs < this.#options.hangMs) {
       this.#hangTimer = setTimeout(() => this.#checkHung(), this.#options.hangMs - silentMs).unref();
       return;
@@ -206,10 +214,14 @@ export class SourceChannel {
   }
 }
 
-/** Nothing was heard in time: the source may be away, or only slow. */
+/** No answer came in time: the source may be away, or only slow. */
 export class Silence extends CacheError {
-  constructor(why: string) {
+  /** The reader was heard of meanwhile: it has more to do than time, and the source is there. */
+  readonly isBusy: boolean;
+
+  constructor(why: string, { isBusy }: { isBusy: boolean }) {
     super('SOURCE_AWAY', why);
+    this.isBusy = isBusy;
   }
 }
 

@@ -2,6 +2,7 @@ import { mkdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { soon } from '../helpers/patience.ts';
+import { busyReader } from '../sources/busy-reader.ts';
 import { fill, tempTree } from '../sources/temp-tree.ts';
 import { keeping } from './keeping.ts';
 
@@ -63,6 +64,20 @@ describe('an outage', () => {
     renameSync(join(top, 'a.ckpt'), join(top, 'README.txt'));
     await expect(keeper.scan(root)).rejects.toMatchObject({ code: 'SOURCE_AWAY' });
     expect(changes).toEqual([]);
+  });
+
+  it('is not concluded from a question that waits behind others', async () => {
+    const top = tempTree({ 'a.ckpt': 'x' });
+    const { keeper, host, health, add } = keeping({ openProcess: busyReader(join(top, 'a.ckpt')) });
+    const root = add(top, 'nas');
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const looked = keeper.look();
+    await host.stat(join(top, 'a.ckpt'), { deadlineMs: 20_000 });
+    await vi.advanceTimersByTimeAsync(10_000);
+    await looked;
+    expect(keeper.health(root).health).toBe('unknown');
+    expect(health).toEqual([]);
   });
 
   it('is not what a ComfyUI folder is in that was never made', async () => {

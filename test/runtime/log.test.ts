@@ -1,6 +1,20 @@
+import { closeSync, openSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { expect, test } from 'vitest';
-import { adjustLog, createLog } from '../../src/runtime/log.ts';
+import { adjustLog, createLog, isOpenAs } from '../../src/runtime/log.ts';
+import { tempDir } from '../helpers/temp-dir.ts';
+
+const unopened = 2 ** 20;
+
+test('a daemon starts whose output cannot be asked about, as on Windows: it is not taken for the log', () => {
+  const file = join(tempDir(), 'daemon.log');
+  writeFileSync(file, '');
+  const fd = openSync(file, 'a');
+  expect(isOpenAs(file, fd)).toBe(true);
+  closeSync(fd);
+  expect(isOpenAs(file, unopened)).toBe(false);
+});
 
 test('level and form of a log can change while it is written', () => {
   const lines: string[] = [];

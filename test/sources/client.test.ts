@@ -10,6 +10,7 @@ import { type ListedFile, SourceClient, type SourceClientOptions } from '../../s
 import { readerIn } from '../../src/sources/pool.ts';
 import type { OpenReader } from '../../src/sources/rpc.ts';
 import { patience } from '../helpers/patience.ts';
+import { busyReader } from './busy-reader.ts';
 import { fill, tempTree } from './temp-tree.ts';
 
 const soon = { deadlineMs: 20_000 };
@@ -32,6 +33,11 @@ function ownHostOf(path: string, options: Partial<SourceClientOptions>) {
   const host = new SourceClient({ roots, ...options });
   onTestFinished(() => host[Symbol.asyncDispose]());
   return { roots, root, host };
+}
+
+async function isSettled(promise: Promise<unknown>): Promise<boolean> {
+  const pending = {};
+  return (await Promise.race([promise, Promise.resolve(pending)])) !== pending;
 }
 
 describe.each([
@@ -207,6 +213,19 @@ describe('a NAS that hangs', () => {
     const { stdout } = await promisify(execFile)(process.execPath, [fileURLToPath(program)], { timeout: patience(20_000) });
     expect(JSON.parse(stdout)).toEqual({ state: 'away', why: 'no answer within 50 ms' });
   });
+});
+
+it('a source whose reader has much to do is slow, neither missing nor away, and its root is no outage', async () => {
+  const top = tempTree({ 'a.ckpt': 'x', 'b.ckpt': 'x' });
+  const { host, root } = ownHostOf(top, { openProcess: busyReader(join(top, 'a.ckpt')), stallMs: 0, hangMs: 30 });
+  const asked = { file: host.stat(join(top, 'b.ckpt'), { deadlineMs: 50 }), root: host.identify(root, { deadlineMs: 50 }) };
+  let answered = 0;
+  for (; answered < 1 || !(await isSettled(asked.root)); answered++) {
+    expect(await host.stat(join(top, 'a.ckpt'), { ...soon, patient: true })).toMatchObject({ state: 'present' });
+  }
+  expect(await asked.file).toEqual({ state: 'slow', why: 'no answer within 50 ms' });
+  expect(await asked.root).toEqual({ state: 'slow', why: 'no answer within 50 ms', facts: null });
+  expect(answered).toBeGreaterThan(0);
 });
 
 it('a reader that crashes makes its source away, not the daemon', async () => {

@@ -212,6 +212,26 @@ describe('a source that hangs', () => {
     expect(pauses).toEqual([100, 200, 400, 400]);
   });
 
+  it('is not concluded from a question that waits behind others, which are answered', async () => {
+    const { ask, readers, last } = makeChannel();
+    const waiting = ask(50);
+    for (let second = 0; second < 100; second++) {
+      const asked = ask(50);
+      await vi.advanceTimersByTimeAsync(40);
+      last().answer('in time');
+      expect(await asked).toBe('in time');
+    }
+    expect(await waiting).toContain('no answer');
+    expect(readers).toHaveLength(1);
+    expect(readers[0]?.killed).toBe(false);
+    // Then nothing at all is heard.
+    const unanswered = ask(50);
+    await vi.advanceTimersByTimeAsync(1_050);
+    expect(await unanswered).toContain('no answer');
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(readers[0]?.killed).toBe(true);
+  });
+
   it('does not count as hung while a long question gets on', async () => {
     const { channel, readers, last } = makeChannel();
     let batches = 0;
