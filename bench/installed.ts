@@ -29,7 +29,7 @@ export class Installed implements AsyncDisposable {
   /** The Node that runs the program. */
   node = process.execPath;
   /** Arguments for Node that run the program. */
-  readonly command = [fileURLToPath(new URL('../dist/bin/autocached.js', import.meta.url))];
+  command = [fileURLToPath(new URL('../dist/bin/autocached.js', import.meta.url))];
   #stderr: 'inherit' | 'ignore' = 'inherit';
   #child: ChildProcess | undefined;
 

@@ -1,6 +1,7 @@
 import { CacheError } from '../core/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { type Peer, siblingModule, startPeer } from '../runtime/peer.ts';
+import { packageModule } from '../runtime/package.ts';
+import { type Peer, startPeer } from '../runtime/peer.ts';
 import type { CopyTerms, CopyWatcher, CopyWorker, JobOrder, ProbeOrder, ReportOf } from '../transfer/messages.ts';
 
 /** A network source that delivers no byte for this time counts as hung, ms. */
@@ -57,11 +58,7 @@ export class CopyWorkers implements AsyncDisposable {
   };
 
   /** @param environment of the processes that read network sources; undefined = this process's own */
-  constructor(
-    clock: Clock,
-    environment?: NodeJS.ProcessEnv,
-    module: URL = siblingModule('../transfer/worker', import.meta.url),
-  ) {
+  constructor(clock: Clock, environment?: NodeJS.ProcessEnv, module: URL = packageModule('transfer/worker')) {
     this.#clock = clock;
     this.#module = module;
     // Node reads files on four threads unless configured before its start; many reads shall be under way at once.

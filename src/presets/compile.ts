@@ -1,5 +1,5 @@
 import { CacheError } from '../core/errors.ts';
-import { type FamilyName, familyNames } from './families.ts';
+import { type FamilyName, familyNames } from './family-names.ts';
 import type { ApiPrompt, NameOf } from './graph.ts';
 import { fillOpen, openSlot } from './open-slots.ts';
 import type { Compiled, Preset } from './preset.ts';

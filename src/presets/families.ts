@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { packageDir } from '../runtime/package.ts';
+import type { FamilyName } from './family-names.ts';
 
 const file = z.strictObject({ category: z.string(), name: z.string(), url: z.url() });
 const weights = z.strictObject({ dev: file, distilled: file, textEncoder: file });
@@ -38,9 +39,6 @@ const family = z.discriminatedUnion('layout', [
 
 /** A generation of LTX: its files, and the figures that it was made for. */
 export type Family = z.infer<typeof family>;
-
-export const familyNames = ['ltx-2.3', 'ltx-2.5'] as const;
-export type FamilyName = (typeof familyNames)[number];
 
 const loaded = new Map<FamilyName, Family>();
 

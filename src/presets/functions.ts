@@ -1,5 +1,5 @@
 import { choose, compile } from './compile.ts';
-import type { FamilyName } from './families.ts';
+import type { FamilyName } from './family-names.ts';
 import type { ApiPrompt } from './graph.ts';
 import { Library } from './library.ts';
 import type { PlacedImage } from './slots.ts';

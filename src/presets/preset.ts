@@ -1,4 +1,4 @@
-import type { FamilyName } from './families.ts';
+import type { FamilyName } from './family-names.ts';
 import type { ApiPrompt, ModelFile, NameOf } from './graph.ts';
 import type { Settings, Slot } from './slots.ts';
 

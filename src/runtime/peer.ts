@@ -60,11 +60,6 @@ export function startPeer<Remote extends object, Local extends object>(
   };
 }
 
-/** `worker.ts` beside `base` when running from source, `worker.js` when compiled. */
-export function siblingModule(name: string, base: string): URL {
-  return new URL(`./${name}.${base.endsWith('.ts') ? 'ts' : 'js'}`, base);
-}
-
 /** Whether this is a thread of a process, not a separate process. */
 export const isThread = !isMainThread;
 

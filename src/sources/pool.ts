@@ -1,7 +1,8 @@
 import { isNetworkFileSystem } from '../media/file-systems.ts';
 import { isNetwork } from '../media/medium.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
-import { type PeerKind, siblingModule, startPeer } from '../runtime/peer.ts';
+import { packageModule } from '../runtime/package.ts';
+import { type PeerKind, startPeer } from '../runtime/peer.ts';
 import type { Reader, ReaderListener } from './messages.ts';
 import type { Root } from './root.ts';
 import { type ChannelOptions, type OpenReader, SourceChannel } from './rpc.ts';
@@ -35,7 +36,7 @@ export function readerOf({ kind, device, fileSystem, path }: ReaderPlace): strin
 }
 
 /** Starts readers of this kind. A thread must not touch volumes that can hang. */
-export function readerIn(kind: PeerKind, module: URL = siblingModule('entry', import.meta.url)): OpenReader {
+export function readerIn(kind: PeerKind, module: URL = packageModule('sources/entry')): OpenReader {
   return ({ onExit, ...options }) =>
     startPeer<Reader, ReaderListener>(module, kind, {
       ...options,

@@ -2,7 +2,8 @@ import { existsSync, renameSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { CacheError, messageOf } from '../core/errors.ts';
-import { siblingModule, startPeer } from '../runtime/peer.ts';
+import { packageModule } from '../runtime/package.ts';
+import { startPeer } from '../runtime/peer.ts';
 import { setAsideUnless } from '../runtime/set-aside.ts';
 import { assertSound, type DamageWorker, damage, isDamage } from './damage.ts';
 import { isFull, Reserve } from './reserve.ts';
@@ -89,7 +90,7 @@ export class Database {
     if (!isLarge(this.file)) return;
     const checked = this.#db;
     const ended = new CacheError('CANCELLED', `the check of ${this.#schema.name} has ended`);
-    const module = siblingModule('./damage-worker', import.meta.url);
+    const module = packageModule('sqlite/damage-worker');
     const peer = startPeer<DamageWorker, object>(module, 'thread', { functions: {}, onExit: () => {}, youngGenerationMb: 1 });
     const end = () => peer.kill(ended);
     signal.addEventListener('abort', end, { once: true });

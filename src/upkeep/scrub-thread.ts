@@ -1,19 +1,16 @@
 import { CacheError } from '../core/errors.ts';
-import { type Peer, siblingModule, startPeer } from '../runtime/peer.ts';
+import { packageModule } from '../runtime/package.ts';
+import { type Peer, startPeer } from '../runtime/peer.ts';
 import type { Verdict, VerifyOrder, VerifyWatcher, VerifyWorker } from '../transfer/verify-messages.ts';
 
 /** A thread that verifies copies, started for one round and ended with it. */
 export class ScrubThread implements Disposable {
   #progress: (bytesDone: number) => void = () => {};
-  #peer: Peer<VerifyWorker> = startPeer<VerifyWorker, VerifyWatcher>(
-    siblingModule('../transfer/verify-worker', import.meta.url),
-    'thread',
-    {
-      functions: { progress: (bytesDone) => this.#progress(bytesDone) },
-      onExit: () => this[Symbol.dispose](),
-      youngGenerationMb: 1,
-    },
-  );
+  #peer: Peer<VerifyWorker> = startPeer<VerifyWorker, VerifyWatcher>(packageModule('transfer/verify-worker'), 'thread', {
+    functions: { progress: (bytesDone) => this.#progress(bytesDone) },
+    onExit: () => this[Symbol.dispose](),
+    youngGenerationMb: 1,
+  });
 
   /** One at a time. @throws CacheError CANCELLED when the thread is ended meanwhile, CACHE_IO */
   verify(order: VerifyOrder, progress: (bytesDone: number) => void): Promise<Verdict> {

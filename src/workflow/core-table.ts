@@ -1,6 +1,7 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { z } from 'zod';
+import { packageDir } from '../runtime/package.ts';
 
 const tableSchema = z.strictObject({
   /** The version with these nodes. */
@@ -63,15 +64,8 @@ export type CoreTable = z.infer<typeof tableSchema>;
 
 let loaded: CoreTable | undefined;
 
-/** The table, read once. It lies in the package's `config` directory, beside `src` in a checkout and above `dist` when built. */
+/** The table, read once. */
 export function coreTable(): CoreTable {
-  loaded ??= tableSchema.parse(JSON.parse(readFileSync(find(import.meta.dirname), 'utf8')));
+  loaded ??= tableSchema.parse(JSON.parse(readFileSync(join(packageDir, 'config', 'comfyui-nodes.json'), 'utf8')));
   return loaded;
-}
-
-function find(directory: string): string {
-  const path = join(directory, 'config', 'comfyui-nodes.json');
-  if (existsSync(path)) return path;
-  if (dirname(directory) === directory) throw new Error('config/comfyui-nodes.json is missing from the package');
-  return find(dirname(directory));
 }

@@ -1,4 +1,5 @@
-import { familyNames, familyOf } from '../families.ts';
+import { familyOf } from '../families.ts';
+import { familyNames } from '../family-names.ts';
 import { Graph } from '../graph.ts';
 import type { Preset } from '../preset.ts';
 import { distilledFast } from './distilled-fast.ts';

@@ -1,0 +1,50 @@
+// Builds dist/: the program with the packages that it uses, in one file for each part that loads by itself, their licences, and the
+// types of what other programs import. Only `dependencies` are left to be installed: packages with machine code, or with files that
+// are served. All else is among `devDependencies`, for it is in the bundle.
+import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { builtinModules } from 'node:module';
+import { join, normalize } from 'node:path';
+import { rolldown } from 'rolldown';
+import { writeLicences } from './licences.mjs';
+import { writeTypes } from './types.mjs';
+
+/** What is started by its path, or imported by other programs. */
+const entries = [
+  'bin/autocached',
+  'src/index',
+  'src/keyv',
+  'src/transfer/worker',
+  'src/transfer/verify-worker',
+  'src/sqlite/damage-worker',
+  'src/sources/entry',
+];
+
+const { dependencies } = JSON.parse(readFileSync('package.json', 'utf8'));
+const { compilerOptions } = JSON.parse(readFileSync('tsconfig.json', 'utf8'));
+const build = await rolldown({
+  input: Object.fromEntries(entries.map((entry) => [entry, `${entry}.ts`])),
+  platform: 'node',
+  // What the oldest supported Node understands, as in tsconfig.json.
+  transform: { target: compilerOptions.target },
+  external: [...Object.keys(dependencies), ...builtinModules, ...builtinModules.map((name) => `node:${name}`)],
+});
+const { output } = await build.write({
+  dir: 'dist',
+  entryFileNames: '[name].js',
+  chunkFileNames: 'chunks/[name]-[hash].js',
+});
+await build.close();
+const modules = output.flatMap(({ moduleIds }) => moduleIds ?? []);
+removeOthers([
+  ...output.map(({ fileName }) => fileName),
+  ...writeLicences(modules, 'dist', 'LICENCES.txt'),
+  ...writeTypes(['src/index', 'src/keyv'], 'dist'),
+]);
+
+/** Last, for a daemon that runs from here may still load what it was built with. */
+function removeOthers(files) {
+  const current = new Set(files.map(normalize));
+  for (const found of readdirSync('dist', { recursive: true })) {
+    if (!current.has(found) && !statSync(join('dist', found)).isDirectory()) rmSync(join('dist', found));
+  }
+}
