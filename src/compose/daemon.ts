@@ -79,11 +79,18 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
   const context = { clock, log, events, opened };
 
   const stopped = Promise.withResolvers<void>();
-  const onLost = ({ message }: CacheError) => {
-    log.error({ why: message }, 'the locks of this daemon were removed, and another one has taken its place: this one stops');
+  const stopSaying = (text: string) => (why: CacheError) => {
+    log.error({ why: why.message }, text);
     stopped.resolve();
   };
-  const storage = await openStorage(config, { ...context, onLost, ...(overrides.pauses && { pauses: overrides.pauses }) });
+  const onLost = stopSaying('the locks of this daemon were removed, and another one has taken its place: this one stops');
+  const onUnfit = stopSaying('this daemon stops');
+  const storage = await openStorage(config, {
+    ...context,
+    onLost,
+    onUnfit,
+    ...(overrides.pauses && { pauses: overrides.pauses }),
+  });
   const { catalog, handedOut, tier, tiers, ram, accounts, watch } = storage;
   const settings = openSettings(loaded, storage, context);
   const sources = await openSources(loaded, settings, storage, { ...context, ignoresCase: overrides.ignoresCase });

@@ -6,6 +6,7 @@ import { keys } from '../config/keys.ts';
 import type { Config } from '../config/types.ts';
 import type { CacheError } from '../core/errors.ts';
 import { assertLocal } from '../media/assert-local.ts';
+import { onVolumesTold } from '../media/read-volumes.ts';
 import { groupId, shareWithGroup } from '../runtime/group.ts';
 import { daemonLogName, type Log } from '../runtime/log.ts';
 import { makeDirectory } from '../runtime/make-directory.ts';
@@ -35,6 +36,8 @@ export interface Storage {
 interface Opening extends Context {
   /** Told when another daemon has taken a directory whose locks were removed. */
   onLost(why: CacheError): void;
+  /** Told when a directory turns out to lie on a network. */
+  onUnfit(why: CacheError): void;
   /** Pauses of the accounts. */
   pauses?: AccountsDeps['pauses'];
 }
@@ -43,15 +46,20 @@ interface Opening extends Context {
  * Opens the lasting storage, and the volatile RAM tier: locks the directories, opens tiers and catalog, and makes them agree.
  * @throws CacheError ALREADY_RUNNING or BAD_CONFIG
  */
-export async function openStorage(config: Config, { pauses, onLost, ...context }: Opening): Promise<Storage> {
+export async function openStorage(config: Config, { pauses, onLost, onUnfit, ...context }: Opening): Promise<Storage> {
   const { clock, log, opened } = context;
   const { dir, stateDir, compress } = config;
   makeDirectory(stateDir, keys.stateDir.name, 0o700);
   const group = config.group === null ? null : groupId(config.group);
   closeDirectory(stateDir, 'all', keys.stateDir.name);
   if (group !== null) shareWithGroup(stateDir, group);
-  await assertLocal(stateDir, 'AUTOCACHE_STATE');
-  await assertLocal(dir, 'AUTOCACHE_DIR');
+  const assertDirs = async () => {
+    await assertLocal(stateDir, 'AUTOCACHE_STATE');
+    await assertLocal(dir, 'AUTOCACHE_DIR');
+  };
+  await assertDirs();
+  // On Windows a drive may turn out to be a share only after the start.
+  opened.defer(onVolumesTold(() => void assertDirs().catch(onUnfit)));
   const onSetAside = (path: string) => log.warn({ path }, 'the lock of the state directory was none, and is set aside');
   opened.defer(lockDirectory(stateDir, 'state directory', { onSetAside, onLost }));
   opened.defer(boundLog({ file: join(stateDir, daemonLogName), log }));

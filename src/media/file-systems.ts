@@ -1,4 +1,8 @@
+/** The name for a file system that is not known yet, and may be one of a network. */
+export const undetermined = 'undetermined';
+
 const exact = new Set([
+  undetermined,
   'nfs',
   'nfs3',
   'nfs4',

@@ -52,7 +52,10 @@ function mountTableLookup(): (path: string) => VolumeId {
   };
 }
 
-/** The longest of the volumes' mount points above a path; on Windows a share is a volume of its own. */
+/**
+ * The longest of the volumes' mount points above a path. On Windows a share is a volume of its own, and a drive that is not among the
+ * volumes may be one.
+ */
 export function knownVolume(volumes: readonly KnownVolume[], path: string, platform: NodeJS.Platform): VolumeId {
   const root = platform === 'win32' ? win32.parse(path).root.toLowerCase() : '';
   if (platform === 'win32' && isUncPath(path)) return { id: root, network: true };
@@ -61,7 +64,14 @@ export function knownVolume(volumes: readonly KnownVolume[], path: string, platf
     return mountPoint === '/' || path === mountPoint || path.startsWith(`${mountPoint}/`);
   });
   const [best] = above.sort((a, b) => b.mountPoint.length - a.mountPoint.length);
-  return best ? { id: best.mountPoint.toLowerCase(), network: best.network } : { id: root, network: false };
+  if (best) return { id: best.mountPoint.toLowerCase(), network: best.network };
+  return { id: root, network: platform === 'win32' && !isOwnDrive(path) };
+}
+
+/** Whether a Windows path lies on the drive that Windows or this program was started from: that one does not hang. */
+export function isOwnDrive(path: string): boolean {
+  const own = ['C:', win32.parse(process.execPath).root.slice(0, 2)];
+  return own.some((drive) => drive !== '' && path.toUpperCase().startsWith(drive.toUpperCase()));
 }
 
 /** True for `\\server\share\…` in each of its spellings; `\\?\C:\…` and `\\.\…` are local. */

@@ -1,10 +1,11 @@
-import { posix } from 'node:path';
+import { existsSync } from 'node:fs';
+import { posix, win32 } from 'node:path';
 import type { Medium } from '../core/types.ts';
-import { isNetworkFileSystem } from './file-systems.ts';
+import { isNetworkFileSystem, undetermined } from './file-systems.ts';
 import { type Disk, diskOf, type Sysfs, thisSysfs } from './linux-disk.ts';
-import { isUncPath, type KnownVolume, thisMachine } from './machine.ts';
+import { isOwnDrive, isUncPath, type KnownVolume, thisMachine } from './machine.ts';
 import { findMount, type Mount, readMounts } from './mount-table.ts';
-import { readVolumes } from './read-volumes.ts';
+import { knownNow } from './read-volumes.ts';
 import { resolveLocally } from './resolve-locally.ts';
 import { findVolume, type Volume } from './volumes.ts';
 
@@ -26,8 +27,8 @@ export function isNetwork(kind: Medium): boolean {
 }
 
 /**
- * The medium below an absolute path. Reads the mount table and sysfs on Linux, the system's volume list elsewhere. Touches the path
- * only on local disks, so a hung mount cannot hang the caller.
+ * The medium below an absolute path. Reads the mount table and sysfs on Linux, elsewhere the system's volumes as far as they are known
+ * at once. Touches the path only on local disks, so a hung mount cannot hang the caller.
  */
 export async function detectMedium(path: string): Promise<MediumFacts> {
   const { platform } = process;
@@ -35,9 +36,9 @@ export async function detectMedium(path: string): Promise<MediumFacts> {
     const { path: resolved } = await resolveLocally(path, thisMachine());
     return { ...linuxMedium(resolved, readMounts(), thisSysfs), resolved };
   }
-  const volumes = await readVolumes(platform);
+  const volumes = await knownNow();
   const { path: resolved } = await resolveLocally(path, thisMachine(knownVolumes(volumes)));
-  return { ...volumeMedium(resolved, volumes, platform === 'win32' ? 'win32' : 'darwin'), resolved };
+  return { ...(platform === 'win32' ? windowsMedium : macMedium)(resolved, volumes), resolved };
 }
 
 /** The volumes that a thread needs to stay on its own one. Empty on Linux, which has its mount table for that. */
@@ -52,14 +53,22 @@ export async function mountPointOf(path: string): Promise<string | null> {
     const { path: resolved } = await resolveLocally(path, thisMachine());
     return findMount(readMounts(), resolved)?.mountPoint ?? null;
   }
-  const volumes = await readVolumes(platform);
+  const volumes = await knownNow();
   const { path: resolved } = await resolveLocally(path, thisMachine(knownVolumes(volumes)));
-  return findVolume(volumes, resolved, platform === 'win32' ? 'win32' : 'darwin')?.mountPoint ?? null;
+  if (platform === 'win32') return driveOf(resolved);
+  return findVolume(volumes, resolved, 'darwin')?.mountPoint ?? null;
+}
+
+/** The drive of a path, if there is one of that letter. */
+function driveOf(path: string): string | null {
+  const { root } = win32.parse(path);
+  return !isUncPath(path) && existsSync(root) ? root.slice(0, 2).toUpperCase() : null;
 }
 
 /** Whether touching this path can hang. The path itself is not touched. */
 export async function liesOnNetwork(path: string): Promise<boolean> {
-  return isNetwork((await detectMedium(path)).kind);
+  const { kind, fileSystem } = await detectMedium(path);
+  return isNetwork(kind) || isNetworkFileSystem(fileSystem ?? '');
 }
 
 type Facts = Omit<MediumFacts, 'resolved'>;
@@ -89,6 +98,18 @@ function deviceOf({ device, source }: Mount, sysfs: Sysfs): string {
 function diskOfFile(file: string, mounts: readonly Mount[], sysfs: Sysfs): Disk {
   const { kind, from, device } = linuxMedium(file, mounts, sysfs);
   return { kind, from, device };
+}
+
+function macMedium(path: string, volumes: readonly Volume[]): Facts {
+  return volumeMedium(path, volumes, 'darwin');
+}
+
+/** A drive that the system has not told of yet may be a share. Its own name stands for its disk meanwhile. */
+export function windowsMedium(path: string, volumes: readonly Volume[]): Facts {
+  const facts = volumeMedium(path, volumes, 'win32');
+  const isTold = facts.fileSystem !== null || findVolume(volumes, path, 'win32') !== null;
+  if (isTold || isOwnDrive(path)) return facts;
+  return { ...facts, device: win32.parse(path).root.slice(0, 2).toUpperCase(), fileSystem: undetermined };
 }
 
 /** Pure part for macOS and Windows. */

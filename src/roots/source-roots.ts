@@ -11,6 +11,7 @@ import type { Log } from '../runtime/log.ts';
 import { type ListedFile, SourceClient } from '../sources/client.ts';
 import type { Published } from '../sources/driver.ts';
 import type { Root } from '../sources/root.ts';
+import { followVolumes } from './follow-volumes.ts';
 import { KnownSources } from './known-sources.ts';
 import { Library } from './library.ts';
 import { flat, type LocatedSource } from './located-source.ts';
@@ -54,6 +55,7 @@ export class SourceRoots implements AsyncDisposable {
   readonly #named: NamedRoots;
   readonly #stats: SourceStats;
   readonly #spelling: OneSpelling;
+  #endVolumes = () => {};
 
   constructor(options: SourceRootsOptions) {
     const { log, clock, events, environment, ignoresCase } = options;
@@ -77,13 +79,14 @@ export class SourceRoots implements AsyncDisposable {
         events.emit('root-health', this.#view(root));
       },
     });
+    const isAway = (root: Root) => this.#keeper.health(root).health === 'away';
     this.#stats = new SourceStats({
       roots: this.#roots,
       host: this.#host,
-      isAway: (root) => this.#isAway(root),
+      isAway,
       // A change noticed by a lookup does not wait for the next check of the roots.
-      onDoubt: (root, isAway) => {
-        if (isAway !== this.#isAway(root)) void this.#keeper.check(root);
+      onDoubt: (root, seemsAway) => {
+        if (seemsAway !== isAway(root)) void this.#keeper.check(root);
       },
     });
     this.#named = new NamedRoots({
@@ -116,6 +119,7 @@ export class SourceRoots implements AsyncDisposable {
   keep(): void {
     this.#keeper.start();
     this.#named.keep();
+    this.#endVolumes = followVolumes(this.#roots, this.#keeper);
   }
 
   /** Adds roots newly named by the settings. */
@@ -267,6 +271,7 @@ export class SourceRoots implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#endVolumes();
     this.#spelling[Symbol.dispose]();
     await this.#keeper[Symbol.asyncDispose]();
     // This also ends a question under way.
@@ -286,10 +291,6 @@ export class SourceRoots implements AsyncDisposable {
     } catch (error) {
       this.#options.log.warn({ path: spec.path, why: toCacheError(error).message }, 'root left out');
     }
-  }
-
-  #isAway(root: Root): boolean {
-    return this.#keeper.health(root).health === 'away';
   }
 
   #view(root: Root): RootView {

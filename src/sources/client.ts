@@ -4,7 +4,7 @@ import { hasStableInodes } from '../media/file-systems.ts';
 import type { KnownVolume } from '../media/machine.ts';
 import { detectMedium, knownVolumes } from '../media/medium.ts';
 import { liesBelow } from '../media/paths.ts';
-import { readVolumes } from '../media/read-volumes.ts';
+import { knownNow } from '../media/read-volumes.ts';
 import type { Calls } from '../runtime/calls.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
 import type { FileBatch, Listing, Published, ReadSpeeds, RootFacts, RootIdentity, StatAnswer } from './driver.ts';
@@ -250,9 +250,9 @@ export class SourceClient implements AsyncDisposable {
     throw new CacheError('SOURCE_AWAY', `${at} is on a volume that changes`);
   }
 
-  /** The volumes as last read: the system takes seconds to list them on Windows, and no deadline waits for that. */
+  /** The volumes as last known: no deadline waits for more. */
   #knownVolumes(): KnownVolume[] {
-    void readVolumes().then((volumes) => {
+    void knownNow().then((volumes) => {
       this.#volumes = knownVolumes(volumes);
     });
     return this.#volumes;

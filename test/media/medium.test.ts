@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { media } from '../../src/core/types.ts';
 import { hasStableInodes, isNetworkFileSystem, isPseudoFileSystem } from '../../src/media/file-systems.ts';
 import type { Sysfs } from '../../src/media/linux-disk.ts';
-import { detectMedium, isNetwork, knownVolumes, linuxMedium, volumeMedium } from '../../src/media/medium.ts';
+import { detectMedium, isNetwork, knownVolumes, linuxMedium, volumeMedium, windowsMedium } from '../../src/media/medium.ts';
 import { parseMountInfo } from '../../src/media/mount-table.ts';
 import { macVolumes, windowsVolumes } from '../../src/media/volumes.ts';
 
@@ -229,6 +229,22 @@ describe('the medium of a Windows path', () => {
     ['Q:\\models', 'hdd', 'assumed', null],
   ])('%s is %s (%s)', (path, kind, from, device) => {
     expect(volumeMedium(path, windows, 'win32')).toMatchObject({ kind, from, device });
+  });
+
+  it.each([
+    ['Q:\\models', 'Q:', true],
+    ['q:/models', 'Q:', true],
+    ['C:\\models', null, false],
+    ['D:\\models', '\\\\.\\PHYSICALDRIVE0', false],
+    ['R:\\models', 'R:', false],
+  ])('%s, on a drive that may not be known yet, is read through %s; may it hang: %s', (path, device, mayHang) => {
+    const facts = windowsMedium(
+      path,
+      windows.filter(({ mountPoint }) => mountPoint !== 'C:'),
+    );
+    expect(facts.device).toBe(device);
+    expect(isNetworkFileSystem(facts.fileSystem ?? '')).toBe(mayHang);
+    expect(isNetwork(facts.kind)).toBe(false);
   });
 
   it('passes on which drives can hang', () => {

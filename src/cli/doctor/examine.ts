@@ -11,6 +11,7 @@ import type { Config } from '../../config/types.ts';
 import { parseUrl } from '../../config/values.ts';
 import { CacheError, messageOf } from '../../core/errors.ts';
 import { detectMedium, isNetwork } from '../../media/medium.ts';
+import { volumesRead } from '../../media/read-volumes.ts';
 import { version } from '../../runtime/package.ts';
 import { Client } from '../client.ts';
 import { comfyuiVersion } from '../comfyui-dir.ts';
@@ -46,7 +47,7 @@ export async function examine({ cwd, stateDir, flags, dirs, url }: ExamineOption
   const daemon = await lookAtDaemon(stateDir, config);
   const { stats } = daemon;
   const said = url ?? config?.comfyuiUrl ?? null;
-  const running = await askComfyui(said ?? usualUrl);
+  const [running] = await Promise.all([askComfyui(said ?? usualUrl), volumesRead()]);
   const found = await findComfyui({ named: [...dirs, ...(config?.comfyui ?? [])], running, roots: stats?.roots ?? [] });
   const cacheDir = stats?.dir ?? config?.dir;
   const cache = cacheDir === undefined ? null : await lookAtCache(cacheDir, config, stats);
