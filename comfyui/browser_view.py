@@ -19,6 +19,7 @@ def state_view(stats: dict, jobs: dict) -> dict:
         "paused": bool(jobs.get("paused")),
         "copies": _copies(jobs),
         "written": (stats.get("written") or {}).get("files", 0),
+        "unrepeatable": _unrepeatable(stats),
     }
 
 
@@ -27,6 +28,12 @@ def workflow_view(analysis: dict, jobs: dict) -> dict:
     by_path = {job.get("path"): job.get("id") for job in jobs.get("jobs", ()) if job.get("state") in _UNDER_WAY}
     models = [dict(_only(model, _MODEL), copy=by_path.get(model.get("path"))) for model in analysis.get("models", ())]
     return {"alive": True, "models": models, "copies": _copies(jobs)}
+
+
+def _unrepeatable(stats: dict) -> list:
+    """The classes of nodes whose outputs are not kept, because one was another one for the same inputs."""
+    comparisons = (stats.get("memo") or {}).get("comparisons") or {}
+    return [one.get("class") for one in comparisons.get("unrepeatable", ())]
 
 
 def _copies(jobs: dict) -> list:

@@ -55,6 +55,8 @@ def install(folder_paths, here: str):
             category, name = _category(folder_paths, folder_name), _name(filename)
             prefetch.loads(client)
             memo.opens(client, category, name)
+            if memo.audit.is_own(client.get("prompt")) and not resolver.has_copy(path, category, name, client):
+                return path
             if path is None or offline.holds(path):
                 return resolver.find(category, name, client) or path
             return resolver.resolve(path, category, name, client)

@@ -89,6 +89,16 @@ def idle_since_prompt() -> int | None:
         return None
 
 
+def begun_prompts() -> int | None:
+    """The number of prompts that ComfyUI has begun, with the running one. None when ComfyUI does not tell."""
+    return getattr(_prompt_queue(), "task_counter", None)
+
+
+def keeps_only_last() -> bool:
+    """True when ComfyUI forgets the outputs of a prompt that the next one does not have."""
+    return bool(getattr(getattr(sys.modules.get("comfy.cli_args"), "args", None), "cache_classic", True))
+
+
 def free_models() -> bool:
     """
     Makes ComfyUI unload its models and drop cached outputs, as its route POST /free does. Its worker does so between prompts. False when

@@ -90,6 +90,11 @@ class Prefetch:
             log.debug("autocached: the daemon was not told which prompt runs: %s", why)
 
     def _hear(self, sent: SentPrompt) -> None:
+        if self._memo.audit.is_own(sent.id):
+            # No copy is made for its sake.
+            self._told.append(sent.id)
+            self._memo.expect(sent)
+            return
         self._later(self._prepare)
         # Its provider is asked before the one that watches.
         self._memo.expect(sent)
@@ -134,7 +139,8 @@ class Prefetch:
             self._send(sent.prompt, sent.id, sent.targets, set(), self._memo.foresee(sent, sent.targets, set()))
             return
         running = running_prompt()
-        known = set() if running is None or running.id == found.id else _shared(sent.prompt, running)
+        is_other = running is not None and running.id != found.id and not self._memo.audit.is_own(running.id)
+        known = _shared(sent.prompt, running) if is_other else set()
         self._send(sent.prompt, found.id, found.outputs, known, self._memo.foresee(sent, found.outputs, known))
 
     def _send(self, prompt: dict, prompt_id, targets, cached: set[str], kept: set[str]) -> None:

@@ -55,6 +55,11 @@ class Resolver:
         """
         return self.answer(path, {"category": category, "name": name, "client": client, "purpose": "load"}).path
 
+    def has_copy(self, path: str | None, category: str, name: str, client: dict) -> bool:
+        """Whether `resolve` would answer with a copy. This is no use of the file, and none is made for it."""
+        question = {"category": category, "name": name, "client": client, "purpose": "metadata"}
+        return path is None or self.answer(path, question).path != path
+
     def answer(self, path: str | None, question: dict) -> Answer:
         """The same with tier and reason. `path` is None for a file that ComfyUI does not find."""
         if path is None:

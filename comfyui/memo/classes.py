@@ -82,11 +82,27 @@ class NodeClass:
         # Some of its outputs stand for models.
         self.is_live = any(not is_data(kind) for kind in kinds)
         self.is_only_live = bool(kinds) and not any(map(is_data, kinds))
-        hidden = found.INPUT_TYPES().get("hidden") or {}
+        self._inputs = found.INPUT_TYPES()
+        hidden = self._inputs.get("hidden") or {}
+        # Its output may depend on where it is in the prompt.
+        self.has_id = getattr(found, "NOT_IDEMPOTENT", False) or any(_names(kind, "UNIQUE_ID") for kind in hidden.values())
         # It may read all of the prompt, of which the key has only the node's ancestors.
-        self.sees_prompt = any(_is_prompt(kind) for kind in hidden.values())
+        self.sees_prompt = any(_names(kind, "PROMPT", "EXTRA_PNGINFO", "DYNPROMPT") for kind in hidden.values())
+
+    def ignores(self, name: str) -> bool:
+        """True when ComfyUI does not hand an input of this name to the node. Some packs declare all names."""
+        if getattr(self.python_class, "ACCEPT_ALL_INPUTS", False):
+            return False
+        declared = [self._inputs.get(part) for part in ("required", "optional", "hidden")]
+        return not any(names is not None and name in names for names in declared)
 
 
-def _is_prompt(kind) -> bool:
+def is_fallible(node_class: NodeClass) -> bool:
+    """True for classes whose outputs are kept or compared: it is possible that they are not repeatable."""
+    is_listed = node_class.is_core and node_class.name in kept_classes(ALL)
+    return is_listed or (not node_class.is_core and not node_class.is_only_live)
+
+
+def _names(kind, *names: str) -> bool:
     words = kind if isinstance(kind, (list, tuple)) else [kind]
-    return any(str(getattr(word, "value", word)) in ("PROMPT", "EXTRA_PNGINFO", "DYNPROMPT") for word in words)
+    return any(str(getattr(word, "value", word)) in names for word in words)

@@ -11,6 +11,7 @@ from ..daemon import Daemon
 from ..graph import has_few_pairs, is_same_prompt
 from ..host import running_prompt, waiting_prompts
 from ..sent_prompt import SentPrompt
+from .audit import Audit
 from .classes import ALL, OFF, kept_classes
 from .code import Code
 from .costs import Costs
@@ -48,6 +49,7 @@ class Memo:
         self.opened = OpenedFiles()
         self.costs = Costs()
         self.identity = Identity(Code(folder_paths, time.time()))
+        self.audit = Audit(lambda: self.results.audit, self._forget, MOST_PAIRS)
         self.value_class = None
         self._api = None
         self._provider = None
@@ -126,6 +128,11 @@ class Memo:
             self._expected = [one for one in self._expected if one is not sent]
             self._unregister_when_idle()
 
+    def _forget(self, prompt_id: str) -> None:
+        with self._lock:
+            self._expected = [one for one in self._expected if one.id != prompt_id]
+            self._unregister_when_idle()
+
     def opens(self, client: dict, category: str, name: str) -> None:
         """A node opens a model."""
         try:
@@ -144,7 +151,7 @@ class Memo:
             self._running = None
             self._expected = [one for one in self._expected if one is not sent]
             if sent is not None and self.results.mode not in (None, OFF):
-                self._running = RunningPrompt(self, found, sent.prompt, sent.is_fresh)
+                self._running = RunningPrompt(self, found, sent.prompt, sent.is_fresh, self.audit.given_of(found.id))
             else:
                 # ComfyUI need not compute keys for it.
                 self._unregister()

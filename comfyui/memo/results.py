@@ -50,6 +50,8 @@ class Results:
         # As the daemon said last; None until it has answered.
         self.mode: str | None = None
         self.is_strict = True
+        # Of so many outputs one is computed again; 0 = of none.
+        self.audit = 0
 
     def ask(self, keys: list[str], classes: list[tuple] = []) -> Answer:
         """What the daemon has of these keys, and knows of these classes. Without keys it only tells the mode."""
@@ -119,11 +121,16 @@ class Results:
         if answer.get("stored") is not True:
             log.debug("autocached: an output of %s is not kept: %s", class_name, answer.get("reason"))
 
-    def see(self, key: str, class_name: str, code: str, result: str) -> None:
-        """Has the hash of an output compared with that of an earlier run of ComfyUI. Raises Trouble."""
-        if self._breaker.allows():
-            about = {"key": key, "class": class_name, "code": code, "session": self._session, "result": result}
-            self._daemon.post("/api/memo/comfyui/seen", about, STORE_SECONDS)
+    def see(self, key: str, class_name: str, code: str, result: str, given: str | None) -> bool:
+        """
+        Has the hash of an output compared with that of the one that was given for the key, or else of an earlier run of ComfyUI. False when
+        the class is known to be unrepeatable. Raises Trouble.
+        """
+        if not self._breaker.allows():
+            return True
+        about = {"key": key, "class": class_name, "code": code, "session": self._session, "result": result}
+        answer = self._daemon.post("/api/memo/comfyui/seen", about if given is None else dict(about, given=given), STORE_SECONDS)
+        return answer.get("known") != UNREPEATABLE
 
     def close(self) -> None:
         """Ends the calling thread's connection."""
@@ -132,6 +139,8 @@ class Results:
     def _understand(self, answer: dict) -> dict[str, Found]:
         mode = answer["mode"]
         self.mode, self.is_strict = mode if mode in MODES else OFF, answer["code"] != "version"
+        audit = answer.get("audit")
+        self.audit = audit if type(audit) is int else 0
         return {
             one["key"]: Found(one["value"], {blob["sha256"]: (blob["path"], blob["size"]) for blob in one.get("blobs", ())})
             for one in answer["results"]

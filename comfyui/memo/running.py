@@ -7,15 +7,16 @@ import logging
 import time
 from typing import NamedTuple
 
-from ..graph import complete, has_key
-from ..host import QueuedPrompt, show_given
+from ..graph import complete, has_key, with_sources
+from ..host import QueuedPrompt, begun_prompts, show_given
+from .again import AGAIN, Given, can_run_again, changes_of, is_as_given
 from .ancestry import Ancestry
-from .classes import ALL, OFF, TEXT, NodeClass, kept_classes, may_be_kept
+from .classes import ALL, OFF, TEXT, NodeClass, is_fallible, kept_classes, may_be_kept
 from .current import is_current
 from .foresight import structure_of
 from .plan import plan
 from .results import REPEATABLE, UNREPEATABLE, Found
-from .storing import MOST_OUTPUT_BYTES, Output
+from .storing import MOST_OUTPUT_BYTES, Output, hash_of
 from .structure import Unstorable
 from .tensors import restore
 
@@ -31,14 +32,19 @@ class Asked(NamedTuple):
 
 
 class RunningPrompt:
-    """`session` has what outlives a prompt. Methods are called in ComfyUI's prompt thread."""
+    """
+    `session` has what outlives a prompt. `again`: the prompt is there to compute this output again. Methods are called in ComfyUI's prompt
+    thread.
+    """
 
-    def __init__(self, session, queued: QueuedPrompt, prompt: dict, is_fresh: bool):
+    def __init__(self, session, queued: QueuedPrompt, prompt: dict, is_fresh: bool, again: Given | None = None):
         self._session = session
         self._prompt = prompt
         self._prompt_id = queued.id
         self._targets = prompt if queued.outputs is None else queued.outputs
         self._is_fresh = is_fresh
+        self._again = again
+        self._ran: set[str] = set()
         self._kept = kept_classes(session.results.mode)
         self._asked: dict[str, Asked] = {}
         self._keys: dict[str, str] = {}
@@ -73,6 +79,10 @@ class RunningPrompt:
         node = context.node_id
         if node not in self._prompt or self._session.results.mode == OFF:
             return
+        self._ran.add(node)
+        if self._again is not None and node == AGAIN:
+            self._compare(self._again, value)
+            return
         cost_ms = self._cost_ms(node)
         key, asked = self._keys.get(node), self._asked.get(node)
         if key is None or asked is None or asked.hash != context.cache_key_hash or node in self._answers:
@@ -80,7 +90,7 @@ class RunningPrompt:
         is_cheap = cost_ms < _WORTH_MS and context.class_type not in kept_classes(TEXT)
         is_kept = self._is_kept(node)
         unnamed = None if is_cheap or not (is_kept or self._is_watched(node)) else self._ancestry.unnamed(node)
-        ui = value.ui.get("output") if isinstance(value.ui, dict) else None
+        ui = _shown(value)
         saved = None if unnamed is None else self._session.saved.states(ui)
         if saved is None:
             return
@@ -91,7 +101,35 @@ class RunningPrompt:
             return
         about = {"files": self._ancestry.files(node), "unnamed": unnamed, "saved": saved} if is_kept else None
         structure = structure_of(self._session.identity, self._ancestry, node, self._session.results.is_strict) if is_kept else None
-        self._session.storing.put(Output(key, structure, *self._learned(self._ancestry.class_of(node)), about, snapshot, cost_ms))
+        learned = self._learned(self._ancestry.class_of(node))
+        self._session.storing.put(Output(key, structure, *learned, about, snapshot, cost_ms, after=self._ran_before(node)))
+
+    def _compare(self, given: Given, value) -> None:
+        """Has an output that was computed again compared with the one that was given, if it was made of the same."""
+        if not is_as_given(given, self._ancestry, self._ran):
+            log.debug("autocached: an output of %s is not compared: it was made of something else", given.class_name)
+            return
+        try:
+            snapshot = self._session.storing.snapshot([value.outputs, _shown(value)])
+        except Unstorable as why:
+            log.debug("autocached: an output of %s is not compared: %s", given.class_name, why)
+            return
+        self._session.storing.put(Output(given.key, None, given.class_name, given.code, None, snapshot, 0.0, given=given.result))
+
+    def _ran_before(self, node: str) -> frozenset:
+        """The ancestors that have run and may give something else each time, as what is learnt of them."""
+        classes = {self._ancestry.class_of(one) for one in with_sources(self._prompt, [node]) & self._ran - {node}}
+        return frozenset(self._learned(one) for one in classes if one is not None and is_fallible(one))
+
+    def _draw(self, answers: dict, hits: dict[str, Found], local: set[str]) -> None:
+        """Has one of the outputs that are given computed again later, rarely."""
+        drawn = [node for node in answers if self._session.audit.draws()]
+        there = hits.keys() | local
+        node = next((one for one in drawn if can_run_again(self._ancestry, one, there)), None)
+        if node is not None and self._again is None:
+            value, learned = hits[node].value, self._learned(self._ancestry.class_of(node))
+            made = (self._ancestry.signature(node), self._keys[node], *learned, hash_of(value["value"]), value)
+            self._session.audit.offer(Given(self._prompt, node, *made, changes_of(self._prompt, node), begun_prompts()))
 
     def _answer(self, batch: asyncio.Future) -> None:
         try:
@@ -118,7 +156,9 @@ class RunningPrompt:
             given = plan(self._prompt, self._targets, set(hits), local)
             unread = next((node for node in sorted(given) if node not in answers), None)
             if unread is None:
-                return {node: answers[node] for node in given}
+                answers = {node: answers[node] for node in given}
+                self._draw(answers, hits, local)
+                return answers
             try:
                 answers[unread] = self._value(unread, hits[unread])
             except Exception as why:
@@ -192,3 +232,8 @@ class RunningPrompt:
         began = self._began.pop(node, None)
         own = 0.0 if began is None else (time.monotonic() - began) * 1000
         return self._session.costs.of(self._ancestry, node, own)
+
+
+def _shown(value) -> dict | None:
+    """What a node shows to people."""
+    return value.ui.get("output") if isinstance(value.ui, dict) else None

@@ -26,8 +26,9 @@ _MOST_WAITING = 1000
 
 class Output(NamedTuple):
     """
-    What is to be stored, or only compared with an earlier run when there is no `about`: JSON that belongs to the snapshot's value.
-    `structure` finds it before ComfyUI's hash is known. `code` is the code that the class is in.
+    What is to be stored, or only compared when there is no `about`: JSON that belongs to the snapshot's value. `structure` finds it before
+    ComfyUI's hash is known. `code` is the code that the class is in. It is compared with an earlier run, or with the output whose hash is
+    `given`; `after` are the classes with their code that ran before it: where one of them gives something else, so does this one.
     """
 
     key: str
@@ -37,6 +38,13 @@ class Output(NamedTuple):
     about: dict | None
     snapshot: Snapshot
     cost_ms: float
+    given: str | None = None
+    after: frozenset = frozenset()
+
+
+def hash_of(encoded) -> str:
+    """By which outputs are compared. `encoded` is the JSON of a snapshot with the names of its files."""
+    return hashlib.sha256(json.dumps(encoded).encode()).hexdigest()
 
 
 class Storing:
@@ -47,6 +55,8 @@ class Storing:
         self._lock = threading.Lock()
         self._work = Worker("autocached-storing", _MOST_WAITING, results.close)
         self._bytes = 0
+        # The classes, with their code, that were seen to be unrepeatable.
+        self._unrepeatable: set[tuple[str, str]] = set()
         # Outputs that were not stored because too many waited.
         self.skipped = 0
 
@@ -84,15 +94,24 @@ class Storing:
             if output.about is not None:
                 value = dict(output.about, value=encoded)
                 self._results.store(output.key, value, files, output.cost_ms, output.class_name, output.structure)
-            result = hashlib.sha256(json.dumps(encoded).encode()).hexdigest()
-            # Of a class that is seen to be unrepeatable the daemon keeps nothing.
-            self._results.see(output.key, output.class_name, output.code, result)
+            # The files of an output node have other names each time.
+            if not (output.about or {}).get("saved"):
+                self._see(output, hash_of(encoded))
         except Trouble as why:
             log.debug("autocached: an output of %s is not kept: %s", output.class_name, why)
         except Exception:
             log.debug("autocached: an output of %s is not kept", output.class_name, exc_info=True)
         finally:
             self._release(output.snapshot.bytes)
+
+    def _see(self, output: Output, result: str) -> None:
+        """Of a class that is seen to be unrepeatable the daemon keeps nothing."""
+        learned = (output.class_name, output.code)
+        if output.after & self._unrepeatable or self._results.see(output.key, *learned, result, output.given):
+            return
+        if learned not in self._unrepeatable:
+            self._unrepeatable.add(learned)
+            log.warning("autocached: %s gave another output for the same inputs; its outputs are neither kept nor given", output.class_name)
 
     def _release(self, count: int) -> None:
         with self._lock:

@@ -1,7 +1,16 @@
 import { element, setText } from './elements.js';
 import { ModelRow } from './model-row.js';
 import { daemonAway, jobTerms, modeTerms } from './vocabulary.js';
-import { counted, describeModel, formatBytes, formatSeconds, nameOf, summarize, summaryText } from './words.js';
+import {
+  counted,
+  describeModel,
+  formatBytes,
+  formatSeconds,
+  nameOf,
+  summarize,
+  summaryText,
+  unrepeatableText,
+} from './words.js';
 
 const refusedText = 'Not shown at this address of ComfyUI. At its IP address, or at localhost, it is.';
 
@@ -57,13 +66,14 @@ export class Panel {
     setText(this.#note, noteOf(view));
   }
 
-  #showFacts({ secondsSaved, tiers, paused, written }) {
+  #showFacts({ secondsSaved, tiers, paused, written, unrepeatable = [] }) {
     const facts = [['Time saved', typeof secondsSaved === 'number' ? formatSeconds(secondsSaved) : '']];
     for (const { tier, bytes, limit } of tiers) {
       facts.push([tier.toUpperCase(), limit > 0 ? `${formatBytes(bytes)} of ${formatBytes(limit)}` : formatBytes(bytes)]);
     }
     const kept = this.#marks.count;
     if (kept > 0) facts.push(['From memo', `${counted(kept, 'node')} of the last run`]);
+    if (unrepeatable.length > 0) facts.push(['Not kept', unrepeatableText(unrepeatable)]);
     if (paused) facts.push(['Copies', jobTerms.paused.word]);
     if (written > 0) facts.push(['Written by nodes beside copies', `${written}: autocached bring-back`]);
     const items = facts.map(([name, value]) =>

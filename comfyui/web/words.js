@@ -75,6 +75,11 @@ export function summaryText({ total, ready, missing }) {
   return `${ready} of ${total} on the fast disk${rest}`;
 }
 
+/** Of classes of nodes whose outputs are not kept. */
+export function unrepeatableText(classes) {
+  return `${classes.join(', ')}: gave another output for the same inputs`;
+}
+
 /** On the tab's icon: how far the copies are, else how many models would load from a slow disk; empty when all is well. */
 export function badgeText({ percent, slow }) {
   if (percent !== null) return `${percent}%`;

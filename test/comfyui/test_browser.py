@@ -86,6 +86,10 @@ class Seeing(Browser):
     def test_the_state_is_shown_without_paths(self):
         status, answer = self.ask("GET", "/autocached/state")
         self.assertEqual((status, answer["alive"], answer["mode"], answer["secondsSaved"]), (200, True, "read-write", 90))
+        self.assertEqual(answer["unrepeatable"], [])
+        comparisons = {"agreed": 1, "disagreed": 1, "unrepeatable": [{"class": "KSampler", "at": 1}]}
+        self.daemon.answers["/api/cache/stats"] = (200, dict(STATS, memo={"comparisons": comparisons}))
+        self.assertEqual(self.ask("GET", "/autocached/state")[1]["unrepeatable"], ["KSampler"])
         self.assertEqual(answer["tiers"], [{"tier": "ssd", "files": None, "bytes": 5, "limit": 9}])
         self.assertEqual(answer["copies"], [COPY])
         self.assertNotIn("secret", json.dumps(answer))

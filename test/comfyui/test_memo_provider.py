@@ -29,16 +29,19 @@ class MemoDaemon(FakeDaemon):
         # What is known of classes, and what was to be compared.
         self.known = {}
         self.seen = []
+        self.verdicts = {}
+        # One in so many outputs is to be computed again.
+        self.audit = 0
 
     def answer(self, handler, body):
         if handler.path == "/api/memo/comfyui":
             self.questions.append(body["keys"])
             known = [self.known.get(one["name"], "unknown") for one in body["classes"]]
             found = [{"key": key, "state": "hit", "value": self.results[key]} if key in self.results else {"key": key, "state": "miss"} for key in body["keys"]]
-            return send(handler, 200, {"mode": self.mode, "code": "strict", "classes": known, "results": found if self.mode != "off" else []})
+            return send(handler, 200, {"mode": self.mode, "code": "strict", "audit": self.audit, "classes": known, "results": found if self.mode != "off" else []})
         if handler.path == "/api/memo/comfyui/seen":
             self.seen.append(body)
-            return send(handler, 200, {"known": "unknown"})
+            return send(handler, 200, {"known": self.verdicts.get(body["class"], "unknown")})
         if handler.path == "/api/memo/comfyui/likely":
             keys = {one: self.tagged.get("structure:" + one) for one in body["structures"]}
             found = [{"structure": one, "value": self.results[key]} for one, key in keys.items() if key in self.results]
@@ -150,7 +153,8 @@ class ProviderCase(ComfyTest):
             if prompt[node]["class_type"] == "Loader":
                 with sys.modules["comfy_execution.utils"].CurrentNodeContext(prompt_id, node):
                     self.nodes.load("checkpoints", prompt[node]["inputs"]["name"])
-            value = CacheValue([["output of " + str(prompt[node]["inputs"])]], None)
+            declared = {name: value for name, value in prompt[node]["inputs"].items() if not name.startswith("autocached")}
+            value = CacheValue([["output of " + str(declared)]], None)
             self.local[node_hash[node]] = value
             for provider in self.providers._get_cache_providers():
                 self.assertFalse(provider.should_cache(context(node), value))
@@ -230,6 +234,18 @@ class Provider(ProviderCase):
         self.restart()
         self.assertEqual(self.run_prompt(PROMPT, extra_data={"autocached": {"fresh": True}}), ["load", "one", "two", "out"])
         self.assertEqual(len(self.daemon.puts), 4)
+
+    def test_a_node_whose_input_is_another_one_this_time_is_not_blamed_for_its_output(self):
+        self.nodes.NODE_CLASS_MAPPINGS["TextGenerate"] = Node
+        prompt = {"load": PROMPT["load"], "write": {"class_type": "TextGenerate", "inputs": {"clip": ["load", 0]}}, "out": text("write", "")}
+        self.run_prompt(prompt)
+        self.restart()
+        self.nodes.NODE_CLASS_MAPPINGS["TextGenerate"] = Node
+        self.daemon.verdicts, self.daemon.seen = {"TextGenerate": "unrepeatable"}, []
+        with self.one_log_line() as logs:
+            self.run_prompt(prompt, extra_data={"autocached": {"fresh": True}})
+        self.assertIn("TextGenerate gave another output", logs.output[0])
+        self.assertEqual([seen["class"] for seen in self.daemon.seen], ["TextGenerate"])
 
     def test_the_next_prompt_of_a_page_runs_all_when_that_was_wished_there(self):
         self.run_prompt(PROMPT)

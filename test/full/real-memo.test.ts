@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { python } from '../helpers/real-comfyui.ts';
 import { checkout, fiftyPrompts, realMemo, wholePrompt } from '../helpers/real-memo.ts';
 
@@ -114,6 +114,38 @@ describe.skipIf(!checkout)('a real ComfyUI with what it has computed before', ()
       expect((await server.run(wholePrompt())).image).toEqual(other);
     }
     const log = readFileSync(join(memo.base, 'comfyui.log'), 'utf8');
+    expect(log).not.toMatch(/Traceback|Cache provider|errors\b.*autocached/);
+  });
+
+  test('computes a given output again when it is idle, and a class that gives another one is kept no more', async () => {
+    const memo = await realMemo({ mode: 'text', settings: { AUTOCACHE_MEMO_AUDIT: '1' } });
+    const compared = async () => (await memo.client?.stats())?.memo.comparisons;
+    const until = (what: object) => vi.waitFor(async () => expect(await compared()).toMatchObject(what), 120_000);
+    {
+      await using server = await memo.start();
+      await server.run(wholePrompt());
+      await memo.kept(2);
+    }
+    {
+      await using server = await memo.start();
+      await server.run(wholePrompt());
+      await until({ agreed: 1, disagreed: 0, unrepeatable: [] });
+      // ComfyUI has lost nothing for that, and shows nothing of it.
+      const before = await memo.loads();
+      await server.run(wholePrompt({ prefix: 'again' }));
+      expect(await memo.loads()).toBe(before);
+      const shown = async () => Object.keys((await server.get('/history')).body as object);
+      await vi.waitFor(async () => expect(await shown()).toHaveLength(2), 60_000);
+    }
+    writeFileSync(join(memo.base, 'custom_nodes', 'other-layer'), '');
+    {
+      await using server = await memo.start();
+      await server.run(wholePrompt());
+      await until({ agreed: 1, disagreed: 1, unrepeatable: [{ class: 'CLIPTextEncode' }] });
+      expect(await memo.items()).toBe(0);
+    }
+    const log = readFileSync(join(memo.base, 'comfyui.log'), 'utf8');
+    expect(log).toContain('CLIPTextEncode gave another output for the same inputs');
     expect(log).not.toMatch(/Traceback|Cache provider|errors\b.*autocached/);
   });
 

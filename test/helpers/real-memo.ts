@@ -13,8 +13,11 @@ function makeModels(dir: string): void {
   execFileSync(python, [script, checkout ?? '', dir], { stdio: 'pipe' });
 }
 
-/** A node that changes a text encoder. `layer` is in its code. */
+/** A node that changes a text encoder. `layer` is in its code; with a file `other-layer` beside it, it breaks its word. */
 const pack = (layer: number) => `
+import os
+
+
 class PackClip:
     RETURN_TYPES = ("CLIP",)
     FUNCTION = "change"
@@ -26,7 +29,7 @@ class PackClip:
 
     def change(self, clip):
         clip = clip.clone()
-        clip.clip_layer(${layer})
+        clip.clip_layer(-3 if os.path.exists(os.path.join(os.path.dirname(__file__), "other-layer")) else ${layer})
         return (clip,)
 
 
@@ -59,15 +62,18 @@ interface Options {
   flags?: string[];
   /** What the models lie on. Of an SSD nothing is copied. */
   disk?: 'ssd' | 'hdd';
+  /** Other settings of the daemon. */
+  settings?: Record<string, string>;
 }
 
 /** A ComfyUI with these models and a pack of nodes, which can be started again and again; all ends with the test. */
-export async function realMemo({ mode, flags = [], disk = 'ssd' }: Options) {
+export async function realMemo({ mode, flags = [], disk = 'ssd', settings = {} }: Options) {
   const installed = new Installed('real-memo', (root) => ({
     AUTOCACHE_ROOTS: `${root}=${disk}`,
     AUTOCACHE_MIN_SIZE: '1KiB',
     AUTOCACHE_LIMIT: '1GiB',
     ...(mode !== null && { AUTOCACHE_MEMO_COMFYUI: mode }),
+    ...settings,
   }));
   installed.quiet();
   onTestFinished(() => installed[Symbol.asyncDispose]());

@@ -11,6 +11,7 @@ import {
   nameOf,
   summarize,
   summaryText,
+  unrepeatableText,
 } from '../../../comfyui/web/words.js';
 import { costText as coreCostText, counted as coreCounted, formatBytes as coreFormatBytes } from '../../../src/core/format.ts';
 import { reasons } from '../../../src/core/types.ts';
@@ -124,6 +125,10 @@ test('numbers and costs are written as the command line writes them', () => {
     [3, 2000, 2 ** 31],
   ] as const)
     expect(costText(copies, of, bytes)).toBe(coreCostText({ copies, of, bytes }));
+});
+
+test('classes that are not kept are named with the reason', () => {
+  expect(unrepeatableText(['KSampler', 'Canny'])).toBe('KSampler, Canny: gave another output for the same inputs');
 });
 
 test('bytes are written as everywhere else in autocached', () => {
