@@ -55,11 +55,11 @@ const server = createServer((request, response) => {
   const body = JSON.stringify(answers[key]);
   const proof = mac(session.key, 'answer', String(session.number), '200', 'whole', body).toString('hex');
   response.setHeader('autocached-proof', proof);
-  response.end(body);
-  if (key === 'POST /api/shutdown') {
+  response.end(body, () => {
+    if (key !== 'POST /api/shutdown') return;
     server.close();
-    server.closeIdleConnections();
-  }
+    server.closeAllConnections();
+  });
 });
 
 server.listen(0, '127.0.0.1', () => {

@@ -37,6 +37,7 @@ export async function startDaemonProcess(options: StartOptions): Promise<DaemonP
     cwd: dir,
     env: {
       PATH: process.env['PATH'] ?? '',
+      NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? '',
       HOME: dir,
       AUTOCACHE_DIR: cacheDir,
       AUTOCACHE_STATE: stateDir,

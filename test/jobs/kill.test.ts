@@ -60,6 +60,7 @@ test.each(['hdd', 'nas'])(
     mkdirSync(stateDir);
     const env = {
       PATH: process.env['PATH'] ?? '',
+      NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? '',
       HOME: dir,
       AUTOCACHE_DIR: tier.dir,
       AUTOCACHE_STATE: stateDir,

@@ -38,6 +38,7 @@ class RealDaemon:
     def start(self) -> None:
         env = {
             "PATH": os.environ.get("PATH", ""),
+            "NODE_COMPILE_CACHE": os.environ.get("NODE_COMPILE_CACHE", ""),
             "HOME": self.dir,
             "AUTOCACHE_DIR": os.path.join(self.dir, "cache"),
             "AUTOCACHE_STATE": self.state,
