@@ -23,26 +23,38 @@ export function lockHolder(dir: string): number | null {
 /** Processes of this program with a lock on a file, as the kernel lists them. */
 function lockersOf(file: string): number[] {
   const { ino } = statSync(file);
-  const lines = readFileSync('/proc/locks', 'utf8').split('\n');
-  const pids = lines.flatMap((line) => {
-    const [, pid, inode] = /(\d+) [0-9a-f]+:[0-9a-f]+:(\d+) /.exec(line) ?? [];
-    return Number(inode) === ino ? [Number(pid)] : [];
-  });
+  const pids = kernelLocks().flatMap(({ pid, inode }) => (Number(inode) === ino ? [Number(pid)] : []));
   // Files on other volumes may have the same number.
   return pids.filter((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('autocached'));
 }
 
+/** Every lock on a file that the kernel lists. */
+function kernelLocks(): { pid: string; inode: string }[] {
+  const lines = readFileSync('/proc/locks', 'utf8').split('\n');
+  return lines.flatMap((line) => {
+    const [, pid, inode] = /(\d+) [0-9a-f]+:[0-9a-f]+:(\d+) /.exec(line) ?? [];
+    return pid === undefined || inode === undefined ? [] : [{ pid, inode }];
+  });
+}
+
 /**
- * A process of this machine that still has one of these files open although it was removed: who holds a lock by it holds it on. Null
- * when there is none, and where the system does not tell (Windows removes no open file).
+ * A process of this machine that holds a lock by one of these files, which were removed while it had them open. Null when there is
+ * none, and where the system does not tell (Windows removes no open file).
  */
 export function holderOfRemoved(files: readonly string[]): number | null {
   if (process.platform !== 'linux') return null;
   const removed = new Set(files.map((file) => `${realPath(file)} (deleted)`));
-  for (const pid of readdirSync('/proc')) {
-    if (/^\d+$/.test(pid) && openFiles(pid).some((path) => removed.has(path))) return Number(pid);
-  }
+  for (const pid of lockers()) if (openFiles(pid).some((path) => removed.has(path))) return Number(pid);
   return null;
+}
+
+/** Processes that hold any lock on a file; all processes where the kernel does not list locks. */
+function lockers(): Iterable<string> {
+  try {
+    return new Set(kernelLocks().map(({ pid }) => pid));
+  } catch {
+    return readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  }
 }
 
 /** Those of other users' processes are not shown. */
