@@ -42,7 +42,7 @@ export class Database {
 
   /**
    * Opens `file`, creating or migrating it. `damaged` is the reason why an existing file was set aside, or null.
-   * @throws CacheError BAD_CONFIG when the file was written by a newer version or cannot be written.
+   * @throws CacheError BAD_CONFIG when the file was written by a newer version or cannot be written, NO_SPACE when its disk is full.
    */
   static open(file: string, schema: Schema): { database: Database; damaged: string | null } {
     const wrong = ['-wal', '-shm', ''].map((suffix) => setAsideUnless(file + suffix, 'file')).at(-1);
@@ -62,7 +62,7 @@ export class Database {
     this.file = file;
     this.#schema = schema;
     this.#reserve = reserve;
-    this.#db = withRoom(reserve, () => openChecked(file, schema));
+    this.#db = this.#inRoom(() => openChecked(file, schema));
     this.#inTransaction = transactionOf(this.#db);
   }
 
@@ -132,7 +132,16 @@ export class Database {
 
   /** Inside a transaction nothing is done twice: SQLite may have rolled all of it back, and it is begun again as a whole. */
   #withRoom<T>(write: () => T): T {
-    return this.#db.inTransaction ? write() : withRoom(this.#reserve, write);
+    return this.#db.inTransaction ? write() : this.#inRoom(write);
+  }
+
+  /** Writes once more in the space that was kept for it when the disk is full. @throws CacheError NO_SPACE when that is used up, too */
+  #inRoom<T>(write: () => T): T {
+    try {
+      return withRoom(this.#reserve, write);
+    } catch (error) {
+      throw isFull(error) ? noSpace(this.file, this.#schema, error) : error;
+    }
   }
 
   /** From here on a write that another program holds up fails after this time, ms; until then it waits for 2 s. */
@@ -176,7 +185,13 @@ export function isBusy(error: unknown): boolean {
   return error instanceof Sqlite.SqliteError && error.code.startsWith('SQLITE_BUSY');
 }
 
-/** Writes once more in the space that was kept for it when the disk is full. */
+function noSpace(file: string, { name }: Schema, cause: unknown): CacheError {
+  return new CacheError('NO_SPACE', `${name} cannot be written: the disk of ${file} is full`, {
+    hint: 'free some MiB on it; autocached purge works on a full disk, too, and so does deleting copies by hand',
+    cause,
+  });
+}
+
 function withRoom<T>(reserve: Reserve | null, write: () => T): T {
   try {
     return write();

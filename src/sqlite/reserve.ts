@@ -2,6 +2,7 @@ import { randomFillSync } from 'node:crypto';
 import { existsSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Sqlite from 'better-sqlite3';
+import { CacheError } from '../core/errors.ts';
 
 /** Enough for the catalog's writes until the first copies have left, bytes. */
 const reservedBytes = 2 * 1024 * 1024;
@@ -47,7 +48,8 @@ export class Reserve {
   }
 }
 
-/** True for an error of SQLite that says that its disk is full. */
+/** True for an error of SQLite that says that its disk is full, also where it is told as a `CacheError`. */
 export function isFull(error: unknown): boolean {
+  if (error instanceof CacheError) return isFull(error.cause);
   return error instanceof Sqlite.SqliteError && /^SQLITE_(FULL|IOERR_(WRITE|SHMSIZE|SHMMAP|FSYNC))$/.test(error.code);
 }

@@ -1,4 +1,5 @@
 import type { Catalog } from '../catalog/catalog.ts';
+import { CacheError } from '../core/errors.ts';
 import { tierTraits } from '../core/tier-traits.ts';
 import { type Copy, defaultTier, type SourceFile } from '../core/types.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -26,6 +27,8 @@ export interface AccountsDeps {
 
 /** Pause before a new attempt after a failure, ms. */
 const againMs = 60_000;
+/** A disk that stays full is told again after so long, ms. */
+const quietMs = 10 * 60_000;
 
 /**
  * Whether the catalog accounts for everything in the tiers. At the start it may not, after a crash or the loss of its file, so the
@@ -40,6 +43,8 @@ export class Accounts implements AsyncDisposable {
   #orphans: readonly Orphan[] = [];
   #seen = 0;
   #complete = false;
+  /** On the monotonic clock: until then a full disk is not told again. */
+  #quietUntil = Number.NEGATIVE_INFINITY;
   readonly #ready = Promise.withResolvers<void>();
 
   constructor(deps: AccountsDeps) {
@@ -89,7 +94,15 @@ export class Accounts implements AsyncDisposable {
 
   /** To be called when the catalog caused a failure: a damaged one is set aside and rebuilt. */
   afterTrouble(error: unknown): void {
-    this.#deps.log.error({ err: error }, 'the catalog is in trouble');
+    const { clock, log } = this.#deps;
+    if (error instanceof CacheError && error.code === 'NO_SPACE') {
+      // Every write says so, and their lines would fill the disk.
+      if (clock.monotonic() < this.#quietUntil) return;
+      this.#quietUntil = clock.monotonic() + quietMs;
+      log.error({ why: error.message }, 'uses and leases are not written until there is room');
+      return;
+    }
+    log.error({ err: error }, 'the catalog is in trouble');
     this.#rebuildAfter(error);
   }
 

@@ -1,9 +1,13 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test, vi } from 'vitest';
+import { Writable } from 'node:stream';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { LookupAnswer } from '../../src/api/api.ts';
 import type { TierStats } from '../../src/api/stats.ts';
+import { Catalog } from '../../src/catalog/catalog.ts';
+import { createLog } from '../../src/runtime/log.ts';
+import { runDaemon } from '../helpers/daemon.ts';
 import { type DaemonProcess, endDaemonProcess, startDaemonProcess } from '../helpers/daemon-process.ts';
 import { writeModel } from '../helpers/files.ts';
 import { createLoopDisk, noLoopDisk } from '../helpers/loop-disk.ts';
@@ -47,6 +51,21 @@ async function expectHit(daemon: DaemonProcess, path = '', bytes?: Buffer): Prom
     { ...soon(), timeout: 60_000 },
   );
   expect(bytes && readFileSync(answer.path).equals(bytes)).toBe(true);
+}
+
+/** @returns the blocks that are free after that */
+function fillDisk(dir: string): number {
+  for (let block = mib; block >= 512; block /= 2) {
+    for (let number = 0; ; number += 1) {
+      try {
+        writeFileSync(join(dir, `fill-${block}-${number}`), Buffer.alloc(block, 1));
+      } catch {
+        rmSync(join(dir, `fill-${block}-${number}`), { force: true });
+        break;
+      }
+    }
+  }
+  return statfsSync(dir).bavail;
 }
 
 if (noLoopDisk) console.warn(`SKIPPED: the disk of the cache goes, fills and comes back (${noLoopDisk})`);
@@ -117,19 +136,7 @@ describe.skipIf(noLoopDisk !== null)('the disk of the cache', () => {
   test('is full, with the catalog on it: status, evict, purge and a restart work all the same', async () => {
     const disk = createLoopDisk(64);
     const { paths, start } = arrange(join(disk.path, 'cache'), { AUTOCACHE_STATE: join(disk.path, 'state') });
-    const fill = () => {
-      for (let block = mib; block >= 512; block /= 2) {
-        for (let number = 0; ; number += 1) {
-          try {
-            writeFileSync(join(disk.path, `fill-${block}-${number}`), Buffer.alloc(block, 1));
-          } catch {
-            rmSync(join(disk.path, `fill-${block}-${number}`), { force: true });
-            break;
-          }
-        }
-      }
-      return statfsSync(disk.path).bavail;
-    };
+    const fill = () => fillDisk(disk.path);
     const daemon = await start();
     await daemon.client.warm({ paths, wait: true });
     const reserved = () => vi.waitFor(() => expect(existsSync(join(disk.path, 'state/reserve'))).toBe(true), soon());
@@ -144,5 +151,46 @@ describe.skipIf(noLoopDisk !== null)('the disk of the cache', () => {
     await endDaemonProcess(daemon.child);
     const again = await start();
     expect((await ssd(again)).files).toBe(0);
+  });
+
+  test('is full, and so is the space kept for that: what cannot be done says where room is needed, once in the log', async () => {
+    const disk = createLoopDisk(64);
+    const lines: string[] = [];
+    const log = createLog(
+      { level: 'error', form: 'json' },
+      new Writable({ write: (line, _, done) => done(void lines.push(String(line))) }),
+    );
+    const settings = { AUTOCACHE_DIR: join(disk.path, 'cache'), AUTOCACHE_STATE: join(disk.path, 'state') };
+    const daemon = await runDaemon({ 'loras/a.safetensors': size }, settings, disk.path, { log });
+    const paths = [join(daemon.root, 'loras/a.safetensors')];
+    await daemon.client.warm({ paths, wait: true });
+    const fill = () => {
+      rmSync(join(disk.path, 'state/reserve'), { force: true });
+      return fillDisk(disk.path);
+    };
+    const full = {
+      code: 'NO_SPACE',
+      message: expect.stringContaining(`the disk of ${join(disk.path, 'state/catalog.db')} is full`),
+    };
+    // SQLite writes on in the space that its journal has.
+    await vi.waitFor(async () => {
+      expect(fill()).toBeLessThan(64);
+      await expect(daemon.client.pin({ paths })).rejects.toMatchObject(full);
+    }, soon());
+    const told = () => lines.filter((line) => line.includes('catalog.db')).length;
+    const tries = vi.spyOn(Catalog.prototype, 'isWritable');
+    onTestFinished(() => tries.mockRestore());
+    // The path that a running program was given would be written with the next flush.
+    while (tries.mock.calls.length < 10) {
+      await daemon.client.lookup({
+        path: paths[0] ?? '',
+        purpose: 'load',
+        waitMs: 0,
+        client: { app: 'test', pid: process.pid },
+      });
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    expect(told()).toBe(1);
+    expect((await daemon.client.stats()).tiers[0]?.files).toBe(1);
   });
 });
