@@ -7,7 +7,7 @@ import type { Log } from '../runtime/log.ts';
 import { Periodic } from '../runtime/periodic.ts';
 import { Serial } from '../runtime/serial.ts';
 import type { RootState, WaitLimit } from '../sources/client.ts';
-import type { RootFacts } from '../sources/driver.ts';
+import type { RootFacts, RootIdentity } from '../sources/driver.ts';
 import { readerOf } from '../sources/pool.ts';
 import type { Root } from '../sources/root.ts';
 import { missingText } from './missing.ts';
@@ -18,6 +18,8 @@ export interface RootKeeperOptions extends Omit<ScanOptions, 'signal'> {
   log: Log;
   clock?: Clock;
   onHealth(root: Root, health: RootView['health'], why: string | null): void;
+  /** Something is in the root, which lies there. */
+  onFilled?(root: Root, identity: RootIdentity): void;
   /** Pause between two walks of a root, ms. */
   rescanMs: number;
   /** Pause between two checks of whether the roots are there, ms. */
@@ -54,7 +56,8 @@ const awayLookMs = 5_000;
 
 /**
  * Keeps the known state of the roots true: walks them, watches the local ones, and tells an outage from a deletion. A root that
- * is empty, absent, silent, or on another file system than before is `away`; then nothing is reported about its files.
+ * is absent, silent, on another file system than before, or empty is `away`; then nothing is reported about its files. A local one
+ * that is empty and the very directory in which there was something was emptied, and is there.
  */
 export class RootKeeper implements AsyncDisposable {
   #options: RootKeeperOptions & { clock: Clock; healthMs: number; settleMs: number };
@@ -192,6 +195,7 @@ export class RootKeeper implements AsyncDisposable {
       throw new CacheError('SOURCE_AWAY', `${root.path}: ${seen.why}`);
     }
     if (seen.facts) await this.#follow(root, seen.facts);
+    if (seen.facts?.empty === false) this.#options.onFilled?.(root, seen.facts.identity);
     this.#setHealth(root, 'ok', null);
   }
 

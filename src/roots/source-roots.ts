@@ -12,6 +12,7 @@ import { type ListedFile, SourceClient } from '../sources/client.ts';
 import type { Published } from '../sources/driver.ts';
 import type { Root } from '../sources/root.ts';
 import { followVolumes } from './follow-volumes.ts';
+import { FilledDirectories } from './filled-directories.ts';
 import { KnownSources } from './known-sources.ts';
 import { Library } from './library.ts';
 import { flat, type LocatedSource } from './located-source.ts';
@@ -25,10 +26,8 @@ import { withStem } from './stems.ts';
 
 /** A source slower than this with a few small reads is not measured, ms. */
 const probeDeadlineMs = 5000;
-/** A few small files, on a disk that is spun up or spins up, ms. */
-const publishedDeadlineMs = 10_000;
-/** One read at the start of a file on a disk that may have to spin up, ms. */
-const headDeadlineMs = 10_000;
+/** A few small reads, on a disk that may have to spin up, ms. */
+const readDeadlineMs = 10_000;
 /** Pause between two walks of a root, ms. Local roots are watched between them; on a network root only walks find changes. */
 const rescanMs = 10 * 60_000;
 
@@ -56,10 +55,12 @@ export class SourceRoots implements AsyncDisposable {
   readonly #stats: SourceStats;
   readonly #spelling: OneSpelling;
   #endVolumes = () => {};
+  readonly #filled: FilledDirectories;
 
   constructor(options: SourceRootsOptions) {
     const { log, clock, events, environment, ignoresCase } = options;
     const known = new KnownSources(options);
+    this.#filled = new FilledDirectories(options);
     this.#spelling = new OneSpelling({ ...options, roots: this.#roots });
     this.#options = options;
     this.#host = new SourceClient({ roots: this.#roots, ignoresCase });
@@ -78,6 +79,7 @@ export class SourceRoots implements AsyncDisposable {
         this.#spelling.join();
         events.emit('root-health', this.#view(root));
       },
+      onFilled: (root, identity) => this.#filled.note(root, identity),
     });
     const isAway = (root: Root) => this.#keeper.health(root).health === 'away';
     this.#stats = new SourceStats({
@@ -184,7 +186,7 @@ export class SourceRoots implements AsyncDisposable {
 
   /** The SHA-256 beside this source, null when there is none. @throws CacheError `SOURCE_AWAY`, `SOURCE_IO` */
   published(path: string): Promise<Published | null> {
-    return this.#host.published(path, { deadlineMs: publishedDeadlineMs });
+    return this.#host.published(path, { deadlineMs: readDeadlineMs });
   }
 
   /** What loaders of a source may open in its directory. @throws CacheError `SOURCE_AWAY`, `SOURCE_IO` */
@@ -199,7 +201,7 @@ export class SourceRoots implements AsyncDisposable {
 
   /** The first bytes of a source. @throws CacheError `SOURCE_MISSING`, `SOURCE_AWAY`, `SOURCE_IO`, `SOURCE_CHANGED` */
   head(file: SourceFile, bytes: number): Promise<Uint8Array> {
-    return this.#host.head(file, bytes, { deadlineMs: headDeadlineMs });
+    return this.#host.head(file, bytes, { deadlineMs: readDeadlineMs });
   }
 
   /** The kernel's names of a root's disks, joined by `+`; null when unknown. */
@@ -260,12 +262,10 @@ export class SourceRoots implements AsyncDisposable {
       return root;
     });
     for (const root of forgotten) {
-      const { path } = root;
       this.#roots.remove(root);
-      this.#named.forget(path);
-      this.#library.forget(path);
-      this.#options.catalog.settings.forgetRoot(path);
-      this.#options.log.info({ path }, 'root forgotten');
+      for (const one of [this.#named, this.#library, this.#filled]) one.forget(root.path);
+      this.#options.catalog.settings.forgetRoot(root.path);
+      this.#options.log.info({ path: root.path }, 'root forgotten');
     }
     return forgotten.map(({ path }) => path);
   }
@@ -283,6 +283,7 @@ export class SourceRoots implements AsyncDisposable {
     const { cacheDirs, log } = this.#options;
     const { root, added } = await registerRoot(spec, { roots: this.#roots, host: this.#host, cacheDirs });
     if (added) log.info({ path: root.path, kind: root.kind, kindFrom: root.kindFrom }, 'root');
+    this.#filled.tell(root, this.#host);
   }
 
   async #addOrWarn(spec: RootSpec): Promise<void> {

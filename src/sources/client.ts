@@ -131,12 +131,14 @@ export class SourceClient implements AsyncDisposable {
     }
   }
 
-  /**
-   * Accepts an identity as the root's own; without one, its files are never reported missing. It comes from an earlier run, or from
-   * a volume that proved to be the same.
-   */
+  /** Accepts an identity as the root's own: that of a volume that proved to be the same. */
   trust(root: Root, identity: RootIdentity): void {
     this.#identities.trust(root.path, identity);
+  }
+
+  /** The directory of a root in which an earlier run has seen something: if that very directory is empty now, it was emptied. */
+  remember(root: Root, identity: RootIdentity): void {
+    this.#identities.remember(root.path, identity);
   }
 
   /**

@@ -104,6 +104,8 @@ export interface RootIdentity {
   /** Type and size from statfs; they stay over remounts. */
   type: number;
   bytes: number;
+  /** Inode of the root's own directory; left out on networks, and where inodes are not stable. */
+  ino?: string;
 }
 
 export interface ListOptions {

@@ -3,19 +3,33 @@ import type { RootFacts, RootIdentity } from './driver.ts';
 /** The volume that each root was last seen on. A root is named by its path. */
 export class RootIdentities {
   #known = new Map<string, RootIdentity>();
+  /** The directory in which there was something. */
+  #filled = new Map<string, RootIdentity>();
 
   /** Accepts an identity as the root's own. */
   trust(root: string, identity: RootIdentity): void {
     this.#known.set(root, identity);
   }
 
+  /** The directory in which an earlier run has seen something. */
+  remember(root: string, identity: RootIdentity): void {
+    if (!this.#filled.has(root)) this.#filled.set(root, identity);
+  }
+
   /** Why these facts do not show that the root is there; null when they do. The first good sight of a root is remembered. */
   outage(root: string, { empty, identity }: RootFacts): string | null {
-    if (empty) return 'Folder is empty. Is the drive or share mounted?';
+    if (empty) return this.#isEmptied(root, identity) ? null : 'Folder is empty. Is the drive or share mounted?';
     const known = this.#known.get(root);
     if (known && !isSameVolume(known, identity)) return 'another file system stands in its place';
     this.#known.set(root, identity);
+    this.#filled.set(root, identity);
     return null;
+  }
+
+  /** The very directory that there was something in: no volume has left it, somebody has. */
+  #isEmptied(root: string, identity: RootIdentity): boolean {
+    const filled = this.#filled.get(root);
+    return filled?.ino !== undefined && filled.ino === identity.ino && isSameVolume(filled, identity);
   }
 }
 

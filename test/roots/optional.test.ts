@@ -30,6 +30,40 @@ test('after a restart, folders of ComfyUI that were never there are no outages; 
   expect(found[folder('used')]).not.toBe('unknown');
 });
 
+test('after the last model of a folder was deleted or moved away, it is no outage, nor after a restart: the model is missing', async () => {
+  const daemon = await runDaemon({ 'vae/v.safetensors': 1000 });
+  const folder = (name: string) => join(daemon.dir, 'comfyui', name);
+  const model = (name: string) => join(folder(name), 'a.safetensors');
+  const names = ['now', 'later'];
+  for (const name of names) writeModel(model(name), 1000);
+  const roots = names.map((name) => ({ path: folder(name), category: 'loras' }));
+  await daemon.client.registerRoots({ roots, origin: 'comfyui' });
+  await daemon.client.warm({ paths: names.map(model), wait: true });
+  const health = async (name: string) => (await daemon.client.stats()).roots.find(({ path }) => path === folder(name))?.health;
+  const ask = (name: string) =>
+    daemon.client.lookup({ path: model(name), purpose: 'load', waitMs: 0, client: { app: 'test' } });
+  const isMissing = (name: string) =>
+    vi.waitFor(async () => expect(await ask(name)).toMatchObject({ reason: 'SOURCE_MISSING', path: model(name) }), soon());
+  // Which directory it is is noted when it is looked at.
+  await daemon.restart();
+  await vi.waitFor(async () => expect([await health('now'), await health('later')]).toEqual(['ok', 'ok']), soon());
+  expect(await ask('now')).toMatchObject({ reason: 'HIT' });
+  rmSync(model('now'));
+  await isMissing('now');
+  await daemon.end();
+  renameSync(model('later'), join(daemon.dir, 'moved.safetensors'));
+  await daemon.restart();
+  await isMissing('now');
+  await isMissing('later');
+  await vi.waitFor(async () => expect([await health('now'), await health('later')]).toEqual(['ok', 'ok']), soon());
+  renameSync(join(daemon.dir, 'moved.safetensors'), model('later'));
+  await vi.waitFor(async () => expect(await ask('later')).toMatchObject({ reason: 'HIT' }), soon());
+  // Another directory in its place may be the mount point of a volume.
+  renameSync(folder('later'), folder('unmounted'));
+  mkdirSync(folder('later'));
+  await vi.waitFor(async () => expect(await ask('later')).toMatchObject({ reason: 'HIT_OFFLINE' }), soon());
+});
+
 describe('a folder that was renamed', () => {
   async function renamed() {
     const daemon = await runDaemon({ 'loras/a.safetensors': 1000 });

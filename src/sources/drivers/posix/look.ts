@@ -4,13 +4,17 @@ import { meaningOf } from '../../../runtime/errnos.ts';
 import { isSkippedName } from '../../../weights/extensions.ts';
 import type { RootFacts, StatAnswer } from '../../driver.ts';
 
-interface Ground {
+/** What is known of a root before it is looked at. */
+export interface Ground {
   root: string;
+  /** Whether the root lies on a network: what its server shows of a folder may come and go. */
+  network: boolean;
   stableInodes: boolean;
 }
 
 /** @throws the error of the file system, other than "not there" */
-export function lookAt(path: string, { root, stableInodes }: Ground): StatAnswer {
+export function lookAt(path: string, ground: Ground): StatAnswer {
+  const { root, stableInodes } = ground;
   const stats = orAbsent(() => statSync(path, { bigint: true }), null);
   if (stats && !stats.isFile()) return { is: 'other' };
   if (stats) {
@@ -19,7 +23,7 @@ export function lookAt(path: string, { root, stableInodes }: Ground): StatAnswer
   }
   // A dangling link may lead into a volume that is away: its file is not known to be gone.
   if (leadsNowhere(root, path)) return { is: 'absent', root: null };
-  return { is: 'absent', root: orAbsent(() => identify(root), null) };
+  return { is: 'absent', root: orAbsent(() => identify(ground), null) };
 }
 
 function leadsNowhere(root: string, path: string): boolean {
@@ -50,13 +54,13 @@ function orAbsent<T>(look: () => T, absent: T): T {
 }
 
 /** @throws the error of the file system when the root is not a directory that answers */
-export function identify(root: string): RootFacts {
+export function identify({ root, network, stableInodes }: Ground): RootFacts {
   const { empty, lettered } = namesIn(root);
-  const { dev } = statSync(root, { bigint: true });
+  const { dev, ino } = statSync(root, { bigint: true });
   const { type, bsize, blocks } = statfsSync(root);
   return {
     empty,
-    identity: { device: String(dev), type, bytes: bsize * blocks },
+    identity: { device: String(dev), type, bytes: bsize * blocks, ...(stableInodes && !network && { ino: String(ino) }) },
     real: realpathSync(root),
     ignoresCase: lettered === null ? null : ignoresCase(root, lettered),
   };

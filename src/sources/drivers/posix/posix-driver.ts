@@ -4,7 +4,7 @@ import { foreignPart } from '../../../media/resolve-locally.ts';
 import { meaningOf } from '../../../runtime/errnos.ts';
 import type { DriverTraits, SourceDriver, WatchOptions } from '../../driver.ts';
 import { lookError, reading } from '../../io-errors.ts';
-import { identify, lookAt } from './look.ts';
+import { type Ground, identify, lookAt } from './look.ts';
 import { measureReads } from './measure-reads.ts';
 import { openSource } from './open-source.ts';
 import { probeSmallReads } from './probe.ts';
@@ -27,6 +27,7 @@ const networkReads = 16;
 /** Sources that are files of a mounted file system, on a local disk or behind a network. */
 export function posixDriver({ root, network, stableInodes = true, machine = thisMachine() }: PosixRoot): SourceDriver {
   const traits: DriverTraits = { network, readsInFlight: network ? networkReads : 1 };
+  const ground = { root, network, stableInodes };
   const mayTouch = async (path: string) => network || (await foreignPart(root, path, machine)) === null;
   const watch = ({ signal, ...options }: WatchOptions) => {
     const directories = new DirectoryWatch(root, { ...options, machine });
@@ -35,15 +36,15 @@ export function posixDriver({ root, network, stableInodes = true, machine = this
   };
   return {
     traits,
-    stat: (path) => looking(() => lookAt(path, { root, stableInodes })),
-    identify: () => looking(() => identify(root), 'SOURCE_MISSING'),
+    stat: (path) => looking(() => lookAt(path, ground)),
+    identify: () => looking(() => identify(ground), 'SOURCE_MISSING'),
     list: (directory, options) =>
       looking(() => walk(directory, { ...options, stableInodes, machine, mayTouchNetwork: network })),
     open: async (file) => {
       try {
         return openSource(file, traits);
       } catch (error) {
-        throw isMissing(error) && reading(() => isRootAway(file.path, root)) ? away(error) : error;
+        throw isMissing(error) && reading(() => isRootAway(file.path, ground)) ? away(error) : error;
       }
     },
     published: (path) => looking(() => findPublished(path, root, mayTouch)),
@@ -69,8 +70,8 @@ function isMissing(error: unknown): error is CacheError {
 }
 
 /** Without its volume, a mount point is empty, or gone with its parent: nothing is known of its files then. */
-function isRootAway(path: string, root: string): boolean {
-  const found = lookAt(path, { root, stableInodes: false });
+function isRootAway(path: string, ground: Ground): boolean {
+  const found = lookAt(path, ground);
   return found.is === 'absent' && (found.root?.empty ?? true);
 }
 
