@@ -30,7 +30,9 @@ export async function registerRoot(
   const medium = await detectMedium(spec.path);
   const caches = await Promise.all(cacheDirs.map(realPathOf));
   assertApart(caches, medium.resolved);
-  const path = roots.get(medium.resolved)?.path ?? roots.find(medium.resolved)?.path ?? spec.path;
+  const isLink = medium.resolved !== roots.rules.normalise(spec.path);
+  const same = isLink ? roots.at(medium.resolved) : roots.get(medium.resolved);
+  const path = same?.path ?? roots.find(medium.resolved)?.path ?? spec.path;
   const { root, added } = roots.add({ ...spec, medium, path });
   roots.addAlias(spec.path, path);
   for (const other of roots.list()) if (other !== root && other.resolved === root.path) roots.addAlias(other.path, root.path);

@@ -167,6 +167,12 @@ export class Roots implements RootIndex {
     return (normal !== null && this.#roots.get(this.rules.key(normal))) || null;
   }
 
+  /** The root at this path, by whichever of its names. */
+  at(path: string): Root | null {
+    const inside = this.find(this.rules.join(path, 'file'));
+    return inside?.rel === 'file' ? inside.root : null;
+  }
+
   /** The longest root that contains the absolute path, or null. */
   find(path: string): Located | null {
     let file = this.rules.normalise(path);

@@ -13,6 +13,7 @@ import type { Published } from '../sources/driver.ts';
 import type { Root } from '../sources/root.ts';
 import { followVolumes } from './follow-volumes.ts';
 import { FilledDirectories } from './filled-directories.ts';
+import { forgetRoots } from './forget.ts';
 import { KnownSources } from './known-sources.ts';
 import { Library } from './library.ts';
 import { flat, type LocatedSource } from './located-source.ts';
@@ -244,30 +245,11 @@ export class SourceRoots implements AsyncDisposable {
     return this.list();
   }
 
-  /**
-   * Forgets roots that programs registered and that are no more, also over restarts. Their copies stay what they are.
-   * @returns their paths
-   * @throws CacheError NOT_FOUND, or BAD_REQUEST for roots that the settings name; then none is forgotten
-   */
+  /** Forgets roots that are no more; see `forgetRoots`. @throws CacheError NOT_FOUND, BAD_REQUEST */
   forget(paths: readonly string[]): string[] {
-    const forgotten = paths.map((path) => {
-      const root = this.#roots.get(path);
-      if (!root)
-        throw new CacheError('NOT_FOUND', `${path} is no model folder`, { hint: '`autocached status` shows the folders.' });
-      if (this.#named.names(root.path)) {
-        throw new CacheError('BAD_REQUEST', `the settings name ${path}`, {
-          hint: 'remove it from AUTOCACHE_ROOTS or from the yaml file of ComfyUI',
-        });
-      }
-      return root;
-    });
-    for (const root of forgotten) {
-      this.#roots.remove(root);
-      for (const one of [this.#named, this.#library, this.#filled]) one.forget(root.path);
-      this.#options.catalog.settings.forgetRoot(root.path);
-      this.#options.log.info({ path: root.path }, 'root forgotten');
-    }
-    return forgotten.map(({ path }) => path);
+    const { catalog, log } = this.#options;
+    const parts = { roots: this.#roots, named: this.#named, library: this.#library, filled: this.#filled };
+    return forgetRoots(paths, { ...parts, settings: catalog.settings, log });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

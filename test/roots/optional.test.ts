@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync, rmSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { runCli } from '../cli/run-cli.ts';
@@ -95,6 +95,25 @@ describe('a folder that was renamed', () => {
     expect(done.code).toBe(0);
     expect(await paths()).toEqual([daemon.root]);
     expect((await daemon.client.entries({ cached: true })).total).toBe(0);
+  });
+
+  test('is forgotten by any of its names, with the disks that links in it lead to, and does not come back with a restart', async () => {
+    const daemon = await runDaemon({ 'loras/a.safetensors': 1000 });
+    const [real, link, other] = ['real', 'link', 'other'].map((name) => join(daemon.dir, name)) as [string, string, string];
+    writeModel(join(real, 'loras/b.safetensors'), 2000);
+    symlinkSync(real, link);
+    symlinkSync(link, other);
+    const paths = async () => (await daemon.client.stats()).roots.map(({ path }) => path);
+    const register = (path: string) => daemon.client.registerRoots({ roots: [{ path }], origin: 'api' });
+    await register(link);
+    await register(other);
+    await register(join(real, 'loras'));
+    expect(await paths()).toEqual([daemon.root, link, join(link, 'loras')]);
+    await daemon.client.forgetRoots({ paths: [join(real, 'loras/')] });
+    await daemon.client.forgetRoots({ paths: [real] });
+    expect(await paths()).toEqual([daemon.root]);
+    await daemon.restart();
+    expect(await paths()).toEqual([daemon.root]);
   });
 
   test('is refused while the settings name it, and told when nobody knows it', async () => {
