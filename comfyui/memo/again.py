@@ -42,7 +42,7 @@ def can_run_again(ancestry: Ancestry, node: str, there: set[str]) -> bool:
     if _END_CLASS not in sys.modules["nodes"].NODE_CLASS_MAPPINGS or {AGAIN, END} & ancestry.prompt.keys():
         return False
     found = ancestry.class_of(node)
-    if found is None or found.is_output or found.has_id or not found.ignores(_UNKNOWN_INPUT):
+    if found is None or found.is_output or found.is_paid or found.has_id or not found.ignores(_UNKNOWN_INPUT):
         return False
     waiting, seen = list(sources(ancestry.prompt[node])), set()
     while waiting:

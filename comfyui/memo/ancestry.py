@@ -43,9 +43,11 @@ class Ancestry:
     def is_understood(self, node: str) -> bool:
         """
         False when something else than inputs, files and code may decide the output: random numbers, the whole prompt, a class of custom
-        nodes that makes data in unknown ways. Classes that only load or change models are believed.
+        nodes that makes data in unknown ways. Classes that only load or change models are believed. A service gives something else each
+        time: what it gave is kept, and nothing that was made of it.
         """
-        return all(map(self._is_fixed, with_sources(self.prompt, [node])))
+        ancestors = with_sources(self.prompt, [node])
+        return all(map(self._is_fixed, ancestors)) and not any(self.class_of(one).is_paid for one in ancestors if one != node)
 
     def doubtful(self, node: str) -> list[NodeClass]:
         """The classes of custom nodes that make data, of the node and its ancestors."""

@@ -42,6 +42,9 @@ _DATA = frozenset(
 _UNREPEATABLE = frozenset(["WanSoundImageToVideo", "WanSoundImageToVideoExtend", "RecordAudio", "WebcamCapture"])
 _UNREPEATABLE_MODULES = frozenset("comfy_extras." + name for name in ("nodes_dataset", "nodes_train", "nodes_webcam"))
 
+# ComfyUI's own nodes that call services.
+PAID_PACK = "comfy_api_nodes"
+
 # The fingerprint of these is the hash of their file's bytes, and ComfyUI's key has it.
 HASHED_BY_COMFYUI = frozenset(["LoadImage", "LoadImageMask", "LoadImageOutput", "LoadAudio", "LoadLatent", "Painter"])
 
@@ -74,8 +77,10 @@ class NodeClass:
         self.python_class = found
         module = getattr(found, "RELATIVE_PYTHON_MODULE", "nodes")
         self.is_core = module == "nodes" or module.startswith("comfy_extras.")
-        # The name of the pack of custom nodes that it belongs to; None for ComfyUI's own.
-        self.pack = module.partition(".")[2] if module.startswith("custom_nodes.") else None
+        # It calls a service that costs money.
+        self.is_paid = getattr(found, "API_NODE", False) is True or module.startswith(PAID_PACK + ".")
+        # The name of the pack of nodes that it belongs to; None for ComfyUI's own, but for those that call services.
+        self.pack = _pack_of(module)
         self.is_output = getattr(found, "OUTPUT_NODE", False) is True
         self.is_repeatable_core = self.is_core and name not in _UNREPEATABLE and module not in _UNREPEATABLE_MODULES
         kinds = [kind if isinstance(kind, str) else "COMBO" for kind in getattr(found, "RETURN_TYPES", ())]
@@ -101,6 +106,11 @@ def is_fallible(node_class: NodeClass) -> bool:
     """True for classes whose outputs are kept or compared: it is possible that they are not repeatable."""
     is_listed = node_class.is_core and node_class.name in kept_classes(ALL)
     return is_listed or (not node_class.is_core and not node_class.is_only_live)
+
+
+def _pack_of(module: str) -> str | None:
+    package, _, rest = module.partition(".")
+    return {"custom_nodes": rest or None, PAID_PACK: PAID_PACK}.get(package)
 
 
 def _names(kind, *names: str) -> bool:

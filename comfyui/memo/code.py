@@ -10,6 +10,8 @@ import sys
 import threading
 import time
 
+from .classes import PAID_PACK
+
 log = logging.getLogger("autocached")
 
 _CORE = ("comfy", "comfy_extras", "comfy_execution", "comfy_api")
@@ -56,7 +58,7 @@ class Code:
             self._versions[None] = getattr(sys.modules.get("comfyui_version"), "__version__", None)
             for pack, path in self._packs().items():
                 self._hashes[pack] = self._hash([path])
-                self._versions[pack] = _version(path)
+                self._versions[pack] = self._versions[None] if pack == PAID_PACK else _version(path)
         except Exception:
             log.debug("autocached: the code of ComfyUI cannot be read", exc_info=True)
 
@@ -65,7 +67,8 @@ class Code:
 
     def _packs(self) -> dict[str, str]:
         """Packs by the names that ComfyUI gives to their modules."""
-        found = {}
+        paid = os.path.join(self._root, PAID_PACK)
+        found = {PAID_PACK: paid} if os.path.isdir(paid) else {}
         for folder in self._folder_paths.get_folder_paths("custom_nodes"):
             for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
                 path = os.path.join(folder, name)

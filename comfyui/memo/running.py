@@ -101,8 +101,9 @@ class RunningPrompt:
             return
         about = {"files": self._ancestry.files(node), "unnamed": unnamed, "saved": saved} if is_kept else None
         structure = structure_of(self._session.identity, self._ancestry, node, self._session.results.is_strict) if is_kept else None
-        learned = self._learned(self._ancestry.class_of(node))
-        self._session.storing.put(Output(key, structure, *learned, about, snapshot, cost_ms, after=self._ran_before(node)))
+        own = self._ancestry.class_of(node)
+        compared = {"after": self._ran_before(node), "is_compared": not own.is_paid}
+        self._session.storing.put(Output(key, structure, *self._learned(own), about, snapshot, cost_ms, **compared))
 
     def _compare(self, given: Given, value) -> None:
         """Has an output that was computed again compared with the one that was given, if it was made of the same."""
@@ -180,7 +181,8 @@ class RunningPrompt:
                     self._keys[node] = key
 
     def _is_listed(self, node_class: NodeClass) -> bool:
-        return node_class.is_core and node_class.name in self._kept
+        """True for classes whose outputs are kept from the start."""
+        return node_class.is_paid or (node_class.is_core and node_class.name in self._kept)
 
     def _involved(self, node: str) -> list[NodeClass]:
         """The classes that must be repeatable for the output of a node to be kept, with its own."""

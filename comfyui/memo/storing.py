@@ -28,7 +28,8 @@ class Output(NamedTuple):
     """
     What is to be stored, or only compared when there is no `about`: JSON that belongs to the snapshot's value. `structure` finds it before
     ComfyUI's hash is known. `code` is the code that the class is in. It is compared with an earlier run, or with the output whose hash is
-    `given`; `after` are the classes with their code that ran before it: where one of them gives something else, so does this one.
+    `given`; `after` are the classes with their code that ran before it: where one of them gives something else, so does this one. With
+    `is_compared` false another output is no surprise.
     """
 
     key: str
@@ -40,6 +41,7 @@ class Output(NamedTuple):
     cost_ms: float
     given: str | None = None
     after: frozenset = frozenset()
+    is_compared: bool = True
 
 
 def hash_of(encoded) -> str:
@@ -95,7 +97,7 @@ class Storing:
                 value = dict(output.about, value=encoded)
                 self._results.store(output.key, value, files, output.cost_ms, output.class_name, output.structure)
             # The files of an output node have other names each time.
-            if not (output.about or {}).get("saved"):
+            if output.is_compared and not (output.about or {}).get("saved"):
                 self._see(output, hash_of(encoded))
         except Trouble as why:
             log.debug("autocached: an output of %s is not kept: %s", output.class_name, why)

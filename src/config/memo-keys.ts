@@ -63,7 +63,7 @@ export const memoKeys: { readonly [F in MemoField]: Key<Config[F]> } = {
     name: 'AUTOCACHE_MEMO_COMFYUI',
     default: 'text',
     meaning:
-      "outputs of ComfyUI's nodes that are kept over its restarts: off, text (encodings of texts), results (latents, processed images, what was saved, too) or all (custom nodes that were seen to be repeatable, too)",
+      "outputs of ComfyUI's nodes that are kept over its restarts: off, text (encodings of texts), results (latents, processed images, what was saved, too) or all (custom nodes that were seen to be repeatable and what paid services gave, too)",
     live: true,
     parse: oneOf(comfyuiModes),
   },

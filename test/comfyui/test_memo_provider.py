@@ -372,6 +372,31 @@ class Provider(ProviderCase):
                 self.assertEqual([put["label"] for put in self.daemon.puts], ["Custom"] * puts)
                 self.assertEqual([one["class"] for one in self.daemon.seen if one["class"] == "Custom"], ["Custom"] * seen)
 
+    def test_what_a_paid_service_gave_is_kept_with_all_and_not_paid_for_again(self):
+        class Paid(Node):
+            API_NODE = True
+            RELATIVE_PYTHON_MODULE = "comfy_api_nodes.nodes_paid"
+
+        class PaidOfPack(Paid):
+            RELATIVE_PYTHON_MODULE = "custom_nodes.pack"
+
+        self.make_file("custom_nodes", "pack.py", content=b"one = 1")
+        known = {"Paid": Paid, "PaidOfPack": PaidOfPack, "KSampler": Node}
+        of = lambda name, *sources: {"class_type": name, "inputs": {str(at): [source, 0] for at, source in enumerate(sources)}}
+        prompt = {"paid": of("Paid"), "ours": of("PaidOfPack"), "after": of("KSampler", "paid"), "out": of("Show", "after", "ours")}
+        for mode, ran, kept in (("results", list(prompt), []), ("all", list(prompt), ["Paid", "PaidOfPack"]), ("all", ["after", "out"], [])):
+            with self.subTest(mode):
+                self.daemon.mode = mode
+                self.restart()
+                self.nodes.NODE_CLASS_MAPPINGS.update(known)
+                sys.modules["autocached_comfyui.memo.running"]._WORTH_MS = 0.0
+                self.daemon.puts, self.daemon.seen, self.daemon.audit = [], [], 1
+                self.assertEqual(sorted(self.run_prompt(prompt)), sorted(ran))
+                self.assertEqual(sorted(put["label"] for put in self.daemon.puts), kept)
+                # Another answer of a service is no surprise, and none is paid for to compare it.
+                self.assertEqual([one for one in self.daemon.seen if one["class"].startswith("Paid")], [])
+                self.assertEqual(list(self.memo.audit._waiting), [])
+
     def test_of_a_listed_class_that_was_seen_to_be_unrepeatable_nothing_is_given_and_kept(self):
         self.run_prompt(PROMPT)
         self.daemon.known = {"CLIPTextEncode": "unrepeatable"}

@@ -1,0 +1,1 @@
+"""Nodes of ComfyUI that call a service."""
