@@ -16,6 +16,7 @@ import { Placements } from './placements.ts';
 import { PublishedHashes } from './published.ts';
 import { Respelling } from './respelling.ts';
 import { Settings } from './settings.ts';
+import { SavedSignIns } from './sign-ins.ts';
 import { SavedSpeeds } from './speeds.ts';
 import { Usage } from './usage.ts';
 import { WrittenCopies } from './written.ts';
@@ -61,6 +62,7 @@ export class Catalog implements Disposable {
   readonly published: PublishedHashes;
   readonly handedOut: HandedOutPaths;
   readonly written: WrittenCopies;
+  readonly signIns: SavedSignIns;
   /** Why the file was set aside at opening, or null. The caller rebuilds the copies from the cache directory. */
   readonly damaged: string | null;
 
@@ -79,6 +81,7 @@ export class Catalog implements Disposable {
     this.published = new PublishedHashes(database);
     this.handedOut = new HandedOutPaths(database);
     this.written = new WrittenCopies(database);
+    this.signIns = new SavedSignIns(database);
     this.respelling = new Respelling(database, this);
     this.usage = new Usage(database, this.entries, clock);
   }
@@ -98,6 +101,11 @@ export class Catalog implements Disposable {
       this.#found.set(path, found);
     }
     return found;
+  }
+
+  /** Grows with every write. */
+  get version(): number {
+    return this.#db.version;
   }
 
   /** Makes the space again that is given up when the disk of the catalog is full; to be called now and then. */

@@ -3,6 +3,7 @@ import type { EntriesQuery, EntrySort } from '../api/entries.ts';
 import type { Entry, Fingerprint, SourceFile } from '../core/types.ts';
 import { noVotes, withUse } from '../core/votes.ts';
 import type { Database } from '../sqlite/database.ts';
+import { type LibraryRow, libraryRows } from './library-rows.ts';
 
 export interface EntryRow {
   id: number;
@@ -156,6 +157,11 @@ export class Entries {
   list(query: EntriesQuery): Entry[] {
     const { limit = -1, offset = 0 } = query;
     return this.#select<EntryRow>('e.*', query, { limit, offset }).map(entryOf);
+  }
+
+  /** All entries with what their copies come to, in pages. */
+  library(): Generator<LibraryRow> {
+    return libraryRows(this.#db);
   }
 
   /** The names of all entries that fit, sorted and without pages. */

@@ -315,4 +315,15 @@ export const migrations: readonly string[] = [
     DELETE FROM tier_uses WHERE entry_id = old.id;
   END;
   `,
+  `
+  -- Browsers that are signed in to the dashboard: the SHA-256 of their two secrets; times are wall-clock ms.
+  CREATE TABLE sign_ins (
+    id INTEGER PRIMARY KEY,
+    cookie_hash TEXT NOT NULL,
+    key_hash TEXT NOT NULL,
+    browser TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    used_at INTEGER NOT NULL
+  ) STRICT;
+  `,
 ];

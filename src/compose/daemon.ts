@@ -139,6 +139,7 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
       ...copying,
       ...answering,
       ...upkeep,
+      filters: options.filters,
       memo,
       llm,
       prompts,
@@ -149,6 +150,7 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
     },
     {
       ...config.listen,
+      hosts: config.hosts,
       stateDir: config.stateDir,
       shared: config.group !== null,
       directories: tiers.all().map(({ dir }) => dir),

@@ -1,5 +1,6 @@
 import { modes } from '../core/types.ts';
 import { parseBoolean, parseDuration, parseRate, parseShare, parseSize } from '../core/units.ts';
+import { daemonKeys } from './daemon-keys.ts';
 import type { Key } from './key.ts';
 import { llmKeys } from './llm-keys.ts';
 import { memoKeys } from './memo-keys.ts';
@@ -16,8 +17,6 @@ import {
   parseJobsPerSource,
   parseLimit,
   parseList,
-  parseListen,
-  parseLog,
   parseUrl,
   wholeNumber,
 } from './values.ts';
@@ -239,34 +238,7 @@ export const keys: { readonly [F in keyof Config]: Key<Config[F]> } = {
     parse: wholeNumber(0, 10_000),
   },
   ...llmKeys,
-  listen: {
-    name: 'AUTOCACHE_LISTEN',
-    default: '127.0.0.1:8189',
-    meaning: 'address of the HTTP interface, host:port',
-    live: false,
-    parse: parseListen,
-  },
-  stateDir: {
-    name: 'AUTOCACHE_STATE',
-    default: '',
-    meaning: "state directory (catalog, token, lock); empty = autocached in the user's state directory",
-    live: false,
-    parse: (text, context) => (text === '' ? context.defaults.state : parsePath(text, context)),
-  },
-  group: {
-    name: 'AUTOCACHE_GROUP',
-    default: '',
-    meaning: 'group of users who may use this cache and control its daemon, by name or number; empty = only you',
-    live: false,
-    parse: (text) => (text === '' ? null : text),
-  },
-  log: {
-    name: 'AUTOCACHE_LOG',
-    default: 'info,pretty',
-    meaning: 'trace, debug, info, warn, error or silent, and after a comma the form: pretty or json',
-    live: true,
-    parse: parseLog,
-  },
+  ...daemonKeys,
 };
 
 /** The fields of the configuration, in the order of the table. */

@@ -88,6 +88,8 @@ export interface Config {
   embeddingsUrl: string | null;
   embeddingsModel: string;
   listen: { host: string; port: number };
+  /** Further names that it answers to, in lower case; without a port, at its own one. */
+  hosts: readonly string[];
   log: LogOptions;
   /** Whose members may use the cache, by name or number; null = this user alone. */
   group: string | null;

@@ -125,6 +125,16 @@ export function parseListen(text: string): Config['listen'] {
   return { host, port: Number(port) };
 }
 
+/** `nas.local,models.lan:8443`: names, each with or without a port. */
+export function parseHosts(text: string): string[] {
+  return parseList(text).map((written) => {
+    const [, six, name, port] = /^(?:\[([^\]]+)\]|([^:[\]]+))(?::(\d+))?$/.exec(written) ?? [];
+    const isName = six === undefined ? isHost(name ?? '') : isIPv6(six);
+    if (!isName || Number(port ?? 0) > 65_535) throw expected('names such as nas.local or nas.local:8443', written);
+    return written.toLowerCase();
+  });
+}
+
 /** The address of a server, ending with `/`; null for `off`. */
 export function parseUrl(text: string): string | null {
   if (text.toLowerCase() === 'off') return null;

@@ -122,6 +122,24 @@ export const copyTerms: Readonly<Record<CopyState, Term>> = {
   evicting: { word: 'leaving', says: 'is being removed' },
 };
 
+/** How a file of the library does. */
+export const libraryStates = ['ready', 'copying', 'queued', 'changed', 'not-copied', 'left-alone', 'away', 'not-seen'] as const;
+export type LibraryState = (typeof libraryStates)[number];
+
+export const libraryTerms: Readonly<Record<LibraryState, Term>> = {
+  ready: { word: 'ready', says: 'a verified copy is in the cache' },
+  copying: { word: 'copying', says: 'a copy is being made' },
+  queued: { word: 'queued', says: 'a copy waits for its turn' },
+  changed: { word: 'changed', says: 'the source has changed since it was copied; the next load starts a new copy' },
+  'not-copied': { word: 'not copied yet', says: 'the next load starts a copy' },
+  'left-alone': {
+    word: 'left alone',
+    says: 'too small or too large, left out by the settings, or already on a fast disk: no copy is made',
+  },
+  away: { word: 'away', says: 'its folder does not answer, and there is no copy' },
+  'not-seen': { word: 'not seen', says: 'it was not there when its folder was last looked through' },
+};
+
 export const rootHealths = ['unknown', 'ok', 'away', 'missing'] as const;
 export type RootHealth = (typeof rootHealths)[number];
 

@@ -13,6 +13,7 @@ import { eventRoutes } from './routes/events.ts';
 import { healthRoutes } from './routes/health.ts';
 import { jobRoutes } from './routes/jobs.ts';
 import { leaseRoutes } from './routes/leases.ts';
+import { libraryRoutes } from './routes/library.ts';
 import { llmRoutes } from './routes/llm.ts';
 import { lookupRoutes } from './routes/lookup.ts';
 import { memoRoutes } from './routes/memo.ts';
@@ -28,6 +29,7 @@ import { verifyRoutes } from './routes/verify.ts';
 import { workflowRoutes } from './routes/workflows.ts';
 import { writtenRoutes } from './routes/written.ts';
 import type { Services } from './services.ts';
+import { SignIns } from './sign-ins.ts';
 
 /** Routes that write into the catalog before they answer; lookups never do. */
 const writing = /^\/api\/(?:cache|roots)\b/;
@@ -51,7 +53,8 @@ export function createApp(services: Services, options: GuardOptions): FastifyIns
   app.removeContentTypeParser('text/plain');
   const proofs = new Proofs(options.token);
   readBodies(app, (request, text) => proofs.assertBody(request, text));
-  guard(app, options, proofs);
+  const signIns = new SignIns(services);
+  guard(app, options, { proofs, signIns });
   proofs.serve(app);
   app.addHook('onRoute', (route) => {
     if (route.method !== 'GET' && writing.test(route.url)) route.preHandler = () => services.catalog.writable();
@@ -85,7 +88,8 @@ export function createApp(services: Services, options: GuardOptions): FastifyIns
   llmRoutes(app, services, { proofs, token: options.token, translate: (thrown) => translate(thrown, services.log) });
   promptRoutes(app, runs);
   eventRoutes(app, services, proofs);
-  dashboardRoutes(app, services, options.token);
+  dashboardRoutes(app, services, signIns);
+  libraryRoutes(app, services);
   return app;
 }
 

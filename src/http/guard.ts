@@ -4,6 +4,7 @@ import { tokenHeader } from '../llm/headers.ts';
 import { isSame, scheme } from '../runtime/mutual-proof.ts';
 import { type Proofs, proofPath } from './proofs.ts';
 import { publicPaths } from './routes/dashboard.ts';
+import type { SignIns } from './sign-ins.ts';
 
 export interface GuardOptions {
   token: string;
@@ -11,12 +12,22 @@ export interface GuardOptions {
   hosts: ReadonlySet<string>;
 }
 
+/** Ways in besides the token itself. */
+interface Admission {
+  proofs: Proofs;
+  signIns: SignIns;
+}
+
+/** What a page needs that is signed in; it asks no language model, and looks nothing up for a program. */
+const forPages = /^\/(?:api|metrics)\b/;
+
 /**
  * Law 9. A web page must not reach the daemon: its Host (after DNS rebinding) or its Origin is not on the list, and it has no
  * token. Only `/healthz`, the daemon's own proof and the paths that give the dashboard its token need none. Programs send the token
- * (`Bearer`), or prove that they know it; before a language model's server the token may have a header of its own.
+ * (`Bearer`), or prove that they know it; before a language model's server the token may have a header of its own. The dashboard is
+ * signed in.
  */
-export function guard(app: FastifyInstance, { token, hosts }: GuardOptions, proofs: Proofs): void {
+export function guard(app: FastifyInstance, { token, hosts }: GuardOptions, { proofs, signIns }: Admission): void {
   const expected = `Bearer ${token}`;
   const assertAdmitted = (request: FastifyRequest) => {
     const { host, origin } = request.headers;
@@ -26,6 +37,7 @@ export function guard(app: FastifyInstance, { token, hosts }: GuardOptions, proo
     const path = pathOf(request);
     if (path.startsWith(llmPath) && isSame(headerOf(request, tokenHeader), token)) return;
     if (proofs.admit(request) || path === '/healthz' || path === proofPath || publicPaths.has(path)) return;
+    if (forPages.test(path) && signIns.of(request)) return;
     if (!isSame(request.headers.authorization ?? '', expected)) {
       throw new CacheError('UNAUTHORIZED', 'the token is missing or wrong', {
         hint: 'Send `Authorization: Bearer <token>`; the token is in the file that daemon.json names as tokenFile.',
@@ -57,6 +69,14 @@ export function foreignAuthorization({ headers }: FastifyRequest, token: string)
 export function hostsOf(host: string, port: number): Set<string> {
   const names = ['127.0.0.1', 'localhost', '[::1]', host.includes(':') ? `[${host}]` : host];
   return new Set(names.map((name) => `${name.toLowerCase()}:${port}`));
+}
+
+/** Host headers of requests by further names. A browser leaves out the port 80. */
+export function furtherHosts(names: readonly string[], port: number): string[] {
+  return names.flatMap((name) => {
+    const named = /:\d+$/.test(name) && !name.endsWith(']') ? name : `${name}:${port}`;
+    return named.endsWith(':80') ? [named, named.slice(0, -':80'.length)] : [named];
+  });
 }
 
 function isOurs(origin: string, hosts: ReadonlySet<string>): boolean {

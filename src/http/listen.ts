@@ -6,7 +6,7 @@ import { CacheError } from '../core/errors.ts';
 import { errnoOf } from '../runtime/errnos.ts';
 import { writePrivately } from '../runtime/private-file.ts';
 import { createApp } from './app.ts';
-import { hostsOf } from './guard.ts';
+import { furtherHosts, hostsOf } from './guard.ts';
 import type { Services } from './services.ts';
 import { tokenOf } from './token.ts';
 
@@ -14,6 +14,8 @@ export interface ListenOptions {
   host: string;
   /** 0 = any free port. */
   port: number;
+  /** Further names that it answers to; without a port, at its own one. */
+  hosts?: readonly string[];
   /** Directory of the token and daemon.json. */
   stateDir: string;
   /** Where copies lie: clients believe no other path. */
@@ -33,7 +35,7 @@ const dialledAs: Record<string, string | undefined> = { '0.0.0.0': '127.0.0.1', 
  */
 export async function listen(
   services: Services,
-  { host, port, stateDir, directories, shared = false, keptToken }: ListenOptions,
+  { host, port, hosts: named = [], stateDir, directories, shared = false, keptToken }: ListenOptions,
 ): Promise<AsyncDisposable & { url: string }> {
   const tokenFile = join(stateDir, 'token');
   const token = tokenOf(keptToken);
@@ -48,7 +50,7 @@ export async function listen(
     });
   }
   const { port: bound } = app.server.address() as AddressInfo;
-  for (const name of hostsOf(host, bound)) hosts.add(name);
+  for (const name of [...hostsOf(host, bound), ...furtherHosts(named, bound)]) hosts.add(name);
   const name = dialledAs[host] ?? host;
   const url = `http://${name.includes(':') ? `[${name}]` : name}:${bound}`;
   const daemonFile = join(stateDir, 'daemon.json');

@@ -1,9 +1,10 @@
 import type { ConfigChange, ConfigValue, Leaving, LeavingResults, RootsRequest, RootView } from '../api/api.ts';
 import type { CodeCheck, ComfyuiMode } from '../api/memo-comfyui.ts';
 import type { Catalog } from '../catalog/catalog.ts';
-import type { Mode } from '../core/types.ts';
+import type { Medium, Mode } from '../core/types.ts';
 import type { Copier } from '../jobs/copier.ts';
 import type { Llm } from '../llm/llm.ts';
+import type { Filters } from '../lookup/filters.ts';
 import type { Lookup } from '../lookup/lookup.ts';
 import type { LookupStats } from '../lookup/stats.ts';
 import type { Memo } from '../memo/memo.ts';
@@ -59,12 +60,18 @@ export interface KnownFile {
   size: number;
 }
 
+/** The same as the roots list it. */
+interface ListedSource extends KnownFile {
+  /** What it lies on. */
+  medium: Medium;
+}
+
 interface Roots {
   list(): RootView[];
   /** The path as in the catalog, or null below no known root. */
-  locate(path: string): { path: string } | null;
+  locate(path: string): { path: string; medium: Medium } | null;
   /** The model files below the roots, asked for or not, as they were met last. */
-  files(): Iterable<KnownFile>;
+  files(): Iterable<ListedSource>;
   /** Named folders that are no roots, and roots that are no longer named, one line each. */
   readonly warnings: readonly string[];
   /** @throws CacheError BAD_REQUEST when a path cannot be a root. */
@@ -93,6 +100,8 @@ export interface Services {
   /** Limit and floor of a tier, bytes. */
   bound(tier: Tier): { limit: number; floor: number };
   policy(): Policy;
+  /** Which sources are cached at all. */
+  filters: Filters;
   lookup: Lookup;
   lookupStats: LookupStats;
   leases: Leases;

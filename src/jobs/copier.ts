@@ -19,7 +19,7 @@ import { IoScheduler } from './io-scheduler.ts';
 import { type CopyRequest, Job, type Standing, theCache } from './job.ts';
 import type { CopyOptions } from './options.ts';
 import { planOf } from './plan.ts';
-import { CopyQueue, rank } from './queue.ts';
+import { CopyQueue, inOrder, rank } from './queue.ts';
 import { RateLimiter } from './rate-limiter.ts';
 import type { CopyWorkers } from './workers.ts';
 
@@ -144,11 +144,9 @@ export class Copier implements AsyncDisposable {
 
   /** Running jobs, waiting jobs, then the last ended ones. */
   jobs(): JobView[] {
-    return [
-      ...this.#queue.running,
-      ...[...this.#queue.waiting].sort((a, b) => rank(a) - rank(b)),
-      ...this.#ended.toReversed(),
-    ].map((job) => job.view());
+    return [...this.#queue.running, ...[...this.#queue.waiting].sort(inOrder), ...this.#ended.toReversed()].map((job) =>
+      job.view(),
+    );
   }
 
   counts(): { running: number; queued: number } {
@@ -164,6 +162,22 @@ export class Copier implements AsyncDisposable {
       job.cancelRequested = true;
       this.#deps.workers.cancel(id);
     }
+    return job.view();
+  }
+
+  /**
+   * Puts a waiting job before all others but those that a program waits for; jobs of other sources may still start earlier.
+   * @throws CacheError NOT_FOUND when no such job waits
+   */
+  raise(id: number): JobView {
+    const job = this.#queue.waiting.find((waiting) => waiting.id === id);
+    if (!job) throw new CacheError('NOT_FOUND', `no job ${id} is queued`, { hint: 'See `autocached jobs`.' });
+    if (job.priority !== 'wait') job.priority = 'prefetch';
+    const beside = this.#queue.waiting.filter(({ priority }) => priority === job.priority);
+    job.turn = Math.min(...beside.map(({ turn }) => turn)) - 1;
+    this.#deps.log.info({ path: job.file.path }, 'copy raised');
+    this.#deps.events.emit('job-progress', job.view());
+    this.#startSoon();
     return job.view();
   }
 

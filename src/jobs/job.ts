@@ -47,6 +47,8 @@ export class Job implements Queued {
   /** Made anew when the job starts, and when the copy it reads turns out damaged. */
   plan: Plan = { kind: 'copy' };
   priority: Priority;
+  /** Its id, unless it was raised. */
+  turn: number;
   state: JobState = 'queued';
   error: CacheError | null = null;
   bytesDone = 0;
@@ -79,6 +81,7 @@ export class Job implements Queued {
     standing: (job: Job) => Standing = ({ state }) => ({ status: state }),
   ) {
     this.id = id;
+    this.turn = id;
     this.file = request.file;
     this.#medium = request.medium;
     this.#disk = request.disk;

@@ -5,6 +5,8 @@ export interface Queued {
   priority: Priority;
   /** A compress job does not count against the limits; at most one runs. */
   readonly kind: JobKind;
+  /** Its place among jobs of its priority: a lower one goes first. */
+  readonly turn: number;
   /** Its file is so small that waiting takes more of its time than reading: such jobs share a place. */
   readonly isSmall: boolean;
   /** The source's medium, and its disk, or its root where the disk is unknown. Limits apply to each. */
@@ -21,7 +23,7 @@ export interface QueueLimits {
 const smallTogether = 32;
 
 /**
- * Chooses the next copy to start. Highest priority first, then first come, first served; a job whose source is busy lets later ones
+ * Chooses the next copy to start. Highest priority first, then first come, first served, unless one was raised; a job whose source is busy lets later ones
  * of other sources pass. An awaited copy does not wait for background copies: those give way. Pure: starts nothing.
  */
 export class CopyQueue<T extends Queued> {
@@ -50,7 +52,7 @@ export class CopyQueue<T extends Queued> {
     const firsts = new Map<string, T>();
     for (const job of this.#waiting) {
       const first = firsts.get(laneOf(job));
-      if (!first || rank(job) < rank(first)) firsts.set(laneOf(job), job);
+      if (!first || inOrder(job, first) < 0) firsts.set(laneOf(job), job);
     }
     const ready = [...firsts.values()].sort(inOrder).filter((job) => this.#sourceHasRoom(job));
     // A large copy that waits for a place is not passed by small ones either, which need less of it.
@@ -101,7 +103,7 @@ export class CopyQueue<T extends Queued> {
 }
 
 /** A job, or one that may come. */
-type Wanted = Omit<Queued, 'id'>;
+type Wanted = Omit<Queued, 'id' | 'turn'>;
 
 /** The number of places that these jobs take. */
 function placesOf(jobs: readonly Pick<Queued, 'isSmall'>[]): number {
@@ -114,9 +116,9 @@ function laneOf({ kind, medium, disk }: Queued): string {
   return kind === 'compress' ? kind : `${medium} ${disk}`;
 }
 
-/** Ids grow in the order of the requests. */
-function inOrder(a: Queued, b: Queued): number {
-  return rank(a) - rank(b) || a.id - b.id;
+/** Turns grow in the order of the requests, unless one was raised. */
+export function inOrder(a: Pick<Queued, 'priority' | 'turn'>, b: Pick<Queued, 'priority' | 'turn'>): number {
+  return rank(a) - rank(b) || a.turn - b.turn;
 }
 
 /** 0 is the highest. */

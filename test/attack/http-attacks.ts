@@ -18,6 +18,8 @@ const routes: [method: string, url: string][] = [
   ['POST', '/api/leases'],
   ['POST', '/api/shutdown'],
   ['POST', '/api/dashboard/code'],
+  ['POST', '/api/dashboard/sign-out'],
+  ['GET', '/api/library'],
   ['GET', '/metrics'],
   ['POST', '/api/workflows/analyze'],
   ['POST', '/api/workflows/running'],

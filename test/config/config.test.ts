@@ -54,6 +54,7 @@ const defaults: Config = {
   llmTimeoutMs: 600_000,
   embeddingsUrl: null,
   embeddingsModel: 'all-minilm',
+  hosts: [],
   listen: { host: '127.0.0.1', port: 8189 },
   group: null,
   stateDir: '/home/ada/.local/state/autocached',
@@ -256,6 +257,7 @@ test('settings show words and paths as understood, and everything else as it was
     'AUTOCACHE_LLM_URL',
     'AUTOCACHE_LLM_TIMEOUT',
     'AUTOCACHE_LISTEN',
+    'AUTOCACHE_HOSTS',
     'AUTOCACHE_STATE',
     'AUTOCACHE_GROUP',
   ]);

@@ -4,6 +4,7 @@ import {
   daemonAway,
   jobStatuses,
   jobTerms,
+  libraryTerms,
   modeTerms,
   reasonTerm,
   reasonTerms,
@@ -18,7 +19,7 @@ function moduleFor(tables: Record<string, unknown>): string {
 }
 
 test('the pages in the browser have the words of the daemon', async () => {
-  const tables = { daemonAway, jobTerms, modeTerms, rootTerms, untilAsked };
+  const tables = { daemonAway, jobTerms, libraryTerms, modeTerms, rootTerms, untilAsked };
   await expect(moduleFor(tables)).toMatchFileSnapshot('../../comfyui/web/vocabulary.js');
 });
 

@@ -7,7 +7,7 @@ import { openPrompts } from '../../src/compose/prompts.ts';
 import { openUpkeep } from '../../src/compose/upkeep.ts';
 import { ServedSettings } from '../../src/config/served-settings.ts';
 import { createApp } from '../../src/http/app.ts';
-import { hostsOf } from '../../src/http/guard.ts';
+import { furtherHosts, hostsOf } from '../../src/http/guard.ts';
 import type { Services } from '../../src/http/services.ts';
 import { policies } from '../../src/policy/policies.ts';
 import { load } from '../config/load.ts';
@@ -61,6 +61,7 @@ export function createServices({ settings: keys, ...options }: ServicesOptions =
     presets: openPresets({ ...rig, settings, memo, stateDir: tempDir() }),
     daemon: { version: '1.2.3', startedAt: rig.clock.monotonic(), cacheDir: rig.tier.dir, stop },
     bound: () => rig.bound,
+    filters: rig.options.filters,
     policy: () => policies[settings.current.policy](policyContext),
     settings,
     roots: {
@@ -75,12 +76,24 @@ export function createServices({ settings: keys, ...options }: ServicesOptions =
   return { ...rig, services, stop, settings };
 }
 
-/** The app without a port, and a client with the token and the right Host. */
-export function createClient(options: ServicesOptions = {}) {
+/**
+ * The app without a port, and a client with the token and the right Host.
+ * @param hosts as AUTOCACHE_HOSTS names them
+ */
+export function createClient({ hosts = [], ...options }: ServicesOptions & { hosts?: readonly string[] } = {}) {
   const rig = createServices(options);
-  const app = createApp(rig.services, { token, hosts: hostsOf('127.0.0.1', port) });
-  onTestFinished(() => app.close());
-  return { ...rig, app, token, ...clientOf(app) };
+  const newApp = () => {
+    const app = createApp(rig.services, {
+      token,
+      hosts: new Set([...hostsOf('127.0.0.1', port), ...furtherHosts(hosts, port)]),
+    });
+    onTestFinished(() => app.close());
+    return app;
+  };
+  const app = newApp();
+  /** A client of the next run of the daemon, over the same catalog. */
+  const restarted = () => clientOf(newApp());
+  return { ...rig, app, token, ...clientOf(app), restarted };
 }
 
 function clientOf(app: FastifyInstance) {

@@ -1,12 +1,14 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, test, vi } from 'vitest';
-import { ask, signIn } from '../../src/http/dashboard/daemon.js';
+import { ask, NotSignedIn, signIn } from '../../src/http/dashboard/api.js';
 import { createClient } from '../helpers/services.ts';
 
 afterEach(() => void vi.unstubAllGlobals());
 
 const anybody = { authorization: undefined };
+const folder = join(import.meta.dirname, '..', '..', 'src', 'http', 'dashboard');
+const shared = ['elements.js', 'vocabulary.js', 'words.js'];
 
 /** A page of the dashboard, as a browser gets it. */
 function visit(url: string) {
@@ -29,19 +31,13 @@ test('the page and all that it loads are served without the token, and hold noth
     expect(response.statusCode, url).toBe(200);
     expect(response.headers['x-content-type-options']).toBe('nosniff');
     expect(response.body).not.toContain(token);
-    const named = response.body.matchAll(/(?:src|href|from) ?=? ?["'](?:\.\/|\/dashboard\/)([\w.-]+)["']/g);
-    for (const [, file] of named) wanted.add(`/dashboard/${file}`);
+    const named = response.body.matchAll(/(?:src|href|from) ?=? ?["'](\.{0,2}\/[\w./-]+\.\w+)["']/g);
+    for (const [, file = ''] of named) wanted.add(new URL(file, `http://daemon${url}`).pathname);
   }
-  expect([...wanted].sort()).toEqual([
-    '/',
-    '/dashboard/daemon.js',
-    '/dashboard/dashboard.css',
-    '/dashboard/dashboard.js',
-    '/dashboard/elements.js',
-    '/dashboard/results.js',
-    '/dashboard/vocabulary.js',
-    '/dashboard/words.js',
-  ]);
+  const files = readdirSync(folder).filter((name) => name !== 'index.html');
+  expect([...wanted].sort()).toEqual(
+    ['/', ...files.map((name) => `/dashboard/${name}`), ...shared.map((name) => `/comfyui/web/${name}`)].sort(),
+  );
 });
 
 test('the page may load and ask nothing but the daemon, and nobody may frame it', async () => {
@@ -55,20 +51,23 @@ test('the page may load and ask nothing but the daemon, and nobody may frame it'
 });
 
 test('its scripts set no markup and run no text', () => {
-  const folder = join(import.meta.dirname, '..', '..', 'src', 'http', 'dashboard');
-  for (const file of ['dashboard.js', 'daemon.js', 'results.js'])
+  for (const file of readdirSync(folder).filter((name) => name.endsWith('.js')))
     expect(readFileSync(join(folder, file), 'utf8')).not.toMatch(
       /innerHTML|outerHTML|insertAdjacentHTML|\beval\b|new Function|https?:/,
     );
 });
 
-test('a code is exchanged for the token once', async () => {
+test('a code is exchanged for a sign-in once, and the token stays with the daemon', async () => {
   const client = createClient();
   const code = await codeOf(client);
   const exchange = () => client.send({ method: 'POST', url: '/api/dashboard/session', payload: { code }, headers: anybody });
   const first = await exchange();
-  expect(first).toMatchObject({ status: 200, body: { token: client.token } });
+  expect(first).toMatchObject({ status: 200, body: { key: expect.stringMatching(/^[\w-]{43}$/) } });
+  expect(JSON.stringify(first)).not.toContain(client.token);
   expect(first.headers['cache-control']).toBe('no-store');
+  expect(first.headers['set-cookie']).toMatch(
+    /^autocached-8189=[\w-]{43}; Path=\/api\/; Max-Age=\d+; HttpOnly; SameSite=Strict$/,
+  );
   expect(await exchange()).toMatchObject({ status: 403, body: { error: { code: 'FORBIDDEN' } } });
 });
 
@@ -79,7 +78,7 @@ test.each([
   ['a large body', { code: 'x'.repeat(2000) }, {}, 413],
   ['a page of another site', { code: 'x' }, { origin: 'http://evil.example' }, 403],
   ['a name that was bent to this machine', { code: 'x' }, { host: 'evil.example:8189' }, 403],
-])('%s is not exchanged for the token', async (_what, payload, headers, status) => {
+])('%s is not exchanged for a sign-in', async (_what, payload, headers, status) => {
   const { send } = createClient();
   const answer = await send({ method: 'POST', url: '/api/dashboard/session', payload, headers: { ...anybody, ...headers } });
   expect(answer.status).toBe(status);
@@ -104,28 +103,32 @@ const answers = (status: number, body: object) => {
 
 test('the page exchanges the code in its address, which is gone from there before anybody is asked', async () => {
   const { shown, kept, signIn } = tab('#abc');
-  const fetched = answers(200, { token: 'secret' });
+  const fetched = answers(200, { key: 'secret' });
   fetched.mockImplementationOnce(async () => {
     expect(shown).toEqual(['/']);
-    return new Response(JSON.stringify({ token: 'secret' }));
+    return new Response(JSON.stringify({ key: 'secret' }));
   });
-  expect(await signIn()).toBe('secret');
+  expect(await signIn()).toBe(true);
   expect(fetched).toHaveBeenCalledWith('/api/dashboard/session', expect.objectContaining({ body: '{"code":"abc"}' }));
   expect(Object.values(kept)).toEqual(['secret']);
 });
 
-test('a tab stays signed in, also when a code is opened twice', async () => {
+test('a browser stays signed in, also when a code is opened twice, and the address of a page is no code', async () => {
   const fetched = answers(403, { error: { message: 'used' } });
-  expect(await tab('', { 'autocached-token': 'secret' }).signIn()).toBe('secret');
+  expect(await tab('', { 'autocached-key': 'secret' }).signIn()).toBe(true);
+  expect(await tab('#/library', { 'autocached-key': 'secret' }).signIn()).toBe(true);
   expect(fetched).not.toHaveBeenCalled();
-  expect(await tab('#old', { 'autocached-token': 'secret' }).signIn()).toBe('secret');
-  expect(await tab('#old').signIn()).toBeNull();
+  expect(await tab('#old', { 'autocached-key': 'secret' }).signIn()).toBe(true);
+  expect(await tab('#old').signIn()).toBe(false);
 });
 
 test('what the daemon refuses is told in its own words', async () => {
   answers(404, { error: { message: 'loras/a is not known' } });
-  await expect(ask('secret', '/api/cache/pin', { ids: [1] })).rejects.toThrow('loras/a is not known');
+  await expect(ask('/api/cache/pin', { ids: [1] })).rejects.toThrow('loras/a is not known');
+  answers(401, { error: { message: 'the token is missing' } });
+  await expect(ask('/api/jobs', undefined)).rejects.toThrow(NotSignedIn);
+  await tab('', { 'autocached-key': 'secret' }).signIn();
   const fetched = answers(200, { ok: true });
-  expect(await ask('secret', '/api/jobs', undefined)).toEqual({ ok: true });
-  expect(fetched.mock.calls[0]?.[1]).toEqual({ headers: { Authorization: 'Bearer secret' } });
+  expect(await ask('/api/jobs', undefined)).toEqual({ ok: true });
+  expect(fetched.mock.calls[0]?.[1]).toMatchObject({ method: 'GET', headers: { 'X-Autocached-Key': 'secret' } });
 });

@@ -5,7 +5,7 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { JobView } from '../../src/api/api.ts';
 import { listen } from '../../src/http/listen.ts';
 import { patience } from '../helpers/patience.ts';
-import { createServices } from '../helpers/services.ts';
+import { createClient, createServices } from '../helpers/services.ts';
 
 async function start() {
   const rig = createServices();
@@ -148,4 +148,20 @@ describe('GET /api/events', () => {
     }
     expect(listeners()).toBe(0);
   });
+});
+
+test('the last events are listed for who comes later, the newest first, without the steps of a progress', async () => {
+  const { get, events } = createClient();
+  events.emit('mode-changed', { mode: 'off' });
+  for (let done = 0; done < 5; done += 1) events.emit('verify-progress', { path: '/a', bytesDone: done, bytesTotal: 5 });
+  events.emit('mode-changed', { mode: 'read-write' });
+  const { body } = await get('/api/events/recent');
+  expect(body).toEqual({
+    events: [
+      { name: 'mode-changed', data: { mode: 'read-write' }, at: expect.stringMatching(/^\d{4}-/) },
+      { name: 'mode-changed', data: { mode: 'off' }, at: expect.any(String) },
+    ],
+  });
+  for (let n = 0; n < 1000; n += 1) events.emit('mode-changed', { mode: 'off' });
+  expect(((await get('/api/events/recent')).body as { events: unknown[] }).events).toHaveLength(300);
 });

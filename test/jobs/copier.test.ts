@@ -228,6 +228,26 @@ describe('when things go wrong', () => {
     expect(() => rig.copier.cancel(running.id)).toThrow('no job');
   });
 
+  test('a raised copy is the next one, and is listed so', async () => {
+    const rig = createRig({ jobs: 1 });
+    const models = ['a', 'b', 'c'].map((name) => rig.source(`loras/${name}.safetensors`, 1000).path);
+    rig.copier.pause(true);
+    const [a, b, c] = models.map((path) => rig.request(path));
+    const order = () => rig.copier.jobs().map(({ id }) => id);
+    expect(order()).toEqual([a?.id, b?.id, c?.id]);
+    expect(rig.copier.raise(c?.id ?? 0)).toMatchObject({ priority: 'prefetch', state: 'queued' });
+    rig.copier.raise(b?.id ?? 0);
+    expect(order()).toEqual([b?.id, c?.id, a?.id]);
+    rig.copier.pause(false);
+    await Promise.all([a?.ended, b?.ended, c?.ended]);
+    expect(rig.seen.filter(({ name }) => name === 'job-started').map(({ event }) => (event as { id: number }).id)).toEqual([
+      b?.id,
+      c?.id,
+      a?.id,
+    ]);
+    expect(() => rig.copier.raise(a?.id ?? 0)).toThrow('is queued');
+  });
+
   test('a network source is copied by a process of its own', async () => {
     const rig = createRig();
     const { path, bytes } = rig.source('loras/a.safetensors', MiB);

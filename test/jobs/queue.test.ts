@@ -4,8 +4,9 @@ import { media, priorities } from '../../src/core/types.ts';
 import { CopyQueue, type Queued, type QueueLimits } from '../../src/jobs/queue.ts';
 
 let nextId = 1;
-const job = (part: Partial<Queued> = {}): Queued => ({
-  id: nextId++,
+const job = ({ id = nextId++, ...part }: Partial<Queued> = {}): Queued => ({
+  id,
+  turn: id,
   kind: 'copy',
   isSmall: false,
   priority: 'background',
@@ -41,6 +42,12 @@ describe('which copy starts next', () => {
     const queue = queueOf({ jobs: 1 }, ...jobs);
     if (jobs[2]) jobs[2].priority = 'wait';
     expect(queue.take()).toBe(jobs[2]);
+  });
+
+  test('a raised job goes before those of its priority, whatever came first', () => {
+    const jobs = [job(), job(), job({ turn: -1 }), job({ priority: 'prefetch' })];
+    const queue = queueOf({ jobs: 4 }, ...jobs);
+    expect(takeAll(queue)).toEqual([jobs[3], jobs[2], jobs[0], jobs[1]]);
   });
 
   test('no more than may run at once, and the next one when one has ended', () => {

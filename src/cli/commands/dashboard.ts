@@ -10,7 +10,10 @@ export function addDashboard(program: Command, run: Run): void {
         const client = await clientOf(session);
         const { path } = await client.dashboard();
         const url = `${client.daemon.url}${path}`;
-        return { data: { url }, page: () => `${url}\nThe link works once, within 60 seconds; the tab then stays signed in.` };
+        return {
+          data: { url },
+          page: () => `${url}\nThe link works once, within 60 seconds; the browser then stays signed in.`,
+        };
       }),
     );
 }

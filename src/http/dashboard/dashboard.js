@@ -1,8 +1,8 @@
-import { ask, signIn } from './daemon.js';
-import { element, plain, setText } from './elements.js';
+import { element, plain, setText } from '../../../comfyui/web/elements.js';
+import { modeTerms, rootTerms, untilAsked } from '../../../comfyui/web/vocabulary.js';
+import { copyText, costText, counted, formatBytes, formatSeconds, percentOf } from '../../../comfyui/web/words.js';
+import { ask, DaemonAway, signIn } from './api.js';
 import { bar, fact, replaceRows, resultsPage } from './results.js';
-import { modeTerms, rootTerms, untilAsked } from './vocabulary.js';
-import { copyText, costText, counted, formatBytes, formatSeconds, percentOf } from './words.js';
 
 const at = (id) => document.getElementById(id);
 const shownFiles = 200;
@@ -10,12 +10,12 @@ const busyMs = 1000;
 const idleMs = 5000;
 const signInText = 'Run `autocached dashboard` and open the address that it prints.';
 
-const token = await signIn(location, history, sessionStorage);
+const signedIn = await signIn(location, history, localStorage);
 let timer;
 let page = 'models';
 const load = { models: loadModels, results: () => Promise.resolve(idleMs) };
 
-if (token === null) setText(at('said'), signInText);
+if (!signedIn) setText(at('said'), signInText);
 else begin();
 
 function begin() {
@@ -30,7 +30,7 @@ function begin() {
     void changeLimit(at('limit').value.trim()).catch((error) => setText(at('said'), error.message));
   });
   const say = (text) => setText(at('said'), text);
-  load.results = resultsPage(token, { change, say, refresh, idleMs, busyMs });
+  load.results = resultsPage({ change, say, refresh, idleMs, busyMs });
   for (const button of at('pages').querySelectorAll('button')) button.addEventListener('click', () => open(button.value));
   at('pages').hidden = false;
   document.addEventListener('visibilitychange', () => void refresh());
@@ -56,7 +56,7 @@ async function refresh() {
     setText(at('said'), '');
   } catch (error) {
     at('body').hidden = true;
-    setText(at('said'), error instanceof TypeError ? 'The daemon is not running.' : `${error.message}. ${signInText}`);
+    setText(at('said'), error instanceof DaemonAway ? 'The daemon is not running.' : `${error.message}. ${signInText}`);
   }
   clearTimeout(timer);
   timer = setTimeout(() => void refresh(), pause);
@@ -64,10 +64,10 @@ async function refresh() {
 
 async function loadModels() {
   const [stats, { jobs }, files, uncached] = await Promise.all([
-    ask(token, '/api/cache/stats'),
-    ask(token, '/api/jobs?limit=50'),
-    ask(token, filesPath()),
-    at('cached').checked ? { total: 0, files: [] } : ask(token, sourcesPath()),
+    ask('/api/cache/stats'),
+    ask('/api/jobs?limit=50'),
+    ask(filesPath()),
+    at('cached').checked ? { total: 0, files: [] } : ask(sourcesPath()),
   ]);
   show(stats, jobs, files, uncached);
   return stats.jobs.running > 0 ? busyMs : idleMs;
@@ -76,7 +76,7 @@ async function loadModels() {
 async function change(path, body) {
   let refusal = '';
   try {
-    await ask(token, path, body);
+    await ask(path, body);
   } catch (error) {
     refusal = error.message;
   }
@@ -86,7 +86,7 @@ async function change(path, body) {
 
 /** A limit under which copies have to leave is asked about first. */
 async function changeLimit(limit) {
-  const { leaving } = await ask(token, `/api/cache/config?${new URLSearchParams({ limit })}`);
+  const { leaving } = await ask(`/api/cache/config?${new URLSearchParams({ limit })}`);
   const cost = leaving ? costText(leaving.copies, leaving.of, leaving.bytes) : '';
   at('limit').value = '';
   if (leaving && leaving.copies > 0 && !confirm(`A limit of ${limit} ${cost}. Sources are kept.`)) return;
@@ -169,7 +169,7 @@ function fileRow({ id, path, name, category, size, uses, lastUsedAt, pinned, cop
 function evictButton(id, name) {
   const attributes = { type: 'button', 'data-key': `evict ${id}`, 'aria-label': `Evict ${name}` };
   const evict = async () => {
-    const { files, of, bytes } = await ask(token, '/api/cache/evict', { ids: [id], dryRun: true });
+    const { files, of, bytes } = await ask('/api/cache/evict', { ids: [id], dryRun: true });
     if (files === 0 || confirm(`${plain(name)}: ${costText(files, of, bytes)}. The source is kept.`))
       await change('/api/cache/evict', { ids: [id] });
   };

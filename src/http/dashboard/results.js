@@ -1,6 +1,6 @@
-import { ask } from './daemon.js';
-import { element, plain, setText } from './elements.js';
-import { counted, formatBytes, formatSeconds } from './words.js';
+import { element, plain, setText } from '../../../comfyui/web/elements.js';
+import { counted, formatBytes, formatSeconds } from '../../../comfyui/web/words.js';
+import { ask } from './api.js';
 
 const at = (id) => document.getElementById(id);
 const shown = 200;
@@ -10,7 +10,7 @@ const shown = 200;
  * @param change asks the daemon for a change, and shows what is then; it says what was refused
  * @returns reads and shows them; the ms until they are to be read again
  */
-export function resultsPage(token, { change, say, refresh, idleMs, busyMs }) {
+export function resultsPage({ change, say, refresh, idleMs, busyMs }) {
   let explained = null;
 
   at('results-search').addEventListener('input', () => void refresh());
@@ -24,7 +24,7 @@ export function resultsPage(token, { change, say, refresh, idleMs, busyMs }) {
   /** Deletes only after it has said how much. */
   async function remove(which, what) {
     try {
-      const { removed, bytes } = await ask(token, '/api/memo/invalidate', { ...which, dryRun: true });
+      const { removed, bytes } = await ask('/api/memo/invalidate', { ...which, dryRun: true });
       if (removed === 0) return say(`${what}: there are none.`);
       if (
         !confirm(`${plain(what)}: removes ${counted(removed, 'result')}, ${formatBytes(bytes)}. Programs compute them again.`)
@@ -115,10 +115,10 @@ export function resultsPage(token, { change, say, refresh, idleMs, busyMs }) {
 
   return async () => {
     const [stats, { namespaces }, { total, entries }, explanation] = await Promise.all([
-      ask(token, '/api/cache/stats?plane=memo'),
-      ask(token, '/api/memo/namespaces'),
-      ask(token, listPath()),
-      explained && ask(token, `/api/memo/explain?${new URLSearchParams(explained)}`),
+      ask('/api/cache/stats?plane=memo'),
+      ask('/api/memo/namespaces'),
+      ask(listPath()),
+      explained && ask(`/api/memo/explain?${new URLSearchParams(explained)}`),
     ]);
     at('results-facts').replaceChildren(...facts(stats));
     const rows = entries.flatMap((entry) => {

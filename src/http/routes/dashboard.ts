@@ -1,33 +1,17 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { CacheError } from '../../core/errors.ts';
-import { packageDir } from '../../runtime/package.ts';
 import { leastBodyLimit } from '../bodies.ts';
 import { Codes } from '../codes.ts';
 import { parse } from '../parse.ts';
 import type { Services } from '../services.ts';
-
-const own = 'src/http/dashboard';
-/** Files of the sidebar in ComfyUI, which shows the same things. */
-const shared = 'comfyui/web';
-
-const files: Record<string, { path: string; type: string }> = {
-  '/': { path: `${own}/index.html`, type: 'text/html; charset=utf-8' },
-  '/dashboard/dashboard.css': { path: `${own}/dashboard.css`, type: 'text/css; charset=utf-8' },
-  '/dashboard/dashboard.js': { path: `${own}/dashboard.js`, type: 'text/javascript; charset=utf-8' },
-  '/dashboard/daemon.js': { path: `${own}/daemon.js`, type: 'text/javascript; charset=utf-8' },
-  '/dashboard/results.js': { path: `${own}/results.js`, type: 'text/javascript; charset=utf-8' },
-  '/dashboard/elements.js': { path: `${shared}/elements.js`, type: 'text/javascript; charset=utf-8' },
-  '/dashboard/vocabulary.js': { path: `${shared}/vocabulary.js`, type: 'text/javascript; charset=utf-8' },
-  '/dashboard/words.js': { path: `${shared}/words.js`, type: 'text/javascript; charset=utf-8' },
-};
+import { cookieName, type SignIns } from '../sign-ins.ts';
+import { readStaticFiles, staticFiles } from '../static-files.ts';
 
 const session = '/api/dashboard/session';
 
 /** Paths served without the token: the page itself reveals nothing, and the session requires a code instead. */
-export const publicPaths: ReadonlySet<string> = new Set([...Object.keys(files), session]);
+export const publicPaths: ReadonlySet<string> = new Set([...staticFiles().keys(), session]);
 
 const headers = {
   'content-security-policy':
@@ -39,12 +23,16 @@ const headers = {
   'cache-control': 'no-store',
 };
 
-/** The page at `/`, and its way to the token: a program that has it gets a code, and the page exchanges the code for it. */
-export function dashboardRoutes(app: FastifyInstance, { clock }: Pick<Services, 'clock'>, token: string): void {
+/** As long as browsers allow; the daemon forgets a sign-in earlier. */
+const cookieSeconds = 400 * 24 * 3600;
+
+const signOutBody = z.strictObject({ id: z.number().int().optional(), all: z.boolean().optional() });
+
+/** The page at `/`, and signing in: a program that has the token gets a code, and the browser exchanges the code for its sign-in. */
+export function dashboardRoutes(app: FastifyInstance, { clock }: Pick<Services, 'clock'>, signIns: SignIns): void {
   const codes = new Codes(clock);
 
-  for (const [url, { path, type }] of Object.entries(files)) {
-    const content = readFileSync(join(packageDir, path));
+  for (const [url, { content, type }] of readStaticFiles()) {
     app.get(url, (_request, reply) => reply.headers(headers).type(type).send(content));
   }
 
@@ -54,6 +42,19 @@ export function dashboardRoutes(app: FastifyInstance, { clock }: Pick<Services, 
   app.post(session, { bodyLimit: leastBodyLimit }, (request, reply) => {
     const { code } = parse(z.strictObject({ code: z.string().max(100) }), request.body);
     if (!codes.redeem(code)) throw new CacheError('FORBIDDEN', 'this code was used before, or is too old');
-    return reply.header('cache-control', 'no-store').send({ token });
+    const { cookie, key } = signIns.begin(request.headers['user-agent'] ?? '');
+    const written = `${cookieName(request.headers.host)}=${cookie}; Path=/api/; Max-Age=${cookieSeconds}; HttpOnly; SameSite=Strict`;
+    return reply.header('cache-control', 'no-store').header('set-cookie', written).send({ key });
+  });
+
+  app.get('/api/dashboard/sign-ins', (request) => ({ signIns: signIns.list(signIns.of(request)) }));
+
+  /** Of one browser, of all, or of the one that asks. */
+  app.post('/api/dashboard/sign-out', (request) => {
+    const { id, all } = parse(signOutBody, request.body);
+    if (all) return { signedOut: signIns.endAll() };
+    const one = id ?? signIns.of(request)?.id;
+    if (one === undefined || !signIns.end(one)) throw new CacheError('NOT_FOUND', 'no such browser is signed in');
+    return { signedOut: 1 };
   });
 }

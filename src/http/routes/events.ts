@@ -2,12 +2,15 @@ import type { FastifyInstance } from 'fastify';
 import { CacheError } from '../../core/errors.ts';
 import { EventStream } from '../event-stream.ts';
 import type { Proofs } from '../proofs.ts';
+import { RecentEvents } from '../recent-events.ts';
 import type { Services } from '../services.ts';
 
 const maxStreams = 64;
 
-/** All events, as server-sent events. */
-export function eventRoutes(app: FastifyInstance, { events }: Pick<Services, 'events'>, proofs: Proofs): void {
+/** All events, as server-sent events, and the last ones as a list. */
+export function eventRoutes(app: FastifyInstance, services: Pick<Services, 'events' | 'clock'>, proofs: Proofs): void {
+  const { events } = services;
+  const recent = new RecentEvents(services);
   let streams = 0;
   app.get('/api/events', { exposeHeadRoute: false }, (request, reply) => {
     if (streams >= maxStreams) throw new CacheError('CONFLICT', `${maxStreams} event streams are open already`);
@@ -19,4 +22,6 @@ export function eventRoutes(app: FastifyInstance, { events }: Pick<Services, 'ev
       unsubscribe();
     });
   });
+
+  app.get('/api/events/recent', () => ({ events: recent.list() }));
 }

@@ -6,7 +6,7 @@ import type { Services } from '../services.ts';
 /** Running jobs come first, then waiting ones. */
 const jobsQuery = z.object({ limit: z.coerce.number().int().min(1).optional() });
 
-/** Copies under way: listing, pausing and cancelling them. */
+/** Copies under way: listing, pausing, raising and cancelling them. */
 export function jobRoutes(app: FastifyInstance, { copier }: Pick<Services, 'copier'>): void {
   app.get('/api/jobs', (request) => {
     const { limit } = parse(jobsQuery, request.query);
@@ -20,8 +20,14 @@ export function jobRoutes(app: FastifyInstance, { copier }: Pick<Services, 'copi
     });
   }
 
+  /** Before the others. */
+  app.post('/api/jobs/:id/raise', (request) => ({ job: copier.raise(idOf(request.params)) }));
+
   app.delete('/api/jobs/:id', (request) => {
-    const { id } = parse(z.object({ id: z.coerce.number().int() }), request.params);
-    return { job: copier.cancel(id) };
+    return { job: copier.cancel(idOf(request.params)) };
   });
+}
+
+function idOf(params: unknown): number {
+  return parse(z.object({ id: z.coerce.number().int() }), params).id;
 }

@@ -1,0 +1,86 @@
+import type { TierName } from '../core/types.ts';
+import type { LibraryState } from '../core/vocabulary.ts';
+import type { EventMap } from './event-map.ts';
+
+/** What the dashboard asks for, besides what every program does. */
+
+/** A browser that is signed in. */
+export interface SignInView {
+  id: number;
+  /** As the browser calls itself. */
+  browser: string;
+  createdAt: string;
+  usedAt: string;
+  /** It is the one that asks. */
+  current: boolean;
+}
+
+/** An event of the last ones; newest first in `GET /api/events/recent`. */
+export interface RecentEvent {
+  name: keyof EventMap;
+  data: EventMap[keyof EventMap];
+  at: string;
+}
+
+export const librarySorts = ['name', 'category', 'folder', 'size', 'state', 'uses', 'lastUsed'] as const;
+export type LibrarySort = (typeof librarySorts)[number];
+
+/** Query of `GET /api/library`. Of a list, a file fits one; of several lists, each. */
+export interface LibraryQuery {
+  /** Words in the name or the path, in any case. */
+  search?: string;
+  category?: string[];
+  root?: string[];
+  tier?: TierName[];
+  state?: LibraryState[];
+  pinned?: boolean;
+  sort?: LibrarySort;
+  descending?: boolean;
+  limit?: number;
+  offset?: number;
+}
+
+/** A model file on a source, asked for or not. */
+export interface LibraryFile {
+  /** Null when no program has asked for it yet. */
+  id: number | null;
+  path: string;
+  root: string;
+  /** Path below the root. */
+  name: string;
+  category: string | null;
+  size: number;
+  state: LibraryState;
+  /** The state for people. */
+  word: string;
+  why: string;
+  /** Tiers with a copy in service, the fastest first. */
+  tiers: TierName[];
+  uses: number;
+  /** ISO 8601, null = never used. */
+  lastUsedAt: string | null;
+  pinned: boolean;
+}
+
+/** Files with something in common, of the whole library. */
+export interface LibraryShare {
+  name: string;
+  files: number;
+  /** Of the sources. */
+  bytes: number;
+  /** Those with a copy in service, and what the copies take. */
+  cached: number;
+  cachedBytes: number;
+}
+
+export interface LibraryAnswer {
+  /** Of the files that fit the query: how many, and their bytes. */
+  total: number;
+  bytes: number;
+  files: LibraryFile[];
+  /** Of the whole library. A file without a category counts under ''. */
+  all: number;
+  categories: LibraryShare[];
+  folders: LibraryShare[];
+  states: { name: LibraryState; files: number }[];
+}

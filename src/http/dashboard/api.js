@@ -1,0 +1,62 @@
+/** The daemon's API for the dashboard. */
+
+const kept = 'autocached-key';
+/** Half of this browser's sign-in; the other half is a cookie that no script can read. */
+let key = '';
+
+/**
+ * Signs in with the one-time code in the address, which is removed there, or as before.
+ * @returns false when there is neither; a sign-in of before may be over
+ */
+export async function signIn(location, history, storage) {
+  const code = location.hash.slice(1);
+  if (code !== '' && !code.startsWith('/')) {
+    history.replaceState(null, '', location.pathname);
+    const answer = await send('/api/dashboard/session', { method: 'POST', body: { code } }).catch(() => null);
+    if (answer?.key) storage.setItem(kept, answer.key);
+  }
+  key = storage.getItem(kept) ?? '';
+  return key !== '';
+}
+
+/** Forgets this browser's half. */
+export function forgetSignIn(storage) {
+  storage.removeItem(kept);
+  key = '';
+}
+
+/** Refused because this browser is not signed in, or no longer. */
+export class NotSignedIn extends Error {}
+
+/** No daemon answers. */
+export class DaemonAway extends Error {}
+
+/**
+ * The answer of `path`; with a body, of a POST.
+ * @throws Error with the daemon's message and its hint; NotSignedIn, DaemonAway
+ */
+export async function ask(path, body) {
+  return send(path, { method: body === undefined ? 'GET' : 'POST', body });
+}
+
+/** The same with any method. */
+export async function send(path, { method, body }) {
+  const response = await open(path, {
+    method,
+    ...(body !== undefined && { headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) }),
+  });
+  const answer = await response.json();
+  if (response.ok) return answer;
+  const { message = `status ${response.status}`, hint } = answer.error ?? {};
+  throw response.status === 401 ? new NotSignedIn(message) : Object.assign(new Error(message), { hint });
+}
+
+/** A response whose body is read by the caller. @throws DaemonAway */
+export async function open(path, options = {}) {
+  try {
+    return await fetch(path, { ...options, headers: { ...options.headers, 'X-Autocached-Key': key } });
+  } catch (error) {
+    if (error.name === 'AbortError') throw error;
+    throw new DaemonAway('The daemon is not running.');
+  }
+}

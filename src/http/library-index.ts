@@ -1,0 +1,94 @@
+import type { LibraryRow } from '../catalog/library-rows.ts';
+import { defaultTier, type Medium } from '../core/types.ts';
+import { Pauses } from '../runtime/pauses.ts';
+import type { Services } from './services.ts';
+
+/** A file of the library with all that does not change from moment to moment. */
+export interface IndexedFile extends Omit<LibraryRow, 'id'> {
+  id: number | null;
+  /** The settings or its disk say that it is not copied. */
+  leftAlone: boolean;
+  /** It was there when its folder was last looked through. */
+  seen: boolean;
+}
+
+export type LibraryServices = Pick<Services, 'catalog' | 'roots' | 'filters' | 'bound' | 'tiers' | 'clock' | 'copier'>;
+
+/** Changes on the sources and in the settings are noticed after this time, ms. */
+const freshMs = 5000;
+
+/**
+ * All model files, those in the catalog and those found on the sources, put together once for the many questions of somebody who
+ * scrolls. It is made in steps, with pauses for lookups, and given up when memory is short.
+ */
+export class LibraryIndex {
+  readonly #services: LibraryServices;
+  #made: WeakRef<readonly IndexedFile[]> | null = null;
+  #making: Promise<readonly IndexedFile[]> | null = null;
+  #version = -1;
+  #at = 0;
+
+  constructor(services: LibraryServices) {
+    this.#services = services;
+  }
+
+  /** In the order of their paths. The same array until something has changed. */
+  async files(): Promise<readonly IndexedFile[]> {
+    const { catalog, clock } = this.#services;
+    catalog.usage.flush();
+    const isFresh = this.#version === catalog.version && clock.monotonic() - this.#at < freshMs;
+    const made = isFresh ? this.#made?.deref() : undefined;
+    if (made) return made;
+    this.#making ??= this.#make().finally(() => {
+      this.#making = null;
+    });
+    return this.#making;
+  }
+
+  async #make(): Promise<readonly IndexedFile[]> {
+    const { catalog, roots, clock } = this.#services;
+    const [version, at] = [catalog.version, clock.monotonic()];
+    const pauses = new Pauses();
+    const files = new Map<string, IndexedFile>();
+    for (const row of catalog.entries.library()) {
+      const medium = roots.locate(row.path)?.medium ?? null;
+      files.set(row.path, { ...row, leftAlone: this.#isLeftAlone(row, medium), seen: false });
+      await pauses.take();
+    }
+    for (const { medium, ...file } of roots.files()) {
+      const known = files.get(file.path);
+      if (known) known.seen = true;
+      else files.set(file.path, { ...unasked, ...file, leftAlone: this.#isLeftAlone(file, medium) });
+      await pauses.take();
+    }
+    const all = [...files.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
+    this.#made = new WeakRef(all);
+    this.#version = version;
+    this.#at = at;
+    return all;
+  }
+
+  #isLeftAlone(file: Pick<IndexedFile, 'path' | 'rel' | 'category' | 'size'>, medium: Medium | null): boolean {
+    const { filters, bound, tiers } = this.#services;
+    const { path, rel, category, size } = file;
+    return (
+      medium === 'ssd' ||
+      filters.excluded({ path, rel, category }) ||
+      filters.tooSmall(category, size) ||
+      filters.tooLarge(category, size, bound(tiers.require(defaultTier)).limit)
+    );
+  }
+}
+
+/** What there is to say of a file that no program has asked for. */
+const unasked = {
+  id: null,
+  uses: 0,
+  lastUse: 0,
+  lastUsedAt: null,
+  pinned: false,
+  tiers: [],
+  stale: false,
+  cachedBytes: 0,
+  seen: true,
+} satisfies Partial<IndexedFile>;

@@ -1,0 +1,72 @@
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import { type LibraryAnswer, type LibraryFile, librarySorts } from '../../api/dashboard.ts';
+import { tierNames } from '../../core/types.ts';
+import { type LibraryState, libraryStates, libraryTerms } from '../../core/vocabulary.ts';
+import { type IndexedFile, LibraryIndex, type LibraryServices } from '../library-index.ts';
+import { chosen, type Moment, shares, stateOf } from '../library-query.ts';
+import { name, parse, pattern } from '../parse.ts';
+
+/** A name may come once or several times. */
+function listOf<T>(item: z.ZodType<T>) {
+  return z.preprocess(
+    (value) => (value === undefined || Array.isArray(value) ? value : [value]),
+    z.array(item).max(1000).optional(),
+  );
+}
+
+const libraryQuery = z.object({
+  search: pattern.optional(),
+  category: listOf(z.string().max(1000)),
+  root: listOf(name),
+  tier: listOf(z.enum(tierNames)),
+  state: listOf(z.enum(libraryStates)),
+  pinned: z.stringbool().optional(),
+  sort: z.enum(librarySorts).optional(),
+  descending: z.stringbool().optional(),
+  limit: z.coerce.number().int().min(1).max(10_000).default(100),
+  offset: z.coerce.number().int().min(0).default(0),
+});
+
+/** The whole library: every model file on the sources, asked for or not. */
+export function libraryRoutes(app: FastifyInstance, services: LibraryServices): void {
+  const index = new LibraryIndex(services);
+  const { copier, roots } = services;
+
+  app.get('/api/library', async (request): Promise<LibraryAnswer> => {
+    const query = parse(libraryQuery, request.query);
+    const all = await index.files();
+    const underWay = copier.jobs().filter(({ state }) => state === 'queued' || state === 'running');
+    const moment = {
+      jobs: new Map(underWay.map(({ path, status }) => [path, status])),
+      health: new Map(roots.list().map(({ path, health }) => [path, health])),
+    };
+    const files = chosen(all, query, moment);
+    return {
+      total: files.length,
+      bytes: files.reduce((sum, { size }) => sum + size, 0),
+      files: files.slice(query.offset, query.offset + query.limit).map((file) => viewOf(file, moment)),
+      all: all.length,
+      categories: shares(all, ({ category }) => category ?? ''),
+      folders: shares(all, ({ root }) => root),
+      states: statesOf(all, moment),
+    };
+  });
+}
+
+function viewOf(file: IndexedFile, moment: Moment): LibraryFile {
+  const { id, path, root, rel, category, size, tiers, uses, lastUsedAt, pinned } = file;
+  const state = stateOf(file, moment);
+  const { word, says } = libraryTerms[state];
+  const used = lastUsedAt === null ? null : new Date(lastUsedAt).toISOString();
+  return { id, path, root, name: rel, category, size, state, word, why: says, tiers, uses, lastUsedAt: used, pinned };
+}
+
+function statesOf(files: readonly IndexedFile[], moment: Moment): { name: LibraryState; files: number }[] {
+  const counts = new Map<LibraryState, number>();
+  for (const file of files) {
+    const state = stateOf(file, moment);
+    counts.set(state, (counts.get(state) ?? 0) + 1);
+  }
+  return libraryStates.map((state) => ({ name: state, files: counts.get(state) ?? 0 }));
+}

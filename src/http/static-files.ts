@@ -1,0 +1,35 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { extname, join } from 'node:path';
+import { packageDir } from '../runtime/package.ts';
+
+export interface StaticFile {
+  path: string;
+  type: string;
+}
+
+const types: Partial<Record<string, string>> = {
+  '.html': 'text/html; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+};
+
+const dashboard = 'src/http/dashboard';
+/** Files of the sidebar in ComfyUI, which shows the same things. They have the address that the page's modules import them by. */
+const shared = 'comfyui/web';
+const sharedFiles = ['elements.js', 'vocabulary.js', 'words.js'];
+
+/** All that a browser may load for the dashboard, by its path in an address. */
+export function staticFiles(): Map<string, StaticFile> {
+  const dir = join(packageDir, dashboard);
+  const own = readdirSync(dir).map((name) => [name === 'index.html' ? '/' : `/dashboard/${name}`, join(dir, name)] as const);
+  const files: (readonly [string, string])[] = [
+    ...own,
+    ...sharedFiles.map((name) => [`/${shared}/${name}`, join(packageDir, shared, name)] as const),
+  ];
+  return new Map(files.map(([url, path]) => [url, { path, type: types[extname(path)] ?? 'application/octet-stream' }]));
+}
+
+/** Read at once: the page and the daemon are of one version, also when the package is replaced while the daemon runs. */
+export function readStaticFiles(): Map<string, { content: Buffer; type: string }> {
+  return new Map([...staticFiles()].map(([url, { path, type }]) => [url, { content: readFileSync(path), type }]));
+}
