@@ -9,6 +9,7 @@ const groups: Record<string, Record<string, () => Promise<Add>>> = {
     start: async () => (await import('./commands/start.ts')).addStart,
     stop: async () => (await import('./commands/stop.ts')).addStop,
     restart: async () => (await import('./commands/restart.ts')).addRestart,
+    service: async () => (await import('./commands/service.ts')).addService,
     mode: async () => (await import('./commands/mode.ts')).addMode,
     config: async () => (await import('./commands/config.ts')).addConfig,
   },

@@ -97,6 +97,14 @@ export function stateFromEnvironment(options: LoadOptions = {}): { dir: string; 
   return { dir, usual, from: dir === usual ? null : (effective(raw.layers).get(keys.stateDir.name)?.from ?? null) };
 }
 
+/** The keys that only this environment and the .env file of this directory set: a daemon that starts elsewhere does not see them. */
+export function settingsOnlyHere(options: LoadOptions, stateDir: string): Given[] {
+  const { layers, cwd, context } = readEnv(options);
+  const paths = pathsOf(context.platform);
+  const here = ['environment', ...(paths.relative(stateDir, cwd) === '' ? [] : [paths.join(cwd, '.env')])];
+  return [...effective(layers).values()].filter(({ key, from }) => here.includes(from) && key !== keys.stateDir.name);
+}
+
 /** Where the environment itself says that the daemon is. @throws CacheError BAD_CONFIG */
 export function remoteFromEnvironment(env: NodeJS.ProcessEnv = process.env): Remote {
   return parseRemote(unquoted(env));

@@ -6,6 +6,7 @@ import { loadConfig } from '../../config/config.ts';
 import { daemonLogName, isOpenAs } from '../../runtime/log.ts';
 import { startDetached } from '../detach.ts';
 import { type Answer, printAnswer } from '../print.ts';
+import { notifySystemd } from '../service/notify.ts';
 import type { Host, Run, Session } from '../session.ts';
 import { flagsOf, type StartOptions, withStartOptions } from '../start-options.ts';
 import { startedAnswer } from '../started-answer.ts';
@@ -35,6 +36,7 @@ async function start(session: Session, { detach, ...options }: StartOptions & { 
   const { startDaemon } = await import('../../compose/daemon.ts');
   using end = awaitSignal(signals);
   await using daemon = await startDaemon(loaded);
+  using _ = notifySystemd();
   printAnswer(await answerOf(daemon, loaded.notices), session);
   const signal = await Promise.race([end.signal, daemon.stopped]);
   if (signal) session.err.write(`${signal}: stopping; a second one quits at once\n`);

@@ -1,0 +1,43 @@
+export const platforms = ['linux', 'darwin', 'win32'] as const;
+export type ServicePlatform = (typeof platforms)[number];
+
+/** What a service is made for. */
+export interface ServiceFacts {
+  platform: ServicePlatform;
+  /** For the whole machine, started when it starts; otherwise for one user, started when that user logs in. */
+  system: boolean;
+  /** The command line of the daemon, with absolute paths. */
+  command: string[];
+  /** The user that the daemon runs as. */
+  user: { name: string; id: number; home: string };
+  stateDir: string;
+  /** Directories that the daemon writes to, the state directory among them. */
+  writable: string[];
+}
+
+/** How the daemon is made a service of its platform, and how that is undone. Nothing is done by making the plan. */
+export interface ServicePlan {
+  /** The service manager, for people. */
+  manager: string;
+  /** Absolute path of the service's file. */
+  file: string;
+  text: string;
+  encoding: 'utf8' | 'utf16le';
+  /** Commands before the file is written, and after it, in order. */
+  prepare: string[][];
+  install: Step[];
+  /** Commands before the file is removed, and after it. */
+  uninstall: Step[];
+  tidy: string[][];
+  /** Its exit code says whether the service runs, or, on Windows, whether it is there. */
+  query: string[];
+  /** What the user should know. One sentence each. */
+  notes: string[];
+}
+
+/** One command. */
+export interface Step {
+  command: string[];
+  /** It fails when there is nothing to be done, as a stop of a service that does not run. */
+  mayFail?: true;
+}
