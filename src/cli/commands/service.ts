@@ -2,8 +2,10 @@ import type { Command } from 'commander';
 import { Client } from '../client.ts';
 import { agreed } from '../confirm.ts';
 import { type Answer, exitCodes } from '../print.ts';
+import { install, installedText, isRunning, uninstall } from '../service/carry-out.ts';
 import { differenceOf } from '../service/difference.ts';
-import type { ServiceOptions } from '../service/facts.ts';
+import { type ServiceOptions, serviceFacts, unseenSettings } from '../service/facts.ts';
+import { servicePlan } from '../service/managers.ts';
 import type { ServicePlan } from '../service/plan.ts';
 import type { Run, Session } from '../session.ts';
 import { stopDaemon } from '../stop-daemon.ts';
@@ -40,33 +42,33 @@ export function addService(program: Command, run: Run): void {
 }
 
 async function installService(session: Session, options: Options): Promise<Answer> {
-  const { plan, notes, stateDir, carryOut } = await prepared(session, options);
-  const before = options.dryRun ? null : await carryOut.installedText(plan);
+  const { plan, notes, stateDir } = prepared(session, options);
+  const before = options.dryRun ? null : await installedText(plan);
   const data = { manager: plan.manager, file: plan.file, text: plan.text, commands: commandsOf(plan, 'install'), notes };
   if (options.dryRun) return { data, page: () => planPage('install', plan, notes) };
   if (!(await mayReplace(session, options, plan, before))) return unchanged(data);
   // It would hold the state directory that the service needs.
   const running = before === null ? await Client.find(stateDir).catch(() => null) : null;
   if (running && (await running.healthy().catch(() => false))) await stopDaemon(running);
-  await carryOut.install(plan);
+  await install(plan);
   return { data, page: () => [`installed: ${plan.manager}`, `  ${plan.file}`, ...notes].join('\n') };
 }
 
 async function uninstallService(session: Session, options: Options): Promise<Answer> {
-  const { plan, carryOut } = await prepared(session, options);
-  const before = await carryOut.installedText(plan);
+  const { plan } = prepared(session, options);
+  const before = await installedText(plan);
   const data = { manager: plan.manager, file: plan.file, installed: before !== null, commands: commandsOf(plan, 'uninstall') };
   if (options.dryRun) return { data, page: () => planPage('uninstall', plan, []) };
   if (before === null) return { data, page: () => `not installed: there is no ${plan.file}` };
   if (!(await mayReplace(session, options, plan, before))) return unchanged(data);
-  await carryOut.uninstall(plan);
+  await uninstall(plan);
   return { data, page: () => `removed ${plan.file}` };
 }
 
 async function serviceStatus(session: Session, options: Options): Promise<Answer> {
-  const { plan, carryOut } = await prepared(session, options);
-  const text = await carryOut.installedText(plan);
-  const running = text !== null && (await carryOut.isRunning(plan));
+  const { plan } = prepared(session, options);
+  const text = await installedText(plan);
+  const running = text !== null && (await isRunning(plan));
   const state = text === null ? 'not installed' : text === plan.text ? 'up to date' : 'different';
   const data = { manager: plan.manager, file: plan.file, state, running };
   const difference = text === null || text === plan.text ? [] : differenceOf(text, plan.text);
@@ -77,14 +79,10 @@ async function serviceStatus(session: Session, options: Options): Promise<Answer
   };
 }
 
-/** Loaded when it is needed: no other command should wait for what it brings along. */
-async function prepared(session: Session, options: Options) {
-  const { serviceFacts, unseenSettings } = await import('../service/facts.ts');
-  const { servicePlan } = await import('../service/managers.ts');
-  const carryOut = await import('../service/carry-out.ts');
+function prepared(session: Session, options: Options) {
   const facts = serviceFacts(session, options);
   const plan = servicePlan(facts);
-  return { plan, carryOut, stateDir: facts.stateDir, notes: [...plan.notes, ...unseenSettings(session, facts)] };
+  return { plan, stateDir: facts.stateDir, notes: [...plan.notes, ...unseenSettings(session, facts)] };
 }
 
 function commandsOf(plan: ServicePlan, what: 'install' | 'uninstall'): string[][] {
