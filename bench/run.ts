@@ -12,6 +12,9 @@ const notBenchmarks = new Set([
   'memo-others',
   'memo-callers',
   'free-port',
+  'browser',
+  'sample-library',
+  'screenshots',
 ]);
 const names = readdirSync(import.meta.dirname).flatMap((file) => {
   const name = file.endsWith('.ts') ? file.slice(0, -3) : '';

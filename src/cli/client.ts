@@ -171,6 +171,11 @@ export class Client {
     return this.ask('POST', '/api/dashboard/code', { body: {} });
   }
 
+  /** Ends every sign-in to the dashboard. */
+  signOutBrowsers(): Promise<{ signedOut: number }> {
+    return this.ask('POST', '/api/dashboard/sign-out', { body: { all: true } });
+  }
+
   shutdown(): Promise<{ stopping: true }> {
     return this.ask('POST', '/api/shutdown', { body: {} });
   }

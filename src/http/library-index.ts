@@ -14,8 +14,9 @@ export interface IndexedFile extends Omit<LibraryRow, 'id'> {
 
 export type LibraryServices = Pick<Services, 'catalog' | 'roots' | 'filters' | 'bound' | 'tiers' | 'clock' | 'copier'>;
 
-/** Changes on the sources and in the settings are noticed after this time, ms. */
+/** Changes on the sources and in the settings are noticed after this time, ms; after longer when putting all together takes long. */
 const freshMs = 5000;
+const freshTimes = 20;
 
 /**
  * All model files, those in the catalog and those found on the sources, put together once for the many questions of somebody who
@@ -26,7 +27,7 @@ export class LibraryIndex {
   #made: WeakRef<readonly IndexedFile[]> | null = null;
   #making: Promise<readonly IndexedFile[]> | null = null;
   #version = -1;
-  #at = 0;
+  #until = 0;
 
   constructor(services: LibraryServices) {
     this.#services = services;
@@ -36,7 +37,7 @@ export class LibraryIndex {
   async files(): Promise<readonly IndexedFile[]> {
     const { catalog, clock } = this.#services;
     catalog.usage.flush();
-    const isFresh = this.#version === catalog.version && clock.monotonic() - this.#at < freshMs;
+    const isFresh = this.#version === catalog.version && clock.monotonic() < this.#until;
     const made = isFresh ? this.#made?.deref() : undefined;
     if (made) return made;
     this.#making ??= this.#make().finally(() => {
@@ -47,24 +48,25 @@ export class LibraryIndex {
 
   async #make(): Promise<readonly IndexedFile[]> {
     const { catalog, roots, clock } = this.#services;
-    const [version, at] = [catalog.version, clock.monotonic()];
+    const [version, begun] = [catalog.version, clock.monotonic()];
     const pauses = new Pauses();
     const files = new Map<string, IndexedFile>();
     for (const row of catalog.entries.library()) {
       const medium = roots.locate(row.path)?.medium ?? null;
       files.set(row.path, { ...row, leftAlone: this.#isLeftAlone(row, medium), seen: false });
-      await pauses.take();
+      if (pauses.isDue) await pauses.take();
     }
     for (const { medium, ...file } of roots.files()) {
       const known = files.get(file.path);
       if (known) known.seen = true;
       else files.set(file.path, { ...unasked, ...file, leftAlone: this.#isLeftAlone(file, medium) });
-      await pauses.take();
+      if (pauses.isDue) await pauses.take();
     }
     const all = [...files.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
     this.#made = new WeakRef(all);
     this.#version = version;
-    this.#at = at;
+    const ended = clock.monotonic();
+    this.#until = ended + Math.max(freshMs, freshTimes * (ended - begun));
     return all;
   }
 

@@ -1,6 +1,7 @@
 import { dirname } from 'node:path';
 import type { LibraryQuery, LibraryShare, LibrarySort } from '../api/dashboard.ts';
 import type { JobStatus, LibraryState, RootHealth } from '../core/vocabulary.ts';
+import { Pauses } from '../runtime/pauses.ts';
 import { searching } from './known-files.ts';
 import type { IndexedFile } from './library-index.ts';
 
@@ -13,7 +14,7 @@ export interface Moment {
 }
 
 /** How a file does: the first of these that holds. */
-export function stateOf(file: IndexedFile, { jobs, health }: Moment): LibraryState {
+function stateOf(file: IndexedFile, { jobs, health }: Moment): LibraryState {
   const job = jobs.get(file.path);
   if (file.tiers.length > 0) return 'ready';
   if (job !== undefined) return isWaiting(job) ? 'queued' : 'copying';
@@ -27,42 +28,64 @@ function isWaiting(status: JobStatus): boolean {
   return status === 'queued' || status === 'accounting' || status === 'paused';
 }
 
-/** The files that fit, sorted. */
-export function chosen(files: readonly IndexedFile[], query: LibraryQuery, moment: Moment): IndexedFile[] {
-  const isMeant = query.search === undefined ? () => true : searching(query.search);
-  const { category, root, tier, state, pinned } = query;
-  const fits = files.filter(
-    (file) =>
-      (category === undefined || category.includes(file.category ?? '')) &&
-      (root === undefined || root.includes(file.root)) &&
-      (tier === undefined || tier.some((name) => file.tiers.includes(name))) &&
-      (pinned === undefined || pinned === file.pinned) &&
-      (state === undefined || state.includes(stateOf(file, moment))) &&
-      isMeant(file),
-  );
-  return sorted(fits, query, moment);
+/** The files that fit, sorted, and how many files of all are in each state. With pauses, for there may be 100,000. */
+export async function chosen(files: readonly IndexedFile[], query: LibraryQuery, moment: Moment): Promise<Chosen> {
+  const fits = filterOf(query);
+  const keyOf = keyFor(query.sort ?? 'name');
+  const pauses = new Pauses();
+  const states = new Map<LibraryState, number>();
+  const found: { file: IndexedFile; state: LibraryState; key: string | number }[] = [];
+  for (const file of files) {
+    const state = stateOf(file, moment);
+    states.set(state, (states.get(state) ?? 0) + 1);
+    if (fits(file, state)) found.push({ file, state, key: keyOf(file, state) });
+    if (pauses.isDue) await pauses.take();
+  }
+  const sign = query.descending ? -1 : 1;
+  // Files come in the order of their paths, which stays among equals.
+  found.sort((a, b) => (a.key === b.key ? 0 : a.key < b.key ? -sign : sign));
+  return { files: found, states };
 }
 
-/** Files come in the order of their paths, which stays among equals. */
-function sorted(files: IndexedFile[], { sort = 'name', descending = false }: LibraryQuery, moment: Moment): IndexedFile[] {
-  const keyOf: Record<LibrarySort, (file: IndexedFile) => string | number> = {
-    name: ({ rel }) => rel.toLowerCase(),
-    folder: ({ root, rel }) => `${root}/${dirname(rel)}`.toLowerCase(),
-    category: ({ category }) => category ?? '',
-    size: ({ size }) => size,
-    state: (file) => stateOf(file, moment),
-    uses: ({ uses }) => uses,
-    lastUsed: ({ lastUse }) => lastUse,
-  };
-  const keyed = files.map((file) => ({ file, key: keyOf[sort](file) }));
-  const sign = descending ? -1 : 1;
-  keyed.sort((a, b) => (a.key === b.key ? 0 : a.key < b.key ? -sign : sign));
-  return keyed.map(({ file }) => file);
+export interface Chosen {
+  files: readonly { file: IndexedFile; state: LibraryState }[];
+  states: ReadonlyMap<LibraryState, number>;
+}
+
+function filterOf({ search, category, root, tier, state, pinned }: LibraryQuery) {
+  const isMeant = search === undefined ? () => true : searching(search);
+  return (file: IndexedFile, its: LibraryState) =>
+    (category === undefined || category.includes(file.category ?? '')) &&
+    (root === undefined || root.includes(file.root)) &&
+    (tier === undefined || tier.some((name) => file.tiers.includes(name))) &&
+    (pinned === undefined || pinned === file.pinned) &&
+    (state === undefined || state.includes(its)) &&
+    isMeant(file);
+}
+
+function keyFor(sort: LibrarySort): (file: IndexedFile, state: LibraryState) => string | number {
+  switch (sort) {
+    case 'name':
+      return ({ rel }) => rel.toLowerCase();
+    case 'folder':
+      return ({ root, rel }) => `${root}/${dirname(rel)}`.toLowerCase();
+    case 'category':
+      return ({ category }) => category ?? '';
+    case 'size':
+      return ({ size }) => size;
+    case 'state':
+      return (_file, state) => state;
+    case 'uses':
+      return ({ uses }) => uses;
+    case 'lastUsed':
+      return ({ lastUse }) => lastUse;
+  }
 }
 
 /** Files put together by a property, the largest part of the cache first. */
-export function shares(files: readonly IndexedFile[], nameOf: (file: IndexedFile) => string): LibraryShare[] {
+export async function shares(files: readonly IndexedFile[], nameOf: (file: IndexedFile) => string): Promise<LibraryShare[]> {
   const found = new Map<string, LibraryShare>();
+  const pauses = new Pauses();
   for (const file of files) {
     const name = nameOf(file);
     const share = found.get(name) ?? { name, files: 0, bytes: 0, cached: 0, cachedBytes: 0 };
@@ -71,6 +94,7 @@ export function shares(files: readonly IndexedFile[], nameOf: (file: IndexedFile
     share.bytes += file.size;
     share.cached += Number(file.tiers.length > 0);
     share.cachedBytes += file.cachedBytes;
+    if (pauses.isDue) await pauses.take();
   }
   return [...found.values()].sort((a, b) => b.cachedBytes - a.cachedBytes || b.bytes - a.bytes);
 }

@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { extname, join } from 'node:path';
 import { packageDir } from '../runtime/package.ts';
 
@@ -17,6 +18,8 @@ const dashboard = 'src/http/dashboard';
 /** Files of the sidebar in ComfyUI, which shows the same things. They have the address that the page's modules import them by. */
 const shared = 'comfyui/web';
 const sharedFiles = ['elements.js', 'vocabulary.js', 'words.js'];
+const require = createRequire(import.meta.url);
+const charts = require.resolve('uplot/package.json');
 
 /** All that a browser may load for the dashboard, by its path in an address. */
 export function staticFiles(): Map<string, StaticFile> {
@@ -25,6 +28,8 @@ export function staticFiles(): Map<string, StaticFile> {
   const files: (readonly [string, string])[] = [
     ...own,
     ...sharedFiles.map((name) => [`/${shared}/${name}`, join(packageDir, shared, name)] as const),
+    ['/dashboard/uplot.js', join(charts, '../dist/uPlot.esm.js')],
+    ['/dashboard/uplot.css', join(charts, '../dist/uPlot.min.css')],
   ];
   return new Map(files.map(([url, path]) => [url, { path, type: types[extname(path)] ?? 'application/octet-stream' }]));
 }

@@ -10,3 +10,9 @@ test('dashboard prints an address that holds a code and not the token', async ()
   const { out: json } = await runCli(['dashboard', '--json'], { stateDir: daemon.stateDir });
   expect(JSON.parse(json)).toEqual({ url: expect.stringMatching(/\/#code$/) });
 });
+
+test('dashboard --sign-out signs out every browser', async () => {
+  await using daemon = await startFakeDaemon({ 'POST /api/dashboard/sign-out': () => ({ signedOut: 1 }) });
+  const { code, out } = await runCli(['dashboard', '--sign-out'], { stateDir: daemon.stateDir });
+  expect([code, out]).toEqual([0, '1 browser signed out\n']);
+});

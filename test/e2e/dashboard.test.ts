@@ -1,82 +1,38 @@
-import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
-import type { Page } from 'puppeteer-core';
-import { describe, expect, onTestFinished, test } from 'vitest';
-import { Installed } from '../../bench/installed.ts';
+import { describe, expect, test } from 'vitest';
 import type { Client } from '../../src/cli/client.ts';
-import { noBrowser, startBrowser } from '../helpers/browser.ts';
-import { writeModel } from '../helpers/files.ts';
-import { patience } from '../helpers/patience.ts';
+import { noBrowser } from '../helpers/browser.ts';
+import { answerNext, countIs, MiB, newPage, openDashboard, openPage } from '../helpers/dashboard.ts';
 
-const MiB = 2 ** 20;
 const hostile = '<img src=x onerror="document.title=`owned`">.safetensors';
-
-/** The dashboard of a daemon with three copies of 3 MiB, in a browser that signed in with the printed link. */
-async function openDashboard() {
-  const installed = new Installed('dashboard', (root) => ({
-    AUTOCACHE_ROOTS: `${root}=hdd`,
-    AUTOCACHE_MIN_SIZE: '1KiB',
-    AUTOCACHE_LIMIT: '100MiB',
-  }));
-  installed.quiet();
-  onTestFinished(() => installed[Symbol.asyncDispose]());
-  const models = ['a.safetensors', 'b.safetensors', hostile].map((name) => join(installed.root, 'loras', name));
-  for (const model of models) writeModel(model, 3 * MiB);
-  const client = await installed.start();
-  await client.warm({ paths: models, wait: true });
-  const page = await (await startBrowser()).newPage();
-  const troubles: string[] = [];
-  page.on('pageerror', (error) => troubles.push(String(error)));
-  page.on('console', (message) => {
-    if (message.type() === 'error') troubles.push(message.text());
-  });
-  const { stdout } = await promisify(execFile)(installed.node, [...installed.command, 'dashboard'], { env: installed.env });
-  const [link = ''] = /http\S+/.exec(stdout) ?? [];
-  await page.goto(link);
-  await rowsAre(page, models.length);
-  return { page, client, models, troubles };
-}
-
-function rowsAre(page: Page, rows: number): Promise<unknown> {
-  return page.waitForFunction(`document.querySelectorAll('#files tr').length === ${rows}`, { timeout: patience(10_000) });
-}
+const names = ['a.safetensors', 'b.safetensors', hostile];
+const row = '#files tr[data-path]';
 
 async function limitOf(client: Client): Promise<number | undefined> {
   return (await client.stats()).tiers.find(({ tier }) => tier === 'ssd')?.limit;
-}
-
-/** Answers the next question of the page, and returns it. */
-async function answerNext(page: Page, accept: boolean, act: () => Promise<void>): Promise<string> {
-  const asked = new Promise<string>((resolve) => {
-    page.once('dialog', async (dialog) => {
-      await (accept ? dialog.accept() : dialog.dismiss());
-      resolve(dialog.message());
-    });
-  });
-  await act();
-  return asked;
 }
 
 describe.skipIf(noBrowser !== null)(
   `the dashboard in a browser${noBrowser === null ? '' : ` (left out: ${noBrowser})`}`,
   () => {
     test('shows names of files as they are, and never runs them', async () => {
-      const { page, troubles } = await openDashboard();
-      expect(await page.$$eval('#files tr', (rows) => rows.map((row) => row.textContent))).toContainEqual(
+      const { page, troubles } = await openDashboard({ names });
+      await openPage(page, 'library');
+      await countIs(page, row, 3);
+      expect(await page.$$eval(row, (rows) => rows.map((one) => one.textContent))).toContainEqual(
         expect.stringContaining(`loras/${hostile}`),
       );
       expect(await page.title()).toBe('autocached');
       await page.type('#search', 'LORAS b.safe');
-      await rowsAre(page, 1);
+      await countIs(page, row, 1);
       expect(troubles).toEqual([]);
     });
 
     test('a lowered limit says what it costs and does nothing unless it is confirmed', async () => {
-      const { page, client } = await openDashboard();
+      const { page, client } = await openDashboard({ names });
+      await openPage(page, 'settings');
       const lower = async () => {
-        await page.type('#limit', '7MiB');
+        await page.locator('#limit').fill('7MiB');
         await page.click('#limit-form button');
       };
       expect(await answerNext(page, false, lower)).toBe(
@@ -84,31 +40,30 @@ describe.skipIf(noBrowser !== null)(
       );
       expect(await limitOf(client)).toBe(100 * MiB);
       await answerNext(page, true, lower);
-      await rowsAre(page, 2);
-      expect(await limitOf(client)).toBe(7 * MiB);
+      await expect.poll(() => limitOf(client), { timeout: 20_000 }).toBe(7 * MiB);
+      await expect.poll(async () => (await client.stats()).tiers[0]?.files, { timeout: 20_000 }).toBe(2);
     });
 
     test('shows results, explains one, and removes only after a question', async () => {
-      const { page, client, troubles } = await openDashboard();
+      const { page, client, troubles } = await openDashboard({ names });
       const put = (ns: string, parts: unknown, more: object) =>
         client.ask('POST', '/api/memo/put', { body: { ns, parts, value: parts, ...more } });
       await put('shop', 'a', { label: hostile, costMs: 90_000, tags: ['model:flux'] });
       await put('shop', 'b', { tags: ['model:sdxl'] });
       await put('other', 'c', {});
-      const count = (selector: string, rows: number) =>
-        page.waitForFunction(`document.querySelectorAll('${selector} > tr').length === ${rows}`, { timeout: patience(10_000) });
-      await page.locator('#pages ::-p-text(Results)').click();
+      const count = (selector: string, rows: number) => countIs(page, `${selector} > tr`, rows);
+      await openPage(page, 'results');
       await count('#entries', 3);
       await count('#namespaces', 2);
-      expect(await page.evaluate(`document.getElementById('models').offsetHeight`)).toBe(0);
+      expect(await page.$('.answers')).toBeNull();
       await page.setViewport({ width: 400, height: 800 });
       expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(400);
       await page.type('#results-search', 'FLUX');
       await count('#entries', 1);
-      expect(await page.$eval('#entries tr', (row) => row.textContent)).toContain(hostile);
+      expect(await page.$eval('#entries tr', (one) => one.textContent)).toContain(hostile);
       await page.locator('#entries ::-p-text(Explain)').click();
       await count('#entries', 2);
-      expect(await page.$eval('#entries .explanation', (row) => row.textContent)).toMatch(/^hit: it is fresh for/);
+      expect(await page.$eval('#entries .explanation', (one) => one.textContent)).toMatch(/^hit: it is fresh for/);
       await page.locator('#results-search').fill('');
       await count('#entries', 4);
       const invalidate = async () => {
@@ -125,12 +80,97 @@ describe.skipIf(noBrowser !== null)(
       expect(troubles).toEqual([]);
     });
 
-    test('evicts a copy after a question, and the source stays', async () => {
-      const { page, models } = await openDashboard();
-      const evict = () => page.locator('#files tr:nth-child(1) ::-p-text(Evict)').click();
+    test('evicts a copy after a question, the source stays, and the copy can be made again', async () => {
+      const { page, client, models } = await openDashboard({ names });
+      await openPage(page, 'library');
+      await countIs(page, row, 3);
+      await page.click(`${row}:nth-child(1) input`);
+      const evict = () => page.locator('::-p-aria(Selected files) ::-p-text(Evict)').click();
       expect(await answerNext(page, true, evict)).toMatch(/frees 3 MiB, removes 1 of 3 copies\. The source is kept\.$/);
-      await rowsAre(page, 2);
+      await expect.poll(async () => (await client.stats()).tiers[0]?.files, { timeout: 20_000 }).toBe(2);
       expect(models.map((model) => readFileSync(model).length)).toEqual([3 * MiB, 3 * MiB, 3 * MiB]);
+      await page.locator('.toast ::-p-text(Copy again)').click();
+      await expect.poll(async () => (await client.stats()).tiers[0]?.files, { timeout: 20_000 }).toBe(3);
+    });
+
+    test('the whole library is there, and finding, ticking and scrolling in 10,000 rows keeps what is selected', async () => {
+      const many = Array.from({ length: 10_000 }, (_, index) => `style-${String(index).padStart(5, '0')}.safetensors`);
+      const { page, client, troubles } = await openDashboard({ names: ['first.safetensors'], many });
+      await openPage(page, 'library');
+      await expect
+        .poll(() => page.$eval('#count', (shown) => shown.textContent), { timeout: 60_000 })
+        .toMatch(/^10,001 files, /);
+      expect(await page.$$eval(row, (rows) => rows.length)).toBeLessThan(100);
+      await page.click('.library th[data-sort="name"] button');
+      await page.waitForSelector(`${row}[aria-rowindex="2"] .name ::-p-text(first)`);
+      await page.click(`${row}[aria-rowindex="3"] input`);
+      await page.$eval('.view', (view) => view.scrollTo(0, view.scrollHeight));
+      await page.waitForSelector(`${row}[aria-rowindex="10002"]`);
+      const at = await page.$eval('.view', (view) => view.scrollTop);
+      // What happens meanwhile moves nothing.
+      await client.warm({ paths: [], names: [], globs: ['*first*'], wait: true });
+      await client.ask('POST', '/api/cache/unpin', { body: { globs: ['*first*'] } });
+      await page.waitForFunction(`document.getElementById('nav').textContent !== ''`);
+      expect(await page.$eval('.view', (view) => view.scrollTop)).toBe(at);
+      await page.$eval('.view', (view) => view.scrollTo(0, 0));
+      await page.waitForSelector(`${row}[aria-rowindex="3"].picked`);
+      await page.type('#search', '0999');
+      await expect
+        .poll(() => page.$eval('#count', (shown) => shown.textContent), { timeout: 20_000 })
+        .toMatch(/^11 of 10,001 files/);
+      expect(troubles).toEqual([]);
+    });
+
+    test('one sign-in is good for all tabs, over a restart of the daemon, until it is signed out', async () => {
+      const { page, browser, installed, link, troubles } = await openDashboard({ names: ['a.safetensors'] });
+      const { origin } = new URL(page.url());
+      const tabs = [];
+      for (let number = 0; number < 8; number += 1) {
+        const tab = await newPage(browser, troubles);
+        await tab.goto(`${origin}/#/folders`);
+        await tab.waitForSelector('#folders li');
+        tabs.push(tab);
+      }
+      expect(await page.evaluate('document.cookie')).toBe('');
+      await installed.end('SIGTERM');
+      await page.bringToFront();
+      await page.waitForSelector('.away');
+      installed.env['AUTOCACHE_LISTEN'] = new URL(origin).host;
+      await installed.start();
+      await page.waitForFunction(`document.querySelector('.away') === null`, { timeout: 60_000 });
+      await page.goto(`${origin}/#/settings`);
+      await page.reload();
+      await page.locator('button[aria-label^="Sign out"]').click();
+      await page.waitForSelector('.lone');
+      const [tab] = tabs;
+      await tab?.bringToFront();
+      await tab?.reload();
+      await tab?.waitForSelector('.lone');
+      await tab?.goto('about:blank');
+      await tab?.goto(await link());
+      await tab?.waitForSelector('.answers');
+    });
+
+    test('copies are listed in their order with their reason; one is put first, one cancelled, all are paused', async () => {
+      const { page, client, models } = await openDashboard({
+        names: ['a.safetensors', 'b.safetensors', 'c.safetensors'],
+        copied: false,
+      });
+      await client.pauseJobs(true);
+      await client.warm({ paths: models });
+      await openPage(page, 'copies');
+      await countIs(page, '#copies > li', 3);
+      const order = () =>
+        page.$$eval('#copies > li', (rows) => rows.map((one) => one.textContent?.match(/[abc]\.safetensors/)?.[0]));
+      expect(await order()).toEqual(['a.safetensors', 'b.safetensors', 'c.safetensors']);
+      expect(await page.$eval('#copies', (list) => list.textContent)).toContain('paused, 3 MiB');
+      await page.locator('::-p-aria(Copy next c.safetensors)').click();
+      await expect.poll(order, { timeout: 20_000 }).toEqual(['c.safetensors', 'a.safetensors', 'b.safetensors']);
+      await page.locator('::-p-aria(Cancel a.safetensors)').click();
+      await countIs(page, '#copies > li', 2);
+      await page.locator('.head ::-p-text(Resume)').click();
+      await countIs(page, '#copies > li', 0);
+      expect((await client.stats()).tiers[0]?.files).toBe(2);
     });
   },
 );

@@ -9,10 +9,10 @@ afterEach(() => void vi.unstubAllGlobals());
 const anybody = { authorization: undefined };
 const folder = join(import.meta.dirname, '..', '..', 'src', 'http', 'dashboard');
 const shared = ['elements.js', 'vocabulary.js', 'words.js'];
+const charts = ['/dashboard/uplot.css', '/dashboard/uplot.js'];
 
 /** A page of the dashboard, as a browser gets it. */
-function visit(url: string) {
-  const { app, token } = createClient();
+function visit(url: string, { app, token }: Pick<ReturnType<typeof createClient>, 'app' | 'token'> = createClient()) {
   return app.inject({ method: 'GET', url, headers: { host: '127.0.0.1:8189' } }).then((response) => ({ response, token }));
 }
 
@@ -26,8 +26,9 @@ async function codeOf({ post }: Pick<ReturnType<typeof createClient>, 'post'>): 
 
 test('the page and all that it loads are served without the token, and hold nothing of anybody', async () => {
   const wanted = new Set(['/']);
+  const client = createClient();
   for (const url of wanted) {
-    const { response, token } = await visit(url);
+    const { response, token } = await visit(url, client);
     expect(response.statusCode, url).toBe(200);
     expect(response.headers['x-content-type-options']).toBe('nosniff');
     expect(response.body).not.toContain(token);
@@ -36,7 +37,7 @@ test('the page and all that it loads are served without the token, and hold noth
   }
   const files = readdirSync(folder).filter((name) => name !== 'index.html');
   expect([...wanted].sort()).toEqual(
-    ['/', ...files.map((name) => `/dashboard/${name}`), ...shared.map((name) => `/comfyui/web/${name}`)].sort(),
+    ['/', ...files.map((name) => `/dashboard/${name}`), ...shared.map((name) => `/comfyui/web/${name}`), ...charts].sort(),
   );
 });
 

@@ -1,8 +1,9 @@
 /** The daemon's API for the dashboard. */
 
-const kept = 'autocached-key';
 /** Half of this browser's sign-in; the other half is a cookie that no script can read. */
 let key = '';
+/** Where it is in the browser's storage. */
+export const keptKey = 'autocached-key';
 
 /**
  * Signs in with the one-time code in the address, which is removed there, or as before.
@@ -13,15 +14,15 @@ export async function signIn(location, history, storage) {
   if (code !== '' && !code.startsWith('/')) {
     history.replaceState(null, '', location.pathname);
     const answer = await send('/api/dashboard/session', { method: 'POST', body: { code } }).catch(() => null);
-    if (answer?.key) storage.setItem(kept, answer.key);
+    if (answer?.key) storage.setItem(keptKey, answer.key);
   }
-  key = storage.getItem(kept) ?? '';
+  key = storage.getItem(keptKey) ?? '';
   return key !== '';
 }
 
 /** Forgets this browser's half. */
 export function forgetSignIn(storage) {
-  storage.removeItem(kept);
+  storage.removeItem(keptKey);
   key = '';
 }
 

@@ -4,7 +4,7 @@ import { type LibraryAnswer, type LibraryFile, librarySorts } from '../../api/da
 import { tierNames } from '../../core/types.ts';
 import { type LibraryState, libraryStates, libraryTerms } from '../../core/vocabulary.ts';
 import { type IndexedFile, LibraryIndex, type LibraryServices } from '../library-index.ts';
-import { chosen, type Moment, shares, stateOf } from '../library-query.ts';
+import { chosen, shares } from '../library-query.ts';
 import { name, parse, pattern } from '../parse.ts';
 
 /** A name may come once or several times. */
@@ -41,32 +41,33 @@ export function libraryRoutes(app: FastifyInstance, services: LibraryServices): 
       jobs: new Map(underWay.map(({ path, status }) => [path, status])),
       health: new Map(roots.list().map(({ path, health }) => [path, health])),
     };
-    const files = chosen(all, query, moment);
+    const { files, states } = await chosen(all, query, moment);
     return {
       total: files.length,
-      bytes: files.reduce((sum, { size }) => sum + size, 0),
-      files: files.slice(query.offset, query.offset + query.limit).map((file) => viewOf(file, moment)),
+      bytes: files.reduce((sum, { file }) => sum + file.size, 0),
+      files: files.slice(query.offset, query.offset + query.limit).map(({ file, state }) => viewOf(file, state)),
       all: all.length,
-      categories: shares(all, ({ category }) => category ?? ''),
-      folders: shares(all, ({ root }) => root),
-      states: statesOf(all, moment),
+      ...(await sharesOf(all)),
+      states: libraryStates.map((name) => ({ name, files: states.get(name) ?? 0 })),
     };
   });
 }
 
-function viewOf(file: IndexedFile, moment: Moment): LibraryFile {
+/** They are the same until the library has changed. */
+const known = new WeakMap<readonly IndexedFile[], Pick<LibraryAnswer, 'categories' | 'folders'>>();
+
+async function sharesOf(all: readonly IndexedFile[]): Promise<Pick<LibraryAnswer, 'categories' | 'folders'>> {
+  const made = known.get(all) ?? {
+    categories: await shares(all, ({ category }) => category ?? ''),
+    folders: await shares(all, ({ root }) => root),
+  };
+  known.set(all, made);
+  return made;
+}
+
+function viewOf(file: IndexedFile, state: LibraryState): LibraryFile {
   const { id, path, root, rel, category, size, tiers, uses, lastUsedAt, pinned } = file;
-  const state = stateOf(file, moment);
   const { word, says } = libraryTerms[state];
   const used = lastUsedAt === null ? null : new Date(lastUsedAt).toISOString();
   return { id, path, root, name: rel, category, size, state, word, why: says, tiers, uses, lastUsedAt: used, pinned };
-}
-
-function statesOf(files: readonly IndexedFile[], moment: Moment): { name: LibraryState; files: number }[] {
-  const counts = new Map<LibraryState, number>();
-  for (const file of files) {
-    const state = stateOf(file, moment);
-    counts.set(state, (counts.get(state) ?? 0) + 1);
-  }
-  return libraryStates.map((state) => ({ name: state, files: counts.get(state) ?? 0 }));
 }

@@ -1,0 +1,146 @@
+import { element, setText } from '../../../comfyui/web/elements.js';
+import { modeTerms } from '../../../comfyui/web/vocabulary.js';
+import { counted, formatBytes } from '../../../comfyui/web/words.js';
+import { ask, DaemonAway, keptKey, NotSignedIn, signIn } from './api.js';
+import * as copies from './copies.js';
+import * as events from './events.js';
+import * as folders from './folders.js';
+import * as library from './library.js';
+import { Live } from './live.js';
+import * as overview from './overview.js';
+import { showProgress } from './progress.js';
+import * as results from './results.js';
+import { addressOf, readAddress } from './router.js';
+import * as settings from './settings.js';
+import { awayPage, signInPage } from './signed-out.js';
+import { followTheme } from './theme.js';
+
+/** Each has a title and `show(main, app)`, which returns what `app` calls: `refresh`, `event`, `close`; all may be left out. */
+const pages = { overview, library, copies, results, folders, events, settings };
+const pulseMs = 5000;
+const busyMs = 1000;
+const hiddenMs = 20_000;
+
+const at = (id) => document.getElementById(id);
+let shown = null;
+let timer;
+let lost = null;
+let isOut = false;
+
+/** What a page may use of the others. */
+const app = {
+  live: new Live((isLive, error) => (isLive ? found() : lose(error))),
+  query: new URLSearchParams(),
+  /** Shows the page anew, at once. */
+  refresh: () => void pulse(),
+  /** Puts the choices of a page into the address, where they outlive the visit. */
+  remember(query) {
+    history.replaceState(null, '', addressOf(readAddress(location.hash, Object.keys(pages)).name, query));
+  },
+};
+
+followTheme(at('theme'), localStorage, () => shown?.page.restyle?.());
+at('skip').addEventListener('click', (event) => {
+  event.preventDefault();
+  at('main').focus();
+});
+void start();
+
+async function start() {
+  const isSignedIn = await signIn(location, history, localStorage);
+  for (const [name, { title }] of Object.entries(pages)) {
+    const link = element('a', { attributes: { href: addressOf(name), 'data-page': name } }, element('span', { text: title }));
+    link.append(element('span', { class: 'number' }));
+    at('nav').append(link);
+  }
+  // Signing in or out in one tab is so in all.
+  addEventListener('storage', ({ key }) => key === keptKey && location.reload());
+  if (!isSignedIn) return signInPage(at('main'));
+  try {
+    // Whether the sign-in still counts.
+    await ask('/api/jobs?limit=1');
+  } catch (error) {
+    if (error instanceof NotSignedIn) return signInPage(at('main'));
+  }
+  at('nav').hidden = false;
+  addEventListener('hashchange', () => open({ byPerson: true }));
+  document.addEventListener('visibilitychange', () => void pulse());
+  app.live.subscribe((name, data) => {
+    shown?.page.event?.(name, data);
+    if (name.startsWith('job-')) soon();
+  });
+  app.live.start();
+  open({ byPerson: false });
+}
+
+function open({ byPerson }) {
+  const { name, query } = readAddress(location.hash, Object.keys(pages));
+  app.query = query;
+  if (shown?.name === name) return shown.page.moved?.(query);
+  shown?.page.close?.();
+  for (const link of at('nav').children)
+    if (link.dataset.page === name) link.setAttribute('aria-current', 'page');
+    else link.removeAttribute('aria-current');
+  at('main').replaceChildren();
+  shown = { name, page: pages[name].show(at('main'), app) };
+  // Somebody who does not see the page hears that it is another one.
+  if (byPerson) {
+    at('main').focus({ preventScroll: true });
+    scrollTo(0, 0);
+  }
+  void pulse();
+}
+
+/** Copies tell of themselves many times a second. */
+function soon() {
+  if (timer?.soon) return;
+  clearTimeout(timer?.id);
+  timer = { id: setTimeout(() => void pulse(), busyMs), soon: true };
+}
+
+/** The state of all pages, and then that of the page that is shown. */
+async function pulse() {
+  clearTimeout(timer?.id);
+  timer = null;
+  if (isOut) return;
+  try {
+    const [stats, { jobs, paused }] = await Promise.all([ask('/api/cache/stats'), ask('/api/jobs?limit=500')]);
+    const underWay = jobs.filter(({ state }) => state === 'running' || state === 'queued');
+    Object.assign(app, { stats, jobs, paused });
+    showStatus(stats, underWay, paused);
+    showProgress(underWay, at('icon'));
+    found();
+    if (!document.hidden) await shown?.page.refresh?.(app);
+  } catch (error) {
+    lose(error);
+  }
+  clearTimeout(timer?.id);
+  timer = { id: setTimeout(() => void pulse(), document.hidden ? hiddenMs : pulseMs), soon: false };
+}
+
+function showStatus(stats, underWay, paused) {
+  const running = underWay.filter(({ state }) => state === 'running');
+  const rate = running.reduce((sum, { bytesPerSecond }) => sum + bytesPerSecond, 0);
+  const parts = [modeTerms[stats.mode].word === 'On' ? '' : `Mode: ${modeTerms[stats.mode].word.toLowerCase()}`];
+  if (paused) parts.push('Copying is paused');
+  else if (running.length > 0) parts.push(`Copying ${counted(running.length, 'file')}, ${formatBytes(rate)}/s`);
+  setText(at('status'), parts.filter(Boolean).join(' · '));
+  const badge = at('nav').querySelector('[data-page="copies"] .number');
+  setText(badge, underWay.length > 0 ? String(underWay.length) : '');
+}
+
+function lose(error) {
+  if (error instanceof NotSignedIn) {
+    isOut = true;
+    at('nav').hidden = true;
+    return signInPage(at('main'));
+  }
+  if (!(error instanceof DaemonAway) || lost) return;
+  lost = awayPage();
+  at('main').before(lost);
+}
+
+function found() {
+  lost?.remove();
+  lost = null;
+}

@@ -1,0 +1,140 @@
+import { element, setText } from '../../../comfyui/web/elements.js';
+import { jobTerms } from '../../../comfyui/web/vocabulary.js';
+import { copyText, formatBytes, formatSeconds, percentOf } from '../../../comfyui/web/words.js';
+import { ask, send } from './api.js';
+import { attempt } from './dialogs.js';
+import { belowRoot, copiesText, splitPath } from './figures.js';
+import { showKeyed } from './keyed.js';
+
+export const title = 'Copies';
+
+const moving = ['running', 'limited'];
+/** Why somebody wanted the copy. */
+const wanted = {
+  wait: 'a program waits for it',
+  prefetch: 'a queued prompt needs it, or it was raised',
+  warm: 'it was asked for',
+  background: 'it was loaded',
+};
+
+/** Copies in their order: those that run, those that wait and for what, and those that have ended. */
+export function show(main, app) {
+  const summary = element('p', { class: 'muted', attributes: { role: 'status' } });
+  const pause = element('button', { attributes: { type: 'button' }, on: { click: () => void turn() } });
+  const list = element('ol', { class: 'card rows', attributes: { id: 'copies' } });
+  const none = element('p', { class: 'card muted', text: 'Nothing is being copied.' });
+  const ended = element('ul', { class: 'card rows' });
+  const past = element('section', { class: 'section' }, element('h2', { text: 'Ended' }), ended);
+  main.append(
+    element(
+      'div',
+      { class: 'page' },
+      element('div', { class: 'head' }, element('h1', { text: 'Copies' }), pause),
+      summary,
+      list,
+      none,
+      past,
+    ),
+  );
+
+  const act = (run) => attempt(run).then(app.refresh);
+  const turn = () => act(async () => void (await ask(`/api/jobs/${app.paused ? 'resume' : 'pause'}`, {})));
+  const tools = {
+    raise: (job) =>
+      act(async () => {
+        await ask(`/api/jobs/${job.id}/raise`, {});
+        return { text: `${splitPath(job.path).base} is copied next.` };
+      }),
+    cancel: (job) =>
+      act(async () => {
+        await send(`/api/jobs/${job.id}`, { method: 'DELETE' });
+        const run = () => act(async () => void (await ask('/api/cache/warm', { paths: [job.path] })));
+        return { text: `The copy of ${splitPath(job.path).base} is cancelled.`, undo: { label: 'Copy again', run } };
+      }),
+  };
+
+  return {
+    refresh({ stats, jobs, paused }) {
+      const open = jobs.filter(({ state }) => state === 'running' || state === 'queued');
+      const over = jobs.filter((job) => !open.includes(job));
+      setText(pause, paused ? 'Resume' : 'Pause');
+      pause.hidden = open.length === 0 && !paused;
+      setText(summary, summaryOf(open, paused));
+      list.hidden = open.length === 0;
+      none.hidden = open.length > 0;
+      past.hidden = over.length === 0;
+      showKeyed(list, open, {
+        keyOf: ({ id }) => id,
+        make: (job) => openRow(job, { ...tools, roots: stats.roots.map(({ path }) => path) }),
+        update: showOpen,
+      });
+      showKeyed(ended, over, { keyOf: ({ id }) => id, make: endedRow });
+    },
+  };
+}
+
+function summaryOf(open, paused) {
+  if (open.length === 0) return paused ? 'Copying is paused.' : '';
+  const running = open.filter(({ state }) => state === 'running');
+  const sum = (jobs, key) => jobs.reduce((total, job) => total + job[key], 0);
+  const left = sum(open, 'bytesTotal') - sum(open, 'bytesDone');
+  const rate = sum(running, 'bytesPerSecond');
+  const parts = [`${copiesText(open.length)}, ${formatBytes(left)} left`];
+  if (rate > 0) parts.push(`${formatBytes(rate)}/s`, `about ${formatSeconds(left / rate)}`);
+  if (paused) parts.push('paused');
+  return parts.join(' · ');
+}
+
+function openRow(job, { raise, cancel, roots }) {
+  const { before, base } = splitPath(belowRoot(job.path, roots));
+  const button = (text, run) =>
+    element('button', { text, attributes: { type: 'button', 'aria-label': `${text} ${base}` }, on: { click: () => run(job) } });
+  return element(
+    'li',
+    {},
+    element(
+      'div',
+      { class: 'grow' },
+      element(
+        'div',
+        { class: 'path', attributes: { title: job.path } },
+        element('span', { text: base }),
+        ' ',
+        element('span', { class: 'muted small', text: before }),
+      ),
+      element(
+        'span',
+        { class: 'bar', attributes: { role: 'progressbar', 'aria-label': base, 'aria-valuemin': '0', 'aria-valuemax': '100' } },
+        element('span'),
+      ),
+      element('div', { class: 'small muted' }),
+    ),
+    element('div', { class: 'tools' }, button('Copy next', raise), button('Cancel', cancel)),
+  );
+}
+
+function showOpen(row, job) {
+  const [{ children }, tools] = row.children;
+  const [, bar, text] = children;
+  const percent = percentOf(job);
+  bar.setAttribute('aria-valuenow', String(percent));
+  bar.classList.toggle('still', !moving.includes(job.status));
+  bar.firstChild.style.inlineSize = `${percent}%`;
+  setText(text, [copyText(job), `to ${job.tier.toUpperCase()}`, wanted[job.priority]].join(' · '));
+  tools.firstChild.hidden = job.state !== 'queued';
+}
+
+function endedRow(job) {
+  const { base } = splitPath(job.path);
+  const tone = { done: 'good', failed: 'bad' }[job.state] ?? 'muted';
+  const { word, says } = jobTerms[job.state];
+  const why = job.error?.message ?? says;
+  return element(
+    'li',
+    {},
+    element('div', { class: 'grow path', attributes: { title: job.path } }, element('span', { text: base })),
+    element('span', { class: 'muted small number', text: formatBytes(job.bytesTotal) }),
+    element('span', { class: `small ${tone}`, text: word }),
+    ...(job.state === 'failed' ? [element('p', { class: 'small muted path whole', text: why })] : []),
+  );
+}

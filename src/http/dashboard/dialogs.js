@@ -1,0 +1,71 @@
+import { element } from '../../../comfyui/web/elements.js';
+
+const toastMs = 8000;
+
+/** Shows an element in front of the page until it is closed. @returns settles with what `close` was given; undefined for Escape */
+export function showDialog(title, make) {
+  const { promise, resolve } = Promise.withResolvers();
+  const dialog = element('dialog', { attributes: { 'aria-labelledby': 'dialog-title' } });
+  let answer;
+  const close = (value) => {
+    answer = value;
+    dialog.close();
+  };
+  dialog.append(
+    element('div', { class: 'body' }, element('h2', { text: title, attributes: { id: 'dialog-title' } }), ...make(close)),
+  );
+  dialog.addEventListener('close', () => {
+    dialog.remove();
+    resolve(answer);
+  });
+  document.body.append(dialog);
+  dialog.showModal();
+  return promise;
+}
+
+/** Asks before something is done. @param text what it costs @returns whether to do it */
+export async function confirmed(title, text, { yes, no = 'Cancel' }) {
+  const button = (label, value, close, primary) =>
+    element('button', {
+      text: label,
+      class: primary ? 'main-action' : '',
+      attributes: { type: 'button', 'data-answer': String(value) },
+      on: { click: () => close(value) },
+    });
+  const answer = await showDialog(title, (close) => [
+    element('p', { text, class: 'question' }),
+    element('div', { class: 'tools' }, button(no, false, close, false), button(yes, true, close, true)),
+  ]);
+  return answer === true;
+}
+
+/** Tells the outcome of what somebody did. @param undo takes it back, where that can be */
+export function tell(text, undo) {
+  const toast = element('div', { class: 'toast' }, element('span', { text }));
+  const gone = setTimeout(() => toast.remove(), toastMs);
+  const button = (label, act) => {
+    const click = () => {
+      clearTimeout(gone);
+      toast.remove();
+      act();
+    };
+    return element('button', { text: label, attributes: { type: 'button' }, on: { click } });
+  };
+  if (undo) toast.append(button(undo.label ?? 'Undo', () => void undo.run()));
+  toast.addEventListener('focusin', () => clearTimeout(gone));
+  toast.addEventListener('pointerenter', () => clearTimeout(gone));
+  toast.append(button('Close', () => {}));
+  const toasts = document.getElementById('toasts');
+  while (toasts.children.length > 2) toasts.firstChild.remove();
+  toasts.append(toast);
+}
+
+/** Does something, and tells what came of it. @param run settles with the text to tell, and how to undo it */
+export async function attempt(run) {
+  try {
+    const done = await run();
+    if (done) tell(done.text, done.undo);
+  } catch (error) {
+    tell(error.hint ? `${error.message}. ${error.hint}` : error.message);
+  }
+}

@@ -1,0 +1,56 @@
+import { element } from '../../../comfyui/web/elements.js';
+import { formatBytes } from '../../../comfyui/web/words.js';
+import { ask } from './api.js';
+import { showDialog, tell } from './dialogs.js';
+import { agoText, splitPath } from './figures.js';
+
+/** The whole story of one file. */
+export async function explain(path) {
+  try {
+    const told = await ask(`/api/cache/explain?${new URLSearchParams({ path })}`);
+    await showDialog(splitPath(path).base, (close) => [
+      ...pageOf(told),
+      element(
+        'div',
+        { class: 'tools' },
+        element('button', { text: 'Close', attributes: { type: 'button' }, on: { click: () => close() } }),
+      ),
+    ]);
+  } catch (error) {
+    tell(error.message);
+  }
+}
+
+function pageOf({ path, entry, now, leases, decisions, sha256, published }) {
+  const facts = [
+    ['Source', path],
+    ['The next load', `${now.word}: ${now.why}`],
+    ['Opens', now.path],
+  ];
+  if (entry) {
+    facts.push(
+      ['Size', formatBytes(entry.size)],
+      ['Used', `${entry.uses.toLocaleString('en-US')} times, last ${agoText(entry.lastUsedAt)}`],
+    );
+    for (const { tier, state, bytes, createdAt } of entry.copies)
+      facts.push([
+        `Copy on ${tier.toUpperCase()}`,
+        `${state}, ${formatBytes(bytes)}${createdAt ? `, made ${agoText(createdAt)}` : ''}`,
+      ]);
+    if (entry.pinned) facts.push(['Pinned', 'it is never evicted']);
+  }
+  if (leases.length > 0) facts.push(['In use by', leases.map(({ client }) => client).join(', ')]);
+  if (sha256) facts.push(['SHA-256', sha256]);
+  if (published)
+    facts.push([
+      'Published',
+      published.same === false ? 'differs from the published SHA-256; download it again' : published.from,
+    ]);
+  const terms = facts.flatMap(([term, text]) => [element('dt', { text: term }), element('dd', { class: 'path', text })]);
+  const list = element('dl', { class: 'facts' }, ...terms);
+  if (decisions.length === 0) return [list];
+  const lines = decisions
+    .slice(0, 8)
+    .map(({ at, reason, app }) => element('li', { text: `${agoText(at)}: ${reason}${app ? `, ${app}` : ''}` }));
+  return [list, element('h3', { text: 'Last lookups' }), element('ul', { class: 'small muted' }, ...lines)];
+}

@@ -1,0 +1,131 @@
+import { element, setText } from '../../../comfyui/web/elements.js';
+import { rootTerms } from '../../../comfyui/web/vocabulary.js';
+import { costText, counted, formatBytes } from '../../../comfyui/web/words.js';
+import { ask, send } from './api.js';
+import { attempt, confirmed } from './dialogs.js';
+import { showKeyed } from './keyed.js';
+import { addressOf } from './router.js';
+
+export const title = 'Folders';
+
+const kinds = { hdd: 'hard disk', nas: 'network', s3: 'object store', ssd: 'fast disk: its files are not copied' };
+const origins = { config: 'named in the settings', comfyui: 'a folder of ComfyUI', api: 'added by a program' };
+const tones = { ok: 'good', away: 'bad', missing: 'warn', unknown: 'muted' };
+
+/** The folders of sources: how each does, and what to do. */
+export function show(main, app) {
+  const list = element('ul', { class: 'card rows', attributes: { id: 'folders' } });
+  const quiet = element('ul', { class: 'rows' });
+  const count = element('summary');
+  const empty = element('details', { class: 'card' }, count, quiet);
+  const none = element('p', {
+    class: 'card muted',
+    text: 'No model folder is known yet. Start ComfyUI with autocached installed, or add a folder.',
+  });
+  const path = element('input', {
+    attributes: { id: 'folder', placeholder: '/mnt/nas/models', 'aria-label': 'Path of a folder to add', autocomplete: 'off' },
+  });
+  const form = element(
+    'form',
+    { class: 'tools' },
+    path,
+    element('button', { text: 'Add folder', attributes: { type: 'submit' } }),
+  );
+  form.addEventListener('submit', (event) => {
+    event.preventDefault();
+    void attempt(async () => {
+      const added = path.value.trim();
+      if (added === '') return undefined;
+      await ask('/api/roots', { roots: [{ path: added }] });
+      path.value = '';
+      return {
+        text: `${added} is a model folder.`,
+        undo: { run: () => attempt(() => forgetRoot(added, false)).then(app.refresh) },
+      };
+    }).then(app.refresh);
+  });
+  main.append(
+    element(
+      'div',
+      { class: 'page' },
+      element('div', { class: 'head' }, element('h1', { text: 'Folders' }), form),
+      list,
+      none,
+      empty,
+    ),
+  );
+
+  const forget = (root) => attempt(() => askToForget(root)).then(app.refresh);
+  return {
+    refresh({ stats: { roots } }) {
+      // ComfyUI names every folder that it would look into.
+      const isQuiet = ({ files, origin, health }) => !files && origin === 'comfyui' && health !== 'away';
+      const shown = roots.filter((root) => !isQuiet(root));
+      const others = roots.filter(isQuiet);
+      const rows = { keyOf: (root) => root.path, make: (root) => folderRow(root, forget), update: showFolder };
+      showKeyed(list, shown, rows);
+      showKeyed(quiet, others, rows);
+      list.hidden = shown.length === 0;
+      none.hidden = roots.length > 0;
+      empty.hidden = others.length === 0;
+      setText(count, `${counted(others.length, 'folder')} of ComfyUI without models`);
+    },
+  };
+}
+
+function folderRow(root, forget) {
+  const isNamed = root.origin === 'config';
+  const button = element('button', {
+    text: 'Forget',
+    attributes: { type: 'button', 'aria-label': `Forget ${root.path}` },
+    on: { click: () => void forget(root) },
+  });
+  return element(
+    'li',
+    {},
+    element(
+      'div',
+      { class: 'grow' },
+      element('a', { class: 'path', text: root.path, attributes: { href: addressOf('library', [['root', root.path]]) } }),
+      element('div', { class: 'small muted' }),
+      element('div', { class: 'small path' }),
+    ),
+    element('span', { class: 'health' }),
+    ...(isNamed ? [] : [button]),
+  );
+}
+
+function showFolder(row, { kind, kindFrom, origin, health, why, files, categories }) {
+  const [{ children }, state] = row.children;
+  const [, about, todo] = children;
+  const facts = [
+    files === null ? '' : counted(files, 'model'),
+    `${kinds[kind]}${kindFrom === 'assumed' ? ' (assumed)' : ''}`,
+    categories.length > 0 ? categories.join(', ') : '',
+    origins[origin],
+  ];
+  setText(about, facts.filter(Boolean).join(' · '));
+  state.className = `health ${tones[health]}`;
+  setText(state, rootTerms[health].word);
+  const advice = {
+    away: 'Is the drive or share mounted? Cached models from this folder keep working.',
+    missing: 'Correct the path where it is named, make the folder, or forget it.',
+  }[health];
+  todo.hidden = advice === undefined;
+  setText(todo, advice ? `${why ?? rootTerms[health].says}. ${advice}` : '');
+}
+
+/** Deletes only after it has said how much. */
+async function askToForget({ path }) {
+  const { files, of, bytes } = await ask('/api/cache/clear', { root: path, dryRun: true });
+  const cost = files > 0 ? ` Its copies leave too: this ${costText(files, of, bytes)}.` : '';
+  const text = `${path} is no longer a model folder.${cost} Sources are kept.`;
+  if (!(await confirmed('Forget folder', text, { yes: 'Forget' }))) return undefined;
+  return forgetRoot(path, files > 0);
+}
+
+async function forgetRoot(path, copies) {
+  const { removed } = await send('/api/roots', { method: 'DELETE', body: { paths: [path], copies } });
+  const freed = removed ? `, ${formatBytes(removed.bytes)} free` : '';
+  return { text: `${path} is forgotten${freed}.` };
+}

@@ -1,0 +1,173 @@
+import { element, setText } from '../../../comfyui/web/elements.js';
+import { counted, formatBytes, formatSeconds, progressOf } from '../../../comfyui/web/words.js';
+import { ask } from './api.js';
+import { dayChart } from './charts.js';
+import { copiesText, lastDays, percentText, splitPath } from './figures.js';
+import { showKeyed } from './keyed.js';
+import { addressOf } from './router.js';
+import { troublesOf } from './troubles.js';
+import { useMap } from './use-map.js';
+
+export const title = 'Overview';
+
+const days = 30;
+/** Where the lines of charts lie, s and bytes. */
+const times = [1, 2, 5, 10, 20, 30, ...[1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1440, 2880].map((minutes) => minutes * 60)];
+const sizes = Array.from({ length: 50 }, (_, power) => 2 ** power);
+
+/** What it has saved, what it does, and whether anything is wrong. */
+export function show(main) {
+  const saved = answer('Saved', 'saved');
+  const now = answer('Doing', 'now');
+  const well = answer('Wrong', 'well');
+  const answers = element('div', { class: 'answers' }, saved.card, now.card, well.card);
+  const troubles = element('ul', { class: 'troubles' });
+  const tiers = element('ul', { class: 'card tiers' });
+  const charts = chartsOf();
+  const map = useMap();
+  main.append(
+    element(
+      'div',
+      { class: 'page' },
+      element('h1', { text: 'Overview' }),
+      answers,
+      troubles,
+      section('The cache', tiers, map.element),
+      section(`The last ${days} days`, element('div', { class: 'charts' }, ...charts.map(({ figure }) => figure))),
+    ),
+  );
+  let mapped = '';
+
+  return {
+    async refresh({ stats, jobs, paused }) {
+      showSaved(saved, stats);
+      showNow(now, stats, jobs, paused);
+      const wrong = troublesOf(stats, { paused, jobs });
+      showWell(well, wrong);
+      showTroubles(troubles, wrong);
+      showTiers(tiers, stats);
+      for (const chart of charts) chart.show(lastDays(stats.daily, days));
+      // The treemap costs a look at the whole library.
+      const state = JSON.stringify(stats.tiers.map(({ tier, files, bytes }) => [tier, files, bytes]));
+      if (state === mapped) return;
+      mapped = state;
+      map.show((await ask('/api/library?limit=1')).categories);
+    },
+    restyle() {
+      for (const chart of charts) chart.restyle();
+    },
+    close() {
+      for (const chart of charts) chart.close();
+    },
+  };
+}
+
+function section(text, ...children) {
+  return element('section', { class: 'section' }, element('h2', { text }), ...children);
+}
+
+/** One of the three questions with its answer. */
+function answer(label, name) {
+  const figure = element('p', { class: 'figure', attributes: { id: name } });
+  const more = element('p', { class: 'muted' });
+  const bar = element('span', { class: 'bar', attributes: { hidden: '' } }, element('span'));
+  return {
+    card: element('section', { class: 'card', attributes: { 'aria-label': label } }, figure, more, bar),
+    figure,
+    more,
+    bar,
+  };
+}
+
+function showSaved({ figure, more }, { secondsSaved, hitRate, hits, misses, hitBytes }) {
+  const loads = hits + misses;
+  setText(figure, loads === 0 ? 'No loads yet' : `${formatSeconds(secondsSaved)} saved`);
+  const text = `${percentText(hitRate)} of ${counted(loads, 'load')} came from the cache, ${formatBytes(hitBytes)} in all.`;
+  setText(more, loads === 0 ? 'Load a model in ComfyUI: the first time a copy is made, the next time it is used.' : text);
+}
+
+function showNow({ figure, more, bar }, { mode }, jobs, paused) {
+  const running = jobs.filter(({ state }) => state === 'running');
+  const waiting = jobs.filter(({ state }) => state === 'queued').length;
+  const rate = running.reduce((sum, { bytesPerSecond }) => sum + bytesPerSecond, 0);
+  const [first] = running;
+  bar.hidden = !first;
+  if (first) {
+    setText(figure, paused ? 'Copying is paused' : rate > 0 ? `${formatBytes(rate)}/s` : 'Copying');
+    const others = running.length + waiting - 1;
+    setText(more, `${splitPath(first.path).base}: ${progressOf(first)}${others > 0 ? `, and ${others} more` : ''}`);
+    bar.firstChild.style.inlineSize = `${(100 * first.bytesDone) / Math.max(1, first.bytesTotal)}%`;
+    return;
+  }
+  setText(figure, paused ? 'Paused' : mode === 'off' ? 'Off' : 'Idle');
+  const last = jobs.find(({ state }) => state === 'done');
+  const done = last ? `Last copied: ${splitPath(last.path).base}.` : 'Nothing is being copied.';
+  setText(more, waiting > 0 ? `${copiesText(waiting)} ${waiting === 1 ? 'waits' : 'wait'}.` : done);
+}
+
+function showWell({ figure, more }, troubles) {
+  const grave = troubles.some((trouble) => trouble.grave);
+  figure.className = `figure ${troubles.length === 0 ? 'good' : grave ? 'bad' : 'warn'}`;
+  const count = troubles.length;
+  setText(figure, count === 0 ? 'All is well' : `${counted(count, 'thing')} to look at`);
+  setText(more, count === 0 ? 'Every folder answers, and every copy is in order.' : 'Below is what, and what to do about it.');
+}
+
+function showTroubles(list, troubles) {
+  list.hidden = troubles.length === 0;
+  showKeyed(list, troubles, {
+    keyOf: ({ text }) => text,
+    make({ text, todo, page, grave }) {
+      const item = element('li', { class: `notice${grave ? ' grave' : ''}` });
+      item.append(element('p', { class: 'path', text }), element('p', { class: 'muted', text: todo }));
+      if (page) item.append(element('a', { text: `Open ${page}`, attributes: { href: addressOf(page) } }));
+      return item;
+    },
+  });
+}
+
+function showTiers(list, { tiers }) {
+  showKeyed(list, tiers, {
+    keyOf: ({ tier }) => tier,
+    make: ({ tier }) =>
+      element(
+        'li',
+        {},
+        element('span', { class: 'name', text: tier.toUpperCase() }),
+        element('span', { class: 'bar', attributes: { role: 'img' } }, element('span')),
+        element('span', { class: 'of' }),
+      ),
+    update(item, { tier, files, bytes, limit, utilisation, ratio }) {
+      const [, bar, of] = item.children;
+      const text = `${formatBytes(bytes)} of ${formatBytes(limit)}, ${copiesText(files)}`;
+      bar.setAttribute('aria-label', `${tier.toUpperCase()} is ${percentText(utilisation)} full`);
+      bar.firstChild.style.inlineSize = `${100 * utilisation}%`;
+      setText(of, tier === 'cold' && ratio !== null ? `${text}, compressed ${ratio.toFixed(2)} times` : text);
+    },
+  });
+}
+
+function chartsOf() {
+  const rate = ({ hits, misses }) => (hits + misses === 0 ? null : hits / (hits + misses));
+  return [
+    dayChart('Time saved', {
+      series: [{ name: 'Saved', color: 'accent', kind: 'bars', read: ({ secondsSaved }) => secondsSaved }],
+      format: formatSeconds,
+      steps: times,
+    }),
+    dayChart('Hit rate', {
+      series: [{ name: 'Loads from the cache', color: 'accent', kind: 'line', read: rate }],
+      format: percentText,
+      most: 1,
+    }),
+    dayChart('Read and written', {
+      series: [
+        { name: 'Read from the cache', color: 'accent', kind: 'bars', place: -1, read: ({ hitBytes }) => hitBytes },
+        { name: 'Read from sources', color: 'edge', kind: 'bars', place: 1, read: ({ missBytes }) => missBytes },
+        { name: 'Written to the SSD', color: 'warn', kind: 'line', read: ({ bytesCopied }) => bytesCopied || null },
+      ],
+      format: formatBytes,
+      steps: sizes,
+    }),
+  ];
+}

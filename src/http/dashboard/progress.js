@@ -1,0 +1,32 @@
+import { percentOf } from '../../../comfyui/web/words.js';
+
+const name = 'autocached';
+const side = 32;
+let drawn;
+
+/** How far all copies are, in the tab's title and icon. @param jobs that run or wait */
+export function showProgress(jobs, icon) {
+  const sum = (key) => jobs.reduce((total, job) => total + job[key], 0);
+  const percent = jobs.length === 0 ? null : percentOf({ bytesDone: sum('bytesDone'), bytesTotal: sum('bytesTotal') });
+  const title = percent === null ? name : `${percent}% · ${name}`;
+  if (document.title !== title) document.title = title;
+  if (percent === drawn) return;
+  drawn = percent;
+  icon.setAttribute('href', ring(percent === null ? 1 : percent / 100));
+}
+
+/** A ring that fills; whole when nothing is being copied. @param share 0 to 1 */
+function ring(share) {
+  const canvas = Object.assign(document.createElement('canvas'), { width: side, height: side });
+  const context = canvas.getContext('2d');
+  const arc = (color, part) => {
+    context.beginPath();
+    context.arc(side / 2, side / 2, side / 2 - 5, -Math.PI / 2, 2 * Math.PI * part - Math.PI / 2);
+    context.strokeStyle = color;
+    context.stroke();
+  };
+  context.lineWidth = 6;
+  arc('#9aa7b8', 1);
+  arc('#2f7be8', share);
+  return canvas.toDataURL();
+}

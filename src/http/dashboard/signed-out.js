@@ -1,0 +1,34 @@
+import { element } from '../../../comfyui/web/elements.js';
+
+/** For a browser that is not signed in. */
+export function signInPage(main) {
+  main.replaceChildren(
+    element(
+      'div',
+      { class: 'card lone' },
+      element('h1', { text: 'Sign in' }),
+      element(
+        'p',
+        {},
+        'Run ',
+        element('code', { text: 'autocached dashboard' }),
+        ' in a terminal and open the address that it prints. It works once, within a minute.',
+      ),
+      element('p', {
+        class: 'muted',
+        text: 'This browser then stays signed in, in all its tabs, until you sign it out in Settings.',
+      }),
+    ),
+  );
+}
+
+/** For the time in which no daemon answers. What was shown stays. */
+export function awayPage() {
+  return element(
+    'p',
+    { class: 'away', attributes: { role: 'alert' } },
+    'The daemon is not running. Models load from their own places. Start it with ',
+    element('code', { text: 'autocached start' }),
+    '.',
+  );
+}

@@ -1,0 +1,70 @@
+import { element } from '../../../comfyui/web/elements.js';
+import { counted, formatBytes } from '../../../comfyui/web/words.js';
+import { copiesText } from './figures.js';
+import { addressOf } from './router.js';
+import { squarify } from './treemap.js';
+
+/** Smaller parts are shown together, of the whole. */
+const leastShare = 0.015;
+const height = 180;
+
+/** What the cache holds, by category: each part leads to its files. */
+export function useMap() {
+  const list = element('ul', { class: 'map', attributes: { 'aria-label': 'Cache use by category' } });
+  const empty = element('p', { class: 'card muted', text: 'Nothing is cached yet.' });
+  const whole = element('div', {}, list, empty);
+  let parts = [];
+  const draw = () => {
+    const width = list.clientWidth;
+    if (width === 0) return;
+    const places = squarify(
+      parts.map(({ bytes }) => bytes),
+      width,
+      height,
+    );
+    list.replaceChildren(...parts.map((part, index) => partOf(part, places[index], parts)));
+  };
+  new ResizeObserver(draw).observe(list);
+  return {
+    element: whole,
+    /** @param shares of the library, by category */
+    show(shares) {
+      parts = partsOf(shares);
+      list.hidden = parts.length === 0;
+      empty.hidden = parts.length > 0;
+      draw();
+    },
+  };
+}
+
+function partsOf(shares) {
+  const used = shares
+    .filter(({ cachedBytes }) => cachedBytes > 0)
+    .map(({ name, cached, cachedBytes }) => ({ name, files: cached, bytes: cachedBytes }));
+  const total = used.reduce((sum, { bytes }) => sum + bytes, 0);
+  const shown = used.filter(({ bytes }) => bytes >= total * leastShare);
+  const small = used.slice(shown.length);
+  if (small.length < 2) return used;
+  const sum = (key) => small.reduce((all, part) => all + part[key], 0);
+  return [...shown, { name: null, several: small.length, files: sum('files'), bytes: sum('bytes') }];
+}
+
+function partOf({ name, several, files, bytes }, { x, y, width, height: high }, parts) {
+  const shown = name === null ? counted(several, 'other') : name || 'no category';
+  const text = `${shown} ${formatBytes(bytes)}, ${copiesText(files)}`;
+  const address = addressOf('library', [['state', 'ready'], ...(name === null ? [] : [['category', name || 'none']])]);
+  const link = element('a', { attributes: { href: address, title: text, 'aria-label': text } });
+  // Words that would be cut are left to the label.
+  const pieces = shown.split(/(?<=_)/);
+  const fits = width > 9 * Math.max(...pieces.map(({ length }) => length)) + 24;
+  const lines = width > 9 * shown.length + 24 ? 1 : pieces.length;
+  if (fits && high > 22 * lines + 16) {
+    link.append(element('span', { class: 'name' }, ...pieces.flatMap((piece) => [piece, element('wbr')])));
+    if (high > 22 * lines + 40) link.append(' ', element('span', { class: 'small', text: formatBytes(bytes) }));
+  }
+  const depth = bytes / parts[0].bytes;
+  link.style.setProperty('--depth', `${Math.round(12 + 22 * depth)}%`);
+  const item = element('li', {}, link);
+  Object.assign(item.style, { left: `${x}px`, top: `${y}px`, width: `${width}px`, height: `${high}px` });
+  return item;
+}

@@ -1,0 +1,92 @@
+import { expect, test } from 'vitest';
+import { jobStatuses } from '../../../src/core/vocabulary.ts';
+import { eventText, isTrouble, kindOf } from '../../../src/http/dashboard/event-words.js';
+import { agoText, belowRoot, copiesText, lastDays, percentText, splitPath } from '../../../src/http/dashboard/figures.js';
+import { addressOf, readAddress } from '../../../src/http/dashboard/router.js';
+import { verdictOf } from '../../../src/http/dashboard/verify.js';
+
+const now = Date.parse('2026-03-01T12:00:00Z');
+
+test('plurals, zero and percent are right', () => {
+  expect([0, 1, 2, 1204].map(copiesText)).toEqual(['0 copies', '1 copy', '2 copies', '1,204 copies']);
+  expect([null, 0, 0.004, 0.5, 0.994, 0.9996, 1].map((share) => percentText(share))).toEqual([
+    'none yet',
+    '0%',
+    '0%',
+    '50%',
+    '99.4%',
+    '99.9%',
+    '100%',
+  ]);
+});
+
+test('times are told as people do', () => {
+  const ago = (ms: number) => agoText(new Date(now - ms).toISOString(), now);
+  expect([0, 60_000, 59 * 60_000, 3 * 3600_000, 49 * 3600_000].map(ago)).toEqual([
+    'just now',
+    '1 min ago',
+    '59 min ago',
+    '3 h ago',
+    '2 days ago',
+  ]);
+  expect(agoText(null, now)).toBe('never');
+  // A clock that was set back.
+  expect(ago(-60_000)).toBe('just now');
+});
+
+test('paths of both kinds of systems are split', () => {
+  expect(splitPath('/mnt/nas/loras/a.safetensors')).toEqual({ before: '/mnt/nas/loras/', base: 'a.safetensors' });
+  expect(splitPath('D:\\models\\a.safetensors')).toEqual({ before: 'D:\\models\\', base: 'a.safetensors' });
+  expect(splitPath('a.safetensors')).toEqual({ before: '', base: 'a.safetensors' });
+  expect(belowRoot('/nas/models/loras/a', ['/nas', '/nas/models', '/other'])).toBe('loras/a');
+  expect(belowRoot('D:\\models\\loras\\a', ['D:\\models'])).toBe('loras\\a');
+  expect(belowRoot('/nas/a', [])).toBe('nas/a');
+});
+
+test('days without any load are in the charts', () => {
+  const days = lastDays([{ day: '2026-02-27', hits: 3 }], 4, now) as { day: string; hits: number; secondsSaved: number }[];
+  expect(days.map(({ day, hits }) => [day, hits])).toEqual([
+    ['2026-02-26', 0],
+    ['2026-02-27', 3],
+    ['2026-02-28', 0],
+    ['2026-03-01', 0],
+  ]);
+  expect(days.every(({ secondsSaved }) => secondsSaved === 0)).toBe(true);
+});
+
+test('an address names a page and its choices; any other one the first page', () => {
+  const names = ['overview', 'library'];
+  const address = addressOf('library', [
+    ['category', 'loras'],
+    ['category', 'a&b'],
+    ['search', ''],
+  ]);
+  expect(address).toBe('#/library?category=loras&category=a%26b');
+  const { name, query } = readAddress(address, names);
+  expect([name, query.getAll('category')]).toEqual(['library', ['loras', 'a&b']]);
+  for (const other of ['', '#', '#/', '#/none', '#abc', '#/../library'])
+    expect(readAddress(other, names).name).toBe('overview');
+});
+
+test('every event has a sentence, a kind, and those that need a look are known', () => {
+  expect(eventText('job-done', { path: '/m/a.safetensors', bytesTotal: 1024 })).toBe('Copied: a.safetensors, 1 KiB');
+  expect(eventText('job-failed', { path: '/m/a', state: 'cancelled', error: { message: 'x' } })).toBe('Cancelled: a');
+  expect(eventText('root-health', { path: '/m', health: 'away', why: null })).toBe('/m is away');
+  expect(eventText('config-changed', { changed: [], warnings: [] })).toBe('The settings files are right again');
+  expect(eventText('of-a-newer-daemon', { x: 1 })).toBe('of-a-newer-daemon: {"x":1}');
+  expect(kindOf('entry-evicted')).toBe('Cache');
+  expect(isTrouble('root-health', { health: 'ok' })).toBe(false);
+  expect(isTrouble('root-health', { health: 'away' })).toBe(true);
+  expect(isTrouble('job-failed', { state: 'failed' })).toBe(true);
+  expect(isTrouble('job-failed', { state: 'cancelled' })).toBe(false);
+  expect(jobStatuses).toContain('giving-way');
+});
+
+test('a check of copies ends with a verdict', () => {
+  const nothing = { damaged: [], mismatched: [], skipped: [] };
+  expect(verdictOf({ files: 1, bytes: 30 * 2 ** 20, ...nothing })).toBe('1 copy verified (30 MiB): OK');
+  const damaged = [{ path: '/m/a', why: 'corrupted on the SSD (chunk 0)', recopied: true }];
+  expect(verdictOf({ files: 2, bytes: 1024, ...nothing, damaged })).toBe(
+    '2 copies verified (1 KiB). /m/a: corrupted on the SSD (chunk 0); it is being copied anew',
+  );
+});
