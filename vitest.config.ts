@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: ['test/full/**'],
+    exclude: ['test/full/**', 'test/windows/**'],
     // Most tests wait for a daemon, a disk or a deadline, and leave the processor to others meanwhile.
     maxWorkers: availableParallelism(),
     setupFiles: ['test/helpers/setup.ts'],

@@ -1,0 +1,129 @@
+// Sets autocached up on Windows, for a portable ComfyUI too, and takes it back (--undo). Started by setup.cmd, which brings its own
+// Node. Plain JavaScript with nothing but Node, because it is read by people who want to know what it does to their machine.
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { dirname, join, parse, resolve } from 'node:path';
+import { createInterface } from 'node:readline/promises';
+import { parseArgs } from 'node:util';
+
+const usage = `setup.cmd [DIR ...] [--undo] [--yes] [--dry-run]
+
+  DIR        directory of ComfyUI, or of a portable ComfyUI; default: those found beside this folder, on its drive, on C:, and in your folders
+  --undo     take back what a set-up did
+  --yes      do not ask
+  --dry-run  only show what would be done
+`;
+const program = resolve(import.meta.dirname, '../../dist/bin/autocached.js');
+/** The unpacked folder; it also remembers which ComfyUI was connected. */
+const home = resolve(import.meta.dirname, '../../../..');
+const remembered = join(home, 'connected.txt');
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    undo: { type: 'boolean' },
+    yes: { type: 'boolean' },
+    'dry-run': { type: 'boolean' },
+    help: { type: 'boolean' },
+  },
+});
+if (values.help) console.log(usage);
+else process.exitCode = await (values.undo ? undo() : setUp());
+
+async function setUp() {
+  const named = positionals.map((dir) => ({ dir, comfyui: comfyuiIn(resolve(dir)) }));
+  const wrong = named.filter(({ comfyui }) => comfyui === null);
+  for (const { dir } of wrong)
+    console.error(`${dir} is not a ComfyUI: it has no main.py and folder_paths.py, nor a folder ComfyUI with them`);
+  if (wrong.length > 0) return 1;
+  const dirs = named.length > 0 ? named.map(({ comfyui }) => comfyui) : found();
+  if (dirs.length === 0) console.log('No ComfyUI was found. Name it to connect it: setup.cmd D:\\ComfyUI_windows_portable\n');
+  const steps = [
+    ...dirs.map((dir) => ({
+      says: `connect ComfyUI: add the folder ${join(dir, 'custom_nodes', 'autocached')}`,
+      command: ['comfyui', 'install', dir],
+    })),
+    {
+      says: 'add the scheduled task "autocached", which starts it when you log on, and start it',
+      command: ['service', 'install', '--yes'],
+    },
+  ];
+  const code = await carryOut('This will:', steps, 'Nothing else changes. Take it back with: setup.cmd --undo');
+  if (code === 0 && !values['dry-run']) {
+    writeFileSync(remembered, [...new Set([...connected(), ...dirs])].map((dir) => `${dir}\r\n`).join(''));
+    console.log('\nDone. Restart ComfyUI; then "autocached.cmd status" shows what autocached does.');
+  }
+  return code;
+}
+
+async function undo() {
+  const dirs = positionals.length > 0 ? positionals.map((dir) => comfyuiIn(resolve(dir)) ?? resolve(dir)) : connected();
+  const steps = [
+    { says: 'stop autocached, and remove the scheduled task "autocached"', command: ['service', 'uninstall', '--yes'] },
+    ...dirs.map((dir) => ({
+      says: `disconnect ComfyUI: remove our files from ${join(dir, 'custom_nodes', 'autocached')}`,
+      command: ['comfyui', 'uninstall', dir],
+    })),
+  ];
+  const kept =
+    'Your models and your settings stay as they are, and so do the copies: before this, "autocached.cmd purge --all" deletes them.';
+  const code = await carryOut('This will:', steps, kept);
+  if (code === 0 && !values['dry-run']) {
+    rmSync(remembered, { force: true });
+    console.log(`\nDone. Restart ComfyUI, and delete ${home}.`);
+  }
+  return code;
+}
+
+/** Shows the steps, asks, and takes them one by one; a failed step does not keep the others from being tried. */
+async function carryOut(title, steps, note) {
+  console.log([title, ...steps.map(({ says }, index) => `  ${index + 1}. ${says}`), note, ''].join('\n'));
+  if (values['dry-run']) return 0;
+  if (!values.yes && !(await agreed())) {
+    console.log('Nothing was changed.');
+    return 1;
+  }
+  const failed = steps.filter(
+    ({ command }) => spawnSync(process.execPath, [program, ...command], { stdio: 'inherit' }).status !== 0,
+  );
+  for (const { says } of failed) console.error(`FAILED: ${says}`);
+  return failed.length === 0 ? 0 : 1;
+}
+
+async function agreed() {
+  const lines = createInterface({ input: process.stdin, output: process.stdout });
+  const answer = await lines.question('Go on? [y/N] ');
+  lines.close();
+  return /^y(es)?$/i.test(answer.trim());
+}
+
+/** The directory with ComfyUI's program: this one, or the one inside a portable ComfyUI. */
+function comfyuiIn(dir) {
+  const isProgram = (path) => existsSync(join(path, 'main.py')) && existsSync(join(path, 'folder_paths.py'));
+  return [dir, join(dir, 'ComfyUI')].find(isProgram) ?? null;
+}
+
+/** Where people unpack it: beside this, at the top of this drive and of drive C, on the desktop and among downloads. No share is touched. */
+function found() {
+  const { root } = parse(home);
+  const own = ['Desktop', 'Downloads', 'Documents', '.'].map((name) => join(homedir(), name));
+  const places = [...new Set([dirname(home), root, 'C:\\', ...own])];
+  const dirs = places.flatMap((place) => [place, ...directoriesIn(place)]).map(comfyuiIn);
+  return [...new Set(dirs.filter((dir) => dir !== null))];
+}
+
+function directoriesIn(dir) {
+  try {
+    return readdirSync(dir)
+      .map((name) => join(dir, name))
+      .filter((path) => statSync(path, { throwIfNoEntry: false })?.isDirectory());
+  } catch {
+    return [];
+  }
+}
+
+/** The directories that earlier set-ups have connected. */
+function connected() {
+  return existsSync(remembered) ? readFileSync(remembered, 'utf8').split(/\r?\n/).filter(Boolean) : [];
+}

@@ -1,0 +1,54 @@
+import { randomBytes } from 'node:crypto';
+import { expect, vi } from 'vitest';
+import { WindowsDaemon, windowsTest, writeModel } from './daemon.ts';
+
+windowsTest('a model is one entry with one copy under every spelling of its path', async () => {
+  const daemon = new WindowsDaemon();
+  const model = `${daemon.models}\\checkpoints\\Some Model.ckpt`;
+  writeModel(model, randomBytes(100_000));
+  await daemon.start();
+  // The first question is in letters that are not those on the disk.
+  const upper = model.toUpperCase();
+  const { answer } = await daemon.hit(upper);
+  for (const spelling of [
+    model,
+    upper,
+    model.toLowerCase(),
+    model.replaceAll('\\', '/'),
+    `\\\\?\\${model}`,
+    model.replace('checkpoints', 'CHECKPOINTS\\..\\Checkpoints'),
+  ]) {
+    expect(await daemon.lookup(spelling)).toMatchObject({ reason: 'HIT', entry: answer.entry });
+  }
+  // The spelling on the disk counts once a walk has found it.
+  const entries = await vi.waitUntil(
+    async () => {
+      const answered = await daemon.client.entries({});
+      return answered.entries[0]?.path === model ? answered.entries : null;
+    },
+    { timeout: 10 * 60_000, interval: 200 },
+  );
+  expect(entries).toMatchObject([{ path: model, category: 'checkpoints', copies: [{ state: 'ready' }] }]);
+});
+
+windowsTest('a path longer than 260 letters is copied and found', async () => {
+  const daemon = new WindowsDaemon();
+  const model = `${daemon.models}\\loras\\${'a folder with a long name\\'.repeat(9)}${'b'.repeat(60)}.safetensors`;
+  expect(model.length).toBeGreaterThan(260);
+  writeModel(model, randomBytes(100_000));
+  await daemon.start();
+  const { answer } = await daemon.hit(model);
+  expect(answer.path).toMatch(/b{20,}.*\.safetensors$/);
+});
+
+windowsTest('a share that does not answer is away, never missing, and one folder under every spelling', async () => {
+  const daemon = new WindowsDaemon({ settings: { AUTOCACHE_ROOTS: '\\\\nas.invalid\\models' } });
+  await daemon.start();
+  const spellings = ['\\\\nas.invalid\\models', '//NAS.invalid/Models', '\\\\?\\UNC\\nas.invalid\\models'];
+  for (const spelling of spellings) {
+    const { reason } = await daemon.lookup(`${spelling}\\loras\\a.safetensors`);
+    expect(['SOURCE_AWAY', 'WAIT_TIMEOUT']).toContain(reason);
+  }
+  const { roots } = await daemon.client.stats();
+  expect(roots).toMatchObject([{ kind: 'nas', path: expect.stringMatching(/^\\\\nas\.invalid\\models\\?$/) }]);
+});
