@@ -5,7 +5,7 @@ import { CacheError } from '../core/errors.ts';
 import { tierTraits } from '../core/tier-traits.ts';
 import type { TierName } from '../core/types.ts';
 import { mountPointOf } from '../media/medium.ts';
-import { claim, isClaimed } from '../tiers/marker.ts';
+import { cacheAround, claim, isClaimed } from '../tiers/marker.ts';
 import { posixTier } from '../tiers/posix-tier.ts';
 import type { PosixTier } from '../tiers/tier.ts';
 
@@ -28,7 +28,7 @@ interface KnownDir {
  */
 export async function openCacheDir(name: TierName, dir: string, catalog: Catalog): Promise<PosixTier> {
   const given = resolve(dir);
-  if (name === 'ssd') assertInNoOther(given);
+  if (name === 'ssd') assertInNoOther(given, 'AUTOCACHE_DIR');
   const known = savedDir(catalog, name);
   if (known?.given === given && !isClaimed(given) && (await mountPointOf(given)) !== known.mountPoint)
     return posixTier(name, known);
@@ -40,13 +40,12 @@ export async function openCacheDir(name: TierName, dir: string, catalog: Catalog
 }
 
 /** The folders of a cache directory bear markers of their own, or none, and belong to its daemon. @throws CacheError BAD_CONFIG */
-function assertInNoOther(dir: string): void {
-  for (let above = dirname(dir); above !== dirname(above); above = dirname(above)) {
-    if (!isClaimed(above)) continue;
-    throw new CacheError('BAD_CONFIG', `AUTOCACHE_DIR: ${dir} lies inside the cache directory ${above}`, {
-      hint: 'Name a directory of its own in AUTOCACHE_DIR.',
-    });
-  }
+export function assertInNoOther(dir: string, key: string): void {
+  const above = cacheAround(dirname(dir));
+  if (above === null) return;
+  throw new CacheError('BAD_CONFIG', `${key}: ${dir} lies inside the cache directory ${above}`, {
+    hint: `Name a directory of its own in ${key}.`,
+  });
 }
 
 /** The compressed copies in the cache directory: opened when they are wanted, or there are some of before. */

@@ -119,7 +119,8 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
     options,
   });
   const upkeep = openUpkeep({ ...shared, ...copying, ...answering, speeds, scrubMs: () => settings.current.scrubMs });
-  const memo = openMemo({ ...shared, bound: () => rules.bound(tier), tier, settings, speeds });
+  const { graceMs } = overrides;
+  const { memo, memoBounds } = openMemo({ ...shared, bound: () => rules.bound(tier), tier, settings, speeds, graceMs });
   const llm = openLlm({ ...context, config, memo });
   const prompts = openPrompts({ ...shared, config, settings, workflows: answering.workflows, memo });
   const presets = openPresets({ ...shared, ...answering, stateDir: config.stateDir, settings, memo });
@@ -141,6 +142,7 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
       ...upkeep,
       filters: options.filters,
       memo,
+      memoBounds,
       llm,
       prompts,
       presets,
@@ -169,6 +171,7 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
   void accounts.ready.then(() => {
     startCopying(copying);
     memo.manage.begin();
+    memoBounds.begin();
     void presets.warmUp();
     upkeep.scrub.start();
   });

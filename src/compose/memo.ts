@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import type { MemoMode } from '../api/memo.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import { memoLimitOf } from '../config/bound.ts';
+import { MemoBounds } from '../config/memo-bounds.ts';
 import type { ServedSettings } from '../config/served-settings.ts';
+import type { Config } from '../config/types.ts';
 import type { Fingerprint, Mode } from '../core/types.ts';
 import { liesOnNetwork } from '../media/medium.ts';
 import { Memo } from '../memo/memo.ts';
@@ -16,27 +18,37 @@ import type { Context } from './context.ts';
 
 export interface MemoParts extends Context {
   catalog: Catalog;
-  settings: Pick<ServedSettings, 'current' | 'mode' | 'onChange' | 'guardResults'>;
+  settings: Pick<ServedSettings, 'current' | 'mode' | 'describe' | 'onChange' | 'guardResults'>;
   /** That of the cache directory. */
   tier: Pick<PosixTier, 'name' | 'dir' | 'state' | 'capacity'>;
   bound(): { floor: number };
   sources: Pick<SourceRoots, 'locate' | 'stat'>;
   speeds: Speeds;
+  /** How long limits that were lowered between two runs wait, ms. */
+  graceMs?: number | undefined;
 }
 
 /** The plane of results, in a folder of the cache directory with a marker and a limit of its own. */
-export function openMemo(parts: MemoParts): Memo {
+export function openMemo(parts: MemoParts): { memo: Memo; memoBounds: MemoBounds } {
   const { catalog, settings, tier, bound, sources, speeds, opened } = parts;
-  const memo = new Memo({
+  const boundOf = ({ memoItems, memoLimit }: Pick<Config, 'memoItems' | 'memoLimit'>) => ({
+    items: memoItems,
+    limit: memoLimitOf(memoLimit, tier.capacity().size),
+  });
+  const memoBounds: MemoBounds = new MemoBounds({
+    ...parts,
+    saved: catalog.settings,
+    asked: () => boundOf(settings.current),
+    held: () => memo.manage.held(),
+    leavingUnder: (limits) => memo.manage.leavingUnder(limits),
+    trim: () => void memo.manage.trim(),
+  });
+  const memo: Memo = new Memo({
     ...parts,
     dir: join(tier.dir, 'memo'),
     state: () => tier.state(),
     mode: () => stricter(settings.mode(), settings.current.memo),
-    bound: () => ({
-      items: settings.current.memoItems,
-      limit: memoLimitOf(settings.current.memoLimit, tier.capacity().size),
-      floor: bound().floor,
-    }),
+    bound: () => ({ ...memoBounds.inForce, floor: bound().floor }),
     // What copies have reserved and not written yet is not free.
     free: () => tier.capacity().free - catalog.placements.totals(tier.name).reserved,
     ramBytes: settings.current.memoRam,
@@ -48,13 +60,9 @@ export function openMemo(parts: MemoParts): Memo {
     fingerprintOf: (path) => fingerprintOf(sources, path),
   });
   opened.defer(() => memo[Symbol.asyncDispose]());
-  settings.guardResults(({ memoItems, memoLimit }) =>
-    memo.manage.leavingUnder({ items: memoItems, limit: memoLimitOf(memoLimit, tier.capacity().size) }),
-  );
-  settings.onChange((changed) => {
-    if (changed.has('memoLimit') || changed.has('memoItems')) void memo.manage.trim();
-  });
-  return memo;
+  opened.defer(() => memoBounds[Symbol.dispose]());
+  settings.guardResults((limits) => memo.manage.leavingUnder(boundOf(limits)));
+  return { memo, memoBounds };
 }
 
 function embedderOf({ settings, clock, log }: MemoParts): Embedder | null {

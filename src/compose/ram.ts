@@ -10,6 +10,7 @@ import { readMemory } from '../tiers/memory.ts';
 import { openPosixTier } from '../tiers/posix-tier.ts';
 import { emptyRam, forgetRam, leaveFormerRam } from '../upkeep/empty-ram.ts';
 import type { HandedOut } from '../usage/handed-out.ts';
+import { assertInNoOther } from './cache-dir.ts';
 import type { Context } from './context.ts';
 
 export interface RamTier {
@@ -37,6 +38,7 @@ export async function openRam(
   assertInMemory(dir);
   assertApart(['the directory of the RAM tier', dir], ['the cache directory', await realPathOf(config.dir)]);
   assertApart(['the directory of the RAM tier', dir], ['the state directory', await realPathOf(config.stateDir)]);
+  assertInNoOther(dir, 'AUTOCACHE_RAM_DIR');
   const tier = open(dir);
   if (!tier.leavesLinks()) {
     log.warn({ dir }, 'there is no RAM tier: its volume has no symbolic links, and paths in it could not be kept openable');

@@ -3,6 +3,7 @@ import type { LoadedConfig } from '../config/config.ts';
 import type { ServedSettings } from '../config/served-settings.ts';
 import type { Config } from '../config/types.ts';
 import { SourceRoots } from '../roots/source-roots.ts';
+import { cacheAround } from '../tiers/marker.ts';
 import { SourceSpeeds } from '../usage/source-speeds.ts';
 import { Speeds } from '../usage/speeds.ts';
 import type { Context } from './context.ts';
@@ -23,7 +24,7 @@ export async function openSources(
   context: Context & { ignoresCase?: boolean | undefined },
 ): Promise<Sources> {
   const cacheDirs = [config.dir, config.stateDir, ...(ram ? [ram.tier.dir] : [])];
-  const roots = new SourceRoots({ ...context, catalog, cacheDirs, environment });
+  const roots = new SourceRoots({ ...context, catalog, cacheDirs, cacheAround, environment });
   context.opened.defer(() => roots[Symbol.asyncDispose]());
   const names = (from: Config) => ({ roots: from.roots, comfyui: from.comfyui });
   // A faulty file stops the start, as its author is there to correct it; a change at runtime does not.

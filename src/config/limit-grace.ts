@@ -92,7 +92,8 @@ export function warningOf(settings: readonly Named[], leaving: Leaving, graceMs:
 
 type Named = Pick<Setting, 'key' | 'value' | 'from'>;
 
-function warningText(settings: readonly Named[], cost: string, graceMs: number): string {
+/** The same, to whatever `cost` says. */
+export function warningText(settings: readonly Named[], cost: string, graceMs: number): string {
   const named = settings.map(({ key, value, from }) => `${key}=${value} (${from})`).join(' and ');
   return `${named} ${cost} after ${Math.round(graceMs / 1000)} s; set it back to keep them`;
 }

@@ -1,14 +1,13 @@
-import { isDeepStrictEqual } from 'node:util';
 import type { Leaving } from '../api/api.ts';
 import { tierTraits } from '../core/tier-traits.ts';
 import type { TierName } from '../core/types.ts';
 import type { Log } from '../runtime/log.ts';
 import { boundOf } from './bound.ts';
-import { keys } from './keys.ts';
 import { warningOf } from './limit-grace.ts';
 import type { SavedSettings } from './live-settings.ts';
 import type { ServedSettings } from './served-settings.ts';
-import type { Amount, Config } from './types.ts';
+import { SinceLastRun } from './since-last-run.ts';
+import type { Amount } from './types.ts';
 
 export interface TierBoundsDeps {
   settings: Pick<ServedSettings, 'current' | 'describe' | 'onChange'>;
@@ -26,22 +25,16 @@ interface Bound {
   floor: number;
 }
 
-type Asked = Pick<Config, 'limit' | 'minFree'>;
-
-const savedKey = 'bounds';
-
 /** Limit and floor of each tier in force, in bytes. */
 export class TierBounds {
   readonly #deps: TierBoundsDeps;
   #onSsd: Bound;
-  /** The bounds of the last run, while the settings differ and `settle` was not called; null = the settings count. */
-  #before: Partial<Asked> | null;
+  readonly #lastRun: SinceLastRun<'limit' | 'minFree'>;
 
   constructor(deps: TierBoundsDeps) {
     this.#deps = deps;
     this.#onSsd = this.#read();
-    const before = JSON.parse(deps.saved.get(savedKey, '') ?? '{}') as Partial<Asked>;
-    this.#before = isDeepStrictEqual(before, this.#asked()) ? null : before;
+    this.#lastRun = new SinceLastRun({ ...deps, savedKey: 'bounds', fields: ['limit', 'minFree'] });
     deps.settings.onChange(() => this.renew());
   }
 
@@ -61,7 +54,7 @@ export class TierBounds {
 
   /** True when the settings have changed since the last run: until `settle`, all present copies may stay. */
   get isHeld(): boolean {
-    return this.#before !== null;
+    return this.#lastRun.differs;
   }
 
   /** The bounds of the settings, held or not. */
@@ -71,23 +64,12 @@ export class TierBounds {
 
   /** The cost of the settings changed since the last run. */
   warning(leaving: Leaving, graceMs: number): string {
-    const { settings } = this.#deps;
-    const before = this.#before ?? {};
-    const fields = (['limit', 'minFree'] as const).filter(
-      (field) => !isDeepStrictEqual(before[field], settings.current[field]),
-    );
-    const names: string[] = fields.map((field) => keys[field].name);
-    return warningOf(
-      settings.describe().filter(({ key }) => names.includes(key)),
-      leaving,
-      graceMs,
-    );
+    return warningOf(this.#lastRun.changed(), leaving, graceMs);
   }
 
   /** From now on the settings count. */
   settle(): void {
-    this.#before = null;
-    this.#deps.saved.set(savedKey, JSON.stringify(this.#asked()), '');
+    this.#lastRun.settle();
   }
 
   /** The bounds of the SSD tier under another limit. */
@@ -96,14 +78,9 @@ export class TierBounds {
     return boundOf({ limit, minFree: settings.current.minFree }, volume());
   }
 
-  #asked(): Asked {
-    const { limit, minFree } = this.#deps.settings.current;
-    return { limit, minFree };
-  }
-
   #read(): Bound {
-    const { log } = this.#deps;
-    const { limit } = this.#asked();
+    const { log, settings } = this.#deps;
+    const { limit } = settings.current;
     const bound = this.under(limit);
     if (limit.kind === 'bytes' && limit.bytes > bound.limit) {
       log.warn({ asked: limit.bytes, limit: bound.limit }, 'AUTOCACHE_LIMIT is more than the volume can hold; less is used');

@@ -116,6 +116,8 @@ export interface Services {
   evictor: Evictor;
   scrub: Scrub;
   memo: Memo;
+  /** The coming cost of limits of results; null = none. */
+  memoBounds: { readonly warning: string | null };
   /** Null when no language model's server is configured. */
   llm: Llm | null;
   prompts: Prompts;

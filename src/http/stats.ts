@@ -16,6 +16,7 @@ export type StatsServices = TierServices &
     | 'limitKeeper'
     | 'written'
     | 'memo'
+    | 'memoBounds'
     | 'presets'
   >;
 
@@ -58,7 +59,11 @@ export function statsOf(services: StatsServices): StatsAnswer {
       .map(({ path, bytes, isCopy }) => ({ path, bytes, purged: isCopy })),
     stuck: services.openSources.list(),
     written: writtenOf(services.written.list()),
-    warnings: [...settings.warnings, ...(limitKeeper.warning ? [limitKeeper.warning] : []), ...services.roots.warnings],
+    warnings: [
+      ...settings.warnings,
+      ...[limitKeeper, services.memoBounds].flatMap(({ warning }) => warning ?? []),
+      ...services.roots.warnings,
+    ],
     memo: services.memo.manage.stats(),
     daily: daily.slice(-30),
   };

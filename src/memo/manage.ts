@@ -158,6 +158,11 @@ export class Manage {
     await opened.existing?.room.trim().catch((error) => opened.trouble(error));
   }
 
+  /** What is stored. */
+  held(): { items: number; bytes: number } {
+    return this.#deps.opened.existing?.held() ?? { items: 0, bytes: 0 };
+  }
+
   /** The results that other limits would remove, about: those in use leave later, and one blob may be of many. */
   leavingUnder({ items, limit }: { items: number; limit: number }): LeavingResults {
     const { existing: store } = this.#deps.opened;

@@ -1,4 +1,5 @@
 import { folderCategory } from '../comfyui/categories.ts';
+import { CacheError } from '../core/errors.ts';
 import { isPseudoFileSystem } from '../media/file-systems.ts';
 import { detectMedium, isNetwork } from '../media/medium.ts';
 import { liesBelow } from '../media/paths.ts';
@@ -15,6 +16,8 @@ export interface RegisterOptions {
   host: SourceClient;
   /** The directories with copies, and the state directory: nothing in them is a source. */
   cacheDirs: readonly string[];
+  /** The directory with copies, of this daemon or another one, that a local path is or lies in; null = none. */
+  cacheAround?: ((path: string) => string | null) | undefined;
 }
 
 /**
@@ -25,7 +28,7 @@ export interface RegisterOptions {
  */
 export async function registerRoot(
   spec: RootSpec,
-  { roots, host, cacheDirs }: RegisterOptions,
+  { roots, host, cacheDirs, cacheAround }: RegisterOptions,
 ): Promise<{ root: Root; added: boolean }> {
   const medium = await detectMedium(spec.path);
   const caches = await Promise.all(cacheDirs.map(realPathOf));
@@ -41,7 +44,10 @@ export async function registerRoot(
   const undo = () => added && roots.remove(root);
   if (seen.state === 'ok') assertApart(caches, seen.facts.real, undo);
   if (seen.state === 'ok') roots.learnCase(root, seen.facts.ignoresCase);
-  if (!isNetwork(medium.kind)) assertApart(caches, medium.resolved, undo, assertApartOnDisk);
+  if (!isNetwork(medium.kind)) {
+    assertApart(caches, medium.resolved, undo, assertApartOnDisk);
+    assertNoCopies(cacheAround?.(medium.resolved) ?? null, spec.path, undo);
+  }
   return { root, added };
 }
 
@@ -73,6 +79,15 @@ function assertApart(
     undo();
     throw error;
   }
+}
+
+/** A copy is no source: another daemon removes it as it likes. */
+function assertNoCopies(cache: string | null, path: string, undo: () => unknown): void {
+  if (cache === null) return;
+  undo();
+  throw new CacheError('BAD_CONFIG', `the root ${path} lies in ${cache}, the cache directory of another autocached`, {
+    hint: 'name the folders that its copies come from',
+  });
 }
 
 /**

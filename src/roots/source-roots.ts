@@ -39,6 +39,8 @@ export interface SourceRootsOptions {
   clock: Clock;
   /** The directories with copies. */
   cacheDirs: readonly string[];
+  /** See `RegisterOptions`. */
+  cacheAround?: (path: string) => string | null;
   /** For variables in ComfyUI's yaml files. */
   environment: NodeJS.ProcessEnv;
   /** Whether the file systems of the roots ignore case; for tests. By default each is asked. */
@@ -262,8 +264,8 @@ export class SourceRoots implements AsyncDisposable {
   }
 
   async #add(spec: RootSpec): Promise<void> {
-    const { cacheDirs, log } = this.#options;
-    const { root, added } = await registerRoot(spec, { roots: this.#roots, host: this.#host, cacheDirs });
+    const { cacheDirs, cacheAround, log } = this.#options;
+    const { root, added } = await registerRoot(spec, { roots: this.#roots, host: this.#host, cacheDirs, cacheAround });
     if (added) log.info({ path: root.path, kind: root.kind, kindFrom: root.kindFrom }, 'root');
     this.#filled.tell(root, this.#host);
   }

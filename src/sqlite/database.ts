@@ -42,7 +42,8 @@ export class Database {
 
   /**
    * Opens `file`, creating or migrating it. `damaged` is the reason why an existing file was set aside, or null.
-   * @throws CacheError BAD_CONFIG when the file was written by a newer version or cannot be written, NO_SPACE when its disk is full.
+   * @throws CacheError BAD_CONFIG when the file was written by a newer version or cannot be written, NO_SPACE when its disk is full, BUSY
+   *   when another program holds it locked.
    */
   static open(file: string, schema: Schema): { database: Database; damaged: string | null } {
     const wrong = ['-wal', '-shm', ''].map((suffix) => setAsideUnless(file + suffix, 'file')).at(-1);
@@ -217,7 +218,11 @@ function openChecked(file: string, schema: Schema): Sqlite.Database {
     return db;
   } catch (error) {
     db.close();
-    throw error;
+    if (!isBusy(error)) throw error;
+    throw new CacheError('BUSY', `another program holds ${schema.name} locked: ${file}`, {
+      hint: 'close the program that has it open, such as a viewer of SQLite files or a backup, and start again',
+      cause: error,
+    });
   }
 }
 

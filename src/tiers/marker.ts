@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { accessSync, chmodSync, constants, readdirSync, renameSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { CacheError } from '../core/errors.ts';
 import type { TierState } from '../core/types.ts';
 import { meaningOf } from '../runtime/errnos.ts';
@@ -38,6 +38,13 @@ export function claim(dir: string, key: string): string | null {
 /** True when `dir` has the marker: files below it that the catalog owns may be deleted. */
 export function isClaimed(dir: string): boolean {
   return readMarker(dir) !== null;
+}
+
+/** The nearest directory with a marker that is `dir` or contains it; null = none. For local paths only. */
+export function cacheAround(dir: string): string | null {
+  if (isClaimed(dir)) return dir;
+  const above = dirname(dir);
+  return above === dir ? null : cacheAround(above);
 }
 
 /** The marker of `dir`, with its id or null; null without a marker. */

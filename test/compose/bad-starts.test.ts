@@ -63,6 +63,17 @@ describe('a second daemon does not come in', () => {
     }
   });
 
+  test.runIf(process.platform === 'linux')('by a folder of its directory in memory', async () => {
+    const [dir, ram] = [tempDir(), tempDir('/dev/shm')];
+    const settings = { AUTOCACHE_RAM_DIR: join(ram, 'first'), AUTOCACHE_RAM_LIMIT: '10MiB' };
+    await start(dir, settings);
+    const other = { AUTOCACHE_DIR: join(dir, 'other'), AUTOCACHE_STATE: join(dir, 'others') };
+    await expect(start(dir, { ...other, ...settings, AUTOCACHE_RAM_DIR: join(ram, 'first/second') })).rejects.toMatchObject({
+      code: 'BAD_CONFIG',
+      message: expect.stringContaining('lies inside'),
+    });
+  });
+
   test('when somebody has removed the lock as a leftover', async () => {
     const dir = tempDir();
     await start(dir);
@@ -91,6 +102,16 @@ describe('what is ours is no model folder', () => {
     mkdirSync(join(dir, 'state', 'models'), { recursive: true });
     for (const root of ['state', 'state/models'])
       await expect(start(dir, { AUTOCACHE_ROOTS: `${join(dir, root)}=hdd` })).rejects.toMatchObject({ code: 'BAD_CONFIG' });
+  });
+
+  test('the cache of another daemon, which removes its copies as it likes', async () => {
+    const [dir, other] = [tempDir(), tempDir()];
+    await start(other);
+    for (const root of ['ssd', 'ssd/files'])
+      await expect(start(dir, { AUTOCACHE_ROOTS: `${join(other, root)}=hdd` })).rejects.toMatchObject({
+        code: 'BAD_CONFIG',
+        message: expect.stringContaining('the cache directory of another autocached'),
+      });
   });
 
   test.runIf(isPosix && process.getuid?.() === 0)('the cache by another path: a bind mount', async ({ skip }) => {

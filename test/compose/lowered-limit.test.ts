@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { createMemo } from '../../src/index.ts';
 import { runCli } from '../cli/run-cli.ts';
 import { runDaemon } from '../helpers/daemon.ts';
+import { soon } from '../helpers/patience.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
 
 const files = { 'loras/a.safetensors': 600_000, 'loras/b.safetensors': 600_000 };
@@ -27,10 +28,12 @@ test.each([
   async (key, value, cost) => {
     const { daemon, held, warnings } = await withCopies(hour);
     await daemon.restart({ [key]: value });
-    await expect.poll(warnings).toEqual([`${key}=${value} (environment) ${cost} after 3600 s; set it back to keep them`]);
+    await expect
+      .poll(warnings, soon())
+      .toEqual([`${key}=${value} (environment) ${cost} after 3600 s; set it back to keep them`]);
     expect(await held()).toBe(2);
     await daemon.restart({ [key]: key === 'AUTOCACHE_LIMIT' ? 'auto' : '1' });
-    await expect.poll(warnings).toEqual([]);
+    await expect.poll(warnings, soon()).toEqual([]);
     expect(await held()).toBe(2);
   },
 );
@@ -38,14 +41,14 @@ test.each([
 test('a limit that was lowered before a restart counts when its time is over, and at once after the next restart', async () => {
   const { daemon, held, warnings } = await withCopies(50);
   await daemon.restart({ AUTOCACHE_LIMIT: '1MiB' });
-  await expect.poll(held).toBe(1);
+  await expect.poll(held, soon()).toBe(1);
   expect(await warnings()).toEqual([]);
 });
 
 test('a daemon that is started again with the same limit says nothing', async () => {
   const { daemon, held, warnings } = await withCopies(hour);
   await daemon.restart();
-  await expect.poll(async () => (await daemon.client.stats()).accounting).toBe(null);
+  await expect.poll(async () => (await daemon.client.stats()).accounting, soon()).toBe(null);
   expect(await warnings()).toEqual([]);
   expect(await held()).toBe(2);
 });
@@ -73,11 +76,9 @@ test('config says what a lower limit costs and asks; --yes does it, and no bar i
 
 test('config says how many results a lower limit of theirs removes, and asks', async () => {
   const daemon = await runDaemon(files);
-  const memo = createMemo({ namespace: 'n', stateDir: daemon.stateDir, timeoutMs: { connect: 10_000, answer: 10_000 } });
-  for (const key of [1, 2, 3]) await memo.getOrCompute(key, () => 'x'.repeat(1000));
-  await memo.close();
+  await keepResults(daemon.stateDir, [1, 2, 3]);
   const items = () => resultsOf(daemon.stateDir);
-  await expect.poll(items).toBe(3);
+  await expect.poll(items, soon()).toBe(3);
   const run = (...words: string[]) => runCli(['config', ...words], { stateDir: daemon.stateDir });
   const refused = await run('AUTOCACHE_MEMO_ITEMS=1');
   expect(refused).toMatchObject({ code: 2, out: '' });
@@ -88,8 +89,49 @@ test('config says how many results a lower limit of theirs removes, and asks', a
   expect((await run('AUTOCACHE_MEMO_ITEMS=3')).code).toBe(0);
   expect(await items()).toBe(3);
   expect((await run('AUTOCACHE_MEMO_ITEMS=1', '--yes')).code).toBe(0);
-  await expect.poll(items).toBe(1);
+  await expect.poll(items, soon()).toBe(1);
 });
+
+test.each([
+  ['AUTOCACHE_MEMO_ITEMS', '1', /removes 2 of 3 results/],
+  ['AUTOCACHE_MEMO_LIMIT', '1', /removes 3 of 3 results/],
+])(
+  '%s that was lowered before a restart says what it costs, and costs nothing when it is set back',
+  async (key, value, cost) => {
+    const daemon = await runDaemon(files, {}, tempDir(), { graceMs: hour });
+    await keepResults(daemon.stateDir, [1, 2, 3]);
+    const items = () => resultsOf(daemon.stateDir);
+    const warnings = async () => (await daemon.client.stats()).warnings;
+    await daemon.restart({ [key]: value });
+    await expect.poll(warnings, soon()).toEqual([expect.stringMatching(cost)]);
+    expect((await warnings())[0]).toMatch(
+      /^AUTOCACHE_MEMO_\w+=1 \(environment\) frees .* after 3600 s; set it back to keep them$/,
+    );
+    expect(await items()).toBe(3);
+    // What comes meanwhile takes the place of one, not of all.
+    await keepResults(daemon.stateDir, [4]);
+    expect(await items()).toBe(3);
+    await daemon.restart({ [key]: key === 'AUTOCACHE_MEMO_ITEMS' ? '10000' : 'auto' });
+    await expect.poll(async () => (await daemon.client.stats()).accounting, soon()).toBe(null);
+    expect(await warnings()).toEqual([]);
+    expect(await items()).toBe(3);
+  },
+);
+
+test('a limit of results that was lowered before a restart counts when its time is over', async () => {
+  const daemon = await runDaemon(files, {}, tempDir(), { graceMs: 50 });
+  await keepResults(daemon.stateDir, [1, 2, 3]);
+  await daemon.restart({ AUTOCACHE_MEMO_ITEMS: '1' });
+  await expect.poll(() => resultsOf(daemon.stateDir), soon()).toBe(1);
+  expect((await daemon.client.stats()).warnings).toEqual([]);
+});
+
+/** Stores a result for each of these keys. */
+async function keepResults(stateDir: string, keys: readonly number[]): Promise<void> {
+  const memo = createMemo({ namespace: 'n', stateDir, timeoutMs: { connect: 10_000, answer: 10_000 } });
+  for (const key of keys) await memo.getOrCompute(key, () => 'x'.repeat(1000));
+  await memo.close();
+}
 
 /** How many there are. */
 async function resultsOf(stateDir: string): Promise<number> {

@@ -45,7 +45,7 @@ export function createServices({ settings: keys, ...options }: ServicesOptions =
     files: null,
   };
   const stop = vi.fn();
-  const memo = openMemo({
+  const { memo, memoBounds } = openMemo({
     ...rig,
     settings,
     bound: () => rig.bound,
@@ -56,6 +56,7 @@ export function createServices({ settings: keys, ...options }: ServicesOptions =
     ...rig,
     ...openUpkeep({ ...rig, scrubMs: () => null }),
     memo,
+    memoBounds,
     llm: null,
     prompts: openPrompts({ ...rig, config: { comfyuiUrl: null }, settings, memo }),
     presets: openPresets({ ...rig, settings, memo, stateDir: tempDir() }),
