@@ -1,5 +1,6 @@
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, lstatSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { pathFiles } from '../comfyui/comfyui-paths.ts';
 import { CacheError } from '../core/errors.ts';
 import { readSmallFile } from '../runtime/small-file.ts';
 
@@ -35,9 +36,14 @@ function isCheckout(dir: string): boolean {
 }
 
 function isBaseDirectory(dir: string): boolean {
-  // Models may all lie elsewhere; ComfyUI makes the others at its first start.
-  const beside = ['models', 'user', 'input', 'output', 'temp'];
-  return isDirectory(join(dir, 'custom_nodes')) && beside.some((name) => isDirectory(join(dir, name)));
+  // Models may all lie elsewhere, also on a disk that is away; ComfyUI makes the other folders at its first start.
+  const beside = ['models', 'user', 'input', 'output', 'temp', ...pathFiles];
+  return isDirectory(join(dir, 'custom_nodes')) && beside.some((name) => isThere(join(dir, name)));
+}
+
+/** Also a link to something that is away. */
+function isThere(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }
 
 function isDirectory(path: string): boolean {

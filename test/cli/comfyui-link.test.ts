@@ -215,6 +215,14 @@ test('a base directory is one also when its models lie elsewhere', async () => {
     mkdirSync(join(dir, base, beside));
     expect(comfyuiDir(join(dir, base))).toBe(join(dir, base));
   }
+  for (const [base, put] of [
+    ['base-3', (at: string) => symlinkSync('/mnt/unmounted/models', join(at, 'models'), 'junction')],
+    ['base-4', (at: string) => writeFileSync(join(at, 'extra_model_paths.yaml'), '')],
+  ] as const) {
+    write(`${base}/custom_nodes/other/__init__.py`, 'theirs');
+    put(join(dir, base));
+    expect(comfyuiDir(join(dir, base))).toBe(join(dir, base));
+  }
   write('no-comfyui/custom_nodes/other/__init__.py', 'theirs');
   expect(() => comfyuiDir(join(dir, 'no-comfyui'))).toThrow('is not a ComfyUI directory');
 });
