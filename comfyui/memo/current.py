@@ -8,15 +8,15 @@ from .saved import SavedFiles
 
 
 def is_current(value, node: str, ancestry: Ancestry, files: Files, saved: SavedFiles) -> bool:
-    """False when a file that the node or an ancestor has chosen, or that the node has saved, is not as it was. `value` is its JSON."""
+    """
+    False when a file that the node or an ancestor has chosen, or that the node has saved, is not as it was. One that it has saved may be
+    gone, if it can be put back. `value` is its JSON.
+    """
     if not isinstance(value, dict) or not all(isinstance(value.get(name), list) for name in ("files", "unnamed", "saved")):
         return False
     if value["files"] != ancestry.files(node):
         return False
     try:
-        return all(files.state(category, name) == state for category, name, state in value["unnamed"]) and all(
-            saved.states({"filename": name, "subfolder": folder, "type": kind}) == [[kind, folder, name, size, mtime]]
-            for kind, folder, name, size, mtime in value["saved"]
-        )
+        return all(files.state(category, name) == state for category, name, state in value["unnamed"]) and saved.can_be_shown(value["saved"])
     except Exception:
         return False

@@ -42,10 +42,10 @@ class Memo:
 
     def __init__(self, daemon: Daemon, folder_paths, own):
         self.results = Results(daemon)
-        self.storing = Storing(self.results)
         self._new_files = lambda: Files(folder_paths, own)
         self.files = self._new_files()
         self.saved = SavedFiles(folder_paths)
+        self.storing = Storing(self.results, self.saved)
         self.opened = OpenedFiles()
         self.costs = Costs()
         self.identity = Identity(Code(folder_paths, time.time()))

@@ -225,6 +225,7 @@ class RunningPrompt:
         outputs, ui = restore(hit.value["value"], read)
         if type(outputs) is not list or not (ui is None or type(ui) is dict):
             raise Unstorable("no output of a node")
+        self._session.saved.put_back(hit.value["saved"], read)
         self._session.opened.restore(self._ancestry.signature(node), hit.value["files"], hit.value["unnamed"])
         meta = {"node_id": node, "display_node": node, "parent_node": None, "real_node_id": node}
         return self._session.value_class(outputs=outputs, ui=None if ui is None else {"meta": meta, "output": ui})

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from ..daemon import Trouble
 from ..worker import Worker
 from .results import Results
+from .saved import SavedFiles
 from .structure import Unstorable
 from .tensors import Snapshot
 
@@ -52,8 +53,9 @@ def hash_of(encoded) -> str:
 class Storing:
     """What is too much at once is not kept."""
 
-    def __init__(self, results: Results):
+    def __init__(self, results: Results, saved: SavedFiles):
         self._results = results
+        self._saved = saved
         self._lock = threading.Lock()
         self._work = Worker("autocached-storing", _MOST_WAITING, results.close)
         self._bytes = 0
@@ -94,8 +96,9 @@ class Storing:
             files = output.snapshot.files()
             encoded = output.snapshot.encoded
             if output.about is not None:
-                value = dict(output.about, value=encoded)
-                self._results.store(output.key, value, files, output.cost_ms, output.class_name, output.structure)
+                rows, contents = self._saved.with_contents(output.about["saved"])
+                value = dict(output.about, value=encoded, saved=rows)
+                self._results.store(output.key, value, files | contents, output.cost_ms, output.class_name, output.structure)
             # The files of an output node have other names each time.
             if output.is_compared and not (output.about or {}).get("saved"):
                 self._see(output, hash_of(encoded))

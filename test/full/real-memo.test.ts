@@ -89,13 +89,17 @@ describe.skipIf(!checkout)('a real ComfyUI with what it has computed before', ()
       if (isKept) await memo.kept(10);
     }
     {
-      // What was saved is gone: it is saved again, of what is kept.
+      // What was saved is gone: it is put back, as it was.
       const output = join(memo.base, 'output');
+      const saved = join(output, 'image_00001_.png');
+      const { mtimeMs } = statSync(saved);
       for (const file of readdirSync(output)) rmSync(join(output, file), { recursive: true });
       await using server = await memo.start();
       const before = await memo.loads();
       expect((await server.run(wholePrompt())).image).toEqual(same);
       expect((await memo.loads()) - before).toBe(isKept ? 0 : 4);
+      expect(readdirSync(output)).toEqual(['image_00001_.png']);
+      if (isKept) expect(statSync(saved).mtimeMs).toBe(mtimeMs);
     }
     {
       replaceEncoder(memo);
