@@ -42,6 +42,11 @@ class Files:
         found += ([EMBEDDINGS, name, self._embedding(name)] for name in sorted(named_embeddings({"inputs": inputs})))
         return found
 
+    def path(self, category: str, name: str) -> str | None:
+        """ComfyUI's path of a model; None for other files."""
+        is_model = category in self._folder_paths.folder_names_and_paths and category != EMBEDDINGS and name != ALL_NAMES
+        return self._own(category, name) if is_model else None
+
     def state(self, category: str, name: str) -> list | None:
         """What changes when a file is replaced or written to; None when there is none."""
         if name == ALL_NAMES:

@@ -10,7 +10,7 @@ from .ancestry import Ancestry
 from .classes import NodeClass
 from .code import Code
 from .environment import describe
-from .key import key_of
+from .key import KeyParts, key_of
 
 log = logging.getLogger("autocached")
 
@@ -32,13 +32,18 @@ class Identity:
 
     def key(self, ancestry: Ancestry, node: str, hash_of_comfyui: str, is_strict: bool) -> str | None:
         """None when the output must be neither looked up nor kept."""
+        parts = self.parts(ancestry, node, hash_of_comfyui, is_strict)
+        return parts and key_of(*parts)
+
+    def parts(self, ancestry: Ancestry, node: str, hash_of_comfyui: str, is_strict: bool) -> KeyParts | None:
+        """What the key is made of; as `key`."""
         environment = self._described()
         if environment is None or not ancestry.is_understood(node):
             return None
         code = [[pack, self._code.of(pack, is_strict)] for pack in (None, *ancestry.packs(node))]
         if any(one is None for _, one in code):
             return None
-        return key_of(hash_of_comfyui, ancestry.files(node), code, environment)
+        return KeyParts(hash_of_comfyui, ancestry.files(node), code, environment)
 
     def code_of(self, node_class: NodeClass, is_strict: bool) -> str:
         """The identity of the code that a class is in."""

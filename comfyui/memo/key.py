@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+from typing import NamedTuple
 
 # Another form of results is another number.
 _FORM = 1
+
+
+class KeyParts(NamedTuple):
+    hash_of_comfyui: str
+    files: list
+    code: list
+    environment: list
 
 
 def key_of(hash_of_comfyui: str, files: list, code: list, environment: list) -> str:

@@ -14,6 +14,7 @@ from ..sent_prompt import SentPrompt
 from .audit import Audit
 from .classes import ALL, OFF, kept_classes
 from .code import Code
+from .contents import Contents
 from .costs import Costs
 from .files import Files
 from .foresight import foresee
@@ -48,6 +49,7 @@ class Memo:
         self.storing = Storing(self.results, self.saved)
         self.opened = OpenedFiles()
         self.costs = Costs()
+        self.contents = Contents(daemon)
         self.identity = Identity(Code(folder_paths, time.time()))
         self.audit = Audit(lambda: self.results.audit, self._forget, MOST_PAIRS)
         self.value_class = None
@@ -148,7 +150,7 @@ class Memo:
         with self._lock:
             found = running_prompt(prompt_id)
             sent = next((one for one in self._expected if found is not None and _is(one, found)), None)
-            self._running = None
+            self._end()
             self._expected = [one for one in self._expected if one is not sent]
             if sent is not None and self.results.mode not in (None, OFF):
                 self._running = RunningPrompt(self, found, sent.prompt, sent.is_fresh, self.audit.given_of(found.id))
@@ -169,7 +171,7 @@ class Memo:
 
     def on_end(self, _prompt_id: str) -> None:
         with self._lock:
-            self._running = None
+            self._end()
             self._unregister_when_idle()
 
     def failed(self) -> None:
@@ -180,7 +182,13 @@ class Memo:
             if self._failures == _MOST_FAILURES:
                 log.warning("autocached: outputs of nodes are neither kept nor given until ComfyUI is started again: there were %d errors", self._failures)
                 self._unregister()
-                self._running = self._api = None
+                self._end()
+                self._api = None
+
+    def _end(self) -> None:
+        running, self._running = self._running, None
+        if running is not None:
+            running.end()
 
     def _begin(self) -> None:
         self.refresh()

@@ -15,7 +15,7 @@ from .classes import MODES, OFF
 log = logging.getLogger("autocached")
 
 NAMESPACE = "comfyui"
-# A prompt waits for the answer, once: a daemon that hangs is not asked again for a while.
+# A daemon that hangs is not asked again for a while.
 ANSWER_SECONDS = 1.0
 # Storing waits for a disk, in a thread.
 STORE_SECONDS = 30.0
@@ -24,17 +24,22 @@ _MOST_BYTES = 64 << 20
 
 
 class Found(NamedTuple):
-    """A result: its JSON, and the path and size of each of its files by SHA-256."""
+    """A result: its key, its JSON, and the path and size of each of its files by SHA-256."""
 
+    key: str
     value: object
     files: dict[str, tuple[str, int]]
 
 
 class Answer(NamedTuple):
-    """Results by key, and what is known of classes by (name, code): repeatable, unrepeatable or unknown."""
+    """
+    Results by key, what is known of classes by (name, code): repeatable, unrepeatable or unknown; and the other keys by which results are
+    found.
+    """
 
     found: dict[str, Found]
     known: dict[tuple, str]
+    others: set[str]
 
 
 REPEATABLE, UNREPEATABLE = "repeatable", "unrepeatable"
@@ -53,25 +58,32 @@ class Results:
         # Of so many outputs one is computed again; 0 = of none.
         self.audit = 0
 
-    def ask(self, keys: list[str], classes: list[tuple] = []) -> Answer:
-        """What the daemon has of these keys, and knows of these classes. Without keys it only tells the mode."""
-        answer = Answer({}, {})
+    def ask(self, keys: list[str], classes: list[tuple] = [], others: list[str | None] = []) -> Answer:
+        """
+        What the daemon has of these keys, and knows of these classes. `others` are keys by which the same results may be found, in the order
+        of `keys`. Without keys it only tells the mode.
+        """
+        answer = Answer({}, {}, set())
         if not self._breaker.allows():
             return answer
         try:
             for at in range(0, max(1, len(keys)), _MOST_KEYS):
                 asked = [{"name": name, "code": code} for name, code in classes[:_MOST_KEYS]] if at == 0 else []
                 body = {"keys": keys[at : at + _MOST_KEYS], "classes": asked}
+                asked_too = others[at : at + _MOST_KEYS]
+                if any(asked_too):
+                    body["others"] = asked_too
                 told = self._daemon.post("/api/memo/comfyui", body, ANSWER_SECONDS, _MOST_BYTES)
                 answer.found.update(self._understand(told))
+                answer.others.update(other for other, is_there in zip(asked_too, told.get("others", ())) if is_there)
                 answer.known.update(zip(classes, told.get("classes", ())) if at == 0 else ())
         except (Trouble, KeyError, TypeError, AttributeError) as why:
             # Daemons before this memo do not know the route.
             self.mode = OFF if isinstance(why, Refused) else self.mode
             self._breaker.failed(why)
-            return Answer({}, {})
+            return Answer({}, {}, set())
         self._breaker.worked()
-        return answer if self.mode != OFF else Answer({}, {})
+        return answer if self.mode != OFF else Answer({}, {}, set())
 
     def likely(self, structures: list[str]) -> dict[str, object]:
         """The JSON of the newest output with each structure that has one. Nothing is served, and no use is counted."""
@@ -142,7 +154,7 @@ class Results:
         audit = answer.get("audit")
         self.audit = audit if type(audit) is int else 0
         return {
-            one["key"]: Found(one["value"], {blob["sha256"]: (blob["path"], blob["size"]) for blob in one.get("blobs", ())})
+            one["key"]: Found(one["key"], one["value"], {blob["sha256"]: (blob["path"], blob["size"]) for blob in one.get("blobs", ())})
             for one in answer["results"]
             if one["state"] != "miss" and "value" in one
         }

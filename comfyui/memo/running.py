@@ -12,10 +12,13 @@ from ..host import QueuedPrompt, begun_prompts, show_given
 from .again import AGAIN, Given, can_run_again, changes_of, is_as_given
 from .ancestry import Ancestry
 from .classes import ALL, OFF, TEXT, NodeClass, is_fallible, kept_classes, may_be_kept
+from .contents import with_contents
 from .current import is_current
 from .foresight import structure_of
+from .key import KeyParts, key_of
 from .plan import plan
-from .results import REPEATABLE, UNREPEATABLE, Found
+from .question import Question
+from .results import REPEATABLE, UNREPEATABLE, Answer, Found
 from .storing import MOST_OUTPUT_BYTES, Output, hash_of
 from .structure import Unstorable
 from .tensors import restore
@@ -24,6 +27,8 @@ log = logging.getLogger("autocached")
 
 # An output that was made faster costs more to keep than to make again.
 _WORTH_MS = 6.0
+# A prompt begins no later for its question.
+WAIT_SECONDS = 0.05
 
 
 class Asked(NamedTuple):
@@ -48,13 +53,15 @@ class RunningPrompt:
         self._kept = kept_classes(session.results.mode)
         self._asked: dict[str, Asked] = {}
         self._keys: dict[str, str] = {}
+        self._parts: dict[str, KeyParts] = {}
+        # The keys of the same outputs by the contents of models, as far as these are known.
+        self._content_keys: dict[str, str] = {}
+        self._question = Question(lambda: session.results.ask([]), session.results.close)
         self._answers: dict[str, object] = {}
         self._began: dict[str, float] = {}
         self._batch: asyncio.Future | None = None
         self._learns = session.results.mode == ALL
         self._ancestry = Ancestry(prompt, session.files, session.opened, may_be_repeatable=self._learns)
-        # What is known of classes by (name, code).
-        self._known: dict[tuple, str] = {}
 
     async def lookup(self, context):
         """ComfyUI's value of a known output, or None. All first questions of a prompt come before ComfyUI goes on with any of them."""
@@ -70,6 +77,16 @@ class RunningPrompt:
             loop.call_soon(self._answer, self._batch)
         await self._batch
         return self._answers.get(node)
+
+    @property
+    def _known(self) -> dict[tuple, str]:
+        """What is known of classes by (name, code)."""
+        answer = self._question.answer
+        return {} if answer is None else answer.known
+
+    def end(self) -> None:
+        """The prompt has ended."""
+        self._question.drop()
 
     def given(self, prompt_id: str) -> set[str]:
         return set(self._answers) if prompt_id == self._prompt_id else set()
@@ -99,10 +116,10 @@ class RunningPrompt:
         except Unstorable as why:
             log.debug("autocached: an output of %s is not kept: %s", context.class_type, why)
             return
-        about = {"files": self._ancestry.files(node), "unnamed": unnamed, "saved": saved} if is_kept else None
+        about = {"files": self._ancestry.files(node), "unnamed": unnamed, "saved": saved, "cost": round(cost_ms)} if is_kept else None
         structure = structure_of(self._session.identity, self._ancestry, node, self._session.results.is_strict) if is_kept else None
         own = self._ancestry.class_of(node)
-        compared = {"after": self._ran_before(node), "is_compared": not own.is_paid}
+        compared = {"also": self._content_keys.get(node), "after": self._ran_before(node), "is_compared": not own.is_paid}
         self._session.storing.put(Output(key, structure, *self._learned(own), about, snapshot, cost_ms, **compared))
 
     def _compare(self, given: Given, value) -> None:
@@ -129,7 +146,7 @@ class RunningPrompt:
         node = next((one for one in drawn if can_run_again(self._ancestry, one, there)), None)
         if node is not None and self._again is None:
             value, learned = hits[node].value, self._learned(self._ancestry.class_of(node))
-            made = (self._ancestry.signature(node), self._keys[node], *learned, hash_of(value["value"]), value)
+            made = (self._ancestry.signature(node), hits[node].key, *learned, hash_of(value["value"]), value)
             self._session.audit.offer(Given(self._prompt, node, *made, changes_of(self._prompt, node), begun_prompts()))
 
     def _answer(self, batch: asyncio.Future) -> None:
@@ -148,7 +165,7 @@ class RunningPrompt:
 
     def _found(self) -> dict[str, object]:
         found = self._ask(list(self._keys)) if self._keys else {}
-        hits = {node: found[key] for node, key in self._keys.items() if key in found and self._is_kept(node)}
+        hits = {node: found[key] for node in self._keys for key in self._both_keys(node) if key in found and self._is_kept(node)}
         hits = {node: hit for node, hit in hits.items() if self._is_of_now(node, hit)}
         local = self._local()
         answers: dict[str, object] = {}
@@ -158,6 +175,7 @@ class RunningPrompt:
             unread = next((node for node in sorted(given) if node not in answers), None)
             if unread is None:
                 answers = {node: answers[node] for node in given}
+                self._find_also_by_content({node: hits[node] for node in answers})
                 self._draw(answers, hits, local)
                 return answers
             try:
@@ -167,18 +185,40 @@ class RunningPrompt:
                 del hits[unread]
 
     def _ask(self, nodes: list[str]) -> dict[str, Found]:
-        classes = {self._learned(one) for node in self._keys for one in self._involved(node)}
-        answer = self._session.results.ask([self._keys[node] for node in nodes], sorted(classes))
-        self._known = answer.known
-        return answer.found
+        classes = sorted({self._learned(one) for node in self._keys for one in self._involved(node)})
+        files = {repr(file): file for parts in self._parts.values() for file in parts.files}
+
+        def work() -> Answer:
+            hashes = self._session.contents.of(list(files.values()), self._session.files)
+            named = {node: with_contents(parts.files, hashes) for node, parts in self._parts.items()}
+            self._content_keys = {node: key_of(*self._parts[node]._replace(files=by)) for node, by in named.items() if by is not None}
+            return self._session.results.ask([self._keys[node] for node in nodes], classes, [self._content_keys.get(node) for node in nodes])
+
+        if self._question.ask(work, WAIT_SECONDS):
+            return {} if self._question.answer is None else self._question.answer.found
+        log.info("autocached: the daemon has not said within %d ms which outputs it has; the nodes of this prompt run", WAIT_SECONDS * 1000)
+        return {}
+
+    def _both_keys(self, node: str) -> list[str]:
+        """The key by which it is stored is the last one."""
+        by_content = self._content_keys.get(node)
+        return [self._keys[node]] if by_content is None else [by_content, self._keys[node]]
+
+    def _find_also_by_content(self, given: dict[str, Found]) -> None:
+        """The contents of models may have become known since an output was stored."""
+        answer = self._question.answer
+        for node, hit in given.items():
+            key = self._content_keys.get(node)
+            if key is not None and answer is not None and key not in answer.others:
+                self._session.storing.find_also_by(key, hit.value, hit.value.get("cost") or 0, self._asked[node].class_name)
 
     def _find_keys(self) -> None:
         for node, asked in self._asked.items():
             found = self._ancestry.class_of(node) if node in self._prompt else None
             if may_be_kept(found, self._session.results.mode):
-                key = self._session.identity.key(self._ancestry, node, asked.hash, self._session.results.is_strict)
-                if key:
-                    self._keys[node] = key
+                parts = self._session.identity.parts(self._ancestry, node, asked.hash, self._session.results.is_strict)
+                if parts:
+                    self._parts[node], self._keys[node] = parts, key_of(*parts)
 
     def _is_listed(self, node_class: NodeClass) -> bool:
         """True for classes whose outputs are kept from the start."""
@@ -210,7 +250,8 @@ class RunningPrompt:
         return comparable - self._asked.keys()
 
     def _is_of_now(self, node: str, hit: Found) -> bool:
-        return is_current(hit.value, node, self._ancestry, self._session.files, self._session.saved)
+        by_content = hit.key == self._content_keys.get(node)
+        return is_current(hit.value, node, self._ancestry, self._session.files, self._session.saved, by_content)
 
     def _value(self, node: str, hit: Found):
         left = [2 * MOST_OUTPUT_BYTES]
@@ -226,7 +267,7 @@ class RunningPrompt:
         if type(outputs) is not list or not (ui is None or type(ui) is dict):
             raise Unstorable("no output of a node")
         self._session.saved.put_back(hit.value["saved"], read)
-        self._session.opened.restore(self._ancestry.signature(node), hit.value["files"], hit.value["unnamed"])
+        self._session.opened.restore(self._ancestry.signature(node), self._ancestry.files(node), hit.value["unnamed"])
         meta = {"node_id": node, "display_node": node, "parent_node": None, "real_node_id": node}
         return self._session.value_class(outputs=outputs, ui=None if ui is None else {"meta": meta, "output": ui})
 

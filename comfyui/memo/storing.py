@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import logging
@@ -28,9 +29,9 @@ _MOST_WAITING = 1000
 class Output(NamedTuple):
     """
     What is to be stored, or only compared when there is no `about`: JSON that belongs to the snapshot's value. `structure` finds it before
-    ComfyUI's hash is known. `code` is the code that the class is in. It is compared with an earlier run, or with the output whose hash is
-    `given`; `after` are the classes with their code that ran before it: where one of them gives something else, so does this one. With
-    `is_compared` false another output is no surprise.
+    ComfyUI's hash is known, `also` is another key of it. `code` is the code that the class is in. It is compared with an earlier run, or with
+    the output whose hash is `given`; `after` are the classes with their code that ran before it: where one of them gives something else, so
+    does this one. With `is_compared` false another output is no surprise.
     """
 
     key: str
@@ -40,6 +41,7 @@ class Output(NamedTuple):
     about: dict | None
     snapshot: Snapshot
     cost_ms: float
+    also: str | None = None
     given: str | None = None
     after: frozenset = frozenset()
     is_compared: bool = True
@@ -91,6 +93,17 @@ class Storing:
             self.skipped += 1
             self._release(output.snapshot.bytes)
 
+    def find_also_by(self, key: str, value, cost_ms: float, class_name: str) -> None:
+        """Has a stored result found by another key, too. `value` is its JSON."""
+        with contextlib.suppress(queue.Full):
+            self._work.put(self._attempt, self._results.store, key, value, {}, cost_ms, class_name, None)
+
+    def _attempt(self, work, *args) -> None:
+        try:
+            work(*args)
+        except Exception:
+            log.debug("autocached: a result is not found by another key", exc_info=True)
+
     def _store(self, output: Output) -> None:
         try:
             files = output.snapshot.files()
@@ -98,7 +111,10 @@ class Storing:
             if output.about is not None:
                 rows, contents = self._saved.with_contents(output.about["saved"])
                 value = dict(output.about, value=encoded, saved=rows)
-                self._results.store(output.key, value, files | contents, output.cost_ms, output.class_name, output.structure)
+                about = (output.cost_ms, output.class_name, output.structure)
+                self._results.store(output.key, value, files | contents, *about)
+                if output.also is not None:
+                    self._results.store(output.also, value, {}, *about)
             # The files of an output node have other names each time.
             if output.is_compared and not (output.about or {}).get("saved"):
                 self._see(output, hash_of(encoded))

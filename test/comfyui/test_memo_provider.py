@@ -4,6 +4,7 @@ import asyncio
 import importlib
 import json
 import sys
+import threading
 import time
 import types
 import unittest
@@ -30,6 +31,9 @@ class MemoDaemon(FakeDaemon):
         self.known = {}
         self.seen = []
         self.verdicts = {}
+        # The SHA-256 of models by their paths, and the files that it was asked of.
+        self.contents = {}
+        self.contents_asked = []
         # One in so many outputs is to be computed again.
         self.audit = 0
 
@@ -37,8 +41,14 @@ class MemoDaemon(FakeDaemon):
         if handler.path == "/api/memo/comfyui":
             self.questions.append(body["keys"])
             known = [self.known.get(one["name"], "unknown") for one in body["classes"]]
-            found = [{"key": key, "state": "hit", "value": self.results[key]} if key in self.results else {"key": key, "state": "miss"} for key in body["keys"]]
-            return send(handler, 200, {"mode": self.mode, "code": "strict", "audit": self.audit, "classes": known, "results": found if self.mode != "off" else []})
+            others = dict(zip(body["keys"], body.get("others", ())))
+            keys = [key if key in self.results or others.get(key) not in self.results else others[key] for key in body["keys"]]
+            found = [{"key": key, "state": "hit", "value": self.results[key]} if key in self.results else {"key": key, "state": "miss"} for key in keys]
+            there = {"others": [key in self.results for key in others.values()]} if others else {}
+            return send(handler, 200, {**there, "mode": self.mode, "code": "strict", "audit": self.audit, "classes": known, "results": found if self.mode != "off" else []})
+        if handler.path == "/api/memo/comfyui/contents":
+            self.contents_asked.append(body["files"])
+            return send(handler, 200, {"sha256": [self.contents.get(one["path"]) for one in body["files"]]})
         if handler.path == "/api/memo/comfyui/seen":
             self.seen.append(body)
             return send(handler, 200, {"known": self.verdicts.get(body["class"], "unknown")})
@@ -102,6 +112,8 @@ class ProviderCase(ComfyTest):
         nodes.NODE_CLASS_MAPPINGS.update({"Loader": Loader, "CLIPTextEncode": Node, "Show": Node, "Other": Node})
         self.start_shim()
         importlib.import_module("autocached_comfyui.memo.results").ANSWER_SECONDS = 60.0
+        importlib.import_module("autocached_comfyui.memo.contents").ANSWER_SECONDS = 60.0
+        importlib.import_module("autocached_comfyui.memo.running").WAIT_SECONDS = 60.0
         identity = sys.modules["autocached_comfyui.memo.identity"]
         identity.describe = lambda: ["a machine"]
         self.memo = sys.modules["autocached_comfyui.hook"]._prefetch._memo
@@ -206,6 +218,73 @@ class Provider(ProviderCase):
         self.run_prompt(PROMPT)
         self.restart()
         self.assertEqual(self.run_prompt(PROMPT | {"one": text("load", "a horse")}), ["load", "one", "out"])
+
+    def test_a_model_that_was_written_anew_with_the_same_bytes_is_the_same(self):
+        path = self.make_file("models", "checkpoints", "a.safetensors")
+        self.daemon.contents = {path: "a" * 64}
+        self.run_prompt(PROMPT)
+        self.assertEqual(len(self.daemon.puts), 4)
+        time.sleep(0.02)
+        self.make_file("models", "checkpoints", "a.safetensors")
+        self.restart()
+        self.assertEqual(self.run_prompt(PROMPT), ["out"])
+        # What is made of it next is kept.
+        self.daemon.puts.clear()
+        self.run_prompt(PROMPT | {"one": text("load", "a horse")})
+        self.assertEqual(len(self.daemon.puts), 2)
+        self.daemon.contents = {path: "b" * 64}
+        self.make_file("models", "checkpoints", "a.safetensors", content=b"weights of another")
+        self.restart()
+        self.assertEqual(self.run_prompt(PROMPT), ["load", "one", "two", "out"])
+
+    def test_a_model_whose_content_becomes_known_later_is_found_by_it(self):
+        path = self.make_file("models", "checkpoints", "a.safetensors")
+        self.run_prompt(PROMPT)
+        self.assertEqual(len(self.daemon.puts), 2)
+        self.daemon.contents = {path: "a" * 64}
+        self.restart()
+        self.assertEqual(self.run_prompt(PROMPT), ["out"])
+        self.assertEqual(len(self.daemon.puts), 4)
+        self.restart()
+        self.assertEqual(self.run_prompt(PROMPT), ["out"])
+        self.assertEqual(len(self.daemon.puts), 4)
+        time.sleep(0.02)
+        self.make_file("models", "checkpoints", "a.safetensors")
+        self.restart()
+        self.assertEqual(self.run_prompt(PROMPT), ["out"])
+
+    def test_the_content_of_a_model_is_asked_for_once(self):
+        path = self.make_file("models", "checkpoints", "a.safetensors")
+        self.daemon.contents = {path: "a" * 64}
+        for words in ("a", "b", "c"):
+            self.run_prompt(PROMPT | {"one": text("load", words)})
+        state = self.memo.files.state("checkpoints", "a.safetensors")
+        [[asked]] = self.daemon.contents_asked
+        self.assertEqual(asked, {"path": path, "size": state[0], "mtimeNs": state[1], "ctimeNs": state[2]})
+
+    def test_a_prompt_does_not_wait_for_a_daemon_that_hangs_and_runs_as_without_it(self):
+        self.run_prompt(PROMPT)
+        self.restart()
+        answer, heard = self.daemon.answer, threading.Event()
+        self.addCleanup(heard.set)
+
+        def hang(handler, body):
+            if handler.path == "/api/memo/comfyui" and body["keys"]:
+                heard.wait()
+            return answer(handler, body)
+
+        self.daemon.answer = hang
+        sys.modules["autocached_comfyui.memo.running"].WAIT_SECONDS = 0.05
+        self.submit(PROMPT)
+        with self.one_log_line("INFO") as logs:
+            # It ends, although the daemon has not answered.
+            self.assertEqual(self.run_next(), ["load", "one", "two", "out"])
+        self.assertIn("has not said within 50 ms", logs.output[0])
+        heard.set()
+        self.finish("autocached-question")
+        self.daemon.answer = answer
+        self.restart()
+        self.assertEqual(self.run_prompt(PROMPT), ["out"])
 
     def test_the_output_of_another_model_is_not_given(self):
         self.run_prompt(PROMPT)

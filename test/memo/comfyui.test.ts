@@ -1,8 +1,10 @@
+import { createHash } from 'node:crypto';
+import { statSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import type { MemoStats } from '../../src/api/memo.ts';
 import { createClient } from '../helpers/services.ts';
 
-const [first = '', second = ''] = ['a', 'b'].map((letter) => letter.repeat(64));
+const [first = '', second = '', third = ''] = ['a', 'b', 'c'].map((letter) => letter.repeat(64));
 
 describe('POST /api/memo/comfyui', () => {
   test('one question has the mode and what is known of each key, in their order', async () => {
@@ -98,6 +100,35 @@ describe('POST /api/memo/comfyui', () => {
     expect((await post('/api/memo/comfyui', {})).body).toMatchObject({ audit: 200 });
     await post('/api/cache/config', { memo_audit: '0' });
     expect((await post('/api/memo/comfyui', {})).body).toMatchObject({ audit: 0 });
+  });
+
+  test('what is not found by a key is looked for by another one, and counts once', async () => {
+    const { post, get } = createClient();
+    await post('/api/memo/put', { ns: 'comfyui', key: second, value: 2 });
+    const ask = async (keys: string[], others: (string | null)[]) =>
+      (await post('/api/memo/comfyui', { keys, others })).body as { others: boolean[]; results: object[] };
+    expect(await ask([first], [second])).toMatchObject({ others: [true], results: [{ key: second, value: 2 }] });
+    await post('/api/memo/put', { ns: 'comfyui', key: first, value: 1 });
+    expect(await ask([first], [second])).toMatchObject({ others: [true], results: [{ key: first, value: 1 }] });
+    expect(await ask([first], [third])).toMatchObject({ others: [false], results: [{ key: first }] });
+    expect(await ask([third], [null])).toMatchObject({ others: [false], results: [{ key: third, state: 'miss' }] });
+    expect((await get('/api/cache/stats')).body).toMatchObject({ memo: { hits: 3, misses: 1 } });
+  });
+
+  test('the content of a model is told that was read and is as it was then', async () => {
+    const rig = createClient();
+    const { path, bytes } = rig.source('checkpoints/a.safetensors', 2 ** 20);
+    await rig.copy(path);
+    const { size, mtimeNs } = statSync(path, { bigint: true });
+    const ask = async (change: object = {}) => {
+      const { body } = await rig.post('/api/memo/comfyui/contents', {
+        files: [{ path, size: Number(size), mtimeNs: String(mtimeNs), ctimeNs: null, ...change }],
+      });
+      return (body as { sha256: (string | null)[] }).sha256;
+    };
+    expect(await ask()).toEqual([createHash('sha256').update(bytes).digest('hex')]);
+    for (const change of [{ size: Number(size) + 1 }, { mtimeNs: '1' }, { ctimeNs: '1' }, { path: `${path}.other` }])
+      expect(await ask(change)).toEqual([null]);
   });
 
   test('what will probably be given is told by structure, the newest of each, and counts as no use', async () => {

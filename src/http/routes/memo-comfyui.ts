@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { sha256 } from '../memo-requests.ts';
-import { parse } from '../parse.ts';
+import { absolutePath, nanoseconds, parse } from '../parse.ts';
 import type { Services } from '../services.ts';
 
 /** The namespace of outputs of ComfyUI's nodes. */
@@ -12,10 +12,25 @@ const structure = 'structure:';
 const name = z.string().min(1).max(200);
 const promptBody = z.strictObject({
   keys: z.array(sha256).max(500).default([]),
+  /** In the order of the keys: what is not found by a key is looked for by this one. */
+  others: z.array(sha256.nullable()).max(500).default([]),
   classes: z
     .array(z.strictObject({ name, code: name }))
     .max(500)
     .default([]),
+});
+/** Files as the asker sees them. */
+const contentsBody = z.strictObject({
+  files: z
+    .array(
+      z.strictObject({
+        path: absolutePath,
+        size: z.number().int().nonnegative(),
+        mtimeNs: nanoseconds,
+        ctimeNs: nanoseconds.nullable(),
+      }),
+    )
+    .max(500),
 });
 const likelyBody = z.strictObject({ structures: z.array(sha256).max(500) });
 const seenBody = z.strictObject({
@@ -28,19 +43,28 @@ const seenBody = z.strictObject({
 });
 
 /** What ComfyUI asks once for each prompt: what is to be kept, and which outputs of its nodes are known. */
-export function memoComfyuiRoutes(app: FastifyInstance, { memo, settings }: Pick<Services, 'memo' | 'settings'>): void {
+export function memoComfyuiRoutes(
+  app: FastifyInstance,
+  { memo, settings, catalog }: Pick<Services, 'memo' | 'settings' | 'catalog'>,
+): void {
   const { manage } = memo;
 
   app.post('/api/memo/comfyui', async (request, reply) => {
-    const { keys, classes } = parse(promptBody, request.body);
+    const { keys, classes, others } = parse(promptBody, request.body);
     const { memoComfyui, memoCode, memoAudit } = settings.current;
     const mode = memo.mode === 'off' ? 'off' : memoComfyui;
-    const answers = mode === 'off' ? [] : await Promise.all(keys.map((key) => memo.get({ ns, key, as: 'value' })));
+    const answers =
+      mode === 'off'
+        ? []
+        : await Promise.all(keys.map((key, at) => memo.get({ ns, key: keyOf(key, others[at]), as: 'value' })));
     const known = classes.map((one) => manage.repeatability(one.name, one.code));
     const audit = mode === 'off' ? '' : `"audit":${memoAudit},`;
+    const there = others.length === 0 ? '' : `"others":${JSON.stringify(others.map(isThere))},`;
     return reply
       .type('application/json; charset=utf-8')
-      .send(`{"mode":"${mode}","code":"${memoCode}",${audit}"classes":${JSON.stringify(known)},"results":[${answers.join()}]}`);
+      .send(
+        `{"mode":"${mode}","code":"${memoCode}",${audit}${there}"classes":${JSON.stringify(known)},"results":[${answers.join()}]}`,
+      );
   });
 
   /** What ComfyUI asks while a prompt waits: which outputs it will probably be given, and what they were made of. */
@@ -52,10 +76,32 @@ export function memoComfyuiRoutes(app: FastifyInstance, { memo, settings }: Pick
     return reply.type('application/json; charset=utf-8').send(`{"results":[${results.join()}]}`);
   });
 
+  /** The SHA-256 of models by their order, of those that were read and are as they were then. */
+  app.post('/api/memo/comfyui/contents', async (request) => {
+    const { files } = parse(contentsBody, request.body);
+    return { sha256: files.map((file) => contentOf(file)) };
+  });
+
   app.post('/api/memo/comfyui/seen', async (request) => {
     const { class: className, ...output } = parse(seenBody, request.body);
     return { known: await manage.see(ns, { ...output, className }) };
   });
+
+  function keyOf(key: string, other: string | null | undefined): string {
+    return other != null && !isThere(key) && isThere(other) ? other : key;
+  }
+
+  function isThere(key: string | null): boolean {
+    return key !== null && manage.warm(ns, key) !== 'miss';
+  }
+
+  function contentOf({ path, size, mtimeNs, ctimeNs }: z.infer<typeof contentsBody>['files'][number]): string | null {
+    const entry = catalog.entries.byPath(path);
+    const known = entry?.fingerprint;
+    // Programs can restore the time of a write.
+    const isSame = known?.size === size && known.mtimeNs === mtimeNs && (ctimeNs === null || known.ctimeNs === ctimeNs);
+    return entry && isSame ? catalog.contents.sha256Of(entry.id) : null;
+  }
 }
 
 function tagOf(sha256: string): string {
