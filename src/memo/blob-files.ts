@@ -5,8 +5,8 @@ import { dirname, join } from 'node:path';
 import { CacheError } from '../core/errors.ts';
 import type { Seal } from '../core/types.ts';
 import { meaningOf } from '../runtime/errnos.ts';
-
-const readAtOnce = 2 ** 20;
+import { FollowedFile, growingFile, type Hashed } from './followed-file.ts';
+import type { Following, HashThread } from './hash-thread.ts';
 
 /** Blobs are content by its SHA-256, hexadecimal: `cas/ab/ab12…`, read-only, and for this user alone. */
 export class BlobFiles {
@@ -88,8 +88,10 @@ export class UnfinishedBlob {
   readonly #pathOf: (sha256: string) => string;
   readonly #hash = createHash('sha256');
   #size = 0;
+  #hashed: Hashed | null = null;
   /** Of a file that another program has written: another time shows that it still does. */
   #mtimeNs: bigint | null = null;
+  #following: Following | null = null;
 
   constructor(temp: string, file: FileHandle, pathOf: (sha256: string) => string) {
     this.temp = temp;
@@ -103,8 +105,13 @@ export class UnfinishedBlob {
     for (let at = 0; at < bytes.length; ) at += (await this.#file.write(bytes, at)).bytesWritten;
   }
 
+  /** Another program writes at most so many bytes into the file; they are hashed meanwhile. */
+  follow(thread: HashThread, most: number): void {
+    this.#following = thread.follow(this.#file.fd, most);
+  }
+
   /**
-   * Hashes what another program has written into the file in place of `write`. That it has ended is seen when the file is published.
+   * Takes what another program has written into the file in place of `write`. That it has ended is seen when the file is published.
    * @throws CacheError BAD_REQUEST for more than `most` bytes, and for a file that was put in its place or has another name besides
    */
   async readWritten(most: number): Promise<void> {
@@ -113,22 +120,25 @@ export class UnfinishedBlob {
     const seconds = 2 * Math.floor(Date.now() / 2000) - 2;
     await this.#file.utimes(seconds, seconds);
     this.#mtimeNs = BigInt(seconds) * 1_000_000_000n;
-    await Promise.all([this.#file.sync(), this.#hashFile(most)]);
+    const reading = this.#following ?? new FollowedFile(growingFile(this.#file.fd), most);
+    const [hashed] = await Promise.all([reading.finish(), this.#file.sync()]);
+    this.#hashed = hashed;
   }
 
   /** Ends the writing. */
-  async finish(): Promise<{ sha256: string; size: number }> {
-    if (this.#mtimeNs === null) await this.#file.sync();
+  async finish(): Promise<Hashed> {
+    if (this.#hashed === null) await this.#file.sync();
     await this.#file.chmod(0o400);
-    return { sha256: this.#hash.digest('hex'), size: this.#size };
+    this.#hashed ??= { sha256: this.#hash.digest('hex'), size: this.#size };
+    return this.#hashed;
   }
 
   /** Puts the finished file under its name. @throws CacheError CONFLICT when another program still writes to it */
   async publish(sha256: string): Promise<Seal> {
     const { size, mtimeNs, ino } = await this.#file.stat({ bigint: true });
-    if (this.#mtimeNs !== null && (mtimeNs !== this.#mtimeNs || size !== BigInt(this.#size)))
+    if (this.#mtimeNs !== null && (mtimeNs !== this.#mtimeNs || size !== BigInt(this.#hashed?.size ?? 0)))
       throw new CacheError('CONFLICT', 'the file was written to while it was stored', { hint: 'Close it before.' });
-    await this.#file.close();
+    await this.#close();
     const path = this.#pathOf(sha256);
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     await rename(this.temp, path);
@@ -137,23 +147,14 @@ export class UnfinishedBlob {
   }
 
   async drop(): Promise<void> {
-    await this.#file.close().catch(() => {});
+    await this.#close().catch(() => {});
     await rm(this.temp, { force: true });
   }
 
-  /** The next piece is read while one is hashed. */
-  async #hashFile(most: number): Promise<void> {
-    const buffers = [Buffer.allocUnsafe(readAtOnce), Buffer.allocUnsafe(readAtOnce)] as const;
-    const read = (index: number) => this.#file.read(buffers[index % 2] as Buffer, 0, readAtOnce, this.#size);
-    let reading = read(0);
-    for (let index = 1; ; index += 1) {
-      const { bytesRead, buffer } = await reading;
-      if (bytesRead === 0) return;
-      this.#size += bytesRead;
-      if (this.#size > most) throw new CacheError('BAD_REQUEST', 'the file is larger than was said');
-      reading = read(index);
-      this.#hash.update(buffer.subarray(0, bytesRead));
-    }
+  async #close(): Promise<void> {
+    await this.#following?.leave();
+    this.#following = null;
+    await this.#file.close();
   }
 
   async #assertOwn(): Promise<void> {

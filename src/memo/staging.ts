@@ -3,6 +3,8 @@ import { CacheError } from '../core/errors.ts';
 import type { Presence } from './asker.ts';
 import type { UnfinishedBlob } from './blob-files.ts';
 import type { Blob } from './blobs.ts';
+import { pieceBytes } from './followed-file.ts';
+import { HashThread } from './hash-thread.ts';
 import type { Reservation } from './room.ts';
 import type { Store } from './store.ts';
 import { assertSize, finishBlob, keptMs, roomFor, whyNot } from './store-blob.ts';
@@ -25,6 +27,7 @@ interface Staged {
 export class Staging implements AsyncDisposable {
   readonly #store: Store;
   readonly #staged = new Map<string, Staged>();
+  readonly #thread = new HashThread();
   #beginning = 0;
   #isClosed = false;
 
@@ -46,6 +49,8 @@ export class Staging implements AsyncDisposable {
         room[Symbol.dispose]();
         return whyNot(error);
       });
+      // Fewer bytes are hashed as quickly as another thread is asked.
+      if (size > pieceBytes && !this.#isClosed) file.follow(this.#thread, size);
       const staged = basename(file.temp);
       const drop = () => void this.drop(staged);
       const timer = setTimeout(drop, keptMs).unref();
@@ -81,6 +86,7 @@ export class Staging implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
     await Promise.all([...this.#staged.keys()].map((name) => this.drop(name)));
+    this.#thread[Symbol.dispose]();
   }
 
   /** Removes a file that is not to be taken. Never rejects: what cannot be removed is removed at the next start. */

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import {
   appendFileSync,
   closeSync,
@@ -51,6 +51,27 @@ describe('a file that a program has written for the daemon', () => {
     expect(statSync(String(found['path']))).toMatchObject({ ino, mode: 0o100400 });
     expect(existsSync(path)).toBe(false);
     expect(stats().reserved).toBe(0);
+  });
+
+  test('of some MiB has the hash of its bytes, though its program went back to the beginning', async () => {
+    const { stage, take, send, stats } = createStager();
+    const bytes = randomBytes(3 * MiB + 5);
+    const { staged, path } = await stage(bytes.length);
+    const descriptor = openSync(path, 'r+');
+    writeSync(descriptor, Buffer.alloc(100), 0, 100, 0);
+    writeSync(descriptor, bytes, 100, bytes.length - 100, 100);
+    writeSync(descriptor, bytes, 0, 100, 0);
+    closeSync(descriptor);
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    expect(await take(staged)).toMatchObject({ status: 201, body: { sha256, size: bytes.length } });
+    const large = await stage(2 * MiB);
+    writeFileSync(large.path, bytes);
+    expect(await take(large.staged)).toMatchObject({ status: 400, body: { error: { code: 'BAD_REQUEST' } } });
+    const given = await stage(2 * MiB);
+    writeFileSync(given.path, bytes.subarray(MiB));
+    await send({ method: 'DELETE', url: `/api/memo/stage/${given.staged}` });
+    expect(readdirSync(dirname(path))).toEqual([]);
+    expect(stats()).toMatchObject({ blobs: 1, reserved: 0 });
   });
 
   test('that is here already is not kept twice', async () => {
