@@ -7,7 +7,8 @@ import io
 import json
 import sys
 
-from .tensors import Raw, read_safetensors, write_safetensors
+from .pieces import Pieces
+from .tensors import Raw, read_safetensors, safetensors_pieces
 
 _TORCH_NAMES = {
     "BOOL": "bool",
@@ -55,6 +56,22 @@ def array_bytes(array) -> bytes:
     return file.getvalue()
 
 
+def array_pieces(array) -> Pieces:
+    """The same, without a copy of what lies in one piece in memory."""
+    from numpy.lib import format as npy
+
+    in_order = array if array.flags.c_contiguous else array.T
+    if array.dtype.hasobject or not in_order.flags.c_contiguous:
+        return Pieces([array_bytes(array)])
+    header = io.BytesIO()
+    try:
+        npy.write_array_header_1_0(header, npy.header_data_from_array_1_0(array))
+        return Pieces([header.getvalue(), memoryview(in_order.reshape(-1).view("u1"))])
+    except (ValueError, TypeError):
+        # A longer header, and elements without bytes.
+        return Pieces([array_bytes(array)])
+
+
 def array_in(data: bytes):
     """Raises ValueError for what is no `.npy` file, ImportError without numpy."""
     import numpy
@@ -75,13 +92,20 @@ def raw_tensor(tensor) -> Raw:
         raise ValueError("a tensor that requires grad would lose its graph; detach() it")
     plain = tensor.resolve_conj().resolve_neg().to("cpu").contiguous()
     size = plain.numel() * plain.element_size()
-    return Raw(names[tensor.dtype], tuple(plain.shape), ctypes.string_at(plain.data_ptr(), size) if size else b"")
+    return Raw(names[tensor.dtype], tuple(plain.shape), _memory_of(plain, size) if size else b"")
 
 
-def tensors_bytes(tensors: dict) -> bytes:
-    """Tensors by name as safetensors; their devices are noted. Raises ValueError."""
+def _memory_of(tensor, size: int) -> memoryview:
+    memory = (ctypes.c_char * size).from_address(tensor.data_ptr())
+    # It is the tensor's, which lives as long.
+    memory.tensor = tensor
+    return memoryview(memory).cast("B")
+
+
+def tensors_pieces(tensors: dict) -> Pieces:
+    """Tensors by name as safetensors, without a copy of those in main memory; their devices are noted. Raises ValueError."""
     devices = {name: str(tensor.device) for name, tensor in tensors.items() if tensor.device.type != "cpu"}
-    return write_safetensors({name: raw_tensor(one) for name, one in tensors.items()}, {"devices": json.dumps(devices)})
+    return safetensors_pieces({name: raw_tensor(one) for name, one in tensors.items()}, {"devices": json.dumps(devices)})
 
 
 def tensors_in(data: bytes) -> dict:

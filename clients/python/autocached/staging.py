@@ -9,6 +9,7 @@ from .blobs import seen_here
 from .connection import Request
 from .daemon import ANSWER_SECONDS, STORE_SECONDS, Daemon, Trouble
 from .hashing import PIECE_BYTES, state_of
+from .pieces import Pieces
 from .values import Content
 
 # Fewer are sent as quickly.
@@ -47,7 +48,8 @@ def _fill(target: pathlib.Path | None, content: Content) -> None:
                 if state_of(os.fstat(reading.fileno())) != before:
                     raise OSError("%s is being written to" % content)
         else:
-            _write(writing, content)
+            for piece in content if isinstance(content, Pieces) else (content,):
+                _write(writing, piece)
 
 
 def _write(file, data) -> None:

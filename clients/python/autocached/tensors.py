@@ -6,6 +6,8 @@ import json
 import struct
 from typing import Mapping, NamedTuple
 
+from .pieces import Pieces
+
 _ITEM_BYTES = {
     **dict.fromkeys(("BOOL", "U8", "I8", "F8_E4M3", "F8_E5M2"), 1),
     **dict.fromkeys(("U16", "I16", "F16", "BF16"), 2),
@@ -24,6 +26,11 @@ class Raw(NamedTuple):
 
 
 def write_safetensors(tensors: Mapping[str, Raw], metadata: Mapping[str, str]) -> bytes:
+    return b"".join(safetensors_pieces(tensors, metadata))
+
+
+def safetensors_pieces(tensors: Mapping[str, Raw], metadata: Mapping[str, str]) -> Pieces:
+    """The same without a copy of the tensors."""
     header: dict = {"__metadata__": dict(metadata)} if metadata else {}
     at = 0
     for name, raw in tensors.items():
@@ -31,7 +38,7 @@ def write_safetensors(tensors: Mapping[str, Raw], metadata: Mapping[str, str]) -
         at += len(raw.data)
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
-    return b"".join((struct.pack("<Q", len(text)), text, *(raw.data for raw in tensors.values())))
+    return Pieces([struct.pack("<Q", len(text)), text, *(raw.data for raw in tensors.values())])
 
 
 def read_safetensors(data: bytes) -> tuple[dict[str, Raw], dict[str, str]]:

@@ -13,9 +13,11 @@ from typing import Callable, Optional, Union
 
 from . import arrays
 from .hashing import file_sha256, sha256_of
+from .pieces import Pieces
+
 
 # Bytes in memory, or the file that has them.
-Content = Union[bytes, pathlib.Path]
+Content = Union[bytes, Pieces, pathlib.Path]
 
 BYTES = "application/octet-stream"
 ARRAY = "application/x-npy"
@@ -56,11 +58,11 @@ class Encoder:
         if isinstance(result, pathlib.Path):
             return {"files": [self._file(result)]}
         if arrays.is_array(result):
-            return {"blob": self._blob(arrays.array_bytes(result)), "contentType": ARRAY}
+            return {"blob": self._blob(arrays.array_pieces(result)), "contentType": ARRAY}
         if arrays.is_tensor(result):
-            return {"blob": self._blob(arrays.tensors_bytes({"tensor": result})), "contentType": TENSOR}
+            return {"blob": self._blob(arrays.tensors_pieces({"tensor": result})), "contentType": TENSOR}
         if type(result) is dict and result and all(type(k) is str and arrays.is_tensor(v) for k, v in result.items()):
-            return {"blob": self._blob(arrays.tensors_bytes(result)), "contentType": TENSORS}
+            return {"blob": self._blob(arrays.tensors_pieces(result)), "contentType": TENSORS}
         value = self._json(result, 0)
         text = json.dumps(value, allow_nan=False).encode()
         if len(text) <= _MOST_JSON_BYTES:
@@ -89,10 +91,12 @@ class Encoder:
     def _blob_json(self, value):
         if type(value) is bytes:
             return _typed("bytes", {"$blob": self._blob(value)})
-        if arrays.is_array(value) or arrays.is_scalar(value):
-            return _typed("array" if arrays.is_array(value) else "scalar", {"$blob": self._blob(arrays.array_bytes(value))})
+        if arrays.is_array(value):
+            return _typed("array", {"$blob": self._blob(arrays.array_pieces(value))})
+        if arrays.is_scalar(value):
+            return _typed("scalar", {"$blob": self._blob(arrays.array_bytes(value))})
         if arrays.is_tensor(value):
-            return _typed("tensor", {"$blob": self._blob(arrays.tensors_bytes({"tensor": value}))})
+            return _typed("tensor", {"$blob": self._blob(arrays.tensors_pieces({"tensor": value}))})
         if isinstance(value, pathlib.Path):
             file = self._file(value)
             return _typed("file", {"name": file["name"], "content": {"$blob": file["sha256"]}})
@@ -104,6 +108,7 @@ class Encoder:
     def _blob(self, content: Content) -> str:
         sha256 = self._stage(content)
         if sha256 is None:
+            content = b"".join(content) if isinstance(content, Pieces) else content
             sha256 = file_sha256(content) if isinstance(content, pathlib.Path) else sha256_of(content)
             self.blobs[sha256] = content
         self._names.append(sha256)

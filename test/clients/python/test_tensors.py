@@ -5,6 +5,7 @@ import json
 import struct
 import unittest
 from importlib.util import find_spec
+from unittest import mock
 
 import rig
 from autocached import NoStableKey
@@ -59,6 +60,8 @@ class Numpy(rig.DaemonTest):
     def test_arrays_come_back_bit_for_bit(self):
         import numpy
 
+        from autocached.arrays import array_bytes, array_pieces
+
         made = numpy.random.default_rng(1)
         arrays = [
             made.normal(size=(100, 100)),
@@ -75,9 +78,17 @@ class Numpy(rig.DaemonTest):
             self.memo.get_or_compute(["array", index], lambda: array)
             found = self.memo.get_or_compute(["array", index], self.fail)
             self.assertEqual((found.dtype, found.shape, found.tobytes()), (array.dtype, array.shape, array.tobytes()))
+            self.assertEqual(b"".join(array_pieces(array)), array_bytes(array))
         self.memo.get_or_compute("nested", lambda: {"x": (arrays[0], numpy.float32(0.1))})
         one, number = self.memo.get_or_compute("nested", self.fail)["x"]
         self.assertEqual((one.tobytes(), type(number), number), (arrays[0].tobytes(), numpy.float32, numpy.float32(0.1)))
+
+    def test_a_large_array_is_stored_without_a_copy(self):
+        import numpy
+
+        array = numpy.asfortranarray(numpy.arange(1 << 20, dtype="f8").reshape(1 << 10, 1 << 10))
+        self.assertLess(rig.most_allocated(lambda: self.memo.get_or_compute("large", lambda: array)), array.nbytes / 4)
+        self.assertEqual(self.memo.get_or_compute("large", self.fail).tobytes(), array.tobytes())
 
     def test_arrays_are_arguments_by_their_contents(self):
         import numpy
@@ -150,6 +161,17 @@ class Torch(rig.DaemonTest):
         plain = [tensor.resolve_conj().contiguous().reshape(-1) for tensor in (one, other)]
         self.assertTrue(not other.numel() or torch.equal(*(tensor.view(torch.uint8) for tensor in plain)))
 
+    def test_a_large_tensor_is_stored_without_a_copy(self):
+        import torch
+
+        tensor = torch.randn(1 << 21)
+        self.assertLess(rig.most_allocated(lambda: self.memo.get_or_compute("large", lambda: tensor)), tensor.nbytes / 4)
+        self.assert_same(self.memo.get_or_compute("large", self.fail), tensor)
+        # Bytes that must be sent.
+        with mock.patch("autocached.results.stage", return_value=None):
+            self.memo.get_or_compute("sent", lambda: {"a": tensor})
+        self.assert_same(self.memo.get_or_compute("sent", self.fail)["a"], tensor)
+
     def test_what_elements_do_not_tell_is_not_stored(self):
         import torch
 
@@ -180,10 +202,10 @@ class OfOthers(unittest.TestCase):
         import safetensors.torch
         import torch
 
-        from autocached.arrays import tensors_bytes, tensors_in
+        from autocached.arrays import tensors_in, tensors_pieces
 
         tensors = {"a": torch.randn(3, 4), "b": torch.arange(5), "c": torch.randn(2).bfloat16()}
-        for found in (safetensors.torch.load(tensors_bytes(tensors)), tensors_in(safetensors.torch.save(tensors))):
+        for found in (safetensors.torch.load(b"".join(tensors_pieces(tensors))), tensors_in(safetensors.torch.save(tensors))):
             self.assertEqual(found.keys(), tensors.keys())
             self.assertTrue(all(torch.equal(found[name], tensors[name]) for name in tensors))
 

@@ -1,0 +1,16 @@
+"""Large contents as they lie in memory: putting them together would copy them."""
+
+from __future__ import annotations
+
+
+class Pieces:
+    """Bytes that lie in several pieces in memory."""
+
+    def __init__(self, pieces: list):
+        self._pieces = pieces
+
+    def __len__(self) -> int:
+        return sum(len(piece) for piece in self._pieces)
+
+    def __iter__(self):
+        return iter(self._pieces)
