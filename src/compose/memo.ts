@@ -66,8 +66,8 @@ export function openMemo(parts: MemoParts): { memo: Memo; memoBounds: MemoBounds
 }
 
 function embedderOf({ settings, clock, log }: MemoParts): Embedder | null {
-  const { embeddingsUrl: url, embeddingsModel: model } = settings.current;
-  return url === null ? null : new Embedder({ url, model, clock, log });
+  const { embeddingsUrl: url, embeddingsModel: model, embeddingsKeyFile: keyFile } = settings.current;
+  return url === null ? null : new Embedder({ url, model, keyFile, clock, log });
 }
 
 /** Neither may allow what the other forbids. */

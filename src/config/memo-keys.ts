@@ -2,6 +2,7 @@ import { memoModes } from '../api/memo.ts';
 import { codeChecks, comfyuiModes } from '../api/memo-comfyui.ts';
 import { parseDuration, parseSize } from '../core/units.ts';
 import type { Key } from './key.ts';
+import { parsePath } from './paths.ts';
 import { parseRedis } from './redis-servers.ts';
 import type { Config } from './types.ts';
 import { moreThanZero, oneOf, parseApiUrl, parseLimit, wholeNumber } from './values.ts';
@@ -104,5 +105,13 @@ export const memoKeys: { readonly [F in MemoField]: Key<Config[F]> } = {
     meaning: 'the model that this server is asked for; another model needs another name, for its vectors cannot be compared',
     live: false,
     parse: (text) => text,
+  },
+  embeddingsKeyFile: {
+    name: 'AUTOCACHE_EMBEDDINGS_KEY_FILE',
+    default: '',
+    meaning:
+      'a file with the key of this server, if it wants one: the key is read from there for each question, and shown nowhere',
+    live: false,
+    parse: (text, context) => (text === '' ? null : parsePath(text, context)),
   },
 };

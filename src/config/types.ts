@@ -87,6 +87,8 @@ export interface Config {
   /** An OpenAI-compatible server that gives the vectors of texts; null = none. */
   embeddingsUrl: string | null;
   embeddingsModel: string;
+  /** A file with the key that this server wants; null = it wants none. */
+  embeddingsKeyFile: string | null;
   listen: { host: string; port: number };
   /** Further names that it answers to, in lower case; without a port, at its own one. */
   hosts: readonly string[];

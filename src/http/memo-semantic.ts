@@ -21,9 +21,21 @@ export const semantic = z.discriminatedUnion('mode', [
 /** Namespaces of pictures, films, shapes and what they are made from: a similar one is another one. */
 const neverAlike = /^(?:comfyui|prompts|presets)(?![a-z\d])/i;
 
+/** Its answers have the whole request as their key, of which no part is a text to be compared. */
+const llm = 'llm';
+
 /** @throws CacheError BAD_REQUEST for what cannot be, here or at all */
 export function checkedSemantic(ns: string, given: z.output<typeof semantic>, canEmbed: boolean): MemoSemantic {
   const { mode } = given;
+  if (ns === llm) {
+    throw new CacheError(
+      'BAD_REQUEST',
+      'answers of a language model are found by the whole question only, never by a similar text',
+      {
+        hint: 'A program that has texts of its own keeps their results in a namespace of its own.',
+      },
+    );
+  }
   if (mode !== 'suggest' && neverAlike.test(ns)) {
     throw new CacheError('BAD_REQUEST', `results of ${ns} are never served for another text`, {
       hint: 'Use the mode suggest.',

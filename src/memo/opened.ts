@@ -125,7 +125,7 @@ export class Opened implements AsyncDisposable {
       this.#tidying.later();
       this.#ended = new AbortController();
       const { signal } = this.#ended;
-      tidyAfterStart(store, signal).catch((error) => signal.aborted || this.trouble(error));
+      tidyAfterStart(store, dir, signal).catch((error) => signal.aborted || this.trouble(error));
       return store;
     } catch (error) {
       log.error({ why: toCacheError(error).message }, 'results are neither kept nor found');

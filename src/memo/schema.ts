@@ -174,6 +174,17 @@ const migrations: readonly string[] = [
   -- When a class of nodes has disagreed first, wall-clock ms.
   ALTER TABLE repeatable ADD COLUMN disagreed_at INTEGER;
   `,
+  `
+  -- Vectors count under the limit of results.
+  ALTER TABLE totals ADD COLUMN vector_bytes INTEGER NOT NULL DEFAULT 0;
+  UPDATE totals SET vector_bytes = (SELECT coalesce(sum(length(vector)), 0) FROM texts);
+  CREATE TRIGGER vector_changed AFTER UPDATE OF vector ON texts BEGIN
+    UPDATE totals SET vector_bytes = vector_bytes + coalesce(length(new.vector), 0) - coalesce(length(old.vector), 0);
+  END;
+  CREATE TRIGGER vector_removed AFTER DELETE ON texts WHEN old.vector IS NOT NULL BEGIN
+    UPDATE totals SET vector_bytes = vector_bytes - length(old.vector);
+  END;
+  `,
 ];
 
 /** The schema of `memo.db`: a file of its own, for it changes much, and losing it costs only what can be computed again. */

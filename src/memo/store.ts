@@ -1,4 +1,3 @@
-import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { withUse } from '../core/votes.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -43,6 +42,8 @@ export interface NewEntry extends Pick<Entry, 'ns' | 'key' | 'epoch' | 'costMs' 
   /** It has come from where it would be told. */
   isShared?: true;
 }
+
+const noneHeld = { items: 0, inlineBytes: 0, blobs: 0, blobBytes: 0, vectorBytes: 0, tick: 0 };
 
 /** Results on the disk and in memory: rows, blobs, and what is in memory agree after every call. */
 export class Store implements Disposable {
@@ -104,8 +105,8 @@ export class Store implements Disposable {
   }
 
   held(): { items: number; bytes: number; blobs: number } {
-    const { items, inlineBytes, blobs, blobBytes } = this.#totals();
-    return { items, bytes: inlineBytes + blobBytes + this.#leaving, blobs };
+    const { items, inlineBytes, blobs, blobBytes, vectorBytes } = this.#totals();
+    return { items, bytes: inlineBytes + blobBytes + vectorBytes + this.#leaving, blobs };
   }
 
   /** Entries of a namespace, and their bytes: a blob counts for each that has it. */
@@ -215,13 +216,7 @@ export class Store implements Disposable {
     return users.length;
   }
 
-  /** Removes files of results that were set aside: they count under no limit. */
-  dropSetAside(): void {
-    const { dir } = this.#deps;
-    for (const name of readdirSync(dir)) if (name.startsWith('memo.db.damaged-')) rmSync(join(dir, name), { force: true });
-  }
-
-  /** Removes a blob that no entry has; resolves when its space is free. A program that was given it may still be reading. */
+  /** Removes a blob that no entry has and no program reads; resolves when its space is free. */
   async dropBlob(blob: Blob): Promise<number> {
     return this.#isHeld(blob.sha256) ? 0 : this.#discard(blob);
   }
@@ -292,9 +287,8 @@ export class Store implements Disposable {
     return [...new Set([...over, ...this.entries.leastWorth(most, ns)])];
   }
 
-  #totals(): { items: number; inlineBytes: number; blobs: number; blobBytes: number; tick: number } {
-    const sql = 'SELECT items, inline_bytes AS inlineBytes, blobs, blob_bytes AS blobBytes, tick FROM totals';
-    const none = { items: 0, inlineBytes: 0, blobs: 0, blobBytes: 0, tick: 0 };
-    return this.#db.get<typeof none>(sql) ?? none;
+  #totals(): typeof noneHeld {
+    const bytes = 'inline_bytes AS inlineBytes, blob_bytes AS blobBytes, vector_bytes AS vectorBytes';
+    return this.#db.get<typeof noneHeld>(`SELECT items, blobs, tick, ${bytes} FROM totals`) ?? noneHeld;
   }
 }

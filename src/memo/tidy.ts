@@ -1,3 +1,5 @@
+import { readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { Pauses } from '../runtime/pauses.ts';
 import type { Store } from './store.ts';
 
@@ -8,13 +10,13 @@ const graceMs = 10 * 60_000;
  * Removes what a crash left: unfinished files, blobs without a row, blobs that no entry has, rows whose blob is gone. Programs that were
  * between a blob and its result have lost their connection.
  */
-export async function tidyAfterStart(store: Store, signal: AbortSignal): Promise<void> {
+export async function tidyAfterStart(store: Store, dir: string, signal: AbortSignal): Promise<void> {
   const { files, blobs } = store;
   const pauses = new Pauses(signal);
   // Before the first blob of this run.
   const unused = blobs.unused(Number.MAX_SAFE_INTEGER);
   files.dropUnfinished();
-  store.dropSetAside();
+  dropSetAside(dir);
   for (const blob of unused) await store.dropBlob(blob);
   await sweepLeftBehind(store);
   for (const folder of files.folders()) {
@@ -25,6 +27,11 @@ export async function tidyAfterStart(store: Store, signal: AbortSignal): Promise
     for (const name of there) if (!known.has(name) && !store.publishing.has(name)) files.discard(folder, name);
     for (const name of known) if (!there.has(name)) await store.dropDamaged(name);
   }
+}
+
+/** Removes files of results that were set aside: they count under no limit. */
+function dropSetAside(dir: string): void {
+  for (const name of readdirSync(dir)) if (name.startsWith('memo.db.damaged-')) rmSync(join(dir, name), { force: true });
 }
 
 /** Removes what is over, and blobs that nobody wanted. */

@@ -7,7 +7,7 @@ import inspect
 import os
 import pathlib
 import re
-from typing import Awaitable, Callable
+from typing import Awaitable, Callable, NamedTuple
 
 from .daemon import daemon_at
 from .hashing import file_sha256, sha256_of
@@ -15,6 +15,7 @@ from .keys import NoStableKey, as_parts, name_of, parts_of_calls
 from .once import Once
 from .per_process import PerProcess
 from .results import Question, Results, lifetime, local_name
+
 
 _NAMESPACE = re.compile(r"[A-Za-z0-9.:_-]{1,100}")
 
@@ -57,10 +58,15 @@ class Memo:
     async def get_or_compute_async(self, parts, compute: Callable[[], Awaitable], *, text: str | None = None, **said):
         return await self._once().call_async(self._question(as_parts(parts), text), compute, lambda: _options(said, (), {}))
 
-    def invalidate(self, *, parts=None, keys=(), tags=(), deps=(), all: bool = False) -> int:
-        """Removes results that fit all that is given; answers how many. Raises Trouble when the daemon cannot be asked."""
+    def invalidate(self, *, parts=None, text: str | None = None, keys=(), tags=(), deps=(), all: bool = False) -> int:
+        """
+        Removes results that fit all that is given; answers how many. `parts` and `text` are as they were given with the result, `f.parts(…)`
+        of a decorated function has both. Raises Trouble when the daemon cannot be asked.
+        """
         results = self._once().results
-        named = [*keys, *([results.key_of(self._question(as_parts(parts)))] if parts is not None else [])]
+        if isinstance(parts, WithText):
+            parts, text = parts
+        named = [*keys, *([results.key_of(self._question(as_parts(parts), text))] if parts is not None or text is not None else [])]
         body = {"ns": self._namespace, "keys": named, "tags": list(tags), "deps": [_dep(path) for path in deps], "all": all}
         return results.invalidate({name: value for name, value in body.items() if value})["removed"]
 
@@ -99,7 +105,7 @@ class Memo:
                 return self._once().call(question, lambda: function(*args, **kwargs), options)
 
         # For `invalidate(parts=f.parts(x))`.
-        cached.parts = parts_of
+        cached.parts = parts_of if text_of is None else lambda *args, **kwargs: WithText(parts_of(*args, **kwargs), text_of(*args, **kwargs))
         return cached
 
     def _question(self, parts, text: str | None = None) -> Question:
@@ -108,6 +114,13 @@ class Memo:
         except ValueError as why:
             raise NoStableKey("the parts of a key are no JSON: %s" % why) from why
         return Question(local, self._namespace, self._version, parts, self._wait_seconds, text)
+
+
+class WithText(NamedTuple):
+    """The parts of a call whose key has a text beside them."""
+
+    parts: object
+    text: str
 
 
 def _checked(function) -> str:

@@ -1,12 +1,16 @@
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
+import { messageOf } from '../../core/errors.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Log } from '../../runtime/log.ts';
+import { readSmallFile } from '../../runtime/small-file.ts';
 
 export interface EmbedderDeps {
   /** Of an OpenAI-compatible server, up to and with `/v1/`. */
   url: string;
   model: string;
+  /** Of the key that the server wants; null = it wants none. */
+  keyFile: string | null;
   clock: Clock;
   log: Log;
 }
@@ -16,6 +20,7 @@ const answer = z.object({ data: z.array(z.object({ embedding: z.array(z.number()
 /** A program waits for it before it computes, ms. */
 const deadlineMs = 2000;
 const mostAnswerBytes = 1_000_000;
+const mostKeyBytes = 10_000;
 /** Asked at the same time; more are answered as if it were away. */
 const mostAsked = 64;
 /** Texts whose vectors are kept between the question and its result. */
@@ -57,16 +62,17 @@ export class Embedder {
   }
 
   async #ask(input: string): Promise<Float32Array> {
-    const { url, model } = this.#deps;
+    const { url, model, keyFile } = this.#deps;
+    const key = keyFile === null ? null : await readKey(keyFile);
     const response = await fetch(`${url}embeddings`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json' },
+      headers: { 'content-type': 'application/json', ...(key !== null && { authorization: `Bearer ${key}` }) },
       body: JSON.stringify({ model, input }),
       redirect: 'error',
       signal: AbortSignal.timeout(deadlineMs),
     });
     const text = await readAtMost(response, mostAnswerBytes);
-    if (!response.ok) throw new Error(`HTTP ${response.status}: ${text.slice(0, 200)}`);
+    if (!response.ok) throw new Error(`HTTP ${response.status}: ${withoutKey(text, key).slice(0, 200)}`);
     const vector = unit(answer.parse(JSON.parse(text)).data[0]?.embedding ?? []);
     this.#pauseMs = 0;
     return vector;
@@ -86,6 +92,21 @@ export class Embedder {
     this.#deps.log.warn({ why }, 'AUTOCACHE_EMBEDDINGS_URL gives no vectors: texts are compared exactly');
     return null;
   }
+}
+
+/** @throws Error, never with what is in the file */
+async function readKey(file: string): Promise<string> {
+  const bytes = await readSmallFile(file, mostKeyBytes).catch((error: unknown) => {
+    throw new Error(`AUTOCACHE_EMBEDDINGS_KEY_FILE: ${messageOf(error)}`);
+  });
+  const key = bytes.toString().trim();
+  if (!/^[\x21-\x7e]+$/.test(key)) throw new Error(`AUTOCACHE_EMBEDDINGS_KEY_FILE: ${file} does not hold one key`);
+  return key;
+}
+
+/** Servers repeat a key that they refuse. */
+function withoutKey(text: string, key: string | null): string {
+  return key === null ? text : text.replaceAll(key, '(the key)');
 }
 
 async function readAtMost(response: Response, most: number): Promise<string> {

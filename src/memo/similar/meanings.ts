@@ -4,7 +4,7 @@ import type { Database } from '../../sqlite/database.ts';
 import { type Meaning, Texts } from './texts.ts';
 import { Vectors } from './vectors.ts';
 
-/** Namespaces whose vectors are in memory at once; each takes at most some 80 MB. */
+/** Namespaces whose vectors are in memory at once; each takes at most 80 MB. */
 const mostNamespaces = 4;
 /** Rows that are read without a pause. */
 const pageSize = 500;

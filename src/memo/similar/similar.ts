@@ -86,8 +86,10 @@ export class Similar {
     store.meanings.texts.add(entry.id, ns, hashes);
     const { embedder } = this.#deps;
     const vector = semantic.mode === 'normalise' ? null : await embedder?.embed(asked.text);
-    // It may have left while the server was asked.
-    if (!vector || !embedder || store.find(ns, key)?.entry.id !== entry.id) return;
+    // It counts as results do: without room for it the text is compared exactly.
+    using room = vector && (await store.room.reserve(vector.byteLength, 0));
+    // It may have left meanwhile.
+    if (!vector || !embedder || !room || store.find(ns, key)?.entry.id !== entry.id) return;
     if (semantic.mode === 'verified' && entry.kind === 'json') {
       const near = nearestOf(store, store.meanings.texts.withWords(ns, hashes, embedder.name), vector);
       const right = near ? isRight(near.entry, entry, verdict) : false;

@@ -34,7 +34,7 @@ export class Texts {
   }
 
   add(id: number, ns: string, { scope, normal, words }: TextHashes): void {
-    const sql = 'INSERT OR REPLACE INTO texts (entry_id, ns, scope, normal, words) VALUES (?, ?, unhex(?), unhex(?), unhex(?))';
+    const sql = 'INSERT INTO texts (entry_id, ns, scope, normal, words) VALUES (?, ?, unhex(?), unhex(?), unhex(?))';
     this.#db.run(sql, id, ns, scope, normal, words);
   }
 

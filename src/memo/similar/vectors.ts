@@ -1,7 +1,8 @@
 import { setImmediate } from 'node:timers/promises';
 
-/** Most texts of a namespace whose meaning is compared; the oldest leaves. */
+/** Most texts of a namespace whose meaning is compared, and most bytes of their vectors; the oldest leaves. */
 const mostVectors = 50_000;
+const mostBytes = 80_000_000;
 
 /** Compared without a pause: about 1 ms. */
 const slice = 4096;
@@ -26,8 +27,8 @@ export class Vectors {
   /** @param length of each vector */
   constructor(length: number, most = mostVectors) {
     this.#length = length;
-    this.#most = most;
-    this.#numbers = new Float32Array(length * 64);
+    this.#most = Math.min(most, Math.floor(mostBytes / (4 * length)));
+    this.#numbers = new Float32Array(length * Math.min(64, this.#most));
   }
 
   /** @returns the id of the one that left for it */

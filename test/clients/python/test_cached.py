@@ -26,6 +26,22 @@ class Cached(rig.DaemonTest):
         self.assertEqual(self.daemon.output(program), "computed\n" + found)
         self.assertEqual(self.daemon.output(program), found)
 
+    def test_a_result_of_a_text_is_invalidated_by_its_parts_and_its_text(self):
+        computed = rig.Counter()
+
+        @self.memo.cached(key=lambda model, text: ["told", model], text=lambda model, text: text)
+        def told(model, text):
+            computed(text)
+            return text
+
+        for text in ("one", "other", "one"):
+            told("m", text)
+        self.assertEqual(self.memo.invalidate(parts=told.parts("m", "one")), 1)
+        self.assertEqual([told("m", "other"), told("m", "one"), computed.count], ["other", "one", 3])
+        self.assertEqual(self.memo.invalidate(parts=["told", "m"], text="other"), 1)
+        self.assertEqual(self.memo.invalidate(parts=["told", "m"]), 0)
+        self.assertEqual([told("m", "one"), told("m", "other"), computed.count], ["one", "other", 4])
+
     def test_a_text_in_other_words_finds_the_result_where_the_namespace_compares_texts(self):
         self.daemon.change("texts", {"semantic": {"mode": "normalise"}})
         memo = Memo("texts", state=self.daemon.state)

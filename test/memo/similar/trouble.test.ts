@@ -121,6 +121,33 @@ describe('what cannot be is refused in words', () => {
   });
 });
 
+test('answers of a language model are compared with no other text, and it is said', async () => {
+  const { compare } = await withTexts(null);
+  for (const semantic of [{ mode: 'normalise' }, { mode: 'suggest' }, { mode: 'verified' }])
+    expect(await compare(semantic, 'llm')).toMatchObject({
+      status: 400,
+      body: { error: { code: 'BAD_REQUEST', message: expect.stringContaining('by the whole question only') } },
+    });
+  expect(await compare(null, 'llm')).toMatchObject({ status: 200 });
+});
+
+test('vectors count under the limit of results, and leave with them', async () => {
+  const { put, get, learn, similar, stats, request, settings } = await withTexts({ mode: 'suggest' }, { embeds: () => [3, 4] });
+  await learn('a red car', 1);
+  const [result, vector] = [1, 8];
+  expect(await stats()).toMatchObject({ bytes: result + vector });
+  await put('a red car', 22);
+  await expect.poll(async () => (await stats()).bytes, { timeout: 30_000 }).toBe(2 * result + vector);
+  await request('/api/memo/invalidate', { all: true });
+  expect(await stats()).toMatchObject({ bytes: 0, reserved: 0 });
+  settings.change({ memo_limit: '7B' });
+  await put('a red car', 1);
+  await put('a blue car', 2);
+  expect(await get('a red car')).toMatchObject({ state: 'hit' });
+  expect(await similar('a red car')).toEqual([]);
+  expect(await stats()).toMatchObject({ bytes: 2, reserved: 0 });
+});
+
 test('null ends the comparison, and other settings leave it as it is', async () => {
   const { compare, send, put, get } = await withTexts({ mode: 'normalise' });
   await put('a red car', 1);

@@ -49,6 +49,14 @@ test('the nearest are those that comparing all finds, among the newest that were
   );
 });
 
+test('of long vectors no more are kept than take 80 MB', () => {
+  const long = 2 ** 20;
+  const vectors = new Vectors(long);
+  const one = new Float32Array(long).fill(1 / 1024);
+  const left = Array.from({ length: 21 }, (_, index) => vectors.add(index + 1, 'a', one));
+  expect(left.filter((id) => id !== null)).toEqual([1, 2]);
+});
+
 test('of more than are compared at once the nearest is found, and one that left meanwhile is not told', async () => {
   const vectors = new Vectors(2);
   for (let index = 1; index <= 10_000; index += 1) {
