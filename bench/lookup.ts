@@ -5,12 +5,13 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import Table from 'cli-table3';
 import { Installed } from './installed.ts';
+import { keepCopying } from './keep-copying.ts';
 
 const files = 200;
 const seconds = 4;
@@ -54,7 +55,7 @@ const isfile = await measure(0);
 const idle = await measure(1);
 const proven = await measure(1, { shim });
 const many = await measure(16);
-const stopCopies = keepCopying();
+const stopCopies = keepCopying(client, installed.root);
 const copying = await measure(1);
 const copied = await stopCopies();
 
@@ -71,25 +72,3 @@ row('lookup, two copies running', copying, 'p50 <= 0.4, p99 <= 3');
 row('lookup, 16 clients', many, '>= 4000 a second');
 console.log(`${files} files, ${seconds} s each; while copying, ${(copied / GiB).toFixed(1)} GiB were copied\n`);
 console.log(table.toString());
-
-/** Keeps two copies running until the returned function is called, which returns the bytes copied. */
-function keepCopying(): () => Promise<number> {
-  let going = true;
-  let bytes = 0;
-  const lane = async (name: string) => {
-    for (let round = 0; going; round += 1) {
-      const path = join(installed.root, `${name}-${round}.safetensors`);
-      writeFileSync(path, '');
-      truncateSync(path, 2 * GiB);
-      await client.warm({ paths: [path], wait: true });
-      bytes += 2 * GiB;
-      await client.evict({ paths: [path] });
-    }
-  };
-  const lanes = Promise.all([lane('big-a'), lane('big-b')]);
-  return async () => {
-    going = false;
-    await lanes;
-    return bytes;
-  };
-}

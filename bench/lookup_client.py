@@ -1,6 +1,6 @@
 """
 A loader's side of a lookup: one kept-open connection, Python's standard library, nothing clever; or, with "shim", the connection of
-the ComfyUI shim, which proves each request and each answer. Prints JSON.
+the ComfyUI shim, which proves each request and each answer. "clients" processes, each with "connections" threads. Prints JSON.
 """
 import http.client
 import importlib
@@ -8,6 +8,7 @@ import json
 import multiprocessing
 import os
 import sys
+import threading
 import time
 import types
 
@@ -35,6 +36,21 @@ def as_shim(job):
     sys.modules["shim"] = package
     daemon = importlib.import_module("shim.daemon").Daemon(job["stateDir"])
     return lambda body: daemon.post("/api/lookup", body)
+
+
+def program(job, results):
+    threads = [threading.Thread(target=reported, args=(job, results)) for _ in range(job.get("connections", 1))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def reported(job, results):
+    try:
+        ask(job, results)
+    except Exception as error:
+        results.put("a lookup failed: %r" % error)
 
 
 def ask(job, results):
@@ -72,7 +88,7 @@ def isfile(paths, seconds):
 
 def summary(took, seconds):
     took.sort()
-    return {"p50": took[len(took) // 2] * 1000, "p99": took[int(len(took) * 0.99)] * 1000, "perSecond": len(took) / seconds}
+    return {"p50": took[len(took) // 2] * 1000, "p99": took[int(len(took) * 0.99)] * 1000, "slowest": took[-1] * 1000, "perSecond": len(took) / seconds}
 
 
 def main():
@@ -82,12 +98,12 @@ def main():
         print(json.dumps(summary(isfile(paths, seconds), seconds)))
         return
     results = multiprocessing.Queue()
-    clients = [multiprocessing.Process(target=ask, args=(job, results))
+    clients = [multiprocessing.Process(target=program, args=(job, results))
                for _ in range(job["clients"])]
     for client in clients:
         client.start()
     took = []
-    for _ in clients:
+    for _ in range(len(clients) * job.get("connections", 1)):
         result = results.get()
         if isinstance(result, str):
             sys.exit(result)

@@ -12,6 +12,8 @@ const notBenchmarks = new Set([
   'memo-others',
   'memo-callers',
   'free-port',
+  'keep-copying',
+  'memory',
   'browser',
   'sample-library',
   'screenshots',

@@ -13,6 +13,7 @@ import Table from 'cli-table3';
 import { Client } from '../src/cli/client.ts';
 import { Installed } from './installed.ts';
 import { accounted, dropCatalog, makeManyCopies } from './many-copies.ts';
+import { mostMemoryOf } from './memory.ts';
 
 const copies = Number(process.argv[2] ?? 100_000);
 const rounds = Number(process.argv[3] ?? 5);
@@ -114,16 +115,6 @@ async function untilFound(pid: number | undefined): Promise<Client> {
     const client = await Client.find(stateDir).catch(() => null);
     if (client?.daemon.pid === pid && client) return client;
     await sleep(2);
-  }
-}
-
-/** Since its start, MiB; NaN where the system does not report it. */
-function mostMemoryOf(pid: number | undefined): number {
-  try {
-    const [, kibibytes] = /^VmHWM:\s*(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
-    return Number(kibibytes) / 1024;
-  } catch {
-    return Number.NaN;
   }
 }
 

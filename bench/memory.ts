@@ -1,0 +1,11 @@
+import { readFileSync } from 'node:fs';
+
+/** The most memory that a process has had since its start, MiB; NaN where the system does not report it. */
+export function mostMemoryOf(pid: number | undefined): number {
+  try {
+    const [, kibibytes] = /^VmHWM:\s*(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+    return Number(kibibytes) / 1024;
+  } catch {
+    return Number.NaN;
+  }
+}
