@@ -16,6 +16,7 @@ const entries = [
   'src/transfer/worker',
   'src/transfer/verify-worker',
   'src/sqlite/damage-worker',
+  'src/memo/hash-worker',
   'src/sources/entry',
 ];
 

@@ -24,7 +24,7 @@ export async function warmResult(memo: Memo, { url, given, ...request }: Warm, s
 }
 
 /** What is at an address, as a blob. Only a whole answer of success is one. @throws Error, CacheError */
-async function fetched({ manage }: Memo, url: string, signal: AbortSignal): Promise<Given> {
+async function fetched({ blobs }: Memo, url: string, signal: AbortSignal): Promise<Given> {
   const ends = AbortSignal.any([signal, AbortSignal.timeout(fetchMs)]);
   const response = await fetch(url, { signal: ends }).catch((error: Error) => {
     throw new Error(`${url}: ${messageOf(error.cause ?? error)}`);
@@ -34,7 +34,7 @@ async function fetched({ manage }: Memo, url: string, signal: AbortSignal): Prom
     if (!ok || status === 206) throw new Error(`${url} answered ${status}`);
     // The length of an encoded answer is not that of its bytes.
     const length = headers.has('content-encoding') ? null : headers.get('content-length');
-    const blob = await manage.storeBlob({ bytes: body ?? [], size: length === null ? null : Number(length), sha256: null });
+    const blob = await blobs.store({ bytes: body ?? [], size: length === null ? null : Number(length), sha256: null });
     if (!blob) throw new CacheError('CONFLICT', 'nothing is stored now');
     return { blob: blob.sha256, contentType: headers.get('content-type')?.slice(0, 200) };
   } finally {

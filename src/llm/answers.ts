@@ -115,7 +115,7 @@ export class Answers {
     if (!keep || !question) return;
     try {
       if (status !== 200 || !isFinished(bytes, isStream, question)) return;
-      const blob = await this.#memo.manage.storeBlob({ bytes: [bytes], size: bytes.length, sha256: null });
+      const blob = await this.#memo.blobs.store({ bytes: [bytes], size: bytes.length, sha256: null });
       if (!blob) return;
       const ttl = this.#memo.settingsOf(ns).ttlMs === undefined ? { ttlMs: usualTtlMs } : {};
       const tags = question.model === '' ? [] : [`model:${question.model}`.slice(0, mostTag)];

@@ -105,9 +105,13 @@ export class UnfinishedBlob {
     for (let at = 0; at < bytes.length; ) at += (await this.#file.write(bytes, at)).bytesWritten;
   }
 
-  /** Another program writes at most so many bytes into the file; they are hashed meanwhile. */
-  follow(thread: HashThread, most: number): void {
-    this.#following = thread.follow(this.#file.fd, most);
+  /** Another program writes at most so many bytes into the file; they are hashed meanwhile, or else when it has ended. */
+  follow(thread: Pick<HashThread, 'follow'>, most: number): void {
+    try {
+      this.#following = thread.follow(this.#file.fd, most);
+    } catch {
+      // The system has no more threads.
+    }
   }
 
   /**

@@ -1,5 +1,6 @@
 import { CacheError } from '../core/errors.ts';
-import { type Peer, siblingModule, startPeer } from '../runtime/peer.ts';
+import { packageModule } from '../runtime/package.ts';
+import { type Peer, startPeer } from '../runtime/peer.ts';
 import type { Hashed } from './followed-file.ts';
 import type { HashWorker } from './hash-worker.ts';
 
@@ -20,12 +21,12 @@ export class HashThread implements Disposable {
   #files = 0;
   #ending: NodeJS.Timeout | undefined;
 
-  /** Begins to hash a file that grows to at most `most` bytes. */
+  /** Begins to hash a file that grows to at most `most` bytes. @throws Error when no thread can be started */
   follow(fd: number, most: number): Following {
-    this.#files += 1;
-    clearTimeout(this.#ending);
     this.#peer ??= this.#start();
     const peer = this.#peer;
+    this.#files += 1;
+    clearTimeout(this.#ending);
     peer.tell.follow(fd, most);
     return {
       finish: () => peer.call.finish(fd),
@@ -47,7 +48,7 @@ export class HashThread implements Disposable {
   }
 
   #start(): Peer<HashWorker> {
-    const peer = startPeer<HashWorker, object>(siblingModule('hash-worker', import.meta.url), 'thread', {
+    const peer = startPeer<HashWorker, object>(packageModule('memo/hash-worker'), 'thread', {
       functions: {},
       onExit: () => {
         if (this.#peer === peer) this.#peer = null;

@@ -5,27 +5,16 @@ import type {
   MemoNamespaceView,
   MemoRemoval,
   MemoSort,
-  MemoStaged,
   MemoStats,
   MemoTotals,
   MemoVerifyAnswer,
 } from '../api/memo.ts';
-import type { Repeatability } from '../api/memo-comfyui.ts';
-import type { Presence } from './asker.ts';
-import type { Blob } from './blobs.ts';
 import type { Filter } from './entries.ts';
-import type { Entry } from './entry.ts';
 import { explain } from './explain.ts';
-import { look } from './find.ts';
-import { handedOutMs } from './in-use.ts';
 import type { ManagedParts } from './managed-parts.ts';
 import { trimNamespace } from './namespace-room.ts';
 import type { Namespace } from './namespaces.ts';
-import type { SeenOutput } from './repeatable.ts';
-import type { Staging } from './staging.ts';
 import { statsOf } from './stats.ts';
-import type { Store } from './store.ts';
-import { type Incoming, keptBlob, soundBlob, storeBlob } from './store-blob.ts';
 import { sweepLeftBehind } from './tidy.ts';
 import { noTotals } from './usage.ts';
 import { verify } from './verify.ts';
@@ -58,50 +47,12 @@ export class Manage {
     return { removed, bytes };
   }
 
-  /** Whether a class of ComfyUI's nodes is known to be repeatable. */
-  repeatability(className: string, code: string): Repeatability {
-    return this.#deps.opened.existing?.classes.of(className, code) ?? 'unknown';
-  }
-
-  /** Compares an output of a node with what is known of its key. Of a class that has disagreed no result is kept. */
-  async see(ns: string, output: SeenOutput): Promise<Repeatability> {
-    const { mode, opened, log, events } = this.#deps;
-    const { className, code } = output;
-    const store = mode() === 'on' ? opened.store : null;
-    if (!store) return 'unknown';
-    const before = store.classes.of(className, code);
-    const { known, differs } = store.classes.see(output);
-    if (differs) store.usage.add(ns, { disagreements: 1 });
-    if (known !== 'unrepeatable') return known;
-    const { removed } = await this.invalidate({ ns, tags: [`class:${className}`] }, { dryRun: false });
-    if (before !== known) {
-      log.warn(
-        { class: className, removed },
-        'a node gave another output for the same inputs; outputs of its class are not kept any more',
-      );
-      events.emit('memo-unrepeatable', { class: className, removed });
-    }
-    return known;
-  }
-
   /** Brings a result into memory. No use is counted. */
   warm(ns: string, key: string): 'hit' | 'stale' | 'miss' {
     const { mode, clock, opened } = this.#deps;
     const entry = mode() === 'off' ? undefined : opened.existing?.find(ns, key)?.entry;
     if (!entry) return 'miss';
     return entry.freshUntil === null || clock.now() < entry.freshUntil ? 'hit' : 'stale';
-  }
-
-  /** The JSON text of the newest result with each of these tags that could be served, by tag. No use is counted. */
-  async peek(ns: string, tags: readonly string[]): Promise<Map<string, string>> {
-    const { mode, opened } = this.#deps;
-    const store = mode() === 'off' ? null : opened.existing;
-    const texts = new Map<string, string>();
-    for (const [tag, key] of store?.entries.newestTagged(ns, tags) ?? []) {
-      const found = store && (await look(this.#deps, store, { ns, key, as: 'value' }));
-      if (found?.text != null && isValue(found.entry)) texts.set(tag, found.text);
-    }
-    return texts;
   }
 
   list(filter: Filter, page: { sort: MemoSort; limit: number; offset: number }): MemoEntriesAnswer {
@@ -182,62 +133,4 @@ export class Manage {
   begin(): void {
     void this.#deps.opened.existing;
   }
-
-  /** @returns null while nothing is stored @throws CacheError BODY_TOO_LARGE, NO_SPACE, HASH_MISMATCH */
-  async storeBlob(incoming: Omit<Incoming, 'most'>): Promise<Blob | null> {
-    const store = this.#keeping();
-    return store && storeBlob(store, { ...incoming, most: this.#deps.maxValue() });
-  }
-
-  /** A file that a program of this machine may fill in place of sending its bytes; see `Staging`. @returns null while nothing is stored */
-  async stage(size: number, program: Presence): Promise<MemoStaged | null> {
-    return this.#staging?.begin(size, { most: this.#deps.maxValue(), program }) ?? null;
-  }
-
-  /** Takes such a file as a blob; see `Staging`. @returns null while nothing is stored */
-  async takeStaged(name: string, sha256: string | null): Promise<Blob | null> {
-    return this.#staging?.take(name, sha256) ?? null;
-  }
-
-  /** Removes such a file, if it is there: its program does not fill it. */
-  async dropStaged(name: string): Promise<void> {
-    await this.#deps.opened.staging?.drop(name);
-  }
-
-  /** A blob that is here, and its file, which stays while it is read. */
-  findBlob(sha256: string): (Blob & { path: string }) | null {
-    const store = this.#serving();
-    if (!store) return null;
-    const blob = soundBlob(store, sha256);
-    if (!blob) {
-      store.dropDamaged(sha256).catch((error) => this.#deps.opened.trouble(error));
-      return null;
-    }
-    store.inUse.keep(sha256, handedOutMs);
-    return { ...blob, path: store.files.pathOf(sha256) };
-  }
-
-  /** Those of these blobs that are not here; the others stay until the result that needs them. */
-  missingBlobs(names: readonly string[]): string[] {
-    const store = this.#serving();
-    return names.filter((sha256) => !store || !keptBlob(store, sha256));
-  }
-
-  #keeping(): Store | null {
-    const { opened, mode, state } = this.#deps;
-    return mode() === 'on' && state() === 'here' ? opened.store : null;
-  }
-
-  get #staging(): Staging | null {
-    return this.#keeping() && this.#deps.opened.staging;
-  }
-
-  #serving(): Store | null {
-    return this.#deps.mode() === 'off' ? null : this.#deps.opened.store;
-  }
-}
-
-/** Of bytes and files there is no JSON. */
-function isValue({ kind }: Pick<Entry, 'kind'>): boolean {
-  return kind === 'json' || kind === 'doc';
 }

@@ -5,11 +5,13 @@ import { meaningOf } from '../runtime/errnos.ts';
 import { isFull } from '../sqlite/reserve.ts';
 import { type Result, resultFields } from './answers.ts';
 import type { Asker, Presence } from './asker.ts';
+import { BlobExchange } from './blob-exchange.ts';
 import type { Found, Question } from './find.ts';
 import { Finder } from './finder.ts';
 import { Flights, type Lease } from './flights.ts';
 import type { GraphRows } from './graph-rows.ts';
 import { Manage } from './manage.ts';
+import { NodeOutputs } from './node-outputs.ts';
 import { Opened, type OpenedDeps } from './opened.ts';
 import { draft, type PutDeps, type PutRequest, refusal, resultOf, storeValue } from './put.ts';
 import { Served } from './served.ts';
@@ -37,6 +39,8 @@ export class Memo implements AsyncDisposable {
   readonly #finder: Finder;
   readonly #unsubscribe: () => void;
   readonly manage: Manage;
+  readonly blobs: BlobExchange;
+  readonly outputs: NodeOutputs;
   readonly served = new Served();
 
   constructor(deps: MemoDeps) {
@@ -47,11 +51,14 @@ export class Memo implements AsyncDisposable {
     this.#finder = new Finder({ ...deps, sources: this.#sources, opened: this.#opened, shared: this.#shared });
     this.#flights = new Flights(deps.clock);
     const { mode } = deps;
-    this.manage = new Manage({
+    const parts = {
       ...deps,
       ...{ opened: this.#opened, sources: this.#sources, flights: this.#flights, mode },
       ...{ served: this.served, shared: this.#shared },
-    });
+    };
+    this.manage = new Manage(parts);
+    this.blobs = new BlobExchange(parts);
+    this.outputs = new NodeOutputs({ ...parts, manage: this.manage });
     this.#unsubscribe = deps.events.subscribe((name, event) => {
       if (name === 'copy-stale') this.#sourceChanged((event as EventMap['copy-stale']).path);
       if (name === 'cache-disk') this.#opened.diskChanged();

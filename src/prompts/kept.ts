@@ -32,7 +32,7 @@ export async function takeFiles(
     const told = answer.headers['content-length'];
     const size = told === undefined ? null : Number(told);
     try {
-      const blob = await memo.manage.storeBlob({ bytes: answer, size, sha256: null });
+      const blob = await memo.blobs.store({ bytes: answer, size, sha256: null });
       outputs.push({ ...file, contentType, size: blob?.seal.size ?? size, sha256: blob?.sha256 ?? null });
       if (!blob) why ??= 'results are not kept now';
     } catch (error) {

@@ -221,7 +221,7 @@ export class Prompts implements AsyncDisposable {
 
   #answerOf(plan: Plan, { kept, ...about }: Executed): PromptAnswer {
     const own = renamed(kept, idsBy(plan));
-    const pathOf = (sha256: string) => this.#deps.memo.manage.findBlob(sha256)?.path ?? null;
+    const pathOf = (sha256: string) => this.#deps.memo.blobs.find(sha256)?.path ?? null;
     return answerOf(own, { ...about, key: plan.place?.key ?? null }, pathOf);
   }
 }

@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
-import { Manage } from '../../src/memo/manage.ts';
+import { BlobExchange } from '../../src/memo/blob-exchange.ts';
 import { runCli } from '../cli/run-cli.ts';
 import { runDaemon } from '../helpers/daemon.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
@@ -51,7 +51,7 @@ describe('a command that was run before', () => {
   });
 
   test('gives a large file to the daemon without sending it', async () => {
-    const taken = vi.spyOn(Manage.prototype, 'takeStaged');
+    const taken = vi.spyOn(BlobExchange.prototype, 'take');
     const { dir, write, exec, runs } = await createShell();
     write('head -c 2000000 /dev/zero > large');
     await exec(['--output', 'large']);

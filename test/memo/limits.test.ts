@@ -10,7 +10,7 @@ type Rig = ReturnType<typeof createMemo>;
 async function putBytes({ memo, put }: Rig, index: number, size: number) {
   const bytes = randomBytes(size);
   const sha256 = createHash('sha256').update(bytes).digest('hex');
-  await memo.manage.storeBlob({ bytes: [bytes], size, sha256 });
+  await memo.blobs.store({ bytes: [bytes], size, sha256 });
   return put(keyOf(index), null, { given: { blob: sha256 } });
 }
 
@@ -70,7 +70,7 @@ describe('limits', () => {
     const { put, world, memo } = createMemo();
     expect(await put(keyOf(1), 'x'.repeat(MiB))).toMatchObject({ stored: false, reason: 'TOO_LARGE' });
     world.maxValue = 100;
-    const storing = memo.manage.storeBlob({ bytes: [Buffer.alloc(101)], size: null, sha256: null });
+    const storing = memo.blobs.store({ bytes: [Buffer.alloc(101)], size: null, sha256: null });
     await expect(storing).rejects.toMatchObject({ code: 'BODY_TOO_LARGE' });
   });
 
@@ -79,7 +79,7 @@ describe('limits', () => {
     await putBytes(rig, 1, MiB);
     rig.world.floor = 100 * MiB;
     rig.world.free = 50 * MiB;
-    const refused = rig.memo.manage.storeBlob({ bytes: [Buffer.alloc(10)], size: 10, sha256: null });
+    const refused = rig.memo.blobs.store({ bytes: [Buffer.alloc(10)], size: 10, sha256: null });
     await expect(refused).rejects.toMatchObject({ code: 'NO_SPACE' });
     expect((await rig.get(keyOf(1))).state).toBe('hit');
   });

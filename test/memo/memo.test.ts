@@ -8,7 +8,7 @@ const sha = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
 
 async function putBlob(memo: ReturnType<typeof createMemo>['memo'], bytes: Buffer): Promise<string> {
   const sha256 = sha(bytes);
-  await memo.manage.storeBlob({ bytes: [bytes], size: bytes.length, sha256 });
+  await memo.blobs.store({ bytes: [bytes], size: bytes.length, sha256 });
   return sha256;
 }
 
@@ -116,7 +116,7 @@ describe('nothing wrong is served', () => {
     const keys = [1, 2, 1, 2].map(keyOf);
     const answers = await Promise.all(keys.map((key) => get(key)));
     expect(answers.map(({ state }) => state)).toEqual(['miss', 'miss', 'miss', 'miss']);
-    expect(memo.manage.findBlob(sha256)).toBeNull();
+    expect(memo.blobs.find(sha256)).toBeNull();
     expect(told).toEqual([{ sha256, removed: 2 }]);
     expect(memo.manage.stats()).toMatchObject({ current_items: 0, blobs: 0, misses: 4 });
     await putBlob(memo, Buffer.from('image'));
@@ -142,7 +142,7 @@ describe('nothing wrong is served', () => {
     const sha256 = await putBlob(memo, Buffer.from('image'));
     await put(keyOf(1), null, { given: { blob: sha256 } });
     expect(await memo.manage.verify(AbortSignal.timeout(60_000))).toEqual({ checked: 1, bytes: 5, damaged: [], removed: 0 });
-    const path = memo.manage.findBlob(sha256)?.path ?? '';
+    const path = memo.blobs.find(sha256)?.path ?? '';
     chmodSync(path, 0o600);
     writeFileSync(path, 'imagE');
     expect(await memo.manage.verify(AbortSignal.timeout(60_000))).toMatchObject({
@@ -151,14 +151,14 @@ describe('nothing wrong is served', () => {
       removed: 1,
     });
     // Also one that somebody was just given is not taken for sound again.
-    expect(memo.manage.missingBlobs([sha256])).toEqual([sha256]);
+    expect(memo.blobs.missing([sha256])).toEqual([sha256]);
     await putBlob(memo, Buffer.from('image'));
-    expect(readFileSync(memo.manage.findBlob(sha256)?.path ?? '', 'utf8')).toBe('image');
+    expect(readFileSync(memo.blobs.find(sha256)?.path ?? '', 'utf8')).toBe('image');
   });
 
   test('other bytes than the name says are refused, and nothing of them is left', async () => {
     const { memo, dir } = createMemo();
-    const storing = memo.manage.storeBlob({ bytes: [Buffer.from('a')], size: 1, sha256: sha(Buffer.from('b')) });
+    const storing = memo.blobs.store({ bytes: [Buffer.from('a')], size: 1, sha256: sha(Buffer.from('b')) });
     await expect(storing).rejects.toMatchObject({ code: 'HASH_MISMATCH' });
     const { readdirSync } = await import('node:fs');
     expect(readdirSync(join(dir, 'partial'))).toEqual([]);

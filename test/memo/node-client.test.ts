@@ -5,7 +5,7 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { MemoStats } from '../../src/api/memo.ts';
 import { CacheError } from '../../src/core/errors.ts';
 import { createMemo, type MemoOptions, ResultFile } from '../../src/index.ts';
-import { Manage } from '../../src/memo/manage.ts';
+import { BlobExchange } from '../../src/memo/blob-exchange.ts';
 import { runDaemon } from '../helpers/daemon.ts';
 import { soon } from '../helpers/patience.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
@@ -80,7 +80,7 @@ describe('a result', () => {
     };
     /** How the daemon gets bytes. */
     const ways = () => {
-      const [taken, sent] = [vi.spyOn(Manage.prototype, 'takeStaged'), vi.spyOn(Manage.prototype, 'storeBlob')];
+      const [taken, sent] = [vi.spyOn(BlobExchange.prototype, 'take'), vi.spyOn(BlobExchange.prototype, 'store')];
       onTestFinished(() => [taken, sent].forEach((way) => void way.mockRestore()));
       return { taken, sent };
     };

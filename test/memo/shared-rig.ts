@@ -36,7 +36,7 @@ export async function twoMachines(server: RedisServer) {
 
 /** Stores a blob and its result. */
 export async function putBytes(memo: Memo, key: string, bytes: Buffer, more: object = {}) {
-  const blob = await memo.manage.storeBlob({ bytes: [bytes], size: bytes.length, sha256: null });
+  const blob = await memo.blobs.store({ bytes: [bytes], size: bytes.length, sha256: null });
   const given = { blob: blob?.sha256 ?? '', contentType: 'image/png' };
   const rest = { lease: null, tags: [], deps: [], costMs: null, label: null, negative: false };
   return memo.put({ ns: 'n', key, given, ...rest, ...more });

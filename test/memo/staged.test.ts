@@ -15,6 +15,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
+import { HashThread } from '../../src/memo/hash-thread.ts';
 import { Store } from '../../src/memo/store.ts';
 import { createClient } from '../helpers/services.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
@@ -72,6 +73,20 @@ describe('a file that a program has written for the daemon', () => {
     await send({ method: 'DELETE', url: `/api/memo/stage/${given.staged}` });
     expect(readdirSync(dirname(path))).toEqual([]);
     expect(stats()).toMatchObject({ blobs: 1, reserved: 0 });
+  });
+
+  test('is taken where no thread can be started', async () => {
+    const starting = vi.spyOn(HashThread.prototype, 'follow').mockImplementation(() => {
+      throw new Error('ERR_WORKER_INIT_FAILED: EAGAIN');
+    });
+    const { stage, take } = createStager();
+    const bytes = randomBytes(2 * MiB);
+    const { staged, path } = await stage(bytes.length);
+    writeFileSync(path, bytes);
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    expect(await take(staged)).toMatchObject({ status: 201, body: { sha256 } });
+    expect(starting).toHaveBeenCalledOnce();
+    starting.mockRestore();
   });
 
   test('that is here already is not kept twice', async () => {
@@ -180,8 +195,8 @@ describe('a file that a program has written for the daemon', () => {
   test('leaves with its program, and no more than 64 are written at once', async () => {
     const { memo } = createMemo();
     const program = { onGone: vi.fn((_gone: () => void) => () => {}) };
-    const first = await memo.manage.stage(10, program);
-    const begin = () => memo.manage.stage(1, never);
+    const first = await memo.blobs.stage(10, program);
+    const begin = () => memo.blobs.stage(1, never);
     await Promise.all(Array.from({ length: 63 }, begin));
     await expect(begin()).rejects.toMatchObject({ code: 'BUSY' });
     program.onGone.mock.lastCall?.[0]();
@@ -193,7 +208,7 @@ describe('a file that a program has written for the daemon', () => {
   test('leaves at the next start when the daemon was killed before it was taken', async () => {
     const dir = join(tempDir(), 'memo');
     const { memo } = createMemo({ dir });
-    const { path = '' } = (await memo.manage.stage(10, never)) ?? {};
+    const { path = '' } = (await memo.blobs.stage(10, never)) ?? {};
     appendFileSync(path, 'written');
     const again = createMemo({ dir });
     again.memo.manage.begin();

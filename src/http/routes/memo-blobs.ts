@@ -23,26 +23,26 @@ interface Params {
 
 /** The bytes of results, by their SHA-256. */
 export function memoBlobRoutes(app: FastifyInstance, { memo }: Pick<Services, 'memo'>, proofs: Proofs): void {
-  const { manage } = memo;
+  const { blobs } = memo;
 
   app.post('/api/memo/blobs/missing', (request) => {
     const { sha256: names } = parse(missingBody, request.body);
-    return { missing: manage.missingBlobs(names) };
+    return { missing: blobs.missing(names) };
   });
 
   app.post('/api/memo/stage', async (request): Promise<MemoStaged> => {
     const { size, pid = null } = parse(stageBody, request.body);
-    return (await manage.stage(size, holderOn(request.raw.socket, { pid, leaseMs: unknownMs }))) ?? away();
+    return (await blobs.stage(size, holderOn(request.raw.socket, { pid, leaseMs: unknownMs }))) ?? away();
   });
 
   app.delete<{ Params: { staged: string } }>('/api/memo/stage/:staged', async (request) => {
-    await manage.dropStaged(request.params.staged);
+    await blobs.dropStaged(request.params.staged);
     return { ok: true };
   });
 
   app.post('/api/memo/blobs', async (request, reply) => {
     const { staged, sha256: name = null } = parse(takeBody, request.body);
-    const blob = (await manage.takeStaged(staged, name)) ?? away();
+    const blob = (await blobs.take(staged, name)) ?? away();
     return reply.status(201).send({ sha256: blob.sha256, size: blob.seal.size });
   });
 
@@ -50,7 +50,7 @@ export function memoBlobRoutes(app: FastifyInstance, { memo }: Pick<Services, 'm
     method: ['GET', 'HEAD'],
     url: address,
     handler: (request, reply) => {
-      const found = manage.findBlob(nameIn(request));
+      const found = blobs.find(nameIn(request));
       if (!found) throw new CacheError('NOT_FOUND', 'there is no such blob');
       return sendFile(reply, { ...found, range: request.method === 'GET' ? request.headers.range : undefined });
     },
@@ -66,7 +66,7 @@ export function memoBlobRoutes(app: FastifyInstance, { memo }: Pick<Services, 'm
       const body = request.body as Readable | undefined;
       const told = request.headers['content-length'];
       const size = told === undefined ? null : Number(told);
-      const blob = (await manage.storeBlob({ bytes: body ?? [], size, sha256: name })) ?? away();
+      const blob = (await blobs.store({ bytes: body ?? [], size, sha256: name })) ?? away();
       return reply.status(201).send({ sha256: name, size: blob.seal.size });
     });
   });

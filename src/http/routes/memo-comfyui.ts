@@ -47,7 +47,7 @@ export function memoComfyuiRoutes(
   app: FastifyInstance,
   { memo, settings, catalog }: Pick<Services, 'memo' | 'settings' | 'catalog'>,
 ): void {
-  const { manage } = memo;
+  const { manage, outputs } = memo;
 
   app.post('/api/memo/comfyui', async (request, reply) => {
     const { keys, classes, others } = parse(promptBody, request.body);
@@ -57,7 +57,7 @@ export function memoComfyuiRoutes(
       mode === 'off'
         ? []
         : await Promise.all(keys.map((key, at) => memo.get({ ns, key: keyOf(key, others[at]), as: 'value' })));
-    const known = classes.map((one) => manage.repeatability(one.name, one.code));
+    const known = classes.map((one) => outputs.repeatability(one.name, one.code));
     const audit = mode === 'off' ? '' : `"audit":${memoAudit},`;
     const there = others.length === 0 ? '' : `"others":${JSON.stringify(others.map(isThere))},`;
     return reply
@@ -71,7 +71,7 @@ export function memoComfyuiRoutes(
   app.post('/api/memo/comfyui/likely', async (request, reply) => {
     const { structures } = parse(likelyBody, request.body);
     const isOff = memo.mode === 'off' || settings.current.memoComfyui === 'off';
-    const found = isOff ? [] : await manage.peek(ns, structures.map(tagOf));
+    const found = isOff ? [] : await outputs.peek(ns, structures.map(tagOf));
     const results = [...found].map(([tag, value]) => `{"structure":"${tag.slice(structure.length)}","value":${value}}`);
     return reply.type('application/json; charset=utf-8').send(`{"results":[${results.join()}]}`);
   });
@@ -84,7 +84,7 @@ export function memoComfyuiRoutes(
 
   app.post('/api/memo/comfyui/seen', async (request) => {
     const { class: className, ...output } = parse(seenBody, request.body);
-    return { known: await manage.see(ns, { ...output, className }) };
+    return { known: await outputs.see(ns, { ...output, className }) };
   });
 
   function keyOf(key: string, other: string | null | undefined): string {
