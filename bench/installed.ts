@@ -40,6 +40,7 @@ export class Installed implements AsyncDisposable {
     this.stateDir = join(this.dir, 'state');
     this.env = {
       PATH: process.env['PATH'] ?? '',
+      NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? '',
       HOME: this.dir,
       AUTOCACHE_DIR: join(this.dir, 'ssd'),
       AUTOCACHE_STATE: this.stateDir,
