@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Client } from '../../src/cli/client.ts';
 import { noBrowser } from '../helpers/browser.ts';
 import { answerNext, countIs, MiB, newPage, openDashboard, openPage } from '../helpers/dashboard.ts';
+import { writeModel } from '../helpers/files.ts';
 
 const hostile = '<img src=x onerror="document.title=`owned`">.safetensors';
 const names = ['a.safetensors', 'b.safetensors', hostile];
@@ -91,6 +93,49 @@ describe.skipIf(noBrowser !== null)(
       expect(models.map((model) => readFileSync(model).length)).toEqual([3 * MiB, 3 * MiB, 3 * MiB]);
       await page.locator('.toast ::-p-text(Copy again)').click();
       await expect.poll(async () => (await client.stats()).tiers[0]?.files, { timeout: 20_000 }).toBe(3);
+    });
+
+    test('space is freed by a choice whose cost is shown first, and a pinned copy stays', async () => {
+      const { page, client, models } = await openDashboard({ names });
+      await client.ask('POST', '/api/cache/pin', { body: { paths: [models[0]] } });
+      await openPage(page, 'library');
+      await page.locator('::-p-text(Free space…)').click();
+      const preview = () => page.$eval('dialog [role="status"]', (shown) => shown.textContent);
+      await expect
+        .poll(preview, { timeout: 20_000 })
+        .toBe('This frees 6 MiB, removes 2 of 3 copies. 1 copy stays: in use or pinned. Sources are kept.');
+      await page.locator('#free-size').fill('1');
+      await expect.poll(preview, { timeout: 20_000 }).toBe('No copy fits.');
+      expect(
+        await page.$eval('dialog [type="submit"]', (button) => (button as unknown as { disabled: boolean }).disabled),
+      ).toBe(true);
+      await page.locator('#free-size').fill('0');
+      await page.locator('dialog [type="submit"]:not(:disabled)').click();
+      await page.waitForSelector('.toast ::-p-text(2 copies removed, 6 MiB free.)');
+      expect((await client.stats()).tiers[0]?.files).toBe(1);
+    });
+
+    test('a folder is added, and forgotten with its copies only after a question', async () => {
+      const { page, client, installed } = await openDashboard({ names: ['a.safetensors'] });
+      const more = join(installed.dir, 'more');
+      writeModel(join(more, 'loras', 'x.safetensors'), MiB);
+      await openPage(page, 'folders');
+      await page.type('#folder', more);
+      await page.keyboard.press('Enter');
+      await countIs(page, '#folders > li', 2);
+      await client.warm({ paths: [join(more, 'loras', 'x.safetensors')], wait: true });
+      const forget = () => page.locator(`::-p-aria(Forget ${more})`).click();
+      expect(await answerNext(page, false, forget)).toBe(
+        `${more} is no longer a model folder. Its copies leave too: this frees 1 MiB, removes 1 of 2 copies. Sources are kept.`,
+      );
+      await answerNext(page, true, forget);
+      await countIs(page, '#folders > li', 1);
+      expect((await client.stats()).tiers[0]?.files).toBe(1);
+      // What has happened is told to who looks later.
+      await openPage(page, 'events');
+      await page.waitForSelector('.events ::-p-text(Evicted: x.safetensors, 1 MiB: purge)');
+      await page.select('#kind', 'Troubles');
+      await countIs(page, '.events > li', 0);
     });
 
     test('the whole library is there, and finding, ticking and scrolling in 10,000 rows keeps what is selected', async () => {

@@ -56,7 +56,7 @@ export function tell(text, undo) {
   toast.addEventListener('pointerenter', () => clearTimeout(gone));
   toast.append(button('Close', () => {}));
   const toasts = document.getElementById('toasts');
-  while (toasts.children.length > 2) toasts.firstChild.remove();
+  while (toasts.children.length > 1) toasts.firstChild.remove();
   toasts.append(toast);
 }
 

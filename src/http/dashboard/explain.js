@@ -1,5 +1,5 @@
 import { element } from '../../../comfyui/web/elements.js';
-import { formatBytes } from '../../../comfyui/web/words.js';
+import { counted, formatBytes } from '../../../comfyui/web/words.js';
 import { ask } from './api.js';
 import { showDialog, tell } from './dialogs.js';
 import { agoText, splitPath } from './figures.js';
@@ -30,7 +30,7 @@ function pageOf({ path, entry, now, leases, decisions, sha256, published }) {
   if (entry) {
     facts.push(
       ['Size', formatBytes(entry.size)],
-      ['Used', `${entry.uses.toLocaleString('en-US')} times, last ${agoText(entry.lastUsedAt)}`],
+      ['Used', entry.uses === 0 ? 'never' : `${counted(entry.uses, 'time')}, last ${agoText(entry.lastUsedAt)}`],
     );
     for (const { tier, state, bytes, createdAt } of entry.copies)
       facts.push([

@@ -63,7 +63,10 @@ function formOf(categories, folders, close) {
   const form = element(
     'form',
     { attributes: { method: 'dialog' } },
-    element('p', { class: 'muted', text: 'Removes copies that fit all of these. With nothing chosen, it removes all copies.' }),
+    element('p', {
+      class: 'muted',
+      text: 'Removes copies that fit all of these; those that were never used count as unused. With nothing chosen, it removes all copies.',
+    }),
     field('Not used for days', days),
     field('Larger than GiB', size),
     field('Category', category),

@@ -11,11 +11,11 @@ export function namespaceRow({ name, version, items, bytes, settings, totals: { 
     'tr',
     {},
     element('td', { text: name }),
-    element('td', { text: version }),
+    element('td', { class: 'roomy', text: version }),
     number(ofMost(items.toLocaleString('en-US'), settings.maxItems?.toLocaleString('en-US'))),
     number(ofMost(formatBytes(bytes), settings.maxBytes && formatBytes(settings.maxBytes))),
-    number(hitRate(hits, misses)),
-    number(formatSeconds(secondsSaved)),
+    number(hitRate(hits, misses), 'roomy'),
+    number(formatSeconds(secondsSaved), 'roomy'),
     element('td', { class: 'actions' }, ...buttons),
   );
 }
@@ -39,13 +39,13 @@ export function resultRow(entry, isOpen, { toggle, remove }) {
     'tr',
     {},
     name,
-    element('td', { text: ns }),
-    element('td', { text: kind }),
+    element('td', { class: 'roomy', text: ns }),
+    element('td', { class: 'roomy', text: kind }),
     number(formatBytes(bytes)),
-    number(costMs === null ? '' : formatSeconds(costMs / 1000)),
-    number(hits.toLocaleString('en-US')),
-    number(formatSeconds(ageMs / 1000)),
-    number(freshness(freshForMs)),
+    number(costMs === null ? '' : formatSeconds(costMs / 1000), 'roomy'),
+    number(hits.toLocaleString('en-US'), 'roomy'),
+    number(formatSeconds(ageMs / 1000), 'roomy'),
+    number(freshness(freshForMs), 'roomy'),
     element(
       'td',
       { class: 'actions' },
@@ -114,8 +114,9 @@ function fact(name, value, share) {
   return term;
 }
 
-function number(text) {
-  return element('td', { class: 'number', text });
+/** @param room `roomy` for a column that narrow windows leave out */
+function number(text, room = '') {
+  return element('td', { class: `number ${room}`.trim(), text });
 }
 
 function hitRate(hits, misses) {

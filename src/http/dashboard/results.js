@@ -9,8 +9,8 @@ export const title = 'Results';
 
 const shown = 200;
 const searchMs = 200;
-const namespaceHeads = ['Namespace', 'Version', '#Results', '#Size', '#Hit rate', '#Time saved', ''];
-const resultHeads = ['Result', 'Namespace', 'Kind', '#Size', '#Cost', '#Hits', '#Age', '#Fresh for', ''];
+const namespaceHeads = ['Namespace', '~Version', '#Results', '#Size', '~#Hit rate', '~#Time saved', ''];
+const resultHeads = ['Result', '~Namespace', '~Kind', '#Size', '~#Cost', '~#Hits', '~#Age', '~#Fresh for', ''];
 
 /** The results that programs have computed. */
 export function show(main, app) {
@@ -130,16 +130,13 @@ function section(text, ...children) {
   return element('section', { class: 'section' }, element('h2', { text }), ...children);
 }
 
-/** @param heads `#` marks a column of numbers; the empty one is that of the buttons */
+/** @param heads `#` marks a column of numbers, `~` one that narrow windows leave out; the empty one is that of the buttons */
 function tableOf(heads, body, label) {
   const cells = heads.map((text) => {
     if (text === '')
       return element('th', { attributes: { scope: 'col' } }, element('span', { class: 'unseen', text: 'Actions' }));
-    return element('th', {
-      class: text.startsWith('#') ? 'number' : '',
-      text: text.replace('#', ''),
-      attributes: { scope: 'col' },
-    });
+    const kind = `${text.includes('#') ? 'number' : ''} ${text.includes('~') ? 'roomy' : ''}`;
+    return element('th', { class: kind.trim(), text: text.replace(/[~#]/g, ''), attributes: { scope: 'col' } });
   });
   const table = element('table', {}, element('thead', {}, element('tr', {}, ...cells)), body);
   return element('div', { class: 'card wide', attributes: { tabindex: '0', role: 'region', 'aria-label': label } }, table);
