@@ -196,6 +196,22 @@ describe.skipIf(noBrowser !== null)(
       await tab?.waitForSelector('.answers');
     });
 
+    test('it is reached by a further name of the daemon as by its own, and stays live', async () => {
+      const { page, client, models, troubles } = await openDashboard({
+        names: ['a.safetensors'],
+        copied: false,
+        host: 'nas.test',
+      });
+      expect(page.url()).toMatch(/^http:\/\/nas\.test:\d+\/$/);
+      await openPage(page, 'events');
+      await client.warm({ paths: models, wait: true });
+      await page.waitForSelector('.events ::-p-text(Copied: a.safetensors, 3 MiB)');
+      await page.reload();
+      await page.waitForSelector('.events ::-p-text(Copied: a.safetensors, 3 MiB)');
+      // Browsers heed that header over HTTPS and on this machine only, and say so.
+      expect(troubles.filter((text) => !text.startsWith('The Cross-Origin-Opener-Policy header'))).toEqual([]);
+    });
+
     test('copies are listed in their order with their reason; one is put first, one cancelled, all are paused', async () => {
       const { page, client, models } = await openDashboard({
         names: ['a.safetensors', 'b.safetensors', 'c.safetensors'],
@@ -209,12 +225,17 @@ describe.skipIf(noBrowser !== null)(
         page.$$eval('#copies > li', (rows) => rows.map((one) => one.textContent?.match(/[abc]\.safetensors/)?.[0]));
       expect(await order()).toEqual(['a.safetensors', 'b.safetensors', 'c.safetensors']);
       expect(await page.$eval('#copies', (list) => list.textContent)).toContain('paused, 3 MiB');
+      expect(await page.title()).toBe('0% · autocached');
+      const icon = () => page.$eval('#icon', (link) => link.getAttribute('href'));
+      const before = await icon();
       await page.locator('::-p-aria(Copy next c.safetensors)').click();
       await expect.poll(order, { timeout: 20_000 }).toEqual(['c.safetensors', 'a.safetensors', 'b.safetensors']);
       await page.locator('::-p-aria(Cancel a.safetensors)').click();
       await countIs(page, '#copies > li', 2);
       await page.locator('.head ::-p-text(Resume)').click();
       await countIs(page, '#copies > li', 0);
+      await page.waitForFunction(`document.title === 'autocached'`);
+      expect(await icon()).not.toBe(before);
       expect((await client.stats()).tiers[0]?.files).toBe(2);
     });
   },

@@ -18,14 +18,17 @@ interface DashboardOptions {
   copied?: boolean;
   /** Further models, of 2 KiB; not copied. */
   many?: readonly string[];
+  /** A further name of the daemon (AUTOCACHE_HOSTS), by which the browser reaches it. */
+  host?: string;
 }
 
 /** A daemon with these models, and a browser that has signed in with the printed link. */
-export async function openDashboard({ names, copied = true, many = [] }: DashboardOptions) {
+export async function openDashboard({ names, copied = true, many = [], host }: DashboardOptions) {
   const installed = new Installed('dashboard', (root) => ({
     AUTOCACHE_ROOTS: `${root}=hdd`,
     AUTOCACHE_MIN_SIZE: '1KiB',
     AUTOCACHE_LIMIT: '100MiB',
+    ...(host && { AUTOCACHE_HOSTS: host }),
   }));
   installed.quiet();
   onTestFinished(() => installed[Symbol.asyncDispose]());
@@ -34,13 +37,14 @@ export async function openDashboard({ names, copied = true, many = [] }: Dashboa
   for (const name of many) writeFileSync(join(installed.root, 'loras', name), Buffer.alloc(2048));
   const client = await installed.start();
   if (copied) await client.warm({ paths: models, wait: true });
-  const browser = await startBrowser();
+  const browser = await startBrowser(host ? [`--host-resolver-rules=MAP ${host} 127.0.0.1`] : []);
   const troubles: string[] = [];
   const page = await newPage(browser, troubles);
   /** A fresh one-time link. */
   const link = async () => {
     const { stdout } = await promisify(execFile)(installed.node, [...installed.command, 'dashboard'], { env: installed.env });
-    return /http\S+/.exec(stdout)?.[0] ?? '';
+    const printed = /http\S+/.exec(stdout)?.[0] ?? '';
+    return host ? printed.replace('127.0.0.1', host) : printed;
   };
   await page.goto(await link());
   await page.waitForSelector('.answers', { timeout: patience(10_000) });
