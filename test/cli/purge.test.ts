@@ -48,7 +48,7 @@ describe('purge without --yes', () => {
 
   test('asks nothing when there is nothing to delete', async () => {
     await using daemon = await startFakeDaemon({
-      [key]: () => ({ dryRun: true, files: 0, bytes: 0, removed: [], skipped: [] }),
+      [key]: () => ({ dryRun: true, files: 0, of: 0, bytes: 0, removed: [], skipped: [] }),
     });
     const { code, out } = await runCli(['purge', '--glob', 'x'], { stateDir: daemon.stateDir, interactive: true });
     expect(code).toBe(0);
@@ -90,6 +90,15 @@ describe('purge', () => {
     expect(daemon.bodies(key)).toEqual([{ all: true, dryRun: true }]);
   });
 
+  test('without a terminal says how much it frees, and how many of all copies it removes, before and after', async () => {
+    await using daemon = await daemonThatClears();
+    const run = (...words: string[]) => runCli(['purge', '--all', ...words], { stateDir: daemon.stateDir });
+    const { err } = await run();
+    expect(err).toContain('--dry-run to see how much it frees');
+    expect((await run('--dry-run')).out).toContain('frees 6.46 GiB, removes 1 of 41 copies');
+    expect((await run('--yes')).out).toContain('deleted 1 copy, 6.46 GiB; 40 of 41 are left');
+  });
+
   test('--json is exactly what the API answered', async () => {
     await using daemon = await daemonThatClears();
     const { out } = await runCli(['purge', '--all', '--yes', '--json'], { stateDir: daemon.stateDir });
@@ -99,7 +108,7 @@ describe('purge', () => {
   test('names only the first of very many files on a terminal', async () => {
     const removed = Array.from({ length: 100 }, (_, id) => ({ id, path: `/mnt/file-${id}.ckpt`, bytes: 1 }));
     await using daemon = await startFakeDaemon({
-      [key]: () => ({ dryRun: true, files: 100, bytes: 100, removed, skipped: [] }),
+      [key]: () => ({ dryRun: true, files: 100, of: 100, bytes: 100, removed, skipped: [] }),
     });
     const args = ['purge', '--all', '--dry-run'];
     const screen = await runCli(args, { stateDir: daemon.stateDir, columns: 80 });

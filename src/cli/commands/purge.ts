@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import type { ClearRequest, RemovalAnswer } from '../../api/api.ts';
 import { CacheError } from '../../core/errors.ts';
-import { costText, counted, formatBytes } from '../../core/format.ts';
+import { counted, formatBytes } from '../../core/format.ts';
 import { type TierName, tierNames } from '../../core/types.ts';
 import { confirm } from '../confirm.ts';
 import { duration, size } from '../options.ts';
@@ -53,7 +53,7 @@ async function purge(session: Session, options: Options): Promise<Answer> {
   const interactive = session.in.isTTY === true && !session.json;
   if (!options.dryRun && !options.yes && !interactive) {
     throw new CacheError('BAD_REQUEST', 'purge asks before it deletes, and there is nobody to ask here', {
-      hint: 'add --yes to delete without asking, or --dry-run to see what would be deleted',
+      hint: 'add --yes to delete without asking, or --dry-run to see how much it frees and how many of all copies it removes',
     });
   }
   const client = await clientOf(session);
@@ -61,7 +61,7 @@ async function purge(session: Session, options: Options): Promise<Answer> {
   if (!options.yes) {
     const plan = await client.clear({ ...request, dryRun: true });
     if (plan.files === 0) return answer(plan);
-    session.err.write(`${removalPage(plan, lookOf(session.err))}\n${costText({ ...plan, copies: plan.files })}\n`);
+    session.err.write(`${removalPage(plan, lookOf(session.err))}\n`);
     const question = `Delete ${counted(plan.files, 'copy', 'copies')}, ${formatBytes(plan.bytes)}?`;
     if (!(await confirm(question, session))) return { data: plan, page: () => 'nothing deleted', exitCode: exitCodes.failed };
   }
