@@ -42,6 +42,8 @@ interface Flight<Result> {
   unwatch: () => void;
   /** The oldest first. */
   waiting: Set<Waiter<Result>>;
+  /** It has come, and is being stored. */
+  result: Result | null;
 }
 
 /**
@@ -77,6 +79,8 @@ export class Flights<Result> implements Disposable {
   /** Waits for the result of the one who computes the key. */
   wait(ns: string, key: string, asker: Asker, waitMs: number): Promise<Outcome<Result>> {
     const flight = this.#flights.get(nameOf(ns, key));
+    if (flight && flight.result !== null && !flight.lease.isVoid)
+      return Promise.resolve({ state: 'done', result: flight.result });
     if (!flight || flight.waiting.size >= mostWaiting || waitMs === 0) return Promise.resolve({ state: 'timeout' });
     return new Promise((resolve) => {
       const leave = () => {
@@ -125,6 +129,14 @@ export class Flights<Result> implements Disposable {
     return flight.lease;
   }
 
+  /** The key has a result, which is still to be stored: all who wait get it, and whoever asks until it is `done`. */
+  tell(ns: string, key: string, result: Result): number {
+    const flight = this.#flights.get(nameOf(ns, key));
+    if (!flight) return 0;
+    flight.result = result;
+    return this.#tellAll(flight, { state: 'done', result });
+  }
+
   /** The key has a result: all waiters get it. */
   done(ns: string, key: string, result: Result): number {
     return this.#end(this.#flights.get(nameOf(ns, key)), { state: 'done', result });
@@ -155,7 +167,7 @@ export class Flights<Result> implements Disposable {
     const { leaseMs: ms, pid, holds } = asker;
     const lease = { id: randomUUID(), ns, key, ms, pid, fence: this.#fence, since: this.#clock.monotonic(), isVoid: false };
     const passOn = () => this.#passOn(flight);
-    const flight: Flight<Result> = { lease, timer: setTimeout(passOn, ms).unref(), unwatch: () => {}, waiting };
+    const flight: Flight<Result> = { lease, timer: setTimeout(passOn, ms).unref(), unwatch: () => {}, waiting, result: null };
     this.#flights.set(nameOf(ns, key), flight);
     this.#leases.set(lease.id, flight);
     flight.unwatch = holds.onGone(passOn);
@@ -174,9 +186,14 @@ export class Flights<Result> implements Disposable {
   #end(flight: Flight<Result> | undefined, outcome: Outcome<Result>): number {
     if (!flight) return 0;
     this.#close(flight);
-    const waiting = [...flight.waiting];
-    for (const waiter of waiting) waiter.tell(outcome);
-    return waiting.length;
+    return this.#tellAll(flight, outcome);
+  }
+
+  #tellAll({ waiting }: Flight<Result>, outcome: Outcome<Result>): number {
+    const told = [...waiting];
+    waiting.clear();
+    for (const waiter of told) waiter.tell(outcome);
+    return told.length;
   }
 
   /** The lease is over. */

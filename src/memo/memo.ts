@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { EventMap } from '../api/event-map.ts';
 import type { MemoMode, MemoNamespaceSettings, MemoPutAnswer, MemoRefusal, MemoSimilarAnswer } from '../api/memo.ts';
 import { CacheError } from '../core/errors.ts';
@@ -145,6 +146,8 @@ export class Memo implements AsyncDisposable {
     // Nobody waits, and no blob is here.
     if (this.#deps.mode() === 'off') return { stored: false, reason: 'OFF', key };
     const value = draft(store, request.given);
+    // Those who wait need not wait for a disk as well: their answers leave first. What comes with a lost lease is to be compared.
+    if ((!lease || lease.held) && this.#flights.tell(ns, key, resultOf(key, value)) > 0) await setImmediate();
     const reason = await this.#stored(store, request, value, lease).catch((error) => this.#refused(error));
     if (reason !== 'DISAGREES') this.#flights.done(ns, key, resultOf(key, value));
     if (reason === null) {

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
+import type { Fingerprint } from '../../src/core/types.ts';
 import type { Asker, Presence } from '../../src/memo/asker.ts';
 import { createMemo, keyOf, MiB } from './memo-rig.ts';
 
@@ -36,6 +37,24 @@ describe('one computation for all who ask', () => {
     const answers = await Promise.all(others);
     expect(answers.every((answer) => answer.state === 'hit' && answer.value === 'x')).toBe(true);
     expect(memo.manage.stats()).toMatchObject({ misses: 1, hits: 99, coalesced: 99, stores: 1, computing: 0, waiting: 0 });
+  });
+
+  test('those who wait, and who comes while it is being stored, have the result before it is stored', async () => {
+    const { take, put, memo, files } = createTakers();
+    const { lease } = await take();
+    const other = take();
+    await vi.waitFor(() => expect(memo.manage.stats().waiting).toBe(1));
+    const slowDisk = Promise.withResolvers<Fingerprint>();
+    files.set('/slow.safetensors', slowDisk.promise);
+    const storing = put(keyOf(1), 'x', { lease, deps: ['file:/slow.safetensors'] });
+    expect(await other).toMatchObject({ state: 'hit', value: 'x' });
+    expect(await take(program(), 0)).toMatchObject({ state: 'hit', value: 'x' });
+    expect(memo.manage.stats()).toMatchObject({ current_items: 0, computing: 1, waiting: 0 });
+    await memo.manage.invalidate({ ns: 'n', keys: [keyOf(1)] }, { dryRun: false });
+    expect(await take(program(), 0)).toEqual({ state: 'timeout' });
+    slowDisk.resolve({ size: 1, mtimeNs: '1', ctimeNs: '1', ino: '1' });
+    expect(await storing).toMatchObject({ stored: true });
+    expect(memo.manage.stats()).toMatchObject({ current_items: 1, computing: 0 });
   });
 
   test('a result that is not stored reaches those who wait all the same', async () => {

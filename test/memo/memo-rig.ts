@@ -37,7 +37,7 @@ export function createMemo({
     staleMs: 0,
     maxValue: 32 * MiB,
     /** The files that results come from; what is not named here does not answer. */
-    files: new Map<string, Fingerprint | 'missing'>(),
+    files: new Map<string, Fingerprint | 'missing' | Promise<Fingerprint>>(),
   };
   mkdirSync(dir, { recursive: true });
   const memo = new Memo({
