@@ -11,6 +11,7 @@ import sys
 from .browser import Browser
 from .embeddings import Embeddings
 from .host import client_of, is_interruption, model_folders
+from .loads import Loads
 from .memo.memo import Memo
 from .node import NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS, AutocachedPath
 from .offline import OfflineFolders
@@ -40,7 +41,8 @@ def install(folder_paths, here: str):
     resolver = Resolver(state_directory(here), folders=own_folders)
     offline = OfflineFolders(resolver.daemon, folder_paths)
     checked = Embeddings(folder_paths, offline).checked
-    memo = Memo(resolver.daemon, folder_paths, lambda category, name: own(category, name))
+    loads = Loads(resolver.loaded)
+    memo = Memo(resolver.daemon, folder_paths, lambda category, name: own(category, name), loads)
     prefetch = _prefetch = Prefetch(resolver.daemon, resolver.registration, memo, offline.refresh, checked)
 
     @functools.wraps(original)
@@ -57,9 +59,11 @@ def install(folder_paths, here: str):
             memo.opens(client, category, name)
             if memo.audit.is_own(client.get("prompt")) and not resolver.has_copy(path, category, name, client):
                 return path
-            if path is None or offline.holds(path):
-                return resolver.find(category, name, client) or path
-            return resolver.resolve(path, category, name, client)
+            is_away = path is None or offline.holds(path)
+            copy = resolver.find(category, name, client) if is_away else resolver.resolve(path, category, name, client)
+            if copy is not None and copy != path:
+                loads.began(client, copy)
+            return copy or path
         except Exception as error:
             if is_interruption(error):
                 raise

@@ -32,6 +32,8 @@ class Leases:
         self._given: set[str] = set()
         self._told: set[str] = set()
         self._told_to = daemon.stamp()
+        # Loads of copies that the daemon is to be told of, with their time in ms.
+        self._loaded: list[tuple[str, float]] = []
         # False while the daemon cannot see this process, such as in another container.
         self._seen = True
         self._keeper = None
@@ -55,6 +57,13 @@ class Leases:
             self._news.set()
             self._start(TELL_SECONDS, "autocached-given")
 
+    def loaded(self, loads: list[tuple[str, float]]) -> None:
+        """Tells the daemon how long loads of copies took, in ms; once."""
+        with self._lock:
+            self._loaded += loads
+            self._news.set()
+            self._start(TELL_SECONDS, "autocached-loads")
+
     def _start(self, pause: float, name: str) -> None:
         if self._keeper is None:
             self._keeper = threading.Thread(target=self._keep, args=(pause,), name=name, daemon=True)
@@ -75,6 +84,7 @@ class Leases:
             if stamp != self._told_to:
                 self._told, self._told_to = set(), stamp
             held, untold = set(self._held), self._given - self._told
+            loaded, self._loaded = self._loaded, []
         # Other systems than Linux keep a mapped file or its contents by themselves.
         needed = held if prompts_left() else mapped(held) or set()
         try:
@@ -83,6 +93,8 @@ class Leases:
             body = {"client": {"app": APP, "pid": os.getpid()}, "renew": renew, "end": end}
             if untold:
                 body["given"] = sorted(map(there, untold))
+            if loaded:
+                body["loaded"] = [{"path": there(copy), "ms": ms} for copy, ms in loaded]
             answer = self._daemon.post("/api/leases", body)
             with self._lock:
                 self._told |= untold
@@ -92,6 +104,6 @@ class Leases:
         with self._lock:
             self._held -= held - needed
             all_told = self._seen and self._given <= self._told
-            if not self._held and (all_told or not self._daemon.is_installed()):
+            if not self._held and not self._loaded and (all_told or not self._daemon.is_installed()):
                 self._keeper = None
             return self._keeper is not None

@@ -73,6 +73,10 @@ class Resolver:
         answer = self._answer(path, source, question)
         return answer if answer.path == path or _can_stand_for(answer.path, path, source.st_size) else Answer(path, "", "ERROR")
 
+    def loaded(self, loads: list[tuple[str, float]]) -> None:
+        """Tells the daemon how long loads of copies took, in ms. Does not wait."""
+        self._leases.loaded(loads)
+
     def find(self, category: str, name: str, client: dict) -> str | None:
         """The copy of a file that ComfyUI does not find because its folder is away; else None."""
         if not self._breaker.allows():

@@ -10,6 +10,7 @@ from ..cache_provider import interface, lacking
 from ..daemon import Daemon
 from ..graph import has_few_pairs, is_same_prompt
 from ..host import running_prompt, waiting_prompts
+from ..loads import Loads
 from ..sent_prompt import SentPrompt
 from .audit import Audit
 from .classes import ALL, OFF, kept_classes
@@ -39,10 +40,13 @@ _LOOK_SECONDS = 0.05
 
 
 class Memo:
-    """`own(category, name)` is ComfyUI's own path of a model. What runs in ComfyUI's threads never raises."""
+    """
+    `own(category, name)` is ComfyUI's own path of a model; `loads` hears which nodes have ended. What runs in ComfyUI's threads never raises.
+    """
 
-    def __init__(self, daemon: Daemon, folder_paths, own):
+    def __init__(self, daemon: Daemon, folder_paths, own, loads: Loads):
         self.results = Results(daemon)
+        self.loads = loads
         self._new_files = lambda: Files(folder_paths, own)
         self.files = self._new_files()
         self.saved = SavedFiles(folder_paths)

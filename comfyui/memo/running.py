@@ -87,6 +87,7 @@ class RunningPrompt:
     def end(self) -> None:
         """The prompt has ended."""
         self._question.drop()
+        self._session.loads.forget(self._prompt_id)
 
     def given(self, prompt_id: str) -> set[str]:
         return set(self._answers) if prompt_id == self._prompt_id else set()
@@ -97,6 +98,7 @@ class RunningPrompt:
         if node not in self._prompt or self._session.results.mode == OFF:
             return
         self._ran.add(node)
+        self._session.loads.ended(self._prompt_id, node)
         if self._again is not None and node == AGAIN:
             self._compare(self._again, value)
             return

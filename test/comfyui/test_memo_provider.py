@@ -208,6 +208,22 @@ class Provider(ProviderCase):
         self.assertEqual(set(self.given), {"one", "two"})
         self.assertLessEqual(self.local.items(), outputs.items())
 
+    def test_the_daemon_is_told_how_long_a_loader_took_with_a_copy(self):
+        source, copy = self.make_source_and_copy()
+        self.daemon.copies, self.daemon.lease_ms = {source: copy}, 60_000
+        sys.modules["autocached_comfyui.leases"]._TRIES = 10_000
+        self.run_prompt(PROMPT)
+        self.finish("autocached-leases")
+        self.finish("autocached-loads")
+        [loaded] = [body["loaded"] for body in self.daemon.leases if "loaded" in body]
+        self.assertEqual([one["path"] for one in loaded], [copy])
+        self.assertGreaterEqual(loaded[0]["ms"], 0)
+
+    def test_loads_of_other_files_than_copies_are_not_told(self):
+        self.run_prompt(PROMPT)
+        self.finish("autocached-loads")
+        self.assertEqual(self.daemon.leases, [])
+
     def test_the_daemon_is_asked_once_a_prompt_and_only_for_what_is_kept(self):
         self.run_prompt(PROMPT)
         self.assertEqual([len(keys) for keys in self.daemon.asked_for()], [2])
