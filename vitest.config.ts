@@ -1,10 +1,11 @@
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
+import { filesLeftOut } from './test/left-out.ts';
 
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: ['test/full/**', 'test/windows/**'],
+    exclude: ['test/full/**', 'test/windows/**', ...filesLeftOut(process.platform)],
     // Most tests wait for a daemon, a disk or a deadline, and leave the processor to others meanwhile.
     maxWorkers: availableParallelism(),
     setupFiles: ['test/helpers/setup.ts'],

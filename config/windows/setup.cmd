@@ -3,5 +3,5 @@ rem Connects ComfyUI, and has autocached started when you log on. Shows first wh
 "%~dp0node.exe" "%~dp0node_modules\autocached\config\windows\setup.mjs" %*
 set code=%errorlevel%
 rem A double click opens a window, which would be gone before anybody has read it.
-echo %cmdcmdline% | find /i "%~nx0" >nul && pause
+if "%~1"=="" echo %cmdcmdline% | find /i "%~nx0" >nul && pause
 exit /b %code%

@@ -1,6 +1,7 @@
 // Sets autocached up on Windows, for a portable ComfyUI too, and takes it back (--undo). Started by setup.cmd, which brings its own
 // Node. Plain JavaScript with nothing but Node, because it is read by people who want to know what it does to their machine.
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join, parse, resolve } from 'node:path';
@@ -49,12 +50,12 @@ async function setUp() {
       command: ['service', 'install', '--yes'],
     },
   ];
-  const code = await carryOut('This will:', steps, 'Nothing else changes. Take it back with: setup.cmd --undo');
-  if (code === 0 && !values['dry-run']) {
-    writeFileSync(remembered, [...new Set([...connected(), ...dirs])].map((dir) => `${dir}\r\n`).join(''));
-    console.log('\nDone. Restart ComfyUI; then "autocached.cmd status" shows what autocached does.');
-  }
-  return code;
+  if (!(await shown(steps, 'Nothing else changes. Take it back with: setup.cmd --undo'))) return asked();
+  // Before the first step: a set-up that stops half-way can be taken back too.
+  writeFileSync(remembered, [...new Set([...connected(), ...dirs])].map((dir) => `${dir}\r\n`).join(''));
+  if (!carriedOut(steps)) return 1;
+  console.log('\nDone. Restart ComfyUI; then "autocached.cmd status" shows what autocached does.');
+  return 0;
 }
 
 async function undo() {
@@ -68,32 +69,38 @@ async function undo() {
   ];
   const kept =
     'Your models and your settings stay as they are, and so do the copies: before this, "autocached.cmd purge --all" deletes them.';
-  const code = await carryOut('This will:', steps, kept);
-  if (code === 0 && !values['dry-run']) {
-    rmSync(remembered, { force: true });
-    console.log(`\nDone. Restart ComfyUI, and delete ${home}.`);
-  }
-  return code;
+  if (!(await shown(steps, kept))) return asked();
+  if (!carriedOut(steps)) return 1;
+  rmSync(remembered, { force: true });
+  console.log(`\nDone. Restart ComfyUI, and delete ${home}.`);
+  return 0;
 }
 
-/** Shows the steps, asks, and takes them one by one; a failed step does not keep the others from being tried. */
-async function carryOut(title, steps, note) {
-  console.log([title, ...steps.map(({ says }, index) => `  ${index + 1}. ${says}`), note, ''].join('\n'));
-  if (values['dry-run']) return 0;
-  if (!values.yes && !(await agreed())) {
-    console.log('Nothing was changed.');
-    return 1;
-  }
-  const failed = steps.filter(
-    ({ command }) => spawnSync(process.execPath, [program, ...command], { stdio: 'inherit' }).status !== 0,
-  );
+/** Shows the steps. @returns whether to take them */
+async function shown(steps, note) {
+  console.log(['This will:', ...steps.map(({ says }, index) => `  ${index + 1}. ${says}`), note, ''].join('\n'));
+  return !values['dry-run'] && (values.yes || (await agreed()));
+}
+
+/** The exit code when no step is taken. */
+function asked() {
+  console.log('Nothing was changed.');
+  return values['dry-run'] ? 0 : 1;
+}
+
+/** Takes the steps one by one; a failed one does not keep the others from being tried. @returns whether all succeeded */
+function carriedOut(steps) {
+  const run = ({ command }) => spawnSync(process.execPath, [program, ...command], { stdio: 'inherit' }).status;
+  const failed = steps.filter((step) => run(step) !== 0);
   for (const { says } of failed) console.error(`FAILED: ${says}`);
-  return failed.length === 0 ? 0 : 1;
+  return failed.length === 0;
 }
 
 async function agreed() {
   const lines = createInterface({ input: process.stdin, output: process.stdout });
-  const answer = await lines.question('Go on? [y/N] ');
+  // Without a keyboard there is no answer.
+  const ended = once(lines, 'close').then(() => '');
+  const answer = await Promise.race([lines.question('Go on? [y/N] '), ended]);
   lines.close();
   return /^y(es)?$/i.test(answer.trim());
 }

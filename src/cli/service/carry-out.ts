@@ -7,6 +7,8 @@ import { errnoOf, meaningOf } from '../../runtime/errnos.ts';
 import type { ServicePlan, Step } from './plan.ts';
 
 const run = promisify(execFile);
+/** A service manager that hangs is not waited for any longer, ms. */
+const timeout = 60_000;
 const byteOrderMark = '\ufeff';
 
 /** The text of the service's file; null when it is not there. */
@@ -42,7 +44,7 @@ export async function uninstall(plan: ServicePlan): Promise<void> {
 
 /** Whether the service manager says that the service is there and well. */
 export async function isRunning({ query: [program = '', ...args] }: ServicePlan): Promise<boolean> {
-  return run(program, args).then(
+  return run(program, args, { timeout }).then(
     () => true,
     () => false,
   );
@@ -51,7 +53,7 @@ export async function isRunning({ query: [program = '', ...args] }: ServicePlan)
 async function step({ command, mayFail }: Step): Promise<void> {
   const [program = '', ...args] = command;
   try {
-    await run(program, args);
+    await run(program, args, { timeout });
   } catch (error) {
     if (mayFail) return;
     if (errnoOf(error) === 'ENOENT') {
