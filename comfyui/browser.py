@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import os
 import secrets
 import sys
 import threading
@@ -15,6 +16,7 @@ from .browser_view import state_view, workflow_view
 from .daemon import Daemon, Refused, Trouble
 from .memo.memo import Memo
 from .registration import Registration
+from .start_help import start_help
 
 log = logging.getLogger("autocached")
 
@@ -50,6 +52,7 @@ class Browser:
 
         self._web = web
         routes.get("/autocached/state")(self.state)
+        routes.get("/autocached/help")(self.help)
         routes.post("/autocached/workflow")(self.workflow)
         routes.post("/autocached/session")(self.session)
         routes.post("/autocached/change")(self.change)
@@ -60,6 +63,12 @@ class Browser:
         if who == REFUSED:
             return self._refuse()
         return await self._ask(lambda: dict(self._look(), mayChange=who == LOCAL))
+
+    async def help(self, request):
+        """The commands that start the daemon. They name directories, so they are for this machine only."""
+        if standing(request.headers, request.remote) != LOCAL:
+            return self._refuse()
+        return self._json(await _in_thread(lambda: start_help(os.path.dirname(os.path.abspath(__file__))), lambda: None))
 
     async def workflow(self, request):
         """The models of the workflow in the body and their places. The body is that of POST /api/workflows/analyze."""

@@ -1,5 +1,6 @@
 import { element, setText } from './elements.js';
 import { ModelRow } from './model-row.js';
+import { StartHelp } from './start-help.js';
 import { daemonAway, jobTerms, modeTerms } from './vocabulary.js';
 import {
   counted,
@@ -34,6 +35,7 @@ export class Panel {
   });
   #list = element('ul', { class: 'autocached-models' });
   #note = element('p', { class: 'autocached-muted' });
+  #help;
   #body;
   root;
 
@@ -48,7 +50,8 @@ export class Panel {
     const workflow = element('section', {}, heading, this.#summary, actions, this.#list);
     this.#body = element('div', {}, this.#modes, this.#facts, workflow, this.#note);
     const title = element('h3', { text: 'autocached' });
-    this.root = element('div', { class: 'autocached-panel' }, title, this.#said, this.#body);
+    this.#help = new StartHelp(routes);
+    this.root = element('div', { class: 'autocached-panel' }, title, this.#said, this.#help.root, this.#body);
   }
 
   /** Shows the latest view. */
@@ -56,6 +59,7 @@ export class Panel {
     const { view } = this.#watch;
     this.#body.hidden = !view.alive;
     setText(this.#said, saidOf(view));
+    void this.#help.update(view.refused ? null : view.alive);
     if (!view.alive) return;
     for (const input of this.#modes.querySelectorAll('input')) {
       input.checked = input.value === view.mode;

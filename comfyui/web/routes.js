@@ -25,6 +25,11 @@ export function createRoutes(ask, embedded) {
       if (status === 403) return { ...away, mayChange: false, refused: true };
       return { ...answer, mayChange: answer.mayChange === true && !embedded };
     },
+    /** The commands that start the daemon, `{says, commands}`; null for a page that may not see them. */
+    async help() {
+      const { status, answer } = await get('/autocached/help');
+      return status === 200 ? answer : null;
+    },
     /** @param {string} body of POST /api/workflows/analyze */
     async workflow(body) {
       return (await post('/autocached/workflow', body)).answer;

@@ -1,0 +1,7 @@
+"""The repository as a node pack of ComfyUI: cloned into custom_nodes it works as what `autocached comfyui install` puts there."""
+
+from .comfyui import NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS
+
+WEB_DIRECTORY = "./comfyui/web"
+
+__all__ = ["NODE_CLASS_MAPPINGS", "NODE_DISPLAY_NAME_MAPPINGS", "WEB_DIRECTORY"]

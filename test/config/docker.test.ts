@@ -1,0 +1,43 @@
+import { globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { keys } from '../../src/config/keys.ts';
+import { environmentKeys } from '../../src/config/remote.ts';
+
+const docker = join(import.meta.dirname, '..', '..', 'config', 'docker');
+const read = (name: string) => readFileSync(join(docker, name), 'utf8');
+
+describe('config/docker', () => {
+  test.each(globSync('**/*', { cwd: docker }).filter((name) => /\.\w+$|file$/.test(name)))(
+    '%s names settings that there are',
+    (name) => {
+      const known = [...Object.values(keys).map((key) => key.name), ...Object.values(environmentKeys)];
+      expect((read(name).match(/AUTOCACHE_[A-Z_]+/g) ?? []).filter((key) => !known.includes(key))).toEqual([]);
+    },
+  );
+
+  test('the daemon is not root in its image, and says whether it is well', () => {
+    const last = read('Dockerfile').slice(read('Dockerfile').lastIndexOf('FROM '));
+    expect(last.lastIndexOf('USER node')).toBeGreaterThan(last.lastIndexOf('RUN '));
+    expect(last).toMatch(/^HEALTHCHECK /m);
+  });
+
+  test('the daemon can only read the models, ComfyUI can only read the copies, and no port is open to the network', () => {
+    const { services } = parse(read('compose.yaml'));
+    expect(services.autocached.volumes[0]).toMatch(/:\/models:ro$/);
+    expect(services.comfyui.volumes[1]).toMatch(/:\/cache:ro$/);
+    for (const { ports } of Object.values<{ ports: string[] }>(services)) expect(ports.join()).toMatch(/^127\.0\.0\.1:/);
+    expect(services.comfyui.environment.AUTOCACHE_PATH_MAP.split(';').map((pair: string) => pair.split('=')[0])).toEqual([
+      '/models',
+      '/cache',
+    ]);
+  });
+
+  test('the template of RunPod starts the daemon before ComfyUI', () => {
+    const { dockerEntrypoint, env } = JSON.parse(read('runpod.json'));
+    expect(dockerEntrypoint).toEqual(['with-autocached']);
+    expect(read('with-comfyui/Dockerfile')).toContain('/usr/local/bin/with-autocached');
+    expect(env.AUTOCACHE_ROOTS).toBe('/workspace/models=nas');
+  });
+});
