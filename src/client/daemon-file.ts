@@ -67,17 +67,23 @@ function readToken(file: string, rule: 'secret' | 'any', group: number | null): 
   try {
     token = readPrivately(file, rule, group).trim();
   } catch (cause) {
-    throw noToken(sentenceOf(cause), cause);
+    throw noToken(sentenceOf(cause), cause, hintFor(file));
   }
   if (!tokenPattern.test(token)) throw noToken(`${file} does not hold a token`);
   return token;
 }
 
-function noToken(why: string, cause?: unknown): CacheError {
-  return new CacheError('UNAUTHORIZED', `the daemon's token cannot be read: ${why}`, {
-    hint: 'run this command as the user that started the daemon',
-    cause,
-  });
+const usualHint = 'run this command as the user that started the daemon';
+
+/** A token of this very user that a group may read: the daemon knows of the group, and this environment does not. */
+function hintFor(file: string): string {
+  const found = statSync(file, { throwIfNoEntry: false });
+  const isShared = found?.uid === process.geteuid?.() && ((found?.mode ?? 0) & 0o077) === 0o040;
+  return isShared ? `the daemon shares it with a group: set AUTOCACHE_GROUP=${found?.gid} in this environment, too` : usualHint;
+}
+
+function noToken(why: string, cause?: unknown, hint = usualHint): CacheError {
+  return new CacheError('UNAUTHORIZED', `the daemon's token cannot be read: ${why}`, { hint, cause });
 }
 
 /** None when the file cannot be read: then only sources are opened. */

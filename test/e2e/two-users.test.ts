@@ -71,4 +71,16 @@ test.runIf(isRoot)('two users share a daemon by a group, and nobody else', { tim
   // A member of the group who has not said that it trusts the other user believes nothing of theirs.
   expect(run(comfyuiUser, group, plain, 'status').stderr).toContain('belongs to another user');
   expect(run(stranger, stranger, { ...plain, ...environment }, 'status').status).toBe(3);
+
+  // The daemon's own user, in a terminal that does not know of the group.
+  const own = run(daemonUser, daemonUser, plain, 'status');
+  expect(own).toMatchObject({ status: 1, stderr: expect.stringContaining(`set AUTOCACHE_GROUP=${group} in this environment`) });
+  // A member of the group is not advised to make the cache writable.
+  const member = { ...plain, ...environment };
+  const { findings } = JSON.parse(run(comfyuiUser, group, member, 'doctor', '--url', 'http://127.0.0.1:1', '--json').stdout);
+  const aboutCache = findings.filter(({ check }: { check: string }) => check === 'cache');
+  expect(aboutCache).toContainEqual(
+    expect.objectContaining({ verdict: 'ok', says: expect.stringContaining('that of the daemon') }),
+  );
+  expect(aboutCache.map(({ verdict }: { verdict: string }) => verdict)).not.toContain('fail');
 });

@@ -15,6 +15,8 @@ export interface CacheFacts {
     | { is: 'absent' }
     /** On a network: it is not touched. */
     | { is: 'untouched' }
+    /** It belongs to another user, and only that one writes to it. */
+    | { is: 'others' }
     | { is: 'failed'; why: string };
   /** Of its volume, bytes; null when that cannot be told. */
   free: number | null;
@@ -52,7 +54,12 @@ function place({ dir, medium, trial }: CacheFacts): Finding {
   return ok('cache', `${dir} is on ${on}${sure}${speeds}`);
 }
 
-function trial({ dir, trial: done }: CacheFacts): Finding[] {
+function trial({ dir, tier, trial: done }: CacheFacts): Finding[] {
+  if (done.is === 'others') {
+    const says = `${dir} belongs to another user`;
+    if (tier) return [ok('cache', `${says}, that of the daemon; its speed is measured by that one`)];
+    return [fail('cache', says, 'set AUTOCACHE_DIR to a directory of your own, or start the daemon as that user')];
+  }
   if (done.is === 'absent') return [warn('cache', `${dir} does not exist yet`, 'autocached start makes it')];
   if (done.is === 'failed') {
     return [fail('cache', `nothing can be written to ${dir}: ${done.why}`, 'make it writable for you, or set AUTOCACHE_DIR')];

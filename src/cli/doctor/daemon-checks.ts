@@ -42,7 +42,7 @@ function whyNone({ problem, announced, listen }: DaemonFacts): Finding[] {
   const why = problem ?? 'the daemon is not running';
   if (/another user|permission denied/i.test(why)) {
     const todo =
-      'run this as the user of the daemon, or share it with a group: AUTOCACHE_GROUP for both users (README, Two users)';
+      'run this as the user of the daemon, or share it with a group: AUTOCACHE_GROUP for both users (docs/GUIDE.md, Two users)';
     return [fail('daemon', why, todo)];
   }
   if (announced) return [fail('daemon', why, 'end that process if it hangs, then: autocached start --detach')];

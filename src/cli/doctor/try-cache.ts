@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, open, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf } from '../../core/errors.ts';
-import { errnoOf } from '../../runtime/errnos.ts';
+import { errnoOf, meaningOf } from '../../runtime/errnos.ts';
 import { measureReads } from '../../sources/drivers/posix/measure-reads.ts';
 import type { CacheFacts } from './cache-checks.ts';
 
@@ -24,10 +24,16 @@ export async function tryCache(dir: string): Promise<CacheFacts['trial']> {
     return { is: 'done', speeds: measureReads(file), clockSkewMs: skew, caseSensitive };
   } catch (error) {
     if (folder === null && errnoOf(error) === 'ENOENT') return { is: 'absent' };
+    if (folder === null && meaningOf(error) === 'denied' && (await isOthers(dir))) return { is: 'others' };
     return { is: 'failed', why: messageOf(error) };
   } finally {
     if (folder !== null) await rm(folder, { recursive: true, force: true }).catch(() => {});
   }
+}
+
+async function isOthers(dir: string): Promise<boolean> {
+  const { uid } = await stat(dir);
+  return uid !== (process.geteuid?.() ?? uid);
 }
 
 /** With bytes that no disk can compress. */

@@ -103,6 +103,13 @@ const troubles: [string, Finding[], 'warn' | 'fail', RegExp, RegExp][] = [
     /AUTOCACHE_DIR/,
   ],
   [
+    'a cache of another user, whose daemon does not run',
+    cacheFindings({ ...cache, tier: null, trial: { is: 'others' } }),
+    'fail',
+    /belongs to another user/,
+    /a directory of your own/,
+  ],
+  [
     'a cache on FUSE',
     cacheFindings({ ...cache, medium: { ...cache.medium, fileSystem: 'fuse.sshfs' } }),
     'fail',
