@@ -124,7 +124,8 @@ class Browser:
     def _analyze(self, body: bytes) -> dict:
         self._registration.offer()
         analysis = self._daemon.post("/api/workflows/analyze", body, _ANSWER_SECONDS)
-        return workflow_view(analysis, self._daemon.get(_JOBS, _STATE_SECONDS))
+        spared = [] if self._memo is None else self._memo.spared
+        return workflow_view(analysis, self._daemon.get(_JOBS, _STATE_SECONDS), spared)
 
     def _change(self, route: str, body: dict) -> dict:
         self._daemon.post(route, body, _ANSWER_SECONDS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 _MODEL = ("name", "category", "node", "classType", "tier", "reason", "word", "why", "size", "ready", "pinned")
+_SPARED = ("notNeeded", "reason", "word", "why")
 _COPY = ("id", "state", "status", "word", "why", "bytesDone", "bytesTotal", "bytesPerSecond", "etaMs")
 _TIER = ("tier", "files", "bytes", "limit")
 _UNDER_WAY = ("running", "queued")
@@ -23,10 +24,19 @@ def state_view(stats: dict, jobs: dict) -> dict:
     }
 
 
-def workflow_view(analysis: dict, jobs: dict) -> dict:
-    """From POST /api/workflows/analyze and GET /api/jobs. `copy` of a model is the id of the job that copies it."""
+def workflow_view(analysis: dict, jobs: dict, spared: list = []) -> dict:
+    """
+    From POST /api/workflows/analyze and GET /api/jobs. `copy` of a model is the id of the job that copies it. `spared` are models that get
+    no copy for the prompt that was queued last.
+    """
     by_path = {job.get("path"): job.get("id") for job in jobs.get("jobs", ()) if job.get("state") in _UNDER_WAY}
-    models = [dict(_only(model, _MODEL), copy=by_path.get(model.get("path"))) for model in analysis.get("models", ())]
+    not_needed = {(model.get("path"), str(model.get("node"))): _only(model, _SPARED) for model in spared}
+
+    def view(model: dict) -> dict:
+        known = not_needed.get((model.get("path"), str(model.get("node")))) if model.get("path") and not model.get("ready") else None
+        return {**_only(model, _MODEL), "copy": by_path.get(model.get("path")), **(known or {})}
+
+    models = [view(model) for model in analysis.get("models", ())]
     return {"alive": True, "models": models, "copies": _copies(jobs)}
 
 

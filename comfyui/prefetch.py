@@ -155,7 +155,7 @@ class Prefetch:
         try:
             self._registration.finish(_ANSWER_SECONDS)
             answer = self._daemon.post("/api/workflows/prefetch", body, _ANSWER_SECONDS)
-            _say_spared(answer)
+            self._memo.spared = _spared(answer)
             if prompt_id is not None:
                 self._told.append(str(prompt_id))
         except Trouble as why:
@@ -175,11 +175,12 @@ class Prefetch:
             log.debug("autocached: a prompt is not prefetched", exc_info=True)
 
 
-def _say_spared(answer: dict) -> None:
-    """Says of the daemon's answer which models get no copy although the prompt names them."""
+def _spared(answer: dict) -> list[dict]:
+    """The models of the daemon's answer that get no copy although the prompt names them. Says so."""
     spared = [model for model in answer.get("models", ()) if model.get("notNeeded") and not model.get("ready")]
     for model in spared:
         log.info("autocached: %s is %s: %s", model.get("name"), model.get("word"), model.get("why"))
+    return spared
 
 
 def _shared(prompt: dict, running: QueuedPrompt) -> set[str]:

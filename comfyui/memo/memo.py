@@ -56,6 +56,8 @@ class Memo:
         self.contents = Contents(daemon)
         self.identity = Identity(Code(folder_paths, time.time()))
         self.audit = Audit(lambda: self.results.audit, self._forget, MOST_PAIRS)
+        # Models of the prompt that arrived last that get no copy, as the daemon tells of them.
+        self.spared: list[dict] = []
         self.value_class = None
         self._api = None
         self._provider = None

@@ -26,6 +26,12 @@ export class MemoMarks {
     return this.#nodes.length;
   }
 
+  /** Their titles: newer designs of nodes show no words of others on a node. */
+  get names() {
+    const graph = this.#graph();
+    return this.#nodes.map((id) => nodeOf(graph, id)?.title || `#${id}`);
+  }
+
   #show(nodes) {
     const graph = this.#graph();
     for (const id of this.#nodes) unmark(nodeOf(graph, id));

@@ -7,6 +7,7 @@ import {
   describeModel,
   formatBytes,
   formatSeconds,
+  listed,
   nameOf,
   summarize,
   summaryText,
@@ -76,7 +77,7 @@ export class Panel {
       facts.push([tier.toUpperCase(), limit > 0 ? `${formatBytes(bytes)} of ${formatBytes(limit)}` : formatBytes(bytes)]);
     }
     const kept = this.#marks.count;
-    if (kept > 0) facts.push(['From memo', `${counted(kept, 'node')} of the last run`]);
+    if (kept > 0) facts.push(['From memo', `${counted(kept, 'node')} of the last run: ${listed(this.#marks.names)}`]);
     if (unrepeatable.length > 0) facts.push(['Not kept', unrepeatableText(unrepeatable)]);
     if (paused) facts.push(['Copies', jobTerms.paused.word]);
     if (written > 0) facts.push(['Written by nodes beside copies', `${written}: autocached bring-back`]);

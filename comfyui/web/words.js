@@ -46,6 +46,7 @@ export function describeModel(model, copies) {
     const percent = copy.state === 'running' ? percentOf(copy) : null;
     return { ...row, tone: 'waiting', place: termOf(copy).word, percent, detail: copyText(copy) };
   }
+  if (model.notNeeded) return { ...row, tone: 'apart', place: model.word };
   if (model.ready) return { ...row, tone: 'ready', detail: plainHits.includes(model.reason) ? '' : row.detail };
   if (model.size === null) return { ...row, tone: 'missing', place: absences[model.reason] ?? 'missing' };
   if (model.reason.startsWith('BYPASS_') && model.reason !== 'BYPASS_UNKNOWN_ROOT') return { ...row, tone: 'apart' };
@@ -78,6 +79,15 @@ export function summaryText({ total, ready, missing }) {
 /** Of classes of nodes whose outputs are not kept. */
 export function unrepeatableText(classes) {
   return `${classes.join(', ')}: gave another output for the same inputs`;
+}
+
+const mostListed = 12;
+
+/** Names in a line, each once, and how many more there are. */
+export function listed(names) {
+  const different = [...new Set(names)];
+  const rest = different.length - mostListed;
+  return different.slice(0, mostListed).join(', ') + (rest > 0 ? `, and ${rest} more` : '');
 }
 
 /** On the tab's icon: how far the copies are, else how many models would load from a slow disk; empty when all is well. */

@@ -52,6 +52,7 @@ class FakeDaemon:
         # Model folders are answered with this status, once this event is set.
         self.roots_status = 200
         self.prefetch_status = 200
+        self.prefetch_answer = {}
         self.hear_roots = threading.Event()
         self.hear_roots.set()
         # Status and body by route, for all other routes; what they were asked; and the answers wait for this event.
@@ -181,7 +182,7 @@ class FakeDaemon:
             return send(handler, 200, {"stuck": stuck, "free": self.free})
         if handler.path == "/api/workflows/prefetch":
             self.prefetches.append(body)
-            return send(handler, self.prefetch_status, {})
+            return send(handler, self.prefetch_status, self.prefetch_answer)
         if handler.path in self.answers:
             return self.answer_other(handler, body)
         self.lookups.append(body)

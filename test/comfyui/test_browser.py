@@ -102,6 +102,18 @@ class Seeing(Browser):
         self.assertNotIn("secret", json.dumps(answer))
         self.assertIn(("/api/workflows/analyze", {"workflow": {"nodes": []}}), self.daemon.asked)
 
+    def test_a_model_that_the_last_prompt_did_not_need_says_so_in_its_own_workflow(self):
+        term = {"notNeeded": True, "reason": "BYPASS_EXCLUDED", "word": "not needed", "why": "it is kept"}
+        spared = dict(MODEL, node="4", path="/secret/b.safetensors", **term)
+        sys.modules["autocached_comfyui.hook"]._browser._memo.spared = [spared]
+        models = [dict(MODEL, node=4, path="/secret/b.safetensors"), dict(MODEL, node=5, path="/secret/b.safetensors")]
+        models.append(dict(models[0], ready=True))
+        self.daemon.answers["/api/workflows/analyze"] = (200, {"kind": "workflow", "models": models, "skipped": []})
+        _, answer = self.ask("POST", "/autocached/workflow", b'{"workflow": {"nodes": []}}')
+        self.assertEqual([model.get("word") for model in answer["models"]], ["not needed", None, None])
+        self.assertLessEqual(term.items(), answer["models"][0].items())
+        self.assertNotIn("secret", json.dumps(answer))
+
     def test_only_a_page_of_this_machine_is_told_that_it_may_change_something(self):
         others = (
             {"peer": "192.168.1.20"},

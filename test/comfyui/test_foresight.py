@@ -102,6 +102,18 @@ class Foresight(ProviderCase):
         self.assertEqual(self.told(), None)
         self.assertEqual(self.run_next(), ["out"])
 
+    def test_models_that_get_no_copy_for_it_are_noted_for_the_sidebar_until_the_next_prompt(self):
+        self.run_prompt(PROMPT)
+        spared = {"name": "a.safetensors", "path": "/models/a.safetensors", "node": "load", "notNeeded": True, "ready": False}
+        others = [dict(spared, ready=True, node="2"), {"name": "b.safetensors"}]
+        self.daemon.prefetch_answer = {"models": [spared, *others]}
+        self.told()
+        self.assertEqual(self.memo.spared, [spared])
+        self.run_next()
+        self.daemon.prefetch_answer = {"models": others}
+        self.run_prompt(OTHER)
+        self.assertEqual(self.memo.spared, [])
+
     def test_odd_results_will_not_be_given(self):
         self.run_prompt(PROMPT)
         for odd in (None, 1, [], {}, {"files": [], "unnamed": [], "saved": []}):

@@ -5,8 +5,8 @@ type Listener = (event: { detail: unknown }) => void;
 
 function page() {
   const listeners = new Map<string, Listener>();
-  const nodes: Record<number, { size: number[]; onDrawForeground?: (context: unknown) => void }> = {
-    1: { size: [200, 50] },
+  const nodes: Record<number, { title?: string; size: number[]; onDrawForeground?: (context: unknown) => void }> = {
+    1: { title: 'Encode', size: [200, 50] },
     12: { size: [100, 50], onDrawForeground: vi.fn() },
   };
   const graph = { getNodeById: (id: number) => nodes[id], setDirtyCanvas: vi.fn() };
@@ -27,6 +27,7 @@ test('nodes that did not have to run say so until the next run, and draw what th
   const before = nodes[12]?.onDrawForeground;
   tell('autocached.memo', { prompt_id: 'p', nodes: ['1', '12:3', '99'] });
   expect(marks.count).toBe(3);
+  expect(marks.names).toEqual(['Encode', '#12:3', '#99']);
   expect([drawn(1), drawn(12)]).toEqual([['from memo'], ['from memo']]);
   expect(before).toHaveBeenCalledOnce();
   expect(changed).toHaveBeenCalledOnce();

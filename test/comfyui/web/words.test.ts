@@ -8,6 +8,7 @@ import {
   describeModel,
   formatBytes,
   formatSeconds,
+  listed,
   nameOf,
   summarize,
   summaryText,
@@ -54,6 +55,21 @@ describe('a model of the workflow', () => {
     const shown = describeModel(model({ copy: 3 }), [copy]);
     expect(shown).toMatchObject({ tone: 'waiting', place: word, percent: 25, detail: `${word}, 1 MiB of 4 MiB: ${why}` });
     expect(copyText(copy)).not.toMatch(/left|MiB\/s/);
+  });
+
+  test('that is not needed for what is kept says so, and does not ask to be copied', () => {
+    const spared = model({
+      notNeeded: true,
+      reason: 'BYPASS_EXCLUDED',
+      word: 'not needed',
+      why: 'what is made with it is kept',
+    });
+    expect(describeModel(spared, [])).toMatchObject({
+      ...{ tone: 'apart', place: 'not needed', detail: 'what is made with it is kept', canCopy: false, percent: null },
+    });
+    expect(badgeText(summarize([spared, ready], []))).toBe('');
+    // A copy that is under way all the same is shown.
+    expect(describeModel({ ...spared, copy: 3 }, [running])).toMatchObject({ tone: 'copying' });
   });
 
   test('is never shown as wholly copied before it is', () => {
@@ -125,6 +141,12 @@ test('numbers and costs are written as the command line writes them', () => {
     [3, 2000, 2 ** 31],
   ] as const)
     expect(costText(copies, of, bytes)).toBe(coreCostText({ copies, of, bytes }));
+});
+
+test('names are listed once each, and at most twelve of them', () => {
+  expect(listed(['KSampler', 'VAE Decode', 'KSampler'])).toBe('KSampler, VAE Decode');
+  const many = Array.from({ length: 14 }, (_, k) => `node ${k}`);
+  expect(listed(many)).toMatch(/^node 0, .*node 11, and 2 more$/);
 });
 
 test('classes that are not kept are named with the reason', () => {
