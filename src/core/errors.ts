@@ -8,10 +8,13 @@ const table = {
   UNAUTHORIZED: { status: 401, retry: false },
   FORBIDDEN: { status: 403, retry: false },
   NOT_FOUND: { status: 404, retry: false },
+  METHOD_NOT_ALLOWED: { status: 405, retry: false },
+  REQUEST_TIMEOUT: { status: 408, retry: true },
   CONFLICT: { status: 409, retry: false },
   BODY_TOO_LARGE: { status: 413, retry: false },
   NOT_JSON: { status: 415, retry: false },
   HASH_MISMATCH: { status: 422, retry: false },
+  HEADERS_TOO_LARGE: { status: 431, retry: false },
   RATE_LIMITED: { status: 429, retry: true },
   LEASE_LOST: { status: 409, retry: false },
   BUSY: { status: 503, retry: true },
@@ -39,6 +42,13 @@ const table = {
 
 export type ErrorCode = keyof typeof table;
 
+export const errorCodes = Object.keys(table) as ErrorCode[];
+
+/** The HTTP status of an error. */
+export function statusOf(code: ErrorCode): number {
+  return table[code].status;
+}
+
 export interface ErrorBody {
   code: ErrorCode;
   message: string;
@@ -59,7 +69,7 @@ export class CacheError extends Error {
   }
 
   get status(): number {
-    return table[this.code].status;
+    return statusOf(this.code);
   }
 
   get body(): ErrorBody {

@@ -1,8 +1,10 @@
-import { type FastifyError, type FastifyInstance, type FastifyReply, fastify } from 'fastify';
+import { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { CacheError, sentenceOf } from '../core/errors.ts';
 import type { Log } from '../runtime/log.ts';
 import { bodyLimit, readBodies } from './bodies.ts';
+import { answerUnreadable } from './client-error.ts';
 import { type GuardOptions, guard } from './guard.ts';
+import { Methods } from './methods.ts';
 import { PromptRuns } from './prompt-runs.ts';
 import { Proofs } from './proofs.ts';
 import { RateLimit } from './rate-limit.ts';
@@ -23,6 +25,7 @@ import { MemoPlane } from './routes/memo-plane.ts';
 import { metricsRoutes } from './routes/metrics.ts';
 import { presetRoutes } from './routes/presets.ts';
 import { promptRoutes } from './routes/prompts.ts';
+import { referenceRoutes } from './routes/reference.ts';
 import { rootRoutes } from './routes/roots.ts';
 import { stuckRoutes } from './routes/stuck.ts';
 import { verifyRoutes } from './routes/verify.ts';
@@ -36,7 +39,7 @@ const writing = /^\/api\/(?:cache|roots)\b/;
 
 /** The HTTP interface without a port: tests inject requests, the daemon listens. */
 export function createApp(services: Services, options: GuardOptions): FastifyInstance {
-  const answerError = (thrown: FastifyError, reply: FastifyReply) => {
+  const answerError = (thrown: Error, reply: FastifyReply) => {
     const error = translate(thrown, services.log);
     if (error.code === 'BUSY') reply.header('retry-after', '1');
     return reply.status(error.status).send({ error: error.body });
@@ -47,10 +50,12 @@ export function createApp(services: Services, options: GuardOptions): FastifyIns
     routerOptions: { ignoreTrailingSlash: true },
     schemaController: { compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas } },
     // An unreadable address reaches neither a route nor the error handler below.
+    clientErrorHandler: answerUnreadable,
     frameworkErrors: (thrown, _request, reply) => void answerError(thrown, reply),
   });
   // A page can send text/plain without a preflight; for JSON the browser sends one, which is refused.
   app.removeContentTypeParser('text/plain');
+  const methods = new Methods(app);
   const proofs = new Proofs(options.token);
   readBodies(app, (request, text) => proofs.assertBody(request, text));
   const signIns = new SignIns(services);
@@ -59,10 +64,19 @@ export function createApp(services: Services, options: GuardOptions): FastifyIns
   app.addHook('onRoute', (route) => {
     if (route.method !== 'GET' && writing.test(route.url)) route.preHandler = () => services.catalog.writable();
   });
-  app.setErrorHandler((thrown: FastifyError, _request, reply) => answerError(thrown, reply));
-  app.setNotFoundHandler((request) => {
-    throw new CacheError('NOT_FOUND', `there is no ${request.method} ${request.url.split('?', 1)[0]}`);
+  app.setErrorHandler((thrown: FastifyError, request, reply) => {
+    // What is wrong with the body of a request that has no route is of no interest.
+    const isNoRoute = request.is404 && !(thrown instanceof CacheError);
+    return answerError(isNoRoute ? noRoute(request, reply) : thrown, reply);
   });
+  app.setNotFoundHandler((request, reply) => answerError(noRoute(request, reply), reply));
+  const noRoute = ({ method, url }: FastifyRequest, reply: FastifyReply) => {
+    const path = url.split('?', 1)[0] ?? '';
+    const allowed = methods.of(path);
+    if (allowed.length === 0) return new CacheError('NOT_FOUND', `there is no ${method} ${path}`);
+    reply.header('allow', allowed.join(', '));
+    return new CacheError('METHOD_NOT_ALLOWED', `${path} takes ${allowed.join(' or ')}, not ${method}`);
+  };
   const allRoutes = [
     healthRoutes,
     lookupRoutes,
@@ -74,6 +88,7 @@ export function createApp(services: Services, options: GuardOptions): FastifyIns
     metricsRoutes,
     workflowRoutes,
     writtenRoutes,
+    referenceRoutes,
   ];
   for (const routes of allRoutes) routes(app, services);
   const limit = new RateLimit(services.clock);
@@ -98,7 +113,7 @@ function noSchemas(): never {
   throw new Error('a route has a JSON schema; it must parse its requests with zod');
 }
 
-function translate(thrown: FastifyError, log: Log): CacheError {
+function translate(thrown: Error & { statusCode?: number }, log: Log): CacheError {
   if (thrown instanceof CacheError) return thrown;
   const { statusCode, message } = thrown;
   if (statusCode === 413) return new CacheError('BODY_TOO_LARGE', 'the body is larger than 16 MiB');

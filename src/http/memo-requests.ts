@@ -48,9 +48,9 @@ const keyed = {
 };
 const as = z.enum(['value', 'path']).default('value');
 
-const getBody = z.strictObject({ ...keyed, keys: z.array(sha256).min(1).max(500).optional(), as });
+export const getBody = z.strictObject({ ...keyed, keys: z.array(sha256).min(1).max(500).optional(), as });
 
-const takeBody = z.strictObject({
+export const takeBody = z.strictObject({
   ...keyed,
   as,
   waitMs: z.number().int().min(0).max(3_600_000).default(30_000),
@@ -64,7 +64,7 @@ const contentType = z
   .max(200)
   .optional();
 
-const putBody = z.strictObject({
+export const putBody = z.strictObject({
   ...keyed,
   lease: z.string().max(100).nullish(),
   value: z.unknown().optional(),
@@ -85,7 +85,7 @@ const putBody = z.strictObject({
   verdict: z.strictObject({ key: sha256, right: z.boolean() }).optional(),
 });
 
-const similarBody = z.strictObject({
+export const similarBody = z.strictObject({
   ns: namespace,
   parts: keyed.parts,
   version: keyed.version,

@@ -1,4 +1,4 @@
-import { isAbsolute } from 'node:path';
+import { isAbsolute, sep } from 'node:path';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { ClientInfo } from '../api/api.ts';
@@ -28,7 +28,7 @@ function assertBounded(input: unknown): void {
 /** Parses the body or query by `schema`. @throws CacheError BAD_REQUEST that names every wrong field, up to twenty. */
 export function parse<T>(schema: z.ZodType<T>, input: unknown): Present<T> {
   assertBounded(input);
-  const result = schema.safeParse(input ?? {});
+  const result = schema.safeParse(input === undefined ? {} : input);
   if (result.success) return result.data as Present<T>;
   const { issues } = result.error;
   const problems = issues.slice(0, mostProblems).map(({ path, message }) => `${path.join('.') || 'body'}: ${message}`);
@@ -41,12 +41,15 @@ const text = z
   .string()
   .min(1)
   .max(32_767)
-  .refine((value) => !value.includes('\0'), 'must not contain a NUL character');
+  .refine((value) => !value.includes('\0'), 'must not contain a NUL character')
+  .meta({ pattern: '^[^\\u0000]*$' });
 
 export const name = text;
 /** The text of a search. */
 export const pattern = z.string().min(1).max(1024);
-export const absolutePath = text.refine((value) => isAbsolute(value), 'must be an absolute path');
+export const absolutePath = text
+  .refine((value) => isAbsolute(value), 'must be an absolute path')
+  .meta({ pattern: sep === '/' ? '^/[^\\u0000]*$' : '^(?:[A-Za-z]:)?[\\\\/][^\\u0000]*$' });
 /** In decimal: a JSON number keeps fewer digits. */
 export const nanoseconds = z.string().regex(/^-?\d{1,20}$/, 'must be nanoseconds in decimal');
 /** The client of a body, with the process that its header names. */

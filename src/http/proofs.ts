@@ -8,9 +8,9 @@ import {
   daemonProof,
   digestOf,
   emptyDigest,
-  isNonce,
   isSame,
   newNonce,
+  noncePattern,
   ProvenSession,
   scheme,
 } from '../runtime/mutual-proof.ts';
@@ -26,7 +26,7 @@ interface Proven {
   bodyDigest: string;
 }
 
-const proofQuery = z.object({ nonce: z.string().refine(isNonce, 'must be 64 hexadecimal digits') });
+export const proofQuery = z.object({ nonce: z.string().regex(noncePattern, 'must be 64 hexadecimal digits') });
 
 /**
  * The daemon's side of the proof (`docs/TRUST.md`): one exchange for each connection, then a proof in each request and each answer.

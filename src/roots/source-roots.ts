@@ -230,7 +230,8 @@ export class SourceRoots implements AsyncDisposable {
    */
   async register({ roots, origin = 'api' }: RootsRequest): Promise<RootView[]> {
     const refused: CacheError[] = [];
-    for (const { path, category = null, kind = null } of roots) {
+    const once = new Map(roots.map((root) => [JSON.stringify(root), root]));
+    for (const { path, category = null, kind = null } of once.values()) {
       try {
         // ComfyUI names every folder it would look into; a folder that never existed is no outage.
         await this.#add({ path, category, kind, origin, optional: origin === 'comfyui' });
@@ -242,7 +243,7 @@ export class SourceRoots implements AsyncDisposable {
     }
     this.#spelling.join();
     const [first] = refused;
-    if (first && refused.length === roots.length)
+    if (first && refused.length === once.size)
       throw new CacheError('BAD_REQUEST', first.message, { hint: first.hint ?? '' });
     return this.list();
   }

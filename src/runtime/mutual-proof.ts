@@ -21,7 +21,7 @@ export const answerHeader = 'autocached-proof';
 
 export const emptyDigest = digestOf('');
 
-const noncePattern = /^[0-9a-f]{64}$/;
+export const noncePattern = /^[0-9a-f]{64}$/;
 
 export function newNonce(): string {
   return randomBytes(32).toString('hex');

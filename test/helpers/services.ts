@@ -11,6 +11,7 @@ import { furtherHosts, hostsOf } from '../../src/http/guard.ts';
 import type { Services } from '../../src/http/services.ts';
 import { policies } from '../../src/policy/policies.ts';
 import { load } from '../config/load.ts';
+import { checkAnswers } from './answer-check.ts';
 import { createLookupRig, type LookupRigOptions } from './lookup-rig.ts';
 import { policyContext } from './rig.ts';
 import { tempDir } from './temp-dir.ts';
@@ -88,6 +89,7 @@ export function createClient({ hosts = [], ...options }: ServicesOptions & { hos
       token,
       hosts: new Set([...hostsOf('127.0.0.1', port), ...furtherHosts(hosts, port)]),
     });
+    checkAnswers(app);
     onTestFinished(() => app.close());
     return app;
   };

@@ -235,11 +235,23 @@ describe('what goes wrong inside is told without its insides', () => {
 
   test.each([
     ['GET', '/api/nothing'],
-    ['PUT', '/api/lookup'],
-    ['GET', '/api/lookup'],
-    ['DELETE', '/api/jobs'],
+    ['POST', '/api/openapi-json'],
   ] as const)('%s %s is not there', async (method, url) => {
     const { send } = createClient();
     expect(await send({ method, url })).toMatchObject({ status: 404, body: error('NOT_FOUND', expect.stringContaining(url)) });
+  });
+
+  test.each([
+    ['PUT', '/api/lookup', 'POST'],
+    ['GET', '/api/lookup', 'POST'],
+    ['DELETE', '/api/jobs', 'GET, HEAD'],
+    ['PUT', '/api/jobs/7/', 'DELETE'],
+  ] as const)('%s %s is refused, and the answer names the methods that the path has: %s', async (method, url, allow) => {
+    const { send } = createClient();
+    expect(await send({ method, url })).toMatchObject({
+      status: 405,
+      headers: { allow },
+      body: error('METHOD_NOT_ALLOWED', expect.stringContaining(method)),
+    });
   });
 });

@@ -12,7 +12,7 @@ import type { Services } from '../services.ts';
 import { type StatsServices, statsOf } from '../stats.ts';
 import { isAboutMemo, type MemoPlane } from './memo-plane.ts';
 
-const clearBody = z.strictObject({
+export const clearBody = z.strictObject({
   plane: z.literal('models').optional(),
   all: z.boolean().optional(),
   category: name.optional(),
@@ -25,7 +25,7 @@ const clearBody = z.strictObject({
 });
 
 /** The settings know the valid keys and values. */
-const configBody = z.record(z.string().max(100), z.string().max(10_000));
+export const configBody = z.record(z.string().max(100), z.string().max(10_000));
 
 /** The cache as a whole: its state, its settings, and emptying it. */
 export function cacheRoutes(app: FastifyInstance, services: StatsServices & Pick<Services, 'evictor'>, plane: MemoPlane): void {

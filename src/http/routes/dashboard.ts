@@ -9,6 +9,7 @@ import { cookieName, type SignIns } from '../sign-ins.ts';
 import { readStaticFiles, staticFiles } from '../static-files.ts';
 
 const session = '/api/dashboard/session';
+export const sessionBody = z.strictObject({ code: z.string().max(100) });
 
 /** Paths served without the token: the page itself reveals nothing, and the session requires a code instead. */
 export const publicPaths: ReadonlySet<string> = new Set([...staticFiles().keys(), session]);
@@ -26,7 +27,7 @@ const headers = {
 /** As long as browsers allow; the daemon forgets a sign-in earlier. */
 const cookieSeconds = 400 * 24 * 3600;
 
-const signOutBody = z.strictObject({ id: z.number().int().optional(), all: z.boolean().optional() });
+export const signOutBody = z.strictObject({ id: z.number().int().optional(), all: z.boolean().optional() });
 
 /** The page at `/`, and signing in: a program that has the token gets a code, and the browser exchanges the code for its sign-in. */
 export function dashboardRoutes(app: FastifyInstance, { clock }: Pick<Services, 'clock'>, signIns: SignIns): void {
@@ -40,7 +41,7 @@ export function dashboardRoutes(app: FastifyInstance, { clock }: Pick<Services, 
 
   // Anyone may ask, so a request may have little more than a code.
   app.post(session, { bodyLimit: leastBodyLimit }, (request, reply) => {
-    const { code } = parse(z.strictObject({ code: z.string().max(100) }), request.body);
+    const { code } = parse(sessionBody, request.body);
     if (!codes.redeem(code)) throw new CacheError('FORBIDDEN', 'this code was used before, or is too old');
     const { cookie, key } = signIns.begin(request.headers['user-agent'] ?? '');
     const written = `${cookieName(request.headers.host)}=${cookie}; Path=/api/; Max-Age=${cookieSeconds}; HttpOnly; SameSite=Strict`;

@@ -19,7 +19,7 @@ import { isAboutMemo, type MemoPlane } from './memo-plane.ts';
 
 const flag = z.enum(['true', 'false']).transform((value) => value === 'true');
 
-const entriesQuery = z.object({
+export const entriesQuery = z.object({
   category: name.optional(),
   root: absolutePath.optional(),
   glob: pattern.optional(),
@@ -33,11 +33,14 @@ const entriesQuery = z.object({
   offset: z.coerce.number().int().min(0).default(0),
 });
 
-const evictBody = selectBody.extend({ tier: z.enum(tierNames).optional(), dryRun: z.boolean().optional() });
+export const evictBody = selectBody.extend({ tier: z.enum(tierNames).optional(), dryRun: z.boolean().optional() });
 
-const sourcesQuery = z.object({ search: pattern.optional(), limit: z.coerce.number().int().min(1).max(10_000).default(1000) });
+export const sourcesQuery = z.object({
+  search: pattern.optional(),
+  limit: z.coerce.number().int().min(1).max(10_000).default(1000),
+});
 
-const warmBody = z.object({
+export const warmBody = z.object({
   paths: z.array(absolutePath).max(10_000).optional(),
   names: z.array(name).max(10_000).optional(),
   globs: z.array(pattern).max(100).optional(),

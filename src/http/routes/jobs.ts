@@ -3,8 +3,9 @@ import { z } from 'zod';
 import { parse } from '../parse.ts';
 import type { Services } from '../services.ts';
 
+export const jobParams = z.object({ id: z.coerce.number().int() });
 /** Running jobs come first, then waiting ones. */
-const jobsQuery = z.object({ limit: z.coerce.number().int().min(1).optional() });
+export const jobsQuery = z.object({ limit: z.coerce.number().int().min(1).optional() });
 
 /** Copies under way: listing, pausing, raising and cancelling them. */
 export function jobRoutes(app: FastifyInstance, { copier }: Pick<Services, 'copier'>): void {
@@ -29,5 +30,5 @@ export function jobRoutes(app: FastifyInstance, { copier }: Pick<Services, 'copi
 }
 
 function idOf(params: unknown): number {
-  return parse(z.object({ id: z.coerce.number().int() }), params).id;
+  return parse(jobParams, params).id;
 }

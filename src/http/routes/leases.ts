@@ -9,7 +9,7 @@ import type { Services } from '../services.ts';
 const longestLoadMs = 24 * 3600 * 1000;
 
 const which = z.union([z.literal(true), z.array(absolutePath)]).optional();
-const leaseBody = z.object({
+export const leaseBody = z.object({
   client: z.object({ app: z.string().max(200), pid: z.number().int().optional() }),
   renew: which,
   end: which,

@@ -15,7 +15,7 @@ function listOf<T>(item: z.ZodType<T>) {
   );
 }
 
-const libraryQuery = z.object({
+export const libraryQuery = z.object({
   search: pattern.optional(),
   category: listOf(z.string().max(1000)),
   root: listOf(name),

@@ -17,7 +17,7 @@ const client = z.object({
   nodeClass: z.string().max(1000).optional(),
 });
 
-const lookupBody = z
+export const lookupBody = z
   .object({
     path: absolutePath.optional(),
     size: bytes.optional(),
@@ -34,9 +34,10 @@ const lookupBody = z
   .refine(
     (body) => body.path !== undefined || (body.category !== undefined && body.name !== undefined),
     'give a path, or a category and a name',
-  );
+  )
+  .meta({ anyOf: [{ required: ['path'] }, { required: ['category', 'name'] }] });
 
-const explainQuery = z
+export const explainQuery = z
   .object({ path: absolutePath.optional(), name: name.optional() })
   .refine((query) => (query.path === undefined) !== (query.name === undefined), 'give a path, or category/name as name');
 

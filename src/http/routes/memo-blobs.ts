@@ -11,11 +11,11 @@ import type { Proofs } from '../proofs.ts';
 import type { Services } from '../services.ts';
 
 const address = '/api/memo/blobs/:sha256';
-const stageBody = z.strictObject({ size: bytes, pid: z.number().int().positive().optional() });
-const takeBody = z.strictObject({ staged: z.string().max(100), sha256: sha256.optional() });
+export const stageBody = z.strictObject({ size: bytes, pid: z.number().int().positive().optional() });
+export const takeBody = z.strictObject({ staged: z.string().max(100), sha256: sha256.optional() });
 /** A program that did not say which one it is has half of this after its connection has closed, ms. */
 const unknownMs = 60_000;
-const missingBody = z.strictObject({ sha256: z.array(sha256).max(10_000) });
+export const missingBody = z.strictObject({ sha256: z.array(sha256).max(10_000) });
 
 interface Params {
   Params: { sha256: string };

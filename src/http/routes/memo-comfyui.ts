@@ -10,7 +10,7 @@ const ns = 'comfyui';
 const structure = 'structure:';
 
 const name = z.string().min(1).max(200);
-const promptBody = z.strictObject({
+export const promptBody = z.strictObject({
   keys: z.array(sha256).max(500).default([]),
   /** In the order of the keys: what is not found by a key is looked for by this one. */
   others: z.array(sha256.nullable()).max(500).default([]),
@@ -32,8 +32,8 @@ const contentsBody = z.strictObject({
     )
     .max(500),
 });
-const likelyBody = z.strictObject({ structures: z.array(sha256).max(500) });
-const seenBody = z.strictObject({
+export const likelyBody = z.strictObject({ structures: z.array(sha256).max(500) });
+export const seenBody = z.strictObject({
   key: sha256,
   class: name,
   code: name,

@@ -23,7 +23,7 @@ import { isPromptItem, readPromptItem } from '../warm-prompt.ts';
 type PlaneServices = Pick<Services, 'memo' | 'clock' | 'settings' | 'prompts' | 'presets'>;
 
 // A misspelt `dryRun` must not remove.
-const invalidateBody = z.strictObject({
+export const invalidateBody = z.strictObject({
   plane: z.literal('memo').optional(),
   ns: namespace.optional(),
   keys: z.array(sha256).max(10_000).optional(),
@@ -35,7 +35,7 @@ const invalidateBody = z.strictObject({
   dryRun: z.boolean().optional(),
 });
 
-const configBody = z.strictObject({
+export const configBody = z.strictObject({
   plane: z.literal('memo'),
   max_items: z.number().int().positive().optional(),
   max_memory_mb: z.number().positive().optional(),
@@ -44,7 +44,7 @@ const configBody = z.strictObject({
   stale: z.string().max(100).optional(),
 });
 
-const entriesQuery = z.object({
+export const entriesQuery = z.object({
   plane: z.literal('memo'),
   ns: namespace.optional(),
   tag: z.string().max(200).optional(),
@@ -54,7 +54,7 @@ const entriesQuery = z.object({
   offset: z.coerce.number().int().min(0).default(0),
 });
 
-const warmBody = z.strictObject({ plane: z.literal('memo'), items: z.array(z.unknown()).min(1).max(1000) });
+export const warmBody = z.strictObject({ plane: z.literal('memo'), items: z.array(z.unknown()).min(1).max(1000) });
 
 /** Whether a request is about results; `plane` is `models` where it is left out. @throws CacheError BAD_REQUEST for another word */
 export function isAboutMemo(input: unknown): boolean {

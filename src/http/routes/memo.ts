@@ -12,16 +12,17 @@ import type { Services } from '../services.ts';
 import { untilGone } from '../until-gone.ts';
 import { invalidateMemo } from './memo-plane.ts';
 
-const renewBody = z.strictObject({ lease: z.string().max(100) });
-const releaseBody = z.strictObject({
+export const renewBody = z.strictObject({ lease: z.string().max(100) });
+export const releaseBody = z.strictObject({
   lease: z.string().max(100),
   error: z.string().max(10_000).optional(),
   all: z.boolean().optional(),
 });
-const explainQuery = z.object({ ns: namespace, key: sha256 });
+export const emptyBody = z.strictObject({});
+export const explainQuery = z.object({ ns: namespace, key: sha256 });
 
 /** Null = as in the settings of the daemon. */
-const namespaceBody = z.strictObject({
+export const namespaceBody = z.strictObject({
   version: z.string().max(200).optional(),
   ttl: lifetime.nullish(),
   stale: lifetime.nullish(),
@@ -81,7 +82,7 @@ export function memoRoutes(app: FastifyInstance, services: Pick<Services, 'memo'
   });
 
   app.post('/api/memo/verify', (request: FastifyRequest, reply) => {
-    parse(z.strictObject({}), request.body);
+    parse(emptyBody, request.body);
     return manage.verify(untilGone(reply.raw));
   });
 

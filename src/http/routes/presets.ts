@@ -8,9 +8,9 @@ import { type PromptRuns, runBody } from '../prompt-runs.ts';
 import type { RateLimit } from '../rate-limit.ts';
 import type { Services } from '../services.ts';
 
-const params = z.object({ name });
+export const presetParams = z.object({ name });
 /** All other fields fill slots. */
-const body = z.looseObject({ check: z.boolean().default(false) });
+export const presetBody = z.looseObject({ check: z.boolean().default(false) });
 
 /** Presets: listing, compiling, running them. Numbers of 64 bits in a body keep their digits. */
 export function presetRoutes(
@@ -27,7 +27,7 @@ export function presetRoutes(
     return { removed: presets.clearGraphs() };
   });
 
-  app.post('/api/presets/:name', (request, reply) => run(parse(params, request.params).name, request, reply));
+  app.post('/api/presets/:name', (request, reply) => run(parse(presetParams, request.params).name, request, reply));
 
   app.post('/api/generate-3d-cached', (request, reply) => run('image-to-3d', request, reply));
 
@@ -38,7 +38,7 @@ export function presetRoutes(
   ): Promise<PresetAnswer | CompiledAnswer | undefined> {
     const given = request.bodyText === '' ? {} : parseExact(request.bodyText);
     const fields = parse(runBody, given);
-    const { check, ...rest } = parse(body, given);
+    const { check, ...rest } = parse(presetBody, given);
     const compiled = await presets.compile(preset, withoutFields(rest));
     if (check) return compiled;
     assertComplete(compiled);

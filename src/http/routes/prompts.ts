@@ -4,12 +4,12 @@ import { fieldTexts } from '../../memo/json-text.ts';
 import { parse } from '../parse.ts';
 import { type PromptRuns, runFields } from '../prompt-runs.ts';
 
-const runBody = z.strictObject({ prompt: z.record(z.string(), z.unknown()), ...runFields });
+export const promptBody = z.strictObject({ prompt: z.record(z.string(), z.unknown()), ...runFields });
 
 /** Whole prompts of ComfyUI: known, or run once for all who ask. */
 export function promptRoutes(app: FastifyInstance, runs: PromptRuns): void {
   app.post('/api/prompts/run', (request, reply) => {
-    const { prompt, ...fields } = parse(runBody, request.body);
+    const { prompt, ...fields } = parse(promptBody, request.body);
     const text = fieldTexts(request.bodyText).get('prompt') ?? '';
     return runs.answer({ request, reply }, { prompt, text }, fields, {});
   });

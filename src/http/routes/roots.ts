@@ -7,12 +7,15 @@ import { chooseCopies, removeCopies } from '../../space/purge.ts';
 import { absolutePath, name, parse } from '../parse.ts';
 import type { Services } from '../services.ts';
 
-const rootsBody = z.object({
+export const rootsBody = z.object({
   origin: z.enum(['comfyui', 'api']).default('api'),
   roots: z.array(z.object({ path: absolutePath, category: name.optional(), kind: z.enum(media).optional() })).max(10_000),
 });
 
-const forgetBody = z.strictObject({ paths: z.array(absolutePath).min(1).max(10_000), copies: z.boolean().default(false) });
+export const forgetBody = z.strictObject({
+  paths: z.array(absolutePath).min(1).max(10_000),
+  copies: z.boolean().default(false),
+});
 
 type RootServices = Pick<Services, 'roots' | 'catalog' | 'evictor' | 'tiers' | 'clock'>;
 

@@ -4,7 +4,7 @@ import type { StuckAnswer } from '../../api/open-sources.ts';
 import { absolutePath, bytes, nanoseconds, parse } from '../parse.ts';
 import type { Services } from '../services.ts';
 
-const stuckBody = z.object({
+export const stuckBody = z.object({
   client: z.object({ app: z.string().max(200), pid: z.number().int().optional() }),
   sources: z.array(z.object({ path: absolutePath, size: bytes, mtimeNs: nanoseconds })).max(1000),
 });

@@ -7,7 +7,7 @@ import { type SelectServices, select, selectBody } from '../select.ts';
 import type { Services } from '../services.ts';
 import { untilGone } from '../until-gone.ts';
 
-const verifyBody = selectBody.extend({ all: z.boolean().optional() });
+export const verifyBody = selectBody.extend({ all: z.boolean().optional() });
 
 type VerifyServices = SelectServices & Pick<Services, 'scrub' | 'published'>;
 

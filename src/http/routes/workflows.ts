@@ -4,23 +4,23 @@ import { name, parse } from '../parse.ts';
 import type { Services } from '../services.ts';
 
 /** The document may also be ComfyUI's own request body of `POST /prompt`; its other fields are ignored. */
-const document = z.looseObject({ promptId: name.nullish() });
-const running = document.extend({ promptId: name });
+export const workflowBody = z.looseObject({ promptId: name.nullish() });
+export const runningBody = workflowBody.extend({ promptId: name });
 
 /**
  * Models of an API prompt or a workflow: naming them, copying them before they are requested, and learning what the nodes of a
  * prompt that runs really load.
  */
 export function workflowRoutes(app: FastifyInstance, { workflows }: Pick<Services, 'workflows'>): void {
-  app.post('/api/workflows/analyze', (request) => workflows.analyze(parse(document, request.body)));
+  app.post('/api/workflows/analyze', (request) => workflows.analyze(parse(workflowBody, request.body)));
 
   app.post('/api/workflows/prefetch', (request) => {
-    const body = parse(document, request.body);
+    const body = parse(workflowBody, request.body);
     return workflows.prefetch(body, body.promptId ?? null);
   });
 
   app.post('/api/workflows/running', (request): { ok: true } => {
-    const body = parse(running, request.body);
+    const body = parse(runningBody, request.body);
     workflows.running(body, body.promptId);
     return { ok: true };
   });

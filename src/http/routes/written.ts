@@ -4,7 +4,7 @@ import type { WrittenAnswer } from '../../api/written.ts';
 import { absolutePath, bytes, nanoseconds, parse } from '../parse.ts';
 import type { Services } from '../services.ts';
 
-const broughtBackBody = z.object({
+export const broughtBackBody = z.object({
   files: z.array(z.object({ path: absolutePath, bytes, mtimeNs: nanoseconds })).max(100_000),
 });
 

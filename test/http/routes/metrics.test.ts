@@ -1,4 +1,8 @@
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
+import { packageDir } from '../../../src/runtime/package.ts';
 import { createClient } from '../../helpers/services.ts';
 
 function arrange() {
@@ -62,3 +66,47 @@ test('the time of lookups is a summary: quantiles as numbers, sum and count', as
   expect(await sample('autocached_lookups{reason="HIT"}')).toBe(100);
   expect(text).not.toContain('p50');
 });
+
+test('every series that the Grafana dashboard asks for exists, with its labels', async () => {
+  const { scrape, services } = arrange();
+  services.lookupStats.record({ at: 0, path: '/a', reason: 'HIT', purpose: 'load', app: null }, 1);
+  services.memo.served.hit('n', 'ram');
+  const text = await scrape();
+  const types = new Set([...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name));
+  const dashboard = JSON.parse(readFileSync(join(packageDir, 'config/grafana/autocached.json'), 'utf8')) as Dashboard;
+  const asked = dashboard.panels.flatMap(({ targets }) => targets.map(({ expr }) => expr));
+  expect(asked.length).toBeGreaterThan(20);
+  for (const expr of asked) {
+    for (const [, name = ''] of expr.matchAll(/\b(autocached_\w+)/g)) expect(types, expr).toContain(name);
+    const [, labels = '', name = ''] = /by \(([\w, ]+)\) \((?:\w+\()?(autocached_\w+)/.exec(expr) ?? [];
+    for (const label of labels.split(', ').filter((one) => one !== '')) {
+      expect(text, expr).toMatch(new RegExp(`^${name}\\{[^}]*\\b${label}="`, 'm'));
+    }
+  }
+});
+
+const python = process.env['PROMETHEUS_PYTHON'] ?? 'python3';
+const isThere = spawnSync(python, ['-c', 'import prometheus_client.parser']).status === 0;
+const leftOut = isThere ? '' : ` (left out: ${python} has no prometheus_client; PROMETHEUS_PYTHON names one that has)`;
+const parser = `
+import json, sys
+from prometheus_client.parser import text_string_to_metric_families
+print(json.dumps({family.name: [family.type, len(family.samples)] for family in text_string_to_metric_families(sys.stdin.read())}))
+`;
+
+test.runIf(isThere)(`Prometheus’ own parser reads the text${leftOut}`, async () => {
+  const text = await arrange().scrape();
+  const { stdout, stderr, status } = spawnSync(python, ['-c', parser], { input: text, encoding: 'utf8' });
+  expect(status, stderr).toBe(0);
+  const families = JSON.parse(stdout) as Record<string, [string, number]>;
+  expect(Object.keys(families)).toHaveLength([...text.matchAll(/^# TYPE /gm)].length);
+  expect(families).toMatchObject({
+    autocached_hits: ['counter', 1],
+    autocached_uptime_seconds: ['gauge', 1],
+    autocached_lookup_seconds: ['summary', 10],
+  });
+});
+
+interface Dashboard {
+  panels: { targets: { expr: string }[] }[];
+}

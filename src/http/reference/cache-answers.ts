@@ -1,0 +1,183 @@
+import { z } from 'zod';
+import type { ConfigAnswer, ConfigValue, ExplainAnswer, LookupAnswer, PinAnswer, WarmAnswer } from '../../api/api.ts';
+import type { LibraryAnswer } from '../../api/dashboard.ts';
+import type { EntriesAnswer, SourcesAnswer } from '../../api/entries.ts';
+import type { DailyTotals, Percentiles, StatsAnswer, TierStats } from '../../api/stats.ts';
+import type { VerifyAnswer } from '../../api/verify.ts';
+import type { WrittenAnswer } from '../../api/written.ts';
+import { modes, purposes, reasons, tierNames } from '../../core/types.ts';
+import { libraryStates } from '../../core/vocabulary.ts';
+import {
+  count,
+  entryFields,
+  entryView,
+  fileItem,
+  jobView,
+  path,
+  rootView,
+  skippedItem,
+  tierOrMedium,
+  tierUse,
+  warmItem,
+} from './answers.ts';
+import { configValue, memoStats } from './memo-answers.ts';
+
+/** Shapes of answers about the cache. */
+
+export const lookupAnswer: z.ZodType<LookupAnswer> = z.strictObject({
+  path,
+  tier: tierOrMedium.nullable(),
+  reason: z.enum(reasons),
+  leaseMs: z.number(),
+  entry: z.int().nullable(),
+  job: jobView.nullable(),
+});
+
+export const explainAnswer: z.ZodType<ExplainAnswer> = z.strictObject({
+  path,
+  entry: entryView.nullable(),
+  root: rootView.nullable(),
+  leases: z.array(z.strictObject({ client: z.string(), expiresInMs: z.number() })),
+  decisions: z.array(
+    z.strictObject({
+      at: z.string(),
+      reason: z.enum(reasons),
+      purpose: z.enum(purposes),
+      app: z.string().nullable(),
+    }),
+  ),
+  score: z.number().nullable(),
+  sha256: z.string().nullable(),
+  published: z.strictObject({ sha256: z.string(), from: path, same: z.boolean().nullable() }).nullable(),
+  now: z.strictObject({ reason: z.enum(reasons), path, word: z.string(), why: z.string() }),
+  meant: z.string().nullable(),
+});
+
+const tier: z.ZodType<TierStats> = z.strictObject({
+  ...tierUse,
+  tier: z.enum(tierNames),
+  state: z.enum(['here', 'read-only', 'away']),
+  files: count,
+  bytes: count,
+  represented: count,
+  ratio: z.number().nullable(),
+  reserved: count,
+  outside: count,
+  limit: count,
+  free: count,
+  floor: count,
+  utilisation: z.number().min(0).max(1),
+});
+
+const percentiles: z.ZodType<Percentiles> = z.strictObject({ p50: z.number(), p95: z.number(), p99: z.number() });
+
+const day: z.ZodType<DailyTotals> = z.strictObject({
+  day: z.string(),
+  hits: count,
+  misses: count,
+  hitBytes: count,
+  missBytes: count,
+  bytesCopied: count,
+  evictions: count,
+  evictedBytes: count,
+  secondsSaved: z.number(),
+});
+
+export const stats: z.ZodType<StatsAnswer> = z.strictObject({
+  version: z.string(),
+  pid: z.int(),
+  mode: z.enum(modes),
+  policy: z.string(),
+  dir: path,
+  uptimeMs: count,
+  lookups: count,
+  hits: count,
+  misses: count,
+  hitRate: z.number().nullable(),
+  byteHitRate: z.number().nullable(),
+  hitBytes: count,
+  missBytes: count,
+  evictions: count,
+  bytesCopied: count,
+  secondsSaved: z.number(),
+  mismatched: count,
+  latencyMs: z.strictObject({ hit: percentiles, miss: percentiles }),
+  tiers: z.array(tier),
+  roots: z.array(rootView),
+  jobs: z.strictObject({ running: count, queued: count }),
+  accounting: z.strictObject({ seen: count }).nullable(),
+  orphans: z.array(z.strictObject({ path, bytes: count, purged: z.boolean() })),
+  stuck: z.array(z.strictObject({ path, size: count, app: z.string(), pid: z.int() })),
+  written: z.strictObject({ files: count, bytes: count }),
+  warnings: z.array(z.string()),
+  memo: memoStats,
+  daily: z.array(day),
+});
+
+const leaving = { of: count, bytes: count };
+export const configAnswer: z.ZodType<ConfigAnswer> = z.strictObject({
+  settings: z.array(configValue satisfies z.ZodType<ConfigValue>),
+  notices: z.array(z.string()),
+  leaving: z.strictObject({ copies: count, ...leaving }).exactOptional(),
+  leavingResults: z.strictObject({ results: count, ...leaving }).exactOptional(),
+});
+
+export const entriesAnswer: z.ZodType<EntriesAnswer> = z.strictObject({
+  total: count,
+  entries: z.array(z.strictObject({ ...entryFields, use: z.array(z.strictObject({ ...tierUse, tier: z.enum(tierNames) })) })),
+});
+export const sourcesAnswer: z.ZodType<SourcesAnswer> = z.strictObject({
+  total: count,
+  files: z.array(z.strictObject({ path, root: path, name: z.string(), category: z.string().nullable(), size: count })),
+});
+export const warmAnswer: z.ZodType<WarmAnswer> = z.strictObject({ items: z.array(warmItem), ready: count, missing: count });
+export const pinAnswer: z.ZodType<PinAnswer> = z.strictObject({ entries: z.array(entryView), directories: z.array(path) });
+
+export const verifyAnswer: z.ZodType<VerifyAnswer> = z.strictObject({
+  files: count,
+  bytes: count,
+  damaged: z.array(skippedItem.extend({ copy: path, tier: z.enum(tierNames), chunks: z.array(count), recopied: z.boolean() })),
+  sound: z.array(fileItem).exactOptional(),
+  mismatched: z.array(fileItem.extend({ sha256: z.string(), published: z.string(), from: path })),
+  skipped: z.array(skippedItem),
+});
+
+export const writtenAnswer: z.ZodType<WrittenAnswer> = z.strictObject({
+  files: z.array(
+    z.strictObject({
+      path,
+      source: path,
+      root: path,
+      bytes: count,
+      mtimeNs: z.string(),
+      was: z.strictObject({ size: count, mtimeNs: z.string() }).nullable(),
+    }),
+  ),
+});
+
+const share = z.strictObject({ name: z.string(), files: count, bytes: count, cached: count, cachedBytes: count });
+export const library: z.ZodType<LibraryAnswer> = z.strictObject({
+  total: count,
+  bytes: count,
+  files: z.array(
+    z.strictObject({
+      id: z.int().nullable(),
+      path,
+      root: path,
+      name: z.string(),
+      category: z.string().nullable(),
+      size: count,
+      state: z.enum(libraryStates),
+      word: z.string(),
+      why: z.string(),
+      tiers: z.array(z.enum(tierNames)),
+      uses: count,
+      lastUsedAt: z.string().nullable(),
+      pinned: z.boolean(),
+    }),
+  ),
+  all: count,
+  categories: z.array(share),
+  folders: z.array(share),
+  states: z.array(z.strictObject({ name: z.enum(libraryStates), files: count })),
+});
