@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { addExamples } from './examples.ts';
 import type { Run } from './session.ts';
 
 type Add = (program: Command, run: Run) => void;
@@ -19,9 +20,11 @@ const groups: Record<string, Record<string, () => Promise<Add>>> = {
     list: async () => (await import('./commands/list.ts')).addList,
     explain: async () => (await import('./commands/explain.ts')).addExplain,
     jobs: async () => (await import('./commands/jobs.ts')).addJobs,
+    logs: async () => (await import('./commands/logs.ts')).addLogs,
     events: async () => (await import('./commands/events.ts')).addEvents,
     dashboard: async () => (await import('./commands/dashboard.ts')).addDashboard,
     simulate: async () => (await import('./commands/simulate.ts')).addSimulate,
+    completion: async () => (await import('./commands/completion.ts')).addCompletion(addCommands),
   },
   'Files:': {
     lookup: async () => (await import('./commands/lookup.ts')).addLookup,
@@ -48,9 +51,13 @@ const groups: Record<string, Record<string, () => Promise<Add>>> = {
 /** Adds the command that the arguments begin with; all of them when they begin with anything else, for its help or a suggestion. */
 export async function addCommands(program: Command, run: Run, [first = '']: string[]): Promise<void> {
   const named = Object.values(groups).find((group) => Object.hasOwn(group, first))?.[first];
-  if (named) return (await named())(program, run);
+  if (named) {
+    (await named())(program, run);
+    return addExamples(program);
+  }
   for (const [heading, group] of Object.entries(groups)) {
     program.commandsGroup(heading);
     for (const add of await Promise.all(Object.values(group).map((load) => load()))) add(program, run);
   }
+  addExamples(program);
 }

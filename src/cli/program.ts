@@ -1,18 +1,9 @@
 import { Command, CommanderError } from 'commander';
 import { CacheError } from '../core/errors.ts';
-import { version } from '../runtime/package.ts';
 import { addCommands } from './commands.ts';
+import { describe } from './describe.ts';
 import { type Answer, exitCodes, printAnswer, printError } from './print.ts';
 import { type Host, openSession, type Run } from './session.ts';
-
-const examples = `
-Examples:
-  autocached start --roots /mnt/nas/models --detach
-  autocached comfyui install ~/ComfyUI
-  autocached warm checkpoints/sd_xl_base_1.0.safetensors
-  autocached status
-
-Exit codes: 0 done, 1 failed, 2 wrong use, 3 daemon not running, 4 check found a difference`;
 
 /** Runs one command line and answers the exit code. Never throws: errors have been printed. */
 export async function runProgram(args: string[], host: Host): Promise<number> {
@@ -32,7 +23,15 @@ export async function runProgram(args: string[], host: Host): Promise<number> {
       const answer: Answer | undefined = await command(session, ...given);
       if (answer) exitCode = printAnswer(answer, session);
     };
-  describe(program, host, { json });
+  describe(program);
+  program
+    .configureOutput({
+      writeOut: (text) => host.out.write(text),
+      writeErr: (text) => json || host.err.write(text),
+      // It is said with its exit code, in the way of all errors.
+      outputError: () => {},
+    })
+    .exitOverride();
   await addCommands(program, run, args);
 
   try {
@@ -68,23 +67,4 @@ function wrongUse(error: CommanderError, args: string[]): CacheError {
       ? `autocached ${command} --help`
       : 'autocached --help';
   return new CacheError('BAD_REQUEST', message, { hint: suggestion?.replace(/\)$/, '') ?? help });
-}
-
-function describe(program: Command, host: Host, { json }: { json: boolean }): void {
-  program
-    .description('Keeps the model weights you are using on the fastest disk of the machine.')
-    .option('--json', 'print JSON, for programs')
-    .option('--state <dir>', 'state directory, where the daemon is found (default: AUTOCACHE_STATE)')
-    .version(version, '--version', 'print the version')
-    .helpOption('-h, --help', 'show help')
-    .addHelpCommand(new Command('help').argument('[command]').description('show help on a command').helpGroup('What it does:'))
-    .addHelpText('after', examples)
-    .configureHelp({ showGlobalOptions: true })
-    .configureOutput({
-      writeOut: (text) => host.out.write(text),
-      writeErr: (text) => json || host.err.write(text),
-      // It is said with its exit code, in the way of all errors.
-      outputError: () => {},
-    })
-    .exitOverride();
 }

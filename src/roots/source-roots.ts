@@ -243,8 +243,7 @@ export class SourceRoots implements AsyncDisposable {
     }
     this.#spelling.join();
     const [first] = refused;
-    if (first && refused.length === once.size)
-      throw new CacheError('BAD_REQUEST', first.message, { hint: first.hint ?? '' });
+    if (first && refused.length === once.size) throw new CacheError('BAD_REQUEST', first.message, { hint: first.hint ?? '' });
     return this.list();
   }
 

@@ -1,6 +1,9 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { ConfigValue } from '../../src/api/api.ts';
 import type { StatsAnswer } from '../../src/api/stats.ts';
+import { tempDir } from '../helpers/temp-dir.ts';
 import { type FakeDaemon, startFakeDaemon } from './fake-daemon.ts';
 import { runCli } from './run-cli.ts';
 import { stats } from './samples.ts';
@@ -81,4 +84,14 @@ describe('mode', () => {
     const { out } = await runCli(['mode', '--json'], { stateDir: daemon.stateDir });
     expect(JSON.parse(out)).toEqual({ mode: 'read-only' });
   });
+});
+
+test('config without a daemon shows the settings that it will start with', async () => {
+  const stateDir = tempDir();
+  writeFileSync(join(stateDir, '.env'), 'AUTOCACHE_LIMIT=123GiB\n');
+  const { code, out } = await runCli(['config'], { stateDir, cwd: stateDir });
+  expect(code).toBe(0);
+  expect(out).toMatch(/AUTOCACHE_LIMIT \* +123GiB/);
+  expect(out).toContain('note: the daemon is not running; it will start with these settings');
+  expect((await runCli(['config', 'AUTOCACHE_LIMIT=1GiB'], { stateDir, cwd: stateDir })).code).toBe(3);
 });

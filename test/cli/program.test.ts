@@ -77,7 +77,7 @@ describe('with no daemon', () => {
     ['events'],
     ['dashboard'],
     ['mode'],
-    ['config'],
+    ['config', 'AUTOCACHE_LIMIT=1GiB'],
     ['stop'],
   ];
 

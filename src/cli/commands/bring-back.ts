@@ -15,8 +15,9 @@ interface Options {
 }
 
 const notes = `
-A node that saves a file beside its model saves it beside the copy. Such files are never deleted; this command copies them
-to where they belong. A file there that has changed meanwhile is left as it is, unless --overwrite is given.
+A node that saves a file beside its model saves it beside the copy. Such files
+are never deleted; this command copies them to where they belong. A file there
+that has changed meanwhile is left as it is, unless --overwrite is given.
 
 Examples:
   autocached bring-back --dry-run

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { ConfigAnswer, ConfigChange, ConfigValue } from '../../api/api.ts';
-import { parseChange } from '../../config/config.ts';
+import { loadConfig, parseChange } from '../../config/config.ts';
 import { keys, liveFields, shortName } from '../../config/keys.ts';
 import { isSetting, unknownSetting } from '../../config/unknown-setting.ts';
 import { CacheError } from '../../core/errors.ts';
@@ -33,12 +33,27 @@ export function addConfig(program: Command, run: Run): void {
 }
 
 async function config(session: Session, changes: string[], { yes }: { yes?: true }): Promise<Answer> {
-  const client = await clientOf(session);
-  if (changes.length === 0) return answerOf(await client.config());
+  if (changes.length === 0) return answerOf(await shownConfig(session));
   const change = changeOf(changes);
+  const client = await clientOf(session);
   if (!yes && !(await isAgreed(session, client, change)))
     return { data: { changed: false }, page: () => 'nothing changed', exitCode: exitCodes.failed };
   return answerOf(await client.changeConfig(change));
+}
+
+/** The settings of the daemon, or those that it will start with. */
+async function shownConfig(session: Session): Promise<ConfigAnswer> {
+  try {
+    return await (await clientOf(session)).config();
+  } catch (error) {
+    if (!(error instanceof CacheError) || error.code !== 'NOT_RUNNING') throw error;
+    const { cwd, stateFlag } = session;
+    const { settings, notices } = loadConfig({
+      cwd,
+      ...(stateFlag !== undefined && { flags: { [keys.stateDir.name]: stateFlag } }),
+    });
+    return { settings, notices: [...notices, 'the daemon is not running; it will start with these settings'] };
+  }
 }
 
 function answerOf(data: ConfigAnswer): Answer {

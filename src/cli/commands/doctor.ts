@@ -5,7 +5,8 @@ import { type Run, stateDirOf } from '../session.ts';
 import { doctorPage } from '../text/doctor-page.ts';
 
 const notes = `
-Writes 32 MiB to the cache directory, reads at most 100 MiB of one file on each disk with models, and removes what it wrote.
+Writes 32 MiB to the cache directory, reads at most 100 MiB of one file on each
+disk with models, and removes what it wrote.
 
 Exit codes: 0 nothing has failed (there may be warnings), 4 a check has failed.`;
 

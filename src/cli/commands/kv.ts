@@ -12,13 +12,15 @@ import { type Run, type Session, stateDirOf } from '../session.ts';
 import { restoredPage, savedPage } from '../text/kv-page.ts';
 
 const notes = `
-For llama.cpp's server, started with --slot-save-path DIR. The text of the prompt is kept in the state directory, for the proof.
+For llama.cpp's server, started with --slot-save-path DIR. The text of the
+prompt is kept in the state directory, for the proof.
 
 Examples:
   autocached kv save manual --prompt manual.txt --server http://127.0.0.1:8080
   autocached kv restore manual --server http://127.0.0.1:8080
 
-Exit codes of restore: 0 the next request has reused it, 4 this server does not reuse what it restores.`;
+Exit codes of restore: 0 the next request has reused it, 4 this server does not
+reuse what it restores.`;
 
 const mostPrompt = 16 * 2 ** 20;
 const slotNumber = withCommander((text: string) => (text === '0' ? 0 : count(text)));

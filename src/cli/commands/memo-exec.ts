@@ -5,8 +5,10 @@ import type { Answer } from '../print.ts';
 import type { Run } from '../session.ts';
 
 const more = `
-Prints what the command printed, makes its output files again and exits with 0 when it has succeeded before with the same key.
-A command that fails is run again each time. Without the daemon the command is run. Its input (stdin) is not part of the key.
+Prints what the command printed, makes its output files again and exits with 0
+when it has succeeded before with the same key. A command that fails is run
+again each time. Without the daemon the command is run. Its input (stdin) is not
+part of the key.
 
 Examples:
   autocached memo exec --file scene.blend --output scene.png -- blender -b scene.blend -o scene.png

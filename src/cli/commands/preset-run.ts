@@ -10,7 +10,8 @@ import { presetMissingPage } from '../text/preset-page.ts';
 import { answerOf, withPromptFlags } from './run.ts';
 
 const more = `
-An image or video that lies on this machine is given to ComfyUI; another name is a file of its input folder.
+An image or video that lies on this machine is given to ComfyUI; another name is
+a file of its input folder.
 
 Examples:
   autocached preset run t2v-two-stages --prompt "a lighthouse in a storm" --watch

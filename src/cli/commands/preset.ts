@@ -13,7 +13,8 @@ import { presetCachePage, presetListPage, presetShowPage } from '../text/preset-
 import { addPresetRun } from './preset-run.ts';
 
 const examples = `
-Your own: an API prompt with {{slots}} as presets/NAME.json in the state directory (docs/PRESETS.md).
+Your own: an API prompt with {{slots}} as presets/NAME.json in the state
+directory (docs/PRESETS.md).
 
 Examples:
   autocached preset show t2v-two-stages

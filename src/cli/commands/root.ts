@@ -14,8 +14,9 @@ interface Options {
 }
 
 const examples = `
-For model folders that a program registered and that are no more, such as a renamed one; those of AUTOCACHE_ROOTS
-and of ComfyUI's yaml files are removed there. Only what autocached knows of them is forgotten, never a source.
+For model folders that a program registered and that are no more, such as a
+renamed one; those of AUTOCACHE_ROOTS and of ComfyUI's yaml files are removed
+there. Only what autocached knows of them is forgotten, never a source.
 
 Examples:
   autocached root forget /mnt/nas/models/old-loras

@@ -11,8 +11,10 @@ import type { Run, Session } from '../session.ts';
 import { promptPage } from '../text/prompt-page.ts';
 
 const more = `
-A prompt that is known is answered at once, also while ComfyUI is not running. One that is not is run in ComfyUI, and kept; equal ones that
-are asked for at the same time are run once. Ctrl-C stops it in ComfyUI, unless others wait for it too.
+A prompt that is known is answered at once, also while ComfyUI is not running.
+One that is not is run in ComfyUI, and kept; equal ones that are asked for at
+the same time are run once. Ctrl-C stops it in ComfyUI, unless others wait for
+it too.
 
 Examples:
   autocached run portrait_api.json --watch

@@ -26,10 +26,12 @@ interface Options {
 }
 
 const example = `
-A trace is CSV, also compressed with gzip: a line for each read of a model file, with the columns ts (seconds), file and size
-(bytes), and if known tier (hdd, nas, nas10g), node (a cache for each), dtype (bf16, f16, ...) and ram_hit (1 = was not read).
+A trace is CSV, also compressed with gzip: a line for each read of a model file,
+with the columns ts (seconds), file and size (bytes), and if known tier (hdd,
+nas, nas10g), node (a cache for each), dtype (bf16, f16, ...) and ram_hit (1 =
+was not read).
 
-Example:
+Examples:
   autocached simulate reads.csv --sizes 20%,200GiB --cold`;
 
 export function addSimulate(program: Command, run: Run): void {

@@ -27,9 +27,11 @@ interface Options {
 }
 
 const examples = `
-A list holds one item a line, or several with commas between them, or is a JSON array; # starts a comment.
+A list holds one item a line, or several with commas between them, or is a JSON
+array; # starts a comment.
 
-A workflow (JSON, or a PNG or WebP image that ComfyUI has saved) stands for the models that it loads, in load order.
+A workflow (JSON, or a PNG or WebP image that ComfyUI has saved) stands for the
+models that it loads, in load order.
 
 Examples:
   autocached warm checkpoints/a.safetensors loras:style.safetensors

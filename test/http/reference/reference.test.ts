@@ -30,25 +30,26 @@ test('the daemon serves the reference of its API', async () => {
 });
 
 /** The routes of the app, as `GET /api/jobs`. */
-function routes(): string[] {
+async function routes(): Promise<string[]> {
   const found: string[] = [];
   const note = (message: unknown) =>
     (message as { fastify: FastifyInstance }).fastify.addHook('onRoute', ({ method, url }) => {
       found.push(...[method].flat().map((one) => `${one} ${url}`));
     });
   subscribe('fastify.initialization', note);
-  createClient();
+  const { app } = createClient();
   unsubscribe('fastify.initialization', note);
+  await app.ready();
   return [...new Set(found)];
 }
 
-test('every request that the daemon answers is in it, and no other', () => {
-  const isForPages = (route: string) => / \/(?:dashboard\/.*)?$/.test(route);
+test('every request that the daemon answers is in it, and no other', async () => {
+  const isForPages = (route: string) => route.endsWith(' /') || / \/(?:dashboard|comfyui)\//.test(route);
   const isForwarded = (route: string) => route.includes(` ${llmPath}`);
   // Fastify answers HEAD wherever it answers GET.
   const isHead = (route: string, _index: number, all: string[]) =>
     route.startsWith('HEAD') && all.includes(route.replace('HEAD', 'GET')) && !route.includes('/blobs/');
-  const served = routes().filter((route) => !isForPages(route) && !isForwarded(route));
+  const served = (await routes()).filter((route) => !isForPages(route) && !isForwarded(route));
   expect(served.length).toBeGreaterThan(50);
   const told = operations.map(({ method, url }) => `${method} ${url}`);
   expect(told.toSorted()).toEqual(served.filter((...each) => !isHead(...each)).toSorted());
