@@ -21,6 +21,8 @@ const examples: Readonly<Record<string, readonly string[]>> = {
     'autocached completion powershell >> $PROFILE',
   ],
   man: ['autocached man > ~/.local/share/man/man1/autocached.1'],
+  'service uninstall': ['autocached service uninstall'],
+  'service status': ['autocached service status'],
   analyze: ['autocached analyze workflow.json'],
   pin: ['autocached pin checkpoints/sd_xl_base_1.0.safetensors', "autocached pin 'loras/*detail*'"],
   unpin: ['autocached unpin checkpoints/sd_xl_base_1.0.safetensors'],

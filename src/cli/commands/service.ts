@@ -19,7 +19,8 @@ Examples:
   autocached service install
   sudo env "PATH=$PATH" autocached service install --system
 
-The service is one of systemd, launchd or the Windows task scheduler. docs/INSTALL.md says more.`;
+The service is one of systemd, launchd or the Windows task scheduler.
+docs/INSTALL.md says more.`;
 
 export function addService(program: Command, run: Run): void {
   const service = program.command('service').description('have the daemon started by the system, or no longer');

@@ -4,7 +4,7 @@ import { codeChecks, comfyuiModes } from '../../api/memo-comfyui.ts';
 import { getBody, namespace, putBody, sha256, similarBody, takeBody } from '../memo-requests.ts';
 import { emptyBody, explainQuery, namespaceBody, releaseBody, renewBody } from '../routes/memo.ts';
 import { missingBody, stageBody, takeBody as takeStagedBody } from '../routes/memo-blobs.ts';
-import { likelyBody, promptBody, seenBody } from '../routes/memo-comfyui.ts';
+import { contentsBody, likelyBody, promptBody, seenBody } from '../routes/memo-comfyui.ts';
 import { invalidateBody } from '../routes/memo-plane.ts';
 import { count, path } from './answers.ts';
 import { memoExplanation, memoFound, memoNamespace, memoRemoval, memoTaken, refusal } from './memo-answers.ts';
@@ -40,6 +40,7 @@ const comfyui = z.strictObject({
   mode: z.enum(comfyuiModes),
   code: z.enum(codeChecks),
   audit: z.number().exactOptional(),
+  others: z.array(z.boolean()).exactOptional(),
   classes: z.array(z.enum(['repeatable', 'unrepeatable', 'unknown'])),
   results: z.array(memoFound),
 });
@@ -200,6 +201,13 @@ export const memoOperations: readonly Operation[] = [
     summary: 'Which outputs a waiting prompt will probably be given',
     body: likelyBody,
     answers: { 200: z.strictObject({ results: z.array(z.strictObject({ structure: z.string(), value: z.unknown() })) }) },
+  },
+  {
+    method: 'POST',
+    url: '/api/memo/comfyui/contents',
+    summary: 'The SHA-256 of models in their order, of those that were read and are as they were then',
+    body: contentsBody,
+    answers: { 200: z.strictObject({ sha256: z.array(z.string().nullable()) }) },
   },
   {
     method: 'POST',

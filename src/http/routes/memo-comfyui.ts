@@ -20,7 +20,7 @@ export const promptBody = z.strictObject({
     .default([]),
 });
 /** Files as the asker sees them. */
-const contentsBody = z.strictObject({
+export const contentsBody = z.strictObject({
   files: z
     .array(
       z.strictObject({
