@@ -3,6 +3,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Database } from '../sqlite/database.ts';
 import type { Contents } from './contents.ts';
 import { copyOf, copyRows, fastestFirst, type Placed, placedRows } from './copy-rows.ts';
+import { isOneFile } from './one-file.ts';
 import { inPages, pageSize } from './pages.ts';
 import type { Placements } from './placements.ts';
 
@@ -156,13 +157,11 @@ export class Copies {
    * in the default tier, and become stale when that has another fingerprint.
    */
   #replaceOthers({ id, entryId, tier, path, source }: Pick<Copy, 'id' | 'entryId' | 'tier' | 'path' | 'source'>): void {
-    this.#db.run(
-      "DELETE FROM copies WHERE id <> ? AND state <> 'copying' AND entry_id = ? AND tier = ? AND path = ?",
-      id,
-      entryId,
-      tier,
-      path,
-    );
+    const sql = "SELECT id, path FROM copies WHERE id <> ? AND state <> 'copying' AND entry_id = ? AND tier = ?";
+    const others = this.#db.all<{ id: number; path: string }>(sql, id, entryId, tier);
+    for (const other of others.filter((one) => isOneFile(one.path, path))) {
+      this.#db.run('DELETE FROM copies WHERE id = ?', other.id);
+    }
     this.#db.run(
       `UPDATE copies SET state = 'stale' WHERE id <> @id AND state = 'ready' AND entry_id = @entryId
        AND (tier = @tier OR (@tier = @origins AND (source_size <> @size OR source_mtime_ns <> @mtimeNs)))`,

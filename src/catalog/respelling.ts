@@ -1,9 +1,9 @@
-import { foldCase } from '../core/fold-case.ts';
-import type { Copy, Entry, SourceFile } from '../core/types.ts';
+import type { Entry, SourceFile } from '../core/types.ts';
 import { votesAt } from '../core/votes.ts';
 import type { Database } from '../sqlite/database.ts';
 import type { Copies } from './copies.ts';
 import type { Entries } from './entries.ts';
+import { isOneFile } from './one-file.ts';
 import { inPages, pageSize } from './pages.ts';
 
 type Place = Pick<SourceFile, 'path' | 'root' | 'rel' | 'category'>;
@@ -73,14 +73,10 @@ export class Respelling {
     for (const copy of later) {
       const kept = later.find(({ tier }) => tier === copy.tier) ?? copy;
       if (kept === copy) continue;
-      if (isOneFile(copy, kept)) this.#copies.forget(copy.id);
+      // There the later of two such copies has replaced the file of the earlier one.
+      if (isOneFile(copy.path, kept.path)) this.#copies.forget(copy.id);
       else this.#copies.retire(copy.id);
     }
     this.#db.run('UPDATE copies SET entry_id = ? WHERE entry_id = ?', into.id, from.id);
   }
-}
-
-/** The system disks of Windows and macOS ignore case: there the later of two such copies has replaced the file of the earlier one. */
-function isOneFile(one: Copy, other: Copy): boolean {
-  return process.platform !== 'linux' && foldCase(one.path) === foldCase(other.path);
 }
