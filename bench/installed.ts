@@ -76,7 +76,9 @@ export class Installed implements AsyncDisposable {
       stdio: ['ignore', 'pipe', this.#stderr],
     });
     this.#child = child;
-    process.once('exit', () => child.kill('SIGKILL'));
+    const kill = () => child.kill('SIGKILL');
+    process.once('exit', kill);
+    child.once('exit', () => process.off('exit', kill));
     return child;
   }
 

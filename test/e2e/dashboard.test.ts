@@ -200,7 +200,7 @@ describe.skipIf(noBrowser !== null)(
       const { page, client, models, troubles } = await openDashboard({
         names: ['a.safetensors'],
         copied: false,
-        host: 'nas.test',
+        byFurtherName: true,
       });
       expect(page.url()).toMatch(/^http:\/\/nas\.test:\d+\/$/);
       await openPage(page, 'events');

@@ -6,8 +6,8 @@ import { foundBrowser, launchBrowser } from '../../bench/browser.ts';
 export const noBrowser = foundBrowser === undefined ? 'there is no Chromium on this machine' : null;
 
 /** Starts a Chromium without a window; it ends with the test. */
-export async function startBrowser(args: readonly string[] = []): Promise<Browser> {
-  const browser = await launchBrowser(args);
+export async function startBrowser(): Promise<Browser> {
+  const browser = await launchBrowser();
   onTestFinished(() => browser.close());
   return browser;
 }

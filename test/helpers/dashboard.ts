@@ -2,14 +2,21 @@ import { execFile } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { Browser, Page } from 'puppeteer-core';
-import { onTestFinished } from 'vitest';
+import type { Browser, BrowserContext, Page } from 'puppeteer-core';
+import { afterAll, onTestFinished } from 'vitest';
+import { launchBrowser } from '../../bench/browser.ts';
 import { Installed } from '../../bench/installed.ts';
-import { startBrowser } from './browser.ts';
 import { writeModel } from './files.ts';
 import { patience } from './patience.ts';
 
 export const MiB = 2 ** 20;
+
+/** A name that the browser takes for this machine. */
+const furtherName = 'nas.test';
+
+/** One for all tests of a file; each has its own storage and cookies in it. */
+let shared: Promise<Browser> | undefined;
+afterAll(async () => (await shared)?.close());
 
 interface DashboardOptions {
   /** Models of 3 MiB. */
@@ -18,17 +25,17 @@ interface DashboardOptions {
   copied?: boolean;
   /** Further models, of 2 KiB; not copied. */
   many?: readonly string[];
-  /** A further name of the daemon (AUTOCACHE_HOSTS), by which the browser reaches it. */
-  host?: string;
+  /** The browser reaches it by `furtherName`, which AUTOCACHE_HOSTS names. */
+  byFurtherName?: boolean;
 }
 
 /** A daemon with these models, and a browser that has signed in with the printed link. */
-export async function openDashboard({ names, copied = true, many = [], host }: DashboardOptions) {
+export async function openDashboard({ names, copied = true, many = [], byFurtherName = false }: DashboardOptions) {
   const installed = new Installed('dashboard', (root) => ({
     AUTOCACHE_ROOTS: `${root}=hdd`,
     AUTOCACHE_MIN_SIZE: '1KiB',
     AUTOCACHE_LIMIT: '100MiB',
-    ...(host && { AUTOCACHE_HOSTS: host }),
+    ...(byFurtherName && { AUTOCACHE_HOSTS: furtherName }),
   }));
   installed.quiet();
   onTestFinished(() => installed[Symbol.asyncDispose]());
@@ -37,14 +44,16 @@ export async function openDashboard({ names, copied = true, many = [], host }: D
   for (const name of many) writeFileSync(join(installed.root, 'loras', name), Buffer.alloc(2048));
   const client = await installed.start();
   if (copied) await client.warm({ paths: models, wait: true });
-  const browser = await startBrowser(host ? [`--host-resolver-rules=MAP ${host} 127.0.0.1`] : []);
+  shared ??= launchBrowser([`--host-resolver-rules=MAP ${furtherName} 127.0.0.1`]);
+  const browser = await (await shared).createBrowserContext();
+  onTestFinished(() => browser.close());
   const troubles: string[] = [];
   const page = await newPage(browser, troubles);
   /** A fresh one-time link. */
   const link = async () => {
     const { stdout } = await promisify(execFile)(installed.node, [...installed.command, 'dashboard'], { env: installed.env });
     const printed = /http\S+/.exec(stdout)?.[0] ?? '';
-    return host ? printed.replace('127.0.0.1', host) : printed;
+    return byFurtherName ? printed.replace('127.0.0.1', furtherName) : printed;
   };
   await page.goto(await link());
   await page.waitForSelector('.answers', { timeout: patience(10_000) });
@@ -52,7 +61,7 @@ export async function openDashboard({ names, copied = true, many = [], host }: D
 }
 
 /** @param troubles takes what the page complains of */
-export async function newPage(browser: Browser, troubles: string[]): Promise<Page> {
+export async function newPage(browser: BrowserContext, troubles: string[]): Promise<Page> {
   const page = await browser.newPage();
   page.setDefaultTimeout(patience(20_000));
   page.on('pageerror', (error) => troubles.push(String(error)));

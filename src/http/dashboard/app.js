@@ -3,6 +3,7 @@ import { modeTerms } from '../../../comfyui/web/vocabulary.js';
 import { counted, formatBytes } from '../../../comfyui/web/words.js';
 import { ask, DaemonAway, keptKey, NotSignedIn, signIn } from './api.js';
 import * as copies from './copies.js';
+import { tell } from './dialogs.js';
 import * as events from './events.js';
 import * as folders from './folders.js';
 import * as library from './library.js';
@@ -26,6 +27,7 @@ let shown = null;
 let timer;
 let lost = null;
 let isOut = false;
+let trouble = '';
 
 /** What a page may use of the others. */
 const app = {
@@ -121,7 +123,7 @@ async function pulse() {
 function showStatus(stats, underWay, paused) {
   const running = underWay.filter(({ state }) => state === 'running');
   const rate = running.reduce((sum, { bytesPerSecond }) => sum + bytesPerSecond, 0);
-  const parts = [modeTerms[stats.mode].word === 'On' ? '' : `Mode: ${modeTerms[stats.mode].word.toLowerCase()}`];
+  const parts = [stats.mode === 'read-write' ? '' : `Mode: ${modeTerms[stats.mode].word.toLowerCase()}`];
   if (paused) parts.push('Copying is paused');
   else if (running.length > 0) parts.push(`Copying ${counted(running.length, 'file')}, ${formatBytes(rate)}/s`);
   setText(at('status'), parts.filter(Boolean).join(' · '));
@@ -135,7 +137,13 @@ function lose(error) {
     at('nav').hidden = true;
     return signInPage(at('main'));
   }
-  if (!(error instanceof DaemonAway) || lost) return;
+  if (!(error instanceof DaemonAway)) {
+    // It comes again with each look.
+    if (error.message !== trouble) tell(error.message);
+    trouble = error.message;
+    return;
+  }
+  if (lost) return;
   lost = awayPage();
   at('main').before(lost);
 }

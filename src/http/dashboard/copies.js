@@ -5,6 +5,7 @@ import { ask, send } from './api.js';
 import { attempt } from './dialogs.js';
 import { belowRoot, copiesText, splitPath } from './figures.js';
 import { showKeyed } from './keyed.js';
+import { section } from './section.js';
 
 export const title = 'Copies';
 
@@ -24,7 +25,7 @@ export function show(main, app) {
   const list = element('ol', { class: 'card rows', attributes: { id: 'copies' } });
   const none = element('p', { class: 'card muted', text: 'Nothing is being copied.' });
   const ended = element('ul', { class: 'card rows' });
-  const past = element('section', { class: 'section' }, element('h2', { text: 'Ended' }), ended);
+  const past = section('Ended', ended);
   main.append(
     element(
       'div',

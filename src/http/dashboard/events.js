@@ -47,10 +47,7 @@ export function show(main) {
     const shown = all.filter(isMeant);
     list.hidden = shown.length === 0;
     none.hidden = shown.length > 0;
-    setText(
-      count,
-      shown.length === 0 ? '' : `${counted(shown.length, 'event')} since the daemon was started, the newest first`,
-    );
+    setText(count, shown.length === 0 ? '' : `${counted(shown.length, 'event')}, the newest first`);
     showKeyed(list, shown, { keyOf: (event) => event.number, make: eventRow });
   }
 

@@ -5,8 +5,8 @@ const searchMs = 200;
 /** In addresses: what has no category. */
 const noCategory = 'none';
 
-/** Search and filters, several at once; of one filter, several choices. @param query of the address */
-export function filterBar(query, { onChange }) {
+/** Search and filters, several at once; of one filter, several choices. @param query of the address @param signal ends it */
+export function filterBar(query, { onChange, signal }) {
   let timer;
   let shares = { categories: [], folders: [] };
   const search = element('input', {
@@ -19,10 +19,10 @@ export function filterBar(query, { onChange }) {
     },
   });
   const filters = {
-    category: choices('Category', onChange),
-    root: choices('Folder', onChange),
-    state: choices('State', onChange),
-    tier: choices('Tier', onChange),
+    category: choices('Category', { onChange, signal }),
+    root: choices('Folder', { onChange, signal }),
+    state: choices('State', { onChange, signal }),
+    tier: choices('Tier', { onChange, signal }),
   };
   const pinned = element('input', { attributes: { type: 'checkbox', id: 'pinned' }, on: { change: onChange } });
   const clear = element('button', {
@@ -86,7 +86,7 @@ export function filterBar(query, { onChange }) {
 }
 
 /** A button that opens a list to tick. */
-function choices(title, onChange) {
+function choices(title, { onChange, signal }) {
   const list = element('div', { class: 'choices' });
   const summary = element('summary', { text: title });
   const whole = element('details', { class: 'filter', attributes: { name: 'filter' } }, summary, list);
@@ -99,7 +99,7 @@ function choices(title, onChange) {
     close();
     summary.focus();
   });
-  document.addEventListener('pointerdown', (event) => whole.contains(event.target) || close());
+  document.addEventListener('pointerdown', (event) => whole.contains(event.target) || close(), { signal });
   const tick = ({ value, text, files }) => {
     const box = element('input', { attributes: { type: 'checkbox', value } });
     box.checked = chosen.includes(value);

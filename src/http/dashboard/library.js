@@ -30,7 +30,8 @@ export function show(main, app) {
   let totals = { total: 0, bytes: 0, all: 0 };
   let lastPicked = null;
 
-  const filters = filterBar(app.query, { onChange: changed });
+  const closing = new AbortController();
+  const filters = filterBar(app.query, { onChange: changed, signal: closing.signal });
   const count = element('p', { class: 'muted', attributes: { id: 'count', role: 'status' } });
   const all = element('input', {
     attributes: { type: 'checkbox', 'aria-label': 'Select all files that fit' },
@@ -101,7 +102,8 @@ export function show(main, app) {
       totals.total === totals.all
         ? counted(totals.all, 'file')
         : `${totals.total.toLocaleString('en-US')} of ${counted(totals.all, 'file')}`;
-    setText(count, `${of}, ${formatBytes(totals.bytes)}`);
+    const none = 'No model files yet. Folders shows where they are looked for.';
+    setText(count, totals.all === 0 ? none : `${of}, ${formatBytes(totals.bytes)}`);
     all.checked = totals.total > 0 && selected.size >= Math.min(totals.total, mostSelected);
     all.indeterminate = selected.size > 0 && !all.checked;
   }
@@ -160,6 +162,7 @@ export function show(main, app) {
       shownAt = performance.now();
       await table.refresh();
     },
+    close: () => closing.abort(),
     moved(query) {
       filters.take(query);
       changed();

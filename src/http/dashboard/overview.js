@@ -5,6 +5,7 @@ import { dayChart } from './charts.js';
 import { copiesText, lastDays, percentText, splitPath } from './figures.js';
 import { showKeyed } from './keyed.js';
 import { addressOf } from './router.js';
+import { section } from './section.js';
 import { troublesOf } from './troubles.js';
 import { useMap } from './use-map.js';
 
@@ -62,10 +63,6 @@ export function show(main) {
   };
 }
 
-function section(text, ...children) {
-  return element('section', { class: 'section' }, element('h2', { text }), ...children);
-}
-
 /** One of the three questions with its answer. */
 function answer(label, name) {
   const figure = element('p', { class: 'figure', attributes: { id: name } });
@@ -79,11 +76,14 @@ function answer(label, name) {
   };
 }
 
-function showSaved({ figure, more }, { secondsSaved, hitRate, hits, misses, hitBytes }) {
+function showSaved({ figure, more }, { secondsSaved, hitRate, hits, misses, hitBytes, memo }) {
   const loads = hits + misses;
-  setText(figure, loads === 0 ? 'No loads yet' : `${formatSeconds(secondsSaved)} saved`);
-  const text = `${percentText(hitRate)} of ${counted(loads, 'load')} came from the cache, ${formatBytes(hitBytes)} in all.`;
-  setText(more, loads === 0 ? 'Load a model in ComfyUI: the first time a copy is made, the next time it is used.' : text);
+  const all = secondsSaved + memo.secondsSaved;
+  setText(figure, loads === 0 && all === 0 ? 'No loads yet' : `${formatSeconds(all)} saved`);
+  const first = 'Load a model in ComfyUI: the first time a copy is made, the next time it is used.';
+  const loaded = `${percentText(hitRate)} of ${counted(loads, 'load')} came from the cache, ${formatBytes(hitBytes)} in all.`;
+  const kept = memo.secondsSaved >= 1 ? ` Results saved ${formatSeconds(memo.secondsSaved)} of it.` : '';
+  setText(more, (loads === 0 ? first : loaded) + kept);
 }
 
 function showNow({ figure, more, bar }, { mode }, jobs, paused) {

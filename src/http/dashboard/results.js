@@ -4,6 +4,7 @@ import { ask } from './api.js';
 import { attempt, confirmed } from './dialogs.js';
 import { showKeyed } from './keyed.js';
 import { explanationRow, namespaceRow, resultFacts, resultRow } from './result-rows.js';
+import { section } from './section.js';
 
 export const title = 'Results';
 
@@ -124,10 +125,6 @@ function rows(keyOf, make) {
       if (focused !== undefined) row.querySelector(`[data-action="${focused}"]`)?.focus();
     },
   };
-}
-
-function section(text, ...children) {
-  return element('section', { class: 'section' }, element('h2', { text }), ...children);
 }
 
 /** @param heads `#` marks a column of numbers, `~` one that narrow windows leave out; the empty one is that of the buttons */

@@ -4,6 +4,7 @@ import { costText, counted, formatBytes } from '../../../comfyui/web/words.js';
 import { ask } from './api.js';
 import { browsers } from './browsers.js';
 import { attempt, confirmed, tell } from './dialogs.js';
+import { section } from './section.js';
 
 export const title = 'Settings';
 
@@ -52,9 +53,11 @@ export function show(main, app) {
   async function load() {
     try {
       const { settings, notices: told } = await ask('/api/cache/config');
+      const { id: focused } = document.activeElement;
       const rows = settings.filter(({ key }) => key !== 'AUTOCACHE_MODE');
       live.replaceChildren(...rows.filter((setting) => setting.live).map((setting) => liveRow(setting, change)));
       fixed.replaceChildren(...rows.filter((setting) => !setting.live).map(fixedRow));
+      if (focused !== '') document.getElementById(focused)?.focus();
       notices.replaceChildren(...told.map((text) => element('li', { class: 'notice path', text })));
       await signedIn.refresh();
     } catch (error) {
@@ -91,10 +94,6 @@ export function show(main, app) {
       if (name === 'config-changed' && !live.contains(document.activeElement)) void load();
     },
   };
-}
-
-function section(text, ...children) {
-  return element('section', { class: 'section' }, element('h2', { text }), ...children);
 }
 
 /** What a narrower limit would remove; null when nothing. */
