@@ -6,6 +6,7 @@ import type { Overrides } from '../../src/compose/daemon.ts';
 import { Accounts, type AccountsDeps } from '../../src/upkeep/accounts.ts';
 import { bytesHeld } from '../full/oracles.ts';
 import { runDaemon } from '../helpers/daemon.ts';
+import { lapse } from '../helpers/leases.ts';
 import { createLookupRig, type LookupRig, nextTurn } from '../helpers/lookup-rig.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
 
@@ -217,15 +218,22 @@ test('a daemon without its catalog answers, says that it is accounting, and copi
   const { client } = daemon;
   const health = async () => (await fetch(`${client.daemon.url}/healthz`)).json();
   expect(await health()).toMatchObject({ ok: true, accounting: true });
-  const answer = await client.lookup({ path: a, purpose: 'load', waitMs: 0, client: null });
+  const comfyui = { app: 'comfyui', pid: process.pid };
+  const answer = await client.lookup({ path: a, purpose: 'load', waitMs: 0, client: comfyui });
   expect(answer).toMatchObject({ reason: 'HIT', tier: 'ssd' });
   expect(readFileSync(answer.path).equals(daemon.bytes['loras/a'] ?? Buffer.alloc(0))).toBe(true);
   await client.warm({ paths: [b] });
   expect(await client.stats()).toMatchObject({ accounting: { seen: 0 }, jobs: { queued: 1, running: 0 } });
-  const events = await client.events(AbortSignal.timeout(20_000));
+  await lapse(client, a);
+  const over = new AbortController();
+  const events = await client.events(over.signal);
   open();
-  for await (const { name } of events) if (name === 'job-done') break;
+  const ended: string[] = [];
+  for await (const { name } of events) if (/^job-(done|failed)$/.test(name) && ended.push(name)) break;
+  over.abort();
+  expect(ended).toEqual(['job-done']);
   expect(await health()).not.toHaveProperty('accounting');
   // It made room for b: the limit is over both.
   expect(await client.stats()).toMatchObject({ accounting: null, tiers: [{ files: 1, bytes: 1000, reserved: 0 }] });
+  expect(await client.lookup({ path: b, purpose: 'load', waitMs: 0, client: null })).toMatchObject({ reason: 'HIT' });
 });
