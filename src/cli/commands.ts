@@ -7,6 +7,7 @@ type Add = (program: Command, run: Run) => void;
 /** The commands by heading, both in the order of `--help`. A command that is not run is not loaded. */
 const groups: Record<string, Record<string, () => Promise<Add>>> = {
   'The daemon:': {
+    init: async () => (await import('./commands/init.ts')).addInit,
     start: async () => (await import('./commands/start.ts')).addStart,
     stop: async () => (await import('./commands/stop.ts')).addStop,
     restart: async () => (await import('./commands/restart.ts')).addRestart,

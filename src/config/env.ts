@@ -84,6 +84,11 @@ export function readEnv(options: LoadOptions = {}): RawEnv {
   }
 }
 
+/** The settings file for all daemons of this user; it need not be there. */
+export function userConfigPath(env: NodeJS.ProcessEnv = process.env): string {
+  return userConfigFile(process.platform, env, homedir());
+}
+
 /** The state directory named by the user's files and the environment: programs find the daemon there. */
 export function stateDirFromEnvironment(options: LoadOptions = {}): string {
   return stateFromEnvironment(options).dir;

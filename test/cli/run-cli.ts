@@ -46,7 +46,7 @@ export function startCli(args: string[], run: Run = {}) {
     out: out.text,
     err: err.text,
   }));
-  return { done, out, err, signals };
+  return { done, out, err, signals, in: input as PassThrough };
 }
 
 /** A stream that keeps what is written, as a terminal of some width or as a file. */

@@ -1,0 +1,53 @@
+import { existsSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { comfyuiPaths } from '../../comfyui/comfyui-paths.ts';
+import type { Config } from '../../config/types.ts';
+import type { Medium } from '../../core/types.ts';
+import { detectMedium } from '../../media/medium.ts';
+import { comfyuiVersion } from '../comfyui-dir.ts';
+import { askComfyui } from '../doctor/comfyui-server.ts';
+import { findComfyui, usualUrl } from '../doctor/find-comfyui.ts';
+import { type KnownRoot, lookAtSources } from '../doctor/look-at-sources.ts';
+import type { SourceFacts } from '../doctor/source-checks.ts';
+
+/** What `init` has found on this machine. */
+export interface Survey {
+  comfyui: { dir: string; version: string | null }[];
+  /** Disks and shares with models, and how fast each is. */
+  sources: SourceFacts[];
+  cache: { dir: string; kind: Medium; device: string | null; free: number | null };
+}
+
+/** Where ComfyUI lies on many machines; the portable one is unpacked anywhere. */
+const usualPlaces = ['ComfyUI', 'comfyui', 'Documents/ComfyUI', 'ComfyUI_windows_portable/ComfyUI'];
+
+/**
+ * Looks for ComfyUI, its model folders and those of the settings, and measures a file on each disk. Writes nothing.
+ * @param dirs directories of ComfyUI @throws CacheError BAD_REQUEST when one is none
+ */
+export async function survey(config: Config, { dirs, cwd }: { dirs: readonly string[]; cwd: string }): Promise<Survey> {
+  const running = await askComfyui(config.comfyuiUrl ?? usualUrl);
+  const usual = [cwd, ...[homedir(), cwd].flatMap((above) => usualPlaces.map((place) => join(above, place)))];
+  const there = usual.filter((dir) => existsSync(join(dir, 'custom_nodes')) && existsSync(join(dir, 'main.py')));
+  const found = await findComfyui({ named: [...dirs, ...config.comfyui, ...there], running, roots: [] });
+  const known: KnownRoot[] = config.roots.map(({ path, kind }) => ({ path, kind, optional: false }));
+  for (const dir of found) {
+    const paths = await comfyuiPaths(dir, { home: homedir() }).catch(() => []);
+    known.push(...paths.map(({ path, optional }) => ({ path, kind: null, optional })));
+  }
+  const [sources, { kind, device }] = await Promise.all([lookAtSources(known), detectMedium(config.dir)]);
+  return {
+    comfyui: await Promise.all(found.map(async (dir) => ({ dir, version: await comfyuiVersion(dir) }))),
+    sources,
+    cache: { dir: config.dir, kind, device, free: await freeBytes(config.dir) },
+  };
+}
+
+/** Of the volume on which a directory lies or will be made; null = not known. */
+async function freeBytes(dir: string): Promise<number | null> {
+  const volume = await statfs(dir).catch(() => null);
+  if (volume) return volume.bavail * volume.bsize;
+  return dirname(dir) === dir ? null : freeBytes(dirname(dir));
+}
