@@ -204,7 +204,8 @@ export class Memo implements AsyncDisposable {
     const { ns } = request;
     if (this.#deps.mode() === 'read-only' || !store || this.#deps.state() !== 'here') return 'READ_ONLY';
     const { epoch, settings } = store.namespaces.of(ns);
-    if (lease?.lease.isVoid) return 'INVALIDATED';
+    const isVoid = () => lease?.lease.isVoid === true;
+    if (isVoid()) return 'INVALIDATED';
     const deps = { ...this.#deps, sources: this.#sources };
     const reason = refusal(deps, value, request, settings);
     if (reason !== null) return reason;
@@ -215,7 +216,7 @@ export class Memo implements AsyncDisposable {
         return isSameValue({ ...known.result, text: known.result.text ?? '' }, value) ? null : 'DISAGREES';
     }
     const computedMs = request.costMs ?? (lease ? Math.round(this.#deps.clock.monotonic() - lease.lease.since) : null);
-    return storeValue(deps, store, { request, value, epoch, computedMs });
+    return storeValue(deps, store, { request, value, epoch, computedMs, isVoid });
   }
 
   /** @throws CacheError BAD_REQUEST when the lease is of another key */

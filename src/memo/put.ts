@@ -60,11 +60,20 @@ export function refusal(deps: PutDeps, value: Draft, request: PutRequest, times:
     : 'NOT_WORTH';
 }
 
-/** Stores a value. @param computedMs what its computation took, as far as is known @returns why not, or null */
+/**
+ * Stores a value.
+ * @param computedMs what its computation took, as far as is known @param isVoid it was invalidated meanwhile @returns why not, or null
+ */
 export async function storeValue(
   deps: PutDeps,
   store: Store,
-  { request, value, epoch, computedMs }: { request: PutRequest; value: Draft; epoch: number; computedMs: number | null },
+  {
+    request,
+    value,
+    epoch,
+    computedMs,
+    isVoid,
+  }: { request: PutRequest; value: Draft; epoch: number; computedMs: number | null; isVoid(): boolean },
 ): Promise<MemoRefusal | null> {
   const { ns, key, tags, label } = request;
   const isLong = Buffer.byteLength(value.text) > mostInRow;
@@ -72,6 +81,8 @@ export async function storeValue(
   const states = await deps.sources.read(request.deps);
   const body = isLong ? await bodyOf(store, value.text) : null;
   if (isLong && body === null) return 'NO_SPACE';
+  // Looking at its sources and writing its text may take long.
+  if (isVoid()) return 'INVALIDATED';
   const { kind, bytes } = value;
   const inline = isLong || !isJson ? 0 : Buffer.byteLength(value.text);
   // Making room may take long; its blobs are kept meanwhile.

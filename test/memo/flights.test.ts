@@ -46,15 +46,17 @@ describe('one computation for all who ask', () => {
     await vi.waitFor(() => expect(memo.manage.stats().waiting).toBe(1));
     const slowDisk = Promise.withResolvers<Fingerprint>();
     files.set('/slow.safetensors', slowDisk.promise);
+    const asked = vi.spyOn(files, 'get');
     const storing = put(keyOf(1), 'x', { lease, deps: ['file:/slow.safetensors'] });
     expect(await other).toMatchObject({ state: 'hit', value: 'x' });
     expect(await take(program(), 0)).toMatchObject({ state: 'hit', value: 'x' });
     expect(memo.manage.stats()).toMatchObject({ current_items: 0, computing: 1, waiting: 0 });
+    await vi.waitFor(() => expect(asked).toHaveBeenCalledWith('/slow.safetensors'));
     await memo.manage.invalidate({ ns: 'n', keys: [keyOf(1)] }, { dryRun: false });
     expect(await take(program(), 0)).toEqual({ state: 'timeout' });
     slowDisk.resolve({ size: 1, mtimeNs: '1', ctimeNs: '1', ino: '1' });
-    expect(await storing).toMatchObject({ stored: true });
-    expect(memo.manage.stats()).toMatchObject({ current_items: 1, computing: 0 });
+    expect(await storing).toMatchObject({ stored: false, reason: 'INVALIDATED' });
+    expect(memo.manage.stats()).toMatchObject({ current_items: 0, computing: 0 });
   });
 
   test('a result that is not stored reaches those who wait all the same', async () => {
