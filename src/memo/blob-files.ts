@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { CacheError } from '../core/errors.ts';
 import type { Seal } from '../core/types.ts';
 import { meaningOf } from '../runtime/errnos.ts';
-import { FollowedFile, growingFile, type Hashed } from './followed-file.ts';
+import { FollowedFile, type GrowingFile, type Hashed, pieceBytes } from './followed-file.ts';
 import type { Following, HashThread } from './hash-thread.ts';
 
 /** Blobs are content by its SHA-256, hexadecimal: `cas/ab/ab12…`, read-only, and for this user alone. */
@@ -124,7 +124,7 @@ export class UnfinishedBlob {
     const seconds = 2 * Math.floor(Date.now() / 2000) - 2;
     await this.#file.utimes(seconds, seconds);
     this.#mtimeNs = BigInt(seconds) * 1_000_000_000n;
-    const reading = this.#following ?? new FollowedFile(growingFile(this.#file.fd), most);
+    const reading = this.#following ?? new FollowedFile(readLater(this.#file), most);
     const [hashed] = await Promise.all([reading.finish(), this.#file.sync()]);
     this.#hashed = hashed;
   }
@@ -167,6 +167,14 @@ export class UnfinishedBlob {
     if (there?.ino !== ino) throw new CacheError('BAD_REQUEST', 'this is no longer the file that was made');
     if (there.nlink > 1n) throw new CacheError('BAD_REQUEST', 'the file has another name, by which it could be changed unseen');
   }
+}
+
+/** Read beside the daemon's own thread. */
+function readLater(file: FileHandle): GrowingFile {
+  return {
+    size: async () => (await file.stat()).size,
+    read: async (buffer, at) => (await file.read(buffer, 0, pieceBytes, at)).bytesRead,
+  };
 }
 
 /** Makes a rename survive a power cut. Windows journals the name itself. */

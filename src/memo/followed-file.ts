@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
-import { fstat, read } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
 import { CacheError } from '../core/errors.ts';
 
@@ -17,20 +16,9 @@ const lookMs = { often: 1, seldom: 64 };
 
 /** A file that another program may write. */
 export interface GrowingFile {
-  size(): Promise<number>;
+  size(): number | Promise<number>;
   /** Reads at most a piece at a position. @returns how many bytes; 0 at the end */
-  read(buffer: Buffer, at: number): Promise<number>;
-}
-
-/** @param fd of any thread of this process; stays open until the file is not read any more */
-export function growingFile(fd: number): GrowingFile {
-  return {
-    size: () => new Promise((resolve, reject) => fstat(fd, (error, { size }) => (error ? reject(error) : resolve(size)))),
-    read: (buffer, at) =>
-      new Promise((resolve, reject) => {
-        read(fd, buffer, 0, pieceBytes, at, (error, bytes) => (error ? reject(error) : resolve(bytes)));
-      }),
-  };
+  read(buffer: Buffer, at: number): number | Promise<number>;
 }
 
 /**
@@ -90,6 +78,8 @@ export class FollowedFile {
       if ((await this.#file.read(buffer, this.#size)) < pieceBytes) continue;
       this.#checksums.push(crc32(buffer));
       this.#update(buffer);
+      // Its file may be read at once, and others wait for their turn.
+      await setImmediate();
     }
   }
 
@@ -113,13 +103,13 @@ export class FollowedFile {
   async *#pieces(start: number, end: number): AsyncIterable<Buffer> {
     const buffers = [Buffer.allocUnsafeSlow(pieceBytes), Buffer.allocUnsafeSlow(pieceBytes)] as const;
     let at = start;
-    let reading = at < end ? this.#file.read(buffers[0], at) : Promise.resolve(0);
+    let reading = at < end ? this.#file.read(buffers[0], at) : 0;
     for (let turn = 0; ; turn = 1 - turn) {
       const bytes = await reading;
       if (bytes === 0) return;
       at += bytes;
       const next = buffers[1 - turn] as Buffer;
-      reading = at < end ? this.#file.read(next, at) : Promise.resolve(0);
+      reading = at < end ? this.#file.read(next, at) : 0;
       yield (buffers[turn] as Buffer).subarray(0, bytes);
     }
   }

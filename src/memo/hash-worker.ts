@@ -1,6 +1,7 @@
+import { fstatSync, readSync } from 'node:fs';
 import { CacheError } from '../core/errors.ts';
 import { serveParent } from '../runtime/peer.ts';
-import { FollowedFile, growingFile, type Hashed } from './followed-file.ts';
+import { FollowedFile, type GrowingFile, type Hashed, pieceBytes } from './followed-file.ts';
 
 /** Files are named by their descriptors, which are those of the whole process. */
 export interface HashWorker {
@@ -12,12 +13,17 @@ export interface HashWorker {
   leave(fd: number): Promise<void>;
 }
 
+/** Read at once: what was just written lies in memory, and for each piece another thread would have to be woken. */
+function fileAt(fd: number): GrowingFile {
+  return { size: () => fstatSync(fd).size, read: (buffer, at) => readSync(fd, buffer, 0, pieceBytes, at) };
+}
+
 const files = new Map<number, FollowedFile>();
 
 /** The entry of the thread that hashes blobs. */
 serveParent<object, HashWorker>({
   follow(fd, most) {
-    const file = new FollowedFile(growingFile(fd), most);
+    const file = new FollowedFile(fileAt(fd), most);
     files.set(fd, file);
     file.follow();
   },
