@@ -1,4 +1,4 @@
-import { realpathSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { Catalog } from '../catalog/catalog.ts';
 import { CacheError } from '../core/errors.ts';
@@ -37,6 +37,14 @@ export async function openCacheDir(name: TierName, dir: string, catalog: Catalog
   tier.open();
   saveDir(catalog, name, { given, dir: tier.dir, id, mountPoint: await mountPointOf(tier.dir) });
   return tier;
+}
+
+/** Where the cache directory was in the last run, if the user has moved it away from there since; null otherwise. */
+export async function movedFrom(name: TierName, dir: string, catalog: Catalog): Promise<string | null> {
+  const known = savedDir(catalog, name);
+  if (!known || known.given === resolve(dir) || existsSync(known.dir)) return null;
+  // It may lie on a disk that is away.
+  return (await mountPointOf(known.dir)) === known.mountPoint ? known.dir : null;
 }
 
 /** The folders of a cache directory bear markers of their own, or none, and belong to its daemon. @throws CacheError BAD_CONFIG */

@@ -17,8 +17,9 @@ import { Tiers } from '../tiers/tiers.ts';
 import { Accounts, type AccountsDeps } from '../upkeep/accounts.ts';
 import { boundLog } from '../upkeep/bound-log.ts';
 import { CacheWatch } from '../upkeep/cache-watch.ts';
+import { keepOpenable } from '../upkeep/moved-cache.ts';
 import { HandedOut } from '../usage/handed-out.ts';
-import { openCacheDir, openColdDir } from './cache-dir.ts';
+import { movedFrom, openCacheDir, openColdDir } from './cache-dir.ts';
 import type { Context } from './context.ts';
 import { openRam, type RamTier } from './ram.ts';
 
@@ -69,7 +70,9 @@ export async function openStorage(config: Config, { pauses, onLost, onUnfit, ...
     log.error({ why: catalog.damaged }, 'the catalog was damaged; it is set aside and rebuilt from the cache directory');
   }
   const handedOut = new HandedOut(clock, catalog.handedOut.all());
+  const former = await movedFrom('ssd', dir, catalog);
   const tier = leavingLinks(await openCacheDir('ssd', dir, catalog), (path) => handedOut.sourceOf(path));
+  if (former !== null) keepOpenable({ former, handedOut, log });
   if (group !== null && tier.state() === 'here') shareWithGroup(tier.dir, group);
   // Copies compressed before the setting was switched off can still be restored.
   const cold = await openColdDir(tier, catalog, { wanted: compress === 'cold' });

@@ -194,7 +194,7 @@ function attempt(step: () => void): boolean {
 }
 
 /** Removes directories that became empty; a directory with any content, ours or not, stays. */
-function pruneEmptyParents(dir: string, path: string): void {
+export function pruneEmptyParents(dir: string, path: string): void {
   const stop = [join(dir, 'files'), join(dir, 'seals')];
   let parent = dirname(path);
   while (!stop.includes(parent) && attempt(() => rmdirSync(parent))) parent = dirname(parent);

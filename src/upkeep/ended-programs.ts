@@ -2,6 +2,7 @@ import { messageOf } from '../core/errors.ts';
 import type { Log } from '../runtime/log.ts';
 import { Periodic } from '../runtime/periodic.ts';
 import type { Tiers } from '../tiers/tiers.ts';
+import { dropLinkElsewhere } from './moved-cache.ts';
 
 export interface EndedProgramsDeps {
   handedOut: { unneeded(): { path: string; source: string }[]; forget(paths: readonly string[]): void };
@@ -40,6 +41,7 @@ export class EndedPrograms implements AsyncDisposable {
       if (active.isBusy(source)) continue;
       try {
         for (const tier of tiers.all()) tier.dropLink(path, source);
+        dropLinkElsewhere(path, source);
         gone.push(path);
       } catch (error) {
         log.debug({ path, why: messageOf(error) }, 'the link in the place of a copy is removed later');

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, lstatSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { endLeases } from '../../bench/installed.ts';
@@ -116,6 +116,21 @@ describe.skipIf(process.platform === 'win32')('a node that keeps the path of a m
     await daemon.client.clear({ all: true });
     expect(isLink(path)).toBe(true);
     expect(await comfyui.tell('load_selected', 'loras', 'a.safetensors')).toBe(sha256);
+  });
+
+  test('after the user has moved the cache directory; nothing is left there when the program has ended', async () => {
+    const { daemon, sha256, path, comfyui, again, lapse } = await arrange();
+    await lapse();
+    await daemon.end();
+    const [former, moved] = [join(daemon.dir, 'ssd'), join(daemon.dir, 'moved')];
+    renameSync(former, moved);
+    expect(existsSync(path)).toBe(false);
+    await daemon.restart({ AUTOCACHE_DIR: moved });
+    expect(isLink(path)).toBe(true);
+    expect(await again()).toBe(sha256);
+    await comfyui.end();
+    await daemon.restart();
+    await vi.waitFor(() => expect(existsSync(former)).toBe(false), soon());
   });
 
   test('and when the program has ended, nothing is left of it', async () => {

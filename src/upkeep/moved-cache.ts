@@ -1,0 +1,46 @@
+import { existsSync, rmdirSync, rmSync, symlinkSync } from 'node:fs';
+import { dirname, join, sep } from 'node:path';
+import { sentenceOf } from '../core/errors.ts';
+import type { Log } from '../runtime/log.ts';
+import { makeDirectory } from '../runtime/make-directory.ts';
+import { isLinkTo } from '../tiers/leave-link.ts';
+import { isPlaceIn, pruneEmptyParents } from '../tiers/posix-tier.ts';
+
+export interface MovedCache {
+  /** Where the cache directory was; nothing is there any more. */
+  former: string;
+  handedOut: {
+    paths(): Iterable<string>;
+    /** The source behind a path that a living program was given, or null. */
+    sourceOf(path: string): string | null;
+  };
+  log: Log;
+}
+
+/** A cache directory that the user has moved takes paths away that running programs were given: links to the sources take their place. */
+export function keepOpenable({ former, handedOut, log }: MovedCache): void {
+  for (const path of handedOut.paths()) {
+    const source = handedOut.sourceOf(path);
+    if (source === null || !isPlaceIn(former, path) || existsSync(path)) continue;
+    try {
+      makeDirectory(dirname(path), 'AUTOCACHE_DIR', 0o700);
+      symlinkSync(source, path);
+    } catch (error) {
+      log.warn({ path, why: sentenceOf(error) }, 'a running program can no longer open a path that it was given');
+    }
+  }
+}
+
+/** Removes such a link, and the directories that it leaves empty. @throws the error of the file system */
+export function dropLinkElsewhere(path: string, source: string): void {
+  const at = path.indexOf(`${sep}files${sep}`);
+  if (at < 0 || !isLinkTo(path, source)) return;
+  const former = path.slice(0, at);
+  rmSync(path, { force: true });
+  pruneEmptyParents(former, path);
+  try {
+    for (const dir of [join(former, 'files'), former]) rmdirSync(dir);
+  } catch {
+    // Something else is in it.
+  }
+}
