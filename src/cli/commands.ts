@@ -51,6 +51,8 @@ const groups: Record<string, Record<string, () => Promise<Add>>> = {
 
 /** Adds the command that the arguments begin with; all of them when they begin with anything else, for its help or a suggestion. */
 export async function addCommands(program: Command, run: Run, [first = '']: string[]): Promise<void> {
+  // Programs ask for the version to see that there is one.
+  if (first === '--version') return;
   const named = Object.values(groups).find((group) => Object.hasOwn(group, first))?.[first];
   if (named) {
     (await named())(program, run);
