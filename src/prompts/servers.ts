@@ -6,9 +6,11 @@ import { jsonOf } from '../core/json.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { within } from '../runtime/deadline.ts';
 import { InFlight } from '../runtime/in-flight.ts';
+import type { Log } from '../runtime/log.ts';
 
 export interface ServersDeps {
   clock: Clock;
+  log: Log;
   /** The ComfyUI of the settings; null = none. Ends with `/`. */
   configured: string | null;
   /** The directory of the ComfyUI on this machine; null where none, or more than one, is known. */
@@ -27,6 +29,9 @@ const statsLimits = { bytes: 2 ** 20, ms: 15_000 };
 /** Servers that are remembered in memory. */
 const most = 20;
 
+/** As docs/PROMPTS.md says it. */
+const inputsElsewhere =
+  'the input files of a ComfyUI on another machine are not known here: prompts that read some are run each time, and not kept';
 const nowhere: ComfyuiFacts['directories'] = { input: null, output: null, temp: null };
 
 interface Known {
@@ -40,6 +45,8 @@ export class Servers implements Disposable {
   readonly #deps: ServersDeps;
   readonly #servers = new Map<string, ComfyuiServer>();
   readonly #known = new Map<string, Known>();
+  /** Servers on other machines that were told of. */
+  readonly #elsewhere = new Set<string>();
   readonly #asking = new InFlight<string, ComfyuiFacts>();
   readonly #closing = new AbortController();
 
@@ -92,15 +99,23 @@ export class Servers implements Disposable {
     });
     const read = factsFrom(stats, this.#deps.comfyuiDir());
     // Another machine's paths mean nothing here.
-    const facts = read && !isLoopback(new URL(server.url).hostname) ? { ...read, directories: nowhere } : read;
+    const isElsewhere = !isLoopback(new URL(server.url).hostname);
+    const facts = read && isElsewhere ? { ...read, directories: nowhere } : read;
     if (!facts)
       throw new CacheError('BAD_REQUEST', `what answers at ${server.url} is no ComfyUI`, {
         hint: 'Look at its address and port.',
       });
+    if (isElsewhere) this.#tellElsewhere(server.url);
     const before = this.#known.get(server.url) ?? this.#fromBefore(server.url);
     if (JSON.stringify(before?.facts) !== JSON.stringify(facts)) await this.#deps.kept.set(server.url, JSON.stringify(facts));
     this.#known.set(server.url, { facts, at: this.#deps.clock.monotonic() });
     return facts;
+  }
+
+  #tellElsewhere(url: string): void {
+    if (this.#elsewhere.has(url)) return;
+    this.#elsewhere.add(url);
+    this.#deps.log.info({ comfyui: url }, inputsElsewhere);
   }
 
   #fromBefore(url: string): Known | undefined {

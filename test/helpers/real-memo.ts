@@ -16,6 +16,11 @@ function makeModels(dir: string): void {
 /** A node that changes a text encoder. `layer` is in its code; with a file `other-layer` beside it, it breaks its word. */
 const pack = (layer: number) => `
 import os
+import sys
+
+# A busy machine answers later than a prompt waits.
+if "autocached_comfyui.memo.running" in sys.modules:
+    sys.modules["autocached_comfyui.memo.running"].WAIT_SECONDS = 60.0
 
 
 class PackClip:
