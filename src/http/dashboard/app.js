@@ -125,7 +125,8 @@ function showStatus(stats, underWay, paused) {
   const rate = running.reduce((sum, { bytesPerSecond }) => sum + bytesPerSecond, 0);
   const parts = [stats.mode === 'read-write' ? '' : `Mode: ${modeTerms[stats.mode].word.toLowerCase()}`];
   if (paused) parts.push('Copying is paused');
-  else if (running.length > 0) parts.push(`Copying ${counted(running.length, 'file')}, ${formatBytes(rate)}/s`);
+  else if (running.length > 0)
+    parts.push(`Copying ${counted(running.length, 'file')}${rate > 0 ? `, ${formatBytes(rate)}/s` : ''}`);
   setText(at('status'), parts.filter(Boolean).join(' · '));
   const badge = at('nav').querySelector('[data-page="copies"] .number');
   setText(badge, underWay.length > 0 ? String(underWay.length) : '');
