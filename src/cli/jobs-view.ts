@@ -1,6 +1,6 @@
 import { MultiBar, type SingleBar } from 'cli-progress';
 import type { JobView } from '../api/api.ts';
-import { formatBytes } from '../core/format.ts';
+import { counted, formatBytes, formatDuration } from '../core/format.ts';
 import { plain } from '../core/printable.ts';
 import type { Session } from './session.ts';
 import { progressBar } from './text/bar.ts';
@@ -19,13 +19,30 @@ export function openJobsView(session: Session): JobsView {
   return session.err.isTTY ? bars(session.err) : lines(session.err);
 }
 
+/** What has been copied of all jobs, and how long the rest takes at the present speed; null for a single one. */
+export function overallText(jobs: readonly JobView[]): string | null {
+  if (jobs.length < 2) return null;
+  const sum = (of: (job: JobView) => number) => jobs.reduce((total, job) => total + of(job), 0);
+  const over = jobs.filter(isOver).length;
+  const total = sum(({ bytesTotal }) => bytesTotal);
+  const done = sum((job) => (isOver(job) ? job.bytesTotal : job.bytesDone));
+  const speed = sum((job) => (isOver(job) ? 0 : job.bytesPerSecond));
+  const left = speed > 0 && done < total ? `, ${formatDuration(((total - done) / speed) * 1000)} left` : '';
+  return `${over} of ${counted(jobs.length, 'file')}, ${formatBytes(done)} of ${formatBytes(total)}${left}`;
+}
+
 function lines(err: Screen): JobsView {
+  const all = new Map<number, JobView>();
   const told = new Map<number, string>();
   return {
     update(job) {
+      all.set(job.id, job);
       const quarter = job.bytesTotal > 0 ? Math.floor((job.bytesDone / job.bytesTotal) * 4) : 0;
-      if (isOver(job)) err.write(`${endOf(job)}\n`);
-      else if (job.state === 'running' && told.get(job.id) !== `${job.status} ${quarter}`)
+      if (isOver(job)) {
+        const overall = overallText([...all.values()]);
+        err.write(`${endOf(job)}\n${overall === null ? '' : `all: ${overall}\n`}`);
+      }
+      if (job.state === 'running' && told.get(job.id) !== `${job.status} ${quarter}`)
         err.write(`#${job.id} ${plain(jobName(job))}: ${jobProgress(job)}\n`);
       if (job.state === 'running') told.set(job.id, `${job.status} ${quarter}`);
     },
@@ -37,10 +54,13 @@ function bars(err: Screen): JobsView {
   const look = lookOf(err);
   const width = (look.width ?? 80) - 1;
   const running = new Map<number, SingleBar>();
+  const known = new Map<number, JobView>();
+  let hasOverall = false;
   let shown = false;
   const all = new MultiBar({
     stream: err,
-    format: (_options, _params, { job }: { job: JobView }) => barLine(job, width),
+    format: (_options, _params, { job }: { job: JobView | null }) =>
+      job === null ? shorten(`all: ${overallText([...known.values()])}`, width) : barLine(job, width),
     clearOnComplete: true,
     // Lines are cut to the width here, so that nothing of the terminal is switched off that Ctrl-C would leave off.
     linewrap: true,
@@ -49,6 +69,11 @@ function bars(err: Screen): JobsView {
   return {
     update(job) {
       const bar = running.get(job.id);
+      known.set(job.id, job);
+      if (known.size > 1 && job.state === 'running' && !hasOverall) {
+        hasOverall = true;
+        all.create(1, 0, { job: null });
+      }
       shown ||= job.state !== 'queued';
       if (isOver(job)) {
         all.log(`${look.paint(job.state === 'done' ? 'green' : 'red', endOf(job))}\n`);
