@@ -151,7 +151,9 @@ export class UnfinishedBlob {
   }
 
   async drop(): Promise<void> {
-    await this.#close().catch(() => {});
+    const closed = this.#close().catch(() => {});
+    // A thread may only be starting: no answer waits for it.
+    if (!this.#following) await closed;
     await rm(this.temp, { force: true });
   }
 

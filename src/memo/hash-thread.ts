@@ -36,6 +36,7 @@ export class HashThread implements Disposable {
       },
     };
   }
+
   [Symbol.dispose](): void {
     clearTimeout(this.#ending);
     this.#peer?.kill(new CacheError('INTERNAL', 'results are closed'));
