@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, realpathSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
@@ -42,6 +42,12 @@ export class Wine {
   shutDown(): void {
     const server = [join(dirname(realpathSync(this.place.loader)), 'wineserver'), '/usr/bin/wineserver'].find(existsSync);
     if (server !== undefined) spawnSync(server, ['-k'], { env: this.#environment({}) });
+  }
+
+  /** The profile of its user, who is called as the one on Linux. */
+  get profile(): string {
+    const name = readdirSync(this.unix('C:\\users')).find((user) => user !== 'Public');
+    return `C:\\users\\${name}`;
   }
 
   /** The path on Linux of a path on drive C. */
