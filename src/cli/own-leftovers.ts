@@ -1,0 +1,57 @@
+import { readdir, rm, rmdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { errnoOf } from '../runtime/errnos.ts';
+
+/**
+ * What a stopped daemon leaves in its directories, by name; everything else in them may be the user's and stays.
+ * The names are those of `compose/storage.ts`, `tiers/`, `http/listen.ts` and `runtime/`.
+ */
+const ofState =
+  /^(catalog\.db(-wal|-shm)?|daemon\.json|directories\.json|reserve|token|daemon\.log(\.\d+)?|\.?autocached\.lock|service-task\.xml)$/;
+const ofCache = [
+  'partial',
+  'memo',
+  'cold/partial',
+  'cold/restore.py',
+  'cold/.autocached',
+  'autocached.lock',
+  '.autocached.lock',
+];
+/** It says that the files beside it may be deleted, so that it leaves last. */
+const marker = '.autocached';
+
+/** @returns absolute paths of what stays in it */
+export async function removeState(dir: string): Promise<string[]> {
+  for (const name of await namesIn(dir)) if (ofState.test(name)) await rm(join(dir, name), { force: true });
+  return removeEmpty(dir);
+}
+
+/** Removes what is left of a cache directory whose copies are deleted. @returns as `removeState` */
+export async function removeCacheRest(dir: string): Promise<string[]> {
+  if (!(await namesIn(dir)).includes(marker)) return [];
+  for (const name of ofCache) await rm(join(dir, name), { recursive: true, force: true });
+  const left = (await removeEmpty(dir)).filter((path) => path !== join(dir, marker));
+  if (left.length > 0) return left;
+  await rm(join(dir, marker));
+  return removeEmpty(dir);
+}
+
+/** Removes folders without a file, `dir` too. @returns absolute paths of the files in the others */
+async function removeEmpty(dir: string): Promise<string[]> {
+  const found = await readdir(dir, { withFileTypes: true }).catch((error) => {
+    if (errnoOf(error) === 'ENOENT') return null;
+    throw error;
+  });
+  if (found === null) return [];
+  const files: string[] = [];
+  for (const item of found) {
+    const path = join(dir, item.name);
+    files.push(...(item.isDirectory() ? await removeEmpty(path) : [path]));
+  }
+  if (files.length === 0) await rmdir(dir);
+  return files;
+}
+
+async function namesIn(dir: string): Promise<string[]> {
+  return readdir(dir).catch(() => []);
+}

@@ -1,0 +1,27 @@
+import { counted, formatBytes } from '../../core/format.ts';
+import type { UninstallPlan } from '../uninstall.ts';
+
+/** What would go, one line each, with what it frees. */
+export function uninstallPage({ service, comfyui, cache, stateDir }: UninstallPlan): string {
+  const lines = [
+    ...(service ? [`service   ${service.file}`] : []),
+    ...comfyui.map((dir) => `resolver  in ${dir}; ComfyUI uses its own paths after it restarts`),
+    ...(cache ? [cacheLine(cache)] : []),
+    `state     ${stateDir}`,
+  ];
+  const written = cache?.written ?? 0;
+  const kept = written > 0 ? [`${counted(written, 'file')} that nodes wrote beside copies stay: autocached bring-back`] : [];
+  return ['would be removed:', ...lines.map((line) => `  ${line}`), ...kept, 'Models and settings stay.'].join('\n');
+}
+
+/** What stayed, and the last step, which no running program can do itself. */
+export function leftPage({ skipped, left }: { skipped: unknown[]; left: string[] }): string {
+  const open = skipped.length > 0 ? [`${counted(skipped.length, 'copy', 'copies')} in use: end ComfyUI, then delete them`] : [];
+  const others = left.map((path) => `  left: ${path}`);
+  return ['removed', ...open, ...others, 'The program itself: npm uninstall -g autocached'].join('\n');
+}
+
+function cacheLine({ dir, copies, bytes, results }: NonNullable<UninstallPlan['cache']>): string {
+  const kept = results > 0 ? `, ${counted(results, 'result')}` : '';
+  return `cache     ${dir}: ${counted(copies, 'copy', 'copies')}${kept}; frees ${formatBytes(bytes)}`;
+}
