@@ -31,6 +31,9 @@ import {
 import { memoConfigAnswer, memoEntries, memoRemoval, memoStats, memoWarmAnswer } from './memo-answers.ts';
 import type { Operation } from './operation.ts';
 
+/** As a query has it. */
+const flag = z.enum(['true', 'false']).optional();
+
 /** Which of the two planes a request is about; of models where it is left out. */
 const plane = z.enum(['models', 'memo']).optional();
 const entriesOfBoth = entriesQuery
@@ -103,7 +106,7 @@ export const cacheOperations: readonly Operation[] = [
     method: 'GET',
     url: '/api/library',
     summary: 'Every model file on the sources, asked for or not, with its state',
-    query: libraryQuery,
+    query: libraryQuery.extend({ pinned: flag, descending: flag }),
     answers: { 200: library },
   },
   {
