@@ -57,10 +57,10 @@ async function served({ graceMs, leaving = three }: { graceMs: number; leaving?:
 const bytes = (gib: number) => ({ kind: 'bytes', bytes: gib * 2 ** 30 });
 
 test('a lower limit that removes copies counts after its time, the rest of the file at once', async () => {
-  const { env, edit, next, limit, settings } = await served({ graceMs: 300 });
+  const { env, edit, next, limit, settings } = await served({ graceMs: 2000 });
   expect(await edit('AUTOCACHE_LIMIT=1GiB\nAUTOCACHE_MODE=off\n')).toEqual({
     changed: ['AUTOCACHE_MODE'],
-    warnings: [`AUTOCACHE_LIMIT=1GiB (${env}) frees 3 GiB, removes 3 of 5 copies after 0 s; set it back to keep them`],
+    warnings: [`AUTOCACHE_LIMIT=1GiB (${env}) frees 3 GiB, removes 3 of 5 copies after 2 s; set it back to keep them`],
   });
   expect(limit()).toEqual(bytes(2));
   expect(settings.current.mode).toBe('off');
