@@ -14,6 +14,7 @@ import Table from 'cli-table3';
 import { CopyWorkers } from '../src/jobs/workers.ts';
 import { systemClock } from '../src/runtime/clock.ts';
 import { openPosixTier } from '../src/tiers/posix-tier.ts';
+import { median } from './figures.ts';
 import { forget, SlowMount, writeRandom } from './slow-mount.ts';
 
 const MiB = 2 ** 20;
@@ -204,10 +205,6 @@ async function slowMount(ms: number, mebibytes: number): Promise<string | undefi
   }
   console.log('mount: left out, there is no FUSE here or no python3-fusepy');
   return undefined;
-}
-
-function median(values: number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }
 
 async function end(): Promise<void> {

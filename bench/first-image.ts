@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import Table from 'cli-table3';
 import type { Client } from '../src/cli/client.ts';
 import { ComfyuiServer, upscaling } from './comfyui-server.ts';
+import { median } from './figures.ts';
 import { Installed } from './installed.ts';
 import { SlowMount } from './slow-mount.ts';
 import { makeUpscaler } from './weights.ts';
@@ -122,8 +123,4 @@ function isModel(path: string): boolean {
 function dropPageCache(): void {
   execFileSync('sync');
   writeFileSync('/proc/sys/vm/drop_caches', '1');
-}
-
-function median(values: number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }

@@ -12,6 +12,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import Table from 'cli-table3';
 import type { Client } from '../src/cli/client.ts';
+import { median } from './figures.ts';
 import { Installed } from './installed.ts';
 import { SlowMount, writeRandom } from './slow-mount.ts';
 
@@ -174,8 +175,4 @@ async function load(reader: Reader, path: string, client?: Client, cold: string[
 
 async function idle(client: Client): Promise<void> {
   while ((await client.jobs()).jobs.some(({ state }) => state === 'running' || state === 'queued')) await sleep(20);
-}
-
-function median(values: number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }

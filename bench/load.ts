@@ -11,10 +11,10 @@ import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import { mostMemoryOf } from './figures.ts';
 import { Installed } from './installed.ts';
 import { keepCopying } from './keep-copying.ts';
 import { accounted, makeManyCopies } from './many-copies.ts';
-import { mostMemoryOf } from './memory.ts';
 
 const copies = Number(process.argv[2] ?? 100_000);
 const seconds = Number(process.argv[3] ?? 20);

@@ -12,6 +12,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import Table from 'cli-table3';
 import type { Client } from '../src/cli/client.ts';
+import { median } from './figures.ts';
 import { Installed } from './installed.ts';
 import { forget, SlowMount, writeRandom } from './slow-mount.ts';
 
@@ -147,8 +148,4 @@ async function load(reader: string, path: string): Promise<number> {
   const [output, [code]] = await Promise.all([text(python.stdout), once(python, 'exit')]);
   if (code !== 0) throw new Error('the reading program failed');
   return (JSON.parse(output) as { seconds: number }).seconds;
-}
-
-function median(values: number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }

@@ -13,7 +13,7 @@ const notBenchmarks = new Set([
   'memo-callers',
   'free-port',
   'keep-copying',
-  'memory',
+  'figures',
   'browser',
   'sample-library',
   'screenshots',

@@ -6,6 +6,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout } from 'node:timers/promises';
 import { Roots } from '../src/roots/registry.ts';
 import { SourceClient } from '../src/sources/client.ts';
+import { mostMemoryOf } from './figures.ts';
 
 /**
  * Duration of a walk of 100,000 files in 1,050 directories, its memory, and its delay of the daemon's event loop; compared with
@@ -102,8 +103,7 @@ function childrenRss(): number {
     const pids = readdirSync('/proc/self/task').flatMap((task) => {
       return readFileSync(`/proc/self/task/${task}/children`, 'utf8').split(' ').filter(Boolean);
     });
-    const kib = pids.map((pid) => Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0));
-    return kib.reduce((sum, one) => sum + one * 1024, 0);
+    return pids.reduce((sum, pid) => sum + (mostMemoryOf(Number(pid)) || 0) * 2 ** 20, 0);
   } catch {
     return 0;
   }

@@ -11,9 +11,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Table from 'cli-table3';
 import { Client } from '../src/cli/client.ts';
+import { median, mostMemoryOf } from './figures.ts';
 import { Installed } from './installed.ts';
 import { accounted, dropCatalog, makeManyCopies } from './many-copies.ts';
-import { mostMemoryOf } from './memory.ts';
 
 const copies = Number(process.argv[2] ?? 100_000);
 const rounds = Number(process.argv[3] ?? 5);
@@ -127,9 +127,4 @@ function countRows(): number | null {
 
 function rangeOf(values: readonly number[]): string {
   return `${Math.min(...values).toFixed(2)} to ${Math.max(...values).toFixed(2)}`;
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }

@@ -1,5 +1,10 @@
 import { readFileSync } from 'node:fs';
 
+/** NaN of none. */
+export function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+}
+
 /** The most memory that a process has had since its start, MiB; NaN where the system does not report it. */
 export function mostMemoryOf(pid: number | undefined): number {
   try {
