@@ -1,7 +1,5 @@
-import { statfs } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { homedir, totalmem } from 'node:os';
-import { dirname } from 'node:path';
 import type { StatsAnswer } from '../../api/stats.ts';
 import { findDaemon } from '../../client/daemon-file.ts';
 import { comfyuiPaths } from '../../comfyui/comfyui-paths.ts';
@@ -12,6 +10,7 @@ import { parseUrl } from '../../config/values.ts';
 import { CacheError, messageOf } from '../../core/errors.ts';
 import { detectMedium, isNetwork } from '../../media/medium.ts';
 import { volumesRead } from '../../media/read-volumes.ts';
+import { volumeOf } from '../../media/volume-of.ts';
 import { version } from '../../runtime/package.ts';
 import { Client } from '../client.ts';
 import { comfyuiVersion } from '../comfyui-dir.ts';
@@ -122,7 +121,7 @@ async function lookAtCache(dir: string, config: Config | null, stats: StatsAnswe
   const tier = stats?.tiers.find(({ tier: name }) => name === 'ssd') ?? null;
   const orphans = stats?.orphans ?? [];
   if (isNetwork(medium.kind)) return { dir, medium, trial: { is: 'untouched' }, free: null, floor: 0, tier, orphans };
-  const volume = await statfs(dir).catch(() => statfs(dirname(dir)).catch(() => null));
+  const volume = await volumeOf(dir);
   const free = volume && volume.bavail * volume.bsize;
   const bound = config && volume && boundOf(config, { size: volume.blocks * volume.bsize, free: free ?? 0, used: 0 });
   return { dir, medium, trial: await tryCache(dir), free, floor: tier?.floor ?? bound?.floor ?? 0, tier, orphans };

@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
-import { statfs } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { comfyuiPaths } from '../../comfyui/comfyui-paths.ts';
 import type { Config } from '../../config/types.ts';
 import type { Medium } from '../../core/types.ts';
 import { detectMedium } from '../../media/medium.ts';
+import { volumeOf } from '../../media/volume-of.ts';
 import { comfyuiVersion } from '../comfyui-dir.ts';
 import { askComfyui } from '../doctor/comfyui-server.ts';
 import { findComfyui, usualUrl } from '../doctor/find-comfyui.ts';
@@ -37,17 +37,11 @@ export async function survey(config: Config, { dirs, cwd }: { dirs: readonly str
     const paths = await comfyuiPaths(dir, { home: homedir() }).catch(() => []);
     known.push(...paths.map(({ path, optional }) => ({ path, kind: null, optional })));
   }
-  const [sources, { kind, device }] = await Promise.all([lookAtSources(known), detectMedium(config.dir)]);
+  const looks = [lookAtSources(known), detectMedium(config.dir), volumeOf(config.dir)] as const;
+  const [sources, { kind, device }, volume] = await Promise.all(looks);
   return {
     comfyui: await Promise.all(found.map(async (dir) => ({ dir, version: await comfyuiVersion(dir) }))),
     sources,
-    cache: { dir: config.dir, kind, device, free: await freeBytes(config.dir) },
+    cache: { dir: config.dir, kind, device, free: volume && volume.bavail * volume.bsize },
   };
-}
-
-/** Of the volume on which a directory lies or will be made; null = not known. */
-async function freeBytes(dir: string): Promise<number | null> {
-  const volume = await statfs(dir).catch(() => null);
-  if (volume) return volume.bavail * volume.bsize;
-  return dirname(dir) === dir ? null : freeBytes(dirname(dir));
 }
