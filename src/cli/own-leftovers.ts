@@ -8,15 +8,7 @@ import { errnoOf } from '../runtime/errnos.ts';
  */
 const ofState =
   /^(catalog\.db(-wal|-shm)?|daemon\.json|directories\.json|reserve|token|daemon\.log(\.\d+)?|\.?autocached\.lock|service-task\.xml)$/;
-const ofCache = [
-  'partial',
-  'memo',
-  'cold/partial',
-  'cold/restore.py',
-  'cold/.autocached',
-  'autocached.lock',
-  '.autocached.lock',
-];
+const ofCache = ['partial', 'cold/partial', 'cold/restore.py', 'cold/.autocached', 'autocached.lock', '.autocached.lock'];
 /** It says that the files beside it may be deleted, so that it leaves last. */
 const marker = '.autocached';
 
@@ -29,7 +21,9 @@ export async function removeState(dir: string): Promise<string[]> {
 /** Removes what is left of a cache directory whose copies are deleted. @returns as `removeState` */
 export async function removeCacheRest(dir: string): Promise<string[]> {
   if (!(await namesIn(dir)).includes(marker)) return [];
-  for (const name of ofCache) await rm(join(dir, name), { recursive: true, force: true });
+  // Results lie in a directory with a marker of its own; one without it is somebody else's.
+  const results = (await namesIn(join(dir, 'memo'))).includes(marker) ? ['memo'] : [];
+  for (const name of [...ofCache, ...results]) await rm(join(dir, name), { recursive: true, force: true });
   const left = (await removeEmpty(dir)).filter((path) => path !== join(dir, marker));
   if (left.length > 0) return left;
   await rm(join(dir, marker));

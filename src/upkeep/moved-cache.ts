@@ -1,9 +1,10 @@
 import { existsSync, rmdirSync, rmSync, symlinkSync } from 'node:fs';
-import { dirname, join, sep } from 'node:path';
+import { dirname, join } from 'node:path';
 import { sentenceOf } from '../core/errors.ts';
 import type { Log } from '../runtime/log.ts';
 import { makeDirectory } from '../runtime/make-directory.ts';
 import { isLinkTo } from '../tiers/leave-link.ts';
+import { tierDirOf } from '../tiers/mirror.ts';
 import { isPlaceIn, pruneEmptyParents } from '../tiers/posix-tier.ts';
 
 export interface MovedCache {
@@ -33,9 +34,8 @@ export function keepOpenable({ former, handedOut, log }: MovedCache): void {
 
 /** Removes such a link, and the directories that it leaves empty. @throws the error of the file system */
 export function dropLinkElsewhere(path: string, source: string): void {
-  const at = path.indexOf(`${sep}files${sep}`);
-  if (at < 0 || !isLinkTo(path, source)) return;
-  const former = path.slice(0, at);
+  const former = tierDirOf(path);
+  if (former === null || !isLinkTo(path, source)) return;
   rmSync(path, { force: true });
   pruneEmptyParents(former, path);
   try {
