@@ -122,7 +122,8 @@ export class DiskContention implements Disposable {
     if (!counters || !before || at <= before.at) return;
     const since: Since = (name) => {
       const [now, then] = [counters.disks.get(name), before.counters.disks.get(name)];
-      return { bytes: (now?.bytes ?? 0) - (then?.bytes ?? 0), waitMs: (now?.waitMs ?? 0) - (then?.waitMs ?? 0) };
+      const grown = (key: keyof DiskReads) => (now?.[key] ?? 0) - (then?.[key] ?? 0);
+      return { bytes: grown('bytes'), waitMs: grown('waitMs'), busyMs: grown('busyMs') };
     };
     this.#decide(since, { at, ms: at - before.at, own: counters.own - before.counters.own });
   }
@@ -144,14 +145,14 @@ export class DiskContention implements Disposable {
     let changed = false;
     for (const disk of this.#watched) {
       const was = disk.giving.active;
-      const { bytes, waitMs } = since(disk.name);
+      const { bytes, waitMs, busyMs } = since(disk.name);
       if (was) {
         disk.bytes += bytes;
         changed = this.#noteReaders(disk, programs) || changed;
       } else this.#learn(disk, bytes, ms);
       const isWaitedFor = was && this.#isWaitedFor(disk);
       const suspicion = was || bytes <= busiest / 2 ? 'none' : this.#suspicion(disk, programs, at);
-      disk.giving.sample({ at, ms, bytes, waitMs: isWaitedFor ? ms : waitMs }, disk.peak, suspicion);
+      disk.giving.sample({ at, ms, bytes, waitMs: isWaitedFor ? ms : waitMs, busyMs }, disk.peak, suspicion);
       if (disk.giving.active === was) continue;
       changed = true;
       if (!was) this.#began(disk);

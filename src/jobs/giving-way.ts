@@ -33,6 +33,8 @@ export interface DiskUse {
   bytes: number;
   /** The sum over all reads of their durations, ms: equals `ms` when one is always under way. */
   waitMs: number;
+  /** Time in which at least one read or write was under way, ms. */
+  busyMs: number;
 }
 
 /** Estimated use by other programs beside running copies: `some` is worth a measurement, `much` is a good part of the disk. */
@@ -87,10 +89,11 @@ export class GivingWay {
     else this.#run(use, suspicion);
   }
 
-  #standStill(stand: Stand, { at, ms, bytes, waitMs }: DiskUse, peak: number): void {
+  #standStill(stand: Stand, use: DiskUse, peak: number): void {
+    const { at, ms } = use;
     this.#given += ms;
     if (at - ms >= stand.from) {
-      const share = Math.min(1, Math.max((bytes / ms) * (1000 / peak), waitingShare * Math.min(1, waitMs / ms)));
+      const share = shareOf(use, peak);
       stand.ms += ms;
       stand.used += (share - stand.used) * Math.max(ms / stand.ms, 1 - Math.exp(-ms / meanMs));
     }
@@ -129,4 +132,13 @@ export class GivingWay {
   #begin(since: number, from: number): void {
     this.#stand = { since, from, ms: 0, used: 0 };
   }
+}
+
+/**
+ * The share of a disk that reads take. It is never more than the time for which the disk is busy: copies with a bound never see how
+ * fast the disk can be. Not every disk counts that time.
+ */
+function shareOf({ ms, bytes, waitMs, busyMs }: DiskUse, peak: number): number {
+  const ofSpeed = Math.min((bytes / ms) * (1000 / peak), (busyMs || ms) / ms);
+  return Math.min(1, Math.max(ofSpeed, waitingShare * Math.min(1, waitMs / ms)));
 }

@@ -5,6 +5,8 @@ export interface DiskReads {
   bytes: number;
   /** The sum over all reads of their durations, ms. */
   waitMs: number;
+  /** Time in which at least one read or write was under way, ms. */
+  busyMs: number;
 }
 
 /** Reads from disks since the system's start. */
@@ -26,7 +28,7 @@ export function linuxCounters(): ReadCounters | null {
       .map((line) => line.trim().split(/\s+/))
       .map((fields): [string, DiskReads] => [
         fields[2] ?? '',
-        { bytes: Number(fields[5]) * sectorBytes, waitMs: Number(fields[6]) },
+        { bytes: Number(fields[5]) * sectorBytes, waitMs: Number(fields[6]), busyMs: Number(fields[12]) },
       ]);
     const own = readFromDisks('self');
     return own === null ? null : { disks: new Map(disks), own };

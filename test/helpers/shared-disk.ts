@@ -28,7 +28,7 @@ export class SharedDisk {
   readonly #options: Options;
   readonly #program: Program;
   readonly #contention: DiskContention;
-  #disk = { bytes: 0, waitMs: 0 };
+  #disk = { bytes: 0, waitMs: 0, busyMs: 0 };
   #own = 0;
   #ms = 0;
   #readSeen = 0;
@@ -77,6 +77,7 @@ export class SharedDisk {
     this.#ms += stepMs;
     this.#clock.advance(stepMs);
     this.#disk.bytes += ours + foreign;
+    this.#disk.busyMs += stepMs * Math.min(1, share + (ours * 1000) / (diskBytes * stepMs));
     this.#disk.waitMs += wanted > 0 && waits && !seen ? stepMs : stepMs * share;
     // Three or four reads of 2 MiB are under way beside the finished ones, but not while the copy is stopped.
     this.#own = this.copied + (yielding ? 0 : (6 + 2 * ((this.#ms / stepMs) % 2)) * MiB);

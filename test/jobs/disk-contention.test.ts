@@ -23,7 +23,10 @@ function arrange() {
     onChange: () => {
       state.changes += 1;
     },
-    counters: () => ({ disks: new Map([...disks].map(([name, bytes]) => [name, { bytes, waitMs: 0 }])), own: state.own }),
+    counters: () => ({
+      disks: new Map([...disks].map(([name, bytes]) => [name, { bytes, waitMs: 0, busyMs: clock.monotonic() }])),
+      own: state.own,
+    }),
     programs: { next: () => state.programs, these: () => [] },
   });
   onTestFinished(() => foreign[Symbol.dispose]());

@@ -31,6 +31,11 @@ describe('a copy of 1 GiB takes hardly longer than alone', () => {
     using disk = new SharedDisk(bursts(150), { rate: 40 * MiB });
     expect(disk.until(() => disk.copied >= 240 * MiB)).toBeLessThanOrEqual(9000);
   });
+
+  test.each([10, 20, 40, 80])('a copy bounded to %i MiB/s is not taken for all that its disk can do', (rate) => {
+    using disk = new SharedDisk(always(1 / 6), { rate: rate * MiB });
+    expect(disk.until(() => disk.copied >= 6 * rate * MiB)).toBeLessThanOrEqual(8000);
+  });
 });
 
 describe('another program has its time and hardly more', () => {
