@@ -31,7 +31,7 @@ export interface CopyingParts extends Context, Rules {
   accounts: Pick<Accounts, 'complete' | 'compared' | 'isUnproven'>;
   /** The RAM tier, null = none. */
   memory: MemoryTier | null;
-  sources: Pick<SourceRoots, 'filesBeside' | 'diskOf' | 'mediumOf' | 'head' | 'stat'>;
+  sources: Pick<SourceRoots, 'filesBeside' | 'diskOf' | 'mediumOf' | 'remoteOf' | 'head' | 'stat'>;
   speeds: SourceSpeeds;
   leases: Leases;
   handedOut: HandedOut;

@@ -5,6 +5,7 @@ import type { Key } from './key.ts';
 import { llmKeys } from './llm-keys.ts';
 import { memoKeys } from './memo-keys.ts';
 import { parseMedium, parsePath, parsePaths, parseRoots } from './paths.ts';
+import { remoteKeys } from './remote-keys.ts';
 import { type Config, policyNames } from './types.ts';
 import {
   bounds,
@@ -84,6 +85,7 @@ export const keys: { readonly [F in keyof Config]: Key<Config[F]> } = {
     live: true,
     parse: parseList,
   },
+  ...remoteKeys,
   mode: {
     name: 'AUTOCACHE_MODE',
     default: 'read-write',

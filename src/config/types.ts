@@ -1,6 +1,7 @@
 import type { MemoMode } from '../api/memo.ts';
 import type { CodeCheck, ComfyuiMode } from '../api/memo-comfyui.ts';
 import type { RedisServers } from '../core/redis-servers.ts';
+import type { Remote } from '../core/remote.ts';
 import type { Medium, Mode } from '../core/types.ts';
 import type { LogOptions } from '../runtime/log.ts';
 
@@ -32,6 +33,11 @@ export interface Config {
   comfyuiFree: 'off' | 'auto';
   /** Classes of nodes that get the own path of a model, besides those that are known to need it. */
   comfyuiOwnPath: string[];
+  remotes: Remote[];
+  /** Pause between two listings of a remote. */
+  remoteListMs: number;
+  /** Most bytes that are read from one remote in a month, unless a program waits for them; null = no bound. */
+  remoteMonthly: number | null;
   mode: Mode;
   onMiss: 'background' | 'wait' | 'auto';
   waitMaxMs: number;

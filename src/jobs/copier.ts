@@ -35,6 +35,7 @@ export interface CopierDeps extends SpaceDeps {
     diskOf(root: string): string | null;
     /** What a source itself lies on; null below no root. */
     mediumOf(path: string): Promise<Medium | null>;
+    remoteOf: CopyMakerDeps['sources']['remoteOf'];
   };
   options: CopyOptions;
   /** Takes a copy out of service that did not match its seal. */

@@ -14,7 +14,7 @@ import { type ReservationDeps, Reservations } from './reservations.ts';
 export interface CopyMakerDeps extends ReservationDeps, CopyRunnerDeps {
   /** Takes a copy out of service that did not match its seal. */
   onDamaged(copy: Copy, entry: Entry, why: string): void;
-  sources: { mediumOf(path: string): Promise<Medium | null> };
+  sources: { mediumOf(path: string): Promise<Medium | null> } & CopyRunnerDeps['sources'];
   accounts: {
     /** Resolves when this copy is not to be compared with its hashes, or has been. */
     compared(copyPath: string): Promise<void>;

@@ -1,8 +1,10 @@
 import { availableParallelism, loadavg } from 'node:os';
 import type { Catalog } from '../catalog/catalog.ts';
 import { CacheError } from '../core/errors.ts';
+import type { Remote } from '../core/remote.ts';
 import { tierTraits } from '../core/tier-traits.ts';
 import type { Copy, TierName } from '../core/types.ts';
+import { isNetwork } from '../media/medium.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Events } from '../runtime/events.ts';
 import type { Log } from '../runtime/log.ts';
@@ -32,6 +34,10 @@ export interface CopyRunnerDeps {
   workers: CopyWorkers;
   turns: IoScheduler;
   speeds: MeasuredSpeeds;
+  sources: {
+    /** The place that the sources below a root are read from; null = its directory. */
+    remoteOf(root: string): Remote | null;
+  };
   options: CopyOptions;
   bound(tier: Tier): Bound;
   clock: Clock;
@@ -55,10 +61,11 @@ export class CopyRunner {
   /** Finds out whether the source can be read, before anything leaves for its copy. */
   probe(job: Job, reads: ProbeOrder['reads']): Promise<void> {
     const { id, file, medium, priority } = job;
-    const network = medium === 'nas';
+    const network = isNetwork(medium);
+    const remote = this.#deps.sources.remoteOf(file.root);
     const quiet = { paced: false, progress: () => {}, resuming: () => {}, ask: async () => {} };
     return this.#deps.workers.probe(
-      { id, source: file, network, reads },
+      { id, source: file, network, remote, reads },
       {
         ...quiet,
         networkRoot: network ? file.root : null,
@@ -72,7 +79,7 @@ export class CopyRunner {
     const { catalog, workers, speeds, options } = this.#deps;
     const order = {
       ...this.#order(job, tier),
-      ...howToRead(job, options.polite()),
+      ...this.#howToRead(job),
       kind: 'copy',
       // Sharing the blocks of a small file costs more than it saves.
       reflinkCandidates: job.isSmall ? [] : reflinkCandidates(job.file, tier, catalog),
@@ -86,8 +93,8 @@ export class CopyRunner {
 
   /** Null when no candidate has the bytes of the source. */
   async link(job: Job, tier: Tier, candidates: readonly DuplicateCopy[]): Promise<LinkReport | null> {
-    const { workers, speeds, options } = this.#deps;
-    const order = { ...this.#order(job, tier), ...howToRead(job, options.polite()), kind: 'link', candidates } as const;
+    const { workers, speeds } = this.#deps;
+    const order = { ...this.#order(job, tier), ...this.#howToRead(job), kind: 'link', candidates } as const;
     const report = await workers.run(order, this.#options(job, this.#telling(job)));
     if (report) speeds.copied(job.file, report.bytes, report.readMs);
     return report;
@@ -121,6 +128,12 @@ export class CopyRunner {
     };
   }
 
+  /** A copy that gives way to a loading program finds its bytes in the page cache afterwards; only others read along with it. */
+  #howToRead({ file, medium, priority }: Job): { network: boolean; remote: Remote | null; shared: boolean } {
+    const shared = priority === 'background' && !this.#deps.options.polite();
+    return { network: isNetwork(medium), remote: this.#deps.sources.remoteOf(file.root), shared };
+  }
+
   #placeOf({ tier, path, form, seal, hash }: Copy): OriginCopy {
     if (!seal || hash === null) throw new Error('a copy in service has no seal');
     return { path, manifestPath: this.#deps.tiers.require(tier).manifestPathOf(path), form, seal, hash };
@@ -129,7 +142,7 @@ export class CopyRunner {
   #options(job: Job, progress: RunOptions['progress']): RunOptions {
     const { turns } = this.#deps;
     return {
-      networkRoot: job.medium === 'nas' ? job.file.root : null,
+      networkRoot: isNetwork(job.medium) ? job.file.root : null,
       small: job.isSmall,
       paced: turns.begin(job),
       urgent: job.priority === 'wait',
@@ -178,11 +191,6 @@ export class CopyRunner {
           });
     workers.cancel(job.id);
   }
-}
-
-/** A copy that gives way to a loading program finds its bytes in the page cache afterwards; only others read along with it. */
-function howToRead({ medium, priority }: Job, polite: boolean): { network: boolean; shared: boolean } {
-  return { network: medium === 'nas', shared: priority === 'background' && !polite };
 }
 
 /** SHA-256 is not worth a wait: on a busy machine an awaited copy goes without it, and gets it at its next verification. */

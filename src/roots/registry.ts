@@ -2,6 +2,7 @@ import type { RootView } from '../api/api.ts';
 import { categoryFolders, currentCategory, folderCategory, standardCategory } from '../comfyui/categories.ts';
 import { CacheError } from '../core/errors.ts';
 import { foldCase } from '../core/fold-case.ts';
+import type { Remote } from '../core/remote.ts';
 import type { Medium } from '../core/types.ts';
 import { hasStableInodes } from '../media/file-systems.ts';
 import { isNetwork, type MediumFacts } from '../media/medium.ts';
@@ -16,6 +17,8 @@ export interface RootSpec {
   /** Set by the user; overrides the detected one. */
   kind?: Medium | null;
   medium?: MediumFacts;
+  /** The place its sources are read from. */
+  remote?: Remote;
   optional?: boolean;
   /** Whether its file system ignores case; until it is asked, that of the platform does or does not. */
   ignoresCase?: boolean;
@@ -276,7 +279,7 @@ function prefixOf(directory: string, sep: string): string {
   return directory.endsWith(sep) ? directory : directory + sep;
 }
 
-function emptyRoot(path: string, { origin, optional }: RootSpec): Root {
+function emptyRoot(path: string, { origin, optional, remote }: RootSpec): Root {
   const medium = { kind: 'hdd', kindFrom: 'assumed', device: null, fileSystem: null, resolved: null } as const;
-  return { path, ...medium, categories: [], origin, optional: optional ?? false };
+  return { path, remote: remote ?? null, ...medium, categories: [], origin, optional: optional ?? false };
 }

@@ -3,6 +3,7 @@ import type { RootsRequest, RootView } from '../api/api.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import { standardCategories } from '../comfyui/categories.ts';
 import { CacheError, toCacheError } from '../core/errors.ts';
+import type { Remote } from '../core/remote.ts';
 import type { Medium, SourceFile, SourceState } from '../core/types.ts';
 import { detectMedium, isNetwork } from '../media/medium.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -210,6 +211,11 @@ export class SourceRoots implements AsyncDisposable {
   /** The kernel's names of a root's disks, joined by `+`; null when unknown. */
   diskOf(root: string): string | null {
     return this.#roots.get(root)?.device ?? null;
+  }
+
+  /** The place that the sources of a root are read from; null = its directory. */
+  remoteOf(root: string): Remote | null {
+    return this.#roots.get(root)?.remote ?? null;
   }
 
   list(): RootView[] {

@@ -239,7 +239,8 @@ export class SourceClient implements AsyncDisposable {
       const channel = this.#readers.for(place);
       return { channel, ground, answer: await channel.ask((reader, id) => question(reader, ground, id), options) };
     };
-    const first = await ask(root, { root: root.path, stableInodes: this.#roots.hasStableInodes(root), volumes });
+    const { path, remote } = root;
+    const first = await ask(root, { root: path, remote, stableInodes: this.#roots.hasStableInodes(root), volumes });
     if (!isElsewhere(first.answer)) return { ...first, answer: first.answer };
     // Another volume begins here: ask the reader that may touch it.
     const at = first.answer.elsewhere;

@@ -1,3 +1,4 @@
+import type { Remote } from '../core/remote.ts';
 import type { SourceFile } from '../core/types.ts';
 import type { KnownVolume } from '../media/machine.ts';
 import type { FileBatch, Listing, Published, ReadSpeeds, RootFacts, StatAnswer } from './driver.ts';
@@ -5,6 +6,8 @@ import type { FileBatch, Listing, Published, ReadSpeeds, RootFacts, StatAnswer }
 /** The facts about a question's root that a reader (the child process or thread that touches sources) gets. */
 export interface Ground {
   root: string;
+  /** The place its sources are read from, where the root is a directory of placeholders. */
+  remote?: Remote | null;
   stableInodes: boolean;
   /** Volumes of this machine, outside Linux; see `thisMachine`. */
   volumes: KnownVolume[];

@@ -1,4 +1,5 @@
 import type { RootView } from '../api/api.ts';
+import type { Remote } from '../core/remote.ts';
 import type { Medium } from '../core/types.ts';
 import type { MediumFacts } from '../media/medium.ts';
 import type { PathRules } from '../media/paths.ts';
@@ -7,6 +8,8 @@ import type { PathRules } from '../media/paths.ts';
 export interface Root {
   /** Absolute, normalised, without a trailing separator. */
   readonly path: string;
+  /** The place its sources are read from; then the directory holds placeholders only. Null = they lie in the directory. */
+  readonly remote: Remote | null;
   kind: Medium;
   kindFrom: RootView['kindFrom'];
   /** ComfyUI's categories for its files; empty = the first folder below the root names the category. */

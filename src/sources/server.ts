@@ -4,7 +4,7 @@ import { type Machine, thisMachine } from '../media/machine.ts';
 import { foreignPart } from '../media/resolve-locally.ts';
 import type { Calls } from '../runtime/calls.ts';
 import type { SourceDriver } from './driver.ts';
-import { posixDriver } from './drivers/posix/posix-driver.ts';
+import { driverFor } from './driver-for.ts';
 import { lookError } from './io-errors.ts';
 import type { Elsewhere, Ground, ListRequest, Reader, ReaderListener } from './messages.ts';
 import { readText } from './read-text.ts';
@@ -128,12 +128,13 @@ export class SourceReader implements Reader {
   }
 
   async #ask<T>(ground: Ground, target: string, question: (driver: SourceDriver) => Promise<T>): Promise<T | Elsewhere> {
-    const { root, stableInodes, volumes } = ground;
+    const { root, remote, stableInodes, volumes } = ground;
     const network = this.#options.mayTouchNetwork;
     const machine: Machine = volumes.length === 0 ? this.#machine : thisMachine(volumes);
     return inOurWords(async () => {
       const elsewhere = network ? null : await foreignPart(root, target, machine);
-      return elsewhere === null ? question(posixDriver({ root, stableInodes, network, machine })) : { elsewhere };
+      if (elsewhere !== null) return { elsewhere };
+      return question(await driverFor({ root, remote, stableInodes, network, machine }));
     });
   }
 }

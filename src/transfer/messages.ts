@@ -1,3 +1,4 @@
+import type { Remote } from '../core/remote.ts';
 import type { Fingerprint, Form, JobKind, Seal, SourceFile } from '../core/types.ts';
 import type { CopyPlace } from '../tiers/tier.ts';
 
@@ -13,6 +14,8 @@ interface Order extends CopyPlace {
 
 /** How the source is read. */
 interface ReadsSource {
+  /** The place it is read from, where its root is a directory of placeholders. */
+  remote?: Remote | null;
   /** Whether it is on a network: many reads under way at once, instead of one stream. */
   network: boolean;
   /** Whether the asking program reads the source at the same time: through the page cache each byte comes from the disk once. */
@@ -62,7 +65,7 @@ interface Jobs {
 }
 
 /** Open a source and read its beginning, some MiB from all over it, or all of it. */
-export interface ProbeOrder extends Pick<CopyOrder, 'id' | 'source' | 'network'> {
+export interface ProbeOrder extends Pick<CopyOrder, 'id' | 'source' | 'remote' | 'network'> {
   reads: 'beginning' | 'samples' | 'whole';
 }
 

@@ -16,9 +16,9 @@ const parts = 16;
  */
 export async function probeSource(
   order: ProbeOrder,
-  { driver = driverOf(order), onRead = () => {} }: { driver?: SourceDriver; onRead?: () => void } = {},
+  { driver, onRead = () => {} }: { driver?: SourceDriver; onRead?: () => void } = {},
 ): Promise<void> {
-  const open = await driver.open(order.source);
+  const open = await (driver ?? (await driverOf(order))).open(order.source);
   try {
     const { size } = open.fingerprint;
     for (const [at, length] of partsOf(size, order.reads)) {

@@ -1,7 +1,7 @@
 import { closeSync, openSync } from 'node:fs';
 import { CacheError, type ErrorCode, toCacheError } from '../core/errors.ts';
 import type { OpenSource, SourceDriver } from '../sources/driver.ts';
-import { posixDriver } from '../sources/drivers/posix/posix-driver.ts';
+import { driverFor } from '../sources/driver-for.ts';
 import { readableFile } from '../sources/drivers/posix/readable-file.ts';
 import { asWriteError, writing } from '../sources/io-errors.ts';
 import { isClaimed } from '../tiers/marker.ts';
@@ -27,10 +27,12 @@ const resumable: readonly ErrorCode[] = [
   'NO_SPACE',
 ];
 
+type DriverOf = (order: Pick<CopyOrder, 'source' | 'remote' | 'network'>) => SourceDriver | Promise<SourceDriver>;
+
 /** The driver that serves the source of an order. */
-export function driverOf({ source, network }: Pick<CopyOrder, 'source' | 'network'>): SourceDriver {
-  return posixDriver({ root: source.root, network });
-}
+export const driverOf: DriverOf = ({ source, remote, network }) => {
+  return driverFor({ root: source.root, remote, network });
+};
 
 /**
  * Carries out an order.
@@ -38,14 +40,14 @@ export function driverOf({ source, network }: Pick<CopyOrder, 'source' | 'networ
  * @throws CacheError SOURCE_MISSING, SOURCE_AWAY, SOURCE_IO, SOURCE_CHANGED, NO_SPACE, CACHE_AWAY, CACHE_IO or CANCELLED; CORRUPT
  *   for an origin; NOT_ADMITTED for one not worth compressing.
  */
-export function runCopyJob<O extends JobOrder>(order: O, hooks: CopyHooks, driver?: typeof driverOf): Promise<ReportOf<O>>;
-export async function runCopyJob(order: JobOrder, hooks: CopyHooks, driver = driverOf): Promise<ReportOf<JobOrder>> {
+export function runCopyJob<O extends JobOrder>(order: O, hooks: CopyHooks, driver?: DriverOf): Promise<ReportOf<O>>;
+export async function runCopyJob(order: JobOrder, hooks: CopyHooks, driver: DriverOf = driverOf): Promise<ReportOf<JobOrder>> {
   if (order.claimed !== undefined && !isClaimed(order.claimed)) throw new CacheError('CACHE_AWAY', 'the cache disk is away');
   switch (order.kind) {
     case 'copy':
-      return copySource(order, hooks, driver(order));
+      return copySource(order, hooks, await driver(order));
     case 'link':
-      return linkDuplicate(order, hooks, driver(order));
+      return linkDuplicate(order, hooks, await driver(order));
     // The codec is imported with the first order that needs it: most copies are plain.
     case 'restore':
       return (await import('./copy-from-tier.ts')).copyFromTier(order, hooks);

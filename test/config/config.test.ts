@@ -6,8 +6,8 @@ import type { Config } from '../../src/config/types.ts';
 import { CacheError } from '../../src/core/errors.ts';
 import { directory, load, problems } from './load.ts';
 
-const GiB = 2 ** 30;
-const MiB = 2 ** 20;
+const [MiB, GiB] = [2 ** 20, 2 ** 30];
+const remote = { remotes: [], remoteListMs: 900_000, remoteMonthly: null };
 
 const defaults: Config = {
   dir: '/home/ada/.cache/autocached',
@@ -18,6 +18,7 @@ const defaults: Config = {
   comfyuiUrl: null,
   comfyuiFree: 'off',
   comfyuiOwnPath: [],
+  ...remote,
   mode: 'read-write',
   onMiss: 'auto',
   waitMaxMs: 600_000,
@@ -246,6 +247,8 @@ test('settings show words and paths as understood, and everything else as it was
     'AUTOCACHE_DIR',
     'AUTOCACHE_MIN_FREE',
     'AUTOCACHE_COMFYUI_URL',
+    'AUTOCACHE_REMOTES',
+    'AUTOCACHE_REMOTE_LIST',
     'AUTOCACHE_JOBS',
     'AUTOCACHE_JOBS_PER_SOURCE',
     'AUTOCACHE_COMPRESS',

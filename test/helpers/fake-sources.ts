@@ -50,6 +50,7 @@ export function fakeSources(root: string, diskOf: (root: string) => string | nul
     head: async ({ path }: { path: string }, bytes: number) => new Uint8Array(readFileSync(path).subarray(0, bytes)),
     diskOf,
     mediumOf: async () => null,
+    remoteOf: () => null,
     categories: () => ['loras'],
     withStem: async () => [],
     probe: async () => null,

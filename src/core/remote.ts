@@ -1,0 +1,70 @@
+/**
+ * A place of models that is no directory: a bucket, a repository of Hugging Face, a version on Civitai, a file of a web server. Plain
+ * data without secrets: credentials come from where each service keeps them. `driver` names the driver that reads it.
+ */
+export type Remote = S3Remote | HuggingFaceRemote | CivitaiRemote | WebRemote;
+
+interface RemoteFacts {
+  /** Lower-case letters, digits, `-` and `_`; unique. Names its directory of placeholders. */
+  name: string;
+  /** As configured. */
+  url: string;
+  /** ComfyUI's category of all its files; null = the first directory below the prefix names it. */
+  to: string | null;
+  /** A glob over the paths below the prefix: other files are not listed. Null = all models. */
+  list: string | null;
+  /** The HTTP proxy that requests go through, such as `http://127.0.0.1:4001`. */
+  proxy: string | null;
+  /** What its bytes cost. */
+  price: Price | null;
+  /** Whether a content that differs from its published hash is refused, or only reported. */
+  verify: 'report' | 'strict';
+}
+
+export interface S3Remote extends RemoteFacts {
+  driver: 's3';
+  scheme: 's3';
+  bucket: string;
+  /** Keys begin with it and a slash; without slashes at its ends, empty = the whole bucket. */
+  prefix: string;
+  /** Of an engine other than AWS; null = AWS. Without a slash at its end. */
+  endpoint: string | null;
+  /** Null = as the SDK finds it, `auto` with an endpoint. */
+  region: string | null;
+  /** Of the SDK's shared configuration; null = the default one. */
+  profile: string | null;
+  /** Whether the bucket is a part of the path, or of the host name. */
+  style: 'path' | 'virtual';
+}
+
+export interface HuggingFaceRemote extends RemoteFacts {
+  driver: 'http';
+  scheme: 'hf';
+  /** `org/name`. */
+  repo: string;
+  /** A commit, a branch or a tag. */
+  revision: string;
+  /** A folder of the repository, as the prefix of a bucket. */
+  prefix: string;
+}
+
+export interface CivitaiRemote extends RemoteFacts {
+  driver: 'http';
+  scheme: 'civitai';
+  /** Of a model version, decimal. */
+  id: string;
+}
+
+export interface WebRemote extends RemoteFacts {
+  driver: 'http';
+  scheme: 'web';
+  /** Its address, without the parameters that are meant for autocached. */
+  address: string;
+}
+
+/** Money for each GiB that is read. */
+export interface Price {
+  perGib: number;
+  /** Such as `USD`. */
+  currency: string;
+}
