@@ -4,21 +4,33 @@ import { isModelName, isUnfinished } from './extensions.ts';
 const shard = /^(.+)-\d{5}-of-(\d{5})(\.[a-z0-9]+)$/i;
 /** Names of the Hugging Face layouts, where each model has its own directory that includes its configuration. */
 const hubWeights = /^(adapter_model|model|pytorch_model|diffusion_pytorch_model)(\.[a-z0-9]+)?\.(safetensors|bin|pt|pth)$/i;
-const hubSettings =
-  /^(.*config|.*index|.*tokens(_map)?|tokenizer|vocab|chat_template)\.json$|^(tokenizer|spiece)\.model$|^merges\.txt$/i;
+const hubSettings = new RegExp(
+  [
+    '^(.*config|.*index|.*tokens(_map)?|tokenizer|vocab|chat_template|modules|params)\\.json$',
+    // Vocabularies of WordPiece, BPE, SentencePiece and tiktoken.
+    '^((.*[-_.])?vocab|merges|dict)\\.(txt|bpe)$|^(tokenizer|spiece|.*sentencepiece.*|.*\\.bpe)\\.model$|\\.(tiktoken|spm|vocab)$',
+    // A model may bring its own code, and templates for its texts.
+    '\\.(py|jinja)$|^(.*[-_.])?(config|params)\\.ya?ml$',
+  ].join('|'),
+  'i',
+);
+/** The weights of an ONNX graph that are too large for it lie beside it. */
+const onnx = /\.onnx$/i;
+const onnxData = /^([._]data(_\d+)?)$/i;
 const gguf = /\.gguf$/i;
 const projector = /mmproj.*\.gguf$/i;
 const quantisation = /[-_.](ud-)?(i?q\d\w*|bf16|fp?16|fp?32)$/i;
 
 /** True for a file whose loaders also open files beside it. It is served only with those files. */
 export function hasCompanions(name: string): boolean {
-  return shard.test(name) || hubWeights.test(name) || (gguf.test(name) && !projector.test(name));
+  return shard.test(name) || hubWeights.test(name) || onnx.test(name) || (gguf.test(name) && !projector.test(name));
 }
 
 /** Whether loaders of `name` look for `other`, a file in the same directory. */
 export function isCompanion(name: string, other: string): boolean {
   if (other === name || isUnfinished(other)) return false;
   if (gguf.test(name) && !shard.test(name)) return projector.test(other) && isProjectorOf(name, other);
+  if (onnx.test(name)) return isDataOf(name, other);
   return hubSettings.test(other) || isSameSet(name, other);
 }
 
@@ -76,6 +88,11 @@ function isProjectorOf(name: string, other: string): boolean {
 
 function bearsName(model: string, other: string): boolean {
   return other.toLowerCase().includes(model.replace(gguf, '').replace(quantisation, '').toLowerCase());
+}
+
+/** `a.onnx_data`, `a.onnx.data` and, of older exports, `a.data`. */
+function isDataOf(name: string, other: string): boolean {
+  return [name, stemOf(name)].some((stem) => other.startsWith(stem) && onnxData.test(other.slice(stem.length)));
 }
 
 function isSameSet(name: string, other: string): boolean {
