@@ -37,10 +37,11 @@ class Refused(Trouble):
 class _Request(NamedTuple):
     method: str
     route: str
-    content: bytes | None
+    content: bytes | list | None
     content_type: str
     answer_seconds: float
     most_bytes: int
+    digest: str | None = None
 
 
 class _Connection(http.client.HTTPConnection):
@@ -101,9 +102,9 @@ class Daemon:
         content = json.dumps(body).encode("utf-8") if isinstance(body, dict) else body
         return self._ask(_Request("GET" if body is None else "POST", route, content, "application/json", answer_seconds, most_bytes))
 
-    def put(self, route: str, content: bytes, answer_seconds: float) -> dict:
-        """As `post`, for bytes that the daemon stores."""
-        return self._ask(_Request("PUT", route, content, "application/octet-stream", answer_seconds, ANSWER_BYTES))
+    def put(self, route: str, parts: list, digest: str, answer_seconds: float) -> dict:
+        """As `post`, for bytes that the daemon stores. `digest` is the SHA-256 of all parts."""
+        return self._ask(_Request("PUT", route, parts, "application/octet-stream", answer_seconds, ANSWER_BYTES, digest))
 
     def _ask(self, request: _Request) -> dict:
         announced = self.announcement()
@@ -158,11 +159,13 @@ class Daemon:
         return connection
 
     def _exchange(self, connection, request: _Request) -> dict:
-        session, (method, route, content, content_type, answer_seconds, most_bytes) = self._kept.session, request
+        session, (method, route, content, content_type, answer_seconds, most_bytes, digest) = self._kept.session, request
         headers = {"Host": self._kept.host, "X-Autocached-Process": this_process()}
         if content is not None:
             headers["Content-Type"] = content_type
-        headers["Authorization"] = session.authorization(method, route, content)
+        if isinstance(content, list):
+            headers["Content-Length"] = str(sum(map(len, content)))
+        headers["Authorization"] = session.authorization(method, route, content, digest)
         try:
             connection.sock.settimeout(answer_seconds)
             connection.request(method, route, content, headers)

@@ -113,14 +113,14 @@ class Results:
             raise Trouble("%s is damaged" % here)
         return content
 
-    def store(self, key: str, value, files: dict[str, bytes], cost_ms: float, class_name: str, structure: str | None) -> None:
-        """Raises Trouble."""
+    def store(self, key: str, value, files: dict[str, list], cost_ms: float, class_name: str, structure: str | None) -> None:
+        """`files` are named by their SHA-256, each in its parts. Raises Trouble."""
         if not self._breaker.allows():
             return
         try:
             if files:
                 for name in self._daemon.post("/api/memo/blobs/missing", {"sha256": list(files)}, STORE_SECONDS)["missing"]:
-                    self._daemon.put("/api/memo/blobs/" + name, files[name], STORE_SECONDS)
+                    self._daemon.put("/api/memo/blobs/" + name, files[name], name, STORE_SECONDS)
             tags = ["class:" + class_name] + (["structure:" + structure] if structure else [])
             about = {"tags": tags, "label": class_name, "costMs": round(cost_ms)}
             answer = self._daemon.post("/api/memo/put", {"ns": NAMESPACE, "key": key, "value": value, **about}, STORE_SECONDS)

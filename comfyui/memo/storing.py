@@ -112,7 +112,8 @@ class Storing:
                 rows, contents = self._saved.with_contents(output.about["saved"])
                 value = dict(output.about, value=encoded, saved=rows)
                 about = (output.cost_ms, output.class_name, output.structure)
-                self._results.store(output.key, value, files | contents, *about)
+                files.update((name, [content]) for name, content in contents.items())
+                self._results.store(output.key, value, files, *about)
                 if output.also is not None:
                     self._results.store(output.also, value, {}, *about)
             # The files of an output node have other names each time.

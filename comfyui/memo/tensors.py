@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import sys
 from typing import NamedTuple
 
@@ -10,6 +11,24 @@ from .structure import Unstorable, decode, encode
 
 _NAME = "tensor"
 _MOST_DIMENSIONS = 64
+# The names that safetensors has for torch's types of numbers.
+_TYPES = {
+    "float64": "F64",
+    "float32": "F32",
+    "float16": "F16",
+    "bfloat16": "BF16",
+    "float8_e4m3fn": "F8_E4M3",
+    "float8_e5m2": "F8_E5M2",
+    "int64": "I64",
+    "int32": "I32",
+    "int16": "I16",
+    "int8": "I8",
+    "uint64": "U64",
+    "uint32": "U32",
+    "uint16": "U16",
+    "uint8": "U8",
+    "bool": "BOOL",
+}
 
 
 class Snapshot:
@@ -20,19 +39,24 @@ class Snapshot:
 
     def __init__(self, value, reserve=lambda count: None):
         self._reserve = reserve
-        # Each copied tensor, and the JSON object that will have its name.
-        self._copies: list[tuple] = []
+        # The file of each tensor in its parts, and the JSON object that will have its name.
+        self._copies: list[tuple[list, dict]] = []
         self.bytes = 0
         self.encoded = encode(value, self._encode)
 
-    def files(self) -> dict[str, bytes]:
-        """The files of its tensors by their SHA-256. Writes the names into `encoded`, and lets go of the copies."""
+    def files(self) -> dict[str, list]:
+        """
+        The files of its tensors by their SHA-256, each in its parts. Writes the names into `encoded`, and lets go of the copies. Other
+        threads run meanwhile.
+        """
         files = {}
-        for copy, place in self._copies:
-            content = _save(copy)
-            name = hashlib.sha256(content).hexdigest()
+        for parts, place in self._copies:
+            hashed = hashlib.sha256()
+            for part in parts:
+                hashed.update(part)
+            name = hashed.hexdigest()
             place["tensor"] = {"$blob": name}
-            files[name] = content
+            files[name] = parts
         self._copies = []
         return files
 
@@ -45,7 +69,7 @@ class Snapshot:
         torch = sys.modules.get("torch")
         if torch is None or type(value) is not torch.Tensor or value.layout is not torch.strided or value.is_complex() or value.requires_grad:
             raise Unstorable(type(value).__name__)
-        if value.device.type not in ("cpu", "cuda") or value.is_quantized:
+        if value.device.type not in ("cpu", "cuda") or value.is_quantized or _type_of(value) is None:
             raise Unstorable("a tensor on %s" % value.device)
         size = value.numel() * value.element_size()
         self._reserve(size)
@@ -56,8 +80,8 @@ class Snapshot:
             place["order"] = order
         if value.device.type != "cpu":
             place["device"] = value.device.type
-        copy = value.detach().permute(order).clone(memory_format=torch.contiguous_format)
-        self._copies.append((copy.cpu(), place))
+        dense = value.detach().permute(order)
+        self._copies.append(([_header(dense), _copied(dense)], place))
         return place
 
 
@@ -86,10 +110,28 @@ def names_in(encoded) -> set[str]:
     return names
 
 
-def _save(tensor) -> bytes:
-    from safetensors.torch import save
+def _header(tensor) -> bytes:
+    """What precedes the elements of a tensor in its safetensors file, byte for byte as the library writes it."""
+    about = {"dtype": _type_of(tensor), "shape": list(tensor.shape), "data_offsets": [0, tensor.numel() * tensor.element_size()]}
+    text = json.dumps({_NAME: about}, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text
 
-    return save({_NAME: tensor})
+
+def _type_of(tensor) -> str | None:
+    return _TYPES.get(str(tensor.dtype).partition(".")[2])
+
+
+def _copied(tensor) -> memoryview:
+    """
+    The elements of a tensor in the order of its dimensions, in memory of their own. numpy copies in this thread and for others to run;
+    torch would share the work with its threads, and wait for all of them on a busy machine.
+    """
+    torch = sys.modules["torch"]
+    there = tensor.contiguous().cpu()
+    elements = there.reshape(-1).view(torch.uint8).numpy()
+    is_shared = there.data_ptr() == tensor.data_ptr()
+    return memoryview(elements.copy() if is_shared else elements)
 
 
 class _Place(NamedTuple):

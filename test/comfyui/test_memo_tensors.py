@@ -21,7 +21,7 @@ class Tensors(MemoCase):
 
     def there_and_back(self, value):
         snapshot = self.tensors.Snapshot(value)
-        self.files = snapshot.files()
+        self.files = whole(snapshot.files())
         encoded = json.loads(json.dumps(snapshot.encoded))
         self.assertEqual(self.tensors.names_in(encoded), set(self.files))
         for name, content in self.files.items():
@@ -51,6 +51,22 @@ class Tensors(MemoCase):
                 made = self.random_tensor(getattr(self.torch, name))
                 self.assert_same(self.there_and_back(made), made)
 
+    def test_a_file_is_byte_for_byte_what_the_library_writes(self):
+        from safetensors.torch import save
+
+        for shape in ([], [0], [7], [2, 3, 5]):
+            for dtype in (self.torch.float32, self.torch.bfloat16, self.torch.bool):
+                made = self.torch.ones(shape).to(dtype)
+                self.there_and_back([made])
+                self.assertEqual(list(self.files.values()), [save({"tensor": made})])
+
+    def test_copies_lie_in_memory_of_their_own_when_elements_lie_apart_too(self):
+        made = self.torch.randn(8, 8)
+        for view in (made, made.t(), made[:, 2:5], made[3], made[::2, ::2], made.expand(3, 8, 8)):
+            snapshot, before = self.tensors.Snapshot([view]), view.clone()
+            made += 1
+            self.assert_same(self.tensors.restore(snapshot.encoded, whole(snapshot.files()).__getitem__)[0].contiguous(), before.contiguous())
+
     def test_a_conditioning_and_a_latent(self):
         torch = self.torch
         cond = [[torch.randn(1, 77, 8), {"pooled_output": torch.randn(1, 8), "guidance": 3.5, "area": (1, 2, 3, 4), "mask": None}]]
@@ -67,7 +83,7 @@ class Tensors(MemoCase):
         made = self.torch.ones(3)
         snapshot = self.tensors.Snapshot([made])
         made.zero_()
-        files = snapshot.files()
+        files = whole(snapshot.files())
         self.assertEqual(self.tensors.restore(snapshot.encoded, files.__getitem__)[0].tolist(), [1, 1, 1])
 
     def test_equal_tensors_are_one_file_and_come_back_as_two(self):
@@ -122,6 +138,10 @@ class Tensors(MemoCase):
         for one in named:
             with self.subTest(one), self.assertRaises(self.structure.Unstorable):
                 self.tensors.restore(one, files.__getitem__)
+
+
+def whole(files):
+    return {name: b"".join(parts) for name, parts in files.items()}
 
 
 def strides(tensor):
