@@ -180,6 +180,14 @@ class Memo:
             self._end()
             self._unregister_when_idle()
 
+    def be_called(self, running: RunningPrompt, is_needed: bool) -> None:
+        """For the running prompt. Another one that waits needs to be called when it starts."""
+        with self._lock:
+            if is_needed or self._expected:
+                self._register()
+            elif self._running is running:
+                self._unregister()
+
     def failed(self) -> None:
         """After some errors of these files ComfyUI is given nothing more."""
         log.debug("autocached: a kept output is not given", exc_info=True)

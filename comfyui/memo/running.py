@@ -11,14 +11,16 @@ from ..graph import complete, has_key, with_sources
 from ..host import QueuedPrompt, begun_prompts, show_given
 from .again import AGAIN, Given, can_run_again, changes_of, is_as_given
 from .ancestry import Ancestry
-from .classes import ALL, OFF, TEXT, NodeClass, is_fallible, kept_classes, may_be_kept
+from .classes import ALL, OFF, TEXT, kept_classes, may_be_kept
 from .contents import with_contents
 from .current import is_current
 from .foresight import structure_of
 from .key import KeyParts, key_of
 from .plan import plan
+from .progress import follow
 from .question import Question
-from .results import REPEATABLE, UNREPEATABLE, Answer, Found
+from .repeatable import Repeatable
+from .results import Answer, Found
 from .storing import MOST_OUTPUT_BYTES, Output, hash_of
 from .structure import Unstorable
 from .tensors import restore
@@ -50,18 +52,23 @@ class RunningPrompt:
         self._is_fresh = is_fresh
         self._again = again
         self._ran: set[str] = set()
-        self._kept = kept_classes(session.results.mode)
         self._asked: dict[str, Asked] = {}
         self._keys: dict[str, str] = {}
         self._parts: dict[str, KeyParts] = {}
         # The keys of the same outputs by the contents of models, as far as these are known.
         self._content_keys: dict[str, str] = {}
         self._question = Question(lambda: session.results.ask([]), session.results.close)
+        # What ComfyUI has not fetched yet. It may forget an output before the prompt ends.
         self._answers: dict[str, object] = {}
+        self._given: set[str] = set()
+        # The nodes that make outputs which may be kept, and the output nodes that have not started.
+        self._makes: set[str] = set()
+        self._left = None if queued.outputs is None else set(queued.outputs)
         self._began: dict[str, float] = {}
         self._batch: asyncio.Future | None = None
         self._learns = session.results.mode == ALL
         self._ancestry = Ancestry(prompt, session.files, session.opened, may_be_repeatable=self._learns)
+        self._repeatable = Repeatable(self._ancestry, session.identity, session.results, lambda: self._known)
 
     async def lookup(self, context):
         """ComfyUI's value of a known output, or None. All first questions of a prompt come before ComfyUI goes on with any of them."""
@@ -76,7 +83,7 @@ class RunningPrompt:
             self._batch = loop.create_future()
             loop.call_soon(self._answer, self._batch)
         await self._batch
-        return self._answers.get(node)
+        return self._answers.pop(node, None)
 
     @property
     def _known(self) -> dict[tuple, str]:
@@ -90,25 +97,45 @@ class RunningPrompt:
         self._session.loads.forget(self._prompt_id)
 
     def given(self, prompt_id: str) -> set[str]:
-        return set(self._answers) if prompt_id == self._prompt_id else set()
+        return self._given if prompt_id == self._prompt_id else set()
+
+    def started(self, node: str) -> None:
+        """ComfyUI computes keys only while they are needed: a node makes what may be kept, or the end of the prompt is near."""
+        self._began[node] = time.monotonic()
+        self._left.discard(node)
+        if node in self._keys or node == AGAIN:
+            self._makes.add(node)
+        self._be_called_if_needed()
+
+    def ended(self, node: str) -> None:
+        """It has an output, or ComfyUI had it."""
+        if node in self._began and node in self._prompt:
+            self._note(node)
+        self._left.discard(node)
+        self._makes.discard(node)
+        self._be_called_if_needed()
+
+    def failed(self) -> None:
+        self._session.failed()
+
+    def _be_called_if_needed(self) -> None:
+        self._session.be_called(self, bool(self._makes) or not self._left)
 
     def store(self, context, value) -> None:
         """Takes a copy of a new output, if it is to be kept."""
         node = context.node_id
         if node not in self._prompt or self._session.results.mode == OFF:
             return
-        self._ran.add(node)
-        self._session.loads.ended(self._prompt_id, node)
+        cost_ms = self._note(node)
         if self._again is not None and node == AGAIN:
             self._compare(self._again, value)
             return
-        cost_ms = self._cost_ms(node)
         key, asked = self._keys.get(node), self._asked.get(node)
-        if key is None or asked is None or asked.hash != context.cache_key_hash or node in self._answers:
+        if key is None or asked is None or asked.hash != context.cache_key_hash or node in self._given:
             return
         is_cheap = cost_ms < _WORTH_MS and context.class_type not in kept_classes(TEXT)
-        is_kept = self._is_kept(node)
-        unnamed = None if is_cheap or not (is_kept or self._is_watched(node)) else self._ancestry.unnamed(node)
+        is_kept = self._repeatable.is_kept(node)
+        unnamed = None if is_cheap or not (is_kept or self._repeatable.is_watched(node)) else self._ancestry.unnamed(node)
         ui = _shown(value)
         saved = None if unnamed is None else self._session.saved.states(ui)
         if saved is None:
@@ -121,8 +148,8 @@ class RunningPrompt:
         about = {"files": self._ancestry.files(node), "unnamed": unnamed, "saved": saved, "cost": round(cost_ms)} if is_kept else None
         structure = structure_of(self._session.identity, self._ancestry, node, self._session.results.is_strict) if is_kept else None
         own = self._ancestry.class_of(node)
-        compared = {"also": self._content_keys.get(node), "after": self._ran_before(node), "is_compared": not own.is_paid}
-        self._session.storing.put(Output(key, structure, *self._learned(own), about, snapshot, cost_ms, **compared))
+        compared = {"also": self._content_keys.get(node), "after": self._repeatable.fallible_before(node, self._ran), "is_compared": not own.is_paid}
+        self._session.storing.put(Output(key, structure, *self._repeatable.learned(own), about, snapshot, cost_ms, **compared))
 
     def _compare(self, given: Given, value) -> None:
         """Has an output that was computed again compared with the one that was given, if it was made of the same."""
@@ -136,18 +163,13 @@ class RunningPrompt:
             return
         self._session.storing.put(Output(given.key, None, given.class_name, given.code, None, snapshot, 0.0, given=given.result))
 
-    def _ran_before(self, node: str) -> frozenset:
-        """The ancestors that have run and may give something else each time, as what is learnt of them."""
-        classes = {self._ancestry.class_of(one) for one in with_sources(self._prompt, [node]) & self._ran - {node}}
-        return frozenset(self._learned(one) for one in classes if one is not None and is_fallible(one))
-
     def _draw(self, answers: dict, hits: dict[str, Found], local: set[str]) -> None:
         """Has one of the outputs that are given computed again later, rarely."""
         drawn = [node for node in answers if self._session.audit.draws()]
         there = hits.keys() | local
         node = next((one for one in drawn if can_run_again(self._ancestry, one, there)), None)
         if node is not None and self._again is None:
-            value, learned = hits[node].value, self._learned(self._ancestry.class_of(node))
+            value, learned = hits[node].value, self._repeatable.learned(self._ancestry.class_of(node))
             made = (self._ancestry.signature(node), hits[node].key, *learned, hash_of(value["value"]), value)
             self._session.audit.offer(Given(self._prompt, node, *made, changes_of(self._prompt, node), begun_prompts()))
 
@@ -158,16 +180,22 @@ class RunningPrompt:
                 self._ask([])
             else:
                 self._answers = self._found()
-                show_given(self._prompt_id, sorted(self._answers))
+                self._given = set(self._answers)
+                show_given(self._prompt_id, sorted(self._given))
+            self._follow()
         except Exception:
             self._session.failed()
         finally:
             if not batch.done():
                 batch.set_result(None)
 
+    def _follow(self) -> None:
+        if self._left is not None and follow(self._prompt_id, self):
+            self._be_called_if_needed()
+
     def _found(self) -> dict[str, object]:
         found = self._ask(list(self._keys)) if self._keys else {}
-        hits = {node: found[key] for node in self._keys for key in self._both_keys(node) if key in found and self._is_kept(node)}
+        hits = {node: found[key] for node in self._keys for key in self._both_keys(node) if key in found and self._repeatable.is_kept(node)}
         hits = {node: hit for node, hit in hits.items() if self._is_of_now(node, hit)}
         local = self._local()
         answers: dict[str, object] = {}
@@ -187,7 +215,7 @@ class RunningPrompt:
                 del hits[unread]
 
     def _ask(self, nodes: list[str]) -> dict[str, Found]:
-        classes = sorted({self._learned(one) for node in self._keys for one in self._involved(node)})
+        classes = self._repeatable.asked_of(self._keys)
         files = {repr(file): file for parts in self._parts.values() for file in parts.files}
 
         def work() -> Answer:
@@ -222,30 +250,6 @@ class RunningPrompt:
                 if parts:
                     self._parts[node], self._keys[node] = parts, key_of(*parts)
 
-    def _is_listed(self, node_class: NodeClass) -> bool:
-        """True for classes whose outputs are kept from the start."""
-        return node_class.is_paid or (node_class.is_core and node_class.name in self._kept)
-
-    def _involved(self, node: str) -> list[NodeClass]:
-        """The classes that must be repeatable for the output of a node to be kept, with its own."""
-        return [self._ancestry.class_of(node), *self._ancestry.doubtful(node)]
-
-    def _learned(self, node_class: NodeClass) -> tuple[str, str]:
-        return node_class.name, self._session.identity.code_of(node_class, self._session.results.is_strict)
-
-    def _is_kept(self, node: str) -> bool:
-        own = self._ancestry.class_of(node)
-        if self._known.get(self._learned(own)) == UNREPEATABLE:
-            return False
-        return all(
-            (one is own and self._is_listed(own)) or self._known.get(self._learned(one)) == REPEATABLE for one in self._involved(node)
-        )
-
-    def _is_watched(self, node: str) -> bool:
-        """True for an output from which is learnt whether its class is repeatable: all before it is."""
-        own = self._ancestry.class_of(node)
-        return all(one is own or self._known.get(self._learned(one)) == REPEATABLE for one in self._involved(node))
-
     def _local(self) -> set[str]:
         """The nodes whose outputs ComfyUI has: it did not ask for them, and their key can be compared."""
         comparable = complete(self._prompt, {node for node in self._prompt if has_key(self._prompt[node])})
@@ -273,8 +277,12 @@ class RunningPrompt:
         meta = {"node_id": node, "display_node": node, "parent_node": None, "real_node_id": node}
         return self._session.value_class(outputs=outputs, ui=None if ui is None else {"meta": meta, "output": ui})
 
-    def _cost_ms(self, node: str) -> float:
-        """The time that the node took, and its loaders when they ran: they need not run either when the output is known."""
+    def _note(self, node: str) -> float:
+        """
+        A node has run. The time that it took, in ms, and its loaders when they ran: they need not run either when the output is known.
+        """
+        self._ran.add(node)
+        self._session.loads.ended(self._prompt_id, node)
         began = self._began.pop(node, None)
         own = 0.0 if began is None else (time.monotonic() - began) * 1000
         return self._session.costs.of(self._ancestry, node, own)

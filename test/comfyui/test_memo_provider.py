@@ -108,6 +108,7 @@ class ProviderCase(ComfyTest):
         self.providers = importlib.import_module("comfy_execution.cache_provider")
         self.providers.CacheValue = CacheValue
         self.providers._providers.clear()
+        self.progress = importlib.import_module("comfy_execution.progress")
         nodes = importlib.import_module("nodes")
         nodes.NODE_CLASS_MAPPINGS.update({"Loader": Loader, "CLIPTextEncode": Node, "Show": Node, "Other": Node})
         self.start_shim()
@@ -139,15 +140,20 @@ class ProviderCase(ComfyTest):
         """ComfyUI's executor: it asks for all outputs at once, runs what its outputs need, and offers what came of it."""
         _, prompt_id, prompt, _, outputs, _ = self.queue.get()
         node_hash = {node: sys.modules["autocached_comfyui.memo.signature"].Signatures(prompt).of(node) for node in prompt}
-        context = lambda node: self.providers.CacheContext(node, prompt[node]["class_type"], node_hash[node])
-        self.given = {}
+        self.given, self.keyed = {}, []
+
+        def context(node):
+            self.keyed.append(node)
+            return self.providers.CacheContext(node, prompt[node]["class_type"], node_hash[node])
 
         async def get(node):
             if node_hash[node] in self.local:
                 return self.local[node_hash[node]]
-            for provider in self.providers._get_cache_providers():
-                if provider.should_cache(context(node)):
-                    found = await provider.on_lookup(context(node))
+            providers = self.providers._get_cache_providers()
+            asked = context(node) if providers else None
+            for provider in providers:
+                if provider.should_cache(asked):
+                    found = await provider.on_lookup(asked)
                     if found is not None:
                         self.given[node] = found
                         self.local[node_hash[node]] = found
@@ -158,7 +164,9 @@ class ProviderCase(ComfyTest):
                 if isinstance(value, list) and node_hash[value[0]] not in self.local:
                     await execute(value[0])
             if await get(node) is not None:
+                self.progress.get_progress_state().finish_progress(node)
                 return
+            self.progress.get_progress_state().start_progress(node)
             if node in fails:
                 raise RuntimeError(node)
             self.ran.append(node)
@@ -170,11 +178,13 @@ class ProviderCase(ComfyTest):
             self.local[node_hash[node]] = value
             for provider in self.providers._get_cache_providers():
                 self.assertFalse(provider.should_cache(context(node), value))
+            self.progress.get_progress_state().finish_progress(node)
 
         async def run():
             for provider in self.providers._get_cache_providers():
                 provider.on_prompt_start(prompt_id)
             self.watched = len(self.providers._get_cache_providers())
+            self.progress.reset_progress_state(prompt_id)
             await asyncio.gather(*map(get, prompt))
             try:
                 for node in outputs:
@@ -369,6 +379,52 @@ class Provider(ProviderCase):
         self.assertEqual(self.registered(), [])
         self.submit({"out": {"class_type": "Other", "inputs": {}}})
         self.assertEqual(self.registered(), [])
+
+    def test_comfyui_computes_keys_only_of_what_may_be_kept_and_at_the_prompts_end(self):
+        self.run_prompt(PROMPT)
+        # All are asked for at first, and those that may be kept when they have run.
+        self.assertEqual((self.keyed[:4], self.keyed[4:]), (["load", "one", "two", "out"], ["one", "two", "out"]))
+        self.assertEqual(len(self.daemon.puts), 2)
+        self.restart()
+        self.assertEqual(self.run_prompt(PROMPT), ["out"])
+        self.assertEqual(self.registered(), [])
+
+    def test_while_another_prompt_waits_it_stays_registered_for_that_one(self):
+        self.submit(PROMPT)
+        self.submit(PROMPT | {"one": text("load", "b")})
+        # It ends while no output is made that may be kept.
+        self.run_next(fails=["load"])
+        self.assertEqual(len(self.registered()), 1)
+        self.run_next()
+        self.assertEqual(len(self.daemon.puts), 2)
+        self.assertEqual(self.registered(), [])
+
+    def test_after_a_prompt_that_fails_before_anything_is_kept_the_next_one_is_as_ever(self):
+        self.submit(PROMPT)
+        self.run_next(fails=["load"])
+        self.assertEqual(self.registered(), [])
+        self.submit({"out": {"class_type": "Other", "inputs": {}}})
+        self.run_next()
+        self.assertEqual(self.run_prompt(PROMPT), ["load", "one", "two", "out"])
+        self.assertEqual(len(self.daemon.puts), 2)
+
+    def test_a_comfyui_that_does_not_tell_when_nodes_start_computes_all_keys(self):
+        for lacks in ("ProgressHandler", "add_progress_handler", "all"):
+            with self.subTest(lacks):
+                self.daemon.results, self.daemon.puts = {}, []
+                self.restart()
+                if lacks == "all":
+                    del sys.modules["comfy_execution.progress"]
+                else:
+                    kept = getattr(self.progress, lacks)
+                    setattr(self.progress, lacks, None)
+                self.assertEqual(self.run_prompt(PROMPT), ["load", "one", "two", "out"])
+                self.assertEqual(len(self.keyed), 4 + 2 * 4)
+                self.assertEqual(len(self.daemon.puts), 2)
+                if lacks != "all":
+                    setattr(self.progress, lacks, kept)
+                self.restart()
+                self.assertEqual(self.run_prompt(PROMPT), ["out"])
 
     def test_a_prompt_that_does_not_want_it_runs_without_it_between_two_that_do(self):
         for prompt in (PROMPT, {"out": {"class_type": "Other", "inputs": {}}}, PROMPT | {"one": text("load", "b")}):
