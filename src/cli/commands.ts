@@ -12,6 +12,7 @@ const groups: Record<string, Record<string, () => Promise<Add>>> = {
     stop: async () => (await import('./commands/stop.ts')).addStop,
     restart: async () => (await import('./commands/restart.ts')).addRestart,
     service: async () => (await import('./commands/service.ts')).addService,
+    upgrade: async () => (await import('./commands/upgrade.ts')).addUpgrade,
     uninstall: async () => (await import('./commands/uninstall.ts')).addUninstall,
     mode: async () => (await import('./commands/mode.ts')).addMode,
     config: async () => (await import('./commands/config.ts')).addConfig,

@@ -42,6 +42,11 @@ export async function uninstall(plan: ServicePlan): Promise<void> {
   for (const command of plan.tidy) await step({ command });
 }
 
+/** @throws CacheError as `install` */
+export async function restartService({ restart }: ServicePlan): Promise<void> {
+  for (const one of restart) await step(one);
+}
+
 /** Whether the service manager says that the service is there and well. */
 export async function isRunning({ query: [program = '', ...args] }: ServicePlan): Promise<boolean> {
   return run(program, args, { timeout }).then(

@@ -26,6 +26,8 @@ export interface ServicePlan {
   /** Commands before the file is written, and after it, in order. */
   prepare: string[][];
   install: Step[];
+  /** Commands that end the daemon and start it again from the files that are there. */
+  restart: Step[];
   /** Commands before the file is removed, and after it. */
   uninstall: Step[];
   tidy: string[][];

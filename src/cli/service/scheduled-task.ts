@@ -9,6 +9,8 @@ export function scheduledTaskPlan({ system, command, user, stateDir }: ServiceFa
   const file = win32.join(stateDir, 'service-task.xml');
   const log = win32.join(stateDir, daemonLogName);
   const run = [...command.map(quoted), '>>', quoted(log), '2>&1'].join(' ');
+  const end = { command: ['schtasks', '/End', '/TN', name], mayFail: true as const };
+  const start = { command: ['schtasks', '/Run', '/TN', name] };
   const trigger = system
     ? '<BootTrigger><Enabled>true</Enabled></BootTrigger>'
     : `<LogonTrigger><Enabled>true</Enabled><UserId>${xml(user.name)}</UserId></LogonTrigger>`;
@@ -26,15 +28,9 @@ export function scheduledTaskPlan({ system, command, user, stateDir }: ServiceFa
     }),
     encoding: 'utf16le',
     prepare: [],
-    install: [
-      { command: ['schtasks', '/End', '/TN', name], mayFail: true },
-      { command: ['schtasks', '/Create', '/TN', name, '/XML', file, '/F'] },
-      { command: ['schtasks', '/Run', '/TN', name] },
-    ],
-    uninstall: [
-      { command: ['schtasks', '/End', '/TN', name], mayFail: true },
-      { command: ['schtasks', '/Delete', '/TN', name, '/F'], mayFail: true },
-    ],
+    install: [end, { command: ['schtasks', '/Create', '/TN', name, '/XML', file, '/F'] }, start],
+    restart: [end, start],
+    uninstall: [end, { command: ['schtasks', '/Delete', '/TN', name, '/F'], mayFail: true }],
     tidy: [],
     query: ['schtasks', '/Query', '/TN', name],
     notes: [

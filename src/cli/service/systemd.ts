@@ -12,6 +12,7 @@ export function systemdPlan({ system, command, user, writable }: ServiceFacts): 
     install: [systemctl('daemon-reload'), systemctl('enable', unit), systemctl('restart', unit)].map((words) => ({
       command: words,
     })),
+    restart: [{ command: systemctl('restart', unit) }],
     uninstall: [{ command: systemctl('disable', '--now', unit), mayFail: true as const }],
     tidy: [systemctl('daemon-reload')],
     query: systemctl('is-active', unit),
