@@ -24,7 +24,8 @@ export async function openSources(
   context: Context & { ignoresCase?: boolean | undefined },
 ): Promise<Sources> {
   const cacheDirs = [config.dir, config.stateDir, ...(ram ? [ram.tier.dir] : [])];
-  const roots = new SourceRoots({ ...context, catalog, cacheDirs, cacheAround, environment });
+  const remotes = { remotes: config.remotes, stateDir: config.stateDir, listMs: config.remoteListMs };
+  const roots = new SourceRoots({ ...context, catalog, cacheDirs, cacheAround, environment, remotes });
   context.opened.defer(() => roots[Symbol.asyncDispose]());
   const names = (from: Config) => ({ roots: from.roots, comfyui: from.comfyui });
   // A faulty file stops the start, as its author is there to correct it; a change at runtime does not.

@@ -12,6 +12,8 @@ export interface Located {
   rel: string;
   category: string | null;
   medium: Medium;
+  /** It lies on a remote only: its path is that of a placeholder, and no program can open it there. */
+  isRemote?: boolean;
 }
 
 /** `loader`: a program waits for its path. `command`: a user plans ahead, and a disk may spin up for it. */

@@ -8,8 +8,10 @@ export interface LocatedSource {
   rel: string;
   category: string | null;
   medium: Medium;
+  /** It lies on a remote only: its path is that of a placeholder. */
+  isRemote?: boolean;
 }
 
 export function flat({ root, path, rel, category, medium }: Located): LocatedSource {
-  return { path, root: root.path, rel, category, medium };
+  return { path, root: root.path, rel, category, medium, ...(root.remote && { isRemote: true }) };
 }

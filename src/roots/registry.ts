@@ -58,7 +58,7 @@ export class Roots implements RootIndex {
     const kind = spec.kind ?? (known ? null : this.#saidOf(root));
     if (kind) Object.assign(root, { kind, kindFrom: 'configured' });
     // A root without a category may be named after one: `/mnt/nas/loras`.
-    const named = known ? null : standardCategory(path.slice(path.lastIndexOf(this.rules.sep) + 1));
+    const named = known || spec.remote ? null : standardCategory(path.slice(path.lastIndexOf(this.rules.sep) + 1));
     const category = spec.category ? currentCategory(spec.category) : named;
     if (category && !root.categories.includes(category)) root.categories.push(category);
     if (!known) {
@@ -98,6 +98,7 @@ export class Roots implements RootIndex {
 
   /** Records the detected medium of a root; a kind set by the user stays. */
   learn(root: Root, { kind, from, device, fileSystem, resolved }: MediumFacts): void {
+    if (root.remote !== null) return;
     const before = root.resolved === null ? null : this.rules.key(root.resolved);
     // A link that leads elsewhere now: by its former real path it is no longer found.
     if (before !== null && root.resolved !== resolved && this.#aliases.get(before) === root.path) this.#aliases.delete(before);

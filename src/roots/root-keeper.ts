@@ -22,6 +22,8 @@ export interface RootKeeperOptions extends Omit<ScanOptions, 'signal'> {
   onFilled?(root: Root, identity: RootIdentity): void;
   /** Pause between two walks of a root, ms. */
   rescanMs: number;
+  /** The same for a remote: each request may cost money. */
+  remoteListMs?: number;
   /** Pause between two checks of whether the roots are there, ms. */
   healthMs?: number;
   /** How long changes in a directory are gathered before a check, ms. */
@@ -83,7 +85,7 @@ export class RootKeeper implements AsyncDisposable {
     const isDue = (root: Root) => this.#options.clock.monotonic() >= this.#keep(root).scanDueAt || this.#isBlind(root);
     this.#letGo();
     await this.#inGroups(async (root) => {
-      if (!isDue(root)) await this.#identify(root);
+      if (!isDue(root) && root.remote === null) await this.#identify(root);
       if (isDue(root)) await this.scan(root);
     });
   }
@@ -128,8 +130,9 @@ export class RootKeeper implements AsyncDisposable {
   /** A program may wait for an away root. */
   #pauseMs(): number {
     const anyAway = [...this.#kept.values()].some(({ health }) => health === 'away' || health === 'missing');
-    const { healthMs } = this.#options;
-    return anyAway ? Math.min(awayLookMs, healthMs) : healthMs;
+    const { healthMs, roots, remoteListMs = healthMs } = this.#options;
+    const listMs = roots.list().some(({ remote }) => remote !== null) ? remoteListMs : healthMs;
+    return Math.min(healthMs, listMs, anyAway ? awayLookMs : healthMs);
   }
 
   async #scanAll(): Promise<ScanTotals> {
@@ -228,13 +231,13 @@ export class RootKeeper implements AsyncDisposable {
   }
 
   async #scanRoot(root: Root, kept: Kept): Promise<ScanTotals> {
-    const { clock, rescanMs } = this.#options;
+    const { clock, rescanMs, remoteListMs = rescanMs } = this.#options;
     const startedAt = clock.monotonic();
     await this.#identify(root);
     await this.#watch(root, kept);
     const { files, bytes } = await scanRoot(root, { ...this.#options, signal: this.#stop.signal });
     kept.files = files;
-    kept.scanDueAt = clock.monotonic() + rescanMs;
+    kept.scanDueAt = clock.monotonic() + (root.remote === null ? rescanMs : remoteListMs);
     return { files, bytes, ms: clock.monotonic() - startedAt };
   }
 

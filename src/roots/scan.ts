@@ -8,6 +8,7 @@ import type { Listing } from '../sources/driver.ts';
 import type { Root } from '../sources/root.ts';
 import { IdSet } from './id-set.ts';
 import type { Library } from './library.ts';
+import { listable } from './listable.ts';
 import { adoptForeign } from './register.ts';
 import type { Roots } from './registry.ts';
 
@@ -32,6 +33,8 @@ export interface ScanOptions {
   onRespelled?(before: string): void;
   /** Receives the found files. */
   library?: Library;
+  /** Receives the files of a whole listing of a remote. */
+  onListed?(root: Root, files: readonly ListedFile[]): Promise<void>;
   signal: AbortSignal;
 }
 
@@ -68,7 +71,10 @@ async function compare(root: Root, { directory, recursive, isMeant }: Part, opti
   const { host, roots, find, library, onChange, onRespelled, signal } = options;
   const met = new IdSet();
   const found = library?.walk(root.path, { directory, recursive });
-  const onFiles = (files: ListedFile[]) => {
+  const listed: ListedFile[] = [];
+  const onFiles = (walked: ListedFile[]) => {
+    const files = root.remote === null ? walked : listable(root, walked);
+    if (root.remote !== null) listed.push(...files);
     found?.add(files);
     for (const { path, fingerprint } of files) {
       const before = roots.noteSpelling(root, path);
@@ -85,7 +91,10 @@ async function compare(root: Root, { directory, recursive, isMeant }: Part, opti
     const file = await adoptForeign(at, root, options);
     if (file) onFiles([file]);
   }
-  found?.end();
+  // Nothing in a bucket is no reason to forget what was in it.
+  const isWhole = root.remote === null || (result.failures.length === 0 && listed.length > 0);
+  if (isWhole) found?.end();
+  if (isWhole && root.remote !== null) await options.onListed?.(root, listed);
   const { key } = roots.rules;
   const unread = [...result.failures.map(({ path }) => path), ...result.foreign];
   const isExcused = (path: string) => unread.some((top) => key(path) === key(top) || liesBelow(path, top, roots.rules));

@@ -2,7 +2,7 @@ import { basename, dirname } from 'node:path';
 import type { RootsRequest, RootView } from '../api/api.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import { standardCategories } from '../comfyui/categories.ts';
-import { CacheError, toCacheError } from '../core/errors.ts';
+import { toCacheError } from '../core/errors.ts';
 import type { Remote } from '../core/remote.ts';
 import type { Medium, SourceFile, SourceState } from '../core/types.ts';
 import { detectMedium, isNetwork } from '../media/medium.ts';
@@ -20,8 +20,11 @@ import { Library } from './library.ts';
 import { flat, type LocatedSource } from './located-source.ts';
 import { NamedRoots, type RootNames } from './named-roots.ts';
 import { OneSpelling } from './one-spelling.ts';
+import { openRemotes } from './open-remotes.ts';
 import { registerRoot } from './register.ts';
+import { registerRoots } from './register-roots.ts';
 import { type RootSpec, Roots } from './registry.ts';
+import type { RemoteRoots, RemoteRootsOptions } from './remote-roots.ts';
 import { RootKeeper } from './root-keeper.ts';
 import { SourceStats } from './source-stats.ts';
 import { withStem } from './stems.ts';
@@ -42,6 +45,8 @@ export interface SourceRootsOptions {
   cacheDirs: readonly string[];
   /** See `RegisterOptions`. */
   cacheAround?: (path: string) => string | null;
+  /** The roots that are no directories. */
+  remotes?: Pick<RemoteRootsOptions, 'remotes' | 'stateDir'> & { listMs: number };
   /** For variables in ComfyUI's yaml files. */
   environment: NodeJS.ProcessEnv;
   /** Whether the file systems of the roots ignore case; for tests. By default each is asked. */
@@ -60,6 +65,8 @@ export class SourceRoots implements AsyncDisposable {
   readonly #spelling: OneSpelling;
   #endVolumes = () => {};
   readonly #filled: FilledDirectories;
+  /** Null without any. */
+  #remotes: RemoteRoots | null = null;
 
   constructor(options: SourceRootsOptions) {
     const { log, clock, events, environment, ignoresCase } = options;
@@ -74,10 +81,15 @@ export class SourceRoots implements AsyncDisposable {
       log,
       clock,
       rescanMs,
+      ...(options.remotes && { remoteListMs: options.remotes.listMs }),
       library: this.#library,
       known: (root, directory) => known.below(root, directory),
       find: (path) => known.find(path),
-      onChange: (path, state) => known.changed(path, state),
+      onListed: async (root, files) => this.#remotes?.listed(root, files),
+      onChange: (path, state) => {
+        if (state.state === 'missing') this.#remotes?.gone(path);
+        known.changed(path, state);
+      },
       onRespelled: (before) => this.#spelling.respelled(before),
       onHealth: (root) => {
         this.#spelling.join();
@@ -111,6 +123,9 @@ export class SourceRoots implements AsyncDisposable {
    */
   async open(names: RootNames, options: { strict: boolean }): Promise<void> {
     await this.#named.open(names, options);
+    const { remotes } = this.#options;
+    const scan = (root: Root) => this.#keeper.scan(root);
+    this.#remotes = remotes ? await openRemotes({ ...this.#options, ...remotes, roots: this.#roots, scan }) : null;
     const { entries, settings } = this.#options.catalog;
     for (const spec of settings.savedRoots()) {
       // A folder of ComfyUI in which nothing was ever found may never have been there.
@@ -166,7 +181,7 @@ export class SourceRoots implements AsyncDisposable {
 
   /** Stats the source; simultaneous calls for one file share the stat. */
   stat({ path }: LocatedSource, askedBy: Parameters<SourceStats['ask']>[1]): Promise<SourceState> {
-    return this.#stats.ask(path, askedBy);
+    return this.#remotes?.stat(path, askedBy) ?? this.#stats.ask(path, askedBy);
   }
 
   /** What this very file lies on; found out without touching a network. Null below no root. */
@@ -184,8 +199,8 @@ export class SourceRoots implements AsyncDisposable {
   }
 
   /** Time of one small read from this source, ms; null where it cannot be measured. */
-  probe(path: string): Promise<number | null> {
-    return this.#host.probe(path, { deadlineMs: probeDeadlineMs });
+  async probe(path: string): Promise<number | null> {
+    return this.#remotes?.has(path) ? null : this.#host.probe(path, { deadlineMs: probeDeadlineMs });
   }
 
   /** The SHA-256 beside this source, null when there is none. @throws CacheError `SOURCE_AWAY`, `SOURCE_IO` */
@@ -197,6 +212,7 @@ export class SourceRoots implements AsyncDisposable {
   async filesBeside(path: string): Promise<ListedFile[]> {
     const located = this.#roots.find(path);
     if (!located) return [];
+    if (located.root.remote) return this.#remotes?.filesBeside(located.path) ?? [];
     const files: ListedFile[] = [];
     const [directory, beside] = [dirname(located.path), basename(located.path)];
     await this.#host.walk(located.root, { directory, recursive: false, beside, onFiles: (batch) => files.push(...batch) });
@@ -230,26 +246,14 @@ export class SourceRoots implements AsyncDisposable {
     }
   }
 
-  /**
-   * Adds roots named by a program, and keeps them over restarts.
-   * @throws CacheError BAD_REQUEST when none of them can be a root.
-   */
-  async register({ roots, origin = 'api' }: RootsRequest): Promise<RootView[]> {
-    const refused: CacheError[] = [];
-    const once = new Map(roots.map((root) => [JSON.stringify(root), root]));
-    for (const { path, category = null, kind = null } of once.values()) {
-      try {
-        // ComfyUI names every folder it would look into; a folder that never existed is no outage.
-        await this.#add({ path, category, kind, origin, optional: origin === 'comfyui' });
-        this.#options.catalog.settings.saveRoot({ path, category, kind, origin });
-      } catch (error) {
-        refused.push(toCacheError(error));
-        this.#options.log.warn({ path, why: toCacheError(error).message }, 'root refused');
-      }
+  /** Adds roots named by a program, and keeps them over restarts. @throws CacheError BAD_REQUEST when none of them can be a root. */
+  async register(request: RootsRequest): Promise<RootView[]> {
+    const { catalog, log } = this.#options;
+    try {
+      await registerRoots(request, { add: (spec) => this.#add(spec), settings: catalog.settings, log });
+    } finally {
+      this.#spelling.join();
     }
-    this.#spelling.join();
-    const [first] = refused;
-    if (first && refused.length === once.size) throw new CacheError('BAD_REQUEST', first.message, { hint: first.hint ?? '' });
     return this.list();
   }
 
