@@ -21,6 +21,7 @@ import type {
 import type { DaemonFile } from '../api/daemon-file.ts';
 import type { EntriesAnswer, EntriesQuery, SourcesAnswer } from '../api/entries.ts';
 import type { StatsAnswer } from '../api/stats.ts';
+import type { TakeOverAnswer, TakeOverRequest } from '../api/take-over.ts';
 import type { VerifyAnswer, VerifyRequest } from '../api/verify.ts';
 import type { PrefetchAnswer, WorkflowAnswer } from '../api/workflow.ts';
 import type { BroughtBackRequest, WrittenAnswer } from '../api/written.ts';
@@ -133,6 +134,10 @@ export class Client {
 
   evict(body: EvictRequest): Promise<RemovalAnswer> {
     return this.ask('POST', '/api/cache/evict', { body, answerMs: null });
+  }
+
+  takeOver(body: TakeOverRequest): Promise<TakeOverAnswer> {
+    return this.ask('POST', '/api/cache/take-over', { body, answerMs: null });
   }
 
   written(): Promise<WrittenAnswer> {

@@ -38,6 +38,7 @@ const groups: Record<string, Record<string, () => Promise<Add>>> = {
     purge: async () => (await import('./commands/purge.ts')).addPurge,
     root: async () => (await import('./commands/root.ts')).addRoot,
     verify: async () => (await import('./commands/verify.ts')).addVerify,
+    'take-over': async () => (await import('./commands/take-over.ts')).addTakeOver,
     'bring-back': async () => (await import('./commands/bring-back.ts')).addBringBack,
   },
   'Results:': {

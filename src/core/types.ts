@@ -59,7 +59,11 @@ export type Priority = (typeof priorities)[number];
  * same bytes. `restore` reads a copy of the same bytes, in any form, instead of the source. `compress` reads one and writes its
  * compressed form. Add a new kind (`derive`, a variant of a model) here: the compiler then names each place that must know it.
  */
-export type JobKind = 'copy' | 'link' | 'restore' | 'compress';
+export type JobKind = 'copy' | 'link' | 'restore' | 'compress' | 'adopt';
+
+export const adoptionWays = ['link', 'clone', 'move'] as const;
+/** How a file of another cache becomes a copy: by a second name, on shared blocks, or by a second name in place of its first. */
+export type AdoptionWay = (typeof adoptionWays)[number];
 
 export const copyStates = ['copying', 'ready', 'stale', 'evicting'] as const;
 export type CopyState = (typeof copyStates)[number];

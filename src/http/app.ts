@@ -28,6 +28,7 @@ import { promptRoutes } from './routes/prompts.ts';
 import { referenceRoutes } from './routes/reference.ts';
 import { rootRoutes } from './routes/roots.ts';
 import { stuckRoutes } from './routes/stuck.ts';
+import { takeOverRoutes } from './routes/take-over.ts';
 import { verifyRoutes } from './routes/verify.ts';
 import { workflowRoutes } from './routes/workflows.ts';
 import { writtenRoutes } from './routes/written.ts';
@@ -87,6 +88,7 @@ export function createApp(services: Services, options: GuardOptions): FastifyIns
     verifyRoutes,
     metricsRoutes,
     workflowRoutes,
+    takeOverRoutes,
     writtenRoutes,
     referenceRoutes,
   ];

@@ -123,7 +123,7 @@ export class Copier implements AsyncDisposable {
     const job = new Job(this.#nextId++, { ...request, disk: this.#diskOf(request.file.root) }, this.#deps.clock, (of) =>
       this.#standingOf(of),
     );
-    job.plan = planOf(job, this.#deps);
+    job.plan = request.adoption ? { kind: 'adopt', ...request.adoption } : planOf(job, this.#deps);
     this.#deps.active.add(job);
     this.#queue.push(job);
     this.#tell('job-queued', job);
@@ -267,7 +267,8 @@ export class Copier implements AsyncDisposable {
     job.finish(state, error);
     if (this.#stopping) return;
     if (error && noRoom.includes(error.code)) this.#deps.catalog.usage.tiers.add(job.tier, job.file.path, { rejected: 1 });
-    if (state === 'failed' && error) this.failures.remember(job, error);
+    // That a file of another cache did not fit says nothing about the source.
+    if (state === 'failed' && error && job.kind !== 'adopt') this.failures.remember(job, error);
     else this.failures.forget(job);
     this.#ended = [...this.#ended, job].slice(-keepEnded);
     this.#tell(state === 'done' ? 'job-done' : 'job-failed', job);
@@ -277,7 +278,7 @@ export class Copier implements AsyncDisposable {
   #tell(name: 'job-queued' | 'job-started' | 'job-done' | 'job-failed', job: Job): void {
     const view = job.view();
     // The next start copies unfinished jobs to this tier.
-    if (job.tier === defaultTier) this.#deps.catalog.usage.job(view);
+    if (job.tier === defaultTier && job.kind !== 'adopt') this.#deps.catalog.usage.job(view);
     this.#deps.events.emit(name satisfies keyof EventMap, view);
     const level = name === 'job-failed' && job.state === 'failed' ? 'warn' : 'info';
     this.#deps.log[level](

@@ -46,11 +46,11 @@ export class CopyMaker {
     await this.#assertMedium(job);
     if (await this.#link(job, tier)) return;
     // Nothing leaves for a source that cannot be read, and it becomes no entry.
-    if (planOf(job, this.#deps).kind === 'copy') await this.#runner.probe(job, this.#toRead(job, tier));
+    if (job.kind !== 'adopt' && planOf(job, this.#deps).kind === 'copy') await this.#runner.probe(job, this.#toRead(job, tier));
     await this.#deps.catalog.writable();
     const copy = await this.#reservations.make(job, tier);
     try {
-      const report = await (job.kind === 'compress' ? this.#compress(job, tier) : this.#copy(job, tier));
+      const report = await this.#made(job, tier);
       await this.#deps.catalog.write(() => this.#publish(copy, report, job));
     } catch (error) {
       const keep = () => this.#keep(copy, partialPath(tier.partialDir, job.file.path));
@@ -59,6 +59,12 @@ export class CopyMaker {
     }
     if (job.kind === 'compress') await dropAfterDemote(this.#deps, copy);
     else await dropAfterRestore(this.#deps, copy, 'restored');
+  }
+
+  #made(job: Job, tier: Tier): Promise<CopyReport> {
+    const { plan } = job;
+    if (plan.kind === 'adopt') return this.#runner.adopt(job, tier, plan);
+    return plan.kind === 'compress' ? this.#compress(job, tier) : this.#copy(job, tier);
   }
 
   /** Startup may have recovered this copy after a crash while its job waited; then there is nothing to write. */

@@ -18,6 +18,7 @@ import { reflinkCandidates } from './duplicates.ts';
 import type { IoScheduler } from './io-scheduler.ts';
 import type { Job } from './job.ts';
 import type { CopyOptions } from './options.ts';
+import type { Adoption } from './plan.ts';
 import type { CopyWorkers, RunOptions } from './workers.ts';
 
 /** Learns the speed of sources and tiers. */
@@ -97,6 +98,16 @@ export class CopyRunner {
     const order = { ...this.#order(job, tier), ...this.#howToRead(job), kind: 'link', candidates } as const;
     const report = await workers.run(order, this.#options(job, this.#telling(job)));
     if (report) speeds.copied(job.file, report.bytes, report.readMs);
+    return report;
+  }
+
+  /** @throws CacheError CONFLICT when the file has not the source's bytes, or cannot be taken in that way */
+  async adopt(job: Job, tier: Tier, { from, way }: Adoption): Promise<CopyReport> {
+    const { workers, speeds } = this.#deps;
+    const how = { kind: 'adopt', from, way, identity: hasTimeForIdentity(job) } as const;
+    const order = { ...this.#order(job, tier), ...this.#howToRead(job), ...how };
+    const report = await workers.run(order, this.#options(job, this.#telling(job)));
+    speeds.copied(job.file, report.bytes, report.readMs);
     return report;
   }
 

@@ -11,7 +11,7 @@ import {
 } from '../core/types.ts';
 import { isMoving, type JobStatus, jobTerms } from '../core/vocabulary.ts';
 import type { Clock } from '../runtime/clock.ts';
-import type { Plan } from './plan.ts';
+import type { Adoption, Plan } from './plan.ts';
 import type { Queued } from './queue.ts';
 
 export interface CopyRequest {
@@ -20,6 +20,8 @@ export interface CopyRequest {
   medium: Medium;
   /** The target tier, if not the default one. */
   tier?: TierName;
+  /** The copy is to be this file, or none. */
+  adoption?: Adoption;
 }
 
 /** Maximum size of a file that is copied together with others, bytes. */
@@ -128,12 +130,13 @@ export class Job implements Queued {
 
   /** Bytes written to the tier; an upper bound while compressing. */
   get written(): number {
-    if (this.kind === 'link') return 0;
+    if (this.kind === 'link' || this.kind === 'adopt') return 0;
     return this.kind === 'compress' ? (this.stored ?? this.reserved - this.unwritten) : this.copied;
   }
 
   /** Bytes of its reservation not yet written. */
   get unwritten(): number {
+    if (this.kind === 'adopt') return 0;
     const share = this.bytesDone / Math.max(1, this.file.fingerprint.size);
     return this.kind === 'compress' ? Math.ceil(this.reserved * (1 - share)) : this.reserved - this.bytesDone;
   }

@@ -1,13 +1,20 @@
 import type { Catalog } from '../catalog/catalog.ts';
 import { sharesQuota, tierTraits } from '../core/tier-traits.ts';
-import type { Copy, SourceFile, TierName } from '../core/types.ts';
+import type { AdoptionWay, Copy, SourceFile, TierName } from '../core/types.ts';
 import type { Tiers } from '../tiers/tiers.ts';
 import { equalOrigin } from './duplicates.ts';
+
+/** A file of another cache that may have the bytes of a source. */
+export interface Adoption {
+  from: string;
+  way: AdoptionWay;
+}
 
 /** How a job makes its copy, with the needs of that kind. */
 export type Plan =
   | { kind: 'copy' | 'link' }
   | { kind: 'restore'; origin: Copy }
+  | ({ kind: 'adopt' } & Adoption)
   /** Null when the copy to compress has left. */
   | { kind: 'compress'; origin: Copy | null };
 

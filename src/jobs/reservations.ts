@@ -43,7 +43,7 @@ export class Reservations {
     const room = this.#turns.run(async () => {
       assertWanted(job);
       this.#assertBudget(job);
-      const copy = await (isCompressing ? this.#forCompressing(job, tier, entry) : this.#forCopying(job, tier, entry));
+      const copy = await this.#reserved(job, tier, entry);
       job.reserved = copy?.bytes ?? 0;
       return copy;
     });
@@ -68,6 +68,21 @@ export class Reservations {
     throw new CacheError('NOT_ADMITTED', `the day's ${formatBytes(dailyWrites)} of writes leave no room for this copy`, {
       hint: 'AUTOCACHE_DAILY_WRITES bounds them; a new day begins at 00:00 UTC.',
     });
+  }
+
+  #reserved(job: Job, tier: Tier, entry: Entry): Promise<Copy | null> {
+    if (job.kind === 'adopt') return this.#forAdopting(job, tier, entry);
+    return job.kind === 'compress' ? this.#forCompressing(job, tier, entry) : this.#forCopying(job, tier, entry);
+  }
+
+  /** Its bytes are on the disk already: no free space is needed, and below the limit nothing leaves for it. */
+  #forAdopting(job: Job, tier: Tier, entry: Entry): Promise<Copy | null> {
+    const bound = { ...this.#deps.bound(tier), floor: Number.NEGATIVE_INFINITY };
+    const source = job.file.fingerprint;
+    if (this.#deps.catalog.placements.usedUnderLimit(tier.name) + source.size > bound.limit) {
+      throw new CacheError('NOT_ADMITTED', 'the limit of the cache leaves no room for it', { hint: 'Raise AUTOCACHE_LIMIT.' });
+    }
+    return makeRoom({ ...this.#roomDeps(), bound: () => bound }, tier, { entry, source });
   }
 
   #forCopying(job: Job, tier: Tier, entry: Entry): Promise<Copy | null> {
@@ -134,6 +149,7 @@ function isWanted({ priority, origin }: Job): boolean {
 
 /** Bytes a job writes to its tier at most; a larger compressed form is not worth it. */
 function mostWritten({ kind, file }: Job): number {
+  if (kind === 'adopt') return 0;
   const { size } = file.fingerprint;
   return kind === 'compress' ? mostCompressed(size) : size;
 }

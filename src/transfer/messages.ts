@@ -1,5 +1,5 @@
 import type { Remote } from '../core/remote.ts';
-import type { Fingerprint, Form, JobKind, Seal, SourceFile } from '../core/types.ts';
+import type { AdoptionWay, Fingerprint, Form, JobKind, Seal, SourceFile } from '../core/types.ts';
 import type { CopyPlace } from '../tiers/tier.ts';
 
 /** Part of every order to a copy worker. Orders and reports are plain data: they cross to a thread or to another process. */
@@ -56,12 +56,22 @@ export interface CompressOrder extends Order {
   into: number;
 }
 
+/** Make a file of another cache the copy, if it has the source's bytes; nothing is written. */
+export interface AdoptOrder extends Order, ReadsSource {
+  kind: 'adopt';
+  /** Its path. */
+  from: string;
+  way: AdoptionWay;
+  identity: boolean;
+}
+
 /** Each kind of job with its order and its report. */
 interface Jobs {
   copy: { order: CopyOrder; report: CopyReport };
   link: { order: LinkOrder; report: LinkReport | null };
   restore: { order: RestoreOrder; report: CopyReport };
   compress: { order: CompressOrder; report: CopyReport };
+  adopt: { order: AdoptOrder; report: CopyReport };
 }
 
 /** Open a source and read its beginning, some MiB from all over it, or all of it. */

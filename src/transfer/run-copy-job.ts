@@ -48,6 +48,8 @@ export async function runCopyJob(order: JobOrder, hooks: CopyHooks, driver: Driv
       return copySource(order, hooks, await driver(order));
     case 'link':
       return linkDuplicate(order, hooks, await driver(order));
+    case 'adopt':
+      return (await import('./adopt-file.ts')).adoptFile(order, hooks, await driver(order));
     // The codec is imported with the first order that needs it: most copies are plain.
     case 'restore':
       return (await import('./copy-from-tier.ts')).copyFromTier(order, hooks);

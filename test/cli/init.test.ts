@@ -43,6 +43,16 @@ describe.skipIf(process.platform === 'win32')('init', () => {
     expect((await init('--yes', '--dir', 'fast/cache', '--limit', '20GiB', '--roots', 'more=nas')).out).toContain('already');
   });
 
+  test("finds Arena AutoCache's directory, and says how its copies are taken over", async () => {
+    const arena = join(home, 'fast', 'arena');
+    writeModel(join(arena, 'checkpoints/SDXL/a.safetensors'), 3_000_000);
+    mkdirSync(join(comfyui, 'user'));
+    writeFileSync(join(comfyui, 'user/arena_autocache.env'), `ARENA_CACHE_ENABLE=1\nARENA_CACHE_ROOT="${arena}"\n`);
+    const { out } = await init('--yes');
+    expect(out).toContain(`Arena AutoCache\n  ${arena}  1 file, 2.86 MiB`);
+    expect(out).toContain(`autocached take-over ${arena}`);
+  });
+
   test('--yes leaves settings that are there, unless --overwrite: then all others stay, and the old file is kept', async () => {
     mkdirSync(join(home, 'config', 'autocached'), { recursive: true });
     const before = '# mine\nAUTOCACHE_JOBS=3\nAUTOCACHE_LIMIT=5GiB\n';

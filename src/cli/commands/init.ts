@@ -125,6 +125,7 @@ function answerOf(found: Survey, { path, before, after }: Draft, backup: string 
         'Next:',
         ...comfyui,
         '  autocached start --detach',
+        ...found.arena.map(({ dir }) => `  autocached take-over ${dir}`),
       ].join('\n'),
   };
 }

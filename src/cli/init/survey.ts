@@ -11,12 +11,15 @@ import { askComfyui } from '../doctor/comfyui-server.ts';
 import { findComfyui, usualUrl } from '../doctor/find-comfyui.ts';
 import { type KnownRoot, lookAtSources } from '../doctor/look-at-sources.ts';
 import type { SourceFacts } from '../doctor/source-checks.ts';
+import { type ArenaCache, findArena } from './arena.ts';
 
 /** What `init` has found on this machine. */
 export interface Survey {
   comfyui: { dir: string; version: string | null }[];
   /** Disks and shares with models, and how fast each is. */
   sources: SourceFacts[];
+  /** Other caches whose copies can be taken over. */
+  arena: ArenaCache[];
   cache: { dir: string; kind: Medium; device: string | null; free: number | null };
 }
 
@@ -42,6 +45,7 @@ export async function survey(config: Config, { dirs, cwd }: { dirs: readonly str
   return {
     comfyui: await Promise.all(found.map(async (dir) => ({ dir, version: await comfyuiVersion(dir) }))),
     sources,
+    arena: await findArena(found),
     cache: { dir: config.dir, kind, device, free: volume && volume.bavail * volume.bsize },
   };
 }

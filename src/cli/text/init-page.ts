@@ -5,7 +5,7 @@ import type { Survey } from '../init/survey.ts';
 import type { Look } from './look.ts';
 
 /** What was found, for people. */
-export function surveyPage({ comfyui, sources, cache }: Survey, { paint }: Look): string {
+export function surveyPage({ comfyui, sources, arena, cache }: Survey, { paint }: Look): string {
   const free = cache.free === null ? '' : `, ${formatBytes(cache.free)} free`;
   return [
     paint('bold', 'ComfyUI'),
@@ -14,6 +14,8 @@ export function surveyPage({ comfyui, sources, cache }: Survey, { paint }: Look)
     paint('bold', 'Disks with models'),
     ...sources.flatMap(sourceLines),
     ...(sources.length === 0 ? ['  none found; name folders: autocached init --roots DIR'] : []),
+    ...(arena.length > 0 ? [paint('bold', 'Arena AutoCache')] : []),
+    ...arena.map(({ dir, files, bytes }) => `  ${dir}  ${counted(files, 'file')}, ${formatBytes(bytes)}`),
     paint('bold', 'Cache'),
     `  ${cache.dir}`,
     `    ${cache.kind}${cache.device === null ? '' : ` ${cache.device}`}${free}`,

@@ -3,6 +3,7 @@ import type { ConfigAnswer, ConfigValue, ExplainAnswer, LookupAnswer, PinAnswer,
 import type { LibraryAnswer } from '../../api/dashboard.ts';
 import type { EntriesAnswer, SourcesAnswer } from '../../api/entries.ts';
 import type { DailyTotals, Percentiles, StatsAnswer, TierStats } from '../../api/stats.ts';
+import type { TakeOverAnswer } from '../../api/take-over.ts';
 import type { VerifyAnswer } from '../../api/verify.ts';
 import type { WrittenAnswer } from '../../api/written.ts';
 import { modes, purposes, reasons, tierNames } from '../../core/types.ts';
@@ -140,6 +141,19 @@ export const verifyAnswer: z.ZodType<VerifyAnswer> = z.strictObject({
   sound: z.array(fileItem).exactOptional(),
   mismatched: z.array(fileItem.extend({ sha256: z.string(), published: z.string(), from: path })),
   skipped: z.array(skippedItem),
+});
+
+export const takeOverAnswer: z.ZodType<TakeOverAnswer> = z.strictObject({
+  items: z.array(
+    z.strictObject({
+      from: path,
+      size: count,
+      path: path.nullable(),
+      state: z.enum(['compared', 'cached', 'left']),
+      why: z.string().nullable(),
+      job: jobView.nullable(),
+    }),
+  ),
 });
 
 export const writtenAnswer: z.ZodType<WrittenAnswer> = z.strictObject({

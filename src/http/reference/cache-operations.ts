@@ -11,6 +11,7 @@ import {
   entriesQuery as memoEntriesQuery,
   warmBody as memoWarmBody,
 } from '../routes/memo-plane.ts';
+import { takeOverBody } from '../routes/take-over.ts';
 import { verifyBody } from '../routes/verify.ts';
 import { broughtBackBody } from '../routes/written.ts';
 import { selectBody } from '../select.ts';
@@ -24,6 +25,7 @@ import {
   pinAnswer,
   sourcesAnswer,
   stats,
+  takeOverAnswer,
   verifyAnswer,
   warmAnswer,
   writtenAnswer,
@@ -148,6 +150,13 @@ export const cacheOperations: readonly Operation[] = [
     body: verifyBody,
     answers: { 200: verifyAnswer },
     errors: ['NOT_FOUND'],
+  },
+  {
+    method: 'POST',
+    url: '/api/cache/take-over',
+    summary: 'Files of another cache become copies, where each byte is that of a model; nothing is written again',
+    body: takeOverBody,
+    answers: { 200: takeOverAnswer },
   },
   {
     method: 'GET',
