@@ -124,11 +124,6 @@ export function groupFromEnvironment(env: NodeJS.ProcessEnv = process.env): numb
   return given ? groupId(given) : null;
 }
 
-/** Any variable of the environment, for commands whose result depends on it; null = not set. */
-export function environmentVariable(name: string): string | null {
-  return process.env[name] ?? null;
-}
-
 /** All set keys, each from the last layer that sets it. */
 export function effective(layers: readonly Layer[]): Map<string, Given> {
   const given = new Map<string, Given>();

@@ -1,4 +1,3 @@
-import { CacheError } from '../core/errors.ts';
 import type { Remote } from '../core/remote.ts';
 import type { SourceDriver } from './driver.ts';
 import { type PosixRoot, posixDriver } from './drivers/posix/posix-driver.ts';
@@ -9,8 +8,17 @@ export interface RootPlace extends PosixRoot {
   remote?: Remote | null | undefined;
 }
 
+/** One for each remote of this process: it keeps connections, and what it has learned of the remote's speed. */
+const remoteDrivers = new Map<string, Promise<SourceDriver>>();
+
 /** The driver for the sources below a root. The code that reads a remote is loaded with the first one. @throws CacheError */
 export async function driverFor({ remote, ...place }: RootPlace): Promise<SourceDriver> {
   if (!remote) return posixDriver(place);
-  throw new CacheError('SOURCE_AWAY', `${remote.url} cannot be read: there is no driver for ${remote.driver}`);
+  const key = JSON.stringify([place.root, remote]);
+  const known = remoteDrivers.get(key);
+  if (known) return known;
+  const opening = import('./drivers/remote/open-remote.ts').then(({ openRemote }) => openRemote(place.root, remote));
+  opening.catch(() => remoteDrivers.delete(key));
+  remoteDrivers.set(key, opening);
+  return opening;
 }

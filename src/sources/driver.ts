@@ -6,6 +6,11 @@ export interface DriverTraits {
   network: boolean;
   /** Number of concurrent reads that suits the sources; 1 = a disk with a head. */
   readsInFlight: number;
+  /**
+   * Every change of a source shows in its fingerprint, and an open one gives the bytes of that version or none: a read after a change
+   * is SOURCE_CHANGED. Absent: a file may be rewritten under its old size and time.
+   */
+  versioned?: boolean;
 }
 
 /**
@@ -32,7 +37,7 @@ export interface SourceDriver {
    * @throws CacheError SOURCE_MISSING when only the file is absent, not its root, SOURCE_AWAY, SOURCE_IO, SOURCE_CHANGED, IN_USE
    *   during its download, or BAD_REQUEST for anything but a plain file
    */
-  open(file: SourceFile): Promise<OpenSource>;
+  open(file: SourceFile, options?: OpenOptions): Promise<OpenSource>;
 
   /** The SHA-256 published for a source, null when there is none. @throws CacheError SOURCE_AWAY, SOURCE_IO */
   published(path: string): Promise<Published | null>;
@@ -49,6 +54,11 @@ export interface SourceDriver {
    * @throws CacheError SOURCE_AWAY, SOURCE_IO
    */
   watch?(options: WatchOptions): Promise<number>;
+}
+
+export interface OpenOptions {
+  /** Called now and then while a read takes long and the source is not silent. */
+  onHeard?: () => void;
 }
 
 /** A file that is open for reading: a source, or a copy in a tier. */
@@ -70,6 +80,14 @@ export interface OpenSource extends ReadableFile {
   readonly traits: DriverTraits;
   /** The fingerprint of the open file when it was opened. */
   readonly fingerprint: Fingerprint;
+  /** Reads of this many bytes suit the source, so many at once at this moment. Absent: reads of a MiB, as many as the traits say. */
+  readonly parts?: { bytes: number; atOnce(): number };
+  /** The strongest checksum that is told for the whole source; absent where none can be. */
+  readonly proof?: Proof | null;
+  /** Requests that reading has made so far; absent where none cost anything. */
+  requests?(): number;
+  /** Reads under way fail with CANCELLED, at once. Absent where they cannot be ended. */
+  endReads?(): void;
   /**
    * Checks that the open file is as it was opened, and that its name still leads to it.
    * @throws CacheError SOURCE_CHANGED, and as `read` does
@@ -162,6 +180,17 @@ export interface Published {
   sha256: string;
   /** The file it was found in. */
   from: string;
+}
+
+/** A checksum that is told for the whole of a source. */
+export interface Proof {
+  kind: 'sha256' | 'crc64nvme' | 'md5';
+  /** Lower-case hex. */
+  value: string;
+  /** Where it is told. */
+  from: string;
+  /** Whether a copy that differs is refused. Some services tell a wrong one now and then: there a difference is reported only. */
+  binding: boolean;
 }
 
 /** The read speed of a file. */

@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { CoalescedError, createMemo } from '../../client/memo.ts';
 import { hashFile } from '../../client/memo-values.ts';
-import { environmentVariable } from '../../config/env.ts';
+import { environmentVariable } from '../../config/environment-variable.ts';
 import { CacheError, sentenceOf } from '../../core/errors.ts';
 import { type Session, stateDirOf } from '../session.ts';
 import { runCommand } from './command.ts';

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { environmentVariable } from '../../config/env.ts';
+import { environmentVariable } from '../../config/environment-variable.ts';
 
 /**
  * Tells systemd that the daemon answers, and from then on, at half the time after which systemd would take it for hung, that its event

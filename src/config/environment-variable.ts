@@ -1,0 +1,4 @@
+/** Any variable of the environment, for what depends on those of other programs; null = not set. */
+export function environmentVariable(name: string): string | null {
+  return process.env[name] ?? null;
+}

@@ -1,0 +1,43 @@
+import { CacheError } from '../../../core/errors.ts';
+import type { OpenSource } from '../../driver.ts';
+import { type ObjectRead, readRange } from './read-range.ts';
+import { inWords } from './remote-failure.ts';
+
+/** Bytes of one request: larger ones bring no more, and of smaller ones each costs as much. */
+const partBytes = 8 * 1024 * 1024;
+
+interface Shown extends Pick<OpenSource, 'path' | 'fingerprint' | 'traits'> {
+  /** Whether the name still leads to this version. @throws RemoteFailure, CacheError */
+  isSame(): Promise<boolean>;
+}
+
+/** An object that is open for reading: always the one version that was opened. */
+export function openObject(given: Omit<ObjectRead, 'signal' | 'onRequest'>, { isSame, ...shown }: Shown): OpenSource {
+  const { object, pace } = given;
+  let end = new AbortController();
+  let requests = 0;
+  const onRequest = () => {
+    requests += 1;
+  };
+  return {
+    ...shown,
+    parts: { bytes: partBytes, atOnce: () => pace.limit },
+    proof: object.proof,
+    requests: () => requests,
+    read: (into, position) =>
+      inWords('read', async () => {
+        const length = Math.min(into.length, Math.max(0, object.size - position));
+        if (length > 0) await readRange({ ...given, signal: end.signal, onRequest }, into.subarray(0, length), position);
+        return length;
+      }),
+    endReads() {
+      end.abort();
+      end = new AbortController();
+    },
+    assertUnchanged: () =>
+      inWords('read', async () => {
+        if (!(await isSame())) throw new CacheError('SOURCE_CHANGED', `${shown.path} changed while it was copied`);
+      }),
+    close: async () => end.abort(),
+  };
+}

@@ -1,0 +1,20 @@
+import type { Remote } from '../../../core/remote.ts';
+import type { SourceDriver } from '../../driver.ts';
+import type { ObjectStore } from './object-store.ts';
+import { remoteDriver } from './remote-driver.ts';
+
+/**
+ * The driver of a remote.
+ * @param root the directory that stands for it
+ * @throws CacheError BAD_CONFIG
+ */
+export async function openRemote(root: string, remote: Remote): Promise<SourceDriver> {
+  return remoteDriver({ root, store: await storeOf(remote), pattern: remote.list });
+}
+
+/** The SDK of S3 is loaded only where a bucket is read. */
+async function storeOf(remote: Remote): Promise<ObjectStore> {
+  if (remote.driver === 'http') return (await import('../http/http-store.ts')).httpStore(remote);
+  const { S3Store } = await import('../s3/s3-store.ts');
+  return new S3Store(remote);
+}

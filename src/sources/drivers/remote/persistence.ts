@@ -1,0 +1,58 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { RemoteFailure } from './remote-failure.ts';
+
+/** How patient requests to a remote are, ms. */
+export interface Patience {
+  /** Longest time without an answer, or without a byte of it. */
+  silentMs: number;
+  /** A read is given up when nothing of it came for this time. */
+  deadMs: number;
+  /** The same while the remote answers that it wants fewer requests. */
+  slowMs: number;
+  /** Attempts of a question about names. */
+  looks: number;
+  /** First and longest pause between two attempts. */
+  pauseMs: { first: number; longest: number };
+}
+
+export const usualPatience: Patience = {
+  silentMs: 10_000,
+  deadMs: 50_000,
+  slowMs: 300_000,
+  looks: 4,
+  pauseMs: { first: 200, longest: 20_000 },
+};
+
+/** Asks again while a failure may pass. */
+export async function persistent<T>(
+  { looks, pauseMs, silentMs }: Patience,
+  attempt: (signal: AbortSignal) => Promise<T>,
+  signal?: AbortSignal,
+): Promise<T> {
+  for (let failures = 0; ; ) {
+    try {
+      return await answered(silentMs, attempt, signal);
+    } catch (error) {
+      if (!(error instanceof RemoteFailure) || !error.mayPass || ++failures >= looks) throw error;
+      await sleep(pauseBefore(failures, pauseMs, error), undefined, signal && { signal });
+    }
+  }
+}
+
+/** Runs one attempt; its signal is aborted when no answer comes in time. */
+async function answered<T>(ms: number, attempt: (signal: AbortSignal) => Promise<T>, signal?: AbortSignal): Promise<T> {
+  const late = AbortSignal.timeout(ms);
+  try {
+    return await attempt(signal ? AbortSignal.any([signal, late]) : late);
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (late.aborted) throw new RemoteFailure('away', `no answer came within ${ms / 1000} s`);
+    throw error;
+  }
+}
+
+/** Any time up to a limit that doubles, so that many do not ask again at one moment; never less than the remote asks for. */
+export function pauseBefore(attempt: number, { first, longest }: Patience['pauseMs'], { retryAfterMs }: RemoteFailure): number {
+  const jittered = Math.random() * Math.min(longest, first * 2 ** (attempt - 1));
+  return Math.max(jittered, retryAfterMs ?? 0);
+}
