@@ -144,9 +144,12 @@ export class Entries {
     return this.#db.all<Row>(sql, ...values, limit, offset).map((row) => this.#entryOf(row));
   }
 
-  /** The namespaces that have entries, with their sums. */
+  /** The namespaces that have entries, with their sums; those of bytes are with their vectors. */
   byNamespace(): { ns: string; items: number; bytes: number }[] {
-    return this.#db.all('SELECT ns, count(*) AS items, sum(bytes) AS bytes FROM entries GROUP BY ns ORDER BY ns');
+    const vectors = 'coalesce((SELECT v.bytes FROM vectors_of v WHERE v.ns = e.ns), 0)';
+    return this.#db.all(
+      `SELECT ns, count(*) AS items, sum(bytes) + ${vectors} AS bytes FROM entries e GROUP BY ns ORDER BY ns`,
+    );
   }
 
   #depsOf(id: number): Dep[] {

@@ -2,13 +2,20 @@ import { type Entry, inlineBytes } from './entry.ts';
 import type { Store } from './store.ts';
 
 /** What is to come into a namespace, in the place of an earlier result of its key. */
-type Coming = Pick<Entry, 'ns' | 'key' | 'bytes'>;
+type Coming = Pick<Entry, 'ns' | 'bytes'> & {
+  /** Null when it is no result. */
+  key: string | null;
+};
 
 /**
  * Makes room for an entry, in the limits of all and in those of its namespace, and stores it in the same turn.
  * @param inline bytes of it that are no blob @returns false, without a `put`, when too little can leave
  */
-export async function storeInRoom(store: Store, coming: Coming & { inline: number }, put: () => void): Promise<boolean> {
+export async function storeInRoom(
+  store: Store,
+  coming: Pick<Entry, 'ns' | 'key' | 'bytes'> & { inline: number },
+  put: () => void,
+): Promise<boolean> {
   const { ns, key, inline } = coming;
   for (;;) {
     // What it replaces leaves in the same transaction.
@@ -28,7 +35,7 @@ export async function storeInRoom(store: Store, coming: Coming & { inline: numbe
  * Keeps a namespace within its own limits: what is worth least in it leaves for what comes.
  * @returns whether it fits; that holds until other work is waited for
  */
-async function fitsNamespace(store: Store, coming: Coming): Promise<boolean> {
+export async function fitsNamespace(store: Store, coming: Coming): Promise<boolean> {
   const { maxBytes = Number.POSITIVE_INFINITY } = store.namespaces.of(coming.ns).settings;
   if (coming.bytes > maxBytes) return false;
   const stuck = new Set<number>();
@@ -43,7 +50,7 @@ async function fitsNamespace(store: Store, coming: Coming): Promise<boolean> {
 
 /** Removes what is over limits that were lowered. */
 export async function trimNamespace(store: Store, ns: string): Promise<void> {
-  await fitsNamespace(store, { ns, key: '', bytes: 0 });
+  await fitsNamespace(store, { ns, key: null, bytes: 0 });
 }
 
 /** False for a namespace without limits of its own, and nothing is counted. */
@@ -51,7 +58,8 @@ function isShort(store: Store, { ns, key, bytes }: Coming): boolean {
   const { maxItems, maxBytes } = store.namespaces.of(ns).settings;
   if (maxItems === undefined && maxBytes === undefined) return false;
   const held = store.heldBy(ns);
-  const before = key === '' ? undefined : store.entries.find(ns, key);
-  const items = held.items + (key === '' || before ? 0 : 1);
-  return items > (maxItems ?? items) || held.bytes - (before?.bytes ?? 0) + bytes > (maxBytes ?? Number.POSITIVE_INFINITY);
+  const before = key === null ? undefined : store.entries.find(ns, key);
+  const items = held.items + (key === null || before ? 0 : 1);
+  const replaced = before ? before.bytes + store.meanings.texts.bytesOfEntry(before.id) : 0;
+  return items > (maxItems ?? items) || held.bytes - replaced + bytes > (maxBytes ?? Number.POSITIVE_INFINITY);
 }

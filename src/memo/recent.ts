@@ -8,6 +8,7 @@ const overhead = 1024;
 export class Recent {
   readonly limit: number;
   readonly #entries: LRUCache<string, Entry> | null;
+  #claimed = 0;
 
   /** @param limit most bytes; 0 = keeps nothing */
   constructor(limit: number) {
@@ -22,6 +23,13 @@ export class Recent {
 
   put(entry: Entry): void {
     this.#entries?.set(`${entry.ns}\0${entry.key}`, entry);
+    this.#fit();
+  }
+
+  /** Something else takes so many of the bytes, at most `limit`. */
+  claim(bytes: number): void {
+    this.#claimed = bytes;
+    this.#fit();
   }
 
   remove({ ns, key }: Pick<Entry, 'ns' | 'key'>): void {
@@ -33,6 +41,10 @@ export class Recent {
   }
 
   get bytes(): number {
-    return this.#entries?.calculatedSize ?? 0;
+    return this.#claimed + (this.#entries?.calculatedSize ?? 0);
+  }
+
+  #fit(): void {
+    while (this.bytes > this.limit && this.#entries?.pop()) {}
   }
 }

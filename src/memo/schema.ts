@@ -185,6 +185,18 @@ const migrations: readonly string[] = [
     UPDATE totals SET vector_bytes = vector_bytes - length(old.vector);
   END;
   `,
+  `
+  -- They count under the limit of their namespace, too.
+  CREATE TABLE vectors_of (ns TEXT PRIMARY KEY, bytes INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  INSERT INTO vectors_of SELECT ns, sum(length(vector)) FROM texts WHERE vector IS NOT NULL GROUP BY ns;
+  CREATE TRIGGER vector_of_changed AFTER UPDATE OF vector ON texts BEGIN
+    INSERT INTO vectors_of VALUES (new.ns, coalesce(length(new.vector), 0) - coalesce(length(old.vector), 0))
+      ON CONFLICT (ns) DO UPDATE SET bytes = bytes + excluded.bytes;
+  END;
+  CREATE TRIGGER vector_of_removed AFTER DELETE ON texts WHEN old.vector IS NOT NULL BEGIN
+    UPDATE vectors_of SET bytes = bytes - length(old.vector) WHERE ns = old.ns;
+  END;
+  `,
 ];
 
 /** The schema of `memo.db`: a file of its own, for it changes much, and losing it costs only what can be computed again. */

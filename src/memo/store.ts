@@ -85,13 +85,13 @@ export class Store implements Disposable {
     this.entries = new Entries(database, this.blobs);
     this.files = new BlobFiles(deps.dir);
     this.namespaces = new Namespaces(database);
-    this.meanings = new Meanings(database);
     this.usage = new MemoUsage(database, this.entries, deps.clock);
     this.graphs = new GraphRows(database);
     this.classes = new RepeatableClasses(database, deps.clock);
     this.inUse = new InUse(deps.clock);
     this.uploads = new InUse(deps.clock);
     this.#recent = new Recent(deps.ramBytes);
+    this.meanings = new Meanings(database, { limit: deps.ramBytes, claim: (bytes) => this.#recent.claim(bytes) });
     this.#tick = this.#totals().tick;
     this.owed = new Owed(database, deps.sharedWith, { isLost: damaged !== null || deps.isOwedLost });
     this.room = new Room({
@@ -109,11 +109,11 @@ export class Store implements Disposable {
     return { items, bytes: inlineBytes + blobBytes + vectorBytes + this.#leaving, blobs };
   }
 
-  /** Entries of a namespace, and their bytes: a blob counts for each that has it. */
+  /** Entries of a namespace, and their bytes with those of its vectors: a blob counts for each entry that has it. */
   heldBy(ns: string): { items: number; bytes: number } {
     const held = this.#heldBy.get(ns) ?? this.entries.sum({ ns });
     this.#heldBy.set(ns, held);
-    return held;
+    return { ...held, bytes: held.bytes + this.meanings.texts.bytesOf(ns) };
   }
 
   get ram(): { items: number; bytes: number; limit: number } {

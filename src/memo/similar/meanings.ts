@@ -1,48 +1,65 @@
 import { setImmediate } from 'node:timers/promises';
-import { LRUCache } from 'lru-cache';
 import type { Database } from '../../sqlite/database.ts';
+import { cosine, Nearest, type Neighbour } from './nearest.ts';
 import { type Meaning, Texts } from './texts.ts';
-import { Vectors } from './vectors.ts';
+import { bytesPerText, mostOf, Vectors } from './vectors.ts';
 
-/** Namespaces whose vectors are in memory at once; each takes at most 80 MB. */
-const mostNamespaces = 4;
 /** Rows that are read without a pause. */
 const pageSize = 500;
+
+/** Vectors of one length that can be compared. */
+interface Space {
+  ns: string;
+  embedder: string;
+  length: number;
+}
 
 interface Known {
   vectors: Vectors;
   isWhole: Promise<void>;
+  /** Of `vectors`, as they were counted last. */
+  bytes: number;
 }
 
-/** The texts of results, and their vectors in memory: these find what may be similar. They are read when a namespace first needs all of its own. */
+export interface MeaningsMemory {
+  /** Most bytes of all vectors in memory. */
+  limit: number;
+  /** Hears how many they take, before they do. */
+  claim(bytes: number): void;
+}
+
+/**
+ * The texts of results, and their vectors in memory: these find what may be similar. They are read when a namespace first needs all of
+ * its own. Where they do not fit into the memory, they are read for each question.
+ */
 export class Meanings {
   readonly texts: Texts;
-  /** By namespace, embedder and length. */
-  readonly #known = new LRUCache<string, Known>({ max: mostNamespaces });
+  readonly #memory: MeaningsMemory;
+  /** By the name of their space; the one that was used longest ago first. */
+  readonly #known = new Map<string, Known>();
+  #bytes = 0;
 
-  constructor(db: Database) {
+  constructor(db: Database, memory: MeaningsMemory) {
     this.texts = new Texts(db);
+    this.#memory = memory;
   }
 
-  /** @param length of the vectors: those of other lengths cannot be compared */
-  async of(ns: string, embedder: string, length: number): Promise<Vectors> {
-    const name = nameOf(ns, embedder, length);
-    let known = this.#known.get(name);
-    if (!known) {
-      const vectors = new Vectors(length);
-      known = { vectors, isWhole: this.#read(vectors, { ns, embedder, length }) };
-      known.isWhole.catch(() => this.#known.delete(name));
-      this.#known.set(name, known);
-    }
-    await known.isWhole;
-    return known.vectors;
+  /** The nearest of a scope, or of all; the nearest first. */
+  async nearest(
+    { ns, embedder }: Omit<Space, 'length'>,
+    { scope, vector, most }: { scope: string | null; vector: Float32Array; most: number },
+  ): Promise<readonly Neighbour[]> {
+    const space = { ns, embedder, length: vector.length };
+    const vectors = await this.#inMemory(space);
+    return vectors ? vectors.nearest(scope, vector, most) : this.#readNearest(space, { scope, vector, most });
   }
 
   /** Keeps the vector of a text that has its row. */
   add(ns: string, embedder: string, { id, scope, vector }: Meaning): void {
     this.texts.embed(id, embedder, vector);
-    const known = this.#known.peek(nameOf(ns, embedder, vector.length));
-    if (known) this.#put(known.vectors, { id, scope, vector });
+    const name = nameOf({ ns, embedder, length: vector.length });
+    const known = this.#known.get(name);
+    if (known) this.#put(name, known, { id, scope, vector });
   }
 
   /** An entry is gone, and its row with it. */
@@ -50,10 +67,31 @@ export class Meanings {
     for (const { vectors } of this.#known.values()) vectors.drop(id);
   }
 
-  async #read(vectors: Vectors, { ns, embedder, length }: { ns: string; embedder: string; length: number }): Promise<void> {
+  /** Null when they take more than there is. */
+  async #inMemory(space: Space): Promise<Vectors | null> {
+    const name = nameOf(space);
+    const known = this.#known.get(name) ?? this.#begin(name, space);
+    if (!known) return null;
+    // It is the last one to leave.
+    if (this.#known.delete(name)) this.#known.set(name, known);
+    await known.isWhole;
+    return known.vectors;
+  }
+
+  #begin(name: string, space: Space): Known | null {
+    const rows = this.texts.bytesOf(space.ns) / (4 * space.length);
+    if (rows * (4 * space.length + bytesPerText) > this.#memory.limit) return null;
+    const known: Known = { vectors: new Vectors(space.length), isWhole: Promise.resolve(), bytes: 0 };
+    this.#known.set(name, known);
+    known.isWhole = this.#read(name, known, space);
+    known.isWhole.catch(() => this.#drop(name));
+    return known;
+  }
+
+  async #read(name: string, known: Known, { ns, embedder, length }: Space): Promise<void> {
     for (let after = 0; ; ) {
       const page = this.texts.withVectors(ns, embedder, { after, most: pageSize });
-      for (const row of page) if (row.vector.length === length) this.#put(vectors, row);
+      for (const row of page) if (row.vector.length === length) this.#put(name, known, row);
       const last = page.at(-1);
       if (!last) return;
       after = last.id;
@@ -61,12 +99,51 @@ export class Meanings {
     }
   }
 
-  #put(vectors: Vectors, { id, scope, vector }: Meaning): void {
-    const left = vectors.add(id, scope, vector);
+  async #readNearest(
+    { ns, embedder, length }: Space,
+    { scope, vector, most }: { scope: string | null; vector: Float32Array; most: number },
+  ): Promise<readonly Neighbour[]> {
+    const nearest = new Nearest(most);
+    let left = mostOf(length);
+    for (let before = Number.MAX_SAFE_INTEGER; ; ) {
+      const page = this.texts.newestVectors(ns, embedder, { before, most: pageSize });
+      for (const { id, scope: of, vector: other } of page) {
+        if (other.length !== length) continue;
+        left -= 1;
+        if (left < 0) this.texts.dropVector(id);
+        else if (scope === null || of === scope) nearest.offer(id, cosine(other, vector));
+      }
+      const last = page.at(-1);
+      if (!last) return nearest.found;
+      before = last.id;
+      await setImmediate();
+    }
+  }
+
+  #put(name: string, known: Known, { id, scope, vector }: Meaning): void {
+    const left = known.vectors.add(id, scope, vector);
     if (left !== null) this.texts.dropVector(left);
+    // It may have left while it was read.
+    if (this.#known.get(name) === known) this.#count(known);
+  }
+
+  /** What was used longest ago leaves. */
+  #count(known: Known): void {
+    this.#bytes += known.vectors.bytes - known.bytes;
+    known.bytes = known.vectors.bytes;
+    for (const name of this.#known.keys()) {
+      if (this.#bytes <= this.#memory.limit) break;
+      this.#drop(name);
+    }
+    this.#memory.claim(this.#bytes);
+  }
+
+  #drop(name: string): void {
+    this.#bytes -= this.#known.get(name)?.bytes ?? 0;
+    this.#known.delete(name);
   }
 }
 
-function nameOf(ns: string, embedder: string, length: number): string {
+function nameOf({ ns, embedder, length }: Space): string {
   return JSON.stringify([ns, embedder, length]);
 }

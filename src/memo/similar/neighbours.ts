@@ -1,6 +1,7 @@
 import type { Entry } from '../entry.ts';
 import type { Store } from '../store.ts';
 import { isSameValue } from '../values.ts';
+import { cosine } from './nearest.ts';
 import type { Meaning } from './texts.ts';
 
 /** A program's word on whether the result of another key would have been right. */
@@ -37,9 +38,4 @@ export function isRight(neighbour: Entry, entry: Entry, verdict: Verdict | null)
   // Long texts lie in blobs, whose names tell.
   if (a === undefined || b === undefined) return neighbour.body !== null && neighbour.body === entry.body;
   return isSameValue({ kind: neighbour.kind, text: a }, { kind: entry.kind, text: b });
-}
-
-/** Of the angle between two unit vectors of one length. */
-export function cosine(one: Float32Array, other: Float32Array): number {
-  return one.reduce((sum, number, at) => sum + number * (other[at] ?? 0), 0);
 }

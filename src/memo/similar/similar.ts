@@ -1,11 +1,13 @@
 import { LRUCache } from 'lru-cache';
 import type { MemoLikeness, MemoSemantic, MemoSimilarAnswer } from '../../api/memo.ts';
 import type { Entry } from '../entry.ts';
+import { fitsNamespace } from '../namespace-room.ts';
 import type { Store } from '../store.ts';
 import { type AskedText, hashesOf, rulesOf } from './asked-text.ts';
 import type { Embedder } from './embedder.ts';
 import { exploreChance, fewestJudged } from './explore.ts';
-import { cosine, currentEntry, isRight, nearestOf, type Verdict } from './neighbours.ts';
+import { cosine } from './nearest.ts';
+import { currentEntry, isRight, nearestOf, type Verdict } from './neighbours.ts';
 import type { Meaning, TextHashes } from './texts.ts';
 
 /** A question with a text, in a namespace that may compare it. */
@@ -86,10 +88,9 @@ export class Similar {
     store.meanings.texts.add(entry.id, ns, hashes);
     const { embedder } = this.#deps;
     const vector = semantic.mode === 'normalise' ? null : await embedder?.embed(asked.text);
-    // It counts as results do: without room for it the text is compared exactly.
-    using room = vector && (await store.room.reserve(vector.byteLength, 0));
     // It may have left meanwhile.
-    if (!vector || !embedder || !room || store.find(ns, key)?.entry.id !== entry.id) return;
+    const isThere = () => store.find(ns, key)?.entry.id === entry.id;
+    if (!vector || !embedder || !isThere()) return;
     if (semantic.mode === 'verified' && entry.kind === 'json') {
       const near = nearestOf(store, store.meanings.texts.withWords(ns, hashes, embedder.name), vector);
       const right = near ? isRight(near.entry, entry, verdict) : false;
@@ -97,7 +98,10 @@ export class Similar {
       // One that its neighbour answers rightly adds no knowledge, and the judgements stay together.
       if (right) return;
     }
-    store.meanings.add(ns, embedder.name, { id: entry.id, scope: asked.scope, vector });
+    // It counts as results do: without room for it the text is compared exactly.
+    using room = await store.room.reserve(vector.byteLength, 0);
+    const fits = room && (await fitsNamespace(store, { ns, key: null, bytes: vector.byteLength }));
+    if (fits && isThere()) store.meanings.add(ns, embedder.name, { id: entry.id, scope: asked.scope, vector });
   }
 
   async #verified(
@@ -134,8 +138,7 @@ export class Similar {
     { ns, scope, vector, most }: { ns: string; scope: string | null; vector: Float32Array; most: number },
   ): Promise<(Meaning & { entry: Entry; similarity: number; words: string })[]> {
     const { name = '' } = this.#deps.embedder ?? {};
-    const vectors = await store.meanings.of(ns, name, vector.length);
-    const found = await vectors.nearest(scope, vector, most);
+    const found = await store.meanings.nearest({ ns, embedder: name }, { scope, vector, most });
     // What is in memory only names them; their rows tell.
     return found.flatMap(({ id }) => {
       const row = store.meanings.texts.embedded(ns, id, name);

@@ -81,6 +81,25 @@ export class Texts {
     return rows.map((row) => ({ ...row, vector: numbersIn(row.vector) }));
   }
 
+  /** The same, the newest first. */
+  newestVectors(ns: string, embedder: string, { before, most }: { before: number; most: number }): Meaning[] {
+    const sql = `SELECT entry_id AS id, lower(hex(scope)) AS scope, vector FROM texts
+      WHERE ns = ? AND embedder = ? AND entry_id < ? ORDER BY entry_id DESC LIMIT ?`;
+    const rows = this.#db.all<Row>(sql, ns, embedder, before, most);
+    return rows.map((row) => ({ ...row, vector: numbersIn(row.vector) }));
+  }
+
+  /** Bytes of a namespace's vectors. */
+  bytesOf(ns: string): number {
+    return this.#db.get<{ bytes: number }>('SELECT bytes FROM vectors_of WHERE ns = ?', ns)?.bytes ?? 0;
+  }
+
+  /** Bytes of the vector of an entry. */
+  bytesOfEntry(id: number): number {
+    const sql = 'SELECT length(vector) AS bytes FROM texts WHERE entry_id = ?';
+    return this.#db.get<{ bytes: number | null }>(sql, id)?.bytes ?? 0;
+  }
+
   judge(id: number, { similarity, right }: Judged): void {
     this.#db.run('INSERT INTO judged (entry_id, similarity, is_right) VALUES (?, ?, ?)', id, similarity, Number(right));
     const old = 'SELECT id FROM judged WHERE entry_id = ? ORDER BY id DESC LIMIT -1 OFFSET ?';

@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
+import { Nearest, type Neighbour } from './nearest.ts';
 
 /** Most texts of a namespace whose meaning is compared, and most bytes of their vectors; the oldest leaves. */
 const mostVectors = 50_000;
@@ -7,11 +8,12 @@ const mostBytes = 80_000_000;
 /** Compared without a pause: about 1 ms. */
 const slice = 4096;
 
-export interface Neighbour {
-  /** Of its entry. */
-  id: number;
-  /** Cosine of the angle between both: 1 = the same direction. */
-  similarity: number;
+/** What a text takes in memory besides its vector, bytes. */
+export const bytesPerText = 256;
+
+/** How many vectors of a length are compared. */
+export function mostOf(length: number): number {
+  return Math.min(mostVectors, Math.floor(mostBytes / (4 * length)));
 }
 
 /** The unit vectors of a namespace's texts. All are compared: 50,000 of 384 numbers take some 12 ms. */
@@ -27,8 +29,13 @@ export class Vectors {
   /** @param length of each vector */
   constructor(length: number, most = mostVectors) {
     this.#length = length;
-    this.#most = Math.min(most, Math.floor(mostBytes / (4 * length)));
+    this.#most = Math.min(most, mostOf(length));
     this.#numbers = new Float32Array(length * Math.min(64, this.#most));
+  }
+
+  /** What they take in memory. */
+  get bytes(): number {
+    return this.#numbers.byteLength + this.#ids.length * bytesPerText;
   }
 
   /** @returns the id of the one that left for it */
@@ -60,18 +67,14 @@ export class Vectors {
 
   /** The nearest of a scope, or of all; the nearest first. One that leaves or moves meanwhile may be missed. */
   async nearest(scope: string | null, vector: Float32Array, most: number): Promise<Neighbour[]> {
-    const found: Neighbour[] = [];
+    const nearest = new Nearest(most);
     for (let at = 0; at < this.#ids.length; at += 1) {
       if (at % slice === slice - 1) await setImmediate();
       const id = this.#ids[at];
       if (id === undefined || (scope !== null && this.#scopes[at] !== scope)) continue;
-      const similarity = this.#product(at, vector);
-      if (found.length === most && similarity <= (found.at(-1)?.similarity ?? 0)) continue;
-      const place = found.findIndex((one) => one.similarity < similarity);
-      found.splice(place < 0 ? found.length : place, 0, { id, similarity });
-      if (found.length > most) found.pop();
+      nearest.offer(id, this.#product(at, vector));
     }
-    return found.filter(({ id }) => this.#places.has(id));
+    return nearest.found.filter(({ id }) => this.#places.has(id));
   }
 
   #product(at: number, vector: Float32Array): number {
@@ -84,7 +87,8 @@ export class Vectors {
 
   #withRoom(at: number): Float32Array {
     if ((at + 1) * this.#length > this.#numbers.length) {
-      const larger = new Float32Array(Math.min(this.#most * this.#length, this.#numbers.length * 2));
+      const places = Math.ceil(1.25 * (at + 1));
+      const larger = new Float32Array(Math.min(this.#most, places) * this.#length);
       larger.set(this.#numbers);
       this.#numbers = larger;
     }
