@@ -25,10 +25,12 @@ export type Verdict =
     }
   | { same: false; why: string; chunks: number[] };
 
-/** The thread that verifies copies, one at a time. */
+/** The thread that reads files again, one at a time. */
 export interface VerifyWorker {
   /** @throws CacheError CACHE_IO */
   verify(order: VerifyOrder): Promise<Verdict>;
+  /** Of a file's bytes, past the page cache where possible; null when it cannot be read. */
+  sha256(path: string): Promise<string | null>;
 }
 
 export interface VerifyWatcher {

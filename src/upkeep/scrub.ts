@@ -5,8 +5,8 @@ import type { Clock } from '../runtime/clock.ts';
 import { Periodic } from '../runtime/periodic.ts';
 import { throttle } from '../runtime/throttle.ts';
 import type { Verdict } from '../transfer/verify-messages.ts';
+import { VerifyThread } from '../transfer/verify-thread.ts';
 import { type DamagedDeps, retireDamaged } from './damaged.ts';
-import { ScrubThread } from './scrub-thread.ts';
 
 export interface ScrubDeps extends DamagedDeps {
   clock: Clock;
@@ -76,7 +76,7 @@ export class Scrub implements AsyncDisposable {
   async #verify(copies: Iterable<Copy>, total: number, options: { rate?: number; signal?: AbortSignal }): Promise<ScrubReport> {
     const answer: ScrubReport = { files: 0, bytes: 0, damaged: [], skipped: [] };
     const signal = AbortSignal.any([this.#stop.signal, ...(options.signal ? [options.signal] : [])]);
-    let thread: ScrubThread | undefined;
+    let thread: VerifyThread | undefined;
     const end = () => thread?.[Symbol.dispose]();
     signal.addEventListener('abort', end, { once: true });
     let before = 0;
@@ -85,7 +85,7 @@ export class Scrub implements AsyncDisposable {
         // A round takes long; a listed copy may have another seal meanwhile.
         const copy = this.#deps.catalog.copies.byPath(listed.path) ?? listed;
         if (signal.aborted) throw new CacheError('CANCELLED', 'the check was broken off');
-        thread ??= new ScrubThread();
+        thread ??= new VerifyThread();
         const entry = this.#deps.catalog.entries.byId(copy.entryId);
         const progress = this.#progress(copy, entry, { before, total });
         const checked = entry && (await this.#check(thread, copy, { rate: options.rate ?? null, progress }));
@@ -109,7 +109,7 @@ export class Scrub implements AsyncDisposable {
 
   /** The verdict, or why there is none. */
   async #check(
-    thread: ScrubThread,
+    thread: VerifyThread,
     copy: Copy,
     { rate, progress }: { rate: number | null; progress: (bytesDone: number) => void },
   ): Promise<Verdict | { skipped: string }> {

@@ -8,9 +8,9 @@ import type { Log } from '../runtime/log.ts';
 import { Serial } from '../runtime/serial.ts';
 import { setMtime } from '../tiers/publish.ts';
 import type { PosixTier } from '../tiers/tier.ts';
+import { VerifyThread } from '../transfer/verify-thread.ts';
 import { adopt, type Proven } from './proofs.ts';
 import { takenOut } from './removal.ts';
-import { ScrubThread } from './scrub-thread.ts';
 
 export interface UnprovenDeps {
   catalog: Catalog;
@@ -29,7 +29,7 @@ export class Unproven implements AsyncDisposable {
   readonly #turns = new Serial();
   /** By path; resolves when the copy has been read. */
   readonly #waiting = new Map<string, Promise<void>>();
-  #thread: ScrubThread | null = null;
+  #thread: VerifyThread | null = null;
   #isEnded = false;
 
   constructor(deps: UnprovenDeps) {
@@ -88,7 +88,7 @@ export class Unproven implements AsyncDisposable {
     // Loaders look at the time of the model, and copying it to another disk may have changed it.
     if (form === 'plain') setMtime(copyPath, proof.source.fingerprint.mtimeNs);
     const seal = sealOf(copyPath);
-    this.#thread ??= new ScrubThread();
+    this.#thread ??= new VerifyThread();
     const order = { path: copyPath, manifestPath: tier.manifestPathOf(copyPath), seal, hash: proof.hash, form };
     const verdict = await this.#thread.verify({ ...order, identity: false, rate: null }, () => {});
     const isCurrent = () => catalog.copies.byPath(copyPath)?.id === row.id && tier.check(copyPath, seal) === 'ok';

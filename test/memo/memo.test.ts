@@ -156,6 +156,23 @@ describe('nothing wrong is served', () => {
     expect(readFileSync(memo.blobs.find(sha256)?.path ?? '', 'utf8')).toBe('image');
   });
 
+  test('verify calls no blob damaged that leaves while it is read, and ends when nobody waits for it', async () => {
+    const { memo, put } = createMemo();
+    for (const index of [1, 2, 3]) {
+      const sha256 = await putBlob(memo, Buffer.from(`image ${index}`));
+      await put(keyOf(index), null, { given: { blob: sha256 } });
+    }
+    const verifying = memo.manage.verify(AbortSignal.timeout(60_000));
+    await memo.manage.invalidate({ ns: 'n' }, { dryRun: false });
+    expect(await verifying).toMatchObject({ damaged: [], removed: 0 });
+    const sha256 = await putBlob(memo, Buffer.from('image'));
+    const ended = new AbortController();
+    const unheard = memo.manage.verify(ended.signal);
+    ended.abort();
+    expect(await unheard).toMatchObject({ checked: 0, damaged: [] });
+    expect(memo.blobs.missing([sha256])).toEqual([]);
+  });
+
   test('other bytes than the name says are refused, and nothing of them is left', async () => {
     const { memo, dir } = createMemo();
     const storing = memo.blobs.store({ bytes: [Buffer.from('a')], size: 1, sha256: sha(Buffer.from('b')) });
