@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { environmentVariable } from '../../config/env.ts';
+import { environmentVariable } from '../../config/environment-variable.ts';
 import { liesOnNetwork } from '../../media/medium.ts';
 import { readSmallFile } from '../../runtime/small-file.ts';
 import { filesBelow } from '../file-tree.ts';
