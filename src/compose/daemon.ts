@@ -128,7 +128,7 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
   settings.guardLimit((limit) => limitKeeper.leavingUnder(rules.bounds.under(limit)));
   settings.onChange((changed) => {
     copying.copier.reconsider();
-    if (changed.has('scrubMs')) upkeep.scrub.start();
+    if (changed.has('scrubMs')) upkeep.scrub.reconsider();
     if (changed.has('roots') || changed.has('comfyui')) void roots.update(settings.current);
     // A user who changes it has seen the cost.
     void (changed.has('limit') ? limitKeeper.settle() : limitKeeper.keep());

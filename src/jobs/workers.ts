@@ -132,6 +132,7 @@ export class CopyWorkers implements AsyncDisposable {
       functions: this.#watcher,
       onExit: () => this.#drop(worker, 'the copy worker ended unexpectedly', 'CACHE_IO'),
       env: this.#environment,
+      youngGenerationMb: 1,
     });
     const worker: Worker = { peer, networkRoot, small, orders: new Set(), low: !urgent };
     this.#workers.add(worker);

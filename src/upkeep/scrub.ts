@@ -22,6 +22,8 @@ export interface ScrubDeps extends DamagedDeps {
 
 /** Pause between two searches for due copies, ms. */
 const lookEveryMs = 60 * 60_000;
+/** The first one comes when programs that start with the machine no longer need its disks and its memory, ms. */
+const firstLookMs = 5 * 60_000;
 /** A round runs at twice the pace that its period requires, but at least at this one, bytes per second. */
 const slowestRate = 16 * 1024 * 1024;
 /** Progress events are at least this far apart, ms. */
@@ -34,21 +36,28 @@ const progressEveryMs = 250;
 export class Scrub implements AsyncDisposable {
   readonly #deps: ScrubDeps;
   readonly #stop = new AbortController();
-  #looking: Periodic | null = null;
+  readonly #looking: Periodic;
+  #pauseMs = firstLookMs;
 
   constructor(deps: ScrubDeps) {
     this.#deps = deps;
-  }
-
-  /** Verifies due copies from time to time, for ever; returns at once. To be called again when the period has changed. */
-  start(): void {
-    const { periodMs, log } = this.#deps;
+    const { periodMs, log } = deps;
     const round = async () => {
+      this.#pauseMs = lookEveryMs;
       const period = periodMs();
       if (period !== null) await this.scrubDue(period);
     };
     const onError = (err: unknown) => log.error({ err }, 'reading copies again failed');
-    this.#looking ??= new Periodic(round, { everyMs: lookEveryMs, onError });
+    this.#looking = new Periodic(round, { everyMs: () => this.#pauseMs, onError });
+  }
+
+  /** Verifies due copies from time to time, for ever; returns at once. */
+  start(): void {
+    this.#looking.later();
+  }
+
+  /** Looks for due copies at once: the period has changed. */
+  reconsider(): void {
     void this.#looking.now();
   }
 
@@ -102,7 +111,7 @@ export class Scrub implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const ended = this.#looking?.[Symbol.asyncDispose]();
+    const ended = this.#looking[Symbol.asyncDispose]();
     this.#stop.abort();
     await ended;
   }

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { chmodSync, copyFileSync, existsSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { Copy } from '../../src/core/types.ts';
 import { reconcile } from '../../src/upkeep/reconcile.ts';
 import { Scrub } from '../../src/upkeep/scrub.ts';
@@ -12,10 +12,10 @@ import { createRig, type Rig } from '../helpers/rig.ts';
 
 const day = 24 * 3600 * 1000;
 
-function createScrub(rig: Rig): Scrub {
+function createScrub(rig: Rig, { periodMs = null }: { periodMs?: number | null } = {}): Scrub {
   const scrub = new Scrub({
     ...rig,
-    periodMs: () => null,
+    periodMs: () => periodMs,
     onMeasured: () => {},
     onIdentified: () => {},
     recopy: async ({ path }) => {
@@ -177,4 +177,23 @@ test('a file with two names is read once in a round', async () => {
   const scrub = createScrub(rig);
   expect(await scrub.scrubDue(60_000)).toMatchObject({ files: 1, bytes: 100_000, damaged: [] });
   expect(await scrub.scrubDue(60_000)).toMatchObject({ files: 0 });
+});
+
+test('a daemon that starts reads no copy again until its machine has started, too', async () => {
+  const rig = createRig();
+  const [a] = await copies(rig, 'a.safetensors');
+  if (!a) throw new Error('no copy');
+  rot(a);
+  const heard = new Promise<string>((resolve) => {
+    rig.events.subscribe((name) => name === 'copy-damaged' && resolve(name));
+  });
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  onTestFinished(() => void vi.useRealTimers());
+  createScrub(rig, { periodMs: 1 }).start();
+  vi.advanceTimersByTime(4 * 60_000);
+  expect(vi.getTimerCount()).toBe(1);
+  vi.advanceTimersByTime(60_000);
+  expect(vi.getTimerCount()).toBe(0);
+  vi.useRealTimers();
+  expect(await heard).toBe('copy-damaged');
 });

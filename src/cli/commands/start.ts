@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { findDaemon } from '../../client/daemon-file.ts';
 import type { Daemon } from '../../compose/daemon.ts';
 import { loadConfig } from '../../config/config.ts';
+import { boundOldGeneration } from '../../runtime/heap.ts';
 import { daemonLogName, isOpenAs } from '../../runtime/log.ts';
 import { startDetached } from '../detach.ts';
 import { type Answer, printAnswer } from '../print.ts';
@@ -36,6 +37,7 @@ async function start(session: Session, { detach, ...options }: StartOptions & { 
   const { startDaemon } = await import('../../compose/daemon.ts');
   using end = awaitSignal(signals);
   await using daemon = await startDaemon(loaded);
+  boundOldGeneration();
   using _ = notifySystemd();
   printAnswer(await answerOf(daemon, loaded.notices), session);
   const signal = await Promise.race([end.signal, daemon.stopped]);
