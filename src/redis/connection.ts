@@ -1,7 +1,7 @@
 import type { RedisServers } from '../core/redis-servers.ts';
 import { noAnswer, RedisTrouble, refusalOf } from './trouble.ts';
 
-/** The commands that rooms use; answers are bytes. All of them work on one key, so that they are legal in a cluster. */
+/** The commands that rooms use; answers are bytes. All of them work on one key, or keys of one slot, so that they are legal in a cluster. */
 export interface RedisCommands {
   get(key: string): Promise<Buffer | null>;
   /** Bytes `start` to `end`, both included; empty without the key. */
@@ -12,6 +12,8 @@ export interface RedisCommands {
   set(key: string, value: Buffer, options: { PX: number; NX?: true }): Promise<Buffer | null>;
   pExpire(key: string, ms: number): Promise<number>;
   del(key: string): Promise<number>;
+  /** Runs a Lua script in one step. Its keys share a hash tag, so that it is legal in a cluster too. */
+  eval(script: string, keys: readonly string[], args: readonly (string | Buffer)[]): Promise<unknown>;
 }
 
 /** An open connection to one server, to a cluster, or to the server that sentinels name. */
@@ -75,6 +77,7 @@ export async function connectRedis(servers: RedisServers, onLost: (error: unknow
     set: (key, value, options) => read(client.set(key, value, options)),
     pExpire: (key, ms) => read(client.pExpire(key, ms)),
     del: (key) => read(client.del(key)),
+    eval: (script, keys, args) => read(client.eval(script, { keys: [...keys], arguments: [...args] })),
   };
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {

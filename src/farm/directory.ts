@@ -1,0 +1,90 @@
+import type { ChunkSet } from './chunk-set.ts';
+
+/** Chunks `from` to `to - 1`. */
+export interface Run {
+  from: number;
+  to: number;
+}
+
+/** The right to read a run from the origin for the whole farm, until its lease ends. */
+export interface Claim extends Run {
+  /** Distinguishes it from a later claim of the same run: a host that slept through its lease is not believed. */
+  fence: string;
+}
+
+export type ClaimAnswer =
+  | { is: 'claimed'; claim: Claim }
+  /** Every chunk is claimed, or some host has it. */
+  | { is: 'none' }
+  /** The farm reads this origin with all its slots. */
+  | { is: 'full' };
+
+/** What became of the hash of a chunk that a host read from the origin. */
+export type ReadAnswer =
+  /** It is the first of this chunk, or equal to the first. */
+  | 'known'
+  /** The claim was another's by then. The bytes are as good; the hash is not taken over. */
+  | 'fenced'
+  /** Another hash stands there: the origins of the two hosts differ. */
+  | 'differs';
+
+export interface Holder {
+  host: string;
+  has: ChunkSet;
+}
+
+export interface SwarmState {
+  holders: Holder[];
+  /** Chunk -> SHA-256, of the chunks that were read. */
+  hashes: Map<number, string>;
+}
+
+export type SwarmEvent = { is: 'has'; host: string; chunk: number } | { is: 'gone'; host: string };
+
+/**
+ * Who has which chunk of a content, and who reads which from the origin. It saves reads of the origin and proves nothing: contents
+ * are checked by their hashes, so that a directory that forgets or errs costs time only. Everything in it ends by itself.
+ */
+export interface Directory {
+  /** A host's part in the swarm of a content. */
+  join(content: SwarmContent, host: string): SwarmEntry;
+}
+
+export interface SwarmContent {
+  /** The content's identity; it is the same on all hosts. */
+  id: string;
+  chunks: number;
+  /** The name of its origin, and how many runs the whole farm reads from it at once. */
+  origin: string;
+  slots: number;
+}
+
+/** All calls fail with FARM_AWAY when the directory does not answer within its deadline. */
+export interface SwarmEntry {
+  /**
+   * Claims the lowest run of at most `length` chunks that this host lacks and nobody reads or has, if a slot of the origin is free.
+   * @param lease ms until the claim ends, unless renewed
+   */
+  claim(lacks: ChunkSet, length: number, lease: number): Promise<ClaimAnswer>;
+  /** @returns false when the claim has ended */
+  renew(claim: Claim, lease: number): Promise<boolean>;
+  /** Gives back what is left of a claim, and its slot. */
+  release(claim: Claim): Promise<void>;
+  /** Publishes the SHA-256 of a chunk of a claim, and that this host has it. */
+  read(chunk: number, sha256: string, claim: Claim): Promise<ReadAnswer>;
+  /** Says that this host has a chunk. */
+  got(chunk: number): Promise<void>;
+  /** Makes chunks claimable again which no live host has, but perhaps those from which the asker got nothing good. */
+  lost(chunks: readonly number[], without: readonly string[]): Promise<void>;
+  /** The live hosts that have chunks of this content, without this one; and the chunks' hashes. News begin here. */
+  holders(): Promise<SwarmState>;
+  /** What has happened since the last call; null = too much: ask for the holders again. */
+  news(): Promise<SwarmEvent[] | null>;
+  /** Says again what this host has, which is forgotten otherwise. Hashes are taken over where none is known. */
+  announce(has: ChunkSet, hashes: ReadonlyMap<number, string>): Promise<void>;
+  /** Takes this host out. */
+  leave(): Promise<void>;
+}
+
+/** A host's word on what it has is forgotten after this time, ms; the host repeats it much sooner. */
+export const announcementLease = 15_000;

@@ -1,0 +1,177 @@
+import { ChunkSet } from './chunk-set.ts';
+import {
+  announcementLease,
+  type Claim,
+  type ClaimAnswer,
+  type Directory,
+  type Holder,
+  type ReadAnswer,
+  type SwarmContent,
+  type SwarmEntry,
+  type SwarmEvent,
+  type SwarmState,
+} from './directory.ts';
+
+/** What is known of one content. */
+class SwarmRecord {
+  readonly hashes = new Map<number, string>();
+  readonly claims = new Map<string, Claim & { ends: number }>();
+  readonly holders = new Map<string, { has: ChunkSet; ends: number }>();
+  events: SwarmEvent[] = [];
+
+  clear(): void {
+    this.hashes.clear();
+    this.claims.clear();
+    this.holders.clear();
+    this.events = [];
+  }
+}
+
+/** A directory for the hosts of one process: for tests, and the model that other directories are compared with. */
+export class MemoryDirectory implements Directory {
+  readonly now: () => number;
+  readonly #records = new Map<string, SwarmRecord>();
+  readonly #slots = new Map<string, Map<string, number>>();
+  #fences = 0;
+
+  constructor(now: () => number) {
+    this.now = now;
+  }
+
+  join(content: SwarmContent, host: string): SwarmEntry {
+    const record = this.#records.get(content.id) ?? new SwarmRecord();
+    this.#records.set(content.id, record);
+    return new MemoryEntry(this, record, content, host);
+  }
+
+  newFence(): string {
+    return String(++this.#fences);
+  }
+
+  /** Fence -> end of its lease, of an origin's slots in use. */
+  slots(origin: string): Map<string, number> {
+    const slots = this.#slots.get(origin) ?? new Map<string, number>();
+    this.#slots.set(origin, slots);
+    for (const [fence, ends] of slots) if (ends <= this.now()) slots.delete(fence);
+    return slots;
+  }
+
+  /** Forgets everything, as a server does that lost its memory. */
+  flush(): void {
+    for (const record of this.#records.values()) record.clear();
+    this.#slots.clear();
+  }
+}
+
+class MemoryEntry implements SwarmEntry {
+  readonly #directory: MemoryDirectory;
+  readonly #record: SwarmRecord;
+  readonly #content: SwarmContent;
+  readonly #host: string;
+  /** Events that this host knows. */
+  #heard = 0;
+
+  constructor(directory: MemoryDirectory, record: SwarmRecord, content: SwarmContent, host: string) {
+    this.#directory = directory;
+    this.#record = record;
+    this.#content = content;
+    this.#host = host;
+  }
+
+  async claim(lacks: ChunkSet, length: number, lease: number): Promise<ClaimAnswer> {
+    const { chunks, origin, slots } = this.#content;
+    const free = ChunkSet.from(lacks.bytes(), chunks);
+    for (const { from, to } of this.#liveClaims()) for (let chunk = from; chunk < to; chunk++) free.delete(chunk);
+    for (const chunk of this.#record.hashes.keys()) free.delete(chunk);
+    if (free.size === 0) return { is: 'none' };
+    const used = this.#directory.slots(origin);
+    if (used.size >= slots) return { is: 'full' };
+    let from = 0;
+    while (!free.has(from)) from++;
+    let to = from + 1;
+    while (to - from < length && free.has(to)) to++;
+    const claim = { from, to, fence: this.#directory.newFence() };
+    const ends = this.#directory.now() + lease;
+    used.set(claim.fence, ends);
+    this.#record.claims.set(claim.fence, { ...claim, ends });
+    return { is: 'claimed', claim };
+  }
+
+  async renew({ fence }: Claim, lease: number): Promise<boolean> {
+    const claim = this.#liveClaims().find((one) => one.fence === fence);
+    if (claim === undefined) return false;
+    claim.ends = this.#directory.now() + lease;
+    this.#directory.slots(this.#content.origin).set(fence, claim.ends);
+    return true;
+  }
+
+  async release({ fence }: Claim): Promise<void> {
+    this.#record.claims.delete(fence);
+    this.#directory.slots(this.#content.origin).delete(fence);
+  }
+
+  async read(chunk: number, sha256: string, { fence }: Claim): Promise<ReadAnswer> {
+    const known = this.#record.hashes.get(chunk);
+    if (known !== undefined && known !== sha256) return 'differs';
+    if (known === undefined) {
+      const claim = this.#liveClaims().find((one) => one.fence === fence);
+      if (claim === undefined || chunk < claim.from || chunk >= claim.to) return 'fenced';
+      this.#record.hashes.set(chunk, sha256);
+    }
+    await this.got(chunk);
+    return 'known';
+  }
+
+  async got(chunk: number): Promise<void> {
+    const before = this.#record.holders.get(this.#host)?.has ?? new ChunkSet(this.#content.chunks);
+    before.add(chunk);
+    this.#record.holders.set(this.#host, { has: before, ends: this.#directory.now() + announcementLease });
+    this.#record.events.push({ is: 'has', host: this.#host, chunk });
+  }
+
+  async lost(chunks: readonly number[], without: readonly string[]): Promise<void> {
+    const believed = this.#live().filter(({ host }) => !without.includes(host));
+    for (const chunk of chunks) if (!believed.some(({ has }) => has.has(chunk))) this.#record.hashes.delete(chunk);
+  }
+
+  async holders(): Promise<SwarmState> {
+    this.#heard = this.#record.events.length;
+    return { holders: this.#live().filter(({ host }) => host !== this.#host), hashes: new Map(this.#record.hashes) };
+  }
+
+  async news(): Promise<SwarmEvent[] | null> {
+    const { events } = this.#record;
+    if (events.length < this.#heard) return null;
+    const news = events.slice(this.#heard);
+    this.#heard = events.length;
+    return news.filter(({ host }) => host !== this.#host);
+  }
+
+  async announce(has: ChunkSet, hashes: ReadonlyMap<number, string>): Promise<void> {
+    for (const [chunk, sha256] of hashes) {
+      if (has.has(chunk) && !this.#record.hashes.has(chunk)) this.#record.hashes.set(chunk, sha256);
+    }
+    const { chunks } = this.#content;
+    this.#record.holders.set(this.#host, {
+      has: ChunkSet.from(has.bytes(), chunks),
+      ends: this.#directory.now() + announcementLease,
+    });
+  }
+
+  async leave(): Promise<void> {
+    this.#record.holders.delete(this.#host);
+    this.#record.events.push({ is: 'gone', host: this.#host });
+  }
+
+  #liveClaims(): (Claim & { ends: number })[] {
+    const { claims } = this.#record;
+    for (const [fence, { ends }] of claims) if (ends <= this.#directory.now()) claims.delete(fence);
+    return [...claims.values()];
+  }
+
+  #live(): Holder[] {
+    const { holders } = this.#record;
+    for (const [host, { ends }] of holders) if (ends <= this.#directory.now()) holders.delete(host);
+    return [...holders].map(([host, { has }]) => ({ host, has }));
+  }
+}

@@ -1,0 +1,309 @@
+import { ChunkSet } from './chunk-set.ts';
+import type { ClaimAnswer, Run } from './directory.ts';
+import { Peer } from './peer.ts';
+
+/** Requests to peers under way at once. */
+const requestsInAll = 6;
+/** Chunks of a request to a peer, at most. */
+const chunksPerRequest = 4;
+/** Chunks of a claim, at most; and the time that one should take, ms: short enough that the others soon have something to fetch. */
+const longestClaim = 8;
+const claimTime = 2000;
+/** With this few chunks left each is asked of two peers, so that the last one does not wait for the slowest. */
+const endgame = 3;
+/** Without progress for this long, ms, chunks that no peer delivers are read from the origin. */
+const starved = 500;
+/** Pause after the directory had nothing to claim, or no slot, ms. */
+const claimAgain = 250;
+
+/** What a host does next for a content that it fetches. */
+export type Action =
+  | { is: 'ask'; request: number; peer: string; run: Run }
+  | { is: 'claim'; length: number }
+  | { is: 'lost'; chunks: number[]; without: string[] }
+  /** Reads from the origin without a claim: the directory is away. */
+  | { is: 'read'; run: Run };
+
+/** How a request to a peer ended. `refused` = it is busy, and may be asked again at `until`. */
+export type RequestEnd = { is: 'served' | 'silent' | 'lied' } | { is: 'refused'; until: number };
+
+interface Request {
+  peer: Peer;
+  run: Run;
+}
+
+/**
+ * Plans how one host gets a content: the rarest chunk first, from the less loaded of two peers; what no peer has, from the origin
+ * under a claim. Pure: the caller performs the actions, and reports what came of them. Times are ms of a monotonic clock.
+ */
+export class Swarm {
+  readonly has: ChunkSet;
+  readonly #random: () => number;
+  readonly #peers = new Map<string, Peer>();
+  /** Peers that may be asked, as `#holders` counts them. */
+  #usable: Peer[] = [];
+  /** Number of usable peers that have the chunk. */
+  readonly #holders: Uint16Array;
+  /** Number of requests and runs of this host that will bring the chunk. */
+  readonly #coming: Uint8Array;
+  readonly #requests = new Map<number, Request>();
+  #lastRequest = 0;
+  /** Runs being read from the origin here, in order. */
+  #runs: Run[] = [];
+  #claiming = false;
+  #claimAt = 0;
+  #claimLength = 1;
+  #runStarted = 0;
+  #directoryAway = false;
+  #progressAt: number;
+
+  /** @param random a number from 0 to 1, as `Math.random` gives it */
+  constructor(
+    chunks: number,
+    { now, random, has = new ChunkSet(chunks) }: { now: number; random: () => number; has?: ChunkSet },
+  ) {
+    this.has = has;
+    this.#random = random;
+    this.#holders = new Uint16Array(chunks);
+    this.#coming = new Uint8Array(chunks);
+    this.#progressAt = now;
+  }
+
+  /** Chunks that are missing, and that nothing brings: a claim may be of these. */
+  get lacks(): ChunkSet {
+    const lacks = new ChunkSet(this.has.chunks);
+    for (let chunk = 0; chunk < this.has.chunks; chunk++) if (this.#wants(chunk, 0)) lacks.add(chunk);
+    return lacks;
+  }
+
+  /** What to begin now, in this order; each is begun once. */
+  next(now: number): Action[] {
+    if (this.has.isFull) return [];
+    this.#countUsable(now);
+    const actions: Action[] = [...this.#ask(now)];
+    const unheld = this.#unheld();
+    if (unheld.length === 0) return actions;
+    if (this.#directoryAway) {
+      const run = this.#runs.length === 0 ? this.#read(unheld, now) : null;
+      return run === null ? actions : [...actions, { is: 'read', run }];
+    }
+    if (this.#isStarved(now)) {
+      // What its holders do not deliver is claimed in the same breath: they say again and again that they have it.
+      this.#progressAt = now;
+      this.#claimAt = now;
+      actions.push({ is: 'lost', chunks: unheld.slice(0, longestClaim), without: this.#uselessHolders(unheld, now) });
+    }
+    if (this.#mayClaim(now)) {
+      this.#claiming = true;
+      actions.push({ is: 'claim', length: this.#claimLength });
+    }
+    return actions;
+  }
+
+  /** The moment at which `next` should be called if nothing happens before, ms; Infinity when the content is whole. */
+  wakeAt(now: number): number {
+    if (this.has.isFull) return Number.POSITIVE_INFINITY;
+    const starves = this.#progressAt + starved;
+    const moments = [...this.#peers.values()].map((peer) => peer.askableAt);
+    return Math.min(...[...moments, this.#claimAt, starves].filter((at) => at > now), now + starved);
+  }
+
+  peerHas(id: string, chunks: Iterable<number>, now: number): void {
+    const peer = this.#peers.get(id) ?? new Peer(id, this.has.chunks);
+    this.#peers.set(id, peer);
+    const counted = this.#usable.includes(peer);
+    for (const chunk of chunks) {
+      if (!peer.has.add(chunk)) continue;
+      if (counted) this.#holders[chunk] = (this.#holders[chunk] ?? 0) + 1;
+      if (!this.has.has(chunk)) this.#progressAt = now;
+    }
+  }
+
+  /** It left, or was not heard of for too long. Requests to it still end by themselves. */
+  peerGone(id: string): void {
+    const peer = this.#peers.get(id);
+    if (peer === undefined) return;
+    this.#peers.delete(id);
+    if (this.#usable.includes(peer)) this.#count(peer, -1);
+    this.#usable = this.#usable.filter((one) => one !== peer);
+  }
+
+  /** A peer's word on how many uploads it serves. */
+  peerBusy(id: string, uploads: number): void {
+    const peer = this.#peers.get(id);
+    if (peer !== undefined) peer.busy = uploads;
+  }
+
+  /** A chunk came from a peer, and its hash is right. */
+  received(request: number, chunk: number, now: number): void {
+    this.#requests.get(request)?.peer.delivered();
+    this.#gained(chunk, now);
+  }
+
+  ended(request: number, how: RequestEnd, now: number): void {
+    const asked = this.#requests.get(request);
+    if (asked === undefined) return;
+    this.#requests.delete(request);
+    asked.peer.requests--;
+    this.#mark(asked.run, -1);
+    if (how.is === 'silent') asked.peer.silent(now);
+    if (how.is === 'lied') asked.peer.lied(now);
+    if (how.is === 'refused') asked.peer.refused(how.until);
+  }
+
+  claimed(answer: ClaimAnswer, now: number): void {
+    this.#claiming = false;
+    if (answer.is === 'claimed') this.#begin({ from: answer.claim.from, to: answer.claim.to }, now);
+    else this.#claimAt = now + claimAgain;
+  }
+
+  /** A chunk came from the origin. */
+  originRead(chunk: number, now: number): void {
+    this.#gained(chunk, now);
+  }
+
+  /** A run of the origin ended, read to its end or not. */
+  originEnded(run: Run, now: number): void {
+    const index = this.#runs.findIndex(({ from, to }) => from === run.from && to === run.to);
+    if (index === -1) return;
+    this.#runs.splice(index, 1);
+    this.#mark(run, -1);
+    const perChunk = Math.max(1, (now - this.#runStarted) / (run.to - run.from));
+    this.#claimLength = Math.max(1, Math.min(longestClaim, Math.round(claimTime / perChunk)));
+    this.#runStarted = now;
+  }
+
+  /** The directory does not answer: the known peers still do, and the rest is read from the origin. */
+  directoryAway(): void {
+    this.#directoryAway = true;
+    this.#claiming = false;
+  }
+
+  directoryBack(now: number): void {
+    this.#directoryAway = false;
+    this.#claimAt = now;
+  }
+
+  /** A chunk turned out to be bad after all. */
+  forget(chunk: number): void {
+    this.has.delete(chunk);
+  }
+
+  *#ask(now: number): Iterable<Action> {
+    while (this.#requests.size < requestsInAll) {
+      const free = this.#usable.filter((peer) => peer.canTakeRequest(now));
+      const chunk = this.#rarest(free, 0) ?? (this.#missing() <= endgame ? this.#rarest(free, 1) : null);
+      if (chunk === null) return;
+      const peer = this.#lessLoaded(free.filter((one) => one.has.has(chunk) && !this.#isAsked(one, chunk)));
+      if (peer === null) return;
+      const run = { from: chunk, to: chunk + 1 };
+      const again = this.#coming[chunk] ?? 0;
+      while (run.to - run.from < chunksPerRequest && peer.has.has(run.to) && this.#wants(run.to, again)) run.to++;
+      this.#mark(run, 1);
+      peer.requests++;
+      this.#requests.set(++this.#lastRequest, { peer, run });
+      yield { is: 'ask', request: this.#lastRequest, peer: peer.id, run };
+    }
+  }
+
+  /** The wanted chunk that the fewest peers have, of those some free peer has; a random one among equals, which scatters them. */
+  #rarest(free: readonly Peer[], coming: number): number | null {
+    const { chunks } = this.has;
+    const start = Math.floor(this.#random() * chunks);
+    let rarest: number | null = null;
+    let fewest = Number.POSITIVE_INFINITY;
+    for (let i = 0; i < chunks; i++) {
+      const chunk = (start + i) % chunks;
+      const holders = this.#holders[chunk] ?? 0;
+      if (holders === 0 || holders >= fewest || !this.#wants(chunk, coming)) continue;
+      if (!free.some((peer) => peer.has.has(chunk) && !this.#isAsked(peer, chunk))) continue;
+      rarest = chunk;
+      fewest = holders;
+    }
+    return rarest;
+  }
+
+  #wants(chunk: number, coming: number): boolean {
+    return chunk < this.has.chunks && !this.has.has(chunk) && this.#coming[chunk] === coming;
+  }
+
+  #isAsked(peer: Peer, chunk: number): boolean {
+    if (peer.requests === 0) return false;
+    return [...this.#requests.values()].some((one) => one.peer === peer && chunk >= one.run.from && chunk < one.run.to);
+  }
+
+  /** The power of two choices (Mitzenmacher 2001): almost as even as asking all, without everybody turning to the same one. */
+  #lessLoaded(peers: readonly Peer[]): Peer | null {
+    const pick = () => peers[Math.floor(this.#random() * peers.length)] ?? null;
+    const [one, other] = [pick(), pick()];
+    if (one === null || other === null) return one;
+    return one.requests + one.busy <= other.requests + other.busy ? one : other;
+  }
+
+  /** Missing chunks that nothing brings, and no usable peer has. */
+  #unheld(): number[] {
+    const unheld: number[] = [];
+    for (let chunk = 0; chunk < this.has.chunks; chunk++) {
+      if (this.#holders[chunk] === 0 && this.#wants(chunk, 0)) unheld.push(chunk);
+    }
+    return unheld;
+  }
+
+  /** Peers whose word is that they have one of the chunks, and which cannot be asked. */
+  #uselessHolders(chunks: readonly number[], now: number): string[] {
+    const out = [...this.#peers.values()].filter((peer) => peer.isOut(now));
+    return out.filter((peer) => chunks.some((chunk) => peer.has.has(chunk))).map((peer) => peer.id);
+  }
+
+  #isStarved(now: number): boolean {
+    return !this.#claiming && this.#runs.length === 0 && now - this.#progressAt >= starved;
+  }
+
+  /** The next run is claimed while the last chunk of this one is read, so that the origin never waits for the directory. */
+  #mayClaim(now: number): boolean {
+    if (this.#claiming || now < this.#claimAt || this.#runs.length > 1) return false;
+    const [reading] = this.#runs;
+    return reading === undefined || this.has.has(reading.to - 2) || reading.to - reading.from === 1;
+  }
+
+  #read(unheld: readonly number[], now: number): Run | null {
+    const [from] = unheld;
+    if (from === undefined) return null;
+    let to = from + 1;
+    while (to - from < longestClaim && unheld[to - from] === to) to++;
+    this.#begin({ from, to }, now);
+    return { from, to };
+  }
+
+  #begin(run: Run, now: number): void {
+    if (this.#runs.length === 0) this.#runStarted = now;
+    this.#runs.push(run);
+    this.#mark(run, 1);
+  }
+
+  #gained(chunk: number, now: number): void {
+    if (this.has.add(chunk)) this.#progressAt = now;
+  }
+
+  #missing(): number {
+    return this.has.chunks - this.has.size;
+  }
+
+  #mark(run: Run, by: 1 | -1): void {
+    for (let chunk = run.from; chunk < run.to; chunk++) this.#coming[chunk] = (this.#coming[chunk] ?? 0) + by;
+  }
+
+  #countUsable(now: number): void {
+    const before = new Set(this.#usable);
+    const usable = [...this.#peers.values()].filter((peer) => !peer.isOut(now));
+    for (const peer of usable) if (!before.delete(peer)) this.#count(peer, 1);
+    for (const peer of before) this.#count(peer, -1);
+    this.#usable = usable;
+  }
+
+  #count(peer: Peer, by: 1 | -1): void {
+    for (let chunk = 0; chunk < this.has.chunks; chunk++) {
+      if (peer.has.has(chunk)) this.#holders[chunk] = (this.#holders[chunk] ?? 0) + by;
+    }
+  }
+}

@@ -1,0 +1,52 @@
+import fc from 'fast-check';
+import { expect } from 'vitest';
+import { type HostPlan, type Schedule, Simulation } from './simulation.ts';
+
+/** Long after any of these farms has everything, ms. */
+export const never = 3_600_000;
+
+const host: fc.Arbitrary<HostPlan> = fc.record({
+  joinsAt: fc.integer({ min: 0, max: 20_000 }),
+  chunkTime: fc.integer({ min: 20, max: 2000 }),
+  diesAt: fc.option(fc.integer({ min: 1, max: 60_000 }), { nil: undefined, freq: 4 }),
+  hangs: fc.option(fc.record({ at: fc.nat(30_000), for: fc.integer({ min: 500, max: 40_000 }) }), {
+    nil: undefined,
+    freq: 4,
+  }),
+  lies: fc.option(fc.constant(true), { nil: undefined, freq: 5 }),
+});
+const schedule: fc.Arbitrary<Schedule> = fc.record({
+  chunks: fc.integer({ min: 1, max: 40 }),
+  seed: fc.integer(),
+  originChunkTime: fc.integer({ min: 20, max: 5000 }),
+  slots: fc.integer({ min: 1, max: 4 }),
+  hosts: fc.array(host, { minLength: 1, maxLength: 8 }),
+  away: fc.option(fc.record({ at: fc.nat(30_000), for: fc.integer({ min: 100, max: 30_000 }) }), { nil: undefined }),
+  flushedAt: fc.option(fc.nat(30_000), { nil: undefined }),
+});
+
+export async function simulate(schedule: Schedule): Promise<Simulation> {
+  const simulation = new Simulation(schedule);
+  await simulation.run(never);
+  return simulation;
+}
+
+/** Every live host has every chunk in the end; and where nothing went wrong, the origin was read once, and nobody stood still. */
+export async function checkSchedules(numRuns: number): Promise<void> {
+  await fc.assert(
+    fc.asyncProperty(schedule, async (plan) => {
+      const farm = await simulate(plan);
+      expect(farm.live.filter(({ finishedAt }) => finishedAt === null)).toEqual([]);
+      const isCalm =
+        !plan.away && plan.flushedAt === undefined && plan.hosts.every((one) => !one.diesAt && !one.hangs && !one.lies);
+      if (!isCalm) return;
+      expect(farm.originReads).toBe(plan.chunks);
+      const slowest = Math.max(
+        plan.originChunkTime * plan.slots,
+        ...plan.hosts.map((one) => one.chunkTime * plan.hosts.length),
+      );
+      expect(Math.max(...farm.hosts.map((one) => one.longestPause))).toBeLessThan(5000 + slowest);
+    }),
+    { numRuns },
+  );
+}

@@ -1,0 +1,95 @@
+import { describe, expect, test } from 'vitest';
+import { checkSchedules, never, simulate } from './schedules.ts';
+import type { HostPlan, Schedule, Simulation } from './simulation.ts';
+
+const quickHost = { joinsAt: 0, chunkTime: 160 } satisfies HostPlan;
+
+function farmOf(hosts: number, more: Partial<Schedule> = {}): Schedule {
+  return {
+    chunks: 128,
+    seed: 1,
+    originChunkTime: 320,
+    slots: 4,
+    hosts: Array.from({ length: hosts }, () => quickHost),
+    ...more,
+  };
+}
+
+function withFirst(schedule: Schedule, plan: Partial<HostPlan>, index = 0): Schedule {
+  return { ...schedule, hosts: schedule.hosts.map((host, at) => (at === index ? { ...host, ...plan } : host)) };
+}
+
+const times = (simulation: Simulation) => simulation.live.map(({ finishedAt }) => finishedAt ?? Number.POSITIVE_INFINITY);
+
+describe('a farm that fetches a content', () => {
+  test('eight hosts read the origin once, and finish almost together, near the time that the origin needs', async () => {
+    const farm = await simulate(farmOf(8));
+    const ideal = 128 * 320;
+    expect(farm.originReads).toBe(128);
+    expect(Math.max(...times(farm)) / ideal).toBeLessThan(1.5);
+    expect(Math.max(...times(farm)) / Math.min(...times(farm))).toBeLessThan(1.5);
+  });
+
+  test('a host alone takes as long as without a farm', async () => {
+    const farm = await simulate(farmOf(1));
+    expect(farm.originReads).toBe(128);
+    expect(times(farm)[0]).toBeLessThan(1.05 * 128 * 320);
+  });
+
+  test('a late host reads nothing from the origin', async () => {
+    const farm = await simulate(withFirst(farmOf(4), { joinsAt: 60_000 }));
+    expect(farm.originReads).toBe(128);
+    expect(Math.max(...times(farm)) - 60_000).toBeLessThan((128 * 160) / 0.8);
+  });
+
+  test('a slow origin does not lose its claims while bytes arrive', async () => {
+    const farm = await simulate(farmOf(4, { chunks: 12, originChunkTime: 4000 }));
+    expect(farm.originReads).toBe(12);
+  });
+
+  test('the origin is read by as many hosts as it has slots, whatever the number of hosts', async () => {
+    const farm = await simulate(farmOf(16, { slots: 1, chunks: 32 }));
+    expect(farm.originReads).toBe(32);
+  });
+
+  test('a chunk whose only holder died is read again by another', async () => {
+    const farm = await simulate(withFirst(farmOf(2, { chunks: 40 }), { diesAt: 6000 }));
+    expect(times(farm)).toEqual([expect.any(Number)]);
+    expect(times(farm)[0]).toBeLessThan(never);
+    expect(farm.live[0]?.longestPause).toBeLessThan(5000);
+  });
+
+  test('a host that dies half-way costs at most the runs that it was reading', async () => {
+    const farm = await simulate(withFirst(farmOf(8), { diesAt: 20_000 }));
+    expect(times(farm).every(Number.isFinite)).toBe(true);
+    expect(farm.originReads / 128).toBeLessThan(1.1);
+  });
+
+  test('a host that lies is asked once by each, and all others have the content', async () => {
+    const farm = await simulate(withFirst(farmOf(8), { lies: true }, 2));
+    expect(times(farm).every(Number.isFinite)).toBe(true);
+    expect(farm.wrongChunks).toBeGreaterThan(0);
+    expect(farm.wrongChunks).toBeLessThanOrEqual(7 * 2);
+  });
+
+  test('a host that hangs delays nobody for longer than a moment', async () => {
+    const farm = await simulate(withFirst(farmOf(8), { hangs: { at: 10_000, for: 30_000 } }));
+    const others = farm.hosts.slice(1);
+    expect(Math.max(...others.map(({ finishedAt }) => finishedAt ?? never)) / (128 * 320)).toBeLessThan(1.5);
+    expect(farm.originReads / 128).toBeLessThan(1.1);
+  });
+
+  test('without the directory each host goes on with the peers it knows, and the origin', async () => {
+    const farm = await simulate(farmOf(4, { away: { at: 5000, for: never } }));
+    expect(times(farm).every(Number.isFinite)).toBe(true);
+    expect(Math.max(...times(farm))).toBeLessThan(4 * 128 * 320 * 1.1);
+  });
+
+  test('a directory that forgot everything costs a few chunks', async () => {
+    const farm = await simulate(farmOf(8, { flushedAt: 15_000 }));
+    expect(times(farm).every(Number.isFinite)).toBe(true);
+    expect(farm.originReads / 128).toBeLessThan(1.25);
+  });
+
+  test('every live host ends with every chunk, whatever dies, lies, hangs or is lost', () => checkSchedules(300));
+});
