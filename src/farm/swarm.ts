@@ -1,6 +1,7 @@
 import { ChunkSet } from './chunk-set.ts';
 import type { ClaimAnswer, Run } from './directory.ts';
-import { Peer } from './peer.ts';
+import type { Peer } from './peer.ts';
+import { Peers } from './peers.ts';
 
 /** Requests to peers under way at once. */
 const requestsInAll = 6;
@@ -39,11 +40,7 @@ interface Request {
 export class Swarm {
   readonly has: ChunkSet;
   readonly #random: () => number;
-  readonly #peers = new Map<string, Peer>();
-  /** Peers that may be asked, as `#holders` counts them. */
-  #usable: Peer[] = [];
-  /** Number of usable peers that have the chunk. */
-  readonly #holders: Uint16Array;
+  readonly #peers: Peers;
   /** Number of requests and runs of this host that will bring the chunk. */
   readonly #coming: Uint8Array;
   readonly #requests = new Map<number, Request>();
@@ -64,7 +61,7 @@ export class Swarm {
   ) {
     this.has = has;
     this.#random = random;
-    this.#holders = new Uint16Array(chunks);
+    this.#peers = new Peers(chunks);
     this.#coming = new Uint8Array(chunks);
     this.#progressAt = now;
   }
@@ -79,7 +76,7 @@ export class Swarm {
   /** What to begin now, in this order; each is begun once. */
   next(now: number): Action[] {
     if (this.has.isFull) return [];
-    this.#countUsable(now);
+    this.#peers.look(now);
     const actions: Action[] = [...this.#ask(now)];
     const unheld = this.#unheld();
     if (unheld.length === 0) return actions;
@@ -91,7 +88,7 @@ export class Swarm {
       // What its holders do not deliver is claimed in the same breath: they say again and again that they have it.
       this.#progressAt = now;
       this.#claimAt = now;
-      actions.push({ is: 'lost', chunks: unheld.slice(0, longestClaim), without: this.#uselessHolders(unheld, now) });
+      actions.push({ is: 'lost', chunks: unheld.slice(0, longestClaim), without: this.#peers.outWith(unheld, now) });
     }
     if (this.#mayClaim(now)) {
       this.#claiming = true;
@@ -104,28 +101,17 @@ export class Swarm {
   wakeAt(now: number): number {
     if (this.has.isFull) return Number.POSITIVE_INFINITY;
     const starves = this.#progressAt + starved;
-    const moments = [...this.#peers.values()].map((peer) => peer.askableAt);
-    return Math.min(...[...moments, this.#claimAt, starves].filter((at) => at > now), now + starved);
+    const moments = [this.#peers.nextAskable(now), this.#claimAt, starves].filter((at) => at > now);
+    return Math.min(...moments, now + starved);
   }
 
   peerHas(id: string, chunks: Iterable<number>, now: number): void {
-    const peer = this.#peers.get(id) ?? new Peer(id, this.has.chunks);
-    this.#peers.set(id, peer);
-    const counted = this.#usable.includes(peer);
-    for (const chunk of chunks) {
-      if (!peer.has.add(chunk)) continue;
-      if (counted) this.#holders[chunk] = (this.#holders[chunk] ?? 0) + 1;
-      if (!this.has.has(chunk)) this.#progressAt = now;
-    }
+    if (this.#peers.has(id, chunks).some((chunk) => !this.has.has(chunk))) this.#progressAt = now;
   }
 
   /** It left, or was not heard of for too long. Requests to it still end by themselves. */
   peerGone(id: string): void {
-    const peer = this.#peers.get(id);
-    if (peer === undefined) return;
-    this.#peers.delete(id);
-    if (this.#usable.includes(peer)) this.#count(peer, -1);
-    this.#usable = this.#usable.filter((one) => one !== peer);
+    this.#peers.remove(id);
   }
 
   /** A peer's word on how many uploads it serves. */
@@ -191,7 +177,7 @@ export class Swarm {
 
   *#ask(now: number): Iterable<Action> {
     while (this.#requests.size < requestsInAll) {
-      const free = this.#usable.filter((peer) => peer.canTakeRequest(now));
+      const free = this.#peers.usable.filter((peer) => peer.canTakeRequest(now));
       const chunk = this.#rarest(free, 0) ?? (this.#missing() <= endgame ? this.#rarest(free, 1) : null);
       if (chunk === null) return;
       const peer = this.#lessLoaded(free.filter((one) => one.has.has(chunk) && !this.#isAsked(one, chunk)));
@@ -214,7 +200,7 @@ export class Swarm {
     let fewest = Number.POSITIVE_INFINITY;
     for (let i = 0; i < chunks; i++) {
       const chunk = (start + i) % chunks;
-      const holders = this.#holders[chunk] ?? 0;
+      const holders = this.#peers.holdersOf(chunk);
       if (holders === 0 || holders >= fewest || !this.#wants(chunk, coming)) continue;
       if (!free.some((peer) => peer.has.has(chunk) && !this.#isAsked(peer, chunk))) continue;
       rarest = chunk;
@@ -244,15 +230,9 @@ export class Swarm {
   #unheld(): number[] {
     const unheld: number[] = [];
     for (let chunk = 0; chunk < this.has.chunks; chunk++) {
-      if (this.#holders[chunk] === 0 && this.#wants(chunk, 0)) unheld.push(chunk);
+      if (this.#peers.holdersOf(chunk) === 0 && this.#wants(chunk, 0)) unheld.push(chunk);
     }
     return unheld;
-  }
-
-  /** Peers whose word is that they have one of the chunks, and which cannot be asked. */
-  #uselessHolders(chunks: readonly number[], now: number): string[] {
-    const out = [...this.#peers.values()].filter((peer) => peer.isOut(now));
-    return out.filter((peer) => chunks.some((chunk) => peer.has.has(chunk))).map((peer) => peer.id);
   }
 
   #isStarved(now: number): boolean {
@@ -291,19 +271,5 @@ export class Swarm {
 
   #mark(run: Run, by: 1 | -1): void {
     for (let chunk = run.from; chunk < run.to; chunk++) this.#coming[chunk] = (this.#coming[chunk] ?? 0) + by;
-  }
-
-  #countUsable(now: number): void {
-    const before = new Set(this.#usable);
-    const usable = [...this.#peers.values()].filter((peer) => !peer.isOut(now));
-    for (const peer of usable) if (!before.delete(peer)) this.#count(peer, 1);
-    for (const peer of before) this.#count(peer, -1);
-    this.#usable = usable;
-  }
-
-  #count(peer: Peer, by: 1 | -1): void {
-    for (let chunk = 0; chunk < this.has.chunks; chunk++) {
-      if (peer.has.has(chunk)) this.#holders[chunk] = (this.#holders[chunk] ?? 0) + by;
-    }
   }
 }

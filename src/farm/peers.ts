@@ -1,0 +1,71 @@
+import type { ChunkSet } from './chunk-set.ts';
+import { Peer } from './peer.ts';
+
+/** The peers that have chunks of a content, and how many of those that may be asked have each chunk. */
+export class Peers {
+  readonly #chunks: number;
+  readonly #peers = new Map<string, Peer>();
+  /** Those that `holdersOf` counts. */
+  #usable: Peer[] = [];
+  readonly #holders: Uint16Array;
+
+  constructor(chunks: number) {
+    this.#chunks = chunks;
+    this.#holders = new Uint16Array(chunks);
+  }
+
+  /** Peers that are not out, as of the last `look`. */
+  get usable(): readonly Peer[] {
+    return this.#usable;
+  }
+
+  /** The number of usable peers that have a chunk. */
+  holdersOf(chunk: number): number {
+    return this.#holders[chunk] ?? 0;
+  }
+
+  /** Looks which peers are out at this moment. */
+  look(now: number): void {
+    const before = new Set(this.#usable);
+    const usable = [...this.#peers.values()].filter((peer) => !peer.isOut(now));
+    for (const peer of usable) if (!before.delete(peer)) this.#count(peer, 1);
+    for (const peer of before) this.#count(peer, -1);
+    this.#usable = usable;
+  }
+
+  /** @returns the chunks that are news, of this peer */
+  has(id: string, chunks: Iterable<number>): number[] {
+    const peer = this.#peers.get(id) ?? new Peer(id, this.#chunks);
+    this.#peers.set(id, peer);
+    const news = [...chunks].filter((chunk) => peer.has.add(chunk));
+    if (this.#usable.includes(peer)) for (const chunk of news) this.#holders[chunk] = this.holdersOf(chunk) + 1;
+    return news;
+  }
+
+  remove(id: string): void {
+    const peer = this.#peers.get(id);
+    if (peer === undefined) return;
+    this.#peers.delete(id);
+    if (this.#usable.includes(peer)) this.#count(peer, -1);
+    this.#usable = this.#usable.filter((one) => one !== peer);
+  }
+
+  get(id: string): Peer | undefined {
+    return this.#peers.get(id);
+  }
+
+  /** Those that say they have one of the chunks, and are out. */
+  outWith(chunks: readonly number[], now: number): string[] {
+    const out = [...this.#peers.values()].filter((peer) => peer.isOut(now) && chunks.some((chunk) => peer.has.has(chunk)));
+    return out.map((peer) => peer.id);
+  }
+
+  /** The first moment after `now` at which a peer may be asked again, ms; Infinity without one. */
+  nextAskable(now: number): number {
+    return Math.min(...[...this.#peers.values()].map((peer) => peer.askableAt).filter((at) => at > now));
+  }
+
+  #count({ has }: { has: ChunkSet }, by: 1 | -1): void {
+    for (let chunk = 0; chunk < this.#chunks; chunk++) if (has.has(chunk)) this.#holders[chunk] = this.holdersOf(chunk) + by;
+  }
+}
