@@ -10,12 +10,14 @@ interface WrittenRow {
 
 /**
  * A copy that a program may write to, and its file is not what was sealed: what it wrote is kept until the user decides (law 15).
+ * @param isRewritten whether a program that was given its path may have saved a model there: what else changes a model is damage
  */
 export function isWrittenTo(
   { path, form, state }: { path: string; form: Form; state: CopyState },
   verdict: string | null,
+  isRewritten = false,
 ): boolean {
-  return verdict === 'changed' && form === 'plain' && state !== 'copying' && !isModelName(path);
+  return verdict === 'changed' && form === 'plain' && state !== 'copying' && (isRewritten || !isModelName(path));
 }
 
 /** Files of copies that programs wrote to, which are not ours any more; each with its source as it was when it was copied. */

@@ -52,8 +52,8 @@ export async function openStorage(config: Config, { pauses, onLost, onUnfit, ...
   const { dir, stateDir, compress } = config;
   makeDirectory(stateDir, keys.stateDir.name, 0o700);
   const group = config.group === null ? null : groupId(config.group);
-  closeDirectory(stateDir, 'all', keys.stateDir.name);
-  if (group !== null) shareWithGroup(stateDir, group);
+  // What others may read is decided once it is ours: it may be a running daemon's, shared with a group.
+  closeDirectory(stateDir, 'writers', keys.stateDir.name);
   const assertDirs = async () => {
     await assertLocal(stateDir, 'AUTOCACHE_STATE');
     await assertLocal(dir, 'AUTOCACHE_DIR');
@@ -63,6 +63,8 @@ export async function openStorage(config: Config, { pauses, onLost, onUnfit, ...
   opened.defer(onVolumesTold(() => void assertDirs().catch(onUnfit)));
   const onSetAside = (path: string) => log.warn({ path }, 'the lock of the state directory was none, and is set aside');
   opened.defer(lockDirectory(stateDir, 'state directory', { onSetAside, onLost }));
+  closeDirectory(stateDir, 'all', keys.stateDir.name);
+  if (group !== null) shareWithGroup(stateDir, group);
   opened.defer(boundLog({ file: join(stateDir, daemonLogName), log }));
   const catalog = new Catalog(join(stateDir, 'catalog.db'), clock);
   opened.defer(() => catalog[Symbol.dispose]());
@@ -73,7 +75,6 @@ export async function openStorage(config: Config, { pauses, onLost, onUnfit, ...
   const former = await movedFrom('ssd', dir, catalog);
   const tier = leavingLinks(await openCacheDir('ssd', dir, catalog), (path) => handedOut.sourceOf(path));
   if (former !== null) keepOpenable({ former, handedOut, log });
-  if (group !== null && tier.state() === 'here') shareWithGroup(tier.dir, group);
   // Copies compressed before the setting was switched off can still be restored.
   const cold = await openColdDir(tier, catalog, { wanted: compress === 'cold' });
   const watch = new CacheWatch({
@@ -83,6 +84,7 @@ export async function openStorage(config: Config, { pauses, onLost, onUnfit, ...
     onLost,
   });
   opened.defer(() => watch[Symbol.asyncDispose]());
+  if (group !== null && tier.state() === 'here') shareWithGroup(tier.dir, group);
   if (cold?.state() === 'here') offerRestore(cold, log);
   const ram = await openRam(config, { catalog, handedOut }, context);
   if (ram && group !== null) shareWithGroup(ram.tier.dir, group);

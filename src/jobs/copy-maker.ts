@@ -43,6 +43,7 @@ export class CopyMaker {
     const { path } = tier.placeOf(job.file.root, job.file.rel);
     await this.#deps.accounts.compared(path);
     if (this.#isMade(job)) return;
+    await this.#assertNotWritten(path, tier);
     await this.#assertMedium(job);
     if (await this.#link(job, tier)) return;
     // Nothing leaves for a source that cannot be read, and it becomes no entry.
@@ -76,6 +77,17 @@ export class CopyMaker {
     job.resumedFrom = job.file.fingerprint.size;
     job.bytesDone = job.resumedFrom;
     return true;
+  }
+
+  /** What a program saved over a copy is its user's: nothing takes its place. @throws CacheError NOT_ADMITTED */
+  async #assertNotWritten(path: string, tier: Tier): Promise<void> {
+    const { catalog, evictor } = this.#deps;
+    const copy = catalog.copies.byPath(path);
+    const isKnown = catalog.written.sourceAt(path) !== null && tier.hasForeign(path);
+    if (!isKnown && !(copy && (await evictor.isWritten(copy, tier)))) return;
+    throw new CacheError('NOT_ADMITTED', `a program has saved its own file in the place of the copy, ${path}`, {
+      hint: 'autocached bring-back brings it beside its source',
+    });
   }
 
   /**

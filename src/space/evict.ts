@@ -7,6 +7,7 @@ import type { Copy, Entry } from '../core/types.ts';
 import type { Events } from '../runtime/events.ts';
 import type { Log } from '../runtime/log.ts';
 import { isFull } from '../sqlite/reserve.ts';
+import { giveAway, isRewritten } from '../tiers/foreign.ts';
 import { dropPartial, partialPath } from '../tiers/partial.ts';
 import type { Tier } from '../tiers/tier.ts';
 import type { Tiers } from '../tiers/tiers.ts';
@@ -76,12 +77,13 @@ export class Evictor {
     if (tier.state() === 'away') return { removed: false, why: 'the cache disk is away' };
     if (!catalog.isWritable()) await catalog.writable();
     if (copy.state === 'copying') return this.#dropInterrupted(copy, entry, { tier, why });
+    const isWritten = await this.isWritten(copy, tier);
     // Both may have changed while other victims left.
     if (this.#deps.leases.isLeased(copy.path)) return { removed: false, why: 'leased' };
     if (catalog.copies.byPath(copy.path)?.id !== copy.id) return { removed: false, why: 'already gone' };
-    if (isWrittenTo(copy, tiers.check(copy))) {
+    if (isWritten) {
       catalog.written.disown(copy);
-      tier.dropManifest(copy.path);
+      giveAway(tier, copy.path);
       return { removed: false, why: 'a program wrote to it' };
     }
     const isMarked = this.#mark(copy);
@@ -104,6 +106,16 @@ export class Evictor {
     events.emit('entry-evicted', { entry: entry.id, path: entry.path, bytes: copy.bytes, why });
     log.info({ path: entry.path, bytes: copy.bytes, freed, why }, 'evicted');
     return { removed: true, freed };
+  }
+
+  /** Whether its file is a program's by now: a note that it wrote to, or a model that it saved in the place of the one it was given. */
+  async isWritten(copy: Copy, tier: Tier): Promise<boolean> {
+    const verdict = copy.seal && tier.check(copy.path, copy.seal);
+    return isWrittenTo(
+      copy,
+      verdict,
+      verdict === 'changed' && this.mayBeOpenedAgain(copy) && (await isRewritten(tier, copy.path)),
+    );
   }
 
   /** Marks a copy as leaving. @returns false when the disk is too full to write that down: its space must come free all the same */

@@ -1,9 +1,9 @@
-import { lstatSync, readdirSync } from 'node:fs';
+import { chmodSync, lstatSync, readdirSync } from 'node:fs';
 import { opendir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { meaningOf } from '../runtime/errnos.ts';
 import { isByItself } from '../weights/extensions.ts';
-import type { PosixTier } from './tier.ts';
+import type { PosixTier, Tier } from './tier.ts';
 
 /** The files in one directory of a tier that have no proof of ours: programs put them there, or made them their own. */
 export function foreignFilesIn(tier: PosixTier, directory: string): string[] {
@@ -41,6 +41,22 @@ async function* directoriesBelow(directory: string): AsyncGenerator<string> {
 export function lookAtFile(path: string): { bytes: number; mtimeNs: string } | null {
   const found = lstatSync(path, { bigint: true, throwIfNoEntry: false });
   return found?.isFile() ? { bytes: Number(found.size), mtimeNs: String(found.mtimeNs) } : null;
+}
+
+/**
+ * Whether a copy that does not match its seal was written to: damage leaves its time as it is. A copy that has just taken the place of
+ * an older one has its own proof before it has its row.
+ */
+export async function isRewritten(tier: Tier, path: string): Promise<boolean> {
+  const seal = (await tier.manifestOf(path))?.seal;
+  const found = lookAtFile(path);
+  return seal !== undefined && found !== null && found.mtimeNs !== seal.mtimeNs;
+}
+
+/** Gives a copy that a program has written to to its user: without a proof, and without the mode by which copies are known. */
+export function giveAway(tier: Tier, path: string): void {
+  tier.dropManifest(path);
+  if (process.platform !== 'win32') chmodSync(path, 0o644);
 }
 
 function entriesOf(directory: string) {

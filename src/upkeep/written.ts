@@ -6,7 +6,7 @@ import { isWrittenTo } from '../catalog/written.ts';
 import { tierTraits } from '../core/tier-traits.ts';
 import type { Log } from '../runtime/log.ts';
 import { Periodic } from '../runtime/periodic.ts';
-import { directoriesIn, directoriesOf, foreignFilesIn, lookAtFile } from '../tiers/foreign.ts';
+import { directoriesIn, directoriesOf, foreignFilesIn, giveAway, isRewritten, lookAtFile } from '../tiers/foreign.ts';
 import { mirrorPath } from '../tiers/mirror.ts';
 import { saveFile } from '../tiers/save-file.ts';
 import type { PosixTier } from '../tiers/tier.ts';
@@ -92,9 +92,11 @@ export class WrittenFiles implements AsyncDisposable {
     const given = [...handedOut.paths()];
     for (const path of given) {
       const copy = catalog.copies.byPath(path);
-      if (!copy || !isWrittenTo(copy, tiers.check(copy))) continue;
+      if (!copy || tiers.check(copy) !== 'changed') continue;
+      const rewritten = await isRewritten(tiers.require(copy.tier), path);
+      if (catalog.copies.byPath(path)?.id !== copy.id || !isWrittenTo(copy, tiers.check(copy), rewritten)) continue;
       catalog.written.disown(copy);
-      tiers.require(copy.tier).dropManifest(path);
+      giveAway(tiers.require(copy.tier), path);
       this.#seen.delete(dirname(path));
     }
     const foundIn = [...this.#found].map(dirname);

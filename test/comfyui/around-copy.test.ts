@@ -149,6 +149,22 @@ describe('what a node writes beside a copy', () => {
     expect(readFileSync(at('a.json'), 'utf8')).toBe('from a node');
   }, 90_000);
 
+  test('over the model itself, as a merge does, is kept, shown and brought back; no copy takes its place', async () => {
+    const { daemon, warm, write, listed, cli, source, comfyui } = await arrange({ texts: {} });
+    await warm();
+    const copy = await write('a.safetensors', 'merged weights');
+    expect(copy.startsWith(daemon.dir)).toBe(true);
+    expect(await comfyui.tell('select', ...lora)).toBe(source);
+    await vi.waitFor(async () => expect(await listed()).toMatchObject([{ source, bytes: 14 }]), { ...soon(), timeout: 40_000 });
+    await daemon.client.evict({ paths: [source] });
+    await daemon.client.clear({ all: true });
+    expect((await daemon.client.warm({ paths: [source], wait: true })).ready).toBe(0);
+    expect(readFileSync(copy, 'utf8')).toBe('merged weights');
+    expect(await cli('bring-back', '--yes')).toMatchObject({ code: 0 });
+    expect(readFileSync(source, 'utf8')).toBe('merged weights');
+    expect(await listed()).toEqual([]);
+  }, 90_000);
+
   test.runIf(existsSync('/dev/shm'))(
     'in memory outlives the daemon',
     async () => {

@@ -74,6 +74,22 @@ describe('a second daemon does not come in', () => {
     });
   });
 
+  test.runIf(isPosix)('and leaves the state directory of the first one shared as it is', async () => {
+    const dir = tempDir();
+    const group = `${process.getgid?.()}`;
+    await start(dir, { AUTOCACHE_GROUP: group });
+    const modes = () => ['state', 'ssd'].map((name) => (statSync(join(dir, name)).mode & 0o7777).toString(8));
+    expect(modes()).toEqual(['2750', '2750']);
+    for (const settings of [{}, { AUTOCACHE_GROUP: group }, { AUTOCACHE_DIR: join(dir, 'other') }]) {
+      await expect(start(dir, settings)).rejects.toMatchObject({ code: 'ALREADY_RUNNING' });
+      expect(modes()).toEqual(['2750', '2750']);
+    }
+    const second = { AUTOCACHE_STATE: join(dir, 'second'), AUTOCACHE_GROUP: process.getuid?.() === 0 ? '1' : group };
+    await expect(start(dir, second)).rejects.toMatchObject({ code: 'ALREADY_RUNNING' });
+    expect(modes()).toEqual(['2750', '2750']);
+    expect(`${statSync(join(dir, 'ssd')).gid}`).toBe(group);
+  });
+
   test('when somebody has removed the lock as a leftover', async () => {
     const dir = tempDir();
     await start(dir);
