@@ -8,7 +8,7 @@ import { launchBrowser } from './browser.ts';
 import { Installed } from './installed.ts';
 import { sampleModels, writeSampleModels, writeSampleMonth } from './sample-library.ts';
 
-const pages = ['overview', 'library', 'copies', 'results', 'folders', 'events', 'settings'];
+const pages = ['overview', 'library', 'copies', 'results', 'prompts', 'folders', 'events', 'settings'];
 const widths = [1280, 800, 390];
 const themes = ['light', 'dark'];
 const directory = process.argv[2] ?? 'screenshots';

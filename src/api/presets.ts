@@ -55,6 +55,21 @@ export interface PresetModel extends Pick<WarmItem, 'path' | 'tier' | 'ready' | 
   state: 'here' | 'away' | 'missing';
 }
 
+/** The files of a preset with its usual settings, as they lie on this machine. */
+export interface PresetFiles {
+  name: string;
+  family: string | null;
+  /** How many it loads. */
+  files: number;
+  /** Those that are not here, in load order. */
+  absent: PresetModel[];
+}
+
+export interface PresetFilesAnswer {
+  /** By preset and family; those whose file cannot be used are left out. */
+  presets: PresetFiles[];
+}
+
 /** A preset that was compiled for this machine. */
 export interface CompiledAnswer {
   name: string;

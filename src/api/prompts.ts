@@ -73,3 +73,21 @@ export interface PromptRunProgress {
   done: number;
   nodes: number;
 }
+
+/** A run that goes on. */
+export interface PromptRunView extends PromptRunProgress {
+  /** Of its result; null when none is kept. */
+  key: string | null;
+  /** Its preset, or its output nodes. */
+  label: string;
+  /** Address of the ComfyUI. */
+  comfyui: string;
+  /** How many wait for it. */
+  waiting: number;
+  runsForMs: number;
+}
+
+export interface PromptRunsAnswer {
+  /** The oldest first. */
+  running: PromptRunView[];
+}

@@ -103,7 +103,7 @@ export function createApp(services: Services, options: GuardOptions): FastifyIns
   const runs = new PromptRuns(services, proofs);
   presetRoutes(app, services, { limit, runs });
   llmRoutes(app, services, { proofs, token: options.token, translate: (thrown) => translate(thrown, services.log) });
-  promptRoutes(app, runs);
+  promptRoutes(app, services, runs);
   eventRoutes(app, services, proofs);
   dashboardRoutes(app, services, signIns);
   libraryRoutes(app, services);

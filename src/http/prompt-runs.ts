@@ -36,6 +36,8 @@ export interface PromptToRun {
   prompt: AskedPrompt['prompt'];
   /** As it was written. */
   text: string;
+  /** The preset that it is of; null = of none. */
+  preset: string | null;
 }
 
 /** Answers requests that have a prompt run. */
@@ -51,7 +53,7 @@ export class PromptRuns {
   /** With `watch` the answer is a stream that ends with it. @param more fields of the answer besides */
   async answer<More extends object>(
     { request, reply }: { request: FastifyRequest; reply: FastifyReply },
-    { prompt, text }: PromptToRun,
+    { prompt, text, preset }: PromptToRun,
     { as, watch, waitMs, ...fields }: RunFields,
     more: More,
   ): Promise<(PromptAnswer & More) | undefined> {
@@ -59,7 +61,7 @@ export class PromptRuns {
     const keep = { tags: fields.tags, ...lifetimesOf(fields) };
     const signal = untilGone(reply.raw);
     const run = async (onProgress: Waiting['onProgress']) => {
-      const asked = { text, prompt, comfyui, fresh, repeatable, keep };
+      const asked = { text, prompt, preset, comfyui, fresh, repeatable, keep };
       const answer = await this.#prompts.run(asked, { signal, waitMs: waitMs ?? null, onProgress });
       return { ...more, ...(as === 'bytes' ? await withBytes(answer) : answer) };
     };

@@ -40,7 +40,15 @@ export function readPromptItem(
   return async () => {
     try {
       const { prompt, text } = await promptOf(presets, item, fieldTexts(written.bodyText));
-      const { key, state, why } = await prompts.warm({ prompt, text, comfyui, repeatable, fresh: false, keep });
+      const { key, state, why } = await prompts.warm({
+        prompt,
+        text,
+        preset: item.preset?.name ?? null,
+        comfyui,
+        repeatable,
+        fresh: false,
+        keep,
+      });
       return { ns, key, state, ...(why !== null && { error: why }) };
     } catch (error) {
       // One that cannot be had is no reason to leave out the others.

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import type { CompiledAnswer, GraphFigures, GraphsAnswer, PresetsAnswer } from '../api/presets.ts';
+import type { CompiledAnswer, GraphFigures, GraphsAnswer, PresetFiles, PresetsAnswer } from '../api/presets.ts';
 import { CacheError } from '../core/errors.ts';
 import { canonical } from '../memo/canonical.ts';
 import type { Log } from '../runtime/log.ts';
@@ -10,7 +10,7 @@ import { type FindModelsDeps, type FoundModels, findModels, pathOf, stateOf } fr
 import { GraphTable, type GraphTableDeps } from './graph-table.ts';
 import { Library } from './library.ts';
 import { ltxPresets } from './ltx/presets.ts';
-import type { Compiled } from './preset.ts';
+import type { Compiled, Preset } from './preset.ts';
 import type { Slot } from './slots.ts';
 import { viewOf } from './views.ts';
 
@@ -59,6 +59,18 @@ export class Presets {
     };
   }
 
+  /** What each preset lacks, with its usual settings. Each file is asked for once. */
+  async files(): Promise<PresetFiles[]> {
+    const graphs = this.#library.list().flatMap(({ preset }) => (preset ? usualFilesOf(preset) : []));
+    const distinct = new Map(graphs.flatMap(({ files }) => files.map((file) => [pathOf(file), file])));
+    const { models } = await findModels(this.#deps, [...distinct.values()]);
+    const found = new Map([...distinct.keys()].map((path, index) => [path, models[index]]));
+    return graphs.map(({ name, family, files }) => {
+      const absent = files.flatMap((file) => found.get(pathOf(file)) ?? []).filter(({ state }) => state !== 'here');
+      return { name, family, files: files.length, absent };
+    });
+  }
+
   figures(): GraphFigures {
     return this.#table.figures();
   }
@@ -83,7 +95,7 @@ export class Presets {
    */
   async warmUp(): Promise<void> {
     try {
-      const all = ltxPresets.flatMap((preset) => preset.families.map((family) => choose(preset, usual(preset, family))));
+      const all = ltxPresets.flatMap(usualOf);
       const files = new Map(all.flatMap((chosen) => graphOf(chosen).models.map((file) => [pathOf(file), file])));
       const items = await this.#deps.check([...files.values()]);
       const here = new Set([...files.keys()].filter((_, index) => items[index] && stateOf(items[index]) === 'here'));
@@ -130,9 +142,29 @@ export function assertComplete({ name, models }: Pick<CompiledAnswer, 'name' | '
   });
 }
 
+/** The files of a preset, for each of its families; none of one that its usual settings do not fit. */
+function usualFilesOf(preset: Preset) {
+  try {
+    return usualOf(preset).map((chosen) => ({ name: preset.name, family: chosen.family, files: graphOf(chosen).models }));
+  } catch {
+    return [];
+  }
+}
+
+/** A preset with its usual settings, for each of its families. */
+function usualOf(preset: Preset): Chosen[] {
+  if (preset.families.length === 0) return [choose(preset, usual(preset))];
+  return preset.families.map((family) => choose(preset, { ...usual(preset), family }));
+}
+
 /** What the required slots take for a graph that serves any text; keyframes usually lie at both ends. */
-function usual({ slots }: { slots: readonly Slot[] }, family: string): Record<string, unknown> {
+function usual({ slots }: Pick<Preset, 'slots'>): Record<string, unknown> {
   const required = slots.filter((slot) => slot.default === undefined);
-  const values = required.map(({ name, kind }) => [name, kind === 'images' ? ['a@0', 'b@-1'] : '']);
-  return { ...Object.fromEntries(values), family };
+  return Object.fromEntries(required.map((slot) => [slot.name, usualValue(slot)]));
+}
+
+function usualValue(slot: Slot): unknown {
+  if (slot.kind === 'images') return slot.most > 1 ? ['a@0', 'b@-1'] : ['a@0'];
+  if (slot.kind === 'integer' || slot.kind === 'number') return slot.min;
+  return slot.kind === 'seed' ? 0 : '';
 }

@@ -28,6 +28,8 @@ export interface Execution {
   /** The prompt, parsed, and as it was written. */
   prompt: unknown;
   text: string;
+  /** What people know it by. */
+  label: string;
   /** The right to compute it; null when its result is stored without one. */
   lease: string | null;
   keep: { ttlMs?: number | null; staleMs?: number; tags: readonly string[] };
@@ -75,7 +77,7 @@ export async function execute(deps: ExecuteDeps, execution: Execution): Promise<
   const about = {
     deps: place.deps,
     costMs: Math.round(performance.now() - began),
-    label: null,
+    label: execution.label,
     negative: false,
     isWanted: true,
   };

@@ -1,14 +1,16 @@
 import { once } from 'node:events';
-import type { PromptAnswer, PromptRunProgress } from '../api/prompts.ts';
+import type { PromptAnswer, PromptRunProgress, PromptRunView } from '../api/prompts.ts';
 import type { ComfyuiServer } from '../comfyui/server.ts';
 import type { ComfyuiFacts } from '../comfyui/system-stats.ts';
 import { CacheError, messageOf } from '../core/errors.ts';
+import { counted } from '../core/format.ts';
 import { askerUntil } from '../memo/asker.ts';
 import { closing, type ExecuteDeps, type Executed, type Execution, execute } from './execute.ts';
 import { answerOf, keptIn, renamed, textOf } from './kept.ts';
 import { ns, type Place, type Plan, type PlanDeps, type Planned, planOf } from './plan.ts';
 import { Servers, type ServersDeps } from './servers.ts';
 import { SharedRun } from './shared-run.ts';
+import { UnderWay } from './under-way.ts';
 import { Warming } from './warming.ts';
 
 export interface PromptsDeps extends ServersDeps, Omit<PlanDeps, 'version'>, Omit<ExecuteDeps, 'workflows'> {
@@ -17,6 +19,8 @@ export interface PromptsDeps extends ServersDeps, Omit<PlanDeps, 'version'>, Omi
 
 /** A prompt that somebody wants the outputs of. */
 export interface AskedPrompt extends Planned {
+  /** The preset that it is of; null = of none. */
+  preset: string | null;
   /** Address of the ComfyUI; null = the usual one. */
   comfyui: string | null;
   /** Runs it, whatever is known, and replaces that. */
@@ -60,13 +64,20 @@ export class Prompts implements AsyncDisposable {
   readonly #servers: Servers;
   readonly #warming: Warming;
   readonly #runs = new Map<string, SharedRun<Executed>>();
-  readonly #underWay = new Set<Promise<unknown>>();
+  readonly #underWay: UnderWay;
+  readonly #behindAnswers = new Set<Promise<unknown>>();
   readonly #closing = new AbortController();
 
   constructor(deps: PromptsDeps) {
     this.#deps = deps;
     this.#servers = new Servers(deps);
     this.#warming = new Warming(deps.log);
+    this.#underWay = new UnderWay(deps.clock);
+  }
+
+  /** The runs that go on. */
+  running(): PromptRunView[] {
+    return this.#underWay.list();
   }
 
   /**
@@ -107,7 +118,7 @@ export class Prompts implements AsyncDisposable {
     this.#closing.abort(closing);
     await this.#warming[Symbol.asyncDispose]();
     this.#servers[Symbol.dispose]();
-    await Promise.allSettled(this.#underWay);
+    await Promise.allSettled(this.#behindAnswers);
   }
 
   #plan(asked: AskedPrompt, facts: ComfyuiFacts): Promise<Plan> {
@@ -158,8 +169,17 @@ export class Prompts implements AsyncDisposable {
 
   #begin(run: SharedRun<Executed>, task: Task, lease: string | null): SharedRun<Executed> {
     const { memo, log } = this.#deps;
-    const outcome = run.begin((signal, onProgress) =>
-      this.#compute(task, { lease, signal: AbortSignal.any([signal, this.#closing.signal]), onProgress }),
+    const { asked, server, plan } = task;
+    const listed = {
+      key: plan.place?.key ?? null,
+      label: labelOf(plan, asked.preset),
+      comfyui: server.url,
+      waiting: () => run.waiting,
+    };
+    const outcome = run.begin((signal, tell) =>
+      this.#underWay.follow(listed, tell, (onProgress) =>
+        this.#compute(task, { lease, signal: AbortSignal.any([signal, this.#closing.signal]), onProgress }),
+      ),
     );
     const ended = outcome
       .catch((error: unknown) => log.debug({ why: messageOf(error) }, 'a prompt was not run to its end'))
@@ -173,33 +193,35 @@ export class Prompts implements AsyncDisposable {
     { asked, server, facts, plan }: Task,
     run: Pick<Execution, 'lease' | 'signal' | 'onProgress'>,
   ): Promise<Executed> {
-    const known = asked.fresh ? null : await this.#byContent(plan.place, run.lease, asked.keep);
+    const known = asked.fresh ? null : await this.#byContent(plan, run.lease, asked);
     if (known) return known;
     const now = await this.#servers.factsNow(server);
     if (now.environment !== facts.environment) throw new OtherFacts();
     const planNow = () => this.#plan(asked, facts);
-    const executed = await execute(this.#deps, { ...asked, ...run, server, plan, planNow });
+    const executed = await execute(this.#deps, { ...asked, ...run, label: labelOf(plan, asked.preset), server, plan, planNow });
     if (plan.bypass) return { ...executed, ...plan.bypass };
     return this.#deps.memo.mode === 'off' ? { ...executed, reason: 'BYPASS_OFF', why: 'results are off' } : executed;
   }
 
   /** The models may have been written anew, with the same content. */
-  async #byContent(place: Place | null, lease: string | null, keep: Execution['keep']): Promise<Executed | null> {
+  async #byContent(plan: Plan, lease: string | null, { keep, preset }: AskedPrompt): Promise<Executed | null> {
+    const { place } = plan;
     if (!place?.contentKey) return null;
     const { memo } = this.#deps;
     const found = JSON.parse(await memo.get({ ns, key: place.contentKey, as: 'value' })) as Found;
     if (found.state !== 'hit') return null;
     const kept = keptIn(found.value);
-    const about = { deps: place.deps, costMs: null, label: null, negative: false };
+    const about = { deps: place.deps, costMs: null, label: labelOf(plan, preset), negative: false };
     await memo.put({ ns, key: place.key, lease, given: { value: textOf(kept) }, ...about, ...keep });
     return { kept, reason: 'HIT', why: null, stored: true, ageMs: found.ageMs ?? 0 };
   }
 
   /** Copies that were made since it was run tell the content of its models: it is found by that, too. Behind the answer. */
-  #alsoByContent({ plan: { place }, asked: { keep } }: Task, { value }: Found): void {
+  #alsoByContent({ plan, asked: { keep, preset } }: Task, { value }: Found): void {
+    const { place } = plan;
     const { memo, log } = this.#deps;
     if (!place?.contentKey || memo.mode !== 'on' || memo.manage.warm(ns, place.contentKey) !== 'miss') return;
-    const about = { deps: [], costMs: null, lease: null, label: null, negative: false };
+    const about = { deps: [], costMs: null, lease: null, label: labelOf(plan, preset), negative: false };
     const stored = memo.put({ ns, key: place.contentKey, given: { value: textOf(keptIn(value)) }, ...about, ...keep });
     this.#behind(
       stored.catch((error: unknown) =>
@@ -210,8 +232,8 @@ export class Prompts implements AsyncDisposable {
 
   /** Waited for at the end. @param work never rejects */
   #behind(work: Promise<unknown>): void {
-    this.#underWay.add(work);
-    void work.then(() => this.#underWay.delete(work));
+    this.#behindAnswers.add(work);
+    void work.then(() => this.#behindAnswers.delete(work));
   }
 
   #told(plan: Plan, { state, value, ageMs = 0 }: Found): PromptAnswer {
@@ -224,6 +246,12 @@ export class Prompts implements AsyncDisposable {
     const pathOf = (sha256: string) => this.#deps.memo.blobs.find(sha256)?.path ?? null;
     return answerOf(own, { ...about, key: plan.place?.key ?? null }, pathOf);
   }
+}
+
+/** What people know it by. Nothing that was written into it. */
+function labelOf({ read: { executed, classes } }: Plan, preset: string | null): string {
+  const outputs = executed.filter(({ classType }) => classes.core.outputs.includes(classType));
+  return preset ?? [...new Set(outputs.map(({ classType }) => classType)), counted(executed.length, 'node')].join(', ');
 }
 
 /** The ids of nodes by their names in the structure, as the prompt of whoever asks has them. */

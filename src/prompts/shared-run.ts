@@ -18,6 +18,11 @@ export class SharedRun<Result> {
     this.#onEmpty = onEmpty;
   }
 
+  /** How many wait for it. */
+  get waiting(): number {
+    return this.#listeners.size;
+  }
+
   /** Null before it has begun. */
   get outcome(): Promise<Result> | null {
     return this.#outcome;

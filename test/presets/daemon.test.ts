@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { CompiledAnswer, GraphsAnswer, PresetsAnswer } from '../../src/api/presets.ts';
+import type { CompiledAnswer, GraphsAnswer, PresetFilesAnswer, PresetsAnswer } from '../../src/api/presets.ts';
 import { exactInteger } from '../../src/core/json.ts';
 import { runDaemon } from '../helpers/daemon.ts';
 
@@ -48,6 +48,32 @@ describe('presets over HTTP', () => {
       message: expect.stringContaining('4 of 4 files'),
     });
     for (const { url } of models) await expect(ask({ prompt })).rejects.toThrow(url ?? '-');
+  });
+
+  test('tell in one answer what each of them lacks', async () => {
+    const { client, stateDir } = await runDaemon(fast);
+    mkdirSync(join(stateDir, 'presets'));
+    const own = { a: { class_type: 'VAELoader', inputs: { vae_name: 'mine.safetensors' } } };
+    writeFileSync(join(stateDir, 'presets', 'mine.json'), JSON.stringify(own));
+    writeFileSync(join(stateDir, 'presets', 'broken.json'), '{');
+    const { presets } = await client.ask<PresetFilesAnswer>('GET', '/api/presets/files');
+    const lacks = (name: string, family: string | null) => {
+      const [one] = presets.filter((preset) => preset.name === name && preset.family === family);
+      return one && { files: one.files, absent: one.absent.map(({ name: file, state, url }) => [file, state, url !== null]) };
+    };
+    expect(lacks('distilled-fast', 'ltx-2.3')).toMatchObject({ absent: [] });
+    const { models } = await client.ask<CompiledAnswer>('POST', '/api/presets/t2v-one-stage', {
+      body: { prompt, check: true },
+    });
+    const absent = models.filter(({ state }) => state !== 'here');
+    expect(absent.length).toBeGreaterThan(0);
+    expect(lacks('t2v-one-stage', 'ltx-2.3')).toEqual({
+      files: models.length,
+      absent: absent.map(({ name, state, url }) => [name, state, url !== null]),
+    });
+    // Of all fifteen, for both families.
+    expect(presets.filter(({ family }) => family !== null)).toHaveLength(30);
+    expect(presets.some(({ name }) => name === 'broken')).toBe(false);
   });
 
   test('say of files whose folder does not answer that they are away', async () => {

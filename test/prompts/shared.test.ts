@@ -1,4 +1,6 @@
 import { expect, test, vi } from 'vitest';
+import type { MemoEntriesAnswer } from '../../src/api/memo.ts';
+import type { PromptRunsAnswer } from '../../src/api/prompts.ts';
 import { soon } from '../helpers/patience.ts';
 import { bytesOf, imagePrompt, promptsRig } from './prompts-rig.ts';
 
@@ -19,6 +21,28 @@ test('100 equal requests are one run, also with results off', async () => {
     expect(comfyui.runs.length).toBe(number);
     await daemon.client.changeConfig({ memo: 'off' });
   }
+});
+
+test('the runs that go on are listed, with who waits for them', async () => {
+  const { comfyui, run, daemon } = await promptsRig();
+  comfyui.state.behave = (one) => one.tell('executing', { node: 'save' });
+  const listed = async () => (await daemon.client.ask<PromptRunsAnswer>('GET', '/api/prompts')).running;
+  expect(await listed()).toEqual([]);
+  const asked = [run(imagePrompt()), run(imagePrompt())];
+  const one = await comfyui.run(1);
+  await vi.waitFor(async () => {
+    expect(await listed()).toEqual([
+      expect.objectContaining({
+        ...{ state: 'running', promptId: one.promptId, label: 'SaveImage, 2 nodes', classType: 'SaveImage' },
+        ...{ comfyui: comfyui.url, nodes: 2, waiting: 2, key: expect.stringMatching(/^[0-9a-f]{64}$/) },
+      }),
+    ]);
+  }, soon());
+  one.succeed(comfyui.paint(one.prompt));
+  const [answer] = await Promise.all(asked);
+  await vi.waitFor(async () => expect(await listed()).toEqual([]), soon());
+  const { entries } = await daemon.client.ask<MemoEntriesAnswer>('GET', '/api/cache/entries?plane=memo&ns=prompts');
+  expect(entries).toMatchObject([{ key: answer?.body.key, label: 'SaveImage, 2 nodes' }]);
 });
 
 test('the nodes of an answer are called as in the prompt of whoever asks', async () => {

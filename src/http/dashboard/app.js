@@ -10,6 +10,7 @@ import * as library from './library.js';
 import { Live } from './live.js';
 import * as overview from './overview.js';
 import { showProgress } from './progress.js';
+import * as prompts from './prompts.js';
 import * as results from './results.js';
 import { addressOf, readAddress } from './router.js';
 import * as settings from './settings.js';
@@ -17,7 +18,7 @@ import { awayPage, signInPage } from './signed-out.js';
 import { followTheme } from './theme.js';
 
 /** Each has a title and `show(main, app)`, which returns what `app` calls: `refresh`, `event`, `close`; all may be left out. */
-const pages = { overview, library, copies, results, folders, events, settings };
+const pages = { overview, library, copies, results, prompts, folders, events, settings };
 const pulseMs = 5000;
 const busyMs = 1000;
 const hiddenMs = 20_000;

@@ -1,5 +1,6 @@
 import { element } from '../../../comfyui/web/elements.js';
 import { counted, formatBytes, formatSeconds } from '../../../comfyui/web/words.js';
+import { number } from './tables.js';
 
 /** The rows and figures of results. */
 
@@ -112,11 +113,6 @@ function fact(name, value, share) {
   bar.firstChild.style.inlineSize = `${100 * Math.min(1, share)}%`;
   term.lastChild.append(bar);
   return term;
-}
-
-/** @param room `roomy` for a column that narrow windows leave out */
-function number(text, room = '') {
-  return element('td', { class: `number ${room}`.trim(), text });
 }
 
 function hitRate(hits, misses) {

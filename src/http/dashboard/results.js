@@ -5,6 +5,7 @@ import { attempt, confirmed } from './dialogs.js';
 import { showKeyed } from './keyed.js';
 import { explanationRow, namespaceRow, resultFacts, resultRow } from './result-rows.js';
 import { section } from './section.js';
+import { rowsBy, tableOf } from './tables.js';
 
 export const title = 'Results';
 
@@ -95,7 +96,7 @@ export function show(main, app) {
       showKeyed(
         namespaces,
         all.namespaces,
-        rows(
+        rowsBy(
           ({ name }) => name,
           (one) => namespaceRow(one, remove),
         ),
@@ -107,34 +108,7 @@ export function show(main, app) {
       const keyOf = ({ entry, explanation: told }) => (entry ? `${entry.ns} ${entry.key}` : `why ${told.ns} ${told.key}`);
       const make = (item) =>
         item.entry ? resultRow(item.entry, item.isOpen, { toggle, remove }) : explanationRow(item.explanation);
-      showKeyed(entries, withExplanation, rows(keyOf, make));
+      showKeyed(entries, withExplanation, rowsBy(keyOf, make));
     },
   };
-}
-
-/** A row is made anew when it says something else; the keyboard stays on the button that it was on. */
-function rows(keyOf, make) {
-  return {
-    keyOf,
-    make,
-    update(row, item) {
-      const anew = make(item);
-      if (anew.textContent === row.textContent) return;
-      const focused = row.contains(document.activeElement) ? document.activeElement.dataset.action : undefined;
-      row.replaceChildren(...anew.children);
-      if (focused !== undefined) row.querySelector(`[data-action="${focused}"]`)?.focus();
-    },
-  };
-}
-
-/** @param heads `#` marks a column of numbers, `~` one that narrow windows leave out; the empty one is that of the buttons */
-function tableOf(heads, body, label) {
-  const cells = heads.map((text) => {
-    if (text === '')
-      return element('th', { attributes: { scope: 'col' } }, element('span', { class: 'unseen', text: 'Actions' }));
-    const kind = `${text.includes('#') ? 'number' : ''} ${text.includes('~') ? 'roomy' : ''}`;
-    return element('th', { class: kind.trim(), text: text.replace(/[~#]/g, ''), attributes: { scope: 'col' } });
-  });
-  const table = element('table', {}, element('thead', {}, element('tr', {}, ...cells)), body);
-  return element('div', { class: 'card wide', attributes: { tabindex: '0', role: 'region', 'aria-label': label } }, table);
 }

@@ -1,6 +1,14 @@
 import { z } from 'zod';
-import type { CompiledAnswer, GraphFigures, GraphsAnswer, PresetAnswer, PresetsAnswer } from '../../api/presets.ts';
-import type { PromptAnswer } from '../../api/prompts.ts';
+import type {
+  CompiledAnswer,
+  GraphFigures,
+  GraphsAnswer,
+  PresetAnswer,
+  PresetFilesAnswer,
+  PresetModel,
+  PresetsAnswer,
+} from '../../api/presets.ts';
+import type { PromptAnswer, PromptRunsAnswer } from '../../api/prompts.ts';
 import type { PrefetchAnswer, WorkflowAnswer, WorkflowModel } from '../../api/workflow.ts';
 import { reasons } from '../../core/types.ts';
 import { runFields } from '../prompt-runs.ts';
@@ -72,18 +80,35 @@ const ran: z.ZodType<PromptAnswer> = z.strictObject(ranFields);
 
 const named = { name: z.string(), family: z.string().nullable(), graph: z.enum(['hit', 'miss']) };
 const presetRan: z.ZodType<PresetAnswer> = z.strictObject({ ...ranFields, ...named });
+const presetModel: z.ZodType<PresetModel> = z.strictObject({
+  ...stateFields,
+  category: z.string(),
+  name: z.string(),
+  url: z.string().nullable(),
+  state: z.enum(['here', 'away', 'missing']),
+});
+const presetFiles: z.ZodType<PresetFilesAnswer> = z.strictObject({
+  presets: z.array(
+    z.strictObject({ name: z.string(), family: z.string().nullable(), files: count, absent: z.array(presetModel) }),
+  ),
+});
+const promptRuns: z.ZodType<PromptRunsAnswer> = z.strictObject({
+  running: z.array(
+    z.strictObject({
+      ...{ key: z.string().nullable(), label: z.string(), comfyui: z.string(), waiting: count, runsForMs: count },
+      state: z.enum(['starting', 'queued', 'running', 'fetching']),
+      promptId: z.string().nullable(),
+      ahead: count.nullable(),
+      node: z.string().nullable(),
+      classType: z.string().nullable(),
+      ...{ step: z.number(), steps: z.number(), done: count, nodes: count },
+    }),
+  ),
+});
 const compiled: z.ZodType<CompiledAnswer> = z.strictObject({
   ...named,
   prompt: z.record(z.string(), z.strictObject({ class_type: z.string(), inputs: z.record(z.string(), z.unknown()) })),
-  models: z.array(
-    z.strictObject({
-      ...stateFields,
-      category: z.string(),
-      name: z.string(),
-      url: z.string().nullable(),
-      state: z.enum(['here', 'away', 'missing']),
-    }),
-  ),
+  models: z.array(presetModel),
   missing: count,
   lacks: z.array(z.string()),
 });
@@ -159,6 +184,18 @@ export const promptOperations: readonly Operation[] = [
     body: promptBody,
     answers: { 200: [ran, watched], 202: ran },
     errors: runErrors,
+  },
+  {
+    method: 'GET',
+    url: '/api/prompts',
+    summary: 'The prompts that ComfyUI runs for programs',
+    answers: { 200: promptRuns },
+  },
+  {
+    method: 'GET',
+    url: '/api/presets/files',
+    summary: 'The files that each preset lacks, with its usual settings',
+    answers: { 200: presetFiles },
   },
   { method: 'GET', url: '/api/presets', summary: 'The presets and their slots', answers: { 200: presets } },
   { method: 'GET', url: '/api/presets/graphs', summary: 'Compiled graphs of presets', answers: { 200: graphs } },

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import type { CompiledAnswer, GraphsAnswer, PresetAnswer, PresetsAnswer } from '../../api/presets.ts';
+import type { CompiledAnswer, GraphsAnswer, PresetAnswer, PresetFilesAnswer, PresetsAnswer } from '../../api/presets.ts';
 import { parseExact } from '../../memo/json-text.ts';
 import { assertComplete } from '../../presets/presets.ts';
 import { name, parse } from '../parse.ts';
@@ -21,6 +21,8 @@ export function presetRoutes(
   app.get('/api/presets', (): PresetsAnswer => presets.list());
 
   app.get('/api/presets/graphs', (): GraphsAnswer => presets.graphs());
+
+  app.get('/api/presets/files', async (): Promise<PresetFilesAnswer> => ({ presets: await presets.files() }));
 
   app.delete('/api/presets/graphs', (_request, reply): { removed: number } => {
     limit.admit(reply);
@@ -43,7 +45,11 @@ export function presetRoutes(
     if (check) return compiled;
     assertComplete(compiled);
     const { prompt, family, graph } = compiled;
-    return runs.answer({ request, reply }, { prompt, text: JSON.stringify(prompt) }, fields, { name: preset, family, graph });
+    return runs.answer({ request, reply }, { prompt, text: JSON.stringify(prompt), preset }, fields, {
+      name: preset,
+      family,
+      graph,
+    });
   }
 }
 
