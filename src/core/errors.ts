@@ -16,6 +16,7 @@ const table = {
   HASH_MISMATCH: { status: 422, retry: false },
   HEADERS_TOO_LARGE: { status: 431, retry: false },
   RATE_LIMITED: { status: 429, retry: true },
+  NO_COPY: { status: 409, retry: true },
   LEASE_LOST: { status: 409, retry: false },
   BUSY: { status: 503, retry: true },
   INTERNAL: { status: 500, retry: false },

@@ -1,4 +1,4 @@
-import type { CacheError } from '../core/errors.ts';
+import { type CacheError, isRetryable } from '../core/errors.ts';
 import { isSameFingerprint } from '../core/fingerprint.ts';
 import { tierTraits } from '../core/tier-traits.ts';
 import type { Copy, Fingerprint, Medium, Mode, Purpose, Reason, SourceState, TierState } from '../core/types.ts';
@@ -12,6 +12,10 @@ export interface Facts {
   wantsOwnPath?: boolean;
   file: FilteredFile;
   medium: Medium;
+  /** It lies on a remote only: without a copy, no program can open it. */
+  isRemote?: boolean;
+  /** Whether a failed copy is tried again at once. */
+  retries?: boolean;
   source: SourceState;
   /** The copy to serve, if there is one; its seal has been checked. */
   copy: Copy | null;
@@ -43,7 +47,7 @@ export function decide(facts: Facts): Decision {
   const { mode, purpose, copy, source, file, filters } = facts;
   if (mode === 'off') return fromSource('OFF');
   if (purpose === 'scan') return fromSource('BYPASS_SCAN');
-  if (filters.excluded(file) || facts.wantsOwnPath) return fromSource('BYPASS_EXCLUDED');
+  if (filters.excluded(file) || (facts.wantsOwnPath && !facts.isRemote)) return fromSource('BYPASS_EXCLUDED');
   // Its folder is there and it is not: the user has deleted it, and no copy brings it back.
   if (source.state === 'missing') return fromSource('SOURCE_MISSING');
   if (source.state === 'slow') return copy ? fromCopy(hitOf(copy)) : decideSlow(facts);
@@ -88,12 +92,12 @@ function decideMiss(facts: Facts, fingerprint: Fingerprint): Decision {
   if (medium === 'ssd') return fromSource('BYPASS_FAST_SOURCE');
   // The limit is not known then.
   if (facts.cacheState === 'away') return fromSource('OFF');
-  if (filters.tooSmall(file.category, fingerprint.size)) return fromSource('BYPASS_SMALL');
+  if (!facts.isRemote && filters.tooSmall(file.category, fingerprint.size)) return fromSource('BYPASS_SMALL');
   if (filters.tooLarge(file.category, fingerprint.size, limit)) return fromSource('BYPASS_LARGE');
   const barred = whyNoCopy(facts);
   if (barred) return fromSource(barred);
   if (job) return { ...fromSource(job === 'running' ? 'COPYING' : 'QUEUED'), request: fingerprint };
-  if (failure) return fromSource(reasonOf(failure));
+  if (failure && !(facts.retries && isRetryable(failure.code))) return fromSource(reasonOf(failure));
   return { ...fromSource('QUEUED'), request: fingerprint };
 }
 

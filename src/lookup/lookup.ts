@@ -17,6 +17,7 @@ import type {
 import type { Copies } from './copies.ts';
 import { decide } from './decide.ts';
 import type { LoadUsage } from './load-usage.ts';
+import { type Answered, whyNoPath } from './no-path.ts';
 import type { LookupStats } from './stats.ts';
 import { waitMsFor } from './wait.ts';
 
@@ -50,10 +51,10 @@ export class Lookup {
   }
 
   /** Never rejects: after any error, the program gets its own path (law 5). */
-  async answer(request: LookupRequest): Promise<LookupAnswer> {
+  async answer(request: LookupRequest): Promise<Answered> {
     const { stats, usage, clock, log, onTrouble } = this.#deps;
     const time = { start: clock.monotonic(), waited: 0 };
-    let answer: LookupAnswer;
+    let answer: Answered;
     // Records of one file are kept under one path, for any alias or name in the request.
     let path = request.path ?? request.name ?? '';
     let located: Located | null = null;
@@ -65,7 +66,7 @@ export class Lookup {
     } catch (error) {
       log.error({ err: error, path: request.path }, 'lookup failed; the asker gets its own path');
       setImmediate(() => onTrouble(error));
-      answer = fromSource(request.path ?? request.name ?? '', null, 'ERROR');
+      answer = this.#afterTrouble(request);
     }
     if (isAskedAgain(request, answer.reason)) return answer;
     const app = request.client?.app ?? null;
@@ -84,8 +85,9 @@ export class Lookup {
     return found && this.#examine(request, found);
   }
 
-  async #answer(request: LookupRequest, found: Found, time: { waited: number }): Promise<LookupAnswer> {
-    const examination = this.#examine(request, found);
+  async #answer(request: LookupRequest, found: Found, time: { waited: number }): Promise<Answered> {
+    const isFirst = request.waitMs > 0 && (request.waitedMs ?? 0) === 0;
+    const examination = this.#examine(request, found, isFirst);
     if (found.source.state === 'slow') this.#followLate(request, found);
     const waitMs = waitMsFor(request, examination, this.#deps);
     const job = this.#follow(request, examination, waitMs > 0 ? 'wait' : 'background');
@@ -109,16 +111,21 @@ export class Lookup {
       return { located: sources.locate(request.path) ?? located, source };
     }
     const places = sources.candidates(request.category ?? '', request.name ?? '');
-    const states = await Promise.all(places.map((located) => sources.stat(located, askedBy)));
-    const found = places.map((located, index) => ({ located, source: states[index] ?? ({ state: 'missing' } as const) }));
-    const here = found.find(({ source }) => source.state === 'present');
+    const look = (located: Located) => sources.stat(located, askedBy).then((source) => ({ located, source }));
+    const near = await Promise.all(places.filter(({ isRemote }) => !isRemote).map(look));
+    const nearest = near.find(({ source }) => source.state === 'present');
+    // A file that lies here is not looked for on remotes.
+    const far = nearest ? [] : await Promise.all(places.filter(({ isRemote }) => isRemote).map(look));
+    const found = [...near, ...far];
+    const here = nearest ?? far.find(({ source }) => source.state === 'present');
     // With no source in sight, the name that has a copy is the one that is meant; where it was deleted it is not.
     const isKept = ({ copy, cold }: UsableCopies) => copy !== null || cold !== null;
     const unseen = found.filter(({ source }) => source.state !== 'missing');
     return here ?? unseen.find(({ located }) => isKept(copies.usable(located))) ?? unseen[0] ?? found[0] ?? null;
   }
 
-  #examine(request: LookupRequest, { located, source }: Found): Examination {
+  /** @param retries whether a copy of a remote's model that has failed is tried again at once: nothing else helps who waits for it */
+  #examine(request: LookupRequest, { located, source }: Found, retries = false): Examination {
     const { copies, planner, options } = this.#deps;
     const usable = copies.usable(located, source);
     const { copy, cold } = usable;
@@ -133,6 +140,7 @@ export class Lookup {
       wantsOwnPath: request.client?.nodeClass !== undefined && options.wantsOwnPath(request.client.nodeClass),
       file: { path: located.path, rel: located.rel, category },
       medium: located.medium,
+      ...(located.isRemote && { isRemote: true, retries }),
       source,
       copy,
       cold,
@@ -170,8 +178,23 @@ export class Lookup {
     return planner.request({ ...located, fingerprint: decision.request }, priority);
   }
 
-  #give(request: LookupRequest, examination: Examination, job: CopyInProgress | null): LookupAnswer {
-    const { usage } = this.#deps;
+  /** An error while looking for a file: its own path, where it has one. */
+  #afterTrouble({ path = '', name = '', purpose }: LookupRequest): Answered {
+    const answer = fromSource(path || name, null, 'ERROR');
+    if (purpose === 'scan' || !this.#isRemote(path)) return answer;
+    return { ...answer, noPath: `${path} lies on a remote only, and looking for its copy failed; see the daemon's log` };
+  }
+
+  #isRemote(path: string): boolean {
+    try {
+      return this.#deps.sources.locate(path)?.isRemote ?? false;
+    } catch {
+      return false;
+    }
+  }
+
+  #give(request: LookupRequest, examination: Examination, job: CopyInProgress | null): Answered {
+    const { usage, planner } = this.#deps;
     const { located, copy, decision } = examination;
     const entry = examination.entry?.id ?? null;
     const isLoad = request.purpose === 'load';
@@ -181,10 +204,13 @@ export class Lookup {
       return { path: copy.path, tier: copy.tier, reason: decision.reason, leaseMs, entry, job: null };
     }
     const path = request.path ?? located.path;
-    return { ...fromSource(path, located.medium, decision.reason), entry, job: job?.view() ?? null };
+    const answer = { ...fromSource(path, located.medium, decision.reason), entry, job: job?.view() ?? null };
+    if (!located.isRemote || isAskedAgain(request, decision.reason)) return answer;
+    const noPath = whyNoPath(request, examination, { job, failure: planner.recentFailure(located.path) });
+    return noPath === undefined ? answer : { ...answer, noPath };
   }
 
-  #giveAfterWait(request: LookupRequest, examination: Examination, job: CopyInProgress): LookupAnswer {
+  #giveAfterWait(request: LookupRequest, examination: Examination, job: CopyInProgress): Answered {
     const { decision } = examination;
     const open = job.state === 'queued' || job.state === 'running' || job.state === 'cancelled';
     const reason = decision.serve === 'copy' ? 'HIT_AFTER_WAIT' : open ? 'WAIT_TIMEOUT' : decision.reason;

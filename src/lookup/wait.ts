@@ -21,8 +21,8 @@ export function waitMsFor(request: LookupRequest, examination: Examination, { pl
   const { onMiss, waitMaxMs, rateFor } = options;
   if (!decision.request || request.purpose !== 'load') return 0;
   const boundMs = Math.max(0, Math.min(request.waitMs, waitMaxMs) - (request.waitedMs ?? 0));
-  // Without the source a restore is the only way.
-  if (source.state !== 'present') return boundMs;
+  // Without the source a restore is the only way; a model of a remote has no other path at all.
+  if (source.state !== 'present' || located.isRemote) return boundMs;
   if (onMiss === 'background') return 0;
   if (boundMs === 0 || onMiss === 'wait') return boundMs;
   const { root, medium } = located;

@@ -12,6 +12,8 @@ export function fakeSources(root: string, diskOf: (root: string) => string | nul
   const state = {
     mode: 'read-write' as Mode,
     medium: 'hdd' as Medium,
+    /** The files lie on a remote only, and programs know placeholders of them. */
+    isRemote: false,
     /** Why the root does not answer, or null. */
     away: null as string | null,
     /** Other paths of a source: links and doubled names. */
@@ -23,7 +25,7 @@ export function fakeSources(root: string, diskOf: (root: string) => string | nul
     const rel = canonical.slice(root.length + 1);
     const [category = null] = rel.split(sep);
     const current = category === null ? null : (legacy[category] ?? category);
-    return { path: canonical, root, rel, category: current, medium: state.medium };
+    return { path: canonical, root, rel, category: current, medium: state.medium, ...(state.isRemote && { isRemote: true }) };
   };
   const candidates = (category: string, name: string): Located[] => {
     const now = legacy[category] ?? category;

@@ -51,6 +51,7 @@ export const cacheOperations: readonly Operation[] = [
     summary: 'Where to open a model file now: its copy, or the original',
     body: lookupBody,
     answers: { 200: lookupAnswer },
+    errors: ['NO_COPY'],
   },
   {
     method: 'GET',

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import type { ExplainAnswer } from '../../api/api.ts';
+import type { ExplainAnswer, LookupAnswer } from '../../api/api.ts';
+import { CacheError } from '../../core/errors.ts';
 import { purposes } from '../../core/types.ts';
 import { reasonTerm } from '../../core/vocabulary.ts';
 import { splitName } from '../../usage/warmer.ts';
@@ -45,9 +46,11 @@ type LookupServices = Pick<Services, 'lookup' | 'lookupStats' | 'leases' | 'poli
 
 /** The way of a lookup begins here: parse, ask, answer. */
 export function lookupRoutes(app: FastifyInstance, services: LookupServices): void {
-  app.post('/api/lookup', (request) => {
+  app.post('/api/lookup', async (request): Promise<LookupAnswer> => {
     const asked = parse(lookupBody, request.body);
-    return services.lookup.answer({ ...asked, client: clientOf(asked.client, request) });
+    const { noPath, ...answer } = await services.lookup.answer({ ...asked, client: clientOf(asked.client, request) });
+    if (noPath === undefined) return answer;
+    throw new CacheError('NO_COPY', noPath, { hint: '`autocached explain` tells more; `autocached warm` makes a copy.' });
   });
 
   app.get('/api/cache/explain', async (request): Promise<ExplainAnswer> => {
