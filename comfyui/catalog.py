@@ -9,6 +9,7 @@ import sqlite3
 import sys
 from urllib.request import pathname2url
 
+from .placeholder import has_its_rights
 from .private import believed_directories, check_own, is_within
 
 log = logging.getLogger("autocached")
@@ -47,8 +48,10 @@ def _view(catalog) -> str:
 def _is_of(row: dict, source: os.stat_result) -> bool:
     """
     Compares inode and ctime too: they change when a program restores the mtime after a write, or renames another file over the source.
-    Older catalogs have neither. On Windows Python's ctime is the time of creation.
+    Older catalogs have neither. On Windows Python's ctime is the time of creation. A placeholder's say nothing of its model.
     """
+    if has_its_rights(source):
+        return True
     ino, ctime_ns = row.get("source_ino"), row.get("source_ctime_ns")
     same_time = ctime_ns is None or sys.platform == "win32" or ctime_ns == str(source.st_ctime_ns)
     return (ino is None or ino == str(source.st_ino)) and same_time

@@ -15,7 +15,9 @@ from .loads import Loads
 from .memo.memo import Memo
 from .node import NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS, AutocachedPath
 from .offline import OfflineFolders
+from .placeholder import NoCopy, is_placeholder, no_copy
 from .prefetch import Prefetch
+from .remotes import RemoteFolders
 from .resolver import Resolver
 from .state import state_directory
 
@@ -35,15 +37,20 @@ def install(folder_paths, here: str):
         return original
     log.addFilter(_escape)
     def own_folders():
-        added = offline.folders
+        added = offline.folders | remotes.folders
         return [folder for folder in model_folders(folder_paths) if folder["path"] not in added]
+
+    def heard():
+        offline.refresh()
+        remotes.refresh()
 
     resolver = Resolver(state_directory(here), folders=own_folders)
     offline = OfflineFolders(resolver.daemon, folder_paths)
+    remotes = RemoteFolders(state_directory(here), resolver.daemon, folder_paths)
     checked = Embeddings(folder_paths, offline).checked
     loads = Loads(resolver.loaded)
     memo = Memo(resolver.daemon, folder_paths, lambda category, name: own(category, name), loads)
-    prefetch = _prefetch = Prefetch(resolver.daemon, resolver.registration, memo, offline.refresh, checked)
+    prefetch = _prefetch = Prefetch(resolver.daemon, resolver.registration, memo, heard, checked)
 
     @functools.wraps(original)
     def get_full_path(folder_name, filename, *args, **kwargs):
@@ -58,6 +65,8 @@ def install(folder_paths, here: str):
             prefetch.loads(client)
             memo.opens(client, category, name)
             if memo.audit.is_own(client.get("prompt")) and not resolver.has_copy(path, category, name, client):
+                if path is not None and is_placeholder(path):
+                    raise no_copy(path, "no copy is made to compute a kept result again")
                 return path
             is_away = path is None or offline.holds(path)
             copy = resolver.find(category, name, client) if is_away else resolver.resolve(path, category, name, client)
@@ -65,7 +74,7 @@ def install(folder_paths, here: str):
                 loads.began(client, copy)
             return copy or path
         except Exception as error:
-            if is_interruption(error):
+            if isinstance(error, NoCopy) or is_interruption(error):
                 raise
             log.warning("autocached: an error in the resolver; ComfyUI's own answer stands: %s", path, exc_info=True)
             return path
@@ -75,11 +84,11 @@ def install(folder_paths, here: str):
         return None if offline.holds(path) else path
 
     get_full_path.enabled = True
-    get_full_path.autocached, get_full_path.offline = resolver, offline
+    get_full_path.autocached, get_full_path.offline, get_full_path.remotes = resolver, offline, remotes
     folder_paths.get_full_path = get_full_path
     AutocachedPath.own, AutocachedPath.resolver = staticmethod(own), resolver
     _browser = Browser(resolver.daemon, resolver.registration, memo)
-    offline.refresh()
+    heard()
     resolver.registration.offer()
     return get_full_path
 
@@ -106,6 +115,7 @@ def uninstall(folder_paths, wrapper) -> bool:
     """
     wrapper.enabled = False
     wrapper.offline.close()
+    wrapper.remotes.close()
     AutocachedPath.resolver = None
     if folder_paths.get_full_path is not wrapper:
         return False

@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 from .breaker import Breaker
 from .catalog import sealed_copy
-from .daemon import ANSWER_SECONDS, Daemon, Trouble
+from .daemon import ANSWER_SECONDS, Daemon, Refused, Trouble
 from .leases import Leases
+from .placeholder import NoCopy, is_placeholder, no_copy
 from .private import is_within
 from .registration import Registration
 from .stuck import Stuck
@@ -51,17 +52,20 @@ class Resolver:
     def resolve(self, path: str, category: str, name: str, client: dict | None = None) -> str:
         """
         The path to open in place of `path`, where ComfyUI has found the file: a copy that is a regular file with the source's size and
-        base name, or `path` itself on any trouble.
+        base name, or `path` itself on any trouble. Raises NoCopy for a placeholder: it cannot be opened itself.
         """
         return self.answer(path, {"category": category, "name": name, "client": client, "purpose": "load"}).path
 
     def has_copy(self, path: str | None, category: str, name: str, client: dict) -> bool:
         """Whether `resolve` would answer with a copy. This is no use of the file, and none is made for it."""
         question = {"category": category, "name": name, "client": client, "purpose": "metadata"}
-        return path is None or self.answer(path, question).path != path
+        try:
+            return path is None or self.answer(path, question).path != path
+        except NoCopy:
+            return False
 
     def answer(self, path: str | None, question: dict) -> Answer:
-        """The same with tier and reason. `path` is None for a file that ComfyUI does not find."""
+        """The same with tier and reason. `path` is None for a file that ComfyUI does not find. Raises NoCopy."""
         if path is None:
             client = question["client"]
             copy = self.find(question["category"], question["name"], client) if client else None
@@ -71,7 +75,11 @@ class Resolver:
         except OSError as why:
             return Answer(path, "", "NOT_PERMITTED" if isinstance(why, PermissionError) else "SOURCE_MISSING")
         answer = self._answer(path, source, question)
-        return answer if answer.path == path or _can_stand_for(answer.path, path, source.st_size) else Answer(path, "", "ERROR")
+        if answer.path != path and not _can_stand_for(answer.path, path, source.st_size):
+            answer = Answer(path, "", "ERROR")
+        if answer.path == path and is_placeholder(path, source):
+            raise no_copy(path, "the daemon does not answer; start it with: autocached start" if answer.reason == "ERROR" else answer.reason)
+        return answer
 
     def loaded(self, loads: list[tuple[str, float]]) -> None:
         """Tells the daemon how long loads of copies took, in ms. Does not wait."""
@@ -105,6 +113,9 @@ class Resolver:
             try:
                 answer = self._ask(dict(question, path=absolute, size=source.st_size, mtimeNs=str(source.st_mtime_ns)))
             except Trouble as why:
+                if isinstance(why, Refused) and is_placeholder(absolute, source):
+                    self._breaker.worked()
+                    raise NoCopy("autocached: %s" % why) from why
                 self._breaker.failed(why)
             else:
                 self._breaker.worked()

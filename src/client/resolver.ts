@@ -11,6 +11,7 @@ import { Breaker } from './breaker.ts';
 import { DaemonCalls } from './daemon-call.ts';
 import type { FoundDaemon } from './daemon-file.ts';
 import { KnownDaemon } from './known-daemon.ts';
+import { assertNoPlaceholder, refusalOf } from './no-placeholder.ts';
 
 export interface ResolverOptions {
   /** Directory of `daemon.json`; default: the state directory of the environment. */
@@ -30,7 +31,7 @@ export interface ResolveOptions {
   waitMs?: number;
 }
 
-/** Where to open a file. `path` is always usable: a true copy, or exactly the requested path. */
+/** Where to open a file. `path` is always usable: a true copy, or exactly the requested path, which is never a placeholder. */
 export interface Resolution {
   path: string;
   tier: TierName | Medium | null;
@@ -42,7 +43,10 @@ export interface Resolution {
 }
 
 export interface Resolver {
-  /** Never throws, and never waits longer than the time-outs plus `waitMs`. */
+  /**
+   * Never waits longer than the time-outs plus `waitMs`.
+   * @throws Error only for a model that lies on a remote only and has no copy: it has no path that could be opened. The message says why
+   */
   resolve(path: string, options?: ResolveOptions): Promise<Resolution>;
   /** Closes the connections to the daemon. */
   close(): void;
@@ -60,7 +64,7 @@ export function createResolver(options: ResolverOptions = {}): Resolver {
   const statSource = bounded((path) => stat(path, { bigint: true }), answerMs);
   const statCopy = bounded((path) => lstat(path, { bigint: true }), answerMs);
 
-  async function ask(path: string, { category, name, purpose, waitMs }: ResolveOptions): Promise<Resolution> {
+  async function ask(path: string, { category, name, purpose, waitMs }: ResolveOptions, told: Told): Promise<Resolution> {
     const source = resolvePath(path);
     const daemon = await known.find();
     const started = breaker.enter();
@@ -85,6 +89,7 @@ export function createResolver(options: ResolverOptions = {}): Resolver {
       // A refused request (4xx) is no sign of a sick daemon, unless its token is refused.
       if (!answer && (status < 400 || status >= 500 || status === 401)) throw new Error(`unusable answer (${status})`);
       breaker.reset();
+      if (!answer) told.why = refusalOf(text);
       return answer ? await verified(path, answer, daemon, seen?.size) : unchanged(path);
     } catch (error) {
       breaker.failed(started);
@@ -109,10 +114,23 @@ export function createResolver(options: ResolverOptions = {}): Resolver {
     return { path: given, tier, reason, leaseMs, job };
   }
 
+  /** A placeholder is no path that a program could open. */
+  async function resolve(path: string, asked: ResolveOptions = {}): Promise<Resolution> {
+    const told: Told = { why: null };
+    const resolution = await ask(path, asked, told).catch(() => unchanged(path));
+    if (asked.purpose !== 'scan' && resolution.path === path) await assertNoPlaceholder(path, told.why, statSource);
+    return resolution;
+  }
+
   return {
-    resolve: (path, asked = {}) => ask(path, asked).catch(() => unchanged(path)),
+    resolve,
     close: () => calls.close(),
   };
+}
+
+/** What the daemon said on refusing, for people. */
+interface Told {
+  why: string | null;
 }
 
 function unchanged(path: string): Resolution {

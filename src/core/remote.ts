@@ -68,3 +68,6 @@ export interface Price {
   /** Such as `USD`. */
   currency: string;
 }
+
+/** The beginning of every placeholder. The shim in ComfyUI and the Python client know it too. */
+export const placeholderOpening = 'autocached placeholder: ';

@@ -7,6 +7,17 @@ export function placesIn(stateDir: string): string {
   return join(stateDir, 'remotes');
 }
 
+/** A line of that file, by which ComfyUI finds the folders of placeholders, also while no daemon runs. */
+export interface RemoteFolder {
+  name: string;
+  path: string;
+  /** Null = the folders in it are named after theirs. */
+  category: string | null;
+}
+
+/** In the directory of all. */
+export const foldersFile = 'folders.json';
+
 /**
  * The directory of a remote's placeholders, which is its root. Another bucket or revision under the same name is another root: a file
  * of the same name, size and time there may hold other bytes.

@@ -1,9 +1,7 @@
 import { chmod, lstat, open, rename, rm, unlink, utimes } from 'node:fs/promises';
 import { CacheError } from '../core/errors.ts';
+import { placeholderOpening as opening } from '../core/remote.ts';
 import { errnoOf } from '../runtime/errnos.ts';
-
-/** The beginning of every placeholder. The shim and the clients know it too. */
-export const opening = 'autocached placeholder: ';
 
 /** An object of a remote. */
 export interface RemoteObject {

@@ -1,14 +1,16 @@
+import { existsSync } from 'node:fs';
 import { lstat, readdir } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
 import { sentenceOf } from '../core/errors.ts';
 import type { Remote } from '../core/remote.ts';
 import type { SourceState } from '../core/types.ts';
-import { placeOf, placesIn, shownAddress } from '../remotes/place.ts';
+import { foldersFile, placeOf, placesIn, type RemoteFolder, shownAddress } from '../remotes/place.ts';
 import { isClosed } from '../remotes/placeholder.ts';
 import { Placeholders, removeOthers } from '../remotes/placeholders.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { within } from '../runtime/deadline.ts';
 import type { Log } from '../runtime/log.ts';
+import { writePrivately } from '../runtime/private-file.ts';
 import type { ListedFile } from '../sources/client.ts';
 import type { Root } from '../sources/root.ts';
 import { Neighbours } from '../weights/companion-names.ts';
@@ -46,6 +48,7 @@ export class RemoteRoots {
     const { remotes, stateDir, roots, log } = this.#options;
     const places = remotes.map((remote) => placeOf(remote, stateDir));
     await removeOthers(placesIn(stateDir), places);
+    const folders: RemoteFolder[] = [];
     for (const [index, remote] of remotes.entries()) {
       const directory = places[index] ?? '';
       const placeholders = new Placeholders({ directory, address: shownAddress(remote), log });
@@ -53,10 +56,13 @@ export class RemoteRoots {
         await placeholders.open();
         const { root } = roots.add({ path: directory, origin: 'config', kind: 's3', category: remote.to, remote });
         this.#placeholders.set(root, placeholders);
+        folders.push({ name: remote.name, path: directory, category: remote.to });
       } catch (error) {
         log.error({ remote: remote.name, why: sentenceOf(error) }, 'a remote is left out');
       }
     }
+    if (existsSync(placesIn(stateDir)))
+      writePrivately(join(placesIn(stateDir), foldersFile), JSON.stringify({ folders }), 0o644);
   }
 
   /** Takes a whole listing of a root. */

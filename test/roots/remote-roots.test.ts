@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { parseRemotes } from '../../src/config/remotes.ts';
@@ -176,4 +176,6 @@ test('another address under the same name is another directory, and the placehol
   const after = await aRemote('m=hf://org/repo@v2?to=vae', before.stateDir);
   expect(after.root().path).not.toBe(before.root().path);
   expect(existsSync(before.root().path)).toBe(false);
+  const { folders } = JSON.parse(readFileSync(join(after.stateDir, 'remotes/folders.json'), 'utf8'));
+  expect(folders).toEqual([{ name: 'm', path: after.root().path, category: 'vae' }]);
 });

@@ -1,5 +1,6 @@
 """autocached for Python: results that are remembered, and models from the fastest disk. Everything works, slower, without the daemon."""
 
+from ._common.placeholder import NoCopy
 from .daemon import Refused, Trouble
 from .keys import NoStableKey
 from .memo import Memo
@@ -11,6 +12,7 @@ __all__ = [
     "CoalescedError",
     "Memo",
     "ModelCache",
+    "NoCopy",
     "NoStableKey",
     "Refused",
     "Resolved",

@@ -9,8 +9,9 @@ import sys
 from typing import NamedTuple
 
 from ._common.catalog import sealed_copy
+from ._common.placeholder import NoCopy, is_placeholder, no_copy
 from ._common.private import is_within
-from .daemon import Daemon, Trouble, daemon_at
+from .daemon import Daemon, Refused, Trouble, daemon_at
 from .per_process import PerProcess
 
 log = logging.getLogger("autocached")
@@ -32,11 +33,20 @@ class Resolver:
         self._app = app or os.path.basename(sys.argv[0] or "python")[:200]
 
     def resolve(self, path: str | os.PathLike, wait_seconds: float = 0) -> str:
-        """The path of a copy, or `path` itself on any trouble. `wait_seconds` is the longest wait for a copy that is being made."""
+        """
+        The path of a copy, or `path` itself on any trouble. `wait_seconds` is the longest wait for a copy that is being made. Raises NoCopy
+        for a model that lies on a remote only and has no copy: it has no path that could be opened.
+        """
         return self.answer(path, wait_seconds).path
 
     def answer(self, path: str | os.PathLike, wait_seconds: float = 0) -> Resolved:
-        """The same with tier and reason."""
+        """The same with tier and reason. Raises NoCopy."""
+        found = self._answer(path, wait_seconds)
+        if found.path == os.fspath(path) and is_placeholder(found.path):
+            raise no_copy(found.path, "the daemon does not answer; start it with: autocached start" if found.reason == "ERROR" else found.reason)
+        return found
+
+    def _answer(self, path: str | os.PathLike, wait_seconds: float) -> Resolved:
         asked = os.fspath(path)
         absolute = os.path.abspath(asked)
         daemon = self._daemon()
@@ -46,6 +56,9 @@ class Resolver:
                 daemon.breaker.worked()
                 return found if found.path != absolute else found._replace(path=asked)
             except Trouble as why:
+                if isinstance(why, Refused) and is_placeholder(absolute):
+                    daemon.breaker.worked()
+                    raise NoCopy("autocached: %s" % why) from why
                 daemon.breaker.failed(why)
         return _without_daemon(daemon, asked, absolute)
 
@@ -100,5 +113,5 @@ usual = Resolver()
 
 
 def resolve(path: str | os.PathLike, wait_seconds: float = 0) -> str:
-    """The path of the file's copy on the fastest disk, or `path` itself; see `Resolver`."""
+    """The path of the file's copy on the fastest disk, or `path` itself; see `Resolver`. Raises NoCopy."""
     return usual.resolve(path, wait_seconds)

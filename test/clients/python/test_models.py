@@ -8,7 +8,7 @@ import time
 import unittest
 
 import rig
-from autocached import ModelCache, Resolver, get_cache
+from autocached import ModelCache, NoCopy, Resolver, get_cache
 from autocached.memory import available_mb
 
 
@@ -215,6 +215,27 @@ class Files(rig.DaemonTest):
         self.assertEqual([resolver.resolve(path), resolver.resolve(other)], [copy, other])
         self.assertNotEqual(copy, path)
         self.assertEqual(resolver.resolve("there/is/none"), "there/is/none")
+
+
+
+class Placeholders(rig.DaemonTest):
+    """Models that lie on a remote only."""
+
+    def placeholder(self) -> str:
+        path = os.path.join(self.temp_dir(), "far.safetensors")
+        with open(path, "wb") as file:
+            file.write(b"autocached placeholder: this model lies in s3://bucket.\n")
+            file.truncate(100_000)
+        os.chmod(path, 0)
+        return path
+
+    def test_without_a_daemon_it_is_an_error_that_says_what_to_do(self):
+        with self.assertRaisesRegex(NoCopy, "far.safetensors lies on a remote only.*autocached start"):
+            Resolver(state=os.path.join(self.temp_dir(), "none")).resolve(self.placeholder())
+
+    def test_neither_is_it_taken_from_the_daemon(self):
+        with self.assertRaisesRegex(NoCopy, "far.safetensors lies on a remote only"):
+            Resolver(state=self.daemon.state).resolve(self.placeholder())
 
 
 if __name__ == "__main__":

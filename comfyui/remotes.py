@@ -1,0 +1,108 @@
+"""Models that lie on remotes: the folders of their placeholders are further model folders of ComfyUI."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import threading
+
+from .daemon import Daemon
+from .host import NOT_MODELS
+
+log = logging.getLogger("autocached")
+
+# The daemon writes it when it starts. It stands also while no daemon runs.
+_LIST = os.path.join("remotes", "folders.json")
+_MOST_BYTES = 1 << 20
+# Seconds between two looks for categories that are new on a remote.
+_AGAIN_SECONDS = 5.0
+# ComfyUI's text encoders open embeddings past every hook, and ignore those that they cannot read.
+_LEFT_OUT = (*NOT_MODELS, "embeddings")
+
+
+class RemoteFolders:
+    """Adds the folders of placeholders to the model folders, as packs register theirs, and removes them with their remote."""
+
+    def __init__(self, state_dir: str, daemon: Daemon, folder_paths):
+        self._list = os.path.join(state_dir, _LIST)
+        self._daemon = daemon
+        self._folder_paths = folder_paths
+        self._lock = threading.Lock()
+        self._closed = threading.Event()
+        self._watch = None
+        # Pairs of a category and an added folder.
+        self._added: set[tuple[str, str]] = set()
+
+    @property
+    def folders(self) -> set[str]:
+        """The added folders. They are no model folders of the user."""
+        return {folder for _, folder in self._added}
+
+    def holds(self, path: str | None) -> bool:
+        """True for a file in one of the added folders."""
+        return path is not None and any(path.startswith(os.path.join(folder, "")) for folder in self.folders)
+
+    def refresh(self) -> None:
+        """Adds new folders and removes former ones. Reads only local directories of the daemon. Never raises."""
+        try:
+            with self._lock:
+                self._put(set() if self._closed.is_set() else self._wanted())
+                if self._added and self._watch is None and not self._closed.is_set():
+                    self._watch = threading.Thread(target=self._keep_watch, name="autocached-remotes", daemon=True)
+                    self._watch.start()
+        except Exception:
+            log.debug("autocached: folders of remotes were not added", exc_info=True)
+
+    def close(self) -> None:
+        """Removes all added folders."""
+        self._closed.set()
+        self.refresh()
+
+    def _keep_watch(self) -> None:
+        while not self._closed.wait(_AGAIN_SECONDS):
+            self.refresh()
+
+    def _wanted(self) -> set[tuple[str, str]]:
+        try:
+            with open(self._list, "rb") as file:
+                listed = json.loads(file.read(_MOST_BYTES))["folders"]
+        except FileNotFoundError:
+            return set()
+        found = set()
+        for folder in listed:
+            directory = self._here(folder["path"])
+            if folder.get("category"):
+                found.add((self._category(folder["category"]), directory))
+                continue
+            with os.scandir(directory) as entries:
+                found.update((self._category(entry.name), entry.path) for entry in entries if entry.is_dir(follow_symlinks=False))
+        known = self._folder_paths.folder_names_and_paths
+        return {(category, path) for category, path in found if category in known and category not in _LEFT_OUT and os.path.isdir(path)}
+
+    def _here(self, path: str) -> str:
+        """The daemon's path as this process calls it."""
+        announced = self._daemon.announced
+        return announced.here(path) if announced else path
+
+    def _category(self, name: str) -> str:
+        map_legacy = getattr(self._folder_paths, "map_legacy", None)
+        return map_legacy(name) if map_legacy else name
+
+    def _put(self, wanted: set[tuple[str, str]]) -> None:
+        listed = self._folder_paths.folder_names_and_paths
+        for category, folder in self._added - wanted:
+            if folder in listed.get(category, ([],))[0]:
+                listed[category][0].remove(folder)
+            # Makes ComfyUI list the category again. Nothing is written into its list.
+            getattr(self._folder_paths, "filename_list_cache", {}).pop(category, None)
+        new = {(category, folder) for category, folder in wanted - self._added if folder not in listed[category][0]}
+        # A folder in ComfyUI's list is known as one of ours at any time.
+        self._added = (self._added & wanted) | new
+        for category, folder in sorted(new):
+            add = getattr(self._folder_paths, "add_model_folder_path", None)
+            if add is not None:
+                add(category, folder)
+            else:
+                listed[category][0].append(folder)
+            log.info("autocached: models of a remote are offered as %s", category)

@@ -1,0 +1,134 @@
+"""Models that lie on a remote only: they are in the lists, and a loader gets a copy or an error that says why."""
+
+import json
+import os
+import shutil
+import sys
+
+from fake_comfyui import ComfyTest
+from fake_daemon import FakeDaemon, send
+
+WAITS = {"reason": "WAIT_TIMEOUT", "job": {"bytesDone": 1, "bytesTotal": 4, "etaMs": 1000, "status": "running"}}
+
+
+class Remotes(ComfyTest):
+    def setUp(self):
+        super().setUp()
+        self.remote = self.make_folder("state", "remotes", "main-1")
+        self.placeholder = self.make_placeholder("checkpoints", "far.safetensors")
+        self.copy = self.make_file("ssd", "checkpoints", "far.safetensors", content=b"x" * 1000)
+        self.list_remotes({"name": "main", "path": self.remote, "category": None})
+        self.daemon = FakeDaemon(self.state)
+        self.addCleanup(self.daemon.stop)
+        self.daemon.start()
+
+    def start_shim(self):
+        super().start_shim()
+        self.addCleanup(lambda remotes: remotes.close(), self.wrapper.remotes)
+
+    def make_placeholder(self, *parts, size=1000):
+        path = self.make_file("state", "remotes", "main-1", *parts, content=b"autocached placeholder: this model lies in s3://bucket.\n")
+        os.truncate(path, size)
+        os.chmod(path, 0)
+        return path
+
+    def list_remotes(self, *folders):
+        self.make_file("state", "remotes", "folders.json", content=json.dumps({"folders": folders}).encode())
+
+    def names(self, category="checkpoints"):
+        return self.folder_paths.get_filename_list(category)
+
+    def refuse(self, message):
+        self.daemon.misbehave = lambda handler: send(handler, 409, {"error": {"code": "NO_COPY", "message": message, "hint": None}})
+
+    def assert_refused(self, text, *args):
+        with self.assertRaisesRegex(Exception, text) as caught:
+            self.load(*args)
+        self.assertEqual(type(caught.exception).__name__, "NoCopy")
+
+    def test_they_are_listed_beside_the_others(self):
+        self.make_source_and_copy()
+        self.start_shim()
+        self.assertEqual(sorted(self.names()), ["a.safetensors", "far.safetensors"])
+
+    def test_a_loader_gets_the_copy(self):
+        self.daemon.copies[self.placeholder] = self.copy
+        self.start_shim()
+        self.assertEqual(self.load(name="far.safetensors"), self.copy)
+
+    def test_a_loader_waits_for_the_copy(self):
+        self.daemon.script = [WAITS, WAITS, {"path": self.copy, "tier": "ssd", "reason": "HIT_AFTER_WAIT"}]
+        self.start_shim()
+        self.assertEqual(self.load(name="far.safetensors"), self.copy)
+        self.assertEqual([question["waitMs"] for question in self.daemon.lookups], [600_000] * 3)
+
+    def test_without_a_copy_the_error_is_the_sentence_of_the_daemon(self):
+        self.refuse("far.safetensors lies on a remote only, and there is no copy of it: no route to the bucket (ERROR)")
+        self.start_shim()
+        self.assert_refused("no route to the bucket", "checkpoints", "far.safetensors")
+
+    def test_such_an_error_is_no_trouble_with_the_daemon(self):
+        source, copy = self.make_source_and_copy()
+        self.daemon.copies[source] = copy
+        self.refuse("no route")
+        self.start_shim()
+        self.assert_refused("no route", "checkpoints", "far.safetensors")
+        self.daemon.misbehave = None
+        self.assertEqual(self.load(), copy)
+
+    def test_an_answer_with_the_placeholder_is_not_taken(self):
+        for reason in ("QUEUED", "OFF", "ERROR"):
+            self.daemon.script.append({"path": self.placeholder, "reason": reason})
+        self.start_shim()
+        for _ in range(3):
+            self.assert_refused("lies on a remote only", "checkpoints", "far.safetensors")
+
+    def test_with_the_daemon_away_it_is_refused_with_what_to_do(self):
+        self.daemon.stop()
+        self.start_shim()
+        self.assert_refused("autocached start", "checkpoints", "far.safetensors")
+
+    def test_who_is_no_node_asks_nobody(self):
+        self.start_shim()
+        self.assertEqual(self.folder_paths.get_full_path("checkpoints", "far.safetensors"), self.placeholder)
+        self.assertEqual(self.daemon.lookups, [])
+
+    def test_the_daemon_is_not_told_that_its_own_folders_are_model_folders(self):
+        self.start_shim()
+        told = [root["path"] for body in self.daemon.roots for root in body["roots"]]
+        self.assertTrue(told)
+        self.assertFalse([path for path in told if path.startswith(self.remote)])
+
+    def test_a_new_category_and_a_removed_remote_show_in_the_lists(self):
+        self.start_shim()
+        self.make_placeholder("clip", "t5.safetensors")
+        self.wrapper.remotes.refresh()
+        self.assertEqual(self.names("text_encoders"), ["t5.safetensors"])
+        self.list_remotes()
+        shutil.rmtree(self.remote)
+        self.wrapper.remotes.refresh()
+        self.assertEqual((self.names("text_encoders"), self.names()), ([], []))
+
+    def test_a_remote_of_one_category(self):
+        self.make_placeholder("deep", "v.safetensors")
+        self.list_remotes({"name": "main", "path": self.remote, "category": "vae_approx"})
+        self.start_shim()
+        self.assertEqual(sorted(self.names("vae_approx")), ["checkpoints/far.safetensors", "deep/v.safetensors"])
+
+    def test_folders_of_unknown_categories_and_links_are_left_alone(self):
+        self.make_placeholder("unheard_of", "x.safetensors")
+        os.symlink(self.models, os.path.join(self.remote, "vae_approx"))
+        before = list(self.folder_paths.folder_names_and_paths)
+        self.start_shim()
+        self.assertEqual(list(self.folder_paths.folder_names_and_paths), before)
+        self.assertEqual(self.names("vae_approx"), [])
+
+    def test_uninstalling_takes_the_folders_away(self):
+        self.start_shim()
+        sys.modules["autocached_comfyui.hook"].uninstall(self.folder_paths, self.wrapper)
+        self.assertEqual(self.names(), [])
+
+    def test_a_file_that_a_user_put_there_is_a_file(self):
+        own = self.make_file("state", "remotes", "main-1", "checkpoints", "own.safetensors")
+        self.start_shim()
+        self.assertEqual(self.load(name="own.safetensors"), own)
