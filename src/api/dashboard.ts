@@ -22,6 +22,26 @@ export interface RecentEvent {
   at: string;
 }
 
+/** The same for people: one line, and its kind. `GET /api/events/told` */
+export interface ToldEvent {
+  /** Counts the events of this daemon. */
+  number: number;
+  at: string;
+  /** Of the file or folder that it is about. */
+  path: string | null;
+  text: string;
+  kind: string;
+  /** Somebody should look. */
+  trouble: boolean;
+}
+
+export interface ToldEvents {
+  /** All kinds that there are. */
+  kinds: string[];
+  /** Newest first. */
+  events: ToldEvent[];
+}
+
 export const librarySorts = ['name', 'category', 'folder', 'size', 'state', 'uses', 'lastUsed'] as const;
 export type LibrarySort = (typeof librarySorts)[number];
 

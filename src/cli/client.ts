@@ -20,6 +20,7 @@ import type {
 } from '../api/api.ts';
 import type { DaemonFile } from '../api/daemon-file.ts';
 import type { EntriesAnswer, EntriesQuery, SourcesAnswer } from '../api/entries.ts';
+import type { DaemonEvent } from '../api/event-text.ts';
 import type { StatsAnswer } from '../api/stats.ts';
 import type { TakeOverAnswer, TakeOverRequest } from '../api/take-over.ts';
 import type { VerifyAnswer, VerifyRequest } from '../api/verify.ts';
@@ -30,7 +31,7 @@ import { type Call, type CallAnswer, DaemonCalls } from '../client/daemon-call.t
 import { type FoundDaemon, findDaemon } from '../client/daemon-file.ts';
 import { CacheError, type ErrorBody, messageOf } from '../core/errors.ts';
 import { parseForPrinting } from '../core/json.ts';
-import { type DaemonEvent, readEvents } from './sse.ts';
+import { readEvents } from './sse.ts';
 
 const usualWaitMs = 30_000;
 

@@ -1,7 +1,4 @@
-import type { EventMap } from '../api/event-map.ts';
-
-/** One event of `GET /api/events`. */
-export type DaemonEvent = { [K in keyof EventMap]: { name: K; data: EventMap[K] } }[keyof EventMap];
+import type { DaemonEvent } from '../api/event-text.ts';
 
 /** Server-sent events out of text that arrives in pieces of any size. Comments (`: …`, the daemon's sign of life) are skipped. */
 export async function* readEvents<Event = DaemonEvent>(chunks: AsyncIterable<string>): AsyncGenerator<Event> {

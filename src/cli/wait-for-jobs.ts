@@ -1,9 +1,9 @@
 import type { JobView } from '../api/api.ts';
+import type { DaemonEvent } from '../api/event-text.ts';
 import { CacheError } from '../core/errors.ts';
 import { within } from '../runtime/deadline.ts';
 import type { Client } from './client.ts';
 import { isOver } from './jobs-view.ts';
-import type { DaemonEvent } from './sse.ts';
 
 interface Watch {
   client: Client;

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { type DaemonEvent, readEvents } from '../../src/cli/sse.ts';
+import type { DaemonEvent } from '../../src/api/event-text.ts';
+import { readEvents } from '../../src/cli/sse.ts';
 import { running } from './samples.ts';
 
 const stream = [

@@ -32,6 +32,7 @@ const everyRoute: [string, string][] = [
   ['POST', '/api/dashboard/sign-out'],
   ['GET', '/api/library'],
   ['GET', '/api/events/recent'],
+  ['GET', '/api/events/told'],
   ['POST', '/api/jobs/1/raise'],
   ['GET', '/dashboard'],
   ['GET', '/dashboard/none.js'],

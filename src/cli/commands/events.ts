@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
+import type { DaemonEvent } from '../../api/event-text.ts';
 import { CacheError } from '../../core/errors.ts';
 import { escapedJson, plain } from '../../core/printable.ts';
 import { clientOf, type Run, type Session } from '../session.ts';
-import type { DaemonEvent } from '../sse.ts';
 import { eventText } from '../text/event-text.ts';
 
 export function addEvents(program: Command, run: Run): void {

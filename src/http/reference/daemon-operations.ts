@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { ForgetRootsAnswer, LeaseAnswer, RootsAnswer } from '../../api/api.ts';
-import type { SignInView } from '../../api/dashboard.ts';
+import type { SignInView, ToldEvents } from '../../api/dashboard.ts';
 import type { StuckAnswer } from '../../api/open-sources.ts';
 import { proofQuery } from '../proofs.ts';
 import { sessionBody, signOutBody } from '../routes/dashboard.ts';
@@ -28,6 +28,19 @@ const signIn: z.ZodType<SignInView> = z.strictObject({
   createdAt: z.string(),
   usedAt: z.string(),
   current: z.boolean(),
+});
+const toldEvents: z.ZodType<ToldEvents> = z.strictObject({
+  kinds: z.array(z.string()),
+  events: z.array(
+    z.strictObject({
+      number: z.int(),
+      at: z.string(),
+      path: path.nullable(),
+      text: z.string(),
+      kind: z.string(),
+      trouble: z.boolean(),
+    }),
+  ),
 });
 const paused = z.strictObject({ paused: z.boolean() });
 
@@ -96,6 +109,12 @@ export const daemonOperations: readonly Operation[] = [
     answers: {
       200: z.strictObject({ events: z.array(z.strictObject({ name: z.string(), data: z.unknown(), at: z.string() })) }),
     },
+  },
+  {
+    method: 'GET',
+    url: '/api/events/told',
+    summary: 'The last events in words, newest first',
+    answers: { 200: toldEvents },
   },
   {
     method: 'GET',

@@ -24,4 +24,6 @@ export function eventRoutes(app: FastifyInstance, services: Pick<Services, 'even
   });
 
   app.get('/api/events/recent', () => ({ events: recent.list() }));
+
+  app.get('/api/events/told', () => recent.told());
 }

@@ -1,6 +1,4 @@
 import { expect, test } from 'vitest';
-import { jobStatuses } from '../../../src/core/vocabulary.ts';
-import { eventText, isTrouble, kindOf } from '../../../src/http/dashboard/event-words.js';
 import { agoText, belowRoot, copiesText, lastDays, percentText, splitPath } from '../../../src/http/dashboard/figures.js';
 import { addressOf, readAddress } from '../../../src/http/dashboard/router.js';
 import { verdictOf } from '../../../src/http/dashboard/verify.js';
@@ -66,20 +64,6 @@ test('an address names a page and its choices; any other one the first page', ()
   expect([name, query.getAll('category')]).toEqual(['library', ['loras', 'a&b']]);
   for (const other of ['', '#', '#/', '#/none', '#abc', '#/../library'])
     expect(readAddress(other, names).name).toBe('overview');
-});
-
-test('every event has a sentence, a kind, and those that need a look are known', () => {
-  expect(eventText('job-done', { path: '/m/a.safetensors', bytesTotal: 1024 })).toBe('Copied: a.safetensors, 1 KiB');
-  expect(eventText('job-failed', { path: '/m/a', state: 'cancelled', error: { message: 'x' } })).toBe('Cancelled: a');
-  expect(eventText('root-health', { path: '/m', health: 'away', why: null })).toBe('/m is away');
-  expect(eventText('config-changed', { changed: [], warnings: [] })).toBe('The settings files are right again');
-  expect(eventText('of-a-newer-daemon', { x: 1 })).toBe('of-a-newer-daemon: {"x":1}');
-  expect(kindOf('entry-evicted')).toBe('Cache');
-  expect(isTrouble('root-health', { health: 'ok' })).toBe(false);
-  expect(isTrouble('root-health', { health: 'away' })).toBe(true);
-  expect(isTrouble('job-failed', { state: 'failed' })).toBe(true);
-  expect(isTrouble('job-failed', { state: 'cancelled' })).toBe(false);
-  expect(jobStatuses).toContain('giving-way');
 });
 
 test('a check of copies ends with a verdict', () => {
