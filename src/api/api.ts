@@ -242,6 +242,8 @@ export interface LeavingResults {
  */
 export interface ConfigAnswer {
   settings: ConfigValue[];
+  /** All values of a key, where they are a closed list. */
+  choices?: Record<string, readonly string[]>;
   notices: string[];
   leaving?: Leaving;
   leavingResults?: LeavingResults;

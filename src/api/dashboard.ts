@@ -42,6 +42,12 @@ export interface ToldEvents {
   events: ToldEvent[];
 }
 
+/** Bytes copied in each span of `everyMs`, the oldest first; the last span is not over yet. `GET /api/jobs/throughput` */
+export interface Throughput {
+  everyMs: number;
+  bytes: number[];
+}
+
 export const librarySorts = ['name', 'category', 'folder', 'size', 'state', 'uses', 'lastUsed'] as const;
 export type LibrarySort = (typeof librarySorts)[number];
 

@@ -9,6 +9,8 @@ export interface Key<V> {
   meaning: string;
   /** True when it may change at runtime. */
   live: boolean;
+  /** All values that there are, where they are a closed list. */
+  choices?: readonly string[];
   /** @throws CacheError BAD_REQUEST */
   parse: (text: string, context: PathContext) => V;
 }

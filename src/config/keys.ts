@@ -9,8 +9,8 @@ import { remoteKeys } from './remote-keys.ts';
 import { type Config, policyNames } from './types.ts';
 import {
   bounds,
+  choiceOf,
   moreThanZero,
-  oneOf,
   orOff,
   parseCategory,
   parseFloor,
@@ -76,7 +76,7 @@ export const keys: { readonly [F in keyof Config]: Key<Config[F]> } = {
     meaning:
       'off, or auto: an idle ComfyUI unloads models still read from the source although a copy is ready, and drops all node results',
     live: true,
-    parse: oneOf(['off', 'auto']),
+    ...choiceOf(['off', 'auto']),
   },
   comfyuiOwnPath: {
     name: 'AUTOCACHE_COMFYUI_OWN_PATH',
@@ -91,7 +91,7 @@ export const keys: { readonly [F in keyof Config]: Key<Config[F]> } = {
     default: 'read-write',
     meaning: 'off, read-only (use copies, make none) or read-write',
     live: true,
-    parse: oneOf(modes),
+    ...choiceOf(modes),
   },
   onMiss: {
     name: 'AUTOCACHE_ON_MISS',
@@ -99,7 +99,7 @@ export const keys: { readonly [F in keyof Config]: Key<Config[F]> } = {
     meaning:
       'background (load from the source at once), wait (for the copy), or auto (wait when that is estimated to be faster)',
     live: true,
-    parse: oneOf(['background', 'wait', 'auto']),
+    ...choiceOf(['background', 'wait', 'auto']),
   },
   waitMaxMs: {
     name: 'AUTOCACHE_WAIT_MAX',
@@ -149,7 +149,7 @@ export const keys: { readonly [F in keyof Config]: Key<Config[F]> } = {
     default: 'heat',
     meaning: `how copies are chosen for eviction: ${policyNames.join(', ')}`,
     live: true,
-    parse: oneOf(policyNames),
+    ...choiceOf(policyNames),
   },
   jobs: {
     name: 'AUTOCACHE_JOBS',
@@ -177,6 +177,7 @@ export const keys: { readonly [F in keyof Config]: Key<Config[F]> } = {
     default: 'on',
     meaning: 'on: background copies give way while another program reads from the same local disk (Linux); or off',
     live: true,
+    choices: ['on', 'off'],
     parse: parseBoolean,
   },
   dailyWrites: {
@@ -191,7 +192,7 @@ export const keys: { readonly [F in keyof Config]: Key<Config[F]> } = {
     default: 'off',
     meaning: 'off, or cold: near the limit, the least valuable copies are kept compressed',
     live: false,
-    parse: oneOf(['off', 'cold']),
+    ...choiceOf(['off', 'cold']),
   },
   ramDir: {
     name: 'AUTOCACHE_RAM_DIR',
@@ -222,7 +223,7 @@ export const keys: { readonly [F in keyof Config]: Key<Config[F]> } = {
     default: 'stream',
     meaning: 'stream: hash while copying; or reread: also read the finished copy back from the disk before it is used',
     live: true,
-    parse: oneOf(['stream', 'reread']),
+    ...choiceOf(['stream', 'reread']),
   },
   scrubMs: {
     name: 'AUTOCACHE_SCRUB',

@@ -5,7 +5,7 @@ import type { Key } from './key.ts';
 import { parsePath } from './paths.ts';
 import { parseRedis } from './redis-servers.ts';
 import type { Config } from './types.ts';
-import { moreThanZero, oneOf, parseApiUrl, parseLimit, wholeNumber } from './values.ts';
+import { choiceOf, moreThanZero, parseApiUrl, parseLimit, wholeNumber } from './values.ts';
 
 type MemoField = Extract<keyof Config, `memo${string}` | `embeddings${string}`>;
 
@@ -16,7 +16,7 @@ export const memoKeys: { readonly [F in MemoField]: Key<Config[F]> } = {
     default: 'on',
     meaning: 'results that programs compute: on (kept and found again), read-only (found, none kept) or off',
     live: true,
-    parse: oneOf(memoModes),
+    ...choiceOf(memoModes),
   },
   memoLimit: {
     name: 'AUTOCACHE_MEMO_LIMIT',
@@ -66,7 +66,7 @@ export const memoKeys: { readonly [F in MemoField]: Key<Config[F]> } = {
     meaning:
       "outputs of ComfyUI's nodes that are kept over its restarts: off, text (encodings of texts), results (latents, processed images, what was saved, too) or all (custom nodes that were seen to be repeatable and what paid services gave, too)",
     live: true,
-    parse: oneOf(comfyuiModes),
+    ...choiceOf(comfyuiModes),
   },
   memoCode: {
     name: 'AUTOCACHE_MEMO_CODE',
@@ -74,7 +74,7 @@ export const memoKeys: { readonly [F in MemoField]: Key<Config[F]> } = {
     meaning:
       'what makes them computed again: strict = any change of the code of ComfyUI or of a custom node, version = another version',
     live: true,
-    parse: oneOf(codeChecks),
+    ...choiceOf(codeChecks),
   },
   memoAudit: {
     name: 'AUTOCACHE_MEMO_AUDIT',

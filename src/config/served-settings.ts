@@ -71,6 +71,11 @@ export class ServedSettings implements AsyncDisposable {
     return this.#live.describe();
   }
 
+  /** All values of a key, where they are a closed list. */
+  readonly choices: Readonly<Record<string, readonly string[]>> = Object.fromEntries(
+    Object.values(keys).flatMap(({ name, choices }) => (choices ? [[name, choices]] : [])),
+  );
+
   get notices(): string[] {
     return this.#live.notices;
   }

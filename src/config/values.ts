@@ -18,6 +18,11 @@ export function oneOf<W extends string>(words: readonly W[]): Parse<W> {
   };
 }
 
+/** The same as parts of a key, which then tells its choices. */
+export function choiceOf<const W extends string>(words: readonly W[]): { choices: readonly W[]; parse: Parse<W> } {
+  return { choices: words, parse: oneOf(words) };
+}
+
 /** A whole number between two bounds, both allowed. */
 export function wholeNumber(least: number, most: number): Parse<number> {
   return (text) => {

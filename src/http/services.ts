@@ -40,6 +40,8 @@ interface Settings {
   };
   mode(): Mode;
   describe(): ConfigValue[];
+  /** All values of a key, where they are a closed list. */
+  readonly choices: Readonly<Record<string, readonly string[]>>;
   readonly notices: readonly string[];
   /** Settings in the files that are not in force, with the reason. */
   readonly warnings: readonly string[];

@@ -33,6 +33,7 @@ const everyRoute: [string, string][] = [
   ['GET', '/api/library'],
   ['GET', '/api/events/recent'],
   ['GET', '/api/events/told'],
+  ['GET', '/api/jobs/throughput'],
   ['POST', '/api/jobs/1/raise'],
   ['GET', '/dashboard'],
   ['GET', '/dashboard/none.js'],

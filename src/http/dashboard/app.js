@@ -1,6 +1,5 @@
 import { element, setText } from '../../../comfyui/web/elements.js';
 import { modeTerms } from '../../../comfyui/web/vocabulary.js';
-import { counted, formatBytes } from '../../../comfyui/web/words.js';
 import { ask, DaemonAway, keptKey, NotSignedIn, signIn } from './api.js';
 import * as copies from './copies.js';
 import { tell } from './dialogs.js';
@@ -16,6 +15,7 @@ import { addressOf, readAddress } from './router.js';
 import * as settings from './settings.js';
 import { awayPage, signInPage } from './signed-out.js';
 import { followTheme } from './theme.js';
+import { headed, leftText, workOf } from './work.js';
 
 /** Each has a title and `show(main, app)`, which returns what `app` calls: `refresh`, `event`, `close`; all may be left out. */
 const pages = { overview, library, copies, results, prompts, folders, events, settings };
@@ -52,7 +52,11 @@ void start();
 async function start() {
   const isSignedIn = await signIn(location, history, localStorage);
   for (const [name, { title }] of Object.entries(pages)) {
-    const link = element('a', { attributes: { href: addressOf(name), 'data-page': name } }, element('span', { text: title }));
+    const link = element(
+      'a',
+      { attributes: { href: addressOf(name), 'data-page': name } },
+      element('span', { text: title, attributes: { 'data-text': title } }),
+    );
     link.append(element('span', { class: 'number' }));
     at('nav').append(link);
   }
@@ -108,10 +112,10 @@ async function pulse() {
   if (isOut) return;
   try {
     const [stats, { jobs, paused }] = await Promise.all([ask('/api/cache/stats'), ask('/api/jobs?limit=500')]);
-    const underWay = jobs.filter(({ state }) => state === 'running' || state === 'queued');
     Object.assign(app, { stats, jobs, paused });
-    showStatus(stats, underWay, paused);
-    showProgress(underWay, at('icon'));
+    const work = workOf(jobs, paused);
+    showStatus(stats, work);
+    showProgress(work, at('icon'));
     found();
     if (!document.hidden) await shown?.page.refresh?.(app);
   } catch (error) {
@@ -121,16 +125,14 @@ async function pulse() {
   timer = { id: setTimeout(() => void pulse(), document.hidden ? hiddenMs : pulseMs), soon: false };
 }
 
-function showStatus(stats, underWay, paused) {
-  const running = underWay.filter(({ state }) => state === 'running');
-  const rate = running.reduce((sum, { bytesPerSecond }) => sum + bytesPerSecond, 0);
+function showStatus(stats, work) {
+  const count = work.running.length + work.waiting.length;
   const parts = [stats.mode === 'read-write' ? '' : `Mode: ${modeTerms[stats.mode].word.toLowerCase()}`];
-  if (paused) parts.push('Copying is paused');
-  else if (running.length > 0)
-    parts.push(`Copying ${counted(running.length, 'file')}${rate > 0 ? `, ${formatBytes(rate)}/s` : ''}`);
+  if (work.word === 'paused') parts.push('Copying is paused');
+  else if (count > 0) parts.push(`${headed(work.word)}: ${leftText(work)}`);
   setText(at('status'), parts.filter(Boolean).join(' · '));
   const badge = at('nav').querySelector('[data-page="copies"] .number');
-  setText(badge, underWay.length > 0 ? String(underWay.length) : '');
+  setText(badge, count > 0 ? String(count) : '');
 }
 
 function lose(error) {

@@ -93,7 +93,7 @@ function optionsOf({ width, series, format, most, steps, tell }) {
         grid: { stroke: line, width: 1 },
         ...(steps && { incrs: steps }),
         size: 64,
-        space: 34,
+        space: 28,
         values: (_plot, at) => at.map((v) => format(v)),
       },
     ],

@@ -1,28 +1,31 @@
 import { element, setText } from '../../../comfyui/web/elements.js';
 import { jobTerms } from '../../../comfyui/web/vocabulary.js';
-import { copyText, formatBytes, formatSeconds, percentOf } from '../../../comfyui/web/words.js';
+import { copyText, formatBytes, percentOf } from '../../../comfyui/web/words.js';
 import { ask, send } from './api.js';
 import { attempt } from './dialogs.js';
-import { belowRoot, copiesText, splitPath } from './figures.js';
+import { belowRoot, splitPath } from './figures.js';
 import { showKeyed } from './keyed.js';
+import { rateLine } from './rate-line.js';
 import { section } from './section.js';
+import { leftText, workOf } from './work.js';
 
 export const title = 'Copies';
 
 const moving = ['running', 'limited'];
 /** Why somebody wanted the copy. */
 const wanted = {
-  wait: 'a program waits for it',
-  prefetch: 'a queued prompt needs it, or it was raised',
-  warm: 'it was asked for',
-  background: 'it was loaded',
+  wait: 'a program waits',
+  prefetch: 'for a queued prompt, or put first',
+  warm: 'by request',
+  background: 'after a load',
 };
 
 /** Copies in their order: those that run, those that wait and for what, and those that have ended. */
 export function show(main, app) {
   const summary = element('p', { class: 'muted', attributes: { role: 'status' } });
+  const rate = rateLine();
   const pause = element('button', { attributes: { type: 'button' }, on: { click: () => void turn() } });
-  const list = element('ol', { class: 'card rows', attributes: { id: 'copies' } });
+  const list = element('ol', { class: 'card rows numbered', attributes: { id: 'copies' } });
   const none = element('p', { class: 'card muted', text: 'Nothing is being copied.' });
   const ended = element('ul', { class: 'card rows' });
   const past = section('Ended', ended);
@@ -32,6 +35,7 @@ export function show(main, app) {
       { class: 'page' },
       element('div', { class: 'head' }, element('h1', { text: 'Copies' }), pause),
       summary,
+      rate.element,
       list,
       none,
       past,
@@ -55,12 +59,13 @@ export function show(main, app) {
   };
 
   return {
-    refresh({ stats, jobs, paused }) {
-      const open = jobs.filter(({ state }) => state === 'running' || state === 'queued');
+    async refresh({ stats, jobs, paused }) {
+      const work = workOf(jobs, paused);
+      const open = [...work.running, ...work.waiting];
       const over = jobs.filter((job) => !open.includes(job));
       setText(pause, paused ? 'Resume' : 'Pause');
       pause.hidden = open.length === 0 && !paused;
-      setText(summary, summaryOf(open, paused));
+      setText(summary, summaryOf(work));
       list.hidden = open.length === 0;
       none.hidden = open.length > 0;
       past.hidden = over.length === 0;
@@ -70,19 +75,17 @@ export function show(main, app) {
         update: showOpen,
       });
       showKeyed(ended, over, { keyOf: ({ id }) => id, make: endedRow });
+      rate.show(await ask('/api/jobs/throughput'));
     },
   };
 }
 
-function summaryOf(open, paused) {
-  if (open.length === 0) return paused ? 'Copying is paused.' : '';
-  const running = open.filter(({ state }) => state === 'running');
-  const sum = (jobs, key) => jobs.reduce((total, job) => total + job[key], 0);
-  const left = sum(open, 'bytesTotal') - sum(open, 'bytesDone');
-  const rate = sum(running, 'bytesPerSecond');
-  const parts = [`${copiesText(open.length)}, ${formatBytes(left)} left`];
-  if (rate > 0) parts.push(`${formatBytes(rate)}/s`, `about ${formatSeconds(left / rate)}`);
-  if (paused) parts.push('paused');
+function summaryOf(work) {
+  const { running, waiting, bytesPerSecond, word } = work;
+  if (running.length + waiting.length === 0) return word === 'paused' ? 'Copying is paused.' : '';
+  const parts = [leftText(work)];
+  if (bytesPerSecond > 0) parts.push(`${formatBytes(bytesPerSecond)}/s`);
+  if (word !== 'copying') parts.push(word);
   return parts.join(' · ');
 }
 

@@ -5,6 +5,7 @@ import { ask, send } from './api.js';
 import { attempt, confirmed } from './dialogs.js';
 import { showKeyed } from './keyed.js';
 import { addressOf } from './router.js';
+import { ended, folderAdvice } from './troubles.js';
 
 export const title = 'Folders';
 
@@ -56,21 +57,50 @@ export function show(main, app) {
   );
 
   const forget = (root) => attempt(() => askToForget(root)).then(app.refresh);
+  const shares = new Shares();
   return {
-    refresh({ stats: { roots } }) {
+    async refresh({ stats: { roots, tiers } }) {
       // ComfyUI names every folder that it would look into.
       const isQuiet = ({ files, origin, health }) => !files && origin === 'comfyui' && health !== 'away';
       const shown = roots.filter((root) => !isQuiet(root));
       const others = roots.filter(isQuiet);
-      const rows = { keyOf: (root) => root.path, make: (root) => folderRow(root, forget), update: showFolder };
-      showKeyed(list, shown, rows);
-      showKeyed(quiet, others, rows);
+      const draw = () => {
+        const update = (row, root) => showFolder(row, root, shares.of(root.path));
+        const rows = { keyOf: (root) => root.path, make: (root) => folderRow(root, forget), update };
+        showKeyed(list, shown, rows);
+        showKeyed(quiet, others, rows);
+      };
+      draw();
       list.hidden = shown.length === 0;
       none.hidden = roots.length > 0;
       empty.hidden = others.length === 0;
       setText(count, `${counted(others.length, 'folder')} of ComfyUI without models`);
+      if (await shares.renew({ roots, tiers })) draw();
     },
   };
+}
+
+/** How much of each folder is cached. It costs a look at the whole library, so it is asked for only after a change. */
+class Shares {
+  #byPath = new Map();
+  #state = '';
+
+  of(path) {
+    return this.#byPath.get(path);
+  }
+
+  /** @returns whether there is something new */
+  async renew({ roots, tiers }) {
+    const state = JSON.stringify([
+      roots.map(({ path, files }) => [path, files]),
+      tiers.map(({ files, bytes }) => [files, bytes]),
+    ]);
+    if (state === this.#state) return false;
+    this.#state = state;
+    const { folders } = await ask('/api/library?limit=1');
+    this.#byPath = new Map(folders.map((folder) => [folder.name, folder]));
+    return true;
+  }
 }
 
 function folderRow(root, forget) {
@@ -95,11 +125,12 @@ function folderRow(root, forget) {
   );
 }
 
-function showFolder(row, { kind, kindFrom, origin, health, why, files, categories }) {
+function showFolder(row, { kind, kindFrom, origin, health, why, files, categories }, share) {
   const [{ children }, state] = row.children;
   const [, about, todo] = children;
   const facts = [
     files === null ? '' : counted(files, 'model'),
+    share ? `${formatBytes(share.bytes)}, ${share.cached === 0 ? 'none' : share.cached.toLocaleString('en-US')} cached` : '',
     `${kinds[kind]}${kindFrom === 'assumed' ? ' (assumed)' : ''}`,
     categories.length > 0 ? categories.join(', ') : '',
     origins[origin],
@@ -107,12 +138,9 @@ function showFolder(row, { kind, kindFrom, origin, health, why, files, categorie
   setText(about, facts.filter(Boolean).join(' · '));
   state.className = `health ${tones[health]}`;
   setText(state, rootTerms[health].word);
-  const advice = {
-    away: 'Is the drive or share mounted? Cached models from this folder keep working.',
-    missing: 'Correct the path where it is named, make the folder, or forget it.',
-  }[health];
-  todo.hidden = advice === undefined;
-  setText(todo, advice ? `${why ?? rootTerms[health].says}. ${advice}` : '');
+  const isWell = health !== 'away' && health !== 'missing';
+  todo.hidden = isWell;
+  setText(todo, isWell ? '' : `${ended(why ?? rootTerms[health].says)} ${folderAdvice(health, why)}`);
 }
 
 /** Deletes only after it has said how much. */

@@ -45,6 +45,20 @@ export function show(main, app) {
     ...libraryRow({ selected, pick, explain }),
   });
   const tools = selectionTools({ selected, app, onDone: () => void refresh() });
+  const none = element('p', { class: 'muted none', attributes: { hidden: '' } }, 'No file fits. ');
+  none.append(
+    element('button', {
+      class: 'plain',
+      text: 'Show all files',
+      attributes: { type: 'button' },
+      on: {
+        click: () => {
+          filters.take(new URLSearchParams());
+          changed();
+        },
+      },
+    }),
+  );
   const free = element('button', {
     text: 'Free space…',
     attributes: { type: 'button' },
@@ -60,6 +74,7 @@ export function show(main, app) {
       table.element,
     ),
   );
+  table.element.append(none);
   showSorting();
   void table.restart();
 
@@ -102,8 +117,9 @@ export function show(main, app) {
       totals.total === totals.all
         ? counted(totals.all, 'file')
         : `${totals.total.toLocaleString('en-US')} of ${counted(totals.all, 'file')}`;
-    const none = 'No model files yet. Folders shows where they are looked for.';
-    setText(count, totals.all === 0 ? none : `${of}, ${formatBytes(totals.bytes)}`);
+    const nothing = 'No model files yet. Folders shows where they are looked for.';
+    setText(count, totals.all === 0 ? nothing : `${of}, ${formatBytes(totals.bytes)}`);
+    none.hidden = totals.total > 0 || totals.all === 0;
     all.checked = totals.total > 0 && selected.size >= Math.min(totals.total, mostSelected);
     all.indeterminate = selected.size > 0 && !all.checked;
   }

@@ -1,5 +1,5 @@
 import { element, setText } from '../../../comfyui/web/elements.js';
-import { counted, formatBytes, formatSeconds, progressOf } from '../../../comfyui/web/words.js';
+import { counted, formatBytes, formatSeconds } from '../../../comfyui/web/words.js';
 import { ask } from './api.js';
 import { dayChart } from './charts.js';
 import { copiesText, lastDays, percentText, splitPath } from './figures.js';
@@ -8,6 +8,7 @@ import { addressOf } from './router.js';
 import { section } from './section.js';
 import { troublesOf } from './troubles.js';
 import { useMap } from './use-map.js';
+import { firstText, headed, leftText, workOf } from './work.js';
 
 export const title = 'Overview';
 
@@ -87,30 +88,33 @@ function showSaved({ figure, more }, { secondsSaved, hitRate, hits, misses, hitB
 }
 
 function showNow({ figure, more, bar }, { mode }, jobs, paused) {
-  const running = jobs.filter(({ state }) => state === 'running');
-  const waiting = jobs.filter(({ state }) => state === 'queued').length;
-  const rate = running.reduce((sum, { bytesPerSecond }) => sum + bytesPerSecond, 0);
-  const [first] = running;
-  bar.hidden = !first;
-  if (first) {
-    setText(figure, paused ? 'Copying is paused' : rate > 0 ? `${formatBytes(rate)}/s` : 'Copying');
-    const others = running.length + waiting - 1;
-    setText(more, `${splitPath(first.path).base}: ${progressOf(first)}${others > 0 ? `, and ${others} more` : ''}`);
-    bar.firstChild.style.inlineSize = `${(100 * first.bytesDone) / Math.max(1, first.bytesTotal)}%`;
+  const work = workOf(jobs, paused);
+  const isBusy = work.running.length + work.waiting.length > 0;
+  bar.hidden = !isBusy;
+  setText(figure, work.word === 'idle' && mode === 'off' ? 'Off' : headed(work.word));
+  if (isBusy) {
+    const rate = work.bytesPerSecond > 0 ? `${formatBytes(work.bytesPerSecond)}/s, ` : '';
+    setText(more, `${rate}${leftText(work)}. ${firstText(work)}`);
+    bar.firstChild.style.inlineSize = `${work.percent}%`;
+    bar.classList.toggle('still', work.word !== 'copying');
     return;
   }
-  setText(figure, paused ? 'Paused' : mode === 'off' ? 'Off' : 'Idle');
   const last = jobs.find(({ state }) => state === 'done');
-  const done = last ? `Last copied: ${splitPath(last.path).base}.` : 'Nothing is being copied.';
-  setText(more, waiting > 0 ? `${copiesText(waiting)} ${waiting === 1 ? 'waits' : 'wait'}.` : done);
+  setText(more, last ? `Last copied: ${splitPath(last.path).base}.` : 'Nothing is being copied.');
 }
 
 function showWell({ figure, more }, troubles) {
   const grave = troubles.some((trouble) => trouble.grave);
   figure.className = `figure ${troubles.length === 0 ? 'good' : grave ? 'bad' : 'warn'}`;
   const count = troubles.length;
+  const [first] = troubles;
   setText(figure, count === 0 ? 'All is well' : `${counted(count, 'thing')} to look at`);
-  setText(more, count === 0 ? 'Every folder answers, and every copy is in order.' : 'Below is what, and what to do about it.');
+  setText(
+    more,
+    count === 0
+      ? 'Every folder answers, and every copy is in order.'
+      : (first.short ?? 'Below is what, and what to do about it.'),
+  );
 }
 
 function showTroubles(list, troubles) {
@@ -156,15 +160,15 @@ function chartsOf() {
       steps: times,
     }),
     dayChart('Hit rate', {
-      series: [{ name: 'Loads from the cache', color: 'accent', kind: 'line', read: rate }],
+      series: [{ name: 'From the cache', color: 'accent', kind: 'line', read: rate }],
       format: percentText,
       most: 1,
     }),
     dayChart('Read and written', {
       series: [
-        { name: 'Read from the cache', color: 'accent', kind: 'bars', place: -1, read: ({ hitBytes }) => hitBytes },
-        { name: 'Read from sources', color: 'edge', kind: 'bars', place: 1, read: ({ missBytes }) => missBytes },
-        { name: 'Written to the SSD', color: 'warn', kind: 'line', read: ({ bytesCopied }) => bytesCopied || null },
+        { name: 'From the cache', color: 'accent', kind: 'bars', place: -1, read: ({ hitBytes }) => hitBytes },
+        { name: 'From sources', color: 'edge', kind: 'bars', place: 1, read: ({ missBytes }) => missBytes },
+        { name: 'Written', color: 'warn', kind: 'line', read: ({ bytesCopied }) => bytesCopied || null },
       ],
       format: formatBytes,
       steps: sizes,

@@ -1,13 +1,10 @@
-import { percentOf } from '../../../comfyui/web/words.js';
-
 const name = 'autocached';
 const side = 32;
 let drawn;
 
-/** How far all copies are, in the tab's title and icon. @param jobs that run or wait */
-export function showProgress(jobs, icon) {
-  const sum = (key) => jobs.reduce((total, job) => total + job[key], 0);
-  const percent = jobs.length === 0 ? null : percentOf({ bytesDone: sum('bytesDone'), bytesTotal: sum('bytesTotal') });
+/** How far all copies are, in the tab's title and icon. @param work see `workOf` */
+export function showProgress(work, icon) {
+  const percent = work.running.length + work.waiting.length === 0 ? null : work.percent;
   const title = percent === null ? name : `${percent}% · ${name}`;
   if (document.title !== title) document.title = title;
   if (percent === drawn) return;

@@ -31,7 +31,9 @@ export function show(main, app) {
       },
     },
   });
-  const tag = element('input', { attributes: { id: 'tag', placeholder: 'Tag', 'aria-label': 'Tag of results to remove' } });
+  const tag = element('input', {
+    attributes: { id: 'tag', placeholder: 'Tag to remove', 'aria-label': 'Tag of results to remove' },
+  });
   const tagForm = element(
     'form',
     { class: 'tools', attributes: { id: 'tag-form' } },

@@ -5,11 +5,9 @@ import { ask } from './api.js';
 import { browsers } from './browsers.js';
 import { attempt, confirmed, tell } from './dialogs.js';
 import { section } from './section.js';
+import { fixedRow, grouped, liveRow, prefix } from './setting-rows.js';
 
 export const title = 'Settings';
-
-const prefix = 'AUTOCACHE_';
-const shortName = (key) => key.slice(prefix.length).toLowerCase();
 
 /** Settings with their meaning: those that change at once, and those that count after a restart. */
 export function show(main, app) {
@@ -33,8 +31,8 @@ export function show(main, app) {
       ),
     );
   }
-  const live = element('div', { class: 'card settings', attributes: { id: 'settings' } });
-  const fixed = element('div', { class: 'settings' });
+  const live = element('div', { class: 'groups', attributes: { id: 'settings' } });
+  const fixed = element('div', { class: 'groups' });
   const signedIn = browsers();
   main.append(
     element(
@@ -44,7 +42,7 @@ export function show(main, app) {
       notices,
       section('Mode', modes),
       section('Change at once', live),
-      element('details', { class: 'card' }, element('summary', { text: 'Settings that count after a restart' }), fixed),
+      element('details', { class: 'section' }, element('summary', { text: 'Settings that count after a restart' }), fixed),
       section('Signed-in browsers', signedIn.element),
     ),
   );
@@ -52,11 +50,12 @@ export function show(main, app) {
 
   async function load() {
     try {
-      const { settings, notices: told } = await ask('/api/cache/config');
+      const { settings, choices, notices: told } = await ask('/api/cache/config');
       const { id: focused } = document.activeElement;
       const rows = settings.filter(({ key }) => key !== 'AUTOCACHE_MODE');
-      live.replaceChildren(...rows.filter((setting) => setting.live).map((setting) => liveRow(setting, change)));
-      fixed.replaceChildren(...rows.filter((setting) => !setting.live).map(fixedRow));
+      const [changeable, others] = [rows.filter((setting) => setting.live), rows.filter((setting) => !setting.live)];
+      live.replaceChildren(...grouped(changeable, (setting) => liveRow({ ...setting, choices: choices[setting.key] }, change)));
+      fixed.replaceChildren(...grouped(others, fixedRow));
       if (focused !== '') document.getElementById(focused)?.focus();
       notices.replaceChildren(...told.map((text) => element('li', { class: 'notice path', text })));
       await signedIn.refresh();
@@ -103,52 +102,4 @@ async function costOf(name, value) {
   if (!leavingResults || leavingResults.results === 0) return null;
   const { results, of, bytes } = leavingResults;
   return `frees ${formatBytes(bytes)}, removes ${results.toLocaleString('en-US')} of ${counted(of, 'result')}`;
-}
-
-function liveRow({ key, value, from, meaning }, change) {
-  const name = shortName(key);
-  const input = element('input', {
-    attributes: { id: name, value, autocomplete: 'off', spellcheck: 'false', 'aria-describedby': `${name}-meaning` },
-  });
-  const save = element('button', { class: 'main-action', text: 'Change', attributes: { type: 'submit', hidden: '' } });
-  const origin = element('span', { class: 'small muted', text: originOf(from) });
-  const form = element(
-    'form',
-    { attributes: { id: `${name}-form` } },
-    element('label', { text: key, attributes: { for: name } }),
-    element('p', { class: 'small muted', text: meaning, attributes: { id: `${name}-meaning` } }),
-    element('div', { class: 'tools' }, input, save, origin),
-  );
-  input.addEventListener('input', () => {
-    save.hidden = input.value === value;
-  });
-  form.addEventListener('submit', (event) => {
-    event.preventDefault();
-    if (input.value.trim() !== value) void change(name, input.value.trim(), value);
-  });
-  return form;
-}
-
-function fixedRow({ key, value, from, meaning, pending }) {
-  return element(
-    'div',
-    {},
-    element('span', { class: 'key', text: key }),
-    element('p', { class: 'small muted', text: meaning }),
-    element(
-      'p',
-      { class: 'path' },
-      element('span', { text: value || 'empty' }),
-      ' ',
-      element('span', { class: 'small muted', text: originOf(from) }),
-    ),
-    ...(pending === undefined ? [] : [element('p', { class: 'small warn', text: `${pending || 'empty'} after a restart` })]),
-  );
-}
-
-function originOf(from) {
-  return (
-    { default: 'default', live: 'changed while running', environment: 'from the environment', flag: 'from a flag' }[from] ??
-    `from ${from}`
-  );
 }

@@ -1,6 +1,6 @@
 import { rootTerms } from '../../../comfyui/web/vocabulary.js';
 import { counted, formatBytes } from '../../../comfyui/web/words.js';
-import { copiesText } from './figures.js';
+import { copiesText, splitPath } from './figures.js';
 
 /**
  * What is wrong, and what to do about it, the gravest first.
@@ -43,13 +43,23 @@ function diskTroubles({ tiers, dir, orphans }) {
 function rootTroubles({ roots }) {
   const missed = roots.filter(({ health, origin }) => health === 'away' || (health === 'missing' && origin !== 'comfyui'));
   return missed.map(({ path, health, why }) => {
-    const text = `${path} is ${rootTerms[health].word}${why ? `: ${why}` : ''}.`;
-    const todo =
-      health === 'away'
-        ? 'Is the drive or share mounted? Cached models from it keep working.'
-        : 'Correct AUTOCACHE_ROOTS, or make the folder.';
-    return { grave: false, text, todo, page: 'folders' };
+    const { word } = rootTerms[health];
+    const text = ended(`${path} is ${word}${why ? `: ${why}` : ''}`);
+    const short = `${splitPath(path).base || path} is ${word}`;
+    return { grave: false, text, short, todo: folderAdvice(health, why), page: 'folders' };
   });
+}
+
+/** What to do about a folder that is away or missing, where `why` does not ask it. */
+export function folderAdvice(health, why) {
+  if (health === 'missing') return 'Correct the path where it is named, make the folder, or forget it.';
+  const question = why?.includes('mounted?') ? '' : 'Is the drive or share mounted? ';
+  return `${question}Cached models from it keep working.`;
+}
+
+/** A sentence with its end. */
+export function ended(text) {
+  return /[.?!]$/.test(text) ? text : `${text}.`;
 }
 
 function copyTroubles({ stuck, mismatched, written }) {

@@ -1,4 +1,4 @@
-import { element } from '../../../comfyui/web/elements.js';
+import { element, setText } from '../../../comfyui/web/elements.js';
 import { counted, formatBytes } from '../../../comfyui/web/words.js';
 import { copiesText } from './figures.js';
 import { addressOf } from './router.js';
@@ -7,22 +7,33 @@ import { squarify } from './treemap.js';
 /** Smaller parts are shown together, of the whole. */
 const leastShare = 0.015;
 const height = 180;
+/** On a phone, where parts would be too narrow for their names. */
+const narrow = 480;
+const narrowHeight = 260;
 
 /** What the cache holds, by category: each part leads to its files. */
 export function useMap() {
   const list = element('ul', { class: 'map', attributes: { 'aria-label': 'Cache use by category' } });
   const empty = element('p', { class: 'card muted', text: 'Nothing is cached yet.' });
-  const whole = element('div', {}, list, empty);
+  // For who has no pointer to rest on a part. Screen readers have the label of each.
+  const rest = element('p', { class: 'small muted', attributes: { 'aria-hidden': 'true' } });
+  const whole = element('div', {}, list, rest, empty);
   let parts = [];
   const draw = () => {
     const width = list.clientWidth;
     if (width === 0) return;
+    const high = width < narrow ? narrowHeight : height;
+    list.style.blockSize = `${high}px`;
     const places = squarify(
       parts.map(({ bytes }) => bytes),
       width,
-      height,
+      high,
     );
-    list.replaceChildren(...parts.map((part, index) => partOf(part, places[index], parts)));
+    const items = parts.map((part, index) => partOf(part, places[index], parts));
+    list.replaceChildren(...items);
+    const unnamed = parts.filter((_, index) => items[index].textContent === '');
+    rest.hidden = unnamed.length === 0;
+    setText(rest, unnamed.map((part) => `${nameOf(part)} ${formatBytes(part.bytes)}`).join(', '));
   };
   new ResizeObserver(draw).observe(list);
   return {
@@ -49,8 +60,13 @@ function partsOf(shares) {
   return [...shown, { name: null, several: small.length, files: sum('files'), bytes: sum('bytes') }];
 }
 
-function partOf({ name, several, files, bytes }, { x, y, width, height: high }, parts) {
-  const shown = name === null ? counted(several, 'other') : name || 'no category';
+function nameOf({ name, several }) {
+  return name === null ? counted(several, 'other') : name || 'no category';
+}
+
+function partOf(part, { x, y, width, height: high }, parts) {
+  const { name, files, bytes } = part;
+  const shown = nameOf(part);
   const text = `${shown} ${formatBytes(bytes)}, ${copiesText(files)}`;
   const address = addressOf('library', [['state', 'ready'], ...(name === null ? [] : [['category', name || 'none']])]);
   const link = element('a', { attributes: { href: address, title: text, 'aria-label': text } });

@@ -118,6 +118,7 @@ export const stats: z.ZodType<StatsAnswer> = z.strictObject({
 const leaving = { of: count, bytes: count };
 export const configAnswer: z.ZodType<ConfigAnswer> = z.strictObject({
   settings: z.array(configValue satisfies z.ZodType<ConfigValue>),
+  choices: z.record(z.string(), z.array(z.string()).readonly()).exactOptional(),
   notices: z.array(z.string()),
   leaving: z.strictObject({ copies: count, ...leaving }).exactOptional(),
   leavingResults: z.strictObject({ results: count, ...leaving }).exactOptional(),

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { ForgetRootsAnswer, LeaseAnswer, RootsAnswer } from '../../api/api.ts';
-import type { SignInView, ToldEvents } from '../../api/dashboard.ts';
+import type { SignInView, Throughput, ToldEvents } from '../../api/dashboard.ts';
 import type { StuckAnswer } from '../../api/open-sources.ts';
 import { proofQuery } from '../proofs.ts';
 import { sessionBody, signOutBody } from '../routes/dashboard.ts';
@@ -42,6 +42,7 @@ const toldEvents: z.ZodType<ToldEvents> = z.strictObject({
     }),
   ),
 });
+const throughput: z.ZodType<Throughput> = z.strictObject({ everyMs: z.int(), bytes: z.array(z.number()) });
 const paused = z.strictObject({ paused: z.boolean() });
 
 /** The daemon itself, its folders, its copies under way, and the programs that use it. */
@@ -138,6 +139,12 @@ export const daemonOperations: readonly Operation[] = [
     summary: 'Copies under way: running ones first, then waiting ones',
     query: jobsQuery,
     answers: { 200: z.strictObject({ jobs: z.array(jobView), paused: z.boolean() }) },
+  },
+  {
+    method: 'GET',
+    url: '/api/jobs/throughput',
+    summary: 'Bytes copied in the last five minutes',
+    answers: { 200: throughput },
   },
   { method: 'POST', url: '/api/jobs/pause', summary: 'Pause copying', answers: { 200: paused } },
   { method: 'POST', url: '/api/jobs/resume', summary: 'Resume copying', answers: { 200: paused } },

@@ -38,15 +38,14 @@ export function cacheRoutes(app: FastifyInstance, services: StatsServices & Pick
     const { plane: _, ...asked } = parse(configBody, request.query);
     const leaving = await settings.leavingAfter(asked);
     const leavingResults = settings.resultsLeavingAfter(asked);
-    const answer = { settings: settings.describe(), notices: [...settings.notices] };
-    return { ...answer, ...(leaving && { leaving }), ...(leavingResults && { leavingResults }) };
+    return { ...described(settings), ...(leaving && { leaving }), ...(leavingResults && { leavingResults }) };
   });
 
   app.post('/api/cache/config', async (request, reply): Promise<ConfigAnswer | MemoConfigAnswer> => {
     if (isAboutMemo(request.body)) return plane.changeConfig(request, reply);
     const { plane: _, ...change } = parse(configBody, request.body);
     settings.change(change);
-    return { settings: settings.describe(), notices: [...settings.notices] };
+    return described(settings);
   });
 
   app.post('/api/cache/clear', async (request, reply) => {
@@ -74,4 +73,8 @@ function withOrphans(answer: RemovalAnswer, { gone, left }: { gone: Orphan[]; le
     removed: [...answer.removed, ...gone.map(item)],
     skipped: [...answer.skipped, ...left.map((orphan) => ({ ...item(orphan), why: 'not made by autocached, or in use' }))],
   };
+}
+
+function described(settings: StatsServices['settings']): ConfigAnswer {
+  return { settings: settings.describe(), choices: settings.choices, notices: [...settings.notices] };
 }
