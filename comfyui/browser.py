@@ -14,8 +14,10 @@ import threading
 from .browser_guard import LOCAL, REFUSED, may_change, may_have_token, standing
 from .browser_view import state_view, workflow_view
 from .daemon import Daemon, Refused, Trouble
+from .host import free_models
 from .memo.memo import Memo
 from .registration import Registration
+from .sent_prompt import SentPrompt
 from .start_help import start_help
 
 log = logging.getLogger("autocached")
@@ -54,6 +56,7 @@ class Browser:
         routes.get("/autocached/state")(self.state)
         routes.get("/autocached/help")(self.help)
         routes.post("/autocached/workflow")(self.workflow)
+        routes.post("/autocached/foresee")(self.foresee)
         routes.post("/autocached/session")(self.session)
         routes.post("/autocached/change")(self.change)
 
@@ -77,6 +80,13 @@ class Browser:
         body = await _read(request, _WORKFLOW_BYTES)
         return self._too_large() if body is None else await self._ask(lambda: self._analyze(body))
 
+    async def foresee(self, request):
+        """The nodes of the prompt in the body, `{"prompt": …}`, whose outputs are kept: they need not run."""
+        if standing(request.headers, request.remote) == REFUSED:
+            return self._refuse()
+        body = await _read(request, _WORKFLOW_BYTES)
+        return self._too_large() if body is None else await self._ask(lambda: {"alive": True, "kept": self._foresee(body)})
+
     async def session(self, request):
         """The token of this run of ComfyUI, for pages that may have it."""
         if not may_have_token(request.headers, request.remote):
@@ -84,7 +94,7 @@ class Browser:
         return self._json({"token": self._token})
 
     async def change(self, request):
-        """`{"mode": …}`, `{"warm" | "pin" | "unpin": ["category/name", …]}`, or `{"fresh": "id of the page"}`."""
+        """`{"mode": …}`, `{"warm" | "pin" | "unpin": ["category/name", …]}`, `{"fresh": "id of the page"}`, or `{"free": true}`."""
         if not may_change(request.headers, request.remote, self._token):
             return self._refuse()
         body = await _read(request, _CHANGE_BYTES)
@@ -94,6 +104,9 @@ class Browser:
         if page is not None:
             self._memo.run_fresh(page)
             return self._json({"alive": True})
+        if _is_free(body):
+            freed = free_models()
+            return self._json({"alive": True} if freed else {"alive": True, "refused": "this ComfyUI cannot be asked to unload its models"})
         asked = _change_in(body)
         if asked is None:
             return self._json({"error": "this is no change that can be made"}, 400)
@@ -126,6 +139,14 @@ class Browser:
         analysis = self._daemon.post("/api/workflows/analyze", body, _ANSWER_SECONDS)
         spared = [] if self._memo is None else self._memo.spared
         return workflow_view(analysis, self._daemon.get(_JOBS, _STATE_SECONDS), spared)
+
+    def _foresee(self, body: bytes) -> list[str]:
+        prompt = json.loads(body).get("prompt")
+        if self._memo is None or not isinstance(prompt, dict):
+            return []
+        sent = SentPrompt({"prompt": prompt})
+        sent.may_be_given = True
+        return sorted(self._memo.foresee(sent, None, set()))
 
     def _change(self, route: str, body: dict) -> dict:
         self._daemon.post(route, body, _ANSWER_SECONDS)
@@ -176,6 +197,13 @@ async def _read(request, most: int) -> bytes | None:
         if len(body) > most:
             return None
     return bytes(body)
+
+
+def _is_free(body: bytes) -> bool:
+    """Whether ComfyUI is to unload its models, so that the next prompt loads copies."""
+    with contextlib.suppress(ValueError):
+        return json.loads(body) == {"free": True}
+    return False
 
 
 def _fresh_in(body: bytes) -> str | None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+
+from .host import APP
+
 _MODEL = ("name", "category", "node", "classType", "tier", "reason", "word", "why", "size", "ready", "pinned")
 _SPARED = ("notNeeded", "reason", "word", "why")
 _COPY = ("id", "state", "status", "word", "why", "bytesDone", "bytesTotal", "bytesPerSecond", "etaMs")
@@ -19,6 +23,8 @@ def state_view(stats: dict, jobs: dict) -> dict:
         "tiers": [_only(tier, _TIER) for tier in stats.get("tiers", ())],
         "paused": bool(jobs.get("paused")),
         "copies": _copies(jobs),
+        "queue": [_queued(job) for job in _under_way(jobs)],
+        "stuck": _stuck(stats),
         "written": (stats.get("written") or {}).get("files", 0),
         "unrepeatable": _unrepeatable(stats),
     }
@@ -46,8 +52,23 @@ def _unrepeatable(stats: dict) -> list:
     return [one.get("class") for one in comparisons.get("unrepeatable", ())]
 
 
+def _stuck(stats: dict) -> int:
+    """How many models this ComfyUI still reads from their sources although their copies are ready."""
+    return sum(one.get("app") == APP and one.get("pid") == os.getpid() for one in stats.get("stuck", ()))
+
+
 def _copies(jobs: dict) -> list:
-    return [_only(job, _COPY) for job in jobs.get("jobs", ()) if job.get("state") in _UNDER_WAY]
+    return [_only(job, _COPY) for job in _under_way(jobs)]
+
+
+def _queued(job: dict) -> dict:
+    """The name of a file that is copied, and why, in the order of copying. The rest is in `copies`."""
+    name = str(job.get("path") or "").replace("\\", "/").rsplit("/", 1)[-1]
+    return {"id": job.get("id"), "name": name, "priority": job.get("priority")}
+
+
+def _under_way(jobs: dict) -> list:
+    return [job for job in jobs.get("jobs", ()) if job.get("state") in _UNDER_WAY]
 
 
 def _only(whole: dict, keys: tuple) -> dict:

@@ -21,6 +21,7 @@ const routes = createRoutes(ask, isEmbeddedElsewhere());
 const watch = new Watch({
   routes,
   workflow: openWorkflow,
+  foresee,
   wanted: () => started && !document.hidden && (panel !== null || setting(badgeSetting, true)),
   seconds: () => setting(secondsSetting, usualSeconds),
   now: () => performance.now(),
@@ -120,6 +121,17 @@ function openWorkflow() {
   try {
     const graph = app.rootGraph ?? app.graph;
     return textOf(graph.serialize());
+  } catch {
+    return null;
+  }
+}
+
+/** Which nodes of the open workflow need not run, because their outputs are kept; null when the frontend does not give its prompt. */
+async function foresee() {
+  try {
+    const { output } = await app.graphToPrompt();
+    const kept = await routes.foresee(JSON.stringify({ prompt: output }));
+    return { of: Object.keys(output).length, names: kept.map((node) => output[node]?._meta?.title ?? `#${node}`) };
   } catch {
     return null;
   }

@@ -1,5 +1,6 @@
 import { element, setText } from './elements.js';
 import { ModelRow } from './model-row.js';
+import { Queue } from './queue.js';
 import { StartHelp } from './start-help.js';
 import { daemonAway, jobTerms, modeTerms } from './vocabulary.js';
 import {
@@ -35,6 +36,19 @@ export class Panel {
     on: { click: () => this.#runAll() },
   });
   #list = element('ul', { class: 'autocached-models' });
+  #stuckText = element('span');
+  #stuck = element(
+    'p',
+    { class: 'autocached-stuck', attributes: { hidden: '' } },
+    this.#stuckText,
+    ' ',
+    element('button', {
+      text: 'Free them',
+      attributes: { type: 'button', title: 'ComfyUI unloads its models between two prompts; the next prompt loads the copies' },
+      on: { click: () => this.#change({ free: true }) },
+    }),
+  );
+  #queue = new Queue();
   #note = element('p', { class: 'autocached-muted' });
   #help;
   #body;
@@ -49,7 +63,7 @@ export class Panel {
     const heading = element('h4', { text: 'This workflow' });
     const actions = element('div', { class: 'autocached-actions' }, this.#warmAll, this.#pinAll, this.#fresh);
     const workflow = element('section', {}, heading, this.#summary, actions, this.#list);
-    this.#body = element('div', {}, this.#modes, this.#facts, workflow, this.#note);
+    this.#body = element('div', {}, this.#modes, this.#facts, this.#stuck, workflow, this.#queue.root, this.#note);
     const title = element('h3', { text: 'autocached' });
     this.#help = new StartHelp(routes);
     this.root = element('div', { class: 'autocached-panel' }, title, this.#said, this.#help.root, this.#body);
@@ -68,15 +82,22 @@ export class Panel {
     }
     this.#showFacts(view);
     this.#showModels(view);
+    this.#showStuck(view);
+    this.#queue.update(view);
     setText(this.#note, noteOf(view));
   }
 
-  #showFacts({ secondsSaved, tiers, paused, written, unrepeatable = [] }) {
+  #showFacts({ secondsSaved, tiers, paused, written, kept: foreseen, unrepeatable = [] }) {
     const facts = [['Time saved', typeof secondsSaved === 'number' ? formatSeconds(secondsSaved) : '']];
     for (const { tier, bytes, limit } of tiers) {
       facts.push([tier.toUpperCase(), limit > 0 ? `${formatBytes(bytes)} of ${formatBytes(limit)}` : formatBytes(bytes)]);
     }
     const kept = this.#marks.count;
+    if (foreseen && foreseen.names.length > 0)
+      facts.push([
+        'Kept',
+        `${foreseen.names.length} of ${counted(foreseen.of, 'node')} need not run: ${listed(foreseen.names)}`,
+      ]);
     if (kept > 0) facts.push(['From memo', `${counted(kept, 'node')} of the last run: ${listed(this.#marks.names)}`]);
     if (unrepeatable.length > 0) facts.push(['Not kept', unrepeatableText(unrepeatable)]);
     if (paused) facts.push(['Copies', jobTerms.paused.word]);
@@ -85,6 +106,11 @@ export class Panel {
       element('div', {}, element('dt', { text: name }), element('dd', { text: value })),
     );
     this.#facts.replaceChildren(...items);
+  }
+
+  #showStuck({ stuck = 0, mayChange }) {
+    this.#stuck.hidden = stuck === 0 || !mayChange;
+    setText(this.#stuckText, `ComfyUI still reads ${counted(stuck, 'model')} from a slow disk although copies are ready.`);
   }
 
   #showModels(view) {

@@ -34,7 +34,14 @@ export function createRoutes(ask, embedded) {
     async workflow(body) {
       return (await post('/autocached/workflow', body)).answer;
     },
-    /** True when it was done. @param wanted `{mode}`, `{warm | pin | unpin: names}`, or `{fresh: id}` of the page whose next prompt runs all nodes */
+    /** Ids of nodes whose outputs are kept. @param {string} body `{prompt}` in ComfyUI's API form */
+    async foresee(body) {
+      return (await post('/autocached/foresee', body)).answer.kept ?? [];
+    },
+    /**
+     * True when it was done. @param wanted `{mode}`, `{warm | pin | unpin: names}`, `{fresh: id}` of the page whose next prompt runs all
+     * nodes, or `{free: true}`: ComfyUI unloads its models
+     */
     async change(wanted) {
       const body = JSON.stringify(wanted);
       let result = await change(body);

@@ -17,7 +17,7 @@ const types: Partial<Record<string, string>> = {
 const dashboard = 'src/http/dashboard';
 /** Files of the sidebar in ComfyUI, which shows the same things. They have the address that the page's modules import them by. */
 const shared = 'comfyui/web';
-const sharedFiles = ['elements.js', 'vocabulary.js', 'words.js'];
+const sharedFiles = ['elements.js', 'vocabulary.js', 'words.js', 'work.js'];
 const require = createRequire(import.meta.url);
 const charts = require.resolve('uplot/package.json');
 

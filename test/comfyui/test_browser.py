@@ -3,6 +3,7 @@
 import asyncio
 import importlib
 import json
+import os
 import sys
 import unittest
 from email.message import Message
@@ -12,7 +13,7 @@ from fake_daemon import FakeDaemon
 
 HOST = "127.0.0.1:8188"
 PAGE = {"Host": HOST, "Origin": "http://" + HOST, "Sec-Fetch-Site": "same-origin", "Content-Type": "application/json"}
-READS = (("GET", "/autocached/state"), ("POST", "/autocached/workflow"))
+READS = (("GET", "/autocached/state"), ("POST", "/autocached/workflow"), ("POST", "/autocached/foresee"))
 PROTECTED = (("POST", "/autocached/session"), ("POST", "/autocached/change"))
 STATS = {"version": "1", "mode": "read-write", "secondsSaved": 90, "tiers": [{"tier": "ssd", "dir": "/secret/ssd", "bytes": 5, "limit": 9}]}
 COPY = {"id": 7, "state": "running", "status": "paused", "word": "paused", "why": "it is paused"}
@@ -92,7 +93,28 @@ class Seeing(Browser):
         self.assertEqual(self.ask("GET", "/autocached/state")[1]["unrepeatable"], ["KSampler"])
         self.assertEqual(answer["tiers"], [{"tier": "ssd", "files": None, "bytes": 5, "limit": 9}])
         self.assertEqual(answer["copies"], [COPY])
+        self.assertEqual(answer["queue"], [{"id": 7, "name": "a.safetensors", "priority": None}])
+        self.assertEqual(answer["stuck"], 0)
         self.assertNotIn("secret", json.dumps(answer))
+        mine = {"path": "/secret/a", "app": "comfyui", "pid": os.getpid()}
+        self.daemon.answers["/api/cache/stats"] = (200, dict(STATS, stuck=[mine, dict(mine, pid=1), dict(mine, app="other")]))
+        self.assertEqual(self.ask("GET", "/autocached/state")[1]["stuck"], 1)
+
+    def test_a_page_asks_which_nodes_of_its_prompt_need_not_run(self):
+        memo = sys.modules["autocached_comfyui.hook"]._browser._memo
+        memo.foresee = lambda sent, targets, local: {"4", "1"} if sent.may_be_given and sent.prompt == {"1": {}} and targets is None else set()
+        self.assertEqual(self.ask("POST", "/autocached/foresee", b'{"prompt": {"1": {}}}'), (200, {"alive": True, "kept": ["1", "4"]}))
+        self.assertEqual(self.ask("POST", "/autocached/foresee", b'{"prompt": 1}')[1]["kept"], [])
+        self.assertEqual(self.ask("POST", "/autocached/foresee", b"no JSON"), (200, {"alive": False}))
+
+    def test_models_that_are_stuck_on_a_slow_disk_are_freed_only_by_a_page_that_may_change_something(self):
+        flags = []
+        self.server.prompt_queue = type("Queue", (), {"set_flag": lambda _, name, value: flags.append((name, value))})()
+        sys.modules["server"].PromptServer.instance = self.server
+        self.assertEqual(self.ask("POST", "/autocached/change", b'{"free": true}')[0], 403)
+        self.assertEqual(flags, [])
+        self.assertEqual(self.change({"free": True}), (200, {"alive": True}))
+        self.assertEqual(flags, [("unload_models", True), ("free_memory", True)])
 
     def test_models_of_a_workflow_are_shown_with_their_copies_and_without_paths(self):
         text = b'{"workflow": {"nodes": []}}'

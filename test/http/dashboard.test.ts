@@ -8,7 +8,7 @@ afterEach(() => void vi.unstubAllGlobals());
 
 const anybody = { authorization: undefined };
 const folder = join(import.meta.dirname, '..', '..', 'src', 'http', 'dashboard');
-const shared = ['elements.js', 'vocabulary.js', 'words.js'];
+const shared = ['elements.js', 'vocabulary.js', 'words.js', 'work.js'];
 const charts = ['/dashboard/uplot.css', '/dashboard/uplot.js'];
 
 /** A page of the dashboard, as a browser gets it. */

@@ -1,5 +1,6 @@
 import { element, setText } from '../../../comfyui/web/elements.js';
 import { modeTerms } from '../../../comfyui/web/vocabulary.js';
+import { headed, leftText, workOf } from '../../../comfyui/web/work.js';
 import { ask, DaemonAway, keptKey, NotSignedIn, signIn } from './api.js';
 import * as copies from './copies.js';
 import { tell } from './dialogs.js';
@@ -15,7 +16,6 @@ import { addressOf, readAddress } from './router.js';
 import * as settings from './settings.js';
 import { awayPage, signInPage } from './signed-out.js';
 import { followTheme } from './theme.js';
-import { headed, leftText, workOf } from './work.js';
 
 /** Each has a title and `show(main, app)`, which returns what `app` calls: `refresh`, `event`, `close`; all may be left out. */
 const pages = { overview, library, copies, results, prompts, folders, events, settings };

@@ -1,25 +1,17 @@
 import { element, setText } from '../../../comfyui/web/elements.js';
 import { jobTerms } from '../../../comfyui/web/vocabulary.js';
 import { copyText, formatBytes, percentOf } from '../../../comfyui/web/words.js';
+import { leftText, wantedTexts, workOf } from '../../../comfyui/web/work.js';
 import { ask, send } from './api.js';
 import { attempt } from './dialogs.js';
 import { belowRoot, splitPath } from './figures.js';
 import { showKeyed } from './keyed.js';
 import { rateLine } from './rate-line.js';
 import { section } from './section.js';
-import { leftText, workOf } from './work.js';
 
 export const title = 'Copies';
 
 const moving = ['running', 'limited'];
-/** Why somebody wanted the copy. */
-const wanted = {
-  wait: 'a program waits',
-  prefetch: 'for a queued prompt, or put first',
-  warm: 'by request',
-  background: 'after a load',
-};
-
 /** Copies in their order: those that run, those that wait and for what, and those that have ended. */
 export function show(main, app) {
   const summary = element('p', { class: 'muted', attributes: { role: 'status' } });
@@ -124,7 +116,7 @@ function showOpen(row, job) {
   bar.setAttribute('aria-valuenow', String(percent));
   bar.classList.toggle('still', !moving.includes(job.status));
   bar.firstChild.style.inlineSize = `${percent}%`;
-  setText(text, [copyText(job), `to ${job.tier.toUpperCase()}`, wanted[job.priority]].join(' · '));
+  setText(text, [copyText(job), `to ${job.tier.toUpperCase()}`, wantedTexts[job.priority]].join(' · '));
   tools.firstChild.hidden = job.state !== 'queued';
 }
 

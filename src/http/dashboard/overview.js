@@ -1,5 +1,6 @@
 import { element, setText } from '../../../comfyui/web/elements.js';
-import { counted, formatBytes, formatSeconds } from '../../../comfyui/web/words.js';
+import { copyText, counted, formatBytes, formatSeconds } from '../../../comfyui/web/words.js';
+import { headed, leftText, workOf } from '../../../comfyui/web/work.js';
 import { ask } from './api.js';
 import { dayChart } from './charts.js';
 import { copiesText, lastDays, percentText, splitPath } from './figures.js';
@@ -8,7 +9,6 @@ import { addressOf } from './router.js';
 import { section } from './section.js';
 import { troublesOf } from './troubles.js';
 import { useMap } from './use-map.js';
-import { firstText, headed, leftText, workOf } from './work.js';
 
 export const title = 'Overview';
 
@@ -94,7 +94,8 @@ function showNow({ figure, more, bar }, { mode }, jobs, paused) {
   setText(figure, work.word === 'idle' && mode === 'off' ? 'Off' : headed(work.word));
   if (isBusy) {
     const rate = work.bytesPerSecond > 0 ? `${formatBytes(work.bytesPerSecond)}/s, ` : '';
-    setText(more, `${rate}${leftText(work)}. ${firstText(work)}`);
+    const [first] = [...work.running, ...work.waiting];
+    setText(more, `${rate}${leftText(work)}. ${splitPath(first.path).base}: ${copyText(first)}`);
     bar.firstChild.style.inlineSize = `${work.percent}%`;
     bar.classList.toggle('still', work.word !== 'copying');
     return;

@@ -1,6 +1,13 @@
-import { jobTerms } from '../../../comfyui/web/vocabulary.js';
-import { copyText, formatBytes, formatSeconds, percentOf } from '../../../comfyui/web/words.js';
-import { copiesText, splitPath } from './figures.js';
+import { jobTerms } from './vocabulary.js';
+import { formatBytes, formatSeconds, percentOf } from './words.js';
+
+/** Why somebody wanted a copy, by its priority. */
+export const wantedTexts = {
+  wait: 'a program waits',
+  prefetch: 'for a queued prompt, or put first',
+  warm: 'by request',
+  background: 'after a load',
+};
 
 const moving = ['running', 'limited'];
 
@@ -37,14 +44,9 @@ function wordOf([first, ...others], paused) {
 
 /** `7 copies, 862 MiB and 7 min left` */
 export function leftText({ running, waiting, bytesLeft, secondsLeft }) {
+  const count = running.length + waiting.length;
   const time = secondsLeft === null ? '' : ` and ${formatSeconds(secondsLeft)}`;
-  return `${copiesText(running.length + waiting.length)}, ${formatBytes(bytesLeft)}${time} left`;
-}
-
-/** The first of them, and what it does: `a.safetensors: 6 MiB of 140 MiB, 1.1 MiB/s, 2 min left`. */
-export function firstText({ running, waiting }) {
-  const [first] = [...running, ...waiting];
-  return `${splitPath(first.path).base}: ${copyText(first)}`;
+  return `${count.toLocaleString('en-US')} ${count === 1 ? 'copy' : 'copies'}, ${formatBytes(bytesLeft)}${time} left`;
 }
 
 /** For a heading: with a capital. */
