@@ -16,6 +16,7 @@ const notBenchmarks = new Set([
   'figures',
   'browser',
   'sample-library',
+  'sample-daemon',
   'screenshots',
 ]);
 const names = readdirSync(import.meta.dirname).flatMap((file) => {
