@@ -54,6 +54,17 @@ describe.skipIf(noBrowser !== null)(
       }
     });
 
+    test('a name in the library has room at any width', async () => {
+      const { page } = await openDashboard({ names: ['a.safetensors'] });
+      await openPage(page, 'library');
+      await page.waitForSelector('#files tr[data-path]');
+      for (const width of [1280, 1150, 1000, 960, 800, 390]) {
+        await page.setViewport({ width, height: 800 });
+        const room = (await page.$eval('#files td.name', (cell) => cell.getBoundingClientRect().width)) as number;
+        expect(room, `at ${width}`).toBeGreaterThan(180);
+      }
+    });
+
     test('the keyboard reaches a page, a row, and what can be done with it', async () => {
       const { page } = await openDashboard({ names: ['a.safetensors', 'b.safetensors'] });
       await page.focus('#nav a[data-page="library"]');
