@@ -12,12 +12,13 @@ export interface WasmFunction {
   name: string;
   /** Every function takes this many i32 and returns nothing. */
   parameters: number;
-  /** Further local variables, numbered after the parameters: first the i32, then the v128. */
-  locals: { i32: number; v128: number };
+  /** Further local variables, numbered after the parameters: first the i32, then the v128, then the i64. */
+  locals: { i32: number; v128: number; i64?: number };
   body: Code;
 }
 
 const i32 = 0x7f;
+const i64 = 0x7e;
 const v128 = 0x7b;
 
 export const get = (local: number): Code => [0x20, ...unsigned(local)];
@@ -26,11 +27,23 @@ export const constant = (value: number): Code => [0x41, ...signed(value)];
 export const add = (a: Code, b: Code): Code => [...a, ...b, 0x6a];
 export const multiply = (a: Code, b: Code): Code => [...a, ...b, 0x6c];
 export const shiftRight = (a: Code, bits: number): Code => [...a, ...constant(bits), 0x76];
+export const shiftLeft = (a: Code, bits: number): Code => [...a, ...constant(bits), 0x74];
+export const mask = (a: Code, bits: number): Code => [...a, ...constant(bits), 0x71];
 export const isBelow = (a: Code, b: Code): Code => [...a, ...b, 0x49];
 /** Stores the low byte of `value`. */
 export const storeByte = (address: Code, value: Code): Code => [...address, ...value, 0x3a, 0, 0];
 /** Runs `body` and repeats it while `condition` holds after it. */
 export const repeat = (body: Code, condition: Code): Code => [0x03, 0x40, ...body, ...condition, 0x0d, 0, 0x0b];
+
+/** One integer of eight bytes. */
+export const whole64 = {
+  load: (address: Code, offset = 0): Code => [...address, 0x29, 0, ...unsigned(offset)],
+  store: (address: Code, offset: number, value: Code): Code => [...address, ...value, 0x37, 0, ...unsigned(offset)],
+  xor: (a: Code, b: Code): Code => [...a, ...b, 0x85],
+  shiftRight: (a: Code, bits: number): Code => [...a, 0x42, ...signed(bits), 0x88],
+  /** Its lower four bytes. */
+  low: (a: Code): Code => [...a, 0xa7],
+};
 
 /** 16 bytes at `address + offset`. */
 export const load = (address: Code, offset = 0): Code => [...address, ...vector(0x00), 0, ...unsigned(offset)];
@@ -89,6 +102,7 @@ function code(f: WasmFunction): Code {
   const locals = list([
     [...unsigned(f.locals.i32), i32],
     [...unsigned(f.locals.v128), v128],
+    [...unsigned(f.locals.i64 ?? 0), i64],
   ]);
   return sized([...locals, ...f.body, 0x0b]);
 }

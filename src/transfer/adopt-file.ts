@@ -7,12 +7,12 @@ import type { OpenSource, SourceDriver } from '../sources/driver.ts';
 import { asWriteError, writing } from '../sources/io-errors.ts';
 import { publish } from '../tiers/publish.ts';
 import { touch } from '../tiers/touch-shell.ts';
-import { sourceReader } from './block-readers.ts';
 import { cloneFile } from './clone-duplicate.ts';
 import { comparer, looksAlike } from './compare-files.ts';
 import { CopyHashes } from './copy-hashes.ts';
 import { type CopyHooks, eachBlock } from './each-block.ts';
 import type { AdoptOrder, CopyReport } from './messages.ts';
+import { sourceReader } from './source-reader.ts';
 
 /**
  * Makes a file of another cache the copy of a source without writing its bytes: under a second name, or on shared blocks. Every byte

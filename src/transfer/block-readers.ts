@@ -4,7 +4,7 @@ import { giveBack, hashableMemory } from '../codec/xxh3-kernel.ts';
 import { CacheError } from '../core/errors.ts';
 import { readFromDisks } from '../media/disk-counters.ts';
 import { leastUncached, openUncached } from '../runtime/uncached.ts';
-import type { OpenSource, ReadableFile } from '../sources/driver.ts';
+import type { ReadableFile } from '../sources/driver.ts';
 import { readableFile } from '../sources/drivers/posix/readable-file.ts';
 import { reading } from '../sources/io-errors.ts';
 
@@ -25,7 +25,7 @@ export interface BlockReader {
   close(): Promise<void>;
 }
 
-interface Range<File = ReadableFile> {
+export interface Range<File = ReadableFile> {
   file: File;
   /** First byte and the byte after the last. */
   from: number;
@@ -41,7 +41,7 @@ const blockBytes = 1024 * 1024;
 const uncachedBlockBytes = 4 * 1024 * 1024;
 
 /** One stream: a read begins when the one before has ended, as a disk with a head prefers, and runs while that block is used. */
-function sequentialReader(range: Range): BlockReader {
+export function sequentialReader(range: Range): BlockReader {
   let before: Promise<unknown> = Promise.resolve();
   const start = (read: Read) => {
     const done = before.then(() => read(range.file));
@@ -74,7 +74,7 @@ async function* chunksOf(file: CompressedFile): AsyncGenerator<Uint8Array, undef
 }
 
 /** Splits blocks into pieces of at most the asked size; a paced copy takes small steps. */
-function inPieces(nextBlock: (free: Promise<void>) => Promise<Uint8Array>): BlockReader['next'] {
+export function inPieces(nextBlock: (free: Promise<void>) => Promise<Uint8Array>): BlockReader['next'] {
   let rest: Uint8Array = new Uint8Array();
   return async (most, free) => {
     if (rest.length === 0) rest = await nextBlock(free);
@@ -85,7 +85,7 @@ function inPieces(nextBlock: (free: Promise<void>) => Promise<Uint8Array>): Bloc
 }
 
 /** Many reads under way, handed on in order. */
-function parallelReader(range: Range, blocks: number): BlockReader {
+export function parallelReader(range: Range, blocks: number): BlockReader {
   return readAhead(range, { blocks, blockBytes, start: (read) => read(range.file) });
 }
 
@@ -124,16 +124,6 @@ function isInMemory(fd: number, at: number): boolean {
   const before = readFromDisks('thread-self');
   readSync(fd, page, 0, page.length, at);
   return readFromDisks('thread-self') === before;
-}
-
-/**
- * The reader that suits a source.
- * @param options `shared`: the asking program reads it at the same time; through the page cache each byte comes from the disk once
- */
-export function sourceReader(range: Range<OpenSource>, { shared }: { shared: boolean }): BlockReader {
-  const { readsInFlight } = range.file.traits;
-  if (readsInFlight > 1) return parallelReader(range, readsInFlight);
-  return shared ? sequentialReader(range) : localReader(range);
 }
 
 /** The reader that suits a file on a local disk that no other program reads. */
@@ -194,10 +184,10 @@ function readAhead(range: Range, { blocks, blockBytes, start, end: whenClosed }:
 }
 
 /** Waits for the end of the work; its failure is reported elsewhere. */
-const settled = (work: Promise<void>) => work.catch(() => {});
+export const settled = (work: Promise<void>) => work.catch(() => {});
 
 /** Sums the time with anything under way; overlaps count once. */
-class BusyTime {
+export class BusyTime {
   ms = 0;
   #underWay = 0;
   #since = 0;
@@ -221,7 +211,7 @@ interface Block {
   length: number;
 }
 
-async function fill(range: Range, file: ReadableFile, { buffer, at, length }: Block): Promise<Uint8Array> {
+export async function fill(range: Range, file: ReadableFile, { buffer, at, length }: Block): Promise<Uint8Array> {
   for (let filled = 0; filled < length; ) {
     // Reads past the cache must fill to the end of the buffer. After half a block, only the cached file can go on.
     const got = await (filled === 0 ? file : range.file).read(buffer.subarray(filled), at + filled);

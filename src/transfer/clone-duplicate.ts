@@ -3,11 +3,12 @@ import { writeAt } from '../codec/file-io.ts';
 import type { OpenSource } from '../sources/driver.ts';
 import { writing } from '../sources/io-errors.ts';
 import { dropPartial, keepPartial } from '../tiers/partial.ts';
-import { type BlockReader, sourceReader } from './block-readers.ts';
+import type { BlockReader } from './block-readers.ts';
 import { comparer, looksAlike } from './compare-files.ts';
 import { CopyHashes } from './copy-hashes.ts';
 import { type CopyHooks, eachBlock } from './each-block.ts';
 import type { CopyOrder, DuplicateCopy } from './messages.ts';
+import { sourceReader } from './source-reader.ts';
 
 /** To find out whether a smaller file can share its blocks, bytes, takes as long as to write it. */
 export const leastCloned = 1024 * 1024;
@@ -34,7 +35,7 @@ export async function cloneDuplicate(
     const write = (bytes: Uint8Array, position: number) => {
       if (!writing(() => isSame(bytes, position))) writing(() => writeAt(file, bytes, position));
     };
-    const hashes = await CopyHashes.create(identity);
+    const hashes = await CopyHashes.create(identity, source.proof);
     reader = sourceReader({ file: source, from: 0, end }, order);
     await eachBlock({ reader, hashes, from: 0, end, file: { write } }, hooks, async () => {});
     return { ...hashes.digest(), readMs: reader.readMs, resumedFrom: 0 };

@@ -1,5 +1,8 @@
-import { createHash, type Hash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { ChunkHash } from '../codec/chunk-hash.ts';
+import { Crc64 } from '../codec/crc64.ts';
+import { CacheError } from '../core/errors.ts';
+import type { Proof } from '../sources/driver.ts';
 
 /** SHA-256 costs no time while the copy waits for the source at least this share of the time. */
 const spareShare = 0.15;
@@ -18,30 +21,44 @@ interface BlockTimes {
   workedMs: number;
 }
 
-/** The hashes of a copy under way: always the chunks', and SHA-256 while it costs little. */
+interface StreamSum {
+  update(bytes: Uint8Array): unknown;
+  /** Lower-case hex. */
+  digest(): string;
+}
+
+/** The hashes of a copy under way: always the chunks', SHA-256 while it costs little, and that of its source's proof. */
 export class CopyHashes {
   readonly chunked: ChunkHash;
-  #identity: Hash | null;
+  readonly #proof: Proof | null;
+  /** Of the proof, unless that is a SHA-256. */
+  readonly #sum: StreamSum | null;
+  #identity: StreamSum | null;
   #judged: BlockTimes = { bytes: 0, waitedMs: 0, workedMs: 0 };
 
-  static async create(identity: boolean): Promise<CopyHashes> {
-    return new CopyHashes(await ChunkHash.create(), identity ? createHash('sha256') : null);
+  /** @param identity whether to compute SHA-256 too  @param proof a checksum that is told for the source */
+  static async create(identity: boolean, proof: Proof | null = null): Promise<CopyHashes> {
+    return new CopyHashes(await ChunkHash.create(), identity, proof);
   }
 
-  private constructor(chunked: ChunkHash, identity: Hash | null) {
+  private constructor(chunked: ChunkHash, identity: boolean, proof: Proof | null) {
     this.chunked = chunked;
-    this.#identity = identity;
+    this.#proof = proof;
+    this.#identity = identity || proof?.kind === 'sha256' ? sumOf('sha256') : null;
+    this.#sum = proof === null || proof.kind === 'sha256' ? null : sumOf(proof.kind);
   }
 
   update(bytes: Uint8Array): void {
     this.chunked.update(bytes);
     this.#identity?.update(bytes);
+    this.#sum?.update(bytes);
   }
 
   /** Takes over a chunk of an interrupted copy, if its hash still matches. */
   accept(chunk: Uint8Array, digest: string): boolean {
     if (!this.chunked.accept(chunk, digest)) return false;
     this.#identity?.update(chunk);
+    this.#sum?.update(chunk);
     return true;
   }
 
@@ -51,14 +68,31 @@ export class CopyHashes {
     sum.bytes += bytes;
     sum.waitedMs += waitedMs;
     sum.workedMs += workedMs;
-    if (sum.bytes < judgedBytes) return;
+    if (sum.bytes < judgedBytes || this.#proof?.kind === 'sha256') return;
     const ms = sum.waitedMs + sum.workedMs;
     if (sum.waitedMs < spareShare * ms || sum.bytes / ms > fastestIdentified / 1000) this.#identity = null;
     this.#judged = { bytes: 0, waitedMs: 0, workedMs: 0 };
   }
 
+  /** @throws CacheError HASH_MISMATCH when the bytes are not those of a binding proof */
   digest(): { hash: string; chunks: string[]; sha256: string | null } {
     const hash = this.chunked.digest();
-    return { hash, chunks: this.chunked.chunks, sha256: this.#identity?.digest('hex') ?? null };
+    const sha256 = this.#identity?.digest() ?? null;
+    this.#assertProven(this.#sum?.digest() ?? sha256);
+    return { hash, chunks: this.chunked.chunks, sha256 };
   }
+
+  #assertProven(found: string | null): void {
+    if (!this.#proof?.binding || found === this.#proof.value) return;
+    const { kind, from, value } = this.#proof;
+    throw new CacheError('HASH_MISMATCH', `${from} tells the ${kind} ${value}, and the bytes that came have ${found}`, {
+      hint: 'They were changed on the way, or the object is damaged where it lies. Nothing of them is kept; try again.',
+    });
+  }
+}
+
+function sumOf(kind: Proof['kind']): StreamSum {
+  if (kind === 'crc64nvme') return new Crc64();
+  const hash = createHash(kind);
+  return { update: (bytes) => hash.update(bytes), digest: () => hash.digest('hex') };
 }

@@ -3,12 +3,12 @@ import type { OpenSource, SourceDriver } from '../sources/driver.ts';
 import { asWriteError } from '../sources/io-errors.ts';
 import { publishLink } from '../tiers/link.ts';
 import type { Manifest } from '../tiers/manifest.ts';
-import { sourceReader } from './block-readers.ts';
 import { comparer, looksAlike } from './compare-files.ts';
 import { CopyHashes } from './copy-hashes.ts';
 import { type CopyHooks, eachBlock } from './each-block.ts';
 import type { DuplicateCopy, LinkOrder, LinkReport } from './messages.ts';
 import { openOrigin } from './origin.ts';
+import { sourceReader } from './source-reader.ts';
 
 /**
  * Makes a copy without writing: a hard link to the copy of another source with the same bytes. Every byte of the source is read,

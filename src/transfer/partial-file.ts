@@ -19,6 +19,8 @@ import { CopyHashes } from './copy-hashes.ts';
  * after a power cut, the hashes reveal the chunks that did not reach the disk.
  */
 const journalBytes = 3 * chunkSize;
+/** The same for a source that comes slowly and is paid for. Its version proves that it is the same, so nothing of it is compared. */
+const remoteJournalBytes = chunkSize;
 /**
  * Bytes in the page cache are sent to the disk in portions of this size, at most two under way. If a copy left gigabytes of dirty
  * pages to its last fsync, the small writes of every other program would wait for them.
@@ -49,23 +51,25 @@ export class PartialFile {
   /** End of the journaled bytes, and end of the written bytes. */
   #journaled: number;
   #written: number;
+  readonly #journalBytes: number;
   /** Bytes of the page cache sent to the disk so far, or under way. */
   #synced = 0;
   #journaling: Promise<void> = Promise.resolve();
   #syncing: Promise<void> = Promise.resolve();
 
-  private constructor(temp: string, source: SourceFile, opened: { fd: number; at: number; journal?: boolean }) {
+  private constructor(temp: string, source: SourceFile, opened: { fd: number; at: number; journal?: number }) {
     this.#temp = temp;
     this.#source = source;
     this.#fd = opened.fd;
     this.#writer = new BlockWriter(opened.fd, source.fingerprint.size);
     this.#written = opened.at;
-    this.#journaled = opened.journal === false ? Number.POSITIVE_INFINITY : opened.at;
+    this.#journaled = opened.journal === undefined ? Number.POSITIVE_INFINITY : opened.at;
+    this.#journalBytes = opened.journal ?? Number.POSITIVE_INFINITY;
   }
 
   /** An empty file without a journal: if interrupted, it begins anew. */
   static create(temp: string, source: SourceFile): PartialFile {
-    return new PartialFile(temp, source, { fd: createAnew(temp), at: 0, journal: false });
+    return new PartialFile(temp, source, { fd: createAnew(temp), at: 0 });
   }
 
   /**
@@ -74,15 +78,17 @@ export class PartialFile {
    * must not be continued with the end of another one.
    */
   static async open(temp: string, source: SourceFile, options: ResumeOptions): Promise<Opened> {
-    const journal = keepPartial(temp) > 0 ? readJournal(temp) : undefined;
-    if (journal && isSame(journal.source, source)) {
-      const hashes = await CopyHashes.create(options.identity);
+    const found = keepPartial(temp) > 0 ? readJournal(temp) : undefined;
+    const { identity, open } = options;
+    const journal = open.traits.versioned ? remoteJournalBytes : journalBytes;
+    if (found && isSame(found.source, source)) {
+      const hashes = await CopyHashes.create(identity, open.proof);
       const fd = writing(() => openSync(temp, constants.O_RDWR | (constants.O_NOFOLLOW ?? 0)));
       try {
-        const at = await takeOver(fd, journal.chunks, { ...options, hashes });
+        const at = await takeOver(fd, found.chunks, { ...options, hashes });
         if (at > 0) {
           writing(() => ftruncateSync(fd, at));
-          return { file: new PartialFile(temp, source, { fd, at }), at, hashes };
+          return { file: new PartialFile(temp, source, { fd, at, journal }), at, hashes };
         }
       } catch (error) {
         closeSync(fd);
@@ -90,8 +96,8 @@ export class PartialFile {
       }
       closeSync(fd);
     }
-    const hashes = await CopyHashes.create(options.identity);
-    return { file: new PartialFile(temp, source, { fd: createAnew(temp), at: 0 }), at: 0, hashes };
+    const hashes = await CopyHashes.create(identity, open.proof);
+    return { file: new PartialFile(temp, source, { fd: createAnew(temp), at: 0, journal }), at: 0, hashes };
   }
 
   /** Continues where the last write ended, as `BlockWriter.write` does. */
@@ -102,7 +108,7 @@ export class PartialFile {
 
   /** Journals the written bytes and sends them to the disk, each when enough have gathered. */
   async checkpoint({ chunked }: CopyHashes): Promise<void> {
-    if (this.#wholeBytes(chunked) - this.#journaled >= journalBytes) await this.#note(chunked);
+    if (this.#wholeBytes(chunked) - this.#journaled >= this.#journalBytes) await this.#note(chunked);
     const { cachedBytes } = this.#writer;
     if (cachedBytes - this.#synced < syncBytes) return;
     this.#synced = cachedBytes;
@@ -170,6 +176,7 @@ async function takeOver(
   const chunk = Buffer.allocUnsafe(chunkSize);
   const original = Buffer.allocUnsafe(chunkSize);
   const isOfSource = async (at: number) => {
+    if (open.traits.versioned) return true;
     writing(() => readAt(fd, chunk, at));
     return (await readFully(open, original, at)) === chunkSize && original.equals(chunk);
   };

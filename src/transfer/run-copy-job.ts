@@ -8,7 +8,7 @@ import { isClaimed } from '../tiers/marker.ts';
 import { dropPartial, keepPartial } from '../tiers/partial.ts';
 import { publish } from '../tiers/publish.ts';
 import { touch } from '../tiers/touch-shell.ts';
-import { type BlockReader, localReader, sourceReader } from './block-readers.ts';
+import { type BlockReader, localReader } from './block-readers.ts';
 import { cloneDuplicate, cloneFile, leastCloned } from './clone-duplicate.ts';
 import { CopyHashes } from './copy-hashes.ts';
 import { assertWanted, type CopyHooks, eachBlock } from './each-block.ts';
@@ -16,6 +16,7 @@ import { linkDuplicate } from './link-duplicate.ts';
 import type { CopyOrder, CopyReport, JobOrder, ReportOf } from './messages.ts';
 import { PartialFile } from './partial-file.ts';
 import { assertReadsBack } from './read-back.ts';
+import { sourceReader } from './source-reader.ts';
 
 /** After these errors a copy can resume, once its source or its disk is back. */
 const resumable: readonly ErrorCode[] = [
@@ -27,6 +28,9 @@ const resumable: readonly ErrorCode[] = [
   'NO_SPACE',
 ];
 
+/** Signs of life are at least this far apart, ms. */
+const signOfLifeMs = 1000;
+
 type DriverOf = (order: Pick<CopyOrder, 'source' | 'remote' | 'network'>) => SourceDriver | Promise<SourceDriver>;
 
 /** The driver that serves the source of an order. */
@@ -37,8 +41,8 @@ export const driverOf: DriverOf = ({ source, remote, network }) => {
 /**
  * Carries out an order.
  * @returns the report; null when no candidate of a `link` has the source's bytes
- * @throws CacheError SOURCE_MISSING, SOURCE_AWAY, SOURCE_IO, SOURCE_CHANGED, NO_SPACE, CACHE_AWAY, CACHE_IO or CANCELLED; CORRUPT
- *   for an origin; NOT_ADMITTED for one not worth compressing.
+ * @throws CacheError SOURCE_MISSING, SOURCE_AWAY, SOURCE_IO, SOURCE_CHANGED, HASH_MISMATCH, NO_SPACE, CACHE_AWAY, CACHE_IO or
+ *   CANCELLED; CORRUPT for an origin; NOT_ADMITTED for one not worth compressing.
  */
 export function runCopyJob<O extends JobOrder>(order: O, hooks: CopyHooks, driver?: DriverOf): Promise<ReportOf<O>>;
 export async function runCopyJob(order: JobOrder, hooks: CopyHooks, driver: DriverOf = driverOf): Promise<ReportOf<JobOrder>> {
@@ -64,12 +68,16 @@ export async function runCopyJob(order: JobOrder, hooks: CopyHooks, driver: Driv
  * interrupted copy is kept up to its last checkpoint, and the next copy of the same source resumes there.
  * @throws CacheError SOURCE_MISSING, SOURCE_AWAY, SOURCE_IO, SOURCE_CHANGED, NO_SPACE, CACHE_IO or CANCELLED
  */
-async function copySource(order: CopyOrder, hooks: CopyHooks, driver: SourceDriver): Promise<CopyReport> {
+async function copySource(order: CopyOrder, given: CopyHooks, driver: SourceDriver): Promise<CopyReport> {
+  const { hooks, onHeard } = withSignsOfLife(given);
   try {
-    const open = await driver.open(order.source);
+    const open = await driver.open(order.source, { onHeard });
+    const endReads = () => open.endReads?.();
+    hooks.signal.addEventListener('abort', endReads);
     try {
       return await copyAndPublish(open, order, hooks);
     } finally {
+      hooks.signal.removeEventListener('abort', endReads);
       await open.close();
     }
   } catch (error) {
@@ -77,6 +85,21 @@ async function copySource(order: CopyOrder, hooks: CopyHooks, driver: SourceDriv
     else dropPartial(order.temp);
     throw error;
   }
+}
+
+/** A source that is slow and not silent tells its progress again now and then: who hears nothing for long gives it up. */
+function withSignsOfLife(hooks: CopyHooks): { hooks: CopyHooks; onHeard: () => void } {
+  let bytes = 0;
+  let toldAt = performance.now();
+  const progress = (done: number) => {
+    bytes = done;
+    toldAt = performance.now();
+    hooks.progress(done);
+  };
+  const onHeard = () => {
+    if (performance.now() - toldAt >= signOfLifeMs) progress(bytes);
+  };
+  return { hooks: { ...hooks, progress }, onHeard };
 }
 
 async function copyAndPublish(open: OpenSource, order: CopyOrder, hooks: CopyHooks): Promise<CopyReport> {

@@ -37,7 +37,7 @@ function redirect(key: string, server: ObjectServer): Reply {
   const object = server.objects.get(key);
   if (!object || !server.isThere) return notFound(key);
   const headers = {
-    location: `${server.url}/cdn/${encodeURIComponent(key)}?signature=${signature.valid}`,
+    location: `http://localhost:${server.port}/cdn/${encodeURIComponent(key)}?signature=${signature.valid}`,
     'x-linked-etag': `"${oidOf(object)}"`,
     'x-linked-size': String(object.bytes.length),
   };

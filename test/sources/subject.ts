@@ -46,7 +46,7 @@ export function pattern(length: number, seed = 1): Buffer {
   return Buffer.from(Uint8Array.from({ length }, (_, index) => (index * 31 + (index >> 8) * 7 + seed) & 255));
 }
 
-export async function fileAt({ driver, root }: Subject, rel: string): Promise<SourceFile> {
+export async function fileAt({ driver, root }: Pick<Subject, 'driver' | 'root'>, rel: string): Promise<SourceFile> {
   const path = join(root, rel);
   const found = await driver.stat(path);
   if (found.is !== 'file') throw new Error(`${path} is ${found.is}`);

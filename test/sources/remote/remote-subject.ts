@@ -58,9 +58,11 @@ export class RemoteSubject implements Subject {
   readonly root = '/state/remotes/far';
   readonly driver;
   readonly server: ObjectServer;
+  readonly store: ObjectStore;
 
   constructor(server: ObjectServer, store: ObjectStore, patience = hasty) {
     this.server = server;
+    this.store = store;
     this.driver = remoteDriver({ root: this.root, store, patience });
   }
 

@@ -4,15 +4,19 @@ import { type ObjectRead, readRange } from './read-range.ts';
 import { inWords } from './remote-failure.ts';
 
 /** Bytes of one request: larger ones bring no more, and of smaller ones each costs as much. */
-const partBytes = 8 * 1024 * 1024;
+const usualPartBytes = 8 * 1024 * 1024;
 
 interface Shown extends Pick<OpenSource, 'path' | 'fingerprint' | 'traits'> {
   /** Whether the name still leads to this version. @throws RemoteFailure, CacheError */
   isSame(): Promise<boolean>;
 }
 
+interface Opening extends Omit<ObjectRead, 'signal' | 'onRequest'> {
+  partBytes: number | undefined;
+}
+
 /** An object that is open for reading: always the one version that was opened. */
-export function openObject(given: Omit<ObjectRead, 'signal' | 'onRequest'>, { isSame, ...shown }: Shown): OpenSource {
+export function openObject({ partBytes = usualPartBytes, ...given }: Opening, { isSame, ...shown }: Shown): OpenSource {
   const { object, pace } = given;
   let end = new AbortController();
   let requests = 0;

@@ -19,6 +19,8 @@ export interface RemoteRoot {
   pattern?: string | null;
   patience?: Patience;
   pace?: Pace;
+  /** Bytes of one request. */
+  partBytes?: number;
 }
 
 /** `versioned`: what changes has another version, so the first bytes of a copy need not be compared again. */
@@ -26,7 +28,7 @@ const traits: DriverTraits = { network: true, readsInFlight: 16, versioned: true
 
 /** Sources that are objects of a remote service. The path of a source below the root is its key. */
 export function remoteDriver(options: RemoteRoot): SourceDriver {
-  const { root, store, pattern = null, patience = usualPatience, pace = new Pace() } = options;
+  const { root, store, pattern = null, patience = usualPatience, pace = new Pace(), partBytes } = options;
   const look = async (path: string): Promise<ObjectLook> => {
     const key = keyOf(root, path);
     if (key === '') return { is: 'folder' };
@@ -68,7 +70,10 @@ export function remoteDriver(options: RemoteRoot): SourceDriver {
         const found = await object(file.path);
         assertWanted(file, found);
         const isSame = async () => isSameVersion(await object(file.path), found);
-        return openObject({ store, object: found, pace, patience, onHeard }, { ...shownOf(file, found), traits, isSame });
+        return openObject(
+          { store, object: found, pace, patience, onHeard, partBytes },
+          { ...shownOf(file, found), traits, isSame },
+        );
       }),
     published: (path) =>
       inWords('look', async () => {

@@ -1,0 +1,54 @@
+import { pageAligned } from '../runtime/uncached.ts';
+import type { OpenSource } from '../sources/driver.ts';
+import { type BlockReader, BusyTime, fill, inPieces, type Range, settled } from './block-readers.ts';
+
+/**
+ * Parts of a remote object, each a request of its own, handed on in order. So many are asked for at once as the remote takes at the
+ * moment, and memory is taken for those only. The parts are the file's chunks: what is lost of an interrupted copy is at most one for
+ * each request.
+ */
+export function partsReader(
+  range: Range<OpenSource>,
+  { bytes: partBytes, atOnce }: NonNullable<OpenSource['parts']>,
+): BlockReader {
+  const { file, end } = range;
+  const busy = new BusyTime();
+  const spare: Uint8Array[] = [];
+  const underWay: { buffer: Uint8Array; filled: Promise<Uint8Array> }[] = [];
+  let asked = range.from;
+  let given: Uint8Array | undefined;
+  let isClosed = false;
+  const ask = () => {
+    while (!isClosed && asked < end && underWay.length < atOnce()) {
+      const at = asked;
+      asked = Math.min(end, at - (at % partBytes) + partBytes);
+      const buffer = spare.pop() ?? pageAligned(Math.min(partBytes, end - range.from));
+      const filled = busy.during(fill(range, file, { buffer, at, length: asked - at }));
+      // The awaiting caller sees the failure; an unawaited read must not end the process.
+      filled.catch(() => {});
+      underWay.push({ buffer, filled });
+    }
+  };
+  return {
+    next: inPieces(async (free) => {
+      const before = given;
+      if (before) void settled(free).then(() => spare.push(before));
+      ask();
+      const part = underWay.shift();
+      if (!part) throw new Error('read past the end');
+      given = part.buffer;
+      const filled = await part.filled;
+      // Its request has ended.
+      ask();
+      return filled;
+    }),
+    get readMs() {
+      return busy.ms;
+    },
+    async close() {
+      isClosed = true;
+      file.endReads?.();
+      await Promise.allSettled(underWay.map(({ filled }) => filled));
+    },
+  };
+}
