@@ -1,4 +1,5 @@
 import type { ChunkSet } from './chunk-set.ts';
+import type { Run } from './directory.ts';
 import { Peer } from './peer.ts';
 
 /** The peers that have chunks of a content, and how many of those that may be asked have each chunk. */
@@ -40,6 +41,13 @@ export class Peers {
     const news = [...chunks].filter((chunk) => peer.has.add(chunk));
     if (this.#usable.includes(peer)) for (const chunk of news) this.#holders[chunk] = this.holdersOf(chunk) + 1;
     return news;
+  }
+
+  /** Its copy has left. */
+  hasNot(peer: Peer, { from, to }: Run): void {
+    for (let chunk = from; chunk < to; chunk++) {
+      if (peer.has.delete(chunk) && this.#usable.includes(peer)) this.#holders[chunk] = this.holdersOf(chunk) - 1;
+    }
   }
 
   remove(id: string): void {

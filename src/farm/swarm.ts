@@ -25,8 +25,8 @@ export type Action =
   /** Reads from the origin without a claim: the directory is away. */
   | { is: 'read'; run: Run };
 
-/** How a request to a peer ended. `refused` = it is busy, and may be asked again at `until`. */
-export type RequestEnd = { is: 'served' | 'silent' | 'lied' } | { is: 'refused'; until: number };
+/** How a request to a peer ended. `gone` = it no longer has the chunks; `refused` = it is busy, and may be asked again at `until`. */
+export type RequestEnd = { is: 'served' | 'gone' | 'silent' | 'lied' } | { is: 'refused'; until: number };
 
 interface Request {
   peer: Peer;
@@ -132,6 +132,7 @@ export class Swarm {
     this.#requests.delete(request);
     asked.peer.requests--;
     this.#mark(asked.run, -1);
+    if (how.is === 'gone') this.#peers.hasNot(asked.peer, asked.run);
     if (how.is === 'silent') asked.peer.silent(now);
     if (how.is === 'lied') asked.peer.lied(now);
     if (how.is === 'refused') asked.peer.refused(how.until);

@@ -48,6 +48,11 @@ const rules = {
  * @throws Error with its fault, or the system's
  */
 export function readPrivately(file: string, rule: keyof typeof rules, group: number | null = null): string {
+  return readPrivateBytes(file, rule, group).toString('utf8');
+}
+
+/** The bytes of such a file; as `readPrivately`. */
+export function readPrivateBytes(file: string, rule: keyof typeof rules, group: number | null = null): Buffer {
   // Opening a pipe or a device must not wait. A secret that a container is given may be a link.
   const follow = rule === 'any' ? 0 : (constants.O_NOFOLLOW ?? 0);
   const fd = openSync(file, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | follow);
@@ -59,7 +64,7 @@ export function readPrivately(file: string, rule: keyof typeof rules, group: num
     if (trouble) throw new Error(`${file} ${trouble}`);
     if (stat.size > largest) throw new Error(`${file} is too large`);
     const bytes = Buffer.alloc(stat.size);
-    return bytes.toString('utf8', 0, readSync(fd, bytes, 0, bytes.length, 0));
+    return bytes.subarray(0, readSync(fd, bytes, 0, bytes.length, 0));
   } finally {
     closeSync(fd);
   }

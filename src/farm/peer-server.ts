@@ -1,0 +1,203 @@
+import { once } from 'node:events';
+import { type FileHandle, open } from 'node:fs/promises';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer, type Server } from 'node:https';
+import type { AddressInfo, Socket } from 'node:net';
+import { chunkSize } from '../codec/chunk-hash.ts';
+import type { Log } from '../runtime/log.ts';
+import type { ChunkSet } from './chunk-set.ts';
+import { connectionKey } from './farm-key.ts';
+import * as wire from './peer-wire.ts';
+
+/** A content that this host gives to others. */
+export interface SharedContent {
+  /** A copy, or one that is being made: chunks that are there are final. */
+  path: string;
+  size: number;
+  has: ChunkSet;
+  /** Chunk -> SHA-256, of all chunks that are there. */
+  hashes: ReadonlyMap<number, string>;
+}
+
+export interface PeerServerOptions {
+  farm: string;
+  host: string;
+  /** The secret of the farm. */
+  key: Buffer;
+  listen: { host: string; port: number };
+  /** By the content's name. */
+  contentOf(name: string): SharedContent | undefined;
+  /** Resolves when so many bytes may leave: the own programs come first. */
+  turn(bytes: number): Promise<void>;
+  log: Log;
+}
+
+/** Uploads at once; more are told to come again. */
+const mostUploads = 8;
+const retryMs = 200;
+/** Connections at once, of all hosts, and of one address: a farm has a hundred hosts, each with a few. */
+const mostConnections = 512;
+const mostOfAddress = 32;
+/** A connection that does not shake hands, ask, or take what it asked for, ms. */
+const handshakeMs = 3000;
+const idleMs = 30_000;
+/** Bytes of a read and a write. */
+const pieceSize = 1024 * 1024;
+
+const contentPath = /^\/peer\/v1\/files\/([\da-f]{64})$/;
+const chunksPath = /^\/peer\/v1\/files\/([\da-f]{64})\/chunks\/(\d{1,7})-(\d{1,7})$/;
+
+/**
+ * Gives chunks to the other hosts of the farm, and to nobody else: TLS whose secret all hosts share proves both sides to each other
+ * and encrypts, without a certificate. It reads only what `contentOf` names.
+ */
+export class PeerServer implements AsyncDisposable {
+  readonly #options: PeerServerOptions;
+  readonly #server: Server;
+  readonly #connections = new Map<Socket, string>();
+  #uploads = 0;
+
+  /** Uploads and bytes given since the start. */
+  readonly given = { chunks: 0, bytes: 0 };
+
+  private constructor(options: PeerServerOptions) {
+    this.#options = options;
+    const secret = connectionKey(options.key);
+    this.#server = createServer(
+      {
+        pskCallback: () => secret,
+        ciphers: wire.ciphers,
+        minVersion: 'TLSv1.2',
+        handshakeTimeout: handshakeMs,
+        maxHeaderSize: 8192,
+        requestTimeout: idleMs,
+        headersTimeout: idleMs,
+        keepAliveTimeout: idleMs,
+        connectionsCheckingInterval: 5000,
+      },
+      (request, response) => void this.#answer(request, response),
+    );
+    this.#server.maxConnections = mostConnections;
+    this.#server.on('connection', (socket: Socket) => this.#admit(socket));
+    this.#server.on('tlsClientError', (_error, socket) => socket.destroy());
+    this.#server.on('clientError', (_error, socket) => socket.destroy());
+  }
+
+  /** @throws the system's error when the address cannot be had */
+  static async listen(options: PeerServerOptions): Promise<PeerServer> {
+    const server = new PeerServer(options);
+    server.#server.listen(options.listen.port, options.listen.host);
+    await once(server.#server, 'listening');
+    return server;
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const closed = once(this.#server, 'close');
+    this.#server.close();
+    for (const socket of this.#connections.keys()) socket.destroy();
+    await closed;
+  }
+
+  #admit(socket: Socket): void {
+    const address = socket.remoteAddress ?? '';
+    const before = [...this.#connections.values()].filter((one) => one === address).length;
+    if (before >= mostOfAddress) {
+      socket.destroy();
+      return;
+    }
+    this.#connections.set(socket, address);
+    socket.on('error', () => {});
+    socket.on('close', () => this.#connections.delete(socket));
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    response.on('error', () => {});
+    response.setTimeout(idleMs, () => response.destroy());
+    try {
+      await this.#route(request, response);
+    } catch (err) {
+      this.#options.log.warn({ err }, 'a chunk could not be given to a host of the farm');
+      // An answer that began cannot be taken back: the other side notices that it is short.
+      if (response.headersSent) response.destroy();
+      else say(response, 500);
+    }
+  }
+
+  async #route({ method, url = '' }: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { farm, host } = this.#options;
+    response.setHeader(wire.busyHeader, this.#uploads);
+    if (method !== 'GET') return say(response, 405);
+    if (url === '/peer/v1/hello') return json(response, { version: wire.protocolVersion, host, farm } satisfies wire.Hello);
+    const [, name] = contentPath.exec(url) ?? [];
+    if (name !== undefined) return this.#describe(name, response);
+    const [, content, from, to] = chunksPath.exec(url) ?? [];
+    if (content === undefined) return say(response, 404);
+    return this.#give(content, Number(from), Number(to), response);
+  }
+
+  #describe(name: string, response: ServerResponse): void {
+    const content = this.#options.contentOf(name);
+    if (content === undefined) {
+      say(response, 404);
+      return;
+    }
+    const { size, has, hashes } = content;
+    const have = Buffer.from(has.bytes()).toString('base64');
+    json(response, { size, have, hashes: Object.fromEntries(hashes) } satisfies wire.ContentAnswer);
+  }
+
+  async #give(name: string, from: number, to: number, response: ServerResponse): Promise<void> {
+    const content = this.#options.contentOf(name);
+    const chunks = Array.from({ length: Math.max(0, Math.min(to - from, wire.mostChunks + 1)) }, (_, index) => from + index);
+    if (chunks.length === 0 || chunks.length > wire.mostChunks) return say(response, 416);
+    const hashes = chunks.map((chunk) => (content?.has.has(chunk) ? content.hashes.get(chunk) : undefined));
+    if (content === undefined || hashes.includes(undefined)) return say(response, 404);
+    if (this.#uploads >= mostUploads) {
+      response.setHeader(wire.retryHeader, retryMs);
+      return say(response, 503);
+    }
+    this.#uploads++;
+    let file: FileHandle | undefined;
+    try {
+      // It stays readable when the copy leaves meanwhile.
+      file = await open(content.path, 'r');
+      const { from: start } = wire.placeOf(from, content.size);
+      const { end } = wire.placeOf(to - 1, content.size);
+      response.setHeader(wire.hashesHeader, hashes.join(','));
+      response.setHeader('content-type', 'application/octet-stream');
+      response.setHeader('content-length', end - start);
+      await this.#send(file, start, end, response);
+      this.given.chunks += chunks.length;
+    } finally {
+      this.#uploads--;
+      await file?.close();
+    }
+  }
+
+  async #send(file: FileHandle, start: number, end: number, response: ServerResponse): Promise<void> {
+    const gone = once(response, 'close');
+    for (let at = start; at < end && !response.destroyed; ) {
+      const piece = Buffer.allocUnsafe(Math.min(pieceSize, end - at));
+      await Promise.race([this.#options.turn(piece.length), gone]);
+      const { bytesRead } = await file.read(piece, 0, piece.length, at);
+      if (bytesRead === 0) throw new Error(`a shared copy is shorter than its ${Math.ceil(end / chunkSize)} chunks`);
+      at += bytesRead;
+      this.given.bytes += bytesRead;
+      if (!response.write(piece.subarray(0, bytesRead))) await Promise.race([once(response, 'drain'), gone]);
+    }
+    response.end();
+  }
+}
+
+function say(response: ServerResponse, status: number): void {
+  response.writeHead(status, { 'content-length': 0 }).end();
+}
+
+function json(response: ServerResponse, value: object): void {
+  response.setHeader('content-type', 'application/json');
+  response.end(JSON.stringify(value));
+}

@@ -1,0 +1,39 @@
+import { chunkSize } from '../codec/chunk-hash.ts';
+
+/** What hosts of a farm say to each other. Contents are named by 64 hexadecimal digits; no path is ever said. */
+
+export const protocolVersion = 1;
+
+/** Chunks of one answer, at most. */
+export const mostChunks = 4;
+
+/** The ciphers that a shared secret and no certificate suits. The secret of TLS 1.3 is bound to SHA-256. */
+export const ciphers = 'TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256:PSK+AESGCM:PSK+CHACHA20';
+
+export interface Hello {
+  version: number;
+  host: string;
+  farm: string;
+}
+
+export interface ContentAnswer {
+  /** Bytes. */
+  size: number;
+  /** The chunks that the host has: the bits of a `ChunkSet`, base64. */
+  have: string;
+  /** Chunk -> SHA-256. */
+  hashes: Record<string, string>;
+}
+
+/** Header with the SHA-256 of each chunk of an answer, separated by commas. */
+export const hashesHeader = 'x-ac-sha256';
+/** Header with the number of uploads that the host serves. */
+export const busyHeader = 'x-ac-busy';
+/** Header with the ms after which a busy host may be asked again. */
+export const retryHeader = 'retry-after-ms';
+
+/** Where a chunk lies in its content, bytes; the last one may be short. */
+export function placeOf(chunk: number, size: number): { from: number; end: number } {
+  const from = chunk * chunkSize;
+  return { from, end: Math.min(size, from + chunkSize) };
+}

@@ -1,0 +1,155 @@
+import { once } from 'node:events';
+import { rmSync, truncateSync } from 'node:fs';
+import { createServer, type Socket } from 'node:net';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { PeerClient, type PeerQuestion } from '../../src/farm/peer-client.ts';
+import { patience } from '../helpers/patience.ts';
+import { key, name, partOf, type SharedCopy, sha256, shareCopy } from './shared-copy.ts';
+
+/** What answers, answers in time on any machine; what does not, never does. */
+const long = patience(10_000);
+const times = { connect: long, firstByte: long, stall: long };
+const short = { connect: 300, firstByte: 300, stall: 300 };
+
+function client(secret = key, within = times): PeerClient {
+  const made = new PeerClient({ host: 'h2', key: secret, times: within });
+  onTestFinished(() => made[Symbol.dispose]());
+  return made;
+}
+
+/** Asks for chunks, and keeps what comes. */
+async function ask({ url, bytes, hashes }: SharedCopy, more: Partial<PeerQuestion> = {}, from = client()) {
+  const got = new Map<number, Buffer>();
+  const end = await from.chunks({
+    url,
+    content: name,
+    size: bytes.length,
+    run: { from: 0, to: 3 },
+    hashOf: (chunk) => hashes.get(chunk) ?? null,
+    onChunk: async (chunk, part) => void got.set(chunk, part),
+    ...more,
+  });
+  return { end, got };
+}
+
+/** A server of the test's own, that is no host of a farm. */
+async function stranger(onSocket: (socket: Socket) => void): Promise<string> {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on('error', () => {});
+    onSocket(socket);
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => {
+    server.close();
+    for (const socket of sockets) socket.destroy();
+  });
+  return `https://127.0.0.1:${(server.address() as { port: number }).port}`;
+}
+
+describe('a host that asks another for chunks', () => {
+  test('gets each of them whole, the short last one too', async () => {
+    const copy = await shareCopy();
+    const { end, got } = await ask(copy);
+    expect(end).toEqual({ is: 'served' });
+    for (const chunk of [0, 1, 2]) expect(got.get(chunk)?.equals(partOf(copy.bytes, chunk))).toBe(true);
+    expect(copy.server.given).toEqual({ chunks: 3, bytes: copy.bytes.length });
+  });
+
+  test('asks over one connection again and again', async () => {
+    const copy = await shareCopy();
+    const one = client();
+    for (let round = 0; round < 5; round++) expect((await ask(copy, { run: { from: 2, to: 3 } }, one)).end.is).toBe('served');
+  });
+
+  test('knows who it is, and what it has', async () => {
+    const copy = await shareCopy();
+    expect(await client().hello(copy.url)).toEqual({ version: 1, host: 'h1', farm: 'home' });
+    expect(await client().content(copy.url, name)).toMatchObject({
+      size: copy.bytes.length,
+      hashes: { 2: copy.hashes.get(2) },
+    });
+    expect(await client().content(copy.url, 'b'.repeat(64))).toBeNull();
+  });
+
+  test('does not take a chunk with a wrong byte, and takes those before it', async () => {
+    const copy = await shareCopy();
+    const { end, got } = await ask(copy, { hashOf: (chunk) => (chunk === 1 ? sha256(Buffer.alloc(1)) : null) });
+    expect(end).toEqual({ is: 'lied' });
+    expect([...got.keys()]).toEqual([0]);
+  });
+
+  test('does not take a chunk that differs from what the host itself says, where nobody else knows', async () => {
+    const copy = await shareCopy();
+    copy.hashes.set(0, sha256(Buffer.alloc(1)));
+    const { end, got } = await ask(copy, { hashOf: () => null });
+    expect(end).toEqual({ is: 'lied' });
+    expect(got.size).toBe(0);
+  });
+
+  test('is told at once that a host no longer has it', async () => {
+    const copy = await shareCopy();
+    copy.content.has.delete(1);
+    expect((await ask(copy)).end).toEqual({ is: 'gone' });
+    expect((await ask(copy, { content: 'b'.repeat(64) })).end).toEqual({ is: 'gone' });
+  });
+
+  test('keeps what was whole of a copy that has become shorter on the disk', async () => {
+    const copy = await shareCopy();
+    truncateSync(copy.content.path, 12 * 1024 * 1024);
+    const { end, got } = await ask(copy);
+    expect(end).toEqual({ is: 'silent' });
+    expect([...got.keys()]).toEqual([0]);
+  });
+
+  test('gets the rest of a copy that leaves while it is given', async () => {
+    let pieces = 0;
+    const copy = await shareCopy({
+      turn: async () => {
+        if (pieces++ === 3) rmSync(copy.content.path);
+      },
+    });
+    expect((await ask(copy)).end).toEqual({ is: 'served' });
+    expect(pieces).toBeGreaterThan(4);
+  });
+
+  test('is told by a busy host to come again', async () => {
+    const gate = Promise.withResolvers<void>();
+    const copy = await shareCopy({ turn: () => gate.promise });
+    const one = client();
+    const waiting = Array.from({ length: 8 }, () => ask(copy, { run: { from: 2, to: 3 } }, one));
+    await expect.poll(async () => (await ask(copy, { run: { from: 2, to: 3 } }, one)).end.is).toBe('refused');
+    gate.resolve();
+    await Promise.all(waiting);
+  });
+
+  test.each([
+    ['takes no connection', 'https://127.0.0.1:1'],
+    ['accepts and says nothing', () => stranger(() => {})],
+    ['speaks another language', () => stranger((socket) => void socket.end('HTTP/1.1 200 OK\r\n\r\n'))],
+  ])('does without a host that %s', async (_title, at) => {
+    const copy = await shareCopy();
+    const url = typeof at === 'string' ? at : await at();
+    const impatient = client(key, short);
+    expect((await ask({ ...copy, url }, {}, impatient)).end).toEqual({ is: 'silent' });
+    expect(await impatient.hello(url)).toBeNull();
+  });
+
+  test('does without a host that stops in the middle', async () => {
+    let pieces = 0;
+    const copy = await shareCopy({ turn: () => (pieces++ < 9 ? Promise.resolve() : new Promise(() => {})) });
+    const { end, got } = await ask(copy, {}, client(key, { ...times, stall: 300 }));
+    expect(end).toEqual({ is: 'silent' });
+    // What came before is kept, if the machine was quick enough to send it.
+    expect([...got.keys()]).not.toContain(1);
+  });
+
+  test('believes no host with another secret, and is not believed by it', async () => {
+    const copy = await shareCopy();
+    const { end, got } = await ask(copy, {}, client(Buffer.alloc(32, 8)));
+    expect(end).toEqual({ is: 'silent' });
+    expect(got.size).toBe(0);
+    expect(copy.server.given.bytes).toBe(0);
+  });
+});
