@@ -1,5 +1,6 @@
 import { folderCategory } from '../comfyui/categories.ts';
 import { CacheError } from '../core/errors.ts';
+import { foldCase } from '../core/fold-case.ts';
 import { isPseudoFileSystem } from '../media/file-systems.ts';
 import { detectMedium, isNetwork } from '../media/medium.ts';
 import { liesBelow } from '../media/paths.ts';
@@ -48,7 +49,29 @@ export async function registerRoot(
     assertApart(caches, medium.resolved, undo, assertApartOnDisk);
     assertNoCopies(cacheAround?.(medium.resolved) ?? null, spec.path, undo);
   }
-  return { root, added };
+  return seen.state === 'ok'
+    ? spelledRoot({ root, added, spec: { ...spec, medium }, real: seen.facts.real, roots })
+    : { root, added };
+}
+
+/** Where its disk ignores case, a directory is one root, at its spelling on the disk, however often and however it is named. */
+function spelledRoot({ root, added, spec, real, roots }: Registered): { root: Root; added: boolean } {
+  const { key } = roots.rules;
+  if (key(real) === key(root.path) || foldCase(real) !== foldCase(root.path)) return { root, added };
+  const isKnown = roots.get(real) !== null;
+  roots.addAlias(root.path, real);
+  const { root: spelled } = roots.add({ ...spec, path: real });
+  roots.learnCase(spelled, true);
+  return { root: spelled, added: added && !isKnown };
+}
+
+interface Registered {
+  root: Root;
+  added: boolean;
+  spec: RootSpec;
+  /** As the directories on its disk list it. */
+  real: string;
+  roots: Roots;
 }
 
 /** Finds out anew what a root lies on. */

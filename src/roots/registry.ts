@@ -62,6 +62,7 @@ export class Roots implements RootIndex {
     const category = spec.category ? currentCategory(spec.category) : named;
     if (category && !root.categories.includes(category)) root.categories.push(category);
     if (!known) {
+      this.#noteWithin(this.find(path)?.root, path);
       this.#roots.set(key, root);
       this.#aliases.delete(key);
       this.learnCase(root, spec.ignoresCase ?? (this.#platform === 'win32' || this.#platform === 'darwin'));
@@ -109,7 +110,14 @@ export class Roots implements RootIndex {
   /** Records whether a root's file system ignores case; null changes nothing. */
   learnCase(root: Root, ignoresCase: boolean | null): void {
     if (ignoresCase === false) this.#spellings.delete(root);
-    if (ignoresCase && !this.#spellings.has(root)) this.#spellings.set(root, new Spellings(this.rules.sep));
+    if (!ignoresCase || this.#spellings.has(root)) return;
+    this.#spellings.set(root, new Spellings(this.rules.sep));
+    for (const { path } of this.#roots.values()) if (liesBelow(path, root.path, this.rules)) this.#noteWithin(root, path);
+  }
+
+  /** A root within another one is found there by any spelling of its path. */
+  #noteWithin(outer: Root | undefined, path: string): void {
+    if (outer && outer.path !== path) this.noteSpelling(outer, path);
   }
 
   /** exFAT behind FUSE numbers each spelling of a name by itself; NTFS behind FUSE heeds case, and has numbers of its own. */
@@ -198,6 +206,8 @@ export class Roots implements RootIndex {
     if (!spellings && sep === '/' && !file.startsWith(root.path)) return null;
     const rel = spellings ? spellings.of(asked) : asked;
     const path = spellings ? prefixOf(root.path, sep) + rel : file;
+    const inner = path === file ? null : this.#nearest(path);
+    if (inner && inner.directory.length > root.path.length) return this.find(path);
     return { root, path, rel, category: this.#category(root, rel), medium: this.#mediumOf(path, root) };
   }
 

@@ -60,4 +60,19 @@ describe.skipIf(noFatDisk !== null)('a disk with FAT', () => {
     const one = { total: 1, entries: [{ path: model, category: 'loras', uses: 2 }] };
     await vi.waitFor(async () => expect(await rig.client.entries({})).toMatchObject(one), soon());
   });
+
+  test('named twice as a folder of models, in another case each time, is one folder: its files are there once', async () => {
+    const disk = createLoopDisk(64, 'fat');
+    const models = join(disk.path, 'models');
+    const model = join(models, 'loras/Style.safetensors');
+    writeModel(model, size);
+    const rig = await runDaemon({}, { AUTOCACHE_ROOTS: `${models}=hdd;${join(disk.path, 'MODELS')}=hdd;${models}/LoRAs=hdd` });
+    const listed = async () => (await rig.client.stats()).roots.map(({ path }) => path);
+    expect(await listed()).toEqual([models, join(models, 'loras')]);
+    await rig.client.warm({ paths: [join(disk.path, 'MODELS/loras/style.safetensors')], wait: true });
+    for (const path of [model, join(disk.path, 'MODELS/LORAS/Style.safetensors')])
+      expect(await ask(rig.client, path)).toMatchObject({ reason: 'HIT' });
+    expect(await rig.client.entries({})).toMatchObject({ total: 1 });
+    expect((await rig.client.stats()).tiers).toMatchObject([{ files: 1, bytes: size }]);
+  });
 });

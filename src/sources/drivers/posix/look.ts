@@ -1,5 +1,6 @@
 import { lstatSync, opendirSync, readdirSync, realpathSync, statfsSync, statSync } from 'node:fs';
-import { join, relative, sep } from 'node:path';
+import { basename, dirname, join, relative, sep } from 'node:path';
+import { foldCase } from '../../../core/fold-case.ts';
 import { meaningOf } from '../../../runtime/errnos.ts';
 import { isSkippedName } from '../../../weights/extensions.ts';
 import type { RootFacts, StatAnswer } from '../../driver.ts';
@@ -58,12 +59,24 @@ export function identify({ root, network, stableInodes }: Ground): RootFacts {
   const { empty, lettered } = namesIn(root);
   const { dev, ino } = statSync(root, { bigint: true });
   const { type, bsize, blocks } = statfsSync(root);
+  const ignoring = lettered === null ? null : ignoresCase(root, lettered);
   return {
     empty,
     identity: { device: String(dev), type, bytes: bsize * blocks, ...(stableInodes && !network && { ino: String(ino) }) },
-    real: realpathSync(root),
-    ignoresCase: lettered === null ? null : ignoresCase(root, lettered),
+    real: ignoring ? spelledOnDisk(realpathSync(root), dev) : realpathSync(root),
+    ignoresCase: ignoring,
   };
+}
+
+/** A path with the names as directories list them, as far up as it lies on this device. */
+function spelledOnDisk(path: string, device: bigint): string {
+  const above = dirname(path);
+  if (above === path || statSync(above, { bigint: true }).dev !== device) return path;
+  const names = readdirSync(above);
+  const name = basename(path);
+  const folded = foldCase(name);
+  const listed = names.includes(name) ? name : (names.find((other) => foldCase(other) === folded) ?? name);
+  return join(spelledOnDisk(above, device), listed);
 }
 
 /** Asks for a file by its name in other letters; null when the file itself does not answer. */
