@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import nodePath, { type PlatformPath } from 'node:path';
 import type { SelectRequest } from '../api/api.ts';
+import { isGlob } from './choose.ts';
 
 /** The meaning of a word on the command line: a file, a model by ComfyUI's name for it, or all matches of a glob. */
 export type Item = { path: string } | { category: string; name: string } | { glob: string };
@@ -79,8 +80,11 @@ export function itemsOf(words: string[], place: WordContext): { paths: string[];
   };
 }
 
-function isGlob(text: string): boolean {
-  return /[*?]/.test(text);
+/** Whether a word may be a part of a name: it is no path, no glob and no id. */
+export function isPart(text: string, { cwd, exists = existsSync, platform = nodePath }: WordContext): boolean {
+  if (idPattern.test(text) || isGlob(text)) return false;
+  const isPath = platform.isAbsolute(text) || /^\.\.?[\\/]|[\\/]$/.test(text);
+  return !isPath && !exists(platform.resolve(cwd, text));
 }
 
 const idPattern = /^#?\d+$/;

@@ -5,6 +5,7 @@ import { type TierName, tierNames } from '../../core/types.ts';
 import type { Client } from '../client.ts';
 import { agreed } from '../confirm.ts';
 import { selectRequest } from '../items.ts';
+import { itemHelp, withKnownItems } from '../known-items.ts';
 import { type Answer, exitCodes } from '../print.ts';
 import { clientOf, type Run, type Session } from '../session.ts';
 import { removalPage } from '../text/removal-page.ts';
@@ -19,16 +20,24 @@ export function addEvict(program: Command, run: Run): void {
   program
     .command('evict')
     .description('delete the copies of files or directories; sources are kept')
-    .argument('<file...>', 'path, directory, category/name, glob, or id from list')
+    .argument('<file...>', itemHelp)
     .addOption(new Option('--tier <name>', 'only the copies in this tier').choices(tierNames))
     .option('--dry-run', 'show what would be deleted, delete nothing')
     .option('-y, --yes', 'do not ask, on a terminal')
     .action(run(evict));
 }
 
-async function evict(session: Session, files: string[], { tier, dryRun, yes }: Options): Promise<Answer> {
+async function evict(session: Session, files: string[], options: Options): Promise<Answer> {
   const client = await clientOf(session);
-  const request = { ...(await selectRequest(files, session)), ...(tier && { tier }) };
+  return withKnownItems(files, { ...session, client }, (words) => evictThese(session, client, { words, ...options }));
+}
+
+async function evictThese(
+  session: Session,
+  client: Client,
+  { words, tier, dryRun, yes }: Options & { words: string[] },
+): Promise<Answer> {
+  const request = { ...(await selectRequest(words, session)), ...(tier && { tier }) };
   if (dryRun) return answerOf(await client.evict({ ...request, dryRun }));
   const asks = session.in.isTTY === true && !session.json && !yes;
   if (asks && !(await isAgreed(session, client, request)))

@@ -2,8 +2,9 @@ import type { Command } from 'commander';
 import type { JobView } from '../../api/api.ts';
 import { CacheError } from '../../core/errors.ts';
 import { escapedJson } from '../../core/printable.ts';
-import { openJobsView } from '../jobs-view.ts';
-import { count } from '../options.ts';
+import { chooseAll, type Kind } from '../choose.ts';
+import type { Client } from '../client.ts';
+import { isOver, openJobsView } from '../jobs-view.ts';
 import type { Answer } from '../print.ts';
 import { clientOf, type Run, type Session } from '../session.ts';
 import type { Look } from '../text/look.ts';
@@ -12,7 +13,7 @@ import { jobName, jobProgress } from '../text/words.ts';
 import { jobOf } from '../wait-for-jobs.ts';
 
 interface Options {
-  cancel?: number;
+  cancel?: string;
   follow?: true;
   pause?: true;
   resume?: true;
@@ -22,7 +23,7 @@ export function addJobs(program: Command, run: Run): void {
   program
     .command('jobs')
     .description('list running and waiting copies')
-    .option('--cancel <id>', 'cancel this copy', count)
+    .option('--cancel <job>', 'cancel this copy: its id, a part of its name, or a glob for several')
     .option('--pause', 'pause all copies until --resume or a restart')
     .option('--resume', 'resume copying')
     .option('--follow', 'follow progress until Ctrl-C')
@@ -40,7 +41,7 @@ async function jobs(session: Session, { cancel, follow, pause, resume }: Options
       page: () => (data.paused ? 'Copying is paused. Resume with: autocached jobs --resume' : 'Copying is resumed.'),
     };
   }
-  if (cancel !== undefined) return { data: await client.cancelJob(cancel), page: () => `job #${cancel} is cancelled` };
+  if (cancel !== undefined) return cancelled(client, cancel);
   if (!follow) {
     const data = await client.jobs();
     return { data, page: (look) => (data.paused ? `paused\n${page(data.jobs, look)}` : page(data.jobs, look)) };
@@ -55,6 +56,26 @@ async function jobs(session: Session, { cancel, follow, pause, resume }: Options
   }
   if (session.unread.aborted) return undefined;
   throw new CacheError('NOT_RUNNING', 'the daemon has stopped', { hint: 'autocached start' });
+}
+
+const kind: Kind<JobView> = {
+  noun: 'job',
+  names: (job) => [jobName(job), String(job.id), `#${job.id}`, job.path],
+  list: 'autocached jobs',
+};
+
+async function cancelled(client: Client, word: string): Promise<Answer> {
+  const id = /^#?([1-9]\d*)$/.exec(word)?.[1];
+  const ids = id === undefined ? await idsOf(client, word) : [Number(id)];
+  const answers: unknown[] = [];
+  for (const one of ids) answers.push(await client.cancelJob(one));
+  const page = () => ids.map((one) => `job #${one} is cancelled`).join('\n');
+  return { data: answers.length === 1 ? answers[0] : { jobs: answers }, page };
+}
+
+async function idsOf(client: Client, word: string): Promise<number[]> {
+  const open = (await client.jobs()).jobs.filter((job) => !isOver(job));
+  return chooseAll(word, open, kind).map((job) => job.id);
 }
 
 function page(all: JobView[], look: Look): string {

@@ -5,6 +5,7 @@ import { parseUrl } from '../../config/values.ts';
 import { CacheError } from '../../core/errors.ts';
 import { jsonOf } from '../../core/json.ts';
 import { readSmallFile } from '../../runtime/small-file.ts';
+import { chooseKnown, type Kind } from '../choose.ts';
 import type { LlamaServer } from '../kv/llama-server.ts';
 import { count, size, withCommander } from '../options.ts';
 import { type Answer, exitCodes } from '../print.ts';
@@ -61,16 +62,20 @@ export function addKv(program: Command, run: Run): void {
 
   withServer(kv.command('restore'))
     .description('have the server read a saved prompt, and prove that it reuses it')
-    .argument('<name>', 'as it was saved')
+    .argument('<name>', 'as it was saved, or a part of it')
     .action(
       run(async (session, name: string, { server: url, slot }: { server?: string; slot: number }): Promise<Answer> => {
         const { SavedSlots, restore } = await import('../kv/kv.ts');
         using server = await serverOf(session, url);
-        const data = await restore(server, new SavedSlots(stateDirOf(session)), { name, slot });
+        const saved = new SavedSlots(stateDirOf(session));
+        const names = [...new Set(saved.all().map((one) => one.name))];
+        const data = await restore(server, saved, { name: chooseKnown(name, names, kind) ?? name, slot });
         return { data, page: () => restoredPage(data), exitCode: data.isReused ? exitCodes.done : exitCodes.difference };
       }),
     );
 }
+
+const kind: Kind<string> = { noun: 'saved prompt', names: (name) => [name], list: 'autocached kv save NAME --prompt FILE' };
 
 function withServer(command: Command): Command {
   return command

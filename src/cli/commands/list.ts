@@ -4,8 +4,10 @@ import type { EntryView } from '../../api/api.ts';
 import { type EntriesAnswer, type EntriesQuery, type EntrySort, entrySorts, type SourcesAnswer } from '../../api/entries.ts';
 import { counted, formatBytes, formatCount } from '../../core/format.ts';
 import { copyTerms } from '../../core/vocabulary.ts';
+import type { Client } from '../client.ts';
+import { rootOf } from '../known-roots.ts';
 import { count as wholeNumber } from '../options.ts';
-import { clientOf, type Run } from '../session.ts';
+import { clientOf, type Run, type Session } from '../session.ts';
 import type { Look } from '../text/look.ts';
 import { table } from '../text/table.ts';
 import { ago } from '../text/words.ts';
@@ -27,7 +29,7 @@ export function addList(program: Command, run: Run): void {
     .command('list')
     .description('list known files and their copies')
     .option('--category <name>', 'only this category, such as loras')
-    .option('--root <dir>', 'only files below this root')
+    .option('--root <dir>', 'only files below this root; a part of its path is enough')
     .option('--glob <pattern>', "only names that match, such as '*fp8*'")
     .option('--search <words>', 'only names and paths that have all of these words, in any case')
     .option('--sources', 'files in the model folders that no program has asked for yet')
@@ -43,16 +45,24 @@ export function addList(program: Command, run: Run): void {
           const found = await client.sources({ limit, ...(search !== undefined && { search }) });
           return { data: found, page: (look) => sourcesPage(found, look) };
         }
-        const data = await client.entries(queryOf(options, session.cwd));
+        const data = await entriesOf(options, session, client);
         return { data, page: (look) => page(data, look) };
       }),
     );
 }
 
-function queryOf({ sort, root, sources: _, ...filters }: Options, cwd: string): EntriesQuery {
+/** What is below no folder of that path may be below one with the word in its path. */
+async function entriesOf(options: Options, session: Session, client: Client): Promise<EntriesAnswer> {
+  const { root } = options;
+  const data = await client.entries(queryOf(options, root && resolve(session.cwd, root)));
+  if (root === undefined || data.total > 0) return data;
+  return client.entries(queryOf(options, await rootOf(root, session, client)));
+}
+
+function queryOf({ sort, root: _root, sources: _sources, ...filters }: Options, root: string | undefined): EntriesQuery {
   // Names read from A to Z; of sizes, uses and times the largest is the interesting one.
   const descending = sort !== 'name' && sort !== 'category';
-  return { ...filters, ...(root && { root: resolve(cwd, root) }), sort, descending };
+  return { ...filters, ...(root !== undefined && { root }), sort, descending };
 }
 
 function sourcesPage({ files, total }: SourcesAnswer, look: Look): string {

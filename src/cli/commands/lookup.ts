@@ -5,10 +5,12 @@ import { formatDuration } from '../../core/format.ts';
 import { plain } from '../../core/printable.ts';
 import { type Purpose, purposes, type Reason } from '../../core/types.ts';
 import { isMoving, reasonTerm } from '../../core/vocabulary.ts';
-import { parseItem } from '../items.ts';
+import type { Client } from '../client.ts';
+import { isPart, parseItem } from '../items.ts';
+import { knownItems } from '../known-items.ts';
 import { duration } from '../options.ts';
 import { exitCodes } from '../print.ts';
-import { clientOf, type Run } from '../session.ts';
+import { clientOf, type Run, type Session } from '../session.ts';
 import type { Look } from '../text/look.ts';
 import { jobProgress } from '../text/words.ts';
 
@@ -24,6 +26,8 @@ Examples:
 
 With --json: one file answers an object, several files an array.`;
 
+/** There is no such file, as far as the name goes. */
+const unknown: ReadonlySet<Reason> = new Set(['SOURCE_MISSING', 'BYPASS_UNKNOWN_ROOT']);
 /** Nothing can be opened at the path that was answered. */
 const failures: ReadonlySet<Reason> = new Set(['ERROR', 'SOURCE_MISSING', 'SOURCE_AWAY', 'NOT_PERMITTED']);
 
@@ -31,7 +35,7 @@ export function addLookup(program: Command, run: Run): void {
   program
     .command('lookup')
     .description('show where to open a file; starts a copy if there is none')
-    .argument('<file...>', 'path, or category/name')
+    .argument('<file...>', 'path, category/name, a part of the name, or glob')
     .option('--wait <duration>', 'wait for the copy, at most this long, such as 10m', duration, 0)
     .addOption(new Option('--purpose <why>', 'only load counts as use').choices(purposes).default('load'))
     .addHelpText('after', examples)
@@ -39,7 +43,7 @@ export function addLookup(program: Command, run: Run): void {
       run(async (session, files: string[], options: Options) => {
         const client = await clientOf(session);
         const answers: LookupAnswer[] = [];
-        for (const file of files) answers.push(await client.lookup(await requestFor(file, { ...options, cwd: session.cwd })));
+        for (const file of await expanded(files, session, client)) answers.push(await lookUp(file, options, session, client));
         // The mode and the disk of the cache have one reason.
         const off = answers.find(({ reason }) => reason === 'OFF');
         const whyOff = off && (await client.explain(off.path)).now.why;
@@ -51,6 +55,24 @@ export function addLookup(program: Command, run: Run): void {
         };
       }),
     );
+}
+
+/** Globs as the files that they mean; a look copies nothing. */
+async function expanded(words: string[], place: Session, client: Client): Promise<string[]> {
+  const lists = words.map(async (word) => {
+    const item = parseItem(word, place);
+    return 'glob' in item ? (await client.warm({ globs: [item.glob], check: true })).items.map((found) => found.item) : [word];
+  });
+  return (await Promise.all(lists)).flat();
+}
+
+/** A word that is no file's path or name may be a part of one. */
+async function lookUp(word: string, options: Options, session: Session, client: Client): Promise<LookupAnswer> {
+  const ask = async (file: string) => client.lookup(await requestFor(file, { ...options, cwd: session.cwd }));
+  const answer = await ask(word);
+  if (!unknown.has(answer.reason) || !isPart(word, session)) return answer;
+  const [known = word] = await knownItems([word], session, client);
+  return known === word ? answer : ask(known);
 }
 
 async function requestFor(file: string, { cwd, purpose, wait }: Options & { cwd: string }): Promise<LookupRequest> {

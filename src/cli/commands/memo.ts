@@ -4,6 +4,7 @@ import { type MemoInvalidateRequest, type MemoSort, memoSorts } from '../../api/
 import { CacheError } from '../../core/errors.ts';
 import { readSmallFile } from '../../runtime/small-file.ts';
 import { agreed } from '../confirm.ts';
+import { keysOf, namespaceIn, resultOf } from '../known-results.ts';
 import { MemoClient } from '../memo-client.ts';
 import { collect, count, duration } from '../options.ts';
 import { type Answer, exitCodes } from '../print.ts';
@@ -37,8 +38,6 @@ Examples:
   autocached memo clear --ns shop --yes`;
 
 const mostWarmBytes = 16 * 2 ** 20;
-/** Of the digits of a key, as lists show them. */
-const shortKey = /^[0-9a-f]{4,64}$/;
 
 export function addMemo(program: Command, run: Run): void {
   const memo = program.command('memo').description('results that programs have computed').addHelpText('after', examples);
@@ -58,14 +57,15 @@ export function addMemo(program: Command, run: Run): void {
   memo
     .command('list')
     .description('list results')
-    .option('--ns <name>', 'only of this namespace')
+    .option('--ns <name>', 'only of this namespace; a part of its name is enough')
     .option('--tag <tag>', 'only with this tag')
     .option('--search <text>', 'a part of the namespace, the key, the label or a tag')
     .addOption(new Option('--sort <by>', 'order').choices(memoSorts).default('used'))
     .option('--limit <number>', 'at most this many', count, 50)
     .action(
       run(async (session, options: { ns?: string; tag?: string; search?: string; sort: MemoSort; limit: number }) => {
-        const data = await (await memoOf(session)).entries(options);
+        const client = await memoOf(session);
+        const data = await client.entries({ ...options, ...(await namespaceIn(client, options)) });
         return { data, page: (look) => memoListPage(data, look) };
       }),
     );
@@ -73,12 +73,12 @@ export function addMemo(program: Command, run: Run): void {
   memo
     .command('get')
     .description('print a result, or where its file is')
-    .argument('<key>', 'as memo list shows it; its beginning is enough')
-    .option('--ns <name>', 'its namespace')
+    .argument('<key>', 'as memo list shows it; its beginning is enough, or a part of its label')
+    .option('--ns <name>', 'its namespace, or a part of it')
     .action(
       run(async (session, key: string, { ns }: { ns?: string }): Promise<Answer> => {
         const client = await memoOf(session);
-        const data = await client.get(await wholeKey(client, key, ns));
+        const data = await client.get(await resultOf(client, key, ns));
         return { data, page: () => memoFoundPage(data), exitCode: data.state === 'miss' ? exitCodes.failed : exitCodes.done };
       }),
     );
@@ -86,12 +86,12 @@ export function addMemo(program: Command, run: Run): void {
   memo
     .command('explain')
     .description('say why a key would hit or miss now')
-    .argument('<key>', 'as memo list shows it; its beginning is enough')
-    .option('--ns <name>', 'its namespace')
+    .argument('<key>', 'as memo list shows it; its beginning is enough, or a part of its label')
+    .option('--ns <name>', 'its namespace, or a part of it')
     .action(
       run(async (session, key: string, { ns }: { ns?: string }) => {
         const client = await memoOf(session);
-        const data = await client.explain(await wholeKey(client, key, ns));
+        const data = await client.explain(await resultOf(client, key, ns));
         return { data, page: (look) => memoExplainPage(data, look) };
       }),
     );
@@ -101,7 +101,7 @@ export function addMemo(program: Command, run: Run): void {
   );
 
   removing(memo, 'invalidate', 'delete results that are no longer right, by tag, file or key')
-    .argument('[key...]', 'whole keys')
+    .argument('[key...]', 'as memo list shows them, parts of labels, or globs')
     .option('--tag <tag>', 'with this tag; may be given several times', collect)
     .option('--dep <path>', 'that came from this file; may be given several times', collect)
     .action(
@@ -143,7 +143,7 @@ function removing(memo: Command, name: string, description: string): Command {
   return memo
     .command(name)
     .description(description)
-    .option('--ns <name>', 'only of this namespace')
+    .option('--ns <name>', 'only of this namespace; a part of its name is enough')
     .option('--older-than <duration>', 'stored before this time, such as 30d', duration)
     .option('--dry-run', 'say how many, delete nothing')
     .option('-y, --yes', 'do not ask');
@@ -162,8 +162,15 @@ function requestOf({ ns, tag, dep, olderThan }: Chosen, cwd = ''): MemoInvalidat
   };
 }
 
-async function remove(session: Session, request: MemoInvalidateRequest, { dryRun, yes }: Chosen): Promise<Answer> {
+/** The request with whole names. */
+async function named(client: MemoClient, request: MemoInvalidateRequest): Promise<MemoInvalidateRequest> {
+  const ns = await namespaceIn(client, request);
+  return { ...request, ...ns, ...(request.keys && { keys: await keysOf(client, request.keys, ns.ns) }) };
+}
+
+async function remove(session: Session, asked: MemoInvalidateRequest, { dryRun, yes }: Chosen): Promise<Answer> {
   const client = await memoOf(session);
+  const request = await named(client, asked);
   if (dryRun || !yes) {
     const plan = await client.invalidate({ ...request, dryRun: true });
     const text = memoRemovalPage(plan, true);
@@ -173,20 +180,6 @@ async function remove(session: Session, request: MemoInvalidateRequest, { dryRun
   }
   const data = await client.invalidate(request);
   return { data, page: () => memoRemovalPage(data) };
-}
-
-/** Lists show the beginnings of keys. @throws CacheError NOT_FOUND, or BAD_REQUEST when it is not clear which one is meant */
-async function wholeKey(client: MemoClient, key: string, ns: string | undefined): Promise<{ ns: string; key: string }> {
-  if (!shortKey.test(key)) throw new CacheError('BAD_REQUEST', `${key} is no key`, { hint: 'autocached memo list shows them' });
-  if (key.length === 64 && ns !== undefined) return { ns, key };
-  const { entries } = await client.entries({ ...(ns !== undefined && { ns }), sort: 'used', limit: 10_000 });
-  const [found, ...more] = entries.filter((entry) => entry.key.startsWith(key));
-  if (!found)
-    throw new CacheError('NOT_FOUND', `no result has a key that begins with ${key}`, { hint: 'autocached memo list' });
-  if (more.length === 0) return { ns: found.ns, key: found.key };
-  throw new CacheError('BAD_REQUEST', `${more.length + 1} results have keys that begin with ${key}`, {
-    hint: 'give more digits, or --ns',
-  });
 }
 
 /** The text of a JSON list. It is not parsed and printed again: its numbers may have more digits than JavaScript's. */

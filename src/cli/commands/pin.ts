@@ -3,6 +3,7 @@ import type { PinAnswer } from '../../api/api.ts';
 import { counted, formatBytes } from '../../core/format.ts';
 import { plain } from '../../core/printable.ts';
 import { selectRequest } from '../items.ts';
+import { itemHelp, withKnownItems } from '../known-items.ts';
 import { clientOf, type Run } from '../session.ts';
 import { entryName } from '../text/words.ts';
 
@@ -11,20 +12,24 @@ export function addPin(program: Command, run: Run): void {
   program
     .command('pin')
     .description('never evict these files; for a directory, also files added later')
-    .argument('<file...>', 'path, directory, category/name, glob, or id from list')
+    .argument('<file...>', itemHelp)
     .action(
       run(async (session, files: string[]) => {
-        const data = await (await clientOf(session)).pin(await selectRequest(files, session));
+        const client = await clientOf(session);
+        const pin = async (words: string[]) => client.pin(await selectRequest(words, session));
+        const data = await withKnownItems(files, { ...session, client }, pin);
         return { data, page: () => page('pinned', data) };
       }),
     );
   program
     .command('unpin')
     .description('allow eviction again')
-    .argument('<file...>', 'path, directory, category/name, glob, or id from list')
+    .argument('<file...>', itemHelp)
     .action(
       run(async (session, files: string[]) => {
-        const data = await (await clientOf(session)).unpin(await selectRequest(files, session));
+        const client = await clientOf(session);
+        const unpin = async (words: string[]) => client.unpin(await selectRequest(words, session));
+        const data = await withKnownItems(files, { ...session, client }, unpin);
         return { data, page: () => page('unpinned', data) };
       }),
     );

@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
 import type { CompiledAnswer } from '../../api/presets.ts';
 import { Library } from '../../presets/library.ts';
+import type { Preset } from '../../presets/preset.ts';
+import { chooseOne, type Kind } from '../choose.ts';
 import { giveImages } from '../give-images.ts';
 import { type SlotFlags, slotsGiven, withSlots } from '../preset-slots.ts';
 import { type Answer, exitCodes } from '../print.ts';
@@ -29,8 +31,18 @@ export function addPresetRun(preset: Command, run: Run): void {
     .action(run(runPreset));
 }
 
-async function runPreset(session: Session, name: string, words: string[], flags: Flags): Promise<Answer> {
-  const preset = new Library(stateDirOf(session)).find(name);
+const kind: Kind<string> = { noun: 'preset', names: (name) => [name], list: 'autocached preset list' };
+
+/** The preset that a word means. @throws CacheError as `chooseOne` */
+export function presetOf(session: Session, word: string): Preset {
+  const library = new Library(stateDirOf(session));
+  const names = library.list().map(({ name }) => name);
+  return library.find(chooseOne(word, names, kind));
+}
+
+async function runPreset(session: Session, word: string, words: string[], flags: Flags): Promise<Answer> {
+  const preset = presetOf(session, word);
+  const { name } = preset;
   const slots = slotsGiven(words, flags, preset);
   const client = await clientOf(session);
   const files = await giveImages(session, slots, { client, url: flags.comfyui ?? null });

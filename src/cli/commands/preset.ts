@@ -10,7 +10,7 @@ import { type SlotFlags, slotsGiven, withOpenSlots, withSlots } from '../preset-
 import type { Answer } from '../print.ts';
 import { clientOf, type Run, type Session, stateDirOf } from '../session.ts';
 import { presetCachePage, presetListPage, presetShowPage } from '../text/preset-page.ts';
-import { addPresetRun } from './preset-run.ts';
+import { addPresetRun, presetOf } from './preset-run.ts';
 
 const examples = `
 Your own: an API prompt with {{slots}} as presets/NAME.json in the state
@@ -53,8 +53,9 @@ const graphCount = withCommander((text: string) => {
 });
 
 /** Needs no daemon; with one, it says where the files are. */
-async function show(session: Session, name: string, words: string[], flags: SlotFlags): Promise<Answer> {
-  const preset = new Library(stateDirOf(session)).find(name);
+async function show(session: Session, word: string, words: string[], flags: SlotFlags): Promise<Answer> {
+  const preset = presetOf(session, word);
+  const { name } = preset;
   const given = withOpenSlots(slotsGiven(words, flags, preset), preset);
   const chosen = choose(preset, given);
   const here = compile(chosen);

@@ -1,10 +1,10 @@
-import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import type { ClearRequest, RemovalAnswer } from '../../api/api.ts';
 import { CacheError } from '../../core/errors.ts';
 import { counted, formatBytes } from '../../core/format.ts';
 import { type TierName, tierNames } from '../../core/types.ts';
 import { confirm } from '../confirm.ts';
+import { rootOf } from '../known-roots.ts';
 import { duration, size } from '../options.ts';
 import { type Answer, exitCodes } from '../print.ts';
 import { clientOf, type Run, type Session } from '../session.ts';
@@ -37,7 +37,7 @@ export function addPurge(program: Command, run: Run): void {
     .description('delete copies by age, size, name, ...; shows them and asks first')
     .option('--all', 'every copy')
     .option('--category <name>', 'copies of this category')
-    .option('--root <dir>', 'copies of files below this root')
+    .option('--root <dir>', 'copies of files below this root; a part of its path is enough')
     .option('--older-than <duration>', 'not used for this long, such as 30d', duration)
     .option('--larger-than <size>', 'larger than, such as 5GiB', size)
     .option('--glob <pattern>', "names that match, such as '*fp8*'")
@@ -49,7 +49,7 @@ export function addPurge(program: Command, run: Run): void {
 }
 
 async function purge(session: Session, options: Options): Promise<Answer> {
-  const request = requestOf(options, session.cwd);
+  const asked = requestOf(options);
   const interactive = session.in.isTTY === true && !session.json;
   if (!options.dryRun && !options.yes && !interactive) {
     throw new CacheError('BAD_REQUEST', 'purge asks before it deletes, and there is nobody to ask here', {
@@ -57,6 +57,7 @@ async function purge(session: Session, options: Options): Promise<Answer> {
     });
   }
   const client = await clientOf(session);
+  const request = asked.root === undefined ? asked : { ...asked, root: await rootOf(asked.root, session, client) };
   if (options.dryRun) return answer(await client.clear({ ...request, dryRun: true }));
   if (!options.yes) {
     const plan = await client.clear({ ...request, dryRun: true });
@@ -72,10 +73,9 @@ function answer(data: RemovalAnswer): Answer {
   return { data, page: (look) => removalPage(data, look) };
 }
 
-function requestOf({ olderThan, root, dryRun: _, yes: __, ...rest }: Options, cwd: string): ClearRequest {
+function requestOf({ olderThan, dryRun: _, yes: __, ...rest }: Options): ClearRequest {
   const request: ClearRequest = {
     ...rest,
-    ...(root !== undefined && { root: resolve(cwd, root) }),
     ...(olderThan !== undefined && { olderThanMs: olderThan }),
   };
   if (Object.keys(request).length > 0) return request;

@@ -1,9 +1,9 @@
-import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { ForgetRootsAnswer, RemovalAnswer } from '../../api/api.ts';
 import { costText } from '../../core/format.ts';
 import { plain } from '../../core/printable.ts';
 import { agreed } from '../confirm.ts';
+import { rootOf } from '../known-roots.ts';
 import { type Answer, exitCodes } from '../print.ts';
 import { clientOf, type Run, type Session } from '../session.ts';
 import { removalPage } from '../text/removal-page.ts';
@@ -27,7 +27,7 @@ export function addRoot(program: Command, run: Run): void {
   root
     .command('forget')
     .description('forget a model folder that is no more')
-    .argument('<dir...>', 'as autocached status shows it')
+    .argument('<dir...>', 'as autocached status shows it, or a part of it')
     .option('--with-copies', 'delete its copies too; says how many and asks first')
     .option('-y, --yes', 'do not ask')
     .addHelpText('after', examples)
@@ -36,7 +36,7 @@ export function addRoot(program: Command, run: Run): void {
 
 async function forget(session: Session, dirs: string[], { withCopies, yes }: Options): Promise<Answer> {
   const client = await clientOf(session);
-  const paths = dirs.map((dir) => resolve(session.cwd, dir));
+  const paths = await Promise.all(dirs.map((dir) => rootOf(dir, session, client)));
   if (withCopies && !yes) {
     const plans = await Promise.all(paths.map((root) => client.clear({ root, dryRun: true })));
     const sum = (of: (plan: RemovalAnswer) => number) => plans.reduce((total, plan) => total + of(plan), 0);

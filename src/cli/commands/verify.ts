@@ -6,6 +6,7 @@ import { counted, formatBytes, formatCount } from '../../core/format.ts';
 import { plain } from '../../core/printable.ts';
 import type { Client } from '../client.ts';
 import { selectRequest } from '../items.ts';
+import { itemHelp, withKnownItems } from '../known-items.ts';
 import { exitCodes } from '../print.ts';
 import { clientOf, type Run, type Session } from '../session.ts';
 import type { Look } from '../text/look.ts';
@@ -14,15 +15,15 @@ export function addVerify(program: Command, run: Run): void {
   program
     .command('verify')
     .description('verify copies against their hashes and published SHA-256; exit code 4 if one differs')
-    .argument('[item...]', 'path, directory, category/name, glob, or id from list')
+    .argument('[item...]', itemHelp)
     .option('--all', 'every copy')
     .action(
       run(async (session, items: string[], { all }: { all?: true }) => {
         if (!all && items.length === 0)
           throw new CacheError('BAD_REQUEST', 'nothing to verify', { hint: 'name files, or give --all for every copy' });
         const client = await clientOf(session);
-        const request = all ? { all } : await selectRequest(items, session);
-        const data = await withProgress(client, session, () => client.verify(request));
+        const verify = async (words: string[]) => client.verify(all ? { all } : await selectRequest(words, session));
+        const data = await withProgress(client, session, () => withKnownItems(items, { ...session, client }, verify));
         return {
           data,
           page: (look) => verifyPage(data, look),

@@ -13,6 +13,7 @@ import { filesBelow } from '../file-tree.ts';
 import { parseItemList } from '../item-list.ts';
 import { itemsOf } from '../items.ts';
 import { type JobsView, openJobsView } from '../jobs-view.ts';
+import { knownItems } from '../known-items.ts';
 import { type Answer, exitCodes } from '../print.ts';
 import { clientOf, type Run, type Session } from '../session.ts';
 import { warmPage } from '../text/warm-page.ts';
@@ -44,7 +45,10 @@ export function addWarm(program: Command, run: Run): void {
   program
     .command('warm')
     .description('copy files to the fast disk now and wait for them')
-    .argument('[item...]', 'path, directory, category/name, glob, workflow, or - for a list on standard input')
+    .argument(
+      '[item...]',
+      'path, directory, category/name, a part of the name, glob, workflow, or - for a list on standard input',
+    )
     .option('--from <file>', 'read the items from a file')
     .option('--check', 'copy nothing, only report; exit code 4 if something is missing')
     .option('--wait', 'wait until all are copied or have failed', true)
@@ -59,13 +63,14 @@ async function warm(session: Session, words: string[], options: Options): Promis
     [...words.filter((word) => word === '-'), ...(options.from ? [options.from] : [])].map(read),
   );
   const lists = listed.flatMap((text) => parseItemList(text, (word) => existsSync(resolve(session.cwd, word))));
-  const items = [...words.filter((word) => word !== '-'), ...lists];
-  if (items.length === 0) {
+  const named = words.filter((word) => word !== '-');
+  if (named.length + lists.length === 0) {
     throw new CacheError('BAD_REQUEST', 'nothing to warm', {
       hint: 'name files, a directory or category/name, or give a list with --from',
     });
   }
   const client = await clientOf(session);
+  const items = [...(await knownItems(named, session, client)), ...lists];
   const files = await withoutDirectories(await withoutWorkflows(itemsOf(items, session), client), session);
   const request = { ...files, ...(options.ram && { ram: true }) };
   if (options.check) {

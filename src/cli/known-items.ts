@@ -1,0 +1,61 @@
+import type { LibraryAnswer, LibraryFile } from '../api/dashboard.ts';
+import { toCacheError } from '../core/errors.ts';
+import { chooseOne, type Kind } from './choose.ts';
+import type { Client } from './client.ts';
+import { isPart, type WordContext } from './items.ts';
+import { entryName } from './text/words.ts';
+
+/** Of an argument that names files. */
+export const itemHelp = 'path, directory, category/name, a part of the name, glob, or id from list';
+
+const kind: Kind<LibraryFile> = {
+  noun: 'file',
+  names: (file) => [entryName(file), file.name, file.name.split(/[\\/]/).at(-1) ?? ''],
+  list: 'autocached list, and autocached list --sources',
+};
+/** More files than this with a word in their paths are not told apart. */
+const most = 10_000;
+
+/**
+ * Words as they are, but parts of the names of files as the paths of those: `sdxl` for `checkpoints/sdxl_base.safetensors` where no
+ * other file has it in its name. Words that no file has in its name stay: the daemon says what it makes of them.
+ * @throws CacheError BAD_REQUEST with the candidates when there are several
+ */
+export async function knownItems(words: readonly string[], place: WordContext, client: Client): Promise<string[]> {
+  return Promise.all(words.map((word) => (isPart(word, place) ? pathOf(word, client) : word)));
+}
+
+/**
+ * Does something for the files that words mean. What the daemon does not know by that name is looked for by parts of names.
+ * @throws CacheError of `act`, and as `knownItems`
+ */
+export async function withKnownItems<T>(
+  words: string[],
+  { client, ...place }: WordContext & { client: Client },
+  act: (words: string[]) => Promise<T>,
+): Promise<T> {
+  try {
+    return await act(words);
+  } catch (error) {
+    if (toCacheError(error).code !== 'NOT_FOUND') throw error;
+    const known = await knownItems(words, place, client);
+    if (known.every((word, index) => word === words[index])) throw error;
+    return act(known);
+  }
+}
+
+async function pathOf(word: string, client: Client): Promise<string> {
+  // As the library has it: `loras/a`, also where `loras:a` was written.
+  const name = word.replace(/^([^/:\\]{2,}):/, '$1/');
+  const query = new URLSearchParams({ search: name, limit: String(most) });
+  const { files } = await client.ask<Pick<LibraryAnswer, 'files'>>('GET', `/api/library?${query}`).catch(none);
+  if (!files.some((file) => kind.names(file).some((one) => one.toLowerCase().includes(name.toLowerCase())))) return word;
+  const file = chooseOne(name, files, kind);
+  return entryName(file) === name ? word : file.path;
+}
+
+/** A daemon without that route is an older one, which runs until it is restarted. */
+function none(error: unknown): Pick<LibraryAnswer, 'files'> {
+  if (toCacheError(error).code === 'NOT_FOUND') return { files: [] };
+  throw error;
+}
