@@ -8,7 +8,7 @@ export function commandsPage(program: CommandFacts): string {
   return `# Commands
 
 What \`autocached help COMMAND\` says; this page is made from it. Every command takes \`--json\` (for programs) and \`--state DIR\`.
-An item is a path, a directory, \`category/name\`, a glob, or an id from \`autocached list\`.
+An item is a path, a directory, \`category/name\`, a part of the name, a glob, or an id from \`autocached list\`.
 
 | command | what it does |
 | --- | --- |
