@@ -24,7 +24,7 @@ test.skipIf(!process.env['COMFYUI_DIR'])(
 );
 
 test('the registry of custom nodes is told the version of the package', () => {
-  const version = /^version = "(.*)"$/m.exec(readFileSync(join(shim, 'pyproject.toml'), 'utf8'))?.[1];
+  const version = /^version = "(.*)"$/m.exec(readFileSync(join(shim, '..', 'pyproject.toml'), 'utf8'))?.[1];
   expect(version).toBe(JSON.parse(readFileSync(join(shim, '..', 'package.json'), 'utf8')).version);
 });
 

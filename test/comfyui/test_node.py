@@ -144,11 +144,14 @@ class Conventions(unittest.TestCase):
         self.assertEqual([file for file in self.files if os.path.islink(file) or file.endswith((".pyc", ".so"))], [])
 
     def test_the_registry_is_told_what_it_asks_for(self):
-        text = read(os.path.join(SHIM, "pyproject.toml"))
+        text = read(os.path.join(SHIM, "..", "pyproject.toml"))
         for line in (r'name = "[a-z][a-z0-9-]{0,98}"', r'version = "\d+\.\d+\.\d+"', r"license = \{ text = ", r"dependencies = \[\]"):
             self.assertRegex(text, re.compile("^" + line, re.M))
-        for line in (r'Repository = "https://', r'PublisherId = "', r'DisplayName = "', r'requires-comfyui = ">='):
+        for line in (r'Repository = "(https://[^"]+)?"$', r'PublisherId = "[^"]*"$', r'DisplayName = "', r'requires-comfyui = ">='):
             self.assertRegex(text, re.compile("^" + line, re.M))
+        # Whoever publishes it fills in both; a made-up one would lead to somebody else.
+        self.assertEqual('Repository = ""' in text, 'PublisherId = ""' in text)
+        self.assertNotIn("placeholder", text)
 
 
 def read(file):
