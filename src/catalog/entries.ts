@@ -1,8 +1,10 @@
 import { sep } from 'node:path';
 import type { EntriesQuery, EntrySort } from '../api/entries.ts';
+import { afterUse, type Demand, demandFrom } from '../core/demand.ts';
 import type { Entry, Fingerprint, SourceFile } from '../core/types.ts';
 import { noVotes, withUse } from '../core/votes.ts';
 import type { Database } from '../sqlite/database.ts';
+import { demandBytes, demandOf, SavedHabits } from './demand-columns.ts';
 import { type LibraryRow, libraryRows } from './library-rows.ts';
 
 export interface EntryRow {
@@ -21,6 +23,7 @@ export interface EntryRow {
   pinned: number;
   votes: number;
   voted_at: number | null;
+  demand: Buffer | null;
 }
 
 const orders: Record<EntrySort, string> = {
@@ -48,9 +51,11 @@ function knownOf(row: KnownRow): KnownSource {
 /** The sources in the catalog. */
 export class Entries {
   readonly #db: Database;
+  readonly habits: SavedHabits;
 
   constructor(db: Database) {
     this.#db = db;
+    this.habits = new SavedHabits(db);
   }
 
   byPath(path: string): Entry | undefined {
@@ -107,16 +112,21 @@ export class Entries {
 
   /** @param tick logical time of the last of these uses  @param at its wall clock in ms, for people and for votes, which fade */
   addUses(id: number, uses: number, tick: number, at: number): void {
-    const { votes, votedAt } = withUse(this.byId(id) ?? noVotes, at);
+    const before = this.byId(id);
+    const { votes, votedAt } = withUse(before ?? noVotes, at);
+    const known = this.habits.get();
+    const { demand, habits } = afterUse(before ? demandBefore(before) : null, known ?? this.habits.first(at), at);
     this.#db.run(
-      'UPDATE entries SET uses = uses + ?, last_use = ?, last_used_at = ?, votes = ?, voted_at = ? WHERE id = ?',
+      'UPDATE entries SET uses = uses + ?, last_use = ?, last_used_at = ?, votes = ?, voted_at = ?, demand = ? WHERE id = ?',
       uses,
       tick,
       at,
       votes,
       votedAt,
+      demandBytes(demand),
       id,
     );
+    if (habits !== known) this.habits.set(habits);
   }
 
   setPinned(id: number, pinned: boolean): void {
@@ -236,7 +246,13 @@ export function entryOf(row: EntryRow): Entry {
     pinned: row.pinned === 1,
     votes: row.votes,
     votedAt: row.voted_at,
+    demand: demandOf(row.demand),
   };
+}
+
+/** A source that was only counted in votes so far has the demand that they tell. */
+function demandBefore({ demand = null, votes, votedAt }: Entry): Demand | null {
+  return demand ?? (votedAt === null ? null : demandFrom(votes, votedAt));
 }
 
 function fingerprintOf(row: Pick<EntryRow, 'size' | 'mtime_ns' | 'ctime_ns' | 'ino'>): Fingerprint {

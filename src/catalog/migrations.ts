@@ -326,4 +326,13 @@ export const migrations: readonly string[] = [
     used_at INTEGER NOT NULL
   ) STRICT;
   `,
+  `
+  -- How wanted a source is: doubles in the order of \`demand-columns.ts\`. Null before its first use after this step.
+  ALTER TABLE entries ADD COLUMN demand BLOB;
+  -- What the wishes of all sources have shown (JSON); one row.
+  CREATE TABLE habits (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    value TEXT NOT NULL
+  ) STRICT;
+  `,
 ];

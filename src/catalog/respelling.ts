@@ -1,7 +1,9 @@
+import { joined } from '../core/demand.ts';
 import type { Entry, SourceFile } from '../core/types.ts';
 import { votesAt } from '../core/votes.ts';
 import type { Database } from '../sqlite/database.ts';
 import type { Copies } from './copies.ts';
+import { demandBytes } from './demand-columns.ts';
 import type { Entries } from './entries.ts';
 import { isOneFile } from './one-file.ts';
 import { inPages, pageSize } from './pages.ts';
@@ -44,10 +46,11 @@ export class Respelling {
 
   #join(from: Entry, into: Entry): void {
     this.#joinCopies(from, into);
+    const demand = joined(from.demand ?? null, into.demand ?? null);
     const votedAt = Math.max(from.votedAt ?? 0, into.votedAt ?? 0);
     this.#db.run(
       `UPDATE entries SET uses = uses + @uses, last_use = max(last_use, @lastUse), pinned = max(pinned, @pinned),
-         last_used_at = nullif(max(coalesce(last_used_at, 0), @lastUsedAt), 0), votes = @votes, voted_at = @votedAt,
+         last_used_at = nullif(max(coalesce(last_used_at, 0), @lastUsedAt), 0), votes = @votes, voted_at = @votedAt, demand = @demand,
          content_id = coalesce(content_id, (SELECT f.content_id FROM entries f
            WHERE f.id = @from AND f.size = entries.size AND f.mtime_ns = entries.mtime_ns))
        WHERE id = @into`,
@@ -60,6 +63,7 @@ export class Respelling {
         lastUsedAt: from.lastUsedAt ?? 0,
         votes: votesAt(from, votedAt) + votesAt(into, votedAt),
         votedAt: votedAt || null,
+        demand: demand && demandBytes(demand),
       },
     );
     this.#db.run('UPDATE OR IGNORE published SET entry_id = ? WHERE entry_id = ?', into.id, from.id);

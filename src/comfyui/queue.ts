@@ -15,6 +15,8 @@ export interface ComfyuiQueueOptions {
   url: string;
   /** Called once for every running or waiting prompt, in the order of execution. */
   onPrompt(prompt: QueuedPrompt): Promise<unknown>;
+  /** Called with every look at the queue: the ids of its prompts. */
+  onQueue(queue: { running: string[]; pending: string[] }): void;
   /** Called with ComfyUI's node descriptions after each of its starts. */
   onObjectInfo(objectInfo: unknown): void;
   log: Log;
@@ -77,13 +79,14 @@ class QueueLook implements Disposable {
   }
 
   async take(): Promise<void> {
-    const { onPrompt, log } = this.#options;
+    const { onPrompt, onQueue, log } = this.#options;
     const queue = await queueOf(this.#server, this.#signal).catch((error: unknown) => {
       // After a restart it may have other nodes.
       this.#describing = null;
       throw error;
     });
     this.#describing ??= this.#describe();
+    onQueue({ running: idsOf(queue.running), pending: idsOf(queue.pending) });
     const prompts = queuedPrompts(queue);
     const fresh = prompts.filter(({ promptId }) => !this.#seen.has(promptId));
     this.#seen = new Set(prompts.map(({ promptId }) => promptId));
@@ -114,4 +117,8 @@ function queuedPrompts({ running, pending }: QueueState): QueuedPrompt[] {
       ? [{ promptId, document: { prompt, extra_data: extra, partial_execution_targets: targets } }]
       : [],
   );
+}
+
+function idsOf(items: unknown[][]): string[] {
+  return items.flatMap(([, promptId]) => (typeof promptId === 'string' ? [promptId] : []));
 }

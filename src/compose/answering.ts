@@ -7,6 +7,7 @@ import { LoadUsage } from '../lookup/load-usage.ts';
 import { Lookup } from '../lookup/lookup.ts';
 import { LookupStats } from '../lookup/stats.ts';
 import type { CopyPlanner } from '../placement/planner.ts';
+import type { QueuedFiles } from '../policy/queued-files.ts';
 import type { SourceRoots } from '../roots/source-roots.ts';
 import type { Evictor } from '../space/evict.ts';
 import type { Tiers } from '../tiers/tiers.ts';
@@ -34,6 +35,7 @@ export interface AnsweringParts extends Context {
   handedOut: HandedOut;
   speeds: Speeds;
   options: LookupOptions;
+  queuedFiles: QueuedFiles;
   onTrouble(error: unknown): void;
 }
 
@@ -66,7 +68,7 @@ export function lookupOptionsOf(settings: ServedSettings, cache: Pick<LookupOpti
 }
 
 export function composeAnswering(parts: AnsweringParts): Answering {
-  const { catalog, log } = parts;
+  const { catalog, log, queuedFiles: queued } = parts;
   const learned = new Learned({
     inputs: catalog.settings,
     loads: catalog.learnedLoads,
@@ -77,7 +79,7 @@ export function composeAnswering(parts: AnsweringParts): Answering {
   const lookup = new Lookup({
     ...parts,
     copies: new Copies(parts),
-    usage: new LoadUsage({ ...parts, usage: catalog.usage, learned }),
+    usage: new LoadUsage({ ...parts, usage: catalog.usage, learned, queued }),
     stats: lookupStats,
   });
   const asking = { ...parts, lookup };
@@ -88,6 +90,6 @@ export function composeAnswering(parts: AnsweringParts): Answering {
     openSources: new OpenSources(asking),
     warmer,
     memoryWarmer: new MemoryWarmer({ ...asking, warmer, pageCache: new PageCache() }),
-    workflows: new Workflows({ ...parts, warmer, learned }),
+    workflows: new Workflows({ ...parts, warmer, learned, queued }),
   };
 }

@@ -6,6 +6,7 @@ import type { Config } from '../config/types.ts';
 import type { CacheError } from '../core/errors.ts';
 import { listen } from '../http/listen.ts';
 import { CopyWorkers } from '../jobs/workers.ts';
+import { QueuedFiles } from '../policy/queued-files.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
 import { bounded } from '../runtime/deadline.ts';
 import { Disposal } from '../runtime/disposal.ts';
@@ -95,12 +96,13 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
   const settings = openSettings(loaded, storage, context);
   const sources = await openSources(loaded, settings, storage, { ...context, ignoresCase: overrides.ignoresCase });
   const { roots, speeds, sourceSpeeds } = sources;
-  const rules = rulesOf(settings, storage, sources, context);
+  const queuedFiles = new QueuedFiles();
+  const rules = rulesOf(settings, storage, sources, context, queuedFiles);
   const leases = new Leases(clock, catalog.usage.savedLeases());
   if (ram) opened.defer(() => emptyRam(catalog, ram.tier, (path) => leases.isLeased(path)));
 
   const onTrouble = (error: unknown) => accounts.afterTrouble(error);
-  const shared = { ...context, ...rules, catalog, tiers, accounts, sources: roots, leases, handedOut, onTrouble };
+  const shared = { ...context, ...rules, catalog, tiers, accounts, sources: roots, leases, handedOut, queuedFiles, onTrouble };
   const options = lookupOptionsOf(settings, { limit: () => rules.bound(tier).limit, cacheState: () => tier.state() });
   const copying = composeCopying({
     ...shared,
@@ -184,6 +186,7 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
     const endWatching = watchComfyuiQueue({
       url: config.comfyuiUrl,
       onPrompt: ({ document, promptId }) => workflows.prefetchUnlessTold(document, promptId),
+      onQueue: ({ running, pending }) => queuedFiles.is([...running, ...pending], running[0] ?? null, clock.now()),
       onObjectInfo: (info) => workflows.describeNodes(info),
       log,
     });

@@ -5,7 +5,8 @@ import type { Mode } from '../core/types.ts';
 import { currentFilters, type FilteredFile } from '../lookup/filters.ts';
 import { liesOnNetwork } from '../media/medium.ts';
 import { policies } from '../policy/policies.ts';
-import type { Policy } from '../policy/policy.ts';
+import type { Policy, PolicyContext } from '../policy/policy.ts';
+import type { QueuedFiles } from '../policy/queued-files.ts';
 import type { Bound } from '../space/make-room.ts';
 import type { Tier } from '../tiers/tier.ts';
 import type { Context } from './context.ts';
@@ -32,6 +33,7 @@ export function rulesOf(
   { catalog, tier, ram }: Storage,
   { sourceSpeeds: { secondsPerByte } }: Sources,
   { clock, events, log, opened }: Context,
+  queuedFiles: QueuedFiles,
 ): Rules & { bounds: TierBounds } {
   const bounds = new TierBounds({
     settings,
@@ -41,9 +43,16 @@ export function rulesOf(
     log,
   });
   opened.defer(events.subscribe((name) => name === 'accounting' && bounds.renew()));
+  const now = () => clock.now();
+  const facts: PolicyContext = {
+    now,
+    secondsPerByte,
+    habits: () => catalog.entries.habits.get(),
+    expected: (path) => queuedFiles.expected(path, now()),
+  };
   return {
     mode: () => settings.mode(),
-    policy: () => policies[settings.current.policy]({ now: () => clock.now(), secondsPerByte }),
+    policy: () => policies[settings.current.policy](facts),
     bound: (of: Tier) => bounds.of(of),
     ramSoft: () => settings.current.ramSoft,
     bounds,

@@ -1,3 +1,4 @@
+import type { Demand } from './demand.ts';
 import type { Votes } from './votes.ts';
 
 /** The vocabulary: types only. Every word here is the word of the design, the HTTP API, the CLI and the log. */
@@ -120,6 +121,8 @@ export interface Entry extends SourceFile, Votes {
   /** Wall-clock milliseconds of the last use, for people; null = never used. */
   lastUsedAt: number | null;
   pinned: boolean;
+  /** Null or left out before the first use. */
+  demand?: Demand | null;
 }
 
 /** How a copy holds its content; only a plain one is a file that a loader can open. */

@@ -1,6 +1,7 @@
 import type { LookupRequest } from '../api/api.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Copy } from '../core/types.ts';
+import type { Clock } from '../runtime/clock.ts';
 import type { Examination, HandedOut, Leases, Located, Planner, Sources, Speeds } from './collaborators.ts';
 import { isHit, isMiss } from './stats.ts';
 
@@ -13,6 +14,9 @@ export interface LoadUsageDeps {
   sources: Pick<Sources, 'nameOf'>;
   /** Sees every answered load, with the file as ComfyUI would name it. */
   learned: { observe(load: Pick<LookupRequest, 'client'>, file: { category: string; name: string } | null): void };
+  /** Hears which prompt runs, and what it has loaded. */
+  queued: { beginNext(promptId: string, now: number): void; loaded(path: string): void };
+  clock: Pick<Clock, 'now'>;
 }
 
 /** Records loads: counts, uses and leases. All of it is gathered in memory; nothing is written before the answer. */
@@ -56,8 +60,11 @@ export class LoadUsage {
 
   /** To be called when a load was answered: those of nodes teach which inputs mean which files. @param located null when there is no such file */
   answered({ client, category, name }: LookupRequest, located: Located | null): void {
-    if (!client?.node || !located) return;
-    const { learned, sources } = this.#deps;
+    if (!located) return;
+    const { learned, sources, queued, clock } = this.#deps;
+    if (client?.prompt !== undefined) queued.beginNext(client.prompt, clock.now());
+    queued.loaded(located.path);
+    if (!client?.node) return;
     learned.observe({ client }, category && name ? { category, name } : sources.nameOf(located.path));
   }
 }

@@ -1,19 +1,43 @@
+import { burstAt, Forecast, type Habits } from '../core/demand.ts';
 import { votesAt } from '../core/votes.ts';
-import type { Policy, PolicyContext } from './policy.ts';
+import { lossOf } from './leaving.ts';
+import type { Candidate, Policy, PolicyContext } from './policy.ts';
+
+/** Wishes that a prompt counts for which will load the file, and a use within the present burst. */
+const [queuedWishes, burstWishes] = [100, 3];
+/** A new copy must be worth so much more than what leaves for it that writing it is. */
+const margin = 1 / 0.85;
 
 /**
- * The copy that saves the least time for each GiB leaves first: recent demand for the file, times the extra seconds that a GiB
- * takes from its source. A file is not copied if it would displace files that save more time. So reading through a library once
- * leaves the cache, and the SSD, unchanged.
+ * The copy that saves the least time for each GiB leaves first: the demand that is expected for the file, times the extra seconds that a
+ * GiB takes from its source. Expected is what the queue will load, what the present burst of runs uses, and a forecast from all earlier
+ * wishes (core/demand.ts). A file is not copied if it would displace files that save more time. So reading through a library once leaves
+ * the cache, and the SSD, unchanged.
  */
-export function heat({ now, secondsPerByte }: PolicyContext): Policy {
-  const score: Policy['score'] = ({ entry }) => votesAt(entry, now()) * secondsPerByte(entry) * 2 ** 30;
+export function heat({ now, secondsPerByte, habits, expected }: PolicyContext): Policy {
+  let known: { of: Habits | null; at: number; forecast: Forecast | null } | null = null;
+  const forecastAt = (at: number) => {
+    const of = habits?.() ?? null;
+    if (known?.at !== at || known.of !== of) known = { of, at, forecast: of && new Forecast(of, at) };
+    return known.forecast;
+  };
+  const demandFor = ({ entry }: Candidate) => {
+    const at = now();
+    const queued = queuedWishes * (expected?.(entry.path) ?? 0);
+    const forecast = forecastAt(at);
+    if (!entry.demand || !forecast) return votesAt(entry, at) + queued;
+    return forecast.of(entry.demand) + queued + burstWishes * burstAt(entry.demand, at);
+  };
+  const score: Policy['score'] = (candidate) => demandFor(candidate) * secondsPerByte(candidate.entry) * 2 ** 30;
   return {
     name: 'heat',
+    packed: true,
     score,
-    admit(incoming, victims, tick) {
-      const worth = (file: typeof incoming) => score(file, tick) * file.bytes;
-      return victims.length === 0 || worth(incoming) > victims.reduce((sum, victim) => sum + worth(victim), 0);
+    admit(incoming, victims, tick, short) {
+      if (victims.length === 0) return true;
+      const leavers = victims.map((victim) => ({ bytes: victim.bytes, score: score(victim, tick) }));
+      const needed = short ?? leavers.reduce((sum, { bytes }) => sum + bytes, 0);
+      return score(incoming, tick) * incoming.bytes > margin * lossOf(leavers, needed);
     },
   };
 }

@@ -1,4 +1,6 @@
+import { ascending, type Ranked } from '../policy/ascending.ts';
 import { type Fill, isShort, mayBeCompressed } from '../policy/demotion.ts';
+import { leaving } from '../policy/leaving.ts';
 import type { Candidate } from '../policy/policy.ts';
 
 type Entry = Candidate['entry'];
@@ -9,10 +11,12 @@ export interface File extends Entry {
   /** Ratio of its size to that in the cold tier. */
   coldRatio: number;
 }
-interface Held {
+export interface Held {
   file: File;
   state: 'hot' | 'cold';
   bytes: number;
+  /** When it came, counted. */
+  order: number;
 }
 
 /** A file that would save less than a tenth is not compressed. */
@@ -22,12 +26,16 @@ const leastRatio = 1 / 0.9;
 export class Contents {
   readonly #capacity: number;
   readonly #score: (file: File, bytes: number) => number;
+  readonly #packed: boolean;
   readonly #held = new Map<File, Held>();
   #used = { hot: 0, cold: 0 };
+  #order = 0;
 
-  constructor(capacity: number, score: (file: File, bytes: number) => number) {
+  /** @param packed as in `Policy` */
+  constructor(capacity: number, score: (file: File, bytes: number) => number, packed = false) {
     this.#capacity = capacity;
     this.#score = score;
+    this.#packed = packed;
   }
 
   /** Bytes used by each kind. */
@@ -42,7 +50,7 @@ export class Contents {
   put(file: File, state: 'hot' | 'cold'): void {
     this.remove(file);
     const bytes = state === 'hot' ? file.fingerprint.size : Math.ceil(file.fingerprint.size / file.coldRatio);
-    this.#held.set(file, { file, state, bytes });
+    this.#held.set(file, { file, state, bytes, order: this.#order++ });
     this.#used[state] += bytes;
   }
 
@@ -53,25 +61,29 @@ export class Contents {
   }
 
   /**
-   * The copies that must leave for `bytes` more of a file: lowest score first, of equals the compressed one. Null when it cannot
-   * fit.
+   * The copies that must leave for `bytes` more of a file, and the bytes that must come free: lowest score first, of equals the
+   * compressed one. Null when it cannot fit.
    */
   victimsFor(bytes: number, incoming: File): Held[] | null {
-    let short = this.#used.hot + this.#used.cold + bytes - this.#capacity;
-    const victims: Held[] = [];
-    if (short <= 0) return victims;
-    for (const held of this.#ranked((held) => held.file !== incoming)) {
-      victims.push(held);
-      short -= held.bytes;
-      if (short <= 0) return victims;
-    }
-    return null;
+    const short = this.short(bytes);
+    if (short <= 0) return [];
+    const victims = leaving(
+      this.#ranked((held) => held.file !== incoming),
+      short,
+      this.#packed,
+    );
+    return victims.reduce((sum, victim) => sum + victim.bytes, 0) >= short ? victims.map(({ held }) => held) : null;
+  }
+
+  /** Bytes that must come free for so many more. */
+  short(bytes: number): number {
+    return this.#used.hot + this.#used.cold + bytes - this.#capacity;
   }
 
   /** Compresses the least valuable copies, one after the other, while room is short; yields the bytes written for each. */
   *demote(): Generator<number> {
     for (;;) {
-      const next = this.#ranked((held) => this.#isCompressible(held))[0];
+      const next = this.#ranked((held) => this.#isCompressible(held)).next().value?.held;
       if (!next || !isShort(next.bytes, this.#fill())) return;
       this.put(next.file, 'cold');
       yield this.#held.get(next.file)?.bytes ?? 0;
@@ -87,9 +99,15 @@ export class Contents {
     return { limit: this.#capacity, used: hot + cold, cold };
   }
 
-  #ranked(which: (held: Held) => boolean): Held[] {
-    const scored = [...this.#held.values()].filter(which).map((held) => ({ held, score: this.#score(held.file, held.bytes) }));
-    const isHot = ({ state }: Held) => Number(state === 'hot');
-    return scored.sort((a, b) => a.score - b.score || isHot(a.held) - isHot(b.held)).map(({ held }) => held);
+  /** Lowest score first, of equals the compressed one, then the one that came first. */
+  #ranked(which: (held: Held) => boolean): Generator<{ held: Held; bytes: number; score: number }> {
+    const ranked: Ranked<{ held: Held; bytes: number; score: number }>[] = [];
+    for (const held of this.#held.values()) {
+      if (!which(held)) continue;
+      const { file, state, bytes, order } = held;
+      const score = this.#score(file, bytes);
+      ranked.push({ item: { held, bytes, score }, rank: score, tie: state === 'hot' ? order : order - this.#order });
+    }
+    return ascending(ranked);
   }
 }

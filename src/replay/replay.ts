@@ -1,7 +1,9 @@
+import { afterUse, type Habits, noHabits } from '../core/demand.ts';
 import { noVotes, withUse } from '../core/votes.ts';
 import type { Candidate, Policy, PolicyContext } from '../policy/policy.ts';
 import { Contents, type File } from './contents.ts';
-import type { Read, Trace } from './trace.ts';
+import { PromptQueue } from './prompt-queue.ts';
+import type { Read, Run, Trace } from './trace.ts';
 
 export interface ReplayOptions {
   /** Maximum bytes in the cache of each host. */
@@ -44,8 +46,8 @@ export function replay(trace: Trace, options: ReplayOptions): Outcome {
     sourceSeconds: 0,
     secondsSaved: 0,
   };
-  for (const reads of trace.hosts) {
-    const host = new Host(options, total, reads);
+  for (const [index, reads] of trace.hosts.entries()) {
+    const host = new Host(options, total, { reads, runs: trace.runs?.[index] ?? [] });
     for (const read of reads) host.read(read);
   }
   return total;
@@ -57,34 +59,42 @@ class Host {
   readonly #policy: Policy;
   readonly #files = new Map<string, File>();
   readonly #contents: Contents;
+  readonly #queue: PromptQueue;
+  #habits: Habits = noHabits(0);
   #tick = 0;
   #now = 0;
 
-  constructor(options: ReplayOptions, outcome: Outcome, reads: readonly Read[]) {
+  constructor(options: ReplayOptions, outcome: Outcome, { reads, runs }: { reads: readonly Read[]; runs: readonly Run[] }) {
     this.#options = options;
     this.#outcome = outcome;
     const secondsPerByte = ({ path }: Candidate['entry']) => {
       const speed = this.#files.get(path)?.sourceSpeed ?? ssdSpeed;
       return Math.max(1 / speed - 1 / ssdSpeed, 1e-15);
     };
-    this.#policy = options.policy({ now: () => this.#now, secondsPerByte }, reads);
-    this.#contents = new Contents(options.capacity, (file, bytes) => this.#policy.score({ entry: file, bytes }, this.#tick));
+    this.#queue = new PromptQueue(runs);
+    const expected = (path: string) => this.#queue.expected(path, this.#now);
+    this.#policy = options.policy({ now: () => this.#now, secondsPerByte, habits: () => this.#habits, expected }, reads);
+    const score = (file: File, bytes: number) => this.#policy.score({ entry: file, bytes }, this.#tick);
+    this.#contents = new Contents(options.capacity, score, this.#policy.packed);
   }
 
   read(read: Read): void {
     this.#now = read.at * 1000;
+    this.#queue.read(read);
     const file = this.#used(read);
     const state = this.#contents.stateOf(file);
     this.#count(read, state);
     if (state === 'cold') this.#restore(file);
     if (state === null) this.#copy(file);
-    for (const bytes of this.#contents.demote()) this.#outcome.writtenBytes += bytes;
+    if (this.#options.coldRatio) for (const bytes of this.#contents.demote()) this.#outcome.writtenBytes += bytes;
   }
 
   #used(read: Read): File {
     const before = this.#files.get(read.file);
     this.#tick += 1;
     const votes = withUse(before ?? noVotes, this.#now);
+    const { demand, habits } = afterUse(before?.demand ?? null, this.#habits, this.#now);
+    this.#habits = habits;
     const file: File = before ?? {
       path: read.file,
       root: '',
@@ -96,7 +106,7 @@ class Host {
       // A file is not worth compressing if its source is as fast as a restore.
       coldRatio: read.sourceSpeed < restoreSpeed ? (this.#options.coldRatio?.(read) ?? 1) : 1,
     };
-    Object.assign(file, votes, { uses: file.uses + 1, lastUse: this.#tick });
+    Object.assign(file, votes, { demand, uses: file.uses + 1, lastUse: this.#tick });
     this.#files.set(read.file, file);
     return file;
   }
@@ -119,8 +129,9 @@ class Host {
     const { size } = file.fingerprint;
     const victims = this.#contents.victimsFor(size, file);
     if (!victims) return;
+    const short = this.#contents.short(size);
     const candidates = victims.map(({ file: entry, bytes }) => ({ entry, bytes }));
-    if (!this.#policy.admit({ entry: file, bytes: size }, candidates, this.#tick)) return;
+    if (!this.#policy.admit({ entry: file, bytes: size }, candidates, this.#tick, short)) return;
     for (const { file: victim } of victims) this.#contents.remove(victim);
     this.#contents.put(file, 'hot');
     this.#outcome.writtenBytes += size;

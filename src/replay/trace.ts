@@ -11,6 +11,18 @@ export interface Read {
   sourceSpeed: number;
   /** Element type of its weights as in safetensors, in lower case; null where the trace has none. */
   dtype: string | null;
+  /** The prompt that reads it, where the trace tells. */
+  run?: string;
+}
+
+/** A prompt of a trace. */
+export interface Run {
+  id: string;
+  /** Seconds since the beginning of the trace: when it joined the queue, and its first read. */
+  submitted: number;
+  started: number;
+  /** All that it opens, also from memory, each with the time. */
+  opens: { file: string; at: number }[];
 }
 
 /** The reads of the hosts of one trace, each in order: every host has a cache of its own. */
@@ -19,6 +31,8 @@ export interface Trace {
   hosts: Read[][];
   /** Bytes of all files read. */
   footprint: number;
+  /** The prompts of the hosts, in the order in which they joined the queue, where the trace tells. */
+  runs?: Run[][];
 }
 
 /** Bytes per second by the trace's name for the medium of a source. */
@@ -26,37 +40,71 @@ const sourceSpeeds: Record<string, number> = { hdd: 150e6, nas: 110e6, nas1g: 11
 
 /**
  * Reads a trace: CSV with a title line, a line for each read. Columns `ts` (seconds), `file` and `size` (bytes) are required;
- * `tier` (medium of the source), `node` (host), `dtype` and `ram_hit` (1 = came from memory, nothing was read) are optional. Fields
- * hold no commas and no quotes.
+ * `tier` (medium of the source), `node` (host), `dtype`, `ram_hit` (1 = came from memory, nothing was read), and `run` with `submit_ts`
+ * (the prompt, and the seconds at which it joined the queue) are optional. Fields hold no commas and no quotes.
  * @throws CacheError BAD_REQUEST
  */
 export function parseTrace(name: string, text: string): Trace {
-  const [titles = '', ...lines] = text.split(/\r?\n/).filter((line) => line !== '');
-  const columns = titles.split(',');
+  const lines = text.split(/\r?\n/);
+  const columns = (lines[0] ?? '').split(',');
   for (const needed of ['ts', 'file', 'size']) {
     if (!columns.includes(needed)) throw new CacheError('BAD_REQUEST', `${name} has no column "${needed}"`);
   }
-  const hosts = new Map<string, Read[]>();
+  const fieldsOf = rowReader(columns);
+  const hosts = new Map<string, { reads: Read[]; runs: Map<string, Run> }>();
   const sizes = new Map<string, number>();
-  for (const [k, line] of lines.entries()) {
-    const values = line.split(',');
-    const field = (title: string) => values[columns.indexOf(title)];
-    if (field('ram_hit') === '1') continue;
-    const read = readOf(field);
-    if (!read)
-      throw new CacheError('BAD_REQUEST', `${name}, line ${k + 2}: expected numbers for ts and size, and a known tier`);
+  for (let k = 1; k < lines.length; k++) {
+    if (lines[k] === '') continue;
+    const row = fieldsOf((lines[k] ?? '').split(','));
+    if (!row) throw new CacheError('BAD_REQUEST', `${name}, line ${k + 1}: expected numbers for ts and size, and a known tier`);
+    const { read, node, submitted, fromMemory } = row;
+    const host = hosts.get(node) ?? { reads: [], runs: new Map<string, Run>() };
+    hosts.set(node, host);
+    if (read.run !== undefined && submitted !== null) noteOpen(host.runs, read, submitted);
+    if (fromMemory) continue;
     sizes.set(read.file, read.size);
-    const host = field('node') ?? '';
-    const reads = hosts.get(host) ?? [];
-    reads.push(read);
-    hosts.set(host, reads);
+    host.reads.push(read);
   }
-  return { name, hosts: [...hosts.values()], footprint: [...sizes.values()].reduce((sum, size) => sum + size, 0) };
+  const all = [...hosts.values()];
+  const runs = all.map(({ runs }) => [...runs.values()].sort((a, b) => a.submitted - b.submitted));
+  return {
+    name,
+    hosts: all.map(({ reads }) => reads),
+    footprint: [...sizes.values()].reduce((sum, size) => sum + size, 0),
+    ...(runs.some(({ length }) => length > 0) && { runs }),
+  };
 }
 
-function readOf(field: (title: string) => string | undefined): Read | null {
-  const [at, size] = [Number(field('ts')), Number(field('size'))];
-  const sourceSpeed = sourceSpeeds[field('tier') ?? 'hdd'];
-  if (!Number.isFinite(at) || !Number.isSafeInteger(size) || size < 0 || !sourceSpeed) return null;
-  return { at, file: field('file') ?? '', size, sourceSpeed, dtype: field('dtype')?.toLowerCase() ?? null };
+interface Row {
+  read: Read;
+  node: string;
+  submitted: number | null;
+  fromMemory: boolean;
+}
+
+function rowReader(columns: string[]): (values: string[]) => Row | null {
+  const index = (title: string) => columns.indexOf(title);
+  const [ts, file, size, tier, node, dtype] = ['ts', 'file', 'size', 'tier', 'node', 'dtype'].map(index);
+  const [ram, run, submit] = ['ram_hit', 'run', 'submit_ts'].map(index);
+  return (values) => {
+    const at = (column = -1) => values[column];
+    const [seconds, bytes] = [Number(at(ts)), Number(at(size))];
+    const sourceSpeed = sourceSpeeds[at(tier) ?? 'hdd'];
+    if (!Number.isFinite(seconds) || !Number.isSafeInteger(bytes) || bytes < 0 || !sourceSpeed) return null;
+    const [id, submitted] = [at(run), Number(at(submit))];
+    const read = { at: seconds, file: at(file) ?? '', size: bytes, sourceSpeed, dtype: at(dtype)?.toLowerCase() ?? null };
+    return {
+      read: id === undefined ? read : { ...read, run: id },
+      node: at(node) ?? '',
+      submitted: Number.isFinite(submitted) ? submitted : null,
+      fromMemory: at(ram) === '1',
+    };
+  };
+}
+
+function noteOpen(runs: Map<string, Run>, { run: id = '', file, at }: Read, submitted: number): void {
+  const run = runs.get(id) ?? { id, submitted, started: at, opens: [] };
+  runs.set(id, run);
+  run.started = Math.min(run.started, at);
+  run.opens.push({ file, at });
 }

@@ -77,8 +77,10 @@ export async function makeRoom(
     if (bytes < short && (await deps.giveWay?.(null))) continue;
     // Freeing less than needed would cost copies and gain nothing.
     if (bytes < short) throw noSpace(tier, short, 'the copies on it are pinned or in use');
-    if (!deps.policy().admit(candidate(entry, wanted), victims.filter(isInService).map(toCandidate), deps.catalog.usage.tick))
-      return null;
+    const displaced = victims.filter(isInService);
+    const spare = victims.filter((victim) => !isInService(victim)).reduce((sum, { copy }) => sum + deps.evictor.frees(copy), 0);
+    const { admit } = deps.policy();
+    if (!admit(candidate(entry, wanted), displaced.map(toCandidate), deps.catalog.usage.tick, short - spare)) return null;
     for (const { copy, entry: owner } of victims) {
       const outcome = await deps.evictor.evict(copy, owner, 'space');
       if (outcome.removed) freed += outcome.freed;
@@ -162,8 +164,8 @@ function reserve(
 
 /**
  * Chooses copies, lowest score first, until enough bytes would leave or nothing more can. Stale and interrupted copies come before
- * all others, as do compressed ones of files that are also plain. Of equals the compressed one leaves. No name of a placement leaves
- * while another one must stay.
+ * all others, as do compressed ones of files that are also plain. No name of a placement leaves while another one must stay. Whether
+ * a copy may leave is asked only when its turn comes.
  */
 async function chooseCandidates(
   { catalog, evictor, policy }: RoomDeps,
@@ -171,20 +173,20 @@ async function chooseCandidates(
   need: { entry: Entry | null; short: number; stuck: ReadonlySet<number>; below?: number },
 ): Promise<{ victims: Placed[]; bytes: number }> {
   const inUse = await tier.openFiles();
-  const { score } = policy();
+  const { score, packed = false } = policy();
   const { tick } = catalog.usage;
-  const victims = new Victims(need.short);
+  const victims = new Victims();
+  const isOwn = (copy: Copy) => copy.entryId === need.entry?.id && copy.tier === tier.name;
   let names: EvictionCandidate[] = [];
-  /** The placement of these names; `held` when one of them must stay, or others are enough that leave before it. */
+  /** The placement of these names; `held` when one of them must stay. */
   let [placement, held] = [0, false];
   const end = () => {
     if (!held) victims.add(names);
   };
   const pauses = new Pauses();
   for (const { copy, entry } of catalog.copies.byPlacement(sharingQuota(tier.name))) {
-    await pauses.take();
-    const own = entry.id === need.entry?.id && copy.tier === tier.name;
-    if (own && copy.state === 'copying') continue;
+    if (pauses.isDue) await pauses.take();
+    if (isOwn(copy) && copy.state === 'copying') continue;
     if (copy.placement !== placement) {
       end();
       names = [];
@@ -193,14 +195,18 @@ async function chooseCandidates(
     const { id, form, bytes } = copy;
     const spare = isSpare(catalog, copy);
     const worth = spare ? Number.NEGATIVE_INFINITY : score(candidate(entry, bytes), tick);
-    held ||= worth >= (need.below ?? Number.POSITIVE_INFINITY) || !victims.leaves(worth);
-    if (held) continue;
-    const obstacle = own ? evictor.obstacleForSuccessor(copy, inUse) : evictor.obstacle(copy, entry, inUse);
-    held = obstacle !== null || copy.state === 'evicting' || need.stuck.has(id);
-    names.push({ id, form, bytes, score: worth, given: !spare && evictor.mayBeOpenedAgain(copy) });
+    held ||= worth >= (need.below ?? Number.POSITIVE_INFINITY) || copy.state === 'evicting' || need.stuck.has(id);
+    if (!held) names.push({ id, form, bytes, score: worth, given: !spare && evictor.mayBeOpenedAgain(copy) });
   }
   end();
-  return { victims: victims.ids.flatMap((id) => placedOf(catalog, id) ?? []), bytes: victims.bytes };
+  const mayLeave = (id: number) => {
+    const placed = placedOf(catalog, id);
+    if (!placed) return false;
+    const { copy, entry } = placed;
+    return (isOwn(copy) ? evictor.obstacleForSuccessor(copy, inUse) : evictor.obstacle(copy, entry, inUse)) === null;
+  };
+  const { ids, bytes } = victims.choose({ short: need.short, packed, mayLeave });
+  return { victims: ids.flatMap((id) => placedOf(catalog, id) ?? []), bytes };
 }
 
 function placedOf({ copies, entries }: Catalog, id: number): Placed | undefined {

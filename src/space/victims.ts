@@ -1,4 +1,6 @@
 import type { Copy } from '../core/types.ts';
+import { ascending, type Ranked } from '../policy/ascending.ts';
+import { leaving } from '../policy/leaving.ts';
 
 /** A copy that can leave, with no more than the choice needs. */
 export interface EvictionCandidate extends Pick<Copy, 'id' | 'bytes' | 'form'> {
@@ -7,84 +9,59 @@ export interface EvictionCandidate extends Pick<Copy, 'id' | 'bytes' | 'form'> {
   given: boolean;
 }
 
+/** The names of one placement: they leave together or not at all, as one alone frees nothing. */
 interface Unit {
   /** Ids of copies. */
   names: number[];
   /** Bytes freed when all of them leave. */
   bytes: number;
+  /** The highest of its names. */
   score: number;
-  isPlain: boolean;
-  /** A running program was given one of its names. */
   given: boolean;
 }
 
+interface Choice {
+  /** Bytes that must come free. */
+  short: number;
+  /** As in `Policy`. */
+  packed: boolean;
+  /** Whether this copy may leave at all: asked only of those whose turn has come. */
+  mayLeave(id: number): boolean;
+}
+
+/** Further than any id of a copy: of equals the compressed one leaves before all plain ones. */
+const afterCompressed = 2 ** 52;
+
 /**
- * Gathers the copies that leave, from all that can: those that no running program was given come first, then lowest score first, and of
- * equals the compressed one. The names of one placement leave together or not at all, as one alone frees nothing; such a unit has the
- * highest score of its names. There may be a hundred thousand copies: only those that leave are kept.
+ * The copies that leave, from all that can: those that no running program was given come first, then lowest score first, and of equals
+ * the compressed one.
  */
 export class Victims {
-  readonly #short: number;
-  /** In the order in which they leave; none of them could stay. */
-  readonly #units: Unit[] = [];
-  #bytes = 0;
-
-  /** @param short bytes that must come free */
-  constructor(short: number) {
-    this.#short = short;
-  }
-
-  /** Bytes freed when all of them leave. */
-  get bytes(): number {
-    return this.#bytes;
-  }
-
-  /** Ids of the copies, in the order in which they leave. */
-  get ids(): number[] {
-    return this.#units.flatMap(({ names }) => names);
-  }
-
-  /** Whether others are enough that leave before any copy with such a score. */
-  leaves(score: number): boolean {
-    const last = this.#units.at(-1);
-    return !last || this.#bytes < this.#short || last.given || score <= last.score;
-  }
+  readonly #kept: Ranked<Unit>[] = [];
+  readonly #given: Ranked<Unit>[] = [];
 
   /** @param names all names of one placement */
   add(names: readonly EvictionCandidate[]): void {
     const [first] = names;
     if (!first) return;
-    const unit: Unit = {
-      names: names.map(({ id }) => id),
-      bytes: first.bytes,
-      score: Math.max(...names.map(({ score }) => score)),
-      isPlain: first.form === 'plain',
-      given: names.some(({ given }) => given),
-    };
-    this.#units.splice(this.#placeOf(unit), 0, unit);
-    this.#bytes += unit.bytes;
-    for (let last = this.#units.at(-1); last && this.#bytes - last.bytes >= this.#short; last = this.#units.at(-1)) {
-      this.#units.pop();
-      this.#bytes -= last.bytes;
+    const unit: Unit = { names: [first.id], bytes: first.bytes, score: first.score, given: first.given };
+    for (const { id, score, given } of names.slice(1)) {
+      unit.names.push(id);
+      unit.score = Math.max(unit.score, score);
+      unit.given ||= given;
     }
+    const tie = first.form === 'plain' ? first.id + afterCompressed : first.id;
+    (unit.given ? this.#given : this.#kept).push({ item: unit, rank: unit.score, tie });
   }
 
-  #placeOf(unit: Unit): number {
-    let [low, high] = [0, this.#units.length];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      const other = this.#units[middle];
-      if (other && leavesBefore(other, unit) < 0) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+  /** To be called once. @returns ids of the copies in the order in which they leave, and the bytes freed */
+  choose({ short, packed, mayLeave }: Choice): { ids: number[]; bytes: number } {
+    const units = leaving(this.#leavable(mayLeave), short, packed);
+    return { ids: units.flatMap(({ names }) => names), bytes: units.reduce((sum, { bytes }) => sum + bytes, 0) };
   }
-}
 
-/** Negative when `a` leaves first. */
-function leavesBefore(a: Unit, b: Unit): number {
-  const firstId = ({ names: [first = 0] }: Unit) => first;
-  return (
-    Number(a.given) - Number(b.given) || a.score - b.score || Number(a.isPlain) - Number(b.isPlain) || firstId(a) - firstId(b)
-  );
+  *#leavable(mayLeave: Choice['mayLeave']): Generator<Unit> {
+    for (const group of [this.#kept, this.#given])
+      for (const unit of ascending(group)) if (unit.names.every(mayLeave)) yield unit;
+  }
 }

@@ -1,5 +1,6 @@
 import type { WarmItem } from '../api/api.ts';
 import type { PrefetchAnswer, WorkflowAnswer } from '../api/workflow.ts';
+import type { Clock } from '../runtime/clock.ts';
 import type { Log } from '../runtime/log.ts';
 import { Serial } from '../runtime/serial.ts';
 import { findModels, type ModelName, withItems } from './find-models.ts';
@@ -19,6 +20,9 @@ export interface WorkflowsDeps {
     withStem(category: string, stem: string): Promise<readonly string[]>;
   };
   learned: Learned;
+  /** Hears which sources the prompts of the queue will load. */
+  queued: { add(promptId: string, paths: readonly string[], now: number): void };
+  clock: Pick<Clock, 'now'>;
   log: Log;
   options: {
     /** Nodes of this class get the own path of a model: a copy would not be opened. */
@@ -64,7 +68,7 @@ export class Workflows {
    * @throws CacheError BAD_REQUEST when the document cannot be read
    */
   prefetch(document: unknown, promptId: string | null): Promise<PrefetchAnswer> {
-    const { learned, warmer, log } = this.#deps;
+    const { learned, warmer, queued, clock, log } = this.#deps;
     if (promptId !== null) this.#told.hear(promptId, document);
     return this.#turns.run(async () => {
       if (promptId !== null) learned.expect(promptId, document);
@@ -75,6 +79,8 @@ export class Workflows {
       const needed = { ...analysis, models: analysis.models.filter(({ notNeeded }) => !notNeeded) };
       const spared = { ...analysis, models: analysis.models.filter(({ notNeeded }) => notNeeded) };
       const items = await warmer.models(namesOf(needed), { copy: true });
+      const paths = items.flatMap(({ path }) => path ?? []);
+      if (promptId !== null) queued.add(promptId, paths, clock.now());
       const models = [
         ...withItems(needed, items).models,
         ...withItems(spared, await warmer.models(namesOf(spared), { copy: false })).models,

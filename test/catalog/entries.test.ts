@@ -20,6 +20,7 @@ describe('one source is one entry', () => {
       votes: 1,
       votedAt: 1000,
       pinned: true,
+      demand: expect.objectContaining({ wishedAt: 1000 }),
     });
     expect(catalog.entries.byId(id)).toEqual(again);
     expect(catalog.entries.list({})).toHaveLength(1);

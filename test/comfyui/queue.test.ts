@@ -36,6 +36,7 @@ function item(number: number, id: string, prompt: unknown = {}): unknown[] {
 /** What the watch tells, until the test waits for the next. */
 function watching(url: string, everyMs = 1) {
   const told: string[] = [];
+  const queues: string[] = [];
   const waiting: { what: string; done: () => void }[] = [];
   const tell = (what: string) => {
     told.push(what);
@@ -49,12 +50,13 @@ function watching(url: string, everyMs = 1) {
       tell(promptId);
       if (promptId === 'broken') throw new Error('cannot be read');
     },
+    onQueue: ({ running, pending }) => queues.push([...running, '|', ...pending].join(' ')),
     onObjectInfo: (info) => tell(`object_info with ${Object.keys(info as object).length > 100}`),
   });
   onTestFinished(end);
   const until = (what: string) =>
     told.includes(what) ? Promise.resolve() : new Promise<void>((done) => waiting.push({ what, done }));
-  return { told, until, prompts: () => told.filter((what) => !what.startsWith('object_info')) };
+  return { told, queues, until, prompts: () => told.filter((what) => !what.startsWith('object_info')) };
 }
 
 test('prompts are told once each: the running one, then those that wait, in the order in which they will run', async () => {
@@ -67,6 +69,8 @@ test('prompts are told once each: the running one, then those that wait, in the 
   state.pending = [item(5, 'later'), ...state.pending.slice(0, 1)];
   await watch.until('later');
   expect(watch.prompts()).toEqual(['runs', 'first', 'broken', 'third', 'later']);
+  expect(watch.queues[0]).toBe('runs | first broken third');
+  expect(watch.queues).toContain('first | third later');
 });
 
 test('what ComfyUI says of its nodes is asked for once, and again after it was away', async () => {

@@ -10,6 +10,7 @@ import type { RateLimits } from '../../src/jobs/rate-limiter.ts';
 import { CopyWorkers } from '../../src/jobs/workers.ts';
 import { policies } from '../../src/policy/policies.ts';
 import type { PolicyContext } from '../../src/policy/policy.ts';
+import { QueuedFiles } from '../../src/policy/queued-files.ts';
 import { type Clock, systemClock } from '../../src/runtime/clock.ts';
 import { Disposal } from '../../src/runtime/disposal.ts';
 import { Events } from '../../src/runtime/events.ts';
@@ -40,6 +41,8 @@ export interface RigOptions {
   /** Share of the limit to which the RAM tier is trimmed; default all. */
   ramSoft?: number;
   policy?: keyof typeof policies;
+  /** Facts for the policy in place of those of `policyContext`. */
+  facts?: Partial<PolicyContext>;
   clock?: Clock;
   jobs?: number;
   perSource?: QueueLimits['perSource'];
@@ -91,11 +94,12 @@ export function createRig(options: RigOptions = {}) {
   const sources = fakeSources(root, options.diskOf);
   const speeds = new Speeds(catalog.speeds);
   const leases = new Leases(clock, []);
+  const queuedFiles = new QueuedFiles();
   const worker = options.workers instanceof URL ? options.workers : undefined;
   const workers = options.workers === 'inline' ? new InlineWorkers(clock) : new CopyWorkers(clock, { ...process.env }, worker);
   const rules = {
     mode: () => sources.mode,
-    policy: () => policies[options.policy ?? 'lru'](policyContext),
+    policy: () => policies[options.policy ?? 'lru']({ ...policyContext, ...options.facts }),
     bound: () => bound,
     ramSoft: () => options.ramSoft ?? 1,
   };
@@ -165,6 +169,7 @@ export function createRig(options: RigOptions = {}) {
     speeds,
     leases,
     handedOut,
+    queuedFiles,
     bound,
     rules,
     workers,

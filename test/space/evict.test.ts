@@ -99,6 +99,7 @@ describe('making room', () => {
       expect.objectContaining({ bytes: 100 * KiB }),
       [expect.objectContaining({ bytes: 100 * KiB })],
       3,
+      100 * KiB,
     );
     expect(names()).toBe('012');
   });

@@ -1,0 +1,130 @@
+const dayMs = 24 * 3600 * 1000;
+/** Half-lives of the counts, days. Each is twice the one before it, so that one power gives the decay of all (see `sum`). */
+const halfLifeDays = [1, 2, 4, 8, 16, 32] as const;
+const longestMs = 32 * dayMs;
+/** The count that others are scaled to: with a half-life of four days. */
+const usual = 2;
+/** Uses in this time are one wish: a burst of runs is not a month of work. */
+const windowMs = 30 * 60 * 1000;
+/** Wishes that follow each other sooner than this say nothing of habits. */
+const habitMs = 60 * 60 * 1000;
+/** A file that is used again between these is in a burst, whose count has the longer one as its half-life. */
+const [sameRunMs, burstMs] = [5000, 10 * 60 * 1000];
+/** A file that is asked for against all expectation does not end an expectation. */
+const surprise = 0.001;
+/** Part of each share that goes to all of them at a wish: habits change. */
+const mixing = 0.01;
+
+/** How wanted a file is, as counted at several speeds of forgetting. */
+export interface Demand {
+  /** Decayed counts of wishes, one for each half-life, at `wishedAt`. */
+  counts: readonly number[];
+  /** Wall-clock ms of the last wish, of the last use, and of the last use within a burst. */
+  wishedAt: number;
+  usedAt: number;
+  burstAt: number;
+  /** Decayed count of uses within a burst, at `burstAt`. */
+  bursts: number;
+}
+
+/** What the wishes of all files have shown: their decayed number at `at`, and how much each half-life is worth as a forecast. */
+export interface Habits {
+  at: number;
+  totals: readonly number[];
+  /** Their sum is 1. */
+  shares: readonly number[];
+}
+
+/** Before any wish. */
+export function noHabits(now: number): Habits {
+  return { at: now, totals: halfLifeDays.map(() => 0), shares: halfLifeDays.map(() => 1 / halfLifeDays.length) };
+}
+
+/** Of a file that was only counted with the usual half-life so far. @param wishes decayed count at `at`, wall-clock ms */
+export function demandFrom(wishes: number, at: number): Demand {
+  return { counts: halfLifeDays.map(() => wishes), wishedAt: at, usedAt: at, burstAt: at, bursts: 0 };
+}
+
+/**
+ * After a use at `now`, wall-clock ms. If it is a wish, each half-life has its forecast judged: the share of this file among all that
+ * it counted. Those that expected it gain (the rule of Bayes with a fixed share, so that none is lost for good). Pure.
+ */
+export function afterUse(before: Demand | null, habits: Habits, now: number): { demand: Demand; habits: Habits } {
+  if (!before) return { demand: { ...demandFrom(1, now) }, habits: withWish(habits, now) };
+  const since = Math.abs(now - before.usedAt);
+  const isBurst = since >= sameRunMs && since < burstMs;
+  const demand = {
+    ...before,
+    usedAt: now,
+    ...(isBurst && { bursts: burstAt(before, now) + 1, burstAt: now }),
+  };
+  const sinceWish = now - before.wishedAt;
+  // A wish far ahead comes from a wrong clock.
+  if (Math.abs(sinceWish) < windowMs) return { demand, habits };
+  const counts = decayed(before.counts, sinceWish);
+  const judged = Math.abs(sinceWish) < habitMs ? habits : { ...habits, shares: judge(habits, counts, now) };
+  return { demand: { ...demand, counts: counts.map((count) => count + 1), wishedAt: now }, habits: withWish(judged, now) };
+}
+
+/** How wanted a file is at `now`, in wishes with the usual half-life. */
+export class Forecast {
+  readonly #now: number;
+  readonly #weights: number[];
+
+  constructor(habits: Habits, now: number) {
+    this.#now = now;
+    const totals = decayed(habits.totals, now - habits.at).map((total) => total + 1);
+    const scale = totals[usual] ?? 1;
+    this.#weights = totals.map((total, k) => ((habits.shares[k] ?? 0) * scale) / total);
+  }
+
+  of({ counts, wishedAt }: Demand): number {
+    return sum(counts, this.#weights, this.#now - wishedAt);
+  }
+}
+
+/** Decayed count of uses within a burst. */
+export function burstAt({ bursts, burstAt: at }: Demand, now: number): number {
+  return bursts === 0 ? 0 : bursts * 2 ** (-Math.max(0, now - at) / burstMs);
+}
+
+/** The demand for two files that turn out to be one. */
+export function joined(one: Demand | null, other: Demand | null): Demand | null {
+  if (!one || !other) return one ?? other;
+  const [later, earlier] = one.wishedAt >= other.wishedAt ? [one, other] : [other, one];
+  const added = decayed(earlier.counts, later.wishedAt - earlier.wishedAt);
+  return { ...later, counts: later.counts.map((count, k) => count + (added[k] ?? 0)) };
+}
+
+function withWish({ at, totals, shares }: Habits, now: number): Habits {
+  return { at: now, totals: decayed(totals, now - at).map((total) => total + 1), shares };
+}
+
+function judge({ at, totals, shares }: Habits, counts: readonly number[], now: number): number[] {
+  const all = decayed(totals, now - at);
+  const gained = shares.map((share, k) => (share * ((counts[k] ?? 0) + surprise)) / ((all[k] ?? 0) + 1));
+  const whole = gained.reduce((sum, part) => sum + part, 0);
+  return gained.map((part) => ((1 - mixing) * part) / whole + mixing / shares.length);
+}
+
+/** A clock that was set back lets nothing grow. */
+function decayed(counts: readonly number[], ms: number): number[] {
+  const decays = counts.map(() => 0);
+  let decay = 2 ** (-Math.max(0, ms) / longestMs);
+  for (let k = counts.length - 1; k >= 0; k--) {
+    decays[k] = (counts[k] ?? 0) * decay;
+    decay *= decay;
+  }
+  return decays;
+}
+
+/** The weighted sum of the decayed counts. Of a scan of ten thousand files this is the inner loop, so nothing is allocated. */
+function sum(counts: readonly number[], weights: readonly number[], ms: number): number {
+  let decay = 2 ** (-Math.max(0, ms) / longestMs);
+  let total = 0;
+  for (let k = weights.length - 1; k >= 0; k--) {
+    total += (counts[k] ?? 0) * (weights[k] ?? 0) * decay;
+    decay *= decay;
+  }
+  return total;
+}

@@ -1,0 +1,106 @@
+/** Of a prompt that began so long ago, nothing more is expected; nor of one that has waited for a day. Ms. */
+const [runMs, waitMs] = [3600 * 1000, 24 * 3600 * 1000];
+/** Prompts that are kept in mind. */
+const most = 1000;
+
+interface Prompt {
+  files: ReadonlySet<string>;
+  /** Wall-clock ms: when it was queued, or began. */
+  since: number;
+}
+
+/**
+ * The files that a queue of prompts has still to load, by their paths. A file counts once for each waiting prompt that uses it while the
+ * prompt before does not: of prompts in a row with one model only the first loads it. What the running prompt has yet to load counts too.
+ */
+export class QueuedFiles {
+  /** In the order of execution; the running one is not among them. */
+  #waiting = new Map<string, Prompt>();
+  #running: (Prompt & { id: string; loaded: Set<string> }) | null = null;
+  /** The counts, until something changes or `until`, wall-clock ms. */
+  #counts: Map<string, number> | null = null;
+  #until = 0;
+
+  /** A prompt joins the queue, as the last one. One that is known already gets these files. */
+  add(id: string, files: Iterable<string>, now: number): void {
+    const prompt = { files: new Set(files), since: this.#waiting.get(id)?.since ?? now };
+    if (this.#running?.id === id) this.#running.files = prompt.files;
+    else this.#waiting.set(id, prompt);
+    for (const oldest of [...this.#waiting.keys()].slice(0, -most)) this.#waiting.delete(oldest);
+    this.#counts = null;
+  }
+
+  /** A prompt begins; the one that ran has ended. */
+  begin(id: string, now: number): void {
+    if (this.#running?.id === id) return;
+    this.#running = { id, files: this.#waiting.get(id)?.files ?? new Set(), loaded: new Set(), since: now };
+    this.#waiting.delete(id);
+    this.#counts = null;
+  }
+
+  /** The same where nothing else tells of the queue: those that joined it earlier have ended too. */
+  beginNext(id: string, now: number): void {
+    if (this.#waiting.has(id)) {
+      for (const earlier of [...this.#waiting.keys()]) {
+        if (earlier === id) break;
+        this.#waiting.delete(earlier);
+      }
+    }
+    this.begin(id, now);
+  }
+
+  /** The running prompt has asked for this file. */
+  loaded(file: string): void {
+    if (!this.#running || this.#running.loaded.has(file)) return;
+    this.#running.loaded.add(file);
+    if (this.#running.files.has(file)) this.#counts = null;
+  }
+
+  /** A prompt has ended or was taken out of the queue. */
+  end(id: string): void {
+    if (this.#running?.id === id) this.#running = null;
+    else if (!this.#waiting.delete(id)) return;
+    this.#counts = null;
+  }
+
+  /**
+   * The queue is this, in the order of execution; prompts that are not in it have ended or were taken out.
+   * @param running the one of them that runs; left out when that is told otherwise
+   */
+  is(ids: readonly string[], running: string | null | undefined, now: number): void {
+    if (running !== undefined && running !== null) this.begin(running, now);
+    const waiting = ids.flatMap((id) => {
+      const prompt = this.#waiting.get(id);
+      return prompt ? [[id, prompt] as const] : [];
+    });
+    this.#waiting = new Map(waiting);
+    if (this.#running && !ids.includes(this.#running.id)) this.#running = null;
+    this.#counts = null;
+  }
+
+  /** How many prompts will load this file. @param now wall-clock ms */
+  expected(file: string, now: number): number {
+    if (!this.#counts || now >= this.#until) this.#count(now);
+    return this.#counts?.get(file) ?? 0;
+  }
+
+  #count(now: number): void {
+    const counts = new Map<string, number>();
+    const add = (file: string) => counts.set(file, (counts.get(file) ?? 0) + 1);
+    this.#until = Number.POSITIVE_INFINITY;
+    const isExpected = ({ since }: Prompt, ms: number) => {
+      if (now >= since + ms) return false;
+      this.#until = Math.min(this.#until, since + ms);
+      return true;
+    };
+    const running = this.#running;
+    if (running && isExpected(running, runMs)) for (const file of running.files) if (!running.loaded.has(file)) add(file);
+    let before = running?.files ?? new Set<string>();
+    for (const prompt of this.#waiting.values()) {
+      if (!isExpected(prompt, waitMs)) continue;
+      for (const file of prompt.files) if (!before.has(file)) add(file);
+      before = prompt.files;
+    }
+    this.#counts = counts;
+  }
+}

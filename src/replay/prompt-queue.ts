@@ -1,0 +1,60 @@
+import { QueuedFiles } from '../policy/queued-files.ts';
+import type { Read, Run } from './trace.ts';
+
+/** The queue of a host's prompts, as a cache knows it at each read. */
+export class PromptQueue {
+  readonly #queue = new QueuedFiles();
+  readonly #runs: readonly Run[];
+  readonly #byId: ReadonlyMap<string, Run>;
+  #submitted = 0;
+  #waiting: Run[] = [];
+  #running: Run | null = null;
+  /** How many of the running prompt's files were opened. */
+  #opened = 0;
+
+  /** @param runs in the order in which they joined the queue */
+  constructor(runs: readonly Run[]) {
+    this.#runs = runs;
+    this.#byId = new Map(runs.map((run) => [run.id, run]));
+  }
+
+  /** Time goes on to this read. */
+  read({ at, run: id }: Read): void {
+    this.#join(at);
+    const run = id === undefined ? undefined : this.#byId.get(id);
+    if (run && run !== this.#running) {
+      this.#queue.begin(run.id, run.started * 1000);
+      [this.#running, this.#opened] = [run, 0];
+    }
+    if (this.#waiting.some(({ started }) => started <= at)) this.#endStarted(at);
+    while (this.#running) {
+      const open = this.#running.opens[this.#opened];
+      if (!open || open.at > at) break;
+      this.#queue.loaded(open.file);
+      this.#opened += 1;
+    }
+  }
+
+  /** How many prompts will read this file. @param now ms */
+  expected(file: string, now: number): number {
+    return this.#queue.expected(file, now);
+  }
+
+  /** The queue of ComfyUI tells the order of execution, which need not be the one in which prompts joined. */
+  #join(at: number): void {
+    const before = this.#submitted;
+    for (let run = this.#runs[before]; run && run.submitted <= at; run = this.#runs[++this.#submitted]) {
+      this.#queue.add(run.id, new Set(run.opens.map(({ file }) => file)), run.submitted * 1000);
+      this.#waiting.push(run);
+    }
+    if (this.#submitted === before) return;
+    this.#waiting.sort((a, b) => a.started - b.started);
+    this.#queue.is([...(this.#running ? [this.#running.id] : []), ...this.#waiting.map(({ id }) => id)], undefined, at * 1000);
+  }
+
+  /** Those that have begun and do not run have read from memory alone. */
+  #endStarted(at: number): void {
+    for (const run of this.#waiting) if (run.started <= at && run !== this.#running) this.#queue.end(run.id);
+    this.#waiting = this.#waiting.filter(({ started }) => started > at);
+  }
+}

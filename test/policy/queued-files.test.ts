@@ -1,0 +1,58 @@
+import { expect, test } from 'vitest';
+import { QueuedFiles } from '../../src/policy/queued-files.ts';
+
+const hour = 3600 * 1000;
+
+function queueOf(prompts: Record<string, string[]>) {
+  const queue = new QueuedFiles();
+  for (const [id, files] of Object.entries(prompts)) queue.add(id, files, 0);
+  return { queue, counts: (names: string, now = 0) => [...names].map((file) => queue.expected(file, now)).join('') };
+}
+
+test('of prompts in a row with one model only the first will load it', () => {
+  const { counts } = queueOf({ 1: ['a', 'b'], 2: ['a', 'c'], 3: ['b'], 4: ['a'] });
+  expect(counts('abcd')).toBe('2210');
+});
+
+test('what the running prompt has loaded is not expected any more, what it has yet to load is', () => {
+  const { queue, counts } = queueOf({ 1: ['a', 'b'], 2: ['a', 'c'] });
+  queue.begin('1', 0);
+  expect(counts('abc')).toBe('111');
+  queue.loaded('a');
+  expect(counts('abc')).toBe('011');
+  queue.begin('2', 0);
+  expect(counts('abc')).toBe('101');
+});
+
+test('a load that comes before the word of its prompt counts as well', () => {
+  const { queue, counts } = queueOf({});
+  queue.beginNext('1', 0);
+  queue.loaded('a');
+  queue.add('1', ['a', 'b'], 0);
+  expect(counts('ab')).toBe('01');
+});
+
+test('a prompt that was deleted, or ran without a load, is expected no longer', () => {
+  const { queue, counts } = queueOf({ 1: ['a'], 2: ['b'], 3: ['c'] });
+  queue.is(['1', '3'], null, 0);
+  expect(counts('abc')).toBe('101');
+  queue.beginNext('3', 0);
+  expect(counts('abc')).toBe('001');
+  queue.is([], null, 0);
+  expect(counts('abc')).toBe('000');
+});
+
+test('the order of the queue is the one that ComfyUI tells', () => {
+  const { queue, counts } = queueOf({ 1: ['a'], 2: ['b'], 3: ['a'] });
+  expect(counts('ab')).toBe('21');
+  queue.is(['2', '1', '3'], undefined, 0);
+  expect(counts('ab')).toBe('11');
+});
+
+test('a prompt of which nothing is heard any more is forgotten after a day, a running one after an hour', () => {
+  const { queue, counts } = queueOf({ 1: ['a'], 2: ['b'] });
+  queue.begin('1', 0);
+  expect(counts('ab', hour - 1)).toBe('11');
+  expect(counts('ab', hour)).toBe('01');
+  expect(counts('ab', 24 * hour)).toBe('00');
+});
