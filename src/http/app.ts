@@ -34,6 +34,7 @@ import { workflowRoutes } from './routes/workflows.ts';
 import { writtenRoutes } from './routes/written.ts';
 import type { Services } from './services.ts';
 import { SignIns } from './sign-ins.ts';
+import { spreadOverTurns } from './turns.ts';
 
 /** Routes that write into the catalog before they answer; lookups never do. */
 const writing = /^\/api\/(?:cache|roots)\b/;
@@ -56,6 +57,7 @@ export function createApp(services: Services, options: GuardOptions): FastifyIns
   });
   // A page can send text/plain without a preflight; for JSON the browser sends one, which is refused.
   app.removeContentTypeParser('text/plain');
+  spreadOverTurns(app);
   const methods = new Methods(app);
   const proofs = new Proofs(options.token);
   readBodies(app, (request, text) => proofs.assertBody(request, text));

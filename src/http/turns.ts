@@ -1,0 +1,25 @@
+import type { FastifyInstance } from 'fastify';
+
+/** Requests that begin in one turn of the event loop; a lookup takes a good part of a millisecond. */
+const perTurn = 4;
+
+/**
+ * Spreads requests over the turns of the event loop, in their order. A turn accepts a single new connection; one that answered
+ * everybody who waits would keep new programs waiting for seconds.
+ */
+export function spreadOverTurns(app: FastifyInstance): void {
+  const waiting: (() => void)[] = [];
+  let begun = 0;
+  const nextTurn = () => {
+    const due = waiting.splice(0, perTurn);
+    begun = due.length;
+    if (begun > 0) setImmediate(nextTurn);
+    for (const begin of due) begin();
+  };
+  app.addHook('onRequest', (_request, _reply, done) => {
+    if (begun === perTurn) return void waiting.push(done);
+    if (begun === 0) setImmediate(nextTurn);
+    begun += 1;
+    done();
+  });
+}
