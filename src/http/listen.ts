@@ -5,6 +5,7 @@ import { type DaemonFile, type DirectoriesFile, directoriesName } from '../api/d
 import { CacheError } from '../core/errors.ts';
 import { errnoOf } from '../runtime/errnos.ts';
 import { writePrivately } from '../runtime/private-file.ts';
+import { setAsideUnless } from '../runtime/set-aside.ts';
 import { createApp } from './app.ts';
 import { furtherHosts, hostsOf } from './guard.ts';
 import type { Services } from './services.ts';
@@ -56,10 +57,22 @@ export async function listen(
   const daemonFile = join(stateDir, 'daemon.json');
   const { version } = services.daemon;
   const mode = shared ? 0o640 : 0o600;
-  writePrivately(tokenFile, `${token}\n`, mode);
-  writePrivately(join(stateDir, directoriesName), `${JSON.stringify({ directories } satisfies DirectoriesFile)}\n`, mode);
-  // Last: its readers find the other two complete.
-  writePrivately(daemonFile, `${JSON.stringify({ url, pid: process.pid, version, tokenFile } satisfies DaemonFile)}\n`, mode);
+  const files: [string, string][] = [
+    [tokenFile, token],
+    [join(stateDir, directoriesName), JSON.stringify({ directories } satisfies DirectoriesFile)],
+    // Last: its readers find the other two complete.
+    [daemonFile, JSON.stringify({ url, pid: process.pid, version, tokenFile } satisfies DaemonFile)],
+  ];
+  try {
+    for (const [file, text] of files) {
+      setAsideUnless(file, 'file');
+      writePrivately(file, `${text}\n`, mode);
+    }
+  } catch (error) {
+    // A server that nobody finds would keep the process alive.
+    await app.close();
+    throw error;
+  }
   return {
     url,
     [Symbol.asyncDispose]: async () => {

@@ -37,6 +37,15 @@ describe('what is in the place of a file of ours is set aside, and the daemon st
     expect(names).toEqual(expect.arrayContaining(['autocached.lock.damaged-1', 'catalog.db.damaged-1']));
   });
 
+  test.each(['token', 'directories.json', 'daemon.json'])('a folder as %s', async (name) => {
+    const dir = tempDir();
+    mkdirSync(join(dir, 'state', name), { recursive: true, mode: 0o700 });
+    writeFileSync(join(dir, 'state', name, 'somebody’s'), 'mine');
+    const { url } = await start(dir);
+    expect(readFileSync(join(dir, 'state', `${name}.damaged-1`, 'somebody’s'), 'utf8')).toBe('mine');
+    expect(JSON.parse(readFileSync(join(dir, 'state/daemon.json'), 'utf8'))).toMatchObject({ url });
+  });
+
   test.each(['partial', 'files', 'seals'])('a file as the folder %s', async (name) => {
     const rig = await runDaemon({ 'loras/a.safetensors': 1000 });
     await rig.end();

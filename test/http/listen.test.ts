@@ -1,6 +1,7 @@
+import { once } from 'node:events';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { connect } from 'node:net';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -50,6 +51,18 @@ function raw(url: string, text: string): Promise<string> {
 }
 
 describe('programs find the daemon', () => {
+  test('or there is none: where it cannot be told, nothing listens, and the process can end', async () => {
+    const rig = createServices();
+    const free = createServer().listen(0, '127.0.0.1');
+    await once(free, 'listening');
+    const { port } = free.address() as AddressInfo;
+    free.close();
+    await once(free, 'close');
+    const told = { host: '127.0.0.1', port, directories: [], keptToken: null };
+    await expect(listen(rig.services, { ...told, stateDir: join(rig.dir, 'none') })).rejects.toMatchObject({ code: 'ENOENT' });
+    await expect(fetch(`http://127.0.0.1:${port}/healthz`)).rejects.toThrow();
+  });
+
   test('by daemon.json, which leads to the token; both are for their user only', async () => {
     const { url, daemon, daemonFile, token, get } = await start();
     expect(daemon).toEqual({ url, pid: process.pid, version: '1.2.3', tokenFile: expect.any(String) });
