@@ -9,7 +9,7 @@ test.each([
   ['a repository of Hugging Face', hubSubject],
 ])('10,000 answers of %s go wrong, and no copy has a wrong byte', async (what, create) => {
   const subject = await create();
-  const count = await copyUnderFaults(subject, subject.store, most);
+  const count = await copyUnderFaults(subject, most);
   console.log(what, JSON.stringify(count));
   expect(count.faults).toBe(most);
 });

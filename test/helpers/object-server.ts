@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 
@@ -33,7 +33,7 @@ export interface Reply {
 }
 
 /** How a service answers; null = not its address. */
-export type Protocol = (asked: Asked, server: ObjectServer) => Reply | null;
+export type Protocol = (asked: Asked, server: ObjectServer) => Reply | null | Promise<Reply | null>;
 
 /** What goes wrong with an answer instead of sending it. */
 export type Fault = (reply: Reply, response: ServerResponse, asked: Asked) => void | Promise<void>;
@@ -85,17 +85,24 @@ export class ObjectServer implements AsyncDisposable {
     this.objects.set(key, { bytes, mtimeMs: someTime, etag, sha256: null, ...more });
   }
 
-  async #answer(request: import('node:http').IncomingMessage, response: ServerResponse): Promise<void> {
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method = '', url = '', headers } = request;
     const body = (await buffer(request)).toString();
     const asked = { method, url: new URL(url, this.url), headers, body };
     this.requests.push(`${method} ${url}`);
     this.seen.push(headers);
-    const reply =
-      this.#protocols.reduce<Reply | null>((found, protocol) => found ?? protocol(asked, this), null) ?? notFound('');
+    const reply = await this.#replyTo(asked);
     const fault = this.faultFor(asked, reply);
     if (fault) await fault(reply, response, asked);
     else this.send(reply, response, asked);
+  }
+
+  async #replyTo(asked: Asked): Promise<Reply> {
+    for (const protocol of this.#protocols) {
+      const reply = await protocol(asked, this);
+      if (reply) return reply;
+    }
+    return notFound('');
   }
 
   send({ status, headers, body, holds }: Reply, response: ServerResponse, { method }: Asked): void {

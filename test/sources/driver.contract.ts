@@ -30,7 +30,7 @@ export function driverContract(what: string, create: CreateSubject, unavailable:
         is: 'absent',
         root: { empty: false },
       });
-      subject.remove(name);
+      await subject.remove(name);
       expect(await driver.stat(join(root, name))).toMatchObject({ is: 'absent' });
     });
 
@@ -38,20 +38,20 @@ export function driverContract(what: string, create: CreateSubject, unavailable:
       const { driver, put } = await create();
       const before = await driver.identify();
       expect(before.empty).toBe(true);
-      put(name, pattern(10));
+      await put(name, pattern(10));
       expect(await driver.identify()).toMatchObject({ empty: false, identity: before.identity });
     });
 
     test('a published hash is found, and none is made up', async () => {
       const { driver, file, subject } = await withFile(create);
       expect(await driver.published(file.path)).toBeNull();
-      subject.publish(name, 'ab'.repeat(32));
+      await subject.publish(name, 'ab'.repeat(32));
       expect(await driver.published(file.path)).toMatchObject({ sha256: 'ab'.repeat(32) });
     });
 
     test('a file of a few bytes says nothing of speed', async () => {
       const { driver, root, subject } = await withFile(create);
-      subject.put('tiny.safetensors', pattern(10));
+      await subject.put('tiny.safetensors', pattern(10));
       const path = join(root, 'tiny.safetensors');
       expect([await driver.probe(path), await driver.measure(path)]).toEqual([null, null]);
     });
@@ -60,7 +60,7 @@ export function driverContract(what: string, create: CreateSubject, unavailable:
   describe.skipIf(unavailable !== null)(`sources of ${what}: listing`, () => {
     test('gives each file once, as a stat does', async () => {
       const { subject, driver, root } = await withFile(create);
-      subject.put('loras/x/b.safetensors', pattern(20));
+      await subject.put('loras/x/b.safetensors', pattern(20));
       const { found, files, bytes, directories, failures, foreign } = await listed(subject);
       expect(found.map(({ rel }) => rel)).toEqual([name, 'loras/x/b.safetensors']);
       for (const { rel, ...rest } of found) expect(await driver.stat(join(root, rel))).toEqual({ is: 'file', ...rest });
@@ -71,8 +71,8 @@ export function driverContract(what: string, create: CreateSubject, unavailable:
 
     test('is of one directory when told so, and leaves roots of their own out', async () => {
       const { subject, root } = await withFile(create);
-      subject.put('b.safetensors', pattern(20));
-      subject.put('own/c.safetensors', pattern(20));
+      await subject.put('b.safetensors', pattern(20));
+      await subject.put('own/c.safetensors', pattern(20));
       expect((await listed(subject, { recursive: false })).found.map(({ rel }) => rel)).toEqual(['b.safetensors']);
       const { found } = await listed(subject, { skip: [join(root, 'own')] });
       expect(found.map(({ rel }) => rel)).toEqual(['b.safetensors', name]);
@@ -88,7 +88,7 @@ export function driverContract(what: string, create: CreateSubject, unavailable:
 
     test('tells a directory that cannot be read from one without files', async () => {
       const { subject, root, breakDown } = await withFile(create);
-      subject.put('locked/b.safetensors', pattern(20));
+      await subject.put('locked/b.safetensors', pattern(20));
       const fault = breakDown('denied', 'locked');
       const { found, failures } = await listed(subject);
       expect(fault.fired()).toBe(true);
@@ -145,7 +145,7 @@ export function driverContract(what: string, create: CreateSubject, unavailable:
 
     test('of an empty file gives nothing', async () => {
       const subject = await create();
-      subject.put('empty.safetensors', Buffer.alloc(0));
+      await subject.put('empty.safetensors', Buffer.alloc(0));
       const source = await subject.driver.open(await fileAt(subject, 'empty.safetensors'));
       expect(await source.read(Buffer.alloc(10), 0)).toBe(0);
       await source.close();

@@ -6,8 +6,8 @@ import { type CreateSubject, fileAt, KiB, listed, name, opened, pattern, readRan
 export function sourceFaults(create: CreateSubject): void {
   test('one that was removed is missing, for its root is there', async () => {
     const { subject, driver, file } = await withFile(create);
-    subject.put('other.safetensors', pattern(10));
-    subject.remove(name);
+    await subject.put('other.safetensors', pattern(10));
+    await subject.remove(name);
     await expect(driver.open(file)).rejects.toMatchObject({ code: 'SOURCE_MISSING' });
   });
 
@@ -66,7 +66,7 @@ export function sourceFaults(create: CreateSubject): void {
 
   test('one that becomes shorter while it is read ends there, and has changed', async () => {
     const { source, subject, bytes } = await opened(create);
-    subject.truncate(name, 100 * KiB);
+    await subject.truncate(name, 100 * KiB);
     if (source.traits.versioned) return givesNothingElse(source);
     expect((await readRange(source, 100 * KiB - 10, 100)).equals(bytes.subarray(100 * KiB - 10, 100 * KiB))).toBe(true);
     expect(await source.read(Buffer.alloc(100), 200 * KiB)).toBe(0);
@@ -77,7 +77,7 @@ export function sourceFaults(create: CreateSubject): void {
   test('one that is written into has changed, though its size and mtime are as before', async () => {
     const { source, subject, file } = await opened(create);
     const other = pattern(size, 2);
-    subject.rewrite(name, other);
+    await subject.rewrite(name, other);
     // A stat sees the same file.
     expect(await fileAt(subject, name)).toEqual(file);
     if (source.traits.versioned) return givesNothingElse(source);
@@ -88,7 +88,7 @@ export function sourceFaults(create: CreateSubject): void {
 
   test('one whose name another file took has changed, though its size and mtime are as before', async () => {
     const { source, subject, file, bytes } = await opened(create);
-    subject.replace(name, pattern(size, 2));
+    await subject.replace(name, pattern(size, 2));
     const { size: sizeNow, mtimeNs } = (await fileAt(subject, name)).fingerprint;
     expect({ size: sizeNow, mtimeNs }).toEqual({ size, mtimeNs: file.fingerprint.mtimeNs });
     if (source.traits.versioned) return givesNothingElse(source);
@@ -100,8 +100,8 @@ export function sourceFaults(create: CreateSubject): void {
 
   test('one that is removed while it is read is missing in the end', async () => {
     const { source, subject } = await opened(create);
-    subject.put('other.safetensors', pattern(10));
-    subject.remove(name);
+    await subject.put('other.safetensors', pattern(10));
+    await subject.remove(name);
     await expect(source.assertUnchanged()).rejects.toMatchObject({ code: expect.stringMatching(/^SOURCE_(MISSING|CHANGED)$/) });
     await source.close();
   });

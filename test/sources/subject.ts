@@ -9,15 +9,15 @@ export interface Subject {
   /** Absolute path of the root, which is empty. */
   root: string;
   /** Puts a file with an mtime in the past below the root. */
-  put(rel: string, bytes: Buffer): void;
+  put(rel: string, bytes: Buffer): Promise<void> | void;
   /** Says somewhere that a file has this SHA-256. */
-  publish(rel: string, sha256: string): void;
-  remove(rel: string): void;
-  truncate(rel: string, size: number): void;
+  publish(rel: string, sha256: string): Promise<void> | void;
+  remove(rel: string): Promise<void> | void;
+  truncate(rel: string, size: number): Promise<void> | void;
   /** Writes other bytes into a file and puts its size and mtime back. */
-  rewrite(rel: string, bytes: Buffer): void;
+  rewrite(rel: string, bytes: Buffer): Promise<void> | void;
   /** Puts another file of the same size and mtime in the place of one. */
-  replace(rel: string, bytes: Buffer): void;
+  replace(rel: string, bytes: Buffer): Promise<void> | void;
   /** Takes the volume away: nothing is at the root any more, or an empty folder. */
   vanish(how: 'gone' | 'empty'): Promise<void> | void;
   /** Makes every call fail or hang that touches the root, or only what is at and below `rel`. Of hanging, reads are enough. */
@@ -83,7 +83,7 @@ export async function listed(
 export async function withFile(create: CreateSubject) {
   const subject = await create();
   const bytes = pattern(size);
-  subject.put(name, bytes);
+  await subject.put(name, bytes);
   return { ...subject, subject, bytes, file: await fileAt(subject, name) };
 }
 

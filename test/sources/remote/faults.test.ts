@@ -11,7 +11,7 @@ test.each([
   ['a repository of Hugging Face', hubSubject],
 ])('under %s that goes wrong every other time, no copy has a wrong byte', { timeout: 300_000 }, async (_, create) => {
   const subject = await create();
-  const count = await copyUnderFaults(subject, subject.store, most);
+  const count = await copyUnderFaults(subject, most);
   expect(count.faults).toBe(most);
   expect(count.copies - count.failed).toBeGreaterThan(0);
   expect(Object.keys({ ...passingFaults, ...endingFaults })).toEqual(expect.arrayContaining(Object.keys(count.by)));

@@ -34,11 +34,8 @@ export interface FaultCount {
  * Copies objects while every second answer with their bytes goes wrong, until so many have. Every sealed copy must have the bytes of
  * its object; a copy fails only of a fault that says that the object is another one.
  */
-export async function copyUnderFaults(
-  { server, root }: RemoteSubject,
-  store: RemoteSubject['store'],
-  most: number,
-): Promise<FaultCount> {
+export async function copyUnderFaults(subject: RemoteSubject, most: number): Promise<FaultCount> {
+  const { server, root, store } = subject;
   const count: FaultCount = { faults: 0, copies: 0, failed: 0, by: {} };
   const driver = remoteDriver({ root, store, patience: persevering, partBytes: 16 * 1024 });
   const tier = openPosixTier('ssd', join(tempDir(), 'cache'));
@@ -59,7 +56,8 @@ export async function copyUnderFaults(
   for (; count.faults < most; count.copies += 1) {
     const rel = `checkpoints/${count.copies}.safetensors`;
     const bytes = randomBytes(200_000 + (count.copies % 7) * 9_999);
-    server.put(rel, bytes, { sha256: createHash('sha256').update(bytes).digest('hex') });
+    await subject.put(rel, bytes);
+    await subject.publish(rel, createHash('sha256').update(bytes).digest('hex'));
     const source = await fileAt({ driver, root }, rel);
     const place = tier.placeOf(root, rel);
     const order = copyOrder({ id: count.copies, source, temp: join(tier.partialDir, 'a.part'), ...place, network: true });
@@ -73,7 +71,7 @@ export async function copyUnderFaults(
       count.failed += 1;
     }
     rmSync(place.path, { force: true });
-    server.objects.delete(rel);
+    await subject.remove(rel);
   }
   return count;
 }

@@ -21,7 +21,7 @@ const hasty: Patience = {
 
 const common = { name: 'far', to: null, list: null, proxy: null, price: null, verify: 'report' } as const;
 
-function s3Remote(endpoint: string, more: Partial<S3Remote> = {}): S3Remote {
+export function s3Remote(endpoint: string, more: Partial<S3Remote> = {}): S3Remote {
   const place = { bucket, prefix: '', endpoint, region: 'us-east-1', profile: null, style: 'path' } as const;
   return { ...common, url: `s3://${bucket}`, driver: 's3', scheme: 's3', ...place, ...more };
 }
@@ -32,7 +32,7 @@ function hubRemote(more: Partial<HuggingFaceRemote> = {}): HuggingFaceRemote {
 }
 
 /** Credentials that this process's environment names. */
-function useCredentials(id = 'AKtest', secret = 'SKtest12'): void {
+export function useCredentials(id = 'AKtest', secret = 'SKtest12'): void {
   Object.assign(process.env, { AWS_ACCESS_KEY_ID: id, AWS_SECRET_ACCESS_KEY: secret });
 }
 
@@ -66,24 +66,24 @@ export class RemoteSubject implements Subject {
     this.driver = remoteDriver({ root: this.root, store, patience });
   }
 
-  put = (rel: string, bytes: Buffer): void => this.server.put(rel, bytes);
+  put: Subject['put'] = (rel, bytes) => this.server.put(rel, bytes);
 
-  publish = (rel: string, sha256: string): void => {
+  publish: Subject['publish'] = (rel, sha256) => {
     const object = this.server.objects.get(rel);
     if (object) this.server.objects.set(rel, { ...object, sha256 });
   };
 
-  remove = (rel: string): void => {
+  remove: Subject['remove'] = (rel) => {
     this.server.objects.delete(rel);
   };
 
-  truncate = (rel: string, size: number): void =>
+  truncate: Subject['truncate'] = (rel, size) =>
     this.put(rel, this.server.objects.get(rel)?.bytes.subarray(0, size) ?? Buffer.alloc(0));
 
-  rewrite = this.put;
-  replace = this.put;
+  rewrite: Subject['rewrite'] = (rel, bytes) => this.put(rel, bytes);
+  replace: Subject['replace'] = (rel, bytes) => this.put(rel, bytes);
 
-  vanish = (how: 'gone' | 'empty'): void => {
+  vanish: Subject['vanish'] = (how) => {
     this.server.objects.clear();
     this.server.isThere = how === 'empty';
   };

@@ -73,7 +73,7 @@ export class S3Store implements ObjectStore {
   }
 
   async read(
-    { key, size, version }: StoredObject,
+    { key, size, version, mtimeNs }: StoredObject,
     { from, end }: ByteRange,
     signal: AbortSignal,
   ): Promise<AsyncIterable<Uint8Array>> {
@@ -81,7 +81,8 @@ export class S3Store implements ObjectStore {
       Bucket: this.#bucket,
       Key: this.#prefix + key,
       Range: `bytes=${from}-${end - 1}`,
-      IfMatch: `"${version}"`,
+      // Gateways to directories have no ETag of what was put there past them.
+      ...(version === '' ? { IfUnmodifiedSince: new Date(Number(mtimeNs / 1_000_000n)) } : { IfMatch: `"${version}"` }),
     });
     const answer = await this.#send(() => this.#client.send(command, { abortSignal: signal }));
     const body = answer.Body as Readable;
