@@ -15,6 +15,8 @@ const usualSeconds = 5;
 let started = false;
 /** While the tab is open. */
 let panel = null;
+/** Of nodes whose outputs were kept. */
+let markStyle = null;
 
 const ask = (path, options) => (api?.fetchApi ? api.fetchApi(path, options) : fetch(path, options));
 const routes = createRoutes(ask, isEmbeddedElsewhere());
@@ -27,7 +29,15 @@ const watch = new Watch({
   now: () => performance.now(),
 });
 
-const marks = new MemoMarks({ graph: () => app.graph ?? null, changed: () => panel?.update() });
+const marks = new MemoMarks({
+  graph: () => app.graph ?? null,
+  isShown: () => (app.canvas?.graph ?? app.graph) === app.graph,
+  paint(rules) {
+    markStyle ??= document.head.appendChild(document.createElement('style'));
+    markStyle.textContent = rules;
+  },
+  changed: () => panel?.update(),
+});
 
 app?.registerExtension?.({
   name: id,
@@ -79,6 +89,7 @@ function start() {
     api.addEventListener?.(event, () => watch.workflowChanged());
   }
   marks.listen(api);
+  app.canvas?.canvas?.addEventListener?.('litegraph:set-graph', () => marks.graphChanged());
   started = true;
   void watch.tick();
 }

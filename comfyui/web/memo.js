@@ -3,15 +3,28 @@
 const words = 'from memo';
 const started = 'execution_start';
 const given = 'autocached.memo';
+const color = '#7fb2e5';
+/** Above the right end of the title, as on nodes that are drawn. */
+const markRule = `content:"${words}";position:absolute;bottom:100%;right:0;font-size:11px;line-height:1.4;color:${color};pointer-events:none`;
 
-/** @param graph gives the graph on the screen, or null */
+/**
+ * Newer designs draw nodes as elements of the page, which are made and thrown away at any time: a rule of style marks them all.
+ * @param graph gives the graph of the workflow, or null
+ * @param isShown whether that graph is on the screen, and not that of a node in it, whose ids are others
+ * @param paint puts rules of style in the place of the last ones
+ */
 export class MemoMarks {
   #graph;
+  #isShown;
+  #paint;
   #nodes = [];
+  #rules = '';
   #changed;
 
-  constructor({ graph, changed }) {
+  constructor({ graph, changed, isShown = () => true, paint = (_rules) => {} }) {
     this.#graph = graph;
+    this.#isShown = isShown;
+    this.#paint = paint;
     this.#changed = changed;
   }
 
@@ -26,10 +39,18 @@ export class MemoMarks {
     return this.#nodes.length;
   }
 
-  /** Their titles: newer designs of nodes show no words of others on a node. */
+  /** Their titles. */
   get names() {
     const graph = this.#graph();
     return this.#nodes.map((id) => nodeOf(graph, id)?.title || `#${id}`);
+  }
+
+  /** Another graph is on the screen. */
+  graphChanged() {
+    const ids = this.#isShown() ? this.#nodes.map(rootOf).filter((id) => /^\d+$/.test(id)) : [];
+    const rules = ids.length === 0 ? '' : `${ids.map((id) => `[data-node-id="${id}"]::before`).join()}{${markRule}}`;
+    if (rules !== this.#rules) this.#paint(rules);
+    this.#rules = rules;
   }
 
   #show(nodes) {
@@ -38,13 +59,18 @@ export class MemoMarks {
     this.#nodes = nodes;
     for (const id of nodes) mark(nodeOf(graph, id));
     graph?.setDirtyCanvas?.(true, false);
+    this.graphChanged();
     this.#changed();
   }
 }
 
 /** `12:3` is a node within the subgraph that node 12 stands for. */
 function nodeOf(graph, id) {
-  return graph?.getNodeById?.(Number(id.split(':')[0])) ?? null;
+  return graph?.getNodeById?.(Number(rootOf(id))) ?? null;
+}
+
+function rootOf(id) {
+  return id.split(':')[0];
 }
 
 function mark(node) {
@@ -67,7 +93,7 @@ function draw(node, context) {
   context.save();
   context.font = '11px sans-serif';
   context.textAlign = 'right';
-  context.fillStyle = '#7fb2e5';
+  context.fillStyle = color;
   // Above the title.
   context.fillText(words, node.size[0], -36);
   context.restore();

@@ -25,6 +25,24 @@ describe.skipIf(!checkout || noBrowser)('the sidebar in the page of a real Comfy
     )) as string[];
     const places = names.map((name) => /SSD|HDD/.exec(rows.find((row) => row.includes(name)) ?? '')?.[0]);
     expect(places).toEqual(['SSD', 'HDD', 'HDD']);
+    // The newer design of nodes, which are elements of the page.
+    await page.evaluate(
+      `import('/scripts/app.js').then(({ app }) => app.extensionManager.setting.set('Comfy.VueNodes.Enabled', true))`,
+    );
+    const [given = ''] = Object.keys(prompt);
+    await page.waitForSelector(`[data-node-id="${given}"]`, minutes);
+    const mark = `getComputedStyle(document.querySelector('[data-node-id="${given}"]'), '::before').content`;
+    expect(await page.evaluate(mark)).not.toContain('from memo');
+    const tell = (name: string, detail: object) =>
+      page.evaluate(
+        `import('/scripts/api.js').then(({ api }) => void api.dispatchEvent(new CustomEvent('${name}', { detail: ${JSON.stringify(detail)} })))`,
+      );
+    await tell('autocached.memo', { prompt_id: 'p', nodes: [given] });
+    expect(await page.evaluate(mark)).toBe('"from memo"');
+    const shots = process.env['AUTOCACHE_SHOTS'];
+    if (shots) await page.screenshot({ path: `${shots}/vue-nodes.png` });
+    await tell('execution_start', { prompt_id: 'q' });
+    expect(await page.evaluate(mark)).not.toContain('from memo');
     expect(troubles.filter((trouble) => trouble.includes('autocached'))).toEqual([]);
   });
 });

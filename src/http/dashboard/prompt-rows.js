@@ -64,11 +64,12 @@ export function presetRow({ description, origin, problem }, { name, family, file
   const about = problem ?? (origin === 'user' ? `yours; ${description}` : description);
   const cell = element('td', {}, element('div', { text: name }), element('div', { class: 'small muted', text: about }));
   const isWhole = absent.length === 0;
+  const text = isOpen ? 'Hide' : 'What is missing';
   const button = element('button', {
-    text: isOpen ? 'Hide' : 'What is missing',
+    text,
     attributes: {
       ...{ type: 'button', 'data-action': 'missing', 'aria-expanded': String(isOpen) },
-      'aria-label': `What ${name} ${family ?? ''} is missing`,
+      'aria-label': `${text}: ${name} ${family ?? ''}`.trim(),
     },
     on: { click: toggle },
   });

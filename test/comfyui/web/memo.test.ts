@@ -36,6 +36,33 @@ test('nodes that did not have to run say so until the next run, and draw what th
   expect([nodes[1]?.onDrawForeground, nodes[12]?.onDrawForeground]).toEqual([undefined, before]);
 });
 
+test('nodes that are elements of the page are marked by a rule of style, while their graph is on the screen', () => {
+  const listeners = new Map<string, Listener>();
+  const painted: string[] = [];
+  let isShown = true;
+  const marks = new MemoMarks({
+    graph: () => null,
+    changed: () => {},
+    isShown: () => isShown,
+    paint: (rules: string) => void painted.push(rules),
+  });
+  marks.listen({ addEventListener: (name: string, listener: Listener) => void listeners.set(name, listener) });
+  const tell = (name: string, detail: unknown) => listeners.get(name)?.({ detail });
+  tell('execution_start', {});
+  expect(painted).toEqual([]);
+  // A node within the node 12 is shown on that; an id is never anything else in a rule.
+  tell('autocached.memo', { nodes: ['1', '12:3', '7"]{}*{x:y', ''] });
+  expect(painted).toEqual([
+    expect.stringMatching(/^\[data-node-id="1"\]::before,\[data-node-id="12"\]::before\{content:"from memo";/),
+  ]);
+  isShown = false;
+  marks.graphChanged();
+  isShown = true;
+  marks.graphChanged();
+  tell('execution_start', {});
+  expect(painted.slice(1)).toEqual(['', painted[0], '']);
+});
+
 test('a page without a graph, and messages of another form, are no error', () => {
   const marks = new MemoMarks({ graph: () => null, changed: () => {} });
   const listeners: Listener[] = [];
