@@ -61,7 +61,7 @@ export function keptRow(entry, remove) {
 }
 
 export function presetRow({ description, origin, problem }, { name, family, files, absent }, { isOpen, toggle }) {
-  const about = problem ?? (origin === 'user' ? `yours; ${description}` : description);
+  const about = problem ?? [family, origin === 'user' ? 'yours' : null, description].filter(Boolean).join(' · ');
   const cell = element('td', {}, element('div', { text: name }), element('div', { class: 'small muted', text: about }));
   const isWhole = absent.length === 0;
   const text = isOpen ? 'Hide' : 'What is missing';
@@ -76,19 +76,12 @@ export function presetRow({ description, origin, problem }, { name, family, file
   const here = problem === null ? `${files - absent.length} of ${files}` : '';
   const count = number(here);
   count.classList.add(...(problem !== null || !isWhole ? ['bad'] : ['good']));
-  return element(
-    'tr',
-    {},
-    cell,
-    element('td', { class: 'roomy', text: family ?? '' }),
-    count,
-    element('td', { class: 'actions' }, ...(isWhole ? [] : [button])),
-  );
+  return element('tr', {}, cell, count, element('td', { class: 'actions' }, ...(isWhole ? [] : [button])));
 }
 
 /** What a preset lacks, with the addresses to fetch it from. */
 export function filesRow(absent) {
-  const cell = element('td', { attributes: { colspan: '4' } });
+  const cell = element('td', { attributes: { colspan: '3' } });
   for (const { category, name, url, state } of absent) {
     const line = element('div', { class: 'path small' }, element('span', { text: `${category}/${name} ` }));
     line.append(element('span', { class: 'muted', text: state === 'away' ? 'its folder does not answer' : 'missing' }));

@@ -1,7 +1,7 @@
-import { element, setText } from '../../../comfyui/web/elements.js';
-import { counted } from '../../../comfyui/web/words.js';
+import { element, plain, setText } from '../../../comfyui/web/elements.js';
+import { counted, formatBytes } from '../../../comfyui/web/words.js';
 import { ask, send } from './api.js';
-import { attempt } from './dialogs.js';
+import { attempt, confirmed } from './dialogs.js';
 import { showKeyed } from './keyed.js';
 import { filesRow, graphRow, keptRow, presetRow, runRow, showRun } from './prompt-rows.js';
 import { section } from './section.js';
@@ -9,7 +9,7 @@ import { rowsBy, tableOf } from './tables.js';
 
 export const title = 'Prompts';
 
-const presetHeads = ['Preset', '~Family', '#Files here', ''];
+const presetHeads = ['Preset', '#Files here', ''];
 const graphHeads = ['Preset', '~Settings', '#Hits', '~#Age'];
 const keptHeads = ['Prompt', '#Size', '~#Cost', '#Hits', '~#Age', ''];
 const mostKept = 50;
@@ -42,7 +42,12 @@ export function show(main, app) {
   );
 
   const act = (run) => attempt(async () => void (await run())).then(app.refresh);
-  const remove = ({ ns, key }) => act(() => ask('/api/memo/invalidate', { ns, keys: [key] }));
+  const remove = ({ ns, key, label, bytes }) =>
+    act(async () => {
+      const text = `Removes ${plain(label ?? key.slice(0, 12))}, ${formatBytes(bytes)}. ComfyUI computes it again.`;
+      if (await confirmed('Remove a kept prompt', text, { yes: 'Remove' }))
+        await ask('/api/memo/invalidate', { ns, keys: [key] });
+    });
   const toggle = (key) => {
     open = open === key ? null : key;
     app.refresh();
