@@ -31,7 +31,7 @@ const watch = new Watch({
 
 const marks = new MemoMarks({
   graph: () => app.graph ?? null,
-  isShown: () => (app.canvas?.graph ?? app.graph) === app.graph,
+  isShown: () => app.canvas?.graph?.isRootGraph !== false,
   paint(rules) {
     markStyle ??= document.head.appendChild(document.createElement('style'));
     markStyle.textContent = rules;

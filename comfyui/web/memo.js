@@ -47,7 +47,7 @@ export class MemoMarks {
 
   /** Another graph is on the screen. */
   graphChanged() {
-    const ids = this.#isShown() ? this.#nodes.map(rootOf).filter((id) => /^\d+$/.test(id)) : [];
+    const ids = this.#isShown() ? this.#nodes.map(rootOf).filter((id) => /^[\w-]+$/.test(id)) : [];
     const rules = ids.length === 0 ? '' : `${ids.map((id) => `[data-node-id="${id}"]::before`).join()}{${markRule}}`;
     if (rules !== this.#rules) this.#paint(rules);
     this.#rules = rules;
@@ -66,7 +66,7 @@ export class MemoMarks {
 
 /** `12:3` is a node within the subgraph that node 12 stands for. */
 function nodeOf(graph, id) {
-  return graph?.getNodeById?.(Number(rootOf(id))) ?? null;
+  return graph?.getNodeById?.(rootOf(id)) ?? null;
 }
 
 function rootOf(id) {

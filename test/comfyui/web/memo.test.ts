@@ -9,7 +9,7 @@ function page() {
     1: { title: 'Encode', size: [200, 50] },
     12: { size: [100, 50], onDrawForeground: vi.fn() },
   };
-  const graph = { getNodeById: (id: number) => nodes[id], setDirtyCanvas: vi.fn() };
+  const graph = { getNodeById: (id: string) => nodes[Number(id)], setDirtyCanvas: vi.fn() };
   const changed = vi.fn();
   const marks = new MemoMarks({ graph: () => graph, changed });
   marks.listen({ addEventListener: (name: string, listener: Listener) => void listeners.set(name, listener) });
@@ -51,9 +51,9 @@ test('nodes that are elements of the page are marked by a rule of style, while t
   tell('execution_start', {});
   expect(painted).toEqual([]);
   // A node within the node 12 is shown on that; an id is never anything else in a rule.
-  tell('autocached.memo', { nodes: ['1', '12:3', '7"]{}*{x:y', ''] });
+  tell('autocached.memo', { nodes: ['start', '12:3', '7"]{}*{x:y', ''] });
   expect(painted).toEqual([
-    expect.stringMatching(/^\[data-node-id="1"\]::before,\[data-node-id="12"\]::before\{content:"from memo";/),
+    expect.stringMatching(/^\[data-node-id="start"\]::before,\[data-node-id="12"\]::before\{content:"from memo";/),
   ]);
   isShown = false;
   marks.graphChanged();
