@@ -4,6 +4,9 @@ import { CacheError, toCacheError } from '../core/errors.ts';
 import type { Log } from '../runtime/log.ts';
 import type { RootSpec } from './registry.ts';
 
+/** Most folders of one request. No ComfyUI has as many; each one is looked at, and looked after from then on. */
+const mostRoots = 1000;
+
 export interface RegisterRootsDeps {
   /** @throws CacheError when it cannot be a root */
   add(spec: RootSpec): Promise<void>;
@@ -13,11 +16,12 @@ export interface RegisterRootsDeps {
 
 /**
  * Adds roots named by a program, and keeps them over restarts.
- * @throws CacheError BAD_REQUEST when none of them can be a root.
+ * @throws CacheError BAD_REQUEST when they are too many, or none of them can be a root.
  */
 export async function registerRoots({ roots, origin = 'api' }: RootsRequest, { add, settings, log }: RegisterRootsDeps) {
   const refused: CacheError[] = [];
   const once = new Map(roots.map((root) => [JSON.stringify(root), root]));
+  if (once.size > mostRoots) throw new CacheError('BAD_REQUEST', `roots: must not name more than ${mostRoots} folders at once`);
   for (const { path, category = null, kind = null } of once.values()) {
     try {
       // ComfyUI names every folder it would look into; a folder that never existed is no outage.

@@ -19,6 +19,8 @@ test.each([
   ['fields', JSON.stringify(Array.from({ length: 1001 }, () => '",'))],
   ['levels', '{"a":'.repeat(1001)],
   ['levels', `{"note":"\\\\\\"","a":${'['.repeat(1001)}`],
+  ['objects', JSON.stringify({ roots: Array.from({ length: 100_000 }, () => ({ path: '/models' })) })],
+  ['lists', `{"vectors":[${'[],'.repeat(100_000)}[]]}`],
 ])('too many %s do not', (what, text) => {
   expect(look(text)).toThrow(what);
 });
