@@ -1,4 +1,4 @@
-import { ascending, type Ranked } from '../policy/ascending.ts';
+import { ascending } from '../policy/ascending.ts';
 import { type Fill, isShort, mayBeCompressed } from '../policy/demotion.ts';
 import { leaving } from '../policy/leaving.ts';
 import type { Candidate } from '../policy/policy.ts';
@@ -15,10 +15,14 @@ export interface Held {
   file: File;
   state: 'hot' | 'cold';
   bytes: number;
-  /** When it came, counted. */
+  /** When it came, counted; its worth at the last look, and its place among equals: the compressed one first. */
   order: number;
+  score: number;
+  tie: number;
 }
 
+/** More than all copies that ever come. */
+const coldFirst = 2 ** 52;
 /** A file that would save less than a tenth is not compressed. */
 const leastRatio = 1 / 0.9;
 
@@ -50,7 +54,8 @@ export class Contents {
   put(file: File, state: 'hot' | 'cold'): void {
     this.remove(file);
     const bytes = state === 'hot' ? file.fingerprint.size : Math.ceil(file.fingerprint.size / file.coldRatio);
-    this.#held.set(file, { file, state, bytes, order: this.#order++ });
+    const order = this.#order++;
+    this.#held.set(file, { file, state, bytes, order, score: 0, tie: state === 'hot' ? order : order - coldFirst });
     this.#used[state] += bytes;
   }
 
@@ -72,7 +77,7 @@ export class Contents {
       short,
       this.#packed,
     );
-    return victims.reduce((sum, victim) => sum + victim.bytes, 0) >= short ? victims.map(({ held }) => held) : null;
+    return victims.reduce((sum, victim) => sum + victim.bytes, 0) >= short ? victims : null;
   }
 
   /** Bytes that must come free for so many more. */
@@ -83,7 +88,7 @@ export class Contents {
   /** Compresses the least valuable copies, one after the other, while room is short; yields the bytes written for each. */
   *demote(): Generator<number> {
     for (;;) {
-      const next = this.#ranked((held) => this.#isCompressible(held)).next().value?.held;
+      const next = this.#ranked((held) => this.#isCompressible(held)).next().value;
       if (!next || !isShort(next.bytes, this.#fill())) return;
       this.put(next.file, 'cold');
       yield this.#held.get(next.file)?.bytes ?? 0;
@@ -100,13 +105,12 @@ export class Contents {
   }
 
   /** Lowest score first, of equals the compressed one, then the one that came first. */
-  #ranked(which: (held: Held) => boolean): Generator<{ held: Held; bytes: number; score: number }> {
-    const ranked: Ranked<{ held: Held; bytes: number; score: number }>[] = [];
+  #ranked(which: (held: Held) => boolean): Generator<Held> {
+    const ranked: Held[] = [];
     for (const held of this.#held.values()) {
       if (!which(held)) continue;
-      const { file, state, bytes, order } = held;
-      const score = this.#score(file, bytes);
-      ranked.push({ item: { held, bytes, score }, rank: score, tie: state === 'hot' ? order : order - this.#order });
+      held.score = this.#score(held.file, held.bytes);
+      ranked.push(held);
     }
     return ascending(ranked);
   }

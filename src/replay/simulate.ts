@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { policies } from '../policy/policies.ts';
+import type { Bound } from './bounds.ts';
 import { foresight } from './foresight.ts';
 import { type Outcome, type ReplayOptions, replay } from './replay.ts';
 import type { Read, Trace } from './trace.ts';
@@ -22,6 +23,8 @@ export interface SimulationRequest {
   policies: SimulatedPolicy[];
   /** Also with a cold tier; the type of weights where the trace has none. */
   cold: ColdType | null;
+  /** Bounds of traces by name. A size that one of them has as a share counts with the bound's capacity. */
+  bounds?: ReadonlyMap<string, readonly Bound[]>;
 }
 
 export interface Result {
@@ -32,12 +35,14 @@ export interface Result {
   policy: SimulatedPolicy;
   cold: boolean;
   outcome: Outcome;
+  /** Seconds saved as a share of what no schedule can exceed; left out where that is not known. */
+  ofBound?: number;
 }
 
 /** Replays every trace with every size and policy, without a cold tier and, if requested, with one. Yields between runs. */
 export async function simulate(
   traces: readonly Trace[],
-  { sizes, policies: names, cold }: SimulationRequest,
+  { sizes, policies: names, cold, bounds }: SimulationRequest,
   onProgress: (done: number, total: number) => void = () => {},
 ): Promise<Result[]> {
   const ratio = (read: Read) => coldRatios[(read.dtype ?? cold ?? 'none') as ColdType] ?? 1;
@@ -47,13 +52,36 @@ export async function simulate(
   );
   const results: Result[] = [];
   for (const { trace, size, policy, coldRatio } of runs) {
-    const capacity = 'bytes' in size ? size.bytes : Math.round(size.share * trace.footprint);
+    const bound = bounds?.get(trace.name)?.find((one) => isOfSize(one, size));
+    const capacity = bound?.capacity ?? ('bytes' in size ? size.bytes : Math.round(size.share * trace.footprint));
     const outcome = replay(trace, { capacity, policy: rules[policy], coldRatio });
-    results.push({ trace: trace.name, size, capacity, policy, cold: coldRatio !== null, outcome });
+    const ofBound = bound && { ofBound: outcome.secondsSaved / bound.upperSeconds };
+    results.push({ trace: trace.name, size, capacity, policy, cold: coldRatio !== null, outcome, ...ofBound });
     onProgress(results.length, runs.length);
     await nextTurn();
   }
   return results;
+}
+
+function isOfSize({ share, capacity }: Bound, size: CacheSize): boolean {
+  return 'bytes' in size ? size.bytes === capacity : size.share === share;
+}
+
+/** How near results come to what no schedule can exceed. */
+export interface BoundShares {
+  mean: number;
+  /** A tenth of the results are below. */
+  p10: number;
+  worst: number;
+}
+
+/** Of the results whose bound is known; null when there are none. */
+export function boundSharesOf(results: readonly Pick<Result, 'ofBound'>[]): BoundShares | null {
+  const shares = results.flatMap(({ ofBound }) => ofBound ?? []).sort((a, b) => a - b);
+  const [worst] = shares;
+  if (worst === undefined) return null;
+  const p10 = shares[Math.floor(shares.length / 10)] ?? worst;
+  return { mean: shares.reduce((sum, share) => sum + share, 0) / shares.length, p10, worst };
 }
 
 export interface OutcomeRates {

@@ -1,5 +1,5 @@
 import type { Copy } from '../core/types.ts';
-import { ascending, type Ranked } from '../policy/ascending.ts';
+import { ascending } from '../policy/ascending.ts';
 import { leaving } from '../policy/leaving.ts';
 
 /** A copy that can leave, with no more than the choice needs. */
@@ -17,6 +17,8 @@ interface Unit {
   bytes: number;
   /** The highest of its names. */
   score: number;
+  /** Orders equals. */
+  tie: number;
   given: boolean;
 }
 
@@ -37,21 +39,21 @@ const afterCompressed = 2 ** 52;
  * the compressed one.
  */
 export class Victims {
-  readonly #kept: Ranked<Unit>[] = [];
-  readonly #given: Ranked<Unit>[] = [];
+  readonly #kept: Unit[] = [];
+  readonly #given: Unit[] = [];
 
   /** @param names all names of one placement */
   add(names: readonly EvictionCandidate[]): void {
     const [first] = names;
     if (!first) return;
-    const unit: Unit = { names: [first.id], bytes: first.bytes, score: first.score, given: first.given };
+    const { id, bytes, form, score, given } = first;
+    const unit: Unit = { names: [id], bytes, score, tie: form === 'plain' ? id + afterCompressed : id, given };
     for (const { id, score, given } of names.slice(1)) {
       unit.names.push(id);
       unit.score = Math.max(unit.score, score);
       unit.given ||= given;
     }
-    const tie = first.form === 'plain' ? first.id + afterCompressed : first.id;
-    (unit.given ? this.#given : this.#kept).push({ item: unit, rank: unit.score, tie });
+    (unit.given ? this.#given : this.#kept).push(unit);
   }
 
   /** To be called once. @returns ids of the copies in the order in which they leave, and the bytes freed */

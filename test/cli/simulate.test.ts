@@ -51,6 +51,40 @@ test('compressed traces are read too; with --cold, every figure comes twice', as
   expect(page.out).toContain('Means over 2 traces');
 });
 
+test('with a bounds.json beside the traces, figures are also a share of what can be saved; catalogs are no traces', async () => {
+  const cwd = folder();
+  writeFileSync(join(cwd, 'plain.catalog.csv'), 'file,kind,size\na,lora,1000000');
+  const bounds = [
+    { share: 0.1, capacityBytesPerNode: 3_000_000, upperSeconds: 0.1 },
+    { share: 0.4, capacityBytesPerNode: 30_000_000, upperSeconds: 0.2 },
+  ];
+  writeFileSync(join(cwd, 'bounds.json'), JSON.stringify([{ trace: 'plain', bounds }]));
+  const args = ['simulate', 'plain.csv', 'plain.catalog.csv', '--policies', 'heat,lru'];
+  const { out } = await runCli([...args, '--json'], { cwd });
+  const results = JSON.parse(out) as {
+    size: { share: number };
+    capacity: number;
+    ofBound?: number;
+    outcome: { secondsSaved: number };
+  }[];
+  expect(results.map(({ size, capacity }) => [size.share, capacity])).toEqual([
+    [0.1, 3_000_000],
+    [0.1, 3_000_000],
+    [0.2, 4_600_000],
+    [0.2, 4_600_000],
+    [0.4, 30_000_000],
+    [0.4, 30_000_000],
+  ]);
+  const [first, , unbounded] = results;
+  expect(first?.ofBound).toBeCloseTo((first?.outcome.secondsSaved ?? 0) / 0.1, 12);
+  expect(unbounded).not.toHaveProperty('ofBound');
+  const page = (await runCli(args, { cwd })).out.split('\n');
+  expect(page[0]).toMatch(/WRITTEN +BOUND +P10 +WORST$/);
+  expect(page.filter((line) => line.startsWith('all')).map((line) => line.split(/ +/)[1])).toEqual(['heat', 'lru']);
+  writeFileSync(join(cwd, 'bounds.json'), '{"no": "bounds"}');
+  expect(await runCli(args, { cwd })).toMatchObject({ code: 2, err: expect.stringContaining('bounds.json holds no bounds') });
+});
+
 test.each([
   [['simulate', 'nothing.csv'], /nothing\.csv cannot be read/],
   [['simulate', 'plain.csv', '--policies', 'guess'], /"guess" is none of heat, lru, lfu/],

@@ -1,10 +1,11 @@
 import { readFile } from 'node:fs/promises';
-import { basename, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { SingleBar } from 'cli-progress';
 import { type Command, Option } from 'commander';
 import { CacheError, troubleOf } from '../../core/errors.ts';
 import { parseShare, parseSize } from '../../core/units.ts';
+import { type Bound, parseBounds } from '../../replay/bounds.ts';
 import {
   type CacheSize,
   type ColdType,
@@ -28,8 +29,11 @@ interface Options {
 const example = `
 A trace is CSV, also compressed with gzip: a line for each read of a model file,
 with the columns ts (seconds), file and size (bytes), and if known tier (hdd,
-nas, nas10g), node (a cache for each), dtype (bf16, f16, ...) and ram_hit (1 =
-was not read).
+nas, nas10g), node (a cache for each), dtype (bf16, f16, ...), ram_hit (1 = was
+not read), run and submit_ts (the prompt, and when it joined the queue).
+
+With a bounds.json beside the traces, figures are also a share of what no
+schedule can exceed; its cache sizes count. Files NAME.catalog.csv are left out.
 
 Examples:
   autocached simulate reads.csv --sizes 20%,200GiB --cold`;
@@ -58,12 +62,30 @@ export function addSimulate(program: Command, run: Run): void {
     .addHelpText('after', example)
     .action(
       run(async (session, files: string[], { sizes, policies, cold }: Options) => {
-        const traces = await Promise.all(files.map((file) => readTrace(resolve(session.cwd, file))));
-        const request = { sizes, policies, cold: cold === true ? 'bf16' : (cold ?? null) } as const;
+        const paths = files.map((file) => resolve(session.cwd, file)).filter((path) => !catalogName.test(path));
+        if (paths.length === 0) throw new CacheError('BAD_REQUEST', 'none of these files is a trace');
+        const bounds = await boundsBeside(paths);
+        const traces = await Promise.all(paths.map((path) => readTrace(path)));
+        const request = { sizes, policies, cold: cold === true ? 'bf16' : (cold ?? null), bounds } as const;
         const data = await withProgress(session, traces, request);
         return { data, page: (look) => simulationPage(data, look) };
       }),
     );
+}
+
+/** The library of a host, as recorded beside its reads. */
+const catalogName = /\.catalog\.csv(\.gz)?$/;
+
+/** The bounds in the directories of these traces. */
+async function boundsBeside(traces: readonly string[]): Promise<Map<string, Bound[]>> {
+  const found = new Map<string, Bound[]>();
+  for (const directory of new Set(traces.map((path) => dirname(path)))) {
+    const path = join(directory, 'bounds.json');
+    const text = await readFile(path, 'utf8').catch(() => null);
+    if (text === null) continue;
+    for (const [trace, bounds] of parseBounds(path, text)) found.set(trace, bounds);
+  }
+  return found;
 }
 
 async function readTrace(path: string): Promise<Trace> {

@@ -1,5 +1,12 @@
 import { counted, formatBytes } from '../../core/format.ts';
-import { type CacheSize, type OutcomeRates, type Result, ratesOf } from '../../replay/simulate.ts';
+import {
+  type BoundShares,
+  boundSharesOf,
+  type CacheSize,
+  type OutcomeRates,
+  type Result,
+  ratesOf,
+} from '../../replay/simulate.ts';
 import type { Look } from './look.ts';
 import { type Column, table } from './table.ts';
 
@@ -8,6 +15,7 @@ interface Row {
   policy: string;
   plain: OutcomeRates;
   cold: OutcomeRates | null;
+  ofBound: BoundShares | null;
 }
 
 export function simulationPage(results: readonly Result[], look: Look): string {
@@ -23,12 +31,21 @@ export function simulationPage(results: readonly Result[], look: Look): string {
     value: ({ cold }) => (cold ? percent(cold.restored) : ''),
   };
   const withCold = [...rateColumns('COLD: ', ({ cold }) => cold), restored];
-  const rows = rowsOf(results);
+  const bySize = rowsOf(results, ({ size, policy }) => `${sizeText(size)} ${policy}`);
+  const isBounded = bySize.some(({ ofBound }) => ofBound);
+  const sizes = new Set(bySize.map(({ size }) => size)).size;
+  const overall = rowsOf(results, ({ policy }) => policy).map((row) => ({ ...row, size: 'all' }));
+  const rows = isBounded && sizes > 1 ? [...bySize, ...overall] : bySize;
+  if (isBounded) columns.push(...boundColumns());
   const page = table(rows, rows.some(({ cold }) => cold) ? [...columns, ...withCold] : columns, look);
   const notes = [
     'BYTES: share of the bytes read that came from the cache. TIME: share of the time from the sources that it saves.',
     `WRITTEN: bytes written to the SSD for each byte read. ${traces === 1 ? '' : `Means over ${counted(traces, 'trace')}. `}`,
   ];
+  if (isBounded)
+    notes.push(
+      'BOUND: share of what no schedule can exceed, in the mean; a tenth of the results are below P10, none below WORST.',
+    );
   if (results.some(({ policy }) => policy === 'foresight'))
     notes.push('foresight knows the next reads: an upper bound for every policy.');
   return [page, '', ...notes.map((note) => look.paint('dim', note.trim()))].join('\n');
@@ -50,8 +67,18 @@ function rateColumns(prefix: string, rates: (row: Row) => OutcomeRates | null): 
   ];
 }
 
-function rowsOf(results: readonly Result[]): Row[] {
-  const groups = Map.groupBy(results, ({ size, policy }) => `${sizeText(size)} ${policy}`);
+function boundColumns(): Column<Row>[] {
+  const column = (title: string, value: (shares: BoundShares) => number): Column<Row> => ({
+    title,
+    align: 'right',
+    value: ({ ofBound }) => (ofBound ? percent(value(ofBound)) : ''),
+  });
+  return [column('BOUND', ({ mean }) => mean), column('P10', ({ p10 }) => p10), column('WORST', ({ worst }) => worst)];
+}
+
+/** A row for each group of results with one key. */
+function rowsOf(results: readonly Result[], keyOf: (result: Result) => string): Row[] {
+  const groups = Map.groupBy(results, keyOf);
   return [...groups.values()].flatMap((group) => {
     const [first] = group;
     if (!first) return [];
@@ -62,6 +89,7 @@ function rowsOf(results: readonly Result[]): Row[] {
       policy: first.policy,
       plain: ratesOf(outcomes(false)),
       cold: cold.length > 0 ? ratesOf(cold) : null,
+      ofBound: boundSharesOf(group.filter((result) => !result.cold)),
     };
   });
 }
