@@ -26,9 +26,9 @@ const unfinished = new Set([
     'unfinished',
   ],
   // BitTorrent and other peers: uTorrent, qBittorrent, BitComet, Vuze, eMule, DC++.
-  ...['!ut', '!qb', '!bt', 'bc!', 'az!', 'met', 'dctmp', 'antifrag'],
-  // Copies between machines: WinSCP, Resilio Sync.
-  ...['filepart', '!sync', 'syncpart', 'synctemp'],
+  ...['!ut', '!qb', 'parts', '!bt', 'bc!', 'az!', 'met', 'dctmp', 'antifrag'],
+  // Copies between machines and from clouds: WinSCP, Resilio Sync, lftp (its notes), gsutil and gcloud, AzCopy, Google Drive.
+  ...['filepart', '!sync', 'syncpart', 'synctemp', 'lftp-pget-status', 'gstmp', 'azdownload', 'drivedownload', 'gddownload'],
 ]);
 
 /** Unfinished names without an ending of their own. */
@@ -37,6 +37,8 @@ const unfinishedNames = [
   /^(\.syncthing\.|~syncthing~|incomplete~)/i,
   /^incomplete-.*\.gguf$/i,
   /^sha256-[0-9a-f]{64}-partial/i,
+  // The AWS command line writes to `name.6eF5a5b8`; pieces of one download.
+  /\.(safetensors|sft|gguf|ckpt|pt|pth|bin|onnx)\.([a-f0-9]{8}|(part|chunk|seg)[-._]?\d+)$/i,
   // axel's notes; programs that write to `name.tmp123` and rename it.
   /\.(safetensors|sft|gguf|ckpt|pt|pth|bin|onnx)\.(st|(tmp|temp|partial)[-._]?\w+)$/i,
   // rsync writes to `.name.a1B2c3`, Nextcloud to `.name.~4bd1`.
@@ -62,11 +64,11 @@ export function isUnfinished(path: string): boolean {
 }
 
 /**
- * Notes that a download manager (aria2, axel) keeps beside a file until the download is whole. They are the only sign: the file has
+ * Notes that a download manager (aria2, axel, lftp) keeps beside a file until the download is whole. They are the only sign: the file has
  * its final name and length from the start.
  */
 export function notesOfDownload(path: string): string[] {
-  return ['aria2', 'st'].map((ending) => `${path}.${ending}`);
+  return ['aria2', 'st', 'lftp-pget-status'].map((ending) => `${path}.${ending}`);
 }
 
 /** True for files that operating systems and NAS boxes leave on a volume by themselves. */

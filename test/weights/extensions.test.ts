@@ -34,6 +34,13 @@ describe('a download that is not finished is known by its name', () => {
     ['rsync', `.${model}.Xy3b9Q`],
     ['Nextcloud', `.${model}.~4bd1`],
     ['Soulseek', `INCOMPLETE~${model}`],
+    ['the AWS command line', `${model}.6eF5a5b8`],
+    ['gsutil, gcloud storage', `${model}_.gstmp`],
+    ['qBittorrent: pieces of files that are not wanted', '0a1b2c.parts'],
+    ["lftp's notes", `${model}.lftp-pget-status`],
+    ['Google Drive', `${model}.drivedownload`],
+    ['pieces', `${model}.part1`],
+    ['pieces', `${model}.chunk-03`],
     ['capitals', `${model.toUpperCase()}.PART`],
     ['a path of Windows', `loras\\${model}.download\\${model}`],
   ])('%s: %s', (_program, path) => {
@@ -49,6 +56,8 @@ describe('a download that is not finished is known by its name', () => {
     'incomplete-lora.safetensors',
     '.hidden.safetensors',
     'model.part.safetensors',
+    'model-part1.safetensors',
+    'lora.1a2b3c4d.safetensors',
     'tokenizer.json',
   ])('not %s', (path) => {
     expect(isUnfinished(path)).toBe(false);
@@ -56,7 +65,7 @@ describe('a download that is not finished is known by its name', () => {
 });
 
 test('a download manager that gives a file its name and length at once keeps notes beside it', () => {
-  expect(notesOfDownload('/m/a.ckpt')).toEqual(['/m/a.ckpt.aria2', '/m/a.ckpt.st']);
+  expect(notesOfDownload('/m/a.ckpt')).toEqual(['/m/a.ckpt.aria2', '/m/a.ckpt.st', '/m/a.ckpt.lftp-pget-status']);
 });
 
 test('names that are nobody’s model', () => {
