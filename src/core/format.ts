@@ -47,9 +47,10 @@ export function counted(value: number, noun: string, plural = `${noun}s`): strin
   return `${formatCount(value)} ${value === 1 ? noun : plural}`;
 }
 
-/** A share of one, from 0 % to 100 %: `91 %`. Never 100 % for less than all. */
+/** A share of one, from 0 % to 100 %: `91 %`. Never 100 % for less than all, nor 0 % for more than nothing: `<1 %`. */
 export function percent(share: number): string {
   const rounded = Math.round(Math.min(1, Math.max(0, share)) * 100);
+  if (rounded === 0 && share > 0) return '<1 %';
   return rounded === 100 && share < 1 ? '99.9 %' : `${rounded} %`;
 }
 

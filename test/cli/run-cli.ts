@@ -54,6 +54,7 @@ class Output extends Writable implements Screen {
   text = '';
   isTTY: boolean;
   columns: number;
+  rows?: number;
   #wake: (() => void)[] = [];
 
   constructor(columns?: number) {

@@ -131,6 +131,46 @@ test('status --watch shows the page anew until nobody reads it', async () => {
   expect(out.text.startsWith('\u001b[H\u001b[J')).toBe(true);
 });
 
+test('status --watch does not clear what it writes over, is drawn anew when the terminal changes, and ends with q', async () => {
+  await using daemon = await daemonWith();
+  const {
+    done,
+    out,
+    in: keys,
+  } = startCli(['status', '--watch', '1h'], {
+    stateDir: daemon.stateDir,
+    columns: 80,
+    interactive: true,
+  });
+  await out.until('running for');
+  out.rows = 5;
+  const before = out.text.length;
+  out.emit('resize');
+  await vi.waitFor(() => expect(out.text.length).toBeGreaterThan(before), { timeout: 20_000, interval: 20 });
+  const again = out.text.slice(before);
+  expect(again.startsWith('\u001b[H')).toBe(true);
+  expect(again.indexOf('\u001b[J')).toBe(again.length - 3);
+  expect(again.split('\n')).toHaveLength(5);
+  keys.write('q');
+  expect((await done).code).toBe(0);
+});
+
+test('status --ram --watch ends with Ctrl-C', async () => {
+  await using daemon = await daemonWith();
+  const {
+    done,
+    out,
+    in: keys,
+  } = startCli(['status', '--ram', '--watch', '1h'], {
+    stateDir: daemon.stateDir,
+    columns: 80,
+    interactive: true,
+  });
+  await out.until('\u001b[J');
+  keys.write('\u0003');
+  expect((await done).code).toBe(0);
+});
+
 test('status --watch --json writes one object a line', async () => {
   await using daemon = await daemonWith();
   const { done, out } = startCli(['status', '--watch', '10ms', '--json'], { stateDir: daemon.stateDir });

@@ -1,18 +1,14 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
-import { escapedJson } from '../../core/printable.ts';
 import type { Client } from '../client.ts';
 import { seconds } from '../options.ts';
 import type { Answer } from '../print.ts';
 import { clientOf, type Run, type Session } from '../session.ts';
-import { lookOf } from '../text/look.ts';
 import { ramPage } from '../text/ram-page.ts';
 import { statusPage } from '../text/status-page.ts';
+import { watch as follow } from '../watch.ts';
 
 const mostEntries = 5;
 const usualPause = 2;
-/** Moves to the top left corner of the terminal and clears the rest. */
-const inPlace = '\x1b[H\x1b[J';
 
 interface Options {
   ram?: true;
@@ -25,13 +21,17 @@ export function addStatus(program: Command, run: Run): void {
     .command('status')
     .description('show space, use, jobs and model folders')
     .option('--ram', 'only the RAM tier, with its models')
-    .option('--watch [seconds]', `again and again, every ${usualPause} seconds unless said otherwise, until Ctrl-C`, seconds)
+    .option(
+      '--watch [seconds]',
+      `again and again, every ${usualPause} seconds unless said otherwise, until q or Ctrl-C`,
+      seconds,
+    )
     .action(
       run(async (session, { ram, watch }: Options) => {
         const client = await clientOf(session);
         const show = () => (ram ? ramAnswer(client) : statusAnswer(session, client));
         if (watch === undefined) return show();
-        return follow(session, show, watch === true ? usualPause : watch);
+        return follow(session, show, 1000 * (watch === true ? usualPause : watch));
       }),
     );
 }
@@ -55,16 +55,4 @@ async function ramAnswer(client: Client): Promise<Answer> {
   ]);
   const data = { tier: tiers.find(({ tier }) => tier === 'ram') ?? null, entries };
   return { data, page: (look) => ramPage(data, look) };
-}
-
-/** Shows the answer anew until Ctrl-C or the reader of the output is gone: on a terminal in place, as JSON in one line each. */
-async function follow(session: Session, show: () => Promise<Answer>, everySeconds: number): Promise<undefined> {
-  const { out, json, unread } = session;
-  const look = lookOf(out);
-  while (!unread.aborted) {
-    const answer = await show();
-    if (json) out.write(`${escapedJson(JSON.stringify(answer.data))}\n`);
-    else out.write(`${out.isTTY ? inPlace : ''}${answer.page(look)}\n${out.isTTY ? '' : '\n'}`);
-    await sleep(everySeconds * 1000, null, { signal: unread }).catch(() => {});
-  }
 }

@@ -74,8 +74,21 @@ function verifyPage({ files, bytes, damaged, mismatched, skipped, sound = [] }: 
   }
   lines.push(...skipped.map(({ path, why }) => `${look.paint('yellow', 'skipped')}  ${path}: ${why}`));
   if (files === 0) return [...lines, 'nothing verified'].join('\n');
-  const verdict = damaged.length > 0 ? `${formatCount(damaged.length)} corrupted` : 'OK';
-  return [...lines, `${counted(files, 'copy', 'copies')} verified (${formatBytes(bytes)}): ${verdict}`].join('\n');
+  return [
+    ...lines,
+    `${counted(files, 'copy', 'copies')} verified (${formatBytes(bytes)}): ${verdictOn({ files, damaged, mismatched })}`,
+  ].join('\n');
+}
+
+/** `OK`, or how many differ, in which way, and how many are right. */
+function verdictOn({ files, damaged, mismatched }: Pick<VerifyAnswer, 'files' | 'damaged' | 'mismatched'>): string {
+  const differ = new Set([...damaged, ...mismatched].map(({ path }) => path)).size;
+  if (differ === 0) return 'OK';
+  const ways = [
+    ...(damaged.length > 0 ? [`${formatCount(damaged.length)} corrupted`] : []),
+    ...(mismatched.length > 0 ? [`${formatCount(mismatched.length)} not as published`] : []),
+  ];
+  return `${ways.join(', ')}; ${formatCount(Math.max(0, files - differ))} right, ${counted(differ, 'differs', 'differ')}`;
 }
 
 function damagedLines(damaged: VerifyAnswer['damaged'], look: Look): string[] {

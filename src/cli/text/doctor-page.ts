@@ -1,6 +1,7 @@
 import { counted } from '../../core/format.ts';
-import { plain, plainLines } from '../../core/printable.ts';
+import { plainLines } from '../../core/printable.ts';
 import type { Finding } from '../doctor/finding.ts';
+import { wrap } from './fit.ts';
 import type { Look } from './look.ts';
 
 interface Report {
@@ -10,19 +11,24 @@ interface Report {
   findings: Finding[];
 }
 
+/** Columns of what a line begins with; texts go on below each other. */
+const margin = 17;
+
 const colours = { ok: 'green', warn: 'yellow', fail: 'red' } as const;
 
 /** The page of `autocached doctor`: one line a finding, and below it the remedy. */
-export function doctorPage({ ok, warn, fail, findings }: Report, { paint }: Look): string {
+export function doctorPage({ ok, warn, fail, findings }: Report, { paint, width }: Look): string {
   const lines = findings.flatMap(({ check, verdict, says, todo }) => {
-    const line = `${paint(colours[verdict], verdict.padEnd(4))}  ${check.padEnd(9)}  ${linesOf(says)}`;
-    return todo === null ? [line] : [line, `${' '.repeat(17)}${paint('dim', 'do:')} ${plain(todo)}`];
+    const line = `${paint(colours[verdict], verdict.padEnd(4))}  ${check.padEnd(9)}  ${linesOf(says, width)}`;
+    return todo === null ? [line] : [line, `${' '.repeat(margin)}${paint('dim', 'do:')} ${linesOf(todo, width, margin + 4)}`];
   });
   const sum = `${counted(fail, 'failure')}, ${counted(warn, 'warning')}, ${ok} in order`;
   return [...lines, '', paint('bold', sum)].join('\n');
 }
 
-/** A finding of several lines, below each other. */
-function linesOf(text: string): string {
-  return plainLines(text).replaceAll('\n', `\n${' '.repeat(17)}`);
+/** A text below itself, as wide as the page is. */
+function linesOf(text: string, width: number | null, from = margin): string {
+  const lines = plainLines(text).split('\n');
+  const fitting = width === null ? lines : lines.flatMap((line) => wrap(line, width - from).split('\n'));
+  return fitting.join(`\n${' '.repeat(from)}`);
 }

@@ -4,6 +4,7 @@ import { styleText } from 'node:util';
 export interface Screen extends NodeJS.WritableStream {
   isTTY?: boolean;
   columns?: number;
+  rows?: number;
 }
 
 type Format = Parameters<typeof styleText>[0];

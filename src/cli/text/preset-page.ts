@@ -1,5 +1,5 @@
 import type { GraphsAnswer, PresetModel, PresetView, SlotView } from '../../api/presets.ts';
-import { counted, formatBytes, formatCount, formatDuration, percent } from '../../core/format.ts';
+import { counted, formatBytes, formatCount, formatDuration } from '../../core/format.ts';
 import type { Look } from './look.ts';
 import { table } from './table.ts';
 
@@ -89,7 +89,7 @@ export function presetCachePage({ items, max, hits, misses, hitRate, graphs }: G
   const rate =
     hitRate === null
       ? 'not asked since the start'
-      : `${percent(hitRate)} of ${counted(hits + misses, 'question')} hit since the start`;
+      : `${formatCount(hits)} of ${counted(hits + misses, 'question')} hit since the start`;
   const head = `${formatCount(items)} of ${counted(max, 'compiled graph')}; ${rate}`;
   if (graphs.length === 0) return head;
   const rows = table(
