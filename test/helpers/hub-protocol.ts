@@ -31,7 +31,7 @@ export const hubProtocol: Protocol = (asked, server) => {
 };
 
 /** The signature that addresses of files must carry; another one from now on makes the given ones expire. */
-const signature = { valid: 'first' };
+export const signature = { valid: 'first' };
 
 function redirect(key: string, server: ObjectServer): Reply {
   const object = server.objects.get(key);

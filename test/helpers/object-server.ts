@@ -140,7 +140,13 @@ export function bytesOf(object: HeldObject, { method, headers }: Asked, about: s
   if (since !== undefined && Date.parse(since) < mtimeMs) return failed(412);
   const [, first, last] = /^bytes=(\d+)-(\d+)$/.exec(headers.range ?? '') ?? [];
   if (first === undefined || method === 'HEAD')
-    return { status: 200, headers: { ...facts, 'content-length': String(bytes.length) }, body: bytes, about, holds: true };
+    return {
+      status: 200,
+      headers: { ...facts, 'content-length': String(bytes.length) },
+      body: bytes,
+      about,
+      holds: method === 'GET',
+    };
   if (Number(first) >= bytes.length) return failed(416, { 'content-range': `bytes */${bytes.length}` });
   const end = Math.min(Number(last) + 1, bytes.length);
   const range = `bytes ${first}-${end - 1}/${bytes.length}`;

@@ -26,7 +26,7 @@ export function s3Remote(endpoint: string, more: Partial<S3Remote> = {}): S3Remo
   return { ...common, url: `s3://${bucket}`, driver: 's3', scheme: 's3', ...place, ...more };
 }
 
-function hubRemote(more: Partial<HuggingFaceRemote> = {}): HuggingFaceRemote {
+export function hubRemote(more: Partial<HuggingFaceRemote> = {}): HuggingFaceRemote {
   const url = `hf://${repository.repo}@${repository.revision}`;
   return { ...common, url, driver: 'http', scheme: 'hf', ...repository, prefix: '', ...more };
 }

@@ -60,6 +60,11 @@ export class WebLocations {
       this.#known.delete(url.href);
     }
     const answer = await this.#ask(url, expected, range, signal);
+    if (answer.hops.length > 0 && hasExpired(answer)) {
+      abandon(answer.body);
+      // It expired between the two, or is not known there yet.
+      throw new RemoteFailure('broken', `${placeOf(answer.url)} refuses the address that ${url.origin} has signed`);
+    }
     if (expected.isOther(answer.hops)) {
       abandon(answer.body);
       throw new RemoteFailure('changed', `${placeOf(url)} is another file`);

@@ -100,7 +100,7 @@ class ObjectListing {
           onRequest();
           return store.list(folder, { deep, from, signal: given });
         },
-        signal,
+        { signal },
       );
       onProgress?.();
       yield page;

@@ -4,8 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const bounds = { least: 4, first: 8, most: 64 };
 /** What was received is compared after this time, ms. */
 const windowMs = 2000;
-/** More requests must bring at least this much more. */
-const gain = 1.1;
+/** Of what as many more requests could bring, they must bring at least this share. */
+const leastShare = 0.5;
 /** After a step that brought nothing, the next one waits for so many windows. */
 const restWindows = 10;
 /** Answers that ask for less within this time are of one moment: they halve it once, ms. */
@@ -100,7 +100,8 @@ export class Pace {
   }
 
   #judge(rate: number): void {
-    if (this.#before !== null && rate < this.#best * gain) {
+    const hoped = this.#before === null ? 1 : 1 + leastShare * (this.#limit / this.#before - 1);
+    if (this.#before !== null && rate < this.#best * hoped) {
       this.#limit = this.#before;
       this.#before = null;
       this.#isQuick = false;

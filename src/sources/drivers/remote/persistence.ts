@@ -23,18 +23,30 @@ export const usualPatience: Patience = {
   pauseMs: { first: 200, longest: 20_000 },
 };
 
+interface Persistent {
+  signal?: AbortSignal | undefined;
+  /** A copy depends on the answer: as long as the remote says that it is busy, it is asked again. Called each time. */
+  onBusy?: () => void;
+}
+
 /** Asks again while a failure may pass. */
 export async function persistent<T>(
-  { looks, pauseMs, silentMs }: Patience,
+  { looks, pauseMs, silentMs, slowMs }: Patience,
   attempt: (signal: AbortSignal) => Promise<T>,
-  signal?: AbortSignal,
+  { signal, onBusy }: Persistent = {},
 ): Promise<T> {
+  const giveUpAt = performance.now() + slowMs;
   for (let failures = 0; ; ) {
     try {
       return await answered(silentMs, attempt, signal);
     } catch (error) {
-      if (!(error instanceof RemoteFailure) || !error.mayPass || ++failures >= looks) throw error;
-      await sleep(pauseBefore(failures, pauseMs, error), undefined, signal && { signal });
+      if (!(error instanceof RemoteFailure) || !error.mayPass) throw error;
+      failures += 1;
+      const pause = pauseBefore(failures, pauseMs, error);
+      const waits = onBusy !== undefined && error.kind === 'slow' && performance.now() + pause < giveUpAt;
+      if (failures >= looks && !waits) throw error;
+      if (waits) onBusy();
+      await sleep(pause, undefined, signal && { signal });
     }
   }
 }

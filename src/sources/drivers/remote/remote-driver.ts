@@ -29,11 +29,11 @@ const traits: DriverTraits = { network: true, readsInFlight: 16, versioned: true
 /** Sources that are objects of a remote service. The path of a source below the root is its key. */
 export function remoteDriver(options: RemoteRoot): SourceDriver {
   const { root, store, pattern = null, patience = usualPatience, pace = new Pace(), partBytes } = options;
-  const look = async (path: string): Promise<ObjectLook> => {
+  const look = async (path: string, onBusy?: () => void): Promise<ObjectLook> => {
     const key = keyOf(root, path);
     if (key === '') return { is: 'folder' };
     if (!isPlainKey(key)) return { is: 'absent' };
-    return persistent(patience, (signal) => store.look(key, signal));
+    return persistent(patience, (signal) => store.look(key, signal), onBusy && { onBusy });
   };
   /** Null when there is no such store. */
   const identify = async (): Promise<RootFacts | null> => {
@@ -45,8 +45,8 @@ export function remoteDriver(options: RemoteRoot): SourceDriver {
       throw error;
     }
   };
-  const object = async (path: string): Promise<StoredObject> => {
-    const found = await look(path);
+  const object = async (path: string, onBusy: () => void): Promise<StoredObject> => {
+    const found = await look(path, onBusy);
     if (found.is === 'object') return found.object;
     if (found.is === 'folder') throw new CacheError('BAD_REQUEST', `${path} is a folder`);
     const isThere = (await identify())?.empty === false;
@@ -67,9 +67,9 @@ export function remoteDriver(options: RemoteRoot): SourceDriver {
       ),
     open: (file, { onHeard = () => {} }: OpenOptions = {}) =>
       inWords('read', async () => {
-        const found = await object(file.path);
+        const found = await object(file.path, onHeard);
         assertWanted(file, found);
-        const isSame = async () => isSameVersion(await object(file.path), found);
+        const isSame = async () => isSameVersion(await object(file.path, onHeard), found);
         return openObject(
           { store, object: found, pace, patience, onHeard, partBytes },
           { ...shownOf(file, found), traits, isSame },
