@@ -14,6 +14,7 @@ import { SavedLoads } from './learned-loads.ts';
 import { migrations } from './migrations.ts';
 import { Placements } from './placements.ts';
 import { PublishedHashes } from './published.ts';
+import { RemoteUse } from './remote-use.ts';
 import { Respelling } from './respelling.ts';
 import { Settings } from './settings.ts';
 import { SavedSignIns } from './sign-ins.ts';
@@ -63,6 +64,7 @@ export class Catalog implements Disposable {
   readonly handedOut: HandedOutPaths;
   readonly written: WrittenCopies;
   readonly signIns: SavedSignIns;
+  readonly remoteUse: RemoteUse;
   /** Why the file was set aside at opening, or null. The caller rebuilds the copies from the cache directory. */
   readonly damaged: string | null;
 
@@ -82,6 +84,7 @@ export class Catalog implements Disposable {
     this.handedOut = new HandedOutPaths(database);
     this.written = new WrittenCopies(database);
     this.signIns = new SavedSignIns(database);
+    this.remoteUse = new RemoteUse(database);
     this.respelling = new Respelling(database, this);
     this.usage = new Usage(database, this.entries, clock);
   }

@@ -335,4 +335,14 @@ export const migrations: readonly string[] = [
     value TEXT NOT NULL
   ) STRICT;
   `,
+  `
+  -- What was read from each remote in a month (2026-11, UTC).
+  CREATE TABLE remote_use (
+    remote TEXT NOT NULL,
+    month TEXT NOT NULL,
+    bytes INTEGER NOT NULL,
+    requests INTEGER NOT NULL,
+    PRIMARY KEY (remote, month)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

@@ -21,6 +21,7 @@ import type {
 import type { DaemonFile } from '../api/daemon-file.ts';
 import type { EntriesAnswer, EntriesQuery, SourcesAnswer } from '../api/entries.ts';
 import type { DaemonEvent } from '../api/event-text.ts';
+import type { RemotesAnswer } from '../api/remotes.ts';
 import type { StatsAnswer } from '../api/stats.ts';
 import type { TakeOverAnswer, TakeOverRequest } from '../api/take-over.ts';
 import type { VerifyAnswer, VerifyRequest } from '../api/verify.ts';
@@ -61,6 +62,10 @@ export class Client {
 
   lookup(body: LookupRequest): Promise<LookupAnswer> {
     return this.ask('POST', '/api/lookup', { body, answerMs: usualWaitMs + body.waitMs });
+  }
+
+  remotes(): Promise<RemotesAnswer> {
+    return this.ask('GET', '/api/remotes');
   }
 
   stats(): Promise<StatsAnswer> {

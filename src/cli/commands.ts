@@ -36,6 +36,7 @@ const groups: Record<string, Record<string, () => Promise<Add>>> = {
     pin: async () => (await import('./commands/pin.ts')).addPin,
     evict: async () => (await import('./commands/evict.ts')).addEvict,
     purge: async () => (await import('./commands/purge.ts')).addPurge,
+    remote: async () => (await import('./commands/remote.ts')).addRemote,
     root: async () => (await import('./commands/root.ts')).addRoot,
     verify: async () => (await import('./commands/verify.ts')).addVerify,
     'take-over': async () => (await import('./commands/take-over.ts')).addTakeOver,

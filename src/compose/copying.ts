@@ -68,6 +68,7 @@ export function copyOptionsOf(settings: { readonly current: Config }): CopyOptio
     polite: () => settings.current.polite,
     reread: () => settings.current.verify === 'reread',
     dailyWrites: () => settings.current.dailyWrites,
+    remoteMonthly: () => settings.current.remoteMonthly,
   };
 }
 

@@ -26,6 +26,7 @@ import { metricsRoutes } from './routes/metrics.ts';
 import { presetRoutes } from './routes/presets.ts';
 import { promptRoutes } from './routes/prompts.ts';
 import { referenceRoutes } from './routes/reference.ts';
+import { remoteRoutes } from './routes/remotes.ts';
 import { rootRoutes } from './routes/roots.ts';
 import { stuckRoutes } from './routes/stuck.ts';
 import { takeOverRoutes } from './routes/take-over.ts';
@@ -85,6 +86,7 @@ export function createApp(services: Services, options: GuardOptions): FastifyIns
     lookupRoutes,
     jobRoutes,
     rootRoutes,
+    remoteRoutes,
     leaseRoutes,
     stuckRoutes,
     verifyRoutes,

@@ -1,7 +1,8 @@
 import type { ConfigChange, ConfigValue, Leaving, LeavingResults, RootsRequest, RootView } from '../api/api.ts';
 import type { CodeCheck, ComfyuiMode } from '../api/memo-comfyui.ts';
 import type { Catalog } from '../catalog/catalog.ts';
-import type { Medium, Mode } from '../core/types.ts';
+import type { Remote } from '../core/remote.ts';
+import type { Medium, Mode, SourceFile, SourceState } from '../core/types.ts';
 import type { Copier } from '../jobs/copier.ts';
 import type { Llm } from '../llm/llm.ts';
 import type { Filters } from '../lookup/filters.ts';
@@ -37,6 +38,7 @@ interface Settings {
     memoComfyui: ComfyuiMode;
     memoCode: CodeCheck;
     memoAudit: number;
+    remoteMonthly: number | null;
   };
   mode(): Mode;
   describe(): ConfigValue[];
@@ -68,10 +70,21 @@ interface ListedSource extends KnownFile {
   medium: Medium;
 }
 
+interface LocatedFile extends Omit<SourceFile, 'fingerprint'> {
+  medium: Medium;
+  /** It lies on a remote only. */
+  isRemote?: boolean;
+}
+
 interface Roots {
   list(): RootView[];
+  /** Those that are no directories. */
+  remotes(): { remote: Remote; root: RootView }[];
   /** The path as in the catalog, or null below no known root. */
-  locate(path: string): { path: string; medium: Medium } | null;
+  locate(path: string): LocatedFile | null;
+  stat(located: LocatedFile, askedBy: 'command'): Promise<SourceState>;
+  /** The first bytes of a source. @throws CacheError */
+  head(file: SourceFile, bytes: number): Promise<Uint8Array>;
   /** The model files below the roots, asked for or not, as they were met last. */
   files(): Iterable<ListedSource>;
   /** Named folders that are no roots, and roots that are no longer named, one line each. */

@@ -45,6 +45,7 @@ export class CopyMaker {
     if (this.#isMade(job)) return;
     await this.#assertNotWritten(path, tier);
     await this.#assertMedium(job);
+    if (!job.origin) this.#runner.assertWithinBudget(job);
     if (await this.#link(job, tier)) return;
     // Nothing leaves for a source that cannot be read, and it becomes no entry.
     if (job.kind !== 'adopt' && planOf(job, this.#deps).kind === 'copy') await this.#runner.probe(job, this.#toRead(job, tier));
@@ -104,6 +105,8 @@ export class CopyMaker {
    * The more must leave for it, the more of the source is read before. After an error that its samples did not show, that is all of it.
    */
   #toRead(job: Job, tier: Tier): 'beginning' | 'samples' | 'whole' {
+    // Each byte of a remote costs time and money.
+    if (this.#deps.sources.remoteOf(job.file.root) !== null) return 'beginning';
     if (this.#reservations.hasRoom(job, tier)) return 'beginning';
     return this.#deps.hasFailedReading(job) ? 'whole' : 'samples';
   }

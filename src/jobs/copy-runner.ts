@@ -19,6 +19,7 @@ import type { IoScheduler } from './io-scheduler.ts';
 import type { Job } from './job.ts';
 import type { CopyOptions } from './options.ts';
 import type { Adoption } from './plan.ts';
+import { RemoteBudget, type RemoteBudgetDeps } from './remote-budget.ts';
 import type { CopyWorkers, RunOptions } from './workers.ts';
 
 /** Learns the speed of sources and tiers. */
@@ -35,10 +36,7 @@ export interface CopyRunnerDeps {
   workers: CopyWorkers;
   turns: IoScheduler;
   speeds: MeasuredSpeeds;
-  sources: {
-    /** The place that the sources below a root are read from; null = its directory. */
-    remoteOf(root: string): Remote | null;
-  };
+  sources: RemoteBudgetDeps['sources'];
   options: CopyOptions;
   bound(tier: Tier): Bound;
   clock: Clock;
@@ -54,9 +52,16 @@ const floorCheckBytes = 32 * 1024 * 1024;
 /** Has a worker do a job's work: one method for each kind. @throws CacheError as `CopyWorkers.run` */
 export class CopyRunner {
   readonly #deps: CopyRunnerDeps;
+  readonly #budget: RemoteBudget;
 
   constructor(deps: CopyRunnerDeps) {
     this.#deps = deps;
+    this.#budget = new RemoteBudget(deps);
+  }
+
+  /** Whether the bound on what is read from a remote allows it. @throws CacheError NOT_ADMITTED */
+  assertWithinBudget(job: Job): void {
+    this.#budget.assertWithin(job);
   }
 
   /** Finds out whether the source can be read, before anything leaves for its copy. */
@@ -87,9 +92,16 @@ export class CopyRunner {
       identity: hasTimeForIdentity(job),
       reread: options.reread(),
     } as const;
-    const report = await workers.run(order, this.#options(job, this.#progress(job, tier)));
-    speeds.copied(job.file, report.bytes - report.resumedFrom, report.readMs);
-    return report;
+    try {
+      const report = await workers.run(order, this.#options(job, this.#progress(job, tier)));
+      speeds.copied(job.file, report.bytes - report.resumedFrom, report.readMs);
+      this.#budget.note(job, { bytes: report.bytes - report.resumedFrom, requests: report.requests ?? 0 });
+      return report;
+    } catch (error) {
+      // What was read for nothing costs as much.
+      this.#budget.note(job, { bytes: job.bytesDone - job.resumedFrom, requests: 0 });
+      throw error;
+    }
   }
 
   /** Null when no candidate has the bytes of the source. */

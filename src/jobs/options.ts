@@ -11,4 +11,6 @@ export interface CopyOptions {
   reread(): boolean;
   /** Bytes written to the SSD in a UTC day at most, null = no bound. */
   dailyWrites(): number | null;
+  /** Bytes read from one remote in a UTC month at most, unless a program waits for them; null = no bound. */
+  remoteMonthly(): number | null;
 }

@@ -28,6 +28,9 @@ export function forgetRoots(paths: readonly string[], { roots, named, library, f
     const root = roots.at(path);
     if (!root)
       throw new CacheError('NOT_FOUND', `${path} is no model folder`, { hint: '`autocached status` shows the folders.' });
+    if (root.remote) {
+      throw new CacheError('BAD_REQUEST', `the settings name ${path}`, { hint: 'remove it from AUTOCACHE_REMOTES' });
+    }
     if (named.names(root.path)) {
       throw new CacheError('BAD_REQUEST', `the settings name ${path}`, {
         hint: 'remove it from AUTOCACHE_ROOTS or from the yaml file of ComfyUI',

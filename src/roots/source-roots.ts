@@ -234,6 +234,11 @@ export class SourceRoots implements AsyncDisposable {
     return this.#roots.get(root)?.remote ?? null;
   }
 
+  /** The roots that are no directories. */
+  remotes(): { remote: Remote; root: RootView }[] {
+    return this.#roots.list().flatMap((root) => (root.remote ? [{ remote: root.remote, root: this.#view(root) }] : []));
+  }
+
   list(): RootView[] {
     return this.#roots.list().map((root) => this.#view(root));
   }

@@ -139,6 +139,8 @@ export interface CopyReport {
   bytes: number;
   /** Bytes taken over from an interrupted copy. */
   resumedFrom: number;
+  /** Requests made to a remote; left out where reading costs none. */
+  requests?: number;
   /** Time spent reading the source, ms, without other work. For a compressed origin, all work of the restore. */
   readMs: number;
 }

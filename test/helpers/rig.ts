@@ -51,6 +51,7 @@ export interface RigOptions {
   workers?: 'threads' | 'inline' | URL;
   rates?: RateLimits;
   dailyWrites?: number;
+  remoteMonthly?: number;
   /** Yields to other programs; default false. */
   polite?: boolean;
   reread?: boolean;
@@ -120,6 +121,7 @@ export function createRig(options: RigOptions = {}) {
       polite: () => options.polite ?? false,
       reread: () => options.reread ?? false,
       dailyWrites: () => options.dailyWrites ?? null,
+      remoteMonthly: () => options.remoteMonthly ?? null,
       rates: () => options.rates ?? { overall: null, by: {} },
     },
     compress: extra.includes('cold'),

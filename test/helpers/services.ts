@@ -69,8 +69,11 @@ export function createServices({ settings: keys, ...options }: ServicesOptions =
     roots: {
       warnings: [],
       list: () => [root],
+      remotes: () => [],
       files: () => [],
       locate: (path) => rig.sources.locate(path),
+      stat: (located, askedBy) => rig.sources.stat(located, askedBy),
+      head: (file, bytes) => rig.sources.head(file, bytes),
       register: vi.fn(async () => [root]),
       forget: vi.fn((paths: readonly string[]) => [...paths]),
     },

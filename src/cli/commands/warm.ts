@@ -15,6 +15,7 @@ import { itemsOf } from '../items.ts';
 import { type JobsView, openJobsView } from '../jobs-view.ts';
 import { knownItems } from '../known-items.ts';
 import { type Answer, exitCodes } from '../print.ts';
+import { withoutAddresses } from '../remote-address.ts';
 import { clientOf, type Run, type Session } from '../session.ts';
 import { warmPage } from '../text/warm-page.ts';
 import { jobOf, waitForJobs } from '../wait-for-jobs.ts';
@@ -39,6 +40,7 @@ Examples:
   autocached warm /mnt/nas/models/unet
   autocached warm --from favourites.txt --check
   autocached warm portrait.json image.png
+  autocached warm s3://bucket/models/loras/a.safetensors hf://org/repo
   grep flux all-models.txt | autocached warm -`;
 
 export function addWarm(program: Command, run: Run): void {
@@ -47,7 +49,7 @@ export function addWarm(program: Command, run: Run): void {
     .description('copy files to the fast disk now and wait for them')
     .argument(
       '[item...]',
-      'path, directory, category/name, a part of the name, glob, workflow, or - for a list on standard input',
+      'path, directory, category/name, a part of the name, glob, workflow, address on a remote, or - for a list on standard input',
     )
     .option('--from <file>', 'read the items from a file')
     .option('--check', 'copy nothing, only report; exit code 4 if something is missing')
@@ -63,14 +65,15 @@ async function warm(session: Session, words: string[], options: Options): Promis
     [...words.filter((word) => word === '-'), ...(options.from ? [options.from] : [])].map(read),
   );
   const lists = listed.flatMap((text) => parseItemList(text, (word) => existsSync(resolve(session.cwd, word))));
-  const named = words.filter((word) => word !== '-');
-  if (named.length + lists.length === 0) {
+  const asked = words.filter((word) => word !== '-');
+  if (asked.length + lists.length === 0) {
     throw new CacheError('BAD_REQUEST', 'nothing to warm', {
       hint: 'name files, a directory or category/name, or give a list with --from',
     });
   }
   const client = await clientOf(session);
-  const items = [...(await knownItems(named, session, client)), ...lists];
+  const named = await withoutAddresses(asked, client);
+  const items = [...(await knownItems(named, session, client)), ...(await withoutAddresses(lists, client))];
   const files = await withoutDirectories(await withoutWorkflows(itemsOf(items, session), client), session);
   const request = { ...files, ...(options.ram && { ram: true }) };
   if (options.check) {

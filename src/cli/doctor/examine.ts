@@ -69,8 +69,16 @@ export async function examine({ cwd, stateDir, flags, dirs, url }: ExamineOption
     }),
     ...shimFindings({ shims: await Promise.all(shims), running, stateDir, daemonVersion: stats?.version ?? null }),
     ...nodePackFindings(packs),
+    ...(await remotesOf(config)),
     ...(config?.llmUrl ? llmFindings(config.llmUrl, await askLlm(config.llmUrl)) : []),
   ];
+}
+
+/** The code that reads remotes is loaded only where there are some. */
+async function remotesOf(config: Config | null): Promise<Finding[]> {
+  if (!config || config.remotes.length === 0) return [];
+  const { remoteFindings } = await import('./remote-checks.ts');
+  return (await Promise.all(config.remotes.map((remote) => remoteFindings(remote)))).flat();
 }
 
 /** @throws CacheError BAD_REQUEST */

@@ -2,10 +2,12 @@ import { z } from 'zod';
 import type { ForgetRootsAnswer, LeaseAnswer, RootsAnswer } from '../../api/api.ts';
 import type { SignInView, Throughput, ToldEvents } from '../../api/dashboard.ts';
 import type { StuckAnswer } from '../../api/open-sources.ts';
+import type { RemoteHeaderAnswer, RemotesAnswer } from '../../api/remotes.ts';
 import { proofQuery } from '../proofs.ts';
 import { sessionBody, signOutBody } from '../routes/dashboard.ts';
 import { jobParams, jobsQuery } from '../routes/jobs.ts';
 import { leaseBody } from '../routes/leases.ts';
+import { remoteHeaderQuery } from '../routes/remotes.ts';
 import { forgetBody, rootsBody } from '../routes/roots.ts';
 import { stuckBody } from '../routes/stuck.ts';
 import { count, jobView, path, removalAnswer, rootView } from './answers.ts';
@@ -13,6 +15,34 @@ import { eventStream, type Operation } from './operation.ts';
 
 const health = z.strictObject({ ok: z.literal(true), version: z.string(), accounting: z.literal(true).exactOptional() });
 const rootsAnswer: z.ZodType<RootsAnswer> = z.strictObject({ roots: z.array(rootView) });
+const remotesAnswer: z.ZodType<RemotesAnswer> = z.strictObject({
+  remotes: z.array(
+    z.strictObject({
+      name: z.string(),
+      url: z.string(),
+      driver: z.enum(['s3', 'http']),
+      path,
+      category: z.string().nullable(),
+      health: z.enum(['ok', 'away', 'missing', 'unknown']),
+      why: z.string().nullable(),
+      files: count.nullable(),
+      months: z.array(
+        z.strictObject({
+          month: z.string(),
+          bytes: count,
+          requests: count,
+          cost: z.strictObject({ amount: z.number(), currency: z.string() }).nullable(),
+        }),
+      ),
+      monthlyLimit: count.nullable(),
+    }),
+  ),
+});
+const remoteHeaderAnswer: z.ZodType<RemoteHeaderAnswer> = z.strictObject({
+  path,
+  size: count,
+  header: z.record(z.string(), z.unknown()),
+});
 const forgetAnswer: z.ZodType<ForgetRootsAnswer> = z.strictObject({
   roots: z.array(rootView),
   removed: removalAnswer.nullable(),
@@ -122,6 +152,20 @@ export const daemonOperations: readonly Operation[] = [
     url: '/metrics',
     summary: 'Figures for Prometheus',
     answers: { 200: { type: 'text/plain', meaning: 'Prometheus’ text format' } },
+  },
+  {
+    method: 'GET',
+    url: '/api/remotes',
+    summary: 'Models in S3, on Hugging Face, Civitai and web servers: whether they answer, and what was read from them',
+    answers: { 200: remotesAnswer },
+  },
+  {
+    method: 'GET',
+    url: '/api/remote/header',
+    summary: 'The header of a safetensors file that lies on a remote; its placeholder has none',
+    query: remoteHeaderQuery,
+    answers: { 200: remoteHeaderAnswer },
+    errors: ['NOT_FOUND', 'CORRUPT', 'SOURCE_AWAY', 'SOURCE_CHANGED'],
   },
   { method: 'GET', url: '/api/roots', summary: 'The model folders', answers: { 200: rootsAnswer } },
   { method: 'POST', url: '/api/roots', summary: 'Name model folders', body: rootsBody, answers: { 200: rootsAnswer } },

@@ -106,7 +106,7 @@ class Version implements ObjectStore {
       sha256 === undefined
         ? null
         : { kind: 'sha256', value: sha256, from: this.address, binding: this.#remote.verify === 'strict' };
-    const mtimeNs = BigInt(Number.isFinite(ms) ? ms : unknownTime) * 1_000_000n;
+    const mtimeNs = BigInt(Math.floor((Number.isFinite(ms) ? ms : unknownTime) / 1000)) * 1_000_000_000n;
     return { key: file.name, size, mtimeNs, version: sha256 ?? etag ?? String(file.id), proof };
   }
 

@@ -112,7 +112,7 @@ class Repository implements ObjectStore {
   #object({ path, oid, size = 0, lfs, lastCommit }: TreeEntry): StoredObject {
     const ms = Date.parse(lastCommit?.date ?? '');
     const proof = lfs ? ({ kind: 'sha256', value: lfs.oid, from: this.address, binding: true } as const) : null;
-    const mtimeNs = BigInt(Number.isFinite(ms) ? ms : unknownTime) * 1_000_000n;
+    const mtimeNs = BigInt(Math.floor((Number.isFinite(ms) ? ms : unknownTime) / 1000)) * 1_000_000_000n;
     return { key: this.#below(path), size, mtimeNs, version: lfs?.oid ?? oid, proof };
   }
 

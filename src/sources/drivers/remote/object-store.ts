@@ -27,6 +27,7 @@ export interface StoredObject {
   key: string;
   /** Bytes. */
   size: number;
+  /** Whole seconds: the placeholder that stands for it in lists keeps no more. */
   mtimeNs: bigint;
   /** Another one with every change of the content: an ETag, a hash. */
   version: string;

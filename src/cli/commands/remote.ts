@@ -1,0 +1,78 @@
+import type { Command } from 'commander';
+import { loadConfig } from '../../config/config.ts';
+import { userConfigPath } from '../../config/env.ts';
+import { parseRemote } from '../../config/remotes.ts';
+import { CacheError } from '../../core/errors.ts';
+import { draftOf, writeDraft } from '../init/settings-file.ts';
+import { type Answer, exitCodes } from '../print.ts';
+import { clientOf, type Run, type Session } from '../session.ts';
+import { doctorPage } from '../text/doctor-page.ts';
+import { costPage, remotesPage } from '../text/remotes-page.ts';
+
+const examples = `
+Credentials are never part of an address. They come from where each service
+keeps them; docs/REMOTES.md tells where.
+
+Examples:
+  autocached remote add main=s3://bucket/models?region=eu-central-1
+  autocached remote add 'flux=hf://black-forest-labs/FLUX.1-dev?to=diffusion_models'
+  autocached remote check main
+  autocached remote cost`;
+
+export function addRemote(program: Command, run: Run): void {
+  const remote = program.command('remote').description('models in S3, on Hugging Face, Civitai and web servers');
+  remote.addHelpText('after', examples);
+  remote.command('ls').description('list the remotes, whether they answer, and what was read this month').action(run(list));
+  remote
+    .command('add')
+    .description('add one to AUTOCACHE_REMOTES in the configuration file; it counts after a restart')
+    .argument('<name=address>', 'such as main=s3://bucket/models')
+    .action(run(add));
+  remote
+    .command('check')
+    .description('check endpoint, clock, credentials, one range and a checksum; costs some requests')
+    .argument('[name...]', 'only these')
+    .action(run(check));
+  remote.command('cost').description('what was read from each remote, month by month').action(run(cost));
+}
+
+async function list(session: Session): Promise<Answer> {
+  const data = await (await clientOf(session)).remotes();
+  return { data, page: (look) => remotesPage(data.remotes, look) };
+}
+
+async function cost(session: Session): Promise<Answer> {
+  const { remotes } = await (await clientOf(session)).remotes();
+  const data = { remotes: remotes.map(({ name, url, months, monthlyLimit }) => ({ name, url, months, monthlyLimit })) };
+  return { data, page: (look) => costPage(remotes, look) };
+}
+
+async function add(_session: Session, text: string): Promise<Answer> {
+  const added = parseRemote(text);
+  const { config, settings } = loadConfig();
+  if (config.remotes.some(({ name }) => name === added.name)) {
+    throw new CacheError('BAD_REQUEST', `there is a remote named ${added.name} already`, { hint: 'choose another name' });
+  }
+  const file = userConfigPath();
+  const from = settings.find(({ key }) => key === 'AUTOCACHE_REMOTES')?.from ?? 'default';
+  if (from !== 'default' && from !== file) {
+    throw new CacheError('BAD_REQUEST', `AUTOCACHE_REMOTES is set in ${from}, which counts before ${file}`, {
+      hint: `add ;${text} to it there`,
+    });
+  }
+  const all = [...config.remotes.map(({ name, url }) => `${name}=${url}`), text].join(';');
+  writeDraft(draftOf(file, { AUTOCACHE_REMOTES: all }));
+  return { data: { added, file }, page: () => `added to ${file}; it counts after: autocached restart` };
+}
+
+async function check({ cwd, stateFlag }: Session, names: string[]): Promise<Answer> {
+  const { config } = loadConfig({ cwd, flags: stateFlag === undefined ? {} : { AUTOCACHE_STATE: stateFlag } });
+  const unknown = names.find((name) => !config.remotes.some((remote) => remote.name === name));
+  if (unknown !== undefined) throw new CacheError('NOT_FOUND', `there is no remote named ${unknown} in AUTOCACHE_REMOTES`);
+  const { remoteFindings } = await import('../doctor/remote-checks.ts');
+  const wanted = config.remotes.filter(({ name }) => names.length === 0 || names.includes(name));
+  const findings = (await Promise.all(wanted.map((remote) => remoteFindings(remote)))).flat();
+  const count = (verdict: string) => findings.filter((finding) => finding.verdict === verdict).length;
+  const data = { ok: count('ok'), warn: count('warn'), fail: count('fail'), findings };
+  return { data, page: (look) => doctorPage(data, look), exitCode: data.fail > 0 ? exitCodes.difference : exitCodes.done };
+}
