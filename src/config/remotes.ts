@@ -56,7 +56,7 @@ export function parseRemote(text: string, number = 1): Remote {
 }
 
 /** The remote of an address. @throws CacheError BAD_REQUEST, without the address */
-export function parseAddress(name: string, url: string): Remote {
+function parseAddress(name: string, url: string): Remote {
   const [, scheme = '', rest = '', query = ''] = /^(s3|hf|civitai|https?):\/\/([^?#\s]+)(?:\?([^#\s]*))?$/i.exec(url) ?? [];
   const kind = scheme.toLowerCase();
   if (kind === '') {

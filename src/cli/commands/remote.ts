@@ -9,31 +9,51 @@ import { clientOf, type Run, type Session } from '../session.ts';
 import { doctorPage } from '../text/doctor-page.ts';
 import { costPage, remotesPage } from '../text/remotes-page.ts';
 
-const examples = `
+const notes = `
 Credentials are never part of an address. They come from where each service
 keeps them; docs/REMOTES.md tells where.
+`;
+
+/** By command. */
+const examples = {
+  ls: '\nExamples:\n  autocached remote ls --json',
+  add: `${notes}
+Examples:
+  autocached remote add 'main=s3://bucket/models?region=eu-central-1'
+  autocached remote add 'flux=hf://org/repo?to=diffusion_models'`,
+  check: `
+Costs some requests. Exit code 4 when something is wrong.
 
 Examples:
-  autocached remote add main=s3://bucket/models?region=eu-central-1
-  autocached remote add 'flux=hf://black-forest-labs/FLUX.1-dev?to=diffusion_models'
-  autocached remote check main
-  autocached remote cost`;
+  autocached remote check
+  autocached remote check main`,
+  cost: '\nExamples:\n  autocached remote cost',
+};
 
 export function addRemote(program: Command, run: Run): void {
   const remote = program.command('remote').description('models in S3, on Hugging Face, Civitai and web servers');
-  remote.addHelpText('after', examples);
-  remote.command('ls').description('list the remotes, whether they answer, and what was read this month').action(run(list));
+  remote
+    .command('ls')
+    .description('list the remotes, their state, and what was read this month')
+    .addHelpText('after', examples.ls)
+    .action(run(list));
   remote
     .command('add')
-    .description('add one to AUTOCACHE_REMOTES in the configuration file; it counts after a restart')
+    .description('add one to AUTOCACHE_REMOTES in the configuration file')
     .argument('<name=address>', 'such as main=s3://bucket/models')
+    .addHelpText('after', examples.add)
     .action(run(add));
   remote
     .command('check')
-    .description('check endpoint, clock, credentials, one range and a checksum; costs some requests')
+    .description('check endpoint, clock, credentials, a range and a checksum')
     .argument('[name...]', 'only these')
+    .addHelpText('after', examples.check)
     .action(run(check));
-  remote.command('cost').description('what was read from each remote, month by month').action(run(cost));
+  remote
+    .command('cost')
+    .description('what was read from each remote, month by month')
+    .addHelpText('after', examples.cost)
+    .action(run(cost));
 }
 
 async function list(session: Session): Promise<Answer> {
