@@ -23,7 +23,6 @@ const routes = createRoutes(ask, isEmbeddedElsewhere());
 const watch = new Watch({
   routes,
   workflow: openWorkflow,
-  foresee,
   wanted: () => started && !document.hidden && (panel !== null || setting(badgeSetting, true)),
   seconds: () => setting(secondsSetting, usualSeconds),
   now: () => performance.now(),
@@ -95,7 +94,7 @@ function start() {
 }
 
 function open(container) {
-  panel = new Panel(watch, { routes, marks, runFresh });
+  panel = new Panel(watch, { routes, marks, runFresh, foresee });
   container.replaceChildren(panel.root);
   panel.update();
   void watch.refresh();
@@ -137,7 +136,10 @@ function openWorkflow() {
   }
 }
 
-/** Which nodes of the open workflow need not run, because their outputs are kept; null when the frontend does not give its prompt. */
+/**
+ * Which nodes of the open workflow need not run, because their outputs are kept; null when the frontend does not give its prompt. Only on
+ * request: inputs of some nodes do something when they are read, such as taking a picture.
+ */
 async function foresee() {
   try {
     const { output } = await app.graphToPrompt();

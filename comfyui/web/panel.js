@@ -23,6 +23,7 @@ export class Panel {
   #routes;
   #marks;
   #runFresh;
+  #askForesight;
   #rows = new Map();
   #said = element('p', { class: 'autocached-said', attributes: { role: 'status' } });
   #facts = element('dl', { class: 'autocached-facts' });
@@ -30,6 +31,12 @@ export class Panel {
   #summary = element('span', { class: 'autocached-muted', attributes: { role: 'status' } });
   #warmAll = element('button', { text: 'Copy all', attributes: { type: 'button' }, on: { click: () => this.#warm() } });
   #pinAll = element('button', { attributes: { type: 'button' }, on: { click: () => this.#pin() } });
+  #foreseen = null;
+  #foresee = element('button', {
+    text: 'What is kept',
+    attributes: { type: 'button', title: 'Which nodes of this workflow need not run, because their outputs are kept' },
+    on: { click: () => this.#askKept() },
+  });
   #fresh = element('button', {
     text: 'Run fresh',
     attributes: { type: 'button', title: 'Nodes run although their outputs are kept, and replace them' },
@@ -54,14 +61,15 @@ export class Panel {
   #body;
   root;
 
-  constructor(watch, { routes, marks, runFresh }) {
+  constructor(watch, { routes, marks, runFresh, foresee }) {
     this.#watch = watch;
     this.#routes = routes;
     this.#marks = marks;
     this.#runFresh = runFresh;
+    this.#askForesight = foresee;
     for (const [mode, { word, says }] of Object.entries(modeTerms)) this.#modes.append(this.#modeChoice(mode, word, says));
     const heading = element('h4', { text: 'This workflow' });
-    const actions = element('div', { class: 'autocached-actions' }, this.#warmAll, this.#pinAll, this.#fresh);
+    const actions = element('div', { class: 'autocached-actions' }, this.#warmAll, this.#pinAll, this.#foresee, this.#fresh);
     const workflow = element('section', {}, heading, this.#summary, actions, this.#list);
     this.#body = element('div', {}, this.#modes, this.#facts, this.#stuck, workflow, this.#queue.root, this.#note);
     const title = element('h3', { text: 'autocached' });
@@ -87,17 +95,14 @@ export class Panel {
     setText(this.#note, noteOf(view));
   }
 
-  #showFacts({ secondsSaved, tiers, paused, written, kept: foreseen, unrepeatable = [] }) {
+  #showFacts({ secondsSaved, tiers, paused, written, workflow, unrepeatable = [] }) {
     const facts = [['Time saved', typeof secondsSaved === 'number' ? formatSeconds(secondsSaved) : '']];
     for (const { tier, bytes, limit } of tiers) {
       facts.push([tier.toUpperCase(), limit > 0 ? `${formatBytes(bytes)} of ${formatBytes(limit)}` : formatBytes(bytes)]);
     }
     const kept = this.#marks.count;
-    if (foreseen && foreseen.names.length > 0)
-      facts.push([
-        'Kept',
-        `${foreseen.names.length} of ${counted(foreseen.of, 'node')} need not run: ${listed(foreseen.names)}`,
-      ]);
+    // Of another workflow it says nothing.
+    if (this.#foreseen !== null && this.#foreseen.workflow === workflow) facts.push(['Kept', this.#foreseen.text]);
     if (kept > 0) facts.push(['From memo', `${counted(kept, 'node')} of the last run: ${listed(this.#marks.names)}`]);
     if (unrepeatable.length > 0) facts.push(['Not kept', unrepeatableText(unrepeatable)]);
     if (paused) facts.push(['Copies', jobTerms.paused.word]);
@@ -118,6 +123,7 @@ export class Panel {
     const summary = summarize(models, copies);
     setText(this.#summary, summaryText(summary));
     this.#warmAll.hidden = !mayChange || mode !== 'read-write' || this.#copyable().length === 0;
+    this.#foresee.hidden = models.length === 0;
     this.#fresh.hidden = !mayChange || this.#marks.count === 0;
     this.#pinAll.hidden = !mayChange || this.#pinnable().length === 0;
     setText(this.#pinAll, this.#allPinned() ? 'Unpin all' : 'Pin all');
@@ -162,6 +168,15 @@ export class Panel {
 
   #pin() {
     return this.#change({ [this.#allPinned() ? 'unpin' : 'pin']: this.#pinnable().map(nameOf) });
+  }
+
+  async #askKept() {
+    const { workflow } = this.#watch.view;
+    const kept = await this.#askForesight();
+    const text = kept && `${kept.names.length} of ${counted(kept.of, 'node')} need not run`;
+    const names = kept && kept.names.length > 0 ? `: ${listed(kept.names)}` : '';
+    this.#foreseen = { workflow, text: kept === null ? 'This frontend does not tell' : text + names };
+    this.update();
   }
 
   async #runAll() {

@@ -18,8 +18,7 @@ export class Watch {
   view = { alive: null, mayChange: false, models: [], copies: [] };
 
   /**
-   * @param deps `routes`; `workflow()` the open workflow's text, null while there is none; `foresee()` which of its nodes need not run,
-   * null where nobody knows; `wanted()` whether anybody looks;
+   * @param deps `routes`; `workflow()` the open workflow's text, null while there is none; `wanted()` whether anybody looks;
    * `seconds()` between questions while nothing happens; `now()` in ms
    */
   constructor(deps) {
@@ -90,8 +89,8 @@ export class Watch {
     const found = await routes.workflow(text);
     // A document that the daemon cannot read has no models that it could name.
     if (found.alive) this.view = { ...this.view, models: found.models ?? [], copies: found.copies ?? this.view.copies };
+    this.view.workflow = text;
     this.#analyzed = { text, at: this.#deps.now(), copies: idsOf(this.view.copies) };
-    this.view.kept = (await this.#deps.foresee?.()) ?? null;
   }
 
   /** The workflow's text when its models should be looked at again, else null. */
