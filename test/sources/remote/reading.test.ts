@@ -44,7 +44,7 @@ test('bytes with another checksum than the service tells are refused, and nothin
 test('a part that stalls is asked for again from where it stands', async () => {
   const { copy, place, bytes, server } = await arrange(await s3Subject(), 3 * chunkSize, 3_000);
   let stalled = 0;
-  server.faultFor = (_asked, { holds }) => (holds && (stalled += 1) === 1 ? stall : null);
+  server.faultFor = (_asked, { holds }) => (holds && ++stalled === 1 ? stall : null);
   await copy();
   expect(readFileSync(place.path).equals(bytes)).toBe(true);
   expect(server.bytesSent).toBeLessThan(bytes.length);
@@ -53,7 +53,7 @@ test('a part that stalls is asked for again from where it stands', async () => {
 test('a storm of SlowDown is waited out, and the copy is whole', async () => {
   const { copy, place, bytes, server } = await arrange(await s3Subject(), 5 * chunkSize);
   let storm = 0;
-  server.faultFor = (_asked, { holds }) => (holds && (storm += 1) < 60 ? (passingFaults['slowDown'] ?? null) : null);
+  server.faultFor = (_asked, { holds }) => (holds && ++storm < 60 ? (passingFaults['slowDown'] ?? null) : null);
   await copy();
   expect(storm).toBeGreaterThanOrEqual(60);
   expect(readFileSync(place.path).equals(bytes)).toBe(true);
@@ -65,7 +65,7 @@ test('an object that changes half-way ends its copy, and the next one has the ne
   const other = randomBytes(12 * chunkSize);
   let parts = 0;
   server.faultFor = (_asked, { holds }) => {
-    if (holds && (parts += 1) === 6) void subject.put(rel, other);
+    if (holds && ++parts === 6) void subject.put(rel, other);
     return null;
   };
   await expect(copy()).rejects.toMatchObject({ code: 'SOURCE_CHANGED' });
@@ -95,7 +95,7 @@ test('a signed address that expires is asked for again', async () => {
   const first = signature.valid;
   let parts = 0;
   server.faultFor = (_asked, { holds }) => {
-    if (holds && (parts += 1) === 3) signature.valid = 'second';
+    if (holds && ++parts === 3) signature.valid = 'second';
     return null;
   };
   await copy();
