@@ -105,7 +105,7 @@ function barLine(job: JobView, width: number): string {
 /** One line on the outcome of a finished job. */
 function endOf(job: JobView): string {
   const name = `#${job.id} ${plain(jobName(job))}`;
-  if (job.state === 'done') return `${name}: copied, ${formatBytes(job.bytesTotal)}`;
+  if (job.state === 'done') return `${name}: ${job.kind === 'adopt' ? 'taken over' : 'copied'}, ${formatBytes(job.bytesTotal)}`;
   return `${name}: ${jobWord(job)}${job.error ? `: ${plain(job.error.message)}` : ''}`;
 }
 

@@ -1,0 +1,35 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { patience } from '../helpers/patience.ts';
+import { tempDir } from '../helpers/temp-dir.ts';
+
+const bin = join(import.meta.dirname, '..', '..', 'bin', 'autocached.ts');
+
+/** As `autocached … | head -1` does it: the reader goes after the first bytes. */
+async function leftEarly(words: string[], dir: string): Promise<{ code: number | null; err: string }> {
+  const child = spawn(process.execPath, [bin, ...words, '--state', join(dir, 'state')], {
+    cwd: dir,
+    env: { PATH: process.env['PATH'] ?? '', HOME: dir },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let err = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    err += text;
+  });
+  child.stdout.once('data', () => child.stdout.destroy());
+  const [code] = await once(child, 'close');
+  return { code, err };
+}
+
+const calls = ['--help', 'config', 'man', 'completion bash', 'preset list', 'status', 'memo --help', 'preset list --json'];
+
+test('a reader that leaves early is no error of any command', { timeout: patience(120_000) }, async () => {
+  const dir = tempDir();
+  for (const call of calls) {
+    const { code, err } = await leftEarly(call.split(' '), dir);
+    expect(err, call).not.toMatch(/EPIPE|node:|\n {4}at /);
+    expect(code, call).not.toBeNull();
+  }
+});
