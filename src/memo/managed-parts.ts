@@ -24,4 +24,6 @@ export interface ManagedParts {
   state(): TierState;
   bound(): { items: number; limit: number };
   maxValue(): number;
+  /** Most bytes in memory. */
+  ramBytes: number;
 }

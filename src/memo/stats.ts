@@ -7,7 +7,7 @@ const MiB = 2 ** 20;
 
 /** The figures that programs with a cache of results know, and ours beside them. */
 export function statsOf(
-  { mode, state, bound, flights, served, shared }: Omit<ManagedParts, 'opened'>,
+  { mode, state, bound, flights, served, shared, ramBytes }: Omit<ManagedParts, 'opened'>,
   store: Store | null,
 ): MemoStats {
   const totals = store?.usage.totals() ?? noTotals();
@@ -25,7 +25,7 @@ export function statsOf(
     state: state(),
     ...{ bytes, limit, blobs },
     reserved: store?.room.reservedBytes ?? 0,
-    ram: store?.ram ?? { items: 0, bytes: 0, limit: 0 },
+    ram: store?.ram ?? { items: 0, bytes: 0, limit: ramBytes },
     layers: served.totals(),
     shared: shared?.stats() ?? null,
     computing: flights.computing,

@@ -39,8 +39,6 @@ describe.skipIf(!checkout || noBrowser)('the sidebar in the page of a real Comfy
       );
     await tell('autocached.memo', { prompt_id: 'p', nodes: [given] });
     expect(await page.evaluate(mark)).toBe('"from memo"');
-    const shots = process.env['AUTOCACHE_SHOTS'];
-    if (shots) await page.screenshot({ path: `${shots}/vue-nodes.png` });
     await tell('execution_start', { prompt_id: 'q' });
     expect(await page.evaluate(mark)).not.toContain('from memo');
     expect(troubles.filter((trouble) => trouble.includes('autocached'))).toEqual([]);

@@ -23,6 +23,15 @@ function bytesOnDisk(dir: string): number {
 }
 
 describe('limits', () => {
+  test('are told before anything is stored', () => {
+    const { ram, limit, max_items } = createMemo({ ramBytes: 3 * MiB }).memo.manage.stats();
+    expect({ ram, limit, max_items }).toEqual({
+      ram: { items: 0, bytes: 0, limit: 3 * MiB },
+      limit: 64 * MiB,
+      max_items: 10_000,
+    });
+  });
+
   test('test_lru_eviction: of equal results the one used longest ago leaves', async () => {
     const rig = createMemo();
     rig.world.items = 3;

@@ -173,6 +173,17 @@ describe('nothing wrong is served', () => {
     expect(memo.blobs.missing([sha256])).toEqual([]);
   });
 
+  test('equal bytes that come several times at once are one blob, which all find', async () => {
+    const { memo, put, get } = createMemo();
+    for (let round = 0; round < 30; round += 1) {
+      const bytes = Buffer.from(`image ${round}`);
+      const [sha256 = ''] = await Promise.all(Array.from({ length: 6 }, () => putBlob(memo, bytes)));
+      expect(memo.blobs.missing([sha256])).toEqual([]);
+      expect(await put(keyOf(round), null, { given: { blob: sha256 } })).toMatchObject({ stored: true });
+      expect((await get(keyOf(round))).state).toBe('hit');
+    }
+  });
+
   test('other bytes than the name says are refused, and nothing of them is left', async () => {
     const { memo, dir } = createMemo();
     const storing = memo.blobs.store({ bytes: [Buffer.from('a')], size: 1, sha256: sha(Buffer.from('b')) });
