@@ -71,7 +71,7 @@ export class Store implements Disposable {
   /** Blobs whose results are still to come. */
   readonly uploads: InUse;
   /** Blobs that have their names, and get their rows in a moment. */
-  readonly publishing = new Set<string>();
+  readonly publishing = new Map<string, Promise<Blob>>();
   /** Why the file of results was set aside, or null. */
   readonly damaged: string | null;
 
@@ -190,16 +190,24 @@ export class Store implements Disposable {
     this.remove(ids).catch(this.#deps.onTrouble);
   }
 
-  /** Puts a finished file under its name, and gives it its row. */
+  /** Puts a finished file under its name, and gives it its row. Of equal files that come at the same moment one is kept. */
   async publish(unfinished: UnfinishedBlob, sha256: string): Promise<Blob> {
-    this.publishing.add(sha256);
-    try {
-      const seal = await unfinished.publish(sha256);
-      this.blobs.put(sha256, seal, this.#deps.clock.now());
-      return { sha256, seal };
-    } finally {
-      this.publishing.delete(sha256);
+    for (;;) {
+      const first = this.publishing.get(sha256);
+      if (!first) break;
+      // With both renamed, the row could be that of the file that is gone.
+      const blob = await first.catch(() => null);
+      if (blob) return blob;
     }
+    const publishing = this.#publish(unfinished, sha256).finally(() => this.publishing.delete(sha256));
+    this.publishing.set(sha256, publishing);
+    return publishing;
+  }
+
+  async #publish(unfinished: UnfinishedBlob, sha256: string): Promise<Blob> {
+    const seal = await unfinished.publish(sha256);
+    this.blobs.put(sha256, seal, this.#deps.clock.now());
+    return { sha256, seal };
   }
 
   /** Removes a blob that is not what its name says, with the entries that have it. @returns how many these were */
