@@ -18,6 +18,10 @@ const notBenchmarks = new Set([
   'sample-library',
   'sample-daemon',
   'screenshots',
+  'remote-keys',
+  'remote-link',
+  'remote-reader',
+  'remote-server',
 ]);
 const names = readdirSync(import.meta.dirname).flatMap((file) => {
   const name = file.endsWith('.ts') ? file.slice(0, -3) : '';

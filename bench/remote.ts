@@ -1,0 +1,125 @@
+/**
+ * One large object in a real S3 server behind a link of 400 Mbit and 20 ms a request: a copy with its hash, its checksum and its write,
+ * beside `rclone copy` and the SDK's own stream to a file; a copy that is killed and goes on; and the listing of 100,000 keys.
+ * `npm run bench -- remote [GiB]`
+ */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { createWriteStream, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { GetObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { KeyServer } from './remote-keys.ts';
+import { SlowLink } from './remote-link.ts';
+import { startVersitygw } from './remote-server.ts';
+
+const size = Math.round(Number(process.argv[2] ?? 2) * 2 ** 30);
+const link = { requestMs: 20, bytesPerSecond: 50e6 };
+const key = 'checkpoints/large.safetensors';
+const dir = mkdtempSync(join(tmpdir(), 'autocached-remote-'));
+process.once('exit', () => rmSync(dir, { recursive: true, force: true }));
+
+interface Line {
+  seconds: number;
+  cpuSeconds: number;
+  mostMiB: number;
+  bytes?: number;
+  files?: number;
+  grownMiB?: number;
+  resumedFrom?: number;
+}
+
+await using server = await startVersitygw(dir);
+if (server === null) {
+  console.log('SKIPPED: versitygw is not installed; .ci/run shows how it is');
+  process.exit();
+}
+await server.upload(key, size);
+await using slow = await SlowLink.to(server.port, link);
+const endpoint = `http://127.0.0.1:${slow.port}`;
+console.log(`one object of ${size / 2 ** 30} GiB, ${link.requestMs} ms a request, ${(link.bytesPerSecond * 8) / 1e6} Mbit/s`);
+
+const own = await last(reader('copy', endpoint, 'one'));
+report(
+  'autocached: read, hash, checksum, write, seal',
+  own.seconds,
+  `${own.mostMiB.toFixed(0)} MiB of memory, ${own.cpuSeconds.toFixed(1)} s of processor time`,
+);
+rmSync(join(dir, 'one'), { recursive: true });
+
+const beganAt = performance.now();
+rclone();
+report('rclone copy', (performance.now() - beganAt) / 1000);
+
+const streamedAt = performance.now();
+const client = new S3Client({ endpoint, region: 'us-east-1', forcePathStyle: true, credentials: server.credentials });
+const { Body } = await client.send(new GetObjectCommand({ Bucket: server.bucket, Key: key }));
+await pipeline(Body as Readable, createWriteStream(join(dir, 'stream')));
+report("the SDK's stream to a file", (performance.now() - streamedAt) / 1000);
+rmSync(join(dir, 'stream'));
+
+const killed = reader('copy', endpoint, 'two');
+const atKill = await until(killed, ({ bytes = 0 }) => bytes >= size / 2);
+killed.kill('SIGKILL');
+const before = slow.bytes;
+const resumed = await last(reader('copy', endpoint, 'two'));
+const again = (slow.bytes - before - (size - (atKill.bytes ?? 0))) / 2 ** 20;
+console.log(`killed at ${mib(atKill.bytes)}, gone on with at ${mib(resumed.resumedFrom)}: ${again.toFixed(0)} MiB came again`);
+
+await using keys = await KeyServer.start({ count: 100_000, answerMs: 50 });
+const listing = await last(reader('list', keys.endpoint, ''));
+console.log(
+  `${listing.files} keys listed in ${listing.seconds.toFixed(1)} s: ${listing.grownMiB?.toFixed(0)} MiB more, ${listing.mostMiB.toFixed(0)} MiB in all`,
+);
+process.exit();
+
+function report(what: string, seconds: number, more = ''): void {
+  const share = size / seconds / link.bytesPerSecond;
+  console.log(`${what.padEnd(48)} ${seconds.toFixed(1)} s, ${(100 * share).toFixed(0)} % of the link ${more}`);
+}
+
+function mib(bytes = 0): string {
+  return `${(bytes / 2 ** 20).toFixed(0)} MiB`;
+}
+
+function reader(what: 'copy' | 'list', at: string, cache: string): ChildProcess {
+  const place = { driver: 's3', scheme: 's3', bucket: 'models', prefix: '', endpoint: at, region: 'us-east-1', profile: null };
+  const facts = { name: 'bench', url: 's3://models', to: null, list: null, proxy: null, price: null, verify: 'report' };
+  const remote = JSON.stringify({ ...facts, ...place, style: 'path' });
+  const args = [join(import.meta.dirname, 'remote-reader.ts'), what, remote, join(dir, cache, 'cache'), key];
+  const env = { ...process.env, AWS_ACCESS_KEY_ID: 'AKtest', AWS_SECRET_ACCESS_KEY: 'SKtest12' };
+  return spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'], env });
+}
+
+async function* linesOf(child: ChildProcess): AsyncGenerator<Line> {
+  for await (const line of createInterface({ input: child.stdout as Readable })) yield JSON.parse(line) as Line;
+}
+
+async function until(child: ChildProcess, isIt: (line: Line) => boolean): Promise<Line> {
+  for await (const line of linesOf(child)) if (isIt(line)) return line;
+  throw new Error('the reader ended before');
+}
+
+async function last(child: ChildProcess): Promise<Line> {
+  let found: Line | undefined;
+  for await (const line of linesOf(child)) found = line;
+  if (!found) throw new Error('the reader failed');
+  return found;
+}
+
+function rclone(): void {
+  const to = join(dir, 'rclone');
+  mkdirSync(to);
+  const names = { TYPE: 's3', PROVIDER: 'Other', ENDPOINT: endpoint, ACCESS_KEY_ID: 'AKtest', SECRET_ACCESS_KEY: 'SKtest12' };
+  const env = Object.fromEntries(Object.entries(names).map(([name, value]) => [`RCLONE_CONFIG_BENCH_${name}`, value]));
+  try {
+    execFileSync('rclone', ['copy', `bench:models/${key}`, to, '--config', '/dev/null'], {
+      env: { PATH: process.env['PATH'], ...env },
+    });
+  } catch (error) {
+    console.log(`rclone failed: ${String(error).split('\n')[0]}`);
+  }
+  rmSync(to, { recursive: true });
+}
