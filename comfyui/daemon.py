@@ -30,6 +30,10 @@ class Trouble(Exception):
     """The daemon gave no usable answer. The message says why."""
 
 
+class Late(Trouble):
+    """The daemon did not answer in time: it may be busy or hung."""
+
+
 class Refused(Trouble):
     """The daemon refused the request. The message is the daemon's."""
 
@@ -113,7 +117,7 @@ class Daemon:
         try:
             return self._exchange(kept or self._connect(announced), request)
         except socket.timeout:
-            raise Trouble("no answer in time from " + announced.url) from None
+            raise Late("no answer in time from " + announced.url) from None
         except Refused:
             raise
         except (*_FAULTS, Trouble) as error:
@@ -123,6 +127,8 @@ class Daemon:
                 raise Trouble("%s: %s" % (announced.url, error)) from error
         try:
             return self._exchange(self._connect(latest), request)
+        except socket.timeout:
+            raise Late("no answer in time from " + latest.url) from None
         except _FAULTS as error:
             raise Trouble("%s: %s" % (latest.url, error)) from error
 

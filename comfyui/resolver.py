@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from .breaker import Breaker
 from .catalog import sealed_copy
-from .daemon import ANSWER_SECONDS, Daemon, Refused, Trouble
+from .daemon import ANSWER_SECONDS, Daemon, Late, Refused, Trouble
 from .leases import Leases
 from .placeholder import NoCopy, is_placeholder, no_copy
 from .private import is_within
@@ -25,6 +25,9 @@ WAIT_MS = 600_000
 # A waiting node asks repeatedly, to show progress. The first question is short, to detect a hung daemon.
 FIRST_SLICE_MS = 100
 SLICE_MS = 500
+# A model of a remote has no other path than its copy: a busy daemon is given time to answer, and asked again.
+PATIENT_SECONDS = 10.0
+INSIST_SECONDS = 30.0
 # The longest wait of a lookup until the daemon knows the model folders.
 TELLING_SECONDS = 1.0
 
@@ -109,11 +112,13 @@ class Resolver:
 
     def _answer(self, path: str, source: os.stat_result, question: dict) -> Answer:
         absolute = os.path.abspath(path)
-        if self._breaker.allows():
+        has_no_path = is_placeholder(absolute, source)
+        if has_no_path or self._breaker.allows():
+            asked = dict(question, path=absolute, size=source.st_size, mtimeNs=str(source.st_mtime_ns))
             try:
-                answer = self._ask(dict(question, path=absolute, size=source.st_size, mtimeNs=str(source.st_mtime_ns)))
+                answer = self._insist(asked) if has_no_path else self._ask(asked)
             except Trouble as why:
-                if isinstance(why, Refused) and is_placeholder(absolute, source):
+                if isinstance(why, Refused) and has_no_path:
                     self._breaker.worked()
                     raise NoCopy("autocached: %s" % why) from why
                 self._breaker.failed(why)
@@ -134,21 +139,31 @@ class Resolver:
         self._leases.found(copy)
         return Answer(copy, "ssd", "HIT")
 
-    def _ask(self, question: dict) -> dict:
+    def _insist(self, question: dict) -> dict:
+        """The same as `_ask`, for a file that has no path without the daemon."""
+        until = self._clock() + INSIST_SECONDS
+        while True:
+            try:
+                return self._ask(question, PATIENT_SECONDS)
+            except Late:
+                if self._clock() >= until:
+                    raise
+
+    def _ask(self, question: dict, patience: float | None = None) -> dict:
         """The daemon's final answer. Only a node of a running prompt waits for a copy, and only as long as the daemon says."""
         may_wait = question["purpose"] == "load" and bool((question["client"] or {}).get("prompt"))
         if may_wait:
             question = dict(question, waitMs=WAIT_MS, waitedMs=0, sliceMs=FIRST_SLICE_MS)
         told = self.registration.times
-        answer = self._ask_once(question)
+        answer = self._ask_once(question, patience)
         self.registration.offer()
         if answer.get("reason") == "BYPASS_UNKNOWN_ROOT" and self.registration.finish(TELLING_SECONDS) > told:
-            answer = self._ask_once(question)
+            answer = self._ask_once(question, patience)
         if may_wait and answer.get("reason") == "WAIT_TIMEOUT":
-            answer = self._wait(question, answer)
+            answer = self._wait(question, answer, patience)
         return answer
 
-    def _wait(self, question: dict, answer: dict) -> dict:
+    def _wait(self, question: dict, answer: dict, patience: float | None) -> dict:
         began = self._clock()
         with Wait(question["name"], question["client"].get("node")) as wait:
             while answer.get("reason") == "WAIT_TIMEOUT":
@@ -157,14 +172,14 @@ class Resolver:
                 if waited_ms > WAIT_MS or wait.interrupted():
                     wait.end_prompt()
                     break
-                answer = self._ask_once(dict(question, waitedMs=waited_ms, sliceMs=SLICE_MS))
+                answer = self._ask_once(dict(question, waitedMs=waited_ms, sliceMs=SLICE_MS), patience)
         return answer
 
-    def _ask_once(self, question: dict) -> dict:
+    def _ask_once(self, question: dict, patience: float | None) -> dict:
         slice_seconds = question.get("sliceMs", 0) / 1000
         announced = self.daemon.announced or self.daemon.announcement()
         asked = dict(question, path=announced.there(question["path"]))
-        answer = self.daemon.post("/api/lookup", asked, ANSWER_SECONDS + slice_seconds)
+        answer = self.daemon.post("/api/lookup", asked, (patience or ANSWER_SECONDS) + slice_seconds)
         path = self._believed(answer.get("path"), question["path"])
         if path is None:
             raise Trouble("the answer is neither the path that was asked for nor one below the cache directory")

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import sys
+import threading
 
 from fake_comfyui import ComfyTest
 from fake_daemon import FakeDaemon, send
@@ -87,6 +88,25 @@ class Remotes(ComfyTest):
         self.daemon.stop()
         self.start_shim()
         self.assert_refused("autocached start", "checkpoints", "far.safetensors")
+
+    def test_a_busy_daemon_is_given_time_and_asked_again(self):
+        late = []
+
+        def answer(handler):
+            late.append(handler)
+            if len(late) < 3:
+                sys.modules["autocached_comfyui.resolver"].PATIENT_SECONDS = 60.0 if len(late) == 2 else 0.05
+                return self.closed.wait(60)
+            return send(handler, 200, {"path": self.copy, "tier": "ssd", "reason": "HIT", "leaseMs": 0, "entry": 1, "job": None})
+
+        self.closed = threading.Event()
+        self.addCleanup(self.closed.set)
+        self.start_shim()
+        sys.modules["autocached_comfyui.resolver"].PATIENT_SECONDS = 0.05
+        sys.modules["autocached_comfyui.resolver"].SLICE_MS = sys.modules["autocached_comfyui.resolver"].FIRST_SLICE_MS = 0
+        self.daemon.misbehave = answer
+        self.assertEqual(self.load(name="far.safetensors"), self.copy)
+        self.assertEqual(len(late), 3)
 
     def test_who_is_no_node_asks_nobody(self):
         self.start_shim()
