@@ -27,6 +27,7 @@ export function show(main) {
   const tiers = element('ul', { class: 'card tiers' });
   const charts = chartsOf();
   const map = useMap();
+  const past = section(`The last ${days} days`, element('div', { class: 'charts' }, ...charts.map(({ figure }) => figure)));
   main.append(
     element(
       'div',
@@ -35,7 +36,7 @@ export function show(main) {
       answers,
       troubles,
       section('The cache', tiers, map.element),
-      section(`The last ${days} days`, element('div', { class: 'charts' }, ...charts.map(({ figure }) => figure))),
+      past,
     ),
   );
   let mapped = '';
@@ -48,6 +49,7 @@ export function show(main) {
       showWell(well, wrong);
       showTroubles(troubles, wrong);
       showTiers(tiers, stats);
+      past.hidden = stats.daily.every(({ hits, misses, bytesCopied }) => hits + misses + bytesCopied === 0);
       for (const chart of charts) chart.show(lastDays(stats.daily, days));
       // The treemap costs a look at the whole library.
       const state = JSON.stringify(stats.tiers.map(({ tier, files, bytes }) => [tier, files, bytes]));
