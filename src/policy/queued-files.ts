@@ -81,7 +81,7 @@ export class QueuedFiles {
   /** How many prompts will load this file. @param now wall-clock ms */
   expected(file: string, now: number): number {
     if (!this.#counts || now >= this.#until) this.#count(now);
-    return this.#counts?.get(file) ?? 0;
+    return this.#counts?.size ? (this.#counts.get(file) ?? 0) : 0;
   }
 
   #count(now: number): void {

@@ -6,8 +6,8 @@ import type { Candidate } from '../policy/policy.ts';
 type Entry = Candidate['entry'];
 
 export interface File extends Entry {
-  /** Bytes per second of its source. */
-  sourceSpeed: number;
+  /** Extra time of a byte from its source instead of a copy, seconds. */
+  secondsPerByte: number;
   /** Ratio of its size to that in the cold tier. */
   coldRatio: number;
 }
@@ -32,6 +32,8 @@ export class Contents {
   readonly #score: (file: File, bytes: number) => number;
   readonly #packed: boolean;
   readonly #held = new Map<File, Held>();
+  /** The same in an array, which is faster to go through. */
+  #all: Held[] = [];
   #used = { hot: 0, cold: 0 };
   #order = 0;
 
@@ -55,14 +57,18 @@ export class Contents {
     this.remove(file);
     const bytes = state === 'hot' ? file.fingerprint.size : Math.ceil(file.fingerprint.size / file.coldRatio);
     const order = this.#order++;
-    this.#held.set(file, { file, state, bytes, order, score: 0, tie: state === 'hot' ? order : order - coldFirst });
+    const held = { file, state, bytes, order, score: 0, tie: state === 'hot' ? order : order - coldFirst };
+    this.#held.set(file, held);
+    this.#all.push(held);
     this.#used[state] += bytes;
   }
 
   remove(file: File): void {
     const held = this.#held.get(file);
-    if (held) this.#used[held.state] -= held.bytes;
+    if (!held) return;
+    this.#used[held.state] -= held.bytes;
     this.#held.delete(file);
+    this.#all.splice(this.#all.indexOf(held), 1);
   }
 
   /**
@@ -106,12 +112,8 @@ export class Contents {
 
   /** Lowest score first, of equals the compressed one, then the one that came first. */
   #ranked(which: (held: Held) => boolean): Generator<Held> {
-    const ranked: Held[] = [];
-    for (const held of this.#held.values()) {
-      if (!which(held)) continue;
-      held.score = this.#score(held.file, held.bytes);
-      ranked.push(held);
-    }
+    const ranked = this.#all.filter(which);
+    for (const held of ranked) held.score = this.#score(held.file, held.bytes);
     return ascending(ranked);
   }
 }

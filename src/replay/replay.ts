@@ -67,10 +67,8 @@ class Host {
   constructor(options: ReplayOptions, outcome: Outcome, { reads, runs }: { reads: readonly Read[]; runs: readonly Run[] }) {
     this.#options = options;
     this.#outcome = outcome;
-    const secondsPerByte = ({ path }: Candidate['entry']) => {
-      const speed = this.#files.get(path)?.sourceSpeed ?? ssdSpeed;
-      return Math.max(1 / speed - 1 / ssdSpeed, 1e-15);
-    };
+    // Every entry that it is asked of is one of these files.
+    const secondsPerByte = (entry: Candidate['entry']) => (entry as File).secondsPerByte;
     this.#queue = new PromptQueue(runs);
     const expected = (path: string) => this.#queue.expected(path, this.#now);
     this.#policy = options.policy({ now: () => this.#now, secondsPerByte, habits: () => this.#habits, expected }, reads);
@@ -102,7 +100,7 @@ class Host {
       lastUse: 0,
       ...votes,
       fingerprint: { size: read.size, mtimeNs: '0', ino: null },
-      sourceSpeed: read.sourceSpeed,
+      secondsPerByte: Math.max(1 / read.sourceSpeed - 1 / ssdSpeed, 1e-15),
       // A file is not worth compressing if its source is as fast as a restore.
       coldRatio: read.sourceSpeed < restoreSpeed ? (this.#options.coldRatio?.(read) ?? 1) : 1,
     };

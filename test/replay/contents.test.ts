@@ -4,7 +4,7 @@ import { Contents, type File } from '../../src/replay/contents.ts';
 
 function fileOf(size: number, coldRatio: number): File {
   const fingerprint = { size, mtimeNs: '0', ino: null };
-  return { path: 'a', root: '', uses: 1, lastUse: 1, votes: 1, votedAt: 1, fingerprint, sourceSpeed: 1, coldRatio };
+  return { path: 'a', root: '', uses: 1, lastUse: 1, votes: 1, votedAt: 1, fingerprint, secondsPerByte: 1, coldRatio };
 }
 
 const step = fc.record({ index: fc.nat(9), size: fc.integer({ min: 1, max: 60 }), worth: fc.nat(100) });
