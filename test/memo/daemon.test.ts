@@ -158,9 +158,9 @@ describe('autocached memo', () => {
   });
 
   test.each([
-    [['get', 'xyz'], 2, 'is no key'],
-    [['get', 'abcdef'], 1, 'no result has a key that begins with abcdef'],
-    [['get', '0000'], 2, '2 results have keys that begin with 0000'],
+    [['get', 'xyz'], 1, 'no result matches "xyz"'],
+    [['get', 'abcdef'], 1, 'no result matches "abcdef"'],
+    [['get', '0000'], 2, '2 results match "0000"'],
     [['list', '--sort', 'beauty'], 2, 'beauty'],
   ])('%j is refused in words', async (args, code, words) => {
     const daemon = await daemonWithResults();
