@@ -10,13 +10,12 @@ import { Client } from '../../src/cli/client.ts';
 import { ChunkHash } from '../../src/codec/chunk-hash.ts';
 import { parseManifest } from '../../src/tiers/manifest.ts';
 import { openPosixTier } from '../../src/tiers/posix-tier.ts';
+import { program } from '../helpers/daemon-process.ts';
 import { writeModel } from '../helpers/files.ts';
 import { soon } from '../helpers/patience.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
 
 const MiB = 1024 * 1024;
-/** The program as it is started; a path in AUTOCACHE_TEST_PROGRAM runs a built one instead. */
-const program = process.env['AUTOCACHE_TEST_PROGRAM'] ?? join(import.meta.dirname, '..', '..', 'bin', 'autocached.ts');
 
 class Running {
   readonly child: ChildProcess;
