@@ -32,7 +32,7 @@ const blots: [string, RegExp][] = [
     /\b1 (?!of\b)(?:[a-z]+ )?(?:files|copies|loads|results|jobs|hits|items|blobs|folders|models|entries|chunks|questions|uses)\b/,
   ],
   ['no number', /\b(?:NaN|undefined|Infinity|\[object)\b/],
-  ['a share of nothing', /(?<![\d.])0 %/],
+  ['a share of nothing', /(?<![\d.])0 %(?! of)/],
   ['a time for programs', /\d{4}-\d\d-\d\dT\d\d:\d\d/],
   ['a null', /\bnull\b/],
 ];

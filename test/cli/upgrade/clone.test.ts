@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { findWay } from '../../../src/cli/upgrade/find-way.ts';
 import { isNewer } from '../../../src/cli/upgrade/newer.ts';
+import { patience } from '../../helpers/patience.ts';
 import { tempDir } from '../../helpers/temp-dir.ts';
 
 let upstream: string;
@@ -24,22 +25,22 @@ function commit(version: string, says: string | null): void {
   git(upstream, 'commit', '--quiet', '-m', version);
 }
 
-beforeEach(() => {
-  const dir = tempDir();
-  upstream = join(dir, 'upstream');
-  clone = join(dir, 'custom_nodes', 'autocached');
-  mkdirSync(upstream);
-  vi.stubEnv('HOME', dir);
-  git(upstream, 'init', '--quiet', '-b', 'main');
-  writeFileSync(join(upstream, '.gitignore'), 'dist\nnode_modules\n');
-  writeFileSync(join(upstream, 'a.ts'), 'one');
-  commit('1.0.0', 'one');
-  git(dir, 'clone', '--quiet', upstream, clone);
-  execFileSync('npm', ['run', '--silent', 'setup'], { cwd: clone });
-  return () => vi.unstubAllEnvs();
-});
+describe.skipIf(process.platform === 'win32')('a clone', { timeout: patience(60_000) }, () => {
+  beforeEach(() => {
+    const dir = tempDir();
+    upstream = join(dir, 'upstream');
+    clone = join(dir, 'custom_nodes', 'autocached');
+    mkdirSync(upstream);
+    vi.stubEnv('HOME', dir);
+    git(upstream, 'init', '--quiet', '-b', 'main');
+    writeFileSync(join(upstream, '.gitignore'), 'dist\nnode_modules\n');
+    writeFileSync(join(upstream, 'a.ts'), 'one');
+    commit('1.0.0', 'one');
+    git(dir, 'clone', '--quiet', upstream, clone);
+    execFileSync('npm', ['run', '--silent', 'setup'], { cwd: clone });
+    return () => vi.unstubAllEnvs();
+  });
 
-describe.skipIf(process.platform === 'win32')('a clone', { timeout: 60_000 }, () => {
   test('is upgraded by git and its own set-up, and can be taken back', async () => {
     const way = wayOf();
     expect(await way.newest()).toEqual({ version: '1.0.0', isNewer: false });
