@@ -56,7 +56,11 @@ export async function isRewritten(tier: Tier, path: string): Promise<boolean> {
 /** Gives a copy that a program has written to to its user: without a proof, and without the mode by which copies are known. */
 export function giveAway(tier: Tier, path: string): void {
   tier.dropManifest(path);
-  if (process.platform !== 'win32') chmodSync(path, 0o644);
+  try {
+    if (process.platform !== 'win32') chmodSync(path, 0o644);
+  } catch {
+    // A file system without modes, or the program has just removed it.
+  }
 }
 
 function entriesOf(directory: string) {
