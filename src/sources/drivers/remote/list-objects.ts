@@ -10,7 +10,7 @@ import { type Patience, persistent } from './persistence.ts';
 import { RemoteFailure } from './remote-failure.ts';
 
 /** Folders that are listed at once. */
-const listedAtOnce = 16;
+const listedAtOnce = 4;
 
 const { key: keyOfPath } = pathRules();
 
