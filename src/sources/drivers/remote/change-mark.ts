@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /**
  * A number that stands for a version, in the place of a file's ctime: like it, it is another one after every change, and no program
  * puts it back. 63 bits, never negative.
  */
 export function changeMark(version: string): bigint {
-  return createHash('sha256').update(version).digest().readBigUInt64BE() >> 1n;
+  return hash('sha256', version, 'buffer').readBigUInt64BE() >> 1n;
 }
