@@ -12,6 +12,7 @@ import { openCatalog } from '../helpers/catalog.ts';
 import { runDaemon } from '../helpers/daemon.ts';
 import { ManualClock } from '../helpers/manual-clock.ts';
 import { unpackOldCache } from '../helpers/old-cache.ts';
+import { patience } from '../helpers/patience.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
 import type { Tracer } from '../helpers/traced-sqlite.ts';
 
@@ -125,7 +126,7 @@ describe('a catalog of version 0.1', () => {
       expect(await ask(join(models, rel))).toMatchObject({ reason: 'HIT', tier: 'ssd' });
     expect(await ask(join(upscale, 'up.safetensors'))).toMatchObject({ reason: 'HIT', tier: 'ssd' });
     const compressed = join(models, 'unet/1.safetensors');
-    await vi.waitFor(async () => expect(await ask(compressed)).toMatchObject({ reason: 'HIT' }), 20_000);
+    await vi.waitFor(async () => expect(await ask(compressed)).toMatchObject({ reason: 'HIT' }), patience(7_000));
     const { policy, tiers, hits } = await client.stats();
     expect(policy).toBe('lfu');
     expect(hits).toBeGreaterThan(11);

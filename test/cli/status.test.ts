@@ -1,6 +1,7 @@
 import { describe, expect, test, vi } from 'vitest';
 import type { StatsAnswer } from '../../src/api/stats.ts';
 import { widthOf } from '../../src/cli/text/fit.ts';
+import { patience } from '../helpers/patience.ts';
 import { type FakeDaemon, startFakeDaemon } from './fake-daemon.ts';
 import { runCli, startCli } from './run-cli.ts';
 import { checkpoint, lora, queued, running, stats } from './samples.ts';
@@ -125,7 +126,7 @@ test('status --watch shows the page anew until nobody reads it', async () => {
   await using daemon = await daemonWith();
   const { done, out } = startCli(['status', '--watch', '10ms'], { stateDir: daemon.stateDir, columns: 80 });
   const times = () => out.text.split('running for').length - 1;
-  await vi.waitFor(() => expect(times()).toBeGreaterThanOrEqual(3), { timeout: 20_000, interval: 20 });
+  await vi.waitFor(() => expect(times()).toBeGreaterThanOrEqual(3), { timeout: patience(7_000), interval: 20 });
   out.emit('error', new Error('its reader is gone'));
   expect((await done).code).toBe(0);
   expect(out.text.startsWith('\u001b[H\u001b[J')).toBe(true);
@@ -146,7 +147,7 @@ test('status --watch does not clear what it writes over, is drawn anew when the 
   out.rows = 5;
   const before = out.text.length;
   out.emit('resize');
-  await vi.waitFor(() => expect(out.text.length).toBeGreaterThan(before), { timeout: 20_000, interval: 20 });
+  await vi.waitFor(() => expect(out.text.length).toBeGreaterThan(before), { timeout: patience(7_000), interval: 20 });
   const again = out.text.slice(before);
   expect(again.startsWith('\u001b[H')).toBe(true);
   expect(again.indexOf('\u001b[J')).toBe(again.length - 3);
@@ -174,7 +175,7 @@ test('status --ram --watch ends with Ctrl-C', async () => {
 test('status --watch --json writes one object a line', async () => {
   await using daemon = await daemonWith();
   const { done, out } = startCli(['status', '--watch', '10ms', '--json'], { stateDir: daemon.stateDir });
-  await vi.waitFor(() => expect(out.text.split('\n').length).toBeGreaterThan(3), { timeout: 20_000, interval: 20 });
+  await vi.waitFor(() => expect(out.text.split('\n').length).toBeGreaterThan(3), { timeout: patience(7_000), interval: 20 });
   out.emit('error', new Error('its reader is gone'));
   await done;
   for (const line of out.text.trim().split('\n')) expect(JSON.parse(line)).toMatchObject({ version: '0.1.0' });

@@ -4,7 +4,7 @@ import { describe, expect, test, vi } from 'vitest';
 import { runCli } from '../cli/run-cli.ts';
 import { startComfyui } from '../helpers/comfyui-process.ts';
 import { runDaemon } from '../helpers/daemon.ts';
-import { soon } from '../helpers/patience.ts';
+import { patience, soon } from '../helpers/patience.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
 
 const lora = ['loras', 'a.safetensors'] as const;
@@ -57,7 +57,7 @@ describe('what lies beside a model lies beside its copy', () => {
       ...soon(),
       interval: 500,
     });
-  }, 60_000);
+  });
 
   test('also while the folder of the model is away', async () => {
     const { warm, beside, daemon } = await arrange({ texts: { 'a.yaml': 'config' } });
@@ -100,70 +100,89 @@ describe('what a node writes beside a copy', () => {
     expect(await listed()).toEqual([]);
     await warm();
     await vi.waitFor(async () => expect(await beside()).toMatchObject({ 'a.sha256': 'abc' }), { ...soon(), interval: 500 });
-  }, 60_000);
+  });
 
-  test('into a folder of its own there is brought with its folder, also after the program ended', async () => {
-    const { daemon, warm, listed, cli, at, comfyui } = await arrange({ texts: {} });
-    await warm();
-    const copy = (await comfyui.tell('select', ...lora)) as string;
-    expect(copy.startsWith(daemon.dir)).toBe(true);
-    await comfyui.end();
-    mkdirSync(join(dirname(copy), 'previews/small'), { recursive: true });
-    writeFileSync(join(dirname(copy), 'previews/small/a.png'), 'picture');
-    await vi.waitFor(async () => expect(await listed()).toMatchObject([{ source: at('previews/small/a.png') }]), {
-      ...soon(),
-      timeout: 40_000,
-    });
-    expect(await cli('bring-back', '--yes')).toMatchObject({ code: 0 });
-    expect(readFileSync(at('previews/small/a.png'), 'utf8')).toBe('picture');
-    expect(await listed()).toEqual([]);
-  }, 90_000);
+  test(
+    'into a folder of its own there is brought with its folder, also after the program ended',
+    async () => {
+      const { daemon, warm, listed, cli, at, comfyui } = await arrange({ texts: {} });
+      await warm();
+      const copy = (await comfyui.tell('select', ...lora)) as string;
+      expect(copy.startsWith(daemon.dir)).toBe(true);
+      await comfyui.end();
+      mkdirSync(join(dirname(copy), 'previews/small'), { recursive: true });
+      writeFileSync(join(dirname(copy), 'previews/small/a.png'), 'picture');
+      await vi.waitFor(async () => expect(await listed()).toMatchObject([{ source: at('previews/small/a.png') }]), {
+        ...soon(),
+        timeout: patience(14_000),
+      });
+      expect(await cli('bring-back', '--yes')).toMatchObject({ code: 0 });
+      expect(readFileSync(at('previews/small/a.png'), 'utf8')).toBe('picture');
+      expect(await listed()).toEqual([]);
+    },
+    patience(30_000),
+  );
 
-  test('with a hidden name was not noticed; what systems leave by themselves still is not', async () => {
-    const { warm, write, listed, cli, at } = await arrange({ texts: {} });
-    await warm();
-    for (const name of ['._a.safetensors', '.nfs000000000001', '.DS_Store', '.a.json.part', '.a.json'])
-      await write(name, 'kept');
-    await vi.waitFor(async () => expect(await listed()).toHaveLength(1), { ...soon(), timeout: 40_000 });
-    expect(await cli('bring-back', '--yes')).toMatchObject({ code: 0 });
-    expect(readFileSync(at('.a.json'), 'utf8')).toBe('kept');
-    const brought = readdirSync(at('.')).filter((name) => name.startsWith('.'));
-    expect(brought).toEqual(['.a.json']);
-  }, 90_000);
+  test(
+    'with a hidden name was not noticed; what systems leave by themselves still is not',
+    async () => {
+      const { warm, write, listed, cli, at } = await arrange({ texts: {} });
+      await warm();
+      for (const name of ['._a.safetensors', '.nfs000000000001', '.DS_Store', '.a.json.part', '.a.json'])
+        await write(name, 'kept');
+      await vi.waitFor(async () => expect(await listed()).toHaveLength(1), { ...soon(), timeout: patience(14_000) });
+      expect(await cli('bring-back', '--yes')).toMatchObject({ code: 0 });
+      expect(readFileSync(at('.a.json'), 'utf8')).toBe('kept');
+      const brought = readdirSync(at('.')).filter((name) => name.startsWith('.'));
+      expect(brought).toEqual(['.a.json']);
+    },
+    patience(30_000),
+  );
 
-  test('over a note replaces the note at its source, unless that has changed meanwhile', async () => {
-    const { warm, write, beside, listed, cli, at } = await arrange({ texts: { 'a.txt': 'mine', 'a.json': 'mine' } });
-    await warm();
-    await beside();
-    await write('a.txt', 'from a node');
-    await write('a.json', 'from a node');
-    expect(await beside()).toEqual({ 'a.txt': 'from a node', 'a.json': 'from a node' });
-    await vi.waitFor(async () => expect(await listed()).toHaveLength(2), { ...soon(), timeout: 40_000 });
-    writeFileSync(at('a.json'), 'mine, and newer');
-    const brought = await cli('bring-back', '--yes');
-    expect(brought).toMatchObject({ code: 1, out: expect.stringContaining('has changed meanwhile') });
-    expect(readFileSync(at('a.txt'), 'utf8')).toBe('from a node');
-    expect(readFileSync(at('a.json'), 'utf8')).toBe('mine, and newer');
-    expect(await listed()).toMatchObject([{ source: at('a.json') }]);
-    expect(await cli('bring-back', '--yes', '--overwrite')).toMatchObject({ code: 0 });
-    expect(readFileSync(at('a.json'), 'utf8')).toBe('from a node');
-  }, 90_000);
+  test(
+    'over a note replaces the note at its source, unless that has changed meanwhile',
+    async () => {
+      const { warm, write, beside, listed, cli, at } = await arrange({ texts: { 'a.txt': 'mine', 'a.json': 'mine' } });
+      await warm();
+      await beside();
+      await write('a.txt', 'from a node');
+      await write('a.json', 'from a node');
+      expect(await beside()).toEqual({ 'a.txt': 'from a node', 'a.json': 'from a node' });
+      await vi.waitFor(async () => expect(await listed()).toHaveLength(2), { ...soon(), timeout: patience(14_000) });
+      writeFileSync(at('a.json'), 'mine, and newer');
+      const brought = await cli('bring-back', '--yes');
+      expect(brought).toMatchObject({ code: 1, out: expect.stringContaining('has changed meanwhile') });
+      expect(readFileSync(at('a.txt'), 'utf8')).toBe('from a node');
+      expect(readFileSync(at('a.json'), 'utf8')).toBe('mine, and newer');
+      expect(await listed()).toMatchObject([{ source: at('a.json') }]);
+      expect(await cli('bring-back', '--yes', '--overwrite')).toMatchObject({ code: 0 });
+      expect(readFileSync(at('a.json'), 'utf8')).toBe('from a node');
+    },
+    patience(30_000),
+  );
 
-  test('over the model itself, as a merge does, is kept, shown and brought back; no copy takes its place', async () => {
-    const { daemon, warm, write, listed, cli, source, comfyui } = await arrange({ texts: {} });
-    await warm();
-    const copy = await write('a.safetensors', 'merged weights');
-    expect(copy.startsWith(daemon.dir)).toBe(true);
-    expect(await comfyui.tell('select', ...lora)).toBe(source);
-    await vi.waitFor(async () => expect(await listed()).toMatchObject([{ source, bytes: 14 }]), { ...soon(), timeout: 40_000 });
-    await daemon.client.evict({ paths: [source] });
-    await daemon.client.clear({ all: true });
-    expect((await daemon.client.warm({ paths: [source], wait: true })).ready).toBe(0);
-    expect(readFileSync(copy, 'utf8')).toBe('merged weights');
-    expect(await cli('bring-back', '--yes')).toMatchObject({ code: 0 });
-    expect(readFileSync(source, 'utf8')).toBe('merged weights');
-    expect(await listed()).toEqual([]);
-  }, 90_000);
+  test(
+    'over the model itself, as a merge does, is kept, shown and brought back; no copy takes its place',
+    async () => {
+      const { daemon, warm, write, listed, cli, source, comfyui } = await arrange({ texts: {} });
+      await warm();
+      const copy = await write('a.safetensors', 'merged weights');
+      expect(copy.startsWith(daemon.dir)).toBe(true);
+      expect(await comfyui.tell('select', ...lora)).toBe(source);
+      await vi.waitFor(async () => expect(await listed()).toMatchObject([{ source, bytes: 14 }]), {
+        ...soon(),
+        timeout: patience(14_000),
+      });
+      await daemon.client.evict({ paths: [source] });
+      await daemon.client.clear({ all: true });
+      expect((await daemon.client.warm({ paths: [source], wait: true })).ready).toBe(0);
+      expect(readFileSync(copy, 'utf8')).toBe('merged weights');
+      expect(await cli('bring-back', '--yes')).toMatchObject({ code: 0 });
+      expect(readFileSync(source, 'utf8')).toBe('merged weights');
+      expect(await listed()).toEqual([]);
+    },
+    patience(30_000),
+  );
 
   test.runIf(existsSync('/dev/shm'))(
     'in memory outlives the daemon',
@@ -182,7 +201,7 @@ describe('what a node writes beside a copy', () => {
         ]);
       }, soon());
     },
-    60_000,
+    patience(20_000),
   );
 
   test('outlives a lost catalog', async () => {

@@ -5,6 +5,7 @@ import type { Client } from '../../src/cli/client.ts';
 import { noBrowser } from '../helpers/browser.ts';
 import { answerNext, countIs, MiB, newPage, openDashboard, openPage } from '../helpers/dashboard.ts';
 import { writeModel } from '../helpers/files.ts';
+import { patience } from '../helpers/patience.ts';
 
 const hostile = '<img src=x onerror="document.title=`owned`">.safetensors';
 const names = ['a.safetensors', 'b.safetensors', hostile];
@@ -42,8 +43,8 @@ describe.skipIf(noBrowser !== null)(
       );
       expect(await limitOf(client)).toBe(100 * MiB);
       await answerNext(page, true, lower);
-      await expect.poll(() => limitOf(client), { timeout: 20_000 }).toBe(7 * MiB);
-      await expect.poll(async () => (await client.stats()).tiers[0]?.files, { timeout: 20_000 }).toBe(2);
+      await expect.poll(() => limitOf(client), { timeout: patience(7_000) }).toBe(7 * MiB);
+      await expect.poll(async () => (await client.stats()).tiers[0]?.files, { timeout: patience(7_000) }).toBe(2);
     });
 
     test('shows results, explains one, and removes only after a question', async () => {
@@ -89,10 +90,10 @@ describe.skipIf(noBrowser !== null)(
       await page.click(`${row}:nth-child(1) input`);
       const evict = () => page.locator('::-p-aria(Selected files) ::-p-text(Evict)').click();
       expect(await answerNext(page, true, evict)).toMatch(/frees 3 MiB, removes 1 of 3 copies\. The source is kept\.$/);
-      await expect.poll(async () => (await client.stats()).tiers[0]?.files, { timeout: 20_000 }).toBe(2);
+      await expect.poll(async () => (await client.stats()).tiers[0]?.files, { timeout: patience(7_000) }).toBe(2);
       expect(models.map((model) => readFileSync(model).length)).toEqual([3 * MiB, 3 * MiB, 3 * MiB]);
       await page.locator('.toast ::-p-text(Copy again)').click();
-      await expect.poll(async () => (await client.stats()).tiers[0]?.files, { timeout: 20_000 }).toBe(3);
+      await expect.poll(async () => (await client.stats()).tiers[0]?.files, { timeout: patience(7_000) }).toBe(3);
     });
 
     test('space is freed by a choice whose cost is shown first, and a pinned copy stays', async () => {
@@ -102,10 +103,10 @@ describe.skipIf(noBrowser !== null)(
       await page.locator('::-p-text(Free space…)').click();
       const preview = () => page.$eval('dialog [role="status"]', (shown) => shown.textContent);
       await expect
-        .poll(preview, { timeout: 20_000 })
+        .poll(preview, { timeout: patience(7_000) })
         .toBe('This frees 6 MiB, removes 2 of 3 copies. 1 copy stays: in use or pinned. Sources are kept.');
       await page.locator('#free-size').fill('1');
-      await expect.poll(preview, { timeout: 20_000 }).toBe('No copy fits.');
+      await expect.poll(preview, { timeout: patience(7_000) }).toBe('No copy fits.');
       expect(
         await page.$eval('dialog [type="submit"]', (button) => (button as unknown as { disabled: boolean }).disabled),
       ).toBe(true);
@@ -143,7 +144,7 @@ describe.skipIf(noBrowser !== null)(
       const { page, client, troubles } = await openDashboard({ names: ['first.safetensors'], many });
       await openPage(page, 'library');
       await expect
-        .poll(() => page.$eval('#count', (shown) => shown.textContent), { timeout: 60_000 })
+        .poll(() => page.$eval('#count', (shown) => shown.textContent), { timeout: patience(20_000) })
         .toMatch(/^10,001 files, /);
       expect(await page.$$eval(row, (rows) => rows.length)).toBeLessThan(100);
       await page.click('.library th[data-sort="name"] button');
@@ -161,7 +162,7 @@ describe.skipIf(noBrowser !== null)(
       await page.waitForSelector(`${row}[aria-rowindex="3"].picked`);
       await page.type('#search', '0999');
       await expect
-        .poll(() => page.$eval('#count', (shown) => shown.textContent), { timeout: 20_000 })
+        .poll(() => page.$eval('#count', (shown) => shown.textContent), { timeout: patience(7_000) })
         .toMatch(/^11 of 10,001 files/);
       expect(troubles).toEqual([]);
     });
@@ -182,7 +183,7 @@ describe.skipIf(noBrowser !== null)(
       await page.waitForSelector('.away');
       installed.env['AUTOCACHE_LISTEN'] = new URL(origin).host;
       await installed.start();
-      await page.waitForFunction(`document.querySelector('.away') === null`, { timeout: 60_000 });
+      await page.waitForFunction(`document.querySelector('.away') === null`, { timeout: patience(20_000) });
       await page.goto(`${origin}/#/settings`);
       await page.reload();
       await page.locator('button[aria-label^="Sign out"]').click();
@@ -229,7 +230,7 @@ describe.skipIf(noBrowser !== null)(
       const icon = () => page.$eval('#icon', (link) => link.getAttribute('href'));
       const before = await icon();
       await page.locator('::-p-aria(Copy next c.safetensors)').click();
-      await expect.poll(order, { timeout: 20_000 }).toEqual(['c.safetensors', 'a.safetensors', 'b.safetensors']);
+      await expect.poll(order, { timeout: patience(7_000) }).toEqual(['c.safetensors', 'a.safetensors', 'b.safetensors']);
       await page.locator('::-p-aria(Cancel a.safetensors)').click();
       await countIs(page, '#copies > li', 2);
       await page.locator('.head ::-p-text(Resume)').click();

@@ -58,6 +58,8 @@ class PackFails:
 NODE_CLASS_MAPPINGS = {"PackClip": PackClip, "PackFails": PackFails}
 `;
 
+import { patience } from './patience.ts';
+
 /** CPUs compute these types many times faster. */
 const wide = ['--fp32-text-enc', '--fp32-unet', '--fp32-vae'];
 
@@ -95,7 +97,7 @@ export async function realMemo({ mode, flags = [], disk = 'ssd', settings = {} }
   const items = async () => (await client?.stats())?.memo.current_items ?? 0;
   /** Waits until nothing more is stored: as many results as were seen to come. */
   const kept = (count: number) =>
-    vi.waitFor(async () => (await items()) >= count || Promise.reject(new Error('not yet')), 60_000);
+    vi.waitFor(async () => (await items()) >= count || Promise.reject(new Error('not yet')), patience(20_000));
   /** How many models nodes have asked for. */
   const loads = async () => (await client?.stats())?.lookups ?? 0;
   return { installed, client, base, root: installed.root, start, writePack, items, kept, loads };

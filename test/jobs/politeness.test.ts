@@ -2,6 +2,7 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { JobView } from '../../src/api/api.ts';
 import type { Job } from '../../src/jobs/job.ts';
 import { ManualClock } from '../helpers/manual-clock.ts';
+import { patience } from '../helpers/patience.ts';
 import { createRig, type Rig } from '../helpers/rig.ts';
 
 const MiB = 1024 * 1024;
@@ -82,7 +83,7 @@ test.runIf(process.platform === 'linux').each([
   rig.events.subscribe((name, view) => {
     if (name === 'job-started' || name === 'job-progress') told.push(`${(view as JobView).word}: ${(view as JobView).why}`);
   });
-  await vi.waitFor(() => expect(run).toHaveBeenCalled(), { timeout: 30_000 });
+  await vi.waitFor(() => expect(run).toHaveBeenCalled(), { timeout: patience(10_000) });
   runs(clock);
   await job.ended;
   expect(job.state).toBe('done');
@@ -102,7 +103,7 @@ test.runIf(process.platform === 'linux')('that copies give way can be switched w
     options.polite = polite;
     rig.copier.reconsider();
     const { id, ended } = rig.request(rig.source(`checkpoints/${name}.safetensors`, 64 * MiB).path, 'background');
-    await vi.waitFor(() => expect(run.mock.calls.some(([order]) => order.id === id)).toBe(true), { timeout: 30_000 });
+    await vi.waitFor(() => expect(run.mock.calls.some(([order]) => order.id === id)).toBe(true), { timeout: patience(10_000) });
     const stop = runs(clock);
     await ended;
     stop();

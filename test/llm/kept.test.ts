@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { describe, expect, test } from 'vitest';
 import { answerOf, beginStream, eventsOf, openAiServer, say, sendJson } from '../helpers/openai-server.ts';
+import { patience } from '../helpers/patience.ts';
 import { llmDaemon, told, wordsIn } from './llm-rig.ts';
 
 const streamed = { stream: true };
@@ -50,7 +51,7 @@ describe('an answer to a repeatable question', () => {
     const { chat, questions } = await llmDaemon(say('One two'));
     await told(chat(streamed));
     expect((await told(chat())).mark).toBe('MISS');
-    await expect.poll(async () => (await told(chat())).mark, { timeout: 60_000 }).toBe('HIT');
+    await expect.poll(async () => (await told(chat())).mark, { timeout: patience(20_000) }).toBe('HIT');
     expect((await told(chat(streamed))).mark).toBe('HIT');
     expect(questions.slice(0, 2).map(({ body }) => body.stream)).toEqual([true, undefined]);
   });
@@ -144,9 +145,9 @@ describe('an answer to a repeatable question', () => {
     await daemon.client.ask('PUT', '/api/memo/namespaces/llm', { body: { ttl: 1, stale: '1h' } });
     await told(chat());
     state.behave = say('new');
-    await expect.poll(async () => (await told(chat())).mark, { timeout: 60_000 }).toBe('STALE');
+    await expect.poll(async () => (await told(chat())).mark, { timeout: patience(20_000) }).toBe('STALE');
     await question(2);
-    await expect.poll(async () => wordsIn((await told(chat())).text), { timeout: 60_000 }).toBe('new');
+    await expect.poll(async () => wordsIn((await told(chat())).text), { timeout: patience(20_000) }).toBe('new');
   });
 });
 
@@ -169,7 +170,9 @@ describe('another answer is given', () => {
     await told(chat());
     state.model['root'] = '/models/other';
     state.behave = say('of another');
-    await expect.poll(async () => wordsIn((await told(chat())).text), { timeout: 60_000, interval: 200 }).toBe('of another');
+    await expect
+      .poll(async () => wordsIn((await told(chat())).text), { timeout: patience(20_000), interval: 200 })
+      .toBe('of another');
     expect(questions).toHaveLength(2);
     const second = await openAiServer(say('of a second'));
     Object.assign(second.state.model, { root: '/models/other' });
@@ -253,7 +256,7 @@ test('no-cache asks anew and keeps the new answer; x-autocached: store keeps wha
   await told(chat());
   state.behave = say('new');
   expect(wordsIn((await told(chat({}, { headers: { 'cache-control': 'no-cache' } }))).text)).toBe('new');
-  await expect.poll(async () => wordsIn((await told(chat())).text), { timeout: 60_000 }).toBe('new');
+  await expect.poll(async () => wordsIn((await told(chat())).text), { timeout: patience(20_000) }).toBe('new');
   const store = { headers: { 'x-autocached': 'store' } };
   await told(chat({ temperature: 0.9 }, store));
   expect((await told(chat({ temperature: 0.9 }, store))).mark).toBe('HIT');

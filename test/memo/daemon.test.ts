@@ -7,6 +7,7 @@ import { DaemonCalls, JsonText } from '../../src/client/daemon-call.ts';
 import { findDaemon } from '../../src/client/daemon-file.ts';
 import { runCli } from '../cli/run-cli.ts';
 import { runDaemon } from '../helpers/daemon.ts';
+import { patience } from '../helpers/patience.ts';
 import { keyOf } from './memo-rig.ts';
 
 /** A daemon with some results: `n` has three, one of them with a cost. */
@@ -50,7 +51,7 @@ describe('results in a daemon', () => {
     await post('/api/memo/put', { ns: 'n', key: keyOf(9), value: 'of a', deps: [`file:${model}`] });
     expect(await get()).toMatchObject({ state: 'hit' });
     writeFileSync(model, 'another model');
-    await expect.poll(get, { timeout: 60_000, interval: 250 }).toMatchObject({ state: 'miss' });
+    await expect.poll(get, { timeout: patience(20_000), interval: 250 }).toMatchObject({ state: 'miss' });
   });
 
   test('limits that were changed while running hold after a restart', async () => {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { chmodSync, existsSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { patience } from '../helpers/patience.ts';
 import { createMemo, keyOf, MiB } from './memo-rig.ts';
 
 const sha = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
@@ -210,7 +211,9 @@ describe('nothing wrong is served', () => {
     damage(join(dir, 'memo.db'));
     const again = createMemo({ dir });
     expect((await again.get(keyOf(1))).state).toBe('miss');
-    await expect.poll(() => existsSync(join(dir, 'cas', sha256.slice(0, 2), sha256)), { timeout: 30_000 }).toBe(false);
+    await expect
+      .poll(() => existsSync(join(dir, 'cas', sha256.slice(0, 2), sha256)), { timeout: patience(10_000) })
+      .toBe(false);
     expect(await again.put(keyOf(1), 'new')).toMatchObject({ stored: true });
   });
 });

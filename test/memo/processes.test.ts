@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { type DaemonProcess, startDaemonProcess } from '../helpers/daemon-process.ts';
+import { patience } from '../helpers/patience.ts';
 
 interface Answer {
   state: string;
@@ -47,9 +48,9 @@ describe('programs in processes of their own', () => {
     const holder = startAsker(daemon, { BEHAVIOUR: 'hang', PID: '1' });
     await holder.computing;
     const second = startAsker(daemon, { BEHAVIOUR: 'compute', TAKES: '1', PID: '1' });
-    await expect.poll(async () => (await stats(daemon)).waiting, { timeout: 60_000 }).toBe(1);
+    await expect.poll(async () => (await stats(daemon)).waiting, { timeout: patience(20_000) }).toBe(1);
     const third = startAsker(daemon, { TAKES: '5' });
-    await expect.poll(async () => (await stats(daemon)).waiting, { timeout: 60_000 }).toBe(6);
+    await expect.poll(async () => (await stats(daemon)).waiting, { timeout: patience(20_000) }).toBe(6);
     // The lease has two minutes, which is more than this test has.
     holder.child.kill('SIGKILL');
     expect(await second.answers).toMatchObject([{ state: 'computed' }]);

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 import { describe, expect, test, vi } from 'vitest';
+import { patience } from '../helpers/patience.ts';
 import { createClient } from '../helpers/services.ts';
 import { keyOf } from './memo-rig.ts';
 
@@ -102,7 +103,7 @@ describe('/api/memo', () => {
     const { post, services } = createMemoClient();
     const { body } = await post('/api/memo/take', { ns: 'n', parts: 1 });
     const others = [1, 2].map(() => post('/api/memo/take', { ns: 'n', parts: 1 }));
-    await vi.waitFor(() => expect(services.memo.manage.stats().waiting).toBe(2), { timeout: 10_000 });
+    await vi.waitFor(() => expect(services.memo.manage.stats().waiting).toBe(2), { timeout: patience(4_000) });
     const { lease } = body as { lease: string };
     expect((await post('/api/memo/release', { lease, all: true })).body).toEqual({ ok: true });
     for (const other of others) expect((await other).body).toEqual({ state: 'timeout' });

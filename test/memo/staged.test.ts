@@ -17,6 +17,7 @@ import { dirname, join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { HashThread } from '../../src/memo/hash-thread.ts';
 import { Store } from '../../src/memo/store.ts';
+import { patience } from '../helpers/patience.ts';
 import { createClient } from '../helpers/services.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
 import { createMemo, MiB } from './memo-rig.ts';
@@ -200,7 +201,7 @@ describe('a file that a program has written for the daemon', () => {
     await Promise.all(Array.from({ length: 63 }, begin));
     await expect(begin()).rejects.toMatchObject({ code: 'BUSY' });
     program.onGone.mock.lastCall?.[0]();
-    await expect.poll(() => existsSync(first?.path ?? ''), { timeout: 10_000 }).toBe(false);
+    await expect.poll(() => existsSync(first?.path ?? ''), { timeout: patience(4_000) }).toBe(false);
     expect(memo.manage.stats().reserved).toBe(63);
     await expect(begin()).resolves.toMatchObject({ path: expect.any(String) });
   });
@@ -212,6 +213,6 @@ describe('a file that a program has written for the daemon', () => {
     appendFileSync(path, 'written');
     const again = createMemo({ dir });
     again.memo.manage.begin();
-    await expect.poll(() => existsSync(path), { timeout: 10_000 }).toBe(false);
+    await expect.poll(() => existsSync(path), { timeout: patience(4_000) }).toBe(false);
   });
 });

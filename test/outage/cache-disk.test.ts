@@ -11,7 +11,7 @@ import { runDaemon } from '../helpers/daemon.ts';
 import { type DaemonProcess, endDaemonProcess, startDaemonProcess } from '../helpers/daemon-process.ts';
 import { writeModel } from '../helpers/files.ts';
 import { createLoopDisk, noLoopDisk } from '../helpers/loop-disk.ts';
-import { soon } from '../helpers/patience.ts';
+import { patience, soon } from '../helpers/patience.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
 
 const mib = 2 ** 20;
@@ -38,7 +38,7 @@ async function ssd({ client }: DaemonProcess): Promise<TierStats> {
 }
 
 const stateIs = (daemon: DaemonProcess, state: TierStats['state']) =>
-  vi.waitFor(async () => expect((await ssd(daemon)).state).toBe(state), { ...soon(), timeout: 60_000 });
+  vi.waitFor(async () => expect((await ssd(daemon)).state).toBe(state), { ...soon(), timeout: patience(20_000) });
 
 /** Served from its copy, with its own bytes. */
 async function expectHit(daemon: DaemonProcess, path = '', bytes?: Buffer): Promise<void> {
@@ -48,7 +48,7 @@ async function expectHit(daemon: DaemonProcess, path = '', bytes?: Buffer): Prom
       expect(found.reason).toBe('HIT');
       return found;
     },
-    { ...soon(), timeout: 60_000 },
+    { ...soon(), timeout: patience(20_000) },
   );
   expect(bytes && readFileSync(answer.path).equals(bytes)).toBe(true);
 }

@@ -1,5 +1,6 @@
 import { expect, test, vi } from 'vitest';
 import type { OpenSource } from '../../src/sources/driver.ts';
+import { patience } from '../helpers/patience.ts';
 import { type CreateSubject, fileAt, KiB, listed, name, opened, pattern, readRange, size, withFile } from './subject.ts';
 
 /** The part of the contract of drivers that is about sources which go wrong. Each fault shows that it fired. */
@@ -55,7 +56,7 @@ export function sourceFaults(create: CreateSubject): void {
     const reading = readRange(source, 200 * KiB, 1000).finally(() => {
       ended = true;
     });
-    await vi.waitFor(() => expect(fault.fired()).toBe(true), { timeout: 10_000 });
+    await vi.waitFor(() => expect(fault.fired()).toBe(true), { timeout: patience(4_000) });
     // The deadline is kept by the one who asks.
     const late = await Promise.race([reading, new Promise((resolve) => setTimeout(resolve, 50, 'late'))]);
     expect([late, ended]).toEqual(['late', false]);

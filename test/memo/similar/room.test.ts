@@ -1,5 +1,6 @@
 import { describe, expect, test, vi } from 'vitest';
 import type { MemoSimilarAnswer } from '../../../src/api/memo.ts';
+import { patience } from '../../helpers/patience.ts';
 import { createMemo, keyOf, MiB } from '../memo-rig.ts';
 
 const length = 64;
@@ -27,7 +28,7 @@ async function withTexts({ ramBytes = MiB, maxBytes }: { ramBytes?: number; maxB
   /** Resolves when its meaning is known, too. */
   const learn = async (index: number, value: unknown) => {
     await put(index, value);
-    await vi.waitFor(async () => expect((await similar(index, 1))[0]?.key).toBe(keyOf(index)), { timeout: 30_000 });
+    await vi.waitFor(async () => expect((await similar(index, 1))[0]?.key).toBe(keyOf(index)), { timeout: patience(10_000) });
   };
   const held = () => rig.memo.manage.namespaces()[0] ?? { items: 0, bytes: 0 };
   return { ...rig, put, learn, similar, held };
@@ -56,7 +57,7 @@ describe('vectors count under the limit of their namespace', () => {
     const { learn, put, held, memo } = await withTexts({ maxBytes: 3 * (vectorBytes + 3) });
     for (const index of [1, 2, 3]) await learn(index, 'x');
     await put(2, 'y');
-    await vi.waitFor(() => expect(held().bytes).toBe(3 * (vectorBytes + 3)), { timeout: 30_000 });
+    await vi.waitFor(() => expect(held().bytes).toBe(3 * (vectorBytes + 3)), { timeout: patience(10_000) });
     expect(memo.manage.stats()).toMatchObject({ current_items: 3, evictions: 0 });
   });
 
@@ -71,7 +72,7 @@ describe('vectors count under the limit of their namespace', () => {
     const { learn, put, held, similar, get } = await withTexts({ maxBytes: vectorBytes + 3 });
     await learn(1, 'x');
     await put(2, 'x'.repeat(vectorBytes - 10));
-    await vi.waitFor(() => expect(held().items).toBe(1), { timeout: 30_000 });
+    await vi.waitFor(() => expect(held().items).toBe(1), { timeout: patience(10_000) });
     expect((await get(keyOf(2))).state).toBe('hit');
     expect(await similar(1)).toEqual([]);
   });
@@ -84,7 +85,7 @@ describe('vectors count under AUTOCACHE_MEMO_RAM', () => {
     for (let index = 1; index <= 40; index += 1) await rig.put(index, 'x'.repeat(1500));
     const before = rig.memo.manage.stats().ram;
     expect(before.bytes).toBeGreaterThan(ramBytes - 10_000);
-    await vi.waitFor(async () => expect(await rig.similar(20, 40)).toHaveLength(40), { timeout: 30_000 });
+    await vi.waitFor(async () => expect(await rig.similar(20, 40)).toHaveLength(40), { timeout: patience(10_000) });
     const { ram } = rig.memo.manage.stats();
     expect(ram.bytes).toBeLessThanOrEqual(ramBytes);
     expect(ram.items).toBeLessThan(before.items);
@@ -96,7 +97,9 @@ describe('vectors count under AUTOCACHE_MEMO_RAM', () => {
     const [small, large] = [await withTexts({ ramBytes: 20_000 }), await withTexts()];
     for (const rig of [small, large]) for (let index = 1; index <= 1200; index += 1) await rig.put(index, index);
     for (const rig of [small, large])
-      await vi.waitFor(async () => expect((await rig.similar(1200, 1))[0]?.key).toBe(keyOf(1200)), { timeout: 60_000 });
+      await vi.waitFor(async () => expect((await rig.similar(1200, 1))[0]?.key).toBe(keyOf(1200)), {
+        timeout: patience(20_000),
+      });
     for (const text of [1, 600.4, 1200]) {
       const found = (await small.similar(text)).map(({ key }) => key);
       expect(found).toEqual((await large.similar(text)).map(({ key }) => key));
@@ -113,8 +116,8 @@ describe('vectors count under AUTOCACHE_MEMO_RAM', () => {
     for (const ns of ['n', 'other']) for (let index = 1; index <= 40; index += 1) await put(index, index, { ns });
     const ofOther = async () => (await memo.similar('other', { text: '40', scope: null }, 50)).similar;
     for (let round = 0; round < 3; round += 1) {
-      await vi.waitFor(async () => expect(await similar(40, 50)).toHaveLength(40), { timeout: 30_000 });
-      await vi.waitFor(async () => expect(await ofOther()).toHaveLength(40), { timeout: 30_000 });
+      await vi.waitFor(async () => expect(await similar(40, 50)).toHaveLength(40), { timeout: patience(10_000) });
+      await vi.waitFor(async () => expect(await ofOther()).toHaveLength(40), { timeout: patience(10_000) });
       expect(memo.manage.stats().ram.bytes).toBeLessThanOrEqual(30_000);
     }
   });

@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { MemoSemantic } from '../../../src/api/memo.ts';
+import { patience } from '../../helpers/patience.ts';
 import { tempDir } from '../../helpers/temp-dir.ts';
 import { texts, withTexts } from './text-rig.ts';
 
@@ -71,7 +72,9 @@ describe.each([
   async function arrange(more: object = {}) {
     const rig = await withTexts(semantic);
     const key = await rig.put(asked, 1, more);
-    await expect.poll(() => rig.get(alike), { timeout: 30_000 }).toMatchObject({ state: 'hit', value: 1, similar: { key } });
+    await expect
+      .poll(() => rig.get(alike), { timeout: patience(10_000) })
+      .toMatchObject({ state: 'hit', value: 1, similar: { key } });
     return { ...rig, key };
   }
 
@@ -104,7 +107,7 @@ describe.each([
   test('it was stored again: the later one is served', async () => {
     const { put, get } = await arrange();
     for (let value = 2; value < 15; value += 1) await put(asked, value);
-    await expect.poll(() => get(alike), { timeout: 30_000 }).toMatchObject({ state: 'hit', value: 14 });
+    await expect.poll(() => get(alike), { timeout: patience(10_000) }).toMatchObject({ state: 'hit', value: 14 });
   });
 });
 
@@ -159,7 +162,7 @@ describe('with the vectors of all-MiniLM-L6-v2', () => {
     for (const text of texts) {
       expect(await get(text)).toMatchObject({ state: 'miss' });
       keys.set(text, await put(text, text));
-      await expect.poll(() => server.asked.includes(text), { timeout: 30_000 }).toBe(true);
+      await expect.poll(() => server.asked.includes(text), { timeout: patience(10_000) }).toBe(true);
     }
     for (const text of texts) expect(await get(text)).toMatchObject({ state: 'hit', value: text });
     await learnt('the red car');

@@ -3,6 +3,7 @@ import { expect } from 'vitest';
 import type { MemoExplainAnswer, MemoFound, MemoSemantic, MemoSimilarAnswer, MemoStats } from '../../../src/api/memo.ts';
 import { type Embeds, startEmbeddingServer } from '../../helpers/embedding-server.ts';
 import { ManualClock } from '../../helpers/manual-clock.ts';
+import { patience } from '../../helpers/patience.ts';
 import { createClient } from '../../helpers/services.ts';
 
 const files = new URL('../../fixtures/minilm/', import.meta.url);
@@ -40,7 +41,7 @@ export async function withTexts(
   const stats = async () => (await client.get('/api/cache/stats?plane=memo')).body as MemoStats;
   /** Resolves when the meaning of a text is known, too: that is behind the answer. */
   const learnt = (text: string, more: object = {}) =>
-    expect.poll(async () => (await similar(text, more))[0]?.similarity, { timeout: 30_000 }).toBeGreaterThan(0.9999);
+    expect.poll(async () => (await similar(text, more))[0]?.similarity, { timeout: patience(10_000) }).toBeGreaterThan(0.9999);
   const learn = async (text: string, value: unknown, more: { parts?: unknown } = {}) => {
     const key = await put(text, value, more);
     await learnt(text, more);

@@ -3,6 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import type { MemoSemantic } from '../../../src/api/memo.ts';
 import type { Embeds } from '../../helpers/embedding-server.ts';
+import { patience } from '../../helpers/patience.ts';
 import { createClient } from '../../helpers/services.ts';
 import { tempDir } from '../../helpers/temp-dir.ts';
 import { createMemo, keyOf } from '../memo-rig.ts';
@@ -137,7 +138,7 @@ test('vectors count under the limit of results, and leave with them', async () =
   const [result, vector] = [1, 8];
   expect(await stats()).toMatchObject({ bytes: result + vector });
   await put('a red car', 22);
-  await expect.poll(async () => (await stats()).bytes, { timeout: 30_000 }).toBe(2 * result + vector);
+  await expect.poll(async () => (await stats()).bytes, { timeout: patience(10_000) }).toBe(2 * result + vector);
   await request('/api/memo/invalidate', { all: true });
   expect(await stats()).toMatchObject({ bytes: 0, reserved: 0 });
   settings.change({ memo_limit: '7B' });
