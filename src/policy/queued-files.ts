@@ -1,5 +1,7 @@
 /** Of a prompt that began so long ago, nothing more is expected; nor of one that has waited for a day. Ms. */
 const [runMs, waitMs] = [3600 * 1000, 24 * 3600 * 1000];
+/** A look at the queue may be so old when it is told: a prompt that joined since stays. Ms. */
+const lookMs = 10_000;
 /** Prompts that are kept in mind. */
 const most = 1000;
 
@@ -73,7 +75,8 @@ export class QueuedFiles {
       const prompt = this.#waiting.get(id);
       return prompt ? [[id, prompt] as const] : [];
     });
-    this.#waiting = new Map(waiting);
+    const joined = [...this.#waiting].filter(([id, { since }]) => since > now - lookMs && !ids.includes(id));
+    this.#waiting = new Map([...waiting, ...joined]);
     if (this.#running && !ids.includes(this.#running.id)) this.#running = null;
     this.#counts = null;
   }

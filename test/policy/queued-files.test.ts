@@ -34,18 +34,27 @@ test('a load that comes before the word of its prompt counts as well', () => {
 
 test('a prompt that was deleted, or ran without a load, is expected no longer', () => {
   const { queue, counts } = queueOf({ 1: ['a'], 2: ['b'], 3: ['c'] });
-  queue.is(['1', '3'], null, 0);
+  queue.is(['1', '3'], null, hour);
   expect(counts('abc')).toBe('101');
   queue.beginNext('3', 0);
   expect(counts('abc')).toBe('001');
-  queue.is([], null, 0);
+  queue.is([], null, hour);
   expect(counts('abc')).toBe('000');
+});
+
+test('a prompt that joins while the queue is looked at is not taken for a deleted one', () => {
+  const { queue, counts } = queueOf({ 1: ['a'] });
+  queue.add('2', ['b'], hour);
+  queue.is(['1'], null, hour + 100);
+  expect(counts('ab')).toBe('11');
+  queue.is(['1'], null, hour + 60_000);
+  expect(counts('ab')).toBe('10');
 });
 
 test('the order of the queue is the one that ComfyUI tells', () => {
   const { queue, counts } = queueOf({ 1: ['a'], 2: ['b'], 3: ['a'] });
   expect(counts('ab')).toBe('21');
-  queue.is(['2', '1', '3'], undefined, 0);
+  queue.is(['2', '1', '3'], undefined, hour);
   expect(counts('ab')).toBe('11');
 });
 
