@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { withUse } from '../core/votes.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { InFlight } from '../runtime/in-flight.ts';
 import { Database } from '../sqlite/database.ts';
 import { BlobFiles, type UnfinishedBlob } from './blob-files.ts';
 import { type Blob, Blobs } from './blobs.ts';
@@ -71,7 +72,7 @@ export class Store implements Disposable {
   /** Blobs whose results are still to come. */
   readonly uploads: InUse;
   /** Blobs that have their names, and get their rows in a moment. */
-  readonly publishing = new Map<string, Promise<Blob>>();
+  readonly publishing = new InFlight<string, Blob>();
   /** Why the file of results was set aside, or null. */
   readonly damaged: string | null;
 
@@ -192,22 +193,16 @@ export class Store implements Disposable {
 
   /** Puts a finished file under its name, and gives it its row. Of equal files that come at the same moment one is kept. */
   async publish(unfinished: UnfinishedBlob, sha256: string): Promise<Blob> {
-    for (;;) {
-      const first = this.publishing.get(sha256);
-      if (!first) break;
-      // With both renamed, the row could be that of the file that is gone.
-      const blob = await first.catch(() => null);
+    // With both renamed, the row could be that of the file that is gone. When the first fails, the next has its turn.
+    while (this.publishing.get(sha256)) {
+      const blob = await this.publishing.get(sha256)?.catch(() => null);
       if (blob) return blob;
     }
-    const publishing = this.#publish(unfinished, sha256).finally(() => this.publishing.delete(sha256));
-    this.publishing.set(sha256, publishing);
-    return publishing;
-  }
-
-  async #publish(unfinished: UnfinishedBlob, sha256: string): Promise<Blob> {
-    const seal = await unfinished.publish(sha256);
-    this.blobs.put(sha256, seal, this.#deps.clock.now());
-    return { sha256, seal };
+    return this.publishing.run(sha256, async () => {
+      const seal = await unfinished.publish(sha256);
+      this.blobs.put(sha256, seal, this.#deps.clock.now());
+      return { sha256, seal };
+    });
   }
 
   /** Removes a blob that is not what its name says, with the entries that have it. @returns how many these were */

@@ -24,7 +24,7 @@ export async function tidyAfterStart(store: Store, dir: string, signal: AbortSig
     if (signal.aborted) return;
     const known = new Set(blobs.inFolder(folder));
     const there = new Set(files.namesIn(folder));
-    for (const name of there) if (!known.has(name) && !store.publishing.has(name)) files.discard(folder, name);
+    for (const name of there) if (!known.has(name) && !store.publishing.get(name)) files.discard(folder, name);
     for (const name of known) if (!there.has(name)) await store.dropDamaged(name);
   }
 }
