@@ -91,8 +91,8 @@ function reader(what: 'copy' | 'list', at: string, cache: string): ChildProcess 
   const remote = JSON.stringify({ ...facts, ...place, style: 'path' });
   const args = [join(import.meta.dirname, 'remote-reader.ts'), what, remote, join(dir, cache, 'cache'), key];
   const env = { ...process.env, AWS_ACCESS_KEY_ID: 'AKtest', AWS_SECRET_ACCESS_KEY: 'SKtest12' };
-  // As the daemon starts its readers.
-  const options = what === 'list' ? ['--max-semi-space-size=4'] : [];
+  // As the daemon starts the processes that list and that copy.
+  const options = [`--max-semi-space-size=${what === 'list' ? 4 : 64}`];
   return spawn(process.execPath, [...options, ...args], { stdio: ['ignore', 'pipe', 'inherit'], env });
 }
 

@@ -8,6 +8,11 @@ import type { CopyTerms, CopyWatcher, CopyWorker, JobOrder, ProbeOrder, ReportOf
 const stallMs = 60_000;
 /** Threads of a process that reads a network source: sixteen for reads under way, the rest for writes. */
 const readerThreads = 20;
+/**
+ * Young memory of such a process, MiB. The pieces that come from a remote die at once; in less memory many of them are still in use
+ * when it is cleaned, live on, and cost half as much time again.
+ */
+const readerYoungMb = 64;
 
 const stopping = 'the daemon is stopping';
 
@@ -132,7 +137,7 @@ export class CopyWorkers implements AsyncDisposable {
       functions: this.#watcher,
       onExit: () => this.#drop(worker, 'the copy worker ended unexpectedly', 'CACHE_IO'),
       env: this.#environment,
-      youngGenerationMb: 1,
+      youngGenerationMb: networkRoot === null ? 1 : readerYoungMb,
     });
     const worker: Worker = { peer, networkRoot, small, orders: new Set(), low: !urgent };
     this.#workers.add(worker);
