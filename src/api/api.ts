@@ -1,5 +1,6 @@
 import type { CopyState, JobKind, Medium, Priority, Purpose, Reason, TierName } from '../core/types.ts';
 import type { JobStatus, RootHealth } from '../core/vocabulary.ts';
+import type { RemoteView } from './remotes.ts';
 
 /** The shapes of the HTTP API: written by the daemon's routes, read by the CLI, the resolver and other programs. */
 
@@ -256,6 +257,8 @@ export interface ExplainAnswer {
   path: string;
   entry: EntryView | null;
   root: RootView | null;
+  /** The remote that it lies on; left out for other files. */
+  remote?: RemoteView;
   leases: { client: string; expiresInMs: number }[];
   decisions: { at: string; reason: Reason; purpose: Purpose; app: string | null }[];
   score: number | null;

@@ -1,7 +1,7 @@
-import type { RootView } from './api.ts';
+import type { RootHealth } from '../core/vocabulary.ts';
 
 /** A place of models that is no directory: a bucket, a repository, a file of a web server. */
-export interface RemoteView extends Pick<RootView, 'health' | 'why' | 'files'> {
+export interface RemoteView {
   name: string;
   /** Without parameters. */
   url: string;
@@ -10,6 +10,10 @@ export interface RemoteView extends Pick<RootView, 'health' | 'why' | 'files'> {
   path: string;
   /** Of all its files; null = the first folder names it. */
   category: string | null;
+  health: RootHealth;
+  why: string | null;
+  /** Null = not listed yet. */
+  files: number | null;
   /** What was read from it in each month, the present one first. */
   months: RemoteMonth[];
   /** Most bytes a month that are read without a program that waits; null = no bound. */

@@ -39,12 +39,13 @@ export function addStatus(program: Command, run: Run): void {
 async function statusAnswer(session: Session, client: Client): Promise<Answer> {
   const stats = await client.stats();
   if (session.json) return { data: stats, page: () => '' };
-  const [{ jobs, paused = false }, biggest, mostUsed] = await Promise.all([
+  const [{ jobs, paused = false }, biggest, mostUsed, { remotes }] = await Promise.all([
     client.jobs(),
     client.entries({ cached: true, sort: 'size', descending: true, limit: mostEntries }),
     client.entries({ sort: 'uses', descending: true, limit: mostEntries }),
+    stats.roots.some(({ kind }) => kind === 's3') ? client.remotes() : { remotes: [] },
   ]);
-  const all = { stats, jobs, paused, biggest: biggest.entries, mostUsed: mostUsed.entries, url: client.daemon.url };
+  const all = { stats, jobs, paused, biggest: biggest.entries, mostUsed: mostUsed.entries, remotes, url: client.daemon.url };
   return { data: stats, page: (look) => statusPage(all, look) };
 }
 

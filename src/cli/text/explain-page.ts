@@ -3,17 +3,19 @@ import { counted, formatBytes, formatDuration } from '../../core/format.ts';
 import { plain } from '../../core/printable.ts';
 import { copyTerms, reasonTerm, rootTerms } from '../../core/vocabulary.ts';
 import type { Look } from './look.ts';
+import { monthText } from './remotes-page.ts';
 import { table } from './table.ts';
 import { ago, localTime } from './words.ts';
 
 /** The page of `autocached explain`. */
 export function explainPage(answer: ExplainAnswer, look: Look): string {
-  const { path, entry, root, leases, decisions, score, sha256, published, now, meant } = answer;
+  const { path, entry, root, remote, leases, decisions, score, sha256, published, now, meant } = answer;
   const lines = [look.paint('bold', plain(path)), fact('now', nowText(now))];
   if (meant) lines.push(fact('', `did you mean ${plain(meant)}?`));
   if (now.path !== path) lines.push(fact('', `a lookup answers ${plain(now.path)}`));
   lines.push(
     fact('root', rootText(root)),
+    ...(remote ? [fact('remote', `${plain(remote.url)}; this month ${monthText(remote.months[0], remote.monthlyLimit)}`)] : []),
     fact('file', entry ? entryText(entry) : 'not known yet: no program has asked for it'),
   );
   for (const copy of entry?.copies ?? []) {

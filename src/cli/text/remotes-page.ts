@@ -38,7 +38,7 @@ export function costPage(remotes: RemoteView[], look: Look): string {
 }
 
 /** What was read in a month, and for how much. */
-function monthText(month: RemoteMonth | undefined, limit: number | null): string {
+export function monthText(month: RemoteMonth | undefined, limit: number | null): string {
   if (!month) return '';
   const money = moneyText(month);
   return readText(month, limit) + (money === null ? '' : `, ${money}`);

@@ -1,5 +1,6 @@
 import type { EntryView, JobView, RootView } from '../../api/api.ts';
 import type { StuckView } from '../../api/open-sources.ts';
+import type { RemoteView } from '../../api/remotes.ts';
 import type { StatsAnswer, TierStats } from '../../api/stats.ts';
 import { counted, formatBytes, formatCount, formatDuration, percent } from '../../core/format.ts';
 import { plain } from '../../core/printable.ts';
@@ -8,6 +9,7 @@ import { progressBar, usageBar } from './bar.ts';
 import { shorten, shortenAll, widthOf } from './fit.ts';
 import { foldRoots } from './fold-roots.ts';
 import type { Look } from './look.ts';
+import { remotesPage } from './remotes-page.ts';
 import { table } from './table.ts';
 import { entryName, jobName, jobProgress } from './words.ts';
 
@@ -17,13 +19,14 @@ interface Status {
   paused: boolean;
   biggest: EntryView[];
   mostUsed: EntryView[];
+  remotes: RemoteView[];
   url: string;
 }
 
 const widest = 120;
 
 /** The page of `autocached status`. */
-export function statusPage({ stats, jobs, paused, biggest, mostUsed, url }: Status, look: Look): string {
+export function statusPage({ stats, jobs, paused, biggest, mostUsed, remotes, url }: Status, look: Look): string {
   const width = Math.min(look.width ?? widest, widest);
   const page = { ...look, width };
   const title = (text: string) => look.paint('bold', text);
@@ -35,6 +38,7 @@ export function statusPage({ stats, jobs, paused, biggest, mostUsed, url }: Stat
     stuckLines(stats.stuck, page),
     writtenLines(stats, page),
     [title('Roots'), rootLines(stats.roots, page), ...mismatchLines(stats, page)].join('\n'),
+    remotes.length === 0 ? '' : [title('Remotes'), remotesPage(remotes, page)].join('\n'),
     entryLines('Biggest copies', biggest, page),
     entryLines('Most used', mostUsed, page),
   ]

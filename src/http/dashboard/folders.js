@@ -64,8 +64,9 @@ export function show(main, app) {
       const isQuiet = ({ files, origin, health }) => !files && origin === 'comfyui' && health !== 'away';
       const shown = roots.filter((root) => !isQuiet(root));
       const others = roots.filter(isQuiet);
+      const remotes = roots.some(({ kind }) => kind === 's3') ? await remotesByPath() : new Map();
       const draw = () => {
-        const update = (row, root) => showFolder(row, root, shares.of(root.path));
+        const update = (row, root) => showFolder(row, root, { share: shares.of(root.path), remote: remotes.get(root.path) });
         const rows = { keyOf: (root) => root.path, make: (root) => folderRow(root, forget), update };
         showKeyed(list, shown, rows);
         showKeyed(quiet, others, rows);
@@ -125,13 +126,25 @@ function folderRow(root, forget) {
   );
 }
 
-function showFolder(row, { kind, kindFrom, origin, health, why, files, categories }, share) {
+/** The remotes among the folders: where their models lie, and what they cost. */
+async function remotesByPath() {
+  const { remotes } = await ask('/api/remotes');
+  return new Map(remotes.map((remote) => [remote.path, remote]));
+}
+
+function readText({ months: [{ bytes, cost }], monthlyLimit }) {
+  const of = monthlyLimit === null ? '' : ` of ${formatBytes(monthlyLimit)}`;
+  return `${formatBytes(bytes)}${of} read this month${cost ? `, ${cost.amount.toFixed(2)} ${cost.currency}` : ''}`;
+}
+
+function showFolder(row, { kind, kindFrom, origin, health, why, files, categories }, { share, remote }) {
   const [{ children }, state] = row.children;
   const [, about, todo] = children;
   const facts = [
     files === null ? '' : counted(files, 'model'),
     share ? `${formatBytes(share.bytes)}, ${share.cached === 0 ? 'none' : share.cached.toLocaleString('en-US')} cached` : '',
-    `${kinds[kind]}${kindFrom === 'assumed' ? ' (assumed)' : ''}`,
+    remote ? remote.url : `${kinds[kind]}${kindFrom === 'assumed' ? ' (assumed)' : ''}`,
+    remote ? readText(remote) : '',
     categories.length > 0 ? categories.join(', ') : '',
     origins[origin],
   ];

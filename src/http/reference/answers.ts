@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { EntryView, JobView, RemovalAnswer, RootView, WarmItem } from '../../api/api.ts';
 import type { TierUseView } from '../../api/entries.ts';
+import type { RemoteView } from '../../api/remotes.ts';
 import { errorCodes } from '../../core/errors.ts';
 import { copyStates, media, priorities, reasons, tierNames } from '../../core/types.ts';
 import { jobStatuses, rootHealths } from '../../core/vocabulary.ts';
@@ -71,6 +72,26 @@ const root: z.ZodType<RootView> = z.strictObject({
   files: count.nullable(),
 });
 export const rootView = root.meta({ id: 'Root' });
+
+export const remoteView: z.ZodType<RemoteView> = z.strictObject({
+  name: z.string(),
+  url: z.string(),
+  driver: z.enum(['s3', 'http']),
+  path,
+  category: z.string().nullable(),
+  health: z.enum(rootHealths),
+  why: z.string().nullable(),
+  files: count.nullable(),
+  months: z.array(
+    z.strictObject({
+      month: z.string(),
+      bytes: count,
+      requests: count,
+      cost: z.strictObject({ amount: z.number(), currency: z.string() }).nullable(),
+    }),
+  ),
+  monthlyLimit: count.nullable(),
+});
 
 const listed = { id: z.int(), path, bytes: count };
 export const fileItem = z.strictObject(listed);

@@ -15,6 +15,7 @@ import {
   fileItem,
   jobView,
   path,
+  remoteView,
   rootView,
   skippedItem,
   tierOrMedium,
@@ -38,6 +39,7 @@ export const explainAnswer: z.ZodType<ExplainAnswer> = z.strictObject({
   path,
   entry: entryView.nullable(),
   root: rootView.nullable(),
+  remote: remoteView.exactOptional(),
   leases: z.array(z.strictObject({ client: z.string(), expiresInMs: z.number() })),
   decisions: z.array(
     z.strictObject({

@@ -10,34 +10,12 @@ import { leaseBody } from '../routes/leases.ts';
 import { remoteHeaderQuery } from '../routes/remotes.ts';
 import { forgetBody, rootsBody } from '../routes/roots.ts';
 import { stuckBody } from '../routes/stuck.ts';
-import { count, jobView, path, removalAnswer, rootView } from './answers.ts';
+import { count, jobView, path, remoteView, removalAnswer, rootView } from './answers.ts';
 import { eventStream, type Operation } from './operation.ts';
 
 const health = z.strictObject({ ok: z.literal(true), version: z.string(), accounting: z.literal(true).exactOptional() });
 const rootsAnswer: z.ZodType<RootsAnswer> = z.strictObject({ roots: z.array(rootView) });
-const remotesAnswer: z.ZodType<RemotesAnswer> = z.strictObject({
-  remotes: z.array(
-    z.strictObject({
-      name: z.string(),
-      url: z.string(),
-      driver: z.enum(['s3', 'http']),
-      path,
-      category: z.string().nullable(),
-      health: z.enum(['ok', 'away', 'missing', 'unknown']),
-      why: z.string().nullable(),
-      files: count.nullable(),
-      months: z.array(
-        z.strictObject({
-          month: z.string(),
-          bytes: count,
-          requests: count,
-          cost: z.strictObject({ amount: z.number(), currency: z.string() }).nullable(),
-        }),
-      ),
-      monthlyLimit: count.nullable(),
-    }),
-  ),
-});
+const remotesAnswer: z.ZodType<RemotesAnswer> = z.strictObject({ remotes: z.array(remoteView) });
 const remoteHeaderAnswer: z.ZodType<RemoteHeaderAnswer> = z.strictObject({
   path,
   size: count,

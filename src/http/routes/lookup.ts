@@ -7,6 +7,7 @@ import { reasonTerm } from '../../core/vocabulary.ts';
 import { splitName } from '../../usage/warmer.ts';
 import { knownFiles, suggestion } from '../known-files.ts';
 import { absolutePath, bytes, clientOf, milliseconds, name, nanoseconds, parse } from '../parse.ts';
+import { remoteViews } from '../remote-views.ts';
 import type { Services } from '../services.ts';
 import { viewOf } from '../views.ts';
 
@@ -42,7 +43,10 @@ export const explainQuery = z
   .object({ path: absolutePath.optional(), name: name.optional() })
   .refine((query) => (query.path === undefined) !== (query.name === undefined), 'give a path, or category/name as name');
 
-type LookupServices = Pick<Services, 'lookup' | 'lookupStats' | 'leases' | 'policy' | 'catalog' | 'published' | 'roots'>;
+type LookupServices = Pick<
+  Services,
+  'lookup' | 'lookupStats' | 'leases' | 'policy' | 'catalog' | 'published' | 'roots' | 'settings' | 'clock'
+>;
 
 /** The way of a lookup begins here: parse, ask, answer. */
 export function lookupRoutes(app: FastifyInstance, services: LookupServices): void {
@@ -64,11 +68,14 @@ export function lookupRoutes(app: FastifyInstance, services: LookupServices): vo
     const reason = examination?.decision.reason ?? 'BYPASS_UNKNOWN_ROOT';
     const isMissing = !entry && examination?.source.state !== 'present';
     const { word, says } = reasonTerm(reason, examination?.job != null, examination?.isCacheAway);
+    const isRemote = examination?.located.isRemote;
+    const remote = isRemote && remoteViews(services).find((one) => one.path === examination.located.root);
     const serve = examination?.decision.serve === 'copy' ? examination.copy?.path : undefined;
     return {
       path,
       entry: entry ? viewOf(entry, services) : null,
       root: roots.list().find((root) => root.path === examination?.located.root) ?? null,
+      ...(remote && { remote }),
       leases: copies.flatMap((copy) => leases.on(copy.path)),
       decisions: lookupStats
         .decisionsOn(examination?.located.path ?? path)

@@ -1,14 +1,11 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import type { RemoteHeaderAnswer, RemoteMonth, RemotesAnswer, RemoteView } from '../../api/remotes.ts';
-import type { Price } from '../../core/remote.ts';
+import type { RemoteHeaderAnswer, RemotesAnswer } from '../../api/remotes.ts';
 import { absolutePath, parse } from '../parse.ts';
 import { RemoteHeaders } from '../remote-headers.ts';
-import type { Services } from '../services.ts';
+import { type RemoteServices, remoteViews } from '../remote-views.ts';
 
 export const remoteHeaderQuery = z.object({ path: absolutePath });
-
-type RemoteServices = Pick<Services, 'roots' | 'catalog' | 'settings' | 'clock'>;
 
 /** The places of models that are no directories, what they cost, and what the headers of their files say. */
 export function remoteRoutes(app: FastifyInstance, services: RemoteServices): void {
@@ -20,20 +17,4 @@ export function remoteRoutes(app: FastifyInstance, services: RemoteServices): vo
     '/api/remote/header',
     (request): Promise<RemoteHeaderAnswer> => headers.of(parse(remoteHeaderQuery, request.query).path),
   );
-}
-
-function remoteViews({ roots, catalog, settings, clock }: RemoteServices): RemoteView[] {
-  return roots.remotes().map(({ remote, root }) => {
-    const { name, driver, to, price } = remote;
-    const present = catalog.remoteUse.month(name, clock.now());
-    const former = catalog.remoteUse.months(name).filter(({ month }) => month !== present.month);
-    const months = [present, ...former].map((month): RemoteMonth => ({ ...month, cost: costOf(month.bytes, price) }));
-    const { path, health, why, files } = root;
-    const url = remote.url.replace(/\?.*$/s, '');
-    return { name, url, driver, path, category: to, health, why, files, months, monthlyLimit: settings.current.remoteMonthly };
-  });
-}
-
-function costOf(bytes: number, price: Price | null): RemoteMonth['cost'] {
-  return price && { amount: Math.round((bytes / 2 ** 30) * price.perGib * 1e6) / 1e6, currency: price.currency };
 }
