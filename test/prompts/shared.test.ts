@@ -13,6 +13,11 @@ test('100 equal requests are one run, also with results off', async () => {
   ] as const) {
     const asked = Array.from({ length: 100 }, () => run(imagePrompt({ color: number })));
     const one = await comfyui.run(number);
+    // Who comes after the end is not one of those who wait for it.
+    await vi.waitFor(async () => {
+      const { running } = await daemon.client.ask<PromptRunsAnswer>('GET', '/api/prompts');
+      expect(running).toMatchObject([{ waiting: 100 }]);
+    }, soon());
     one.succeed(comfyui.paint(one.prompt));
     const answers = await Promise.all(asked);
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
