@@ -3,7 +3,6 @@ import { type FileHandle, open } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
-import { chunkSize } from '../codec/chunk-hash.ts';
 import type { Log } from '../runtime/log.ts';
 import type { ChunkSet } from './chunk-set.ts';
 import { connectionKey } from './farm-key.ts';
@@ -129,7 +128,6 @@ export class PeerServer implements AsyncDisposable {
 
   async #route({ method, url = '' }: IncomingMessage, response: ServerResponse): Promise<void> {
     const { farm, host } = this.#options;
-    response.setHeader(wire.busyHeader, this.#uploads);
     if (method !== 'GET') return say(response, 405);
     if (url === '/peer/v1/hello') return json(response, { version: wire.protocolVersion, host, farm } satisfies wire.Hello);
     const [, name] = contentPath.exec(url) ?? [];
@@ -184,7 +182,7 @@ export class PeerServer implements AsyncDisposable {
       const piece = Buffer.allocUnsafe(Math.min(pieceSize, end - at));
       await Promise.race([this.#options.turn(piece.length), gone]);
       const { bytesRead } = await file.read(piece, 0, piece.length, at);
-      if (bytesRead === 0) throw new Error(`a shared copy is shorter than its ${Math.ceil(end / chunkSize)} chunks`);
+      if (bytesRead === 0) throw new Error('a shared copy is shorter than its chunks');
       at += bytesRead;
       this.given.bytes += bytesRead;
       if (!response.write(piece.subarray(0, bytesRead))) await Promise.race([once(response, 'drain'), gone]);

@@ -27,8 +27,6 @@ export interface ContentAnswer {
 
 /** Header with the SHA-256 of each chunk of an answer, separated by commas. */
 export const hashesHeader = 'x-ac-sha256';
-/** Header with the number of uploads that the host serves. */
-export const busyHeader = 'x-ac-busy';
 /** Header with the ms after which a busy host may be asked again. */
 export const retryHeader = 'retry-after-ms';
 

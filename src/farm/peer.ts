@@ -14,8 +14,6 @@ export class Peer {
   readonly has: ChunkSet;
   /** Requests of this host that the peer has not finished. */
   requests = 0;
-  /** Its own word on its load: uploads it serves to everybody. */
-  busy = 0;
   #silences = 0;
   #ban = firstBan;
   #outUntil = 0;

@@ -58,10 +58,6 @@ export class Peers {
     this.#usable = this.#usable.filter((one) => one !== peer);
   }
 
-  get(id: string): Peer | undefined {
-    return this.#peers.get(id);
-  }
-
   /** Those that say they have one of the chunks, and are out. */
   outWith(chunks: readonly number[], now: number): string[] {
     const out = [...this.#peers.values()].filter((peer) => peer.isOut(now) && chunks.some((chunk) => peer.has.has(chunk)));

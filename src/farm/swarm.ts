@@ -114,12 +114,6 @@ export class Swarm {
     this.#peers.remove(id);
   }
 
-  /** A peer's word on how many uploads it serves. */
-  peerBusy(id: string, uploads: number): void {
-    const peer = this.#peers.get(id);
-    if (peer !== undefined) peer.busy = uploads;
-  }
-
   /** A chunk came from a peer, and its hash is right. */
   received(request: number, chunk: number, now: number): void {
     this.#requests.get(request)?.peer.delivered();
@@ -171,11 +165,6 @@ export class Swarm {
     this.#claimAt = now;
   }
 
-  /** A chunk turned out to be bad after all. */
-  forget(chunk: number): void {
-    this.has.delete(chunk);
-  }
-
   *#ask(now: number): Iterable<Action> {
     while (this.#requests.size < requestsInAll) {
       const free = this.#peers.usable.filter((peer) => peer.canTakeRequest(now));
@@ -224,7 +213,7 @@ export class Swarm {
     const pick = () => peers[Math.floor(this.#random() * peers.length)] ?? null;
     const [one, other] = [pick(), pick()];
     if (one === null || other === null) return one;
-    return one.requests + one.busy <= other.requests + other.busy ? one : other;
+    return one.requests <= other.requests ? one : other;
   }
 
   /** Missing chunks that nothing brings, and no usable peer has. */
