@@ -1,6 +1,7 @@
 import { CacheError } from '../core/errors.ts';
 import { counted } from '../core/format.ts';
 import { compileGlob } from '../core/glob.ts';
+import { lastName } from '../core/last-name.ts';
 import { nearestWithin } from '../runtime/nearest.ts';
 
 /** What a word of the command line may mean, and how people call it. */
@@ -67,7 +68,7 @@ function matchesOf<T>(word: string, items: readonly T[], { names, id }: Kind<T>)
 
 function globbed<T>(glob: string, names: Kind<T>['names']): (item: T) => boolean {
   const matches = compileGlob(glob, { ignoreCase: true, backslash: false });
-  return (item) => names(item).some((name) => matches(name) || matches(name.split(/[\\/]/).at(-1) ?? ''));
+  return (item) => names(item).some((name) => matches(name) || matches(lastName(name)));
 }
 
 function unknown<T>(word: string, items: readonly T[], kind: Kind<T>): CacheError {

@@ -1,5 +1,6 @@
 import type { LibraryAnswer, LibraryFile } from '../api/dashboard.ts';
 import { toCacheError } from '../core/errors.ts';
+import { lastName } from '../core/last-name.ts';
 import { chooseOne, type Kind } from './choose.ts';
 import type { Client } from './client.ts';
 import { isPart, type WordContext } from './items.ts';
@@ -10,7 +11,7 @@ export const itemHelp = 'path, directory, category/name, a part of the name, glo
 
 const kind: Kind<LibraryFile> = {
   noun: 'file',
-  names: (file) => [entryName(file), file.name, file.name.split(/[\\/]/).at(-1) ?? ''],
+  names: (file) => [entryName(file), file.name, lastName(file.name)],
   list: 'autocached list, and autocached list --sources',
 };
 /** More files than this with a word in their paths are not told apart. */

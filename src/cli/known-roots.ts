@@ -1,12 +1,13 @@
 import { resolve } from 'node:path';
 import type { RootView } from '../api/api.ts';
+import { lastName } from '../core/last-name.ts';
 import { chooseKnown, type Kind } from './choose.ts';
 import type { Client } from './client.ts';
 import { isPart, type WordContext } from './items.ts';
 
 const kind: Kind<RootView> = {
   noun: 'model folder',
-  names: ({ path }) => [path, path.split(/[\\/]/).at(-1) ?? ''],
+  names: ({ path }) => [path, lastName(path)],
   list: 'autocached status shows them',
 };
 

@@ -1,5 +1,6 @@
 import type { ToldEvent } from '../api/dashboard.ts';
 import { type DaemonEvent, eventWords } from '../api/event-text.ts';
+import { lastName } from '../core/last-name.ts';
 
 const kinds: Readonly<Record<string, readonly DaemonEvent['name'][]>> = {
   Copies: ['job-queued', 'job-started', 'job-done', 'job-failed'],
@@ -14,17 +15,12 @@ export const eventKinds = Object.keys(kinds);
 export function tellEvent(event: DaemonEvent): Pick<ToldEvent, 'text' | 'kind' | 'trouble'> {
   const { title, subject, rest } = eventWords(event);
   const isFolder = event.name === 'root-health';
-  const named = 'path' in event.data && !isFolder ? subject.slice(lastSlash(subject) + 1) : subject;
+  const named = 'path' in event.data && !isFolder ? lastName(subject) : subject;
   return {
     text: `${title && `${title}: `}${named}${rest}`,
     kind: eventKinds.find((kind) => kinds[kind]?.includes(event.name)) ?? 'Results',
     trouble: isTrouble(event),
   };
-}
-
-/** Daemons and their disks are of either kind of system. */
-function lastSlash(path: string): number {
-  return Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\'));
 }
 
 /** Whether somebody should look. */

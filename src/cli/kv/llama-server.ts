@@ -1,6 +1,7 @@
 import { text } from 'node:stream/consumers';
 import { CacheError } from '../../core/errors.ts';
 import { jsonOf } from '../../core/json.ts';
+import { lastName } from '../../core/last-name.ts';
 import { llmServer, serverOf } from '../../llm/upstream.ts';
 import type { Upstream } from '../../runtime/upstream.ts';
 
@@ -53,7 +54,7 @@ export class LlamaServer implements Disposable {
       });
     // The length of its context is how it was started, not what it is.
     const { n_ctx: _, ...shape } = data?.[0]?.meta ?? {};
-    return { model: path.replace(/^.*[\\/]/, ''), shape: JSON.stringify(shape), build };
+    return { model: lastName(path), shape: JSON.stringify(shape), build };
   }
 
   /** The text that messages become before the model sees them. */

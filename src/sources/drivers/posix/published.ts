@@ -1,5 +1,6 @@
 import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
+import { lastName } from '../../../core/last-name.ts';
 import type { Published } from '../../driver.ts';
 
 /** More than any hash with the name of its file; longer texts are something else. */
@@ -55,7 +56,7 @@ function blobName(path: string): Published | null {
 function checksumIn(text: string, name: string): string | null {
   for (const line of text.replace(/^\uFEFF/, '').split('\n')) {
     const [, hash, named] = /^([\da-f]{64})(?:[ \t]+\*?(\S.*?))?\s*$/i.exec(line) ?? [];
-    if (hash && (named === undefined || named.split(/[\\/]/).at(-1) === name)) return hash.toLowerCase();
+    if (hash && (named === undefined || lastName(named) === name)) return hash.toLowerCase();
   }
   return null;
 }
