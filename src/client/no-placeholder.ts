@@ -1,6 +1,7 @@
 import type { BigIntStats } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { jsonOf } from '../core/json.ts';
 import { placeholderOpening } from '../core/remote.ts';
 
 const daemonAway = 'the daemon does not answer; start it with: autocached start';
@@ -44,10 +45,7 @@ async function beginsAsOne(path: string, { blocks, size }: BigIntStats): Promise
 
 /** The message of a refusal. */
 export function refusalOf(text: string): string | null {
-  try {
-    const { error } = JSON.parse(text) as { error?: { message?: unknown } };
-    return typeof error?.message === 'string' ? error.message : null;
-  } catch {
-    return null;
-  }
+  const answer = jsonOf(text) as { error?: { message?: unknown } | null } | null | undefined;
+  const message = answer?.error?.message;
+  return typeof message === 'string' ? message : null;
 }
