@@ -1,6 +1,7 @@
 import { modes } from '../core/types.ts';
 import { parseBoolean, parseDuration, parseRate, parseShare, parseSize } from '../core/units.ts';
 import { daemonKeys } from './daemon-keys.ts';
+import { farmKeys } from './farm-keys.ts';
 import type { Key } from './key.ts';
 import { llmKeys } from './llm-keys.ts';
 import { memoKeys } from './memo-keys.ts';
@@ -15,10 +16,10 @@ import {
   parseCategory,
   parseFloor,
   parseGlobs,
-  parseJobsPerSource,
   parseLimit,
   parseList,
   parseUrl,
+  perSource,
   wholeNumber,
 } from './values.ts';
 
@@ -163,7 +164,8 @@ export const keys: { readonly [F in keyof Config]: Key<Config[F]> } = {
     default: 'hdd=1',
     meaning: 'copies running at the same time from one source, by its kind, such as hdd=1,nas=2; hdd is 1 unless named',
     live: false,
-    parse: parseJobsPerSource,
+    // A second reader of a hard disk makes both slower than one after the other.
+    parse: perSource({ hdd: 1 }),
   },
   rate: {
     name: 'AUTOCACHE_RATE',
@@ -241,6 +243,7 @@ export const keys: { readonly [F in keyof Config]: Key<Config[F]> } = {
     parse: wholeNumber(0, 10_000),
   },
   ...llmKeys,
+  ...farmKeys,
   ...daemonKeys,
 };
 

@@ -1,7 +1,7 @@
 import type { MemoMode } from '../api/memo.ts';
 import type { CodeCheck, ComfyuiMode } from '../api/memo-comfyui.ts';
 import type { RedisServers } from '../core/redis-servers.ts';
-import type { Remote } from '../core/remote.ts';
+import type { Remote, SharedStore } from '../core/remote.ts';
 import type { Medium, Mode } from '../core/types.ts';
 import type { LogOptions } from '../runtime/log.ts';
 
@@ -16,6 +16,9 @@ export interface Bounds<K extends string, V> {
 
 export const policyNames = ['heat', 'lru', 'lfu', 'adaptive'] as const;
 type PolicyName = (typeof policyNames)[number];
+
+/** What is believed of other hosts of a farm. */
+export const farmTrusts = ['members', 'published', 'twice'] as const;
 
 /** The whole configuration, typed and checked. Bytes, milliseconds and bytes per second throughout. */
 export interface Config {
@@ -95,6 +98,26 @@ export interface Config {
   embeddingsModel: string;
   /** A file with the key that this server wants; null = it wants none. */
   embeddingsKeyFile: string | null;
+  /** The Redis of the farm; null = this host shares with none. */
+  farm: RedisServers | null;
+  farmName: string;
+  /** The listener for the other hosts; null = this one only takes. Port 0 = any free one. */
+  farmListen: { host: string; port: number } | null;
+  /** How they reach it, such as `https://gpu1.lan:8390`; null = by this machine's address. */
+  farmUrl: string | null;
+  /** The file with the secret of the farm; null = `farm.key` in the state directory, see `farmKeyFile`. */
+  farmKey: string | null;
+  /** Runs of chunks that the whole farm reads at once from one origin. */
+  farmOriginReads: Record<Medium, number>;
+  /** Most bytes per second that leave for other hosts; null = no bound. */
+  farmUpload: number | null;
+  /** Copies of a file in the whole farm that eviction spares while others can leave. */
+  farmKeep: number;
+  farmTrust: (typeof farmTrusts)[number];
+  /** Bytes up to which a file lies in the farm's Redis too; null = none does. */
+  farmSmall: number | null;
+  /** The store that hosts share copies in; null = none. */
+  shared: SharedStore | null;
   listen: { host: string; port: number };
   /** Further names that it answers to, in lower case; without a port, at its own one. */
   hosts: readonly string[];

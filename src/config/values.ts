@@ -112,12 +112,14 @@ export function parseCategory(text: string): string {
   return text;
 }
 
-/** `hdd=1,nas=2`. A hard disk stays at one copy unless named: a second reader makes both slower than one after the other. */
-export function parseJobsPerSource(text: string): Partial<Record<Medium, number>> {
-  const jobs = wholeNumber(1, 64);
-  const read = bounds<Medium, number | null>({ name: parseMedium, value: jobs, overall: null })(text);
-  if (read.overall !== null) throw expected('kinds with numbers such as hdd=1,nas=2', text);
-  return { hdd: 1, ...(read.by as Partial<Record<Medium, number>>) };
+/** `hdd=1,nas=2`: numbers by kind of source; `usual` holds for the others. */
+export function perSource<U extends Partial<Record<Medium, number>>>(usual: U): Parse<U & Partial<Record<Medium, number>>> {
+  const read = bounds<Medium, number | null>({ name: parseMedium, value: wholeNumber(1, 64), overall: null });
+  return (text) => {
+    const { overall, by } = read(text);
+    if (overall !== null) throw expected('kinds with numbers such as hdd=1,nas=2', text);
+    return { ...usual, ...(by as Partial<Record<Medium, number>>) };
+  };
 }
 
 /** `127.0.0.1:8189`, `[::1]:8189`, `localhost:8189`, or a port alone, which means the loopback address. Port 0 = any free one. */

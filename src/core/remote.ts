@@ -37,6 +37,13 @@ export interface S3Remote extends RemoteFacts {
   style: 'path' | 'virtual';
 }
 
+/** A bucket, or a part of one, in which hosts keep copies for each other. */
+export interface SharedStore {
+  at: S3Remote;
+  /** Most bytes in it. */
+  limit: number;
+}
+
 export interface HuggingFaceRemote extends RemoteFacts {
   driver: 'http';
   scheme: 'hf';

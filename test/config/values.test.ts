@@ -5,12 +5,12 @@ import {
   oneOf,
   parseCategory,
   parseFloor,
-  parseJobsPerSource,
   parseLimit,
   parseList,
   parseListen,
   parseLog,
   parseUrl,
+  perSource,
   wholeNumber,
 } from '../../src/config/values.ts';
 import { parseSize } from '../../src/core/units.ts';
@@ -97,11 +97,12 @@ describe('bounds by name', () => {
 });
 
 test('a hard disk keeps to one copy at a time although only the NAS was named', () => {
-  expect(parseJobsPerSource('nas=3')).toEqual({ hdd: 1, nas: 3 });
-  expect(parseJobsPerSource('hdd=2, ssd=4')).toEqual({ hdd: 2, ssd: 4 });
-  expect(() => parseJobsPerSource('3')).toThrow('expected kinds with numbers such as hdd=1,nas=2, got "3"');
-  expect(() => parseJobsPerSource('hdd=0')).toThrow('expected a whole number from 1 to 64, got "0"');
-  expect(() => parseJobsPerSource('disk=1')).toThrow('expected a kind, one of hdd, nas, s3, ssd, got "disk"');
+  const jobsPerSource = perSource({ hdd: 1 });
+  expect(jobsPerSource('nas=3')).toEqual({ hdd: 1, nas: 3 });
+  expect(jobsPerSource('hdd=2, ssd=4')).toEqual({ hdd: 2, ssd: 4 });
+  expect(() => jobsPerSource('3')).toThrow('expected kinds with numbers such as hdd=1,nas=2, got "3"');
+  expect(() => jobsPerSource('hdd=0')).toThrow('expected a whole number from 1 to 64, got "0"');
+  expect(() => jobsPerSource('disk=1')).toThrow('expected a kind, one of hdd, nas, s3, ssd, got "disk"');
 });
 
 describe('an address to listen on', () => {
