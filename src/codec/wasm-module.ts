@@ -66,6 +66,44 @@ export const multiply64 = (a: Code, b: Code): Code => [...a, ...b, ...vector(0xd
 /** Multiplies the two lower four-byte lanes of each to lanes of eight bytes. */
 export const multiplyLow32 = (a: Code, b: Code): Code => [...a, ...b, ...vector(0xde)];
 
+/** The bits of `a` where `which` has ones, those of `b` elsewhere. */
+export const select = (a: Code, b: Code, which: Code): Code => [...a, ...b, ...which, ...vector(0x52)];
+/** Four integers of two bytes without sign, as four of four bytes. */
+export const load16To32 = (address: Code, offset = 0): Code => [...address, ...vector(0x04), 0, ...unsigned(offset)];
+/** Two vectors of four-byte lanes as one of two-byte lanes without sign; what is too large becomes the largest. */
+export const narrow32 = (a: Code, b: Code): Code => [...a, ...b, ...vector(0x86)];
+/** Two vectors of two-byte lanes as one of bytes, with or without sign. */
+export const narrow16 = (a: Code, b: Code): Code => [...a, ...b, ...vector(0x66)];
+export const narrow16Signed = (a: Code, b: Code): Code => [...a, ...b, ...vector(0x65)];
+export const narrow32Signed = (a: Code, b: Code): Code => [...a, ...b, ...vector(0x85)];
+
+/** Four integers of four bytes. */
+export const whole32 = {
+  fill: (value: number): Code => [...constant(value), ...vector(0x11)],
+  add: (a: Code, b: Code): Code => [...a, ...b, ...vector(0xae)],
+  subtract: (a: Code, b: Code): Code => [...a, ...b, ...vector(0xb1)],
+  isAbove: (a: Code, b: Code): Code => [...a, ...b, ...vector(0x3b)],
+  larger: (a: Code, b: Code): Code => [...a, ...b, ...vector(0xb8)],
+  smaller: (a: Code, b: Code): Code => [...a, ...b, ...vector(0xb6)],
+};
+
+/** Four numbers of single precision. */
+export const float32 = {
+  /** The one at an address, four times. */
+  loadFour: (address: Code, offset = 0): Code => [...address, ...vector(0x09), 0, ...unsigned(offset)],
+  abs: (a: Code): Code => [...a, ...vector(0xe0)],
+  add: (a: Code, b: Code): Code => [...a, ...b, ...vector(0xe4)],
+  subtract: (a: Code, b: Code): Code => [...a, ...b, ...vector(0xe5)],
+  multiply: (a: Code, b: Code): Code => [...a, ...b, ...vector(0xe6)],
+  divide: (a: Code, b: Code): Code => [...a, ...b, ...vector(0xe7)],
+  smaller: (a: Code, b: Code): Code => [...a, ...b, ...vector(0xea)],
+  larger: (a: Code, b: Code): Code => [...a, ...b, ...vector(0xeb)],
+  isBelow: (a: Code, b: Code): Code => [...a, ...b, ...vector(0x43)],
+  /** Rounded to a whole number, halves to the even one. */
+  nearest: (a: Code): Code => [...a, ...vector(0x6a)],
+  toWhole: (a: Code): Code => [...a, ...vector(0xf8)],
+};
+
 /** Shifts of every lane; to the right, zeros come in. */
 export const shiftLanes = {
   left: (width: 1 | 2 | 4, a: Code, bits: number): Code => [

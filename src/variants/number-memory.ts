@@ -1,0 +1,111 @@
+import { factsAt, type NumberKernels, numberKernels } from './number-kernels.ts';
+
+/** The number formats that weights are read in, by the names of safetensors. */
+export type WideType = 'BF16' | 'F16' | 'F32';
+
+/** The number formats that they are written in. */
+export type NarrowType = 'F8_E4M3' | 'I8' | 'F16' | 'BF16';
+
+export const widthOf: Readonly<Record<WideType | NarrowType, number>> = { F8_E4M3: 1, I8: 1, F16: 2, BF16: 2, F32: 4 };
+
+/** Numbers of one chunk: what the kernels touch at once stays in the processor's cache. */
+export const mostNumbers = 128 * 1024;
+/** Kernels take this many numbers at a time. */
+const step = 16;
+
+export interface Extent {
+  /** The largest magnitude; infinite where a number is, NaN where one is none. */
+  largest: number;
+  /** Numbers that are not zero and below the least normal number of fp16, 2^-14. */
+  small: number;
+}
+
+/** Sums of squares of the numbers and of the errors, and the largest error. */
+export interface RoundingCost {
+  power: number;
+  noise: number;
+  worst: number;
+}
+
+/** A chunk of weights in memory, and the kernels that change it from one number format to another. */
+export class NumberMemory {
+  readonly #kernels: NumberKernels;
+  readonly #bytes: Uint8Array<ArrayBuffer>;
+  readonly #floats: Float32Array;
+  readonly #integers: Uint32Array;
+  readonly #wide = factsAt.size;
+  readonly #raw = this.#wide + 4 * (mostNumbers + step);
+  readonly #out = this.#raw + 2 * (mostNumbers + step);
+
+  /** @throws Error where the runtime has no vector instructions; Node has them on all processors that it runs on */
+  constructor() {
+    const instance = numberKernels.over(this.#out + 2 * (mostNumbers + step));
+    if (!instance) throw new Error('this runtime has no WebAssembly with vector instructions');
+    this.#kernels = instance.exports;
+    this.#bytes = instance.bytes;
+    this.#floats = new Float32Array(instance.bytes.buffer);
+    this.#integers = new Uint32Array(instance.bytes.buffer);
+  }
+
+  /** The place for the bytes of the next numbers. @param count at most `mostNumbers` */
+  placeFor(type: WideType, count: number): Uint8Array {
+    const begin = type === 'F32' ? this.#wide : this.#raw;
+    return this.#bytes.subarray(begin, begin + widthOf[type] * count);
+  }
+
+  /** Takes the numbers whose bytes were put there. */
+  take(type: WideType, count: number): void {
+    const place = { from: this.#raw, to: this.#wide, end: this.#raw + 2 * ceil(count) };
+    if (type === 'BF16') this.#kernels.widenBf16(place.from, place.to, 0, place.end);
+    if (type === 'F16') this.#kernels.widenF16(place.from, place.to, 0, place.end);
+    // The kernels' last step may go beyond the numbers.
+    this.#bytes.fill(0, this.#wide + 4 * count, this.#wide + 4 * ceil(count));
+  }
+
+  /** @param from the first number */
+  scan(from: number, count: number): Extent {
+    this.#kernels.scan(this.#addressOf(from), 0, 0, this.#addressOf(from + ceil(count)));
+    const bits = Math.max(...this.#lanes(this.#integers, factsAt.largest));
+    const small = this.#lanes(this.#integers, factsAt.small).reduce((sum, lane) => sum + lane, 0);
+    this.#integers[0] = bits;
+    return { largest: this.#floats[0] ?? 0, small };
+  }
+
+  /**
+   * Rounds numbers to a format. `bytesOf` then gives their bytes.
+   * @param scale numbers are divided by it first; integers exactly so, floats multiplied by its reciprocal, as comfy-kitchen does
+   */
+  round(type: NarrowType, from: number, count: number, scale = 1): RoundingCost {
+    this.#floats[factsAt.factor / 4] = 1 / Math.fround(scale);
+    this.#floats[factsAt.scale / 4] = scale;
+    const target = this.#out + widthOf[type] * from;
+    const [begin, end] = [this.#addressOf(from), this.#addressOf(from + ceil(count))];
+    if (type === 'F8_E4M3') this.#kernels.toFp8(begin, target, 0, end);
+    if (type === 'I8') this.#kernels.toInt8(begin, target, 0, end);
+    if (type === 'F16') this.#kernels.toFp16(begin, target, 0, end);
+    if (type === 'BF16') this.#kernels.toBf16(begin, target, 0, end);
+    const sum = (at: number) => this.#lanes(this.#floats, at).reduce((total, lane) => total + lane, 0);
+    return {
+      power: sum(factsAt.power),
+      noise: sum(factsAt.noise),
+      worst: Math.max(...this.#lanes(this.#floats, factsAt.worst)),
+    };
+  }
+
+  /** The first numbers, rounded last. They stay until the next ones are rounded. */
+  bytesOf(type: NarrowType, count: number): Uint8Array {
+    return this.#bytes.subarray(this.#out, this.#out + widthOf[type] * count);
+  }
+
+  #addressOf(number: number): number {
+    return this.#wide + 4 * number;
+  }
+
+  #lanes(of: Float32Array | Uint32Array, at: number): number[] {
+    return Array.from(of.subarray(at / 4, at / 4 + 4));
+  }
+}
+
+function ceil(count: number): number {
+  return Math.ceil(count / step) * step;
+}
