@@ -6,6 +6,13 @@ export const chunkSize = 8 * 1024 * 1024;
 /** Prefix that names the scheme, for later versions. */
 const scheme = 'xxh128c8';
 
+/** The hash of a whole whose chunks have these hashes, in order: as `ChunkHash.digest`. */
+export async function hashOverChunks(chunks: readonly string[]): Promise<string> {
+  const whole = await createXxh128();
+  for (const digest of chunks) whole.update(Buffer.from(digest));
+  return `${scheme}:${whole.digest()}`;
+}
+
 /** Hashes a stream chunk by chunk with XXH3-128; the hash of the whole is the hash over the chunks' hashes. */
 export class ChunkHash {
   readonly #chunk: StreamHash;

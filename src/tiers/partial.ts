@@ -13,12 +13,11 @@ import { isSource, mostProofBytes } from './manifest.ts';
  * those bytes again and compares, so a torn or stale journal costs only time.
  */
 export interface Journal {
-  version: 1;
   source: SourceFile;
-  /** Whole chunks, from the start of the file. */
+  /** From the start of the file to the end of the last chunk that is there. */
   bytes: number;
-  /** The hash of each of them, hex. */
-  chunks: string[];
+  /** The hash of each chunk, hex; null for one that has not come yet, where they come in any order. */
+  chunks: (string | null)[];
 }
 
 const suffix = { journal: '.journal', next: '.journal.new', seal: '.seal' };
@@ -30,12 +29,14 @@ export function partialFiles(temp: string): string[] {
 
 /** Bytes of one chunk's hash as hex. */
 const digestLength = 32;
+/** Stands for the hash of a chunk that has not come. A program that knows no gaps finds no hash in it, and begins such a file anew. */
+const absent = '-'.repeat(digestLength);
 
 const isJournal = isShaped<{ version: 1; source: SourceFile; bytes: number; chunks: string }>({
   version: isExactly(1),
   source: isSource,
   bytes: isInteger(1),
-  chunks: isMatch(/^[\da-f]*$/),
+  chunks: isMatch(/^([\da-f]{32}|-{32})+$/),
 });
 
 /** The path of a source's unfinished copy. It depends only on the source's path, so it is found again after a crash. */
@@ -55,7 +56,8 @@ export async function writeJournal(temp: string, journal: Journal): Promise<void
   await rm(temp + suffix.next, { force: true });
   const file = await open(temp + suffix.next, 'wx', 0o600);
   try {
-    await file.writeFile(JSON.stringify({ ...journal, chunks: journal.chunks.join('') }));
+    const chunks = journal.chunks.map((digest) => digest ?? absent).join('');
+    await file.writeFile(JSON.stringify({ version: 1, ...journal, chunks }));
   } finally {
     await file.close();
   }
@@ -68,10 +70,9 @@ export function readJournal(temp: string): (Journal & { writtenAt: number }) | u
     const journal = jsonOf(readSmallFileSync(temp + suffix.journal, mostProofBytes).toString('utf8'));
     if (!isJournal(journal)) return undefined;
     const { source, bytes, chunks } = journal;
-    const digests = chunks.match(new RegExp(`.{${digestLength}}`, 'g')) ?? [];
-    const writtenAt = lstatSync(temp + suffix.journal).mtimeMs;
-    const whole = bytes <= source.fingerprint.size && digests.length * digestLength === chunks.length;
-    return whole && digests.length > 0 ? { version: 1, source, bytes, chunks: digests, writtenAt } : undefined;
+    if (bytes > source.fingerprint.size) return undefined;
+    const digests = (chunks.match(new RegExp(`.{${digestLength}}`, 'g')) ?? []).map((one) => (one === absent ? null : one));
+    return { source, bytes, chunks: digests, writtenAt: lstatSync(temp + suffix.journal).mtimeMs };
   } catch {
     return undefined;
   }

@@ -1,7 +1,15 @@
-import { closeSync, write } from 'node:fs';
+import { closeSync, fdatasync, write } from 'node:fs';
+import { promisify } from 'node:util';
+import { chunkSize } from '../codec/chunk-hash.ts';
 import { errnoOf } from '../runtime/errnos.ts';
 import { leastUncached, openUncachedToWrite, pageBytes } from '../runtime/uncached.ts';
 import { writeError } from '../sources/io-errors.ts';
+
+/**
+ * Bytes in the page cache are sent to the disk in portions of this size, at most two under way. If a copy left gigabytes of dirty
+ * pages to its last fsync, the small writes of every other program would wait for them.
+ */
+const syncBytes = 8 * chunkSize;
 
 /**
  * Writes a file block by block on a pool thread, so the caller can hash the block meanwhile. Large files are written past the page
@@ -15,8 +23,10 @@ export class BlockWriter {
   /** Resolves when all blocks so far are written, rejects when one cannot be. */
   #written: Promise<void> = Promise.resolve();
   #underWay: Promise<unknown> = Promise.resolve();
-  /** Bytes that went into the page cache so far. */
-  cachedBytes = 0;
+  /** Bytes that went into the page cache so far, and those of them sent to the disk, or under way there. */
+  #cachedBytes = 0;
+  #sentBytes = 0;
+  #sending: Promise<void> = Promise.resolve();
 
   /** @param fd open for writing; the caller closes it, after this  @param size of the finished file, bytes */
   constructor(fd: number, size: number) {
@@ -38,15 +48,29 @@ export class BlockWriter {
     return this.#written;
   }
 
-  /** Resolves when no write is under way. */
+  /** Sends what has gathered in the page cache to the disk, when it is enough. @throws CacheError of the portion before */
+  async send(): Promise<void> {
+    if (this.#cachedBytes - this.#sentBytes < syncBytes) return;
+    this.#sentBytes = this.#cachedBytes;
+    await this.#sending;
+    this.#sending = watched(promisify(fdatasync)(this.#fd));
+  }
+
+  /** Resolves when what was sent is on the disk. @throws CacheError */
+  get sent(): Promise<void> {
+    return this.#sending;
+  }
+
+  /** Resolves when no write and no sync is under way. */
   async close(): Promise<void> {
     await this.#underWay;
+    await this.#sending.catch(() => {});
     if (this.#uncached !== null) closeSync(this.#uncached);
   }
 
   async #write(bytes: Uint8Array, position: number, cached: boolean): Promise<void> {
     let written = cached ? 0 : await this.#writePages(bytes, position);
-    this.cachedBytes += bytes.length - written;
+    this.#cachedBytes += bytes.length - written;
     while (written < bytes.length) written += await writeSome(this.#fd, bytes.subarray(written), position + written);
   }
 
@@ -63,6 +87,15 @@ export class BlockWriter {
       return 0;
     }
   }
+}
+
+/** The next caller to await it sees the failure as our error; until then it is no unhandled rejection. */
+export function watched(work: Promise<void>): Promise<void> {
+  const told = work.catch((error) => {
+    throw writeError(error);
+  });
+  told.catch(() => {});
+  return told;
 }
 
 function writeSome(fd: number, bytes: Uint8Array, position: number): Promise<number> {

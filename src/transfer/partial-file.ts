@@ -1,16 +1,15 @@
-import { closeSync, constants, fdatasync, ftruncateSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, constants, ftruncateSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import { type ChunkHash, chunkSize } from '../codec/chunk-hash.ts';
 import { readAt } from '../codec/file-io.ts';
 import { isSameFingerprint } from '../core/fingerprint.ts';
 import type { SourceFile } from '../core/types.ts';
 import type { OpenSource } from '../sources/driver.ts';
-import { writeError, writing } from '../sources/io-errors.ts';
+import { writing } from '../sources/io-errors.ts';
 import { readFully } from '../sources/read-fully.ts';
 import { dropPartial, keepPartial, readJournal, writeJournal } from '../tiers/partial.ts';
-import { BlockWriter } from './block-writer.ts';
+import { BlockWriter, watched } from './block-writer.ts';
 import { CopyHashes } from './copy-hashes.ts';
 
 /**
@@ -18,15 +17,9 @@ import { CopyHashes } from './copy-hashes.ts';
  * the source: at most 64 MiB are read again. The journal does not wait for the disk. A killed program loses none of its writes;
  * after a power cut, the hashes reveal the chunks that did not reach the disk.
  */
-const journalBytes = 3 * chunkSize;
+export const journalBytes = 3 * chunkSize;
 /** The same for a source that comes slowly and is paid for. Its version proves that it is the same, so nothing of it is compared. */
-const remoteJournalBytes = chunkSize;
-/**
- * Bytes in the page cache are sent to the disk in portions of this size, at most two under way. If a copy left gigabytes of dirty
- * pages to its last fsync, the small writes of every other program would wait for them.
- */
-const syncBytes = 8 * chunkSize;
-
+export const remoteJournalBytes = chunkSize;
 interface ResumeOptions {
   open: OpenSource;
   /** Whether to compute SHA-256. */
@@ -52,10 +45,7 @@ export class PartialFile {
   #journaled: number;
   #written: number;
   readonly #journalBytes: number;
-  /** Bytes of the page cache sent to the disk so far, or under way. */
-  #synced = 0;
   #journaling: Promise<void> = Promise.resolve();
-  #syncing: Promise<void> = Promise.resolve();
 
   private constructor(temp: string, source: SourceFile, opened: { fd: number; at: number; journal?: number }) {
     this.#temp = temp;
@@ -81,7 +71,7 @@ export class PartialFile {
     const found = keepPartial(temp) > 0 ? readJournal(temp) : undefined;
     const { identity, open } = options;
     const journal = open.traits.versioned ? remoteJournalBytes : journalBytes;
-    if (found && isSame(found.source, source)) {
+    if (found && isSameSource(found.source, source)) {
       const hashes = await CopyHashes.create(identity, open.proof);
       const fd = writing(() => openSync(temp, constants.O_RDWR | (constants.O_NOFOLLOW ?? 0)));
       try {
@@ -109,11 +99,7 @@ export class PartialFile {
   /** Journals the written bytes and sends them to the disk, each when enough have gathered. */
   async checkpoint({ chunked }: CopyHashes): Promise<void> {
     if (this.#wholeBytes(chunked) - this.#journaled >= this.#journalBytes) await this.#note(chunked);
-    const { cachedBytes } = this.#writer;
-    if (cachedBytes - this.#synced < syncBytes) return;
-    this.#synced = cachedBytes;
-    await this.#syncing;
-    this.#syncing = watched(promisify(fdatasync)(this.#fd));
+    await this.#writer.send();
   }
 
   /** Journals all whole chunks, so that an orderly interruption loses only part of a chunk. */
@@ -125,10 +111,9 @@ export class PartialFile {
   /** @throws CacheError when the last write or sync failed; the file is closed in any case. */
   async close(): Promise<void> {
     try {
-      // The file must not be closed during a sync.
-      await Promise.all([this.#journaling, this.#syncing]);
+      await Promise.all([this.#journaling, this.#writer.sent]);
     } finally {
-      await this.#syncing.catch(() => {});
+      // The file must not be closed during a sync.
       await this.#writer.close();
       closeSync(this.#fd);
     }
@@ -144,8 +129,7 @@ export class PartialFile {
     this.#journaled = bytes;
     await this.#journaling;
     const chunks = chunked.chunks.slice(0, bytes / chunkSize);
-    const journal = { version: 1 as const, source: this.#source, bytes, chunks };
-    this.#journaling = watched(writeJournal(this.#temp, journal));
+    this.#journaling = watched(writeJournal(this.#temp, { source: this.#source, bytes, chunks }));
   }
 }
 
@@ -158,19 +142,10 @@ export function createAnew(temp: string): number {
   });
 }
 
-/** The next caller to await it sees the failure as our error; until then it is no unhandled rejection. */
-function watched(work: Promise<void>): Promise<void> {
-  const told = work.catch((error) => {
-    throw writeError(error);
-  });
-  told.catch(() => {});
-  return told;
-}
-
 /** Number of reliable bytes: whole chunks from the start, up to the first that does not match. */
 async function takeOver(
   fd: number,
-  digests: readonly string[],
+  digests: readonly (string | null)[],
   { open, hashes, onChunk }: ResumeOptions & { hashes: CopyHashes },
 ): Promise<number> {
   const chunk = Buffer.allocUnsafe(chunkSize);
@@ -183,7 +158,8 @@ async function takeOver(
   if (!(await isOfSource(0))) return 0;
   let at = 0;
   for (const digest of digests) {
-    if (writing(() => readAt(fd, chunk, at)) < chunkSize || !hashes.accept(chunk, digest)) break;
+    // Of a file whose chunks came in any order, only those before the first gap are of use here.
+    if (digest === null || writing(() => readAt(fd, chunk, at)) < chunkSize || !hashes.accept(chunk, digest)) break;
     at += chunkSize;
     // Lets a cancel arrive.
     await turn();
@@ -192,6 +168,6 @@ async function takeOver(
   return at > 0 && (await isOfSource(at - chunkSize)) ? at : 0;
 }
 
-function isSame(a: SourceFile, b: SourceFile): boolean {
+export function isSameSource(a: SourceFile, b: SourceFile): boolean {
   return a.path === b.path && isSameFingerprint(a.fingerprint, b.fingerprint);
 }
