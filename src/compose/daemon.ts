@@ -5,6 +5,7 @@ import { remoteFromEnvironment } from '../config/env.ts';
 import type { Config } from '../config/types.ts';
 import type { CacheError } from '../core/errors.ts';
 import { listen } from '../http/listen.ts';
+import { spentCounter } from '../jobs/remote-budget.ts';
 import { CopyWorkers } from '../jobs/workers.ts';
 import { QueuedFiles } from '../policy/queued-files.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
@@ -94,7 +95,8 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
   });
   const { catalog, handedOut, tier, tiers, ram, accounts, watch } = storage;
   const settings = openSettings(loaded, storage, context);
-  const sources = await openSources(loaded, settings, storage, { ...context, ignoresCase: overrides.ignoresCase });
+  const onSpent = spentCounter(catalog, context);
+  const sources = await openSources(loaded, settings, storage, { ...context, ignoresCase: overrides.ignoresCase, onSpent });
   const { roots, speeds, sourceSpeeds } = sources;
   const queuedFiles = new QueuedFiles();
   const rules = rulesOf(settings, storage, sources, context, queuedFiles);
@@ -108,7 +110,7 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
     ...shared,
     memory: ram?.tier ?? null,
     speeds: sourceSpeeds,
-    workers: overrides.workers ?? new CopyWorkers(clock, environment),
+    workers: overrides.workers ?? new CopyWorkers(clock, environment, { onSpent }),
     options: copyOptionsOf(settings),
     isLeftOut: isLeftOutBy(settings, options.limit),
     compress: config.compress === 'cold',

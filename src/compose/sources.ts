@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { LoadedConfig } from '../config/config.ts';
 import type { ServedSettings } from '../config/served-settings.ts';
 import type { Config } from '../config/types.ts';
-import { SourceRoots } from '../roots/source-roots.ts';
+import { SourceRoots, type SourceRootsOptions } from '../roots/source-roots.ts';
 import { cacheAround } from '../tiers/marker.ts';
 import { SourceSpeeds } from '../usage/source-speeds.ts';
 import { Speeds } from '../usage/speeds.ts';
@@ -21,7 +21,7 @@ export async function openSources(
   { config, environment }: LoadedConfig,
   settings: ServedSettings,
   { catalog, ram }: Storage,
-  context: Context & { ignoresCase?: boolean | undefined },
+  context: Context & Pick<SourceRootsOptions, 'ignoresCase' | 'onSpent'>,
 ): Promise<Sources> {
   const cacheDirs = [config.dir, config.stateDir, ...(ram ? [ram.tier.dir] : [])];
   const remotes = { remotes: config.remotes, stateDir: config.stateDir, listMs: config.remoteListMs };

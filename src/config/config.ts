@@ -1,12 +1,11 @@
 import { homedir } from 'node:os';
-import { isDeepStrictEqual } from 'node:util';
 import type { ConfigChange } from '../api/api.ts';
 import { CacheError, messageOf } from '../core/errors.ts';
 import { formatBytes } from '../core/format.ts';
 import { readArena } from './arena.ts';
 import { defaultDirectories } from './directories.ts';
 import { effective, type Given, type LoadOptions, type RawEnv, readEnv } from './env.ts';
-import { fields, keys, liveFields, meaningOf, notYet, prefix, shortName } from './keys.ts';
+import { fields, keys, liveFields, prefix, shortName } from './keys.ts';
 import type { PathContext } from './paths.ts';
 import { problemLine, withoutSecrets } from './problems.ts';
 import { environmentKeys } from './remote.ts';
@@ -55,8 +54,8 @@ export function loadConfig(options: LoadOptions = {}): LoadedConfig {
   if (!isWhole(config)) throw badConfig(problems);
   problems.push(...contradictions(config, settings));
   if (problems.length > 0) throw badConfig(problems);
-  const withoutEffect = leaveOut(config, settings);
-  const notices = arena.notice === null ? withoutEffect : [arena.notice, ...withoutEffect];
+  const buckets = leaveOutBuckets(config);
+  const notices = arena.notice === null ? buckets : [arena.notice, ...buckets];
   const { environment, files } = raw;
   return { config, settings, notices, environment, files, options, context: { ...raw.context, base: null } };
 }
@@ -84,6 +83,7 @@ export function parseChange(change: ConfigChange, context: PathContext = here())
       problems.push(`${name}: ${messageOf(error)}`);
     }
   }
+  problems.push(...leaveOutBuckets(config));
   if (problems.length > 0) throw badConfig(problems);
   return config;
 }
@@ -123,7 +123,7 @@ function settingOf(field: keyof Config, given: Given, value: Config[keyof Config
   const { name, live, default: otherwise } = keys[field];
   const text = typeof value === 'string' ? value : given.text || otherwise;
   const from = given.key === name ? given.from : `${given.from} (${given.key})`;
-  return { key: name, value: withoutSecrets(text), from, meaning: meaningOf(field), live };
+  return { key: name, value: withoutSecrets(text), from, meaning: keys[field].meaning, live };
 }
 
 /** @throws CacheError BAD_CONFIG when values contradict each other. @param settings the origin of each */
@@ -151,20 +151,18 @@ function contradictions({ minSize, maxSize, dir, stateDir }: Config, settings: r
   return problems;
 }
 
-/** Replaces values that this version does not support. @returns a line for each setting that asked for one */
-function leaveOut(config: Config, settings: readonly Setting[]): string[] {
-  const named = new Set(fields.filter((field) => standIn(config, field)).map((field) => keys[field].name));
-  return settings
-    .filter(({ key }) => named.has(key))
-    .map(({ key, value, from }) => `${key}=${value} has no effect in this version (from ${from})`);
+/** A bucket is no folder. @returns a line about each that was named among the folders, without those */
+function leaveOutBuckets(config: Partial<Config>): string[] {
+  const isBucket = ({ path }: Config['roots'][number]) => path.startsWith('s3://');
+  const { roots = [] } = config;
+  const lines = roots.filter(isBucket).map(bucketLine);
+  if (lines.length > 0) config.roots = roots.filter((root) => !isBucket(root));
+  return lines;
 }
 
-/** True when the value had to be replaced. */
-function standIn<F extends keyof Config>(config: Config, field: F): boolean {
-  const asked = config[field];
-  const missing = notYet[field];
-  if (missing) config[field] = missing.instead(asked);
-  return !isDeepStrictEqual(asked, config[field]);
+function bucketLine({ path }: { path: string }): string {
+  const { roots, remotes } = keys;
+  return withoutSecrets(`${roots.name}: ${path} is no folder and has no effect here; write ${remotes.name}=main=${path}`);
 }
 
 function badConfig(problems: readonly string[]): CacheError {

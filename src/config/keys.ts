@@ -259,20 +259,3 @@ export const prefix = 'AUTOCACHE_';
 export function shortName(field: keyof Config): string {
   return keys[field].name.slice(prefix.length).toLowerCase();
 }
-
-/** A part of a key that this version does not support: in words, and the value used instead. */
-interface NotYet<V> {
-  part: string;
-  instead: (asked: V) => V;
-}
-
-/** Delete a line when its feature is there. A setting replaced here is announced at start as having no effect. */
-export const notYet: { readonly [F in keyof Config]?: NotYet<Config[F]> } = {
-  roots: { part: 's3', instead: (roots) => roots.filter(({ kind }) => kind !== 's3') },
-};
-
-/** The line about a key for users. */
-export function meaningOf(field: keyof Config): string {
-  const missing = notYet[field];
-  return missing ? `${keys[field].meaning} (no effect yet: ${missing.part})` : keys[field].meaning;
-}

@@ -21,6 +21,14 @@ interface RemoteFacts {
   verify: 'report' | 'strict';
 }
 
+/** What reading a remote has cost. */
+export interface Spent {
+  /** Its name. */
+  remote: string;
+  bytes: number;
+  requests: number;
+}
+
 export interface S3Remote extends RemoteFacts {
   driver: 's3';
   scheme: 's3';

@@ -92,16 +92,9 @@ export class CopyRunner {
       identity: hasTimeForIdentity(job),
       reread: options.reread(),
     } as const;
-    try {
-      const report = await workers.run(order, this.#options(job, this.#progress(job, tier)));
-      speeds.copied(job.file, report.bytes - report.resumedFrom, report.readMs);
-      this.#budget.note(job, { bytes: report.bytes - report.resumedFrom, requests: report.requests ?? 0 });
-      return report;
-    } catch (error) {
-      // What was read for nothing costs as much.
-      this.#budget.note(job, { bytes: job.bytesDone - job.resumedFrom, requests: 0 });
-      throw error;
-    }
+    const report = await workers.run(order, this.#options(job, this.#progress(job, tier)));
+    speeds.copied(job.file, report.bytes - report.resumedFrom, report.readMs);
+    return report;
   }
 
   /** Null when no candidate has the bytes of the source. */

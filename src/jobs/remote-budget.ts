@@ -1,21 +1,20 @@
 import type { Catalog } from '../catalog/catalog.ts';
 import { CacheError } from '../core/errors.ts';
 import { formatBytes } from '../core/format.ts';
-import type { Remote } from '../core/remote.ts';
+import type { Remote, Spent } from '../core/remote.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Job } from './job.ts';
 import type { CopyOptions } from './options.ts';
 
 export interface RemoteBudgetDeps {
-  catalog: Pick<Catalog, 'remoteUse' | 'write'>;
+  catalog: Pick<Catalog, 'remoteUse'>;
   sources: {
     /** The place that the sources below a root are read from; null = its directory. */
     remoteOf(root: string): Remote | null;
   };
   options: Pick<CopyOptions, 'remoteMonthly'>;
   clock: Clock;
-  log: Log;
 }
 
 /** What copies read from remotes, and the bound on it: others have to be paid for each byte. */
@@ -40,13 +39,17 @@ export class RemoteBudget {
       { hint: 'raise AUTOCACHE_REMOTE_MONTHLY' },
     );
   }
+}
 
-  /** A copy of this job's source has read so much. */
-  note({ file }: Job, read: { bytes: number; requests: number }): void {
-    const { catalog, sources, clock, log } = this.#deps;
-    const remote = sources.remoteOf(file.root);
-    if (remote === null || (read.bytes === 0 && read.requests === 0)) return;
-    const onError = (err: unknown) => log.warn({ err, remote: remote.name }, 'what was read from a remote is not counted');
-    catalog.write(() => catalog.remoteUse.add(remote.name, read, clock.now())).catch(onError);
-  }
+/** Keeps what reading remotes has cost, by month. */
+export function spentCounter(
+  catalog: Pick<Catalog, 'remoteUse' | 'write'>,
+  { clock, log }: { clock: Clock; log: Log },
+): (spent: Spent[]) => void {
+  return (spent) => {
+    const add = () => {
+      for (const { remote, ...read } of spent) catalog.remoteUse.add(remote, read, clock.now());
+    };
+    catalog.write(add).catch((err) => log.warn({ err }, 'what was read from a remote is not counted'));
+  };
 }

@@ -1,4 +1,5 @@
 import { CacheError } from '../core/errors.ts';
+import type { Spent } from '../core/remote.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { packageModule } from '../runtime/package.ts';
 import { type Peer, startPeer } from '../runtime/peer.ts';
@@ -43,6 +44,12 @@ export interface RunOptions extends CopyTerms {
   ask(bytes: number): Promise<void>;
 }
 
+interface Means {
+  module?: URL | undefined;
+  /** Reading remotes has cost this. */
+  onSpent?(spent: Spent[]): void;
+}
+
 /** The threads and processes that copy. They start when first needed and are replaced when they end. */
 export class CopyWorkers implements AsyncDisposable {
   readonly #module: URL;
@@ -51,6 +58,7 @@ export class CopyWorkers implements AsyncDisposable {
   #workers = new Set<Worker>();
   #running = new Map<number, Running>();
   #stopped = false;
+  readonly #onSpent: (spent: Spent[]) => void;
   readonly #watcher: CopyWatcher = {
     progress: (id, bytesDone) => {
       const running = this.#running.get(id);
@@ -60,10 +68,16 @@ export class CopyWorkers implements AsyncDisposable {
     },
     resuming: (id, from) => this.#running.get(id)?.resuming(from),
     ask: (id, bytes) => this.#giveTurn(id, bytes),
+    spent: (spent) => this.#onSpent(spent),
   };
 
   /** @param environment of the processes that read network sources; undefined = this process's own */
-  constructor(clock: Clock, environment?: NodeJS.ProcessEnv, module: URL = packageModule('transfer/worker')) {
+  constructor(
+    clock: Clock,
+    environment?: NodeJS.ProcessEnv,
+    { module = packageModule('transfer/worker'), onSpent = () => {} }: Means = {},
+  ) {
+    this.#onSpent = onSpent;
     this.#clock = clock;
     this.#module = module;
     // Node reads files on four threads unless configured before its start; many reads shall be under way at once.

@@ -3,7 +3,7 @@ import type { RootsRequest, RootView } from '../api/api.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import { standardCategories } from '../comfyui/categories.ts';
 import { toCacheError } from '../core/errors.ts';
-import type { Remote } from '../core/remote.ts';
+import type { Remote, Spent } from '../core/remote.ts';
 import type { Medium, SourceFile, SourceState } from '../core/types.ts';
 import { detectMedium, isNetwork } from '../media/medium.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -47,6 +47,7 @@ export interface SourceRootsOptions {
   cacheAround?: (path: string) => string | null;
   /** The roots that are no directories. */
   remotes?: Pick<RemoteRootsOptions, 'remotes' | 'stateDir'> & { listMs: number };
+  onSpent?(spent: Spent[]): void;
   /** For variables in ComfyUI's yaml files. */
   environment: NodeJS.ProcessEnv;
   /** Whether the file systems of the roots ignore case; for tests. By default each is asked. */
@@ -74,7 +75,7 @@ export class SourceRoots implements AsyncDisposable {
     this.#filled = new FilledDirectories(options);
     this.#spelling = new OneSpelling({ ...options, roots: this.#roots });
     this.#options = options;
-    this.#host = new SourceClient({ roots: this.#roots, ignoresCase });
+    this.#host = new SourceClient({ roots: this.#roots, ignoresCase, onSpent: options.onSpent });
     this.#keeper = new RootKeeper({
       roots: this.#roots,
       host: this.#host,

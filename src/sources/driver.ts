@@ -84,8 +84,6 @@ export interface OpenSource extends ReadableFile {
   readonly parts?: { bytes: number; atOnce(): number };
   /** The strongest checksum that is told for the whole source; absent where none can be. */
   readonly proof?: Proof | null;
-  /** Requests that reading has made so far; absent where none cost anything. */
-  requests?(): number;
   /** Reads under way fail with CANCELLED, at once. Absent where they cannot be ended. */
   endReads?(): void;
   /**

@@ -1,4 +1,4 @@
-import type { Remote } from '../core/remote.ts';
+import type { Remote, Spent } from '../core/remote.ts';
 import type { SourceFile } from '../core/types.ts';
 import type { KnownVolume } from '../media/machine.ts';
 import type { FileBatch, Listing, Published, ReadSpeeds, RootFacts, StatAnswer } from './driver.ts';
@@ -56,4 +56,6 @@ export interface ReaderListener {
   changed(id: number, directories: string[], trouble: string | null): void;
   /** Sign of life during a long question. */
   alive(id: number): void;
+  /** Reading remotes has cost this, beyond what was told before. */
+  spent(spent: Spent[]): void;
 }

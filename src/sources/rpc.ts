@@ -1,4 +1,5 @@
 import { CacheError } from '../core/errors.ts';
+import type { Spent } from '../core/remote.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Peer, PeerOptions } from '../runtime/peer.ts';
 import type { FileBatch } from './driver.ts';
@@ -19,6 +20,8 @@ export interface ChannelOptions {
   mostHung: number;
   /** First and longest pause before a reader is started again, ms; doubles with every failure. */
   pauseMs: { first: number; longest: number };
+  /** Reading remotes has cost this. */
+  onSpent?: ((spent: Spent[]) => void) | undefined;
 }
 
 /** Asks a reader; the calls of `ReaderListener` come with this `id`. */
@@ -132,6 +135,7 @@ export class SourceChannel {
         files: async (id, batch) => this.#hear(id, (listener) => listener.onFiles?.(batch)),
         changed: (id, directories, trouble) => this.#hear(id, (listener) => listener.onChanged?.(directories, trouble)),
         alive: (id) => this.#hear(id, () => {}),
+        spent: (spent) => this.#options.onSpent?.(spent),
       },
       onHeard: () => {
         this.#heardAt = this.#options.clock.monotonic();

@@ -8,6 +8,7 @@ import { driverFor } from './driver-for.ts';
 import { lookError } from './io-errors.ts';
 import type { Elsewhere, Ground, ListRequest, Reader, ReaderListener } from './messages.ts';
 import { readText } from './read-text.ts';
+import { spending } from './spending.ts';
 
 export interface SourceReaderOptions {
   /** True in a separate process, which may hang. */
@@ -77,6 +78,7 @@ export class SourceReader implements Reader {
         skip: new Set(skip),
         signal,
         onProgress() {
+          spending.tellNowAndThen(tell.spent);
           if (performance.now() - heardAt <= aliveMs) return;
           heardAt = performance.now();
           tell.alive(id);
@@ -127,15 +129,16 @@ export class SourceReader implements Reader {
     return abort;
   }
 
-  async #ask<T>(ground: Ground, target: string, question: (driver: SourceDriver) => Promise<T>): Promise<T | Elsewhere> {
+  #ask<T>(ground: Ground, target: string, question: (driver: SourceDriver) => Promise<T>): Promise<T | Elsewhere> {
     const { root, remote, stableInodes, volumes } = ground;
     const network = this.#options.mayTouchNetwork;
     const machine: Machine = volumes.length === 0 ? this.#machine : thisMachine(volumes);
-    return inOurWords(async () => {
+    const answer = inOurWords(async () => {
       const elsewhere = network ? null : await foreignPart(root, target, machine);
       if (elsewhere !== null) return { elsewhere };
       return question(await driverFor({ root, remote, stableInodes, network, machine }));
     });
+    return answer.finally(() => spending.tell(this.#options.parent().tell.spent));
   }
 }
 

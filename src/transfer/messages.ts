@@ -1,4 +1,4 @@
-import type { Remote } from '../core/remote.ts';
+import type { Remote, Spent } from '../core/remote.ts';
 import type { AdoptionWay, Fingerprint, Form, JobKind, Seal, SourceFile } from '../core/types.ts';
 import type { CopyPlace } from '../tiers/tier.ts';
 
@@ -122,6 +122,8 @@ export interface CopyWatcher {
   resuming(id: number, from: number): void;
   /** Resolves when the next step may be taken. */
   ask(id: number, bytes: number): Promise<void>;
+  /** Reading remotes has cost this, beyond what was told before. */
+  spent(spent: Spent[]): void;
 }
 
 /** The copy is another name of the twin's file. */
@@ -139,8 +141,6 @@ export interface CopyReport {
   bytes: number;
   /** Bytes taken over from an interrupted copy. */
   resumedFrom: number;
-  /** Requests made to a remote; left out where reading costs none. */
-  requests?: number;
   /** Time spent reading the source, ms, without other work. For a compressed origin, all work of the restore. */
   readMs: number;
 }

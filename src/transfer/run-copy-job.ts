@@ -114,9 +114,7 @@ async function copyAndPublish(open: OpenSource, order: CopyOrder, hooks: CopyHoo
   await touch(order.temp, fingerprint.mtimeNs);
   const seal = await publish({ ...order, source, chunks, ...hashes }).catch(asWriteError);
   dropPartial(order.temp);
-  const requests = open.requests?.();
-  const cost = requests === undefined ? {} : { requests };
-  return { seal, ...hashes, source: fingerprint, bytes: fingerprint.size, resumedFrom, readMs, ...cost };
+  return { seal, ...hashes, source: fingerprint, bytes: fingerprint.size, resumedFrom, readMs };
 }
 
 type Copied = ReturnType<CopyHashes['digest']> & Pick<CopyReport, 'readMs' | 'resumedFrom'>;

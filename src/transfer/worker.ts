@@ -1,6 +1,7 @@
 import { constants, setPriority } from 'node:os';
 import { isThread, serveParent } from '../runtime/peer.ts';
 import { setPoolPriority } from '../runtime/pool-threads.ts';
+import { spending } from '../sources/spending.ts';
 import type { CopyHooks } from './each-block.ts';
 import type { CopyTerms, CopyWatcher, CopyWorker, JobOrder, ReportOf } from './messages.ts';
 import { probeSource } from './probe-source.ts';
@@ -9,7 +10,7 @@ import { runCopyJob } from './run-copy-job.ts';
 /** The entry of a copy worker, as a thread or as a process. Takes orders one after the other or several at once. */
 const parent = serveParent<CopyWatcher, CopyWorker>({
   run,
-  probe: (order) => probeSource(order, { onRead: () => parent.tell.progress(order.id, 0) }),
+  probe: (order) => probeSource(order, { onRead: () => parent.tell.progress(order.id, 0) }).finally(tellSpent),
   cancel: (id) => change(id, (job) => job.abort.abort()),
   hurry: (id) =>
     change(id, (job) => {
@@ -42,6 +43,7 @@ async function run(order: JobOrder, terms: CopyTerms): Promise<ReportOf<JobOrder
     signal: job.abort.signal,
     progress(bytesDone) {
       if (!poolGivesWay) lowerPool();
+      spending.tellNowAndThen(parent.tell.spent);
       // Of a file of one step, the report says as much.
       if (order.source.fingerprint.size > oneStep) parent.tell.progress(id, bytesDone);
     },
@@ -60,7 +62,12 @@ async function run(order: JobOrder, terms: CopyTerms): Promise<ReportOf<JobOrder
     return await runCopyJob(order, hooks);
   } finally {
     running.delete(id);
+    tellSpent();
   }
+}
+
+function tellSpent(): void {
+  spending.tell(parent.tell.spent);
 }
 
 /** Changes a running job. A job that waits for a step continues when it is cancelled or no longer paced. */

@@ -222,22 +222,22 @@ describe('contradictions are refused', () => {
   });
 });
 
-describe('what this version does not do', () => {
-  test('is announced, and does not half happen', () => {
-    const { config, notices, settings } = load({
-      AUTOCACHE_ROOTS: '/mnt/hdd=hdd:/mnt/bucket=s3:s3://bucket',
-    });
-    expect(config).toEqual({ ...defaults, roots: [{ path: '/mnt/hdd', kind: 'hdd' }] });
-    expect(notices).toEqual([
-      'AUTOCACHE_ROOTS=/mnt/hdd=hdd:/mnt/bucket=s3:s3://bucket has no effect in this version (from environment)',
-    ]);
-    expect(settings.find(({ key }) => key === 'AUTOCACHE_ROOTS')?.meaning).toContain('(no effect yet: s3)');
-  });
+test('a bucket among the folders has no effect, and is told how it is named; a folder that is one is a root', () => {
+  const { config, notices } = load({ AUTOCACHE_ROOTS: '/mnt/hdd=hdd:/mnt/bucket=s3:s3://bucket/models' });
+  const roots = [
+    { path: '/mnt/hdd', kind: 'hdd' },
+    { path: '/mnt/bucket', kind: 's3' },
+  ];
+  expect(config).toEqual({ ...defaults, roots });
+  const line =
+    'AUTOCACHE_ROOTS: s3://bucket/models is no folder and has no effect here; write AUTOCACHE_REMOTES=main=s3://bucket/models';
+  expect(notices).toEqual([line]);
+  expect(() => parseChange({ roots: 's3://bucket/models' })).toThrow(line);
+});
 
-  test('is not announced to who set it to what happens anyway', () => {
-    const env = { AUTOCACHE_COMPRESS: 'off', AUTOCACHE_RAM_DIR: 'OFF', AUTOCACHE_SCRUB: 'off', AUTOCACHE_VERIFY: 'reread' };
-    expect(load(env).notices).toEqual([]);
-  });
+test('what happens anyway is not announced', () => {
+  const env = { AUTOCACHE_COMPRESS: 'off', AUTOCACHE_RAM_DIR: 'OFF', AUTOCACHE_SCRUB: 'off', AUTOCACHE_VERIFY: 'reread' };
+  expect(load(env).notices).toEqual([]);
 });
 
 describe('a change while the daemon runs', () => {

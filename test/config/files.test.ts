@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { fields, keys, meaningOf } from '../../src/config/keys.ts';
+import { fields, keys } from '../../src/config/keys.ts';
 import { directory, load } from './load.ts';
 
 const example = readFileSync('.env.example', 'utf8').replaceAll('\r\n', '\n');
@@ -9,7 +9,7 @@ const example = readFileSync('.env.example', 'utf8').replaceAll('\r\n', '\n');
 describe('.env.example', () => {
   test('names every key with its meaning and default, in the order of the table', () => {
     const [, ...blocks] = example.trimEnd().split('\n\n');
-    expect(blocks).toEqual(fields.map((field) => `# ${meaningOf(field)}\n# ${keys[field].name}=${keys[field].default}`));
+    expect(blocks).toEqual(fields.map((field) => `# ${keys[field].meaning}\n# ${keys[field].name}=${keys[field].default}`));
   });
 
   test('changes nothing when it is copied to .env', () => {

@@ -97,7 +97,8 @@ export function createRig(options: RigOptions = {}) {
   const leases = new Leases(clock, []);
   const queuedFiles = new QueuedFiles();
   const worker = options.workers instanceof URL ? options.workers : undefined;
-  const workers = options.workers === 'inline' ? new InlineWorkers(clock) : new CopyWorkers(clock, { ...process.env }, worker);
+  const workers =
+    options.workers === 'inline' ? new InlineWorkers(clock) : new CopyWorkers(clock, { ...process.env }, { module: worker });
   const rules = {
     mode: () => sources.mode,
     policy: () => policies[options.policy ?? 'lru']({ ...policyContext, ...options.facts }),

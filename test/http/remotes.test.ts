@@ -68,11 +68,13 @@ describe('a model that lies in a bucket only', () => {
 });
 
 test('what was read from a remote is counted, in bytes, requests and money', long, async () => {
-  const { daemon, lookup, placeholder } = await withBucket({ [far]: Buffer.alloc(2 ** 20, 'm') });
+  const { server, daemon, lookup, placeholder } = await withBucket({ [far]: Buffer.alloc(2 ** 20, 'm') });
   await lookup(placeholder(far), 60_000);
   const month = async () => (await daemon.client.remotes()).remotes[0]?.months[0];
-  await expect.poll(month, { timeout: 30_000 }).toMatchObject({ bytes: 2 ** 20, cost: { amount: 1, currency: 'USD' } });
-  expect((await month())?.requests).toBeGreaterThan(0);
+  const bytes = server.bytesSent;
+  const cost = { amount: bytes / 2 ** 20, currency: 'USD' };
+  expect(bytes).toBeGreaterThanOrEqual(2 ** 20);
+  await expect.poll(month, { timeout: 30_000 }).toMatchObject({ bytes, cost });
   const [remote] = (await daemon.client.remotes()).remotes;
   expect(remote).toMatchObject({
     name: 'main',
@@ -83,7 +85,24 @@ test('what was read from a remote is counted, in bytes, requests and money', lon
     monthlyLimit: null,
   });
   await daemon.restart();
-  expect(await month()).toMatchObject({ bytes: 2 ** 20 });
+  expect(await month()).toMatchObject({ bytes });
+});
+
+test('every request to a remote is counted: listings, headers, and those that fail', long, async () => {
+  const { server, daemon, lookup, placeholder } = await withBucket({
+    [far]: writeWeights(join(tempDir(), 'a.safetensors'), 100_000),
+  });
+  const counted = async () => (await daemon.client.remotes()).remotes[0]?.months[0]?.requests;
+  const allCounted = () => expect.poll(counted, { timeout: 30_000 }).toBe(server.requests.length);
+  expect(server.requests.length).toBeGreaterThan(0);
+  await allCounted();
+  await daemon.client.ask('GET', `/api/remote/header?path=${encodeURIComponent(placeholder(far))}`);
+  await allCounted();
+  server.faultFor = () => (_, response) => void response.writeHead(403).end();
+  const before = server.requests.length;
+  await expect(lookup(placeholder(far), 60_000)).rejects.toMatchObject({ code: 'NO_COPY' });
+  expect(server.requests.length).toBeGreaterThan(before);
+  await allCounted();
 });
 
 test('beyond AUTOCACHE_REMOTE_MONTHLY only a file that is waited for is read', long, async () => {

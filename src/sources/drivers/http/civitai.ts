@@ -1,6 +1,7 @@
 import type { CivitaiRemote } from '../../../core/remote.ts';
 import { isInteger, isMatch, isOptional, isShaped, isString } from '../../../core/shape.ts';
 import type { Proof } from '../../driver.ts';
+import type { Meter } from '../../spending.ts';
 import { isPlainKey } from '../remote/object-keys.ts';
 import type { ObjectLook, ObjectPage, ObjectStore, StoredObject } from '../remote/object-store.ts';
 import { orAbsent, RemoteFailure } from '../remote/remote-failure.ts';
@@ -36,11 +37,12 @@ const isVersionFile = isShaped<VersionFile>({
 interface Place {
   address: string;
   token: string | null;
+  meter?: Meter;
 }
 
 /** The files of one version of a model on Civitai. */
-export function civitai(remote: CivitaiRemote, { address, token }: Place): ObjectStore {
-  return new Version(remote, { address: address.replace(/\/+$/, ''), token });
+export function civitai(remote: CivitaiRemote, { address, ...place }: Place): ObjectStore {
+  return new Version(remote, { address: address.replace(/\/+$/, ''), ...place });
 }
 
 class Version implements ObjectStore {
@@ -52,11 +54,11 @@ class Version implements ObjectStore {
   /** Numbers of the files, as they were told last. */
   readonly #ids = new Map<string, number>();
 
-  constructor(remote: CivitaiRemote, { address, token }: Place) {
+  constructor(remote: CivitaiRemote, { address, token, meter }: Place) {
     this.#remote = remote;
     this.#base = address;
     this.address = `civitai://${remote.id}`;
-    this.#client = new WebClient({ configured: new URL(address), proxy: remote.proxy, token });
+    this.#client = new WebClient({ configured: new URL(address), proxy: remote.proxy, token, meter });
     this.#locations = new WebLocations(this.#client);
   }
 

@@ -1,4 +1,5 @@
 import type { CivitaiRemote, HuggingFaceRemote, WebRemote } from '../../../core/remote.ts';
+import type { Meter } from '../../spending.ts';
 import type { ObjectStore } from '../remote/object-store.ts';
 import { civitai } from './civitai.ts';
 import { huggingFace } from './hugging-face.ts';
@@ -6,13 +7,13 @@ import { civitaiToken, huggingFaceAddress, huggingFaceToken } from './tokens.ts'
 import { webFile } from './web-file.ts';
 
 /** The store that a remote of the web names, with the tokens that this user's programs have for it. */
-export async function httpStore(remote: HuggingFaceRemote | CivitaiRemote | WebRemote): Promise<ObjectStore> {
+export async function httpStore(remote: HuggingFaceRemote | CivitaiRemote | WebRemote, meter: Meter): Promise<ObjectStore> {
   switch (remote.scheme) {
     case 'hf':
-      return huggingFace(remote, { address: huggingFaceAddress(), token: await huggingFaceToken() });
+      return huggingFace(remote, { address: huggingFaceAddress(), token: await huggingFaceToken(), meter });
     case 'civitai':
-      return civitai(remote, { address: 'https://civitai.com', token: civitaiToken() });
+      return civitai(remote, { address: 'https://civitai.com', token: civitaiToken(), meter });
     case 'web':
-      return webFile(remote);
+      return webFile(remote, meter);
   }
 }

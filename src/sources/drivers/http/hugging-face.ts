@@ -1,5 +1,6 @@
 import type { HuggingFaceRemote } from '../../../core/remote.ts';
 import { isInteger, isMatch, isOptional, isShaped, isString } from '../../../core/shape.ts';
+import type { Meter } from '../../spending.ts';
 import type { ObjectLook, ObjectPage, ObjectStore, PageRequest, StoredObject } from '../remote/object-store.ts';
 import { orAbsent, RemoteFailure } from '../remote/remote-failure.ts';
 import { placeOf, WebClient } from './web-client.ts';
@@ -30,11 +31,12 @@ interface Place {
   /** Of the service or its mirror. */
   address: string;
   token: string | null;
+  meter?: Meter;
 }
 
 /** The files of a repository on Hugging Face at one revision. */
-export function huggingFace(remote: HuggingFaceRemote, { address, token }: Place): ObjectStore {
-  return new Repository(remote, { address: address.replace(/\/+$/, ''), token });
+export function huggingFace(remote: HuggingFaceRemote, { address, ...place }: Place): ObjectStore {
+  return new Repository(remote, { address: address.replace(/\/+$/, ''), ...place });
 }
 
 class Repository implements ObjectStore {
@@ -44,11 +46,11 @@ class Repository implements ObjectStore {
   readonly #client: WebClient;
   readonly #locations: WebLocations;
 
-  constructor(remote: HuggingFaceRemote, { address, token }: Place) {
+  constructor(remote: HuggingFaceRemote, { address, token, meter }: Place) {
     this.#remote = remote;
     this.#base = address;
     this.address = `hf://${remote.repo}@${remote.revision}`;
-    this.#client = new WebClient({ configured: new URL(address), proxy: remote.proxy, token });
+    this.#client = new WebClient({ configured: new URL(address), proxy: remote.proxy, token, meter });
     this.#locations = new WebLocations(this.#client);
   }
 

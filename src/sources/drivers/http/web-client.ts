@@ -3,6 +3,7 @@ import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { jsonOf } from '../../../core/json.ts';
 import { errnoOf } from '../../../runtime/errnos.ts';
 import { nodeHttp } from '../../../runtime/node-http.ts';
+import { freeOfCharge, type Meter } from '../../spending.ts';
 import { agentOptions } from '../remote/agent-options.ts';
 import { failureOfStatus, RemoteFailure } from '../remote/remote-failure.ts';
 import { WebGuard } from './web-guard.ts';
@@ -18,6 +19,7 @@ export interface WebClientOptions {
   proxy: string | null;
   /** Sent to the configured origin only. */
   token: string | null;
+  meter?: Meter | undefined;
 }
 
 export interface WebRequest {
@@ -44,9 +46,11 @@ export class WebClient {
   readonly configured: URL;
   readonly #token: string | null;
   readonly #guard: WebGuard;
+  readonly #meter: Meter;
   readonly #agents: { http: InstanceType<typeof nodeHttp.Agent>; https: HttpsAgent };
 
-  constructor({ configured, proxy, token }: WebClientOptions) {
+  constructor({ configured, proxy, token, meter = freeOfCharge }: WebClientOptions) {
+    this.#meter = meter;
     this.configured = configured;
     // A token is not sent in clear over a network.
     const isSafe = configured.protocol === 'https:' || isLoopback(configured);
@@ -97,6 +101,7 @@ export class WebClient {
       lookup: this.#guard.lookup,
       headers: { 'user-agent': userAgent, 'accept-encoding': 'identity', ...headers, ...authorization },
     };
+    this.#meter.request();
     return new Promise((answered, failed) => {
       const { http, https } = this.#agents;
       const request =

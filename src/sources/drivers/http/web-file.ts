@@ -1,6 +1,7 @@
 import { basename } from 'node:path/posix';
 import type { WebRemote } from '../../../core/remote.ts';
 import type { Proof } from '../../driver.ts';
+import type { Meter } from '../../spending.ts';
 import type { ObjectStore, StoredObject } from '../remote/object-store.ts';
 import { orAbsent, RemoteFailure } from '../remote/remote-failure.ts';
 import type { WholeFacts } from './ranged-answer.ts';
@@ -11,10 +12,10 @@ import { WebLocations } from './web-locations.ts';
 export const unknownTime = Date.UTC(1980, 0, 1);
 
 /** A remote that is one file of a web server. Pages that list files are not read. */
-export function webFile({ address, proxy, verify }: WebRemote): ObjectStore {
+export function webFile({ address, proxy, verify }: WebRemote, meter?: Meter): ObjectStore {
   const url = new URL(address);
   const key = decodeURIComponent(basename(url.pathname));
-  const locations = new WebLocations(new WebClient({ configured: url, proxy, token: null }));
+  const locations = new WebLocations(new WebClient({ configured: url, proxy, token: null, meter }));
   const look = async (signal: AbortSignal): Promise<StoredObject> => {
     const found = await locations.look(url, signal);
     const { size, modified, headers } = found;

@@ -20,7 +20,6 @@ interface ListedStore {
   /** A glob over paths below the root; null = all. */
   pattern: string | null;
   patience: Patience;
-  onRequest(): void;
 }
 
 /**
@@ -90,18 +89,11 @@ class ObjectListing {
   }
 
   async *#pages(folder: string, deep: boolean): AsyncGenerator<ObjectPage> {
-    const { store, patience, onRequest } = this.#from;
+    const { store, patience } = this.#from;
     const { signal, onProgress } = this.#options;
     for (let from: string | undefined; ; ) {
       signal?.throwIfAborted();
-      const page = await persistent(
-        patience,
-        (given) => {
-          onRequest();
-          return store.list(folder, { deep, from, signal: given });
-        },
-        { signal },
-      );
+      const page = await persistent(patience, (given) => store.list(folder, { deep, from, signal: given }), { signal });
       onProgress?.();
       yield page;
       if (page.next === null) return;

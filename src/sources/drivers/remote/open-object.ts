@@ -11,7 +11,7 @@ interface Shown extends Pick<OpenSource, 'path' | 'fingerprint' | 'traits'> {
   isSame(): Promise<boolean>;
 }
 
-interface Opening extends Omit<ObjectRead, 'signal' | 'onRequest'> {
+interface Opening extends Omit<ObjectRead, 'signal'> {
   partBytes: number | undefined;
 }
 
@@ -19,19 +19,14 @@ interface Opening extends Omit<ObjectRead, 'signal' | 'onRequest'> {
 export function openObject({ partBytes = usualPartBytes, ...given }: Opening, { isSame, ...shown }: Shown): OpenSource {
   const { object, pace } = given;
   let end = new AbortController();
-  let requests = 0;
-  const onRequest = () => {
-    requests += 1;
-  };
   return {
     ...shown,
     parts: { bytes: partBytes, atOnce: () => pace.limit },
     proof: object.proof,
-    requests: () => requests,
     read: (into, position) =>
       inWords('read', async () => {
         const length = Math.min(into.length, Math.max(0, object.size - position));
-        if (length > 0) await readRange({ ...given, signal: end.signal, onRequest }, into.subarray(0, length), position);
+        if (length > 0) await readRange({ ...given, signal: end.signal }, into.subarray(0, length), position);
         return length;
       }),
     endReads() {

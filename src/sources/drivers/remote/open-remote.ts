@@ -1,5 +1,6 @@
 import type { Remote } from '../../../core/remote.ts';
 import type { SourceDriver } from '../../driver.ts';
+import { type Meter, spending } from '../../spending.ts';
 import type { ObjectStore } from './object-store.ts';
 import { remoteDriver } from './remote-driver.ts';
 
@@ -9,12 +10,13 @@ import { remoteDriver } from './remote-driver.ts';
  * @throws CacheError BAD_CONFIG
  */
 export async function openRemote(root: string, remote: Remote): Promise<SourceDriver> {
-  return remoteDriver({ root, store: await storeOf(remote), pattern: remote.list });
+  const meter = spending.of(remote.name);
+  return remoteDriver({ root, store: await storeOf(remote, meter), pattern: remote.list, meter });
 }
 
 /** The SDK of S3 is loaded only where a bucket is read. */
-async function storeOf(remote: Remote): Promise<ObjectStore> {
-  if (remote.driver === 'http') return (await import('../http/http-store.ts')).httpStore(remote);
+async function storeOf(remote: Remote, meter: Meter): Promise<ObjectStore> {
+  if (remote.driver === 'http') return (await import('../http/http-store.ts')).httpStore(remote, meter);
   const { S3Store } = await import('../s3/s3-store.ts');
-  return new S3Store(remote);
+  return new S3Store(remote, meter);
 }

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Meter } from '../../spending.ts';
 import type { ObjectStore, StoredObject } from './object-store.ts';
 import type { Pace } from './pace.ts';
 import { type Patience, pauseBefore } from './persistence.ts';
@@ -14,8 +15,7 @@ export interface ObjectRead {
   signal: AbortSignal;
   /** Bytes have come, or the answer that the remote is busy. */
   onHeard(): void;
-  /** A request is made. */
-  onRequest(): void;
+  meter: Meter;
 }
 
 /** A part is asked for again, from where it stands, when it takes so many times longer than others usually do. */
@@ -60,9 +60,9 @@ async function attempt(
   using watch = new Watch(read.signal, patience.silentMs, late);
   let filled = 0;
   try {
-    read.onRequest();
     const range = { from: position, end: position + into.length };
     for await (const bytes of await store.read(object, range, watch.signal)) {
+      read.meter.received(bytes.length);
       if (bytes.length > into.length - filled) {
         // Nothing of such an answer is to be trusted.
         filled = 0;

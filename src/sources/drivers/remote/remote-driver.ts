@@ -2,6 +2,7 @@ import { CacheError } from '../../../core/errors.ts';
 import { isSameFingerprint } from '../../../core/fingerprint.ts';
 import type { Fingerprint, SourceFile } from '../../../core/types.ts';
 import type { DriverTraits, OpenOptions, OpenSource, RootFacts, SourceDriver, StatAnswer } from '../../driver.ts';
+import { freeOfCharge, type Meter } from '../../spending.ts';
 import { changeMark } from './change-mark.ts';
 import { listObjects } from './list-objects.ts';
 import { isPlainKey, keyOf } from './object-keys.ts';
@@ -21,6 +22,7 @@ export interface RemoteRoot {
   pace?: Pace;
   /** Bytes of one request. */
   partBytes?: number;
+  meter?: Meter;
 }
 
 /** `versioned`: what changes has another version, so the first bytes of a copy need not be compared again. */
@@ -28,7 +30,7 @@ const traits: DriverTraits = { network: true, readsInFlight: 16, versioned: true
 
 /** Sources that are objects of a remote service. The path of a source below the root is its key. */
 export function remoteDriver(options: RemoteRoot): SourceDriver {
-  const { root, store, pattern = null, patience = usualPatience, pace = new Pace(), partBytes } = options;
+  const { root, store, pattern = null, patience = usualPatience, pace = new Pace(), partBytes, meter = freeOfCharge } = options;
   const look = async (path: string, onBusy?: () => void): Promise<ObjectLook> => {
     const key = keyOf(root, path);
     if (key === '') return { is: 'folder' };
@@ -62,16 +64,14 @@ export function remoteDriver(options: RemoteRoot): SourceDriver {
         return facts;
       }),
     list: (directory, request) =>
-      inWords('look', () =>
-        listObjects({ store, root, pattern, patience, onRequest: () => {} }, keyOf(root, directory), request),
-      ),
+      inWords('look', () => listObjects({ store, root, pattern, patience }, keyOf(root, directory), request)),
     open: (file, { onHeard = () => {} }: OpenOptions = {}) =>
       inWords('read', async () => {
         const found = await object(file.path, onHeard);
         assertWanted(file, found);
         const isSame = async () => isSameVersion(await object(file.path, onHeard), found);
         return openObject(
-          { store, object: found, pace, patience, onHeard, partBytes },
+          { store, object: found, pace, patience, onHeard, partBytes, meter },
           { ...shownOf(file, found), traits, isSame },
         );
       }),

@@ -7,6 +7,7 @@ import {
   type S3Client,
 } from '@aws-sdk/client-s3';
 import type { S3Remote } from '../../../core/remote.ts';
+import { freeOfCharge, type Meter } from '../../spending.ts';
 import { abandon } from '../remote/abandon.ts';
 import type { ByteRange, ObjectLook, ObjectPage, ObjectStore, PageRequest, StoredObject } from '../remote/object-store.ts';
 import { RemoteFailure } from '../remote/remote-failure.ts';
@@ -20,11 +21,13 @@ export class S3Store implements ObjectStore {
   readonly #bucket: string;
   readonly #prefix: string;
   readonly #client: S3Client;
+  readonly #meter: Meter;
 
-  constructor(remote: S3Remote, client: S3Client = s3Client(remote)) {
+  constructor(remote: S3Remote, meter: Meter = freeOfCharge) {
+    this.#meter = meter;
     this.#bucket = remote.bucket;
     this.#prefix = remote.prefix === '' ? '' : `${remote.prefix}/`;
-    this.#client = client;
+    this.#client = s3Client(remote);
     const at = remote.endpoint === null ? '' : ` at ${new URL(remote.endpoint).host}`;
     this.address = `s3://${[remote.bucket, remote.prefix].filter(Boolean).join('/')}${at}`;
   }
@@ -128,6 +131,7 @@ export class S3Store implements ObjectStore {
   }
 
   async #send<T>(request: () => Promise<T>): Promise<T> {
+    this.#meter.request();
     try {
       return await request();
     } catch (error) {
