@@ -11,6 +11,7 @@ import { Duplicates } from './duplicates.ts';
 import { Entries } from './entries.ts';
 import { HandedOutPaths } from './handed-out.ts';
 import { SavedLoads } from './learned-loads.ts';
+import { Loads } from './loads.ts';
 import { migrations } from './migrations.ts';
 import { Placements } from './placements.ts';
 import { PublishedHashes } from './published.ts';
@@ -57,6 +58,8 @@ export class Catalog implements Disposable {
   readonly duplicates: Duplicates;
   readonly respelling: Respelling;
   readonly usage: Usage;
+  /** Written with `usage`. */
+  readonly loads: Loads;
   readonly settings: Settings;
   readonly learnedLoads: SavedLoads;
   readonly speeds: SavedSpeeds;
@@ -86,7 +89,8 @@ export class Catalog implements Disposable {
     this.signIns = new SavedSignIns(database);
     this.remoteUse = new RemoteUse(database);
     this.respelling = new Respelling(database, this);
-    this.usage = new Usage(database, this.entries, clock);
+    this.loads = new Loads(database, clock);
+    this.usage = new Usage(database, this, clock);
   }
 
   /** The source at `path` with its copies in service. Read again only after a write: lookups come in bursts. */

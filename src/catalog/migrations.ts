@@ -345,4 +345,46 @@ export const migrations: readonly string[] = [
     PRIMARY KEY (remote, month)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- The latest loads of models one by one; times are wall-clock ms. Rows leave in the order of their ids.
+  CREATE TABLE load_files (
+    id INTEGER PRIMARY KEY,
+    path TEXT NOT NULL UNIQUE,
+    category TEXT,
+    last_day INTEGER NOT NULL
+  ) STRICT;
+  CREATE TABLE load_prompts (
+    id INTEGER PRIMARY KEY,
+    prompt TEXT NOT NULL UNIQUE,
+    queued_at INTEGER,
+    last_load INTEGER NOT NULL
+  ) STRICT;
+  CREATE TABLE loads (
+    id INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    file_id INTEGER NOT NULL,
+    size INTEGER NOT NULL,
+    medium TEXT NOT NULL,
+    source_speed REAL NOT NULL,
+    tier TEXT,
+    reason TEXT NOT NULL,
+    seconds REAL NOT NULL,
+    prompt_id INTEGER,
+    node_class TEXT
+  ) STRICT;
+  -- Those before them, by day (since 1970, UTC) and file.
+  CREATE TABLE load_days (
+    day INTEGER NOT NULL,
+    file_id INTEGER NOT NULL,
+    loads INTEGER NOT NULL,
+    hits INTEGER NOT NULL,
+    size INTEGER NOT NULL,
+    medium TEXT NOT NULL,
+    source_speed REAL NOT NULL,
+    seconds REAL NOT NULL,
+    first_at INTEGER NOT NULL,
+    last_at INTEGER NOT NULL,
+    PRIMARY KEY (day, file_id)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

@@ -5,6 +5,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Database } from '../sqlite/database.ts';
 import { isFull } from '../sqlite/reserve.ts';
 import type { Entries } from './entries.ts';
+import type { Loads } from './loads.ts';
 import { TierUses } from './tier-uses.ts';
 
 type Totals = Omit<DailyTotals, 'day'>;
@@ -28,12 +29,13 @@ const zero: Totals = {
 };
 
 /**
- * Frequent facts (uses, daily totals, those of tiers, job states and leases) gathered in memory and written in one transaction by `flush`, so that
+ * Frequent facts (uses, loads, daily totals, those of tiers, job states and leases) gathered in memory and written in one transaction by `flush`, so that
  * an answer never waits for the disk. A crash loses the facts since the last flush, which are only statistics.
  */
 export class Usage {
   readonly #db: Database;
   readonly #entries: Entries;
+  readonly #loads: Loads;
   readonly #clock: Clock;
   #tick: number;
   #uses = new Map<string, Use>();
@@ -42,9 +44,10 @@ export class Usage {
   #leases: { copyPath: string; client: string }[] | null = null;
   readonly tiers: TierUses;
 
-  constructor(db: Database, entries: Entries, clock: Clock) {
+  constructor(db: Database, { entries, loads }: { entries: Entries; loads: Loads }, clock: Clock) {
     this.#db = db;
     this.#entries = entries;
+    this.#loads = loads;
     this.#clock = clock;
     this.tiers = new TierUses(db, entries);
     this.#tick = entries.lastTick();
@@ -90,6 +93,7 @@ export class Usage {
       this.#jobs.size === 0 &&
       this.#leases === null &&
       this.tiers.isEmpty &&
+      this.#loads.isEmpty &&
       Object.values(this.#today).every((n) => n === 0)
     )
       return;
@@ -100,11 +104,13 @@ export class Usage {
       this.#writeToday();
       if (this.#leases) this.#writeLeases(this.#leases);
       this.tiers.write();
+      this.#loads.write();
     });
     this.#uses.clear();
     this.#jobs.clear();
     this.#leases = null;
     this.tiers.written();
+    this.#loads.written();
     this.#today = { ...zero };
   }
 

@@ -79,9 +79,13 @@ export function composeAnswering(parts: AnsweringParts): Answering {
   const lookup = new Lookup({
     ...parts,
     copies: new Copies(parts),
-    usage: new LoadUsage({ ...parts, usage: catalog.usage, learned, queued }),
+    usage: new LoadUsage({ ...parts, usage: catalog.usage, loads: catalog.loads, learned, queued }),
     stats: lookupStats,
   });
+  const add: QueuedFiles['add'] = (promptId, paths, now) => {
+    queued.add(promptId, paths, now);
+    catalog.loads.queued(promptId, now);
+  };
   const asking = { ...parts, lookup };
   const warmer = new Warmer(asking);
   return {
@@ -90,6 +94,6 @@ export function composeAnswering(parts: AnsweringParts): Answering {
     openSources: new OpenSources(asking),
     warmer,
     memoryWarmer: new MemoryWarmer({ ...asking, warmer, pageCache: new PageCache() }),
-    workflows: new Workflows({ ...parts, warmer, learned, queued }),
+    workflows: new Workflows({ ...parts, warmer, learned, queued: { add } }),
   };
 }

@@ -7,9 +7,10 @@ import { isHit, isMiss } from './stats.ts';
 
 export interface LoadUsageDeps {
   usage: Pick<Catalog['usage'], 'add' | 'used' | 'tiers'>;
+  loads: Pick<Catalog['loads'], 'note'>;
   leases: Leases;
   handedOut: HandedOut;
-  speeds: Pick<Speeds, 'secondsSaved'>;
+  speeds: Pick<Speeds, 'secondsSaved' | 'of' | 'ofTier'>;
   planner: Pick<Planner, 'handedOut'>;
   sources: Pick<Sources, 'nameOf'>;
   /** Sees every answered load, with the file as ComfyUI would name it. */
@@ -27,12 +28,14 @@ export class LoadUsage {
     this.#deps = deps;
   }
 
-  /** Counts a hit or a miss, and a use of the file. */
-  count({ located, source, copy, cold, decision }: Examination): void {
+  /** Records a load; a hit or a miss counts, and so does the use of the file. */
+  count({ client }: LookupRequest, examination: Examination): void {
     const { usage, speeds } = this.#deps;
+    const { located, source, copy, cold, decision } = examination;
     const fingerprint = source.state === 'present' ? source.fingerprint : (copy ?? cold)?.source;
     if (!fingerprint) return;
     const { size } = fingerprint;
+    this.#record(client, examination, size);
     if (isHit(decision.reason) && copy) {
       usage.add({ hits: 1, hitBytes: size, secondsSaved: speeds.secondsSaved(located, copy.tier, size) });
       usage.tiers.add(copy.tier, located.path, { hits: 1 });
@@ -40,6 +43,17 @@ export class LoadUsage {
     else return;
     const { path, root, rel, category } = located;
     usage.used({ path, root, rel, category, fingerprint });
+  }
+
+  #record(client: LookupRequest['client'], { located, copy, decision }: Examination, size: number): void {
+    const { loads, speeds, clock } = this.#deps;
+    const { path, category, root, medium } = located;
+    const { serve, reason } = decision;
+    const sourceSpeed = speeds.of(root, medium);
+    const tier = serve === 'copy' && copy ? copy.tier : null;
+    const seconds = size / (tier === null ? sourceSpeed : speeds.ofTier(tier));
+    const { prompt = null, nodeClass = null } = client ?? {};
+    loads.note({ at: clock.now(), path, category, size, medium, sourceSpeed, tier, reason, seconds, prompt, nodeClass });
   }
 
   /**

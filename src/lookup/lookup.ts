@@ -198,7 +198,7 @@ export class Lookup {
     const { located, copy, decision } = examination;
     const entry = examination.entry?.id ?? null;
     const isLoad = request.purpose === 'load';
-    if (isLoad && !isAskedAgain(request, decision.reason)) usage.count(examination);
+    if (isLoad && !isAskedAgain(request, decision.reason)) usage.count(request, examination);
     if (decision.serve === 'copy' && copy) {
       const leaseMs = usage.handOut(examination, copy, request);
       return { path: copy.path, tier: copy.tier, reason: decision.reason, leaseMs, entry, job: null };

@@ -42,7 +42,9 @@ export function leaseRoutes(app: FastifyInstance, { leases, handedOut, catalog }
     }
     for (const { path, ms } of loaded) {
       const known = placed(path);
-      if (known) catalog.usage.tiers.add(known.copy.tier, known.entry.path, { loads: 1, loadMs: ms });
+      if (!known) continue;
+      catalog.usage.tiers.add(known.copy.tier, known.entry.path, { loads: 1, loadMs: ms });
+      catalog.loads.took(known.entry.path, ms);
     }
     return { leases: leases.of(client), seen: handedOut.heard(client) };
   });

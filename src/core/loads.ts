@@ -1,0 +1,32 @@
+import type { Medium, Reason, TierName } from './types.ts';
+
+/** One load of a model by a program. */
+export interface Load {
+  /** Wall-clock ms. */
+  at: number;
+  /** Path of the source, its category and size in bytes. */
+  path: string;
+  category: string | null;
+  size: number;
+  medium: Medium;
+  /** Bytes per second of its source, as measured or assumed at that time. */
+  sourceSpeed: number;
+  /** The tier that it came from; null = its source. */
+  tier: TierName | null;
+  reason: Reason;
+  /** Time of reading it, s: as the program has told, until then by the speed of where it came from. */
+  seconds: number;
+  /** ComfyUI's id of the prompt, and the class of the node that loaded it, where the program said so. */
+  prompt: string | null;
+  nodeClass: string | null;
+}
+
+/** A load of the past. Of days long ago only the number of loads of each file is known: they are spread evenly over their time. */
+export interface PastLoad extends Pick<Load, 'at' | 'path' | 'category' | 'size' | 'medium' | 'sourceSpeed'> {
+  /** Whether a copy was used. */
+  hit: boolean;
+  /** The prompt, by a number; null where it is not known. */
+  run: number | null;
+  /** Wall-clock ms at which that prompt joined the queue; null where it is not known. */
+  queuedAt: number | null;
+}
