@@ -1,13 +1,16 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { RemoteView } from '../../src/api/remotes.ts';
 import { remoteFindings } from '../../src/cli/doctor/remote-checks.ts';
 import { withoutAddresses } from '../../src/cli/remote-address.ts';
 import { costPage, remotesPage } from '../../src/cli/text/remotes-page.ts';
+import { loadConfig } from '../../src/config/config.ts';
 import { parseRemotes } from '../../src/config/remotes.ts';
 import { ObjectServer } from '../helpers/object-server.ts';
 import { s3Protocol } from '../helpers/s3-protocol.ts';
+import { tempDir } from '../helpers/temp-dir.ts';
+import { runCli } from './run-cli.ts';
 
 const look = { paint: (_: string, text: string) => text, width: null, unicode: true } as never;
 const GiB = 2 ** 30;
@@ -106,6 +109,44 @@ describe('the check of a remote', () => {
     });
     expect(findings[0]).toMatchObject({ verdict: 'fail', says: expect.stringContaining('60 minutes apart') });
   });
+});
+
+describe('remote add', () => {
+  const first = 'main=s3://bucket/models?region=eu-central-1&list=*.safetensors';
+  const second = 'flux=hf://org/repo@0123abc?to=vae';
+  /** A home with these lines in its settings. */
+  function aHome(lines = '') {
+    const home = tempDir();
+    const file = join(home, 'autocached', 'config.env');
+    for (const key of ['HOME', 'XDG_CONFIG_HOME', 'APPDATA']) vi.stubEnv(key, home);
+    mkdirSync(join(home, 'autocached'));
+    if (lines !== '') writeFileSync(file, lines);
+    return { file, add: (address: string) => runCli(['remote', 'add', address], { cwd: home }) };
+  }
+
+  test.skipIf(process.platform === 'win32')('adds to those that are there, and all else in the file stays', async () => {
+    const { file, add } = aHome('# mine\nAUTOCACHE_JOBS=3\n');
+    for (const address of [first, second]) {
+      expect(await add(address)).toMatchObject({ code: 0, out: expect.stringContaining(`added to ${file}`) });
+    }
+    expect(loadConfig().config.remotes).toEqual(parseRemotes(`${first};${second}`));
+    expect(readFileSync(file, 'utf8')).toMatch(/^# mine\nAUTOCACHE_JOBS=3\nAUTOCACHE_REMOTES=/);
+  });
+
+  test.skipIf(process.platform === 'win32')(
+    'refuses what is no remote, a name twice, and to hide what is set elsewhere',
+    async () => {
+      const { file, add } = aHome();
+      expect((await add('s3://bucket')).err).toContain('needs a name');
+      expect(existsSync(file)).toBe(false);
+      await add(first);
+      const written = readFileSync(file, 'utf8');
+      expect((await add('main=s3://other')).err).toContain('there is a remote named main already');
+      vi.stubEnv('AUTOCACHE_REMOTES', 'x=s3://bucket');
+      expect((await add(second)).err).toContain('AUTOCACHE_REMOTES is set in environment');
+      expect(readFileSync(file, 'utf8')).toBe(written);
+    },
+  );
 });
 
 test('the placeholders of the project are known by the same words everywhere', () => {
