@@ -61,7 +61,7 @@ export class Duplicates {
   *of(id: number, tier: TierName): Generator<Copy> {
     const where = `(p.content_id, p.form, p.seal_mtime_ns) = (SELECT q.content_id, q.form, q.seal_mtime_ns FROM copies b
         JOIN placements q ON q.id = b.placement_id WHERE b.id = @id AND b.tier = @tier AND b.state = 'ready')
-      AND c.placement_id <> (SELECT placement_id FROM copies WHERE id = @id) AND c.tier = @tier AND c.state = 'ready'
+      AND p.id <> (SELECT placement_id FROM copies WHERE id = @id) AND c.tier = @tier AND c.state = 'ready'
       AND c.id > @after ORDER BY c.id LIMIT @pageSize`;
     yield* inPages((after) => this.#all(where, { id, tier, after, pageSize }));
   }

@@ -73,8 +73,9 @@ export class Placements {
 
   /** The placement of a file known under another name. An inode number alone is no proof, since it is reused. */
   find(tier: TierName, content: number, { ino, size, mtimeNs }: Seal): number | undefined {
+    // By its inode: the index of contents would go through all files with these bytes.
     const sql = `SELECT id FROM placements
-      WHERE seal_ino = ? AND seal_size = ? AND seal_mtime_ns = ? AND tier = ? AND content_id = ?`;
+      WHERE seal_ino = ? AND seal_size = ? AND seal_mtime_ns = ? AND +tier = ? AND +content_id = ?`;
     return this.#db.get<{ id: number }>(sql, ino, size, mtimeNs, tier, content)?.id;
   }
 

@@ -21,6 +21,9 @@ export interface DeduplicatorDeps {
   log: Log;
 }
 
+/** Equal files that a copy may fail to be joined with, in use or on a disk without hard links, before it is left as it is. */
+const mostRefusals = 8;
+
 interface Sealed extends Copy {
   seal: Seal;
 }
@@ -59,9 +62,13 @@ export class Deduplicator implements AsyncDisposable {
     for (const copy of copies) {
       // Without its SHA-256 nothing is proven, even if its duplicates have theirs.
       if ((await this.#sha256Of(copy).catch(() => null)) === null) continue;
+      let refusals = 0;
       for (const other of duplicates.of(copy.id, this.#deps.tier.name)) {
         if (this.#stopping) return freed;
-        freed += await this.#joinNow(copy.id, other.id).catch((error) => this.#failed(copy, error));
+        const gained = await this.#joinNow(copy.id, other.id).catch((error) => this.#failed(copy, error));
+        freed += gained ?? 0;
+        if (gained === null) refusals += 1;
+        if (refusals === mostRefusals) break;
       }
     }
     return freed;
@@ -78,29 +85,32 @@ export class Deduplicator implements AsyncDisposable {
     void this.#turns.run(() => this.share(copies));
   }
 
-  /** Joins two copies that were listed as duplicates, if they still are. */
-  async #joinNow(...ids: [number, number]): Promise<number> {
+  /** Joins two copies that were listed as duplicates, if they still are. @returns bytes freed; null when they stay two files */
+  async #joinNow(...ids: [number, number]): Promise<number | null> {
     const [one, other] = ids.map((id) => this.#deps.catalog.copies.byId(id));
-    return one && other && isSealed(one) && isSealed(other) && areDuplicates(one, other) ? this.#join(one, other) : 0;
+    return one && other && isSealed(one) && isSealed(other) && areDuplicates(one, other) ? this.#join(one, other) : null;
   }
 
-  /** The newer file stays, unless the other one's name is in use. */
-  async #join(a: Sealed, b: Sealed): Promise<number> {
-    const { evictor, tier } = this.#deps;
+  /** The file with more names stays, of two with as many the newer one, unless the other one's name is in use. */
+  async #join(a: Sealed, b: Sealed): Promise<number | null> {
+    const { catalog, evictor, tier } = this.#deps;
     const [first, second] = await Promise.all([this.#sha256Of(a), this.#sha256Of(b)]);
-    if (first === null || first !== second) return 0;
+    if (first === null || first !== second) return null;
     const inUse = await tier.openFiles();
     const [older, newer] = a.id < b.id ? [a, b] : [b, a];
-    const leaves = [older, newer].find((copy) => evictor.mayBeReplaced(copy, inUse));
+    // Else the names of many equal files would wander from one to the next.
+    const isRicher = catalog.duplicates.names(older.placement) > catalog.duplicates.names(newer.placement);
+    const [least, most] = isRicher ? [newer, older] : [older, newer];
+    const leaves = [least, most].find((copy) => evictor.mayBeReplaced(copy, inUse));
     const proof = leaves && (await this.#proofOf(leaves));
-    return proof ? this.#replace(leaves, leaves === older ? newer : older, proof) : 0;
+    return proof ? this.#replace(leaves, leaves === least ? most : least, proof) : null;
   }
 
   /** Proof, then file, then row, as in every publication. Until the row is written, either file is a true copy. */
-  async #replace(leaves: Sealed, stays: Sealed, proof: Manifest): Promise<number> {
+  async #replace(leaves: Sealed, stays: Sealed, proof: Manifest): Promise<number | null> {
     const { catalog, tier, evictor, log } = this.#deps;
     const link = linkBeside(stays, tier.partialDir);
-    if (link === null) return 0;
+    if (link === null) return null;
     const leaving = join(tier.partialDir, `${randomUUID()}.leaving`);
     let newProof = link;
     try {
@@ -108,7 +118,7 @@ export class Deduplicator implements AsyncDisposable {
       // No awaits from here on: a lookup between the file and its row would find the copy damaged.
       const mayBe = [leaves, stays].every((copy) => this.#isCurrent(copy)) && evictor.mayBeReplaced(leaves, new Set());
       // A name that led to another file than its row says would count as damaged.
-      if (!mayBe || !catalog.isWritable()) return 0;
+      if (!mayBe || !catalog.isWritable()) return null;
       const freed = evictor.frees(leaves);
       // Large files take a while to remove: not in this turn.
       linkSync(leaves.path, leaving);
@@ -141,9 +151,9 @@ export class Deduplicator implements AsyncDisposable {
     return this.#deps.tier.manifestOf(path);
   }
 
-  #failed({ path }: Copy, error: unknown): number {
+  #failed({ path }: Copy, error: unknown): null {
     this.#deps.log.warn({ path, why: messageOf(error) }, 'equal copies stay two files');
-    return 0;
+    return null;
   }
 }
 

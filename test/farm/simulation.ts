@@ -170,12 +170,19 @@ export class Simulation {
 
   #ask(host: SimulatedHost, { request, peer: id, run }: Action & { is: 'ask' }): void {
     const peer = this.hosts.find((one) => one.id === id);
+    let served = peer;
+    const hangUp = () => {
+      if (served !== undefined) served.uploads--;
+      served = undefined;
+    };
     const end = (how: RequestEnd) => {
-      if (peer !== undefined) peer.uploads--;
+      hangUp();
       host.swarm.ended(request, how, this.now);
       this.#soon(host);
     };
     if (peer !== undefined) peer.uploads++;
+    // Its connection ends with it.
+    if (host.plan.diesAt !== undefined) this.#at(host.plan.diesAt, hangUp);
     if (peer === undefined || peer.isDead(this.now)) this.#for(host, 1, () => end({ is: 'silent' }));
     else if (peer.uploads > uploads) this.#for(host, 1, () => end({ is: 'refused', until: this.now + 200 }));
     else this.#receive(host, peer, request, run, end);

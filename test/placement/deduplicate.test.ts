@@ -17,15 +17,18 @@ vi.mock('node:fs', async (original) => (await import('../helpers/faulty-fs.ts'))
 
 const size = 50_000;
 
-/** Two sources with the same bytes and mtime, copied as if at the same time: two files. */
-async function arrange({ identity = true } = {}) {
+/** Two sources, or more, with the same bytes and mtime, copied as if at the same time: as many files. */
+async function arrange({ identity = true, more = 0 } = {}) {
   const rig = createRig({ workers: 'inline' });
   const a = rig.source('loras/a.safetensors', size).path;
   const b = join(a, '../b.safetensors');
-  copyFileSync(a, b);
-  execFileSync('touch', ['-r', a, b]);
+  const others = [b, ...Array.from({ length: more }, (_, index) => join(a, `../more-${index}.safetensors`))];
+  for (const other of others) {
+    copyFileSync(a, other);
+    execFileSync('touch', ['-r', a, other]);
+  }
   const unlinked = withoutLinks(rig.workers);
-  for (const path of [a, b]) await rig.request(path, 'background', identity ? 'hdd' : 'ssd').ended;
+  for (const path of [a, ...others]) await rig.request(path, 'background', identity ? 'hdd' : 'ssd').ended;
   unlinked.mockRestore();
   const sharing = new Deduplicator(rig);
   onTestFinished(() => sharing[Symbol.asyncDispose]());
@@ -109,6 +112,28 @@ test.each(['EPERM', 'ENOTSUP'])('where there are no hard links both stay as they
   });
   expect(await sharing.share(copies)).toBe(0);
   for (const { path, seal } of [one, other]) expect(seal && rig.tier.check(path, seal)).toBe('ok');
+});
+
+test('of many equal copies each gets one more name once, whichever comes first', async () => {
+  const { rig, sharing, one, copies } = await arrange({ more: 10 });
+  const looks = vi.spyOn(rig.tier, 'openFiles');
+  expect(copies).toHaveLength(12);
+  expect(await sharing.share(copies)).toBe(11 * size);
+  // A look for each pair, 66 of them, would be hours for ten thousand.
+  expect(looks).toHaveBeenCalledTimes(11);
+  expect(statSync(one.path).nlink).toBe(12);
+});
+
+test('of many equal copies that stay apart each is tried with a few others', async () => {
+  const { rig, sharing, copies } = await arrange({ more: 10 });
+  injectFault('linkSync', {
+    act: () => {
+      throw systemError('EPERM');
+    },
+  });
+  const looks = vi.spyOn(rig.tier, 'openFiles');
+  expect(await sharing.share(copies)).toBe(0);
+  expect(looks).toHaveBeenCalledTimes(12 * 8);
 });
 
 test('a disk that fails half-way leaves both in service', async () => {
