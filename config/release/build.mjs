@@ -17,6 +17,7 @@ const entries = [
   'src/transfer/verify-worker',
   'src/sqlite/damage-worker',
   'src/memo/hash-worker',
+  'src/codec/decode-worker',
   'src/sources/entry',
 ];
 

@@ -1,5 +1,6 @@
 import { closeSync, readSync } from 'node:fs';
 import type { CompressedFile } from '../codec/compressed-file.ts';
+import { DecodeAhead } from '../codec/decode-ahead.ts';
 import { giveBack, hashableMemory } from '../codec/xxh3-kernel.ts';
 import { CacheError } from '../core/errors.ts';
 import { readFromDisks } from '../media/disk-counters.ts';
@@ -51,21 +52,30 @@ export function sequentialReader(range: Range): BlockReader {
   return readAhead(range, { blocks: 2, blockBytes, start });
 }
 
-/** The original bytes of a compressed copy, decoded on the way and checked chunk by chunk. */
-export function compressedReader(file: CompressedFile): BlockReader {
+/** A restore of fewer bytes ends before threads have started. */
+const leastAhead = 64 * 1024 * 1024;
+
+/**
+ * The original bytes of a compressed copy, decoded on the way and checked chunk by chunk; those of a large one on other threads,
+ * while the bytes before are hashed and written.
+ * @param fd of the copy
+ */
+export function compressedReader(file: CompressedFile, fd: number): BlockReader {
+  const ahead = file.metadata.size < leastAhead ? null : new DecodeAhead(fd, file.metadata);
   const chunks = chunksOf(file);
   const busy = new BusyTime();
+  const nextChunk = async (free: Promise<void>) => {
+    await settled(free);
+    const { value } = await chunks.next();
+    if (!value) throw new Error('read past the end');
+    return value;
+  };
   return {
-    next: inPieces(async (free) => {
-      await settled(free);
-      const { value } = await busy.during(chunks.next());
-      if (!value) throw new Error('read past the end');
-      return value;
-    }),
+    next: inPieces((free) => busy.during(ahead ? ahead.next(free) : nextChunk(free))),
     get readMs() {
       return busy.ms;
     },
-    close: async () => {},
+    close: async () => ahead?.close(),
   };
 }
 

@@ -1,6 +1,6 @@
 import { closeSync } from 'node:fs';
 import { CompressedFile } from '../codec/compressed-file.ts';
-import { sentenceOf } from '../core/errors.ts';
+import { CacheError, sentenceOf } from '../core/errors.ts';
 import { readableFile } from '../sources/drivers/posix/readable-file.ts';
 import { asWriteError } from '../sources/io-errors.ts';
 import { dropPartial } from '../tiers/partial.ts';
@@ -59,13 +59,14 @@ async function copyBytes(fd: number, { source, temp, origin }: RestoreOrder, hoo
 function readerOf(fd: number, { path, form }: OriginCopy, end: number): BlockReader {
   const file = form === 'compressed' ? new CompressedFile(fd) : null;
   if (file && file.metadata.size !== end) throw new Error('it is of another size');
-  const reader = file ? compressedReader(file) : localReader({ file: readableFile(fd, path), from: 0, end });
+  const reader = file ? compressedReader(file, fd) : localReader({ file: readableFile(fd, path), from: 0, end });
   return {
     next: async (most, free) => {
       try {
         return await reader.next(most, free);
       } catch (error) {
-        throw damaged(sentenceOf(error), error);
+        // A thread that has ended says nothing about the origin.
+        throw error instanceof CacheError && error.code === 'INTERNAL' ? error : damaged(sentenceOf(error), error);
       }
     },
     get readMs() {

@@ -1,0 +1,139 @@
+/**
+ * How fast a compressed model comes back, beside `cp` of the plain file and `zstd -d`, in one run: to the SSD and to memory.
+ *
+ *     node bench/restore.ts [MiB of the model, 2048] [rounds, 3] [directory on the SSD]
+ *
+ * Seconds of the clock until all bytes are on the disk (`sync` of the file), best of the rounds, and the processor seconds of that
+ * round. Page caches are cold where this is root. "alone" is the restore on one thread, chunk by chunk, as the reader of a small file
+ * works. "write" is the disk's own speed: zeros written past the page cache, the bound of any restore. Needs bash, dd, zstd.
+ */
+import { execFileSync } from 'node:child_process';
+import { closeSync, existsSync, fsyncSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import Table from 'cli-table3';
+import { CompressedFile } from '../src/codec/compressed-file.ts';
+import { encodeFile } from '../src/codec/encode.ts';
+import { type BlockReader, compressedReader, inPieces } from '../src/transfer/block-readers.ts';
+import { BlockWriter } from '../src/transfer/block-writer.ts';
+import { CopyHashes } from '../src/transfer/copy-hashes.ts';
+import { eachBlock } from '../src/transfer/each-block.ts';
+import { forget } from './slow-mount.ts';
+import { makeModel } from './weights.ts';
+
+const MiB = 2 ** 20;
+const size = Number(process.argv[2] ?? 2048) * MiB;
+const rounds = Number(process.argv[3] ?? 3);
+
+interface Taken {
+  seconds: number;
+  cpu: number;
+}
+
+const places = { SSD: process.argv[4] ?? tmpdir(), ...(existsSync('/dev/shm') && { memory: '/dev/shm' }) };
+for (const [name, parent] of Object.entries(places)) {
+  const directory = mkdtempSync(join(parent, 'autocached-bench-restore-'));
+  try {
+    await measure(name, (file) => join(directory, file));
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+async function measure(name: string, at: (file: string) => string): Promise<void> {
+  writeWhole(at('model'), makeModel('BF16', size));
+  await withFiles(at('model'), at('model.zst'), encodeFile);
+  execFileSync('zstd', ['-q', '-f', '-3', at('model'), '-o', at('3.zst')]);
+  const target = at('target');
+  const tasks: Record<string, () => Promise<Taken> | Taken> = {
+    write: () => command(`dd if=/dev/zero of=${target} bs=4M count=${size / MiB / 4} oflag=direct status=none; sync ${target}`),
+    cp: () => command(`cp ${at('model')} ${target}; sync ${target}`),
+    'zstd -d': () => command(`zstd -q -d ${at('3.zst')} -o ${target}; sync ${target}`),
+    'autocached, alone': () => restore(at('model.zst'), target, (file) => alone(file)),
+    autocached: () => restore(at('model.zst'), target, compressedReader),
+  };
+  const best = new Map<string, Taken>();
+  for (let round = 0; round < rounds; round++) {
+    for (const [task, run] of Object.entries(tasks)) {
+      rmSync(target, { force: true });
+      for (const file of ['model', 'model.zst', '3.zst']) forget(at(file));
+      const taken = await run();
+      if (taken.seconds < (best.get(task)?.seconds ?? Number.POSITIVE_INFINITY)) best.set(task, taken);
+    }
+  }
+  if (
+    !readFileSync(target)
+      .subarray(0, MiB)
+      .equals(readFileSync(at('model')).subarray(0, MiB))
+  )
+    throw new Error('other bytes');
+  show(name, best);
+}
+
+async function restore(from: string, to: string, readerOf: (file: CompressedFile, fd: number) => BlockReader): Promise<Taken> {
+  const began = performance.now();
+  const before = process.cpuUsage();
+  await withFiles(from, to, async (source, target) => {
+    const file = new CompressedFile(source);
+    const reader = readerOf(file, source);
+    const writer = new BlockWriter(target, size);
+    const hashes = await CopyHashes.create(false);
+    const flow = { reader, hashes, from: 0, end: file.metadata.size, file: writer };
+    const nothing = () => {};
+    const hooks = { progress: nothing, resuming: nothing, paced: () => false, ask: async () => {}, urgent: () => false };
+    await eachBlock(flow, { ...hooks, signal: new AbortController().signal }, async () => {});
+    await writer.close();
+    await reader.close();
+    fsyncSync(target);
+  });
+  const { user, system } = process.cpuUsage(before);
+  return { seconds: (performance.now() - began) / 1000, cpu: (user + system) / 1e6 };
+}
+
+function alone(file: CompressedFile): BlockReader {
+  let index = 0;
+  const next = inPieces(async (free) => {
+    await free.catch(() => {});
+    return file.chunk(index++);
+  });
+  return { next, readMs: 0, close: async () => {} };
+}
+
+function command(line: string): Taken {
+  const script = `TIMEFORMAT='%R %U %S'; time { ${line}; }`;
+  const output = execFileSync('bash', ['-c', `{ ${script}; } 2>&1`], { encoding: 'utf8' });
+  const [seconds = 0, user = 0, system = 0] = output.trim().split(' ').map(Number);
+  return { seconds, cpu: user + system };
+}
+
+async function withFiles(from: string, to: string, work: (from: number, to: number) => Promise<unknown>): Promise<void> {
+  const source = openSync(from, 'r');
+  const target = openSync(to, 'w');
+  try {
+    await work(source, target);
+  } finally {
+    closeSync(source);
+    closeSync(target);
+  }
+}
+
+function writeWhole(path: string, bytes: Uint8Array): void {
+  const fd = openSync(path, 'w');
+  for (let at = 0; at < bytes.length; at += 8 * MiB) writeSync(fd, bytes.subarray(at, at + 8 * MiB));
+  fsyncSync(fd);
+  closeSync(fd);
+}
+
+function show(name: string, best: ReadonlyMap<string, Taken>): void {
+  const of = (task: string) => best.get(task)?.seconds ?? Number.NaN;
+  const table = new Table({
+    head: [`to ${name}`, 'seconds', 'GB/s', 'processor s', '× write', '× cp', '× zstd -d'],
+    style: { head: [], border: [], compact: true },
+  });
+  for (const [task, { seconds, cpu }] of best) {
+    const times = (other: string) => (of(other) / seconds).toFixed(2);
+    const speed = (size / 1e9 / seconds).toFixed(2);
+    table.push([task, seconds.toFixed(2), speed, cpu.toFixed(2), times('write'), times('cp'), times('zstd -d')]);
+  }
+  console.log(`${table.toString()}\n`);
+}
