@@ -43,6 +43,11 @@ export class WrittenCopies {
     return row ? { size: row.source_size, mtimeNs: row.source_mtime_ns } : null;
   }
 
+  /** The files of all these copies, whether or not they are still there. */
+  paths(): string[] {
+    return this.#db.all<{ path: string }>('SELECT path FROM written_copies').map(({ path }) => path);
+  }
+
   forget(path: string): void {
     this.#db.run('DELETE FROM written_copies WHERE path = ?', path);
   }

@@ -89,7 +89,10 @@ export async function openStorage(config: Config, { pauses, onLost, onUnfit, ...
   const ram = await openRam(config, { catalog, handedOut }, context);
   if (ram && group !== null) shareWithGroup(ram.tier.dir, group);
   const tiers = new Tiers<PosixTier>([tier, ...(ram ? [ram.tier] : []), ...(cold ? [cold] : [])]);
-  const accounts = new Accounts({ ...context, catalog, tiers, ...(pauses && { pauses }) });
+  // A program that has ended meanwhile may have saved a model where it was given one.
+  const givenBefore = new Set(handedOut.paths());
+  const wasGiven = (path: string) => givenBefore.has(path) || handedOut.sourceOf(path) !== null;
+  const accounts = new Accounts({ ...context, catalog, tiers, wasGiven, ...(pauses && { pauses }) });
   opened.defer(() => accounts[Symbol.asyncDispose]());
   return { tier, ram, tiers, catalog, handedOut, accounts, watch };
 }

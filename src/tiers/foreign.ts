@@ -1,6 +1,7 @@
 import { chmodSync, lstatSync, readdirSync } from 'node:fs';
 import { opendir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import type { Seal } from '../core/types.ts';
 import { meaningOf } from '../runtime/errnos.ts';
 import { isByItself } from '../weights/extensions.ts';
 import type { PosixTier, Tier } from './tier.ts';
@@ -48,9 +49,13 @@ export function lookAtFile(path: string): { bytes: number; mtimeNs: string } | n
  * an older one has its own proof before it has its row.
  */
 export async function isRewritten(tier: Tier, path: string): Promise<boolean> {
-  const seal = (await tier.manifestOf(path))?.seal;
+  return hasNewTime(path, (await tier.manifestOf(path))?.seal ?? null);
+}
+
+/** Whether the file at this path is there, and was written to since it was sealed. */
+export function hasNewTime(path: string, seal: Seal | null): boolean {
   const found = lookAtFile(path);
-  return seal !== undefined && found !== null && found.mtimeNs !== seal.mtimeNs;
+  return seal !== null && found !== null && found.mtimeNs !== seal.mtimeNs;
 }
 
 /** Gives a copy that a program has written to to its user: without a proof, and without the mode by which copies are known. */

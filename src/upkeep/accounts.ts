@@ -21,6 +21,8 @@ export interface AccountsDeps {
   tiers: Tiers<PosixTier>;
   events: Events;
   log: Log;
+  /** Whether a program was given the path of this copy, before this start too. */
+  wasGiven?(path: string): boolean;
   /** Pauses in the work, in which lookups are answered. */
   pauses?(signal: AbortSignal): Pick<Pauses, 'isDue' | 'take'>;
 }

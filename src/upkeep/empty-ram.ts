@@ -5,6 +5,7 @@ import { lockDirectory } from '../catalog/lock.ts';
 import { tierTraits } from '../core/tier-traits.ts';
 import { copyStates, tierNames } from '../core/types.ts';
 import type { Log } from '../runtime/log.ts';
+import { isRewritten } from '../tiers/foreign.ts';
 import { isClaimed } from '../tiers/marker.ts';
 import type { PosixTier } from '../tiers/tier.ts';
 import { isModelName } from '../weights/extensions.ts';
@@ -30,7 +31,8 @@ export async function emptyRam(
     for (const [index, path] of copies.entries()) {
       if (spare(path)) continue;
       // A program wrote to it: the file is its own.
-      const isWritten = !isModelName(path) && readProof(tier, manifests[index] ?? '') === 'unfit';
+      const isUnfit = readProof(tier, manifests[index] ?? '') === 'unfit';
+      const isWritten = isUnfit && (!isModelName(path) || (await isRewritten(tier, path)));
       if (isWritten) tier.dropManifest(path);
       else if (takenOut(tier, path)) gone += 1;
     }

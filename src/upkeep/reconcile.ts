@@ -4,6 +4,7 @@ import { tierTraits } from '../core/tier-traits.ts';
 import { type Copy, type CopyState, copyStates, type TierName, tierNames } from '../core/types.ts';
 import type { Log } from '../runtime/log.ts';
 import { Pauses } from '../runtime/pauses.ts';
+import { giveAway, hasNewTime } from '../tiers/foreign.ts';
 import { isClaimed } from '../tiers/marker.ts';
 import { isPlaceIn } from '../tiers/posix-tier.ts';
 import type { PosixTier } from '../tiers/tier.ts';
@@ -33,6 +34,8 @@ interface Deps {
   pauses?: Pick<Pauses, 'isDue' | 'take'>;
   /** Reads copies that have a proof but do not match their seal; without it they are removed. */
   unproven?: Pick<Unproven, 'take' | 'holds'>;
+  /** Whether a program was given the path of this copy, before this start too: what it saved there is its own. */
+  wasGiven?(path: string): boolean;
   /** Receives the number of rows or proofs just checked. */
   onSeen?(count: number): void;
 }
@@ -73,10 +76,11 @@ export async function reconcile({
   log,
   pauses = new Pauses(),
   unproven,
+  wasGiven = () => false,
   onSeen = () => {},
 }: Deps & { tier: PosixTier }): Promise<ReconcileReport> {
   if (!isClaimed(tier.dir)) throw new Error(`${tier.dir} lost its marker`);
-  const reconciling = { catalog, tier, log, pauses, onSeen, ...(unproven && { unproven }) };
+  const reconciling = { catalog, tier, log, pauses, wasGiven, onSeen, ...(unproven && { unproven }) };
   const temps = await dropTemps(reconciling);
   const { halves, elsewhere } = await dropHalves(reconciling);
   const missing = await forgetMissing(reconciling);
@@ -106,6 +110,7 @@ async function forgetMissing({
   log,
   pauses,
   unproven,
+  wasGiven,
   onSeen,
 }: Reconciling): Promise<{ forgotten: number; elsewhere: number }> {
   const missing = { forgotten: 0, elsewhere: 0 };
@@ -114,16 +119,17 @@ async function forgetMissing({
     if (unproven?.holds(copy.path)) return;
     const verdict = copy.seal ? tier.check(copy.path, copy.seal) : 'ok';
     if (verdict === 'ok' || verdict === 'away') return;
-    if (isWrittenTo(copy, verdict)) {
-      catalog.written.disown(copy);
-      tier.dropManifest(copy.path);
-      return;
-    }
     // A stale copy may have been replaced under its name just before the crash: that file is adopted below, not removed.
     const manifestPath = tier.manifestPathOf(copy.path);
     const replaced = verdict === 'changed' && typeof readProof(tier, manifestPath) === 'object';
     // It is entered anew below, and read.
     const isProvable = unproven !== undefined && verdict === 'changed' && readUnsealed(tier, manifestPath) !== null;
+    const isSaved = !replaced && !isProvable && wasGiven(copy.path) && hasNewTime(copy.path, copy.seal);
+    if (isWrittenTo(copy, verdict, isSaved)) {
+      catalog.written.disown(copy);
+      giveAway(tier, copy.path);
+      return;
+    }
     const leavesFile = verdict === 'elsewhere' || verdict === 'gone' || replaced || isProvable;
     if (leavesFile || takenOut(tier, copy.path)) catalog.copies.forget(copy.id);
     else catalog.copies.setState(copy.id, 'evicting');

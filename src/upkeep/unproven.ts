@@ -1,11 +1,13 @@
 import { lstatSync } from 'node:fs';
 import type { Catalog } from '../catalog/catalog.ts';
+import { isWrittenTo } from '../catalog/written.ts';
 import { sentenceOf } from '../core/errors.ts';
 import { tierTraits } from '../core/tier-traits.ts';
 import type { Seal } from '../core/types.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Log } from '../runtime/log.ts';
 import { Serial } from '../runtime/serial.ts';
+import { giveAway, hasNewTime, lookAtFile } from '../tiers/foreign.ts';
 import { setMtime } from '../tiers/publish.ts';
 import type { PosixTier } from '../tiers/tier.ts';
 import { VerifyThread } from '../transfer/verify-thread.ts';
@@ -16,12 +18,15 @@ export interface UnprovenDeps {
   catalog: Catalog;
   clock: Clock;
   log: Log;
+  /** Whether a program was given the path of this copy, before this start too: what it saved there is its own. */
+  wasGiven?(path: string): boolean;
 }
 
 /**
  * Copies with a proof whose stat does not match their seal: the cache was moved to another disk, or lies on a file system that
  * numbers its files anew at each mount. They are read in the background, one after the other, and compared with their hashes. A
- * copy with the same bytes comes into service under a new seal, any other is removed. Until then they count, out of service, and
+ * copy with the same bytes comes into service under a new seal, what a program saved in its place is left to the user, any other is
+ * removed. Until then they count, out of service, and
  * leave for nothing else.
  */
 export class Unproven implements AsyncDisposable {
@@ -85,6 +90,7 @@ export class Unproven implements AsyncDisposable {
     const row = catalog.copies.byPath(copyPath);
     if (row?.state !== 'stale' || tier.state() !== 'here') return;
     const { form } = tierTraits[tier.name];
+    const saved = this.#deps.wasGiven?.(copyPath) && hasNewTime(copyPath, proof.seal) ? lookAtFile(copyPath) : null;
     // Loaders look at the time of the model, and copying it to another disk may have changed it.
     if (form === 'plain') setMtime(copyPath, proof.source.fingerprint.mtimeNs);
     const seal = sealOf(copyPath);
@@ -93,6 +99,12 @@ export class Unproven implements AsyncDisposable {
     const verdict = await this.#thread.verify({ ...order, identity: false, rate: null }, () => {});
     const isCurrent = () => catalog.copies.byPath(copyPath)?.id === row.id && tier.check(copyPath, seal) === 'ok';
     if (!isCurrent()) return;
+    if (!verdict.same && saved && isWrittenTo(row, 'changed', true)) {
+      setMtime(copyPath, saved.mtimeNs);
+      await catalog.write(() => catalog.written.disown(row));
+      giveAway(tier, copyPath);
+      return;
+    }
     if (!verdict.same) {
       log.warn({ path: copyPath, why: verdict.why }, 'a copy is not what its proof says; it is removed');
       if (takenOut(tier, copyPath)) await catalog.write(() => catalog.copies.forget(row.id));

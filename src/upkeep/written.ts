@@ -97,8 +97,9 @@ export class WrittenFiles implements AsyncDisposable {
       if (catalog.copies.byPath(path)?.id !== copy.id || !isWrittenTo(copy, tiers.check(copy), rewritten)) continue;
       catalog.written.disown(copy);
       giveAway(tiers.require(copy.tier), path);
-      this.#seen.delete(dirname(path));
     }
+    // Those that an eviction or the start came upon too: their directories have not changed with it.
+    for (const path of catalog.written.paths()) if (plain(tiers).some((tier) => tier.hasForeign(path))) this.#note(path);
     const foundIn = [...this.#found].map(dirname);
     for (const directory of [...handedOut.directories(), ...foundIn]) this.#directories.add(directory);
     // It grows on the way, by the directories that lie in these.

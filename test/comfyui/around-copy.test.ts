@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { runCli } from '../cli/run-cli.ts';
@@ -180,6 +180,28 @@ describe('what a node writes beside a copy', () => {
       expect(await cli('bring-back', '--yes')).toMatchObject({ code: 0 });
       expect(readFileSync(source, 'utf8')).toBe('merged weights');
       expect(await listed()).toEqual([]);
+    },
+    patience(30_000),
+  );
+
+  test.each([14, 50_000])(
+    'over the model while no daemon ran (%i bytes) is kept and shown at the next start',
+    async (bytes) => {
+      const { daemon, warm, listed, source, comfyui } = await arrange({ texts: {} });
+      await warm();
+      const copy = (await comfyui.tell('select', ...lora)) as string;
+      expect(copy.startsWith(daemon.dir)).toBe(true);
+      await daemon.end();
+      await comfyui.end();
+      const merged = Buffer.alloc(bytes, 7);
+      rmSync(copy);
+      writeFileSync(copy, merged);
+      const { mtimeMs } = statSync(copy);
+      await daemon.restart();
+      await vi.waitFor(async () => expect(await listed()).toMatchObject([{ source, bytes }]), soon());
+      expect(readFileSync(copy).equals(merged)).toBe(true);
+      expect(statSync(copy).mtimeMs).toBe(mtimeMs);
+      expect((await daemon.client.warm({ paths: [source], wait: true })).ready).toBe(0);
     },
     patience(30_000),
   );
