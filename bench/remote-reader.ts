@@ -1,6 +1,7 @@
 /** A process that reads a remote as the daemon's do: copies one object or lists all, and prints what it took as JSON. */
 import { join } from 'node:path';
 import type { S3Remote } from '../src/core/remote.ts';
+import { boundOldGeneration } from '../src/runtime/heap.ts';
 import { driverFor } from '../src/sources/driver-for.ts';
 import { openPosixTier } from '../src/tiers/posix-tier.ts';
 import { runCopyJob } from '../src/transfer/run-copy-job.ts';
@@ -13,6 +14,7 @@ const driver = await driverFor({ root, remote, network: true });
 const startedAt = performance.now();
 
 if (what === 'list') {
+  boundOldGeneration();
   let files = 0;
   const before = process.memoryUsage.rss();
   const onBatch = ({ rels }: { rels: string[] }) => {
