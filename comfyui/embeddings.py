@@ -13,9 +13,10 @@ from .offline import OfflineFolders
 log = logging.getLogger("autocached")
 
 CATEGORY = "embeddings"
-# ComfyUI takes a bracket of the name as `\(`, and skips blanks before the name.
-_NAMED = re.compile(r"(?<!\w)embedding:[ \t]*((?:\\[()]|[^\s,()<>])+)")
-_WEIGHT = re.compile(r":[-+\d.]*$")
+# ComfyUI takes a bracket of the name as `\(`, and skips blanks before the name. What follows up to the next blank or bracket may be part
+# of the name as well.
+_NAMED = re.compile(r"(?<!\w)embedding:\s*,*((?:\\[()]|[^\s,()<>{}|])+)(?=((?:\\[()]|[^\s()]){0,255}))")
+_WEIGHT = re.compile(r":[-+\w.]*$")
 _BRACKET = re.compile(r"\\([()])")
 _ENDINGS = ("", ".safetensors", ".pt", ".bin")
 # The longest waits of ComfyUI's event loop: for a look at the folders, and for the daemon's list of copies.
@@ -103,7 +104,7 @@ class Embeddings:
         refused = dict(prompt)
         for node, names in named.items():
             if names & missing:
-                why = _why(sorted(names & missing), away[0])
+                why = _why(sorted(first for first, *_ in names & missing), away[0])
                 log.warning("autocached: a prompt is refused: %s", why)
                 refused[node] = {**prompt[node], "class_type": AutocachedRefusal.__name__, "inputs": {"autocached": why}}
         return refused
@@ -117,19 +118,19 @@ class Embeddings:
             self._looking.join(seconds)
         return found[0] if found else None
 
-    def _missing(self, wanted: set[str]) -> set[str]:
-        """The names that are in no folder. ComfyUI looks into subfolders, too."""
+    def _missing(self, wanted: set[tuple[str, ...]]) -> set[tuple[str, ...]]:
+        """Those of which no name is in a folder. ComfyUI looks into subfolders, too."""
         missing = set(wanted)
         for folder in list(self._folder_paths.folder_names_and_paths.get(CATEGORY, ([],))[0]):
             for at, _, _ in os.walk(folder, followlinks=True) if missing else ():
-                missing -= {name for name in missing if _is_in(at, name)}
+                missing -= {names for names in missing if any(_is_in(at, name) for name in names)}
         return missing
 
 
-def named_embeddings(node) -> set[str]:
-    """The names of embeddings in the texts of a node."""
+def named_embeddings(node) -> set[tuple[str, ...]]:
+    """The embeddings in the texts of a node, each with all names that ComfyUI may take the text for, most likely first."""
     texts = _texts(node.get("inputs")) if isinstance(node, dict) else ()
-    return {name for text in texts for name in map(_name, _NAMED.findall(text)) if name}
+    return {names for text in texts for found, rest in _NAMED.findall(text) if (names := _names(found, found + rest))}
 
 
 def _texts(value):
@@ -141,14 +142,16 @@ def _texts(value):
             yield from _texts(one)
 
 
-def _name(found: str) -> str:
-    return _BRACKET.sub(r"\1", _WEIGHT.sub("", found)).replace("\\", "/")
+def _names(*texts: str) -> tuple[str, ...]:
+    """Names with a weight, without it and as names that look so."""
+    written = [_BRACKET.sub(r"\1", text.rstrip(",")).replace("\\", "/") for text in texts]
+    return tuple(dict.fromkeys(name for text in written for name in (_WEIGHT.sub("", text), text) if name))
 
 
-def found_embeddings(folders: list[str], name: str) -> list[str]:
-    """All files that an embedding's name may stand for."""
-    places = (at for folder in folders for at, _, _ in os.walk(folder, followlinks=True))
-    return sorted(path for at in places for path in _files(at, name))
+def found_embeddings(folders: list[str], names: tuple[str, ...]) -> dict[str, list[str]]:
+    """All files that each of an embedding's names may stand for."""
+    places = [at for folder in folders for at, _, _ in os.walk(folder, followlinks=True)]
+    return {name: sorted(path for at in places for path in _files(at, name)) for name in names}
 
 
 def _is_in(folder: str, name: str) -> bool:

@@ -39,7 +39,8 @@ class Files:
                 found += ([category, text, self.state(category, text)] for category in self._categories_of(text))
                 if not is_hashed:
                     found += self._uploaded(text, *match.groups())
-        found += ([EMBEDDINGS, name, self._embedding(name)] for name in sorted(named_embeddings({"inputs": inputs})))
+        for names in sorted(named_embeddings({"inputs": inputs})):
+            found += self._embedding(names)
         return found
 
     def path(self, category: str, name: str) -> str | None:
@@ -75,10 +76,11 @@ class Files:
         state = _state(path) if path.startswith(os.path.join(within, "")) else None
         return [["[%s]" % (note or "input"), text, state]] if state else []
 
-    def _embedding(self, name: str) -> list:
-        """The states of all files that the name may stand for."""
+    def _embedding(self, names: tuple[str, ...]) -> list[list]:
+        """The states of all files that each name may stand for; only the likeliest name counts also without one."""
         folders = self._folder_paths.folder_names_and_paths.get(EMBEDDINGS, ([],))[0]
-        return [_state(path) for path in found_embeddings(list(folders), name)]
+        found = found_embeddings(list(folders), names)
+        return [[EMBEDDINGS, name, [_state(path) for path in found[name]]] for name in names if found[name] or name == names[0]]
 
 
 def _state(path: str | None) -> list | None:

@@ -1,7 +1,10 @@
 import { looksLikeModel, type ModelName, type Places } from './model-names.ts';
 
-/** `embedding:name`, `(embedding:name:1.2)`; the name ends at a blank, a comma, a bracket or the weight. A bracket of the name is written `\(`. */
-const embedding = /\bembedding:[ \t]*((?:\\[()]|[^\s,()<>])+)/gi;
+/**
+ * `embedding:name`, `(embedding:name:1.2)`; the name ends at a blank, a comma, a bracket or the weight. A bracket of the name is written
+ * `\(`. What follows up to the next blank or bracket may be part of the name as well: ComfyUI tries it.
+ */
+const embedding = /\bembedding:\s*,*((?:\\[()]|[^\s,()<>{}|])+)(?=((?:\\[()]|[^\s()]){0,255}))/gi;
 /** `<lora:name:0.8>`, `<lora:name:1:0.5>`, as packs write it in prompts. */
 const lora = /<(?:lora|lyco):([^:<>\n]+)(?::[^<>\n]*)?>/gi;
 /** In the order in which ComfyUI tries them for a name without one. */
@@ -11,11 +14,17 @@ const most = 100;
 
 /** The models that the text of a prompt names, each with the files it may be, most likely first. */
 export function namedInText(text: string): Places[] {
-  const embeddings = [...text.matchAll(embedding)].map(([, name = '']) =>
-    placesOf('embeddings', name.replace(/:[-+\d.]*$/, '').replace(/\\([()])/g, '$1')),
+  const embeddings = [...text.matchAll(embedding)].map(([, name = '', rest = '']) =>
+    [...new Set([...withoutWeight(name), ...withoutWeight(name + rest)])].flatMap((one) => placesOf('embeddings', one)),
   );
   const loras = [...text.matchAll(lora)].map(([, name = '']) => placesOf('loras', name.trim()));
   return [...embeddings, ...loras].filter((places) => places.length > 0).slice(0, most);
+}
+
+/** A name with a weight, as a name without it and as a name that looks so. */
+function withoutWeight(text: string): string[] {
+  const name = text.replace(/,+$/, '').replace(/\\([()])/g, '$1');
+  return [name.replace(/:[-+\w.]*$/, ''), name];
 }
 
 function placesOf(category: string, text: string): ModelName[] {

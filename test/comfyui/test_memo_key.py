@@ -123,6 +123,16 @@ class Ancestors(MemoCase):
         self.write("embeddings", "easy.pt")
         self.assertNotEqual(self.ancestry(text=text).files("text"), before)
 
+    def test_an_embedding_that_was_replaced_counts_however_its_weight_is_written(self):
+        for text in ("(embedding:easy:1e-1)", "(embedding:easy:1_0)", "embedding:\neasy", "{embedding:easy|a}", "embedding:more,easy"):
+            name = "more,easy.pt" if "more" in text else "easy.pt"
+            self.write("embeddings", name)
+            node = {"class_type": "Text", "inputs": {"text": text}}
+            before = self.ancestry(text=node).files("text")
+            self.write("embeddings", name, text.encode())
+            with self.subTest(text):
+                self.assertNotEqual(self.ancestry(text=node).files("text"), before)
+
     def test_a_name_that_is_found_later_counts_once_a_node_has_opened_it(self):
         later = {"class_type": "Loader", "inputs": {"name": "later.safetensors"}}
         self.assertEqual(self.named(load=later), [])

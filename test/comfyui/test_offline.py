@@ -257,7 +257,8 @@ class NamedEmbeddings(EmbeddingsTest):
 
     def test_one_that_is_nowhere_while_their_folder_is_away_is_refused(self):
         self.unplug()
-        for text in ("a cat, embedding:other", "a (embedding:other:1.2) cat", ["x", {"y": "embedding:other, cat"}]):
+        named = ("a cat, embedding:other", "a (embedding:other:1.2) cat", "(embedding:other:1e-1)", "embedding:\n other", "embedding:,other")
+        for text in (*named, ["x", {"y": "embedding:other, cat"}]):
             with self.subTest(text), self.assertLogs("autocached", "WARNING"):
                 self.assert_refused(self.queue(text), "other")
 
@@ -276,7 +277,13 @@ class NamedEmbeddings(EmbeddingsTest):
         self.make_file("more", "other(v2).safetensors")
         self.folder_paths.folder_names_and_paths["embeddings"][0].append(os.path.join(self.dir, "more"))
         self.unplug()
-        for text in ("a (embedding:other\\(v2\\):1.2) cat", "embedding: other\\(v2\\), cat", "(embedding:other\\(v2\\):+1.2)"):
+        for text in (
+            "a (embedding:other\\(v2\\):1.2) cat",
+            "embedding: other\\(v2\\), cat",
+            "(embedding:other\\(v2\\):+1.2)",
+            "(embedding:other\\(v2\\):1e-1)",
+            "embedding:\nother\\(v2\\)",
+        ):
             with self.subTest(text):
                 self.assertIs(self.queue(text), self.given)
 
