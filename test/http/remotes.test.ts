@@ -1,8 +1,10 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { parseRemotes } from '../../src/config/remotes.ts';
 import { placeOf } from '../../src/remotes/place.ts';
+import { createLog, type Log } from '../../src/runtime/log.ts';
 import { runDaemon } from '../helpers/daemon.ts';
 import { writeWeights } from '../helpers/files.ts';
 import { ObjectServer } from '../helpers/object-server.ts';
@@ -17,7 +19,7 @@ const credentials = { AWS_ACCESS_KEY_ID: 'AKtest', AWS_SECRET_ACCESS_KEY: secret
 Object.assign(process.env, credentials);
 
 /** A daemon with a local model, and a bucket with these objects. */
-async function withBucket(objects: Record<string, Buffer>, settings: Record<string, string> = {}) {
+async function withBucket(objects: Record<string, Buffer>, settings: Record<string, string> = {}, log?: Log) {
   const server = await ObjectServer.start(s3Protocol);
   onTestFinished(() => server[Symbol.asyncDispose]());
   for (const [key, bytes] of Object.entries(objects)) server.put(key, bytes);
@@ -25,6 +27,8 @@ async function withBucket(objects: Record<string, Buffer>, settings: Record<stri
   const daemon = await runDaemon(
     { 'loras/near.safetensors': 1000 },
     { AUTOCACHE_REMOTES: config, ...credentials, ...settings },
+    undefined,
+    log ? { log } : {},
   );
   const [remote] = parseRemotes(config);
   if (!remote) throw new Error('there is no remote');
@@ -65,6 +69,31 @@ describe('a model that lies in a bucket only', () => {
     server.faultFor = () => null;
     expect(await lookup(placeholder(far), 60_000)).toMatchObject({ tier: 'ssd' });
   });
+});
+
+test('neither the log nor any answer of the daemon has a secret, while the bucket repeats it in its errors', long, async () => {
+  const out = new PassThrough();
+  const lines: string[] = [];
+  out.on('data', (line) => lines.push(String(line)));
+  const settings = { AUTOCACHE_LOG: 'trace' };
+  const log = createLog({ level: 'trace', form: 'json' }, out);
+  const { server, daemon, lookup, placeholder } = await withBucket({ [far]: Buffer.alloc(100_000, 'm') }, settings, log);
+  server.faultFor = () => (_, response) => {
+    response.writeHead(403, { 'content-type': 'application/xml' });
+    response.end(`<Error><Code>SignatureDoesNotMatch</Code><StringToSign>${secretKey}</StringToSign></Error>`);
+  };
+  const asked = [await lookup(placeholder(far), 60_000).catch((error) => JSON.stringify(error))];
+  const { paths } = await daemon.client.ask<{ paths: Record<string, object> }>('GET', '/api/openapi.json');
+  for (const [path, methods] of Object.entries(paths)) {
+    if (!('get' in methods) || /events|logs|dashboard|\{/.test(path)) continue;
+    const query = `?path=${encodeURIComponent(placeholder(far))}`;
+    asked.push(await daemon.client.ask('GET', path + query).then(JSON.stringify, (error) => JSON.stringify(error)));
+  }
+  expect(asked.length).toBeGreaterThan(10);
+  await expect.poll(() => lines.join('')).toContain('far.safetensors');
+  const said = `${lines.join('')}${asked.join('')}`;
+  expect(said).not.toContain(secretKey);
+  expect(said).not.toMatch(/X-Amz-Signature|AWS4-HMAC/i);
 });
 
 test('what was read from a remote is counted, in bytes, requests and money', long, async () => {
