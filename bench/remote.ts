@@ -1,6 +1,7 @@
 /**
  * One large object in a real S3 server behind a link of 400 Mbit and 20 ms a request: a copy with its hash, its checksum and its write,
- * beside `rclone copy` and the SDK's own stream to a file; a copy that is killed and goes on; and the listing of 100,000 keys.
+ * beside `rclone copy` and the SDK's own stream to a file; a copy that is killed and goes on; two loads through the daemon; and the
+ * listing of 100,000 keys.
  * `npm run bench -- remote [GiB]`
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
@@ -10,8 +11,10 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { GetObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { Installed } from './installed.ts';
 import { KeyServer } from './remote-keys.ts';
 import { SlowLink } from './remote-link.ts';
 import { startVersitygw } from './remote-server.ts';
@@ -69,12 +72,35 @@ const resumed = await last(reader('copy', endpoint, 'two'));
 const again = (slow.bytes - before - (size - (atKill.bytes ?? 0))) / 2 ** 20;
 console.log(`killed at ${mib(atKill.bytes)}, gone on with at ${mib(resumed.resumedFrom)}: ${again.toFixed(0)} MiB came again`);
 
+await loadTwice();
+
 await using keys = await KeyServer.start({ count: 100_000, answerMs: 50 });
 const listing = await last(reader('list', keys.endpoint, ''));
 console.log(
   `${listing.files} keys listed in ${listing.seconds.toFixed(1)} s: ${listing.grownMiB?.toFixed(0)} MiB more, ${listing.mostMiB.toFixed(0)} MiB in all`,
 );
 process.exit();
+
+/** The installed daemon: what comes over the link for the first load of the model, and for the second. */
+async function loadTwice(): Promise<void> {
+  await using installed = new Installed('remote-daemon', () => ({
+    AUTOCACHE_REMOTES: `bench=s3://${server?.bucket}?endpoint=${endpoint}&region=us-east-1`,
+    AWS_ACCESS_KEY_ID: 'AKtest',
+    AWS_SECRET_ACCESS_KEY: 'SKtest12',
+  }));
+  installed.quiet();
+  const daemon = await installed.start();
+  let [remote] = (await daemon.remotes()).remotes;
+  for (; (remote?.files ?? 0) === 0; [remote] = (await daemon.remotes()).remotes) await sleep(200);
+  const path = join(remote?.path ?? '', key);
+  const read: number[] = [];
+  for (let load = 0; load < 2; load += 1) {
+    const from = slow.bytes;
+    await daemon.lookup({ path, purpose: 'load', waitMs: 600_000, client: null });
+    read.push(slow.bytes - from);
+  }
+  console.log(`through the daemon: ${mib(read[0])} for the first load, ${read[1]} bytes for the second`);
+}
 
 function report(what: string, seconds: number, more = ''): void {
   const share = size / seconds / link.bytesPerSecond;
