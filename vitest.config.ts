@@ -4,11 +4,12 @@ import { defineConfig } from 'vitest/config';
 import { LongestFirst } from './test/helpers/longest-first.ts';
 import { filesLeftOut } from './test/left-out.ts';
 
-/** Rooms whose tests compute in the process that runs them. */
-const rooms = ['catalog', 'config', 'core', 'lookup', 'media', 'policy', 'replay', 'runtime', 'weights', 'workflow'];
-/** They share processes, but for those that replace a module: other tests would meet the replaced one. */
-const sharing = globSync(rooms.map((room) => `test/${room}/**/*.test.ts`))
-  .filter((file) => !/vi\.(mock|doMock)\(/.test(readFileSync(file, 'utf8')))
+/**
+ * Files that need a process of their own: they replace modules, which others would meet, or look at the threads of their process.
+ * All others share processes: to load the program anew for each costs more than most of them.
+ */
+const alone = globSync('test/**/*.test.ts')
+  .filter((file) => /vi\.(mock|doMock)\(|\/proc\/self\/task/.test(readFileSync(file, 'utf8')))
   .map((file) => file.replaceAll('\\', '/'));
 const leftOut = ['test/full/**', 'test/windows/**', ...filesLeftOut(process.platform)];
 
@@ -19,8 +20,11 @@ export default defineConfig({
     sequence: { sequencer: LongestFirst },
     setupFiles: ['test/helpers/setup.ts'],
     projects: [
-      { extends: true, test: { name: 'shared', include: sharing, exclude: leftOut, isolate: false } },
-      { extends: true, test: { name: 'alone', include: ['test/**/*.test.ts'], exclude: [...leftOut, ...sharing] } },
+      { extends: true, test: { name: 'alone', include: alone, exclude: leftOut } },
+      {
+        extends: true,
+        test: { name: 'shared', include: ['test/**/*.test.ts'], exclude: [...leftOut, ...alone], isolate: false },
+      },
     ],
     coverage: {
       provider: 'v8',

@@ -4,9 +4,6 @@ import { WriteStream } from 'node:tty';
 import { runProgram } from '../../src/cli/program.ts';
 import type { Screen } from '../../src/cli/text/look.ts';
 
-// Pages are compared as text; a FORCE_COLOR of the test run would colour them.
-delete process.env['FORCE_COLOR'];
-
 interface Run {
   stateDir?: string;
   /** Columns of a terminal; left out = the output goes to a file. */

@@ -1,16 +1,10 @@
 import { closeSync, ftruncateSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll } from 'vitest';
+import { onFileFinished } from '../helpers/file-finished.ts';
 
-const directory = mkdtempSync(join(tmpdir(), 'autocached-codec-'));
-const open: number[] = [];
+let directory: string | undefined;
 let made = 0;
-
-afterAll(() => {
-  for (const fd of open) closeSync(fd);
-  rmSync(directory, { recursive: true, force: true });
-});
 
 export interface TestFile {
   fd: number;
@@ -20,11 +14,12 @@ export interface TestFile {
   put(bytes: Uint8Array): void;
 }
 
-/** An open file that goes away with the tests. */
+/** An open file that goes away with the tests of the file that calls. */
 export function testFile(content: Uint8Array = new Uint8Array()): TestFile {
+  directory ??= directoryOfThisFile();
   const path = join(directory, String(made++));
   const fd = openSync(path, 'w+');
-  open.push(fd);
+  onFileFinished(() => closeSync(fd));
   const file: TestFile = {
     fd,
     path,
@@ -36,4 +31,13 @@ export function testFile(content: Uint8Array = new Uint8Array()): TestFile {
   };
   file.put(content);
   return file;
+}
+
+function directoryOfThisFile(): string {
+  const path = mkdtempSync(join(tmpdir(), 'autocached-codec-'));
+  onFileFinished(() => {
+    rmSync(path, { recursive: true, force: true });
+    directory = undefined;
+  });
+  return path;
 }

@@ -21,6 +21,7 @@ export const original = makeSafetensors([
 const sound = testFile();
 await encodeFile(testFile(original).fd, sound.fd);
 export const soundBytes = sound.bytes();
+const { metadata, frames } = readTail(sound.fd);
 
 export interface Parts {
   frames: { bytes: Uint8Array; contentSize: number }[];
@@ -29,7 +30,6 @@ export interface Parts {
 
 /** The sound file, taken apart. */
 export function takeApart(): Parts {
-  const { metadata, frames } = readTail(sound.fd);
   return {
     metadata: structuredClone(metadata),
     frames: frames.map(({ position, size, contentSize }) => ({

@@ -3,9 +3,10 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Browser, BrowserContext, Page } from 'puppeteer-core';
-import { afterAll, onTestFinished } from 'vitest';
+import { onTestFinished } from 'vitest';
 import { launchBrowser } from '../../bench/browser.ts';
 import { Installed } from '../../bench/installed.ts';
+import { onFileFinished } from './file-finished.ts';
 import { writeModel } from './files.ts';
 import { patience } from './patience.ts';
 
@@ -16,7 +17,6 @@ const furtherName = 'nas.test';
 
 /** One for all tests of a file; each has its own storage and cookies in it. */
 let shared: Promise<Browser> | undefined;
-afterAll(async () => (await shared)?.close());
 
 interface DashboardOptions {
   /** Models of 3 MiB. */
@@ -44,7 +44,7 @@ export async function openDashboard({ names, copied = true, many = [], byFurther
   for (const name of many) writeFileSync(join(installed.root, 'loras', name), Buffer.alloc(2048));
   const client = await installed.start();
   if (copied) await client.warm({ paths: models, wait: true });
-  shared ??= launchBrowser([`--host-resolver-rules=MAP ${furtherName} 127.0.0.1`]);
+  shared ??= browserOfThisFile();
   const browser = await (await shared).createBrowserContext();
   onTestFinished(() => browser.close());
   const troubles: string[] = [];
@@ -58,6 +58,15 @@ export async function openDashboard({ names, copied = true, many = [], byFurther
   await page.goto(await link());
   await page.waitForSelector('.answers', { timeout: patience(10_000) });
   return { page, client, models, troubles, browser, installed, link };
+}
+
+function browserOfThisFile(): Promise<Browser> {
+  const launched = launchBrowser([`--host-resolver-rules=MAP ${furtherName} 127.0.0.1`]);
+  onFileFinished(async () => {
+    shared = undefined;
+    await (await launched).close();
+  });
+  return launched;
 }
 
 /** @param troubles takes what the page complains of */

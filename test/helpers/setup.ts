@@ -1,6 +1,7 @@
 import { enableCompileCache } from 'node:module';
 import { join } from 'node:path';
-import { vi } from 'vitest';
+import { afterAll, vi } from 'vitest';
+import { finishFile } from './file-finished.ts';
 import { patience } from './patience.ts';
 
 // Before each file of tests: a machine may become busy while they run.
@@ -11,5 +12,19 @@ vi.setConfig({ testTimeout: patience(20_000), hookTimeout: patience(10_000) });
 const compiled = join(import.meta.dirname, '..', '..', 'node_modules', '.cache', 'compiled');
 delete process.env['NODE_DISABLE_COMPILE_CACHE'];
 delete process.env['PYTHONDONTWRITEBYTECODE'];
+// Pages are compared as text; a FORCE_COLOR of the test run would colour them.
+delete process.env['FORCE_COLOR'];
 Object.assign(process.env, { NODE_COMPILE_CACHE: join(compiled, 'node'), PYTHONPYCACHEPREFIX: join(compiled, 'python') });
 enableCompileCache(process.env['NODE_COMPILE_CACHE']);
+
+// The next file of this process finds everything as this one did.
+const environment = { ...process.env };
+afterAll(async () => {
+  await finishFile();
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+  vi.unstubAllEnvs();
+  vi.unstubAllGlobals();
+  for (const name of Object.keys(process.env)) if (!(name in environment)) delete process.env[name];
+  Object.assign(process.env, environment);
+});
