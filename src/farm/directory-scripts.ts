@@ -166,3 +166,31 @@ return 1`;
 
 /** KEYS: the slots of an origin. ARGV: fence. */
 export const freeSlotScript = `return redis.call('ZREM', KEYS[1], ARGV[1])`;
+
+/** KEYS: 1 hosts by the end of their word; 2 what each says of itself. */
+const hostsCommon = `
+local moment = redis.call('TIME')
+local now = moment[1] * 1000 + math.floor(moment[2] / 1000)
+for _, host in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now)) do
+  redis.call('ZREM', KEYS[1], host)
+  redis.call('HDEL', KEYS[2], host)
+end
+`;
+
+/** ARGV: host, its words, lease. */
+export const beatScript = `${hostsCommon}
+local lease = tonumber(ARGV[3])
+redis.call('ZADD', KEYS[1], now + lease, ARGV[1])
+redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
+redis.call('PEXPIRE', KEYS[1], lease)
+redis.call('PEXPIRE', KEYS[2], lease)
+return 1`;
+
+/** Answers what the live hosts say of themselves. */
+export const hostsScript = `${hostsCommon}
+return redis.call('HVALS', KEYS[2])`;
+
+/** ARGV: host. */
+export const departScript = `
+redis.call('HDEL', KEYS[2], ARGV[1])
+return redis.call('ZREM', KEYS[1], ARGV[1])`;

@@ -48,6 +48,26 @@ export type SwarmEvent = { is: 'has'; host: string; chunk: number } | { is: 'gon
 export interface Directory {
   /** A host's part in the swarm of a content. */
   join(content: SwarmContent, host: string): SwarmEntry;
+  /** Says that a host is there, with what it is; forgotten after `announcementLease` unless said again. */
+  beat(host: HostFacts): Promise<void>;
+  /** The live hosts, the asker among them, by name. */
+  hosts(): Promise<HostFacts[]>;
+  /** Takes a host out at once. */
+  depart(host: string): Promise<void>;
+}
+
+/** What a host says of itself. Figures count from its start, bytes. */
+export interface HostFacts {
+  host: string;
+  /** Where others read from it; null = it gives nothing. */
+  url: string | null;
+  version: string;
+  /** Bytes that its copies may take: how much of the farm's last copies it should keep. */
+  weight: number;
+  /** Read from origins, received from other hosts, given to them. */
+  originBytes: number;
+  receivedBytes: number;
+  givenBytes: number;
 }
 
 export interface SwarmContent {
@@ -88,3 +108,8 @@ export interface SwarmEntry {
 
 /** A host's word on what it has is forgotten after this time, ms; the host repeats it much sooner. */
 export const announcementLease = 15_000;
+
+/** The order in which hosts are told. */
+export function byName(a: HostFacts, b: HostFacts): number {
+  return a.host < b.host ? -1 : 1;
+}

@@ -1,10 +1,12 @@
 import { ChunkSet } from './chunk-set.ts';
 import {
   announcementLease,
+  byName,
   type Claim,
   type ClaimAnswer,
   type Directory,
   type Holder,
+  type HostFacts,
   type ReadAnswer,
   type SwarmContent,
   type SwarmEntry,
@@ -32,6 +34,7 @@ export class MemoryDirectory implements Directory {
   readonly now: () => number;
   readonly #records = new Map<string, SwarmRecord>();
   readonly #slots = new Map<string, Map<string, number>>();
+  readonly #hosts = new Map<string, { facts: HostFacts; ends: number }>();
   #fences = 0;
 
   constructor(now: () => number) {
@@ -42,6 +45,19 @@ export class MemoryDirectory implements Directory {
     const record = this.#records.get(content.id) ?? new SwarmRecord();
     this.#records.set(content.id, record);
     return new MemoryEntry(this, record, content, host);
+  }
+
+  async beat(facts: HostFacts): Promise<void> {
+    this.#hosts.set(facts.host, { facts, ends: this.now() + announcementLease });
+  }
+
+  async hosts(): Promise<HostFacts[]> {
+    for (const [host, { ends }] of this.#hosts) if (ends <= this.now()) this.#hosts.delete(host);
+    return [...this.#hosts.values()].map(({ facts }) => facts).toSorted(byName);
+  }
+
+  async depart(host: string): Promise<void> {
+    this.#hosts.delete(host);
   }
 
   newFence(): string {
@@ -60,6 +76,7 @@ export class MemoryDirectory implements Directory {
   flush(): void {
     for (const record of this.#records.values()) record.clear();
     this.#slots.clear();
+    this.#hosts.clear();
   }
 }
 

@@ -3,9 +3,11 @@ import type { RedisLink } from '../redis/link.ts';
 import { ChunkSet } from './chunk-set.ts';
 import {
   announcementLease,
+  byName,
   type Claim,
   type ClaimAnswer,
   type Directory,
+  type HostFacts,
   type ReadAnswer,
   type SwarmContent,
   type SwarmEntry,
@@ -13,6 +15,7 @@ import {
   type SwarmState,
 } from './directory.ts';
 import * as scripts from './directory-scripts.ts';
+import { hostFactsOf } from './host-facts.ts';
 
 /** Redis answers within, ms, or is taken to be away for this question. */
 const usualDeadline = 250;
@@ -32,6 +35,23 @@ export class RedisDirectory implements Directory {
 
   join(content: SwarmContent, host: string): SwarmEntry {
     return new RedisEntry(this.#ask, this.#farm, content, host);
+  }
+
+  async beat(facts: HostFacts): Promise<void> {
+    await this.#ask(scripts.beatScript, this.#hostKeys, [facts.host, JSON.stringify(facts), String(announcementLease)]);
+  }
+
+  async hosts(): Promise<HostFacts[]> {
+    const told = (await this.#ask(scripts.hostsScript, this.#hostKeys, [])) as Buffer[];
+    return told.flatMap((words) => hostFactsOf(String(words)) ?? []).toSorted(byName);
+  }
+
+  async depart(host: string): Promise<void> {
+    await this.#ask(scripts.departScript, this.#hostKeys, [host]);
+  }
+
+  get #hostKeys(): string[] {
+    return ['seen', 'facts'].map((what) => `ac:1:${this.#farm}:{hosts}:${what}`);
   }
 }
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { ChunkSet } from '../../src/farm/chunk-set.ts';
-import type { Claim, ClaimAnswer, Directory, SwarmEntry } from '../../src/farm/directory.ts';
+import type { Claim, ClaimAnswer, Directory, HostFacts, SwarmEntry } from '../../src/farm/directory.ts';
 
 /** A directory of its own for each test. */
 export interface DirectoryUnderTest {
@@ -41,6 +41,11 @@ export interface Hosts extends DirectoryUnderTest {
 export function hostsOf(made: DirectoryUnderTest): Hosts {
   const join = (host: string) => made.directory.join(content, host);
   return { ...made, a: join('a'), b: join('b'), c: join('c') };
+}
+
+function factsOf(host: string, more: Partial<HostFacts> = {}): HostFacts {
+  const url = `https://${host}.lan:8390`;
+  return { host, url, version: '1.0.0', weight: 2 ** 40, originBytes: 0, receivedBytes: 0, givenBytes: 0, ...more };
 }
 
 /** What every directory of a farm promises. */
@@ -178,6 +183,22 @@ export const promises: Record<string, (hosts: Hosts) => Promise<void>> = {
     expect((await b.holders()).holders).toEqual([]);
     await b.lost([0], []);
     expect(runOf(await b.claim(all, 1, long))).toEqual([0, 1]);
+  },
+  'tells the hosts that are there, with their last words': async ({ directory }) => {
+    expect(await directory.hosts()).toEqual([]);
+    await directory.beat(factsOf('b'));
+    await directory.beat(factsOf('a', { url: null }));
+    await directory.beat(factsOf('b', { givenBytes: 2 ** 50 }));
+    expect(await directory.hosts()).toEqual([factsOf('a', { url: null }), factsOf('b', { givenBytes: 2 ** 50 })]);
+  },
+  'a host that departs is gone at once, one that is silent when its time is over': async ({ directory, later }) => {
+    for (const host of ['a', 'b', 'c']) await directory.beat(factsOf(host));
+    await directory.depart('a');
+    expect(await directory.hosts()).toEqual([factsOf('b'), factsOf('c')]);
+    await later(10_000);
+    await directory.beat(factsOf('c'));
+    await later(10_000);
+    expect(await directory.hosts()).toEqual([factsOf('c')]);
   },
 };
 
