@@ -1,3 +1,4 @@
+import type { FarmTrouble } from '../core/farm.ts';
 import type { Mode, TierName, TierState } from '../core/types.ts';
 import type { JobView, RootView } from './api.ts';
 import type { StuckView } from './open-sources.ts';
@@ -25,6 +26,8 @@ export interface EventMap {
   /** The disk of the cache directory has gone, is back, or takes no more writes. */
   'cache-disk': { dir: string; state: TierState };
   'source-stuck': StuckView;
+  /** What goes wrong between the hosts of a farm, and its end; `path`: the file that it was about. */
+  'farm-trouble': { code: FarmTrouble; host: string | null; path: string | null; why: string | null };
   'mode-changed': { mode: Mode };
   /** The changed settings, by key, and the settings of the files that are not in force. */
   'config-changed': { changed: string[]; warnings: string[] };

@@ -50,6 +50,8 @@ export function eventWords({ name, data }: DaemonEvent): EventWords {
       return sentence(`The disk of ${data.dir}`, ` is ${data.state}`);
     case 'source-stuck':
       return sentence(data.path, ` is still read by ${data.app} (pid ${data.pid}), although its copy is ready`);
+    case 'farm-trouble':
+      return farmTrouble(data);
     case 'mode-changed':
       return { title: 'Mode', subject: data.mode, rest: '' };
     case 'config-changed': {
@@ -62,6 +64,25 @@ export function eventWords({ name, data }: DaemonEvent): EventWords {
         : sentence('The files in the cache are being accounted for', '; copies wait');
     default:
       return { title: name, subject: JSON.stringify(data), rest: '' };
+  }
+}
+
+function farmTrouble({ code, host, path, why }: EventMap['farm-trouble']): EventWords {
+  const because = why === null ? '' : `: ${why}`;
+  switch (code) {
+    case 'PEER_WRONG_BYTES':
+      return sentence(
+        `Host ${host}`,
+        ` gave wrong bytes${path === null ? '' : ` of ${path}`}; they were dropped, it is not asked for now`,
+      );
+    case 'PEER_LOST':
+      return sentence(`Host ${host}`, ` is gone from the farm${because}`);
+    case 'DIRECTORY_LOST':
+      return sentence('The Redis of the farm', ` does not answer${because}; origins are read without it`);
+    case 'DIRECTORY_BACK':
+      return sentence('The Redis of the farm', ' answers again');
+    default:
+      return { title: code, subject: host ?? '', rest: because };
   }
 }
 

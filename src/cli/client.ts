@@ -21,6 +21,7 @@ import type {
 import type { DaemonFile } from '../api/daemon-file.ts';
 import type { EntriesAnswer, EntriesQuery, SourcesAnswer } from '../api/entries.ts';
 import type { DaemonEvent } from '../api/event-text.ts';
+import type { FarmAnswer, FarmLocateAnswer } from '../api/farm.ts';
 import type { RemotesAnswer } from '../api/remotes.ts';
 import type { StatsAnswer } from '../api/stats.ts';
 import type { TakeOverAnswer, TakeOverRequest } from '../api/take-over.ts';
@@ -66,6 +67,14 @@ export class Client {
 
   remotes(): Promise<RemotesAnswer> {
     return this.ask('GET', '/api/remotes');
+  }
+
+  farm(): Promise<FarmAnswer> {
+    return this.ask('GET', '/api/farm');
+  }
+
+  locate(path: string): Promise<FarmLocateAnswer> {
+    return this.ask('GET', `/api/farm/locate?${new URLSearchParams({ path })}`);
   }
 
   stats(): Promise<StatsAnswer> {

@@ -47,6 +47,9 @@ const groups: Record<string, Record<string, () => Promise<Add>>> = {
     memo: async () => (await import('./commands/memo.ts')).addMemo,
     kv: async () => (await import('./commands/kv.ts')).addKv,
   },
+  'Several hosts:': {
+    farm: async () => (await import('./commands/farm.ts')).addFarm,
+  },
   'ComfyUI:': {
     preset: async () => (await import('./commands/preset.ts')).addPreset,
     comfyui: async () => (await import('./commands/comfyui.ts')).addComfyui,

@@ -1,13 +1,15 @@
 import { readdir, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { foldersFile, placesIn } from '../remotes/place.ts';
+import { removeOthers } from '../remotes/placeholders.ts';
 import { errnoOf } from '../runtime/errnos.ts';
 
 /**
  * What a stopped daemon leaves in its directories, by name; everything else in them may be the user's and stays.
- * The names are those of `compose/storage.ts`, `tiers/`, `http/listen.ts` and `runtime/`.
+ * The names are those of `compose/storage.ts`, `tiers/`, `http/listen.ts`, `farm/` and `runtime/`.
  */
 const ofState =
-  /^(catalog\.db(-wal|-shm)?|daemon\.json|directories\.json|reserve|token|daemon\.log(\.\d+)?|\.?autocached\.lock|service-task\.xml)$/;
+  /^(catalog\.db(-wal|-shm)?|daemon\.json|directories\.json|reserve|token|farm\.key|daemon\.log(\.\d+)?|\.?autocached\.lock|service-task\.xml)$/;
 const ofCache = ['partial', 'cold/partial', 'cold/restore.py', 'cold/.autocached', 'autocached.lock', '.autocached.lock'];
 /** It says that the files beside it may be deleted, so that it leaves last. */
 const marker = '.autocached';
@@ -15,6 +17,8 @@ const marker = '.autocached';
 /** @returns absolute paths of what stays in it */
 export async function removeState(dir: string): Promise<string[]> {
   for (const name of await namesIn(dir)) if (ofState.test(name)) await rm(join(dir, name), { force: true });
+  await removeOthers(placesIn(dir), []);
+  await rm(join(placesIn(dir), foldersFile), { force: true });
   return removeEmpty(dir);
 }
 

@@ -20,6 +20,7 @@ import { emptyRam } from '../upkeep/empty-ram.ts';
 import { Leases } from '../usage/leases.ts';
 import { composeAnswering, lookupOptionsOf } from './answering.ts';
 import { composeCopying, copyOptionsOf, startCopying } from './copying.ts';
+import { joinFarm, noTraffic, openFarmLink } from './farm.ts';
 import { openLlm } from './llm.ts';
 import { openMemo } from './memo.ts';
 import { openPresets } from './presets.ts';
@@ -103,6 +104,8 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
   const leases = new Leases(clock, catalog.usage.savedLeases());
   if (ram) opened.defer(() => emptyRam(catalog, ram.tier, (path) => leases.isLeased(path)));
 
+  const farmLink = openFarmLink(config, catalog, context);
+
   const onTrouble = (error: unknown) => accounts.afterTrouble(error);
   const shared = { ...context, ...rules, catalog, tiers, accounts, sources: roots, leases, handedOut, queuedFiles, onTrouble };
   const options = lookupOptionsOf(settings, { limit: () => rules.bound(tier).limit, cacheState: () => tier.state() });
@@ -128,6 +131,7 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
   const llm = openLlm({ ...context, config, memo });
   const prompts = openPrompts({ ...shared, config, settings, workflows: answering.workflows, memo });
   const presets = openPresets({ ...shared, ...answering, stateDir: config.stateDir, settings, memo });
+  const farm = farmLink && joinFarm(farmLink, noTraffic, () => rules.bound(tier).limit, context);
   const { limitKeeper } = copying;
   settings.guardLimit((limit) => limitKeeper.leavingUnder(rules.bounds.under(limit)));
   settings.onChange((changed) => {
@@ -150,6 +154,8 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
       llm,
       prompts,
       presets,
+      farm,
+      sharedStore: null,
       daemon: { version, startedAt: clock.monotonic(), cacheDir: tier.dir, stop: stopped.resolve },
       settings,
       roots,

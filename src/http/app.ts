@@ -12,6 +12,7 @@ import { cacheRoutes } from './routes/cache.ts';
 import { dashboardRoutes } from './routes/dashboard.ts';
 import { entryRoutes } from './routes/entries.ts';
 import { eventRoutes } from './routes/events.ts';
+import { farmRoutes } from './routes/farm.ts';
 import { healthRoutes } from './routes/health.ts';
 import { jobRoutes } from './routes/jobs.ts';
 import { leaseRoutes } from './routes/leases.ts';
@@ -87,6 +88,7 @@ export function createApp(services: Services, options: GuardOptions): FastifyIns
     jobRoutes,
     rootRoutes,
     remoteRoutes,
+    farmRoutes,
     leaseRoutes,
     stuckRoutes,
     verifyRoutes,

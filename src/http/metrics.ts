@@ -2,6 +2,7 @@ import { Counter, Gauge, Registry, Summary } from 'prom-client';
 import type { StatsAnswer } from '../api/stats.ts';
 import { rootHealths } from '../core/vocabulary.ts';
 import type { LookupStats } from '../lookup/stats.ts';
+import { farmSeries } from './farm-metrics.ts';
 import { memoSeries } from './memo-metrics.ts';
 import { presetSeries } from './preset-metrics.ts';
 import type { Series } from './series.ts';
@@ -98,10 +99,12 @@ export class Metrics {
 
   constructor({ lookupStats, memo }: Pick<StatsServices, 'lookupStats' | 'memo'>) {
     const registers = [this.#registry];
-    this.#series = [...series, ...memoSeries, ...presetSeries].map(({ counts, name, help, labels = [], read }) => {
-      const options = { name, help, labelNames: [...labels], registers };
-      return { read, set: counts ? following(new Counter(options)) : setting(new Gauge(options)) };
-    });
+    this.#series = [...series, ...memoSeries, ...presetSeries, ...farmSeries].map(
+      ({ counts, name, help, labels = [], read }) => {
+        const options = { name, help, labelNames: [...labels], registers };
+        return { read, set: counts ? following(new Counter(options)) : setting(new Gauge(options)) };
+      },
+    );
     const { latency } = lookupStats;
     new Seconds('autocached_lookup_seconds', 'Time in the daemon of lookups', { latency, registers });
     const served = memo.served.latency;

@@ -1,6 +1,8 @@
 import type { ConfigChange, ConfigValue, Leaving, LeavingResults, RootsRequest, RootView } from '../api/api.ts';
+import type { FarmAnswer, FarmLocateAnswer, SharedView } from '../api/farm.ts';
 import type { CodeCheck, ComfyuiMode } from '../api/memo-comfyui.ts';
 import type { Catalog } from '../catalog/catalog.ts';
+import type { ClaimCounts, FarmFigures, PeerErrorCounts } from '../core/farm.ts';
 import type { Remote } from '../core/remote.ts';
 import type { Medium, Mode, SourceFile, SourceState } from '../core/types.ts';
 import type { Copier } from '../jobs/copier.ts';
@@ -95,6 +97,24 @@ interface Roots {
   forget(paths: readonly string[]): string[];
 }
 
+/** The hosts that share, and what they have. */
+interface Farm {
+  view(): Promise<Omit<FarmAnswer, 'shared'>>;
+  locate(path: string): Promise<Omit<FarmLocateAnswer, 'shared'>>;
+  readonly figures: FarmFigures;
+  readonly claims: ClaimCounts;
+  readonly peerErrors: PeerErrorCounts;
+  /** Known hosts, this one among them. */
+  readonly size: number;
+  readonly isDirectoryUp: boolean;
+}
+
+interface SharedStore {
+  view(): SharedView;
+  /** Whether it has the content of a source; null when that is not known. */
+  has(path: string): Promise<boolean | null>;
+}
+
 /** All services of the HTTP interface; each route declares its own. */
 export interface Services {
   daemon: {
@@ -136,6 +156,10 @@ export interface Services {
   /** Null when no language model's server is configured. */
   llm: Llm | null;
   prompts: Prompts;
+  /** Null when this host shares with none. */
+  farm: Farm | null;
+  /** The store that hosts share copies in; null = none. */
+  sharedStore: SharedStore | null;
   presets: Presets;
   published: PublishedCheck;
   written: WrittenFiles;

@@ -18,6 +18,8 @@ export type StatsServices = TierServices &
     | 'memo'
     | 'memoBounds'
     | 'presets'
+    | 'farm'
+    | 'sharedStore'
   >;
 
 type TierServices = Pick<Services, 'tiers' | 'catalog' | 'bound'>;

@@ -7,6 +7,7 @@ const kinds: Readonly<Record<string, readonly DaemonEvent['name'][]>> = {
   Cache: ['entry-evicted', 'copy-stale', 'copy-damaged', 'cache-disk', 'accounting'],
   Sources: ['root-health', 'source-stuck', 'published-mismatch'],
   Results: ['memo-damaged', 'memo-unrepeatable'],
+  Farm: ['farm-trouble'],
   Settings: ['mode-changed', 'config-changed'],
 };
 export const eventKinds = Object.keys(kinds);
@@ -32,6 +33,8 @@ function isTrouble({ name, data }: DaemonEvent): boolean {
     case 'memo-damaged':
     case 'memo-unrepeatable':
       return true;
+    case 'farm-trouble':
+      return data.code === 'PEER_WRONG_BYTES' || data.code === 'DIRECTORY_LOST';
     case 'job-failed':
       return data.state === 'failed';
     case 'root-health':

@@ -60,6 +60,8 @@ export function createServices({ settings: keys, ...options }: ServicesOptions =
     memoBounds,
     llm: null,
     prompts: openPrompts({ ...rig, config: { comfyuiUrl: null }, settings, memo }),
+    farm: null,
+    sharedStore: null,
     presets: openPresets({ ...rig, settings, memo, stateDir: tempDir() }),
     daemon: { version: '1.2.3', startedAt: rig.clock.monotonic(), cacheDir: rig.tier.dir, stop },
     bound: () => rig.bound,

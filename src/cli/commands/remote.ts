@@ -1,10 +1,9 @@
 import type { Command } from 'commander';
 import { loadConfig } from '../../config/config.ts';
-import { userConfigPath } from '../../config/env.ts';
 import { parseRemote } from '../../config/remotes.ts';
 import { CacheError } from '../../core/errors.ts';
-import { draftOf, writeDraft } from '../init/settings-file.ts';
 import { type Answer, exitCodes } from '../print.ts';
+import { saveSettings } from '../save-settings.ts';
 import { clientOf, type Run, type Session } from '../session.ts';
 import { doctorPage } from '../text/doctor-page.ts';
 import { costPage, remotesPage } from '../text/remotes-page.ts';
@@ -73,15 +72,8 @@ async function add(_session: Session, text: string): Promise<Answer> {
   if (config.remotes.some(({ name }) => name === added.name)) {
     throw new CacheError('BAD_REQUEST', `there is a remote named ${added.name} already`, { hint: 'choose another name' });
   }
-  const file = userConfigPath();
-  const from = settings.find(({ key }) => key === 'AUTOCACHE_REMOTES')?.from ?? 'default';
-  if (from !== 'default' && from !== file) {
-    throw new CacheError('BAD_REQUEST', `AUTOCACHE_REMOTES is set in ${from}, which counts before ${file}`, {
-      hint: `add ;${text} to it there`,
-    });
-  }
   const all = [...config.remotes.map(({ name, url }) => `${name}=${url}`), text].join(';');
-  writeDraft(draftOf(file, { AUTOCACHE_REMOTES: all }));
+  const file = saveSettings({ AUTOCACHE_REMOTES: all }, settings, `add ;${text} to it there`);
   return { data: { added, file }, page: () => `added to ${file}; it counts after: autocached restart` };
 }
 

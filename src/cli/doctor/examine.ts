@@ -70,6 +70,7 @@ export async function examine({ cwd, stateDir, flags, dirs, url }: ExamineOption
     ...shimFindings({ shims: await Promise.all(shims), running, stateDir, daemonVersion: stats?.version ?? null }),
     ...nodePackFindings(packs),
     ...(await remotesOf(config)),
+    ...(await farmOf(config)),
     ...(config?.llmUrl ? llmFindings(config.llmUrl, await askLlm(config.llmUrl)) : []),
   ];
 }
@@ -79,6 +80,13 @@ async function remotesOf(config: Config | null): Promise<Finding[]> {
   if (!config || config.remotes.length === 0) return [];
   const { remoteFindings } = await import('./remote-checks.ts');
   return (await Promise.all(config.remotes.map((remote) => remoteFindings(remote)))).flat();
+}
+
+/** So is the code that speaks to Redis and to other hosts. */
+async function farmOf(config: Config | null): Promise<Finding[]> {
+  if (!config?.farm) return [];
+  const { farmFindings } = await import('./farm-checks.ts');
+  return farmFindings(config);
 }
 
 /** @throws CacheError BAD_REQUEST */

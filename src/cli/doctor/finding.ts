@@ -1,6 +1,6 @@
 /** The result of one check. */
 export interface Finding {
-  check: 'config' | 'daemon' | 'cache' | 'source' | 'comfyui' | 'fast-disk' | 'shim' | 'nodes' | 'llm' | 'remote';
+  check: 'config' | 'daemon' | 'cache' | 'source' | 'comfyui' | 'fast-disk' | 'shim' | 'nodes' | 'llm' | 'remote' | 'farm';
   verdict: 'ok' | 'warn' | 'fail';
   says: string;
   /** The remedy; null when none is needed. */

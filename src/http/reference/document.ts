@@ -6,6 +6,7 @@ import { type ErrorCode, statusOf } from '../../core/errors.ts';
 import { errorAnswer } from './answers.ts';
 import { cacheOperations } from './cache-operations.ts';
 import { daemonOperations } from './daemon-operations.ts';
+import { farmOperations } from './farm-operations.ts';
 import { memoOperations } from './memo-operations.ts';
 import type { Body, Operation } from './operation.ts';
 import { promptOperations } from './prompt-operations.ts';
@@ -16,6 +17,7 @@ export const subjects: Readonly<Record<string, readonly Operation[]>> = {
   Results: memoOperations,
   Prompts: promptOperations,
   Daemon: daemonOperations,
+  Farm: farmOperations,
 };
 
 /** Errors that every request can end with. */

@@ -1,0 +1,107 @@
+import { statSync } from 'node:fs';
+import { connect } from 'node:net';
+import { farmKeyFile } from '../../config/farm-keys.ts';
+import type { Config } from '../../config/types.ts';
+import { sentenceOf } from '../../core/errors.ts';
+import { readFarmKey } from '../../farm/farm-key.ts';
+import { isLoopback, ownUrl } from '../../farm/own-address.ts';
+import { PeerClient } from '../../farm/peer-client.ts';
+import { connectRedis } from '../../redis/connection.ts';
+import { troubleOf } from '../../redis/trouble.ts';
+import { within } from '../../runtime/deadline.ts';
+import { type Finding, fail, ok, warn } from './finding.ts';
+
+/** Longest look, ms. */
+const deadlineMs = 10_000;
+/** Hosts compare no clocks, but people compare their logs. */
+const mostSkewMs = 60_000;
+const timeScript = `local moment = redis.call('TIME')
+return moment[1] * 1000 + math.floor(moment[2] / 1000)`;
+
+/** Whether a host can take part in its farm: its key, the Redis, the clock, and the way to its own listener. */
+export async function farmFindings(config: Config): Promise<Finding[]> {
+  if (config.farm === null) return [];
+  const keyFound = keyFinding(config);
+  const redis = await within(redisFindings(config.farm), deadlineMs, [silent()]);
+  const listener = keyFound.verdict === 'ok' ? [await within(listenerFinding(config), deadlineMs, unreached(config, ''))] : [];
+  return [keyFound, ...redis, ...listener];
+}
+
+function keyFinding(config: Config): Finding {
+  const file = farmKeyFile(config);
+  const todo = 'autocached farm init makes a key, autocached farm join CODE stores that of a farm';
+  try {
+    readFarmKey(file);
+    const others = process.platform === 'win32' ? 0 : statSync(file).mode & 0o077;
+    if (others !== 0) return fail('farm', `${file} can be read by other users`, `chmod 600 '${file}'`);
+    return ok('farm', `the key of the farm is in ${file}, readable by this user only`);
+  } catch (error) {
+    return fail('farm', sentenceOf(error), todo);
+  }
+}
+
+async function redisFindings(servers: NonNullable<Config['farm']>): Promise<Finding[]> {
+  try {
+    const { commands, close } = await connectRedis(servers, () => {});
+    try {
+      const began = Date.now();
+      const told = Number(await commands.eval(timeScript, ['ac:1:doctor'], []));
+      const skewMs = Math.abs(told - (began + Date.now()) / 2);
+      const says = `the Redis of the farm answers within ${Date.now() - began} ms`;
+      if (!(skewMs > mostSkewMs)) return [ok('farm', says)];
+      const minutes = Math.round(skewMs / 60_000);
+      return [
+        ok('farm', says),
+        warn('farm', `its clock and this machine's are ${minutes} minutes apart`, 'set the clocks, for example with NTP'),
+      ];
+    } finally {
+      close();
+    }
+  } catch (error) {
+    return [silent(troubleOf(error).message)];
+  }
+}
+
+function silent(why = 'no answer in time'): Finding {
+  const says = `the Redis of the farm cannot be asked: ${why}; origins are read without the farm`;
+  return fail('farm', says, 'check AUTOCACHE_FARM, and that the server listens on an address that all hosts reach');
+}
+
+/** Asks the own listener at the address that the others use. */
+async function listenerFinding(config: Config): Promise<Finding> {
+  const { farmListen, farmUrl, farm } = config;
+  if (farmListen === null) return ok('farm', 'this host takes from others and gives nothing (AUTOCACHE_FARM_LISTEN=off)');
+  const url = farmUrl ?? (await ownUrl(farmListen, farm?.nodes[0] ?? { host: '127.0.0.1', port: 0 }));
+  if (isLoopback(new URL(url).hostname)) {
+    return warn('farm', `other hosts cannot reach ${url}`, 'set AUTOCACHE_FARM_LISTEN to 0.0.0.0:8390, or AUTOCACHE_FARM_URL');
+  }
+  using client = new PeerClient({ host: 'doctor', key: readFarmKey(farmKeyFile(config)) });
+  const hello = await client.hello(url);
+  if (hello !== null) return ok('farm', `others reach this host at ${url}; a firewall between them may still be in the way`);
+  return unreached(config, url, await isOpen(url));
+}
+
+function unreached({ farmUrl }: Config, url: string, isTaken = false): Finding {
+  const says = `nobody answers at ${url}, where others look for this host`;
+  if (isTaken) return fail('farm', `${says} with the key of the farm`, 'check the port, and that all hosts have one key');
+  const todo =
+    farmUrl === null
+      ? 'start the daemon; open the port in the firewall; in a container set AUTOCACHE_FARM_URL'
+      : 'check AUTOCACHE_FARM_URL';
+  return warn('farm', says, todo);
+}
+
+function isOpen(url: string): Promise<boolean> {
+  const { hostname, port } = new URL(url);
+  return new Promise((resolve) => {
+    const socket = connect({ host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || 443), timeout: 1000 });
+    const end = (isTaken: boolean) => {
+      socket.destroy();
+      resolve(isTaken);
+    };
+    socket
+      .once('connect', () => end(true))
+      .once('error', () => end(false))
+      .once('timeout', () => end(false));
+  });
+}

@@ -1,0 +1,63 @@
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { Catalog } from '../catalog/catalog.ts';
+import { farmKeyFile } from '../config/farm-keys.ts';
+import type { Config } from '../config/types.ts';
+import { Farm, type FarmTraffic } from '../farm/farm.ts';
+import { FarmCounts } from '../farm/farm-counts.ts';
+import { readFarmKey } from '../farm/farm-key.ts';
+import { Membership } from '../farm/membership.ts';
+import { ownUrl } from '../farm/own-address.ts';
+import { RedisDirectory } from '../farm/redis-directory.ts';
+import { RedisLink } from '../redis/link.ts';
+import { version } from '../runtime/package.ts';
+import type { Context } from './context.ts';
+
+/** What a host needs to take part in a farm. */
+export interface FarmLink {
+  /** The farm's name, and this host's. */
+  name: string;
+  host: string;
+  /** The secret of the farm. */
+  key: Buffer;
+  redis: RedisLink;
+  directory: RedisDirectory;
+  counts: FarmCounts;
+  /** Where others reach a listener with this port, by the settings or by itself. */
+  urlOf(port: number): Promise<string>;
+}
+
+/** A host that neither gives nor takes. */
+export const noTraffic: FarmTraffic = { url: null, contents: () => [], contentOf: async () => null };
+
+/** @returns null when the farm is off @throws CacheError BAD_CONFIG without the key of the farm */
+export function openFarmLink(config: Config, catalog: Pick<Catalog, 'settings'>, { log, opened }: Context): FarmLink | null {
+  const { farm: servers, farmName: name, farmListen, farmUrl } = config;
+  if (servers === null) return null;
+  const key = readFarmKey(farmKeyFile(config));
+  const redis = new RedisLink({ servers, log, purpose: 'the farm' });
+  opened.defer(() => redis[Symbol.asyncDispose]());
+  const [node = { host: '127.0.0.1', port: 0 }] = servers.nodes;
+  const urlOf = async (port: number) => farmUrl ?? ownUrl({ host: farmListen?.host ?? '0.0.0.0', port }, node);
+  const directory = new RedisDirectory(redis, name);
+  return { name, host: hostNameIn(catalog), key, redis, directory, counts: new FarmCounts(), urlOf };
+}
+
+/** Takes this host into the farm, until the daemon closes. @param limit bytes that its copies may take */
+export function joinFarm(link: FarmLink, traffic: FarmTraffic, limit: () => number, { events, log, opened }: Context): Farm {
+  const { host, directory, counts } = link;
+  const self = () => ({ host, url: traffic.url, version, weight: limit(), ...counts.figures });
+  const membership = new Membership({ directory, self, events, log });
+  opened.defer(() => membership[Symbol.asyncDispose]());
+  membership.begin();
+  return new Farm({ ...link, link: link.redis, membership, traffic });
+}
+
+/** This host's name in all farms, kept over restarts: that of the machine, and what tells two daemons of one machine apart. */
+function hostNameIn({ settings }: Pick<Catalog, 'settings'>): string {
+  const kept = settings.get('farm-host', '');
+  if (kept !== undefined) return kept;
+  const name = `${hostname().split('.')[0]}-${randomBytes(2).toString('hex')}`;
+  settings.set('farm-host', name, '');
+  return name;
+}

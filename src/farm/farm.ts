@@ -1,0 +1,97 @@
+import type { FarmAnswer, FarmContentView, FarmHolder, FarmLocateAnswer } from '../api/farm.ts';
+import type { ClaimCounts, FarmFigures, PeerErrorCounts } from '../core/farm.ts';
+import type { RedisLink } from '../redis/link.ts';
+import type { Directory, SwarmContent } from './directory.ts';
+import type { FarmCounts } from './farm-counts.ts';
+import type { Membership } from './membership.ts';
+
+/** The part of the farm that moves bytes, as far as others ask it. */
+export interface FarmTraffic {
+  /** Where other hosts read from this one; null while it gives nothing. */
+  readonly url: string | null;
+  /** What this host gives to others, and what it is fetching; the latest first. */
+  contents(): { path: string; content: SwarmContent; size: number; has: number }[];
+  /** The content of a source, and what is here of it; null when it has none that the farm knows. Reads no source. */
+  contentOf(path: string): Promise<{ content: SwarmContent; size: number; has: number } | null>;
+}
+
+export interface FarmDeps {
+  name: string;
+  /** This host's name. */
+  host: string;
+  link: Pick<RedisLink, 'state'>;
+  directory: Pick<Directory, 'join'>;
+  membership: Membership;
+  counts: FarmCounts;
+  traffic: FarmTraffic;
+}
+
+const mostContents = 50;
+
+/** The farm as people ask about it: its hosts, what they have, and what was read from where. */
+export class Farm {
+  readonly #deps: FarmDeps;
+
+  constructor(deps: FarmDeps) {
+    this.#deps = deps;
+  }
+
+  get figures(): FarmFigures {
+    return this.#deps.counts.figures;
+  }
+
+  get claims(): ClaimCounts {
+    return this.#deps.counts.claims;
+  }
+
+  get peerErrors(): PeerErrorCounts {
+    return this.#deps.counts.peerErrors;
+  }
+
+  /** Known hosts, this one among them. */
+  get size(): number {
+    return this.#deps.membership.hosts.length;
+  }
+
+  get isDirectoryUp(): boolean {
+    return this.#deps.link.state.state === 'up';
+  }
+
+  async view(): Promise<Omit<FarmAnswer, 'shared'>> {
+    const { name, host, link, membership, counts, traffic } = this.#deps;
+    const hosts = membership.hosts.map(({ weight, ...facts }) => ({ ...facts, limit: weight, isThis: facts.host === host }));
+    const contents = traffic.contents().slice(0, mostContents);
+    const { figures, claims, peerErrors } = counts;
+    const directory = link.state;
+    return {
+      ...{ on: true, name, host, url: traffic.url, directory, hosts, figures, claims, peerErrors },
+      contents: await Promise.all(contents.map((one) => this.#contentView(one))),
+    };
+  }
+
+  async locate(path: string): Promise<Omit<FarmLocateAnswer, 'shared'>> {
+    const { host, traffic } = this.#deps;
+    const found = await traffic.contentOf(path);
+    if (found === null) return { path, content: null, size: null, chunks: null, hosts: [] };
+    const { content, size, has } = found;
+    const own = has > 0 ? [{ host, has }] : [];
+    const hosts = [...own, ...(await this.#holders(content))].toSorted((a, b) => b.has - a.has);
+    return { path, content: content.id, size, chunks: content.chunks, hosts };
+  }
+
+  async #contentView({ path, content, size, has }: ReturnType<FarmTraffic['contents']>[number]): Promise<FarmContentView> {
+    return { path, content: content.id, size, chunks: content.chunks, has, hosts: await this.#holders(content) };
+  }
+
+  /** Other hosts; none while the directory does not answer. */
+  async #holders(content: SwarmContent): Promise<FarmHolder[]> {
+    const { directory, host, link } = this.#deps;
+    if (link.state.state !== 'up') return [];
+    try {
+      const { holders } = await directory.join(content, host).holders();
+      return holders.map((one) => ({ host: one.host, has: one.has.size }));
+    } catch {
+      return [];
+    }
+  }
+}

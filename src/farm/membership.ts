@@ -1,0 +1,84 @@
+import { messageOf } from '../core/errors.ts';
+import type { Events } from '../runtime/events.ts';
+import type { Log } from '../runtime/log.ts';
+import { Periodic } from '../runtime/periodic.ts';
+import type { Directory, HostFacts } from './directory.ts';
+
+export interface MembershipDeps {
+  directory: Pick<Directory, 'beat' | 'hosts' | 'depart'>;
+  /** What this host says of itself now. */
+  self(): HostFacts;
+  events: Events;
+  log: Log;
+  /** Pause between two beats, ms: a third of the time after which a silent host is forgotten. */
+  everyMs?: number;
+}
+
+const usualBeatMs = 5000;
+
+/**
+ * Says again and again that this host is there, and knows the others. While the directory is away the hosts of before stay known: they
+ * can still be asked.
+ */
+export class Membership implements AsyncDisposable {
+  readonly #deps: MembershipDeps;
+  readonly #beats: Periodic;
+  #hosts: HostFacts[] = [];
+  #isLost = false;
+
+  constructor(deps: MembershipDeps) {
+    this.#deps = deps;
+    this.#beats = new Periodic(() => this.#beat(), {
+      everyMs: deps.everyMs ?? usualBeatMs,
+      onError: (error) => this.#lost(error),
+    });
+  }
+
+  /** The hosts that were there last, this one among them, by name. */
+  get hosts(): readonly HostFacts[] {
+    return this.#hosts;
+  }
+
+  begin(): void {
+    void this.#beats.now();
+  }
+
+  /** Says at once what has changed. Resolves when that is said, or has failed. */
+  renew(): Promise<void> {
+    return this.#beats.now();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#beats[Symbol.asyncDispose]();
+    // The others forget it by themselves.
+    await this.#deps.directory.depart(this.#deps.self().host).catch(() => {});
+  }
+
+  async #beat(): Promise<void> {
+    const { directory, self, events, log } = this.#deps;
+    const own = self();
+    await directory.beat(own);
+    const hosts = await directory.hosts();
+    if (this.#isLost) {
+      this.#isLost = false;
+      log.info('the directory of the farm answers again');
+      events.emit('farm-trouble', { code: 'DIRECTORY_BACK', host: null, path: null, why: null });
+    } else {
+      for (const { host } of this.#hosts) if (!hosts.some((one) => one.host === host)) this.#gone(host);
+    }
+    this.#hosts = hosts;
+  }
+
+  #gone(host: string): void {
+    this.#deps.log.info({ host }, 'a host of the farm is gone');
+    this.#deps.events.emit('farm-trouble', { code: 'PEER_LOST', host, path: null, why: null });
+  }
+
+  #lost(error: unknown): void {
+    if (this.#isLost) return;
+    this.#isLost = true;
+    const why = messageOf(error);
+    this.#deps.log.warn({ why }, 'the directory of the farm does not answer: origins are read without it');
+    this.#deps.events.emit('farm-trouble', { code: 'DIRECTORY_LOST', host: null, path: null, why });
+  }
+}

@@ -1,0 +1,29 @@
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import type { FarmAnswer, FarmLocateAnswer } from '../../api/farm.ts';
+import { absolutePath, parse } from '../parse.ts';
+import type { Services } from '../services.ts';
+
+export const locateQuery = z.object({ path: absolutePath });
+
+/** A host that shares with none. */
+const alone: Omit<FarmAnswer, 'shared'> = {
+  ...{ on: false, name: null, host: null, url: null, directory: null, hosts: [], contents: [] },
+  figures: { originBytes: 0, receivedBytes: 0, givenBytes: 0 },
+  claims: { claimed: 0, none: 0, full: 0 },
+  peerErrors: { silent: 0, lied: 0, refused: 0, gone: 0 },
+};
+
+/** The hosts that share, who of them has what, and the store that they share copies in. */
+export function farmRoutes(app: FastifyInstance, { farm, sharedStore }: Pick<Services, 'farm' | 'sharedStore'>): void {
+  app.get('/api/farm', async (): Promise<FarmAnswer> => {
+    return { ...((await farm?.view()) ?? alone), shared: sharedStore?.view() ?? null };
+  });
+
+  app.get('/api/farm/locate', async (request): Promise<FarmLocateAnswer> => {
+    const { path } = parse(locateQuery, request.query);
+    const nowhere = { path, content: null, size: null, chunks: null, hosts: [] };
+    const [found, shared] = await Promise.all([farm?.locate(path) ?? nowhere, sharedStore?.has(path) ?? null]);
+    return { ...found, shared };
+  });
+}

@@ -1,0 +1,70 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { runDaemon } from '../helpers/daemon.ts';
+import { patience } from '../helpers/patience.ts';
+import { eventually, leftOut, noRedis, startRedis } from '../helpers/redis.ts';
+import { tempDir } from '../helpers/temp-dir.ts';
+
+const model = 'checkpoints/a.safetensors';
+
+/** A daemon that is in the farm of this Redis. */
+async function hostOf(redis: string, settings: Record<string, string> = {}) {
+  const dir = tempDir();
+  mkdirSync(join(dir, 'state'), { mode: 0o700 });
+  writeFileSync(join(dir, 'state', 'farm.key'), Buffer.alloc(32, 7), { mode: 0o600 });
+  return runDaemon({ [model]: 100_000 }, { AUTOCACHE_FARM: redis, AUTOCACHE_FARM_LISTEN: '127.0.0.1:0', ...settings }, dir);
+}
+
+test('without a farm, the routes say so', async () => {
+  const { client, root } = await runDaemon({ [model]: 1000 });
+  expect(await client.farm()).toMatchObject({ on: false, name: null, hosts: [], directory: null, shared: null });
+  expect(await client.locate(join(root, model))).toMatchObject({ content: null, hosts: [], shared: null });
+});
+
+test('a farm without a key is refused at the start, with the remedy', async () => {
+  await expect(runDaemon({}, { AUTOCACHE_FARM: 'redis://127.0.0.1:1' })).rejects.toMatchObject({
+    code: 'BAD_CONFIG',
+    message: expect.stringMatching(/^AUTOCACHE_FARM_KEY: .*farm\.key does not exist$/),
+    hint: expect.stringContaining('autocached farm init'),
+  });
+});
+
+describe.skipIf(noRedis !== null)(`daemons in a farm${leftOut}`, { timeout: patience(60_000) }, () => {
+  test('know each other, keep their names over a restart, and leave', async () => {
+    const redis = await startRedis();
+    const [a, b] = [await hostOf(redis.url), await hostOf(redis.url)];
+    const hosts = async () => (await a.client.farm()).hosts.map(({ host }) => host);
+    await expect.poll(hosts, eventually()).toHaveLength(2);
+    const { host } = await b.client.farm();
+    expect(await hosts()).toContain(host);
+    expect(await a.client.farm()).toMatchObject({ on: true, name: 'default', directory: { state: 'up', why: null } });
+    await b.restart();
+    expect((await b.client.farm()).host).toBe(host);
+    await b.end();
+    await expect.poll(hosts, eventually()).toHaveLength(1);
+    expect(await a.client.ask('GET', '/api/events/recent')).toMatchObject({
+      events: expect.arrayContaining([expect.objectContaining({ name: 'farm-trouble' })]),
+    });
+  });
+
+  test('farms of two names on one Redis do not see each other', async () => {
+    const redis = await startRedis();
+    const [a, b] = [await hostOf(redis.url), await hostOf(redis.url, { AUTOCACHE_FARM_NAME: 'other' })];
+    for (const { client } of [a, b]) {
+      await expect.poll(async () => (await client.farm()).hosts.length, eventually()).toBe(1);
+    }
+    expect((await a.client.farm()).hosts).not.toEqual((await b.client.farm()).hosts);
+  });
+
+  test('lookups are answered while the Redis is gone, and that is shown', async () => {
+    const redis = await startRedis();
+    const { client, root } = await hostOf(redis.url);
+    await expect.poll(async () => (await client.farm()).hosts.length, eventually()).toBe(1);
+    await redis.kill();
+    const lookup = { path: join(root, model), waitMs: patience(30_000), purpose: 'load' as const, client: null };
+    expect(await client.lookup(lookup)).toMatchObject({ reason: 'HIT_AFTER_WAIT', tier: 'ssd' });
+    await expect.poll(async () => (await client.farm()).directory?.state, eventually()).toBe('away');
+    expect((await client.farm()).hosts).toHaveLength(1);
+  });
+});
