@@ -1,7 +1,7 @@
 import type { ClaimCounts, FarmFigures, PeerErrorCounts } from '../core/farm.ts';
 
 /** How the Redis of the farm does: `connecting` until the first answer, `away` while it is left alone. */
-export type DirectoryState = 'connecting' | 'up' | 'away';
+type DirectoryState = 'connecting' | 'up' | 'away';
 
 /** Answer of `GET /api/farm`. Everything but `on` and `shared` is empty without a farm. */
 export interface FarmAnswer {

@@ -16,5 +16,4 @@ export type PeerError = (typeof peerErrors)[number];
 export type PeerErrorCounts = Record<PeerError, number>;
 
 /** What goes wrong in a farm, and what ends it: a closed list, the same word everywhere. */
-export const farmTroubles = ['PEER_WRONG_BYTES', 'PEER_LOST', 'DIRECTORY_LOST', 'DIRECTORY_BACK'] as const;
-export type FarmTrouble = (typeof farmTroubles)[number];
+export type FarmTrouble = 'PEER_WRONG_BYTES' | 'PEER_LOST' | 'DIRECTORY_LOST' | 'DIRECTORY_BACK';
