@@ -4,7 +4,9 @@ import { tierTraits } from '../core/tier-traits.ts';
 import type { Copy, Entry } from '../core/types.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { isDamage } from '../sqlite/damage.ts';
-import { Database, isBusy, type Schema } from '../sqlite/database.ts';
+import { Database, isBusy } from '../sqlite/database.ts';
+import type { Schema } from '../sqlite/schema.ts';
+import { ChangedPlacements } from './changed-placements.ts';
 import { Contents } from './contents.ts';
 import { Copies } from './copies.ts';
 import { Duplicates } from './duplicates.ts';
@@ -55,6 +57,7 @@ export class Catalog implements Disposable {
   readonly copies: Copies;
   readonly contents: Contents;
   readonly placements: Placements;
+  readonly changedPlacements: ChangedPlacements;
   readonly duplicates: Duplicates;
   readonly respelling: Respelling;
   readonly usage: Usage;
@@ -79,6 +82,7 @@ export class Catalog implements Disposable {
     this.contents = new Contents(database);
     this.placements = new Placements(database);
     this.copies = new Copies(database, { contents: this.contents, placements: this.placements, clock });
+    this.changedPlacements = new ChangedPlacements(database);
     this.duplicates = new Duplicates(database);
     this.settings = new Settings(database);
     this.learnedLoads = new SavedLoads(database);

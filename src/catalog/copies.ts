@@ -304,6 +304,11 @@ export class Copies {
     }
   }
 
+  /** All names of a placement, in the order of their ids. */
+  named(placement: number): Placed[] {
+    return placedRows(this.#db, 'c.placement_id = +@placement ORDER BY c.id', { placement });
+  }
+
   byPath(path: string): Copy | undefined {
     return this.#all("c.path = ? AND c.state <> 'copying'", path)[0];
   }

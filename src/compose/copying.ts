@@ -14,6 +14,7 @@ import { RamKeeper } from '../placement/ram-keeper.ts';
 import { softBound } from '../placement/soft-bound.ts';
 import type { SourceRoots } from '../roots/source-roots.ts';
 import { Evictor } from '../space/evict.ts';
+import { EvictionOrder } from '../space/eviction-order.ts';
 import type { MemoryTier } from '../tiers/in-memory.ts';
 import type { Tier } from '../tiers/tier.ts';
 import type { Tiers } from '../tiers/tiers.ts';
@@ -48,6 +49,7 @@ export interface CopyingParts extends Context, Rules {
 export interface Copying {
   active: ActiveJobs;
   evictor: Evictor;
+  order: EvictionOrder;
   copier: Copier;
   planner: CopyPlanner;
   limitKeeper: LimitKeeper;
@@ -77,16 +79,18 @@ export function composeCopying(parts: CopyingParts): Copying {
   const { tiers, memory, compress, opened } = parts;
   const active = new ActiveJobs();
   const evictor = new Evictor({ ...parts, active });
+  const order = new EvictionOrder(parts.catalog);
   const copier = new Copier({
     ...parts,
     evictor,
+    order,
     active,
     onDamaged: (copy, entry, why) => retireDamaged(parts, { copy, entry }, { why, chunks: [] }),
   });
   opened.defer(() => copier[Symbol.asyncDispose]());
 
   const ssd = tiers.require('ssd');
-  const placing = { ...parts, evictor, copier, outstanding: () => 0 };
+  const placing = { ...parts, evictor, order, copier, outstanding: () => 0 };
   const companions = new Companions(placing);
   const inMemory = memory && { ...placing, tier: memory, bound: (tier: Tier) => softBound(parts, tier) };
   const promotion = inMemory && new Promotion(inMemory);
@@ -100,6 +104,7 @@ export function composeCopying(parts: CopyingParts): Copying {
   return {
     active,
     evictor,
+    order,
     copier,
     planner: new CopyPlanner({ copier, companions, promotion, tiers }),
     limitKeeper,

@@ -31,7 +31,7 @@ export function openSettings(loaded: LoadedConfig, { catalog }: Storage, { log, 
 export function rulesOf(
   settings: ServedSettings,
   { catalog, tier, ram }: Storage,
-  { sourceSpeeds: { secondsPerByte } }: Sources,
+  { sourceSpeeds: { secondsPerByte, pace } }: Sources,
   { clock, events, log, opened }: Context,
   queuedFiles: QueuedFiles,
 ): Rules & { bounds: TierBounds } {
@@ -47,12 +47,19 @@ export function rulesOf(
   const facts: PolicyContext = {
     now,
     secondsPerByte,
+    pace,
     habits: () => catalog.entries.habits.get(),
     expected: (path) => queuedFiles.expected(path, now()),
   };
+  let policy: Policy | null = null;
   return {
     mode: () => settings.mode(),
-    policy: () => policies[settings.current.policy](facts),
+    policy: () => {
+      const { policy: name } = settings.current;
+      // One object for as long as it is in force: the order of the copies is kept for it.
+      if (policy?.name !== name) policy = policies[name](facts);
+      return policy;
+    },
     bound: (of: Tier) => bounds.of(of),
     ramSoft: () => settings.current.ramSoft,
     bounds,

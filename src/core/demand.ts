@@ -53,7 +53,10 @@ export function demandFrom(wishes: number, at: number): Demand {
  * it counted. Those that expected it gain (the rule of Bayes with a fixed share, so that none is lost for good). Pure.
  */
 export function afterUse(before: Demand | null, habits: Habits, now: number): { demand: Demand; habits: Habits } {
-  if (!before) return { demand: { ...demandFrom(1, now) }, habits: withWish(habits, now) };
+  if (!before) {
+    const totals = oneMore(decayed(habits.totals, now - habits.at));
+    return { demand: demandFrom(1, now), habits: { at: now, totals, shares: habits.shares } };
+  }
   const since = Math.abs(now - before.usedAt);
   const isBurst = since >= sameRunMs && since < burstMs;
   const demand = {
@@ -65,8 +68,12 @@ export function afterUse(before: Demand | null, habits: Habits, now: number): { 
   // A wish far ahead comes from a wrong clock.
   if (Math.abs(sinceWish) < windowMs) return { demand, habits };
   const counts = decayed(before.counts, sinceWish);
-  const judged = Math.abs(sinceWish) < habitMs ? habits : { ...habits, shares: judge(habits, counts, now) };
-  return { demand: { ...demand, counts: counts.map((count) => count + 1), wishedAt: now }, habits: withWish(judged, now) };
+  const totals = decayed(habits.totals, now - habits.at);
+  const shares = Math.abs(sinceWish) < habitMs ? habits.shares : judge(habits.shares, totals, counts);
+  return {
+    demand: { ...demand, counts: oneMore(counts), wishedAt: now },
+    habits: { at: now, totals: oneMore(totals), shares },
+  };
 }
 
 /** How wanted a file is at `now`, in wishes with the usual half-life. */
@@ -84,6 +91,29 @@ export class Forecast {
   of({ counts, wishedAt }: Demand): number {
     return sum(counts, this.#weights, this.#now - wishedAt);
   }
+
+  /** The weights of `lastingCounts`: their weighted sum is the forecast. @param epoch wall-clock ms */
+  lastingWeights(epoch: number): number[] {
+    return decayed(this.#weights, this.#now - epoch);
+  }
+}
+
+/** Number of counts of a file. */
+export const speedsOfForgetting = halfLifeDays.length;
+
+/**
+ * The counts as they were at `epoch`, if there had been as many wishes then as have not faded by now. All counts of one half-life fade
+ * alike, so these change with wishes only. Finite for 900 days from the epoch. @param epoch wall-clock ms @param now a wish that
+ * comes later, as from a wrong clock, counts as now: less, not more
+ */
+export function lastingCounts({ counts, wishedAt }: Demand, epoch: number, now: number): number[] {
+  let growth = Math.exp((Math.min(wishedAt, now) - epoch) * fading);
+  const lasting = [...counts];
+  for (let k = counts.length - 1; k >= 0; k--) {
+    lasting[k] = (counts[k] ?? 0) * growth;
+    growth *= growth;
+  }
+  return lasting;
 }
 
 /** Decayed count of uses within a burst. */
@@ -99,20 +129,19 @@ export function joined(one: Demand | null, other: Demand | null): Demand | null 
   return { ...later, counts: later.counts.map((count, k) => count + (added[k] ?? 0)) };
 }
 
-function withWish({ at, totals, shares }: Habits, now: number): Habits {
-  return { at: now, totals: decayed(totals, now - at).map((total) => total + 1), shares };
+function oneMore(counts: readonly number[]): number[] {
+  return counts.map((count) => count + 1);
 }
 
-function judge({ at, totals, shares }: Habits, counts: readonly number[], now: number): number[] {
-  const all = decayed(totals, now - at);
-  const gained = shares.map((share, k) => (share * ((counts[k] ?? 0) + surprise)) / ((all[k] ?? 0) + 1));
+function judge(shares: readonly number[], totals: readonly number[], counts: readonly number[]): number[] {
+  const gained = shares.map((share, k) => (share * ((counts[k] ?? 0) + surprise)) / ((totals[k] ?? 0) + 1));
   const whole = gained.reduce((sum, part) => sum + part, 0);
   return gained.map((part) => ((1 - mixing) * part) / whole + mixing / shares.length);
 }
 
 /** A clock that was set back lets nothing grow. */
 function decayed(counts: readonly number[], ms: number): number[] {
-  const decays = counts.map(() => 0);
+  const decays = counts.slice();
   let decay = Math.exp(-Math.max(0, ms) * fading);
   for (let k = counts.length - 1; k >= 0; k--) {
     decays[k] = (counts[k] ?? 0) * decay;

@@ -1,4 +1,4 @@
-import type { Schema } from '../sqlite/database.ts';
+import type { Schema } from '../sqlite/schema.ts';
 
 const migrations: readonly string[] = [
   `

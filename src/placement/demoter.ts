@@ -11,6 +11,7 @@ import type { Log } from '../runtime/log.ts';
 import { Periodic } from '../runtime/periodic.ts';
 import { dropAfterDemote } from '../space/drop-after-move.ts';
 import type { Evictor } from '../space/evict.ts';
+import type { EvictionOrder } from '../space/eviction-order.ts';
 import { type Bound, release, roomIn } from '../space/make-room.ts';
 import type { Tier } from '../tiers/tier.ts';
 import type { Tiers } from '../tiers/tiers.ts';
@@ -18,6 +19,7 @@ import type { Tiers } from '../tiers/tiers.ts';
 export interface DemoterDeps {
   catalog: Catalog;
   evictor: Evictor;
+  order: EvictionOrder;
   copier: Pick<Copier, 'request'>;
   tiers: Tiers;
   events: Events;

@@ -1,4 +1,4 @@
-import type { Policy, PolicyContext } from './policy.ts';
+import { type Policy, type PolicyContext, risingWith } from './policy.ts';
 
 const dayMs = 24 * 3600 * 1000;
 /** After so many uses, frequency counts half of its weight. */
@@ -9,15 +9,24 @@ const someUses = 4;
  * approach 1 without reaching it, so that neither a very old file nor a very busy one decides alone.
  */
 export function adaptive({ now }: PolicyContext): Policy {
+  const worth = (uses: number, votedAt: number, at: number) =>
+    0.3 * share(uses, someUses) - 0.7 * share(Math.max(0, at - votedAt), dayMs);
   return {
     name: 'adaptive',
-    score({ entry: { uses, votedAt } }) {
-      const age = votedAt === null ? 1 : share(Math.max(0, now() - votedAt), dayMs);
-      return 0.3 * share(uses, someUses) - 0.7 * age;
-    },
+    score: ({ entry: { uses, votedAt } }) => worth(uses, votedAt ?? never, now()),
+    order: risingWith(
+      ({ entry: { uses, votedAt } }) => [uses, votedAt ?? never],
+      () => {
+        const at = now();
+        return (keys, from) => worth(keys[from] ?? 0, keys[from + 1] ?? never, at);
+      },
+    ),
     admit: () => true,
   };
 }
+
+/** So long ago that its age is 1. */
+const never = -Number.MAX_VALUE;
 
 /** 0 for nothing, half for `half`, nearly 1 for much. */
 function share(amount: number, half: number): number {

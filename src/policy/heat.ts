@@ -1,5 +1,6 @@
 import { burstAt, Forecast, type Habits } from '../core/demand.ts';
 import { votesAt } from '../core/votes.ts';
+import { heatOrder } from './heat-order.ts';
 import { lossOf } from './leaving.ts';
 import type { Candidate, Policy, PolicyContext } from './policy.ts';
 
@@ -14,7 +15,8 @@ const margin = 1 / 0.85;
  * wishes (core/demand.ts). A file is not copied if it would displace files that save more time. So reading through a library once leaves
  * the cache, and the SSD, unchanged.
  */
-export function heat({ now, secondsPerByte, habits, expected }: PolicyContext): Policy {
+export function heat(context: PolicyContext): Policy {
+  const { now, secondsPerByte, habits, expected } = context;
   let known: { of: Habits | null; at: number; forecast: Forecast | null } | null = null;
   const forecastAt = (at: number) => {
     const of = habits?.() ?? null;
@@ -33,6 +35,7 @@ export function heat({ now, secondsPerByte, habits, expected }: PolicyContext): 
     name: 'heat',
     packed: true,
     score,
+    order: heatOrder(context, forecastAt),
     admit(incoming, victims, tick, short) {
       if (victims.length === 0) return true;
       const leavers = victims.map((victim) => ({ bytes: victim.bytes, score: score(victim, tick) }));

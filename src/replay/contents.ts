@@ -1,13 +1,14 @@
-import { ascending } from '../policy/ascending.ts';
 import { type Fill, isShort, mayBeCompressed } from '../policy/demotion.ts';
 import { leaving } from '../policy/leaving.ts';
-import type { Candidate } from '../policy/policy.ts';
+import { OrderedIndex } from '../policy/ordered-index.ts';
+import type { Candidate, Policy } from '../policy/policy.ts';
 
 type Entry = Candidate['entry'];
 
 export interface File extends Entry {
-  /** Extra time of a byte from its source instead of a copy, seconds. */
+  /** Extra time of a byte from its source instead of a copy, seconds; and as text. */
   secondsPerByte: number;
+  pace: string;
   /** Ratio of its size to that in the cold tier. */
   coldRatio: number;
 }
@@ -15,9 +16,9 @@ export interface Held {
   file: File;
   state: 'hot' | 'cold';
   bytes: number;
-  /** When it came, counted; its worth at the last look, and its place among equals: the compressed one first. */
-  order: number;
+  /** At the last look. */
   score: number;
+  /** Its place among equals: the compressed one first, then the one that came first. */
   tie: number;
 }
 
@@ -29,19 +30,16 @@ const leastRatio = 1 / 0.9;
 /** The contents of one host's cache, under one limit for both tiers. */
 export class Contents {
   readonly #capacity: number;
-  readonly #score: (file: File, bytes: number) => number;
-  readonly #packed: boolean;
+  readonly #policy: Policy;
   readonly #held = new Map<File, Held>();
-  /** The same in an array, which is faster to go through. */
-  #all: Held[] = [];
+  #index: OrderedIndex<Held>;
   #used = { hot: 0, cold: 0 };
   #order = 0;
 
-  /** @param packed as in `Policy` */
-  constructor(capacity: number, score: (file: File, bytes: number) => number, packed = false) {
+  constructor(capacity: number, policy: Policy) {
     this.#capacity = capacity;
-    this.#score = score;
-    this.#packed = packed;
+    this.#policy = policy;
+    this.#index = new OrderedIndex(policy.order);
   }
 
   /** Bytes used by each kind. */
@@ -57,9 +55,9 @@ export class Contents {
     this.remove(file);
     const bytes = state === 'hot' ? file.fingerprint.size : Math.ceil(file.fingerprint.size / file.coldRatio);
     const order = this.#order++;
-    const held = { file, state, bytes, order, score: 0, tie: state === 'hot' ? order : order - coldFirst };
+    const held = { file, state, bytes, score: 0, tie: state === 'hot' ? order : order - coldFirst };
     this.#held.set(file, held);
-    this.#all.push(held);
+    this.#place(held);
     this.#used[state] += bytes;
   }
 
@@ -68,21 +66,24 @@ export class Contents {
     if (!held) return;
     this.#used[held.state] -= held.bytes;
     this.#held.delete(file);
-    this.#all.splice(this.#all.indexOf(held), 1);
+    this.#index.delete(held);
+  }
+
+  /** To be called after each use of a file. */
+  touched(file: File): void {
+    const held = this.#held.get(file);
+    if (held) this.#place(held);
   }
 
   /**
    * The copies that must leave for `bytes` more of a file, and the bytes that must come free: lowest score first, of equals the
    * compressed one. Null when it cannot fit.
    */
-  victimsFor(bytes: number, incoming: File): Held[] | null {
+  victimsFor(bytes: number, incoming: File, tick: number): Held[] | null {
     const short = this.short(bytes);
     if (short <= 0) return [];
-    const victims = leaving(
-      this.#ranked((held) => held.file !== incoming),
-      short,
-      this.#packed,
-    );
+    const ranked = this.#ranked(tick, ({ file }) => file !== incoming);
+    const victims = leaving(ranked, short, this.#policy.packed ?? false);
     return victims.reduce((sum, victim) => sum + victim.bytes, 0) >= short ? victims : null;
   }
 
@@ -92,9 +93,9 @@ export class Contents {
   }
 
   /** Compresses the least valuable copies, one after the other, while room is short; yields the bytes written for each. */
-  *demote(): Generator<number> {
+  *demote(tick: number): Generator<number> {
     for (;;) {
-      const next = this.#ranked((held) => this.#isCompressible(held)).next().value;
+      const next = this.#ranked(tick, (held) => this.#isCompressible(held)).next().value;
       if (!next || !isShort(next.bytes, this.#fill())) return;
       this.put(next.file, 'cold');
       yield this.#held.get(next.file)?.bytes ?? 0;
@@ -110,10 +111,25 @@ export class Contents {
     return { limit: this.#capacity, used: hot + cold, cold };
   }
 
-  /** Lowest score first, of equals the compressed one, then the one that came first. */
-  #ranked(which: (held: Held) => boolean): Generator<Held> {
-    const ranked = this.#all.filter(which);
-    for (const held of ranked) held.score = this.#score(held.file, held.bytes);
-    return ascending(ranked);
+  #place(held: Held): void {
+    this.#index.put(held, candidateOf(held), held.tie);
   }
+
+  /** Lowest score first, of equals the compressed one, then the one that came first. */
+  *#ranked(tick: number, which: (held: Held) => boolean): Generator<Held> {
+    const { order, score } = this.#policy;
+    if (!this.#index.isOf(order)) {
+      this.#index = new OrderedIndex(order);
+      for (const held of this.#held.values()) this.#place(held);
+    }
+    const scoreOf = (held: Held) => score(candidateOf(held), tick);
+    for (const { item, score } of this.#index.ascending(tick, scoreOf)) {
+      item.score = score;
+      if (which(item)) yield item;
+    }
+  }
+}
+
+function candidateOf({ file: entry, bytes }: Held): Candidate {
+  return { entry, bytes };
 }

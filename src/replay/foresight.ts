@@ -1,4 +1,4 @@
-import type { Candidate, Policy } from '../policy/policy.ts';
+import { type Candidate, type Policy, risingWith } from '../policy/policy.ts';
 import type { Read } from './trace.ts';
 
 /**
@@ -14,6 +14,10 @@ export function foresight(host: readonly Read[]): Policy {
   return {
     name: 'foresight',
     score: (candidate) => -next(candidate),
+    order: risingWith(
+      (candidate) => [-next(candidate)],
+      () => (keys, from) => keys[from] ?? 0,
+    ),
     admit: (incoming, victims) => victims.every((victim) => next(incoming) < next(victim)),
   };
 }

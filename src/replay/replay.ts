@@ -69,11 +69,12 @@ class Host {
     this.#outcome = outcome;
     // Every entry that it is asked of is one of these files.
     const secondsPerByte = (entry: Candidate['entry']) => (entry as File).secondsPerByte;
+    const pace = (entry: Candidate['entry']) => (entry as File).pace;
     this.#queue = new PromptQueue(runs);
     const expected = (path: string) => this.#queue.expected(path, this.#now);
-    this.#policy = options.policy({ now: () => this.#now, secondsPerByte, habits: () => this.#habits, expected }, reads);
-    const score = (file: File, bytes: number) => this.#policy.score({ entry: file, bytes }, this.#tick);
-    this.#contents = new Contents(options.capacity, score, this.#policy.packed);
+    const context = { now: () => this.#now, secondsPerByte, pace, habits: () => this.#habits, expected };
+    this.#policy = options.policy(context, reads);
+    this.#contents = new Contents(options.capacity, this.#policy);
   }
 
   read(read: Read): void {
@@ -84,7 +85,7 @@ class Host {
     this.#count(read, state);
     if (state === 'cold') this.#restore(file);
     if (state === null) this.#copy(file);
-    if (this.#options.coldRatio) for (const bytes of this.#contents.demote()) this.#outcome.writtenBytes += bytes;
+    if (this.#options.coldRatio) for (const bytes of this.#contents.demote(this.#tick)) this.#outcome.writtenBytes += bytes;
   }
 
   #used(read: Read): File {
@@ -93,6 +94,7 @@ class Host {
     const votes = withUse(before ?? noVotes, this.#now);
     const { demand, habits } = afterUse(before?.demand ?? null, this.#habits, this.#now);
     this.#habits = habits;
+    const secondsPerByte = Math.max(1 / read.sourceSpeed - 1 / ssdSpeed, 1e-15);
     const file: File = before ?? {
       path: read.file,
       root: '',
@@ -100,12 +102,14 @@ class Host {
       lastUse: 0,
       ...votes,
       fingerprint: { size: read.size, mtimeNs: '0', ino: null },
-      secondsPerByte: Math.max(1 / read.sourceSpeed - 1 / ssdSpeed, 1e-15),
+      secondsPerByte,
+      pace: `${secondsPerByte}`,
       // A file is not worth compressing if its source is as fast as a restore.
       coldRatio: read.sourceSpeed < restoreSpeed ? (this.#options.coldRatio?.(read) ?? 1) : 1,
     };
     Object.assign(file, votes, { demand, uses: file.uses + 1, lastUse: this.#tick });
-    this.#files.set(read.file, file);
+    if (before) this.#contents.touched(file);
+    else this.#files.set(read.file, file);
     return file;
   }
 
@@ -125,7 +129,7 @@ class Host {
 
   #copy(file: File): void {
     const { size } = file.fingerprint;
-    const victims = this.#contents.victimsFor(size, file);
+    const victims = this.#contents.victimsFor(size, file, this.#tick);
     if (!victims) return;
     const short = this.#contents.short(size);
     const candidates = victims.map(({ file: entry, bytes }) => ({ entry, bytes }));
@@ -137,7 +141,7 @@ class Host {
 
   /** Restores to the SSD, if room can be made; the compressed copy leaves afterwards. */
   #restore(file: File): void {
-    const victims = this.#contents.victimsFor(file.fingerprint.size, file);
+    const victims = this.#contents.victimsFor(file.fingerprint.size, file, this.#tick);
     const worth = (entry: File, bytes: number) => this.#policy.score({ entry, bytes }, this.#tick);
     // Otherwise it is loaded through memory: a more valuable copy does not leave for it.
     if (!victims || victims.some(({ file: victim, bytes }) => worth(victim, bytes) >= worth(file, bytes))) return;

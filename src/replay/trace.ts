@@ -92,9 +92,10 @@ function rowReader(columns: string[]): (values: string[]) => Row | null {
     const sourceSpeed = sourceSpeeds[at(tier) ?? 'hdd'];
     if (!Number.isFinite(seconds) || !Number.isSafeInteger(bytes) || bytes < 0 || !sourceSpeed) return null;
     const [id, submitted] = [at(run), Number(at(submit))];
-    const read = { at: seconds, file: at(file) ?? '', size: bytes, sourceSpeed, dtype: at(dtype)?.toLowerCase() ?? null };
+    const read: Read = { at: seconds, file: at(file) ?? '', size: bytes, sourceSpeed, dtype: at(dtype)?.toLowerCase() ?? null };
+    if (id !== undefined) read.run = id;
     return {
-      read: id === undefined ? read : { ...read, run: id },
+      read,
       node: at(node) ?? '',
       submitted: Number.isFinite(submitted) ? submitted : null,
       fromMemory: at(ram) === '1',

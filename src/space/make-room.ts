@@ -2,13 +2,14 @@ import type { Catalog } from '../catalog/catalog.ts';
 import type { Reservation } from '../catalog/copies.ts';
 import type { Placed } from '../catalog/copy-rows.ts';
 import { CacheError } from '../core/errors.ts';
-import { sharesQuota, sharingQuota, tierTraits } from '../core/tier-traits.ts';
+import { tierTraits } from '../core/tier-traits.ts';
 import type { Copy, Entry, Fingerprint } from '../core/types.ts';
+import { leaving } from '../policy/leaving.ts';
 import type { Candidate, Policy } from '../policy/policy.ts';
-import { Pauses } from '../runtime/pauses.ts';
 import type { Tier } from '../tiers/tier.ts';
 import type { Evictor } from './evict.ts';
-import { type EvictionCandidate, Victims } from './victims.ts';
+import type { EvictionOrder } from './eviction-order.ts';
+import { victimsOf } from './victims.ts';
 
 export interface Bound {
   /** Maximum bytes in the tier. */
@@ -21,6 +22,7 @@ export interface Bound {
 export interface SpaceDeps {
   catalog: Catalog;
   evictor: Evictor;
+  order: EvictionOrder;
   policy(): Policy;
   bound(tier: Tier): Bound;
 }
@@ -164,61 +166,21 @@ function reserve(
 
 /**
  * Chooses copies, lowest score first, until enough bytes would leave or nothing more can. Stale and interrupted copies come before
- * all others, as do compressed ones of files that are also plain. No name of a placement leaves while another one must stay. Whether
- * a copy may leave is asked only when its turn comes.
+ * all others, as do compressed ones of files that are also plain. No name of a placement leaves while another one must stay.
  */
 async function chooseCandidates(
-  { catalog, evictor, policy }: RoomDeps,
+  deps: RoomDeps,
   tier: Tier,
-  need: { entry: Entry | null; short: number; stuck: ReadonlySet<number>; below?: number },
+  { entry, short, stuck, below }: { entry: Entry | null; short: number; stuck: ReadonlySet<number>; below?: number },
 ): Promise<{ victims: Placed[]; bytes: number }> {
   const inUse = await tier.openFiles();
-  const { score, packed = false } = policy();
-  const { tick } = catalog.usage;
-  const victims = new Victims();
-  const isOwn = (copy: Copy) => copy.entryId === need.entry?.id && copy.tier === tier.name;
-  let names: EvictionCandidate[] = [];
-  /** The placement of these names; `held` when one of them must stay. */
-  let [placement, held] = [0, false];
-  const end = () => {
-    if (!held) victims.add(names);
-  };
-  const pauses = new Pauses();
-  for (const { copy, entry } of catalog.copies.byPlacement(sharingQuota(tier.name))) {
-    if (pauses.isDue) await pauses.take();
-    if (isOwn(copy) && copy.state === 'copying') continue;
-    if (copy.placement !== placement) {
-      end();
-      names = [];
-      [placement, held] = [copy.placement, false];
-    }
-    const { id, form, bytes } = copy;
-    const spare = isSpare(catalog, copy);
-    const worth = spare ? Number.NEGATIVE_INFINITY : score(candidate(entry, bytes), tick);
-    held ||= worth >= (need.below ?? Number.POSITIVE_INFINITY) || copy.state === 'evicting' || need.stuck.has(id);
-    if (!held) names.push({ id, form, bytes, score: worth, given: !spare && evictor.mayBeOpenedAgain(copy) });
-  }
-  end();
-  const mayLeave = (id: number) => {
-    const placed = placedOf(catalog, id);
-    if (!placed) return false;
-    const { copy, entry } = placed;
-    return (isOwn(copy) ? evictor.obstacleForSuccessor(copy, inUse) : evictor.obstacle(copy, entry, inUse)) === null;
-  };
-  const { ids, bytes } = victims.choose({ short: need.short, packed, mayLeave });
-  return { victims: ids.flatMap((id) => placedOf(catalog, id) ?? []), bytes };
-}
-
-function placedOf({ copies, entries }: Catalog, id: number): Placed | undefined {
-  const copy = copies.byId(id);
-  const entry = copy && entries.byId(copy.entryId);
-  return entry && { copy, entry };
-}
-
-function isSpare({ copies }: Catalog, copy: Copy): boolean {
-  if (copy.state !== 'ready') return true;
-  const isPlainBeside = ({ form, tier }: Copy) => form === 'plain' && sharesQuota(tier, copy.tier);
-  return copy.form === 'compressed' && copies.readyOf(copy.entryId).some(isPlainBeside);
+  const policy = deps.policy();
+  await deps.order.prepare(policy);
+  const isOwn = (copy: Copy) => copy.entryId === entry?.id && copy.tier === tier.name;
+  const units = deps.order.ascending(policy, { tier: tier.name });
+  const leavable = victimsOf(units, deps, { isOwn, stuck, inUse, ...(below !== undefined && { below }) });
+  const victims = leaving(leavable, short, policy.packed ?? false);
+  return { victims: victims.flatMap(({ names }) => names), bytes: victims.reduce((sum, { bytes }) => sum + bytes, 0) };
 }
 
 function candidate(entry: Entry, bytes: number): Candidate {

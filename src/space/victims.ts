@@ -1,69 +1,44 @@
+import type { Catalog } from '../catalog/catalog.ts';
 import type { Copy } from '../core/types.ts';
-import { ascending } from '../policy/ascending.ts';
-import { leaving } from '../policy/leaving.ts';
+import type { Leaver } from '../policy/leaving.ts';
+import type { Evictor } from './evict.ts';
+import { isSpare, type Unit } from './eviction-order.ts';
 
-/** A copy that can leave, with no more than the choice needs. */
-export interface EvictionCandidate extends Pick<Copy, 'id' | 'bytes' | 'form'> {
-  score: number;
-  /** A running program was given its path. */
-  given: boolean;
+/** What may not leave now, though it might at another time. */
+export interface Kept {
+  /** Of the copy that room is made for: its interrupted part takes no further room. */
+  isOwn(copy: Copy): boolean;
+  /** Could not be removed. */
+  stuck: ReadonlySet<number>;
+  /** This score and above. */
+  below?: number;
+  /** Paths that are open. */
+  inUse: ReadonlySet<string>;
 }
 
-/** The names of one placement: they leave together or not at all, as one alone frees nothing. */
-interface Unit {
-  /** Ids of copies. */
-  names: number[];
-  /** Bytes freed when all of them leave. */
-  bytes: number;
-  /** The highest of its names. */
-  score: number;
-  /** Orders equals. */
-  tie: number;
-  given: boolean;
-}
+/** Units that can leave, as what they are to `leaving`. */
+export type Victim = Unit & Leaver;
 
-interface Choice {
-  /** Bytes that must come free. */
-  short: number;
-  /** As in `Policy`. */
-  packed: boolean;
-  /** Whether this copy may leave at all: asked only of those whose turn has come. */
-  mayLeave(id: number): boolean;
-}
-
-/** Further than any id of a copy: of equals the compressed one leaves before all plain ones. */
-const afterCompressed = 2 ** 52;
-
-/**
- * The copies that leave, from all that can: those that no running program was given come first, then lowest score first, and of equals
- * the compressed one.
- */
-export class Victims {
-  readonly #kept: Unit[] = [];
-  readonly #given: Unit[] = [];
-
-  /** @param names all names of one placement */
-  add(names: readonly EvictionCandidate[]): void {
+/** Those of the units that can leave: first those that no running program was given, then the others. Each is asked when its turn comes. */
+export function* victimsOf(
+  units: Iterable<Unit>,
+  { catalog, evictor }: { catalog: Catalog; evictor: Evictor },
+  { isOwn, stuck, below = Number.POSITIVE_INFINITY, inUse }: Kept,
+): Generator<Victim> {
+  const given: Victim[] = [];
+  const isFree = ({ names }: Victim) =>
+    names.every(({ copy, entry }) =>
+      isOwn(copy) ? evictor.obstacleForSuccessor(copy, inUse) === null : evictor.obstacle(copy, entry, inUse) === null,
+    );
+  for (const unit of units) {
+    if (unit.score >= below) break;
+    const names = unit.names.filter(({ copy }) => !(isOwn(copy) && copy.state === 'copying'));
     const [first] = names;
-    if (!first) return;
-    const { id, bytes, form, score, given } = first;
-    const unit: Unit = { names: [id], bytes, score, tie: form === 'plain' ? id + afterCompressed : id, given };
-    for (const { id, score, given } of names.slice(1)) {
-      unit.names.push(id);
-      unit.score = Math.max(unit.score, score);
-      unit.given ||= given;
-    }
-    (unit.given ? this.#given : this.#kept).push(unit);
+    if (!first || names.some(({ copy }) => copy.state === 'evicting' || stuck.has(copy.id))) continue;
+    const isGiven = names.some(({ copy }) => !isSpare(catalog, copy) && evictor.mayBeOpenedAgain(copy));
+    const victim = { ...unit, names, bytes: first.copy.bytes, given: isGiven };
+    if (isGiven) given.push(victim);
+    else if (isFree(victim)) yield victim;
   }
-
-  /** To be called once. @returns ids of the copies in the order in which they leave, and the bytes freed */
-  choose({ short, packed, mayLeave }: Choice): { ids: number[]; bytes: number } {
-    const units = leaving(this.#leavable(mayLeave), short, packed);
-    return { ids: units.flatMap(({ names }) => names), bytes: units.reduce((sum, { bytes }) => sum + bytes, 0) };
-  }
-
-  *#leavable(mayLeave: Choice['mayLeave']): Generator<Unit> {
-    for (const group of [this.#kept, this.#given])
-      for (const unit of ascending(group)) if (unit.names.every(mayLeave)) yield unit;
-  }
+  for (const victim of given) if (isFree(victim)) yield victim;
 }

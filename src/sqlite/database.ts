@@ -7,6 +7,7 @@ import { startPeer } from '../runtime/peer.ts';
 import { setAsideUnless } from '../runtime/set-aside.ts';
 import { assertSound, type DamageWorker, damage, isDamage } from './damage.ts';
 import { isFull, Reserve } from './reserve.ts';
+import { assertKnown, migrate, type Schema, versionOf } from './schema.ts';
 
 /** A file larger than this, bytes, is checked for damage while it is in use. */
 const checkedAtOnce = 8 * 1024 * 1024;
@@ -17,18 +18,6 @@ const cacheKibibytes = 4096;
 /** Law 4: lookups are answered in the thread that writes. */
 const longestWaitMs = 5;
 
-/** A file's schema, and what is said of it. */
-export interface Schema {
-  /** For messages, such as `the catalog`. */
-  name: string;
-  /** Append only. Each step runs once, in one transaction; `PRAGMA user_version` counts them. */
-  migrations: readonly string[];
-  /** What becomes of the file's facts when it is moved away. */
-  withoutIt: string;
-  /** Whether space beside the file is given up when its disk is full. */
-  keepsReserve: boolean;
-}
-
 /** One SQLite file: opened, migrated, and replaced when it is damaged. Statements are prepared once. */
 export class Database {
   #db: Sqlite.Database;
@@ -36,6 +25,7 @@ export class Database {
   readonly #reserve: Reserve | null;
   #statements = new Map<string, Sqlite.Statement>();
   #inTransaction: Sqlite.Transaction<(work: () => unknown) => unknown>;
+  readonly #onOpened: ((db: Sqlite.Database) => void)[] = [];
   readonly file: string;
   /** Grows with every write, so that a cached read is known to be current. */
   version = 0;
@@ -80,7 +70,14 @@ export class Database {
     this.#db = openChecked(this.file, this.#schema);
     this.#inTransaction = transactionOf(this.#db);
     this.answerFirst();
+    for (const prepare of this.#onOpened) prepare(this.#db);
     this.version += 1;
+  }
+
+  /** Prepares this connection, and the one to each file that replaces this one: for functions and triggers that are not in the file. */
+  onOpened(prepare: (db: Sqlite.Database) => void): void {
+    this.#onOpened.push(prepare);
+    prepare(this.#db);
   }
 
   /**
@@ -231,38 +228,6 @@ function isLarge(file: string): boolean {
   return (statSync(file, { throwIfNoEntry: false })?.size ?? 0) > checkedAtOnce;
 }
 
-function versionOf(db: Sqlite.Database): number {
-  return Number(db.pragma('user_version', { simple: true }));
-}
-
-/** Recognises a file of another program, or one with a flipped bit in its schema, before any write. */
-function assertKnown(db: Sqlite.Database, file: string, { name, migrations, withoutIt }: Schema): void {
-  const version = versionOf(db);
-  if (version > migrations.length) {
-    throw new CacheError('BAD_CONFIG', `${name} ${file} was written by a newer autocached (schema ${version})`, {
-      hint: `Update autocached, or move the file away: ${withoutIt}.`,
-    });
-  }
-  if (schemaOf(db) !== expectedSchema(migrations.slice(0, version)))
-    throw new Sqlite.SqliteError('the schema is not that of its version', 'SQLITE_CORRUPT');
-}
-
-function migrate(db: Sqlite.Database, migrations: readonly string[]): void {
-  const version = versionOf(db);
-  for (const [index, sql] of migrations.entries()) {
-    if (index < version) continue;
-    try {
-      db.transaction(() => {
-        db.exec(sql);
-        db.pragma(`user_version = ${index + 1}`);
-      })();
-    } catch (error) {
-      if (!(error instanceof Sqlite.SqliteError) || !error.code.startsWith('SQLITE_CONSTRAINT')) throw error;
-      throw new Sqlite.SqliteError(`its rows break the rules of schema ${index}: ${error.message}`, 'SQLITE_CORRUPT');
-    }
-  }
-}
-
 /** SQLite opens a read-only file without complaint, and refuses the first write. */
 function assertWritable(db: Sqlite.Database, file: string, { name, migrations, withoutIt }: Schema): void {
   try {
@@ -274,24 +239,6 @@ function assertWritable(db: Sqlite.Database, file: string, { name, migrations, w
       cause: error,
     });
   }
-}
-
-/** The schema that these migrations make of an empty file. */
-function expectedSchema(migrations: readonly string[]): string {
-  const db = new Sqlite(':memory:');
-  try {
-    migrate(db, migrations);
-    return schemaOf(db);
-  } finally {
-    db.close();
-  }
-}
-
-function schemaOf(db: Sqlite.Database): string {
-  // SQLite's own tables come and go, for example with ANALYZE.
-  const sql =
-    "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite~_%' ESCAPE '~' ORDER BY type, name";
-  return JSON.stringify(db.prepare(sql).raw().all());
 }
 
 function setAside(file: string): void {

@@ -47,6 +47,9 @@ export class SourceSpeeds {
     return Math.max(speeds.secondsSaved({ root, medium }, 'ssd', 1), Number.EPSILON);
   };
 
+  /** Sources with the same answer are equally fast, whatever is measured. */
+  readonly pace = ({ path, root }: Source): string => `${root}\0${this.#deps.sources.locate(path)?.medium ?? 'hdd'}`;
+
   /** The source's medium, if restoring its compressed copy is faster than reading it; else null. */
   slowerThanRestore({ path, root }: Source): Medium | null {
     const { speeds, sources } = this.#deps;

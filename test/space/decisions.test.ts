@@ -8,6 +8,7 @@ import { PromptQueue } from '../../src/replay/prompt-queue.ts';
 import { replay } from '../../src/replay/replay.ts';
 import { parseTrace, type Read } from '../../src/replay/trace.ts';
 import type { Evictor } from '../../src/space/evict.ts';
+import { EvictionOrder } from '../../src/space/eviction-order.ts';
 import { makeRoom, type RoomDeps } from '../../src/space/make-room.ts';
 import type { Tier } from '../../src/tiers/tier.ts';
 import { openCatalog, sourceFile } from '../helpers/catalog.ts';
@@ -64,7 +65,8 @@ function daemon(name: keyof typeof policies, limit: number, mayLeave: (path: str
       return { removed: true, freed: bytes };
     },
   } as unknown as Evictor;
-  const deps: RoomDeps = { catalog, evictor, policy, bound: () => ({ limit, floor: 0 }), outstanding: () => 0 };
+  const order = new EvictionOrder(catalog);
+  const deps: RoomDeps = { catalog, evictor, order, policy, bound: () => ({ limit, floor: 0 }), outstanding: () => 0 };
   const total = { hits: 0, writtenBytes: 0 };
   const read = async (one: Read) => {
     clock.setWall(one.at * 1000);

@@ -42,6 +42,7 @@ function held(rig: Rig, index: number): { copy: Copy; entry: Entry } {
 const roomDeps = (rig: Rig) => ({
   catalog: rig.catalog,
   evictor: rig.evictor,
+  order: rig.order,
   policy: () => lru,
   bound: () => rig.bound,
   outstanding: () => 0,

@@ -1,0 +1,117 @@
+import { LeastKeys } from './least-keys.ts';
+import { MinHeap, type Placed } from './min-heap.ts';
+import type { Candidate, Order } from './policy.ts';
+
+/** Candidates with one pace and one label. */
+interface Group<Item> {
+  label: string;
+  /** The one that came last stands for the pace of all. */
+  like: Candidate['entry'];
+  keys: LeastKeys;
+  /** By slot. */
+  items: (Item | undefined)[];
+  empty: number[];
+}
+
+/** What is still to be looked at: a node or a slot with a bound of its scores, or an item with its score. */
+interface Found<Item> extends Placed {
+  group: Group<Item>;
+  /** -1: an item. */
+  level: number;
+  node: number;
+}
+
+/**
+ * Candidates in the order of a policy's scores, lowest first, each found when it is asked for.
+ *
+ * Scores change all the time, and so may their order: counts fade, each at several speeds, and wishes shift the weight of those. Some
+ * numbers of a candidate change with its uses only (`Order`). Of many candidates, the least of each number tells what no score among
+ * them is below, at any time. So the search begins with the whole, divides what has the lowest bound, and is sure of a candidate as soon
+ * as its score is below all bounds: the order is exactly that of computing all scores. (Branch and bound over component-wise minima, as
+ * in "Branch-and-bound processing of ranked queries", Tao, Hristidis, Papadias, Papakonstantinou 2007.)
+ */
+export class OrderedIndex<Item> {
+  readonly #order: Order;
+  readonly #era: number;
+  readonly #groups = new Map<string, Group<Item>>();
+  readonly #places = new Map<Item, { group: Group<Item>; slot: number }>();
+
+  constructor(order: Order) {
+    this.#order = order;
+    this.#era = order.era();
+  }
+
+  /** Whether it holds for this order, at present; otherwise another one is needed. */
+  isOf(order: Order): boolean {
+    return order === this.#order && order.era() === this.#era;
+  }
+
+  /** Adds an item, or takes up that its candidate was used. @param tie orders equals @param label for `ascending` */
+  put(item: Item, candidate: Candidate, tie: number, label = ''): void {
+    const pace = `${label}\0${this.#order.pace(candidate.entry)}`;
+    let place = this.#places.get(item);
+    const keys = this.#order.keys(candidate);
+    const group = this.#groups.get(pace) ?? this.#open(pace, label, candidate.entry, keys.length);
+    if (place && place.group !== group) {
+      this.delete(item);
+      place = undefined;
+    }
+    const slot = place?.slot ?? group.empty.pop() ?? group.items.length;
+    group.like = candidate.entry;
+    group.items[slot] = item;
+    if (!place) this.#places.set(item, { group, slot });
+    group.keys.set(slot, keys, tie);
+  }
+
+  delete(item: Item): void {
+    const place = this.#places.get(item);
+    if (!place) return;
+    const { group, slot } = place;
+    this.#places.delete(item);
+    group.items[slot] = undefined;
+    group.keys.clear(slot);
+    group.empty.push(slot);
+  }
+
+  /** Not to be changed meanwhile. @param scoreOf the policy's score at `tick` @param isWanted by label; all when left out */
+  *ascending(
+    tick: number,
+    scoreOf: (item: Item) => number,
+    isWanted?: (label: string) => boolean,
+  ): Generator<{ item: Item; score: number }> {
+    const open = new MinHeap<Found<Item>>();
+    const bounds = new Map<Group<Item>, ReturnType<Order['bound']>>();
+    for (const group of this.#groups.values()) {
+      if (isWanted && !isWanted(group.label)) continue;
+      bounds.set(group, this.#order.bound(tick, group.like));
+      this.#look(open, bounds, { group, level: group.keys.top, node: 0 });
+    }
+    for (let next = open.pop(); next; next = open.pop()) {
+      const { group, level, node } = next;
+      if (level < 0) yield { item: group.items[node] as Item, score: next.score };
+      else if (level === 0) open.push({ group, level: -1, node, score: scoreOf(group.items[node] as Item), tie: next.tie });
+      else {
+        const { first, last } = group.keys.below(level, node);
+        for (let child = first; child < last; child++) this.#look(open, bounds, { group, level: level - 1, node: child });
+      }
+    }
+  }
+
+  #look(
+    open: MinHeap<Found<Item>>,
+    bounds: ReadonlyMap<Group<Item>, ReturnType<Order['bound']>>,
+    { group, level, node }: Pick<Found<Item>, 'group' | 'level' | 'node'>,
+  ): void {
+    const { keys } = group;
+    const tie = keys.tie(level, node);
+    if (tie === Number.POSITIVE_INFINITY) return;
+    const bound = bounds.get(group);
+    open.push({ group, level, node, score: bound?.(keys.rows(level), node * keys.stride) ?? Number.NEGATIVE_INFINITY, tie });
+  }
+
+  #open(pace: string, label: string, like: Candidate['entry'], width: number): Group<Item> {
+    const group: Group<Item> = { label, like, keys: new LeastKeys(width), items: [], empty: [] };
+    this.#groups.set(pace, group);
+    return group;
+  }
+}
