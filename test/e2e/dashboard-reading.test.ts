@@ -7,7 +7,7 @@ import { openDashboard, openPage } from '../helpers/dashboard.ts';
 
 const require = createRequire(import.meta.url);
 const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
-const pages = ['overview', 'library', 'copies', 'results', 'prompts', 'folders', 'events', 'settings'];
+const pages = ['overview', 'library', 'copies', 'results', 'prompts', 'folders', 'farm', 'events', 'settings'];
 
 /** What axe finds, as `rule: element`. */
 async function violationsOf(page: Page): Promise<string[]> {

@@ -5,6 +5,7 @@ import { ask, DaemonAway, keptKey, NotSignedIn, signIn } from './api.js';
 import * as copies from './copies.js';
 import { tell } from './dialogs.js';
 import * as events from './events.js';
+import * as farm from './farm.js';
 import * as folders from './folders.js';
 import * as library from './library.js';
 import { Live } from './live.js';
@@ -18,7 +19,7 @@ import { awayPage, signInPage } from './signed-out.js';
 import { followTheme } from './theme.js';
 
 /** Each has a title and `show(main, app)`, which returns what `app` calls: `refresh`, `event`, `close`; all may be left out. */
-const pages = { overview, library, copies, results, prompts, folders, events, settings };
+const pages = { overview, library, copies, results, prompts, folders, farm, events, settings };
 const pulseMs = 5000;
 const busyMs = 1000;
 const hiddenMs = 20_000;
