@@ -6,6 +6,7 @@ import { memoLimitOf } from '../config/bound.ts';
 import { MemoBounds } from '../config/memo-bounds.ts';
 import type { ServedSettings } from '../config/served-settings.ts';
 import type { Config } from '../config/types.ts';
+import type { RedisServers } from '../core/redis-servers.ts';
 import type { Fingerprint, Mode } from '../core/types.ts';
 import { liesOnNetwork } from '../media/medium.ts';
 import { Memo } from '../memo/memo.ts';
@@ -56,7 +57,7 @@ export function openMemo(parts: MemoParts): { memo: Memo; memoBounds: MemoBounds
     maxValue: () => settings.current.memoMaxValue,
     speed: () => speeds.ofTier(tier.name),
     embedder: embedderOf(parts),
-    shared: settings.current.memoRedis && { servers: settings.current.memoRedis },
+    shared: sharedWith(settings.current),
     fingerprintOf: (path) => fingerprintOf(sources, path),
   });
   opened.defer(() => memo[Symbol.asyncDispose]());
@@ -68,6 +69,12 @@ export function openMemo(parts: MemoParts): { memo: Memo; memoBounds: MemoBounds
 function embedderOf({ settings, clock, log }: MemoParts): Embedder | null {
   const { embeddingsUrl: url, embeddingsModel: model, embeddingsKeyFile: keyFile } = settings.current;
   return url === null ? null : new Embedder({ url, model, keyFile, clock, log });
+}
+
+/** Hosts of a farm share results too, unless these have a Redis of their own. */
+function sharedWith({ memoRedis, farm }: Pick<Config, 'memoRedis' | 'farm'>): { servers: RedisServers } | null {
+  const servers = memoRedis ?? farm;
+  return servers && { servers };
 }
 
 /** Neither may allow what the other forbids. */

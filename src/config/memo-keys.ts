@@ -87,7 +87,7 @@ export const memoKeys: { readonly [F in MemoField]: Key<Config[F]> } = {
     name: 'AUTOCACHE_MEMO_REDIS',
     default: '',
     meaning:
-      'Redis that machines share results in: redis://user:password@host:6379, rediss://, redis+cluster://a,b, redis+sentinel://a,b/name',
+      'Redis that machines share results in; empty = that of AUTOCACHE_FARM: redis://user:password@host:6379, rediss://, redis+cluster://a,b, redis+sentinel://a,b/name',
     live: false,
     parse: parseRedis,
   },

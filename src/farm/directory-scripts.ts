@@ -1,6 +1,7 @@
 /**
  * The steps of the directory that Redis performs as one. All keys of a content share a hash tag, and so a slot of a cluster. The
- * time is the server's: hosts' clocks are never compared. Each key of a content lives for seven days after its last change.
+ * time is the server's: hosts' clocks are never compared. Each key of a content lives for seven days after its last change, its events for
+ * ten minutes: a host that knows older ones asks for the holders again.
  *
  * KEYS: 1 the hashes, 32 bytes for each chunk, zeros = unknown; 2 claims, fence -> "from to ends"; 3 what hosts have, host -> bits;
  * 4 hosts by the end of their word; 5 the stream of events.
@@ -51,7 +52,7 @@ local function keepWord(host, bits, lease)
 end
 local function tell(host, chunk)
   redis.call('XADD', KEYS[5], 'MAXLEN', '~', 10000, '*', 'host', host, 'chunk', chunk)
-  redis.call('PEXPIRE', KEYS[5], week)
+  redis.call('PEXPIRE', KEYS[5], 600000)
 end
 local function gain(host, chunk, lease)
   local bits = redis.call('HGET', KEYS[3], host) or ''

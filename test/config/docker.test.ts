@@ -34,6 +34,23 @@ describe('config/docker', () => {
     ]);
   });
 
+  test('the farm has three hosts, each with a name and an address of its own, one key, and no port that is open to the network', () => {
+    const { services, secrets } = parse(read('farm/compose.yaml'), { merge: true });
+    const hosts = Object.entries<Record<string, never>>(services).filter(([name]) => name.startsWith('gpu'));
+    expect(hosts).toHaveLength(3);
+    for (const [name, host] of hosts) {
+      expect(host).toMatchObject({ hostname: name, secrets: ['farm_key'], volumes: [`${name}:/cache`] });
+      expect(host['environment']).toMatchObject({
+        AUTOCACHE_FARM: 'redis://redis:6379',
+        AUTOCACHE_FARM_URL: `https://${name}:8390`,
+        AUTOCACHE_FARM_KEY: '/run/secrets/farm_key',
+        AUTOCACHE_REMOTES: expect.stringContaining('endpoint=http://origin:7070'),
+      });
+    }
+    expect(Object.keys(secrets)).toEqual(['farm_key']);
+    expect(Object.values<object>(services).filter((service) => 'ports' in service)).toEqual([]);
+  });
+
   test('the template of RunPod starts the daemon before ComfyUI', () => {
     const { dockerEntrypoint, env } = JSON.parse(read('runpod.json'));
     expect(dockerEntrypoint).toEqual(['with-autocached']);

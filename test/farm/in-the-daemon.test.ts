@@ -39,6 +39,8 @@ describe.skipIf(noRedis !== null)(`daemons in a farm${leftOut}`, { timeout: pati
     const { host } = await b.client.farm();
     expect(await hosts()).toContain(host);
     expect(await a.client.farm()).toMatchObject({ on: true, name: 'default', directory: { state: 'up', why: null } });
+    // Results are shared over the same Redis.
+    expect((await a.client.stats()).memo.shared).toMatchObject({ state: 'up' });
     await b.restart();
     expect((await b.client.farm()).host).toBe(host);
     await b.end();

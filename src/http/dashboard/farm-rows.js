@@ -38,7 +38,7 @@ export function hostRow({ host, isThis, url, originBytes, receivedBytes, givenBy
     'tr',
     {},
     name,
-    element('td', { class: 'roomy path', text: url === null ? 'takes only' : url.replace('https://', '') }),
+    element('td', { class: 'roomy path', text: url === null ? 'takes only' : new URL(url).host }),
     number(formatBytes(originBytes)),
     number(formatBytes(receivedBytes)),
     number(formatBytes(givenBytes)),
