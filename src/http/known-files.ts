@@ -2,6 +2,7 @@ import { basename, sep } from 'node:path';
 import { CacheError } from '../core/errors.ts';
 import { matcher } from '../lookup/filters.ts';
 import { nearestWithin } from '../runtime/nearest.ts';
+import { filterInTurns } from '../runtime/pauses.ts';
 import type { KnownFile, Services } from './services.ts';
 
 type Deps = Pick<Services, 'catalog' | 'roots'>;
@@ -27,19 +28,25 @@ function nameOf({ category, rel }: Pick<KnownFile, 'category' | 'rel'>): string 
 
 /** Whether every word of a search is in the file's name or path, in any case. */
 export function searching(search: string): (file: Pick<KnownFile, 'path' | 'rel' | 'category'>) => boolean {
-  const words = search.toLowerCase().split(/\s+/).filter(Boolean);
+  const words = [...new Set(search.toLowerCase().split(/\s+/).filter(Boolean))];
   return (file) => {
     const text = `${nameOf(file)}\n${file.path}`.toLowerCase();
     return words.every((word) => text.includes(word));
   };
 }
 
-/** The files that a glob means; it may name the category. @throws CacheError NOT_FOUND when there are none */
-export function matching(glob: string, deps: Deps): KnownFile[] {
-  const matches = matcher([glob]);
-  const found = knownFiles(deps).filter((file) => matches(file) || matches({ path: file.path, rel: nameOf(file) }));
-  if (found.length === 0) throw notKnown(glob, deps, `nothing matches ${glob}`);
-  return found;
+/** The paths of the files that globs mean; a glob may name the category. @throws CacheError NOT_FOUND for one that means none */
+export async function matching(globs: readonly string[], deps: Deps): Promise<string[]> {
+  const matchers = globs.map((glob) => matcher([glob]));
+  const files = globs.length === 0 ? [] : knownFiles(deps);
+  const paths: string[] = [];
+  for (const [index, matches] of matchers.entries()) {
+    const found = await filterInTurns(files, (file) => matches(file) || matches({ path: file.path, rel: nameOf(file) }));
+    const glob = globs[index] ?? '';
+    if (found.length === 0) throw notKnown(glob, deps, `nothing matches ${glob}`);
+    paths.push(...found.map(({ path }) => path));
+  }
+  return [...new Set(paths)];
 }
 
 /** @param what as it was named: a path, or `category/name` */

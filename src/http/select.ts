@@ -32,8 +32,7 @@ export async function select(
   const { catalog, lookup } = services;
   const directories = (request.below ?? []).map((directory) => directoryOf(services, directory));
   const asks: Ask[] = [...(request.paths ?? []).map((path) => ({ path })), ...(request.names ?? []).map(splitName)];
-  const globbed = (request.globs ?? []).flatMap((glob) => matching(glob, services).map(({ path }) => ({ path })));
-  asks.push(...globbed);
+  for (const path of await matching(request.globs ?? [], services)) asks.push({ path });
   if (asks.length === 0 && !request.ids?.length && directories.length === 0)
     throw new CacheError('BAD_REQUEST', 'name at least one entry: ids, paths, names, globs or below');
   const inside = directories.flatMap((directory) => catalog.entries.below(directory));

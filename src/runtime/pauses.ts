@@ -3,6 +3,17 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 /** Work may keep the event loop for at most this time before a lookup would notice, ms. */
 const workMs = 5;
 
+/** The items that fit; with pauses, for there may be many and a look at each may take its time. */
+export async function filterInTurns<T>(items: Iterable<T>, fits: (item: T) => boolean): Promise<T[]> {
+  const pauses = new Pauses();
+  const found: T[] = [];
+  for (const item of items) {
+    if (fits(item)) found.push(item);
+    if (pauses.isDue) await pauses.take();
+  }
+  return found;
+}
+
 /** The pauses of long work on the daemon's own thread: in each of them all other work has its turn. */
 export class Pauses {
   readonly #signal: AbortSignal | undefined;

@@ -8,6 +8,7 @@ import type { Placed } from '../../catalog/copy-rows.ts';
 import { type Entry, tierNames } from '../../core/types.ts';
 import { matcher } from '../../lookup/filters.ts';
 import { withCompanions } from '../../placement/companions.ts';
+import { filterInTurns, Pauses } from '../../runtime/pauses.ts';
 import { removeCopies } from '../../space/purge.ts';
 import { type Wanted, wantedModel } from '../../usage/warmer.ts';
 import { knownFiles, matching, searching, suggestion } from '../known-files.ts';
@@ -58,11 +59,11 @@ type EntryServices = SelectServices &
 export function entryRoutes(app: FastifyInstance, services: EntryServices, plane: MemoPlane): void {
   const { catalog, warmer, memoryWarmer } = services;
 
-  app.get('/api/cache/entries', (request): EntriesAnswer | MemoEntriesAnswer => {
+  app.get('/api/cache/entries', async (request): Promise<EntriesAnswer | MemoEntriesAnswer> => {
     if (isAboutMemo(request.query)) return plane.entries(request.query);
     const query = parse(entriesQuery, request.query);
     catalog.usage.flush();
-    const { total, entries } = pageOf(query, catalog);
+    const { total, entries } = await pageOf(query, catalog);
     return { total, entries: entries.map((entry) => listed(entry, services)) };
   });
 
@@ -70,18 +71,18 @@ export function entryRoutes(app: FastifyInstance, services: EntryServices, plane
     if (isAboutMemo(request.body)) return plane.warm(request, reply);
     const body = parse(warmBody, request.body);
     const models = await modelsOf(body, services);
-    const globbed = (body.globs ?? []).flatMap((glob) => matching(glob, services).map(({ path }) => path));
+    const globbed = await matching(body.globs ?? [], services);
     const wanted = { ...body, paths: [...new Set([...(body.paths ?? []), ...globbed])] };
     const answer = await (body.ram ? memoryWarmer : warmer).warm(wanted, models);
-    return { ...answer, items: withSuggestions(answer.items, services) };
+    return { ...answer, items: await withSuggestions(answer.items, services) };
   });
 
   /** Files on the sources that no program has asked for yet. */
-  app.get('/api/cache/sources', (request): SourcesAnswer => {
+  app.get('/api/cache/sources', async (request): Promise<SourcesAnswer> => {
     const { search, limit } = parse(sourcesQuery, request.query);
     const isMeant = search === undefined ? () => true : searching(search);
     const known = new Set(catalog.entries.list({}).map(({ path }) => path));
-    const found = [...services.roots.files()].filter((file) => !known.has(file.path) && isMeant(file));
+    const found = await filterInTurns(services.roots.files(), (file) => !known.has(file.path) && isMeant(file));
     const files = found
       .slice(0, limit)
       .map(({ path, root, rel, category, size }) => ({ path, root, name: rel, category, size }));
@@ -119,12 +120,12 @@ function listed(entry: Entry, services: EntryServices): ListedEntry {
 }
 
 /** SQLite knows neither globs nor searches as they are meant here: it gives the names, and only the page is read whole. */
-function pageOf(query: EntriesQuery & { limit: number; offset: number }, { entries }: Catalog): EntryPage {
+async function pageOf(query: EntriesQuery & { limit: number; offset: number }, { entries }: Catalog): Promise<EntryPage> {
   const { glob, search, limit, offset } = query;
   if (glob === undefined && search === undefined) return { total: entries.count(query), entries: entries.list(query) };
   const isMatch = glob === undefined ? () => true : matcher([glob]);
   const isMeant = search === undefined ? () => true : searching(search);
-  const chosen = entries.names(query).filter((file) => isMatch(file) && isMeant(file));
+  const chosen = await filterInTurns(entries.names(query), (file) => isMatch(file) && isMeant(file));
   return { total: chosen.length, entries: chosen.slice(offset, offset + limit).flatMap(({ id }) => entries.byId(id) ?? []) };
 }
 
@@ -138,14 +139,23 @@ async function modelsOf({ workflow, prompt }: WarmRequest, { workflows }: Pick<S
   return (await workflows.names({ workflow, prompt })).map(wantedModel);
 }
 
+/** Of more missing files than these the others are told without a guess: each costs a look at all names. */
+const mostGuesses = 5;
+
 /** A missing file may be misspelt. */
-function withSuggestions(items: WarmItem[], services: EntryServices): WarmItem[] {
+async function withSuggestions(items: WarmItem[], services: EntryServices): Promise<WarmItem[]> {
   const isMissing = ({ size, ready, reason, message }: WarmItem) =>
     size === null && !ready && message === null && reason === 'SOURCE_MISSING';
   if (!items.some(isMissing)) return items;
   const files = knownFiles(services);
+  const meantBy = new Map<WarmItem, string | null>();
+  const pauses = new Pauses();
+  for (const item of items.filter(isMissing).slice(0, mostGuesses)) {
+    meantBy.set(item, suggestion(item.item, files));
+    await pauses.take();
+  }
   return items.map((item) => {
-    const meant = isMissing(item) ? suggestion(item.item, files) : null;
+    const meant = meantBy.get(item) ?? null;
     return meant === null || meant === item.item ? item : { ...item, message: `${item.why}; did you mean ${meant}?` };
   });
 }

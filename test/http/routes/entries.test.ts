@@ -190,6 +190,15 @@ describe('POST /api/cache/warm', () => {
     expect(copier.jobs()).toEqual([]);
   });
 
+  test('of many misspelt names the first ones are told what was meant', async () => {
+    const { post, source, copy } = createClient();
+    for (let index = 0; index < 8; index += 1) await copy(source(`loras/style-${index}.safetensors`, 1000).path);
+    const names = Array.from({ length: 8 }, (_, index) => `loras/stile-${index}.safetensors`);
+    const { items } = (await post('/api/cache/warm', { names, check: true })).body as WarmAnswer;
+    const told = items.map(({ message }) => /did you mean (.*)\?/.exec(message ?? '')?.[1] ?? null);
+    expect(told).toEqual([...names.slice(0, 5).map((name) => name.replace('stile', 'style')), null, null, null]);
+  });
+
   test('of nothing is done at once', async () => {
     const { post } = createClient();
     expect((await post('/api/cache/warm', {})).body).toEqual({ items: [], ready: 0, missing: 0 });
