@@ -25,7 +25,7 @@ interface Detached {
  * Starts the daemon as a process of its own, its output in `daemon.log` of the state directory, and waits until it answers.
  * @throws CacheError BAD_CONFIG at once; INTERNAL with the end of the log when the daemon ends or stays silent for a minute.
  */
-export async function startDetached({ self, flags, cwd }: Detached): Promise<{ client: Client; logPath: string }> {
+export async function startDetached({ self, flags, cwd }: Detached): Promise<{ client: Client; log: string }> {
   const { stateDir } = loadConfig({ cwd, flags }).config;
   makeDirectory(stateDir, keys.stateDir.name, 0o700);
   const logPath = join(stateDir, daemonLogName);
@@ -35,7 +35,7 @@ export async function startDetached({ self, flags, cwd }: Detached): Promise<{ c
   try {
     const child = await spawned([...self, 'start', ...asArguments(flags)], { cwd, output: log.fd });
     const client = await poll(longestMs, async () => (hasEnded(child) ? 'ended' : await answering(stateDir, child)));
-    if (client instanceof Client) return { client, logPath };
+    if (client instanceof Client) return { client, log: logPath };
     const what = client === 'ended' ? 'the daemon did not start' : `the daemon (pid ${child.pid}) does not answer yet`;
     throw new CacheError('INTERNAL', `${what}; the end of ${logPath}:\n${await tail(logPath, logStart)}`);
   } finally {

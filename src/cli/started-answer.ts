@@ -2,8 +2,11 @@ import type { Client } from './client.ts';
 import type { Answer } from './print.ts';
 import { startPage } from './text/start-page.ts';
 
-/** The output of `start --detach` and `restart`: the daemon's address and state, as it reports them itself. */
-export async function startedAnswer({ client, logPath }: { client: Client; logPath: string }): Promise<Answer> {
+/**
+ * The output of `start --detach` and `restart`: the daemon's address and state, as it reports them itself.
+ * @param started `log`: how its log is read, as a part of a sentence
+ */
+export async function startedAnswer({ client, log }: { client: Client; log: string }): Promise<Answer> {
   const [stats, config] = await Promise.all([client.stats(), client.config()]);
   const ssd = stats.tiers.find(({ tier }) => tier === 'ssd');
   const started = {
@@ -15,7 +18,7 @@ export async function startedAnswer({ client, logPath }: { client: Client; logPa
     limitBytes: ssd?.limit ?? 0,
     accounting: stats.accounting !== null,
     notices: config.notices,
-    stop: `autocached stop ends it; its log: ${logPath}`,
+    stop: `autocached stop ends it; its log: ${log}`,
   };
   return { data: client.daemon, page: (look) => startPage(started, look) };
 }

@@ -27,6 +27,7 @@ export function launchdPlan({ system, command, user, stateDir }: ServiceFacts): 
     uninstall: [stop],
     tidy: [],
     query: ['launchctl', 'print', `${domain}/${label}`],
+    log,
     notes: [
       system ? `The daemon runs as ${user.name}; its log: ${log}` : `It starts when ${user.name} logs in; its log: ${log}`,
     ],

@@ -33,6 +33,8 @@ export interface ServicePlan {
   tidy: string[][];
   /** Its exit code says whether the service runs, or, on Windows, whether it is there. */
   query: string[];
+  /** Its log: a path, or the command that shows it. */
+  log: string;
   /** What the user should know. One sentence each. */
   notes: string[];
 }

@@ -33,6 +33,7 @@ export function scheduledTaskPlan({ system, command, user, stateDir }: ServiceFa
     uninstall: [end, { command: ['schtasks', '/Delete', '/TN', name, '/F'], mayFail: true }],
     tidy: [],
     query: ['schtasks', '/Query', '/TN', name],
+    log,
     notes: [
       `Its log: ${log}`,
       ...(system ? ['A task that runs before the logon has no password: Windows lets it read no network share.'] : []),

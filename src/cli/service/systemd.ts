@@ -6,6 +6,7 @@ const unit = 'autocached.service';
 
 export function systemdPlan({ system, command, user, writable }: ServiceFacts): ServicePlan {
   const systemctl = (...words: string[]) => ['systemctl', ...(system ? [] : ['--user']), ...words];
+  const log = `journalctl ${system ? '' : '--user '}-u ${unit}`;
   const exec = command.map((word) => quoted(word).replaceAll('$', '$$$$')).join(' ');
   const shared = {
     encoding: 'utf8' as const,
@@ -16,6 +17,7 @@ export function systemdPlan({ system, command, user, writable }: ServiceFacts): 
     uninstall: [{ command: systemctl('disable', '--now', unit), mayFail: true as const }],
     tidy: [systemctl('daemon-reload')],
     query: systemctl('is-active', unit),
+    log,
   };
   if (system) {
     return {
@@ -29,7 +31,7 @@ export function systemdPlan({ system, command, user, writable }: ServiceFacts): 
       }),
       // A directory of ReadWritePaths has to be there, and to belong to the user, before the daemon can make it.
       prepare: [['runuser', '-u', user.name, '--', 'mkdir', '-p', ...writable]],
-      notes: [`The daemon runs as ${user.name}; its log: journalctl -u ${unit}`],
+      notes: [`The daemon runs as ${user.name}; its log: ${log}`],
     };
   }
   return {
@@ -39,7 +41,7 @@ export function systemdPlan({ system, command, user, writable }: ServiceFacts): 
     text: filledTemplate('systemd-user.service', { command: exec }),
     prepare: [],
     notes: [
-      `Its log: journalctl --user -u ${unit}`,
+      `Its log: ${log}`,
       `It starts when ${user.name} logs in and ends with the last session; to have it without a login: loginctl enable-linger ${user.name}`,
     ],
   };

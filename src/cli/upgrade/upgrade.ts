@@ -1,10 +1,10 @@
 import { loadConfig } from '../../config/config.ts';
 import { CacheError, messageOf, toCacheError } from '../../core/errors.ts';
 import { shimStatus } from '../comfyui-link.ts';
+import { type RunningDaemon, runningDaemon, startAgain } from '../daemon-again.ts';
 import { findComfyui } from '../doctor/find-comfyui.ts';
 import { type Session, stateDirOf } from '../session.ts';
 import { stopDaemon } from '../stop-daemon.ts';
-import { type RunningDaemon, runningDaemon, startAgain } from './daemon-again.ts';
 import { tool } from './tool.ts';
 import type { Newest, Replaced, Way } from './way.ts';
 
@@ -29,7 +29,7 @@ export interface UpgradeOutcome {
 /** @throws CacheError when the newest version cannot be told, and as `runningDaemon` */
 export async function upgradePlan(session: Session, installed: string, way: Way): Promise<UpgradePlan> {
   const newest = await way.newest();
-  const daemon = newest.isNewer ? await runningDaemon(session) : null;
+  const daemon = newest.isNewer ? await runningDaemon(session, 'upgrade') : null;
   const comfyui = newest.isNewer && way.replace ? await withResolver(session, daemon) : [];
   return { installed, newest, way, steps: way.steps(newest.version), daemon, comfyui };
 }

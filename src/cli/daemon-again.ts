@@ -1,16 +1,16 @@
 import { userInfo } from 'node:os';
-import { CacheError } from '../../core/errors.ts';
-import { isAlive, lockHolder } from '../../runtime/lock-holder.ts';
-import { Client } from '../client.ts';
-import { startDetached } from '../detach.ts';
-import { type LastRun, lastRun } from '../last-run.ts';
-import { poll } from '../poll.ts';
-import { installedText, isRunning, restartService } from '../service/carry-out.ts';
-import { serviceFacts } from '../service/facts.ts';
-import { servicePlan } from '../service/managers.ts';
-import type { ServicePlan } from '../service/plan.ts';
-import { type Session, stateDirOf } from '../session.ts';
-import { stopDaemon } from '../stop-daemon.ts';
+import { CacheError } from '../core/errors.ts';
+import { isAlive, lockHolder } from '../runtime/lock-holder.ts';
+import { Client } from './client.ts';
+import { startDetached } from './detach.ts';
+import { type LastRun, lastRun } from './last-run.ts';
+import { poll } from './poll.ts';
+import { installedText, isRunning, restartService } from './service/carry-out.ts';
+import { serviceFacts } from './service/facts.ts';
+import { servicePlan } from './service/managers.ts';
+import type { ServicePlan } from './service/plan.ts';
+import { type Session, stateDirOf } from './session.ts';
+import { stopDaemon } from './stop-daemon.ts';
 
 const longestMs = 60_000;
 
@@ -19,13 +19,13 @@ export interface RunningDaemon extends LastRun {
   service: ServicePlan | null;
 }
 
-/** The daemon that runs and how it is to be started again; null when none runs. @throws CacheError FORBIDDEN when only root may */
-export async function runningDaemon(session: Session): Promise<RunningDaemon | null> {
+/** The daemon that runs and how it is to be started again; null when none runs. @throws CacheError FORBIDDEN when only root may do that */
+export async function runningDaemon(session: Session, command: 'restart' | 'upgrade'): Promise<RunningDaemon | null> {
   const last = await lastRun(stateDirOf(session));
-  return last && { ...last, service: await serviceOf(session) };
+  return last && { ...last, service: await serviceOf(session, command) };
 }
 
-async function serviceOf(session: Session): Promise<ServicePlan | null> {
+async function serviceOf(session: Session, command: string): Promise<ServicePlan | null> {
   const place = { ...session, stateFlag: stateDirOf(session) };
   const ofUser = servicePlan(serviceFacts(place, {}));
   if (await isThere(ofUser)) return ofUser;
@@ -33,7 +33,7 @@ async function serviceOf(session: Session): Promise<ServicePlan | null> {
   if (!(await isThere(ofMachine))) return null;
   if (process.getuid?.() === 0 || process.platform === 'win32') return ofMachine;
   throw new CacheError('FORBIDDEN', `the daemon is a service of the machine (${ofMachine.file}), which root restarts`, {
-    hint: 'sudo env "PATH=$PATH" autocached upgrade',
+    hint: `sudo env "PATH=$PATH" autocached ${command}`,
   });
 }
 

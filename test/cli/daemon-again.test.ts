@@ -1,10 +1,9 @@
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { PassThrough } from 'node:stream';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { runningDaemon, startAgain } from '../../../src/cli/upgrade/daemon-again.ts';
-import { tempDir } from '../../helpers/temp-dir.ts';
-import { startFakeDaemon } from '../fake-daemon.ts';
+import { tempDir } from '../helpers/temp-dir.ts';
+import { startFakeDaemon } from './fake-daemon.ts';
+import { runCli } from './run-cli.ts';
 
 /** A unit that is there, and a systemctl whose `restart` does what `script` says. */
 function serviceOf(home: string, script: string): void {
@@ -24,20 +23,35 @@ function serviceOf(home: string, script: string): void {
 }
 
 describe.runIf(process.platform === 'linux')('a daemon that is run by a service', () => {
+  const routes = {
+    'GET /api/cache/config': () => ({ settings: [], notices: [] }),
+    'GET /api/cache/stats': () => ({ tiers: [], roots: [], dir: '/cache', mode: 'read-write', accounting: null }),
+  };
+
   test('is restarted by it, and its next process is waited for', async () => {
-    await using daemon = await startFakeDaemon({ 'GET /api/cache/config': () => ({ settings: [] }) });
+    await using daemon = await startFakeDaemon(routes);
     const home = tempDir();
     serviceOf(home, `sed -i s/4711/4712/ ${daemon.stateDir}/daemon.json`);
-    const screen = new PassThrough();
-    const session = {
-      ...{ out: screen, err: screen, in: screen, cwd: home, json: false },
-      ...{ self: ['/usr/bin/node', '/opt/a.js'], signals: process, unread: new AbortController().signal },
-      stateFlag: daemon.stateDir,
-    };
-    const running = await runningDaemon(session);
-    expect(running?.service?.manager).toBe('systemd, for this user');
-    if (running) expect((await startAgain(session, running)).daemon.pid).toBe(4712);
+    const { code, out } = await runCli(['restart'], {
+      stateDir: daemon.stateDir,
+      cwd: home,
+      self: ['/usr/bin/node', '/opt/a.js'],
+    });
+    expect(code).toBe(0);
+    expect(out).toContain('4712');
+    expect(out).toContain('its log: journalctl --user -u autocached.service');
     const told = readFileSync(join(home, 'told'), 'utf8').trim().split('\n');
     expect(told).toEqual(['--user is-active autocached.service', '--user restart autocached.service']);
+    expect(daemon.asked.map(({ key }) => key)).not.toContain('POST /api/shutdown');
+  });
+
+  test('keeps its options: others are refused, and it goes on', async () => {
+    await using daemon = await startFakeDaemon(routes);
+    const home = tempDir();
+    serviceOf(home, 'true');
+    const { code, err } = await runCli(['restart', '--limit', '5GiB'], { stateDir: daemon.stateDir, cwd: home });
+    expect(code).not.toBe(0);
+    expect(err).toContain('the daemon is a service (systemd, for this user) and has its options from');
+    expect(readFileSync(join(home, 'told'), 'utf8')).not.toContain('restart');
   });
 });
