@@ -1,4 +1,4 @@
-import type { Load, PastLoad } from '../core/loads.ts';
+import { dayMs, type Load, type PastLoad } from '../core/loads.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Database } from '../sqlite/database.ts';
 import { OldLoads } from './old-loads.ts';
@@ -9,8 +9,6 @@ const mostHeld = 10_000;
 const mostPrompts = 1000;
 /** Characters of a prompt's id and of a node's class that are kept. */
 const mostText = 100;
-
-const dayMs = 24 * 3600 * 1000;
 
 /** Row ids of the last load of each file, for the time that programs tell afterwards. */
 const mostLast = 1000;

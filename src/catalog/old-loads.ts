@@ -1,8 +1,7 @@
-import type { PastLoad } from '../core/loads.ts';
+import { dayMs, type PastLoad } from '../core/loads.ts';
 import type { Medium } from '../core/types.ts';
 import type { Database } from '../sqlite/database.ts';
 
-const dayMs = 24 * 3600 * 1000;
 /** Loads are kept one by one for so long, ms. */
 const detailMs = 30 * dayMs;
 /** Rows that are joined with one write: less than 10 ms. */

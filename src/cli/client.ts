@@ -22,6 +22,7 @@ import type { DaemonFile } from '../api/daemon-file.ts';
 import type { EntriesAnswer, EntriesQuery, SourcesAnswer } from '../api/entries.ts';
 import type { DaemonEvent } from '../api/event-text.ts';
 import type { FarmAnswer, FarmLocateAnswer } from '../api/farm.ts';
+import type { MissesAnswer } from '../api/loads.ts';
 import type { RemotesAnswer } from '../api/remotes.ts';
 import type { StatsAnswer } from '../api/stats.ts';
 import type { TakeOverAnswer, TakeOverRequest } from '../api/take-over.ts';
@@ -216,6 +217,16 @@ export class Client {
     if ('text' in answer) return parse(answer);
     answer.setEncoding('utf8');
     return quietEnd(readEvents<Event>(answer));
+  }
+
+  /** The recorded loads, CSV. */
+  async trace(): Promise<string> {
+    const answer = await this.#send('GET', '/api/loads/trace', { answerMs: null });
+    return answer.status === 200 ? answer.text : parse(answer);
+  }
+
+  misses(): Promise<MissesAnswer> {
+    return this.ask('GET', '/api/loads/misses', { answerMs: null });
   }
 
   /** Any request, for commands of one part of the API. */

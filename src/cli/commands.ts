@@ -27,6 +27,7 @@ const groups: Record<string, Record<string, () => Promise<Add>>> = {
     events: async () => (await import('./commands/events.ts')).addEvents,
     dashboard: async () => (await import('./commands/dashboard.ts')).addDashboard,
     simulate: async () => (await import('./commands/simulate.ts')).addSimulate,
+    trace: async () => (await import('./commands/trace.ts')).addTrace,
     completion: async () => (await import('./commands/completion.ts')).addCompletion(addCommands),
   },
   'Files:': {

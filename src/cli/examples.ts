@@ -16,6 +16,7 @@ const examples: Readonly<Record<string, readonly string[]>> = {
   events: ['autocached events', 'autocached events --json | jq .event'],
   logs: ['autocached logs', 'autocached logs -f'],
   dashboard: ['autocached dashboard'],
+  'trace export': ['autocached trace export mine.csv.gz', 'autocached trace export | head'],
   init: ['autocached init', 'autocached init --yes --roots /mnt/nas/models --limit 200GiB'],
   completion: [
     'autocached completion bash > ~/.local/share/bash-completion/completions/autocached',

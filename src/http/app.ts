@@ -18,6 +18,7 @@ import { jobRoutes } from './routes/jobs.ts';
 import { leaseRoutes } from './routes/leases.ts';
 import { libraryRoutes } from './routes/library.ts';
 import { llmRoutes } from './routes/llm.ts';
+import { loadRoutes } from './routes/loads.ts';
 import { lookupRoutes } from './routes/lookup.ts';
 import { memoRoutes } from './routes/memo.ts';
 import { memoBlobRoutes } from './routes/memo-blobs.ts';
@@ -96,6 +97,7 @@ export function createApp(services: Services, options: GuardOptions): FastifyIns
     workflowRoutes,
     takeOverRoutes,
     writtenRoutes,
+    loadRoutes,
     referenceRoutes,
   ];
   for (const routes of allRoutes) routes(app, services);

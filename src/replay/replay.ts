@@ -11,6 +11,8 @@ export interface ReplayOptions {
   policy: (context: PolicyContext, host: readonly Read[]) => Policy;
   /** Ratio of a file's size to that in the cold tier; null = no cold tier. */
   coldRatio: ((read: Read) => number) | null;
+  /** Reads before that are not counted: they only fill the caches. Seconds since the beginning of the trace. */
+  from?: number;
 }
 
 export interface Outcome {
@@ -27,6 +29,11 @@ export interface Outcome {
   secondsSaved: number;
 }
 
+/** Seconds that a copy of everything would have saved, and no copy did: what the misses cost. */
+export function missSeconds({ sourceSeconds, bytes, secondsSaved }: Outcome): number {
+  return sourceSeconds - bytes / ssdSpeed - secondsSaved;
+}
+
 /** Bytes per second of reading a copy, and of restoring a compressed one. */
 const [ssdSpeed, restoreSpeed] = [2e9, 1e9];
 
@@ -36,6 +43,15 @@ const [ssdSpeed, restoreSpeed] = [2e9, 1e9];
  * compressed when the limit comes near. Copying and compressing take no time here, and there is no queue.
  */
 export function replay(trace: Trace, options: ReplayOptions): Outcome {
+  const steps = replaying(trace, options);
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+  }
+}
+
+/** The same in steps of a few ms, between which others may work. */
+export function* replaying(trace: Trace, options: ReplayOptions): Generator<void, Outcome> {
   const total: Outcome = {
     reads: 0,
     bytes: 0,
@@ -48,10 +64,16 @@ export function replay(trace: Trace, options: ReplayOptions): Outcome {
   };
   for (const [index, reads] of trace.hosts.entries()) {
     const host = new Host(options, total, { reads, runs: trace.runs?.[index] ?? [] });
-    for (const read of reads) host.read(read);
+    for (const [k, read] of reads.entries()) {
+      host.read(read);
+      if (k % perStep === 0) yield;
+    }
   }
   return total;
 }
+
+/** Reads in one step. */
+const perStep = 32;
 
 class Host {
   readonly #options: ReplayOptions;
@@ -82,10 +104,12 @@ class Host {
     this.#queue.read(read);
     const file = this.#used(read);
     const state = this.#contents.stateOf(file);
-    this.#count(read, state);
+    const written = this.#outcome.writtenBytes;
     if (state === 'cold') this.#restore(file);
     if (state === null) this.#copy(file);
     if (this.#options.coldRatio) for (const bytes of this.#contents.demote(this.#tick)) this.#outcome.writtenBytes += bytes;
+    if (read.at >= (this.#options.from ?? Number.NEGATIVE_INFINITY)) this.#count(read, state);
+    else this.#outcome.writtenBytes = written;
   }
 
   #used(read: Read): File {

@@ -25,6 +25,8 @@ export interface SimulationRequest {
   cold: ColdType | null;
   /** Bounds of traces by name. A size that one of them has as a share counts with the bound's capacity. */
   bounds?: ReadonlyMap<string, readonly Bound[]>;
+  /** As of a replay. */
+  from?: number;
 }
 
 export interface Result {
@@ -42,7 +44,7 @@ export interface Result {
 /** Replays every trace with every size and policy, without a cold tier and, if requested, with one. Yields between runs. */
 export async function simulate(
   traces: readonly Trace[],
-  { sizes, policies: names, cold, bounds }: SimulationRequest,
+  { sizes, policies: names, cold, bounds, from = Number.NEGATIVE_INFINITY }: SimulationRequest,
   onProgress: (done: number, total: number) => void = () => {},
 ): Promise<Result[]> {
   const ratio = (read: Read) => coldRatios[(read.dtype ?? cold ?? 'none') as ColdType] ?? 1;
@@ -54,7 +56,7 @@ export async function simulate(
   for (const { trace, size, policy, coldRatio } of runs) {
     const bound = bounds?.get(trace.name)?.find((one) => isOfSize(one, size));
     const capacity = bound?.capacity ?? ('bytes' in size ? size.bytes : Math.round(size.share * trace.footprint));
-    const outcome = replay(trace, { capacity, policy: rules[policy], coldRatio });
+    const outcome = replay(trace, { capacity, policy: rules[policy], coldRatio, from });
     const ofBound = bound && { ofBound: outcome.secondsSaved / bound.upperSeconds };
     results.push({ trace: trace.name, size, capacity, policy, cold: coldRatio !== null, outcome, ...ofBound });
     onProgress(results.length, runs.length);

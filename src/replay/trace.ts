@@ -40,8 +40,9 @@ const sourceSpeeds: Record<string, number> = { hdd: 150e6, nas: 110e6, nas1g: 11
 
 /**
  * Reads a trace: CSV with a title line, a line for each read. Columns `ts` (seconds), `file` and `size` (bytes) are required;
- * `tier` (medium of the source), `node` (host), `dtype`, `ram_hit` (1 = came from memory, nothing was read), and `run` with `submit_ts`
- * (the prompt, and the seconds at which it joined the queue) are optional. Fields hold no commas and no quotes.
+ * `tier` (medium of the source), `speed` (of the source, bytes per second), `node` (host), `dtype`, `ram_hit` (1 = came from memory,
+ * nothing was read), and `run` with `submit_ts` (the prompt, and the seconds at which it joined the queue) are optional. Fields hold no
+ * commas and no quotes.
  * @throws CacheError BAD_REQUEST
  */
 export function parseTrace(name: string, text: string): Trace {
@@ -51,47 +52,61 @@ export function parseTrace(name: string, text: string): Trace {
     if (!columns.includes(needed)) throw new CacheError('BAD_REQUEST', `${name} has no column "${needed}"`);
   }
   const fieldsOf = rowReader(columns);
-  const hosts = new Map<string, { reads: Read[]; runs: Map<string, Run> }>();
-  const sizes = new Map<string, number>();
+  const traced = new TraceBuilder();
   for (let k = 1; k < lines.length; k++) {
     if (lines[k] === '') continue;
     const row = fieldsOf((lines[k] ?? '').split(','));
     if (!row) throw new CacheError('BAD_REQUEST', `${name}, line ${k + 1}: expected numbers for ts and size, and a known tier`);
-    const { read, node, submitted, fromMemory } = row;
-    const host = hosts.get(node) ?? { reads: [], runs: new Map<string, Run>() };
-    hosts.set(node, host);
-    if (read.run !== undefined && submitted !== null) noteOpen(host.runs, read, submitted);
-    if (fromMemory) continue;
-    sizes.set(read.file, read.size);
-    host.reads.push(read);
+    traced.add(row);
   }
-  const all = [...hosts.values()];
-  const runs = all.map(({ runs }) => [...runs.values()].sort((a, b) => a.submitted - b.submitted));
-  return {
-    name,
-    hosts: all.map(({ reads }) => reads),
-    footprint: [...sizes.values()].reduce((sum, size) => sum + size, 0),
-    ...(runs.some(({ length }) => length > 0) && { runs }),
-  };
+  return traced.trace(name);
 }
 
-interface Row {
+/** Puts a trace together, read by read. */
+export class TraceBuilder {
+  readonly #hosts = new Map<string, { reads: Read[]; runs: Map<string, Run> }>();
+  readonly #sizes = new Map<string, number>();
+
+  add({ read, node, submitted, fromMemory }: TracedRead): void {
+    const host = this.#hosts.get(node) ?? { reads: [], runs: new Map<string, Run>() };
+    this.#hosts.set(node, host);
+    if (read.run !== undefined && submitted !== null) noteOpen(host.runs, read, submitted);
+    if (fromMemory) return;
+    this.#sizes.set(read.file, read.size);
+    host.reads.push(read);
+  }
+
+  trace(name: string): Trace {
+    const all = [...this.#hosts.values()];
+    const runs = all.map(({ runs }) => [...runs.values()].sort((a, b) => a.submitted - b.submitted));
+    return {
+      name,
+      hosts: all.map(({ reads }) => reads),
+      footprint: [...this.#sizes.values()].reduce((sum, size) => sum + size, 0),
+      ...(runs.some(({ length }) => length > 0) && { runs }),
+    };
+  }
+}
+
+/** A read with its host, and the seconds at which its prompt joined the queue; null where that is not known. */
+export interface TracedRead {
   read: Read;
   node: string;
   submitted: number | null;
   fromMemory: boolean;
 }
 
-function rowReader(columns: string[]): (values: string[]) => Row | null {
+function rowReader(columns: string[]): (values: string[]) => TracedRead | null {
   const index = (title: string) => columns.indexOf(title);
   const [ts, file, size, tier, node, dtype] = ['ts', 'file', 'size', 'tier', 'node', 'dtype'].map(index);
-  const [ram, run, submit] = ['ram_hit', 'run', 'submit_ts'].map(index);
+  const [ram, run, submit, speed] = ['ram_hit', 'run', 'submit_ts', 'speed'].map(index);
   return (values) => {
     const at = (column = -1) => values[column];
     const [seconds, bytes] = [Number(at(ts)), Number(at(size))];
-    const sourceSpeed = sourceSpeeds[at(tier) ?? 'hdd'];
-    if (!Number.isFinite(seconds) || !Number.isSafeInteger(bytes) || bytes < 0 || !sourceSpeed) return null;
-    const [id, submitted] = [at(run), Number(at(submit))];
+    const sourceSpeed = Number(at(speed)) || sourceSpeeds[at(tier) ?? 'hdd'];
+    if (!Number.isFinite(seconds) || !Number.isSafeInteger(bytes) || bytes < 0 || !sourceSpeed || sourceSpeed < 0) return null;
+    const id = at(run) || undefined;
+    const submitted = Number(at(submit) || undefined);
     const read: Read = { at: seconds, file: at(file) ?? '', size: bytes, sourceSpeed, dtype: at(dtype)?.toLowerCase() ?? null };
     if (id !== undefined) read.run = id;
     return {

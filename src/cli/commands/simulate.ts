@@ -17,33 +17,39 @@ import {
 } from '../../replay/simulate.ts';
 import { parseTrace, type Trace } from '../../replay/trace.ts';
 import { withCommander } from '../options.ts';
-import type { Run, Session } from '../session.ts';
+import { clientOf, type Run, type Session } from '../session.ts';
+import { simulateRecorded } from '../simulate-recorded.ts';
+import { recordedPage } from '../text/recorded-page.ts';
 import { simulationPage } from '../text/simulation-page.ts';
 
 interface Options {
   sizes: CacheSize[];
   policies: SimulatedPolicy[];
   cold?: ColdType | true;
+  fromCatalog?: true;
 }
 
 const example = `
 A trace is CSV, also compressed with gzip: a line for each read of a model file,
 with the columns ts (seconds), file and size (bytes), and if known tier (hdd,
-nas, nas10g), node (a cache for each), dtype (bf16, f16, ...), ram_hit (1 = was
-not read), run and submit_ts (the prompt, and when it joined the queue).
+nas, nas10g), speed (bytes per second), node (a cache for each), dtype (bf16,
+f16, ...), ram_hit (1 = was not read), run and submit_ts (the prompt, and when
+it joined the queue).
 
 With a bounds.json beside the traces, figures are also a share of what no
 schedule can exceed; its cache sizes count. Files NAME.catalog.csv are left out.
 
 Examples:
-  autocached simulate reads.csv --sizes 20%,200GiB --cold`;
+  autocached simulate reads.csv --sizes 20%,200GiB --cold
+  autocached simulate --from-catalog`;
 
 export function addSimulate(program: Command, run: Run): void {
   const list = <T>(parse: (text: string) => T) => withCommander((text) => text.split(',').map((part) => parse(part.trim())));
   program
     .command('simulate')
     .description('replay recorded reads with each policy and cache size')
-    .argument('<trace...>', 'files that were read, as CSV')
+    .argument('[trace...]', 'files that were read, as CSV')
+    .option('--from-catalog', 'the loads that the daemon has recorded: which policy and which limit would have been best')
     .addOption(
       new Option('--sizes <sizes>', 'cache sizes: bytes, or shares of all that was read')
         .argParser(list(parseCacheSize))
@@ -61,7 +67,14 @@ export function addSimulate(program: Command, run: Run): void {
     )
     .addHelpText('after', example)
     .action(
-      run(async (session, files: string[], { sizes, policies, cold }: Options) => {
+      run(async (session, files: string[], { sizes, policies, cold, fromCatalog }: Options, command: Command) => {
+        if (fromCatalog) {
+          if (files.length > 0) throw new CacheError('BAD_REQUEST', 'give traces, or --from-catalog');
+          const isGiven = (name: string) => command.getOptionValueSource(name) === 'cli';
+          const chosen = { policies, ...(isGiven('sizes') && { sizes }), ...(cold !== undefined && { cold }) };
+          const data = await simulateRecorded(await clientOf(session), chosen);
+          return { data, page: (look) => recordedPage(data, look) };
+        }
         const paths = files.map((file) => resolve(session.cwd, file)).filter((path) => !catalogName.test(path));
         if (paths.length === 0) throw new CacheError('BAD_REQUEST', 'none of these files is a trace');
         const bounds = await boundsBeside(paths);

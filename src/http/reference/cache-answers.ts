@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { ConfigAnswer, ConfigValue, ExplainAnswer, LookupAnswer, PinAnswer, WarmAnswer } from '../../api/api.ts';
 import type { LibraryAnswer } from '../../api/dashboard.ts';
 import type { EntriesAnswer, SourcesAnswer } from '../../api/entries.ts';
+import type { MissesAnswer } from '../../api/loads.ts';
 import type { DailyTotals, Percentiles, StatsAnswer, TierStats } from '../../api/stats.ts';
 import type { TakeOverAnswer } from '../../api/take-over.ts';
 import type { VerifyAnswer } from '../../api/verify.ts';
@@ -33,6 +34,17 @@ export const lookupAnswer: z.ZodType<LookupAnswer> = z.strictObject({
   leaseMs: z.number(),
   entry: z.int().nullable(),
   job: jobView.nullable(),
+});
+
+export const missesAnswer: z.ZodType<MissesAnswer> = z.strictObject({
+  since: z.string(),
+  start: z.string().nullable(),
+  loads: count,
+  footprint: count,
+  limit: count,
+  policy: z.string(),
+  points: z.array(z.strictObject({ bytes: count, seconds: z.number(), misses: count })),
+  sampled: z.number().min(0).max(1),
 });
 
 export const explainAnswer: z.ZodType<ExplainAnswer> = z.strictObject({

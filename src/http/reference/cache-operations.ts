@@ -22,6 +22,7 @@ import {
   explainAnswer,
   library,
   lookupAnswer,
+  missesAnswer,
   pinAnswer,
   sourcesAnswer,
   stats,
@@ -111,6 +112,18 @@ export const cacheOperations: readonly Operation[] = [
     summary: 'Every model file on the sources, asked for or not, with its state',
     query: libraryQuery.extend({ pinned: flag, descending: flag }),
     answers: { 200: library },
+  },
+  {
+    method: 'GET',
+    url: '/api/loads/trace',
+    summary: 'The recorded loads as a trace for `autocached simulate`, without names',
+    answers: { 200: { type: 'text/csv', meaning: 'A line for each load, after a line with the names of the columns' } },
+  },
+  {
+    method: 'GET',
+    url: '/api/loads/misses',
+    summary: 'What misses of the last 30 days would have cost with other sizes of the cache',
+    answers: { 200: missesAnswer },
   },
   {
     method: 'POST',

@@ -1,0 +1,99 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { policies } from '../policy/policies.ts';
+import { missSeconds, replaying } from './replay.ts';
+import type { Trace } from './trace.ts';
+
+export interface MissCurveRequest {
+  /** Bytes, ascending. */
+  sizes: readonly number[];
+  policy: keyof typeof policies;
+  /** What was read before that only fills the cache; seconds since the beginning of the trace. */
+  from: number;
+  /** Reads that are replayed at most for each size: of more, those of some files; and as many before `from`. */
+  mostReads?: number;
+}
+
+export interface MissCurve {
+  points: { bytes: number; seconds: number; misses: number }[];
+  /** Share of the files that stand for all. */
+  sampled: number;
+}
+
+/** A replay of so many takes a tenth of a second. */
+const usualReads = 20_000;
+/** Other work waits no longer, ms. */
+const turnMs = 5;
+
+/**
+ * What misses would have cost with caches of these sizes: seconds that loads took longer than from a copy.
+ *
+ * A long trace is sampled by files, as in SHARDS (Waldspurger et al., FAST 2015): a file is among those replayed if the hash of its name is
+ * below a bound, then with all of its reads, and the cache is smaller by the same share (miniature simulation, the same authors, ATC 2017:
+ * it works for any policy). What the sample misses is scaled up by that share; files in constant use hit in or out of it, so that the result
+ * is not scaled by reads. A small cache holds few models, of which a sample tells little: there the sample is larger.
+ */
+export async function missCurve(
+  recorded: Trace,
+  { sizes, policy, from, mostReads = usualReads }: MissCurveRequest,
+): Promise<MissCurve> {
+  const trace = without(recorded, from, mostReads);
+  const reads = trace.hosts.reduce((sum, host) => sum + host.length, 0);
+  const least = Math.min(1, mostReads / Math.max(1, reads));
+  const points: MissCurve['points'] = [];
+  for (const bytes of sizes) {
+    const share = Math.min(1, Math.max(least, leastCache(trace) / Math.max(1, bytes)));
+    const sample = share < 1 ? sampleOf(trace, share) : trace;
+    const options = { capacity: share * bytes, policy: policies[policy], coldRatio: null, from };
+    const outcome = await inTurns(replaying(sample, options));
+    const misses = Math.round((outcome.reads - outcome.hits) / share);
+    points.push({ bytes, seconds: Math.max(0, missSeconds(outcome)) / share, misses });
+  }
+  return { points, sampled: least };
+}
+
+/** All from then on, and so many reads before. */
+function without(trace: Trace, from: number, mostBefore: number): Trace {
+  const hosts = trace.hosts.map((host) => host.slice(Math.max(0, host.findLastIndex(({ at }) => at < from) + 1 - mostBefore)));
+  return { ...trace, hosts };
+}
+
+/** A sampled cache must hold several of the large files: sampled sizes of caches below say nothing. Bytes. */
+function leastCache(trace: Trace): number {
+  let largest = 0;
+  for (const host of trace.hosts) for (const { size } of host) largest = Math.max(largest, size);
+  return 16 * largest;
+}
+
+/** The trace of the files whose hash is below the bound. */
+export function sampleOf(trace: Trace, share: number): Trace {
+  const isSampled = (file: string) => hashOf(file) < share * 2 ** 32;
+  const hosts = trace.hosts.map((host) => host.filter(({ file }) => isSampled(file)));
+  const sizes = new Map(hosts.flatMap((host) => host.map(({ file, size }) => [file, size] as const)));
+  const runs = trace.runs?.map((host) =>
+    host.flatMap((run) => {
+      const opens = run.opens.filter(({ file }) => isSampled(file));
+      return opens.length > 0 ? { ...run, opens } : [];
+    }),
+  );
+  const footprint = [...sizes.values()].reduce((sum, size) => sum + size, 0);
+  return { name: trace.name, hosts, footprint, ...(runs && { runs }) };
+}
+
+/** FNV-1a with the finish of MurmurHash3: 32 bits, evenly spread. */
+function hashOf(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let k = 0; k < text.length; k++) hash = Math.imul(hash ^ text.charCodeAt(k), 0x01000193);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
+}
+
+async function inTurns<T>(steps: Generator<void, T>): Promise<T> {
+  for (let began = performance.now(); ; ) {
+    const { done, value } = steps.next();
+    if (done) return value;
+    if (performance.now() - began < turnMs) continue;
+    await nextTurn();
+    began = performance.now();
+  }
+}

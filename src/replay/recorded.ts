@@ -1,0 +1,64 @@
+import { standardCategories } from '../comfyui/categories.ts';
+import { dayMs, type PastLoad } from '../core/loads.ts';
+import { type Trace, TraceBuilder } from './trace.ts';
+
+const title = 'ts,submit_ts,node,run,file,kind,size,tier,speed,hit,ram_hit';
+
+/** A trace of what a daemon has recorded, and when its time begins, wall-clock ms: at midnight UTC, so that it has the hour of the day. */
+export class RecordedTrace {
+  readonly #traced = new TraceBuilder();
+  #start: number | null = null;
+
+  /** Loads from a medium that a copy gains nothing over are left out. */
+  add(load: PastLoad): void {
+    if (load.medium === 'ssd' || load.sourceSpeed <= 0) return;
+    this.#start ??= startOf(load);
+    const seconds = (ms: number) => (ms - (this.#start ?? 0)) / 1000;
+    const { at, path: file, size, sourceSpeed, run, queuedAt } = load;
+    const read = { at: seconds(at), file, size, sourceSpeed, dtype: null, ...(run !== null && { run: String(run) }) };
+    this.#traced.add({ read, node: '', submitted: run === null ? null : seconds(queuedAt ?? at), fromMemory: false });
+  }
+
+  /** Wall-clock ms; null without any load. */
+  get start(): number | null {
+    return this.#start;
+  }
+
+  trace(name: string): Trace {
+    return this.#traced.trace(name);
+  }
+}
+
+/** The lines of a trace without a name that says whose it is: files have numbers, and times begin with the first day. */
+export class TraceLines {
+  readonly title = title;
+  readonly #files = new Map<string, number>();
+  #start: number | null = null;
+
+  line({ at, path, category, size, medium, sourceSpeed, hit, run, queuedAt }: PastLoad): string {
+    this.#start ??= startOf({ at });
+    const file = this.#files.get(path) ?? this.#files.size + 1;
+    this.#files.set(path, file);
+    const seconds = (ms: number) => ((ms - (this.#start ?? 0)) / 1000).toFixed(2);
+    // A category of the user's own may have any name.
+    const kind = category !== null && Object.hasOwn(standardCategories, category) ? category : 'other';
+    const submitted = run === null ? '' : seconds(queuedAt ?? at);
+    return [
+      seconds(at),
+      submitted,
+      0,
+      run ?? '',
+      `f${file}`,
+      kind,
+      size,
+      medium,
+      Math.round(sourceSpeed),
+      hit ? 1 : 0,
+      0,
+    ].join();
+  }
+}
+
+function startOf({ at }: Pick<PastLoad, 'at'>): number {
+  return Math.floor(at / dayMs) * dayMs;
+}
