@@ -10,13 +10,14 @@ import sys
 
 from .browser import Browser
 from .embeddings import Embeddings
-from .host import client_of, is_interruption, model_folders
+from .host import asks_for_metadata, client_of, is_interruption, model_folders
 from .loads import Loads
 from .memo.memo import Memo
 from .node import NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS, AutocachedPath
 from .offline import OfflineFolders
 from .placeholder import NoCopy, is_placeholder, no_copy
 from .prefetch import Prefetch
+from .remote_headers import RemoteHeaders
 from .remotes import RemoteFolders
 from .resolver import Resolver
 from .state import state_directory
@@ -47,6 +48,7 @@ def install(folder_paths, here: str):
     resolver = Resolver(state_directory(here), folders=own_folders)
     offline = OfflineFolders(resolver.daemon, folder_paths)
     remotes = RemoteFolders(state_directory(here), resolver.daemon, folder_paths)
+    headers = RemoteHeaders(resolver.daemon)
     checked = Embeddings(folder_paths, offline).checked
     loads = Loads(resolver.loaded)
     memo = Memo(resolver.daemon, folder_paths, lambda category, name: own(category, name), loads)
@@ -58,9 +60,10 @@ def install(folder_paths, here: str):
         if not get_full_path.enabled or not (path is None or isinstance(path, str)):
             return path
         try:
-            client = client_of(sys._getframe(1))
+            frame = sys._getframe(1)
+            client = client_of(frame)
             if client is None:
-                return path
+                return asks_for_metadata(frame) and remotes.holds(path) and headers.file_for(path) or path
             category, name = _category(folder_paths, folder_name), _name(filename)
             prefetch.loads(client)
             memo.opens(client, category, name)

@@ -137,6 +137,11 @@ def is_executing_node() -> bool:
     return False
 
 
+def asks_for_metadata(frame) -> bool:
+    """True for the function of ComfyUI's server that answers with the metadata of a model. It reads the header and nothing else."""
+    return frame.f_code.co_name == "view_metadata" and frame.f_globals.get("__name__") == "server"
+
+
 def is_interruption(error: BaseException) -> bool:
     """True for ComfyUI's exception that ends an interrupted prompt. In old versions it derives from Exception."""
     return type(error).__name__ == "InterruptProcessingException"

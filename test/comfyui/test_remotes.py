@@ -1,10 +1,13 @@
 """Models that lie on a remote only: they are in the lists, and a loader gets a copy or an error that says why."""
 
+import asyncio
 import json
 import os
 import shutil
+import struct
 import sys
 import threading
+from urllib.parse import quote
 
 from fake_comfyui import ComfyTest
 from fake_daemon import FakeDaemon, send
@@ -26,6 +29,10 @@ class Remotes(ComfyTest):
     def start_shim(self):
         super().start_shim()
         self.addCleanup(lambda remotes: remotes.close(), self.wrapper.remotes)
+        self.wait_for_headers(60.0)
+
+    def wait_for_headers(self, seconds):
+        sys.modules["autocached_comfyui.remote_headers"].WAIT_SECONDS = seconds
 
     def make_placeholder(self, *parts, size=1000):
         path = self.make_file("state", "remotes", "main-1", *parts, content=b"autocached placeholder: this model lies in s3://bucket.\n")
@@ -152,3 +159,49 @@ class Remotes(ComfyTest):
         own = self.make_file("state", "remotes", "main-1", "checkpoints", "own.safetensors")
         self.start_shim()
         self.assertEqual(self.load(name="own.safetensors"), own)
+
+    def metadata(self, name="far.safetensors"):
+        """What ComfyUI's page about a model reads: the path, and the header in that file."""
+        path = asyncio.run(sys.modules["server"].view_metadata("checkpoints", name))
+        with open(path, "rb") as file:
+            length = struct.unpack("<Q", file.read(8))[0]
+            return path, file.read(length), file.read()
+
+    def test_the_page_about_a_model_has_the_true_header_and_nothing_else(self):
+        header = {"__metadata__": {"trigger": "a cat"}, "a": {"dtype": "F16", "shape": [1], "data_offsets": [0, 2]}}
+        self.daemon.answers["/api/remote/header"] = (200, {"path": self.placeholder, "size": 1000, "header": header})
+        self.start_shim()
+        path, text, more = self.metadata()
+        self.assertEqual((json.loads(text), more), (header, b""))
+        self.metadata()
+        asked = [route for route, _ in self.daemon.asked if route.startswith("/api/remote/header")]
+        self.assertEqual(asked, ["/api/remote/header?path=" + quote(self.placeholder, safe="")])
+        self.assertFalse(path.startswith(self.remote))
+        self.assertEqual(os.stat(self.placeholder).st_mode & 0o777, 0)
+
+    def test_without_a_header_the_page_gets_what_comfyui_found_and_asks_again_the_next_time(self):
+        error = {"error": {"code": "SOURCE_AWAY", "message": "no route", "hint": None}}
+        self.daemon.answers["/api/remote/header"] = (503, error)
+        self.start_shim()
+        page = lambda: asyncio.run(sys.modules["server"].view_metadata("checkpoints", "far.safetensors"))
+        self.assertEqual([page(), self.finish("autocached-header"), page()], [self.placeholder, None, self.placeholder])
+        self.finish("autocached-header")
+        self.assertEqual(len(self.daemon.asked), 2)
+
+    def test_the_page_never_waits_long_for_a_header(self):
+        self.daemon.answers["/api/remote/header"] = (200, {"header": {}})
+        self.start_shim()
+        self.daemon.hear_others.clear()
+        self.wait_for_headers(0.01)
+        page = lambda: asyncio.run(sys.modules["server"].view_metadata("checkpoints", "far.safetensors"))
+        self.assertEqual(page(), self.placeholder)
+        self.daemon.hear_others.set()
+        self.finish("autocached-header")
+        self.assertEqual(self.metadata()[1], b"{}")
+
+    def test_a_loader_never_gets_a_header(self):
+        self.daemon.answers["/api/remote/header"] = (200, {"header": {}})
+        self.start_shim()
+        self.metadata()
+        self.refuse("no route")
+        self.assert_refused("no route", "checkpoints", "far.safetensors")
