@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from .announcement import Announcement, read_announcement
 from .process import this_process
 from .proof import ANSWER_HEADER, NotTheDaemon, prove
+from .timed_http import TimedConnection
 
 CONNECT_SECONDS = 0.05
 ANSWER_SECONDS = 0.25
@@ -46,15 +47,6 @@ class _Request(NamedTuple):
     answer_seconds: float
     most_bytes: int
     digest: str | None = None
-
-
-class _Connection(http.client.HTTPConnection):
-    """Ends with its thread. It does not reopen itself: the proof holds for one connection only."""
-
-    auto_open = 0
-
-    def __del__(self):
-        self.close()
 
 
 class Daemon:
@@ -150,11 +142,11 @@ class Daemon:
     def _connect(self, announced: Announcement):
         self.close()
         url = urlsplit(announced.url)
-        connection = _Connection(url.hostname, url.port, timeout=CONNECT_SECONDS)
+        connection = TimedConnection(url.hostname, url.port, timeout=CONNECT_SECONDS)
         connection.connect()
         try:
             connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            connection.sock.settimeout(max(PROOF_SECONDS, self._kept.patience))
+            connection.answer_within(max(PROOF_SECONDS, self._kept.patience))
             self._kept.host = announced.host
             self._kept.session = prove(connection, announced.token, self._kept.host)
         except BaseException:
@@ -175,6 +167,7 @@ class Daemon:
         try:
             connection.sock.settimeout(answer_seconds)
             connection.request(method, route, content, headers)
+            connection.answer_within(answer_seconds, most_bytes)
             response = connection.getresponse()
             text = response.read(most_bytes)
             if not session.is_answer(response.getheader(ANSWER_HEADER), response.status, text):

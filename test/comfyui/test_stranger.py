@@ -1,5 +1,6 @@
 """Somebody else's program at the daemon's address, and answers that lead elsewhere than to copies."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -78,6 +79,32 @@ class Stranger(ComfyTest):
                     self.assertTrue(head.startswith("GET /api/proof?nonce="), head)
                     self.assertNotIn("Authorization", head)
                     self.assertNotIn(token_of("secret"), head)
+
+    def test_an_answer_that_comes_byte_by_byte_without_end_held_up_the_load(self):
+        ended = threading.Event()
+        self.addCleanup(ended.set)
+        daemon = sys.modules["autocached_comfyui.daemon"]
+        sys.modules["autocached_comfyui.resolver"].ANSWER_SECONDS = daemon.PROOF_SECONDS = daemon.ANSWER_SECONDS
+        parts = {"status": b"H", "headers": b"HTTP/1.1 200 OK\r\nX: ", "again": b"HTTP/1.1 100 Continue\r\n\r\n"}
+        for what, begin in parts.items():
+            with self.subTest(what):
+                rest = begin if what == "again" else b"a"
+
+                class Drip(socketserver.BaseRequestHandler):
+                    def handle(self, begin=begin, rest=rest):
+                        self.request.recv(4096)
+                        self.request.sendall(begin)
+                        with contextlib.suppress(OSError):
+                            while not ended.wait(0.02):
+                                self.request.sendall(rest)
+
+                server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Drip)
+                server.daemon_threads = True
+                threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.005}).start()
+                self.addCleanup(server.server_close)
+                self.addCleanup(server.shutdown)
+                self.leave_behind(server.server_address[1])
+                self.assertEqual(self.ask(), self.source)
 
     def test_a_path_outside_the_cache_is_not_loaded(self):
         trap = os.path.join(self.make_folder("trap"), os.path.basename(self.copy))

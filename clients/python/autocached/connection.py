@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from ._common.announcement import Announcement
 from ._common.process import this_process
 from ._common.proof import ANSWER_HEADER, NotTheDaemon, prove
+from ._common.timed_http import TimedConnection
 
 # Errors of a connection, of HTTP, or of another program on the daemon's port.
 FAULTS = (OSError, http.client.HTTPException, ValueError, NotTheDaemon)
@@ -36,15 +37,6 @@ class Answer(NamedTuple):
     body: bytes
 
 
-class _Http(http.client.HTTPConnection):
-    """It does not reopen itself: the proof holds for one connection only."""
-
-    auto_open = 0
-
-    def __del__(self):
-        self.close()
-
-
 class Connection:
     """Raises one of FAULTS when the other end cannot be reached within `seconds`, or is not the daemon."""
 
@@ -53,10 +45,11 @@ class Connection:
         # False after a fault, or when the daemon ends the connection.
         self.is_usable = False
         url = urlsplit(announced.url)
-        self._http = _Http(url.hostname, url.port, timeout=seconds, blocksize=_PIECE_BYTES)
+        self._http = TimedConnection(url.hostname, url.port, timeout=seconds, blocksize=_PIECE_BYTES)
         self._http.connect()
         try:
             self._http.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._http.answer_within(seconds)
             self._session = prove(self._http, announced.token, announced.host)
         except BaseException:
             self._http.close()
@@ -68,7 +61,7 @@ class Connection:
         self._http.close()
 
     def exchange(self, request: Request, seconds: float) -> Answer:
-        """Asks, and reads the whole answer. `seconds` bounds each silence of the daemon. Raises one of FAULTS."""
+        """Asks, and reads the whole answer. It comes within `seconds`, and a second more for each MB. Raises one of FAULTS."""
         self.is_usable = False
         content = request.content() if callable(request.content) else request.content
         try:
@@ -92,6 +85,7 @@ class Connection:
             headers["Content-Length"] = str(request.size if in_memory is None else len(in_memory))
         self._http.sock.settimeout(seconds)
         self._http.request(request.method, request.target, content, headers)
+        self._http.answer_within(seconds, request.most_bytes)
         response = self._http.getresponse()
         body = response.read(request.most_bytes)
         if request.is_proven and not self._session.is_answer(response.getheader(ANSWER_HEADER), response.status, body):

@@ -1,6 +1,7 @@
 """The daemon away, hung, damaged, or somebody else in its place: the program computes."""
 
 import asyncio
+import contextlib
 import glob
 import http.server
 import json
@@ -183,6 +184,33 @@ class Outage(unittest.TestCase):
         self.assertEqual(Memo("stranger", state=state).get_or_compute([1], lambda: "mine"), "mine")
         self.assertEqual([path for path, _ in heard], ["/api/proof"])
         self.assertNotIn(token, heard[0][1])
+
+    def test_a_stranger_that_answers_byte_by_byte_without_end_holds_up_no_program(self):
+        self.patch("autocached.daemon.ANSWER_SECONDS", 0.2)
+        ended, began = threading.Event(), threading.Event()
+        self.addCleanup(ended.set)
+
+        class Stranger(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                began.set()
+                with contextlib.suppress(OSError):
+                    while not ended.wait(0.02):
+                        self.wfile.write(b"H")
+
+            def log_message(self, *_):
+                pass
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Stranger)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        state = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, state)
+        self.write(state, "token", "5" * 64)
+        daemon = {"url": "http://127.0.0.1:%d" % server.server_port, "pid": 1, "version": "1", "tokenFile": "token"}
+        self.write(state, "daemon.json", json.dumps(daemon))
+        self.assertEqual(Memo("stranger", state=state).get_or_compute([1], lambda: "mine"), "mine")
+        self.assertTrue(began.is_set())
 
     def write(self, state: str, name: str, text: str) -> None:
         with open(os.open(os.path.join(state, name), os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
