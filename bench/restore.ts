@@ -49,7 +49,7 @@ async function measure(name: string, at: (file: string) => string): Promise<void
     write: () => command(`dd if=/dev/zero of=${target} bs=4M count=${size / MiB / 4} oflag=direct status=none; sync ${target}`),
     cp: () => command(`cp ${at('model')} ${target}; sync ${target}`),
     'zstd -d': () => command(`zstd -q -d ${at('3.zst')} -o ${target}; sync ${target}`),
-    'autocached, alone': () => restore(at('model.zst'), target, (file) => alone(file)),
+    'autocached, alone': () => restore(at('model.zst'), target, alone),
     autocached: () => restore(at('model.zst'), target, compressedReader),
   };
   const best = new Map<string, Taken>();
@@ -70,12 +70,16 @@ async function measure(name: string, at: (file: string) => string): Promise<void
   show(name, best);
 }
 
-async function restore(from: string, to: string, readerOf: (file: CompressedFile, fd: number) => BlockReader): Promise<Taken> {
+async function restore(
+  from: string,
+  to: string,
+  readerOf: (file: CompressedFile, at: { fd: number; path: string }) => BlockReader,
+): Promise<Taken> {
   const began = performance.now();
   const before = process.cpuUsage();
   await withFiles(from, to, async (source, target) => {
-    const file = new CompressedFile(source);
-    const reader = readerOf(file, source);
+    const file = new CompressedFile(source, from);
+    const reader = readerOf(file, { fd: source, path: from });
     const writer = new BlockWriter(target, size);
     const hashes = await CopyHashes.create(false);
     const flow = { reader, hashes, from: 0, end: file.metadata.size, file: writer };

@@ -6,6 +6,7 @@ const notBenchmarks = new Set([
   'demo',
   'installed',
   'weights',
+  'fine-tunes',
   'many-copies',
   'slow-mount',
   'comfyui-server',

@@ -74,7 +74,8 @@ export function makeUpscaler({ seed, features, layers }: { seed: number; feature
   return makeSafetensors([...conv(0, features, 3), activation(1), ...middle.flat(), ...conv(2 + 2 * layers, 3, features)]);
 }
 
-const encoders: Record<WeightType, (values: Float32Array) => Uint8Array> = {
+/** Numbers in a type, as `makeTensor` writes them. */
+export const encoders: Record<WeightType, (values: Float32Array) => Uint8Array> = {
   F32: (values) => new Uint8Array(values.buffer),
   BF16: (values) => {
     const bits = new Uint32Array(values.buffer);

@@ -6,6 +6,7 @@ import type { Clock } from '../runtime/clock.ts';
 import { isDamage } from '../sqlite/damage.ts';
 import { Database, isBusy } from '../sqlite/database.ts';
 import type { Schema } from '../sqlite/schema.ts';
+import { Bases } from './bases.ts';
 import { ChangedPlacements } from './changed-placements.ts';
 import { Contents } from './contents.ts';
 import { Copies } from './copies.ts';
@@ -58,6 +59,7 @@ export class Catalog implements Disposable {
   readonly contents: Contents;
   readonly placements: Placements;
   readonly changedPlacements: ChangedPlacements;
+  readonly bases: Bases;
   readonly duplicates: Duplicates;
   readonly respelling: Respelling;
   readonly usage: Usage;
@@ -81,6 +83,7 @@ export class Catalog implements Disposable {
     this.entries = new Entries(database);
     this.contents = new Contents(database);
     this.placements = new Placements(database);
+    this.bases = new Bases(database);
     this.copies = new Copies(database, { contents: this.contents, placements: this.placements, clock });
     this.changedPlacements = new ChangedPlacements(database);
     this.duplicates = new Duplicates(database);

@@ -387,4 +387,13 @@ export const migrations: readonly string[] = [
     PRIMARY KEY (day, file_id)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- The compressed files that another one stands on, by path; they stay as long as such a row does.
+  CREATE TABLE bases (
+    placement_id INTEGER NOT NULL REFERENCES placements (id) ON DELETE CASCADE,
+    path TEXT NOT NULL,
+    PRIMARY KEY (placement_id, path)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX bases_by_path ON bases (path);
+  `,
 ];

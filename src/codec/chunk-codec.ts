@@ -1,8 +1,19 @@
 import type { ChunkMemory } from './chunk-memory.ts';
 import { corrupt } from './corrupt.ts';
 import { crc32 } from './crc32.ts';
+import { addDifference, type Difference, type DifferencePlanes, takeDifference } from './difference.ts';
 import { packPairs, unpackPairs, worthNibbles } from './exponent-packing.ts';
-import { allowsPairs, type Chunk, frameSizes, type Pairs, type Run, widthOf } from './format.ts';
+import {
+  allowsPairs,
+  type Chunk,
+  type DerivedTransform,
+  frameSizes,
+  isDerived,
+  type Pairs,
+  type Run,
+  type Transform,
+  widthOf,
+} from './format.ts';
 import { inStep, join, type Pieces } from './segments.ts';
 import { compress, type Zstd } from './zstd.ts';
 import { inspectFrame } from './zstd-frame.ts';
@@ -22,24 +33,44 @@ export function encodeChunk(memory: ChunkMemory, { size, as }: Run): EncodedChun
   const crc = crc32(raw);
   const pairs = takeApart(memory, run);
   const chunk = { ...run, crc32: crc, ...(pairs && { pairs }) };
+  return { chunk, ...framesOf(memory, contentsOf(memory, chunk)) };
+}
+
+function framesOf(memory: ChunkMemory, contents: Uint8Array[]): Omit<EncodedChunk, 'chunk'> {
   const frames: number[] = [];
   let at = 0;
-  for (const content of contentsOf(memory, chunk)) {
+  for (const content of contents) {
     const length = compress(content, memory.frames.subarray(at));
     frames.push(length);
     at += length;
   }
-  return { chunk, bytes: memory.frames.subarray(0, at), frames };
+  return { bytes: memory.frames.subarray(0, at), frames };
 }
 
 /**
- * Decodes a chunk from its compressed frames, which lie in `memory.frames`. The result stays in `memory.raw` until the next chunk.
+ * Encodes the chunk in `memory.raw` as its difference from a base's chunk of the same type and size.
+ * @returns null when numbers of its type have no such form
+ */
+export function encodeDifference(memory: ChunkMemory, { size, as }: Run, base: Uint8Array): Omit<EncodedChunk, 'chunk'> | null {
+  const difference = differenceOf[as];
+  if (!difference) return null;
+  const planes = contentsOf(memory, { size, as: difference });
+  takeDifference(difference, numbersIn(memory.raw, size), numbersIn(base, size), planes as unknown as DifferencePlanes);
+  return framesOf(memory, planes);
+}
+
+/** The form of differences between numbers of a type. */
+export const differenceOf: Partial<Record<Transform, Difference>> = { planes2: 'delta2', planes2r: 'delta2r' };
+
+/**
+ * Decodes a chunk from its compressed frames, which lie in `memory.frames`, and the chunk of a base that it is made of. The result
+ * stays in `memory.raw` until the next chunk.
  * @throws CacheError CORRUPT unless the result is exactly the encoded chunk
  */
 export async function decodeChunk(
   memory: ChunkMemory,
   chunk: Chunk,
-  source: { frames: Uint8Array[]; zstd: Zstd },
+  source: { frames: Uint8Array[]; zstd: Zstd; base?: Uint8Array | undefined },
 ): Promise<Uint8Array> {
   const planes: Pieces[] = [];
   for (const [k, content] of contentsOf(memory, chunk).entries()) {
@@ -57,15 +88,30 @@ export async function decodeChunk(
     else await source.zstd.decompress(frame, content);
     planes.push([content]);
   }
-  putTogether(memory, chunk, planes);
+  if (isDerived(chunk.as)) derive(memory, { size: chunk.size, as: chunk.as }, source.base);
+  else putTogether(memory, chunk, planes);
   const raw = memory.raw.subarray(0, chunk.size);
   if (crc32(raw) !== chunk.crc32) throw corrupt('a chunk does not match its CRC-32');
   return raw;
 }
 
+function derive(memory: ChunkMemory, { size, as }: { size: number; as: DerivedTransform }, base: Uint8Array | undefined): void {
+  if (base?.length !== size) throw corrupt('a chunk and that of its base differ in size');
+  if (as === 'same') memory.raw.set(base);
+  else {
+    const planes = contentsOf(memory, { size, as });
+    addDifference(as, numbersIn(memory.raw, size), numbersIn(base, size), planes as unknown as DifferencePlanes);
+  }
+}
+
+/** Both lie at even addresses: areas of a `ChunkMemory` do. */
+function numbersIn(bytes: Uint8Array, size: number): Uint16Array {
+  return new Uint16Array(bytes.buffer, bytes.byteOffset, size / 2);
+}
+
 /** Whether a frame's content is one plane, which is merged wherever it lies. Plain chunks and pairs are not. */
 function isPlane({ as, pairs }: Chunk, frame: number): boolean {
-  return as !== 'plain' && !(pairs && frame === widthOf[as] - 1);
+  return as !== 'plain' && !isDerived(as) && !(pairs && frame === widthOf[as] - 1);
 }
 
 /** Where the contents of a chunk's frames lie in memory, both for encoding and for decoding. */

@@ -1,9 +1,11 @@
+import { closeSync } from 'node:fs';
+import { openBase } from './base-path.ts';
 import { decodeChunk } from './chunk-codec.ts';
 import { type ChunkMemory, createChunkMemory } from './chunk-memory.ts';
 import { corrupt } from './corrupt.ts';
 import { readAt } from './file-io.ts';
 import { type FramePlace, readTail } from './footer.ts';
-import { type Chunk, frameSizes, type Metadata } from './format.ts';
+import { type BaseChunk, type Chunk, frameSizes, isDerived, type Metadata } from './format.ts';
 import { bestZstd, compressedBound } from './zstd.ts';
 
 interface PlacedChunk {
@@ -12,23 +14,32 @@ interface PlacedChunk {
 }
 
 /** A compressed file, open for reading. Its footer has been checked; each chunk is checked when it is read. */
-export class CompressedFile {
+export class CompressedFile implements Disposable {
   readonly metadata: Metadata;
   readonly #fd: number;
   readonly #chunks: PlacedChunk[];
   readonly #memory: ChunkMemory;
+  readonly #bases: CompressedFile[] = [];
+  readonly #opened: number[] = [];
 
   /**
-   * Its buffers take at most 42 MiB for any file, and 5 MiB for a file that `encodeFile` wrote.
-   * @param fd the caller closes it
-   * @throws CacheError CORRUPT when the file is damaged, BAD_REQUEST when a later version wrote it
+   * Its buffers take at most 42 MiB for any file, and 5 MiB for a file that `encodeFile` wrote; as much again for each of its bases.
+   * @param fd the caller closes it, after this
+   * @param path of the file, from which its bases are found; without it, only what it stores itself can be read
+   * @throws CacheError CORRUPT when the file is damaged or a base is not what it was, BAD_REQUEST when a later version wrote it
    */
-  constructor(fd: number) {
+  constructor(fd: number, path: string | null = null) {
     const { metadata, frames } = readTail(fd);
     this.#fd = fd;
     this.metadata = metadata;
     this.#chunks = placeChunks(metadata, frames);
     this.#memory = createChunkMemory(largest(metadata.chunks.map(({ size }) => size)));
+    try {
+      if (path !== null) this.#openBases(path);
+    } catch (error) {
+      this[Symbol.dispose]();
+      throw error;
+    }
   }
 
   /** The original bytes of one chunk, valid until the next call. Calls must not overlap. */
@@ -36,8 +47,30 @@ export class CompressedFile {
     const placed = this.#chunks[index];
     if (!placed) throw new RangeError(`there is no chunk ${index}`);
     const { chunk, frames } = placed;
-    await decodeChunk(this.#memory, chunk, { frames: this.#readFrames(frames), zstd: bestZstd });
+    const base = chunk.from && (await this.#chunkOfBase(chunk.from));
+    await decodeChunk(this.#memory, chunk, { frames: this.#readFrames(frames), zstd: bestZstd, base });
     return this.#memory.raw.subarray(0, chunk.size);
+  }
+
+  /** Closes its bases. */
+  [Symbol.dispose](): void {
+    for (const fd of this.#opened.splice(0)) closeSync(fd);
+  }
+
+  #openBases(path: string): void {
+    for (const base of this.metadata.bases ?? []) {
+      const fd = openBase(base, path);
+      this.#opened.push(fd);
+      this.#bases.push(new CompressedFile(fd));
+    }
+  }
+
+  /** What a base stores itself: nothing is made of what is made of something else. */
+  async #chunkOfBase({ base, chunk }: BaseChunk): Promise<Uint8Array> {
+    const file = this.#bases[base];
+    const stored = file?.metadata.chunks[chunk];
+    if (!file || !stored || isDerived(stored.as)) throw corrupt('it is made of a chunk that its base does not have');
+    return file.chunk(chunk);
   }
 
   #readFrames(frames: FramePlace[]): Uint8Array[] {

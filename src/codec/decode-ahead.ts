@@ -42,8 +42,8 @@ export class DecodeAhead {
   #given = 0;
   #free = 0;
 
-  /** @param fd of the compressed file, which must stay open until `close` resolves */
-  constructor(fd: number, { chunks, size }: { chunks: readonly Chunk[]; size: number }) {
+  /** @param fd of the compressed file at `path`, which must stay open until `close` resolves */
+  constructor(fd: number, path: string, { chunks, size }: { chunks: readonly Chunk[]; size: number }) {
     const shared = pageAlignedShared(ringBytes);
     this.#ring = new Uint8Array(shared);
     this.#size = size;
@@ -56,7 +56,7 @@ export class DecodeAhead {
         youngGenerationMb: 2,
         unref: true,
       });
-      thread.tell.open(fd, shared);
+      thread.tell.open(fd, path, shared);
       return thread;
     });
     this.#ask();
@@ -99,6 +99,7 @@ export class DecodeAhead {
   async close(): Promise<void> {
     this.#next = undefined;
     await Promise.allSettled(this.#decoding.map(({ done }) => done));
+    await Promise.allSettled(this.#threads.map((thread) => thread.call.close()));
     for (const thread of this.#threads) thread.kill(new CacheError('CANCELLED', 'the restore has ended'));
   }
 

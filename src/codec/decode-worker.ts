@@ -3,8 +3,10 @@ import { serveParent } from '../runtime/peer.ts';
 import { CompressedFile } from './compressed-file.ts';
 
 export interface DecodeWorker {
-  /** @param fd of the compressed file, valid in the whole process  @param ring shared memory for the original bytes */
-  open(fd: number, ring: SharedArrayBuffer): void;
+  /** @param fd of the compressed file at `path`, valid in the whole process  @param ring shared memory for the original bytes */
+  open(fd: number, path: string, ring: SharedArrayBuffer): void;
+  /** Ends the use of all descriptors. */
+  close(): void;
   /**
    * Puts the original bytes of the chunks from `first` to before `end` into the ring, each byte at its position in the file modulo
    * the size of the ring.
@@ -17,9 +19,10 @@ let opened: { file: CompressedFile; ring: Uint8Array } | undefined;
 
 /** The entry of a thread that decodes chunks. */
 serveParent<object, DecodeWorker>({
-  open(fd, ring) {
-    opened = { file: new CompressedFile(fd), ring: new Uint8Array(ring) };
+  open(fd, path, ring) {
+    opened = { file: new CompressedFile(fd, path), ring: new Uint8Array(ring) };
   },
+  close: () => opened?.file[Symbol.dispose](),
   async decode(first, end, position) {
     if (!opened) throw new CacheError('INTERNAL', 'no compressed file is open');
     const { file, ring } = opened;

@@ -12,6 +12,8 @@ export interface DecodeOptions extends CodecHooks {
    * caller that hashes in `onBytes` itself. Both check the CRC-32 of every chunk.
    */
   check?: 'whole' | 'chunks';
+  /** Of the compressed file; needed where it stands on others. */
+  path?: string;
 }
 
 /**
@@ -21,7 +23,7 @@ export interface DecodeOptions extends CodecHooks {
  * @throws CacheError CORRUPT, BAD_REQUEST (written by a later version), CANCELLED; errors of the file system unchanged
  */
 export async function decodeFile(source: number, target: number | null, options: DecodeOptions = {}): Promise<Metadata> {
-  const file = new CompressedFile(source);
+  using file = new CompressedFile(source, options.path);
   const { metadata } = file;
   const hash = options.check === 'chunks' ? null : createHash('sha256');
   let done = 0;

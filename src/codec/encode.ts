@@ -2,12 +2,13 @@ import { createHash } from 'node:crypto';
 import { fstatSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { CacheError } from '../core/errors.ts';
-import { encodeChunk } from './chunk-codec.ts';
+import type { ChosenBase } from './choose-bases.ts';
 import { createChunkMemory } from './chunk-memory.ts';
+import { DerivedChunks } from './derived-chunks.ts';
 import { readAt, writeAt } from './file-io.ts';
 import { buildTail } from './footer.ts';
-import { type Chunk, chunkBytes, formatName, formatVersion, frameSizes, maxChunks } from './format.ts';
-import { readLayout } from './layout.ts';
+import { type Base, type Chunk, chunkBytes, formatName, formatVersion, frameSizes, maxChunks } from './format.ts';
+import { readLayout, readTensors } from './layout.ts';
 import { type CodecHooks, stopIfCancelled } from './progress.ts';
 
 export interface Encoded {
@@ -16,6 +17,13 @@ export interface Encoded {
   storedSize: number;
   /** Of the original, hexadecimal. */
   sha256: string;
+  /** The files that it stands on, where there are any. */
+  bases?: Base[];
+}
+
+export interface EncodeOptions extends CodecHooks {
+  /** Files that it may stand on; they stay open until this returns. */
+  bases?: readonly ChosenBase[];
 }
 
 /**
@@ -24,13 +32,14 @@ export interface Encoded {
  * @param source an open file  @param target an open empty file; the caller syncs and publishes it
  * @throws CacheError SOURCE_CHANGED, CANCELLED, TOO_LARGE, BAD_CONFIG; errors of the file system unchanged
  */
-export async function encodeFile(source: number, target: number, options: CodecHooks = {}): Promise<Encoded> {
+export async function encodeFile(source: number, target: number, options: EncodeOptions = {}): Promise<Encoded> {
   const { size } = fstatSync(source);
   const layout = readLayout(source, size);
   if (layout.chunks.length > maxChunks) throw new CacheError('TOO_LARGE', 'the file is too large to be compressed');
   const memory = createChunkMemory(chunkBytes);
   const hash = createHash('sha256');
   const chunks: Chunk[] = [];
+  const derived = new DerivedChunks(options.bases ?? [], (options.bases ?? []).length > 0 ? readTensors(source, size) : []);
   const frames: { size: number; contentSize: number }[] = [];
   let [done, written] = [0, 0];
   for (const run of layout.chunks) {
@@ -40,7 +49,7 @@ export async function encodeFile(source: number, target: number, options: CodecH
       throw new CacheError('SOURCE_CHANGED', 'the file became shorter while it was read');
     hash.update(bytes);
     options.onBytes?.(bytes);
-    const encoded = encodeChunk(memory, run);
+    const encoded = await derived.encode(memory, run, done);
     writeAt(target, encoded.bytes, written);
     chunks.push(encoded.chunk);
     frames.push(...frameSizes(encoded.chunk).map((contentSize, k) => ({ size: encoded.frames[k] ?? 0, contentSize })));
@@ -50,7 +59,10 @@ export async function encodeFile(source: number, target: number, options: CodecH
     await (options.turn?.(run.size) ?? nextTurn());
   }
   const sha256 = hash.digest('hex');
-  const tail = buildTail(frames, { format: formatName, version: formatVersion, requires: [], size, sha256, about: {}, chunks });
+  const bases = derived.used;
+  const metadata = { format: formatName, version: formatVersion, size, sha256, about: {}, chunks } as const;
+  const standing = bases.length > 0 ? { requires: ['base'], bases } : { requires: [] };
+  const tail = buildTail(frames, { ...metadata, ...standing });
   writeAt(target, tail, written);
-  return { size, storedSize: written + tail.length, sha256 };
+  return { size, storedSize: written + tail.length, sha256, ...(bases.length > 0 && { bases }) };
 }

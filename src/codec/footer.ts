@@ -4,7 +4,16 @@ import { CacheError } from '../core/errors.ts';
 import { maxJsonBytes, parseJsonObject } from '../weights/bounded-json.ts';
 import { corrupt } from './corrupt.ts';
 import { readAt } from './file-io.ts';
-import { faultOf, formatName, formatVersion, type Metadata, metadataMagic, seekableMagic, seekTableMagic } from './format.ts';
+import {
+  faultOf,
+  features,
+  formatName,
+  formatVersion,
+  type Metadata,
+  metadataMagic,
+  seekableMagic,
+  seekTableMagic,
+} from './format.ts';
 
 /** Where a frame lies and the size of its content. */
 export interface FramePlace {
@@ -92,7 +101,8 @@ function readSeekTable(fd: number, fileSize: number): FramePlace[] {
 function parseMetadata(text: Uint8Array): Metadata {
   const json = parseJsonObject(text, 'the metadata of a compressed file');
   if (json['format'] !== formatName) throw corrupt('it was not written by autocached');
-  const unknown = Array.isArray(json['requires']) ? json['requires'] : [];
+  const requires: unknown[] = Array.isArray(json['requires']) ? json['requires'] : [];
+  const unknown = requires.filter((name) => !features.includes(name as string));
   if (json['version'] !== formatVersion || unknown.length > 0) {
     const needs = unknown.length > 0 ? ` with ${unknown.map(sayOf).join(', ').slice(0, 200)}` : '';
     throw new CacheError(

@@ -29,11 +29,21 @@ import { type Fields, isExactly, isInteger, isMatch, isOptional, isShaped, wrong
  * of the work of a restore, and save a little space. `nibbles` halve them too: fp8 is restored almost twice as fast. It becomes
  * half a percent larger, because its mantissas are not quite noise; where they are even less like noise, it is stored `plain`.
  *
+ * A file may also stand on others of its tier, its `bases` (then `requires` has `base`): a chunk with `from` is made of a chunk that one
+ * of them stores itself, of the same size. So nothing is more than one step away from stored bytes.
+ *
+ *     same       no frame: the bytes of that chunk
+ *     delta2     for fp16: two frames with the differences from that chunk, the lower and the upper byte of each
+ *     delta2r    the same for bf16
+ *
+ * A difference counts the numbers between two values, in the order of their size, and has its sign in the lowest bit
+ * (`difference.ts`). Differences stand in the order of the exponents in the base, the largest first: how large a difference can be
+ * depends on that, so equal exponents give one statistic to a block of zstd.
+ *
  * Three checks cover the data: zstd's XXH64 in every frame, the CRC-32 of every chunk's bytes, the SHA-256 of the whole file.
  *
  * The format leaves room for additions. A reader ignores unknown keys at every level, and refuses a file whose `requires` has an
- * unknown name: chunks that lie in another file (`shared`), chunks stored as the difference from a base, and any other change to
- * the meaning of this description. `version` changes when the frame around it all does.
+ * unknown name: any change to the meaning of this description. `version` changes when the frame around it all does.
  *
  * Without this program: `restore-script.ts` is a script for Python and the zstd command.
  */
@@ -59,7 +69,10 @@ export const elementsPerEscape = 512;
 export const escapeBytes = 5;
 
 export const transforms = ['plain', 'nibbles', 'planes2', 'planes2r', 'planes4r'] as const;
-export type Transform = (typeof transforms)[number];
+/** Of chunks that are made of a base's chunk. */
+const derivedTransforms = ['same', 'delta2', 'delta2r'] as const;
+export type DerivedTransform = (typeof derivedTransforms)[number];
+export type Transform = (typeof transforms)[number] | DerivedTransform;
 
 /** A run of the original file's bytes and its transform. */
 export interface Run {
@@ -68,7 +81,16 @@ export interface Run {
 }
 
 /** Bytes split as one unit, and frames they go to: one element, or two elements that share bytes. */
-export const widthOf: Record<Transform, 1 | 2 | 4> = { plain: 1, nibbles: 2, planes2: 2, planes2r: 2, planes4r: 4 };
+export const widthOf: Record<Transform, 1 | 2 | 4> = {
+  plain: 1,
+  nibbles: 2,
+  planes2: 2,
+  planes2r: 2,
+  planes4r: 4,
+  same: 1,
+  delta2: 2,
+  delta2r: 2,
+};
 
 export interface Pairs {
   base: number;
@@ -79,12 +101,33 @@ export interface Chunk extends Run {
   /** CRC-32 of the original bytes. */
   crc32: number;
   pairs?: Pairs;
+  /** What a derived chunk is made of. */
+  from?: BaseChunk;
 }
+
+/** A chunk of a base, both by their index. */
+export interface BaseChunk {
+  base: number;
+  chunk: number;
+}
+
+/** Another compressed file that chunks are made of. */
+export interface Base {
+  /** Its path from the directory of the tier, with forward slashes. */
+  file: string;
+  /** Of its original. */
+  size: number;
+  sha256: string;
+}
+
+/** What `requires` may name. */
+export const features: readonly string[] = ['base'];
+export const mostBases = 4;
 
 export interface Metadata {
   format: typeof formatName;
   version: typeof formatVersion;
-  /** Features a reader must support beyond version 1. Empty so far. */
+  /** Of `features`, those that a reader must support. */
   requires: string[];
   /** Bytes of the original file, and their hash in hexadecimal. */
   size: number;
@@ -92,25 +135,33 @@ export interface Metadata {
   /** A writer's notes about the original, such as a name or a time; this writer leaves none. */
   about: Record<string, unknown>;
   chunks: Chunk[];
+  bases?: Base[];
 }
 
 const isCount = isInteger();
 const pairsFields: Fields<Pairs> = { base: isInteger(0, 255), escapes: isCount };
 const chunkFields: Fields<Chunk> = {
   size: isInteger(1, maxChunkBytes),
-  as: (value): value is Transform => (transforms as readonly unknown[]).includes(value),
+  as: (value): value is Transform => [...transforms, ...derivedTransforms].includes(value as Transform),
   crc32: isInteger(0, 0xffffffff),
   pairs: isOptional(isShaped(pairsFields)),
+  from: isOptional(isShaped<BaseChunk>({ base: isInteger(0, mostBases - 1), chunk: isCount })),
 };
+
+const isSha256 = isMatch(/^[0-9a-f]{64}$/);
+/** It never leads out of the directory of the tier. */
+const isInside = isMatch(/^(?!\/)(?!.*(^|\/)\.{1,2}(\/|$))[^\0\\]{1,4096}$/);
+const isBase = isShaped<Base>({ file: isInside, size: isCount, sha256: isSha256 });
 
 const metadataFields: Fields<Metadata> = {
   format: isExactly(formatName),
   version: isExactly(formatVersion),
-  requires: (value): value is string[] => Array.isArray(value) && value.length === 0,
+  requires: (value): value is string[] => Array.isArray(value) && value.every((name) => features.includes(name)),
   size: isCount,
-  sha256: isMatch(/^[0-9a-f]{64}$/),
+  sha256: isSha256,
   about: (value): value is Record<string, unknown> => isShaped({})(value) && !Array.isArray(value),
   chunks: (value): value is Chunk[] => Array.isArray(value),
+  bases: isOptional((value): value is Base[] => Array.isArray(value) && value.length <= mostBases && value.every(isBase)),
 };
 
 /** The first thing that is wrong with what a file says of itself, in words; undefined when it is sound. */
@@ -118,7 +169,7 @@ export function faultOf(json: Record<string, unknown>): string | undefined {
   const wrong = wrongField(metadataFields, json);
   if (wrong !== undefined) return `metadata.${wrong} is wrong`;
   for (const [k, chunk] of (json['chunks'] as unknown[]).entries()) {
-    const fault = faultOfChunk(chunk);
+    const fault = faultOfChunk(chunk) ?? faultOfOrigin(chunk as Chunk, json as Pick<Metadata, 'requires' | 'bases'>);
     if (fault !== undefined) return `chunk ${k}${fault}`;
   }
   return undefined;
@@ -136,6 +187,19 @@ function faultOfChunk(value: unknown): string | undefined {
   return undefined;
 }
 
+function faultOfOrigin(
+  { as, from }: Chunk,
+  { requires, bases = [] }: Pick<Metadata, 'requires' | 'bases'>,
+): string | undefined {
+  if (isDerived(as) !== (from !== undefined)) return ': only a derived chunk has a base';
+  if (from && !(requires.includes('base') && from.base < bases.length)) return ': its base is not named';
+  return undefined;
+}
+
+export function isDerived(as: Transform): as is DerivedTransform {
+  return (derivedTransforms as readonly string[]).includes(as);
+}
+
 /** Two exponents make a byte, so their number must be even. */
 export function allowsPairs({ size, as }: Run): boolean {
   return (as === 'planes2r' || as === 'planes4r') && (size / widthOf[as]) % 2 === 0;
@@ -143,6 +207,7 @@ export function allowsPairs({ size, as }: Run): boolean {
 
 /** Bytes that each frame of a chunk decodes to, in the order of the frames. */
 export function frameSizes({ size, as, pairs }: Pick<Chunk, 'size' | 'as' | 'pairs'>): number[] {
+  if (as === 'same') return [];
   const elements = size / widthOf[as];
   const sizes = Array.from({ length: widthOf[as] }, () => elements);
   return pairs ? [...sizes.slice(0, -1), elements / 2 + pairs.escapes * escapeBytes] : sizes;

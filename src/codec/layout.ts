@@ -1,6 +1,6 @@
 import { CacheError } from '../core/errors.ts';
 import { ggufHeaderSize, isGguf, parseGguf } from '../weights/gguf.ts';
-import { parseSafetensors, safetensorsJsonSize, type Tensor } from '../weights/safetensors.ts';
+import { parseSafetensors, type SafetensorsHeader, safetensorsJsonSize, type Tensor } from '../weights/safetensors.ts';
 import { readAt } from './file-io.ts';
 import { chunkBytes, type Run, type Transform, widthOf } from './format.ts';
 
@@ -29,14 +29,30 @@ export function readLayout(fd: number, size: number): Layout {
       parseGguf(start, size);
       return { ...unknown, kind: 'gguf' };
     }
-    const jsonSize = safetensorsJsonSize(start, size);
-    if (jsonSize === null) return unknown;
-    const { tensors, dataBegin } = parseSafetensors(readStart(fd, 8 + jsonSize), size);
-    return { kind: 'safetensors', fault: null, chunks: cut([{ size: dataBegin, as: 'plain' }, ...tensors.map(runOf)]) };
+    const header = readHeader(fd, start, size);
+    if (!header) return unknown;
+    const runs = header.tensors.map(runOf);
+    return { kind: 'safetensors', fault: null, chunks: cut([{ size: header.dataBegin, as: 'plain' }, ...runs]) };
   } catch (error) {
     if (error instanceof CacheError) return { ...unknown, fault: error.message };
     throw error;
   }
+}
+
+/** The tensors of a safetensors file, in the order of their bytes; none of a file of another kind. */
+export function readTensors(fd: number, size: number): readonly Tensor[] {
+  try {
+    return readHeader(fd, readStart(fd, Math.min(size, ggufHeaderSize)), size)?.tensors ?? [];
+  } catch (error) {
+    if (error instanceof CacheError) return [];
+    throw error;
+  }
+}
+
+/** Null where it is no safetensors file. @throws CacheError CORRUPT */
+function readHeader(fd: number, start: Uint8Array, size: number): SafetensorsHeader | null {
+  const jsonSize = safetensorsJsonSize(start, size);
+  return jsonSize === null ? null : parseSafetensors(readStart(fd, 8 + jsonSize), size);
 }
 
 function readStart(fd: number, size: number): Uint8Array {

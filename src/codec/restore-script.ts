@@ -7,19 +7,24 @@ import { readSmallFileSync } from '../runtime/small-file.ts';
  * Python 3.8 and the `zstd` command.
  */
 export const restoreScript = `\
-"""Restores a model file that autocached has compressed: python3 restore.py COMPRESSED RESTORED. Needs the zstd command."""
-import hashlib, json, subprocess, sys, zlib
+"""Restores a model file that autocached has compressed: python3 restore.py COMPRESSED RESTORED. Needs the zstd command.
+
+A file that stands on others needs those too, at their places in this folder. Differences take about a second for each MiB."""
+import hashlib, json, os, subprocess, sys, tempfile, zlib
 from struct import unpack
 
-with open(sys.argv[1], "rb") as file:
-    file.seek(-9, 2)
-    lines = unpack("<IBI", file.read(9))[0]
-    table = file.seek(-(17 + 8 * lines), 2)
-    file.seek(-17, 2)
-    size = unpack("<I", file.read(4))[0]  # of the last line: the metadata
-    file.seek(table - size + 12)
-    metadata = json.loads(file.read(size - 12))
-assert metadata["version"] == 1 and not metadata["requires"], "written by a later version of autocached"
+def read_metadata(path):
+    with open(path, "rb") as file:
+        file.seek(-9, 2)
+        lines = unpack("<IBI", file.read(9))[0]
+        table = file.seek(-(17 + 8 * lines), 2)
+        file.seek(-17, 2)
+        size = unpack("<I", file.read(4))[0]  # of the last line: the metadata
+        file.seek(table - size + 12)
+        metadata = json.loads(file.read(size - 12))
+    known = metadata["version"] == 1 and set(metadata["requires"]) <= {"base"}
+    assert known, "written by a later version of autocached"
+    return metadata
 
 def either(one, other):
     number = int.from_bytes(one, "little") | int.from_bytes(other, "little")
@@ -28,36 +33,90 @@ def either(one, other):
 def each(function, string):
     return string.translate(bytes(function(byte) % 256 for byte in range(256)))
 
-content = subprocess.Popen(["zstd", "-dc", sys.argv[1]], stdout=subprocess.PIPE)
-whole = hashlib.sha256()
+def find_base(base, path):
+    above = os.path.dirname(os.path.abspath(path))
+    while not os.path.exists(os.path.join(above, base["file"])):
+        assert above != os.path.dirname(above), base["file"] + " is missing"
+        above = os.path.dirname(above)
+    return os.path.join(above, base["file"])
+
+def open_base(base, path):
+    """The chunks that a base stores itself: where each begins in a temporary file."""
+    path = find_base(base, path)
+    metadata = read_metadata(path)
+    assert metadata["sha256"] == base["sha256"], base["file"] + " holds another file"
+    content, restored, begins = stream(path), tempfile.TemporaryFile(), []
+    for chunk in metadata["chunks"]:
+        begins.append(restored.tell())
+        if "from" not in chunk:
+            restored.write(read_chunk(chunk, content, None))
+        elif chunk["as"] != "same":
+            content.stdout.read(chunk["size"])
+    return restored, begins
+
+def stream(path):
+    return subprocess.Popen(["zstd", "-dc", path], stdout=subprocess.PIPE)
+
+def order(number):
+    return 0xFFFF - number if number & 0x8000 else number | 0x8000
+
+def add_difference(low, high, base, shift, mask):
+    numbers = unpack("<%dH" % (len(base) // 2), base)
+    result = bytearray(len(base))
+    for place, k in enumerate(sorted(range(len(numbers)), key=lambda k: -(numbers[k] >> shift & mask))):
+        coded = low[place] | high[place] << 8
+        number = order(numbers[k]) + (coded >> 1 ^ -(coded & 1)) & 0xFFFF
+        number = number & 0x7FFF if number & 0x8000 else 0xFFFF - number
+        result[2 * k : 2 * k + 2] = number.to_bytes(2, "little")
+    return result
+
+def read_chunk(chunk, content, bases):
+    if "from" in chunk:
+        file, begins = bases[chunk["from"]["base"]]
+        file.seek(begins[chunk["from"]["chunk"]])
+        raw = file.read(chunk["size"])
+        if chunk["as"] != "same":
+            low, high = content.stdout.read(len(raw) // 2), content.stdout.read(len(raw) // 2)
+            raw = add_difference(low, high, raw, *((7, 255) if chunk["as"] == "delta2r" else (10, 31)))
+    else:
+        raw = read_planes(chunk, content)
+    assert zlib.crc32(raw) == chunk["crc32"], "damaged"
+    return raw
+
+def read_planes(chunk, content):
+    width = {"plain": 1, "nibbles": 2, "planes2": 2, "planes2r": 2, "planes4r": 4}[chunk["as"]]
+    count = chunk["size"] // width
+    pairs = chunk.get("pairs")
+    planes = [content.stdout.read(count) for _ in range(width - 1 if pairs else width)]
+    if pairs:
+        packed, escapes, top = content.stdout.read(count // 2), pairs["escapes"], bytearray(count)
+        top[0::2] = each(lambda byte: pairs["base"] + byte % 16, packed)
+        top[1::2] = each(lambda byte: pairs["base"] + byte // 16, packed)
+        places, values = unpack("<%dI" % escapes, content.stdout.read(4 * escapes)), content.stdout.read(escapes)
+        for place, value in zip(places, values):
+            top[place] = value
+        planes.append(bytes(top))
+    if chunk["as"].endswith("r"):  # rotate back: each byte takes the lowest bit of the next higher one
+        low, high = int.from_bytes(b"\\x7f" * count, "little"), int.from_bytes(b"\\x80" * count, "little")
+        numbers = [int.from_bytes(plane, "little") for plane in planes]
+        numbers = [number >> 1 & low | numbers[(k + 1) % width] << 7 & high for k, number in enumerate(numbers)]
+        planes = [number.to_bytes(count, "little") for number in numbers]
+    if chunk["as"] == "nibbles":  # back to the two elements that share two bytes
+        numbers, exponents = planes
+        numbers = [each(lambda byte: byte >> k & 7 | (byte >> k & 8) << 4, numbers) for k in (0, 4)]
+        exponents = [each(lambda byte: (byte >> k & 15) << 3, exponents) for k in (0, 4)]
+        planes = list(map(either, numbers, exponents))
+    raw = bytearray(chunk["size"])
+    for k, plane in enumerate(planes):
+        raw[k::width] = plane
+    return raw
+
+metadata = read_metadata(sys.argv[1])
+bases = [open_base(base, sys.argv[1]) for base in metadata.get("bases", [])]
+content, whole = stream(sys.argv[1]), hashlib.sha256()
 with open(sys.argv[2], "wb") as restored:
     for chunk in metadata["chunks"]:
-        width = {"plain": 1, "nibbles": 2, "planes2": 2, "planes2r": 2, "planes4r": 4}[chunk["as"]]
-        count = chunk["size"] // width
-        pairs = chunk.get("pairs")
-        planes = [content.stdout.read(count) for _ in range(width - 1 if pairs else width)]
-        if pairs:
-            packed, escapes, top = content.stdout.read(count // 2), pairs["escapes"], bytearray(count)
-            top[0::2] = each(lambda byte: pairs["base"] + byte % 16, packed)
-            top[1::2] = each(lambda byte: pairs["base"] + byte // 16, packed)
-            places, values = unpack("<%dI" % escapes, content.stdout.read(4 * escapes)), content.stdout.read(escapes)
-            for place, value in zip(places, values):
-                top[place] = value
-            planes.append(bytes(top))
-        if chunk["as"].endswith("r"):  # rotate back: each byte takes the lowest bit of the next higher one
-            low, high = int.from_bytes(b"\\x7f" * count, "little"), int.from_bytes(b"\\x80" * count, "little")
-            numbers = [int.from_bytes(plane, "little") for plane in planes]
-            numbers = [number >> 1 & low | numbers[(k + 1) % width] << 7 & high for k, number in enumerate(numbers)]
-            planes = [number.to_bytes(count, "little") for number in numbers]
-        if chunk["as"] == "nibbles":  # back to the two elements that share two bytes
-            numbers, exponents = planes
-            numbers = [each(lambda byte: byte >> k & 7 | (byte >> k & 8) << 4, numbers) for k in (0, 4)]
-            exponents = [each(lambda byte: (byte >> k & 15) << 3, exponents) for k in (0, 4)]
-            planes = list(map(either, numbers, exponents))
-        raw = bytearray(chunk["size"])
-        for k, plane in enumerate(planes):
-            raw[k::width] = plane
-        assert zlib.crc32(raw) == chunk["crc32"], "damaged"
+        raw = read_chunk(chunk, content, bases)
         whole.update(raw)
         restored.write(raw)
 assert whole.hexdigest() == metadata["sha256"] and content.wait() == 0, "damaged"

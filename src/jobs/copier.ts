@@ -36,6 +36,7 @@ export interface CopierDeps extends SpaceDeps {
     /** What a source itself lies on; null below no root. */
     mediumOf(path: string): Promise<Medium | null>;
     remoteOf: CopyMakerDeps['sources']['remoteOf'];
+    stat: CopyMakerDeps['sources']['stat'];
   };
   options: CopyOptions;
   /** Takes a copy out of service that did not match its seal. */

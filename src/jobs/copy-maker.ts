@@ -1,6 +1,9 @@
+import { join } from 'node:path';
+import type { Catalog } from '../catalog/catalog.ts';
 import { CacheError, toCacheError } from '../core/errors.ts';
+import { isSameFingerprint } from '../core/fingerprint.ts';
 import { tierTraits } from '../core/tier-traits.ts';
-import type { Copy, Entry, Medium } from '../core/types.ts';
+import type { Copy, Entry, Medium, SourceState } from '../core/types.ts';
 import { dropAfterDemote, dropAfterRestore } from '../space/drop-after-move.ts';
 import { keepPartial, partialPath } from '../tiers/partial.ts';
 import type { Tier } from '../tiers/tier.ts';
@@ -14,7 +17,10 @@ import { type ReservationDeps, Reservations } from './reservations.ts';
 export interface CopyMakerDeps extends ReservationDeps, CopyRunnerDeps {
   /** Takes a copy out of service that did not match its seal. */
   onDamaged(copy: Copy, entry: Entry, why: string): void;
-  sources: { mediumOf(path: string): Promise<Medium | null> } & CopyRunnerDeps['sources'];
+  sources: {
+    mediumOf(path: string): Promise<Medium | null>;
+    stat(source: Entry & { medium: Medium }, patience: 'command'): Promise<SourceState>;
+  } & CopyRunnerDeps['sources'];
   accounts: {
     /** Resolves when this copy is not to be compared with its hashes, or has been. */
     compared(copyPath: string): Promise<void>;
@@ -52,7 +58,7 @@ export class CopyMaker {
     await this.#deps.catalog.writable();
     const copy = await this.#reservations.make(job, tier);
     try {
-      const report = await this.#made(job, tier);
+      const report = await this.#made(job, tier, copy);
       await this.#deps.catalog.write(() => this.#publish(copy, report, job));
     } catch (error) {
       const keep = () => this.#keep(copy, partialPath(tier.partialDir, job.file.path));
@@ -63,10 +69,10 @@ export class CopyMaker {
     else await dropAfterRestore(this.#deps, copy, 'restored');
   }
 
-  #made(job: Job, tier: Tier): Promise<CopyReport> {
+  #made(job: Job, tier: Tier, copy: Copy): Promise<CopyReport> {
     const { plan } = job;
     if (plan.kind === 'adopt') return this.#runner.adopt(job, tier, plan);
-    return plan.kind === 'compress' ? this.#compress(job, tier) : this.#copy(job, tier);
+    return plan.kind === 'compress' ? this.#compress(job, tier, copy) : this.#copy(job, tier);
   }
 
   /** Startup may have recovered this copy after a crash while its job waited; then there is nothing to write. */
@@ -150,13 +156,18 @@ export class CopyMaker {
     }
   }
 
-  async #compress(job: Job, tier: Tier): Promise<CopyReport> {
+  async #compress(job: Job, tier: Tier, copy: Copy): Promise<CopyReport> {
     const { catalog, onDamaged } = this.#deps;
     job.plan = planOf(job, this.#deps);
     const { origin } = job;
     if (!origin) throw new CacheError('CANCELLED', 'the copy to compress is gone');
+    if (catalog.bases.dependents(copy.path).length > 0)
+      throw new CacheError('CANCELLED', 'others stand on its former compressed form');
+    const bases = (await this.#mayStandOnOthers(origin)) ? candidatesFor(origin, catalog) : [];
+    // None of them leaves meanwhile.
+    await catalog.write(() => catalog.bases.set(copy.placement, bases));
     try {
-      return await this.#runner.compress(job, tier, origin);
+      return await this.#runner.compress(job, tier, { origin, bases });
     } catch (error) {
       const { code, message } = toCacheError(error);
       const entry = catalog.entries.byId(origin.entryId);
@@ -167,8 +178,16 @@ export class CopyMaker {
     }
   }
 
+  /** What has no source could not be made again without its base. */
+  async #mayStandOnOthers({ entryId, source }: Copy): Promise<boolean> {
+    const { catalog, sources } = this.#deps;
+    const entry = catalog.entries.byId(entryId);
+    const found = entry && (await sources.stat({ ...entry, medium: 'hdd' }, 'command'));
+    return found?.state === 'present' && isSameFingerprint(found.fingerprint, source);
+  }
+
   #publish(copy: Copy, report: CopyReport, job: Job): void {
-    const { catalog } = this.#deps;
+    const { catalog, tiers } = this.#deps;
     catalog.transaction(() => {
       const entry = catalog.entries.put({ ...job.file, fingerprint: report.source });
       // A catalog that was replaced meanwhile gives the same ids to others.
@@ -176,6 +195,13 @@ export class CopyMaker {
         ? copy
         : catalog.copies.enter({ ...copy, entryId: entry.id, bytes: report.seal.size });
       catalog.copies.publish(id, report);
+      const { dir = '' } = tiers.require(job.tier);
+      const placement = catalog.copies.byId(id)?.placement;
+      if (job.kind === 'compress' && placement !== undefined)
+        catalog.bases.set(
+          placement,
+          (report.bases ?? []).map((file) => join(dir, file)),
+        );
     });
     job.bytesDone = report.bytes;
   }
@@ -188,4 +214,11 @@ export class CopyMaker {
     if (bytes > 0) placements.shrink(copy.placement, bytes);
     else copies.forget(copy.id);
   }
+}
+
+/** Most compressed files that are tried as bases of another. */
+const mostTried = 8;
+
+function candidatesFor({ entryId, source }: Copy, catalog: Catalog): string[] {
+  return catalog.bases.candidates({ entryId, size: source.size, most: mostTried });
 }

@@ -1,4 +1,5 @@
 import { availableParallelism, loadavg } from 'node:os';
+import { relative, sep } from 'node:path';
 import type { Catalog } from '../catalog/catalog.ts';
 import { CacheError } from '../core/errors.ts';
 import type { Remote } from '../core/remote.ts';
@@ -125,8 +126,15 @@ export class CopyRunner {
     return report;
   }
 
-  async compress(job: Job, tier: Tier, origin: Copy): Promise<CopyReport> {
-    const order = { ...this.#order(job, tier), kind: 'compress', origin: this.#placeOf(origin), into: job.reserved } as const;
+  /** @param bases paths of compressed files of the tier that it may stand on */
+  async compress(job: Job, tier: Tier, { origin, bases }: { origin: Copy; bases: readonly string[] }): Promise<CopyReport> {
+    const order = {
+      ...this.#order(job, tier),
+      kind: 'compress',
+      origin: this.#placeOf(origin),
+      into: job.reserved,
+      mayStandOn: bases.map((path) => ({ path, file: fileIn(tier, path) })),
+    } as const;
     const report = await this.#deps.workers.run(order, this.#options(job, this.#progress(job, tier)));
     job.stored = report.seal.size;
     return report;
@@ -207,6 +215,10 @@ export class CopyRunner {
           });
     workers.cancel(job.id);
   }
+}
+
+function fileIn({ dir = '' }: Tier, path: string): string {
+  return relative(dir, path).replaceAll(sep, '/');
 }
 
 /** SHA-256 is not worth a wait: on a busy machine an awaited copy goes without it, and gets it at its next verification. */

@@ -3,6 +3,7 @@ import type { Catalog } from '../catalog/catalog.ts';
 import { mostCompressed } from '../codec/least-saving.ts';
 import { type Copy, defaultTier, type Entry, type Medium, type Mode } from '../core/types.ts';
 import type { Copier } from '../jobs/copier.ts';
+import type { CopyMakerDeps } from '../jobs/copy-maker.ts';
 import type { Job } from '../jobs/job.ts';
 import { type Fill, isShort, mayBeCompressed, workingRoom } from '../policy/demotion.ts';
 import type { Policy } from '../policy/policy.ts';
@@ -27,6 +28,7 @@ export interface DemoterDeps {
   policy(): Policy;
   bound(tier: Tier): Bound;
   mode(): Mode;
+  sources: CopyMakerDeps['sources'];
   speeds: {
     /** The source's medium, if restoring its compressed copy is faster than reading it; else null. */
     slowerThanRestore(entry: Entry): Medium | null;
@@ -54,7 +56,7 @@ export class Demoter implements AsyncDisposable {
   constructor(deps: DemoterDeps) {
     this.#deps = deps;
     const onError = (err: unknown) => deps.log.error({ err }, 'compressing copies failed');
-    this.#rounds = new Periodic(() => this.#demote(), { everyMs: lookEveryMs, onError });
+    this.#rounds = new Periodic(() => this.#round(), { everyMs: lookEveryMs, onError });
   }
 
   /** Checks at once, after every copy, and periodically. */
@@ -76,6 +78,28 @@ export class Demoter implements AsyncDisposable {
     this.#unsubscribe();
     // The running round is not awaited: it waits for a copy, and copies end later.
     void this.#rounds[Symbol.asyncDispose]();
+  }
+
+  async #round(): Promise<void> {
+    await this.#detach();
+    await this.#demote();
+  }
+
+  /**
+   * A copy whose source is gone is restored, and stands on no other from then on: nothing else has its bytes. Sources that do not
+   * answer are no reason.
+   */
+  async #detach(): Promise<void> {
+    const { catalog, sources, copier, mode } = this.#deps;
+    for (const id of catalog.bases.standing()) {
+      const copy = catalog.copies.byId(id);
+      const entry = copy && catalog.entries.byId(copy.entryId);
+      if (this.#stopped || mode() !== 'read-write' || !entry) return;
+      const { path, root, rel, category } = entry;
+      if ((await sources.stat({ ...entry, medium: 'hdd' }, 'command')).state !== 'missing') continue;
+      const file = { path, root, rel, category, fingerprint: copy.source };
+      await copier.request({ file, medium: 'hdd', priority: 'background', tier: from }).ended;
+    }
   }
 
   async #demote(): Promise<void> {
@@ -127,6 +151,13 @@ export class Demoter implements AsyncDisposable {
     return { limit, used: catalog.placements.usedUnderLimit(from), cold: catalog.placements.usedBytes(to) };
   }
 
+  /** A compressed copy of this very content is no obstacle: it needs not be made again. */
+  #isBase({ id, root, rel }: Entry): boolean {
+    const { catalog, tiers } = this.#deps;
+    if (catalog.copies.readyOf(id).some(({ form }) => form === 'compressed')) return false;
+    return catalog.bases.dependents(tiers.require(to).placeOf(root, rel).path).length > 0;
+  }
+
   /** The copy with the lowest score that may be compressed; those with room for their compressed form come first. */
   async #next(): Promise<{ copy: Copy; entry: Entry; fits: boolean } | null> {
     const { catalog, evictor, tiers, policy, mode, speeds } = this.#deps;
@@ -141,6 +172,8 @@ export class Demoter implements AsyncDisposable {
       const entry = catalog.entries.byId(copy.entryId);
       const mayBe = mayBeCompressed(copy.bytes, mostCompressed(copy.bytes), fill);
       if (!entry || !mayBe || speeds.slowerThanRestore(entry) === null) continue;
+      // Others stand on the compressed form of what the file was before.
+      if (this.#isBase(entry)) continue;
       // Removing one of several names of a file frees nothing.
       if (evictor.frees(copy) === 0 || evictor.obstacle(copy, entry, inUse) !== null) continue;
       const score = policy().score({ entry, bytes: copy.bytes }, catalog.usage.tick);

@@ -35,6 +35,8 @@ export interface EvictDeps {
 /** Reasons to leave while another tier has the file. */
 const moves: readonly string[] = ['compressed', 'restored', 'not needed'];
 
+const isBase = 'other compressed copies are stored as differences from it';
+
 /** `freed`: bytes freed; none while another copy shares them. */
 export type Eviction = { removed: true; freed: number } | { removed: false; why: string };
 
@@ -49,15 +51,20 @@ export class Evictor {
     this.#deps = deps;
   }
 
-  /** Why this copy may not leave at present, or null. `inUse` comes from `Tier.openFiles`, once for many copies. */
-  obstacle(copy: Copy, entry: Entry, inUse: ReadonlySet<string>): string | null {
+  /**
+   * Why this copy may not leave at present, or null. `inUse` comes from `Tier.openFiles`, once for many copies.
+   * @param leaving ids of copies that leave before it
+   */
+  obstacle(copy: Copy, entry: Entry, inUse: ReadonlySet<string>, leaving: ReadonlySet<number> = new Set()): string | null {
     if (entry.pinned && copy.state === 'ready' && !this.#isSpare(copy)) return 'pinned';
     if (this.#deps.active.isBusy(entry.path)) return 'being copied';
+    if (this.#isBase(copy, leaving)) return isBase;
     return this.use(copy, inUse);
   }
 
   /** The same for a stale copy that makes room for its own successor. */
   obstacleForSuccessor(copy: Copy, inUse: ReadonlySet<string>): string | null {
+    if (this.#isBase(copy)) return isBase;
     return copy.state === 'stale' ? this.use(copy, inUse) : 'in service';
   }
 
@@ -81,6 +88,7 @@ export class Evictor {
     // Both may have changed while other victims left.
     if (this.#deps.leases.isLeased(copy.path)) return { removed: false, why: 'leased' };
     if (catalog.copies.byPath(copy.path)?.id !== copy.id) return { removed: false, why: 'already gone' };
+    if (this.#isBase(copy)) return { removed: false, why: isBase };
     if (isWritten) {
       catalog.written.disown(copy);
       giveAway(tier, copy.path);
@@ -145,6 +153,11 @@ export class Evictor {
   #isSpare({ tier, entryId, source }: Copy): boolean {
     const lasting = () => this.#deps.catalog.copies.readyOf(entryId).filter((copy) => !tierTraits[copy.tier].volatile);
     return tierTraits[tier].volatile && lasting().some((copy) => isSameFingerprint(copy.source, source));
+  }
+
+  /** Whether others are made of it. */
+  #isBase({ path }: Copy, leaving: ReadonlySet<number> = new Set()): boolean {
+    return this.#deps.catalog.bases.dependents(path).some((id) => !leaving.has(id));
   }
 
   /** Whether another file with the same bytes may replace its own at present. */

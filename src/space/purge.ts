@@ -55,10 +55,13 @@ export async function removeCopies(
     left.set(placement, names);
     return names === 0 ? bytes : 0;
   };
-  for (const { copy, entry } of chosen) {
+  // A base leaves when all that stand on it have left.
+  const leaving = new Set<number>();
+  const isBase = ({ path }: Copy) => Number(catalog.bases.dependents(path).length > 0);
+  for (const { copy, entry } of chosen.toSorted((a, b) => isBase(a.copy) - isBase(b.copy))) {
     await pauses.take();
     const item = { id: entry.id, path: entry.path, bytes: copy.bytes };
-    const obstacle = evictor.obstacle(copy, entry, inUse);
+    const obstacle = evictor.obstacle(copy, entry, inUse, leaving);
     const outcome =
       obstacle !== null
         ? { removed: false as const, why: obstacle }
@@ -69,6 +72,7 @@ export async function removeCopies(
       answer.skipped.push({ ...item, why: outcome.why });
       continue;
     }
+    leaving.add(copy.id);
     answer.removed.push(item);
     answer.files += 1;
     answer.bytes += outcome.freed;

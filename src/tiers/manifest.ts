@@ -21,6 +21,8 @@ export interface Manifest {
   chunks: string;
   /** The SHA-256 that model sites publish, hex; null where computing it would have slowed the copy down. */
   sha256: string | null;
+  /** Of a compressed file: those that it stands on, from the directory of the tier, with forward slashes. */
+  bases?: string[];
 }
 
 /** Whether a file's stat matches a seal. */
@@ -52,6 +54,7 @@ const isManifest = isShaped<Manifest>({
   hash: isName,
   chunks: isString,
   sha256: isNullOr(isMatch(/^[\da-f]{64}$/)),
+  bases: isOptional((value): value is string[] => Array.isArray(value) && value.every(isName)),
 });
 
 /** The proof, or undefined when the text is not a whole one (a crash can leave half of one). */

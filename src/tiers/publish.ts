@@ -16,6 +16,8 @@ export interface Publication {
   sha256: string | null;
   /** A file with the source's mtime, if not the source itself. */
   mtimeFrom?: string;
+  /** As in `Manifest`. */
+  bases?: string[];
 }
 
 /**
@@ -23,14 +25,14 @@ export interface Publication {
  * point leaves either nothing under the name, or a file that matches its proof.
  */
 export async function publish(publication: Publication): Promise<Seal> {
-  const { temp, path, manifestPath, source, hash, chunks, sha256, mtimeFrom = source.path } = publication;
+  const { temp, path, manifestPath, source, hash, chunks, sha256, mtimeFrom = source.path, bases } = publication;
   setMtime(temp, source.fingerprint.mtimeNs, mtimeFrom);
   // A program that opens its model for writing gets an error instead of changing the copy for all others. A note about a model is
   // a file of its own, and may be written to as beside the source (see `upkeep/written.ts`).
   if (process.platform !== 'win32') chmodSync(temp, isModelName(path) ? 0o444 : 0o644);
   await syncFile(temp);
   const seal = sealOf(temp);
-  const proof: Manifest = { version: 1, source, seal, hash, chunks: chunks.join(''), sha256 };
+  const proof: Manifest = { version: 1, source, seal, hash, chunks: chunks.join(''), sha256, ...(bases && { bases }) };
   await writeDurably(`${temp}.seal`, `${JSON.stringify(proof)}\n`);
   await moveDurably(`${temp}.seal`, manifestPath);
   await moveDurably(temp, path);

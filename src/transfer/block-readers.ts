@@ -58,10 +58,10 @@ const leastAhead = 64 * 1024 * 1024;
 /**
  * The original bytes of a compressed copy, decoded on the way and checked chunk by chunk; those of a large one on other threads,
  * while the bytes before are hashed and written.
- * @param fd of the copy
+ * @param place of the copy; its descriptor stays open until `close` resolves
  */
-export function compressedReader(file: CompressedFile, fd: number): BlockReader {
-  const ahead = file.metadata.size < leastAhead ? null : new DecodeAhead(fd, file.metadata);
+export function compressedReader(file: CompressedFile, { fd, path }: { fd: number; path: string }): BlockReader {
+  const ahead = file.metadata.size < leastAhead ? null : new DecodeAhead(fd, path, file.metadata);
   const chunks = chunksOf(file);
   const busy = new BusyTime();
   const nextChunk = async (free: Promise<void>) => {
@@ -75,7 +75,10 @@ export function compressedReader(file: CompressedFile, fd: number): BlockReader 
     get readMs() {
       return busy.ms;
     },
-    close: async () => ahead?.close(),
+    async close() {
+      await ahead?.close();
+      file[Symbol.dispose]();
+    },
   };
 }
 

@@ -1,9 +1,11 @@
 import { closeSync, fdatasyncSync, fstatSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { BaseFile } from '../codec/base-file.ts';
+import { type ChosenBase, chooseBases } from '../codec/choose-bases.ts';
 import { ChunkHash } from '../codec/chunk-hash.ts';
-import { encodeFile } from '../codec/encode.ts';
+import { type Encoded, encodeFile } from '../codec/encode.ts';
 import { trial } from '../codec/estimate.ts';
-import { mostCompressed } from '../codec/least-saving.ts';
+import { leastSaving, mostCompressed } from '../codec/least-saving.ts';
 import type { CodecHooks } from '../codec/progress.ts';
 import { CacheError } from '../core/errors.ts';
 import { asWriteError, writeError } from '../sources/io-errors.ts';
@@ -27,39 +29,62 @@ const syncBytes = 64 * 1024 * 1024;
 export async function compressCopy(order: CompressOrder, hooks: CopyHooks): Promise<CopyReport> {
   const { source, temp, origin, into } = order;
   const { fd, proof } = openOrigin(origin);
+  const candidates = openBases(order);
   try {
-    const { saving, worthwhile } = await trial(fd);
-    if (!worthwhile) throw dense();
-    if (source.fingerprint.size * (1 - saving) > into) throw tooLarge(order);
     const startedAt = performance.now();
-    const sha256 = await encodeInto(fd, order, hooks);
+    const { bases: chosen, size, withBases } = await chooseBases(fd, source.fingerprint.size, candidates);
+    const alone = await trial(fd);
+    const saving = chosen.length > 0 ? 1 - withBases / size : alone.saving;
+    if (saving < leastSaving) throw dense();
+    if (source.fingerprint.size * (1 - saving) > into) throw tooLarge(order);
+    const { sha256, bases } = await encodeInto(fd, order, { hooks, bases: chosen });
     await assertReadsBack({ path: temp, form: 'compressed', hash: origin.hash }, hooks, (done, total, step) => {
       hooks.progress(Math.floor((total + done) / 2));
       return turn(hooks, step);
     });
+    const standing = bases && { bases: bases.map(({ file }) => file) };
     const chunks = proof.chunks.match(/.{32}/g) ?? [];
-    const seal = await publish({ ...order, hash: origin.hash, chunks, sha256, mtimeFrom: origin.path }).catch(asWriteError);
+    const seal = await publish({ ...order, hash: origin.hash, chunks, sha256, mtimeFrom: origin.path, ...standing }).catch(
+      asWriteError,
+    );
     const readMs = performance.now() - startedAt;
     const { fingerprint } = source;
-    return { seal, hash: origin.hash, sha256, source: fingerprint, bytes: fingerprint.size, resumedFrom: 0, readMs };
+    const report = { seal, hash: origin.hash, sha256, source: fingerprint, bytes: fingerprint.size, resumedFrom: 0, readMs };
+    return { ...report, ...standing };
   } catch (error) {
     throw error instanceof CacheError ? error : writeError(error);
   } finally {
     closeSync(fd);
+    for (const base of candidates) base[Symbol.dispose]();
     dropPartial(temp);
   }
 }
 
-/** @returns the SHA-256 of the original */
-async function encodeInto(fd: number, order: CompressOrder, hooks: CopyHooks): Promise<string> {
+/** Those that cannot be read are left out: whoever reads them next finds out. */
+function openBases({ mayStandOn }: CompressOrder): BaseFile[] {
+  return mayStandOn.flatMap(({ path, file }) => {
+    try {
+      return [new BaseFile(path, file)];
+    } catch {
+      return [];
+    }
+  });
+}
+
+async function encodeInto(
+  fd: number,
+  order: CompressOrder,
+  { hooks, bases }: { hooks: CopyHooks; bases: readonly ChosenBase[] },
+): Promise<Encoded> {
   const { temp, origin, into } = order;
   const target = createAnew(temp);
   let synced = 0;
   try {
     const hash = await ChunkHash.create();
     const codec = codecHooks(hooks);
-    const { storedSize, sha256 } = await encodeFile(fd, target, {
+    const encoded = await encodeFile(fd, target, {
       ...codec,
+      bases,
       onBytes: (bytes) => hash.update(bytes),
       turn: async (bytes) => {
         const { size } = fstatSync(target);
@@ -72,8 +97,8 @@ async function encodeInto(fd: number, order: CompressOrder, hooks: CopyHooks): P
       },
     });
     if (hash.digest() !== origin.hash) throw damaged('its bytes differ from the copied file');
-    if (storedSize > into) throw tooLarge(order);
-    return sha256;
+    if (encoded.storedSize > into) throw tooLarge(order);
+    return encoded;
   } finally {
     closeSync(target);
   }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { closeSync } from 'node:fs';
 import { CompressedFile } from '../codec/compressed-file.ts';
 import { CacheError, sentenceOf } from '../core/errors.ts';
@@ -57,13 +58,24 @@ async function copyBytes(fd: number, { source, temp, origin }: RestoreOrder, hoo
 }
 
 function readerOf(fd: number, { path, form }: OriginCopy, end: number): BlockReader {
-  const file = form === 'compressed' ? new CompressedFile(fd) : null;
-  if (file && file.metadata.size !== end) throw new Error('it is of another size');
-  const reader = file ? compressedReader(file, fd) : localReader({ file: readableFile(fd, path), from: 0, end });
+  const file = form === 'compressed' ? new CompressedFile(fd, path) : null;
+  if (file && file.metadata.size !== end) {
+    file[Symbol.dispose]();
+    throw new Error('it is of another size');
+  }
+  const reader = file ? compressedReader(file, { fd, path }) : localReader({ file: readableFile(fd, path), from: 0, end });
+  const whole = file?.metadata.bases ? createHash('sha256') : null;
+  let done = 0;
   return {
     next: async (most, free) => {
       try {
-        return await reader.next(most, free);
+        const bytes = await reader.next(most, free);
+        done += bytes.length;
+        // What is made of several files is checked by the SHA-256 of the original too.
+        whole?.update(bytes);
+        if (done === end && whole && whole.digest('hex') !== file?.metadata.sha256)
+          throw new Error('its bytes differ from those whose SHA-256 it has');
+        return bytes;
       } catch (error) {
         // A thread that has ended says nothing about the origin.
         throw error instanceof CacheError && error.code === 'INTERNAL' ? error : damaged(sentenceOf(error), error);

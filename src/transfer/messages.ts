@@ -54,6 +54,15 @@ export interface CompressOrder extends Order {
   origin: OriginCopy;
   /** Maximum size of the compressed form, bytes. */
   into: number;
+  /** Compressed files of the tier. */
+  mayStandOn: readonly BaseFilePlace[];
+}
+
+/** Where a compressed file lies. */
+interface BaseFilePlace {
+  path: string;
+  /** The same from the directory of the tier, with forward slashes. */
+  file: string;
 }
 
 /** Make a file of another cache the copy, if it has the source's bytes; nothing is written. */
@@ -136,6 +145,8 @@ export interface CopyReport {
   hash: string;
   /** Null where computing it would have slowed the copy down. */
   sha256: string | null;
+  /** The files that a compressed copy stands on: `BaseFilePlace.file` of each; left out where there are none. */
+  bases?: string[];
   /** Read from the open file: includes the inode, which the request may lack. */
   source: Fingerprint;
   bytes: number;

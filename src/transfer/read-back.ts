@@ -128,14 +128,14 @@ async function readChunk(
   }
 }
 
-async function decodeBack({ fd }: OpenCopy, { onBytes, afterStep }: ReadBackHooks): Promise<ReadBack> {
+async function decodeBack({ fd, path }: OpenCopy, { onBytes, afterStep }: ReadBackHooks): Promise<ReadBack> {
   // Imported with the first compressed copy: most threads that check copies meet none.
   const { CompressedFile } = await import('../codec/compressed-file.ts');
   const hash = await ChunkHash.create();
   let done = 0;
   let broken: ReadBack['broken'] = null;
   try {
-    const file = new CompressedFile(fd);
+    using file = new CompressedFile(fd, path);
     const { chunks, size } = file.metadata;
     for (const index of chunks.keys()) {
       const bytes = await file.chunk(index);

@@ -18,9 +18,9 @@ interface Damaged {
 }
 
 /**
- * Takes a copy whose bytes are damaged out of service, with all that share its file, and reports it. The file stays until space is
+ * Takes a copy whose bytes are damaged out of service, with all that share its file or stand on it, and reports it. The file stays until space is
  * needed. @param chunks the numbers of the differing 8 MiB chunks, empty when unknown
- * @returns the copy and those that share its file
+ * @returns the copy and those that went with it
  */
 export function retireDamaged(
   { catalog, tiers, events, log }: DamagedDeps,
@@ -33,7 +33,14 @@ export function retireDamaged(
     const entry = copy.state === 'ready' ? catalog.entries.byId(copy.entryId) : undefined;
     return entry ? [{ copy, entry }] : [];
   });
-  const damaged = [found, ...links];
+  const standing = [found, ...links]
+    .flatMap(({ copy }) => catalog.bases.dependents(copy.path))
+    .flatMap((id): Damaged[] => {
+      const copy = catalog.copies.byId(id);
+      const entry = copy?.state === 'ready' ? catalog.entries.byId(copy.entryId) : undefined;
+      return copy && entry ? [{ copy, entry }] : [];
+    });
+  const damaged = [found, ...links, ...standing];
   for (const { copy } of damaged) catalog.copies.retire(copy.id);
   for (const { copy, entry } of damaged) {
     events.emit('copy-damaged', { entry: entry.id, path: entry.path, copy: copy.path, tier: copy.tier, why, chunks });

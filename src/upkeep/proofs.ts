@@ -54,11 +54,17 @@ export function readUnsealed(tier: PosixTier, manifestPath: string): Proven | nu
 
 /** Puts the copy into service from its proof alone; newer facts of a changed source are kept. */
 export function adopt(catalog: Catalog, tier: PosixTier, { proof, copyPath }: Proven): void {
-  const { source, seal, hash, sha256 } = proof;
+  const { source, seal, hash, sha256, bases } = proof;
   catalog.transaction(() => {
     const entry = catalog.entries.byPath(source.path) ?? catalog.entries.put(source);
     const written = { seal, hash, sha256, source: source.fingerprint };
     catalog.copies.adopt({ entryId: entry.id, tier: tier.name, path: copyPath }, written);
+    const placement = catalog.copies.byPath(copyPath)?.placement;
+    if (bases && placement !== undefined)
+      catalog.bases.set(
+        placement,
+        bases.map((file) => join(tier.dir, file)),
+      );
   });
 }
 

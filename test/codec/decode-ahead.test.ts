@@ -20,9 +20,9 @@ async function compressed(): Promise<{ original: Buffer; file: TestFile }> {
 }
 
 /** Reads all of it; each piece is given back when the next but one is asked for, as by a writer that is one piece behind. */
-async function readAll({ fd }: TestFile, onPiece: (piece: Uint8Array) => void = () => {}): Promise<Buffer> {
+async function readAll({ fd, path }: TestFile, onPiece: (piece: Uint8Array) => void = () => {}): Promise<Buffer> {
   const { metadata } = readTail(fd);
-  const ahead = new DecodeAhead(fd, metadata);
+  const ahead = new DecodeAhead(fd, path, metadata);
   const parts: Buffer[] = [];
   try {
     let written = Promise.resolve();
@@ -60,7 +60,7 @@ test('a chunk that is damaged ends the restore as damage, and the threads end', 
 
 test('a reader that stops in the middle can close at once', async () => {
   const { file } = await compressed();
-  const ahead = new DecodeAhead(file.fd, readTail(file.fd).metadata);
+  const ahead = new DecodeAhead(file.fd, file.path, readTail(file.fd).metadata);
   const piece = await ahead.next(Promise.resolve());
   await ahead.close();
   expect(piece.length).toBeGreaterThan(0);

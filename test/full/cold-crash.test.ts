@@ -1,8 +1,11 @@
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { CacheError } from '../../src/core/errors.ts';
+import { decodeFile } from '../../src/codec/decode.ts';
+import { readTail } from '../../src/codec/footer.ts';
+import { CacheError, messageOf } from '../../src/core/errors.ts';
 import { type DaemonProcess, endDaemonProcess, startDaemonProcess } from '../helpers/daemon-process.ts';
 import { writeWeights } from '../helpers/files.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
@@ -15,15 +18,26 @@ const goalSteps = 30;
 test.each(['ssd', 'ram'] as const)(
   'killed at every step of compressing two copies and of restoring one to %s, it keeps every file',
   async (to) => {
-    const uncut = await killAtEveryStep(`compressed copies, back to ${to}`, goalSteps, (at) => run(at, to));
+    const uncut = await killAtEveryStep(`compressed copies, back to ${to}`, goalSteps, (at) => run(at, { to, related: false }));
     expect(uncut.steps.filter((step) => step.includes('/cold/'))).not.toEqual([]);
   },
 );
 
+test('killed at every step where one compressed copy stands on the other, it keeps every file and loses no base', async () => {
+  const uncut = await killAtEveryStep('copies that stand on others', goalSteps, (at) => run(at, { to: 'ssd', related: true }));
+  expect(uncut.steps.filter((step) => step.includes('/cold/'))).not.toEqual([]);
+});
+
+interface Case {
+  to: 'ssd' | 'ram';
+  /** All files are fine-tunes of the first. */
+  related: boolean;
+}
+
 /** Eight copies made in peace; then compressing is switched on, and the daemon is killed before step `at` (0 = not). */
-async function run(at: number, to: 'ssd' | 'ram'): Promise<Life> {
+async function run(at: number, { to, related }: Case): Promise<Life> {
   const dir = tempDir();
-  const world = createWorld(dir);
+  const world = createWorld(dir, related);
   const settings = { AUTOCACHE_ROOTS: `${world.root}=hdd`, AUTOCACHE_LIMIT: `${world.limit}`, AUTOCACHE_SCRUB: 'off' };
   const before = await startDaemonProcess({ dir, settings });
   const { ready } = await before.client.warm({ paths: world.sources.map(({ path }) => path), wait: true });
@@ -49,17 +63,21 @@ async function run(at: number, to: 'ssd' | 'ram'): Promise<Life> {
   const { entries } = await second.client.entries({});
   const kept = entries.filter(({ copies }) => copies.some(({ state }) => state === 'ready')).length;
   if (kept < world.sources.length) wrong.push(`${world.sources.length - kept} files are in no tier any more`);
+  wrong.push(...(await unreadable(join(dir, 'cache', 'cold'), world)));
+  if (at === 0 && related) expect(readsOthers(join(dir, 'cache', 'cold'))).toBe(true);
   await endDaemonProcess(second.child);
   rmSync(dir, { recursive: true });
   rmSync(memory, { recursive: true });
   return { fired, steps, wrong };
 }
 
-function createWorld(dir: string): World {
+function createWorld(dir: string, related: boolean): World {
   const root = join(dir, 'models');
+  let first: Buffer | null = null;
   const sources = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'].map((name) => {
     const path = join(root, `loras/${name}.safetensors`);
-    const bytes = writeWeights(path, 200 * KiB);
+    const bytes = writeWeights(path, 200 * KiB, related ? first : null);
+    first ??= bytes;
     return { path, bytes, mtimeNs: statSync(path, { bigint: true }).mtimeNs };
   });
   return { root, sources, limit: 9.5 * 200 * KiB };
@@ -82,4 +100,34 @@ async function use({ client, child }: DaemonProcess, to: 'ssd' | 'ram'): Promise
     if (!(error instanceof CacheError) || error.code !== 'NOT_RUNNING') throw error;
     await dead;
   }
+}
+
+/** The compressed files in a folder that do not give back the bytes of a source. */
+async function unreadable(cold: string, { sources }: World): Promise<string[]> {
+  const wrong: string[] = [];
+  for (const path of compressedIn(cold)) {
+    const hash = createHash('sha256');
+    const fd = openSync(path, 'r');
+    const outcome = await decodeFile(fd, null, { path, onBytes: (bytes) => hash.update(bytes) }).catch(messageOf);
+    closeSync(fd);
+    const digest = hash.digest('hex');
+    const isSource = sources.some(({ bytes }) => createHash('sha256').update(bytes).digest('hex') === digest);
+    if (typeof outcome === 'string' || !isSource)
+      wrong.push(`${path} does not give its bytes back: ${JSON.stringify(outcome)}`);
+  }
+  return wrong;
+}
+
+function readsOthers(cold: string): boolean {
+  return compressedIn(cold).some((path) => {
+    const fd = openSync(path, 'r');
+    const { requires } = readTail(fd).metadata;
+    closeSync(fd);
+    return requires.includes('base');
+  });
+}
+
+function compressedIn(cold: string): string[] {
+  const names = existsSync(cold) ? readdirSync(join(cold, 'files'), { recursive: true, encoding: 'utf8' }) : [];
+  return names.filter((name) => name.endsWith('.zst')).map((name) => join(cold, 'files', name));
 }

@@ -17,10 +17,17 @@ function writeModelBytes(path: string, bytes: Buffer): void {
   utimesSync(path, 1_700_000_000, 1_700_000_000.123456);
 }
 
-/** The same with weights that compress by a third: bf16, with noise in all bits but the exponent's. */
-export function writeWeights(path: string, size: number): Buffer {
+/**
+ * The same with weights that compress by a third: bf16, with noise in all bits but the exponent's.
+ * @param base a file of this size that it is to be a fine-tune of: only the two lowest bits of each weight differ
+ */
+export function writeWeights(path: string, size: number, base: Buffer | null = null): Buffer {
   const weights = randomBytes(size);
-  for (let at = 1; at < size; at += 2) weights[at] = 0x3c | ((weights[at] ?? 0) & 0x81);
+  const before = base?.subarray(-size);
+  for (let at = 1; at < size; at += 2) {
+    if (before) weights[at - 1] = ((before[at - 1] ?? 0) & 0xfc) | ((weights[at - 1] ?? 0) & 3);
+    weights[at] = before?.[at] ?? 0x3c | ((weights[at] ?? 0) & 0x81);
+  }
   const bytes = Buffer.from(makeSafetensors([{ name: 'blocks.0.weight', dtype: 'BF16', bytes: weights }]));
   writeModelBytes(path, bytes);
   return bytes;

@@ -1,0 +1,48 @@
+import type { Database } from '../sqlite/database.ts';
+
+/** Which compressed files stand on which others: a base stays as long as anything is made of it. */
+export class Bases {
+  readonly #db: Database;
+
+  constructor(db: Database) {
+    this.#db = db;
+  }
+
+  /** Records the files that a placement stands on, in place of those before. */
+  set(placement: number, paths: readonly string[]): void {
+    this.#db.transaction(() => {
+      this.#db.run('DELETE FROM bases WHERE placement_id = ?', placement);
+      for (const path of paths) this.#db.run('INSERT INTO bases (placement_id, path) VALUES (?, ?)', placement, path);
+    });
+  }
+
+  /** Ids of the copies that stand on the file at this path, those under way too. */
+  dependents(path: string): number[] {
+    const sql = 'SELECT c.id FROM bases b JOIN copies c ON c.placement_id = b.placement_id WHERE b.path = ? ORDER BY c.id';
+    return this.#db.all<{ id: number }>(sql, path).map(({ id }) => id);
+  }
+
+  /** Ids of the copies in service that stand on any file. */
+  standing(): number[] {
+    const sql = `SELECT DISTINCT c.id FROM bases b JOIN copies c ON c.placement_id = b.placement_id
+      WHERE c.state = 'ready' ORDER BY c.id`;
+    return this.#db.all<{ id: number }>(sql).map(({ id }) => id);
+  }
+
+  /** Paths of the files that a copy stands on. */
+  of(copyId: number): string[] {
+    const sql = 'SELECT b.path FROM bases b JOIN copies c ON c.placement_id = b.placement_id WHERE c.id = ? ORDER BY b.path';
+    return this.#db.all<{ path: string }>(sql, copyId).map(({ path }) => path);
+  }
+
+  /** Compressed copies of other sources: those that others stand on first, then those of the most similar size. */
+  candidates({ entryId, size, most }: { entryId: number; size: number; most: number }): string[] {
+    const rows = this.#db.all<{ path: string }>(
+      `SELECT c.path FROM copies c JOIN placements p ON p.id = c.placement_id
+       WHERE c.state = 'ready' AND p.form = 'compressed' AND c.entry_id <> @entryId
+       ORDER BY EXISTS (SELECT 1 FROM bases b WHERE b.path = c.path) DESC, abs(c.source_size - @size), c.id LIMIT @most`,
+      { entryId, size, most },
+    );
+    return rows.map(({ path }) => path);
+  }
+}

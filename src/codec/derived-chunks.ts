@@ -1,0 +1,54 @@
+import type { Tensor } from '../weights/safetensors.ts';
+import type { ChosenBase } from './choose-bases.ts';
+import { differenceOf, type EncodedChunk, encodeChunk, encodeDifference } from './chunk-codec.ts';
+import type { ChunkMemory } from './chunk-memory.ts';
+import { crc32 } from './crc32.ts';
+import type { Base, Run } from './format.ts';
+import { tensorAt } from './tensor-at.ts';
+
+/** Encodes chunks as what bases have of them, where that is smaller. */
+export class DerivedChunks {
+  readonly #bases: readonly ChosenBase[];
+  readonly #tensors: readonly Tensor[];
+  /** Those in use, in the order of their numbers in the file. */
+  readonly #used: ChosenBase[] = [];
+
+  /** @param tensors of the file to encode */
+  constructor(bases: readonly ChosenBase[], tensors: readonly Tensor[]) {
+    this.#bases = bases;
+    this.#tensors = tensors;
+  }
+
+  /** The bases that chunks so far are made of. */
+  get used(): Base[] {
+    return this.#used.map(({ base }) => base.is);
+  }
+
+  /** Encodes the chunk in `memory.raw`. @param at its position in the file */
+  async encode(memory: ChunkMemory, run: Run, at: number): Promise<EncodedChunk> {
+    const bytes = memory.raw.subarray(0, run.size);
+    const crc = this.#bases.length === 0 ? 0 : crc32(bytes);
+    for (const chosen of this.#bases) {
+      const chunk = await chosen.base.equal(bytes, crc);
+      if (chunk === null) continue;
+      const from = { base: this.#numberOf(chosen), chunk };
+      return { chunk: { size: run.size, as: 'same', crc32: crc, from }, bytes: new Uint8Array(), frames: [] };
+    }
+    const alone = encodeChunk(memory, run);
+    const as = differenceOf[run.as];
+    const chosen = this.#bases.find(({ delta }) => delta);
+    const tensor = as && chosen && tensorAt(this.#tensors, at);
+    const chunk = tensor ? await chosen.base.near(tensor, at - tensor.begin, run.size) : null;
+    if (chunk === null || !chosen || !as) return alone;
+    const kept = { ...alone, bytes: Uint8Array.from(alone.bytes) };
+    const difference = encodeDifference(memory, run, await chosen.base.bytes(chunk));
+    if (!difference || difference.bytes.length >= kept.bytes.length) return kept;
+    const from = { base: this.#numberOf(chosen), chunk };
+    return { chunk: { size: run.size, as, crc32: alone.chunk.crc32, from }, ...difference };
+  }
+
+  #numberOf(chosen: ChosenBase): number {
+    const known = this.#used.indexOf(chosen);
+    return known >= 0 ? known : this.#used.push(chosen) - 1;
+  }
+}
