@@ -19,12 +19,14 @@ export interface ReserveRequest {
   free: number;
   /** Bytes that must stay free. */
   floor: number;
+  /** Most bytes of copies of a category, in the tiers that share the limit. */
+  quota?: { category: string; bytes: number } | undefined;
   /** An interrupted copy of the same source: its bytes are already on the disk, and this copy's row replaces its row. */
   replaces?: Pick<Copy, 'id' | 'bytes'>;
 }
 
-/** Either the reserved copy, or the bytes that must leave first. */
-export type Reservation = { copy: Copy } | { short: number };
+/** Either the reserved copy, or the bytes that must leave first: of any, and of its category; 0 or less = none. */
+export type Reservation = { copy: Copy } | { short: number; over: number };
 
 /** Most copies are ready: the others have their own index. */
 const outOfService = "AND c.state <> 'ready'";
@@ -71,11 +73,12 @@ export class Copies {
   /** Law 3: nothing is written before `used + reserved + incoming <= limit` and `free - incoming >= floor` hold together. */
   reserve(request: ReserveRequest): Reservation {
     return this.#db.transaction(() => {
-      const { tier, bytes, replaces } = request;
+      const { tier, bytes, replaces, quota } = request;
       const incoming = bytes - (replaces?.bytes ?? 0);
       const used = this.#placements.usedUnderLimit(tier);
       const short = Math.max(used + incoming - request.limit, request.floor - (request.free - incoming));
-      if (short > 0) return { short };
+      const over = quota ? this.#placements.usedByCategory(tier, quota.category) + incoming - quota.bytes : 0;
+      if (short > 0 || over > 0) return { short, over };
       if (replaces) this.forget(replaces.id);
       return { copy: this.enter(request) };
     });

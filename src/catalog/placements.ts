@@ -106,6 +106,14 @@ export class Placements {
     return sharingQuota(tier).reduce((sum, name) => sum + this.usedBytes(name) + this.outside(name), 0);
   }
 
+  /** The same of copies of a category. */
+  usedByCategory(tier: TierName, category: string): number {
+    const sql = `SELECT coalesce(sum(bytes), 0) AS bytes FROM placements WHERE id IN
+      (SELECT c.placement_id FROM entries e JOIN copies c ON c.entry_id = e.id WHERE e.category = @category
+       AND c.tier IN (SELECT value FROM json_each(@tiers)))`;
+    return this.#db.get<{ bytes: number }>(sql, { category, tiers: JSON.stringify(sharingQuota(tier)) })?.bytes ?? 0;
+  }
+
   /** Bytes held or reserved in a tier. */
   usedBytes(tier: TierName): number {
     const sql = 'SELECT coalesce(sum(bytes), 0) AS bytes FROM placements WHERE tier = ?';

@@ -11,6 +11,7 @@ import { LimitKeeper, type LimitKeeperDeps } from '../placement/limit-keeper.ts'
 import { CopyPlanner } from '../placement/planner.ts';
 import { Promotion } from '../placement/promotion.ts';
 import { RamKeeper } from '../placement/ram-keeper.ts';
+import { RoomAhead } from '../placement/room-ahead.ts';
 import { softBound } from '../placement/soft-bound.ts';
 import type { SourceRoots } from '../roots/source-roots.ts';
 import { Evictor } from '../space/evict.ts';
@@ -53,6 +54,7 @@ export interface Copying {
   copier: Copier;
   planner: CopyPlanner;
   limitKeeper: LimitKeeper;
+  roomAhead: RoomAhead;
   duplicates: Deduplicator;
   /** Null when compressing is off. */
   demoter: Demoter | null;
@@ -98,8 +100,9 @@ export function composeCopying(parts: CopyingParts): Copying {
   const demoter = compress ? new Demoter(placing) : null;
   const duplicates = new Deduplicator({ ...placing, tier: ssd });
   const limitKeeper = new LimitKeeper({ ...placing, tier: ssd, demoter });
+  const roomAhead = new RoomAhead({ ...placing, tier: ssd });
   opened.defer(() => limitKeeper[Symbol.dispose]());
-  for (const one of [demoter, promotion, ramKeeper, duplicates]) opened.defer(() => one?.[Symbol.asyncDispose]());
+  for (const one of [demoter, promotion, ramKeeper, duplicates, roomAhead]) opened.defer(() => one?.[Symbol.asyncDispose]());
 
   return {
     active,
@@ -108,6 +111,7 @@ export function composeCopying(parts: CopyingParts): Copying {
     copier,
     planner: new CopyPlanner({ copier, companions, promotion, tiers }),
     limitKeeper,
+    roomAhead,
     duplicates,
     demoter,
     promotion,
@@ -116,8 +120,9 @@ export function composeCopying(parts: CopyingParts): Copying {
 }
 
 /** Starts the automatic work: keeping the tiers within their bounds, compressing, and joining equal copies. */
-export function startCopying({ limitKeeper, ramKeeper, duplicates, demoter }: Copying): void {
+export function startCopying({ limitKeeper, roomAhead, ramKeeper, duplicates, demoter }: Copying): void {
   void limitKeeper.begin();
+  roomAhead.start();
   ramKeeper?.start();
   duplicates.start();
   demoter?.start();

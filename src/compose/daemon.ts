@@ -133,13 +133,14 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
   const presets = openPresets({ ...shared, ...answering, stateDir: config.stateDir, settings, memo });
   const farm = farmLink && joinFarm(farmLink, noTraffic, () => rules.bound(tier).limit, context);
   const { limitKeeper } = copying;
-  settings.guardLimit((limit) => limitKeeper.leavingUnder(rules.bounds.under(limit)));
+  settings.guardLimit((of) => limitKeeper.leavingUnder(rules.bounds.under(of.limit), rules.bounds.quotasUnder(of)));
   settings.onChange((changed) => {
     copying.copier.reconsider();
     if (changed.has('scrubMs')) upkeep.scrub.reconsider();
     if (changed.has('roots') || changed.has('comfyui')) void roots.update(settings.current);
     // A user who changes it has seen the cost.
-    void (changed.has('limit') ? limitKeeper.settle() : limitKeeper.keep());
+    void (changed.has('limit') || changed.has('quotas') ? limitKeeper.settle() : limitKeeper.keep());
+    void copying.roomAhead.look();
   });
 
   const server = await listen(

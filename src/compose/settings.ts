@@ -18,6 +18,10 @@ export interface Rules {
   mode(): Mode;
   policy(): Policy;
   bound(tier: Tier): Bound;
+  /** Most bytes of categories in the SSD tier and those that share its limit. */
+  quotas(): ReadonlyMap<string, number>;
+  water: TierBounds['water'];
+  maxAgeMs(): number | null;
   ramSoft(): number;
 }
 
@@ -61,6 +65,9 @@ export function rulesOf(
       return policy;
     },
     bound: (of: Tier) => bounds.of(of),
+    quotas: () => bounds.quotas(),
+    water: () => bounds.water(),
+    maxAgeMs: () => settings.current.maxAgeMs,
     ramSoft: () => settings.current.ramSoft,
     bounds,
   };

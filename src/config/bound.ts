@@ -17,6 +17,13 @@ export function boundOf(
   return { limit: Math.min(bytesOf(limit, volume.size, autoShare * available), Math.max(0, volume.size - floor)), floor };
 }
 
+/** Most bytes of each category that has a quota. */
+export function quotasOf(quotas: Partial<Record<string, Amount>>, limit: number): Map<string, number> {
+  return new Map(
+    Object.entries(quotas).flatMap(([category, amount]) => (amount ? [[category, bytesOf(amount, limit, limit)]] : [])),
+  );
+}
+
 /** Share of the volume that `auto` gives to results, and the most bytes. */
 const memoAuto = { share: 0.05, most: 10 * 2 ** 30 };
 

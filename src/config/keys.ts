@@ -7,6 +7,7 @@ import { llmKeys } from './llm-keys.ts';
 import { memoKeys } from './memo-keys.ts';
 import { parseMedium, parsePath, parsePaths, parseRoots } from './paths.ts';
 import { remoteKeys } from './remote-keys.ts';
+import { spaceKeys } from './space-keys.ts';
 import { type Config, policyNames } from './types.ts';
 import {
   bounds,
@@ -152,6 +153,7 @@ export const keys: { readonly [F in keyof Config]: Key<Config[F]> } = {
     live: true,
     ...choiceOf(policyNames),
   },
+  ...spaceKeys,
   jobs: {
     name: 'AUTOCACHE_JOBS',
     default: '2',

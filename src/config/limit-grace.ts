@@ -5,7 +5,7 @@ import type { LoadedConfig } from './config.ts';
 import { fields, shortName } from './keys.ts';
 import type { Config, Setting } from './types.ts';
 
-type Limit = 'limit' | 'memoLimit' | 'memoItems';
+type Limit = 'limit' | 'quotas' | 'memoLimit' | 'memoItems';
 
 export interface LimitGraceOptions {
   field: Limit;

@@ -9,7 +9,7 @@ import { type LoadedConfig, parseChange } from './config.ts';
 import { keys } from './keys.ts';
 import { LimitGrace } from './limit-grace.ts';
 import { LiveSettings, type SavedSettings } from './live-settings.ts';
-import type { Amount, Config } from './types.ts';
+import type { Config } from './types.ts';
 import { watchConfig } from './watch.ts';
 
 export interface ServedSettingsDeps {
@@ -24,6 +24,7 @@ export interface ServedSettingsDeps {
 /** Receives the changed fields. */
 type Listener = (changed: ReadonlySet<keyof Config>) => void;
 
+type CopyBounds = Pick<Config, 'limit' | 'quotas'>;
 type MemoLimits = Pick<Config, 'memoLimit' | 'memoItems'>;
 
 /** Whether programs may read the catalog themselves while no daemon answers. */
@@ -38,7 +39,7 @@ export class ServedSettings implements AsyncDisposable {
   readonly #turns = new Serial();
   #newest: LoadedConfig | null = null;
   readonly #graces: LimitGrace[] = [];
-  #copiesUnder: ((limit: Amount) => Promise<Leaving>) | null = null;
+  #copiesUnder: ((bounds: CopyBounds) => Promise<Leaving>) | null = null;
   #resultsUnder: ((limits: MemoLimits) => LeavingResults) | null = null;
   /** The warnings of the last change. */
   #told: string[] = [];
@@ -85,20 +86,23 @@ export class ServedSettings implements AsyncDisposable {
     return [...this.#live.warnings, ...this.#graces.flatMap(({ warning }) => warning ?? [])];
   }
 
-  /** A file's lower limit then waits `graceMs` if copies must leave for it. @param leavingUnder the copies that would leave */
-  guardLimit(leavingUnder: (limit: Amount) => Promise<Leaving>, graceMs = 60_000): void {
+  /** A file's lower limit or quota then waits `graceMs` if copies must leave for it. @param leavingUnder the copies that would leave */
+  guardLimit(leavingUnder: (bounds: CopyBounds) => Promise<Leaving>, graceMs = 60_000): void {
     this.#copiesUnder = leavingUnder;
-    const costOf = async ({ limit }: Pick<Config, 'limit'>) => {
-      const leaving = await leavingUnder(limit);
+    const costOf = async (bounds: CopyBounds) => {
+      const leaving = await leavingUnder(bounds);
       return leaving.copies === 0 ? null : costText(leaving);
     };
-    this.#graces.push(new LimitGrace({ field: 'limit', graceMs, costOf, onOver: this.#admitAgain }));
+    for (const field of ['limit', 'quotas'] as const)
+      this.#graces.push(new LimitGrace({ field, graceMs, costOf, onOver: this.#admitAgain }));
   }
 
-  /** The copies that a change would evict, null when it does not touch the limit. Changes nothing. @throws CacheError BAD_CONFIG */
+  /** The copies that a change would evict, null when it touches neither the limit nor a quota. Changes nothing. @throws CacheError BAD_CONFIG */
   async leavingAfter(change: ConfigChange): Promise<Leaving | null> {
-    const { limit } = parseChange(change, this.#live.loaded.context);
-    return (limit && (await this.#copiesUnder?.(limit))) ?? null;
+    const { current } = this;
+    const { limit = current.limit, quotas = current.quotas } = parseChange(change, this.#live.loaded.context);
+    if (limit === current.limit && quotas === current.quotas) return null;
+    return (await this.#copiesUnder?.({ limit, quotas })) ?? null;
   }
 
   /** The same for the limits of results. @param leavingUnder the results that would leave under other limits */

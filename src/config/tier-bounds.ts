@@ -2,12 +2,12 @@ import type { Leaving } from '../api/api.ts';
 import { tierTraits } from '../core/tier-traits.ts';
 import type { TierName } from '../core/types.ts';
 import type { Log } from '../runtime/log.ts';
-import { boundOf } from './bound.ts';
+import { boundOf, quotasOf } from './bound.ts';
 import { warningOf } from './limit-grace.ts';
 import type { SavedSettings } from './live-settings.ts';
 import type { ServedSettings } from './served-settings.ts';
 import { SinceLastRun } from './since-last-run.ts';
-import type { Amount } from './types.ts';
+import type { Amount, Config } from './types.ts';
 
 export interface TierBoundsDeps {
   settings: Pick<ServedSettings, 'current' | 'describe' | 'onChange'>;
@@ -29,12 +29,12 @@ interface Bound {
 export class TierBounds {
   readonly #deps: TierBoundsDeps;
   #onSsd: Bound;
-  readonly #lastRun: SinceLastRun<'limit' | 'minFree'>;
+  readonly #lastRun: SinceLastRun<'limit' | 'minFree' | 'quotas'>;
 
   constructor(deps: TierBoundsDeps) {
     this.#deps = deps;
     this.#onSsd = this.#read();
-    this.#lastRun = new SinceLastRun({ ...deps, savedKey: 'bounds', fields: ['limit', 'minFree'] });
+    this.#lastRun = new SinceLastRun({ ...deps, savedKey: 'bounds', fields: ['limit', 'minFree', 'quotas'] });
     deps.settings.onChange(() => this.renew());
   }
 
@@ -70,6 +70,28 @@ export class TierBounds {
   /** From now on the settings count. */
   settle(): void {
     this.#lastRun.settle();
+  }
+
+  /** Most bytes of each category that has a quota; none until `settle`. */
+  quotas(): ReadonlyMap<string, number> {
+    return this.isHeld ? new Map() : this.quotasOfSettings();
+  }
+
+  /** The same, held or not. */
+  quotasOfSettings(): ReadonlyMap<string, number> {
+    return this.quotasUnder(this.#deps.settings.current);
+  }
+
+  /** The same by other settings. */
+  quotasUnder({ limit, quotas }: Pick<Config, 'limit' | 'quotas'>): ReadonlyMap<string, number> {
+    return quotasOf(quotas, this.under(limit).limit);
+  }
+
+  /** Bytes in the SSD tier above which copies leave ahead of need, null = never; and down to which they leave. */
+  water(): { high: number | null; low: number } {
+    const { highWater, lowWater } = this.#deps.settings.current;
+    const { limit } = this.#onSsd;
+    return { high: highWater < 1 && !this.isHeld ? highWater * limit : null, low: Math.min(lowWater, highWater) * limit };
   }
 
   /** The bounds of the SSD tier under another limit. */

@@ -52,6 +52,13 @@ export interface Config {
   /** Empty = all. */
   categories: string[];
   policy: PolicyName;
+  /** Of categories; shares refer to the limit. */
+  quotas: Partial<Record<string, Amount>>;
+  /** Unused copies leave after this; null = never. */
+  maxAgeMs: number | null;
+  /** Shares of the limit, 0..1: above the first one, copies leave down to the second. */
+  highWater: number;
+  lowWater: number;
   jobs: number;
   jobsPerSource: Partial<Record<Medium, number>>;
   rate: Bounds<Medium, number | null>;

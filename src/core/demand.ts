@@ -5,18 +5,25 @@ const halfLifeDays = [1, 2, 4, 8, 16, 32] as const;
 const fading = Math.LN2 / (32 * dayMs);
 /** The count that others are scaled to: with a half-life of four days. */
 const usual = 2;
-/** Uses in this time are one wish: a burst of runs is not a month of work. */
-const windowMs = 30 * 60 * 1000;
-/** Wishes that follow each other sooner than this say nothing of habits. */
-const habitMs = 60 * 60 * 1000;
 /** A file that is used again between these is in a burst, whose count has the longer one as its half-life. */
 const [sameRunMs, burstMs] = [5000, 10 * 60 * 1000];
 /** So long after its last use, a burst counts nothing. */
 const overMs = 30 * burstMs;
 /** A file that is asked for against all expectation does not end an expectation. */
 const surprise = 0.001;
-/** Part of each share that goes to all of them at a wish: habits change. */
-const mixing = 0.01;
+
+/** How uses are counted. */
+export interface Counting {
+  /** Uses in this time are one wish: a burst of runs is not a month of work. Ms. */
+  windowMs: number;
+  /** Wishes that follow each other sooner than this say nothing of habits. Ms. */
+  habitMs: number;
+  /** Part of each share that goes to all of them at a wish: habits change. */
+  mixing: number;
+}
+
+/** Chosen with each kind of user left out in turn (`npm run bench -- cross-check`). */
+export const usualCounting: Counting = { windowMs: 30 * 60 * 1000, habitMs: 60 * 60 * 1000, mixing: 0.01 };
 
 /** How wanted a file is, as counted at several speeds of forgetting. */
 export interface Demand {
@@ -52,7 +59,12 @@ export function demandFrom(wishes: number, at: number): Demand {
  * After a use at `now`, wall-clock ms. If it is a wish, each half-life has its forecast judged: the share of this file among all that
  * it counted. Those that expected it gain (the rule of Bayes with a fixed share, so that none is lost for good). Pure.
  */
-export function afterUse(before: Demand | null, habits: Habits, now: number): { demand: Demand; habits: Habits } {
+export function afterUse(
+  before: Demand | null,
+  habits: Habits,
+  now: number,
+  { windowMs, habitMs, mixing }: Counting = usualCounting,
+): { demand: Demand; habits: Habits } {
   if (!before) {
     const totals = oneMore(decayed(habits.totals, now - habits.at));
     return { demand: demandFrom(1, now), habits: { at: now, totals, shares: habits.shares } };
@@ -69,7 +81,7 @@ export function afterUse(before: Demand | null, habits: Habits, now: number): { 
   if (Math.abs(sinceWish) < windowMs) return { demand, habits };
   const counts = decayed(before.counts, sinceWish);
   const totals = decayed(habits.totals, now - habits.at);
-  const shares = Math.abs(sinceWish) < habitMs ? habits.shares : judge(habits.shares, totals, counts);
+  const shares = Math.abs(sinceWish) < habitMs ? habits.shares : judge(habits.shares, { totals, counts, mixing });
   return {
     demand: { ...demand, counts: oneMore(counts), wishedAt: now },
     habits: { at: now, totals: oneMore(totals), shares },
@@ -133,7 +145,10 @@ function oneMore(counts: readonly number[]): number[] {
   return counts.map((count) => count + 1);
 }
 
-function judge(shares: readonly number[], totals: readonly number[], counts: readonly number[]): number[] {
+function judge(
+  shares: readonly number[],
+  { totals, counts, mixing }: { totals: readonly number[]; counts: readonly number[]; mixing: number },
+): number[] {
   const gained = shares.map((share, k) => (share * ((counts[k] ?? 0) + surprise)) / ((totals[k] ?? 0) + 1));
   const whole = gained.reduce((sum, part) => sum + part, 0);
   return gained.map((part) => ((1 - mixing) * part) / whole + mixing / shares.length);

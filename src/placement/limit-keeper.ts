@@ -13,6 +13,7 @@ export interface LimitKeeperDeps extends RoomDeps {
     readonly isHeld: boolean;
     /** The bounds of the settings. */
     readonly onSsd: Bound;
+    quotasOfSettings(): ReadonlyMap<string, number>;
     warning(leaving: Leaving, graceMs: number): string;
     settle(): void;
   };
@@ -53,7 +54,7 @@ export class LimitKeeper implements Disposable {
    */
   async begin(): Promise<void> {
     const { bounds, log, graceMs = usualGraceMs } = this.#deps;
-    const leaving = bounds.isHeld ? await this.leavingUnder(bounds.onSsd).catch(() => null) : null;
+    const leaving = bounds.isHeld ? await this.leavingUnder(bounds.onSsd, bounds.quotasOfSettings()).catch(() => null) : null;
     // The daemon may have been stopped meanwhile, and its catalog closed.
     if (this.#ended) return;
     if (!bounds.isHeld || !leaving?.copies) return this.settle();
@@ -83,11 +84,11 @@ export class LimitKeeper implements Disposable {
     void demoter?.consider();
   }
 
-  /** The copies that other bounds would evict, of all copies under them. */
-  async leavingUnder(bound: Bound): Promise<Leaving> {
+  /** The copies that other bounds would evict, of all copies under them. @param quotas most bytes of categories */
+  async leavingUnder(bound: Bound, quotas: ReadonlyMap<string, number>): Promise<Leaving> {
     const { tier, catalog } = this.#deps;
     const of = sharingQuota(tier.name).reduce((sum, name) => sum + catalog.placements.totals(name).files, 0);
-    return { ...(await leavingUnder(this.#deps, tier, bound)), of };
+    return { ...(await leavingUnder({ ...this.#deps, quotas: () => quotas }, tier, bound)), of };
   }
 
   [Symbol.dispose](): void {

@@ -4,10 +4,17 @@ import { heatOrder } from './heat-order.ts';
 import { lossOf } from './leaving.ts';
 import type { Candidate, Policy, PolicyContext } from './policy.ts';
 
-/** Wishes that a prompt counts for which will load the file, and a use within the present burst. */
-const [queuedWishes, burstWishes] = [100, 3];
-/** A new copy must be worth so much more than what leaves for it that writing it is. */
-const margin = 1 / 0.85;
+/** What `heat` weighs. */
+export interface Weights {
+  /** Wishes that a prompt counts for which will load the file, and a use within the present burst. */
+  queued: number;
+  burst: number;
+  /** A new copy must be worth so much more than what leaves for it that writing it is. */
+  margin: number;
+}
+
+/** Chosen with each kind of user left out in turn (`npm run bench -- cross-check`). */
+export const usualWeights: Weights = { queued: 100, burst: 3, margin: 1 / 0.85 };
 
 /**
  * The copy that saves the least time for each GiB leaves first: the demand that is expected for the file, times the extra seconds that a
@@ -16,6 +23,11 @@ const margin = 1 / 0.85;
  * the cache, and the SSD, unchanged.
  */
 export function heat(context: PolicyContext): Policy {
+  return weighted(context, usualWeights);
+}
+
+/** The same with other weights. */
+export function weighted(context: PolicyContext, weights: Weights): Policy {
   const { now, secondsPerByte, habits, expected } = context;
   let known: { of: Habits | null; at: number; forecast: Forecast | null } | null = null;
   const forecastAt = (at: number) => {
@@ -25,10 +37,10 @@ export function heat(context: PolicyContext): Policy {
   };
   const demandFor = ({ entry }: Candidate) => {
     const at = now();
-    const queued = queuedWishes * (expected?.(entry.path) ?? 0);
+    const queued = weights.queued * (expected?.(entry.path) ?? 0);
     const forecast = forecastAt(at);
     if (!entry.demand || !forecast) return votesAt(entry, at) + queued;
-    return forecast.of(entry.demand) + queued + burstWishes * burstAt(entry.demand, at);
+    return forecast.of(entry.demand) + queued + weights.burst * burstAt(entry.demand, at);
   };
   const score: Policy['score'] = (candidate) => demandFor(candidate) * secondsPerByte(candidate.entry) * 2 ** 30;
   return {
@@ -40,7 +52,7 @@ export function heat(context: PolicyContext): Policy {
       if (victims.length === 0) return true;
       const leavers = victims.map((victim) => ({ bytes: victim.bytes, score: score(victim, tick) }));
       const needed = short ?? leavers.reduce((sum, { bytes }) => sum + bytes, 0);
-      return score(incoming, tick) * incoming.bytes > margin * lossOf(leavers, needed);
+      return score(incoming, tick) * incoming.bytes > weights.margin * lossOf(leavers, needed);
     },
   };
 }

@@ -1,4 +1,4 @@
-import { afterUse, type Habits, noHabits } from '../core/demand.ts';
+import { afterUse, type Counting, type Habits, noHabits } from '../core/demand.ts';
 import { noVotes, withUse } from '../core/votes.ts';
 import type { Candidate, Policy, PolicyContext } from '../policy/policy.ts';
 import { Contents, type File } from './contents.ts';
@@ -13,6 +13,8 @@ export interface ReplayOptions {
   coldRatio: ((read: Read) => number) | null;
   /** Reads before that are not counted: they only fill the caches. Seconds since the beginning of the trace. */
   from?: number;
+  /** The daemon's when left out. */
+  counting?: Counting;
 }
 
 export interface Outcome {
@@ -116,7 +118,7 @@ class Host {
     const before = this.#files.get(read.file);
     this.#tick += 1;
     const votes = withUse(before ?? noVotes, this.#now);
-    const { demand, habits } = afterUse(before?.demand ?? null, this.#habits, this.#now);
+    const { demand, habits } = afterUse(before?.demand ?? null, this.#habits, this.#now, this.#options.counting);
     this.#habits = habits;
     const secondsPerByte = Math.max(1 / read.sourceSpeed - 1 / ssdSpeed, 1e-15);
     const file: File = before ?? {

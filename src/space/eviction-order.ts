@@ -17,7 +17,7 @@ export interface Unit {
 /** Of which copies: those that share the quota of this tier, and of this category, if it is given. */
 interface Which {
   tier: TierName;
-  category?: string | null;
+  category?: string | undefined;
 }
 
 /** Further than any id of a copy: of equals the compressed one leaves before all plain ones. */
@@ -46,12 +46,17 @@ export class EvictionOrder {
     }
   }
 
-  /** Lowest score first, of equals the compressed one, then the one with the lowest id. The catalog must not change meanwhile. */
-  *ascending({ score }: Policy, which: Which): Generator<Unit> {
+  /**
+   * Lowest score first, of equals the compressed one, then the one with the lowest id. The catalog must not change meanwhile.
+   * @param isMeant others are passed over
+   */
+  *ascending({ score }: Policy, which: Which, isMeant: (unit: Unit) => boolean = () => true): Generator<Unit> {
     const { tick } = this.#catalog.usage;
     const isOf = (label: string) => label.startsWith(labelOf(which.tier, which.category));
-    for (const [placement, label] of this.#spare)
-      if (isOf(label)) yield { placement, names: this.#names(placement), score: Number.NEGATIVE_INFINITY };
+    for (const [placement, label] of this.#spare) {
+      const unit = { placement, names: this.#names(placement), score: Number.NEGATIVE_INFINITY };
+      if (isOf(label) && isMeant(unit)) yield unit;
+    }
     const read = new Map<number, Placed[]>();
     const worth = (placement: number) => {
       const names = this.#names(placement);
@@ -61,8 +66,10 @@ export class EvictionOrder {
       );
       return Math.max(...scores);
     };
-    for (const { item, score } of this.#index?.ascending(tick, worth, isOf) ?? [])
-      yield { placement: item, names: read.get(item) ?? [], score };
+    for (const { item, score } of this.#index?.ascending(tick, worth, isOf) ?? []) {
+      const unit = { placement: item, names: read.get(item) ?? [], score };
+      if (isMeant(unit)) yield unit;
+    }
   }
 
   async #build(order: Policy['order']): Promise<void> {

@@ -1,15 +1,11 @@
-import type { Catalog } from '../catalog/catalog.ts';
-import type { Reservation } from '../catalog/copies.ts';
+import type { Reservation, ReserveRequest } from '../catalog/copies.ts';
 import type { Placed } from '../catalog/copy-rows.ts';
 import { CacheError } from '../core/errors.ts';
 import { tierTraits } from '../core/tier-traits.ts';
 import type { Copy, Entry, Fingerprint } from '../core/types.ts';
-import { leaving } from '../policy/leaving.ts';
-import type { Candidate, Policy } from '../policy/policy.ts';
+import type { Candidate } from '../policy/policy.ts';
 import type { Tier } from '../tiers/tier.ts';
-import type { Evictor } from './evict.ts';
-import type { EvictionOrder } from './eviction-order.ts';
-import { victimsOf } from './victims.ts';
+import { type ChoiceDeps, chooseVictims, type Need } from './choose.ts';
 
 export interface Bound {
   /** Maximum bytes in the tier. */
@@ -19,12 +15,12 @@ export interface Bound {
 }
 
 /** The facts that decide a tier's room, and which copies leave for others. */
-export interface SpaceDeps {
-  catalog: Catalog;
-  evictor: Evictor;
-  order: EvictionOrder;
-  policy(): Policy;
+export interface SpaceDeps extends ChoiceDeps {
   bound(tier: Tier): Bound;
+  /** Most bytes of copies of a category on the SSD; a category that is not named has none but the limit. */
+  quotas?(): ReadonlyMap<string, number>;
+  /** Bytes on the SSD above which copies leave later, behind the one that is made; null = none do. */
+  water?(): { high: number | null };
 }
 
 export interface RoomDeps extends SpaceDeps {
@@ -57,28 +53,39 @@ export async function makeRoom(
   assertWritable(tier);
   const { limit } = deps.bound(tier);
   if (wanted > limit) throw new CacheError('TOO_LARGE', `the file is larger than the limit of the ${tier.name} tier`);
+  const quota = quotaFor(deps, tier, entry.category);
+  if (quota && wanted > quota.bytes) {
+    throw new CacheError('TOO_LARGE', `the file is larger than the quota of ${quota.category}`, { hint: quotaHint });
+  }
+  if (!(await isWorthDisplacing(deps, tier, { entry, bytes: wanted }))) return null;
   // A copy that cannot be removed (open on Windows, say) is skipped; the others can still leave.
   const stuck = new Set<number>();
   let needed: number | null = null;
   let freed = 0;
   for (;;) {
-    const reservation = reserve(deps, tier, { entry, source, bytes: wanted });
+    const reservation = reserve(deps, tier, { entry, source, bytes: wanted, quota });
     if ('copy' in reservation) return reservation.copy;
-    const { short } = reservation;
-    if (await deps.giveWay?.(short)) continue;
+    const { over } = reservation;
+    const short = Math.max(reservation.short, over);
+    if (over <= 0 && (await deps.giveWay?.(short))) continue;
     needed ??= short;
     // Some file systems give space back only seconds later; going on would empty the cache meanwhile.
     if (freed >= needed) throw noSpace(tier, short, 'the disk does not show the freed space yet');
     deps.catalog.usage.flush();
-    const { victims, bytes } = await chooseCandidates(deps, tier, {
-      entry,
-      short,
-      stuck,
-      ...(below !== undefined && { below }),
-    });
-    if (bytes < short && (await deps.giveWay?.(null))) continue;
+    const needs = [{ bytes: over, category: quota?.category }, { bytes: reservation.short }];
+    const { victims, lacking } = await chooseVictims(deps, tier, needs, { entry, stuck, below });
+    if (lacking && (await deps.giveWay?.(null))) continue;
     // Freeing less than needed would cost copies and gain nothing.
-    if (bytes < short) throw noSpace(tier, short, 'the copies on it are pinned or in use');
+    if (lacking?.category !== undefined) {
+      throw new CacheError(
+        'NO_SPACE',
+        `${over} bytes are short in the quota of ${lacking.category}, whose copies are pinned or in use`,
+        {
+          hint: quotaHint,
+        },
+      );
+    }
+    if (lacking) throw noSpace(tier, short, 'the copies on it are pinned or in use');
     const displaced = victims.filter(isInService);
     const spare = victims.filter((victim) => !isInService(victim)).reduce((sum, { copy }) => sum + deps.evictor.frees(copy), 0);
     const { admit } = deps.policy();
@@ -91,6 +98,21 @@ export async function makeRoom(
   }
 }
 
+/** Whether a copy that fits is worth more than those that leave behind it because of it, above high water. */
+async function isWorthDisplacing(
+  deps: RoomDeps,
+  tier: Tier,
+  { entry, bytes }: { entry: Entry; bytes: number },
+): Promise<boolean> {
+  const high = quotaOf(tier).resource === 'space' ? (deps.water?.().high ?? null) : null;
+  const above = high === null ? 0 : deps.catalog.placements.usedUnderLimit(tier.name) + bytes - high;
+  if (above <= 0) return true;
+  deps.catalog.usage.flush();
+  const { victims } = await chooseVictims(deps, tier, [{ bytes: above }], { entry, stuck: new Set() });
+  const displaced = victims.filter(isInService).map(toCandidate);
+  return deps.policy().admit(candidate(entry, bytes), displaced, deps.catalog.usage.tick, above);
+}
+
 /** @throws CacheError CACHE_AWAY, or CACHE_IO when its disk is read-only */
 function assertWritable(tier: Tier): void {
   const state = tier.state();
@@ -98,16 +120,18 @@ function assertWritable(tier: Tier): void {
   if (state === 'read-only') throw new CacheError('CACHE_IO', 'the cache disk is read-only');
 }
 
-/** Evicts copies until the tier is within its bounds again: after the limit was lowered, or another program filled the disk. */
+/** Evicts copies until the tier is within its bounds again: after a limit was lowered, or another program filled the disk. */
 export async function trim(deps: RoomDeps, tier: Tier): Promise<void> {
+  for (const { bytes, category } of overQuotas(deps, tier)) await release(deps, tier, bytes, category);
   await release(deps, tier, -roomIn(deps, tier));
 }
 
 /** The copies that other bounds would evict, and their bytes; none leave. */
 export async function leavingUnder(deps: RoomDeps, tier: Tier, bound: Bound): Promise<{ copies: number; bytes: number }> {
   const short = -roomIn({ ...deps, bound: () => bound }, tier);
-  if (short <= 0) return { copies: 0, bytes: 0 };
-  const { victims, bytes } = await chooseCandidates(deps, tier, { entry: null, short, stuck: new Set() });
+  const needs = [...overQuotas(deps, tier), { bytes: short }];
+  if (needs.every((need) => need.bytes <= 0)) return { copies: 0, bytes: 0 };
+  const { victims, bytes } = await chooseVictims(deps, tier, needs, { entry: null, stuck: new Set() });
   return { copies: victims.length, bytes };
 }
 
@@ -118,13 +142,13 @@ export function roomIn(deps: Pick<RoomDeps, 'catalog' | 'bound' | 'outstanding'>
   return Math.min(limit - deps.catalog.placements.usedUnderLimit(tier.name), free - floor);
 }
 
-/** Evicts the least valuable copies until this many bytes are free, or nothing more can leave. */
-export async function release(deps: RoomDeps, tier: Tier, bytes: number): Promise<void> {
+/** Evicts the least valuable copies, of a category if one is named, until this many bytes are free or nothing more can leave. */
+export async function release(deps: RoomDeps, tier: Tier, bytes: number, category?: string): Promise<void> {
   const stuck = new Set<number>();
   let short = bytes;
   while (short > 0) {
     deps.catalog.usage.flush();
-    const { victims } = await chooseCandidates(deps, tier, { entry: null, short, stuck });
+    const { victims } = await chooseVictims(deps, tier, [{ bytes: short, category }], { entry: null, stuck });
     if (victims.length === 0) return;
     for (const { copy, entry } of victims) {
       const outcome = await deps.evictor.evict(copy, entry, quotaOf(tier).resource);
@@ -135,6 +159,23 @@ export async function release(deps: RoomDeps, tier: Tier, bytes: number): Promis
 }
 
 const quotaOf = ({ name }: Tier) => tierTraits[name].quota;
+const quotaHint = 'AUTOCACHE_QUOTAS bounds the copies of each category.';
+
+/** A compressed form takes the place of a larger copy, so it needs no quota. */
+function quotaFor({ quotas }: SpaceDeps, { name }: Tier, category: string | null) {
+  const { quota, form } = tierTraits[name];
+  const bytes = category !== null && quota.resource === 'space' && form === 'plain' ? quotas?.().get(category) : undefined;
+  return category === null || bytes === undefined ? undefined : { category, bytes };
+}
+
+/** By how much each category is over its quota. */
+function overQuotas({ catalog, quotas }: SpaceDeps, { name }: Tier): Need[] {
+  if (tierTraits[name].quota.resource !== 'space') return [];
+  return [...(quotas?.() ?? [])].map(([category, most]) => ({
+    bytes: catalog.placements.usedByCategory(name, category) - most,
+    category,
+  }));
+}
 
 function noSpace(tier: Tier, short: number, why: string): CacheError {
   return new CacheError('NO_SPACE', `${short} bytes are short on the ${tier.name} tier, and ${why}`, {
@@ -145,7 +186,7 @@ function noSpace(tier: Tier, short: number, why: string): CacheError {
 function reserve(
   { catalog, bound, outstanding }: RoomDeps,
   tier: Tier,
-  { entry, source, bytes }: { entry: Entry; source: Fingerprint; bytes: number },
+  { entry, source, bytes, quota }: { entry: Entry; source: Fingerprint; bytes: number } & Pick<ReserveRequest, 'quota'>,
 ): Reservation {
   const { limit, floor } = bound(tier);
   const free = tier.capacity().free - outstanding(tier);
@@ -160,27 +201,9 @@ function reserve(
     limit,
     free,
     floor,
+    quota,
     ...(left && { replaces: left }),
   });
-}
-
-/**
- * Chooses copies, lowest score first, until enough bytes would leave or nothing more can. Stale and interrupted copies come before
- * all others, as do compressed ones of files that are also plain. No name of a placement leaves while another one must stay.
- */
-async function chooseCandidates(
-  deps: RoomDeps,
-  tier: Tier,
-  { entry, short, stuck, below }: { entry: Entry | null; short: number; stuck: ReadonlySet<number>; below?: number },
-): Promise<{ victims: Placed[]; bytes: number }> {
-  const inUse = await tier.openFiles();
-  const policy = deps.policy();
-  await deps.order.prepare(policy);
-  const isOwn = (copy: Copy) => copy.entryId === entry?.id && copy.tier === tier.name;
-  const units = deps.order.ascending(policy, { tier: tier.name });
-  const leavable = victimsOf(units, deps, { isOwn, stuck, inUse, ...(below !== undefined && { below }) });
-  const victims = leaving(leavable, short, policy.packed ?? false);
-  return { victims: victims.flatMap(({ names }) => names), bytes: victims.reduce((sum, { bytes }) => sum + bytes, 0) };
 }
 
 function candidate(entry: Entry, bytes: number): Candidate {

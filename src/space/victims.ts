@@ -11,7 +11,7 @@ export interface Kept {
   /** Could not be removed. */
   stuck: ReadonlySet<number>;
   /** This score and above. */
-  below?: number;
+  below?: number | undefined;
   /** Paths that are open. */
   inUse: ReadonlySet<string>;
 }

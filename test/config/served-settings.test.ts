@@ -25,7 +25,7 @@ async function served({ graceMs, leaving = three }: { graceMs: number; leaving?:
   };
   const { events, settings } = open();
   settings.guardLimit(
-    async (limit) => (limit.kind === 'bytes' && limit.bytes < 2 ** 31 ? leaving : { ...three, copies: 0 }),
+    async ({ limit }) => (limit.kind === 'bytes' && limit.bytes < 2 ** 31 ? leaving : { ...three, copies: 0 }),
     graceMs,
   );
   const heard: EventMap['config-changed'][] = [];

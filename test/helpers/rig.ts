@@ -40,6 +40,10 @@ export interface RigOptions {
   floor?: number;
   /** Share of the limit to which the RAM tier is trimmed; default all. */
   ramSoft?: number;
+  /** Most bytes of categories. */
+  quotas?: ReadonlyMap<string, number>;
+  water?: { high: number; low: number };
+  maxAgeMs?: number;
   policy?: keyof typeof policies;
   /** Facts for the policy in place of those of `policyContext`. */
   facts?: Partial<PolicyContext>;
@@ -103,6 +107,9 @@ export function createRig(options: RigOptions = {}) {
     mode: () => sources.mode,
     policy: () => policies[options.policy ?? 'lru']({ ...policyContext, ...options.facts }),
     bound: () => bound,
+    quotas: () => options.quotas ?? new Map(),
+    water: () => options.water ?? { high: null, low: 0 },
+    maxAgeMs: () => options.maxAgeMs ?? null,
     ramSoft: () => options.ramSoft ?? 1,
   };
   const copying = composeCopying({
@@ -126,7 +133,7 @@ export function createRig(options: RigOptions = {}) {
       rates: () => options.rates ?? { overall: null, by: {} },
     },
     compress: extra.includes('cold'),
-    bounds: { isHeld: false, onSsd: bound, warning: () => '', settle: () => {} },
+    bounds: { isHeld: false, onSsd: bound, quotasOfSettings: () => new Map(), warning: () => '', settle: () => {} },
     isLeftOut: () => false,
   });
   const close = () => opened[Symbol.asyncDispose]();

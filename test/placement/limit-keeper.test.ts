@@ -16,7 +16,13 @@ test('a daemon that is stopped while narrower bounds are reckoned with touches i
       return looking.promise;
     },
   };
-  const bounds = { isHeld: true, onSsd: { limit: 10, floor: 0 }, warning: () => 'narrower', settle: () => (settled += 1) };
+  const bounds = {
+    isHeld: true,
+    onSsd: { limit: 10, floor: 0 },
+    quotasOfSettings: () => new Map(),
+    warning: () => 'narrower',
+    settle: () => (settled += 1),
+  };
   const keeper = new LimitKeeper({
     ...rig,
     tier,

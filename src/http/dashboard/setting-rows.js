@@ -4,7 +4,7 @@ export const prefix = 'AUTOCACHE_';
 
 /** The first that fits: a setting of a newer daemon is shown under the last. */
 const groups = [
-  ['Space', /^(dir|limit|min_free|quota|max_age|policy|compress|daily_writes|ram_)/],
+  ['Space', /^(dir|limit|min_free|quota|max_age|high_water|low_water|policy|compress|daily_writes|ram_)/],
   ['Model folders and ComfyUI', /^(roots|remote|comfyui)/],
   ['Files to copy', /^(min_size|max_size|include|exclude|categories)/],
   ['Copying', /^(on_miss|wait_max|rate|polite|jobs|verify|scrub)/],

@@ -1,0 +1,95 @@
+import type { Copy, Entry, Mode } from '../core/types.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Events } from '../runtime/events.ts';
+import type { Log } from '../runtime/log.ts';
+import { Pauses } from '../runtime/pauses.ts';
+import { Periodic } from '../runtime/periodic.ts';
+import { type RoomDeps, release } from '../space/make-room.ts';
+import type { Tier } from '../tiers/tier.ts';
+import type { Tiers } from '../tiers/tiers.ts';
+
+export interface RoomAheadDeps extends RoomDeps {
+  /** The SSD tier. */
+  tier: Tier;
+  tiers: Tiers;
+  clock: Clock;
+  events: Events;
+  log: Log;
+  mode(): Mode;
+  /** A copy not yet accounted for might have to stay. */
+  accounts: { readonly complete: boolean };
+  water(): {
+    /** Bytes in the SSD tier above which copies leave, down to the second; `high` is null when they never do. */
+    high: number | null;
+    low: number;
+  };
+  /** Copies unused for so long leave, ms; null = never. */
+  maxAgeMs(): number | null;
+}
+
+/** Copies grow old while nothing happens: a look after this pause, ms. */
+const lookEveryMs = 10 * 60_000;
+
+/** Lets copies leave ahead of need, so that no copy waits for it: what was unused for too long, and above high water the least valuable. */
+export class RoomAhead implements AsyncDisposable {
+  readonly #deps: RoomAheadDeps;
+  readonly #rounds: Periodic;
+  #unsubscribe: () => void = () => {};
+
+  constructor(deps: RoomAheadDeps) {
+    this.#deps = deps;
+    const onError = (err: unknown) => deps.log.error({ err }, 'making room ahead failed');
+    this.#rounds = new Periodic(() => this.#look(), { everyMs: lookEveryMs, onError });
+  }
+
+  /** Looks at once, after every copy, and periodically. */
+  start(): void {
+    this.#unsubscribe = this.#deps.events.subscribe((name) => {
+      if (name === 'job-done' || name === 'accounting') void this.look();
+    });
+    void this.look();
+  }
+
+  /** Resolves when all has left that has to, and never rejects. */
+  look(): Promise<void> {
+    return this.#rounds.now();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#unsubscribe();
+    await this.#rounds[Symbol.asyncDispose]();
+  }
+
+  async #look(): Promise<void> {
+    const { accounts, tier, mode } = this.#deps;
+    if (!accounts.complete || tier.state() !== 'here' || mode() !== 'read-write') return;
+    await this.#dropUnused();
+    const { catalog, water } = this.#deps;
+    const { high, low } = water();
+    const used = catalog.placements.usedUnderLimit(tier.name);
+    if (high !== null && used > high) await release(this.#deps, tier, used - low);
+  }
+
+  async #dropUnused(): Promise<void> {
+    const { catalog, clock, evictor, maxAgeMs, tiers } = this.#deps;
+    const age = maxAgeMs();
+    if (age === null) return;
+    catalog.usage.flush();
+    const since = clock.now() - age;
+    // A copy that was never used is as old as itself.
+    const isOld = ({ state, createdAt }: Copy) => state === 'ready' && createdAt !== null && createdAt < since;
+    const unused: { copy: Copy; entry: Entry }[] = [];
+    const pauses = new Pauses();
+    for (const { copy, entry } of catalog.copies.placed({ usedBefore: since })) {
+      if (isOld(copy)) unused.push({ copy, entry });
+      if (pauses.isDue) await pauses.take();
+    }
+    if (unused.length === 0) return;
+    const open = await Promise.all(tiers.all().map((tier) => tier.openFiles()));
+    const inUse = new Set(open.flatMap((paths) => [...paths]));
+    for (const { copy, entry } of unused) {
+      if (evictor.mayBeOpenedAgain(copy) || evictor.obstacle(copy, entry, inUse) !== null) continue;
+      await evictor.evict(copy, entry, 'unused');
+    }
+  }
+}
