@@ -84,7 +84,6 @@ export const whole32 = {
   subtract: (a: Code, b: Code): Code => [...a, ...b, ...vector(0xb1)],
   isAbove: (a: Code, b: Code): Code => [...a, ...b, ...vector(0x3b)],
   larger: (a: Code, b: Code): Code => [...a, ...b, ...vector(0xb8)],
-  smaller: (a: Code, b: Code): Code => [...a, ...b, ...vector(0xb6)],
 };
 
 /** Four numbers of single precision. */

@@ -58,9 +58,10 @@ export type Priority = (typeof priorities)[number];
 /**
  * How a job makes its copy. `copy` reads the source. `link` reads it too, and gives a second name to another source's copy with the
  * same bytes. `restore` reads a copy of the same bytes, in any form, instead of the source. `compress` reads one and writes its
- * compressed form. Add a new kind (`derive`, a variant of a model) here: the compiler then names each place that must know it.
+ * compressed form. `adopt` takes a file of another cache. `derive` makes a variant of the model, a file of its own. Add a new kind here:
+ * the compiler then names each place that must know it.
  */
-export type JobKind = 'copy' | 'link' | 'restore' | 'compress' | 'adopt';
+export type JobKind = 'copy' | 'link' | 'restore' | 'compress' | 'adopt' | 'derive';
 
 export const adoptionWays = ['link', 'clone', 'move'] as const;
 /** How a file of another cache becomes a copy: by a second name, on shared blocks, or by a second name in place of its first. */

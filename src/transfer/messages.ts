@@ -1,6 +1,7 @@
 import type { Remote, Spent } from '../core/remote.ts';
 import type { AdoptionWay, Fingerprint, Form, JobKind, Seal, SourceFile } from '../core/types.ts';
 import type { CopyPlace } from '../tiers/tier.ts';
+import type { Recipe } from '../variants/recipe.ts';
 
 /** Part of every order to a copy worker. Orders and reports are plain data: they cross to a thread or to another process. */
 interface Order extends CopyPlace {
@@ -74,6 +75,18 @@ export interface AdoptOrder extends Order, ReadsSource {
   identity: boolean;
 }
 
+/** Make a variant of the source, of its copy or of the source itself; the place is the variant's, which has no manifest. */
+export interface DeriveOrder extends Omit<Order, 'manifestPath'> {
+  kind: 'derive';
+  /** A local file with the source's bytes, and the seal of a copy; null for the source itself. */
+  origin: { path: string; seal: Seal | null };
+  /** Of the source, hex; null where it is not known. */
+  sha256: string | null;
+  recipe: Recipe;
+  /** Maximum size of the variant, bytes. */
+  into: number;
+}
+
 /** Each kind of job with its order and its report. */
 interface Jobs {
   copy: { order: CopyOrder; report: CopyReport };
@@ -81,6 +94,7 @@ interface Jobs {
   restore: { order: RestoreOrder; report: CopyReport };
   compress: { order: CompressOrder; report: CopyReport };
   adopt: { order: AdoptOrder; report: CopyReport };
+  derive: { order: DeriveOrder; report: DeriveReport };
 }
 
 /** Open a source and read its beginning, some MiB from all over it, or all of it. */
@@ -133,6 +147,18 @@ export interface CopyWatcher {
   ask(id: number, bytes: number): Promise<void>;
   /** Reading remotes has cost this, beyond what was told before. */
   spent(spent: Spent[]): void;
+}
+
+/** A finished variant. */
+export interface DeriveReport {
+  /** Of the variant's file. */
+  bytes: number;
+  /** Of the source. */
+  sha256: string;
+  architecture: string;
+  /** The lowest ratio of signal to noise of all layers, dB; null = no layer has an error. */
+  leastSqnr: number | null;
+  layers: number;
 }
 
 /** The copy is another name of the twin's file. */

@@ -42,7 +42,7 @@ export const driverOf: DriverOf = ({ source, remote, network }) => {
  * Carries out an order.
  * @returns the report; null when no candidate of a `link` has the source's bytes
  * @throws CacheError SOURCE_MISSING, SOURCE_AWAY, SOURCE_IO, SOURCE_CHANGED, HASH_MISMATCH, NO_SPACE, CACHE_AWAY, CACHE_IO or
- *   CANCELLED; CORRUPT for an origin; NOT_ADMITTED for one not worth compressing.
+ *   CANCELLED; CORRUPT for an origin; NOT_ADMITTED for one not worth compressing; BAD_REQUEST for one that no variant is made of.
  */
 export function runCopyJob<O extends JobOrder>(order: O, hooks: CopyHooks, driver?: DriverOf): Promise<ReportOf<O>>;
 export async function runCopyJob(order: JobOrder, hooks: CopyHooks, driver: DriverOf = driverOf): Promise<ReportOf<JobOrder>> {
@@ -59,6 +59,8 @@ export async function runCopyJob(order: JobOrder, hooks: CopyHooks, driver: Driv
       return (await import('./copy-from-tier.ts')).copyFromTier(order, hooks);
     case 'compress':
       return (await import('./compress-copy.ts')).compressCopy(order, hooks);
+    case 'derive':
+      return (await import('./derive-variant.ts')).deriveVariant(order, hooks);
   }
 }
 

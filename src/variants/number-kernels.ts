@@ -32,7 +32,7 @@ export interface NumberKernels {
   /** The target gets the numbers of two bytes from `numbers` in single precision. */
   widenBf16(numbers: number, target: number, facts: number, end: number): void;
   widenF16(numbers: number, target: number, facts: number, end: number): void;
-  /** Facts get the largest magnitude, as bits, and how many are below the least normal number of fp16 but not zero. */
+  /** Facts get the largest magnitude, as bits. */
   scan(numbers: number, target: number, facts: number, end: number): void;
   /** The target gets the numbers in the format, times the first fact; the second takes them back. Facts get what that costs. */
   toFp8(numbers: number, target: number, facts: number, end: number): void;
@@ -43,7 +43,7 @@ export interface NumberKernels {
 }
 
 /** Where the facts of a call lie, bytes. Results are four lanes each. */
-export const factsAt = { factor: 0, scale: 4, largest: 16, small: 32, power: 48, noise: 64, worst: 80, size: 96 } as const;
+export const factsAt = { factor: 0, scale: 4, largest: 16, power: 32, noise: 48, worst: 64, size: 80 } as const;
 
 export const numberKernels = new WasmProgram<NumberKernels>(() => [
   widenBf16(),
@@ -150,19 +150,11 @@ function widenF16(): WasmFunction {
 
 function scan(): WasmFunction {
   const vectors = new Vectors();
-  const [bits, largest, small] = [vectors.next(), vectors.next(), vectors.next()];
-  const keep = (value: number) => vectors.keep(value);
-  const body = quarters.flatMap((quarter) => [
-    ...set(bits, and(load(get(numbers), 16 * quarter), keep(magnitude))),
-    ...set(largest, whole32.larger(get(largest), get(bits))),
-    // A comparison that holds is minus one.
-    ...set(
-      small,
-      whole32.subtract(get(small), and(whole32.isAbove(get(bits), keep(0)), whole32.isAbove(keep(0x38800000), get(bits)))),
-    ),
-  ]);
-  const after = [...store(get(facts), factsAt.largest, get(largest)), ...store(get(facts), factsAt.small, get(small))];
-  return loop({ name: 'scan', from: 4, to: 0, vectors, body, after });
+  const largest = vectors.next();
+  const body = quarters.flatMap((quarter) =>
+    set(largest, whole32.larger(get(largest), and(load(get(numbers), 16 * quarter), vectors.keep(magnitude)))),
+  );
+  return loop({ name: 'scan', from: 4, to: 0, vectors, body, after: store(get(facts), factsAt.largest, get(largest)) });
 }
 
 interface FloatFormat {

@@ -13,13 +13,6 @@ export const mostNumbers = 128 * 1024;
 /** Kernels take this many numbers at a time. */
 const step = 16;
 
-export interface Extent {
-  /** The largest magnitude; infinite where a number is, NaN where one is none. */
-  largest: number;
-  /** Numbers that are not zero and below the least normal number of fp16, 2^-14. */
-  small: number;
-}
-
 /** Sums of squares of the numbers and of the errors, and the largest error. */
 export interface RoundingCost {
   power: number;
@@ -62,13 +55,11 @@ export class NumberMemory {
     this.#bytes.fill(0, this.#wide + 4 * count, this.#wide + 4 * ceil(count));
   }
 
-  /** @param from the first number */
-  scan(from: number, count: number): Extent {
+  /** The largest magnitude; infinite where a number is, NaN where one is none. @param from the first number */
+  largest(from: number, count: number): number {
     this.#kernels.scan(this.#addressOf(from), 0, 0, this.#addressOf(from + ceil(count)));
-    const bits = Math.max(...this.#lanes(this.#integers, factsAt.largest));
-    const small = this.#lanes(this.#integers, factsAt.small).reduce((sum, lane) => sum + lane, 0);
-    this.#integers[0] = bits;
-    return { largest: this.#floats[0] ?? 0, small };
+    this.#integers[0] = Math.max(...this.#lanes(this.#integers, factsAt.largest));
+    return this.#floats[0] ?? 0;
   }
 
   /**

@@ -15,6 +15,8 @@ export interface SafetensorsHeader {
   /** In the order of their bytes, without gaps and overlaps, from `dataBegin` to the end of the file. */
   tensors: Tensor[];
   dataBegin: number;
+  /** Texts about the file as a whole, by name. */
+  metadata: Record<string, string>;
 }
 
 const bits: Record<string, number> = {
@@ -50,7 +52,12 @@ export function parseSafetensors(start: Uint8Array, fileSize: number): Safetenso
     at = tensor.end;
   }
   if (at !== fileSize) throw bad(`its tensors end at byte ${at} of ${fileSize}`);
-  return { tensors, dataBegin };
+  return { tensors, dataBegin, metadata: readMetadata(json['__metadata__']) };
+}
+
+function readMetadata(value: unknown): Record<string, string> {
+  const texts = Object.entries((value ?? {}) as Record<string, unknown>).filter(([, text]) => typeof text === 'string');
+  return Object.fromEntries(texts) as Record<string, string>;
 }
 
 function readTensor(name: string, value: unknown, dataBegin: number): Tensor {

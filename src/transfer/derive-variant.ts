@@ -1,0 +1,152 @@
+import { createHash } from 'node:crypto';
+import { chmodSync, closeSync, fdatasyncSync, fstatSync, ftruncateSync, openSync, statSync } from 'node:fs';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { readAt, writeAt } from '../codec/file-io.ts';
+import { CacheError } from '../core/errors.ts';
+import { reading, writeError, writing } from '../sources/io-errors.ts';
+import { moveDurably, syncFile } from '../tiers/durable.ts';
+import { fitsSeal } from '../tiers/manifest.ts';
+import { dropPartial } from '../tiers/partial.ts';
+import { Architectures } from '../variants/architectures.ts';
+import { Derivation, type DeriveFiles } from '../variants/derive.ts';
+import { headerRoom, writeHeader } from '../variants/layout.ts';
+import { planVariant } from '../variants/plan.ts';
+import { recipeVersion } from '../variants/recipe.ts';
+import { worstFirst } from '../variants/report.ts';
+import { parseSafetensors, type SafetensorsHeader, safetensorsJsonSize } from '../weights/safetensors.ts';
+import { assertWanted, type CopyHooks } from './each-block.ts';
+import type { DeriveOrder, DeriveReport } from './messages.ts';
+import { createAnew } from './partial-file.ts';
+
+/** Written bytes are sent to the disk in portions of this size, so that no large flush at the end burdens other programs. */
+const syncBytes = 64 * 1024 * 1024;
+/** A job that is not paced lets messages arrive after so many bytes. */
+const turnBytes = 4 * 1024 * 1024;
+
+/**
+ * Makes a variant of a model in one pass over a local file with its bytes, and puts it under its name: fsync, rename, fsync of the
+ * directory. A crash at any point leaves either nothing under the name, or the finished file.
+ * @throws CacheError BAD_REQUEST or CORRUPT for a source that no variant is made of, SOURCE_CHANGED when it was replaced meanwhile,
+ *   NO_SPACE when the variant turns out larger than `into`, or the disk is full; SOURCE_IO, CACHE_IO, CANCELLED
+ */
+export async function deriveVariant(order: DeriveOrder, hooks: CopyHooks): Promise<DeriveReport> {
+  const { temp, path } = order;
+  const source = reading(() => openSync(order.origin.path, 'r'));
+  try {
+    assertSame(order, source);
+    const made = await derive(order, source, hooks);
+    assertSame(order, source);
+    assertWanted(hooks.signal);
+    // A loader that opens its model for writing gets an error instead of changing it for all others.
+    if (process.platform !== 'win32') writing(() => chmodSync(temp, 0o444));
+    await syncFile(temp);
+    await moveDurably(temp, path);
+    return made;
+  } catch (error) {
+    throw error instanceof CacheError ? error : writeError(error);
+  } finally {
+    closeSync(source);
+    dropPartial(temp);
+  }
+}
+
+/** A source that was replaced under the same path is not the one whose name the variant bears. @throws CacheError SOURCE_CHANGED */
+function assertSame({ origin: { path, seal }, source }: DeriveOrder, fd: number): void {
+  const [open, named] = reading(() => [fstatSync(fd, { bigint: true }), statSync(path, { bigint: true })]);
+  const { size, mtimeNs } = source.fingerprint;
+  const isSame = seal ? fitsSeal(open, seal) : Number(open.size) === size && String(open.mtimeNs) === mtimeNs;
+  if (isSame && open.ino === named.ino && open.size === named.size && open.mtimeNs === named.mtimeNs) return;
+  throw new CacheError('SOURCE_CHANGED', `${source.path} was replaced while its variant was made`, { hint: 'make it again' });
+}
+
+async function derive(order: DeriveOrder, source: number, hooks: CopyHooks): Promise<DeriveReport> {
+  const { recipe, temp, into, source: file } = order;
+  const size = file.fingerprint.size;
+  const { start, header } = readHeader(source, size);
+  const plan = planVariant(header, recipe, new Architectures());
+  const room = headerRoom(plan, header.metadata);
+  const hash = order.sha256 === null ? createHash('sha256').update(start) : null;
+  const target = writing(() => createAnew(temp));
+  try {
+    const files = new Files({ source, target, room, into, hash }, hooks);
+    const { tensors, layers, end } = await new Derivation(plan, recipe, files).run();
+    const sha256 = order.sha256 ?? hash?.digest('hex') ?? '';
+    const { architecture } = plan;
+    const report = { version: recipeVersion, recipe, architecture, source: { sha256, bytes: size }, layers: [...layers] };
+    writing(() => {
+      writeAt(target, writeHeader(room, { tensors, metadata: header.metadata, report }), 0);
+      // What was tried and not taken may lie behind the end.
+      ftruncateSync(target, room + end);
+    });
+    const [worst] = worstFirst(layers);
+    return { bytes: room + end, sha256, architecture, leastSqnr: worst?.sqnr ?? null, layers: layers.length };
+  } finally {
+    closeSync(target);
+  }
+}
+
+/** @throws CacheError CORRUPT */
+function readHeader(fd: number, size: number): { start: Buffer; header: SafetensorsHeader } {
+  const first = Buffer.alloc(9);
+  reading(() => readAt(fd, first, 0));
+  const jsonSize = safetensorsJsonSize(first, size);
+  if (jsonSize === null) throw new CacheError('CORRUPT', 'it does not begin as a safetensors file');
+  const start = Buffer.alloc(8 + jsonSize);
+  reading(() => readAt(fd, start, 0));
+  return { start, header: parseSafetensors(start, size) };
+}
+
+interface Opened {
+  source: number;
+  target: number;
+  room: number;
+  into: number;
+  hash: ReturnType<typeof createHash> | null;
+}
+
+/** The two files of a derivation. */
+class Files implements DeriveFiles {
+  readonly #opened: Opened;
+  readonly #hooks: CopyHooks;
+  #done = 0;
+  #read = 0;
+  #turnAt = turnBytes;
+  #syncAt = syncBytes;
+
+  constructor(opened: Opened, hooks: CopyHooks) {
+    this.#opened = opened;
+    this.#hooks = hooks;
+  }
+
+  read(into: Uint8Array, position: number): void {
+    const length = reading(() => readAt(this.#opened.source, into, position));
+    this.#read += length;
+    if (length < into.length) throw new CacheError('SOURCE_CHANGED', 'the source was made shorter while its variant was made');
+  }
+
+  write(bytes: Uint8Array, position: number): void {
+    const { target, room, into } = this.#opened;
+    const end = room + position + bytes.length;
+    if (end > into) throw new CacheError('NO_SPACE', 'the variant is larger than the room that was reserved for it');
+    writing(() => {
+      writeAt(target, bytes, room + position);
+      if (end < this.#syncAt) return;
+      this.#syncAt = end + syncBytes;
+      fdatasyncSync(target);
+    });
+  }
+
+  seen(bytes: Uint8Array): void {
+    this.#opened.hash?.update(bytes);
+  }
+
+  async step(bytes: number): Promise<void> {
+    this.#done += bytes;
+    if (this.#hooks.paced() && bytes > 0) await this.#hooks.ask(bytes);
+    else if (this.#read < this.#turnAt) return;
+    this.#turnAt = this.#read + turnBytes;
+    this.#hooks.progress(this.#done);
+    await nextTurn();
+    assertWanted(this.#hooks.signal);
+  }
+}

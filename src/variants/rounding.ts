@@ -1,0 +1,89 @@
+import type { NarrowType, NumberMemory, RoundingCost } from './number-memory.ts';
+import type { VariantForm } from './recipe.ts';
+
+/** Below this ratio, dB, `auto8` leaves a layer as it is; the same is taken as gained by int8 where it is so much above fp8. */
+const leastSqnr = 25;
+const gainOfInt8 = 3;
+/** `auto8` compares fp8 on every n-th row: that tells as much, and costs a fraction. */
+export const sampledRows = 8;
+
+const largestFp8 = 448;
+const largestInt8 = 127;
+const leastScale = 1e-30;
+const normal = 2 ** -126;
+const largestFp16 = 65504;
+const largestBf16 = 3.3895313892515355e38;
+
+/** The scale of a whole weight, by its largest magnitude; null where its numbers do not fit into fp8. */
+export function fp8Scale(largest: number): number | null {
+  if (largest === 0) return 1;
+  const scale = Math.fround(Math.fround(largest) / largestFp8);
+  return Number.isFinite(largest) && scale >= normal ? scale : null;
+}
+
+/** The scale of one row, by its largest magnitude. */
+export function int8Scale(largest: number): number {
+  return Math.max(Math.fround(largest / largestInt8), Math.fround(leastScale));
+}
+
+/** The formats of 16 bits that hold numbers up to this magnitude, the one that was asked for first; none = the tensor stays. */
+export function sixteenFor(form: VariantForm | null, largest: number): ('F16' | 'BF16')[] {
+  const able = { F16: largest < largestFp16, BF16: largest <= largestBf16 };
+  const wanted = form === 'fp16' ? (['F16', 'BF16'] as const) : (['BF16'] as const);
+  return wanted.filter((type) => able[type]);
+}
+
+/** Whether int8 by rows suits a layer better than fp8, and whether either is good enough. */
+export function chooseEight(int8: Ratio, fp8: Ratio): 'I8' | 'F8_E4M3' | null {
+  const [a, b] = [decibel(int8), decibel(fp8)];
+  const chosen = a >= b + gainOfInt8 || a === Number.POSITIVE_INFINITY ? 'I8' : 'F8_E4M3';
+  return (chosen === 'I8' ? a : b) < leastSqnr ? null : chosen;
+}
+
+type Ratio = Pick<RoundingCost, 'power' | 'noise'>;
+
+const decibel = ({ power, noise }: Ratio) => (noise === 0 ? Number.POSITIVE_INFINITY : 10 * Math.log10(power / noise));
+
+/** Costs of the parts of a layer, added up. */
+export class CostSum implements RoundingCost {
+  power = 0;
+  noise = 0;
+  worst = 0;
+
+  add(cost: RoundingCost): void {
+    this.power += cost.power;
+    this.noise += cost.noise;
+    this.worst = Math.max(this.worst, cost.worst);
+  }
+}
+
+/** A part of a matrix that lies in memory. */
+export interface Part {
+  /** The numbers in memory: the first one's index in the whole matrix, and their count. */
+  at: number;
+  count: number;
+  columns: number;
+}
+
+/** Calls `each` for every row in a part, or piece of a row: its number, and where its numbers lie in memory. */
+export function eachRow({ at, count, columns }: Part, each: (row: number, from: number, length: number) => void): void {
+  for (let done = 0; done < count; ) {
+    const row = Math.floor((at + done) / columns);
+    const length = Math.min((row + 1) * columns - (at + done), count - done);
+    each(row, done, length);
+    done += length;
+  }
+}
+
+/** Rounds a part to int8, each row by its own scale. */
+export function roundRows(memory: NumberMemory, part: Part, scales: Float32Array, sum: CostSum): void {
+  eachRow(part, (row, from, length) => sum.add(memory.round('I8', from, length, scales[row])));
+}
+
+/** What fp8 would cost, on some rows of a part. */
+export function sampleFp8(memory: NumberMemory, part: Part, scale: number, sum: CostSum): void {
+  const type: NarrowType = 'F8_E4M3';
+  eachRow(part, (row, from, length) => {
+    if (row % sampledRows === 0) sum.add(memory.round(type, from, length, scale));
+  });
+}
