@@ -15,6 +15,7 @@ const entries = [
   'src/keyv',
   'src/transfer/worker',
   'src/transfer/verify-worker',
+  'src/farm/listener',
   'src/sqlite/damage-worker',
   'src/memo/hash-worker',
   'src/codec/decode-worker',

@@ -259,6 +259,8 @@ export interface ExplainAnswer {
   root: RootView | null;
   /** The remote that it lies on; left out for other files. */
   remote?: RemoteView;
+  /** Its content as the farm names it, and where the last copy's bytes came from; left out while the farm knows nothing of it. */
+  farm?: FarmSourceView;
   leases: { client: string; expiresInMs: number }[];
   decisions: { at: string; reason: Reason; purpose: Purpose; app: string | null }[];
   score: number | null;
@@ -269,6 +271,14 @@ export interface ExplainAnswer {
   now: { reason: Reason; path: string; word: string; why: string };
   /** The file most likely meant, as `category/name`, when there is no such file; null when no name is near. */
   meant: string | null;
+}
+
+/** A source's content in the farm. */
+export interface FarmSourceView {
+  /** 64 hexadecimal digits. */
+  content: string;
+  /** Bytes that the last copy read from the source, and host -> bytes that other hosts gave; null when it was made without the farm. */
+  from: { originBytes: number; peers: Record<string, number> } | null;
 }
 
 /** The SHA-256 beside a source, or in its name in the Hugging Face cache. */

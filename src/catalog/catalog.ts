@@ -12,6 +12,7 @@ import { Contents } from './contents.ts';
 import { Copies } from './copies.ts';
 import { Duplicates } from './duplicates.ts';
 import { Entries } from './entries.ts';
+import { FarmContents } from './farm-contents.ts';
 import { HandedOutPaths } from './handed-out.ts';
 import { SavedLoads } from './learned-loads.ts';
 import { Loads } from './loads.ts';
@@ -73,6 +74,7 @@ export class Catalog implements Disposable {
   readonly written: WrittenCopies;
   readonly signIns: SavedSignIns;
   readonly remoteUse: RemoteUse;
+  readonly farmContents: FarmContents;
   /** Why the file was set aside at opening, or null. The caller rebuilds the copies from the cache directory. */
   readonly damaged: string | null;
 
@@ -95,6 +97,7 @@ export class Catalog implements Disposable {
     this.written = new WrittenCopies(database);
     this.signIns = new SavedSignIns(database);
     this.remoteUse = new RemoteUse(database);
+    this.farmContents = new FarmContents(database);
     this.respelling = new Respelling(database, this);
     this.loads = new Loads(database, clock);
     this.usage = new Usage(database, this, clock);

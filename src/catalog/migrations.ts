@@ -396,4 +396,19 @@ export const migrations: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX bases_by_path ON bases (path);
   `,
+  `
+  -- The names of sources' contents in the farm, of the size and time that they had then; where the last copy's bytes came from:
+  -- peers are host -> bytes (JSON), null = it was made without the farm.
+  CREATE TABLE farm_contents (
+    entry_id INTEGER PRIMARY KEY,
+    content TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    mtime_ns TEXT NOT NULL,
+    origin_bytes INTEGER,
+    peers TEXT
+  ) STRICT;
+  CREATE TRIGGER entries_farm_contents AFTER DELETE ON entries BEGIN
+    DELETE FROM farm_contents WHERE entry_id = old.id;
+  END;
+  `,
 ];

@@ -2,6 +2,7 @@ import type { Catalog } from '../catalog/catalog.ts';
 import type { Config } from '../config/types.ts';
 import { ActiveJobs } from '../jobs/active-jobs.ts';
 import { Copier } from '../jobs/copier.ts';
+import type { FarmHelp } from '../jobs/copy-runner.ts';
 import type { CopyOptions } from '../jobs/options.ts';
 import type { CopyWorkers } from '../jobs/workers.ts';
 import { Companions, type CompanionsDeps } from '../placement/companions.ts';
@@ -39,6 +40,8 @@ export interface CopyingParts extends Context, Rules {
   handedOut: HandedOut;
   workers: CopyWorkers;
   options: CopyOptions;
+  /** Null without a farm. */
+  farm?: FarmHelp | null | undefined;
   bounds: LimitKeeperDeps['bounds'];
   isLeftOut: CompanionsDeps['isLeftOut'];
   graceMs?: number;
@@ -109,7 +112,7 @@ export function composeCopying(parts: CopyingParts): Copying {
     evictor,
     order,
     copier,
-    planner: new CopyPlanner({ copier, companions, promotion, tiers }),
+    planner: new CopyPlanner({ copier, companions, promotion, tiers, farm: parts.farm }),
     limitKeeper,
     roomAhead,
     duplicates,

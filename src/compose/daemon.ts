@@ -20,7 +20,7 @@ import { emptyRam } from '../upkeep/empty-ram.ts';
 import { Leases } from '../usage/leases.ts';
 import { composeAnswering, lookupOptionsOf } from './answering.ts';
 import { composeCopying, copyOptionsOf, startCopying } from './copying.ts';
-import { joinFarm, noTraffic, openFarmLink } from './farm.ts';
+import { joinFarm, openFarmLink, openTraffic } from './farm.ts';
 import { openLlm } from './llm.ts';
 import { openMemo } from './memo.ts';
 import { openPresets } from './presets.ts';
@@ -105,6 +105,7 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
   if (ram) opened.defer(() => emptyRam(catalog, ram.tier, (path) => leases.isLeased(path)));
 
   const farmLink = openFarmLink(config, catalog, context);
+  const traffic = farmLink && (await openTraffic(farmLink, loaded, { ...context, catalog, tier, settings }));
 
   const onTrouble = (error: unknown) => accounts.afterTrouble(error);
   const shared = { ...context, ...rules, catalog, tiers, accounts, sources: roots, leases, handedOut, queuedFiles, onTrouble };
@@ -117,6 +118,7 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
     options: copyOptionsOf(settings),
     isLeftOut: isLeftOutBy(settings, options.limit),
     compress: config.compress === 'cold',
+    farm: traffic,
     ...(overrides.graceMs !== undefined && { graceMs: overrides.graceMs }),
   });
   const answering = composeAnswering({
@@ -131,11 +133,12 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
   const llm = openLlm({ ...context, config, memo });
   const prompts = openPrompts({ ...shared, config, settings, workflows: answering.workflows, memo });
   const presets = openPresets({ ...shared, ...answering, stateDir: config.stateDir, settings, memo });
-  const farm = farmLink && joinFarm(farmLink, noTraffic, () => rules.bound(tier).limit, context);
+  const farm = farmLink && traffic && joinFarm(farmLink, traffic, () => rules.bound(tier).limit, context);
   const { limitKeeper } = copying;
   settings.guardLimit((of) => limitKeeper.leavingUnder(rules.bounds.under(of.limit), rules.bounds.quotasUnder(of)));
   settings.onChange((changed) => {
     copying.copier.reconsider();
+    traffic?.reconsider();
     if (changed.has('scrubMs')) upkeep.scrub.reconsider();
     if (changed.has('roots') || changed.has('comfyui')) void roots.update(settings.current);
     // A user who changes it has seen the cost.

@@ -1,14 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Catalog } from '../catalog/catalog.ts';
+import type { LoadedConfig } from '../config/config.ts';
 import { farmKeyFile } from '../config/farm-keys.ts';
 import type { Config } from '../config/types.ts';
-import { Farm, type FarmTraffic } from '../farm/farm.ts';
+import { Farm } from '../farm/farm.ts';
 import { FarmCounts } from '../farm/farm-counts.ts';
 import { readFarmKey } from '../farm/farm-key.ts';
 import { Membership } from '../farm/membership.ts';
 import { ownUrl } from '../farm/own-address.ts';
 import { RedisDirectory } from '../farm/redis-directory.ts';
+import { Traffic, type TrafficParts } from '../farm/traffic.ts';
 import { RedisLink } from '../redis/link.ts';
 import { version } from '../runtime/package.ts';
 import type { Context } from './context.ts';
@@ -27,9 +29,6 @@ export interface FarmLink {
   urlOf(port: number): Promise<string>;
 }
 
-/** A host that neither gives nor takes. */
-export const noTraffic: FarmTraffic = { url: null, contents: () => [], contentOf: async () => null };
-
 /** @returns null when the farm is off @throws CacheError BAD_CONFIG without the key of the farm */
 export function openFarmLink(config: Config, catalog: Pick<Catalog, 'settings'>, { log, opened }: Context): FarmLink | null {
   const { farm: servers, farmName: name, farmListen, farmUrl } = config;
@@ -43,12 +42,33 @@ export function openFarmLink(config: Config, catalog: Pick<Catalog, 'settings'>,
   return { name, host: hostNameIn(catalog), key, redis, directory, counts: new FarmCounts(), urlOf };
 }
 
+/** What this host takes and gives; gives from here on. @throws CacheError BAD_CONFIG when its address cannot be had */
+export async function openTraffic(
+  { name: farm, host, counts, urlOf }: FarmLink,
+  { config, environment }: LoadedConfig,
+  { opened, settings, ...parts }: Context & Pick<TrafficParts, 'catalog' | 'tier'> & { settings: { readonly current: Config } },
+): Promise<Traffic> {
+  const { farm: servers, farmListen: listen, farmOriginReads: slots, farmTrust } = config;
+  if (servers === null) throw new Error('there is no farm');
+  const place = { servers, farm, host, keyFile: farmKeyFile(config) };
+  const upload = () => settings.current.farmUpload;
+  const keep = () => settings.current.farmKeep;
+  const traffic = new Traffic({
+    ...{ ...parts, place, slots, listen, urlOf, upload, keep, environment, counts },
+    publishedOnly: farmTrust !== 'members',
+  });
+  opened.defer(() => traffic[Symbol.dispose]());
+  await traffic.begin();
+  return traffic;
+}
+
 /** Takes this host into the farm, until the daemon closes. @param limit bytes that its copies may take */
-export function joinFarm(link: FarmLink, traffic: FarmTraffic, limit: () => number, { events, log, opened }: Context): Farm {
+export function joinFarm(link: FarmLink, traffic: Traffic, limit: () => number, { events, log, opened }: Context): Farm {
   const { host, directory, counts } = link;
   const self = () => ({ host, url: traffic.url, version, weight: limit(), ...counts.figures });
   const membership = new Membership({ directory, self, events, log });
   opened.defer(() => membership[Symbol.asyncDispose]());
+  traffic.hosts = () => membership.hosts;
   membership.begin();
   return new Farm({ ...link, link: link.redis, membership, traffic });
 }

@@ -135,10 +135,12 @@ if ARGV[1] ~= '0-0' then
 end
 return redis.call('XRANGE', KEYS[5], '(' .. ARGV[1], '+')`;
 
-/** ARGV: host, bits, lease. Answers the hashes, so that the host can add those that are unknown. */
+/** ARGV: host, bits, lease. Answers the hashes, so that the host can add those that are unknown, whether it was known itself, and all hosts. */
 export const announceScript = `${common}
+prune()
+local known = redis.call('HEXISTS', KEYS[3], ARGV[1])
 keepWord(ARGV[1], ARGV[2], tonumber(ARGV[3]))
-return hashes`;
+return { hashes, known, redis.call('HKEYS', KEYS[3]) }`;
 
 /** ARGV: chunk and SHA-256 in turn. */
 export const teachScript = `${common}

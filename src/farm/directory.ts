@@ -100,8 +100,12 @@ export interface SwarmEntry {
   holders(): Promise<SwarmState>;
   /** What has happened since the last call; null = too much: ask for the holders again. */
   news(): Promise<SwarmEvent[] | null>;
-  /** Says again what this host has, which is forgotten otherwise. Hashes are taken over where none is known. */
-  announce(has: ChunkSet, hashes: ReadonlyMap<number, string>): Promise<void>;
+  /**
+   * Says again what this host has, which is forgotten otherwise. Hashes are taken over where none is known.
+   * @param lease ms until it is forgotten; default `announcementLease`
+   * @returns whether what this host had said was still known, and the other hosts that have something of it
+   */
+  announce(has: ChunkSet, hashes: ReadonlyMap<number, string>, lease?: number): Promise<{ isKnown: boolean; others: string[] }>;
   /** Takes this host out. */
   leave(): Promise<void>;
 }

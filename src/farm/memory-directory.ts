@@ -164,15 +164,17 @@ class MemoryEntry implements SwarmEntry {
     return news.filter(({ host }) => host !== this.#host);
   }
 
-  async announce(has: ChunkSet, hashes: ReadonlyMap<number, string>): Promise<void> {
+  async announce(has: ChunkSet, hashes: ReadonlyMap<number, string>, lease = announcementLease) {
+    const live = this.#live().map(({ host }) => host);
     for (const [chunk, sha256] of hashes) {
       if (has.has(chunk) && !this.#record.hashes.has(chunk)) this.#record.hashes.set(chunk, sha256);
     }
     const { chunks } = this.#content;
     this.#record.holders.set(this.#host, {
       has: ChunkSet.from(has.bytes(), chunks),
-      ends: this.#directory.now() + announcementLease,
+      ends: this.#directory.now() + lease,
     });
+    return { isKnown: live.includes(this.#host), others: live.filter((host) => host !== this.#host) };
   }
 
   async leave(): Promise<void> {

@@ -105,8 +105,12 @@ export class PeerClient implements Disposable {
   /** @returns null when it does not answer in time */
   #get(url: string, signal?: AbortSignal): Promise<IncomingMessage | null> {
     return new Promise((resolve) => {
-      const asked: ClientRequest = request(url, { agent: this.#agent, ...(signal && { signal }) });
+      const asked: ClientRequest = request(url, { agent: this.#agent });
       const end = () => asked.destroy();
+      // Its own signal would raise an error on a connection that nobody listens to.
+      signal?.addEventListener('abort', end, { once: true });
+      asked.on('close', () => signal?.removeEventListener('abort', end));
+      if (signal?.aborted) end();
       let timer = setTimeout(end, this.#times.connect);
       const connected = () => {
         clearTimeout(timer);

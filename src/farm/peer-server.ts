@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { type FileHandle, open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
@@ -10,12 +10,14 @@ import * as wire from './peer-wire.ts';
 
 /** A content that this host gives to others. */
 export interface SharedContent {
-  /** A copy, or one that is being made: chunks that are there are final. */
-  path: string;
+  /** A copy, or one that is being made: chunks that are there are final. Null when it has left. */
+  open(): Promise<FileHandle | null>;
   size: number;
   has: ChunkSet;
-  /** Chunk -> SHA-256, of all chunks that are there. */
+  /** Chunk -> SHA-256, of chunks that are there. */
   hashes: ReadonlyMap<number, string>;
+  /** Finds the SHA-256 of a chunk that has none there yet; undefined when the chunk is damaged. Absent where all are there. */
+  hash?(chunk: number): Promise<string | undefined>;
 }
 
 export interface PeerServerOptions {
@@ -26,8 +28,10 @@ export interface PeerServerOptions {
   listen: { host: string; port: number };
   /** By the content's name. */
   contentOf(name: string): SharedContent | undefined;
-  /** Resolves when so many bytes may leave: the own programs come first. */
+  /** Resolves when so many bytes may leave. */
   turn(bytes: number): Promise<void>;
+  /** Whether others are to come again later: the own programs come first. */
+  isBusy?(): boolean;
   log: Log;
 }
 
@@ -152,17 +156,20 @@ export class PeerServer implements AsyncDisposable {
     const content = this.#options.contentOf(name);
     const chunks = Array.from({ length: Math.max(0, Math.min(to - from, wire.mostChunks + 1)) }, (_, index) => from + index);
     if (chunks.length === 0 || chunks.length > wire.mostChunks) return say(response, 416);
-    const hashes = chunks.map((chunk) => (content?.has.has(chunk) ? content.hashes.get(chunk) : undefined));
-    if (content === undefined || hashes.includes(undefined)) return say(response, 404);
-    if (this.#uploads >= mostUploads) {
+    if (content === undefined || !chunks.every((chunk) => content.has.has(chunk))) return say(response, 404);
+    if (this.#uploads >= mostUploads || this.#options.isBusy?.()) {
       response.setHeader(wire.retryHeader, retryMs);
       return say(response, 503);
     }
     this.#uploads++;
     let file: FileHandle | undefined;
     try {
+      const hashes: (string | undefined)[] = [];
+      for (const chunk of chunks) hashes.push(content.hashes.get(chunk) ?? (await content.hash?.(chunk)));
+      if (hashes.includes(undefined)) return say(response, 404);
       // It stays readable when the copy leaves meanwhile.
-      file = await open(content.path, 'r');
+      file = (await content.open()) ?? undefined;
+      if (file === undefined) return say(response, 404);
       const { from: start } = wire.placeOf(from, content.size);
       const { end } = wire.placeOf(to - 1, content.size);
       response.setHeader(wire.hashesHeader, hashes.join(','));

@@ -127,12 +127,9 @@ class RedisEntry implements SwarmEntry {
     return events.map(([, fields]) => eventOf(fields)).filter(({ host }) => host !== this.#host);
   }
 
-  async announce(has: ChunkSet, hashes: ReadonlyMap<number, string>): Promise<void> {
-    const answer = (await this.#run(scripts.announceScript, [
-      this.#host,
-      Buffer.from(has.bytes()),
-      announcementLease,
-    ])) as Buffer;
+  async announce(has: ChunkSet, hashes: ReadonlyMap<number, string>, lease = announcementLease) {
+    const args = [this.#host, Buffer.from(has.bytes()), lease];
+    const [answer, isKnown, hosts] = (await this.#run(scripts.announceScript, args)) as [Buffer, number, Buffer[]];
     const known = hashesIn(answer);
     const unknown = [...hashes].filter(([chunk]) => has.has(chunk) && !known.has(chunk));
     // In portions: a script may not take thousands of arguments, nor stop the server for long.
@@ -143,6 +140,7 @@ class RedisEntry implements SwarmEntry {
         portion.flatMap(([chunk, sha256]) => [chunk, Buffer.from(sha256, 'hex')]),
       );
     }
+    return { isKnown: isKnown === 1, others: hosts.map(String).filter((host) => host !== this.#host) };
   }
 
   async leave(): Promise<void> {

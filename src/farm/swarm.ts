@@ -240,7 +240,8 @@ export class Swarm {
     const [from] = unheld;
     if (from === undefined) return null;
     let to = from + 1;
-    while (to - from < longestClaim && unheld[to - from] === to) to++;
+    // As long as a claim: the directory may be back soon, and with it those who have the rest.
+    while (to - from < this.#claimLength && unheld[to - from] === to) to++;
     this.#begin({ from, to }, now);
     return { from, to };
   }

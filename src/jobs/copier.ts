@@ -39,6 +39,7 @@ export interface CopierDeps extends SpaceDeps {
     stat: CopyMakerDeps['sources']['stat'];
   };
   options: CopyOptions;
+  farm?: CopyMakerDeps['farm'];
   /** Takes a copy out of service that did not match its seal. */
   onDamaged(copy: Copy, entry: Entry, why: string): void;
   events: Events;

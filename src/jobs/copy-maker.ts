@@ -3,7 +3,8 @@ import type { Catalog } from '../catalog/catalog.ts';
 import { CacheError, toCacheError } from '../core/errors.ts';
 import { isSameFingerprint } from '../core/fingerprint.ts';
 import { tierTraits } from '../core/tier-traits.ts';
-import type { Copy, Entry, Medium, SourceState } from '../core/types.ts';
+import { type Copy, defaultTier, type Entry, type Medium, type SourceState } from '../core/types.ts';
+import { isNetwork } from '../media/medium.ts';
 import { dropAfterDemote, dropAfterRestore } from '../space/drop-after-move.ts';
 import { keepPartial, partialPath } from '../tiers/partial.ts';
 import type { Tier } from '../tiers/tier.ts';
@@ -52,9 +53,11 @@ export class CopyMaker {
     await this.#assertNotWritten(path, tier);
     await this.#assertMedium(job);
     if (!job.origin) this.#runner.assertWithinBudget(job);
-    if (await this.#link(job, tier)) return;
+    job.others = await this.#others(job, tier);
+    if (job.others === null && (await this.#link(job, tier))) return;
     // Nothing leaves for a source that cannot be read, and it becomes no entry.
-    if (job.kind !== 'adopt' && planOf(job, this.#deps).kind === 'copy') await this.#runner.probe(job, this.#toRead(job, tier));
+    if (job.kind !== 'adopt' && job.others === null && planOf(job, this.#deps).kind === 'copy')
+      await this.#runner.probe(job, this.#toRead(job, tier));
     await this.#deps.catalog.writable();
     const copy = await this.#reservations.make(job, tier);
     try {
@@ -67,6 +70,17 @@ export class CopyMaker {
     }
     if (job.kind === 'compress') await dropAfterDemote(this.#deps, copy);
     else await dropAfterRestore(this.#deps, copy, 'restored');
+  }
+
+  /** What is known of the content of a source that is away, so that others can give it; null = it is here, or not enough is known. */
+  async #others(job: Job, tier: Tier): Promise<Job['others']> {
+    const { farm, sources, catalog } = this.#deps;
+    if (job.kind !== 'copy' || job.origin || tier.name !== defaultTier || !isNetwork(job.medium)) return null;
+    const held = farm?.heldByOthers(job.file.path);
+    const entry = catalog.entries.byPath(job.file.path);
+    if (!held || !entry || !isSameFingerprint(held.fingerprint, job.file.fingerprint)) return null;
+    const { state } = await sources.stat({ ...entry, medium: job.medium }, 'command');
+    return state === 'away' || state === 'denied' ? { content: held.content, hash: held.hash } : null;
   }
 
   #made(job: Job, tier: Tier, copy: Copy): Promise<CopyReport> {
@@ -195,6 +209,7 @@ export class CopyMaker {
         ? copy
         : catalog.copies.enter({ ...copy, entryId: entry.id, bytes: report.seal.size });
       catalog.copies.publish(id, report);
+      if (report.farm) catalog.farmContents.save(entry.id, report.source, report.farm.content.id, report.farm);
       const { dir = '' } = tiers.require(job.tier);
       const placement = catalog.copies.byId(id)?.placement;
       if (job.kind === 'compress' && placement !== undefined)

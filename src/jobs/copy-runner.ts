@@ -4,7 +4,8 @@ import type { Catalog } from '../catalog/catalog.ts';
 import { CacheError } from '../core/errors.ts';
 import type { Remote } from '../core/remote.ts';
 import { tierTraits } from '../core/tier-traits.ts';
-import type { Copy, TierName } from '../core/types.ts';
+import { type Copy, defaultTier, type Fingerprint, type Medium, type SourceFile, type TierName } from '../core/types.ts';
+import type { FarmNote, FarmOrder } from '../farm/farm-order.ts';
 import { isNetwork } from '../media/medium.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Events } from '../runtime/events.ts';
@@ -31,7 +32,25 @@ export interface MeasuredSpeeds {
   restored(tier: TierName, bytes: number, ms: number): void;
 }
 
+/** The other hosts, as far as copies need them. */
+export interface FarmHelp {
+  /** How the farm helps with a copy of this source; null = not at all. */
+  orderFor(file: SourceFile, medium: Medium): FarmOrder | null;
+  /** What is known of a source's content, so that other hosts can give it without the source; null = not enough. */
+  heldByOthers(path: string): { fingerprint: Fingerprint; content: string; hash: string } | null;
+  /** Told of a copy that will lie at `path`. Resolves when others can read what the note is about. */
+  note(copy: { file: SourceFile; path: string }, note: FarmNote): Promise<void>;
+  /** A program is about to load the copy of this source: for as long as that takes, other hosts come later. */
+  loading(path: string): void;
+  /** Whether a copy is one of those that the farm keeps while others can leave. */
+  spares(copyPath: string): boolean;
+  /** That copy was not finished. */
+  failed(copy: { file: SourceFile; path: string }): void;
+}
+
 export interface CopyRunnerDeps {
+  /** Null or absent without a farm. */
+  farm?: FarmHelp | null | undefined;
   catalog: Catalog;
   tiers: Tiers;
   workers: CopyWorkers;
@@ -93,9 +112,27 @@ export class CopyRunner {
       identity: hasTimeForIdentity(job),
       reread: options.reread(),
     } as const;
-    const report = await workers.run(order, this.#options(job, this.#progress(job, tier)));
-    speeds.copied(job.file, report.bytes - report.resumedFrom, report.readMs);
-    return report;
+    const help = this.#help(job, tier);
+    try {
+      const run = { ...this.#options(job, this.#progress(job, tier)), ...(help && { farm: help.note }) };
+      const report = await workers.run({ ...order, ...(help && { farm: help.order }) }, run);
+      const read = report.farm?.originBytes ?? report.bytes - report.resumedFrom;
+      if (read > 0) speeds.copied(job.file, read, report.readMs);
+      return report;
+    } catch (error) {
+      help?.failed();
+      throw error;
+    }
+  }
+
+  /** What is on a network is read by all of the farm; null for anything else. */
+  #help(job: Job, tier: Tier): { order: FarmOrder; note(note: FarmNote): Promise<void>; failed(): void } | null {
+    const { farm } = this.#deps;
+    const order = isNetwork(job.medium) && tier.name === defaultTier ? farm?.orderFor(job.file, job.medium) : null;
+    if (!farm || !order) return null;
+    const copy = { file: job.file, path: tier.placeOf(job.file.root, job.file.rel).path };
+    const helped = { ...order, away: job.others };
+    return { order: helped, note: (note) => farm.note(copy, note), failed: () => farm.failed(copy) };
   }
 
   /** Null when no candidate has the bytes of the source. */
@@ -166,7 +203,8 @@ export class CopyRunner {
   #options(job: Job, progress: RunOptions['progress']): RunOptions {
     const { turns } = this.#deps;
     return {
-      networkRoot: isNetwork(job.medium) ? job.file.root : null,
+      // A process that hangs on the source is not asked for what comes from others.
+      networkRoot: isNetwork(job.medium) ? `${job.file.root}${job.others ? ' by others' : ''}` : null,
       small: job.isSmall,
       paced: turns.begin(job),
       urgent: job.priority === 'wait',

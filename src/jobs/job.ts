@@ -63,6 +63,8 @@ export class Job implements Queued {
   reserved = 0;
   /** Bytes of the compressed form, once it exists. */
   stored: number | null = null;
+  /** Its source is away, and the other hosts of the farm may have its content: with this name, and this hash. */
+  others: { content: string; hash: string } | null = null;
   /** Settles when the job has ended in any way; never rejects. */
   readonly ended: Promise<void>;
   #end: () => void = () => {};

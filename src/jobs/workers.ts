@@ -1,5 +1,6 @@
 import { CacheError } from '../core/errors.ts';
 import type { Spent } from '../core/remote.ts';
+import type { FarmNote } from '../farm/farm-order.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { packageModule } from '../runtime/package.ts';
 import { type Peer, startPeer } from '../runtime/peer.ts';
@@ -17,7 +18,7 @@ const readerYoungMb = 64;
 
 const stopping = 'the daemon is stopping';
 
-interface Running extends Pick<RunOptions, 'progress' | 'resuming' | 'ask'> {
+interface Running extends Pick<RunOptions, 'progress' | 'resuming' | 'ask' | 'farm'> {
   worker: Worker;
   stall: NodeJS.Timeout | undefined;
 }
@@ -42,6 +43,8 @@ export interface RunOptions extends CopyTerms {
   resuming(from: number): void;
   /** Resolves when the next step may be taken. */
   ask(bytes: number): Promise<void>;
+  /** Told what a copy with the help of the farm does; resolves when others can read what the note is about. */
+  farm?(note: FarmNote): Promise<void>;
 }
 
 interface Means {
@@ -68,6 +71,7 @@ export class CopyWorkers implements AsyncDisposable {
     },
     resuming: (id, from) => this.#running.get(id)?.resuming(from),
     ask: (id, bytes) => this.#giveTurn(id, bytes),
+    farm: async (id, note) => this.#running.get(id)?.farm?.(note),
     spent: (spent) => this.#onSpent(spent),
   };
 
@@ -100,8 +104,8 @@ export class CopyWorkers implements AsyncDisposable {
     // A new worker would keep the process from ending.
     if (this.#stopped) throw new CacheError('CANCELLED', stopping);
     const worker = this.#workerFor(options);
-    const { progress, resuming, ask } = options;
-    const running: Running = { progress, resuming, ask, worker, stall: undefined };
+    const { progress, resuming, ask, farm } = options;
+    const running: Running = { progress, resuming, ask, ...(farm && { farm }), worker, stall: undefined };
     worker.orders.add(id);
     this.#running.set(id, running);
     this.#watchStall(running);

@@ -1,6 +1,17 @@
 import type { ClientInfo, JobView } from '../api/api.ts';
 import type { CacheError } from '../core/errors.ts';
-import type { Copy, Entry, Medium, Mode, Priority, SourceState, TierName, TierState, WantedFile } from '../core/types.ts';
+import type {
+  Copy,
+  Entry,
+  Fingerprint,
+  Medium,
+  Mode,
+  Priority,
+  SourceState,
+  TierName,
+  TierState,
+  WantedFile,
+} from '../core/types.ts';
 import type { Decision } from './decide.ts';
 import type { Filters } from './filters.ts';
 
@@ -45,6 +56,8 @@ export interface Planner {
   activeJob(path: string): CopyInProgress | undefined;
   /** Why a copy of this source is not yet retried. */
   recentFailure(path: string): CacheError | undefined;
+  /** What a source was when its content was known last, if the other hosts of the farm may give it without the source; else null. */
+  withoutSource?(path: string): Fingerprint | null;
   /** Bytes that must be copied before a copy from there, or a restore, can start. */
   bytesAhead(located: Located, restore: boolean): number;
   /** False while files that loaders open beside this one have no copies in that tier. */

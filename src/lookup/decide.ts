@@ -21,6 +21,8 @@ export interface Facts {
   copy: Copy | null;
   /** The compressed copy, if there is one: a copy can be made of it without the source. */
   cold: Copy | null;
+  /** What the source was when the farm knew its content, if other hosts may have it: asked when there is no copy and no source. */
+  others?: Fingerprint | null;
   /** Some companions have no copies yet. */
   incomplete?: boolean;
   job: 'queued' | 'running' | null;
@@ -65,15 +67,19 @@ export function decide(facts: Facts): Decision {
   return { ...miss, retire: true, reason: miss.request ? 'STALE' : miss.reason };
 }
 
-/** The source is out of reach: the compressed copy is the only way to the file. */
+/** The source is out of reach: the compressed copy, or one of another host, is the only way to the file. */
 function decideRestore(facts: Facts, state: 'away' | 'denied'): Decision {
-  const { purpose, cold, job, failure } = facts;
-  if (!cold || purpose !== 'load') return fromSource(state === 'denied' ? 'NOT_PERMITTED' : 'SOURCE_AWAY');
+  const { purpose, cold, others, job, failure } = facts;
+  const wanted = cold?.source ?? others;
+  const outOfReach = fromSource(state === 'denied' ? 'NOT_PERMITTED' : 'SOURCE_AWAY');
+  if (!wanted || purpose !== 'load') return outOfReach;
   const barred = whyNoCopy(facts);
   if (barred) return fromSource(barred);
-  if (job) return { ...fromSource(job === 'running' ? 'COPYING' : 'QUEUED'), request: cold.source };
+  if (job) return { ...fromSource(job === 'running' ? 'COPYING' : 'QUEUED'), request: wanted };
+  // No other host had it.
+  if (failure?.code === 'SOURCE_AWAY') return outOfReach;
   if (failure) return fromSource(reasonOf(failure));
-  return { ...fromSource('QUEUED'), request: cold.source };
+  return { ...fromSource('QUEUED'), request: wanted };
 }
 
 /** Whether to request a copy is decided once the source has answered; this client does not wait for that. */

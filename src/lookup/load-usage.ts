@@ -32,7 +32,7 @@ export class LoadUsage {
   count({ client }: LookupRequest, examination: Examination): void {
     const { usage, speeds } = this.#deps;
     const { located, source, copy, cold, decision } = examination;
-    const fingerprint = source.state === 'present' ? source.fingerprint : (copy ?? cold)?.source;
+    const fingerprint = source.state === 'present' ? source.fingerprint : ((copy ?? cold)?.source ?? decision.request);
     if (!fingerprint) return;
     const { size } = fingerprint;
     this.#record(client, examination, size);

@@ -144,6 +144,7 @@ export class Lookup {
       source,
       copy,
       cold,
+      ...(copy === null && cold === null && isOutOfReach(source) && { others: planner.withoutSource?.(located.path) ?? null }),
       incomplete: copy !== null && !planner.isComplete(located.path, copy.tier),
       job: state === 'queued' || state === 'running' ? state : null,
       failure: planner.recentFailure(located.path) ?? null,
@@ -223,6 +224,10 @@ export class Lookup {
 /** A wait in slices is one lookup: only its end counts. */
 function isAskedAgain({ sliceMs }: LookupRequest, reason: LookupAnswer['reason']): boolean {
   return sliceMs !== undefined && reason === 'WAIT_TIMEOUT';
+}
+
+function isOutOfReach({ state }: SourceState): boolean {
+  return state === 'away' || state === 'denied';
 }
 
 function askersStat({ size, mtimeNs }: LookupRequest): SourceState | null {

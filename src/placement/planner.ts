@@ -1,6 +1,7 @@
 import type { CacheError } from '../core/errors.ts';
-import type { Medium, Priority, TierName, WantedFile } from '../core/types.ts';
+import { defaultTier, type Fingerprint, type Medium, type Priority, type TierName, type WantedFile } from '../core/types.ts';
 import type { Copier } from '../jobs/copier.ts';
+import type { FarmHelp } from '../jobs/copy-runner.ts';
 import type { Tiers } from '../tiers/tiers.ts';
 import type { Companions, CopyInProgress, GivenBeside } from './companions.ts';
 import type { Promotion } from './promotion.ts';
@@ -11,6 +12,8 @@ export interface PlannerDeps {
   /** Null without a RAM tier. */
   promotion: Promotion | null;
   tiers: Tiers;
+  /** Null or absent without a farm. */
+  farm?: Pick<FarmHelp, 'heldByOthers' | 'loading'> | null | undefined;
 }
 
 /**
@@ -22,12 +25,14 @@ export class CopyPlanner {
   readonly #companions: Companions;
   readonly #promotion: Promotion | null;
   readonly #tiers: Tiers;
+  readonly #farm: PlannerDeps['farm'];
 
-  constructor({ copier, companions, promotion, tiers }: PlannerDeps) {
+  constructor({ copier, companions, promotion, tiers, farm }: PlannerDeps) {
     this.#copier = copier;
     this.#companions = companions;
     this.#promotion = promotion;
     this.#tiers = tiers;
+    this.#farm = farm;
   }
 
   /**
@@ -59,6 +64,11 @@ export class CopyPlanner {
     return this.#copier.failures.recent(path);
   }
 
+  /** What a source was when its content was known last, if the other hosts of the farm may give it without the source; else null. */
+  withoutSource(path: string): Fingerprint | null {
+    return this.#farm?.heldByOthers(path)?.fingerprint ?? null;
+  }
+
   /** Bytes left to copy before a copy from this root, or a restore, with priority `wait` can start. */
   bytesAhead(source: { root: string; medium: Medium }, restore: boolean): number {
     return this.#copier.bytesAhead(source, restore);
@@ -73,5 +83,6 @@ export class CopyPlanner {
   handedOut(path: string, tier: TierName, given: GivenBeside): void {
     this.#companions.handedOut(path, tier, given);
     this.#promotion?.used(path);
+    if (tier === defaultTier) this.#farm?.loading(path);
   }
 }

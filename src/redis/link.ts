@@ -50,6 +50,11 @@ export class RedisLink implements AsyncDisposable {
     return { state: this.#connection ? 'up' : 'connecting', why: null };
   }
 
+  /** Resolves when the attempt to connect that is under way has succeeded or failed. Never rejects. */
+  get tried(): Promise<void> {
+    return this.#connecting;
+  }
+
   /**
    * Asks, within a deadline.
    * @throws RedisTrouble when the server refuses or is late, and at once while it is left alone

@@ -84,6 +84,8 @@ export interface OpenSource extends ReadableFile {
   readonly parts?: { bytes: number; atOnce(): number };
   /** The strongest checksum that is told for the whole source; absent where none can be. */
   readonly proof?: Proof | null;
+  /** Where it lies for every host that reads it: its store, and the object there with its version. Absent for files. */
+  readonly object?: { store: string; version: string };
   /** Reads under way fail with CANCELLED, at once. Absent where they cannot be ended. */
   endReads?(): void;
   /**

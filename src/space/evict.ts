@@ -26,6 +26,8 @@ export interface EvictDeps {
     /** The source behind a path that a living program was given, or null. */
     sourceOf(copyPath: string): string | null;
   };
+  /** Null or absent without a farm. */
+  farm?: { spares(copyPath: string): boolean } | null | undefined;
   active: {
     /** True while a job copies this source: its place is about to be written. */
     isBusy(sourcePath: string): boolean;
@@ -169,6 +171,11 @@ export class Evictor {
   /** Whether a running program was given its path. Such a copy leaves after all others; a link to the source takes its place. */
   mayBeOpenedAgain({ path }: Copy): boolean {
     return this.#deps.handedOut.sourceOf(path) !== null;
+  }
+
+  /** Whether the farm keeps this copy while others can leave. */
+  isKeptByFarm({ path }: Copy): boolean {
+    return this.#deps.farm?.spares(path) ?? false;
   }
 
   /** Whether its file is open or about to be opened, or null. */

@@ -16,16 +16,23 @@ export interface Kept {
   inUse: ReadonlySet<string>;
 }
 
+/** The farm keeps at most so many before another that is worth more: who has only such copies does not read all of them to free one. */
+const mostKept = 256;
+
 /** Units that can leave, as what they are to `leaving`. */
 export type Victim = Unit & Leaver;
 
-/** Those of the units that can leave: first those that no running program was given, then the others. Each is asked when its turn comes. */
+/**
+ * Those of the units that can leave: first those that nobody holds dear, then those that the farm keeps, then those that a running program
+ * was given. Each is asked when its turn comes.
+ */
 export function* victimsOf(
   units: Iterable<Unit>,
   { catalog, evictor }: { catalog: Catalog; evictor: Evictor },
   { isOwn, stuck, below = Number.POSITIVE_INFINITY, inUse }: Kept,
 ): Generator<Victim> {
   const given: Victim[] = [];
+  const kept: Victim[] = [];
   const isFree = ({ names }: Victim) =>
     names.every(({ copy, entry }) =>
       isOwn(copy) ? evictor.obstacleForSuccessor(copy, inUse) === null : evictor.obstacle(copy, entry, inUse) === null,
@@ -36,9 +43,11 @@ export function* victimsOf(
     const [first] = names;
     if (!first || names.some(({ copy }) => copy.state === 'evicting' || stuck.has(copy.id))) continue;
     const isGiven = names.some(({ copy }) => !isSpare(catalog, copy) && evictor.mayBeOpenedAgain(copy));
-    const victim = { ...unit, names, bytes: first.copy.bytes, given: isGiven };
+    const isKept = kept.length < mostKept && names.some(({ copy }) => !isSpare(catalog, copy) && evictor.isKeptByFarm(copy));
+    const victim = { ...unit, names, bytes: first.copy.bytes, given: isGiven || isKept };
     if (isGiven) given.push(victim);
+    else if (isKept) kept.push(victim);
     else if (isFree(victim)) yield victim;
   }
-  for (const victim of given) if (isFree(victim)) yield victim;
+  for (const victim of [...kept, ...given]) if (isFree(victim)) yield victim;
 }

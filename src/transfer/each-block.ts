@@ -1,5 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { CacheError } from '../core/errors.ts';
+import type { FarmNote } from '../farm/farm-order.ts';
 import type { BlockReader } from './block-readers.ts';
 import type { CopyHashes } from './copy-hashes.ts';
 
@@ -17,6 +18,8 @@ export interface CopyHooks {
   ask(bytes: number): Promise<void>;
   /** Whether a program waits for the copy and will load it as soon as it is there. */
   urgent(): boolean;
+  /** Told what a copy with the help of a farm does; resolves when others can read what the note is about. */
+  farm?(note: FarmNote): Promise<void>;
   signal: AbortSignal;
 }
 

@@ -1,5 +1,6 @@
 import type { Remote, Spent } from '../core/remote.ts';
 import type { AdoptionWay, Fingerprint, Form, JobKind, Seal, SourceFile } from '../core/types.ts';
+import type { FarmNote, FarmOrder, FarmReport } from '../farm/farm-order.ts';
 import type { CopyPlace } from '../tiers/tier.ts';
 import type { Recipe } from '../variants/recipe.ts';
 
@@ -26,6 +27,8 @@ interface ReadsSource {
 /** Copy the source. */
 export interface CopyOrder extends Order, ReadsSource {
   kind: 'copy';
+  /** Chunks may come from the other hosts of this farm. */
+  farm?: FarmOrder;
   /** Copies of other sources of the same size; this copy may share the blocks of one of them. */
   reflinkCandidates: readonly DuplicateCopy[];
   /** Whether to compute SHA-256 too, while it costs little. */
@@ -147,6 +150,8 @@ export interface CopyWatcher {
   ask(id: number, bytes: number): Promise<void>;
   /** Reading remotes has cost this, beyond what was told before. */
   spent(spent: Spent[]): void;
+  /** Resolves when others can read what the note is about. */
+  farm(id: number, note: FarmNote): Promise<void>;
 }
 
 /** A finished variant. */
@@ -178,6 +183,8 @@ export interface CopyReport {
   bytes: number;
   /** Bytes taken over from an interrupted copy. */
   resumedFrom: number;
+  /** Where its bytes came from, and its name in the farm; left out without one. */
+  farm?: FarmReport;
   /** Time spent reading the source, ms, without other work. For a compressed origin, all work of the restore. */
   readMs: number;
 }

@@ -138,7 +138,7 @@ export function createAnew(temp: string): number {
   return writing(() => {
     dropPartial(temp);
     mkdirSync(dirname(temp), { recursive: true });
-    return openSync(temp, 'wx', 0o600);
+    return openSync(temp, 'wx+', 0o600);
   });
 }
 

@@ -1,5 +1,6 @@
 import { closeSync, openSync } from 'node:fs';
 import { CacheError, type ErrorCode, toCacheError } from '../core/errors.ts';
+import type { FarmOrder } from '../farm/farm-order.ts';
 import type { OpenSource, SourceDriver } from '../sources/driver.ts';
 import { driverFor } from '../sources/driver-for.ts';
 import { readableFile } from '../sources/drivers/posix/readable-file.ts';
@@ -11,6 +12,7 @@ import { touch } from '../tiers/touch-shell.ts';
 import { type BlockReader, localReader } from './block-readers.ts';
 import { cloneDuplicate, cloneFile, leastCloned } from './clone-duplicate.ts';
 import { CopyHashes } from './copy-hashes.ts';
+import type { FarmCopied } from './copy-with-farm.ts';
 import { assertWanted, type CopyHooks, eachBlock } from './each-block.ts';
 import { linkDuplicate } from './link-duplicate.ts';
 import type { CopyOrder, CopyReport, JobOrder, ReportOf } from './messages.ts';
@@ -49,7 +51,9 @@ export async function runCopyJob(order: JobOrder, hooks: CopyHooks, driver: Driv
   if (order.claimed !== undefined && !isClaimed(order.claimed)) throw new CacheError('CACHE_AWAY', 'the cache disk is away');
   switch (order.kind) {
     case 'copy':
-      return copySource(order, hooks, await driver(order));
+      return order.farm?.away
+        ? copyFromOthers({ ...order, farm: order.farm }, hooks)
+        : copySource(order, hooks, await driver(order));
     case 'link':
       return linkDuplicate(order, hooks, await driver(order));
     case 'adopt':
@@ -77,7 +81,7 @@ async function copySource(order: CopyOrder, given: CopyHooks, driver: SourceDriv
     const endReads = () => open.endReads?.();
     hooks.signal.addEventListener('abort', endReads);
     try {
-      return await copyAndPublish(open, order, hooks);
+      return await copyAndPublish({ open, driver }, order, hooks);
     } finally {
       hooks.signal.removeEventListener('abort', endReads);
       await open.close();
@@ -104,19 +108,56 @@ function withSignsOfLife(hooks: CopyHooks): { hooks: CopyHooks; onHeard: () => v
   return { hooks: { ...hooks, progress }, onHeard };
 }
 
-async function copyAndPublish(open: OpenSource, order: CopyOrder, hooks: CopyHooks): Promise<CopyReport> {
+/** Copies a source that is away from the other hosts of the farm. @throws CacheError SOURCE_AWAY when they have not all of it */
+async function copyFromOthers(order: CopyOrder & { farm: FarmOrder }, hooks: CopyHooks): Promise<CopyReport> {
+  const { source, temp } = order;
+  const { copyWithFarm } = await import('./copy-with-farm.ts');
+  try {
+    const copied = await copyWithFarm({ open: null, driver: null }, order, hooks);
+    if (copied === null)
+      throw new CacheError('SOURCE_AWAY', 'the source is away, and so small a file is not asked of other hosts');
+    const { readMs, resumedFrom, chunks, farm, ...hashes } = copied;
+    if (order.reread) await assertReadsBack({ path: temp, form: 'plain', hash: hashes.hash }, hooks);
+    await touch(temp, source.fingerprint.mtimeNs);
+    const seal = await publish({ ...order, mtimeFrom: temp, chunks, ...hashes }).catch(asWriteError);
+    dropPartial(temp);
+    return { seal, ...hashes, source: source.fingerprint, bytes: source.fingerprint.size, resumedFrom, readMs, farm };
+  } catch (error) {
+    if (resumable.includes(toCacheError(error).code)) keepPartial(temp);
+    else dropPartial(temp);
+    throw error;
+  }
+}
+
+async function copyAndPublish(
+  { open, driver }: { open: OpenSource; driver: SourceDriver },
+  order: CopyOrder,
+  hooks: CopyHooks,
+): Promise<CopyReport> {
   const { fingerprint } = open;
   const source = { ...order.source, fingerprint };
-  const { readMs, resumedFrom, chunks, ...hashes } =
+  const { readMs, resumedFrom, chunks, farm, ...hashes }: Copied & Pick<CopyReport, 'farm'> =
     (await cloneBytes(open, order, hooks)) ??
     (await cloneDuplicate(open, order, hooks)) ??
+    (await copyShared({ open, driver }, { ...order, source }, hooks)) ??
     (await copyBytes(open, { ...order, source }, hooks));
   if (order.reread) await assertReadsBack({ path: order.temp, form: 'plain', hash: hashes.hash }, hooks);
   await open.assertUnchanged();
   await touch(order.temp, fingerprint.mtimeNs);
   const seal = await publish({ ...order, source, chunks, ...hashes }).catch(asWriteError);
   dropPartial(order.temp);
-  return { seal, ...hashes, source: fingerprint, bytes: fingerprint.size, resumedFrom, readMs };
+  return { seal, ...hashes, source: fingerprint, bytes: fingerprint.size, resumedFrom, readMs, ...(farm && { farm }) };
+}
+
+/** Null without a farm, and where the source is read without it. */
+async function copyShared(
+  from: { open: OpenSource; driver: SourceDriver },
+  order: CopyOrder,
+  hooks: CopyHooks,
+): Promise<FarmCopied | null> {
+  if (!order.farm) return null;
+  const { copyWithFarm } = await import('./copy-with-farm.ts');
+  return copyWithFarm(from, { ...order, farm: order.farm }, hooks);
 }
 
 type Copied = ReturnType<CopyHashes['digest']> & Pick<CopyReport, 'readMs' | 'resumedFrom'>;

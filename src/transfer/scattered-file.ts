@@ -94,8 +94,12 @@ export class ScatteredFile {
   /** Reads a chunk that is there. @throws CacheError CACHE_IO */
   read(chunk: number, memory = Buffer.allocUnsafe(this.#lengthOf(chunk))): Buffer {
     const bytes = memory.subarray(0, this.#lengthOf(chunk));
-    const read = writing(() => readAt(this.#fd, bytes, chunk * chunkSize));
-    return bytes.subarray(0, read);
+    return bytes.subarray(0, this.readAt(bytes, chunk * chunkSize));
+  }
+
+  /** @returns bytes read, fewer only at the end of the file  @throws CacheError CACHE_IO */
+  readAt(into: Uint8Array, position: number): number {
+    return writing(() => readAt(this.#fd, into, position));
   }
 
   /** The hashes of the whole file. */

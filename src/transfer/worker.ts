@@ -50,6 +50,7 @@ async function run(order: JobOrder, terms: CopyTerms): Promise<ReportOf<JobOrder
     resuming: (from) => parent.tell.resuming(id, from),
     paced: () => job.paced,
     urgent: () => job.urgent,
+    farm: (note) => parent.call.farm(id, note),
     async ask(bytes) {
       if (job.abort.signal.aborted) return;
       const freed = new Promise<void>((resolve) => {

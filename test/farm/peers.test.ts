@@ -97,7 +97,7 @@ describe('a host that asks another for chunks', () => {
 
   test('keeps what was whole of a copy that has become shorter on the disk', async () => {
     const copy = await shareCopy();
-    truncateSync(copy.content.path, 12 * 1024 * 1024);
+    truncateSync(copy.path, 12 * 1024 * 1024);
     const { end, got } = await ask(copy);
     expect(end).toEqual({ is: 'silent' });
     expect([...got.keys()]).toEqual([0]);
@@ -107,7 +107,7 @@ describe('a host that asks another for chunks', () => {
     let pieces = 0;
     const copy = await shareCopy({
       turn: async () => {
-        if (pieces++ === 3) rmSync(copy.content.path);
+        if (pieces++ === 3) rmSync(copy.path);
       },
     });
     expect((await ask(copy)).end).toEqual({ is: 'served' });

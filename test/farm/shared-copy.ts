@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { chunkSize } from '../../src/codec/chunk-hash.ts';
@@ -14,6 +15,7 @@ export const name = 'a'.repeat(64);
 export const key = Buffer.alloc(32, 7);
 
 export interface SharedCopy {
+  path: string;
   server: PeerServer;
   url: string;
   bytes: Buffer;
@@ -27,7 +29,7 @@ export async function shareCopy(more: Partial<PeerServerOptions> = {}): Promise<
   const path = join(tempDir(), 'copy');
   writeFileSync(path, bytes);
   const hashes = new Map([0, 1, 2].map((chunk) => [chunk, sha256(partOf(bytes, chunk))]));
-  const content: SharedContent = { path, size: bytes.length, has: ChunkSet.all(3), hashes };
+  const content: SharedContent = { open: () => open(path, 'r'), size: bytes.length, has: ChunkSet.all(3), hashes };
   const server = await PeerServer.listen({
     farm: 'home',
     host: 'h1',
@@ -39,7 +41,7 @@ export async function shareCopy(more: Partial<PeerServerOptions> = {}): Promise<
     ...more,
   });
   onTestFinished(() => server[Symbol.asyncDispose]());
-  return { server, url: `https://127.0.0.1:${server.port}`, bytes, content, hashes };
+  return { path, server, url: `https://127.0.0.1:${server.port}`, bytes, content, hashes };
 }
 
 export function partOf(bytes: Buffer, chunk: number): Buffer {

@@ -4,6 +4,7 @@ import type { EventMap } from '../../src/api/event-map.ts';
 import { Catalog } from '../../src/catalog/catalog.ts';
 import { composeCopying } from '../../src/compose/copying.ts';
 import type { Medium, TierName } from '../../src/core/types.ts';
+import type { FarmHelp } from '../../src/jobs/copy-runner.ts';
 import type { Job } from '../../src/jobs/job.ts';
 import type { QueueLimits } from '../../src/jobs/queue.ts';
 import type { RateLimits } from '../../src/jobs/rate-limiter.ts';
@@ -59,6 +60,7 @@ export interface RigOptions {
   /** Yields to other programs; default false. */
   polite?: boolean;
   reread?: boolean;
+  farm?: FarmHelp;
   /** Gives the rig accounts that tests can begin; without this, everything counts as accounted for. */
   pauses?: NonNullable<AccountsDeps['pauses']>;
 }
@@ -132,6 +134,7 @@ export function createRig(options: RigOptions = {}) {
       remoteMonthly: () => options.remoteMonthly ?? null,
       rates: () => options.rates ?? { overall: null, by: {} },
     },
+    farm: options.farm,
     compress: extra.includes('cold'),
     bounds: { isHeld: false, onSsd: bound, quotasOfSettings: () => new Map(), warning: () => '', settle: () => {} },
     isLeftOut: () => false,

@@ -1,4 +1,4 @@
-import type { EntryView, ExplainAnswer, PublishedView, RootView } from '../../api/api.ts';
+import type { EntryView, ExplainAnswer, FarmSourceView, PublishedView, RootView } from '../../api/api.ts';
 import { counted, formatBytes, formatDuration } from '../../core/format.ts';
 import { plain } from '../../core/printable.ts';
 import { copyTerms, reasonTerm, rootTerms } from '../../core/vocabulary.ts';
@@ -9,7 +9,7 @@ import { ago, localTime } from './words.ts';
 
 /** The page of `autocached explain`. */
 export function explainPage(answer: ExplainAnswer, look: Look): string {
-  const { path, entry, root, remote, leases, decisions, score, sha256, published, now, meant } = answer;
+  const { path, entry, root, remote, farm, leases, decisions, score, sha256, published, now, meant } = answer;
   const lines = [look.paint('bold', plain(path)), fact('now', nowText(now))];
   if (meant) lines.push(fact('', `did you mean ${plain(meant)}?`));
   if (now.path !== path) lines.push(fact('', `a lookup answers ${plain(now.path)}`));
@@ -21,6 +21,7 @@ export function explainPage(answer: ExplainAnswer, look: Look): string {
   for (const copy of entry?.copies ?? []) {
     lines.push(fact('copy', `${copyTerms[copy.state].word} on ${copy.tier}, ${formatBytes(copy.bytes)}: ${plain(copy.path)}`));
   }
+  if (farm?.from) lines.push(fact('farm', farmText(farm.from)));
   if (sha256) lines.push(fact('sha256', sha256));
   if (published) lines.push(...publishedLines(published, look));
   if (score !== null) lines.push(fact('score', `${Number(score.toPrecision(4))} (lowest is evicted first)`));
@@ -55,6 +56,14 @@ function rootText(root: RootView | null): string {
   const { word } = rootTerms[root.health];
   const health = root.why ? `${word}: ${root.why}` : word;
   return `${plain(root.path)} (${root.kind}, ${root.kindFrom}; ${health})`;
+}
+
+function farmText({ originBytes, peers }: NonNullable<FarmSourceView['from']>): string {
+  const given = Object.entries(peers).toSorted(([, a], [, b]) => b - a);
+  const fromHosts = given.reduce((sum, [, bytes]) => sum + bytes, 0);
+  const origin = `the last copy read ${formatBytes(originBytes)} from the source`;
+  if (given.length === 0) return origin;
+  return `${origin}, ${formatBytes(fromHosts)} from ${given.map(([host, bytes]) => `${plain(host)} (${formatBytes(bytes)})`).join(', ')}`;
 }
 
 function publishedLines({ sha256, from, same }: PublishedView, { paint }: Look): string[] {

@@ -63,6 +63,12 @@ export const explainAnswer: z.ZodType<ExplainAnswer> = z.strictObject({
   ),
   score: z.number().nullable(),
   sha256: z.string().nullable(),
+  farm: z
+    .strictObject({
+      content: z.string(),
+      from: z.strictObject({ originBytes: count, peers: z.record(z.string(), count) }).nullable(),
+    })
+    .exactOptional(),
   published: z.strictObject({ sha256: z.string(), from: path, same: z.boolean().nullable() }).nullable(),
   now: z.strictObject({ reason: z.enum(reasons), path, word: z.string(), why: z.string() }),
   meant: z.string().nullable(),

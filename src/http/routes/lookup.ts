@@ -70,12 +70,14 @@ export function lookupRoutes(app: FastifyInstance, services: LookupServices): vo
     const { word, says } = reasonTerm(reason, examination?.job != null, examination?.isCacheAway);
     const isRemote = examination?.located.isRemote;
     const remote = isRemote && remoteViews(services).find((one) => one.path === examination.located.root);
+    const farm = entry && catalog.farmContents.of(entry.id, entry.fingerprint);
     const serve = examination?.decision.serve === 'copy' ? examination.copy?.path : undefined;
     return {
       path,
       entry: entry ? viewOf(entry, services) : null,
       root: roots.list().find((root) => root.path === examination?.located.root) ?? null,
       ...(remote && { remote }),
+      ...(farm && { farm: { content: farm.id, from: farm.from } }),
       leases: copies.flatMap((copy) => leases.on(copy.path)),
       decisions: lookupStats
         .decisionsOn(examination?.located.path ?? path)

@@ -6,7 +6,7 @@ import { inWords } from './remote-failure.ts';
 /** Bytes of one request: larger ones bring no more, and of smaller ones each costs as much. */
 const usualPartBytes = 8 * 1024 * 1024;
 
-interface Shown extends Pick<OpenSource, 'path' | 'fingerprint' | 'traits'> {
+interface Shown extends Pick<OpenSource, 'path' | 'fingerprint' | 'traits' | 'object'> {
   /** Whether the name still leads to this version. @throws RemoteFailure, CacheError */
   isSame(): Promise<boolean>;
 }

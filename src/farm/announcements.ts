@@ -1,0 +1,82 @@
+import { Periodic } from '../runtime/periodic.ts';
+import type { Directory } from './directory.ts';
+import type { SharedFiles } from './shared-files.ts';
+
+/** The word on a whole content is kept for this time, ms, and repeated three times as often: a host has thousands of them. */
+const wordMs = 30 * 60_000;
+const repeatMs = wordMs / 3;
+const beatMs = 5000;
+
+export interface AnnouncementsParts {
+  directory: Pick<Directory, 'join'>;
+  host: string;
+  files: SharedFiles;
+  /** Told which other hosts have something of a content. */
+  onOthers?(id: string, others: string[]): void;
+  /** Between two rounds, ms; for tests. */
+  everyMs?: number;
+}
+
+/**
+ * Tells the directory which contents this host has whole. Each round repeats the words that are due, and at least one: when the
+ * directory has forgotten that, it has lost its memory, and all is said again at once.
+ */
+export class Announcements {
+  readonly #parts: AnnouncementsParts;
+  readonly #rounds: Periodic;
+  /** Content -> when its word was given last, ms of a monotonic clock; the oldest first. */
+  readonly #said = new Map<string, number>();
+  readonly #left = new Set<string>();
+
+  constructor(parts: AnnouncementsParts) {
+    this.#parts = parts;
+    // A directory that is away is told everything when it is back.
+    const onError = () => this.#said.clear();
+    this.#rounds = new Periodic(() => this.#round(), { everyMs: parts.everyMs ?? beatMs, onError });
+  }
+
+  begin(): void {
+    void this.#rounds.now();
+  }
+
+  /** A content that is here whole since a moment ago. */
+  say(id: string): void {
+    this.#left.delete(id);
+    this.#said.delete(id);
+    void this.#rounds.now();
+  }
+
+  withdraw(id: string): void {
+    this.#said.delete(id);
+    this.#left.add(id);
+    void this.#rounds.now();
+  }
+
+  async #round(): Promise<void> {
+    for (const id of this.#left) {
+      await this.#entry(id, 1).leave();
+      this.#left.delete(id);
+    }
+    const now = performance.now();
+    const whole = this.#parts.files.whole();
+    const [oldest] = this.#said.keys();
+    const due = whole.filter((id) => id === oldest || now - (this.#said.get(id) ?? Number.NEGATIVE_INFINITY) >= repeatMs);
+    for (const id of due) {
+      const wasSaid = this.#said.delete(id);
+      const file = this.#parts.files.of(id);
+      if (file === undefined) continue;
+      const { isKnown, others } = await this.#entry(id, file.has.chunks).announce(file.has, file.hashes, wordMs);
+      this.#parts.onOthers?.(id, others);
+      this.#said.set(id, now);
+      if (!wasSaid || isKnown) continue;
+      this.#said.clear();
+      void this.#rounds.now();
+      return;
+    }
+  }
+
+  /** The origin is of no interest: this host reads nothing of it. */
+  #entry(id: string, chunks: number) {
+    return this.#parts.directory.join({ id, chunks, origin: '', slots: 0 }, this.#parts.host);
+  }
+}

@@ -1,0 +1,91 @@
+import { constants, setPriority } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CacheError, messageOf } from '../core/errors.ts';
+import { createLog } from '../runtime/log.ts';
+import { serveParent } from '../runtime/peer.ts';
+import { Periodic } from '../runtime/periodic.ts';
+import { Announcements } from './announcements.ts';
+import { idOfCopy } from './copy-id.ts';
+import { readFarmKey } from './farm-key.ts';
+import { farmLink } from './farm-link.ts';
+import type { FarmPlace } from './farm-place.ts';
+import type { ListenerProcess, ListenerWatcher } from './listener-messages.ts';
+import { PeerServer } from './peer-server.ts';
+import { SharedFiles } from './shared-files.ts';
+
+/**
+ * The entry of the process that gives chunks to the other hosts. A process of its own: encryption takes processor time for every byte,
+ * and none of it is to come between a program and its answer; and what strangers send is read where neither catalog nor token is.
+ */
+const parent = serveParent<ListenerWatcher, ListenerProcess>({
+  listen,
+  begin: (file) => files.begin(file),
+  gained: (id, chunk, sha256) => files.of(id)?.gain(chunk, sha256),
+  async finish({ manifestPath, source, id, published, ...copy }) {
+    const found = await idOfCopy({ ...copy, manifestPath, source, id, published });
+    if (found === null) return null;
+    files.finish(found.id, { ...copy, digests: found.digests });
+    announcements?.say(found.id);
+    return found.id;
+  },
+  withdraw(id, path) {
+    if (files.withdraw(id, path)) announcements?.withdraw(id);
+  },
+  pace: (most, isBusy) => {
+    rate = most;
+    busy = isBusy;
+  },
+});
+
+const files = new SharedFiles();
+let announcements: Announcements | null = null;
+/** Most bytes per second that leave; null = no bound. */
+let rate: number | null = null;
+let busy = false;
+let nextAt = 0;
+/** Bytes that left are told this often, ms. */
+const tellMs = 1000;
+
+async function listen(place: FarmPlace, at: { host: string; port: number }): Promise<number> {
+  const key = readFarmKey(place.keyFile);
+  giveWay();
+  const options = { farm: place.farm, host: place.host, key, listen: at, turn, isBusy: () => busy };
+  const log = createLog({ level: 'warn', form: 'pretty' });
+  const server = await PeerServer.listen({ ...options, log, contentOf: (id) => files.of(id) }).catch((error: unknown) => {
+    throw new CacheError('BAD_CONFIG', `AUTOCACHE_FARM_LISTEN: ${at.host}:${at.port} cannot be had: ${messageOf(error)}`);
+  });
+  const { directory } = await farmLink(place);
+  announcements = new Announcements({
+    directory,
+    host: place.host,
+    files,
+    onOthers: (id, others) => parent.tell.others(id, others),
+  });
+  announcements.begin();
+  let told = 0;
+  const tell = () => {
+    const { bytes } = server.given;
+    if (bytes > told) parent.tell.given(bytes - told);
+    told = bytes;
+  };
+  new Periodic(tell, { everyMs: tellMs, onError: () => {} }).later();
+  return server.port;
+}
+
+/** Encrypting for others is less urgent than any program of this host. */
+function giveWay(): void {
+  try {
+    setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
+  } catch {
+    // It keeps its priority.
+  }
+}
+
+/** Waits until so many bytes may leave: one schedule for all. */
+async function turn(bytes: number): Promise<void> {
+  if (rate === null) return;
+  const now = performance.now();
+  const at = Math.max(now, nextAt);
+  nextAt = at + (bytes / rate) * 1000;
+  if (at > now) await sleep(at - now);
+}

@@ -1,0 +1,133 @@
+import { createHash } from 'node:crypto';
+import { type FileHandle, open } from 'node:fs/promises';
+import { createXxh128 } from '../codec/xxh128.ts';
+import type { Seal } from '../core/types.ts';
+import { ChunkSet } from './chunk-set.ts';
+import type { SharedContent } from './peer-server.ts';
+import { placeOf } from './peer-wire.ts';
+
+/** A content as the daemon tells of it, while its copy is being made. */
+export interface UnfinishedFile {
+  id: string;
+  size: number;
+  chunks: number;
+  /** Where it lies now, and where it will once it is whole. */
+  temp: string;
+  path: string;
+  /** The chunks that are there, with their SHA-256. */
+  hashes: ReadonlyMap<number, string>;
+}
+
+/** A finished copy that others may read. */
+export interface FinishedCopy {
+  path: string;
+  size: number;
+  seal: Seal;
+  /** XXH3-128 of each chunk, as the copy's proof has them: damage on the disk is not passed on. */
+  digests: readonly string[];
+}
+
+/** What this host gives to others, by the content's name. */
+export class SharedFiles {
+  readonly #files = new Map<string, SharedFile>();
+
+  /** @returns undefined when there is nothing of it */
+  of(id: string): SharedFile | undefined {
+    return this.#files.get(id);
+  }
+
+  /** Names of the contents that are here whole. */
+  whole(): string[] {
+    return [...this.#files].filter(([, file]) => file.has.isFull).map(([id]) => id);
+  }
+
+  begin({ id, size, chunks, temp, path, hashes }: UnfinishedFile): void {
+    // A finished copy of the same bytes, of another source, has all of it.
+    if (this.#files.get(id)?.has.isFull) return;
+    const file = new SharedFile(size, new ChunkSet(chunks));
+    for (const [chunk, sha256] of hashes) file.gain(chunk, sha256);
+    file.unfinished = [temp, path];
+    this.#files.set(id, file);
+  }
+
+  finish(id: string, copy: FinishedCopy): void {
+    const before = this.#files.get(id);
+    const all = ChunkSet.all(copy.digests.length);
+    const file = new SharedFile(copy.size, all, before?.size === copy.size ? before.hashes : new Map());
+    if (before?.has.isFull) file.copies.push(...before.copies.filter(({ path }) => path !== copy.path));
+    file.copies.push(copy);
+    this.#files.set(id, file);
+  }
+
+  /** The copy at this path, finished or not, is given no more. @returns whether nothing else of its content is here */
+  withdraw(id: string, path: string): boolean {
+    const file = this.#files.get(id);
+    if (file === undefined) return false;
+    file.copies = file.copies.filter((copy) => copy.path !== path);
+    if (file.unfinished?.includes(path)) file.unfinished = null;
+    if (file.copies.length > 0 || file.unfinished !== null) return false;
+    return this.#files.delete(id);
+  }
+}
+
+/** One content that is here, in one or more files. */
+export class SharedFile implements SharedContent {
+  readonly size: number;
+  readonly has: ChunkSet;
+  readonly hashes: Map<number, string>;
+  /** Where the unfinished copy lies, and where it will. */
+  unfinished: readonly string[] | null = null;
+  copies: FinishedCopy[] = [];
+
+  constructor(size: number, has: ChunkSet, hashes = new Map<number, string>()) {
+    this.size = size;
+    this.has = has;
+    this.hashes = hashes;
+  }
+
+  gain(chunk: number, sha256: string): void {
+    if (this.has.add(chunk)) this.hashes.set(chunk, sha256);
+  }
+
+  async open(): Promise<FileHandle | null> {
+    for (const path of this.unfinished ?? []) {
+      const file = await opened(path);
+      if (file !== null) return file;
+    }
+    for (const copy of this.copies) {
+      const file = await opened(copy.path);
+      if (file === null) continue;
+      if (await isSealed(file, copy.seal)) return file;
+      await file.close();
+    }
+    return null;
+  }
+
+  async hash(chunk: number): Promise<string | undefined> {
+    const file = await this.open();
+    if (file === null) return undefined;
+    try {
+      const { from, end } = placeOf(chunk, this.size);
+      const bytes = Buffer.allocUnsafe(end - from);
+      const { bytesRead } = await file.read(bytes, 0, bytes.length, from);
+      const digest = await createXxh128();
+      digest.update(bytes);
+      if (bytesRead < bytes.length || digest.digest() !== this.copies[0]?.digests[chunk]) return undefined;
+      const sha256 = createHash('sha256').update(bytes).digest('hex');
+      this.hashes.set(chunk, sha256);
+      return sha256;
+    } finally {
+      await file.close();
+    }
+  }
+}
+
+async function opened(path: string): Promise<FileHandle | null> {
+  return open(path, 'r').catch(() => null);
+}
+
+/** A program may have written to it. */
+async function isSealed(file: FileHandle, { size, mtimeNs, ino }: Seal): Promise<boolean> {
+  const found = await file.stat({ bigint: true });
+  return Number(found.size) === size && String(found.mtimeNs) === mtimeNs && String(found.ino) === ino;
+}

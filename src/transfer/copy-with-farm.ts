@@ -1,0 +1,226 @@
+import { createHash, randomInt } from 'node:crypto';
+import { statfsSync } from 'node:fs';
+import { chunkSize } from '../codec/chunk-hash.ts';
+import { CacheError, toCacheError } from '../core/errors.ts';
+import { contentIdOf } from '../farm/content-id.ts';
+import type { SwarmContent } from '../farm/directory.ts';
+import { farmLink } from '../farm/farm-link.ts';
+import type { FarmOrder } from '../farm/farm-order.ts';
+import { fetchContent } from '../farm/fetch-content.ts';
+import type { Origin } from '../farm/fetch-parts.ts';
+import { leastShared } from '../farm/least-shared.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { throttle } from '../runtime/throttle.ts';
+import type { OpenSource, SourceDriver } from '../sources/driver.ts';
+import { reading } from '../sources/io-errors.ts';
+import { readFully } from '../sources/read-fully.ts';
+import { dropPartial } from '../tiers/partial.ts';
+import { CopyHashes } from './copy-hashes.ts';
+import { assertWanted, type CopyHooks } from './each-block.ts';
+import type { CopyOrder, CopyReport } from './messages.ts';
+import { ScatteredFile } from './scattered-file.ts';
+import { sourceReader } from './source-reader.ts';
+
+/** Compared with the own source before a copy that others helped with is published, bytes. */
+const spots = 32;
+const spotBytes = 64 * 1024;
+/** Signs of life are at least this far apart, ms. */
+const signOfLifeMs = 1000;
+
+export type FarmCopied = Pick<CopyReport, 'hash' | 'sha256' | 'readMs' | 'resumedFrom'> & {
+  chunks: string[];
+  farm: NonNullable<CopyReport['farm']>;
+};
+
+/**
+ * Copies with the help of the other hosts: each chunk comes from one that has it, or from the source, which the farm reads once. What
+ * others gave is compared with spots of the own source; where it differs, all is thrown away.
+ * @param open null = the source is away
+ * @returns null when the source is to be read without the farm
+ */
+export async function copyWithFarm(
+  { open, driver }: { open: OpenSource; driver: SourceDriver } | { open: null; driver: null },
+  order: CopyOrder & { farm: FarmOrder },
+  hooks: CopyHooks,
+): Promise<FarmCopied | null> {
+  const { farm, source, temp } = order;
+  if (source.fingerprint.size < leastShared) return null;
+  const published = driver && (await driver.published(source.path).catch(() => null))?.sha256;
+  if (farm.publishedOnly && !published && farm.away === null) return null;
+  const id = open
+    ? await contentIdOf(open, { published: published ?? null, object: open.object?.version ?? null })
+    : farm.away?.content;
+  if (id === undefined) throw new Error('a source that is away has no name in the farm');
+  const content: SwarmContent = {
+    id,
+    chunks: Math.ceil(source.fingerprint.size / chunkSize),
+    origin: open ? originOf(open) : 'away',
+    slots: farm.slots,
+  };
+  try {
+    return await copied({ open, content, published: published ?? null }, order, hooks);
+  } catch (error) {
+    const { code, message } = toCacheError(error);
+    if (open === null || (code !== 'CONFLICT' && code !== 'HASH_MISMATCH')) throw error;
+    // The own source is right, whatever the others have.
+    dropPartial(temp);
+    await hooks.farm?.({ is: 'split', why: message });
+    return null;
+  }
+}
+
+interface Copying {
+  open: OpenSource | null;
+  content: SwarmContent;
+  /** The SHA-256 that is published for it. */
+  published: string | null;
+}
+
+async function copied(
+  { open, content, published }: Copying,
+  order: CopyOrder & { farm: FarmOrder },
+  hooks: CopyHooks,
+): Promise<FarmCopied> {
+  const { source, temp, farm } = order;
+  const { size } = source.fingerprint;
+  const hashes = new Map<number, string>();
+  const onChunk = (chunk: number, bytes: Buffer) => {
+    hashes.set(chunk, createHash('sha256').update(bytes).digest('hex'));
+    assertWanted(hooks.signal);
+  };
+  const file = await ScatteredFile.open(temp, source, { open, onChunk });
+  const resumedFrom = file.bytes;
+  // A source may take a minute for a chunk.
+  const alive = throttle(signOfLifeMs, systemClock, () => hooks.progress(file.bytes));
+  const origin = open && new SourceRuns(open, order, alive);
+  const proof = open?.proof ?? null;
+  const sums = proof || published ? new SumsInOrder(file, await CopyHashes.create(published !== null, proof)) : null;
+  try {
+    if (resumedFrom > 0) hooks.resuming(resumedFrom);
+    sums?.goOn();
+    await hooks.farm?.({ is: 'begun', content, temp, size, hashes });
+    const { directory, peers } = await farmLink(farm.place);
+    const fetched = await fetchContent({
+      content,
+      size,
+      host: farm.place.host,
+      directory,
+      peers,
+      hashes,
+      origin,
+      async keep(chunk, bytes, sha256) {
+        await file.write(chunk, bytes, true);
+        sums?.goOn();
+        await hooks.farm?.({ is: 'gained', chunk, sha256 });
+        hooks.progress(file.bytes);
+      },
+      turn: async (bytes) => {
+        if (hooks.paced()) await hooks.ask(bytes);
+      },
+      note: (note) => void hooks.farm?.(note),
+      signal: hooks.signal,
+    });
+    const { hash, chunks } = await file.digest();
+    const sha256 = sums?.digest() ?? null;
+    const helped = resumedFrom + bytesOf(fetched.peers) > 0;
+    if (helped && published && sha256 !== published)
+      throw new CacheError('CONFLICT', 'what other hosts gave is not what was published');
+    if (farm.away && hash !== farm.away.hash) throw new CacheError('CONFLICT', 'other hosts have other bytes under its name');
+    if (open && helped) await assertSame(file, open, size);
+    return { hash, chunks, sha256, readMs: origin?.readMs ?? 0, resumedFrom, farm: { ...fetched, content } };
+  } catch (error) {
+    await file.interrupted().catch(() => {});
+    throw error;
+  } finally {
+    await file.close();
+  }
+}
+
+/** Sums that take their bytes in order, of a file that does not come so: they follow as far as it is there without a gap. */
+class SumsInOrder {
+  readonly #file: ScatteredFile;
+  readonly #hashes: CopyHashes;
+  #next = 0;
+
+  constructor(file: ScatteredFile, hashes: CopyHashes) {
+    this.#file = file;
+    this.#hashes = hashes;
+  }
+
+  goOn(): void {
+    while (this.#file.has(this.#next)) this.#hashes.update(this.#file.read(this.#next++));
+  }
+
+  /** @throws CacheError HASH_MISMATCH when the bytes are not those of a binding proof */
+  digest(): string | null {
+    return this.#hashes.digest().sha256;
+  }
+}
+
+/** Reads runs of the source as a plain copy reads all of it. */
+class SourceRuns implements Origin {
+  readonly #open: OpenSource;
+  readonly #how: { shared: boolean };
+  readonly #onBytes: () => void;
+  /** Time spent reading, ms. */
+  readMs = 0;
+
+  constructor(open: OpenSource, how: { shared: boolean }, onBytes: () => void) {
+    this.#onBytes = onBytes;
+    // Two runs may be read at once: the end of one is not that of the other's reads.
+    const { endReads: _, ...source } = open;
+    this.#open = source;
+    this.#how = how;
+  }
+
+  async *read({ from, to }: Parameters<Origin['read']>[0], { onBytes, signal }: Parameters<Origin['read']>[1]) {
+    const { size } = this.#open.fingerprint;
+    const end = Math.min(size, to * chunkSize);
+    const reader = sourceReader({ file: this.#open, from: from * chunkSize, end }, this.#how);
+    try {
+      for (let chunk = from; chunk < to; chunk++) {
+        const bytes = Buffer.allocUnsafe(Math.min(end, (chunk + 1) * chunkSize) - chunk * chunkSize);
+        for (let filled = 0; filled < bytes.length; ) {
+          if (signal.aborted) return;
+          const block = await reader.next(bytes.length - filled, Promise.resolve());
+          bytes.set(block, filled);
+          filled += block.length;
+          onBytes();
+          this.#onBytes();
+        }
+        yield { chunk, bytes };
+      }
+    } finally {
+      this.readMs += reader.readMs;
+      await reader.close();
+    }
+  }
+}
+
+/** @throws CacheError CONFLICT when a spot of the file is not the source's */
+async function assertSame(file: ScatteredFile, open: OpenSource, size: number): Promise<void> {
+  for (let spot = 0; spot < spots; spot++) {
+    const at = randomInt(Math.max(1, size - spotBytes));
+    const original = Buffer.allocUnsafe(Math.min(spotBytes, size));
+    const own = Buffer.allocUnsafe(original.length);
+    const isRead = (await readFully(open, original, at)) === original.length && file.readAt(own, at) === own.length;
+    if (!isRead || !own.equals(original)) {
+      throw new CacheError('CONFLICT', `what other hosts gave is not what ${open.path} has`);
+    }
+  }
+}
+
+/** The name of an origin for all hosts that read it: a store, or a file system by its kind and size, whatever its path here. */
+function originOf({ object, path }: OpenSource): string {
+  if (object) return `store-${digestOf(object.store)}`;
+  const { type, blocks, bsize } = reading(() => statfsSync(path));
+  return `volume-${digestOf(`${type} ${blocks * bsize}`)}`;
+}
+
+function digestOf(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 16);
+}
+
+function bytesOf(peers: Record<string, number>): number {
+  return Object.values(peers).reduce((sum, bytes) => sum + bytes, 0);
+}

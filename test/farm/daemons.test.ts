@@ -1,0 +1,88 @@
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { chunkSize } from '../../src/codec/chunk-hash.ts';
+import { runDaemon } from '../helpers/daemon.ts';
+import { patience } from '../helpers/patience.ts';
+import { eventually, leftOut, noRedis, type RedisServer, startRedis } from '../helpers/redis.ts';
+import { tempDir } from '../helpers/temp-dir.ts';
+import { type Nas, nasWith } from './farm-hosts.ts';
+
+const size = 5 * chunkSize + 4321;
+
+/** A daemon that reads this NAS, in the farm of this Redis. */
+async function hostOf({ url }: RedisServer, { root }: Nas, settings: Record<string, string> = {}) {
+  const dir = tempDir();
+  mkdirSync(join(dir, 'state'), { mode: 0o700 });
+  writeFileSync(join(dir, 'state', 'farm.key'), Buffer.alloc(32, 7), { mode: 0o600 });
+  const farm = { AUTOCACHE_FARM: url, AUTOCACHE_FARM_LISTEN: '127.0.0.1:0', AUTOCACHE_ROOTS: `${root}=nas` };
+  return runDaemon({}, { ...farm, ...settings }, dir);
+}
+
+type Host = Awaited<ReturnType<typeof hostOf>>;
+
+async function load({ client }: Host, { path }: Nas) {
+  return client.lookup({ path, purpose: 'load', waitMs: patience(60_000), client: { app: 'test', pid: process.pid } });
+}
+
+async function knowEachOther(hosts: readonly Host[]): Promise<void> {
+  for (const { client } of hosts) {
+    const urls = async () => (await client.farm()).hosts.filter(({ url }) => url !== null).length;
+    await expect.poll(urls, eventually()).toBe(hosts.length);
+  }
+}
+
+describe.skipIf(noRedis !== null)(`daemons in a farm${leftOut}`, { timeout: patience(120_000) }, () => {
+  test('a model that one has copied comes from it to the others, and not from the NAS', async () => {
+    const redis = await startRedis();
+    const nas = nasWith(size);
+    const [a, b] = [await hostOf(redis, nas), await hostOf(redis, nas)];
+    await knowEachOther([a, b]);
+    expect(await load(a, nas)).toMatchObject({ reason: 'HIT_AFTER_WAIT' });
+    const locate = async () => (await b.client.locate(nas.path)).hosts.length;
+    const answer = await load(b, nas);
+    expect(answer).toMatchObject({ reason: 'HIT_AFTER_WAIT' });
+    expect(readFileSync(answer.path).equals(nas.bytes)).toBe(true);
+    expect((await a.client.farm()).figures).toMatchObject({ originBytes: size, receivedBytes: 0 });
+    const { originBytes, receivedBytes } = (await b.client.farm()).figures;
+    // A busy machine may answer too late for some of it.
+    expect(originBytes).toBeLessThan(size);
+    expect(originBytes + receivedBytes).toBeGreaterThanOrEqual(size);
+    await expect
+      .poll(async () => (await a.client.farm()).figures.givenBytes, eventually())
+      .toBeGreaterThanOrEqual(receivedBytes);
+    await expect.poll(locate, eventually()).toBe(2);
+    const { host } = await a.client.farm();
+    const told = await b.client.explain(nas.path);
+    expect(told.farm?.from?.originBytes).toBe(originBytes);
+    expect(told.farm?.from?.peers[host ?? '']).toBe(size - originBytes);
+  });
+
+  test('a copy that was made before there was a farm is given too', async () => {
+    const redis = await startRedis();
+    const nas = nasWith(size);
+    const a = await hostOf(redis, nas);
+    await load(a, nas);
+    await a.restart();
+    const b = await hostOf(redis, nas);
+    await knowEachOther([a, b]);
+    await expect.poll(async () => (await a.client.locate(nas.path)).hosts.length, eventually()).toBe(1);
+    await load(b, nas);
+    expect((await b.client.farm()).figures.originBytes).toBeLessThan(size);
+  });
+
+  test('with the NAS off, a model that left comes back from another host', async () => {
+    const redis = await startRedis();
+    const nas = nasWith(size);
+    const [a, b] = [await hostOf(redis, nas), await hostOf(redis, nas)];
+    await knowEachOther([a, b]);
+    await load(a, nas);
+    await b.client.warm({ paths: [nas.path], wait: true });
+    await b.client.evict({ paths: [nas.path] });
+    renameSync(nas.root, `${nas.root}.off`);
+    mkdirSync(nas.root);
+    const answer = await load(b, nas);
+    expect(answer).toMatchObject({ reason: 'HIT_AFTER_WAIT', tier: 'ssd' });
+    expect(readFileSync(answer.path).equals(nas.bytes)).toBe(true);
+  });
+});

@@ -1,0 +1,259 @@
+import { truncateSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, test, vi } from 'vitest';
+import { chunkSize } from '../../src/codec/chunk-hash.ts';
+import { ChunkSet } from '../../src/farm/chunk-set.ts';
+import { contentIdOf } from '../../src/farm/content-id.ts';
+import type { SharedContent } from '../../src/farm/peer-server.ts';
+import { posixDriver } from '../../src/sources/drivers/posix/posix-driver.ts';
+import { patience } from '../helpers/patience.ts';
+import { leftOut, noRedis, startRedis } from '../helpers/redis.ts';
+import { tempDir } from '../helpers/temp-dir.ts';
+import { farmOn, type Nas, nasWith, originBytes, slowDriver } from './farm-hosts.ts';
+import { sha256 } from './shared-copy.ts';
+
+vi.mock('../../src/farm/farm-link.ts', async () => ({ farmLink: (await import('./farm-hosts.ts')).patientLink }));
+
+const size = 9 * chunkSize + 4321;
+
+/** What a host gives whose bytes differ: with the true hashes, or with those of its own bytes. */
+function wrong({ size: length, has }: SharedContent, hashes: 'true' | 'own', truth: SharedContent): SharedContent {
+  const path = `${tempDir()}/wrong`;
+  const bytes = Buffer.alloc(length, 0x55);
+  writeFileSync(path, bytes);
+  const part = (chunk: number) => bytes.subarray(chunk * chunkSize, (chunk + 1) * chunkSize);
+  const own = new Map([...Array(has.chunks).keys()].map((chunk) => [chunk, sha256(part(chunk))]));
+  return { size: length, has, hashes: hashes === 'own' ? own : truth.hashes, open: () => open(path, 'r') };
+}
+
+/** Hosts that have the model whole already, with what they give. */
+async function idOf({ root, source }: Nas): Promise<string> {
+  const file = await posixDriver({ root, network: true }).open(source());
+  const id = await contentIdOf(file, { published: null, object: null });
+  await file.close();
+  return id;
+}
+
+describe.skipIf(noRedis !== null)(`a farm in trouble${leftOut}`, { timeout: patience(120_000) }, () => {
+  test('1: without its Redis a host reads the origin itself', async () => {
+    const redis = await startRedis();
+    const start = farmOn(redis);
+    const nas = nasWith(size);
+    const host = await start();
+    await redis.kill();
+    const report = await host.copy(nas);
+    expect(report.farm).toMatchObject({ originBytes: size });
+    expect(host.bytes(nas).equals(nas.bytes)).toBe(true);
+  });
+
+  test('1: a Redis that dies in the middle is done without: the hosts that are known still give', async () => {
+    const redis = await startRedis();
+    const start = farmOn(redis);
+    const nas = nasWith(size);
+    const [full, host] = [await start(), await start()];
+    await full.copy(nas);
+    const some = host.next('gained');
+    const copying = host.copy(nas);
+    await some;
+    await redis.kill();
+    const { farm } = await copying;
+    expect(host.bytes(nas).equals(nas.bytes)).toBe(true);
+    expect(farm?.peers[full.name]).toBeGreaterThan(0);
+  });
+
+  test('1: a Redis that hangs in the middle is done without', async () => {
+    const redis = await startRedis();
+    const start = farmOn(redis);
+    const nas = nasWith(size);
+    const host = await start();
+    const driver = slowDriver(nas.root, () => sleep(10));
+    const some = host.next('gained');
+    const copying = host.copy(nas, { driver });
+    await some;
+    redis.hang();
+    try {
+      await copying;
+      expect(host.bytes(nas).equals(nas.bytes)).toBe(true);
+    } finally {
+      redis.goOn();
+    }
+  });
+
+  test('2: a Redis that forgets everything is told again', async () => {
+    const redis = await startRedis();
+    const start = farmOn(redis);
+    const nas = nasWith(size);
+    const hosts = [await start(), await start()];
+    const driver = slowDriver(nas.root, () => sleep(15));
+    const some = hosts[0]?.next('gained');
+    const copying = Promise.all(hosts.map((host) => host.copy(nas, { driver })));
+    await some;
+    expect(await redis.cli('flushall')).toBe('OK');
+    const reports = await copying;
+    for (const host of hosts) expect(host.bytes(nas).equals(nas.bytes)).toBe(true);
+    expect(originBytes(reports)).toBeLessThanOrEqual(2 * size);
+  });
+
+  test('3: what a host was reading when it died is read by another', async () => {
+    const start = farmOn(await startRedis());
+    const nas = nasWith(size);
+    const [dead, host] = [await start(), await start()];
+    const chunks = Math.ceil(size / chunkSize);
+    const entry = dead.directory.join({ id: await idOf(nas), chunks, origin: 'o', slots: 4 }, dead.name);
+    // It says nothing more: neither that it has read them, nor that it does not.
+    expect(await entry.claim(ChunkSet.all(chunks), 8, patience(3000))).toMatchObject({ is: 'claimed' });
+    await dead.stop();
+    const { farm } = await host.copy(nas);
+    expect(farm).toMatchObject({ originBytes: size, peers: {} });
+    expect(host.bytes(nas).equals(nas.bytes)).toBe(true);
+  });
+
+  test('3: a host that was ended takes up what it had, and fetches only the rest', async () => {
+    const start = farmOn(await startRedis());
+    const nas = nasWith(size);
+    const [full, host] = [await start(), await start()];
+    await full.copy(nas);
+    const end = new AbortController();
+    const cancelled = host.copy(nas, { signal: end.signal }).catch((error: unknown) => error);
+    await host.next('gained');
+    end.abort();
+    expect(await cancelled).toMatchObject({ code: 'CANCELLED' });
+    const report = await host.copy(nas);
+    expect(report.resumedFrom).toBeGreaterThan(0);
+    const { originBytes: read = 0, peers = {} } = report.farm ?? {};
+    expect(read + (peers[full.name] ?? 0)).toBe(size - report.resumedFrom);
+    expect(host.bytes(nas).equals(nas.bytes)).toBe(true);
+  });
+
+  test('5: chunks whose only host is gone are read from the origin', async () => {
+    const start = farmOn(await startRedis());
+    const nas = nasWith(size);
+    const [full, host] = [await start(), await start()];
+    await full.copy(nas);
+    await full.stop();
+    const { farm } = await host.copy(nas);
+    expect(farm).toMatchObject({ originBytes: size, peers: {} });
+    expect(host.bytes(nas).equals(nas.bytes)).toBe(true);
+  });
+
+  test('6: wrong bytes of a host are noticed, and it is asked no more', async () => {
+    const start = farmOn(await startRedis());
+    const nas = nasWith(size);
+    const liar = await start({ gives: (content) => wrong(content, 'true', content) });
+    await liar.copy(nas);
+    const host = await start();
+    const { farm } = await host.copy(nas);
+    expect(host.bytes(nas).equals(nas.bytes)).toBe(true);
+    expect(farm?.peers).toEqual({});
+    const lies = host.notes.filter((note) => note.is === 'peer' && note.how === 'lied');
+    expect(lies.length).toBeGreaterThan(0);
+    // Two requests may be under way when the first wrong chunk is seen.
+    expect(lies.length).toBeLessThanOrEqual(2);
+  });
+
+  test('6: a host whose answers break off is done without', async () => {
+    const start = farmOn(await startRedis());
+    const nas = nasWith(size);
+    const short = (content: SharedContent): SharedContent => ({
+      ...content,
+      has: content.has,
+      async open() {
+        const path = `${tempDir()}/short`;
+        writeFileSync(path, '');
+        truncateSync(path, 1000);
+        return open(path, 'r');
+      },
+    });
+    const broken = await start({ gives: short });
+    await broken.copy(nas);
+    const host = await start();
+    await host.copy(nas);
+    expect(host.bytes(nas).equals(nas.bytes)).toBe(true);
+    expect(host.notes).toContainEqual({ is: 'peer', host: broken.name, how: 'silent' });
+  });
+
+  test('6: a host that says nothing is done without', async () => {
+    const start = farmOn(await startRedis());
+    const nas = nasWith(size);
+    const never = Promise.withResolvers<void>();
+    const silent = await start({ turn: () => never.promise });
+    await silent.copy(nas);
+    const host = await start();
+    await host.copy(nas);
+    expect(host.bytes(nas).equals(nas.bytes)).toBe(true);
+    expect(host.notes).toContainEqual({ is: 'peer', host: silent.name, how: 'silent' });
+    never.resolve();
+  });
+
+  test('7: a host that forged both bytes and hashes is found out by spots of the own source', async () => {
+    const start = farmOn(await startRedis());
+    const nas = nasWith(size);
+    const id = await idOf(nas);
+    const chunks = Math.ceil(size / chunkSize);
+    const content: SharedContent = { size, has: ChunkSet.all(chunks), hashes: new Map(), open: async () => null };
+    const forged = wrong(content, 'own', content);
+    const forger = await start({ gives: () => forged });
+    const hashes = forged.hashes;
+    await forger.directory.join({ id, chunks, origin: '', slots: 0 }, forger.name).announce(ChunkSet.all(chunks), hashes);
+    forger.files.begin({ id, size, chunks, temp: '/nowhere', path: '/nowhere', hashes });
+    const host = await start();
+    const report = await host.copy(nas);
+    expect(host.notes).toContainEqual({ is: 'bytes', from: 'peer', bytes: chunkSize });
+    expect(host.notes).toContainEqual({ is: 'split', why: expect.stringContaining('is not what') });
+    expect(report.farm).toBeUndefined();
+    expect(host.bytes(nas).equals(nas.bytes)).toBe(true);
+  });
+
+  test('9: an origin that hangs does not keep a host from what the others have', async () => {
+    const start = farmOn(await startRedis());
+    const nas = nasWith(size);
+    const [full, host] = [await start(), await start()];
+    const never = Promise.withResolvers<void>();
+    const asked = Promise.withResolvers<void>();
+    let hangs = true;
+    const driver = slowDriver(nas.root, async () => {
+      // What names the content is read before.
+      if (!hangs || !host.notes.some(({ is }) => is === 'begun')) return;
+      asked.resolve();
+      await never.promise;
+    });
+    const copying = host.copy(nas, { driver });
+    await asked.promise;
+    await full.copy(nas);
+    hangs = false;
+    const { farm } = await copying;
+    expect(farm).toMatchObject({ originBytes: 0, peers: { [full.name]: size } });
+    expect(host.bytes(nas).equals(nas.bytes)).toBe(true);
+    never.resolve();
+  });
+
+  test('10: a source that is replaced half-way is another content: nothing is mixed', async () => {
+    const start = farmOn(await startRedis());
+    const nas = nasWith(size);
+    const [full, host] = [await start(), await start()];
+    await full.copy(nas);
+    const other = Buffer.alloc(size, 0x33);
+    writeFileSync(nas.path, other);
+    const { farm } = await host.copy(nas);
+    expect(farm).toMatchObject({ originBytes: size, peers: {} });
+    expect(host.bytes(nas).equals(other)).toBe(true);
+  });
+
+  test('with the origin away all of it comes from another host, or the copy fails as the origin does', async () => {
+    const start = farmOn(await startRedis());
+    const nas = nasWith(size);
+    const [full, host] = [await start(), await start()];
+    const { hash, farm } = await full.copy(nas);
+    const away = { content: farm?.content.id ?? '', hash };
+    const source = nas.source();
+    expect((await host.copy(nas, { away, source })).farm).toMatchObject({ originBytes: 0, peers: { [full.name]: size } });
+    expect(host.bytes(nas).equals(nas.bytes)).toBe(true);
+    const lonely = { ...away, content: 'f'.repeat(64) };
+    const third = await start();
+    await expect(third.copy(nas, { away: lonely, source })).rejects.toMatchObject({ code: 'SOURCE_AWAY' });
+    await expect(third.copy(nas, { away: { ...away, hash: 'xxh128c8:0' }, source })).rejects.toMatchObject({
+      code: 'CONFLICT',
+    });
+  });
+});

@@ -1,0 +1,36 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, test, vi } from 'vitest';
+import { chunkSize } from '../../src/codec/chunk-hash.ts';
+import { patience } from '../helpers/patience.ts';
+import { leftOut, noRedis, startRedis } from '../helpers/redis.ts';
+import { farmOn, nasWith, originBytes, slowDriver } from './farm-hosts.ts';
+
+vi.mock('../../src/farm/farm-link.ts', async () => ({ farmLink: (await import('./farm-hosts.ts')).patientLink }));
+
+const size = 11 * chunkSize + 4321;
+
+describe.skipIf(noRedis !== null)(`hosts of a farm${leftOut}`, { timeout: patience(60_000) }, () => {
+  test('that want a model at once read it from the origin together, not each for itself', async () => {
+    const start = farmOn(await startRedis());
+    const nas = nasWith(size);
+    const hosts = [await start(), await start(), await start()];
+    const driver = slowDriver(nas.root, () => sleep(5));
+    const reports = await Promise.all(hosts.map((host) => host.copy(nas, { driver })));
+    for (const host of hosts) expect(host.bytes(nas).equals(nas.bytes)).toBe(true);
+    expect(new Set(reports.map(({ hash }) => hash)).size).toBe(1);
+    expect(originBytes(reports)).toBeLessThan(1.5 * size);
+    expect(originBytes(reports)).toBeGreaterThanOrEqual(size);
+  });
+
+  test('one that comes later gets all of it from the one that has it', async () => {
+    const start = farmOn(await startRedis());
+    const nas = nasWith(size);
+    const [first, second] = [await start(), await start()];
+    expect((await first.copy(nas)).farm).toMatchObject({ originBytes: size, peers: {} });
+    const { farm } = await second.copy(nas);
+    // On a busy machine an answer may come too late: that chunk is read from the origin.
+    expect(farm?.originBytes).toBeLessThan(size / 2);
+    expect(farm?.peers[first.name]).toBe(size - (farm?.originBytes ?? 0));
+    expect(second.bytes(nas).equals(nas.bytes)).toBe(true);
+  });
+});
