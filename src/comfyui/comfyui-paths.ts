@@ -1,5 +1,5 @@
 import { posix, win32 } from 'node:path';
-import { CacheError, troubleOf } from '../core/errors.ts';
+import { CacheError, sentenceOf } from '../core/errors.ts';
 import { pathRules } from '../media/paths.ts';
 import { meaningOf } from '../runtime/errnos.ts';
 import { readSmallFile } from '../runtime/small-file.ts';
@@ -41,7 +41,7 @@ export async function comfyuiPaths(directory: string, options: ComfyuiOptions): 
   let extra: ExtraPaths = { paths: [], output: null };
   for (const name of pathFiles) {
     const file = paths.join(base, name);
-    const text = await readText(file);
+    const text = await readText(file).catch((error) => refused(file, error));
     if (text === null) continue;
     // Most have no such file, and the YAML reader is slow to load.
     const { readExtraPaths } = await import('./extra-paths.ts');
@@ -96,8 +96,14 @@ async function readTextFile(path: string): Promise<string | null> {
   try {
     return decodeUtf8(await readSmallFile(path, mostBytes), path);
   } catch (error) {
-    if (error instanceof CacheError) throw error;
     if (meaningOf(error) === 'missing') return null;
-    throw new CacheError('BAD_CONFIG', `cannot read ${path}: ${troubleOf(error)}`, { cause: error });
+    throw error;
   }
+}
+
+/** A file that cannot be read is a fault of the settings, however it was read; a volume that is away is none. */
+function refused(file: string, error: unknown): never {
+  if (error instanceof CacheError && ['BAD_CONFIG', 'SOURCE_AWAY', 'CANCELLED'].includes(error.code)) throw error;
+  const why = sentenceOf(error);
+  throw new CacheError('BAD_CONFIG', why.includes(file) ? why : `cannot read ${file}: ${why}`, { cause: error });
 }

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { startDaemon } from '../../src/compose/daemon.ts';
@@ -177,3 +177,21 @@ test.runIf(isPosix)(
     expect(statSync(join(dir, 'ssd')).mode & 0o022).toBe(0);
   },
 );
+
+describe.runIf(isPosix)('a yaml of ComfyUI that cannot be read ends the start as a broken one does', () => {
+  test.each<[string, (file: string) => void, string]>([
+    ['a folder', (file) => mkdirSync(file), 'is a folder'],
+    ['a pipe', (file) => execFileSync('mkfifo', [file]), 'is no regular file'],
+    ['a circle of links', (file) => symlinkSync(file, file), 'too many symbolic links'],
+    ['too large', (file) => writeFileSync(file, Buffer.alloc(2 ** 20 + 1, 'a')), 'at most 1048576 were expected'],
+    ['no YAML', (file) => writeFileSync(file, 'a: [b\n c: :\n'), 'line 1'],
+  ])('%s', async (_what, put, said) => {
+    const dir = tempDir();
+    const file = join(dir, 'extra_model_paths.yaml');
+    put(file);
+    await expect(start(dir, { AUTOCACHE_COMFYUI: dir })).rejects.toMatchObject({
+      code: 'BAD_CONFIG',
+      message: expect.stringMatching(new RegExp(`extra_model_paths\\.yaml.*${said}`)),
+    });
+  });
+});

@@ -1,4 +1,4 @@
-import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { type ChildProcess, type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -28,6 +28,8 @@ class World implements AsyncDisposable {
   readonly found: Found & { most: number } = { loads: 0, hits: 0, wrong: [], most: 0 };
   readonly #stop = new AbortController();
   readonly #readers: ChildProcessByStdio<Writable, Readable, null>[] = [];
+  /** Those that have loaded something. */
+  readonly #loading = new Set<ChildProcess>();
   #version = 1;
 
   /** @param replaceEveryMs pause between two sources that are replaced */
@@ -62,16 +64,27 @@ class World implements AsyncDisposable {
     for (const until = performance.now() + patience(1000); performance.now() < until && !begun(); ) await sleep(20);
   }
 
-  startReaders(count: number): void {
+  /** Resolves when each of them has loaded: on a busy machine fifty programs take minutes to start. */
+  async startReaders(count: number): Promise<void> {
     const program = fileURLToPath(new URL('./load-reader.ts', import.meta.url));
     for (let index = 0; index < count; index++) {
       const child = spawn(process.execPath, [program, join(this.dir, 'state'), ...this.models], {
         stdio: ['pipe', 'pipe', 'inherit'],
       });
       onTestFinished(() => void child.kill('SIGKILL'));
-      createInterface(child.stdout).on('line', (line) => this.#add(JSON.parse(line) as Found));
+      createInterface(child.stdout).on('line', (line) => {
+        this.#add(JSON.parse(line) as Found);
+        this.#loading.add(child);
+      });
       this.#readers.push(child);
     }
+    const starts = (child: ChildProcess) => child.exitCode === null && !this.#loading.has(child);
+    while (this.#readers.some(starts)) await sleep(100);
+  }
+
+  /** Resolves when so many loads came from copies, or after `ms`: under any load copies must go on. */
+  async comesFromCopies(hits: number, ms: number): Promise<void> {
+    for (const until = performance.now() + ms; this.found.hits <= hits && performance.now() < until; ) await sleep(100);
   }
 
   /** Waits until all readers have told the last of what they found. */
@@ -126,8 +139,9 @@ test(`${readers} programs that load and sources that change, ${seconds} s: no wr
   const startedAt = performance.now();
   const tell = () => world.tell(`${readers} programs, ${Math.round((performance.now() - startedAt) / 1000)} s`);
   using _ = telling(tell);
-  world.startReaders(readers);
+  await world.startReaders(readers);
   await sleep(1000 * seconds);
+  await world.comesFromCopies(readers, 1000 * seconds);
   await world.endReaders();
   tell();
   expect(world.found.wrong).toEqual([]);
@@ -147,7 +161,7 @@ test(`a daemon that is killed ${kills} times under load: no wrong byte, never ov
       `${killed.times} kills in ${Math.round((performance.now() - startedAt) / 1000)} s, ${killed.unfinished} unfinished copies found after them`,
     );
   using _ = telling(tell);
-  world.startReaders(6);
+  await world.startReaders(6);
   while (killed.times < kills) {
     await world.someCopyBegins(bornAt);
     // In the middle of a copy, or after some.
