@@ -166,8 +166,17 @@ export interface EvictRequest extends SelectRequest {
 
 export interface PinAnswer {
   entries: EntryView[];
-  /** Named directories: later files below them are pinned too, or no longer. */
+  /** Named directories, globs and categories: later files of them are pinned too, or no longer. */
   directories: string[];
+  globs: string[];
+  categories: string[];
+}
+
+/** What is pinned with all files that come later. */
+export type PinnedAnswer = Pick<PinAnswer, 'directories' | 'globs' | 'categories'>;
+
+export interface PinRequest extends SelectRequest {
+  categories?: string[];
 }
 
 export interface WarmRequest {

@@ -6,6 +6,7 @@ import { noVotes, withUse } from '../core/votes.ts';
 import type { Database } from '../sqlite/database.ts';
 import { demandBytes, demandOf, SavedHabits } from './demand-columns.ts';
 import { type LibraryRow, libraryRows } from './library-rows.ts';
+import { Pins } from './pin-rules.ts';
 
 export interface EntryRow {
   id: number;
@@ -52,10 +53,12 @@ function knownOf(row: KnownRow): KnownSource {
 export class Entries {
   readonly #db: Database;
   readonly habits: SavedHabits;
+  readonly pins: Pins;
 
   constructor(db: Database) {
     this.#db = db;
     this.habits = new SavedHabits(db);
+    this.pins = new Pins(db);
   }
 
   byPath(path: string): Entry | undefined {
@@ -89,7 +92,7 @@ export class Entries {
     const { size, mtimeNs, ctimeNs = null, ino } = file.fingerprint;
     const row = this.#db.write<EntryRow>(
       `INSERT INTO entries (path, root, rel, category, size, mtime_ns, ctime_ns, ino, pinned) VALUES (?, ?, ?, ?, ?, ?, ?, ?,
-         EXISTS (SELECT 1 FROM pinned_directories d WHERE substr(?, 1, length(d.path)) = d.path))
+         ? OR EXISTS (SELECT 1 FROM pinned_directories d WHERE substr(?, 1, length(d.path)) = d.path))
        ON CONFLICT (path) DO UPDATE SET root = excluded.root, rel = excluded.rel,
          category = coalesce(excluded.category, category), size = excluded.size, mtime_ns = excluded.mtime_ns,
          ino = CASE WHEN size = excluded.size AND mtime_ns = excluded.mtime_ns THEN coalesce(excluded.ino, ino) ELSE excluded.ino END,
@@ -105,6 +108,7 @@ export class Entries {
       mtimeNs,
       ctimeNs,
       ino,
+      Number(this.pins.hold(file)),
       file.path,
     );
     return entryOf(row);
@@ -140,6 +144,10 @@ export class Entries {
     if (pinned) this.#db.run('INSERT INTO pinned_directories VALUES (?)', prefix);
     const { first, last } = rangeBelow(directory);
     this.#db.run('UPDATE entries SET pinned = ? WHERE path > ? AND path < ?', pinned ? 1 : 0, first, last);
+  }
+
+  pinnedDirectories(): string[] {
+    return this.#db.all<{ path: string }>('SELECT path FROM pinned_directories ORDER BY path').map(({ path }) => path);
   }
 
   below(directory: string): Entry[] {

@@ -411,4 +411,12 @@ export const migrations: readonly string[] = [
     DELETE FROM farm_contents WHERE entry_id = old.id;
   END;
   `,
+  `
+  -- Files that are pinned when they come: those that a glob means, or of a category.
+  CREATE TABLE pin_rules (
+    kind TEXT NOT NULL CHECK (kind IN ('glob', 'category')),
+    value TEXT NOT NULL,
+    PRIMARY KEY (kind, value)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

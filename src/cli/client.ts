@@ -11,10 +11,11 @@ import type {
   LookupAnswer,
   LookupRequest,
   PinAnswer,
+  PinnedAnswer,
+  PinRequest,
   RemovalAnswer,
   RootsAnswer,
   RootsRequest,
-  SelectRequest,
   WarmAnswer,
   WarmRequest,
 } from '../api/api.ts';
@@ -140,11 +141,13 @@ export class Client {
     return this.ask('DELETE', '/api/roots', { body, answerMs: null });
   }
 
-  pin(body: SelectRequest): Promise<PinAnswer> {
+  readonly pinned = (): Promise<PinnedAnswer> => this.ask('GET', '/api/cache/pins');
+
+  pin(body: PinRequest): Promise<PinAnswer> {
     return this.ask('POST', '/api/cache/pin', { body });
   }
 
-  unpin(body: SelectRequest): Promise<PinAnswer> {
+  unpin(body: PinRequest): Promise<PinAnswer> {
     return this.ask('POST', '/api/cache/unpin', { body });
   }
 

@@ -25,6 +25,7 @@ import { memoBlobRoutes } from './routes/memo-blobs.ts';
 import { memoComfyuiRoutes } from './routes/memo-comfyui.ts';
 import { MemoPlane } from './routes/memo-plane.ts';
 import { metricsRoutes } from './routes/metrics.ts';
+import { pinRoutes } from './routes/pins.ts';
 import { presetRoutes } from './routes/presets.ts';
 import { promptRoutes } from './routes/prompts.ts';
 import { referenceRoutes } from './routes/reference.ts';
@@ -105,6 +106,7 @@ export function createApp(services: Services, options: GuardOptions): FastifyIns
   const plane = new MemoPlane(services, limit);
   cacheRoutes(app, services, plane);
   entryRoutes(app, services, plane);
+  pinRoutes(app, services);
   memoRoutes(app, services, limit);
   memoComfyuiRoutes(app, services);
   memoBlobRoutes(app, services, proofs);

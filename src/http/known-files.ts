@@ -1,6 +1,6 @@
 import { basename, sep } from 'node:path';
 import { CacheError } from '../core/errors.ts';
-import { matcher } from '../lookup/filters.ts';
+import { matcher } from '../core/file-globs.ts';
 import { nearestWithin } from '../runtime/nearest.ts';
 import { filterInTurns } from '../runtime/pauses.ts';
 import type { KnownFile, Services } from './services.ts';

@@ -1,5 +1,4 @@
-import { basename } from 'node:path';
-import { compileGlob } from '../core/glob.ts';
+import { matcher } from '../core/file-globs.ts';
 import { isUnfinished } from '../weights/extensions.ts';
 
 /** Which sources are cached at all, as configured. */
@@ -73,12 +72,4 @@ export function currentFilters(
 function boundOf<V>({ overall, by }: { overall: V; by: Partial<Record<string, V>> }, category: string | null): V {
   const own = category !== null && Object.hasOwn(by, category) ? by[category] : undefined;
   return own === undefined ? overall : own;
-}
-
-/** Matches globs as `--glob`, AUTOCACHE_INCLUDE and AUTOCACHE_EXCLUDE define them. @throws CacheError BAD_REQUEST */
-export function matcher(globs: readonly string[]): (file: Pick<FilteredFile, 'path' | 'rel'>) => boolean {
-  const options = { ignoreCase: process.platform !== 'linux', backslash: process.platform === 'win32' };
-  const matches = globs.map((glob) => compileGlob(glob, options));
-  const isMatch = (text: string) => matches.some((one) => one(text));
-  return ({ path, rel }) => isMatch(path) || isMatch(rel) || isMatch(basename(rel));
 }

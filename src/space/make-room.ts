@@ -1,5 +1,5 @@
-import type { Reservation, ReserveRequest } from '../catalog/copies.ts';
 import type { Placed } from '../catalog/copy-rows.ts';
+import type { Reservation, ReserveRequest } from '../catalog/reservation.ts';
 import { CacheError } from '../core/errors.ts';
 import { tierTraits } from '../core/tier-traits.ts';
 import type { Copy, Entry, Fingerprint } from '../core/types.ts';

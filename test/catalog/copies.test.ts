@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { ReserveRequest } from '../../src/catalog/copies.ts';
+import type { ReserveRequest } from '../../src/catalog/reservation.ts';
 import { fingerprint, openCatalog, putCopy, reserveCopy, sourceFile } from '../helpers/catalog.ts';
 
 const seal = { size: 1000, mtimeNs: '1700000000123456789', ino: '7' };

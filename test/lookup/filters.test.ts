@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { createFilters, type FilterOptions, matcher } from '../../src/lookup/filters.ts';
+import { matcher } from '../../src/core/file-globs.ts';
+import { createFilters, type FilterOptions } from '../../src/lookup/filters.ts';
 
 const GiB = 1024 ** 3;
 const all: FilterOptions = {

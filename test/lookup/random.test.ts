@@ -2,8 +2,8 @@ import { existsSync, lstatSync, readdirSync, readFileSync, renameSync, utimesSyn
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test, vi } from 'vitest';
+import { matcher } from '../../src/core/file-globs.ts';
 import { modes } from '../../src/core/types.ts';
-import { matcher } from '../../src/lookup/filters.ts';
 import { chooseCopies, removeCopies } from '../../src/space/purge.ts';
 import { reconcile } from '../../src/upkeep/reconcile.ts';
 import { createLookupRig, type LookupRig, nextTurn } from '../helpers/lookup-rig.ts';

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { describe, expect, test, vi } from 'vitest';
 import type { ClearRequest } from '../../src/api/api.ts';
-import { matcher } from '../../src/lookup/filters.ts';
+import { matcher } from '../../src/core/file-globs.ts';
 import { chooseCopies, removeCopies } from '../../src/space/purge.ts';
 import { ManualClock } from '../helpers/manual-clock.ts';
 import { createRig } from '../helpers/rig.ts';

@@ -1,43 +1,83 @@
-import type { Command } from 'commander';
-import type { PinAnswer } from '../../api/api.ts';
+import { type Command, Option } from 'commander';
+import type { PinAnswer, PinnedAnswer } from '../../api/api.ts';
+import { CacheError } from '../../core/errors.ts';
 import { counted, formatBytes } from '../../core/format.ts';
 import { plain } from '../../core/printable.ts';
+import type { Client } from '../client.ts';
 import { selectRequest } from '../items.ts';
 import { itemHelp, withKnownItems } from '../known-items.ts';
-import { clientOf, type Run } from '../session.ts';
+import { clientOf, type Run, type Session } from '../session.ts';
 import { entryName } from '../text/words.ts';
+
+interface PinOptions {
+  category: string[];
+  list?: boolean;
+}
 
 /** `pin` and `unpin`. */
 export function addPin(program: Command, run: Run): void {
   program
     .command('pin')
-    .description('never evict these files; for a directory, also files added later')
-    .argument('<file...>', itemHelp)
+    .description('never evict these files; for a directory, a glob or a category, also files added later')
+    .argument('[file...]', itemHelp)
+    .addOption(categoryOption('all files of this category; may be repeated'))
+    .option('--list', 'show the directories, globs and categories that are pinned')
     .action(
-      run(async (session, files: string[]) => {
+      run(async (session, files: string[], { category, list }: PinOptions) => {
         const client = await clientOf(session);
-        const pin = async (words: string[]) => client.pin(await selectRequest(words, session));
-        const data = await withKnownItems(files, { ...session, client }, pin);
+        if (list) {
+          const data = await client.pinned();
+          return { data, page: () => pinnedPage(data) };
+        }
+        const data = await changed(files, category, { ...session, client }, (body) => client.pin(body));
         return { data, page: () => page('pinned', data) };
       }),
     );
   program
     .command('unpin')
-    .description('allow eviction again')
-    .argument('<file...>', itemHelp)
+    .description('allow eviction again; a glob or a category that was pinned holds no longer')
+    .argument('[file...]', itemHelp)
+    .addOption(categoryOption('all files of this category; may be repeated'))
     .action(
-      run(async (session, files: string[]) => {
+      run(async (session, files: string[], { category }: PinOptions) => {
         const client = await clientOf(session);
-        const unpin = async (words: string[]) => client.unpin(await selectRequest(words, session));
-        const data = await withKnownItems(files, { ...session, client }, unpin);
+        const data = await changed(files, category, { ...session, client }, (body) => client.unpin(body));
         return { data, page: () => page('unpinned', data) };
       }),
     );
 }
 
-function page(done: string, { entries, directories }: PinAnswer): string {
+function categoryOption(meaning: string): Option {
+  return new Option('--category <category>', meaning)
+    .default([], 'none')
+    .argParser((category: string, before: string[]) => [...before, category]);
+}
+
+function changed(
+  files: string[],
+  categories: string[],
+  place: Session & { client: Client },
+  change: Client['pin'],
+): Promise<PinAnswer> {
+  if (files.length + categories.length === 0) throw new CacheError('BAD_REQUEST', 'name at least one file, or --category');
+  const named = categories.length > 0 ? { categories } : {};
+  return withKnownItems(files, place, async (words) => change({ ...(await selectRequest(words, place)), ...named }));
+}
+
+function page(done: string, { entries, directories, globs, categories }: PinAnswer): string {
   const bytes = entries.reduce((sum, { size }) => sum + size, 0);
   const names = entries.map((entry) => `  ${plain(entryName(entry))}`);
-  const rules = directories.map((directory) => `${done} ${plain(directory)} with all files that are added to it later`);
-  return [...rules, `${done} ${counted(entries.length, 'file')}, ${formatBytes(bytes)}`, ...names].join('\n');
+  const rules = [...directories, ...globs, ...categories.map((category) => `category ${category}`)];
+  const lines = rules.map((rule) => `${done} ${plain(rule)} with all files that are added to it later`);
+  return [...lines, `${done} ${counted(entries.length, 'file')}, ${formatBytes(bytes)}`, ...names].join('\n');
+}
+
+function pinnedPage({ directories, globs, categories }: PinnedAnswer): string {
+  const lines = [
+    ...directories.map((directory) => `directory ${directory}`),
+    ...globs.map((glob) => `glob      ${glob}`),
+    ...categories.map((category) => `category  ${category}`),
+  ];
+  const files = 'Single files that are pinned: autocached list --pinned';
+  return [...(lines.length > 0 ? lines.map(plain) : ['No directory, glob or category is pinned.']), files].join('\n');
 }

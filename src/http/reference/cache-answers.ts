@@ -1,5 +1,13 @@
 import { z } from 'zod';
-import type { ConfigAnswer, ConfigValue, ExplainAnswer, LookupAnswer, PinAnswer, WarmAnswer } from '../../api/api.ts';
+import type {
+  ConfigAnswer,
+  ConfigValue,
+  ExplainAnswer,
+  LookupAnswer,
+  PinAnswer,
+  PinnedAnswer,
+  WarmAnswer,
+} from '../../api/api.ts';
 import type { LibraryAnswer } from '../../api/dashboard.ts';
 import type { EntriesAnswer, SourcesAnswer } from '../../api/entries.ts';
 import type { MissesAnswer } from '../../api/loads.ts';
@@ -153,7 +161,9 @@ export const sourcesAnswer: z.ZodType<SourcesAnswer> = z.strictObject({
   files: z.array(z.strictObject({ path, root: path, name: z.string(), category: z.string().nullable(), size: count })),
 });
 export const warmAnswer: z.ZodType<WarmAnswer> = z.strictObject({ items: z.array(warmItem), ready: count, missing: count });
-export const pinAnswer: z.ZodType<PinAnswer> = z.strictObject({ entries: z.array(entryView), directories: z.array(path) });
+const pinRules = { directories: z.array(path), globs: z.array(z.string()), categories: z.array(z.string()) };
+export const pinAnswer: z.ZodType<PinAnswer> = z.strictObject({ entries: z.array(entryView), ...pinRules });
+export const pinnedAnswer: z.ZodType<PinnedAnswer> = z.strictObject(pinRules);
 
 export const verifyAnswer: z.ZodType<VerifyAnswer> = z.strictObject({
   files: count,

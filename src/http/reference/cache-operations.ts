@@ -11,10 +11,10 @@ import {
   entriesQuery as memoEntriesQuery,
   warmBody as memoWarmBody,
 } from '../routes/memo-plane.ts';
+import { pinBody } from '../routes/pins.ts';
 import { takeOverBody } from '../routes/take-over.ts';
 import { verifyBody } from '../routes/verify.ts';
 import { broughtBackBody } from '../routes/written.ts';
-import { selectBody } from '../select.ts';
 import { removalAnswer } from './answers.ts';
 import {
   configAnswer,
@@ -24,6 +24,7 @@ import {
   lookupAnswer,
   missesAnswer,
   pinAnswer,
+  pinnedAnswer,
   sourcesAnswer,
   stats,
   takeOverAnswer,
@@ -134,10 +135,16 @@ export const cacheOperations: readonly Operation[] = [
     errors: ['NOT_FOUND', 'RATE_LIMITED'],
   },
   {
+    method: 'GET',
+    url: '/api/cache/pins',
+    summary: 'Directories, globs and categories that are pinned with what comes later',
+    answers: { 200: pinnedAnswer },
+  },
+  {
     method: 'POST',
     url: '/api/cache/pin',
-    summary: 'Never evict these',
-    body: selectBody,
+    summary: 'Never evict these; of directories, globs and categories also what comes later',
+    body: pinBody,
     answers: { 200: pinAnswer },
     errors: ['NOT_FOUND'],
   },
@@ -145,7 +152,7 @@ export const cacheOperations: readonly Operation[] = [
     method: 'POST',
     url: '/api/cache/unpin',
     summary: 'These may be evicted again',
-    body: selectBody,
+    body: pinBody,
     answers: { 200: pinAnswer },
     errors: ['NOT_FOUND'],
   },

@@ -1,13 +1,12 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import type { PinAnswer, WarmItem, WarmRequest } from '../../api/api.ts';
+import type { WarmItem, WarmRequest } from '../../api/api.ts';
 import { type EntriesAnswer, type EntriesQuery, entrySorts, type ListedEntry, type SourcesAnswer } from '../../api/entries.ts';
 import type { MemoEntriesAnswer } from '../../api/memo.ts';
 import type { Catalog } from '../../catalog/catalog.ts';
 import type { Placed } from '../../catalog/copy-rows.ts';
+import { matcher } from '../../core/file-globs.ts';
 import { type Entry, tierNames } from '../../core/types.ts';
-import { matcher } from '../../lookup/filters.ts';
-import { withCompanions } from '../../placement/companions.ts';
 import { filterInTurns, Pauses } from '../../runtime/pauses.ts';
 import { removeCopies } from '../../space/purge.ts';
 import { type Wanted, wantedModel } from '../../usage/warmer.ts';
@@ -88,18 +87,6 @@ export function entryRoutes(app: FastifyInstance, services: EntryServices, plane
       .map(({ path, root, rel, category, size }) => ({ path, root, name: rel, category, size }));
     return { total: found.length, files };
   });
-
-  for (const pinned of [true, false]) {
-    app.post(`/api/cache/${pinned ? 'pin' : 'unpin'}`, async (request): Promise<PinAnswer> => {
-      const { entries, directories } = await select(services, parse(selectBody, request.body));
-      const units = withCompanions(entries, catalog);
-      catalog.transaction(() => {
-        for (const directory of directories) catalog.entries.setPinnedBelow(directory, pinned);
-        for (const entry of units) catalog.entries.setPinned(entry.id, pinned);
-      });
-      return { entries: entries.map((entry) => viewOf({ ...entry, pinned }, services)), directories };
-    });
-  }
 
   app.post('/api/cache/evict', async (request) => {
     const body = parse(evictBody, request.body);

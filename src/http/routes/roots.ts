@@ -1,8 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import type { ForgetRootsAnswer, RootsAnswer } from '../../api/api.ts';
+import { matcher } from '../../core/file-globs.ts';
 import { media } from '../../core/types.ts';
-import { matcher } from '../../lookup/filters.ts';
 import { chooseCopies, removeCopies } from '../../space/purge.ts';
 import { absolutePath, name, parse } from '../parse.ts';
 import type { Services } from '../services.ts';
