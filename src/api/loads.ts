@@ -1,5 +1,5 @@
 /** What misses would have cost with a cache of this size. */
-export interface MissPoint {
+interface MissPoint {
   /** Bytes. */
   bytes: number;
   /** Seconds that loads took longer than from a copy. */
