@@ -1,4 +1,4 @@
-"""Models that lie on remotes: the folders of their placeholders are further model folders of ComfyUI."""
+"""Models outside ComfyUI's own folders, on remotes and as variants: the daemon's folders of them are further model folders."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from .host import NOT_MODELS
 
 log = logging.getLogger("autocached")
 
-# The daemon writes it when it starts. It stands also while no daemon runs.
-_LIST = os.path.join("remotes", "folders.json")
+# The daemon writes them: placeholders of remotes, and smaller models made of others. They stand also while no daemon runs.
+_LISTS = (os.path.join("remotes", "folders.json"), os.path.join("variants", "folders.json"))
 _MOST_BYTES = 1 << 20
-# Seconds between two looks for categories that are new on a remote.
+# Seconds between two looks for new folders.
 _AGAIN_SECONDS = 5.0
 # ComfyUI's text encoders open embeddings past every hook, and ignore those that they cannot read.
 _LEFT_OUT = (*NOT_MODELS, "embeddings")
 
 
 class RemoteFolders:
-    """Adds the folders of placeholders to the model folders, as packs register theirs, and removes them with their remote."""
+    """Adds the daemon's own folders to the model folders, as packs register theirs, and removes those that are no more."""
 
     def __init__(self, state_dir: str, daemon: Daemon, folder_paths):
-        self._list = os.path.join(state_dir, _LIST)
+        self._lists = [os.path.join(state_dir, name) for name in _LISTS]
         self._daemon = daemon
         self._folder_paths = folder_paths
         self._lock = threading.Lock()
@@ -48,7 +48,7 @@ class RemoteFolders:
         try:
             with self._lock:
                 self._put(set() if self._closed.is_set() else self._wanted())
-                if self._added and self._watch is None and not self._closed.is_set():
+                if self._watch is None and not self._closed.is_set():
                     self._watch = threading.Thread(target=self._keep_watch, name="autocached-remotes", daemon=True)
                     self._watch.start()
         except Exception:
@@ -64,19 +64,17 @@ class RemoteFolders:
             self.refresh()
 
     def _wanted(self) -> set[tuple[str, str]]:
-        try:
-            with open(self._list, "rb") as file:
-                listed = json.loads(file.read(_MOST_BYTES))["folders"]
-        except FileNotFoundError:
-            return set()
         found = set()
-        for folder in listed:
+        for folder in [folder for path in self._lists for folder in _folders_in(path)]:
             directory = self._here(folder["path"])
             if folder.get("category"):
                 found.add((self._category(folder["category"]), directory))
                 continue
-            with os.scandir(directory) as entries:
-                found.update((self._category(entry.name), entry.path) for entry in entries if entry.is_dir(follow_symlinks=False))
+            try:
+                with os.scandir(directory) as entries:
+                    found.update((self._category(entry.name), entry.path) for entry in entries if entry.is_dir(follow_symlinks=False))
+            except FileNotFoundError:
+                continue
         known = self._folder_paths.folder_names_and_paths
         return {(category, path) for category, path in found if category in known and category not in _LEFT_OUT and os.path.isdir(path)}
 
@@ -105,4 +103,12 @@ class RemoteFolders:
                 add(category, folder)
             else:
                 listed[category][0].append(folder)
-            log.info("autocached: models of a remote are offered as %s", category)
+            log.info("autocached: models in %s are offered as %s", folder, category)
+
+
+def _folders_in(path: str) -> list:
+    try:
+        with open(path, "rb") as file:
+            return json.loads(file.read(_MOST_BYTES))["folders"]
+    except FileNotFoundError:
+        return []

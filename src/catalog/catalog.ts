@@ -25,6 +25,7 @@ import { Settings } from './settings.ts';
 import { SavedSignIns } from './sign-ins.ts';
 import { SavedSpeeds } from './speeds.ts';
 import { Usage } from './usage.ts';
+import { Variants } from './variants.ts';
 import { WrittenCopies } from './written.ts';
 
 /** The catalog's facts of a source for a lookup. */
@@ -75,6 +76,7 @@ export class Catalog implements Disposable {
   readonly signIns: SavedSignIns;
   readonly remoteUse: RemoteUse;
   readonly farmContents: FarmContents;
+  readonly variants: Variants;
   /** Why the file was set aside at opening, or null. The caller rebuilds the copies from the cache directory. */
   readonly damaged: string | null;
 
@@ -98,6 +100,7 @@ export class Catalog implements Disposable {
     this.signIns = new SavedSignIns(database);
     this.remoteUse = new RemoteUse(database);
     this.farmContents = new FarmContents(database);
+    this.variants = new Variants(database, { placements: this.placements, clock });
     this.respelling = new Respelling(database, this);
     this.loads = new Loads(database, clock);
     this.usage = new Usage(database, this, clock);

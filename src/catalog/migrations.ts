@@ -419,4 +419,19 @@ export const migrations: readonly string[] = [
     PRIMARY KEY (kind, value)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- Models derived from others. bytes: of the file, or reserved for it while it is made; 0 while it waits. source is null where only
+  -- the file told of it. recipe and facts: JSON.
+  CREATE TABLE variants (
+    path TEXT PRIMARY KEY,
+    source TEXT,
+    source_size INTEGER NOT NULL,
+    source_mtime_ns TEXT NOT NULL,
+    recipe TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('wanted', 'making', 'ready')),
+    bytes INTEGER NOT NULL,
+    facts TEXT,
+    created_at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

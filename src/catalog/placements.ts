@@ -1,5 +1,5 @@
-import { sharingQuota, tierTraits } from '../core/tier-traits.ts';
-import type { Seal, TierName } from '../core/types.ts';
+import { sharesQuota, sharingQuota, tierTraits } from '../core/tier-traits.ts';
+import { defaultTier, type Seal, type TierName } from '../core/types.ts';
 import type { Database } from '../sqlite/database.ts';
 
 interface TierTotals {
@@ -101,9 +101,15 @@ export class Placements {
     return this.#db.get<{ bytes: number }>(sql, of)?.bytes ?? 0;
   }
 
-  /** Bytes held or reserved in a tier and in those that share its limit, with all other files there. */
+  /** Bytes held or reserved in a tier and in those that share its limit, with variants and all other files there. */
   usedUnderLimit(tier: TierName): number {
-    return sharingQuota(tier).reduce((sum, name) => sum + this.usedBytes(name) + this.outside(name), 0);
+    const variants = sharesQuota(tier, defaultTier) ? this.variantBytes() : 0;
+    return sharingQuota(tier).reduce((sum, name) => sum + this.usedBytes(name) + this.outside(name), variants);
+  }
+
+  /** Bytes that variants hold or have reserved. */
+  variantBytes(): number {
+    return this.#db.get<{ bytes: number }>('SELECT coalesce(sum(bytes), 0) AS bytes FROM variants')?.bytes ?? 0;
   }
 
   /** The same of copies of a category. */

@@ -38,6 +38,7 @@ const groups: Record<string, Record<string, () => Promise<Add>>> = {
     evict: async () => (await import('./commands/evict.ts')).addEvict,
     purge: async () => (await import('./commands/purge.ts')).addPurge,
     remote: async () => (await import('./commands/remote.ts')).addRemote,
+    variant: async () => (await import('./commands/variant.ts')).addVariant,
     root: async () => (await import('./commands/root.ts')).addRoot,
     verify: async () => (await import('./commands/verify.ts')).addVerify,
     'take-over': async () => (await import('./commands/take-over.ts')).addTakeOver,

@@ -102,10 +102,12 @@ function barLine(job: JobView, width: number): string {
   return facts + shorten(plain(jobName(job)), Math.max(12, width - facts.length));
 }
 
+const doneWord: Partial<Record<JobView['kind'], string>> = { adopt: 'taken over', derive: 'variant made' };
+
 /** One line on the outcome of a finished job. */
 function endOf(job: JobView): string {
   const name = `#${job.id} ${plain(jobName(job))}`;
-  if (job.state === 'done') return `${name}: ${job.kind === 'adopt' ? 'taken over' : 'copied'}, ${formatBytes(job.bytesTotal)}`;
+  if (job.state === 'done') return `${name}: ${doneWord[job.kind] ?? 'copied'}, ${formatBytes(job.bytesTotal)}`;
   return `${name}: ${jobWord(job)}${job.error ? `: ${plain(job.error.message)}` : ''}`;
 }
 

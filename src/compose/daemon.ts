@@ -29,6 +29,7 @@ import { isLeftOutBy, openSettings, rulesOf } from './settings.ts';
 import { openSources } from './sources.ts';
 import { openStorage } from './storage.ts';
 import { openUpkeep } from './upkeep.ts';
+import { openVariants } from './variants.ts';
 
 /** A running daemon. Disposing it stops it; `stopped` settles after a request to stop over HTTP. */
 export interface Daemon extends AsyncDisposable {
@@ -134,6 +135,8 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
   const prompts = openPrompts({ ...shared, config, settings, workflows: answering.workflows, memo });
   const presets = openPresets({ ...shared, ...answering, stateDir: config.stateDir, settings, memo });
   const farm = farmLink && traffic && joinFarm(farmLink, traffic, () => rules.bound(tier).limit, context);
+  const mode = () => settings.mode();
+  const variants = openVariants({ ...shared, ...copying, tier, stateDir: config.stateDir, mode });
   const { limitKeeper } = copying;
   settings.guardLimit((of) => limitKeeper.leavingUnder(rules.bounds.under(of.limit), rules.bounds.quotasUnder(of)));
   settings.onChange((changed) => {
@@ -160,6 +163,7 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
       presets,
       farm,
       sharedStore: null,
+      variants,
       daemon: { version, startedAt: clock.monotonic(), cacheDir: tier.dir, stop: stopped.resolve },
       settings,
       roots,

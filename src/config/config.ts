@@ -10,7 +10,7 @@ import type { PathContext } from './paths.ts';
 import { problemLine, withoutSecrets } from './problems.ts';
 import { environmentKeys } from './remote.ts';
 import type { Config, Setting } from './types.ts';
-import { isSetting, nearestSetting } from './unknown-setting.ts';
+import { isSetting, nearestSetting, reasonAgainst } from './unknown-setting.ts';
 
 export interface LoadedConfig {
   config: Config;
@@ -113,7 +113,8 @@ function unknownKeys({ layers }: RawEnv): string[] {
         return from === 'environment' ? [] : [`${from}: ${key}: counts in the environment only`];
       }
       if (!key.toUpperCase().startsWith(prefix) || isSetting(key)) return [];
-      return [`${from}: ${key}: not a known key; the nearest one is ${nearestSetting(key)}`];
+      const reason = reasonAgainst(key);
+      return [`${from}: ${key}: ${reason ?? `not a known key; the nearest one is ${nearestSetting(key)}`}`];
     }),
   );
 }

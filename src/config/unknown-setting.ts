@@ -20,6 +20,19 @@ export function nearestSetting(key: string): string {
   );
 }
 
+/** The reason for a setting that there is not on purpose; null for one that is only unknown. */
+export function reasonAgainst(key: string): string | null {
+  if (
+    !/^AUTOCACHE_(?:VARIANTS?$|(?:USE|PREFER|AUTO)_VARIANT|VARIANTS?_(?:AUTO|USE|PREFER|SUBST|REPLACE|INSTEAD)|SUBSTITUTE)/i.test(
+      key,
+    )
+  )
+    return null;
+  return 'autocached never puts a variant in the place of the model that a workflow names: choose it by its own name (docs/VARIANTS.md)';
+}
+
 export function unknownSetting(key: string): CacheError {
+  const reason = reasonAgainst(key);
+  if (reason !== null) return new CacheError('BAD_REQUEST', `there is no setting ${key}`, { hint: reason });
   return new CacheError('BAD_REQUEST', `there is no setting ${key}`, { hint: `did you mean ${nearestSetting(key)}?` });
 }

@@ -63,6 +63,10 @@ export type Priority = (typeof priorities)[number];
  */
 export type JobKind = 'copy' | 'link' | 'restore' | 'compress' | 'adopt' | 'derive';
 
+export const variantForms = ['auto8', 'fp8', 'int8', 'fp16', 'bf16'] as const;
+/** The number format of a variant's weights; `auto8` takes for each layer the one of 8 bits that costs less. */
+export type VariantForm = (typeof variantForms)[number];
+
 export const adoptionWays = ['link', 'clone', 'move'] as const;
 /** How a file of another cache becomes a copy: by a second name, on shared blocks, or by a second name in place of its first. */
 export type AdoptionWay = (typeof adoptionWays)[number];

@@ -33,6 +33,7 @@ import { remoteRoutes } from './routes/remotes.ts';
 import { rootRoutes } from './routes/roots.ts';
 import { stuckRoutes } from './routes/stuck.ts';
 import { takeOverRoutes } from './routes/take-over.ts';
+import { variantRoutes } from './routes/variants.ts';
 import { verifyRoutes } from './routes/verify.ts';
 import { workflowRoutes } from './routes/workflows.ts';
 import { writtenRoutes } from './routes/written.ts';
@@ -41,7 +42,7 @@ import { SignIns } from './sign-ins.ts';
 import { spreadOverTurns } from './turns.ts';
 
 /** Routes that write into the catalog before they answer; lookups never do. */
-const writing = /^\/api\/(?:cache|roots)\b/;
+const writing = /^\/api\/(?:cache|roots|variants)\b/;
 
 /** The HTTP interface without a port: tests inject requests, the daemon listens. */
 export function createApp(services: Services, options: GuardOptions): FastifyInstance {
@@ -91,6 +92,7 @@ export function createApp(services: Services, options: GuardOptions): FastifyIns
     rootRoutes,
     remoteRoutes,
     farmRoutes,
+    variantRoutes,
     leaseRoutes,
     stuckRoutes,
     verifyRoutes,

@@ -11,6 +11,7 @@ import type { Filters } from '../lookup/filters.ts';
 import type { Lookup } from '../lookup/lookup.ts';
 import type { LookupStats } from '../lookup/stats.ts';
 import type { Memo } from '../memo/memo.ts';
+import type { Variants } from '../placement/variants.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { Presets } from '../presets/presets.ts';
 import type { Prompts } from '../prompts/prompts.ts';
@@ -163,4 +164,5 @@ export interface Services {
   presets: Presets;
   published: PublishedCheck;
   written: WrittenFiles;
+  variants: Variants;
 }

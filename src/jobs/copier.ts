@@ -54,7 +54,7 @@ const noRoom: readonly string[] = ['TOO_LARGE', 'NO_SPACE', 'NOT_ADMITTED'];
 /** Below this size, bytes, a direct load finishes before its copy could slow it. */
 const leastExpected = 64 * 1024 * 1024;
 
-/** Background copies: one job for a source and a tier, for any number of requests; `CopyMaker` does the work. */
+/** Background copies and variants: one job for a source and a tier, or a variant, for any number of requests; `CopyMaker` does the work. */
 export class Copier implements AsyncDisposable {
   readonly #deps: CopierDeps;
   readonly #queue: CopyQueue<Job>;
@@ -111,7 +111,8 @@ export class Copier implements AsyncDisposable {
   }
 
   #requested(request: CopyRequest): Job {
-    const active = this.#deps.active.of(request.file.path, request.tier ?? defaultTier);
+    const { variant } = request;
+    const active = this.#deps.active.wanted(request);
     if (active) {
       // The source may have been replaced while its job waited.
       if (active.state === 'queued') active.file = request.file;
@@ -125,12 +126,17 @@ export class Copier implements AsyncDisposable {
     const job = new Job(this.#nextId++, { ...request, disk: this.#diskOf(request.file.root) }, this.#deps.clock, (of) =>
       this.#standingOf(of),
     );
-    job.plan = request.adoption ? { kind: 'adopt', ...request.adoption } : planOf(job, this.#deps);
+    if (variant) job.plan = { kind: 'derive', variant };
+    else job.plan = request.adoption ? { kind: 'adopt', ...request.adoption } : planOf(job, this.#deps);
     this.#deps.active.add(job);
     this.#queue.push(job);
     this.#tell('job-queued', job);
     this.#startSoon();
     return job;
+  }
+
+  variantJob(path: string): Job | undefined {
+    return this.#deps.active.ofVariant(path);
   }
 
   activeJob(sourcePath: string, tier: TierName = defaultTier): Job | undefined {
@@ -268,10 +274,12 @@ export class Copier implements AsyncDisposable {
     this.#deps.active.delete(job);
     job.finish(state, error);
     if (this.#stopping) return;
-    if (error && noRoom.includes(error.code)) this.#deps.catalog.usage.tiers.add(job.tier, job.file.path, { rejected: 1 });
+    const isCopy = job.kind !== 'derive';
+    if (error && isCopy && noRoom.includes(error.code))
+      this.#deps.catalog.usage.tiers.add(job.tier, job.file.path, { rejected: 1 });
     // That a file of another cache did not fit says nothing about the source.
-    if (state === 'failed' && error && job.kind !== 'adopt') this.failures.remember(job, error);
-    else this.failures.forget(job);
+    if (state === 'failed' && error && isCopy && job.kind !== 'adopt') this.failures.remember(job, error);
+    else if (isCopy) this.failures.forget(job);
     this.#ended = [...this.#ended, job].slice(-keepEnded);
     this.#tell(state === 'done' ? 'job-done' : 'job-failed', job);
     this.#startSoon();
@@ -279,8 +287,8 @@ export class Copier implements AsyncDisposable {
 
   #tell(name: 'job-queued' | 'job-started' | 'job-done' | 'job-failed', job: Job): void {
     const view = job.view();
-    // The next start copies unfinished jobs to this tier.
-    if (job.tier === defaultTier && job.kind !== 'adopt') this.#deps.catalog.usage.job(view);
+    // The next start copies unfinished jobs to this tier; variants have rows of their own.
+    if (job.tier === defaultTier && job.kind !== 'adopt' && job.kind !== 'derive') this.#deps.catalog.usage.job(view);
     this.#deps.events.emit(name satisfies keyof EventMap, view);
     const level = name === 'job-failed' && job.state === 'failed' ? 'warn' : 'info';
     this.#deps.log[level](

@@ -10,6 +10,7 @@ import { keepPartial, partialPath } from '../tiers/partial.ts';
 import type { Tier } from '../tiers/tier.ts';
 import type { CopyReport } from '../transfer/messages.ts';
 import { CopyRunner, type CopyRunnerDeps } from './copy-runner.ts';
+import { deriveVariant } from './derive.ts';
 import { hardLinkCandidates, publishLinked } from './duplicates.ts';
 import { assertWanted, type Job } from './job.ts';
 import { planOf } from './plan.ts';
@@ -46,6 +47,14 @@ export class CopyMaker {
   /** @throws CacheError as `runCopyJob`, and when there is no room for it */
   async make(job: Job): Promise<void> {
     const tier = this.#deps.tiers.require(job.tier);
+    if (job.plan.kind === 'derive') {
+      return deriveVariant(job, job.plan.variant, {
+        ...this.#deps,
+        tier,
+        reservations: this.#reservations,
+        runner: this.#runner,
+      });
+    }
     // Where its name cannot be had, not a byte is read.
     const { path } = tier.placeOf(job.file.root, job.file.rel);
     await this.#deps.accounts.compared(path);

@@ -15,7 +15,15 @@ import type { Bound } from '../space/make-room.ts';
 import { partialPath } from '../tiers/partial.ts';
 import type { Tier } from '../tiers/tier.ts';
 import type { Tiers } from '../tiers/tiers.ts';
-import type { CopyReport, DuplicateCopy, LinkReport, OriginCopy, ProbeOrder } from '../transfer/messages.ts';
+import type {
+  CopyReport,
+  DeriveOrder,
+  DeriveReport,
+  DuplicateCopy,
+  LinkReport,
+  OriginCopy,
+  ProbeOrder,
+} from '../transfer/messages.ts';
 import { reflinkCandidates } from './duplicates.ts';
 import type { IoScheduler } from './io-scheduler.ts';
 import type { Job } from './job.ts';
@@ -174,6 +182,21 @@ export class CopyRunner {
     } as const;
     const report = await this.#deps.workers.run(order, this.#options(job, this.#progress(job, tier)));
     job.stored = report.seal.size;
+    return report;
+  }
+
+  async derive(job: Job, tier: Tier, what: Pick<DeriveOrder, 'path' | 'origin' | 'sha256' | 'recipe'>): Promise<DeriveReport> {
+    const order = {
+      ...what,
+      kind: 'derive',
+      id: job.id,
+      source: job.file,
+      temp: partialPath(tier.partialDir, what.path),
+      ...(tier.dir !== undefined && { claimed: tier.dir }),
+      into: job.reserved,
+    } as const;
+    const report = await this.#deps.workers.run(order, this.#options(job, this.#progress(job, tier)));
+    job.stored = report.bytes;
     return report;
   }
 

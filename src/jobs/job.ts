@@ -11,7 +11,7 @@ import {
 } from '../core/types.ts';
 import { isMoving, type JobStatus, jobTerms } from '../core/vocabulary.ts';
 import type { Clock } from '../runtime/clock.ts';
-import type { Adoption, Plan } from './plan.ts';
+import type { Adoption, Plan, Variant } from './plan.ts';
 import type { Queued } from './queue.ts';
 
 export interface CopyRequest {
@@ -22,6 +22,8 @@ export interface CopyRequest {
   tier?: TierName;
   /** The copy is to be this file, or none. */
   adoption?: Adoption;
+  /** No copy is wanted, but this variant. */
+  variant?: Variant;
 }
 
 /** Maximum size of a file that is copied together with others, bytes. */
@@ -33,6 +35,11 @@ export const theCache = { disk: 'the cache', medium: 'ssd' } as const;
 /** Copies of one source into different tiers are different jobs. */
 export function jobKey(path: string, tier: TierName): string {
   return `${tier}:${path}`;
+}
+
+/** Each variant of a source is a job of its own. */
+export function variantKey(variant: string): string {
+  return `variant:${variant}`;
 }
 
 /** How a job that has not ended does, and the sentence on it where there is more to say than its term does. */
@@ -61,7 +68,7 @@ export class Job implements Queued {
   stopped: CacheError | null = null;
   /** Bytes of the tier reserved for it; 0 before and after. */
   reserved = 0;
-  /** Bytes of the compressed form, once it exists. */
+  /** Bytes of the compressed form or the variant, once it exists. */
   stored: number | null = null;
   /** Its source is away, and the other hosts of the farm may have its content: with this name, and this hash. */
   others: { content: string; hash: string } | null = null;
@@ -99,7 +106,7 @@ export class Job implements Queued {
   }
 
   get key(): string {
-    return jobKey(this.file.path, this.tier);
+    return this.plan.kind === 'derive' ? variantKey(this.plan.variant.path) : jobKey(this.file.path, this.tier);
   }
 
   get kind(): JobKind {
@@ -115,14 +122,29 @@ export class Job implements Queued {
     return 'origin' in this.plan ? this.plan.origin : null;
   }
 
+  /** Whether it reads from the cache's own disk, or from another one as fast. */
+  get #readsCache(): boolean {
+    return this.origin !== null || this.kind === 'derive';
+  }
+
+  /** Whether its source lies on a disk as fast as the cache. */
+  get isOnFastDisk(): boolean {
+    return this.#medium === 'ssd';
+  }
+
+  /** Whether its result has another size than the source. */
+  get #changesSize(): boolean {
+    return this.kind === 'compress' || this.kind === 'derive';
+  }
+
   /** The medium it reads: the source's, or the cache's own disk. */
   get medium(): Medium {
-    return this.origin ? theCache.medium : this.#medium;
+    return this.#readsCache ? theCache.medium : this.#medium;
   }
 
   /** The disk it reads; jobs with the same one share it. */
   get disk(): string {
-    return this.origin ? theCache.disk : this.#disk;
+    return this.#readsCache ? theCache.disk : this.#disk;
   }
 
   /** Bytes of the source that this job has processed. */
@@ -130,17 +152,17 @@ export class Job implements Queued {
     return Math.max(0, this.bytesDone - this.resumedFrom);
   }
 
-  /** Bytes written to the tier; an upper bound while compressing. */
+  /** Bytes written to the tier; an upper bound while compressing, and while a variant is made. */
   get written(): number {
     if (this.kind === 'link' || this.kind === 'adopt') return 0;
-    return this.kind === 'compress' ? (this.stored ?? this.reserved - this.unwritten) : this.copied;
+    return this.#changesSize ? (this.stored ?? this.reserved - this.unwritten) : this.copied;
   }
 
   /** Bytes of its reservation not yet written. */
   get unwritten(): number {
     if (this.kind === 'adopt') return 0;
     const share = this.bytesDone / Math.max(1, this.file.fingerprint.size);
-    return this.kind === 'compress' ? Math.ceil(this.reserved * (1 - share)) : this.reserved - this.bytesDone;
+    return this.#changesSize ? Math.ceil(this.reserved * (1 - share)) : this.reserved - this.bytesDone;
   }
 
   start(): void {

@@ -2,6 +2,7 @@ import type { Catalog } from '../catalog/catalog.ts';
 import { sharesQuota, tierTraits } from '../core/tier-traits.ts';
 import type { AdoptionWay, Copy, SourceFile, TierName } from '../core/types.ts';
 import type { Tiers } from '../tiers/tiers.ts';
+import type { Recipe } from '../variants/recipe.ts';
 import { equalOrigin } from './duplicates.ts';
 
 /** A file of another cache that may have the bytes of a source. */
@@ -10,11 +11,22 @@ export interface Adoption {
   way: AdoptionWay;
 }
 
+/** A variant to make of a source. */
+export interface Variant {
+  /** Its own path. */
+  path: string;
+  recipe: Recipe;
+  /** Its size as foreseen, and the largest that it can turn out to have, bytes. */
+  expected: number;
+  most: number;
+}
+
 /** How a job makes its copy, with the needs of that kind. */
 export type Plan =
   | { kind: 'copy' | 'link' }
   | { kind: 'restore'; origin: Copy }
   | ({ kind: 'adopt' } & Adoption)
+  | { kind: 'derive'; variant: Variant }
   /** Null when the copy to compress has left. */
   | { kind: 'compress'; origin: Copy | null };
 

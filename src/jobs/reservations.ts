@@ -8,6 +8,7 @@ import type { Policy } from '../policy/policy.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { Serial } from '../runtime/serial.ts';
 import { makeRoom, type RoomDeps, roomIn, type SpaceDeps } from '../space/make-room.ts';
+import { makeVariantRoom } from '../space/variant-room.ts';
 import type { Tier } from '../tiers/tier.ts';
 import { assertWanted, type Job } from './job.ts';
 import type { CopyOptions } from './options.ts';
@@ -53,10 +54,24 @@ export class Reservations {
   }
 
   /**
+   * Reserves room for a variant, which was asked for by name: copies leave for it whatever they are worth, unless they are in use.
+   * @throws CacheError CANCELLED, NOT_ADMITTED, TOO_LARGE, NO_SPACE
+   */
+  async forVariant(job: Job, tier: Tier, { path, bytes }: { path: string; bytes: number }): Promise<void> {
+    await this.#turns.run(async () => {
+      assertWanted(job);
+      this.#assertBudget(job, bytes);
+      const giveWay = (needed: number | null) => this.#endCompressing(tier, needed);
+      await makeVariantRoom({ ...this.#roomDeps(), giveWay }, tier, { path, bytes });
+      job.reserved = bytes;
+    });
+  }
+
+  /**
    * @throws CacheError NOT_ADMITTED: the bound holds for every priority, as the wear is the same; waiting programs load from the
    *   source.
    */
-  #assertBudget(job: Job): void {
+  #assertBudget(job: Job, bytes = mostWritten(job)): void {
     const { catalog, clock, running } = this.#deps;
     const dailyWrites = this.#deps.options.dailyWrites();
     if (dailyWrites === null || !tierTraits[job.tier].wears) return;
@@ -64,7 +79,7 @@ export class Reservations {
     const written = catalog.usage.daily().find(({ day }) => day === today)?.bytesCopied ?? 0;
     const wearing = running().filter(({ tier }) => tierTraits[tier].wears);
     const promised = wearing.reduce((sum, { reserved }) => sum + reserved, 0);
-    if (written + promised + mostWritten(job) <= dailyWrites) return;
+    if (written + promised + bytes <= dailyWrites) return;
     throw new CacheError('NOT_ADMITTED', `the day's ${formatBytes(dailyWrites)} of writes leave no room for this copy`, {
       hint: 'AUTOCACHE_DAILY_WRITES bounds them; a new day begins at 00:00 UTC.',
     });

@@ -3,7 +3,7 @@ import { chmodSync, closeSync, fdatasyncSync, fstatSync, ftruncateSync, openSync
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { readAt, writeAt } from '../codec/file-io.ts';
 import { CacheError } from '../core/errors.ts';
-import { reading, writeError, writing } from '../sources/io-errors.ts';
+import { readError, reading, writeError, writing } from '../sources/io-errors.ts';
 import { moveDurably, syncFile } from '../tiers/durable.ts';
 import { fitsSeal } from '../tiers/manifest.ts';
 import { dropPartial } from '../tiers/partial.ts';
@@ -11,9 +11,9 @@ import { Architectures } from '../variants/architectures.ts';
 import { Derivation, type DeriveFiles } from '../variants/derive.ts';
 import { headerRoom, writeHeader } from '../variants/layout.ts';
 import { planVariant } from '../variants/plan.ts';
+import { readHeader } from '../variants/read-header.ts';
 import { recipeVersion } from '../variants/recipe.ts';
 import { worstFirst } from '../variants/report.ts';
-import { parseSafetensors, type SafetensorsHeader, safetensorsJsonSize } from '../weights/safetensors.ts';
 import { assertWanted, type CopyHooks } from './each-block.ts';
 import type { DeriveOrder, DeriveReport } from './messages.ts';
 import { createAnew } from './partial-file.ts';
@@ -62,7 +62,7 @@ function assertSame({ origin: { path, seal }, source }: DeriveOrder, fd: number)
 async function derive(order: DeriveOrder, source: number, hooks: CopyHooks): Promise<DeriveReport> {
   const { recipe, temp, into, source: file } = order;
   const size = file.fingerprint.size;
-  const { start, header } = readHeader(source, size);
+  const { start, header } = headerOf(source, size);
   const plan = planVariant(header, recipe, new Architectures());
   const room = headerRoom(plan, header.metadata);
   const hash = order.sha256 === null ? createHash('sha256').update(start) : null;
@@ -85,15 +85,13 @@ async function derive(order: DeriveOrder, source: number, hooks: CopyHooks): Pro
   }
 }
 
-/** @throws CacheError CORRUPT */
-function readHeader(fd: number, size: number): { start: Buffer; header: SafetensorsHeader } {
-  const first = Buffer.alloc(9);
-  reading(() => readAt(fd, first, 0));
-  const jsonSize = safetensorsJsonSize(first, size);
-  if (jsonSize === null) throw new CacheError('CORRUPT', 'it does not begin as a safetensors file');
-  const start = Buffer.alloc(8 + jsonSize);
-  reading(() => readAt(fd, start, 0));
-  return { start, header: parseSafetensors(start, size) };
+/** @throws CacheError CORRUPT, SOURCE_IO */
+function headerOf(fd: number, size: number): ReturnType<typeof readHeader> {
+  try {
+    return readHeader(fd, size);
+  } catch (error) {
+    throw error instanceof CacheError ? error : readError(error);
+  }
 }
 
 interface Opened {

@@ -21,7 +21,7 @@ interface Deps {
 }
 
 /** The daemon's own files in the cache directory, and files counted elsewhere. */
-const ownNames = /^(seals|memo|autocached\.lock.*|\.autocached(\.lock.*|\..*\.new)?|restore\.py|lost\+found)$/;
+const ownNames = /^(seals|memo|variants|autocached\.lock.*|\.autocached(\.lock.*|\..*\.new)?|restore\.py|lost\+found)$/;
 
 /**
  * All files in the directory of the first tier, and of the tiers inside it, that the catalog does not account for. Links are not

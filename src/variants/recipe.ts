@@ -1,8 +1,5 @@
 import { CacheError } from '../core/errors.ts';
-
-export const variantForms = ['auto8', 'fp8', 'int8', 'fp16', 'bf16'] as const;
-/** The number format of a variant's weights; `auto8` takes for each layer the one of 8 bits that costs less. */
-export type VariantForm = (typeof variantForms)[number];
+import { type VariantForm, variantForms } from '../core/types.ts';
 
 /** How a variant is made. Equal source and recipe give equal bytes. */
 export interface Recipe {

@@ -1,7 +1,8 @@
 import { jsonOf } from '../core/json.ts';
 import { isInteger, isMatch, isName, isNullOr, isShaped, isString } from '../core/shape.ts';
+import { type VariantForm, variantForms } from '../core/types.ts';
 import type { RoundingCost } from './number-memory.ts';
-import { type Recipe, recipeVersion, type VariantForm, variantForms } from './recipe.ts';
+import { type Recipe, recipeVersion } from './recipe.ts';
 
 /** One weight of a variant. */
 export interface LayerReport {
@@ -83,7 +84,7 @@ export function layerReport(name: string, format: string, { power, noise, worst 
 }
 
 /** Signal to quantisation noise, dB, to hundredths; null = no noise. */
-export function sqnrOf({ power, noise }: Pick<RoundingCost, 'power' | 'noise'>): number | null {
+function sqnrOf({ power, noise }: Pick<RoundingCost, 'power' | 'noise'>): number | null {
   return noise === 0 ? null : Number((10 * Math.log10(power / noise)).toFixed(2));
 }
 

@@ -1,11 +1,11 @@
+import type { VariantForm } from '../core/types.ts';
 import type { NarrowType, NumberMemory, RoundingCost } from './number-memory.ts';
-import type { VariantForm } from './recipe.ts';
 
 /** Below this ratio, dB, `auto8` leaves a layer as it is; the same is taken as gained by int8 where it is so much above fp8. */
 const leastSqnr = 25;
 const gainOfInt8 = 3;
 /** `auto8` compares fp8 on every n-th row: that tells as much, and costs a fraction. */
-export const sampledRows = 8;
+const sampledRows = 8;
 
 const largestFp8 = 448;
 const largestInt8 = 127;

@@ -205,3 +205,50 @@ class Remotes(ComfyTest):
         self.metadata()
         self.refuse("no route")
         self.assert_refused("no route", "checkpoints", "far.safetensors")
+
+
+class Variants(ComfyTest):
+    """Smaller models that were made of others: files in a folder of the daemon's."""
+
+    def setUp(self):
+        super().setUp()
+        self.daemon = FakeDaemon(self.state)
+        self.addCleanup(self.daemon.stop)
+        self.daemon.start()
+
+    def make_variant(self, name):
+        path = self.make_file("ssd", "variants", "checkpoints", name, content=b"y" * 500)
+        folders = [{"name": "variants", "path": os.path.join(self.ssd, "variants"), "category": None}]
+        self.make_file("state", "variants", "folders.json", content=json.dumps({"folders": folders}).encode())
+        return path
+
+    def start_shim(self):
+        super().start_shim()
+        self.addCleanup(lambda remotes: remotes.close(), self.wrapper.remotes)
+
+    def test_a_variant_is_listed_and_loaded_under_its_own_name_only(self):
+        variant = self.make_variant("a.autocached-fp8.safetensors")
+        source, _ = self.make_source_and_copy()
+        self.start_shim()
+        names = self.folder_paths.get_filename_list("checkpoints")
+        self.assertEqual(sorted(names), ["a.autocached-fp8.safetensors", "a.safetensors"])
+        self.assertEqual(self.load(name="a.autocached-fp8.safetensors"), variant)
+        self.assertNotEqual(self.load(name="a.safetensors"), variant)
+
+    def test_the_first_one_is_seen_while_comfyui_runs(self):
+        self.start_shim()
+        self.make_variant("b.autocached-auto8.safetensors")
+        self.wrapper.remotes.refresh()
+        self.assertIn("b.autocached-auto8.safetensors", self.folder_paths.get_filename_list("checkpoints"))
+
+    def test_its_folder_is_no_model_folder_of_the_user(self):
+        self.make_variant("a.autocached-fp8.safetensors")
+        self.start_shim()
+        folder = os.path.join(self.ssd, "variants", "checkpoints")
+        self.assertIn(folder, self.wrapper.remotes.folders)
+
+    def test_a_list_whose_folder_is_away_takes_no_other_one_away(self):
+        self.make_variant("a.autocached-fp8.safetensors")
+        self.make_file("state", "remotes", "folders.json", content=json.dumps({"folders": [{"name": "x", "path": "/nowhere/at/all", "category": None}]}).encode())
+        self.start_shim()
+        self.assertIn("a.autocached-fp8.safetensors", self.folder_paths.get_filename_list("checkpoints"))

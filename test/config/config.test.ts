@@ -186,6 +186,15 @@ describe('what is wrong is said at once', () => {
     ]);
   });
 
+  test.each(['AUTOCACHE_VARIANTS', 'AUTOCACHE_USE_VARIANTS', 'AUTOCACHE_VARIANTS_AUTO', 'AUTOCACHE_SUBSTITUTE'])(
+    '%s, which would put another model in the place of the one that a workflow names, is refused with that sentence',
+    (key) => {
+      expect(problems({ [key]: 'auto8' })).toEqual([
+        expect.stringContaining('never puts a variant in the place of the model that a workflow names'),
+      ]);
+    },
+  );
+
   test('no secret is printed: not the value of an unknown key, not a password in an address', () => {
     const env = { AUTOCACHE_TOKEN: 'hush', AUTOCACHE_ROOTS: 's3://ada:hush@bucket=nas', ARENA_NAS_ROOT: 'smb://ada:hush@nas' };
     expect(problems(env).join('\n')).not.toContain('hush');

@@ -5,6 +5,7 @@ import { openMemo } from '../../src/compose/memo.ts';
 import { openPresets } from '../../src/compose/presets.ts';
 import { openPrompts } from '../../src/compose/prompts.ts';
 import { openUpkeep } from '../../src/compose/upkeep.ts';
+import { openVariants } from '../../src/compose/variants.ts';
 import { ServedSettings } from '../../src/config/served-settings.ts';
 import { createApp } from '../../src/http/app.ts';
 import { furtherHosts, hostsOf } from '../../src/http/guard.ts';
@@ -63,6 +64,14 @@ export function createServices({ settings: keys, ...options }: ServicesOptions =
     farm: null,
     sharedStore: null,
     presets: openPresets({ ...rig, settings, memo, stateDir: tempDir() }),
+    variants: openVariants({
+      ...rig,
+      accounts: { ready: Promise.resolve() },
+      sources: { ...rig.sources, addOwn: () => {} },
+      tier: { ...rig.tier, dir: tempDir() },
+      stateDir: tempDir(),
+      mode: () => settings.mode(),
+    }),
     daemon: { version: '1.2.3', startedAt: rig.clock.monotonic(), cacheDir: rig.tier.dir, stop },
     bound: () => rig.bound,
     filters: rig.options.filters,

@@ -26,7 +26,7 @@ const job: z.ZodType<JobView> = z.strictObject({
   path,
   category: z.string().nullable(),
   tier: z.enum(tierNames),
-  kind: z.enum(['copy', 'link', 'restore', 'compress', 'adopt']),
+  kind: z.enum(['copy', 'link', 'restore', 'compress', 'adopt', 'derive']),
   bytesDone: count,
   bytesTotal: count,
   bytesPerSecond: z.number().min(0),

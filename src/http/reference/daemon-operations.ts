@@ -3,6 +3,7 @@ import type { ForgetRootsAnswer, LeaseAnswer, RootsAnswer } from '../../api/api.
 import type { SignInView, Throughput, ToldEvents } from '../../api/dashboard.ts';
 import type { StuckAnswer } from '../../api/open-sources.ts';
 import type { RemoteHeaderAnswer, RemotesAnswer } from '../../api/remotes.ts';
+import type { RemovedVariantAnswer, VariantReportAnswer, VariantsAnswer, VariantView } from '../../api/variants.ts';
 import { proofQuery } from '../proofs.ts';
 import { sessionBody, signOutBody } from '../routes/dashboard.ts';
 import { jobParams, jobsQuery } from '../routes/jobs.ts';
@@ -10,6 +11,7 @@ import { leaseBody } from '../routes/leases.ts';
 import { remoteHeaderQuery } from '../routes/remotes.ts';
 import { forgetBody, rootsBody } from '../routes/roots.ts';
 import { stuckBody } from '../routes/stuck.ts';
+import { variantBody, variantName } from '../routes/variants.ts';
 import { count, jobView, path, remoteView, removalAnswer, rootView } from './answers.ts';
 import { eventStream, type Operation } from './operation.ts';
 
@@ -21,6 +23,36 @@ const remoteHeaderAnswer: z.ZodType<RemoteHeaderAnswer> = z.strictObject({
   size: count,
   header: z.record(z.string(), z.unknown()),
 });
+const variant: z.ZodType<VariantView> = z.strictObject({
+  path,
+  name: z.string(),
+  category: z.string(),
+  source: path.nullable(),
+  form: z.string(),
+  state: z.enum(['waiting', 'making', 'ready', 'stale', 'failed']),
+  why: z.string().nullable(),
+  bytes: count,
+  sourceBytes: count,
+  architecture: z.string().nullable(),
+  leastSqnr: z.number().nullable(),
+  layers: count.nullable(),
+  createdAt: z.string(),
+  job: jobView.nullable(),
+});
+const variantView = variant.meta({ id: 'Variant' });
+const variantsAnswer: z.ZodType<VariantsAnswer> = z.strictObject({
+  directory: path,
+  bytes: count,
+  variants: z.array(variantView),
+});
+const variantReport: z.ZodType<VariantReportAnswer> = z.strictObject({
+  variant: variantView,
+  sha256: z.string(),
+  layers: z.array(
+    z.strictObject({ name: z.string(), format: z.string(), sqnr: z.number().nullable(), worst: z.number().min(0) }),
+  ),
+});
+const removedVariant: z.ZodType<RemovedVariantAnswer> = z.strictObject({ path, bytes: count });
 const forgetAnswer: z.ZodType<ForgetRootsAnswer> = z.strictObject({
   roots: z.array(rootView),
   removed: removalAnswer.nullable(),
@@ -144,6 +176,36 @@ export const daemonOperations: readonly Operation[] = [
     query: remoteHeaderQuery,
     answers: { 200: remoteHeaderAnswer },
     errors: ['NOT_FOUND', 'CORRUPT', 'SOURCE_AWAY', 'SOURCE_CHANGED'],
+  },
+  {
+    method: 'GET',
+    url: '/api/variants',
+    summary: 'Smaller models that were made on purpose, and those on their way',
+    answers: { 200: variantsAnswer },
+  },
+  {
+    method: 'GET',
+    url: '/api/variants/report',
+    summary: 'What rounding cost each layer of a variant, the worst ones first',
+    query: variantName,
+    answers: { 200: variantReport },
+    errors: ['NOT_FOUND', 'CONFLICT'],
+  },
+  {
+    method: 'POST',
+    url: '/api/variants',
+    summary: 'Make a smaller file of a model, under a name of its own',
+    body: variantBody,
+    answers: { 200: variantView },
+    errors: ['NOT_FOUND', 'SOURCE_MISSING', 'SOURCE_AWAY', 'CORRUPT', 'CONFLICT', 'NOT_ADMITTED', 'TOO_LARGE'],
+  },
+  {
+    method: 'DELETE',
+    url: '/api/variants',
+    summary: 'Remove a variant, or end its making',
+    body: variantName,
+    answers: { 200: removedVariant },
+    errors: ['NOT_FOUND', 'CONFLICT', 'IN_USE', 'CACHE_AWAY'],
   },
   { method: 'GET', url: '/api/roots', summary: 'The model folders', answers: { 200: rootsAnswer } },
   { method: 'POST', url: '/api/roots', summary: 'Name model folders', body: rootsBody, answers: { 200: rootsAnswer } },

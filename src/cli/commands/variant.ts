@@ -1,0 +1,115 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Command, Option } from 'commander';
+import type { VariantView } from '../../api/variants.ts';
+import { CacheError } from '../../core/errors.ts';
+import { formatBytes } from '../../core/format.ts';
+import { type VariantForm, variantForms } from '../../core/types.ts';
+import { itemsOf } from '../items.ts';
+import { openJobsView } from '../jobs-view.ts';
+import { itemHelp, knownItems } from '../known-items.ts';
+import { type Answer, exitCodes } from '../print.ts';
+import { clientOf, type Run, type Session } from '../session.ts';
+import { variantLine, variantReportPage, variantsPage } from '../text/variants-page.ts';
+import { VariantClient } from '../variant-client.ts';
+
+interface MakeOptions {
+  to?: VariantForm;
+  fastMatmul?: true;
+  dropUnused?: true;
+  wait: boolean;
+}
+
+/** How often the daemon is asked how a variant does, ms. */
+const askEveryMs = 500;
+const worstLayers = 5;
+
+/** By command. */
+const examples = {
+  make: `
+A variant is a file of its own: it is used where a workflow names it, and never
+in the place of the model. docs/VARIANTS.md tells when to use which.
+
+Examples:
+  autocached variant make diffusion_models/wan.safetensors --to auto8
+  autocached variant make sdxl.safetensors --to fp16 --drop-unused`,
+  list: '\nExamples:\n  autocached variant list --json',
+  report: '\nExamples:\n  autocached variant report wan.autocached-auto8.safetensors --all',
+  rm: '\nExamples:\n  autocached variant rm wan.autocached-auto8.safetensors',
+};
+
+export function addVariant(program: Command, run: Run): void {
+  const variant = program.command('variant').description('smaller models, made of others on purpose');
+  variant
+    .command('make')
+    .description('make a smaller file of a model, under a name of its own')
+    .argument('<model>', itemHelp)
+    .addOption(
+      new Option('--to <format>', 'format of its weights; auto8 takes the better one of 8 bits for each layer').choices(
+        variantForms,
+      ),
+    )
+    .option('--fast-matmul', 'let the loader round activations to 8 bits too: faster on newer GPUs, at a cost in quality')
+    .option('--drop-unused', 'leave out what ComfyUI never loads, such as EMA weights and the state of an optimizer')
+    .option('--wait', 'wait until it is made', true)
+    .option('--no-wait', 'return at once; variant list shows how it does')
+    .addHelpText('after', examples.make)
+    .action(run(make));
+  variant
+    .command('list')
+    .description('list the variants, what they take, and those on their way')
+    .addHelpText('after', examples.list)
+    .action(run(list));
+  variant
+    .command('report')
+    .description('show what rounding cost each layer, the worst ones first')
+    .argument('<name>', 'as loaders list it, or its path')
+    .option('--all', 'all layers, not only the worst five')
+    .addHelpText('after', examples.report)
+    .action(run(report));
+  variant
+    .command('rm')
+    .description('remove a variant, or end its making')
+    .argument('<name>', 'as loaders list it, or its path')
+    .addHelpText('after', examples.rm)
+    .action(run(remove));
+}
+
+async function make(session: Session, word: string, { wait, ...recipe }: MakeOptions): Promise<Answer> {
+  const client = await clientOf(session);
+  const { paths, names } = itemsOf(await knownItems([word], session, client), session);
+  const model = paths[0] ?? names[0];
+  if (model === undefined)
+    throw new CacheError('BAD_REQUEST', `"${word}" names no single model`, { hint: 'give its path, or category/name' });
+  const variants = new VariantClient(client);
+  const asked = await variants.make({ model, ...recipe });
+  const data = wait ? await untilMade(asked, variants, session) : asked;
+  if (data.state === 'failed') throw new CacheError('CANCELLED', `no variant was made: ${data.why}`);
+  return { data, page: () => variantLine(data), exitCode: exitCodes.done };
+}
+
+/** @throws CacheError CANCELLED when it was removed meanwhile */
+async function untilMade(asked: VariantView, variants: VariantClient, session: Session): Promise<VariantView> {
+  using view = openJobsView(session);
+  for (let variant = asked; ; await sleep(askEveryMs)) {
+    if (variant.job) view.update(variant.job);
+    if (variant.state !== 'waiting' && variant.state !== 'making') return variant;
+    const found = (await variants.list()).variants.find(({ path }) => path === asked.path);
+    if (!found) throw new CacheError('CANCELLED', 'the variant was removed, or its making was cancelled');
+    variant = found;
+  }
+}
+
+async function list(session: Session): Promise<Answer> {
+  const data = await new VariantClient(await clientOf(session)).list();
+  return { data, page: (look) => variantsPage(data, look) };
+}
+
+async function report(session: Session, name: string, { all }: { all?: true }): Promise<Answer> {
+  const data = await new VariantClient(await clientOf(session)).report(name);
+  return { data, page: (look) => variantReportPage(data, all ? data.layers.length : worstLayers, look) };
+}
+
+async function remove(session: Session, name: string): Promise<Answer> {
+  const data = await new VariantClient(await clientOf(session)).remove(name);
+  return { data, page: () => `removed ${data.path}, ${formatBytes(data.bytes)}` };
+}

@@ -1,0 +1,148 @@
+import { closeSync, existsSync, fstatSync, lstatSync, mkdirSync, openSync, realpathSync, rmdirSync, rmSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { dirname, join, sep } from 'node:path';
+import type { Catalog } from '../catalog/catalog.ts';
+import { CacheError, sentenceOf } from '../core/errors.ts';
+import { errnoOf } from '../runtime/errnos.ts';
+import type { Log } from '../runtime/log.ts';
+import { writePrivately } from '../runtime/private-file.ts';
+import { assertNameable, longestName } from '../tiers/names.ts';
+import type { PosixTier } from '../tiers/tier.ts';
+import { readHeader } from '../variants/read-header.ts';
+import { readReport, reportKey, type VariantReport } from '../variants/report.ts';
+
+export interface VariantFolderDeps {
+  catalog: Catalog;
+  /** That of the cache directory, where variants lie beside the copies. */
+  tier: Pick<PosixTier, 'dir' | 'state'>;
+  stateDir: string;
+  sources: {
+    /** The category and name by which ComfyUI asks for a file. */
+    nameOf(path: string): { category: string; name: string } | null;
+    /** Makes a folder of the daemon's own known as a root: what lies in it loads as fast as a copy. */
+    addOwn(path: string): void;
+  };
+  log: Log;
+}
+
+const ownName = /\.autocached-[a-z\d-]+\.safetensors$/;
+
+/** The folder of all variants in the cache directory, with one for each category, which ComfyUI has among its model folders. */
+export class VariantFolder {
+  readonly #deps: VariantFolderDeps;
+  readonly directory: string;
+
+  constructor(deps: VariantFolderDeps) {
+    this.#deps = deps;
+    this.directory = join(deps.tier.dir, 'variants');
+  }
+
+  /** The place of a variant: that of its source below its category. @throws CacheError BAD_REQUEST when the disk cannot have it */
+  placeOf(source: { path: string; rel: string }, name: string): string {
+    const known = this.#deps.sources.nameOf(source.path) ?? { category: 'other', name: source.rel.split(sep).join('/') };
+    const folders = known.name.split('/').slice(0, -1);
+    const path = join(this.directory, known.category, ...folders, name);
+    assertNameable(path, longestName(this.#deps.tier.dir));
+    return path;
+  }
+
+  /** @throws CacheError CONFLICT when a file that is none of ours lies there */
+  assertFree(path: string): void {
+    if (!existsSync(path)) return;
+    throw new CacheError('CONFLICT', `there is a file ${path} already`, { hint: 'move it away, or remove it' });
+  }
+
+  /** Tells ComfyUI of the folder; it looks there also while no daemon runs. */
+  show(): void {
+    const { stateDir, sources } = this.#deps;
+    mkdirSync(this.directory, { recursive: true, mode: 0o755 });
+    mkdirSync(join(stateDir, 'variants'), { recursive: true, mode: 0o755 });
+    const folders = [{ name: 'variants', path: this.directory, category: null }];
+    writePrivately(join(stateDir, 'variants', 'folders.json'), JSON.stringify({ folders }), 0o644);
+    sources.addOwn(this.directory);
+  }
+
+  /** Forgets variants whose files are gone, and takes in those that the catalog has lost. Nothing while the disk is away. */
+  async settle(): Promise<void> {
+    const { catalog, tier, log } = this.#deps;
+    if (tier.state() === 'away') return;
+    const rows = catalog.variants.all();
+    const gone = rows.filter(({ state, path }) => state === 'ready' && !isPlainFile(path));
+    const known = new Set(rows.map(({ path }) => path));
+    const found = (await this.#files()).filter((path) => !known.has(path));
+    await catalog.write(() => {
+      for (const { path } of gone) catalog.variants.forget(path);
+      for (const path of found) this.#takeIn(path);
+    });
+    if (gone.length > 0) log.warn({ paths: gone.map(({ path }) => path) }, 'variants were removed by another program');
+    if (catalog.variants.all().length > 0) this.show();
+  }
+
+  /** What the file itself tells of how it was made; null when it is no variant. */
+  reportOf(path: string): VariantReport | null {
+    try {
+      const fd = openSync(path, 'r');
+      try {
+        return readReport(readHeader(fd, fstatSync(fd).size).header.metadata[reportKey]);
+      } finally {
+        closeSync(fd);
+      }
+    } catch (error) {
+      this.#deps.log.debug({ path, why: sentenceOf(error) }, 'a variant cannot be read');
+      return null;
+    }
+  }
+
+  /** Removes a variant and its row. @throws CacheError IN_USE, CACHE_AWAY */
+  async remove(path: string): Promise<void> {
+    const { catalog, tier } = this.#deps;
+    if (tier.state() === 'away') throw new CacheError('CACHE_AWAY', 'the cache disk is away');
+    try {
+      if (isPlainFile(path)) rmSync(path);
+    } catch (error) {
+      throw new CacheError('IN_USE', `${path} cannot be removed now (${errnoOf(error)})`, { hint: 'a program has it open' });
+    }
+    await catalog.write(() => catalog.variants.forget(path));
+    this.#pruneAbove(path);
+  }
+
+  #takeIn(path: string): void {
+    const report = this.reportOf(path);
+    if (!report) return;
+    const { recipe, architecture, layers, source } = report;
+    const ratios = layers.flatMap(({ sqnr }) => sqnr ?? []);
+    this.#deps.catalog.variants.enter({
+      path,
+      source: null,
+      fingerprint: { size: source.bytes, mtimeNs: '0' },
+      recipe: JSON.stringify(recipe),
+      bytes: lstatSync(path).size,
+      facts: { architecture, leastSqnr: ratios.length > 0 ? Math.min(...ratios) : null, layers: layers.length },
+    });
+  }
+
+  async #files(): Promise<string[]> {
+    const entries = await readdir(this.directory, { recursive: true, withFileTypes: true }).catch(() => []);
+    return entries.filter((one) => one.isFile() && ownName.test(one.name)).map((one) => join(one.parentPath, one.name));
+  }
+
+  /** Folders that became empty go, and with the last variant their own one. */
+  #pruneAbove(path: string): void {
+    for (let folder = dirname(path); folder.startsWith(this.directory); folder = dirname(folder)) {
+      try {
+        rmdirSync(folder);
+      } catch {
+        return;
+      }
+    }
+  }
+}
+
+/** Law 2: a folder, a link, or a file behind a link is not ours. */
+function isPlainFile(path: string): boolean {
+  try {
+    return realpathSync(dirname(path)) === dirname(path) && lstatSync(path).isFile();
+  } catch {
+    return false;
+  }
+}

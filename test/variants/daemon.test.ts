@@ -1,0 +1,161 @@
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { VariantClient } from '../../src/cli/variant-client.ts';
+import { runDaemon } from '../helpers/daemon.ts';
+import { patience } from '../helpers/patience.ts';
+import { tinyWan, writeSafetensors } from '../helpers/tiny-model.ts';
+import { settled } from '../helpers/variants.ts';
+
+const rel = join('diffusion_models', 'sub', 'wan ä.safetensors');
+
+async function daemonWith(settings: Record<string, string> = {}) {
+  const rig = await runDaemon({}, settings);
+  const path = join(rig.root, rel);
+  writeSafetensors(path, tinyWan());
+  return Object.assign(rig, { path });
+}
+
+describe('a variant', () => {
+  test('is made of the copy on the SSD, in the folder of its category, and counts in the limit', async () => {
+    const { client, path, dir, stateDir } = await daemonWith();
+    const asked = await new VariantClient(client).make({ model: path, to: 'fp8' });
+    const place = join(dir, 'ssd', 'variants', 'diffusion_models', 'sub', 'wan ä.autocached-fp8.safetensors');
+    expect(asked).toMatchObject({
+      path: place,
+      name: 'sub/wan ä.autocached-fp8.safetensors',
+      category: 'diffusion_models',
+      form: 'fp8',
+    });
+    const made = await settled(client, place);
+    expect(made).toMatchObject({ state: 'ready', why: null, source: path, architecture: 'wan', layers: 12, job: null });
+    expect(statSync(place).size).toBe(made.bytes);
+    const { bytes } = await new VariantClient(client).list();
+    expect(bytes).toBe(made.bytes);
+    const { folders } = JSON.parse(readFileSync(join(stateDir, 'variants', 'folders.json'), 'utf8'));
+    expect(folders).toEqual([{ name: 'variants', path: join(dir, 'ssd', 'variants'), category: null }]);
+    const jobs = (await client.jobs()).jobs.map(({ kind, state }) => [kind, state]);
+    expect(jobs).toContainEqual(['derive', 'done']);
+    expect(jobs).toContainEqual(['copy', 'done']);
+  });
+
+  test('is what a lookup of its own path answers, and never that of the model', async () => {
+    const { client, path } = await daemonWith();
+    const asked = await new VariantClient(client).make({ model: 'diffusion_models/sub/wan ä.safetensors', to: 'int8' });
+    await settled(client, asked.path);
+    const ask = (of: string) => client.lookup({ path: of, purpose: 'load', waitMs: 0, client: null });
+    expect(await ask(asked.path)).toMatchObject({ path: asked.path, reason: 'BYPASS_FAST_SOURCE' });
+    expect((await ask(path)).path).not.toContain('.autocached-');
+  });
+
+  test('tells what rounding cost each layer, the worst ones first', async () => {
+    const { client, path } = await daemonWith();
+    const asked = await new VariantClient(client).make({ model: path, to: 'auto8', fastMatmul: true });
+    await settled(client, asked.path);
+    const { layers, sha256, variant } = await new VariantClient(client).report('wan ä.autocached-auto8-fast.safetensors');
+    expect(variant.leastSqnr).toBe(layers[0]?.sqnr);
+    expect(layers.map(({ sqnr }) => sqnr)).toEqual(layers.map(({ sqnr }) => sqnr).toSorted((a, b) => Number(a) - Number(b)));
+    expect(sha256).toMatch(/^[\da-f]{64}$/);
+  });
+
+  test('is not made again, and is stale once its model has changed', async () => {
+    const { client, path } = await daemonWith();
+    const asked = await new VariantClient(client).make({ model: path, to: 'fp8' });
+    const first = await settled(client, asked.path);
+    expect(await new VariantClient(client).make({ model: path, to: 'fp8' })).toMatchObject({
+      state: 'ready',
+      createdAt: first.createdAt,
+    });
+    writeSafetensors(path, [
+      ...tinyWan({ outliers: true }),
+      ...tinyWan()
+        .slice(0, 1)
+        .map((one) => ({ ...one, name: 'more.weight' })),
+    ]);
+    await vi.waitFor(async () => expect((await settled(client, asked.path)).state).toBe('stale'), {
+      timeout: patience(20_000),
+    });
+    await new VariantClient(client).make({ model: path, to: 'fp8' });
+    expect(await settled(client, asked.path)).toMatchObject({ state: 'ready', sourceBytes: statSync(path).size });
+  });
+
+  test('is removed by name, and its room is free again', async () => {
+    const { client, path, dir } = await daemonWith();
+    const asked = await new VariantClient(client).make({ model: path, to: 'fp8' });
+    const { bytes } = await settled(client, asked.path);
+    expect(await new VariantClient(client).remove(asked.name)).toEqual({ path: asked.path, bytes });
+    expect(existsSync(asked.path)).toBe(false);
+    expect(existsSync(join(dir, 'ssd', 'variants', 'diffusion_models'))).toBe(false);
+    expect(await new VariantClient(client).list()).toMatchObject({ bytes: 0, variants: [] });
+    await expect(new VariantClient(client).remove(asked.name)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  });
+
+  test('outlives the daemon and the catalog', async () => {
+    const rig = await daemonWith();
+    const asked = await new VariantClient(rig.client).make({ model: rig.path, to: 'fp8' });
+    const { bytes } = await settled(rig.client, asked.path);
+    await rig.restart();
+    expect((await new VariantClient(rig.client).list()).variants).toMatchObject([
+      { path: asked.path, state: 'ready', source: rig.path },
+    ]);
+    await rig.end();
+    for (const suffix of ['', '-wal', '-shm']) rmSync(join(rig.stateDir, `catalog.db${suffix}`), { force: true });
+    await rig.restart();
+    await vi.waitFor(
+      async () =>
+        expect((await new VariantClient(rig.client).list()).variants).toMatchObject([
+          { path: asked.path, state: 'ready', source: null, bytes },
+        ]),
+      { timeout: patience(20_000) },
+    );
+    const files = (await rig.client.stats()).tiers;
+    expect(files.find(({ tier }) => tier === 'ssd')).toMatchObject({ outside: 0 });
+  });
+
+  test('that was not finished when the daemon ended is made by the next one', async () => {
+    const rig = await daemonWith();
+    await rig.client.pauseJobs(true);
+    const asked = await new VariantClient(rig.client).make({ model: rig.path, to: 'fp8' });
+    expect(asked.state).toBe('waiting');
+    await rig.restart();
+    expect(await settled(rig.client, asked.path)).toMatchObject({ state: 'ready', source: rig.path });
+  });
+});
+
+describe('no variant is made, and the reason is told', () => {
+  test('of what is unknown, of another kind, or by no recipe', async () => {
+    const { client, root, path } = await daemonWith();
+    const other = join(root, 'diffusion_models', 'other.safetensors');
+    writeSafetensors(other, tinyWan().slice(0, 1));
+    const text = join(root, 'diffusion_models', 'note.safetensors');
+    writeFileSync(text, 'no model');
+    const ask = (model: string, more = {}) => new VariantClient(client).make({ model, to: 'fp8', ...more });
+    await expect(ask(other)).rejects.toThrow('no architecture that autocached knows');
+    await expect(ask(text)).rejects.toMatchObject({ code: 'CORRUPT' });
+    await expect(ask('/elsewhere/a.safetensors')).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    await expect(ask(join(root, 'diffusion_models', 'none.safetensors'))).rejects.toMatchObject({ code: 'SOURCE_MISSING' });
+    await expect(new VariantClient(client).make({ model: path })).rejects.toThrow('needs a format');
+    await expect(new VariantClient(client).make({ model: path, to: 'bf16', fastMatmul: true })).rejects.toThrow('8 bits');
+    expect(await new VariantClient(client).list()).toMatchObject({ bytes: 0, variants: [] });
+  });
+
+  test('beyond the limit: it fails with that, holds nothing, and no copy has left for it', async () => {
+    const { client, path } = await daemonWith({ AUTOCACHE_LIMIT: '170KiB' });
+    const asked = await new VariantClient(client).make({ model: path, to: 'fp8' });
+    const failed = await settled(client, asked.path);
+    expect(failed).toMatchObject({ state: 'failed', why: expect.stringMatching(/short|larger/) });
+    expect(await new VariantClient(client).list()).toMatchObject({ bytes: 0 });
+    expect(existsSync(asked.path)).toBe(false);
+  });
+
+  test('over a file of the user', async () => {
+    const { client, path, dir } = await daemonWith();
+    const asked = await new VariantClient(client).make({ model: path, to: 'fp8' });
+    await settled(client, asked.path);
+    await new VariantClient(client).remove(asked.name);
+    const place = join(dir, 'ssd', 'variants', 'diffusion_models', 'sub', 'wan ä.autocached-int8.safetensors');
+    writeSafetensors(place, tinyWan());
+    await expect(new VariantClient(client).make({ model: path, to: 'int8' })).rejects.toMatchObject({ code: 'CONFLICT' });
+    onTestFinished(() => expect(existsSync(place)).toBe(true));
+  });
+});
