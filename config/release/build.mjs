@@ -19,6 +19,7 @@ const entries = [
   'src/sqlite/damage-worker',
   'src/memo/hash-worker',
   'src/codec/decode-worker',
+  'src/codec/survey-worker',
   'src/sources/entry',
 ];
 

@@ -13,7 +13,7 @@ export interface Layout {
 }
 
 /** The types whose exponents are worth separating. Other types are stored unchanged: they are already quantised, or rare. */
-const transformOf: Record<string, Transform> = { F8_E4M3: 'nibbles', F16: 'planes2', BF16: 'planes2r', F32: 'planes4r' };
+export const transformOf: Record<string, Transform> = { F8_E4M3: 'nibbles', F16: 'planes2', BF16: 'planes2r', F32: 'planes4r' };
 
 /** A tensor of at most this many bytes may share a chunk of another type: frames of its own would cost more. */
 const tiny = 4096;

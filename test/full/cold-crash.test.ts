@@ -128,6 +128,7 @@ function readsOthers(cold: string): boolean {
 }
 
 function compressedIn(cold: string): string[] {
-  const names = existsSync(cold) ? readdirSync(join(cold, 'files'), { recursive: true, encoding: 'utf8' }) : [];
-  return names.filter((name) => name.endsWith('.zst')).map((name) => join(cold, 'files', name));
+  const files = join(cold, 'files');
+  const names = existsSync(files) ? readdirSync(files, { recursive: true, encoding: 'utf8' }) : [];
+  return names.filter((name) => name.endsWith('.zst')).map((name) => join(files, name));
 }

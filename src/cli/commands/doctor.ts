@@ -1,12 +1,16 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { exitCodes } from '../print.ts';
-import { type Run, stateDirOf } from '../session.ts';
+import { Client } from '../client.ts';
+import { type Answer, exitCodes } from '../print.ts';
+import { type Run, type Session, stateDirOf } from '../session.ts';
 import { doctorPage } from '../text/doctor-page.ts';
 
 const notes = `
 Writes 32 MiB to the cache directory, reads at most 100 MiB of one file on each
 disk with models, and removes what it wrote.
+
+With --duplicates it reads the cached safetensors files on the SSD in a thread
+of low priority: at most 64 GiB, at most 400 MB a second.
 
 Exit codes: 0 nothing has failed (there may be warnings), 4 a check has failed.`;
 
@@ -16,10 +20,12 @@ export function addDoctor(program: Command, run: Run): void {
     .description('check daemon, cache, model disks, ComfyUI and the server of AUTOCACHE_LLM_URL, and say what to do')
     .argument('[dir...]', 'directories of ComfyUI, besides those that are found')
     .option('--url <url>', 'where ComfyUI listens (default: AUTOCACHE_COMFYUI_URL, else http://127.0.0.1:8188)')
+    .option('--duplicates', 'only tell what sharing equal tensors would save')
     .addHelpText('after', notes)
     .action(
-      run(async (session, dirs: string[], { url }: { url?: string }) => {
+      run(async (session, dirs: string[], { url, duplicates }: { url?: string; duplicates?: true }) => {
         const { cwd, stateFlag } = session;
+        if (duplicates) return tellDuplicates(session);
         // Loaded when it is needed: no other command should wait for what it brings along.
         const { examine, parseAddress } = await import('../doctor/examine.ts');
         const findings = await examine({
@@ -38,4 +44,14 @@ export function addDoctor(program: Command, run: Run): void {
         };
       }),
     );
+}
+
+/** @throws CacheError NOT_RUNNING */
+async function tellDuplicates(session: Session): Promise<Answer> {
+  const [{ surveyDuplicates }, { duplicatesPage }] = await Promise.all([
+    import('../doctor/duplicates.ts'),
+    import('../text/duplicates-page.ts'),
+  ]);
+  const survey = await surveyDuplicates(await Client.find(stateDirOf(session)), () => {});
+  return { data: survey, page: (look) => duplicatesPage(survey, look) };
 }
