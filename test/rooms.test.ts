@@ -15,7 +15,12 @@ interface Table {
 }
 
 /** What a thread or process that copies must never load: SQLite has one writer, and it is the daemon. */
-const entriesOfWorkers = ['src/transfer/worker.ts', 'src/transfer/verify-worker.ts', 'src/sources/entry.ts', 'src/farm/listener.ts'];
+const entriesOfWorkers = [
+  'src/transfer/worker.ts',
+  'src/transfer/verify-worker.ts',
+  'src/sources/entry.ts',
+  'src/farm/listener.ts',
+];
 const closedToWorkers = ['catalog', 'jobs', 'space', 'placement', 'lookup', 'http', 'compose', 'cli'];
 
 function readTable(text: string): Table {

@@ -21,7 +21,7 @@ export interface AnnouncementsParts {
  * Tells the directory which contents this host has whole. Each round repeats the words that are due, and at least one: when the
  * directory has forgotten that, it has lost its memory, and all is said again at once.
  */
-export class Announcements {
+export class Announcements implements AsyncDisposable {
   readonly #parts: AnnouncementsParts;
   readonly #rounds: Periodic;
   /** Content -> when its word was given last, ms of a monotonic clock; the oldest first. */
@@ -37,6 +37,10 @@ export class Announcements {
 
   begin(): void {
     void this.#rounds.now();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#rounds[Symbol.asyncDispose]();
   }
 
   /** A content that is here whole since a moment ago. */

@@ -72,7 +72,12 @@ export function remoteDriver(options: RemoteRoot): SourceDriver {
         const isSame = async () => isSameVersion(await object(file.path, onHeard), found);
         return openObject(
           { store, object: found, pace, patience, onHeard, partBytes, meter },
-          { ...shownOf(file, found), traits, isSame, object: { store: store.address, version: `${keyOf(root, file.path)}\n${found.version}` } },
+          {
+            ...shownOf(file, found),
+            traits,
+            isSame,
+            object: { store: store.address, version: `${keyOf(root, file.path)}\n${found.version}` },
+          },
         );
       }),
     published: (path) =>
