@@ -27,11 +27,16 @@ export class Contents {
   }
 
   /** Records the content of a source after a true copy of it. It holds while the source has the copied fingerprint. */
-  note(entryId: number, { size, mtimeNs, ino }: Fingerprint, known: { content: number | null; identified: boolean }): void {
+  note(
+    entryId: number,
+    { size, mtimeNs, ctimeNs, ino }: Fingerprint,
+    known: { content: number | null; identified: boolean },
+  ): void {
     this.#db.run(
       `UPDATE entries SET content_id = @content, identified = iif(content_id = @content, max(identified, @identified), @identified)
-       WHERE id = @entryId AND size = @size AND mtime_ns = @mtimeNs AND coalesce(ino = @ino, 1)`,
-      { entryId, size, mtimeNs, ino, content: known.content, identified: Number(known.identified) },
+       WHERE id = @entryId AND size = @size AND mtime_ns = @mtimeNs AND coalesce(ino = @ino, 1)
+         AND coalesce(ctime_ns = @ctimeNs, 1)`,
+      { entryId, size, mtimeNs, ctimeNs: ctimeNs ?? null, ino, content: known.content, identified: Number(known.identified) },
     );
   }
 

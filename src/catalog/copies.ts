@@ -147,8 +147,9 @@ export class Copies {
     }
     this.#db.run(
       `UPDATE copies SET state = 'stale' WHERE id <> @id AND state = 'ready' AND entry_id = @entryId
-       AND (tier = @tier OR (@tier = @origins AND (source_size <> @size OR source_mtime_ns <> @mtimeNs)))`,
-      { id, entryId, tier, origins: defaultTier, size: source.size, mtimeNs: source.mtimeNs },
+       AND (tier = @tier OR (@tier = @origins AND (source_size <> @size OR source_mtime_ns <> @mtimeNs
+         OR coalesce(source_ctime_ns <> @ctimeNs, 0))))`,
+      { id, entryId, tier, origins: defaultTier, ctimeNs: null, ...source },
     );
   }
 
