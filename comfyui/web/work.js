@@ -7,6 +7,7 @@ export const wantedTexts = {
   prefetch: 'for a queued prompt, or put first',
   warm: 'by request',
   background: 'after a load',
+  idle: 'foreseen, into free room only',
 };
 
 const moving = ['running', 'limited'];

@@ -1,5 +1,6 @@
 import type { CopyState, JobKind, Medium, Priority, Purpose, Reason, TierName } from '../core/types.ts';
 import type { JobStatus, RootHealth } from '../core/vocabulary.ts';
+import type { FarmSourceView, Foreseen, PublishedView } from './explain.ts';
 import type { RemoteView } from './remotes.ts';
 
 /** The shapes of the HTTP API: written by the daemon's routes, read by the CLI, the resolver and other programs. */
@@ -273,6 +274,8 @@ export interface ExplainAnswer {
   leases: { client: string; expiresInMs: number }[];
   decisions: { at: string; reason: Reason; purpose: Purpose; app: string | null }[];
   score: number | null;
+  /** How likely a workflow with it comes next; left out where it is not foreseen. */
+  foreseen?: Foreseen;
   /** SHA-256 of the copy, hex, as published by model sites; null without a copy, and until computed (by copying or re-reading). */
   sha256: string | null;
   published: PublishedView | null;
@@ -280,23 +283,6 @@ export interface ExplainAnswer {
   now: { reason: Reason; path: string; word: string; why: string };
   /** The file most likely meant, as `category/name`, when there is no such file; null when no name is near. */
   meant: string | null;
-}
-
-/** A source's content in the farm. */
-export interface FarmSourceView {
-  /** 64 hexadecimal digits. */
-  content: string;
-  /** Bytes that the last copy read from the source, and host -> bytes that other hosts gave; null when it was made without the farm. */
-  from: { originBytes: number; peers: Record<string, number> } | null;
-}
-
-/** The SHA-256 beside a source, or in its name in the Hugging Face cache. */
-export interface PublishedView {
-  sha256: string;
-  /** The file that states it. */
-  from: string;
-  /** Whether the copy, and so the source, has it; null while the copy's is unknown. */
-  same: boolean | null;
 }
 
 export interface LeaseAnswer {

@@ -56,3 +56,8 @@ export interface PrefetchAnswer {
   jobs: JobView[];
   models: WorkflowModel[];
 }
+
+/** Answer of `POST /api/hints`: the copies on their way for what the user has open. */
+export interface HintAnswer {
+  jobs: JobView[];
+}

@@ -13,6 +13,7 @@ import { Copies } from './copies.ts';
 import { Duplicates } from './duplicates.ts';
 import { Entries } from './entries.ts';
 import { FarmContents } from './farm-contents.ts';
+import { SavedForesight } from './foresight.ts';
 import { HandedOutPaths } from './handed-out.ts';
 import { SavedLoads } from './learned-loads.ts';
 import { Loads } from './loads.ts';
@@ -70,6 +71,7 @@ export class Catalog implements Disposable {
   readonly settings: Settings;
   readonly learnedLoads: SavedLoads;
   readonly speeds: SavedSpeeds;
+  readonly foresight: SavedForesight;
   readonly published: PublishedHashes;
   readonly handedOut: HandedOutPaths;
   readonly written: WrittenCopies;
@@ -94,6 +96,7 @@ export class Catalog implements Disposable {
     this.settings = new Settings(database);
     this.learnedLoads = new SavedLoads(database);
     this.speeds = new SavedSpeeds(database);
+    this.foresight = new SavedForesight(database);
     this.published = new PublishedHashes(database);
     this.handedOut = new HandedOutPaths(database);
     this.written = new WrittenCopies(database);

@@ -434,4 +434,11 @@ export const migrations: readonly string[] = [
     created_at INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- What foresight has learned (JSON); one row.
+  CREATE TABLE foresight (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    value TEXT NOT NULL
+  ) STRICT;
+  `,
 ];

@@ -58,6 +58,7 @@ export function lookupOptionsOf(settings: ServedSettings, cache: Pick<LookupOpti
     rateFor: (medium) => settings.rateFor(medium),
     filters: currentFilters(() => settings.current),
     wantsOwnPath: (nodeClass) => ownPath.includes(nodeClass) || settings.current.comfyuiOwnPath.includes(nodeClass),
+    prefetches: () => settings.current.predict !== 'off',
     get onMiss() {
       return settings.current.onMiss;
     },

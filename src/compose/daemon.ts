@@ -21,6 +21,7 @@ import { Leases } from '../usage/leases.ts';
 import { composeAnswering, lookupOptionsOf } from './answering.ts';
 import { composeCopying, copyOptionsOf, startCopying } from './copying.ts';
 import { joinFarm, openFarmLink, openTraffic } from './farm.ts';
+import { openForesight } from './foresight.ts';
 import { openLlm } from './llm.ts';
 import { openMemo } from './memo.ts';
 import { openPresets } from './presets.ts';
@@ -129,6 +130,7 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
     options,
   });
   const upkeep = openUpkeep({ ...shared, ...copying, ...answering, speeds, scrubMs: () => settings.current.scrubMs });
+  const foresight = openForesight({ ...shared, ...answering, bound: rules.bound, tier, settings });
   const { graceMs } = overrides;
   const { memo, memoBounds } = openMemo({ ...shared, bound: () => rules.bound(tier), tier, settings, speeds, graceMs });
   const llm = openLlm({ ...context, config, memo });
@@ -161,6 +163,7 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
       llm,
       prompts,
       presets,
+      foresight,
       farm,
       sharedStore: null,
       variants,

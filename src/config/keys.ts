@@ -8,7 +8,7 @@ import { memoKeys } from './memo-keys.ts';
 import { parseMedium, parsePath, parsePaths, parseRoots } from './paths.ts';
 import { remoteKeys } from './remote-keys.ts';
 import { spaceKeys } from './space-keys.ts';
-import { type Config, policyNames } from './types.ts';
+import { type Config, policyNames, predictModes } from './types.ts';
 import {
   bounds,
   choiceOf,
@@ -154,6 +154,14 @@ export const keys: { readonly [F in keyof Config]: Key<Config[F]> } = {
     ...choiceOf(policyNames),
   },
   ...spaceKeys,
+  predict: {
+    name: 'AUTOCACHE_PREDICT',
+    default: 'learn',
+    meaning:
+      'off, queue (models of queued prompts and of the open workflow are copied ahead), or learn (also of the likely next one, into free room)',
+    live: true,
+    ...choiceOf(predictModes),
+  },
   jobs: {
     name: 'AUTOCACHE_JOBS',
     default: '2',

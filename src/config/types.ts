@@ -17,6 +17,10 @@ export interface Bounds<K extends string, V> {
 export const policyNames = ['heat', 'lru', 'lfu', 'adaptive'] as const;
 type PolicyName = (typeof policyNames)[number];
 
+/** What is copied before anybody asks: nothing, what the user has open, or also what usually comes next. */
+export const predictModes = ['off', 'queue', 'learn'] as const;
+export type PredictMode = (typeof predictModes)[number];
+
 /** What is believed of other hosts of a farm. */
 export const farmTrusts = ['members', 'published', 'twice'] as const;
 
@@ -59,6 +63,7 @@ export interface Config {
   /** Shares of the limit, 0..1: above the first one, copies leave down to the second. */
   highWater: number;
   lowWater: number;
+  predict: PredictMode;
   jobs: number;
   jobsPerSource: Partial<Record<Medium, number>>;
   rate: Bounds<Medium, number | null>;

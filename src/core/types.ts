@@ -51,8 +51,8 @@ export const purposes = ['load', 'metadata', 'scan'] as const;
 /** Why the program wants the path. Only `load` counts as use and may start a copy. */
 export type Purpose = (typeof purposes)[number];
 
-/** Highest first: a file that a loader waits for precedes one that it may want next. */
-export const priorities = ['wait', 'prefetch', 'warm', 'background'] as const;
+/** Highest first: a file that a loader waits for precedes one that it may want next. For an `idle` one no other copy leaves. */
+export const priorities = ['wait', 'prefetch', 'warm', 'background', 'idle'] as const;
 export type Priority = (typeof priorities)[number];
 
 /**

@@ -5,6 +5,7 @@ import type { Catalog } from '../catalog/catalog.ts';
 import type { ClaimCounts, FarmFigures, PeerErrorCounts } from '../core/farm.ts';
 import type { Remote } from '../core/remote.ts';
 import type { Medium, Mode, SourceFile, SourceState } from '../core/types.ts';
+import type { Foresight } from '../foresight/foresight.ts';
 import type { Copier } from '../jobs/copier.ts';
 import type { Llm } from '../llm/llm.ts';
 import type { Filters } from '../lookup/filters.ts';
@@ -146,6 +147,7 @@ export interface Services {
   warmer: Warmer;
   memoryWarmer: MemoryWarmer;
   workflows: Workflows;
+  foresight: Foresight;
   copier: Copier;
   /** The coming cost of narrower bounds. */
   limitKeeper: { readonly warning: string | null };

@@ -48,7 +48,8 @@ export class Reservations {
       job.reserved = copy?.bytes ?? 0;
       return copy;
     });
-    const copy = await (isCompressing ? room.catch(giveUp) : room);
+    const copy = await (isCompressing || job.priority === 'idle' ? room.catch(giveUp) : room);
+    if (!copy && job.priority === 'idle') return giveUp(new CacheError('NOT_ADMITTED', 'other copies would have to leave'));
     if (!copy) throw new CacheError('NOT_ADMITTED', 'the copies that would leave for it are worth more');
     return copy;
   }
@@ -101,8 +102,10 @@ export class Reservations {
   }
 
   #forCopying(job: Job, tier: Tier, entry: Entry): Promise<Copy | null> {
-    const policy = () => (isWanted(job) ? this.#admittingAll() : this.#deps.policy());
-    const giveWay = (bytes: number | null) => this.#endCompressing(tier, bytes);
+    // A program may ask for the file while its job runs: then it is judged as any other.
+    const isIdle = () => job.priority === 'idle';
+    const policy = () => (isIdle() ? this.#admittingNone() : isWanted(job) ? this.#admittingAll() : this.#deps.policy());
+    const giveWay = async (bytes: number | null) => !isIdle() && this.#endCompressing(tier, bytes);
     return makeRoom({ ...this.#roomDeps(), policy, giveWay }, tier, { entry, source: job.file.fingerprint });
   }
 
@@ -130,6 +133,11 @@ export class Reservations {
     return { ...this.#deps.policy(), admit: () => true };
   }
 
+  /** Nothing leaves. */
+  #admittingNone(): Policy {
+    return { ...this.#deps.policy(), admit: () => false };
+  }
+
   /** A job that waits for its reservation holds nothing, and would wait for us. */
   async #endCompressing({ name }: Tier, bytes: number | null): Promise<boolean> {
     const isOne = ({ kind, tier, reserved }: Job) => kind === 'compress' && reserved > 0 && sharesQuota(tier, name);
@@ -151,10 +159,12 @@ export class Reservations {
   }
 }
 
-/** Compressing is tried again when there is room; a lack of room is no failure. */
+/** Compressing, and what is only foreseen, are tried again when there is room; a lack of room is no failure. */
 function giveUp(error: unknown): never {
   const { code } = toCacheError(error);
-  throw code === 'NO_SPACE' || code === 'NOT_ADMITTED' ? new CacheError('CANCELLED', 'there is no room to compress it') : error;
+  throw code === 'NO_SPACE' || code === 'NOT_ADMITTED'
+    ? new CacheError('CANCELLED', 'there is no room for it that is free')
+    : error;
 }
 
 /** A file warmed, prefetched, or restored for a waiting program is always copied. */

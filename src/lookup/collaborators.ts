@@ -102,6 +102,8 @@ export interface LookupOptions {
   filters: Filters;
   /** Whether nodes of this class go by where a model lies: they get its own path. */
   wantsOwnPath(nodeClass: string): boolean;
+  /** Whether models of waiting prompts are copied ahead; left out = they are. */
+  prefetches?(): boolean;
   /** Whether the tier that sources are copied to can take a copy now. */
   cacheState(): TierState;
   /** Whether a miss waits for its copy: always, never, or when the estimate says that this is faster. */

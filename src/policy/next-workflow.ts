@@ -64,13 +64,17 @@ export class NextWorkflow {
     if (ids.length === 0) return [];
     const features = this.#habits.features(ids, now);
     const mixed = this.#mixed(this.#forecasts(features));
-    const means = featureNames.map((_, f) => features.reduce((sum, row) => sum + (row[f] ?? 0), 0) / ids.length);
+    const sums = featureNames.map((_, f) => features.reduce((sum, row) => sum + (row[f] ?? 0), 0));
+    const ofOthers = (f: number, own: number) => ((sums[f] ?? 0) - own) / Math.max(1, ids.length - 1);
     const order = ids.map((_, k) => k).sort((a, b) => (mixed[b] ?? 0) - (mixed[a] ?? 0));
     return order.slice(0, count).map((k) => ({
       id: ids[k] ?? '',
       probability: mixed[k] ?? 0,
       reasons: featureNames
-        .map((name, f) => ({ name, part: (this.#weights[f] ?? 0) * ((features[k]?.[f] ?? 0) - (means[f] ?? 0)) }))
+        .map((name, f) => {
+          const own = features[k]?.[f] ?? 0;
+          return { name, part: (this.#weights[f] ?? 0) * (own - ofOthers(f, own)) };
+        })
         .filter(({ part }) => part > 0)
         .sort((a, b) => b.part - a.part)
         .slice(0, 3),

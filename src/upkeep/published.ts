@@ -1,4 +1,4 @@
-import type { PublishedView } from '../api/api.ts';
+import type { PublishedView } from '../api/explain.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import { messageOf } from '../core/errors.ts';
 import type { Entry } from '../core/types.ts';

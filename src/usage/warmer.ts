@@ -21,6 +21,8 @@ export interface Wanted {
 interface WarmOptions extends Pick<WarmRequest, 'wait' | 'check'> {
   priority: Priority;
   waitMaxMs: number;
+  /** Left out = all are copied. */
+  fits?: (found: Examination) => boolean;
 }
 
 /** Has copies made of files needed soon, without counting as use. */
@@ -56,6 +58,19 @@ export class Warmer {
     return this.#warmEach(names.map(wantedModel), { check: !copy, priority: 'prefetch', waitMaxMs: 0 });
   }
 
+  /**
+   * Queues copies of files that may be wanted soon, where there is room for all of them beside what is there. Nothing leaves for them, and
+   * no remote is read. @param room bytes
+   */
+  idle(wanted: readonly Wanted[], room: number): Promise<WarmItem[]> {
+    let left = room;
+    const fits = ({ located, decision }: Examination) => {
+      left -= decision.request?.size ?? 0;
+      return located.isRemote !== true && left >= 0;
+    };
+    return this.#warmEach(wanted, { priority: 'idle', waitMaxMs: 0, fits });
+  }
+
   /** Has a source copied again. @returns false when there is no source or copy to read */
   async recopy({ path }: { path: string }): Promise<boolean> {
     const { items } = await this.warm({ paths: [path] });
@@ -64,9 +79,11 @@ export class Warmer {
 
   /** Queues copies in the given order, independent of the order of the sources' answers. */
   async #warmEach(wanted: readonly Wanted[], options: WarmOptions): Promise<WarmItem[]> {
-    const { wait = false, check = false, priority, waitMaxMs } = options;
+    const { wait = false, check = false, priority, waitMaxMs, fits } = options;
     const examined = await Promise.all(wanted.map((one) => this.#examine(one)));
-    const jobs = examined.map(({ found }) => found && (check ? found.job : this.#request(found, priority)));
+    const jobs = examined.map(
+      ({ found }) => found && (check || fits?.(found) === false ? found.job : this.#request(found, priority)),
+    );
     if (wait && !check) await bounded(Promise.all(jobs.map((job) => job?.ended)), waitMaxMs);
     return Promise.all(
       wanted.map((one, index) => {

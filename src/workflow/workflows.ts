@@ -27,8 +27,13 @@ export interface WorkflowsDeps {
   options: {
     /** Nodes of this class get the own path of a model: a copy would not be opened. */
     wantsOwnPath(nodeClass: string): boolean;
+    /** Whether models of waiting prompts are copied ahead; left out = they are. */
+    prefetches?(): boolean;
   };
 }
+
+/** Hears of the models of a prompt that have a path. */
+type PromptListener = (models: readonly { path: string; category: string | null }[]) => void;
 
 /** The shim tells of a prompt when ComfyUI has accepted it, ms. */
 const shimMs = 5000;
@@ -40,9 +45,16 @@ export class Workflows {
   /** Prefetches take turns, so that the copies of a later prompt are queued behind those of an earlier one. */
   readonly #turns = new Serial();
   readonly #told = new ToldPrompts();
+  readonly #listeners = new Set<PromptListener>();
 
   constructor(deps: WorkflowsDeps) {
     this.#deps = deps;
+  }
+
+  /** Tells of every prompt of the queue. @returns ends that */
+  onPrompt(listener: PromptListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   /** Takes over ComfyUI's description of its nodes. */
@@ -78,7 +90,7 @@ export class Workflows {
       const analysis = { ...found, models: found.models.filter(isOpened) };
       const needed = { ...analysis, models: analysis.models.filter(({ notNeeded }) => !notNeeded) };
       const spared = { ...analysis, models: analysis.models.filter(({ notNeeded }) => notNeeded) };
-      const items = await warmer.models(namesOf(needed), { copy: true });
+      const items = await warmer.models(namesOf(needed), { copy: this.#deps.options.prefetches?.() ?? true });
       const paths = items.flatMap(({ path }) => path ?? []);
       if (promptId !== null) queued.add(promptId, paths, clock.now());
       const models = [
@@ -88,6 +100,8 @@ export class Workflows {
       const left = models.filter(({ notNeeded, ready }) => notNeeded && !ready);
       for (const { name, word, why } of left)
         log.info({ prompt: promptId, model: name, word, why }, 'a model is not prefetched');
+      const files = models.flatMap(({ path, category }) => (path === null ? [] : [{ path, category }]));
+      if (promptId !== null) for (const listener of this.#listeners) listener(files);
       return { jobs: items.flatMap(({ job }) => job ?? []), models };
     });
   }

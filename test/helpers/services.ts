@@ -1,6 +1,7 @@
 import type { FastifyInstance, InjectOptions } from 'fastify';
 import { onTestFinished, vi } from 'vitest';
 import type { RootView } from '../../src/api/api.ts';
+import { openForesight } from '../../src/compose/foresight.ts';
 import { openMemo } from '../../src/compose/memo.ts';
 import { openPresets } from '../../src/compose/presets.ts';
 import { openPrompts } from '../../src/compose/prompts.ts';
@@ -57,6 +58,7 @@ export function createServices({ settings: keys, ...options }: ServicesOptions =
   const services: Services = {
     ...rig,
     ...openUpkeep({ ...rig, scrubMs: () => null }),
+    foresight: openForesight({ ...rig, settings, bound: () => rig.bound }),
     memo,
     memoBounds,
     llm: null,

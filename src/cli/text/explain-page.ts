@@ -1,5 +1,6 @@
-import type { EntryView, ExplainAnswer, FarmSourceView, PublishedView, RootView } from '../../api/api.ts';
-import { counted, formatBytes, formatDuration } from '../../core/format.ts';
+import type { EntryView, ExplainAnswer, RootView } from '../../api/api.ts';
+import type { FarmSourceView, PublishedView } from '../../api/explain.ts';
+import { counted, formatBytes, formatDuration, percent } from '../../core/format.ts';
 import { plain } from '../../core/printable.ts';
 import { copyTerms, reasonTerm, rootTerms } from '../../core/vocabulary.ts';
 import type { Look } from './look.ts';
@@ -9,7 +10,7 @@ import { ago, localTime } from './words.ts';
 
 /** The page of `autocached explain`. */
 export function explainPage(answer: ExplainAnswer, look: Look): string {
-  const { path, entry, root, remote, farm, leases, decisions, score, sha256, published, now, meant } = answer;
+  const { path, entry, root, remote, farm, leases, decisions, score, foreseen, sha256, published, now, meant } = answer;
   const lines = [look.paint('bold', plain(path)), fact('now', nowText(now))];
   if (meant) lines.push(fact('', `did you mean ${plain(meant)}?`));
   if (now.path !== path) lines.push(fact('', `a lookup answers ${plain(now.path)}`));
@@ -25,6 +26,7 @@ export function explainPage(answer: ExplainAnswer, look: Look): string {
   if (sha256) lines.push(fact('sha256', sha256));
   if (published) lines.push(...publishedLines(published, look));
   if (score !== null) lines.push(fact('score', `${Number(score.toPrecision(4))} (lowest is evicted first)`));
+  if (foreseen) lines.push(fact('next', `${percent(foreseen.probability)} likely: ${foreseen.reasons.join(', ')}`));
   for (const { client, expiresInMs } of leases)
     lines.push(fact('in use', `by ${plain(client)}, for ${formatDuration(expiresInMs)}`));
   if (decisions.length === 0) return lines.join('\n');

@@ -70,6 +70,7 @@ export const explainAnswer: z.ZodType<ExplainAnswer> = z.strictObject({
     }),
   ),
   score: z.number().nullable(),
+  foreseen: z.strictObject({ probability: z.number(), reasons: z.array(z.string()) }).exactOptional(),
   sha256: z.string().nullable(),
   farm: z
     .strictObject({

@@ -9,7 +9,7 @@ import type {
   PresetsAnswer,
 } from '../../api/presets.ts';
 import type { PromptAnswer, PromptRunsAnswer } from '../../api/prompts.ts';
-import type { PrefetchAnswer, WorkflowAnswer, WorkflowModel } from '../../api/workflow.ts';
+import type { HintAnswer, PrefetchAnswer, WorkflowAnswer, WorkflowModel } from '../../api/workflow.ts';
 import { reasons } from '../../core/types.ts';
 import { runFields } from '../prompt-runs.ts';
 import { presetBody, presetParams } from '../routes/presets.ts';
@@ -51,6 +51,7 @@ const workflow: z.ZodType<WorkflowAnswer> = z.strictObject({
     }),
   ),
 });
+const hintAnswer: z.ZodType<HintAnswer> = z.strictObject({ jobs: z.array(jobView) });
 const prefetch: z.ZodType<PrefetchAnswer> = z.strictObject({ jobs: z.array(jobView), models: z.array(workflowModel) });
 
 const ranFields = {
@@ -169,6 +170,13 @@ export const promptOperations: readonly Operation[] = [
     summary: 'Copy the models of a workflow or an API prompt, in load order',
     body: workflowBody,
     answers: { 200: prefetch },
+  },
+  {
+    method: 'POST',
+    url: '/api/hints',
+    summary: 'What the user has open: its models are copied where there is free room, so that they come next',
+    body: workflowBody,
+    answers: { 200: hintAnswer },
   },
   {
     method: 'POST',

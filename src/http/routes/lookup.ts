@@ -45,7 +45,7 @@ export const explainQuery = z
 
 type LookupServices = Pick<
   Services,
-  'lookup' | 'lookupStats' | 'leases' | 'policy' | 'catalog' | 'published' | 'roots' | 'settings' | 'clock'
+  'lookup' | 'lookupStats' | 'leases' | 'policy' | 'catalog' | 'published' | 'roots' | 'settings' | 'clock' | 'foresight'
 >;
 
 /** The way of a lookup begins here: parse, ask, answer. */
@@ -68,6 +68,7 @@ export function lookupRoutes(app: FastifyInstance, services: LookupServices): vo
     const reason = examination?.decision.reason ?? 'BYPASS_UNKNOWN_ROOT';
     const isMissing = !entry && examination?.source.state !== 'present';
     const { word, says } = reasonTerm(reason, examination?.job != null, examination?.isCacheAway);
+    const foreseen = services.foresight.of(examination?.located.path ?? path);
     const isRemote = examination?.located.isRemote;
     const remote = isRemote && remoteViews(services).find((one) => one.path === examination.located.root);
     const farm = entry && catalog.farmContents.of(entry.id, entry.fingerprint);
@@ -83,6 +84,7 @@ export function lookupRoutes(app: FastifyInstance, services: LookupServices): vo
         .decisionsOn(examination?.located.path ?? path)
         .map(({ at, reason, purpose, app }) => ({ at: new Date(at).toISOString(), reason, purpose, app })),
       score: entry ? policy().score({ entry, bytes: entry.fingerprint.size }, catalog.usage.tick) : null,
+      ...(foreseen && { foreseen }),
       sha256: entry ? await published.sha256Of(entry) : null,
       published: entry ? catalog.published.of(entry.id) : null,
       now: { reason, path: serve ?? path, word, why: says },

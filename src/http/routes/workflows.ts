@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
+import type { HintAnswer } from '../../api/workflow.ts';
 import { name, parse } from '../parse.ts';
 import type { Services } from '../services.ts';
 
@@ -11,13 +12,18 @@ export const runningBody = workflowBody.extend({ promptId: name });
  * Models of an API prompt or a workflow: naming them, copying them before they are requested, and learning what the nodes of a
  * prompt that runs really load.
  */
-export function workflowRoutes(app: FastifyInstance, { workflows }: Pick<Services, 'workflows'>): void {
+export function workflowRoutes(
+  app: FastifyInstance,
+  { workflows, foresight }: Pick<Services, 'workflows' | 'foresight'>,
+): void {
   app.post('/api/workflows/analyze', (request) => workflows.analyze(parse(workflowBody, request.body)));
 
   app.post('/api/workflows/prefetch', (request) => {
     const body = parse(workflowBody, request.body);
     return workflows.prefetch(body, body.promptId ?? null);
   });
+
+  app.post('/api/hints', (request): Promise<HintAnswer> => foresight.hint(parse(workflowBody, request.body)));
 
   app.post('/api/workflows/running', (request): { ok: true } => {
     const body = parse(runningBody, request.body);
