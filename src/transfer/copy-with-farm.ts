@@ -4,7 +4,7 @@ import { chunkSize } from '../codec/chunk-hash.ts';
 import { CacheError, toCacheError } from '../core/errors.ts';
 import { contentIdOf } from '../farm/content-id.ts';
 import type { SwarmContent } from '../farm/directory.ts';
-import { farmLink } from '../farm/farm-link.ts';
+import { type FarmLink, farmLink } from '../farm/farm-link.ts';
 import type { FarmOrder } from '../farm/farm-order.ts';
 import { fetchContent } from '../farm/fetch-content.ts';
 import type { Origin } from '../farm/fetch-parts.ts';
@@ -45,6 +45,8 @@ export async function copyWithFarm(
 ): Promise<FarmCopied | null> {
   const { farm, source, temp } = order;
   if (source.fingerprint.size < leastShared) return null;
+  const link = await linkOf(farm, open);
+  if (link === null) return null;
   const published = driver && (await driver.published(source.path).catch(() => null))?.sha256;
   if (farm.publishedOnly && !published && farm.away === null) return null;
   const id = open
@@ -58,7 +60,7 @@ export async function copyWithFarm(
     slots: farm.slots,
   };
   try {
-    return await copied({ open, content, published: published ?? null }, order, hooks);
+    return await copied({ open, content, published: published ?? null, link }, order, hooks);
   } catch (error) {
     const { code, message } = toCacheError(error);
     if (open === null || (code !== 'CONFLICT' && code !== 'HASH_MISMATCH')) throw error;
@@ -69,15 +71,26 @@ export async function copyWithFarm(
   }
 }
 
+/** Null without the key of the farm, which its user may have taken away: the source is there all the same. */
+async function linkOf({ place }: FarmOrder, open: OpenSource | null): Promise<FarmLink | null> {
+  try {
+    return await farmLink(place);
+  } catch (error) {
+    if (open === null) throw error;
+    return null;
+  }
+}
+
 interface Copying {
   open: OpenSource | null;
   content: SwarmContent;
   /** The SHA-256 that is published for it. */
   published: string | null;
+  link: FarmLink;
 }
 
 async function copied(
-  { open, content, published }: Copying,
+  { open, content, published, link: { directory, peers } }: Copying,
   order: CopyOrder & { farm: FarmOrder },
   hooks: CopyHooks,
 ): Promise<FarmCopied> {
@@ -99,7 +112,6 @@ async function copied(
     if (resumedFrom > 0) hooks.resuming(resumedFrom);
     sums?.goOn();
     await hooks.farm?.({ is: 'begun', content, temp, size, hashes });
-    const { directory, peers } = await farmLink(farm.place);
     const fetched = await fetchContent({
       content,
       size,

@@ -3,6 +3,7 @@ import {
   closeSync,
   mkdirSync,
   openSync,
+  readFileSync,
   renameSync,
   rmSync,
   statSync,
@@ -13,14 +14,21 @@ import {
 import { dirname, join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { ChunkHash, chunkSize } from '../../src/codec/chunk-hash.ts';
+import { parseRedis } from '../../src/config/redis-servers.ts';
 import { Announcements } from '../../src/farm/announcements.ts';
 import { contentIdOf } from '../../src/farm/content-id.ts';
 import { MemoryDirectory } from '../../src/farm/memory-directory.ts';
 import { SharedFiles } from '../../src/farm/shared-files.ts';
 import { readableFile } from '../../src/sources/drivers/posix/readable-file.ts';
+import { partialPath } from '../../src/tiers/partial.ts';
+import { openPosixTier } from '../../src/tiers/posix-tier.ts';
+import { runCopyJob } from '../../src/transfer/run-copy-job.ts';
 import { writeModel } from '../helpers/files.ts';
+import { quiet } from '../helpers/hooks.ts';
+import { copyOrder } from '../helpers/orders.ts';
 import { eventually } from '../helpers/redis.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
+import { nasWith } from './farm-hosts.ts';
 import { sha256 } from './shared-copy.ts';
 
 const id = 'a'.repeat(64);
@@ -111,6 +119,21 @@ async function idOf(
     closeSync(fd);
   }
 }
+
+test('a host whose farm key was taken away reads the source as if there were no farm', async () => {
+  const nas = nasWith(size);
+  const tier = openPosixTier('ssd', join(tempDir(), 'cache'));
+  const servers = parseRedis('redis://127.0.0.1:1');
+  if (servers === null) throw new Error('no address');
+  const place = { servers, farm: 'home', host: 'a', keyFile: join(tempDir(), 'farm.key') };
+  const source = nas.source();
+  const target = tier.placeOf(nas.root, source.rel);
+  const farm = { place, slots: 1, publishedOnly: false, away: null };
+  const temp = partialPath(tier.partialDir, source.path);
+  const report = await runCopyJob(copyOrder({ id: 1, source, temp, ...target, network: true, farm }), quiet());
+  expect(report.farm).toBeUndefined();
+  expect(readFileSync(target.path).equals(nas.bytes)).toBe(true);
+});
 
 test('a model has one name on all hosts, wherever it is mounted, and another when its bytes, name or time differ', async () => {
   const bytes = Buffer.alloc(size, 7);
