@@ -19,6 +19,8 @@ import { EvictionOrder } from '../src/space/eviction-order.ts';
 import { leavingUnder } from '../src/space/make-room.ts';
 import type { Tier } from '../src/tiers/tier.ts';
 
+/** Bytes per second that copies are written with. */
+const ssdSpeed = 2e9;
 const [reads, files, copies] = [1_000_000, 1000, 10_000];
 
 /** Numbers from 0 to 1, the same at each run. */
@@ -53,13 +55,32 @@ for (const share of [0.1, 0.4]) {
   console.log(`a million reads, cache ${100 * share} % of ${files} files: ${(parsing + replaying).toFixed(1)} s`);
 }
 
+// A working set a little larger than the cache, loaded in turns: LRU drops each file just before it is wanted.
+const [size, held] = [10e9, 10];
+const turns = Array.from({ length: 60 * (held + 1) }, (_, k) => `${k * 1800},f${k % (held + 1)},${size},nas1g`);
+const cycle = parseTrace('cycle', ['ts,file,size,tier', ...turns].join('\n'));
+for (const name of ['heat', 'lru'] as const) {
+  const { sourceSeconds, secondsSaved, writtenBytes } = replay(cycle, {
+    capacity: held * size,
+    coldRatio: null,
+    policy: policies[name],
+  });
+  const [without, loading, writing] = [sourceSeconds, sourceSeconds - secondsSaved, writtenBytes / ssdSpeed].map((s) =>
+    s.toFixed(0),
+  );
+  console.log(
+    `${held + 1} files in turns, room for ${held}, ${name}: ${loading} s and ${writing} s of writing; without a cache ${without} s`,
+  );
+}
+
 const directory = mkdtempSync(join(tmpdir(), 'autocached-bench-'));
 const catalog = new Catalog(join(directory, 'catalog.db'), systemClock);
 for (let k = 0; k < copies; k++) {
   const source = { size: 1000, mtimeNs: '1', ino: null };
   const rel = `loras/${k}.safetensors`;
   const { id } = catalog.entries.put({ path: `/models/${rel}`, root: '/models', rel, category: 'loras', fingerprint: source });
-  for (const use of [random(), 1 + random()].slice(0, 1 + (k % 2))) catalog.entries.addUses(id, 1, k, 1e12 + use * 3e8);
+  for (const use of [random(), 1 + random()].slice(0, 1 + (k % 2)))
+    catalog.entries.addUses(id, 1, k, Math.round(1e12 + use * 3e8));
   const path = `/cache/${rel}`;
   catalog.copies.adopt(
     { entryId: id, tier: 'ssd', path },
@@ -67,7 +88,7 @@ for (let k = 0; k < copies; k++) {
   );
 }
 const tier = { name: 'ssd', capacity: () => ({ free: 1e12 }), openFiles: async () => new Set() } as unknown as Tier;
-const evictor = { mayBeOpenedAgain: () => false, obstacle: () => null } as unknown as Evictor;
+const evictor = { mayBeOpenedAgain: () => false, isKeptByFarm: () => false, obstacle: () => null } as unknown as Evictor;
 const policy = policies.heat({
   now: () => 1.001e12,
   secondsPerByte: () => 1e-8,

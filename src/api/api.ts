@@ -165,21 +165,6 @@ export interface EvictRequest extends SelectRequest {
   dryRun?: boolean;
 }
 
-export interface PinAnswer {
-  entries: EntryView[];
-  /** Named directories, globs and categories: later files of them are pinned too, or no longer. */
-  directories: string[];
-  globs: string[];
-  categories: string[];
-}
-
-/** What is pinned with all files that come later. */
-export type PinnedAnswer = Pick<PinAnswer, 'directories' | 'globs' | 'categories'>;
-
-export interface PinRequest extends SelectRequest {
-  categories?: string[];
-}
-
 export interface WarmRequest {
   paths?: string[];
   names?: string[];

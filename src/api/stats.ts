@@ -33,6 +33,12 @@ export interface Percentiles {
   p99: number;
 }
 
+export interface QuotaUse {
+  category: string;
+  bytes: number;
+  limit: number;
+}
+
 export interface StatsAnswer {
   version: string;
   pid: number;
@@ -57,6 +63,8 @@ export interface StatsAnswer {
   /** Milliseconds inside the daemon. */
   latencyMs: { hit: Percentiles; miss: Percentiles };
   tiers: TierStats[];
+  /** Categories with a quota: bytes of their copies, and most bytes. Left out when there are none. */
+  quotas?: QuotaUse[] | undefined;
   roots: RootView[];
   jobs: { running: number; queued: number };
   /** While files in the cache are unaccounted for: how many were seen so far. Until then, no copy starts. */

@@ -10,9 +10,6 @@ import type {
   Leaving,
   LookupAnswer,
   LookupRequest,
-  PinAnswer,
-  PinnedAnswer,
-  PinRequest,
   RemovalAnswer,
   RootsAnswer,
   RootsRequest,
@@ -24,6 +21,7 @@ import type { EntriesAnswer, EntriesQuery, SourcesAnswer } from '../api/entries.
 import type { DaemonEvent } from '../api/event-text.ts';
 import type { FarmAnswer, FarmLocateAnswer } from '../api/farm.ts';
 import type { MissesAnswer } from '../api/loads.ts';
+import type { PinAnswer, PinnedAnswer, PinRequest } from '../api/pins.ts';
 import type { RemotesAnswer } from '../api/remotes.ts';
 import type { StatsAnswer } from '../api/stats.ts';
 import type { TakeOverAnswer, TakeOverRequest } from '../api/take-over.ts';

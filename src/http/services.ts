@@ -136,6 +136,8 @@ export interface Services {
   accounts: Pick<Accounts, 'progress' | 'orphans' | 'dropOrphans'>;
   /** Limit and floor of a tier, bytes. */
   bound(tier: Tier): { limit: number; floor: number };
+  /** Most bytes of categories on the SSD. */
+  quotas(): ReadonlyMap<string, number>;
   policy(): Policy;
   /** Which sources are cached at all. */
   filters: Filters;

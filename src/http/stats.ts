@@ -1,4 +1,5 @@
 import type { DailyTotals, StatsAnswer, TierStats } from '../api/stats.ts';
+import { defaultTier } from '../core/types.ts';
 import type { Services } from './services.ts';
 import { tierUseView } from './views.ts';
 
@@ -20,6 +21,7 @@ export type StatsServices = TierServices &
     | 'presets'
     | 'farm'
     | 'sharedStore'
+    | 'quotas'
   >;
 
 type TierServices = Pick<Services, 'tiers' | 'catalog' | 'bound'>;
@@ -52,6 +54,7 @@ export function statsOf(services: StatsServices): StatsAnswer {
     mismatched: catalog.published.mismatches(),
     latencyMs: lookupStats.latencyMs(),
     tiers: tierStats(services),
+    ...quotaUse(services),
     roots: services.roots.list(),
     jobs: copier.counts(),
     accounting: services.accounts.progress,
@@ -92,6 +95,13 @@ function tierStats({ tiers, catalog, bound }: TierServices): TierStats[] {
       utilisation: limit > 0 ? Math.min(1, (held + reserved + catalog.placements.outside(tier.name)) / limit) : 0,
     };
   });
+}
+
+function quotaUse({ catalog, quotas }: Pick<Services, 'catalog' | 'quotas'>): Pick<StatsAnswer, 'quotas'> {
+  const all = [...quotas()].map(([category, limit]) => {
+    return { category, bytes: catalog.placements.usedByCategory(defaultTier, category), limit };
+  });
+  return all.length > 0 ? { quotas: all } : {};
 }
 
 function writtenOf(files: readonly { bytes: number }[]): StatsAnswer['written'] {

@@ -76,6 +76,7 @@ export function createServices({ settings: keys, ...options }: ServicesOptions =
     }),
     daemon: { version: '1.2.3', startedAt: rig.clock.monotonic(), cacheDir: rig.tier.dir, stop },
     bound: () => rig.bound,
+    quotas: () => new Map(),
     filters: rig.options.filters,
     policy: () => policies[settings.current.policy](policyContext),
     settings,

@@ -7,6 +7,7 @@ import type { Policy } from '../../src/policy/policy.ts';
 import { PromptQueue } from '../../src/replay/prompt-queue.ts';
 import { replay } from '../../src/replay/replay.ts';
 import { parseTrace, type Read } from '../../src/replay/trace.ts';
+import { chooseVictims } from '../../src/space/choose.ts';
 import type { Evictor } from '../../src/space/evict.ts';
 import { EvictionOrder } from '../../src/space/eviction-order.ts';
 import { makeRoom, type RoomDeps } from '../../src/space/make-room.ts';
@@ -41,8 +42,9 @@ function daemon(name: keyof typeof policies, limit: number, mayLeave: (path: str
   const speeds = new Map<string, number>();
   const evicted: string[] = [];
   let queue = new PromptQueue([]);
+  let inForce = name;
   const policy = (): Policy =>
-    policies[name]({
+    policies[inForce]({
       now: () => clock.now(),
       secondsPerByte: ({ path }) => speeds.get(path) ?? 0,
       habits: () => catalog.entries.habits.get(),
@@ -58,6 +60,7 @@ function daemon(name: keyof typeof policies, limit: number, mayLeave: (path: str
   const evictor = {
     frees: ({ bytes }: Copy) => bytes,
     mayBeOpenedAgain: () => false,
+    isKeptByFarm: () => false,
     obstacle: (_copy: Copy, { path }: Entry) => (mayLeave(path) ? null : 'leased'),
     async evict({ id, bytes }: Copy, { path }: Entry) {
       evicted.push(path);
@@ -79,7 +82,12 @@ function daemon(name: keyof typeof policies, limit: number, mayLeave: (path: str
     if (found) total.hits += 1;
     else total.writtenBytes += await copied(catalog, deps, tier, file);
   };
-  return { catalog, evicted, total, read, follow: (of: PromptQueue) => (queue = of) };
+  const leavers = async (bytes: number) => {
+    const { victims } = await chooseVictims(deps, tier, [{ bytes }], { entry: null, stuck: new Set() });
+    return victims.map(({ entry }) => entry.path);
+  };
+  const switchTo = (other: keyof typeof policies) => (inForce = other);
+  return { catalog, evicted, total, read, leavers, switchTo, follow: (of: PromptQueue) => (queue = of) };
 }
 
 /** Bytes of the copy; 0 when it was not made. */
@@ -118,6 +126,23 @@ test('the limit holds after every read, and what is pinned or leased never leave
         expect(real.catalog.placements.usedUnderLimit('ssd')).toBeLessThanOrEqual(capacity);
       }
       expect(real.evicted.filter((path) => /[258]$/.test(path))).toEqual([]);
+    }),
+    { numRuns: 12 },
+  );
+});
+
+test('policies are switched while the daemon runs, and none loses what it knows: the same copies leave as without the switches', async () => {
+  await fc.assert(
+    fc.asyncProperty(traces, fc.array(names, { minLength: 40, maxLength: 40 }), names, async (trace, others, name) => {
+      const [steady, switching] = [daemon(name, 10_000), daemon(name, 10_000)];
+      for (const [index, read] of (trace.hosts[0] ?? []).entries()) {
+        await steady.read(read);
+        switching.switchTo(others[index] ?? name);
+        await switching.read(read);
+        await switching.leavers(200);
+      }
+      switching.switchTo(name);
+      for (const bytes of [1, 200, 500]) expect(await switching.leavers(bytes)).toEqual(await steady.leavers(bytes));
     }),
     { numRuns: 12 },
   );

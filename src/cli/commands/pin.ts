@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import type { PinAnswer, PinnedAnswer } from '../../api/api.ts';
+import type { PinAnswer, PinnedAnswer } from '../../api/pins.ts';
 import { CacheError } from '../../core/errors.ts';
 import { counted, formatBytes } from '../../core/format.ts';
 import { plain } from '../../core/printable.ts';

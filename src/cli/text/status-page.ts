@@ -32,7 +32,7 @@ export function statusPage({ stats, jobs, paused, biggest, mostUsed, remotes, ur
   const title = (text: string) => look.paint('bold', text);
   return [
     [head(stats, url, page), ...stats.warnings.map((warning) => look.paint('yellow', warning))].join('\n'),
-    [title('Space'), ...stats.tiers.map((tier) => tierLines(tier, page))].join('\n'),
+    [title('Space'), ...stats.tiers.map((tier) => tierLines(tier, page)), ...quotaLines(stats, page)].join('\n'),
     [title('Use'), ...useLines(stats)].join('\n'),
     [title('Jobs'), ...(paused ? [look.paint('yellow', `  ${jobTerms.paused.says}`)] : []), ...jobLines(jobs, page)].join('\n'),
     stuckLines(stats.stuck, page),
@@ -89,6 +89,13 @@ function tierLines(tier: TierStats, page: Page): string {
   return [...lines, page.paint('dim', `       ${formatBytes(tier.free)} free (${formatBytes(tier.floor)} kept free)`)].join(
     '\n',
   );
+}
+
+function quotaLines({ quotas = [] }: StatsAnswer, page: Page): string[] {
+  return quotas.map(({ category, bytes, limit }) => {
+    const text = `       ${plain(category)}: ${formatBytes(bytes)} of their quota of ${formatBytes(limit)}`;
+    return bytes > limit ? page.paint('yellow', text) : text;
+  });
 }
 
 function stateLine({ state }: TierStats): string | null {

@@ -1,17 +1,10 @@
 import { z } from 'zod';
-import type {
-  ConfigAnswer,
-  ConfigValue,
-  ExplainAnswer,
-  LookupAnswer,
-  PinAnswer,
-  PinnedAnswer,
-  WarmAnswer,
-} from '../../api/api.ts';
+import type { ConfigAnswer, ConfigValue, ExplainAnswer, LookupAnswer, WarmAnswer } from '../../api/api.ts';
 import type { LibraryAnswer } from '../../api/dashboard.ts';
 import type { EntriesAnswer, SourcesAnswer } from '../../api/entries.ts';
 import type { MissesAnswer } from '../../api/loads.ts';
-import type { DailyTotals, Percentiles, StatsAnswer, TierStats } from '../../api/stats.ts';
+import type { PinAnswer, PinnedAnswer } from '../../api/pins.ts';
+import type { DailyTotals, Percentiles, QuotaUse, StatsAnswer, TierStats } from '../../api/stats.ts';
 import type { TakeOverAnswer } from '../../api/take-over.ts';
 import type { VerifyAnswer } from '../../api/verify.ts';
 import type { WrittenAnswer } from '../../api/written.ts';
@@ -113,6 +106,8 @@ const day: z.ZodType<DailyTotals> = z.strictObject({
   secondsSaved: z.number(),
 });
 
+const quotaUse: z.ZodType<QuotaUse> = z.strictObject({ category: z.string(), bytes: count, limit: count });
+
 export const stats: z.ZodType<StatsAnswer> = z.strictObject({
   version: z.string(),
   pid: z.int(),
@@ -133,6 +128,7 @@ export const stats: z.ZodType<StatsAnswer> = z.strictObject({
   mismatched: count,
   latencyMs: z.strictObject({ hit: percentiles, miss: percentiles }),
   tiers: z.array(tier),
+  quotas: z.array(quotaUse).optional(),
   roots: z.array(rootView),
   jobs: z.strictObject({ running: count, queued: count }),
   accounting: z.strictObject({ seen: count }).nullable(),

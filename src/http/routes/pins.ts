@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import type { PinAnswer, PinnedAnswer } from '../../api/api.ts';
+import type { PinAnswer, PinnedAnswer } from '../../api/pins.ts';
 import { meaning } from '../../catalog/pin-rules.ts';
 import { toCacheError } from '../../core/errors.ts';
 import { withCompanions } from '../../placement/companions.ts';
