@@ -50,10 +50,10 @@ try {
   rmSync(directory, { recursive: true, force: true });
 }
 
-/** Layers of 8 MiB, 16 different ones, under Wan's names. */
+/** Layers of 8 MiB, 4 different ones, under Wan's names. */
 function writeModel(): void {
   const layers = Math.max(1, Math.round(mebibytes / 8));
-  const different = Array.from({ length: Math.min(16, layers) }, (_, k) => makeTensor('BF16', side * side, k + 1).bytes);
+  const different = Array.from({ length: Math.min(4, layers) }, (_, k) => makeTensor('BF16', side * side, k + 1).bytes);
   const small = (name: string, shape: number[]) => ({
     name,
     shape,
