@@ -18,6 +18,7 @@ const entries = [
   'src/farm/listener',
   'src/sqlite/damage-worker',
   'src/memo/hash-worker',
+  'src/shared/store-worker',
   'src/codec/decode-worker',
   'src/codec/survey-worker',
   'src/sources/entry',

@@ -23,6 +23,7 @@ import { PublishedHashes } from './published.ts';
 import { RemoteUse } from './remote-use.ts';
 import { Respelling } from './respelling.ts';
 import { Settings } from './settings.ts';
+import { SharedObjects } from './shared-objects.ts';
 import { SavedSignIns } from './sign-ins.ts';
 import { SavedSpeeds } from './speeds.ts';
 import { Usage } from './usage.ts';
@@ -79,6 +80,7 @@ export class Catalog implements Disposable {
   readonly remoteUse: RemoteUse;
   readonly farmContents: FarmContents;
   readonly variants: Variants;
+  readonly sharedObjects: SharedObjects;
   /** Why the file was set aside at opening, or null. The caller rebuilds the copies from the cache directory. */
   readonly damaged: string | null;
 
@@ -104,6 +106,7 @@ export class Catalog implements Disposable {
     this.remoteUse = new RemoteUse(database);
     this.farmContents = new FarmContents(database);
     this.variants = new Variants(database, { placements: this.placements, clock });
+    this.sharedObjects = new SharedObjects(database);
     this.respelling = new Respelling(database, this);
     this.loads = new Loads(database, clock);
     this.usage = new Usage(database, this, clock);

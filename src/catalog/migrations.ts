@@ -432,6 +432,15 @@ export const migrations: readonly string[] = [
     bytes INTEGER NOT NULL,
     facts TEXT,
     created_at INTEGER NOT NULL
+  ) STRICT;
+  `,
+  `
+  -- What lies in the shared store, where no Redis keeps it. score: log2 of a count that fades; state: there, or gone.
+  CREATE TABLE shared_objects (
+    sha256 TEXT PRIMARY KEY,
+    bytes INTEGER NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('there', 'gone')),
+    score REAL NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
   `

@@ -3,6 +3,7 @@ import type { Config } from '../config/types.ts';
 import { ActiveJobs } from '../jobs/active-jobs.ts';
 import { Copier } from '../jobs/copier.ts';
 import type { FarmHelp } from '../jobs/copy-runner.ts';
+import type { StoreHelp } from '../jobs/copy-maker.ts';
 import type { CopyOptions } from '../jobs/options.ts';
 import type { CopyWorkers } from '../jobs/workers.ts';
 import { Companions, type CompanionsDeps } from '../placement/companions.ts';
@@ -42,6 +43,8 @@ export interface CopyingParts extends Context, Rules {
   options: CopyOptions;
   /** Null without a farm. */
   farm?: FarmHelp | null | undefined;
+  /** Null without a store that hosts share copies in. */
+  sharedStore?: StoreHelp | null;
   bounds: LimitKeeperDeps['bounds'];
   isLeftOut: CompanionsDeps['isLeftOut'];
   graceMs?: number;

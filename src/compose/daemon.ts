@@ -27,6 +27,7 @@ import { openMemo } from './memo.ts';
 import { openPresets } from './presets.ts';
 import { openPrompts } from './prompts.ts';
 import { isLeftOutBy, openSettings, rulesOf } from './settings.ts';
+import { openShared } from './shared.ts';
 import { openSources } from './sources.ts';
 import { openStorage } from './storage.ts';
 import { openUpkeep } from './upkeep.ts';
@@ -108,6 +109,7 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
 
   const farmLink = openFarmLink(config, catalog, context);
   const traffic = farmLink && (await openTraffic(farmLink, loaded, { ...context, catalog, tier, settings }));
+  const sharedStore = openShared(loaded, { ...context, ...rules, catalog, tiers, speeds, farm: farmLink });
 
   const onTrouble = (error: unknown) => accounts.afterTrouble(error);
   const shared = { ...context, ...rules, catalog, tiers, accounts, sources: roots, leases, handedOut, queuedFiles, onTrouble };
@@ -121,6 +123,7 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
     isLeftOut: isLeftOutBy(settings, options.limit),
     compress: config.compress === 'cold',
     farm: traffic,
+    sharedStore,
     ...(overrides.graceMs !== undefined && { graceMs: overrides.graceMs }),
   });
   const answering = composeAnswering({
@@ -165,8 +168,8 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
       presets,
       foresight,
       farm,
-      sharedStore: null,
       variants,
+      sharedStore,
       daemon: { version, startedAt: clock.monotonic(), cacheDir: tier.dir, stop: stopped.resolve },
       settings,
       roots,

@@ -52,6 +52,15 @@ export interface SharedStore {
   limit: number;
 }
 
+/** A content in the store that hosts share copies in. */
+export interface StoreOrigin {
+  at: S3Remote;
+  /** The object below the store's prefix. */
+  key: string;
+  /** What its bytes have to be. */
+  sha256: string;
+}
+
 export interface HuggingFaceRemote extends RemoteFacts {
   driver: 'http';
   scheme: 'hf';

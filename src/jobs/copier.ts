@@ -40,6 +40,7 @@ export interface CopierDeps extends SpaceDeps {
   };
   options: CopyOptions;
   farm?: CopyMakerDeps['farm'];
+  sharedStore?: CopyMakerDeps['sharedStore'];
   /** Takes a copy out of service that did not match its seal. */
   onDamaged(copy: Copy, entry: Entry, why: string): void;
   events: Events;

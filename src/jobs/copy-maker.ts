@@ -1,9 +1,10 @@
 import { join } from 'node:path';
 import type { Catalog } from '../catalog/catalog.ts';
-import { CacheError, toCacheError } from '../core/errors.ts';
+import { CacheError, type ErrorCode, toCacheError } from '../core/errors.ts';
 import { isSameFingerprint } from '../core/fingerprint.ts';
+import type { StoreOrigin } from '../core/remote.ts';
 import { tierTraits } from '../core/tier-traits.ts';
-import { type Copy, defaultTier, type Entry, type Medium, type SourceState } from '../core/types.ts';
+import { type Copy, defaultTier, type Entry, type Medium, type SourceFile, type SourceState } from '../core/types.ts';
 import { isNetwork } from '../media/medium.ts';
 import { dropAfterDemote, dropAfterRestore } from '../space/drop-after-move.ts';
 import { keepPartial, partialPath } from '../tiers/partial.ts';
@@ -15,6 +16,17 @@ import { hardLinkCandidates, publishLinked } from './duplicates.ts';
 import { assertWanted, type Job } from './job.ts';
 import { planOf } from './plan.ts';
 import { type ReservationDeps, Reservations } from './reservations.ts';
+
+/** The store that hosts share copies in, as far as copies are made from it. */
+export interface StoreHelp {
+  /** Where a source's content lies in it, if it is better read from there. @param isAway the source does not answer */
+  sourceOf(file: SourceFile, medium: Medium, isAway?: boolean): Promise<StoreOrigin | null>;
+  took(store: StoreOrigin, bytes: number, ms: number): void;
+  gaveNothing(store: StoreOrigin, error: unknown): void;
+}
+
+/** Failures of this host, not of what it reads. */
+const isOurs: readonly ErrorCode[] = ['CANCELLED', 'NO_SPACE', 'CACHE_AWAY', 'CACHE_IO'];
 
 export interface CopyMakerDeps extends ReservationDeps, CopyRunnerDeps {
   /** Takes a copy out of service that did not match its seal. */
@@ -30,6 +42,8 @@ export interface CopyMakerDeps extends ReservationDeps, CopyRunnerDeps {
   /** Whether reading the source failed when it was copied last. */
   hasFailedReading(job: Job): boolean;
   isStopping(): boolean;
+  /** Null or absent without such a store. */
+  sharedStore?: StoreHelp | null | undefined;
 }
 
 /** One copy from its reservation to its row: room, worker, publication. */
@@ -66,7 +80,7 @@ export class CopyMaker {
     if (job.others === null && (await this.#link(job, tier))) return;
     // Nothing leaves for a source that cannot be read, and it becomes no entry.
     if (job.kind !== 'adopt' && job.others === null && planOf(job, this.#deps).kind === 'copy')
-      await this.#runner.probe(job, this.#toRead(job, tier));
+      job.store = await this.#storeFor(job, tier);
     await this.#deps.catalog.writable();
     const copy = await this.#reservations.make(job, tier);
     try {
@@ -159,6 +173,41 @@ export class CopyMaker {
     return true;
   }
 
+  /** Copies from the shared store; null when it gives nothing good. */
+  async #fromStore(job: Job, tier: Tier, store: StoreOrigin): Promise<CopyReport | null> {
+    try {
+      const report = await this.#runner.fromStore(job, tier, store);
+      this.#deps.sharedStore?.took(store, report.bytes, report.readMs);
+      return report;
+    } catch (error) {
+      const { code } = toCacheError(error);
+      if (isOurs.includes(code)) throw error;
+      this.#deps.sharedStore?.gaveNothing(store, error);
+      job.bytesDone = 0;
+      return null;
+    }
+  }
+
+  /**
+   * The shared store, where the source is better read from it, or does not answer; null = the source is read, and can be.
+   * @throws CacheError as `CopyRunner.probe`
+   */
+  async #storeFor(job: Job, tier: Tier): Promise<StoreOrigin | null> {
+    const store = tier.name === defaultTier ? this.#deps.sharedStore : null;
+    const faster = await store?.sourceOf(job.file, job.medium);
+    if (faster) return faster;
+    try {
+      await this.#runner.probe(job, this.#toRead(job, tier));
+      return null;
+    } catch (error) {
+      const { code } = toCacheError(error);
+      const isAway = code === 'SOURCE_AWAY' || code === 'NOT_PERMITTED';
+      const instead = isAway ? await store?.sourceOf(job.file, job.medium, true) : null;
+      if (!instead) throw error;
+      return instead;
+    }
+  }
+
   /** Copies from the fastest copy that matches its seal, or from the source when there is none. */
   async #copy(job: Job, tier: Tier): Promise<CopyReport> {
     const { catalog, onDamaged } = this.#deps;
@@ -167,7 +216,8 @@ export class CopyMaker {
       job.plan = planOf(job, this.#deps);
       const { origin } = job;
       try {
-        return await (origin ? this.#runner.restore(job, tier, origin) : this.#runner.copy(job, tier));
+        if (origin) return await this.#runner.restore(job, tier, origin);
+        return (job.store && (await this.#fromStore(job, tier, job.store))) ?? (await this.#runner.copy(job, tier));
       } catch (error) {
         const entry = origin && catalog.entries.byId(origin.entryId);
         if (!entry || !(error instanceof CacheError) || error.code !== 'CORRUPT') throw error;

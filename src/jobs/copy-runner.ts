@@ -2,7 +2,7 @@ import { availableParallelism, loadavg } from 'node:os';
 import { relative, sep } from 'node:path';
 import type { Catalog } from '../catalog/catalog.ts';
 import { CacheError } from '../core/errors.ts';
-import type { Remote } from '../core/remote.ts';
+import type { Remote, StoreOrigin } from '../core/remote.ts';
 import { tierTraits } from '../core/tier-traits.ts';
 import { type Copy, defaultTier, type Fingerprint, type Medium, type SourceFile, type TierName } from '../core/types.ts';
 import type { FarmNote, FarmOrder } from '../farm/farm-order.ts';
@@ -141,6 +141,16 @@ export class CopyRunner {
     const copy = { file: job.file, path: tier.placeOf(job.file.root, job.file.rel).path };
     const helped = { ...order, away: job.others };
     return { order: helped, note: (note) => farm.note(copy, note), failed: () => farm.failed(copy) };
+  }
+
+  /** Copies from the shared store; the source is not touched. */
+  async fromStore(job: Job, tier: Tier, store: StoreOrigin): Promise<CopyReport> {
+    const { workers, options } = this.#deps;
+    const how = { kind: 'copy', network: true, shared: false, reflinkCandidates: [], identity: true } as const;
+    const order = { ...this.#order(job, tier), ...how, store, reread: options.reread() };
+    // A process of its own: one that hangs on a source is not asked for what lies elsewhere.
+    const run = { ...this.#options(job, this.#progress(job, tier)), networkRoot: 'the shared store' };
+    return workers.run(order, run);
   }
 
   /** Null when no candidate has the bytes of the source. */

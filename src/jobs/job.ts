@@ -1,5 +1,6 @@
 import type { JobState, JobView } from '../api/api.ts';
 import { CacheError } from '../core/errors.ts';
+import type { StoreOrigin } from '../core/remote.ts';
 import {
   type Copy,
   defaultTier,
@@ -62,6 +63,8 @@ export class Job implements Queued {
   error: CacheError | null = null;
   bytesDone = 0;
   cancelRequested = false;
+  /** It is read from there instead of its source. */
+  store: StoreOrigin | null = null;
   /** Bytes taken over from an interrupted copy. */
   resumedFrom = 0;
   /** The daemon's own reason to end the job. */

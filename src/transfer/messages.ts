@@ -1,4 +1,4 @@
-import type { Remote, Spent } from '../core/remote.ts';
+import type { Remote, Spent, StoreOrigin } from '../core/remote.ts';
 import type { AdoptionWay, Fingerprint, Form, JobKind, Seal, SourceFile } from '../core/types.ts';
 import type { FarmNote, FarmOrder, FarmReport } from '../farm/farm-order.ts';
 import type { CopyPlace } from '../tiers/tier.ts';
@@ -29,6 +29,8 @@ export interface CopyOrder extends Order, ReadsSource {
   kind: 'copy';
   /** Chunks may come from the other hosts of this farm. */
   farm?: FarmOrder;
+  /** It is read from the shared store instead. */
+  store?: StoreOrigin;
   /** Copies of other sources of the same size; this copy may share the blocks of one of them. */
   reflinkCandidates: readonly DuplicateCopy[];
   /** Whether to compute SHA-256 too, while it costs little. */

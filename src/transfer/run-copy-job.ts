@@ -51,6 +51,7 @@ export async function runCopyJob(order: JobOrder, hooks: CopyHooks, driver: Driv
   if (order.claimed !== undefined && !isClaimed(order.claimed)) throw new CacheError('CACHE_AWAY', 'the cache disk is away');
   switch (order.kind) {
     case 'copy':
+      if (order.store) return (await import('./copy-from-store.ts')).copyFromStore({ ...order, store: order.store }, hooks);
       return order.farm?.away
         ? copyFromOthers({ ...order, farm: order.farm }, hooks)
         : copySource(order, hooks, await driver(order));

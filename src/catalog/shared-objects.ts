@@ -1,0 +1,45 @@
+import type { Database } from '../sqlite/database.ts';
+
+/** A content of the shared store, as this host knows it. */
+export interface SharedObject {
+  sha256: string;
+  bytes: number;
+  score: number;
+}
+
+/** What lies in the shared store, for a host that has no Redis to keep it in. `state`: 'there', or 'gone' with its score. */
+export class SharedObjects {
+  readonly #db: Database;
+
+  constructor(db: Database) {
+    this.#db = db;
+  }
+
+  of(sha256: string): (SharedObject & { state: 'there' | 'gone' }) | undefined {
+    return this.#db.get('SELECT * FROM shared_objects WHERE sha256 = ?', sha256);
+  }
+
+  save(sha256: string, bytes: number, state: 'there' | 'gone', score: number): void {
+    this.#db.run(
+      'INSERT OR REPLACE INTO shared_objects (sha256, bytes, state, score) VALUES (?, ?, ?, ?)',
+      sha256,
+      bytes,
+      state,
+      score,
+    );
+  }
+
+  /** Number and bytes of those that are there. */
+  total(): { files: number; bytes: number } {
+    const sql = `SELECT count(*) AS files, coalesce(sum(bytes), 0) AS bytes FROM shared_objects WHERE state = 'there'`;
+    return this.#db.get<{ files: number; bytes: number }>(sql) ?? { files: 0, bytes: 0 };
+  }
+
+  least(): SharedObject | undefined {
+    return this.#db.get(`SELECT sha256, bytes, score FROM shared_objects WHERE state = 'there' ORDER BY score LIMIT 1`);
+  }
+
+  there(): SharedObject[] {
+    return this.#db.all(`SELECT sha256, bytes, score FROM shared_objects WHERE state = 'there'`);
+  }
+}

@@ -1,0 +1,273 @@
+import type { SharedView } from '../api/farm.ts';
+import type { Catalog } from '../catalog/catalog.ts';
+import { CacheError, messageOf, toCacheError } from '../core/errors.ts';
+import { isSameFingerprint } from '../core/fingerprint.ts';
+import type { SharedStore, StoreOrigin } from '../core/remote.ts';
+import { defaultTier, type Fingerprint, type Medium, type Mode, type SourceFile } from '../core/types.ts';
+import { within } from '../runtime/deadline.ts';
+import type { Events } from '../runtime/events.ts';
+import type { Log } from '../runtime/log.ts';
+import { Periodic } from '../runtime/periodic.ts';
+import { Serial } from '../runtime/serial.ts';
+import type { Tiers } from '../tiers/tiers.ts';
+import { freshScore, type SharedLedger } from './ledger.ts';
+import { contentKey, sourceKey } from './store-names.ts';
+import { StoreProcess } from './store-process.ts';
+
+export interface SharedTierDeps {
+  store: SharedStore;
+  ledger: SharedLedger;
+  catalog: Catalog;
+  tiers: Tiers;
+  /** Bytes per second of reads from a source's disk. */
+  speedOf(root: string, medium: Medium): number;
+  mode(): Mode;
+  events: Events;
+  log: Log;
+  now(): number;
+  environment: NodeJS.ProcessEnv;
+}
+
+/** The bucket is looked through this often, ms: other hosts write into it. */
+const listMs = 15 * 60_000;
+/** A copy waits for the store's word so long, ms; a store that is silent is left alone for a while. */
+const askMs = 3000;
+const awayMs = 60_000;
+/** Until a ledger that did not answer is asked again, ms. */
+const soonMs = 2000;
+/** What was begun so long ago and did not end belongs to a host that has ended, ms. */
+const staleMs = 24 * 3_600_000;
+/** Of what a read tells of the store's speed. */
+const newShare = 0.3;
+
+/**
+ * Copies that hosts share in an object store, below the SSD and above the origin: written behind the copies that were read from an
+ * origin, read with proof, evicted by counts that fade, and never beyond the limit.
+ */
+export class SharedTier implements AsyncDisposable {
+  readonly #deps: SharedTierDeps;
+  readonly #process: StoreProcess;
+  readonly #writes = new Serial();
+  readonly #looks: Periodic;
+  readonly #unsubscribe: () => void;
+  /** SHA-256 -> bytes, of what was there when the bucket was looked through last, and what was written since. */
+  #there = new Map<string, number>();
+  #totals = { files: 0, bytes: 0, reserved: 0 };
+  #counts = { writtenBytes: 0, readBytes: 0, evictions: 0 };
+  /** Bytes per second of the reads from it; null before the first. */
+  #speed: number | null = null;
+  #why: string | null = null;
+  #awayUntil = 0;
+  #isCounted = false;
+  #hasEnded = false;
+
+  constructor(deps: SharedTierDeps) {
+    this.#deps = deps;
+    this.#process = new StoreProcess(deps.store.at, deps.environment, { written: (sha256) => void this.#renew(sha256) });
+    this.#looks = new Periodic(() => this.#look(), { everyMs: () => this.#pause(), onError: (error) => this.#failed(error) });
+    this.#unsubscribe = deps.events.subscribe((name, event) => {
+      if (name !== 'job-done') return;
+      const { path, tier } = event as { path: string; tier: string };
+      if (tier === defaultTier) void this.#writes.run(() => this.#write(path));
+    });
+  }
+
+  /** Looks through the bucket, now and then again. */
+  begin(): void {
+    void this.#looks.now();
+  }
+
+  view(): SharedView {
+    const { store } = this.#deps;
+    const state = this.#why === null ? 'up' : 'away';
+    return { url: addressOf(store), state, why: this.#why, ...this.#totals, limit: store.limit, ...this.#counts };
+  }
+
+  /** Whether it has the content of a source, as far as that is known here. */
+  async has(path: string): Promise<boolean | null> {
+    const sha256 = this.#knownOf(path)?.sha256;
+    if (sha256 === undefined) return null;
+    return this.#deps.ledger.has(sha256).catch(() => null);
+  }
+
+  /** What a source was when its content was known last, if the store may give that content without the source. Asks no disk. */
+  withoutSource(path: string): Fingerprint | null {
+    const known = this.#knownOf(path);
+    return known && this.#there.has(known.sha256) && this.#isAsked() ? known.fingerprint : null;
+  }
+
+  /**
+   * Where in the store the content of a source lies, if it is better read from there; null otherwise. Waits some seconds at most.
+   * @param isAway the source does not answer
+   */
+  async sourceOf(file: SourceFile, medium: Medium, isAway = false): Promise<StoreOrigin | null> {
+    if (!this.#isAsked() || !(isAway || this.#isFaster(file, medium))) return null;
+    try {
+      const late = new CacheError('SOURCE_AWAY', 'the shared store does not answer in time');
+      const found = await within(this.#find(file), askMs, late);
+      if (found instanceof CacheError) throw found;
+      this.#why = null;
+      return found === null ? null : { at: this.#deps.store.at, key: contentKey(found), sha256: found };
+    } catch (error) {
+      this.#failed(error);
+      return null;
+    }
+  }
+
+  /** A copy was made from it. @param ms time spent reading */
+  took({ sha256 }: StoreOrigin, bytes: number, ms: number): void {
+    this.#counts.readBytes += bytes;
+    const speed = bytes / Math.max(1, ms / 1000);
+    this.#speed = this.#speed === null ? speed : this.#speed + newShare * (speed - this.#speed);
+    void this.#deps.ledger.wanted(sha256).catch(() => {});
+  }
+
+  /** A copy could not be made from it. What has other bytes than its name says leaves the store. */
+  gaveNothing({ sha256 }: StoreOrigin, error: unknown): void {
+    const { code } = toCacheError(error);
+    if (code === 'HASH_MISMATCH') {
+      this.#deps.log.warn({ sha256 }, 'a content of the shared store is damaged, and is removed from it');
+      void this.#writes.run(() => this.#remove(sha256)).catch((failure) => this.#failed(failure));
+    } else if (code === 'SOURCE_MISSING') {
+      this.#there.delete(sha256);
+      void this.#deps.ledger.removed(sha256).catch(() => {});
+    } else this.#failed(error);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#hasEnded = true;
+    this.#unsubscribe();
+    this.#process[Symbol.dispose]();
+    await this.#looks[Symbol.asyncDispose]();
+    await this.#writes.settled();
+  }
+
+  #isAsked(): boolean {
+    return !this.#hasEnded && this.#deps.mode() !== 'off' && performance.now() >= this.#awayUntil;
+  }
+
+  /** A store that was never read from is tried. */
+  #isFaster({ root }: SourceFile, medium: Medium): boolean {
+    return this.#speed === null || this.#speed > this.#deps.speedOf(root, medium);
+  }
+
+  async #find(file: SourceFile): Promise<string | null> {
+    const known = this.#knownOf(file.path);
+    const isSame = known !== null && isSameFingerprint(known.fingerprint, file.fingerprint);
+    const { size } = file.fingerprint;
+    if (isSame && (await this.#process.call.holds(known.sha256, size))) return known.sha256;
+    const note = await this.#process.call.find(sourceKey(file));
+    return note?.size === size ? note.sha256 : null;
+  }
+
+  #knownOf(path: string): { sha256: string; fingerprint: Fingerprint } | null {
+    const { catalog } = this.#deps;
+    const entry = catalog.entries.byPath(path);
+    const sha256 = entry ? catalog.contents.sha256Of(entry.id) : null;
+    return entry && sha256 !== null ? { sha256, fingerprint: entry.fingerprint } : null;
+  }
+
+  async #look(): Promise<void> {
+    if (!this.#isAsked()) return;
+    await this.#process.call.abortBefore(this.#deps.now() - staleMs);
+    this.#there = await this.#process.call.list();
+    this.#why = null;
+    this.#isCounted = await this.#agrees();
+  }
+
+  /** Whether the ledger knows what the bucket holds: a Redis may not have answered yet. */
+  async #agrees(): Promise<boolean> {
+    try {
+      await this.#deps.ledger.agreeWith(this.#there);
+      this.#totals = await this.#deps.ledger.totals();
+      return true;
+    } catch (error) {
+      this.#deps.log.debug({ why: messageOf(error) }, 'what the shared store holds could not be noted');
+      return false;
+    }
+  }
+
+  #pause(): number {
+    if (this.#why !== null) return awayMs;
+    return this.#isCounted ? listMs : soonMs;
+  }
+
+  /** Never rejects: a copy that is not in the store is read from its origin. */
+  async #write(path: string): Promise<void> {
+    if (!this.#isAsked() || this.#deps.mode() !== 'read-write') return;
+    try {
+      await this.#writeCopy(path);
+      this.#totals = await this.#deps.ledger.totals();
+    } catch (error) {
+      // Without the ledger nothing is written, and all is read that is there.
+      if (error instanceof CacheError) this.#failed(error);
+      else this.#deps.log.debug({ path, why: messageOf(error) }, 'a copy was not written to the shared store');
+    }
+  }
+
+  async #writeCopy(path: string): Promise<void> {
+    const { catalog, tiers, ledger, log } = this.#deps;
+    const entry = catalog.entries.byPath(path);
+    const ready = entry ? catalog.copies.readyOf(entry.id).filter(({ tier }) => tier === defaultTier) : [];
+    const copy = entry && tiers.soundCopy(ready, entry.fingerprint);
+    if (!entry || !copy) return;
+    const sha256 = catalog.contents.sha256Of(entry.id) ?? (await this.#process.call.sha256Of(copy.path));
+    if (sha256 === null) return;
+    await catalog.write(() => catalog.contents.identify(copy, sha256));
+    const { size } = entry.fingerprint;
+    await ledger.wanted(sha256);
+    const answer = await this.#reserve(sha256, size);
+    const key = sourceKey(entry);
+    if (answer === 'there') await this.#process.call.note(key, { sha256, size });
+    if (answer !== 'reserved') return;
+    try {
+      await this.#process.call.write({ path: copy.path, size, sha256, sourceKey: key });
+      await ledger.written(sha256, size);
+    } catch (error) {
+      await ledger.release(sha256).catch(() => {});
+      throw error;
+    }
+    this.#there.set(sha256, size);
+    this.#counts.writtenBytes += size;
+    log.info({ path, bytes: size }, 'written to the shared store');
+  }
+
+  /** Makes room by removing what is less wanted. */
+  async #reserve(sha256: string, bytes: number): ReturnType<SharedLedger['reserve']> {
+    const { ledger, store, now } = this.#deps;
+    if (bytes > store.limit) return 'full';
+    const score = (await ledger.scoreOf(sha256)) || freshScore(now());
+    for (;;) {
+      const answer = await ledger.reserve(sha256, bytes, store.limit);
+      if (answer !== 'full') return answer;
+      const least = await ledger.least();
+      if (least === null || least.score >= score) return 'full';
+      await this.#remove(least.sha256);
+      this.#counts.evictions++;
+    }
+  }
+
+  /** First the bytes, then the word that they are there: never more than the limit. */
+  async #remove(sha256: string): Promise<void> {
+    await this.#process.call.remove(sha256);
+    this.#there.delete(sha256);
+    await this.#deps.ledger.removed(sha256);
+  }
+
+  async #renew(sha256: string): Promise<void> {
+    await this.#deps.ledger.renew(sha256).catch(() => {});
+  }
+
+  #failed(error: unknown): void {
+    if (this.#hasEnded) return;
+    const why = messageOf(error);
+    if (this.#why === null) this.#deps.log.warn({ why }, 'the shared store is left alone for a minute');
+    this.#why = why;
+    this.#awayUntil = performance.now() + awayMs;
+  }
+}
+
+/** For people. */
+function addressOf({ at }: SharedStore): string {
+  return at.url.replace(/\?.*$/s, '');
+}

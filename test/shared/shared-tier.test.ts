@@ -1,0 +1,176 @@
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { ListMultipartUploadsCommand, S3Client } from '@aws-sdk/client-s3';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { parseSharedStore } from '../../src/config/shared-store.ts';
+import { contentKey } from '../../src/shared/store-names.ts';
+import { StoreProcess } from '../../src/shared/store-process.ts';
+import { S3Writer } from '../../src/sources/drivers/s3/s3-writer.ts';
+import { runDaemon } from '../helpers/daemon.ts';
+import { patience } from '../helpers/patience.ts';
+import { tempDir } from '../helpers/temp-dir.ts';
+import { credentials, noVersitygw, Versitygw } from '../helpers/versitygw.ts';
+
+const MiB = 2 ** 20;
+const environment = { AWS_ACCESS_KEY_ID: credentials.accessKeyId, AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey };
+Object.assign(process.env, environment);
+const eventually = { timeout: patience(60_000), interval: 100 };
+const model = 'checkpoints/a.safetensors';
+
+async function newStore() {
+  const server = await Versitygw.start();
+  onTestFinished(() => server[Symbol.asyncDispose]());
+  const address = (limit: string) => `s3://models/farm?endpoint=${server.endpoint}&region=us-east-1&limit=${limit}`;
+  const store = parseSharedStore(address('1GiB'));
+  if (!store) throw new Error('no store');
+  return { server, address, writer: new S3Writer(store.at, { partBytes: 5 * MiB }), at: store.at };
+}
+
+/** A host whose models are those of all: equal names, bytes and times. */
+async function hostOf(shared: string, models: Record<string, Buffer>, settings: Record<string, string> = {}) {
+  const dir = tempDir();
+  for (const [name, bytes] of Object.entries(models)) {
+    const path = join(dir, 'models', name);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, bytes);
+    utimesSync(path, 1_700_000_000, 1_700_000_000);
+  }
+  const host = await runDaemon({}, { AUTOCACHE_SHARED: shared, ...environment, ...settings }, dir);
+  const lookup = (name: string) =>
+    host.client.lookup({ path: join(host.root, name), waitMs: patience(30_000), purpose: 'load', client: null });
+  const view = async () => (await host.client.farm()).shared;
+  return { ...host, lookup, view };
+}
+
+const sha256Of = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
+const bytesOf = (fill: string, size = 6 * MiB) => Buffer.alloc(size, fill);
+
+describe.skipIf(noVersitygw !== null)(
+  `a store that hosts share copies in${noVersitygw === null ? '' : ` (left out: ${noVersitygw})`}`,
+  { timeout: patience(120_000) },
+  () => {
+    test('what one host has read from the origin, another one reads from the store, byte for byte', async () => {
+      const { address, writer } = await newStore();
+      const models = { [model]: bytesOf('model') };
+      const first = await hostOf(address('1GiB'), models);
+      expect(await first.lookup(model)).toMatchObject({ reason: 'HIT_AFTER_WAIT' });
+      await expect.poll(first.view, eventually).toMatchObject({ files: 1, bytes: 6 * MiB, reserved: 0, writtenBytes: 6 * MiB });
+      expect(await writer.sizeOf(contentKey(sha256Of(bytesOf('model'))))).toBe(6 * MiB);
+      expect((await first.client.locate(join(first.root, model))).shared).toBe(true);
+      const second = await hostOf(address('1GiB'), models);
+      const { path } = await second.lookup(model);
+      expect(readFileSync(path).equals(bytesOf('model'))).toBe(true);
+      expect(await second.view()).toMatchObject({ readBytes: 6 * MiB, writtenBytes: 0 });
+    });
+
+    test('a content that was damaged in the store is never served: the origin is read, and it leaves the store', async () => {
+      const { address, writer, server } = await newStore();
+      const models = { [model]: bytesOf('model') };
+      const first = await hostOf(address('1GiB'), models);
+      await first.lookup(model);
+      await expect.poll(first.view, eventually).toMatchObject({ files: 1 });
+      const key = contentKey(sha256Of(bytesOf('model')));
+      await server.put(`farm/${key}`, bytesOf('other'));
+      const second = await hostOf(address('1GiB'), models);
+      const { path } = await second.lookup(model);
+      expect(readFileSync(path).equals(bytesOf('model'))).toBe(true);
+      expect(await second.view()).toMatchObject({ readBytes: 0, state: 'up' });
+      // It is removed, and may be written again by the host that has read the origin.
+      const soundOrGone = async () => (await writer.sizeOf(key)) === null || (await second.view())?.writtenBytes === 6 * MiB;
+      await expect.poll(soundOrGone, eventually).toBe(true);
+    });
+
+    test('its limit holds: what is less wanted leaves for what comes, and a file larger than it is not written', async () => {
+      const { address, writer } = await newStore();
+      const models = {
+        'loras/a.safetensors': bytesOf('a'),
+        'loras/b.safetensors': bytesOf('b'),
+        [model]: bytesOf('c', 11 * MiB),
+      };
+      const host = await hostOf(address('10MiB'), models);
+      await host.lookup('loras/a.safetensors');
+      await expect.poll(host.view, eventually).toMatchObject({ files: 1 });
+      await host.lookup(model);
+      await host.lookup('loras/b.safetensors');
+      await expect
+        .poll(host.view, eventually)
+        .toMatchObject({ files: 1, bytes: 6 * MiB, evictions: 1, writtenBytes: 12 * MiB });
+      expect([...(await writer.list('sha256/'))].map(({ key }) => key)).toEqual([contentKey(sha256Of(bytesOf('b')))]);
+    });
+
+    test('a store that is away costs nothing but its help', async () => {
+      const { address, server } = await newStore();
+      const shared = address('1GiB');
+      await server[Symbol.asyncDispose]();
+      const host = await hostOf(shared, { [model]: bytesOf('model') });
+      expect(await host.lookup(model)).toMatchObject({ reason: 'HIT_AFTER_WAIT' });
+      await expect.poll(host.view, eventually).toMatchObject({ state: 'away', writtenBytes: 0 });
+    });
+  },
+);
+
+describe.skipIf(noVersitygw !== null)('writing into the store', { timeout: patience(60_000) }, () => {
+  async function fileWith(bytes: Buffer) {
+    const path = join(tempDir(), 'copy');
+    writeFileSync(path, bytes);
+    const file = await open(path, 'r');
+    onTestFinished(() => file.close());
+    return { path, file };
+  }
+
+  /** Uploads that were begun and have not ended. */
+  async function begun(endpoint: string) {
+    const client = new S3Client({ endpoint, region: 'us-east-1', forcePathStyle: true, credentials });
+    const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket: 'models' }));
+    client.destroy();
+    return Uploads.length;
+  }
+
+  test('in one piece and in parts, the bytes are those of the file', async () => {
+    const { writer } = await newStore();
+    for (const size of [1, 5 * MiB, 12 * MiB + 7]) {
+      const bytes = bytesOf('model', size);
+      const { file } = await fileWith(bytes);
+      const told: number[] = [];
+      await writer.upload({ key: `x/${size}`, file, size, sha256: sha256Of(bytes), onBytes: (done) => told.push(done) });
+      expect(await writer.sizeOf(`x/${size}`)).toBe(size);
+      expect(told.at(-1)).toBe(size);
+    }
+    expect(await writer.text('x/1')).toBe('m');
+    expect(await writer.text('nothing')).toBeNull();
+  });
+
+  test.each([2 * MiB, 12 * MiB])(
+    'a copy of %i bytes that has changed leaves neither an object nor a part of one',
+    async (size) => {
+      const { writer, server } = await newStore();
+      const { file } = await fileWith(bytesOf('damaged', size));
+      const upload = { key: 'x', file, size, sha256: sha256Of(bytesOf('model', size)), onBytes: () => {} };
+      await expect(writer.upload(upload)).rejects.toMatchObject({ code: 'SOURCE_CHANGED' });
+      expect(await writer.sizeOf('x')).toBeNull();
+      expect(await begun(server.endpoint)).toBe(0);
+    },
+  );
+
+  test('an upload that is killed in the middle leaves nothing that is served, and its parts are given up', async () => {
+    const { writer, server, at } = await newStore();
+    const size = 256 * MiB;
+    const bytes = Buffer.alloc(size, 'm');
+    const { path } = await fileWith(bytes);
+    const sha256 = sha256Of(bytes);
+    const first = Promise.withResolvers<void>();
+    const store = new StoreProcess(at, { ...process.env }, { written: () => first.resolve() });
+    const writing = store.call.write({ path, size, sha256, sourceKey: 'sources/x' });
+    const ended = expect(writing).rejects.toMatchObject({ code: 'CANCELLED' });
+    await first.promise;
+    store[Symbol.dispose]();
+    await ended;
+    expect(await begun(server.endpoint)).toBe(1);
+    expect(await writer.sizeOf(contentKey(sha256))).toBeNull();
+    expect(await writer.text('sources/x')).toBeNull();
+    expect(await writer.abortBefore(new Date(Date.now() + 60_000))).toBe(1);
+    expect(await begun(server.endpoint)).toBe(0);
+  });
+});
