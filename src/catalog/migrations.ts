@@ -432,7 +432,7 @@ export const migrations: readonly string[] = [
     bytes INTEGER NOT NULL,
     facts TEXT,
     created_at INTEGER NOT NULL
-  ) STRICT;
+  ) STRICT, WITHOUT ROWID;
   `,
   `
   -- What lies in the shared store, where no Redis keeps it. score: log2 of a count that fades; state: there, or gone.

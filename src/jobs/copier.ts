@@ -23,7 +23,7 @@ import { CopyQueue, inOrder, rank } from './queue.ts';
 import { RateLimiter } from './rate-limiter.ts';
 import type { CopyWorkers } from './workers.ts';
 
-export interface CopierDeps extends SpaceDeps {
+export interface CopierDeps extends SpaceDeps, Pick<CopyMakerDeps, 'farm' | 'sharedStore'> {
   tiers: Tiers;
   /** Copies queue until everything in the tiers is accounted for; the event `accounting` tells. */
   accounts: CopyMakerDeps['accounts'] & { readonly complete: boolean };
@@ -39,8 +39,6 @@ export interface CopierDeps extends SpaceDeps {
     stat: CopyMakerDeps['sources']['stat'];
   };
   options: CopyOptions;
-  farm?: CopyMakerDeps['farm'];
-  sharedStore?: CopyMakerDeps['sharedStore'];
   /** Takes a copy out of service that did not match its seal. */
   onDamaged(copy: Copy, entry: Entry, why: string): void;
   events: Events;
