@@ -42,6 +42,7 @@ class Browser:
         self._memo = memo
         self._token = secrets.token_urlsafe(32)
         self._under_way = 0
+        self._hinted = b""
         self._web = None
 
     def attach(self) -> None:
@@ -137,8 +138,17 @@ class Browser:
     def _analyze(self, body: bytes) -> dict:
         self._registration.offer()
         analysis = self._daemon.post("/api/workflows/analyze", body, _ANSWER_SECONDS)
+        self._hint(body)
         spared = [] if self._memo is None else self._memo.spared
         return workflow_view(analysis, self._daemon.get(_JOBS, _STATE_SECONDS), spared)
+
+    def _hint(self, body: bytes) -> None:
+        """The workflow that is open: its models come next. Told once for each; a daemon that does not know the route goes without."""
+        if body == self._hinted:
+            return
+        self._hinted = body
+        with contextlib.suppress(Trouble, Refused):
+            self._daemon.post("/api/hints", body, _ANSWER_SECONDS)
 
     def _foresee(self, body: bytes) -> list[str]:
         prompt = json.loads(body).get("prompt")

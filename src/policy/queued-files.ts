@@ -7,6 +7,8 @@ const most = 1000;
 
 interface Prompt {
   files: ReadonlySet<string>;
+  /** Those that nobody has loaded since. */
+  left: Set<string>;
   /** Wall-clock ms: when it was queued, or began. */
   since: number;
 }
@@ -19,13 +21,16 @@ export class QueuedFiles {
   /** In the order of execution; the running one is not among them. */
   #waiting = new Map<string, Prompt>();
   #running: (Prompt & { id: string; loaded: Set<string> }) | null = null;
+  /** Whether the order of the queue was ever told; if not, only loads tell that a prompt has ended. */
+  #isTold = false;
   /** The counts, until something changes or `until`, wall-clock ms. */
   #counts: Map<string, number> | null = null;
   #until = 0;
 
   /** A prompt joins the queue, as the last one. One that is known already gets these files. */
   add(id: string, files: Iterable<string>, now: number): void {
-    const prompt = { files: new Set(files), since: this.#waiting.get(id)?.since ?? now };
+    const all = new Set(files);
+    const prompt = { files: all, left: new Set(all), since: this.#waiting.get(id)?.since ?? now };
     if (this.#running?.id === id) this.#running.files = prompt.files;
     else this.#waiting.set(id, prompt);
     for (const oldest of [...this.#waiting.keys()].slice(0, -most)) this.#waiting.delete(oldest);
@@ -35,7 +40,8 @@ export class QueuedFiles {
   /** A prompt begins; the one that ran has ended. */
   begin(id: string, now: number): void {
     if (this.#running?.id === id) return;
-    this.#running = { id, files: this.#waiting.get(id)?.files ?? new Set(), loaded: new Set(), since: now };
+    const files = this.#waiting.get(id)?.files ?? new Set<string>();
+    this.#running = { id, files, left: new Set(), loaded: new Set(), since: now };
     this.#waiting.delete(id);
     this.#counts = null;
   }
@@ -51,8 +57,9 @@ export class QueuedFiles {
     this.begin(id, now);
   }
 
-  /** The running prompt has asked for this file. */
+  /** The running prompt has asked for this file. Where nothing tells of the queue, a prompt whose files were all loaded since has ended. */
   loaded(file: string): void {
+    if (!this.#isTold) this.#endLoaded(file);
     if (!this.#running || this.#running.loaded.has(file)) return;
     this.#running.loaded.add(file);
     if (this.#running.files.has(file)) this.#counts = null;
@@ -70,6 +77,7 @@ export class QueuedFiles {
    * @param running the one of them that runs; left out when that is told otherwise
    */
   is(ids: readonly string[], running: string | null | undefined, now: number): void {
+    this.#isTold = true;
     if (running !== undefined && running !== null) this.begin(running, now);
     const waiting = ids.flatMap((id) => {
       const prompt = this.#waiting.get(id);
@@ -85,6 +93,12 @@ export class QueuedFiles {
   expected(file: string, now: number): number {
     if (!this.#counts || now >= this.#until) this.#count(now);
     return this.#counts?.size ? (this.#counts.get(file) ?? 0) : 0;
+  }
+
+  #endLoaded(file: string): void {
+    for (const [id, { left }] of this.#waiting) {
+      if (left.delete(file) && left.size === 0) this.end(id);
+    }
   }
 
   #count(now: number): void {

@@ -124,6 +124,14 @@ class Seeing(Browser):
         self.assertNotIn("secret", json.dumps(answer))
         self.assertIn(("/api/workflows/analyze", {"workflow": {"nodes": []}}), self.daemon.asked)
 
+    def test_the_open_workflow_is_a_hint_once_and_a_daemon_without_hints_answers_as_ever(self):
+        self.daemon.answers["/api/hints"] = (404, {"error": {"code": "NOT_FOUND", "message": "there is no POST /api/hints"}})
+        for text in (b'{"workflow": {"nodes": [1]}}', b'{"workflow": {"nodes": [1]}}', b'{"workflow": {"nodes": [2]}}'):
+            status, answer = self.ask("POST", "/autocached/workflow", text)
+            self.assertEqual((status, len(answer["models"])), (200, 2))
+        hints = [body for route, body in self.daemon.asked if route == "/api/hints"]
+        self.assertEqual(hints, [{"workflow": {"nodes": [1]}}, {"workflow": {"nodes": [2]}}])
+
     def test_a_model_that_the_last_prompt_did_not_need_says_so_in_its_own_workflow(self):
         term = {"notNeeded": True, "reason": "BYPASS_EXCLUDED", "word": "not needed", "why": "it is kept"}
         spared = dict(MODEL, node="4", path="/secret/b.safetensors", **term)

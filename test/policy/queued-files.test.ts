@@ -65,3 +65,15 @@ test('a prompt of which nothing is heard any more is forgotten after a day, a ru
   expect(counts('ab', hour)).toBe('01');
   expect(counts('ab', 24 * hour)).toBe('00');
 });
+
+test('where nothing tells of the queue, a prompt has ended when all of its files were loaded since', () => {
+  const { queue, counts } = queueOf({ 1: ['a', 'b'], 2: ['c'] });
+  queue.loaded('a');
+  expect(counts('abc')).toBe('111');
+  queue.loaded('b');
+  expect(counts('abc')).toBe('001');
+  const told = queueOf({ 1: ['a'], 2: ['c'] });
+  told.queue.is(['1', '2'], null, 0);
+  told.queue.loaded('a');
+  expect(told.counts('ac')).toBe('11');
+});
