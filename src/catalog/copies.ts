@@ -58,7 +58,7 @@ export class Copies {
       const used = this.#placements.usedUnderLimit(tier);
       const short = Math.max(used + incoming - request.limit, request.floor - (request.free - incoming));
       const over = quota ? this.#placements.usedByCategory(tier, quota.category) + incoming - quota.bytes : 0;
-      if (short > 0 || over > 0) return { short, over };
+      if (short > 0 || over > 0) return { short, ...(quota && { over }) };
       if (replaces) this.forget(replaces.id);
       return { copy: this.enter(request) };
     });

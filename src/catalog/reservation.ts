@@ -19,5 +19,5 @@ export interface ReserveRequest {
   replaces?: Pick<Copy, 'id' | 'bytes'>;
 }
 
-/** Either the reserved copy, or the bytes that must leave first: of any, and of its category; 0 or less = none. */
-export type Reservation = { copy: Copy } | { short: number; over: number };
+/** Either the reserved copy, or the bytes that must leave first: of any, and with a quota of its category; 0 or less = none. */
+export type Reservation = { copy: Copy } | { short: number; over?: number };

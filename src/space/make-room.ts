@@ -65,7 +65,7 @@ export async function makeRoom(
   for (;;) {
     const reservation = reserve(deps, tier, { entry, source, bytes: wanted, quota });
     if ('copy' in reservation) return reservation.copy;
-    const { over } = reservation;
+    const { over = 0 } = reservation;
     const short = Math.max(reservation.short, over);
     if (over <= 0 && (await deps.giveWay?.(short))) continue;
     needed ??= short;
