@@ -19,7 +19,7 @@ type PolicyName = (typeof policyNames)[number];
 
 /** What is copied before anybody asks: nothing, what the user has open, or also what usually comes next. */
 export const predictModes = ['off', 'queue', 'learn'] as const;
-export type PredictMode = (typeof predictModes)[number];
+type PredictMode = (typeof predictModes)[number];
 
 /** What is believed of other hosts of a farm. */
 export const farmTrusts = ['members', 'published', 'twice'] as const;

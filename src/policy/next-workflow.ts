@@ -24,7 +24,7 @@ const mixing = 0.02;
 /** Features that are a forecast by themselves: what is popular, what followed, what followed lately. */
 const forecasts = [0, 2, 3] as const;
 
-export const noNumbers: LearnedNumbers = {
+const noNumbers: LearnedNumbers = {
   weights: usualWeights,
   slopes: featureNames.map(() => 0),
   shares: [0.1, 0.1, 0.1, 0.7],
