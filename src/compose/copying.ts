@@ -10,7 +10,7 @@ import { Companions, type CompanionsDeps } from '../placement/companions.ts';
 import { Deduplicator } from '../placement/deduplicate.ts';
 import { Demoter } from '../placement/demoter.ts';
 import { LimitKeeper, type LimitKeeperDeps } from '../placement/limit-keeper.ts';
-import { CopyPlanner } from '../placement/planner.ts';
+import { CopyPlanner, type PlannerDeps } from '../placement/planner.ts';
 import { Promotion } from '../placement/promotion.ts';
 import { RamKeeper } from '../placement/ram-keeper.ts';
 import { RoomAhead } from '../placement/room-ahead.ts';
@@ -44,7 +44,7 @@ export interface CopyingParts extends Context, Rules {
   /** Null without a farm. */
   farm?: FarmHelp | null | undefined;
   /** Null without a store that hosts share copies in. */
-  sharedStore?: StoreHelp | null;
+  sharedStore?: (StoreHelp & PlannerDeps['sharedStore']) | null;
   bounds: LimitKeeperDeps['bounds'];
   isLeftOut: CompanionsDeps['isLeftOut'];
   graceMs?: number;
@@ -115,7 +115,7 @@ export function composeCopying(parts: CopyingParts): Copying {
     evictor,
     order,
     copier,
-    planner: new CopyPlanner({ copier, companions, promotion, tiers, farm: parts.farm }),
+    planner: new CopyPlanner({ copier, companions, promotion, tiers, farm: parts.farm, sharedStore: parts.sharedStore }),
     limitKeeper,
     roomAhead,
     duplicates,

@@ -86,7 +86,8 @@ export const farmKeys: { readonly [F in FarmField]: Key<Config[F]> } = {
   farmSmall: {
     name: 'AUTOCACHE_FARM_SMALL',
     default: 'off',
-    meaning: 'off, or the size up to which files lie in that Redis too, such as 8MiB (at most 64MiB): LoRAs, embeddings',
+    meaning:
+      'off, or the size up to which files lie in that Redis too, such as 8MiB (at most 64MiB): LoRAs, embeddings; no effect yet',
     live: false,
     parse: parseSmall,
   },

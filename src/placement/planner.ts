@@ -14,6 +14,8 @@ export interface PlannerDeps {
   tiers: Tiers;
   /** Null or absent without a farm. */
   farm?: Pick<FarmHelp, 'heldByOthers' | 'loading'> | null | undefined;
+  /** Null or absent without a store that hosts share copies in. */
+  sharedStore?: { withoutSource(path: string): Fingerprint | null } | null | undefined;
 }
 
 /**
@@ -26,13 +28,15 @@ export class CopyPlanner {
   readonly #promotion: Promotion | null;
   readonly #tiers: Tiers;
   readonly #farm: PlannerDeps['farm'];
+  readonly #sharedStore: PlannerDeps['sharedStore'];
 
-  constructor({ copier, companions, promotion, tiers, farm }: PlannerDeps) {
+  constructor({ copier, companions, promotion, tiers, farm, sharedStore }: PlannerDeps) {
     this.#copier = copier;
     this.#companions = companions;
     this.#promotion = promotion;
     this.#tiers = tiers;
     this.#farm = farm;
+    this.#sharedStore = sharedStore;
   }
 
   /**
@@ -66,7 +70,7 @@ export class CopyPlanner {
 
   /** What a source was when its content was known last, if the other hosts of the farm may give it without the source; else null. */
   withoutSource(path: string): Fingerprint | null {
-    return this.#farm?.heldByOthers(path)?.fingerprint ?? null;
+    return this.#farm?.heldByOthers(path)?.fingerprint ?? this.#sharedStore?.withoutSource(path) ?? null;
   }
 
   /** Bytes left to copy before a copy from this root, or a restore, with priority `wait` can start. */

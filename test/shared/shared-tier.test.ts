@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, utimesSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ListMultipartUploadsCommand, S3Client } from '@aws-sdk/client-s3';
@@ -107,6 +107,22 @@ describe.skipIf(noVersitygw !== null)(
       const host = await hostOf(shared, { [model]: bytesOf('model') });
       expect(await host.lookup(model)).toMatchObject({ reason: 'HIT_AFTER_WAIT' });
       await expect.poll(host.view, eventually).toMatchObject({ state: 'away', writtenBytes: 0 });
+    });
+
+    test('a copy is made from it while the disk of the source does not answer', async () => {
+      const { address } = await newStore();
+      const host = await hostOf(address('1GiB'), { [model]: bytesOf('model') });
+      const paths = [join(host.root, model)];
+      await host.client.warm({ paths });
+      await expect.poll(host.view, eventually).toMatchObject({ files: 1 });
+      expect((await host.client.evict({ paths })).removed).toHaveLength(1);
+      renameSync(host.root, `${host.root}-away`);
+      const made = async () => existsSync((await host.lookup(model)).path);
+      await expect.poll(made, eventually).toBe(true);
+      const { path, reason } = await host.lookup(model);
+      expect(readFileSync(path).equals(bytesOf('model'))).toBe(true);
+      expect(reason).toBe('HIT_OFFLINE');
+      expect(await host.view()).toMatchObject({ readBytes: 6 * MiB });
     });
   },
 );
