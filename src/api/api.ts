@@ -1,7 +1,5 @@
 import type { CopyState, JobKind, Medium, Priority, Purpose, Reason, TierName } from '../core/types.ts';
 import type { JobStatus, RootHealth } from '../core/vocabulary.ts';
-import type { FarmSourceView, Foreseen, PublishedView } from './explain.ts';
-import type { RemoteView } from './remotes.ts';
 
 /** The shapes of the HTTP API: written by the daemon's routes, read by the CLI, the resolver and other programs. */
 
@@ -247,28 +245,6 @@ export interface ConfigAnswer {
 
 /** New values of keys that may change at runtime, by short name: `AUTOCACHE_WAIT_MAX` is `wait_max`. */
 export type ConfigChange = Partial<Record<string, string>>;
-
-export interface ExplainAnswer {
-  path: string;
-  entry: EntryView | null;
-  root: RootView | null;
-  /** The remote that it lies on; left out for other files. */
-  remote?: RemoteView;
-  /** Its content as the farm names it, and where the last copy's bytes came from; left out while the farm knows nothing of it. */
-  farm?: FarmSourceView;
-  leases: { client: string; expiresInMs: number }[];
-  decisions: { at: string; reason: Reason; purpose: Purpose; app: string | null }[];
-  score: number | null;
-  /** How likely a workflow with it comes next; left out where it is not foreseen. */
-  foreseen?: Foreseen;
-  /** SHA-256 of the copy, hex, as published by model sites; null without a copy, and until computed (by copying or re-reading). */
-  sha256: string | null;
-  published: PublishedView | null;
-  /** A lookup's answer at this time. */
-  now: { reason: Reason; path: string; word: string; why: string };
-  /** The file most likely meant, as `category/name`, when there is no such file; null when no name is near. */
-  meant: string | null;
-}
 
 export interface LeaseAnswer {
   leases: { path: string; expiresInMs: number }[];

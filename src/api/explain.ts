@@ -1,3 +1,32 @@
+import type { Purpose, Reason } from '../core/types.ts';
+import type { EntryView, RootView } from './api.ts';
+import type { RemoteView } from './remotes.ts';
+
+export interface ExplainAnswer {
+  path: string;
+  entry: EntryView | null;
+  root: RootView | null;
+  /** The remote that it lies on; left out for other files. */
+  remote?: RemoteView;
+  /** Its content as the farm names it, and where the last copy's bytes came from; left out while the farm knows nothing of it. */
+  farm?: FarmSourceView;
+  leases: { client: string; expiresInMs: number }[];
+  decisions: { at: string; reason: Reason; purpose: Purpose; app: string | null }[];
+  score: number | null;
+  /** How likely a workflow with it comes next; left out where it is not foreseen. */
+  foreseen?: Foreseen;
+  /** SHA-256 of the copy, hex, as published by model sites; null without a copy, and until computed (by copying or re-reading). */
+  sha256: string | null;
+  published: PublishedView | null;
+  /** A lookup's answer at this time. */
+  now: { reason: Reason; path: string; word: string; why: string };
+  /** The file most likely meant, as `category/name`, when there is no such file; null when no name is near. */
+  meant: string | null;
+  /** The sources whose compressed copies its own is stored as differences from, and those that are stored as differences from it. */
+  standsOn?: string[];
+  baseOf?: string[];
+}
+
 /** A workflow that may come next, and why. */
 export interface Foreseen {
   /** 0 to 1. */

@@ -16,6 +16,8 @@ export interface TierStats extends TierUseView {
   represented: number;
   /** `represented` over `bytes`; null while the tier is empty. */
   ratio: number | null;
+  /** Those of them that stand on others; left out where there are none. */
+  standing?: { files: number; bytes: number; represented: number };
   reserved: number;
   /** Bytes in its directory that are no copies; they count towards the limit. */
   outside: number;

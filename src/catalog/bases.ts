@@ -1,3 +1,4 @@
+import type { Copy, TierName } from '../core/types.ts';
 import type { Database } from '../sqlite/database.ts';
 
 /** Which compressed files stand on which others: a base stays as long as anything is made of it. */
@@ -29,10 +30,39 @@ export class Bases {
     return this.#db.all<{ id: number }>(sql).map(({ id }) => id);
   }
 
-  /** Paths of the files that a copy stands on. */
-  of(copyId: number): string[] {
-    const sql = 'SELECT b.path FROM bases b JOIN copies c ON c.placement_id = b.placement_id WHERE c.id = ? ORDER BY b.path';
-    return this.#db.all<{ path: string }>(sql, copyId).map(({ path }) => path);
+  /** The copies of a tier that stand on others: files, the bytes that they take, and those of their sources. */
+  totals(tier: TierName): { files: number; bytes: number; represented: number } {
+    const sql = `SELECT count(*) AS files, coalesce(sum(p.bytes), 0) AS bytes, coalesce(sum(c.source_size), 0) AS represented
+      FROM copies c JOIN placements p ON p.id = c.placement_id
+      WHERE c.tier = ? AND c.state = 'ready' AND EXISTS (SELECT 1 FROM bases b WHERE b.placement_id = p.id)`;
+    return (
+      this.#db.get<{ files: number; bytes: number; represented: number }>(sql, tier) ?? { files: 0, bytes: 0, represented: 0 }
+    );
+  }
+
+  /** Paths of the sources whose compressed copies these copies stand on. */
+  sourcesBelow(copies: readonly Pick<Copy, 'id'>[]): string[] {
+    const sql = `SELECT DISTINCT e.path FROM copies own JOIN bases b ON b.placement_id = own.placement_id
+      JOIN copies c ON c.path = b.path JOIN entries e ON e.id = c.entry_id
+      WHERE own.id IN (SELECT value FROM json_each(?)) ORDER BY e.path`;
+    return this.#paths(
+      sql,
+      copies.map(({ id }) => id),
+    );
+  }
+
+  /** Paths of the sources whose compressed copies stand on these copies. */
+  sourcesAbove(copies: readonly Pick<Copy, 'path'>[]): string[] {
+    const sql = `SELECT DISTINCT e.path FROM bases b JOIN copies c ON c.placement_id = b.placement_id
+      JOIN entries e ON e.id = c.entry_id WHERE b.path IN (SELECT value FROM json_each(?)) ORDER BY e.path`;
+    return this.#paths(
+      sql,
+      copies.map(({ path }) => path.toWellFormed()),
+    );
+  }
+
+  #paths(sql: string, values: readonly (number | string)[]): string[] {
+    return this.#db.all<{ path: string }>(sql, JSON.stringify(values)).map(({ path }) => path);
   }
 
   /** Compressed copies of other sources: those that others stand on first, then those of the most similar size. */

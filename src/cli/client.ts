@@ -3,7 +3,6 @@ import type {
   ConfigAnswer,
   ConfigChange,
   EvictRequest,
-  ExplainAnswer,
   ForgetRootsAnswer,
   ForgetRootsRequest,
   JobView,
@@ -19,6 +18,7 @@ import type {
 import type { DaemonFile } from '../api/daemon-file.ts';
 import type { EntriesAnswer, EntriesQuery, SourcesAnswer } from '../api/entries.ts';
 import type { DaemonEvent } from '../api/event-text.ts';
+import type { ExplainAnswer } from '../api/explain.ts';
 import type { FarmAnswer, FarmLocateAnswer } from '../api/farm.ts';
 import type { MissesAnswer } from '../api/loads.ts';
 import type { PinAnswer, PinnedAnswer, PinRequest } from '../api/pins.ts';

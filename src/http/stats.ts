@@ -76,6 +76,7 @@ export function statsOf(services: StatsServices): StatsAnswer {
 
 function tierStats({ tiers, catalog, bound }: TierServices): TierStats[] {
   return tiers.all().map((tier) => {
+    const standing = catalog.bases.totals(tier.name);
     const { limit, floor } = bound(tier);
     const { files, bytes: held, represented, reserved } = catalog.placements.totals(tier.name);
     const { free } = tier.capacity();
@@ -86,6 +87,7 @@ function tierStats({ tiers, catalog, bound }: TierServices): TierStats[] {
       bytes: held,
       represented,
       ratio: held > 0 ? represented / held : null,
+      ...(standing.files > 0 && { standing }),
       reserved,
       ...tierUseView(catalog.usage.tiers.total(tier.name)),
       outside: catalog.placements.outside(tier.name),

@@ -35,9 +35,7 @@ export interface CopierDeps extends SpaceDeps, Pick<CopyMakerDeps, 'farm' | 'sha
     diskOf(root: string): string | null;
     /** What a source itself lies on; null below no root. */
     mediumOf(path: string): Promise<Medium | null>;
-    remoteOf: CopyMakerDeps['sources']['remoteOf'];
-    stat: CopyMakerDeps['sources']['stat'];
-  };
+  } & Pick<CopyMakerDeps['sources'], 'remoteOf' | 'stat'>;
   options: CopyOptions;
   /** Takes a copy out of service that did not match its seal. */
   onDamaged(copy: Copy, entry: Entry, why: string): void;

@@ -1,4 +1,5 @@
-import type { EntryView, ExplainAnswer, JobView, LookupAnswer, RemovalAnswer, RootView } from '../../src/api/api.ts';
+import type { EntryView, JobView, LookupAnswer, RemovalAnswer, RootView } from '../../src/api/api.ts';
+import type { ExplainAnswer } from '../../src/api/explain.ts';
 import type { StatsAnswer } from '../../src/api/stats.ts';
 
 /** Answers as a daemon that has been used for some days gives them. */

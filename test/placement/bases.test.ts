@@ -42,6 +42,10 @@ test('a fine-tune takes a fraction of the room, and both come back as they were'
   const { rig, base, tuned, cold } = await compressedPair();
   expect(cold(tuned.path).bytes * 3).toBeLessThan(cold(base.path).bytes);
   expect(rig.catalog.placements.usedBytes('cold')).toBe(cold(base.path).bytes + cold(tuned.path).bytes);
+  const { bases } = rig.catalog;
+  expect(bases.totals('cold')).toEqual({ files: 1, bytes: cold(tuned.path).bytes, represented: tuned.bytes.length });
+  expect(bases.sourcesBelow([cold(tuned.path)])).toEqual([base.path]);
+  expect(bases.sourcesAbove([cold(base.path)])).toEqual([tuned.path]);
   for (const { path, bytes } of [tuned, base]) {
     const job = await rig.copy(path);
     expect(job.error).toBeNull();

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import type { ExplainAnswer } from '../../api/api.ts';
+import type { ExplainAnswer } from '../../api/explain.ts';
 import type { Client } from '../client.ts';
 import { isPart, parseItem } from '../items.ts';
 import { knownItems } from '../known-items.ts';

@@ -1,5 +1,5 @@
-import type { EntryView, ExplainAnswer, RootView } from '../../api/api.ts';
-import type { FarmSourceView, PublishedView } from '../../api/explain.ts';
+import type { EntryView, RootView } from '../../api/api.ts';
+import type { ExplainAnswer, FarmSourceView, PublishedView } from '../../api/explain.ts';
 import { counted, formatBytes, formatDuration, percent } from '../../core/format.ts';
 import { plain } from '../../core/printable.ts';
 import { copyTerms, reasonTerm, rootTerms } from '../../core/vocabulary.ts';
@@ -22,6 +22,9 @@ export function explainPage(answer: ExplainAnswer, look: Look): string {
   for (const copy of entry?.copies ?? []) {
     lines.push(fact('copy', `${copyTerms[copy.state].word} on ${copy.tier}, ${formatBytes(copy.bytes)}: ${plain(copy.path)}`));
   }
+  const { standsOn, baseOf } = answer;
+  if (standsOn) lines.push(fact('stands on', `its compressed copy is the difference from ${standsOn.map(plain).join(', ')}`));
+  if (baseOf) lines.push(fact('base of', `${baseOf.map(plain).join(', ')}: its compressed copy stays for them`));
   if (farm?.from) lines.push(fact('farm', farmText(farm.from)));
   if (sha256) lines.push(fact('sha256', sha256));
   if (published) lines.push(...publishedLines(published, look));

@@ -82,6 +82,7 @@ function tierLines(tier: TierStats, page: Page): string {
     lines.push(page.paint('yellow', `       ${formatBytes(over)} over the limit: copies that are in use or pinned stay`));
   if (tier.outside > 0)
     lines.push(`       ${formatBytes(tier.outside)} more in files that are no copies: autocached doctor names them`);
+  if (tier.standing) lines.push(`       ${standingText(tier.standing)}`);
   const away = stateLine(tier);
   if (away !== null) lines.push(page.paint('yellow', `       ${away}`));
   // It lies on the volume of the ssd tier, and under its limit.
@@ -102,6 +103,12 @@ function stateLine({ state }: TierStats): string | null {
   if (state === 'away')
     return 'its disk is away: originals are used, nothing is forgotten, copies are used again when it is back';
   return state === 'read-only' ? 'its disk is read-only: copies are used, none are made or removed' : null;
+}
+
+function standingText({ files, bytes, represented }: NonNullable<TierStats['standing']>): string {
+  const ratio = (represented / bytes).toFixed(1);
+  const what = `${formatBytes(represented)} of models in ${formatBytes(bytes)} (${ratio}x)`;
+  return `${counted(files, 'file')} of these as differences from others: ${what}`;
 }
 
 /** What is stored in less space than it has. */

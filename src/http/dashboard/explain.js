@@ -21,7 +21,7 @@ export async function explain(path) {
   }
 }
 
-function pageOf({ path, entry, now, leases, decisions, sha256, published }) {
+function pageOf({ path, entry, now, leases, decisions, sha256, published, standsOn, baseOf }) {
   const facts = [
     ['Source', path],
     ['The next load', `${now.word}: ${now.why}`],
@@ -37,6 +37,8 @@ function pageOf({ path, entry, now, leases, decisions, sha256, published }) {
         `Copy on ${tier.toUpperCase()}`,
         `${state}, ${formatBytes(bytes)}${createdAt ? `, made ${agoText(createdAt)}` : ''}`,
       ]);
+    if (standsOn) facts.push(['Stands on', standsOn.join(', ')]);
+    if (baseOf) facts.push(['Base of', baseOf.join(', ')]);
     if (entry.pinned) facts.push(['Pinned', 'it is never evicted']);
   }
   if (leases.length > 0) facts.push(['In use by', leases.map(({ client }) => client).join(', ')]);

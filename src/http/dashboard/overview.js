@@ -144,12 +144,13 @@ function showTiers(list, { tiers }) {
         element('span', { class: 'bar', attributes: { role: 'img' } }, element('span')),
         element('span', { class: 'of' }),
       ),
-    update(item, { tier, files, bytes, limit, utilisation, ratio }) {
+    update(item, { tier, files, bytes, limit, utilisation, ratio, standing }) {
       const [, bar, of] = item.children;
       const text = `${formatBytes(bytes)} of ${formatBytes(limit)}, ${copiesText(files)}`;
       bar.setAttribute('aria-label', `${tier.toUpperCase()} is ${percentText(utilisation)} full`);
       bar.firstChild.style.inlineSize = `${100 * utilisation}%`;
-      setText(of, tier === 'cold' && ratio !== null ? `${text}, compressed ${ratio.toFixed(2)} times` : text);
+      const compressed = tier === 'cold' && ratio !== null ? `${text}, compressed ${ratio.toFixed(2)} times` : text;
+      setText(of, standing ? `${compressed}, ${standing.files} as differences from others` : compressed);
     },
   });
 }

@@ -1,7 +1,8 @@
 import { z } from 'zod';
-import type { ConfigAnswer, ConfigValue, ExplainAnswer, LookupAnswer, WarmAnswer } from '../../api/api.ts';
+import type { ConfigAnswer, ConfigValue, LookupAnswer, WarmAnswer } from '../../api/api.ts';
 import type { LibraryAnswer } from '../../api/dashboard.ts';
 import type { EntriesAnswer, SourcesAnswer } from '../../api/entries.ts';
+import type { ExplainAnswer } from '../../api/explain.ts';
 import type { MissesAnswer } from '../../api/loads.ts';
 import type { PinAnswer, PinnedAnswer } from '../../api/pins.ts';
 import type { DailyTotals, Percentiles, QuotaUse, StatsAnswer, TierStats } from '../../api/stats.ts';
@@ -74,6 +75,8 @@ export const explainAnswer: z.ZodType<ExplainAnswer> = z.strictObject({
   published: z.strictObject({ sha256: z.string(), from: path, same: z.boolean().nullable() }).nullable(),
   now: z.strictObject({ reason: z.enum(reasons), path, word: z.string(), why: z.string() }),
   meant: z.string().nullable(),
+  standsOn: z.array(path).exactOptional(),
+  baseOf: z.array(path).exactOptional(),
 });
 
 const tier: z.ZodType<TierStats> = z.strictObject({
@@ -84,6 +87,7 @@ const tier: z.ZodType<TierStats> = z.strictObject({
   bytes: count,
   represented: count,
   ratio: z.number().nullable(),
+  standing: z.strictObject({ files: count, bytes: count, represented: count }).exactOptional(),
   reserved: count,
   outside: count,
   limit: count,

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import type { ExplainAnswer, LookupAnswer } from '../../api/api.ts';
+import type { LookupAnswer } from '../../api/api.ts';
+import type { ExplainAnswer } from '../../api/explain.ts';
 import { CacheError } from '../../core/errors.ts';
 import { purposes } from '../../core/types.ts';
 import { reasonTerm } from '../../core/vocabulary.ts';
@@ -64,6 +65,8 @@ export function lookupRoutes(app: FastifyInstance, services: LookupServices): vo
     const examination = await lookup.examine({ ...ask, purpose: 'load', waitMs: 0, client: null });
     const entry = examination?.entry;
     const copies = entry ? catalog.copies.ofEntry(entry.id) : [];
+    const standsOn = catalog.bases.sourcesBelow(copies);
+    const baseOf = catalog.bases.sourcesAbove(copies);
     const path = asked.path ?? examination?.located.path ?? '';
     const reason = examination?.decision.reason ?? 'BYPASS_UNKNOWN_ROOT';
     const isMissing = !entry && examination?.source.state !== 'present';
@@ -89,6 +92,8 @@ export function lookupRoutes(app: FastifyInstance, services: LookupServices): vo
       published: entry ? catalog.published.of(entry.id) : null,
       now: { reason, path: serve ?? path, word, why: says },
       meant: isMissing ? suggestion(asked.name ?? path, knownFiles(services)) : null,
+      ...(standsOn.length > 0 && { standsOn }),
+      ...(baseOf.length > 0 && { baseOf }),
     };
   });
 }

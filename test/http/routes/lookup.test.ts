@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { ExplainAnswer, LookupAnswer } from '../../../src/api/api.ts';
+import type { LookupAnswer } from '../../../src/api/api.ts';
+import type { ExplainAnswer } from '../../../src/api/explain.ts';
 import { leaseMs } from '../../../src/usage/leases.ts';
 import { fingerprintOf } from '../../helpers/files.ts';
 import { createClient } from '../../helpers/services.ts';
