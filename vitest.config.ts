@@ -16,7 +16,7 @@ const leftOut = ['test/full/**', 'test/windows/**', ...filesLeftOut(process.plat
 export default defineConfig({
   test: {
     // Most tests wait for a daemon, a disk or a deadline, and leave the processor to others meanwhile.
-    maxWorkers: Math.ceil(1.5 * availableParallelism()),
+    maxWorkers: 2 * availableParallelism(),
     sequence: { sequencer: LongestFirst },
     setupFiles: ['test/helpers/setup.ts'],
     projects: [

@@ -3,14 +3,25 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** What takes longest, most of it in other programs: begun last, it would run on when the processors have nothing else to do. */
 const longest = [
+  'http/reference/schemathesis',
   'outage/outage',
-  'clients/python',
-  'comfyui/shim',
-  'redis/link',
-  'e2e/installed',
-  'comfyui/around-copy',
   'e2e/dashboard',
+  'clients/python',
+  'e2e/package',
+  'comfyui/shim',
+  'e2e/upgrade',
+  'sources/remote/versitygw',
+  'e2e/installed',
+  'redis/link',
+  'e2e/dashboard-reading',
+  'memo/exec',
+  'comfyui/around-copy',
+  'sources/remote/faults',
+  'jobs/resume',
   'outage/cache-disk',
+  'compose/lowered-limit',
+  'e2e/take-over',
+  'e2e/floor',
 ].map((name) => join('test', `${name}.test.ts`));
 
 /** The longest files first, then Vitest's own order: by earlier runs, and by size where there was none. */

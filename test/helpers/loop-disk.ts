@@ -2,7 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { tempDir } from './temp-dir.ts';
+import { onDisk, tempDir } from './temp-dir.ts';
 
 /** Why no disk can be made of a file here, or null. */
 export const noLoopDisk: string | null =
@@ -42,7 +42,7 @@ export interface LoopDisk {
 
 /** A real disk of so many MiB with a file system of its own, mounted; gone when the test ends. */
 export function createLoopDisk(mib: number, kind: 'ext4' | 'fat' = 'ext4'): LoopDisk {
-  const dir = tempDir();
+  const dir = tempDir(onDisk());
   const [image, path] = [join(dir, 'disk.img'), join(dir, 'ssd')];
   mkdirSync(path);
   writeFileSync(image, '');

@@ -4,7 +4,7 @@ import type { TestContext } from 'vitest';
 import { forget } from '../../bench/slow-mount.ts';
 import { readFromDisks } from '../../src/media/disk-counters.ts';
 import { writeModel } from './files.ts';
-import { tempDir } from './temp-dir.ts';
+import { onDisk, tempDir } from './temp-dir.ts';
 
 /** Bytes read from disks for this process. */
 export const fromDisks = () => readFromDisks('self') ?? Number.NaN;
@@ -20,7 +20,7 @@ export function isInMemory(path: string, position: number): boolean {
 
 /** A model that is not in the page cache; skips the test where that cannot be checked, as on a temporary directory in memory. */
 export function coldModel(context: TestContext, size: number): { path: string; bytes: Buffer } {
-  const path = join(tempDir(), 'model.bin');
+  const path = join(tempDir(onDisk()), 'model.bin');
   const bytes = writeModel(path, size);
   if (process.platform !== 'linux') context.skip('the page cache cannot be watched here');
   forget(path);

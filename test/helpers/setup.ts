@@ -1,8 +1,10 @@
 import { enableCompileCache } from 'node:module';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, vi } from 'vitest';
+import { afterAll, expect, vi } from 'vitest';
 import { finishFile } from './file-finished.ts';
 import { patience } from './patience.ts';
+import { roomyMemory } from './temp-dir.ts';
 
 // Before each file of tests: a machine may become busy while they run.
 vi.setConfig({ testTimeout: patience(20_000), hookTimeout: patience(10_000) });
@@ -16,6 +18,12 @@ delete process.env['PYTHONDONTWRITEBYTECODE'];
 delete process.env['FORCE_COLOR'];
 Object.assign(process.env, { NODE_COMPILE_CACHE: join(compiled, 'node'), PYTHONPYCACHEPREFIX: join(compiled, 'python') });
 enableCompileCache(process.env['NODE_COMPILE_CACHE']);
+
+// Tests of these rooms would wait for the disk most of the time: for databases that are made, synced and thrown away.
+const inMemory = /test[\\/](catalog|memo)[\\/]/;
+process.env['DISK_TMPDIR'] ??= tmpdir();
+const memory = inMemory.test(expect.getState().testPath ?? '') ? roomyMemory() : null;
+process.env['TMPDIR'] = memory ?? process.env['DISK_TMPDIR'];
 
 // The next file of this process finds everything as this one did.
 const environment = { ...process.env };

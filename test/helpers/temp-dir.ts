@@ -1,5 +1,5 @@
-import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdtempSync, realpathSync, rmSync, statfsSync } from 'node:fs';
+import { freemem, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 
@@ -8,4 +8,23 @@ export function tempDir(parent = tmpdir()): string {
   const dir = realpathSync(mkdtempSync(join(parent, 'autocached-test-')));
   onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
   return dir;
+}
+
+/** For tests of what a disk does: the temporary directory of the machine, where `tmpdir()` lies in memory during tests. */
+export function onDisk(): string {
+  return process.env['DISK_TMPDIR'] ?? tmpdir();
+}
+
+const memory = '/dev/shm';
+/** More than tests that run beside each other have in files at once, bytes. */
+const roomy = 2 * 2 ** 30;
+
+/** A file system in memory, if the machine has one with room. */
+export function roomyMemory(): string | null {
+  try {
+    const { bavail, bsize } = statfsSync(memory);
+    return Math.min(bavail * bsize, freemem()) >= roomy ? memory : null;
+  } catch {
+    return null;
+  }
 }
