@@ -1,14 +1,10 @@
 import { basename, dirname } from 'node:path';
 import type { RootsRequest, RootView } from '../api/api.ts';
-import type { Catalog } from '../catalog/catalog.ts';
 import { standardCategories } from '../comfyui/categories.ts';
 import { toCacheError } from '../core/errors.ts';
-import type { Remote, Spent } from '../core/remote.ts';
+import type { Remote } from '../core/remote.ts';
 import type { Medium, SourceFile, SourceState } from '../core/types.ts';
 import { detectMedium, isNetwork } from '../media/medium.ts';
-import type { Clock } from '../runtime/clock.ts';
-import type { Events } from '../runtime/events.ts';
-import type { Log } from '../runtime/log.ts';
 import { type ListedFile, SourceClient } from '../sources/client.ts';
 import type { Published } from '../sources/driver.ts';
 import type { Root } from '../sources/root.ts';
@@ -21,10 +17,11 @@ import { flat, type LocatedSource } from './located-source.ts';
 import { NamedRoots, type RootNames } from './named-roots.ts';
 import { OneSpelling } from './one-spelling.ts';
 import { openRemotes } from './open-remotes.ts';
+import type { SourceRootsOptions } from './options.ts';
 import { registerRoot } from './register.ts';
 import { registerRoots } from './register-roots.ts';
 import { type RootSpec, Roots } from './registry.ts';
-import type { RemoteRoots, RemoteRootsOptions } from './remote-roots.ts';
+import type { RemoteRoots } from './remote-roots.ts';
 import { RootKeeper } from './root-keeper.ts';
 import { SourceStats } from './source-stats.ts';
 import { withStem } from './stems.ts';
@@ -35,24 +32,6 @@ const probeDeadlineMs = 5000;
 const readDeadlineMs = 10_000;
 /** Pause between two walks of a root, ms. Local roots are watched between them; on a network root only walks find changes. */
 const rescanMs = 10 * 60_000;
-
-export interface SourceRootsOptions {
-  catalog: Catalog;
-  events: Events;
-  log: Log;
-  clock: Clock;
-  /** The directories with copies. */
-  cacheDirs: readonly string[];
-  /** See `RegisterOptions`. */
-  cacheAround?: (path: string) => string | null;
-  /** The roots that are no directories. */
-  remotes?: Pick<RemoteRootsOptions, 'remotes' | 'stateDir'> & { listMs: number };
-  onSpent?(spent: Spent[]): void;
-  /** For variables in ComfyUI's yaml files. */
-  environment: NodeJS.ProcessEnv;
-  /** Whether the file systems of the roots ignore case; for tests. By default each is asked. */
-  ignoresCase?: boolean | undefined;
-}
 
 /** The roots of the daemon: their origins, media and health, and the changes below them. */
 export class SourceRoots implements AsyncDisposable {
