@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import type { Page } from 'puppeteer-core';
 import type { Client } from '../src/cli/client.ts';
 import { Installed } from './installed.ts';
-import { sampleModels, writeSampleModels, writeSampleMonth } from './sample-library.ts';
+import { sampleModels, writeSampleLoads, writeSampleModels, writeSampleMonth } from './sample-library.ts';
 
 const results = [
   ['portrait', 41_000],
@@ -24,6 +24,7 @@ export async function startSample(): Promise<{ installed: Installed; client: Cli
   await fill(installed, await installed.start());
   await installed.end('SIGTERM');
   writeSampleMonth(join(installed.stateDir, 'catalog.db'));
+  writeSampleLoads(join(installed.stateDir, 'catalog.db'), installed.root);
   return { installed, client: await installed.start() };
 }
 

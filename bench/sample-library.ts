@@ -3,6 +3,8 @@ import { closeSync, ftruncateSync, mkdirSync, openSync, writeSync } from 'node:f
 import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
 import type { DailyTotals } from '../src/api/stats.ts';
+import { Catalog } from '../src/catalog/catalog.ts';
+import { systemClock } from '../src/runtime/clock.ts';
 
 const MiB = 2 ** 20;
 const GiB = 2 ** 30;
@@ -70,6 +72,20 @@ export function writeSampleMonth(catalog: string, now = Date.now()): void {
       insert.run(day, hits, misses, hitBytes, missBytes, bytesCopied, evictions, evictedBytes, secondsSaved);
   }
   database.close();
+}
+
+/** Loads of a month, of one model after the other in sittings of some eight, from a NAS. Written as `writeSampleMonth` is. */
+export function writeSampleLoads(path: string, root: string, now = Date.now()): void {
+  using catalog = new Catalog(path, systemClock);
+  const loaded = sampleModels.filter(({ bytes }) => bytes < GiB);
+  for (let k = 0; k < 600; k += 1) {
+    const sitting = Math.floor(k / 20);
+    const { rel, bytes: size } = loaded[(sitting * 13 + ((k * k) % 8)) % loaded.length] as SampleModel;
+    const category = rel.split('/')[0] ?? null;
+    const from = { medium: 'nas', sourceSpeed: 110e6, tier: null, reason: 'QUEUED', seconds: size / 110e6 } as const;
+    const at = now - (30 - sitting) * dayMs + (k % 20) * 240_000 + dayMs / 2;
+    catalog.loads.note({ at, path: join(root, rel), category, size, ...from, prompt: null, nodeClass: null });
+  }
 }
 
 /** Busy at weekends, idle on some days, and better with time. */

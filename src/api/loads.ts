@@ -20,6 +20,8 @@ export interface MissesAnswer {
   policy: string;
   /** By size; one of them has the limit. Empty without loads. */
   points: MissPoint[];
+  /** The larger limit that is worth most for its bytes: what it has more, and saves; null when none saves a tenth. */
+  more: { bytes: number; seconds: number } | null;
   /** Share of the files that were replayed. */
   sampled: number;
 }

@@ -3,7 +3,7 @@ import type { MissesAnswer } from '../api/loads.ts';
 import { dayMs, type PastLoad } from '../core/loads.ts';
 import { defaultTier } from '../core/types.ts';
 import type { policies } from '../policy/policies.ts';
-import { missCurve } from '../replay/miss-curve.ts';
+import { missCurve, worthiest } from '../replay/miss-curve.ts';
 import { RecordedTrace, TraceLines } from '../replay/recorded.ts';
 import type { Services } from './services.ts';
 
@@ -44,8 +44,9 @@ export class RecordedLoads {
     if (this.#misses?.key === key && at - this.#misses.at < keptMs) return this.#misses.answer;
     const answer = this.#curve(limit, policy);
     this.#misses = { key, at, answer };
-    // A failure is not kept.
-    answer.catch(() => (this.#misses = null));
+    // A failure is not kept, and neither is that there was no load yet.
+    const drop = () => (this.#misses = null);
+    answer.then(({ loads }) => loads === 0 && drop(), drop);
     return answer;
   }
 
@@ -62,6 +63,7 @@ export class RecordedLoads {
     const { start } = recorded;
     const from = start === null ? 0 : (since - start) / 1000;
     const sizes = trace.footprint === 0 ? [] : sizesFor(limit, trace.footprint);
+    const curve = await missCurve(trace, { sizes, policy, from });
     return {
       since: new Date(since).toISOString(),
       start: earliest === null ? null : new Date(Math.floor(earliest / dayMs) * dayMs).toISOString(),
@@ -69,7 +71,8 @@ export class RecordedLoads {
       footprint: trace.footprint,
       limit,
       policy,
-      ...(await missCurve(trace, { sizes, policy, from })),
+      ...curve,
+      more: worthiest(curve.points, limit),
     };
   }
 

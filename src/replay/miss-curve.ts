@@ -21,6 +21,8 @@ export interface MissCurve {
 
 /** A replay of so many takes a tenth of a second. */
 const usualReads = 20_000;
+/** A larger cache must save so much of what misses cost. */
+const worthTelling = 0.1;
 /** Other work waits no longer, ms. */
 const turnMs = 5;
 
@@ -49,6 +51,16 @@ export async function missCurve(
     points.push({ bytes, seconds: Math.max(0, missSeconds(outcome)) / share, misses });
   }
   return { points, sampled: least };
+}
+
+/** The size above this one that saves most for its bytes: what it has more, and the seconds; null when none saves a tenth. */
+export function worthiest(points: MissCurve['points'], size: number): { bytes: number; seconds: number } | null {
+  const now = points.find(({ bytes }) => bytes === size);
+  if (!now) return null;
+  const larger = points
+    .map(({ bytes, seconds }) => ({ bytes: bytes - size, seconds: now.seconds - seconds }))
+    .filter(({ bytes, seconds }) => bytes > 0 && seconds > 0 && seconds >= worthTelling * now.seconds);
+  return larger.toSorted((a, b) => b.seconds / b.bytes - a.seconds / a.bytes)[0] ?? null;
 }
 
 /** All from then on, and so many reads before. */

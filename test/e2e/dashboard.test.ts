@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { writeSampleLoads } from '../../bench/sample-library.ts';
 import type { Client } from '../../src/cli/client.ts';
 import { noBrowser } from '../helpers/browser.ts';
 import { answerNext, countIs, MiB, newPage, openDashboard, openPage } from '../helpers/dashboard.ts';
@@ -45,6 +46,28 @@ describe.skipIf(noBrowser !== null)(
       await answerNext(page, true, lower);
       await expect.poll(() => limitOf(client), { timeout: patience(7_000) }).toBe(7 * MiB);
       await expect.poll(async () => (await client.stats()).tiers[0]?.files, { timeout: patience(7_000) }).toBe(2);
+    });
+
+    test('draws what misses would have cost with other sizes of the cache, and tells it to who does not see it', async () => {
+      const { page, models, installed, link } = await openDashboard({ names });
+      const larger = () => page.$eval('#larger', ({ textContent }) => textContent);
+      await page.waitForFunction(`document.querySelector('#larger')?.textContent !== ''`);
+      expect(await larger()).toMatch(/^No loads are recorded/);
+      expect(await page.$('.curve .uplot')).toBeNull();
+      // Larger than the limit, in turns: none of them is there when it is wanted again.
+      await installed.end('SIGTERM');
+      writeSampleLoads(join(installed.stateDir, 'catalog.db'), installed.root);
+      const client = await installed.start();
+      await client.lookup({ path: models[0] ?? '', purpose: 'load', waitMs: 0, client: null });
+      await page.goto(await link());
+      await page.waitForSelector('.curve .uplot canvas');
+      expect(await larger()).toMatch(/601 loads took .* longer than from the cache\. With .* more you would have saved/);
+      const rows = await page.$$eval('.curve tbody tr', (all) =>
+        all.map(({ children }) => [...children].map((one) => one.textContent)),
+      );
+      expect(rows.length).toBeGreaterThan(5);
+      expect(rows.filter(([, , now]) => now !== 'none').map(([size]) => size)).toEqual(['100 MiB']);
+      expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(await page.evaluate('innerWidth'));
     });
 
     test('shows results, explains one, and removes only after a question', async () => {

@@ -1,3 +1,5 @@
+import { counted, formatBytes, formatSeconds } from '../../../comfyui/web/words.js';
+
 /** Figures and times for people, besides those of the sidebar. */
 
 /** @param share 0 to 1, null for none yet; never 100% while something is missing */
@@ -48,4 +50,16 @@ export function dayText(day) {
 export function belowRoot(path, roots) {
   const root = roots.filter((one) => path.startsWith(one)).sort((a, b) => b.length - a.length)[0] ?? '';
   return path.slice(root.length).replace(/^[\\/]/, '');
+}
+
+/** What a larger cache would have saved, in a sentence or two. */
+export function missesText({ loads, points, limit, more }) {
+  if (loads === 0)
+    return 'No loads are recorded of the last 30 days. Load some models, and this tells what a larger cache would save.';
+  const spent = points.find(({ bytes }) => bytes === limit)?.seconds ?? 0;
+  const past = `In the last 30 days, ${counted(loads, 'load')} took ${formatSeconds(spent)} longer than from the cache.`;
+  const larger = more
+    ? `With ${formatBytes(more.bytes)} more you would have saved ${formatSeconds(more.seconds)}.`
+    : 'A larger cache would have saved little.';
+  return `${past} ${larger}`;
 }

@@ -2,9 +2,10 @@ import { element, setText } from '../../../comfyui/web/elements.js';
 import { copyText, counted, formatBytes, formatSeconds } from '../../../comfyui/web/words.js';
 import { headed, leftText, workOf } from '../../../comfyui/web/work.js';
 import { ask } from './api.js';
-import { dayChart } from './charts.js';
+import { dayChart, sizeSteps, timeSteps } from './charts.js';
 import { copiesText, lastDays, percentText, splitPath } from './figures.js';
 import { showKeyed } from './keyed.js';
+import { missCurve } from './misses.js';
 import { addressOf } from './router.js';
 import { section } from './section.js';
 import { troublesOf } from './troubles.js';
@@ -13,9 +14,6 @@ import { useMap } from './use-map.js';
 export const title = 'Overview';
 
 const days = 30;
-/** Where the lines of charts lie, s and bytes. */
-const times = [1, 2, 5, 10, 20, 30, ...[1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1440, 2880].map((minutes) => minutes * 60)];
-const sizes = Array.from({ length: 50 }, (_, power) => 2 ** power);
 
 /** What it has saved, what it does, and whether anything is wrong. */
 export function show(main) {
@@ -27,6 +25,7 @@ export function show(main) {
   const tiers = element('ul', { class: 'card tiers' });
   const charts = chartsOf();
   const map = useMap();
+  const curve = missCurve();
   const past = section(`The last ${days} days`, element('div', { class: 'charts' }, ...charts.map(({ figure }) => figure)));
   main.append(
     element(
@@ -37,9 +36,17 @@ export function show(main) {
       troubles,
       section('The cache', tiers, map.element),
       past,
+      section('A larger cache', curve.element),
     ),
   );
   let mapped = '';
+  /** It costs a look at the whole library. */
+  const showMap = async ({ tiers: all }) => {
+    const state = JSON.stringify(all.map(({ tier: name, files, bytes }) => [name, files, bytes]));
+    if (state === mapped) return;
+    mapped = state;
+    map.show((await ask('/api/library?limit=1')).categories);
+  };
 
   return {
     async refresh({ stats, jobs, paused }) {
@@ -51,17 +58,14 @@ export function show(main) {
       showTiers(tiers, stats);
       past.hidden = stats.daily.every(({ hits, misses, bytesCopied }) => hits + misses + bytesCopied === 0);
       for (const chart of charts) chart.show(lastDays(stats.daily, days));
-      // The treemap costs a look at the whole library.
-      const state = JSON.stringify(stats.tiers.map(({ tier, files, bytes }) => [tier, files, bytes]));
-      if (state === mapped) return;
-      mapped = state;
-      map.show((await ask('/api/library?limit=1')).categories);
+      await showMap(stats);
+      await curve.refresh(stats);
     },
     restyle() {
-      for (const chart of charts) chart.restyle();
+      for (const chart of [...charts, curve]) chart.restyle();
     },
     close() {
-      for (const chart of charts) chart.close();
+      for (const chart of [...charts, curve]) chart.close();
     },
   };
 }
@@ -161,7 +165,7 @@ function chartsOf() {
     dayChart('Time saved', {
       series: [{ name: 'Saved', color: 'accent', kind: 'bars', read: ({ secondsSaved }) => secondsSaved }],
       format: formatSeconds,
-      steps: times,
+      steps: timeSteps,
     }),
     dayChart('Hit rate', {
       series: [{ name: 'From the cache', color: 'accent', kind: 'line', read: rate }],
@@ -175,7 +179,7 @@ function chartsOf() {
         { name: 'Written', color: 'warn', kind: 'line', read: ({ bytesCopied }) => bytesCopied || null },
       ],
       format: formatBytes,
-      steps: sizes,
+      steps: sizeSteps,
     }),
   ];
 }

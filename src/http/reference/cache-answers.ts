@@ -46,6 +46,7 @@ export const missesAnswer: z.ZodType<MissesAnswer> = z.strictObject({
   limit: count,
   policy: z.string(),
   points: z.array(z.strictObject({ bytes: count, seconds: z.number(), misses: count })),
+  more: z.strictObject({ bytes: count, seconds: z.number() }).nullable(),
   sampled: z.number().min(0).max(1),
 });
 

@@ -1,5 +1,13 @@
 import { expect, test } from 'vitest';
-import { agoText, belowRoot, copiesText, lastDays, percentText, splitPath } from '../../../src/http/dashboard/figures.js';
+import {
+  agoText,
+  belowRoot,
+  copiesText,
+  lastDays,
+  missesText,
+  percentText,
+  splitPath,
+} from '../../../src/http/dashboard/figures.js';
 import { addressOf, readAddress } from '../../../src/http/dashboard/router.js';
 import { verdictOf } from '../../../src/http/dashboard/verify.js';
 
@@ -73,4 +81,19 @@ test('a check of copies ends with a verdict', () => {
   expect(verdictOf({ files: 2, bytes: 1024, ...nothing, damaged })).toBe(
     '2 copies verified (1 KiB). /m/a: corrupted on the SSD (chunk 0); it is being copied anew',
   );
+});
+
+test('what a larger cache would have saved is told in a sentence, and so is that nothing is known', () => {
+  const GiB = 2 ** 30;
+  const limit = 100 * GiB;
+  const points = [{ bytes: limit, seconds: 5400, misses: 30 }];
+  const more = { bytes: 200 * GiB, seconds: 41 * 60 };
+  const told = { loads: 210, points, limit, more };
+  expect(missesText(told)).toBe(
+    'In the last 30 days, 210 loads took 1 h 30 min longer than from the cache. With 200 GiB more you would have saved 41 min.',
+  );
+  expect(missesText({ ...told, loads: 1, more: null })).toBe(
+    'In the last 30 days, 1 load took 1 h 30 min longer than from the cache. A larger cache would have saved little.',
+  );
+  expect(missesText({ loads: 0, points: [], limit, more: null })).toMatch(/^No loads are recorded/);
 });
