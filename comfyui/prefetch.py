@@ -15,7 +15,7 @@ from .graph import complete, has_key, is_same_node, with_sources
 from .host import APP, QueuedPrompt, running_prompt
 from .memo.memo import Memo
 from .registration import Registration
-from .sent_prompt import SentPrompt, current_request, is_refused
+from .sent_prompt import SentPrompt, current_request, id_of, is_refused
 from .will_run import WillRun
 from .worker import Worker
 
@@ -114,12 +114,18 @@ class Prefetch:
 
     def _answered(self, sent: SentPrompt, request) -> None:
         """Called when ComfyUI has accepted or refused the prompt."""
+        sent.accepted_as(id_of(request))
         found = sent.find()
         sent.is_accepted = found is not None or not is_refused(request)
-        if not sent.is_accepted:
+        is_replaced = found is not None and sent.is_replaced_by(found)
+        if not sent.is_accepted or is_replaced:
             self._will_run.forget(sent.prompt)
             self._memo.forget(sent)
-        elif not sent.is_watched:
+        if is_replaced:
+            sent.prompt, sent.is_watched, sent.may_be_given = found.prompt, False, False
+        if not sent.is_accepted:
+            return
+        if not sent.is_watched:
             self._send_waiting(sent, found)
 
     def _runs(self, sent: SentPrompt, found: QueuedPrompt | None, asked: set[str] | None) -> None:

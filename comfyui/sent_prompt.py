@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 from .graph import is_same_prompt
 from .host import QueuedPrompt, running_prompt, waiting_prompts
@@ -25,11 +26,20 @@ class SentPrompt:
         self.is_watched = False
         self.is_accepted = False
 
+    def accepted_as(self, prompt_id: str | None) -> None:
+        """ComfyUI has answered with this id."""
+        self.id = self.id or prompt_id
+
+    def is_replaced_by(self, found: QueuedPrompt) -> bool:
+        """True when a handler after ours has put another prompt in its place."""
+        return not is_same_prompt(found.prompt, self.prompt)
+
     def find(self) -> QueuedPrompt | None:
         """The prompt in ComfyUI's queue. A running prompt is there as a copy."""
-        for found in waiting_prompts() or ():
-            if found.prompt is self.prompt or found.id == self.id:
-                return found
+        waiting = waiting_prompts() or ()
+        own = [one for one in waiting if one.prompt is self.prompt] or [one for one in waiting if one.id == self.id]
+        if own:
+            return own[0]
         running = running_prompt()
         is_running = running is not None and (running.id == self.id or is_same_prompt(running.prompt, self.prompt))
         return running if is_running else None
@@ -40,6 +50,14 @@ def current_request():
     try:
         return asyncio.current_task()
     except RuntimeError:
+        return None
+
+
+def id_of(request) -> str | None:
+    """The id of the prompt in ComfyUI's answer to a request. None when there is none."""
+    try:
+        return json.loads(request.result()[0].text)["prompt_id"]
+    except (Exception, asyncio.CancelledError):
         return None
 
 

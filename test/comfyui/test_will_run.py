@@ -48,6 +48,10 @@ class Queueing(ComfyTest):
         self.finish("autocached-prefetch")
         return status
 
+    def replace_prompts_by(self, replacement):
+        """A pack whose handler runs after the shim's, and returns another request."""
+        self.server.add_on_prompt_handler(lambda json_data: dict(json_data, prompt=json.loads(json.dumps(replacement))))
+
     def run_next(self, cached=(), runs=(), is_changed=None):
         """
         The worker executes the next prompt as ComfyUI does: it asks for the outputs of all nodes that it lacks and for which it has a
@@ -96,6 +100,16 @@ class Accepted(Queueing):
         self.assertEqual(self.submit(self.prompt, outputs=()), 400)
         self.assertEqual(self.daemon.prefetches, [])
 
+    def test_a_prompt_that_another_pack_replaces_is_copied_for_as_comfyui_runs_it(self):
+        replacement = {"c": loader("c.safetensors"), "out": user("c")}
+        self.replace_prompts_by(replacement)
+        for more in ({"prompt_id": "b1"}, {}):
+            with self.subTest(more):
+                self.daemon.prefetches.clear()
+                self.submit(self.prompt, **more)
+                self.assertEqual([told["prompt"] for told in self.daemon.prefetches], [replacement])
+                self.assertEqual(self.daemon.prefetches[0]["promptId"], self.queue.queue[-1][1])
+
     def test_of_a_prompt_that_is_refused_in_part_only_the_rest_is_copied(self):
         prefetch = sys.modules["autocached_comfyui.hook"]._prefetch
         # An embedding that one of its texts names is away.
@@ -130,7 +144,7 @@ class Accepted(Queueing):
         self.assertEqual(self.daemon.prefetches[0]["prompt"], self.prompt)
 
     def test_an_answer_that_does_not_tell_leaves_the_queue_to_tell(self):
-        importlib.import_module("server").Response = lambda status: None
+        importlib.import_module("server").Response = lambda *_: None
         for outputs, expected in (((), 0), (("out",), 1)):
             with self.subTest(outputs):
                 asyncio.run(self.server.post_prompt({"prompt": self.prompt}, outputs))

@@ -1,6 +1,7 @@
 """ComfyUI's server: its event loop, its queue, and the route that reads the header of a model."""
 
 import copy
+import json
 import threading
 from collections import namedtuple
 
@@ -8,7 +9,7 @@ import folder_paths
 from aiohttp import web
 
 
-Response = namedtuple("Response", "status")
+Response = namedtuple("Response", "status text", defaults=[""])
 
 
 class PromptQueue:
@@ -68,9 +69,9 @@ class PromptServer:
         if not outputs:
             return Response(400), False
         number = len(self.prompt_queue.queue)
-        prompt_id = json_data.get("prompt_id") or "given-%d" % self.prompt_queue.task_counter
+        prompt_id = json_data.get("prompt_id") or "given-%d" % (self.prompt_queue.task_counter + number)
         self.prompt_queue.put((number, prompt_id, json_data["prompt"], {}, list(outputs), {}))
-        return Response(200), False
+        return Response(200, json.dumps({"prompt_id": prompt_id, "number": number, "node_errors": {}})), False
 
     def send_progress_text(self, text, node_id, sid=None):
         self.texts.append((text, node_id, sid))
