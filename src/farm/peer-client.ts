@@ -1,7 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import { Agent, request } from 'node:https';
-import type { TLSSocket } from 'node:tls';
 import type { Run } from './directory.ts';
 import { connectionKey } from './farm-key.ts';
 import * as wire from './peer-wire.ts';
@@ -9,12 +8,14 @@ import type { RequestEnd } from './swarm.ts';
 
 /** A host is dead, for a request, when it does not take a connection, begin to answer, or go on within these times, ms. */
 export interface PeerTimes {
+  /** The system takes a connection, however busy its programs are. */
   connect: number;
+  /** Proof of the secret, and begin of the answer: a program does that, and other programs may come first. */
   firstByte: number;
   stall: number;
 }
 
-const usualTimes: PeerTimes = { connect: 500, firstByte: 1000, stall: 2000 };
+const usualTimes: PeerTimes = { connect: 500, firstByte: 2000, stall: 2000 };
 /** Bytes of a description. */
 const mostTalk = 64 * 1024 * 1024;
 
@@ -111,26 +112,47 @@ export class PeerClient implements Disposable {
       signal?.addEventListener('abort', end, { once: true });
       asked.on('close', () => signal?.removeEventListener('abort', end));
       if (signal?.aborted) end();
-      let timer = setTimeout(end, this.#times.connect);
-      const connected = () => {
-        clearTimeout(timer);
-        timer = setTimeout(end, this.#times.firstByte);
-      };
+      const waiting = new Patience(end);
+      waiting.begin(this.#times.connect);
+      const connected = () => waiting.begin(this.#times.firstByte);
       asked.on('socket', (socket) => {
-        if (asked.reusedSocket) connected();
-        else (socket as TLSSocket).once('secureConnect', connected);
+        if (socket.connecting) socket.once('connect', connected);
+        else connected();
       });
       asked.on('response', (answer) => {
-        clearTimeout(timer);
+        waiting.end();
         answer.on('error', () => {});
         resolve(answer);
       });
       asked.on('error', () => {
-        clearTimeout(timer);
+        waiting.end();
         resolve(null);
       });
       asked.end();
     });
+  }
+}
+
+/** Waits for a host for so long. What arrived while this process itself stood still is heard first. */
+class Patience {
+  readonly #onEnd: () => void;
+  #timer: NodeJS.Timeout | undefined;
+  #lastLook: NodeJS.Immediate | undefined;
+
+  constructor(onEnd: () => void) {
+    this.#onEnd = onEnd;
+  }
+
+  begin(ms: number): void {
+    this.end();
+    this.#timer = setTimeout(() => {
+      this.#lastLook = setImmediate(this.#onEnd);
+    }, ms);
+  }
+
+  end(): void {
+    clearTimeout(this.#timer);
+    clearImmediate(this.#lastLook);
   }
 }
 
@@ -144,11 +166,11 @@ async function take(
   const expected = (chunk: number) => hashOf(chunk) ?? said[chunk - run.from] ?? '';
   let chunk = run.from;
   let filling = fillingOf(chunk, size);
-  const stalled = () => answer.destroy();
-  let timer = setTimeout(stalled, stallMs);
+  const waiting = new Patience(() => answer.destroy());
+  waiting.begin(stallMs);
   try {
     for await (const part of answer as AsyncIterable<Buffer>) {
-      clearTimeout(timer);
+      waiting.end();
       for (let rest = part; rest.length > 0; ) {
         if (chunk === run.to) return { is: 'lied' };
         rest = rest.subarray(add(filling, rest));
@@ -159,12 +181,12 @@ async function take(
         chunk++;
         filling = fillingOf(chunk, size);
       }
-      timer = setTimeout(stalled, stallMs);
+      waiting.begin(stallMs);
     }
   } catch {
     // It broke off.
   } finally {
-    clearTimeout(timer);
+    waiting.end();
   }
   return { is: chunk === run.to ? 'served' : 'silent' };
 }

@@ -48,9 +48,11 @@ export class Peer {
   }
 
   silent(now: number): void {
+    // Requests that were under way at once are one silence.
+    if (this.isOut(now)) return;
     this.#silences++;
     if (this.#silences >= 2) this.lied(now);
-    else this.#outUntil = Math.max(this.#outUntil, now + restAfterSilence);
+    else this.#outUntil = now + restAfterSilence;
   }
 
   lied(now: number): void {

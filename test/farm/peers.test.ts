@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { rmSync, truncateSync } from 'node:fs';
-import { createServer, type Socket } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { PeerClient, type PeerQuestion } from '../../src/farm/peer-client.ts';
 import { patience } from '../helpers/patience.ts';
@@ -134,6 +134,24 @@ describe('a host that asks another for chunks', () => {
     const impatient = client(key, short);
     expect((await ask({ ...copy, url }, {}, impatient)).end).toEqual({ is: 'silent' });
     expect(await impatient.hello(url)).toBeNull();
+  });
+
+  test('waits for a busy host that takes the connection, and shakes hands late', async () => {
+    const copy = await shareCopy();
+    let late = 0;
+    const url = await stranger((socket) => {
+      setTimeout(() => {
+        late++;
+        const { port, hostname } = new URL(copy.url);
+        const host = connect(Number(port), hostname);
+        host.on('error', () => {});
+        onTestFinished(() => void host.destroy());
+        socket.pipe(host).pipe(socket);
+      }, 2 * short.connect);
+    });
+    const { end } = await ask({ ...copy, url }, {}, client(key, { ...times, connect: short.connect }));
+    expect(end).toEqual({ is: 'served' });
+    expect(late).toBeGreaterThan(0);
   });
 
   test('does without a host that stops in the middle', async () => {

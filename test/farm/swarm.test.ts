@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { Peer } from '../../src/farm/peer.ts';
 import { checkSchedules, never, simulate } from './schedules.ts';
 import type { HostPlan, Schedule, Simulation } from './simulation.ts';
 
@@ -92,4 +93,21 @@ describe('a farm that fetches a content', () => {
   });
 
   test('every live host ends with every chunk, whatever dies, lies, hangs or is lost', () => checkSchedules(300));
+});
+
+describe('a host that does not answer', () => {
+  test('is asked again a second later, however many requests to it were under way', () => {
+    const peer = new Peer('a', 8);
+    peer.silent(500);
+    peer.silent(510);
+    expect(peer.isOut(600)).toBe(true);
+    expect(peer.canTakeRequest(1500)).toBe(true);
+  });
+
+  test('is left alone for a minute when it is silent again', () => {
+    const peer = new Peer('a', 8);
+    peer.silent(500);
+    peer.silent(1600);
+    expect(peer.isOut(61_000)).toBe(true);
+  });
 });
