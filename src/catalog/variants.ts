@@ -95,6 +95,10 @@ export class Variants {
     return row && rowOf(row);
   }
 
+  count(): number {
+    return this.#db.get<{ count: number }>('SELECT count(*) AS count FROM variants')?.count ?? 0;
+  }
+
   /** All, by path. */
   all(): VariantRow[] {
     return this.#db.all<Stored>('SELECT * FROM variants ORDER BY path').map(rowOf);

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { foldersFile, placesIn } from '../remotes/place.ts';
 import { removeOthers } from '../remotes/placeholders.ts';
 import { errnoOf } from '../runtime/errnos.ts';
+import { reportIn, variantFiles } from '../variants/own-files.ts';
 
 /**
  * What a stopped daemon leaves in its directories, by name; everything else in them may be the user's and stays.
@@ -19,6 +20,7 @@ export async function removeState(dir: string): Promise<string[]> {
   for (const name of await namesIn(dir)) if (ofState.test(name)) await rm(join(dir, name), { force: true });
   await removeOthers(placesIn(dir), []);
   await rm(join(placesIn(dir), foldersFile), { force: true });
+  await rm(join(dir, 'variants', 'folders.json'), { force: true });
   return removeEmpty(dir);
 }
 
@@ -28,10 +30,20 @@ export async function removeCacheRest(dir: string): Promise<string[]> {
   // Results lie in a directory with a marker of its own; one without it is somebody else's.
   const results = (await namesIn(join(dir, 'memo'))).includes(marker) ? ['memo'] : [];
   for (const name of [...ofCache, ...results]) await rm(join(dir, name), { recursive: true, force: true });
+  for (const path of await variantFiles(join(dir, 'variants'))) if (isVariant(path)) await rm(path, { force: true });
   const left = (await removeEmpty(dir)).filter((path) => path !== join(dir, marker));
   if (left.length > 0) return left;
   await rm(join(dir, marker));
   return removeEmpty(dir);
+}
+
+/** A file of the user's that only has such a name tells of no making. */
+function isVariant(path: string): boolean {
+  try {
+    return reportIn(path) !== null;
+  } catch {
+    return false;
+  }
 }
 
 /** Removes folders without a file, `dir` too. @returns absolute paths of the files in the others */

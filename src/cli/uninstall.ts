@@ -18,7 +18,7 @@ export interface UninstallPlan {
   comfyui: string[];
   stateDir: string;
   /** Null = it is kept. */
-  cache: { dir: string; copies: number; bytes: number; results: number; written: number } | null;
+  cache: { dir: string; copies: number; bytes: number; results: number; variants: number; written: number } | null;
 }
 
 /** @param options `named`: directories of ComfyUI besides those that the daemon knows */
@@ -44,7 +44,8 @@ export async function uninstallPlan(
   const cache = {
     dir: stats.dir,
     copies: sum('files'),
-    bytes: sum('bytes'),
+    bytes: sum('bytes') + (stats.variants?.bytes ?? 0),
+    variants: stats.variants?.files ?? 0,
     results: stats.memo.current_items,
     written: stats.written.files,
   };

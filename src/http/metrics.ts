@@ -76,6 +76,12 @@ const series: readonly Series[] = [
     labels: ['health'],
     read: ({ roots }) => rootHealths.map((health) => [{ health }, roots.filter((root) => root.health === health).length]),
   },
+  { name: 'autocached_variants', help: 'Variants, with those on their way', read: (stats) => stats.variants?.files ?? 0 },
+  {
+    name: 'autocached_variant_bytes',
+    help: 'Bytes of the limit that variants hold or have reserved',
+    read: (stats) => stats.variants?.bytes ?? 0,
+  },
   tierCounter('hits', 'Loads that the tier answered', 'hits'),
   tierCounter('evictions', 'Copies that left the tier', 'evictions'),
   tierCounter(

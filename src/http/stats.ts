@@ -55,6 +55,7 @@ export function statsOf(services: StatsServices): StatsAnswer {
     latencyMs: lookupStats.latencyMs(),
     tiers: tierStats(services),
     ...quotaUse(services),
+    ...variantUse(services),
     roots: services.roots.list(),
     jobs: copier.counts(),
     accounting: services.accounts.progress,
@@ -104,6 +105,11 @@ function quotaUse({ catalog, quotas }: Pick<Services, 'catalog' | 'quotas'>): Pi
     return { category, bytes: catalog.placements.usedByCategory(defaultTier, category), limit };
   });
   return all.length > 0 ? { quotas: all } : {};
+}
+
+function variantUse({ catalog }: Pick<Services, 'catalog'>): Pick<StatsAnswer, 'variants'> {
+  const files = catalog.variants.count();
+  return files > 0 ? { variants: { files, bytes: catalog.placements.variantBytes() } } : {};
 }
 
 function writtenOf(files: readonly { bytes: number }[]): StatsAnswer['written'] {

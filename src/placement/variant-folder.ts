@@ -1,5 +1,4 @@
-import { closeSync, existsSync, fstatSync, lstatSync, mkdirSync, openSync, realpathSync, rmdirSync, rmSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
+import { existsSync, lstatSync, mkdirSync, realpathSync, rmdirSync, rmSync } from 'node:fs';
 import { dirname, join, sep } from 'node:path';
 import type { Catalog } from '../catalog/catalog.ts';
 import { CacheError, sentenceOf } from '../core/errors.ts';
@@ -8,8 +7,8 @@ import type { Log } from '../runtime/log.ts';
 import { writePrivately } from '../runtime/private-file.ts';
 import { assertNameable, longestName } from '../tiers/names.ts';
 import type { PosixTier } from '../tiers/tier.ts';
-import { readHeader } from '../variants/read-header.ts';
-import { readReport, reportKey, type VariantReport } from '../variants/report.ts';
+import { reportIn, variantFiles } from '../variants/own-files.ts';
+import type { VariantReport } from '../variants/report.ts';
 
 export interface VariantFolderDeps {
   catalog: Catalog;
@@ -24,8 +23,6 @@ export interface VariantFolderDeps {
   };
   log: Log;
 }
-
-const ownName = /\.autocached-[a-z\d-]+\.safetensors$/;
 
 /** The folder of all variants in the cache directory, with one for each category, which ComfyUI has among its model folders. */
 export class VariantFolder {
@@ -69,7 +66,7 @@ export class VariantFolder {
     const rows = catalog.variants.all();
     const gone = rows.filter(({ state, path }) => state === 'ready' && !isPlainFile(path));
     const known = new Set(rows.map(({ path }) => path));
-    const found = (await this.#files()).filter((path) => !known.has(path));
+    const found = (await variantFiles(this.directory)).filter((path) => !known.has(path));
     await catalog.write(() => {
       for (const { path } of gone) catalog.variants.forget(path);
       for (const path of found) this.#takeIn(path);
@@ -81,12 +78,7 @@ export class VariantFolder {
   /** What the file itself tells of how it was made; null when it is no variant. */
   reportOf(path: string): VariantReport | null {
     try {
-      const fd = openSync(path, 'r');
-      try {
-        return readReport(readHeader(fd, fstatSync(fd).size).header.metadata[reportKey]);
-      } finally {
-        closeSync(fd);
-      }
+      return reportIn(path);
     } catch (error) {
       this.#deps.log.debug({ path, why: sentenceOf(error) }, 'a variant cannot be read');
       return null;
@@ -119,11 +111,6 @@ export class VariantFolder {
       bytes: lstatSync(path).size,
       facts: { architecture, leastSqnr: ratios.length > 0 ? Math.min(...ratios) : null, layers: layers.length },
     });
-  }
-
-  async #files(): Promise<string[]> {
-    const entries = await readdir(this.directory, { recursive: true, withFileTypes: true }).catch(() => []);
-    return entries.filter((one) => one.isFile() && ownName.test(one.name)).map((one) => join(one.parentPath, one.name));
   }
 
   /** Folders that became empty go, and with the last variant their own one. */

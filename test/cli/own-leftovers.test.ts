@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { removeCacheRest, removeState } from '../../src/cli/own-leftovers.ts';
 import { makePlaceholder } from '../../src/remotes/placeholder.ts';
+import { reportKey, writeReport } from '../../src/variants/report.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
+import { tinyWan, writeSafetensors } from '../helpers/tiny-model.ts';
 
 test("a folder of somebody else that is called as the one of results stays, and autocached's own goes", async () => {
   const dir = tempDir();
@@ -29,4 +31,20 @@ test('the placeholders of models on remotes and the key of a farm are not named 
   writeFileSync(mine, 'mine');
   expect(await removeState(dir)).toEqual([mine]);
   expect([main, join(dir, 'farm.key'), join(dir, 'remotes', 'folders.json')].filter((path) => existsSync(path))).toEqual([]);
+});
+
+test('the variants that were made go, with what told ComfyUI of them; a file that only has such a name stays', async () => {
+  const [cache, state] = [tempDir(), tempDir()];
+  writeFileSync(join(cache, '.autocached'), '');
+  const nameOf = (name: string) => join(cache, 'variants', 'loras', `${name}.autocached-fp8.safetensors`);
+  const report = { recipe: { to: 'fp8' as const, fastMatmul: false, dropUnused: false }, architecture: 'wan', layers: [] };
+  const text = writeReport({ ...report, version: 1, source: { sha256: '0'.repeat(64), bytes: 1 } });
+  writeSafetensors(nameOf('made'), tinyWan(), { [reportKey]: text });
+  writeSafetensors(nameOf('mine'), tinyWan());
+  writeFileSync(nameOf('broken'), 'mine');
+  mkdirSync(join(state, 'variants'));
+  writeFileSync(join(state, 'variants', 'folders.json'), '{}');
+  expect((await removeCacheRest(cache)).toSorted()).toEqual([nameOf('broken'), nameOf('mine')]);
+  expect(await removeState(state)).toEqual([]);
+  expect([existsSync(nameOf('made')), existsSync(state)]).toEqual([false, false]);
 });

@@ -2,8 +2,11 @@ import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { VariantClient } from '../../src/cli/variant-client.ts';
+import { formatBytes } from '../../src/core/format.ts';
+import { runCli } from '../cli/run-cli.ts';
 import { runDaemon } from '../helpers/daemon.ts';
 import { patience } from '../helpers/patience.ts';
+import { tempDir } from '../helpers/temp-dir.ts';
 import { tinyWan, writeSafetensors } from '../helpers/tiny-model.ts';
 import { settled } from '../helpers/variants.ts';
 
@@ -37,6 +40,18 @@ describe('a variant', () => {
     const jobs = (await client.jobs()).jobs.map(({ kind, state }) => [kind, state]);
     expect(jobs).toContainEqual(['derive', 'done']);
     expect(jobs).toContainEqual(['copy', 'done']);
+  });
+
+  test('is counted by status, and by what an uninstallation would free', async () => {
+    const { client, path, stateDir } = await daemonWith();
+    const run = (...words: string[]) => runCli(words, { stateDir, cwd: tempDir(), self: ['/usr/bin/node', '/opt/a.js'] });
+    expect((await client.stats()).variants).toBeUndefined();
+    expect((await run('status')).out).not.toContain('variant');
+    const asked = await new VariantClient(client).make({ model: path, to: 'fp8' });
+    const { bytes } = await settled(client, asked.path);
+    expect((await client.stats()).variants).toEqual({ files: 1, bytes });
+    expect((await run('status')).out).toContain(`1 variant, ${formatBytes(bytes)} of the limit`);
+    expect((await run('uninstall', '--dry-run')).out).toMatch(/1 copy, 1 variant; frees/);
   });
 
   test('is what a lookup of its own path answers, and never that of the model', async () => {

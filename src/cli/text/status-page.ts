@@ -32,7 +32,12 @@ export function statusPage({ stats, jobs, paused, biggest, mostUsed, remotes, ur
   const title = (text: string) => look.paint('bold', text);
   return [
     [head(stats, url, page), ...stats.warnings.map((warning) => look.paint('yellow', warning))].join('\n'),
-    [title('Space'), ...stats.tiers.map((tier) => tierLines(tier, page)), ...quotaLines(stats, page)].join('\n'),
+    [
+      title('Space'),
+      ...stats.tiers.map((tier) => tierLines(tier, page)),
+      ...variantLines(stats),
+      ...quotaLines(stats, page),
+    ].join('\n'),
     [title('Use'), ...useLines(stats)].join('\n'),
     [title('Jobs'), ...(paused ? [look.paint('yellow', `  ${jobTerms.paused.says}`)] : []), ...jobLines(jobs, page)].join('\n'),
     stuckLines(stats.stuck, page),
@@ -90,6 +95,10 @@ function tierLines(tier: TierStats, page: Page): string {
   return [...lines, page.paint('dim', `       ${formatBytes(tier.free)} free (${formatBytes(tier.floor)} kept free)`)].join(
     '\n',
   );
+}
+
+function variantLines({ variants }: StatsAnswer): string[] {
+  return variants ? [`       ${counted(variants.files, 'variant')}, ${formatBytes(variants.bytes)} of the limit`] : [];
 }
 
 function quotaLines({ quotas = [] }: StatsAnswer, page: Page): string[] {

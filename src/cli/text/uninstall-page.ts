@@ -21,7 +21,10 @@ export function leftPage({ skipped, left }: { skipped: unknown[]; left: string[]
   return ['removed', ...open, ...others, 'The program itself: npm uninstall -g autocached'].join('\n');
 }
 
-function cacheLine({ dir, copies, bytes, results }: NonNullable<UninstallPlan['cache']>): string {
-  const kept = results > 0 ? `, ${counted(results, 'result')}` : '';
-  return `cache     ${dir}: ${counted(copies, 'copy', 'copies')}${kept}; frees ${formatBytes(bytes)}`;
+function cacheLine({ dir, copies, bytes, results, variants }: NonNullable<UninstallPlan['cache']>): string {
+  const others = [
+    ...(results > 0 ? [`, ${counted(results, 'result')}`] : []),
+    ...(variants > 0 ? [`, ${counted(variants, 'variant')}`] : []),
+  ].join('');
+  return `cache     ${dir}: ${counted(copies, 'copy', 'copies')}${others}; frees ${formatBytes(bytes)}`;
 }

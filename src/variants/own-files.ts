@@ -1,0 +1,23 @@
+import { closeSync, fstatSync, openSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { readHeader } from './read-header.ts';
+import { readReport, reportKey, type VariantReport } from './report.ts';
+
+const ownName = /\.autocached-[a-z\d-]+\.safetensors$/;
+
+/** The files below a folder that have the name of a variant; none when there is no such folder. */
+export async function variantFiles(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
+  return entries.filter((one) => one.isFile() && ownName.test(one.name)).map((one) => join(one.parentPath, one.name));
+}
+
+/** What a file itself tells of how it was made; null when it is no variant. @throws CacheError CORRUPT, and errors of the file system */
+export function reportIn(path: string): VariantReport | null {
+  const fd = openSync(path, 'r');
+  try {
+    return readReport(readHeader(fd, fstatSync(fd).size).header.metadata[reportKey]);
+  } finally {
+    closeSync(fd);
+  }
+}
