@@ -73,18 +73,14 @@ export class Variants {
       throw new CacheError('NOT_ADMITTED', `the cache is ${this.#deps.mode()}: nothing is made`);
     const file = await this.#located(model);
     const path = this.#folder.placeOf(file, variantName(basename(file.path), recipe));
-    const row = this.#deps.catalog.variants.byPath(path);
-    if (row) {
-      if (row.source !== null && row.source !== file.path) {
-        throw new CacheError('CONFLICT', `${row.source} has a variant of that name already`, { hint: 'remove that one first' });
-      }
-      const isSame = row.fingerprint.size === file.fingerprint.size && row.fingerprint.mtimeNs === file.fingerprint.mtimeNs;
-      if (row.state === 'ready' && (isSame || row.source === null)) return this.#view(row);
-      if (this.#isOnItsWay(path)) return this.#view(row);
-      if (row.state === 'ready') await this.#folder.remove(path);
-    }
-    this.#folder.assertFree(path);
+    const known = this.#known(path, file);
+    if (known) return known;
     const { expected, most, room } = await this.#foreseen(file, recipe);
+    const meanwhile = this.#known(path, file);
+    if (meanwhile) return meanwhile;
+    // A stale one goes only for a model that a new one can be made of.
+    if (this.#deps.catalog.variants.byPath(path)?.state === 'ready') await this.#folder.remove(path);
+    this.#folder.assertFree(path);
     const { fingerprint } = file;
     const wanted = { path, source: file.path, fingerprint, recipe: JSON.stringify(recipe) };
     await this.#deps.catalog.write(() => this.#deps.catalog.variants.want(wanted));
@@ -93,6 +89,18 @@ export class Variants {
     this.#waiting.set(path, null);
     void this.#follow(file, { path, recipe, expected: room + expected, most: room + most });
     return this.#view({ ...wanted, state: 'wanted', bytes: 0, facts: null, createdAt: Date.now() });
+  }
+
+  /** The variant when it need not be made: it is there, or on its way. @throws CacheError CONFLICT when it is of another model */
+  #known(path: string, { path: source, fingerprint }: SourceFile): VariantView | null {
+    const row = this.#deps.catalog.variants.byPath(path);
+    if (!row) return null;
+    if (row.source !== null && row.source !== source) {
+      throw new CacheError('CONFLICT', `${row.source} has a variant of that name already`, { hint: 'remove that one first' });
+    }
+    const isSame = row.fingerprint.size === fingerprint.size && row.fingerprint.mtimeNs === fingerprint.mtimeNs;
+    const isThere = row.state === 'ready' && (isSame || row.source === null);
+    return isThere || this.#isOnItsWay(path) ? this.#view(row) : null;
   }
 
   async list(): Promise<VariantsAnswer> {

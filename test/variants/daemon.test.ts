@@ -94,6 +94,27 @@ describe('a variant', () => {
     expect(await settled(client, asked.path)).toMatchObject({ state: 'ready', sourceBytes: statSync(path).size });
   });
 
+  test('stays when its model has changed into one that no variant is made of', async () => {
+    const { client, path } = await daemonWith();
+    const variants = new VariantClient(client);
+    const asked = await variants.make({ model: path, to: 'fp8' });
+    const { bytes } = await settled(client, asked.path);
+    const before = readFileSync(asked.path);
+    writeFileSync(path, 'a download that has just begun');
+    await expect(variants.make({ model: path, to: 'fp8' })).rejects.toMatchObject({ code: 'CORRUPT' });
+    expect(await settled(client, asked.path)).toMatchObject({ state: 'stale', bytes });
+    expect(readFileSync(asked.path).equals(before)).toBe(true);
+  });
+
+  test('that two ask for at once is made once', async () => {
+    const { client, path } = await daemonWith();
+    const ask = () => new VariantClient(client).make({ model: path, to: 'fp8' });
+    const [one, other] = await Promise.all([ask(), ask()]);
+    expect(other.path).toBe(one.path);
+    expect(await settled(client, one.path)).toMatchObject({ state: 'ready', why: null });
+    expect((await client.jobs()).jobs.filter(({ kind }) => kind === 'derive')).toMatchObject([{ state: 'done' }]);
+  });
+
   test('is removed by name, and its room is free again', async () => {
     const { client, path, dir } = await daemonWith();
     const asked = await new VariantClient(client).make({ model: path, to: 'fp8' });

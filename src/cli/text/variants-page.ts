@@ -10,7 +10,7 @@ export function variantsPage({ directory, variants, bytes }: VariantsAnswer, loo
   const columns = [
     { title: 'Variant', value: ({ category, name }: VariantView) => `${category}/${name}`, shrinks: 'name' as const },
     { title: 'Size', value: sizeText, align: 'right' as const },
-    { title: 'Least', value: ({ leastSqnr }: VariantView) => ratioText(leastSqnr), align: 'right' as const },
+    { title: 'Least', value: leastText, align: 'right' as const },
     { title: 'State', value: stateText, shrinks: 'sentence' as const },
   ];
   const sum = `${counted(variants.length, 'variant')} in ${directory}, ${formatBytes(bytes)} of the cache's limit`;
@@ -45,6 +45,11 @@ export function variantLine(variant: VariantView): string {
 function sizeText({ bytes, sourceBytes, state }: VariantView): string {
   const whole = formatBytes(sourceBytes);
   return state === 'ready' || state === 'stale' ? `${formatBytes(bytes)} of ${whole}` : whole;
+}
+
+/** Nothing is known of one that is not made. */
+function leastText({ leastSqnr, layers }: VariantView): string {
+  return layers === null ? '' : ratioText(leastSqnr);
 }
 
 function ratioText(sqnr: number | null): string {
