@@ -177,9 +177,14 @@ export class Variants {
     const jsonSize = safetensorsJsonSize(start, size);
     if (jsonSize === null) throw new CacheError('CORRUPT', `${file.path} does not begin as a safetensors file`);
     const whole = start.length >= 8 + jsonSize ? start : await sources.head(file, 8 + jsonSize);
-    const header = parseSafetensors(whole.subarray(0, 8 + jsonSize), size);
-    const plan = planVariant(header, recipe, new Architectures());
-    return { ...plan, room: headerRoom(plan, header.metadata) };
+    try {
+      const header = parseSafetensors(whole.subarray(0, 8 + jsonSize), size);
+      const plan = planVariant(header, recipe, new Architectures());
+      return { ...plan, room: headerRoom(plan, header.metadata) };
+    } catch (error) {
+      const { code, message, hint } = toCacheError(error);
+      throw new CacheError(code, `no variant of ${file.path}: ${message}`, { cause: error, ...(hint !== null && { hint }) });
+    }
   }
 
   async #follow(file: SourceFile & Located, variant: Parameters<Copier['request']>[0]['variant'] & object): Promise<void> {

@@ -126,6 +126,26 @@ describe('a variant', () => {
     await expect(new VariantClient(client).remove(asked.name)).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });
 
+  test('is meant by a part of its name, by its model, or by a glob, and removed after a question', async () => {
+    const { client, path, stateDir } = await daemonWith();
+    const run = (words: string[], more = {}) => runCli(['variant', ...words], { stateDir, ...more });
+    const made = [];
+    for (const to of ['fp8', 'int8'] as const) made.push(await new VariantClient(client).make({ model: path, to }));
+    for (const one of made) await settled(client, one.path);
+    expect((await run(['report', 'INT8'])).out).toContain('sub/wan ä.autocached-int8.safetensors');
+    const both = await run(['report', 'wan ä.safetensors']);
+    expect([both.code, both.err]).toEqual([2, expect.stringContaining('2 variants match "wan ä.safetensors"')]);
+    expect((await run(['rm', 'wan ä.autocached-fp9.safetensors'])).err).toContain(
+      'did you mean diffusion_models/sub/wan ä.autocached-fp8.safetensors?',
+    );
+    const refused = await run(['rm', '*fp8*'], { interactive: true, input: 'n\n' });
+    expect([refused.code, refused.out]).toEqual([1, 'nothing removed\n']);
+    expect(made.map((one) => existsSync(one.path))).toEqual([true, true]);
+    const { code, out } = await run(['rm', '*.autocached-*'], { interactive: true, input: 'y\n' });
+    expect([code, out.match(/^removed /gm)?.length]).toEqual([0, 2]);
+    expect(made.map((one) => existsSync(one.path))).toEqual([false, false]);
+  });
+
   test('outlives the daemon and the catalog', async () => {
     const rig = await daemonWith();
     const asked = await new VariantClient(rig.client).make({ model: rig.path, to: 'fp8' });
@@ -166,7 +186,7 @@ describe('no variant is made, and the reason is told', () => {
     const text = join(root, 'diffusion_models', 'note.safetensors');
     writeFileSync(text, 'no model');
     const ask = (model: string, more = {}) => new VariantClient(client).make({ model, to: 'fp8', ...more });
-    await expect(ask(other)).rejects.toThrow('no architecture that autocached knows');
+    await expect(ask(other)).rejects.toThrow(`no variant of ${other}: the names of its tensors are of no architecture that`);
     await expect(ask(text)).rejects.toMatchObject({ code: 'CORRUPT' });
     await expect(ask('/elsewhere/a.safetensors')).rejects.toMatchObject({ code: 'NOT_FOUND' });
     await expect(ask(join(root, 'diffusion_models', 'none.safetensors'))).rejects.toMatchObject({ code: 'SOURCE_MISSING' });

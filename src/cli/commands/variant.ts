@@ -1,12 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Command, Option } from 'commander';
-import type { VariantView } from '../../api/variants.ts';
+import type { RemovedVariantAnswer, VariantView } from '../../api/variants.ts';
 import { CacheError } from '../../core/errors.ts';
 import { formatBytes } from '../../core/format.ts';
 import { type VariantForm, variantForms } from '../../core/types.ts';
+import { agreed } from '../confirm.ts';
 import { itemsOf } from '../items.ts';
 import { openJobsView } from '../jobs-view.ts';
 import { itemHelp, knownItems } from '../known-items.ts';
+import { variantHelp, variantOf, variantsOf } from '../known-variants.ts';
 import { type Answer, exitCodes } from '../print.ts';
 import { clientOf, type Run, type Session } from '../session.ts';
 import { variantLine, variantReportPage, variantsPage } from '../text/variants-page.ts';
@@ -34,7 +36,7 @@ Examples:
   autocached variant make sdxl.safetensors --to fp16 --drop-unused`,
   list: '\nExamples:\n  autocached variant list --json',
   report: '\nExamples:\n  autocached variant report wan.autocached-auto8.safetensors --all',
-  rm: '\nExamples:\n  autocached variant rm wan.autocached-auto8.safetensors',
+  rm: "\nExamples:\n  autocached variant rm wan.autocached-auto8.safetensors\n  autocached variant rm 'wan*' --yes",
 };
 
 export function addVariant(program: Command, run: Run): void {
@@ -62,14 +64,15 @@ export function addVariant(program: Command, run: Run): void {
   variant
     .command('report')
     .description('show what rounding cost each layer, the worst ones first')
-    .argument('<name>', 'as loaders list it, or its path')
+    .argument('<name>', variantHelp)
     .option('--all', 'all layers, not only the worst five')
     .addHelpText('after', examples.report)
     .action(run(report));
   variant
     .command('rm')
     .description('remove a variant, or end its making')
-    .argument('<name>', 'as loaders list it, or its path')
+    .argument('<name>', variantHelp)
+    .option('-y, --yes', 'do not ask, on a terminal')
     .addHelpText('after', examples.rm)
     .action(run(remove));
 }
@@ -83,7 +86,7 @@ async function make(session: Session, word: string, { wait, ...recipe }: MakeOpt
   const variants = new VariantClient(client);
   const asked = await variants.make({ model, ...recipe });
   const data = wait ? await untilMade(asked, variants, session) : asked;
-  if (data.state === 'failed') throw new CacheError('CANCELLED', `no variant was made: ${data.why}`);
+  if (data.state === 'failed') throw new CacheError('CANCELLED', `no variant of ${data.source ?? model} was made: ${data.why}`);
   return { data, page: () => variantLine(data), exitCode: exitCodes.done };
 }
 
@@ -105,11 +108,19 @@ async function list(session: Session): Promise<Answer> {
 }
 
 async function report(session: Session, name: string, { all }: { all?: true }): Promise<Answer> {
-  const data = await new VariantClient(await clientOf(session)).report(name);
+  const client = new VariantClient(await clientOf(session));
+  const data = await client.report((await variantOf(name, client)).path);
   return { data, page: (look) => variantReportPage(data, all ? data.layers.length : worstLayers, look) };
 }
 
-async function remove(session: Session, name: string): Promise<Answer> {
-  const data = await new VariantClient(await clientOf(session)).remove(name);
-  return { data, page: () => `removed ${data.path}, ${formatBytes(data.bytes)}` };
+async function remove(session: Session, name: string, { yes }: { yes?: true }): Promise<Answer> {
+  const client = new VariantClient(await clientOf(session));
+  const chosen = await variantsOf(name, client);
+  const asks = session.in.isTTY === true && !session.json && !yes;
+  if (asks && !(await agreed(session, chosen.map(variantLine).join('\n'), 'Remove?')))
+    return { data: null, page: () => 'nothing removed', exitCode: exitCodes.failed };
+  const removed: RemovedVariantAnswer[] = [];
+  for (const { path } of chosen) removed.push(await client.remove(path));
+  const page = () => removed.map(({ path, bytes }) => `removed ${path}, ${formatBytes(bytes)}`).join('\n');
+  return { data: removed.length === 1 ? removed[0] : removed, page };
 }
