@@ -26,6 +26,8 @@ export function parseRedis(text: string): RedisServers | null {
 function parseOne(text: string): RedisServers {
   const [, tls, word, rights, hosts, path = ''] = form.exec(text) ?? [];
   if (hosts === undefined) return unusable('no address of a Redis');
+  // As `config`, `status` and `farm init` show an address.
+  if (rights === '***') return unusable('put the user and password of the Redis in the place of ***');
   const kind = (word?.toLowerCase() ?? (hosts.includes(',') ? 'cluster' : 'single')) as RedisServers['kind'];
   const nodes = hosts.split(',').map((host) => nodeOf(host, usualPorts[kind]));
   const [username = null, password = null] = credentialsOf(rights);

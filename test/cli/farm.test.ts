@@ -74,6 +74,20 @@ describe.skipIf(process.platform === 'win32')('a farm of two hosts', () => {
     expect(host.config().config.farm?.password).toBe('hunter2');
   });
 
+  test('the printed line, run without putting the password into it, changes nothing and says so', async () => {
+    const [first, second] = [newHost(), newHost()];
+    const page = await first.cli('farm', 'init', '--redis', 'redis://:hunter2@10.0.0.5:6379');
+    const [, command = ''] = /autocached (farm join .*)/.exec(page.out) ?? [];
+    expect(command).toContain('***');
+    const joined = await second.cli(...command.replaceAll("'", '').split(' '));
+    expect(joined).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('put the user and password of the Redis in the place'),
+    });
+    expect(existsSync(second.key)).toBe(false);
+    expect(existsSync(second.configFile)).toBe(false);
+  });
+
   test('without a Redis, it says what is missing', async () => {
     const host = newHost();
     expect((await host.cli('farm', 'init')).out).toContain('farm init --redis redis://');
