@@ -1,6 +1,7 @@
 import type { Purpose, Reason } from '../core/types.ts';
 import type { EntryView, RootView } from './api.ts';
 import type { RemoteView } from './remotes.ts';
+import type { VariantStory } from './variants.ts';
 
 export interface ExplainAnswer {
   path: string;
@@ -25,6 +26,8 @@ export interface ExplainAnswer {
   /** The sources whose compressed copies its own is stored as differences from, and those that are stored as differences from it. */
   standsOn?: string[];
   baseOf?: string[];
+  /** The variants that are made of it, or that it is; left out where there are none. */
+  variants?: VariantStory[];
 }
 
 /** A workflow that may come next, and why. */

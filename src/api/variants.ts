@@ -56,6 +56,12 @@ export interface VariantReportAnswer {
   layers: VariantLayer[];
 }
 
+/** A variant as its model's story tells of it. */
+export interface VariantStory extends Pick<VariantView, 'path' | 'name' | 'category' | 'state' | 'bytes'> {
+  /** The five layers that lost most by rounding; empty until it is made. */
+  worst: VariantLayer[];
+}
+
 export interface VariantLayer {
   name: string;
   /** As safetensors name it: `I8`, `F8_E4M3`, `F16`, `BF16`, or that of the source where it stayed. */

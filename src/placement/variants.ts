@@ -1,5 +1,5 @@
 import { basename, relative, sep } from 'node:path';
-import type { VariantLayer, VariantRequest, VariantsAnswer, VariantView } from '../api/variants.ts';
+import type { VariantLayer, VariantRequest, VariantStory, VariantsAnswer, VariantView } from '../api/variants.ts';
 import type { VariantRow } from '../catalog/variants.ts';
 import { CacheError, toCacheError } from '../core/errors.ts';
 import type { Medium, Mode, SourceFile, SourceState } from '../core/types.ts';
@@ -35,6 +35,8 @@ export interface VariantsDeps extends VariantFolderDeps {
 const firstBytes = 256 * 1024;
 /** Failed ones that are still listed. */
 const keepFailed = 20;
+/** Layers in a story. */
+const mostTold = 5;
 
 /** Smaller models, made on purpose: asked for by name, listed under names of their own, removed by name, never put in another's place. */
 export class Variants {
@@ -108,6 +110,16 @@ export class Variants {
     const failed = [...this.#failed.values()].filter(({ row }) => rows.every(({ path }) => path !== row.path));
     const variants = await Promise.all([...rows, ...failed.map(({ row }) => row)].map((row) => this.#checked(row)));
     return { directory: this.directory, bytes: this.#deps.catalog.placements.variantBytes(), variants };
+  }
+
+  /** What is told of a model with its other facts: the variants made of it, or the one that it is. */
+  about(path: string): VariantStory[] {
+    const rows = this.#deps.catalog.variants.all().filter((row) => row.source === path || row.path === path);
+    return rows.map((row) => {
+      const { name, category, state, bytes } = this.#view(row);
+      const layers = state === 'ready' ? this.#folder.reportOf(row.path)?.layers : undefined;
+      return { path: row.path, name, category, state, bytes, worst: worstFirst(layers ?? []).slice(0, mostTold) };
+    });
   }
 
   /** @param name its path, or the name by which loaders list it, with its category or without @throws CacheError NOT_FOUND, CORRUPT */

@@ -126,6 +126,20 @@ describe('a variant', () => {
     await expect(new VariantClient(client).remove(asked.name)).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });
 
+  test("is told in its model's story, with the five layers that lost most, and so in its own", async () => {
+    const { client, path, stateDir } = await daemonWith();
+    expect((await client.explain(path)).variants).toBeUndefined();
+    const asked = await new VariantClient(client).make({ model: path, to: 'int8' });
+    await settled(client, asked.path);
+    const { layers } = await new VariantClient(client).report(asked.path);
+    const { variants } = await client.explain(path);
+    expect(variants).toMatchObject([{ path: asked.path, state: 'ready', worst: layers.slice(0, 5) }]);
+    expect((await client.explain(asked.path)).variants).toEqual(variants);
+    const { out } = await runCli(['explain', path], { stateDir });
+    expect(out).toContain(`variant diffusion_models/${asked.name}: ready`);
+    expect(out.match(/: \d+\.\d dB in I8, weights are off by [\d.]+ % in the mean$/gm)?.length).toBe(5);
+  });
+
   test('is meant by a part of its name, by its model, or by a glob, and removed after a question', async () => {
     const { client, path, stateDir } = await daemonWith();
     const run = (words: string[], more = {}) => runCli(['variant', ...words], { stateDir, ...more });

@@ -1,5 +1,6 @@
 import type { EntryView, RootView } from '../../api/api.ts';
 import type { ExplainAnswer, FarmSourceView, PublishedView } from '../../api/explain.ts';
+import type { VariantLayer, VariantStory } from '../../api/variants.ts';
 import { counted, formatBytes, formatDuration, percent } from '../../core/format.ts';
 import { plain } from '../../core/printable.ts';
 import { copyTerms, reasonTerm, rootTerms } from '../../core/vocabulary.ts';
@@ -25,6 +26,7 @@ export function explainPage(answer: ExplainAnswer, look: Look): string {
   const { standsOn, baseOf } = answer;
   if (standsOn) lines.push(fact('stands on', `its compressed copy is the difference from ${standsOn.map(plain).join(', ')}`));
   if (baseOf) lines.push(fact('base of', `${baseOf.map(plain).join(', ')}: its compressed copy stays for them`));
+  for (const variant of answer.variants ?? []) lines.push(...variantLines(variant));
   if (farm?.from) lines.push(fact('farm', farmText(farm.from)));
   if (sha256) lines.push(fact('sha256', sha256));
   if (published) lines.push(...publishedLines(published, look));
@@ -54,6 +56,19 @@ function nowText({ reason, word, why }: ExplainAnswer['now']): string {
 
 function fact(name: string, text: string): string {
   return `  ${name.padEnd(8)}${text}`;
+}
+
+function variantLines({ category, name, state, bytes, worst }: VariantStory): string[] {
+  const size = state === 'ready' ? `, ${formatBytes(bytes)}` : '';
+  const lost = worst.flatMap((layer) => (layer.sqnr === null ? [] : [fact('', lossText(layer, layer.sqnr))]));
+  const title = lost.length > 0 ? '; rounding cost most in' : '';
+  return [fact('variant', `${plain(category)}/${plain(name)}: ${state}${size}${title}`), ...lost];
+}
+
+/** A noise of 20 dB less is a tenth as large as the weights. */
+function lossText({ name, format }: VariantLayer, sqnr: number): string {
+  const noise = (100 * 10 ** (-sqnr / 20)).toPrecision(2);
+  return `  ${plain(name)}: ${sqnr.toFixed(1)} dB in ${format}, weights are off by ${Number(noise)} % in the mean`;
 }
 
 function rootText(root: RootView | null): string {

@@ -21,7 +21,7 @@ export async function explain(path) {
   }
 }
 
-function pageOf({ path, entry, now, leases, decisions, sha256, published, standsOn, baseOf }) {
+function pageOf({ path, entry, now, leases, decisions, sha256, published, standsOn, baseOf, variants = [] }) {
   const facts = [
     ['Source', path],
     ['The next load', `${now.word}: ${now.why}`],
@@ -40,6 +40,11 @@ function pageOf({ path, entry, now, leases, decisions, sha256, published, stands
     if (standsOn) facts.push(['Stands on', standsOn.join(', ')]);
     if (baseOf) facts.push(['Base of', baseOf.join(', ')]);
     if (entry.pinned) facts.push(['Pinned', 'it is never evicted']);
+  }
+  for (const { name, state, bytes, worst } of variants) {
+    const [least] = worst;
+    const loss = typeof least?.sqnr === 'number' ? `, at worst ${least.sqnr.toFixed(1)} dB (${least.name})` : '';
+    facts.push(['Variant', `${name}: ${state}${state === 'ready' ? `, ${formatBytes(bytes)}` : ''}${loss}`]);
   }
   if (leases.length > 0) facts.push(['In use by', leases.map(({ client }) => client).join(', ')]);
   if (sha256) facts.push(['SHA-256', sha256]);

@@ -78,6 +78,20 @@ export const explainAnswer: z.ZodType<ExplainAnswer> = z.strictObject({
   meant: z.string().nullable(),
   standsOn: z.array(path).exactOptional(),
   baseOf: z.array(path).exactOptional(),
+  variants: z
+    .array(
+      z.strictObject({
+        path,
+        name: z.string(),
+        category: z.string(),
+        state: z.enum(['waiting', 'making', 'ready', 'stale', 'failed']),
+        bytes: count,
+        worst: z.array(
+          z.strictObject({ name: z.string(), format: z.string(), sqnr: z.number().nullable(), worst: z.number() }),
+        ),
+      }),
+    )
+    .exactOptional(),
 });
 
 const tier: z.ZodType<TierStats> = z.strictObject({

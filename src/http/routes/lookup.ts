@@ -46,7 +46,17 @@ export const explainQuery = z
 
 type LookupServices = Pick<
   Services,
-  'lookup' | 'lookupStats' | 'leases' | 'policy' | 'catalog' | 'published' | 'roots' | 'settings' | 'clock' | 'foresight'
+  | 'lookup'
+  | 'lookupStats'
+  | 'leases'
+  | 'policy'
+  | 'catalog'
+  | 'published'
+  | 'roots'
+  | 'settings'
+  | 'clock'
+  | 'foresight'
+  | 'variants'
 >;
 
 /** The way of a lookup begins here: parse, ask, answer. */
@@ -72,6 +82,7 @@ export function lookupRoutes(app: FastifyInstance, services: LookupServices): vo
     const isMissing = !entry && examination?.source.state !== 'present';
     const { word, says } = reasonTerm(reason, examination?.job != null, examination?.isCacheAway);
     const foreseen = services.foresight.of(examination?.located.path ?? path);
+    const variants = services.variants.about(examination?.located.path ?? path);
     const isRemote = examination?.located.isRemote;
     const remote = isRemote && remoteViews(services).find((one) => one.path === examination.located.root);
     const farm = entry && catalog.farmContents.of(entry.id, entry.fingerprint);
@@ -94,6 +105,7 @@ export function lookupRoutes(app: FastifyInstance, services: LookupServices): vo
       meant: isMissing ? suggestion(asked.name ?? path, knownFiles(services)) : null,
       ...(standsOn.length > 0 && { standsOn }),
       ...(baseOf.length > 0 && { baseOf }),
+      ...(variants.length > 0 && { variants }),
     };
   });
 }
