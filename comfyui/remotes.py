@@ -48,7 +48,8 @@ class RemoteFolders:
         try:
             with self._lock:
                 self._put(set() if self._closed.is_set() else self._wanted())
-                if self._watch is None and not self._closed.is_set():
+                is_listed = bool(self._added) or any(map(os.path.exists, self._lists))
+                if is_listed and self._watch is None and not self._closed.is_set():
                     self._watch = threading.Thread(target=self._keep_watch, name="autocached-remotes", daemon=True)
                     self._watch.start()
         except Exception:

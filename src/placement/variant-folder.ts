@@ -51,12 +51,15 @@ export class VariantFolder {
 
   /** Tells ComfyUI of the folder; it looks there also while no daemon runs. */
   show(): void {
-    const { stateDir, sources } = this.#deps;
     mkdirSync(this.directory, { recursive: true, mode: 0o755 });
+    this.#list([{ name: 'variants', path: this.directory, category: null }]);
+    this.#deps.sources.addOwn(this.directory);
+  }
+
+  #list(folders: { name: string; path: string; category: null }[]): void {
+    const { stateDir } = this.#deps;
     mkdirSync(join(stateDir, 'variants'), { recursive: true, mode: 0o755 });
-    const folders = [{ name: 'variants', path: this.directory, category: null }];
     writePrivately(join(stateDir, 'variants', 'folders.json'), JSON.stringify({ folders }), 0o644);
-    sources.addOwn(this.directory);
   }
 
   /** Forgets variants whose files are gone, and takes in those that the catalog has lost. Nothing while the disk is away. */
@@ -73,6 +76,8 @@ export class VariantFolder {
     });
     if (gone.length > 0) log.warn({ paths: gone.map(({ path }) => path) }, 'variants were removed by another program');
     if (catalog.variants.all().length > 0) this.show();
+    // ComfyUI watches a list that is there.
+    else this.#list([]);
   }
 
   /** What the file itself tells of how it was made; null when it is no variant. */

@@ -61,6 +61,7 @@ class ComfyTest(unittest.TestCase):
             module = self.run_file(os.path.join(shim, file))
         self.wrapper = self.folder_paths.get_full_path
         self.addCleanup(lambda wrapper: wrapper.offline.close(), self.wrapper)
+        self.addCleanup(lambda wrapper: wrapper.remotes.close(), self.wrapper)
         # A busy machine can take longer than the true time-outs, which only the tests of a hung daemon need.
         sys.modules["autocached_comfyui.daemon"].CONNECT_SECONDS = 60.0
         sys.modules["autocached_comfyui.daemon"].PROOF_SECONDS = 60.0
