@@ -6,7 +6,7 @@ import { launchBrowser } from './browser.ts';
 import { openSample, startSample } from './sample-daemon.ts';
 import { sampleModels } from './sample-library.ts';
 
-const pages = ['overview', 'library', 'copies', 'results', 'prompts', 'folders', 'events', 'settings'];
+const pages = ['overview', 'library', 'copies', 'variants', 'results', 'prompts', 'folders', 'events', 'settings'];
 const widths = [1280, 800, 390];
 const themes = ['light', 'dark'];
 const directory = process.argv[2] ?? 'screenshots';

@@ -1,13 +1,17 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import type { Page } from 'puppeteer-core';
 import { describe, expect, test } from 'vitest';
+import type { Client } from '../../src/cli/client.ts';
+import { VariantClient } from '../../src/cli/variant-client.ts';
 import { noBrowser } from '../helpers/browser.ts';
 import { openDashboard, openPage } from '../helpers/dashboard.ts';
+import { tinyWan, writeSafetensors } from '../helpers/tiny-model.ts';
 
 const require = createRequire(import.meta.url);
 const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
-const pages = ['overview', 'library', 'copies', 'results', 'prompts', 'folders', 'farm', 'events', 'settings'];
+const pages = ['overview', 'library', 'copies', 'variants', 'results', 'prompts', 'folders', 'farm', 'events', 'settings'];
 
 /** What axe finds, as `rule: element`. */
 async function violationsOf(page: Page): Promise<string[]> {
@@ -18,12 +22,20 @@ async function violationsOf(page: Page): Promise<string[]> {
   return found as string[];
 }
 
+/** A variant, made or on its way. */
+async function askForVariant(client: Client, root: string, name: string): Promise<void> {
+  const model = join(root, 'diffusion_models', `${name}.safetensors`);
+  writeSafetensors(model, tinyWan());
+  await new VariantClient(client).make({ model, to: 'fp8' });
+}
+
 describe.skipIf(noBrowser !== null)(
   `the dashboard for readers of the screen, keyboards and small windows${noBrowser === null ? '' : ` (left out: ${noBrowser})`}`,
   () => {
     test('axe finds nothing on any page, in both themes', async () => {
-      const { page, client, troubles } = await openDashboard({ names: ['a.safetensors', 'b.safetensors'] });
+      const { page, client, installed, troubles } = await openDashboard({ names: ['a.safetensors', 'b.safetensors'] });
       await client.pauseJobs(true);
+      await askForVariant(client, installed.root, 'wan');
       await client.ask('POST', '/api/memo/put', { body: { ns: 'shop', parts: 'a', value: 'a', tags: ['t'] } });
       await client.ask('POST', '/api/cache/evict', { body: { globs: ['*a.safetensors'] } });
       await client.warm({ globs: ['*a.safetensors'] });
@@ -43,7 +55,9 @@ describe.skipIf(noBrowser !== null)(
     });
 
     test('no page is wider than its window, at any of three widths', async () => {
-      const { page } = await openDashboard({ names: [`${'long-name-'.repeat(20)}.safetensors`, 'b.safetensors'] });
+      const long = 'long-name-'.repeat(20);
+      const { page, client, installed } = await openDashboard({ names: [`${long}.safetensors`, 'b.safetensors'] });
+      await askForVariant(client, installed.root, long);
       for (const width of [1280, 800, 390]) {
         await page.setViewport({ width, height: 800 });
         for (const name of pages) {

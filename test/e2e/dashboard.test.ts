@@ -1,12 +1,15 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { writeSampleLoads } from '../../bench/sample-library.ts';
 import type { Client } from '../../src/cli/client.ts';
+import { VariantClient } from '../../src/cli/variant-client.ts';
 import { noBrowser } from '../helpers/browser.ts';
 import { answerNext, countIs, MiB, newPage, openDashboard, openPage } from '../helpers/dashboard.ts';
 import { writeModel } from '../helpers/files.ts';
 import { patience } from '../helpers/patience.ts';
+import { tinyWan, writeSafetensors } from '../helpers/tiny-model.ts';
+import { settled } from '../helpers/variants.ts';
 
 const hostile = '<img src=x onerror="document.title=`owned`">.safetensors';
 const names = ['a.safetensors', 'b.safetensors', hostile];
@@ -46,6 +49,27 @@ describe.skipIf(noBrowser !== null)(
       await answerNext(page, true, lower);
       await expect.poll(() => limitOf(client), { timeout: patience(7_000) }).toBe(7 * MiB);
       await expect.poll(async () => (await client.stats()).tiers[0]?.files, { timeout: patience(7_000) }).toBe(2);
+    });
+
+    test('lists variants with what they take and lost, and removes one only after a question', async () => {
+      const { page, client, installed, troubles } = await openDashboard({ names: ['a.safetensors'] });
+      const model = join(installed.root, 'diffusion_models', 'wan.safetensors');
+      writeSafetensors(model, tinyWan());
+      await openPage(page, 'variants');
+      await page.waitForFunction(`document.querySelector('#variants-state').textContent.startsWith('No variants.')`);
+      const made = await new VariantClient(client).make({ model, to: 'fp8' });
+      await page.waitForFunction(`document.querySelector('#variants')?.textContent.includes('dBready')`);
+      const { bytes, leastSqnr } = await settled(client, made.path);
+      const cells = await page.$$eval('#variants td', (all) => all.map(({ textContent }) => textContent));
+      expect(cells.slice(0, 2)).toEqual(['diffusion_models/wan.autocached-fp8.safetensors', 'wan.safetensors']);
+      expect(cells.slice(4, 6)).toEqual([`${leastSqnr?.toFixed(1)} dB`, 'ready']);
+      const remove = () => page.locator('#variants button').click();
+      expect(await answerNext(page, false, remove)).toMatch(/^Frees .*Its model is kept\.$/);
+      expect(statSync(made.path).size).toBe(bytes);
+      await answerNext(page, true, remove);
+      await countIs(page, '#variants > tr', 0);
+      expect([existsSync(made.path), existsSync(model)]).toEqual([false, true]);
+      expect(troubles).toEqual([]);
     });
 
     test('draws what misses would have cost with other sizes of the cache, and tells it to who does not see it', async () => {

@@ -17,9 +17,10 @@ import { addressOf, readAddress } from './router.js';
 import * as settings from './settings.js';
 import { awayPage, signInPage } from './signed-out.js';
 import { followTheme } from './theme.js';
+import * as variants from './variants.js';
 
 /** Each has a title and `show(main, app)`, which returns what `app` calls: `refresh`, `event`, `close`; all may be left out. */
-const pages = { overview, library, copies, results, prompts, folders, farm, events, settings };
+const pages = { overview, library, copies, variants, results, prompts, folders, farm, events, settings };
 const pulseMs = 5000;
 const busyMs = 1000;
 const hiddenMs = 20_000;
