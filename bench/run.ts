@@ -23,6 +23,13 @@ const notBenchmarks = new Set([
   'remote-link',
   'remote-reader',
   'remote-server',
+  'farm-hosts',
+  'farm-host',
+  'farm-liar',
+  'farm-network',
+  'farm-origin',
+  'orders',
+  'process-tree',
 ]);
 const names = readdirSync(import.meta.dirname).flatMap((file) => {
   const name = file.endsWith('.ts') ? file.slice(0, -3) : '';

@@ -1,4 +1,4 @@
-import { constants, setPriority } from 'node:os';
+import { setPriority } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CacheError, messageOf } from '../core/errors.ts';
 import { createLog } from '../runtime/log.ts';
@@ -72,10 +72,13 @@ async function listen(place: FarmPlace, at: { host: string; port: number }): Pro
   return server.port;
 }
 
-/** Encrypting for others is less urgent than any program of this host. */
+/** A third of the processor time of a program that runs beside it: with much less, others take this host for a dead one. */
+const niceness = 5;
+
+/** Encrypting for others is less urgent than the programs of this host. */
 function giveWay(): void {
   try {
-    setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
+    setPriority(niceness);
   } catch {
     // It keeps its priority.
   }

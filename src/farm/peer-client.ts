@@ -15,7 +15,7 @@ export interface PeerTimes {
   stall: number;
 }
 
-const usualTimes: PeerTimes = { connect: 500, firstByte: 2000, stall: 2000 };
+const usualTimes: PeerTimes = { connect: 500, firstByte: 1500, stall: 2000 };
 /** Bytes of a description. */
 const mostTalk = 64 * 1024 * 1024;
 

@@ -175,6 +175,8 @@ export class PeerServer implements AsyncDisposable {
       response.setHeader(wire.hashesHeader, hashes.join(','));
       response.setHeader('content-type', 'application/octet-stream');
       response.setHeader('content-length', end - start);
+      // At once: the other side waits only so long for a sign of life.
+      response.flushHeaders();
       await this.#send(file, start, end, response);
       this.given.chunks += chunks.length;
     } finally {
