@@ -4,13 +4,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test, vi } from 'vitest';
 import { chunkSize } from '../../src/codec/chunk-hash.ts';
 import { ChunkSet } from '../../src/farm/chunk-set.ts';
-import { contentIdOf } from '../../src/farm/content-id.ts';
 import type { SharedContent } from '../../src/farm/peer-server.ts';
-import { posixDriver } from '../../src/sources/drivers/posix/posix-driver.ts';
 import { patience } from '../helpers/patience.ts';
 import { leftOut, noRedis, startRedis } from '../helpers/redis.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
-import { farmOn, type Nas, nasWith, originBytes, slowDriver } from './farm-hosts.ts';
+import { farmOn, idOf, nasWith, originBytes, slowDriver } from './farm-hosts.ts';
 import { sha256 } from './shared-copy.ts';
 
 vi.mock('../../src/farm/farm-link.ts', async () => ({ farmLink: (await import('./farm-hosts.ts')).patientLink }));
@@ -25,14 +23,6 @@ function wrong({ size: length, has }: SharedContent, hashes: 'true' | 'own', tru
   const part = (chunk: number) => bytes.subarray(chunk * chunkSize, (chunk + 1) * chunkSize);
   const own = new Map([...Array(has.chunks).keys()].map((chunk) => [chunk, sha256(part(chunk))]));
   return { size: length, has, hashes: hashes === 'own' ? own : truth.hashes, open: () => open(path, 'r') };
-}
-
-/** Hosts that have the model whole already, with what they give. */
-async function idOf({ root, source }: Nas): Promise<string> {
-  const file = await posixDriver({ root, network: true }).open(source());
-  const id = await contentIdOf(file, { published: null, object: null });
-  await file.close();
-  return id;
 }
 
 describe.skipIf(noRedis !== null)(`a farm in trouble${leftOut}`, { timeout: patience(120_000) }, () => {
@@ -93,20 +83,6 @@ describe.skipIf(noRedis !== null)(`a farm in trouble${leftOut}`, { timeout: pati
     const reports = await copying;
     for (const host of hosts) expect(host.bytes(nas).equals(nas.bytes)).toBe(true);
     expect(originBytes(reports)).toBeLessThanOrEqual(2 * size);
-  });
-
-  test('3: what a host was reading when it died is read by another', async () => {
-    const start = farmOn(await startRedis());
-    const nas = nasWith(size);
-    const [dead, host] = [await start(), await start()];
-    const chunks = Math.ceil(size / chunkSize);
-    const entry = dead.directory.join({ id: await idOf(nas), chunks, origin: 'o', slots: 4 }, dead.name);
-    // It says nothing more: neither that it has read them, nor that it does not.
-    expect(await entry.claim(ChunkSet.all(chunks), 8, patience(3000))).toMatchObject({ is: 'claimed' });
-    await dead.stop();
-    const { farm } = await host.copy(nas);
-    expect(farm).toMatchObject({ originBytes: size, peers: {} });
-    expect(host.bytes(nas).equals(nas.bytes)).toBe(true);
   });
 
   test('3: a host that was ended takes up what it had, and fetches only the rest', async () => {
@@ -175,19 +151,6 @@ describe.skipIf(noRedis !== null)(`a farm in trouble${leftOut}`, { timeout: pati
     expect(opened).toBeGreaterThan(0);
   });
 
-  test('6: a host that says nothing is done without', async () => {
-    const start = farmOn(await startRedis());
-    const nas = nasWith(size);
-    const never = Promise.withResolvers<void>();
-    const silent = await start({ turn: () => never.promise });
-    await silent.copy(nas);
-    const host = await start();
-    await host.copy(nas);
-    expect(host.bytes(nas).equals(nas.bytes)).toBe(true);
-    expect(host.notes).toContainEqual({ is: 'peer', host: silent.name, how: 'silent' });
-    never.resolve();
-  });
-
   test('7: a host that forged both bytes and hashes is found out by spots of the own source', async () => {
     const start = farmOn(await startRedis());
     const nas = nasWith(size);
@@ -205,57 +168,5 @@ describe.skipIf(noRedis !== null)(`a farm in trouble${leftOut}`, { timeout: pati
     expect(host.notes).toContainEqual({ is: 'split', why: expect.stringContaining('is not what') });
     expect(report.farm).toBeUndefined();
     expect(host.bytes(nas).equals(nas.bytes)).toBe(true);
-  });
-
-  test('9: an origin that hangs does not keep a host from what the others have', async () => {
-    const start = farmOn(await startRedis());
-    const nas = nasWith(size);
-    const [full, host] = [await start(), await start()];
-    const never = Promise.withResolvers<void>();
-    const asked = Promise.withResolvers<void>();
-    let hangs = true;
-    const driver = slowDriver(nas.root, async () => {
-      // What names the content is read before.
-      if (!hangs || !host.notes.some(({ is }) => is === 'begun')) return;
-      asked.resolve();
-      await never.promise;
-    });
-    const copying = host.copy(nas, { driver });
-    await asked.promise;
-    await full.copy(nas);
-    hangs = false;
-    const { farm } = await copying;
-    expect(farm).toMatchObject({ originBytes: 0, peers: { [full.name]: size } });
-    expect(host.bytes(nas).equals(nas.bytes)).toBe(true);
-    never.resolve();
-  });
-
-  test('10: a source that is replaced half-way is another content: nothing is mixed', async () => {
-    const start = farmOn(await startRedis());
-    const nas = nasWith(size);
-    const [full, host] = [await start(), await start()];
-    await full.copy(nas);
-    const other = Buffer.alloc(size, 0x33);
-    writeFileSync(nas.path, other);
-    const { farm } = await host.copy(nas);
-    expect(farm).toMatchObject({ originBytes: size, peers: {} });
-    expect(host.bytes(nas).equals(other)).toBe(true);
-  });
-
-  test('with the origin away all of it comes from another host, or the copy fails as the origin does', async () => {
-    const start = farmOn(await startRedis());
-    const nas = nasWith(size);
-    const [full, host] = [await start(), await start()];
-    const { hash, farm } = await full.copy(nas);
-    const away = { content: farm?.content.id ?? '', hash };
-    const source = nas.source();
-    expect((await host.copy(nas, { away, source })).farm).toMatchObject({ originBytes: 0, peers: { [full.name]: size } });
-    expect(host.bytes(nas).equals(nas.bytes)).toBe(true);
-    const lonely = { ...away, content: 'f'.repeat(64) };
-    const third = await start();
-    await expect(third.copy(nas, { away: lonely, source })).rejects.toMatchObject({ code: 'SOURCE_AWAY' });
-    await expect(third.copy(nas, { away: { ...away, hash: 'xxh128c8:0' }, source })).rejects.toMatchObject({
-      code: 'CONFLICT',
-    });
   });
 });

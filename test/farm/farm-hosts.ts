@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
 import { parseRedis } from '../../src/config/redis-servers.ts';
 import type { SourceFile } from '../../src/core/types.ts';
+import { contentIdOf } from '../../src/farm/content-id.ts';
 import { makeFarmKey, readFarmKey } from '../../src/farm/farm-key.ts';
 import type { FarmLink } from '../../src/farm/farm-link.ts';
 import type { FarmNote } from '../../src/farm/farm-order.ts';
@@ -180,4 +181,12 @@ export function slowDriver(root: string, wait: (position: number) => Promise<voi
 /** Bytes that these copies read from the origin. */
 export function originBytes(reports: readonly CopyReport[]): number {
   return reports.reduce((sum, { farm }) => sum + (farm?.originBytes ?? 0), 0);
+}
+
+/** The name of the model's content in the farm. */
+export async function idOf({ root, source }: Nas): Promise<string> {
+  const file = await posixDriver({ root, network: true }).open(source());
+  const id = await contentIdOf(file, { published: null, object: null });
+  await file.close();
+  return id;
 }
