@@ -1,8 +1,11 @@
 import { once } from 'node:events';
 import { rmSync, truncateSync } from 'node:fs';
+import { Agent, request } from 'node:https';
 import { connect, createServer, type Socket } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { connectionKey } from '../../src/farm/farm-key.ts';
 import { PeerClient, type PeerQuestion } from '../../src/farm/peer-client.ts';
+import { ciphers } from '../../src/farm/peer-wire.ts';
 import { patience } from '../helpers/patience.ts';
 import { key, name, partOf, type SharedCopy, sha256, shareCopy } from './shared-copy.ts';
 
@@ -152,6 +155,24 @@ describe('a host that asks another for chunks', () => {
     const { end } = await ask({ ...copy, url }, {}, client(key, { ...times, connect: short.connect }));
     expect(end).toEqual({ is: 'served' });
     expect(late).toBeGreaterThan(0);
+  });
+
+  test('hears at once of a host whose bytes have to wait for their turn', async () => {
+    const turn = Promise.withResolvers<void>();
+    const copy = await shareCopy({ turn: () => turn.promise });
+    const agent = new Agent({
+      ciphers,
+      pskCallback: () => ({ psk: connectionKey(key), identity: 'h2' }),
+      checkServerIdentity: () => undefined,
+    });
+    onTestFinished(() => agent.destroy());
+    const asked = request(`${copy.url}/peer/v1/files/${name}/chunks/0-1`, { agent });
+    asked.end();
+    const [answer] = await once(asked, 'response');
+    expect(answer.statusCode).toBe(200);
+    expect(copy.server.given.bytes).toBe(0);
+    answer.on('error', () => {}).destroy();
+    turn.resolve();
   });
 
   test('does without a host that stops in the middle', async () => {
