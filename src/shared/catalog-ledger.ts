@@ -1,8 +1,9 @@
 import type { Catalog } from '../catalog/catalog.ts';
 import { freshScore, type SharedLedger, scoreAfter } from './ledger.ts';
 
-/** The ledger of a host without a Redis. Other hosts that write into the bucket are noticed when it is listed. */
+/** The ledger of a host without a Redis. Other hosts that write into the bucket are noticed when it is listed: also before each write. */
 export class CatalogLedger implements SharedLedger {
+  readonly isCommon = false;
   readonly #catalog: Pick<Catalog, 'sharedObjects' | 'write'>;
   readonly #now: () => number;
   /** Those of this run; what an earlier one reserved was given up with it. */

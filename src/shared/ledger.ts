@@ -1,5 +1,7 @@
 /** What lies in the shared store, and how wanted it is. The bucket is the truth; the ledger is made to agree with it. */
 export interface SharedLedger {
+  /** Whether all hosts keep it together; else the bucket alone tells of what others write. */
+  readonly isCommon: boolean;
   /**
    * Reserves room for a content before its first byte is written.
    * @returns `there`: it is in the store; `busy`: another host writes it; `full`: there is no room for so much

@@ -113,6 +113,7 @@ return 1`;
 
 /** The ledger of a farm, in its Redis. It fails as Redis does; nothing is written into the store then. */
 export class RedisLedger implements SharedLedger {
+  readonly isCommon = true;
   readonly #link: Pick<RedisLink, 'ask'>;
   readonly #host: string;
   readonly #keys: string[];

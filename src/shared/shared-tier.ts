@@ -170,6 +170,10 @@ export class SharedTier implements AsyncDisposable {
   async #look(): Promise<void> {
     if (!this.#isAsked()) return;
     await this.#process.call.abortBefore(this.#deps.now() - staleMs);
+    await this.#list();
+  }
+
+  async #list(): Promise<void> {
     this.#there = await this.#process.call.list();
     this.#why = null;
     this.#isCounted = await this.#agrees();
@@ -216,6 +220,8 @@ export class SharedTier implements AsyncDisposable {
     await catalog.write(() => catalog.contents.identify(copy, sha256));
     const { size } = entry.fingerprint;
     await ledger.wanted(sha256);
+    // After that, so that what another host has just written does not leave for this.
+    if (!ledger.isCommon) await this.#list();
     const answer = await this.#reserve(sha256, size);
     const key = sourceKey(entry);
     if (answer === 'there') await this.#process.call.note(key, { sha256, size });

@@ -100,6 +100,19 @@ describe.skipIf(noVersitygw !== null)(
       expect([...(await writer.list('sha256/'))].map(({ key }) => key)).toEqual([contentKey(sha256Of(bytesOf('b')))]);
     });
 
+    test('its limit holds for two hosts without a Redis: what the other one has written meanwhile is counted', async () => {
+      const { address, writer } = await newStore();
+      const keys = async () => [...(await writer.list('sha256/'))].map(({ key }) => key);
+      const first = await hostOf(address('10MiB'), { 'loras/a.safetensors': bytesOf('a') });
+      const second = await hostOf(address('10MiB'), { 'loras/b.safetensors': bytesOf('b') });
+      await expect.poll(second.view, eventually).toMatchObject({ state: 'up', files: 0 });
+      await first.lookup('loras/a.safetensors');
+      await expect.poll(keys, eventually).toEqual([contentKey(sha256Of(bytesOf('a')))]);
+      await second.lookup('loras/b.safetensors');
+      await expect.poll(second.view, eventually).toMatchObject({ files: 1, bytes: 6 * MiB, writtenBytes: 0 });
+      expect(await keys()).toEqual([contentKey(sha256Of(bytesOf('a')))]);
+    });
+
     test('a store that is away costs nothing but its help', async () => {
       const { address, server } = await newStore();
       const shared = address('1GiB');
