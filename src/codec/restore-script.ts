@@ -111,6 +111,8 @@ def read_planes(chunk, content):
         raw[k::width] = plane
     return raw
 
+if len(sys.argv) != 3:
+    sys.exit(__doc__)
 metadata = read_metadata(sys.argv[1])
 bases = [open_base(base, sys.argv[1]) for base in metadata.get("bases", [])]
 content, whole = stream(sys.argv[1]), hashlib.sha256()

@@ -51,4 +51,12 @@ describe.skipIf(!zstd)('with the zstd command', () => {
     bytes[1000] = (bytes[1000] ?? 0) ^ 1;
     expect(run(testFile(bytes)).status).not.toBe(0);
   });
+
+  test.skipIf(!python)('the script says how it is called', () => {
+    const { path } = testFile(Buffer.from(restoreScript));
+    for (const args of [[], ['--help']]) {
+      const { stderr } = spawnSync(python ?? '', [path, ...args], { encoding: 'utf8' });
+      expect(stderr).toMatch(/^Restores a model file .*python3 restore\.py COMPRESSED RESTORED/);
+    }
+  });
 });
