@@ -64,7 +64,8 @@ function changed(
   return withKnownItems(files, place, async (words) => change({ ...(await selectRequest(words, place)), ...named }));
 }
 
-function page(done: string, { entries, directories, globs, categories }: PinAnswer): string {
+/** An older daemon knows no globs and no categories. */
+function page(done: string, { entries, directories, globs = [], categories = [] }: PinAnswer): string {
   const bytes = entries.reduce((sum, { size }) => sum + size, 0);
   const names = entries.map((entry) => `  ${plain(entryName(entry))}`);
   const rules = [...directories, ...globs, ...categories.map((category) => `category ${category}`)];
