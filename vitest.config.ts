@@ -5,11 +5,12 @@ import { LongestFirst } from './test/helpers/longest-first.ts';
 import { filesLeftOut } from './test/left-out.ts';
 
 /**
- * Files that need a process of their own: they replace modules, which others would meet, or look at the threads or the modules of
- * their process. All others share processes: to load the program anew for each costs more than most of them.
+ * Files that need a process of their own: they replace modules, which others would meet, look at the threads or the modules of their
+ * process, or load ComfyUI's sidebar, whose timers go on. All others share processes: to load the program anew for each costs more than
+ * most of them.
  */
 const alone = globSync('test/**/*.test.ts')
-  .filter((file) => /vi\.(mock|doMock)\(|\/proc\/self\/task|import\.meta\.url\)\.cache/.test(readFileSync(file, 'utf8')))
+  .filter((file) => /vi\.(mock|doMock)\(|\/proc\/self\/task|import\.meta\.url\)\.cache|'extensions', 'autocached'/.test(readFileSync(file, 'utf8')))
   .map((file) => file.replaceAll('\\', '/'));
 const leftOut = ['test/full/**', 'test/windows/**', ...filesLeftOut(process.platform)];
 
