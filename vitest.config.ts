@@ -9,8 +9,9 @@ import { filesLeftOut } from './test/left-out.ts';
  * process, or load ComfyUI's sidebar, whose timers go on. All others share processes: to load the program anew for each costs more than
  * most of them.
  */
+const signs = /vi\.(mock|doMock)\(|\/proc\/self\/task|import\.meta\.url\)\.cache|'extensions', 'autocached'/;
 const alone = globSync('test/**/*.test.ts')
-  .filter((file) => /vi\.(mock|doMock)\(|\/proc\/self\/task|import\.meta\.url\)\.cache|'extensions', 'autocached'/.test(readFileSync(file, 'utf8')))
+  .filter((file) => signs.test(readFileSync(file, 'utf8')))
   .map((file) => file.replaceAll('\\', '/'));
 const leftOut = ['test/full/**', 'test/windows/**', ...filesLeftOut(process.platform)];
 
