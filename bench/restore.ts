@@ -20,6 +20,7 @@ import { CopyHashes } from '../src/transfer/copy-hashes.ts';
 import { eachBlock } from '../src/transfer/each-block.ts';
 import { forget } from './slow-mount.ts';
 import { makeModel } from './weights.ts';
+import { withFiles } from './with-files.ts';
 
 const MiB = 2 ** 20;
 const size = Number(process.argv[2] ?? 2048) * MiB;
@@ -108,17 +109,6 @@ function command(line: string): Taken {
   const output = execFileSync('bash', ['-c', `{ ${script}; } 2>&1`], { encoding: 'utf8' });
   const [seconds = 0, user = 0, system = 0] = output.trim().split(' ').map(Number);
   return { seconds, cpu: user + system };
-}
-
-async function withFiles(from: string, to: string, work: (from: number, to: number) => Promise<unknown>): Promise<void> {
-  const source = openSync(from, 'r');
-  const target = openSync(to, 'w');
-  try {
-    await work(source, target);
-  } finally {
-    closeSync(source);
-    closeSync(target);
-  }
 }
 
 function writeWhole(path: string, bytes: Uint8Array): void {

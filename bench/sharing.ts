@@ -7,17 +7,7 @@
  * changes every weight by 1 %, fp32 and fp16 of the same numbers, LoRAs. Bytes of all files of a library, without its bases counted
  * twice; every file is restored and compared. "last" is the last file alone: what one more such file takes.
  */
-import {
-  closeSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Table from 'cli-table3';
@@ -26,6 +16,7 @@ import { chooseBases } from '../src/codec/choose-bases.ts';
 import { decodeFile } from '../src/codec/decode.ts';
 import { encodeFile } from '../src/codec/encode.ts';
 import { checkpoints, loras, type SampleModel, twins } from './fine-tunes.ts';
+import { withFiles } from './with-files.ts';
 
 const directory = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'autocached-bench-sharing-'));
 mkdirSync(join(directory, 'files'));
@@ -77,15 +68,4 @@ async function compress(models: SampleModel[], sharing: boolean): Promise<number
     sizes.push(statSync(path).size);
   }
   return sizes;
-}
-
-async function withFiles(from: string, to: string, work: (from: number, to: number) => Promise<unknown>): Promise<void> {
-  const source = openSync(from, 'r');
-  const target = openSync(to, 'w');
-  try {
-    await work(source, target);
-  } finally {
-    closeSync(source);
-    closeSync(target);
-  }
 }

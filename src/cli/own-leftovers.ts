@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { foldersFile, placesIn } from '../remotes/place.ts';
 import { removeOthers } from '../remotes/placeholders.ts';
 import { errnoOf } from '../runtime/errnos.ts';
-import { reportIn, variantFiles } from '../variants/own-files.ts';
+import { reportIn, variantFiles, variantListIn } from '../variants/own-files.ts';
 
 /**
  * What a stopped daemon leaves in its directories, by name; everything else in them may be the user's and stays.
@@ -20,7 +20,7 @@ export async function removeState(dir: string): Promise<string[]> {
   for (const name of await namesIn(dir)) if (ofState.test(name)) await rm(join(dir, name), { force: true });
   await removeOthers(placesIn(dir), []);
   await rm(join(placesIn(dir), foldersFile), { force: true });
-  await rm(join(dir, 'variants', 'folders.json'), { force: true });
+  await rm(variantListIn(dir), { force: true });
   return removeEmpty(dir);
 }
 

@@ -7,7 +7,7 @@ import type { Log } from '../runtime/log.ts';
 import { writePrivately } from '../runtime/private-file.ts';
 import { assertNameable, longestName } from '../tiers/names.ts';
 import type { PosixTier } from '../tiers/tier.ts';
-import { reportIn, variantFiles } from '../variants/own-files.ts';
+import { reportIn, variantFiles, variantListIn } from '../variants/own-files.ts';
 import type { VariantReport } from '../variants/report.ts';
 
 export interface VariantFolderDeps {
@@ -57,9 +57,9 @@ export class VariantFolder {
   }
 
   #list(folders: { name: string; path: string; category: null }[]): void {
-    const { stateDir } = this.#deps;
-    mkdirSync(join(stateDir, 'variants'), { recursive: true, mode: 0o755 });
-    writePrivately(join(stateDir, 'variants', 'folders.json'), JSON.stringify({ folders }), 0o644);
+    const list = variantListIn(this.#deps.stateDir);
+    mkdirSync(dirname(list), { recursive: true, mode: 0o755 });
+    writePrivately(list, JSON.stringify({ folders }), 0o644);
   }
 
   /** Forgets variants whose files are gone, and takes in those that the catalog has lost. Nothing while the disk is away. */

@@ -6,6 +6,11 @@ import { readReport, reportKey, type VariantReport } from './report.ts';
 
 const ownName = /\.autocached-[a-z\d-]+\.safetensors$/;
 
+/** The list by which ComfyUI finds the folder of variants, also while no daemon runs. */
+export function variantListIn(stateDir: string): string {
+  return join(stateDir, 'variants', 'folders.json');
+}
+
 /** The files below a folder that have the name of a variant; none when there is no such folder. */
 export async function variantFiles(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);

@@ -3,22 +3,15 @@ import { existsSync, readFileSync, renameSync, rmSync, statSync, utimesSync, wri
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { deriveVariant } from '../../src/transfer/derive-variant.ts';
-import type { CopyHooks } from '../../src/transfer/each-block.ts';
 import type { DeriveOrder } from '../../src/transfer/messages.ts';
 import type { Recipe } from '../../src/variants/recipe.ts';
 import { readReport, reportKey, worstFirst } from '../../src/variants/report.ts';
 import { fingerprintOf } from '../helpers/files.ts';
+import { quiet } from '../helpers/hooks.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
 import { numbers, readSafetensors, type TinyTensor, tensorOf, tinyWan, writeSafetensors } from '../helpers/tiny-model.ts';
 
-const quiet: CopyHooks = {
-  progress: () => {},
-  resuming: () => {},
-  paced: () => false,
-  ask: async () => {},
-  urgent: () => false,
-  signal: new AbortController().signal,
-};
+const hooks = quiet();
 
 function orderFor(path: string, to: Partial<Recipe>, more: Partial<DeriveOrder> = {}): DeriveOrder {
   const dir = join(path, '..');
@@ -43,9 +36,9 @@ function model(tensors: readonly TinyTensor[] = tinyWan(), metadata?: Record<str
   return path;
 }
 
-async function made(path: string, to: Partial<Recipe>, hooks = quiet) {
+async function made(path: string, to: Partial<Recipe>, given = hooks) {
   const order = orderFor(path, to);
-  const report = await deriveVariant(order, hooks);
+  const report = await deriveVariant(order, given);
   return { report, ...readSafetensors(readFileSync(order.path)), order };
 }
 
@@ -149,7 +142,7 @@ describe('a variant', () => {
       for (const path of [first, second]) writeSafetensors(path, tensors);
       const known = createHash('sha256').update(readFileSync(first)).digest('hex');
       const orders = [orderFor(first, { to }), orderFor(second, { to }, { sha256: known })];
-      for (const order of orders) await deriveVariant(order, { ...quiet, paced: () => order === orders[1] });
+      for (const order of orders) await deriveVariant(order, { ...hooks, paced: () => order === orders[1] });
       const [a, b] = orders.map(({ path }) => readFileSync(path));
       expect(a?.equals(b ?? Buffer.alloc(0))).toBe(true);
     }
@@ -177,7 +170,7 @@ describe('a variant', () => {
 
 describe('no variant is made', () => {
   const refused = (tensors: readonly TinyTensor[], to: Partial<Recipe>, metadata?: Record<string, string>) =>
-    deriveVariant(orderFor(model(tensors, metadata), to), quiet);
+    deriveVariant(orderFor(model(tensors, metadata), to), hooks);
 
   test('of an architecture that is not known', async () => {
     const other = [tensorOf('conv.weight', [64, 64], numbers(4096, 1))];
@@ -207,7 +200,7 @@ describe('no variant is made', () => {
       writeSafetensors(next, tinyWan({ outliers: true }));
       renameSync(next, path);
     };
-    await expect(deriveVariant(order, { ...quiet, paced: () => true, ask: replace })).rejects.toMatchObject({
+    await expect(deriveVariant(order, { ...hooks, paced: () => true, ask: replace })).rejects.toMatchObject({
       code: 'SOURCE_CHANGED',
     });
     expect(replaced).toBe(true);
@@ -218,15 +211,15 @@ describe('no variant is made', () => {
   test('when it is no longer wanted, and nothing of it stays', async () => {
     const order = orderFor(model(), { to: 'fp8' });
     const abort = new AbortController();
-    const hooks = { ...quiet, paced: () => true, ask: async () => abort.abort(), signal: abort.signal };
-    await expect(deriveVariant(order, hooks)).rejects.toMatchObject({ code: 'CANCELLED' });
+    const cancelling = { ...hooks, paced: () => true, ask: async () => abort.abort(), signal: abort.signal };
+    await expect(deriveVariant(order, cancelling)).rejects.toMatchObject({ code: 'CANCELLED' });
     expect(existsSync(order.path) || existsSync(order.temp)).toBe(false);
   });
 
   test('beyond the room that was reserved for it', async () => {
     const path = model();
     const order = orderFor(path, { to: 'fp8' }, { into: 40_000 });
-    await expect(deriveVariant(order, quiet)).rejects.toMatchObject({ code: 'NO_SPACE' });
+    await expect(deriveVariant(order, hooks)).rejects.toMatchObject({ code: 'NO_SPACE' });
     expect(existsSync(order.temp)).toBe(false);
     rmSync(path);
     writeFileSync(path, 'gone');
