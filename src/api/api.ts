@@ -177,6 +177,8 @@ export interface WarmRequest {
   check?: boolean;
   /** Bring the copies into the RAM tier too; without one, read them once for the page cache. */
   ram?: boolean;
+  /** So many hosts of the farm are to have the files, this one among them; `all` = every one. */
+  hosts?: number | 'all';
 }
 
 export interface WarmItem {
@@ -200,6 +202,28 @@ export interface WarmAnswer {
   items: WarmItem[];
   ready: number;
   missing: number;
+  /** What the other hosts of the farm that were asked have done; only with `hosts` in the request. */
+  hosts?: WarmHost[] | undefined;
+}
+
+/** `asked`: it has said nothing yet; `copying`: it is at it; `done`: it has told how each file ended; `silent`: it does not answer. */
+export const warmHostStates = ['asked', 'copying', 'done', 'silent'] as const;
+
+/** What another host of the farm was asked to warm. */
+export interface WarmHost {
+  host: string;
+  state: (typeof warmHostStates)[number];
+  /** The files that this host is to have; without an end, unless `done`. */
+  items: WarmHostItem[];
+}
+
+export interface WarmHostItem {
+  /** `category/name`. */
+  item: string;
+  ready: boolean;
+  /** Null until it is told. */
+  reason: Reason | null;
+  message: string | null;
 }
 
 export interface ConfigValue {

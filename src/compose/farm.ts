@@ -7,12 +7,14 @@ import type { Config } from '../config/types.ts';
 import { Farm } from '../farm/farm.ts';
 import { FarmCounts } from '../farm/farm-counts.ts';
 import { readFarmKey } from '../farm/farm-key.ts';
+import { HostWarming } from '../farm/host-warming.ts';
 import { Membership } from '../farm/membership.ts';
 import { ownUrl } from '../farm/own-address.ts';
 import { RedisDirectory } from '../farm/redis-directory.ts';
 import { Traffic, type TrafficParts } from '../farm/traffic.ts';
 import { RedisLink } from '../redis/link.ts';
 import { version } from '../runtime/package.ts';
+import type { Warmer } from '../usage/warmer.ts';
 import type { Context } from './context.ts';
 
 /** What a host needs to take part in a farm. */
@@ -62,15 +64,33 @@ export async function openTraffic(
   return traffic;
 }
 
-/** Takes this host into the farm, until the daemon closes. @param limit bytes that its copies may take */
-export function joinFarm(link: FarmLink, traffic: Traffic, limit: () => number, { events, log, opened }: Context): Farm {
+/** What others ask for is copied for so long at most, ms. */
+const longestErrandMs = 6 * 3_600_000;
+
+interface Joining extends Context {
+  traffic: Traffic;
+  warmer: Pick<Warmer, 'warm'>;
+  /** Bytes that its copies may take, and how long is waited for copies, ms. */
+  options: { limit(): number; readonly waitMaxMs: number };
+}
+
+/** Takes this host into the farm, until the daemon closes. */
+export function joinFarm(link: FarmLink, { traffic, warmer, options, events, log, opened }: Joining): Farm {
   const { host, directory, counts } = link;
-  const self = () => ({ host, url: traffic.url, version, weight: limit(), ...counts.figures });
-  const membership = new Membership({ directory, self, events, log });
+  const self = () => ({ host, url: traffic.url, version, weight: options.limit(), ...counts.figures });
+  const onLetters = (letters: readonly string[]) => warming.received(letters);
+  const membership = new Membership({ directory, self, onLetters, events, log });
   opened.defer(() => membership[Symbol.asyncDispose]());
+  const warm = (names: string[], check: boolean) => warmer.warm({ names, check, wait: !check }, [], longestErrandMs);
+  const holdersOf = async (path: string) => {
+    const { chunks, hosts } = await farm.locate(path);
+    return hosts.filter(({ has }) => has === chunks).map((one) => one.host);
+  };
+  const warming = new HostWarming({ ...link, members: membership, holdersOf, warm, waitMaxMs: () => options.waitMaxMs, log });
+  const farm = new Farm({ ...link, link: link.redis, membership, traffic, warming });
   traffic.hosts = () => membership.hosts;
   membership.begin();
-  return new Farm({ ...link, link: link.redis, membership, traffic });
+  return farm;
 }
 
 /** This host's name in all farms, kept over restarts: that of the machine, and what tells two daemons of one machine apart. */

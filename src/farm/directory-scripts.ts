@@ -180,14 +180,22 @@ for _, host in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now)) do
 end
 `;
 
-/** ARGV: host, its words, lease. */
+/** KEYS: 3 the letters for the host. ARGV: host, its words, lease. Answers the letters. */
 export const beatScript = `${hostsCommon}
 local lease = tonumber(ARGV[3])
 redis.call('ZADD', KEYS[1], now + lease, ARGV[1])
 redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
 redis.call('PEXPIRE', KEYS[1], lease)
 redis.call('PEXPIRE', KEYS[2], lease)
-return 1`;
+local letters = redis.call('LRANGE', KEYS[3], 0, -1)
+redis.call('DEL', KEYS[3])
+return letters`;
+
+/** KEYS: the letters for a host. ARGV: a letter, letters that are kept, how long, ms. */
+export const sendScript = `
+redis.call('RPUSH', KEYS[1], ARGV[1])
+redis.call('LTRIM', KEYS[1], -tonumber(ARGV[2]), -1)
+return redis.call('PEXPIRE', KEYS[1], ARGV[3])`;
 
 /** Answers what the live hosts say of themselves. */
 export const hostsScript = `${hostsCommon}

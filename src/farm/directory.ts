@@ -48,8 +48,13 @@ export type SwarmEvent = { is: 'has'; host: string; chunk: number } | { is: 'gon
 export interface Directory {
   /** A host's part in the swarm of a content. */
   join(content: SwarmContent, host: string): SwarmEntry;
-  /** Says that a host is there, with what it is; forgotten after `announcementLease` unless said again. */
-  beat(host: HostFacts): Promise<void>;
+  /**
+   * Says that a host is there, with what it is; forgotten after `announcementLease` unless said again.
+   * @returns the letters that have come for it, the oldest first; each is handed out once
+   */
+  beat(host: HostFacts): Promise<string[]>;
+  /** Leaves a letter for a host. It is kept for ten minutes, and of a hundred and more the oldest go. */
+  send(host: string, letter: string): Promise<void>;
   /** The live hosts, the asker among them, by name. */
   hosts(): Promise<HostFacts[]>;
   /** Takes a host out at once. */
@@ -112,6 +117,10 @@ export interface SwarmEntry {
 
 /** A host's word on what it has is forgotten after this time, ms; the host repeats it much sooner. */
 export const announcementLease = 15_000;
+
+/** Letters for one host that are kept, and for how long, ms. */
+export const mostLetters = 100;
+export const letterMs = 10 * 60_000;
 
 /** The order in which hosts are told. */
 export function byName(a: HostFacts, b: HostFacts): number {

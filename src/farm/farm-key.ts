@@ -57,7 +57,16 @@ export function keyOf(code: string): Buffer {
 
 /** The secret of the connections between hosts. What leaks of it says nothing about the farm's own. */
 export function connectionKey(key: Buffer): Buffer {
-  return Buffer.from(hkdfSync('sha256', key, Buffer.alloc(0), 'autocached farm connections 1', keyBytes));
+  return derived(key, 'autocached farm connections 1');
+}
+
+/** The secret that proves who wrote what hosts leave for each other in Redis: not everybody who can write there is of the farm. */
+export function wordsKey(key: Buffer): Buffer {
+  return derived(key, 'autocached farm words 1');
+}
+
+function derived(key: Buffer, purpose: string): Buffer {
+  return Buffer.from(hkdfSync('sha256', key, Buffer.alloc(0), purpose, keyBytes));
 }
 
 function checkOf(key: Buffer): string {

@@ -1,8 +1,10 @@
+import type { WarmHost } from '../api/api.ts';
 import type { FarmAnswer, FarmContentView, FarmHolder, FarmLocateAnswer } from '../api/farm.ts';
 import type { ClaimCounts, FarmFigures, PeerErrorCounts } from '../core/farm.ts';
 import type { RedisLink } from '../redis/link.ts';
 import type { Directory, SwarmContent } from './directory.ts';
 import type { FarmCounts } from './farm-counts.ts';
+import type { HostWarming, WantedFile, WarmHostsOptions } from './host-warming.ts';
 import type { Membership } from './membership.ts';
 
 /** The part of the farm that moves bytes, as far as others ask it. */
@@ -24,6 +26,7 @@ export interface FarmDeps {
   membership: Membership;
   counts: FarmCounts;
   traffic: FarmTraffic;
+  warming: Pick<HostWarming, 'ask'>;
 }
 
 const mostContents = 50;
@@ -77,6 +80,11 @@ export class Farm {
     const own = has > 0 ? [{ host, has }] : [];
     const hosts = [...own, ...(await this.#holders(content))].toSorted((a, b) => b.has - a.has);
     return { path, content: content.id, size, chunks: content.chunks, hosts };
+  }
+
+  /** Has other hosts copy files too. @throws CacheError BAD_REQUEST for too many */
+  warmOthers(files: readonly WantedFile[], options: WarmHostsOptions): Promise<WarmHost[]> {
+    return this.#deps.warming.ask(files, options);
   }
 
   async #contentView({ path, content, size, has }: ReturnType<FarmTraffic['contents']>[number]): Promise<FarmContentView> {

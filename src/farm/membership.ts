@@ -8,6 +8,8 @@ export interface MembershipDeps {
   directory: Pick<Directory, 'beat' | 'hosts' | 'depart'>;
   /** What this host says of itself now. */
   self(): HostFacts;
+  /** Told of letters that other hosts have left for this one. */
+  onLetters?(letters: readonly string[]): void;
   events: Events;
   log: Log;
   /** Pause between two beats, ms: a third of the time after which a silent host is forgotten. */
@@ -57,7 +59,8 @@ export class Membership implements AsyncDisposable {
   async #beat(): Promise<void> {
     const { directory, self, events, log } = this.#deps;
     const own = self();
-    await directory.beat(own);
+    const letters = await directory.beat(own);
+    if (letters.length > 0) this.#deps.onLetters?.(letters);
     const hosts = await directory.hosts();
     if (this.#isLost) {
       this.#isLost = false;

@@ -7,6 +7,8 @@ import {
   type Directory,
   type Holder,
   type HostFacts,
+  letterMs,
+  mostLetters,
   type ReadAnswer,
   type SwarmContent,
   type SwarmEntry,
@@ -35,6 +37,7 @@ export class MemoryDirectory implements Directory {
   readonly #records = new Map<string, SwarmRecord>();
   readonly #slots = new Map<string, Map<string, number>>();
   readonly #hosts = new Map<string, { facts: HostFacts; ends: number }>();
+  readonly #letters = new Map<string, { letters: string[]; ends: number }>();
   #fences = 0;
 
   constructor(now: () => number) {
@@ -47,8 +50,16 @@ export class MemoryDirectory implements Directory {
     return new MemoryEntry(this, record, content, host);
   }
 
-  async beat(facts: HostFacts): Promise<void> {
+  async beat(facts: HostFacts): Promise<string[]> {
     this.#hosts.set(facts.host, { facts, ends: this.now() + announcementLease });
+    const { letters = [], ends = 0 } = this.#letters.get(facts.host) ?? {};
+    this.#letters.delete(facts.host);
+    return ends > this.now() ? letters : [];
+  }
+
+  async send(host: string, letter: string): Promise<void> {
+    const letters = [...(this.#letters.get(host)?.letters ?? []), letter].slice(-mostLetters);
+    this.#letters.set(host, { letters, ends: this.now() + letterMs });
   }
 
   async hosts(): Promise<HostFacts[]> {
@@ -77,6 +88,7 @@ export class MemoryDirectory implements Directory {
     for (const record of this.#records.values()) record.clear();
     this.#slots.clear();
     this.#hosts.clear();
+    this.#letters.clear();
   }
 }
 

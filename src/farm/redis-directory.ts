@@ -8,6 +8,8 @@ import {
   type ClaimAnswer,
   type Directory,
   type HostFacts,
+  letterMs,
+  mostLetters,
   type ReadAnswer,
   type SwarmContent,
   type SwarmEntry,
@@ -37,8 +39,14 @@ export class RedisDirectory implements Directory {
     return new RedisEntry(this.#ask, this.#farm, content, host);
   }
 
-  async beat(facts: HostFacts): Promise<void> {
-    await this.#ask(scripts.beatScript, this.#hostKeys, [facts.host, JSON.stringify(facts), String(announcementLease)]);
+  async beat(facts: HostFacts): Promise<string[]> {
+    const keys = [...this.#hostKeys, this.#lettersKey(facts.host)];
+    const letters = await this.#ask(scripts.beatScript, keys, [facts.host, JSON.stringify(facts), String(announcementLease)]);
+    return (letters as Buffer[]).map(String);
+  }
+
+  async send(host: string, letter: string): Promise<void> {
+    await this.#ask(scripts.sendScript, [this.#lettersKey(host)], [letter, String(mostLetters), String(letterMs)]);
   }
 
   async hosts(): Promise<HostFacts[]> {
@@ -52,6 +60,10 @@ export class RedisDirectory implements Directory {
 
   get #hostKeys(): string[] {
     return ['seen', 'facts'].map((what) => `ac:1:${this.#farm}:{hosts}:${what}`);
+  }
+
+  #lettersKey(host: string): string {
+    return `ac:1:${this.#farm}:{hosts}:letters:${host}`;
   }
 }
 

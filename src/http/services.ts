@@ -1,4 +1,4 @@
-import type { ConfigChange, ConfigValue, Leaving, LeavingResults, RootsRequest, RootView } from '../api/api.ts';
+import type { ConfigChange, ConfigValue, Leaving, LeavingResults, RootsRequest, RootView, WarmHost } from '../api/api.ts';
 import type { FarmAnswer, FarmLocateAnswer, SharedView } from '../api/farm.ts';
 import type { CodeCheck, ComfyuiMode } from '../api/memo-comfyui.ts';
 import type { Catalog } from '../catalog/catalog.ts';
@@ -86,6 +86,8 @@ interface Roots {
   remotes(): { remote: Remote; root: RootView }[];
   /** The path as in the catalog, or null below no known root. */
   locate(path: string): LocatedFile | null;
+  /** What ComfyUI calls it, on every host; null below no known root. */
+  nameOf(path: string): { category: string; name: string } | null;
   stat(located: LocatedFile, askedBy: 'command'): Promise<SourceState>;
   /** The first bytes of a source. @throws CacheError */
   head(file: SourceFile, bytes: number): Promise<Uint8Array>;
@@ -103,6 +105,11 @@ interface Roots {
 interface Farm {
   view(): Promise<Omit<FarmAnswer, 'shared'>>;
   locate(path: string): Promise<Omit<FarmLocateAnswer, 'shared'>>;
+  /** Has other hosts copy files too. @param hosts how many hosts are to have each, this one among them */
+  warmOthers(
+    files: readonly { name: string; path: string | null }[],
+    options: { hosts: number | 'all'; check?: boolean | undefined; wait?: boolean | undefined },
+  ): Promise<WarmHost[]>;
   readonly figures: FarmFigures;
   readonly claims: ClaimCounts;
   readonly peerErrors: PeerErrorCounts;

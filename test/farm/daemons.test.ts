@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import type { WarmRequest } from '../../src/api/api.ts';
 import { chunkSize } from '../../src/codec/chunk-hash.ts';
 import { runDaemon } from '../helpers/daemon.ts';
 import { patience } from '../helpers/patience.ts';
@@ -69,6 +70,30 @@ describe.skipIf(noRedis !== null)(`daemons in a farm${leftOut}`, { timeout: pati
     await expect.poll(async () => (await a.client.locate(nas.path)).hosts.length, eventually()).toBe(1);
     await load(b, nas);
     expect((await b.client.farm()).figures.originBytes).toBeLessThan(size);
+  });
+
+  test('one has the others copy a model too, and is told how that ended', async () => {
+    const redis = await startRedis();
+    const nas = nasWith(size);
+    const [a, b] = [await hostOf(redis, nas), await hostOf(redis, nas)];
+    await knowEachOther([a, b]);
+    const { host = '' } = await b.client.farm();
+    const lacking: WarmRequest = { paths: [nas.path], hosts: 'all', check: true };
+    expect((await a.client.warm(lacking)).hosts).toMatchObject([{ host, state: 'done', items: [{ ready: false }] }]);
+    const answer = await a.client.warm({ paths: [nas.path], hosts: 2, wait: true });
+    expect(answer).toMatchObject({ ready: 1, missing: 0 });
+    expect(answer.hosts).toEqual([
+      { host, state: 'done', items: [{ item: 'checkpoints/a.safetensors', ready: true, reason: 'HIT', message: null }] },
+    ]);
+    const copy = await b.client.lookup({
+      path: nas.path,
+      purpose: 'load',
+      waitMs: 0,
+      client: { app: 'test', pid: process.pid },
+    });
+    expect(readFileSync(copy.path).equals(nas.bytes)).toBe(true);
+    expect((await a.client.warm(lacking)).hosts).toMatchObject([{ items: [{ ready: true }] }]);
+    expect((await a.client.warm({ paths: [nas.path], hosts: 1 })).hosts).toEqual([]);
   });
 
   test('with the NAS off, a model that left comes back from another host', async () => {

@@ -191,6 +191,18 @@ export const promises: Record<string, (hosts: Hosts) => Promise<void>> = {
     await directory.beat(factsOf('b', { givenBytes: 2 ** 50 }));
     expect(await directory.hosts()).toEqual([factsOf('a', { url: null }), factsOf('b', { givenBytes: 2 ** 50 })]);
   },
+  'hands out letters for a host once, in order, with its word that it is there': async ({ directory, flush }) => {
+    await directory.send('a', 'first');
+    await directory.send('b', 'for another');
+    await directory.send('a', 'second, ö');
+    expect(await directory.beat(factsOf('a'))).toEqual(['first', 'second, ö']);
+    expect(await directory.beat(factsOf('a'))).toEqual([]);
+    await flush();
+    expect(await directory.beat(factsOf('b'))).toEqual([]);
+    for (let n = 0; n < 105; n++) await directory.send('c', String(n));
+    const kept = await directory.beat(factsOf('c'));
+    expect([kept.length, kept[0], kept.at(-1)]).toEqual([100, '5', '104']);
+  },
   'a host that departs is gone at once, one that is silent when its time is over': async ({ directory, later }) => {
     for (const host of ['a', 'b', 'c']) await directory.beat(factsOf(host));
     await directory.depart('a');

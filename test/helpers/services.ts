@@ -86,6 +86,7 @@ export function createServices({ settings: keys, ...options }: ServicesOptions =
       remotes: () => [],
       files: () => [],
       locate: (path) => rig.sources.locate(path),
+      nameOf: (path) => rig.sources.nameOf(path),
       stat: (located, askedBy) => rig.sources.stat(located, askedBy),
       head: (file, bytes) => rig.sources.head(file, bytes),
       register: vi.fn(async () => [root]),

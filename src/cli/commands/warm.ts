@@ -14,6 +14,7 @@ import { parseItemList } from '../item-list.ts';
 import { itemsOf } from '../items.ts';
 import { type JobsView, openJobsView } from '../jobs-view.ts';
 import { knownItems } from '../known-items.ts';
+import { withCommander } from '../options.ts';
 import { type Answer, exitCodes } from '../print.ts';
 import { withoutAddresses } from '../remote-address.ts';
 import { clientOf, type Run, type Session } from '../session.ts';
@@ -26,6 +27,7 @@ interface Options {
   check?: true;
   wait: boolean;
   ram?: true;
+  hosts?: number | 'all';
 }
 
 const examples = `
@@ -40,6 +42,7 @@ Examples:
   autocached warm /mnt/nas/models/unet
   autocached warm --from favourites.txt --check
   autocached warm portrait.json image.png
+  autocached warm flux1-dev.safetensors --hosts all
   autocached warm s3://bucket/models/loras/a.safetensors hf://org/repo
   grep flux all-models.txt | autocached warm -`;
 
@@ -56,6 +59,7 @@ export function addWarm(program: Command, run: Run): void {
     .option('--wait', 'wait until all are copied or have failed', true)
     .option('--no-wait', 'queue the copies and return at once')
     .option('--ram', 'also copy into the RAM tier; without one, read the copies once into the page cache')
+    .option('--hosts <number>', 'so many hosts of the farm are to have them, this one among them; all = every one', hostCount)
     .addHelpText('after', examples)
     .action(run(warm));
 }
@@ -75,14 +79,20 @@ async function warm(session: Session, words: string[], options: Options): Promis
   const named = await withoutAddresses(asked, client);
   const items = [...(await knownItems(named, session, client)), ...(await withoutAddresses(lists, client))];
   const files = await withoutDirectories(await withoutWorkflows(itemsOf(items, session), client), session);
-  const request = { ...files, ...(options.ram && { ram: true }) };
+  const { hosts } = options;
+  if (hosts !== undefined && options.ram) {
+    throw new CacheError('BAD_REQUEST', 'the memory of other hosts is their own affair: give --ram or --hosts, not both');
+  }
+  const request = { ...files, ...(options.ram && { ram: true }), ...(hosts !== undefined && { hosts }) };
   if (options.check) {
     const data = await client.warm({ ...request, check: true });
-    const isMissing = data.items.some((item) => !item.ready && !isLeftAlone(item.reason));
+    const isMissing = data.items.some((item) => !item.ready && !isLeftAlone(item.reason)) || isLacking(data, hosts);
     return { data, page: (look) => warmPage(data, look), exitCode: isMissing ? exitCodes.difference : exitCodes.done };
   }
   const data = await (options.wait ? warmAndWait(client, { request, session }) : client.warm(request));
-  const failed = data.items.some((item) => !item.ready && !isLeftAlone(item.reason) && (options.wait || !item.job));
+  const failed =
+    data.items.some((item) => !item.ready && !isLeftAlone(item.reason) && (options.wait || !item.job)) ||
+    (options.wait && isLacking(data, hosts));
   return { data, page: (look) => warmPage(data, look), exitCode: failed ? exitCodes.failed : exitCodes.done };
 
   function read(name: string): Promise<string> {
@@ -133,12 +143,18 @@ interface Files {
 }
 
 interface Work {
-  request: Files & { ram?: boolean };
+  request: Files & { ram?: boolean; hosts?: number | 'all' };
   session: Session;
 }
 
 async function warmAndWait(client: Client, { request, session }: Work): Promise<WarmAnswer> {
-  const { ram, ...files } = request;
+  const { ram, hosts, ...files } = request;
+  if (hosts !== undefined) {
+    // What the others do is told when they have ended; what this one does is shown meanwhile.
+    const others = client.warm({ ...request, wait: true });
+    const [own, told] = await Promise.all([warmAndWait(client, { request: files, session }), others]);
+    return { ...own, hosts: told.hosts };
+  }
   const over = new AbortController();
   const events = await client.events(AbortSignal.any([over.signal, session.unread]));
   try {
@@ -187,6 +203,19 @@ async function warmAndWait(client: Client, { request, session }: Work): Promise<
     );
   }
 }
+
+/** Whether other hosts lack a file that they are to have, or there are too few of them. */
+function isLacking({ hosts = [], items }: WarmAnswer, wanted: number | 'all' | undefined): boolean {
+  if (hosts.some((host) => host.items.some(({ ready, reason }) => !ready && !(reason !== null && isLeftAlone(reason)))))
+    return true;
+  return typeof wanted === 'number' && items.length > 0 && hosts.length < wanted - 1;
+}
+
+const hostCount = withCommander((text: string): number | 'all' => {
+  if (text === 'all') return text;
+  if (!/^[1-9]\d{0,2}$/.test(text)) throw new Error(`expected all, or a whole number from 1 to 999, got "${text}"`);
+  return Number(text);
+});
 
 function withOutcome(item: WarmItem, ended: Map<number, JobView>): WarmItem {
   const job = item.job && ended.get(item.job.id);

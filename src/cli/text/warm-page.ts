@@ -1,11 +1,12 @@
-import type { JobView, WarmAnswer, WarmItem } from '../../api/api.ts';
+import type { JobView, WarmAnswer, WarmHost, WarmItem } from '../../api/api.ts';
 import { counted, formatBytes, formatCount } from '../../core/format.ts';
+import { plain } from '../../core/printable.ts';
 import { isLeftAlone, isMoving } from '../../core/vocabulary.ts';
 import type { Look } from './look.ts';
 import { table } from './table.ts';
 
 /** The ready and the missing files; files that autocached leaves alone on purpose are only counted when they are many. */
-export function warmPage({ items }: WarmAnswer, look: Look): string {
+export function warmPage({ items, hosts }: WarmAnswer, look: Look): string {
   const left = items.filter((item) => !item.ready && isLeftAlone(item.reason));
   const shown = left.length > 5 ? items.filter((item) => !left.includes(item)) : items;
   const waited = items.filter((item) => item.ready || !left.includes(item));
@@ -18,8 +19,34 @@ export function warmPage({ items }: WarmAnswer, look: Look): string {
     ),
   );
   if (left.length > 0) lines.push(`${counted(left.length, 'file')} left alone: ${whys(left)}`);
+  if (hosts) lines.push(hostsOf(hosts, look));
   return lines.filter((line) => line !== '').join('\n');
 }
+
+/** A line for each host, and one for each file that it lacks. */
+function hostsOf(hosts: readonly WarmHost[], look: Look): string {
+  if (hosts.length === 0) return look.paint('yellow', 'no other host of the farm was asked: none is there, or none is needed');
+  return hosts
+    .flatMap(({ host, state, items }) => {
+      const ready = items.filter((item) => item.ready).length;
+      const says = state === 'done' ? `${formatCount(ready)} of ${counted(items.length, 'file')} ready` : hostWords[state];
+      const lacking = items.filter((item) => state === 'done' && !item.ready);
+      const color = state === 'done' && lacking.length === 0 ? 'green' : 'yellow';
+      const shown = lacking.slice(0, mostLacking).map(({ item, message }) => plain(`  ${item}: ${message ?? 'missing'}`));
+      if (lacking.length > mostLacking) shown.push(`  and ${counted(lacking.length - mostLacking, 'more file')}`);
+      return [look.paint(color, `${plain(host)}: ${says}`), ...shown];
+    })
+    .join('\n');
+}
+
+/** Files of one host that are named. */
+const mostLacking = 10;
+
+const hostWords: Record<Exclude<WarmHost['state'], 'done'>, string> = {
+  asked: 'asked',
+  copying: 'is still copying',
+  silent: 'does not answer; it may be gone, or run an older version',
+};
 
 function rowsOf(items: WarmItem[], look: Look): string {
   return table(

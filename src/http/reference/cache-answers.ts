@@ -1,5 +1,12 @@
 import { z } from 'zod';
-import type { ConfigAnswer, ConfigValue, LookupAnswer, WarmAnswer } from '../../api/api.ts';
+import {
+  type ConfigAnswer,
+  type ConfigValue,
+  type LookupAnswer,
+  type WarmAnswer,
+  type WarmHost,
+  warmHostStates,
+} from '../../api/api.ts';
 import type { LibraryAnswer } from '../../api/dashboard.ts';
 import type { EntriesAnswer, SourcesAnswer } from '../../api/entries.ts';
 import type { ExplainAnswer } from '../../api/explain.ts';
@@ -177,7 +184,25 @@ export const sourcesAnswer: z.ZodType<SourcesAnswer> = z.strictObject({
   total: count,
   files: z.array(z.strictObject({ path, root: path, name: z.string(), category: z.string().nullable(), size: count })),
 });
-export const warmAnswer: z.ZodType<WarmAnswer> = z.strictObject({ items: z.array(warmItem), ready: count, missing: count });
+const warmHost: z.ZodType<WarmHost> = z.strictObject({
+  host: z.string(),
+  state: z.enum(warmHostStates),
+  items: z.array(
+    z.strictObject({
+      item: z.string(),
+      ready: z.boolean(),
+      reason: z.enum(reasons).nullable(),
+      message: z.string().nullable(),
+    }),
+  ),
+});
+
+export const warmAnswer: z.ZodType<WarmAnswer> = z.strictObject({
+  items: z.array(warmItem),
+  ready: count,
+  missing: count,
+  hosts: z.array(warmHost).optional(),
+});
 const pinRules = { directories: z.array(path), globs: z.array(z.string()), categories: z.array(z.string()) };
 export const pinAnswer: z.ZodType<PinAnswer> = z.strictObject({ entries: z.array(entryView), ...pinRules });
 export const pinnedAnswer: z.ZodType<PinnedAnswer> = z.strictObject(pinRules);

@@ -9,12 +9,13 @@ import { matcher } from '../../core/file-globs.ts';
 import { type Entry, tierNames } from '../../core/types.ts';
 import { filterInTurns, Pauses } from '../../runtime/pauses.ts';
 import { removeCopies } from '../../space/purge.ts';
-import { type Wanted, wantedModel } from '../../usage/warmer.ts';
+import { splitName, type Wanted, wantedModel } from '../../usage/warmer.ts';
 import { knownFiles, matching, searching, suggestion } from '../known-files.ts';
 import { absolutePath, name, parse, pattern } from '../parse.ts';
 import { type SelectServices, select, selectBody } from '../select.ts';
 import type { Services } from '../services.ts';
 import { tierUseView, viewOf } from '../views.ts';
+import { warmOthers } from '../warm-others.ts';
 import { isAboutMemo, type MemoPlane } from './memo-plane.ts';
 
 const flag = z.enum(['true', 'false']).transform((value) => value === 'true');
@@ -49,10 +50,11 @@ export const warmBody = z.object({
   wait: z.boolean().optional(),
   check: z.boolean().optional(),
   ram: z.boolean().optional(),
+  hosts: z.union([z.literal('all'), z.int().min(1).max(1000)]).optional(),
 });
 
 type EntryServices = SelectServices &
-  Pick<Services, 'leases' | 'warmer' | 'memoryWarmer' | 'workflows' | 'tiers' | 'evictor' | 'clock'>;
+  Pick<Services, 'leases' | 'farm' | 'warmer' | 'memoryWarmer' | 'workflows' | 'tiers' | 'evictor' | 'clock'>;
 
 /** The entries of the catalog, and actions on chosen ones. */
 export function entryRoutes(app: FastifyInstance, services: EntryServices, plane: MemoPlane): void {
@@ -72,8 +74,11 @@ export function entryRoutes(app: FastifyInstance, services: EntryServices, plane
     const models = await modelsOf(body, services);
     const globbed = await matching(body.globs ?? [], services);
     const wanted = { ...body, paths: [...new Set([...(body.paths ?? []), ...globbed])] };
-    const answer = await (body.ram ? memoryWarmer : warmer).warm(wanted, models);
-    return { ...answer, items: await withSuggestions(answer.items, services) };
+    // The hosts begin at once, so that they read a source together.
+    const asks = [...(body.names ?? []).map(splitName), ...models.map(({ ask }) => ask)];
+    const others = warmOthers(body, [...wanted.paths.map((path) => ({ path })), ...asks], services);
+    const [answer, hosts] = await Promise.all([(body.ram ? memoryWarmer : warmer).warm(wanted, models), others]);
+    return { ...answer, items: await withSuggestions(answer.items, services), ...(hosts && { hosts }) };
   });
 
   /** Files on the sources that no program has asked for yet. */

@@ -199,6 +199,18 @@ describe('POST /api/cache/warm', () => {
     expect(told).toEqual([...names.slice(0, 5).map((name) => name.replace('stile', 'style')), null, null, null]);
   });
 
+  test.each([
+    [{ names: ['loras/a.safetensors'], hosts: 'all' }, /in no farm/],
+    [{ names: ['loras/a.safetensors'], hosts: 0 }, /hosts/],
+    [{ names: ['loras/a.safetensors'], hosts: 'some' }, /hosts/],
+  ])('with other hosts where there are none is refused: %j', async (body, words) => {
+    const { post, source, copier } = createClient();
+    source('loras/a.safetensors', 1234);
+    const answer = await post('/api/cache/warm', body);
+    expect(answer).toMatchObject({ status: 400, body: { error: { message: expect.stringMatching(words) } } });
+    expect(copier.jobs()).toEqual([]);
+  });
+
   test('of nothing is done at once', async () => {
     const { post } = createClient();
     expect((await post('/api/cache/warm', {})).body).toEqual({ items: [], ready: 0, missing: 0 });
