@@ -146,6 +146,7 @@ class ContentFetch {
         run,
         hashOf: (chunk) => this.#talk.said.get(chunk) ?? null,
         onChunk: (chunk, bytes, sha256) => this.#received({ request, peer, chunk }, bytes, sha256),
+        onBytes: () => this.#swarm.heard(now()),
         signal: this.#end.signal,
       });
     } finally {
@@ -216,7 +217,10 @@ class ContentFetch {
 
   async #eachChunk(origin: Origin, run: Run, claim: Claim | null, reads: OriginReads): Promise<void> {
     const { signal } = this.#end;
-    const onBytes = () => reads.heard();
+    const onBytes = () => {
+      reads.heard();
+      this.#swarm.heard(now());
+    };
     for await (const { chunk, bytes } of origin.read({ from: run.from, to: run.to }, { onBytes, signal })) {
       if (signal.aborted || this.#failure !== null || this.#parts.signal.aborted) return;
       await reads.without(() => this.#read(chunk, bytes, claim));

@@ -17,7 +17,7 @@ export type FetchNote =
 /** The content's own source on this host. */
 export interface Origin {
   /**
-   * Gives the chunks of a run in order.
+   * Gives the chunks of a run in order. The memory of one is used again when the next is asked for.
    * @param hooks `onBytes` is called as bytes arrive; the signal ends the reads
    * @throws CacheError
    */
@@ -35,7 +35,7 @@ export interface FetchParts {
   hashes: ReadonlyMap<number, string>;
   /** Null = it is away. */
   origin: Origin | null;
-  /** Keeps a chunk, and gives it to others from then on. Called once for each. */
+  /** Keeps a chunk, and gives it to others from then on. Called once for each; its memory is the caller's. */
   keep(chunk: number, bytes: Buffer, sha256: string): Promise<void>;
   /** Resolves when so many bytes may come. */
   turn(bytes: number): Promise<void>;

@@ -1,23 +1,16 @@
-import { createHash, type Hash } from 'node:crypto';
-import type { ClientRequest, IncomingMessage } from 'node:http';
-import { Agent, request } from 'node:https';
+import { hash } from 'node:crypto';
+import { chunkSize } from '../codec/chunk-hash.ts';
 import type { Run } from './directory.ts';
 import { connectionKey } from './farm-key.ts';
+import { type PeerAnswer, PeerConnection, type PeerTimes } from './peer-connection.ts';
 import * as wire from './peer-wire.ts';
 import type { RequestEnd } from './swarm.ts';
-
-/** A host is dead, for a request, when it does not take a connection, begin to answer, or go on within these times, ms. */
-export interface PeerTimes {
-  /** The system takes a connection, however busy its programs are. */
-  connect: number;
-  /** Proof of the secret, and begin of the answer: a program does that, and other programs may come first. */
-  firstByte: number;
-  stall: number;
-}
 
 const usualTimes: PeerTimes = { connect: 500, firstByte: 1500, stall: 2000 };
 /** Bytes of a description. */
 const mostTalk = 64 * 1024 * 1024;
+/** A connection that was not used for so long is opened anew, ms: the other side closes it after twice that. */
+const idleMs = 15_000;
 
 export interface PeerQuestion {
   /** Such as `https://192.168.1.7:8390`. */
@@ -28,189 +21,150 @@ export interface PeerQuestion {
   run: Run;
   /** The SHA-256 that a chunk has to have; null = unknown, the peer's word is taken. */
   hashOf(chunk: number): string | null;
-  /** Takes a chunk that has its hash. The memory is the taker's. */
+  /** Takes a chunk that has its hash. Its memory is used again when this resolves. */
   onChunk(chunk: number, bytes: Buffer, sha256: string): Promise<void>;
+  /** Called as bytes arrive. */
+  onBytes?(): void;
   signal?: AbortSignal;
 }
 
 /** Asks the other hosts of the farm. Only a host that knows the farm's secret is believed to be one. */
 export class PeerClient implements Disposable {
-  readonly #agent: Agent;
+  readonly #host: string;
+  readonly #secret: Buffer;
   readonly #times: PeerTimes;
+  /** Connections that wait for a question, by address, and since when. */
+  readonly #idle = new Map<string, { connection: PeerConnection; since: number }[]>();
+  /** Memory for chunks that is not in use. */
+  readonly #spare: Buffer[] = [];
+  #isDisposed = false;
 
   constructor({ host, key, times = usualTimes }: { host: string; key: Buffer; times?: PeerTimes }) {
+    this.#host = host;
     this.#times = times;
-    const secret = connectionKey(key);
-    this.#agent = new Agent({
-      keepAlive: true,
-      maxSockets: 64,
-      timeout: 30_000,
-      ciphers: wire.ciphers,
-      minVersion: 'TLSv1.2',
-      pskCallback: () => ({ psk: secret, identity: host }),
-      // Whatever the environment says of certificates: only the shared secret proves a host.
-      rejectUnauthorized: true,
-      checkServerIdentity: (_name, certificate) =>
-        Object.keys(certificate).length === 0 ? undefined : new Error('a certificate proves no host of a farm'),
-    });
+    this.#secret = connectionKey(key);
   }
 
   /** Gets a run of chunks, each checked. Never throws for what the peer does: it says how the request ended. */
   async chunks(question: PeerQuestion): Promise<RequestEnd> {
-    const { url, content, run } = question;
-    const answer = await this.#get(`${url}/peer/v1/files/${content}/chunks/${run.from}-${run.to}`, question.signal);
-    if (answer === null) return { is: 'silent' };
-    try {
-      if (answer.statusCode === 503) return { is: 'refused', until: performance.now() + pauseOf(answer) };
-      if (answer.statusCode !== 200) return { is: answer.statusCode === 404 ? 'gone' : 'silent' };
-      return await take(answer, question, this.#times.stall);
-    } finally {
-      answer.destroy();
-    }
+    const { url, content, run, signal } = question;
+    const path = `/peer/v1/files/${content}/chunks/${run.from}-${run.to}`;
+    const end = await this.#asked<RequestEnd>(url, path, signal, async (answer, connection) => {
+      if (answer.status === 503) return { is: 'refused', until: performance.now() + pauseOf(answer) };
+      if (answer.status !== 200) return { is: answer.status === 404 ? 'gone' : 'silent' };
+      const memory = this.#spare.pop() ?? Buffer.allocUnsafeSlow(chunkSize);
+      try {
+        return await take(answer, connection, memory, question);
+      } finally {
+        this.#spare.push(memory);
+      }
+    });
+    return end ?? { is: 'silent' };
   }
 
   /** What a host says of itself, null when it does not answer, or is none of the farm. */
   async hello(url: string): Promise<wire.Hello | null> {
-    return (await this.#json(`${url}/peer/v1/hello`)) as wire.Hello | null;
+    return (await this.#json(url, '/peer/v1/hello')) as wire.Hello | null;
   }
 
   /** What a host has of a content; null when it does not answer, or has nothing. */
   async content(url: string, content: string): Promise<wire.ContentAnswer | null> {
-    return (await this.#json(`${url}/peer/v1/files/${content}`)) as wire.ContentAnswer | null;
+    return (await this.#json(url, `/peer/v1/files/${content}`)) as wire.ContentAnswer | null;
   }
 
   [Symbol.dispose](): void {
-    this.#agent.destroy();
+    this.#isDisposed = true;
+    for (const idle of this.#idle.values()) for (const { connection } of idle) connection.close();
+    this.#idle.clear();
   }
 
-  async #json(url: string): Promise<unknown> {
-    const answer = await this.#get(url);
-    if (answer === null) return null;
-    try {
-      if (answer.statusCode !== 200) return null;
-      const parts: Buffer[] = [];
-      let bytes = 0;
-      for await (const part of answer as AsyncIterable<Buffer>) {
-        bytes += part.length;
-        if (bytes > mostTalk) return null;
-        parts.push(part);
+  async #json(url: string, path: string): Promise<unknown> {
+    return this.#asked(url, path, undefined, async ({ status, length }, connection) => {
+      if (status !== 200 || length > mostTalk) return null;
+      const bytes = Buffer.allocUnsafe(length);
+      if (!(await connection.read(bytes))) return null;
+      try {
+        return JSON.parse(bytes.toString('utf8')) as unknown;
+      } catch {
+        return null;
       }
-      return JSON.parse(Buffer.concat(parts).toString('utf8'));
-    } catch {
-      return null;
+    });
+  }
+
+  /** @returns null when the host does not answer */
+  async #asked<T>(
+    url: string,
+    path: string,
+    signal: AbortSignal | undefined,
+    use: (answer: PeerAnswer, connection: PeerConnection) => Promise<T>,
+  ): Promise<T | null> {
+    if (signal?.aborted) return null;
+    const connection = this.#waiting(url) ?? (await this.#opened(url, signal));
+    if (connection === null) return null;
+    const end = () => connection.close();
+    signal?.addEventListener('abort', end, { once: true });
+    if (signal?.aborted) end();
+    try {
+      const answer = await connection.get(path);
+      return answer && (await use(answer, connection));
     } finally {
-      answer.destroy();
+      signal?.removeEventListener('abort', end);
+      this.#put(url, connection);
     }
   }
 
-  /** @returns null when it does not answer in time */
-  #get(url: string, signal?: AbortSignal): Promise<IncomingMessage | null> {
-    return new Promise((resolve) => {
-      const asked: ClientRequest = request(url, { agent: this.#agent });
-      const end = () => asked.destroy();
-      // Its own signal would raise an error on a connection that nobody listens to.
-      signal?.addEventListener('abort', end, { once: true });
-      asked.on('close', () => signal?.removeEventListener('abort', end));
-      if (signal?.aborted) end();
-      const waiting = new Patience(end);
-      waiting.begin(this.#times.connect);
-      const connected = () => waiting.begin(this.#times.firstByte);
-      asked.on('socket', (socket) => {
-        if (socket.connecting) socket.once('connect', connected);
-        else connected();
-      });
-      asked.on('response', (answer) => {
-        waiting.end();
-        answer.on('error', () => {});
-        resolve(answer);
-      });
-      asked.on('error', () => {
-        waiting.end();
-        resolve(null);
-      });
-      asked.end();
-    });
-  }
-}
-
-/** Waits for a host for so long. What arrived while this process itself stood still is heard first. */
-class Patience {
-  readonly #onEnd: () => void;
-  #timer: NodeJS.Timeout | undefined;
-  #lastLook: NodeJS.Immediate | undefined;
-
-  constructor(onEnd: () => void) {
-    this.#onEnd = onEnd;
+  #opened(url: string, signal?: AbortSignal): Promise<PeerConnection | null> {
+    return PeerConnection.open(url, { secret: this.#secret, host: this.#host, times: this.#times, signal });
   }
 
-  begin(ms: number): void {
-    this.end();
-    this.#timer = setTimeout(() => {
-      this.#lastLook = setImmediate(this.#onEnd);
-    }, ms);
+  #waiting(url: string): PeerConnection | null {
+    const now = performance.now();
+    for (;;) {
+      const last = this.#idle.get(url)?.pop();
+      if (last === undefined) return null;
+      if (last.connection.isFree && now - last.since < idleMs) {
+        last.connection.keepsAlive(true);
+        return last.connection;
+      }
+      last.connection.close();
+    }
   }
 
-  end(): void {
-    clearTimeout(this.#timer);
-    clearImmediate(this.#lastLook);
+  #put(url: string, connection: PeerConnection): void {
+    if (this.#isDisposed || !connection.isFree) {
+      connection.close();
+      return;
+    }
+    connection.keepsAlive(false);
+    const idle = this.#idle.get(url) ?? [];
+    idle.push({ connection, since: performance.now() });
+    this.#idle.set(url, idle);
   }
 }
 
 /** Reads chunk after chunk, and gives on those that have their hash. */
 async function take(
-  answer: IncomingMessage,
-  { run, size, hashOf, onChunk }: PeerQuestion,
-  stallMs: number,
+  { headers, length }: PeerAnswer,
+  connection: PeerConnection,
+  memory: Buffer,
+  { run, size, hashOf, onChunk, onBytes }: PeerQuestion,
 ): Promise<RequestEnd> {
-  const said = String(answer.headers[wire.hashesHeader] ?? '').split(',');
-  const expected = (chunk: number) => hashOf(chunk) ?? said[chunk - run.from] ?? '';
-  let chunk = run.from;
-  let filling = fillingOf(chunk, size);
-  const waiting = new Patience(() => answer.destroy());
-  waiting.begin(stallMs);
-  try {
-    for await (const part of answer as AsyncIterable<Buffer>) {
-      waiting.end();
-      for (let rest = part; rest.length > 0; ) {
-        if (chunk === run.to) return { is: 'lied' };
-        rest = rest.subarray(add(filling, rest));
-        if (filling.filled < filling.bytes.length) continue;
-        const sha256 = filling.hash.digest('hex');
-        if (sha256 !== expected(chunk)) return { is: 'lied' };
-        await onChunk(chunk, filling.bytes, sha256);
-        chunk++;
-        filling = fillingOf(chunk, size);
-      }
-      waiting.begin(stallMs);
-    }
-  } catch {
-    // It broke off.
-  } finally {
-    waiting.end();
+  const said = (headers.get(wire.hashesHeader) ?? '').split(',');
+  const { from: start } = wire.placeOf(run.from, size);
+  if (length > wire.placeOf(run.to - 1, size).end - start) return { is: 'lied' };
+  for (let chunk = run.from; chunk < run.to; chunk++) {
+    const { from, end } = wire.placeOf(chunk, size);
+    const bytes = memory.subarray(0, Math.max(0, end - from));
+    if (!(await connection.read(bytes, onBytes))) return { is: 'silent' };
+    // All at once: the pieces that arrive are small, and each call costs.
+    const sha256 = hash('sha256', bytes);
+    if (sha256 !== (hashOf(chunk) ?? said[chunk - run.from])) return { is: 'lied' };
+    await onChunk(chunk, bytes, sha256);
   }
-  return { is: chunk === run.to ? 'served' : 'silent' };
+  return { is: 'served' };
 }
 
-interface Filling {
-  bytes: Buffer;
-  filled: number;
-  hash: Hash;
-}
-
-function fillingOf(chunk: number, size: number): Filling {
-  const { from, end } = wire.placeOf(chunk, size);
-  return { bytes: Buffer.allocUnsafe(Math.max(0, end - from)), filled: 0, hash: createHash('sha256') };
-}
-
-/** @returns the number of bytes that belonged to the chunk */
-function add(filling: Filling, part: Buffer): number {
-  const taken = part.copy(filling.bytes, filling.filled);
-  filling.hash.update(part.subarray(0, taken));
-  filling.filled += taken;
-  return taken;
-}
-
-function pauseOf(answer: IncomingMessage): number {
-  const ms = Number(answer.headers[wire.retryHeader]);
+function pauseOf({ headers }: PeerAnswer): number {
+  const ms = Number(headers.get(wire.retryHeader));
   return ms > 0 && ms < 60_000 ? ms : 200;
 }

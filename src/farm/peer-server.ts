@@ -45,7 +45,7 @@ const mostOfAddress = 32;
 const handshakeMs = 3000;
 const idleMs = 30_000;
 /** Bytes of a read and a write. */
-const pieceSize = 1024 * 1024;
+const pieceSize = 256 * 1024;
 
 const contentPath = /^\/peer\/v1\/files\/([\da-f]{64})$/;
 const chunksPath = /^\/peer\/v1\/files\/([\da-f]{64})\/chunks\/(\d{1,7})-(\d{1,7})$/;
@@ -59,6 +59,8 @@ export class PeerServer implements AsyncDisposable {
   readonly #server: Server;
   readonly #connections = new Map<Socket, string>();
   #uploads = 0;
+  /** Memory for pieces that is not in use. */
+  readonly #spare: Buffer[] = [];
 
   /** Uploads and bytes given since the start. */
   readonly given = { chunks: 0, bytes: 0 };
@@ -187,16 +189,28 @@ export class PeerServer implements AsyncDisposable {
 
   async #send(file: FileHandle, start: number, end: number, response: ServerResponse): Promise<void> {
     const gone = once(response, 'close');
+    // Two pieces of memory in turn: one is read into while the other is sent.
+    let [piece, other] = [
+      this.#spare.pop() ?? Buffer.allocUnsafeSlow(pieceSize),
+      this.#spare.pop() ?? Buffer.allocUnsafeSlow(pieceSize),
+    ];
+    let sent: Promise<unknown> = Promise.resolve();
     for (let at = start; at < end && !response.destroyed; ) {
-      const piece = Buffer.allocUnsafe(Math.min(pieceSize, end - at));
-      await Promise.race([this.#options.turn(piece.length), gone]);
-      const { bytesRead } = await file.read(piece, 0, piece.length, at);
+      await Promise.race([this.#options.turn(Math.min(pieceSize, end - at)), gone]);
+      const { bytesRead } = await file.read(piece, 0, Math.min(pieceSize, end - at), at);
       if (bytesRead === 0) throw new Error('a shared copy is shorter than its chunks');
       at += bytesRead;
       this.given.bytes += bytesRead;
-      if (!response.write(piece.subarray(0, bytesRead))) await Promise.race([once(response, 'drain'), gone]);
+      const before = sent;
+      const bytes = piece.subarray(0, bytesRead);
+      sent = new Promise((resolve) => response.write(bytes, resolve));
+      await Promise.race([before, gone]);
+      [piece, other] = [other, piece];
     }
     response.end();
+    await Promise.race([sent, gone]);
+    // Memory of a connection that broke may be in use still.
+    if (!response.destroyed) this.#spare.push(piece, other);
   }
 }
 

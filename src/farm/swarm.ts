@@ -12,7 +12,7 @@ const longestClaim = 8;
 const claimTime = 2000;
 /** With this few chunks left each is asked of two peers, so that the last one does not wait for the slowest. */
 const endgame = 3;
-/** Without progress for this long, ms, chunks that no peer delivers are read from the origin. */
+/** Without a byte for this long, ms, chunks that no peer delivers are read from the origin. */
 const starved = 500;
 /** Pause after the directory had nothing to claim, or no slot, ms. */
 const claimAgain = 250;
@@ -49,7 +49,8 @@ export class Swarm {
   #runs: Run[] = [];
   #claiming = false;
   #claimAt = 0;
-  #claimLength = 1;
+  /** Time that the origin took for a chunk of the last run, ms. */
+  #chunkTime = Number.POSITIVE_INFINITY;
   #runStarted = 0;
   #directoryAway = false;
   #progressAt: number;
@@ -114,6 +115,11 @@ export class Swarm {
     this.#peers.remove(id);
   }
 
+  /** Bytes of a chunk have come, from a peer or the origin. */
+  heard(now: number): void {
+    this.#progressAt = now;
+  }
+
   /** A chunk came from a peer, and its hash is right. */
   received(request: number, chunk: number, now: number): void {
     this.#requests.get(request)?.peer.delivered();
@@ -149,8 +155,7 @@ export class Swarm {
     if (index === -1) return;
     this.#runs.splice(index, 1);
     this.#mark(run, -1);
-    const perChunk = Math.max(1, (now - this.#runStarted) / (run.to - run.from));
-    this.#claimLength = Math.max(1, Math.min(longestClaim, Math.round(claimTime / perChunk)));
+    this.#chunkTime = Math.max(1, (now - this.#runStarted) / (run.to - run.from));
     this.#runStarted = now;
   }
 
@@ -229,11 +234,20 @@ export class Swarm {
     return !this.#claiming && this.#runs.length === 0 && now - this.#progressAt >= starved;
   }
 
-  /** The next run is claimed while the last chunk of this one is read, so that the origin never waits for the directory. */
+  /** Chunks that the origin gives within the time of a claim. */
+  get #claimLength(): number {
+    return Math.max(1, Math.min(longestClaim, Math.round(claimTime / this.#chunkTime)));
+  }
+
+  /**
+   * The next run is claimed while the last chunk of this one is read, so that a quick origin never waits for the directory. Of one that
+   * is slow, or shared by many, a second read would only make the first one later, for all who wait for it.
+   */
   #mayClaim(now: number): boolean {
     if (this.#claiming || now < this.#claimAt || this.#runs.length > 1) return false;
     const [reading] = this.#runs;
-    return reading === undefined || this.has.has(reading.to - 2) || reading.to - reading.from === 1;
+    if (reading === undefined) return true;
+    return this.#chunkTime < claimTime && (reading.to - reading.from === 1 || this.has.has(reading.to - 2));
   }
 
   #read(unheld: readonly number[], now: number): Run | null {

@@ -69,10 +69,11 @@ export interface ReadableFile {
   readonly fd?: number;
   /**
    * Reads from `position` on into the given memory. Several reads may be under way at once.
+   * @param onBytes called as bytes arrive, by sources that take long for a read
    * @returns the number of bytes read; fewer than requested mean nothing, 0 is the end of the file
    * @throws CacheError SOURCE_MISSING, SOURCE_AWAY, SOURCE_IO
    */
-  read(into: Uint8Array, position: number): Promise<number>;
+  read(into: Uint8Array, position: number, onBytes?: () => void): Promise<number>;
 }
 
 /** A source that is open for reading. */

@@ -31,6 +31,8 @@ export interface Range<File = ReadableFile> {
   /** First byte and the byte after the last. */
   from: number;
   end: number;
+  /** Called as bytes arrive. */
+  onBytes?: () => void;
 }
 
 /** Bytes of one read. */
@@ -227,7 +229,8 @@ interface Block {
 export async function fill(range: Range, file: ReadableFile, { buffer, at, length }: Block): Promise<Uint8Array> {
   for (let filled = 0; filled < length; ) {
     // Reads past the cache must fill to the end of the buffer. After half a block, only the cached file can go on.
-    const got = await (filled === 0 ? file : range.file).read(buffer.subarray(filled), at + filled);
+    const got = await (filled === 0 ? file : range.file).read(buffer.subarray(filled), at + filled, range.onBytes);
+    range.onBytes?.();
     if (got === 0) throw new CacheError('SOURCE_CHANGED', `${range.file.path} became shorter while it was copied`);
     filled += got;
   }

@@ -188,19 +188,27 @@ class SourceRuns implements Origin {
   async *read({ from, to }: Parameters<Origin['read']>[0], { onBytes, signal }: Parameters<Origin['read']>[1]) {
     const { size } = this.#open.fingerprint;
     const end = Math.min(size, to * chunkSize);
-    const reader = sourceReader({ file: this.#open, from: from * chunkSize, end }, this.#how);
+    const heard = () => {
+      onBytes();
+      this.#onBytes();
+    };
+    const reader = sourceReader({ file: this.#open, from: from * chunkSize, end, onBytes: heard }, this.#how);
     try {
+      let memory: Buffer | null = null;
       for (let chunk = from; chunk < to; chunk++) {
-        const bytes = Buffer.allocUnsafe(Math.min(end, (chunk + 1) * chunkSize) - chunk * chunkSize);
-        for (let filled = 0; filled < bytes.length; ) {
+        const length = Math.min(end, (chunk + 1) * chunkSize) - chunk * chunkSize;
+        for (let filled = 0; filled < length; ) {
           if (signal.aborted) return;
-          const block = await reader.next(bytes.length - filled, Promise.resolve());
-          bytes.set(block, filled);
+          // The chunk before is kept by now, so its memory is free.
+          const block = await reader.next(length - filled, Promise.resolve());
+          if (block.length === length) yield { chunk, bytes: bufferOf(block) };
+          else {
+            memory ??= Buffer.allocUnsafe(chunkSize);
+            memory.set(block, filled);
+            if (filled + block.length === length) yield { chunk, bytes: memory.subarray(0, length) };
+          }
           filled += block.length;
-          onBytes();
-          this.#onBytes();
         }
-        yield { chunk, bytes };
       }
     } finally {
       this.readMs += reader.readMs;
@@ -209,9 +217,13 @@ class SourceRuns implements Origin {
   }
 }
 
+function bufferOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
+}
+
 /** @throws CacheError CONFLICT when a spot of the file is not the source's */
 async function assertSame(file: ScatteredFile, open: OpenSource, size: number): Promise<void> {
-  for (let spot = 0; spot < spots; spot++) {
+  const look = async () => {
     const at = randomInt(Math.max(1, size - spotBytes));
     const original = Buffer.allocUnsafe(Math.min(spotBytes, size));
     const own = Buffer.allocUnsafe(original.length);
@@ -219,6 +231,12 @@ async function assertSame(file: ScatteredFile, open: OpenSource, size: number): 
     if (!isRead || !own.equals(original)) {
       throw new CacheError('CONFLICT', `what other hosts gave is not what ${open.path} has`);
     }
+  };
+  const atOnce = Math.min(spots, open.traits.readsInFlight);
+  for (let looked = 0; looked < spots; looked += atOnce) {
+    // All of them end before the files may be closed.
+    const looks = await Promise.allSettled(Array.from({ length: atOnce }, look));
+    for (const one of looks) if (one.status === 'rejected') throw one.reason;
   }
 }
 

@@ -29,7 +29,7 @@ async function ask({ url, bytes, hashes }: SharedCopy, more: Partial<PeerQuestio
     size: bytes.length,
     run: { from: 0, to: 3 },
     hashOf: (chunk) => hashes.get(chunk) ?? null,
-    onChunk: async (chunk, part) => void got.set(chunk, part),
+    onChunk: async (chunk, part) => void got.set(chunk, Buffer.from(part)),
     ...more,
   });
   return { end, got };

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { Peer } from '../../src/farm/peer.ts';
+import { type Action, Swarm } from '../../src/farm/swarm.ts';
 import { checkSchedules, never, simulate } from './schedules.ts';
 import type { HostPlan, Schedule, Simulation } from './simulation.ts';
 
@@ -46,6 +47,37 @@ describe('a farm that fetches a content', () => {
   test('a slow origin does not lose its claims while bytes arrive', async () => {
     const farm = await simulate(farmOf(4, { chunks: 12, originChunkTime: 4000 }));
     expect(farm.originReads).toBe(12);
+  });
+
+  test('a host reads one run at once of an origin that takes long for a chunk, and the next one early of a quick one', () => {
+    const isClaim = ({ is }: Action) => is === 'claim';
+    const claimsBeside = (chunkTime: number) => {
+      const swarm = new Swarm(64, { now: 0, random: () => 0 });
+      const [first, second] = [0, 1].map((from) => ({ from, to: from + 1 }));
+      if (!first || !second) throw new Error('two runs');
+      swarm.next(0);
+      swarm.claimed({ is: 'claimed', claim: { ...first, fence: 'a' } }, 0);
+      swarm.originRead(0, chunkTime);
+      swarm.originEnded(first, chunkTime);
+      expect(swarm.next(chunkTime).some(isClaim)).toBe(true);
+      swarm.claimed({ is: 'claimed', claim: { ...second, fence: 'b' } }, chunkTime);
+      return swarm.next(chunkTime + 1).some(isClaim);
+    };
+    expect([claimsBeside(3000), claimsBeside(300)]).toEqual([false, true]);
+  });
+
+  test('chunks that come slowly are not lost while bytes of them arrive', () => {
+    const swarm = new Swarm(2, { now: 0, random: () => 0 });
+    const kinds = (at: number) => swarm.next(at).map(({ is }) => is);
+    swarm.peerHas('a', [0], 0);
+    expect(kinds(0)).toContain('ask');
+    swarm.claimed({ is: 'none' }, 0);
+    for (let at = 100; at < 3000; at += 100) {
+      swarm.heard(at);
+      expect(kinds(at)).not.toContain('lost');
+      swarm.claimed({ is: 'none' }, at);
+    }
+    expect(kinds(10_000)).toContain('lost');
   });
 
   test('the origin is read by as many hosts as it has slots, whatever the number of hosts', async () => {

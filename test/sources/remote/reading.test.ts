@@ -50,6 +50,18 @@ test('a part that stalls is asked for again from where it stands', async () => {
   expect(server.bytesSent).toBeLessThan(bytes.length);
 });
 
+test('a part that takes long tells of its bytes as they arrive', async () => {
+  const subject = await s3Subject();
+  const { driver, server, bytes } = await arrange(subject, chunkSize);
+  const open = await driver.open(await fileAt({ driver, root: subject.root }, rel));
+  server.faultFor = (_asked, { holds }) => (holds ? stall : null);
+  const arrived = Promise.withResolvers<void>();
+  const reading = open.read(Buffer.alloc(bytes.length), 0, arrived.resolve).catch((error: unknown) => error);
+  await arrived.promise;
+  await open.close();
+  await expect(reading).resolves.toMatchObject({ code: 'CANCELLED' });
+});
+
 test('a storm of SlowDown is waited out, and the copy is whole', async () => {
   const { copy, place, bytes, server } = await arrange(await s3Subject(), 5 * chunkSize);
   let storm = 0;

@@ -23,10 +23,14 @@ export function openObject({ partBytes = usualPartBytes, ...given }: Opening, { 
     ...shown,
     parts: { bytes: partBytes, atOnce: () => pace.limit },
     proof: object.proof,
-    read: (into, position) =>
+    read: (into, position, onBytes = () => {}) =>
       inWords('read', async () => {
         const length = Math.min(into.length, Math.max(0, object.size - position));
-        if (length > 0) await readRange({ ...given, signal: end.signal }, into.subarray(0, length), position);
+        const onHeard = () => {
+          given.onHeard();
+          onBytes();
+        };
+        if (length > 0) await readRange({ ...given, onHeard, signal: end.signal }, into.subarray(0, length), position);
         return length;
       }),
     endReads() {
