@@ -32,6 +32,8 @@ export interface FarmHostView extends FarmFigures {
   /** Bytes that its copies may take. */
   limit: number;
   isThis: boolean;
+  /** Whether it speaks a version that this host speaks too; with another one neither takes anything from the other. */
+  isUnderstood: boolean;
 }
 
 export interface FarmContentView {

@@ -10,6 +10,7 @@ import { readFarmKey } from '../farm/farm-key.ts';
 import { HostWarming } from '../farm/host-warming.ts';
 import { Membership } from '../farm/membership.ts';
 import { ownUrl } from '../farm/own-address.ts';
+import { ownVersions } from '../farm/peer-wire.ts';
 import { RedisDirectory } from '../farm/redis-directory.ts';
 import { Traffic, type TrafficParts } from '../farm/traffic.ts';
 import { RedisLink } from '../redis/link.ts';
@@ -77,7 +78,7 @@ interface Joining extends Context {
 /** Takes this host into the farm, until the daemon closes. */
 export function joinFarm(link: FarmLink, { traffic, warmer, options, events, log, opened }: Joining): Farm {
   const { host, directory, counts } = link;
-  const self = () => ({ host, url: traffic.url, version, weight: options.limit(), ...counts.figures });
+  const self = () => ({ host, url: traffic.url, version, wire: ownVersions, weight: options.limit(), ...counts.figures });
   const onLetters = (letters: readonly string[]) => warming.received(letters);
   const membership = new Membership({ directory, self, onLetters, events, log });
   opened.defer(() => membership[Symbol.asyncDispose]());

@@ -1,4 +1,5 @@
 import type { ChunkSet } from './chunk-set.ts';
+import type { WireVersions } from './peer-wire.ts';
 
 /** Chunks `from` to `to - 1`. */
 export interface Run {
@@ -67,6 +68,8 @@ export interface HostFacts {
   /** Where others read from it; null = it gives nothing. */
   url: string | null;
   version: string;
+  /** What it speaks with other hosts. */
+  wire: WireVersions;
   /** Bytes that its copies may take: how much of the farm's last copies it should keep. */
   weight: number;
   /** Read from origins, received from other hosts, given to them. */

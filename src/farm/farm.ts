@@ -6,6 +6,7 @@ import type { Directory, SwarmContent } from './directory.ts';
 import type { FarmCounts } from './farm-counts.ts';
 import type { HostWarming, WantedFile, WarmHostsOptions } from './host-warming.ts';
 import type { Membership } from './membership.ts';
+import { commonVersion } from './peer-wire.ts';
 
 /** The part of the farm that moves bytes, as far as others ask it. */
 export interface FarmTraffic {
@@ -62,7 +63,9 @@ export class Farm {
 
   async view(): Promise<Omit<FarmAnswer, 'shared'>> {
     const { name, host, link, membership, counts, traffic } = this.#deps;
-    const hosts = membership.hosts.map(({ weight, ...facts }) => ({ ...facts, limit: weight, isThis: facts.host === host }));
+    const hosts = membership.hosts.map(({ weight, wire, ...facts }) => {
+      return { ...facts, limit: weight, isThis: facts.host === host, isUnderstood: commonVersion(wire) !== null };
+    });
     const contents = traffic.contents().slice(0, mostContents);
     const { figures, claims, peerErrors } = counts;
     const directory = link.state;

@@ -127,7 +127,7 @@ class ContentFetch {
   #perform(action: Action): Promise<void> {
     if (action.is === 'ask') return this.#ask(action);
     if (action.is === 'claim') return this.#claim(action.length);
-    if (action.is === 'lost') return this.#talk.tell((entry) => entry.lost(action.chunks, action.without));
+    if (action.is === 'lost') return this.#talk.lost(action.chunks, action.without);
     return this.#readUnclaimed(action.run);
   }
 

@@ -1,11 +1,11 @@
-import type { Directory, Run, SwarmContent } from './directory.ts';
+import type { Directory, HostFacts, Run, SwarmContent } from './directory.ts';
 import type { PeerClient } from './peer-client.ts';
 import type { RequestEnd } from './swarm.ts';
 
 /** What a host that fetches asks the directory. */
 export interface FarmDirectory extends Pick<Directory, 'join'> {
   /** The live hosts, with the addresses of those that give. */
-  hosts(): Promise<readonly { host: string; url: string | null }[]>;
+  hosts(): Promise<readonly Pick<HostFacts, 'host' | 'url' | 'wire'>[]>;
 }
 
 /** What happens while a content is fetched. */

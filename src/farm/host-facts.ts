@@ -1,4 +1,5 @@
 import type { HostFacts } from './directory.ts';
+import type { WireVersions } from './peer-wire.ts';
 
 /** Characters of a name, an address and a version: whoever can write to the Redis may write anything. */
 const mostText = 300;
@@ -10,7 +11,7 @@ export function hostFactsOf(words: string): HostFacts | null {
   if (!isText(host) || !isText(version) || !(url === null || isAddress(url))) return null;
   const figures = [said['weight'], said['originBytes'], said['receivedBytes'], said['givenBytes']].map(countOf);
   const [weight = 0, originBytes = 0, receivedBytes = 0, givenBytes = 0] = figures;
-  return { host, url, version, weight, originBytes, receivedBytes, givenBytes };
+  return { host, url, version, wire: wireOf(said['wire']), weight, originBytes, receivedBytes, givenBytes };
 }
 
 function readJson(words: string): Record<string, unknown> {
@@ -29,6 +30,12 @@ function isText(value: unknown): value is string {
 function isAddress(value: unknown): value is string {
   const url = isText(value) ? URL.parse(value) : null;
   return url !== null && url.protocol === 'https:' && url.origin === value;
+}
+
+/** A host that says nothing of it is of before there was a second version. */
+function wireOf(said: unknown): WireVersions {
+  const { lowest, highest } = Object(said) as Record<string, unknown>;
+  return { lowest: countOf(lowest) || 1, highest: countOf(highest) || 1 };
 }
 
 function countOf(value: unknown): number {

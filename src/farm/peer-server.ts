@@ -135,7 +135,10 @@ export class PeerServer implements AsyncDisposable {
   async #route({ method, url = '' }: IncomingMessage, response: ServerResponse): Promise<void> {
     const { farm, host } = this.#options;
     if (method !== 'GET') return say(response, 405);
-    if (url === '/peer/v1/hello') return json(response, { version: wire.protocolVersion, host, farm } satisfies wire.Hello);
+    if (url === '/peer/v1/hello') {
+      const { highest: version, lowest } = wire.ownVersions;
+      return json(response, { version, lowest, host, farm } satisfies wire.Hello);
+    }
     const [, name] = contentPath.exec(url) ?? [];
     if (name !== undefined) return this.#describe(name, response);
     const [, content, from, to] = chunksPath.exec(url) ?? [];

@@ -2,7 +2,19 @@ import { chunkSize } from '../codec/chunk-hash.ts';
 
 /** What hosts of a farm say to each other. Contents are named by 64 hexadecimal digits; no path is ever said. */
 
-export const protocolVersion = 1;
+/** The versions of it that a program speaks. Paths of requests begin with the version whose rules they follow. */
+export interface WireVersions {
+  lowest: number;
+  highest: number;
+}
+
+export const ownVersions: WireVersions = { lowest: 1, highest: 1 };
+
+/** The version by whose rules this host and another speak: the highest that both know; null = they do not understand each other. */
+export function commonVersion({ lowest, highest }: WireVersions, own = ownVersions): number | null {
+  const version = Math.min(highest, own.highest);
+  return version >= Math.max(lowest, own.lowest) ? version : null;
+}
 
 /** Chunks of one answer, at most. */
 export const mostChunks = 4;
@@ -11,7 +23,9 @@ export const mostChunks = 4;
 export const ciphers = 'TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256:PSK+AESGCM:PSK+CHACHA20';
 
 export interface Hello {
+  /** The highest and the lowest version that the host speaks. */
   version: number;
+  lowest: number;
   host: string;
   farm: string;
 }

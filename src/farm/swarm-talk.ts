@@ -1,8 +1,9 @@
 import { InFlight } from '../runtime/in-flight.ts';
 import { ChunkSet } from './chunk-set.ts';
-import type { Run, SwarmContent, SwarmEntry } from './directory.ts';
+import type { Holder, Run, SwarmContent, SwarmEntry } from './directory.ts';
 import type { FarmDirectory } from './fetch-parts.ts';
 import type { PeerClient } from './peer-client.ts';
+import { commonVersion } from './peer-wire.ts';
 import type { Swarm } from './swarm.ts';
 
 export interface SwarmTalkParts {
@@ -18,6 +19,8 @@ export interface SwarmTalkParts {
 }
 
 const now = () => performance.now();
+/** Chunks of one question: a script may not take thousands of arguments. */
+const portion = 500;
 
 /**
  * What a host says to the directory about a content, and hears from it. While the directory is away nothing is said, and the hosts that
@@ -28,6 +31,8 @@ export class SwarmTalk {
   readonly #entry: SwarmEntry;
   readonly #learning = new InFlight<'all', void>();
   #urls = new Map<string, string>();
+  /** Hosts that give nothing to this one, as they only take, or speak another version: they are taken for absent. */
+  readonly #mute = new Set<string>();
   /** Hosts that had something when the directory was asked last. */
   #holders: ReadonlySet<string> = new Set();
   isAway = false;
@@ -59,8 +64,8 @@ export class SwarmTalk {
     const { swarm, proven, directory } = this.#parts;
     const met = await this.#asked(async () => {
       await this.#entry.announce(swarm.has, proven);
-      await this.#learn();
       this.#know(await directory.hosts());
+      await this.#learn();
       return true;
     });
     if (met === null) return this.#askAround();
@@ -77,7 +82,7 @@ export class SwarmTalk {
     if (heard.events === null) await this.ask(() => this.#learn());
     for (const event of heard.events ?? []) {
       if (event.is === 'gone') swarm.peerGone(event.host);
-      else swarm.peerHas(event.host, [event.chunk], now());
+      else this.#has(event.host, [event.chunk]);
     }
   }
 
@@ -92,6 +97,11 @@ export class SwarmTalk {
   async urlOf(host: string): Promise<string | undefined> {
     if (!this.#urls.has(host)) this.#know((await this.ask(() => this.#parts.directory.hosts())) ?? []);
     return this.#urls.get(host);
+  }
+
+  /** Makes chunks claimable again which none has of whom this host gets anything. @param without hosts from which nothing good came */
+  lost(chunks: readonly number[], without: readonly string[]): Promise<void> {
+    return this.tell((entry) => entry.lost(chunks, [...without, ...this.#mute]));
   }
 
   /** Never rejects. */
@@ -109,17 +119,38 @@ export class SwarmTalk {
     }
   }
 
-  #know(hosts: readonly { host: string; url: string | null }[]): void {
-    for (const { host, url } of hosts) if (url !== null) this.#urls.set(host, url);
+  #know(hosts: Awaited<ReturnType<FarmDirectory['hosts']>>): void {
+    for (const { host, url, wire } of hosts) {
+      if (url === null || commonVersion(wire) === null) {
+        this.#mute.add(host);
+        this.#urls.delete(host);
+      } else {
+        this.#mute.delete(host);
+        this.#urls.set(host, url);
+      }
+    }
+  }
+
+  #has(host: string, chunks: Iterable<number>): void {
+    if (!this.#mute.has(host)) this.#parts.swarm.peerHas(host, chunks, now());
   }
 
   async #learn(): Promise<void> {
-    const { holders, hashes } = await this.#entry.holders();
+    const { holders: all, hashes } = await this.#entry.holders();
     this.said = hashes;
-    for (const { host, has } of holders) this.#parts.swarm.peerHas(host, numbersIn(has), now());
+    const holders = all.filter(({ host }) => !this.#mute.has(host));
+    for (const { host, has } of holders) this.#has(host, numbersIn(has));
+    if (holders.length < all.length) await this.#reopen(holders);
     const present = new Set(holders.map(({ host }) => host));
     for (const host of this.#holders) if (!present.has(host)) this.#parts.swarm.peerGone(host);
     this.#holders = present;
+  }
+
+  /** What only hosts have that give nothing is to be read again, and without a wait. */
+  async #reopen(holders: readonly Holder[]): Promise<void> {
+    const { has } = this.#parts.swarm;
+    const lost = [...this.said.keys()].filter((chunk) => !has.has(chunk) && !holders.some((one) => one.has.has(chunk)));
+    for (let at = 0; at < lost.length; at += portion) await this.#entry.lost(lost.slice(at, at + portion), [...this.#mute]);
   }
 
   async #askAround(): Promise<void> {

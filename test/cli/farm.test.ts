@@ -133,7 +133,7 @@ describe.skipIf(process.platform === 'win32')('a farm of two hosts', () => {
 
 const host = {
   ...{ host: 'gpu-with-a-name-that-is-long-0a1b', url: 'https://192.168.178.101:8390', version: '0.2.0', limit: 200 * GiB },
-  ...{ originBytes: 100 * GiB, receivedBytes: 50 * GiB, givenBytes: 0, isThis: true },
+  ...{ originBytes: 100 * GiB, receivedBytes: 50 * GiB, givenBytes: 0, isThis: true, isUnderstood: true },
 };
 const farm: FarmAnswer = {
   ...{ on: true, name: 'studio', host: host.host, url: host.url, directory: { state: 'up', why: null } },

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import type { WarmRequest } from '../../src/api/api.ts';
 import { chunkSize } from '../../src/codec/chunk-hash.ts';
 import { runDaemon } from '../helpers/daemon.ts';
+import { writeModel } from '../helpers/files.ts';
 import { patience } from '../helpers/patience.ts';
 import { eventually, leftOut, noRedis, type RedisServer, startRedis } from '../helpers/redis.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
@@ -94,6 +95,28 @@ describe.skipIf(noRedis !== null)(`daemons in a farm${leftOut}`, { timeout: pati
     expect(readFileSync(copy.path).equals(nas.bytes)).toBe(true);
     expect((await a.client.warm(lacking)).hosts).toMatchObject([{ items: [{ ready: true }] }]);
     expect((await a.client.warm({ paths: [nas.path], hosts: 1 })).hosts).toEqual([]);
+  });
+
+  test('15: a host that is full takes nothing more, and gives what it has', async () => {
+    const redis = await startRedis();
+    const nas = nasWith(size);
+    const second = join(nas.root, 'checkpoints', 'b.safetensors');
+    writeModel(second, size);
+    const limit = Math.round(1.5 * size);
+    const [full, host] = [await hostOf(redis, nas, { AUTOCACHE_LIMIT: String(limit) }), await hostOf(redis, nas)];
+    await knowEachOther([full, host]);
+    await load(full, nas);
+    await full.client.pin({ paths: [nas.path] });
+    expect((await full.client.warm({ paths: [second], wait: true })).items).toMatchObject([
+      { ready: false, reason: 'NO_SPACE' },
+    ]);
+    const { originBytes } = (await full.client.farm()).figures;
+    expect(originBytes).toBe(size);
+    expect((await full.client.stats()).tiers.find(({ tier }) => tier === 'ssd')?.bytes).toBeLessThanOrEqual(limit);
+    await load(host, nas);
+    expect((await host.client.farm()).figures.receivedBytes).toBeGreaterThan(0);
+    const answer = await host.client.warm({ paths: [second], hosts: 'all', wait: true });
+    expect(answer).toMatchObject({ ready: 1, hosts: [{ state: 'done', items: [{ ready: false, reason: 'NO_SPACE' }] }] });
   });
 
   test('with the NAS off, a model that left comes back from another host', async () => {

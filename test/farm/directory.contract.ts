@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { ChunkSet } from '../../src/farm/chunk-set.ts';
 import type { Claim, ClaimAnswer, Directory, HostFacts, SwarmEntry } from '../../src/farm/directory.ts';
+import { ownVersions } from '../../src/farm/peer-wire.ts';
 
 /** A directory of its own for each test. */
 export interface DirectoryUnderTest {
@@ -45,7 +46,17 @@ export function hostsOf(made: DirectoryUnderTest): Hosts {
 
 function factsOf(host: string, more: Partial<HostFacts> = {}): HostFacts {
   const url = `https://${host}.lan:8390`;
-  return { host, url, version: '1.0.0', weight: 2 ** 40, originBytes: 0, receivedBytes: 0, givenBytes: 0, ...more };
+  return {
+    host,
+    url,
+    version: '1.0.0',
+    wire: ownVersions,
+    weight: 2 ** 40,
+    originBytes: 0,
+    receivedBytes: 0,
+    givenBytes: 0,
+    ...more,
+  };
 }
 
 /** What every directory of a farm promises. */

@@ -169,22 +169,4 @@ describe.skipIf(noRedis !== null)(`a farm in trouble${leftOut}`, { timeout: pati
     expect(report.farm).toBeUndefined();
     expect(host.bytes(nas).equals(nas.bytes)).toBe(true);
   });
-
-  test('12: a host of another version, which knows none of the questions, is done without', async () => {
-    const start = farmOn(await startRedis());
-    const nas = nasWith(size);
-    let asked = 0;
-    // What a server says to a path that it does not know is what it says to a chunk that it does not have.
-    const gives = (content: SharedContent): SharedContent => {
-      asked++;
-      return { ...content, has: new ChunkSet(content.has.chunks) };
-    };
-    await (await start({ gives })).copy(nas);
-    const host = await start();
-    const { farm } = await host.copy(nas);
-    expect(asked).toBeGreaterThan(0);
-    expect(farm).toMatchObject({ originBytes: size, peers: {} });
-    expect(host.bytes(nas).equals(nas.bytes)).toBe(true);
-    expect(host.notes).toContainEqual(expect.objectContaining({ is: 'peer', how: 'gone' }));
-  });
 });

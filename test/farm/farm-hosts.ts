@@ -10,6 +10,7 @@ import type { FarmNote } from '../../src/farm/farm-order.ts';
 import type { FarmPlace } from '../../src/farm/farm-place.ts';
 import { PeerClient } from '../../src/farm/peer-client.ts';
 import { PeerServer, type SharedContent } from '../../src/farm/peer-server.ts';
+import { ownVersions, type WireVersions } from '../../src/farm/peer-wire.ts';
 import { RedisDirectory } from '../../src/farm/redis-directory.ts';
 import { SharedFiles } from '../../src/farm/shared-files.ts';
 import { RedisLink } from '../../src/redis/link.ts';
@@ -68,6 +69,12 @@ export interface HostOptions {
   gives?: (content: SharedContent) => SharedContent;
   /** Waits before each piece that it gives. */
   turn?: () => Promise<void>;
+  /** The versions that it says it speaks. */
+  wire?: WireVersions;
+  /** Where others reach it, in place of its own listener at this port; null = it only takes. */
+  url?: string | null | ((port: number, host: string) => Promise<string>);
+  /** The address of the Redis, as this host reaches it. */
+  redisUrl?: string;
 }
 
 let hosts = 0;
@@ -76,14 +83,14 @@ let hosts = 0;
 export function farmOn(redis: RedisServer) {
   const keyFile = join(tempDir(), 'farm.key');
   makeFarmKey(keyFile);
-  const servers = parseRedis(redis.url);
-  if (servers === null) throw new Error('no address');
 
   return async (options: HostOptions = {}) => {
-    const name = `h${++hosts}`;
+    const name = `h${++hosts}-`;
+    const servers = parseRedis(options.redisUrl ?? redis.url);
+    if (servers === null) throw new Error('no address');
     const place: FarmPlace = { servers, farm: 'home', host: name, keyFile };
     const files = new SharedFiles();
-    const { gives = (content) => content, turn = async () => {} } = options;
+    const { gives = (content) => content, turn = async () => {}, wire = ownVersions } = options;
     const server = await PeerServer.listen({
       farm: 'home',
       host: name,
@@ -103,7 +110,9 @@ export function farmOn(redis: RedisServer) {
     };
     onTestFinished(stop);
     const { directory } = await patientLink(place);
-    const facts = { host: name, url: `https://127.0.0.1:${server.port}`, version: '1', weight: 1 };
+    const own = `https://127.0.0.1:${server.port}`;
+    const url = typeof options.url === 'function' ? await options.url(server.port, name) : options.url;
+    const facts = { host: name, url: url === undefined ? own : url, version: '1', wire, weight: 1 };
     const beat = () => directory.beat({ ...facts, originBytes: 0, receivedBytes: 0, givenBytes: 0 });
     await expect.poll(() => beat().then(() => 'said', String), eventually()).toBe('said');
     const beats = setInterval(() => void beat().catch(() => {}), 2000);

@@ -5,12 +5,13 @@ import { HostWarming } from '../../src/farm/host-warming.ts';
 import { type Letter, LetterSeal } from '../../src/farm/letters.ts';
 import { Membership } from '../../src/farm/membership.ts';
 import { MemoryDirectory } from '../../src/farm/memory-directory.ts';
+import { ownVersions } from '../../src/farm/peer-wire.ts';
 import { Events } from '../../src/runtime/events.ts';
 import { createLog } from '../../src/runtime/log.ts';
 
 const log = createLog({ level: 'silent', form: 'json' });
 const key = Buffer.alloc(32, 7);
-const fact = { url: null, version: '1', weight: 1, originBytes: 0, receivedBytes: 0, givenBytes: 0 };
+const fact = { url: null, version: '1', wire: ownVersions, weight: 1, originBytes: 0, receivedBytes: 0, givenBytes: 0 };
 const file = { name: 'checkpoints/a.safetensors', path: '/nas/checkpoints/a.safetensors' };
 
 function itemOf(item: string, ready: boolean): WarmItem {

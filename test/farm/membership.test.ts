@@ -4,6 +4,7 @@ import { eventWords } from '../../src/api/event-text.ts';
 import type { Directory, HostFacts } from '../../src/farm/directory.ts';
 import { Membership } from '../../src/farm/membership.ts';
 import { MemoryDirectory } from '../../src/farm/memory-directory.ts';
+import { ownVersions } from '../../src/farm/peer-wire.ts';
 import { Events } from '../../src/runtime/events.ts';
 import { createLog } from '../../src/runtime/log.ts';
 
@@ -12,7 +13,7 @@ const log = createLog({ level: 'silent', form: 'json' });
 const everyMs = 2 ** 30;
 
 function factsOf(host: string): HostFacts {
-  return { host, url: null, version: '1.0.0', weight: 1, originBytes: 0, receivedBytes: 0, givenBytes: 0 };
+  return { host, url: null, version: '1.0.0', wire: ownVersions, weight: 1, originBytes: 0, receivedBytes: 0, givenBytes: 0 };
 }
 
 type Troubles = EventMap['farm-trouble'][];

@@ -61,7 +61,8 @@ const hostColumns = [
   { title: 'Host', value: ({ host, isThis }: FarmHostView) => `${host}${isThis ? ' *' : ''}`, shrinks: 'name' as const },
   {
     title: 'Address',
-    value: ({ url }: FarmHostView) => url?.replace('https://', '') ?? 'takes only',
+    value: ({ url, isUnderstood }: FarmHostView) =>
+      isUnderstood ? (url?.replace('https://', '') ?? 'takes only') : 'other version',
     shrinks: 'name' as const,
   },
   { title: 'Origin', value: ({ originBytes }: FarmHostView) => formatBytes(originBytes), align: 'right' as const },

@@ -31,20 +31,24 @@ export function farmFacts({ hosts, peerErrors }) {
   ];
 }
 
-export function hostRow({ host, isThis, url, originBytes, receivedBytes, givenBytes, limit, version }) {
+export function hostRow({ host, isThis, isUnderstood, url, originBytes, receivedBytes, givenBytes, limit, version }) {
   const name = element('td', { class: 'path', text: host });
   if (isThis) name.append(element('span', { class: 'muted', text: ' (this one)' }));
   return element(
     'tr',
     {},
     name,
-    element('td', { class: 'roomy path', text: url === null ? 'takes only' : new URL(url).host }),
+    element('td', { class: 'roomy path', text: isUnderstood ? addressText(url) : 'another version: nothing is shared' }),
     number(formatBytes(originBytes)),
     number(formatBytes(receivedBytes)),
     number(formatBytes(givenBytes)),
     number(formatBytes(limit), 'roomy'),
     element('td', { class: 'roomy', text: version }),
   );
+}
+
+function addressText(url) {
+  return url === null ? 'takes only' : new URL(url).host;
 }
 
 export function contentRow({ path, size, has, chunks, hosts }) {

@@ -35,6 +35,7 @@ const farmAnswer: z.ZodType<FarmAnswer> = z.strictObject({
       version: z.string(),
       limit: count,
       isThis: z.boolean(),
+      isUnderstood: z.boolean(),
     }),
   ),
   contents: z.array(
