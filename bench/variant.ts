@@ -35,6 +35,7 @@ const hooks = {
 
 const directory = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'autocached-bench-'));
 const model = join(directory, 'wan.safetensors');
+const variant = join(directory, 'variant.safetensors');
 try {
   writeModel();
   const size = statSync(model).size;
@@ -104,10 +105,12 @@ function orderFor(to: VariantForm, sha256: string | null): DeriveOrder {
     id: 1,
     source: { path: model, root: directory, rel: 'wan.safetensors', category: null, fingerprint },
     temp: join(directory, 'temp.part'),
-    path: join(directory, 'variant.safetensors'),
+    path: variant,
     origin: { path: model, seal: null },
     sha256,
     recipe: { to, fastMatmul: false, dropUnused: false },
+    // That of the round before.
+    replaces: statSync(variant, { bigint: true, throwIfNoEntry: false })?.mtimeNs.toString() ?? null,
     into: Number.MAX_SAFE_INTEGER,
   };
 }

@@ -23,11 +23,11 @@ export interface VariantView {
   source: string | null;
   /** What of its recipe stands in its name: `fp8`, `auto8-trimmed`. */
   form: string;
-  /** `waiting` for a copy of its source; `stale`: its source has changed since. */
+  /** `waiting` for a copy of its source; `stale`: its source has changed since. One that is made anew stays until the new one is whole. */
   state: 'waiting' | 'making' | 'ready' | 'stale' | 'failed';
   /** Why it failed or is stale, or what is gone. */
   why: string | null;
-  /** Of its file, or reserved for it. */
+  /** Of its file, and reserved for the one that is made. */
   bytes: number;
   sourceBytes: number;
   architecture: string | null;
@@ -76,4 +76,6 @@ export interface RemovedVariantAnswer {
   path: string;
   /** What became free. */
   bytes: number;
+  /** Only the making of a new one has ended. */
+  formerStays: boolean;
 }

@@ -450,4 +450,23 @@ export const migrations: readonly string[] = [
     value TEXT NOT NULL
   ) STRICT;
   `,
+  `
+  -- Variants that are to be made, also anew. bytes: reserved, 0 while it waits; replaces: the mtime, ns, of the former file, which stays
+  -- until the new one is whole, null = there is none.
+  CREATE TABLE variant_orders (
+    path TEXT PRIMARY KEY,
+    source TEXT NOT NULL,
+    source_size INTEGER NOT NULL,
+    source_mtime_ns TEXT NOT NULL,
+    recipe TEXT NOT NULL,
+    bytes INTEGER NOT NULL,
+    replaces TEXT,
+    created_at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  INSERT INTO variant_orders
+    SELECT path, source, source_size, source_mtime_ns, recipe, 0, NULL, created_at FROM variants
+    WHERE state <> 'ready' AND source IS NOT NULL;
+  DELETE FROM variants WHERE state <> 'ready';
+  ALTER TABLE variants DROP COLUMN state;
+  `,
 ];

@@ -109,7 +109,9 @@ export class Placements {
 
   /** Bytes that variants hold or have reserved. */
   variantBytes(): number {
-    return this.#db.get<{ bytes: number }>('SELECT coalesce(sum(bytes), 0) AS bytes FROM variants')?.bytes ?? 0;
+    const sql = `SELECT coalesce(sum(bytes), 0) AS bytes
+      FROM (SELECT bytes FROM variants UNION ALL SELECT bytes FROM variant_orders)`;
+    return this.#db.get<{ bytes: number }>(sql)?.bytes ?? 0;
   }
 
   /** The same of copies of a category. */

@@ -4,14 +4,14 @@ import type { Database } from '../sqlite/database.ts';
 import type { Placements } from './placements.ts';
 
 /** What is known of a finished variant. */
-export interface VariantFacts {
+interface VariantFacts {
   architecture: string;
   /** The lowest ratio of signal to noise of its layers, dB; null = none has an error. */
   leastSqnr: number | null;
   layers: number;
 }
 
-/** A model derived from another one. */
+/** A model derived from another one, whole under its name. */
 export interface VariantRow {
   path: string;
   /** The path of the model that it is made of; null where only the variant's file tells of it. */
@@ -20,12 +20,20 @@ export interface VariantRow {
   fingerprint: Pick<Fingerprint, 'size' | 'mtimeNs'>;
   /** JSON. */
   recipe: string;
-  state: 'wanted' | 'making' | 'ready';
-  /** Of the file, or reserved for it. */
+  /** Of the file. */
   bytes: number;
-  facts: VariantFacts | null;
+  facts: VariantFacts;
   /** Wall-clock ms. */
   createdAt: number;
+}
+
+/** A variant that is to be made. What lies under its path until then is the former one. */
+export interface VariantOrder extends Pick<VariantRow, 'path' | 'fingerprint' | 'recipe' | 'createdAt'> {
+  source: string;
+  /** Reserved for it; 0 while it waits. */
+  bytes: number;
+  /** The mtime, ns, of the former one's file; null = there is none. */
+  replaces: string | null;
 }
 
 interface Room {
@@ -40,13 +48,17 @@ interface Stored {
   source_size: number;
   source_mtime_ns: string;
   recipe: string;
-  state: VariantRow['state'];
   bytes: number;
-  facts: string | null;
+  facts: string;
   created_at: number;
 }
 
-/** The variants: wanted, being made, ready. They are the user's, made on purpose: nothing here leaves for copies. */
+interface StoredOrder extends Omit<Stored, 'facts'> {
+  source: string;
+  replaces: string | null;
+}
+
+/** The variants, and those that are to be made. They are the user's, made on purpose: nothing here leaves for copies. */
 export class Variants {
   readonly #db: Database;
   readonly #placements: Placements;
@@ -58,34 +70,46 @@ export class Variants {
     this.#clock = clock;
   }
 
-  /** Notes that a variant is wanted, in place of what was known under its path. */
-  want({ path, source, fingerprint, recipe }: Pick<VariantRow, 'path' | 'source' | 'fingerprint' | 'recipe'>): void {
-    this.#put({ path, source, fingerprint, recipe, state: 'wanted', bytes: 0, facts: null });
-  }
-
-  /** Enters a finished one. */
-  enter(row: Omit<VariantRow, 'state' | 'createdAt'>): void {
-    this.#put({ ...row, state: 'ready' });
+  /** Notes that a variant is to be made, with nothing reserved yet. */
+  want({ path, source, fingerprint, recipe, replaces }: Omit<VariantOrder, 'bytes' | 'createdAt'>): void {
+    const { size, mtimeNs } = fingerprint;
+    const sql = 'INSERT OR REPLACE INTO variant_orders VALUES (?, ?, ?, ?, ?, 0, ?, ?)';
+    this.#db.run(sql, path, source, size, mtimeNs, recipe, replaces, this.#clock.now());
   }
 
   /** Law 3, as for copies. @returns the bytes that must leave first; 0 = it is reserved */
   reserve(path: string, bytes: number, { limit, free, floor }: Room): number {
     return this.#db.transaction(() => {
-      const before = this.byPath(path)?.bytes ?? 0;
-      const used = this.#placements.usedUnderLimit('ssd') - before;
+      const used = this.#placements.usedUnderLimit('ssd') - (this.order(path)?.bytes ?? 0);
       const short = Math.max(used + bytes - limit, floor - (free - bytes));
       if (short > 0) return short;
-      this.#db.run(`UPDATE variants SET state = 'making', bytes = ? WHERE path = ?`, bytes, path);
+      this.#db.run('UPDATE variant_orders SET bytes = ? WHERE path = ?', bytes, path);
       return 0;
     });
   }
 
-  /** The file is under its name. */
-  finish(path: string, bytes: number, facts: VariantFacts): void {
-    const sql = `UPDATE variants SET state = 'ready', bytes = ?, facts = ? WHERE path = ?`;
-    this.#db.run(sql, bytes, JSON.stringify(facts), path);
+  /** What was ordered is under its name. */
+  finish(path: string, { bytes, facts }: Pick<VariantRow, 'bytes' | 'facts'>): void {
+    this.#db.transaction(() => {
+      const order = this.order(path);
+      if (order) this.enter({ ...order, bytes, facts });
+      this.giveUp(path);
+    });
   }
 
+  /** It is not made; the former one stays. */
+  giveUp(path: string): void {
+    this.#db.run('DELETE FROM variant_orders WHERE path = ?', path);
+  }
+
+  /** Enters a file that is there, in place of what was known under its path. */
+  enter({ path, source, fingerprint, recipe, bytes, facts }: Omit<VariantRow, 'createdAt'>): void {
+    const { size, mtimeNs } = fingerprint;
+    const sql = 'INSERT OR REPLACE INTO variants VALUES (?, ?, ?, ?, ?, ?, ?, ?)';
+    this.#db.run(sql, path, source, size, mtimeNs, recipe, bytes, JSON.stringify(facts), this.#clock.now());
+  }
+
+  /** Its file is gone. */
   forget(path: string): void {
     this.#db.run('DELETE FROM variants WHERE path = ?', path);
   }
@@ -95,34 +119,37 @@ export class Variants {
     return row && rowOf(row);
   }
 
-  count(): number {
-    return this.#db.get<{ count: number }>('SELECT count(*) AS count FROM variants')?.count ?? 0;
+  order(path: string): VariantOrder | undefined {
+    const row = this.#db.get<StoredOrder>('SELECT * FROM variant_orders WHERE path = ?', path);
+    return row && orderOf(row);
   }
 
-  /** All, by path. */
+  /** Those that are there and those to be made; one that is made anew counts once. */
+  count(): number {
+    const sql = 'SELECT count(*) AS count FROM (SELECT path FROM variants UNION SELECT path FROM variant_orders)';
+    return this.#db.get<{ count: number }>(sql)?.count ?? 0;
+  }
+
+  /** All that are there, by path. */
   all(): VariantRow[] {
     return this.#db.all<Stored>('SELECT * FROM variants ORDER BY path').map(rowOf);
   }
 
-  #put({ path, source, fingerprint, recipe, state, bytes, facts }: Omit<VariantRow, 'createdAt'>): void {
-    this.#db.run(
-      'INSERT OR REPLACE INTO variants VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
-      path,
-      source,
-      fingerprint.size,
-      fingerprint.mtimeNs,
-      recipe,
-      state,
-      bytes,
-      facts && JSON.stringify(facts),
-      this.#clock.now(),
-    );
+  /** All that are to be made, by path. */
+  orders(): VariantOrder[] {
+    return this.#db.all<StoredOrder>('SELECT * FROM variant_orders ORDER BY path').map(orderOf);
   }
 }
 
-function rowOf(row: Stored): VariantRow {
-  const { path, source, recipe, state, bytes } = row;
-  const fingerprint = { size: row.source_size, mtimeNs: row.source_mtime_ns };
-  const facts = row.facts === null ? null : (JSON.parse(row.facts) as VariantFacts);
-  return { path, source, fingerprint, recipe, state, bytes, facts, createdAt: row.created_at };
+function rowOf({ facts, ...row }: Stored): VariantRow {
+  return { ...commonOf(row), source: row.source, facts: JSON.parse(facts) as VariantFacts };
+}
+
+function orderOf(row: StoredOrder): VariantOrder {
+  return { ...commonOf(row), source: row.source, replaces: row.replaces };
+}
+
+function commonOf(row: Omit<Stored, 'source' | 'facts'>) {
+  const { path, recipe, bytes, created_at: createdAt } = row;
+  return { path, recipe, bytes, createdAt, fingerprint: { size: row.source_size, mtimeNs: row.source_mtime_ns } };
 }

@@ -17,8 +17,8 @@ import type { Tier } from '../tiers/tier.ts';
 import type { Tiers } from '../tiers/tiers.ts';
 import type {
   CopyReport,
-  DeriveOrder,
   DeriveReport,
+  DeriveTask,
   DuplicateCopy,
   LinkReport,
   OriginCopy,
@@ -195,7 +195,7 @@ export class CopyRunner {
     return report;
   }
 
-  async derive(job: Job, tier: Tier, what: Pick<DeriveOrder, 'path' | 'origin' | 'sha256' | 'recipe'>): Promise<DeriveReport> {
+  async derive(job: Job, tier: Tier, what: DeriveTask): Promise<DeriveReport> {
     const order = {
       ...what,
       kind: 'derive',

@@ -18,7 +18,8 @@ interface Deps {
 }
 
 /**
- * Makes a variant from its reservation to its row. What was interrupted by the end of the daemon stays wanted.
+ * Makes a variant from its reservation to its row; a former one stays until then. What was interrupted by the end of the daemon stays
+ * ordered.
  * @throws CacheError as the worker, and when there is no room for it, or no copy to make it of
  */
 export async function deriveVariant(job: Job, variant: Variant, deps: Deps): Promise<void> {
@@ -26,20 +27,20 @@ export async function deriveVariant(job: Job, variant: Variant, deps: Deps): Pro
   await catalog.writable();
   try {
     const { bytes, ...facts } = await made(job, variant, deps);
-    await catalog.write(() => catalog.variants.finish(variant.path, bytes, facts));
+    await catalog.write(() => catalog.variants.finish(variant.path, { bytes, facts }));
     job.bytesDone = job.file.fingerprint.size;
   } catch (error) {
-    if (!isStopping()) await catalog.write(() => catalog.variants.forget(variant.path));
+    if (!isStopping()) await catalog.write(() => catalog.variants.giveUp(variant.path));
     throw error;
   }
 }
 
 /** Reserves what it needs as foreseen; a variant that keeps more of its layers as they are needs more. */
 async function made(job: Job, variant: Variant, { tier, reservations, runner, ...deps }: Deps): Promise<DeriveReport> {
-  const { path, recipe, expected, most } = variant;
+  const { expected, most, ...what } = variant;
   const attempt = async (bytes: number) => {
-    await reservations.forVariant(job, tier, { path, bytes });
-    return runner.derive(job, tier, { path, recipe, ...originOf(job, deps) });
+    await reservations.forVariant(job, tier, { path: what.path, bytes });
+    return runner.derive(job, tier, { ...what, ...originOf(job, deps) });
   };
   try {
     return await attempt(expected);

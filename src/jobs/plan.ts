@@ -19,6 +19,8 @@ export interface Variant {
   /** Its size as foreseen, and the largest that it can turn out to have, bytes. */
   expected: number;
   most: number;
+  /** The mtime, ns, of the former one, which it takes the place of; null = there is none. */
+  replaces: string | null;
 }
 
 /** How a job makes its copy, with the needs of that kind. */

@@ -1,6 +1,7 @@
-import { existsSync, lstatSync, mkdirSync, realpathSync, rmdirSync, rmSync } from 'node:fs';
+import { lstatSync, mkdirSync, realpathSync, rmdirSync, rmSync } from 'node:fs';
 import { dirname, join, sep } from 'node:path';
 import type { Catalog } from '../catalog/catalog.ts';
+import type { VariantOrder, VariantRow } from '../catalog/variants.ts';
 import { CacheError, sentenceOf } from '../core/errors.ts';
 import { errnoOf } from '../runtime/errnos.ts';
 import type { Log } from '../runtime/log.ts';
@@ -24,6 +25,11 @@ export interface VariantFolderDeps {
   log: Log;
 }
 
+/** What a variant's file tells. */
+interface FoundVariant extends Pick<VariantReport, 'recipe' | 'source'>, Pick<VariantRow, 'bytes' | 'facts'> {
+  mtimeNs: string;
+}
+
 /** The folder of all variants in the cache directory, with one for each category, which ComfyUI has among its model folders. */
 export class VariantFolder {
   readonly #deps: VariantFolderDeps;
@@ -43,10 +49,20 @@ export class VariantFolder {
     return path;
   }
 
-  /** @throws CacheError CONFLICT when a file that is none of ours lies there */
-  assertFree(path: string): void {
-    if (!existsSync(path)) return;
+  /**
+   * The variant that lies under a path, and which a new one may take the place of.
+   * @returns its mtime, ns; null = nothing lies there  @throws CacheError CONFLICT when a file that is none of ours lies there
+   */
+  formerAt(path: string): string | null {
+    const there = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+    if (!there) return null;
+    const isOurs = this.#deps.catalog.variants.byPath(path) !== undefined && this.#factsOf(path) !== null;
+    if (isOurs) return String(there.mtimeNs);
     throw new CacheError('CONFLICT', `there is a file ${path} already`, { hint: 'move it away, or remove it' });
+  }
+
+  has(path: string): boolean {
+    return isPlainFile(path);
   }
 
   /** Tells ComfyUI of the folder; it looks there also while no daemon runs. */
@@ -62,20 +78,24 @@ export class VariantFolder {
     writePrivately(list, JSON.stringify({ folders }), 0o644);
   }
 
-  /** Forgets variants whose files are gone, and takes in those that the catalog has lost. Nothing while the disk is away. */
+  /**
+   * Forgets variants whose files are gone, and takes in those that the catalog has lost, or that were put in their place just before
+   * the last daemon ended. Nothing while the disk is away.
+   */
   async settle(): Promise<void> {
     const { catalog, tier, log } = this.#deps;
     if (tier.state() === 'away') return;
-    const rows = catalog.variants.all();
-    const gone = rows.filter(({ state, path }) => state === 'ready' && !isPlainFile(path));
-    const known = new Set(rows.map(({ path }) => path));
+    const [rows, orders] = [catalog.variants.all(), catalog.variants.orders()];
+    const gone = rows.filter(({ path }) => !isPlainFile(path));
+    const known = new Set([...rows, ...orders].map(({ path }) => path));
     const found = (await variantFiles(this.directory)).filter((path) => !known.has(path));
     await catalog.write(() => {
       for (const { path } of gone) catalog.variants.forget(path);
       for (const path of found) this.#takeIn(path);
+      for (const order of orders) this.#finishIfThere(order);
     });
     if (gone.length > 0) log.warn({ paths: gone.map(({ path }) => path) }, 'variants were removed by another program');
-    if (catalog.variants.all().length > 0) this.show();
+    if (catalog.variants.count() > 0) this.show();
     // ComfyUI watches a list that is there.
     else this.#list([]);
   }
@@ -95,7 +115,8 @@ export class VariantFolder {
     const { catalog, tier } = this.#deps;
     if (tier.state() === 'away') throw new CacheError('CACHE_AWAY', 'the cache disk is away');
     try {
-      if (isPlainFile(path)) rmSync(path);
+      // What lies there while none is known is another's.
+      if (catalog.variants.byPath(path) && isPlainFile(path)) rmSync(path);
     } catch (error) {
       throw new CacheError('IN_USE', `${path} cannot be removed now (${errnoOf(error)})`, { hint: 'a program has it open' });
     }
@@ -104,18 +125,29 @@ export class VariantFolder {
   }
 
   #takeIn(path: string): void {
-    const report = this.reportOf(path);
-    if (!report) return;
+    const found = this.#factsOf(path);
+    if (!found) return;
+    const { recipe, source, ...rest } = found;
+    const fingerprint = { size: source.bytes, mtimeNs: '0' };
+    this.#deps.catalog.variants.enter({ path, source: null, fingerprint, recipe: JSON.stringify(recipe), ...rest });
+  }
+
+  /** The worker puts a variant under its name only while its source is as ordered. */
+  #finishIfThere({ path, fingerprint, replaces }: VariantOrder): void {
+    const found = this.#factsOf(path);
+    const isNew = found !== null && found.mtimeNs !== replaces && found.source.bytes === fingerprint.size;
+    if (isNew) this.#deps.catalog.variants.finish(path, found);
+  }
+
+  /** What is to be known of a file that is there; null when it is no variant. */
+  #factsOf(path: string): FoundVariant | null {
+    const report = isPlainFile(path) ? this.reportOf(path) : null;
+    if (!report) return null;
     const { recipe, architecture, layers, source } = report;
+    const { size, mtimeNs } = lstatSync(path, { bigint: true });
     const ratios = layers.flatMap(({ sqnr }) => sqnr ?? []);
-    this.#deps.catalog.variants.enter({
-      path,
-      source: null,
-      fingerprint: { size: source.bytes, mtimeNs: '0' },
-      recipe: JSON.stringify(recipe),
-      bytes: lstatSync(path).size,
-      facts: { architecture, leastSqnr: ratios.length > 0 ? Math.min(...ratios) : null, layers: layers.length },
-    });
+    const facts = { architecture, leastSqnr: ratios.length > 0 ? Math.min(...ratios) : null, layers: layers.length };
+    return { recipe, source, facts, bytes: Number(size), mtimeNs: String(mtimeNs) };
   }
 
   /** Folders that became empty go, and with the last variant their own one. */

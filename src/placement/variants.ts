@@ -1,40 +1,22 @@
 import { basename, relative, sep } from 'node:path';
-import type { VariantLayer, VariantRequest, VariantStory, VariantsAnswer, VariantView } from '../api/variants.ts';
+import type {
+  RemovedVariantAnswer,
+  VariantLayer,
+  VariantRequest,
+  VariantStory,
+  VariantsAnswer,
+  VariantView,
+} from '../api/variants.ts';
 import type { VariantRow } from '../catalog/variants.ts';
-import { CacheError, toCacheError } from '../core/errors.ts';
-import type { Medium, Mode, SourceFile, SourceState } from '../core/types.ts';
-import type { Copier } from '../jobs/copier.ts';
-import type { Job } from '../jobs/job.ts';
-import type { Tiers } from '../tiers/tiers.ts';
-import { Architectures } from '../variants/architectures.ts';
-import { headerRoom } from '../variants/layout.ts';
-import { planVariant } from '../variants/plan.ts';
-import { formName, type Recipe, variantName } from '../variants/recipe.ts';
+import { CacheError } from '../core/errors.ts';
+import { formName, type Recipe } from '../variants/recipe.ts';
 import { worstFirst } from '../variants/report.ts';
-import { parseSafetensors, safetensorsJsonSize } from '../weights/safetensors.ts';
 import { VariantFolder, type VariantFolderDeps } from './variant-folder.ts';
+import { VariantMaker, type VariantMakerDeps } from './variant-maker.ts';
 
-interface Located extends Omit<SourceFile, 'fingerprint'> {
-  medium: Medium;
-}
+export type VariantsDeps = VariantFolderDeps &
+  Omit<VariantMakerDeps, 'folder'> & { sources: VariantFolderDeps['sources'] & VariantMakerDeps['sources'] };
 
-export interface VariantsDeps extends VariantFolderDeps {
-  tiers: Tiers;
-  copier: Pick<Copier, 'request' | 'variantJob' | 'cancel'>;
-  sources: VariantFolderDeps['sources'] & {
-    locate(path: string): Located | null;
-    candidates(category: string, name: string): Located[];
-    stat(located: Located, askedBy: 'command'): Promise<SourceState>;
-    /** The first bytes of a source. @throws CacheError */
-    head(file: SourceFile, bytes: number): Promise<Uint8Array>;
-  };
-  mode(): Mode;
-}
-
-/** Most headers fit, so one read is enough, bytes. */
-const firstBytes = 256 * 1024;
-/** Failed ones that are still listed. */
-const keepFailed = 20;
 /** Layers in a story. */
 const mostTold = 5;
 
@@ -42,13 +24,12 @@ const mostTold = 5;
 export class Variants {
   readonly #deps: VariantsDeps;
   readonly #folder: VariantFolder;
-  readonly #failed = new Map<string, { row: VariantRow; error: CacheError }>();
-  /** Those whose source is being copied, and the copy's job. */
-  readonly #waiting = new Map<string, Job | null>();
+  readonly #maker: VariantMaker;
 
   constructor(deps: VariantsDeps) {
     this.#deps = deps;
     this.#folder = new VariantFolder(deps);
+    this.#maker = new VariantMaker({ ...deps, folder: this.#folder });
   }
 
   get directory(): string {
@@ -58,224 +39,114 @@ export class Variants {
   /** Makes rows and files agree, and goes on with what the last run did not finish. */
   async begin(): Promise<void> {
     await this.#folder.settle();
-    for (const row of this.#deps.catalog.variants.all().filter(({ state }) => state !== 'ready')) {
-      const recipe = JSON.parse(row.recipe) as Recipe;
-      const { to, ...rest } = recipe;
-      this.make({ model: row.source ?? '', ...(to && { to }), ...rest }).catch((error) => this.#fail(row, toCacheError(error)));
-    }
+    await this.#maker.resume();
   }
 
-  /**
-   * Has a variant made; one that is there or on its way is not made again.
-   * @throws CacheError NOT_FOUND, BAD_REQUEST, CORRUPT for a model that no variant is made of; CONFLICT, NOT_ADMITTED, SOURCE_AWAY, …
-   */
-  async make({ model, to, fastMatmul = false, dropUnused = false }: VariantRequest): Promise<VariantView> {
-    const recipe = { to: to ?? null, fastMatmul, dropUnused };
-    if (this.#deps.mode() !== 'read-write')
-      throw new CacheError('NOT_ADMITTED', `the cache is ${this.#deps.mode()}: nothing is made`);
-    const file = await this.#located(model);
-    const path = this.#folder.placeOf(file, variantName(basename(file.path), recipe));
-    const known = this.#known(path, file);
-    if (known) return known;
-    const { expected, most, room } = await this.#foreseen(file, recipe);
-    const meanwhile = this.#known(path, file);
-    if (meanwhile) return meanwhile;
-    // A stale one goes only for a model that a new one can be made of.
-    if (this.#deps.catalog.variants.byPath(path)?.state === 'ready') await this.#folder.remove(path);
-    this.#folder.assertFree(path);
-    const { fingerprint } = file;
-    const wanted = { path, source: file.path, fingerprint, recipe: JSON.stringify(recipe) };
-    await this.#deps.catalog.write(() => this.#deps.catalog.variants.want(wanted));
-    this.#failed.delete(path);
-    this.#folder.show();
-    this.#waiting.set(path, null);
-    void this.#follow(file, { path, recipe, expected: room + expected, most: room + most });
-    return this.#view({ ...wanted, state: 'wanted', bytes: 0, facts: null, createdAt: Date.now() });
-  }
-
-  /** The variant when it need not be made: it is there, or on its way. @throws CacheError CONFLICT when it is of another model */
-  #known(path: string, { path: source, fingerprint }: SourceFile): VariantView | null {
-    const row = this.#deps.catalog.variants.byPath(path);
-    if (!row) return null;
-    if (row.source !== null && row.source !== source) {
-      throw new CacheError('CONFLICT', `${row.source} has a variant of that name already`, { hint: 'remove that one first' });
-    }
-    const isSame = row.fingerprint.size === fingerprint.size && row.fingerprint.mtimeNs === fingerprint.mtimeNs;
-    const isThere = row.state === 'ready' && (isSame || row.source === null);
-    return isThere || this.#isOnItsWay(path) ? this.#view(row) : null;
+  /** Has a variant made; one that is there or on its way is not made again. @throws CacheError as `VariantMaker.make` */
+  async make(request: VariantRequest): Promise<VariantView> {
+    return this.#checked(await this.#maker.make(request));
   }
 
   async list(): Promise<VariantsAnswer> {
-    const rows = this.#deps.catalog.variants.all();
-    const failed = [...this.#failed.values()].filter(({ row }) => rows.every(({ path }) => path !== row.path));
-    const variants = await Promise.all([...rows, ...failed.map(({ row }) => row)].map((row) => this.#checked(row)));
+    const variants = await Promise.all(this.#paths().map((path) => this.#checked(path)));
     return { directory: this.directory, bytes: this.#deps.catalog.placements.variantBytes(), variants };
   }
 
   /** What is told of a model with its other facts: the variants made of it, or the one that it is. */
   about(path: string): VariantStory[] {
-    const rows = this.#deps.catalog.variants.all().filter((row) => row.source === path || row.path === path);
-    return rows.map((row) => {
-      const { name, category, state, bytes } = this.#view(row);
-      const layers = state === 'ready' ? this.#folder.reportOf(row.path)?.layers : undefined;
-      return { path: row.path, name, category, state, bytes, worst: worstFirst(layers ?? []).slice(0, mostTold) };
-    });
+    const views = this.#paths().map((variant) => this.#view(variant));
+    return views
+      .filter((view) => view.source === path || view.path === path)
+      .map((view) => {
+        const { name, category, state, bytes } = view;
+        const layers = state === 'ready' ? this.#folder.reportOf(view.path)?.layers : undefined;
+        return { path: view.path, name, category, state, bytes, worst: worstFirst(layers ?? []).slice(0, mostTold) };
+      });
   }
 
   /** @param name its path, or the name by which loaders list it, with its category or without @throws CacheError NOT_FOUND, CORRUPT */
   async report(name: string): Promise<{ variant: VariantView; sha256: string; layers: VariantLayer[] }> {
-    const row = this.#row(name);
-    const report = row.state === 'ready' ? this.#folder.reportOf(row.path) : null;
-    if (!report)
-      throw new CacheError('NOT_FOUND', `${basename(row.path)} is not finished`, { hint: 'autocached variant list' });
-    return { variant: await this.#checked(row), sha256: report.source.sha256, layers: worstFirst(report.layers) };
+    const path = this.#pathOf(name);
+    const report = this.#rowOf(path) ? this.#folder.reportOf(path) : null;
+    if (!report) throw new CacheError('NOT_FOUND', `${basename(path)} is not finished`, { hint: 'autocached variant list' });
+    return { variant: await this.#checked(path), sha256: report.source.sha256, layers: worstFirst(report.layers) };
   }
 
-  /** Removes a variant, or ends its making. @returns what became free @throws CacheError NOT_FOUND, IN_USE */
-  async remove(name: string): Promise<{ path: string; bytes: number }> {
-    const { path, bytes } = this.#row(name);
-    const job = this.#deps.copier.variantJob(path);
-    if (job) {
-      this.#deps.copier.cancel(job.id);
-      await job.ended;
-    }
-    this.#waiting.delete(path);
-    this.#failed.delete(path);
+  /** Removes a variant; the making of one that is on its way ends, and a former one stays. @throws CacheError NOT_FOUND, IN_USE */
+  async remove(name: string): Promise<RemovedVariantAnswer> {
+    const path = this.#pathOf(name);
+    const { bytes } = this.#view(path);
+    const [row, order] = [this.#rowOf(path), this.#deps.catalog.variants.order(path)];
+    await this.#maker.cancel(path);
+    if (row && order) return { path, bytes: order.bytes, formerStays: true };
     await this.#folder.remove(path);
-    return { path, bytes };
+    return { path, bytes, formerStays: false };
   }
 
-  #row(name: string): VariantRow {
+  /** Of all that are there, are to be made, or could not be made. */
+  #paths(): string[] {
     const { variants } = this.#deps.catalog;
-    const exact = variants.byPath(name);
-    if (exact) return exact;
-    const named = [...variants.all(), ...[...this.#failed.values()].map(({ row }) => row)].filter(({ path }) => {
-      const rel = relative(this.directory, path).split(sep).join('/');
-      return [rel, rel.slice(rel.indexOf('/') + 1), basename(path)].includes(name);
+    const all = [...variants.all(), ...variants.orders(), ...this.#maker.failed().map(({ order }) => order)];
+    return [...new Set(all.map(({ path }) => path))].toSorted();
+  }
+
+  #pathOf(name: string): string {
+    const paths = this.#paths();
+    if (paths.includes(name)) return name;
+    const [path, ...others] = paths.filter((one) => {
+      const rel = relative(this.directory, one).split(sep).join('/');
+      return [rel, rel.slice(rel.indexOf('/') + 1), basename(one)].includes(name);
     });
-    const [row, ...others] = named;
-    if (!row) throw new CacheError('NOT_FOUND', `there is no variant ${name}`, { hint: 'autocached variant list' });
+    if (path === undefined)
+      throw new CacheError('NOT_FOUND', `there is no variant ${name}`, { hint: 'autocached variant list' });
     if (others.length > 0)
       throw new CacheError('CONFLICT', `several variants are named ${name}`, { hint: 'give the category too' });
-    return row;
+    return path;
   }
 
-  /** The first file of that name which is there. */
-  async #located(model: string): Promise<Located & SourceFile> {
-    const { sources } = this.#deps;
-    const [category = '', ...rest] = model.split('/');
-    const at = sources.locate(model);
-    const isName = category !== '' && rest.length > 0;
-    const named = isName ? sources.candidates(category, rest.join('/')) : [];
-    const places = at ? [at] : named;
-    let away: string | null = null;
-    for (const located of places) {
-      const state = await sources.stat(located, 'command');
-      if (state.state === 'present') return { ...located, fingerprint: state.fingerprint };
-      if ('why' in state) away ??= state.why;
-    }
-    if (away !== null) throw new CacheError('SOURCE_AWAY', away);
-    if (places.length > 0) throw new CacheError('SOURCE_MISSING', `there is no ${model}`);
-    throw new CacheError('NOT_FOUND', `${model} is not inside a configured model folder`, {
-      hint: 'give its path, or category/name',
-    });
-  }
-
-  /** Reads the header and plans: a model that no variant is made of is refused before anything is copied. */
-  async #foreseen(file: SourceFile, recipe: Recipe): Promise<{ expected: number; most: number; room: number }> {
-    const { size } = file.fingerprint;
-    const { sources } = this.#deps;
-    const start = await sources.head(file, Math.min(firstBytes, size));
-    const jsonSize = safetensorsJsonSize(start, size);
-    if (jsonSize === null) throw new CacheError('CORRUPT', `${file.path} does not begin as a safetensors file`);
-    const whole = start.length >= 8 + jsonSize ? start : await sources.head(file, 8 + jsonSize);
-    try {
-      const header = parseSafetensors(whole.subarray(0, 8 + jsonSize), size);
-      const plan = planVariant(header, recipe, new Architectures());
-      return { ...plan, room: headerRoom(plan, header.metadata) };
-    } catch (error) {
-      const { code, message, hint } = toCacheError(error);
-      throw new CacheError(code, `no variant of ${file.path}: ${message}`, { cause: error, ...(hint !== null && { hint }) });
-    }
-  }
-
-  async #follow(file: SourceFile & Located, variant: Parameters<Copier['request']>[0]['variant'] & object): Promise<void> {
-    const { catalog, copier, log } = this.#deps;
-    try {
-      await this.#copied(file, variant.path);
-      if (!this.#waiting.delete(variant.path)) return;
-      const job = copier.request({ file, medium: file.medium, priority: 'background', variant });
-      await job.ended;
-      if (job.state === 'done') log.info({ path: variant.path, source: file.path, bytes: job.stored }, 'variant made');
-      else if (job.error) throw job.error;
-    } catch (error) {
-      const row = catalog.variants.byPath(variant.path);
-      const { path, recipe } = variant;
-      const { fingerprint } = file;
-      const lost = { path, source: file.path, fingerprint, recipe: JSON.stringify(recipe), facts: null };
-      await this.#fail(row ?? { ...lost, state: 'wanted', bytes: 0, createdAt: Date.now() }, toCacheError(error));
-    }
-  }
-
-  /** A source on a slow disk is read once: by its copy. */
-  async #copied(file: SourceFile & Located, variant: string): Promise<void> {
-    const { catalog, tiers, copier } = this.#deps;
-    const entry = catalog.entries.byPath(file.path);
-    const plain = entry ? catalog.copies.readyOf(entry.id).filter(({ form }) => form === 'plain') : [];
-    if (file.medium === 'ssd' || tiers.soundCopy(plain, file.fingerprint)) return;
-    const job = copier.request({ file, medium: file.medium, priority: 'warm' });
-    this.#waiting.set(variant, job);
-    await job.ended;
-    if (job.error) throw job.error;
-  }
-
-  async #fail(row: VariantRow, error: CacheError): Promise<void> {
-    const { catalog, log } = this.#deps;
-    const wasWanted = this.#waiting.delete(row.path) || error.code !== 'CANCELLED';
-    log.warn({ path: row.path, code: error.code, why: error.message }, 'no variant made');
-    await catalog.write(() => catalog.variants.forget(row.path)).catch(() => {});
-    if (!wasWanted) return;
-    this.#failed.set(row.path, { row, error });
-    for (const oldest of this.#failed.keys()) if (this.#failed.size > keepFailed) this.#failed.delete(oldest);
-  }
-
-  #isOnItsWay(path: string): boolean {
-    return this.#waiting.has(path) || this.#deps.copier.variantJob(path) !== undefined;
+  #rowOf(path: string): VariantRow | undefined {
+    return this.#deps.catalog.variants.byPath(path);
   }
 
   /** With what its source says now. */
-  async #checked(row: VariantRow): Promise<VariantView> {
-    const view = this.#view(row);
-    const located = row.source === null ? null : this.#deps.sources.locate(row.source);
-    if (view.state !== 'ready' || !located) return view;
+  async #checked(path: string): Promise<VariantView> {
+    const view = this.#view(path);
+    const row = this.#rowOf(path);
+    const located = row?.source ? this.#deps.sources.locate(row.source) : null;
+    if (view.state !== 'ready' || !row || !located) return view;
     const state = await this.#deps.sources.stat(located, 'command');
     if (state.state === 'missing') return { ...view, why: 'the model that it was made of is gone' };
     if (state.state !== 'present') return view;
     const { size, mtimeNs } = state.fingerprint;
     if (size === row.fingerprint.size && mtimeNs === row.fingerprint.mtimeNs) return view;
-    return { ...view, state: 'stale', why: 'the model that it was made of has changed since: make it again' };
+    const { error } = this.#maker.standing(path);
+    const why = error ? `the new one was not made: ${error.message}` : 'make it again';
+    return { ...view, state: 'stale', why: `the model that it was made of has changed since: ${why}` };
   }
 
-  #view(row: VariantRow): VariantView {
-    const { path, source, fingerprint, bytes, facts, createdAt } = row;
-    const failed = this.#failed.get(path);
-    const job = this.#deps.copier.variantJob(path) ?? this.#waiting.get(path) ?? null;
+  /** One that is made anew is on its way; the former one is there until then. */
+  #view(path: string): VariantView {
+    const [row, order] = [this.#rowOf(path), this.#deps.catalog.variants.order(path)];
+    const { job, error } = this.#maker.standing(path);
+    const told = order ?? row ?? this.#maker.failed().find((failed) => failed.order.path === path)?.order;
+    if (!told) throw new CacheError('NOT_FOUND', `there is no variant ${path}`, { hint: 'autocached variant list' });
     const [category = '', ...rest] = relative(this.directory, path).split(sep);
-    const made = row.state === 'ready' ? 'ready' : job?.kind === 'derive' ? 'making' : 'waiting';
+    const onItsWay = job?.kind === 'derive' ? 'making' : 'waiting';
+    const isThere = row ? 'ready' : 'failed';
     return {
       path,
       name: rest.join('/'),
       category,
-      source,
-      form: formName(JSON.parse(row.recipe) as Recipe),
-      state: failed ? 'failed' : made,
-      why: failed?.error.message ?? null,
-      bytes,
-      sourceBytes: fingerprint.size,
-      architecture: facts?.architecture ?? null,
-      leastSqnr: facts?.leastSqnr ?? null,
-      layers: facts?.layers ?? null,
-      createdAt: new Date(createdAt).toISOString(),
+      source: told.source,
+      form: formName(JSON.parse(told.recipe) as Recipe),
+      state: order ? onItsWay : isThere,
+      why: order || row ? null : (error?.message ?? null),
+      bytes: (row?.bytes ?? 0) + (order?.bytes ?? 0),
+      sourceBytes: told.fingerprint.size,
+      architecture: row?.facts.architecture ?? null,
+      leastSqnr: row?.facts.leastSqnr ?? null,
+      layers: row?.facts.layers ?? null,
+      createdAt: new Date(told.createdAt).toISOString(),
       job: job?.view() ?? null,
     };
   }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { chmodSync, closeSync, fdatasyncSync, fstatSync, ftruncateSync, openSync, statSync } from 'node:fs';
+import { chmodSync, closeSync, fdatasyncSync, fstatSync, ftruncateSync, lstatSync, openSync, statSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { readAt, writeAt } from '../codec/file-io.ts';
 import { CacheError } from '../core/errors.ts';
@@ -25,9 +25,10 @@ const turnBytes = 4 * 1024 * 1024;
 
 /**
  * Makes a variant of a model in one pass over a local file with its bytes, and puts it under its name: fsync, rename, fsync of the
- * directory. A crash at any point leaves either nothing under the name, or the finished file.
+ * directory. A crash at any point leaves under the name either what was there, or the finished file.
  * @throws CacheError BAD_REQUEST or CORRUPT for a source that no variant is made of, SOURCE_CHANGED when it was replaced meanwhile,
- *   NO_SPACE when the variant turns out larger than `into`, or the disk is full; SOURCE_IO, CACHE_IO, CANCELLED
+ *   CONFLICT when another file has come under the name, NO_SPACE when the variant turns out larger than `into`, or the disk is full;
+ *   SOURCE_IO, CACHE_IO, CANCELLED
  */
 export async function deriveVariant(order: DeriveOrder, hooks: CopyHooks): Promise<DeriveReport> {
   const { temp, path } = order;
@@ -40,6 +41,7 @@ export async function deriveVariant(order: DeriveOrder, hooks: CopyHooks): Promi
     // A loader that opens its model for writing gets an error instead of changing it for all others.
     if (process.platform !== 'win32') writing(() => chmodSync(temp, 0o444));
     await syncFile(temp);
+    assertReplaceable(order);
     await moveDurably(temp, path);
     return made;
   } catch (error) {
@@ -57,6 +59,15 @@ function assertSame({ origin: { path, seal }, source }: DeriveOrder, fd: number)
   const isSame = seal ? fitsSeal(open, seal) : Number(open.size) === size && String(open.mtimeNs) === mtimeNs;
   if (isSame && open.ino === named.ino && open.size === named.size && open.mtimeNs === named.mtimeNs) return;
   throw new CacheError('SOURCE_CHANGED', `${source.path} was replaced while its variant was made`, { hint: 'make it again' });
+}
+
+/** Law 2: only the variant that it is made in place of goes. @throws CacheError CONFLICT */
+function assertReplaceable({ path, replaces }: DeriveOrder): void {
+  const there = writing(() => lstatSync(path, { bigint: true, throwIfNoEntry: false }));
+  if (!there || (there.isFile() && String(there.mtimeNs) === replaces)) return;
+  throw new CacheError('CONFLICT', `another file has come to ${path} while the variant was made`, {
+    hint: 'move it away, or remove it',
+  });
 }
 
 async function derive(order: DeriveOrder, source: number, hooks: CopyHooks): Promise<DeriveReport> {

@@ -80,14 +80,22 @@ export interface AdoptOrder extends Order, ReadsSource {
   identity: boolean;
 }
 
-/** Make a variant of the source, of its copy or of the source itself; the place is the variant's, which has no manifest. */
-export interface DeriveOrder extends Omit<Order, 'manifestPath'> {
-  kind: 'derive';
+/** What to make a variant of, how, and in whose place. */
+export interface DeriveTask {
+  /** Where it is to lie. */
+  path: string;
   /** A local file with the source's bytes, and the seal of a copy; null for the source itself. */
   origin: { path: string; seal: Seal | null };
   /** Of the source, hex; null where it is not known. */
   sha256: string | null;
   recipe: Recipe;
+  /** The mtime, ns, of the former variant, which it takes the place of; null = there is none. Any other file is left alone. */
+  replaces: string | null;
+}
+
+/** Make a variant of the source, of its copy or of the source itself; it has no manifest. */
+export interface DeriveOrder extends Omit<Order, 'manifestPath'>, DeriveTask {
+  kind: 'derive';
   /** Maximum size of the variant, bytes. */
   into: number;
 }

@@ -4,8 +4,9 @@ import { expect } from 'vitest';
 /** The option of Node that makes a daemon number its steps, see `crash-points.ts`. */
 export const countingSteps = `--import=${fileURLToPath(new URL('./crash-points.ts', import.meta.url))}`;
 
-/** Every how many-th step is a crash point, 1 = all, and how often each is run. */
+/** Every how many-th step is a crash point, 1 = all, from which one to which one, and how often each is run. */
 const every = Number(process.env['CRASH_EVERY'] ?? 1);
+const [from = 1, to = Number.POSITIVE_INFINITY] = (process.env['CRASH_STEPS'] ?? '1').split('-').map(Number);
 const runs = Number(process.env['CRASH_RUNS'] ?? 1);
 /** Maximum number of lives for one crash point. */
 const tries = 10;
@@ -27,15 +28,23 @@ export interface Life {
  * Lives once undisturbed, then once for each of its steps, killed before it. Lives differ, as threads do: where one is over before the
  * step, another step is drawn from those it took, so every crash point is one that fired.
  * @param live a life that is killed before its step `at`; 0 = it is not killed
+ * @param isPoint which of its steps are tried
  * @returns the undisturbed one
  */
-export async function killAtEveryStep(what: string, leastSteps: number, live: (at: number) => Promise<Life>): Promise<Life> {
+export async function killAtEveryStep(
+  what: string,
+  leastSteps: number,
+  live: (at: number) => Promise<Life>,
+  isPoint: (step: string) => boolean = () => true,
+): Promise<Life> {
   const uncut = await live(0);
   expect(uncut).toMatchObject({ fired: false, wrong: [] });
   const { steps, first = 1 } = uncut;
   // With fewer steps the matrix tests nothing.
   expect(steps.length - first + 1).toBeGreaterThanOrEqual(leastSteps);
-  const points = steps.map((_, index) => index + 1).filter((at) => at >= first && at % every === 0);
+  const points = steps
+    .flatMap((step, index) => (isPoint(step) ? [index + 1] : []))
+    .filter((at) => at >= Math.max(first, from) && at <= to && at % every === 0);
   const all = points.flatMap((point) => Array<number>(runs).fill(point));
   const outcome = { lives: 0, fired: 0, wrong: [] as string[] };
   let toldAt = performance.now();

@@ -52,8 +52,8 @@ function leavesSourcesAlone({ sources, root }: World): string[] {
 
 /** O3, of the books and of the disk. */
 async function keepsTheLimit({ client, cacheDir }: DaemonProcess, { limit }: World): Promise<string[]> {
-  const { tiers } = await client.stats();
-  const booked = tiers.reduce((sum, { bytes, reserved }) => sum + bytes + reserved, 0);
+  const { tiers, variants } = await client.stats();
+  const booked = tiers.reduce((sum, { bytes, reserved }) => sum + bytes + reserved, variants?.bytes ?? 0);
   const held = bytesHeld(cacheDir);
   const wrong = [];
   if (booked > limit) wrong.push(`O3: ${booked} bytes are booked, the limit is ${limit}`);
@@ -62,9 +62,11 @@ async function keepsTheLimit({ client, cacheDir }: DaemonProcess, { limit }: Wor
   return wrong;
 }
 
-/** Bytes of copies, finished and unfinished, that lie in a cache directory now; names of one file count once. */
+/** Bytes of copies and variants, finished and unfinished, that lie in a cache directory now; names of one file count once. */
 export function bytesHeld(cacheDir: string): number {
-  const files = ['files', 'partial', 'cold/files', 'cold/partial'].flatMap((name) => filesBelow(join(cacheDir, name)));
+  const files = ['files', 'partial', 'cold/files', 'cold/partial', 'variants'].flatMap((name) =>
+    filesBelow(join(cacheDir, name)),
+  );
   const sizes = new Map(files.filter((path) => !/\.(seal|journal|journal\.new)$/.test(path)).map(sizeOf));
   return [...sizes.values()].reduce((sum, size) => sum + size, 0);
 }

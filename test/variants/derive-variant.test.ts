@@ -3,32 +3,14 @@ import { existsSync, readFileSync, renameSync, rmSync, statSync, utimesSync, wri
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { deriveVariant } from '../../src/transfer/derive-variant.ts';
-import type { DeriveOrder } from '../../src/transfer/messages.ts';
 import type { Recipe } from '../../src/variants/recipe.ts';
 import { readReport, reportKey, worstFirst } from '../../src/variants/report.ts';
-import { fingerprintOf } from '../helpers/files.ts';
 import { quiet } from '../helpers/hooks.ts';
+import { deriveOrder } from '../helpers/orders.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
 import { numbers, readSafetensors, type TinyTensor, tensorOf, tinyWan, writeSafetensors } from '../helpers/tiny-model.ts';
 
 const hooks = quiet();
-
-function orderFor(path: string, to: Partial<Recipe>, more: Partial<DeriveOrder> = {}): DeriveOrder {
-  const dir = join(path, '..');
-  const recipe = { to: null, fastMatmul: false, dropUnused: false, ...to };
-  return {
-    kind: 'derive',
-    id: 1,
-    source: { path, root: dir, rel: 'a.safetensors', category: 'diffusion_models', fingerprint: fingerprintOf(path) },
-    temp: join(dir, 'temp.part'),
-    path: join(dir, 'out', 'variant.safetensors'),
-    origin: { path, seal: null },
-    sha256: null,
-    recipe,
-    into: Number.MAX_SAFE_INTEGER,
-    ...more,
-  };
-}
 
 function model(tensors: readonly TinyTensor[] = tinyWan(), metadata?: Record<string, string>): string {
   const path = join(tempDir(), 'a.safetensors');
@@ -37,7 +19,7 @@ function model(tensors: readonly TinyTensor[] = tinyWan(), metadata?: Record<str
 }
 
 async function made(path: string, to: Partial<Recipe>, given = hooks) {
-  const order = orderFor(path, to);
+  const order = deriveOrder(path, to);
   const report = await deriveVariant(order, given);
   return { report, ...readSafetensors(readFileSync(order.path)), order };
 }
@@ -141,7 +123,7 @@ describe('a variant', () => {
       const tensors = to === 'fp16' ? tinyWan({ dtype: 'F32' }) : tinyWan();
       for (const path of [first, second]) writeSafetensors(path, tensors);
       const known = createHash('sha256').update(readFileSync(first)).digest('hex');
-      const orders = [orderFor(first, { to }), orderFor(second, { to }, { sha256: known })];
+      const orders = [deriveOrder(first, { to }), deriveOrder(second, { to }, { sha256: known })];
       for (const order of orders) await deriveVariant(order, { ...hooks, paced: () => order === orders[1] });
       const [a, b] = orders.map(({ path }) => readFileSync(path));
       expect(a?.equals(b ?? Buffer.alloc(0))).toBe(true);
@@ -170,7 +152,7 @@ describe('a variant', () => {
 
 describe('no variant is made', () => {
   const refused = (tensors: readonly TinyTensor[], to: Partial<Recipe>, metadata?: Record<string, string>) =>
-    deriveVariant(orderFor(model(tensors, metadata), to), hooks);
+    deriveVariant(deriveOrder(model(tensors, metadata), to), hooks);
 
   test('of an architecture that is not known', async () => {
     const other = [tensorOf('conv.weight', [64, 64], numbers(4096, 1))];
@@ -191,7 +173,7 @@ describe('no variant is made', () => {
 
   test('when its source is replaced meanwhile', async () => {
     const path = model();
-    const order = orderFor(path, { to: 'fp8' });
+    const order = deriveOrder(path, { to: 'fp8' });
     let replaced = false;
     const replace = async () => {
       if (replaced) return;
@@ -209,7 +191,7 @@ describe('no variant is made', () => {
   });
 
   test('when it is no longer wanted, and nothing of it stays', async () => {
-    const order = orderFor(model(), { to: 'fp8' });
+    const order = deriveOrder(model(), { to: 'fp8' });
     const abort = new AbortController();
     const cancelling = { ...hooks, paced: () => true, ask: async () => abort.abort(), signal: abort.signal };
     await expect(deriveVariant(order, cancelling)).rejects.toMatchObject({ code: 'CANCELLED' });
@@ -218,7 +200,7 @@ describe('no variant is made', () => {
 
   test('beyond the room that was reserved for it', async () => {
     const path = model();
-    const order = orderFor(path, { to: 'fp8' }, { into: 40_000 });
+    const order = deriveOrder(path, { to: 'fp8' }, { into: 40_000 });
     await expect(deriveVariant(order, hooks)).rejects.toMatchObject({ code: 'NO_SPACE' });
     expect(existsSync(order.temp)).toBe(false);
     rmSync(path);

@@ -2,7 +2,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Command, Option } from 'commander';
 import type { RemovedVariantAnswer, VariantView } from '../../api/variants.ts';
 import { CacheError } from '../../core/errors.ts';
-import { formatBytes } from '../../core/format.ts';
 import { type VariantForm, variantForms } from '../../core/types.ts';
 import { agreed } from '../confirm.ts';
 import { itemsOf } from '../items.ts';
@@ -11,7 +10,7 @@ import { itemHelp, knownItems } from '../known-items.ts';
 import { variantHelp, variantOf, variantsOf } from '../known-variants.ts';
 import { type Answer, exitCodes } from '../print.ts';
 import { clientOf, type Run, type Session } from '../session.ts';
-import { variantLine, variantReportPage, variantsPage } from '../text/variants-page.ts';
+import { removedLine, variantLine, variantReportPage, variantsPage } from '../text/variants-page.ts';
 import { VariantClient } from '../variant-client.ts';
 
 interface MakeOptions {
@@ -70,7 +69,7 @@ export function addVariant(program: Command, run: Run): void {
     .action(run(report));
   variant
     .command('rm')
-    .description('remove a variant, or end its making')
+    .description('remove a variant, or end the making of one (a former one stays)')
     .argument('<name>', variantHelp)
     .option('-y, --yes', 'do not ask, on a terminal')
     .addHelpText('after', examples.rm)
@@ -86,7 +85,8 @@ async function make(session: Session, word: string, { wait, ...recipe }: MakeOpt
   const variants = new VariantClient(client);
   const asked = await variants.make({ model, ...recipe });
   const data = wait ? await untilMade(asked, variants, session) : asked;
-  if (data.state === 'failed') throw new CacheError('CANCELLED', `no variant of ${data.source ?? model} was made: ${data.why}`);
+  if (data.state === 'failed' || data.state === 'stale')
+    throw new CacheError('CANCELLED', `no variant of ${data.source ?? model} was made: ${data.why}`);
   return { data, page: () => variantLine(data), exitCode: exitCodes.done };
 }
 
@@ -121,6 +121,6 @@ async function remove(session: Session, name: string, { yes }: { yes?: true }): 
     return { data: null, page: () => 'nothing removed', exitCode: exitCodes.failed };
   const removed: RemovedVariantAnswer[] = [];
   for (const { path } of chosen) removed.push(await client.remove(path));
-  const page = () => removed.map(({ path, bytes }) => `removed ${path}, ${formatBytes(bytes)}`).join('\n');
+  const page = () => removed.map(removedLine).join('\n');
   return { data: removed.length === 1 ? removed[0] : removed, page };
 }

@@ -1,4 +1,10 @@
-import type { VariantLayer, VariantReportAnswer, VariantsAnswer, VariantView } from '../../api/variants.ts';
+import type {
+  RemovedVariantAnswer,
+  VariantLayer,
+  VariantReportAnswer,
+  VariantsAnswer,
+  VariantView,
+} from '../../api/variants.ts';
 import { counted, formatBytes } from '../../core/format.ts';
 import type { Look } from './look.ts';
 import { table } from './table.ts';
@@ -40,6 +46,11 @@ export function variantLine(variant: VariantView): string {
   const least = variant.leastSqnr === null ? '' : `, worst layer ${ratioText(variant.leastSqnr)}`;
   if (variant.state === 'ready') return `${variant.path}\n${sizeText(variant)}${least}; ComfyUI lists it as ${variant.name}`;
   return `${variant.path}: ${stateText(variant)}`;
+}
+
+/** What `autocached variant rm` did. */
+export function removedLine({ path, bytes, formerStays }: RemovedVariantAnswer): string {
+  return formerStays ? `${path} is not made anew; the former one stays` : `removed ${path}, ${formatBytes(bytes)}`;
 }
 
 function sizeText({ bytes, sourceBytes, state }: VariantView): string {

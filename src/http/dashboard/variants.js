@@ -67,7 +67,7 @@ async function askToRemove({ path, name, state, bytes }) {
   const isMade = state === 'ready' || state === 'stale';
   const question = isMade
     ? `Frees ${formatBytes(bytes)}. Workflows that name this file no longer find it; it can be made again. Its model is kept.`
-    : 'It is not made, or its making ends. Its model is kept.';
+    : 'It is not made, or its making ends. Its model is kept, and so is a former variant.';
   if (!(await confirmed(`Remove ${name}?`, question, { yes: 'Remove' }))) return undefined;
   const removed = await send('/api/variants', { method: 'DELETE', body: { name: path } });
   return { text: isMade ? `${name} is removed: ${formatBytes(removed.bytes)} free.` : `${name} is not made.` };

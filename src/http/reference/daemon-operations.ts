@@ -52,7 +52,11 @@ const variantReport: z.ZodType<VariantReportAnswer> = z.strictObject({
     z.strictObject({ name: z.string(), format: z.string(), sqnr: z.number().nullable(), worst: z.number().min(0) }),
   ),
 });
-const removedVariant: z.ZodType<RemovedVariantAnswer> = z.strictObject({ path, bytes: count });
+const removedVariant: z.ZodType<RemovedVariantAnswer> = z.strictObject({
+  path,
+  bytes: count,
+  formerStays: z.boolean(),
+});
 const forgetAnswer: z.ZodType<ForgetRootsAnswer> = z.strictObject({
   roots: z.array(rootView),
   removed: removalAnswer.nullable(),
@@ -202,7 +206,7 @@ export const daemonOperations: readonly Operation[] = [
   {
     method: 'DELETE',
     url: '/api/variants',
-    summary: 'Remove a variant, or end its making',
+    summary: 'Remove a variant, or end the making of one; a former one stays',
     body: variantName,
     answers: { 200: removedVariant },
     errors: ['NOT_FOUND', 'CONFLICT', 'IN_USE', 'CACHE_AWAY'],

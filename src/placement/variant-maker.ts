@@ -1,0 +1,196 @@
+import { basename } from 'node:path';
+import type { VariantRequest } from '../api/variants.ts';
+import type { Catalog } from '../catalog/catalog.ts';
+import type { VariantOrder } from '../catalog/variants.ts';
+import { CacheError, toCacheError } from '../core/errors.ts';
+import type { Medium, Mode, SourceFile, SourceState } from '../core/types.ts';
+import type { Copier } from '../jobs/copier.ts';
+import type { Job } from '../jobs/job.ts';
+import type { Variant } from '../jobs/plan.ts';
+import type { Log } from '../runtime/log.ts';
+import type { Tiers } from '../tiers/tiers.ts';
+import { type Recipe, variantName } from '../variants/recipe.ts';
+import { foreseeVariant, type ReadHead } from './foresee-variant.ts';
+import type { VariantFolder } from './variant-folder.ts';
+
+export interface Located extends Omit<SourceFile, 'fingerprint'> {
+  medium: Medium;
+}
+
+export interface VariantMakerDeps {
+  catalog: Catalog;
+  folder: VariantFolder;
+  tiers: Tiers;
+  copier: Pick<Copier, 'request' | 'variantJob' | 'cancel'>;
+  sources: {
+    locate(path: string): Located | null;
+    candidates(category: string, name: string): Located[];
+    stat(located: Located, askedBy: 'command'): Promise<SourceState>;
+    head: ReadHead;
+  };
+  mode(): Mode;
+  log: Log;
+}
+
+/** A variant that was ordered, and why it was not made. */
+export interface FailedVariant {
+  order: Omit<VariantOrder, 'bytes' | 'replaces'>;
+  error: CacheError;
+}
+
+/** Failures that are remembered. */
+const keepFailed = 20;
+
+/** Has variants made: from what was asked for, over the copy of the model and a job, to what became of it. */
+export class VariantMaker {
+  readonly #deps: VariantMakerDeps;
+  readonly #failed = new Map<string, FailedVariant>();
+  /** Those whose source is being copied, and the copy's job. */
+  readonly #waiting = new Map<string, Job | null>();
+
+  constructor(deps: VariantMakerDeps) {
+    this.#deps = deps;
+  }
+
+  /** Goes on with what the last run did not finish, of which nothing is reserved any more. */
+  async resume(): Promise<void> {
+    const { catalog, mode } = this.#deps;
+    const orders = catalog.variants.orders().filter(({ path }) => !this.#isOnItsWay(path));
+    await catalog.write(() => {
+      for (const order of orders) catalog.variants.want(order);
+    });
+    if (mode() !== 'read-write') return;
+    for (const order of orders) this.#again(order).catch((error) => this.#fail(order, toCacheError(error)));
+  }
+
+  async #again({ path, source, recipe }: VariantOrder): Promise<void> {
+    const { catalog } = this.#deps;
+    const { to, ...rest } = JSON.parse(recipe) as Recipe;
+    await this.make({ model: source, ...(to && { to }), ...rest });
+    // The model may be again what the former variant was made of, or have another category.
+    if (!this.#isOnItsWay(path)) await catalog.write(() => catalog.variants.giveUp(path));
+  }
+
+  /**
+   * Has a variant made; one that is there or on its way is not made again. A former one stays until the new one is whole.
+   * @returns its path
+   * @throws CacheError NOT_FOUND, BAD_REQUEST, CORRUPT for a model that no variant is made of; CONFLICT, NOT_ADMITTED, SOURCE_AWAY, …
+   */
+  async make({ model, to, fastMatmul = false, dropUnused = false }: VariantRequest): Promise<string> {
+    const { catalog, folder, mode, sources } = this.#deps;
+    const recipe = { to: to ?? null, fastMatmul, dropUnused };
+    if (mode() !== 'read-write') throw new CacheError('NOT_ADMITTED', `the cache is ${mode()}: nothing is made`);
+    const file = await this.#located(model);
+    const path = folder.placeOf(file, variantName(basename(file.path), recipe));
+    if (this.#needsNothing(path, file)) return path;
+    const foreseen = await foreseeVariant(file, recipe, (of, bytes) => sources.head(of, bytes));
+    if (this.#needsNothing(path, file)) return path;
+    const replaces = folder.formerAt(path);
+    const order = { path, source: file.path, fingerprint: file.fingerprint, recipe: JSON.stringify(recipe), replaces };
+    await catalog.write(() => catalog.variants.want(order));
+    this.#failed.delete(path);
+    folder.show();
+    this.#waiting.set(path, null);
+    void this.#follow(file, { path, recipe, replaces, ...foreseen });
+    return path;
+  }
+
+  /** How the making of a variant stands: its job or its source's copy, and why the last attempt failed. */
+  standing(path: string): { job: Job | null; error: CacheError | null } {
+    const job = this.#deps.copier.variantJob(path) ?? this.#waiting.get(path) ?? null;
+    return { job, error: this.#failed.get(path)?.error ?? null };
+  }
+
+  failed(): FailedVariant[] {
+    return [...this.#failed.values()];
+  }
+
+  /** Ends the making of a variant, and forgets that it failed. */
+  async cancel(path: string): Promise<void> {
+    const { catalog, copier } = this.#deps;
+    const job = copier.variantJob(path);
+    if (job) {
+      copier.cancel(job.id);
+      await job.ended;
+    }
+    this.#waiting.delete(path);
+    this.#failed.delete(path);
+    await catalog.write(() => catalog.variants.giveUp(path));
+  }
+
+  /** True when a variant is there or on its way. @throws CacheError CONFLICT when that of another model has its path */
+  #needsNothing(path: string, { path: source, fingerprint }: SourceFile): boolean {
+    const { variants } = this.#deps.catalog;
+    const row = variants.byPath(path);
+    const owner = variants.order(path)?.source ?? row?.source ?? source;
+    if (owner !== source)
+      throw new CacheError('CONFLICT', `${owner} has a variant of that name already`, { hint: 'remove that one first' });
+    const isSame = row?.fingerprint.size === fingerprint.size && row.fingerprint.mtimeNs === fingerprint.mtimeNs;
+    const isCurrent = isSame || row?.source === null;
+    return (isCurrent && this.#deps.folder.has(path)) || this.#isOnItsWay(path);
+  }
+
+  #isOnItsWay(path: string): boolean {
+    return this.#waiting.has(path) || this.#deps.copier.variantJob(path) !== undefined;
+  }
+
+  /** The first file of that name which is there. */
+  async #located(model: string): Promise<Located & SourceFile> {
+    const { sources } = this.#deps;
+    const [category = '', ...rest] = model.split('/');
+    const at = sources.locate(model);
+    const isName = category !== '' && rest.length > 0;
+    const named = isName ? sources.candidates(category, rest.join('/')) : [];
+    const places = at ? [at] : named;
+    let away: string | null = null;
+    for (const located of places) {
+      const state = await sources.stat(located, 'command');
+      if (state.state === 'present') return { ...located, fingerprint: state.fingerprint };
+      if ('why' in state) away ??= state.why;
+    }
+    if (away !== null) throw new CacheError('SOURCE_AWAY', away);
+    if (places.length > 0) throw new CacheError('SOURCE_MISSING', `there is no ${model}`);
+    throw new CacheError('NOT_FOUND', `${model} is not inside a configured model folder`, {
+      hint: 'give its path, or category/name',
+    });
+  }
+
+  async #follow(file: SourceFile & Located, variant: Variant): Promise<void> {
+    const { copier, log } = this.#deps;
+    try {
+      await this.#copied(file, variant.path);
+      if (!this.#waiting.delete(variant.path)) return;
+      const job = copier.request({ file, medium: file.medium, priority: 'background', variant });
+      await job.ended;
+      if (job.state === 'done') log.info({ path: variant.path, source: file.path, bytes: job.stored }, 'variant made');
+      else if (job.error) throw job.error;
+    } catch (error) {
+      const { path, recipe } = variant;
+      const { path: source, fingerprint } = file;
+      const order = { path, source, fingerprint, recipe: JSON.stringify(recipe), createdAt: Date.now() };
+      await this.#fail(order, toCacheError(error));
+    }
+  }
+
+  /** A source on a slow disk is read once: by its copy. */
+  async #copied(file: SourceFile & Located, variant: string): Promise<void> {
+    const { catalog, tiers, copier } = this.#deps;
+    const entry = catalog.entries.byPath(file.path);
+    const plain = entry ? catalog.copies.readyOf(entry.id).filter(({ form }) => form === 'plain') : [];
+    if (file.medium === 'ssd' || tiers.soundCopy(plain, file.fingerprint)) return;
+    const job = copier.request({ file, medium: file.medium, priority: 'warm' });
+    this.#waiting.set(variant, job);
+    await job.ended;
+    if (job.error) throw job.error;
+  }
+
+  async #fail(order: FailedVariant['order'], error: CacheError): Promise<void> {
+    const { catalog, log } = this.#deps;
+    const wasWanted = this.#waiting.delete(order.path) || error.code !== 'CANCELLED';
+    log.warn({ path: order.path, code: error.code, why: error.message }, 'no variant made');
+    await catalog.write(() => catalog.variants.giveUp(order.path)).catch(() => {});
+    if (!wasWanted) return;
+    this.#failed.set(order.path, { order, error });
+    for (const oldest of this.#failed.keys()) if (this.#failed.size > keepFailed) this.#failed.delete(oldest);
+  }
+}
