@@ -5,6 +5,7 @@ import { CacheError } from '../core/errors.ts';
 import { holderOfRemoved, lockHolder, lockName, noteHolder } from '../runtime/lock-holder.ts';
 import { setAside, setAsideUnless } from '../runtime/set-aside.ts';
 import { isDamage } from '../sqlite/damage.ts';
+import { isFull } from '../sqlite/reserve.ts';
 
 /** A second one beside it: who takes the first for a leftover and removes it does not let another daemon in. */
 const lockNames = [lockName, '.autocached.lock'] as const;
@@ -28,7 +29,8 @@ interface Lock {
 /**
  * Takes the one-daemon lock of a directory, held until the returned function is called or the process ends. The operating system
  * releases it at any kind of end, so a crash leaves nothing stale behind. A lock file that is removed is put back.
- * @throws CacheError ALREADY_RUNNING when another process holds it, even if the files of its lock were removed.
+ * @throws CacheError ALREADY_RUNNING when another process holds it, even if the files of its lock were removed; NO_SPACE or
+ *   BAD_CONFIG when none can be made.
  */
 export function lockDirectory(dir: string, what: string, { onSetAside, onLost = () => {} }: LockOptions = {}): () => void {
   let locks = take(
@@ -69,7 +71,7 @@ function take(dir: string, what: string, files: readonly string[], onSetAside: L
     for (const file of files) locks.push({ db: lockFile(file, onSetAside), file, id: idOf(file) });
   } catch (error) {
     close(locks);
-    throw isBusy(error) ? alreadyRunning(dir, what, lockHolder(dir), error) : error;
+    throw isBusy(error) ? alreadyRunning(dir, what, lockHolder(dir), error) : unusable(dir, what, error);
   }
   const holder = holderOfRemoved(files);
   if (holder === null) return locks;
@@ -82,6 +84,17 @@ function alreadyRunning(dir: string, what: string, holder: number | null, cause?
   return new CacheError('ALREADY_RUNNING', `${who} is using the ${what} ${dir}`, {
     hint: 'Stop it with `autocached stop`, or give this one its own AUTOCACHE_DIR, AUTOCACHE_STATE and AUTOCACHE_RAM_DIR.',
     ...(cause !== undefined && { cause }),
+  });
+}
+
+function unusable(dir: string, what: string, cause: unknown): unknown {
+  if (!(cause instanceof Sqlite.SqliteError)) return cause;
+  if (isFull(cause)) {
+    return new CacheError('NO_SPACE', `the disk of the ${what} ${dir} is full`, { hint: 'Free a few MiB on it.', cause });
+  }
+  return new CacheError('BAD_CONFIG', `nothing can be written to the ${what} ${dir} (${cause.message})`, {
+    hint: 'Its disk may be read-only, or its files may belong to another user.',
+    cause,
   });
 }
 

@@ -4,7 +4,7 @@ import type { Catalog } from '../catalog/catalog.ts';
 import { CacheError } from '../core/errors.ts';
 import { tierTraits } from '../core/tier-traits.ts';
 import type { TierName } from '../core/types.ts';
-import { mountPointOf } from '../media/medium.ts';
+import { mountPointOf, withoutLinks } from '../media/medium.ts';
 import { cacheAround, claim, isClaimed } from '../tiers/marker.ts';
 import { posixTier } from '../tiers/posix-tier.ts';
 import type { PosixTier } from '../tiers/tier.ts';
@@ -30,13 +30,18 @@ export async function openCacheDir(name: TierName, dir: string, catalog: Catalog
   const given = resolve(dir);
   if (name === 'ssd') assertInNoOther(given, 'AUTOCACHE_DIR');
   const known = savedDir(catalog, name);
-  if (known?.given === given && !isClaimed(given) && (await mountPointOf(given)) !== known.mountPoint)
+  if (known && !isClaimed(given) && (await isSamePlace(given, known)) && (await mountPointOf(given)) !== known.mountPoint)
     return posixTier(name, known);
   const id = claim(given, tierTraits[name].quota.settings.dir);
   const tier = posixTier(name, { dir: realpathSync(given), id });
   tier.open();
   saveDir(catalog, name, { given, dir: tier.dir, id, mountPoint: await mountPointOf(tier.dir) });
   return tier;
+}
+
+/** Whether it is the same directory, which may be spelt in another way, by a link. */
+async function isSamePlace(given: string, known: KnownDir): Promise<boolean> {
+  return given === known.given || (await withoutLinks(given)) === known.dir;
 }
 
 /** Where the cache directory was in the last run, if the user has moved it away from there since; null otherwise. */

@@ -3,6 +3,7 @@ import { parse } from 'dotenv';
 import { messageOf, troubleOf } from '../core/errors.ts';
 import { errnoOf, meaningOf } from '../runtime/errnos.ts';
 import { groupId } from '../runtime/group.ts';
+import { writtenByOthers } from '../runtime/private-file.ts';
 import { readSmallFileSync } from '../runtime/small-file.ts';
 import { decodeUtf8 } from '../runtime/utf8.ts';
 import { defaultDirectories, userConfigFile } from './directories.ts';
@@ -153,6 +154,11 @@ function readDotenv(path: string): { values: Record<string, string>; problems: s
     // A directory named .env is a Python environment.
     if (meaningOf(error) === 'missing' || errnoOf(error) === 'EISDIR') return { values: {}, problems: [] };
     return { values: {}, problems: [`cannot be read: ${[errnoOf(error) ?? [], troubleOf(error)].flat().join(': ')}`] };
+  }
+  const stranger = writtenByOthers(path);
+  if (stranger !== null) {
+    const problem = `is not taken: it ${stranger}; make it a file of yours that nobody else can write to`;
+    return { values: {}, problems: [problem] };
   }
   let text: string;
   try {

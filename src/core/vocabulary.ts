@@ -62,7 +62,7 @@ export const reasonTerms: Readonly<Record<Reason, Term>> = {
   BYPASS_UNKNOWN_ROOT: { word: 'unknown folder', says: 'not inside a configured model folder (AUTOCACHE_ROOTS)' },
   NOT_ADMITTED: { word: 'not admitted', says: 'the cached files are worth more than this one' },
   NO_SPACE: { word: 'no space', says: 'no room for a copy: everything cached is in use or pinned' },
-  READ_ONLY: { word: 'read-only', says: 'not cached; no copies are made in mode read-only, or on a read-only disk' },
+  READ_ONLY: { word: 'read-only', says: 'not cached; no copies are made in mode read-only, or where nothing can be written' },
   OFF: { word: 'off', says: 'autocached is off; turn it on with: autocached mode read-write' },
   SOURCE_MISSING: { word: 'missing', says: 'there is no such file' },
   SOURCE_AWAY: { word: 'away', says: 'the source does not answer, and there is no copy' },

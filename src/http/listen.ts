@@ -76,7 +76,11 @@ export async function listen(
   return {
     url,
     [Symbol.asyncDispose]: async () => {
-      rmSync(daemonFile, { force: true });
+      try {
+        rmSync(daemonFile, { force: true });
+      } catch {
+        // A folder that somebody put in its place: the next start sets it aside.
+      }
       await app.close();
     },
   };

@@ -89,7 +89,8 @@ export class CopyMaker {
     } catch (error) {
       const keep = () => this.#keep(copy, partialPath(tier.partialDir, job.file.path));
       if (!this.#deps.isStopping()) await this.#deps.catalog.write(keep);
-      throw error;
+      const isGone = toCacheError(error).code === 'CACHE_IO' && tier.state() === 'away';
+      throw isGone ? new CacheError('CACHE_AWAY', 'the cache disk went away while the copy was made', { cause: error }) : error;
     }
     if (job.kind === 'compress') await dropAfterDemote(this.#deps, copy);
     else await dropAfterRestore(this.#deps, copy, 'restored');

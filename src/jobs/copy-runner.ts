@@ -1,9 +1,7 @@
 import { availableParallelism, loadavg } from 'node:os';
 import { relative, sep } from 'node:path';
 import type { Catalog } from '../catalog/catalog.ts';
-import { CacheError } from '../core/errors.ts';
 import type { Remote, StoreOrigin } from '../core/remote.ts';
-import { tierTraits } from '../core/tier-traits.ts';
 import { type Copy, defaultTier, type Fingerprint, type Medium, type SourceFile, type TierName } from '../core/types.ts';
 import type { FarmNote, FarmOrder } from '../farm/farm-order.ts';
 import { isNetwork } from '../media/medium.ts';
@@ -11,7 +9,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Events } from '../runtime/events.ts';
 import type { Log } from '../runtime/log.ts';
 import { throttle } from '../runtime/throttle.ts';
-import type { Bound } from '../space/make-room.ts';
+import { type Bound, whyToStop } from '../space/make-room.ts';
 import { partialPath } from '../tiers/partial.ts';
 import type { Tier } from '../tiers/tier.ts';
 import type { Tiers } from '../tiers/tiers.ts';
@@ -274,17 +272,11 @@ export class CopyRunner {
     };
   }
 
-  /** Law 3: if another program takes free space during a copy, we do not take the rest below the floor. */
   #checkFloor(job: Job, tier: Tier): void {
-    const { bound, workers } = this.#deps;
-    if (tier.capacity().free >= bound(tier).floor) return;
-    job.stopped ??=
-      tierTraits[tier.name].quota.resource === 'memory'
-        ? new CacheError('NO_SPACE', 'memory ran short while the copy was made')
-        : new CacheError('NO_SPACE', 'the free space of the cache disk came to its floor while the copy ran', {
-            hint: 'Free space on the volume of the cache directory, or lower AUTOCACHE_MIN_FREE.',
-          });
-    workers.cancel(job.id);
+    const why = whyToStop(tier, this.#deps.bound(tier));
+    if (why === null) return;
+    job.stopped ??= why;
+    this.#deps.workers.cancel(job.id);
   }
 }
 

@@ -59,6 +59,12 @@ export async function mountPointOf(path: string): Promise<string | null> {
   return findVolume(volumes, resolved, 'darwin')?.mountPoint ?? null;
 }
 
+/** An absolute path with its local symbolic links resolved, as far as the first network mount; it need not lead anywhere. */
+export async function withoutLinks(path: string): Promise<string> {
+  const machine = process.platform === 'linux' ? thisMachine() : thisMachine(knownVolumes(await knownNow()));
+  return (await resolveLocally(path, machine)).path;
+}
+
 /** The drive of a path, if there is one of that letter. */
 function driveOf(path: string): string | null {
   const { root } = win32.parse(path);

@@ -98,6 +98,15 @@ export function closeDirectory(dir: string, to: keyof typeof closedTo, key: stri
 }
 
 /**
+ * Why a file may say what this user never said; null without a reason. A file that its own group can write to is common where each
+ * user has a group of their own.
+ */
+export function writtenByOthers(file: string): string | null {
+  const stat = statSync(file);
+  return troubleWith(stat, stat.gid === process.getegid?.() ? 0o002 : 0o022);
+}
+
+/**
  * Why this user cannot trust files stored there; null without a reason.
  * @param forbidden bits of the mode that must not be set
  * @param group this user relies on what somebody shares with this group, if its members can only read it and others cannot even that

@@ -113,11 +113,22 @@ async function isWorthDisplacing(
   return deps.policy().admit(candidate(entry, bytes), displaced, deps.catalog.usage.tick, above);
 }
 
-/** @throws CacheError CACHE_AWAY, or CACHE_IO when its disk is read-only */
+/** @throws CacheError CACHE_AWAY, or CACHE_IO when nothing can be written to its disk */
 function assertWritable(tier: Tier): void {
   const state = tier.state();
   if (state === 'away') throw new CacheError('CACHE_AWAY', 'the cache disk is away');
-  if (state === 'read-only') throw new CacheError('CACHE_IO', 'the cache disk is read-only');
+  if (state === 'read-only') throw new CacheError('CACHE_IO', 'nothing can be written to the cache disk');
+}
+
+/** Law 3: another program may take free space during a copy, and the rest of it is not taken below the floor. Null = it goes on. */
+export function whyToStop(tier: Tier, { floor }: Bound): CacheError | null {
+  if (tier.state() === 'away') return new CacheError('CACHE_AWAY', 'the cache disk went away while the copy was made');
+  if (tier.capacity().free >= floor) return null;
+  return quotaOf(tier).resource === 'memory'
+    ? new CacheError('NO_SPACE', 'memory ran short while the copy was made')
+    : new CacheError('NO_SPACE', 'the free space of the cache disk came to its floor while the copy ran', {
+        hint: 'Free space on the volume of the cache directory, or lower AUTOCACHE_MIN_FREE.',
+      });
 }
 
 /** Evicts copies until the tier is within its bounds again: after a limit was lowered, or another program filled the disk. */

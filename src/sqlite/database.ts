@@ -215,6 +215,9 @@ function openChecked(file: string, schema: Schema): Sqlite.Database {
     return db;
   } catch (error) {
     db.close();
+    // On a read-only disk SQLite says no more than that it cannot.
+    if (error instanceof Sqlite.SqliteError && error.code.startsWith('SQLITE_CANTOPEN'))
+      throw cannotBeWritten(file, schema, error);
     if (!isBusy(error)) throw error;
     throw new CacheError('BUSY', `another program holds ${schema.name} locked: ${file}`, {
       hint: 'close the program that has it open, such as a viewer of SQLite files or a backup, and start again',
@@ -223,21 +226,25 @@ function openChecked(file: string, schema: Schema): Sqlite.Database {
   }
 }
 
+function cannotBeWritten(file: string, { name, withoutIt }: Schema, cause: unknown): CacheError {
+  return new CacheError('BAD_CONFIG', `${name} ${file} cannot be written`, {
+    hint: `Give your user the right to write it and its folder, or move it away: ${withoutIt}.`,
+    cause,
+  });
+}
+
 function isLarge(file: string): boolean {
   // A catalog in memory has no file.
   return (statSync(file, { throwIfNoEntry: false })?.size ?? 0) > checkedAtOnce;
 }
 
 /** SQLite opens a read-only file without complaint, and refuses the first write. */
-function assertWritable(db: Sqlite.Database, file: string, { name, migrations, withoutIt }: Schema): void {
+function assertWritable(db: Sqlite.Database, file: string, schema: Schema): void {
   try {
-    db.pragma(`user_version = ${migrations.length}`);
+    db.pragma(`user_version = ${schema.migrations.length}`);
   } catch (error) {
     if (!(error instanceof Sqlite.SqliteError) || !error.code.startsWith('SQLITE_READONLY')) throw error;
-    throw new CacheError('BAD_CONFIG', `${name} ${file} cannot be written`, {
-      hint: `Give your user the right to write it, or move it away: ${withoutIt}.`,
-      cause: error,
-    });
+    throw cannotBeWritten(file, schema, error);
   }
 }
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { accessSync, chmodSync, constants, readdirSync, renameSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { accessSync, chmodSync, constants, existsSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
+import { dirname, join, sep } from 'node:path';
 import { CacheError } from '../core/errors.ts';
 import type { TierState } from '../core/types.ts';
 import { meaningOf } from '../runtime/errnos.ts';
@@ -24,6 +24,12 @@ export function claim(dir: string, key: string): string | null {
   closeDirectory(dir, 'writers', key);
   const marker = readMarker(dir);
   if (marker) return marker.id ?? renewMarker(dir);
+  const unreadable = join(dir, markerName);
+  if (existsSync(unreadable)) {
+    throw new CacheError('BAD_CONFIG', `${key}: ${unreadable}, which marks it as autocached's, cannot be read`, {
+      hint: 'Make it a file that you can read.',
+    });
+  }
   // A new volume is not empty: systems leave files of their own on it.
   if (readdirSync(dir).some((name) => !isLitter(name))) {
     throw new CacheError('BAD_CONFIG', `the cache directory ${dir} holds files that are not autocached's`, {
@@ -57,16 +63,27 @@ function readMarker(dir: string): { id: string | null } | null {
   }
 }
 
-/** The present state of the cache directory with this id; an empty mount point or another cache in its place is `away`. */
-export function stateOf(dir: string, id: string | null): TierState {
+/**
+ * The present state of the cache directory with this id; an empty mount point or another cache in its place is `away`.
+ * @param partialDir where all that is written to it begins
+ */
+export function stateOf(dir: string, id: string | null, partialDir: string): TierState {
   const marker = readMarker(dir);
   if (!marker || marker.id !== id) return 'away';
+  return (isWritable(partialDir) ?? isWritable(dir) ?? true) ? 'here' : 'read-only';
+}
+
+/** False on a disk that is read-only, and where this user may not write; null when it is not there. */
+function isWritable(dir: string): boolean | null {
   try {
-    accessSync(dir, constants.W_OK);
+    // Something else than a folder is not there, and is set aside.
+    accessSync(`${dir}${sep}.`, constants.W_OK | constants.X_OK);
+    return true;
   } catch (error) {
-    if (meaningOf(error) === 'read-only') return 'read-only';
+    const meaning = meaningOf(error);
+    if (meaning === 'missing') return null;
+    return meaning !== 'read-only' && meaning !== 'denied';
   }
-  return 'here';
 }
 
 /** Adds an id to a marker of an older version. */

@@ -47,7 +47,13 @@ export function posixTier(name: TierName, { dir, id }: { dir: string; id: string
   let isOpen = false;
   let leavesLinks = true;
   let capacity = { size: 0, free: 0 };
-  const state = (): TierState => (isOpen ? stateOf(dir, id) : 'away');
+  const present = (): TierState => stateOf(dir, id, partialDir);
+  const state = (): TierState => {
+    const now = isOpen ? present() : 'away';
+    // What came back is not what the catalog knows, until it was looked through. In memory nothing outlasts its volume.
+    if (now === 'away' && !tierTraits[name].volatile) isOpen = false;
+    return now;
+  };
 
   return {
     name,
@@ -55,7 +61,7 @@ export function posixTier(name: TierName, { dir, id }: { dir: string; id: string
     id,
     partialDir,
     state,
-    isBack: () => stateOf(dir, id) !== 'away',
+    present,
     open() {
       isOpen = true;
       if (state() !== 'here') return;

@@ -71,8 +71,8 @@ export interface PosixTier extends Tier {
   readonly dir: string;
   /** Of its marker; null where none could be written. */
   readonly id: string | null;
-  /** True when an away directory is there again, even before it is opened. */
-  isBack(): boolean;
-  /** Begins to use it; called again when it is back. */
+  /** What its directory is now, even before it is opened; `state` says `away` from its going until it is opened again. */
+  present(): TierState;
+  /** Begins to use it; called again when it is back, once its owner knows: until then nothing may be written to it. */
   open(): void;
 }

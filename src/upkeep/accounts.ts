@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import type { Catalog } from '../catalog/catalog.ts';
 import { CacheError } from '../core/errors.ts';
 import { tierTraits } from '../core/tier-traits.ts';
@@ -48,10 +49,12 @@ export class Accounts implements AsyncDisposable {
   /** On the monotonic clock: until then a full disk is not told again. */
   #quietUntil = Number.NEGATIVE_INFINITY;
   readonly #ready = Promise.withResolvers<void>();
+  readonly #unsubscribe: () => void;
 
   constructor(deps: AccountsDeps) {
     this.#deps = deps;
     this.#unproven = new Unproven(deps);
+    this.#unsubscribe = deps.events.subscribe((name) => name === 'job-done' && this.#lookAgain());
   }
 
   /** Files in the cache directory that no row accounts for, as they were found last. */
@@ -145,6 +148,7 @@ export class Accounts implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#unsubscribe();
     this.#stop.abort();
     await this.#turns.settled();
     await this.#unproven[Symbol.asyncDispose]();
@@ -191,6 +195,14 @@ export class Accounts implements AsyncDisposable {
 
   async #findOrphans(pauses: Pick<Pauses, 'take'> = new Pauses()): Promise<void> {
     this.#note(await findOrphans({ catalog: this.#deps.catalog, tiers: this.#inCacheDir, pauses }));
+  }
+
+  /** A copy may have taken the place of one, and the user may have removed others. */
+  #lookAgain(): void {
+    if (this.#orphans.length === 0) return;
+    const unknown = new Set(this.#deps.catalog.copies.unknown(this.#orphans.map(({ path }) => path)));
+    const left = this.#orphans.filter(({ path }) => unknown.has(path) && existsSync(path));
+    if (left.length < this.#orphans.length) this.#note(left);
   }
 
   #note(orphans: readonly Orphan[]): void {

@@ -51,15 +51,15 @@ export class CacheWatch implements AsyncDisposable {
   look(): void {
     const { tiers, onBack } = this.#deps;
     const [cache] = tiers;
-    // One that was away from the start is not open yet.
-    const state = cache.isBack() && cache.state() === 'away' ? 'here' : cache.state();
-    if (state === this.#state) return;
+    const state = cache.present();
+    // It may have gone and come back between two looks.
+    const isBack = state !== 'away' && cache.state() === 'away';
+    if (state === this.#state && !isBack) return;
     if (state === 'here' && !this.#isLockedAnew()) return;
-    const wasAway = this.#state === 'away';
     this.#state = state;
-    if (wasAway) for (const tier of tiers) if (tier.isBack()) tier.open();
+    if (isBack || state === 'here') for (const tier of tiers) if (tier.present() !== 'away') tier.open();
     this.#say();
-    if (wasAway) onBack();
+    if (isBack) onBack();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -92,7 +92,7 @@ export class CacheWatch implements AsyncDisposable {
     events.emit('cache-disk', { dir, state });
     if (state === 'here') log.info({ dir }, 'the cache disk is there');
     else if (state === 'read-only')
-      log.warn({ dir }, 'the cache disk is read-only: copies are served, none are made or removed');
+      log.warn({ dir }, 'nothing can be written to the cache disk: copies are served, none are made or removed');
     else log.warn({ dir }, 'the cache disk is away: sources are used, nothing is forgotten');
   }
 }

@@ -46,6 +46,16 @@ describe('what is in the place of a file of ours is set aside, and the daemon st
     expect(JSON.parse(readFileSync(join(dir, 'state/daemon.json'), 'utf8'))).toMatchObject({ url });
   });
 
+  test('a folder that comes in the place of daemon.json while it runs does not keep it from ending', async () => {
+    const rig = await runDaemon({ 'loras/a.safetensors': 1000 });
+    const file = join(rig.stateDir, 'daemon.json');
+    rmSync(file);
+    mkdirSync(file);
+    await rig.end();
+    await rig.restart();
+    expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({ pid: process.pid });
+  });
+
   test.each(['partial', 'files', 'seals'])('a file as the folder %s', async (name) => {
     const rig = await runDaemon({ 'loras/a.safetensors': 1000 });
     await rig.end();

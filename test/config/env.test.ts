@@ -1,7 +1,7 @@
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { defaultDirectories, userConfigFile } from '../../src/config/directories.ts';
 import { readEnv } from '../../src/config/env.ts';
 import { directory, load, problems } from './load.ts';
@@ -57,6 +57,51 @@ test("the user's config.env counts least, and may name the state directory", () 
   const { config, settings } = load({}, { cwd: root, home: root });
   expect(config).toMatchObject({ jobs: 3, limit: { bytes: 2 * 2 ** 30 }, stateDir: join(root, 'state') });
   expect(settings.find(({ key }) => key === 'AUTOCACHE_JOBS')?.from).toBe(user);
+});
+
+describe.runIf(process.platform !== 'win32')('settings that somebody else could have written', () => {
+  const files = (root: string) => ({
+    'config.env': userConfigFile(process.platform, {}, root),
+    'state/.env': join(root, 'state/.env'),
+    '.env': join(root, '.env'),
+  });
+  const arrange = (
+    name: keyof ReturnType<typeof files>,
+    mode: number,
+    uid = process.getuid?.() ?? 0,
+    gid = process.getgid?.() ?? 0,
+  ) => {
+    const root = directory();
+    const file = files(root)[name];
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, 'AUTOCACHE_JOBS=3');
+    chmodSync(file, mode);
+    chownSync(file, uid, gid);
+    return { file, settings: [{ AUTOCACHE_STATE: join(root, 'state') }, { cwd: root, home: root }] as const };
+  };
+  const names = ['config.env', 'state/.env', '.env'] as const;
+
+  test.each(names)('are refused, and the file is named: %s that all can write to', (name) => {
+    const { file, settings } = arrange(name, 0o666);
+    expect(problems(...settings)).toEqual([
+      `${file}: is not taken: it can be written by other users; make it a file of yours that nobody else can write to`,
+    ]);
+    expect(readEnv({ env: settings[0], ...settings[1] }).layers.find(({ from }) => from === file)?.values).toEqual({});
+  });
+
+  test.runIf(process.getuid?.() === 0).each(names)(
+    'are refused: %s of another user, or of another group that can write to it',
+    (name) => {
+      expect(problems(...arrange(name, 0o644, 54_321).settings)).toEqual([expect.stringContaining('belongs to another user')]);
+      expect(problems(...arrange(name, 0o664, 0, 54_321).settings)).toEqual([
+        expect.stringContaining('written by other users'),
+      ]);
+    },
+  );
+
+  test.each(names)('are not those of the own group, in which many systems have one user: %s', (name) => {
+    expect(load(...arrange(name, 0o664).settings).config.jobs).toBe(3);
+  });
 });
 
 test('started from inside the state directory, its .env is read once', () => {

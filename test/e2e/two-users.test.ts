@@ -1,7 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, chownSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
 import { writeModel } from '../helpers/files.ts';
@@ -31,7 +31,8 @@ test.runIf(isRoot)('two users share a daemon by a group, and nobody else', { tim
   };
   // `setpriv` gives the daemon the group besides its own; the number of the other user's group is that one.
   const asDaemon = ['--reuid', String(daemonUser), '--regid', String(daemonUser), '--groups', String(group)];
-  const child = spawn('setpriv', [...asDaemon, process.execPath, program, 'start'], {
+  // Where users have a group each, what they make is open to it: shared with another group, that would let its members change copies.
+  const child = spawn('sh', ['-c', 'umask 002 && exec setpriv "$@"', 'sh', ...asDaemon, process.execPath, program, 'start'], {
     cwd: dir,
     env: { ...environment, ...settings },
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -66,6 +67,9 @@ test.runIf(isRoot)('two users share a daemon by a group, and nobody else', { tim
   expect(reason).toBe('HIT');
   expect(readFileSync(path).equals(bytes)).toBe(true);
   expect(spawnSync('cat', [path], { uid: comfyuiUser, gid: group }).stdout.equals(bytes)).toBe(true);
+  for (let folder = dirname(path); folder !== dirname(cache); folder = dirname(folder))
+    expect([folder, statSync(folder).mode & 0o022]).toEqual([folder, 0]);
+  expect(spawnSync('rm', ['-f', path], { uid: comfyuiUser, gid: group }).status).not.toBe(0);
   expect(spawnSync('cat', [path], { uid: stranger, gid: stranger }).status).not.toBe(0);
 
   // A member of the group who has not said that it trusts the other user believes nothing of theirs.

@@ -36,6 +36,8 @@ export interface LoopDisk {
   /** Where it is mounted. */
   path: string;
   mount(...options: string[]): void;
+  /** Mounts it in another place too; gone when the test ends. */
+  mountAt(place: string): void;
   /** As when it is pulled out: also while programs have files on it open. */
   unmount(): void;
 }
@@ -59,5 +61,9 @@ export function createLoopDisk(mib: number, kind: 'ext4' | 'fat' = 'ext4'): Loop
     spawnSync('umount', ['--lazy', path]);
     spawnSync('losetup', ['--detach', device]);
   });
-  return { path, mount, unmount };
+  const mountAt = (place: string) => {
+    run(attach, device, place);
+    onTestFinished(() => void spawnSync('umount', ['--lazy', place]));
+  };
+  return { path, mount, mountAt, unmount };
 }

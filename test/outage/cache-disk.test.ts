@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statfsSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
@@ -115,6 +115,77 @@ describe.skipIf(noLoopDisk !== null)('the disk of the cache', () => {
     await expectHit(daemon, paths[0], bytes[0]);
     await daemon.client.warm({ paths: paths.slice(2), wait: true });
     expect((await ssd(daemon)).bytes).toBeLessThanOrEqual(6 * mib);
+  });
+
+  test('is not mounted at the start, and is named by another link than before: no new cache is made below the mount point', async () => {
+    const disk = createLoopDisk(64);
+    const { dir, paths, bytes, start } = arrange(join(disk.path, 'cache'));
+    const first = await start();
+    await first.client.warm({ paths: paths.slice(0, 1), wait: true });
+    await endDaemonProcess(first.child);
+    disk.unmount();
+    symlinkSync(disk.path, join(dir, 'link'));
+
+    const second = await start({ AUTOCACHE_DIR: join(dir, 'link/cache') });
+    expect(await ask(second, paths[0])).toMatchObject({ reason: 'OFF' });
+    expect(readdirSync(disk.path)).toEqual([]);
+    disk.mount();
+    await expectHit(second, paths[0], bytes[0]);
+  });
+
+  test('goes in the middle of a copy: the job says so and ends, and nothing begins on it until it was looked through', async () => {
+    const disk = createLoopDisk(256);
+    const { dir, start } = arrange(join(disk.path, 'cache'), { AUTOCACHE_RATE: '32MiB' });
+    const large = join(dir, 'models/loras/large.safetensors');
+    const content = writeModel(large, 100 * mib);
+    const daemon = await start();
+    await ask(daemon, large);
+    const job = async () => (await daemon.client.jobs()).jobs.find(({ path }) => path === large);
+    await vi.waitFor(async () => expect((await job())?.bytesDone).toBeGreaterThan(8 * mib), soon());
+    disk.unmount();
+    await vi.waitFor(async () => expect(await job()).toMatchObject({ state: 'failed', error: { code: 'CACHE_AWAY' } }), {
+      ...soon(),
+      timeout: patience(20_000),
+    });
+    expect((await job())?.bytesDone).toBeLessThan(100 * mib);
+    disk.mount();
+    // It is back, and the daemon has not noticed: what a copy wrote now would be taken for a leftover.
+    expect(await ask(daemon, large)).toMatchObject({ reason: 'OFF' });
+    await stateIs(daemon, 'here');
+    await expectHit(daemon, large, content);
+    expect(readdirSync(join(disk.path, 'cache/partial'))).toEqual([]);
+  });
+
+  test('comes back read-only: its copies are served, and it is written to again when it can be', async () => {
+    const disk = createLoopDisk(64);
+    const { paths, bytes, start } = arrange(join(disk.path, 'cache'));
+    const daemon = await start();
+    await daemon.client.warm({ paths: paths.slice(0, 1), wait: true });
+    const elsewhere = tempDir();
+    disk.unmount();
+    expect(await ask(daemon, paths[1])).toMatchObject({ reason: 'OFF' });
+    disk.mountAt(elsewhere);
+    execFileSync('mount', ['--bind', elsewhere, disk.path]);
+    execFileSync('mount', ['-o', 'remount,bind,ro', disk.path]);
+    await stateIs(daemon, 'read-only');
+    await expectHit(daemon, paths[0], bytes[0]);
+    expect(await ask(daemon, paths[1])).toMatchObject({ reason: 'READ_ONLY' });
+    execFileSync('mount', ['-o', 'remount,bind,rw', disk.path]);
+    await stateIs(daemon, 'here');
+    expect((await daemon.client.warm({ paths, wait: true })).ready).toBe(3);
+  });
+
+  test('has a cache directory that may not be changed: as on a read-only disk, copies are served and none fail', async () => {
+    const disk = createLoopDisk(64);
+    const { paths, bytes, start } = arrange(join(disk.path, 'cache'));
+    const daemon = await start();
+    await daemon.client.warm({ paths: paths.slice(0, 1), wait: true });
+    execFileSync('chattr', ['-R', '+i', join(disk.path, 'cache')]);
+    await expectHit(daemon, paths[0], bytes[0]);
+    expect(await ask(daemon, paths[1])).toMatchObject({ reason: 'READ_ONLY', path: paths[1] });
+    expect(await ssd(daemon)).toMatchObject({ state: 'read-only', files: 1 });
+    execFileSync('chattr', ['-R', '-i', join(disk.path, 'cache')]);
+    expect((await daemon.client.warm({ paths, wait: true })).ready).toBe(3);
   });
 
   test('takes no more writes: copies are served, none are made or removed', async () => {

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, sep } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -24,6 +24,15 @@ describe('a directory becomes a cache only when nothing else lives there', () =>
     writeFileSync(join(dir, 'notes.txt'), 'mine');
     openPosixTier('ssd', dir);
     expect(readFileSync(join(dir, 'notes.txt'), 'utf8')).toBe('mine');
+  });
+
+  test.runIf(process.platform !== 'win32')('one whose marker cannot be read is not called a stranger’s', () => {
+    const dir = tempDir();
+    openPosixTier('ssd', dir);
+    rmSync(join(dir, '.autocached'));
+    mkdirSync(join(dir, '.autocached'));
+    const said = `AUTOCACHE_DIR: ${join(dir, '.autocached')}, which marks it as autocached's, cannot be read`;
+    expect(() => openPosixTier('ssd', dir)).toThrow(expect.objectContaining({ code: 'BAD_CONFIG', message: said }));
   });
 
   test('a new volume, which has a lost+found of its own, is taken', () => {

@@ -1,13 +1,14 @@
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { Overrides } from '../../src/compose/daemon.ts';
 import { Accounts, type AccountsDeps } from '../../src/upkeep/accounts.ts';
 import { bytesHeld } from '../full/oracles.ts';
 import { runDaemon } from '../helpers/daemon.ts';
 import { lapse } from '../helpers/leases.ts';
 import { createLookupRig, type LookupRig, nextTurn } from '../helpers/lookup-rig.ts';
+import { soon } from '../helpers/patience.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
 
 /** Holds the accounts at their beginning, or at a later pause, until they are let go or end. */
@@ -236,4 +237,21 @@ test('a daemon without its catalog answers, says that it is accounting, and copi
   // It made room for b: the limit is over both.
   expect(await client.stats()).toMatchObject({ accounting: null, tiers: [{ files: 1, bytes: 1000, reserved: 0 }] });
   expect(await client.lookup({ path: b, purpose: 'load', waitMs: 0, client: null })).toMatchObject({ reason: 'HIT' });
+});
+
+test('a remnant without a proof counts until a copy takes its place, and a purge says how many copies are left', async () => {
+  const [first, other] = ['loras/a.safetensors', 'loras/b.safetensors'];
+  const rig = await runDaemon({ [first]: 20_000, [other]: 20_000 });
+  const paths = [first, other].map((name) => join(rig.root, name));
+  await rig.client.warm({ paths, wait: true });
+  await rig.end();
+  rmSync(join(rig.dir, 'ssd/seals'), { recursive: true });
+  for (const suffix of ['', '-wal', '-shm']) rmSync(join(rig.stateDir, `catalog.db${suffix}`), { force: true });
+  await rig.restart();
+  const ssd = async () => (await rig.client.stats()).tiers[0];
+  await vi.waitFor(async () => expect(await ssd()).toMatchObject({ files: 0, outside: 40_000 }), soon());
+  await rig.client.warm({ paths: paths.slice(0, 1), wait: true });
+  expect(await ssd()).toMatchObject({ files: 1, outside: 20_000 });
+  expect(await rig.client.clear({ all: true })).toMatchObject({ files: 2, of: 2 });
+  expect(await ssd()).toMatchObject({ files: 0, outside: 0 });
 });

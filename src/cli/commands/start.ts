@@ -34,6 +34,8 @@ async function start(session: Session, { detach, ...options }: StartOptions & { 
   if (detach) return startedAnswer(await startDetached({ self, flags, cwd }));
 
   const loaded = loadConfig({ cwd, flags });
+  // Nothing that it makes may be changed by others, nor by members of a group that only reads.
+  process.umask(process.umask() | 0o022);
   const { startDaemon } = await import('../../compose/daemon.ts');
   using end = awaitSignal(signals);
   await using daemon = await startDaemon(loaded);

@@ -111,7 +111,7 @@ function quotaLines({ quotas = [] }: StatsAnswer, page: Page): string[] {
 function stateLine({ state }: TierStats): string | null {
   if (state === 'away')
     return 'its disk is away: originals are used, nothing is forgotten, copies are used again when it is back';
-  return state === 'read-only' ? 'its disk is read-only: copies are used, none are made or removed' : null;
+  return state === 'read-only' ? 'nothing can be written to it: copies are used, none are made or removed' : null;
 }
 
 function standingText({ files, bytes, represented }: NonNullable<TierStats['standing']>): string {

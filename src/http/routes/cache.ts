@@ -69,6 +69,7 @@ function withOrphans(answer: RemovalAnswer, { gone, left }: { gone: Orphan[]; le
   return {
     ...answer,
     files: answer.files + gone.length,
+    of: answer.of + gone.length,
     bytes: gone.reduce((sum, { bytes }) => sum + bytes, answer.bytes),
     removed: [...answer.removed, ...gone.map(item)],
     skipped: [...answer.skipped, ...left.map((orphan) => ({ ...item(orphan), why: 'not made by autocached, or in use' }))],
