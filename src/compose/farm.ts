@@ -51,14 +51,14 @@ export async function openTraffic(
   { config, environment }: LoadedConfig,
   { opened, settings, ...parts }: Context & Pick<TrafficParts, 'catalog' | 'tier'> & { settings: { readonly current: Config } },
 ): Promise<Traffic> {
-  const { farm: servers, farmListen: listen, farmOriginReads: slots, farmTrust } = config;
+  const { farm: servers, farmListen: listen, farmOriginReads: slots, farmTrust: trust, farmSmall } = config;
   if (servers === null) throw new Error('there is no farm');
   const place = { servers, farm, host, keyFile: farmKeyFile(config) };
   const upload = () => settings.current.farmUpload;
   const keep = () => settings.current.farmKeep;
   const traffic = new Traffic({
-    ...{ ...parts, place, slots, listen, urlOf, upload, keep, environment, counts },
-    publishedOnly: farmTrust !== 'members',
+    ...{ ...parts, place, slots, trust, listen, urlOf, upload, keep, environment, counts },
+    small: farmSmall ?? 0,
   });
   opened.defer(() => traffic[Symbol.dispose]());
   await traffic.begin();

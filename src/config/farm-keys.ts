@@ -1,11 +1,12 @@
 import { join } from 'node:path';
+import { farmTrusts } from '../core/farm.ts';
 import type { Medium } from '../core/types.ts';
 import { expected, parseRate, parseSize } from '../core/units.ts';
 import type { Key } from './key.ts';
 import { parsePath } from './paths.ts';
 import { parseRedis } from './redis-servers.ts';
 import { parseSharedStore } from './shared-store.ts';
-import { type Config, farmTrusts } from './types.ts';
+import type { Config } from './types.ts';
 import { choiceOf, moreThanZero, parseListen, perSource, wholeNumber } from './values.ts';
 
 type FarmField = Extract<keyof Config, `farm${string}` | 'shared'>;
@@ -87,7 +88,7 @@ export const farmKeys: { readonly [F in FarmField]: Key<Config[F]> } = {
     name: 'AUTOCACHE_FARM_SMALL',
     default: 'off',
     meaning:
-      'off, or the size up to which files lie in that Redis too, such as 8MiB (at most 64MiB): LoRAs, embeddings; no effect yet',
+      'off, or the size up to which files are shared through that Redis, such as 8MiB (at most 64MiB): LoRAs, embeddings; together at most 32 times as much',
     live: false,
     parse: parseSmall,
   },

@@ -1,5 +1,6 @@
 import type { MemoMode } from '../api/memo.ts';
 import type { CodeCheck, ComfyuiMode } from '../api/memo-comfyui.ts';
+import type { FarmTrust } from '../core/farm.ts';
 import type { RedisServers } from '../core/redis-servers.ts';
 import type { Remote, SharedStore } from '../core/remote.ts';
 import type { Medium, Mode } from '../core/types.ts';
@@ -20,9 +21,6 @@ type PolicyName = (typeof policyNames)[number];
 /** What is copied before anybody asks: nothing, what the user has open, or also what usually comes next. */
 export const predictModes = ['off', 'queue', 'learn'] as const;
 type PredictMode = (typeof predictModes)[number];
-
-/** What is believed of other hosts of a farm. */
-export const farmTrusts = ['members', 'published', 'twice'] as const;
 
 /** The whole configuration, typed and checked. Bytes, milliseconds and bytes per second throughout. */
 export interface Config {
@@ -125,7 +123,7 @@ export interface Config {
   farmUpload: number | null;
   /** Copies of a file in the whole farm that eviction spares while others can leave. */
   farmKeep: number;
-  farmTrust: (typeof farmTrusts)[number];
+  farmTrust: FarmTrust;
   /** Bytes up to which a file lies in the farm's Redis too; null = none does. */
   farmSmall: number | null;
   /** The store that hosts share copies in; null = none. */

@@ -5,11 +5,13 @@ import { readFarmKey } from './farm-key.ts';
 import type { FarmPlace } from './farm-place.ts';
 import { PeerClient } from './peer-client.ts';
 import { RedisDirectory } from './redis-directory.ts';
+import { SmallFiles } from './small-files.ts';
 
 /** A process's links to a farm: to its directory, and to the other hosts. */
 export interface FarmLink {
   directory: RedisDirectory;
   peers: PeerClient;
+  small: SmallFiles;
 }
 
 const links = new Map<string, FarmLink>();
@@ -34,6 +36,7 @@ export async function farmLink(place: FarmPlace): Promise<FarmLink> {
   const opened = {
     directory: new RedisDirectory(link, place.farm, answerMs),
     peers: new PeerClient({ host: place.host, key }),
+    small: new SmallFiles(link, place.farm, key),
   };
   links.set(name, opened);
   await bounded(link.tried, connectMs);

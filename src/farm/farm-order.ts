@@ -1,3 +1,4 @@
+import type { FarmTrust } from '../core/farm.ts';
 import type { SwarmContent } from './directory.ts';
 import type { FarmPlace } from './farm-place.ts';
 import type { Fetched, FetchNote } from './fetch-parts.ts';
@@ -7,8 +8,10 @@ export interface FarmOrder {
   place: FarmPlace;
   /** Runs that the whole farm reads at once from one origin. */
   slots: number;
-  /** Whether only contents whose SHA-256 is published are taken from other hosts. */
-  publishedOnly: boolean;
+  /** Whose word on a content is taken. */
+  trust: FarmTrust;
+  /** Size up to which a file is shared through the farm's Redis, bytes; 0 = none is. */
+  small: number;
   /** The content's name in the farm and its hash, where the source itself is away: all of it comes from the others. */
   away: { content: string; hash: string } | null;
 }

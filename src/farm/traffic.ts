@@ -1,6 +1,7 @@
 import type { EventMap } from '../api/event-map.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import { chunkSize } from '../codec/chunk-hash.ts';
+import type { FarmTrust } from '../core/farm.ts';
 import { type Copy, defaultTier, type Entry, type Fingerprint, type Medium, type SourceFile } from '../core/types.ts';
 import type { Events } from '../runtime/events.ts';
 import type { Log } from '../runtime/log.ts';
@@ -19,8 +20,10 @@ export interface TrafficParts {
   place: FarmPlace;
   /** Runs that the whole farm reads at once from one origin. */
   slots: Readonly<Record<Medium, number>>;
-  /** Whether only contents whose SHA-256 is published are taken from others. */
-  publishedOnly: boolean;
+  /** Whose word on a content is taken. */
+  trust: FarmTrust;
+  /** Size up to which a file is shared through the farm's Redis, bytes; 0 = none is. */
+  small: number;
   /** Where other hosts read from this one; null = this host only takes. */
   listen: { host: string; port: number } | null;
   /** Where they reach a listener with this port. */
@@ -133,16 +136,16 @@ export class Traffic implements FarmTraffic, Disposable {
 
   /** How the farm helps with a copy of this source; null = not at all. */
   orderFor({ fingerprint }: SourceFile, medium: Medium): FarmOrder | null {
-    const { place, slots, publishedOnly } = this.#parts;
-    if (fingerprint.size < leastShared) return null;
-    return { place, slots: slots[medium], publishedOnly, away: null };
+    const { place, slots, trust, small } = this.#parts;
+    if (!this.#isShared(fingerprint)) return null;
+    return { place, slots: slots[medium], trust, small, away: null };
   }
 
   /** What is known of a source's content, so that other hosts can give it without the source; null = not enough. */
   heldByOthers(path: string): { fingerprint: Fingerprint; content: string; hash: string } | null {
     const { catalog } = this.#parts;
     const entry = catalog.entries.byPath(path);
-    if (!entry || entry.fingerprint.size < leastShared) return null;
+    if (!entry || !this.#isShared(entry.fingerprint)) return null;
     const known = catalog.farmContents.of(entry.id, entry.fingerprint);
     const [hash] = catalog.contents.ofEntry(entry.id)?.split(' ') ?? [];
     return known && hash !== undefined ? { fingerprint: entry.fingerprint, content: known.id, hash } : null;
@@ -192,6 +195,10 @@ export class Traffic implements FarmTraffic, Disposable {
     if (own === undefined) return;
     this.#own.delete(path);
     this.#giving?.withdraw(own.content.id, path);
+  }
+
+  #isShared({ size }: Pick<Fingerprint, 'size'>): boolean {
+    return size >= leastShared || size <= this.#parts.small;
   }
 
   /** All finished copies that others may read. */

@@ -16,8 +16,9 @@ import { reading } from '../sources/io-errors.ts';
 import { readFully } from '../sources/read-fully.ts';
 import { dropPartial } from '../tiers/partial.ts';
 import { CopyHashes } from './copy-hashes.ts';
+import { copySmall } from './copy-small.ts';
 import { assertWanted, type CopyHooks } from './each-block.ts';
-import type { CopyOrder, CopyReport } from './messages.ts';
+import type { CopyOrder, FarmCopied } from './messages.ts';
 import { ScatteredFile } from './scattered-file.ts';
 import { sourceReader } from './source-reader.ts';
 
@@ -26,11 +27,6 @@ const spots = 32;
 const spotBytes = 64 * 1024;
 /** Signs of life are at least this far apart, ms. */
 const signOfLifeMs = 1000;
-
-export type FarmCopied = Pick<CopyReport, 'hash' | 'sha256' | 'readMs' | 'resumedFrom'> & {
-  chunks: string[];
-  farm: NonNullable<CopyReport['farm']>;
-};
 
 /**
  * Copies with the help of the other hosts: each chunk comes from one that has it, or from the source, which the farm reads once. What
@@ -44,18 +40,21 @@ export async function copyWithFarm(
   hooks: CopyHooks,
 ): Promise<FarmCopied | null> {
   const { farm, source, temp } = order;
-  if (source.fingerprint.size < leastShared) return null;
+  const { size } = source.fingerprint;
+  const isSmall = size <= farm.small;
+  if (size < leastShared && !isSmall) return null;
   const link = await linkOf(farm, open);
   if (link === null) return null;
   const published = driver && (await driver.published(source.path).catch(() => null))?.sha256;
-  if (farm.publishedOnly && !published && farm.away === null) return null;
+  if (farm.trust !== 'members' && !published && farm.away === null) return null;
   const id = open
     ? await contentIdOf(open, { published: published ?? null, object: open.object?.version ?? null })
     : farm.away?.content;
   if (id === undefined) throw new Error('a source that is away has no name in the farm');
+  if (isSmall) return copySmall({ open, id, published: published ?? null, small: link.small }, order, hooks);
   const content: SwarmContent = {
     id,
-    chunks: Math.ceil(source.fingerprint.size / chunkSize),
+    chunks: Math.ceil(size / chunkSize),
     origin: open ? originOf(open) : 'away',
     slots: farm.slots,
   };

@@ -198,3 +198,9 @@ export interface CopyReport {
   /** Time spent reading the source, ms, without other work. For a compressed origin, all work of the restore. */
   readMs: number;
 }
+
+/** A copy that the farm helped with, before it is published. */
+export type FarmCopied = Pick<CopyReport, 'hash' | 'sha256' | 'readMs' | 'resumedFrom'> & {
+  chunks: string[];
+  farm: FarmReport;
+};

@@ -9,16 +9,14 @@ import { isClaimed } from '../tiers/marker.ts';
 import { dropPartial, keepPartial } from '../tiers/partial.ts';
 import { publish } from '../tiers/publish.ts';
 import { touch } from '../tiers/touch-shell.ts';
-import { type BlockReader, localReader } from './block-readers.ts';
+import { localReader } from './block-readers.ts';
 import { cloneDuplicate, cloneFile, leastCloned } from './clone-duplicate.ts';
+import { type Copied, copyBytes } from './copy-bytes.ts';
 import { CopyHashes } from './copy-hashes.ts';
-import type { FarmCopied } from './copy-with-farm.ts';
-import { assertWanted, type CopyHooks, eachBlock } from './each-block.ts';
+import { type CopyHooks, eachBlock } from './each-block.ts';
 import { linkDuplicate } from './link-duplicate.ts';
-import type { CopyOrder, CopyReport, JobOrder, ReportOf } from './messages.ts';
-import { PartialFile } from './partial-file.ts';
+import type { CopyOrder, CopyReport, FarmCopied, JobOrder, ReportOf } from './messages.ts';
 import { assertReadsBack } from './read-back.ts';
-import { sourceReader } from './source-reader.ts';
 
 /** After these errors a copy can resume, once its source or its disk is back. */
 const resumable: readonly ErrorCode[] = [
@@ -161,8 +159,6 @@ async function copyShared(
   return copyWithFarm(from, { ...order, farm: order.farm }, hooks);
 }
 
-type Copied = ReturnType<CopyHashes['digest']> & Pick<CopyReport, 'readMs' | 'resumedFrom'>;
-
 /**
  * On a file system that can share blocks, a copy costs nothing; null on others. The clone is read and hashed like any other copy.
  */
@@ -180,29 +176,5 @@ async function cloneBytes(open: OpenSource, order: CopyOrder, hooks: CopyHooks):
   } finally {
     await reader.close();
     closeSync(fd);
-  }
-}
-
-async function copyBytes(open: OpenSource, order: CopyOrder, hooks: CopyHooks): Promise<Copied> {
-  const { source, temp, identity } = order;
-  const end = source.fingerprint.size;
-  const onChunk = (bytes: number) => {
-    hooks.progress(bytes);
-    assertWanted(hooks.signal);
-  };
-  const { file, at: from, hashes } = await PartialFile.open(temp, source, { open, identity, onChunk });
-  let reader: BlockReader | undefined;
-  try {
-    if (from > 0) hooks.resuming(from);
-    reader = sourceReader({ file: open, from, end }, order);
-    await eachBlock({ reader, hashes, from, end, file }, hooks, () => file.checkpoint(hashes));
-    return { ...hashes.digest(), readMs: reader.readMs, resumedFrom: from };
-  } catch (error) {
-    // On a full disk the previous journal stays.
-    await file.interrupted(hashes).catch(() => {});
-    throw error;
-  } finally {
-    // Writes under way use the reader's memory.
-    await file.close().finally(() => reader?.close());
   }
 }

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
 import { parseRedis } from '../../src/config/redis-servers.ts';
+import type { FarmTrust } from '../../src/core/farm.ts';
 import type { SourceFile } from '../../src/core/types.ts';
 import { contentIdOf } from '../../src/farm/content-id.ts';
 import { makeFarmKey, readFarmKey } from '../../src/farm/farm-key.ts';
@@ -13,6 +14,7 @@ import { PeerServer, type SharedContent } from '../../src/farm/peer-server.ts';
 import { ownVersions, type WireVersions } from '../../src/farm/peer-wire.ts';
 import { RedisDirectory } from '../../src/farm/redis-directory.ts';
 import { SharedFiles } from '../../src/farm/shared-files.ts';
+import { SmallFiles } from '../../src/farm/small-files.ts';
 import { RedisLink } from '../../src/redis/link.ts';
 import { createLog } from '../../src/runtime/log.ts';
 import type { SourceDriver } from '../../src/sources/driver.ts';
@@ -40,7 +42,8 @@ export function patientLink(place: FarmPlace): Promise<FarmLink> {
     await link.tried;
     const times = { connect: patience(2000), firstByte: patience(2000), stall: patience(4000) };
     const peers = new PeerClient({ host: place.host, key: readFarmKey(place.keyFile), times });
-    return { directory: new RedisDirectory(link, place.farm, patience(1000)), peers };
+    const small = new SmallFiles(link, place.farm, readFarmKey(place.keyFile));
+    return { directory: new RedisDirectory(link, place.farm, patience(1000)), peers, small };
   };
   const opened = open();
   links.set(place.host, opened);
@@ -109,7 +112,7 @@ export function farmOn(redis: RedisServer) {
       isUp = false;
     };
     onTestFinished(stop);
-    const { directory } = await patientLink(place);
+    const { directory, small: smallFiles } = await patientLink(place);
     const own = `https://127.0.0.1:${server.port}`;
     const url = typeof options.url === 'function' ? await options.url(server.port, name) : options.url;
     const facts = { host: name, url: url === undefined ? own : url, version: '1', wire, weight: 1 };
@@ -123,7 +126,7 @@ export function farmOn(redis: RedisServer) {
 
     const copy = async (
       nas: Nas,
-      { driver, signal, away = null, source = nas.source() }: CopyOptions = {},
+      { driver, signal, away = null, source = nas.source(), trust = 'members', small = 0 }: CopyOptions = {},
     ): Promise<CopyReport> => {
       const target = tier.placeOf(nas.root, source.rel);
       const order = copyOrder({
@@ -132,7 +135,7 @@ export function farmOn(redis: RedisServer) {
         temp: partialPath(tier.partialDir, source.path),
         ...target,
         network: true,
-        farm: { place, slots: 4, publishedOnly: false, away },
+        farm: { place, slots: 4, trust, small, away },
       });
       let id = '';
       const farm = async (note: FarmNote) => {
@@ -150,6 +153,7 @@ export function farmOn(redis: RedisServer) {
     return {
       name,
       directory,
+      small: smallFiles,
       server,
       files,
       notes,
@@ -167,6 +171,8 @@ export interface CopyOptions {
   signal?: AbortSignal;
   away?: { content: string; hash: string } | null;
   source?: SourceFile;
+  trust?: FarmTrust;
+  small?: number;
 }
 
 /** A driver whose reads wait before each block. */
