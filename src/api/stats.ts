@@ -41,6 +41,12 @@ export interface QuotaUse {
   limit: number;
 }
 
+interface VariantUse {
+  files: number;
+  bytes: number;
+  limit: number;
+}
+
 export interface StatsAnswer {
   version: string;
   pid: number;
@@ -67,8 +73,11 @@ export interface StatsAnswer {
   tiers: TierStats[];
   /** Categories with a quota: bytes of their copies, and most bytes. Left out when there are none. */
   quotas?: QuotaUse[] | undefined;
-  /** Variants, with those on their way, and the bytes of the ssd's limit that they hold or have reserved. Left out when there are none. */
-  variants?: { files: number; bytes: number } | undefined;
+  /**
+   * Variants, with those on their way, the bytes of the ssd's limit that they hold or have reserved, and the most that they may. Left out
+   * when there are none.
+   */
+  variants?: VariantUse | undefined;
   roots: RootView[];
   jobs: { running: number; queued: number };
   /** While files in the cache are unaccounted for: how many were seen so far. Until then, no copy starts. */

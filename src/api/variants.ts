@@ -43,8 +43,9 @@ export interface VariantView {
 export interface VariantsAnswer {
   /** Where they lie; it is a model folder of ComfyUI while there are any. */
   directory: string;
-  /** What they hold, or have reserved, of the cache's limit. */
+  /** What they hold, or have reserved, of the cache's limit; and the most of it that they may take. */
   bytes: number;
+  limit: number;
   variants: VariantView[];
 }
 

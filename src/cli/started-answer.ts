@@ -1,6 +1,13 @@
+import type { StatsAnswer } from '../api/stats.ts';
 import type { Client } from './client.ts';
 import type { Answer } from './print.ts';
 import { startPage } from './text/start-page.ts';
+
+/** Bytes under the limit, as the daemon counts them itself. */
+function usedOf({ tiers, variants }: StatsAnswer): number {
+  const inTiers = tiers.filter(({ tier }) => tier !== 'ram');
+  return inTiers.reduce((sum, { bytes, reserved, outside }) => sum + bytes + reserved + outside, variants?.bytes ?? 0);
+}
 
 /**
  * The output of `start --detach` and `restart`: the daemon's address and state, as it reports them itself.
@@ -14,7 +21,7 @@ export async function startedAnswer({ client, log }: { client: Client; log: stri
     dir: stats.dir,
     mode: stats.mode,
     roots: stats.roots,
-    usedBytes: stats.tiers.reduce((sum, { tier, bytes }) => (tier === 'ram' ? sum : sum + bytes), 0),
+    usedBytes: usedOf(stats),
     limitBytes: ssd?.limit ?? 0,
     accounting: stats.accounting !== null,
     notices: config.notices,

@@ -21,6 +21,8 @@ export interface Rules {
   /** Most bytes of categories in the SSD tier and those that share its limit. */
   quotas(): ReadonlyMap<string, number>;
   water: TierBounds['water'];
+  /** Most bytes of variants, which are a part of the SSD tier's. */
+  variantsLimit(): number;
   maxAgeMs(): number | null;
   ramSoft(): number;
 }
@@ -67,6 +69,7 @@ export function rulesOf(
     bound: (of: Tier) => bounds.of(of),
     quotas: () => bounds.quotas(),
     water: () => bounds.water(),
+    variantsLimit: () => bounds.variants(),
     maxAgeMs: () => settings.current.maxAgeMs,
     ramSoft: () => settings.current.ramSoft,
     bounds,

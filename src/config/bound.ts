@@ -24,6 +24,14 @@ export function quotasOf(quotas: Partial<Record<string, Amount>>, limit: number)
   );
 }
 
+/** Share of the limit that `auto` gives to variants: no copy can take their place, and copies need room as well. */
+const variantsShare = 0.5;
+
+/** Most bytes of variants under a limit of the SSD tier. */
+export function variantsLimitOf(amount: Amount, limit: number): number {
+  return Math.min(limit, bytesOf(amount, limit, variantsShare * limit));
+}
+
 /** Share of the volume that `auto` gives to results, and the most bytes. */
 const memoAuto = { share: 0.05, most: 10 * 2 ** 30 };
 

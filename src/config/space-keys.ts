@@ -3,7 +3,7 @@ import type { Key } from './key.ts';
 import type { Amount, Config } from './types.ts';
 import { bounds, moreThanZero, parseCategory, parseLimit } from './values.ts';
 
-type SpaceField = 'quotas' | 'maxAgeMs' | 'highWater' | 'lowWater';
+type SpaceField = 'quotas' | 'maxAgeMs' | 'highWater' | 'lowWater' | 'variantsLimit';
 
 /** The keys of what may stay in the cache below its limit; a part of the table in `keys.ts`. */
 export const spaceKeys: { readonly [F in SpaceField]: Key<Config[F]> } = {
@@ -35,6 +35,14 @@ export const spaceKeys: { readonly [F in SpaceField]: Key<Config[F]> } = {
     meaning: 'share of the limit down to which they then leave',
     live: true,
     parse: parseShare,
+  },
+  variantsLimit: {
+    name: 'AUTOCACHE_VARIANTS_LIMIT',
+    default: 'auto',
+    meaning:
+      'most bytes of variants, as a part of AUTOCACHE_LIMIT: 40GiB, 30% of it, or auto (half of it); none is made beyond it',
+    live: true,
+    parse: parseLimit,
   },
 };
 

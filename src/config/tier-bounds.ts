@@ -2,7 +2,7 @@ import type { Leaving } from '../api/api.ts';
 import { tierTraits } from '../core/tier-traits.ts';
 import type { TierName } from '../core/types.ts';
 import type { Log } from '../runtime/log.ts';
-import { boundOf, quotasOf } from './bound.ts';
+import { boundOf, quotasOf, variantsLimitOf } from './bound.ts';
 import { warningOf } from './limit-grace.ts';
 import type { SavedSettings } from './live-settings.ts';
 import type { ServedSettings } from './served-settings.ts';
@@ -85,6 +85,11 @@ export class TierBounds {
   /** The same by other settings. */
   quotasUnder({ limit, quotas }: Pick<Config, 'limit' | 'quotas'>): ReadonlyMap<string, number> {
     return quotasOf(quotas, this.under(limit).limit);
+  }
+
+  /** Most bytes of variants. */
+  variants(): number {
+    return variantsLimitOf(this.#deps.settings.current.variantsLimit, this.#onSsd.limit);
   }
 
   /** Bytes in the SSD tier above which copies leave ahead of need, null = never; and down to which they leave. */

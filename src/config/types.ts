@@ -61,6 +61,8 @@ export interface Config {
   /** Shares of the limit, 0..1: above the first one, copies leave down to the second. */
   highWater: number;
   lowWater: number;
+  /** A share is one of the limit. */
+  variantsLimit: Amount;
   predict: PredictMode;
   jobs: number;
   jobsPerSource: Partial<Record<Medium, number>>;

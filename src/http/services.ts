@@ -145,6 +145,8 @@ export interface Services {
   bound(tier: Tier): { limit: number; floor: number };
   /** Most bytes of categories on the SSD. */
   quotas(): ReadonlyMap<string, number>;
+  /** Most bytes of variants. */
+  variantsLimit(): number;
   policy(): Policy;
   /** Which sources are cached at all. */
   filters: Filters;

@@ -22,6 +22,7 @@ export type StatsServices = TierServices &
     | 'farm'
     | 'sharedStore'
     | 'quotas'
+    | 'variantsLimit'
   >;
 
 type TierServices = Pick<Services, 'tiers' | 'catalog' | 'bound'>;
@@ -80,6 +81,8 @@ function tierStats({ tiers, catalog, bound }: TierServices): TierStats[] {
     const standing = catalog.bases.totals(tier.name);
     const { limit, floor } = bound(tier);
     const { files, bytes: held, represented, reserved } = catalog.placements.totals(tier.name);
+    const outside = catalog.placements.outside(tier.name);
+    const beside = tier.name === defaultTier ? outside + catalog.placements.variantBytes() : outside;
     const { free } = tier.capacity();
     return {
       tier: tier.name,
@@ -91,11 +94,11 @@ function tierStats({ tiers, catalog, bound }: TierServices): TierStats[] {
       ...(standing.files > 0 && { standing }),
       reserved,
       ...tierUseView(catalog.usage.tiers.total(tier.name)),
-      outside: catalog.placements.outside(tier.name),
+      outside,
       limit,
       free,
       floor,
-      utilisation: limit > 0 ? Math.min(1, (held + reserved + catalog.placements.outside(tier.name)) / limit) : 0,
+      utilisation: limit > 0 ? Math.min(1, (held + reserved + beside) / limit) : 0,
     };
   });
 }
@@ -107,9 +110,9 @@ function quotaUse({ catalog, quotas }: Pick<Services, 'catalog' | 'quotas'>): Pi
   return all.length > 0 ? { quotas: all } : {};
 }
 
-function variantUse({ catalog }: Pick<Services, 'catalog'>): Pick<StatsAnswer, 'variants'> {
+function variantUse({ catalog, variantsLimit }: Pick<Services, 'catalog' | 'variantsLimit'>): Pick<StatsAnswer, 'variants'> {
   const files = catalog.variants.count();
-  return files > 0 ? { variants: { files, bytes: catalog.placements.variantBytes() } } : {};
+  return files > 0 ? { variants: { files, bytes: catalog.placements.variantBytes(), limit: variantsLimit() } } : {};
 }
 
 function writtenOf(files: readonly { bytes: number }[]): StatsAnswer['written'] {

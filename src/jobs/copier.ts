@@ -23,7 +23,7 @@ import { CopyQueue, inOrder, rank } from './queue.ts';
 import { RateLimiter } from './rate-limiter.ts';
 import type { CopyWorkers } from './workers.ts';
 
-export interface CopierDeps extends SpaceDeps, Pick<CopyMakerDeps, 'farm' | 'sharedStore'> {
+export interface CopierDeps extends SpaceDeps, Pick<CopyMakerDeps, 'farm' | 'sharedStore' | 'variantsLimit'> {
   tiers: Tiers;
   /** Copies queue until everything in the tiers is accounted for; the event `accounting` tells. */
   accounts: CopyMakerDeps['accounts'] & { readonly complete: boolean };

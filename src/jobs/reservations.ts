@@ -18,6 +18,8 @@ export interface ReservationDeps extends SpaceDeps {
   workers: CopyWorkers;
   options: CopyOptions;
   clock: Clock;
+  /** Most bytes of variants. */
+  variantsLimit(): number;
   running(): readonly Job[];
 }
 
@@ -63,7 +65,7 @@ export class Reservations {
       assertWanted(job);
       this.#assertBudget(job, bytes);
       const giveWay = (needed: number | null) => this.#endCompressing(tier, needed);
-      await makeVariantRoom({ ...this.#roomDeps(), giveWay }, tier, { path, bytes });
+      await makeVariantRoom({ ...this.#deps, ...this.#roomDeps(), giveWay }, tier, { path, bytes });
       job.reserved = bytes;
     });
   }

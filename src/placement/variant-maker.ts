@@ -8,6 +8,7 @@ import type { Copier } from '../jobs/copier.ts';
 import type { Job } from '../jobs/job.ts';
 import type { Variant } from '../jobs/plan.ts';
 import type { Log } from '../runtime/log.ts';
+import { assertVariantFits } from '../space/variant-room.ts';
 import type { Tiers } from '../tiers/tiers.ts';
 import { type Recipe, variantName } from '../variants/recipe.ts';
 import { foreseeVariant, type ReadHead } from './foresee-variant.ts';
@@ -29,6 +30,8 @@ export interface VariantMakerDeps {
     head: ReadHead;
   };
   mode(): Mode;
+  /** Most bytes of variants. */
+  variantsLimit(): number;
   log: Log;
 }
 
@@ -47,6 +50,8 @@ export class VariantMaker {
   readonly #failed = new Map<string, FailedVariant>();
   /** Those whose source is being copied, and the copy's job. */
   readonly #waiting = new Map<string, Job | null>();
+  /** What those on their way are expected to take, bytes. */
+  readonly #expected = new Map<string, number>();
 
   constructor(deps: VariantMakerDeps) {
     this.#deps = deps;
@@ -74,7 +79,8 @@ export class VariantMaker {
   /**
    * Has a variant made; one that is there or on its way is not made again. A former one stays until the new one is whole.
    * @returns its path
-   * @throws CacheError NOT_FOUND, BAD_REQUEST, CORRUPT for a model that no variant is made of; CONFLICT, NOT_ADMITTED, SOURCE_AWAY, …
+   * @throws CacheError NOT_FOUND, BAD_REQUEST, CORRUPT for a model that no variant is made of; TOO_LARGE, NO_SPACE beyond what variants
+   *   may take; CONFLICT, NOT_ADMITTED, SOURCE_AWAY, …
    */
   async make({ model, to, fastMatmul = false, dropUnused = false }: VariantRequest): Promise<string> {
     const { catalog, folder, mode, sources } = this.#deps;
@@ -86,11 +92,13 @@ export class VariantMaker {
     const foreseen = await foreseeVariant(file, recipe, (of, bytes) => sources.head(of, bytes));
     if (this.#needsNothing(path, file)) return path;
     const replaces = folder.formerAt(path);
+    assertVariantFits(this.#deps, { path, bytes: foreseen.expected }, this.#promised());
     const order = { path, source: file.path, fingerprint: file.fingerprint, recipe: JSON.stringify(recipe), replaces };
     await catalog.write(() => catalog.variants.want(order));
     this.#failed.delete(path);
     folder.show();
     this.#waiting.set(path, null);
+    this.#expected.set(path, foreseen.expected);
     void this.#follow(file, { path, recipe, replaces, ...foreseen });
     return path;
   }
@@ -128,6 +136,12 @@ export class VariantMaker {
     const isSame = row?.fingerprint.size === fingerprint.size && row.fingerprint.mtimeNs === fingerprint.mtimeNs;
     const isCurrent = isSame || row?.source === null;
     return (isCurrent && this.#deps.folder.has(path)) || this.#isOnItsWay(path);
+  }
+
+  /** Bytes of those on their way that have reserved nothing yet. */
+  #promised(): number {
+    const { variants } = this.#deps.catalog;
+    return [...this.#expected].reduce((sum, [path, bytes]) => sum + (variants.order(path)?.bytes === 0 ? bytes : 0), 0);
   }
 
   #isOnItsWay(path: string): boolean {
@@ -169,6 +183,8 @@ export class VariantMaker {
       const { path: source, fingerprint } = file;
       const order = { path, source, fingerprint, recipe: JSON.stringify(recipe), createdAt: Date.now() };
       await this.#fail(order, toCacheError(error));
+    } finally {
+      this.#expected.delete(variant.path);
     }
   }
 

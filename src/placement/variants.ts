@@ -49,7 +49,8 @@ export class Variants {
 
   async list(): Promise<VariantsAnswer> {
     const variants = await Promise.all(this.#paths().map((path) => this.#checked(path)));
-    return { directory: this.directory, bytes: this.#deps.catalog.placements.variantBytes(), variants };
+    const { catalog, variantsLimit } = this.#deps;
+    return { directory: this.directory, bytes: catalog.placements.variantBytes(), limit: variantsLimit(), variants };
   }
 
   /** What is told of a model with its other facts: the variants made of it, or the one that it is. */

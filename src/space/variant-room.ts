@@ -1,19 +1,45 @@
 import { CacheError } from '../core/errors.ts';
+import { formatBytes } from '../core/format.ts';
 import type { Tier } from '../tiers/tier.ts';
 import { leavingUnder, type RoomDeps, release } from './make-room.ts';
+
+interface Wanted {
+  path: string;
+  bytes: number;
+}
+
+export interface VariantRoomDeps extends RoomDeps {
+  /** Most bytes of variants. */
+  variantsLimit(): number;
+}
+
+/**
+ * Refuses a variant for which the others leave no room in what variants may take. One that is made anew counts beside the former one.
+ * @param promised what others on their way will take that have reserved nothing yet, bytes
+ * @throws CacheError TOO_LARGE, NO_SPACE
+ */
+export function assertVariantFits(
+  { catalog, variantsLimit }: Pick<VariantRoomDeps, 'catalog' | 'variantsLimit'>,
+  { path, bytes }: Wanted,
+  promised = 0,
+): void {
+  const limit = variantsLimit();
+  const taken = catalog.placements.variantBytes() - (catalog.variants.order(path)?.bytes ?? 0) + promised;
+  if (taken + bytes <= limit) return;
+  const message = `variants may take ${formatBytes(limit)} and have ${formatBytes(taken)}; this one needs ${formatBytes(bytes)}`;
+  const hint = 'autocached variant rm removes one; AUTOCACHE_VARIANTS_LIMIT is what they may take.';
+  throw new CacheError(bytes > limit ? 'TOO_LARGE' : 'NO_SPACE', message, { hint });
+}
 
 /**
  * Reserves room for a variant, which was asked for by name: copies leave for it whatever they are worth, unless they are pinned or in
  * use. None leaves where that would not be enough.
  * @throws CacheError CACHE_AWAY, TOO_LARGE, NO_SPACE
  */
-export async function makeVariantRoom(
-  deps: RoomDeps,
-  tier: Tier,
-  { path, bytes }: { path: string; bytes: number },
-): Promise<void> {
+export async function makeVariantRoom(deps: VariantRoomDeps, tier: Tier, { path, bytes }: Wanted): Promise<void> {
   if (tier.state() !== 'here') throw new CacheError('CACHE_AWAY', 'the cache disk is away, or read-only');
   if (bytes > deps.bound(tier).limit) throw new CacheError('TOO_LARGE', 'the variant is larger than the limit of the cache');
+  assertVariantFits(deps, { path, bytes });
   for (let released = false; ; ) {
     const { limit, floor } = deps.bound(tier);
     const free = tier.capacity().free - deps.outstanding(tier);

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { VariantView } from '../../src/api/variants.ts';
 import type { Look } from '../../src/cli/text/look.ts';
-import { variantsPage } from '../../src/cli/text/variants-page.ts';
+import { variantReportPage, variantsPage } from '../../src/cli/text/variants-page.ts';
 
 const unfinished: VariantView = {
   ...{ path: '/cache/variants/diffusion_models/a.autocached-int8.safetensors', name: 'a.autocached-int8.safetensors' },
@@ -13,7 +13,7 @@ const unfinished: VariantView = {
 const uncoloured: Look = { width: 80, paint: (_format, text) => text };
 
 const page = (variant: VariantView) =>
-  variantsPage({ directory: '/cache/variants', bytes: 0, variants: [variant] }, uncoloured);
+  variantsPage({ directory: '/cache/variants', bytes: 0, limit: 1024, variants: [variant] }, uncoloured);
 
 test('a variant that is not made is not called exact', () => {
   expect(page(unfinished)).toContain('waiting');
@@ -22,4 +22,12 @@ test('a variant that is not made is not called exact', () => {
 
 test('a variant from which only was left out what nobody loads is exact', () => {
   expect(page({ ...unfinished, state: 'ready', architecture: 'flux', layers: 0 })).toContain('exact');
+});
+
+test('the report fits a terminal of 80 columns', () => {
+  const variant: VariantView = { ...unfinished, state: 'ready', architecture: 'flux', layers: 1 };
+  const layers = [{ name: 'blocks.0.self_attn.q', format: 'I8', sqnr: 41.5, worst: 0.01 }];
+  const lines = variantReportPage({ variant, sha256: 'f'.repeat(64), layers }, 5, uncoloured).split('\n');
+  expect(lines.filter((line) => line.includes('f'.repeat(64)))).toHaveLength(1);
+  expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(80);
 });

@@ -32,6 +32,7 @@ const defaults: Config = {
   maxAgeMs: null,
   highWater: 1,
   lowWater: 0.9,
+  variantsLimit: { kind: 'auto' },
   predict: 'learn',
   jobs: 2,
   jobsPerSource: { hdd: 1 },

@@ -113,6 +113,7 @@ export function createRig(options: RigOptions = {}) {
     water: () => options.water ?? { high: null, low: 0 },
     maxAgeMs: () => options.maxAgeMs ?? null,
     ramSoft: () => options.ramSoft ?? 1,
+    variantsLimit: () => bound.limit / 2,
   };
   const copying = composeCopying({
     ...context,

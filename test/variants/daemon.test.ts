@@ -1,23 +1,14 @@
-import { closeSync, existsSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { VariantClient } from '../../src/cli/variant-client.ts';
 import { formatBytes } from '../../src/core/format.ts';
 import { runCli } from '../cli/run-cli.ts';
-import { runDaemon } from '../helpers/daemon.ts';
+import { filesBelow } from '../full/oracles.ts';
 import { patience } from '../helpers/patience.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
 import { tinyWan, writeSafetensors } from '../helpers/tiny-model.ts';
-import { settled } from '../helpers/variants.ts';
-
-const rel = join('diffusion_models', 'sub', 'wan ä.safetensors');
-
-async function daemonWith(settings: Record<string, string> = {}) {
-  const rig = await runDaemon({}, settings);
-  const path = join(rig.root, rel);
-  writeSafetensors(path, tinyWan());
-  return Object.assign(rig, { path });
-}
+import { daemonWith, settled } from '../helpers/variants.ts';
 
 describe('a variant', () => {
   test('is made of the copy on the SSD, in the folder of its category, and counts in the limit', async () => {
@@ -49,8 +40,14 @@ describe('a variant', () => {
     expect((await run('status')).out).not.toContain('variant');
     const asked = await new VariantClient(client).make({ model: path, to: 'fp8' });
     const { bytes } = await settled(client, asked.path);
-    expect((await client.stats()).variants).toEqual({ files: 1, bytes });
-    expect((await run('status')).out).toContain(`1 variant, ${formatBytes(bytes)} of the limit`);
+    const stats = await client.stats();
+    const ssd = stats.tiers.find(({ tier }) => tier === 'ssd');
+    const limit = Math.floor((ssd?.limit ?? 0) / 2);
+    expect(stats.variants).toEqual({ files: 1, bytes, limit });
+    expect(ssd?.utilisation).toBe(((ssd?.bytes ?? 0) + bytes) / (ssd?.limit ?? 0));
+    expect((await run('status')).out).toContain(
+      `1 variant, ${formatBytes(bytes)} of the limit (at most ${formatBytes(limit)})`,
+    );
     expect((await run('uninstall', '--dry-run')).out).toMatch(/1 copy, 1 variant; frees/);
   });
 
@@ -71,90 +68,6 @@ describe('a variant', () => {
     expect(variant.leastSqnr).toBe(layers[0]?.sqnr);
     expect(layers.map(({ sqnr }) => sqnr)).toEqual(layers.map(({ sqnr }) => sqnr).toSorted((a, b) => Number(a) - Number(b)));
     expect(sha256).toMatch(/^[\da-f]{64}$/);
-  });
-
-  test('is not made again, and is stale once its model has changed', async () => {
-    const { client, path } = await daemonWith();
-    const asked = await new VariantClient(client).make({ model: path, to: 'fp8' });
-    const first = await settled(client, asked.path);
-    expect(await new VariantClient(client).make({ model: path, to: 'fp8' })).toMatchObject({
-      state: 'ready',
-      createdAt: first.createdAt,
-    });
-    writeSafetensors(path, [
-      ...tinyWan({ outliers: true }),
-      ...tinyWan()
-        .slice(0, 1)
-        .map((one) => ({ ...one, name: 'more.weight' })),
-    ]);
-    await vi.waitFor(async () => expect((await settled(client, asked.path)).state).toBe('stale'), {
-      timeout: patience(20_000),
-    });
-    await new VariantClient(client).make({ model: path, to: 'fp8' });
-    expect(await settled(client, asked.path)).toMatchObject({ state: 'ready', sourceBytes: statSync(path).size });
-  });
-
-  test('stays when its model has changed into one that no variant is made of', async () => {
-    const { client, path } = await daemonWith();
-    const variants = new VariantClient(client);
-    const asked = await variants.make({ model: path, to: 'fp8' });
-    const { bytes } = await settled(client, asked.path);
-    const before = readFileSync(asked.path);
-    writeFileSync(path, 'a download that has just begun');
-    await expect(variants.make({ model: path, to: 'fp8' })).rejects.toMatchObject({ code: 'CORRUPT' });
-    expect(await settled(client, asked.path)).toMatchObject({ state: 'stale', bytes });
-    expect(readFileSync(asked.path).equals(before)).toBe(true);
-  });
-
-  test('that is stale stays until the new one is whole, also for those who have it open', async () => {
-    const { client, path, stateDir } = await daemonWith();
-    const variants = new VariantClient(client);
-    const asked = await variants.make({ model: path, to: 'fp8' });
-    await settled(client, asked.path);
-    const former = readFileSync(asked.path);
-    const fd = openSync(asked.path, 'r');
-    onTestFinished(() => closeSync(fd));
-    writeSafetensors(path, tinyWan({ outliers: true }));
-    await client.pauseJobs(true);
-    expect(await variants.make({ model: path, to: 'fp8' })).toMatchObject({
-      state: 'waiting',
-      bytes: former.length,
-      layers: 12,
-    });
-    expect(readFileSync(asked.path).equals(former)).toBe(true);
-    const ended = await runCli(['variant', 'rm', asked.path], { stateDir });
-    expect(ended.out).toBe(`${asked.path} is not made anew; the former one stays\n`);
-    expect((await settled(client, asked.path)).state).toBe('stale');
-    await variants.make({ model: path, to: 'fp8' });
-    await client.pauseJobs(false);
-    expect(await settled(client, asked.path)).toMatchObject({ state: 'ready', sourceBytes: statSync(path).size });
-    expect(readFileSync(asked.path).equals(former)).toBe(false);
-    expect(readFileSync(fd).equals(former)).toBe(true);
-    expect((await variants.list()).bytes).toBe(statSync(asked.path).size);
-  });
-
-  test('that is stale stays, and says why, when no new one can be made; the command fails then', async () => {
-    const { client, path, stateDir } = await daemonWith({ AUTOCACHE_LIMIT: '420KiB' });
-    const asked = await new VariantClient(client).make({ model: path, to: 'fp8' });
-    const { bytes } = await settled(client, asked.path);
-    const former = readFileSync(asked.path);
-    writeSafetensors(path, tinyWan({ dtype: 'F32' }));
-    const { code, err } = await runCli(['variant', 'make', path, '--to', 'fp8'], { stateDir });
-    expect([code, err]).toEqual([1, expect.stringContaining('has changed since: the new one was not made: ')]);
-    expect(await settled(client, asked.path)).toMatchObject({ state: 'stale', bytes, why: expect.stringContaining('short') });
-    expect(readFileSync(asked.path).equals(former)).toBe(true);
-    expect((await new VariantClient(client).list()).bytes).toBe(bytes);
-  });
-
-  test('that another program has removed is made again', async () => {
-    const { client, path } = await daemonWith();
-    const ask = () => new VariantClient(client).make({ model: path, to: 'fp8' });
-    const { path: place } = await ask();
-    const { bytes } = await settled(client, place);
-    rmSync(place);
-    await ask();
-    expect(await settled(client, place)).toMatchObject({ state: 'ready', bytes });
-    expect(statSync(place).size).toBe(bytes);
   });
 
   test('that two ask for at once is made once', async () => {
@@ -264,8 +177,31 @@ describe('no variant is made, and the reason is told', () => {
     expect(await new VariantClient(client).list()).toMatchObject({ bytes: 0, variants: [] });
   });
 
+  test('beyond what variants may take: nothing is written for it, not even a copy of its model', async () => {
+    const { client, path, stateDir, dir } = await daemonWith({ AUTOCACHE_VARIANTS_LIMIT: '150KiB' });
+    const variants = new VariantClient(client);
+    await client.pauseJobs(true);
+    const first = await variants.make({ model: path, to: 'fp8' });
+    const refused = await runCli(['variant', 'make', path, '--to', 'int8'], { stateDir });
+    expect(refused.code).toBe(1);
+    expect(refused.err).toContain(`variants may take ${formatBytes(150 * 1024)} and have `);
+    expect(refused.err).toContain('AUTOCACHE_VARIANTS_LIMIT is what they may take');
+    expect((await client.jobs()).jobs.filter(({ kind }) => kind === 'derive')).toEqual([]);
+    expect(filesBelow(join(dir, 'ssd', 'variants'))).toEqual([]);
+    expect((await variants.list()).variants.map(({ form }) => form)).toEqual(['fp8']);
+    await client.pauseJobs(false);
+    const { bytes } = await settled(client, first.path);
+    await expect(variants.make({ model: path, to: 'auto8' })).rejects.toMatchObject({ code: 'NO_SPACE' });
+    await client.changeConfig({ variants_limit: `${Math.floor(bytes / 2)}` });
+    await expect(variants.make({ model: path, to: 'int8' })).rejects.toMatchObject({ code: 'TOO_LARGE' });
+    // What is there stays; one more has room after a change.
+    expect(await variants.list()).toMatchObject({ bytes, limit: Math.floor(bytes / 2) });
+    await client.changeConfig({ variants_limit: `${3 * bytes}` });
+    expect(await settled(client, (await variants.make({ model: path, to: 'int8' })).path)).toMatchObject({ state: 'ready' });
+  });
+
   test('beyond the limit: it fails with that, holds nothing, and no copy has left for it', async () => {
-    const { client, path } = await daemonWith({ AUTOCACHE_LIMIT: '170KiB' });
+    const { client, path } = await daemonWith({ AUTOCACHE_LIMIT: '170KiB', AUTOCACHE_VARIANTS_LIMIT: '100%' });
     const asked = await new VariantClient(client).make({ model: path, to: 'fp8' });
     const failed = await settled(client, asked.path);
     expect(failed).toMatchObject({ state: 'failed', why: expect.stringMatching(/short|larger/) });

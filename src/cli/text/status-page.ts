@@ -34,7 +34,7 @@ export function statusPage({ stats, jobs, paused, biggest, mostUsed, remotes, ur
     [head(stats, url, page), ...stats.warnings.map((warning) => look.paint('yellow', warning))].join('\n'),
     [
       title('Space'),
-      ...stats.tiers.map((tier) => tierLines(tier, page)),
+      ...stats.tiers.map((tier) => tierLines(tier, tier.tier === 'ssd' ? (stats.variants?.bytes ?? 0) : 0, page)),
       ...variantLines(stats),
       ...quotaLines(stats, page),
     ].join('\n'),
@@ -74,15 +74,16 @@ function accountingLines({ accounting }: StatsAnswer, paint: Look['paint']): str
   ];
 }
 
-function tierLines(tier: TierStats, page: Page): string {
+/** @param variants bytes of its limit that variants take */
+function tierLines(tier: TierStats, variants: number, page: Page): string {
   const share = (bytes: number) => (tier.limit > 0 ? bytes / tier.limit : 0);
-  const bar = usageBar({ used: share(tier.bytes), reserved: share(tier.reserved) }, page.width - 16, page);
+  const bar = usageBar({ used: share(tier.bytes + variants), reserved: share(tier.reserved) }, page.width - 16, page);
   const reserved = tier.reserved > 0 ? ` + ${formatBytes(tier.reserved)} reserved` : '';
   const lines = [
-    `  ${tier.tier.padEnd(5)}${bar} ${percent(share(tier.bytes + tier.reserved)).padStart(6)}`,
+    `  ${tier.tier.padEnd(5)}${bar} ${percent(share(tier.bytes + variants + tier.reserved)).padStart(6)}`,
     `       ${formatBytes(tier.bytes)} used${reserved} of ${formatBytes(tier.limit)} in ${counted(tier.files, 'file')}${holds(tier)}`,
   ];
-  const over = tier.bytes - tier.limit;
+  const over = tier.bytes + variants - tier.limit;
   if (over > 0)
     lines.push(page.paint('yellow', `       ${formatBytes(over)} over the limit: copies that are in use or pinned stay`));
   if (tier.outside > 0)
@@ -98,7 +99,9 @@ function tierLines(tier: TierStats, page: Page): string {
 }
 
 function variantLines({ variants }: StatsAnswer): string[] {
-  return variants ? [`       ${counted(variants.files, 'variant')}, ${formatBytes(variants.bytes)} of the limit`] : [];
+  if (!variants) return [];
+  const { files, bytes, limit } = variants;
+  return [`       ${counted(files, 'variant')}, ${formatBytes(bytes)} of the limit (at most ${formatBytes(limit)})`];
 }
 
 function quotaLines({ quotas = [] }: StatsAnswer, page: Page): string[] {

@@ -11,7 +11,7 @@ import { table } from './table.ts';
 import { jobProgress } from './words.ts';
 
 /** The page of `autocached variant list`. */
-export function variantsPage({ directory, variants, bytes }: VariantsAnswer, look: Look): string {
+export function variantsPage({ directory, variants, bytes, limit }: VariantsAnswer, look: Look): string {
   if (variants.length === 0) return 'no variants; autocached variant make MODEL --to auto8 makes one';
   const columns = [
     { title: 'Variant', value: ({ category, name }: VariantView) => `${category}/${name}`, shrinks: 'name' as const },
@@ -19,7 +19,8 @@ export function variantsPage({ directory, variants, bytes }: VariantsAnswer, loo
     { title: 'Least', value: leastText, align: 'right' as const },
     { title: 'State', value: stateText, shrinks: 'sentence' as const },
   ];
-  const sum = `${counted(variants.length, 'variant')} in ${directory}, ${formatBytes(bytes)} of the cache's limit`;
+  const share = `${formatBytes(bytes)} of the cache's limit (at most ${formatBytes(limit)})`;
+  const sum = `${counted(variants.length, 'variant')} in ${directory}, ${share}`;
   return `${table(variants, columns, look)}\n\n${sum}`;
 }
 
@@ -33,7 +34,8 @@ export function variantReportPage({ variant, sha256, layers }: VariantReportAnsw
   ];
   const lines = [
     `${variant.category}/${variant.name}: ${sizeText(variant)}, ${variant.architecture ?? ''}`,
-    `made of ${variant.source ?? 'a model that the catalog no longer knows'}, SHA-256 ${sha256}`,
+    `made of ${variant.source ?? 'a model that the catalog no longer knows'}`,
+    `SHA-256 ${sha256}`,
   ];
   if (layers.length === 0) return [...lines, 'no weight was rounded'].join('\n');
   const rest = layers.length - most;

@@ -137,7 +137,7 @@ function showTroubles(list, troubles) {
   });
 }
 
-function showTiers(list, { tiers }) {
+function showTiers(list, { tiers, variants }) {
   showKeyed(list, tiers, {
     keyOf: ({ tier }) => tier,
     make: ({ tier }) =>
@@ -150,7 +150,9 @@ function showTiers(list, { tiers }) {
       ),
     update(item, { tier, files, bytes, limit, utilisation, ratio, standing }) {
       const [, bar, of] = item.children;
-      const text = `${formatBytes(bytes)} of ${formatBytes(limit)}, ${copiesText(files)}`;
+      const made = tier === 'ssd' && variants ? variants : { files: 0, bytes: 0 };
+      const beside = made.files > 0 ? ` and ${counted(made.files, 'variant')}` : '';
+      const text = `${formatBytes(bytes + made.bytes)} of ${formatBytes(limit)}, ${copiesText(files)}${beside}`;
       bar.setAttribute('aria-label', `${tier.toUpperCase()} is ${percentText(utilisation)} full`);
       bar.firstChild.style.inlineSize = `${100 * utilisation}%`;
       const compressed = tier === 'cold' && ratio !== null ? `${text}, compressed ${ratio.toFixed(2)} times` : text;

@@ -21,8 +21,8 @@ export function show(main, app) {
   const remove = (variant) => attempt(() => askToRemove(variant)).then(app.refresh);
   return {
     async refresh() {
-      const { variants, bytes, directory } = await ask('/api/variants');
-      const sum = `${counted(variants.length, 'variant')} in ${directory}, ${formatBytes(bytes)} of the cache's limit.`;
+      const { variants, bytes, limit, directory } = await ask('/api/variants');
+      const sum = `${counted(variants.length, 'variant')} in ${directory}, ${formatBytes(bytes)} of the cache's limit (at most ${formatBytes(limit)}).`;
       setText(state, variants.length === 0 ? none : sum);
       table.hidden = variants.length === 0;
       const row = (variant) => rowOf(variant, remove);

@@ -155,7 +155,7 @@ export const stats: z.ZodType<StatsAnswer> = z.strictObject({
   latencyMs: z.strictObject({ hit: percentiles, miss: percentiles }),
   tiers: z.array(tier),
   quotas: z.array(quotaUse).optional(),
-  variants: z.strictObject({ files: count, bytes: count }).optional(),
+  variants: z.strictObject({ files: count, bytes: count, limit: count }).optional(),
   roots: z.array(rootView),
   jobs: z.strictObject({ running: count, queued: count }),
   accounting: z.strictObject({ seen: count }).nullable(),

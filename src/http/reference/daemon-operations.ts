@@ -43,6 +43,7 @@ const variantView = variant.meta({ id: 'Variant' });
 const variantsAnswer: z.ZodType<VariantsAnswer> = z.strictObject({
   directory: path,
   bytes: count,
+  limit: count,
   variants: z.array(variantView),
 });
 const variantReport: z.ZodType<VariantReportAnswer> = z.strictObject({
