@@ -1,11 +1,13 @@
 /**
  * One large object in a real S3 server behind a link of 400 Mbit and 20 ms a request: a copy with its hash, its checksum and its write,
- * beside `rclone copy` and the SDK's own stream to a file; a copy that is killed and goes on; two loads through the daemon; and the
- * listing of 100,000 keys.
+ * beside `rclone copy` and the SDK's own stream to a file; a copy that is killed and goes on; one through a storm of SlowDown; two loads
+ * through the daemon; and the listing of 100,000 keys.
  * `npm run bench -- remote [GiB]`
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { createWriteStream, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { createReadStream, createWriteStream, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -18,10 +20,14 @@ import { Installed } from './installed.ts';
 import { KeyServer } from './remote-keys.ts';
 import { SlowLink } from './remote-link.ts';
 import { startVersitygw } from './remote-server.ts';
+import { StormServer } from './remote-storm.ts';
 
 const size = Math.round(Number(process.argv[2] ?? 2) * 2 ** 30);
 const link = { requestMs: 20, bytesPerSecond: 50e6 };
 const key = 'checkpoints/large.safetensors';
+/** Enough for what is no matter of speed, bytes. */
+const smaller = { key: 'checkpoints/smaller.safetensors', size: Math.min(size, 256 * 2 ** 20) };
+const startedAt = performance.now();
 const dir = mkdtempSync(join(tmpdir(), 'autocached-remote-'));
 process.once('exit', () => rmSync(dir, { recursive: true, force: true }));
 
@@ -33,6 +39,7 @@ interface Line {
   files?: number;
   grownMiB?: number;
   resumedFrom?: number;
+  path?: string;
 }
 
 await using server = await startVersitygw(dir);
@@ -41,6 +48,7 @@ if (server === null) {
   process.exit();
 }
 await server.upload(key, size);
+await server.upload(smaller.key, smaller.size);
 await using slow = await SlowLink.to(server.port, link);
 const endpoint = `http://127.0.0.1:${slow.port}`;
 console.log(`one object of ${size / 2 ** 30} GiB, ${link.requestMs} ms a request, ${(link.bytesPerSecond * 8) / 1e6} Mbit/s`);
@@ -50,18 +58,19 @@ report(
   'autocached: read, hash, checksum, write, seal',
   own.seconds,
   `${own.mostMiB.toFixed(0)} MiB of memory, ${own.cpuSeconds.toFixed(1)} s of processor time`,
+  size,
 );
 rmSync(join(dir, 'one'), { recursive: true });
 
 const beganAt = performance.now();
 await rclone();
-report('rclone copy', (performance.now() - beganAt) / 1000);
+report('rclone copy', (performance.now() - beganAt) / 1000, '', size);
 
 const streamedAt = performance.now();
 const client = new S3Client({ endpoint, region: 'us-east-1', forcePathStyle: true, credentials: server.credentials });
-const { Body } = await client.send(new GetObjectCommand({ Bucket: server.bucket, Key: key }));
+const { Body } = await client.send(new GetObjectCommand({ Bucket: server.bucket, Key: smaller.key }));
 await pipeline(Body as Readable, createWriteStream(join(dir, 'stream')));
-report("the SDK's stream to a file", (performance.now() - streamedAt) / 1000);
+report(`the SDK's stream of ${mib(smaller.size)} to a file`, (performance.now() - streamedAt) / 1000, '', smaller.size);
 rmSync(join(dir, 'stream'));
 
 const killed = reader('copy', endpoint, 'two');
@@ -71,7 +80,9 @@ const before = slow.bytes;
 const resumed = await last(reader('copy', endpoint, 'two'));
 const again = (slow.bytes - before - (size - (atKill.bytes ?? 0))) / 2 ** 20;
 console.log(`killed at ${mib(atKill.bytes)}, gone on with at ${mib(resumed.resumedFrom)}: ${again.toFixed(0)} MiB came again`);
+rmSync(join(dir, 'two'), { recursive: true });
 
+await throughStorm();
 await loadTwice();
 
 await using keys = await KeyServer.start({ count: 100_000, answerMs: 50 });
@@ -79,7 +90,29 @@ const listing = await last(reader('list', keys.endpoint, ''));
 console.log(
   `${listing.files} keys listed in ${listing.seconds.toFixed(1)} s: ${listing.grownMiB?.toFixed(0)} MiB more, ${listing.mostMiB.toFixed(0)} MiB in all`,
 );
+console.log(`the whole bench took ${((performance.now() - startedAt) / 1000).toFixed(0)} s`);
 process.exit();
+
+/** A copy while the server asks for fewer requests: how many it makes a second later, and whether it has all bytes in the end. */
+async function throughStorm(): Promise<void> {
+  const when = { afterBytes: smaller.size / 4, ms: 1500, requestMs: link.requestMs };
+  await using storm = await StormServer.before(slow.port, when);
+  const copy = await last(reader('copy', storm.endpoint, 'storm', smaller.key));
+  const original = join(dir, 'buckets', server?.bucket ?? '', smaller.key);
+  const isSame = (await sha256Of(copy.path ?? '')) === (await sha256Of(original));
+  const { before, after } = storm.most;
+  console.log(
+    `a storm of SlowDown: ${storm.refused} requests refused in ${when.ms / 1000} s; ${before} at once before, ${after} from a second later on; ` +
+      `the copy ${isSame ? 'has every byte' : 'IS WRONG'}`,
+  );
+  if (!isSame || storm.refused === 0 || after > before / 2) process.exitCode = 1;
+}
+
+async function sha256Of(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(path), hash);
+  return hash.digest('hex');
+}
 
 /** The installed daemon: what comes over the link for the first load of the model, and for the second. */
 async function loadTwice(): Promise<void> {
@@ -92,7 +125,7 @@ async function loadTwice(): Promise<void> {
   const daemon = await installed.start();
   let [remote] = (await daemon.remotes()).remotes;
   for (; (remote?.files ?? 0) === 0; [remote] = (await daemon.remotes()).remotes) await sleep(200);
-  const path = join(remote?.path ?? '', key);
+  const path = join(remote?.path ?? '', smaller.key);
   const read: number[] = [];
   for (let load = 0; load < 2; load += 1) {
     const from = slow.bytes;
@@ -102,8 +135,8 @@ async function loadTwice(): Promise<void> {
   console.log(`through the daemon: ${mib(read[0])} for the first load, ${read[1]} bytes for the second`);
 }
 
-function report(what: string, seconds: number, more = ''): void {
-  const share = size / seconds / link.bytesPerSecond;
+function report(what: string, seconds: number, more: string, bytes: number): void {
+  const share = bytes / seconds / link.bytesPerSecond;
   console.log(`${what.padEnd(48)} ${seconds.toFixed(1)} s, ${(100 * share).toFixed(0)} % of the link ${more}`);
 }
 
@@ -111,11 +144,11 @@ function mib(bytes = 0): string {
   return `${(bytes / 2 ** 20).toFixed(0)} MiB`;
 }
 
-function reader(what: 'copy' | 'list', at: string, cache: string): ChildProcess {
+function reader(what: 'copy' | 'list', at: string, cache: string, of = key): ChildProcess {
   const place = { driver: 's3', scheme: 's3', bucket: 'models', prefix: '', endpoint: at, region: 'us-east-1', profile: null };
   const facts = { name: 'bench', url: 's3://models', to: null, list: null, proxy: null, price: null, verify: 'report' };
   const remote = JSON.stringify({ ...facts, ...place, style: 'path' });
-  const args = [join(import.meta.dirname, 'remote-reader.ts'), what, remote, join(dir, cache, 'cache'), key];
+  const args = [join(import.meta.dirname, 'remote-reader.ts'), what, remote, join(dir, cache, 'cache'), of];
   const env = { ...process.env, AWS_ACCESS_KEY_ID: 'AKtest', AWS_SECRET_ACCESS_KEY: 'SKtest12' };
   // As the daemon starts the processes that list and that copy.
   const options = [`--max-semi-space-size=${what === 'list' ? 4 : 64}`];
@@ -132,9 +165,11 @@ async function until(child: ChildProcess, isIt: (line: Line) => boolean): Promis
 }
 
 async function last(child: ChildProcess): Promise<Line> {
+  const ended = once(child, 'exit');
   let found: Line | undefined;
   for await (const line of linesOf(child)) found = line;
-  if (!found) throw new Error('the reader failed');
+  const [code] = await ended;
+  if (!found || code !== 0) throw new Error('the reader failed');
   return found;
 }
 

@@ -23,6 +23,7 @@ const notBenchmarks = new Set([
   'remote-link',
   'remote-reader',
   'remote-server',
+  'remote-storm',
   'farm-hosts',
   'farm-host',
   'farm-liar',
