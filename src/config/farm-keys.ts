@@ -80,7 +80,7 @@ export const farmKeys: { readonly [F in FarmField]: Key<Config[F]> } = {
     name: 'AUTOCACHE_FARM_TRUST',
     default: 'members',
     meaning:
-      'what is taken from other hosts: members = all, checked against samples of the own source; published and twice = only files whose SHA-256 was published',
+      'what is taken from other hosts: members = all, checked against samples of the own source; published = only files whose SHA-256 was published; twice = also what two hosts have read from the origin (set it on all hosts)',
     live: false,
     ...choiceOf(farmTrusts),
   },

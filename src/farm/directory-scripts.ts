@@ -4,7 +4,8 @@
  * ten minutes: a host that knows older ones asks for the holders again.
  *
  * KEYS: 1 the hashes, 32 bytes for each chunk, zeros = unknown; 2 claims, fence -> "from to ends"; 3 what hosts have, host -> bits;
- * 4 hosts by the end of their word; 5 the stream of events.
+ * 4 hosts by the end of their word; 5 the stream of events; 6 who has read a chunk from the origin, chunk -> host, or "+" for two of them,
+ * as far as hosts say so that believe no single one.
  */
 const common = `
 local week = 604800000
@@ -20,6 +21,7 @@ local function setHash(chunk, value)
   redis.call('SETRANGE', KEYS[1], chunk * 32, value)
   redis.call('PEXPIRE', KEYS[1], week)
 end
+local function author(chunk) return redis.call('HGET', KEYS[6], chunk) end
 local function has(bits, chunk)
   local byte = string.byte(bits, math.floor(chunk / 8) + 1) or 0
   return bit.band(bit.rshift(byte, chunk % 8), 1) == 1
@@ -64,12 +66,16 @@ local function gain(host, chunk, lease)
 end
 `;
 
-/** ARGV: chunks, length, lease, fence, bits of what the host lacks. Answers from and to, or nothing. */
+/** ARGV: chunks, length, lease, fence, bits of what the host lacks, 1 where two have to read it. Answers from and to, or nothing. */
 export const claimScript = `${common}
 local chunks, length, lease, lacks = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[5]
 local taken = {}
 for _, claim in pairs(claims()) do for chunk = claim.from, claim.to - 1 do taken[chunk] = true end end
-local function free(chunk) return chunk < chunks and has(lacks, chunk) and not taken[chunk] and not hash(chunk) end
+local function isRead(chunk)
+  if ARGV[6] == '1' then return author(chunk) == '+' end
+  return hash(chunk)
+end
+local function free(chunk) return chunk < chunks and has(lacks, chunk) and not taken[chunk] and not isRead(chunk) end
 local from = 0
 while from < chunks and not free(from) do from = from + 1 end
 if from == chunks then return false end
@@ -88,7 +94,7 @@ return 1`;
 /** ARGV: fence. */
 export const releaseScript = `return redis.call('HDEL', KEYS[2], ARGV[1])`;
 
-/** ARGV: host, chunk, lease of its word, fence, SHA-256. Answers a \`ReadAnswer\`. */
+/** ARGV: host, chunk, lease of its word, fence, SHA-256, 1 where two have to read it. Answers a \`ReadAnswer\`. */
 export const readScript = `${common}
 local chunk = tonumber(ARGV[2])
 local known = hash(chunk)
@@ -97,6 +103,11 @@ if not known then
   local claim = claims()[ARGV[4]]
   if not claim or chunk < claim.from or chunk >= claim.to then return 'fenced' end
   setHash(chunk, ARGV[5])
+end
+if ARGV[6] == '1' then
+  local first = author(chunk)
+  if first ~= '+' and first ~= ARGV[1] then redis.call('HSET', KEYS[6], chunk, first and '+' or ARGV[1]) end
+  redis.call('PEXPIRE', KEYS[6], week)
 end
 gain(ARGV[1], chunk, tonumber(ARGV[3]))
 return 'known'`;
@@ -117,15 +128,18 @@ for i = 2, count + 1 do
   local chunk = tonumber(ARGV[i])
   local held = false
   for k = 1, #all, 2 do if not without[all[k]] and has(all[k + 1], chunk) then held = true end end
-  if not held and hash(chunk) then setHash(chunk, zeros) end
+  if not held then
+    if hash(chunk) then setHash(chunk, zeros) end
+    redis.call('HDEL', KEYS[6], chunk)
+  end
 end
 return 1`;
 
-/** Answers the hashes, the hosts with their bits in turn, and the last event. */
+/** Answers the hashes, the hosts with their bits in turn, the last event, and who has read which chunk. */
 export const holdersScript = `${common}
 prune()
 local last = redis.call('XREVRANGE', KEYS[5], '+', '-', 'COUNT', 1)
-return { hashes, redis.call('HGETALL', KEYS[3]), last[1] and last[1][1] or '0-0' }`;
+return { hashes, redis.call('HGETALL', KEYS[3]), last[1] and last[1][1] or '0-0', redis.call('HGETALL', KEYS[6]) }`;
 
 /** ARGV: the last event that the host knows. Answers what follows; nothing when the stream was lost, or has forgotten some of it. */
 export const newsScript = `

@@ -85,6 +85,8 @@ export interface SwarmContent {
   /** The name of its origin, and how many runs the whole farm reads from it at once. */
   origin: string;
   slots: number;
+  /** Nothing counts as read, and no hash is told, before two hosts have read the same from the origin. */
+  twice?: boolean;
 }
 
 /** All calls fail with FARM_AWAY when the directory does not answer within its deadline. */

@@ -19,12 +19,15 @@ import {
 /** What is known of one content. */
 class SwarmRecord {
   readonly hashes = new Map<number, string>();
+  /** Chunk -> hosts that have read it from the origin, as far as hosts say so that believe no single one. */
+  readonly authors = new Map<number, Set<string>>();
   readonly claims = new Map<string, Claim & { ends: number }>();
   readonly holders = new Map<string, { has: ChunkSet; ends: number }>();
   events: SwarmEvent[] = [];
 
   clear(): void {
     this.hashes.clear();
+    this.authors.clear();
     this.claims.clear();
     this.holders.clear();
     this.events = [];
@@ -111,7 +114,7 @@ class MemoryEntry implements SwarmEntry {
     const { chunks, origin, slots } = this.#content;
     const free = ChunkSet.from(lacks.bytes(), chunks);
     for (const { from, to } of this.#liveClaims()) for (let chunk = from; chunk < to; chunk++) free.delete(chunk);
-    for (const chunk of this.#record.hashes.keys()) free.delete(chunk);
+    for (const chunk of this.#believed().keys()) free.delete(chunk);
     if (free.size === 0) return { is: 'none' };
     const used = this.#directory.slots(origin);
     if (used.size >= slots) return { is: 'full' };
@@ -147,6 +150,7 @@ class MemoryEntry implements SwarmEntry {
       if (claim === undefined || chunk < claim.from || chunk >= claim.to) return 'fenced';
       this.#record.hashes.set(chunk, sha256);
     }
+    if (this.#content.twice) this.#record.authors.set(chunk, new Set(this.#record.authors.get(chunk)).add(this.#host));
     await this.got(chunk);
     return 'known';
   }
@@ -160,12 +164,16 @@ class MemoryEntry implements SwarmEntry {
 
   async lost(chunks: readonly number[], without: readonly string[]): Promise<void> {
     const believed = this.#live().filter(({ host }) => !without.includes(host));
-    for (const chunk of chunks) if (!believed.some(({ has }) => has.has(chunk))) this.#record.hashes.delete(chunk);
+    for (const chunk of chunks) {
+      if (believed.some(({ has }) => has.has(chunk))) continue;
+      this.#record.hashes.delete(chunk);
+      this.#record.authors.delete(chunk);
+    }
   }
 
   async holders(): Promise<SwarmState> {
     this.#heard = this.#record.events.length;
-    return { holders: this.#live().filter(({ host }) => host !== this.#host), hashes: new Map(this.#record.hashes) };
+    return { holders: this.#live().filter(({ host }) => host !== this.#host), hashes: this.#believed() };
   }
 
   async news(): Promise<SwarmEvent[] | null> {
@@ -192,6 +200,12 @@ class MemoryEntry implements SwarmEntry {
   async leave(): Promise<void> {
     this.#record.holders.delete(this.#host);
     this.#record.events.push({ is: 'gone', host: this.#host });
+  }
+
+  #believed(): Map<number, string> {
+    const { hashes, authors } = this.#record;
+    if (!this.#content.twice) return new Map(hashes);
+    return new Map([...hashes].filter(([chunk]) => (authors.get(chunk)?.size ?? 0) >= 2));
   }
 
   #liveClaims(): (Claim & { ends: number })[] {

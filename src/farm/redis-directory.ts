@@ -83,14 +83,14 @@ class RedisEntry implements SwarmEntry {
     this.#content = content;
     this.#host = host;
     const prefix = `ac:1:${farm}`;
-    this.#keys = ['hash', 'claim', 'have', 'seen', 'events'].map((what) => `${prefix}:{${content.id}}:${what}`);
+    this.#keys = ['hash', 'claim', 'have', 'seen', 'events', 'authors'].map((what) => `${prefix}:{${content.id}}:${what}`);
     this.#slots = [`${prefix}:slots:${content.origin}`];
   }
 
   async claim(lacks: ChunkSet, length: number, lease: number): Promise<ClaimAnswer> {
     const fence = randomUUID();
     if ((await this.#run(scripts.slotScript, [fence, this.#content.slots, lease], this.#slots)) !== 1) return { is: 'full' };
-    const args = [this.#content.chunks, length, lease, fence, Buffer.from(lacks.bytes())];
+    const args = [this.#content.chunks, length, lease, fence, Buffer.from(lacks.bytes()), this.#twice];
     const run = await this.#run(scripts.claimScript, args);
     if (!Array.isArray(run)) {
       await this.#run(scripts.freeSlotScript, [fence], this.#slots);
@@ -112,7 +112,7 @@ class RedisEntry implements SwarmEntry {
   }
 
   async read(chunk: number, sha256: string, { fence }: Claim): Promise<ReadAnswer> {
-    const args = [this.#host, chunk, announcementLease, fence, Buffer.from(sha256, 'hex')];
+    const args = [this.#host, chunk, announcementLease, fence, Buffer.from(sha256, 'hex'), this.#twice];
     return String(await this.#run(scripts.readScript, args)) as ReadAnswer;
   }
 
@@ -125,10 +125,11 @@ class RedisEntry implements SwarmEntry {
   }
 
   async holders(): Promise<SwarmState> {
-    const [hashes, have, last] = (await this.#run(scripts.holdersScript, [])) as [Buffer, Buffer[], Buffer];
+    type Answer = [hashes: Buffer, have: Buffer[], last: Buffer, authors: Buffer[]];
+    const [hashes, have, last, authors] = (await this.#run(scripts.holdersScript, [])) as Answer;
     this.#heard = String(last);
     const hosts = pairs(have).map(([host, bits]) => ({ host: String(host), has: ChunkSet.from(bits, this.#content.chunks) }));
-    return { holders: hosts.filter(({ host }) => host !== this.#host), hashes: hashesIn(hashes) };
+    return { holders: hosts.filter(({ host }) => host !== this.#host), hashes: this.#believed(hashesIn(hashes), authors) };
   }
 
   async news(): Promise<SwarmEvent[] | null> {
@@ -157,6 +158,16 @@ class RedisEntry implements SwarmEntry {
 
   async leave(): Promise<void> {
     await this.#run(scripts.leaveScript, [this.#host]);
+  }
+
+  get #twice(): number {
+    return this.#content.twice ? 1 : 0;
+  }
+
+  #believed(hashes: Map<number, string>, authors: readonly Buffer[]): Map<number, string> {
+    if (!this.#content.twice) return hashes;
+    const byTwo = pairs(authors).flatMap(([chunk, by]) => (String(by) === '+' ? [Number(chunk)] : []));
+    return new Map(byTwo.flatMap((chunk) => (hashes.has(chunk) ? [[chunk, hashes.get(chunk) ?? '']] : [])));
   }
 
   #run(script: string, args: readonly (string | number | Buffer)[], keys: readonly string[] = this.#keys): Promise<unknown> {

@@ -79,7 +79,8 @@ export class SwarmTalk {
     const { swarm } = this.#parts;
     const heard = await this.ask(async (entry) => ({ events: await entry.news() }));
     if (heard === null) return;
-    if (heard.events === null) await this.ask(() => this.#learn());
+    const isUnknown = heard.events?.some((event) => event.is === 'has' && !this.#isBelieved(event.chunk)) ?? true;
+    if (isUnknown) await this.ask(() => this.#learn());
     for (const event of heard.events ?? []) {
       if (event.is === 'gone') swarm.peerGone(event.host);
       else this.#has(event.host, [event.chunk]);
@@ -132,7 +133,14 @@ export class SwarmTalk {
   }
 
   #has(host: string, chunks: Iterable<number>): void {
-    if (!this.#mute.has(host)) this.#parts.swarm.peerHas(host, chunks, now());
+    if (this.#mute.has(host)) return;
+    const believed = this.#parts.content.twice ? [...chunks].filter((chunk) => this.#isBelieved(chunk)) : chunks;
+    this.#parts.swarm.peerHas(host, believed, now());
+  }
+
+  /** What one host alone has read is taken for absent, where two have to. */
+  #isBelieved(chunk: number): boolean {
+    return !this.#parts.content.twice || this.said.has(chunk);
   }
 
   async #learn(): Promise<void> {
@@ -154,13 +162,13 @@ export class SwarmTalk {
   }
 
   async #askAround(): Promise<void> {
-    const { peers, content, size, swarm, host } = this.#parts;
+    const { peers, content, size, host } = this.#parts;
     const others = [...this.#urls].filter(([other]) => other !== host);
     await Promise.all(
       others.map(async ([other, url]) => {
         const answer = await peers.content(url, content.id);
         if (answer?.size !== size) return;
-        swarm.peerHas(other, numbersIn(ChunkSet.from(Buffer.from(answer.have, 'base64'), content.chunks)), now());
+        this.#has(other, numbersIn(ChunkSet.from(Buffer.from(answer.have, 'base64'), content.chunks)));
       }),
     );
   }

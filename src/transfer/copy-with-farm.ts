@@ -46,7 +46,9 @@ export async function copyWithFarm(
   const link = await linkOf(farm, open);
   if (link === null) return null;
   const published = driver && (await driver.published(source.path).catch(() => null))?.sha256;
-  if (farm.trust !== 'members' && !published && farm.away === null) return null;
+  // What it had before is known by its hash.
+  const isProven = Boolean(published) || farm.away !== null;
+  if (!isProven && (farm.trust === 'published' || (farm.trust === 'twice' && isSmall))) return null;
   const id = open
     ? await contentIdOf(open, { published: published ?? null, object: open.object?.version ?? null })
     : farm.away?.content;
@@ -57,6 +59,7 @@ export async function copyWithFarm(
     chunks: Math.ceil(size / chunkSize),
     origin: open ? originOf(open) : 'away',
     slots: farm.slots,
+    ...(farm.trust === 'twice' && !isProven && { twice: true }),
   };
   try {
     return await copied({ open, content, published: published ?? null, link }, order, hooks);

@@ -107,6 +107,27 @@ export const promises: Record<string, (hosts: Hosts) => Promise<void>> = {
     expect(await a.read(5, shaOf('5'), old)).toBe('fenced');
     expect(await a.read(0, shaOf('0'), old)).toBe('known');
   },
+  'where two have to read, a chunk counts as read after that, and not after one host did so twice': async ({ directory }) => {
+    const join = (host: string) => directory.join({ ...content, twice: true }, host);
+    const [a, b, c] = [join('a'), join('b'), join('c')];
+    const first = claimOf(await a.claim(all, 1, long));
+    expect(await a.read(0, shaOf('0'), first)).toBe('known');
+    expect(await a.read(0, shaOf('0'), first)).toBe('known');
+    await a.release(first);
+    expect((await c.holders()).hashes).toEqual(new Map());
+    const second = claimOf(await b.claim(all, 1, long));
+    expect([second.from, second.to]).toEqual([0, 1]);
+    expect(await b.read(0, shaOf('forged'), second)).toBe('differs');
+    expect((await c.holders()).hashes).toEqual(new Map());
+    expect(await b.read(0, shaOf('0'), second)).toBe('known');
+    await b.release(second);
+    expect((await c.holders()).hashes).toEqual(new Map([[0, shaOf('0')]]));
+    expect(runOf(await c.claim(all, 1, long))).toEqual([1, 2]);
+    // What no host has any more is read anew by two.
+    await c.lost([0], ['a', 'b']);
+    expect((await c.holders()).hashes).toEqual(new Map());
+    expect(runOf(await c.claim(setOf(0), 1, long))).toEqual([0, 1]);
+  },
   'tells who has what, with the hashes': async ({ a, b }) => {
     const claim = claimOf(await a.claim(all, 2, long));
     await a.read(0, shaOf('0'), claim);
