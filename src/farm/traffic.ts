@@ -198,7 +198,7 @@ export class Traffic implements FarmTraffic, Disposable {
   }
 
   #isShared({ size }: Pick<Fingerprint, 'size'>): boolean {
-    return size >= leastShared || size <= this.#parts.small;
+    return size >= leastShared || (size > 0 && size <= this.#parts.small);
   }
 
   /** All finished copies that others may read. */

@@ -41,7 +41,7 @@ export async function copyWithFarm(
 ): Promise<FarmCopied | null> {
   const { farm, source, temp } = order;
   const { size } = source.fingerprint;
-  const isSmall = size <= farm.small;
+  const isSmall = size > 0 && size <= farm.small;
   if (size < leastShared && !isSmall) return null;
   const link = await linkOf(farm, open);
   if (link === null) return null;
