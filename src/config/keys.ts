@@ -5,7 +5,7 @@ import { farmKeys } from './farm-keys.ts';
 import type { Key } from './key.ts';
 import { llmKeys } from './llm-keys.ts';
 import { memoKeys } from './memo-keys.ts';
-import { parseMedium, parsePath, parsePaths, parseRoots } from './paths.ts';
+import { parsePath, parsePaths, parseRoots } from './paths.ts';
 import { remoteKeys } from './remote-keys.ts';
 import { spaceKeys } from './space-keys.ts';
 import { type Config, policyNames, predictModes } from './types.ts';
@@ -19,6 +19,7 @@ import {
   parseGlobs,
   parseLimit,
   parseList,
+  parseRateKind,
   parseUrl,
   perSource,
   wholeNumber,
@@ -180,9 +181,10 @@ export const keys: { readonly [F in keyof Config]: Key<Config[F]> } = {
   rate: {
     name: 'AUTOCACHE_RATE',
     default: 'none',
-    meaning: 'most bytes per second for all copies together, such as 500MiB, or for one kind of source as nas=200MiB',
+    meaning:
+      'most bytes per second for all copies together, such as 500MiB, or for one kind of source as nas=200MiB, or from the other hosts of a farm as peer=200MiB',
     live: true,
-    parse: bounds({ name: parseMedium, value: moreThanZero(parseRate, 'none'), overall: null }),
+    parse: bounds({ name: parseRateKind, value: moreThanZero(parseRate, 'none'), overall: null }),
   },
   polite: {
     name: 'AUTOCACHE_POLITE',

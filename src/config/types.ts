@@ -66,7 +66,8 @@ export interface Config {
   predict: PredictMode;
   jobs: number;
   jobsPerSource: Partial<Record<Medium, number>>;
-  rate: Bounds<Medium, number | null>;
+  /** `peer`: from the other hosts of a farm. */
+  rate: Bounds<Medium | 'peer', number | null>;
   /** Whether copies that no program waits for give way to others on the same disk. */
   polite: boolean;
   dailyWrites: number | null;

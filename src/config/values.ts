@@ -112,6 +112,11 @@ export function parseCategory(text: string): string {
   return text;
 }
 
+/** A kind of source, or `peer` for the other hosts of a farm. */
+export function parseRateKind(text: string): Medium | 'peer' {
+  return text.toLowerCase() === 'peer' ? 'peer' : parseMedium(text);
+}
+
 /** `hdd=1,nas=2`: numbers by kind of source; `usual` holds for the others. */
 export function perSource<U extends Partial<Record<Medium, number>>>(usual: U): Parse<U & Partial<Record<Medium, number>>> {
   const read = bounds<Medium, number | null>({ name: parseMedium, value: wholeNumber(1, 64), overall: null });

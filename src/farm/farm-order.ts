@@ -1,4 +1,5 @@
 import type { FarmTrust } from '../core/farm.ts';
+import type { Priority } from '../core/types.ts';
 import type { SwarmContent } from './directory.ts';
 import type { FarmPlace } from './farm-place.ts';
 import type { Fetched, FetchNote } from './fetch-parts.ts';
@@ -10,6 +11,8 @@ export interface FarmOrder {
   slots: number;
   /** Whose word on a content is taken. */
   trust: FarmTrust;
+  /** Of the copy when it was begun. */
+  priority: Priority;
   /** Size up to which a file is shared through the farm's Redis, bytes; 0 = none is. */
   small: number;
   /** The content's name in the farm and its hash, where the source itself is away: all of it comes from the others. */

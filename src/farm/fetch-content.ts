@@ -132,10 +132,10 @@ class ContentFetch {
   }
 
   async #ask({ request, peer, run }: Action & { is: 'ask' }): Promise<void> {
-    const { peers, content, size, turn, note } = this.#parts;
+    const { peers, content, size, turn, priority, note } = this.#parts;
     let how: RequestEnd = { is: 'gone' };
     try {
-      await turn(bytesOf(run, size));
+      await turn(bytesOf(run, size), 'peer');
       await this.#talk.learnHashes(run);
       const url = await this.#talk.urlOf(peer);
       if (url === undefined) return;
@@ -144,6 +144,7 @@ class ContentFetch {
         content: content.id,
         size,
         run,
+        priority: priority(),
         hashOf: (chunk) => this.#talk.said.get(chunk) ?? null,
         onChunk: (chunk, bytes, sha256) => this.#received({ request, peer, chunk }, bytes, sha256),
         onBytes: () => this.#swarm.heard(now()),
@@ -174,7 +175,7 @@ class ContentFetch {
       this.#swarm.claimed({ is: 'none' }, now());
       return;
     }
-    await turn(bytesOf({ from: 0, to: length }, size));
+    await turn(bytesOf({ from: 0, to: length }, size), 'source');
     const answer = await this.#talk.ask((entry) => entry.claim(this.#swarm.lacks, length, this.#times.lease));
     if (answer === null) return;
     note({ is: 'claim', outcome: answer.is });
@@ -189,7 +190,7 @@ class ContentFetch {
       this.#swarm.originEnded(run, now());
       return;
     }
-    await turn(bytesOf(run, size));
+    await turn(bytesOf(run, size), 'source');
     await this.#readRun(origin, run, null);
   }
 

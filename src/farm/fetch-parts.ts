@@ -1,3 +1,4 @@
+import type { Priority } from '../core/types.ts';
 import type { Directory, HostFacts, Run, SwarmContent } from './directory.ts';
 import type { PeerClient } from './peer-client.ts';
 import type { RequestEnd } from './swarm.ts';
@@ -37,8 +38,10 @@ export interface FetchParts {
   origin: Origin | null;
   /** Keeps a chunk, and gives it to others from then on. Called once for each; its memory is the caller's. */
   keep(chunk: number, bytes: Buffer, sha256: string): Promise<void>;
-  /** Resolves when so many bytes may come. */
-  turn(bytes: number): Promise<void>;
+  /** Resolves when so many bytes may come from there. */
+  turn(bytes: number, from: 'source' | 'peer'): Promise<void>;
+  /** How urgent the copy is at this moment: a busy host gives first what is waited for. */
+  priority(): Priority;
   note(note: FetchNote): void;
   signal: AbortSignal;
   /** Times, ms; for tests. */

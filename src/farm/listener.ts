@@ -1,5 +1,4 @@
 import { setPriority } from 'node:os';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { CacheError, messageOf } from '../core/errors.ts';
 import { createLog } from '../runtime/log.ts';
 import { serveParent } from '../runtime/peer.ts';
@@ -12,6 +11,7 @@ import type { FarmPlace } from './farm-place.ts';
 import type { ListenerProcess, ListenerWatcher } from './listener-messages.ts';
 import { PeerServer } from './peer-server.ts';
 import { SharedFiles } from './shared-files.ts';
+import { UploadTurns } from './upload-turns.ts';
 
 /**
  * The entry of the process that gives chunks to the other hosts. A process of its own: encryption takes processor time for every byte,
@@ -32,26 +32,25 @@ const parent = serveParent<ListenerWatcher, ListenerProcess>({
     if (files.withdraw(id, path)) announcements?.withdraw(id);
   },
   pace: (most, isBusy) => {
-    rate = most;
+    turns.rate = most;
     busy = isBusy;
   },
 });
 
 const files = new SharedFiles();
 let announcements: Announcements | null = null;
-/** Most bytes per second that leave; null = no bound. */
-let rate: number | null = null;
+const turns = new UploadTurns();
 let busy = false;
-let nextAt = 0;
 /** Bytes that left are told this often, ms. */
 const tellMs = 1000;
 
 async function listen(place: FarmPlace, at: { host: string; port: number }): Promise<number> {
   const key = readFarmKey(place.keyFile);
   giveWay();
-  const options = { farm: place.farm, host: place.host, key, listen: at, turn, isBusy: () => busy };
+  const options = { farm: place.farm, host: place.host, key, listen: at, isBusy: () => busy };
+  const turn = (bytes: number, isAwaited: boolean) => turns.turn(bytes, isAwaited);
   const log = createLog({ level: 'warn', form: 'pretty' });
-  const server = await PeerServer.listen({ ...options, log, contentOf: (id) => files.of(id) }).catch((error: unknown) => {
+  const server = await PeerServer.listen({ ...options, turn, log, contentOf: (id) => files.of(id) }).catch((error: unknown) => {
     throw new CacheError('BAD_CONFIG', `AUTOCACHE_FARM_LISTEN: ${at.host}:${at.port} cannot be had: ${messageOf(error)}`);
   });
   const { directory } = await farmLink(place);
@@ -82,13 +81,4 @@ function giveWay(): void {
   } catch {
     // It keeps its priority.
   }
-}
-
-/** Waits until so many bytes may leave: one schedule for all. */
-async function turn(bytes: number): Promise<void> {
-  if (rate === null) return;
-  const now = performance.now();
-  const at = Math.max(now, nextAt);
-  nextAt = at + (bytes / rate) * 1000;
-  if (at > now) await sleep(at - now);
 }

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import { chunkSize } from '../codec/chunk-hash.ts';
+import type { Priority } from '../core/types.ts';
 import type { Run } from './directory.ts';
 import { connectionKey } from './farm-key.ts';
 import { type PeerAnswer, PeerConnection, type PeerTimes } from './peer-connection.ts';
@@ -19,6 +20,8 @@ export interface PeerQuestion {
   /** Bytes of the content. */
   size: number;
   run: Run;
+  /** How urgent the copy is; a busy host gives first what is waited for. */
+  priority?: Priority;
   /** The SHA-256 that a chunk has to have; null = unknown, the peer's word is taken. */
   hashOf(chunk: number): string | null;
   /** Takes a chunk that has its hash. Its memory is used again when this resolves. */
@@ -47,9 +50,10 @@ export class PeerClient implements Disposable {
 
   /** Gets a run of chunks, each checked. Never throws for what the peer does: it says how the request ended. */
   async chunks(question: PeerQuestion): Promise<RequestEnd> {
-    const { url, content, run, signal } = question;
+    const { url, content, run, signal, priority } = question;
     const path = `/peer/v1/files/${content}/chunks/${run.from}-${run.to}`;
-    const end = await this.#asked<RequestEnd>(url, path, signal, async (answer, connection) => {
+    const asked = { path, ...(priority && { headers: { [wire.priorityHeader]: priority } }) };
+    const end = await this.#asked<RequestEnd>(url, asked, signal, async (answer, connection) => {
       if (answer.status === 503) return { is: 'refused', until: performance.now() + pauseOf(answer) };
       if (answer.status !== 200) return { is: answer.status === 404 ? 'gone' : 'silent' };
       const memory = this.#spare.pop() ?? Buffer.allocUnsafeSlow(chunkSize);
@@ -79,7 +83,7 @@ export class PeerClient implements Disposable {
   }
 
   async #json(url: string, path: string): Promise<unknown> {
-    return this.#asked(url, path, undefined, async ({ status, length }, connection) => {
+    return this.#asked(url, { path }, undefined, async ({ status, length }, connection) => {
       if (status !== 200 || length > mostTalk) return null;
       const bytes = Buffer.allocUnsafe(length);
       if (!(await connection.read(bytes))) return null;
@@ -94,7 +98,7 @@ export class PeerClient implements Disposable {
   /** @returns null when the host does not answer */
   async #asked<T>(
     url: string,
-    path: string,
+    { path, headers }: { path: string; headers?: Record<string, string> },
     signal: AbortSignal | undefined,
     use: (answer: PeerAnswer, connection: PeerConnection) => Promise<T>,
   ): Promise<T | null> {
@@ -105,7 +109,7 @@ export class PeerClient implements Disposable {
     signal?.addEventListener('abort', end, { once: true });
     if (signal?.aborted) end();
     try {
-      const answer = await connection.get(path);
+      const answer = await connection.get(path, headers);
       return answer && (await use(answer, connection));
     } finally {
       signal?.removeEventListener('abort', end);

@@ -109,12 +109,13 @@ export class PeerConnection {
   }
 
   /** Asks; the connection must be free. @returns null when the answer does not begin in time */
-  async get(path: string): Promise<PeerAnswer | null> {
+  async get(path: string, headers: Record<string, string> = {}): Promise<PeerAnswer | null> {
     if (this.#isBroken) return null;
     this.#waiting.begin(this.#times.firstByte);
     const head = await new Promise<string | null>((onWhole) => {
       this.#head = { bytes: Buffer.alloc(0), onWhole };
-      this.#socket.write(`GET ${path} HTTP/1.1\r\nhost: peer\r\n\r\n`);
+      const lines = Object.entries({ host: 'peer', ...headers }).map(([name, value]) => `${name}: ${value}\r\n`);
+      this.#socket.write(`GET ${path} HTTP/1.1\r\n${lines.join('')}\r\n`);
       this.#socket.resume();
     });
     const answer = head === null ? null : answerIn(head);

@@ -5,6 +5,7 @@ import { createServer, type Server } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Log } from '../runtime/log.ts';
 import type { ChunkSet } from './chunk-set.ts';
+import type { Run } from './directory.ts';
 import { connectionKey } from './farm-key.ts';
 import * as wire from './peer-wire.ts';
 
@@ -28,8 +29,8 @@ export interface PeerServerOptions {
   listen: { host: string; port: number };
   /** By the content's name. */
   contentOf(name: string): SharedContent | undefined;
-  /** Resolves when so many bytes may leave. */
-  turn(bytes: number): Promise<void>;
+  /** Resolves when so many bytes may leave. @param isAwaited a program of the asker waits for them */
+  turn(bytes: number, isAwaited: boolean): Promise<void>;
   /** Whether others are to come again later: the own programs come first. */
   isBusy?(): boolean;
   log: Log;
@@ -37,6 +38,8 @@ export interface PeerServerOptions {
 
 /** Uploads at once; more are told to come again. */
 const mostUploads = 8;
+/** Of those, for what no program waits for: one that is waited for finds a place. */
+const mostUnawaited = 6;
 const retryMs = 200;
 /** Connections at once, of all hosts, and of one address: a farm has a hundred hosts, each with a few. */
 const mostConnections = 512;
@@ -132,7 +135,7 @@ export class PeerServer implements AsyncDisposable {
     }
   }
 
-  async #route({ method, url = '' }: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #route({ method, url = '', headers }: IncomingMessage, response: ServerResponse): Promise<void> {
     const { farm, host } = this.#options;
     if (method !== 'GET') return say(response, 405);
     if (url === '/peer/v1/hello') {
@@ -143,7 +146,11 @@ export class PeerServer implements AsyncDisposable {
     if (name !== undefined) return this.#describe(name, response);
     const [, content, from, to] = chunksPath.exec(url) ?? [];
     if (content === undefined) return say(response, 404);
-    return this.#give(content, Number(from), Number(to), response);
+    return this.#give(
+      content,
+      { from: Number(from), to: Number(to), isAwaited: headers[wire.priorityHeader] === 'wait' },
+      response,
+    );
   }
 
   #describe(name: string, response: ServerResponse): void {
@@ -157,12 +164,12 @@ export class PeerServer implements AsyncDisposable {
     json(response, { size, have, hashes: Object.fromEntries(hashes) } satisfies wire.ContentAnswer);
   }
 
-  async #give(name: string, from: number, to: number, response: ServerResponse): Promise<void> {
+  async #give(name: string, { from, to, isAwaited }: Run & { isAwaited: boolean }, response: ServerResponse): Promise<void> {
     const content = this.#options.contentOf(name);
     const chunks = Array.from({ length: Math.max(0, Math.min(to - from, wire.mostChunks + 1)) }, (_, index) => from + index);
     if (chunks.length === 0 || chunks.length > wire.mostChunks) return say(response, 416);
     if (content === undefined || !chunks.every((chunk) => content.has.has(chunk))) return say(response, 404);
-    if (this.#uploads >= mostUploads || this.#options.isBusy?.()) {
+    if (this.#uploads >= (isAwaited ? mostUploads : mostUnawaited) || this.#options.isBusy?.()) {
       response.setHeader(wire.retryHeader, retryMs);
       return say(response, 503);
     }
@@ -182,7 +189,7 @@ export class PeerServer implements AsyncDisposable {
       response.setHeader('content-length', end - start);
       // At once: the other side waits only so long for a sign of life.
       response.flushHeaders();
-      await this.#send(file, start, end, response);
+      await this.#send(file, { start, end, isAwaited }, response);
       this.given.chunks += chunks.length;
     } finally {
       this.#uploads--;
@@ -190,7 +197,11 @@ export class PeerServer implements AsyncDisposable {
     }
   }
 
-  async #send(file: FileHandle, start: number, end: number, response: ServerResponse): Promise<void> {
+  async #send(
+    file: FileHandle,
+    { start, end, isAwaited }: { start: number; end: number; isAwaited: boolean },
+    response: ServerResponse,
+  ): Promise<void> {
     const gone = once(response, 'close');
     // Two pieces of memory in turn: one is read into while the other is sent.
     let [piece, other] = [
@@ -199,7 +210,7 @@ export class PeerServer implements AsyncDisposable {
     ];
     let sent: Promise<unknown> = Promise.resolve();
     for (let at = start; at < end && !response.destroyed; ) {
-      await Promise.race([this.#options.turn(Math.min(pieceSize, end - at)), gone]);
+      await Promise.race([this.#options.turn(Math.min(pieceSize, end - at), isAwaited), gone]);
       const { bytesRead } = await file.read(piece, 0, Math.min(pieceSize, end - at), at);
       if (bytesRead === 0) throw new Error('a shared copy is shorter than its chunks');
       at += bytesRead;

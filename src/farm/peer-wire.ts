@@ -41,6 +41,8 @@ export interface ContentAnswer {
 
 /** Header with the SHA-256 of each chunk of an answer, separated by commas. */
 export const hashesHeader = 'x-ac-sha256';
+/** Header of a question: how urgent the asker's copy is. */
+export const priorityHeader = 'x-ac-priority';
 /** Header with the ms after which a busy host may be asked again. */
 export const retryHeader = 'retry-after-ms';
 

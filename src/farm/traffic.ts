@@ -138,7 +138,7 @@ export class Traffic implements FarmTraffic, Disposable {
   orderFor({ fingerprint }: SourceFile, medium: Medium): FarmOrder | null {
     const { place, slots, trust, small } = this.#parts;
     if (!this.#isShared(fingerprint)) return null;
-    return { place, slots: slots[medium], trust, small, away: null };
+    return { place, slots: slots[medium], trust, small, priority: 'background', away: null };
   }
 
   /** What is known of a source's content, so that other hosts can give it without the source; null = not enough. */

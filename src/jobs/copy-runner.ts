@@ -137,7 +137,7 @@ export class CopyRunner {
     const order = isNetwork(job.medium) && tier.name === defaultTier ? farm?.orderFor(job.file, job.medium) : null;
     if (!farm || !order) return null;
     const copy = { file: job.file, path: tier.placeOf(job.file.root, job.file.rel).path };
-    const helped = { ...order, away: job.others };
+    const helped = { ...order, away: job.others, priority: job.priority };
     return { order: helped, note: (note) => farm.note(copy, note), failed: () => farm.failed(copy) };
   }
 
@@ -241,7 +241,7 @@ export class CopyRunner {
       urgent: job.priority === 'wait',
       progress,
       resuming: (from) => this.#resuming(job, from),
-      ask: (bytes) => turns.ask(job, bytes),
+      ask: (bytes, from) => turns.ask(job, bytes, from),
     };
   }
 

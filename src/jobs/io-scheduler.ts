@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isNetwork } from '../media/medium.ts';
 import { bounded } from '../runtime/deadline.ts';
 import type { DiskContention } from './disk-contention.ts';
 import type { Job, Standing } from './job.ts';
@@ -48,11 +49,11 @@ export class IoScheduler {
     return paced;
   }
 
-  /** Resolves when the job may take its step. */
-  async ask(job: Job, bytes: number): Promise<void> {
-    if (this.#yields(job)) await bounded(this.#released(job), this.#untilStep(job));
+  /** Resolves when the job may take its step. @param from `peer`: other hosts of the farm give the bytes, and no disk here is read */
+  async ask(job: Job, bytes: number, from: 'source' | 'peer' = 'source'): Promise<void> {
+    if (from === 'source' && this.#yields(job)) await bounded(this.#released(job), this.#untilStep(job));
     while (this.#paced.has(job.id) && this.#isHeld(job)) await this.#released(job);
-    await sleep(this.#pacer.enter(job.medium, bytes));
+    await sleep(this.#pacer.enter(from === 'peer' ? from : job.medium, bytes));
   }
 
   end(job: Job): void {
@@ -96,7 +97,8 @@ export class IoScheduler {
   }
 
   #mustAsk(job: Job): boolean {
-    return this.#isHeld(job) || this.#yields(job) || this.#pacer.isBound(job.medium);
+    const comesFromPeers = isNetwork(job.medium) && this.#pacer.isBound('peer');
+    return this.#isHeld(job) || this.#yields(job) || this.#pacer.isBound(job.medium) || comesFromPeers;
   }
 
   #yields(job: Job): boolean {

@@ -1,10 +1,13 @@
 import type { Medium } from '../core/types.ts';
 import type { Clock } from '../runtime/clock.ts';
 
-/** Bytes per second of all copies together, and of all from one kind of source. Null = no bound. */
+/** Where the bytes of a copy come from: a kind of source, or the other hosts of a farm. */
+export type RateKind = Medium | 'peer';
+
+/** Bytes per second of all copies together, and of all from one kind. Null = no bound. */
 export interface RateLimits {
   overall: number | null;
-  by: Partial<Record<Medium, number | null>>;
+  by: Partial<Record<RateKind, number | null>>;
 }
 
 /** Maximum lag of a schedule, ms; more is forgiven. Above the lateness of timers, below a burst anyone notices. */
@@ -14,22 +17,22 @@ const slackMs = 500;
 export class RateLimiter {
   readonly #clock: Clock;
   readonly #rates: () => RateLimits;
-  #nextAt = new Map<Medium | 'overall', number>();
+  #nextAt = new Map<RateKind | 'overall', number>();
 
   constructor(clock: Clock, rates: () => RateLimits) {
     this.#clock = clock;
     this.#rates = rates;
   }
 
-  isBound(medium: Medium): boolean {
-    return this.#bounds(medium).length > 0;
+  isBound(kind: RateKind): boolean {
+    return this.#bounds(kind).length > 0;
   }
 
   /** Enters a step into every schedule that applies. @returns ms until the step may be taken */
-  enter(medium: Medium, bytes: number): number {
+  enter(kind: RateKind, bytes: number): number {
     const now = this.#clock.monotonic();
     let dueAt = now;
-    for (const [key, rate] of this.#bounds(medium)) {
+    for (const [key, rate] of this.#bounds(kind)) {
       const startAt = Math.max(this.#nextAt.get(key) ?? now, now - slackMs);
       dueAt = Math.max(dueAt, startAt);
       this.#nextAt.set(key, startAt + (bytes / rate) * 1000);
@@ -37,11 +40,11 @@ export class RateLimiter {
     return dueAt - now;
   }
 
-  #bounds(medium: Medium): [Medium | 'overall', number][] {
+  #bounds(kind: RateKind): [RateKind | 'overall', number][] {
     const { overall, by } = this.#rates();
-    const bounds: [Medium | 'overall', number | null | undefined][] = [
+    const bounds: [RateKind | 'overall', number | null | undefined][] = [
       ['overall', overall],
-      [medium, by[medium]],
+      [kind, by[kind]],
     ];
     return bounds.flatMap(([key, rate]) => (rate ? [[key, rate]] : []));
   }

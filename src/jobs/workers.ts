@@ -42,7 +42,7 @@ export interface RunOptions extends CopyTerms {
   progress(bytesDone: number): void;
   resuming(from: number): void;
   /** Resolves when the next step may be taken. */
-  ask(bytes: number): Promise<void>;
+  ask(bytes: number, from?: 'source' | 'peer'): Promise<void>;
   /** Told what a copy with the help of the farm does; resolves when others can read what the note is about. */
   farm?(note: FarmNote): Promise<void>;
 }
@@ -70,7 +70,7 @@ export class CopyWorkers implements AsyncDisposable {
       this.#watchStall(running);
     },
     resuming: (id, from) => this.#running.get(id)?.resuming(from),
-    ask: (id, bytes) => this.#giveTurn(id, bytes),
+    ask: (id, bytes, from) => this.#giveTurn(id, bytes, from),
     farm: async (id, note) => this.#running.get(id)?.farm?.(note),
     spent: (spent) => this.#onSpent(spent),
   };
@@ -162,11 +162,11 @@ export class CopyWorkers implements AsyncDisposable {
     return worker;
   }
 
-  async #giveTurn(id: number, bytes: number): Promise<void> {
+  async #giveTurn(id: number, bytes: number, from?: 'source' | 'peer'): Promise<void> {
     const running = this.#running.get(id);
     // A copy we paused is not hung.
     clearTimeout(running?.stall);
-    await running?.ask(bytes);
+    await running?.ask(bytes, from);
     if (running && this.#running.get(id) === running) this.#watchStall(running);
   }
 

@@ -128,9 +128,10 @@ async function copied(
         await hooks.farm?.({ is: 'gained', chunk, sha256 });
         hooks.progress(file.bytes);
       },
-      turn: async (bytes) => {
-        if (hooks.paced()) await hooks.ask(bytes);
+      turn: async (bytes, from) => {
+        if (hooks.paced()) await hooks.ask(bytes, from);
       },
+      priority: () => (hooks.urgent() ? 'wait' : farm.priority),
       note: (note) => void hooks.farm?.(note),
       signal: hooks.signal,
     });

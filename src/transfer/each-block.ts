@@ -14,8 +14,8 @@ export interface CopyHooks {
   resuming(from: number): void;
   /** Whether to ask before each step. */
   paced(): boolean;
-  /** Resolves when the next step may be taken. */
-  ask(bytes: number): Promise<void>;
+  /** Resolves when the next step may be taken. @param from who gives its bytes; default: the source */
+  ask(bytes: number, from?: 'source' | 'peer'): Promise<void>;
   /** Whether a program waits for the copy and will load it as soon as it is there. */
   urgent(): boolean;
   /** Told what a copy with the help of a farm does; resolves when others can read what the note is about. */

@@ -157,7 +157,7 @@ export interface CopyWatcher {
   progress(id: number, bytesDone: number): void;
   resuming(id: number, from: number): void;
   /** Resolves when the next step may be taken. */
-  ask(id: number, bytes: number): Promise<void>;
+  ask(id: number, bytes: number, from?: 'source' | 'peer'): Promise<void>;
   /** Reading remotes has cost this, beyond what was told before. */
   spent(spent: Spent[]): void;
   /** Resolves when others can read what the note is about. */

@@ -51,12 +51,12 @@ async function run(order: JobOrder, terms: CopyTerms): Promise<ReportOf<JobOrder
     paced: () => job.paced,
     urgent: () => job.urgent,
     farm: (note) => parent.call.farm(id, note),
-    async ask(bytes) {
+    async ask(bytes, from) {
       if (job.abort.signal.aborted) return;
       const freed = new Promise<void>((resolve) => {
         job.go = resolve;
       });
-      await Promise.race([parent.call.ask(id, bytes), freed]);
+      await Promise.race([parent.call.ask(id, bytes, from), freed]);
     },
   };
   try {

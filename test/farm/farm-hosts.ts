@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
 import { parseRedis } from '../../src/config/redis-servers.ts';
 import type { FarmTrust } from '../../src/core/farm.ts';
-import type { SourceFile } from '../../src/core/types.ts';
+import type { Priority, SourceFile } from '../../src/core/types.ts';
 import { contentIdOf } from '../../src/farm/content-id.ts';
 import { makeFarmKey, readFarmKey } from '../../src/farm/farm-key.ts';
 import type { FarmLink } from '../../src/farm/farm-link.ts';
@@ -21,6 +21,7 @@ import type { SourceDriver } from '../../src/sources/driver.ts';
 import { posixDriver } from '../../src/sources/drivers/posix/posix-driver.ts';
 import { partialPath } from '../../src/tiers/partial.ts';
 import { openPosixTier } from '../../src/tiers/posix-tier.ts';
+import type { CopyHooks } from '../../src/transfer/each-block.ts';
 import type { CopyReport } from '../../src/transfer/messages.ts';
 import { runCopyJob } from '../../src/transfer/run-copy-job.ts';
 import { fingerprintOf, writeModel } from '../helpers/files.ts';
@@ -126,7 +127,16 @@ export function farmOn(redis: RedisServer) {
 
     const copy = async (
       nas: Nas,
-      { driver, signal, away = null, source = nas.source(), trust = 'members', small = 0 }: CopyOptions = {},
+      {
+        driver,
+        signal,
+        ask,
+        away = null,
+        source = nas.source(),
+        trust = 'members',
+        small = 0,
+        priority = 'background',
+      }: CopyOptions = {},
     ): Promise<CopyReport> => {
       const target = tier.placeOf(nas.root, source.rel);
       const order = copyOrder({
@@ -135,7 +145,7 @@ export function farmOn(redis: RedisServer) {
         temp: partialPath(tier.partialDir, source.path),
         ...target,
         network: true,
-        farm: { place, slots: 4, trust, small, away },
+        farm: { place, slots: 4, trust, small, priority, away },
       });
       let id = '';
       const farm = async (note: FarmNote) => {
@@ -147,7 +157,7 @@ export function farmOn(redis: RedisServer) {
         if (note.is === 'gained') files.of(id)?.gain(note.chunk, note.sha256);
         for (const hears of heard) hears(note);
       };
-      const hooks = { ...quiet(), farm, ...(signal && { signal }) };
+      const hooks = { ...quiet(), farm, ...(signal && { signal }), ...(ask && { ask, paced: () => true }) };
       return runCopyJob(order, hooks, driver && (() => driver));
     };
     return {
@@ -173,6 +183,9 @@ export interface CopyOptions {
   source?: SourceFile;
   trust?: FarmTrust;
   small?: number;
+  priority?: Priority;
+  /** Asked before each step. */
+  ask?: CopyHooks['ask'];
 }
 
 /** A driver whose reads wait before each block. */

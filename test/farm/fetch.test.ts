@@ -33,4 +33,20 @@ describe.skipIf(noRedis !== null)(`hosts of a farm${leftOut}`, { timeout: patien
     expect(farm?.peers[first.name]).toBe(size - (farm?.originBytes ?? 0));
     expect(second.bytes(nas).equals(nas.bytes)).toBe(true);
   });
+
+  test('what others give waits for a turn of its own, and what the origin gives for that of the origin', async () => {
+    const start = farmOn(await startRedis());
+    const nas = nasWith(size);
+    const [first, second] = [await start(), await start()];
+    const turns = { source: 0, peer: 0 };
+    const ask = async (bytes: number, from: 'source' | 'peer' = 'source') => {
+      turns[from] += bytes;
+    };
+    await first.copy(nas, { ask });
+    expect(turns.source).toBeGreaterThanOrEqual(size);
+    expect(turns.peer).toBe(0);
+    turns.source = 0;
+    await second.copy(nas, { ask });
+    expect(turns.peer).toBeGreaterThan(0);
+  });
 });

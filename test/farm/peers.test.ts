@@ -57,7 +57,7 @@ describe('a host that asks another for chunks', () => {
     const { end, got } = await ask(copy);
     expect(end).toEqual({ is: 'served' });
     for (const chunk of [0, 1, 2]) expect(got.get(chunk)?.equals(partOf(copy.bytes, chunk))).toBe(true);
-    expect(copy.server.given).toEqual({ chunks: 3, bytes: copy.bytes.length });
+    await expect.poll(() => copy.server.given).toEqual({ chunks: 3, bytes: copy.bytes.length });
   });
 
   test('asks over one connection again and again', async () => {
@@ -68,7 +68,7 @@ describe('a host that asks another for chunks', () => {
 
   test('knows who it is, and what it has', async () => {
     const copy = await shareCopy();
-    expect(await client().hello(copy.url)).toEqual({ version: 1, host: 'h1', farm: 'home' });
+    expect(await client().hello(copy.url)).toEqual({ version: 1, lowest: 1, host: 'h1', farm: 'home' });
     expect(await client().content(copy.url, name)).toMatchObject({
       size: copy.bytes.length,
       hashes: { 2: copy.hashes.get(2) },
@@ -119,12 +119,23 @@ describe('a host that asks another for chunks', () => {
 
   test('is told by a busy host to come again', async () => {
     const gate = Promise.withResolvers<void>();
-    const copy = await shareCopy({ turn: () => gate.promise });
+    let given = 0;
+    const turn = () => {
+      given++;
+      return gate.promise;
+    };
+    const copy = await shareCopy({ turn });
     const one = client();
-    const waiting = Array.from({ length: 8 }, () => ask(copy, { run: { from: 2, to: 3 } }, one));
-    await expect.poll(async () => (await ask(copy, { run: { from: 2, to: 3 } }, one)).end.is).toBe('refused');
+    const run = { from: 2, to: 3 };
+    const waiting = Array.from({ length: 6 }, () => ask(copy, { run, priority: 'warm' }, one));
+    await expect.poll(() => given).toBe(6);
+    expect((await ask(copy, { run, priority: 'prefetch' }, one)).end.is).toBe('refused');
+    // What a program waits for finds a place, as long as there is one.
+    const awaited = Array.from({ length: 2 }, () => ask(copy, { run, priority: 'wait' }, one));
+    await expect.poll(() => given).toBe(8);
+    expect((await ask(copy, { run, priority: 'wait' }, one)).end.is).toBe('refused');
     gate.resolve();
-    await Promise.all(waiting);
+    for (const { end } of await Promise.all([...waiting, ...awaited])) expect(end).toEqual({ is: 'served' });
   });
 
   test.each([

@@ -55,6 +55,15 @@ describe('a copy whose disk another program reads from', () => {
     expect(turns.standingOf(job)).toEqual({ status: 'running' });
   });
 
+  test('takes what other hosts of a farm give at once: that disk is not read for it', async () => {
+    const { turns, job, state } = arrange('background');
+    state.read = true;
+    turns.reconsider();
+    const startedAt = performance.now();
+    await turns.ask(job, 1, 'peer');
+    expect(performance.now() - startedAt).toBeLessThan(900);
+  });
+
   test('takes turns with the others from that disk: one of them takes a step a second', async () => {
     const { turns, jobs, state } = arrange('background', { others: 2 });
     state.read = true;

@@ -1,18 +1,18 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Medium } from '../../src/core/types.ts';
-import { RateLimiter, type RateLimits } from '../../src/jobs/rate-limiter.ts';
+import { type RateKind, RateLimiter, type RateLimits } from '../../src/jobs/rate-limiter.ts';
 import { ManualClock } from '../helpers/manual-clock.ts';
 
 const step = 1_048_576;
 const MB = 1e6;
 
 /** Bytes a medium has been given after `ms` by copies that always want more; timers are late by up to `lateMs`. */
-function play(rates: RateLimits, copies: readonly Medium[], { ms = 20_000, lateMs = 0 } = {}): Map<Medium, number> {
+function play(rates: RateLimits, copies: readonly RateKind[], { ms = 20_000, lateMs = 0 } = {}): Map<RateKind, number> {
   const clock = new ManualClock();
   const pacer = new RateLimiter(clock, () => rates);
   const start = clock.monotonic();
-  const given = new Map<Medium, number>();
+  const given = new Map<RateKind, number>();
   const waiting = copies.map((medium) => ({ medium, dueAt: start + pacer.enter(medium, step) }));
   for (;;) {
     const next = waiting.reduce((a, b) => (a.dueAt <= b.dueAt ? a : b));
@@ -24,7 +24,7 @@ function play(rates: RateLimits, copies: readonly Medium[], { ms = 20_000, lateM
   }
 }
 
-const sum = (given: Map<Medium, number>) => [...given.values()].reduce((a, b) => a + b, 0);
+const sum = (given: Map<RateKind, number>) => [...given.values()].reduce((a, b) => a + b, 0);
 
 test.each([1, 2, 5])('%i copies share one rate: together they come within 5 % of it', (count) => {
   const given = sum(play({ overall: 100 * MB, by: {} }, Array(count).fill('nas'), { lateMs: 2 }));
@@ -37,6 +37,12 @@ test('a rate of one kind of source holds for it and leaves the others alone', ()
   expect((given.get('nas') ?? 0) / 20).toBeCloseTo(50 * MB, -6.5);
   expect(sum(given) / 20 / (200 * MB)).toBeGreaterThan(0.95);
   expect(sum(given) / 20 / (200 * MB)).toBeLessThan(1.05);
+});
+
+test('a rate of the other hosts of a farm holds for what they give, and leaves the sources alone', () => {
+  const given = play({ overall: null, by: { peer: 50 * MB, nas: 100 * MB } }, ['peer', 'nas', 'peer']);
+  expect((given.get('peer') ?? 0) / 20).toBeCloseTo(50 * MB, -6.5);
+  expect((given.get('nas') ?? 0) / 20).toBeCloseTo(100 * MB, -6.5);
 });
 
 test('after a standstill there is no burst beyond half a second', () => {
