@@ -3,14 +3,20 @@
 // are served. All else is among `devDependencies`, for it is in the bundle.
 import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { builtinModules } from 'node:module';
-import { join, normalize } from 'node:path';
+import { join, normalize, resolve } from 'node:path';
 import { rolldown } from 'rolldown';
+import { chunkGroups } from './chunks.mjs';
 import { writeLicences } from './licences.mjs';
 import { writeTypes } from './types.mjs';
 
+const program = 'bin/autocached';
+const parts = {
+  first: [resolve('src/cli/program.ts')],
+  daemon: [resolve('src/cli/commands/start.ts'), resolve('src/compose/daemon.ts')],
+};
 /** What is started by its path, or imported by other programs. */
 const entries = [
-  'bin/autocached',
+  program,
   'src/index',
   'src/keyv',
   'src/transfer/worker',
@@ -26,30 +32,35 @@ const entries = [
 
 const { dependencies } = JSON.parse(readFileSync('package.json', 'utf8'));
 const { compilerOptions } = JSON.parse(readFileSync('tsconfig.json', 'utf8'));
-const build = await rolldown({
-  input: Object.fromEntries(entries.map((entry) => [entry, `${entry}.ts`])),
-  platform: 'node',
-  // All hashes that it knows come with the other form.
-  resolve: { alias: { 'hash-wasm': 'hash-wasm/dist/index.esm.js' } },
-  // What the oldest supported Node understands, as in tsconfig.json.
-  transform: { target: compilerOptions.target },
-  external: [...Object.keys(dependencies), ...builtinModules, ...builtinModules.map((name) => `node:${name}`)],
-});
-const { output } = await build.write({
-  dir: 'dist',
-  entryFileNames: '[name].js',
-  chunkFileNames: 'chunks/[name]-[hash].js',
-  // The text of a module stays in memory: two bytes a letter as soon as one is beyond Latin-1.
-  charset: 'ascii',
-  comments: false,
-});
-await build.close();
-const modules = output.flatMap(({ moduleIds }) => moduleIds ?? []);
-removeOthers([
-  ...output.map(({ fileName }) => fileName),
-  ...writeLicences(modules, 'dist', 'LICENCES.txt'),
-  ...writeTypes(['src/index', 'src/keyv'], 'dist'),
-]);
+const modules = [];
+const files = [];
+for (const entry of entries) await write(entry);
+removeOthers([...files, ...writeLicences(modules, 'dist', 'LICENCES.txt'), ...writeTypes(['src/index', 'src/keyv'], 'dist')]);
+
+/** Each by itself: what two of them share is in both, as a worker that loads one file starts faster than one that loads twenty. */
+async function write(entry) {
+  const build = await rolldown({
+    input: { [entry]: `${entry}.ts` },
+    platform: 'node',
+    // All hashes that it knows come with the other form.
+    resolve: { alias: { 'hash-wasm': 'hash-wasm/dist/index.esm.js' } },
+    // What the oldest supported Node understands, as in tsconfig.json.
+    transform: { target: compilerOptions.target },
+    external: [...Object.keys(dependencies), ...builtinModules, ...builtinModules.map((name) => `node:${name}`)],
+  });
+  const { output } = await build.write({
+    dir: 'dist',
+    entryFileNames: '[name].js',
+    chunkFileNames: 'chunks/[name]-[hash].js',
+    // The text of a module stays in memory: two bytes a letter as soon as one is beyond Latin-1.
+    charset: 'ascii',
+    comments: false,
+    ...(entry === program && { codeSplitting: { groups: chunkGroups(parts) } }),
+  });
+  await build.close();
+  modules.push(...output.flatMap(({ moduleIds }) => moduleIds ?? []));
+  files.push(...output.map(({ fileName }) => fileName));
+}
 
 /** Last, for a daemon that runs from here may still load what it was built with. */
 function removeOthers(files) {
