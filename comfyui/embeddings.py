@@ -73,41 +73,58 @@ class _Folders(list):
 
 
 class Embeddings:
-    """While a folder of embeddings is away, refuses prompts with embeddings that are in no folder and have no copy."""
+    """
+    Refuses prompts with embeddings that ComfyUI will not find: while a folder of them is away, those that are in no folder and have no
+    copy; and those of a remote whose copy does not come in time.
+    """
 
-    def __init__(self, folder_paths, offline: OfflineFolders):
+    def __init__(self, folder_paths, offline: OfflineFolders, remotes, far):
+        """`remotes` is a RemoteFolders, `far` a RemoteEmbeddings."""
         self._folder_paths = folder_paths
         self._offline = offline
+        self._far = far
         self._looking = None
         entry = folder_paths.folder_names_and_paths.get(CATEGORY)
         if entry is not None:
-            followed = _Folders(entry[0], lambda: offline.added(CATEGORY))
+            followed = _Folders(entry[0], lambda: [*offline.added(CATEGORY), *remotes.added(CATEGORY)])
             folder_paths.folder_names_and_paths[CATEGORY] = (followed, *entry[1:])
 
     def checked(self, prompt: dict) -> dict:
         """The prompt itself, or one in which nodes with missing embeddings are replaced. Called on ComfyUI's event loop."""
         away = self._within(LOOK_SECONDS, lambda: self._offline.away(CATEGORY))
-        if not away:
+        if not away and not self._far.folders:
             return prompt
         named = {node: names for node, names in ((node, named_embeddings(prompt[node])) for node in prompt) if names}
-        look = lambda: self._missing(set().union(*named.values()))
-        missing = self._within(LOOK_SECONDS, look)
-        if missing:
+        missing = self._still_missing(set().union(*named.values()))
+        if missing and away:
             # Their copies may not be known yet.
             self._offline.refresh()
             self._offline.finish(COPIES_SECONDS)
-            missing = self._within(LOOK_SECONDS, look)
+            missing = self._still_missing(missing)
+        why = self._why(missing, away) if missing else {}
         classes = getattr(sys.modules.get("nodes"), "NODE_CLASS_MAPPINGS", None)
-        if not missing or classes is None:
+        if not why or classes is None:
             return prompt
         classes.setdefault(AutocachedRefusal.__name__, AutocachedRefusal)
         refused = dict(prompt)
         for node, names in named.items():
-            if names & missing:
-                why = _why(sorted(first for first, *_ in names & missing), away[0])
-                log.warning("autocached: a prompt is refused: %s", why)
-                refused[node] = {**prompt[node], "class_type": AutocachedRefusal.__name__, "inputs": {"autocached": why}}
+            reasons = sorted({why[name] for name in names if name in why})
+            if reasons:
+                log.warning("autocached: a prompt is refused: %s", "; ".join(reasons))
+                refused[node] = {**prompt[node], "class_type": AutocachedRefusal.__name__, "inputs": {"autocached": "; ".join(reasons)}}
         return refused
+
+    def _why(self, missing: set[tuple[str, ...]], away: list[str] | None) -> dict[tuple[str, ...], str]:
+        """Why a prompt is refused, for each embedding for which it is. Those of remotes are copied now."""
+        placeholders = self._far.placeholders(missing)
+        still = self._still_missing(placeholders.keys())
+        reasons = self._far.fetch({names: placeholders[names] for names in still})
+        lost = self._still_missing(still - reasons.keys())
+        reasons.update((names, "its copy is not among the others") for names in lost)
+        why = {names: _why_far(names[0], reason) for names, reason in reasons.items()}
+        if away:
+            why.update((names, _why_away(names[0], away[0])) for names in missing if names not in placeholders)
+        return why
 
     def _within(self, seconds: float, look):
         """The result of `look`. None when a folder does not answer in time, and while an earlier look still waits."""
@@ -117,6 +134,10 @@ class Embeddings:
             self._looking.start()
             self._looking.join(seconds)
         return found[0] if found else None
+
+    def _still_missing(self, wanted) -> set[tuple[str, ...]]:
+        """Those of them that are in no folder, as far as the folders answer in time."""
+        return self._within(LOOK_SECONDS, lambda: self._missing(wanted)) or set() if wanted else set()
 
     def _missing(self, wanted: set[tuple[str, ...]]) -> set[tuple[str, ...]]:
         """Those of which no name is in a folder. ComfyUI looks into subfolders, too."""
@@ -163,9 +184,15 @@ def _files(folder: str, name: str):
     return (path for path in candidates if os.path.isfile(path))
 
 
-def _why(names: list[str], folder: str) -> str:
-    listed = ", ".join(names)
+def _why_away(name: str, folder: str) -> str:
     return (
         "the text names the embedding %s, which is not found: its folder %s is away, and there is no copy. Connect the drive or the "
-        "share, or take embedding:%s out of the text; ComfyUI would leave it out and make another picture." % (listed, folder, names[0])
+        "share, or take embedding:%s out of the text; ComfyUI would leave it out and make another picture." % (name, folder, name)
+    )
+
+
+def _why_far(name: str, reason: str) -> str:
+    return (
+        "the text names the embedding %s, which lies on a remote only: %s. Send the prompt again in a moment, or take embedding:%s out "
+        "of the text; ComfyUI would leave it out and make another picture." % (name, reason, name)
     )

@@ -17,6 +17,7 @@ from .node import NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS, AutocachedPat
 from .offline import OfflineFolders
 from .placeholder import NoCopy, is_placeholder, no_copy
 from .prefetch import Prefetch
+from .remote_embeddings import RemoteEmbeddings
 from .remote_headers import RemoteHeaders
 from .remotes import RemoteFolders
 from .resolver import Resolver
@@ -49,7 +50,7 @@ def install(folder_paths, here: str):
     offline = OfflineFolders(resolver.daemon, folder_paths)
     remotes = RemoteFolders(state_directory(here), resolver.daemon, folder_paths)
     headers = RemoteHeaders(resolver.daemon)
-    checked = Embeddings(folder_paths, offline).checked
+    checked = Embeddings(folder_paths, offline, remotes, RemoteEmbeddings(remotes, resolver)).checked
     loads = Loads(resolver.loaded)
     memo = Memo(resolver.daemon, folder_paths, lambda category, name: own(category, name), loads)
     prefetch = _prefetch = Prefetch(resolver.daemon, resolver.registration, memo, heard, checked)

@@ -17,8 +17,8 @@ _LISTS = (os.path.join("remotes", "folders.json"), os.path.join("variants", "fol
 _MOST_BYTES = 1 << 20
 # Seconds between two looks for new folders.
 _AGAIN_SECONDS = 5.0
-# ComfyUI's text encoders open embeddings past every hook, and ignore those that they cannot read.
-_LEFT_OUT = (*NOT_MODELS, "embeddings")
+# ComfyUI's text encoders open embeddings past every hook, and ignore those that they cannot read: of these the copies are offered.
+_ONLY_COPIES = ("embeddings",)
 
 
 class RemoteFolders:
@@ -33,15 +33,26 @@ class RemoteFolders:
         self._watch = None
         # Pairs of a category and an added folder.
         self._added: set[tuple[str, str]] = set()
+        # The same for folders of placeholders whose copies are offered.
+        self._far: set[tuple[str, str]] = set()
 
     @property
     def folders(self) -> set[str]:
         """The added folders. They are no model folders of the user."""
         return {folder for _, folder in self._added}
 
+    def added(self, category: str) -> list[str]:
+        """The folders added to this category."""
+        return sorted(folder for of, folder in self._added if of == category)
+
+    def far(self, category: str) -> list[str]:
+        """The folders of placeholders of this category whose copies are offered in their place."""
+        return sorted(folder for of, folder in self._far if of == category)
+
     def holds(self, path: str | None) -> bool:
-        """True for a file in one of the added folders."""
-        return path is not None and any(path.startswith(os.path.join(folder, "")) for folder in self.folders)
+        """True for a file in one of the added folders that may be a placeholder."""
+        folders = {folder for category, folder in self._added if category not in _ONLY_COPIES}
+        return path is not None and any(path.startswith(os.path.join(folder, "")) for folder in folders)
 
     def refresh(self) -> None:
         """Adds new folders and removes former ones. Reads only local directories of the daemon. Never raises."""
@@ -65,19 +76,36 @@ class RemoteFolders:
             self.refresh()
 
     def _wanted(self) -> set[tuple[str, str]]:
-        found = set()
+        """Also notes the folders whose copies are offered in their place."""
+        known = self._folder_paths.folder_names_and_paths
+        wanted, far = set(), set()
+        for category, folder, copies in self._listed():
+            if category not in known or category in NOT_MODELS or not os.path.isdir(folder):
+                continue
+            if category not in _ONLY_COPIES:
+                wanted.add((category, folder))
+                continue
+            far.add((category, folder))
+            if copies is not None and os.path.isdir(copies):
+                wanted.add((category, copies))
+        self._far = far
+        return wanted
+
+    def _listed(self):
+        """Of each folder its category, its path, and the folder in which copies of its files lie; None when not told."""
         for folder in [folder for path in self._lists for folder in _folders_in(path)]:
             directory = self._here(folder["path"])
+            copies = self._here(folder["copies"]) if folder.get("copies") else None
             if folder.get("category"):
-                found.add((self._category(folder["category"]), directory))
+                yield self._category(folder["category"]), directory, copies
                 continue
             try:
                 with os.scandir(directory) as entries:
-                    found.update((self._category(entry.name), entry.path) for entry in entries if entry.is_dir(follow_symlinks=False))
+                    names = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
             except FileNotFoundError:
                 continue
-        known = self._folder_paths.folder_names_and_paths
-        return {(category, path) for category, path in found if category in known and category not in _LEFT_OUT and os.path.isdir(path)}
+            for name in names:
+                yield self._category(name), os.path.join(directory, name), copies and os.path.join(copies, name)
 
     def _here(self, path: str) -> str:
         """The daemon's path as this process calls it."""

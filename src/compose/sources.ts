@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { LoadedConfig } from '../config/config.ts';
 import type { ServedSettings } from '../config/served-settings.ts';
@@ -21,11 +22,12 @@ export interface Sources {
 export async function openSources(
   { config, environment }: LoadedConfig,
   settings: ServedSettings,
-  { catalog, ram }: Storage,
+  { catalog, tier, ram }: Storage,
   context: Context & Pick<SourceRootsOptions, 'ignoresCase' | 'onSpent'>,
 ): Promise<Sources> {
   const cacheDirs = [config.dir, config.stateDir, ...(ram ? [ram.tier.dir] : [])];
-  const remotes = { remotes: config.remotes, stateDir: config.stateDir, listMs: config.remoteListMs };
+  const copiesOf = (root: string) => dirname(tier.placeOf(root, 'any').path);
+  const remotes = { remotes: config.remotes, stateDir: config.stateDir, copiesOf, listMs: config.remoteListMs };
   const roots = new SourceRoots({ ...context, catalog, cacheDirs, cacheAround, environment, remotes });
   context.opened.defer(() => roots[Symbol.asyncDispose]());
   const names = (from: Config) => ({ roots: from.roots, comfyui: from.comfyui });

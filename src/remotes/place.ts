@@ -13,6 +13,8 @@ export interface RemoteFolder {
   path: string;
   /** Null = the folders in it are named after theirs. */
   category: string | null;
+  /** The directory in which copies of its files lie, each under the same path below it. */
+  copies: string;
 }
 
 /** In the directory of all. */

@@ -16,7 +16,7 @@ export interface SourceRootsOptions {
   /** See `RegisterOptions`. */
   cacheAround?: (path: string) => string | null;
   /** The roots that are no directories. */
-  remotes?: Pick<RemoteRootsOptions, 'remotes' | 'stateDir'> & { listMs: number };
+  remotes?: Pick<RemoteRootsOptions, 'remotes' | 'stateDir' | 'copiesOf'> & { listMs: number };
   onSpent?(spent: Spent[]): void;
   /** For variables in ComfyUI's yaml files. */
   environment: NodeJS.ProcessEnv;

@@ -20,6 +20,8 @@ import type { ScanTotals } from './root-keeper.ts';
 export interface RemoteRootsOptions {
   remotes: readonly Remote[];
   stateDir: string;
+  /** The directory in which copies of a root's files lie. */
+  copiesOf(root: string): string;
   roots: Roots;
   /** Lists a root; simultaneous calls share one listing. @throws CacheError */
   scan(root: Root): Promise<ScanTotals>;
@@ -45,7 +47,7 @@ export class RemoteRoots {
 
   /** Adds the roots of the configuration, and removes the placeholders of remotes that are no longer in it. */
   async open(): Promise<void> {
-    const { remotes, stateDir, roots, log } = this.#options;
+    const { remotes, stateDir, copiesOf, roots, log } = this.#options;
     const places = remotes.map((remote) => placeOf(remote, stateDir));
     await removeOthers(placesIn(stateDir), places);
     const folders: RemoteFolder[] = [];
@@ -56,7 +58,7 @@ export class RemoteRoots {
         await placeholders.open();
         const { root } = roots.add({ path: directory, origin: 'config', kind: 's3', category: remote.to, remote });
         this.#placeholders.set(root, placeholders);
-        folders.push({ name: remote.name, path: directory, category: remote.to });
+        folders.push({ name: remote.name, path: directory, category: remote.to, copies: copiesOf(directory) });
       } catch (error) {
         log.error({ remote: remote.name, why: sentenceOf(error) }, 'a remote is left out');
       }

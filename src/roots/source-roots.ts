@@ -46,6 +46,7 @@ export class SourceRoots implements AsyncDisposable {
   #endVolumes = () => {};
   readonly #filled: FilledDirectories;
   #remotes: RemoteRoots | null = null;
+  readonly #onRemoteListed: ((files: readonly ListedFile[]) => void)[] = [];
 
   constructor(options: SourceRootsOptions) {
     const { log, clock, events, environment, ignoresCase } = options;
@@ -64,7 +65,10 @@ export class SourceRoots implements AsyncDisposable {
       library: this.#library,
       known: (root, directory) => known.below(root, directory),
       find: (path) => known.find(path),
-      onListed: async (root, files) => this.#remotes?.listed(root, files),
+      onListed: async (root, files) => {
+        await this.#remotes?.listed(root, files);
+        for (const listener of this.#onRemoteListed) listener(files);
+      },
       onChange: (path, state) => {
         if (state.state === 'missing') this.#remotes?.gone(path);
         known.changed(path, state);
@@ -216,6 +220,11 @@ export class SourceRoots implements AsyncDisposable {
   /** The place that the sources of a root are read from; null = its directory. */
   remoteOf(root: string): Remote | null {
     return this.#roots.get(root)?.remote ?? null;
+  }
+
+  /** Calls `listener` with the files of each whole listing of a remote, once they have placeholders. */
+  onRemoteListed(listener: (files: readonly ListedFile[]) => void): void {
+    this.#onRemoteListed.push(listener);
   }
 
   /** The roots that are no directories. */

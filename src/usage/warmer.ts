@@ -59,14 +59,14 @@ export class Warmer {
   }
 
   /**
-   * Queues copies of files that may be wanted soon, where there is room for all of them beside what is there. Nothing leaves for them, and
-   * no remote is read. @param room bytes
+   * Queues copies of files that may be wanted soon, where there is room for all of them beside what is there. Nothing leaves for them.
+   * @param room bytes  @param remotes whether models of remotes are among what is copied: each byte of them costs
    */
-  idle(wanted: readonly Wanted[], room: number): Promise<WarmItem[]> {
+  idle(wanted: readonly Wanted[], room: number, { remotes = false } = {}): Promise<WarmItem[]> {
     let left = room;
     const fits = ({ located, decision }: Examination) => {
       left -= decision.request?.size ?? 0;
-      return located.isRemote !== true && left >= 0;
+      return (remotes || located.isRemote !== true) && left >= 0;
     };
     return this.#warmEach(wanted, { priority: 'idle', waitMaxMs: 0, fits });
   }

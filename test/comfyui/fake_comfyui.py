@@ -70,6 +70,7 @@ class ComfyTest(unittest.TestCase):
         sys.modules["autocached_comfyui.offline"].AGAIN_SECONDS = 0.02
         sys.modules["autocached_comfyui.embeddings"].LOOK_SECONDS = 60.0
         sys.modules["autocached_comfyui.embeddings"].COPIES_SECONDS = 60.0
+        sys.modules["autocached_comfyui.remote_embeddings"].FETCH_SECONDS = 60.0
         self.start_others()
         if settled:
             self.finish("autocached-offline")

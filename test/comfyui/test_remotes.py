@@ -1,6 +1,7 @@
 """Models that lie on a remote only: they are in the lists, and a loader gets a copy or an error that says why."""
 
 import asyncio
+import importlib
 import json
 import os
 import shutil
@@ -9,13 +10,13 @@ import sys
 import threading
 from urllib.parse import quote
 
-from fake_comfyui import ComfyTest
+from fake_comfyui import SHIM, ComfyTest
 from fake_daemon import FakeDaemon, send
 
 WAITS = {"reason": "WAIT_TIMEOUT", "job": {"bytesDone": 1, "bytesTotal": 4, "etaMs": 1000, "status": "running"}}
 
 
-class Remotes(ComfyTest):
+class RemoteTest(ComfyTest):
     def setUp(self):
         super().setUp()
         self.remote = self.make_folder("state", "remotes", "main-1")
@@ -53,6 +54,8 @@ class Remotes(ComfyTest):
             self.load(*args)
         self.assertEqual(type(caught.exception).__name__, "NoCopy")
 
+
+class Remotes(RemoteTest):
     def test_they_are_listed_beside_the_others(self):
         self.make_source_and_copy()
         self.start_shim()
@@ -250,3 +253,135 @@ class Variants(ComfyTest):
         self.make_file("state", "remotes", "folders.json", content=json.dumps({"folders": [{"name": "x", "path": "/nowhere/at/all", "category": None}]}).encode())
         self.start_shim()
         self.assertIn("a.autocached-fp8.safetensors", self.folder_paths.get_filename_list("checkpoints"))
+
+
+class RemoteEmbeddings(RemoteTest):
+    """Text encoders open embeddings by themselves, and leave out what they cannot read: they find copies and never placeholders."""
+
+    def setUp(self):
+        super().setUp()
+        self.local = self.make_folder("models", "embeddings")
+        self.folder_paths.folder_names_and_paths["embeddings"] = ([self.local], {".pt", ".safetensors"})
+        self.far = self.make_placeholder("embeddings", "styles", "far-style.safetensors")
+        self.copies = os.path.join(self.ssd, "files", "main-1")
+        self.list_remotes({"name": "main", "path": self.remote, "category": None, "copies": self.copies})
+
+    def start_shim(self):
+        super().start_shim()
+        self.server = importlib.import_module("server").PromptServer(None)
+        self.run_file(os.path.join(SHIM, "__init__.py"))
+        self.addCleanup(self.finish, "autocached-prefetch")
+
+    def make_copy(self):
+        path = self.make_file("ssd", "files", "main-1", "embeddings", "styles", "far-style.safetensors", content=b"y" * 1000)
+        self.daemon.copies[self.far] = path
+        return path
+
+    def queue(self, text):
+        """What ComfyUI goes on with when such a text is queued."""
+        self.given = {"6": {"class_type": "CLIPTextEncode", "inputs": {"text": text, "clip": ["4", 1]}}}
+        found = self.server.trigger_on_prompt({"prompt": self.given})["prompt"]
+        self.finish("autocached-prefetch")
+        return found
+
+    def assert_prompt_refused(self, found, *parts):
+        refusal = self.nodes.NODE_CLASS_MAPPINGS[found["6"]["class_type"]]
+        said = refusal.VALIDATE_INPUTS(**found["6"]["inputs"])
+        for part in ("embedding far-style,", "lies on a remote only", *parts):
+            self.assertIn(part, said)
+
+    def folders(self):
+        return list(self.folder_paths.folder_names_and_paths["embeddings"][0])
+
+    def asked(self):
+        return [question["path"] for question in self.daemon.lookups]
+
+    def test_those_with_a_copy_are_listed_and_found_and_no_placeholder_is(self):
+        self.make_placeholder("embeddings", "later.pt")
+        self.make_copy()
+        self.start_shim()
+        self.assertEqual(self.names("embeddings"), ["styles/far-style.safetensors"])
+        self.assertEqual(self.folders(), [self.local, os.path.join(self.copies, "embeddings")])
+        self.assertIs(self.queue("a cat, embedding:far-style"), self.given)
+        self.assertEqual(self.asked(), [])
+
+    def test_one_without_a_copy_is_copied_when_a_prompt_names_it_also_for_a_text_encoder_that_was_loaded_before(self):
+        self.start_shim()
+        loaded = self.folder_paths.get_folder_paths("embeddings")
+        self.assertEqual(list(loaded), [self.local])
+
+        def answer(handler):
+            copy = self.make_copy()
+            return send(handler, 200, {"path": copy, "tier": "ssd", "reason": "HIT_AFTER_WAIT", "leaseMs": 0, "entry": 1, "job": None})
+
+        self.daemon.misbehave = answer
+        self.assertIs(self.queue("a (embedding:far-style:1.2) cat"), self.given)
+        self.assertEqual(self.asked(), [self.far])
+        self.assertEqual(list(loaded), [self.local, os.path.join(self.copies, "embeddings")])
+
+    def test_one_that_is_not_there_in_time_is_refused_and_there_for_the_next_try(self):
+        self.start_shim()
+        goes_on = threading.Event()
+        self.addCleanup(goes_on.set)
+
+        def answer(handler):
+            goes_on.wait(60)
+            copy = self.make_copy()
+            return send(handler, 200, {"path": copy, "tier": "ssd", "reason": "HIT_AFTER_WAIT", "leaseMs": 0, "entry": 1, "job": None})
+
+        self.daemon.misbehave = answer
+        sys.modules["autocached_comfyui.remote_embeddings"].FETCH_SECONDS = 0.01
+        with self.assertLogs("autocached", "WARNING"):
+            self.assert_prompt_refused(self.queue("embedding:far-style"), "it is being copied")
+        goes_on.set()
+        self.finish("autocached-fetch")
+        self.assertIs(self.queue("embedding:far-style"), self.given)
+        self.assertEqual(self.asked(), [self.far])
+
+    def test_one_that_cannot_be_copied_is_refused_with_the_reason_of_the_daemon_and_tried_again(self):
+        self.refuse("no route to the bucket")
+        self.start_shim()
+        for _ in range(2):
+            with self.assertLogs("autocached", "WARNING"):
+                self.assert_prompt_refused(self.queue("embedding:far-style"), "no route to the bucket")
+        self.daemon.misbehave = None
+        self.make_copy()
+        self.wrapper.remotes.refresh()
+        self.assertIs(self.queue("embedding:far-style"), self.given)
+
+    def test_with_the_daemon_away_and_no_copy_it_is_refused(self):
+        self.daemon.stop()
+        self.start_shim()
+        with self.assertLogs("autocached", "WARNING"):
+            self.assert_prompt_refused(self.queue("embedding:far-style"), "autocached start")
+
+    def test_a_copy_in_another_place_than_where_comfyui_looks_is_none(self):
+        self.daemon.copies[self.far] = self.make_file("ssd", "far-style.safetensors", content=b"y" * 1000)
+        self.start_shim()
+        with self.assertLogs("autocached", "WARNING"):
+            self.assert_prompt_refused(self.queue("embedding:far-style"))
+
+    def test_one_that_is_in_a_local_folder_or_nowhere_is_left_to_comfyui(self):
+        self.make_file("models", "embeddings", "far-style.pt")
+        self.start_shim()
+        for text in ("embedding:far-style", "embedding:unknown", "a cat"):
+            with self.subTest(text):
+                self.assertIs(self.queue(text), self.given)
+        self.assertEqual(self.asked(), [])
+
+    def test_a_remote_of_embeddings_only(self):
+        self.make_copy()
+        at = os.path.join(self.remote, "embeddings")
+        self.list_remotes({"name": "main", "path": at, "category": "embeddings", "copies": os.path.join(self.copies, "embeddings")})
+        self.start_shim()
+        self.assertEqual(self.names("embeddings"), ["styles/far-style.safetensors"])
+
+    def test_the_folder_of_copies_is_not_told_as_a_model_folder_and_leaves_with_the_shim(self):
+        self.make_copy()
+        self.start_shim()
+        self.make_file("models", "checkpoints", "a.safetensors")
+        self.load()
+        told = [root["path"] for body in self.daemon.roots for root in body["roots"]]
+        self.assertFalse([path for path in told if path.startswith(self.ssd)])
+        sys.modules["autocached_comfyui.hook"].uninstall(self.folder_paths, self.wrapper)
+        self.assertEqual(self.folders(), [self.local])

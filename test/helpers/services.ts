@@ -58,7 +58,12 @@ export function createServices({ settings: keys, ...options }: ServicesOptions =
   const services: Services = {
     ...rig,
     ...openUpkeep({ ...rig, scrubMs: () => null }),
-    foresight: openForesight({ ...rig, settings, bound: () => rig.bound }),
+    foresight: openForesight({
+      ...rig,
+      sources: { ...rig.sources, onRemoteListed: () => {} },
+      settings,
+      bound: () => rig.bound,
+    }),
     memo,
     memoBounds,
     llm: null,

@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { parseRemotes } from '../../src/config/remotes.ts';
 import { CacheError } from '../../src/core/errors.ts';
@@ -56,6 +56,7 @@ async function aRemote(config = 'main=s3://bucket/models', stateDir = tempDir())
   const remotes = new RemoteRoots({
     remotes: parseRemotes(config),
     stateDir,
+    copiesOf: (of) => join('/cache/files', basename(of)),
     roots,
     scan: (of) => keeper.scan(of),
     clock,
@@ -177,5 +178,6 @@ test('another address under the same name is another directory, and the placehol
   expect(after.root().path).not.toBe(before.root().path);
   expect(existsSync(before.root().path)).toBe(false);
   const { folders } = JSON.parse(readFileSync(join(after.stateDir, 'remotes/folders.json'), 'utf8'));
-  expect(folders).toEqual([{ name: 'm', path: after.root().path, category: 'vae' }]);
+  const copies = join('/cache/files', basename(after.root().path));
+  expect(folders).toEqual([{ name: 'm', path: after.root().path, category: 'vae', copies }]);
 });
