@@ -67,8 +67,49 @@ export class Crc64 {
 
   /** 16 hexadecimal digits. */
   digest(): string {
-    return (this.#crc ^ ones).toString(16).padStart(16, '0');
+    return hex(this.#crc ^ ones);
   }
+}
+
+/**
+ * The CRC of two runs of bytes, one behind the other, from the CRC of each: the first one is moved by the length of the second, which is a
+ * multiplication by x^(8 length) modulo the polynomial. As `crc32_combine` of zlib does it (crc32.c, `x2nmodp` and `multmodp`).
+ * All ones before and after cancel out, as they do there.
+ * @param first digest of the first run  @param length of the second run, bytes
+ */
+export function combineCrc64(first: string, second: string, length: number): string {
+  const moved = multiplied(powerOfX(8n * BigInt(length)), BigInt(`0x${first}`));
+  return hex(moved ^ BigInt(`0x${second}`));
+}
+
+/** Bits are reflected: the highest one is x^0. */
+const one = 1n << 63n;
+/** x^(2^n), by n. */
+const squares: bigint[] = [one >> 1n];
+
+/** x^n modulo the polynomial. */
+function powerOfX(n: bigint): bigint {
+  let power = one;
+  for (let bit = 0; n >> BigInt(bit) > 0n; bit += 1) {
+    const square = squares[bit] ?? multiplied(squares[bit - 1] ?? one, squares[bit - 1] ?? one);
+    squares[bit] = square;
+    if ((n >> BigInt(bit)) & 1n) power = multiplied(power, square);
+  }
+  return power;
+}
+
+/** The product of two polynomials modulo that of the CRC. */
+function multiplied(a: bigint, b: bigint): bigint {
+  let product = 0n;
+  for (let power = b, bit = one; bit > 0n; bit >>= 1n) {
+    if (a & bit) product ^= power;
+    power = power & 1n ? (power >> 1n) ^ polynomial : power >> 1n;
+  }
+  return product;
+}
+
+function hex(crc: bigint): string {
+  return crc.toString(16).padStart(16, '0');
 }
 
 interface Kernel {

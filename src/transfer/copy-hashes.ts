@@ -78,17 +78,18 @@ export class CopyHashes {
   digest(): { hash: string; chunks: string[]; sha256: string | null } {
     const hash = this.chunked.digest();
     const sha256 = this.#identity?.digest() ?? null;
-    this.#assertProven(this.#sum?.digest() ?? sha256);
+    assertProven(this.#proof, this.#sum?.digest() ?? sha256);
     return { hash, chunks: this.chunked.chunks, sha256 };
   }
+}
 
-  #assertProven(found: string | null): void {
-    if (!this.#proof?.binding || found === this.#proof.value) return;
-    const { kind, from, value } = this.#proof;
-    throw new CacheError('HASH_MISMATCH', `${from} tells the ${kind} ${value}, and the bytes that came have ${found}`, {
-      hint: 'They were changed on the way, or the object is damaged where it lies. Nothing of them is kept; try again.',
-    });
-  }
+/** @throws CacheError HASH_MISMATCH when what was found is not what a binding proof tells */
+export function assertProven(proof: Proof | null, found: string | null): void {
+  if (!proof?.binding || found === proof.value) return;
+  const { kind, from, value } = proof;
+  throw new CacheError('HASH_MISMATCH', `${from} tells the ${kind} ${value}, and the bytes that came have ${found}`, {
+    hint: 'They were changed on the way, or the object is damaged where it lies. Nothing of them is kept; try again.',
+  });
 }
 
 function sumOf(kind: Proof['kind']): StreamSum {

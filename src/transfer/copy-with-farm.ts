@@ -15,11 +15,11 @@ import type { OpenSource, SourceDriver } from '../sources/driver.ts';
 import { reading } from '../sources/io-errors.ts';
 import { readFully } from '../sources/read-fully.ts';
 import { dropPartial } from '../tiers/partial.ts';
-import { CopyHashes } from './copy-hashes.ts';
 import { copySmall } from './copy-small.ts';
 import { assertWanted, type CopyHooks } from './each-block.ts';
 import type { CopyOrder, FarmCopied } from './messages.ts';
 import { ScatteredFile } from './scattered-file.ts';
+import { CrcOfChunks, SumsInOrder } from './scattered-sums.ts';
 import { sourceReader } from './source-reader.ts';
 
 /** Compared with the own source before a copy that others helped with is published, bytes. */
@@ -99,8 +99,11 @@ async function copied(
   const { source, temp, farm } = order;
   const { size } = source.fingerprint;
   const hashes = new Map<number, string>();
+  const proof = open?.proof ?? null;
+  const crc = proof?.kind === 'crc64nvme' && !published ? new CrcOfChunks(proof) : null;
   const onChunk = (chunk: number, bytes: Buffer) => {
     hashes.set(chunk, createHash('sha256').update(bytes).digest('hex'));
+    crc?.took(chunk, bytes);
     assertWanted(hooks.signal);
   };
   const file = await ScatteredFile.open(temp, source, { open, onChunk });
@@ -108,11 +111,10 @@ async function copied(
   // A source may take a minute for a chunk.
   const alive = throttle(signOfLifeMs, systemClock, () => hooks.progress(file.bytes));
   const origin = open && new SourceRuns(open, order, alive);
-  const proof = open?.proof ?? null;
-  const sums = proof || published ? new SumsInOrder(file, await CopyHashes.create(published !== null, proof)) : null;
+  const inOrder = crc === null && (proof !== null || published !== null);
+  const sums = inOrder ? await SumsInOrder.of(file, { identity: published !== null, proof }) : crc;
   try {
     if (resumedFrom > 0) hooks.resuming(resumedFrom);
-    sums?.goOn();
     await hooks.farm?.({ is: 'begun', content, temp, size, hashes });
     const fetched = await fetchContent({
       content,
@@ -124,7 +126,7 @@ async function copied(
       origin,
       async keep(chunk, bytes, sha256) {
         await file.write(chunk, bytes, true);
-        sums?.goOn();
+        sums?.took(chunk, bytes);
         await hooks.farm?.({ is: 'gained', chunk, sha256 });
         hooks.progress(file.bytes);
       },
@@ -148,27 +150,6 @@ async function copied(
     throw error;
   } finally {
     await file.close();
-  }
-}
-
-/** Sums that take their bytes in order, of a file that does not come so: they follow as far as it is there without a gap. */
-class SumsInOrder {
-  readonly #file: ScatteredFile;
-  readonly #hashes: CopyHashes;
-  #next = 0;
-
-  constructor(file: ScatteredFile, hashes: CopyHashes) {
-    this.#file = file;
-    this.#hashes = hashes;
-  }
-
-  goOn(): void {
-    while (this.#file.has(this.#next)) this.#hashes.update(this.#file.read(this.#next++));
-  }
-
-  /** @throws CacheError HASH_MISMATCH when the bytes are not those of a binding proof */
-  digest(): string | null {
-    return this.#hashes.digest().sha256;
   }
 }
 
