@@ -112,8 +112,8 @@ async function copied(
   const alive = throttle(signOfLifeMs, systemClock, () => hooks.progress(file.bytes));
   const origin = open && new SourceRuns(open, order, alive);
   const inOrder = crc === null && (proof !== null || published !== null);
-  const sums = inOrder ? await SumsInOrder.of(file, { identity: published !== null, proof }) : crc;
   try {
+    const sums = inOrder ? await SumsInOrder.of(file, { identity: published !== null, proof }) : crc;
     if (resumedFrom > 0) hooks.resuming(resumedFrom);
     await hooks.farm?.({ is: 'begun', content, temp, size, hashes });
     const fetched = await fetchContent({
