@@ -6,19 +6,33 @@ import { looksLikeModel, type ModelName, type Places } from './model-names.ts';
  */
 const embedding = /\bembedding:\s*,*((?:\\[()]|[^\s,()<>{}|])+)(?=((?:\\[()]|[^\s()]){0,255}))/gi;
 /** `<lora:name:0.8>`, `<lora:name:1:0.5>`, as packs write it in prompts. */
-const lora = /<(?:lora|lyco):([^:<>\n]+)(?::[^<>\n]*)?>/gi;
+const lora = /<(?:lora|lyco):([^:<>\n]+)((?::[^<>\n]*)?)>/gi;
+/** All its strengths are 0: loaders of ComfyUI return before they open it. */
+const without = /^(:\s*[-+]?(0+(\.0*)?|\.0+)\s*)+$/;
 /** In the order in which ComfyUI tries them for a name without one. */
 const extensions = ['safetensors', 'pt', 'bin'];
 /** Texts are long now and then; no prompt names more. */
 const most = 100;
 
-/** The models that the text of a prompt names, each with the files it may be, most likely first. */
-export function namedInText(text: string): Places[] {
+/** A model that a text names. */
+export interface NamedInText {
+  /** The files that it may be, most likely first. */
+  places: Places;
+  /** Why it is not loaded, or null. */
+  off: string | null;
+}
+
+/** The models that the text of a prompt names. */
+export function namedInText(text: string): NamedInText[] {
   const embeddings = [...text.matchAll(embedding)].map(([, name = '', rest = '']) =>
     [...new Set([...withoutWeight(name), ...withoutWeight(name + rest)])].flatMap((one) => placesOf('embeddings', one)),
   );
-  const loras = [...text.matchAll(lora)].map(([, name = '']) => placesOf('loras', name.trim()));
-  return [...embeddings, ...loras].filter((places) => places.length > 0).slice(0, most);
+  const loras = [...text.matchAll(lora)].map(([, name = '', strengths = '']) => ({
+    places: placesOf('loras', name.trim()),
+    off: without.test(strengths) ? 'strength 0' : null,
+  }));
+  const named = [...embeddings.map((places) => ({ places, off: null })), ...loras];
+  return named.filter(({ places }) => places.length > 0).slice(0, most);
 }
 
 /** A name with a weight, as a name without it and as a name that looks so. */

@@ -1,7 +1,7 @@
 import { choicesOf } from './choices.ts';
 import { slashed } from './find-places.ts';
 import { type InputTexts, inputTexts, type TextReader } from './input-texts.ts';
-import { resolved } from './model-names.ts';
+import { looksLikeModel, resolved } from './model-names.ts';
 import { isComputedName, isNameInput, mayBeName } from './name-inputs.ts';
 import { namedInText } from './named-in-text.ts';
 import { type Failure, filesInText, type Named, namedModels } from './named-models.ts';
@@ -26,6 +26,7 @@ export function nodeModels(node: GraphNode, reader: Reader): NodeModels {
   return new NodeReading(node, reader, choicesOf(node, found, reader.literals)).of(found);
 }
 
+const openedPast: Failure = { reason: 'OWN_LOADER', candidates: [] };
 const notTold: Failure = { reason: 'NOT_LEARNED', candidates: [] };
 const computedElsewhere: Failure = { reason: 'COMPUTED', candidates: [] };
 
@@ -67,10 +68,11 @@ class NodeReading {
 
   /** Embeddings and LoRAs that the text of a prompt names. */
   #readTags({ input, text, off }: InputTexts['texts'][number]): void {
-    for (const places of namedInText(text)) {
-      const files = filesInText(places, this.#reader.options);
-      if (off === null) this.#add(input, { how: 'name', files });
-      else this.#models.unused.push(...files.map(({ name }) => `${name}: ${off}`));
+    for (const named of namedInText(text)) {
+      const files = filesInText(named.places, this.#reader.options);
+      const why = off ?? named.off;
+      if (why === null) this.#add(input, { how: 'name', files });
+      else this.#models.unused.push(...files.map(({ name }) => `${name}: ${why}`));
     }
   }
 
@@ -80,11 +82,17 @@ class NodeReading {
     const isThere = named?.files.some(({ path }) => path !== null) ?? false;
     // Its models lie where only the node knows.
     const isElsewhere = this.#opensItself && !isThere && (named !== null || (isNameInput(input) && mayBeName(text)));
-    const failure = isElsewhere ? notTold : named?.failure;
+    const failure = isElsewhere ? notTold : this.#isWholePath(name, named) ? openedPast : named?.failure;
     if (off !== null) {
       if (named && !named.failure) this.#models.unused.push(`${name}: ${off}`);
     } else if (failure) this.#fail(input, text, failure);
     else if (named && (isThere || this.#chosen.length === 0)) this.#add(input, named);
+  }
+
+  /** ComfyUI finds names below its folders only: whoever takes a whole path opens the file itself, and there is nothing to redirect. */
+  #isWholePath(name: string, named: Named | null): boolean {
+    const isStock = this.#reader.classes.isCore(this.#node.classType);
+    return /^([a-z]:)?\//i.test(name) && looksLikeModel(name) && !isStock && named?.how !== 'learned';
   }
 
   #readComputed({ input, by }: InputTexts['computed'][number]): void {

@@ -69,3 +69,12 @@ test('several are found, and one that is not there is told as missing', () => {
 test.each(['a cat', 'embedding:', 'lora:x', 'my_embedding of a cat'])('%s names none', (text) => {
   expect(found(text)).toEqual([]);
 });
+
+test.each(['<lora:ink:0>', '<lora:ink:0.0:0>', '<lora:ink: -0 >', '<lyco:ink:.0>'])(
+  'a LoRA without strength in a text is not prefetched, as one in a loader: %s',
+  (tag) => {
+    const found = analyze(prompt(`cat ${tag}, <lora:wool:0:0.5>`));
+    expect(found.models.slice(1).map(({ name }) => name)).toEqual(['wool.safetensors']);
+    expect(found.skipped).toEqual([{ node: '2', why: 'ink.safetensors: strength 0' }]);
+  },
+);

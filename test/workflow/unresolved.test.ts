@@ -24,6 +24,8 @@ describe('an input that names or chooses a model is listed with why no file coul
     ['LoadAnyControlNet', { kind: 'canny', dtype: 'fp16' }, ['kind', 'canny', 'NOT_LEARNED']],
     ['Florence2ModelLoader', { model: 'Florence-2-base', precision: 'fp16' }, ['model', 'Florence-2-base', 'OWN_LOADER']],
     ['DWPreprocessor', { bbox_detector: 'yolox_l.onnx', resolution: 512 }, ['bbox_detector', 'yolox_l.onnx', 'OWN_LOADER']],
+    ['Load Lora From Path', { path: '/m/loras/ink.safetensors' }, ['path', '/m/loras/ink.safetensors', 'OWN_LOADER']],
+    ['AnyLoader', { lora_path: 'D:\\ai\\ink.safetensors' }, ['lora_path', 'D:\\ai\\ink.safetensors', 'OWN_LOADER']],
     ['IPAdapterInsightFaceLoader', { provider: 'CPU', model_name: 'buffalo_l' }, ['model_name', 'buffalo_l', 'OWN_LOADER']],
   ])('%s %j', (classType, inputs, expected) => {
     expect(unresolved(classType, inputs)).toEqual([expected]);
