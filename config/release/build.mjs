@@ -12,7 +12,8 @@ import { writeTypes } from './types.mjs';
 const program = 'bin/autocached';
 const parts = {
   first: [resolve('src/cli/program.ts')],
-  daemon: [resolve('src/cli/commands/start.ts'), resolve('src/compose/daemon.ts')],
+  // Not the command `start`: the help of all commands would load the daemon with it.
+  daemon: [resolve('src/compose/daemon.ts')],
 };
 /** What is started by its path, or imported by other programs. */
 const entries = [
